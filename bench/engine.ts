@@ -10,7 +10,7 @@ import {
   type Datum,
   type Sampled,
 } from "@/contracts/engine/dialect";
-import { ATLAS_DIR, modelDir, ROOT } from "@/lib/paths";
+import { ATLAS_DIR, modelDir, ROOT } from "@/lib/paths.mjs";
 import type { EngineModel } from "@/gpu-workers/llm/engine/client";
 import { EngineProcess } from "@/gpu-workers/llm/engine/process";
 import { loadTokenizer, type Tokenizer } from "@/gpu-workers/llm/model-files/tokenizer";

@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import pg from "pg";
 import pino from "pino";
-import { presetById } from "@/core/presets/run-presets";
+import { findPreset } from "@/core/presets/run-presets";
 import { runConfigSchema } from "@/contracts/run-config/run-config";
 import { FileStore } from "@/server/platform/artifacts/file-store";
 import { compose } from "@/server/compose";
@@ -161,7 +161,7 @@ async function fill(url: string, perRun: number): Promise<void> {
       "INSERT INTO corpora (id, project_id, name, content_hash, documents, created_by) VALUES (gen_random_uuid(), $1, 'atlas', 'bench', 0, 'bench')",
       [DEFAULT_PROJECT],
     );
-    const base = runConfigSchema.parse(presetById("atlas-rag")?.config);
+    const base = runConfigSchema.parse(findPreset("atlas-rag")?.config);
     for (let set = 0; set < SETS; set++) {
       const setId = randomUUID();
       await client.query(

@@ -1,6 +1,6 @@
-import { presetById } from "@/core/presets/run-presets";
-import { trainConfigSchema, type TrainConfig } from "@/contracts/run-config/run-config";
-import { clusterBootstrap, type Interval, type Observation } from "@/core/statistics/bootstrap";
+import { findPreset } from "@/core/presets/run-presets";
+import { trainConfigSchema, type TrainConfig } from "@/contracts/run-config/train-config";
+import { bootstrapClusters, type Interval, type Observation } from "@/core/statistics/bootstrap";
 import { LocalServices } from "@/gpu-workers/testing/memory-context";
 import { Examiner, mean, round, Study, type Result, type SeedResults } from "./learning/study";
 import { bar, machine, printBars, printTable, type BenchResult } from "./lib";
@@ -59,8 +59,8 @@ export async function learning(names: readonly string[]): Promise<BenchResult | 
       machine: machine(),
       heldOutQuestions: rag.length,
       interval: "95%, percentile bootstrap over countries, 10,000 samples",
-      naiveRag: clusterBootstrap(observations(rag)),
-      untrained: clusterBootstrap(observations(untrained)),
+      naiveRag: bootstrapClusters(observations(rag)),
+      untrained: bootstrapClusters(observations(untrained)),
       /** Which algorithm the bars are of: the better one, which is the default preset's. */
       better: better.algorithm,
       algorithms: reports.map(({ bars: _bars, ...report }) => report),
@@ -81,7 +81,7 @@ export async function learning(names: readonly string[]): Promise<BenchResult | 
 }
 
 const configOf = (algorithm: AlgorithmName): TrainConfig =>
-  trainConfigSchema.parse({ ...presetById(PRESETS[algorithm])!.config, seed: 0 });
+  trainConfigSchema.parse({ ...findPreset(PRESETS[algorithm])!.config, seed: 0 });
 
 /** One algorithm's accuracies and paired gains with intervals clustered by country, and which bars are met. Pure. */
 function summarise(
@@ -92,16 +92,16 @@ function summarise(
   seeds: SeedResults[],
 ) {
   const pooled = (pick: (seed: SeedResults) => Observation[]) =>
-    clusterBootstrap(seeds.flatMap(pick));
+    bootstrapClusters(seeds.flatMap(pick));
   const perSeed = seeds.map((results) => ({
     seed: results.seed,
-    coldStart: clusterBootstrap(observations(results.coldStart)),
-    trained: clusterBootstrap(observations(results.trained)),
-    documentMatchedRag: clusterBootstrap(observations(results.matched)),
+    coldStart: bootstrapClusters(observations(results.coldStart)),
+    trained: bootstrapClusters(observations(results.trained)),
+    documentMatchedRag: bootstrapClusters(observations(results.matched)),
     documents: round(mean(results.trained.map(({ documents }) => documents))),
-    gainOverNaiveRag: clusterBootstrap(differences(results.trained, rag)),
-    gainOverColdStart: clusterBootstrap(differences(results.trained, results.coldStart)),
-    gainOverDocumentMatchedRag: clusterBootstrap(differences(results.trained, results.matched)),
+    gainOverNaiveRag: bootstrapClusters(differences(results.trained, rag)),
+    gainOverColdStart: bootstrapClusters(differences(results.trained, results.coldStart)),
+    gainOverDocumentMatchedRag: bootstrapClusters(differences(results.trained, results.matched)),
     training: results.training,
   }));
   const gains = {
@@ -117,7 +117,7 @@ function summarise(
     /** The same on the questions that the preset's tuning never saw. */
     untouched: {
       questions: rag.length - tuned.size,
-      naiveRag: clusterBootstrap(observations(rag.filter(untouched))),
+      naiveRag: bootstrapClusters(observations(rag.filter(untouched))),
       coldStart: pooled((seed) => observations(seed.coldStart.filter(untouched))),
       trained: pooled((seed) => observations(seed.trained.filter(untouched))),
     },
@@ -199,8 +199,8 @@ function print(
     );
   printTable([
     ["held-out accuracy", "mean", "95% interval"],
-    row("naive RAG", clusterBootstrap(observations(rag))),
-    row("untrained", clusterBootstrap(observations(untrained))),
+    row("naive RAG", bootstrapClusters(observations(rag))),
+    row("untrained", bootstrapClusters(observations(untrained))),
     ...rows(({ accuracy }) => accuracy),
   ]);
   printTable([

@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { mkdir, rename, writeFile } from "node:fs/promises";
 import { arch, cpus, platform, release, totalmem } from "node:os";
 import { join } from "node:path";
-import { ROOT } from "@/lib/paths";
+import { ROOT } from "@/lib/paths.mjs";
 
 /** One promise of a bench: what was measured, what it must be, and whether it is. */
 export interface Bar {

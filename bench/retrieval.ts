@@ -1,6 +1,6 @@
 import { readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { ROOT } from "@/lib/paths";
+import { ROOT } from "@/lib/paths.mjs";
 import { type BenchResult, type Machine, machine, printBars } from "./lib";
 import { bm25Section } from "./retrieval/bm25";
 import { encoderSection } from "./retrieval/encoder";

@@ -8,9 +8,9 @@ import { retrieverSchema } from "@/contracts/run-config/retriever";
 import type { AppError } from "@/contracts/errors";
 import { queryResultSchema } from "@/contracts/worker-protocol/tasks";
 import type { AgentOptions } from "@/gpu-workers/agent/agent";
-import { defaultStarters } from "@/gpu-workers/agent/default-services";
+import { createDefaultStarters } from "@/gpu-workers/agent/default-services";
 import { AgentLog } from "@/gpu-workers/agent/log";
-import { Agents, forever } from "@/gpu-workers/agent/testing/harness";
+import { TestAgents, waitForAbort } from "@/gpu-workers/agent/testing/harness";
 import type { Executor, RunContext } from "@/gpu-workers/jobs/run-context";
 import { FileStore } from "@/server/platform/artifacts/file-store";
 import { startTestServer, type TestServer } from "@/server/testing/test-server";
@@ -21,7 +21,7 @@ import { waitUntil } from "@/lib/testing/wait-until";
 
 /** The real agent against the real server: what each promises the other. */
 let server: TestServer;
-const agents = new Agents();
+const agents = new TestAgents();
 const proxies: TcpProxy[] = [];
 beforeEach(async () => {
   server = await startTestServer({ timings: { leaseMs: 3_000, heartbeatMs: 100 } });
@@ -44,7 +44,7 @@ async function attach(
   name: string,
   train: Executor,
   overrides: Partial<AgentOptions> = {},
-): Promise<Awaited<ReturnType<Agents["start"]>>> {
+): Promise<Awaited<ReturnType<TestAgents["start"]>>> {
   const { token } = await server.plane.workerTokens.create(name, "test");
   return agents.start(
     overrides.server ?? server.url,
@@ -86,7 +86,7 @@ async function checkpoint(context: RunContext, step: number, bytes = 1_000): Pro
 const counting =
   (steps: number, pauseMs: number, done: string[] = []): Executor =>
   async (context) => {
-    await context.running();
+    await context.markRunning();
     let step = 0;
     if (context.resume)
       step = (await readFile(join(context.resume.directory, "state.bin")))[0] ?? 0;
@@ -95,7 +95,7 @@ const counting =
       step += 1;
       await Promise.race([
         new Promise((resolve) => setTimeout(resolve, pauseMs)),
-        forever(context.signal),
+        waitForAbort(context.signal),
       ]);
       await metric(context, step);
       await checkpoint(context, step);
@@ -109,7 +109,7 @@ describe("reports", () => {
     await attach(
       "worker",
       async (context) => {
-        await context.running();
+        await context.markRunning();
         for (const step of steps) {
           await metric(context, step);
           if (step % 20 !== 0) continue;
@@ -131,15 +131,15 @@ describe("reports", () => {
   it("questions and answers travel both ways", async () => {
     let seen: unknown;
     await attach("worker", async (context) => {
-      await context.running();
-      const questions = await context.questions("atlas/train");
+      await context.markRunning();
+      const questions = await context.readQuestions("atlas/train");
       await context.saveAnswers([
         { key: "k", generator: "g", promptStyle: "chat", text: "Lima", seconds: 1 },
       ]);
       seen = [
         questions.length,
         (await context.findAnswers(["k", "absent"])).get("k")?.text,
-        (await context.answeredQuestions()).size,
+        (await context.readAnsweredQuestions()).size,
       ];
     });
     const runId = await launch();
@@ -177,10 +177,10 @@ describe("a run moves from one worker to another", () => {
     await attach(
       "deaf",
       async (context) => {
-        await context.running();
+        await context.markRunning();
         await metric(context, 1);
         await checkpoint(context, 1);
-        await forever(context.signal).catch((error: AppError) => (dropped = error));
+        await waitForAbort(context.signal).catch((error: AppError) => (dropped = error));
         late = await metric(context, 99).catch((error: unknown) => error);
         throw dropped!;
       },
@@ -286,8 +286,8 @@ describe("cancelling", () => {
   it("reaches the executor at once, and its last reports are kept", async () => {
     let noticedAt = 0;
     await attach("worker", async (context) => {
-      await context.running();
-      await forever(context.signal).catch(() => (noticedAt = Date.now()));
+      await context.markRunning();
+      await waitForAbort(context.signal).catch(() => (noticedAt = Date.now()));
       await metric(context, 7);
       throw context.signal.reason as Error;
     });
@@ -320,7 +320,7 @@ describe("cancelling", () => {
 describe("artifacts", () => {
   it("of many megabytes arrive whole", async () => {
     await attach("worker", async (context) => {
-      await context.running();
+      await context.markRunning();
       await checkpoint(context, 1, 40 * 2 ** 20);
     });
     const runId = await launch();
@@ -334,7 +334,7 @@ describe("artifacts", () => {
     await attach(
       "worker",
       async (context) => {
-        await context.running();
+        await context.markRunning();
         await server.plane.runs.expireLeases();
         // The lease is taken away behind the agent's back, between two heartbeats.
         await server.plane.database.db
@@ -384,7 +384,7 @@ describe("a full disk", () => {
         full.url,
         {
           train: async (context) => {
-            await context.running();
+            await context.markRunning();
             from.push(context.resume?.step ?? 0);
             if (context.resume) return;
             await checkpoint(context, 1, 200_000);
@@ -451,7 +451,7 @@ describe("a task", () => {
           {
             token,
             capabilities,
-            starters: defaultStarters(new AgentLog("test", pino({ level: "silent" }))),
+            starters: createDefaultStarters(new AgentLog("test", pino({ level: "silent" }))),
           },
         );
         await waitUntil("it is attached", async () =>

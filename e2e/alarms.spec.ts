@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { connect } from "@/cli/client";
-import { presetById } from "@/core/presets/run-presets";
+import { findPreset } from "@/core/presets/run-presets";
 import { TestWorker } from "@/server/testing/test-worker";
 import { expect, measureOverflow, openRun, RECORDED, test, waitLive } from "./support/product";
 
@@ -74,7 +74,7 @@ test("an alarm that a worker raises appears on the open page by itself", async (
       models: [model],
       corpora: ["atlas"],
     });
-    const { searcher, generator, ...config } = presetById("atlas-smollm2-grpo")?.config as {
+    const { searcher, generator, ...config } = findPreset("atlas-smollm2-grpo")?.config as {
       kind: "train";
       searcher: object;
       generator: object;

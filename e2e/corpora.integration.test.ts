@@ -10,14 +10,14 @@ import {
   indexPlanResultSchema,
   removeCorpusResultSchema,
 } from "@/contracts/worker-protocol/tasks";
-import { importFirst } from "@/gpu-workers/jobs/index/import-corpus";
-import { removeCorpus } from "@/gpu-workers/jobs/index/remove-corpus";
+import { importRunCorpus } from "@/gpu-workers/jobs/index/import-corpus";
+import { createCorpusRemover } from "@/gpu-workers/jobs/index/remove-corpus";
 import { CorpusReporter } from "@/gpu-workers/corpora/corpus-report";
 import { getCorpusPath } from "@/gpu-workers/corpora/installed-corpora";
-import { documentsOf, query } from "@/gpu-workers/agent/tasks";
-import { Agents } from "@/gpu-workers/agent/testing/harness";
+import { createDocumentReader, runQuery } from "@/gpu-workers/agent/tasks";
+import { TestAgents } from "@/gpu-workers/agent/testing/harness";
 import { openRetriever } from "@/gpu-workers/retrieval/backends/open-retriever";
-import { planIndexes } from "@/gpu-workers/jobs/index/plan-task";
+import { createIndexPlanner } from "@/gpu-workers/jobs/index/plan-indexes";
 import { createTaskRequestSchema, taskDetailSchema, type TaskDetail } from "@/contracts/api/tasks";
 import { startTestServer, type TestServer } from "@/server/testing/test-server";
 import { waitUntil } from "@/lib/testing/wait-until";
@@ -25,7 +25,7 @@ import { waitUntil } from "@/lib/testing/wait-until";
 const LIMIT_MS = 60_000;
 let server: TestServer;
 let folder: string;
-const agents = new Agents();
+const agents = new TestAgents();
 
 /** A real server and a real agent whose index runs import and build nothing. */
 beforeAll(async () => {
@@ -65,21 +65,21 @@ beforeAll(async () => {
     server.url,
     {
       index: async (context) => (
-        await context.running(),
-        context.config.kind === "index" ? importFirst(context, context.config, folder) : undefined
+        await context.markRunning(),
+        context.config.kind === "index" ? importRunCorpus(context, context.config, folder) : undefined
       ),
     },
     {
       token,
       name: "importer",
       corpora: reporter,
-      starters: { engine: unused, retriever: open, sampler: unused, vllm: unused },
-      tasks: {
-        query,
-        documents: documentsOf((corpus) => getCorpusPath(corpus, folders)),
+      starters: { startEngine: unused, startRetriever: open, startSampler: unused, startVllm: unused },
+      taskHandlers: {
+        query: runQuery,
+        documents: createDocumentReader((corpus) => getCorpusPath(corpus, folders)),
         "dry-run": unused,
-        "index-plan": planIndexes((corpus) => getCorpusPath(corpus, folders), folder),
-        "remove-corpus": removeCorpus(reporter, folders),
+        "index-plan": createIndexPlanner((corpus) => getCorpusPath(corpus, folders), folder),
+        "remove-corpus": createCorpusRemover(reporter, folders),
         "turn-gains": unused,
       },
     },

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { pino } from "pino";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { ATLAS_DIR } from "@/lib/paths.mjs";
-import { predictConfigSchema } from "@/contracts/run-config/run-config";
+import { predictConfigSchema } from "@/contracts/run-config/predict-config";
 import { ScriptedEndpoint } from "@/gpu-workers/testing/scripted-endpoint";
 import { importAtlas } from "@/server/features/question-sets/atlas";
 import { startTestServer, type TestServer } from "@/server/testing/test-server";

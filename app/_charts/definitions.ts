@@ -1,5 +1,6 @@
+import { GLOSSARY, type GlossaryTerm } from "@/core/glossary/glossary";
 import type { MetricName } from "@/core/metrics/metric-table";
-import type { TrainConfig } from "@/contracts/run-config/run-config";
+import type { TrainConfig } from "@/contracts/run-config/train-config";
 import type { Scale } from "./prepare";
 import type { Unit } from "./units";
 
@@ -13,6 +14,12 @@ export const COLOUR = {
   bothRight: "var(--series-1)",
   bothWrong: "var(--series-7)",
 } as const;
+
+export /** Title and explanation of a chart that shows a term of the glossary. */
+const explain = (term: GlossaryTerm): { title: string; explanation: string } => ({
+  title: GLOSSARY[term].title,
+  explanation: GLOSSARY[term].text,
+});
 
 export interface SeriesDefinition {
   metric: MetricName;

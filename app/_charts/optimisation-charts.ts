@@ -1,6 +1,6 @@
-import type { TrainConfig } from "@/contracts/run-config/run-config";
-import { isGrouped } from "@/contracts/run-config/training";
-import { COLOUR, type ChartGroup } from "./definitions";
+import type { TrainConfig } from "@/contracts/run-config/train-config";
+import { isGrouped } from "@/contracts/run-config/algorithm";
+import { COLOUR, explain, type ChartGroup } from "./definitions";
 
 const isPpo = ({ rl }: TrainConfig): boolean => rl.algorithm === "ppo";
 
@@ -11,9 +11,7 @@ export const OPTIMISATION_CHARTS: readonly ChartGroup[] = [
     charts: [
       {
         id: "cold-start",
-        title: "Cold-start loss",
-        explanation:
-          "Cross-entropy per action token on gold-path demonstrations, by batch, before reinforcement learning.",
+        ...explain("cold-start-loss"),
         kind: "lines",
         scale: "positive",
         unit: "number",
@@ -23,9 +21,7 @@ export const OPTIMISATION_CHARTS: readonly ChartGroup[] = [
       },
       {
         id: "variance",
-        title: "Groups without variance",
-        explanation:
-          "Groups whose samples all got the same reward give no gradient; resampled ones were drawn again.",
+        ...explain("group-without-variance"),
         kind: "lines",
         scale: "positive",
         unit: "number",
@@ -41,8 +37,7 @@ export const OPTIMISATION_CHARTS: readonly ChartGroup[] = [
       },
       {
         id: "loss",
-        title: "Policy loss",
-        explanation: "Per action token. Its size means little by itself; watch for jumps.",
+        ...explain("policy-loss"),
         kind: "lines",
         scale: "free",
         unit: "number",
@@ -50,9 +45,7 @@ export const OPTIMISATION_CHARTS: readonly ChartGroup[] = [
       },
       {
         id: "off-policy",
-        title: "Largest importance ratio",
-        explanation:
-          "Rollouts overlap the update, so episodes are of the weights one step before; far from 1 the update hardly corrects that.",
+        ...explain("importance-ratio"),
         kind: "lines",
         scale: "positive",
         unit: "number",
@@ -68,9 +61,7 @@ export const OPTIMISATION_CHARTS: readonly ChartGroup[] = [
       },
       {
         id: "kl",
-        title: "KL to the reference",
-        explanation:
-          "How far the policy went from where reinforcement learning began, per action token.",
+        ...explain("kl"),
         kind: "lines",
         scale: "free",
         unit: "number",
@@ -81,9 +72,7 @@ export const OPTIMISATION_CHARTS: readonly ChartGroup[] = [
       },
       {
         id: "mismatch",
-        title: "Sampler against trainer",
-        explanation:
-          "Distance of their log-probabilities of the same token: large ones make the importance ratio wrong.",
+        ...explain("sampler-mismatch"),
         kind: "lines",
         scale: "positive",
         unit: "number",
@@ -94,8 +83,7 @@ export const OPTIMISATION_CHARTS: readonly ChartGroup[] = [
       },
       {
         id: "entropy",
-        title: "Entropy",
-        explanation: "Of the policy per action token; a fall to zero means it no longer explores.",
+        ...explain("entropy"),
         kind: "lines",
         scale: "positive",
         unit: "number",
@@ -103,9 +91,7 @@ export const OPTIMISATION_CHARTS: readonly ChartGroup[] = [
       },
       {
         id: "gradient",
-        title: "Gradient norm and clipping",
-        explanation:
-          "Norm before clipping: repeated peaks precede a collapse. Share of action tokens whose ratio was clipped.",
+        ...explain("gradient-norm"),
         kind: "lines",
         scale: "positive",
         unit: "number",
@@ -121,9 +107,7 @@ export const OPTIMISATION_CHARTS: readonly ChartGroup[] = [
     charts: [
       {
         id: "values",
-        title: "Values and returns",
-        explanation:
-          "What the critic expected before the update, and what came: they should approach each other.",
+        ...explain("values-and-returns"),
         kind: "lines",
         scale: "free",
         unit: "number",
@@ -135,9 +119,7 @@ export const OPTIMISATION_CHARTS: readonly ChartGroup[] = [
       },
       {
         id: "explained-variance",
-        title: "Explained variance",
-        explanation:
-          "Share of the returns' variance that the critic foresaw: 0 knows only the mean, below 0 is worse than that.",
+        ...explain("explained-variance"),
         kind: "lines",
         scale: "free",
         unit: "number",
@@ -146,9 +128,7 @@ export const OPTIMISATION_CHARTS: readonly ChartGroup[] = [
       },
       {
         id: "value-loss",
-        title: "Value loss",
-        explanation:
-          "Half the squared error per action token, and the share of tokens whose loss was clipped.",
+        ...explain("value-loss"),
         kind: "lines",
         scale: "positive",
         unit: "number",
@@ -160,8 +140,7 @@ export const OPTIMISATION_CHARTS: readonly ChartGroup[] = [
       },
       {
         id: "critic-gradient",
-        title: "Critic's gradient norm",
-        explanation: "Before clipping.",
+        ...explain("critic-gradient-norm"),
         kind: "lines",
         scale: "positive",
         unit: "number",
@@ -175,8 +154,7 @@ export const OPTIMISATION_CHARTS: readonly ChartGroup[] = [
     charts: [
       {
         id: "time",
-        title: "Time per step",
-        explanation: "Where each step's seconds went; a phase that did not happen takes none.",
+        ...explain("time-per-step"),
         kind: "stack",
         missing: "zero",
         unit: "seconds",
@@ -201,9 +179,7 @@ export const OPTIMISATION_CHARTS: readonly ChartGroup[] = [
       },
       {
         id: "retries",
-        title: "Tries that failed",
-        explanation:
-          "Share of the tries at the endpoints of generator and judge that failed and were made again.",
+        ...explain("failed-tries"),
         kind: "lines",
         scale: "share",
         unit: "share",
@@ -212,9 +188,7 @@ export const OPTIMISATION_CHARTS: readonly ChartGroup[] = [
       },
       {
         id: "memory",
-        title: "Peak memory of the engine",
-        explanation:
-          "In MiB, on its GPU, or on a CPU resident: growth from step to step is a leak.",
+        ...explain("engine-memory"),
         kind: "lines",
         scale: "positive",
         unit: "count",

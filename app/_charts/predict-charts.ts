@@ -1,4 +1,4 @@
-import { COLOUR, type ChartGroup } from "./definitions";
+import { COLOUR, explain, type ChartGroup } from "./definitions";
 
 /** The course of a prediction. */
 export const PREDICT_CHARTS: readonly ChartGroup[] = [
@@ -7,8 +7,7 @@ export const PREDICT_CHARTS: readonly ChartGroup[] = [
     charts: [
       {
         id: "predict-accuracy",
-        title: "Running accuracy",
-        explanation: "Share of the answered questions whose answer is right, so far.",
+        ...explain("running-accuracy"),
         kind: "lines",
         scale: "share",
         unit: "share",
@@ -18,8 +17,7 @@ export const PREDICT_CHARTS: readonly ChartGroup[] = [
       },
       {
         id: "predict-answered",
-        title: "Questions answered",
-        explanation: "How many questions have their episode, answer and score stored.",
+        ...explain("questions-answered"),
         kind: "lines",
         scale: "positive",
         unit: "count",

@@ -1,4 +1,4 @@
-import { COLOUR, type ChartGroup } from "./definitions";
+import { COLOUR, explain, type ChartGroup } from "./definitions";
 
 /** What a service shows of its requests. */
 export const SERVE_CHARTS: readonly ChartGroup[] = [
@@ -7,8 +7,7 @@ export const SERVE_CHARTS: readonly ChartGroup[] = [
     charts: [
       {
         id: "serve-latency",
-        title: "Latency",
-        explanation: "Milliseconds from a request to its answer, over the latest 1024 requests.",
+        ...explain("service-latency"),
         kind: "lines",
         scale: "positive",
         unit: "number",
@@ -20,9 +19,7 @@ export const SERVE_CHARTS: readonly ChartGroup[] = [
       },
       {
         id: "serve-load",
-        title: "Load",
-        explanation:
-          "Requests and queries a second, and queries that wait: what waits longer and longer is too much.",
+        ...explain("retriever-load"),
         kind: "lines",
         scale: "positive",
         unit: "number",
@@ -35,9 +32,7 @@ export const SERVE_CHARTS: readonly ChartGroup[] = [
       },
       {
         id: "serve-health",
-        title: "Refused and failed",
-        explanation:
-          "Requests answered 503, and requests that were wrong or failed, since the report before.",
+        ...explain("service-health"),
         kind: "lines",
         scale: "positive",
         unit: "count",
@@ -49,8 +44,7 @@ export const SERVE_CHARTS: readonly ChartGroup[] = [
       },
       {
         id: "serve-memory",
-        title: "Memory",
-        explanation: "Resident memory of the process that serves, in MiB: steady growth is a leak.",
+        ...explain("service-memory"),
         kind: "lines",
         scale: "positive",
         unit: "count",
@@ -69,8 +63,7 @@ export const SERVE_MODEL_CHARTS: readonly ChartGroup[] = SERVE_CHARTS.map((group
       ? chart
       : {
           ...chart,
-          explanation:
-            "Requests and tokens a second, and requests that wait: what waits longer and longer is too much.",
+          ...explain("model-load"),
           series: [
             { metric: "serve/requests_per_second", label: "Requests/s", colour: "var(--series-1)" },
             {

@@ -1,16 +1,17 @@
-import type { TrainConfig } from "@/contracts/run-config/run-config";
-import type { Quadrant } from "@/core/metrics/metric-table";
+import type { TrainConfig } from "@/contracts/run-config/train-config";
+import type { Quadrant } from "@/core/metrics/metric-definition";
+import { GLOSSARY } from "@/core/glossary/glossary";
 import { listQuadrantMetrics } from "@/core/metrics/metrics";
-import { COLOUR, type ChartGroup, type SeriesDefinition } from "./definitions";
+import { COLOUR, explain, type ChartGroup, type SeriesDefinition } from "./definitions";
 import { OPTIMISATION_CHARTS } from "./optimisation-charts";
 
 const countRewardTerms = ({ reward: { weights } }: TrainConfig): number =>
   Object.values(weights).filter((weight) => weight !== 0).length;
 const QUADRANT_LABELS: Readonly<Record<Quadrant, string>> = {
-  bothRight: "Both right",
-  gained: "Gained",
-  lost: "Lost",
-  bothWrong: "Both wrong",
+  bothRight: GLOSSARY["both-right"].title,
+  gained: GLOSSARY.gained.title,
+  lost: GLOSSARY.lost.title,
+  bothWrong: GLOSSARY["both-wrong"].title,
 };
 /** Who answers, as a share of the questions with this prefix of metrics. */
 const buildQuadrantSeries = (prefix: string): SeriesDefinition[] =>
@@ -56,8 +57,7 @@ export const TRAIN_CHARTS: readonly ChartGroup[] = [
       {
         id: "quadrants",
         title: "Gain Beyond RAG, held-out",
-        explanation:
-          "Who answers: s3 alone (gained), naive RAG alone (lost), both, neither. GBR = gained − lost.",
+        explanation: explain("gain-beyond-rag").explanation,
         kind: "stack",
         missing: "drop",
         share: true,
@@ -71,8 +71,7 @@ export const TRAIN_CHARTS: readonly ChartGroup[] = [
     charts: [
       {
         id: "reward-terms",
-        title: "Terms of the reward",
-        explanation: "What each term adds to the mean reward; a cost is below zero.",
+        ...explain("reward-terms"),
         kind: "lines",
         scale: "free",
         unit: "number",
@@ -106,9 +105,7 @@ export const TRAIN_CHARTS: readonly ChartGroup[] = [
     charts: [
       {
         id: "recall",
-        title: "Gold documents found and kept",
-        explanation:
-          "Share of gold documents in any window, and handed to the generator. The space between is the selection's loss.",
+        ...explain("gold-found-and-kept"),
         kind: "lines",
         wide: true,
         scale: "share",
@@ -140,9 +137,7 @@ export const TRAIN_CHARTS: readonly ChartGroup[] = [
       },
       {
         id: "recall-by-turn",
-        title: "Gold documents found by turn, held-out",
-        explanation:
-          "Share of gold documents in the windows up to each turn: what each search adds.",
+        ...explain("gold-found-by-turn"),
         kind: "lines",
         scale: "share",
         unit: "share",
@@ -156,9 +151,7 @@ export const TRAIN_CHARTS: readonly ChartGroup[] = [
       },
       {
         id: "effort",
-        title: "Searches and documents per episode",
-        explanation:
-          "Searches after the question's own retrieval, and documents handed over: gains should not come from more of them alone.",
+        ...explain("search-effort"),
         kind: "lines",
         scale: "positive",
         unit: "number",
@@ -181,9 +174,7 @@ export const TRAIN_CHARTS: readonly ChartGroup[] = [
       },
       {
         id: "format",
-        title: "Format health",
-        explanation:
-          "Format errors per episode, and the share of turns without a selection of their own.",
+        ...explain("format-error"),
         kind: "lines",
         scale: "positive",
         unit: "number",
@@ -202,9 +193,7 @@ export const TRAIN_CHARTS: readonly ChartGroup[] = [
       },
       {
         id: "novelty",
-        title: "New documents and repeated queries",
-        explanation:
-          "Documents of later windows that no earlier one held; queries that repeat an earlier one or the question.",
+        ...explain("novelty"),
         kind: "lines",
         scale: "share",
         unit: "share",
@@ -224,8 +213,7 @@ export const TRAIN_CHARTS: readonly ChartGroup[] = [
       },
       {
         id: "length",
-        title: "Action tokens per episode",
-        explanation: "Tokens that the searcher wrote itself, mean and longest.",
+        ...explain("action-tokens"),
         kind: "lines",
         scale: "positive",
         unit: "number",

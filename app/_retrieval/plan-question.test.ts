@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { indexConfigSchema } from "@/contracts/run-config/run-config";
+import { indexConfigSchema } from "@/contracts/run-config/index-config";
 import { buildPlanRequest, listPlanWarnings } from "./plan-question";
 
 const questionOf = (settings: Record<string, unknown>) =>

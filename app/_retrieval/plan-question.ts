@@ -1,7 +1,7 @@
 import { searchesLocally, type RetrieverConfig } from "@/contracts/run-config/retriever";
 import { CORPUS_PRESETS, type CorpusPreset } from "@/core/presets/corpus-presets";
 import { formatBytes } from "@/core/memory/index-plan";
-import type { IndexConfig } from "@/contracts/run-config/run-config";
+import type { IndexConfig } from "@/contracts/run-config/index-config";
 import type { IndexPlanResult } from "@/contracts/worker-protocol/tasks";
 
 /** What a worker is asked for a plan. */

@@ -1,5 +1,6 @@
 "use client";
 import { useMemo } from "react";
+import { explain } from "@/app/_charts/definitions";
 import { HoverProvider } from "@/app/_charts/hover";
 import { LinePlot } from "@/app/_charts/line-plot";
 import { StepLabel } from "@/app/_charts/plot-frame";
@@ -8,18 +9,8 @@ import type { RetrieverComparison } from "@/app/_lib/trpc";
 import { getRunColour } from "./metric-label";
 
 const PLOTS = [
-  {
-    value: "recall",
-    title: "Recall over k",
-    explanation:
-      "Mean share of the gold documents among the first k. Where two curves meet, a reader of k documents sees no difference.",
-  },
-  {
-    value: "fullSupport",
-    title: "Full support over k",
-    explanation:
-      "Share of questions with all their gold documents among the first k: the ceiling of whoever reads k documents.",
-  },
+  { value: "recall", ...explain("recall") },
+  { value: "fullSupport", ...explain("full-support") },
 ] as const;
 
 export function RecallPlots({ comparison }: { comparison: RetrieverComparison }) {

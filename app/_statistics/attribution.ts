@@ -1,50 +1,50 @@
 import type { LeaderboardCell } from "@/app/_lib/trpc";
+import { GLOSSARY, type GlossaryTerm } from "@/core/glossary/glossary";
 
 type Shares = LeaderboardCell["attribution"];
+
+const describe = (term: GlossaryTerm) => ({
+  label: GLOSSARY[term].title,
+  meaning: GLOSSARY[term].text,
+});
 
 /** Where answers were lost, in the order of the stages; the same colours as on the run's page. */
 export const ATTRIBUTION_PARTS = [
   {
     key: "correct",
-    label: "Correct",
+    ...describe("correct"),
     colour: "var(--series-1)",
     filter: "correct",
-    meaning: "the answer is right",
   },
   {
     key: "neverRetrieved",
-    label: "Never retrieved",
+    ...describe("never-retrieved"),
     colour: "var(--series-2)",
     filter: "never-retrieved",
-    meaning: "some gold document was in no window",
   },
   {
     key: "notSelected",
-    label: "Not selected",
+    ...describe("not-selected"),
     colour: "var(--series-5)",
     filter: "not-selected",
-    meaning: "retrieved, but not handed over",
   },
   {
     key: "generatorFailed",
-    label: "Generator failed",
+    ...describe("generator-failed"),
     colour: "var(--series-4)",
     filter: "generator-failed",
-    meaning: "it had the gold documents and answered wrong",
   },
   {
     key: "scorerDoubtful",
-    label: "Scorer doubtful",
+    ...describe("scorer-doubtful"),
     colour: "var(--series-6)",
     filter: "scorer-doubtful",
-    meaning: "wrong, while two judging scorers differ",
   },
   {
     key: "noGold",
-    label: "Not known",
+    ...describe("no-gold"),
     colour: "var(--series-7)",
     filter: "wrong",
-    meaning: "the question names no gold documents",
   },
 ] as const satisfies readonly {
   key: keyof Shares;

@@ -6,6 +6,7 @@ import { formatInteger, formatShare } from "@/app/_lib/format";
 import { useTRPC, type Leaderboard } from "@/app/_lib/trpc";
 import { Button } from "@/app/_ui/button";
 import { ErrorState } from "@/app/_ui/states";
+import { GLOSSARY } from "@/core/glossary/glossary";
 import type { MethodName } from "@/contracts/records/episode";
 
 interface Props {
@@ -60,7 +61,7 @@ export function Ceiling({ ceiling, launch }: Props) {
           >
             <Gauge /> Measure the ceiling
           </Button>
-          What the generator answers from the gold documents alone. Answered once for all methods.
+          {GLOSSARY.ceiling.text}
         </p>
       )}
       {measure.isError ? (

@@ -28,7 +28,7 @@ type ProcedurePath = {
 /** What the server answers, by procedure ("runs.list"). A procedure without an answer fails, as does an answer that throws. */
 export type Answers = {
   [Path in ProcedurePath]?: Path extends `${infer R}.${infer P}`
-    ? R extends keyof Outputs & keyof Inputs
+    ? R extends keyof Outputs
       ? P extends keyof Outputs[R] & keyof Inputs[R]
         ? (input: Inputs[R][P]) => Outputs[R][P]
         : never

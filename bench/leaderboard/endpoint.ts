@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { setTimeout as sleep } from "node:timers/promises";
 import pino from "pino";
-import { ATLAS_DIR } from "@/lib/paths";
+import { ATLAS_DIR } from "@/lib/paths.mjs";
 import type { RunConfigInput } from "@/contracts/run-config/run-config";
 import { type RunState } from "@/contracts/records/run-state";
 import { TERMINAL } from "@/core/run/transitions";
@@ -36,10 +36,10 @@ export async function endpointSpeed(
   const folder = await mkdtemp(join(tmpdir(), "s3-bench-worker-"));
   const children: { stop(): Promise<void> | void }[] = [];
   try {
-    await importAtlas(plane.questionSets, ATLAS_DIR, pino({ level: "silent" }));
+    await importAtlas(plane, ATLAS_DIR, pino({ level: "silent" }));
     const endpoint = await startEndpoint();
     children.push({ stop: () => void endpoint.child.kill() });
-    const { token } = await plane.tokens.create("bench", "bench");
+    const { token } = await plane.workerTokens.create("bench", "bench");
     const worker = new RealWorker({
       server: `http://127.0.0.1:${port}`,
       token,

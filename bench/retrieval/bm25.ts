@@ -5,10 +5,10 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { pipeline } from "node:stream/promises";
 import { z } from "zod";
-import { ROOT } from "@/lib/paths";
+import { ROOT } from "@/lib/paths.mjs";
 import { analyse } from "@/gpu-workers/retrieval/indexes/bm25/analyser";
 import { percentile } from "@/gpu-workers/runtime/latency";
-import { passageText } from "@/gpu-workers/runtime/progress";
+import { formatPassage } from "@/gpu-workers/retrieval/corpus/passage-text";
 import { bar, type Bar, printTable } from "@/bench/lib";
 import { peerPython } from "@/bench/peers/venv";
 import { type QuestionSet, questionSets } from "./data";
@@ -91,7 +91,7 @@ async function run({ long }: SectionOptions): Promise<SectionResult> {
 
 /** Scores with the same terms, and recall of the evidence with the same terms and with bm25s' own analysis. */
 async function compareRankings(set: QuestionSet, python: string, folder: string, bars: Bar[]) {
-  const texts = set.passages.map(passageText);
+  const texts = set.passages.map(formatPassage);
   const questions = set.questions.filter(({ gold }) => gold.length > 0);
   const terms = (text: string): string => analyse(text).join(" ");
   const ours = await rankings(
@@ -211,7 +211,7 @@ async function compareSpeed(
   folder: string,
   bars: Bar[],
 ) {
-  const texts = sets.flatMap(({ passages }) => passages.map(passageText));
+  const texts = sets.flatMap(({ passages }) => passages.map(formatPassage));
   const passages = join(folder, `passages-${size}.jsonl`);
   await pipeline(grown(texts, size), createWriteStream(passages));
   const questions = sets.flatMap((set) => set.questions.map(({ text }) => text));

@@ -3,7 +3,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import { type CorpusRecord, parseCorpusLine } from "@/contracts/formats/corpus-lines";
-import { ATLAS_DIR, ROOT } from "@/lib/paths";
+import { ATLAS_DIR, ROOT } from "@/lib/paths.mjs";
 
 /** A set of questions with the passages that hold their evidence. */
 export interface QuestionSet {

@@ -1,9 +1,9 @@
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { RankedRow } from "@/gpu-workers/retrieval/indexes/faiss/dense-index";
+import type { RankedRow } from "@/gpu-workers/retrieval/indexes/ranked-row";
 import { Encoder, type TextKind } from "@/gpu-workers/retrieval/encoders/encoder";
 import { percentile } from "@/gpu-workers/runtime/latency";
-import { passageText } from "@/gpu-workers/runtime/progress";
+import { formatPassage } from "@/gpu-workers/retrieval/corpus/passage-text";
 import { bar, type Bar, machine, printTable } from "@/bench/lib";
 import { type QuestionSet, questionSets } from "./data";
 import { openFlat } from "./flat";
@@ -64,7 +64,7 @@ async function run(): Promise<SectionResult> {
     const flat: Bar[] = [];
     const worst = { overlap: 1, identical: 1, loss: 0 };
     for (const [s, set] of sets.entries()) {
-      const own = (passages[s] ?? []).map(passageText);
+      const own = (passages[s] ?? []).map(formatPassage);
       addTo(seconds, await encodeInTurns(encoders, own, scratch, set.name));
       const quality = await compare(encoders, peer, set, own.length, scratch, fp32.dim);
       agreement[set.name] = quality;

@@ -1,6 +1,7 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { DenseIndex, RankedRow } from "@/gpu-workers/retrieval/indexes/faiss/dense-index";
+import type { DenseIndex } from "@/gpu-workers/retrieval/indexes/faiss/dense-index";
+import type { RankedRow } from "@/gpu-workers/retrieval/indexes/ranked-row";
 import { bar, type Bar, printTable } from "@/bench/lib";
 import { identical } from "./encoder";
 import { openFlat } from "./flat";

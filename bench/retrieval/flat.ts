@@ -3,9 +3,9 @@ import { join } from "node:path";
 import {
   DenseIndex,
   INDEX_FILE,
-  writeManifest,
+  writeIndexManifest,
 } from "@/gpu-workers/retrieval/indexes/faiss/dense-index";
-import { flatHeader } from "@/gpu-workers/retrieval/indexes/faiss/index-build";
+import { buildFlatHeader } from "@/gpu-workers/retrieval/indexes/faiss/build-index";
 
 const IDENTITY = {
   corpusHash: "bench",
@@ -22,7 +22,7 @@ export async function openFlat(
 ): Promise<DenseIndex> {
   await mkdir(folder, { recursive: true });
   const file = await open(join(folder, INDEX_FILE), "w");
-  let bytes = flatHeader(dim, 0).length;
+  let bytes = buildFlatHeader(dim, 0).length;
   let count = 0;
   try {
     for await (const part of parts) {
@@ -30,10 +30,10 @@ export async function openFlat(
       bytes += part.byteLength;
       count += part.length / dim;
     }
-    await file.write(flatHeader(dim, count), 0, undefined, 0);
+    await file.write(buildFlatHeader(dim, count), 0, undefined, 0);
   } finally {
     await file.close();
   }
-  await writeManifest(folder, { version: 2, ...IDENTITY, count, dim, file: INDEX_FILE, bytes });
+  await writeIndexManifest(folder, { version: 2, ...IDENTITY, count, dim, file: INDEX_FILE, bytes });
   return DenseIndex.load(folder, IDENTITY);
 }

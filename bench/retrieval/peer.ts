@@ -2,8 +2,8 @@ import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { z } from "zod";
-import { ROOT } from "@/lib/paths";
-import type { RankedRow } from "@/gpu-workers/retrieval/indexes/faiss/dense-index";
+import { ROOT } from "@/lib/paths.mjs";
+import type { RankedRow } from "@/gpu-workers/retrieval/indexes/ranked-row";
 import { peerPython } from "@/bench/peers/venv";
 
 /** What a search of the peer's found, as ours says it. */

@@ -1,6 +1,6 @@
 import { mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { ROOT } from "@/lib/paths";
+import { ROOT } from "@/lib/paths.mjs";
 import type { Bar } from "@/bench/lib";
 
 /** What is asked of every section. */

@@ -1,20 +1,20 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { mkdir, open, readdir, writeFile } from "node:fs/promises";
 import { Agent, request } from "node:http";
-import { createServer, type AddressInfo } from "node:net";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { retrieverSchema as retrieverConfig } from "@/contracts/run-config/retriever";
 import { formatContents } from "@/contracts/formats/corpus-lines";
-import { ROOT } from "@/lib/paths";
+import { ROOT } from "@/lib/paths.mjs";
 import { retrieveResponseWithScoresSchema } from "@/contracts/formats/retrieve";
 import { percentile } from "@/gpu-workers/runtime/latency";
-import { openAnyRetriever } from "@/gpu-workers/retrieval/backends/open";
-import { RetrieveService } from "@/gpu-workers/retrieval/service/service";
+import { openRetriever } from "@/gpu-workers/retrieval/backends/open-retriever";
+import { RetrieveService } from "@/gpu-workers/retrieval/service/retrieve-service";
 import { bar, printTable } from "@/bench/lib";
 import { peerPython } from "@/bench/peers/venv";
 import { questionSets } from "./data";
 import type { Section, SectionResult } from "./section";
+import { findFreePort } from "@/lib/free-port.mjs";
 
 /**
  * Our /retrieve service against a FastAPI server that works as upstream's (bench/peers/retrieve_server.py): the same
@@ -63,16 +63,13 @@ async function run(): Promise<SectionResult> {
       .join(""),
   );
   console.log(`${passages.length} passages and ${queries.length} distinct queries: ${source}`);
-  const retriever = await openAnyRetriever(
-    retrieverConfig.parse({ kind: "dense", index: "Flat" }),
-    {
-      corpusPath: () => corpus,
-      dataDir: folder,
-      onProgress: ({ phase, done, total }) => {
-        if (phase === "encoding" && done % 1024 === 0) console.log(`encoded ${done} of ${total}`);
-      },
+  const retriever = await openRetriever(retrieverConfig.parse({ kind: "dense", index: "Flat" }), {
+    corpusPath: () => corpus,
+    dataDir: folder,
+    onProgress: ({ phase, done, total }) => {
+      if (phase === "encoding" && done % 1024 === 0) console.log(`encoded ${done} of ${total}`);
     },
-  );
+  });
   const service = await RetrieveService.start(retriever);
   const peer = await startPeer(await faissFile(folder), corpus);
   try {
@@ -113,7 +110,7 @@ async function run(): Promise<SectionResult> {
         turns: TURNS,
         loads,
         sameFirstDocument: same,
-        memoryMb: service.metrics().memoryMb,
+        memoryMb: service.readMetrics().memoryMb,
       },
       bars: [
         bar(
@@ -223,7 +220,7 @@ async function startPeer(
   index: string,
   corpus: string,
 ): Promise<{ url: string; child: ChildProcess }> {
-  const port = await freePort();
+  const port = await findFreePort();
   const child = spawn(
     await peerPython("retrieval"),
     [join(ROOT, "bench", "peers", "retrieve_server.py"), index, corpus, String(port)],
@@ -260,12 +257,4 @@ function distinct(texts: readonly string[]): string[] {
   return unique.length >= 2000
     ? unique
     : unique.flatMap((text) => [text, `${text} Please answer.`, `Tell me: ${text}`]);
-}
-
-async function freePort(): Promise<number> {
-  const probe = createServer();
-  await new Promise<void>((resolve) => probe.listen(0, "127.0.0.1", resolve));
-  const { port } = probe.address() as AddressInfo;
-  await new Promise((resolve) => probe.close(resolve));
-  return port;
 }

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { wireErrorSchema } from "@/contracts/errors";
 import { MAX_QUERY } from "@/contracts/run-config/retriever";
-import { retriever } from "@/contracts/run-config/run-config";
+import { retrieverSchema } from "@/contracts/run-config/retriever";
 
 export const taskStateSchema = z.enum(["running", "succeeded", "failed", "cancelled"]);
 
@@ -45,7 +45,7 @@ export const createTaskRequestSchema = z.discriminatedUnion("kind", [
   z.object({
     kind: z.literal("query"),
     corpus: z.string().min(1),
-    retriever,
+    retriever: retrieverSchema,
     query: z.string().trim().min(1, "type a query").max(MAX_QUERY),
     k: z.int().min(1).max(50).default(10),
     /** Null: any worker that can. */ workerId: z.uuid().nullish(),
@@ -63,7 +63,7 @@ export const createTaskRequestSchema = z.discriminatedUnion("kind", [
     kind: z.literal("index-plan"),
     corpus: z.string().min(1),
     passages: z.int().positive().nullish(),
-    retriever,
+    retriever: retrieverSchema,
     /** Name or id; null: any worker that can. */ worker: z.string().nullish(),
   }),
   /** Deletes an imported corpus and its indexes from a worker; refused while a run uses it. */

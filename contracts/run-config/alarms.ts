@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { alarmNameSchema, type AlarmName } from "@/contracts/records/alarms";
-import { describeSetting } from "./setting";
+import { explain } from "./setting";
 
 /** What each alarm is called and means. */
 export const ALARM_MEANINGS: Readonly<Record<AlarmName, { title: string; meaning: string }>> = {
@@ -62,7 +62,7 @@ const switches = Object.fromEntries(
     z
       .boolean()
       .default(false)
-      .meta(describeSetting(ALARM_MEANINGS[name].title, ALARM_MEANINGS[name].meaning)),
+      .meta(explain(ALARM_MEANINGS[name].title, ALARM_MEANINGS[name].meaning)),
   ]),
 ) as Record<AlarmName, z.ZodDefault<z.ZodBoolean>>;
 

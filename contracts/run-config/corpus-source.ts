@@ -1,6 +1,6 @@
 import { z } from "zod";
 
-import { describeSetting } from "./setting";
+import { explain } from "./setting";
 
 /** Where a corpus comes from, and how its files are read. */
 
@@ -25,7 +25,7 @@ const reading = {
     .enum(["auto", "jsonl", "csv", "tsv", "parquet", "text"])
     .default("auto")
     .meta(
-      describeSetting(
+      explain(
         "Format",
         "`auto` goes by the file's name. `text`: plain text and Markdown, cut into passages. Files may be gzipped.",
       ),
@@ -36,7 +36,7 @@ const reading = {
     .max(8192)
     .default(128)
     .meta(
-      describeSetting(
+      explain(
         "Passage tokens",
         "Longest passage that a text file is cut into, in tokens of the default encoder.",
       ),
@@ -46,16 +46,14 @@ const reading = {
     .min(0)
     .max(4096)
     .default(16)
-    .meta(
-      describeSetting("Overlap", "Tokens that neighbouring passages share.", { advanced: true }),
-    ),
+    .meta(explain("Overlap", "Tokens that neighbouring passages share.", { advanced: true })),
   idColumn: z
     .string()
     .trim()
     .min(1)
     .default("id")
     .meta(
-      describeSetting(
+      explain(
         "Id column",
         "CSV, TSV and parquet: column of the id; where there is none, the row's number.",
         { advanced: true },
@@ -67,7 +65,7 @@ const reading = {
     .min(1)
     .default("title")
     .meta(
-      describeSetting("Title column", "CSV, TSV and parquet: column of the title; may be absent.", {
+      explain("Title column", "CSV, TSV and parquet: column of the title; may be absent.", {
         advanced: true,
       }),
     ),
@@ -76,11 +74,7 @@ const reading = {
     .trim()
     .min(1)
     .default("text")
-    .meta(
-      describeSetting("Text column", "CSV, TSV and parquet: column of the text.", {
-        advanced: true,
-      }),
-    ),
+    .meta(explain("Text column", "CSV, TSV and parquet: column of the text.", { advanced: true })),
 };
 
 const origin = {
@@ -89,7 +83,7 @@ const origin = {
     .trim()
     .max(200)
     .default("")
-    .meta(describeSetting("Licence", "Shown beside the corpus.")),
+    .meta(explain("Licence", "Shown beside the corpus.")),
 };
 
 export const corpusSourceSchema = z
@@ -100,7 +94,7 @@ export const corpusSourceSchema = z
       upload: z
         .uuid()
         .meta(
-          describeSetting(
+          explain(
             "Upload",
             "Id of a file that was uploaded to the server, on the Corpora page or by `npm run s3 -- corpus import`.",
           ),
@@ -110,7 +104,7 @@ export const corpusSourceSchema = z
         .trim()
         .min(1)
         .max(255)
-        .meta(describeSetting("File name", "Its name tells the format.")),
+        .meta(explain("File name", "Its name tells the format.")),
       ...reading,
       ...origin,
     }),
@@ -121,7 +115,7 @@ export const corpusSourceSchema = z
         .trim()
         .min(1)
         .max(4096)
-        .meta(describeSetting("Path", "File or folder on the worker.")),
+        .meta(explain("Path", "File or folder on the worker.")),
       ...reading,
       ...origin,
     }),
@@ -129,14 +123,14 @@ export const corpusSourceSchema = z
       kind: z.literal("url"),
       url: z
         .url({ protocol: /^https?$/ })
-        .meta(describeSetting("Address", "Fetched by the worker, resumed after an interruption.")),
+        .meta(explain("Address", "Fetched by the worker, resumed after an interruption.")),
       sha256: z
         .string()
         .regex(/^[0-9a-f]{64}$/, "64 hexadecimal digits")
         .nullable()
         .default(null)
         .meta(
-          describeSetting(
+          explain(
             "Checksum",
             "Sha256 of the file; a file that differs is refused. Empty: unchecked.",
           ),
@@ -149,16 +143,13 @@ export const corpusSourceSchema = z
       preset: z
         .enum(CORPUS_PRESET_NAMES)
         .meta(
-          describeSetting(
-            "Corpus of the paper",
-            "Downloaded by the worker when the run starts; large.",
-          ),
+          explain("Corpus of the paper", "Downloaded by the worker when the run starts; large."),
         ),
       withIndex: z
         .boolean()
         .default(false)
         .meta(
-          describeSetting(
+          explain(
             "Published index too",
             "`wiki-18`: also fetches its e5_Flat.index (62 GB), puts it beside the documents and uses it with its encoder, `e5-base-v2`.",
           ),

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { promptTextSchema } from "./prompt";
-import { describeSetting } from "./setting";
+import { explain } from "./setting";
 
 const orProtocol = "empty: as the protocol has it (docs/method.md)";
 
@@ -10,7 +10,7 @@ export const methodSettingsSchema = z
       .enum(["method", "generator"])
       .default("method")
       .meta(
-        describeSetting(
+        explain(
           "Answered by",
           'IRCoT, Search-R1 and Search-o1: by the method itself, or by the frozen generator from all documents it retrieved (the paper\'s "retrieval" rows).',
           { paper: "generator" },
@@ -23,7 +23,7 @@ export const methodSettingsSchema = z
       .nullable()
       .default(null)
       .meta(
-        describeSetting(
+        explain(
           "Documents a search",
           `Documents of each search of IRCoT, DeepRetrieval, Search-R1 and Search-o1; ${orProtocol}.`,
           { paper: "3" },
@@ -36,13 +36,9 @@ export const methodSettingsSchema = z
       .nullable()
       .default(null)
       .meta(
-        describeSetting(
-          "Searches",
-          `Most searches of IRCoT, Search-R1 and Search-o1; ${orProtocol}.`,
-          {
-            paper: "4",
-          },
-        ),
+        explain("Searches", `Most searches of IRCoT, Search-R1 and Search-o1; ${orProtocol}.`, {
+          paper: "4",
+        }),
       ),
     temperature: z
       .number()
@@ -50,7 +46,7 @@ export const methodSettingsSchema = z
       .max(2)
       .nullable()
       .default(null)
-      .meta(describeSetting("Temperature", `Of the method's own model, 0: greedy; ${orProtocol}.`)),
+      .meta(explain("Temperature", `Of the method's own model, 0: greedy; ${orProtocol}.`)),
     maxTokens: z
       .int()
       .min(1)
@@ -58,20 +54,20 @@ export const methodSettingsSchema = z
       .nullable()
       .default(null)
       .meta(
-        describeSetting(
+        explain(
           "Tokens a call",
           `Longest text of one call of the method's own model; ${orProtocol}.`,
         ),
       ),
     promptTemplate: promptTextSchema.meta(
-      describeSetting(
+      explain(
         "Prompt",
         "Text of the method's prompt with its {placeholders}, e.g. the one a checkpoint was trained with; empty: the built-in version.",
         { advanced: true },
       ),
     ),
     condensingPrompt: promptTextSchema.meta(
-      describeSetting(
+      explain(
         "Condensing prompt",
         "Text of the prompt by which Search-o1 condenses what it found, with its {placeholders}; empty: the built-in version.",
         { advanced: true },

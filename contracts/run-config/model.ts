@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { describeSetting } from "./setting";
+import { explain } from "./setting";
 
 /** Where a model runs: in the worker's own engine, or at an OpenAI-compatible server (vLLM, SGLang, llama.cpp, a hosted one). */
 
@@ -8,7 +8,7 @@ export const endpointSchema = z
   .nullable()
   .default(null)
   .meta(
-    describeSetting(
+    explain(
       "Endpoint",
       "Base URL of an OpenAI-compatible server, e.g. http://127.0.0.1:8000/v1; empty: the worker's own engine.",
       { paper: "vLLM server" },
@@ -28,7 +28,7 @@ export const connectionSchema = z
       .nullable()
       .default(null)
       .meta(
-        describeSetting(
+        explain(
           "Key",
           "Name of a stored API key, never the key itself; empty: none is sent, unless the worker's environment holds a key for this very server.",
           { advanced: true },
@@ -40,21 +40,15 @@ export const connectionSchema = z
       .max(4096)
       .default(32)
       .meta(
-        describeSetting(
-          "Requests at once",
-          "Requests to the endpoint that are under way together.",
-          {
-            advanced: true,
-          },
-        ),
+        explain("Requests at once", "Requests to the endpoint that are under way together.", {
+          advanced: true,
+        }),
       ),
     requestsPerMinute: limitSchema(1_000_000).meta(
-      describeSetting("Requests a minute", "Rate limit of the endpoint; empty: none.", {
-        advanced: true,
-      }),
+      explain("Requests a minute", "Rate limit of the endpoint; empty: none.", { advanced: true }),
     ),
     tokensPerMinute: limitSchema(1_000_000_000).meta(
-      describeSetting(
+      explain(
         "Tokens a minute",
         "Rate limit of the endpoint, prompt and completion together; empty: none.",
         { advanced: true },
@@ -66,13 +60,9 @@ export const connectionSchema = z
       .max(3600)
       .default(120)
       .meta(
-        describeSetting(
-          "Time-out (s)",
-          "Longest wait for one reply before the request is sent again.",
-          {
-            advanced: true,
-          },
-        ),
+        explain("Time-out (s)", "Longest wait for one reply before the request is sent again.", {
+          advanced: true,
+        }),
       ),
     retrySeconds: z
       .int()
@@ -80,21 +70,21 @@ export const connectionSchema = z
       .max(86_400)
       .default(300)
       .meta(
-        describeSetting(
+        explain(
           "Retry for (s)",
           "How long one request is retried before the endpoint counts as unavailable.",
           { advanced: true },
         ),
       ),
     promptPrice: priceSchema.meta(
-      describeSetting(
+      explain(
         "Price of prompts",
         "US dollars for a million prompt tokens; empty: costs are not counted.",
         { advanced: true },
       ),
     ),
     completionPrice: priceSchema.meta(
-      describeSetting("Price of completions", "US dollars for a million completion tokens.", {
+      explain("Price of completions", "US dollars for a million completion tokens.", {
         advanced: true,
       }),
     ),
@@ -108,7 +98,7 @@ export const modelApiSchema = z
   .enum(["chat", "chatml", "plain"])
   .default("chat")
   .meta(
-    describeSetting(
+    explain(
       "Interface",
       "Of an endpoint. `chat`: chat completions, the last turn is continued by `continue_final_message` (vLLM, SGLang); `chatml`: completions of a prompt in the template of Qwen2.5; `plain`: completions without a template, for base models.",
       { advanced: true },
@@ -127,13 +117,13 @@ export const modelServerSchema = z
         .min(1)
         .max(64)
         .default(1)
-        .meta(describeSetting("Tensor-parallel size", "GPUs that the model is spread over.")),
+        .meta(explain("Tensor-parallel size", "GPUs that the model is spread over.")),
       gpuMemoryUtilization: z
         .number()
         .min(0.05)
         .max(1)
         .default(0.9)
-        .meta(describeSetting("GPU memory", "Share of each GPU's memory that vLLM takes.")),
+        .meta(explain("GPU memory", "Share of each GPU's memory that vLLM takes.")),
       maxModelLen: z
         .int()
         .min(16)
@@ -141,7 +131,7 @@ export const modelServerSchema = z
         .nullable()
         .default(null)
         .meta(
-          describeSetting(
+          explain(
             "Longest text",
             "Tokens of prompt and completion together; empty: as the model says.",
           ),

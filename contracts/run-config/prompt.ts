@@ -79,7 +79,13 @@ function findMethodPromptId(method: MethodName, protocol?: Protocol): PromptId |
       return "full";
     case "ircot":
       return protocol === "upstream" ? "ircot-upstream" : "ircot";
-    default:
+    case "direct":
+    case "cot":
+    case "r1":
+    case "sft":
+    case "deepretrieval":
+    case "search-r1":
+    case "search-o1":
       return method;
   }
 }

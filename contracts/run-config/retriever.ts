@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { describeSetting } from "./setting";
+import { explain } from "./setting";
 
 /** The longest query that the playground asks, in characters. */
 export const MAX_QUERY = 2000;
@@ -12,7 +12,7 @@ const dense = {
     .min(1)
     .default("minilm")
     .meta(
-      describeSetting(
+      explain(
         "Encoder",
         "Sentence encoder whose similarity ranks the documents: a preset's name or a model folder on the worker.",
         { paper: "E5-base-v2" },
@@ -22,7 +22,7 @@ const dense = {
     .enum(["fp32", "int8"])
     .default("fp32")
     .meta(
-      describeSetting(
+      explain(
         "Weights",
         "int8 encodes faster on a CPU; its ranking differs slightly from fp32 (see the retrieval bench).",
       ),
@@ -34,7 +34,7 @@ const dense = {
     .max(120)
     .default("auto")
     .meta(
-      describeSetting(
+      explain(
         "Index",
         "FAISS factory string, e.g. `Flat`, `IVF4096,Flat`, `HNSW32`, `IVF4096,PQ48`; `auto` chooses by the corpus' size and the worker's memory.",
         { paper: "Flat" },
@@ -46,7 +46,7 @@ const dense = {
     .max(65_536)
     .default(32)
     .meta(
-      describeSetting(
+      explain(
         "Lists searched",
         "IVF: lists that are searched (nprobe). More is slower and finds more.",
         { advanced: true },
@@ -58,7 +58,7 @@ const dense = {
     .max(65_536)
     .default(128)
     .meta(
-      describeSetting("Search breadth", "HNSW: candidates kept while searching (efSearch).", {
+      explain("Search breadth", "HNSW: candidates kept while searching (efSearch).", {
         advanced: true,
       }),
     ),
@@ -70,26 +70,18 @@ const bm25 = {
     .min(0)
     .max(10)
     .default(0.9)
-    .meta(
-      describeSetting("BM25 k1", "How fast a repeated term saturates.", {
-        paper: "0.9 (Pyserini)",
-      }),
-    ),
+    .meta(explain("BM25 k1", "How fast a repeated term saturates.", { paper: "0.9 (Pyserini)" })),
   b: z
     .number()
     .min(0)
     .max(1)
     .default(0.4)
-    .meta(
-      describeSetting("BM25 b", "How much long documents are held back.", {
-        paper: "0.4 (Pyserini)",
-      }),
-    ),
+    .meta(explain("BM25 b", "How much long documents are held back.", { paper: "0.4 (Pyserini)" })),
   operators: z
     .boolean()
     .default(false)
     .meta(
-      describeSetting(
+      explain(
         "Boolean operators",
         'AND, OR, NOT, parentheses and "phrases" in a query are obeyed, as DeepRetrieval writes them; off: they are words.',
         { advanced: true },
@@ -105,7 +97,7 @@ const rerank = {
     .nullable()
     .default(null)
     .meta(
-      describeSetting(
+      explain(
         "Reranker",
         "Cross-encoder that orders the first documents anew: a preset's name or a model folder on the worker; empty: none.",
       ),
@@ -116,7 +108,7 @@ const rerank = {
     .max(1000)
     .default(50)
     .meta(
-      describeSetting("Reranked documents", "How many of the first documents the reranker reads.", {
+      explain("Reranked documents", "How many of the first documents the reranker reads.", {
         advanced: true,
       }),
     ),
@@ -131,7 +123,7 @@ const credentialSchema = z
   .nullable()
   .default(null)
   .meta(
-    describeSetting(
+    explain(
       "Key variable",
       "Environment variable on the worker that holds the API key; the key itself is never stored.",
       { advanced: true },
@@ -148,7 +140,7 @@ export const retrieverSchema = z
         .enum(["rrf", "weighted"])
         .default("rrf")
         .meta(
-          describeSetting(
+          explain(
             "Fusion",
             "`rrf`: reciprocal rank fusion; `weighted`: a weighted sum of both scores, each scaled to 0..1 within the query.",
           ),
@@ -158,23 +150,21 @@ export const retrieverSchema = z
         .min(1)
         .max(1000)
         .default(100)
-        .meta(describeSetting("Depth", "Documents taken from each side before they are fused.")),
+        .meta(explain("Depth", "Documents taken from each side before they are fused.")),
       rrfK: z
         .int()
         .min(0)
         .max(1000)
         .default(60)
         .meta(
-          describeSetting("RRF constant", "A document at rank r counts 1 / (k + r).", {
-            advanced: true,
-          }),
+          explain("RRF constant", "A document at rank r counts 1 / (k + r).", { advanced: true }),
         ),
       denseWeight: z
         .number()
         .min(0)
         .max(1)
         .default(0.5)
-        .meta(describeSetting("Weight of the dense side", "The rest is BM25's.")),
+        .meta(explain("Weight of the dense side", "The rest is BM25's.")),
       ...dense,
       ...bm25,
       ...rerank,
@@ -183,52 +173,47 @@ export const retrieverSchema = z
       kind: z.literal("remote"),
       url: z
         .url({ protocol: /^https?$/ })
-        .meta(
-          describeSetting("Address", "A server that answers POST /retrieve as upstream's does."),
-        ),
+        .meta(explain("Address", "A server that answers POST /retrieve as upstream's does.")),
     }),
     z.strictObject({
       kind: z.literal("opensearch"),
       url: z
         .url({ protocol: /^https?$/ })
         .meta(
-          describeSetting(
-            "Address",
-            "An OpenSearch or Elasticsearch server, e.g. http://127.0.0.1:9200.",
-          ),
+          explain("Address", "An OpenSearch or Elasticsearch server, e.g. http://127.0.0.1:9200."),
         ),
       index: z
         .string()
         .trim()
         .min(1)
         .max(255)
-        .meta(describeSetting("Index", "Its index that holds the passages.")),
+        .meta(explain("Index", "Its index that holds the passages.")),
       titleField: z
         .string()
         .trim()
         .min(1)
         .default("title")
-        .meta(describeSetting("Title field", "Field of the title.")),
+        .meta(explain("Title field", "Field of the title.")),
       textField: z
         .string()
         .trim()
         .min(1)
         .default("text")
-        .meta(describeSetting("Text field", "Field of the passage.")),
+        .meta(explain("Text field", "Field of the passage.")),
       credential: credentialSchema,
     }),
     z.strictObject({
       kind: z.literal("qdrant"),
       url: z
         .url({ protocol: /^https?$/ })
-        .meta(describeSetting("Address", "A Qdrant server, e.g. http://127.0.0.1:6333.")),
+        .meta(explain("Address", "A Qdrant server, e.g. http://127.0.0.1:6333.")),
       collection: z
         .string()
         .trim()
         .min(1)
         .max(255)
         .meta(
-          describeSetting(
+          explain(
             "Collection",
             "Its collection that holds the passages; their payload has `title` and `text`.",
           ),

@@ -1,6 +1,6 @@
 import { z } from "zod";
-import { describeSetting } from "./setting";
-import type { RlConfig } from "./training";
+import { explain } from "./setting";
+import type { RlConfig } from "./rl";
 
 /** Which program writes the episodes of a training run, and what it costs the trainer's device. */
 export const samplerFields = {
@@ -8,7 +8,7 @@ export const samplerFields = {
     .enum(["engine", "vllm"])
     .default("engine")
     .meta(
-      describeSetting(
+      explain(
         "Sampler",
         "`engine`: the program that trains also samples; `vllm`: a vLLM server beside it, which is given the adapter before each step (a GPU worker with vLLM installed).",
         { paper: "vLLM", advanced: true },
@@ -20,7 +20,7 @@ export const samplerFields = {
     .max(0.95)
     .default(0.4)
     .meta(
-      describeSetting(
+      explain(
         "vLLM's memory",
         "Share of the GPU's memory that vLLM takes for itself; the engine needs the rest.",
         { paper: "0.4", advanced: true },
@@ -30,7 +30,7 @@ export const samplerFields = {
     .boolean()
     .default(false)
     .meta(
-      describeSetting(
+      explain(
         "Activation checkpointing",
         "Layers' activations are computed again for the gradient instead of kept: much less memory, about a third more time.",
         { paper: "on", advanced: true },

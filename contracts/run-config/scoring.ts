@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { connectionSchema, endpointSchema } from "./model";
 import { checkPrompt, findPromptId, promptTextSchema } from "./prompt";
-import { describeSetting } from "./setting";
+import { explain } from "./setting";
 
 /** How answers are scored. */
 
@@ -13,7 +13,7 @@ export const scorerSchema = z
   .enum([...ruleScorerSchema.options, "judge", "generation-accuracy"])
   .default("span")
   .meta(
-    describeSetting(
+    explain(
       "Scorer",
       "`span`: the normalised answer contains a gold answer; `exact-match`: it equals one (SQuAD normalisation); `f1`: token F1; `option-letter`: the right option of a multiple choice; `judge`: a model says yes or no; `generation-accuracy`: span, or else the judge.",
       { paper: "generation-accuracy (MIRAGE: judge)" },
@@ -33,7 +33,7 @@ export const judgeSchema = z
       .min(1)
       .default("smollm2-135m-instruct")
       .meta(
-        describeSetting(
+        explain(
           "Model",
           "Frozen model that judges, with scorers `judge` and `generation-accuracy`.",
           { paper: "the generator" },
@@ -42,7 +42,7 @@ export const judgeSchema = z
     endpoint: endpointSchema,
     connection: connectionSchema,
     promptTemplate: promptTextSchema.meta(
-      describeSetting(
+      explain(
         "Prompt",
         "Text of the judge's prompt with its {placeholders}; empty: the built-in version. Another text is another scorer.",
         { advanced: true },
@@ -73,7 +73,7 @@ export const failuresSchema = z
       .max(10_000)
       .default(10)
       .meta(
-        describeSetting(
+        explain(
           "Stop after failures",
           "Questions that fail one after the other until the run stops; single failures are listed and the run goes on.",
           { advanced: true },
@@ -83,7 +83,7 @@ export const failuresSchema = z
       .boolean()
       .default(false)
       .meta(
-        describeSetting(
+        explain(
           "Allow missing questions",
           "On: a run with unanswered questions succeeds, and says how many are missing. Off: it fails, and resuming it retries those alone.",
           { advanced: true },
@@ -104,7 +104,7 @@ export const reuseSchema = z
       .nullable()
       .default(null)
       .meta(
-        describeSetting(
+        explain(
           "Episodes of run",
           "Answers the stored episodes of this predict run again, without searching; empty: searches.",
         ),
@@ -113,7 +113,7 @@ export const reuseSchema = z
       .boolean()
       .default(false)
       .meta(
-        describeSetting(
+        explain(
           "Keep its answers",
           "Scores that run's answers as they are; the generator is not asked.",
         ),
@@ -122,7 +122,7 @@ export const reuseSchema = z
       .enum(["known-weights", "always", "never"])
       .default("known-weights")
       .meta(
-        describeSetting(
+        explain(
           "Equal episodes",
           "Episodes that another run has made with the same cache key are taken over. `known-weights`: where the keys hold model and documents, of the worker's own engine and indexes; `always`: of endpoints and other servers' indexes too, which must be the same still; `never`: all are made anew.",
           { advanced: true },

@@ -8,7 +8,7 @@ export type SettingMeta = {
   advanced?: boolean;
 };
 
-export const describeSetting = (
+export const explain = (
   title: string,
   description: string,
   rest: Omit<SettingMeta, "title" | "description"> = {},

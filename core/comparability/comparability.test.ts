@@ -9,7 +9,7 @@ import {
   buildScopeKey,
   type ResultFacts,
 } from "./comparability";
-import { predictConfigSchema } from "@/contracts/run-config/run-config";
+import { predictConfigSchema } from "@/contracts/run-config/predict-config";
 
 const facts: ResultFacts = {
   questionSet: "atlas/held-out",

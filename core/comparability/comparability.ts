@@ -1,5 +1,5 @@
 import { getMethodComponents } from "@/core/run/methods";
-import type { PredictConfig } from "@/contracts/run-config/run-config";
+import type { PredictConfig } from "@/contracts/run-config/predict-config";
 
 /**
  * What must be equal before two results may be ranked against each other, and what a result lacks to be whole.

@@ -1,10 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { PRESETS } from "@/core/presets/run-presets";
-import {
-  runConfigSchema,
-  type RunConfigInput,
-  type TrainConfig,
-} from "@/contracts/run-config/run-config";
+import { runConfigSchema, type RunConfigInput } from "@/contracts/run-config/run-config";
+import type { TrainConfig } from "@/contracts/run-config/train-config";
 import {
   ASSUMED_MACHINE,
   describeMachine,

@@ -2,7 +2,8 @@ import { formatBytes } from "./index-plan";
 import { estimateMemory, type MemoryEstimate, type Tuning } from "./memory-estimate";
 import type { ModelShape } from "@/contracts/worker-protocol/model-shape";
 import { MODEL_SHAPES } from "./model-shape";
-import type { SearchConfig, TrainConfig } from "@/contracts/run-config/run-config";
+import type { TrainConfig } from "@/contracts/run-config/train-config";
+import type { SearchConfig } from "@/contracts/run-config/search";
 
 /** What a run would compute on. */
 export interface Machine {

@@ -1,3 +1,16 @@
+import {
+  count,
+  mebibytes,
+  milliseconds,
+  number,
+  perSecond,
+  seconds,
+  share,
+  tokens,
+  usDollars,
+  type MetricDefinition,
+} from "./metric-definition";
+
 /**
  * Every metric that a run reports: what it means, its unit, which direction is better, and the roles by which lists,
  * charts, the command line and sweeps choose it.
@@ -6,64 +19,6 @@
  * metrics of search are named search/ and held-out/. Lengths and timings count the searcher's own tokens and sampling
  * alone.
  */
-
-/** What a value counts. Shares are 0..1. */
-export type MetricUnit =
-  | "number"
-  | "share"
-  | "count"
-  | "tokens"
-  | "seconds"
-  | "milliseconds"
-  | "perSecond"
-  | "mebibytes"
-  | "usDollars";
-
-/** A part of all questions, by who answers them: the searcher alone, naive RAG alone, both, neither. */
-export const QUADRANTS = ["bothRight", "gained", "lost", "bothWrong"] as const;
-export type Quadrant = (typeof QUADRANTS)[number];
-
-export type MetricRole =
-  /** The one number of a run in a list. */
-  | "headline"
-  /** What runs of a sweep are compared by first. */
-  | "outcome"
-  /** What the outcome is compared with: naive RAG. */
-  | "reference"
-  /** Printed while a run is followed on the command line. */
-  | "progress"
-  /** Shows early that training or a service goes wrong. */
-  | "health"
-  /** Time, memory, tokens, searches or money. */
-  | "cost"
-  | Quadrant;
-
-export interface MetricDefinition {
-  description: string;
-  unit: MetricUnit;
-  /** Null where neither direction is better, e.g. of a learning rate. */
-  better: "higher" | "lower" | null;
-  roles: readonly MetricRole[];
-  /** Short name in lists; absent: the last part of the metric's name. */
-  label?: string;
-}
-
-const define =
-  (unit: MetricUnit) =>
-  (
-    description: string,
-    better: MetricDefinition["better"] = null,
-    ...roles: MetricRole[]
-  ): MetricDefinition => ({ description, unit, better, roles });
-const number = define("number");
-const share = define("share");
-const count = define("count");
-const tokens = define("tokens");
-const seconds = define("seconds");
-const milliseconds = define("milliseconds");
-const perSecond = define("perSecond");
-const mebibytes = define("mebibytes");
-const usDollars = define("usDollars");
 
 export const METRICS = {
   "cold-start/loss": number(

@@ -1,13 +1,11 @@
 import type { RunKind } from "@/contracts/records/run-state";
+import { METRIC_FAMILIES, METRICS, type MetricName } from "./metric-table";
 import {
-  METRIC_FAMILIES,
-  METRICS,
   QUADRANTS,
   type MetricDefinition,
-  type MetricName,
   type MetricRole,
   type Quadrant,
-} from "./metric-table";
+} from "./metric-definition";
 
 /** Choosing metrics by their roles, and what is known of one by its name. */
 

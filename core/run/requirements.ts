@@ -1,10 +1,8 @@
 import { searchesLocally } from "@/contracts/run-config/retriever";
-import type {
-  PredictConfig,
-  RunConfig,
-  ServeModelConfig,
-  TrainConfig,
-} from "@/contracts/run-config/run-config";
+import type { RunConfig } from "@/contracts/run-config/run-config";
+import type { ServeModelConfig } from "@/contracts/run-config/serve-config";
+import type { PredictConfig } from "@/contracts/run-config/predict-config";
+import type { TrainConfig } from "@/contracts/run-config/train-config";
 import { needsJudge } from "@/contracts/run-config/scoring";
 import type { PreflightItem } from "@/contracts/worker-protocol/reports";
 import { getMethodComponents } from "./methods";

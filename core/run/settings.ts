@@ -1,11 +1,7 @@
-import type { z } from "zod";
 import { AppError } from "@/contracts/errors";
 import type { RunKind } from "@/contracts/records/run-state";
-import {
-  runConfigSchema,
-  type RunConfig,
-  type ServeConfig,
-} from "@/contracts/run-config/run-config";
+import { runConfigSchema, type RunConfig } from "@/contracts/run-config/run-config";
+import type { ServeConfig } from "@/contracts/run-config/serve-config";
 import type { SettingMeta } from "@/contracts/run-config/setting";
 
 /**
@@ -71,7 +67,6 @@ interface Schema {
   maxValue?: number | null;
   format?: string | null;
 }
-const asSchema = (schema: z.ZodType): Schema => schema as unknown as Schema;
 
 /** The schema within its wrappers, and what the wrappers say. */
 function unwrap(schema: Schema): { inner: Schema; nullable: boolean; default: unknown } {
@@ -157,8 +152,7 @@ function readMeta(schema: Schema, key: string): SettingMeta {
 }
 
 /** Parts of every configuration: one of each kind of run, two of the kind `serve`. */
-const CONFIGURATIONS: readonly Part[][] = runConfigSchema.options
-  .map(asSchema)
+const CONFIGURATIONS: readonly Part[][] = (runConfigSchema.options as unknown as Schema[])
   .flatMap((option) => option.def.options ?? [option])
   .map((object) => readParts(object, ""));
 
@@ -290,5 +284,5 @@ export const listChangedSettings = (config: RunConfig): string[] =>
 export function describeSettingValue(value: unknown): string {
   if (value === null || value === undefined || value === "") return "none";
   if (typeof value === "boolean") return value ? "on" : "off";
-  return String(value);
+  return typeof value === "string" ? value : JSON.stringify(value);
 }

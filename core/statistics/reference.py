@@ -1,7 +1,6 @@
-"""Reference values of scipy and statsmodels for the statistics tests: writes reference.json beside
-this file.
+"""Writes reference.json beside this file: reference values of scipy and statsmodels for the tests.
 
-usage: pip install scipy statsmodels; python contracts/statistics/reference.py
+usage: pip install scipy statsmodels; python core/statistics/reference.py
 """
 
 import json
@@ -39,7 +38,8 @@ P_VALUES = [
 SHARES = [(0, 10), (10, 10), (1, 3), (37, 72), (300, 585), (9999, 10000), (1, 100000)]
 
 
-def mcnemar_case(first, second):
+def build_mcnemar_case(first, second):
+    """McNemar's test by the numbers of questions that only one method answers."""
     table = [[50, first], [second, 60]]
     exact = mcnemar(table, exact=True)
     corrected = mcnemar(table, exact=False, correction=True) if first + second else None
@@ -52,9 +52,10 @@ def mcnemar_case(first, second):
     }
 
 
-def paired_case(name, questions, clusters, first_share, second_share, seed):
-    """Two methods over the same clustered questions; percentile interval of the mean difference by
-    scipy's bootstrap.
+def build_paired_case(name, questions, clusters, first_share, second_share, seed):
+    """Two methods over the same clustered questions.
+
+    The interval is scipy's percentile bootstrap of the mean difference.
     """
     draw = random.Random(seed)
     ease = [draw.uniform(-0.25, 0.25) for _ in range(clusters)]
@@ -62,21 +63,12 @@ def paired_case(name, questions, clusters, first_share, second_share, seed):
     first = [int(draw.random() < first_share + ease[c]) for c in cluster]
     second = [int(draw.random() < second_share + ease[c]) for c in cluster]
     present = sorted(set(cluster))
-    sums = (
-        numpy.array(
-            [
-                sum(a - b for a, b, k in zip(first, second, cluster, strict=True) if k == c)
-                for c in present
-            ]
-        )
-        if clusters < questions
-        else numpy.array(first) - numpy.array(second)
-    )
-    counts = (
-        numpy.array([cluster.count(c) for c in present])
-        if clusters < questions
-        else numpy.ones(questions)
-    )
+    sums = numpy.array(first) - numpy.array(second)
+    counts = numpy.ones(questions)
+    if clusters < questions:
+        differences = list(zip(sums.tolist(), cluster, strict=True))
+        sums = numpy.array([sum(d for d, k in differences if k == c) for c in present])
+        counts = numpy.array([cluster.count(c) for c in present])
     result = stats.bootstrap(
         (sums, counts),
         lambda s, n, axis=-1: s.sum(axis=axis) / n.sum(axis=axis),
@@ -106,7 +98,7 @@ def main():
             "statsmodels": statsmodels.__version__,
             "numpy": numpy.__version__,
         },
-        "mcNemar": [mcnemar_case(*case) for case in DISCORDANT],
+        "mcNemar": [build_mcnemar_case(*case) for case in DISCORDANT],
         "holm": [
             {"p": p, "corrected": [float(value) for value in multipletests(p, method="holm")[1]]}
             for p in P_VALUES
@@ -143,9 +135,9 @@ def main():
             for n, p in ((5, 0.3), (200, 0.02), (200, 0.4), (10_000, 0.07), (10_000, 0.93))
         ],
         "paired": [
-            paired_case("independent questions", 600, 600, 0.5, 0.42, 7),
-            paired_case("clustered questions", 585, 40, 0.55, 0.45, 11),
-            paired_case("no difference", 300, 25, 0.5, 0.5, 3),
+            build_paired_case("independent questions", 600, 600, 0.5, 0.42, 7),
+            build_paired_case("clustered questions", 585, 40, 0.55, 0.45, 11),
+            build_paired_case("no difference", 300, 25, 0.5, 0.5, 3),
         ],
     }
     path = Path(__file__).with_name("reference.json")

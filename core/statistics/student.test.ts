@@ -56,10 +56,10 @@ describe("meanInterval", () => {
   it("is mean and t interval, and has no interval of one value", () => {
     expect(computeMeanInterval([0.749, 0.632, 0.771])).toMatchObject({
       n: 3,
-      mean: expect.closeTo(0.7173, 4),
-      deviation: expect.closeTo(0.0747, 4),
-      low: expect.closeTo(0.5318, 3),
-      high: expect.closeTo(0.9029, 3),
+      mean: expect.closeTo(0.7173, 4) as number,
+      deviation: expect.closeTo(0.0747, 4) as number,
+      low: expect.closeTo(0.5318, 3) as number,
+      high: expect.closeTo(0.9029, 3) as number,
     });
     expect(computeMeanInterval([2])).toEqual({
       n: 1,

@@ -67,7 +67,7 @@ export interface ExportedEpisode {
   answers: readonly string[];
   steps: readonly EpisodeStep[];
   context: readonly DocumentRef[];
-  getText(hash: string): UpstreamDocument;
+  getText: (hash: string) => UpstreamDocument;
 }
 
 /** s3's own form: the searcher's text as one, and the documents handed over. */

@@ -95,7 +95,7 @@ describe("a folder of upstream's", () => {
       file("results/s3.json", results("nq")),
     ]);
     expect(folder.problems).toEqual([
-      { path: "rag_cache.json", reason: expect.stringContaining("not JSON") },
+      { path: "rag_cache.json", reason: expect.stringContaining("not JSON") as string },
     ]);
     expect(folder.tables).toHaveLength(1);
   });

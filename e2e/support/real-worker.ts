@@ -2,7 +2,7 @@ import { spawn, type ChildProcess } from "node:child_process";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { ATLAS_DIR, modelDir, PYTHON } from "@/lib/paths.mjs";
-import { presetById } from "@/core/presets/run-presets";
+import { findPreset } from "@/core/presets/run-presets";
 import { runConfigSchema, type RunConfigInput } from "@/contracts/run-config/run-config";
 
 /** Whether the set-up has installed what a real run needs (and /proc tells who is whose child). */
@@ -17,7 +17,7 @@ export const canTrain =
 
 /** The default preset cut down to a cold start of two batches and two steps of PPO, each of which changes the weights of searcher and critic. */
 export function twoSteps(): ReturnType<typeof runConfigSchema.parse> {
-  const preset = presetById("atlas-smollm2-grpo")?.config as RunConfigInput & { kind: "train" };
+  const preset = findPreset("atlas-smollm2-grpo")?.config as RunConfigInput & { kind: "train" };
   return runConfigSchema.parse({
     ...preset,
     name: "two steps",

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { AppError } from "@/contracts/errors";
 import type { RunContext } from "@/gpu-workers/jobs/run-context";
-import { Agents, forever } from "./testing/harness";
+import { TestAgents, waitForAbort } from "./testing/harness";
 import { ProtocolServer } from "./testing/protocol-server";
 import { waitUntil } from "@/lib/testing/wait-until";
 
@@ -19,7 +19,7 @@ const point = (step: number): { name: string; step: number; value: number; at: n
 });
 
 let server: ProtocolServer;
-const agents = new Agents();
+const agents = new TestAgents();
 beforeEach(async () => (server = await ProtocolServer.start()));
 afterEach(async () => {
   await agents.stopAll();
@@ -43,8 +43,8 @@ describe("a leased run", () => {
   it("goes through preparing and running to succeeded, with its reports in order", async () => {
     await agents.start(server.url, {
       train: async (context) => {
-        await context.progress({ phase: "training", done: 0, total: 2, detail: "" });
-        await context.running();
+        await context.reportProgress({ phase: "training", done: 0, total: 2, detail: "" });
+        await context.markRunning();
         for (let step = 0; step < 50; step++)
           await context.report({ kind: "metrics", points: [point(step)] });
         context.log("info", "done");
@@ -111,7 +111,7 @@ describe("a leased run", () => {
       });
     let ids: string[] = [];
     await agents.start(server.url, {
-      train: async (context) => void (ids = (await context.questions("set")).map((q) => q.id)),
+      train: async (context) => void (ids = (await context.readQuestions("set")).map((q) => q.id)),
     });
     const run = server.queue(train);
     await waitUntil("the run succeeds", () => run.state === "succeeded");
@@ -123,13 +123,13 @@ describe("a leased run", () => {
     let most = 0;
     const hold = async (context: RunContext): Promise<void> => {
       most = Math.max(most, ++running);
-      await context.running();
+      await context.markRunning();
       await sleep(60);
       running--;
     };
     await agents.start(server.url, {
       train: hold,
-      index: async (context) => forever(context.signal),
+      index: async (context) => waitForAbort(context.signal),
     });
     const trains = [server.queue(train), server.queue(train), server.queue(train)];
     const light = server.queue(index);
@@ -147,7 +147,7 @@ describe("a connection that drops", () => {
     server.beforeAnswering = (method) => !(method === "report" && lost < 8 && ++lost % 2 === 0);
     await agents.start(server.url, {
       train: async (context) => {
-        await context.running();
+        await context.markRunning();
         for (let step = 0; step < 30; step++) {
           await context.report({ kind: "metrics", points: [point(step)] });
           if (step % 3 === 0) await context.flush();
@@ -164,7 +164,7 @@ describe("a connection that drops", () => {
 
   it("says what it still holds when it attaches again", async () => {
     await agents.start(server.url, {
-      train: (context) => context.running().then(() => forever(context.signal)),
+      train: (context) => context.markRunning().then(() => waitForAbort(context.signal)),
     });
     const run = server.queue(train);
     await waitUntil("it runs", () => run.transitions.at(-1)?.to === "running");
@@ -193,7 +193,9 @@ describe("a connection that drops", () => {
     };
     await agents.start(server.url, {
       train: (context) =>
-        context.report({ kind: "metrics", points: [point(1)] }).then(() => forever(context.signal)),
+        context
+          .report({ kind: "metrics", points: [point(1)] })
+          .then(() => waitForAbort(context.signal)),
     });
     const run = server.queue(train);
     await waitUntil("it is given back", () => run.transitions.some((t) => t.to === "queued"));
@@ -208,9 +210,9 @@ describe("a lease", () => {
     let ended: unknown;
     await agents.start(server.url, {
       train: async (context) => {
-        await context.running();
+        await context.markRunning();
         if (context.attempt === 1)
-          await forever(context.signal).catch((error: unknown) => (ended = error));
+          await waitForAbort(context.signal).catch((error: unknown) => (ended = error));
         await context.report({ kind: "metrics", points: [point(context.attempt)] });
       },
     });
@@ -233,8 +235,8 @@ describe("a lease", () => {
     const started = Date.now();
     await agents.start(server.url, {
       train: async (context) => {
-        await context.running();
-        await forever(context.signal).catch((error: unknown) => (ended ??= error));
+        await context.markRunning();
+        await waitForAbort(context.signal).catch((error: unknown) => (ended ??= error));
         throw ended as Error;
       },
     });
@@ -252,8 +254,8 @@ describe("a lease", () => {
       train: async (context) => {
         folder = context.workDir;
         await writeCheckpoint(context, "x");
-        await context.running();
-        await forever(context.signal);
+        await context.markRunning();
+        await waitForAbort(context.signal);
       },
     });
     const run = server.queue(train);
@@ -276,9 +278,9 @@ describe("cancelling", () => {
     async (way) => {
       await agents.start(server.url, {
         train: async (context) => {
-          await context.running();
+          await context.markRunning();
           try {
-            await forever(context.signal);
+            await waitForAbort(context.signal);
           } finally {
             await context.report({ kind: "metrics", points: [point(7)] });
           }
@@ -339,7 +341,7 @@ describe("checkpoints", () => {
   it("that do not fit leave the last good one, and the run goes on until its end", async () => {
     await agents.start(server.url, {
       train: async (context) => {
-        await context.running();
+        await context.markRunning();
         await context.commitCheckpoint(await writeCheckpoint(context, "one"), 1, {});
         server.refuseUpload = {
           status: 507,
@@ -425,7 +427,7 @@ describe("attaching", () => {
   it("two agents share the work of one server", async () => {
     const done: string[] = [];
     const take = (name: string) => async (context: RunContext) => {
-      await context.running();
+      await context.markRunning();
       await sleep(40);
       done.push(name);
     };

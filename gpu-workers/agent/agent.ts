@@ -5,7 +5,7 @@ import type { WorkerRequest, WorkerResponse } from "@/contracts/worker-protocol/
 import type { AttemptRef } from "@/contracts/worker-protocol/attempt";
 import type { Executor } from "@/gpu-workers/jobs/run-context";
 import { Attempt, type AttemptDependencies, type LeasedRun } from "./attempt";
-import { ArtifactTransfer } from "./checkpoints";
+import { ArtifactTransfer } from "./artifact-transfer";
 import { Connection, type ConnectionTiming, type Notice } from "./connection";
 import { Machine } from "@/gpu-workers/runtime/machine";
 import type { CorpusReporter } from "@/gpu-workers/corpora/corpus-report";
@@ -27,7 +27,7 @@ export interface AgentOptions {
   /** Scratch folder of this agent alone; emptied when it starts. */
   workRoot: string;
   executors: Record<RunKind, Executor>;
-  tasks: TaskHandlers;
+  taskHandlers: TaskHandlers;
   starters: ServiceStarters;
   log: AgentLog;
   /** What corpora there are; without it, those of the capabilities and no more. */
@@ -66,7 +66,7 @@ const SLOT_OF: Record<RunKind, keyof Slots> = {
   evaluate: "light",
 };
 
-interface Held {
+interface HeldAttempt {
   attempt: Attempt;
   done: Promise<void>;
   /** When the lease was last known to be good: the sending time of what the server confirmed. */
@@ -84,18 +84,18 @@ export class Agent {
   private readonly artifacts: ArtifactTransfer;
   private readonly tasks: TaskRunner;
   private readonly machine = new Machine();
-  private readonly held = new Map<string, Held>();
+  private readonly held = new Map<string, HeldAttempt>();
   private readonly timers = new Set<NodeJS.Timeout>();
   private hardware: WorkerRequest<"attach">["hardware"] | null = null;
   private terms: WorkerResponse<"attach"> | null = null;
   private leasing = false;
   private leaseAgain = false;
-  private beating = false;
+  private sendingHeartbeat = false;
   private sendingLogs = false;
   /** Names of the corpora as the server knows them, and the state of the folders it was told of. */
   private corpora: string[] | null = null;
-  private toldCorpora = "";
-  private tellingCorpora: Promise<void> = Promise.resolve();
+  private reportedCorporaState = "";
+  private reportingCorpora: Promise<void> = Promise.resolve();
   private stopping: Promise<void> | null = null;
   private settle: (fatal: AppError | null) => void = () => undefined;
   /** Resolves when the agent has stopped: null after `stop`, or why it could not go on. */
@@ -113,19 +113,19 @@ export class Agent {
       server: options.server,
       token: options.token,
       timing: options.connection,
-      attach: () => this.attachRequest(),
+      attach: () => this.buildAttachRequest(),
       onAttached: (terms) => this.onAttached(terms),
       onNotice: (notice) => this.onNotice(notice),
       onFatal: (error) => void this.stop(error),
-      log: (level, message) => options.log.say(level, message),
+      log: (level, message) => options.log.write(level, message),
     });
     this.tasks = new TaskRunner({
       connection: this.connection,
       services: this.services,
-      handlers: options.tasks,
+      handlers: options.taskHandlers,
       log: options.log,
       workRoot: options.workRoot,
-      corporaChanged: () => this.tellCorpora(),
+      reportCorpora: () => this.reportCorpora(),
       downloadCheckpoint: async (artifactId, directory, signal) => {
         const { manifest } = await this.connection.request("artifact", { artifactId }, { signal });
         await this.artifacts.download(artifactId, manifest.files, directory, signal);
@@ -137,7 +137,7 @@ export class Agent {
   async start(): Promise<void> {
     await rm(this.options.workRoot, { recursive: true, force: true });
     await mkdir(this.options.workRoot, { recursive: true });
-    this.hardware = await this.machine.hardware();
+    this.hardware = await this.machine.readHardware();
     this.connection.open();
   }
 
@@ -146,11 +146,11 @@ export class Agent {
    * that cannot be reached finds the leases expired.
    */
   stop(fatal: AppError | null = null): Promise<void> {
-    this.stopping ??= this.windDown(fatal).finally(() => this.settle(fatal));
+    this.stopping ??= this.shutDown(fatal).finally(() => this.settle(fatal));
     return this.stopping;
   }
 
-  private async windDown(fatal: AppError | null): Promise<void> {
+  private async shutDown(fatal: AppError | null): Promise<void> {
     for (const timer of this.timers) clearInterval(timer);
     for (const { attempt } of this.held.values())
       attempt.end({
@@ -162,22 +162,22 @@ export class Agent {
       this.tasks.stopAll(),
     ]);
     // Executors stop at their signal, within one engine call; one that does not is stopped by losing its services.
-    await withinMs(given, this.patience() * 0.7);
+    await waitAtMost(given, this.getStopLimitMs() * 0.7);
     await this.services.stopAll();
-    await withinMs(given, this.patience() * 0.3);
+    await waitAtMost(given, this.getStopLimitMs() * 0.3);
     await this.sendLogs();
     await this.connection.close();
     await rm(this.options.workRoot, { recursive: true, force: true }).catch(() => undefined);
   }
 
   /** A server that is gone cannot be told anything. */
-  private patience(): number {
+  private getStopLimitMs(): number {
     return this.connection.isAttached ? this.timing.stopMs : Math.min(this.timing.stopMs, 3_000);
   }
 
   // --- Connection ------------------------------------------------------------------------------------------------
 
-  private attachRequest(): WorkerRequest<"attach"> {
+  private buildAttachRequest(): WorkerRequest<"attach"> {
     if (!this.hardware) throw new AppError("internal", "The agent was not started.");
     const { workerId, name, slots, capabilities, protocolVersion } = this.options;
     return {
@@ -186,7 +186,7 @@ export class Agent {
       name,
       hardware: this.hardware,
       slots,
-      attempts: this.heldRefs(),
+      attempts: this.listHeldRefs(),
       capabilities: { ...capabilities, corpora: this.corpora ?? capabilities.corpora },
     };
   }
@@ -194,26 +194,26 @@ export class Agent {
   private onAttached(terms: WorkerResponse<"attach">): void {
     const first = this.terms === null;
     this.terms = terms;
-    void this.beat();
-    void this.lease();
-    this.toldCorpora = "";
-    void this.tellCorpora();
+    void this.sendHeartbeat();
+    void this.leaseRuns();
+    this.reportedCorporaState = "";
+    void this.reportCorpora();
     if (!first || this.stopping) return;
-    this.every(terms.heartbeatMs, () => {
-      this.dropExpired();
-      void this.beat();
-      void this.tellCorpora();
+    this.repeatEvery(terms.heartbeatMs, () => {
+      this.dropExpiredLeases();
+      void this.sendHeartbeat();
+      void this.reportCorpora();
     });
-    this.every(this.timing.pollMs, () => void this.lease());
-    this.every(this.timing.logMs, () => void this.sendLogs());
+    this.repeatEvery(this.timing.pollMs, () => void this.leaseRuns());
+    this.repeatEvery(this.timing.logMs, () => void this.sendLogs());
   }
 
   private onNotice(notice: Notice): void {
     switch (notice.type) {
       case "work":
-        return void this.lease();
+        return void this.leaseRuns();
       case "cancel":
-        return this.cancel(notice);
+        return this.cancelAttempt(notice);
       case "task":
         if (!this.stopping) this.tasks.start(notice.task);
         return;
@@ -222,48 +222,48 @@ export class Agent {
     }
   }
 
-  private every(milliseconds: number, act: () => void): void {
+  private repeatEvery(milliseconds: number, act: () => void): void {
     this.timers.add(setInterval(act, milliseconds));
   }
 
   // --- Leases ----------------------------------------------------------------------------------------------------
 
-  private freeSlots(): Slots {
+  private countFreeSlots(): Slots {
     const free = { ...this.options.slots };
     for (const { attempt } of this.held.values()) free[SLOT_OF[attempt.kind]] -= 1;
     return { engine: Math.max(0, free.engine), light: Math.max(0, free.light) };
   }
 
-  private heldRefs(): AttemptRef[] {
+  private listHeldRefs(): AttemptRef[] {
     return [...this.held.values()]
       .filter(({ attempt }) => !attempt.lost)
       .map(({ attempt }) => attempt.ref);
   }
 
   /** Leases until no slot is free or the server has nothing more. One at a time; a call meanwhile makes it ask again. */
-  private async lease(): Promise<void> {
+  private async leaseRuns(): Promise<void> {
     this.leaseAgain = true;
     if (this.leasing) return;
     this.leasing = true;
     try {
       while (this.leaseAgain) {
         this.leaseAgain = false;
-        const freeSlots = this.freeSlots();
+        const freeSlots = this.countFreeSlots();
         if (this.stopping || freeSlots.engine + freeSlots.light === 0) return;
         const askedAt = performance.now();
         const { run } = await this.connection.request("lease", { freeSlots });
         if (!run) continue;
-        this.take(run, askedAt);
+        this.startAttempt(run, askedAt);
         this.leaseAgain = true;
       }
     } catch (error) {
-      if (!this.stopping) this.options.log.say("warn", `no lease: ${toWireError(error).message}`);
+      if (!this.stopping) this.options.log.write("warn", `no lease: ${toWireError(error).message}`);
     } finally {
       this.leasing = false;
     }
   }
 
-  private take(run: LeasedRun, renewedAt: number): void {
+  private startAttempt(run: LeasedRun, renewedAt: number): void {
     const { options } = this;
     const attempt = new Attempt(run, {
       connection: this.connection,
@@ -273,104 +273,110 @@ export class Agent {
       log: options.log,
       workRoot: options.workRoot,
       reports: options.reports,
-      corporaChanged: () => this.tellCorpora(),
+      reportCorpora: () => this.reportCorpora(),
     });
-    const key = refKey(attempt.ref);
+    const key = buildRefKey(attempt.ref);
     if (this.stopping)
       attempt.end({ how: "release", error: new AppError("cancelled", "The worker stops.") });
     const done = attempt.execute().finally(() => {
       this.held.delete(key);
-      void this.lease();
+      void this.leaseRuns();
     });
     this.held.set(key, { attempt, done, renewedAt });
   }
 
-  private cancel(ref: AttemptRef): void {
+  private cancelAttempt(ref: AttemptRef): void {
     this.held
-      .get(refKey(ref))
+      .get(buildRefKey(ref))
       ?.attempt.end({ how: "cancel", error: new AppError("cancelled", "Cancelled on request.") });
   }
 
-  private lose(entry: Held, why: string): void {
+  private dropLease(entry: HeldAttempt, why: string): void {
     entry.attempt.end({ how: "lost", error: new AppError("stale-attempt", why) });
   }
 
   /** Without word from the server for the length of a lease, another worker may have the run. */
-  private dropExpired(): void {
+  private dropExpiredLeases(): void {
     const limit = this.terms?.leaseMs ?? Infinity;
     for (const entry of this.held.values())
       if (performance.now() - entry.renewedAt > limit)
-        this.lose(
+        this.dropLease(
           entry,
           `The lease is lost: no word from the server for ${Math.round(limit / 1000)} s.`,
         );
   }
 
-  private async beat(): Promise<void> {
-    if (this.beating || this.stopping) return;
-    this.beating = true;
+  private async sendHeartbeat(): Promise<void> {
+    if (this.sendingHeartbeat || this.stopping) return;
+    this.sendingHeartbeat = true;
     try {
-      const [usage, services] = await Promise.all([this.machine.usage(), this.services.reports()]);
-      const attempts = this.heldRefs();
+      const [usage, services] = await Promise.all([
+        this.machine.measureUsage(),
+        this.services.listReports(),
+      ]);
+      const attempts = this.listHeldRefs();
       const sentAt = performance.now();
       const { lost, cancel } = await this.connection.request(
         "heartbeat",
-        { attempts, usage, services, freeSlots: this.freeSlots() },
+        { attempts, usage, services, freeSlots: this.countFreeSlots() },
         { resend: false },
       );
       for (const ref of attempts) {
-        const entry = this.held.get(refKey(ref));
+        const entry = this.held.get(buildRefKey(ref));
         if (entry) entry.renewedAt = Math.max(entry.renewedAt, sentAt);
       }
       for (const ref of lost) {
-        const entry = this.held.get(refKey(ref));
-        if (entry) this.lose(entry, "The server gave this run to another attempt.");
+        const entry = this.held.get(buildRefKey(ref));
+        if (entry) this.dropLease(entry, "The server gave this run to another attempt.");
       }
-      for (const ref of cancel) this.cancel(ref);
+      for (const ref of cancel) this.cancelAttempt(ref);
     } catch (error) {
-      this.options.log.local("debug", `heartbeat failed: ${toWireError(error).message}`);
+      this.options.log.writeLocally("debug", `heartbeat failed: ${toWireError(error).message}`);
     } finally {
-      this.beating = false;
+      this.sendingHeartbeat = false;
     }
   }
 
   /** Tells the server of the corpora here, where they are not those it knows. One after another; never throws. */
-  private tellCorpora(): Promise<void> {
+  private reportCorpora(): Promise<void> {
     const { corpora, log } = this.options;
     if (!corpora) return Promise.resolve();
-    this.tellingCorpora = this.tellingCorpora.then(async () => {
+    this.reportingCorpora = this.reportingCorpora.then(async () => {
       try {
         const state = await corpora.readState();
-        if (state === this.toldCorpora || this.stopping) return;
+        if (state === this.reportedCorporaState || this.stopping) return;
         const reports = await corpora.buildReports();
         await this.connection.request("corpora", { corpora: reports }, { resend: false });
         this.corpora = reports.map(({ name }) => name);
-        this.toldCorpora = state;
+        this.reportedCorporaState = state;
       } catch (error) {
-        log.local("debug", `the corpora could not be reported: ${toWireError(error).message}`);
+        log.writeLocally(
+          "debug",
+          `the corpora could not be reported: ${toWireError(error).message}`,
+        );
       }
     });
-    return this.tellingCorpora;
+    return this.reportingCorpora;
   }
 
   private async sendLogs(): Promise<void> {
     if (this.sendingLogs) return;
     this.sendingLogs = true;
-    const lines = this.options.log.take();
+    const lines = this.options.log.takeLines();
     try {
       if (lines.length > 0)
         await this.connection.request("workerLogs", { lines }, { resend: false });
     } catch {
-      this.options.log.giveBack(lines);
+      this.options.log.restoreLines(lines);
     } finally {
       this.sendingLogs = false;
     }
   }
 }
 
-const refKey = ({ runId, attempt }: AttemptRef): string => `${runId}/${attempt}`;
+const buildRefKey = ({ runId, attempt }: AttemptRef): string => `${runId}/${attempt}`;
 
-async function withinMs(promise: Promise<unknown>, milliseconds: number): Promise<void> {
+async function waitAtMost(promise: Promise<unknown>, milliseconds: number): Promise<void> {
   let timer: NodeJS.Timeout | undefined;
   await Promise.race([
     promise,

@@ -16,7 +16,7 @@ import type {
 import type { AttemptRef } from "@/contracts/worker-protocol/attempt";
 import type { Executor, RunContext } from "@/gpu-workers/jobs/run-context";
 import type { LocalCheckpoint } from "@/gpu-workers/runtime/attempt-context";
-import type { ArtifactTransfer } from "./checkpoints";
+import type { ArtifactTransfer } from "./artifact-transfer";
 import type { Connection } from "./connection";
 import type { AgentLog } from "./log";
 import {
@@ -40,7 +40,7 @@ export interface AttemptDependencies {
   /** Scratch folders of this worker's attempts are made in it. */
   workRoot: string;
   /** Tells the server what corpora there are now. */
-  corporaChanged: () => Promise<void>;
+  reportCorpora: () => Promise<void>;
   reports?: Partial<Pick<ReportQueueOptions, "lingerMs" | "retryPausesMs">>;
 }
 
@@ -51,7 +51,7 @@ export interface AttemptDependencies {
 export type Ending = { how: "cancel" | "lost" | "release" | "fail"; error: AppError };
 
 /** A checkpoint that could not be stored for these reasons leaves the last good one in place, and the run goes on. */
-const SURVIVABLE: ReadonlySet<ErrorCode> = new Set<ErrorCode>(["storage-full", "internal"]);
+const SURVIVABLE_CODES: ReadonlySet<ErrorCode> = new Set<ErrorCode>(["storage-full", "internal"]);
 
 /** One leased run on this worker, from the lease to its end. Everything it says to the server carries the attempt. */
 export class Attempt implements RunContext {
@@ -89,7 +89,7 @@ export class Attempt implements RunContext {
       send: async (sequence, items) => {
         await this.request("report", { ...this.ref, sequence, items });
       },
-      onFailed: (error) => this.end({ how: queueEnding(error), error }),
+      onFailed: (error) => this.end({ how: chooseQueueEnding(error), error }),
     });
   }
 
@@ -116,9 +116,9 @@ export class Attempt implements RunContext {
   /** Executes the run and tells the server how it ended. Never throws. */
   async execute(): Promise<void> {
     const { log } = this.deps;
-    log.say("info", `run ${this.runId} attempt ${this.attempt} (${this.kind}) starts`);
+    log.write("info", `run ${this.runId} attempt ${this.attempt} (${this.kind}) starts`);
     try {
-      await this.transition("preparing", null);
+      await this.reportTransition("preparing", null);
       await mkdir(this.workDir, { recursive: true });
       if (this.leased.resume) this.resume = await this.fetchResume(this.leased.resume);
       this.signal.throwIfAborted();
@@ -129,15 +129,15 @@ export class Attempt implements RunContext {
           this.checkpointFailure.code,
           `Finished, but the last checkpoint could not be stored: ${this.checkpointFailure.message} The one before it is kept; free some space and resume the run.`,
         );
-      if (!this.ending) await this.transition("succeeded", null);
-      else await this.sayEnding(this.ending.error);
+      if (!this.ending) await this.reportTransition("succeeded", null);
+      else await this.reportEnding(this.ending.error);
     } catch (error) {
-      await this.sayEnding(error);
+      await this.reportEnding(error);
     } finally {
       this.services.releaseAll();
       this.stop.abort(new AppError("cancelled", "The attempt is over."));
       await rm(this.workDir, { recursive: true, force: true }).catch((error: unknown) =>
-        log.say("warn", `${this.workDir} could not be deleted: ${toWireError(error).message}`),
+        log.write("warn", `${this.workDir} could not be deleted: ${toWireError(error).message}`),
       );
     }
   }
@@ -150,21 +150,21 @@ export class Attempt implements RunContext {
   flush(): Promise<void> {
     return this.reports.flush();
   }
-  progress(progress: Progress): Promise<void> {
+  reportProgress(progress: Progress): Promise<void> {
     return this.reports.push({ kind: "progress", progress });
   }
-  preflight(items: PreflightItem[]): Promise<void> {
+  reportPreflight(items: PreflightItem[]): Promise<void> {
     return this.reports.push({ kind: "preflight", items });
   }
   log(level: LogLine["level"], message: string): void {
-    this.write(level, this.kind, message);
+    this.writeLog(level, this.kind, message);
   }
-  async running(): Promise<void> {
+  async markRunning(): Promise<void> {
     await this.reports.flush();
-    await this.transition("running", null);
+    await this.reportTransition("running", null);
   }
 
-  questions(set: string): Promise<Question[]> {
+  readQuestions(set: string): Promise<Question[]> {
     return readQuestions(this.ask, set, this.runId);
   }
   findAnswers(keys: string[]): Promise<Map<string, Answer>> {
@@ -173,21 +173,24 @@ export class Attempt implements RunContext {
   saveAnswers(answers: Answer[]): Promise<void> {
     return saveAnswers(this.ask, answers);
   }
-  async endpointKey(name: string, endpoint: string): Promise<string> {
+  async readEndpointKey(name: string, endpoint: string): Promise<string> {
     const { runId, attempt } = this;
     return (await this.ask("endpointKey", { runId, attempt, name, endpoint })).key;
   }
-  answeredQuestions(runId = this.runId): Promise<Map<string, number>> {
+  readAnsweredQuestions(runId = this.runId): Promise<Map<string, number>> {
     return readAnsweredQuestions(this.ask, runId);
   }
-  rankedQuestions(): Promise<Map<string, number[]>> {
+  readRankedQuestions(): Promise<Map<string, number[]>> {
     return readRankedQuestions(this.ask, this.runId);
   }
 
-  storedAccuracy(): Promise<{ scored: number; sum: number }> {
+  readStoredAccuracy(): Promise<{ scored: number; sum: number }> {
     return this.ask("storedAccuracy", { runId: this.runId });
   }
-  storedEpisodes(runId: string, questionIds: string[]): Promise<WorkerResponse<"storedEpisodes">> {
+  readStoredEpisodes(
+    runId: string,
+    questionIds: string[],
+  ): Promise<WorkerResponse<"storedEpisodes">> {
     return this.ask("storedEpisodes", { runId, questionIds });
   }
   findEpisodes(keys: string[]): Promise<WorkerResponse<"findEpisodes">> {
@@ -221,9 +224,9 @@ export class Attempt implements RunContext {
       this.signal.throwIfAborted();
       if (error instanceof AppError && error.code === "stale-attempt")
         this.end({ how: "lost", error });
-      if (!(error instanceof AppError) || !SURVIVABLE.has(error.code)) throw error;
+      if (!(error instanceof AppError) || !SURVIVABLE_CODES.has(error.code)) throw error;
       this.checkpointFailure = error;
-      this.write(
+      this.writeLog(
         "error",
         "agent",
         `The checkpoint after step ${step} could not be stored; the last good one stays and the run goes on. ${error.message}`,
@@ -238,8 +241,8 @@ export class Attempt implements RunContext {
   ): Promise<void> {
     return this.deps.artifacts.fetchUpload(upload, path, this.signal, onProgress);
   }
-  corporaChanged(): Promise<void> {
-    return this.deps.corporaChanged();
+  reportCorpora(): Promise<void> {
+    return this.deps.reportCorpora();
   }
 
   async fetchCheckpoint(artifactId: string): Promise<LocalCheckpoint & { config: RunConfig }> {
@@ -270,7 +273,10 @@ export class Attempt implements RunContext {
     }
   }
 
-  private transition(to: WorkerRequest<"transition">["to"], reason: string | null): Promise<void> {
+  private reportTransition(
+    to: WorkerRequest<"transition">["to"],
+    reason: string | null,
+  ): Promise<void> {
     return this.request("transition", {
       ...this.ref,
       to,
@@ -284,39 +290,39 @@ export class Attempt implements RunContext {
     files,
   }: NonNullable<LeasedRun["resume"]>): Promise<LocalCheckpoint> {
     const directory = join(this.workDir, "resume");
-    this.write("info", "agent", `Resuming from the checkpoint after step ${step}.`);
+    this.writeLog("info", "agent", `Resuming from the checkpoint after step ${step}.`);
     await this.deps.artifacts.download(artifactId, files, directory, this.signal);
     return { artifactId, step, directory };
   }
 
   /** Says how the attempt ended when its executor did not finish. Without a lease there is nothing to say. */
-  private async sayEnding(error: unknown): Promise<void> {
+  private async reportEnding(error: unknown): Promise<void> {
     const ending = this.ending;
-    const { to, reason } = endingOf(ending, error);
+    const { to, reason } = toFinalTransition(ending, error);
     if (ending?.how === "lost")
-      return this.deps.log.say(
+      return this.deps.log.write(
         "warn",
         `run ${this.runId} attempt ${this.attempt} is dropped: ${reason}`,
       );
-    if (to === "failed") this.write("error", "agent", describeFailure(error));
+    if (to === "failed") this.writeLog("error", "agent", describeFailure(error));
     else if (to === "queued")
-      this.write("warn", "agent", `The worker gives the run back: ${reason}`);
+      this.writeLog("warn", "agent", `The worker gives the run back: ${reason}`);
     try {
       await this.reports
         .flush()
         .catch((failure: unknown) =>
-          this.deps.log.say(
+          this.deps.log.write(
             "warn",
             `last reports of run ${this.runId} are lost: ${toWireError(failure).message}`,
           ),
         );
-      await this.transition(to, reason);
-      this.deps.log.say(
+      await this.reportTransition(to, reason);
+      this.deps.log.write(
         "info",
         `run ${this.runId} attempt ${this.attempt} ended: ${to}${reason ? ` (${reason})` : ""}`,
       );
     } catch (failure) {
-      this.deps.log.say(
+      this.deps.log.write(
         "warn",
         `the end of run ${this.runId} (${to}) could not be reported: ${toWireError(failure).message}`,
       );
@@ -324,8 +330,8 @@ export class Attempt implements RunContext {
   }
 
   /** Writes a line to the run's log without waiting. */
-  private write(level: LogLine["level"], source: string, message: string): void {
-    this.deps.log.local(level, `run ${this.runId}: ${message}`);
+  private writeLog(level: LogLine["level"], source: string, message: string): void {
+    this.deps.log.writeLocally(level, `run ${this.runId}: ${message}`);
     try {
       this.reports.add({
         kind: "logs",
@@ -338,7 +344,7 @@ export class Attempt implements RunContext {
 }
 
 /** What to tell the server about an attempt that did not finish. */
-export function endingOf(
+export function toFinalTransition(
   ending: Ending | null,
   error: unknown,
 ): { to: "cancelled" | "queued" | "failed"; reason: string } {
@@ -353,7 +359,7 @@ export function endingOf(
 }
 
 /** A server that could not store for a while may later, so the run is given back; what it refuses, it refuses again. */
-function queueEnding({ code }: AppError): Ending["how"] {
+function chooseQueueEnding({ code }: AppError): Ending["how"] {
   if (code === "stale-attempt") return "lost";
   return code === "internal" || code === "storage-full" ? "release" : "fail";
 }

@@ -3,7 +3,7 @@ import { readFile, readdir } from "node:fs/promises";
 import os from "node:os";
 import { join } from "node:path";
 import type { ModelShape } from "@/contracts/worker-protocol/model-shape";
-import { shapeOf } from "@/core/memory/model-shape";
+import { parseModelShape } from "@/core/memory/model-shape";
 import type { WorkerRequest } from "@/contracts/worker-protocol/worker-protocol";
 import { readVllmVersion } from "@/gpu-workers/llm/vllm-server/installation";
 
@@ -50,7 +50,7 @@ export async function findCapabilities(
 
 async function readShape(path: string): Promise<ModelShape | null> {
   try {
-    return shapeOf(JSON.parse(await readFile(path, "utf8")));
+    return parseModelShape(JSON.parse(await readFile(path, "utf8")));
   } catch {
     return null; // a broken folder: the run that wants it says so
   }

@@ -59,7 +59,7 @@ const FATAL_CODES: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
 ]);
 const MAX_FRAME_BYTES = 256 * 1024 * 1024;
 
-export function webSocketUrl(server: string): string {
+export function buildWebSocketUrl(server: string): string {
   const url = new URL("worker", server.endsWith("/") ? server : `${server}/`);
   url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
   return url.toString();
@@ -79,8 +79,8 @@ export class Connection {
   private failures = 0;
   private lastHeard = 0;
   private closed = false;
-  private retry: NodeJS.Timeout | undefined;
-  private pinger: NodeJS.Timeout | undefined;
+  private reconnectTimer: NodeJS.Timeout | undefined;
+  private pingTimer: NodeJS.Timeout | undefined;
 
   constructor(private readonly options: ConnectionOptions) {
     this.timing = { ...DEFAULT_TIMING, ...options.timing };
@@ -93,34 +93,34 @@ export class Connection {
 
   /** Starts connecting; `onAttached` says when it is up. */
   open(): void {
-    const socket = new WebSocket(webSocketUrl(this.options.server), {
+    const socket = new WebSocket(buildWebSocketUrl(this.options.server), {
       headers: { authorization: `Bearer ${this.options.token}` },
       handshakeTimeout: 10_000,
       maxPayload: MAX_FRAME_BYTES,
     });
     this.socket = socket;
     let reason = "";
-    socket.on("open", () => this.sayHello(socket));
+    socket.on("open", () => this.attach(socket));
     socket.on("message", (data) => this.receive(socket, data));
     socket.on("pong", () => (this.lastHeard = performance.now()));
     socket.on("error", (error) => (reason = error.message));
     socket.on("unexpected-response", (request, response) => {
-      void refusalText(response).then((text) => {
+      void readRefusal(response).then((text) => {
         request.destroy();
-        if (response.statusCode === 401) this.fatal(wrongToken(this.options.server));
+        if (response.statusCode === 401) this.closeAsFatal(buildTokenError(this.options.server));
         else if (response.statusCode === 403)
-          this.fatal(
+          this.closeAsFatal(
             new AppError("unauthorized", `${this.options.server} refuses this worker: ${text}`),
           );
         else
-          this.dropped(
+          this.handleDrop(
             socket,
             `${this.options.server} answers HTTP ${response.statusCode ?? "without a status"}: ${text || "it does not speak the worker protocol"}`,
           );
       });
     });
     socket.on("close", (code, text) =>
-      this.dropped(socket, reason || text.toString() || `code ${code}`),
+      this.handleDrop(socket, reason || text.toString() || `code ${code}`),
     );
   }
 
@@ -176,8 +176,8 @@ export class Connection {
   async close(): Promise<void> {
     if (this.closed) return;
     this.closed = true;
-    clearTimeout(this.retry);
-    clearInterval(this.pinger);
+    clearTimeout(this.reconnectTimer);
+    clearInterval(this.pingTimer);
     for (const entry of [...this.pending.values()])
       entry.reject(new AppError("cancelled", "The connection to the server is closed."));
     const socket = this.socket;
@@ -193,10 +193,10 @@ export class Connection {
     });
   }
 
-  private sayHello(socket: WebSocket): void {
+  private attach(socket: WebSocket): void {
     this.lastHeard = performance.now();
-    clearInterval(this.pinger);
-    this.pinger = setInterval(() => {
+    clearInterval(this.pingTimer);
+    this.pingTimer = setInterval(() => {
       if (performance.now() - this.lastHeard > 3 * this.timing.pingMs) socket.terminate();
       else if (socket.readyState === WebSocket.OPEN) socket.ping();
     }, this.timing.pingMs);
@@ -208,12 +208,12 @@ export class Connection {
       resolve: (result) => {
         this.pending.delete(id);
         try {
-          this.welcome(
+          this.handleAttached(
             socket,
             parseOrThrow(workerMethods.attach.response, result, "Answer to attach"),
           );
         } catch (error) {
-          this.fatal(
+          this.closeAsFatal(
             new AppError(
               "unsupported",
               `The server's answer is not understood, so its version differs: ${toWireError(error).message}`,
@@ -223,14 +223,14 @@ export class Connection {
       },
       reject: (error) => {
         this.pending.delete(id);
-        if (error instanceof AppError && FATAL_CODES.has(error.code)) this.fatal(error);
+        if (error instanceof AppError && FATAL_CODES.has(error.code)) this.closeAsFatal(error);
         else socket.terminate();
       },
     });
     socket.send(JSON.stringify({ id, method: "attach", params: this.options.attach() }));
   }
 
-  private welcome(socket: WebSocket, response: WorkerResponse<"attach">): void {
+  private handleAttached(socket: WebSocket, response: WorkerResponse<"attach">): void {
     this.attached = true;
     this.failures = 0;
     this.options.log("info", `attached to ${this.options.server}`);
@@ -258,12 +258,12 @@ export class Connection {
     else entry.resolve(frame.result);
   }
 
-  private dropped(socket: WebSocket, reason: string): void {
+  private handleDrop(socket: WebSocket, reason: string): void {
     if (socket !== this.socket) return;
     this.socket = null;
     const wasAttached = this.attached;
     this.attached = false;
-    clearInterval(this.pinger);
+    clearInterval(this.pingTimer);
     if (this.closed) return;
     for (const entry of [...this.pending.values()])
       if (!entry.resend)
@@ -279,10 +279,10 @@ export class Connection {
       "warn",
       `${wasAttached ? "connection lost" : "no connection"} (${reason}); next try in ${(pause / 1000).toFixed(1)} s`,
     );
-    this.retry = setTimeout(() => this.open(), pause);
+    this.reconnectTimer = setTimeout(() => this.open(), pause);
   }
 
-  private fatal(error: AppError): void {
+  private closeAsFatal(error: AppError): void {
     if (this.closed) return;
     void this.close();
     this.options.onFatal(error);
@@ -290,7 +290,7 @@ export class Connection {
 }
 
 /** The beginning of what a server says that does not let us in. */
-async function refusalText(response: IncomingMessage): Promise<string> {
+async function readRefusal(response: IncomingMessage): Promise<string> {
   let text = "";
   try {
     for await (const chunk of response) if ((text += String(chunk)).length > 1_000) break;
@@ -300,7 +300,7 @@ async function refusalText(response: IncomingMessage): Promise<string> {
   return text.slice(0, 1_000).trim();
 }
 
-function wrongToken(server: string): AppError {
+function buildTokenError(server: string): AppError {
   return new AppError(
     "unauthorized",
     `${server} refuses this worker token. Create a new one on the Workers page (it is shown once) and start the worker with --token.`,

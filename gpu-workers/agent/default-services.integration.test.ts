@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { retrieverSchema } from "@/contracts/run-config/retriever";
 import type { AppError } from "@/contracts/errors";
 import { ATLAS_DIR, modelDir, PYTHON } from "@/lib/paths.mjs";
-import { defaultStarters } from "./default-services";
+import { createDefaultStarters } from "./default-services";
 import { AgentLog } from "./log";
 import { HeldServices, ServiceRegistry } from "./services";
 import { waitUntil } from "@/lib/testing/wait-until";
@@ -23,7 +23,7 @@ describe.skipIf(!installed)(
     let registry: ServiceRegistry;
     beforeAll(() => {
       registry = new ServiceRegistry(
-        defaultStarters(new AgentLog("test", pino({ level: "silent" })), {
+        createDefaultStarters(new AgentLog("test", pino({ level: "silent" })), {
           device: "cpu",
           threads: 1,
         }),
@@ -33,15 +33,15 @@ describe.skipIf(!installed)(
     afterAll(() => registry.stopAll());
 
     const engineReport = async () =>
-      (await registry.reports()).find((report) => report.key === "engine");
+      (await registry.listReports()).find((report) => report.key === "engine");
 
     it("start an engine once, tell its holder when it is killed, and start another", async () => {
       const lost: AppError[] = [];
       const held = new HeldServices(registry, (error) => lost.push(error));
       const details: string[] = [];
       const [first] = await Promise.all([
-        held.engine(signal, (detail) => details.push(detail)),
-        held.engine(signal),
+        held.acquireEngine(signal, (detail) => details.push(detail)),
+        held.acquireEngine(signal),
       ]);
       expect(details).toContain("starting the engine process");
       expect((await first.value.getCapabilities()).device).toBe("cpu");
@@ -62,7 +62,7 @@ describe.skipIf(!installed)(
       expect(lost[0]?.message).toContain("SIGKILL");
       expect(await engineReport()).toMatchObject({ state: "failed", references: 0 });
 
-      const again = await held.engine(signal);
+      const again = await held.acquireEngine(signal);
       expect((await again.value.getCapabilities()).device).toBe("cpu");
       held.releaseAll();
       await waitUntil(
@@ -74,7 +74,10 @@ describe.skipIf(!installed)(
 
     it("take the models of a holder that ends out of the engine, and leave those of others", async () => {
       const [ending, staying] = [new HeldServices(registry), new HeldServices(registry)];
-      const [first, second] = [await ending.engine(signal), await staying.engine(signal)];
+      const [first, second] = [
+        await ending.acquireEngine(signal),
+        await staying.acquireEngine(signal),
+      ];
       const body = { base: modelDir("smollm2-135m-instruct"), lora: null, seed: 0 };
       await first.value.createModel("ends", body);
       const model = await second.value.createModel("stays", body);
@@ -96,11 +99,11 @@ describe.skipIf(!installed)(
     it("open a retriever over the corpus that finds what it is asked for", async () => {
       const held = new HeldServices(registry);
       const config = retrieverSchema.parse({ kind: "dense", encoder: "minilm", variant: "int8" });
-      const { value } = await held.retriever("atlas", config, signal);
+      const { value } = await held.acquireRetriever("atlas", config, signal);
       const [documents] = await value.search(["What is the capital of Peru?"], 3);
       expect(documents).toHaveLength(3);
       expect(documents?.some((document) => document.text.includes("Lima"))).toBe(true);
-      await expect(held.retriever("no-such-corpus", config, signal)).rejects.toMatchObject({
+      await expect(held.acquireRetriever("no-such-corpus", config, signal)).rejects.toMatchObject({
         code: "not-found",
       });
       held.releaseAll();

@@ -12,49 +12,49 @@ import {
   type VllmLaunch,
 } from "@/gpu-workers/llm/vllm-server/launch-options";
 import { getCorpusPath } from "@/gpu-workers/corpora/installed-corpora";
-import { groupResidentMb, Machine, residentMb } from "@/gpu-workers/runtime/machine";
+import { readGroupResidentMb, Machine, readResidentMb } from "@/gpu-workers/runtime/machine";
 import type { AgentLog } from "./log";
 import type { ServiceStarters } from "./services";
-import type { Started } from "./shared-service";
+import type { StartedService } from "./shared-service";
 
 /** The real services: the Python engine and vLLM as processes of their own, retrievers in worker threads of this one. */
-export function defaultStarters(
+export function createDefaultStarters(
   log: AgentLog,
   engineOptions: Pick<EngineOptions, "device" | "dtype" | "devices" | "threads"> = {},
 ): ServiceStarters {
   return {
-    async engine(_signal, onDetail) {
+    async startEngine(_signal, onDetail) {
       onDetail("starting the engine process");
       let died: (reason: string) => void = () => undefined;
       const ended = new Promise<string>((resolve) => (died = resolve));
       const process = await EngineProcess.start({
         ...engineOptions,
         onUnexpectedExit: (error) => died(error.message),
-        onLog: (line) => log.say("info", line, "engine"),
+        onLog: (line) => log.write("info", line, "engine"),
       });
       const { pid } = process;
       return {
         value: process.client,
         address: process.endpoint.url,
-        memoryMb: () => (pid === undefined ? Promise.resolve(null) : residentMb(pid)),
+        memoryMb: () => (pid === undefined ? Promise.resolve(null) : readResidentMb(pid)),
         stop: () => process.stop(),
         ended,
       };
     },
 
-    async retriever(corpus, config, signal, onDetail) {
+    async startRetriever(corpus, config, signal, onDetail) {
       const retriever = await openRetriever(config, {
         corpusPath: () => getCorpusPath(corpus, { atlasDir: ATLAS_DIR, dataDir: DATA_DIR }),
         dataDir: DATA_DIR,
         signal,
-        onProgress: (progress) => onDetail(describe(progress)),
+        onProgress: (progress) => onDetail(describeProgress(progress)),
       });
-      return startedRetriever(retriever, "url" in config ? config.url : null);
+      return wrapRetriever(retriever, "url" in config ? config.url : null);
     },
 
-    async sampler({ model, rank, memoryShare }, signal, onDetail) {
+    async startSampler({ model, rank, memoryShare }, signal, onDetail) {
       onDetail(`starting vLLM with ${model}`);
-      const { process, ...started } = await startVllm(
+      const { process, ...started } = await startVllmProcess(
         buildSamplerLaunch({ model: modelDir(model), rank, memoryShare }),
         log,
         signal,
@@ -63,11 +63,11 @@ export function defaultStarters(
       return { value: new VllmClient(process), ...started };
     },
 
-    async vllm(model, config, signal, onDetail) {
+    async startVllm(model, config, signal, onDetail) {
       onDetail("looking for vLLM and GPUs");
-      const version = await requireVllm(config, (await new Machine().gpus()).length);
+      const version = await requireVllm(config, (await new Machine().readGpus()).length);
       onDetail(`starting vLLM ${version}`);
-      const { process, ...started } = await startVllm(
+      const { process, ...started } = await startVllmProcess(
         buildServeLaunch(model, config),
         log,
         signal,
@@ -79,13 +79,13 @@ export function defaultStarters(
   };
 }
 
-async function startVllm(
+async function startVllmProcess(
   purpose: VllmLaunch,
   log: AgentLog,
   signal: AbortSignal,
   onDetail: (detail: string) => void,
 ): Promise<
-  Omit<Started<unknown>, "value" | "memoryMb"> & {
+  Omit<StartedService<unknown>, "value" | "memoryMb"> & {
     process: VllmProcess;
     memoryMb(): Promise<number | null>;
   }
@@ -96,20 +96,20 @@ async function startVllm(
     signal,
     onUnexpectedExit: ({ message }) => died(message),
     onLog: (line) => {
-      log.say("info", line, "vllm");
+      log.write("info", line, "vllm");
       onDetail(line.slice(0, 200));
     },
   });
   const memoryMb = (): Promise<number | null> =>
-    process.group === null ? Promise.resolve(null) : groupResidentMb(process.group);
+    process.group === null ? Promise.resolve(null) : readGroupResidentMb(process.group);
   return { process, address: process.url, memoryMb, stop: () => process.stop(), ended };
 }
 
 /** A retriever lives in this process, so it ends only when it is asked to. */
-function startedRetriever(value: Retriever, address: string | null): Started<Retriever> {
+function wrapRetriever(value: Retriever, address: string | null): StartedService<Retriever> {
   return { value, address, stop: () => value.close(), ended: new Promise(() => undefined) };
 }
 
-function describe({ detail, done, total }: RetrieverProgress): string {
+function describeProgress({ detail, done, total }: RetrieverProgress): string {
   return total > 1 ? `${detail}: ${done} of ${total}` : detail;
 }

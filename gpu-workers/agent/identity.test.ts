@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { getCorpusPath, listInstalledCorpora } from "@/gpu-workers/corpora/installed-corpora";
-import { parseNvidiaSmi, residentMb } from "@/gpu-workers/runtime/machine";
+import { parseNvidiaSmi, readResidentMb } from "@/gpu-workers/runtime/machine";
 import { loadWorkerId, lockIdentity } from "./identity";
 
 let folder: string;
@@ -62,7 +62,7 @@ describe("hardware", () => {
   });
 
   it("measures the memory of a process", async () => {
-    expect(await residentMb(process.pid)).toBeGreaterThan(10);
-    expect(await residentMb(2 ** 22 - 1)).toBeNull();
+    expect(await readResidentMb(process.pid)).toBeGreaterThan(10);
+    expect(await readResidentMb(2 ** 22 - 1)).toBeNull();
   });
 });

@@ -55,7 +55,7 @@ export async function lockIdentity(dataDir: string, name: string): Promise<() =>
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
       const pid = Number(await readFile(path, "utf8").catch(() => ""));
-      if (isAgent(pid))
+      if (isAgentProcess(pid))
         throw new AppError(
           "conflict",
           `The worker "${name}" already runs here as process ${pid}. Stop it, or start this one with another --name.`,
@@ -70,7 +70,7 @@ export async function lockIdentity(dataDir: string, name: string): Promise<() =>
 }
 
 /** Process ids are used again, so a living process counts only where it is one of ours. */
-function isAgent(pid: number): boolean {
+function isAgentProcess(pid: number): boolean {
   if (!Number.isInteger(pid) || pid <= 0 || pid === process.pid) return false;
   try {
     if (process.platform === "linux")

@@ -18,7 +18,7 @@ export class AgentLog {
   }
 
   /** A line of the worker itself, or of one of its services. */
-  say(level: LogLine["level"], message: string, source = "agent"): void {
+  write(level: LogLine["level"], message: string, source = "agent"): void {
     this.pino[level]({ source }, message);
     if (level === "debug") return;
     this.lines.push({ at: Date.now(), level, source, message: message.slice(0, 10_000) });
@@ -27,12 +27,12 @@ export class AgentLog {
   }
 
   /** A line that reaches the server on another way (the run's own log). */
-  local(level: LogLine["level"], message: string): void {
+  writeLocally(level: LogLine["level"], message: string): void {
     this.pino[level](message);
   }
 
   /** Takes up to 1000 lines to send. */
-  take(): LogLine[] {
+  takeLines(): LogLine[] {
     const taken = this.lines.splice(0, this.dropped > 0 ? 999 : 1_000);
     if (this.dropped > 0)
       taken.unshift({
@@ -46,7 +46,7 @@ export class AgentLog {
   }
 
   /** Puts lines back that could not be delivered. */
-  giveBack(lines: LogLine[]): void {
+  restoreLines(lines: LogLine[]): void {
     this.lines = [...lines, ...this.lines].slice(-KEPT);
   }
 }

@@ -38,7 +38,7 @@ export class ReportQueue {
   private queued = 0;
   private stored = 0;
   private sequence = 0;
-  private pumping = false;
+  private isSending = false;
   private urgent = false;
   private wake: (() => void) | null = null;
   private failure: AppError | null = null;
@@ -62,7 +62,7 @@ export class ReportQueue {
    */
   async push(item: ReportItem): Promise<void> {
     this.add(item);
-    await this.until(() => this.bytes <= this.limits.highWaterBytes);
+    await this.waitFor(() => this.bytes <= this.limits.highWaterBytes);
   }
 
   /** As `push`, for callers that cannot wait. */
@@ -75,7 +75,7 @@ export class ReportQueue {
     this.queued++;
     if (this.entries.length >= this.limits.maxItems || this.bytes >= this.limits.maxBytes)
       this.wake?.();
-    if (!this.pumping) void this.pump();
+    if (!this.isSending) void this.sendBatches();
   }
 
   /** Resolves when everything queued so far is stored. */
@@ -83,7 +83,7 @@ export class ReportQueue {
     const target = this.queued;
     this.urgent = true;
     this.wake?.();
-    await this.until(() => this.stored >= target);
+    await this.waitFor(() => this.stored >= target);
   }
 
   /** Drops what is queued; all calls from now on throw `error`. */
@@ -95,18 +95,18 @@ export class ReportQueue {
     for (const waiter of this.waiters.splice(0)) waiter.reject(error);
   }
 
-  private async until(ready: () => boolean): Promise<void> {
+  private async waitFor(ready: () => boolean): Promise<void> {
     if (this.failure) throw this.failure;
     if (ready()) return;
     await new Promise<void>((resolve, reject) => this.waiters.push({ ready, resolve, reject }));
   }
 
-  private async pump(): Promise<void> {
-    this.pumping = true;
+  private async sendBatches(): Promise<void> {
+    this.isSending = true;
     try {
       while (this.entries.length > 0 && !this.failure) {
-        await this.linger();
-        const batch = this.take();
+        await this.waitForMoreItems();
+        const batch = this.takeBatch();
         if (batch.length === 0) break;
         await this.deliver(
           ++this.sequence,
@@ -126,11 +126,11 @@ export class ReportQueue {
       this.fail(reason);
       this.options.onFailed(reason);
     } finally {
-      this.pumping = false;
+      this.isSending = false;
     }
   }
 
-  private async linger(): Promise<void> {
+  private async waitForMoreItems(): Promise<void> {
     if (
       this.urgent ||
       this.entries.length >= this.limits.maxItems ||
@@ -138,10 +138,10 @@ export class ReportQueue {
     )
       return;
     const waited = performance.now() - this.entries[0]!.queuedAt;
-    if (waited < this.limits.lingerMs) await this.pause(this.limits.lingerMs - waited);
+    if (waited < this.limits.lingerMs) await this.waitOrWake(this.limits.lingerMs - waited);
   }
 
-  private pause(milliseconds: number): Promise<void> {
+  private waitOrWake(milliseconds: number): Promise<void> {
     return new Promise((resolve) => {
       const done = (): void => {
         clearTimeout(timer);
@@ -154,7 +154,7 @@ export class ReportQueue {
   }
 
   /** At least one item, however large it is. */
-  private take(): Entry[] {
+  private takeBatch(): Entry[] {
     let bytes = 0;
     let count = 0;
     for (const entry of this.entries) {

@@ -8,19 +8,19 @@ import { retry, waitFor } from "@/lib/retry";
 import { PROTOCOL_VERSION } from "@/contracts/worker-protocol/worker-protocol";
 import type { EngineOptions } from "@/gpu-workers/llm/engine/process";
 import { executors } from "@/gpu-workers/jobs/executors";
-import { dryRun } from "@/gpu-workers/jobs/train/dry-run";
-import { turnGains } from "@/gpu-workers/jobs/predict/turn-gains";
+import { runDryRun } from "@/gpu-workers/jobs/train/dry-run";
+import { computeTurnGains } from "@/gpu-workers/jobs/predict/turn-gains";
 import { Agent } from "./agent";
-import { removeCorpus } from "@/gpu-workers/jobs/index/remove-corpus";
+import { createCorpusRemover } from "@/gpu-workers/jobs/index/remove-corpus";
 import { CorpusReporter } from "@/gpu-workers/corpora/corpus-report";
-import { planIndexes } from "@/gpu-workers/jobs/index/plan-task";
+import { createIndexPlanner } from "@/gpu-workers/jobs/index/plan-indexes";
 import { getCorpusPath, listInstalledCorpora } from "@/gpu-workers/corpora/installed-corpora";
-import { defaultStarters } from "./default-services";
+import { createDefaultStarters } from "./default-services";
 import { Machine } from "@/gpu-workers/runtime/machine";
 import { findCapabilities } from "./capabilities";
 import { loadWorkerId, lockIdentity, workerNameSchema } from "./identity";
 import { AgentLog } from "./log";
-import { documentsOf, query } from "./tasks";
+import { createDocumentReader, runQuery } from "./tasks";
 
 export interface WorkerOptions {
   server: string;
@@ -59,7 +59,7 @@ export async function runWorker(options: WorkerOptions): Promise<number> {
   try {
     const name = parseOrThrow(workerNameSchema, options.name, "--name");
     unlock = await lockIdentity(DATA_DIR, name);
-    const agent = await makeAgent(options, name, log);
+    const agent = await createAgent(options, name, log);
     const stop = (): void => void agent.stop();
     process.once("SIGTERM", stop);
     process.once("SIGINT", stop);
@@ -67,10 +67,10 @@ export async function runWorker(options: WorkerOptions): Promise<number> {
     await agent.start();
     const fatal = await agent.finished;
     if (fatal === null) return STOPPED;
-    log.local("error", fatal.message);
+    log.writeLocally("error", fatal.message);
     return UNUSABLE;
   } catch (error) {
-    log.local(
+    log.writeLocally(
       "error",
       error instanceof AppError
         ? error.message
@@ -82,11 +82,11 @@ export async function runWorker(options: WorkerOptions): Promise<number> {
   }
 }
 
-async function makeAgent(options: WorkerOptions, name: string, log: AgentLog): Promise<Agent> {
+async function createAgent(options: WorkerOptions, name: string, log: AgentLog): Promise<Agent> {
   const [token, workerId, gpus, corpora] = await Promise.all([
     options.token ?? readLocalToken(),
     loadWorkerId(DATA_DIR, name),
-    new Machine().gpus(),
+    new Machine().readGpus(),
     listInstalledCorpora(FOLDERS),
   ]);
   const reporter = new CorpusReporter(FOLDERS);
@@ -103,15 +103,15 @@ async function makeAgent(options: WorkerOptions, name: string, log: AgentLog): P
     slots: { engine: options.engineSlots, light: options.lightSlots },
     workRoot: join(DATA_DIR, "work", workerId),
     executors,
-    tasks: {
-      query,
-      documents: documentsOf(pathOf),
-      "dry-run": dryRun,
-      "index-plan": planIndexes(pathOf, DATA_DIR),
-      "remove-corpus": removeCorpus(reporter, FOLDERS),
-      "turn-gains": turnGains,
+    taskHandlers: {
+      query: runQuery,
+      documents: createDocumentReader(pathOf),
+      "dry-run": runDryRun,
+      "index-plan": createIndexPlanner(pathOf, DATA_DIR),
+      "remove-corpus": createCorpusRemover(reporter, FOLDERS),
+      "turn-gains": computeTurnGains,
     },
-    starters: defaultStarters(log, {
+    starters: createDefaultStarters(log, {
       device: options.engineDevice,
       dtype: options.engineDtype,
       devices: options.engineDevices,

@@ -7,8 +7,8 @@ import { queryResultSchema } from "@/contracts/worker-protocol/tasks";
 import { EngineClient } from "@/gpu-workers/llm/engine/client";
 import type { Retriever } from "@/gpu-workers/retrieval/retriever";
 import type { ServiceStarters } from "./services";
-import { retrieverKey } from "./services";
-import { Agents, forever, noServices } from "./testing/harness";
+import { buildRetrieverKey } from "./services";
+import { TestAgents, waitForAbort, NO_SERVICES } from "./testing/harness";
 import { ProtocolServer } from "./testing/protocol-server";
 import { waitUntil } from "@/lib/testing/wait-until";
 
@@ -16,7 +16,7 @@ const train = { kind: "train", name: "a run" };
 const dense = retrieverSchema.parse({ kind: "dense", encoder: "minilm", variant: "int8" });
 
 let server: ProtocolServer;
-const agents = new Agents();
+const agents = new TestAgents();
 beforeEach(async () => (server = await ProtocolServer.start()));
 afterEach(async () => {
   await agents.stopAll();
@@ -32,8 +32,8 @@ function mortalEngines(): {
   return {
     engines,
     starters: {
-      ...noServices,
-      engine: async () => {
+      ...NO_SERVICES,
+      startEngine: async () => {
         let die: (reason: string) => void = () => undefined;
         const ended = new Promise<string>((resolve) => (die = resolve));
         const engine = { die, stopped: false };
@@ -57,8 +57,8 @@ function retrievers(): { starters: ServiceStarters; opened: string[]; closed: st
     opened,
     closed,
     starters: {
-      ...noServices,
-      retriever: async (corpus) => {
+      ...NO_SERVICES,
+      startRetriever: async (corpus) => {
         opened.push(corpus);
         if (corpus === "missing")
           throw new AppError("not-found", 'The corpus "missing" is not on this worker.');
@@ -89,9 +89,9 @@ describe("an engine that dies under a run", () => {
       server.url,
       {
         train: async (context) => {
-          await context.services.engine(context.signal);
-          await context.running();
-          if (context.attempt === 1) await forever(context.signal);
+          await context.services.acquireEngine(context.signal);
+          await context.markRunning();
+          if (context.attempt === 1) await waitForAbort(context.signal);
         },
       },
       { starters },
@@ -114,12 +114,12 @@ describe("an engine that dies under a run", () => {
 
   it("that cannot start fails the run with the reason", async () => {
     const starters: ServiceStarters = {
-      ...noServices,
-      engine: () => Promise.reject(new AppError("engine-unavailable", "Python is missing.")),
+      ...NO_SERVICES,
+      startEngine: () => Promise.reject(new AppError("engine-unavailable", "Python is missing.")),
     };
     await agents.start(
       server.url,
-      { train: async (context) => void (await context.services.engine(context.signal)) },
+      { train: async (context) => void (await context.services.acquireEngine(context.signal)) },
       { starters },
     );
     const run = server.queue(train);
@@ -140,7 +140,7 @@ describe("an engine that dies under a run", () => {
     const { starters, engines } = mortalEngines();
     const agent = await agents.start(
       server.url,
-      { train: async (context) => void (await context.services.engine(context.signal)) },
+      { train: async (context) => void (await context.services.acquireEngine(context.signal)) },
       { starters, timing: { pollMs: 50, logMs: 50, serviceIdleMs: 60_000, stopMs: 1_000 } },
     );
     const run = server.queue(train);
@@ -197,8 +197,8 @@ describe("tasks", () => {
       server.url,
       {},
       {
-        tasks: {
-          query: (_task, context) => forever(context.signal),
+        taskHandlers: {
+          query: (_task, context) => waitForAbort(context.signal),
           documents: () => Promise.reject(new Error()),
           "dry-run": () => Promise.reject(new Error()),
           "turn-gains": () => Promise.reject(new Error()),
@@ -221,7 +221,7 @@ describe("tasks", () => {
       server.url,
       {},
       {
-        tasks: {
+        taskHandlers: {
           query: async () => ({ documents: "none" }),
           documents: () => Promise.reject(new Error()),
           "dry-run": () => Promise.reject(new Error()),
@@ -243,17 +243,17 @@ describe("retrieverKey", () => {
     const remote = (port: number) =>
       retrieverSchema.parse({ kind: "remote", url: `http://127.0.0.1:${port}/retrieve` });
     const keys = [
-      retrieverKey("atlas", dense),
-      retrieverKey("wiki", dense),
-      retrieverKey("atlas", retrieverSchema.parse({ ...dense, variant: "fp32" })),
-      retrieverKey("atlas", remote(3000)),
-      retrieverKey("atlas", remote(3001)),
+      buildRetrieverKey("atlas", dense),
+      buildRetrieverKey("wiki", dense),
+      buildRetrieverKey("atlas", retrieverSchema.parse({ ...dense, variant: "fp32" })),
+      buildRetrieverKey("atlas", remote(3000)),
+      buildRetrieverKey("atlas", remote(3001)),
     ];
     expect(new Set(keys).size).toBe(keys.length);
     expect(keys[0]).toMatch(/^retriever:atlas:dense-[0-9a-f]{8}$/);
-    expect(retrieverKey("wiki", remote(3000))).toBe(keys[3]);
+    expect(buildRetrieverKey("wiki", remote(3000))).toBe(keys[3]);
     expect(
-      retrieverKey(
+      buildRetrieverKey(
         "atlas",
         retrieverSchema.parse({ variant: "int8", encoder: "minilm", kind: "dense" }),
       ),

@@ -2,43 +2,46 @@ import { createHash } from "node:crypto";
 import type { VllmConfig } from "@/contracts/run-config/model";
 import { searchesLocally } from "@/contracts/run-config/retriever";
 import { AppError } from "@/contracts/errors";
-import type { RetrieverConfig } from "@/contracts/run-config/run-config";
+import type { RetrieverConfig } from "@/contracts/run-config/retriever";
 import type { ServiceReport } from "@/contracts/worker-protocol/attach";
 import type { EngineClient } from "@/gpu-workers/llm/engine/client";
 import type { Retriever } from "@/gpu-workers/retrieval/retriever";
-import type { SamplerDemand, ServiceHandle, Services } from "@/gpu-workers/jobs/run-context";
+import type { SamplerRequirements, ServiceHandle, Services } from "@/gpu-workers/jobs/run-context";
 import type { VllmClient } from "@/gpu-workers/llm/vllm-server/client";
 import type { ModelBackend } from "@/gpu-workers/llm/serving/model-service";
-import { SharedService, type AcquireOptions, type Started } from "./shared-service";
+import { SharedService, type AcquireOptions, type StartedService } from "./shared-service";
 
 /** How the kinds of services are brought up; default-services.ts has the real ones, tests bring small ones. */
 export interface ServiceStarters {
-  engine(signal: AbortSignal, onDetail: (detail: string) => void): Promise<Started<EngineClient>>;
-  retriever(
+  startEngine(
+    signal: AbortSignal,
+    onDetail: (detail: string) => void,
+  ): Promise<StartedService<EngineClient>>;
+  startRetriever(
     corpus: string,
     config: RetrieverConfig,
     signal: AbortSignal,
     onDetail: (detail: string) => void,
-  ): Promise<Started<Retriever>>;
-  sampler(
-    demand: SamplerDemand,
+  ): Promise<StartedService<Retriever>>;
+  startSampler(
+    demand: SamplerRequirements,
     signal: AbortSignal,
     onDetail: (detail: string) => void,
-  ): Promise<Started<VllmClient>>;
-  vllm(
+  ): Promise<StartedService<VllmClient>>;
+  startVllm(
     model: string,
     config: VllmConfig,
     signal: AbortSignal,
     onDetail: (detail: string) => void,
-  ): Promise<Started<ModelBackend>>;
+  ): Promise<StartedService<ModelBackend>>;
 }
 
 /** Names a retriever by everything that makes it another one, e.g. "retriever:atlas:dense-1f0c2a9b". */
-export function retrieverKey(corpus: string, config: RetrieverConfig): string {
-  return `retriever:${searchesLocally(config) ? corpus : "elsewhere"}:${config.kind}-${settingsHash(config)}`;
+export function buildRetrieverKey(corpus: string, config: RetrieverConfig): string {
+  return `retriever:${searchesLocally(config) ? corpus : "elsewhere"}:${config.kind}-${hashSettings(config)}`;
 }
 
-const settingsHash = (config: object): string =>
+const hashSettings = (config: object): string =>
   createHash("sha256")
     .update(JSON.stringify(Object.entries(config).sort()))
     .digest("hex")
@@ -60,7 +63,7 @@ export class ServiceRegistry {
       key: "engine",
       kind: "engine",
       idleMs,
-      start: (signal, onDetail) => starters.engine(signal, onDetail),
+      start: (signal, onDetail) => starters.startEngine(signal, onDetail),
     });
   }
 
@@ -73,30 +76,30 @@ export class ServiceRegistry {
     config: RetrieverConfig,
     options: AcquireOptions,
   ): Promise<ServiceHandle<Retriever>> {
-    return this.one(
+    return this.getOrCreate(
       this.retrievers,
       "retriever",
-      retrieverKey(corpus, config),
-      (signal, onDetail) => this.starters.retriever(corpus, config, signal, onDetail),
+      buildRetrieverKey(corpus, config),
+      (signal, onDetail) => this.starters.startRetriever(corpus, config, signal, onDetail),
     ).acquire(options);
   }
 
   acquireSampler(
-    demand: SamplerDemand,
+    demand: SamplerRequirements,
     options: AcquireOptions,
   ): Promise<ServiceHandle<VllmClient>> {
     const key = `sampler:${demand.model}:rank-${demand.rank}:${demand.memoryShare}`;
-    return this.one(this.samplers, "sampler", key, (signal, onDetail) =>
-      this.starters.sampler(demand, signal, onDetail),
+    return this.getOrCreate(this.samplers, "sampler", key, (signal, onDetail) =>
+      this.starters.startSampler(demand, signal, onDetail),
     ).acquire(options);
   }
 
   /** The service of this key, made when it is first asked for. */
-  private one<T>(
+  private getOrCreate<T>(
     services: Map<string, SharedService<T>>,
     kind: ServiceReport["kind"],
     key: string,
-    start: (signal: AbortSignal, onDetail: (detail: string) => void) => Promise<Started<T>>,
+    start: (signal: AbortSignal, onDetail: (detail: string) => void) => Promise<StartedService<T>>,
     idleMs = this.idleMs,
   ): SharedService<T> {
     let service = services.get(key);
@@ -107,7 +110,7 @@ export class ServiceRegistry {
     return service;
   }
 
-  private all(): SharedService<unknown>[] {
+  private listServices(): SharedService<unknown>[] {
     return [
       this.engine,
       ...this.retrievers.values(),
@@ -122,11 +125,11 @@ export class ServiceRegistry {
     options: AcquireOptions,
   ): Promise<ServiceHandle<ModelBackend>> {
     // Its GPUs are for whoever comes next: it does not stay up unused.
-    return this.one(
+    return this.getOrCreate(
       this.vllms,
       "generator",
-      `vllm:${model}:${settingsHash(config)}`,
-      (signal, onDetail) => this.starters.vllm(model, config, signal, onDetail),
+      `vllm:${model}:${hashSettings(config)}`,
+      (signal, onDetail) => this.starters.startVllm(model, config, signal, onDetail),
       0,
     ).acquire(options);
   }
@@ -144,17 +147,17 @@ export class ServiceRegistry {
   }
 
   /** Every service that was ever asked for, for the heartbeat. */
-  reports(): Promise<ServiceReport[]> {
-    return Promise.all(this.all().map((service) => service.report()));
+  listReports(): Promise<ServiceReport[]> {
+    return Promise.all(this.listServices().map((service) => service.buildReport()));
   }
 
   async stopAll(): Promise<void> {
-    await Promise.all(this.all().map((service) => service.stop()));
+    await Promise.all(this.listServices().map((service) => service.stop()));
   }
 }
 
 /** The engine for one holder: the models that it creates leave the engine with it. */
-function ownModels(shared: ServiceHandle<EngineClient>): ServiceHandle<EngineClient> {
+function openEngineSession(shared: ServiceHandle<EngineClient>): ServiceHandle<EngineClient> {
   const client = shared.value.createSession();
   return {
     value: client,
@@ -173,16 +176,18 @@ export class HeldServices implements Services {
     private readonly onLost: (error: AppError) => void = () => undefined,
   ) {}
 
-  engine(
+  acquireEngine(
     signal: AbortSignal,
     onDetail?: (detail: string) => void,
   ): Promise<ServiceHandle<EngineClient>> {
     return this.keep(
-      this.registry.acquireEngine({ signal, onDetail, onLost: this.onLost }).then(ownModels),
+      this.registry
+        .acquireEngine({ signal, onDetail, onLost: this.onLost })
+        .then(openEngineSession),
     );
   }
 
-  retriever(
+  acquireRetriever(
     corpus: string,
     config: RetrieverConfig,
     signal: AbortSignal,
@@ -193,8 +198,8 @@ export class HeldServices implements Services {
     );
   }
 
-  sampler(
-    demand: SamplerDemand,
+  acquireSampler(
+    demand: SamplerRequirements,
     signal: AbortSignal,
     onDetail?: (detail: string) => void,
   ): Promise<ServiceHandle<VllmClient>> {
@@ -203,7 +208,7 @@ export class HeldServices implements Services {
     );
   }
 
-  vllm(
+  acquireVllm(
     model: string,
     config: VllmConfig,
     signal: AbortSignal,

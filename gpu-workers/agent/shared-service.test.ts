@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
 import { AppError } from "@/contracts/errors";
-import { SharedService, type Started } from "./shared-service";
+import { SharedService, type StartedService } from "./shared-service";
 import { waitUntil } from "@/lib/testing/wait-until";
 
 interface Life {
@@ -22,7 +22,7 @@ function make(idleMs = 20): { service: SharedService<number>; lives: Life[] } {
     kind: "retriever",
     idleMs,
     start: (signal, onDetail) =>
-      new Promise<Started<number>>((resolve, reject) => {
+      new Promise<StartedService<number>>((resolve, reject) => {
         let die: (reason: string) => void = () => undefined;
         const ended = new Promise<string>((end) => (die = end));
         const life: Life = {
@@ -60,14 +60,18 @@ describe("SharedService", () => {
     const first = service.acquire({ signal: never() });
     const second = service.acquire({ signal: never() });
     await waitUntil("it starts", () => lives.length === 1);
-    expect(await service.report()).toMatchObject({ state: "starting", references: 2 });
+    expect(await service.buildReport()).toMatchObject({ state: "starting", references: 2 });
     life(lives, 1).ready();
     const [a, b] = await Promise.all([first, second]);
     expect([a.value, b.value]).toEqual([1, 1]);
-    expect(await service.report()).toMatchObject({ state: "ready", references: 2, memoryMb: 7 });
+    expect(await service.buildReport()).toMatchObject({
+      state: "ready",
+      references: 2,
+      memoryMb: 7,
+    });
     a.release();
     a.release(); // a second release of the same handle is not somebody else's
-    expect(await service.report()).toMatchObject({ references: 1 });
+    expect(await service.buildReport()).toMatchObject({ references: 1 });
   });
 
   it("stays warm after the last release and stops when it was idle for long", async () => {
@@ -82,7 +86,11 @@ describe("SharedService", () => {
     expect(life(lives, 1).stopped).toBe(false);
     again.release();
     await waitUntil("it stops", () => life(lives, 1).stopped);
-    expect(await service.report()).toMatchObject({ state: "stopped", references: 0, error: null });
+    expect(await service.buildReport()).toMatchObject({
+      state: "stopped",
+      references: 0,
+      error: null,
+    });
   });
 
   it("passes on what it does while it starts, also to those who come later", async () => {
@@ -99,7 +107,7 @@ describe("SharedService", () => {
       "a encoding 2 of 2",
       "b encoding 2 of 2",
     ]);
-    expect(await service.report()).toMatchObject({ detail: "encoding 2 of 2" });
+    expect(await service.buildReport()).toMatchObject({ detail: "encoding 2 of 2" });
     life(lives, 1).ready();
   });
 
@@ -113,7 +121,7 @@ describe("SharedService", () => {
       { message: "no corpus" },
       { message: "no corpus" },
     ]);
-    expect(await service.report()).toMatchObject({
+    expect(await service.buildReport()).toMatchObject({
       state: "failed",
       error: "no corpus",
       references: 0,
@@ -139,7 +147,7 @@ describe("SharedService", () => {
     alsoImpatient.abort(new AppError("cancelled", "second"));
     expect(await second).toMatchObject({ message: "second" });
     expect(life(lives, 1).aborted).toBe(true);
-    expect(await service.report()).toMatchObject({ state: "stopped" });
+    expect(await service.buildReport()).toMatchObject({ state: "stopped" });
   });
 
   it("tells its holders when it dies, and old handles do not touch the next life", async () => {
@@ -155,7 +163,7 @@ describe("SharedService", () => {
       code: "retriever-unavailable",
       message: "retriever:test ended: killed by SIGKILL",
     });
-    expect(await service.report()).toMatchObject({
+    expect(await service.buildReport()).toMatchObject({
       state: "failed",
       error: expect.stringContaining("SIGKILL") as string,
     });
@@ -164,7 +172,7 @@ describe("SharedService", () => {
     life(lives, 2).ready();
     await again;
     old.release();
-    expect(await service.report()).toMatchObject({ state: "ready", references: 1 });
+    expect(await service.buildReport()).toMatchObject({ state: "ready", references: 1 });
   });
 
   it("stops what came up while it was being stopped", async () => {
@@ -175,6 +183,6 @@ describe("SharedService", () => {
     await service.stop();
     await acquired;
     expect(life(lives, 1).stopped).toBe(true);
-    expect(await service.report()).toMatchObject({ state: "stopped", references: 0 });
+    expect(await service.buildReport()).toMatchObject({ state: "stopped", references: 0 });
   });
 });

@@ -3,7 +3,7 @@ import type { ServiceReport } from "@/contracts/worker-protocol/attach";
 import type { ServiceHandle } from "@/gpu-workers/jobs/run-context";
 
 /** What is up once a service has started. */
-export interface Started<T> {
+export interface StartedService<T> {
   value: T;
   /** Loopback address, where it has one. */
   address: string | null;
@@ -21,7 +21,7 @@ export interface ServiceDefinition<T> {
   /** How long it stays up after the last release, in milliseconds. */
   idleMs: number;
   /** Brings it up; `onDetail` says what it is doing. Throws AppError. */
-  start(signal: AbortSignal, onDetail: (detail: string) => void): Promise<Started<T>>;
+  start(signal: AbortSignal, onDetail: (detail: string) => void): Promise<StartedService<T>>;
 }
 
 /** What a holder may say while it waits and be told later. */
@@ -38,11 +38,11 @@ interface Holder {
 }
 
 /** One life of the service, from start to stop. A restarted service is a new one, so that old handles cannot touch it. */
-interface Life<T> {
+interface ServiceInstance<T> {
   state: "starting" | "ready" | "ended";
   abort: AbortController;
   holders: Set<Holder>;
-  started: Promise<Started<T>>;
+  started: Promise<StartedService<T>>;
   startedAt: number;
   idle: NodeJS.Timeout | undefined;
 }
@@ -52,13 +52,13 @@ interface Life<T> {
  * warm for a while after the last release, and started anew when it is asked for after it died.
  */
 export class SharedService<T> {
-  private life: Life<T> | null = null;
+  private life: ServiceInstance<T> | null = null;
   /** A life that is being stopped: two engines at once would not fit into memory. */
   private stopping: Promise<void> = Promise.resolve();
   private state: ServiceReport["state"] = "stopped";
   private detail = "";
   private error: string | null = null;
-  private current: Started<T> | null = null;
+  private current: StartedService<T> | null = null;
 
   constructor(readonly definition: ServiceDefinition<T>) {}
 
@@ -68,14 +68,14 @@ export class SharedService<T> {
    */
   async acquire({ signal, onDetail, onLost }: AcquireOptions): Promise<ServiceHandle<T>> {
     signal.throwIfAborted();
-    const life = this.life ?? this.begin();
+    const life = this.life ?? this.launch();
     const holder: Holder = { onDetail, onLost };
     life.holders.add(holder);
     clearTimeout(life.idle);
     const release = (): void => this.release(life, holder);
     if (life.state === "starting" && this.detail) onDetail?.(this.detail);
     try {
-      const started = await abortable(life.started, signal);
+      const started = await raceWithAbort(life.started, signal);
       return { value: started.value, release };
     } catch (error) {
       release();
@@ -88,7 +88,7 @@ export class SharedService<T> {
     return (this.life?.holders.size ?? 0) > 0;
   }
 
-  async report(): Promise<ServiceReport> {
+  async buildReport(): Promise<ServiceReport> {
     const memoryMb = (await this.current?.memoryMb?.().catch(() => null)) ?? null;
     return {
       key: this.definition.key,
@@ -110,13 +110,13 @@ export class SharedService<T> {
     await this.stopping;
   }
 
-  private begin(): Life<T> {
+  private launch(): ServiceInstance<T> {
     const abort = new AbortController();
-    const life: Life<T> = {
+    const life: ServiceInstance<T> = {
       state: "starting",
       abort,
       holders: new Set(),
-      started: this.bringUp(abort.signal),
+      started: this.startAfterStop(abort.signal),
       startedAt: Date.now(),
       idle: undefined,
     };
@@ -135,13 +135,13 @@ export class SharedService<T> {
           this.end(
             life,
             new AppError(
-              unavailable(this.definition.kind),
+              getUnavailableCode(this.definition.kind),
               `${this.definition.key} ended: ${reason}`,
             ),
             "failed",
           ),
         );
-        if (life.holders.size === 0) this.goIdle(life);
+        if (life.holders.size === 0) this.scheduleIdleStop(life);
       },
       (error: unknown) => {
         if (life.state === "ended") return;
@@ -155,7 +155,7 @@ export class SharedService<T> {
     return life;
   }
 
-  private async bringUp(signal: AbortSignal): Promise<Started<T>> {
+  private async startAfterStop(signal: AbortSignal): Promise<StartedService<T>> {
     await this.stopping;
     signal.throwIfAborted();
     return this.definition.start(signal, (detail) => {
@@ -164,15 +164,15 @@ export class SharedService<T> {
     });
   }
 
-  private release(life: Life<T>, holder: Holder): void {
+  private release(life: ServiceInstance<T>, holder: Holder): void {
     if (!life.holders.delete(holder) || life.holders.size > 0 || life.state === "ended") return;
     // Nobody waits for a start any more: an index that takes an hour is not built for nobody.
     if (life.state === "starting")
       this.end(life, new AppError("cancelled", "Nobody waits for it any more."), "stopped");
-    else this.goIdle(life);
+    else this.scheduleIdleStop(life);
   }
 
-  private goIdle(life: Life<T>): void {
+  private scheduleIdleStop(life: ServiceInstance<T>): void {
     clearTimeout(life.idle);
     life.idle = setTimeout(
       () => this.end(life, new AppError("cancelled", "It was idle."), "stopped"),
@@ -180,7 +180,7 @@ export class SharedService<T> {
     );
   }
 
-  private end(life: Life<T>, reason: AppError, state: "failed" | "stopped"): void {
+  private end(life: ServiceInstance<T>, reason: AppError, state: "failed" | "stopped"): void {
     if (life.state === "ended") return;
     life.state = "ended";
     clearTimeout(life.idle);
@@ -205,10 +205,10 @@ export class SharedService<T> {
   }
 }
 
-const unavailable = (kind: ServiceReport["kind"]): AppError["code"] => `${kind}-unavailable`;
+const getUnavailableCode = (kind: ServiceReport["kind"]): AppError["code"] => `${kind}-unavailable`;
 
 /** Waits for a promise that goes on by itself; rejects with the signal's reason when that comes first. */
-export async function abortable<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+export async function raceWithAbort<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
   signal.throwIfAborted();
   let abort: (() => void) | undefined;
   try {

@@ -1,8 +1,17 @@
 import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { AppError, parseOrThrow, toWireError } from "@/contracts/errors";
-import { retriever as retrieverConfig } from "@/contracts/run-config/run-config";
-import { documentsResultSchema, dryRunResultSchema, indexPlanResultSchema, queryResultSchema, removeCorpusResultSchema, turnGainsResultSchema, type QueryResult, type TaskRequest } from "@/contracts/worker-protocol/tasks";
+import { retrieverSchema } from "@/contracts/run-config/retriever";
+import {
+  documentsResultSchema,
+  dryRunResultSchema,
+  indexPlanResultSchema,
+  queryResultSchema,
+  removeCorpusResultSchema,
+  turnGainsResultSchema,
+  type QueryResult,
+  type TaskRequest,
+} from "@/contracts/worker-protocol/tasks";
 import { CorpusFile } from "@/gpu-workers/corpora/file/corpus-file";
 import type { TaskContext, TaskHandlers, TaskOf } from "@/gpu-workers/jobs/task-context";
 import type { Connection } from "./connection";
@@ -10,7 +19,7 @@ import type { AgentLog } from "./log";
 import { findAnswers, readQuestions, saveAnswers } from "./paging";
 import { HeldServices, type ServiceRegistry } from "./services";
 
-const RESULTS = {
+const RESULT_SCHEMAS = {
   query: queryResultSchema,
   documents: documentsResultSchema,
   "dry-run": dryRunResultSchema,
@@ -20,17 +29,20 @@ const RESULTS = {
 } as const;
 
 /** "encoding documents: 640 of 1159" as a share, for the bar; 0 where nothing is counted. */
-function shareIn(detail: string): number {
+function parseShare(detail: string): number {
   const counted = /(\d+) of (\d+)$/.exec(detail);
   return counted && Number(counted[2]) > 0 ? Number(counted[1]) / Number(counted[2]) : 0;
 }
 
 /** Searches a corpus with one query, as a person types it. */
-export async function query(task: TaskOf<"query">, context: TaskContext): Promise<unknown> {
-  const config = parseOrThrow(retrieverConfig, task.retriever, "Retriever");
+export async function runQuery(task: TaskOf<"query">, context: TaskContext): Promise<unknown> {
+  const config = parseOrThrow(retrieverSchema, task.retriever, "Retriever");
   const asked = performance.now();
-  const handle = await context.services.retriever(task.corpus, config, context.signal, (detail) =>
-    context.progress(detail, shareIn(detail)),
+  const handle = await context.services.acquireRetriever(
+    task.corpus,
+    config,
+    context.signal,
+    (detail) => context.reportProgress(detail, parseShare(detail)),
   );
   try {
     const started = performance.now();
@@ -50,7 +62,7 @@ export async function query(task: TaskOf<"query">, context: TaskContext): Promis
 }
 
 /** Reads documents of a corpus by their ids; those that it does not have are left out. */
-export const documentsOf =
+export const createDocumentReader =
   (pathOf: (corpus: string) => string) =>
   async (task: TaskOf<"documents">, { signal }: TaskContext): Promise<unknown> => {
     const corpus = await CorpusFile.open(pathOf(task.corpus), signal);
@@ -76,7 +88,7 @@ export interface TaskDependencies {
   handlers: TaskHandlers;
   log: AgentLog;
   workRoot: string;
-  corporaChanged(): Promise<void>;
+  reportCorpora(): Promise<void>;
   downloadCheckpoint(artifactId: string, directory: string, signal: AbortSignal): Promise<void>;
 }
 
@@ -116,17 +128,17 @@ export class TaskRunner {
       signal,
       services,
       workDir,
-      progress: (detail, fraction) =>
+      reportProgress: (detail, fraction) =>
         void ask("taskProgress", {
           taskId,
           detail,
           fraction: Math.min(1, Math.max(0, fraction)),
         }).catch(() => undefined),
-      questions: (set) => readQuestions(ask, set),
+      readQuestions: (set) => readQuestions(ask, set),
       findAnswers: (keys) => findAnswers(ask, keys),
       saveAnswers: (answers) => saveAnswers(ask, answers),
       closeRetrievers: (corpus) => this.deps.services.closeRetrievers(corpus),
-      corporaChanged: () => this.deps.corporaChanged(),
+      reportCorpora: () => this.deps.reportCorpora(),
       fetchCheckpoint: async (artifactId) => {
         const directory = join(workDir, `artifact-${artifactId}`);
         await this.deps.downloadCheckpoint(artifactId, directory, signal);
@@ -138,14 +150,14 @@ export class TaskRunner {
       await mkdir(workDir, { recursive: true });
       outcome = {
         result: parseOrThrow(
-          RESULTS[task.kind],
+          RESULT_SCHEMAS[task.kind],
           await this.handle(task, context),
           `Result of ${task.kind}`,
         ),
       };
     } catch (error) {
       if (!signal.aborted)
-        log.say(
+        log.write(
           "warn",
           `task ${task.kind} failed: ${error instanceof AppError ? error.message : ((error as Error).stack ?? String(error))}`,
         );
@@ -157,7 +169,7 @@ export class TaskRunner {
     await connection
       .request("taskResult", { taskId, ...outcome })
       .catch((error: unknown) =>
-        log.say(
+        log.write(
           "warn",
           `the result of task ${taskId} could not be delivered: ${toWireError(error).message}`,
         ),

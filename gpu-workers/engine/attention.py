@@ -8,7 +8,8 @@ from torch import Tensor
 
 from .llama import LlamaConfig
 
-# Queries of a long segment are cut into chunks of this many tokens, so that a chunk reads only keys up to its own end.
+# Queries of a long segment are cut into chunks of this many tokens, so that a chunk reads only keys
+# up to its own end.
 QUERY_CHUNK = 256
 # Bound on the elements of one batch's score matrix for one key-value head.
 MAX_SCORES = 6_000_000
@@ -25,9 +26,10 @@ class Segment:
 
 @dataclass
 class Batch:
-    query_rows: (
-        Tensor  # [n * kv_heads * G * Lq] rows of the queries seen as [tokens * heads, head_dim]
-    )
+    """Segments that are computed together, padded to one length."""
+
+    # [n * kv_heads * G * Lq] rows of the queries seen as [tokens * heads, head_dim]
+    query_rows: Tensor
     key_slots: Tensor  # [n * Lk]
     mask: Tensor  # [n, 1, G * Lq, Lk] additive
     shape: tuple[int, int, int]  # n, Lq, Lk
@@ -35,8 +37,11 @@ class Batch:
 
 @dataclass
 class Plan:
+    """How the queries of one call are batched; the same for every layer."""
+
     batches: list[Batch]
-    out_rows: Tensor  # [tokens * heads] where the output of each (token, head) lies in the batches' outputs
+    # [tokens * heads] where the output of each (token, head) lies in the batches' outputs
+    out_rows: Tensor
 
 
 def expand_to_head_rows(tokens: np.ndarray, c: LlamaConfig) -> np.ndarray:
@@ -48,7 +53,11 @@ def expand_to_head_rows(tokens: np.ndarray, c: LlamaConfig) -> np.ndarray:
 def lay_out_queries(
     blocks: list[np.ndarray], c: LlamaConfig
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Pads blocks of packed tokens to [n, Lq]. Returns (rows, rows of real queries, their places in the output)."""
+    """Pads blocks of packed tokens to [n, Lq].
+
+    Returns the rows [n, kv_heads, group, Lq], the rows of real queries, and their places in the
+    output.
+    """
     width = max(len(b) for b in blocks)
     tokens = np.zeros((len(blocks), width), np.int64)
     real = np.zeros((len(blocks), width), bool)
@@ -63,7 +72,9 @@ def lay_out_queries(
 def make_plan(
     segments: list[Segment], tokens: int, c: LlamaConfig, device: torch.device, dtype: torch.dtype
 ) -> Plan:
-    """Cuts and batches segments. Every one of the `tokens` packed queries must be in exactly one segment."""
+    """Cuts and batches segments. Every one of the `tokens` packed queries must be in exactly one
+    segment.
+    """
     pieces = []
     for s in segments:
         for a in range(0, len(s.queries), QUERY_CHUNK):
@@ -114,7 +125,9 @@ def to_index(array: np.ndarray, device: torch.device) -> Tensor:
 
 
 def build_causal_mask(depths: Tensor, keys: int, dtype: torch.dtype) -> Tensor:
-    """[..., Lq] depths -> [..., Lq, keys] additive mask: the key at depth j is seen by queries at depth j and below it."""
+    """[..., Lq] depths -> [..., Lq, keys] additive mask: the key at depth j is seen by queries at
+    depth j and below it.
+    """
     seen = torch.arange(keys, device=depths.device) <= depths[..., None]
     return torch.zeros(seen.shape, dtype=dtype, device=depths.device).masked_fill_(
         ~seen, float("-inf")
@@ -122,11 +135,13 @@ def build_causal_mask(depths: Tensor, keys: int, dtype: torch.dtype) -> Tensor:
 
 
 def attend(plan: Plan, q: Tensor, keys: Tensor, values: Tensor, c: LlamaConfig) -> Tensor:
-    """q [tokens, heads * head_dim]; keys and values [slots, kv_heads * head_dim] -> [tokens, heads * head_dim]."""
+    """q [tokens, heads * head_dim]; keys and values [slots, kv_heads * head_dim] -> [tokens, heads
+    * head_dim].
+    """
     queries = q.reshape(-1, c.head_dim)
     outputs = []
     for batch in plan.batches:
-        n, lq, lk = batch.shape
+        n, _lq, lk = batch.shape
         qb = queries.index_select(0, batch.query_rows).view(n, c.kv_heads, -1, c.head_dim)
         kb = (
             keys.index_select(0, batch.key_slots)
@@ -145,9 +160,11 @@ def attend(plan: Plan, q: Tensor, keys: Tensor, values: Tensor, c: LlamaConfig) 
 
 
 def attend_with_lse(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor]:
-    """Attention output and the log-sum-exp of its scores, with which outputs over several key blocks are merged.
+    """Attention output and the log-sum-exp of its scores, with which outputs over several key
+    blocks are merged.
 
-    q [n, H, Lq, D], k and v [n, H, Lk, D], mask additive and broadcastable. Returns [n, H, Lq, D] and [n, H, Lq] float32.
+    q [n, H, Lq, D], k and v [n, H, Lk, D], mask additive and broadcastable. Returns [n, H, Lq, D]
+    and [n, H, Lq] float32.
     """
     if q.device.type == "cpu":
         if mask is not None:

@@ -1,9 +1,11 @@
-"""Checks the engine on this machine's accelerator against the CPU in float32, and measures it there.
+"""Checks the engine on this machine's accelerator against the CPU in float32, and measures it.
 
-    python gpu-workers/engine/check_gpu.py [--device cuda|mps|cpu] [--model FOLDER | --random tiny|0.5b|1.5b|3b|7b]
+    python gpu-workers/engine/check_gpu.py [--device cuda|mps|cpu]
+                                           [--model FOLDER | --random tiny|0.5b|1.5b|3b|7b]
 
-Needs Python, torch and transformers only. Without --model a random model is made in a temporary folder. Prints one line a
-check; exit code 0 where everything agrees, 1 where something does not, 2 where there is no such device.
+Needs Python, torch and transformers only. Without --model a random model is made in a temporary
+folder. Prints a line for each check. Exit code 0: everything agrees; 1: something does not; 2:
+there is no such device.
 """
 
 import argparse
@@ -12,11 +14,9 @@ import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-if __package__ in (
-    None,
-    "",
-):  # started as a file: its own folder would hide modules of the same names
+if not __package__:  # started as a file: the package is found from the folder above
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
 from engine.fallback_modules import install_fallbacks
@@ -29,13 +29,16 @@ from engine import dialect
 from engine.device import choose_device
 from engine.engine import Engine, make_torch_deterministic
 from engine.tiny_model import SHAPES, save_qwen2
+from engine.trainable import Trainable
 
-# Largest difference of a log-probability, and of a gradient relative to its norm, between two float32 computations.
+# Largest difference of a log-probability, and of a gradient relative to its norm, between two
+# float32 computations.
 LOGPROB_TOLERANCE = 1e-3
 GRADIENT_TOLERANCE = 2e-3
-# Mean difference of log-probabilities between bfloat16 and float32 that ratios of PPO (clip 0.2) can bear.
+# Mean difference of log-probabilities between bfloat16 and float32 that ratios of PPO (clip 0.2)
+# can bear.
 DRIFT_TOLERANCE = 0.1
-ADAPTER = {"lora": {"rank": 8, "alpha": 16, "firstLayer": 1}}
+ADAPTER: dict[str, Any] = {"lora": {"rank": 8, "alpha": 16, "firstLayer": 1}}
 
 
 @dataclass
@@ -51,38 +54,50 @@ class Check:
 class EngineRunner:
     """An engine in this process with models "policy" and, where asked for, others."""
 
-    def __init__(self, folder: Path, device: str, dtype: str):
+    def __init__(self, folder: Path, device: str, dtype: str | None = None):
         self.engine = Engine(choose_device(device, dtype), 1 << 30)
         self.folder = folder
 
     def call(self, kind: str, model: str = "policy", **body) -> dict:
+        """Runs an operation; the body's fields are keywords."""
         return self.engine.run(
             kind, model, dialect.OPERATIONS[kind].body.model_validate(body), lambda: None
         )
 
-    def create(self, model: str = "policy", seed: int = 3, **settings) -> None:
-        """A model whose trained weights are off their start: an adapter's B is zero at first and would hide mistakes."""
-        self.call(
-            "create_model", model, base=str(self.folder), **{"lora": None, **settings}, seed=seed
-        )
-        trained = self.engine.model(model).trainable
-        noise = (
-            torch.randn(trained.values.shape, generator=torch.Generator().manual_seed(seed)) * 0.02
-        )
-        trained.values = trained.values + noise.to(trained.values.device)
-        trained.mark_changed()
+    def create(self, model: str = "policy", seed: int = 3, **settings: Any) -> None:
+        """Creates a model whose trained weights are not the initial ones.
+
+        An adapter's B is zero at first and would hide mistakes.
+        """
+        body = {"base": str(self.folder), "lora": None, "seed": seed, **settings}
+        self.call("create_model", model, **body)
+        trainable = self.trainable(model)
+        generator = torch.Generator().manual_seed(seed)
+        noise = torch.randn(trainable.values.shape, generator=generator) * 0.02
+        trainable.values = trainable.values + noise.to(trainable.values.device)
+        trainable.mark_changed()
+
+    def trainable(self, model: str) -> Trainable:
+        return self.engine.model(model).require_trainable()
 
     def gradient(self, model: str) -> torch.Tensor:
-        return self.engine.model(model).trainable.gradient.detach().float().cpu()
+        """The accumulated gradient [size]."""
+        gradient = self.trainable(model).gradient
+        assert gradient is not None
+        return gradient.detach().float().cpu()
 
     def values(self, model: str) -> torch.Tensor:
-        return self.engine.model(model).trainable.values.detach().float().cpu()
+        """The trained values [size]."""
+        return self.trainable(model).values.detach().float().cpu()
 
 
 def make_data(vocabulary: int, count: int, prompt: int, length: int) -> list[dict]:
     """Sequences that share a prompt in pairs, with actions in their second part."""
     random = torch.Generator().manual_seed(11)
-    draw = lambda n: torch.randint(5, vocabulary, (n,), generator=random).tolist()  # noqa: E731
+
+    def draw(count: int) -> list[int]:
+        return torch.randint(5, vocabulary, (count,), generator=random).tolist()
+
     data, shared = [], []
     for i in range(count):
         shared = draw(prompt) if i % 2 == 0 else shared
@@ -103,15 +118,22 @@ def make_data(vocabulary: int, count: int, prompt: int, length: int) -> list[dic
 
 
 def flatten_actions(rows: list[list[float]], data: list[dict]) -> torch.Tensor:
-    return torch.tensor([v for row, d in zip(rows, data) for v, w in zip(row, d["weights"]) if w])
+    """The numbers [actions] of tokens with weight."""
+    pairs = [
+        pair
+        for row, d in zip(rows, data, strict=True)
+        for pair in zip(row, d["weights"], strict=True)
+    ]
+    return torch.tensor([number for number, weight in pairs if weight])
 
 
 def relative_error(a: torch.Tensor, b: torch.Tensor) -> float:
+    """Norm of the difference by the norm of `b`."""
     return float((a - b).norm() / b.norm().clamp_min(1e-12))
 
 
-def transformers_logprobs(folder: Path, data: list[dict]) -> torch.Tensor:
-    """Log-probabilities of the actions by the modelling library, on the CPU in float32, without adapter."""
+def compute_transformers_logprobs(folder: Path, data: list[dict]) -> torch.Tensor:
+    """Log-probabilities of the actions by transformers, on the CPU in float32, without adapter."""
     from transformers import AutoModelForCausalLM
 
     model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
@@ -125,19 +147,23 @@ def transformers_logprobs(folder: Path, data: list[dict]) -> torch.Tensor:
 
 
 def run_training(running: EngineRunner, data: list[dict]) -> dict[str, torch.Tensor]:
-    """What is compared between two devices: a PPO gradient and step by adapter, in full, and a critic's by adapter."""
+    """Log-probabilities, gradients and weights after a step, to compare between two devices.
+
+    PPO by adapter and in full, and a critic by adapter.
+    """
     found = {}
     running.create("policy", **ADAPTER)
     rows = running.call("forward", adapter=True, data=data)["logprobs"]
     found["log-probabilities"] = flatten_actions(rows, data)
     # Old log-probabilities near the present ones, so that some ratios are clipped and some are not.
     old = [[lp + (0.3 if p % 2 else -0.1) for p, lp in enumerate(row)] for row in rows]
-    policy = [{**d, "logprobs": o} for d, o in zip(data, old)]
-    for model, settings, loss in (
+    policy = [{**d, "logprobs": o} for d, o in zip(data, old, strict=True)]
+    cases: list[tuple[str, dict[str, Any], str]] = [
         ("policy", ADAPTER, "ppo"),
         ("full", {"full": {"firstLayer": 1}}, "ppo"),
         ("critic", {**ADAPTER, "head": "value"}, "value"),
-    ):
+    ]
+    for model, settings, loss in cases:
         if model != "policy":
             running.create(model, **settings)
         config = {"valueClip": 0.2} if loss == "value" else {}
@@ -163,36 +189,26 @@ def check_agreement(folder: Path, kind: str, vocabulary: int) -> list[Check]:
     checks = [
         check_close(
             "CPU against transformers, log-probabilities",
-            float((base - transformers_logprobs(folder, data)).abs().max()),
+            float((base - compute_transformers_logprobs(folder, data)).abs().max()),
             LOGPROB_TOLERANCE,
         )
     ]
     here = EngineRunner(folder, kind, "float32")
     found = run_training(here, data)
     for name, expected in reference.items():
+        difference = relative_error(found[name], expected)
+        tolerance = GRADIENT_TOLERANCE
         if name == "log-probabilities":
-            checks.append(
-                check_close(
-                    f"{kind} against CPU, {name}",
-                    float((found[name] - expected).abs().max()),
-                    LOGPROB_TOLERANCE,
-                )
-            )
-        else:
-            checks.append(
-                check_close(
-                    f"{kind} against CPU, {name}",
-                    relative_error(found[name], expected),
-                    GRADIENT_TOLERANCE,
-                )
-            )
+            difference = float((found[name] - expected).abs().max())
+            tolerance = LOGPROB_TOLERANCE
+        checks.append(check_close(f"{kind} against CPU, {name}", difference, tolerance))
     prompts = [d["ids"][:24] for d in data]
     greedy = [{"ids": ids, "maxTokens": 16, "temperature": 0} for ids in prompts]
     texts = [
         [s[0]["ids"] for s in r.call("sample", adapter=True, sequences=greedy)["sequences"]]
         for r in (cpu, here)
     ]
-    same = sum(a == b for a, b in zip(*texts))
+    same = sum(a == b for a, b in zip(*texts, strict=True))
     checks.append(
         Check(
             f"{kind} against CPU, greedy texts",
@@ -201,7 +217,8 @@ def check_agreement(folder: Path, kind: str, vocabulary: int) -> list[Check]:
             same == len(prompts),
         )
     )
-    # What the sampler says of its tokens and what the trainer finds: keys from the cache against packed recomputation.
+    # Log-probabilities of the sampler, whose keys come from the cache, and of the trainer, which
+    # computes packed sequences.
     drawn = here.call(
         "sample",
         adapter=True,
@@ -213,7 +230,7 @@ def check_agreement(folder: Path, kind: str, vocabulary: int) -> list[Check]:
     sampled = [s[0] for s in drawn]
     again = [
         {"ids": p + s["ids"], "weights": [0.0] * len(p) + [1.0] * len(s["ids"])}
-        for p, s in zip(prompts, sampled)
+        for p, s in zip(prompts, sampled, strict=True)
     ]
     trainer = flatten_actions(here.call("forward", adapter=True, data=again)["logprobs"], again)
     checks.append(
@@ -229,10 +246,12 @@ def check_agreement(folder: Path, kind: str, vocabulary: int) -> list[Check]:
 
 
 def check_close(name: str, difference: float, tolerance: float) -> Check:
+    """A check that holds where the difference is below the tolerance."""
     return Check(name, f"{difference:.1e}", f"below {tolerance:.0e}", difference < tolerance)
 
 
 def check_drift(folder: Path, kind: str, vocabulary: int) -> Check:
+    """How far bfloat16 is from float32 on the device."""
     data = make_data(vocabulary, 4, 24, 56)
     both = []
     for dtype in ("float32", "bfloat16"):
@@ -251,21 +270,22 @@ def check_drift(folder: Path, kind: str, vocabulary: int) -> Check:
 
 
 def measure(folder: Path, kind: str, vocabulary: int, group: int, context: int) -> list[Check]:
-    """Tokens a second in the device's own dtype: prefill, decode, gradient; and the peak of memory."""
-    running = EngineRunner(folder, kind, None)
+    """Speed of prefill, decoding and gradient in the device's own dtype, and the peak of memory."""
+    running = EngineRunner(folder, kind)
     running.create("policy", **ADAPTER)
     data = make_data(vocabulary, group, context // 2, context)
     prompts = [
         {"ids": d["ids"][:-32], "maxTokens": 32, "temperature": 1, "seed": i}
         for i, d in enumerate(data)
     ]
-    for counted in (False, True):  # the first round loads kernels and grows pools
+    usage, seconds = {}, 0.0
+    for _ in range(2):  # the first round loads kernels and grows pools, and does not count
         running.engine.model("policy").clear_activations()
         usage = running.call("sample", adapter=True, sequences=prompts)["usage"]
         started = time.perf_counter()
         running.call("forward_backward", loss="ppo", data=data)
         norm = running.call("optim_step", learningRate=0.0)["gradNorm"]
-        assert norm > 0  # and the device has come to the end of its work
+        assert norm > 0  # reading it waits for the device
         seconds = time.perf_counter() - started
     length = sum(len(d["ids"]) for d in data)
     memory = running.call("memory")
@@ -295,6 +315,7 @@ def measure(folder: Path, kind: str, vocabulary: int, group: int, context: int) 
 
 
 def is_available(kind: str) -> bool:
+    """Whether torch can use a device of this kind."""
     return {
         "cuda": torch.cuda.is_available(),
         "mps": torch.backends.mps.is_available(),
@@ -303,6 +324,7 @@ def is_available(kind: str) -> bool:
 
 
 def main(arguments: list[str] | None = None) -> int:
+    """Prints the table; returns the exit code."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -322,13 +344,14 @@ def main(arguments: list[str] | None = None) -> int:
     )
     if kind is None or not is_available(kind):
         print(
-            f"There is no {kind or 'GPU'} that torch {torch.__version__} can use: nothing was checked. (--device cpu checks the check itself.)"
+            f"There is no {kind or 'GPU'} that torch {torch.__version__} can use: nothing was "
+            "checked. (--device cpu checks the check itself.)"
         )
         return 2
     with tempfile.TemporaryDirectory() as scratch:
         folder = options.model or save_qwen2(Path(scratch), options.random)
         what = options.model.name if options.model else f"random {options.random} model"
-        running = EngineRunner(folder, kind, None)
+        running = EngineRunner(folder, kind)
         print(f"{running.engine.device.name} ({kind}), torch {torch.__version__}, {what}")
         if MISSING:
             print(f"without {' and '.join(MISSING)}: guided decoding is not checked")

@@ -1,7 +1,8 @@
-"""Decoding a batch token by token: keys and values of shared prefixes are read once for all rows that share them."""
+"""Decoding a batch token by token; a shared prefix is read once for all its rows."""
 
+import itertools
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Callable
 
 import numpy as np
 import torch
@@ -12,10 +13,11 @@ from .kv_cache import KVCache
 from .llama import Llama, LlamaConfig, run_layers
 from .radix_tree import common_prefix_length
 
-# A prefix is attended to as one block for all its rows where that saves reading at least this many keys.
+# A prefix is attended to as one block for all its rows where that saves reading at least this many
+# keys.
 MIN_SAVED_KEYS = 48
 MAX_SHARED_LEVELS = 3
-# Tokens per row that buffers begin with room for; they grow by half.
+# Tokens per row that buffers have room for at first; they grow by half.
 INITIAL_ROOM = 48
 
 
@@ -30,10 +32,12 @@ class Block:
 
 
 def find_shared_blocks(rows: list[list[int]]) -> list[list[Block]]:
-    """Levels of shared prefixes of rows in lexicographic order: a row is in at most one block of a level, and blocks of a
-    row follow on each other in depth."""
+    """Shared prefixes of rows in lexicographic order, by level.
+
+    A row is in at most one block of a level, and the blocks of a row follow on each other in depth.
+    """
     levels: list[list[Block]] = []
-    adjacent = [common_prefix_length(a, b) for a, b in zip(rows, rows[1:])]
+    adjacent = [common_prefix_length(a, b) for a, b in itertools.pairwise(rows)]
 
     def split(first: int, last: int, start: int, level: int) -> None:
         if last - first < 2 or level == MAX_SHARED_LEVELS:
@@ -57,29 +61,29 @@ def find_shared_blocks(rows: list[list[int]]) -> list[list[Block]]:
 
 @dataclass
 class Level:
-    """Keys and values of blocks, per layer [blocks, keys, kv_width], and where their queries come from."""
+    """Keys and values of the blocks of one level, per layer [blocks, keys, kv_width]."""
 
     keys: list[Tensor]
     values: list[Tensor]
-    mask: Tensor | None
+    mask: Tensor | None  # [blocks, 1, 1, keys]; None: one block, which needs no padding
     blocks: list[Block]
 
 
 @dataclass
 class Layout:
-    """Where the packed tokens of a step go; the same for all layers."""
+    """Where the queries of a step go; the same for all layers."""
 
-    query_rows: Tensor
-    out_rows: Tensor
+    query_rows: Tensor  # rows of the queries seen as [tokens * heads, head_dim]
+    out_rows: Tensor  # where each (token, head) lies in the output
     covered: Tensor | None  # packed tokens in a block; None: all
     blocks: int
 
 
 class Decoder:
-    """Rows in lexicographic order whose first tokens are in the caches; feeds tokens and gives final hidden states.
+    """Decodes rows, in lexicographic order, whose first tokens are in the caches.
 
-    Each row's own keys lie in a preallocated buffer [rows, capacity, kv_width] per layer: first what it does not share,
-    then what it generates.
+    Each row's own keys lie in a buffer [rows, capacity, kv_width] per layer: first those of the
+    prompt that it does not share, then those of its new tokens.
     """
 
     def __init__(
@@ -90,8 +94,10 @@ class Decoder:
         slots: list[list[np.ndarray]],
         room: int,
     ):
-        """`caches` cover consecutive layer ranges; slots[i][r] are the slots of row r's tokens in caches[i]; `room` is
-        the number of tokens that a row may be fed."""
+        """`caches` cover consecutive layer ranges; slots[i][r] are those of row r in caches[i].
+
+        `room` is the number of tokens by which a row may grow.
+        """
         self.model, self.caches = model, caches
         c, device = model.config, model.embedding.device
         self.dtype, self.device = model.embedding.dtype, device
@@ -104,11 +110,13 @@ class Decoder:
         lengths = np.array([len(r) for r in rows])
         tails = lengths - shared
         self.shared = shared
-        self.fed = tails.copy()  # keys in each row's own buffer
-        self.initial = tails.copy()
+        self.own_lengths = tails.copy()  # keys in each row's own buffer
+        self.prompt_lengths = tails.copy()  # those of them that belong to the prompt
         self.room = room
         self.capacity = int(tails.max()) + min(room, INITIAL_ROOM)
-        self.keys, self.values, self.levels = [], [], []
+        self.keys: list[Tensor] = []
+        self.values: list[Tensor] = []
+        self.levels: list[Level] = []
         level_keys: list[list[Tensor]] = [[] for _ in levels]
         level_values: list[list[Tensor]] = [[] for _ in levels]
         widest = int(tails.max())
@@ -136,7 +144,7 @@ class Decoder:
                     buffers.append(buffer)
                     for j, (shape, where) in enumerate(level_index):
                         level_buffers[j].append(pool.index_select(0, where).view(*shape, -1))
-        for level, k, v in zip(levels, level_keys, level_values):
+        for level, k, v in zip(levels, level_keys, level_values, strict=True):
             ends = torch.tensor([b.end - b.start - 1 for b in level], device=device)
             mask = (
                 build_causal_mask(ends[:, None], k[0].shape[1], self.dtype)[:, None]
@@ -144,7 +152,7 @@ class Decoder:
                 else None
             )
             self.levels.append(Level(k, v, mask, level))
-        # Hidden states at the border between the caches, of generated tokens, for reuse in the gradient.
+        # Hidden states of new tokens between the two caches, which the gradient uses again.
         self.boundary_hidden = (
             torch.zeros(count, min(room, INITIAL_ROOM), c.hidden, dtype=self.dtype, device=device)
             if len(caches) > 1
@@ -152,7 +160,10 @@ class Decoder:
         )
 
     def _grow(self, width: int) -> None:
-        """Makes each row's own buffers hold at least `width` tokens. New columns are zero: what is masked must be finite."""
+        """Makes the rows' own buffers hold at least `width` tokens.
+
+        New columns are zero: values that are masked must be finite.
+        """
         if width <= self.capacity:
             return
         more = max(width - self.capacity, min(self.room, self.capacity // 2))
@@ -167,13 +178,17 @@ class Decoder:
             self.boundary_hidden = grown(self.boundary_hidden)
 
     def keep_rows(self, rows: list[int]) -> None:
-        """Drops all rows but these (ascending)."""
+        """Removes all rows but these (ascending)."""
         where = torch.tensor(rows, device=self.device)
         self.keys = [k.index_select(0, where) for k in self.keys]
         self.values = [v.index_select(0, where) for v in self.values]
         if self.boundary_hidden is not None:
             self.boundary_hidden = self.boundary_hidden.index_select(0, where)
-        self.fed, self.shared, self.initial = self.fed[rows], self.shared[rows], self.initial[rows]
+        self.own_lengths, self.shared, self.prompt_lengths = (
+            self.own_lengths[rows],
+            self.shared[rows],
+            self.prompt_lengths[rows],
+        )
         kept_levels = []
         for level in self.levels:
             moved = [
@@ -195,28 +210,31 @@ class Decoder:
         self.levels = kept_levels
 
     def step(self, tokens: list[list[int]], check: Callable[[], None]) -> Tensor:
-        """Feeds each row its tokens (at least one each). Returns final hidden states [rows, hidden] at each row's last."""
+        """Computes the next tokens of each row, at least one each.
+
+        Returns the final hidden states [rows, hidden] at each row's last token.
+        """
         c = self.model.config
         counts = np.array([len(t) for t in tokens])
         starts = np.concatenate([[0], np.cumsum(counts)])
         total = int(starts[-1])
         row_of = np.repeat(np.arange(len(tokens)), counts)
         within = np.arange(total) - starts[row_of]
-        place = self.fed[row_of] + within
+        place = self.own_lengths[row_of] + within
         depths = self.shared[row_of] + place
         ids = to_index(np.array([t for row in tokens for t in row]), self.device)
-        width = int((self.fed + counts).max())
+        width = int((self.own_lengths + counts).max())
         self._grow(width)
         write = to_index(row_of * self.capacity + place, self.device)
         rows = to_index(starts[1:] - 1, self.device) if total > len(tokens) else None
-        full = self._layouts(starts)
-        last = self._layouts(np.arange(len(tokens) + 1)) if rows is not None else full
+        full = self._lay_out_levels(starts)
+        last = self._lay_out_levels(np.arange(len(tokens) + 1)) if rows is not None else full
         own_full = build_causal_mask(self._pad(place, starts), width, self.dtype)
         own_last = (
             own_full
             if rows is None
             else build_causal_mask(
-                to_index((self.fed + counts - 1)[:, None], self.device), width, self.dtype
+                to_index((self.own_lengths + counts - 1)[:, None], self.device), width, self.dtype
             )
         )
         final = c.layers - 1
@@ -237,13 +255,14 @@ class Decoder:
 
         x = self.model.embedding.index_select(0, ids)
         positions = to_index(depths, self.device)
-        first = self.caches[0].count if self.boundary_hidden is not None else 0
-        if first:
+        first = 0
+        if self.boundary_hidden is not None:
+            first = self.caches[0].count
             x = run_layers(
                 self.model, self.model.layers[:first], 0, x, positions, attend, check=check
             )
             room = self.boundary_hidden.shape[1]
-            offset = to_index(row_of * room + place - self.initial[row_of], self.device)
+            offset = to_index(row_of * room + place - self.prompt_lengths[row_of], self.device)
             self.boundary_hidden.view(-1, c.hidden).index_copy_(0, offset, x)
         x = run_layers(
             self.model,
@@ -255,25 +274,28 @@ class Decoder:
             rows=rows,
             check=check,
         )
-        self.fed = self.fed + counts
+        self.own_lengths = self.own_lengths + counts
         return x
 
     def _pad(self, place: np.ndarray, starts: np.ndarray) -> Tensor:
+        """[rows, Lq] places of the rows' tokens, which lie packed in `place`."""
         width = int(np.diff(starts).max())
         padded = np.zeros((len(starts) - 1, width), np.int64)
         for i in range(len(starts) - 1):
             padded[i, : starts[i + 1] - starts[i]] = place[starts[i] : starts[i + 1]]
         return to_index(padded, self.device)
 
-    def _layouts(self, starts: np.ndarray) -> list[Layout]:
-        """Query layout of each level and, last, of the rows' own keys, for rows whose tokens are starts[r]..starts[r+1]."""
+    def _lay_out_levels(self, starts: np.ndarray) -> list[Layout]:
+        """Query layout of each level and, last, of the rows' own keys.
+
+        The packed tokens of row r are starts[r]..starts[r + 1].
+        """
         c = self.model.config
-        row_ranges = [(r, r + 1) for r in range(len(starts) - 1)]
-        made = []
-        for ranges in [[(b.first, b.last) for b in level.blocks] for level in self.levels] + [
-            row_ranges
-        ]:
-            blocks = [np.arange(starts[a], starts[z]) for a, z in ranges]
+        of_levels = [[(b.first, b.last) for b in level.blocks] for level in self.levels]
+        of_rows = [(r, r + 1) for r in range(len(starts) - 1)]
+        layouts = []
+        for ranges in [*of_levels, of_rows]:
+            blocks = [np.arange(int(starts[a]), int(starts[z])) for a, z in ranges]
             rows, real, places = lay_out_queries(blocks, c)
             covered = np.concatenate(blocks)
             out = np.empty(int(starts[-1]) * c.heads, np.int64)
@@ -281,13 +303,15 @@ class Decoder:
             whole = len(covered) == int(starts[-1])
             if not whole:
                 out = out.reshape(-1, c.heads)[covered].reshape(-1)
-            made.append(
+            layouts.append(
                 Layout(
-                    to_index(rows.reshape(-1), self.device), to_index(out, self.device),
-                    None if whole else to_index(covered, self.device), len(blocks),
+                    to_index(rows.reshape(-1), self.device),
+                    to_index(out, self.device),
+                    None if whole else to_index(covered, self.device),
+                    len(blocks),
                 )
-            )  # fmt: skip
-        return made
+            )
+        return layouts
 
     def _attend(
         self,
@@ -299,14 +323,14 @@ class Decoder:
         layouts: list[Layout],
         c: LlamaConfig,
     ) -> Tensor:
-        """Attends to each level and the row's own keys and merges the parts by their log-sum-exp: exact softmax attention."""
+        """Exact attention over each level and the rows' own keys, merged by their log-sum-exp."""
         queries = q.reshape(-1, c.head_dim)
         tokens = q.shape[0]
         outs, lses = [], []
         parts = [(level.keys[layer], level.values[layer], level.mask) for level in self.levels] + [
             (keys, values, mask)
         ]
-        for (k, v, m), layout in zip(parts, layouts):
+        for (k, v, m), layout in zip(parts, layouts, strict=True):
             n = layout.blocks
             qb = queries.index_select(0, layout.query_rows).view(n, c.kv_heads, -1, c.head_dim)
             kb = k.unflatten(2, (c.kv_heads, c.head_dim)).transpose(1, 2)
@@ -316,9 +340,8 @@ class Decoder:
             lse = lse.reshape(-1).index_select(0, layout.out_rows)
             if layout.covered is not None:
                 every = torch.zeros(tokens, c.heads, c.head_dim, dtype=out.dtype, device=out.device)
-                out = every.index_copy_(0, layout.covered, out.view(-1, c.heads, c.head_dim)).view(
-                    -1, c.head_dim
-                )
+                every.index_copy_(0, layout.covered, out.view(-1, c.heads, c.head_dim))
+                out = every.view(-1, c.head_dim)
                 none = torch.full((tokens, c.heads), float("-inf"), device=out.device)
                 lse = none.index_copy_(0, layout.covered, lse.view(-1, c.heads)).view(-1)
             outs.append(out)
@@ -327,6 +350,6 @@ class Decoder:
             return outs[0].view(tokens, -1)
         weights = torch.softmax(torch.stack(lses), 0).to(outs[0].dtype)
         merged = outs[0] * weights[0][:, None]
-        for out, weight in zip(outs[1:], weights[1:]):
+        for out, weight in zip(outs[1:], weights[1:], strict=True):
             merged.addcmul_(out, weight[:, None])
         return merged.view(tokens, -1)

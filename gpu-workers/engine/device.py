@@ -10,6 +10,8 @@ import torch
 
 @dataclass(frozen=True)
 class Device:
+    """What the engine computes on, and in which number format."""
+
     kind: str  # cpu, cuda or mps
     name: str
     dtype: torch.dtype  # of the frozen weights and the activations; adapters are always float32
@@ -45,13 +47,17 @@ def count_physical_cores() -> int:
 
 
 def has_cpu_bf16() -> bool:
-    """avx512_bf16 or AMX: without them bfloat16 on a CPU is several times slower than float32."""
+    """Whether the CPU has avx512_bf16 or AMX.
+
+    Without them bfloat16 on a CPU is several times slower than float32.
+    """
     amx = getattr(torch.cpu, "_is_amx_tile_supported", lambda: False)()
     avx = getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)()
     return bool(amx or avx)
 
 
 def read_cpu_name() -> str:
+    """The CPU's model name, or its architecture where the system does not say."""
     try:
         for line in Path("/proc/cpuinfo").read_text().splitlines():
             if line.startswith("model name"):
@@ -64,7 +70,10 @@ def read_cpu_name() -> str:
 def choose_device(
     kind: str | None = None, dtype: str | None = None, threads: int | None = None
 ) -> Device:
-    """Picks device and dtype, and fixes the number of torch threads. Arguments override the choice."""
+    """Picks device and dtype, and fixes the number of torch threads.
+
+    What is given as an argument is not chosen.
+    """
     if kind is None:
         kind = (
             "cuda"

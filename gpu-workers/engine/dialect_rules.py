@@ -1,6 +1,7 @@
 """The base of the generated models, with the rules between fields, which JSON Schema cannot say.
 
-contracts/engine/dialect.ts holds the same rules as refinements; tests/dialect_cases.json checks both.
+contracts/engine/dialect.ts holds the same rules as refinements; tests/dialect_cases.json checks
+both.
 """
 
 from __future__ import annotations
@@ -18,7 +19,9 @@ PER_TOKEN = ("weights", "advantages", "logprobs", "referenceLogprobs", "returns"
 
 
 class DialectModel(BaseModel):
-    """A body, a result or a part of one. Unknown fields, "1" for 1, true for 1, NaN and infinity are refused."""
+    """A body, a result or a part of one. Unknown fields, "1" for 1, true for 1, NaN and infinity
+    are refused.
+    """
 
     model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 

@@ -1,9 +1,11 @@
-"""What each kind of operation does: the table between the dialect and the computation. Runs on the worker thread."""
+"""The engine: what each operation of the dialect does. Runs on the worker thread."""
 
 import platform
 import time
+from collections.abc import Callable
+from importlib.metadata import version
 from pathlib import Path
-from typing import Callable, get_args
+from typing import Any, Protocol, cast, get_args
 
 import torch
 
@@ -22,90 +24,69 @@ from .memory import (
     get_peak_device_bytes,
     get_peak_resident_bytes,
     get_resident_bytes,
-)  # fmt: skip
+)
 from .model import FrozenBase, Model
 
 Check = Callable[[], None]
 
 
+class EngineProtocol(Protocol):
+    """What serves operations: an Engine, or several as one (parallel.py)."""
+
+    @property
+    def models(self) -> dict[str, Model]: ...
+
+    def run(self, kind: str, name: str, body: DialectModel, check: Check) -> dict: ...
+
+    def model(self, name: str) -> Model: ...
+
+    def capabilities(self) -> dict: ...
+
+
 class Engine:
-    """Models by name on shared bases."""
+    """Models by name on shared bases. A method for each operation: body in, result out."""
 
     def __init__(self, device: Device, cache_bytes: int | None = None):
+        """`cache_bytes` bounds each activation cache, of which a model has up to three."""
         self.device = device
-        # Per cache; a model has up to three.
         self.cache_bytes = cache_bytes or min(2 << 30, get_memory_bytes() // 12)
         self.bases: dict[Path, FrozenBase] = {}
         self.models: dict[str, Model] = {}
+        self.handlers: dict[str, Callable[[str, Any, Check], dict]] = {
+            "create_model": self.create_model,
+            "delete_model": self.delete_model,
+            "sample": self.sample,
+            "end_sessions": self.end_sessions,
+            "forward": self.forward,
+            "forward_backward": self.forward_backward,
+            "optim_step": self.optim_step,
+            "snapshot": self.snapshot,
+            "save_state": self.save_state,
+            "load_state": self.load_state,
+            "import_weights": self.import_weights,
+            "export": self.export,
+            "weights_hash": self.weights_hash,
+            "encode_guided": self.encode_guided,
+            "memory": self.memory,
+        }
 
     def run(self, kind: str, name: str, body: DialectModel, check: Check) -> dict:
-        """Executes one operation; `body` is of the kind's schema."""
-        if kind == "create_model":
-            return self.create_model(name, body)
-        if kind == "memory":
-            return self.memory()
-        model = self.model(name)
-        match kind:
-            case "delete_model":
-                del self.models[name], model
-                empty_cache()
-                return {}
-            case "sample":
-                return sampling.sample(model, body, check)
-            case "end_sessions":
-                model.end_sessions(body.sessions)
-                return {}
-            case "forward":
-                return forward_backward.forward(model, body, check)
-            case "forward_backward":
-                return forward_backward.forward_backward(model, body, check)
-            case "encode_guided":
-                ids, forced = encode_guided(model.base.tokenizer, body.lark, body.text)
-                return {"ids": ids, "forced": forced}
-        trainable = model.require_trainable()
-        match kind:
-            case "optim_step":
-                norm = trainable.optim_step(
-                    body.learningRate, body.betas, body.eps, body.weightDecay, body.gradClip
-                )
-                if not body.keepActivations:
-                    model.clear_activations()
-                return {"gradNorm": norm, "step": trainable.step}
-            case "snapshot":
-                if body.name == "base":
-                    raise EngineError(
-                        "invalid-input",
-                        'The name "base" stands for the model as it was loaded: choose another.',
-                    )
-                trainable.snapshots[body.name] = trainable.values.clone()
-                return {}
-            case "save_state":
-                saved = saved_state.save_state(trainable, model.spec, body.path)
-                model.clear_activations()
-                return saved
-            case "load_state":
-                loaded = saved_state.load_state(trainable, model.spec, body.path)
-                model.clear_activations()
-                return loaded
-            case "import_weights":
-                trainable.reset(huggingface.read_weights(model, Path(body.path)))
-                model.clear_activations()
-                return {"hash": trainable.hash(), "step": trainable.step}
-            case "export":
-                return huggingface.export_weights(model, Path(body.path), body.merged)
-            case "weights_hash":
-                return {"hash": trainable.hash(), "step": trainable.step}
-        raise EngineError("unsupported", f"There is no operation {kind!r}.")
+        """Executes one operation on the model `name`.
+
+        `body` is of the kind's class in dialect.OPERATIONS; `check` raises to cancel.
+        """
+        return self.handlers[kind](name, body, check)
 
     def model(self, name: str) -> Model:
+        """Raises `not-found` where there is none of this name."""
         if name not in self.models:
+            present = ", ".join(self.models) or "none"
             raise EngineError(
-                "not-found",
-                f"There is no model {name!r}: create it first. Present: {', '.join(self.models) or 'none'}.",
+                "not-found", f"There is no model {name!r}: create it first. Present: {present}."
             )
         return self.models[name]
 
-    def create_model(self, name: str, body: dialect.CreateModelBody) -> dict:
+    def create_model(self, name: str, body: dialect.CreateModelBody, check: Check) -> dict:
         started = time.perf_counter()
         if name in self.models:
             raise EngineError(
@@ -116,9 +97,8 @@ class Engine:
         if folder not in self.bases:
             self.bases[folder] = FrozenBase(folder, self.device)
         base = self.bases[folder]
-        model = Model(
-            name, body, base, self.cache_bytes, self.model(body.beside) if body.beside else None
-        )
+        other = self.model(body.beside) if body.beside else None
+        model = Model(name, body, base, self.cache_bytes, share_activations_with=other)
         self.models[name] = model
         c = base.model.config
         return {
@@ -131,7 +111,78 @@ class Engine:
             "seconds": time.perf_counter() - started,
         }
 
-    def memory(self) -> dict:
+    def delete_model(self, name: str, body: dialect.EmptyBody, check: Check) -> dict:
+        self.model(name)
+        del self.models[name]
+        empty_cache()
+        return {}
+
+    def sample(self, name: str, body: dialect.SampleBody, check: Check) -> dict:
+        return sampling.sample(self.model(name), body, check)
+
+    def end_sessions(self, name: str, body: dialect.EndSessionsBody, check: Check) -> dict:
+        self.model(name).end_sessions(body.sessions)
+        return {}
+
+    def forward(self, name: str, body: dialect.ForwardBody, check: Check) -> dict:
+        return forward_backward.forward(self.model(name), body, check)
+
+    def forward_backward(self, name: str, body: dialect.ForwardBackwardBody, check: Check) -> dict:
+        return forward_backward.forward_backward(self.model(name), body, check)
+
+    def optim_step(self, name: str, body: dialect.OptimStepBody, check: Check) -> dict:
+        model = self.model(name)
+        trainable = model.require_trainable()
+        norm = trainable.optim_step(
+            body.learningRate, body.betas, body.eps, body.weightDecay, body.gradClip
+        )
+        if not body.keepActivations:
+            model.clear_activations()
+        return {"gradNorm": norm, "step": trainable.step}
+
+    def snapshot(self, name: str, body: dialect.SnapshotBody, check: Check) -> dict:
+        trainable = self.model(name).require_trainable()
+        if body.name == "base":
+            raise EngineError(
+                "invalid-input",
+                'The name "base" stands for the model as it was loaded: choose another.',
+            )
+        trainable.snapshots[body.name] = trainable.values.clone()
+        return {}
+
+    def save_state(self, name: str, body: dialect.PathBody, check: Check) -> dict:
+        model = self.model(name)
+        saved = saved_state.save_state(model.require_trainable(), model.spec, body.path)
+        model.clear_activations()
+        return saved
+
+    def load_state(self, name: str, body: dialect.PathBody, check: Check) -> dict:
+        model = self.model(name)
+        loaded = saved_state.load_state(model.require_trainable(), model.spec, body.path)
+        model.clear_activations()
+        return loaded
+
+    def import_weights(self, name: str, body: dialect.PathBody, check: Check) -> dict:
+        model = self.model(name)
+        model.require_trainable().reset(huggingface.read_weights(model, Path(body.path)))
+        model.clear_activations()
+        return self._describe_weights(model)
+
+    def export(self, name: str, body: dialect.ExportBody, check: Check) -> dict:
+        return huggingface.export_weights(self.model(name), Path(body.path), body.merged)
+
+    def weights_hash(self, name: str, body: dialect.EmptyBody, check: Check) -> dict:
+        return self._describe_weights(self.model(name))
+
+    def _describe_weights(self, model: Model) -> dict:
+        trainable = model.require_trainable()
+        return {"hash": trainable.hash(), "step": trainable.step}
+
+    def encode_guided(self, name: str, body: dialect.EncodeGuidedBody, check: Check) -> dict:
+        ids, forced = encode_guided(self.model(name).base.tokenizer, body.lark, body.text)
+        return {"ids": ids, "forced": forced}
+
+    def memory(self, name: str, body: dialect.EmptyBody, check: Check) -> dict:
         caches = {id(c): c for m in self.models.values() for c in m.caches()}.values()
         return {
             "residentBytes": get_resident_bytes(),
@@ -143,8 +194,7 @@ class Engine:
         }
 
     def capabilities(self) -> dict:
-        from importlib.metadata import version
-
+        """What this engine is and can, as `capabilitiesSchema` of the dialect."""
         packages = ("torch", "llguidance", "tokenizers", "safetensors", "fastapi")
         return {
             "device": self.device.kind,
@@ -166,7 +216,7 @@ class Engine:
             "architectures": list(ARCHITECTURES.values()),
             "losses": list(get_args(dialect.EngineLoss)),
             "tuning": ["lora", "full"],
-            "heads": ["language", "value"],
+            "heads": list(get_args(dialect.ModelHead)),
             "versions": {"python": platform.python_version(), **{p: version(p) for p in packages}},
             "fingerprint": compute_fingerprint(self.device),
         }
@@ -176,6 +226,7 @@ def make_torch_deterministic() -> None:
     """Settings that make equal calls give equal bits."""
     torch.manual_seed(0)
     torch.use_deterministic_algorithms(True, warn_only=True)
-    torch.utils.deterministic.fill_uninitialized_memory = (
-        False  # only a debugging aid, and it costs time
-    )
+    # Filling new memory only helps to find mistakes, and takes time. (Type checkers do not see the
+    # setting: torch declares it in a class of its own for this module.)
+    setting = cast(Any, torch.utils.deterministic)
+    setting.fill_uninitialized_memory = False

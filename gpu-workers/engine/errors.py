@@ -1,15 +1,19 @@
-"""The engine's one error type. Codes are those of contracts/engine.ts; messages say what is wrong and how to mend it."""
+"""The engine's errors. A message says what is wrong and how to mend it."""
+
+from .dialect import EngineErrorCode
 
 
 class EngineError(Exception):
-    def __init__(self, code: str, message: str):
+    """An operation or request that is refused or failed, with a code of the dialect."""
+
+    def __init__(self, code: EngineErrorCode, message: str):
         super().__init__(message)
-        self.code = code
+        self.code: EngineErrorCode = code
         self.message = message
 
 
-class Cancelled(EngineError):
-    """Raised between two forward passes of an operation whose caller cancelled it."""
+class CancelledError(EngineError):
+    """Raised between two forward passes of an operation that its caller cancelled."""
 
     def __init__(self) -> None:
         super().__init__("cancelled", "The operation was cancelled.")

@@ -1,7 +1,7 @@
-"""Stand-ins for two packages, so that check_gpu.py runs where there is only Python, torch and transformers.
+"""Replacements for pydantic and llguidance where these are not installed.
 
-Only what the check needs: bodies with their defaults instead of pydantic's validation, and no guided decoding. Where the
-packages are installed nothing is replaced.
+With them check_gpu.py needs only Python, torch and transformers. They have what that check needs:
+bodies with their defaults but without validation, and no guided decoding.
 """
 
 import importlib.util
@@ -13,6 +13,8 @@ MISSING = object()
 
 
 class _Default:
+    """In place of pydantic's Field."""
+
     def __init__(self, default=MISSING, default_factory=None, **_constraints):
         self.default, self.factory = default, default_factory
 
@@ -21,7 +23,7 @@ class _Default:
 
 
 class _BaseModel:
-    """Takes fields from annotations and nested bodies from their types; an unknown or missing field is an error."""
+    """In place of pydantic's BaseModel; an unknown or missing field raises ValueError."""
 
     @classmethod
     def model_validate(cls, values: dict):
@@ -32,14 +34,11 @@ class _BaseModel:
             raise ValueError(f"{cls.__name__} has no {', '.join(sorted(unknown))}")
         for name, hint in hints.items():
             default = getattr(cls, name, MISSING)
-            value = (
-                values[name]
-                if name in values
-                else default.value()
-                if isinstance(default, _Default)
-                else default
-            )
-            if value is MISSING or value is ...:
+            if name in values:
+                value = values[name]
+            else:
+                value = default.value() if isinstance(default, _Default) else default
+            if value is MISSING:
                 raise ValueError(f"{cls.__name__} needs {name}")
             setattr(made, name, _nested(hint, value))
         return made
@@ -49,23 +48,26 @@ class _BaseModel:
 
 
 def _nested(hint, value):
-    """Dictionaries become the body that the type names."""
+    """`value` with its dictionaries turned into the models that the type names."""
     if isinstance(value, list):
         return [_nested(hint, item) for item in value]
     if isinstance(value, dict):
-        for kind in _bodies(hint):
+        for kind in _list_models(hint):
             return kind.model_validate(value)
     return value
 
 
-def _bodies(hint):
+def _list_models(hint):
+    """The models that a type names."""
     if isinstance(hint, type) and issubclass(hint, _BaseModel):
         yield hint
     for inner in typing.get_args(hint):
-        yield from _bodies(inner)
+        yield from _list_models(inner)
 
 
-class _NoGuides:
+class _Unavailable:
+    """In place of llguidance's classes: can be made, but not used."""
+
     def __init__(self, *_arguments, **_settings):
         pass
 
@@ -74,23 +76,26 @@ class _NoGuides:
 
 
 def install_fallbacks() -> list[str]:
-    """Puts stand-ins where packages are missing; returns the names of those that are."""
+    """Puts replacements into sys.modules; returns the names of the packages that are missing."""
     missing = [
         name for name in ("pydantic", "llguidance") if importlib.util.find_spec(name) is None
     ]
     if "pydantic" in missing:
-        decorate = lambda *_a, **_k: lambda function: function  # noqa: E731
+
+        def model_validator(**_settings):
+            return lambda method: method
+
         sys.modules["pydantic"] = types.ModuleType("pydantic")
         vars(sys.modules["pydantic"]).update(
             BaseModel=_BaseModel,
             ConfigDict=dict,
             Field=_Default,
-            model_validator=decorate,
+            model_validator=model_validator,
             ValidationError=ValueError,
         )
     if "llguidance" in missing:
         sys.modules["llguidance"] = types.ModuleType("llguidance")
         vars(sys.modules["llguidance"]).update(
-            LLExecutor=_NoGuides, LLMatcher=_NoGuides, LLTokenizer=_NoGuides
+            LLExecutor=_Unavailable, LLMatcher=_Unavailable, LLTokenizer=_Unavailable
         )
     return missing

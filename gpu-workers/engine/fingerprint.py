@@ -1,10 +1,11 @@
 """The fingerprint of everything that decides the bits of a result, apart from the call itself.
 
-It is part of the key of every cached answer that an engine gave, so it may change only where results change. It
-was first computed as sha256(names and bytes of the engine's sources + the text of `describe_device`)[:32]. That
-made a reformatted file look like another computation. Now NUMERICS_VERSION stands for the sources, and every key
-made before stays valid: hashing goes on from the state that SHA-256 had after the sources of that time. hashlib
-cannot start from a state, hence the few lines of FIPS 180-4 below.
+It is part of the key of every cached answer that an engine gave, so it may change only where
+results change. It was first computed as sha256(names and bytes of the engine's sources + the text
+of `describe_device`)[:32]. That made a reformatted file look like another computation. Now
+NUMERICS_VERSION stands for the sources, and every key made before stays valid: hashing goes on from
+the state that SHA-256 had after the sources of that time. hashlib cannot start from a state, hence
+the few lines of FIPS 180-4 below.
 """
 
 import struct
@@ -13,17 +14,19 @@ import torch
 
 from .device import Device
 
-# Raise it by one whenever the bits of a result change: another formula, another order of a sum, another kernel.
-# tests/test_fingerprint.py fails where the numbers change and this does not.
+# Raise it by one whenever the bits of a result change: another formula, another order of a sum,
+# another kernel. tests/test_fingerprint.py fails where the numbers change and this does not.
 NUMERICS_VERSION = 1
 
-# SHA-256 after the first SOURCES_BYTES bytes of the sources of version 1 (every gpu-workers/engine/*.py of commit
-# ac527ee, sorted by name, each as name and content), and what was left of them for the next block of 64 bytes.
+# SHA-256 after the first SOURCES_BYTES bytes of the sources of version 1 (every
+# gpu-workers/engine/*.py of commit ac527ee, sorted by name, each as name and content), and what was
+# left of them for the next block of 64 bytes.
 SOURCES_STATE = "3f5b07f2dd60aa430b359b2b03a45600404fc7f3027f3c213c923e39c9509fdf"
 SOURCES_BYTES = 205_184
 SOURCES_REST = b"al.float(), tensors[WEIGHT][0])\n"
 
-# FIPS 180-4, section 4.2.2: first 32 bits of the fractional parts of the cube roots of the first 64 primes.
+# FIPS 180-4, section 4.2.2: first 32 bits of the fractional parts of the cube roots of the first 64
+# primes.
 ROUND_CONSTANTS = struct.unpack(
     ">64I",
     bytes.fromhex(
@@ -41,21 +44,24 @@ WORD = 0xFFFFFFFF
 
 
 def describe_device(device: Device) -> str:
-    """What else decides the bits: torch, dtype, device and threads, and the version of the numerics from 2 on."""
+    """What else decides the bits: torch, dtype, device and threads, and the version of the numerics
+    from 2 on.
+    """
     text = f"{torch.__version__} {device.dtype_name} {device.kind} {device.name} {device.threads}"
     return text if NUMERICS_VERSION == 1 else f"{text} numerics {NUMERICS_VERSION}"
 
 
 def compute_fingerprint(device: Device) -> str:
-    """32 hexadecimal digits; two engines with equal fingerprints give equal bits for equal calls."""
+    """32 hexadecimal digits; engines with equal ones give equal bits for equal calls."""
     rest = SOURCES_REST + describe_device(device).encode()
     return continue_sha256(bytes.fromhex(SOURCES_STATE), SOURCES_BYTES, rest)[:32]
 
 
 def continue_sha256(state: bytes, hashed: int, rest: bytes) -> str:
-    """sha256 of a message, as hexadecimal digits, from the state after its first `hashed` bytes and all bytes after.
+    """sha256 of a message as hexadecimal digits, from the state after its first `hashed` bytes.
 
-    `state` is the eight words of 32 bits, big-endian; `hashed` is a multiple of 64 (FIPS 180-4, section 6.2).
+    `rest` is everything after these; `state` is eight big-endian words of 32 bits, `hashed` a
+    multiple of 64 (FIPS 180-4, section 6.2).
     """
     padding = b"\x80" + b"\0" * (-(len(rest) + 9) % 64)
     message = rest + padding + struct.pack(">Q", 8 * (hashed + len(rest)))

@@ -1,4 +1,4 @@
-"""Training of the weights themselves."""
+"""FullFinetuning fine-tuning: the weights themselves are trained."""
 
 from dataclasses import replace
 
@@ -10,22 +10,20 @@ from .errors import EngineError
 from .llama import Linear, Llama, apply_linear
 
 
-class Full:
-    """Layers from firstLayer on and the final norm; from layer 0 also the embedding and an untied output matrix (a tied one
-    is the embedding, and gets the gradients of both uses). With frozen layers below, embedding and output stay frozen:
-    the activations of the frozen part can then be kept between steps. `output`: False for a value model, which has no use
-    of the output matrix."""
+class FullFinetuning:
+    """Layers from firstLayer on and the final norm; from layer 0 also embedding and output matrix.
+
+    A tied output matrix is the embedding, and gets the gradients of both uses. With frozen layers
+    below, embedding and output stay frozen, so that the activations of the frozen part can be kept
+    between steps. `output` is False for a value model, which does not use the output matrix.
+    """
 
     def __init__(self, config: FullConfig, llama: Llama, output: bool = True):
-        self.config, self.llama, self.first_layer, self.output = (
-            config,
-            llama,
-            config.firstLayer,
-            output,
-        )
-        self.shapes = {name: tuple(t.shape) for name, t in self.trained(llama).items()}
+        self.config, self.llama, self.output = config, llama, output
+        self.first_layer = config.firstLayer
+        self.shapes = {name: tuple(t.shape) for name, t in self.get_trained(llama).items()}
 
-    def trained(self, llama: Llama) -> dict[str, Tensor]:
+    def get_trained(self, llama: Llama) -> dict[str, Tensor]:
         """The trained tensors as they are in a transformer, by name."""
         found = {
             f"layers.{i}.{field}": tensor
@@ -42,10 +40,14 @@ class Full:
         return found
 
     def init_tensors(self, seed: int) -> dict[str, Tensor]:
-        return {name: tensor.float() for name, tensor in self.trained(self.llama).items()}
+        """The base's weights in float32; nothing is random, so `seed` is not used."""
+        return {name: tensor.float() for name, tensor in self.get_trained(self.llama).items()}
 
     def build_network(self, tensors: dict[str, Tensor]) -> tuple[Llama, Linear]:
-        """The transformer with these tensors, cast to the device's dtype; in float32 they are used where they lie."""
+        """The transformer with these tensors in the device's dtype; gradients reach them.
+
+        In float32 they are used without a copy.
+        """
         base, dtype = self.llama, self.llama.embedding.dtype
         cast = {name: tensors[name].to(dtype) for name in self.shapes}
         layers = [
@@ -61,32 +63,35 @@ class Full:
         ]
         embedding = cast.get("embedding", base.embedding)
         head = embedding if base.head is base.embedding else cast.get("head", base.head)
-        return replace(
-            base, layers=layers, norm=cast["norm"], embedding=embedding, head=head
-        ), apply_linear
+        llama = replace(base, layers=layers, norm=cast["norm"], embedding=embedding, head=head)
+        return llama, apply_linear
 
     def build_float32_model(self, tensors: dict[str, Tensor]) -> Llama:
-        """The transformer in float32, trained tensors as they are kept."""
+        """The transformer in float32, with the trained tensors as they are kept."""
         base = self.llama
         exact = replace(
             base,
             layers=[
-                replace(l, **{k: None if t is None else t.float() for k, t in vars(l).items()})
-                for l in base.layers
+                replace(layer, **{k: t.float() for k, t in vars(layer).items() if t is not None})
+                for layer in base.layers
             ],
         )
         exact = replace(exact, norm=base.norm.float(), embedding=base.embedding.float())
         exact.head = exact.embedding if base.head is base.embedding else base.head.float()
-        return Full(self.config, exact, self.output).build_network(tensors)[0]
+        return FullFinetuning(self.config, exact, self.output).build_network(tensors)[0]
 
     @torch.no_grad()
     def merge(self, tensors: dict[str, Tensor], old: Llama | None) -> Llama:
+        """The transformer for sampling; `old`, an earlier result, is not needed here."""
         return self.build_network(tensors)[0]
 
     def extract_trained(self, other: Llama, name: str) -> dict[str, Tensor]:
-        """The trained tensors of another transformer of this shape whose frozen part is equal."""
+        """The trained tensors of another transformer, in float32.
+
+        Raises `invalid-input` where it has another shape, or where a frozen tensor differs.
+        """
         mine, theirs = describe_shape(self.llama), describe_shape(other)
-        if mine != theirs or [t.shape for t in self.trained(other).values()] != list(
+        if mine != theirs or [t.shape for t in self.get_trained(other).values()] != list(
             map(torch.Size, self.shapes.values())
         ):
             raise EngineError(
@@ -109,12 +114,14 @@ class Full:
             if not torch.equal(ours, given.to(dtype)):
                 raise EngineError(
                     "invalid-input",
-                    f"{name} differs from the base in {tensor}, which is frozen here: create the model with full.firstLayer 0, or with {name} as its base.",
+                    f"{name} differs from the base in {tensor}, which is frozen here: create the "
+                    f"model with full.firstLayer 0, or with {name} as its base.",
                 )
-        return {key: t.float() for key, t in self.trained(other).items()}
+        return {key: t.float() for key, t in self.get_trained(other).items()}
 
 
 def describe_shape(llama: Llama) -> dict[str, int]:
+    """The numbers in which two architectures are compared."""
     c = llama.config
     return {
         "hidden": c.hidden,

@@ -1,7 +1,7 @@
-"""The transformer's elementwise parts and the adapted linear map, each with a hand-written gradient.
+"""Elementwise parts of the transformer and the linear map with LoRA, with gradients written out.
 
-Autograd's own would keep three to five intermediate tensors for each of them; these keep one.
-Every function also works without gradient.
+Autograd's own would keep three to five intermediate tensors for each of them; these keep one. Every
+function also works without gradient.
 """
 
 import torch
@@ -24,7 +24,8 @@ class _RmsNorm(Function):
         return (x32 * scale).to(x.dtype).mul_(weight)
 
     @staticmethod
-    def backward(ctx, dy: Tensor):
+    def backward(ctx, *grad_outputs: Tensor):
+        (dy,) = grad_outputs
         x, weight, scale = ctx.saved_tensors
         x32 = x.float()
         dx = d_weight = None
@@ -70,13 +71,16 @@ class _Rope(Function):
         return _rotate(x, cos, sin, width, head_dim)
 
     @staticmethod
-    def backward(ctx, dy: Tensor):
+    def backward(ctx, *grad_outputs: Tensor):
+        (dy,) = grad_outputs
         cos, sin = ctx.saved_tensors
         return _rotate(dy.contiguous(), cos, -sin, *ctx.sizes), None, None, None, None
 
 
 def rope(x: Tensor, cos: Tensor, sin: Tensor, width: int, head_dim: int) -> Tensor:
-    """Rotates the heads in the first `width` columns of packed q|k|v [T, q + k + v]; the rest passes unchanged."""
+    """Rotates the heads in the first `width` columns of packed q|k|v [T, q + k + v]; the rest
+    passes unchanged.
+    """
     if torch.is_grad_enabled() and x.requires_grad:
         return _Rope.apply(x, cos, sin, width, head_dim)
     return _rotate(x, cos, sin, width, head_dim)
@@ -90,7 +94,8 @@ class _SwiGlu(Function):
         return torch.nn.functional.silu(gate).mul_(up)
 
     @staticmethod
-    def backward(ctx, dy: Tensor):
+    def backward(ctx, *grad_outputs: Tensor):
+        (dy,) = grad_outputs
         (x,) = ctx.saved_tensors
         gate, up = x.chunk(2, -1)
         sigmoid = torch.sigmoid(gate)
@@ -113,7 +118,9 @@ def swiglu(x: Tensor) -> Tensor:
 
 
 class _LoraLinear(Function):
-    """y = x W + scale (x A_i^T) B_i^T, for several adapters i that each write a range of y's columns."""
+    """y = x W + scale (x A_i^T) B_i^T, for several adapters i that each write a range of y's
+    columns.
+    """
 
     @staticmethod
     def forward(
@@ -131,7 +138,8 @@ class _LoraLinear(Function):
         return y
 
     @staticmethod
-    def backward(ctx, dy: Tensor):
+    def backward(ctx, *grad_outputs: Tensor):
+        (dy,) = grad_outputs
         x, weight, inner, a, *b = ctx.saved_tensors
         rank, scale = ctx.rank, ctx.scale
         d_inner = torch.empty_like(inner)
@@ -161,6 +169,7 @@ def lora_linear(
 ) -> Tensor:
     """Frozen map [in, out] plus low-rank adapters (Hu et al. 2021).
 
-    `factors` alternates A_i [rank, in] and B_i [width of range i, rank], float32; `ranges` are column ranges of the output.
+    `factors` alternates A_i [rank, in] and B_i [width of range i, rank], float32; `ranges` are
+    column ranges of the output.
     """
     return _LoraLinear.apply(x, weight, bias, scale, ranges, *factors)

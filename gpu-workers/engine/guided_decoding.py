@@ -1,5 +1,6 @@
-"""Guided decoding: which tokens a grammar allows next. Grammars are llguidance's Lark; the library does the work."""
+"""Guided decoding: which tokens a grammar (Lark syntax, by llguidance) allows next."""
 
+from functools import cached_property
 from pathlib import Path
 
 import llguidance
@@ -9,7 +10,7 @@ from llguidance import LLExecutor, LLMatcher
 
 from .errors import EngineError
 
-# Text that most grammars allow freely; masks of such text are found by lookup instead of a walk over the vocabulary.
+# Texts that most grammars allow; llguidance looks their masks up instead of testing every token.
 FREE_TEXT = [r"[^<\n\x00-\x1F\x7F]{1,20}", r'[^"\\<\n\x00-\x1F\x7F]{1,20}']
 
 
@@ -24,29 +25,32 @@ class Tokenizer:
         self.plain = tokenizers.Tokenizer.from_file(str(path))
         self.plain.no_truncation()
         self.plain.no_padding()
-        self._guided: llguidance.LLTokenizer | None = None
         self._grammars: dict[str, LLMatcher] = {}
         self.executor = LLExecutor()
 
     def encode(self, text: str) -> list[int]:
+        """Token ids of a text, without special tokens of its own."""
         return self.plain.encode(text, add_special_tokens=False).ids
 
     def decode(self, ids: list[int]) -> str:
+        """Text of token ids, special tokens included."""
         return self.plain.decode(ids, skip_special_tokens=False)
 
-    def matcher(self, lark: str) -> LLMatcher:
-        """A fresh matcher at the start of the grammar."""
-        if self._guided is None:
-            slices = llguidance.LLTokenizer.general_slices() + FREE_TEXT
-            self._guided = llguidance.LLTokenizer(
-                str(self.folder / "tokenizer.json"),
-                n_vocab=self.vocabulary,
-                eos_token=list(self.eos_ids) or None,
-                slices=slices,
-            )
+    @cached_property
+    def guided(self) -> llguidance.LLTokenizer:
+        """llguidance's view of the tokenizer; takes a second to make."""
+        return llguidance.LLTokenizer(
+            str(self.folder / "tokenizer.json"),
+            n_vocab=self.vocabulary,
+            eos_token=list(self.eos_ids) or None,
+            slices=llguidance.LLTokenizer.general_slices() + FREE_TEXT,
+        )
+
+    def create_matcher(self, lark: str) -> LLMatcher:
+        """A new matcher at the start of the grammar; raises `invalid-input` for a bad grammar."""
         found = self._grammars.get(lark)
         if found is None:
-            found = LLMatcher(self._guided, LLMatcher.grammar_from_lark(lark))
+            found = LLMatcher(self.guided, LLMatcher.grammar_from_lark(lark))
             if found.is_error():
                 raise EngineError(
                     "invalid-input", f"The guide is not a valid grammar: {found.get_error()}"
@@ -56,59 +60,70 @@ class Tokenizer:
             self._grammars[lark] = found
         return found.deep_copy()
 
-    def masks(self, matchers: list[LLMatcher]) -> np.ndarray:
+    def compute_masks(self, matchers: list[LLMatcher]) -> np.ndarray:
         """Bit masks [n, words] int32 of the tokens allowed next."""
         words = (self.vocabulary + 31) // 32
         masks = np.zeros((len(matchers), words), np.int32)
-        self.executor.unsafe_compute_mask_ptr(
-            [(m, i) for i, m in enumerate(matchers)], masks.ctypes.data, words * 4, len(matchers)
-        )
+        if matchers:
+            numbered = [(matcher, i) for i, matcher in enumerate(matchers)]
+            self.executor.unsafe_compute_mask_ptr(
+                numbered, masks.ctypes.data, words * 4, len(matchers)
+            )
         for matcher in matchers:
             if matcher.is_error():
                 raise EngineError("invalid-input", f"The guide failed: {matcher.get_error()}")
         return masks
 
-    def allowed(self, masks: np.ndarray) -> np.ndarray:
+    def unpack_masks(self, masks: np.ndarray) -> np.ndarray:
         """[n, words] int32 -> [n, vocabulary] bool."""
         bits = np.unpackbits(masks.view(np.uint8), axis=1, bitorder="little")
         return bits[:, : self.vocabulary].view(bool)
 
 
-def encode_guided(tokenizer: Tokenizer, lark: str, text: str) -> tuple[list[int], list[bool]]:
-    """Tokens that guided decoding gives for exactly `text`, and which of them the grammar forces.
+def count_bits(words: np.ndarray) -> int:
+    """Number of tokens that a bit mask allows."""
+    return int(np.bitwise_count(words.view(np.uint32)).sum())
 
-    Where the grammar leaves a choice the canonical tokenisation of the remaining text decides; a token of it that the
-    grammar splits is replaced by the longest allowed token that is a prefix of the remaining text.
+
+def encode_guided(tokenizer: Tokenizer, lark: str, text: str) -> tuple[list[int], list[bool]]:
+    """Token ids that guided decoding gives for exactly `text`, and which of them are forced.
+
+    Where the grammar leaves a choice the canonical tokenisation of the remaining text decides; a
+    token of it that the grammar splits is replaced by the longest allowed token that is a prefix of
+    the remaining text. Raises `invalid-input` where the text does not follow the grammar.
     """
-    matcher = tokenizer.matcher(lark)
-    guided = tokenizer._guided
+    matcher, guided = tokenizer.create_matcher(lark), tokenizer.guided
     rest = text.encode()
     ids: list[int] = []
     forced: list[bool] = []
 
-    def take(token: int, is_forced: bool) -> None:
+    def build_mismatch_error() -> EngineError:
+        at = len(text.encode()) - len(rest)
+        return EngineError(
+            "invalid-input", f"The text does not follow the guide at byte {at}: {text!r}"
+        )
+
+    def append(token: int, is_forced: bool) -> None:
         nonlocal rest
         piece = guided.decode_bytes([token])
         if not rest.startswith(piece) or not matcher.consume_token(token):
-            raise EngineError(
-                "invalid-input",
-                f"The text does not follow the guide at byte {len(text.encode()) - len(rest)}: {text!r}",
-            )
+            raise build_mismatch_error()
         rest = rest[len(piece) :]
         ids.append(token)
         forced.append(is_forced)
 
     while True:
         for token in matcher.compute_ff_tokens():
-            take(token, True)
+            append(token, True)
         if not rest:
             break
         if matcher.is_stopped():
             raise EngineError(
                 "invalid-input",
-                f"The guide is complete before the text ends: {rest.decode(errors='replace')!r} is left.",
+                f"The guide is complete before the text ends: {rest.decode(errors='replace')!r} "
+                "is left.",
             )
-        allowed = tokenizer.allowed(tokenizer.masks([matcher]))[0]
+        allowed = tokenizer.unpack_masks(tokenizer.compute_masks([matcher]))[0]
         token = guided.tokenize_bytes(rest)[0]
         if not allowed[token]:
             candidates = [t for t in np.flatnonzero(allowed).tolist() if t not in tokenizer.eos_ids]
@@ -116,12 +131,9 @@ def encode_guided(tokenizer: Tokenizer, lark: str, text: str) -> tuple[list[int]
                 t for t in candidates if (p := guided.decode_bytes([t])) and rest.startswith(p)
             ]
             if not candidates:
-                raise EngineError(
-                    "invalid-input",
-                    f"The text does not follow the guide at byte {len(text.encode()) - len(rest)}: {text!r}",
-                )
+                raise build_mismatch_error()
             token = max(candidates, key=lambda t: len(guided.decode_bytes([t])))
-        take(token, False)
+        append(token, False)
     if not matcher.is_accepting():
         raise EngineError("invalid-input", f"The text ends before the guide is complete: {text!r}")
     return ids, forced

@@ -1,6 +1,10 @@
-"""The dialect over HTTP. Handlers only accept, wait and answer: the computation is on the worker thread."""
+"""The dialect and OpenAI's completions over HTTP.
+
+Handlers only accept, wait and answer; the worker thread computes.
+"""
 
 import asyncio
+import contextlib
 import hmac
 import json
 
@@ -19,10 +23,11 @@ STATUS = {
     "out-of-order": 409,
     "unsupported": 422,
 }
-MAX_WAIT = 60.0
+MAX_WAIT_SECONDS = 60.0
 
 
 def build_error_response(error: EngineError) -> JSONResponse:
+    """The dialect's EngineErrorBody with the HTTP status of its code."""
     return JSONResponse(
         {"error": {"code": error.code, "message": error.message}}, STATUS.get(error.code, 500)
     )
@@ -30,13 +35,12 @@ def build_error_response(error: EngineError) -> JSONResponse:
 
 async def wait_until_finished(operation: Operation, seconds: float) -> None:
     """Waits for the end of an operation, at most this long."""
-    try:
+    with contextlib.suppress(asyncio.TimeoutError):
         await asyncio.wait_for(asyncio.shield(asyncio.wrap_future(operation.finished)), seconds)
-    except asyncio.TimeoutError:
-        pass
 
 
 def make_app(operations: Operations, secret: str) -> FastAPI:
+    """The server; every request must carry the secret as its bearer token."""
     app = FastAPI(title="engine", docs_url=None, redoc_url=None, openapi_url=None)
     expected = f"Bearer {secret}".encode()
 
@@ -70,13 +74,13 @@ def make_app(operations: Operations, secret: str) -> FastAPI:
     @app.post("/operations")
     async def start(request: Request, wait: float = 0):
         operation = operations.submit(await read_json(request))
-        await wait_until_finished(operation, min(wait, MAX_WAIT))
+        await wait_until_finished(operation, min(wait, MAX_WAIT_SECONDS))
         return JSONResponse(operation.to_json())
 
     @app.get("/operations/{operation_id}")
     async def poll(operation_id: str, wait: float = 0):
         operation = operations.get(operation_id)
-        await wait_until_finished(operation, min(wait, MAX_WAIT))
+        await wait_until_finished(operation, min(wait, MAX_WAIT_SECONDS))
         return JSONResponse(operation.to_json())
 
     @app.post("/operations/{operation_id}/cancel")

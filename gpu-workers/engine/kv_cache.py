@@ -1,6 +1,9 @@
-"""Activations that outlive a call: keys and values (and, below the adapter, hidden states) of tokens by prefix."""
+"""Activations that outlive a call, by token prefix.
 
-from typing import Callable, Iterable
+They are keys and values and, below the trained layers, the hidden states that enter these.
+"""
+
+from collections.abc import Callable, Iterable
 
 import numpy as np
 import torch
@@ -12,12 +15,16 @@ from .llama import Layer, Llama, run_layers
 from .memory import empty_cache
 from .radix_tree import Node, RadixTree
 
+# Input [T, hidden] of a range of layers: for each node its last lengths[i] tokens.
+InputSource = Callable[[list[Node], np.ndarray], Tensor]
+
 
 class KVCache:
-    """Keys and values of a range of layers for all recent token prefixes, the least recently used given up first.
+    """Keys and values of a range of layers for recent token prefixes; LRU eviction.
 
-    Slots are rows of the pools. `hidden` also keeps the hidden state that leaves the range. Nodes used in the current
-    call (`clock`) are never given up; sessions' ends are given up last. Not thread-safe: one worker uses it.
+    Slots are rows of the pools. With `hidden` it also keeps the hidden states that leave the range.
+    Nodes used in the current call (`clock`) are never evicted, ends of sessions last. Not
+    thread-safe: one worker uses it.
     """
 
     def __init__(self, model: Llama, first: int, count: int, hidden: bool, budget_bytes: int):
@@ -31,8 +38,11 @@ class KVCache:
         self.clear()
 
     def clear(self) -> None:
-        """Forgets everything, as after a change of weights. Pools keep their memory, up to the budget: what is given up
-        later must not depend on how far an earlier call made them grow."""
+        """Removes all entries, as after a change of weights.
+
+        Pools keep their memory, up to the budget: what is evicted later must not depend on how far
+        an earlier call made them grow.
+        """
         if not hasattr(self, "pools") or self.capacity > self.budget:
             self.pools = [
                 torch.empty(0, w, dtype=self.dtype, device=self.device) for w in self.widths
@@ -43,24 +53,30 @@ class KVCache:
 
     @property
     def capacity(self) -> int:
+        """Tokens for which memory is allocated."""
         return self.pools[0].shape[0] if self.pools else 0
 
     @property
     def tokens(self) -> int:
+        """Tokens held."""
         return self.capacity - len(self.free)
 
     @property
     def bytes(self) -> int:
+        """Memory of the pools."""
         return self.capacity * self.bytes_per_token
 
     def keys(self, layer: int) -> Tensor:
+        """[slots, kv_heads * head_dim] of a layer of the model."""
         return self.pools[2 * (layer - self.first)]
 
     def values(self, layer: int) -> Tensor:
+        """[slots, kv_heads * head_dim] of a layer of the model."""
         return self.pools[2 * (layer - self.first) + 1]
 
     @property
     def hidden(self) -> Tensor:
+        """[slots, hidden] that leave the range."""
         return self.pools[-1]
 
     def _allocate(self, count: int) -> np.ndarray:
@@ -92,18 +108,18 @@ class KVCache:
         self.free = list(range(new - 1, old - 1, -1)) + self.free
 
     def _evict(self, wanted: int) -> None:
-        held = {id(node) for node in self.sessions.values()}
+        ends = {id(node) for node in self.sessions.values()}
         while len(self.free) < wanted:
             leaves = [n for n in self.tree.list_leaves() if n.used < self.clock and not n.fresh]
             if not leaves:
                 return
-            leaves.sort(key=lambda n: (id(n) in held, n.used))
+            leaves.sort(key=lambda n: (id(n) in ends, n.used))
             for node in leaves:
-                self._drop(node)
+                self._remove(node)
                 if len(self.free) >= wanted:
                     return
 
-    def _drop(self, node: Node) -> None:
+    def _remove(self, node: Node) -> None:
         self.free.extend(node.slots.tolist())
         self.tree.remove(node)
         for session in [s for s, n in self.sessions.items() if n is node]:
@@ -114,15 +130,17 @@ class KVCache:
         self.clock += 1
 
     def insert(self, sequences: Iterable[list[int]]) -> list[Node]:
+        """The node at the end of each sequence; tokens not held yet become fresh nodes."""
         return [self.tree.insert(ids, i, self.clock) for i, ids in enumerate(sequences)]
 
     def mark_session_ends(self, sessions: list[str | None], leaves: list[Node]) -> None:
-        """Marks where sessions end; those are given up after everything else."""
-        for session, leaf in zip(sessions, leaves):
+        """Marks where conversations end; these nodes are evicted after everything else."""
+        for session, leaf in zip(sessions, leaves, strict=True):
             if session is not None:
                 self.sessions[session] = leaf
 
     def commit(self) -> None:
+        """Marks all fresh tokens as computed."""
         for node in self.tree.fresh:
             node.fresh = False
         self.tree.fresh.clear()
@@ -130,22 +148,22 @@ class KVCache:
     def rollback(self) -> None:
         """Removes tokens that were inserted but not computed."""
         for node in sorted(self.tree.fresh, key=lambda n: -n.start):
-            self._drop(node)
+            self._remove(node)
         self.tree.fresh.clear()
 
     def compute(
         self,
         layers: list[Layer],
         leaves: list[Node],
-        source: Callable[[list[Node], np.ndarray], Tensor],
+        source: InputSource,
         want_ends: bool,
         check: Callable[[], None],
-    ) -> tuple[Tensor | None, dict[int, int], int]:
-        """Computes all fresh tokens (and, with `want_ends`, the last token of every leaf) through `layers`.
+    ) -> tuple[Tensor, dict[int, int], int]:
+        """Computes all fresh tokens through `layers`, and with `want_ends` the last of every leaf.
 
-        `source(nodes, lengths)` gives their input [T, hidden]: the last lengths[i] tokens of nodes[i].
-        Returns the hidden states that leave the last layer at the leaves' ends, the row of each leaf (by id of the
-        node), and the number of tokens computed. Where the cache keeps hidden states they are stored.
+        `source` gives their input. Returns the hidden states [leaves, hidden] that leave the last
+        layer at the leaves' ends, the row of each leaf (by id of the node), and the number of
+        tokens computed. Where the cache keeps hidden states they are stored.
         """
         nodes = list(self.tree.fresh)
         lengths = [len(n.tokens) for n in nodes]
@@ -156,11 +174,11 @@ class KVCache:
                     known.add(id(leaf))
                     nodes.append(leaf)
                     lengths.append(1)
-        if not nodes:
-            return None, {}, 0
         c = self.model.config
+        if not nodes:
+            return torch.empty(0, c.hidden, dtype=self.dtype, device=self.device), {}, 0
         segments, slots, positions, ends, row = [], [], [], {}, 0
-        for node, length in zip(nodes, lengths):
+        for node, length in zip(nodes, lengths, strict=True):
             depths = np.arange(node.end - length, node.end)
             segments.append(
                 Segment(np.arange(row, row + length), depths, self.tree.path_slots(node))

@@ -1,14 +1,16 @@
 """The frozen transformer: Llama and Qwen2 architectures, computed on packed tokens.
 
-Written out here instead of taken from a modelling library because the engine needs what a library hides: layers run in
-two halves (below and above the first adapted layer), tokens of all sequences lie packed in one matrix without padding,
-attention reads keys by slot, and the last layer is computed only where its output is used.
+Written out here instead of taken from a modelling library because the engine needs what a library
+hides: layers run in two halves (below and above the first adapted layer), tokens of all sequences
+lie packed in one matrix without padding, attention reads keys by slot, and the last layer is
+computed only where its output is used.
 """
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Callable, Protocol
+from typing import Protocol
 
 import torch
 from safetensors import safe_open
@@ -23,18 +25,25 @@ ARCHITECTURES = {"llama": "LlamaForCausalLM", "qwen2": "Qwen2ForCausalLM"}
 
 # Where each map of a model folder lies: the fused matrix that holds it.
 FUSED = {
-    "q_proj": "qkv", "k_proj": "qkv", "v_proj": "qkv", "o_proj": "o",
-    "gate_proj": "gate_up", "up_proj": "gate_up", "down_proj": "down",
-}  # fmt: skip
+    "q_proj": "qkv",
+    "k_proj": "qkv",
+    "v_proj": "qkv",
+    "o_proj": "o",
+    "gate_proj": "gate_up",
+    "up_proj": "gate_up",
+    "down_proj": "down",
+}
 
 
 def get_block_name(target: str) -> str:
-    """The part of a layer, by Hugging Face's name, that holds a map."""
+    """The part of a layer, by Hugging Face's name, that holds a map: self_attn or mlp."""
     return "self_attn" if FUSED[target] in ("qkv", "o") else "mlp"
 
 
 @dataclass(frozen=True)
 class LlamaConfig:
+    """Shapes and constants of a transformer, from config.json."""
+
     hidden: int
     layers: int
     heads: int
@@ -61,9 +70,14 @@ def get_column_range(target: str, c: LlamaConfig) -> tuple[int, int]:
     """Columns of the fused matrix that belong to a map."""
     q, kv, inner = c.q_width, c.kv_width, c.intermediate
     return {
-        "q_proj": (0, q), "k_proj": (q, q + kv), "v_proj": (q + kv, q + 2 * kv), "o_proj": (0, c.hidden),
-        "gate_proj": (0, inner), "up_proj": (inner, 2 * inner), "down_proj": (0, c.hidden),
-    }[target]  # fmt: skip
+        "q_proj": (0, q),
+        "k_proj": (q, q + kv),
+        "v_proj": (q + kv, q + 2 * kv),
+        "o_proj": (0, c.hidden),
+        "gate_proj": (0, inner),
+        "up_proj": (inner, 2 * inner),
+        "down_proj": (0, c.hidden),
+    }[target]
 
 
 def read_config(folder: Path) -> LlamaConfig:
@@ -119,7 +133,9 @@ def read_config(folder: Path) -> LlamaConfig:
 
 @dataclass
 class Layer:
-    """Weights of one layer. Matrices are stored [in, out]: products with few rows are up to twice as fast that way."""
+    """Weights of one layer. Matrices are stored [in, out]: products with few rows are up to twice
+    as fast that way.
+    """
 
     norm1: Tensor
     norm2: Tensor
@@ -133,6 +149,8 @@ class Layer:
 
 @dataclass
 class Llama:
+    """A transformer's weights."""
+
     config: LlamaConfig
     embedding: Tensor  # [vocabulary, hidden]
     head: Tensor  # [vocabulary, hidden]; the embedding where tied
@@ -147,11 +165,12 @@ class Llama:
         return self.cos.index_select(0, positions), self.sin.index_select(0, positions)
 
     def logits(self, hidden: Tensor, tokens: Tensor | None = None) -> Tensor:
-        """Float32 logits [n, vocabulary] of final hidden states [n, hidden], or only of `tokens`."""
+        """Float32 logits [n, vocabulary or tokens] of final hidden states [n, hidden]."""
         weight = self.head if tokens is None else self.head.index_select(0, tokens)
         return torch.mm(self.final_norm(hidden), weight.t()).float()
 
     def final_norm(self, hidden: Tensor) -> Tensor:
+        """Normalised final hidden states [n, hidden]."""
         return rms_norm(hidden, self.norm, self.config.norm_eps)
 
 
@@ -163,26 +182,29 @@ def load_llama(folder: Path, dtype: torch.dtype, device: torch.device) -> Llama:
         raise EngineError(
             "not-found", f"{folder} holds no *.safetensors file: convert the model to safetensors."
         )
-    where = {}
+    where: dict[str, Path] = {}
     for path in files:
         with safe_open(str(path), framework="pt", device="cpu") as handle:
-            where.update({name: path for name in handle.keys()})
+            where.update(dict.fromkeys(handle.keys(), path))
 
     def get(name: str) -> Tensor:
         if name not in where:
             raise EngineError("invalid-input", f"{folder.name} lacks the tensor {name}.")
-        # Opened for each tensor: a file that stays open keeps the pages of all that was read in memory.
+        # Opened for each tensor: a file that stays open keeps the pages of all that was read in
+        # memory.
         with safe_open(str(where[name]), framework="pt", device="cpu") as handle:
             return handle.get_tensor(name).to(dtype)
 
-    def copied(name: str) -> Tensor:
-        """Kept apart from the file, whose pages would otherwise all stay in memory beside the fused copies."""
+    def get_copy(name: str) -> Tensor:
+        """Kept apart from the file, whose pages would otherwise all stay in memory beside the fused
+        copies.
+        """
         return get(name).to(device, copy=True)
 
-    def matrix(*names: str) -> Tensor:
+    def get_matrix(*names: str) -> Tensor:
         return torch.cat([get(f"{n}.weight") for n in names]).t().contiguous().to(device)
 
-    def bias(*names: str) -> Tensor | None:
+    def get_bias(*names: str) -> Tensor | None:
         if f"{names[0]}.bias" not in where:
             return None
         return torch.cat([get(f"{n}.bias") for n in names]).to(device)
@@ -193,29 +215,29 @@ def load_llama(folder: Path, dtype: torch.dtype, device: torch.device) -> Llama:
         qkv = [attention + n for n in ("q_proj", "k_proj", "v_proj")]
         layers.append(
             Layer(
-                norm1=copied(f"model.layers.{i}.input_layernorm.weight"),
-                norm2=copied(f"model.layers.{i}.post_attention_layernorm.weight"),
-                qkv=matrix(*qkv),
-                qkv_bias=bias(*qkv),
-                o=matrix(attention + "o_proj"),
-                o_bias=bias(attention + "o_proj"),
-                gate_up=matrix(mlp + "gate_proj", mlp + "up_proj"),
-                down=matrix(mlp + "down_proj"),
+                norm1=get_copy(f"model.layers.{i}.input_layernorm.weight"),
+                norm2=get_copy(f"model.layers.{i}.post_attention_layernorm.weight"),
+                qkv=get_matrix(*qkv),
+                qkv_bias=get_bias(*qkv),
+                o=get_matrix(attention + "o_proj"),
+                o_bias=get_bias(attention + "o_proj"),
+                gate_up=get_matrix(mlp + "gate_proj", mlp + "up_proj"),
+                down=get_matrix(mlp + "down_proj"),
             )
         )
-    embedding = copied("model.embed_tokens.weight")
-    head = copied("lm_head.weight") if "lm_head.weight" in where else embedding
+    embedding = get_copy("model.embed_tokens.weight")
+    head = get_copy("lm_head.weight") if "lm_head.weight" in where else embedding
     cos, sin = compute_rotary_tables(config, config.max_length)
     tensors = (
         [embedding]
         + ([] if head is embedding else [head])
-        + [t for l in layers for t in vars(l).values() if t is not None]
+        + [t for layer in layers for t in vars(layer).values() if t is not None]
     )
     return Llama(
         config,
         embedding,
         head,
-        copied("model.norm.weight"),
+        get_copy("model.norm.weight"),
         layers,
         cos.to(device),
         sin.to(device),
@@ -224,7 +246,9 @@ def load_llama(folder: Path, dtype: torch.dtype, device: torch.device) -> Llama:
 
 
 def compute_rotary_tables(config: LlamaConfig, length: int) -> tuple[Tensor, Tensor]:
-    """Rotary embedding (Su et al. 2021), with the frequency scaling of Llama 3.1 where the model asks for it."""
+    """Rotary embedding (Su et al. 2021), with the frequency scaling of Llama 3.1 where the model
+    asks for it.
+    """
     exponents = torch.arange(0, config.head_dim, 2, dtype=torch.int64).float() / config.head_dim
     frequencies = 1.0 / (config.rope_theta**exponents)
     scaling = config.rope_scaling
@@ -239,7 +263,9 @@ def compute_rotary_tables(config: LlamaConfig, length: int) -> tuple[Tensor, Ten
 
 
 class Linear(Protocol):
-    """How the maps of a layer are applied: plain (frozen or merged weights) or with the adapter's gradient."""
+    """How the maps of a layer are applied: plain (frozen or merged weights) or with the adapter's
+    gradient.
+    """
 
     def __call__(
         self, layer: int, name: str, x: Tensor, weight: Tensor, bias: Tensor | None
@@ -250,7 +276,8 @@ def apply_linear(layer: int, name: str, x: Tensor, weight: Tensor, bias: Tensor 
     return torch.mm(x, weight) if bias is None else torch.addmm(bias, x, weight)
 
 
-# q [T, heads * head_dim], k and v [T, kv_heads * head_dim] of new tokens -> attention output for the queried tokens.
+# q [T, heads * head_dim], k and v [T, kv_heads * head_dim] of new tokens -> attention output for
+# the queried tokens.
 Attend = Callable[[int, Tensor, Tensor, Tensor], Tensor]
 
 
@@ -266,11 +293,13 @@ def run_layers(
     check: Callable[[], None] = lambda: None,
     checkpointing: bool = False,
 ) -> Tensor:
-    """Runs packed tokens x [T, hidden] through `layers`, the first of which is layer number `first` of the model.
+    """Runs packed tokens x [T, hidden] through `layers`, the first of which is layer number `first`
+    of the model.
 
-    `rows` [R]: the tokens whose output is wanted; the last layer computes queries and everything after them only there,
-    and the result is [R, hidden]. `attend` gets the queries of those rows only. `check` runs before each layer and may
-    raise to stop. `checkpointing` (Chen et al. 2016): the graph keeps each layer's input only and computes the rest again.
+    `rows` [R]: the tokens whose output is wanted; the last layer computes queries and everything
+    after them only there, and the result is [R, hidden]. `attend` gets the queries of those rows
+    only. `check` runs before each layer and may raise to stop. `checkpointing` (Chen et al. 2016):
+    the graph keeps each layer's input only and computes the rest again.
     """
     c = model.config
     cos, sin = model.positions(positions)

@@ -1,4 +1,4 @@
-"""Training by low-rank factors beside frozen maps (Hu et al. 2021)."""
+"""Low-rank adaptation (LoRA, Hu et al. 2021): factors added to frozen linear maps."""
 
 import math
 from dataclasses import dataclass, replace
@@ -13,18 +13,21 @@ from .llama import FUSED, Linear, Llama, LlamaConfig, apply_linear, get_block_na
 
 
 def get_input_width(target: str, c: LlamaConfig) -> int:
+    """Rows of a map's matrix [in, out]."""
     return {"o_proj": c.q_width, "down_proj": c.intermediate}.get(target, c.hidden)
 
 
 @dataclass(frozen=True)
-class Pair:
-    """The two factors of one map, A [rank, in] and B [out, rank], by PEFT's names of the tensors."""
+class FactorPair:
+    """The factors A [rank, in] and B [out, rank] of one map."""
 
     layer: int
     target: str
 
     def name(self, side: str) -> str:
-        return f"base_model.model.model.layers.{self.layer}.{get_block_name(self.target)}.{self.target}.lora_{side}.weight"
+        """PEFT's name of the tensor; `side`: A or B."""
+        block = f"base_model.model.model.layers.{self.layer}.{get_block_name(self.target)}"
+        return f"{block}.{self.target}.lora_{side}.weight"
 
 
 class Lora:
@@ -35,7 +38,7 @@ class Lora:
         self.scale = config.alpha / config.rank
         targets = [t for t in FUSED if t in config.targets]
         self.pairs = [
-            Pair(layer, target)
+            FactorPair(layer, target)
             for layer in range(config.firstLayer, llama.config.layers)
             for target in targets
         ]
@@ -46,7 +49,7 @@ class Lora:
             self.shapes[pair.name("B")] = (high - low, config.rank)
 
     def init_tensors(self, seed: int) -> dict[str, Tensor]:
-        """As PEFT does it: A uniform as of a linear map, B zero, so that the adapter begins as the identity."""
+        """Initial values as PEFT's: A uniform, B zero, so that the adapter changes nothing yet."""
         generator = torch.Generator().manual_seed(seed)
         found = {}
         for name, shape in self.shapes.items():
@@ -57,7 +60,7 @@ class Lora:
         return found
 
     def build_network(self, tensors: dict[str, Tensor]) -> tuple[Llama, Linear]:
-        """The frozen transformer, and its maps with these factors applied beside them: gradients reach the factors."""
+        """The frozen transformer with these factors added to its maps; gradients reach them."""
         table: dict[tuple[int, str], tuple[list[tuple[int, int]], list[Tensor]]] = {}
         for pair in self.pairs:
             ranges, factors = table.setdefault((pair.layer, FUSED[pair.target]), ([], []))
@@ -74,8 +77,10 @@ class Lora:
 
     @torch.no_grad()
     def merge(self, tensors: dict[str, Tensor], old: Llama | None) -> Llama:
-        """The transformer with the factors added into copies of the maps, for sampling. `old`: an earlier result, whose
-        memory is used again."""
+        """The transformer with the factors added into copies of its matrices, for sampling.
+
+        `old`: an earlier result, whose memory is used again.
+        """
         layers = [replace(layer) for layer in self.llama.layers]
         for i in range(self.first_layer, len(layers)):
             for name in {FUSED[t] for t in self.config.targets}:
@@ -93,7 +98,7 @@ class Lora:
         return replace(self.llama, layers=layers)
 
     def rescale(self, tensors: dict[str, Tensor], scale: float) -> dict[str, Tensor]:
-        """Factors that were trained under another scale, with the same product under this one."""
+        """Factors trained under another scale, with the same product under this one."""
         return {
             name: t * (scale / self.scale) if ".lora_B." in name else t
             for name, t in tensors.items()
@@ -101,6 +106,7 @@ class Lora:
 
 
 def check_first_layer(first: int, c: LlamaConfig) -> None:
+    """Raises `invalid-input` where the model has no such layer."""
     if first >= c.layers:
         raise EngineError(
             "invalid-input", f"firstLayer is {first}, but the model has layers 0 to {c.layers - 1}."

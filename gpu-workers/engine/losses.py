@@ -1,5 +1,10 @@
-"""Losses of single tokens and their derivatives by log-probability and entropy. Sums, normalised by the caller's weights."""
+"""Losses of single tokens, with their derivatives by log-probability, entropy or value.
 
+A loss is a sum over tokens; the caller normalises by the weights. `data` names tensors [n] as the
+dialect's Datum does; what the caller did not give is not there.
+"""
+
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
@@ -10,9 +15,10 @@ from .dialect import LossConfig
 
 @dataclass
 class TokenLoss:
+    """Sums over tokens, and the derivatives [n] of `loss`."""
+
     loss: float
-    # Without the KL and the entropy.
-    policy: float
+    policy: float  # the loss without the KL and the entropy
     tokens: int
     entropy: float
     kl: float
@@ -26,17 +32,20 @@ class TokenLoss:
 
 @dataclass
 class ValueLoss:
+    """Sums over tokens, and the derivative [n] of `loss`."""
+
     loss: float
     tokens: int
     clipped: int
     d_values: Tensor
 
 
-def compute_value_loss(
-    config: LossConfig, values: Tensor, data: dict[str, Tensor | None]
-) -> ValueLoss:
-    """All tensors [n]. w / 2 max((v - R)^2, (clip(v, v_old - c, v_old + c) - R)^2) with c = valueClip (Schulman et al. 2017's
-    code; verl's and so s3's); without valueClip w / 2 (v - R)^2."""
+def compute_value_loss(config: LossConfig, values: Tensor, data: Mapping[str, Tensor]) -> ValueLoss:
+    """The value loss of `values` [n]; `data` has weights, returns and, for a clip, values.
+
+    w / 2 max((v - R)^2, (clip(v, v_old - c, v_old + c) - R)^2) with c = valueClip, as the code of
+    Schulman et al. 2017, verl and so s3; without valueClip w / 2 (v - R)^2.
+    """
     v = values.detach().requires_grad_(True)
     clipped = 0
     with torch.enable_grad():
@@ -58,12 +67,13 @@ def compute_token_loss(
     config: LossConfig,
     logprobs: Tensor,
     entropies: Tensor,
-    data: dict[str, Tensor | None],
+    data: Mapping[str, Tensor],
 ) -> TokenLoss:
-    """All tensors [n].
+    """The policy loss `kind` of `logprobs` [n], whose distributions have `entropies` [n].
 
-    cross_entropy: -w log p. importance_sampling: -w r A with r = p / p_old. ppo (Schulman et al. 2017, eq. 7):
-    -w min(r A, clip(r, 1 - clipLow, 1 + clipHigh) A). Each plus w klCoef KL(k1, k2 or k3) minus w entropyCoef H.
+    cross_entropy: -w log p. importance_sampling: -w r A with r = p / p_old. ppo (Schulman et al.
+    2017, eq. 7): -w min(r A, clip(r, 1 - clipLow, 1 + clipHigh) A). Each plus w klCoef KL(k1, k2 or
+    k3) minus w entropyCoef H.
     """
     weights = data["weights"]
     lp = logprobs.detach().requires_grad_(True)
@@ -82,7 +92,7 @@ def compute_token_loss(
             loss = -(weights * gain).sum()
         policy = float(loss.detach())
         kl = 0.0
-        if data["referenceLogprobs"] is not None:
+        if "referenceLogprobs" in data:
             difference = data["referenceLogprobs"] - lp  # log ref - log p
             estimate = {
                 "k1": lambda: -difference,
@@ -100,6 +110,15 @@ def compute_token_loss(
         value += float((d_entropies * entropies).sum())
     ratio = ratio.detach()
     return TokenLoss(
-        value, policy, len(lp), float(entropies.sum()), kl, clipped,
-        float(ratio.sum()), float(ratio.min()), float(ratio.max()), d_logprobs, d_entropies,
-    )  # fmt: skip
+        value,
+        policy,
+        len(lp),
+        float(entropies.sum()),
+        kl,
+        clipped,
+        float(ratio.sum()),
+        float(ratio.min()),
+        float(ratio.max()),
+        d_logprobs,
+        d_entropies,
+    )

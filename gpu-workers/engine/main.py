@@ -14,13 +14,14 @@ import time
 
 
 def watch_parent(parent: int) -> None:
-    """Ends the process once its parent is gone; checked every second, works under every kind of kill."""
+    """Ends the process once its parent is gone, however that was ended; checks every second."""
     while os.getppid() == parent:
         time.sleep(1)
     os._exit(0)
 
 
 def main() -> None:
+    """Reads the command line and serves until the parent ends."""
     parser = argparse.ArgumentParser(prog="engine", description=__doc__)
     parser.add_argument("--port", type=int, default=0, help="0: any free port")
     parser.add_argument("--device", choices=["cpu", "cuda", "mps"])
@@ -37,7 +38,8 @@ def main() -> None:
     secret = os.environ.pop("S3_ENGINE_SECRET", "")
     if not secret:
         sys.exit("S3_ENGINE_SECRET is not set: the engine does not serve without a secret.")
-    # Torch's threads wait in the kernel instead of spinning: the encoder, the database and the server share the cores.
+    # Torch's threads sleep while they wait: the encoder, the database and the server use the same
+    # cores.
     os.environ.setdefault("GOMP_SPINCOUNT", "1000")
     threading.Thread(target=watch_parent, args=(os.getppid(),), daemon=True).start()
     logging.basicConfig(

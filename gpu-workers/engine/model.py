@@ -1,8 +1,8 @@
-"""A base model shared by its users, and a model: trained weights (or none) on a base, with cached activations."""
+"""A model: trained weights (or none) on a shared frozen base, with cached activations."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Callable
 
 import numpy as np
 import torch
@@ -13,9 +13,9 @@ from .attention import to_index
 from .device import Device
 from .dialect import CreateModelBody
 from .errors import EngineError
-from .full_finetuning import Full
+from .full_finetuning import FullFinetuning
 from .guided_decoding import Tokenizer
-from .kv_cache import KVCache
+from .kv_cache import InputSource, KVCache
 from .llama import Linear, Llama, apply_linear, load_llama
 from .lora import Lora, check_first_layer
 from .radix_tree import Node
@@ -33,29 +33,31 @@ class FrozenBase:
 
 @dataclass
 class PrefillResult:
-    """Rows whose keys are in the caches: slots per cache and row, final hidden states of each row's last token."""
+    """Rows of a batch whose keys and values are in the caches."""
 
     caches: list[KVCache]
-    slots: list[list[np.ndarray]]
-    hidden: Tensor
-    computed: int
+    slots: list[list[np.ndarray]]  # per cache and row: the slots of its tokens
+    hidden: Tensor  # [rows, hidden] final hidden state of each row's last token
+    computed: int  # tokens that no cache held
 
 
 @dataclass
 class Network:
-    """The transformer as computed with certain weights, and the tensors of the value head where there is one."""
+    """A transformer with certain weights, and the tensors of its value head."""
 
     llama: Llama
     linear: Linear
-    score: dict[str, Tensor] | None
+    score: dict[str, Tensor] | None  # None: a language model
 
 
 class Model:
-    """What one `create_model` made. All methods run on the worker thread.
+    """What `create_model` makes. All methods run on the worker thread.
 
-    Three caches of activations: `lower`, of the layers below the first trained one, with the hidden states that enter it
-    (they do not depend on what is trained, and a model created share_activations_with another uses the other's); `upper`, of the trained
-    layers at their present version; and `frozen`, of all layers of the base. All are forgotten at `clear_activations`.
+    It has three caches of activations, all cleared by `clear_activations`:
+    `lower`: the layers below the first trained one, with the hidden states that leave them. These
+    do not depend on what is trained, so two models on one base may share it.
+    `upper`: the trained layers with the present weights.
+    `frozen`: all layers of the base.
     """
 
     def __init__(
@@ -66,64 +68,54 @@ class Model:
         cache_bytes: int,
         share_activations_with: "Model | None" = None,
     ):
-        self.name, self.base, self.head, self.checkpointing = (
-            name,
-            base,
-            body.head,
-            body.checkpointing,
-        )
-        llama = base.model
-        self.tuning: Lora | Full | None = None
-        self.trainable: Trainable | None = None
-        self.first_trained_layer = 0
-        config = body.lora or body.full
-        if config:
-            check_first_layer(config.firstLayer, llama.config)
-            self.tuning = (
-                Lora(body.lora, llama)
-                if body.lora
-                else Full(body.full, llama, self.head == "language")
-            )
-            self.first_trained_layer = config.firstLayer
-            shapes, initial = self.tuning.shapes, self.tuning.init_tensors(body.seed)
-            if self.head == "value":
-                shapes, initial = (
-                    shapes | value_head.get_shapes(llama.config),
-                    initial | value_head.init_tensors(llama.config),
-                )
-            flat = torch.cat(
-                [initial[name].reshape(-1).to(llama.embedding.device) for name in shapes]
-            )
-            self.trainable = Trainable(shapes, flat)
-        if share_activations_with is not None and (
-            share_activations_with.base is not base
-            or share_activations_with.first_trained_layer != self.first_trained_layer
-        ):
-            raise EngineError(
-                "invalid-input",
-                f"Model {name!r} cannot share activations with {share_activations_with.name!r}: both need the same base and firstLayer ({share_activations_with.base.folder.name} from layer {share_activations_with.first_trained_layer} there).",
-            )
-        self.frozen = KVCache(llama, 0, llama.config.layers, False, cache_bytes)
-        self.lower = (
-            share_activations_with.lower
-            if share_activations_with
-            else KVCache(llama, 0, self.first_trained_layer, True, cache_bytes)
-            if self.first_trained_layer
-            else None
-        )
-        self._upper = KVCache(
-            llama,
-            self.first_trained_layer,
-            llama.config.layers - self.first_trained_layer,
-            False,
-            cache_bytes,
-        )
+        self.name, self.base, self.head = name, base, body.head
+        self.checkpointing = body.checkpointing
+        llama, layers = base.model, base.model.config.layers
+        self.tuning: Lora | FullFinetuning | None = None
+        if body.lora:
+            check_first_layer(body.lora.firstLayer, llama.config)
+            self.tuning = Lora(body.lora, llama)
+        elif body.full:
+            check_first_layer(body.full.firstLayer, llama.config)
+            self.tuning = FullFinetuning(body.full, llama, self.head == "language")
+        self.first_trained_layer = self.tuning.first_layer if self.tuning else 0
+        self.trainable = self._init_trainable(body.seed) if self.tuning else None
+        self.frozen = KVCache(llama, 0, layers, False, cache_bytes)
+        self.lower: KVCache | None = None
+        if share_activations_with is not None:
+            self._check_shareable(share_activations_with)
+            self.lower = share_activations_with.lower
+        elif self.first_trained_layer:
+            self.lower = KVCache(llama, 0, self.first_trained_layer, True, cache_bytes)
+        trained = layers - self.first_trained_layer
+        self._upper = KVCache(llama, self.first_trained_layer, trained, False, cache_bytes)
         self._upper_version = 0
         self._merged: tuple[int, Llama] | None = None
 
+    def _init_trainable(self, seed: int) -> Trainable:
+        tuning, llama = self.require_tuning(), self.base.model
+        shapes, initial = tuning.shapes, tuning.init_tensors(seed)
+        if self.head == "value":
+            shapes = shapes | value_head.get_shapes(llama.config)
+            initial = initial | value_head.init_tensors(llama.config)
+        device = llama.embedding.device
+        return Trainable(
+            shapes, torch.cat([initial[name].reshape(-1).to(device) for name in shapes])
+        )
+
+    def _check_shareable(self, other: "Model") -> None:
+        if other.base is self.base and other.first_trained_layer == self.first_trained_layer:
+            return
+        raise EngineError(
+            "invalid-input",
+            f"Model {self.name!r} cannot share activations with {other.name!r}: both need the same "
+            f"base and firstLayer ({other.base.folder.name} from layer "
+            f"{other.first_trained_layer} there).",
+        )
+
     @property
     def spec(self) -> dict:
-        """What decides the trained tensors' names, shapes and meaning."""
+        """What decides the trained tensors' names, shapes and meaning; written to saved states."""
         kind = "lora" if isinstance(self.tuning, Lora) else "full"
         return {
             "lora": None,
@@ -132,36 +124,45 @@ class Model:
             **({kind: self.tuning.config.model_dump()} if self.tuning else {}),
         }
 
+    def _build_untrained_error(self) -> EngineError:
+        return EngineError(
+            "unsupported",
+            f"Model {self.name!r} has nothing that is trained: it was created with neither lora "
+            "nor full.",
+        )
+
     def require_trainable(self) -> Trainable:
+        """What is trained; raises `unsupported` where nothing is."""
         if self.trainable is None:
-            raise EngineError(
-                "unsupported",
-                f"Model {self.name!r} has nothing that is trained: it was created with neither lora nor full.",
-            )
+            raise self._build_untrained_error()
         return self.trainable
 
+    def require_tuning(self) -> Lora | FullFinetuning:
+        """The way of training; raises `unsupported` where nothing is trained."""
+        if self.tuning is None:
+            raise self._build_untrained_error()
+        return self.tuning
+
     def build_frozen_network(self) -> Network:
+        """The base as it was loaded."""
         return Network(self.base.model, apply_linear, None)
 
     def build_network(self, tensors: dict[str, Tensor]) -> Network:
-        """The transformer with these values of what is trained; gradients reach them."""
-        return Network(
-            *self.tuning.build_network(tensors), tensors if self.head == "value" else None
-        )
+        """The transformer with these values of the trained tensors; gradients reach them."""
+        llama, linear = self.require_tuning().build_network(tensors)
+        return Network(llama, linear, tensors if self.head == "value" else None)
 
     def merged(self) -> Llama:
         """The transformer with the present weights, for sampling."""
         trainable = self.require_trainable()
         if self._merged is None or self._merged[0] != trainable.version:
             old = self._merged[1] if self._merged else None
-            self._merged = (
-                trainable.version,
-                self.tuning.merge(trainable.tensors(trainable.values), old),
-            )
+            merged = self.require_tuning().merge(trainable.tensors(trainable.values), old)
+            self._merged = (trainable.version, merged)
         return self._merged[1]
 
     def upper(self) -> KVCache:
-        """Cache of the layers from the border on, at the present version of the weights."""
+        """Cache of the trained layers, cleared where the weights have changed."""
         version = self.require_trainable().version
         if self._upper_version != version:
             self._upper.clear()
@@ -169,25 +170,46 @@ class Model:
         return self._upper
 
     def caches(self) -> list[KVCache]:
+        """All caches; one that is shared is in each of its models' lists."""
         return [c for c in (self.frozen, self.lower, self._upper) if c is not None]
 
     def clear_activations(self) -> None:
-        """Forgets all activations: what follows then depends, to the last bit, only on weights and calls, so that a run
-        resumed from a saved state computes what the undisturbed run did. (A cached token's last bits depend on the
-        batch it was computed in.) Recomputing an instruction prefix once a step costs next to nothing."""
+        """Clears all caches.
+
+        A cached token's last bits depend on the batch in which it was computed. With empty caches
+        what follows depends, to the last bit, only on weights and calls, so that a run resumed from
+        a saved state computes what the undisturbed run did. Computing an instruction prefix again
+        once a step costs next to nothing.
+        """
         for cache in self.caches():
             cache.clear()
 
     def end_sessions(self, sessions: list[str]) -> None:
+        """Lets the activations of these conversations be evicted as any other."""
         for cache in self.caches():
             for session in sessions:
                 cache.sessions.pop(session, None)
 
     @staticmethod
-    def _embed(llama: Llama) -> Callable[[list[Node], np.ndarray], Tensor]:
+    def _embed(llama: Llama) -> InputSource:
+        """Input of the first layer: the tokens' embeddings."""
+
         def source(nodes: list[Node], lengths: np.ndarray) -> Tensor:
-            ids = [t for node, n in zip(nodes, lengths) for t in node.tokens[-n:]]
+            ids = [t for node, n in zip(nodes, lengths, strict=True) for t in node.tokens[-n:]]
             return llama.embedding.index_select(0, to_index(np.array(ids), llama.embedding.device))
+
+        return source
+
+    @staticmethod
+    def _read_hidden(lower: KVCache, slots: list[np.ndarray]) -> InputSource:
+        """Input of the first trained layer: the hidden states that the lower cache holds."""
+
+        def source(nodes: list[Node], lengths: np.ndarray) -> Tensor:
+            rows = [
+                slots[node.owner][node.end - n : node.end]
+                for node, n in zip(nodes, lengths, strict=True)
+            ]
+            return lower.hidden.index_select(0, to_index(np.concatenate(rows), lower.device))
 
         return source
 
@@ -198,9 +220,13 @@ class Model:
         check: Callable[[], None],
         sessions: list[str | None] | None = None,
     ) -> tuple[list[np.ndarray], int]:
-        """Computes what is missing below the border; returns each sequence's slots in the lower cache and the number of
-        tokens computed."""
+        """Computes what the lower cache lacks of the sequences.
+
+        Returns each sequence's slots in that cache, and the number of tokens computed.
+        """
         lower = self.lower
+        if lower is None:
+            raise ValueError(f"model {self.name} has no frozen layers below the trained ones")
         lower.begin_call()
         try:
             leaves = lower.insert(sequences)
@@ -212,7 +238,8 @@ class Model:
         except BaseException:
             lower.rollback()
             raise
-        lower.mark_session_ends(sessions or [], leaves)
+        if sessions is not None:
+            lower.mark_session_ends(sessions, leaves)
         return [lower.tree.path_slots(leaf) for leaf in leaves], computed
 
     @torch.no_grad()
@@ -223,38 +250,27 @@ class Model:
         sessions: list[str | None],
         check: Callable[[], None],
     ) -> PrefillResult:
-        """Brings all tokens of the sequences into the caches, each shared prefix once."""
+        """Computes what the caches lack of the sequences, each shared prefix once."""
         llama, upper, lower = self.base.model, self.frozen, None
         if adapted:
             llama, upper, lower = self.merged(), self.upper(), self.lower
+        source, lower_slots, computed = self._embed(llama), None, 0
         upper.begin_call()
         try:
-            lower_slots, computed = (
-                self.prefill_frozen_layers(sequences, check, sessions) if lower else ([], 0)
-            )
+            if lower is not None:
+                lower_slots, computed = self.prefill_frozen_layers(sequences, check, sessions)
+                source = self._read_hidden(lower, lower_slots)
             leaves = upper.insert(sequences)
-
-            def source(nodes: list[Node], lengths: np.ndarray) -> Tensor:
-                slots = [
-                    lower_slots[node.owner][node.end - n : node.end]
-                    for node, n in zip(nodes, lengths)
-                ]
-                return lower.hidden.index_select(0, to_index(np.concatenate(slots), lower.device))
-
             layers = llama.layers[upper.first :]
-            hidden, order, upper_computed = upper.compute(
-                layers, leaves, source if lower else self._embed(llama), True, check
-            )
+            hidden, order, upper_computed = upper.compute(layers, leaves, source, True, check)
             upper.commit()
         except BaseException:
             upper.rollback()
             raise
-        upper_slots = [upper.tree.path_slots(leaf) for leaf in leaves]
         upper.mark_session_ends(sessions, leaves)
-        where = to_index(np.array([order[id(leaf)] for leaf in leaves]), hidden.device)
-        caches, slots = (
-            ([lower, upper], [lower_slots, upper_slots]) if lower else ([upper], [upper_slots])
-        )
-        return PrefillResult(
-            caches, slots, hidden.index_select(0, where), max(computed, upper_computed)
-        )
+        caches, slots = [upper], [[upper.tree.path_slots(leaf) for leaf in leaves]]
+        if lower is not None and lower_slots is not None:
+            caches, slots = [lower, *caches], [lower_slots, *slots]
+        last = to_index(np.array([order[id(leaf)] for leaf in leaves]), hidden.device)
+        computed = max(computed, upper_computed)
+        return PrefillResult(caches, slots, hidden.index_select(0, last), computed)

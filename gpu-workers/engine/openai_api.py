@@ -1,28 +1,33 @@
-"""OpenAI-compatible completions, for a generator. Not streamed. Model "NAME" is a model with what it learned,
-"NAME:base" the frozen base under it."""
+"""OpenAI-compatible completions, not streamed.
+
+Model "NAME" is a model with its trained weights, "NAME:base" the frozen base under it.
+"""
 
 import time
 import uuid
 from functools import lru_cache
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from .engine import Engine
+from .dialect import SampleResult
+from .engine import EngineProtocol
 from .errors import EngineError
 from .model import Model
 from .operations import Operation, format_validation_error
 
 
 class Message(BaseModel):
+    """A message of a chat."""
+
     model_config = ConfigDict(extra="ignore")
     role: Literal["system", "user", "assistant"]
     content: str
 
 
 class CompletionRequest(BaseModel):
-    """Fields that are not listed are ignored, as clients send many; `stream` is refused."""
+    """A request for a completion. Unknown fields are ignored: clients send many."""
 
     model_config = ConfigDict(extra="ignore")
     model: str
@@ -37,15 +42,17 @@ class CompletionRequest(BaseModel):
     seed: int | None = None
     stream: bool = False
     logprobs: bool | int | None = None
-    # As vLLM: the last message is the beginning of the reply.
+    # As in vLLM: the last message is the beginning of the reply.
     continue_final_message: bool = False
 
     @property
     def stops(self) -> list[str]:
+        """The stop strings as a list."""
         return [self.stop] if isinstance(self.stop, str) else [s for s in self.stop or [] if s]
 
 
 def parse_completion(raw: object, chat: bool) -> CompletionRequest:
+    """Raises `invalid-input` or `unsupported`."""
     try:
         request = CompletionRequest.model_validate(raw)
     except ValidationError as error:
@@ -54,11 +61,8 @@ def parse_completion(raw: object, chat: bool) -> CompletionRequest:
         raise EngineError("unsupported", "Streaming is not supported: leave `stream` out.")
     if request.top_p != 1:
         raise EngineError("unsupported", "top_p other than 1 is not supported.")
-    if (
-        chat
-        and request.continue_final_message
-        and (request.messages or [Message(role="user", content="")])[-1].role != "assistant"
-    ):
+    last_role = request.messages[-1].role if request.messages else None
+    if chat and request.continue_final_message and last_role != "assistant":
         raise EngineError(
             "invalid-input", "`continue_final_message` wants an assistant's message at the end."
         )
@@ -69,9 +73,9 @@ def parse_completion(raw: object, chat: bool) -> CompletionRequest:
 
 @lru_cache
 def load_chat_tokenizer(folder: Path):
-    from transformers import (
-        AutoTokenizer,
-    )  # only chat needs its templates, and it takes seconds to import
+    """transformers' tokenizer, which has the chat template; raises `unsupported` without one."""
+    # Only chat needs it, and the import takes seconds.
+    from transformers import AutoTokenizer
 
     tokenizer = AutoTokenizer.from_pretrained(folder)
     if not tokenizer.chat_template:
@@ -81,7 +85,8 @@ def load_chat_tokenizer(folder: Path):
     return tokenizer
 
 
-def find_model(request: CompletionRequest, engine: Engine) -> tuple[Model, bool]:
+def find_model(request: CompletionRequest, engine: EngineProtocol) -> tuple[Model, bool]:
+    """The model of a request, and whether its trained weights are wanted."""
     name, _, base = request.model.partition(":")
     if base not in ("", "base"):
         raise EngineError("not-found", f'Model {request.model!r}: after ":" only "base" is known.')
@@ -90,26 +95,27 @@ def find_model(request: CompletionRequest, engine: Engine) -> tuple[Model, bool]
 
 
 def tokenize_prompts(request: CompletionRequest, model: Model) -> list[list[int]]:
+    """Token ids of each prompt; a chat is one prompt."""
+    tokenizer = model.base.tokenizer
     if request.messages is not None:
         messages = [m.model_dump() for m in request.messages]
         begun = messages.pop()["content"] if request.continue_final_message else ""
-        text = (
-            load_chat_tokenizer(model.base.folder).apply_chat_template(
-                messages, add_generation_prompt=True, tokenize=False
-            )
-            + begun
-        )
-        return [model.base.tokenizer.encode(text)]
-    prompt = request.prompt
+        template = load_chat_tokenizer(model.base.folder)
+        text = template.apply_chat_template(messages, add_generation_prompt=True, tokenize=False)
+        return [tokenizer.encode(str(text) + begun)]
+    prompt = request.prompt or []
     if isinstance(prompt, str):
-        return [model.base.tokenizer.encode(prompt)]
-    if prompt and isinstance(prompt[0], int):
-        return [prompt]
-    return [model.base.tokenizer.encode(p) if isinstance(p, str) else p for p in prompt]
+        return [tokenizer.encode(prompt)]
+    ids = [token for token in prompt if isinstance(token, int)]
+    if ids:
+        return [ids]
+    return [
+        tokenizer.encode(p) if isinstance(p, str) else p for p in prompt if not isinstance(p, int)
+    ]
 
 
-def build_sample_operation(request: CompletionRequest, engine: Engine) -> dict:
-    """The `sample` operation that a completion stands for."""
+def build_sample_operation(request: CompletionRequest, engine: EngineProtocol) -> dict:
+    """The `sample` operation that answers a completion; raises EngineError for a bad prompt."""
     model, adapted = find_model(request, engine)
     limit = model.base.model.config.max_length
     sequences = []
@@ -135,16 +141,17 @@ def build_sample_operation(request: CompletionRequest, engine: Engine) -> dict:
     }
 
 
-def build_completion(request: CompletionRequest, done: Operation) -> dict:
+def build_completion(request: CompletionRequest, operation: Operation) -> dict:
+    """OpenAI's answer from a finished `sample` operation."""
+    result = SampleResult.model_validate(operation.result)
     choices = []
-    for samples in done.result["sequences"]:
+    for samples in result.sequences:
         for one in samples:
-            text = one["text"]
-            places = [text.index(s) for s in request.stops if s in text]
-            text = text[: min(places)] if places else text
-            choice = {
+            places = [one.text.index(s) for s in request.stops if s in one.text]
+            text = one.text[: min(places)] if places else one.text
+            choice: dict[str, Any] = {
                 "index": len(choices),
-                "finish_reason": "length" if one["finishReason"] == "length" else "stop",
+                "finish_reason": "length" if one.finishReason == "length" else "stop",
             }
             if request.messages is not None:
                 choice["message"] = {"role": "assistant", "content": text}
@@ -152,22 +159,23 @@ def build_completion(request: CompletionRequest, done: Operation) -> dict:
                 choice["text"] = text
             choice["logprobs"] = None
             choices.append(choice)
-    usage = done.result["usage"]
+    usage = result.usage
     return {
-        "id": f"cmpl-{done.id}",
+        "id": f"cmpl-{operation.id}",
         "object": "chat.completion" if request.messages is not None else "text_completion",
         "created": int(time.time()),
         "model": request.model,
         "choices": choices,
         "usage": {
-            "prompt_tokens": usage["promptTokens"],
-            "completion_tokens": usage["sampledTokens"],
-            "total_tokens": usage["promptTokens"] + usage["sampledTokens"],
+            "prompt_tokens": usage.promptTokens,
+            "completion_tokens": usage.sampledTokens,
+            "total_tokens": usage.promptTokens + usage.sampledTokens,
         },
     }
 
 
-def list_models(engine: Engine) -> dict:
+def list_models(engine: EngineProtocol) -> dict:
+    """OpenAI's list of models: each with and, where it is trained, without its trained weights."""
     names = [
         n
         for m in list(engine.models.values())

@@ -1,27 +1,28 @@
-"""Operations: accepted once per id, numbered per model, executed in order by one thread, polled and cancelled by HTTP."""
+"""Operations: accepted once per id, numbered per model, run in order by one thread."""
 
 import logging
 import queue
 import threading
-import traceback
 from collections import OrderedDict
 from concurrent.futures import Future
 from dataclasses import dataclass, field
+from typing import Any, Literal
 
 import torch
 from pydantic import ValidationError
 
 from .dialect import OPERATIONS, OperationRequest
 from .dialect_rules import DialectModel
-from .engine import Engine
-from .errors import Cancelled, EngineError
+from .engine import EngineProtocol
+from .errors import CancelledError, EngineError
 
 log = logging.getLogger("engine")
-# Finished operations that are remembered, so that a repeated request gets its answer.
+# Finished operations that are kept, so that a repeated request gets its answer.
 MAX_FINISHED = 512
 
 
 def format_validation_error(error: ValidationError, what: str) -> str:
+    """A line for each of the first mistakes: where it is and what is wrong."""
     lines = [
         f"{'.'.join(str(p) for p in e['loc']) or '(root)'}: {e['msg']}" for e in error.errors()[:10]
     ]
@@ -30,22 +31,25 @@ def format_validation_error(error: ValidationError, what: str) -> str:
 
 @dataclass
 class Operation:
+    """An accepted operation with its state; changed by the worker thread only, but for `cancel`."""
+
     id: str
     model: str
     kind: str
-    body: DialectModel
     cancel: threading.Event = field(default_factory=threading.Event)
     finished: Future = field(default_factory=Future)
-    state: str = "running"
+    state: Literal["running", "done", "failed", "cancelled"] = "running"
     result: dict | None = None
     error: EngineError | None = None
 
     def check(self) -> None:
+        """Raises CancelledError once the operation is cancelled."""
         if self.cancel.is_set():
-            raise Cancelled()
+            raise CancelledError()
 
     def to_json(self) -> dict:
-        answer = {"id": self.id, "kind": self.kind, "state": self.state}
+        """The dialect's Operation."""
+        answer: dict[str, Any] = {"id": self.id, "kind": self.kind, "state": self.state}
         if self.result is not None:
             answer["result"] = self.result
         if self.error is not None and self.state == "failed":
@@ -54,19 +58,21 @@ class Operation:
 
 
 class Operations:
-    """The queue before the engine. `submit`, `get` and `cancel` may be called from any thread."""
+    """The queue before the engine. All methods may be called from any thread."""
 
-    def __init__(self, engine: Engine):
+    def __init__(self, engine: EngineProtocol):
         self.engine = engine
         self.lock = threading.Lock()
         self.by_id: OrderedDict[str, Operation] = OrderedDict()
         self.sequences: dict[str, int] = {}
-        self.queue: queue.SimpleQueue[Operation] = queue.SimpleQueue()
+        self.queue: queue.SimpleQueue[tuple[Operation, DialectModel]] = queue.SimpleQueue()
         threading.Thread(target=self._run_worker, name="engine", daemon=True).start()
 
     def submit(self, raw: object) -> Operation:
-        """Accepts an operation, or returns the one that already has its id. Raises EngineError for a refusal, which
-        uses no sequence number up."""
+        """Accepts an operation, or returns the one that already has its id.
+
+        Raises EngineError for a refusal, which uses up no sequence number.
+        """
         try:
             request = OperationRequest.model_validate(raw)
         except ValidationError as error:
@@ -91,9 +97,9 @@ class Operations:
                 raise EngineError("invalid-input", f"{request.kind} takes no sequence number.")
             if request.kind == "create_model":
                 self.sequences[request.model] = self.sequences.get(request.model, 0)
-            operation = Operation(request.id, request.model, request.kind, body)
+            operation = Operation(request.id, request.model, request.kind)
             self.by_id[request.id] = operation
-            self.queue.put(operation)
+            self.queue.put((operation, body))
             return operation
 
     def _claim_sequence_number(self, request: OperationRequest) -> None:
@@ -103,7 +109,8 @@ class Operations:
         if request.sequence is None:
             raise EngineError(
                 "invalid-input",
-                f"{request.kind} changes the model: it needs a sequence number (next is {expected}).",
+                f"{request.kind} changes the model: it needs a sequence number (next is "
+                f"{expected}).",
             )
         if request.sequence != expected:
             what = (
@@ -113,62 +120,64 @@ class Operations:
             )
             raise EngineError(
                 "out-of-order",
-                f"Sequence number {request.sequence} of model {request.model!r} {what}: the next is {expected}.",
+                f"Sequence number {request.sequence} of model {request.model!r} {what}: the next "
+                f"is {expected}.",
             )
         self.sequences[request.model] = expected
 
     def get(self, operation_id: str) -> Operation:
+        """Raises `not-found`."""
         with self.lock:
             if operation_id not in self.by_id:
                 raise EngineError("not-found", f"There is no operation {operation_id!r}.")
             return self.by_id[operation_id]
 
     def cancel(self, operation_id: str) -> Operation:
+        """Asks the operation to stop before its next forward pass; raises `not-found`."""
         operation = self.get(operation_id)
         operation.cancel.set()
         return operation
 
     def _run_worker(self) -> None:
         while True:
-            operation = self.queue.get()
-            try:
-                operation.check()
-                operation.result = self.engine.run(
-                    operation.kind, operation.model, operation.body, operation.check
-                )
-                operation.state = "done"
-            except Cancelled as error:
-                operation.state, operation.error = "cancelled", error
-            except EngineError as error:
-                operation.state, operation.error = "failed", error
-            except (MemoryError, torch.OutOfMemoryError) as error:
-                operation.state = "failed"
-                operation.error = EngineError(
-                    "out-of-memory",
-                    f"{operation.kind} ran out of memory: use fewer or shorter sequences. ({error})",
-                )
-            except Exception as error:
-                log.error(
-                    "operation %s (%s) failed\n%s",
-                    operation.id,
-                    operation.kind,
-                    traceback.format_exc(),
-                )
-                operation.state, operation.error = (
-                    "failed",
-                    EngineError("internal", f"{type(error).__name__}: {error}"),
-                )
+            operation, body = self.queue.get()
+            self._run(operation, body)
+            del body  # it may be large, and the next operation may be long in coming
             with self.lock:
-                if (
-                    operation.kind == "create_model"
-                    and operation.state != "done"
-                    and operation.model not in self.engine.models
-                ):
-                    self.sequences.pop(operation.model, None)
-                if operation.kind == "delete_model" and operation.state == "done":
-                    self.sequences.pop(operation.model, None)
-                operation.body = None
-                finished = [k for k, o in self.by_id.items() if o.state != "running"]
-                for old in finished[: max(0, len(finished) - MAX_FINISHED)]:
-                    del self.by_id[old]
+                self._forget(operation)
             operation.finished.set_result(None)
+
+    def _run(self, operation: Operation, body: DialectModel) -> None:
+        """Runs an operation and notes its result or error."""
+        kind = operation.kind
+        try:
+            operation.check()
+            operation.result = self.engine.run(kind, operation.model, body, operation.check)
+            operation.state = "done"
+        except CancelledError as error:
+            operation.state, operation.error = "cancelled", error
+        except EngineError as error:
+            operation.state, operation.error = "failed", error
+        except (MemoryError, torch.OutOfMemoryError) as error:
+            operation.state = "failed"
+            operation.error = EngineError(
+                "out-of-memory",
+                f"{kind} ran out of memory: use fewer or shorter sequences. ({error})",
+            )
+        except Exception as error:
+            log.exception("operation %s (%s) failed", operation.id, kind)
+            operation.state = "failed"
+            operation.error = EngineError("internal", f"{type(error).__name__}: {error}")
+
+    def _forget(self, operation: Operation) -> None:
+        """Drops numbers and old operations that are no longer needed once this one has ended."""
+        kind, model = operation.kind, operation.model
+        was_deleted = kind == "delete_model" and operation.state == "done"
+        was_not_made = (
+            kind == "create_model" and operation.state != "done" and model not in self.engine.models
+        )
+        if was_deleted or was_not_made:
+            self.sequences.pop(model, None)
+        finished = [id for id, o in self.by_id.items() if o.state != "running"]
+        for id in finished[: max(0, len(finished) - MAX_FINISHED)]:
+            del self.by_id[id]

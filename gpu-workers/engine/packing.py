@@ -1,15 +1,16 @@
-"""Packing training data: which tokens carry a loss, and micro-batches in which every shared prefix lies once.
+"""Packing training data: which tokens carry a loss, and micro-batches with shared prefixes.
 
-Tokens of a micro-batch form a radix tree: a common instruction is one run of tokens, a group's prompt another.
+Tokens of a micro-batch form a radix tree in which every shared prefix lies once: an instruction
+common to all is one run of tokens, the prompt of a group another.
 """
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Callable, Iterator
 
 import numpy as np
 from torch import Tensor
 
-from .attention import Segment, make_plan, to_index
+from .attention import Plan, Segment, make_plan, to_index
 from .dialect import Datum
 from .errors import EngineError
 from .guided_decoding import Tokenizer
@@ -25,7 +26,7 @@ class Action:
     datum: int
     position: int
     token: int
-    mask: bytes | None  # of the tokens that the guide allowed
+    mask: np.ndarray | None  # [words] int32 bits of the tokens that the guide allowed
 
 
 @dataclass
@@ -38,24 +39,31 @@ class MicroBatch:
     positions: Tensor  # [T]
     slots: np.ndarray  # [T] where the lower cache holds the hidden state
     ids: np.ndarray  # [T]
-    plan: object
-    last_plan: object
+    plan: Plan
+    last_plan: Plan  # of the last layer, which is computed for `rows` only
 
 
 def find_actions(data: list[Datum], tokenizer: Tokenizer | None) -> list[list[Action]]:
-    """Actions of each datum; given a tokenizer, masks are recomputed from the grammars."""
+    """Actions of each datum.
+
+    Given a tokenizer, the tokens that were allowed are computed again from the grammars; raises
+    `invalid-input` where ids do not follow theirs.
+    """
     found = []
     for i, datum in enumerate(data):
-        masks: dict[int, bytes | None] = {}
-        for span in datum.guides if tokenizer else []:
-            matcher = tokenizer.matcher(span.lark)
+        masks: dict[int, np.ndarray] = {}
+        for span in datum.guides:
+            if tokenizer is None:
+                break
+            matcher = tokenizer.create_matcher(span.lark)
             for p in range(span.start, span.end):
                 if datum.weights[p] != 0:
-                    masks[p] = tokenizer.masks([matcher])[0].tobytes()
+                    masks[p] = tokenizer.compute_masks([matcher])[0]
                 if not matcher.consume_token(datum.ids[p]):
                     raise EngineError(
                         "invalid-input",
-                        f"data.{i}: token {p} does not follow the guide of [{span.start}, {span.end}).",
+                        f"data.{i}: token {p} does not follow the guide of [{span.start}, "
+                        f"{span.end}).",
                     )
         found.append(
             [
@@ -70,12 +78,15 @@ def find_actions(data: list[Datum], tokenizer: Tokenizer | None) -> list[list[Ac
 def split_into_groups(
     data: list[Datum], actions: list[list[Action]], budget: int
 ) -> list[list[int]]:
-    """Cuts the data, in lexicographic order, into batches of at most `budget` unique tokens (one datum at least)."""
+    """Indices of the data in batches of at most `budget` unique tokens, or of one datum.
+
+    The data are taken in lexicographic order, so that shared prefixes come together.
+    """
     order = sorted((i for i in range(len(data)) if actions[i]), key=lambda i: data[i].ids)
     found: list[list[int]] = []
     size, previous = 0, None
     for i in order:
-        # What follows the last action has no effect on any of them.
+        # Tokens after the last action have no effect on it.
         length = actions[i][-1].position
         new = length - (
             common_prefix_length(data[previous].ids, data[i].ids[:length])
@@ -98,6 +109,11 @@ def pack(
     slots: dict[int, np.ndarray],
     group: list[int],
 ) -> MicroBatch:
+    """The micro-batch of the data in `group`.
+
+    `slots`: where the lower cache holds the hidden states of each datum; empty where all layers are
+    trained.
+    """
     c, device = model.base.model.config, model.base.model.embedding.device
     used = 0
 
@@ -108,11 +124,8 @@ def pack(
 
     tree = RadixTree(allocate)
     leaves = [tree.insert(data[i].ids[: actions[i][-1].position], owner=i) for i in group]
-    positions, ids, lower = (
-        np.empty(used, np.int64),
-        np.empty(used, np.int64),
-        np.zeros(used, np.int64),
-    )
+    positions, ids = np.empty(used, np.int64), np.empty(used, np.int64)
+    lower = np.zeros(used, np.int64)
     segments = []
     for node in tree.fresh:
         depths = np.arange(node.start, node.end)
@@ -123,7 +136,7 @@ def pack(
     paths = [tree.path_slots(leaf) for leaf in leaves]
     flat = [a for i in group for a in actions[i]]
     predictors = np.concatenate(
-        [path[[a.position - 1 for a in actions[i]]] for i, path in zip(group, paths)]
+        [path[[a.position - 1 for a in actions[i]]] for i, path in zip(group, paths, strict=True)]
     )
     rows, action_rows = np.unique(predictors, return_inverse=True)
     place = {int(row): k for k, row in enumerate(rows)}
@@ -136,12 +149,19 @@ def pack(
             )
     dtype = model.base.model.embedding.dtype
     return MicroBatch(
-        flat, to_index(action_rows.reshape(-1), device), to_index(rows, device), to_index(positions, device), lower, ids,
-        make_plan(segments, used, c, device, dtype), make_plan(last, len(rows), c, device, dtype),
-    )  # fmt: skip
+        flat,
+        to_index(action_rows.reshape(-1), device),
+        to_index(rows, device),
+        to_index(positions, device),
+        lower,
+        ids,
+        make_plan(segments, used, c, device, dtype),
+        make_plan(last, len(rows), c, device, dtype),
+    )
 
 
 def check_data(model: Model, data: list[Datum]) -> None:
+    """Raises `invalid-input` for ids outside the vocabulary and for data that are too long."""
     c = model.base.model.config
     for i, datum in enumerate(data):
         check_ids(datum.ids, c.vocabulary, f"data.{i}")
@@ -152,18 +172,20 @@ def check_data(model: Model, data: list[Datum]) -> None:
             )
 
 
-def micro_batches(
+def iterate_micro_batches(
     model: Model, data: list[Datum], check: Callable[[], None], budget: int
 ) -> Iterator[MicroBatch]:
-    """Checks all data, then gives one batch after another with its missing activations below the border computed."""
+    """Checks all data, then yields micro-batches of at most `budget` packed tokens.
+
+    Before each the activations below the first trained layer that the cache lacks are computed.
+    """
     check_data(model, data)
-    # A value is read off a state, whatever a guide allows from there.
+    # A value is that of a state, whatever a guide allows from there.
     actions = find_actions(data, model.base.tokenizer if model.head == "language" else None)
     for group in split_into_groups(data, actions, budget):
         slots: dict[int, np.ndarray] = {}
         if model.first_trained_layer:
-            found, _ = model.prefill_frozen_layers(
-                [data[i].ids[: actions[i][-1].position] for i in group], check
-            )
-            slots = dict(zip(group, found))
+            prefixes = [data[i].ids[: actions[i][-1].position] for i in group]
+            found, _ = model.prefill_frozen_layers(prefixes, check)
+            slots = dict(zip(group, found, strict=True))
         yield pack(model, data, actions, slots, group)

@@ -1,38 +1,47 @@
-"""Several devices of one machine: each has a process (a rank) with all models, and works on its part of every operation.
+"""Data parallelism over the devices of one machine.
 
-Rank 0 is the engine's own process; it numbers and accepts the operations and hands each to all ranks. Sequences and data
-are split by their tokens; the gradient of a forward_backward is added up over the ranks once, when all have theirs, and
-then every rank takes the same optimiser step. What is split sums up to what one process computes, up to the order in
-which floating-point numbers are added. A rank that ends takes the engine with it.
+Each device has a process (a rank) with all models, which computes its part of every operation. Rank
+0 is the engine's own process; it accepts the operations and hands each to all ranks. Sequences and
+data are split by their tokens. The gradients of a forward_backward are summed over the ranks once
+all have theirs, and then every rank takes the same optimiser step. The results are those of one
+process, up to the order in which floating-point numbers are added. If a rank ends, the engine ends.
 
-Weights are held whole by every rank (data parallelism): a model that does not fit into one device with its optimiser
-does not fit here either. Sharded weights (FSDP) are not there.
+Every rank holds all weights, so a model that does not fit into one device with its optimiser does
+not fit here either: weights are not sharded (FSDP).
 """
 
 import atexit
+import contextlib
 import logging
 import multiprocessing
 import os
 import tempfile
 import threading
+import time
+from collections.abc import Callable, Sequence
 from datetime import timedelta
+from functools import partial
 from multiprocessing.connection import Connection, wait
-from typing import Callable
+from multiprocessing.context import SpawnProcess
+from multiprocessing.synchronize import Event
+from typing import Literal, NamedTuple, NoReturn
 
 import torch
 import torch.distributed as dist
 
 from . import dialect
 from .device import Device, choose_device
+from .dialect import EngineErrorCode
 from .dialect_rules import DialectModel
 from .engine import Engine, make_torch_deterministic
-from .errors import Cancelled, EngineError
+from .errors import CancelledError, EngineError
+from .model import Model
 
 log = logging.getLogger("engine")
 Check = Callable[[], None]
-# How long a rank waits for the others to add up a gradient. Death is noticed at once by the watcher.
+# How long a rank waits for the others' gradients. That a rank has ended is noticed at once.
 REDUCE_LIMIT = timedelta(minutes=30)
-# Kinds of which every rank must say the same, or their weights have drifted apart.
+# Fields of results that must be equal on all ranks; where they are not, the weights differ.
 SAME_ON_ALL_RANKS = {
     "optim_step": ("gradNorm", "step"),
     "weights_hash": ("hash", "step"),
@@ -42,7 +51,10 @@ SAME_ON_ALL_RANKS = {
 
 
 def split_by_cost(keys: list[list[int]], costs: list[int], ranks: int) -> list[list[int]]:
-    """Indices for each rank: runs in lexicographic order, so that shared prefixes stay together, of about equal cost."""
+    """Indices for each rank, of about equal cost.
+
+    They are runs in lexicographic order of `keys`, so that shared prefixes stay together.
+    """
     order = sorted(range(len(keys)), key=lambda i: keys[i])
     total, before = sum(costs), 0
     parts: list[list[int]] = [[] for _ in range(ranks)]
@@ -53,15 +65,20 @@ def split_by_cost(keys: list[list[int]], costs: list[int], ranks: int) -> list[l
 
 
 def merge_results(results: list[dict], parts: list[list[int]], count: int) -> dict:
-    """Joins the results of the parts: lists with an entry per datum come back in order, the rest adds up."""
-    done = [(r, p) for r, p in zip(results, parts) if p]
+    """Joins the results of the ranks' parts into one.
+
+    Lists with an entry per item come back in the items' order; numbers add up.
+    """
+    done = [(r, p) for r, p in zip(results, parts, strict=True) if p]
     merged: dict = {}
     for name, first in done[0][0].items():
         values = [r[name] for r, _ in done]
-        if isinstance(first, list):
-            merged[name] = [None] * count if first else []
-            for value, (_, part) in zip(values, done):
-                for i, entry in zip(part, value):
+        if isinstance(first, list) and not first:
+            merged[name] = []
+        elif isinstance(first, list):
+            merged[name] = [None] * count
+            for value, (_, part) in zip(values, done, strict=True):
+                for i, entry in zip(part, value, strict=True):
                     merged[name][i] = entry
         elif name == "ratio":
             real = [r["ratio"] for r, _ in done if r["tokens"]] or values
@@ -75,22 +92,27 @@ def merge_results(results: list[dict], parts: list[list[int]], count: int) -> di
                 k: max(v[k] for v in values) if k.endswith("Seconds") else sum(v[k] for v in values)
                 for k in first
             }
+        elif name == "seconds":
+            merged[name] = max(values)
+        elif name == "tokenBudget":
+            merged[name] = min(values)
         else:
-            merged[name] = (max if name == "seconds" else min if name == "tokenBudget" else sum)(
-                values
-            )
+            merged[name] = sum(values)
     return merged
 
 
 class Rank:
-    """One process' engine and its half of the exchange; the same on rank 0 and on the others."""
+    """A process's engine and its part in what the ranks do together; the same on every rank."""
 
     def __init__(self, engine: Engine):
         self.engine = engine
         self.pending_gradient: torch.Tensor | None = None
 
     def run(self, kind: str, name: str, body: DialectModel | None, check: Check) -> dict:
-        """This rank's part; `body` None: it has none. A gradient is held back until `reduce` or `discard`."""
+        """This rank's part of an operation; `body` None: it has none.
+
+        A gradient is held back until `all_reduce` or `discard`.
+        """
         if kind != "forward_backward":
             return {} if body is None else self.engine.run(kind, name, body, check)
         trainable = self.engine.model(name).require_trainable()
@@ -103,7 +125,7 @@ class Rank:
             trainable.gradient = before
 
     def all_reduce(self, name: str) -> None:
-        """Adds up what the ranks hold back, and adds the sum to each one's gradient."""
+        """Sums what the ranks hold back, and accumulates the sum on each."""
         trainable = self.engine.model(name).require_trainable()
         gradient, self.pending_gradient = self.pending_gradient, None
         gradient = torch.zeros_like(trainable.values) if gradient is None else gradient
@@ -111,26 +133,48 @@ class Rank:
         trainable.accumulate(gradient)
 
     def discard(self) -> None:
+        """Forgets the gradient that is held back."""
         self.pending_gradient = None
 
 
-def catch_errors(work: Callable[[], dict]) -> tuple[dict | None, tuple[str, str] | None]:
-    """A result, or code and message of the error: what can be sent to another process."""
+class RankError(NamedTuple):
+    """An EngineError that can be sent to another process."""
+
+    code: EngineErrorCode
+    message: str
+
+    def to_exception(self) -> EngineError:
+        return (
+            CancelledError() if self.code == "cancelled" else EngineError(self.code, self.message)
+        )
+
+
+class RankAnswer(NamedTuple):
+    """What a rank sends back: a result or an error."""
+
+    result: dict | None
+    error: RankError | None
+
+
+def catch_errors(work: Callable[[], dict | None]) -> RankAnswer:
+    """Calls `work`; an exception becomes an error that can be sent to another process."""
     try:
-        return work() or {}, None
+        return RankAnswer(work() or {}, None)
     except EngineError as error:
-        return None, (error.code, error.message)
+        failure = RankError(error.code, error.message)
     except (MemoryError, torch.OutOfMemoryError) as error:
-        return None, (
+        failure = RankError(
             "out-of-memory",
             f"A device ran out of memory: use fewer or shorter sequences. ({error})",
         )
     except Exception as error:
         log.exception("an operation failed")
-        return None, ("internal", f"{type(error).__name__}: {error}")
+        failure = RankError("internal", f"{type(error).__name__}: {error}")
+    return RankAnswer(None, failure)
 
 
 def init_process_group(rank: int, ranks: int, kind: str, rendezvous_file: str) -> None:
+    """Joins the ranks' group; returns once all are there."""
     dist.init_process_group(
         "nccl" if kind == "cuda" else "gloo",
         init_method=f"file://{rendezvous_file}",
@@ -145,11 +189,14 @@ def run_rank_process(
     ranks: int,
     rendezvous_file: str,
     pipe: Connection,
-    cancelled,
-    device: tuple,
+    cancelled: Event,
+    device: tuple[str, str, int],
     cache_bytes: int | None,
 ) -> None:
-    """Process of a rank other than 0: does what comes through the pipe until it closes."""
+    """Process of a rank other than 0: does what comes through the pipe until that closes.
+
+    `device`: kind, dtype and threads.
+    """
     from .main import watch_parent
 
     threading.Thread(target=watch_parent, args=(os.getppid(),), daemon=True).start()
@@ -157,34 +204,32 @@ def run_rank_process(
     make_torch_deterministic()
     if kind == "cuda":
         torch.cuda.set_device(rank)
-    rank_engine = Rank(Engine(choose_device(kind, dtype, threads), cache_bytes))
+    local = Rank(Engine(choose_device(kind, dtype, threads), cache_bytes))
     init_process_group(rank, ranks, kind, rendezvous_file)
 
     def check() -> None:
         if cancelled.is_set():
-            raise Cancelled()
+            raise CancelledError()
 
-    while True:
-        try:
-            message = pipe.recv()
-        except EOFError:
-            return
-        if message is None:
-            return
-        step, kind, name, body = message
-        if step == "run":
-            pipe.send(catch_errors(lambda: rank_engine.run(kind, name, body, check)))
-        elif step == "clear":
-            pipe.send(catch_errors(lambda: rank_engine.engine.model(name).clear_activations()))
-        elif step == "reduce":
-            pipe.send(catch_errors(lambda: rank_engine.all_reduce(name)))
-        else:
-            rank_engine.discard()
-            pipe.send(({}, None))
+    def do(step: str, kind: str, name: str, body: DialectModel | None) -> dict | None:
+        match step:
+            case "run":
+                return local.run(kind, name, body, check)
+            case "clear":
+                local.engine.model(name).clear_activations()
+            case "reduce":
+                local.all_reduce(name)
+            case "discard":
+                local.discard()
+        return None
+
+    with contextlib.suppress(EOFError):
+        while (message := pipe.recv()) is not None:
+            pipe.send(catch_errors(partial(do, *message)))
 
 
 class ParallelEngine:
-    """The engine's surface over all ranks. `run` is called by one thread."""
+    """An engine over all ranks (EngineProtocol). `run` is called by one thread."""
 
     def __init__(self, device: Device, ranks: int, cache_bytes: int | None = None):
         if device.kind == "cuda" and torch.cuda.device_count() < ranks:
@@ -195,14 +240,14 @@ class ParallelEngine:
             raise SystemExit("--devices: there is one GPU on this machine, and it is used whole.")
         threads = max(1, device.threads // ranks)
         torch.set_num_threads(threads)
-        self.ranks, self.local_rank = ranks, Rank(Engine(device, cache_bytes))
+        self.ranks, self.local = ranks, Rank(Engine(device, cache_bytes))
         self.session_ranks: dict[str, int] = {}
         self.closing = False
         rendezvous_file = os.path.join(tempfile.mkdtemp(prefix="engine-"), "rendezvous")
         spawn = multiprocessing.get_context("spawn")
         self.cancelled = spawn.Event()
         self.pipes: list[Connection] = []
-        self.processes = []
+        self.processes: list[SpawnProcess] = []
         for rank in range(1, ranks):
             mine, theirs = spawn.Pipe()
             arguments = (
@@ -227,29 +272,29 @@ class ParallelEngine:
 
     @property
     def device(self) -> Device:
-        return self.local_rank.engine.device
+        return self.local.engine.device
 
     @property
-    def models(self) -> dict:
-        return self.local_rank.engine.models
+    def models(self) -> dict[str, Model]:
+        return self.local.engine.models
 
-    def model(self, name: str):
-        return self.local_rank.engine.model(name)
+    def model(self, name: str) -> Model:
+        """Rank 0's copy of a model."""
+        return self.local.engine.model(name)
 
     def capabilities(self) -> dict:
-        return self.local_rank.engine.capabilities() | {"devices": self.ranks}
+        """Those of one rank, and how many there are."""
+        return self.local.engine.capabilities() | {"devices": self.ranks}
 
     def close(self) -> None:
-        """Lets the other ranks end."""
+        """Ends the other ranks."""
         self.closing = True
         for pipe in self.pipes:
-            try:
+            with contextlib.suppress(OSError):
                 pipe.send(None)
-            except OSError:
-                pass
 
     def _watch(self) -> None:
-        """Ends the engine with the reason once a rank is gone: what it held cannot be had back."""
+        """Ends the engine with the reason once a rank has ended: what it held is lost."""
         wait([p.sentinel for p in self.processes])
         if self.closing:
             return
@@ -262,76 +307,84 @@ class ParallelEngine:
         ]
         self.abort(f"{', '.join(gone)}; the engine cannot go on without it.")
 
-    def abort(self, reason: str) -> None:
+    def abort(self, reason: str) -> NoReturn:
+        """Ends the engine's process."""
         log.error(reason)
         logging.shutdown()
         os._exit(1)
 
     def run(self, kind: str, name: str, body: DialectModel, check: Check) -> dict:
         """Executes one operation on all ranks."""
-        match kind:
-            case "encode_guided" | "export":
-                return self.local_rank.run(kind, name, body, check)
-            case "save_state":
-                saved = self.local_rank.run(kind, name, body, check)
-                self._send("clear", kind, name, [None] * self.ranks)
-                self._receive(check)
-                return saved
-            case "sample":
-                return self._run_split(
-                    kind, name, body, "sequences", self._sampling_parts(body), check
-                )
-            case "forward" | "forward_backward":
-                parts = split_by_cost(
-                    [d.ids for d in body.data], [len(d.ids) for d in body.data], self.ranks
-                )
+        match body:
+            case dialect.EncodeGuidedBody() | dialect.ExportBody():
+                return self.local.run(kind, name, body, check)
+            case dialect.SampleBody():
+                parts = self._split_sequences(body)
+                return self._run_split(kind, name, body, "sequences", parts, check)
+            case dialect.ForwardBody() | dialect.ForwardBackwardBody():
+                ids = [datum.ids for datum in body.data]
+                parts = split_by_cost(ids, [len(i) for i in ids], self.ranks)
                 return self._run_split(kind, name, body, "data", parts, check)
-        if kind == "end_sessions":
-            for session in body.sessions:
-                self.session_ranks.pop(session, None)
-        results, error = self._run_on_all_ranks(kind, name, [body] * self.ranks, check)
-        if kind == "create_model" and error is not None:
-            # Where it was made it goes again, so that the ranks hold the same models.
-            if not error[0] == "conflict":
-                self._run_on_all_ranks(
-                    "delete_model", name, [dialect.EmptyBody()] * self.ranks, lambda: None
-                )
-        elif len({result is None for result in results}) > 1:
-            self.abort(
-                f"{kind} succeeded on some ranks only, so their models differ now: {error[1]}"
-            )
+            case dialect.EndSessionsBody():
+                for session in body.sessions:
+                    self.session_ranks.pop(session, None)
+        if kind == "save_state":
+            saved = self.local.run(kind, name, body, check)
+            self._send("clear", kind, name, [None] * self.ranks)
+            self._receive(check)
+            return saved
+        return self._run_alike(kind, name, body, check)
+
+    def _run_alike(self, kind: str, name: str, body: DialectModel, check: Check) -> dict:
+        """Runs an operation that is the same on every rank, and checks that they agree."""
+        answers, error = self._run_on_all_ranks(kind, name, [body] * self.ranks, check)
+        results = [answer.result for answer in answers if answer.result is not None]
         if error is not None:
-            raise Cancelled() if error[0] == "cancelled" else EngineError(*error)
+            if kind == "create_model":
+                # Deleted where it was made, so that all ranks hold the same models.
+                if error.code != "conflict":
+                    self._run_on_all_ranks(
+                        "delete_model", name, [dialect.EmptyBody()] * self.ranks, lambda: None
+                    )
+            elif 0 < len(results) < len(answers):
+                self.abort(
+                    f"{kind} succeeded on some ranks only, so their models differ now: "
+                    f"{error.message}"
+                )
+            raise error.to_exception()
         for field in SAME_ON_ALL_RANKS.get(kind, ()):
-            if len({r[field] for r in results}) > 1:
+            if len({result[field] for result in results}) > 1:
                 self.abort(
                     f"{kind} gave different {field} on the ranks: their weights have drifted apart."
                 )
         if kind == "memory":
+            # Each rank has a device of its own, but all share the machine's memory.
             return {
-                k: (max if k.endswith("eviceBytes") else sum)(r[k] for r in results)
-                for k in results[0]
+                key: (max if key.endswith("eviceBytes") else sum)(r[key] for r in results)
+                for key in results[0]
             }
         return results[0]
 
-    def _sampling_parts(self, body: dialect.SampleBody) -> list[list[int]]:
-        """A conversation stays where its activations are; new ones are split by their tokens."""
+    def _split_sequences(self, body: dialect.SampleBody) -> list[list[int]]:
+        """Indices of the sequences for each rank.
+
+        A conversation stays on the rank that has its activations; new ones are split by tokens.
+        """
         sequences = body.sequences
-        fresh = [i for i, s in enumerate(sequences) if s.session not in self.session_ranks]
-        costs = [(len(sequences[i].ids) + sequences[i].maxTokens) * sequences[i].n for i in fresh]
         parts: list[list[int]] = [[] for _ in range(self.ranks)]
-        if fresh:
-            parts = [
-                [fresh[k] for k in part]
-                for part in split_by_cost([sequences[i].ids for i in fresh], costs, self.ranks)
-            ]
+        new = [i for i, s in enumerate(sequences) if s.session not in self.session_ranks]
+        if new:
+            costs = [(len(sequences[i].ids) + sequences[i].maxTokens) * sequences[i].n for i in new]
+            split = split_by_cost([sequences[i].ids for i in new], costs, self.ranks)
+            parts = [[new[k] for k in part] for part in split]
         for i, sequence in enumerate(sequences):
             if sequence.session in self.session_ranks:
                 parts[self.session_ranks[sequence.session]].append(i)
         for rank, part in enumerate(parts):
-            self.session_ranks.update(
-                {sequences[i].session: rank for i in part if sequences[i].session is not None}
-            )
+            for i in part:
+                session = sequences[i].session
+                if session is not None:
+                    self.session_ranks[session] = rank
         return parts
 
     def _run_split(
@@ -343,67 +396,72 @@ class ParallelEngine:
         parts: list[list[int]],
         check: Check,
     ) -> dict:
+        """Runs an operation with the list `field` of its body split over the ranks."""
         items = getattr(body, field)
         bodies = [
             body.model_copy(update={field: [items[i] for i in part]}) if part else None
             for part in parts
         ]
-        results, error = self._run_on_all_ranks(kind, name, bodies, check)
+        answers, error = self._run_on_all_ranks(kind, name, bodies, check)
         if kind == "forward_backward":
             if error is None:
-                _, error = self._finish("reduce", name)
+                error = self._end_gradient("reduce", name)
             else:
-                self._finish("discard", name)
+                self._end_gradient("discard", name)
         if error is not None:
-            raise Cancelled() if error[0] == "cancelled" else EngineError(*error)
-        return merge_results(results, parts, len(items))
+            raise error.to_exception()
+        return merge_results([answer.result or {} for answer in answers], parts, len(items))
 
     def _run_on_all_ranks(
-        self, kind: str, name: str, bodies: list, check: Check
-    ) -> tuple[list, tuple[str, str] | None]:
-        """Runs an operation on all ranks at once; results by rank (None: failed), and the first error."""
+        self, kind: str, name: str, bodies: Sequence[DialectModel | None], check: Check
+    ) -> tuple[list[RankAnswer], RankError | None]:
+        """Runs an operation on all ranks at once; the answers by rank and the first error."""
         self.cancelled.clear()
         self._send("run", kind, name, bodies)
-        mine = catch_errors(lambda: self.local_rank.run(kind, name, bodies[0], check))
-        if mine[1] is not None:
-            self.cancelled.set()  # the others' work is of no more use
-        answers = [mine, *self._receive(check if mine[1] is None else lambda: None)]
-        errors = [e for _, e in answers if e is not None]
-        real = [e for e in errors if e[0] != "cancelled"]
+        own = catch_errors(lambda: self.local.run(kind, name, bodies[0], check))
+        if own.error is not None:
+            self.cancelled.set()  # what the others compute is of no more use
+        answers = [own, *self._receive(check if own.error is None else lambda: None)]
+        errors = [answer.error for answer in answers if answer.error is not None]
         if not errors and self.cancelled.is_set():
-            errors = [("cancelled", "")]
-        return [result for result, _ in answers], next(iter(real + errors), None)
+            errors = [RankError("cancelled", "")]
+        # Where one rank fails the others are cancelled: the failure is the reason.
+        errors.sort(key=lambda error: error.code == "cancelled")
+        return answers, errors[0] if errors else None
 
-    def _finish(self, step: str, name: str) -> tuple[list, tuple[str, str] | None]:
-        """Second half of forward_backward: add the gradients up, or forget them."""
+    def _end_gradient(self, step: Literal["reduce", "discard"], name: str) -> RankError | None:
+        """Second half of forward_backward: sums the gradients, or discards them."""
         self._send(step, "", name, [None] * self.ranks)
-        mine = catch_errors(
-            lambda: (
-                self.local_rank.all_reduce(name) if step == "reduce" else self.local_rank.discard()
-            )
+        own = catch_errors(
+            lambda: self.local.all_reduce(name) if step == "reduce" else self.local.discard()
         )
-        answers = [mine, *self._receive(lambda: None)]
-        return [result for result, _ in answers], next(
-            (e for _, e in answers if e is not None), None
-        )
+        answers = [own, *self._receive(lambda: None)]
+        return next((answer.error for answer in answers if answer.error is not None), None)
 
-    def _send(self, step: str, kind: str, name: str, bodies: list) -> None:
-        for pipe, body in zip(self.pipes, bodies[1:]):
+    def _send(self, step: str, kind: str, name: str, bodies: Sequence[DialectModel | None]) -> None:
+        for pipe, body in zip(self.pipes, bodies[1:], strict=True):
             pipe.send((step, kind, name, body))
 
-    def _receive(self, check: Check) -> list[tuple[dict | None, tuple[str, str] | None]]:
-        """One answer of each other rank. A cancelled operation is cancelled there, and its answers are awaited too."""
-        found: dict[Connection, tuple] = {}
-        while len(found) < len(self.pipes):
+    def _receive(self, check: Check) -> list[RankAnswer]:
+        """One answer of each other rank.
+
+        Where `check` raises, the other ranks are told to stop, and their answers are still awaited.
+        """
+        answers: dict[Connection, RankAnswer] = {}
+        while len(answers) < len(self.pipes):
             try:
                 check()
-            except Cancelled:
+            except CancelledError:
                 self.cancelled.set()
-            for pipe in wait([p for p in self.pipes if p not in found], timeout=0.1):
-                try:
-                    found[pipe] = pipe.recv()
-                except EOFError:
-                    threading.Event().wait(
-                        60
-                    )  # its process has ended, and the watcher ends this one
-        return [found[pipe] for pipe in self.pipes]
+            for pipe in self.pipes:
+                if pipe not in answers and pipe.poll(0.1 / len(self.pipes)):
+                    answers[pipe] = self._receive_one(pipe)
+        return [answers[pipe] for pipe in self.pipes]
+
+    def _receive_one(self, pipe: Connection) -> RankAnswer:
+        try:
+            return pipe.recv()
+        except EOFError:
+            # The rank's process has ended, and `_watch` is about to end this one.
+            time.sleep(60)
+            raise

@@ -1,11 +1,11 @@
-"""A radix tree over token sequences: every token of every sequence has a slot, shared prefixes share slots.
+"""A radix tree over token sequences: every token has a slot, and shared prefixes share slots.
 
-The same tree serves three uses: the key-value caches (slots are rows of a pool that outlives calls), the packing of
-a training batch (slots are rows of the packed matrix), and finding which tokens of a batch are new.
+It serves the key-value caches (slots are rows of a pool that outlives calls), the packing of a
+training batch (slots are rows of the packed matrix), and both to find which tokens are new.
 """
 
-from dataclasses import dataclass, field
-from typing import Callable
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -25,6 +25,7 @@ class Node:
 
     @property
     def end(self) -> int:
+        """Depth after the last token."""
         return self.start + len(self.tokens)
 
 
@@ -43,6 +44,13 @@ def common_prefix_length(a: list[int], b: list[int], a_start: int = 0, b_start: 
     return low
 
 
+def get_parent(node: Node) -> Node:
+    """Raises ValueError for the root and for nodes that were removed."""
+    if node.parent is None:
+        raise ValueError("the node is not below the root of a tree")
+    return node.parent
+
+
 class RadixTree:
     """Inserts sequences; new tokens get slots from `allocate(count)`."""
 
@@ -52,7 +60,10 @@ class RadixTree:
         self.fresh: list[Node] = []
 
     def insert(self, ids: list[int], owner: int = -1, clock: int = 0) -> Node:
-        """Returns the node that ends exactly at the last token of `ids`; tokens not seen before become fresh nodes."""
+        """The node that ends at the last token of `ids`; tokens not seen before become fresh nodes.
+
+        `owner` and `clock` are noted in every node on the way.
+        """
         node, depth = self.root, 0
         while depth < len(ids):
             child = node.children.get(ids[depth])
@@ -69,31 +80,21 @@ class RadixTree:
         return node
 
     def _split(self, node: Node, at: int) -> Node:
-        """Cuts `node` after `at` tokens. The node itself keeps its end, so that references to leaves stay right."""
-        head = Node(
-            node.tokens[:at],
-            node.slots[:at],
-            node.start,
-            node.parent,
-            {},
-            node.fresh,
-            node.used,
-            node.owner,
-        )
-        node.parent.children[head.tokens[0]] = head
-        node.tokens, node.slots, node.start, node.parent = (
-            node.tokens[at:],
-            node.slots[at:],
-            head.end,
-            head,
-        )
+        """Cuts `node` after `at` tokens and returns the new node of the first part.
+
+        The node itself keeps its end, so that references to leaves stay right.
+        """
+        head = replace(node, tokens=node.tokens[:at], slots=node.slots[:at], children={})
+        get_parent(node).children[head.tokens[0]] = head
+        node.tokens, node.slots = node.tokens[at:], node.slots[at:]
+        node.start, node.parent = head.end, head
         head.children[node.tokens[0]] = node
         if node.fresh:
             self.fresh.append(head)
         return head
 
     def path_slots(self, node: Node) -> np.ndarray:
-        """Slots of all tokens from the root to the end of `node`: position in it is depth."""
+        """Slots of all tokens from the root to the end of `node`; the index is the depth."""
         parts = []
         while node.parent is not None:
             parts.append(node.slots)
@@ -101,10 +102,12 @@ class RadixTree:
         return np.concatenate(parts[::-1]) if parts else self.root.slots
 
     def remove(self, node: Node) -> None:
-        del node.parent.children[node.tokens[0]]
+        """Removes a leaf; its slots are the caller's again."""
+        del get_parent(node).children[node.tokens[0]]
         node.parent = None
 
     def list_leaves(self) -> list[Node]:
+        """All nodes without children."""
         found, stack = [], list(self.root.children.values())
         while stack:
             node = stack.pop()

@@ -1,8 +1,9 @@
-"""Sampling: all sequences of a call as one batch, guided where asked, finished rows dropped, activations kept."""
+"""The operation sample: all sequences of a call as one batch, each shared prefix computed once."""
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Callable
+from typing import Literal
 
 import numpy as np
 import torch
@@ -13,6 +14,8 @@ from .attention import to_index
 from .decode import Decoder
 from .dialect import SampleBody, SampleSequence
 from .errors import EngineError
+from .guided_decoding import count_bits
+from .kv_cache import KVCache
 from .llama import Llama
 from .model import Model, PrefillResult
 
@@ -30,15 +33,15 @@ class Row:
     place: tuple[int, int]  # sequence, sample
     matcher: LLMatcher | None
     prompt: list[int]
-    uniforms: np.ndarray
+    uniforms: np.ndarray  # [maxTokens] random numbers in [0, 1)
     ids: list[int] = field(default_factory=list)
     logprobs: list[float] = field(default_factory=list)
     forced: list[bool] = field(default_factory=list)
-    pending: list[int] = field(default_factory=list)  # chosen or forced, not yet fed
-    finish: str | None = None
+    pending: list[int] = field(default_factory=list)  # sampled or forced, not yet computed
+    finish: Literal["stop", "guide", "length"] | None = None
 
     def append_forced(self) -> None:
-        """Appends what the guide forces next; ends the row where the guide or the bound is reached."""
+        """Appends the tokens that the guide forces next; may end the row."""
         if self.matcher is not None:
             tokens = self.matcher.compute_ff_tokens()[: self.request.maxTokens - len(self.ids)]
             if tokens and not self.matcher.consume_tokens(tokens):
@@ -56,7 +59,7 @@ class Row:
             self.finish = "length"
 
     def append_sampled(self, token: int, logprob: float, model: Model) -> None:
-        """Takes a sampled token and whatever follows from it."""
+        """Appends a sampled token and those that the guide then forces; may end the row."""
         tokenizer = model.base.tokenizer
         self.ids.append(token)
         self.pending = [token]
@@ -78,7 +81,8 @@ class Row:
         if self.finish is None:
             self.append_forced()
 
-    def result(self, model: Model) -> dict:
+    def to_result(self, model: Model) -> dict:
+        """The sample as the dialect's Sampled."""
         tokenizer = model.base.tokenizer
         ended = self.ids and self.ids[-1] in (*tokenizer.eos_ids, *self.request.stopIds)
         return {
@@ -91,19 +95,22 @@ class Row:
 
 
 def make_rows(model: Model, body: SampleBody) -> list[Row]:
-    """Rows of a call in lexicographic order of their prompts, so that shared prefixes are ranges of rows."""
+    """Rows of a call, sorted by prompt, so that rows with a shared prefix are neighbours."""
     rows = []
     c = model.base.model.config
     for i, request in enumerate(body.sequences):
         if len(request.ids) + request.maxTokens > c.max_length:
             raise EngineError(
                 "invalid-input",
-                f"sequences.{i}: {len(request.ids)} ids and maxTokens {request.maxTokens} exceed the model's {c.max_length} positions.",
+                f"sequences.{i}: {len(request.ids)} ids and maxTokens {request.maxTokens} exceed "
+                f"the model's {c.max_length} positions.",
             )
         check_ids(request.ids, c.vocabulary, f"sequences.{i}")
         for j in range(request.n):
-            matcher = model.base.tokenizer.matcher(request.guide.lark) if request.guide else None
-            # A stream per sample that depends on nothing but the seed: not on the batch around it.
+            matcher = (
+                model.base.tokenizer.create_matcher(request.guide.lark) if request.guide else None
+            )
+            # A stream for each sample that depends on its seed only, not on the rest of the batch.
             uniforms = np.random.Generator(np.random.Philox(key=[request.seed, j])).random(
                 request.maxTokens
             )
@@ -113,6 +120,7 @@ def make_rows(model: Model, body: SampleBody) -> list[Row]:
 
 
 def check_ids(ids: list[int], vocabulary: int, where: str) -> None:
+    """Raises `invalid-input` for a token id outside the vocabulary."""
     if max(ids) >= vocabulary:
         raise EngineError(
             "invalid-input",
@@ -138,7 +146,7 @@ def sample(model: Model, body: SampleBody, check: Callable[[], None]) -> dict:
         sample_rows(model, rows[start : start + MAX_ROWS], body.adapter, usage, seconds, check)
     results: list[list[dict]] = [[{}] * s.n for s in body.sequences]
     for row in rows:
-        results[row.place[0]][row.place[1]] = row.result(model)
+        results[row.place[0]][row.place[1]] = row.to_result(model)
         usage["sampledTokens"] += len(row.ids)
     return {"sequences": results, "usage": usage | seconds}
 
@@ -151,24 +159,25 @@ def sample_rows(
     seconds: dict,
     check: Callable[[], None],
 ) -> None:
+    """Samples rows to their ends: prefill, then decoding. Adds to `usage` and `seconds`."""
     started = time.perf_counter()
     for row in rows:
         row.append_forced()
-    fed = [row.prompt + row.pending for row in rows]
+    computed = [row.prompt + row.pending for row in rows]
     for row in rows:
         row.pending = []
     sessions = [row.request.session if row.request.n == 1 else None for row in rows]
-    done = model.prefill(fed, adapted, sessions, check)
-    usage["computedTokens"] += done.computed
+    prefilled = model.prefill(computed, adapted, sessions, check)
+    usage["computedTokens"] += prefilled.computed
     seconds["prefillSeconds"] += time.perf_counter() - started
 
     started = time.perf_counter()
     active = [i for i, row in enumerate(rows) if row.finish is None]
     llama = model.merged() if adapted else model.base.model
-    sample_next_tokens(model, llama, [rows[i] for i in active], done.hidden[active])
+    sample_next_tokens(model, llama, [rows[i] for i in active], prefilled.hidden[active])
     active = [i for i in active if rows[i].finish is None]
     if active:
-        decode(model, llama, rows, fed, active, done, check)
+        decode(model, llama, rows, computed, active, prefilled, check)
     seconds["decodeSeconds"] += time.perf_counter() - started
 
 
@@ -176,114 +185,87 @@ def decode(
     model: Model,
     llama: Llama,
     rows: list[Row],
-    fed: list[list[int]],
+    computed: list[list[int]],
     active: list[int],
-    done: PrefillResult,
+    prefilled: PrefillResult,
     check: Callable[[], None],
 ) -> None:
-    """The loop: feed what is pending, choose, drop finished rows; at the end keep the activations of all that was fed."""
+    """Decodes the `active` rows to their ends: compute pending tokens, sample, drop finished rows.
+
+    `computed`: the tokens of each row whose activations the caches hold; what is computed here is
+    appended, and its activations are copied to the caches when a row ends.
+    """
     room = max(rows[i].request.maxTokens - len(rows[i].ids) + len(rows[i].pending) for i in active)
-    decoder = Decoder(
-        llama,
-        done.caches,
-        [fed[i] for i in active],
-        [[s[i] for i in active] for s in done.slots],
-        room,
-    )
-    running = list(
-        active
-    )  # row of each decoder row; a finished row stays until enough have finished
-    extended = {i: list(fed[i]) for i in active}
+    slots = [[of_cache[i] for i in active] for of_cache in prefilled.slots]
+    decoder = Decoder(llama, prefilled.caches, [computed[i] for i in active], slots, room)
+    running = list(active)  # the row of each decoder row
     while True:
         check()
         alive = [k for k, i in enumerate(running) if rows[i].finish is None]
-        if not alive:
-            break
         if len(alive) < len(running):
-            keep_activations(
-                model,
-                decoder,
-                [k for k in range(len(running)) if k not in set(alive)],
-                running,
-                extended,
-                done,
-                rows,
-            )
+            finished = [k for k, i in enumerate(running) if rows[i].finish is not None]
+            cache_activations(decoder, finished, running, computed, prefilled.caches, rows)
+        if not alive:
+            return
+        if len(alive) < len(running):
             decoder.keep_rows(alive)
             running = [running[k] for k in alive]
         hidden = decoder.step([rows[i].pending for i in running], check)
         for i in running:
-            extended[i] += rows[i].pending
+            computed[i] = computed[i] + rows[i].pending
             rows[i].pending = []
         sample_next_tokens(model, llama, [rows[i] for i in running], hidden)
-    keep_activations(model, decoder, list(range(len(running))), running, extended, done, rows)
 
 
-def keep_activations(
-    model: Model,
+def cache_activations(
     decoder: Decoder,
-    which: list[int],
+    finished: list[int],
     running: list[int],
-    extended: dict[int, list[int]],
-    done: PrefillResult,
+    computed: list[list[int]],
+    caches: list[KVCache],
     rows: list[Row],
 ) -> None:
-    """Copies what finished decoder rows were fed into the caches, so that a later turn and the gradient find it."""
-    which = [k for k in which if decoder.fed[k] > decoder.initial[k]]
-    if not which:
+    """Copies what was computed for finished decoder rows to the caches.
+
+    A later turn of the conversation and the gradient find it there.
+    """
+    finished = [k for k in finished if decoder.own_lengths[k] > decoder.prompt_lengths[k]]
+    if not finished:
         return
-    layers = decoder.model.config.layers
-    for cache in done.caches:
-        leaves = [cache.tree.insert(extended[running[k]], k, cache.clock) for k in which]
-        fresh = list(cache.tree.fresh)
-        if fresh:
-            # Place of each fresh token in the row's own buffer: depth minus what the row shares.
-            source = np.concatenate(
-                [
-                    n.owner * decoder.capacity + np.arange(n.start, n.end) - decoder.shared[n.owner]
-                    for n in fresh
-                ]
-            )
-            slots = to_index(np.concatenate([n.slots for n in fresh]), cache.device)
-            where = to_index(source, cache.device)
-            for layer in range(cache.first, min(cache.first + cache.count, layers)):
-                cache.keys(layer).index_copy_(
-                    0,
-                    slots,
-                    decoder.keys[layer]
-                    .view(-1, decoder.keys[layer].shape[-1])
-                    .index_select(0, where),
-                )
-                cache.values(layer).index_copy_(
-                    0,
-                    slots,
-                    decoder.values[layer]
-                    .view(-1, decoder.values[layer].shape[-1])
-                    .index_select(0, where),
-                )
-            if decoder.boundary_hidden is not None and cache.first == 0:
-                room = decoder.boundary_hidden.shape[1]
-                source = np.concatenate(
-                    [
-                        n.owner * room
-                        + np.arange(n.start, n.end)
-                        - decoder.shared[n.owner]
-                        - decoder.initial[n.owner]
-                        for n in fresh
-                    ]
-                )
-                boundary = decoder.boundary_hidden.view(-1, decoder.boundary_hidden.shape[-1])
-                cache.hidden.index_copy_(
-                    0, slots, boundary.index_select(0, to_index(source, cache.device))
-                )
+    requests = [rows[running[k]].request for k in finished]
+    sessions = [request.session if request.n == 1 else None for request in requests]
+    for cache in caches:
+        leaves = [cache.tree.insert(computed[running[k]], k, cache.clock) for k in finished]
+        if cache.tree.fresh:
+            copy_from_decoder(decoder, cache)
         cache.commit()
-        cache.mark_session_ends(
-            [
-                rows[running[k]].request.session if rows[running[k]].request.n == 1 else None
-                for k in which
-            ],
-            leaves,
-        )
+        cache.mark_session_ends(sessions, leaves)
+
+
+def copy_from_decoder(decoder: Decoder, cache: KVCache) -> None:
+    """Copies keys, values and hidden states of the cache's fresh nodes, owned by decoder rows."""
+    fresh = list(cache.tree.fresh)
+    # Place of each token in its row's own buffer: its depth minus what the row shares.
+    places = [np.arange(n.start, n.end) - decoder.shared[n.owner] for n in fresh]
+    owners = [n.owner for n in fresh]
+    slots = to_index(np.concatenate([n.slots for n in fresh]), cache.device)
+
+    def flatten(width: int, offsets: list[np.ndarray]) -> Tensor:
+        rows = [owner * width + offset for owner, offset in zip(owners, offsets, strict=True)]
+        return to_index(np.concatenate(rows), cache.device)
+
+    where = flatten(decoder.capacity, places)
+    for layer in range(cache.first, cache.first + cache.count):
+        for pool, buffer in (
+            (cache.keys(layer), decoder.keys[layer]),
+            (cache.values(layer), decoder.values[layer]),
+        ):
+            pool.index_copy_(0, slots, buffer.flatten(0, 1).index_select(0, where))
+    if decoder.boundary_hidden is not None and cache.first == 0:
+        offsets = [p - decoder.prompt_lengths[o] for p, o in zip(places, owners, strict=True)]
+        where = flatten(decoder.boundary_hidden.shape[1], offsets)
+        hidden = decoder.boundary_hidden.flatten(0, 1).index_select(0, where)
+        cache.hidden.index_copy_(0, slots, hidden)
 
 
 def sample_next_tokens(model: Model, llama: Llama, rows: list[Row], hidden: Tensor) -> None:
@@ -291,39 +273,28 @@ def sample_next_tokens(model: Model, llama: Llama, rows: list[Row], hidden: Tens
     if not rows:
         return
     tokenizer = model.base.tokenizer
+    rest = list(range(len(rows)))
     guided = [i for i, row in enumerate(rows) if row.matcher is not None]
-    free = [i for i, row in enumerate(rows) if row.matcher is None]
-    allowed = None
-    if guided:
-        masks = tokenizer.masks([rows[i].matcher for i in guided])
-        few = [
-            k
-            for k in range(len(guided))
-            if np.bitwise_count(masks[k].view(np.uint32)).sum() <= FEW_TOKENS
-        ]
-        union = np.bitwise_or.reduce(masks[few], axis=0)[None] if few else None
-        if few and np.bitwise_count(union.view(np.uint32)).sum() <= FEW_TOKENS:
-            tokens = np.flatnonzero(tokenizer.allowed(union)[0])
+    masks = tokenizer.compute_masks([m for row in rows if (m := row.matcher) is not None])
+    few = [k for k in range(len(guided)) if count_bits(masks[k]) <= FEW_TOKENS]
+    if few:
+        union = np.bitwise_or.reduce(masks[few], axis=0)[None]
+        if count_bits(union) <= FEW_TOKENS:
+            tokens = np.flatnonzero(tokenizer.unpack_masks(union)[0])
             picked = [guided[k] for k in few]
-            mask = tokenizer.allowed(masks[few])[:, tokens]
-            sample_tokens(
-                model,
-                [rows[i] for i in picked],
-                llama.logits(hidden[picked], to_index(tokens, hidden.device)),
-                mask,
-                tokens,
-            )
-            taken = set(picked)
-            rest = [k for k in range(len(guided)) if guided[k] not in taken]
-            guided, masks = [guided[k] for k in rest], masks[rest]
-    others = sorted(guided + free)
-    if not others:
+            logits = llama.logits(hidden[picked], to_index(tokens, hidden.device))
+            allowed = tokenizer.unpack_masks(masks[few])[:, tokens]
+            sample_tokens(model, [rows[i] for i in picked], logits, allowed, tokens)
+            rest = [i for i in rest if i not in set(picked)]
+    if not rest:
         return
-    if guided:
-        allowed = np.ones((len(others), llama.config.vocabulary), bool)
-        for i, bits in zip(guided, tokenizer.allowed(masks)):
-            allowed[others.index(i)] = bits
-    sample_tokens(model, [rows[i] for i in others], llama.logits(hidden[others]), allowed, None)
+    allowed = None
+    place = {i: k for k, i in enumerate(rest)}
+    remaining = [k for k, i in enumerate(guided) if i in place]
+    if remaining:
+        allowed = np.ones((len(rest), llama.config.vocabulary), bool)
+        allowed[[place[guided[k]] for k in remaining]] = tokenizer.unpack_masks(masks[remaining])
+    sample_tokens(model, [rows[i] for i in rest], llama.logits(hidden[rest]), allowed, None)
 
 
 def sample_tokens(
@@ -333,7 +304,10 @@ def sample_tokens(
     allowed: np.ndarray | None,
     names: np.ndarray | None,
 ) -> None:
-    """Draws from logits [rows, n] restricted to `allowed`; column j stands for token names[j] (or j)."""
+    """Samples from `logits` [rows, n], restricted to `allowed` [rows, n].
+
+    Column j is token names[j], or j where `names` is None. `logits` is overwritten.
+    """
     temperatures = torch.tensor([row.request.temperature for row in rows], device=logits.device)
     greedy = temperatures == 0
     logits.div_(torch.where(greedy, 1.0, temperatures)[:, None])
@@ -343,7 +317,8 @@ def sample_tokens(
     if not bool(torch.isfinite(lse).all()):
         raise EngineError(
             "not-finite",
-            "The model's logits are not finite: the weights are damaged or the step size was too large.",
+            "The model's logits are not finite: the weights are damaged or the step size was too "
+            "large.",
         )
     tokens = logits.argmax(-1)
     if not bool(greedy.all()):
@@ -352,15 +327,15 @@ def sample_tokens(
         )
         tokens = torch.where(greedy, tokens, inverse_cdf((logits - lse).exp_(), uniforms))
     logprobs = (logits.gather(1, tokens[:, None]) - lse)[:, 0].tolist()
-    for row, token, logprob in zip(rows, tokens.tolist(), logprobs):
+    for row, token, logprob in zip(rows, tokens.tolist(), logprobs, strict=True):
         row.append_sampled(int(names[token]) if names is not None else token, logprob, model)
 
 
 def inverse_cdf(probabilities: Tensor, uniforms: Tensor, block: int = 512) -> Tensor:
-    """Index at which the cumulative sum of each row passes uniforms[row] of its total.
+    """Index at which the cumulative sum of each row [rows, n] passes uniforms[row] of its total.
 
-    In two levels, blocks and then tokens of one block: a cumulative sum over the whole vocabulary would cost as much as
-    the softmax. Never returns an index of probability 0.
+    Works on two levels, blocks and then the tokens of one block: a cumulative sum over the whole
+    vocabulary would cost as much as the softmax. Never returns an index of probability 0.
     """
     rows, size = probabilities.shape
     if size > block:
@@ -378,7 +353,7 @@ def inverse_cdf(probabilities: Tensor, uniforms: Tensor, block: int = 512) -> Te
 
 
 def search_cumulative(weights: Tensor, uniforms: Tensor) -> Tensor:
-    """First index at which the cumulative weight exceeds uniforms * total, never one of weight 0."""
+    """First index [rows] where the cumulative weight passes uniforms * total; never of weight 0."""
     cumulative = weights.double().cumsum(-1)
     total = cumulative[:, -1:]
     found = torch.searchsorted(

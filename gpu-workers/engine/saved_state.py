@@ -1,4 +1,4 @@
-"""Checkpoints: folders that appear whole or not at all."""
+"""Saved states: folders that appear whole or not at all."""
 
 import errno
 import json
@@ -16,8 +16,11 @@ FORMAT = 1
 
 
 def write_folder(target: Path, files: dict[str, dict[str, torch.Tensor] | dict | Path]) -> int:
-    """Writes tensors (*.safetensors), JSON and copies of files beside the target and renames; a failure leaves the old
-    folder as it was."""
+    """Writes a folder under another name and renames it; a failure leaves the old one as it was.
+
+    `files`: tensors for *.safetensors, a dictionary for *.json, a path for a file to copy. Returns
+    the bytes written; raises `storage-full` or `internal`.
+    """
     target = target.absolute()
     building, previous = (
         target.with_name(target.name + ".partial"),
@@ -57,24 +60,27 @@ def write_folder(target: Path, files: dict[str, dict[str, torch.Tensor] | dict |
         if full:
             raise EngineError(
                 "storage-full",
-                f"There is no space left to write {target.name}; the last complete one is unchanged. Free some space.",
+                f"There is no space left to write {target.name}; the last complete one is "
+                "unchanged. Free some space.",
             ) from error
         raise EngineError("internal", f"{target.name} could not be written: {error}") from error
 
 
-def weights_file(spec: dict) -> str:
+def get_weights_file(spec: dict) -> str:
     return "adapter.safetensors" if spec["lora"] else "weights.safetensors"
 
 
 def save_state(trainable: Trainable, spec: dict, path: str) -> dict:
-    """Trained weights, optimiser, gradient in progress, step and snapshots. Sampling has no state: every call brings its
-    seed. `spec`: engine_model.Model.spec."""
+    """Saves trained weights, optimiser, gradient in progress, step and snapshots.
+
+    Sampling has no state: every call brings its seed. `spec` is `Model.spec`.
+    """
     optimiser = {"moment1": trainable.moment1, "moment2": trainable.moment2}
     if trainable.gradient is not None:
         optimiser["gradient"] = trainable.gradient
     digest = trainable.hash()
     files = {
-        weights_file(spec): trainable.tensors(trainable.values),
+        get_weights_file(spec): trainable.tensors(trainable.values),
         "optimiser.safetensors": optimiser,
         "state.json": {
             "format": FORMAT,
@@ -91,7 +97,11 @@ def save_state(trainable: Trainable, spec: dict, path: str) -> dict:
 
 
 def load_state(trainable: Trainable, spec: dict, path: str) -> dict:
-    """Takes over what save_state wrote; refuses other trained tensors and damaged files, and then changes nothing."""
+    """Loads what `save_state` wrote.
+
+    Raises `not-found` or `invalid-input`, and then changes nothing, where the state has other
+    trained tensors or is damaged.
+    """
     folder = Path(path)
     if not folder.exists() and folder.with_name(folder.name + ".previous").exists():
         folder = folder.with_name(folder.name + ".previous")
@@ -102,7 +112,7 @@ def load_state(trainable: Trainable, spec: dict, path: str) -> dict:
             "full": state.get("full"),
             "head": state.get("head", "language"),
         }
-        tensors = load_file(str(folder / weights_file(saved)))
+        tensors = load_file(str(folder / get_weights_file(saved)))
         optimiser = load_file(str(folder / "optimiser.safetensors"))
         snapshots = {
             name: load_file(str(folder / f"snapshot-{i}.safetensors"))["values"]

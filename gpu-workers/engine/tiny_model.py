@@ -1,8 +1,9 @@
-"""Random models in Hugging Face folders: tiny ones for tests, and of a known shape for a machine that has no model."""
+"""Random models in Hugging Face folders: tiny ones for tests, larger ones to measure a machine."""
 
 from pathlib import Path
 
-# Qwen2.5's shapes (config.json on the hub): hidden, intermediate, layers, heads, key-value heads, vocabulary, tied.
+# Qwen2.5's shapes (config.json on the hub): hidden, intermediate, layers, heads, key-value heads,
+# vocabulary, tied.
 SHAPES = {
     "0.5b": (896, 4864, 24, 14, 2, 151_936, True),
     "1.5b": (1536, 8960, 28, 12, 2, 151_936, True),
@@ -13,7 +14,7 @@ SHAPES = {
 
 
 def save_tokenizer(folder: Path) -> None:
-    """A byte-level tokenizer with merges of frequent pairs, so that text has several tokenisations."""
+    """A byte-level tokenizer with merges of frequent pairs: texts have several tokenisations."""
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
     tokenizer = Tokenizer(models.BPE())
@@ -32,21 +33,32 @@ def save_tokenizer(folder: Path) -> None:
 
 
 def save_qwen2(folder: Path, shape: str) -> Path:
-    """A Qwen2 model with random weights. The tiny one's are large, so that its log-probabilities differ by token."""
+    """Saves a Qwen2 model with random weights and returns its folder.
+
+    The tiny one's weights are large, so that its log-probabilities differ by token.
+    """
     import torch
     from transformers import Qwen2Config, Qwen2ForCausalLM
 
     hidden, intermediate, layers, heads, kv_heads, vocabulary, tied = SHAPES[shape]
     config = Qwen2Config(
-        vocab_size=vocabulary, hidden_size=hidden, intermediate_size=intermediate, num_hidden_layers=layers,
-        num_attention_heads=heads, num_key_value_heads=kv_heads, max_position_embeddings=32_768 if shape != "tiny" else 4096,
-        tie_word_embeddings=tied, eos_token_id=0, bos_token_id=None, pad_token_id=None,
+        vocab_size=vocabulary,
+        hidden_size=hidden,
+        intermediate_size=intermediate,
+        num_hidden_layers=layers,
+        num_attention_heads=heads,
+        num_key_value_heads=kv_heads,
+        max_position_embeddings=32_768 if shape != "tiny" else 4096,
+        tie_word_embeddings=tied,
+        eos_token_id=0,
+        bos_token_id=None,
+        pad_token_id=None,
         initializer_range=0.3 if shape == "tiny" else 0.02,
-    )  # fmt: skip
+    )
     torch.manual_seed(7)
     model = Qwen2ForCausalLM(config)
     if shape != "tiny":
-        model = model.to(torch.bfloat16)
+        torch.nn.Module.to(model, torch.bfloat16)
     for name, parameter in model.named_parameters():
         if name.endswith("bias"):
             torch.nn.init.normal_(parameter, std=0.1)

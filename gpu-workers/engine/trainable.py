@@ -1,4 +1,4 @@
-"""What a model learns: named float32 tensors in one flat vector, with their gradient and their optimiser."""
+"""What is trained: named float32 tensors in one flat vector, with gradient and optimiser state."""
 
 import hashlib
 import math
@@ -24,6 +24,7 @@ class ParameterSlice:
 
 
 def lay_out_parameters(shapes: dict[str, tuple[int, ...]]) -> list[ParameterSlice]:
+    """Slices of the flat vector, in the order of `shapes`."""
     parts, start = [], 0
     for name, shape in shapes.items():
         parts.append(ParameterSlice(name, shape, start))
@@ -32,8 +33,11 @@ def lay_out_parameters(shapes: dict[str, tuple[int, ...]]) -> list[ParameterSlic
 
 
 class Trainable:
-    """Master weights with accumulated gradient, AdamW state and snapshots. `version` changes with every change of the
-    values. What the tensors mean is told by lora.py, full.py and value.py."""
+    """Master weights with accumulated gradient, AdamW state and snapshots.
+
+    `version` changes with every change of the values. lora.py, full_finetuning.py and value_head.py
+    say which tensors there are.
+    """
 
     def __init__(self, shapes: dict[str, tuple[int, ...]], values: Tensor):
         self.layout = lay_out_parameters(shapes)
@@ -51,10 +55,14 @@ class Trainable:
         self.mark_changed()
 
     def mark_changed(self) -> None:
+        """Must follow every change of `values`: caches compare versions."""
         self.version += 1
 
     def tensors(self, values: Tensor, grad: bool = False) -> dict[str, Tensor]:
-        """Views of a flat vector by name, in the order of the layout; with `grad` they are leaves of a graph."""
+        """Views of a flat vector by name, in the order of the layout.
+
+        With `grad` they are leaves of an autograd graph.
+        """
         views = {p.name: values[p.start : p.start + p.size].view(p.shape) for p in self.layout}
         return (
             {name: v.detach().requires_grad_(True) for name, v in views.items()} if grad else views
@@ -65,7 +73,8 @@ class Trainable:
         if not torch.isfinite(gradient).all():
             raise EngineError(
                 "not-finite",
-                "The gradient holds NaN or infinity; nothing was accumulated. Check advantages, log-probabilities, returns and learning rate.",
+                "The gradient holds NaN or infinity; nothing was accumulated. Check advantages, "
+                "log-probabilities, returns and learning rate.",
             )
         self.gradient = gradient if self.gradient is None else self.gradient.add_(gradient)
 
@@ -77,10 +86,11 @@ class Trainable:
         weight_decay: float,
         grad_clip: float | None,
     ) -> float:
-        """AdamW (Loshchilov and Hutter 2019) with the accumulated gradient, which it clears. Returns the norm before clipping.
+        """One step of AdamW (Loshchilov and Hutter 2019) with the accumulated gradient.
 
-        Only matrices decay, not norms and biases. A step that would leave a weight NaN or infinite changes no weight; its
-        gradient is dropped, else it would spoil the next step as well.
+        Clears the gradient and returns its norm before clipping. Only matrices decay, not norms and
+        biases. A step that would make a weight NaN or infinite raises `not-finite` and changes no
+        weight; the gradient is dropped, or it would spoil the next step too.
         """
         if self.gradient is None:
             raise EngineError(
@@ -91,12 +101,14 @@ class Trainable:
             self.gradient = None
             raise EngineError(
                 "not-finite",
-                "The gradient's norm is not finite; the weights were not changed and the gradient was dropped.",
+                "The gradient's norm is not finite; the weights were not changed and the "
+                "gradient was dropped.",
             )
         shrink = grad_clip / (norm + 1e-6) if grad_clip is not None and norm > grad_clip else None
         b1, b2 = betas
         step = self.step + 1
-        # Tensor by tensor, so that nothing of the whole's size is allocated; first without, then with writing.
+        # Tensor by tensor, so that no second copy of everything is allocated: one pass checks, the
+        # next writes.
         for write in (False, True):
             for p in self.layout:
                 here = slice(p.start, p.start + p.size)
@@ -118,17 +130,20 @@ class Trainable:
                     self.gradient = None
                     raise EngineError(
                         "not-finite",
-                        f"The step would make a weight of {p.name} NaN or infinite; the weights were not changed and the gradient was dropped.",
+                        f"The step would make a weight of {p.name} NaN or infinite; the weights "
+                        "were not changed and the gradient was dropped.",
                     )
         self.step, self.gradient = step, None
         self.mark_changed()
         return norm
 
-    def reference(self, name: str) -> Tensor:
+    def get_snapshot(self, name: str) -> Tensor:
+        """Values [size] at the time of the snapshot; raises `not-found`."""
         if name not in self.snapshots:
             raise EngineError(
                 "not-found",
-                f"There is no snapshot {name!r}; taken so far: {', '.join(self.snapshots) or 'none'}.",
+                f"There is no snapshot {name!r}; taken so far: "
+                f"{', '.join(self.snapshots) or 'none'}.",
             )
         return self.snapshots[name]
 
@@ -138,5 +153,5 @@ class Trainable:
         values = self.values.cpu()
         for p in self.layout:
             digest.update(p.name.encode())
-            digest.update(values[p.start : p.start + p.size].numpy())
+            digest.update(values[p.start : p.start + p.size].numpy().data)
         return digest.hexdigest()

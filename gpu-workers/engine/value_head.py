@@ -1,6 +1,6 @@
-"""The value head: a linear map with bias from the final hidden state to one number, kept and computed in float32.
+"""The value head: a linear map with bias from the final hidden state to one number, in float32.
 
-Names and shapes are those of transformers' classes for token classification with one label, which verl's critics use.
+Names and shapes are those of transformers' token classification with one label, as verl's critics.
 """
 
 import torch
@@ -12,6 +12,7 @@ WEIGHT, BIAS = "score.weight", "score.bias"
 
 
 def get_shapes(c: LlamaConfig) -> dict[str, tuple[int, ...]]:
+    """Shapes of the head's tensors by name."""
     return {WEIGHT: (1, c.hidden), BIAS: (1,)}
 
 

@@ -1,7 +1,7 @@
 import type { RunKind } from "@/contracts/records/run-state";
-import { evaluateRun } from "./evaluate/evaluate-run";
-import { indexRun } from "./index/index-run";
-import { serveRun } from "./serve/serve-run";
+import { evaluateRetriever } from "./evaluate/evaluate";
+import { indexCorpus } from "./index/index-corpus";
+import { serve } from "./serve/serve";
 import type { Executor } from "./run-context";
 import { predict } from "./predict/predict";
 import { train } from "./train/train";
@@ -10,7 +10,7 @@ import { train } from "./train/train";
 export const executors: Record<RunKind, Executor> = {
   train,
   predict,
-  index: indexRun,
-  serve: serveRun,
-  evaluate: evaluateRun,
+  index: indexCorpus,
+  serve: serve,
+  evaluate: evaluateRetriever,
 };

@@ -1,6 +1,6 @@
 import { toWireError } from "@/contracts/errors";
 import type { PreflightItem } from "@/contracts/worker-protocol/reports";
-import type { RunContext } from "./run-context";
+import type { AttemptContext } from "@/gpu-workers/runtime/attempt-context";
 
 /**
  * What a run needs before it runs: each need is brought up beside the others and reported with state, seconds and
@@ -10,7 +10,7 @@ export class Preflight {
   private readonly items = new Map<PreflightItem["name"], PreflightItem>();
 
   constructor(
-    private readonly context: Pick<RunContext, "preflight">,
+    private readonly context: Pick<AttemptContext, "reportPreflight">,
     names: readonly PreflightItem["name"][],
   ) {
     for (const name of names)
@@ -27,7 +27,7 @@ export class Preflight {
     const set = (change: Partial<PreflightItem>): Promise<void> => {
       const seconds = (performance.now() - start) / 1000;
       this.items.set(name, { name, state: "running", detail: "", error: null, ...change, seconds });
-      return this.context.preflight([...this.items.values()]);
+      return this.context.reportPreflight([...this.items.values()]);
     };
     // A detail that cannot be reported must not fail the check; the report at its end will.
     const say = (detail: string): void => void set({ detail }).catch(() => undefined);
@@ -44,7 +44,7 @@ export class Preflight {
 }
 
 /** Waits for all, so that every need has been reported, then throws the first failure. */
-export async function allOrFirstFailure<T extends readonly unknown[]>(work: {
+export async function waitForAll<T extends readonly unknown[]>(work: {
   [K in keyof T]: Promise<T[K]>;
 }): Promise<T> {
   const settled = await Promise.allSettled(work);

@@ -1,5 +1,5 @@
 import type { VllmConfig } from "@/contracts/run-config/model";
-import type { RetrieverConfig } from "@/contracts/run-config/run-config";
+import type { RetrieverConfig } from "@/contracts/run-config/retriever";
 import type { EngineClient } from "@/gpu-workers/llm/engine/client";
 import type { ModelBackend } from "@/gpu-workers/llm/serving/model-service";
 import type { VllmClient } from "@/gpu-workers/llm/vllm-server/client";
@@ -13,7 +13,7 @@ export interface ServiceHandle<T> {
 }
 
 /** The vLLM server that a run samples by. Runs of equal settings share one. */
-export interface SamplerDemand {
+export interface SamplerRequirements {
   /** Name of the base model, installed on the worker. */
   model: string;
   /** Rank of the adapters that it will be given. */
@@ -25,25 +25,25 @@ export interface SamplerDemand {
 /** The worker's shared services, started on demand and counted by reference. Each can fail with a clear AppError. */
 export interface Services {
   /** The Python engine; one process for all models of the worker. Restarted if it died. */
-  engine(
+  acquireEngine(
     signal: AbortSignal,
     onDetail?: (detail: string) => void,
   ): Promise<ServiceHandle<EngineClient>>;
   /** A retriever over a corpus; builds the index first where there is none, reporting through `onDetail`. */
-  retriever(
+  acquireRetriever(
     corpus: string,
     config: RetrieverConfig,
     signal: AbortSignal,
     onDetail?: (detail: string) => void,
   ): Promise<ServiceHandle<Retriever>>;
   /** vLLM, where it is installed. */
-  sampler(
-    demand: SamplerDemand,
+  acquireSampler(
+    demand: SamplerRequirements,
     signal: AbortSignal,
     onDetail?: (detail: string) => void,
   ): Promise<ServiceHandle<VllmClient>>;
   /** A model in a vLLM that is installed on the worker. */
-  vllm(
+  acquireVllm(
     model: string,
     config: VllmConfig,
     signal: AbortSignal,

@@ -10,8 +10,8 @@ export interface TaskContext {
   /** Scratch folder of this task; deleted when it ends. */
   readonly workDir: string;
   /** Says what is being done; `fraction` is 0..1. */
-  progress(detail: string, fraction: number): void;
-  questions(set: string): Promise<Question[]>;
+  reportProgress(detail: string, fraction: number): void;
+  readQuestions(set: string): Promise<Question[]>;
   findAnswers(keys: string[]): Promise<Map<string, Answer>>;
   saveAnswers(answers: Answer[]): Promise<void>;
   /** Downloads a checkpoint by its artifact id and gives its folder. */
@@ -19,9 +19,9 @@ export interface TaskContext {
   /** Closes the idle retrievers of a corpus. @throws AppError `conflict` where a run or task holds one */
   closeRetrievers(corpus: string): Promise<void>;
   /** Tells the server what corpora and indexes are here now. */
-  corporaChanged(): Promise<void>;
+  reportCorpora(): Promise<void>;
   /** Absent: stored API keys are given to runs, which hold a lease, not to tasks. */
-  endpointKey?(name: string, endpoint: string): Promise<string>;
+  readEndpointKey?(name: string, endpoint: string): Promise<string>;
 }
 
 export type TaskOf<K extends TaskRequest["kind"]> = Extract<TaskRequest, { kind: K }>;

@@ -1,8 +1,8 @@
 import { escapeToOneLine } from "@/gpu-workers/llm/prompts/escape-text";
-import { tagged } from "./reading";
-import type { Plan, Recipe } from "./recipe";
+import { extractTag } from "./parse-output";
+import type { MethodPlan, MethodDefinition } from "./method-definition";
 
-const plan: Plan = {
+const plan: MethodPlan = {
   retrieve: 0,
   searches: 0,
   temperature: 0,
@@ -11,13 +11,15 @@ const plan: Plan = {
 };
 
 /** Chain of thought (Wei et al. 2022): the first <answer>, else the whole text, as the released code reads it. It sets no stop string. */
-export const cot: Recipe = {
+export const cot: MethodDefinition = {
   name: "cot",
   version: 1,
   plans: { paper: plan, upstream: { ...plan, stop: [] } },
   async run(trace, question) {
-    const { text } = await trace.generate(trace.prompt({ question: escapeToOneLine(question.asked) }));
-    trace.answer(tagged(text, "answer", "first") ?? text, text);
-    trace.stop("model");
+    const { text } = await trace.generate(
+      trace.buildPrompt({ question: escapeToOneLine(question.toAnswer) }),
+    );
+    trace.recordAnswer(extractTag(text, "answer", "first") ?? text, text);
+    trace.recordStop("model");
   },
 };

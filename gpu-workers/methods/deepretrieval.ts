@@ -1,9 +1,9 @@
 import { escapeToOneLine } from "@/gpu-workers/llm/prompts/escape-text";
 import { parseQueryJson } from "@/gpu-workers/searcher/protocol";
-import { tagged } from "./reading";
-import type { Plan, Recipe } from "./recipe";
+import { extractTag } from "./parse-output";
+import type { MethodPlan, MethodDefinition } from "./method-definition";
 
-const plan: Plan = {
+const plan: MethodPlan = {
   retrieve: 3,
   searches: 1,
   temperature: 0,
@@ -16,18 +16,20 @@ const plan: Plan = {
  * then one retrieval (its own evaluation: BM25 with operators). What cannot be read is counted, and the question itself
  * is searched instead. The released code samples at temperature 0.7 and sets no stop string.
  */
-export const deepRetrieval: Recipe = {
+export const deepRetrieval: MethodDefinition = {
   name: "deepretrieval",
   version: 1,
   plans: { paper: plan, upstream: { ...plan, temperature: 0.7, stop: [] } },
   async run(trace, question, { retrieve }) {
-    const { text } = await trace.generate(trace.prompt({ question: escapeToOneLine(question.searched) }));
-    const content = tagged(text, "answer", "first");
+    const { text } = await trace.generate(
+      trace.buildPrompt({ question: escapeToOneLine(question.toSearch) }),
+    );
+    const content = extractTag(text, "answer", "first");
     const query = content === null ? null : parseQueryJson(content);
     if (query === null) trace.reject("malformed-query", text);
     else if (query === "") trace.reject("empty-query", text);
-    await trace.retrieve(query || question.searched, retrieve, query ? "model" : "question");
+    await trace.retrieve(query || question.toSearch, retrieve, query ? "model" : "question");
     trace.select(null);
-    trace.stop("turns");
+    trace.recordStop("turns");
   },
 };

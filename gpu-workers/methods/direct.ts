@@ -1,19 +1,21 @@
 import { escapeToOneLine } from "@/gpu-workers/llm/prompts/escape-text";
-import type { Plan, Recipe } from "./recipe";
+import type { MethodPlan, MethodDefinition } from "./method-definition";
 
-const plan: Plan = { retrieve: 0, searches: 0, temperature: 0, maxTokens: 128, stop: [] };
+const plan: MethodPlan = { retrieve: 0, searches: 0, temperature: 0, maxTokens: 128, stop: [] };
 
 /** Direct inference: the model answers from what it knows. Both protocols agree. */
-export const direct: Recipe = {
+export const direct: MethodDefinition = {
   name: "direct",
   version: 1,
   plans: { paper: plan, upstream: plan },
   async run(trace, question) {
-    const { text } = await trace.generate(trace.prompt({ question: escapeToOneLine(question.asked) }));
-    trace.answer(text, text);
-    trace.stop("model");
+    const { text } = await trace.generate(
+      trace.buildPrompt({ question: escapeToOneLine(question.toAnswer) }),
+    );
+    trace.recordAnswer(text, text);
+    trace.recordStop("model");
   },
 };
 
 /** SFT: a model fine-tuned to answer; its whole text is the answer. */
-export const sft: Recipe = { ...direct, name: "sft" };
+export const sft: MethodDefinition = { ...direct, name: "sft" };

@@ -2,14 +2,14 @@ import { AppError } from "@/contracts/errors";
 import type { Episode } from "@/contracts/records/episode";
 import type { Retriever } from "@/gpu-workers/retrieval/retriever";
 import type { DocumentStore } from "@/gpu-workers/retrieval/corpus/document-store";
-import { cacheKey } from "@/gpu-workers/runtime/keys";
+import { computeCacheKey } from "@/gpu-workers/runtime/keys";
 import type { Method } from "@/gpu-workers/searcher/method";
 
 /**
  * The gold documents, handed over without a search: what the generator makes of whole evidence, the ceiling beside the
  * failure attribution. Answers for questions that name gold documents; throws "not-found" where the corpus lacks one.
  */
-export function goldMethod(
+export function createGoldMethod(
   retriever: Pick<Retriever, "getDocuments">,
   documents: DocumentStore,
 ): Method {
@@ -26,7 +26,7 @@ export function goldMethod(
             score: null,
           }));
           return {
-            key: cacheKey({
+            key: computeCacheKey({
               record: "episode",
               method: "gold",
               question: [question.id, question.question],

@@ -1,6 +1,11 @@
 import { escapeToOneLine, escapeSpecialTokens } from "@/gpu-workers/llm/prompts/escape-text";
-import { answerIs, listed, ownPart, tagged } from "./reading";
-import type { Recipe } from "./recipe";
+import {
+  extractStatedAnswer,
+  formatDocuments,
+  cutBeforeImitation,
+  extractTag,
+} from "./parse-output";
+import type { MethodDefinition } from "./method-definition";
 
 /** How a model might imitate the documents it is shown. */
 const IMITATIONS = ["<information>", "<documents>", "Doc 1(Title:"];
@@ -10,7 +15,7 @@ const IMITATIONS = ["<information>", "<documents>", "Doc 1(Title:"];
  * sentence a step, greedy, until a sentence says the answer. `upstream` (the released code of s3): a thought a step at
  * temperature 0.7, until <search_complete>Yes. The context is every document retrieved.
  */
-export const ircot: Recipe = {
+export const ircot: MethodDefinition = {
   name: "ircot",
   version: 1,
   plans: {
@@ -24,34 +29,34 @@ export const ircot: Recipe = {
         found.set(document.hash, document);
       trace.select(null);
     };
-    await keep(question.searched, "question");
+    await keep(question.toSearch, "question");
     const thoughts: string[] = [];
     let answer: string | null = null;
     for (let search = 0; ; search++) {
       const { text } = await trace.generate(
-        trace.prompt({
-          question: escapeToOneLine(question.asked),
-          documents: listed([...found.values()]),
+        trace.buildPrompt({
+          question: escapeToOneLine(question.toAnswer),
+          documents: formatDocuments([...found.values()]),
           thoughts: thoughts.join(" ") || "(none yet)",
         }),
       );
-      const { own, invented } = ownPart(text, IMITATIONS);
+      const { own, invented } = cutBeforeImitation(text, IMITATIONS);
       if (invented) trace.reject("invented-documents", text);
       const thought =
         protocol === "paper"
-          ? firstSentence(own)
+          ? cutFirstSentence(own)
           : own.replace(/<\/?search_complete>/g, " ").trim();
-      answer = answerIs(thought) ?? answer;
+      answer = extractStatedAnswer(thought) ?? answer;
       const complete =
         protocol === "paper"
           ? answer !== null
-          : /^yes\b/i.test(tagged(own, "search_complete", "first") ?? "");
+          : /^yes\b/i.test(extractTag(own, "search_complete", "first") ?? "");
       if (complete) {
-        trace.stop("model");
+        trace.recordStop("model");
         break;
       }
       if (search === plan.searches) {
-        trace.stop("turns");
+        trace.recordStop("turns");
         break;
       }
       const query = escapeToOneLine(
@@ -59,18 +64,18 @@ export const ircot: Recipe = {
       );
       if (query === "") {
         trace.reject("empty-query", text);
-        trace.stop("malformed");
+        trace.recordStop("malformed");
         break;
       }
       thoughts.push(escapeSpecialTokens(thought));
       await keep(query, "model");
     }
-    trace.answer(answer, thoughts.join(" "));
+    trace.recordAnswer(answer, thoughts.join(" "));
   },
 };
 
 /** Up to the first full stop, question or exclamation mark that ends a sentence. */
-function firstSentence(text: string): string {
+function cutFirstSentence(text: string): string {
   const line = text.trim().split("\n")[0] ?? "";
   const end = /[.!?](?=\s+[\p{Lu}\d"'(])/u.exec(line);
   // "So the answer is: Washington D.C. He ..." is cut one word late rather than one too early.

@@ -3,17 +3,14 @@ import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { chosenOption, scoreByRules } from "@/core/scoring/rule-scoring";
+import { findChosenOption, scoreByRules } from "@/core/scoring/rule-scoring";
 import { METHODS, getMethodComponents } from "@/core/run/methods";
 import { parseCorpusLine, type CorpusRecord } from "@/contracts/formats/corpus-lines";
 import { methodNameSchema, type EpisodeStep, type MethodName } from "@/contracts/records/episode";
 import { ROOT } from "@/lib/paths.mjs";
-import { presetById } from "@/core/presets/run-presets";
-import {
-  runConfigSchema,
-  type PredictConfig,
-  type RunConfigInput,
-} from "@/contracts/run-config/run-config";
+import { findPreset } from "@/core/presets/run-presets";
+import { runConfigSchema, type RunConfigInput } from "@/contracts/run-config/run-config";
+import type { PredictConfig } from "@/contracts/run-config/predict-config";
 import type { Question } from "@/contracts/worker-protocol/questions";
 import { predict } from "@/gpu-workers/jobs/predict/predict";
 import { LocalServices, MemoryContext } from "@/gpu-workers/testing/memory-context";
@@ -44,7 +41,7 @@ const configOf = (
   method: MethodName,
   changes: Partial<RunConfigInput & { kind: "predict" }>,
 ): PredictConfig => {
-  const config = runConfigSchema.parse({ ...presetById(`atlas-${method}`)!.config, ...changes });
+  const config = runConfigSchema.parse({ ...findPreset(`atlas-${method}`)!.config, ...changes });
   if (config.kind !== "predict") throw new Error("not a predict run");
   return config;
 };
@@ -153,7 +150,7 @@ describe.skipIf(!existsSync(DATA))(
           );
           if (!medical) return;
           expect(score!.value).toBe(
-            chosenOption(answer!.text, question.options!) === question.options!.answer ? 1 : 0,
+            findChosenOption(answer!.text, question.options!) === question.options!.answer ? 1 : 0,
           );
           // Whoever answers sees the options; a retriever gets the question alone.
           if (episode.ownAnswer)

@@ -1,11 +1,11 @@
 import { afterEach, describe, expect, it } from "vitest";
 import type { Episode, MethodName, Protocol } from "@/contracts/records/episode";
-import { predictConfigSchema } from "@/contracts/run-config/run-config";
+import { predictConfigSchema } from "@/contracts/run-config/predict-config";
 import type { Question } from "@/contracts/worker-protocol/questions";
 import type { RankedDocument, Retriever } from "@/gpu-workers/retrieval/retriever";
 import { DocumentStore } from "@/gpu-workers/retrieval/corpus/document-store";
 import { ScriptedEndpoint, type ScriptedReply } from "@/gpu-workers/testing/scripted-endpoint";
-import { openMethod, openOwnModel } from "./open";
+import { openMethod, openOwnModel } from "./open-method";
 
 const document = (id: string): RankedDocument => ({
   id,
@@ -100,7 +100,7 @@ async function play(
     null,
   );
   const opened = await openMethod(config, {
-    context: { answeredQuestions: async () => new Map([["q1", 5]]) },
+    context: { readAnsweredQuestions: async () => new Map([["q1", 5]]) },
     retriever,
     own,
     questions: [question],

@@ -1,8 +1,8 @@
 import { escapeToOneLine } from "@/gpu-workers/llm/prompts/escape-text";
-import { tagged } from "./reading";
-import type { Plan, Recipe } from "./recipe";
+import { extractTag } from "./parse-output";
+import type { MethodPlan, MethodDefinition } from "./method-definition";
 
-const plan: Plan = {
+const plan: MethodPlan = {
   retrieve: 0,
   searches: 0,
   temperature: 0,
@@ -11,13 +11,15 @@ const plan: Plan = {
 };
 
 /** R1: a model trained to reason without search. Its <answer> counts, the last one where it wrote several; without one it has not answered. */
-export const r1: Recipe = {
+export const r1: MethodDefinition = {
   name: "r1",
   version: 1,
   plans: { paper: plan, upstream: { ...plan, stop: [] } },
   async run(trace, question) {
-    const { text } = await trace.generate(trace.prompt({ question: escapeToOneLine(question.asked) }));
-    trace.answer(tagged(text, "answer", "last"), text);
-    trace.stop("model");
+    const { text } = await trace.generate(
+      trace.buildPrompt({ question: escapeToOneLine(question.toAnswer) }),
+    );
+    trace.recordAnswer(extractTag(text, "answer", "last"), text);
+    trace.recordStop("model");
   },
 };

@@ -1,7 +1,7 @@
 import type { Episode, Protocol } from "@/contracts/records/episode";
 import type { Retriever } from "@/gpu-workers/retrieval/retriever";
 import type { DocumentStore } from "@/gpu-workers/retrieval/corpus/document-store";
-import { cacheKey } from "@/gpu-workers/runtime/keys";
+import { computeCacheKey } from "@/gpu-workers/runtime/keys";
 import type { Method } from "@/gpu-workers/searcher/method";
 
 /** Documents that the released code retrieves, whatever number it hands over. */
@@ -11,7 +11,7 @@ const UPSTREAM_WINDOW = 12;
  * Naive RAG: the top documents of the question itself. With one number for all questions it is the baseline of GBR;
  * with a number per question it is document-matched RAG, which hands over as many documents as another method did.
  */
-export function ragMethod(
+export function createRagMethod(
   retriever: Pick<Retriever, "search" | "describe">,
   documents: DocumentStore,
   countOf: (questionId: string) => number,
@@ -35,7 +35,7 @@ export function ragMethod(
         ).map((document) => documents.add(document));
         const context = window.slice(0, counts[i]);
         return {
-          key: cacheKey({
+          key: computeCacheKey({
             record: "episode",
             method: "rag",
             ...(protocol === "upstream" ? { protocol } : {}),

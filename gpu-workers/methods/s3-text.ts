@@ -1,4 +1,4 @@
-import type { SearchConfig } from "@/contracts/run-config/run-config";
+import type { SearchConfig } from "@/contracts/run-config/search";
 import { buildStartValues, renderObservation } from "@/gpu-workers/searcher/prompt";
 import {
   countInitialDocuments,
@@ -8,19 +8,19 @@ import {
   countSearchesAllowed,
   listStopStrings,
 } from "@/gpu-workers/searcher/protocol";
-import { continuedBy } from "./reading";
-import type { Plan, Recipe } from "./recipe";
+import { continueConversation } from "./parse-output";
+import type { MethodPlan, MethodDefinition } from "./method-definition";
 
 /**
  * The search loop of s3 with a searcher that is asked for text, at an OpenAI-compatible server: one assistant turn,
  * continued throughout (s3/episode.ts is the same loop on token ids, for training and the worker's own engine).
  */
-export function s3Text(settings: SearchConfig): Recipe {
+export function defineTextS3(settings: SearchConfig): MethodDefinition {
   const searches = countSearchesAllowed(settings);
   // A server leaves stop strings out, so an imitated <information> block would go uncounted if it were one of them.
   const stops = (last: boolean): string[] =>
     listStopStrings(settings.protocol, last).filter((stop) => stop !== "<information>");
-  const plan: Plan = {
+  const plan: MethodPlan = {
     retrieve: settings.retrieve,
     searches,
     temperature: 0,
@@ -31,7 +31,7 @@ export function s3Text(settings: SearchConfig): Recipe {
     name: "s3",
     version: PROTOCOL_VERSION,
     plans: { paper: plan, upstream: { ...plan, temperature: 0.6 } },
-    async run(trace, { searched: question }) {
+    async run(trace, { toSearch: question }) {
       const seen = new Set<string>();
       let query = question;
       let prompt = null;
@@ -46,9 +46,10 @@ export function s3Text(settings: SearchConfig): Recipe {
           settings.skipSeen ? seen : undefined,
         );
         for (const { id } of window) seen.add(id);
-        if (prompt === null) prompt = trace.prompt(buildStartValues(question, window, settings));
+        if (prompt === null)
+          prompt = trace.buildPrompt(buildStartValues(question, window, settings));
         else written += renderObservation(window, searches - turn);
-        const { text, finish } = await trace.generate(continuedBy(prompt, written), {
+        const { text, finish } = await trace.generate(continueConversation(prompt, written), {
           stop: stops(last),
         });
         const selectable =
@@ -65,10 +66,10 @@ export function s3Text(settings: SearchConfig): Recipe {
         for (const error of decision.errors) trace.reject(error, text);
         trace.select(decision.selection?.map((id) => window[id - 1]!.id) ?? null);
         written += cutTurnText(text, settings.protocol);
-        if (last) return trace.stop("turns");
-        if (decision.complete === true) return trace.stop("model");
+        if (last) return trace.recordStop("turns");
+        if (decision.complete === true) return trace.recordStop("model");
         if (decision.query === null)
-          return trace.stop(finish === "length" ? "length" : "malformed");
+          return trace.recordStop(finish === "length" ? "length" : "malformed");
         query = decision.query;
       }
     },

@@ -1,13 +1,21 @@
 import { computeEpisodeKey } from "@/gpu-workers/searcher/episode-key";
 import { runEpisodes } from "@/gpu-workers/searcher/episode";
-import type { SamplingParameters, SearchEnvironment, Searcher } from "@/gpu-workers/searcher/episode-inputs";
+import type {
+  SamplingParameters,
+  SearchEnvironment,
+  Searcher,
+} from "@/gpu-workers/searcher/episode-inputs";
 import { Stopwatch } from "@/gpu-workers/runtime/stopwatch";
 import type { ModelMethod } from "@/gpu-workers/searcher/method";
 
 /** The search loop with one searcher, one episode per question. Upstream validates at temperature 0.6, the paper greedily. */
-export function s3Method(searcher: Searcher, search: SearchEnvironment, seed: number): ModelMethod {
+export function createS3Method(
+  searcher: Searcher,
+  search: SearchEnvironment,
+  seed: number,
+): ModelMethod {
   const sampling: SamplingParameters = {
-    temperature: inferenceTemperature(search.settings.protocol),
+    temperature: getInferenceTemperature(search.settings.protocol),
     seed,
     step: 0,
     training: false,
@@ -15,7 +23,8 @@ export function s3Method(searcher: Searcher, search: SearchEnvironment, seed: nu
   return {
     name: "s3",
     ownAnswerLabel: null,
-    computeEpisodeKey: (question) => computeEpisodeKey(searcher, search, sampling, { question, sampleIndex: 0 }),
+    computeEpisodeKey: (question) =>
+      computeEpisodeKey(searcher, search, sampling, { question, sampleIndex: 0 }),
     run: (questions, signal) =>
       runEpisodes(
         searcher,
@@ -29,5 +38,6 @@ export function s3Method(searcher: Searcher, search: SearchEnvironment, seed: nu
 }
 
 /** Sampling temperature outside training. */
-export const inferenceTemperature = (protocol: SearchEnvironment["settings"]["protocol"]): number =>
-  protocol === "upstream" ? 0.6 : 0;
+export const getInferenceTemperature = (
+  protocol: SearchEnvironment["settings"]["protocol"],
+): number => (protocol === "upstream" ? 0.6 : 0);

@@ -1,11 +1,22 @@
 import { escapeToOneLine, escapeSpecialTokens } from "@/gpu-workers/llm/prompts/escape-text";
-import { boxed, continuedBy, listed, ownPart } from "./reading";
-import type { Plan, Recipe } from "./recipe";
+import {
+  extractBoxed,
+  continueConversation,
+  formatDocuments,
+  cutBeforeImitation,
+} from "./parse-output";
+import type { MethodPlan, MethodDefinition } from "./method-definition";
 
 const QUERY = { begin: "<|begin_search_query|>", end: "<|end_search_query|>" };
 const RESULT = { begin: "<|begin_search_result|>", end: "<|end_search_result|>" };
 
-const plan: Plan = { retrieve: 3, searches: 4, temperature: 0, maxTokens: 1024, stop: [QUERY.end] };
+const plan: MethodPlan = {
+  retrieve: 3,
+  searches: 4,
+  temperature: 0,
+  maxTokens: 1024,
+  stop: [QUERY.end],
+};
 
 /**
  * Search-o1 (Li et al. 2025): a reasoning model writes a query within its thoughts; a second call condenses what was
@@ -13,21 +24,21 @@ const plan: Plan = { retrieve: 3, searches: 4, temperature: 0, maxTokens: 1024, 
  * context is the raw documents. `upstream` (as s3's baseline runs it) sets no stop string, so that a text may go on
  * after its query: what follows the first query is dropped in both protocols, results that the model invented included.
  */
-export const searchO1: Recipe = {
+export const searchO1: MethodDefinition = {
   name: "search-o1",
   version: 1,
   plans: { paper: plan, upstream: { ...plan, temperature: 0.7, stop: [] } },
   async run(trace, question, { retrieve, searches }) {
-    const prompt = trace.prompt({
-      question: escapeToOneLine(question.asked),
+    const prompt = trace.buildPrompt({
+      question: escapeToOneLine(question.toAnswer),
       searches: searches === 1 ? "1 time" : `${searches} times`,
     });
     let written = "";
     for (let turn = 0; ; turn++) {
-      const { text } = await trace.generate(continuedBy(prompt, written));
-      const { own, invented } = ownPart(text, [RESULT.begin]);
+      const { text } = await trace.generate(continueConversation(prompt, written));
+      const { own, invented } = cutBeforeImitation(text, [RESULT.begin]);
       if (invented) trace.reject("invented-documents", text);
-      const { query, upTo, several } = firstQuery(own);
+      const { query, upTo, several } = findFirstQuery(own);
       if (several) trace.reject("several-queries", text);
       written += upTo;
       if (query === null) {
@@ -37,7 +48,7 @@ export const searchO1: Recipe = {
       if (turn === searches) return end(own, "turns");
       if (query === "") {
         trace.reject("empty-query", text);
-        written += result("The query was empty.");
+        written += formatResult("The query was empty.");
         continue;
       }
       const documents = await trace.retrieve(query, retrieve, "model");
@@ -45,22 +56,22 @@ export const searchO1: Recipe = {
       const condensed = await trace.condense({
         reasoning: escapeSpecialTokens(written),
         query,
-        documents: listed(documents),
+        documents: formatDocuments(documents),
       });
-      written += result(escapeSpecialTokens(condensed.replaceAll(RESULT.end, " ").trim()));
+      written += formatResult(escapeSpecialTokens(condensed.replaceAll(RESULT.end, " ").trim()));
     }
 
     function end(text: string, reason: "model" | "malformed" | "turns"): void {
-      trace.answer(boxed(text), text);
-      trace.stop(reason);
+      trace.recordAnswer(extractBoxed(text), text);
+      trace.recordStop(reason);
     }
   },
 };
 
-const result = (text: string): string => `\n\n${RESULT.begin}${text}${RESULT.end}\n\n`;
+const formatResult = (text: string): string => `\n\n${RESULT.begin}${text}${RESULT.end}\n\n`;
 
 /** The first query between its marks, and the text up to its end; null where none is closed. */
-function firstQuery(text: string): { query: string | null; upTo: string; several: boolean } {
+function findFirstQuery(text: string): { query: string | null; upTo: string; several: boolean } {
   const open = text.indexOf(QUERY.begin);
   const close = open < 0 ? -1 : text.indexOf(QUERY.end, open);
   if (close < 0) return { query: null, upTo: text, several: false };

@@ -1,8 +1,8 @@
 import { escapeToOneLine } from "@/gpu-workers/llm/prompts/escape-text";
-import { continuedBy, listed, ownPart } from "./reading";
-import type { Plan, Recipe } from "./recipe";
+import { continueConversation, formatDocuments, cutBeforeImitation } from "./parse-output";
+import type { MethodPlan, MethodDefinition } from "./method-definition";
 
-const plan: Plan = {
+const plan: MethodPlan = {
   retrieve: 3,
   searches: 4,
   temperature: 0,
@@ -20,23 +20,23 @@ const RETRY =
  * code: temperature 1 in rollouts, greedy in validation; greedy here in both protocols. `upstream` reads over imitated
  * <information>, `paper` cuts the text there and counts it; in neither is it a document.
  */
-export const searchR1: Recipe = {
+export const searchR1: MethodDefinition = {
   name: "search-r1",
   version: 1,
   plans: { paper: plan, upstream: plan },
   async run(trace, question, { retrieve, searches }, protocol) {
-    const prompt = trace.prompt({ question: escapeToOneLine(question.asked) });
+    const prompt = trace.buildPrompt({ question: escapeToOneLine(question.toAnswer) });
     let written = "";
     for (let turn = 0; turn <= searches; turn++) {
-      const { text } = await trace.generate(continuedBy(prompt, written));
-      const { own, invented } = ownPart(text, ["<information>"]);
+      const { text } = await trace.generate(continueConversation(prompt, written));
+      const { own, invented } = cutBeforeImitation(text, ["<information>"]);
       if (invented) trace.reject("invented-documents", text);
-      const action = firstAction(protocol === "paper" ? own : text);
+      const action = findFirstAction(protocol === "paper" ? own : text);
       if (action.several && protocol === "paper") trace.reject("several-queries", text);
       written += action.kind === "none" ? (protocol === "paper" ? own : text) : action.upTo;
       if (action.kind === "answer") {
-        trace.answer(action.content, text);
-        return trace.stop("model");
+        trace.recordAnswer(action.content, text);
+        return trace.recordStop("model");
       }
       if (turn === searches) break;
       if (action.kind === "none" || action.content === "") {
@@ -46,10 +46,10 @@ export const searchR1: Recipe = {
       }
       const documents = await trace.retrieve(escapeToOneLine(action.content), retrieve, "model");
       trace.select(null);
-      written += `\n\n<information>${listed(documents)}</information>\n\n`;
+      written += `\n\n<information>${formatDocuments(documents)}</information>\n\n`;
     }
-    trace.answer(null, written.slice(-1000));
-    trace.stop("turns");
+    trace.recordAnswer(null, written.slice(-1000));
+    trace.recordStop("turns");
   },
 };
 
@@ -63,7 +63,7 @@ interface Action {
 }
 
 /** The first closed <search> or <answer>. */
-function firstAction(text: string): Action {
+function findFirstAction(text: string): Action {
   const found = (["search", "answer"] as const).flatMap((kind) => {
     const open = text.indexOf(`<${kind}>`);
     const close = open < 0 ? -1 : text.indexOf(`</${kind}>`, open);

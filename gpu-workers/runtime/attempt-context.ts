@@ -3,7 +3,12 @@ import type { RunConfig } from "@/contracts/run-config/run-config";
 import type { WorkerResponse } from "@/contracts/worker-protocol/worker-protocol";
 import type { StoredVerdict } from "@/contracts/worker-protocol/stored-results";
 import type { Question } from "@/contracts/worker-protocol/questions";
-import type { LogLine, PreflightItem, Progress, ReportItem } from "@/contracts/worker-protocol/reports";
+import type {
+  LogLine,
+  PreflightItem,
+  Progress,
+  ReportItem,
+} from "@/contracts/worker-protocol/reports";
 
 /** A checkpoint on this worker's disk. */
 export interface LocalCheckpoint {
@@ -31,24 +36,27 @@ export interface AttemptContext {
   report(item: ReportItem): Promise<void>;
   /** Resolves when everything reported so far is stored. */
   flush(): Promise<void>;
-  progress(progress: Progress): Promise<void>;
-  preflight(items: PreflightItem[]): Promise<void>;
+  reportProgress(progress: Progress): Promise<void>;
+  reportPreflight(items: PreflightItem[]): Promise<void>;
   log(level: LogLine["level"], message: string): void;
   /** preparing -> running, once preflight is through. */
-  running(): Promise<void>;
+  markRunning(): Promise<void>;
 
   /** A whole question set. */
-  questions(set: string): Promise<Question[]>;
+  readQuestions(set: string): Promise<Question[]>;
   findAnswers(keys: string[]): Promise<Map<string, Answer>>;
   saveAnswers(answers: Answer[]): Promise<void>;
   /** Questions of a predict run that are stored already (of `runId`, by default this one) -> documents handed over. */
-  answeredQuestions(runId?: string): Promise<Map<string, number>>;
+  readAnsweredQuestions(runId?: string): Promise<Map<string, number>>;
   /** Questions of this evaluate run that are stored already -> ranks of the gold documents that were found. */
-  rankedQuestions(): Promise<Map<string, number[]>>;
+  readRankedQuestions(): Promise<Map<string, number[]>>;
   /** Questions that this predict run has stored with a score, by any attempt, and the sum of their scores. */
-  storedAccuracy(): Promise<{ scored: number; sum: number }>;
+  readStoredAccuracy(): Promise<{ scored: number; sum: number }>;
   /** Stored episodes of a predict run for these questions, with the texts they hand over. */
-  storedEpisodes(runId: string, questionIds: string[]): Promise<WorkerResponse<"storedEpisodes">>;
+  readStoredEpisodes(
+    runId: string,
+    questionIds: string[],
+  ): Promise<WorkerResponse<"storedEpisodes">>;
   /** Episodes that any predict run has stored under these keys, with their answers and the texts they name. */
   findEpisodes(keys: string[]): Promise<WorkerResponse<"findEpisodes">>;
   /** What the judge of this scorer has said of these answers to this run's questions. */
@@ -74,9 +82,9 @@ export interface AttemptContext {
     onProgress: (done: number, total: number | null) => void,
   ): Promise<void>;
   /** Tells the server of a corpus that this run has brought to the worker, so that other runs may use it. */
-  corporaChanged(): Promise<void>;
+  reportCorpora(): Promise<void>;
   /** A stored API key for this endpoint; given to the attempt that holds the run, for keys that its configuration names. Never log it. */
-  endpointKey(name: string, endpoint: string): Promise<string>;
+  readEndpointKey(name: string, endpoint: string): Promise<string>;
   /** Downloads a checkpoint by its artifact id. */
   fetchCheckpoint(artifactId: string): Promise<LocalCheckpoint & { config: RunConfig }>;
 }

@@ -1,18 +1,18 @@
 import { describe, expect, it } from "vitest";
-import { cacheKey, canonicalJson, deriveSeed, shuffledBy } from "./keys";
+import { computeCacheKey, toCanonicalJson, deriveSeed, shuffleBySalt } from "./keys";
 
 describe("keys", () => {
   it("do not depend on the order of entries", () => {
-    expect(canonicalJson({ b: 1, a: [{ d: null, c: "x" }], e: undefined })).toBe(
+    expect(toCanonicalJson({ b: 1, a: [{ d: null, c: "x" }], e: undefined })).toBe(
       '{"a":[{"c":"x","d":null}],"b":1}',
     );
-    expect(cacheKey({ a: 1, b: 2 })).toBe(cacheKey({ b: 2, a: 1 }));
-    expect(cacheKey({ a: 1 })).not.toBe(cacheKey({ a: "1" }));
-    expect(cacheKey("x")).toMatch(/^[0-9a-f]{64}$/);
+    expect(computeCacheKey({ a: 1, b: 2 })).toBe(computeCacheKey({ b: 2, a: 1 }));
+    expect(computeCacheKey({ a: 1 })).not.toBe(computeCacheKey({ a: "1" }));
+    expect(computeCacheKey("x")).toMatch(/^[0-9a-f]{64}$/);
   });
   it("refuse what JSON cannot say", () => {
-    expect(() => canonicalJson({ a: Number.NaN })).toThrow("NaN");
-    expect(() => canonicalJson({ a: () => 1 })).toThrow("function");
+    expect(() => toCanonicalJson({ a: Number.NaN })).toThrow("NaN");
+    expect(() => toCanonicalJson({ a: () => 1 })).toThrow("function");
   });
 });
 
@@ -37,9 +37,9 @@ describe("seeds", () => {
 describe("order", () => {
   const items = Array.from({ length: 20 }, (_, i) => ({ id: `${i}` }));
   it("is a permutation that depends on salt and ids only", () => {
-    const order = shuffledBy(items, "s", 1);
-    expect(shuffledBy([...items].reverse(), "s", 1)).toEqual(order);
-    expect(shuffledBy(items, "s", 2)).not.toEqual(order);
+    const order = shuffleBySalt(items, "s", 1);
+    expect(shuffleBySalt([...items].reverse(), "s", 1)).toEqual(order);
+    expect(shuffleBySalt(items, "s", 2)).not.toEqual(order);
     expect([...order].sort((a, b) => Number(a.id) - Number(b.id))).toEqual(items);
   });
 });

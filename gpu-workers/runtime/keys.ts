@@ -4,7 +4,7 @@ import { hashText } from "@/lib/hash";
 import { listSortedEntries } from "@/lib/sort-keys";
 
 /** JSON with sorted keys, so that equal values give equal text. `undefined` entries are left out, as in JSON. */
-export function canonicalJson(value: unknown): string {
+export function toCanonicalJson(value: unknown): string {
   if (value === null || typeof value === "string" || typeof value === "boolean")
     return JSON.stringify(value);
   if (typeof value === "number") {
@@ -12,28 +12,28 @@ export function canonicalJson(value: unknown): string {
       throw new AppError("internal", `A cache key cannot hold the number ${value}.`);
     return JSON.stringify(value);
   }
-  if (Array.isArray(value)) return `[${value.map(canonicalJson).join(",")}]`;
+  if (Array.isArray(value)) return `[${value.map(toCanonicalJson).join(",")}]`;
   if (typeof value === "object") {
     const entries = listSortedEntries(value).filter(([, v]) => v !== undefined);
-    return `{${entries.map(([k, v]) => `${JSON.stringify(k)}:${canonicalJson(v)}`).join(",")}}`;
+    return `{${entries.map(([k, v]) => `${JSON.stringify(k)}:${toCanonicalJson(v)}`).join(",")}}`;
   }
   throw new AppError("internal", `A cache key cannot hold a ${typeof value}.`);
 }
 
 /** Cache key: sha256 (hex) of everything that can change the thing it names. */
-export const cacheKey = (value: unknown): string => hashText(canonicalJson(value));
+export const computeCacheKey = (value: unknown): string => hashText(toCanonicalJson(value));
 
 /** A seed in 0 .. 2^48-1 that depends on every part: equal parts, equal random numbers, in whatever order they are drawn. */
 export function deriveSeed(...parts: readonly (string | number)[]): number {
-  return createHash("sha256").update(canonicalJson(parts)).digest().readUIntBE(0, 6);
+  return createHash("sha256").update(toCanonicalJson(parts)).digest().readUIntBE(0, 6);
 }
 
 /** A random order that depends on the salt and the ids alone, not on the order in which they come. */
-export function shuffledBy<T extends { id: string }>(
+export function shuffleBySalt<T extends { id: string }>(
   items: readonly T[],
   ...salt: readonly (string | number)[]
 ): T[] {
-  const ranked = items.map((item) => ({ item, rank: cacheKey([...salt, item.id]) }));
+  const ranked = items.map((item) => ({ item, rank: computeCacheKey([...salt, item.id]) }));
   ranked.sort((a, b) => (a.rank < b.rank ? -1 : a.rank > b.rank ? 1 : 0));
   return ranked.map(({ item }) => item);
 }

@@ -16,7 +16,7 @@ export class LatencyWindow {
   }
 
   /** Smallest recorded value that at least the share `p` of them does not exceed; null before the first. */
-  percentile(p: number): number | null {
+  computePercentile(p: number): number | null {
     return percentile(this.values, p);
   }
 }

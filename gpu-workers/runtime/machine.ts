@@ -23,20 +23,20 @@ export function parseNvidiaSmi(text: string): Gpu[] {
     .filter((fields) => fields.length >= 4)
     .map(([name, total, used, busy]) => ({
       name: name ?? "",
-      memoryMb: number(total),
-      usedMb: number(used),
-      utilisation: Math.min(1, number(busy) / 100),
+      memoryMb: parseNumber(total),
+      usedMb: parseNumber(used),
+      utilisation: Math.min(1, parseNumber(busy) / 100),
     }));
 }
 
 /** Some fields are "[N/A]" on some cards. */
-function number(field: string | undefined): number {
+function parseNumber(field: string | undefined): number {
   const value = Number(field);
   return Number.isFinite(value) ? value : 0;
 }
 
 /** Bytes that this process may use at most: the machine's memory, or less where a container limits it. */
-export function memoryLimit(): number {
+export function getMemoryLimit(): number {
   const constrained = process.constrainedMemory();
   return constrained > 0 && constrained < os.totalmem() ? constrained : os.totalmem();
 }
@@ -44,9 +44,9 @@ export function memoryLimit(): number {
 /** Measures the machine; holds the last CPU counters, so that use is over the time since the last call. */
 export class Machine {
   private nvidia = true;
-  private counters = cpuCounters();
+  private counters = readCpuCounters();
 
-  async gpus(): Promise<Gpu[]> {
+  async readGpus(): Promise<Gpu[]> {
     if (!this.nvidia) return [];
     try {
       const { stdout } = await run(
@@ -65,25 +65,25 @@ export class Machine {
     }
   }
 
-  async hardware(): Promise<Hardware> {
+  async readHardware(): Promise<Hardware> {
     return {
       hostname: os.hostname(),
       platform: `${os.platform()} ${os.arch()}`,
       cpuModel: os.cpus()[0]?.model ?? "unknown",
       cores: os.availableParallelism(),
-      memoryMb: Math.round(memoryLimit() / MIB),
-      gpus: (await this.gpus()).map(({ name, memoryMb }) => ({ name, memoryMb })),
+      memoryMb: Math.round(getMemoryLimit() / MIB),
+      gpus: (await this.readGpus()).map(({ name, memoryMb }) => ({ name, memoryMb })),
     };
   }
 
-  async usage(): Promise<Usage> {
+  async measureUsage(): Promise<Usage> {
     const before = this.counters;
-    this.counters = cpuCounters();
+    this.counters = readCpuCounters();
     const total = this.counters.total - before.total;
     return {
       cpu: total > 0 ? Math.min(1, Math.max(0, 1 - (this.counters.idle - before.idle) / total)) : 0,
-      memoryMb: Math.max(0, Math.round((os.totalmem() - (await availableMemory())) / MIB)),
-      gpus: (await this.gpus()).map((gpu) => ({
+      memoryMb: Math.max(0, Math.round((os.totalmem() - (await readAvailableMemory())) / MIB)),
+      gpus: (await this.readGpus()).map((gpu) => ({
         utilisation: gpu.utilisation,
         memoryMb: gpu.usedMb,
       })),
@@ -91,7 +91,7 @@ export class Machine {
   }
 }
 
-function cpuCounters(): { idle: number; total: number } {
+function readCpuCounters(): { idle: number; total: number } {
   let idle = 0;
   let total = 0;
   for (const { times } of os.cpus()) {
@@ -102,14 +102,14 @@ function cpuCounters(): { idle: number; total: number } {
 }
 
 /** Linux counts its page cache as used; what can be had is MemAvailable. */
-async function availableMemory(): Promise<number> {
+async function readAvailableMemory(): Promise<number> {
   const text = await readFile("/proc/meminfo", "utf8").catch(() => "");
   const match = /^MemAvailable:\s+(\d+) kB/m.exec(text);
   return match ? Number(match[1]) * 1024 : os.freemem();
 }
 
 /** Resident memory of another process in MiB, or null where it is gone or nobody can say. */
-export async function residentMb(pid: number): Promise<number | null> {
+export async function readResidentMb(pid: number): Promise<number | null> {
   if (os.platform() === "linux") {
     const match = /^VmRSS:\s+(\d+) kB/m.exec(
       await readFile(`/proc/${pid}/status`, "utf8").catch(() => ""),
@@ -119,11 +119,11 @@ export async function residentMb(pid: number): Promise<number | null> {
   const { stdout } = await run("ps", ["-o", "rss=", "-p", String(pid)], { timeout: 5_000 }).catch(
     () => ({ stdout: "" }),
   );
-  return stdout.trim() ? Math.round(number(stdout.trim()) / 1024) : null;
+  return stdout.trim() ? Math.round(parseNumber(stdout.trim()) / 1024) : null;
 }
 
 /** Resident memory of a process group in MiB, where /proc tells it; null elsewhere. */
-export async function groupResidentMb(group: number): Promise<number | null> {
+export async function readGroupResidentMb(group: number): Promise<number | null> {
   const processes = (await readdir("/proc").catch(() => [])).filter((name) => /^\d+$/.test(name));
   let sum: number | null = null;
   for (const id of processes) {
@@ -131,7 +131,7 @@ export async function groupResidentMb(group: number): Promise<number | null> {
     const of = /^\d+ \(.*\) \S \d+ (\d+)/s.exec(
       await readFile(`/proc/${id}/stat`, "utf8").catch(() => ""),
     )?.[1];
-    if (Number(of) === group) sum = (sum ?? 0) + ((await residentMb(Number(id))) ?? 0);
+    if (Number(of) === group) sum = (sum ?? 0) + ((await readResidentMb(Number(id))) ?? 0);
   }
   return sum;
 }

@@ -9,23 +9,23 @@ export class Stopwatch<Phase extends string> {
   private readAt = this.startedAt;
 
   async time<T>(phase: Phase, work: () => Promise<T>): Promise<T> {
-    this.share();
+    this.distributeTime();
     this.running.push(phase);
     try {
       return await work();
     } finally {
-      this.share();
+      this.distributeTime();
       this.running.splice(this.running.indexOf(phase), 1);
     }
   }
 
-  of(phase: Phase): number {
-    this.share();
+  getSeconds(phase: Phase): number {
+    this.distributeTime();
     return this.seconds.get(phase) ?? 0;
   }
 
   /** Seconds since the stopwatch was made or last set to zero. */
-  total(): number {
+  getTotalSeconds(): number {
     return (performance.now() - this.startedAt) / 1000;
   }
 
@@ -36,7 +36,7 @@ export class Stopwatch<Phase extends string> {
   }
 
   /** Shares the time since the last reading among the phases that ran in it. */
-  private share(): void {
+  private distributeTime(): void {
     const now = performance.now();
     for (const phase of this.running)
       this.seconds.set(

@@ -1,20 +1,20 @@
 import { afterEach, describe, expect, it } from "vitest";
-import type { MortalOperations } from "./testing/mortal-thread";
-import { LastingThread, ThreadClient } from "./thread";
+import type { CrashingOperations } from "./testing/crashing-thread";
+import { RestartingThread, ThreadClient } from "./thread";
 
-type Mortal = LastingThread<MortalOperations, "open">;
+type Mortal = RestartingThread<CrashingOperations, "open">;
 const threads: Mortal[] = [];
 let started = 0;
 function lasting(name: string): Mortal {
-  const start = (): ThreadClient<MortalOperations> => {
+  const start = (): ThreadClient<CrashingOperations> => {
     started += 1;
     return new ThreadClient(
-      new URL("./testing/mortal-thread.ts", import.meta.url),
+      new URL("./testing/crashing-thread.ts", import.meta.url),
       "mortal thread",
       null,
     );
   };
-  const thread: Mortal = new LastingThread(start, { operation: "open", request: { name } });
+  const thread: Mortal = new RestartingThread(start, { operation: "open", request: { name } });
   threads.push(thread);
   return thread;
 }

@@ -117,7 +117,7 @@ export class ThreadClient<O extends Operations> {
  * A thread that comes back: where it ended unasked, what was under way fails with `retriever-unavailable`, and the next
  * call starts another, which first opens what the former had open.
  */
-export class LastingThread<O extends Operations, F extends keyof O & string> {
+export class RestartingThread<O extends Operations, F extends keyof O & string> {
   private current: Promise<{ thread: ThreadClient<O>; opened: O[F]["response"] }> | null = null;
   private closed: AppError | null = null;
 
@@ -129,14 +129,14 @@ export class LastingThread<O extends Operations, F extends keyof O & string> {
 
   /** Starts it where it is not up. @returns what its first call answered; @throws what that threw. */
   async open(): Promise<O[F]["response"]> {
-    return (await this.alive()).opened;
+    return (await this.ensureRunning()).opened;
   }
 
   async call<K extends keyof O & string>(
     operation: K,
     request: O[K]["request"],
   ): Promise<O[K]["response"]> {
-    return (await this.alive()).thread.call(operation, request);
+    return (await this.ensureRunning()).thread.call(operation, request);
   }
 
   /** As `ThreadClient.terminate`; it stays closed. */
@@ -146,7 +146,7 @@ export class LastingThread<O extends Operations, F extends keyof O & string> {
     await up?.thread.terminate();
   }
 
-  private async alive(): Promise<{ thread: ThreadClient<O>; opened: O[F]["response"] }> {
+  private async ensureRunning(): Promise<{ thread: ThreadClient<O>; opened: O[F]["response"] }> {
     for (;;) {
       if (this.closed) throw this.closed;
       const current = (this.current ??= this.begin());
@@ -170,18 +170,18 @@ export class LastingThread<O extends Operations, F extends keyof O & string> {
 }
 
 /** In a thread: the data it was started with. */
-export function threadData<T>(): T {
+export function getThreadData<T>(): T {
   return (workerData as { data: T }).data;
 }
 
 /** In a thread: its first number is 1 once the thread was asked to end. For native calls that can look at it themselves. */
-export function stopFlag(): Int32Array {
+export function getStopFlag(): Int32Array {
   return (workerData as { stopping: Int32Array }).stopping;
 }
 
 /** In a thread: whether it was asked to end. Long work looks between its native calls. */
 export function isStopping(): boolean {
-  return Atomics.load(stopFlag(), 0) === 1;
+  return Atomics.load(getStopFlag(), 0) === 1;
 }
 
 export type Handlers<O extends Operations> = {

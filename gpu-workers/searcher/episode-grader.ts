@@ -1,11 +1,11 @@
-import { askedText } from "@/core/scoring/rule-scoring";
+import { formatQuestion } from "@/core/scoring/rule-scoring";
 import { AppError } from "@/contracts/errors";
 import type { Answer, DocumentRef, Episode, Score } from "@/contracts/records/episode";
-import type { Question } from "@/contracts/worker-protocol/worker-protocol";
+import type { Question } from "@/contracts/worker-protocol/questions";
 import type { Generator } from "@/gpu-workers/llm/generator/generator";
 import type { AnswerScorer } from "@/gpu-workers/llm/scoring/answer-scorer";
 import type { DocumentStore } from "@/gpu-workers/retrieval/corpus/document-store";
-import { cacheKey } from "@/gpu-workers/runtime/keys";
+import { computeCacheKey } from "@/gpu-workers/runtime/keys";
 
 /** The frozen generator's answer from the documents that an episode selected, with its score. */
 export interface Outcome {
@@ -41,7 +41,7 @@ export class EpisodeGrader {
         ? []
         : [
             {
-              question: askedText(questions[i]!),
+              question: formatQuestion(questions[i]!),
               documents: episode.context.map((ref) => this.documents.getText(ref)),
             },
           ],
@@ -96,4 +96,4 @@ function buildOwnAnswer({ key, ownAnswer }: Episode): Answer | null {
 export const computeOwnAnswerKey = (
   episode: string,
   { model, prompt }: { model: string; prompt: string },
-): string => cacheKey({ record: "own-answer", episode, model, prompt });
+): string => computeCacheKey({ record: "own-answer", episode, model, prompt });

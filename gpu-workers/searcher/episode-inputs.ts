@@ -1,5 +1,5 @@
-import type { SearchConfig } from "@/contracts/run-config/run-config";
-import type { Question } from "@/contracts/worker-protocol/worker-protocol";
+import type { SearchConfig } from "@/contracts/run-config/search";
+import type { Question } from "@/contracts/worker-protocol/questions";
 import type { EngineModel } from "@/gpu-workers/llm/engine/client";
 import type { Tokenizer } from "@/gpu-workers/llm/model-files/tokenizer";
 import type { DocumentStore } from "@/gpu-workers/retrieval/corpus/document-store";

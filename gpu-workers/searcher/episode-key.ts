@@ -1,4 +1,4 @@
-import { cacheKey } from "@/gpu-workers/runtime/keys";
+import { computeCacheKey } from "@/gpu-workers/runtime/keys";
 import type {
   EpisodeRequest,
   SamplingParameters,
@@ -16,7 +16,7 @@ export function computeEpisodeKey(
   { question, sampleIndex }: EpisodeRequest,
 ): string {
   const { settings, retriever, template = selectPrompt(settings) } = environment;
-  return cacheKey({
+  return computeCacheKey({
     record: "episode",
     method: "s3",
     protocolVersion: PROTOCOL_VERSION,

@@ -6,7 +6,7 @@ import type {
   Reward,
   Score,
 } from "@/contracts/records/episode";
-import type { Question } from "@/contracts/worker-protocol/worker-protocol";
+import type { Question } from "@/contracts/worker-protocol/questions";
 import type { Outcome } from "./episode-grader";
 
 /** Judge scores of a baseline's answer: reported so that other runs find them. Scores by rule cost nothing to compute again. */

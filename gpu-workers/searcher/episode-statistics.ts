@@ -1,4 +1,4 @@
-import { normalisedWords } from "@/core/scoring/rule-scoring";
+import { normaliseWords } from "@/core/scoring/rule-scoring";
 import type { Episode } from "@/contracts/records/episode";
 
 /** The queries that the searcher wrote, in order. Turn 0 searches with the question itself and is not among them. */
@@ -14,7 +14,7 @@ export function countRepeatedQueries(episode: Pick<Episode, "steps">): {
   repeated: number;
   copied: number;
 } {
-  const words = (text: string): string => normalisedWords(text).join(" ");
+  const words = (text: string): string => normaliseWords(text).join(" ");
   const question = episode.steps.flatMap((step) =>
     step.kind === "retrieve" && step.turn === 0 ? [words(step.query)] : [],
   )[0];

@@ -1,13 +1,13 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { EngineBody, EngineResult } from "@/contracts/engine/dialect";
-import { searchSchema as searchConfig, type SearchConfig } from "@/contracts/run-config/run-config";
+import { searchSchema as searchConfig, type SearchConfig } from "@/contracts/run-config/search";
 import { AppError } from "@/contracts/errors";
 import type { RankedDocument } from "@/gpu-workers/retrieval/retriever";
 import { DocumentStore } from "@/gpu-workers/retrieval/corpus/document-store";
 import { runEpisodes } from "./episode";
 import type { SamplingParameters, SearchEnvironment, Searcher } from "./episode-inputs";
-import { cacheKey } from "@/gpu-workers/runtime/keys";
+import { computeCacheKey } from "@/gpu-workers/runtime/keys";
 import { Stopwatch } from "@/gpu-workers/runtime/stopwatch";
 import {
   countActionTokens,
@@ -26,7 +26,7 @@ const tokenizer = {
 /** A corpus of numbered documents; the query "n" finds documents n, n+1, ... */
 const document = (n: number): RankedDocument => ({
   id: `d${n}`,
-  hash: cacheKey(n),
+  hash: computeCacheKey(n),
   title: `Title ${n}`,
   text: `Text ${n}`,
   score: 1 / (n + 1),

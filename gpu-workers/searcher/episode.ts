@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import type { SampleSequence, Sampled } from "@/contracts/engine/dialect";
 import { AppError } from "@/contracts/errors";
 import type { DocumentRef, Episode, EpisodeStep } from "@/contracts/records/episode";
-import type { SearchConfig } from "@/contracts/run-config/run-config";
+import type { SearchConfig } from "@/contracts/run-config/search";
 import { deriveSeed } from "@/gpu-workers/runtime/keys";
 import type { StepPhase, Stopwatch } from "@/gpu-workers/runtime/stopwatch";
 import type {

@@ -1,5 +1,5 @@
 import type { Episode, MethodName } from "@/contracts/records/episode";
-import type { Question } from "@/contracts/worker-protocol/worker-protocol";
+import type { Question } from "@/contracts/worker-protocol/questions";
 
 /** A way to gather documents for questions, or to answer them: s3, naive RAG, and whatever it is compared with. */
 export interface Method {

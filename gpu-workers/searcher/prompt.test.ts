@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { searchSchema } from "@/contracts/run-config/run-config";
+import { searchSchema } from "@/contracts/run-config/search";
 import { escapeToOneLine } from "@/gpu-workers/llm/prompts/escape-text";
 import { selectPrompt } from "./prompt";
 

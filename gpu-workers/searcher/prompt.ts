@@ -1,5 +1,5 @@
 import { s3Prompt } from "@/core/prompts/searching";
-import type { SearchConfig } from "@/contracts/run-config/run-config";
+import type { SearchConfig } from "@/contracts/run-config/search";
 import { escapeToOneLine } from "@/gpu-workers/llm/prompts/escape-text";
 import { renderChat } from "@/gpu-workers/llm/generator/prompt-style";
 import { createPromptTemplate } from "@/core/prompts/prompt-template";

@@ -1,5 +1,5 @@
 import type { FormatError, Protocol } from "@/contracts/records/episode";
-import type { SearchConfig } from "@/contracts/run-config/run-config";
+import type { SearchConfig } from "@/contracts/run-config/search";
 
 /**
  * The protocol of s3 (paper, section 3): in each turn the searcher keeps documents of the window it was shown, says

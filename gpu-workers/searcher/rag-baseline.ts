@@ -1,4 +1,4 @@
-import type { Question } from "@/contracts/worker-protocol/worker-protocol";
+import type { Question } from "@/contracts/worker-protocol/questions";
 import type { Stopwatch, StepPhase } from "@/gpu-workers/runtime/stopwatch";
 import type { EpisodeGrader, Outcome } from "./episode-grader";
 import type { Method } from "./method";

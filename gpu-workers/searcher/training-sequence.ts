@@ -1,7 +1,7 @@
 import type { Datum } from "@/contracts/engine/dialect";
 import { AppError } from "@/contracts/errors";
 import type { Episode } from "@/contracts/records/episode";
-import type { SearchConfig } from "@/contracts/run-config/run-config";
+import type { SearchConfig } from "@/contracts/run-config/search";
 import { buildTurnGrammar } from "./turn-decoding";
 
 /** An episode as the searcher saw it: one sequence of tokens, and which of them it chose. */

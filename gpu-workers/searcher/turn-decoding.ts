@@ -1,5 +1,5 @@
 import type { SampleSequence } from "@/contracts/engine/dialect";
-import type { SearchConfig } from "@/contracts/run-config/run-config";
+import type { SearchConfig } from "@/contracts/run-config/search";
 import { countSearchesAllowed, listStopStrings } from "./protocol";
 import { renderTurnGrammar } from "./turn-grammar";
 

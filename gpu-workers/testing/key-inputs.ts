@@ -1,6 +1,6 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { documentHash } from "@/core/episode/document-hash";
+import { hashDocument } from "@/core/episode/document-hash";
 import type { Question } from "@/contracts/worker-protocol/questions";
 import type { RankedDocument, Retriever } from "@/gpu-workers/retrieval/retriever";
 
@@ -35,7 +35,7 @@ export const CHOICE: Question = {
 
 export const documentOf = (id: string): RankedDocument => ({
   id,
-  hash: documentHash({ title: `Title ${id}`, text: `Text of ${id}.` }),
+  hash: hashDocument({ title: `Title ${id}`, text: `Text of ${id}.` }),
   title: `Title ${id}`,
   text: `Text of ${id}.`,
   score: 1,

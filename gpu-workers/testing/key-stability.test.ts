@@ -1,22 +1,25 @@
-import { documentHash } from "@/core/episode/document-hash";
+import { hashDocument } from "@/core/episode/document-hash";
 import { PRESETS } from "@/core/presets/run-presets";
-import {
-  retriever as retrieverSettings,
-  predictConfigSchema,
-  runConfigSchema,
-} from "@/contracts/run-config/run-config";
-import type { SearchConfig } from "@/contracts/run-config/run-config";
+import { runConfigSchema } from "@/contracts/run-config/run-config";
+import { retrieverSchema } from "@/contracts/run-config/retriever";
+import { predictConfigSchema } from "@/contracts/run-config/predict-config";
+import type { SearchConfig } from "@/contracts/run-config/search";
 import { runKindSchema } from "@/contracts/records/run-state";
 import { listSettingPaths } from "@/core/run/settings";
 import { hashOf, testRecorded, type Values } from "@/lib/testing/recorded";
-import { openMethod, openOwnModel, type OwnModel } from "@/gpu-workers/methods/open";
+import { openMethod, openOwnModel, type OwnModel } from "@/gpu-workers/methods/open-method";
 import { hash32 } from "@/gpu-workers/corpora/file/row-table";
 import { DocumentStore } from "@/gpu-workers/retrieval/corpus/document-store";
 import { computeEpisodeKey } from "@/gpu-workers/searcher/episode-key";
 import { runEpisodes } from "@/gpu-workers/searcher/episode";
 import type { SamplingParameters } from "@/gpu-workers/searcher/episode-inputs";
 import { pickHeldOutQuestions } from "@/gpu-workers/rl/held-out-evaluation";
-import { cacheKey, canonicalJson, deriveSeed, shuffledBy } from "@/gpu-workers/runtime/keys";
+import {
+  computeCacheKey,
+  toCanonicalJson,
+  deriveSeed,
+  shuffleBySalt,
+} from "@/gpu-workers/runtime/keys";
 import { createFullPrompt } from "@/gpu-workers/searcher/prompt";
 import { QuestionPool } from "@/gpu-workers/rl/question-pool";
 import { Stopwatch } from "@/gpu-workers/runtime/stopwatch";
@@ -54,7 +57,7 @@ const openOf = async (changes: object, own: OwnModel | null, question = QUESTION
   const config = predictConfigSchema.parse({ ...EMPTY_RUN, searcher: ENDPOINT, ...changes });
   const context = { signal: SIGNAL, fetchCheckpoint: () => Promise.reject(new Error("none")) };
   return openMethod(config, {
-    context: { answeredQuestions: async () => new Map([["q1", 5]]) },
+    context: { readAnsweredQuestions: async () => new Map([["q1", 5]]) },
     retriever: RETRIEVER,
     own: own ?? (await openOwnModel(config, context, null)),
     questions: [question],
@@ -65,7 +68,8 @@ const openOf = async (changes: object, own: OwnModel | null, question = QUESTION
 /** Key of a question's episode by a method with this configuration; one that asks a model says it beforehand. */
 async function keyOf(changes: object, own: OwnModel | null = null, question = QUESTION) {
   const method = await openOf(changes, own, question);
-  if ("computeEpisodeKey" in method) return [method.computeEpisodeKey(question), method.ownAnswerLabel];
+  if ("computeEpisodeKey" in method)
+    return [method.computeEpisodeKey(question), method.ownAnswerLabel];
   const [episode] = await method.run([question], SIGNAL);
   return episode!.key;
 }
@@ -99,21 +103,24 @@ const LEAST_SOURCES: Record<string, object> = {
   preset: { kind: "preset", preset: "wiki-18" },
 };
 /** Some keys hold settings with sorted fields, others as they stand. */
-const bothHashes = (value: object) => ({ sorted: cacheKey(value), asItStands: hashOf(value) });
+const bothHashes = (value: object) => ({
+  sorted: computeCacheKey(value),
+  asItStands: hashOf(value),
+});
 
 testRecorded(new URL("./key-stability.json", import.meta.url), {
   "canonical JSON, hashes and seeds": () => {
     const value = { b: [1, -0, 1e21, 0.1, "é\n"], a: { z: null, y: undefined, Z: true }, "": [] };
     return {
-      canonicalJson: canonicalJson(value),
-      cacheKey: cacheKey(value),
+      canonicalJson: toCanonicalJson(value),
+      cacheKey: computeCacheKey(value),
       "deriveSeed of an episode": deriveSeed(7, 3, "q1", 2, 1),
       "deriveSeed of a method": deriveSeed(0, "q1", 0),
-      shuffledBy: shuffledBy(QUESTIONS, "salt", 7).map(({ id }) => id),
+      shuffledBy: shuffleBySalt(QUESTIONS, "salt", 7).map(({ id }) => id),
       heldOutSample: pickHeldOutQuestions(QUESTIONS, 4).map(({ id }) => id),
       "two epochs of the pool": new QuestionPool(QUESTIONS, 7).take(14).map(({ id }) => id),
-      documentHash: documentHash({ title: "Alpha", text: "The first document." }),
-      "documentHash without title": documentHash({ title: "", text: "é\n" }),
+      documentHash: hashDocument({ title: "Alpha", text: "The first document." }),
+      "documentHash without title": hashDocument({ title: "", text: "é\n" }),
       hash32: ["", "a", "doc-1", "Ünïcode 𝄞"].map(hash32),
     };
   },
@@ -166,11 +173,11 @@ testRecorded(new URL("./key-stability.json", import.meta.url), {
           SIGNAL,
         );
         const steps = episode!.steps.map((step) => ({ ...step, seconds: 0 }));
-        const asked = { requests: sent.length, hash: cacheKey(sent) };
+        const asked = { requests: sent.length, hash: computeCacheKey(sent) };
         hashes[`${protocol}, ${decoding}`] = {
           ...asked,
           key: episode!.key,
-          steps: cacheKey(steps),
+          steps: computeCacheKey(steps),
         };
       }
     }
@@ -233,7 +240,7 @@ testRecorded(new URL("./key-stability.json", import.meta.url), {
         const own: OwnModel = { kind: "text", model: { name: "m", identity: "i", reply } };
         const search = { protocol, retrieve: 3, turns: 2 };
         await (await openOf({ method, search }, own)).run([CHOICE], SIGNAL);
-        hashes[`${method}, ${protocol}`] = { requests: sent.length, hash: cacheKey(sent) };
+        hashes[`${method}, ${protocol}`] = { requests: sent.length, hash: computeCacheKey(sent) };
       }
     }
     return hashes;
@@ -255,7 +262,7 @@ testRecorded(new URL("./key-stability.json", import.meta.url), {
   "default settings of retrievers": () =>
     Object.fromEntries(
       Object.entries(LEAST_RETRIEVERS).map(([name, settings]) => {
-        const parsed = retrieverSettings.parse(settings);
+        const parsed = retrieverSchema.parse(settings);
         return [name, { ...bothHashes(parsed), config: JSON.stringify(parsed) }];
       }),
     ),

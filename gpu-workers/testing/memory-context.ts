@@ -1,20 +1,25 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { parseQuestionSet } from "@/contracts/formats/corpus-lines";
-import { documentsOf, type Answer, type EpisodeRecord } from "@/contracts/records/episode";
+import { listEpisodeDocuments, type Answer, type EpisodeRecord } from "@/contracts/records/episode";
 import { AppError } from "@/contracts/errors";
 import type { MetricPoint } from "@/contracts/worker-protocol/metric-point";
 import { ATLAS_DIR, DATA_DIR } from "@/lib/paths.mjs";
 import {
   runConfigSchema,
-  type RetrieverConfig,
   type RunConfig,
   type RunConfigInput,
 } from "@/contracts/run-config/run-config";
+import type { RetrieverConfig } from "@/contracts/run-config/retriever";
 import type { WorkerResponse } from "@/contracts/worker-protocol/worker-protocol";
 import type { StoredVerdict } from "@/contracts/worker-protocol/stored-results";
 import type { Question } from "@/contracts/worker-protocol/questions";
-import type { LogLine, PreflightItem, Progress, ReportItem } from "@/contracts/worker-protocol/reports";
+import type {
+  LogLine,
+  PreflightItem,
+  Progress,
+  ReportItem,
+} from "@/contracts/worker-protocol/reports";
 import { EngineProcess } from "@/gpu-workers/llm/engine/process";
 import { openRetriever } from "@/gpu-workers/retrieval/backends/open-retriever";
 import type { Retriever } from "@/gpu-workers/retrieval/retriever";
@@ -35,13 +40,13 @@ export class LocalServices implements Services {
     private readonly dataDir: string = DATA_DIR,
   ) {}
 
-  async engine(): Promise<ServiceHandle<EngineProcess["client"]>> {
+  async acquireEngine(): Promise<ServiceHandle<EngineProcess["client"]>> {
     this.process ??= EngineProcess.start();
     const client = (await this.process).client.createSession();
     return { value: client, release: () => void client.deleteModels() };
   }
 
-  async retriever(
+  async acquireRetriever(
     corpus: string,
     config: RetrieverConfig,
     signal: AbortSignal,
@@ -66,11 +71,11 @@ export class LocalServices implements Services {
     return { value: await this.retrievers.get(key)!, release: () => undefined };
   }
 
-  async sampler(): Promise<never> {
+  async acquireSampler(): Promise<never> {
     throw new AppError("unsupported", "vLLM is not at hand here.");
   }
 
-  vllm(): Promise<never> {
+  acquireVllm(): Promise<never> {
     return Promise.reject(new AppError("unsupported", "vLLM is not at hand here."));
   }
 
@@ -140,19 +145,19 @@ export class MemoryContext implements RunContext {
     this.options.onReport?.(item);
   }
   async flush(): Promise<void> {}
-  async progress(progress: Progress): Promise<void> {
+  async reportProgress(progress: Progress): Promise<void> {
     this.progressed.push(progress);
   }
-  async preflight(items: PreflightItem[]): Promise<void> {
+  async reportPreflight(items: PreflightItem[]): Promise<void> {
     this.preflightItems = items;
   }
   log(level: LogLine["level"], message: string): void {
     this.logged.push([level, message]);
   }
-  async running(): Promise<void> {
+  async markRunning(): Promise<void> {
     this.isRunning = true;
   }
-  questions(set: string): Promise<Question[]> {
+  readQuestions(set: string): Promise<Question[]> {
     return (this.options.questions ?? atlasQuestions)(set);
   }
   async findAnswers(keys: string[]): Promise<Map<string, Answer>> {
@@ -165,26 +170,26 @@ export class MemoryContext implements RunContext {
   async saveAnswers(answers: Answer[]): Promise<void> {
     for (const answer of answers) this.answers.set(answer.key, answer);
   }
-  async answeredQuestions(): Promise<Map<string, number>> {
+  async readAnsweredQuestions(): Promise<Map<string, number>> {
     return new Map(
       this.records().map(({ episode }) => [episode.questionId, episode.context.length]),
     );
   }
-  async rankedQuestions(): Promise<Map<string, number[]>> {
+  async readRankedQuestions(): Promise<Map<string, number[]>> {
     return new Map();
   }
-  async storedAccuracy(): Promise<{ scored: number; sum: number }> {
+  async readStoredAccuracy(): Promise<{ scored: number; sum: number }> {
     const scores = this.records().flatMap(({ score }) => (score ? [score.value] : []));
     return { scored: scores.length, sum: scores.reduce((sum, value) => sum + value, 0) };
   }
-  async storedEpisodes(
+  async readStoredEpisodes(
     _runId: string,
     questionIds: string[],
   ): Promise<WorkerResponse<"storedEpisodes">> {
     const of = this.options.episodesOf ?? this;
     const episodes = of.records().filter(({ episode }) => questionIds.includes(episode.questionId));
     const named = new Set(
-      episodes.flatMap(({ episode }) => documentsOf(episode).map(({ hash }) => hash)),
+      episodes.flatMap(({ episode }) => listEpisodeDocuments(episode).map(({ hash }) => hash)),
     );
     const documents = of.reports
       .flatMap((item) => (item.kind === "episodes" ? item.documents : []))
@@ -194,7 +199,7 @@ export class MemoryContext implements RunContext {
   async findEpisodes(keys: string[]): Promise<WorkerResponse<"findEpisodes">> {
     const of = this.options.equalTo;
     if (!of) return { episodes: [], documents: [] };
-    const { episodes, documents } = await of.storedEpisodes(
+    const { episodes, documents } = await of.readStoredEpisodes(
       of.runId,
       of
         .records()
@@ -225,7 +230,7 @@ export class MemoryContext implements RunContext {
       }),
     );
   }
-  async endpointKey(name: string): Promise<string> {
+  async readEndpointKey(name: string): Promise<string> {
     const key = this.options.keys?.get(name);
     if (key === undefined) throw new AppError("not-found", `There is no key ${name} here.`);
     return key;
@@ -238,7 +243,7 @@ export class MemoryContext implements RunContext {
   async fetchUpload(): Promise<void> {
     throw new AppError("unsupported", "There is no server here to fetch an upload from.");
   }
-  async corporaChanged(): Promise<void> {}
+  async reportCorpora(): Promise<void> {}
   async fetchCheckpoint(artifactId: string): Promise<LocalCheckpoint & { config: RunConfig }> {
     if (!this.options.fetchCheckpoint)
       throw new AppError("not-found", `There is no checkpoint ${artifactId} here.`);

@@ -7,14 +7,19 @@ import { chatPrompt, judgePrompt } from "@/core/prompts/generating";
 import { findCondensingPrompt, findMethodPrompt } from "@/core/prompts/built-in-prompts";
 import type { PromptText } from "@/core/prompts/prompt-text";
 import { formatEditedVersion, formatPromptVersion } from "@/core/prompts/prompt-version";
-import { predictConfigSchema, trainConfigSchema } from "@/contracts/run-config/run-config";
+import { predictConfigSchema } from "@/contracts/run-config/predict-config";
+import { trainConfigSchema } from "@/contracts/run-config/train-config";
 import { hashOf, testRecorded, type Values } from "@/lib/testing/recorded";
 import { createEndpointBackend } from "@/gpu-workers/llm/generator/endpoint-backend";
 import { createEngineBackend } from "@/gpu-workers/llm/generator/engine-backend";
 import { Generator, type GeneratorBackend } from "@/gpu-workers/llm/generator/generator";
-import { createChatStyle, createFewShotStyle, type PromptStyle } from "@/gpu-workers/llm/generator/prompt-style";
+import {
+  createChatStyle,
+  createFewShotStyle,
+  type PromptStyle,
+} from "@/gpu-workers/llm/generator/prompt-style";
 import { createPromptTemplate } from "@/core/prompts/prompt-template";
-import { openOwnModel } from "@/gpu-workers/methods/open";
+import { openOwnModel } from "@/gpu-workers/methods/open-method";
 import { EpisodeGrader, computeOwnAnswerKey } from "@/gpu-workers/searcher/episode-grader";
 import { DocumentStore } from "@/gpu-workers/retrieval/corpus/document-store";
 import { renderTurnGrammar } from "@/gpu-workers/searcher/turn-grammar";
@@ -146,7 +151,11 @@ testRecorded(new URL("./model-key-stability.json", import.meta.url), {
     const { question, answer, texts } = EXAMPLE;
     const line = JSON.stringify({ question, answers: [answer], goldTexts: texts });
     await writeFiles(SETUP_DIR, { "atlas/examples.jsonl": `${line}\n` });
-    const [few, chat, edited] = [createFewShotStyle([EXAMPLE]), createChatStyle(), createChatStyle(CHAT_PROMPT)];
+    const [few, chat, edited] = [
+      createFewShotStyle([EXAMPLE]),
+      createChatStyle(),
+      createChatStyle(CHAT_PROMPT),
+    ];
     const tokenizer = { encode: () => [1], decode: () => "" };
     const inEngine = (style: PromptStyle) =>
       keyBy(style, createEngineBackend(ENGINE_MODEL as never, tokenizer, style, 64, "fingerprint"));
@@ -218,7 +227,8 @@ testRecorded(new URL("./model-key-stability.json", import.meta.url), {
       (await openJudge({ ...installed, promptTemplate }, ENGINE, {}, SIGNAL)).id;
     return {
       "at an endpoint": judge.id,
-      "at an endpoint, edited": createEndpointJudge("http://judge.test/v1", "j", {}, JUDGE_PROMPT).id,
+      "at an endpoint, edited": createEndpointJudge("http://judge.test/v1", "j", {}, JUDGE_PROMPT)
+        .id,
       "in the engine": await inEngine(null),
       "in the engine, edited": await inEngine(JUDGE_PROMPT),
       "stored verdicts are looked for by": asked,
@@ -255,26 +265,35 @@ testRecorded(new URL("./model-key-stability.json", import.meta.url), {
     const shape = { window: 3, select: 2, queryTokens: 14 };
     return {
       ircot: PROTOCOLS.map((protocol) => filled(findMethodPrompt("ircot", protocol)!)),
-      "search-o1": [findMethodPrompt("search-o1", "paper")!, findCondensingPrompt("search-o1")!].map(
-        filled,
-      ),
+      "search-o1": [
+        findMethodPrompt("search-o1", "paper")!,
+        findCondensingPrompt("search-o1")!,
+      ].map(filled),
       chat: [createChatStyle().label, hashOf(createChatStyle().renderMessages(request))],
       "chat, edited": [
         createChatStyle(CHAT_PROMPT).label,
         hashOf(createChatStyle(CHAT_PROMPT).renderMessages(request)),
       ],
-      "few-shot": [createFewShotStyle([EXAMPLE]).label, hashOf(createFewShotStyle([EXAMPLE]).renderPrompt(request))],
+      "few-shot": [
+        createFewShotStyle([EXAMPLE]).label,
+        hashOf(createFewShotStyle([EXAMPLE]).renderPrompt(request)),
+      ],
       judge: [createJudgePrompt().version, hashOf(createJudgePrompt().messages(item))],
       "judge, edited": createJudgePrompt(JUDGE_PROMPT).version,
       "search loop": templates.map((template) => [
         template.id,
         template.version,
         hashOf(template.renderStart("Q?", documents, search)),
-        hashOf([template.renderObservation(documents, 1), template.renderObservation(documents, 0)]),
+        hashOf([
+          template.renderObservation(documents, 1),
+          template.renderObservation(documents, 0),
+        ]),
       ]),
       "search loop, edited": [createFullPrompt(S3_PROMPT).id, createFullPrompt(S3_PROMPT).version],
       grammar: [false, true].map((last) => hashOf(renderTurnGrammar({ ...shape, last }))),
-      stops: PROTOCOLS.map((protocol) => [false, true].map((last) => listStopStrings(protocol, last))),
+      stops: PROTOCOLS.map((protocol) =>
+        [false, true].map((last) => listStopStrings(protocol, last)),
+      ),
     };
   },
 

@@ -3,10 +3,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, vi } from "vitest";
 import { corpusSourceSchema } from "@/contracts/run-config/corpus-source";
-import { retriever as retrieverSettings, runConfigSchema } from "@/contracts/run-config/run-config";
+import { runConfigSchema } from "@/contracts/run-config/run-config";
+import { retrieverSchema } from "@/contracts/run-config/retriever";
 import { inTurn, sha256, testRecorded } from "@/lib/testing/recorded";
-import { retrieverKey, ServiceRegistry } from "@/gpu-workers/agent/services";
-import { noServices } from "@/gpu-workers/agent/testing/harness";
+import { buildRetrieverKey, ServiceRegistry } from "@/gpu-workers/agent/services";
+import { NO_SERVICES } from "@/gpu-workers/agent/testing/harness";
 import { importCorpus } from "@/gpu-workers/corpora/import/import-corpus";
 import { hashFile } from "@/lib/hash";
 import { computeBm25Key } from "@/gpu-workers/retrieval/indexes/bm25/bm25-index";
@@ -19,7 +20,7 @@ import {
 } from "@/gpu-workers/retrieval/indexes/faiss/dense-index";
 import { Encoder } from "@/gpu-workers/retrieval/encoders/encoder";
 import { findEncoder } from "@/gpu-workers/retrieval/encoders/encoder-settings";
-import { evaluateRun } from "@/gpu-workers/jobs/evaluate/evaluate-run";
+import { evaluateRetriever } from "@/gpu-workers/jobs/evaluate/evaluate";
 import { openRetriever } from "@/gpu-workers/retrieval/backends/open-retriever";
 import {
   OpenSearchConnection,
@@ -76,7 +77,7 @@ async function openedKey(settings: object): Promise<string> {
     await writeFiles(join(folder, "indexes", key), { there: "" });
   }
   await corpus.close();
-  const opened = await openRetriever(retrieverSettings.parse(settings), {
+  const opened = await openRetriever(retrieverSchema.parse(settings), {
     corpusPath: () => path,
     dataDir: folder,
   });
@@ -106,7 +107,7 @@ const RETRIEVERS: Record<string, object> = {
   opensearch: { kind: "opensearch", url: "http://search.test:9200", index: "wiki" },
   qdrant: { kind: "qdrant", url: "http://vectors.test:6333", collection: "wiki" },
 };
-const settingsOf = (name: string) => retrieverSettings.parse(RETRIEVERS[name]);
+const settingsOf = (name: string) => retrieverSchema.parse(RETRIEVERS[name]);
 
 const HEALTH = {
   status: "ready",
@@ -242,13 +243,17 @@ testRecorded(new URL("./retrieval-key-stability.json", import.meta.url), {
   indexes: async () => {
     const factories = ["Flat", "IVF4096,Flat", "HNSW32", "IVF4096,PQ48"];
     const corpus = { hash: "corpus-hash" };
-    const identities = factories.map((name) => buildIndexIdentity({ corpus, encoder: ENCODER }, name));
+    const identities = factories.map((name) =>
+      buildIndexIdentity({ corpus, encoder: ENCODER }, name),
+    );
     const manifest =
       '{"version": 2, "factory": "Flat", "corpusHash": "c", "encoderFingerprint": "e", "encoder": "minilm fp32", "count": 3, "dim": 4, "file": "vectors.faiss", "bytes": 9}';
     const stored = await writeFiles(join(folder, "stored"), { "manifest.json": manifest });
     return {
       identities,
-      ...Object.fromEntries(identities.map((identity) => [identity.factory, computeIndexKey(identity)])),
+      ...Object.fromEntries(
+        identities.map((identity) => [identity.factory, computeIndexKey(identity)]),
+      ),
       bm25: computeBm25Key("corpus-hash"),
       "manifest of a stored index": await readIndexManifest(stored),
       "points in Qdrant": ["a", "2", "wiki 7"].map(computePointId),
@@ -299,7 +304,7 @@ testRecorded(new URL("./retrieval-key-stability.json", import.meta.url), {
     const ended = new Promise<string>(() => undefined);
     const start = async () => ({ value: {} as never, address: null, stop: close, ended });
     const starters = { engine: start, retriever: start, sampler: start, vllm: start };
-    const registry = new ServiceRegistry({ ...noServices, ...starters }, 1000);
+    const registry = new ServiceRegistry({ ...NO_SERVICES, ...starters }, 1000);
     const served = { kind: "serve", what: "model", name: "s", server: { kind: "vllm" } };
     const vllm = (runConfigSchema.parse(served) as { server: object }).server as never;
     const options = { signal: SIGNAL, onLost: () => undefined };
@@ -307,10 +312,10 @@ testRecorded(new URL("./retrieval-key-stability.json", import.meta.url), {
     await registry.acquireRetriever("atlas", settingsOf("dense"), options);
     await registry.acquireSampler({ model: "m", rank: 16, memoryShare: 0.4 }, options);
     await registry.acquireVllm("m", vllm, options);
-    const reports = await registry.reports();
+    const reports = await registry.listReports();
     await registry.stopAll();
     const keys = (corpus: string) =>
-      Object.keys(RETRIEVERS).map((name) => [name, retrieverKey(corpus, settingsOf(name))]);
+      Object.keys(RETRIEVERS).map((name) => [name, buildRetrieverKey(corpus, settingsOf(name))]);
     return {
       reports: reports.map(({ key, kind }) => [key, kind]),
       ...(Object.fromEntries(keys("atlas")) as Record<string, string>),
@@ -322,8 +327,8 @@ testRecorded(new URL("./retrieval-key-stability.json", import.meta.url), {
     const services = { retriever: async () => ({ value: RETRIEVER, release: () => undefined }) };
     const questions = async () => [QUESTION];
     const context = new MemoryContext({ config, services, workDir: "", questions } as never);
-    context.rankedQuestions = async () => new Map();
-    await evaluateRun(context);
+    context.readRankedQuestions = async () => new Map();
+    await evaluateRetriever(context);
     return { episodes: context.records().map(({ episode }) => [episode.key, episode.method]) };
   },
 });

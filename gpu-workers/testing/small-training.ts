@@ -1,8 +1,8 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { ATLAS_DIR, modelDir } from "@/lib/paths.mjs";
-import { presetById } from "@/core/presets/run-presets";
-import { trainConfigSchema, type TrainConfig } from "@/contracts/run-config/run-config";
+import { findPreset } from "@/core/presets/run-presets";
+import { trainConfigSchema, type TrainConfig } from "@/contracts/run-config/train-config";
 
 /** Whether the set-up has installed the default models and corpus. */
 export const canTrainHere =
@@ -13,8 +13,8 @@ if (!canTrainHere)
   console.warn("skipped: the default model or Atlas is not installed (run the setup)");
 
 /** The default preset, made small. Without the filter some groups vary from the start. */
-export const small: TrainConfig = trainConfigSchema.parse({
-  ...presetById("atlas-smollm2-grpo")!.config,
+export const smallTrainingConfig: TrainConfig = trainConfigSchema.parse({
+  ...findPreset("atlas-smollm2-grpo")!.config,
   searcher: { model: "smollm2-135m-instruct", adapter: { rank: 4, alpha: 8, firstLayer: 27 } },
   coldStart: { demonstrations: 4, batchSize: 2, learningRate: 1e-3 },
   rl: {

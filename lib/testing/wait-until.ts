@@ -2,19 +2,24 @@ import { setTimeout as sleep } from "node:timers/promises";
 
 const POLL_MS = 20;
 
+type Missing = false | null | undefined;
+
 /**
  * Waits until a condition holds.
  *
  * @param what is said in the error, e.g. "the run ends"
+ * @returns what the condition gave, which is neither false nor null nor undefined
  * @throws Error where it does not hold within the time
  */
-export async function waitUntil(
+export async function waitUntil<T>(
   what: string,
-  condition: () => boolean | Promise<boolean>,
+  condition: () => T | Missing | Promise<T | Missing>,
   limitMs = 15_000,
-): Promise<void> {
+): Promise<T> {
   const end = Date.now() + limitMs;
-  while (!(await condition())) {
+  for (;;) {
+    const value = await condition();
+    if (value !== false && value !== null && value !== undefined) return value;
     if (Date.now() > end) throw new Error(`${what}: did not happen within ${limitMs} ms`);
     await sleep(POLL_MS);
   }

@@ -1,32 +1,14 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import { request as httpRequest } from "node:http";
 import { createTRPCClient, httpLink } from "@trpc/client";
 import superjson from "superjson";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import WebSocket from "ws";
-import type { TaskRequest } from "@/contracts/worker-protocol/tasks";
+import { waitUntil } from "@/lib/testing/wait-until";
 import type { AppRouter } from "@/server/trpc/router";
 import { startTestServer, type TestServer } from "@/server/testing/test-server";
 import { PRESETS } from "@/core/presets/run-presets";
-import {
-  getPresetConfig,
-  buildDocuments,
-  buildRecord,
-  storeSamples,
-} from "@/server/testing/samples";
+import { getPresetConfig, storeSamples } from "@/server/testing/samples";
 import type { TestWorker } from "@/server/testing/test-worker";
-
-const until = async <T>(
-  what: () => Promise<T | null | undefined | false>,
-  ms = 10_000,
-): Promise<T> => {
-  for (const end = Date.now() + ms; ;) {
-    const value = await what();
-    if (value) return value;
-    if (Date.now() > end) throw new Error("it did not come true in time");
-    await sleep(20);
-  }
-};
 
 describe("the server from outside", () => {
   let server: TestServer;
@@ -115,7 +97,8 @@ describe("the server from outside", () => {
       const victim = await server.worker({ name: "victim" });
       const [token] = (await api.workers.tokens.query()).filter((t) => t.name === "victim");
       await api.workers.revokeToken.mutate({ id: token?.id ?? "" });
-      await until(
+      await waitUntil(
+        "the worker is offline",
         async () =>
           (await api.workers.list.query()).find((w) => w.id === victim.id)?.state === "offline",
       );
@@ -181,7 +164,7 @@ describe("the server from outside", () => {
       };
       await expect(api.runs.launch.mutate({ config })).rejects.toMatchObject({
         data: { appCode: "invalid-input" },
-        message: expect.stringMatching(/retriever\.url: .*\n[^]*rl\.groupSize: /),
+        message: expect.stringMatching(/retriever\.url: .*\n[^]*rl\.groupSize: /) as string,
       });
       const checked = await api.runs.check.query({ config });
       expect(checked.ok).toBe(false);
@@ -273,10 +256,7 @@ describe("the server from outside", () => {
         line({ id: "4", question: "What?", answers: [] }),
         line({ id: "1", question: "Why?", answers: ["x"] }),
       ].join("\n");
-      const error = await api.catalogue.importQuestions
-        .mutate({ name: "mine", jsonl })
-        .catch((e: Error) => e);
-      expect(String(error)).toMatch(
+      await expect(api.catalogue.importQuestions.mutate({ name: "mine", jsonl })).rejects.toThrow(
         /line 2 is not JSON[^]*line 3 [^]*question[^]*line 4 repeats the question of line 1[^]*line 5 [^]*answer[^]*line 6 repeats the id "1" of line 1/,
       );
       expect((await api.catalogue.questionSets.query()).map((s) => s.name)).not.toContain("mine");
@@ -312,148 +292,6 @@ describe("the server from outside", () => {
       expect(
         (await api.catalogue.questions.query({ set: "mine/dev" })).rows.map((q) => q.question),
       ).toEqual(["Other?"]);
-    });
-  });
-
-  describe("tasks", () => {
-    const taken = (taskId: string) =>
-      until(
-        async () =>
-          worker.notices.flatMap((n) =>
-            n.type === "task" && n.task.taskId === taskId ? [n.task] : [],
-          )[0],
-      ) as Promise<TaskRequest>;
-
-    it("goes to a worker and comes back, with progress", async () => {
-      const { taskId } = await api.tasks.create.mutate({
-        kind: "query",
-        corpus: "atlas",
-        retriever: { kind: "dense" },
-        query: "capital",
-        k: 3,
-      });
-      expect(await taken(taskId)).toMatchObject({ kind: "query", query: "capital", k: 3 });
-      await worker.request("taskProgress", { taskId, detail: "searching", fraction: 0.5 });
-      expect(await api.tasks.get.query({ id: taskId })).toMatchObject({
-        state: "running",
-        detail: "searching",
-        fraction: 0.5,
-      });
-      await worker.request("taskResult", {
-        taskId,
-        result: {
-          documents: [{ id: "d0", title: "t", text: "x", score: 1 }],
-          seconds: 0.1,
-          openSeconds: 0,
-          retriever: { title: "test", documents: null },
-        },
-      });
-      expect(await api.tasks.get.query({ id: taskId })).toMatchObject({
-        state: "succeeded",
-        fraction: 1,
-        result: { documents: [{ id: "d0" }] },
-      });
-    });
-
-    it("fails with the reason: the worker's error, an answer of another form, no answer in time, nobody who can", async () => {
-      const create = () =>
-        api.tasks.create.mutate({
-          kind: "query",
-          corpus: "atlas",
-          retriever: { kind: "dense" },
-          query: "capital",
-        });
-      const failing = await create();
-      await worker.request("taskResult", {
-        taskId: failing.taskId,
-        error: { code: "retriever-unavailable", message: "the index is gone" },
-      });
-      expect(await api.tasks.get.query({ id: failing.taskId })).toMatchObject({
-        state: "failed",
-        error: { message: "the index is gone" },
-      });
-      const odd = await create();
-      await worker.request("taskResult", { taskId: odd.taskId, result: { documents: "none" } });
-      expect(await api.tasks.get.query({ id: odd.taskId })).toMatchObject({
-        state: "failed",
-        error: { code: "invalid-input" },
-      });
-      const late = await create();
-      expect(
-        await until(async () => {
-          const t = await api.tasks.get.query({ id: late.taskId });
-          return t.state === "failed" && t;
-        }),
-      ).toMatchObject({ error: { message: expect.stringContaining("did not answer in time") } });
-      await until(async () =>
-        worker.notices.some((n) => n.type === "cancel-task" && n.taskId === late.taskId),
-      );
-      await expect(
-        api.tasks.create.mutate({
-          kind: "query",
-          corpus: "wiki-18",
-          retriever: { kind: "dense" },
-          query: "x",
-        }),
-      ).rejects.toThrow(/No attached worker has the corpus wiki-18/);
-      const cancelled = await create();
-      expect(await api.tasks.cancel.mutate({ id: cancelled.taskId })).toEqual({
-        state: "cancelled",
-      });
-    });
-
-    it("asks for the gain of each turn of a stored episode, and keeps it", async () => {
-      const { id } = await api.runs.launch.mutate({ config: getPresetConfig() });
-      let run = await worker.leaseAndStart();
-      while (run.runId !== id) {
-        await worker.request("transition", {
-          runId: run.runId,
-          attempt: run.attempt,
-          to: "succeeded",
-          reason: null,
-        });
-        run = await worker.leaseAndStart();
-      }
-      await worker.request("report", {
-        runId: id,
-        attempt: run.attempt,
-        sequence: 1,
-        items: [
-          {
-            kind: "episodes",
-            corpus: "atlas",
-            questions: "atlas/train",
-            documents: buildDocuments(),
-            records: [buildRecord({ step: 1 })],
-          },
-        ],
-      });
-      const [row] = (await api.episodes.list.query({ runId: id })).rows;
-      const episodeId = row?.id ?? "";
-      expect(await api.episodes.turnGains.query({ episodeId })).toBeNull();
-      const { taskId } = await api.tasks.create.mutate({ kind: "turn-gains", episodeId });
-      const task = await taken(taskId);
-      expect(
-        task.kind === "turn-gains" &&
-          task.contexts.map((c) => [c.turn, c.documents.map((d) => d.id)]),
-      ).toEqual([
-        [0, ["d0"]],
-        [1, ["d0", "d1"]],
-      ]);
-      await worker.request("taskResult", {
-        taskId,
-        result: {
-          goldContext: { answer: "a", score: 1 },
-          turns: [
-            { turn: 0, answer: "b", score: 0 },
-            { turn: 1, answer: "a", score: 1 },
-          ],
-        },
-      });
-      expect(await api.episodes.turnGains.query({ episodeId })).toMatchObject({
-        task: { state: "succeeded" },
-        result: { turns: [{ score: 0 }, { score: 1 }] },
-      });
     });
   });
 });

@@ -5,8 +5,9 @@ import { applyWSSHandler } from "@trpc/server/adapters/ws";
 import type { Logger } from "pino";
 import { WebSocketServer } from "ws";
 import { appRouter, type AppRouter } from "@/server/trpc/router";
+import type { Services } from "@/server/trpc/services";
 import type { ApiContext } from "@/server/trpc/trpc";
-import type { ControlPlane } from "@/server/compose";
+import type { Database } from "@/server/platform/db/database";
 import { isArtifactPath, serveArtifact } from "./artifact-routes";
 import { findRefusalReason } from "./guard";
 import { isTokenPath, serveTokens } from "./token-routes";
@@ -28,6 +29,9 @@ export interface HttpServer {
   close(): Promise<void>;
 }
 
+/** What requests are answered by. */
+type HttpServices = Services & { database: Database };
+
 /** What both transports of tRPC share. */
 interface Api {
   createContext: () => ApiContext;
@@ -39,18 +43,18 @@ interface Api {
  * pages for all the rest. Workers prove themselves by token; everything else must come from a loopback name (guard.ts).
  */
 export function createHttpServer(
-  plane: ControlPlane,
+  services: HttpServices,
   pages: Pages | null,
   log: Logger,
 ): HttpServer {
   const api: Api = {
-    createContext: () => ({ services: plane, actor: "local user" }),
+    createContext: () => ({ services, actor: "local user" }),
     onError: ({ error, path }) => {
       if (error.code === "INTERNAL_SERVER_ERROR") log.error({ error, path }, "a procedure failed");
     },
   };
   const server = createServer((request, response) => {
-    handleRequest(request, response, plane, pages, api).catch((error: unknown) => {
+    handleRequest(request, response, services, pages, api).catch((error: unknown) => {
       log.error({ error, path: request.url }, "a request failed");
       if (!response.headersSent) response.writeHead(500).end("internal error");
       else response.destroy();
@@ -58,7 +62,7 @@ export function createHttpServer(
   });
   // An upload may take as long as it needs; the worker gives up where nothing moves.
   server.requestTimeout = 0;
-  const sockets = acceptWebSockets(server, plane, pages, api);
+  const sockets = acceptWebSockets(server, services, pages, api);
   return {
     server,
     listen(port, host) {
@@ -72,7 +76,7 @@ export function createHttpServer(
       });
     },
     async close() {
-      plane.workerConnections.stop();
+      services.workerConnections.stop();
       sockets.closeLive();
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
       server.closeAllConnections();
@@ -87,7 +91,7 @@ export function createHttpServer(
 async function handleRequest(
   request: IncomingMessage,
   response: ServerResponse,
-  plane: ControlPlane,
+  services: HttpServices,
   pages: Pages | null,
   { createContext, onError }: Api,
 ): Promise<void> {
@@ -99,13 +103,13 @@ async function handleRequest(
       .writeHead(403, { "content-type": "text/plain; charset=utf-8", connection: "close" })
       .end(refusal);
   } else if (isArtifactPath(pathname)) {
-    await serveArtifact(request, response, url, plane);
+    await serveArtifact(request, response, url, services);
   } else if (isUploadPath(pathname)) {
-    await serveUpload(request, response, url, plane);
+    await serveUpload(request, response, url, services);
   } else if (isTokenPath(pathname)) {
     await serveTokens(request, response);
   } else if (pathname === "/healthz") {
-    await plane.database.check();
+    await services.database.check();
     response.writeHead(200, { "content-type": "application/json" }).end('{"ok":true}');
   } else if (pathname.startsWith("/trpc/")) {
     await nodeHTTPRequestHandler<AppRouter, IncomingMessage, ServerResponse>({
@@ -127,7 +131,7 @@ async function handleRequest(
 /** Accepts the WebSockets of workers (/worker), live data (/trpc-ws) and pages. */
 function acceptWebSockets(
   server: Server,
-  plane: ControlPlane,
+  services: HttpServices,
   pages: Pages | null,
   { createContext, onError }: Api,
 ): { closeLive(): void; destroyAll(): void } {
@@ -153,7 +157,7 @@ function acceptWebSockets(
       return;
     }
     const { pathname } = new URL(request.url ?? "/", "http://localhost");
-    if (pathname === "/worker") void plane.workerConnections.upgrade(request, socket, head);
+    if (pathname === "/worker") void services.workerConnections.upgrade(request, socket, head);
     else if (pathname === "/trpc-ws")
       liveSockets.handleUpgrade(request, socket, head, (webSocket) =>
         liveSockets.emit("connection", webSocket, request),

@@ -23,11 +23,8 @@ import {
 import { errorCodeSchema } from "@/contracts/errors";
 import { METRIC_FAMILIES, METRICS } from "@/core/metrics/metric-table";
 import { PRESETS } from "@/core/presets/run-presets";
-import {
-  predictConfigSchema,
-  trainConfigSchema,
-  type PredictConfig,
-} from "@/contracts/run-config/run-config";
+import { predictConfigSchema, type PredictConfig } from "@/contracts/run-config/predict-config";
+import { trainConfigSchema } from "@/contracts/run-config/train-config";
 import { runKindSchema, runStateSchema } from "@/contracts/records/run-state";
 import { bootstrapClusters } from "@/core/statistics/bootstrap";
 import { expandSweepOrThrow } from "@/core/sweep/expand-sweep";
@@ -60,26 +57,27 @@ const predict = (changes: object = {}): PredictConfig =>
 /** A database that keeps what it is given, and answers what the statement or the model asks for. */
 class ListeningDatabase {
   readonly given: unknown[] = [];
-  private readonly createMany = async ({ data }: { data: object }) => {
+  private readonly createMany = ({ data }: { data: Record<string, unknown> }) => {
     this.given.push(...Object.values(data));
-    return { count: 0 };
+    return Promise.resolve({ count: 0 });
   };
   readonly db = {
-    $executeRaw: async (_sql: TemplateStringsArray, ...values: unknown[]) => {
+    $executeRaw: (_sql: TemplateStringsArray, ...values: unknown[]) => {
       this.given.push(...values);
-      return 0;
+      return Promise.resolve(0);
     },
-    $queryRaw: async (statement: { strings: string[]; values: unknown[] }) => {
+    $queryRaw: (statement: { strings: string[]; values: unknown[] }) => {
       this.given.push(...statement.values);
-      return statement.strings.join("?").includes("AS fresh") ? [{ fresh: [] }] : [];
+      const asksWhatIsNew = statement.strings.join("?").includes("AS fresh");
+      return Promise.resolve(asksWhatIsNew ? [{ fresh: [] }] : []);
     },
     corpus: { createMany: this.createMany },
     questionSet: { createMany: this.createMany },
-    runQuestionSet: { findUnique: async () => ({ setId: "set" }) },
+    runQuestionSet: { findUnique: () => Promise.resolve({ setId: "set" }) },
     workerToken: {
-      findUnique: async ({ where }: { where: object }) => {
+      findUnique: ({ where }: { where: Record<string, unknown> }) => {
         this.given.push(...Object.values(where));
-        return null;
+        return Promise.resolve(null);
       },
       create: this.createMany,
     },
@@ -253,7 +251,7 @@ testRecorded(new URL("./key-stability.json", import.meta.url), {
 
   "rows of checkpoints and imports": async () => {
     const searcher = { model: "m", checkpoint: CHECKPOINT.id };
-    const db = { $queryRaw: async () => [CHECKPOINT] } as never;
+    const db = { $queryRaw: () => Promise.resolve([CHECKPOINT]) } as never;
     const described = [
       { config: predict({ searcher }), importedFrom: null, promptStyle: "chat/1" },
       { config: predict({ method: "cot" }), importedFrom: null, promptStyle: "cot/1" },
@@ -324,12 +322,12 @@ testRecorded(new URL("./key-stability.json", import.meta.url), {
     const database = new ListeningDatabase();
     let kept: Values[] = [];
     const questionSets = {
-      list: async () => [],
-      store: async (_name: string, questions: Values[]) => (kept = questions),
-      readAll: async () => kept,
+      list: () => Promise.resolve([]),
+      store: (_name: string, questions: Values[]) => Promise.resolve((kept = questions)),
+      readAll: () => Promise.resolve(kept),
     };
-    const begin = async () => ({ runId: RUN, attempt: 1 });
-    const external = { begin, finish: async () => undefined };
+    const begin = () => Promise.resolve({ runId: RUN, attempt: 1 });
+    const external = { begin, finish: () => Promise.resolve() };
     const importer = new UpstreamImport(
       database as never,
       questionSets as never,

@@ -19,12 +19,12 @@ interface Options {
   name: string;
   models: string[];
   corpora: string[];
-  /** GPUs beside an installed vLLM; none: it has neither. */
+  /** GPUs, with vLLM installed; absent: it has neither. */
   vllmGpus?: number;
   attempts?: AttemptRef[];
 }
 
-/** The least a worker is: one real WebSocket that speaks the protocol. It works on nothing by itself. */
+/** A worker that does nothing by itself: one real WebSocket that speaks the protocol. */
 export class TestWorker {
   readonly notices: Notice[] = [];
   private nextId = 1;
@@ -32,14 +32,14 @@ export class TestWorker {
     number,
     { resolve(result: unknown): void; reject(error: Error): void }
   >();
-  private beating: NodeJS.Timeout | undefined;
+  private heartbeatTimer: NodeJS.Timeout | undefined;
 
   private constructor(
     readonly options: Options,
     private readonly socket: WebSocket,
   ) {
-    socket.on("message", (data) => {
-      const frame = serverFrameSchema.parse(JSON.parse(String(data)));
+    socket.on("message", (data: Buffer) => {
+      const frame = serverFrameSchema.parse(JSON.parse(data.toString()));
       if (frame.type !== "response") return void this.notices.push(frame);
       const entry = this.pending.get(frame.id);
       this.pending.delete(frame.id);
@@ -93,7 +93,7 @@ export class TestWorker {
     return this.requestRaw(method, params) as Promise<WorkerResponse<M>>;
   }
 
-  /** As `request`, for what the protocol does not allow. */
+  /** As `request`, but also for requests that the protocol does not allow. */
   requestRaw(method: string, params: unknown): Promise<unknown> {
     const id = this.nextId++;
     return new Promise((resolve, reject) => {
@@ -127,12 +127,12 @@ export class TestWorker {
 
   /** Heartbeats by itself until `disconnect`, as an agent does. */
   keepAlive(attempts: AttemptRef[], everyMs = 100): void {
-    clearInterval(this.beating);
-    this.beating = setInterval(() => void this.heartbeat(attempts).catch(() => {}), everyMs);
+    clearInterval(this.heartbeatTimer);
+    this.heartbeatTimer = setInterval(() => void this.heartbeat(attempts).catch(() => {}), everyMs);
   }
 
   disconnect(): void {
-    clearInterval(this.beating);
+    clearInterval(this.heartbeatTimer);
     this.socket.terminate();
   }
 }

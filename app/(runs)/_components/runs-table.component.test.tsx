@@ -28,9 +28,9 @@ const createRun = (id: string, changes: Partial<RunRow> = {}): RunRow =>
     ...changes,
   }) as unknown as RunRow;
 
-const draw = (rows: RunRow[], { folded = false, sort = "newest" as RunSort } = {}) => {
+const draw = (rows: RunRow[], { folded = false } = {}) => {
   const onSort = vi.fn<(sort: RunSort) => void>();
-  const view = renderPage(<RunsTable rows={rows} folded={folded} sort={sort} onSort={onSort} />, {
+  const view = renderPage(<RunsTable rows={rows} folded={folded} sort="newest" onSort={onSort} />, {
     "runs.cancel": () => ({ state: "cancelling" }) as never,
   });
   return { ...view, onSort, user: userEvent.setup({ delay: null }) };
@@ -47,7 +47,7 @@ describe("the table of runs", () => {
         startedAt: new Date(now - 200_000),
         endedAt: new Date(now - 80_000),
         headline: { metric: "predict/accuracy", value: 0.4823, sparkline: [] },
-      } as Partial<RunRow>),
+      }),
       createRun("cccccccc-3", { state: "queued", progress: null, startedAt: null } as never),
     ]);
     const training = readRow("aaaaaaaa-1");
@@ -65,13 +65,13 @@ describe("the table of runs", () => {
   });
 
   it("counts the alarms that stand", () => {
-    draw([createRun("aaaaaaaa-1", { alarms: ["no-variance"] } as Partial<RunRow>)]);
+    draw([createRun("aaaaaaaa-1", { alarms: ["no-variance"] })]);
     expect(readRow("aaaaaaaa-1").getByText("1 alarm")).toBeTruthy();
   });
 
   it("shows a folded sweep by its name and the states of its runs", () => {
     const sweep = { id: "s", name: "Sweep", counts: { running: 1, succeeded: 2 } };
-    draw([createRun("aaaaaaaa-1", { sweep } as Partial<RunRow>)], { folded: true });
+    draw([createRun("aaaaaaaa-1", { sweep })], { folded: true });
     const row = readRow("aaaaaaaa-1");
     expect(row.getByRole("link", { name: "Sweep, 3 runs" }).getAttribute("href")).toBe("/sweeps/s");
     expect(row.getByText("2 succeeded")).toBeTruthy();

@@ -3,6 +3,7 @@ import { formatInteger } from "@/app/_lib/format";
 import type { Compared } from "@/app/_lib/trpc";
 import { ScrollRegion } from "@/app/_ui/scroll-region";
 import { Card, CardHeader } from "@/app/_ui/card";
+import { GLOSSARY } from "@/core/glossary/glossary";
 import { parseMask, formatFilter, LETTERS, RUN_COLOURS, writeFilter } from "./patterns";
 
 const BAR_HEIGHT = 120;
@@ -24,8 +25,8 @@ export function UpsetPlot({
   return (
     <Card className="pb-3">
       <CardHeader
-        title="Right together"
-        description={`A column counts the questions that exactly the marked runs answer.${compared.patterns.length > SHOWN_PATTERNS ? ` The ${SHOWN_PATTERNS} largest of ${compared.patterns.length}.` : ""}`}
+        title={GLOSSARY["upset-plot"].title}
+        description={`${GLOSSARY["upset-plot"].text}${compared.patterns.length > SHOWN_PATTERNS ? ` The ${SHOWN_PATTERNS} largest of ${compared.patterns.length}.` : ""}`}
       />
       <ScrollRegion label="Sets of runs that are right together" className="mt-3  px-4 pb-1">
         <div className="flex min-w-max items-end gap-1">

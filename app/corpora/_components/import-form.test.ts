@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { indexConfigSchema } from "@/contracts/run-config/run-config";
+import { indexConfigSchema } from "@/contracts/run-config/index-config";
 import { getPublishedRetriever, suggestCorpusName } from "@/core/corpora/corpus-import";
 import { buildSource, type ImportForm } from "./import-form";
 

@@ -1,6 +1,6 @@
 import { buildPlanRequest, type PlanRequest } from "@/app/_retrieval/plan-question";
 import type { CorpusPresetName } from "@/contracts/run-config/corpus-source";
-import { indexConfigSchema } from "@/contracts/run-config/run-config";
+import { indexConfigSchema } from "@/contracts/run-config/index-config";
 import { getPublishedRetriever, type SourceKind } from "@/core/corpora/corpus-import";
 
 /** What is typed into the import dialog. */

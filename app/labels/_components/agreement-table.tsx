@@ -1,6 +1,7 @@
 import type { inferRouterOutputs } from "@trpc/server";
 import { Card } from "@/app/_ui/card";
 import type { AppRouter } from "@/server/trpc/router";
+import { GLOSSARY } from "@/core/glossary/glossary";
 
 type Row = inferRouterOutputs<AppRouter>["scores"]["agreement"][number];
 type Rated = Row["judgeAndSpan"];
@@ -38,11 +39,7 @@ export function AgreementTable({ rows }: { rows: Row[] }) {
                 </td>
                 <td
                   className="tabular-nums px-3 py-2 text-right"
-                  title={
-                    rated.kappa === null
-                      ? "Not defined: nothing is labelled, or one verdict was given throughout."
-                      : undefined
-                  }
+                  title={rated.kappa === null ? GLOSSARY.kappa.text : undefined}
                 >
                   {rated.kappa === null ? "–" : rated.kappa.toFixed(2)}
                 </td>

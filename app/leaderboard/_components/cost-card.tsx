@@ -4,6 +4,7 @@ import type { Leaderboard } from "@/app/_lib/trpc";
 import { formatInterval } from "@/app/_statistics/paired-tests";
 import { Card, CardHeader } from "@/app/_ui/card";
 import { Select } from "@/app/_ui/field";
+import { GLOSSARY } from "@/core/glossary/glossary";
 import { ColumnSelect, useColumn } from "./column-select";
 import { computeAxisTicks, computeCostPoints, type CostPoint } from "./cost-points";
 import { computeMeanCost, COSTS, isCostKey, type CostKey } from "./leaderboard-text";
@@ -29,10 +30,7 @@ export function CostCard({
   const points = computeCostPoints(board, column, key);
   return (
     <Card className="pb-3" data-cost-points={points.length}>
-      <CardHeader
-        title="Accuracy against cost"
-        description="Per question. The line is the Pareto front: no other method is both cheaper and better."
-      />
+      <CardHeader title="Accuracy against cost" description={GLOSSARY["pareto-front"].text} />
       <div className="mt-2 flex flex-wrap gap-2 px-4">
         <Select
           aria-label="Cost"

@@ -44,7 +44,11 @@ export function ExportMenu({
         ))}
         <MenuItem
           onSelect={() =>
-            copyText(formatMarkdown(buildExportTable(board, published)), "Copied as Markdown", notify)
+            copyText(
+              formatMarkdown(buildExportTable(board, published)),
+              "Copied as Markdown",
+              notify,
+            )
           }
         >
           <ClipboardCopy /> Copy Markdown

@@ -10,22 +10,10 @@ import { Card, CardHeader } from "@/app/_ui/card";
 import { Input, Select } from "@/app/_ui/field";
 import { ErrorState } from "@/app/_ui/states";
 import { useNotify } from "@/app/_ui/toast";
+import { METHOD_SUMMARIES } from "@/core/glossary/glossary";
 import { METHODS } from "@/core/run/methods";
 import { methodNameSchema, type MethodName } from "@/contracts/records/episode";
 
-const ABOUT: Record<MethodName, string> = {
-  s3: "search loop",
-  rag: "the question's own top documents",
-  direct: "no documents",
-  cot: "no documents, step by step",
-  ircot: "reasoning asks for documents",
-  deepretrieval: "rewritten query",
-  "search-r1": "searches while it reasons",
-  "search-o1": "searches, condenses",
-  r1: "reasoning model, no documents",
-  sft: "fine-tuned, no documents",
-  gold: "the generator's ceiling",
-};
 /** What a first comparison wants. */
 const FIRST: readonly MethodName[] = ["s3", "rag", "ircot"];
 const DEFAULT_QUESTIONS = "atlas/held-out";
@@ -118,7 +106,9 @@ export function LaunchPanel({ board }: { board: Leaderboard }) {
             />
             <span className="min-w-0 font-medium">
               {METHODS[m].title}
-              <span className="block text-2xs font-normal text-muted-foreground">{ABOUT[m]}</span>
+              <span className="block text-2xs font-normal text-muted-foreground">
+                {METHOD_SUMMARIES[m]}
+              </span>
             </span>
           </label>
         ))}

@@ -8,6 +8,7 @@ import { useQueryParams } from "@/app/_lib/use-params";
 import { Button } from "@/app/_ui/button";
 import { Select } from "@/app/_ui/field";
 import { QueryErrorState, Skeleton } from "@/app/_ui/states";
+import { GLOSSARY } from "@/core/glossary/glossary";
 import { ActiveRuns } from "./active-runs";
 import { AttributionCard } from "./attribution-card";
 import { findComparableRuns } from "./comparable-runs";
@@ -118,9 +119,7 @@ export function LeaderboardView() {
             {board.columns.length > 1 && board.averaged.length === 0 ? (
               <span>No set is complete for every method, so there is no average.</span>
             ) : null}
-            <span>
-              Intervals: 95%, bootstrap over groups of questions where the set names groups.
-            </span>
+            <span>{GLOSSARY["bootstrap-interval"].text}</span>
           </div>
           <SignificanceTable board={board} />
           <div className="grid grid-cols-1 items-start gap-4 lg:grid-cols-2">

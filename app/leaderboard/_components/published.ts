@@ -1,4 +1,8 @@
-import type { PublishedMetric, PublishedResults, PublishedRow } from "@/contracts/formats/published-results";
+import type {
+  PublishedMetric,
+  PublishedResults,
+  PublishedRow,
+} from "@/contracts/formats/published-results";
 import { findAverageDifferences, formatPublishedRow } from "@/core/comparability/published-results";
 import type { Column } from "./leaderboard-text";
 

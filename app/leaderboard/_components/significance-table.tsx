@@ -2,6 +2,7 @@ import { formatCount } from "@/app/_lib/format";
 import type { Leaderboard } from "@/app/_lib/trpc";
 import { PairedTestTable } from "@/app/_statistics/paired-test-table";
 import { Card, CardHeader } from "@/app/_ui/card";
+import { GLOSSARY } from "@/core/glossary/glossary";
 import { formatColumnTitle } from "./leaderboard-text";
 
 /** Each complete method against the reference on the same questions. */
@@ -32,8 +33,8 @@ export function SignificanceTable({ board }: { board: Leaderboard }) {
       <PairedTestTable
         heads={several ? ["Method", "Questions"] : ["Method"]}
         discordant={{
-          text: "Only it : only reference",
-          title: "Questions that only this method answers, and only the reference",
+          text: GLOSSARY["discordant-questions"].title,
+          title: GLOSSARY["discordant-questions"].text,
         }}
         rows={tests.map(({ row, column, comparison }) => ({
           key: `${row.id} ${column.id}`,

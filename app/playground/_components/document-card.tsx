@@ -5,6 +5,7 @@ import { formatNumber } from "@/app/_lib/format";
 import { Badge } from "@/app/_ui/badge";
 import type { QueryResult } from "@/contracts/worker-protocol/tasks";
 import type { TextPart } from "./highlight";
+import { GLOSSARY } from "@/core/glossary/glossary";
 import { COLUMN_LETTERS, type OtherRank } from "./overlap";
 
 interface DocumentCardProps {
@@ -56,7 +57,7 @@ export const DocumentCard = memo(function DocumentCard({
         </span>
         <span
           className="shrink-0 font-mono text-xs text-muted-foreground"
-          title="Score of this retriever; scores of different retrievers have different scales"
+          title={GLOSSARY["retriever-score"].text}
         >
           {formatNumber(document.score)}
         </span>

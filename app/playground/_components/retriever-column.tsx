@@ -14,6 +14,7 @@ import type { RetrieverConfig } from "@/contracts/run-config/retriever";
 import { queryResultSchema, type QueryResult } from "@/contracts/worker-protocol/tasks";
 import { DocumentCard } from "./document-card";
 import type { TextPart } from "./highlight";
+import { GLOSSARY } from "@/core/glossary/glossary";
 import { COLUMN_LETTERS, type OtherRank } from "./overlap";
 import { RetrieverDialog } from "./retriever-dialog";
 
@@ -225,16 +226,16 @@ function Times({
   const { seconds, openSeconds, retriever } = result;
   return (
     <>
-      <span title="The search itself, on the worker">
+      <span title={GLOSSARY["search-time"].text}>
         search <span className="font-mono text-foreground">{formatSeconds(seconds)}</span>
       </span>
       {openSeconds >= 0.5 ? (
-        <span title="Until the retriever was open: an index that was missing is built in this time">
+        <span title={GLOSSARY["opening-time"].text}>
           opening <span className="font-mono text-foreground">{formatSeconds(openSeconds)}</span>
         </span>
       ) : null}
       {total === null ? null : (
-        <span title="From the request to its answer, the way to the worker and back included">
+        <span title={GLOSSARY["total-time"].text}>
           total <span className="font-mono text-foreground">{formatSeconds(total)}</span>
         </span>
       )}

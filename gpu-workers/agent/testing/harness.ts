@@ -10,32 +10,32 @@ import type { Executor } from "@/gpu-workers/jobs/run-context";
 import { Agent, type AgentOptions } from "@/gpu-workers/agent/agent";
 import { AgentLog } from "@/gpu-workers/agent/log";
 import type { ServiceStarters } from "@/gpu-workers/agent/services";
-import { query } from "@/gpu-workers/agent/tasks";
+import { runQuery } from "@/gpu-workers/agent/tasks";
 import { TOKEN } from "./protocol-server";
 
-const unused = (what: string) => (): Promise<never> =>
+const rejectAsUnused = (what: string) => (): Promise<never> =>
   Promise.reject(new AppError("unsupported", `${what} is not part of this test`));
 
-export const noServices: ServiceStarters = {
-  engine: unused("the engine"),
-  retriever: unused("a retriever"),
-  sampler: unused("a sampler"),
-  vllm: unused("vLLM"),
+export const NO_SERVICES: ServiceStarters = {
+  startEngine: rejectAsUnused("the engine"),
+  startRetriever: rejectAsUnused("a retriever"),
+  startSampler: rejectAsUnused("a sampler"),
+  startVllm: rejectAsUnused("vLLM"),
 };
 
-export const executorsWith = (
+export const createExecutors = (
   executors: Partial<Record<RunKind, Executor>>,
 ): Record<RunKind, Executor> => ({
-  train: unused("train"),
-  predict: unused("predict"),
-  index: unused("index"),
-  serve: unused("serve"),
-  evaluate: unused("evaluate"),
+  train: rejectAsUnused("train"),
+  predict: rejectAsUnused("predict"),
+  index: rejectAsUnused("index"),
+  serve: rejectAsUnused("serve"),
+  evaluate: rejectAsUnused("evaluate"),
   ...executors,
 });
 
 /** Agents that a test starts, with short times; `stopAll` ends them and deletes their folders. */
-export class Agents {
+export class TestAgents {
   private readonly started: { agent: Agent; root: string }[] = [];
 
   async start(
@@ -52,16 +52,16 @@ export class Agents {
       capabilities: { models: [], corpora: [], device: "cpu", dtype: "float32" },
       slots: { engine: 1, light: 2 },
       workRoot: join(root, "work"),
-      executors: executorsWith(executors),
-      tasks: {
-        query,
-        documents: unused("documents"),
-        "dry-run": unused("dry-run"),
-        "index-plan": unused("index-plan"),
-        "remove-corpus": unused("remove-corpus"),
-        "turn-gains": unused("turn-gains"),
+      executors: createExecutors(executors),
+      taskHandlers: {
+        query: runQuery,
+        documents: rejectAsUnused("documents"),
+        "dry-run": rejectAsUnused("dry-run"),
+        "index-plan": rejectAsUnused("index-plan"),
+        "remove-corpus": rejectAsUnused("remove-corpus"),
+        "turn-gains": rejectAsUnused("turn-gains"),
       },
-      starters: noServices,
+      starters: NO_SERVICES,
       log: new AgentLog("test", pino({ level: "silent" })),
       protocolVersion: PROTOCOL_VERSION,
       timing: { pollMs: 50, logMs: 50, serviceIdleMs: 100, stopMs: 2_000 },
@@ -84,7 +84,7 @@ export class Agents {
 }
 
 /** Resolves never, rejects with the signal's reason: an executor's work that only a signal ends. */
-export const forever = (signal: AbortSignal): Promise<never> =>
+export const waitForAbort = (signal: AbortSignal): Promise<never> =>
   new Promise((_, reject) => {
     const abort = (): void => reject(signal.reason as Error);
     if (signal.aborted) abort();

@@ -4,7 +4,14 @@ import type { AddressInfo } from "node:net";
 import { WebSocketServer, type WebSocket } from "ws";
 import { AppError, parseOrThrow, toWireError } from "@/contracts/errors";
 import { runConfigSchema, type RunConfig } from "@/contracts/run-config/run-config";
-import { PROTOCOL_VERSION, workerFrameSchema, workerMethods, type ServerFrame, type WorkerMethod, type WorkerRequest } from "@/contracts/worker-protocol/worker-protocol";
+import {
+  PROTOCOL_VERSION,
+  workerFrameSchema,
+  workerMethods,
+  type ServerFrame,
+  type WorkerMethod,
+  type WorkerRequest,
+} from "@/contracts/worker-protocol/worker-protocol";
 import type { Question } from "@/contracts/worker-protocol/questions";
 import type { ArtifactManifest } from "@/contracts/worker-protocol/artifacts";
 import type { ReportItem } from "@/contracts/worker-protocol/reports";

@@ -2,7 +2,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { documentHash } from "@/core/episode/document-hash";
+import { hashDocument } from "@/core/episode/document-hash";
 import { CorpusFile, readQuestions } from "./corpus-file";
 import { readLines } from "./lines";
 
@@ -61,18 +61,18 @@ describe("a corpus file", () => {
     expect(corpus.findRow("c")).toBe(2);
     expect(corpus.findRow("z")).toBeUndefined();
     expect(await corpus.readRows([2, 1, 1])).toEqual([
-      { id: "c", title: "", text: "third", hash: documentHash({ title: "", text: "third" }) },
+      { id: "c", title: "", text: "third", hash: hashDocument({ title: "", text: "third" }) },
       {
         id: "b",
         title: "B",
         text: "second ü",
-        hash: documentHash({ title: "B", text: "second ü" }),
+        hash: hashDocument({ title: "B", text: "second ü" }),
       },
       {
         id: "b",
         title: "B",
         text: "second ü",
-        hash: documentHash({ title: "B", text: "second ü" }),
+        hash: hashDocument({ title: "B", text: "second ü" }),
       },
     ]);
     await corpus.close();

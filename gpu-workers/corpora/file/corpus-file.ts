@@ -8,7 +8,7 @@ import {
   parseCorpusLine,
   parseQuestionSet,
 } from "@/contracts/formats/corpus-lines";
-import { documentHash } from "@/core/episode/document-hash";
+import { hashDocument } from "@/core/episode/document-hash";
 import type { DocumentText } from "@/contracts/records/episode";
 import { AppError } from "@/contracts/errors";
 import { READ_CHUNK_BYTES, readLines, scanLines } from "./lines";
@@ -132,7 +132,7 @@ export class CorpusFile {
         const bytes = Buffer.allocUnsafe(length);
         const { bytesRead } = await this.file.read(bytes, 0, length, start);
         const record = this.parseBytes(bytes.subarray(0, bytesRead), row);
-        return { ...record, hash: documentHash(record) };
+        return { ...record, hash: hashDocument(record) };
       }),
     );
   }

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { AppError, parseOrThrow } from "@/contracts/errors";
 import type { HubFiles } from "@/core/presets/corpus-presets";
-import { reasonOf } from "@/gpu-workers/runtime/download";
+import { describeFetchError } from "@/gpu-workers/runtime/download";
 import { retry, waitInTurn } from "@/lib/retry";
 
 /** A file of a dataset on the hub. */
@@ -95,7 +95,7 @@ async function fetchPage(
     buildGiveUpError: (error) =>
       new AppError(
         "not-found",
-        `${new URL(url).host} cannot be reached from this worker (${reasonOf(error)}). ${byHand}`,
+        `${new URL(url).host} cannot be reached from this worker (${describeFetchError(error)}). ${byHand}`,
         { cause: error },
       ),
   });

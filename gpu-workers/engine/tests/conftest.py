@@ -1,8 +1,9 @@
-"""Tiny random models of both architectures, made once per session, and a shortcut to run operations."""
+"""Tiny random models, made once per test session, and a shortcut to run operations on them."""
 
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
@@ -10,10 +11,14 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 import pytest
 import torch
 
-from engine import dialect
 from engine.device import choose_device
-from engine.engine import Engine, make_torch_deterministic
+from engine.dialect import OPERATIONS
+from engine.engine import Check, Engine, make_torch_deterministic
+from engine.kv_cache import KVCache
+from engine.lora import Lora
+from engine.model import FrozenBase
 from engine.tiny_model import save_tokenizer
+from engine.trainable import Trainable
 
 ROOT = Path(__file__).resolve().parents[3]
 SMOLLM2 = Path(os.environ.get("S3_SETUP_DIR", ROOT / ".setup")) / "models" / "smollm2-135m-instruct"
@@ -25,26 +30,39 @@ LORA = {"rank": 4, "alpha": 8, "firstLayer": 1}
 make_torch_deterministic()
 
 
+# Frozen bases in float32 by folder: loading one takes longer than most tests.
+BASES: dict[Path, FrozenBase] = {}
+
+
 def save_model(folder: Path, kind: str) -> Path:
+    """A tiny model of an architecture, with weights large enough that mistakes show."""
     from transformers import LlamaConfig, LlamaForCausalLM, Qwen2Config, Qwen2ForCausalLM
 
-    sizes = dict(
-        vocab_size=320, hidden_size=48, intermediate_size=96, num_hidden_layers=4, num_attention_heads=6,
-        num_key_value_heads=2, max_position_embeddings=512, eos_token_id=0, bos_token_id=None, pad_token_id=None,
-        initializer_range=0.3,
-    )  # fmt: skip
+    sizes: dict[str, Any] = {
+        "vocab_size": 320,
+        "hidden_size": 48,
+        "intermediate_size": 96,
+        "num_hidden_layers": 4,
+        "num_attention_heads": 6,
+        "num_key_value_heads": 2,
+        "max_position_embeddings": 512,
+        "eos_token_id": 0,
+        "bos_token_id": None,
+        "pad_token_id": None,
+        "initializer_range": 0.3,
+    }
     torch.manual_seed(7)
     if kind == "llama":
         model = LlamaForCausalLM(LlamaConfig(**sizes, tie_word_embeddings=False))
     elif kind == "llama3":
-        scaling = dict(
-            rope_type="llama3",
-            rope_theta=500.0,
-            factor=8.0,
-            low_freq_factor=1.0,
-            high_freq_factor=4.0,
-            original_max_position_embeddings=64,
-        )
+        scaling = {
+            "rope_type": "llama3",
+            "rope_theta": 500.0,
+            "factor": 8.0,
+            "low_freq_factor": 1.0,
+            "high_freq_factor": 4.0,
+            "original_max_position_embeddings": 64,
+        }
         model = LlamaForCausalLM(LlamaConfig(**sizes, rope_parameters=scaling))
     else:
         model = Qwen2ForCausalLM(Qwen2Config(**sizes, tie_word_embeddings=True))
@@ -66,6 +84,13 @@ def tiny(tmp_path_factory) -> Path:
     return save_model(tmp_path_factory.mktemp("llama"), "llama")
 
 
+def make_engine() -> Engine:
+    """An engine on the CPU in float32 whose frozen bases are loaded once for all tests."""
+    engine = Engine(choose_device("cpu", "float32"))
+    engine.bases = BASES
+    return engine
+
+
 class Session:
     """An engine in this process with one model "m"."""
 
@@ -77,26 +102,41 @@ class Session:
         randomize: bool = True,
         engine: Engine | None = None,
         name: str = "m",
-        **body,
+        **body: Any,
     ):
-        self.engine = engine or Engine(choose_device("cpu", "float32"))
+        self.engine = engine or make_engine()
         self.folder, self.name = folder, name
         self.call("create_model", base=str(folder), lora=lora, seed=seed, **body)
         self.model = self.engine.model(name)
         if randomize and self.model.trainable:
-            # B and the value head are zero at first, which would hide mistakes in the gradients of what lies before them.
-            trainable = self.model.trainable
-            noise = (
-                torch.randn(trainable.values.shape, generator=torch.Generator().manual_seed(seed))
-                * 0.1
-            )
-            trainable.values = noise if lora else trainable.values + 0.1 * noise
-            trainable.mark_changed()
+            # B and the value head are zero at first, which would hide mistakes in the gradients of
+            # what lies before them.
+            generator = torch.Generator().manual_seed(seed)
+            noise = torch.randn(self.trainable.values.shape, generator=generator) * 0.1
+            self.trainable.values = noise if lora else self.trainable.values + 0.1 * noise
+            self.trainable.mark_changed()
 
-    def call(self, kind: str, check=lambda: None, **body):
-        return self.engine.run(
-            kind, self.name, dialect.OPERATIONS[kind].body.model_validate(body), check
-        )
+    @property
+    def trainable(self) -> Trainable:
+        return self.model.require_trainable()
+
+    @property
+    def gradient(self) -> torch.Tensor:
+        gradient = self.trainable.gradient
+        assert gradient is not None
+        return gradient
+
+    @property
+    def lower(self) -> KVCache:
+        assert self.model.lower is not None
+        return self.model.lower
+
+    def call(self, kind: str, check: Check = lambda: None, **body: Any) -> dict:
+        """Runs an operation; body and result must be what the dialect says."""
+        models = OPERATIONS[kind]
+        result = self.engine.run(kind, self.name, models.body.model_validate(body), check)
+        models.result.model_validate(result)
+        return result
 
 
 @pytest.fixture
@@ -110,15 +150,19 @@ def reference_model(session: Session):
     from transformers import AutoModelForCausalLM
 
     base = AutoModelForCausalLM.from_pretrained(session.folder, dtype=torch.float32)
-    adapter = session.model.trainable
+    adapter = session.trainable
+    assert isinstance(session.model.tuning, Lora)
     c = session.model.tuning.config
     peft = get_peft_model(
         base,
         LoraConfig(
-            r=c.rank, lora_alpha=c.alpha, target_modules=list(c.targets), task_type="CAUSAL_LM",
+            r=c.rank,
+            lora_alpha=int(c.alpha),
+            target_modules=list(c.targets),
+            task_type="CAUSAL_LM",
             layers_to_transform=list(range(c.firstLayer, session.model.base.model.config.layers)),
         ),
-    )  # fmt: skip
+    )
     own = adapter.tensors(adapter.values)
     loaded = 0
     with torch.no_grad():

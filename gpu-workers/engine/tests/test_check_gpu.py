@@ -1,4 +1,6 @@
-"""The check of an accelerator, checked on the CPU: it runs to its end, it can fail, and it needs only torch and transformers."""
+"""The check of an accelerator, checked on the CPU: it runs to its end, it can fail, and it needs
+only torch and transformers.
+"""
 
 import subprocess
 import sys
@@ -43,6 +45,7 @@ def test_a_device_that_computes_otherwise_is_told(monkeypatch, capsys):
         return found
 
     monkeypatch.setattr(check_gpu, "run_training", wrong)
+    monkeypatch.setattr(check_gpu, "measure", lambda *_: [])  # speed is not what is checked here
     assert check_gpu.main(SMALL) == 1
     said = capsys.readouterr().out
     assert "NO cpu against CPU, gradient, critic" in said
@@ -59,8 +62,14 @@ def test_without_a_gpu_nothing_is_claimed(capsys):
 
 def test_it_stands_alone_as_a_file_without_the_engine_s_other_packages():
     # As on a machine that has neither: what is None in sys.modules cannot be imported.
-    missing = "import sys; sys.modules.update(pydantic=None, llguidance=None, fastapi=None, uvicorn=None, peft=None); "
-    run = f"import runpy; sys.argv = ['check_gpu.py', *{SMALL!r}]; sys.path.insert(0, ''); runpy.run_path({check_gpu.__file__!r}, run_name='__main__')"
+    missing = (
+        "import sys; sys.modules.update(pydantic=None, llguidance=None, fastapi=None, "
+        "uvicorn=None, peft=None); "
+    )
+    run = (
+        f"import runpy; sys.argv = ['check_gpu.py', *{SMALL!r}]; sys.path.insert(0, ''); "
+        f"runpy.run_path({check_gpu.__file__!r}, run_name='__main__')"
+    )
     done = subprocess.run([sys.executable, "-c", missing + run], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-2000:]
     assert "without pydantic and llguidance: guided decoding is not checked" in done.stdout

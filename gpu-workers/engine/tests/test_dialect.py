@@ -1,4 +1,7 @@
-"""The generated models take and refuse what contracts/engine/dialect.ts does; its own test reads the same cases."""
+"""The generated models accept and refuse what contracts/engine/dialect.ts does.
+
+scripts/generate/engine-dialect.test.ts reads the same cases.
+"""
 
 import json
 from pathlib import Path

@@ -1,9 +1,12 @@
-"""The fingerprint: the one that stored keys hold, and numbers that may not change without its version."""
+"""The fingerprint: the one that stored keys hold, and numbers that may not change without its
+version.
+"""
 
 import hashlib
 import json
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -31,7 +34,9 @@ INITIAL_STATE = "6a09e667bb67ae853c6ef372a54ff53a510e527f9b05688c1f83d9ab5be0cd1
 
 
 def read_old_sources() -> bytes:
-    """What version 1 of the fingerprint hashed first: names and contents of the engine's sources at COMMIT."""
+    """What version 1 of the fingerprint hashed first: names and contents of the engine's sources at
+    COMMIT.
+    """
 
     def git(*arguments: str) -> bytes:
         try:
@@ -66,7 +71,7 @@ def test_hashing_goes_on_from_a_state_as_hashlib_does(length):
 
 
 def save_uniform_model(folder: Path) -> Path:
-    """A Qwen2 whose weights come from torch's uniform numbers alone, which are the same everywhere."""
+    """A Qwen2 with weights from torch's uniform numbers, which are the same on every machine."""
     hidden, inner, layers, vocabulary, keys = 32, 64, 3, 320, 16
     generator = torch.Generator().manual_seed(1)
 
@@ -93,10 +98,19 @@ def save_uniform_model(folder: Path) -> Path:
     tensors["model.norm.weight"] = draw(hidden, scale=0.5, shift=1.0)
     save_file(tensors, str(folder / "model.safetensors"))
     config = {
-        "model_type": "qwen2", "hidden_size": hidden, "intermediate_size": inner, "num_hidden_layers": layers,
-        "num_attention_heads": 4, "num_key_value_heads": 2, "vocab_size": vocabulary, "rms_norm_eps": 1e-6,
-        "rope_theta": 10_000.0, "max_position_embeddings": 256, "tie_word_embeddings": True, "eos_token_id": 0,
-    }  # fmt: skip
+        "model_type": "qwen2",
+        "hidden_size": hidden,
+        "intermediate_size": inner,
+        "num_hidden_layers": layers,
+        "num_attention_heads": 4,
+        "num_key_value_heads": 2,
+        "vocab_size": vocabulary,
+        "rms_norm_eps": 1e-6,
+        "rope_theta": 10_000.0,
+        "max_position_embeddings": 256,
+        "tie_word_embeddings": True,
+        "eos_token_id": 0,
+    }
     (folder / "config.json").write_text(json.dumps(config))
     save_tokenizer(folder)
     return folder
@@ -130,17 +144,20 @@ def summarise(vector: torch.Tensor) -> list[float]:
 
 
 def compute_numbers(folder: Path) -> dict[str, list[float]]:
-    """Log-probabilities, sampled tokens, gradients and weights after a step, by adapter, in full and of a critic."""
+    """Log-probabilities, sampled tokens, gradients and weights after a step, by adapter, in full
+    and of a critic.
+    """
     data = make_data()
     lora = {"rank": 4, "alpha": 8, "firstLayer": 1}
     found: dict[str, list[float]] = {}
-    for name, settings, loss, config in (
+    cases: list[tuple[str, dict[str, Any], str, dict[str, float]]] = [
         ("lora", {"lora": lora}, "ppo", {"klCoef": 0.1, "entropyCoef": 0.02, "temperature": 0.9}),
         ("full", {"lora": None, "full": {}}, "cross_entropy", {}),
         ("critic", {"lora": lora, "head": "value"}, "value", {"valueClip": 0.2}),
-    ):
+    ]
+    for name, settings, loss, config in cases:
         session = Session(folder, randomize=False, **settings)
-        trainable = session.model.trainable
+        trainable = session.trainable
         ramp = torch.arange(trainable.values.numel(), dtype=torch.float64)
         trainable.values = trainable.values + (0.05 * torch.sin(ramp * 0.7)).float()
         trainable.mark_changed()
@@ -149,7 +166,7 @@ def compute_numbers(folder: Path) -> dict[str, list[float]]:
         found[f"{name}: forward"] = [x for row in rows for x in row[20:]]
         result = session.call("forward_backward", loss=loss, config=config, data=data)
         found[f"{name}: loss"] = [result["loss"]]
-        found[f"{name}: gradient"] = summarise(trainable.gradient)
+        found[f"{name}: gradient"] = summarise(session.gradient)
         found[f"{name}: norm"] = [
             session.call("optim_step", learningRate=0.01, eps=1e-3)["gradNorm"]
         ]
@@ -174,7 +191,8 @@ def test_numbers_change_only_with_the_version(tmp_path):
     assert numbers.keys() == recorded["numbers"].keys()
     for name, want in recorded["numbers"].items():
         assert numbers[name] == pytest.approx(want, rel=TOLERANCE, abs=TOLERANCE), (
-            f"{name} is no longer what version {NUMERICS_VERSION} computes: raise NUMERICS_VERSION in "
+            f"{name} is no longer what version {NUMERICS_VERSION} computes: raise "
+            "NUMERICS_VERSION in "
             "engine/fingerprint.py and record the numbers again, or mend what changed"
         )
 

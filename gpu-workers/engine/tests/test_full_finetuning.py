@@ -1,4 +1,4 @@
-"""Full fine-tuning equals a plain step of transformers and torch; folders of other libraries are written and read."""
+"""Full fine-tuning equals steps of transformers and torch; other libraries' folders."""
 
 import json
 
@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from engine.errors import EngineError
+from engine.full_finetuning import FullFinetuning
 from engine.huggingface import collect_weights
 
 from .conftest import LORA, Session, reference_logprobs, reference_model
@@ -47,8 +48,7 @@ def trained_names(session: Session, first_layer: int, tied: bool) -> list[str]:
         n
         for n in names
         if n == "model.norm.weight"
-        or n.startswith("model.layers.")
-        and int(n.split(".")[2]) >= first_layer
+        or (n.startswith("model.layers.") and int(n.split(".")[2]) >= first_layer)
     ]
 
 
@@ -63,10 +63,8 @@ def test_steps_equal_those_of_transformers_and_torch(each_model, tmp_path, first
     named = dict(model.named_parameters())
     tied = "lm_head.weight" not in named
     names = trained_names(session, first_layer, tied)
-    matrices, rest = (
-        [named[n] for n in names if named[n].dim() > 1],
-        [named[n] for n in names if named[n].dim() == 1],
-    )
+    matrices = [named[n] for n in names if named[n].dim() > 1]
+    rest = [named[n] for n in names if named[n].dim() == 1]
     for name, parameter in named.items():
         parameter.requires_grad_(name in names)
     optimiser = torch.optim.AdamW(
@@ -74,7 +72,8 @@ def test_steps_equal_those_of_transformers_and_torch(each_model, tmp_path, first
         lr=1e-3,
         betas=(0.9, 0.95),
     )
-    trainable, tuning = session.model.trainable, session.model.tuning
+    trainable, tuning = session.trainable, session.model.tuning
+    assert isinstance(tuning, FullFinetuning)
     assert trainable.values.numel() == sum(p.numel() for p in matrices + rest)
     for _ in range(3):
         loss = plain_loss(model, make_data())
@@ -82,11 +81,11 @@ def test_steps_equal_those_of_transformers_and_torch(each_model, tmp_path, first
         loss.backward()
         result = session.call("forward_backward", loss="cross_entropy", data=make_data())
         assert result["loss"] == pytest.approx(float(loss.detach()), rel=1e-4)
-        got = collect_weights(
-            tuning.build_float32_model(trainable.tensors(trainable.gradient)), True
-        )
+        got = collect_weights(tuning.build_float32_model(trainable.tensors(session.gradient)), True)
         for name in names:
-            assert relative(got[name], named[name].grad) < 5e-4, name
+            want = named[name].grad
+            assert want is not None
+            assert relative(got[name], want) < 5e-4, name
         norm = torch.nn.utils.clip_grad_norm_(matrices + rest, 1.0)
         optimiser.step()
         assert session.call("optim_step", learningRate=1e-3, weightDecay=0.1)[
@@ -110,27 +109,29 @@ def test_checkpointing_changes_no_bit(tiny, tuning):
     def gradient(**body) -> torch.Tensor:
         session = full(tiny, 1, **body) if tuning == "full" else Session(tiny, **body)
         session.call("forward_backward", loss="cross_entropy", data=make_data())
-        return session.model.trainable.gradient
+        return session.gradient
 
     assert torch.equal(gradient(checkpointing=True), gradient())
 
 
 def test_masters_learn_what_bfloat16_would_lose(tiny):
-    """Steps below bfloat16's resolution add up in the float32 masters, and the computation follows."""
+    """Steps below bfloat16's resolution add up in the float32 weights and change the computation."""
     from engine.device import choose_device
     from engine.engine import Engine
 
     session = full(tiny, 0, engine=Engine(choose_device("cpu", "bfloat16")), randomize=False)
-    before = session.model.trainable.values.clone()
+    before = session.trainable.values.clone()
     losses = []
     for _ in range(20):
         losses.append(
             session.call("forward_backward", loss="cross_entropy", data=make_data())["loss"]
         )
         session.call("optim_step", learningRate=1e-4)
-    values = session.model.trainable.values
-    assert values.dtype == torch.float32 and session.model.merged().norm.dtype == torch.bfloat16
-    assert (values - values.bfloat16().float()).abs().max() > 0 and not torch.equal(values, before)
+    values = session.trainable.values
+    assert values.dtype == torch.float32
+    assert session.model.merged().norm.dtype == torch.bfloat16
+    assert (values - values.bfloat16().float()).abs().max() > 0
+    assert not torch.equal(values, before)
     assert losses[-1] < losses[0]
 
 
@@ -138,15 +139,15 @@ def test_a_micro_batch_or_its_company_does_not_matter(tiny):
     session = full(tiny)
 
     def gradient(data: list[dict], **body) -> torch.Tensor:
-        session.model.trainable.gradient = None
+        session.trainable.gradient = None
         session.call("forward_backward", loss="cross_entropy", data=data, **body)
-        return session.model.trainable.gradient
+        return session.gradient
 
     data = make_data()
     whole = gradient(data)
     for budget in (1, 50, 90):
         assert relative(gradient(data, tokenBudget=budget), whole) < 1e-5
-    assert relative(sum(gradient([d]) for d in data), whole) < 1e-5
+    assert relative(torch.stack([gradient([d]) for d in data]).sum(0), whole) < 1e-5
 
 
 def test_full_weights_are_exported_and_imported_without_loss(each_model, tmp_path):
@@ -164,9 +165,9 @@ def test_frozen_weights_that_differ_are_refused(tiny, tmp_path):
     full(tiny).call("export", path=str(tmp_path / "all"))
     session = full(tiny, 2)
     before = session.call("weights_hash")
-    with pytest.raises(EngineError, match="differs from the base in .*frozen here"):
+    with pytest.raises(EngineError, match=r"differs from the base in .*frozen here"):
         session.call("import_weights", path=str(tmp_path / "all"))
-    with pytest.raises(EngineError, match="neither adapter_config.json nor config.json"):
+    with pytest.raises(EngineError, match=r"neither adapter_config\.json nor config\.json"):
         session.call("import_weights", path=str(tmp_path))
     with pytest.raises(EngineError, match="holds whole weights"):
         Session(tiny).call("import_weights", path=str(tmp_path / "all"))
@@ -174,7 +175,9 @@ def test_frozen_weights_that_differ_are_refused(tiny, tmp_path):
 
 
 def test_upstreams_folders_are_found(tiny, tmp_path):
-    """verl_checkpoints/EXPERIMENT/actor/global_step_N: the last step of the experiment, of the actor, or that one."""
+    """verl_checkpoints/EXPERIMENT/actor/global_step_N: the last step of the experiment, of the
+    actor, or that one.
+    """
     for step, seed in ((5, 1), (20, 2)):
         full(tiny, seed=seed).call(
             "export", path=str(tmp_path / "experiment" / "actor" / f"global_step_{step}")
@@ -215,7 +218,9 @@ def test_a_merged_export_loads_in_transformers(each_model, tmp_path, lora):
 
 
 def test_adapters_of_peft_are_imported(tiny, tmp_path):
-    """Its own export to the bit; one that PEFT wrote, under another alpha and with rslora, by what it computes."""
+    """Its own export to the bit; one that PEFT wrote, under another alpha and with rslora, by what
+    it computes.
+    """
     from peft import LoraConfig, get_peft_model
     from transformers import AutoModelForCausalLM
 
@@ -224,7 +229,8 @@ def test_adapters_of_peft_are_imported(tiny, tmp_path):
     other = Session(tiny, seed=60)
     other.call("forward_backward", loss="cross_entropy", data=make_data())
     imported = other.call("import_weights", path=str(tmp_path / "own"))
-    assert imported == session.call("weights_hash") and other.model.trainable.gradient is None
+    assert imported == session.call("weights_hash")
+    assert other.trainable.gradient is None
     torch.manual_seed(1)
     base = AutoModelForCausalLM.from_pretrained(tiny, dtype=torch.float32)
     config = LoraConfig(

@@ -7,7 +7,10 @@ import torch
 
 from .conftest import SMOLLM2, Session, needs_smollm2, reference_logprobs, reference_model
 
-LARK = 'start: "[" D (", " D){0,2} "]</important_info>\\n<query>" Q "</query>"\nD: /[1-4]/\nQ: /[^<\\n]{1,20}/\n'
+LARK = (
+    'start: "[" D (", " D){0,2} "]</important_info>\\n<query>" Q "</query>"\nD: /[1-4]/\nQ: '
+    "/[^<\\n]{1,20}/\n"
+)
 PATTERN = re.compile(r"\[[1-4](, [1-4]){0,2}\]</important_info>\n<query>[^<\n]{1,20}</query>")
 
 
@@ -30,8 +33,9 @@ def test_only_the_language_is_sampled(session, temperature):
         for one in samples:
             assert one["finishReason"] == "guide"
             assert PATTERN.fullmatch(one["text"]), one["text"]
-            assert any(one["forced"]) and not all(one["forced"])
-            assert all(lp == 0 for lp, f in zip(one["logprobs"], one["forced"]) if f)
+            assert any(one["forced"])
+            assert not all(one["forced"])
+            assert all(lp == 0 for lp, f in zip(one["logprobs"], one["forced"], strict=True) if f)
             encoded = session.call("encode_guided", lark=LARK, text=one["text"])
             # The canonical tokens may differ from the sampled ones, the text may not.
             assert session.model.base.tokenizer.decode(encoded["ids"]) == one["text"]
@@ -60,9 +64,13 @@ def test_logprobs_are_renormalised_over_the_allowed_tokens(session):
         ids = prompt + one["ids"]
         with torch.no_grad():
             full = reference_logprobs(reference, ids, 0.8)
-        matcher = tokenizer.matcher(LARK)
-        for k, (token, lp, forced) in enumerate(zip(one["ids"], one["logprobs"], one["forced"])):
-            mask = torch.from_numpy(tokenizer.allowed(tokenizer.masks([matcher]))[0].copy())
+        matcher = tokenizer.create_matcher(LARK)
+        for k, (token, lp, forced) in enumerate(
+            zip(one["ids"], one["logprobs"], one["forced"], strict=True)
+        ):
+            mask = torch.from_numpy(
+                tokenizer.unpack_masks(tokenizer.compute_masks([matcher]))[0].copy()
+            )
             assert mask[token]
             if not forced:
                 row = full[len(prompt) + k]
@@ -77,14 +85,17 @@ def test_forced_tokens_take_no_forward_pass_of_their_own(session):
         adapter=True,
         sequences=[{"ids": [5], "guide": {"lark": 'start: "hello world"'}, "maxTokens": 50}],
     )["sequences"]
-    assert one["text"] == "hello world" and all(one["forced"]) and one["finishReason"] == "guide"
+    assert one["text"] == "hello world"
+    assert all(one["forced"])
+    assert one["finishReason"] == "guide"
 
 
 def test_length_cuts_a_guide_and_says_so(session):
     ((one,),) = session.call(
         "sample", adapter=True, sequences=[{"ids": [5], "guide": {"lark": LARK}, "maxTokens": 3}]
     )["sequences"]
-    assert len(one["ids"]) == 3 and one["finishReason"] == "length"
+    assert len(one["ids"]) == 3
+    assert one["finishReason"] == "length"
 
 
 def test_bad_grammars_and_texts_are_refused(session):
@@ -133,7 +144,8 @@ def test_stop_strings_and_stop_ids(session):
         if one["finishReason"] == "stop" and one["ids"][-1] not in (0, 300):
             assert "a" in one["text"] or "zz" in one["text"]
             before = tokenizer.decode(one["ids"][:-1])
-            assert "a" not in before and "zz" not in before
+            assert "a" not in before
+            assert "zz" not in before
         else:
             assert "a" not in one["text"]
     assert any(one["finishReason"] == "stop" for one in samples)
@@ -141,14 +153,16 @@ def test_stop_strings_and_stop_ids(session):
 
 @needs_smollm2
 def test_encoding_agrees_with_decoding_on_the_default_model():
-    """Greedy guided decoding of a one-word language gives exactly the tokens that encode_guided gives."""
+    """Greedy guided decoding of a one-word language gives exactly the tokens that encode_guided
+    gives.
+    """
     session = Session(SMOLLM2, None)
     text = "[2, 4]</important_info>\n<query>capital of Norway</query>"
     encoded = session.call("encode_guided", lark=LARK, text=text)
     tokenizer = session.model.base.tokenizer
     assert tokenizer.decode(encoded["ids"]) == text
-    matcher = tokenizer.matcher(LARK)
-    for token, forced in zip(encoded["ids"], encoded["forced"]):
+    matcher = tokenizer.create_matcher(LARK)
+    for token, forced in zip(encoded["ids"], encoded["forced"], strict=True):
         assert forced == bool(matcher.compute_ff_tokens())
         assert matcher.consume_token(token)
     assert matcher.is_stopped()

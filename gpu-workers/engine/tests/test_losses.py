@@ -1,4 +1,6 @@
-"""Losses and their derivatives on random tensors: against TRL's own code, and by finite differences in float64."""
+"""Losses and their derivatives on random tensors: against TRL's own code, and by finite differences
+in float64.
+"""
 
 from collections import defaultdict
 from types import SimpleNamespace
@@ -37,7 +39,7 @@ def own(kind: str, config: LossConfig, t: dict[str, torch.Tensor], weights: torc
         "weights": weights[picked],
         "advantages": t["advantages"][:, None].expand_as(picked)[picked],
         "logprobs": t["old"][picked],
-        "referenceLogprobs": t["reference"][picked] if config.klCoef else None,
+        **({"referenceLogprobs": t["reference"][picked]} if config.klCoef else {}),
     }
     part = compute_token_loss(kind, config, t["logprobs"][picked], t["entropies"][picked], data)
     full = torch.zeros_like(t["logprobs"])
@@ -51,7 +53,10 @@ def own(kind: str, config: LossConfig, t: dict[str, torch.Tensor], weights: torc
 def trl_loss(trainer_class, t: dict[str, torch.Tensor], inputs: dict, **settings):
     """The trainer's own _compute_loss, with our tensors where it would ask its model."""
     lp, h = t["logprobs"].clone().requires_grad_(True), t["entropies"].clone().requires_grad_(True)
-    same = lambda x, **_: x  # noqa: E731
+
+    def same(x, **_):
+        return x
+
     trainer = SimpleNamespace(
         _get_per_token_logps_and_entropies=lambda *_, **__: (lp, h, None),
         aux_loss_enabled=False,
@@ -91,7 +96,9 @@ def weights_of(loss_type: str, mask: torch.Tensor) -> torch.Tensor:
     [(0.2, 0.2, 0.0, 0.0), (0.1, 0.28, 0.0, 0.0), (0.2, 0.2, 0.04, 0.0), (0.2, 0.2, 0.1, 0.01)],
 )
 def test_clipped_losses_equal_trls(loss_type, low, high, beta, entropy):
-    """PPO's clipped surrogate as GRPO, DAPO (clip-higher) and Dr. GRPO use it, with k3 in the loss and an entropy bonus."""
+    """PPO's clipped surrogate as GRPO, DAPO (clip-higher) and Dr. GRPO use it, with k3 in the loss
+    and an entropy bonus.
+    """
     grpo = pytest.importorskip("trl.trainer.grpo_trainer", reason="TRL needs Python 3.11")
     t = numbers()
     weights = weights_of(loss_type, t["mask"])
@@ -106,11 +113,24 @@ def test_clipped_losses_equal_trls(loss_type, low, high, beta, entropy):
         "num_items_in_batch": t["mask"].sum(),
     }
     loss, want_lp, want_h = trl_loss(
-        grpo.GRPOTrainer, t, inputs, top_entropy_quantile=1.0, off_policy_mask_threshold=None, importance_sampling_level="token",
-        beta=beta, loss_type=loss_type, epsilon_low=low, epsilon_high=high, use_vllm=False, max_completion_length=LENGTH,
-        current_gradient_accumulation_steps=1, _entropy_bonus_enabled=bool(entropy), use_adaptive_entropy=False, entropy_coef=entropy,
+        grpo.GRPOTrainer,
+        t,
+        inputs,
+        top_entropy_quantile=1.0,
+        off_policy_mask_threshold=None,
+        importance_sampling_level="token",
+        beta=beta,
+        loss_type=loss_type,
+        epsilon_low=low,
+        epsilon_high=high,
+        use_vllm=False,
+        max_completion_length=LENGTH,
+        current_gradient_accumulation_steps=1,
+        _entropy_bonus_enabled=bool(entropy),
+        use_adaptive_entropy=False,
+        entropy_coef=entropy,
         args=SimpleNamespace(use_bias_correction_kl=False, delta=None, steps_per_generation=1),
-    )  # fmt: skip
+    )
     assert part.clipped > 0
     torch.testing.assert_close(d_lp, want_lp, rtol=1e-9, atol=1e-12)
     if entropy and loss_type not in ("bnpo", "dapo"):
@@ -120,7 +140,9 @@ def test_clipped_losses_equal_trls(loss_type, low, high, beta, entropy):
 
 
 def test_the_gradient_of_rloo_equals_trls():
-    """On-policy, where TRL's ratio of whole sequences and ours of tokens have the same gradient, -A / n per token."""
+    """On-policy, where TRL's ratio of whole sequences and ours of tokens have the same gradient, -A
+    / n per token.
+    """
     rloo = pytest.importorskip("trl.trainer.rloo_trainer", reason="TRL needs Python 3.11")
     t = numbers(1)
     t["old"] = t["logprobs"]
@@ -186,7 +208,9 @@ def test_derivatives_of_token_losses_equal_finite_differences(kind, config):
 
 
 def test_kl_estimators_by_their_formulas():
-    """Schulman's: with log r = log ref - log p, k1 = -log r, k2 = (log r)^2 / 2, k3 = r - 1 - log r."""
+    """Schulman's: with log r = log ref - log p, k1 = -log r, k2 = (log r)^2 / 2, k3 = r - 1 - log
+    r.
+    """
     lp, ref = (
         torch.tensor([-1.0, -2.0], dtype=torch.float64),
         torch.tensor([-1.5, -1.0], dtype=torch.float64),
@@ -199,10 +223,10 @@ def test_kl_estimators_by_their_formulas():
     }
     e = 2.718281828459045
     for name, want in (("k1", 0.5 - 1.0), ("k2", 0.125 + 0.5), ("k3", e**-0.5 - 0.5 + e - 2)):
-        part = compute_token_loss(
-            "ppo", LossConfig(klCoef=2.0, klEstimator=name), lp, torch.zeros_like(lp), data
-        )
-        assert part.kl == pytest.approx(want) and part.loss == pytest.approx(2 * want)
+        config = LossConfig.model_validate({"klCoef": 2.0, "klEstimator": name})
+        part = compute_token_loss("ppo", config, lp, torch.zeros_like(lp), data)
+        assert part.kl == pytest.approx(want)
+        assert part.loss == pytest.approx(2 * want)
 
 
 @pytest.mark.parametrize("clip", [None, 0.2])
@@ -215,16 +239,16 @@ def test_the_value_loss_and_its_derivative(clip):
     config = LossConfig(valueClip=clip)
     part = compute_value_loss(config, v, data)
     want, clipped = 0.0, 0
-    for w, x, r, o in zip(data["weights"].tolist(), v.tolist(), returns.tolist(), old.tolist()):
+    for w, x, r, o in zip(
+        data["weights"].tolist(), v.tolist(), returns.tolist(), old.tolist(), strict=True
+    ):
         plain = (x - r) ** 2
         bounded = plain if clip is None else (min(max(x, o - clip), o + clip) - r) ** 2
         clipped += bounded > plain
         want += 0.5 * w * max(plain, bounded)
-    assert (
-        part.loss == pytest.approx(want)
-        and part.clipped == clipped
-        and (clipped > 0) == (clip is not None)
-    )
+    assert part.loss == pytest.approx(want)
+    assert part.clipped == clipped
+    assert (clipped > 0) == (clip is not None)
     torch.testing.assert_close(
         part.d_values,
         differences(lambda x: compute_value_loss(config, x, data).loss, v),

@@ -57,11 +57,13 @@ def test_sampled_logprobs_equal_recomputed_ones(each_model, adapter):
     session = Session(each_model)
     sequences = [
         {"ids": p, "maxTokens": 9, "temperature": t, "seed": i, "n": n}
-        for i, (p, t, n) in enumerate(zip(PROMPTS, (1, 0.5, 0, 1.5, 1), (1, 3, 2, 1, 2)))
+        for i, (p, t, n) in enumerate(
+            zip(PROMPTS, (1, 0.5, 0, 1.5, 1), (1, 3, 2, 1, 2), strict=True)
+        )
     ]
     result = session.call("sample", adapter=adapter, sequences=sequences)["sequences"]
     reference = reference_model(session)
-    for sequence, samples in zip(sequences, result):
+    for sequence, samples in zip(sequences, result, strict=True):
         assert len(samples) == sequence["n"]
         for one in samples:
             ids = sequence["ids"] + one["ids"]
@@ -96,7 +98,7 @@ def test_a_session_equals_a_fresh_prefill(tiny):
             assert kept["usage"]["computedTokens"] == 1 + 4 < fresh["usage"]["computedTokens"]
         ids = ids + kept["sequences"][0][0]["ids"] + [50 + turn, 51, 52, 53]
     # A history that diverges is not taken from the session.
-    changed = ids[:7] + [99] + ids[8:]
+    changed = [*ids[:7], 99, *ids[8:]]
     kept = session.call(
         "sample",
         adapter=True,
@@ -107,19 +109,20 @@ def test_a_session_equals_a_fresh_prefill(tiny):
     )
     assert kept["sequences"][0][0]["ids"] == fresh["sequences"][0][0]["ids"]
     session.call("end_sessions", sessions=["s"])
-    assert not session.model.lower.sessions and not session.model._upper.sessions
+    assert not session.lower.sessions
+    assert not session.model._upper.sessions
 
 
 def test_a_change_of_weights_invalidates_what_depends_on_them(session, tiny):
     sequence = {"ids": PROMPTS[0], "maxTokens": 5, "temperature": 0, "session": "s"}
     session.call("sample", adapter=True, sequences=[sequence])
-    adapter = session.model.trainable
+    adapter = session.trainable
     adapter.values = adapter.values * -3
     adapter.mark_changed()
     after = session.call("sample", adapter=True, sequences=[sequence])["sequences"][0][0]
     fresh = Session(tiny)
-    fresh.model.trainable.values = adapter.values.clone()
-    fresh.model.trainable.mark_changed()
+    fresh.trainable.values = adapter.values.clone()
+    fresh.trainable.mark_changed()
     want = fresh.call("sample", adapter=True, sequences=[sequence])["sequences"][0][0]
     assert after["ids"] == want["ids"]
     assert after["logprobs"] == pytest.approx(want["logprobs"], abs=1e-4)
@@ -131,7 +134,7 @@ def test_a_batch_equals_its_sequences_alone(tiny):
         for i, p in enumerate(PROMPTS)
     ]
     together = Session(tiny).call("sample", adapter=True, sequences=sequences)["sequences"]
-    for sequence, (one,) in zip(sequences, together):
+    for sequence, (one,) in zip(sequences, together, strict=True):
         ((alone,),) = Session(tiny).call("sample", adapter=True, sequences=[sequence])["sequences"]
         assert one["ids"] == alone["ids"]
         assert one["logprobs"] == pytest.approx(alone["logprobs"], abs=1e-4)
@@ -139,14 +142,14 @@ def test_a_batch_equals_its_sequences_alone(tiny):
 
 def test_shared_prefixes_are_computed_once(session):
     prompt = list(range(20, 60))
-    sequences = [{"ids": prompt + [100 + i], "maxTokens": 2, "n": 4} for i in range(5)]
+    sequences = [{"ids": [*prompt, 100 + i], "maxTokens": 2, "n": 4} for i in range(5)]
     usage = session.call("sample", adapter=True, sequences=sequences)["usage"]
     assert usage["computedTokens"] == len(prompt) + 5
     assert session.call("sample", adapter=True, sequences=sequences)["usage"]["computedTokens"] == 5
 
 
 def test_long_generation_with_a_small_cache(tiny):
-    """Eviction, growth of the rows' buffers and rows that end at different times change no token."""
+    """Eviction, growing buffers and rows that end at different times change no token."""
     small = Session(tiny)
     for cache in small.model.caches():
         cache.budget = 120
@@ -154,7 +157,7 @@ def test_long_generation_with_a_small_cache(tiny):
     for turn in range(4):
         sequences = [
             {
-                "ids": list(range(10 + turn, 50 + turn)) + [60 + i],
+                "ids": [*list(range(10 + turn, 50 + turn)), 60 + i],
                 "maxTokens": 5 + 30 * i,
                 "temperature": 1,
                 "seed": i,

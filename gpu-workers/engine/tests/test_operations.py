@@ -1,23 +1,21 @@
-"""Operations run once, in order, can be cancelled; states are saved whole and resumed to the last bit."""
+"""Operations run once and in order, can be cancelled; saved states resume to the last bit."""
 
 import threading
 
 import pytest
 import torch
 
-from engine.device import choose_device
-from engine.engine import Engine
-from engine.errors import Cancelled, EngineError
+from engine.errors import CancelledError, EngineError
 from engine.operations import Operations
 
-from .conftest import LORA, Session
+from .conftest import LORA, Session, make_engine
 
 DATUM = {"ids": [5, 6, 7, 8, 9], "weights": [0, 0, 1, 1, 1]}
 
 
 @pytest.fixture
 def operations(tiny):
-    operations = Operations(Engine(choose_device("cpu", "float32")))
+    operations = Operations(make_engine())
     done(
         operations.submit(
             {
@@ -45,10 +43,10 @@ def test_a_repeated_id_changes_nothing(operations):
     send = request("a", "forward_backward", 1, loss="cross_entropy", data=[DATUM])
     first = operations.submit(send)
     result = done(first)
-    gradient = operations.engine.model("m").trainable.gradient.clone()
+    gradient = operations.engine.model("m").require_trainable().gradient.clone()
     assert operations.submit(send) is first
     assert done(first) == result
-    assert torch.equal(operations.engine.model("m").trainable.gradient, gradient)
+    assert torch.equal(operations.engine.model("m").require_trainable().gradient, gradient)
     done(operations.submit(request("b", "optim_step", 2, learningRate=1e-3)))
     assert operations.submit(request("b", "optim_step", 2, learningRate=1e-3)).result["step"] == 1
 
@@ -107,7 +105,7 @@ def test_cancelling_a_running_and_a_waiting_operation(operations):
     for operation in (long, waiting):
         operation.finished.result(timeout=20)
         assert operation.state == "cancelled"
-    assert operations.engine.model("m").trainable.gradient is None
+    assert operations.engine.model("m").require_trainable().gradient is None
     done(
         operations.submit(
             request("next", "forward_backward", 2, loss="cross_entropy", data=[DATUM])
@@ -117,7 +115,9 @@ def test_cancelling_a_running_and_a_waiting_operation(operations):
 
 @pytest.mark.parametrize("after", [0, 1, 3, 5])
 def test_a_cancelled_call_leaves_no_trace(tiny, after):
-    """Stopped before the n-th layer of a gradient or a prefill: no gradient, and the caches hold nothing half computed."""
+    """Stopped before the n-th layer of a gradient or a prefill: no gradient, and the caches hold
+    nothing half computed.
+    """
 
     def stop_after(calls: int):
         left = [calls]
@@ -125,17 +125,17 @@ def test_a_cancelled_call_leaves_no_trace(tiny, after):
         def check():
             left[0] -= 1
             if left[0] < 0:
-                raise Cancelled()
+                raise CancelledError()
 
         return check
 
     session = Session(tiny)
-    with pytest.raises(Cancelled):
+    with pytest.raises(CancelledError):
         session.call(
             "forward_backward", check=stop_after(after), loss="cross_entropy", data=[DATUM]
         )
-    assert session.model.trainable.gradient is None
-    with pytest.raises(Cancelled):
+    assert session.trainable.gradient is None
+    with pytest.raises(CancelledError):
         session.call(
             "sample",
             check=stop_after(after),
@@ -187,13 +187,12 @@ def test_a_resumed_run_ends_with_the_same_bits(tiny, tmp_path):
     undisturbed.call("snapshot", name="cold")
     saved = undisturbed.call("save_state", path=str(tmp_path / "state"))
     after = train(undisturbed, range(2, 5))
-    assert len(set(before + after)) == 5 and saved["hash"] == before[-1]
+    assert len(set(before + after)) == 5
+    assert saved["hash"] == before[-1]
     resumed = Session(tiny, seed=99)
     assert resumed.call("load_state", path=str(tmp_path / "state"))["step"] == 2
     assert train(resumed, range(2, 5)) == after
-    assert torch.equal(
-        resumed.model.trainable.snapshots["cold"], undisturbed.model.trainable.snapshots["cold"]
-    )
+    assert torch.equal(resumed.trainable.snapshots["cold"], undisturbed.trainable.snapshots["cold"])
 
 
 def test_a_gradient_in_progress_is_saved(tiny, tmp_path):
@@ -256,20 +255,22 @@ def test_nan_is_refused_and_changes_nothing(session):
     huge = {**DATUM, "advantages": [1e38] * 5, "logprobs": [0, 0, -80, -80, -80]}
     with pytest.raises(EngineError) as error:
         session.call("forward_backward", loss="importance_sampling", data=[huge])
-    assert error.value.code == "not-finite" and session.model.trainable.gradient is None
+    assert error.value.code == "not-finite"
+    assert session.trainable.gradient is None
     session.call("forward_backward", loss="cross_entropy", data=[DATUM])
-    session.model.trainable.gradient[3] = float("nan")
+    session.gradient[3] = float("nan")
     with pytest.raises(EngineError) as error:
         session.call("optim_step", learningRate=1e-3)
-    assert error.value.code == "not-finite" and session.model.trainable.step == 0
-    session.model.trainable.gradient = None
+    assert error.value.code == "not-finite"
+    assert session.trainable.step == 0
+    session.trainable.gradient = None
     session.call("forward_backward", loss="cross_entropy", data=[DATUM])
     assert session.call("weights_hash") == before
     session.call("optim_step", learningRate=1e-3)
 
 
 def test_adamw_equals_torch(session):
-    adapter = session.model.trainable
+    adapter = session.trainable
     parameter = torch.nn.Parameter(adapter.values.clone())
     optimiser = torch.optim.AdamW(
         [parameter], lr=1e-2, betas=(0.8, 0.9), eps=1e-7, weight_decay=0.1
@@ -278,7 +279,7 @@ def test_adamw_equals_torch(session):
         session.call(
             "forward_backward", loss="cross_entropy", data=[{**DATUM, "ids": [5, 6 + k, 7, 8, 9]}]
         )
-        parameter.grad = adapter.gradient.clone()
+        parameter.grad = session.gradient.clone()
         norm = torch.nn.utils.clip_grad_norm_([parameter], 0.5)
         optimiser.step()
         got = session.call(

@@ -1,8 +1,9 @@
-"""Where memory does not suffice an operation begins again with smaller micro-batches, and nothing counts twice."""
+"""Where memory does not suffice an operation begins again with smaller micro-batches, and nothing
+counts twice.
+"""
 
 import subprocess
 import sys
-import textwrap
 from pathlib import Path
 
 import pytest
@@ -38,21 +39,27 @@ def test_the_budget_halves_and_nothing_counts_twice(tiny, monkeypatch, head):
     want = make(tiny)
     first = want.call("forward_backward", loss=loss, data=make_data(1))
     plain = want.call("forward_backward", loss=loss, data=make_data())
-    assert plain["retriedOutOfMemory"] == 0 and plain["tokenBudget"] == forward_backward.TOKEN_BUDGET
+    assert plain["retriedOutOfMemory"] == 0
+    assert plain["tokenBudget"] == forward_backward.TOKEN_BUDGET
     session = make(tiny)
     session.call("forward_backward", loss=loss, data=make_data(1))
-    # Two groups of 33 and 3 x 12 tokens: the first of the two batches fits, so that a part is there when memory ends.
+    # Two groups of 33 and 3 x 12 tokens: the first of the two batches fits, so that a part is there
+    # when memory ends.
     tried = scarce(monkeypatch, 60)
     got = session.call("forward_backward", loss=loss, data=make_data(), tokenBudget=200)
-    assert got["retriedOutOfMemory"] == 2 and got["tokenBudget"] == 50 and max(tried) > 60
+    assert got["retriedOutOfMemory"] == 2
+    assert got["tokenBudget"] == 50
+    assert max(tried) > 60
     for name in ("loss", "tokens", "entropy", "computedTokens"):
         assert name == "computedTokens" or got[name] == pytest.approx(plain[name], rel=1e-5)
     assert first["tokens"] == 54 == got["tokens"]
-    assert relative(session.model.trainable.gradient, want.model.trainable.gradient) < 1e-5
+    assert relative(session.gradient, want.gradient) < 1e-5
     told = session.call("forward", adapter=True, data=make_data(), tokenBudget=200)
     assert told["retriedOutOfMemory"] == 2
     name = "values" if head == "value" else "logprobs"
-    for a, b in zip(told[name], want.call("forward", adapter=True, data=make_data())[name]):
+    for a, b in zip(
+        told[name], want.call("forward", adapter=True, data=make_data())[name], strict=True
+    ):
         assert a == pytest.approx(b, abs=1e-4)
 
 
@@ -63,11 +70,12 @@ def test_memory_that_ends_in_a_later_micro_batch_leaves_no_part(tiny, monkeypatc
     tried = scarce(monkeypatch, 50)
     with pytest.raises(EngineError, match="one sequence of 100 tokens") as error:
         session.call("forward_backward", loss="cross_entropy", data=[short, long], tokenBudget=100)
-    assert tried == [19, 99] and error.value.code == "out-of-memory"
-    assert session.model.trainable.gradient is None
+    assert tried == [19, 99]
+    assert error.value.code == "out-of-memory"
+    assert session.trainable.gradient is None
     for s in (session, want):
         s.call("forward_backward", loss="cross_entropy", data=[short])
-    assert torch.equal(session.model.trainable.gradient, want.model.trainable.gradient)
+    assert torch.equal(session.gradient, want.gradient)
 
 
 def test_a_cache_that_cannot_grow_stays_whole(tiny, monkeypatch):
@@ -95,30 +103,37 @@ def test_a_cache_that_cannot_grow_stays_whole(tiny, monkeypatch):
         session.call("sample", adapter=True, sequences=[sequence])["sequences"][0],
         before["sequences"][0],
     )
-    assert again["ids"] == first["ids"] and again["logprobs"] == pytest.approx(
-        first["logprobs"], abs=1e-4
-    )
+    assert again["ids"] == first["ids"]
+    assert again["logprobs"] == pytest.approx(first["logprobs"], abs=1e-4)
     session.call("sample", adapter=True, sequences=many)
+
+
+BOUNDED_PROGRAM = """
+import resource, sys
+from engine.tests.conftest import Session
+
+def make_data(count):
+    weights = [0.0] * 200 + [1.0] * 200
+    ids = [[(7 * i + j) % 319 + 1 for j in range(400)] for i in range(count)]
+    return [{"ids": i, "weights": weights} for i in ids]
+
+def train(count, **body):
+    return session.call("forward_backward", loss="cross_entropy", data=make_data(count), **body)
+
+session = Session(sys.argv[1], {"rank": 4, "alpha": 8})
+train(1)
+pages = int(open("/proc/self/statm").read().split()[0])
+resource.setrlimit(resource.RLIMIT_AS, (pages * 4096 + (130 << 20), -1))
+result = train(60, tokenBudget=24000)
+print("retried", result["retriedOutOfMemory"], result["tokenBudget"], result["tokens"])
+"""
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="bounds the address space by a limit of Linux")
 def test_the_cpu_allocator_really_out_of_memory(tiny):
-    """A process whose address space is bounded: torch's allocator fails, and the operation fits itself in."""
-    program = textwrap.dedent(
-        f"""
-        import resource
-        from engine.tests.conftest import Session
-        session = Session({str(tiny)!r}, {{"rank": 4, "alpha": 8}})
-        make = lambda n: [{{"ids": [(7 * i + j) % 319 + 1 for j in range(400)], "weights": [0.0] * 200 + [1.0] * 200}} for i in range(n)]
-        session.call("forward_backward", loss="cross_entropy", data=make(1))
-        pages = int(open("/proc/self/statm").read().split()[0])
-        resource.setrlimit(resource.RLIMIT_AS, (pages * 4096 + (130 << 20), -1))
-        result = session.call("forward_backward", loss="cross_entropy", data=make(60), tokenBudget=24000)
-        print("retried", result["retriedOutOfMemory"], result["tokenBudget"], result["tokens"])
-        """
-    )
+    """With a bounded address space torch's allocator fails, and the operation makes itself fit."""
     done = subprocess.run(
-        [sys.executable, "-c", program],
+        [sys.executable, "-c", BOUNDED_PROGRAM, str(tiny)],
         cwd=Path(ROOT) / "gpu-workers",
         capture_output=True,
         text=True,
@@ -126,4 +141,6 @@ def test_the_cpu_allocator_really_out_of_memory(tiny):
     )
     assert done.returncode == 0, done.stderr[-2000:]
     _, retried, budget, tokens = done.stdout.split()[-4:]
-    assert int(retried) > 0 and int(budget) < 24000 and int(tokens) == 60 * 200
+    assert int(retried) > 0
+    assert int(budget) < 24000
+    assert int(tokens) == 60 * 200

@@ -1,4 +1,6 @@
-"""Two ranks with gloo on the CPU against one process: equal up to the order in which numbers are added (float32)."""
+"""Two ranks with gloo on the CPU against one process: equal up to the order in which numbers are
+added (float32).
+"""
 
 import os
 import signal
@@ -13,12 +15,13 @@ import torch
 from engine import dialect
 from engine.device import choose_device
 from engine.engine import Engine
-from engine.errors import Cancelled, EngineError
+from engine.errors import CancelledError, EngineError
 from engine.parallel import ParallelEngine, merge_results, split_by_cost
 
 from .conftest import LORA
 
-# A sum over two halves differs from the sum over all by rounding of float32: about 1e-7 of the norm for each addition.
+# A sum over two halves differs from the sum over all by rounding of float32: about 1e-7 of the norm
+# for each addition.
 TOLERANCE = 1e-5
 
 
@@ -47,7 +50,10 @@ def make(pair, name, **settings):
 
 def data(count, seed=0, prompt=6):
     generator = torch.Generator().manual_seed(seed)
-    draw = lambda n: torch.randint(1, 320, (n,), generator=generator).tolist()  # noqa: E731
+
+    def draw(count: int) -> list[int]:
+        return torch.randint(1, 320, (count,), generator=generator).tolist()
+
     shared, made = draw(prompt), []
     for i in range(count):
         ids = shared + draw(5 + 3 * i)
@@ -126,13 +132,13 @@ def test_gradient_and_weights_equal_those_of_one_process(pair, count, settings):
             ]
             for key in ("loss", "tokens", "entropy", "clipped"):
                 assert both[0][key] == pytest.approx(both[1][key], rel=1e-4)
-            for row, expected in zip(both[0]["logprobs"], both[1]["logprobs"]):
+            for row, expected in zip(both[0]["logprobs"], both[1]["logprobs"], strict=True):
                 assert row == pytest.approx(expected, abs=1e-4)
-        gradients = [call.engine.model(name).trainable.gradient for call in pair]
+        gradients = [call.engine.model(name).require_trainable().gradient for call in pair]
         assert close(*gradients)
         norms = [call("optim_step", name, learningRate=1e-3)["gradNorm"] for call in pair]
         assert norms[0] == pytest.approx(norms[1], rel=1e-4)
-    assert close(*[call.engine.model(name).trainable.values for call in pair])
+    assert close(*[call.engine.model(name).require_trainable().values for call in pair])
     # The operation itself compares the ranks' hashes to the last bit.
     assert pair[0]("weights_hash", name)["step"] == 2
 
@@ -148,9 +154,9 @@ def test_a_critic_learns_alike(pair):
     ]
     assert both[0]["loss"] == pytest.approx(both[1]["loss"], rel=1e-5)
     assert both[0]["logprobs"] == both[1]["logprobs"] == []
-    for row, expected in zip(both[0]["values"], both[1]["values"]):
+    for row, expected in zip(both[0]["values"], both[1]["values"], strict=True):
         assert row == pytest.approx(expected, abs=1e-5)
-    assert close(*[call.engine.model("critic").trainable.gradient for call in pair])
+    assert close(*[call.engine.model("critic").require_trainable().gradient for call in pair])
 
 
 def test_sampling_gives_the_same_tokens_and_stays_with_its_activations(pair):
@@ -164,9 +170,13 @@ def test_sampling_gives_the_same_tokens_and_stays_with_its_activations(pair):
     tokens = [[s[0]["ids"] for s in f["sequences"]] for f in first]
     assert tokens[0] == tokens[1]
     assert first[0]["usage"]["sampledTokens"] == first[1]["usage"]["sampledTokens"]
-    longer = [{**s, "ids": s["ids"] + written + [7]} for s, written in zip(sequences, tokens[0])]
+    longer = [
+        {**s, "ids": s["ids"] + written + [7]}
+        for s, written in zip(sequences, tokens[0], strict=True)
+    ]
     second = pair[0]("sample", "sampling", adapter=True, sequences=longer)
-    # Each conversation came back to the rank that has its activations: only what is new was computed.
+    # Each conversation came back to the rank that has its activations: only what is new was
+    # computed.
     assert second["usage"]["computedTokens"] <= 3 * len(prompts)
     assert len(set(pair[0].engine.session_ranks.values())) == 2
     pair[0]("end_sessions", "sampling", sessions=[f"s{i}" for i in range(5)])
@@ -177,14 +187,14 @@ def test_a_failure_on_one_rank_adds_nothing_anywhere(pair):
     two = pair[0]
     make(pair, "failing")
     two("forward_backward", "failing", loss="ppo", data=data(2))
-    before = two.engine.model("failing").trainable.gradient.clone()
+    before = two.engine.model("failing").require_trainable().gradient.clone()
     rows = data(2)
     rows[1]["advantages"] = [1e38] * len(rows[1]["ids"])  # infinite in one rank's half only
     rows[1]["logprobs"] = [-80.0] * len(rows[1]["ids"])
     with pytest.raises(EngineError) as raised:
         two("forward_backward", "failing", loss="importance_sampling", data=rows)
     assert raised.value.code == "not-finite"
-    assert torch.equal(two.engine.model("failing").trainable.gradient, before)
+    assert torch.equal(two.engine.model("failing").require_trainable().gradient, before)
     two("optim_step", "failing", learningRate=1e-3)
     two("weights_hash", "failing")
     with pytest.raises(EngineError, match="token id"):
@@ -200,11 +210,11 @@ def test_cancelling_reaches_every_rank(pair):
     make(pair, "cancelled")
 
     def check():
-        raise Cancelled()
+        raise CancelledError()
 
-    with pytest.raises(Cancelled):
+    with pytest.raises(CancelledError):
         pair[0]("forward_backward", "cancelled", check, loss="ppo", data=data(4))
-    assert pair[0].engine.model("cancelled").trainable.gradient is None
+    assert pair[0].engine.model("cancelled").require_trainable().gradient is None
     assert pair[0]("forward_backward", "cancelled", loss="ppo", data=data(4))["tokens"] > 0
 
 
@@ -235,21 +245,8 @@ def test_a_model_that_cannot_be_made_is_made_nowhere(pair):
 
 def test_a_rank_that_dies_ends_the_engine_with_the_reason():
     environment = {**os.environ, "S3_ENGINE_SECRET": "x"}
-    arguments = [
-        sys.executable,
-        "-m",
-        "engine.main",
-        "--port",
-        "0",
-        "--device",
-        "cpu",
-        "--dtype",
-        "float32",
-        "--threads",
-        "2",
-        "--devices",
-        "2",
-    ]
+    options = "--port 0 --device cpu --dtype float32 --threads 2 --devices 2"
+    arguments = [sys.executable, "-m", "engine.main", *options.split()]
     root = Path(__file__).resolve().parents[2]
     process = subprocess.Popen(
         arguments,
@@ -259,6 +256,8 @@ def test_a_rank_that_dies_ends_the_engine_with_the_reason():
         stderr=subprocess.PIPE,
         text=True,
     )
+    assert process.stdout is not None
+    assert process.stderr is not None
     try:
         assert '"port"' in process.stdout.readline()
         children = subprocess.run(

@@ -1,4 +1,8 @@
-"""Value models: values and gradients equal those of the plain forward, whatever is shared, cached, packed or resumed."""
+"""Value models: values and gradients equal those of the plain forward, whatever is shared, cached,
+packed or resumed.
+"""
+
+from typing import Any
 
 import pytest
 import torch
@@ -18,11 +22,11 @@ def critic(folder, tuning: str = "lora", first_layer: int = 2, **body) -> Sessio
 
 
 def make_data(seed: int = 0) -> list[dict]:
-    """Groups with a common instruction and prompt; action tokens, and retrieved ones between them."""
+    """Groups with a common instruction and prompt; retrieved tokens between actions."""
     g = torch.Generator().manual_seed(seed)
     data = []
     for group in range(2):
-        for k in range(3):
+        for _ in range(3):
             tail = torch.randint(1, 320, (12,), generator=g).tolist()
             ids = list(range(100, 130)) + [40 + group] * 3 + tail
             weights = [0.0] * 33 + [0.5] * 4 + [0.0] * 3 + [1.0] * 5
@@ -50,8 +54,9 @@ def reference_values(session: Session, model, score: dict, ids: list[int]) -> to
 def test_values_and_gradients_equal_the_plain_forward(each_model, first_layer, clip):
     session = critic(each_model, first_layer=first_layer)
     data = make_data()
-    trainable = session.model.trainable
+    trainable = session.trainable
     peft = reference_model(session)
+    transformer = peft.get_base_model().model
     score = {
         n: t.clone().requires_grad_(True)
         for n, t in trainable.tensors(trainable.values).items()
@@ -59,8 +64,8 @@ def test_values_and_gradients_equal_the_plain_forward(each_model, first_layer, c
     }
     got = session.call("forward", adapter=True, data=data)
     total = torch.zeros(())
-    for datum, values in zip(data, got["values"]):
-        want = reference_values(session, peft.base_model.model.model, score, datum["ids"])
+    for datum, values in zip(data, got["values"], strict=True):
+        want = reference_values(session, transformer, score, datum["ids"])
         for p, w in enumerate(datum["weights"]):
             if w == 0:
                 assert values[p] == 0
@@ -76,44 +81,36 @@ def test_values_and_gradients_equal_the_plain_forward(each_model, first_layer, c
     total.backward()
     result = session.call("forward_backward", loss="value", config={"valueClip": clip}, data=data)
     assert result["loss"] == pytest.approx(float(total.detach()), rel=1e-4)
-    assert (
-        result["values"] == got["values"]
-        and result["logprobs"] == []
-        and (result["valueClipped"] > 0) == (clip is not None)
-    )
+    assert result["values"] == got["values"]
+    assert result["logprobs"] == []
+    assert (result["valueClipped"] > 0) == (clip is not None)
     assert result["tokens"] == sum(1 for d in data for w in d["weights"] if w)
     assert result["computedTokens"] < 0.6 * sum(len(d["ids"]) for d in data)
-    names = {
-        name.replace(".default", ""): p.grad
-        for name, p in peft.named_parameters()
-        if p.grad is not None
-    }
-    want = torch.cat(
-        [
-            (score[p.name].grad if p.name in score else names[p.name]).reshape(-1)
-            for p in trainable.layout
-        ]
-    )
-    assert relative(trainable.gradient, want) < 1e-4
+    parameters = {name.replace(".default", ""): p for name, p in peft.named_parameters()} | score
+    grads = [parameters[p.name].grad for p in trainable.layout]
+    want = torch.cat([grad.reshape(-1) for grad in grads if grad is not None])
+    assert relative(session.gradient, want) < 1e-4
 
 
-def gradient_of(session: Session, data: list[dict], **body) -> torch.Tensor:
-    session.model.trainable.gradient = None
+def compute_gradient(session: Session, data: list[dict], **body) -> torch.Tensor:
+    session.trainable.gradient = None
     session.call("forward_backward", loss="value", config={"valueClip": CLIP}, data=data, **body)
-    return session.model.trainable.gradient
+    return session.gradient
 
 
 @pytest.mark.parametrize("tuning", ["lora", "full"])
 def test_micro_batches_order_and_company_do_not_matter(tiny, tuning):
     session = critic(tiny, tuning)
     data = make_data()
-    whole = gradient_of(session, data)
+    whole = compute_gradient(session, data)
     for budget in (1, 60, 90):
-        assert relative(gradient_of(session, data, tokenBudget=budget), whole) < 1e-5
-    assert relative(gradient_of(session, data[::-1]), whole) < 1e-5
-    assert relative(sum(gradient_of(session, [d]) for d in data), whole) < 1e-5
+        assert relative(compute_gradient(session, data, tokenBudget=budget), whole) < 1e-5
+    assert relative(compute_gradient(session, data[::-1]), whole) < 1e-5
+    assert (
+        relative(torch.stack([compute_gradient(session, [d]) for d in data]).sum(0), whole) < 1e-5
+    )
     silent = {**data[0], "ids": data[0]["ids"][::-1], "weights": [0.0] * len(data[0]["ids"])}
-    assert relative(gradient_of(session, [*data, silent]), whole) < 1e-6
+    assert relative(compute_gradient(session, [*data, silent]), whole) < 1e-6
 
 
 def test_what_retrieved_tokens_say_is_never_read(tiny):
@@ -123,13 +120,13 @@ def test_what_retrieved_tokens_say_is_never_read(tiny):
         {
             **d,
             **{
-                name: [x if w else 55.0 for x, w in zip(d[name], d["weights"])]
+                name: [x if w else 55.0 for x, w in zip(d[name], d["weights"], strict=True)]
                 for name in ("returns", "values")
             },
         }
         for d in data
     ]
-    assert torch.equal(gradient_of(session, disturbed), gradient_of(session, data))
+    assert torch.equal(compute_gradient(session, disturbed), compute_gradient(session, data))
 
 
 def test_a_new_critic_says_zero_and_learns(tiny):
@@ -149,18 +146,22 @@ def test_beside_another_model_the_frozen_layers_are_computed_once(tiny):
     policy = Session(tiny, {**LORA, "firstLayer": 2})
     data = make_data()
     policy.call("forward", adapter=True, data=data)
-    held = policy.model.lower.tokens
+    held = policy.lower.tokens
     beside = critic(tiny, engine=policy.engine, name="critic", beside="m")
     assert beside.model.lower is policy.model.lower
-    assert relative(gradient_of(beside, data), gradient_of(critic(tiny), data)) < 1e-5
-    assert policy.model.lower.tokens == held
+    assert relative(compute_gradient(beside, data), compute_gradient(critic(tiny), data)) < 1e-5
+    assert policy.lower.tokens == held
     memory = policy.call("memory")
     assert memory["cachedTokens"] == held + sum(m.model._upper.tokens for m in (policy, beside))
-    for wrong in ({"first_layer": 1}, {"tuning": "full", "first_layer": 0}):
+    wrong_settings: list[dict[str, Any]] = [
+        {"first_layer": 1},
+        {"tuning": "full", "first_layer": 0},
+    ]
+    for wrong in wrong_settings:
         with pytest.raises(EngineError, match="cannot share activations"):
             critic(tiny, engine=policy.engine, name="other", beside="m", **wrong)
     policy.call("delete_model")
-    gradient_of(beside, data)
+    compute_gradient(beside, data)
     beside.call("delete_model")
     assert policy.engine.models == {}
 
@@ -203,7 +204,8 @@ def test_values_that_are_not_finite_change_nothing(tiny):
     with pytest.raises(EngineError) as error:
         session.call("forward_backward", loss="value", data=huge)
     assert error.value.code == "not-finite"
-    assert session.model.trainable.gradient is None and session.call("weights_hash") == before
+    assert session.trainable.gradient is None
+    assert session.call("weights_hash") == before
 
 
 def ppo_steps(policy: Session, value: Session, steps: range) -> list[tuple[str, str]]:
@@ -231,9 +233,11 @@ def ppo_steps(policy: Session, value: Session, steps: range) -> list[tuple[str, 
                         "returns": [float(len(set(one["ids"])) - 4)] * len(ids),
                     }
                 )
-        for datum, values in zip(data, value.call("forward", adapter=True, data=data)["values"]):
+        for datum, values in zip(
+            data, value.call("forward", adapter=True, data=data)["values"], strict=True
+        ):
             datum["values"] = values
-            datum["advantages"] = [r - v for r, v in zip(datum["returns"], values)]
+            datum["advantages"] = [r - v for r, v in zip(datum["returns"], values, strict=True)]
         for part in (0, 1):
             batch, more = data[part::2], part == 0
             value.call("forward_backward", loss="value", config={"valueClip": 0.2}, data=batch)

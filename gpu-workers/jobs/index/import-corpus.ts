@@ -1,10 +1,10 @@
-import type { IndexConfig } from "@/contracts/run-config/run-config";
+import type { IndexConfig } from "@/contracts/run-config/index-config";
 import { DATA_DIR } from "@/lib/paths.mjs";
 import type { RunContext } from "@/gpu-workers/jobs/run-context";
 import { importCorpus } from "@/gpu-workers/corpora/import/import-corpus";
 
 /** The first part of an index run: imports its corpus, unless that is on the worker already. */
-export async function importFirst(
+export async function importRunCorpus(
   context: RunContext,
   { source, corpus }: IndexConfig,
   dataDir = DATA_DIR,
@@ -18,7 +18,7 @@ export async function importFirst(
     if (now - last < 500 && done < total) return;
     last = now;
     void context
-      .progress({ phase: "importing", done: Math.min(done, total || done), total, detail })
+      .reportProgress({ phase: "importing", done: Math.min(done, total || done), total, detail })
       .catch(() => undefined);
   };
   const manifest = await importCorpus({
@@ -42,11 +42,11 @@ export async function importFirst(
   ];
   const said = `imported ${manifest.documents.toLocaleString("en-US")} passages as "${corpus}"${left.length > 0 ? `; ${left.join("; ")}` : ""}`;
   context.log("info", said);
-  await context.progress({
+  await context.reportProgress({
     phase: "importing",
     done: manifest.source.bytes,
     total: manifest.source.bytes,
     detail: said,
   });
-  await context.corporaChanged();
+  await context.reportCorpora();
 }

@@ -12,11 +12,11 @@ import type { CorpusReporter } from "@/gpu-workers/corpora/corpus-report";
  *
  * @throws AppError "not-found", "unsupported" for what was not imported, "conflict" while it is searched
  */
-export const removeCorpus =
+export const createCorpusRemover =
   (reporter: Pick<CorpusReporter, "buildReports">, folders: CorpusFolders) =>
   async (
     { corpus }: Extract<TaskRequest, { kind: "remove-corpus" }>,
-    context: Pick<TaskContext, "closeRetrievers" | "corporaChanged">,
+    context: Pick<TaskContext, "closeRetrievers" | "reportCorpora">,
   ): Promise<{ freedBytes: number; indexes: number }> => {
     const path = getCorpusPath(corpus, folders);
     const reports = await reporter.buildReports();
@@ -30,9 +30,9 @@ export const removeCorpus =
     const isShared = reports.some(({ name, hash }) => name !== corpus && hash === own.hash);
     const indexes = isShared ? [] : own.indexes;
     // The indexes first: without their corpus nobody would see what is left of them.
-    for (const { key } of indexes) await remove(join(folders.dataDir, "indexes", key));
-    await remove(dirname(path));
-    await context.corporaChanged();
+    for (const { key } of indexes) await removeFolder(join(folders.dataDir, "indexes", key));
+    await removeFolder(dirname(path));
+    await context.reportCorpora();
     return {
       freedBytes: own.bytes + indexes.reduce((sum, { bytes }) => sum + bytes, 0),
       indexes: indexes.length,
@@ -40,7 +40,7 @@ export const removeCorpus =
   };
 
 /** Gone at once under its own name, then its files. */
-async function remove(folder: string): Promise<void> {
+async function removeFolder(folder: string): Promise<void> {
   const aside = join(dirname(folder), `.removing-${basename(folder)}`);
   await rm(aside, { recursive: true, force: true });
   await rename(folder, aside);

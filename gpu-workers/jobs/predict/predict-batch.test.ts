@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import type { EpisodeRecord } from "@/contracts/records/episode";
 import { AppError } from "@/contracts/errors";
 import type { Question } from "@/contracts/worker-protocol/questions";
-import { answerBatch, FailureRow, inLanes } from "./predict-batch";
+import { answerBatch, FailureStreak, runConcurrently } from "./predict-batch";
 
 const question = (id: string): Question => ({
   id,
@@ -54,12 +54,12 @@ describe("failures in a row", () => {
   const failures = (...ids: string[]) =>
     ids.map((questionId) => ({ questionId, code: "engine-unavailable" as const, reason: "down" }));
   it("stop the run, across batches; an answer between them begins the count anew", () => {
-    const row = new FailureRow(3);
+    const row = new FailureStreak(3);
     row.count(questions, failures("a", "b", "d"));
     expect(() => row.count(questions, failures("a", "b"))).toThrow(
       /3 questions in a row .* b: down/s,
     );
-    const other = new FailureRow(3);
+    const other = new FailureStreak(3);
     other.count(questions, failures("a", "b", "d"));
     expect(() => other.count(questions, failures("b", "c"))).not.toThrow();
   });
@@ -70,7 +70,7 @@ describe("lanes", () => {
     const begun: number[] = [];
     let active = 0;
     let most = 0;
-    await inLanes(
+    await runConcurrently(
       [0, 1, 2, 3, 4, 5, 6],
       3,
       async (item) => {
@@ -93,7 +93,7 @@ describe("lanes", () => {
       told = inner.reason;
       throw inner.reason;
     };
-    await expect(inLanes([0, 1, 2, 3], 2, work, signal)).rejects.toThrow("broken");
+    await expect(runConcurrently([0, 1, 2, 3], 2, work, signal)).rejects.toThrow("broken");
     expect(begun).toEqual([0, 1]);
     expect(told).toMatchObject({ message: "broken" });
   });

@@ -5,7 +5,7 @@ import type { Question } from "@/contracts/worker-protocol/questions";
 import type { QuestionFailure } from "@/contracts/worker-protocol/reports";
 
 /** Errors that are no matter of a single question: they end the attempt. */
-const ENDS_THE_RUN: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+const FATAL_CODES: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   "stale-attempt",
   "out-of-order",
   "cancelled",
@@ -30,27 +30,28 @@ export async function answerBatch(
   try {
     return { records: await answer(questions, signal), failures: [] };
   } catch (error) {
-    endIfFatal(error, signal);
-    if (questions.length === 1) return { records: [], failures: [failureOf(questions[0]!, error)] };
+    throwIfFatal(error, signal);
+    if (questions.length === 1)
+      return { records: [], failures: [buildFailure(questions[0]!, error)] };
   }
   const alone = await Promise.allSettled(questions.map((question) => answer([question], signal)));
   const result: BatchResult = { records: [], failures: [] };
   for (const [i, outcome] of alone.entries()) {
     if (outcome.status === "fulfilled") result.records.push(...outcome.value);
     else {
-      endIfFatal(outcome.reason, signal);
-      result.failures.push(failureOf(questions[i]!, outcome.reason));
+      throwIfFatal(outcome.reason, signal);
+      result.failures.push(buildFailure(questions[i]!, outcome.reason));
     }
   }
   return result;
 }
 
-function endIfFatal(error: unknown, signal: AbortSignal): void {
+function throwIfFatal(error: unknown, signal: AbortSignal): void {
   if (signal.aborted) throw signal.reason;
-  if (error instanceof AppError && ENDS_THE_RUN.has(error.code)) throw error;
+  if (error instanceof AppError && FATAL_CODES.has(error.code)) throw error;
 }
 
-function failureOf({ id }: Question, error: unknown): QuestionFailure {
+function buildFailure({ id }: Question, error: unknown): QuestionFailure {
   const { code, message } = toWireError(error);
   return { questionId: id, code, reason: message.slice(0, 10_000) };
 }
@@ -59,7 +60,7 @@ function failureOf({ id }: Question, error: unknown): QuestionFailure {
  * Works on `lanes` items at a time, begun in order. The first that throws aborts the signal of those under way; once they
  * have ended, its error is thrown.
  */
-export async function inLanes<T>(
+export async function runConcurrently<T>(
   items: readonly T[],
   lanes: number,
   work: (item: T, signal: AbortSignal) => Promise<void>,
@@ -89,7 +90,7 @@ export async function inLanes<T>(
 }
 
 /** Counts failures that follow each other: a single one is listed, a row of them means that something is broken. */
-export class FailureRow {
+export class FailureStreak {
   private length = 0;
 
   constructor(private readonly stopAfter: number) {}

@@ -2,7 +2,7 @@ import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { afterEach, describe, expect, it } from "vitest";
-import { documentHash } from "@/core/episode/document-hash";
+import { hashDocument } from "@/core/episode/document-hash";
 import type { RunConfigInput } from "@/contracts/run-config/run-config";
 import type { Question } from "@/contracts/worker-protocol/questions";
 import type { Retriever } from "@/gpu-workers/retrieval/retriever";
@@ -23,16 +23,16 @@ const questions: Question[] = Array.from({ length: 30 }, (_, i) => ({
 const document = { id: "d", title: "T", text: "Body." };
 const retriever: Retriever = {
   search: async (queries) =>
-    queries.map(() => [{ ...document, hash: documentHash(document), score: 1 }]),
+    queries.map(() => [{ ...document, hash: hashDocument(document), score: 1 }]),
   getDocuments: async () => [],
   describe: () => ({ kind: "dense", key: "k", title: "one document", documents: 1 }),
   close: async () => undefined,
 };
 const services: Services = {
-  engine: () => Promise.reject(new Error("no engine is needed")),
-  retriever: async () => ({ value: retriever, release: () => undefined }),
-  sampler: () => Promise.reject(new Error("no sampler is needed")),
-  vllm: () => Promise.reject(new Error("no vLLM is needed")),
+  acquireEngine: () => Promise.reject(new Error("no engine is needed")),
+  acquireRetriever: async () => ({ value: retriever, release: () => undefined }),
+  acquireSampler: () => Promise.reject(new Error("no sampler is needed")),
+  acquireVllm: () => Promise.reject(new Error("no vLLM is needed")),
 };
 let server: Server | undefined;
 afterEach(() => server?.close());
@@ -211,8 +211,8 @@ describe("a predict run", () => {
     const first = context(config(url, { limit: 10 }));
     await predict(first);
     const second = context(config(url));
-    second.answeredQuestions = () => first.answeredQuestions();
-    second.storedAccuracy = () => first.storedAccuracy();
+    second.readAnsweredQuestions = () => first.readAnsweredQuestions();
+    second.readStoredAccuracy = () => first.readStoredAccuracy();
     asked.clear();
     await predict(second);
     expect(second.records().map(({ episode }) => episode.questionId)).toEqual(
@@ -229,7 +229,7 @@ describe("a predict run", () => {
     asked.clear();
     const noSearch: Services = {
       ...services,
-      retriever: () => Promise.reject(new Error("it searched")),
+      acquireRetriever: () => Promise.reject(new Error("it searched")),
     };
     const scored = context(
       config(url, {
@@ -297,7 +297,7 @@ describe("faults of the generator's endpoint", () => {
       broken = false;
       const before = endpoint.requests.length;
       const second = context(config(endpoint.url, over));
-      second.answeredQuestions = () => first.answeredQuestions();
+      second.readAnsweredQuestions = () => first.readAnsweredQuestions();
       await predict(second);
       expect(second.records().map(({ episode }) => episode.questionId)).toEqual(["q7"]);
       expect(
@@ -364,7 +364,7 @@ describe("faults of the generator's endpoint", () => {
         .every(({ episode, score }) => !failed.has(episode.questionId) && score?.value === 1),
     ).toBe(true);
     const second = keyed("sk-new");
-    second.answeredQuestions = () => first.answeredQuestions();
+    second.readAnsweredQuestions = () => first.readAnsweredQuestions();
     await predict(second);
     expect(
       new Set([...first.records(), ...second.records()].map(({ episode }) => episode.questionId))
@@ -398,7 +398,7 @@ describe("a run at an endpoint", () => {
               id: query,
               title: query,
               text: query,
-              hash: documentHash({ title: query, text: query }),
+              hash: hashDocument({ title: query, text: query }),
               score: 1,
             },
           ]),

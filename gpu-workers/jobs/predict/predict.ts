@@ -2,14 +2,14 @@ import { getMethodComponents } from "@/core/run/methods";
 import { needsJudge } from "@/contracts/run-config/scoring";
 import type { Answer, Episode, EpisodeRecord } from "@/contracts/records/episode";
 import { AppError } from "@/contracts/errors";
-import type { PredictConfig } from "@/contracts/run-config/run-config";
+import type { PredictConfig } from "@/contracts/run-config/predict-config";
 import type { Question } from "@/contracts/worker-protocol/questions";
 import type { ReansweredRecord, ReportItem } from "@/contracts/worker-protocol/reports";
 import type { EngineClient } from "@/gpu-workers/llm/engine/client";
-import { EqualEpisodes, keysSuffice } from "@/gpu-workers/methods/equal";
-import { openMethod, openOwnModel, type OwnModel } from "@/gpu-workers/methods/open";
-import { ragMethod } from "@/gpu-workers/methods/rag";
-import { StoredEpisodes } from "@/gpu-workers/methods/stored";
+import { CachedMethod, canReuseByKey } from "@/gpu-workers/methods/cached-method";
+import { openMethod, openOwnModel, type OwnModel } from "@/gpu-workers/methods/open-method";
+import { createRagMethod } from "@/gpu-workers/methods/rag";
+import { StoredEpisodes } from "@/gpu-workers/methods/stored-episodes";
 import type { Executor, RunContext, ServiceHandle } from "@/gpu-workers/jobs/run-context";
 import { AnswerScorer } from "@/gpu-workers/llm/scoring/answer-scorer";
 import { openJudge, probeJudge } from "@/gpu-workers/llm/scoring/judge";
@@ -21,8 +21,8 @@ import { DocumentStore } from "@/gpu-workers/retrieval/corpus/document-store";
 import { buildMetricPoints } from "@/gpu-workers/rl/metric-values";
 import { openGenerator, probeGenerator } from "@/gpu-workers/llm/generator/open-generator";
 import { probeMethodModel } from "@/gpu-workers/llm/endpoint/connection";
-import { answerBatch, FailureRow, inLanes } from "./predict-batch";
-import { allOrFirstFailure, Preflight } from "@/gpu-workers/jobs/preflight";
+import { answerBatch, FailureStreak, runConcurrently } from "./predict-batch";
+import { waitForAll, Preflight } from "@/gpu-workers/jobs/preflight";
 import { Stopwatch } from "@/gpu-workers/runtime/stopwatch";
 import { chunk } from "@/lib/chunk";
 
@@ -54,18 +54,18 @@ export const predict: Executor = async (context) => {
       judgeUsage,
     );
     const [stored, tally] = await Promise.all([
-      context.answeredQuestions(),
-      context.storedAccuracy(),
+      context.readAnsweredQuestions(),
+      context.readStoredAccuracy(),
     ]);
     const remaining = questions.filter(({ id }) => !stored.has(id));
-    await context.running();
+    await context.markRunning();
 
     let done = stored.size;
-    const row = new FailureRow(config.failures.stopAfter);
+    const row = new FailureStreak(config.failures.stopAfter);
     const failed = new Map<string, Question>();
 
     const take = async (batch: readonly Question[], signal: AbortSignal): Promise<void> => {
-      await context.progress({
+      await context.reportProgress({
         phase: "predicting",
         done,
         total: questions.length,
@@ -118,9 +118,9 @@ export const predict: Executor = async (context) => {
       row.count(batch, failures);
     };
 
-    await inLanes(chunk(remaining, BATCH), lanes, take, signal);
-    await inLanes(chunk([...failed.values()], 1), lanes, take, signal);
-    await context.progress({
+    await runConcurrently(chunk(remaining, BATCH), lanes, take, signal);
+    await runConcurrently(chunk([...failed.values()], 1), lanes, take, signal);
+    await context.reportProgress({
       phase: "predicting",
       done,
       total: questions.length,
@@ -194,7 +194,7 @@ async function open(
         "retriever",
         async (say) => {
           const opened = keep(
-            await services.retriever(config.corpus, config.retriever, signal, say),
+            await services.acquireRetriever(config.corpus, config.retriever, signal, say),
           );
           await opened.search(["ready?"], 1, signal);
           return opened;
@@ -206,7 +206,7 @@ async function open(
     : preflight.check(
         "engine",
         async (say) => {
-          const client = keep(await services.engine(signal, say));
+          const client = keep(await services.acquireEngine(signal, say));
           say("loading the model");
           return { client, own: ownInEngine ? await openOwnModel(config, context, client) : null };
         },
@@ -257,14 +257,20 @@ async function open(
   const questions = preflight.check(
     "questions",
     async () => {
-      const all = await context.questions(config.questions);
+      const all = await context.readQuestions(config.questions);
       const asked = config.limit === null ? all : all.slice(0, config.limit);
       return config.method === "gold" ? withGold(asked, config.questions) : asked;
     },
     (loaded) => `${loaded.length} to answer`,
   );
-  const [openedRetriever, openedEngine, openedSearcher, openedGenerator, asked] =
-    await allOrFirstFailure([retriever, engine, searcher, generator, questions, judge] as const);
+  const [openedRetriever, openedEngine, openedSearcher, openedGenerator, asked] = await waitForAll([
+    retriever,
+    engine,
+    searcher,
+    generator,
+    questions,
+    judge,
+  ] as const);
   const scorer = new AnswerScorer(
     config.scorer,
     () =>
@@ -293,7 +299,7 @@ async function open(
       questions: asked,
       lanes,
       answer: async (batch, signal) => {
-        const reused = await source.of(batch);
+        const reused = await source.getEpisodes(batch);
         const episodes = reused.map(({ episode }) => episode);
         const outcomes = keepAnswers
           ? await assessor.scoreAnswers(
@@ -315,7 +321,7 @@ async function open(
     isNaiveRag || config.method === "gold" || openedRetriever === null || !generates
       ? null
       : new RagBaseline(
-          ragMethod(openedRetriever, documents, () => ragDocuments),
+          createRagMethod(openedRetriever, documents, () => ragDocuments),
           assessor,
         );
   const own = openedEngine?.own ?? openedSearcher;
@@ -327,13 +333,13 @@ async function open(
     documents,
   });
   const method =
-    "computeEpisodeKey" in opened && keysSuffice(config, openedRetriever)
-      ? new EqualEpisodes(opened, context, documents)
+    "computeEpisodeKey" in opened && canReuseByKey(config, openedRetriever)
+      ? new CachedMethod(opened, context, documents)
       : opened;
   return {
     questions: asked,
     lanes,
-    ...(method instanceof EqualEpisodes && { taken: () => method.taken }),
+    ...(method instanceof CachedMethod && { taken: () => method.reusedCount }),
     answer: async (batch, signal) => {
       const episodes = await method.run(batch, signal);
       const outcomes = await assessor.grade(episodes, batch, signal);

@@ -1,4 +1,4 @@
-import { askedText } from "@/core/scoring/rule-scoring";
+import { formatQuestion } from "@/core/scoring/rule-scoring";
 import { needsJudge } from "@/contracts/run-config/scoring";
 import { AppError } from "@/contracts/errors";
 import type { DocumentText } from "@/contracts/records/episode";
@@ -18,7 +18,7 @@ type TurnGains = z.infer<typeof turnGainsResultSchema>;
  * What each turn gained: the run's generator answers from the union of selections up to each turn, and, as the ceiling,
  * from the gold documents alone.
  */
-export async function turnGains(
+export async function computeTurnGains(
   task: Extract<TaskRequest, { kind: "turn-gains" }>,
   context: TaskContext,
 ): Promise<TurnGains> {
@@ -34,15 +34,17 @@ export async function turnGains(
       config.generator.endpoint === null ||
       (needsJudge(scorer) && config.judge.endpoint === null)
     ) {
-      const handle = await services.engine(signal, (detail) => context.progress(detail, 0.1));
+      const handle = await services.acquireEngine(signal, (detail) =>
+        context.reportProgress(detail, 0.1),
+      );
       handles.push(handle);
       engine = handle.value;
     }
     const generator = await openGenerator(engine, config.generator, context, signal);
-    const gold = await goldDocuments(config, question, context, handles);
-    context.progress("answering", 0.5);
+    const gold = await readGoldDocuments(config, question, context, handles);
+    context.reportProgress("answering", 0.5);
     const requests = [...contexts.map(({ documents }) => documents), ...(gold ? [gold] : [])].map(
-      (documents) => ({ question: askedText(question), documents }),
+      (documents) => ({ question: formatQuestion(question), documents }),
     );
     const answers = await generator.answer(requests, signal);
     const scores = await new AnswerScorer(scorer, () =>
@@ -62,7 +64,7 @@ export async function turnGains(
 }
 
 /** The gold documents in their order; null where the question names none or the retriever cannot look documents up. */
-async function goldDocuments(
+async function readGoldDocuments(
   config: Extract<RunConfig, { kind: "train" | "predict" }>,
   question: Question,
   context: TaskContext,
@@ -70,11 +72,11 @@ async function goldDocuments(
 ): Promise<DocumentText[] | null> {
   if (question.goldIds.length === 0 || config.retriever.kind === "remote") return null;
   const corpus = config.kind === "train" ? config.data.corpus : config.corpus;
-  const handle = await context.services.retriever(
+  const handle = await context.services.acquireRetriever(
     corpus,
     config.retriever,
     context.signal,
-    (detail) => context.progress(detail, 0.2),
+    (detail) => context.reportProgress(detail, 0.2),
   );
   handles.push(handle);
   return handle.value.getDocuments(question.goldIds);

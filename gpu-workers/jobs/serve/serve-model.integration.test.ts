@@ -3,11 +3,11 @@ import { existsSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { ATLAS_DIR, modelDir } from "@/lib/paths.mjs";
-import { presetById } from "@/core/presets/run-presets";
+import { findPreset } from "@/core/presets/run-presets";
 import type { RunConfigInput } from "@/contracts/run-config/run-config";
 import { predict } from "@/gpu-workers/jobs/predict/predict";
 import { LocalServices, MemoryContext } from "@/gpu-workers/testing/memory-context";
-import { serveRun } from "./serve-run";
+import { serve } from "./serve";
 
 const MODEL = "smollm2-135m-instruct";
 const ready = existsSync(modelDir(MODEL)) && existsSync(ATLAS_DIR);
@@ -22,12 +22,12 @@ describe.skipIf(!ready)("the embedded model, served by the engine", () => {
 
   beforeAll(async () => {
     serving = new MemoryContext({
-      config: { ...presetById("serve-smollm2")!.config },
+      config: { ...findPreset("serve-smollm2")!.config },
       services,
       workDir: tmpdir(),
       signal: stop.signal,
     });
-    served = serveRun(serving, { reportMs: 50, idleReportMs: 200, portMs: 1_000 });
+    served = serve(serving, { reportMs: 50, idleReportMs: 200, portMs: 1_000 });
     served.catch(() => undefined);
     while (!serving.progressed.at(-1)) await Promise.race([served, sleep(50)]);
     endpoint = serving.progressed.at(-1)!.detail;
@@ -40,7 +40,7 @@ describe.skipIf(!ready)("the embedded model, served by the engine", () => {
   });
 
   const run = async (over: object): Promise<MemoryContext> => {
-    const config = { ...presetById("atlas-rag")!.config, limit: 3, ...over } as RunConfigInput;
+    const config = { ...findPreset("atlas-rag")!.config, limit: 3, ...over } as RunConfigInput;
     const context = new MemoryContext({ config, services, workDir: tmpdir() });
     await predict(context);
     return context;
@@ -60,7 +60,7 @@ describe.skipIf(!ready)("the embedded model, served by the engine", () => {
     const inside = await run({});
     const outside = await run({
       generator: {
-        ...(presetById("atlas-rag")!.config as { generator: object }).generator,
+        ...(findPreset("atlas-rag")!.config as { generator: object }).generator,
         endpoint,
       },
     });

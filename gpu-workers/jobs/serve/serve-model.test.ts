@@ -5,14 +5,14 @@ import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { modelServerSchema, type VllmConfig } from "@/contracts/run-config/model";
 import { runConfigSchema } from "@/contracts/run-config/run-config";
 import type { ServiceStarters } from "@/gpu-workers/agent/services";
-import { Agents, noServices } from "@/gpu-workers/agent/testing/harness";
+import { TestAgents, NO_SERVICES } from "@/gpu-workers/agent/testing/harness";
 import { ProtocolServer } from "@/gpu-workers/agent/testing/protocol-server";
 import { EndpointClient } from "@/gpu-workers/llm/endpoint/endpoint-client";
 import { requireVllm } from "@/gpu-workers/llm/vllm-server/installation";
 import { VllmProcess } from "@/gpu-workers/llm/vllm-server/process";
 import { buildServeLaunch } from "@/gpu-workers/llm/vllm-server/launch-options";
 import { ModelService } from "@/gpu-workers/llm/serving/model-service";
-import { serveRun } from "./serve-run";
+import { serve } from "./serve";
 import { waitUntil } from "@/lib/testing/wait-until";
 
 /**
@@ -30,7 +30,7 @@ const quick = { reportMs: 30, idleReportMs: 200, portMs: 5_000 };
 
 let folder: string;
 let server: ProtocolServer;
-const agents = new Agents();
+const agents = new TestAgents();
 const processes: VllmProcess[] = [];
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), "s3-vllm-"));
@@ -123,8 +123,8 @@ describe("vLLM", () => {
 
 describe("a serve run of a model in vLLM", () => {
   const starters = (): ServiceStarters => ({
-    ...noServices,
-    async vllm(model, settings, signal, onDetail) {
+    ...NO_SERVICES,
+    async startVllm(model, settings, signal, onDetail) {
       await requireVllm(settings, 2);
       let died: (reason: string) => void = () => undefined;
       const ended = new Promise<string>((done) => (died = done));
@@ -168,7 +168,7 @@ describe("a serve run of a model in vLLM", () => {
     const run = queue();
     await agents.start(
       server.url,
-      { serve: (context) => serveRun(context, quick) },
+      { serve: (context) => serve(context, quick) },
       { starters: starters() },
     );
     await waitUntil("it serves", () => addressOf(run) !== undefined, 20_000);
@@ -196,7 +196,7 @@ describe("a serve run of a model in vLLM", () => {
     const run = queue();
     await agents.start(
       server.url,
-      { serve: (context) => serveRun(context, quick) },
+      { serve: (context) => serve(context, quick) },
       { starters: starters() },
     );
     await waitUntil("it serves", () => addressOf(run) !== undefined, 20_000);

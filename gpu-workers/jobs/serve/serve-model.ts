@@ -1,13 +1,22 @@
 import { randomUUID } from "node:crypto";
 import { AppError } from "@/contracts/errors";
-import { isLoopback, servedName, type ServeModelConfig } from "@/contracts/run-config/run-config";
+import {
+  isLoopback,
+  formatServedName,
+  type ServeModelConfig,
+} from "@/contracts/run-config/serve-config";
 import { EndpointClient } from "@/gpu-workers/llm/endpoint/endpoint-client";
 import type { RunContext, ServiceHandle } from "@/gpu-workers/jobs/run-context";
 import { findInstalledModel } from "@/gpu-workers/llm/model-files/installed-model";
 import { openPolicy } from "@/gpu-workers/rl/policy";
 import { Preflight } from "@/gpu-workers/jobs/preflight";
-import { keepUp, SERVE_TIMES, type Served, type ServeTimes } from "./keep-up";
-import { listenWhenPortIsFree, reachedAt } from "@/gpu-workers/runtime/listening";
+import {
+  runUntilCancelled,
+  SERVE_TIMES,
+  type RunningService,
+  type ServeTimes,
+} from "./run-until-cancelled";
+import { listenWhenPortIsFree, buildAdvertisedUrl } from "@/gpu-workers/runtime/listen";
 import {
   ModelService,
   type ModelBackend,
@@ -24,7 +33,7 @@ export async function serveModel(
   times: ServeTimes = SERVE_TIMES,
 ): Promise<void> {
   const apiKey =
-    config.key === null ? null : await context.endpointKey(config.key, config.advertise!);
+    config.key === null ? null : await context.readEndpointKey(config.key, config.advertise!);
   const { host, port, concurrency, waiting } = config;
   if (!isLoopback(host))
     context.log(
@@ -37,7 +46,7 @@ export async function serveModel(
       ModelService.listen({
         host,
         port,
-        model: servedName(config),
+        model: formatServedName(config),
         apiKey,
         concurrency,
         maxWaiting: waiting,
@@ -48,33 +57,33 @@ export async function serveModel(
   try {
     handle =
       config.server.kind === "engine"
-        ? await openInEngine(context, config, service)
-        : await openInVllm(context, config, service);
+        ? await openEngineBackend(context, config, service)
+        : await openVllmBackend(context, config, service);
     service.setBackend(handle.value);
-    await context.running();
+    await context.markRunning();
     const { value: backend } = handle;
     const client = new EndpointClient(`${service.url}/v1`, {
       apiKey: apiKey ?? undefined,
       retryBudgetMs: 10_000,
     });
-    const served: Served<ModelMetrics> = {
-      address: `${reachedAt(config, service.url).replace(/\/v1$/, "")}/v1`,
+    const served: RunningService<ModelMetrics> = {
+      address: `${buildAdvertisedUrl(config, service.url).replace(/\/v1$/, "")}/v1`,
       figures: () => service.getMetrics(),
       rates: ({ promptTokens, completionTokens }) => ({
         "serve/prompt_tokens_per_second": promptTokens,
         "serve/completion_tokens_per_second": completionTokens,
       }),
       memoryMb: async () => (await backend.memoryMb?.()) ?? null,
-      probe: () => askOneToken(client, servedName(config), context.signal),
+      probe: () => askOneToken(client, formatServedName(config), context.signal),
     };
-    await keepUp(context, served, times);
+    await runUntilCancelled(context, served, times);
   } finally {
     await service.stop();
     handle?.release();
   }
 }
 
-async function openInEngine(
+async function openEngineBackend(
   context: RunContext,
   config: ServeModelConfig,
   service: ModelService,
@@ -87,10 +96,10 @@ async function openInEngine(
     () => `${config.model} is installed`,
   );
   const open = async (say: (detail: string) => void): Promise<ServiceHandle<ModelBackend>> => {
-    const tell = telling(service, say);
-    const handle = await context.services.engine(signal, tell);
+    const tell = createProgressReporter(service, say);
+    const handle = await context.services.acquireEngine(signal, tell);
     try {
-      tell(`loading ${servedName(config)}`);
+      tell(`loading ${formatServedName(config)}`);
       const model =
         config.checkpoint === null
           ? await handle.value.createModel(
@@ -112,7 +121,7 @@ async function openInEngine(
       throw error;
     }
   };
-  return preflight.check("engine", open, () => `${servedName(config)} answers`);
+  return preflight.check("engine", open, () => `${formatServedName(config)} answers`);
 }
 
 /** A searcher as a training run saved it. */
@@ -139,7 +148,7 @@ async function loadCheckpoint(
   return model;
 }
 
-async function openInVllm(
+async function openVllmBackend(
   context: RunContext,
   config: ServeModelConfig,
   service: ModelService,
@@ -148,11 +157,11 @@ async function openInVllm(
   if (server.kind !== "vllm") throw new AppError("internal", "Another server was configured.");
   const preflight = new Preflight(context, ["vllm"]);
   const open = async (say: (detail: string) => void): Promise<ServiceHandle<ModelBackend>> => {
-    const handle = await context.services.vllm(
+    const handle = await context.services.acquireVllm(
       model,
       server,
       context.signal,
-      telling(service, say),
+      createProgressReporter(service, say),
     );
     try {
       await probe(handle.value, context.signal);
@@ -165,7 +174,7 @@ async function openInVllm(
   return preflight.check("vllm", open, () => `${model} answers`);
 }
 
-const telling =
+const createProgressReporter =
   (service: ModelService, say: (detail: string) => void) =>
   (detail: string): void => {
     service.setStartDetail(detail);

@@ -4,21 +4,21 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { MetricPoint } from "@/contracts/worker-protocol/metric-point";
 import { AppError } from "@/contracts/errors";
 import type { ServiceStarters } from "@/gpu-workers/agent/services";
-import { Agents, noServices } from "@/gpu-workers/agent/testing/harness";
+import { TestAgents, NO_SERVICES } from "@/gpu-workers/agent/testing/harness";
 import { ProtocolServer } from "@/gpu-workers/agent/testing/protocol-server";
 import type { RunContext } from "@/gpu-workers/jobs/run-context";
 import { RemoteRetriever } from "@/gpu-workers/retrieval/backends/remote";
 import type { Retriever } from "@/gpu-workers/retrieval/retriever";
-import { serveRun } from "./serve-run";
+import { serve } from "./serve";
 import { findFreePort } from "@/lib/free-port.mjs";
 import { waitUntil } from "@/lib/testing/wait-until";
 
 const quick = (context: RunContext): Promise<void> =>
-  serveRun(context, { reportMs: 20, idleReportMs: 100, portMs: 2_000 });
+  serve(context, { reportMs: 20, idleReportMs: 100, portMs: 2_000 });
 const times = { requestMs: 1_000, backoffMs: 20, attempts: 20 };
 
 let server: ProtocolServer;
-const agents = new Agents();
+const agents = new TestAgents();
 beforeEach(async () => (server = await ProtocolServer.start()));
 afterEach(async () => {
   await agents.stopAll();
@@ -47,8 +47,8 @@ function words(): { starters: ServiceStarters; breakDown(): void; mend(): void }
   };
   return {
     starters: {
-      ...noServices,
-      retriever: async () => ({
+      ...NO_SERVICES,
+      startRetriever: async () => ({
         value: retriever,
         address: null,
         ended: new Promise(() => undefined),

@@ -1,11 +1,16 @@
 import type { RetrieveMetrics } from "@/contracts/formats/retrieve";
-import { isLoopback, type ServeRetrieverConfig } from "@/contracts/run-config/run-config";
+import { isLoopback, type ServeRetrieverConfig } from "@/contracts/run-config/serve-config";
 import type { RunContext } from "@/gpu-workers/jobs/run-context";
 import { Preflight } from "@/gpu-workers/jobs/preflight";
 import { RetrieveService } from "@/gpu-workers/retrieval/service/retrieve-service";
-import { keepUp, SERVE_TIMES, type Served, type ServeTimes } from "./keep-up";
+import {
+  runUntilCancelled,
+  SERVE_TIMES,
+  type RunningService,
+  type ServeTimes,
+} from "./run-until-cancelled";
 import { type ServiceFigures } from "@/gpu-workers/runtime/service-figures";
-import { listenWhenPortIsFree, reachedAt } from "@/gpu-workers/runtime/listening";
+import { listenWhenPortIsFree, buildAdvertisedUrl } from "@/gpu-workers/runtime/listen";
 
 /**
  * Keeps the /retrieve service up until it is cancelled, and reports what it does. It has no end of its
@@ -25,7 +30,7 @@ export async function serveRetriever(
         service.setStartDetail(detail);
         say(detail);
       };
-      const handle = await context.services.retriever(
+      const handle = await context.services.acquireRetriever(
         config.corpus,
         config.retriever,
         signal,
@@ -37,9 +42,9 @@ export async function serveRetriever(
     const handle = await preflight.check("retriever", open, ({ value }) => value.describe().title);
     try {
       service.serve(handle.value);
-      await context.running();
-      const served: Served<RetrieveMetrics & ServiceFigures> = {
-        address: `${reachedAt(config, service.url).replace(/\/retrieve$/, "")}/retrieve`,
+      await context.markRunning();
+      const served: RunningService<RetrieveMetrics & ServiceFigures> = {
+        address: `${buildAdvertisedUrl(config, service.url).replace(/\/retrieve$/, "")}/retrieve`,
         figures: () => {
           const metrics = service.readMetrics();
           return { ...metrics, waiting: metrics.waitingQueries };
@@ -48,7 +53,7 @@ export async function serveRetriever(
         memoryMb: async () => service.readMetrics().memoryMb,
         probe: () => handle.value.search(["ready?"], 1, signal),
       };
-      await keepUp(context, served, times);
+      await runUntilCancelled(context, served, times);
     } finally {
       await service.stop();
       handle.release();

@@ -1,11 +1,11 @@
 import { AppError } from "@/contracts/errors";
 import type { FormatError } from "@/contracts/records/episode";
-import type { TrainConfig } from "@/contracts/run-config/run-config";
+import type { TrainConfig } from "@/contracts/run-config/train-config";
 import type { DryRunResult, TaskRequest } from "@/contracts/worker-protocol/tasks";
 import type { TaskContext } from "@/gpu-workers/jobs/task-context";
 import { REFERENCE } from "@/gpu-workers/rl/policy-update/update-dependencies";
 import { computeTrialGradient } from "@/gpu-workers/rl/policy-update/update-policy";
-import { createAlgorithm } from "@/gpu-workers/rl/algorithms";
+import { createAlgorithm } from "@/gpu-workers/rl/algorithms/create-algorithm";
 import { listRewards, rollOut, type Group } from "@/gpu-workers/rl/rollout";
 import type { Stopwatch, StepPhase } from "@/gpu-workers/runtime/stopwatch";
 import { openTraining, type Training, type TrainingContext } from "./training";
@@ -17,7 +17,7 @@ const QUESTIONS = 8;
  * Tries a training configuration on eight questions with an adapter that is thrown away: are texts cut, is the form
  * kept, do groups vary, how much memory and time would the run take?
  */
-export async function dryRun(
+export async function runDryRun(
   task: Extract<TaskRequest, { kind: "dry-run" }>,
   context: TaskContext,
 ): Promise<DryRunResult> {
@@ -28,24 +28,24 @@ export async function dryRun(
       `A dry run tries training runs; this is a ${config.kind} run.`,
     );
   const startedAt = performance.now();
-  const training = await openTraining(trainingContext(task.taskId, context), {
+  const training = await openTraining(createDryRunContext(task.taskId, context), {
     ...config,
     evaluation: { ...config.evaluation, questions: 0 },
   });
   try {
     const { stopwatch } = training;
     const questions = training.pool.peek(Math.min(QUESTIONS, training.pool.size));
-    context.progress("rolling out eight questions", 0.3);
+    context.reportProgress("rolling out eight questions", 0.3);
     const groups = await rollOut(training, await training.searcher(), questions, 1);
-    context.progress("taking a gradient", 0.7);
+    context.reportProgress("taking a gradient", 0.7);
     await training.policy.model.snapshot(REFERENCE, { signal: training.signal });
     await computeTrialGradient(
       training.updateParts(async () => undefined),
       groups,
     );
-    context.progress("trying the cold start", 0.9);
-    const coldStartSeconds = await timeColdStart(training);
-    return summarise(config, groups, stopwatch, {
+    context.reportProgress("trying the cold start", 0.9);
+    const coldStartSeconds = await measureColdStart(training);
+    return summariseDryRun(config, groups, stopwatch, {
       coldStartSeconds,
       seconds: (performance.now() - startedAt) / 1000,
       peakMemoryMb: await training.enginePeakMb(),
@@ -56,7 +56,7 @@ export async function dryRun(
 }
 
 /** Seconds of one batch of demonstrations, 0 where there is no cold start. */
-async function timeColdStart(training: Training): Promise<number> {
+async function measureColdStart(training: Training): Promise<number> {
   const { config, pool } = training;
   if (config.coldStart.demonstrations === 0) return 0;
   const start = performance.now();
@@ -71,10 +71,10 @@ interface Measured {
 }
 
 /** What was seen, and what it means for the whole run. Pure. */
-export function summarise(
+export function summariseDryRun(
   config: TrainConfig,
   groups: readonly Group[],
-  clock: Pick<Stopwatch<StepPhase>, "of">,
+  clock: Pick<Stopwatch<StepPhase>, "getSeconds">,
   measured: Measured,
 ): DryRunResult {
   const samples = groups.flatMap((group) => group.samples);
@@ -88,11 +88,11 @@ export function summarise(
   const ragAccuracy = mean(groups.map(({ baseline }) => baseline.score.value));
 
   const seconds = (phases: readonly StepPhase[]): number =>
-    phases.reduce((sum, phase) => sum + clock.of(phase), 0);
+    phases.reduce((sum, phase) => sum + clock.getSeconds(phase), 0);
   const rollout = seconds(["gen", "retrieve", "generator"]);
   const gradient = seconds(["ref", "values", "update_critic", "update_actor"]);
   const perQuestion = (rollout + config.rl.epochs * gradient) / groups.length;
-  const perCandidate = clock.of("pool") / groups.length;
+  const perCandidate = clock.getSeconds("pool") / groups.length;
   const candidates = config.rl.filterAnswered ? 1 / Math.max(0.05, 1 - ragAccuracy) : 1;
   const rolledOut =
     config.rl.questionsPerStep * (1 + config.rl.resample * (groupsWithoutVariance / groups.length));
@@ -130,10 +130,10 @@ export function summarise(
     secondsPerStep,
     projectedSeconds,
   };
-  return { ...result, warnings: warningsOf(config, result) };
+  return { ...result, warnings: listWarnings(config, result) };
 }
 
-function warningsOf(config: TrainConfig, result: Omit<DryRunResult, "warnings">): string[] {
+function listWarnings(config: TrainConfig, result: Omit<DryRunResult, "warnings">): string[] {
   const warnings: string[] = [];
   if (result.truncated > 0)
     warnings.push(
@@ -174,7 +174,7 @@ const mean = (values: readonly number[]): number =>
   values.reduce((sum, value) => sum + value, 0) / values.length;
 
 /** A task holds no run: what a run would report is not kept. */
-function trainingContext(taskId: string, task: TaskContext): TrainingContext {
+function createDryRunContext(taskId: string, task: TaskContext): TrainingContext {
   const nothing = async (): Promise<void> => undefined;
   return {
     runId: taskId,
@@ -185,15 +185,15 @@ function trainingContext(taskId: string, task: TaskContext): TrainingContext {
     services: task.services,
     report: nothing,
     flush: nothing,
-    progress: nothing,
-    preflight: async (items) => {
+    reportProgress: nothing,
+    reportPreflight: async (items) => {
       const waiting = items
         .filter(({ state }) => state === "running")
         .map(({ name, detail }) => (detail === "" ? name : `${name}: ${detail}`));
-      if (waiting.length > 0) task.progress(waiting.join(", "), 0.1);
+      if (waiting.length > 0) task.reportProgress(waiting.join(", "), 0.1);
     },
     log: () => undefined,
-    questions: (set) => task.questions(set),
+    readQuestions: (set) => task.readQuestions(set),
     findAnswers: (keys) => task.findAnswers(keys),
     saveAnswers: (answers) => task.saveAnswers(answers),
     commitCheckpoint: nothing,

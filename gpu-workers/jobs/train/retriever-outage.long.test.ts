@@ -5,13 +5,13 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { DATA_DIR, ATLAS_DIR } from "@/lib/paths.mjs";
 import { retrieverSchema as retrieverConfig } from "@/contracts/run-config/retriever";
-import { trainConfigSchema } from "@/contracts/run-config/run-config";
+import { trainConfigSchema } from "@/contracts/run-config/train-config";
 import { executors } from "@/gpu-workers/jobs/executors";
 import { openRetriever } from "@/gpu-workers/retrieval/backends/open-retriever";
 import type { Retriever } from "@/gpu-workers/retrieval/retriever";
 import { RetrieveService } from "@/gpu-workers/retrieval/service/retrieve-service";
 import { LocalServices, MemoryContext } from "@/gpu-workers/testing/memory-context";
-import { canTrainHere, small } from "@/gpu-workers/testing/small-training";
+import { canTrainHere, smallTrainingConfig } from "@/gpu-workers/testing/small-training";
 import { readTrainerState } from "@/gpu-workers/rl/trainer-state";
 
 const OUTAGE_MS = 60_000;
@@ -39,12 +39,12 @@ describe.skipIf(!canTrainHere)("a PPO run at a /retrieve service", () => {
 
   it("that is gone for a minute in a step waits for it, says so once, and ends with the weights of an undisturbed run", async () => {
     const config = trainConfigSchema.parse({
-      ...small,
-      coldStart: { ...small.coldStart, demonstrations: 0 },
+      ...smallTrainingConfig,
+      coldStart: { ...smallTrainingConfig.coldStart, demonstrations: 0 },
       retriever: { kind: "remote", url: service.url },
-      reward: { ...small.reward, weights: { gbr: 1, length: 10 } },
+      reward: { ...smallTrainingConfig.reward, weights: { gbr: 1, length: 10 } },
       rl: {
-        ...small.rl,
+        ...smallTrainingConfig.rl,
         algorithm: "ppo",
         groupSize: 1,
         resample: 0,

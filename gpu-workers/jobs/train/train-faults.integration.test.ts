@@ -2,22 +2,22 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { trainConfigSchema, type TrainConfig } from "@/contracts/run-config/run-config";
+import { trainConfigSchema, type TrainConfig } from "@/contracts/run-config/train-config";
 import type { EngineModel } from "@/gpu-workers/llm/engine/client";
 import { executors } from "@/gpu-workers/jobs/executors";
 import { LocalServices, MemoryContext } from "@/gpu-workers/testing/memory-context";
 import { ScriptedEndpoint, type ScriptedReply } from "@/gpu-workers/testing/scripted-endpoint";
-import { canTrainHere, small } from "@/gpu-workers/testing/small-training";
+import { canTrainHere, smallTrainingConfig } from "@/gpu-workers/testing/small-training";
 import { readTrainerState } from "@/gpu-workers/rl/trainer-state";
 
 /** PPO with a critic on the real engine, and what may go wrong under it. */
 const ppo = (over: { rl?: object; reward?: object; generator?: object }): TrainConfig =>
   trainConfigSchema.parse({
-    ...small,
-    coldStart: { ...small.coldStart, demonstrations: 0 },
-    reward: { ...small.reward, ...over.reward },
+    ...smallTrainingConfig,
+    coldStart: { ...smallTrainingConfig.coldStart, demonstrations: 0 },
+    reward: { ...smallTrainingConfig.reward, ...over.reward },
     rl: {
-      ...small.rl,
+      ...smallTrainingConfig.rl,
       algorithm: "ppo",
       groupSize: 1,
       resample: 0,
@@ -25,7 +25,7 @@ const ppo = (over: { rl?: object; reward?: object; generator?: object }): TrainC
       critic: { learningRate: 1e-3 },
       ...over.rl,
     },
-    generator: { ...small.generator, ...over.generator },
+    generator: { ...smallTrainingConfig.generator, ...over.generator },
   });
 
 describe.skipIf(!canTrainHere)("faults of a PPO run", () => {
@@ -64,7 +64,7 @@ describe.skipIf(!canTrainHere)("faults of a PPO run", () => {
       return model;
     };
     const engine = async () => {
-      const { value, release } = await services.engine();
+      const { value, release } = await services.acquireEngine();
       const { createModel } = value;
       value.createModel = async (...args) => spoiled(await createModel.apply(value, args));
       return { value, release };

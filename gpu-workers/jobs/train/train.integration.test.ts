@@ -5,19 +5,20 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { modelDir } from "@/lib/paths.mjs";
-import type { RunConfigInput, TrainConfig } from "@/contracts/run-config/run-config";
-import { trainConfigSchema } from "@/contracts/run-config/run-config";
+import type { RunConfigInput } from "@/contracts/run-config/run-config";
+import type { TrainConfig } from "@/contracts/run-config/train-config";
+import { trainConfigSchema } from "@/contracts/run-config/train-config";
 import { executors } from "@/gpu-workers/jobs/executors";
 import {
   LocalServices,
   MemoryContext,
   type MemoryContextOptions,
 } from "@/gpu-workers/testing/memory-context";
-import { canTrainHere, small } from "@/gpu-workers/testing/small-training";
-import { dryRun } from "./dry-run";
+import { canTrainHere, smallTrainingConfig } from "@/gpu-workers/testing/small-training";
+import { runDryRun } from "./dry-run";
 import { STEP_PHASES } from "@/gpu-workers/runtime/stopwatch";
 import { readTrainerState } from "@/gpu-workers/rl/trainer-state";
-import { turnGains } from "@/gpu-workers/jobs/predict/turn-gains";
+import { computeTurnGains } from "@/gpu-workers/jobs/predict/turn-gains";
 import { loadTokenizer } from "@/gpu-workers/llm/model-files/tokenizer";
 
 describe.skipIf(!canTrainHere)("the executors on the real engine and retriever", () => {
@@ -35,7 +36,7 @@ describe.skipIf(!canTrainHere)("the executors on the real engine and retriever",
     await rm(folder, { recursive: true, force: true });
   });
 
-  const undisturbed = () => contextOf({ name: "undisturbed", config: small });
+  const undisturbed = () => contextOf({ name: "undisturbed", config: smallTrainingConfig });
   let whole: MemoryContext;
 
   it("trains two steps and reports what it did", async () => {
@@ -88,7 +89,11 @@ describe.skipIf(!canTrainHere)("the executors on the real engine and retriever",
     );
     // Else nothing was learned and the comparison would say nothing.
     expect(new Set(hashes).size).toBe(3);
-    const resumed = contextOf({ name: "resumed", config: small, resume: whole.checkpoints[1]! });
+    const resumed = contextOf({
+      name: "resumed",
+      config: smallTrainingConfig,
+      resume: whole.checkpoints[1]!,
+    });
     await executors.train(resumed);
     expect(resumed.points("reward/mean")[0]!.value).toBe(whole.points("reward/mean")[1]!.value);
     expect(resumed.checkpoints.map(({ step }) => step)).toEqual([2]);
@@ -99,12 +104,12 @@ describe.skipIf(!canTrainHere)("the executors on the real engine and retriever",
   describe("PPO with a critic", () => {
     /** Everything that carries state from step to step: critic, mini-batches, epochs, an adaptive KL in the reward, warm-up. */
     const ppo: TrainConfig = trainConfigSchema.parse({
-      ...small,
-      coldStart: { ...small.coldStart, demonstrations: 0 },
+      ...smallTrainingConfig,
+      coldStart: { ...smallTrainingConfig.coldStart, demonstrations: 0 },
       // The cost of length makes sure that every step has something to learn.
-      reward: { ...small.reward, weights: { gbr: 1, length: 10 } },
+      reward: { ...smallTrainingConfig.reward, weights: { gbr: 1, length: 10 } },
       rl: {
-        ...small.rl,
+        ...smallTrainingConfig.rl,
         algorithm: "ppo",
         steps: 3,
         questionsPerStep: 4,
@@ -233,10 +238,17 @@ describe.skipIf(!canTrainHere)("the executors on the real engine and retriever",
 
   it("rolls the next step out while this one's gradient is taken: off-policy by one, drained before a checkpoint", async () => {
     const config: TrainConfig = {
-      ...small,
-      coldStart: { ...small.coldStart, demonstrations: 0 },
-      rl: { ...small.rl, steps: 4, questionsPerStep: 2, groupSize: 2, resample: 0, overlap: true },
-      checkpointing: { ...small.checkpointing, every: 3 },
+      ...smallTrainingConfig,
+      coldStart: { ...smallTrainingConfig.coldStart, demonstrations: 0 },
+      rl: {
+        ...smallTrainingConfig.rl,
+        steps: 4,
+        questionsPerStep: 2,
+        groupSize: 2,
+        resample: 0,
+        overlap: true,
+      },
+      checkpointing: { ...smallTrainingConfig.checkpointing, every: 3 },
     };
     const context = contextOf({ name: "overlap", config });
     await executors.train(context);
@@ -274,14 +286,14 @@ describe.skipIf(!canTrainHere)("the executors on the real engine and retriever",
       corpus: "atlas",
       questions: "atlas/held-out",
       limit: 3,
-      retriever: small.retriever,
-      search: small.search,
+      retriever: smallTrainingConfig.retriever,
+      search: smallTrainingConfig.search,
       searcher: {
-        model: small.searcher.model,
-        adapter: small.searcher.adapter,
+        model: smallTrainingConfig.searcher.model,
+        adapter: smallTrainingConfig.searcher.adapter,
         checkpoint: "00000000-0000-4000-8000-000000000002",
       },
-      generator: small.generator,
+      generator: smallTrainingConfig.generator,
       scorer: "span",
       documents: 3,
       matchRun: null,
@@ -289,7 +301,7 @@ describe.skipIf(!canTrainHere)("the executors on the real engine and retriever",
     const run = contextOf({
       name: "predict",
       config,
-      fetchCheckpoint: async () => ({ ...whole.checkpoints[2]!, config: small }),
+      fetchCheckpoint: async () => ({ ...whole.checkpoints[2]!, config: smallTrainingConfig }),
     });
     await executors.predict(run);
     expect(run.records()).toHaveLength(3);
@@ -297,11 +309,11 @@ describe.skipIf(!canTrainHere)("the executors on the real engine and retriever",
     await executors.predict(run);
     expect(run.records()).toHaveLength(3);
     for (const { baseline } of run.records())
-      expect(baseline!.context).toHaveLength(small.generator.ragDocuments);
+      expect(baseline!.context).toHaveLength(smallTrainingConfig.generator.ragDocuments);
 
     const naive = contextOf({
       name: "naive",
-      config: { ...config, method: "rag", documents: small.generator.ragDocuments },
+      config: { ...config, method: "rag", documents: smallTrainingConfig.generator.ragDocuments },
     });
     await executors.predict(naive);
     expect(naive.records().map(({ baseline }) => baseline)).toEqual([null, null, null]);
@@ -313,10 +325,10 @@ describe.skipIf(!canTrainHere)("the executors on the real engine and retriever",
       name: "matched",
       config: { ...config, method: "rag", matchRun: run.runId },
     });
-    matched.answeredQuestions = async (runId?: string) =>
-      runId === undefined ? new Map() : run.answeredQuestions();
+    matched.readAnsweredQuestions = async (runId?: string) =>
+      runId === undefined ? new Map() : run.readAnsweredQuestions();
     await executors.predict(matched);
-    const counts = await run.answeredQuestions();
+    const counts = await run.readAnsweredQuestions();
     for (const { episode } of matched.records())
       expect(episode.context).toHaveLength(counts.get(episode.questionId)!);
   }, 600_000);
@@ -325,9 +337,15 @@ describe.skipIf(!canTrainHere)("the executors on the real engine and retriever",
     "lets the searcher write freely in the %s protocol, and counts what it gets wrong",
     async (protocol) => {
       const free: TrainConfig = {
-        ...small,
-        search: { ...small.search, protocol, decoding: "free", turnTokens: 48, turns: 2 },
-        generator: { ...small.generator, promptStyle: "chat" },
+        ...smallTrainingConfig,
+        search: {
+          ...smallTrainingConfig.search,
+          protocol,
+          decoding: "free",
+          turnTokens: 48,
+          turns: 2,
+        },
+        generator: { ...smallTrainingConfig.generator, promptStyle: "chat" },
       };
       const config: RunConfigInput & { kind: "predict" } = {
         kind: "predict",
@@ -378,10 +396,10 @@ describe.skipIf(!canTrainHere)("the executors on the real engine and retriever",
     const context = contextOf({
       name: "stumbling",
       config: {
-        ...small,
-        coldStart: { ...small.coldStart, demonstrations: 0 },
-        rl: { ...small.rl, steps: 50 },
-        generator: { ...small.generator, endpoint },
+        ...smallTrainingConfig,
+        coldStart: { ...smallTrainingConfig.coldStart, demonstrations: 0 },
+        rl: { ...smallTrainingConfig.rl, steps: 50 },
+        generator: { ...smallTrainingConfig.generator, endpoint },
       },
     });
     await expect(executors.train(context)).rejects.toMatchObject({
@@ -394,10 +412,14 @@ describe.skipIf(!canTrainHere)("the executors on the real engine and retriever",
   }, 600_000);
 
   it("tries a configuration in a dry run", async () => {
-    const context = contextOf({ name: "dry-run", config: small });
-    const result = await dryRun(
-      { taskId: "00000000-0000-4000-8000-000000000003", kind: "dry-run", config: small },
-      { ...taskContext(context), progress: () => undefined },
+    const context = contextOf({ name: "dry-run", config: smallTrainingConfig });
+    const result = await runDryRun(
+      {
+        taskId: "00000000-0000-4000-8000-000000000003",
+        kind: "dry-run",
+        config: smallTrainingConfig,
+      },
+      { ...taskContext(context), reportProgress: () => undefined },
     );
     expect(result).toMatchObject({
       questions: 8,
@@ -410,22 +432,24 @@ describe.skipIf(!canTrainHere)("the executors on the real engine and retriever",
   }, 600_000);
 
   it("answers what each turn gained, with the gold documents as the ceiling", async () => {
-    const context = contextOf({ name: "gains", config: small });
-    const question = (await context.questions("atlas/held-out"))[0]!;
-    const retriever = (await services.retriever("atlas", small.retriever, context.signal)).value;
+    const context = contextOf({ name: "gains", config: smallTrainingConfig });
+    const question = (await context.readQuestions("atlas/held-out"))[0]!;
+    const retriever = (
+      await services.acquireRetriever("atlas", smallTrainingConfig.retriever, context.signal)
+    ).value;
     const gold = await retriever.getDocuments(question.goldIds);
-    const result = await turnGains(
+    const result = await computeTurnGains(
       {
         taskId: "00000000-0000-4000-8000-000000000004",
         kind: "turn-gains",
-        config: small,
+        config: smallTrainingConfig,
         question,
         contexts: [
           { turn: 0, documents: gold.slice(0, 1) },
           { turn: 1, documents: gold },
         ],
       },
-      { ...taskContext(context), progress: () => undefined },
+      { ...taskContext(context), reportProgress: () => undefined },
     );
     expect(result.turns.map(({ turn }) => turn)).toEqual([0, 1]);
     expect(result.goldContext).toEqual({
@@ -437,7 +461,9 @@ describe.skipIf(!canTrainHere)("the executors on the real engine and retriever",
   it("tokenises as the engine's own tokenizer does", async () => {
     const tokenizer = await loadTokenizer(modelDir("smollm2-135m-instruct"));
     const { model } = await openModel(services);
-    const texts = (await contextOf({ name: "tokens", config: small }).questions("atlas/train"))
+    const texts = (
+      await contextOf({ name: "tokens", config: smallTrainingConfig }).readQuestions("atlas/train")
+    )
       .slice(0, 20)
       .map(({ question }) => `Question: ${question}\n<information>`);
     for (const text of texts) {
@@ -448,7 +474,7 @@ describe.skipIf(!canTrainHere)("the executors on the real engine and retriever",
 });
 
 async function openModel(services: LocalServices) {
-  const { value: engine } = await services.engine();
+  const { value: engine } = await services.acquireEngine();
   return {
     model: await engine.createModel("tokens", {
       base: modelDir("smollm2-135m-instruct"),
@@ -462,11 +488,11 @@ async function openModel(services: LocalServices) {
 function taskContext(context: MemoryContext) {
   return {
     closeRetrievers: async () => undefined,
-    corporaChanged: async () => undefined,
+    reportCorpora: async () => undefined,
     signal: context.signal,
     services: context.services,
     workDir: context.workDir,
-    questions: (set: string) => context.questions(set),
+    readQuestions: (set: string) => context.readQuestions(set),
     findAnswers: (keys: string[]) => context.findAnswers(keys),
     saveAnswers: (answers: Parameters<MemoryContext["saveAnswers"]>[0]) =>
       context.saveAnswers(answers),

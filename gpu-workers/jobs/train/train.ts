@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { isGrouped } from "@/contracts/run-config/training";
+import { isGrouped } from "@/contracts/run-config/algorithm";
 import { AppError } from "@/contracts/errors";
 import type { Executor } from "@/gpu-workers/jobs/run-context";
 import { computeHeldOutMetrics, computeTrainingMetrics } from "@/gpu-workers/rl/episode-metrics";
@@ -18,7 +18,7 @@ export const train: Executor = async (context) => {
     throw new AppError("internal", `A ${context.config.kind} run is not a training run.`);
   const training = await openTraining(context, context.config);
   try {
-    await context.running();
+    await context.markRunning();
     const { rl, evaluation, checkpointing } = training.config;
     const { alarms } = training;
     const due = (every: number, step: number): boolean =>
@@ -58,7 +58,7 @@ async function coldStart(training: Training): Promise<void> {
   const { context, config, pool } = training;
   const { demonstrations, batchSize } = config.coldStart;
   for (let done = 0, batch = 0; done < demonstrations; batch++) {
-    await context.progress({
+    await context.reportProgress({
       phase: "cold-start",
       done,
       total: demonstrations,
@@ -88,7 +88,7 @@ async function trainStep(
 ): Promise<Rollouts | null> {
   const { context, config, stopwatch, pool } = training;
   stopwatch.restart();
-  await context.progress({
+  await context.reportProgress({
     phase: "training",
     done: step - 1,
     total: config.rl.steps,
@@ -136,9 +136,9 @@ async function trainStep(
   if (update) training.updated(update, records.length, step);
   context.log(
     "info",
-    `step ${step}: reward ${metrics["reward/mean"]?.toFixed(3)}, ${kept.length} of ${kept.length + dropped.length} groups teach, ${stopwatch.total().toFixed(1)} s`,
+    `step ${step}: reward ${metrics["reward/mean"]?.toFixed(3)}, ${kept.length} of ${kept.length + dropped.length} groups teach, ${stopwatch.getTotalSeconds().toFixed(1)} s`,
   );
-  await context.progress({
+  await context.reportProgress({
     phase: "training",
     done: step,
     total: config.rl.steps,
@@ -152,7 +152,7 @@ async function evaluateHeldOut(training: Training, step: number): Promise<void> 
   const { context, config, heldOut } = training;
   if (heldOut.length === 0) return;
   const start = performance.now();
-  await context.progress({
+  await context.reportProgress({
     phase: "evaluating",
     done: 0,
     total: heldOut.length,
@@ -160,7 +160,7 @@ async function evaluateHeldOut(training: Training, step: number): Promise<void> 
   });
   const records = await training.evaluate(step, async (batch, done) => {
     await training.reportEpisodes(batch, config.data.heldOutQuestions);
-    await context.progress({
+    await context.reportProgress({
       phase: "evaluating",
       done,
       total: heldOut.length,
@@ -186,7 +186,7 @@ async function evaluateHeldOut(training: Training, step: number): Promise<void> 
 async function saveCheckpoint(training: Training, step: number): Promise<void> {
   const { context, config } = training;
   const start = performance.now();
-  await context.progress({
+  await context.reportProgress({
     phase: "checkpointing",
     done: 0,
     total: 1,

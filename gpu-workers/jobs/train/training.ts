@@ -3,17 +3,17 @@ import { join } from "node:path";
 import { needsJudge } from "@/contracts/run-config/scoring";
 import { AppError } from "@/contracts/errors";
 import type { EpisodeRecord } from "@/contracts/records/episode";
-import type { TrainConfig } from "@/contracts/run-config/run-config";
+import type { TrainConfig } from "@/contracts/run-config/train-config";
 import type { Question } from "@/contracts/worker-protocol/questions";
 import type { EngineClient, EngineModel } from "@/gpu-workers/llm/engine/client";
 import type { Generator } from "@/gpu-workers/llm/generator/generator";
 import { RetryStats } from "@/gpu-workers/llm/endpoint/retry-stats";
-import { ragMethod } from "@/gpu-workers/methods/rag";
-import { s3Method } from "@/gpu-workers/methods/s3";
+import { createRagMethod } from "@/gpu-workers/methods/rag";
+import { createS3Method } from "@/gpu-workers/methods/s3";
 import type { Retriever } from "@/gpu-workers/retrieval/retriever";
 import type { RunContext, ServiceHandle } from "@/gpu-workers/jobs/run-context";
-import { AlarmMonitor } from "@/gpu-workers/rl/alarms/alarms";
-import { createAlgorithm } from "@/gpu-workers/rl/algorithms";
+import { AlarmMonitor } from "@/gpu-workers/rl/alarms/alarm-monitor";
+import { createAlgorithm } from "@/gpu-workers/rl/algorithms/create-algorithm";
 import type { Algorithm } from "@/gpu-workers/rl/algorithms/algorithm";
 import { adaptKlCoefficient } from "@/gpu-workers/rl/algorithms/kl";
 import { AnswerScorer } from "@/gpu-workers/llm/scoring/answer-scorer";
@@ -28,13 +28,19 @@ import type { SearchEnvironment, Searcher } from "@/gpu-workers/searcher/episode
 import { buildMetricPoints, type MetricValues } from "@/gpu-workers/rl/metric-values";
 import { evaluateHeldOut, pickHeldOutQuestions } from "@/gpu-workers/rl/held-out-evaluation";
 import { hasGoldPath } from "@/gpu-workers/searcher/gold-path";
-import { memoryWarning } from "./memory-warning";
+import { buildMemoryWarning } from "./memory-warning";
 import { openGenerator, probeGenerator } from "@/gpu-workers/llm/generator/open-generator";
 import { openCritic, openPolicy, getSearcher, type Policy } from "@/gpu-workers/rl/policy";
 import { withRetrieverRetry } from "@/gpu-workers/retrieval/backends/retriever-retry";
-import { allOrFirstFailure, Preflight } from "@/gpu-workers/jobs/preflight";
-import { REFERENCE, type UpdateDependencies } from "@/gpu-workers/rl/policy-update/update-dependencies";
-import { countSkippedInARow, type PolicyUpdate } from "@/gpu-workers/rl/policy-update/update-policy";
+import { waitForAll, Preflight } from "@/gpu-workers/jobs/preflight";
+import {
+  REFERENCE,
+  type UpdateDependencies,
+} from "@/gpu-workers/rl/policy-update/update-dependencies";
+import {
+  countSkippedInARow,
+  type PolicyUpdate,
+} from "@/gpu-workers/rl/policy-update/update-policy";
 import { QuestionPool } from "@/gpu-workers/rl/question-pool";
 import type { Group } from "@/gpu-workers/rl/rollout";
 import { Stopwatch, type StepPhase } from "@/gpu-workers/runtime/stopwatch";
@@ -52,7 +58,7 @@ import { chunk } from "@/lib/chunk";
 const REPORT_BATCH = 32;
 
 /** What the loop needs of a run context; a dry run brings a smaller one. */
-export type TrainingContext = Partial<Pick<RunContext, "endpointKey">> &
+export type TrainingContext = Partial<Pick<RunContext, "readEndpointKey">> &
   Pick<
     RunContext,
     | "runId"
@@ -63,10 +69,10 @@ export type TrainingContext = Partial<Pick<RunContext, "endpointKey">> &
     | "services"
     | "report"
     | "flush"
-    | "progress"
-    | "preflight"
+    | "reportProgress"
+    | "reportPreflight"
     | "log"
-    | "questions"
+    | "readQuestions"
     | "findAnswers"
     | "saveAnswers"
     | "commitCheckpoint"
@@ -130,7 +136,7 @@ export class Training {
     );
     this.alarms = new AlarmMonitor(context, config, heldOut.length);
     this.baseline = new RagBaseline(
-      ragMethod(this.retriever, documents, () => config.generator.ragDocuments),
+      createRagMethod(this.retriever, documents, () => config.generator.ragDocuments),
       this.grader,
     );
   }
@@ -187,7 +193,7 @@ export class Training {
     step: number,
     onBatch: (records: EpisodeRecord[], done: number) => Promise<void>,
   ): Promise<EpisodeRecord[]> {
-    const method = s3Method(await this.searcher(), this.search, this.config.seed);
+    const method = createS3Method(await this.searcher(), this.search, this.config.seed);
     return evaluateHeldOut(
       { method, grader: this.grader, baseline: this.baseline, signal: this.signal },
       this.heldOut,
@@ -317,7 +323,7 @@ export async function openTraining(
       "retriever",
       async (say) => {
         const opened = keep(
-          await services.retriever(config.data.corpus, config.retriever, signal, say),
+          await services.acquireRetriever(config.data.corpus, config.retriever, signal, say),
         );
         await opened.search(["ready?"], 1, signal);
         return opened;
@@ -327,8 +333,8 @@ export async function openTraining(
     const engine = preflight.check(
       "engine",
       async (say) => {
-        const client = keep(await services.engine(signal, say));
-        const warning = memoryWarning(config, await client.getCapabilities({ signal }));
+        const client = keep(await services.acquireEngine(signal, say));
+        const warning = buildMemoryWarning(config, await client.getCapabilities({ signal }));
         if (warning !== null) context.log("warn", warning);
         say(`loading ${config.searcher.model}`);
         const policy = await openPolicy(client, config.searcher, config.seed, signal);
@@ -360,7 +366,7 @@ export async function openTraining(
               const { policy } = await ready;
               const { model, adapter, samplerMemory } = config.searcher;
               const client = keep(
-                await services.sampler(
+                await services.acquireSampler(
                   { model, rank: adapter.rank, memoryShare: samplerMemory },
                   signal,
                   say,
@@ -427,7 +433,7 @@ export async function openTraining(
             },
             ({ step }) => (step === null ? "loaded" : `weights after step ${step}`),
           );
-    const [openedRetriever, openedEngine, openedGenerator, sets, branch] = await allOrFirstFailure([
+    const [openedRetriever, openedEngine, openedGenerator, sets, branch] = await waitForAll([
       retriever,
       engine,
       generator,
@@ -466,8 +472,8 @@ async function loadQuestions(
   config: TrainConfig,
 ): Promise<{ train: Question[]; heldOut: Question[] }> {
   const [train, heldOut] = await Promise.all([
-    context.questions(config.data.trainQuestions),
-    config.evaluation.questions === 0 ? [] : context.questions(config.data.heldOutQuestions),
+    context.readQuestions(config.data.trainQuestions),
+    config.evaluation.questions === 0 ? [] : context.readQuestions(config.data.heldOutQuestions),
   ]);
   if (train.length === 0)
     throw new AppError("invalid-input", `Question set ${config.data.trainQuestions} is empty.`);

@@ -1,12 +1,12 @@
 import { AppError } from "@/contracts/errors";
 import type { ConnectionConfig } from "@/contracts/run-config/model";
-import type { PredictConfig } from "@/contracts/run-config/run-config";
+import type { PredictConfig } from "@/contracts/run-config/predict-config";
 import { EndpointClient, type EndpointOptions } from "./endpoint-client";
 
 /** Gives the API keys stored on the server to the run that names them. */
 export interface EndpointKeySource {
   /** @throws AppError "not-found" for an unknown name, "unauthorized" where the key is stored for another origin */
-  endpointKey(name: string, endpoint: string): Promise<string>;
+  readEndpointKey(name: string, endpoint: string): Promise<string>;
 }
 
 /**
@@ -25,12 +25,12 @@ export async function buildEndpointOptions(
     retryBudgetMs: retrySeconds * 1000,
   };
   if (key === null) return options;
-  if (!keys.endpointKey)
+  if (!keys.readEndpointKey)
     throw new AppError(
       "unsupported",
       `The stored key "${key}" is given to runs only, not to short tasks.`,
     );
-  return { ...options, apiKey: await keys.endpointKey(key, endpoint) };
+  return { ...options, apiKey: await keys.readEndpointKey(key, endpoint) };
 }
 
 /** Short limits for checks before a run: one that cannot start should say so soon. */

@@ -2,9 +2,10 @@ import { z } from "zod";
 import type { ModelUsage } from "@/contracts/records/episode";
 import { AppError } from "@/contracts/errors";
 import { findEnvironmentKey } from "./environment-key";
-import { cancelled, pauseFor } from "@/gpu-workers/runtime/pause";
+import { parseJsonOrNull } from "@/lib/json";
+import { doubleWait, parseRetryAfter, retry } from "@/lib/retry";
 import { postJson, type HttpReply } from "./post-json";
-import { getSharedRateLimit, type RateLimit } from "./rate-limit";
+import { buildCancelledError, getSharedRateLimit, type RateLimit } from "./rate-limit";
 
 /** Injected, so that tests run the real code fast. */
 export interface EndpointOptions {
@@ -78,7 +79,11 @@ const completionBodySchema = z.object({
 const chatBodySchema = z.object({
   choices: z
     .array(
-      z.object({ message: z.object({ content: z.string() }), logprobs: logprobsSchema, ...finishFields }),
+      z.object({
+        message: z.object({ content: z.string() }),
+        logprobs: logprobsSchema,
+        ...finishFields,
+      }),
     )
     .min(1),
   usage: usageBodySchema,
@@ -112,7 +117,10 @@ export class EndpointClient {
   }
 
   /** POST /completions. */
-  async complete(body: CompletionBody & { prompt: string }, signal: AbortSignal): Promise<Completion> {
+  async complete(
+    body: CompletionBody & { prompt: string },
+    signal: AbortSignal,
+  ): Promise<Completion> {
     return this.request("/completions", body, body.prompt.length, signal, (reply) => {
       const parsed = completionBodySchema.safeParse(reply);
       return parsed.success ? { ...parsed.data.choices[0]!, usage: parsed.data.usage } : null;
@@ -146,47 +154,50 @@ export class EndpointClient {
     read: (reply: unknown) => CompletionChoice | null,
   ): Promise<Completion> {
     const url = new URL(this.base + path);
-    const deadline = performance.now() + this.options.retryBudgetMs;
-    let pause = this.options.firstPauseMs;
-    for (let attempt = 1; ; attempt++) {
+    const { retryBudgetMs, firstPauseMs, longestPauseMs } = this.options;
+    const wait = doubleWait(firstPauseMs, { longestMs: longestPauseMs });
+    const requestOnce = async (): Promise<Completion> => {
       // About four characters a token: enough to keep a rate limit, which the real numbers then correct.
       const permit = await this.limit.acquire(
         Math.ceil(characters / 4) + body.max_tokens,
         this.options,
         signal,
       );
-      let outcome: AttemptResult;
+      let tokens = 0;
       try {
-        outcome = await this.attempt(url, body, signal, read);
-        permit.release(
-          outcome.kind === "answered"
-            ? outcome.completion.usage.promptTokens + outcome.completion.usage.completionTokens
-            : 0,
-        );
+        const completion = await this.attempt(url, body, signal, read);
+        const { usage } = completion;
+        tokens = usage.promptTokens + usage.completionTokens;
+        this.options.onAttempt(true);
+        this.options.onUsage(usage);
+        return completion;
       } catch (error) {
-        permit.release(0);
+        if (error instanceof UnansweredError) this.options.onAttempt(false);
         throw error;
+      } finally {
+        permit.release(tokens);
       }
-      this.options.onAttempt(outcome.kind === "answered");
-      if (outcome.kind === "answered") {
-        this.options.onUsage(outcome.completion.usage);
-        return outcome.completion;
-      }
-      if (outcome.kind === "refused")
-        throw new AppError(
+    };
+    return retry(requestOnce, {
+      budgetMs: retryBudgetMs,
+      backoff: (failures, error) =>
+        Math.max(wait(failures, error)!, (error as UnansweredError).retryAfterMs),
+      signal,
+      buildAbortError: buildCancelledError,
+      shouldRetry: (error) =>
+        error instanceof UnansweredError && !(error instanceof RefusedRequestError),
+      buildGiveUpError: (error, attempts) =>
+        new AppError(
           "generator-unavailable",
-          `The model server refused a request to ${url.href}: ${outcome.reason}`,
-        );
-      const wait = Math.max(pause * (0.5 + Math.random() / 2), outcome.retryAfterMs);
-      if (performance.now() + wait > deadline) {
-        throw new AppError(
-          "generator-unavailable",
-          `The model server at ${url.href} was not available in ${attempt} ${attempt === 1 ? "attempt" : "attempts"} over ${Math.round(this.options.retryBudgetMs / 1000)} s: ${outcome.reason}. Check that it runs.`,
-        );
-      }
-      await pauseFor(wait, signal);
-      pause = Math.min(pause * 2, this.options.longestPauseMs);
-    }
+          `The model server at ${url.href} was not available in ${attempts} ${attempts === 1 ? "attempt" : "attempts"} over ${Math.round(retryBudgetMs / 1000)} s: ${(error as Error).message}. Check that it runs.`,
+        ),
+    }).catch((error: unknown) => {
+      if (!(error instanceof RefusedRequestError)) throw error;
+      throw new AppError(
+        "generator-unavailable",
+        `The model server refused a request to ${url.href}: ${error.message}`,
+      );
+    });
   }
 
   private async attempt(
@@ -194,15 +205,11 @@ export class EndpointClient {
     body: CompletionBody,
     signal: AbortSignal,
     read: (reply: unknown) => CompletionChoice | null,
-  ): Promise<AttemptResult> {
+  ): Promise<Completion> {
     const { timeoutMs, apiKey } = this.options;
     const start = performance.now();
-    const passing = (reason: string, retryAfterMs = 0): AttemptResult => ({
-      kind: "unavailable",
-      reason: this.redactKey(reason),
-      retryAfterMs,
-    });
-    if (signal.aborted) throw cancelled();
+    const fail = (reason: string, retryAfterMs = 0): UnansweredError =>
+      new UnansweredError(this.redactKey(reason), retryAfterMs);
     let reply: HttpReply;
     try {
       reply = await postJson(url, JSON.stringify(body), {
@@ -211,33 +218,27 @@ export class EndpointClient {
         signal,
       });
     } catch (error) {
-      if (signal.aborted) throw cancelled();
-      return passing(error instanceof Error ? error.message || error.name : String(error));
+      throw fail(error instanceof Error ? error.message || error.name : String(error));
     }
     const { status, headers, text } = reply;
     if (status < 200 || status > 299) {
       const reason = `status ${status}: ${text.slice(0, 300)}`;
       if (status !== 408 && status !== 429 && status < 500)
-        return { kind: "refused", reason: this.redactKey(this.explainStatus(status) + reason) };
-      return passing(reason, retryAfterMs(headers["retry-after"]));
+        throw new RefusedRequestError(this.redactKey(this.explainStatus(status) + reason));
+      throw fail(reason, parseRetryAfter(headers["retry-after"]?.toString()) ?? 0);
     }
-    const choice = read(parsedOrNull(text));
+    const choice = read(parseJsonOrNull(text));
     const finish = choice?.finish_reason ?? null;
     // An empty text counts only where the server says that it is whole.
     if (choice === null || (choice.text === "" && finish === null))
-      return passing(
-        `it does not answer as an OpenAI-compatible server does: ${text.slice(0, 300)}`,
-      );
+      throw fail(`it does not answer as an OpenAI-compatible server does: ${text.slice(0, 300)}`);
     return {
-      kind: "answered",
-      completion: {
-        text: choice.text,
-        finish: finish === "length" ? "length" : "stop",
-        stoppedAt: typeof choice.stop_reason === "string" ? choice.stop_reason : null,
-        usage: this.readUsage(choice.usage),
-        seconds: (performance.now() - start) / 1000,
-        ...(choice.alternatives && { alternatives: choice.alternatives }),
-      },
+      text: choice.text,
+      finish: finish === "length" ? "length" : "stop",
+      stoppedAt: typeof choice.stop_reason === "string" ? choice.stop_reason : null,
+      usage: this.readUsage(choice.usage),
+      seconds: (performance.now() - start) / 1000,
+      ...(choice.alternatives && { alternatives: choice.alternatives }),
     };
   }
 
@@ -276,23 +277,16 @@ interface CompletionChoice {
   alternatives?: TokenAlternative[];
   usage: z.output<typeof usageBodySchema>;
 }
-type AttemptResult =
-  | { kind: "answered"; completion: Completion }
-  | { kind: "refused"; reason: string }
-  | { kind: "unavailable"; reason: string; retryAfterMs: number };
-
-function parsedOrNull(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return null;
+/** An attempt that gave no completion. */
+class UnansweredError extends Error {
+  constructor(
+    message: string,
+    /** How long the server asked to be left alone. */
+    readonly retryAfterMs = 0,
+  ) {
+    super(message);
   }
 }
 
-/** A Retry-After header, in seconds or as a date. */
-function retryAfterMs(header: string | string[] | undefined): number {
-  if (header === undefined) return 0;
-  const seconds = Number(header);
-  const wait = Number.isFinite(seconds) ? seconds * 1000 : Date.parse(String(header)) - Date.now();
-  return Number.isFinite(wait) ? Math.max(0, wait) : 0;
-}
+/** The server does not accept the request: another would be refused again. */
+class RefusedRequestError extends UnansweredError {}

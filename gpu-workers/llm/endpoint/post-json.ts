@@ -1,5 +1,5 @@
 import { Agent, type Dispatcher } from "undici";
-import { onAbort } from "@/gpu-workers/runtime/on-abort";
+import { onAbort } from "@/lib/on-abort";
 
 /**
  * Connections of every client of this process, so that a run finds those of the one before. No time-outs of its own:

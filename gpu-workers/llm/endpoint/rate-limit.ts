@@ -1,6 +1,10 @@
 import { createHash } from "node:crypto";
-import { onAbort } from "@/gpu-workers/runtime/on-abort";
-import { cancelled } from "@/gpu-workers/runtime/pause";
+import { AppError } from "@/contracts/errors";
+import { onAbort } from "@/lib/on-abort";
+
+/** What a request is ended with whose signal was aborted. */
+export const buildCancelledError = (): AppError =>
+  new AppError("cancelled", "The request to the model server was cancelled.");
 
 export interface RateLimits {
   concurrency: number;
@@ -46,7 +50,7 @@ export class RateLimit {
 
   /** Waits until a request of about this many tokens may be sent. Throws `cancelled` once the signal is aborted. */
   acquire(tokens: number, limits: RateLimits, signal: AbortSignal): Promise<Permit> {
-    if (signal.aborted) return Promise.reject(cancelled());
+    if (signal.aborted) return Promise.reject(buildCancelledError());
     this.countHolder(limits, 1);
     return new Promise<Permit>((resolve, reject) => {
       const waiting: WaitingRequest = {
@@ -60,7 +64,7 @@ export class RateLimit {
       const forget = onAbort(signal, () => {
         this.queue.splice(this.queue.indexOf(waiting), 1);
         this.countHolder(limits, -1);
-        reject(cancelled());
+        reject(buildCancelledError());
         this.admitWaiting();
       });
       this.queue.push(waiting);

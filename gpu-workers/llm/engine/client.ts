@@ -12,6 +12,7 @@ import {
   type Operation,
 } from "@/contracts/engine/dialect";
 import { AppError, parseOrThrow, type ErrorCode } from "@/contracts/errors";
+import { doubleWait, retry, waitFor } from "@/lib/retry";
 
 /** A refusal or failure that the engine itself reported. */
 export class EngineError extends AppError {
@@ -46,9 +47,6 @@ export interface EngineClientOptions {
   attempts?: number;
   retryMilliseconds?: number;
 }
-
-const sleep = (milliseconds: number): Promise<void> =>
-  new Promise((resolve) => setTimeout(resolve, milliseconds));
 
 /**
  * Speaks the engine dialect to one process. A request that got no answer is repeated under the same operation id,
@@ -164,15 +162,11 @@ export class EngineClient {
 
   /** Cancels an operation. The request that starts it may still be under way, so "not found" is tried again for a while. */
   private async cancel(path: string): Promise<void> {
-    for (let attempt = 0; attempt < 40; attempt++) {
-      try {
-        await this.requestWithRetry("POST", `${path}/cancel`, {}, undefined);
-        return;
-      } catch (error) {
-        if (!(error instanceof EngineError && error.engineCode === "not-found")) return;
-        await sleep(50);
-      }
-    }
+    await retry(() => this.requestWithRetry("POST", `${path}/cancel`, {}, undefined), {
+      attempts: 40,
+      backoff: waitFor(50),
+      shouldRetry: (error) => error instanceof EngineError && error.engineCode === "not-found",
+    }).catch(() => undefined);
   }
 
   private async poll(method: "GET" | "POST", path: string, body: unknown): Promise<Operation> {
@@ -189,26 +183,19 @@ export class EngineClient {
     body: unknown,
     signal: AbortSignal | undefined,
   ): Promise<unknown> {
-    let pause = this.retryMilliseconds;
-    for (let attempt = 1; ; attempt++) {
-      try {
-        return await this.request(method, path, body, signal);
-      } catch (error) {
-        if (error instanceof AppError) throw error;
-        if (signal?.aborted)
-          throw new AppError("cancelled", "The call to the engine was cancelled.", {
-            cause: error,
-          });
-        if (attempt >= this.attempts)
-          throw new AppError(
-            "engine-unavailable",
-            `The engine at ${this.endpoint.url} does not answer (${attempt} attempts).`,
-            { cause: error },
-          );
-        await sleep(pause);
-        pause *= 2;
-      }
-    }
+    return retry(() => this.request(method, path, body, signal), {
+      attempts: this.attempts,
+      backoff: doubleWait(this.retryMilliseconds, { jitter: false }),
+      signal,
+      buildAbortError: () => new AppError("cancelled", "The call to the engine was cancelled."),
+      shouldRetry: (error) => !(error instanceof AppError),
+      buildGiveUpError: (error, attempts) =>
+        new AppError(
+          "engine-unavailable",
+          `The engine at ${this.endpoint.url} does not answer (${attempts} attempts).`,
+          { cause: error },
+        ),
+    });
   }
 
   private async request(

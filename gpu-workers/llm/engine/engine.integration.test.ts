@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { AppError } from "@/contracts/errors";
-import { modelDir } from "@/lib/paths";
+import { modelDir } from "@/lib/paths.mjs";
 import { EngineClient, type EngineError, type EngineModel } from "./client";
 import { EngineProcess } from "./process";
 

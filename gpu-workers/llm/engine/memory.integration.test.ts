@@ -3,8 +3,8 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import type { Datum } from "@/contracts/engine/dialect";
 import { estimateMemory, type MemoryDemand } from "@/core/memory/memory-estimate";
-import { MODEL_SHAPES } from "@/contracts/worker-protocol/model-shape";
-import { modelDir, PYTHON } from "@/lib/paths";
+import { MODEL_SHAPES } from "@/core/memory/model-shape";
+import { modelDir, PYTHON } from "@/lib/paths.mjs";
 import { EngineProcess } from "./process";
 
 const MODEL = "smollm2-135m-instruct";

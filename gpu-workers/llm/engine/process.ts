@@ -4,7 +4,7 @@ import { resolve } from "node:path";
 import { createInterface } from "node:readline";
 import { z } from "zod";
 import { AppError } from "@/contracts/errors";
-import { PYTHON, ROOT } from "@/lib/paths";
+import { PYTHON, ROOT } from "@/lib/paths.mjs";
 import { EngineClient, type EngineEndpoint } from "./client";
 
 const readySchema = z.object({ port: z.int().positive(), pid: z.int().positive() });

@@ -1,6 +1,7 @@
 import type { Answer, ModelUsage } from "@/contracts/records/episode";
-import { cacheKey } from "@/gpu-workers/runtime/keys";
+import { computeCacheKey } from "@/gpu-workers/runtime/keys";
 import type { GenerationRequest, PromptStyle } from "./prompt-style";
+import { chunk } from "@/lib/chunk";
 
 /** Where completions come from: the engine or an endpoint. Failures are errors, never invented answers. */
 export interface GeneratorBackend {
@@ -58,8 +59,7 @@ export class Generator {
       }
     }
     const missing = [...unknown];
-    for (let start = 0; start < missing.length; start += this.backend.batchSize)
-      await this.generate(missing.slice(start, start + this.backend.batchSize), signal);
+    for (const batch of chunk(missing, this.backend.batchSize)) await this.generate(batch, signal);
     return keys.map((key) => this.answers.get(key)!);
   }
 
@@ -74,7 +74,7 @@ export class Generator {
   }
 
   private computeAnswerKey({ question, documents }: GenerationRequest): string {
-    return cacheKey({
+    return computeCacheKey({
       record: "answer",
       question,
       documents: documents.map(({ hash }) => hash),

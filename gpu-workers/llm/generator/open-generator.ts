@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { AppError } from "@/contracts/errors";
-import type { GeneratorConfig } from "@/contracts/run-config/run-config";
+import type { GeneratorConfig } from "@/contracts/run-config/generator";
 import type { EngineClient } from "@/gpu-workers/llm/engine/client";
 import {
   buildEndpointOptions,
@@ -79,8 +79,8 @@ export async function probeGenerator(
 ): Promise<string> {
   const store = {
     ...NO_STORE,
-    ...(keys.endpointKey && {
-      endpointKey: (name: string, endpoint: string) => keys.endpointKey!(name, endpoint),
+    ...(keys.readEndpointKey && {
+      endpointKey: (name: string, endpoint: string) => keys.readEndpointKey!(name, endpoint),
     }),
   };
   const generator = await openGenerator(engine, config, store, signal, { endpoint: PROBE_OPTIONS });

@@ -5,7 +5,7 @@ import { parseOrThrow, AppError } from "@/contracts/errors";
 import { ATLAS_DIR } from "@/lib/paths.mjs";
 import { chatPrompt } from "@/core/prompts/generating";
 import type { Message } from "@/contracts/run-config/prompt";
-import type { GeneratorConfig } from "@/contracts/run-config/run-config";
+import type { GeneratorConfig } from "@/contracts/run-config/generator";
 import { escapeToOneLine } from "@/gpu-workers/llm/prompts/escape-text";
 import { createPromptTemplate } from "@/core/prompts/prompt-template";
 

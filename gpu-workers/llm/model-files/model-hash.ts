@@ -1,7 +1,7 @@
 import { readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { hashFile } from "@/lib/hash";
-import { cacheKey } from "@/gpu-workers/runtime/keys";
+import { computeCacheKey } from "@/gpu-workers/runtime/keys";
 
 /** The files that a model computes with: weights, configuration, tokenizer, chat template. */
 const HASHED_FILES = /\.(safetensors|bin|json|jinja|model|txt)$/;
@@ -14,7 +14,7 @@ const hashedFiles = new Map<string, { size: number; mtimeMs: number; sha256: Pro
  */
 export async function hashModelFolder(directory: string): Promise<string> {
   const names = (await readdir(directory)).filter((name) => HASHED_FILES.test(name)).sort();
-  return cacheKey(
+  return computeCacheKey(
     await Promise.all(
       names.map(async (name) => [name, await hashUnlessKnown(join(directory, name))]),
     ),

@@ -1,8 +1,9 @@
-import { askedText, scoreByRule, scoreByRules, spanAccuracy } from "@/core/scoring/rule-scoring";
+import { formatQuestion, scoreByRule, scoreByRules, scoreSpan } from "@/core/scoring/rule-scoring";
 import { isRule, type ScorerName } from "@/contracts/run-config/scoring";
 import type { Answer, Score } from "@/contracts/records/episode";
 import { AppError } from "@/contracts/errors";
-import type { Question, StoredVerdict } from "@/contracts/worker-protocol/worker-protocol";
+import type { StoredVerdict } from "@/contracts/worker-protocol/stored-results";
+import type { Question } from "@/contracts/worker-protocol/questions";
 import type { Judge } from "./judge";
 
 export interface ScoredAnswer {
@@ -50,7 +51,7 @@ export class AnswerScorer {
       const judged: Score = { scorer: `judge/${judge.id}`, value: collectVerdicts[i]! };
       const either: Score = {
         scorer: `generation-accuracy/${judge.id}`,
-        value: Math.max(collectVerdicts[i]!, spanAccuracy(answer.text, question.answers)),
+        value: Math.max(collectVerdicts[i]!, scoreSpan(answer.text, question.answers)),
       };
       return separateMain(name === "judge" ? judged : either, [
         ...scoreByRules(answer.text, question),
@@ -86,7 +87,7 @@ export class AnswerScorer {
         ? []
         : await judge.judge(
             open.map(({ question, answer }) => ({
-              question: askedText(question),
+              question: formatQuestion(question),
               golds: listGolds(question),
               answer: answer.text,
             })),

@@ -3,7 +3,7 @@ import type { ModelUsage } from "@/contracts/records/episode";
 import { AppError } from "@/contracts/errors";
 import { judgePrompt } from "@/core/prompts/generating";
 import type { Message } from "@/contracts/run-config/prompt";
-import type { JudgeConfig } from "@/contracts/run-config/run-config";
+import type { JudgeConfig } from "@/contracts/run-config/scoring";
 import type { EngineClient } from "@/gpu-workers/llm/engine/client";
 import {
   EndpointClient,
@@ -20,6 +20,7 @@ import {
 } from "@/gpu-workers/llm/endpoint/connection";
 import { findInstalledModel } from "@/gpu-workers/llm/model-files/installed-model";
 import { loadTokenizer } from "@/gpu-workers/llm/model-files/tokenizer";
+import { chunk } from "@/lib/chunk";
 
 /** One answer to be judged. */
 export interface JudgedAnswer {
@@ -100,8 +101,8 @@ async function createEngineJudge(
     id: `${template.version} ${name}`,
     async judge(items, stop) {
       const verdicts: boolean[] = [];
-      for (let start = 0; start < items.length; start += BATCH) {
-        const sequences = items.slice(start, start + BATCH).map((item) => ({
+      for (const batch of chunk(items, BATCH)) {
+        const sequences = batch.map((item) => ({
           ids: tokenizer.encode(renderChat(template.messages(item))),
           guide: { lark: 'start: "yes" | "no"\n' },
           maxTokens: 4,

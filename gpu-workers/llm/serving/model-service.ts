@@ -4,7 +4,7 @@ import { z } from "zod";
 import { AppError, parseOrThrow, toWireError, type ErrorCode } from "@/contracts/errors";
 import { LatencyWindow } from "@/gpu-workers/runtime/latency";
 import type { ServiceFigures } from "@/gpu-workers/runtime/service-figures";
-import { closeServer, listen } from "@/gpu-workers/runtime/listening";
+import { closeServer, listen } from "@/gpu-workers/runtime/listen";
 
 /** The server that computes: the engine, or vLLM. */
 export interface ModelBackend {
@@ -104,7 +104,7 @@ export class ModelService {
     return {
       ...this.counts,
       waiting: this.queue.length,
-      latencyMs: { p50: this.latency.percentile(0.5), p99: this.latency.percentile(0.99) },
+      latencyMs: { p50: this.latency.computePercentile(0.5), p99: this.latency.computePercentile(0.99) },
       latencyCount: this.latency.count,
     };
   }

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { AppError } from "@/contracts/errors";
-import { pauseFor } from "@/gpu-workers/runtime/pause";
+import { parseJsonOrNull } from "@/lib/json";
+import { doubleWait, retry } from "@/lib/retry";
 
 export interface VllmEndpoint {
   /** For example http://127.0.0.1:8000 */
@@ -92,68 +93,67 @@ export class VllmClient {
       },
       signal,
     );
-    const parsed = completionSchema.safeParse(jsonOrNull(text));
-    if (!parsed.success) throw unusableAnswer(`it does not answer as documented: ${text.slice(0, 300)}`);
+    const parsed = completionSchema.safeParse(parseJsonOrNull(text));
+    if (!parsed.success)
+      throw unusableAnswer(`it does not answer as documented: ${text.slice(0, 300)}`);
     const { choices } = parsed.data;
     if (choices.length !== request.n)
-      throw unusableAnswer(`it gave ${choices.length} continuations where ${request.n} were asked for`);
+      throw unusableAnswer(
+        `it gave ${choices.length} continuations where ${request.n} were asked for`,
+      );
     return choices.map((one) => parseCompletion(one, request));
   }
 
   /** @returns the body of a good answer */
   private async post(path: string, body: unknown, signal: AbortSignal): Promise<string> {
-    let pause = this.options.firstPauseMs;
-    for (let attempt = 1; ; attempt++) {
-      const outcome = await this.attempt(path, body, signal);
-      if (outcome.ok) return outcome.text;
-      if (!outcome.passes || attempt >= this.options.attempts)
-        throw new AppError(
-          "sampler-unavailable",
-          `vLLM at ${this.endpoint.url}${path}, ${attempt === 1 ? "asked once" : `asked ${attempt} times`}: ${outcome.reason}`,
-        );
-      await pauseFor(pause, signal);
-      pause *= 2;
+    let asked = 0;
+    const send = (): Promise<string> => {
+      asked += 1;
+      return this.send(path, body, signal);
+    };
+    try {
+      return await retry(send, {
+        attempts: this.options.attempts,
+        backoff: doubleWait(this.options.firstPauseMs, { jitter: false }),
+        signal,
+        buildAbortError: () => new AppError("cancelled", "Sampling was cancelled."),
+        shouldRetry: (error) => !(error instanceof RefusedRequestError),
+      });
+    } catch (error) {
+      if (error instanceof AppError) throw error;
+      throw new AppError(
+        "sampler-unavailable",
+        `vLLM at ${this.endpoint.url}${path}, ${asked === 1 ? "asked once" : `asked ${asked} times`}: ${describeReason(error)}`,
+      );
     }
   }
 
-  private async attempt(
-    path: string,
-    body: unknown,
-    signal: AbortSignal,
-  ): Promise<{ ok: true; text: string } | { ok: false; passes: boolean; reason: string }> {
-    try {
-      const response = await fetch(this.endpoint.url + path, {
-        method: "POST",
-        headers: {
-          authorization: `Bearer ${this.endpoint.secret}`,
-          "content-type": "application/json",
-        },
-        body: JSON.stringify(body),
-        signal: AbortSignal.any([signal, AbortSignal.timeout(this.options.timeoutMs)]),
-      });
-      const text = await response.text();
-      if (response.ok) return { ok: true, text };
-      const told = failureSchema.safeParse(jsonOrNull(text));
-      return {
-        ok: false,
-        passes: response.status === 429 || response.status === 503,
-        reason: `status ${response.status}: ${told.success ? told.data.error.message : text.slice(0, 300)}`,
-      };
-    } catch (error) {
-      if (signal.aborted)
-        throw new AppError("cancelled", "Sampling was cancelled.", { cause: error });
-      return {
-        ok: false,
-        passes: true,
-        reason:
-          error instanceof Error
-            ? error.cause instanceof Error
-              ? error.cause.message
-              : error.message
-            : String(error),
-      };
-    }
+  private async send(path: string, body: unknown, signal: AbortSignal): Promise<string> {
+    const response = await fetch(this.endpoint.url + path, {
+      method: "POST",
+      headers: {
+        authorization: `Bearer ${this.endpoint.secret}`,
+        "content-type": "application/json",
+      },
+      body: JSON.stringify(body),
+      signal: AbortSignal.any([signal, AbortSignal.timeout(this.options.timeoutMs)]),
+    });
+    const text = await response.text();
+    if (response.ok) return text;
+    const told = failureSchema.safeParse(parseJsonOrNull(text));
+    const reason = `status ${response.status}: ${told.success ? told.data.error.message : text.slice(0, 300)}`;
+    const isTransient = response.status === 429 || response.status === 503;
+    throw isTransient ? new Error(reason) : new RefusedRequestError(reason);
   }
+}
+
+/** An answer that another request would get again. */
+class RefusedRequestError extends Error {}
+
+/** `fetch` hides the reason in its cause. */
+function describeReason(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  return error.cause instanceof Error ? error.cause.message : error.message;
 }
 
 const unusableAnswer = (reason: string): AppError =>
@@ -164,7 +164,9 @@ function parseCompletion(
   request: CompletionRequest,
 ): TokenCompletion {
   if (!token_ids)
-    throw unusableAnswer("it holds no token ids (return_token_ids); vLLM 0.10.2 or newer is needed");
+    throw unusableAnswer(
+      "it holds no token ids (return_token_ids); vLLM 0.10.2 or newer is needed",
+    );
   if (
     prompt_token_ids &&
     (prompt_token_ids.length !== request.prompt.length ||
@@ -177,7 +179,9 @@ function parseCompletion(
     );
   const values = logprobs?.token_logprobs ?? [];
   if (values.length !== token_ids.length)
-    throw unusableAnswer(`it has ${values.length} log-probabilities for ${token_ids.length} tokens`);
+    throw unusableAnswer(
+      `it has ${values.length} log-probabilities for ${token_ids.length} tokens`,
+    );
   // vLLM writes -9999 for minus infinity.
   const impossible = values.find(
     (value) => value === null || !Number.isFinite(value) || value > 1e-3 || value <= -9999,
@@ -187,12 +191,4 @@ function parseCompletion(
   if (finish_reason !== "stop" && finish_reason !== "length")
     throw unusableAnswer(`a continuation ended by "${finish_reason ?? "nothing"}"`);
   return { ids: token_ids, logprobs: values as number[], finish: finish_reason };
-}
-
-function jsonOrNull(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return null;
-  }
 }

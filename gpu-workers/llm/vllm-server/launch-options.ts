@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import type { VllmConfig } from "@/contracts/run-config/model";
 import { AppError } from "@/contracts/errors";
-import { modelDir } from "@/lib/paths";
+import { modelDir } from "@/lib/paths.mjs";
 import { BASE_MODEL_NAME } from "./client";
 
 /** What a vLLM is started for, and what its troubles are called. */

@@ -1,13 +1,13 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { createServer, type AddressInfo } from "node:net";
 import { createInterface } from "node:readline";
-import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { z } from "zod";
 import { AppError } from "@/contracts/errors";
 import { getVllmProgram } from "./installation";
 import type { VllmLaunch } from "./launch-options";
+import { findFreePort } from "@/lib/free-port.mjs";
+import { retry, waitFor } from "@/lib/retry";
 
 export interface VllmOptions {
   signal: AbortSignal;
@@ -39,10 +39,15 @@ export class VllmProcess {
     private readonly tail: string[],
   ) {
     this.ended = new Promise((done) => {
-      child.once("error", (error) => done(this.buildError(`could not be started: ${error.message}`)));
+      child.once("error", (error) =>
+        done(this.buildError(`could not be started: ${error.message}`)),
+      );
       child.once("close", (code, signal) =>
         done(
-          this.buildError(signal ? `was ended by ${signal}` : `ended with code ${code}`, code === 127),
+          this.buildError(
+            signal ? `was ended by ${signal}` : `ended with code ${code}`,
+            code === 127,
+          ),
         ),
       );
     });
@@ -55,9 +60,15 @@ export class VllmProcess {
   /** Starts the server and waits until it is healthy. Throws the purpose's error, with the server's last output, where it is not. */
   static async start(
     { errorCode: code, args, env, alternative: otherwise }: VllmLaunch,
-    { signal, onUnexpectedExit: onDeath, onLog, command = [getVllmProgram()], startMs = 3_600_000 }: VllmOptions,
+    {
+      signal,
+      onUnexpectedExit: onDeath,
+      onLog,
+      command = [getVllmProgram()],
+      startMs = 3_600_000,
+    }: VllmOptions,
   ): Promise<VllmProcess> {
-    const port = await freePort();
+    const port = await findFreePort();
     const secret = randomBytes(32).toString("hex");
     const child = spawn(
       process.execPath,
@@ -103,8 +114,7 @@ export class VllmProcess {
   }
 
   private async waitUntilHealthy(signal: AbortSignal, startMs: number): Promise<void> {
-    const deadline = Date.now() + startMs;
-    for (;;) {
+    const check = async (): Promise<void> => {
       const healthy = fetch(`${this.url}/health`, {
         signal: AbortSignal.any([signal, AbortSignal.timeout(5_000)]),
       }).then(
@@ -112,12 +122,16 @@ export class VllmProcess {
         () => false,
       );
       const state = await Promise.race([healthy, this.ended]);
-      if (state === true) return;
-      signal.throwIfAborted();
-      if (state !== false) throw state;
-      if (Date.now() > deadline) throw this.buildError("did not become ready in time");
-      await sleep(250);
-    }
+      if (state === false) throw new Error("not healthy yet");
+      if (state !== true) throw state;
+    };
+    await retry(check, {
+      budgetMs: startMs,
+      backoff: waitFor(250),
+      signal,
+      shouldRetry: (error) => !(error instanceof AppError),
+      buildGiveUpError: () => this.buildError("did not become ready in time"),
+    });
   }
 
   private buildError(what: string, notFound = false): AppError {
@@ -133,16 +147,4 @@ export class VllmProcess {
     this.child.stdin?.end();
     await this.ended;
   }
-}
-
-/** A port that is free now. vLLM does not say which one it took, so it is told. */
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const probe = createServer();
-    probe.once("error", reject);
-    probe.listen(0, "127.0.0.1", () => {
-      const { port } = probe.address() as AddressInfo;
-      probe.close(() => resolve(port));
-    });
-  });
 }

@@ -1,9 +1,10 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { trainConfigSchema } from "@/contracts/run-config/run-config";
-import { ROOT } from "@/lib/paths";
+import { trainConfigSchema } from "@/contracts/run-config/train-config";
+import { ROOT } from "@/lib/paths.mjs";
 import type { EngineModel } from "@/gpu-workers/llm/engine/client";
 import { VllmClient } from "./client";
 import { VllmProcess } from "./process";
@@ -108,7 +109,9 @@ describe("sampling by vLLM", () => {
 
   it("asks the frozen base by its own name", async () => {
     const { vllm, server } = await sampler(() => [{ token_ids: [EOS] }]);
-    await (await vllm.useWeights("first", signal)).sample({ adapter: false, sequences: [sequence([1])] });
+    await (
+      await vllm.useWeights("first", signal)
+    ).sample({ adapter: false, sequences: [sequence([1])] });
     expect(server.requests.at(-1)?.body.model).toBe("base");
   });
 
@@ -148,7 +151,7 @@ describe("sampling by vLLM", () => {
       const late = old.sample({ adapter: true, sequences: [sequence([1])] });
       state.hash = "second";
       const next = vllm.useWeights("second", signal);
-      await new Promise((resolve) => setTimeout(resolve, 50));
+      await sleep(50);
       expect([...server.adapters.keys()]).toEqual(["searcher-1", "searcher-2"]);
       release();
       expect((await late).sequences[0]![0]!.ids).toEqual([EOS]);
@@ -173,7 +176,9 @@ describe("sampling by vLLM", () => {
 
   it("refuses weights that changed while they were written", async () => {
     const { vllm } = await sampler(() => [], { hash: "another" });
-    await expect(vllm.useWeights("first", signal)).rejects.toThrow("changed while they were written");
+    await expect(vllm.useWeights("first", signal)).rejects.toThrow(
+      "changed while they were written",
+    );
   });
 
   it.each<[string, ReturnType<Script>, string]>([
@@ -221,7 +226,10 @@ describe("sampling by vLLM", () => {
   ])("takes no answer with %s", async (_, reply, reason) => {
     const { vllm } = await sampler(() => reply);
     await expect(
-      (await vllm.useWeights("first", signal)).sample({ adapter: true, sequences: [sequence([1])] }),
+      (await vllm.useWeights("first", signal)).sample({
+        adapter: true,
+        sequences: [sequence([1])],
+      }),
     ).rejects.toMatchObject({
       code: "sampler-unavailable",
       message: expect.stringContaining(reason) as string,
@@ -239,7 +247,10 @@ describe("sampling by vLLM", () => {
     expect(sequences[0]![0]!.ids).toEqual([EOS]);
     server.busy = 100;
     await expect(
-      (await vllm.useWeights("first", signal)).sample({ adapter: true, sequences: [sequence([1])] }),
+      (await vllm.useWeights("first", signal)).sample({
+        adapter: true,
+        sequences: [sequence([1])],
+      }),
     ).rejects.toThrow("asked 4 times");
   });
 
@@ -311,7 +322,10 @@ describe("the server's process", () => {
     const death = new Promise<string>((resolve) => (died = resolve));
     const first = await start(
       {},
-      { onDeath: ({ message }: Error) => died(message), onLog: (line: string) => lines.push(line) },
+      {
+        onUnexpectedExit: ({ message }: Error) => died(message),
+        onLog: (line: string) => lines.push(line),
+      },
     );
     const asked = {
       model: "base",

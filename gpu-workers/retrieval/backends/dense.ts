@@ -12,11 +12,11 @@ import {
   type IndexDemand,
   type IndexPlan,
   planIndex,
-  searchParameters,
-  size,
+  getSearchParameters,
+  formatBytes,
 } from "@/core/memory/index-plan";
 import { DATA_DIR } from "@/lib/paths.mjs";
-import { memoryLimit } from "@/gpu-workers/runtime/machine";
+import { getMemoryLimit } from "@/gpu-workers/runtime/machine";
 import { CorpusFile } from "@/gpu-workers/corpora/file/corpus-file";
 import {
   DenseIndex,
@@ -73,7 +73,7 @@ export async function openDenseRetriever(
     encoder = await Encoder.load(options.encoder, options.variant);
     const built = { root: indexDir, corpus, encoder, signal, onProgress };
     const plan = await choosePlan(built, options.index ?? "auto");
-    const parameters = searchParameters(plan.factory, { nprobe, efSearch });
+    const parameters = getSearchParameters(plan.factory, { nprobe, efSearch });
     const index = await openIndex(built, plan, parameters);
     return new DenseRetriever(
       corpus,
@@ -116,12 +116,12 @@ export async function planLocalIndex(
   demand: Pick<IndexDemand, "index" | "count" | "dim">,
   has: (factory: string) => Promise<boolean>,
 ): Promise<{ plan: IndexPlan; isThere: boolean }> {
-  const plan = planIndex({ ...demand, memoryBytes: memoryLimit() });
+  const plan = planIndex({ ...demand, memoryBytes: getMemoryLimit() });
   if (await has(plan.factory)) return { plan, isThere: true };
   if (demand.index !== "auto" || !(await has("Flat"))) return { plan, isThere: false };
   return {
     plan: {
-      ...planIndex({ ...demand, index: "Flat", memoryBytes: memoryLimit() }),
+      ...planIndex({ ...demand, index: "Flat", memoryBytes: getMemoryLimit() }),
       reason: "the exact index is there already",
     },
     isThere: true,
@@ -140,7 +140,7 @@ async function choosePlan(build: IndexBuild, index: string): Promise<IndexPlan> 
       phase: "loading",
       done: 0,
       total: 1,
-      detail: `index ${plan.factory}: ${plan.reason}; file ${size(plan.fileBytes)}, memory to build ${size(plan.buildBytes)}, to search ${size(plan.searchBytes)}`,
+      detail: `index ${plan.factory}: ${plan.reason}; file ${formatBytes(plan.fileBytes)}, memory to build ${formatBytes(plan.buildBytes)}, to search ${formatBytes(plan.searchBytes)}`,
     });
   }
   return plan;

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { Client, errors } from "@opensearch-project/opensearch";
 import { z } from "zod";
 import type { RetrieverConfigOf } from "@/contracts/run-config/retriever";
-import { documentHash } from "@/core/episode/document-hash";
+import { hashDocument } from "@/core/episode/document-hash";
 import type { DocumentText } from "@/contracts/records/episode";
 import { parseRetryAfter } from "@/lib/retry";
 import { AppError, parseOrThrow } from "@/contracts/errors";
@@ -20,6 +20,7 @@ import {
   describeCause,
   withRequestRetry,
 } from "./request-retry";
+import { chunk } from "@/lib/chunk";
 
 export type OpenSearchConfig = Omit<RetrieverConfigOf<"opensearch">, "kind">;
 
@@ -239,18 +240,15 @@ export class OpenSearchRetriever implements Retriever {
     signal?: AbortSignal,
   ): Promise<RankedDocument[][]> {
     const results: RankedDocument[][] = [];
-    for (let start = 0; start < queries.length; start += REQUEST_QUERIES) {
-      results.push(
-        ...(await this.searchBatch(queries.slice(start, start + REQUEST_QUERIES), k, signal)),
-      );
+    for (const part of chunk(queries, REQUEST_QUERIES)) {
+      results.push(...(await this.searchBatch(part, k, signal)));
     }
     return results;
   }
 
   async getDocuments(ids: readonly string[]): Promise<DocumentText[]> {
     const found: DocumentText[] = [];
-    for (let start = 0; start < ids.length; start += REQUEST_IDS) {
-      const part = ids.slice(start, start + REQUEST_IDS);
+    for (const part of chunk(ids, REQUEST_IDS)) {
       const { index } = this.connection.config;
       const { docs } = await this.connection.request(mgetResponseSchema, undefined, (client) =>
         client.mget({ index, _source: this.sourceFields, body: { ids: part } }),
@@ -358,7 +356,7 @@ export class OpenSearchRetriever implements Retriever {
         `the document ${JSON.stringify(id)} of ${this.connection.name} has no text in its field ${JSON.stringify(textField)}; set Text field to the one that holds the passage`,
       );
     const title = readTextAt(source, titleField) ?? "";
-    return { id, title, text, hash: documentHash({ title, text }) };
+    return { id, title, text, hash: hashDocument({ title, text }) };
   }
 }
 

@@ -140,7 +140,7 @@ describe.each(["opensearch", "qdrant"] as const)("pushing a corpus to %s", (kind
     expect(await pushCorpus(corpus, config, options)).toEqual({
       read: 600,
       written: 600,
-      there: 600,
+      total: 600,
     });
     expect(store.written.get(keyOf("d599"))).toEqual(
       kind === "opensearch" ? { title: "T599", text: "text 599" } : DOCUMENTS[599],
@@ -148,12 +148,12 @@ describe.each(["opensearch", "qdrant"] as const)("pushing a corpus to %s", (kind
     expect(await pushCorpus(corpus, config, options)).toEqual({
       read: 600,
       written: 0,
-      there: 600,
+      total: 600,
     });
     expect(await pushCorpus(corpus, config, { ...options, replace: true })).toEqual({
       read: 600,
       written: 600,
-      there: 600,
+      total: 600,
     });
   });
 
@@ -173,7 +173,7 @@ describe.each(["opensearch", "qdrant"] as const)("pushing a corpus to %s", (kind
     expect(await pushCorpus(corpus, config, options)).toEqual({
       read: 600,
       written: 344,
-      there: 600,
+      total: 600,
     });
   });
 });

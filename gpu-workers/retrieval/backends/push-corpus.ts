@@ -38,13 +38,13 @@ const BATCH = 256;
  * Writes a corpus into the server of a retriever, in batches, in constant memory. Documents keep their ids, so an
  * interrupted push goes on where it stopped: what is there already is neither encoded nor sent again.
  *
- * @returns documents read, written now, and there at the end
+ * @returns documents read, documents written now, and documents there at the end
  */
 export async function pushCorpus(
   path: string,
   config: RetrieverConfigOf<"opensearch" | "qdrant">,
   options: PushOptions = {},
-): Promise<{ read: number; written: number; there: number }> {
+): Promise<{ read: number; written: number; total: number }> {
   const target =
     config.kind === "opensearch"
       ? new OpenSearchTarget(config, options)
@@ -75,7 +75,7 @@ export async function pushCorpus(
       batch = [];
     }
     if (batch.length > 0) await send(batch);
-    return { read, written, there: await target.finish() };
+    return { read, written, total: await target.finish() };
   } finally {
     await target.close();
   }

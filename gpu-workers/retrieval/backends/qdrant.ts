@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { QdrantClient, QdrantClientResourceExhaustedError } from "@qdrant/js-client-rest";
 import { z } from "zod";
 import type { RetrieverConfigOf } from "@/contracts/run-config/retriever";
-import { documentHash } from "@/core/episode/document-hash";
+import { hashDocument } from "@/core/episode/document-hash";
 import type { DocumentText } from "@/contracts/records/episode";
 import { AppError, parseOrThrow } from "@/contracts/errors";
 import { Encoder } from "@/gpu-workers/retrieval/encoders/encoder";
@@ -20,6 +20,7 @@ import {
   describeCause,
   withRequestRetry,
 } from "./request-retry";
+import { chunk } from "@/lib/chunk";
 
 export type QdrantConfig = Omit<RetrieverConfigOf<"qdrant">, "kind">;
 
@@ -232,8 +233,7 @@ export class QdrantRetriever implements Retriever {
 
   async getDocuments(ids: readonly string[]): Promise<DocumentText[]> {
     const found: DocumentText[] = [];
-    for (let start = 0; start < ids.length; start += REQUEST_IDS) {
-      const part = ids.slice(start, start + REQUEST_IDS);
+    for (const part of chunk(ids, REQUEST_IDS)) {
       const candidates = [...new Set(part.flatMap(listPointIds))];
       const retrieved = await this.connection.request(pointsSchema, undefined, (api, init) =>
         api.getPoints(
@@ -307,7 +307,7 @@ export class QdrantRetriever implements Retriever {
       id: typeof own === "string" || typeof own === "number" ? String(own) : id,
       title,
       text,
-      hash: documentHash({ title, text }),
+      hash: hashDocument({ title, text }),
     };
   }
 }

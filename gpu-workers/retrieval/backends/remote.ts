@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { documentHash } from "@/core/episode/document-hash";
+import { hashDocument } from "@/core/episode/document-hash";
 import type { DocumentText } from "@/contracts/records/episode";
 import { parseRetryAfter } from "@/lib/retry";
 import { AppError, parseOrThrow } from "@/contracts/errors";
@@ -25,6 +25,7 @@ import {
   describeCause,
   withRequestRetry,
 } from "./request-retry";
+import { chunk } from "@/lib/chunk";
 
 /** Queries sent in one request. */
 const REQUEST_QUERIES = 256;
@@ -72,8 +73,7 @@ export class RemoteRetriever implements Retriever {
     const results: RankedDocument[][] = [];
     const topk = Math.min(k, RETRIEVE_LIMITS.topk);
     const size = Math.min(REQUEST_QUERIES, this.health?.limits?.queries ?? REQUEST_QUERIES);
-    for (let start = 0; start < queries.length; start += size) {
-      const part = queries.slice(start, start + size);
+    for (const part of chunk(queries, size)) {
       results.push(
         ...(await withRequestRetry(
           `the retriever ${this.endpoint.href}`,
@@ -169,7 +169,7 @@ export class RemoteRetriever implements Retriever {
             "document" in hit ? hit : { document: hit, score: 1 / (i + 1) };
           if (Math.abs(score) >= FILLER_SCORE) return [];
           const { id, title, text } = fromWireDocument(document);
-          return [{ id, title, text, hash: documentHash({ title, text }), score }];
+          return [{ id, title, text, hash: hashDocument({ title, text }), score }];
         }),
       ).slice(0, topk),
     );

@@ -1,5 +1,5 @@
 import {
-  documentsOf,
+  listEpisodeDocuments,
   type DocumentRef,
   type DocumentText,
   type EpisodeRecord,
@@ -61,6 +61,6 @@ const collectReferences = ({
   episode,
   baseline,
 }: Pick<EpisodeRecord, "episode" | "baseline">): DocumentRef[] => [
-  ...documentsOf(episode),
+  ...listEpisodeDocuments(episode),
   ...(baseline?.context ?? []),
 ];

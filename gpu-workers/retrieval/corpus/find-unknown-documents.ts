@@ -1,5 +1,6 @@
 import { AppError } from "@/contracts/errors";
 import type { Retriever } from "@/gpu-workers/retrieval/retriever";
+import { chunk } from "@/lib/chunk";
 
 /** Ids asked for at once. */
 const SLICE = 512;
@@ -25,8 +26,7 @@ export async function findUnknownDocuments(
     }
   };
   try {
-    for (let start = 0; start < ids.length; start += SLICE)
-      await check(ids.slice(start, start + SLICE));
+    for (const part of chunk(ids, SLICE)) await check(part);
   } catch (error) {
     if (error instanceof AppError && error.code === "unsupported") return null;
     throw error;

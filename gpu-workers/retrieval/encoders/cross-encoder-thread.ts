@@ -3,7 +3,7 @@ import { InferenceSession, Tensor } from "onnxruntime-node";
 import { AppError } from "@/contracts/errors";
 import { PairTokenizer, type TokenPair } from "./pair-tokenizer";
 import type { RerankerFiles } from "./reranker-settings";
-import { serveThread, threadData } from "@/gpu-workers/runtime/thread";
+import { serveThread, getThreadData } from "@/gpu-workers/runtime/thread";
 
 /** One ONNX session of a cross-encoder on one core. */
 export type CrossEncoderOperations = {
@@ -17,7 +17,7 @@ const BATCH_TOKENS = 512;
 
 type Loaded = { session: InferenceSession; tokenizer: PairTokenizer };
 
-const files = threadData<RerankerFiles>();
+const files = getThreadData<RerankerFiles>();
 let loaded: Promise<Loaded> | null = null;
 
 async function loadModel(): Promise<Loaded> {

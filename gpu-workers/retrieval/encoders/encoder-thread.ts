@@ -3,7 +3,7 @@ import { parentPort } from "node:worker_threads";
 import { InferenceSession, listSupportedBackends, Tensor } from "onnxruntime-node";
 import { AppError } from "@/contracts/errors";
 import type { EncoderFiles, TowerFiles } from "./encoder-settings";
-import { isStopping, serveThread, threadData } from "@/gpu-workers/runtime/thread";
+import { isStopping, serveThread, getThreadData } from "@/gpu-workers/runtime/thread";
 import { TextTokenizer } from "@/gpu-workers/runtime/text-tokenizer";
 
 /** ONNX sessions on one core (or a GPU): tokenises, runs the model, pools. */
@@ -45,7 +45,7 @@ type Tower = {
   dim: number;
 };
 
-const files = threadData<EncoderFiles>();
+const files = getThreadData<EncoderFiles>();
 const hasCuda =
   existsSync("/dev/nvidiactl") && listSupportedBackends().some(({ name }) => name === "cuda");
 const towers = new Map<TowerFiles, Promise<Tower>>();

@@ -1,8 +1,9 @@
 import { AppError } from "@/contracts/errors";
 import { type EncoderFiles, findEncoder } from "./encoder-settings";
 import type { EncoderOperations } from "./encoder-thread";
-import { LastingThread, ThreadClient } from "@/gpu-workers/runtime/thread";
+import { RestartingThread, ThreadClient } from "@/gpu-workers/runtime/thread";
 import { countSessions } from "./weight-files";
+import { chunk } from "@/lib/chunk";
 
 /** What a text is to the encoder: some put a different prefix before each. */
 export type TextKind = "query" | "passage";
@@ -15,7 +16,7 @@ export interface EncodeOptions {
 /** Texts a thread takes at once: small enough that a waiting query or a cancellation comes soon. */
 const SLICE = 32;
 
-type EncoderThread = LastingThread<EncoderOperations, "load">;
+type EncoderThread = RestartingThread<EncoderOperations, "load">;
 type Job = {
   texts: string[];
   kind: TextKind;
@@ -61,7 +62,7 @@ export class Encoder {
       new ThreadClient(module, "encoder thread", files);
     const threads = Array.from(
       { length: count },
-      (): EncoderThread => new LastingThread(start, { operation: "load", request: null }),
+      (): EncoderThread => new RestartingThread(start, { operation: "load", request: null }),
     );
     try {
       const [first] = await Promise.all(threads.map((thread) => thread.open()));
@@ -97,8 +98,7 @@ export class Encoder {
     const vectors = new Float32Array(texts.length * this.dim);
     let done = 0;
     const slices: Promise<void>[] = [];
-    for (let start = 0; start < order.length; start += SLICE) {
-      const rows = order.slice(start, start + SLICE);
+    for (const rows of chunk(order, SLICE)) {
       const encodeSlice = async (): Promise<void> => {
         const part = await this.enqueue(
           rows.map((row) => prefix + (texts[row] ?? "")),

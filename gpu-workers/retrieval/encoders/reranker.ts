@@ -1,13 +1,14 @@
 import { AppError } from "@/contracts/errors";
 import type { CrossEncoderOperations } from "./cross-encoder-thread";
 import { type RerankerFiles, findReranker } from "./reranker-settings";
-import { LastingThread, ThreadClient } from "@/gpu-workers/runtime/thread";
+import { RestartingThread, ThreadClient } from "@/gpu-workers/runtime/thread";
 import { countSessions } from "./weight-files";
+import { chunk } from "@/lib/chunk";
 
 /** Passages that a thread takes at once. */
 const SLICE = 16;
 
-type RerankerThread = LastingThread<CrossEncoderOperations, "load">;
+type RerankerThread = RestartingThread<CrossEncoderOperations, "load">;
 
 /** A cross-encoder: reads a query together with a passage and says how well they fit. As many sessions as an encoder has (weights.ts). */
 export class Reranker {
@@ -30,7 +31,7 @@ export class Reranker {
       new ThreadClient(module, "reranker thread", files);
     const threads = Array.from(
       { length: count },
-      (): RerankerThread => new LastingThread(start, { operation: "load", request: null }),
+      (): RerankerThread => new RestartingThread(start, { operation: "load", request: null }),
     );
     try {
       await Promise.all(threads.map((thread) => thread.open()));
@@ -51,9 +52,7 @@ export class Reranker {
 
   /** Scores of the passages, in their order; higher is better. Throws `cancelled` once the signal is aborted. */
   async score(query: string, passages: readonly string[], signal?: AbortSignal): Promise<number[]> {
-    const slices = Array.from({ length: Math.ceil(passages.length / SLICE) }, (_, i) =>
-      passages.slice(i * SLICE, (i + 1) * SLICE),
-    );
+    const slices = chunk(passages, SLICE);
     const parts = await Promise.all(
       slices.map((part) => {
         if (signal?.aborted) throw new AppError("cancelled", "the search was cancelled");

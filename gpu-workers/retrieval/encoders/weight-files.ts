@@ -1,6 +1,6 @@
 import { stat } from "node:fs/promises";
 import { availableParallelism } from "node:os";
-import { memoryLimit } from "@/gpu-workers/runtime/machine";
+import { getMemoryLimit } from "@/gpu-workers/runtime/machine";
 
 /**
  * Share of the memory that the sessions of one network may hold: each session has the weights for itself. An encoder's
@@ -18,7 +18,7 @@ export async function listWeightFiles(modelPath: string): Promise<string[]> {
 /** How many sessions of these networks to hold: one for each core, or as many as their share of the memory has room for; at least one. */
 export async function countSessions(
   modelPaths: readonly string[],
-  { cores = availableParallelism(), memoryBytes = memoryLimit() } = {},
+  { cores = availableParallelism(), memoryBytes = getMemoryLimit() } = {},
 ): Promise<number> {
   const files = await Promise.all([...new Set(modelPaths)].map(listWeightFiles));
   const sizes = await Promise.all(files.flat().map(readFileSize));

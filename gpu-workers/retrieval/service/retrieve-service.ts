@@ -10,10 +10,10 @@ import {
   type retrieveErrorSchema,
   type retrieveResponseSchema,
   type retrieveResponseWithScoresSchema,
-  retrieveRequestWithin,
+  buildRetrieveRequestSchema,
   toWireDocument,
 } from "@/contracts/formats/retrieve";
-import { closeServer, listen } from "@/gpu-workers/runtime/listening";
+import { closeServer, listen } from "@/gpu-workers/runtime/listen";
 import { COALESCER_LIMITS, Coalescer, type CoalescerLimits } from "./coalescer";
 import { LatencyWindow } from "@/gpu-workers/runtime/latency";
 import { formatPrometheus } from "./prometheus";
@@ -53,7 +53,7 @@ export class RetrieveService {
   private coalescer: Coalescer | null = null;
   private key = "";
   private readonly limits: RetrieveLimits & CoalescerLimits;
-  private readonly request: ReturnType<typeof retrieveRequestWithin>;
+  private readonly request: ReturnType<typeof buildRetrieveRequestSchema>;
   private readonly latency = new LatencyWindow();
   private readonly counts = { requests: 0, queries: 0, errors: 0, refused: 0 };
   private readonly startedAt = Date.now();
@@ -68,7 +68,7 @@ export class RetrieveService {
     limits: RetrieveServiceOptions["limits"],
   ) {
     this.limits = { ...RETRIEVE_LIMITS, ...COALESCER_LIMITS, ...limits };
-    this.request = retrieveRequestWithin(this.limits);
+    this.request = buildRetrieveRequestSchema(this.limits);
   }
 
   /**
@@ -117,7 +117,10 @@ export class RetrieveService {
       ...this.counts,
       batches: this.coalescer?.batches ?? 0,
       waitingQueries: this.coalescer?.waitingQueries ?? 0,
-      latencyMs: { p50: this.latency.percentile(0.5), p99: this.latency.percentile(0.99) },
+      latencyMs: {
+        p50: this.latency.computePercentile(0.5),
+        p99: this.latency.computePercentile(0.99),
+      },
       latencySumMs: this.latency.sum,
       latencyCount: this.latency.count,
       memoryMb: process.memoryUsage.rss() / 1024 / 1024,

@@ -152,7 +152,7 @@ describe("artifacts", () => {
       expect(response.status).toBe(507);
       expect(await response.json()).toMatchObject({
         code: "storage-full",
-        message: expect.stringContaining("full"),
+        message: expect.stringContaining("full") as string,
       });
     } finally {
       full = false;

@@ -32,6 +32,14 @@ export interface MethodVariant {
   trainingSamples: number | null;
 }
 
+/** What a configuration makes of prompts, temperature and roles; null: as built in, or of no meaning for the method. */
+interface Traits {
+  generates: boolean;
+  prompt: string | null;
+  condensingPrompt: string | null;
+  temperature: number | null;
+}
+
 /**
  * Describes what a predict run evaluates, by the settings that can change its episodes; how an endpoint is asked cannot.
  * @param ownPrompt with which the method answered itself, e.g. "cot/1"; null where the generator answers
@@ -41,75 +49,108 @@ export function describeVariant(
   checkpoint: Checkpoint | null,
   ownPrompt: string | null,
 ): MethodVariant {
+  const { method, methodSettings, searcher } = config;
+  // In the worker's own engine s3 samples as its protocol says.
+  const hasTemperature =
+    METHODS[method].asksModel && (method !== "s3" || searcher.endpoint !== null);
+  const traits: Traits = {
+    generates: !answersItself(config),
+    prompt: ownPrompt ?? getEditedMethodPrompt(config),
+    condensingPrompt: getEditedPrompt(
+      findCondensingPrompt(method),
+      methodSettings.condensingPrompt,
+    ),
+    temperature: hasTemperature ? methodSettings.temperature : null,
+  };
+  return {
+    id: JSON.stringify([method, sortKeys(selectSettings(config, traits))]),
+    method,
+    label: formatLabel(config, checkpoint),
+    detail: formatDetail(config, checkpoint, traits),
+    generates: traits.generates,
+    imported: false,
+    trainingSamples: countTrainingSamples(method, checkpoint),
+  };
+}
+
+/** The settings by which two variants differ. */
+function selectSettings(config: PredictConfig, traits: Traits): object {
   const { method, retriever, search, documents, matchRun, methodSettings } = config;
   const { retrieves, asksModel } = METHODS[method];
-  const generates = !answersItself(config);
-  const { model, checkpoint: weights, endpoint, api } = config.searcher;
-  const prompt = ownPrompt ?? getEditedMethodPrompt(config);
-  const condensing = getEditedPrompt(findCondensingPrompt(method), methodSettings.condensingPrompt);
-  // In the worker's own engine s3 samples as its protocol says.
-  const temperature =
-    asksModel && (method !== "s3" || endpoint !== null) ? methodSettings.temperature : null;
-  const settings = {
+  const { model, checkpoint, endpoint, api } = config.searcher;
+  const { generates, prompt, condensingPrompt, temperature } = traits;
+  const common = {
     // Gold documents are looked up, whatever finds the others.
     ...(retrieves && method !== "gold" && { retriever }),
     // An adapter's shape is its checkpoint's; an untrained one changes nothing.
     ...(asksModel && {
-      searcher: { model, checkpoint: weights, endpoint, ...(endpoint !== null && { api }) },
+      searcher: { model, checkpoint, endpoint, ...(endpoint !== null && { api }) },
       prompt,
     }),
-    ...(method === "s3"
-      ? { search, temperature }
-      : method === "rag"
-        ? { documents, matchRun }
-        : method === "gold"
-          ? {}
-          : {
-              methodSettings: {
-                ...methodSettings,
-                promptTemplate: null,
-                condensingPrompt: condensing,
-                answeredBy: generates ? "generator" : "method",
-              },
-              protocol: search.protocol,
-            }),
   };
+  switch (method) {
+    case "s3":
+      return { ...common, search, temperature };
+    case "rag":
+      return { ...common, documents, matchRun };
+    case "gold":
+      return common;
+    default:
+      return {
+        ...common,
+        methodSettings: {
+          ...methodSettings,
+          promptTemplate: null,
+          condensingPrompt,
+          answeredBy: generates ? "generator" : "method",
+        },
+        protocol: search.protocol,
+      };
+  }
+}
+
+function formatLabel(
+  { method, search, documents, matchRun, searcher }: PredictConfig,
+  checkpoint: Checkpoint | null,
+): string {
+  if (method === "rag")
+    return matchRun === null ? `RAG, top ${documents}` : "RAG, document-matched";
+  if (method !== "s3") return METHODS[method].title;
+  const label = `s3 ${search.retrieve}-${search.select}-${search.turns}`;
+  if (checkpoint) return `${label}, step ${checkpoint.step}`;
+  // Of a model at an endpoint it is not known here whether it was trained.
+  return searcher.endpoint === null ? `${label}, untrained` : label;
+}
+
+function formatDetail(
+  { method, retriever, search, searcher }: PredictConfig,
+  checkpoint: Checkpoint | null,
+  { generates, prompt, condensingPrompt, temperature }: Traits,
+): string {
+  const { retrieves, asksModel } = METHODS[method];
+  const model = checkpoint
+    ? `${searcher.model}, step ${checkpoint.step} of ${checkpoint.runName}`
+    : searcher.model;
   const parts = [
     retrieves ? formatRetriever(retriever) : null,
-    asksModel
-      ? checkpoint
-        ? `${model}, step ${checkpoint.step} of ${checkpoint.runName}`
-        : model
-      : null,
+    asksModel ? model : null,
     generates ? null : "answers itself",
     search.protocol !== "paper" && method !== "rag" ? `protocol ${search.protocol}` : null,
     prompt === null ? null : `prompt ${prompt}`,
-    condensing === null ? null : `condensed by ${condensing}`,
+    condensingPrompt === null ? null : `condensed by ${condensingPrompt}`,
     temperature === null ? null : `temperature ${temperature}`,
   ];
-  // Of a model at an endpoint it is not known here.
-  const trained = checkpoint ? `, step ${checkpoint.step}` : endpoint === null ? ", untrained" : "";
-  return {
-    id: JSON.stringify([method, sortKeys(settings)]),
-    method,
-    label:
-      method === "s3"
-        ? `s3 ${search.retrieve}-${search.select}-${search.turns}${trained}`
-        : method === "rag"
-          ? matchRun === null
-            ? `RAG, top ${documents}`
-            : "RAG, document-matched"
-          : METHODS[method].title,
-    detail: parts.filter((part) => part !== null).join(" · "),
-    generates,
-    imported: false,
-    trainingSamples: checkpoint
-      ? checkpoint.config.coldStart.demonstrations +
-        checkpoint.step * checkpoint.config.rl.questionsPerStep
-      : TRAINED_ELSEWHERE.has(method)
-        ? null
-        : 0,
-  };
+  return parts.filter((part) => part !== null).join(" · ");
+}
+
+/** Questions and demonstrations that the searcher was trained on; null where the configuration does not say. */
+function countTrainingSamples(
+  method: PredictConfig["method"],
+  checkpoint: Checkpoint | null,
+): number | null {
+  if (!checkpoint) return TRAINED_ELSEWHERE.has(method) ? null : 0;
+  const { coldStart, rl } = checkpoint.config;
+  return coldStart.demonstrations + checkpoint.step * rl.questionsPerStep;
 }
 
 /** What of a stored result its row depends on. */

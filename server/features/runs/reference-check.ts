@@ -1,12 +1,9 @@
 import { isDeepStrictEqual } from "node:util";
 import { AppError } from "@/contracts/errors";
-import {
-  runConfigSchema,
-  type PredictConfig,
-  type RunConfig,
-  type ServeModelConfig,
-  type TrainConfig,
-} from "@/contracts/run-config/run-config";
+import { runConfigSchema, type RunConfig } from "@/contracts/run-config/run-config";
+import type { ServeModelConfig } from "@/contracts/run-config/serve-config";
+import type { PredictConfig } from "@/contracts/run-config/predict-config";
+import type { TrainConfig } from "@/contracts/run-config/train-config";
 import { answersItself } from "@/core/comparability/comparability";
 import { METHODS } from "@/core/run/methods";
 import { requirementsFor } from "@/core/run/requirements";

@@ -142,7 +142,8 @@ function getMergeKey(item: ReportItem): unknown {
     case "preflight":
     case "progress":
       return item.kind;
-    default:
+    case "alarms":
+    case "failures":
       return item;
   }
 }

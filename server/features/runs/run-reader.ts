@@ -10,7 +10,8 @@ import {
   type servedModelsResponseSchema,
 } from "@/contracts/api/runs";
 import { AppError } from "@/contracts/errors";
-import { runConfigSchema, formatServedName } from "@/contracts/run-config/run-config";
+import { runConfigSchema } from "@/contracts/run-config/run-config";
+import { formatServedName } from "@/contracts/run-config/serve-config";
 import { getHeadlineMetric } from "@/core/metrics/metrics";
 import { formatSearchSetting, getRunCorpus, getRunModel } from "@/core/run/run-summary";
 import { TERMINAL } from "@/core/run/transitions";

@@ -3,7 +3,6 @@ import { randomUUID } from "node:crypto";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { AttemptRef } from "@/contracts/worker-protocol/attempt";
-import { type RunState } from "@/contracts/records/run-state";
 import { canTransition, HELD } from "@/core/run/transitions";
 import { startTestServer, type TestServer } from "@/server/testing/test-server";
 import { getPresetConfig, storeSamples } from "@/server/testing/samples";

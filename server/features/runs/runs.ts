@@ -147,7 +147,8 @@ export class Runs {
         case "succeeded":
         case "failed":
           return changeState(tx, run, to, by, to);
-        default:
+        case "preparing":
+        case "running":
           return changeState(tx, run, to, by);
       }
     });

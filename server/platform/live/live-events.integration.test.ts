@@ -12,7 +12,9 @@ describe("live events", () => {
 
   const launch = () => server.plane.runs.create(getPresetConfig(), { actor: "test", preset: null });
   const emit = (runId: string, n: number) =>
-    server.plane.database.transact(async (tx) => tx.emit({ kind: "logs", runId, payload: { n } }));
+    server.plane.database.transact((tx) =>
+      Promise.resolve(tx.emit({ kind: "logs", runId, payload: { n } })),
+    );
 
   /** Reads until `enough`, dropping the connection after every `chunk` events and going on by the last id. */
   async function follow(
@@ -25,7 +27,7 @@ describe("live events", () => {
     let last = after;
     while (!enough(events)) {
       const abort = new AbortController();
-      let taken = 0;
+      let received = 0;
       for await (const event of server.plane.liveEvents.subscribe({
         runId,
         after: last,
@@ -33,7 +35,7 @@ describe("live events", () => {
       })) {
         last = event.id;
         if (event.kind !== "sync") events.push(event);
-        if (++taken >= chunk || enough(events)) break;
+        if (++received >= chunk || enough(events)) break;
       }
       abort.abort();
     }

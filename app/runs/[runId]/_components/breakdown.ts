@@ -1,3 +1,5 @@
+import { GLOSSARY, type GlossaryTerm } from "@/core/glossary/glossary";
+
 /** Filters of episodes.list whose totals make up the breakdown. */
 export const COUNTED = ["all", "correct", "wrong", "gained", "lost"] as const;
 export type Counted = (typeof COUNTED)[number];
@@ -19,6 +21,11 @@ export interface Breakdown {
   quadrants: Part[];
 }
 
+const describe = (term: GlossaryTerm) => ({
+  label: GLOSSARY[term].title,
+  meaning: GLOSSARY[term].text,
+});
+
 /** Makes parts that add up: both right and both wrong are what gained and lost leave of right and wrong. */
 export function computeBreakdown(counts: Record<Counted, number>): Breakdown {
   return {
@@ -26,32 +33,28 @@ export function computeBreakdown(counts: Record<Counted, number>): Breakdown {
     correct: counts.correct,
     quadrants: [
       {
-        label: "Both right",
+        ...describe("both-right"),
         count: counts.correct - counts.gained,
         colour: "var(--series-1)",
         filter: "correct",
-        meaning: "s3 and naive RAG answer",
       },
       {
-        label: "Gained",
+        ...describe("gained"),
         count: counts.gained,
         colour: "var(--series-3)",
         filter: "gained",
-        meaning: "s3 answers, naive RAG does not",
       },
       {
-        label: "Lost",
+        ...describe("lost"),
         count: counts.lost,
         colour: "var(--series-2)",
         filter: "lost",
-        meaning: "naive RAG answers, s3 does not",
       },
       {
-        label: "Both wrong",
+        ...describe("both-wrong"),
         count: counts.wrong - counts.lost,
         colour: "var(--series-7)",
         filter: "wrong",
-        meaning: "neither answers",
       },
     ],
   };

@@ -4,7 +4,7 @@ import Link from "next/link";
 import type { RunDetail } from "@/app/_lib/trpc";
 import { Button } from "@/app/_ui/button";
 import { EmptyState } from "@/app/_ui/states";
-import type { IndexConfig } from "@/contracts/run-config/run-config";
+import type { IndexConfig } from "@/contracts/run-config/index-config";
 import { TERMINAL } from "@/core/run/transitions";
 
 /** An import or an index build: how far it is, and where its result is found. */

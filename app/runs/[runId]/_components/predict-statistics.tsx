@@ -9,7 +9,7 @@ import { useTRPC, type RunDetail, type RunStatistics } from "@/app/_lib/trpc";
 import { Select } from "@/app/_ui/field";
 import { QueryErrorState, Skeleton } from "@/app/_ui/states";
 import { getMethodComponents } from "@/core/run/methods";
-import type { PredictConfig } from "@/contracts/run-config/run-config";
+import type { PredictConfig } from "@/contracts/run-config/predict-config";
 import { BreakdownCard } from "./breakdown-bar";
 
 /** Where a prediction's answers were lost by one of its scorers, with its interval and the ceiling with gold documents. */

@@ -9,7 +9,7 @@ import { Button } from "@/app/_ui/button";
 import { Card, CardHeader } from "@/app/_ui/card";
 import { CopyButton } from "@/app/_ui/copy-button";
 import { EmptyState, QueryErrorState } from "@/app/_ui/states";
-import { formatServedName, type ServeConfig } from "@/contracts/run-config/run-config";
+import { formatServedName, type ServeConfig } from "@/contracts/run-config/serve-config";
 import { TERMINAL } from "@/core/run/transitions";
 import { Stat, StatStrip } from "./stat";
 import { useLatest, useSeries, type Series } from "./use-series";

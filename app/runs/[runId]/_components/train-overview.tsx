@@ -8,7 +8,7 @@ import { findMarks } from "@/app/_charts/marks";
 import { formatNumber, formatSeconds, formatShare, formatSigned } from "@/app/_lib/format";
 import type { RunDetail } from "@/app/_lib/trpc";
 import { QueryErrorState } from "@/app/_ui/states";
-import type { TrainConfig } from "@/contracts/run-config/run-config";
+import type { TrainConfig } from "@/contracts/run-config/train-config";
 import { TERMINAL } from "@/core/run/transitions";
 import { AlarmList, useAlarms } from "./alarms";
 import { estimateRemainingSeconds } from "./remaining";

@@ -26,7 +26,7 @@ function draw(presetId: string, answers: Answers = {}, address = "/runs/new") {
       "runs.check": () => ({ issues: [], requirements: [], memory: null }) as never,
       "runs.launch": (input) => {
         launched.push(input as never);
-        return { id: "11111111-1111-4111-8111-111111111111" } as never;
+        return { id: "11111111-1111-4111-8111-111111111111" };
       },
       ...answers,
     },

@@ -1,7 +1,12 @@
 import type { Draft } from "@/app/_settings/draft";
 import { AppError } from "@/contracts/errors";
 import type { SettingGroup } from "@/core/run/settings";
-import { expandSweep, formatSweepProblem, formatSettingValue, type SweepRun } from "@/core/sweep/expand-sweep";
+import {
+  expandSweep,
+  formatSweepProblem,
+  formatSettingValue,
+  type SweepRun,
+} from "@/core/sweep/expand-sweep";
 import { type SettingValue, type SweepSpec } from "@/contracts/run-config/sweep";
 import { parseRow, parseSeeds, parseValues } from "@/core/sweep/sweep-text";
 

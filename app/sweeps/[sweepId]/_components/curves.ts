@@ -34,7 +34,10 @@ export function selectCurves(curves: SweepCurves, metric: string): SweepCurves {
 /** What a row varies, of the settings that differ at all; "run 3" where nothing says. */
 export function formatRowLabel(sweep: SweepDetail, row: number): string {
   const varying = listVaryingPaths(sweep);
-  const text = formatVariedSettings(sweep.groups.find((group) => group.row === row)?.varied ?? {}, varying);
+  const text = formatVariedSettings(
+    sweep.groups.find((group) => group.row === row)?.varied ?? {},
+    varying,
+  );
   return text || (sweep.groups.length === 1 ? "all runs" : `run ${row + 1}`);
 }
 

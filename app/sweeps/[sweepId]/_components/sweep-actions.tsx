@@ -85,13 +85,17 @@ export function SweepActions({ sweep }: { sweep: SweepDetail }) {
           </Button>
         </MenuTrigger>
         <MenuContent>
-          <MenuItem onSelect={() => saveFile(`${file}.md`, "text/markdown", formatSweepMarkdown(sweep))}>
+          <MenuItem
+            onSelect={() => saveFile(`${file}.md`, "text/markdown", formatSweepMarkdown(sweep))}
+          >
             <Download /> Markdown, by setting
           </MenuItem>
           <MenuItem onSelect={() => saveFile(`${file}.csv`, "text/csv", formatSweepCsv(sweep))}>
             <Download /> CSV, by run
           </MenuItem>
-          <MenuItem onSelect={() => copyText(formatSweepMarkdown(sweep), "Copied as Markdown", notify)}>
+          <MenuItem
+            onSelect={() => copyText(formatSweepMarkdown(sweep), "Copied as Markdown", notify)}
+          >
             <ClipboardCopy /> Copy Markdown
           </MenuItem>
         </MenuContent>

@@ -1,9 +1,9 @@
-"""A small cross-encoder with random weights, exported to ONNX, and the scores PyTorch gives with it.
+"""Exports a small cross-encoder with random weights to ONNX, and prints PyTorch's scores of it.
 
 usage: python make_cross_encoder.py TOKENIZER_FOLDER OUT LABELS < pairs.json > scores.json
 
-A real BERT in shape and input (pairs, token types, truncation), only small: what is compared is the arithmetic and the
-tokenisation, not what the model knows.
+It is a real BERT in shape and input (pairs, token types, truncation), only small: the arithmetic
+and the tokenisation are compared, not what the model knows.
 """
 
 import json
@@ -15,11 +15,12 @@ import torch
 from torch import nn
 from transformers import AutoTokenizer
 
-
 WIDTH, HEADS, LAYERS, MAX_TOKENS = 48, 4, 2, 64
 
 
 class Layer(nn.Module):
+    """Self-attention and feed-forward block."""
+
     def __init__(self) -> None:
         super().__init__()
         self.query, self.key, self.value, self.out = (nn.Linear(WIDTH, WIDTH) for _ in range(4))
@@ -37,7 +38,7 @@ class Layer(nn.Module):
 
 
 class CrossEncoder(nn.Module):
-    """BERT for sequence classification: embeddings, layers, pooler of the first token, classifier."""
+    """BERT for sequence classification: embeddings, layers, pooler of [CLS], classifier."""
 
     def __init__(self, vocabulary: int, labels: int) -> None:
         super().__init__()

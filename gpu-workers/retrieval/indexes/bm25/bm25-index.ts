@@ -3,7 +3,7 @@ import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { AppError, parseOrThrow } from "@/contracts/errors";
 import { discardIndex, ensureIndex } from "@/gpu-workers/retrieval/indexes/index-store";
-import { LastingThread, ThreadClient } from "@/gpu-workers/runtime/thread";
+import { RestartingThread, ThreadClient } from "@/gpu-workers/runtime/thread";
 import { ANALYSIS } from "./analyser";
 import { BLOCK_LIMITS, type BlockLimits } from "./index-block";
 import { type Bm25Manifest, MANIFEST, STAMP_BYTES, bm25ManifestSchema } from "./index-format";
@@ -11,6 +11,7 @@ import type { RankedRow } from "@/gpu-workers/retrieval/indexes/ranked-row";
 import type { ParsedQuery } from "./parse-query";
 import type { Bm25Constants } from "./bm25-searcher";
 import type { Bm25Operations } from "./bm25-thread";
+import { chunk } from "@/lib/chunk";
 
 /** The documents an index is built of. */
 export interface IndexedTexts {
@@ -55,7 +56,7 @@ export function computeBm25Key(corpusHash: string): string {
 /** A BM25 index: row i is document i of its corpus. The constants are given with each search. */
 export class Bm25Index {
   private constructor(
-    private readonly thread: LastingThread<Bm25Operations, "open">,
+    private readonly thread: RestartingThread<Bm25Operations, "open">,
     readonly manifest: Bm25Manifest,
     /** Bytes of the index in memory. */
     readonly bytes: number,
@@ -123,7 +124,7 @@ export class Bm25Index {
         "conflict",
         `the index in ${directory} was made with another analysis (${manifest.analysis}, wanted ${ANALYSIS}); build it again`,
       );
-    const thread = new LastingThread(startBm25Thread, {
+    const thread = new RestartingThread(startBm25Thread, {
       operation: "open",
       request: { directory, manifest, memoryBytes },
     });
@@ -146,10 +147,10 @@ export class Bm25Index {
     signal?: AbortSignal,
   ): Promise<RankedRow[][]> {
     const results: RankedRow[][] = [];
-    for (let start = 0; start < queries.length; start += SEARCH_SLICE) {
+    for (const part of chunk(queries, SEARCH_SLICE)) {
       if (signal?.aborted) throw new AppError("cancelled", "the search was cancelled");
       const rankings = await this.thread.call("search", {
-        queries: queries.slice(start, start + SEARCH_SLICE),
+        queries: part,
         k,
         constants,
       });

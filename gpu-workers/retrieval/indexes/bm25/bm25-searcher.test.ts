@@ -1,67 +1,15 @@
-import { mkdtempSync, mkdirSync, readdirSync, rmSync, truncateSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readdirSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { setFlagsFromString } from "node:v8";
-import { runInNewContext } from "node:vm";
 import fc from "fast-check";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, describe, expect, it } from "vitest";
 import { analyse } from "./analyser";
-import { BLOCK_LIMITS, BlockBuilder, type BlockLimits, findCompleteBlocks } from "./index-block";
-import { findCandidates } from "./boolean-candidates";
-import type { Bm25Manifest } from "./index-format";
-import { BlockMerger } from "./block-merger";
-import { PostingsFile } from "./postings-file";
-import { type Formula, parseOperators, parseWords, matchesFormula } from "./parse-query";
 import { type Bm25Constants, Bm25Searcher, computeInverseDocumentFrequency } from "./bm25-searcher";
+import { findCompleteBlocks } from "./index-block";
+import { parseWords } from "./parse-query";
+import { PostingsFile } from "./postings-file";
+import { buildIndex, constants, makeFolder, text, writeBlocks } from "./testing/built-index";
 
-let root: string;
-let folders = 0;
-beforeAll(() => {
-  root = mkdtempSync(join(tmpdir(), "bm25-"));
-});
-afterAll(() => rmSync(root, { recursive: true, force: true }));
-
-function folder(): string {
-  const path = join(root, String(folders++));
-  mkdirSync(path);
-  return path;
-}
-
-function writeBlocks(texts: readonly string[], blocks: string, limits: BlockLimits): void {
-  let block = new BlockBuilder(0, limits);
-  texts.forEach((text, row) => {
-    block.add(text);
-    if (!block.full) return;
-    block.write(blocks);
-    block = new BlockBuilder(row + 1, limits);
-  });
-  if (block.rows > 0) block.write(blocks);
-}
-
-function build(
-  texts: readonly string[],
-  limits: BlockLimits = BLOCK_LIMITS,
-  memoryBytes?: number,
-): { file: PostingsFile; directory: string; manifest: Bm25Manifest } {
-  const [blocks, directory] = [folder(), folder()];
-  writeBlocks(texts, blocks, limits);
-  const merge = new BlockMerger(
-    findCompleteBlocks(blocks).paths,
-    directory,
-    new Uint8Array(16).fill(7),
-  );
-  let counts = merge.mergeNextTerms();
-  while (!counts) counts = merge.mergeNextTerms();
-  const manifest: Bm25Manifest = {
-    version: 1,
-    kind: "bm25",
-    analysis: "test",
-    corpusHash: "test",
-    stamp: "07".repeat(16),
-    ...counts,
-  };
-  return { file: PostingsFile.open(directory, manifest, memoryBytes), directory, manifest };
-}
+afterAll(removeFolders);
 
 /** BM25 by its definition, over every document; scores in double precision. */
 function bruteForce(
@@ -105,16 +53,9 @@ function expectTop(
   expect(new Set(found.rows).size).toBe(found.rows.length);
 }
 
-const word = fc.constantFrom("alpha", "beta", "gamma", "delta", "epsilon", "zeta", "the", "Beta's");
-const text = fc.array(word, { maxLength: 12 }).map((words) => words.join(" "));
-const constants = fc.record({
-  k1: fc.double({ min: 0, max: 10, noNaN: true }),
-  b: fc.double({ min: 0, max: 1, noNaN: true }),
-});
-
 describe("BM25 search", () => {
   it("scores as the formula does, worked out by hand", () => {
-    const { file } = build(["apple apple pear", "apple", "plum plum plum plum", "of the"]);
+    const { file } = buildIndex(["apple apple pear", "apple", "plum plum plum plum", "of the"]);
     // 4 documents of 3, 1, 4 and 0 terms: mean 2. "appl" is in 2: idf = ln(1 + 2.5 / 2.5) = ln 2.
     const { rows, scores } = new Bm25Searcher(file).search(new Map([["appl", 1]]), 10, {
       k1: 0.9,
@@ -140,7 +81,7 @@ describe("BM25 search", () => {
         constants,
         fc.integer({ min: 1, max: 60 }),
         (texts, queries, k, numbers, postings) => {
-          const { file } = build(texts, { postings, words: 1000 });
+          const { file } = buildIndex(texts, { postings, words: 1000 });
           const searcher = new Bm25Searcher(file);
           for (const query of queries)
             expectTop(
@@ -165,8 +106,8 @@ describe("BM25 search", () => {
         () => vocabulary[Math.floor(300 * random() ** 4)] ?? "",
       ).join(" ");
     });
-    const whole = build(texts);
-    const pieces = build(texts, { postings: 20_000, words: 1000 }, 10_000); // less memory than the postings need
+    const whole = buildIndex(texts);
+    const pieces = buildIndex(texts, { postings: 20_000, words: 1000 }, 10_000); // less memory than the postings need
     for (const numbers of [
       { k1: 0.9, b: 0.4 },
       { k1: 1.2, b: 0.75 },
@@ -193,7 +134,7 @@ describe("BM25 search", () => {
     const texts = Array.from({ length: 9000 }, (_, row) =>
       row % 3 === 0 ? "red green blue yellow" : "red red green purple",
     );
-    const { file } = build(texts);
+    const { file } = buildIndex(texts);
     const { rows } = new Bm25Searcher(file).search(
       parseWords("blue red green yellow purple").terms,
       3000,
@@ -203,9 +144,9 @@ describe("BM25 search", () => {
   });
 
   it("takes an empty corpus, unknown words, stop words and a query of 100,000 characters", () => {
-    const empty = new Bm25Searcher(build([]).file);
+    const empty = new Bm25Searcher(buildIndex([]).file);
     expect(empty.search(parseWords("anything").terms, 5, { k1: 0.9, b: 0.4 }).rows).toHaveLength(0);
-    const some = new Bm25Searcher(build(["kabul is a city", "of the", ""]).file);
+    const some = new Bm25Searcher(buildIndex(["kabul is a city", "of the", ""]).file);
     expect(some.search(parseWords("unheard of").terms, 5, { k1: 0.9, b: 0.4 }).rows).toHaveLength(
       0,
     );
@@ -215,203 +156,9 @@ describe("BM25 search", () => {
   });
 });
 
-describe("Boolean operators", () => {
-  const formula = fc.letrec<{ formula: string }>((tie) => ({
-    formula: fc.oneof(
-      { depthSize: "small" },
-      fc.constantFrom(
-        "alpha",
-        "beta",
-        "gamma",
-        "delta",
-        '"alpha beta"',
-        '"gamma the delta"',
-        "alpha beta",
-      ),
-      fc
-        .tuple(tie("formula"), fc.constantFrom("AND", "OR", "NOT"), tie("formula"))
-        .map(([a, operator, b]) => `(${a}) ${operator} (${b})`),
-      tie("formula").map((a) => `NOT (${a})`),
-    ),
-  })).formula;
-
-  it("equal the algebra of sets, and never lose a document to a phrase", () => {
-    fc.assert(
-      fc.property(fc.array(text, { maxLength: 40 }), formula, (texts, query) => {
-        const parsed = parseOperators(query);
-        const { file } = build(texts);
-        const holds = texts.map((own) => evaluate(query, analyse(own), own));
-        const set = parsed.formula
-          ? rowsIn(findCandidates(parsed.formula, file), texts.length)
-          : new Set(
-              texts.flatMap((own, row) =>
-                analyse(own).some((term) => parsed.terms.has(term)) ? [row] : [],
-              ),
-            );
-        texts.forEach((own, row) => {
-          const exact = parsed.formula
-            ? set.has(row) && matchesFormula(parsed.formula, own)
-            : set.has(row);
-          expect(exact).toBe(holds[row]);
-          if (!query.includes('"')) expect(set.has(row)).toBe(holds[row]);
-        });
-        file.close();
-      }),
-      { numRuns: 80 },
-    );
-  }, 30_000);
-
-  it("of many operands equal the sets of their operands put together", () => {
-    const texts = Array.from(
-      { length: 70 },
-      (_, row) =>
-        ["alpha", "beta", "gamma", "delta"].filter((_, bit) => (row >> bit) & 1).join(" ") ||
-        "else",
-    );
-    const { file } = build(texts);
-    const term = fc.constantFrom("alpha", "beta", "gamma", "delta", "unheard");
-    const operand = fc.oneof(
-      fc
-        .array(term, { minLength: 1, maxLength: 3 })
-        .map((terms): Formula => ({ is: "any", terms })),
-      term.map((own): Formula => ({ is: "not", of: { is: "any", terms: [own] } })),
-      fc.array(term, { minLength: 2, maxLength: 4 }).map((terms): Formula => ({
-        is: "phrase",
-        terms: terms.map((own, offset) => ({ term: own, offset })),
-      })),
-    );
-    const sets = (formulas: readonly Formula[]): Set<number>[] =>
-      formulas.map((own) => rowsIn(findCandidates(own, file), texts.length));
-    fc.assert(
-      fc.property(fc.array(operand, { minLength: 1, maxLength: 8 }), (of) => {
-        const [every, rows] = [sets(of), texts.map((_, row) => row)];
-        expect(sets([{ is: "and", of }])).toEqual([
-          new Set(rows.filter((row) => every.every((set) => set.has(row)))),
-        ]);
-        expect(sets([{ is: "or", of }])).toEqual([
-          new Set(rows.filter((row) => every.some((set) => set.has(row)))),
-        ]);
-        for (const own of of) {
-          if (own.is !== "phrase") continue;
-          const terms = sets(own.terms.map((part): Formula => ({ is: "any", terms: [part.term] })));
-          expect(sets([own])).toEqual([
-            new Set(rows.filter((row) => terms.every((set) => set.has(row)))),
-          ]);
-        }
-      }),
-    );
-    file.close();
-  });
-
-  it.each(["and", "phrase"] as const)(
-    "hold two sets at a time, however many operands there are: %s",
-    (is) => {
-      const [operands, passages] = [300, 1_000_000];
-      setFlagsFromString("--expose-gc");
-      const collect = runInNewContext("gc") as () => void;
-      let held = 0;
-      const index = {
-        lengths: new Uint32Array(passages),
-        find: (term: string) => {
-          if (term !== `t${operands - 1}`) return null;
-          for (let i = 0; i < 2; i++) collect(); // the second waits for what the first swept
-          held = process.memoryUsage().arrayBuffers;
-          return null;
-        },
-      };
-      const names = Array.from({ length: operands }, (_, i) => `t${i}`);
-      collect();
-      const before = process.memoryUsage().arrayBuffers;
-      findCandidates(
-        is === "and"
-          ? { is, of: names.map((term) => ({ is: "any", terms: [term] })) }
-          : { is, terms: names.map((term, offset) => ({ term, offset })) },
-        index,
-      );
-      expect(held - before).toBeLessThan((20 * passages) / 8);
-    },
-  );
-
-  it("restrict the documents that are ranked", () => {
-    const texts = ["red apple", "green apple", "red pear", "green pear pear"];
-    const { file } = build(texts);
-    const search = (query: string): number[] => {
-      const { terms, formula: parsed } = parseOperators(query);
-      return [
-        ...new Bm25Searcher(file).search(
-          terms,
-          10,
-          { k1: 0.9, b: 0.4 },
-          parsed && findCandidates(parsed, file),
-        ).rows,
-      ];
-    };
-    expect(search("apple AND red")).toEqual([0]);
-    expect(search("pear AND NOT red")).toEqual([3]);
-    expect(search("pear NOT green")).toEqual([2]);
-    expect(search("(red AND apple) OR (green AND pear)").sort()).toEqual([0, 3]);
-  });
-
-  it.each([
-    ["red apple", null],
-    ["(red AND (apple", null],
-    ['red AND "apple', null],
-    ["AND red", null],
-    ["red OR", null],
-    ["red NOT", null],
-    ["red ()", null],
-    ["red) (apple", null],
-    ["red and apple or not pear", null],
-    [`${"(".repeat(5000)}red${")".repeat(5000)}`, null],
-    ["the AND of", null],
-    ["red AND the", { is: "any", terms: ["red"] }],
-    [
-      "red OR apple AND NOT pear",
-      {
-        is: "or",
-        of: [
-          { is: "any", terms: ["red"] },
-          {
-            is: "and",
-            of: [
-              { is: "any", terms: ["appl"] },
-              { is: "not", of: { is: "any", terms: ["pear"] } },
-            ],
-          },
-        ],
-      },
-    ],
-    [
-      '"bank of america"',
-      {
-        is: "phrase",
-        terms: [
-          { term: "bank", offset: 0 },
-          { term: "america", offset: 2 },
-        ],
-      },
-    ],
-    ['"apples"', { is: "any", terms: ["appl"] }],
-  ] satisfies [string, Formula | null][])("of %s", (query, expected) => {
-    expect(parseOperators(query).formula).toEqual(expected);
-  });
-
-  it("that do not fit together are words", () => {
-    expect(parseOperators("(red AND apples")).toEqual(parseWords("red apples"));
-  });
-
-  it("take the words under a NOT out of the score", () => {
-    expect([...parseOperators('pear AND NOT (green OR NOT "red apple") AND pear').terms]).toEqual([
-      ["pear", 2],
-      ["red", 1],
-      ["appl", 1],
-    ]);
-  });
-});
-
 describe("the files of an index", () => {
   it("that were cut short or belong to another index are an error", () => {
-    const { directory, manifest, file } = build(["red apple", "green apple"]);
+    const { directory, manifest, file } = buildIndex(["red apple", "green apple"]);
     file.close();
     expect(() => PostingsFile.open(directory, { ...manifest, stamp: "08".repeat(16) })).toThrow(
       "dictionary.bin belongs to another index",
@@ -425,7 +172,7 @@ describe("the files of an index", () => {
   });
 
   it("of a build that was killed are taken up: complete blocks in a row, nothing else", () => {
-    const blocks = folder();
+    const blocks = makeFolder();
     const texts = Array.from({ length: 30 }, (_, i) => `word${i} common`);
     writeBlocks(texts, blocks, { postings: 10, words: 1000 });
     writeFileSync(join(blocks, "block-30-35.partial"), "half");
@@ -437,45 +184,6 @@ describe("the files of an index", () => {
     expect(readdirSync(blocks).sort()).toEqual(["block-0-5", "block-5-10"]);
   });
 });
-
-/** A formula's truth for a document by the text of the query, independent of the parser: recursive on its own notation. */
-function evaluate(query: string, terms: readonly string[], own: string): boolean {
-  const not = /^NOT \((.*)\)$/.exec(query);
-  if (not && closes(query, 4) === query.length - 1) return !evaluate(not[1] ?? "", terms, own);
-  if (query.startsWith("(")) {
-    const end = closes(query, 0);
-    const match = /^ (AND|OR|NOT) \((.*)\)$/.exec(query.slice(end + 1));
-    const [a, b] = [
-      evaluate(query.slice(1, end), terms, own),
-      evaluate(match?.[2] ?? "", terms, own),
-    ];
-    return match?.[1] === "AND" ? a && b : match?.[1] === "OR" ? a || b : a && !b;
-  }
-  const words = own.replaceAll("Beta's", "beta").split(" ");
-  if (query === '"alpha beta"')
-    return words.some((first, i) => first === "alpha" && words[i + 1] === "beta");
-  // The stop word's place may hold any word.
-  if (query === '"gamma the delta"')
-    return words.some((first, i) => first === "gamma" && words[i + 2] === "delta");
-  return analyse(query).some((term) => terms.includes(term));
-}
-
-function closes(text: string, open: number): number {
-  let depth = 0;
-  for (let i = open; i < text.length; i++) {
-    if (text[i] === "(") depth += 1;
-    if (text[i] === ")" && --depth === 0) return i;
-  }
-  return -1;
-}
-
-function rowsIn(set: Uint32Array, size: number): Set<number> {
-  const rows = new Set<number>();
-  for (let row = 0; row < set.length * 32; row++)
-    if (((set[row >>> 5] ?? 0) >>> (row & 31)) & 1) rows.add(row);
-  expect([...rows].every((row) => row < size)).toBe(true);
-  return rows;
-}
 
 const analysed = new WeakMap<readonly string[], string[][]>();
 

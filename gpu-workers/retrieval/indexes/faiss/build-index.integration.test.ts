@@ -2,7 +2,7 @@ import { mkdtemp, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { planIndex, searchParameters } from "@/core/memory/index-plan";
+import { planIndex, getSearchParameters } from "@/core/memory/index-plan";
 import { DenseIndex, INDEX_FILE } from "./dense-index";
 import { loadFaissAddon } from "./faiss-addon";
 import { buildIndexFromFlat, buildFlatHeader } from "./build-index";
@@ -88,7 +88,7 @@ describe("an index made of a flat one", () => {
       const index = await DenseIndex.load(
         directory,
         identity,
-        searchParameters(plan.factory, { nprobe: 32, efSearch: 128 }),
+        getSearchParameters(plan.factory, { nprobe: 32, efSearch: 128 }),
       );
       const found = await index.search(queries, K);
       await index.close();

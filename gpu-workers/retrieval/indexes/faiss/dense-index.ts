@@ -5,7 +5,7 @@ import { z } from "zod";
 import { AppError, parseOrThrow } from "@/contracts/errors";
 import { compareRankedRows, type RankedRow } from "@/gpu-workers/retrieval/indexes/ranked-row";
 import type { IndexOperations } from "./faiss-thread";
-import { LastingThread, ThreadClient } from "@/gpu-workers/runtime/thread";
+import { RestartingThread, ThreadClient } from "@/gpu-workers/runtime/thread";
 
 /** Written beside an index, so that it never meets another corpus or encoder. */
 export const indexManifestSchema = z.strictObject({
@@ -68,7 +68,7 @@ export const INDEX_FILE = "vectors.faiss";
 /** Search over vectors; row i is document i of the corpus. */
 export class DenseIndex {
   private constructor(
-    private readonly thread: LastingThread<IndexOperations, "load">,
+    private readonly thread: RestartingThread<IndexOperations, "load">,
     readonly dim: number,
     /** Vectors that it holds. */
     readonly size: number,
@@ -111,7 +111,7 @@ export class DenseIndex {
         directory,
         `its vector file has ${bytes} bytes instead of ${manifest.bytes}`,
       );
-    const thread = new LastingThread(startFaissThread, {
+    const thread = new RestartingThread(startFaissThread, {
       operation: "load",
       request: { path, flat: manifest.factory === "Flat", parameters },
     });

@@ -2,7 +2,7 @@ import { freemem } from "node:os";
 import { stat } from "node:fs/promises";
 import { parentPort } from "node:worker_threads";
 import { AppError, toWireError } from "@/contracts/errors";
-import { memoryLimit } from "@/gpu-workers/runtime/machine";
+import { getMemoryLimit } from "@/gpu-workers/runtime/machine";
 import {
   type FlatFile,
   type SearchResult,
@@ -10,7 +10,7 @@ import {
   type VectorIndex,
   loadFaissAddon,
 } from "./faiss-addon";
-import { serveThread, stopFlag } from "@/gpu-workers/runtime/thread";
+import { serveThread, getStopFlag } from "@/gpu-workers/runtime/thread";
 
 /** An index in a thread of its own: the addon is synchronous. */
 export type IndexOperations = {
@@ -58,7 +58,7 @@ async function loadIndex({
   path,
   flat,
   parameters,
-  memoryBytes = memoryLimit(),
+  memoryBytes = getMemoryLimit(),
 }: IndexOperations["load"]["request"]): Promise<IndexOperations["load"]["response"]> {
   const { FlatFile, VectorIndex } = loadFaissAddon();
   const { size } = await stat(path);
@@ -104,7 +104,7 @@ function trainIndex(path: string, factory: string, sample: number): { count: num
     for (let i = 0; i < wanted; i++)
       vectors.set(source.vectors(Math.floor((i * source.count) / wanted), 1), i * source.dim);
     try {
-      built.train(vectors, stopFlag());
+      built.train(vectors, getStopFlag());
     } catch (cause) {
       throw new AppError(
         "invalid-input",

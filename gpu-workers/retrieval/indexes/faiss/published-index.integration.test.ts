@@ -2,7 +2,8 @@ import { cp, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { runConfigSchema, type IndexConfig } from "@/contracts/run-config/run-config";
+import { runConfigSchema } from "@/contracts/run-config/run-config";
+import type { IndexConfig } from "@/contracts/run-config/index-config";
 import { adoptPublishedIndex, warnIfEncoderMissing } from "./published-index";
 import { openDenseRetriever } from "@/gpu-workers/retrieval/backends/dense";
 

@@ -2,7 +2,7 @@ import { dirname, join } from "node:path";
 import { CORPUS_PRESETS, type CorpusPreset } from "@/core/presets/corpus-presets";
 import { AppError } from "@/contracts/errors";
 import { ATLAS_DIR, DATA_DIR } from "@/lib/paths.mjs";
-import type { IndexConfig } from "@/contracts/run-config/run-config";
+import type { IndexConfig } from "@/contracts/run-config/index-config";
 import { getCorpusPath } from "@/gpu-workers/corpora/installed-corpora";
 import { PUBLISHED_INDEX_FILE } from "@/gpu-workers/corpora/import/fetch-source";
 import { findEncoder } from "@/gpu-workers/retrieval/encoders/encoder-settings";

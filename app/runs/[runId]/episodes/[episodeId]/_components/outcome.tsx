@@ -1,3 +1,4 @@
+import { GLOSSARY } from "@/core/glossary/glossary";
 import { METHODS } from "@/core/run/methods";
 import { Calculator } from "lucide-react";
 import { cn } from "@/app/_lib/cn";
@@ -112,7 +113,7 @@ export function Outcome({
         </OutcomePart>
       ) : null}
       {ledger.turns.some(({ query }) => query !== null) ? (
-        <OutcomePart title="Gain of each turn">
+        <OutcomePart title={GLOSSARY["turn-gain"].title}>
           {gains.done ? (
             <p className="text-xs text-muted-foreground">
               Shown under each turn.{" "}
@@ -126,10 +127,7 @@ export function Outcome({
             </p>
           ) : (
             <>
-              <p className="text-xs text-muted-foreground">
-                What the generator answers from the documents kept up to each turn, and from the
-                gold documents alone.
-              </p>
+              <p className="text-xs text-muted-foreground">{GLOSSARY["turn-gain"].text}</p>
               <Button size="sm" className="mt-2" disabled={gains.running} onClick={gains.compute}>
                 <Calculator /> {gains.running ? "Computing" : "Compute"}
               </Button>

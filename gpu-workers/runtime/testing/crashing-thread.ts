@@ -3,7 +3,7 @@ import { AppError } from "@/contracts/errors";
 import { serveThread } from "@/gpu-workers/runtime/thread";
 
 /** A thread that dies when it is told to, for tests. */
-export type MortalOperations = {
+export type CrashingOperations = {
   open: { request: { name: string }; response: { thread: number } };
   echo: { request: string; response: string };
   die: { request: null; response: null };
@@ -12,7 +12,7 @@ export type MortalOperations = {
 let opened: string | null = null;
 
 if (parentPort) {
-  serveThread<MortalOperations>(parentPort, {
+  serveThread<CrashingOperations>(parentPort, {
     open: async ({ name }) => {
       if (name === "broken") throw new AppError("invalid-input", "it is broken");
       opened = name;

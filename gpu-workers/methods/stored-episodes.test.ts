@@ -3,7 +3,7 @@ import type { Episode } from "@/contracts/records/episode";
 import type { WorkerResponse } from "@/contracts/worker-protocol/worker-protocol";
 import type { Question } from "@/contracts/worker-protocol/questions";
 import { DocumentStore } from "@/gpu-workers/retrieval/corpus/document-store";
-import { StoredEpisodes } from "./stored";
+import { StoredEpisodes } from "./stored-episodes";
 import { chunk } from "@/lib/chunk";
 
 const RUN = "00000000-0000-4000-8000-000000000009";
@@ -35,7 +35,7 @@ const episodeOf = (id: string): Episode => ({
 /** A server that has the episodes of all questions but `missing`, refuses the first `refusals` calls, and counts what it is asked. */
 function server(missing: readonly string[] = [], refusals = 0) {
   const calls: string[][] = [];
-  const storedEpisodes = async (
+  const readStoredEpisodes = async (
     _run: string,
     ids: string[],
   ): Promise<WorkerResponse<"storedEpisodes">> => {
@@ -47,7 +47,7 @@ function server(missing: readonly string[] = [], refusals = 0) {
       documents: there.map(documentOf),
     };
   };
-  return { calls, storedEpisodes };
+  return { calls, readStoredEpisodes };
 }
 
 describe("stored episodes", () => {
@@ -58,7 +58,7 @@ describe("stored episodes", () => {
     const seen: string[] = [];
     for (const [i, batch] of chunk(questions, 25).entries()) {
       const end = book.openBatch();
-      for (const { episode } of await stored.of(batch)) {
+      for (const { episode } of await stored.getEpisodes(batch)) {
         seen.push(episode.questionId);
         expect(book.getText(episode.context[0]!).text).toBe(`text of ${episode.questionId}`);
       }
@@ -72,18 +72,20 @@ describe("stored episodes", () => {
 
   it("that are not there are named; those beside them are given", async () => {
     const stored = new StoredEpisodes(server(["q3"]), RUN, new DocumentStore(), questions);
-    await expect(stored.of(questions.slice(0, 5))).rejects.toThrow(
+    await expect(stored.getEpisodes(questions.slice(0, 5))).rejects.toThrow(
       /has stored no episode of question q3/,
     );
-    expect((await stored.of(questions.slice(0, 3))).length).toBe(3);
+    expect((await stored.getEpisodes(questions.slice(0, 3))).length).toBe(3);
   });
 
   it("are asked for again after a failure", async () => {
     const there = server([], 2);
     const stored = new StoredEpisodes(there, RUN, new DocumentStore(), questions);
-    await expect(stored.of(questions.slice(0, 5))).rejects.toThrow(/connection is gone/);
+    await expect(stored.getEpisodes(questions.slice(0, 5))).rejects.toThrow(/connection is gone/);
     expect(
-      (await stored.of(questions.slice(115, 125))).map(({ episode }) => episode.questionId),
+      (await stored.getEpisodes(questions.slice(115, 125))).map(
+        ({ episode }) => episode.questionId,
+      ),
     ).toEqual(questions.slice(115, 125).map(({ id }) => id));
   });
 });

@@ -10,27 +10,27 @@ import { AppError } from "@/contracts/errors";
 import type { Message } from "@/contracts/run-config/prompt";
 import type { Retriever } from "@/gpu-workers/retrieval/retriever";
 import type { DocumentStore } from "@/gpu-workers/retrieval/corpus/document-store";
-import type { MethodModel, ModelReply, ModelRequest } from "./model";
-import type { Plan } from "./recipe";
+import type { MethodModel, ModelReply, ModelRequest } from "./method-model";
+import type { MethodPlan } from "./method-definition";
 import type { PromptTemplate } from "@/core/prompts/prompt-template";
 
 /** Longest part of a rejected text that is kept; the step `generate` holds all of it. */
 const REJECTED = 1000;
 
-export interface TraceParts {
+export interface EpisodeTraceDependencies {
   model: MethodModel;
   retriever: Pick<Retriever, "search"> | null;
   documents: DocumentStore;
   template: PromptTemplate;
   condensing: PromptTemplate | null;
-  plan: Plan;
+  plan: MethodPlan;
   signal: AbortSignal;
   /** A seed for the next call of the model. */
   nextSeed(): number;
 }
 
 /** One episode while it happens: what a method does passes through here and is written down as typed steps. */
-export class Trace {
+export class EpisodeTrace {
   private readonly steps: EpisodeStep[] = [];
   private readonly context = new Map<string, DocumentRef>();
   private used: ModelUsage = { calls: 0, promptTokens: 0, completionTokens: 0, costUsd: 0 };
@@ -38,10 +38,10 @@ export class Trace {
   private turn = 0;
   private window: DocumentRef[] = [];
 
-  constructor(private readonly parts: TraceParts) {}
+  constructor(private readonly parts: EpisodeTraceDependencies) {}
 
   /** The method's prompt with these values; foreign text among them cannot write a special token. */
-  prompt(values: Readonly<Record<string, string>>): Message[] {
+  buildPrompt(values: Readonly<Record<string, string>>): Message[] {
     return this.parts.template.fill(values);
   }
 
@@ -50,7 +50,7 @@ export class Trace {
     messages: readonly Message[],
     overrides: Partial<Pick<ModelRequest, "stop" | "maxTokens">> = {},
   ): Promise<ModelReply> {
-    const { reply, call } = await this.ask(messages, overrides);
+    const { reply, call } = await this.callModel(messages, overrides);
     this.steps.push({ kind: "generate", ...call });
     if (reply.finish === "length") this.reject("truncated", reply.text.slice(-REJECTED));
     return reply;
@@ -61,12 +61,12 @@ export class Trace {
     const { condensing } = this.parts;
     if (condensing === null)
       throw new AppError("internal", "This method was opened without a condensing prompt.");
-    const { reply, call } = await this.ask(condensing.fill(values), { stop: [] });
+    const { reply, call } = await this.callModel(condensing.fill(values), { stop: [] });
     this.steps.push({ kind: "condense", ...call });
     return reply.text;
   }
 
-  private async ask(
+  private async callModel(
     messages: readonly Message[],
     overrides: Partial<ModelRequest>,
   ): Promise<{ reply: ModelReply; call: Omit<StepOf<"condense">, "kind"> }> {
@@ -159,17 +159,22 @@ export class Trace {
     });
   }
 
-  stop(reason: StepOf<"stop">["reason"]): void {
+  recordStop(reason: StepOf<"stop">["reason"]): void {
     this.steps.push({ kind: "stop", turn: this.turn, seconds: 0, reason });
   }
 
   /** The method's own answer; null: it gave none that can be read, which is counted. */
-  answer(text: string | null, written: string): void {
+  recordAnswer(text: string | null, written: string): void {
     if (text === null || text.trim() === "") this.reject("no-answer", written);
     this.ownAnswer = text?.trim() ?? "";
   }
 
-  result(): { steps: EpisodeStep[]; context: DocumentRef[]; usage: ModelUsage; ownAnswer: string } {
+  getResult(): {
+    steps: EpisodeStep[];
+    context: DocumentRef[];
+    usage: ModelUsage;
+    ownAnswer: string;
+  } {
     return {
       steps: this.steps,
       context: [...this.context.values()],

@@ -1,17 +1,17 @@
-import { askedText } from "@/core/scoring/rule-scoring";
+import { formatQuestion } from "@/core/scoring/rule-scoring";
 import type { Episode, MethodName, Protocol } from "@/contracts/records/episode";
 import type { MethodSettings } from "@/contracts/run-config/method";
 import type { Question } from "@/contracts/worker-protocol/questions";
 import type { Retriever } from "@/gpu-workers/retrieval/retriever";
 import type { DocumentStore } from "@/gpu-workers/retrieval/corpus/document-store";
-import { cacheKey, deriveSeed } from "@/gpu-workers/runtime/keys";
+import { computeCacheKey, deriveSeed } from "@/gpu-workers/runtime/keys";
 import type { ModelMethod } from "@/gpu-workers/searcher/method";
-import type { MethodModel } from "./model";
+import type { MethodModel } from "./method-model";
 import type { PromptTemplate } from "@/core/prompts/prompt-template";
-import { Trace } from "./trace";
+import { EpisodeTrace } from "./episode-trace";
 
 /** What a protocol prescribes where a run's settings leave it open. */
-export interface Plan {
+export interface MethodPlan {
   /** Documents of each search. */
   retrieve: number;
   /** Most searches. */
@@ -25,23 +25,28 @@ export interface Plan {
 }
 
 /** A method as a user reads it: what each protocol prescribes, and what is done for one question. */
-export interface Recipe {
+export interface MethodDefinition {
   name: MethodName;
   /** Counts up with every change that can change an episode. */
   version: number;
-  plans: Record<Protocol, Plan>;
-  run(trace: Trace, question: Asked, plan: Plan, protocol: Protocol): Promise<void>;
+  plans: Record<Protocol, MethodPlan>;
+  run(
+    trace: EpisodeTrace,
+    question: QuestionPrompt,
+    plan: MethodPlan,
+    protocol: Protocol,
+  ): Promise<void>;
 }
 
 /** A question for whoever answers it, and for whoever only searches. */
-export interface Asked {
+export interface QuestionPrompt {
   /** With the options of a multiple choice. */
-  asked: string;
+  toAnswer: string;
   /** Without them: a retriever, and a model that only writes queries, gets the question alone. */
-  searched: string;
+  toSearch: string;
 }
 
-export interface Ingredients {
+export interface MethodDependencies {
   model: MethodModel;
   /** null where the method does not search. */
   retriever: Pick<Retriever, "search" | "describe"> | null;
@@ -62,11 +67,14 @@ export interface Ingredients {
 }
 
 /** A recipe with everything it needs: a method. Questions are worked on side by side. */
-export function cook(recipe: Recipe, ingredients: Ingredients): ModelMethod {
+export function createMethod(
+  recipe: MethodDefinition,
+  ingredients: MethodDependencies,
+): ModelMethod {
   const { model, retriever, documents, template, condensing, protocol, settings, seed } =
     ingredients;
   const prescribed = recipe.plans[protocol];
-  const plan: Plan = {
+  const plan: MethodPlan = {
     ...prescribed,
     retrieve: settings.retrieve ?? prescribed.retrieve,
     searches: settings.searches ?? prescribed.searches,
@@ -78,7 +86,7 @@ export function cook(recipe: Recipe, ingredients: Ingredients): ModelMethod {
   const answersAs = ingredients.generates ? null : { model: model.name, prompt: template.label };
 
   const keyOf = (question: Question): string =>
-    cacheKey({
+    computeCacheKey({
       record: "episode",
       method: recipe.name,
       version: recipe.version,
@@ -93,12 +101,12 @@ export function cook(recipe: Recipe, ingredients: Ingredients): ModelMethod {
       retriever: retriever?.describe().key,
       answeredBy: ingredients.generates ? "generator" : "method",
       seed: plan.temperature > 0 ? seed : undefined,
-      question: [question.id, askedText(question)],
+      question: [question.id, formatQuestion(question)],
     });
 
   async function one(question: Question, signal: AbortSignal): Promise<Episode> {
     let calls = 0;
-    const trace = new Trace({
+    const trace = new EpisodeTrace({
       model,
       retriever,
       documents,
@@ -110,11 +118,11 @@ export function cook(recipe: Recipe, ingredients: Ingredients): ModelMethod {
     });
     await recipe.run(
       trace,
-      { asked: askedText(question), searched: question.question },
+      { toAnswer: formatQuestion(question), toSearch: question.question },
       plan,
       protocol,
     );
-    const { steps, context, usage, ownAnswer } = trace.result();
+    const { steps, context, usage, ownAnswer } = trace.getResult();
     return {
       key: keyOf(question),
       method: recipe.name,

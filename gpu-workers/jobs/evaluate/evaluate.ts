@@ -1,19 +1,19 @@
 import { AppError } from "@/contracts/errors";
 import type { EpisodeRecord } from "@/contracts/records/episode";
 import {
-  meanOf,
-  metricsWithin,
+  computeMeanMetric,
+  listMetricsWithin,
   rankGold,
-  withoutRepeats,
+  removeRepeats,
   type RankedGold,
 } from "@/core/metrics/ranking-metrics";
-import type { EvaluateConfig } from "@/contracts/run-config/run-config";
+import type { EvaluateConfig } from "@/contracts/run-config/evaluate-config";
 import type { Question } from "@/contracts/worker-protocol/questions";
 import type { RunContext } from "@/gpu-workers/jobs/run-context";
 import { DocumentStore } from "@/gpu-workers/retrieval/corpus/document-store";
 import { buildMetricPoints, type MetricValues } from "@/gpu-workers/rl/metric-values";
-import { cacheKey } from "@/gpu-workers/runtime/keys";
-import { allOrFirstFailure, Preflight } from "@/gpu-workers/jobs/preflight";
+import { computeCacheKey } from "@/gpu-workers/runtime/keys";
+import { waitForAll, Preflight } from "@/gpu-workers/jobs/preflight";
 import { findUnknownDocuments } from "@/gpu-workers/retrieval/corpus/find-unknown-documents";
 import type { RankedDocument, Retriever } from "@/gpu-workers/retrieval/retriever";
 import { chunk } from "@/lib/chunk";
@@ -27,7 +27,7 @@ const LARGEST_BATCH = 64;
  * episode of one retrieve step, so that it can be looked at. An attempt that goes on searches only the questions that
  * are not stored yet; its metrics count those of all attempts.
  */
-export async function evaluateRun(context: RunContext): Promise<void> {
+export async function evaluateRetriever(context: RunContext): Promise<void> {
   const { config, signal } = context;
   if (config.kind !== "evaluate")
     throw new AppError("internal", `A ${config.kind} run is not an evaluate run.`);
@@ -35,7 +35,12 @@ export async function evaluateRun(context: RunContext): Promise<void> {
   const opening = preflight.check(
     "retriever",
     async (say) => {
-      const opened = await context.services.retriever(config.corpus, config.retriever, signal, say);
+      const opened = await context.services.acquireRetriever(
+        config.corpus,
+        config.retriever,
+        signal,
+        say,
+      );
       await opened.value.search(["ready?"], 1, signal);
       return opened;
     },
@@ -43,26 +48,26 @@ export async function evaluateRun(context: RunContext): Promise<void> {
   );
   const loading = preflight.check(
     "questions",
-    () => scoredQuestions(context, config),
+    () => loadScorableQuestions(context, config),
     ({ scored, withoutGold }) =>
       `${scored.length} with gold documents${withoutGold > 0 ? `, ${withoutGold} without: left out` : ""}`,
   );
-  const [handle, { scored }] = await allOrFirstFailure([opening, loading] as const);
+  const [handle, { scored }] = await waitForAll([opening, loading] as const);
   try {
-    await reportUnknown(context, handle.value, scored, config);
-    await context.running();
-    await rankAll(context, handle.value, scored, config);
+    await reportUnknownGold(context, handle.value, scored, config);
+    await context.markRunning();
+    await rankQuestions(context, handle.value, scored, config);
   } finally {
     handle.release();
   }
 }
 
 /** The questions that can be scored. @throws AppError "invalid-input" where there are none */
-async function scoredQuestions(
+async function loadScorableQuestions(
   context: RunContext,
   { questions: set, limit }: EvaluateConfig,
 ): Promise<{ scored: Question[]; withoutGold: number }> {
-  const all = await context.questions(set);
+  const all = await context.readQuestions(set);
   const asked = limit === null ? all : all.slice(0, limit);
   const scored = asked.filter(({ goldIds }) => goldIds.length > 0);
   if (scored.length === 0)
@@ -74,13 +79,13 @@ async function scoredQuestions(
 }
 
 /** Counts gold documents that the corpus does not hold: they cap what any retriever can reach. */
-async function reportUnknown(
+async function reportUnknownGold(
   context: RunContext,
   retriever: Retriever,
   questions: readonly Question[],
   { questions: set, corpus }: EvaluateConfig,
 ): Promise<void> {
-  const gold = withoutRepeats(questions.flatMap(({ goldIds }) => goldIds));
+  const gold = removeRepeats(questions.flatMap(({ goldIds }) => goldIds));
   const unknown = await findUnknownDocuments(retriever, gold);
   if (unknown === null)
     return context.log(
@@ -112,7 +117,7 @@ async function reportUnknown(
   });
 }
 
-async function rankAll(
+async function rankQuestions(
   context: RunContext,
   retriever: Retriever,
   questions: readonly Question[],
@@ -120,7 +125,7 @@ async function rankAll(
 ): Promise<void> {
   const { signal } = context;
   const goldOf = new Map(questions.map(({ id, goldIds }) => [id, new Set(goldIds).size]));
-  const stored = await context.rankedQuestions();
+  const stored = await context.readRankedQuestions();
   const results: RankedGold[] = [...stored].flatMap(([id, ranks]) =>
     goldOf.has(id) ? [{ gold: goldOf.get(id)!, ranks, depth: config.k }] : [],
   );
@@ -129,7 +134,7 @@ async function rankAll(
   const documents = new DocumentStore();
   const size = Math.max(1, Math.min(LARGEST_BATCH, Math.floor(REFERENCES / config.k)));
   const say = () =>
-    context.progress({
+    context.reportProgress({
       phase: "evaluating",
       done: results.length,
       total: questions.length,
@@ -164,9 +169,9 @@ async function rankAll(
           config.k,
         ),
       );
-      return recordOf(question, distinct.slice(0, config.k), {
+      return buildRecord(question, distinct.slice(0, config.k), {
         seconds: seconds / batch.length,
-        key: cacheKey({
+        key: computeCacheKey({
           record: "episode",
           method: "retrieval",
           retriever: retrieverKey,
@@ -185,9 +190,9 @@ async function rankAll(
     });
     endBatch();
     const values = Object.fromEntries(
-      metricsWithin(config.k).map((metric) => [
+      listMetricsWithin(config.k).map((metric) => [
         `retrieval/${metric.key}`,
-        meanOf(results, metric) ?? 0,
+        computeMeanMetric(results, metric) ?? 0,
       ]),
     ) as MetricValues;
     await context.report({
@@ -213,7 +218,7 @@ interface RecordOptions {
 }
 
 /** A ranking as an episode: one retrieve step, nothing handed to a generator, nothing answered. */
-function recordOf(
+function buildRecord(
   question: Question,
   ranking: readonly RankedDocument[],
   { key, seconds, documents }: RecordOptions,

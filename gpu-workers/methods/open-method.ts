@@ -2,15 +2,21 @@ import { randomUUID } from "node:crypto";
 import { METHODS, getMethodComponents } from "@/core/run/methods";
 import { AppError } from "@/contracts/errors";
 import { findCondensingPrompt, findMethodPrompt } from "@/core/prompts/built-in-prompts";
-import type { PredictConfig } from "@/contracts/run-config/run-config";
+import type { PredictConfig } from "@/contracts/run-config/predict-config";
 import type { Question } from "@/contracts/worker-protocol/questions";
 import type { EngineClient } from "@/gpu-workers/llm/engine/client";
 import { EndpointClient } from "@/gpu-workers/llm/endpoint/endpoint-client";
 import type { Retriever } from "@/gpu-workers/retrieval/retriever";
 import type { AttemptContext } from "@/gpu-workers/runtime/attempt-context";
 import type { DocumentStore } from "@/gpu-workers/retrieval/corpus/document-store";
-import { buildEndpointOptions, type EndpointKeySource } from "@/gpu-workers/llm/endpoint/connection";
-import { computeModelFingerprint, findInstalledModel } from "@/gpu-workers/llm/model-files/installed-model";
+import {
+  buildEndpointOptions,
+  type EndpointKeySource,
+} from "@/gpu-workers/llm/endpoint/connection";
+import {
+  computeModelFingerprint,
+  findInstalledModel,
+} from "@/gpu-workers/llm/model-files/installed-model";
 import { openPolicy, getSearcher } from "@/gpu-workers/rl/policy";
 import type { Searcher } from "@/gpu-workers/searcher/episode-inputs";
 import { createFullPrompt } from "@/gpu-workers/searcher/prompt";
@@ -18,20 +24,20 @@ import { loadTokenizer } from "@/gpu-workers/llm/model-files/tokenizer";
 import { cot } from "./cot";
 import { deepRetrieval } from "./deepretrieval";
 import { direct, sft } from "./direct";
-import { goldMethod } from "./gold";
+import { createGoldMethod } from "./gold";
 import { ircot } from "./ircot";
 import type { ModelMethod, Method } from "@/gpu-workers/searcher/method";
-import { endpointModel, engineModel, type MethodModel } from "./model";
+import { createEndpointModel, createEngineModel, type MethodModel } from "./method-model";
 import { r1 } from "./r1";
-import { ragMethod } from "./rag";
-import { cook, type Recipe } from "./recipe";
-import { s3Method } from "./s3";
-import { s3Text } from "./s3-text";
+import { createRagMethod } from "./rag";
+import { createMethod, type MethodDefinition } from "./method-definition";
+import { createS3Method } from "./s3";
+import { defineTextS3 } from "./s3-text";
 import { searchO1 } from "./search-o1";
 import { searchR1 } from "./search-r1";
 import { createPromptTemplate } from "@/core/prompts/prompt-template";
 
-const RECIPES = {
+const METHOD_DEFINITIONS = {
   direct,
   sft,
   cot,
@@ -40,7 +46,7 @@ const RECIPES = {
   deepretrieval: deepRetrieval,
   "search-r1": searchR1,
   "search-o1": searchO1,
-} as const satisfies Record<string, Recipe>;
+} as const satisfies Record<string, MethodDefinition>;
 
 /** The model that a method asks: for s3 in the worker's own engine a searcher that works on token ids, else one asked for text. */
 export type OwnModel =
@@ -74,7 +80,7 @@ export async function openOwnModel(
       searcher.endpoint,
       await buildEndpointOptions(searcher.endpoint, searcher.connection, context),
     );
-    return { kind: "text", model: endpointModel(client, searcher.model, searcher.api) };
+    return { kind: "text", model: createEndpointModel(client, searcher.model, searcher.api) };
   }
   if (engine === null) throw new AppError("internal", `Method ${method} needs the engine.`);
   const { signal } = context;
@@ -91,7 +97,7 @@ export async function openOwnModel(
     ]);
     return {
       kind: "text",
-      model: engineModel(
+      model: createEngineModel(
         model,
         false,
         tokenizer,
@@ -105,7 +111,13 @@ export async function openOwnModel(
     ? { kind: "searcher", searcher: opened }
     : {
         kind: "text",
-        model: engineModel(opened.model, true, opened.tokenizer, searcher.model, opened.identity),
+        model: createEngineModel(
+          opened.model,
+          true,
+          opened.tokenizer,
+          searcher.model,
+          opened.identity,
+        ),
       };
 }
 
@@ -134,8 +146,8 @@ async function openSearcher(
   return getSearcher(policy, signal);
 }
 
-export interface MethodParts {
-  context: Pick<AttemptContext, "answeredQuestions">;
+export interface OpenMethodDependencies {
+  context: Pick<AttemptContext, "readAnsweredQuestions">;
   /** null where the method does not search. */
   retriever: Retriever | null;
   /** null where it asks no model. */
@@ -147,23 +159,23 @@ export interface MethodParts {
 /** The method of a predict run; one that asks a model says the keys of its episodes beforehand. */
 export async function openMethod(
   config: PredictConfig,
-  { context, retriever, own, questions, documents }: MethodParts,
+  { context, retriever, own, questions, documents }: OpenMethodDependencies,
 ): Promise<Method | ModelMethod> {
   const { method, search, methodSettings, seed } = config;
   const edited = methodSettings.promptTemplate;
   if (METHODS[method].retrieves && retriever === null)
     throw new AppError("internal", `Method ${method} needs a retriever.`);
   if (method === "rag")
-    return ragMethod(
+    return createRagMethod(
       retriever!,
       documents,
-      await countsOf(config, context, questions),
+      await readDocumentCounts(config, context, questions),
       search.protocol,
     );
-  if (method === "gold") return goldMethod(retriever!, documents);
+  if (method === "gold") return createGoldMethod(retriever!, documents);
   if (own === null) throw new AppError("internal", `Method ${method} needs a model.`);
   if (own.kind === "searcher")
-    return s3Method(
+    return createS3Method(
       own.searcher,
       {
         retriever: retriever!,
@@ -174,8 +186,8 @@ export async function openMethod(
       seed,
     );
   const condensing = findCondensingPrompt(method);
-  const recipe = method === "s3" ? s3Text(search) : RECIPES[method];
-  return cook(recipe, {
+  const recipe = method === "s3" ? defineTextS3(search) : METHOD_DEFINITIONS[method];
+  return createMethod(recipe, {
     model: own.model,
     retriever,
     documents,
@@ -186,7 +198,11 @@ export async function openMethod(
     ),
     condensing:
       condensing &&
-      createPromptTemplate(condensing, methodSettings.condensingPrompt, "methodSettings.condensingPrompt"),
+      createPromptTemplate(
+        condensing,
+        methodSettings.condensingPrompt,
+        "methodSettings.condensingPrompt",
+      ),
     furtherPrompts: method === "s3" ? [JSON.stringify(search)] : [],
     protocol: search.protocol,
     settings:
@@ -199,13 +215,13 @@ export async function openMethod(
 }
 
 /** How many documents RAG hands over for a question. */
-async function countsOf(
+async function readDocumentCounts(
   config: PredictConfig,
-  context: MethodParts["context"],
+  context: OpenMethodDependencies["context"],
   questions: readonly Question[],
 ): Promise<(questionId: string) => number> {
   if (config.matchRun === null) return () => config.documents;
-  const counts = await context.answeredQuestions(config.matchRun);
+  const counts = await context.readAnsweredQuestions(config.matchRun);
   const unknown = questions.filter(({ id }) => !counts.has(id));
   if (unknown.length > 0) {
     throw new AppError(

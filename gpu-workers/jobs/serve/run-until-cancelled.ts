@@ -18,7 +18,7 @@ export const SERVE_TIMES: ServeTimes = { reportMs: 5_000, idleReportMs: 60_000, 
 const FAILED_PROBES = 3;
 
 /** A service that is up. */
-export interface Served<F extends ServiceFigures> {
+export interface RunningService<F extends ServiceFigures> {
   /** Where others reach it. */
   address: string;
   figures(): F;
@@ -31,9 +31,9 @@ export interface Served<F extends ServiceFigures> {
 }
 
 /** Reports what a service does until its run is cancelled; throws where it fails for good. */
-export async function keepUp<F extends ServiceFigures>(
+export async function runUntilCancelled<F extends ServiceFigures>(
   context: RunContext,
-  served: Served<F>,
+  served: RunningService<F>,
   times: ServeTimes,
 ): Promise<never> {
   const { signal } = context;
@@ -41,7 +41,7 @@ export async function keepUp<F extends ServiceFigures>(
   const began = Date.now();
   let last = { at: began, figures: served.figures() };
   let failedProbes = 0;
-  await context.progress({ phase: "serving", done: 0, total: 0, detail: address });
+  await context.reportProgress({ phase: "serving", done: 0, total: 0, detail: address });
   for (;;) {
     await sleep(times.reportMs, undefined, { signal }).catch(() => undefined);
     if (signal.aborted) throw new AppError("cancelled", "The service was stopped.");
@@ -56,8 +56,8 @@ export async function keepUp<F extends ServiceFigures>(
       continue;
     const memoryMb = await served.memoryMb().catch(() => null);
     const values = {
-      ...valuesOf(figures, last.figures, seconds),
-      ...perSecond(served.rates(figures), served.rates(last.figures), seconds),
+      ...computeMetrics(figures, last.figures, seconds),
+      ...computeRates(served.rates(figures), served.rates(last.figures), seconds),
       ...(memoryMb !== null && { "serve/memory_mb": memoryMb }),
     };
     // Their step: seconds that this attempt has served.
@@ -71,7 +71,12 @@ export async function keepUp<F extends ServiceFigures>(
         at: now.at,
       })),
     });
-    await context.progress({ phase: "serving", done: figures.requests, total: 0, detail: address });
+    await context.reportProgress({
+      phase: "serving",
+      done: figures.requests,
+      total: 0,
+      detail: address,
+    });
     if (
       figures.refused + figures.errors > last.figures.refused + last.figures.errors ||
       failedProbes > 0
@@ -88,7 +93,7 @@ export async function keepUp<F extends ServiceFigures>(
   }
 }
 
-function valuesOf(
+function computeMetrics(
   now: ServiceFigures,
   before: ServiceFigures,
   seconds: number,
@@ -105,7 +110,7 @@ function valuesOf(
   };
 }
 
-const perSecond = (
+const computeRates = (
   now: Readonly<Record<string, number>>,
   before: Readonly<Record<string, number>>,
   seconds: number,

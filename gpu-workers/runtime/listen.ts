@@ -3,7 +3,7 @@ import type { AddressInfo } from "node:net";
 import { hostname } from "node:os";
 import { AppError } from "@/contracts/errors";
 import { retry, waitFor } from "@/lib/retry";
-import type { AttemptContext } from "@/gpu-workers/runtime/attempt-context";
+import type { AttemptContext } from "./attempt-context";
 
 /** Longer than clients keep an idle connection, so that none is closed in the moment it is used again. */
 const KEEP_ALIVE_MS = 75_000;
@@ -19,7 +19,7 @@ export async function listen(host: string, port: number): Promise<{ server: Serv
   const server = createServer({ keepAliveTimeout: KEEP_ALIVE_MS });
   await new Promise<void>((resolve, reject) => {
     server.once("error", (cause: NodeJS.ErrnoException) =>
-      reject(new AppError("conflict", listenFailure(cause, host, port), { cause })),
+      reject(new AppError("conflict", describeListenFailure(cause, host, port), { cause })),
     );
     server.listen(port, host, resolve);
   });
@@ -27,7 +27,7 @@ export async function listen(host: string, port: number): Promise<{ server: Serv
   return { server, url: `http://${family === "IPv6" ? `[${address}]` : address}:${bound}` };
 }
 
-function listenFailure(cause: NodeJS.ErrnoException, host: string, port: number): string {
+function describeListenFailure(cause: NodeJS.ErrnoException, host: string, port: number): string {
   if (cause.code === "EADDRINUSE")
     return `port ${port} of ${host} is in use by another process; choose another port, 0 for any free one, or stop what listens there`;
   if (cause.code === "EADDRNOTAVAIL" || cause.code === "ENOTFOUND")
@@ -62,7 +62,7 @@ export const listenWhenPortIsFree = <T>(
   });
 
 /** How others reach a service that listens at `url`: every address of the machine is written by its name. */
-export function reachedAt(
+export function buildAdvertisedUrl(
   { advertise, host }: { advertise: string | null; host: string },
   url: string,
 ): string {

@@ -2,14 +2,14 @@ import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
-import { Agents } from "@/gpu-workers/agent/testing/harness";
+import { TestAgents } from "@/gpu-workers/agent/testing/harness";
 import { ProtocolServer } from "@/gpu-workers/agent/testing/protocol-server";
-import { indexRun } from "./index-run";
+import { indexCorpus } from "./index-corpus";
 import { waitUntil } from "@/lib/testing/wait-until";
 
 let server: ProtocolServer;
 let folder: string;
-const agents = new Agents();
+const agents = new TestAgents();
 beforeEach(async () => {
   server = await ProtocolServer.start();
   folder = await mkdtemp(join(tmpdir(), "index-run-"));
@@ -34,7 +34,7 @@ it.each([
     source: { kind: "path", path },
     retriever,
   });
-  await agents.start(server.url, { index: indexRun });
+  await agents.start(server.url, { index: indexCorpus });
   await waitUntil("it has failed", () => run.state === "failed", 10_000);
   expect(run.transitions.at(-1)?.reason).toMatch(/no-such-(encoder|reranker)/);
   expect(run.items.filter(({ item }) => item.kind === "progress")).toEqual([]);

@@ -3,14 +3,14 @@ import { join } from "node:path";
 import { type RetrieverConfigOf, searchesLocally } from "@/contracts/run-config/retriever";
 import { AppError, parseOrThrow } from "@/contracts/errors";
 import { type IndexPlan, planBm25 } from "@/core/memory/index-plan";
-import { retriever as retrieverConfig } from "@/contracts/run-config/run-config";
+import { retrieverSchema } from "@/contracts/run-config/retriever";
 import type {
   indexEstimateSchema,
   IndexPlanResult,
   TaskRequest,
 } from "@/contracts/worker-protocol/tasks";
 import type { z } from "zod";
-import { memoryLimit } from "@/gpu-workers/runtime/machine";
+import { getMemoryLimit } from "@/gpu-workers/runtime/machine";
 import type { TaskContext } from "@/gpu-workers/jobs/task-context";
 import { Bm25Index, computeBm25Key } from "@/gpu-workers/retrieval/indexes/bm25/bm25-index";
 import { CorpusFile } from "@/gpu-workers/corpora/file/corpus-file";
@@ -30,7 +30,7 @@ type Estimate = z.infer<typeof indexEstimateSchema>;
 /** Passages on which BM25's pace and size are measured. */
 const BM25_SAMPLE = 2000;
 /** What a corpus that is not here yet is taken to hold: an ordinary passage of 100 words, some 130 tokens. */
-const TYPICAL = Array.from(
+const TYPICAL_PASSAGE = Array.from(
   { length: 100 },
   (_, i) =>
     ["the", "history", "of", "northern", "rivers", "was", "written", "in", "1872", "by"][i % 10],
@@ -48,28 +48,29 @@ interface Planned {
  * Says which indexes a retriever needs over a corpus and what they cost on this worker: memory and disk by the rules
  * that the build itself follows, time by the pace on a sample of the passages, measured now.
  */
-export const planIndexes =
+export const createIndexPlanner =
   (pathOf: (corpus: string) => string, dataDir: string) =>
   async (
     task: Extract<TaskRequest, { kind: "index-plan" }>,
     context: TaskContext,
   ): Promise<IndexPlanResult> => {
-    const config = parseOrThrow(retrieverConfig, task.retriever, "Retriever");
+    const config = parseOrThrow(retrieverSchema, task.retriever, "Retriever");
     if (!searchesLocally(config))
       throw new AppError(
         "unsupported",
         "This retriever asks another server: nothing is indexed here.",
       );
-    const planned = await plannedCorpus(task.passages, () => pathOf(task.corpus), context);
+    const planned = await openPlannedCorpus(task.passages, () => pathOf(task.corpus), context);
     try {
       const root = join(dataDir, "indexes");
       const indexes: Estimate[] = [];
-      if ("encoder" in config) indexes.push(await denseEstimate(config, planned, root, context));
-      if ("k1" in config) indexes.push(await bm25Estimate(planned, root, context));
+      if ("encoder" in config)
+        indexes.push(await estimateDenseIndex(config, planned, root, context));
+      if ("k1" in config) indexes.push(await estimateBm25Index(planned, root, context));
       const { bavail, bsize } = await statfs(dataDir);
       return {
         passages: planned.passages,
-        memoryBytes: memoryLimit(),
+        memoryBytes: getMemoryLimit(),
         freeDiskBytes: bavail * bsize,
         indexes,
       };
@@ -78,16 +79,16 @@ export const planIndexes =
     }
   };
 
-async function plannedCorpus(
+async function openPlannedCorpus(
   passages: number | null,
   path: () => string,
-  { signal, progress }: TaskContext,
+  { signal, reportProgress: progress }: TaskContext,
 ): Promise<Planned> {
   if (passages !== null)
     return {
       passages,
       corpus: null,
-      sample: async (count) => Array<string>(Math.min(count, passages)).fill(TYPICAL),
+      sample: async (count) => Array<string>(Math.min(count, passages)).fill(TYPICAL_PASSAGE),
     };
   const corpus = await CorpusFile.open(path(), signal, (done, total) =>
     progress("reading the corpus", total > 0 ? done / total : 0),
@@ -102,11 +103,11 @@ async function plannedCorpus(
   return { passages: corpus.size, corpus, sample };
 }
 
-async function denseEstimate(
+async function estimateDenseIndex(
   { encoder: name, variant, index }: RetrieverConfigOf<"dense"> | RetrieverConfigOf<"hybrid">,
   planned: Planned,
   root: string,
-  { signal, progress }: TaskContext,
+  { signal, reportProgress: progress }: TaskContext,
 ): Promise<Estimate> {
   const { passages, corpus } = planned;
   const files = await findEncoder(name, variant);
@@ -117,7 +118,7 @@ async function denseEstimate(
   if (await has("Flat")) {
     const { dim } = await readIndexManifest(join(root, keyOf("Flat")));
     const { plan, isThere } = await planLocalIndex({ index, count: passages, dim }, has);
-    return estimateOf(plan, isThere, null, passages);
+    return buildEstimate(plan, isThere, null, passages);
   }
   progress("loading the encoder", 0);
   const encoder = await Encoder.load(name, variant);
@@ -133,17 +134,17 @@ async function denseEstimate(
       signal,
       onProgress: (done, total) => progress(`encoding a sample of ${total} passages`, done / total),
     });
-    return estimateOf(plan, isThere, paceOf(texts.length, began), passages);
+    return buildEstimate(plan, isThere, computePassagesPerSecond(texts.length, began), passages);
   } finally {
     await encoder.close();
   }
 }
 
 /** Builds the index of a sample in the task's own folder. */
-async function bm25Estimate(
+async function estimateBm25Index(
   planned: Planned,
   root: string,
-  { signal, progress, workDir }: TaskContext,
+  { signal, reportProgress: progress, workDir }: TaskContext,
 ): Promise<Estimate> {
   const { passages, corpus } = planned;
   const isThere = corpus !== null && (await hasIndex(root, computeBm25Key(corpus.hash)));
@@ -158,10 +159,10 @@ async function bm25Estimate(
     { hash: "sample", size: texts.length, scan },
     { root: workDir, signal },
   );
-  const pace = paceOf(texts.length, began);
+  const pace = computePassagesPerSecond(texts.length, began);
   const bytes = Object.values(index.manifest.bytes).reduce((sum, part) => sum + part, 0);
   await index.close();
-  return estimateOf(
+  return buildEstimate(
     planBm25({ count: passages, bytesPerPassage: bytes / Math.max(1, texts.length) }),
     isThere,
     isThere ? null : pace,
@@ -170,10 +171,10 @@ async function bm25Estimate(
 }
 
 /** Passages a second; of none, a pace that takes no time. */
-const paceOf = (count: number, began: number): number =>
+const computePassagesPerSecond = (count: number, began: number): number =>
   Math.max(1, count) / Math.max(0.001, (performance.now() - began) / 1000);
 
-function estimateOf(
+function buildEstimate(
   {
     factory: index,
     reason,

@@ -1,11 +1,11 @@
 import { describe, expect, it } from "vitest";
-import { documentHash } from "@/core/episode/document-hash";
+import { hashDocument } from "@/core/episode/document-hash";
 import { AppError } from "@/contracts/errors";
-import { meanOf, RANKING_METRICS, rankGold } from "@/core/metrics/ranking-metrics";
+import { computeMeanMetric, RANKING_METRICS, rankGold } from "@/core/metrics/ranking-metrics";
 import type { Question } from "@/contracts/worker-protocol/questions";
 import type { Services } from "@/gpu-workers/jobs/run-context";
 import { MemoryContext } from "@/gpu-workers/testing/memory-context";
-import { evaluateRun } from "./evaluate-run";
+import { evaluateRetriever } from "./evaluate";
 import { findUnknownDocuments } from "@/gpu-workers/retrieval/corpus/find-unknown-documents";
 import type { RankedDocument, Retriever } from "@/gpu-workers/retrieval/retriever";
 
@@ -34,7 +34,7 @@ class WordRetriever implements Retriever {
       const words = new Set(query.split(" "));
       const ranked = CORPUS.map((d) => ({
         ...d,
-        hash: documentHash(d),
+        hash: hashDocument(d),
         score: d.text.split(" ").filter((w) => words.has(w)).length,
       })).sort((a, b) => b.score - a.score);
       return (this.options.repeat ? ranked.flatMap((d) => [d, d]) : ranked).slice(0, k);
@@ -45,7 +45,7 @@ class WordRetriever implements Retriever {
     return ids.map((id) => {
       const found = CORPUS.find((d) => d.id === id);
       if (!found) throw new AppError("not-found", `no ${id}`);
-      return { ...found, hash: documentHash(found) };
+      return { ...found, hash: hashDocument(found) };
     });
   }
   describe() {
@@ -61,7 +61,7 @@ class WordRetriever implements Retriever {
 
 class Context extends MemoryContext {
   stored = new Map<string, number[]>();
-  override async rankedQuestions() {
+  override async readRankedQuestions() {
     return this.stored;
   }
 }
@@ -73,13 +73,13 @@ function contextOf(
 ): Context {
   let open = 0;
   const services: Services & { open: () => number } = {
-    engine: () => Promise.reject(new Error("an evaluate run needs no engine")),
-    sampler: () => Promise.reject(new Error("no sampler is needed")),
-    retriever: async () => {
+    acquireEngine: () => Promise.reject(new Error("an evaluate run needs no engine")),
+    acquireSampler: () => Promise.reject(new Error("no sampler is needed")),
+    acquireRetriever: async () => {
       open += 1;
       return { value: retriever, release: () => void (open -= 1) };
     },
-    vllm: () => Promise.reject(new Error("an evaluate run needs no vLLM")),
+    acquireVllm: () => Promise.reject(new Error("an evaluate run needs no vLLM")),
     open: () => open,
   };
   return new Context({
@@ -104,7 +104,7 @@ const QUESTIONS = Array.from({ length: 200 }, (_, i) =>
 describe("an evaluate run", () => {
   it("stores a ranking for each question as one retrieve step, its texts once, and reports the means", async () => {
     const context = contextOf(new WordRetriever(), QUESTIONS);
-    await evaluateRun(context);
+    await evaluateRetriever(context);
     const records = context.records();
     expect(records.map((r) => r.episode.questionId)).toEqual(QUESTIONS.map((q) => q.id));
     expect(
@@ -133,7 +133,7 @@ describe("an evaluate run", () => {
     });
     for (const metric of RANKING_METRICS.filter((m) => (m.k ?? 0) <= 10))
       expect(context.points(`retrieval/${metric.key}`).at(-1)?.value).toBeCloseTo(
-        meanOf(results, metric)!,
+        computeMeanMetric(results, metric)!,
         12,
       );
     expect(context.points("retrieval/recall@100")).toEqual([]);
@@ -147,7 +147,7 @@ describe("an evaluate run", () => {
 
   it("goes on where it stopped and counts what was stored", async () => {
     const whole = contextOf(new WordRetriever(), QUESTIONS);
-    await evaluateRun(whole);
+    await evaluateRetriever(whole);
     const retriever = new WordRetriever();
     const context = contextOf(retriever, QUESTIONS);
     const done = whole.records().slice(0, 150);
@@ -162,7 +162,7 @@ describe("an evaluate run", () => {
           ).ranks,
         ]);
     }
-    await evaluateRun(context);
+    await evaluateRetriever(context);
     expect(context.records()).toHaveLength(50);
     expect(retriever.asked.filter((q) => q !== "ready?")).toHaveLength(50);
     expect(context.points("retrieval/mrr").at(-1)).toMatchObject({
@@ -176,13 +176,13 @@ describe("an evaluate run", () => {
       ...QUESTIONS.slice(0, 3),
       question("bare", "word1", []),
     ]);
-    await evaluateRun(context);
+    await evaluateRetriever(context);
     expect(context.records().map((r) => r.episode.questionId)).toEqual(["q0", "q1", "q2"]);
     expect(context.preflightItems.find((i) => i.name === "questions")?.detail).toContain(
       "1 without",
     );
     const none = contextOf(new WordRetriever(), [question("bare", "word1", [])]);
-    await expect(evaluateRun(none)).rejects.toThrow(
+    await expect(evaluateRetriever(none)).rejects.toThrow(
       /none of the 1 questions of "set" names gold documents/,
     );
     expect(none.preflightItems.find((i) => i.name === "questions")?.state).toBe("failed");
@@ -193,16 +193,16 @@ describe("an evaluate run", () => {
       question("a", "word1", ["d1", "x"]),
       question("b", "word2", ["d2"]),
     ]);
-    await evaluateRun(context);
+    await evaluateRetriever(context);
     expect(context.points("retrieval/unknown_gold")[0]?.value).toBe(1);
     expect(context.points("retrieval/unknown_gold_questions")[0]?.value).toBe(1);
     expect(context.logged.find(([level]) => level === "warn")?.[1]).toContain('"x"');
     expect(context.points("retrieval/recall@10").at(-1)?.value).toBe(0.75);
     await expect(
-      evaluateRun(contextOf(new WordRetriever(), [question("a", "word1", ["x", "y"])])),
+      evaluateRetriever(contextOf(new WordRetriever(), [question("a", "word1", ["x", "y"])])),
     ).rejects.toThrow(/another corpus/);
     const silent = contextOf(new WordRetriever({ byId: false }), [question("a", "word1", ["x"])]);
-    await evaluateRun(silent);
+    await evaluateRetriever(silent);
     expect(silent.points("retrieval/unknown_gold")).toEqual([]);
   });
 
@@ -210,7 +210,7 @@ describe("an evaluate run", () => {
     const context = contextOf(new WordRetriever({ repeat: true }), [
       question("a", "word1", ["d1"]),
     ]);
-    await evaluateRun(context);
+    await evaluateRetriever(context);
     const [step] = context.records()[0]!.episode.steps;
     expect(step?.kind === "retrieve" && step.documents.length).toBe(5);
     expect(context.logged.some(([, message]) => message.includes("repeated 5 documents"))).toBe(

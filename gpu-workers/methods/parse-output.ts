@@ -7,7 +7,7 @@ import { escapeToOneLine } from "@/gpu-workers/llm/prompts/escape-text";
  */
 
 /** Content of the first or last closed <tag>...</tag>; null where there is none. */
-export function tagged(text: string, tag: string, which: "first" | "last"): string | null {
+export function extractTag(text: string, tag: string, which: "first" | "last"): string | null {
   const [begin, end] = [`<${tag}>`, `</${tag}>`];
   if (which === "first") {
     const open = text.indexOf(begin);
@@ -20,7 +20,7 @@ export function tagged(text: string, tag: string, which: "first" | "last"): stri
 }
 
 /** A model's own text up to where it begins to imitate the environment, and whether it does. */
-export function ownPart(
+export function cutBeforeImitation(
   text: string,
   imitations: readonly string[],
 ): { own: string; invented: boolean } {
@@ -32,7 +32,7 @@ export function ownPart(
 }
 
 /** Content of the last \boxed{...} with balanced braces; null where there is none. */
-export function boxed(text: string): string | null {
+export function extractBoxed(text: string): string | null {
   const begin = text.lastIndexOf("\\boxed{");
   if (begin < 0) return null;
   const start = begin + "\\boxed{".length;
@@ -47,7 +47,7 @@ export function boxed(text: string): string | null {
 }
 
 /** What follows "the answer is", up to the end of its line, without a closing full stop. */
-export function answerIs(text: string): string | null {
+export function extractStatedAnswer(text: string): string | null {
   const at = text.toLowerCase().lastIndexOf("answer is");
   if (at < 0) return null;
   const rest = text
@@ -60,13 +60,16 @@ export function answerIs(text: string): string | null {
 }
 
 /** Documents as prompts show them, numbered from 1. */
-export const listed = (documents: readonly { title: string; text: string }[]): string =>
+export const formatDocuments = (documents: readonly { title: string; text: string }[]): string =>
   documents
-    .map(({ title, text }, i) => `Doc ${i + 1}(Title: ${escapeToOneLine(title)}) ${escapeToOneLine(text)}`)
+    .map(
+      ({ title, text }, i) =>
+        `Doc ${i + 1}(Title: ${escapeToOneLine(title)}) ${escapeToOneLine(text)}`,
+    )
     .join("\n");
 
 /** The conversation in which the assistant has written this much of its turn. */
-export function continuedBy(messages: readonly Message[], written: string): Message[] {
+export function continueConversation(messages: readonly Message[], written: string): Message[] {
   const last = messages[messages.length - 1];
   if (last?.role === "assistant")
     return [...messages.slice(0, -1), { role: "assistant", content: last.content + written }];

@@ -40,7 +40,11 @@ export interface MethodModel {
 }
 
 /** An OpenAI-compatible server. */
-export function endpointModel(client: EndpointClient, model: string, api: ModelApi): MethodModel {
+export function createEndpointModel(
+  client: EndpointClient,
+  model: string,
+  api: ModelApi,
+): MethodModel {
   return {
     name: model,
     identity: { endpoint: client.base, model, api },
@@ -69,7 +73,7 @@ export function endpointModel(client: EndpointClient, model: string, api: ModelA
           : await client.complete(
               {
                 ...sampling,
-                prompt: api === "chatml" ? renderChat(messages) : plainPrompt(messages),
+                prompt: api === "chatml" ? renderChat(messages) : renderPlainPrompt(messages),
               },
               signal,
             );
@@ -77,7 +81,7 @@ export function endpointModel(client: EndpointClient, model: string, api: ModelA
         ...completion,
         text:
           completion.finish === "stop"
-            ? withStop(completion.text, stop, completion.stoppedAt)
+            ? restoreStopString(completion.text, stop, completion.stoppedAt)
             : completion.text,
       };
     },
@@ -88,7 +92,7 @@ export function endpointModel(client: EndpointClient, model: string, api: ModelA
 const GATHER_MS = 5;
 const ENGINE_BATCH = 32;
 
-interface Waiting {
+interface PendingRequest {
   sequence: SampleSequence;
   signal: AbortSignal;
   resolve(reply: { sampled: Sampled; seconds: number }): void;
@@ -96,14 +100,14 @@ interface Waiting {
 }
 
 /** The worker's own engine. Requests that come together are sampled as one batch, which shares their common beginning. */
-export function engineModel(
+export function createEngineModel(
   model: Pick<EngineModel, "sample">,
   adapter: boolean,
   tokenizer: Tokenizer,
   name: string,
   identity: string,
 ): MethodModel {
-  let waiting: Waiting[] = [];
+  let waiting: PendingRequest[] = [];
   let busy = false;
 
   async function work(): Promise<void> {
@@ -118,7 +122,7 @@ export function engineModel(
     busy = false;
   }
 
-  async function sampleBatch(batch: readonly Waiting[]): Promise<void> {
+  async function sampleBatch(batch: readonly PendingRequest[]): Promise<void> {
     const start = performance.now();
     try {
       // The requests of one run share its signal; the first one's ends the batch.
@@ -171,7 +175,7 @@ export function engineModel(
 }
 
 /** For models without a chat template. */
-function plainPrompt(messages: readonly Message[]): string {
+function renderPlainPrompt(messages: readonly Message[]): string {
   const last = messages[messages.length - 1];
   const continued = last?.role === "assistant" ? last.content : "";
   const told = last?.role === "assistant" ? messages.slice(0, -1) : messages;
@@ -182,7 +186,11 @@ function plainPrompt(messages: readonly Message[]): string {
  * Servers leave the stop string out and rarely say which it was: the one that closes what the text left open is put
  * back, so that a method reads the same text from every server.
  */
-export function withStop(text: string, stop: readonly string[], stoppedAt: string | null): string {
+export function restoreStopString(
+  text: string,
+  stop: readonly string[],
+  stoppedAt: string | null,
+): string {
   if (stoppedAt !== null && stop.includes(stoppedAt))
     return text.endsWith(stoppedAt) ? text : text + stoppedAt;
   let closing = "";

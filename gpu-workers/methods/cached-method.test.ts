@@ -1,10 +1,10 @@
 import { describe, expect, it } from "vitest";
 import type { Episode } from "@/contracts/records/episode";
-import { predictConfigSchema } from "@/contracts/run-config/run-config";
+import { predictConfigSchema } from "@/contracts/run-config/predict-config";
 import type { Question } from "@/contracts/worker-protocol/questions";
 import { computeOwnAnswerKey } from "@/gpu-workers/searcher/episode-grader";
 import { DocumentStore } from "@/gpu-workers/retrieval/corpus/document-store";
-import { EqualEpisodes, keysSuffice } from "./equal";
+import { CachedMethod, canReuseByKey } from "./cached-method";
 import type { ModelMethod } from "@/gpu-workers/searcher/method";
 
 const questions: Question[] = ["a", "b", "c", "d"].map((id) => ({
@@ -52,7 +52,7 @@ function played(stored: Record<string, string>, answersAs: ModelMethod["ownAnswe
     Object.keys(stored)
       .filter((id) => keys.includes(`key of ${id}`))
       .reverse();
-  const equal = new EqualEpisodes(
+  const equal = new CachedMethod(
     method,
     {
       findEpisodes: async (keys) => ({
@@ -85,12 +85,12 @@ describe("equal episodes", () => {
         expect.objectContaining({ text: "bd".includes(id) ? "stored" : "anew" }),
       ]),
     );
-    expect([asked, equal.taken]).toEqual([["a", "c"], 2]);
+    expect([asked, equal.reusedCount]).toEqual([["a", "c"], 2]);
     for (const { questionId, context } of episodes)
       expect(book.getText(context[0]!).text).toBe(`text for ${questionId}`);
     // A batch that failed afterwards is tried question by question.
     await equal.run([questions[1]!], signal);
-    expect(equal.taken).toBe(2);
+    expect(equal.reusedCount).toBe(2);
   });
 
   it("of a method that answers itself come with its own answer, or not at all", async () => {
@@ -107,7 +107,7 @@ describe("equal episodes", () => {
 
 describe("keys suffice", () => {
   const suffices = (over: object, documents: number | null = 5): boolean =>
-    keysSuffice(predictConfigSchema.parse({ kind: "predict", name: "p", ...over }), {
+    canReuseByKey(predictConfigSchema.parse({ kind: "predict", name: "p", ...over }), {
       describe: () => ({ kind: "dense", key: "k", title: "", documents }),
     });
   const endpoint = { searcher: { endpoint: "http://127.0.0.1:1/v1" } };
@@ -119,7 +119,9 @@ describe("keys suffice", () => {
       true,
       true,
     ]);
-    expect(keysSuffice(predictConfigSchema.parse({ kind: "predict", name: "p" }), null)).toBe(true);
+    expect(canReuseByKey(predictConfigSchema.parse({ kind: "predict", name: "p" }), null)).toBe(
+      true,
+    );
   });
   it("not where a name may come to mean something else, unless a person says so", () => {
     for (const over of [endpoint, qdrant])

@@ -1,6 +1,6 @@
 import { AppError } from "@/contracts/errors";
 import {
-  documentsOf,
+  listEpisodeDocuments,
   type Answer,
   type DocumentText,
   type Episode,
@@ -32,33 +32,35 @@ export class StoredEpisodes {
 
   /** @param questions all that will be asked for, about in that order */
   constructor(
-    private readonly context: Pick<AttemptContext, "storedEpisodes">,
+    private readonly context: Pick<AttemptContext, "readStoredEpisodes">,
     private readonly runId: string,
     private readonly documents: DocumentStore,
     private readonly questions: readonly Question[],
   ) {
     this.pageOf = new Map(questions.map(({ id }, i) => [id, Math.floor(i / PAGE)]));
-    this.fetchAhead(0);
+    this.prefetchPage(0);
   }
 
   /** One per question, in order. @throws AppError "not-found" where that run has not answered a question */
-  async of(batch: readonly Question[]): Promise<{ episode: Episode; answer: Answer | null }[]> {
+  async getEpisodes(
+    batch: readonly Question[],
+  ): Promise<{ episode: Episode; answer: Answer | null }[]> {
     const numbers = [...new Set(batch.map(({ id }) => this.pageOf.get(id) ?? 0))].sort(
       (a, b) => a - b,
     );
     const loading = numbers.map((number) => this.page(number));
-    this.fetchAhead(numbers.at(-1)! + 1);
+    this.prefetchPage(numbers.at(-1)! + 1);
     const pages = await Promise.all(loading);
     return batch.map(({ id }) => {
-      const page = pages.find(({ byQuestion }) => byQuestion.has(id));
-      const stored = page?.byQuestion.get(id);
-      if (!page || !stored)
+      const loadPage = pages.find(({ byQuestion }) => byQuestion.has(id));
+      const stored = loadPage?.byQuestion.get(id);
+      if (!loadPage || !stored)
         throw new AppError(
           "not-found",
           `Run ${this.runId} has stored no episode of question ${id}. Let that run finish, or set the same limit.`,
         );
-      for (const { hash } of documentsOf(stored.episode)) {
-        const text = page.textOf.get(hash);
+      for (const { hash } of listEpisodeDocuments(stored.episode)) {
+        const text = loadPage.textOf.get(hash);
         if (text) this.documents.add({ ...text, score: 0 });
       }
       return stored;
@@ -66,7 +68,7 @@ export class StoredEpisodes {
   }
 
   /** Where it fails, whoever needs the page asks again and hears why. */
-  private fetchAhead(number: number): void {
+  private prefetchPage(number: number): void {
     void this.page(number).catch(() => undefined);
   }
 
@@ -75,10 +77,12 @@ export class StoredEpisodes {
     if (known) return known;
     const ids = this.questions.slice(number * PAGE, (number + 1) * PAGE).map(({ id }) => id);
     if (ids.length === 0) return Promise.resolve({ byQuestion: new Map(), textOf: new Map() });
-    const page = this.context.storedEpisodes(this.runId, ids).then(({ episodes, documents }) => ({
-      byQuestion: new Map(episodes.map((stored) => [stored.episode.questionId, stored])),
-      textOf: new Map(documents.map((text) => [text.hash, text])),
-    }));
+    const page = this.context
+      .readStoredEpisodes(this.runId, ids)
+      .then(({ episodes, documents }) => ({
+        byQuestion: new Map(episodes.map((stored) => [stored.episode.questionId, stored])),
+        textOf: new Map(documents.map((text) => [text.hash, text])),
+      }));
     this.pages.set(number, page);
     page.catch(() => this.pages.delete(number));
     for (const oldest of this.pages.keys())

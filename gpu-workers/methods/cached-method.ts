@@ -1,6 +1,6 @@
 import { searchesLocally, type RetrieverConfig } from "@/contracts/run-config/retriever";
 import type { Episode } from "@/contracts/records/episode";
-import type { PredictConfig } from "@/contracts/run-config/run-config";
+import type { PredictConfig } from "@/contracts/run-config/predict-config";
 import type { Question } from "@/contracts/worker-protocol/questions";
 import type { Retriever } from "@/gpu-workers/retrieval/retriever";
 import type { AttemptContext } from "@/gpu-workers/runtime/attempt-context";
@@ -12,7 +12,7 @@ import type { ModelMethod, Method } from "@/gpu-workers/searcher/method";
  * Whether equal keys mean equal episodes: the weights are known and so are the documents, or a person vouches for both.
  * @param retriever null where the method does not search
  */
-export function keysSuffice(
+export function canReuseByKey(
   {
     reuse: { equalEpisodes },
     searcher,
@@ -21,18 +21,18 @@ export function keysSuffice(
   retriever: Pick<Retriever, "describe"> | null,
 ): boolean {
   if (equalEpisodes !== "known-weights") return equalEpisodes === "always";
-  return searcher.endpoint === null && (retriever === null || contentIsKnown(config, retriever));
+  return searcher.endpoint === null && (retriever === null || isContentKnown(config, retriever));
 }
 
 /** OpenSearch and Qdrant tell how many documents they hold, not which; a `/retrieve` server of ours tells which, another nothing. */
-const contentIsKnown = (config: RetrieverConfig, retriever: Pick<Retriever, "describe">): boolean =>
+const isContentKnown = (config: RetrieverConfig, retriever: Pick<Retriever, "describe">): boolean =>
   searchesLocally(config) || (config.kind === "remote" && retriever.describe().documents !== null);
 
 /**
  * A method whose episodes are taken over where a run has stored them under the same cache key: equal work is done once.
  * Of a method that answers itself the stored answer must be its own, too, else the episode is made anew.
  */
-export class EqualEpisodes implements Method {
+export class CachedMethod implements Method {
   private readonly ids = new Set<string>();
 
   constructor(
@@ -46,7 +46,7 @@ export class EqualEpisodes implements Method {
   }
 
   /** Episodes that were taken over so far. */
-  get taken(): number {
+  get reusedCount(): number {
     return this.ids.size;
   }
 
@@ -61,7 +61,9 @@ export class EqualEpisodes implements Method {
   /** By question id. */
   private async find(questions: readonly Question[]): Promise<Map<string, Episode>> {
     const { ownAnswerLabel: answersAs } = this.method;
-    const idOf = new Map(questions.map((question) => [this.method.computeEpisodeKey(question), question.id]));
+    const idOf = new Map(
+      questions.map((question) => [this.method.computeEpisodeKey(question), question.id]),
+    );
     const { episodes, documents } = await this.context.findEpisodes([...idOf.keys()]);
     for (const text of documents) this.documents.add({ ...text, score: 0 });
     return new Map(

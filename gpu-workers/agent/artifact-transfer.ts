@@ -17,7 +17,7 @@ import { retry, waitInTurn } from "@/lib/retry";
 
 export type ArtifactFile = ArtifactManifest["files"][number];
 
-export interface ArtifactStoreOptions {
+export interface ArtifactTransferOptions {
   /** Base URL of the server, http(s). */
   server: string;
   token: string;
@@ -30,7 +30,7 @@ const DEFAULT_PAUSES_MS = [500, 2_000, 5_000];
 const SILENCE_MS = 60_000;
 
 /** Lists the files of a flat folder with size and hash, in the order of their names. */
-export async function describeFolder(directory: string): Promise<ArtifactFile[]> {
+export async function listCheckpointFiles(directory: string): Promise<ArtifactFile[]> {
   const entries = await readdir(directory, { withFileTypes: true });
   const files: ArtifactFile[] = [];
   for (const entry of entries.sort((a, b) => (a.name < b.name ? -1 : 1))) {
@@ -49,7 +49,7 @@ export async function describeFolder(directory: string): Promise<ArtifactFile[]>
 
 /** The artifact side of the protocol: bytes over HTTP, checked by sha256 in both directions. */
 export class ArtifactTransfer {
-  constructor(private readonly options: ArtifactStoreOptions) {}
+  constructor(private readonly options: ArtifactTransferOptions) {}
 
   /**
    * Uploads every file of a folder under a new artifact id; it becomes visible only by commitArtifact.
@@ -61,13 +61,13 @@ export class ArtifactTransfer {
     signal: AbortSignal,
   ): Promise<{ id: string; files: ArtifactFile[] }> {
     const id = randomUUID();
-    const files = await describeFolder(directory);
+    const files = await listCheckpointFiles(directory);
     for (const file of files) {
-      const url = this.url(id, file.name);
-      url.searchParams.set("runId", attempt.runId);
-      url.searchParams.set("attempt", String(attempt.attempt));
+      const buildFileUrl = this.url(id, file.name);
+      buildFileUrl.searchParams.set("runId", attempt.runId);
+      buildFileUrl.searchParams.set("attempt", String(attempt.attempt));
       await this.transfer(`Uploading ${file.name}`, signal, () =>
-        this.put(url, join(directory, file.name), file, signal),
+        this.put(buildFileUrl, join(directory, file.name), file, signal),
       );
     }
     return { id, files };
@@ -96,7 +96,7 @@ export class ArtifactTransfer {
   ): Promise<void> {
     const byHand = "Look whether the server is up, then resume the run.";
     await download({
-      url: this.at(`worker/uploads/${upload}`).toString(),
+      url: this.resolveUrl(`worker/uploads/${upload}`).toString(),
       headers: { authorization: `Bearer ${this.options.token}` },
       path,
       sha256: null,
@@ -108,10 +108,10 @@ export class ArtifactTransfer {
   }
 
   private url(artifactId: string, file: string): URL {
-    return this.at(`worker/artifacts/${artifactId}/${file}`);
+    return this.resolveUrl(`worker/artifacts/${artifactId}/${file}`);
   }
 
-  private at(path: string): URL {
+  private resolveUrl(path: string): URL {
     return new URL(
       path,
       this.options.server.endsWith("/") ? this.options.server : `${this.options.server}/`,
@@ -152,14 +152,14 @@ export class ArtifactTransfer {
       },
       signal,
     );
-    const answered = answerOf(request);
+    const answered = waitForResponse(request);
     // A broken transfer also rejects `answered`, and a server that refuses early has answered before the pipe breaks.
     pipeline(createReadStream(path), request).catch(() => undefined);
     const response = await answered;
-    const text = await textOf(response);
-    if (succeeded(response)) return;
+    const text = await readBody(response);
+    if (isSuccess(response)) return;
     request.destroy(); // the server wants no more of it
-    throw refusal(response, text);
+    throw buildRefusal(response, text);
   }
 
   private async get(
@@ -170,8 +170,8 @@ export class ArtifactTransfer {
   ): Promise<void> {
     const request = this.request(url, "GET", {}, signal);
     request.end();
-    const response = await answerOf(request);
-    if (!succeeded(response)) throw refusal(response, await textOf(response));
+    const response = await waitForResponse(request);
+    if (!isSuccess(response)) throw buildRefusal(response, await readBody(response));
     const hash = createHash("sha256");
     let bytes = 0;
     const count = new Transform({
@@ -215,24 +215,24 @@ export class ArtifactTransfer {
   }
 }
 
-function answerOf(request: http.ClientRequest): Promise<http.IncomingMessage> {
+function waitForResponse(request: http.ClientRequest): Promise<http.IncomingMessage> {
   return new Promise((resolve, reject) => {
     request.once("response", resolve);
     request.once("error", reject);
   });
 }
 
-async function textOf(response: http.IncomingMessage): Promise<string> {
+async function readBody(response: http.IncomingMessage): Promise<string> {
   const chunks: Buffer[] = [];
   for await (const chunk of Readable.from(response)) chunks.push(chunk as Buffer);
   return Buffer.concat(chunks).toString("utf8");
 }
 
-const succeeded = (response: http.IncomingMessage): boolean =>
+const isSuccess = (response: http.IncomingMessage): boolean =>
   (response.statusCode ?? 0) >= 200 && (response.statusCode ?? 0) < 300;
 
 /** The server's own reason where it gave one; a 5xx without one may pass and is an ordinary error. */
-function refusal(response: http.IncomingMessage, text: string): Error {
+function buildRefusal(response: http.IncomingMessage, text: string): Error {
   const status = response.statusCode ?? 0;
   const parsed = wireErrorSchema.safeParse(parseJsonOrNull(text));
   if (parsed.success && parsed.data.code !== "internal")

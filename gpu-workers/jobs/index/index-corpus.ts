@@ -1,5 +1,5 @@
 import { AppError } from "@/contracts/errors";
-import { importFirst } from "./import-corpus";
+import { importRunCorpus } from "./import-corpus";
 import type { RunContext } from "@/gpu-workers/jobs/run-context";
 import {
   adoptPublishedIndex,
@@ -8,29 +8,34 @@ import {
 import { requireModels } from "@/gpu-workers/retrieval/backends/open-retriever";
 
 /** An index run: opening the retriever builds what is missing. */
-export async function indexRun(context: RunContext): Promise<void> {
+export async function indexCorpus(context: RunContext): Promise<void> {
   const { config, signal } = context;
   if (config.kind !== "index")
     throw new AppError("internal", `A ${config.kind} run is not an index run.`);
   const log = (level: "info" | "warn", message: string): void => context.log(level, message);
   if (config.buildIndex) await requireModels(config.retriever);
   await warnIfEncoderMissing(config, log);
-  await context.running();
-  await importFirst(context, config);
+  await context.markRunning();
+  await importRunCorpus(context, config);
   await adoptPublishedIndex(config, log);
   if (!config.buildIndex) return;
   const say = (detail: string): void => {
     // The choice of the index and its estimate stay readable; the rest is only the latest.
     if (detail.startsWith("index ")) context.log("info", detail);
     void context
-      .progress({ phase: "indexing", ...countedIn(detail), detail })
+      .reportProgress({ phase: "indexing", ...parseCounts(detail), detail })
       .catch(() => undefined);
   };
-  const handle = await context.services.retriever(config.corpus, config.retriever, signal, say);
+  const handle = await context.services.acquireRetriever(
+    config.corpus,
+    config.retriever,
+    signal,
+    say,
+  );
   try {
     await handle.value.search(["ready?"], 1, signal);
     const { title, documents } = handle.value.describe();
-    await context.progress({
+    await context.reportProgress({
       phase: "indexing",
       done: 1,
       total: 1,
@@ -42,7 +47,7 @@ export async function indexRun(context: RunContext): Promise<void> {
 }
 
 /** "encoding documents (71/s, 2 min left): 640 of 1159" as a bar. */
-function countedIn(detail: string): { done: number; total: number } {
+function parseCounts(detail: string): { done: number; total: number } {
   const counted = /: (\d+) of (\d+)$/.exec(detail);
   return counted ? { done: Number(counted[1]), total: Number(counted[2]) } : { done: 0, total: 1 };
 }

@@ -1,0 +1,31 @@
+import { z } from "zod";
+import { explain } from "./setting";
+
+export const nameSchema = z
+  .string()
+  .trim()
+  .min(1, "give the run a name")
+  .max(120)
+  .meta(explain("Name", "How the run is listed."));
+
+export const seedSchema = z
+  .int()
+  .min(0)
+  .max(2 ** 31 - 1)
+  .default(0)
+  .meta(explain("Seed", "Same seed, same machine: same episodes and weights."));
+
+/** Pins a run to one worker. */
+export const workerSchema = z
+  .string()
+  .trim()
+  .min(1)
+  .max(120)
+  .nullable()
+  .default(null)
+  .meta(
+    explain(
+      "Worker",
+      "Name or id of the worker that takes it, as the Workers page shows it; empty: any that can.",
+    ),
+  );
