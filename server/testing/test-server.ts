@@ -32,7 +32,7 @@ export const FAST_TIMINGS: Timings = {
   usageRetentionMs: 3_600_000,
   importedUploadMs: 3_600_000,
   unusedUploadMs: 3_600_000,
-  attachMs: 500,
+  attachMs: 10_000,
 };
 
 export interface TestServer {
