@@ -88,25 +88,19 @@ function selectSettings(config: PredictConfig, traits: Traits): object {
       prompt,
     }),
   };
-  switch (method) {
-    case "s3":
-      return { ...common, search, temperature };
-    case "rag":
-      return { ...common, documents, matchRun };
-    case "gold":
-      return common;
-    default:
-      return {
-        ...common,
-        methodSettings: {
-          ...methodSettings,
-          promptTemplate: null,
-          condensingPrompt,
-          answeredBy: generates ? "generator" : "method",
-        },
-        protocol: search.protocol,
-      };
-  }
+  if (method === "s3") return { ...common, search, temperature };
+  if (method === "rag") return { ...common, documents, matchRun };
+  if (method === "gold") return common;
+  return {
+    ...common,
+    methodSettings: {
+      ...methodSettings,
+      promptTemplate: null,
+      condensingPrompt,
+      answeredBy: generates ? "generator" : "method",
+    },
+    protocol: search.protocol,
+  };
 }
 
 function formatLabel(
