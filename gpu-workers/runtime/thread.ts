@@ -184,10 +184,13 @@ export function isStopping(): boolean {
   return Atomics.load(getStopFlag(), 0) === 1;
 }
 
+/** What a handler answers; `transfer` hands buffers over instead of copying them. */
+type Answer<R> = { response: R; transfer?: Transferable[] };
+
 export type Handlers<O extends Operations> = {
   [K in keyof O]: (
     request: O[K]["request"],
-  ) => Promise<{ response: O[K]["response"]; transfer?: Transferable[] }>;
+  ) => Answer<O[K]["response"]> | Promise<Answer<O[K]["response"]>>;
 };
 
 /** The thread's end: answers requests one after the other, in the order of arrival. */

@@ -303,7 +303,7 @@ testRecorded(new URL("./retrieval-key-stability.json", import.meta.url), {
   services: async () => {
     const ended = new Promise<string>(() => undefined);
     const start = async () => ({ value: {} as never, address: null, stop: close, ended });
-    const starters = { engine: start, retriever: start, sampler: start, vllm: start };
+    const starters = { startEngine: start, startRetriever: start, startSampler: start, startVllm: start };
     const registry = new ServiceRegistry({ ...NO_SERVICES, ...starters }, 1000);
     const served = { kind: "serve", what: "model", name: "s", server: { kind: "vllm" } };
     const vllm = (runConfigSchema.parse(served) as { server: object }).server as never;
@@ -324,7 +324,7 @@ testRecorded(new URL("./retrieval-key-stability.json", import.meta.url), {
 
   "retrieval evaluation": async () => {
     const config = { kind: "evaluate", name: "n", corpus: "c", questions: "set", k: 10 };
-    const services = { retriever: async () => ({ value: RETRIEVER, release: () => undefined }) };
+    const services = { acquireRetriever: async () => ({ value: RETRIEVER, release: () => undefined }) };
     const questions = async () => [QUESTION];
     const context = new MemoryContext({ config, services, workDir: "", questions } as never);
     context.readRankedQuestions = async () => new Map();

@@ -411,7 +411,7 @@ describe("a run at an endpoint", () => {
           questions: async () => many,
           services: {
             ...services,
-            retriever: async () => ({ value: own, release: () => undefined }),
+            acquireRetriever: async () => ({ value: own, release: () => undefined }),
           },
         },
       );

@@ -80,7 +80,7 @@ export async function probeGenerator(
   const store = {
     ...NO_STORE,
     ...(keys.readEndpointKey && {
-      endpointKey: (name: string, endpoint: string) => keys.readEndpointKey!(name, endpoint),
+      readEndpointKey: (name: string, endpoint: string) => keys.readEndpointKey!(name, endpoint),
     }),
   };
   const generator = await openGenerator(engine, config, store, signal, { endpoint: PROBE_OPTIONS });
