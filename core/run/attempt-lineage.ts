@@ -12,7 +12,7 @@ export interface LineageAttempt {
 export interface LineageOptions {
   /** A train run's attempts share the axis of its checkpoints; the others go on where the stored results end. */
   kind: "train" | "other";
-  /** True for a series with an axis of its own, which no checkpoint's step says anything about (cold-start/*). */
+  /** True for a series that does not count training steps (cold-start/*), so that a checkpoint's step does not apply to it. */
   ownAxis: boolean;
   /** First step that an attempt reported itself for this series, where it reported any. */
   firstSteps: ReadonlyMap<number, number>;
