@@ -20,6 +20,9 @@ import {
  * alone.
  */
 
+/** Time that a step takes: less is better. */
+const duration = (description: string): MetricDefinition => seconds(description, "lower", "cost");
+
 export const METRICS = {
   "cold-start/loss": number(
     "Cross-entropy per action token on gold-path demonstrations",
@@ -249,38 +252,18 @@ export const METRICS = {
     "Share of action tokens among all tokens after the prompt",
     "higher",
   ),
-  "timing_s/step": seconds("Seconds a step took", "lower", "cost"),
-  "timing_s/pool": seconds("Seconds for naive-RAG answers of candidate questions", "lower", "cost"),
-  "timing_s/gen": seconds(
-    "Seconds for sampling the episodes (generation by the searcher)",
-    "lower",
-    "cost",
-  ),
-  "timing_s/retrieve": seconds("Seconds for retrieval", "lower", "cost"),
-  "timing_s/generator": seconds("Seconds for the frozen generator's answers", "lower", "cost"),
-  "timing_s/ref": seconds(
-    "Seconds for log-probabilities under the reference and the old policy",
-    "lower",
-    "cost",
-  ),
-  "timing_s/values": seconds("Seconds for the critic's values", "lower", "cost"),
-  "timing_s/update_critic": seconds(
-    "Seconds for the critic's gradient and optimiser steps",
-    "lower",
-    "cost",
-  ),
-  "timing_s/update_actor": seconds(
-    "Seconds for the searcher's gradient and optimiser steps",
-    "lower",
-    "cost",
-  ),
-  "timing_s/testing": seconds("Seconds for held-out evaluation", "lower", "cost"),
-  "timing_s/save_checkpoint": seconds(
-    "Seconds for saving and uploading a checkpoint",
-    "lower",
-    "cost",
-  ),
-  "timing_s/other": seconds("Seconds of the step that belong to no phase", "lower", "cost"),
+  "timing_s/step": duration("Seconds a step took"),
+  "timing_s/pool": duration("Seconds for naive-RAG answers of candidate questions"),
+  "timing_s/gen": duration("Seconds for sampling the episodes (generation by the searcher)"),
+  "timing_s/retrieve": duration("Seconds for retrieval"),
+  "timing_s/generator": duration("Seconds for the frozen generator's answers"),
+  "timing_s/ref": duration("Seconds for log-probabilities under the reference and the old policy"),
+  "timing_s/values": duration("Seconds for the critic's values"),
+  "timing_s/update_critic": duration("Seconds for the critic's gradient and optimiser steps"),
+  "timing_s/update_actor": duration("Seconds for the searcher's gradient and optimiser steps"),
+  "timing_s/testing": duration("Seconds for held-out evaluation"),
+  "timing_s/save_checkpoint": duration("Seconds for saving and uploading a checkpoint"),
+  "timing_s/other": duration("Seconds of the step that belong to no phase"),
   "timing_per_token_ms/gen": milliseconds(
     "Milliseconds of sampling per action token",
     "lower",
