@@ -115,7 +115,7 @@ def test_checkpointing_changes_no_bit(tiny, tuning):
 
 
 def test_masters_learn_what_bfloat16_would_lose(tiny):
-    """Steps below bfloat16's resolution add up in the float32 weights and change the computation."""
+    """Steps below the resolution of bfloat16 add up in the float32 weights, and have effect."""
     from engine.device import choose_device
     from engine.engine import Engine
 
