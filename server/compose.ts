@@ -107,28 +107,17 @@ export function compose({
     workerCorpora,
     timings,
   });
-  const everyRound = (name: string, run: () => Promise<unknown>): MaintenanceJob => ({
-    name,
-    intervalMs: 0,
-    run,
-  });
-  const seldom = (name: string, run: () => Promise<unknown>): MaintenanceJob => ({
-    name,
-    intervalMs: SLOW_ROUNDS * timings.maintenanceMs,
-    run,
-  });
   const maintenance = new MaintenanceLoop(
     database,
-    [
-      everyRound("expired leases", () => runs.expireLeases()),
-      everyRound("silent workers", () => workerRegistry.markSilentOffline()),
-      everyRound("old usage samples", () => workerRegistry.pruneUsage()),
-      everyRound("overdue tasks", () => tasks.endOverdue()),
-      everyRound("run statistics", () => statistics.refreshEnded()),
-      seldom("old events", () => liveEvents.prune()),
-      seldom("abandoned artifacts", () => artifacts.removeAbandoned()),
-      seldom("old uploads", () => uploads.prune(timings)),
-    ],
+    listMaintenanceJobs(timings, {
+      runs,
+      workerRegistry,
+      tasks,
+      statistics,
+      liveEvents,
+      artifacts,
+      uploads,
+    }),
     timings.maintenanceMs,
     log,
   );
@@ -195,4 +184,26 @@ export function compose({
       await database.close();
     },
   };
+}
+
+/** What has to be done without a request, in the order of a round. */
+function listMaintenanceJobs(
+  timings: Timings,
+  services: Pick<Services, "runs" | "tasks" | "liveEvents" | "artifacts" | "uploads"> & {
+    workerRegistry: WorkerRegistry;
+    statistics: RunStatistics;
+  },
+): MaintenanceJob[] {
+  const { runs, workerRegistry, tasks, statistics, liveEvents, artifacts, uploads } = services;
+  const seldomMs = SLOW_ROUNDS * timings.maintenanceMs;
+  return [
+    { name: "expired leases", intervalMs: 0, run: () => runs.expireLeases() },
+    { name: "silent workers", intervalMs: 0, run: () => workerRegistry.markSilentOffline() },
+    { name: "old usage samples", intervalMs: 0, run: () => workerRegistry.pruneUsage() },
+    { name: "overdue tasks", intervalMs: 0, run: () => tasks.endOverdue() },
+    { name: "run statistics", intervalMs: 0, run: () => statistics.refreshEnded() },
+    { name: "old events", intervalMs: seldomMs, run: () => liveEvents.prune() },
+    { name: "abandoned artifacts", intervalMs: seldomMs, run: () => artifacts.removeAbandoned() },
+    { name: "old uploads", intervalMs: seldomMs, run: () => uploads.prune(timings) },
+  ];
 }

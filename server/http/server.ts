@@ -60,7 +60,7 @@ export function createHttpServer(
       else response.destroy();
     });
   });
-  // An upload may take as long as it needs; the worker gives up where nothing moves.
+  // Uploads have no time limit; the worker gives up where no bytes move.
   server.requestTimeout = 0;
   const sockets = acceptWebSockets(server, services, pages, api);
   return {

@@ -36,7 +36,7 @@ interface WorkerServices {
   timings: Timings;
 }
 
-/** How often the pages hear of heartbeats that change nothing but the use of the machine. */
+/** How often the pages are told of heartbeats that change nothing but the use of the machine. */
 const ANNOUNCE_MS = 5_000;
 
 /** Answers each method of the worker protocol by a call of a service. */
@@ -67,13 +67,13 @@ export function createWorkerHandlers({
       await workerRegistry.markOffline(workerId);
     },
     async heartbeat(attached, request) {
-      const what = JSON.stringify([
+      const content = JSON.stringify([
         request.services.map((s) => [s.key, s.state, s.detail, s.references]),
         request.freeSlots,
       ]);
       const announce =
-        what !== attached.announced.what || Date.now() - attached.announced.at >= ANNOUNCE_MS;
-      if (announce) attached.announced = { at: Date.now(), what };
+        content !== attached.announced.content || Date.now() - attached.announced.at >= ANNOUNCE_MS;
+      if (announce) attached.announced = { at: Date.now(), content };
       // The leases first: nothing may delay them.
       const answer = await runs.extendLeases(attached.worker.id, request.attempts);
       await workerRegistry.recordHeartbeat(attached.worker.id, request, announce);

@@ -13,9 +13,9 @@ export interface Timings {
   liveThrottleMs: number;
   eventRetentionMs: number;
   usageRetentionMs: number;
-  /** An upload that an import has taken is kept this long after it was last asked for. */
+  /** How long an upload that was imported is kept after it was last used. */
   importedUploadMs: number;
-  /** One that none has taken. */
+  /** How long an upload that was not imported is kept after it was last used. */
   unusedUploadMs: number;
   /** How long a new WebSocket may stay silent before it attaches. */
   attachMs: number;

@@ -68,12 +68,12 @@ class ListeningDatabase {
     },
     $queryRaw: (statement: { strings: string[]; values: unknown[] }) => {
       this.given.push(...statement.values);
-      const asksWhatIsNew = statement.strings.join("?").includes("AS fresh");
-      return Promise.resolve(asksWhatIsNew ? [{ fresh: [] }] : []);
+      const text = statement.strings.join("?");
+      if (text.includes("run_question_sets")) return Promise.resolve([{ id: "set" }]);
+      return Promise.resolve(text.includes("AS fresh") ? [{ fresh: [] }] : []);
     },
     corpus: { createMany: this.createMany },
     questionSet: { createMany: this.createMany },
-    runQuestionSet: { findUnique: () => Promise.resolve({ setId: "set" }) },
     workerToken: {
       findUnique: ({ where }: { where: Record<string, unknown> }) => {
         this.given.push(...Object.values(where));
@@ -278,15 +278,15 @@ testRecorded(new URL("./key-stability.json", import.meta.url), {
       scorer: "span/1",
       importedFrom: null,
     };
-    const keyOf = (changes: object, more: Partial<FactSources> = {}) =>
+    const buildKey = (changes: object, more: Partial<FactSources> = {}) =>
       buildComparabilityKey(buildResultFacts(predict(changes), { ...sources, ...more }));
     return {
-      s3: keyOf({}),
-      "s3, limited": keyOf({ limit: 72 }),
-      "s3, a larger limit": keyOf({ limit: 1000 }),
-      "answers itself": keyOf({ method: "cot" }),
-      imported: keyOf({}, { importedFrom: "results/s3.json" }),
-      "imported, answered anew": keyOf(
+      s3: buildKey({}),
+      "s3, limited": buildKey({ limit: 72 }),
+      "s3, a larger limit": buildKey({ limit: 1000 }),
+      "answers itself": buildKey({ method: "cot" }),
+      imported: buildKey({}, { importedFrom: "results/s3.json" }),
+      "imported, answered anew": buildKey(
         { reuse: { episodesOf: RUN } },
         { importedFrom: "results/s3.json" },
       ),

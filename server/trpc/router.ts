@@ -34,5 +34,5 @@ export const appRouter = router({
   keys: keysRouter,
   live: liveRouter,
 });
-/** The only thing the pages and the command line take from the server. */
+/** The only type that the pages and the command line import from the server. */
 export type AppRouter = typeof appRouter;

@@ -1,7 +1,7 @@
 import { listAlarmsRequestSchema, listAlarmsResponseSchema } from "@/contracts/api/alarms";
 import { procedure, router } from "@/server/trpc/trpc";
 
-/** The surviving lineage only: what a stale attempt saw after the step that was resumed from is not shown. */
+/** Only alarms of the surviving lineage: not those of a lost attempt after the step from which the run was resumed. */
 const listAlarms = procedure
   .input(listAlarmsRequestSchema)
   .output(listAlarmsResponseSchema)

@@ -83,7 +83,7 @@ export class EndpointKeys {
   }
 }
 
-/** Whether any part of a configuration has this endpoint with a connection that names this key, or is served there with it. */
+/** True where a part of a configuration has this endpoint with a connection that names this key, or is served there with it. */
 function usesKeyWithEndpoint(part: unknown, name: string, endpoint: string): boolean {
   if (typeof part !== "object" || part === null) return false;
   const {

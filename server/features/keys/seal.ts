@@ -3,7 +3,7 @@ import { chmod, mkdir, open, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { AppError } from "@/contracts/errors";
 
-/** File of the data folder whose 32 bytes open what is sealed; whoever backs up the database keeps it elsewhere. */
+/** File of the data folder with the 32 bytes of the key that encrypts; keep its backup apart from that of the database. */
 export const SECRET_FILE = "endpoint-keys.secret";
 
 const NONCE = 12;

@@ -11,7 +11,7 @@ const metricNames = procedure
   .output(metricNamesResponseSchema)
   .query(({ ctx, input }) => ctx.services.metrics.listMetrics(input.runId));
 
-/** The surviving lineage only: a resumed run gives one curve. Every extreme survives the downsampling. */
+/** Only points of the surviving lineage, so that a resumed run has one curve. Downsampling keeps every extreme. */
 const metricSeries = procedure
   .input(metricSeriesRequestSchema)
   .output(metricSeriesResponseSchema)

@@ -33,7 +33,7 @@ export const selectRunForUpdate = (db: Queries, runId: string): Promise<LockedRu
     sql`SELECT id, kind, state, attempt, lost_leases AS "lostLeases" FROM runs WHERE id = ${runId}::uuid FOR UPDATE`,
   );
 
-/** Writes a run's state, and of its other columns what follows from the change. */
+/** Writes a run's state, and the other columns that change with it. */
 export const updateRunState = (
   db: Queries,
   run: LockedRun,
@@ -250,7 +250,7 @@ export interface ReportedColumns {
   progress: string | null;
 }
 
-/** Records that a report was stored, and writes what it says of its run: one statement. */
+/** Records that a report was stored, and writes what it changes of its run, in one statement. */
 export const recordReport = (
   db: Queries,
   ref: AttemptRef,

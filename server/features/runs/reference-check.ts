@@ -163,7 +163,7 @@ export class ReferenceCheck {
           path: key,
           message: `is "${source[key]}" in the run whose episodes are reused; give the same`,
         })),
-      // Whoever queues a run without `launch` takes nothing over.
+      // A run that is queued without `launch` does not get these settings by itself.
       ...MADE_BY.filter((key) => !isDeepStrictEqual(wanted[key], config[key])).map((key) => ({
         path: key,
         message: "is not what the run whose episodes are reused has; give the same",
@@ -202,7 +202,7 @@ export class ReferenceCheck {
     const wanted = config.kind === "serve" ? config.model : config.searcher.model;
     if (trained !== wanted)
       return [{ path, message: `is of the model ${trained ?? "(none)"}, not ${wanted}` }];
-    // A predict run takes the adapter's shape from the checkpoint; a branch trains on, so its own must be the same.
+    // A predict run uses the adapter's shape of the checkpoint; a training run goes on from it, so its own must be the same.
     return config.kind === "train" && source.kind === "train"
       ? findBranchIssues(config, source)
       : [];
@@ -220,7 +220,7 @@ const MADE_BY = [
   "generator",
 ] as const;
 
-/** A configuration on the episodes of another run, which says of them what that run says; of kept answers, who gave them. */
+/** A configuration on the episodes of another run, with the settings that made those; for kept answers, also with their generator. */
 function withReusedSettings(config: PredictConfig, source: PredictConfig): PredictConfig {
   const { retriever, search, searcher, methodSettings, documents, matchRun } = source;
   const { keepAnswers } = config.reuse;
@@ -237,7 +237,7 @@ function withReusedSettings(config: PredictConfig, source: PredictConfig): Predi
   };
 }
 
-/** Why a training run cannot go on from a checkpoint of another. */
+/** Finds why a training run cannot go on from a checkpoint of another. */
 function findBranchIssues(
   { searcher, rl }: TrainConfig,
   source: TrainConfig,

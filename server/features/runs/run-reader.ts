@@ -30,7 +30,7 @@ import {
   type StoredRun,
 } from "./reader-queries";
 
-const SPARKLINE = 40;
+const SPARKLINE_POINTS = 40;
 const EXPORTED_POINTS = 2000;
 
 /** Everything the pages show of runs. */
@@ -152,7 +152,7 @@ export class RunReader {
     const ids = runs.map((run) => run.id);
     const sweeps = [...new Set(runs.flatMap((run) => run.sweepId ?? []))];
     const [series, standing, counts] = await Promise.all([
-      this.metrics.readSeriesOfRuns(ids, metrics, SPARKLINE),
+      this.metrics.readSeriesOfRuns(ids, metrics, SPARKLINE_POINTS),
       this.alarms.listActive(ids),
       countRunsByState(this.database.db, sweeps),
     ]);
@@ -180,7 +180,7 @@ export class RunReader {
             ? { id: run.workerId, name: run.workerName }
             : null,
         preset: run.preset,
-        // What files do not say of a run has its default in the configuration, and is not shown as a fact.
+        // The configuration of an imported run has defaults where its files name nothing: those are not shown as facts.
         model: run.importedFrom === null ? getRunModel(config) : null,
         corpus: getRunCorpus(config),
         setting: run.importedFrom === null ? formatSearchSetting(config) : null,

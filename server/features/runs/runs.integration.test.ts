@@ -17,7 +17,7 @@ describe("runs", () => {
   let worker: TestWorker;
   const launch = () =>
     server.plane.runs.create(getPresetConfig(), { actor: "tester", preset: null });
-  const stateOf = async (id: string) => (await server.plane.runReader.get(id)).state;
+  const readState = async (id: string) => (await server.plane.runReader.get(id)).state;
 
   beforeAll(async () => {
     server = await startTestServer({ maxAttempts: 3 });
@@ -51,7 +51,7 @@ describe("runs", () => {
     expect((await poor.lease()).run).toBeNull();
     expect((await worker.lease()).run?.runId).toBe(id);
     await server.plane.runs.cancel(id, me);
-    await waitUntil("it comes true", async () => (await stateOf(id)) === "cancelled");
+    await waitUntil("the state changes", async () => (await readState(id)) === "cancelled");
     poor.disconnect();
   });
 
@@ -59,7 +59,7 @@ describe("runs", () => {
     const id = await launch();
     for (let lost = 1; lost <= 3; lost++) {
       expect((await worker.leaseAndStart()).attempt).toBe(lost);
-      await waitUntil("it comes true", async () => (await stateOf(id)) !== "running");
+      await waitUntil("the state changes", async () => (await readState(id)) !== "running");
     }
     const failed = await server.plane.runReader.get(id);
     expect(failed.state).toBe("failed");
@@ -69,7 +69,7 @@ describe("runs", () => {
     await server.plane.runs.resume(id, me);
     expect((await worker.leaseAndStart()).attempt).toBe(4);
     await worker.request("transition", { runId: id, attempt: 4, to: "succeeded", reason: null });
-    expect(await stateOf(id)).toBe("succeeded");
+    expect(await readState(id)).toBe("succeeded");
     // The answer may have been lost: saying it again is harmless.
     await worker.request("transition", { runId: id, attempt: 4, to: "succeeded", reason: null });
     const history = await server.plane.runReader.listHistory(id);
@@ -94,11 +94,11 @@ describe("runs", () => {
     }
     await server.plane.runs.cancel(id, me);
     expect(await worker.heartbeat([ref])).toEqual({ lost: [], cancel: [ref] });
-    await waitUntil("it comes true", () =>
+    await waitUntil("the state changes", () =>
       Promise.resolve(worker.notices.some((n) => n.type === "cancel" && n.runId === id)),
     );
     await worker.request("transition", { ...ref, to: "cancelled", reason: "stopped" });
-    expect(await stateOf(id)).toBe("cancelled");
+    expect(await readState(id)).toBe("cancelled");
     expect((await worker.heartbeat([ref])).lost).toEqual([ref]);
   });
 
@@ -106,7 +106,7 @@ describe("runs", () => {
     const id = await launch();
     await worker.leaseAndStart();
     const anew = await server.worker({ id: randomUUID(), name: "other" });
-    expect(await stateOf(id)).toBe("running");
+    expect(await readState(id)).toBe("running");
     anew.disconnect();
     const restarted = await TestWorker.attach({ ...worker.options, attempts: [] });
     const { state, attempts } = await server.plane.runReader.get(id);
@@ -119,7 +119,7 @@ describe("runs", () => {
   it("tells attached workers of a queued run", async () => {
     const before = worker.notices.length;
     const id = await launch();
-    await waitUntil("it comes true", () =>
+    await waitUntil("the state changes", () =>
       Promise.resolve(worker.notices.slice(before).some((n) => n.type === "work")),
     );
     await server.plane.runs.cancel(id, me);

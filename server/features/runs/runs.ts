@@ -103,7 +103,7 @@ export class Runs {
     });
   }
 
-  /** Extends the leases of the attempts that the worker says it works on, and tells it which to drop or cancel. */
+  /** Extends the leases of the attempts that a worker works on. @returns which of them it must drop, and which to cancel */
   async extendLeases(
     workerId: string,
     attempts: readonly AttemptRef[],
@@ -120,7 +120,7 @@ export class Runs {
     };
   }
 
-  /** What the worker says of its attempt. Saying the same thing again changes nothing. */
+  /** Makes the transition that a worker reports of its attempt. Reporting it again changes nothing. */
   async transition(
     worker: { id: string; name: string },
     ref: AttemptRef,
@@ -133,7 +133,7 @@ export class Runs {
       await requireLease(tx.db, run, ref, worker.id);
       const by: TransitionReason = { actor: `worker ${worker.name}`, reason };
       if (run.state === "cancelling") {
-        // A worker that was not told yet learns it from the notice or the next heartbeat.
+        // A worker that does not know of the cancellation yet learns of it by the notice or its next heartbeat.
         if (to === "preparing" || to === "running") return;
         if (to === "failed") return changeState(tx, run, "failed", by, "failed");
         const ended = to === "succeeded" ? "it had come to its end when it was cancelled" : reason;
@@ -142,7 +142,7 @@ export class Runs {
       switch (to) {
         case "queued":
         case "cancelled":
-          // Nobody asked for it to be cancelled: the worker gives it back.
+          // No person cancelled it: the worker returns it.
           return this.requeue(tx, run, { ...by, reason: reason ?? "the worker gave it back" });
         case "succeeded":
         case "failed":
@@ -209,13 +209,13 @@ export class Runs {
   }
 
   /** When a worker attaches: reclaims the leases that are stored for it but that it does not hold, without waiting for the time-out. */
-  async reclaimUnknownLeases(workerId: string, known: readonly AttemptRef[]): Promise<void> {
+  async reclaimUnknownLeases(workerId: string, heldByWorker: readonly AttemptRef[]): Promise<void> {
     const held = await this.database.db.lease.findMany({
       where: { workerId },
       select: { runId: true, attempt: true },
     });
     for (const ref of held) {
-      if (!known.some((a) => a.runId === ref.runId && a.attempt === ref.attempt))
+      if (!heldByWorker.some((a) => a.runId === ref.runId && a.attempt === ref.attempt))
         await this.reclaimLease(ref, "its worker was started anew", false);
     }
   }

@@ -12,7 +12,7 @@ import {
 
 /**
  * Locks a run's row until the end of the transaction. Every change of a run begins with it, and it is the first lock
- * taken, so that changes of one run queue up and never deadlock.
+ * of a transaction, so that changes of one run queue up and never deadlock.
  *
  * @throws AppError "not-found"
  */

@@ -173,7 +173,7 @@ function computeResult(metric: string, points: readonly MetricPointRow[]): Resul
   };
 }
 
-/** Only what has succeeded counts: the last value of a run that still trains is not its result. */
+/** Only runs that have succeeded count: the last value of a run that still trains is not its result. */
 function computeGroup(
   row: number,
   members: readonly (SweepMember & { results: Results })[],

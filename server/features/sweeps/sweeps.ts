@@ -139,7 +139,7 @@ export class Sweeps {
     return id;
   }
 
-  /** Seeds name nothing, so each combination is checked once. */
+  /** Runs that differ by their seed alone have the same references, so each combination is checked once. */
   private async requireReferences(runs: readonly SweepRun[]): Promise<void> {
     const problems: SweepProblem[] = [];
     const combinations = runs.filter((run) => run.seed === runs[0]?.seed);

@@ -40,8 +40,8 @@ export const selectTask = (db: Queries, id: string): Promise<z.infer<typeof task
   );
 
 /**
- * Stores the progress of a running task. An index that is being built takes as long as it takes, so a query gets its
- * whole time anew. @returns false where this worker has no such running task
+ * Stores the progress of a running task. A query may wait for an index that is being built, so its
+ * time begins anew. @returns false where this worker has no such running task
  */
 export async function updateTaskProgress(
   db: Queries,

@@ -19,13 +19,13 @@ const select = (turn: number, selected: string[], implicit = false): EpisodeStep
   selected,
   implicit,
 });
-const idsOf = (steps: EpisodeStep[]) =>
+const listIds = (steps: EpisodeStep[]) =>
   buildTurnContexts(steps, texts).map(({ turn, documents }) => [turn, documents.map((d) => d.id)]);
 
 describe("turnContexts", () => {
   it("joins the selections up to each turn, each document once", () => {
     expect(
-      idsOf([
+      listIds([
         window(0, ["a", "b"]),
         select(0, ["b"]),
         window(1, ["b", "c"]),
@@ -38,7 +38,7 @@ describe("turnContexts", () => {
   });
 
   it("takes the whole window where the selection is implicit", () => {
-    expect(idsOf([window(0, ["a", "b"]), select(0, [], true)])).toEqual([[0, ["a", "b"]]]);
+    expect(listIds([window(0, ["a", "b"]), select(0, [], true)])).toEqual([[0, ["a", "b"]]]);
   });
 
   it("refuses to go on without a document's text", () => {

@@ -8,8 +8,8 @@ export interface TurnContext {
 }
 
 /**
- * The union of the selections up to each turn, in the order they were made: what the generator would have been handed
- * had the search stopped there.
+ * The union of the selections up to each turn, in the order they were made: the generator's documents if the search
+ * had stopped there.
  *
  * @param texts documents by content hash
  */

@@ -30,8 +30,8 @@ export interface AttachedWorker {
     /** GPUs that its vLLM may have. */
     vllmGpus?: number;
   };
-  /** The last heartbeat that the pages were told of: when, and what it said. */
-  announced: { at: number; what: string };
+  /** The last heartbeat that the pages were told of. */
+  announced: { at: number; content: string };
 }
 
 /** What the server does for each request of a worker. */
@@ -206,7 +206,7 @@ export class WorkerConnections {
     if (method === "attach") {
       const attach = request as WorkerRequest<"attach">;
       const response = await handlers.attach(connection.tokenId, attach);
-      // A worker is one connection: the newer one takes over.
+      // A worker has one connection: the newer one replaces the older.
       for (const other of this.connections)
         if (other !== connection && other.attached?.worker.id === attach.workerId) {
           other.attached = null;
@@ -221,7 +221,7 @@ export class WorkerConnections {
           corpora: attach.capabilities.corpora,
           vllmGpus: attach.capabilities.vllm ? attach.hardware.gpus.length : 0,
         },
-        announced: { at: 0, what: "" },
+        announced: { at: 0, content: "" },
       };
       return response;
     }

@@ -13,7 +13,7 @@ export class WorkerReader {
     private readonly logs: Logs,
   ) {}
 
-  /** Workers, those that are online first, each with what it does. */
+  /** Workers, those that are online first, each with its services, use, runs, tasks and log lines. */
   async list(): Promise<WorkerRow[]> {
     const { db } = this.database;
     const [workers, services, usage, runs, tasks] = await Promise.all([

@@ -4,7 +4,7 @@ import type { Database } from "@/server/platform/db/database";
 import type { Timings } from "@/server/platform/timings";
 import { deleteOldUsage, selectSilentWorkers, storeHeartbeat, upsertWorker } from "./queries";
 
-/** What is stored of workers: who they are, whether they are there, what they use and which services they run. */
+/** The stored state of workers: hardware, presence, use of the machine, services. */
 export class WorkerRegistry {
   constructor(
     private readonly database: Database,

@@ -65,9 +65,9 @@ export class WorkerTokens {
         "unauthorized",
         "A worker needs its token: Authorization: Bearer TOKEN. Create one on the Workers page.",
       );
-    const given = sha256(token);
-    const found = await markTokenUsed(this.database.db, given);
-    if (!found || !timingSafeEqual(found.sha256, given))
+    const presented = sha256(token);
+    const found = await markTokenUsed(this.database.db, presented);
+    if (!found || !timingSafeEqual(found.sha256, presented))
       throw new AppError(
         "unauthorized",
         "This worker token is unknown or revoked. Create a new one on the Workers page.",

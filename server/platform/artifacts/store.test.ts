@@ -53,7 +53,7 @@ async function serveBucket(): Promise<{ server: Server; endpoint: string }> {
   return { server, endpoint: `http://127.0.0.1:${address.port}` };
 }
 
-const textOf = async (stream: Readable): Promise<string> =>
+const readText = async (stream: Readable): Promise<string> =>
   Buffer.concat((await stream.toArray()) as Buffer[]).toString();
 
 describe.each(["file", "s3"])("the %s store", (kind) => {
@@ -85,7 +85,7 @@ describe.each(["file", "s3"])("the %s store", (kind) => {
     );
     await store.put("run/1/b/weights.bin", Readable.from([Buffer.from("others")]));
     const { bytes, stream } = await store.read("run/1/a/weights.bin");
-    expect([bytes, await textOf(stream)]).toEqual([10, "some bytes"]);
+    expect([bytes, await readText(stream)]).toEqual([10, "some bytes"]);
     expect((await store.list()).sort()).toEqual(["run/1/a", "run/1/b"]);
     await store.remove("run/1/a");
     await store.remove("run/1/never-there");

@@ -94,16 +94,16 @@ describe("0008_training", () => {
       );
 
       await migrate(url);
-      const configOf = async (id: string) =>
+      const readConfig = async (id: string) =>
         trainConfigSchema.parse(
           (await client.query<{ config: unknown }>("SELECT config FROM runs WHERE id = $1", [id]))
             .rows[0]!.config,
         );
-      expect(await configOf(gbr)).toMatchObject({
+      expect(await readConfig(gbr)).toMatchObject({
         reward: { weights: { gbr: 1, upstream: 0 } },
         rl: { algorithm: "grpo" },
       });
-      expect(await configOf(upstream)).toMatchObject({
+      expect(await readConfig(upstream)).toMatchObject({
         reward: { weights: { gbr: 0, upstream: 1 } },
         rl: { algorithm: "dr-grpo" },
       });

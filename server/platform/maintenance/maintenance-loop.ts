@@ -5,7 +5,7 @@ import type { Database } from "@/server/platform/db/database";
 import { LOCKS } from "@/server/platform/db/locks";
 import { queryRow, sql } from "@/server/platform/db/query";
 
-/** Something that is done again and again without being asked for. */
+/** Work that is repeated at intervals. */
 export interface MaintenanceJob {
   /** For the log. */
   name: string;
