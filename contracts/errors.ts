@@ -1,6 +1,6 @@
 import { z } from "zod";
 
-/** Codes are stable, messages are for people: what is wrong and how to mend it. */
+/** Codes are stable; messages tell people what is wrong and how to fix it. */
 export const errorCodeSchema = z.enum([
   "invalid-input",
   "not-found",
@@ -20,7 +20,7 @@ export const errorCodeSchema = z.enum([
 ]);
 export type ErrorCode = z.infer<typeof errorCodeSchema>;
 
-/** The one error type that crosses folders. Anything else that is thrown is a defect ("internal"). */
+/** The one error type that modules throw on purpose. Any other error is a defect ("internal"). */
 export class AppError extends Error {
   constructor(
     readonly code: ErrorCode,
@@ -45,7 +45,7 @@ export function describeIssues(error: z.ZodError): string {
   return error.issues.map((i) => `${i.path.join(".") || "(root)"}: ${i.message}`).join("\n");
 }
 
-/** Parses what crossed a boundary; throws `invalid-input` that names what it was and every problem in it. */
+/** Parses what crossed a boundary. @throws AppError "invalid-input" that names `what` and every problem in it */
 export function parseOrThrow<T extends z.ZodType>(
   schema: T,
   value: unknown,

@@ -9,7 +9,7 @@ export const alarmRowSchema = z.object({
   since: z.int(),
   /** After which step it was noticed, and when that was stored. */
   raised: changeSchema,
-  /** Null: it stands. */
+  /** Null: it is still raised. */
   cleared: changeSchema.nullable(),
   evidence: z.array(alarmEvidenceSchema),
 });

@@ -10,7 +10,7 @@ export const uploadRowSchema = z.object({
   sha256: z.string(),
 });
 
-/** A corpus in the list. Where several workers hold one of its name, what the one says that can be asked now. */
+/** A corpus in the list. Where several workers hold one of this name, as reported by one that is online. */
 export const corpusRowSchema = z.object({
   name: z.string(),
   /** Null where nobody has counted yet. */

@@ -111,7 +111,7 @@ export const episodeStepsResponseSchema = z.array(
 
 export const turnGainsRequestSchema = z.object({ episodeId: z.uuid() });
 
-/** The last computation asked for (tasks.create with kind "turn-gains"); null where nobody asked yet. */
+/** The last computation (tasks.create with kind "turn-gains"); null where there is none yet. */
 export const turnGainsResponseSchema = z
   .object({
     task: taskDetailSchema.omit({ result: true }),

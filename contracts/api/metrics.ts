@@ -20,7 +20,7 @@ export const metricPointRowSchema = z.object({
   value: z.number(),
   min: z.number(),
   max: z.number(),
-  /** How many reported points it stands for. */
+  /** How many reported points it combines. */
   count: z.int(),
 });
 

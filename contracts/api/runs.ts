@@ -34,7 +34,7 @@ export const checkRunResponseSchema = z.object({
   issues: z.array(z.object({ path: z.string(), message: z.string() })),
   /** What a worker must have; an unmet one leaves the run queued. */
   requirements: z.array(z.object({ name: z.string(), ok: z.boolean(), detail: z.string() })),
-  /** What a training run takes of a device's memory, by calculation: a warning, never a refusal. Null of other kinds, and where a model's shape is not known. */
+  /** Estimated memory of a training run on a device: a warning, never a refusal. Null for other kinds of run, and where a model's shape is not known. */
   memory: z
     .array(
       z.object({
@@ -95,7 +95,7 @@ export const listRunsRequestSchema = z.object({
   kinds: z.array(runKindSchema).optional(),
   /** Part of the name, or the beginning of the id. */
   text: z.string().max(200).optional(),
-  /** One row for each sweep: its first run that the filter lets through stands for all of them. */
+  /** One row for each sweep: its first run that passes the filter represents all of them. */
   foldSweeps: z.boolean().default(false),
   sort: runSortSchema.default("newest"),
   cursor: z.string().nullish(),
@@ -133,7 +133,7 @@ export const runRowSchema = z.object({
     .nullable(),
   /** Another program's files that the run was made of; null: it was executed or observed here. */
   importedFrom: z.string().nullable(),
-  /** Alarms that stand. */
+  /** Raised alarms. */
   alarms: z.array(alarmNameSchema),
 });
 
@@ -168,7 +168,7 @@ export const runDetailSchema = runRowSchema.extend({
       reason: z.string().nullable(),
     }),
   ),
-  /** Why a queued run is not taken yet, e.g. "no attached worker has the model …"; null otherwise. */
+  /** The reason why a queued run is not taken yet, e.g. "no attached worker has the model …"; null otherwise. */
   waitingFor: z.string().nullable(),
   actions: z.array(runActionSchema),
 });
@@ -191,7 +191,7 @@ export const runHistoryResponseSchema = z.array(
 );
 
 export const launchRunRequestSchema = z.object({
-  /** Parsed with contracts/run-config.ts; an error names every setting that is wrong. */
+  /** Parsed with contracts/run-config; an error names every setting that is wrong. */
   config: z.unknown(),
   /** Preset it came from, for the list. */
   preset: z.string().max(100).nullish(),

@@ -54,7 +54,7 @@ export const disagreementsResponseSchema = z.object({
       judge: z.string(),
       judged: z.boolean(),
       span: z.boolean(),
-      /** What the last person said; null: nobody yet. */
+      /** The last person's label; null: none yet. */
       label: z.boolean().nullable(),
     }),
   ),
@@ -88,7 +88,8 @@ export const labelScoreRequestSchema = z.object({
   answerId: z.string().regex(/^\d+$/),
   setId: z.uuid(),
   questionId: z.string().min(1),
-  /** null takes the label back. */ correct: z.boolean().nullable(),
+  /** Null removes the label. */
+  correct: z.boolean().nullable(),
 });
 
 export const rescoreResponseSchema = z.object({ added: z.int() });

@@ -44,7 +44,7 @@ export const metricNamesSchema = z.array(z.string().min(1).max(120)).max(6);
 
 export const getSweepRequestSchema = z.object({
   id: z.uuid(),
-  /** Metrics of the table; none: those that stand for this kind of run. */
+  /** Metrics of the table; none: the default ones of this kind of run. */
   metrics: metricNamesSchema.default([]),
 });
 

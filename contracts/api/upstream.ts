@@ -17,7 +17,7 @@ export const importUpstreamRequestSchema = z.object({
   name: z.string().trim().min(1).max(100).nullable().default(null),
   /** Set whose questions the files are about; null: one is made of the questions and gold answers in the files. */
   questions: z.string().min(1).nullable().default(null),
-  /** Method that the results are of (rag_cache.json is always rag's); null: the one that the files' names say, else s3. */
+  /** Method that the results are of (rag_cache.json is always rag's); null: the one in the files' names, else s3. */
   method: methodNameSchema.nullable().default(null),
   corpus: z.string().min(1).default("wiki-18"),
   /** Generator that gave the answers. */

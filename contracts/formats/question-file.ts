@@ -1,6 +1,6 @@
 import { z } from "zod";
 
-/** Kinds of question files that are read; `auto`: told by the name and the content. */
+/** Kinds of question files; `auto`: detected by the name and the content. */
 export const questionFormatSchema = z.enum([
   "auto",
   "jsonl",
@@ -12,7 +12,7 @@ export const questionFormatSchema = z.enum([
 ]);
 export type QuestionFormat = z.infer<typeof questionFormatSchema>;
 
-/** What a question is made of. A mapping names a column for each; dots lead into it ("metadata.supporting_facts"). */
+/** The fields of a question. A mapping names a column for each; dots select nested fields ("metadata.supporting_facts"). */
 export const FIELDS = [
   "id",
   "question",

@@ -6,7 +6,7 @@ import { formatContents, parseContents } from "./corpus-lines";
  * list for each out. Upstream's server fails where `return_scores` is false; ours answers bare documents then.
  */
 
-/** The most that a service takes; the settings of a serve run go up to here. */
+/** Upper limits of a request; the settings of a serve run cannot exceed them. */
 export const RETRIEVE_LIMITS = {
   /** Queries in one request. */
   queries: 512,
@@ -16,7 +16,7 @@ export const RETRIEVE_LIMITS = {
 } as const;
 export type RetrieveLimits = { readonly [K in keyof typeof RETRIEVE_LIMITS]: number };
 
-/** The request as a service with these limits takes it. */
+/** The schema of a request to a service with these limits. */
 export const buildRetrieveRequestSchema = (limits: RetrieveLimits) =>
   z.object({
     queries: z
@@ -44,7 +44,7 @@ const wireIdSchema = z.union([z.string(), z.int().transform(String)]);
 export const wireDocumentSchema = z.object({ id: wireIdSchema, contents: z.string() });
 export type WireDocument = z.output<typeof wireDocumentSchema>;
 
-/** As other servers of the dialect give it: some corpora have title and text beside, or in place of, `contents`. */
+/** A document of other servers of the dialect: some corpora have title and text in addition to `contents`, or in place of it. */
 const anyDocumentSchema = z
   .object({
     id: wireIdSchema,
@@ -67,7 +67,7 @@ export const retrieveResponseWithScoresSchema = z.object({
 });
 export const retrieveResponseSchema = z.object({ result: z.array(z.array(wireDocumentSchema)) });
 
-/** What a client takes from any server of the dialect, with or without scores. */
+/** The response of any server of the dialect, with or without scores. */
 export const retrieveResponseOfAnySchema = z.object({
   result: z.array(
     z.array(

@@ -29,7 +29,7 @@ export const alarmEvidenceSchema = z.object({
   now: measuredSchema,
   /** What it is held against; null: the limit is a fixed one. */
   before: measuredSchema.nullable(),
-  /** The limit that `now` has passed; null where this metric only stands beside. */
+  /** The limit that `now` has passed; null where this metric is only shown with it. */
   limit: z.object({ side: z.enum(["at-least", "at-most"]), value: z.number() }).nullable(),
 });
 export type AlarmEvidence = z.infer<typeof alarmEvidenceSchema>;

@@ -1,7 +1,7 @@
 import { z } from "zod";
 
 /**
- * The three records of the product, kept apart because each is redone without the other:
+ * The three records of the product, separate because each can be computed again without the others:
  * an Episode (what a method did for one question), an Answer (episode x generator) and a Score (answer x scorer).
  */
 
@@ -15,7 +15,7 @@ export const documentRefSchema = z.object({
 });
 export type DocumentRef = z.infer<typeof documentRefSchema>;
 
-/** A document with its text, sent beside the episodes that refer to it. */
+/** A document with its text, sent with the episodes that refer to it. */
 export const documentTextSchema = z.object({
   id: z.string(),
   hash: z.string(),
@@ -24,7 +24,7 @@ export const documentTextSchema = z.object({
 });
 export type DocumentText = z.infer<typeof documentTextSchema>;
 
-/** What can be wrong with the searcher's own text. Counted, shown, never repaired silently. */
+/** What can be wrong with the searcher's text. Counted and shown, never repaired silently. */
 export const formatErrorSchema = z.enum([
   "no-selection", // no <important_info>: implicit select-all
   "malformed-selection", // <important_info> that is not a list of numbers
@@ -111,7 +111,7 @@ export const episodeStepSchema = z.discriminatedUnion("kind", [
   z.object({
     kind: z.literal("stop"),
     ...stepBase,
-    /** model: it said so; turns: no turns left; malformed: neither query nor decision; length: token limit. */
+    /** model: it decided to stop; turns: no turns left; malformed: neither query nor decision; length: token limit. */
     reason: z.enum(["model", "turns", "malformed", "length"]),
   }),
 ]);
@@ -140,7 +140,7 @@ export const protocolSchema = z.enum(["paper", "upstream"]);
 export type Protocol = z.infer<typeof protocolSchema>;
 
 export const episodeSchema = z.object({
-  /** Everything that can change the episode, hashed (cache key, see gpu-workers/s3/keys.ts). */
+  /** Everything that can change the episode, hashed (cache key, see gpu-workers/searcher/episode-key.ts). */
   key: z.string(),
   method: episodeMethodSchema,
   protocol: protocolSchema,
@@ -219,7 +219,7 @@ export const episodeRecordSchema = z.object({
   episode: episodeSchema,
   answer: answerSchema.nullable(),
   score: scoreSchema.nullable(),
-  /** What other scorers say of the same answer. */
+  /** Scores of the same answer by other scorers. */
   otherScores: z.array(scoreSchema).optional(),
   /** Naive RAG on the same question with the same generator. */
   baseline: z
@@ -227,9 +227,8 @@ export const episodeRecordSchema = z.object({
       context: z.array(documentRefSchema),
       answer: answerSchema,
       score: scoreSchema,
-      /** What a judge says of it, where the score is not the verdict itself. */ otherScores: z
-        .array(scoreSchema)
-        .optional(),
+      /** A judge's verdict on it, where the score is not the verdict itself. */
+      otherScores: z.array(scoreSchema).optional(),
     })
     .nullable(),
   reward: rewardSchema.nullable(),

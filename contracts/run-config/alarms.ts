@@ -55,7 +55,7 @@ export const ALARM_MEANINGS: Readonly<Record<AlarmName, { title: string; meaning
   },
 };
 
-/** Alarms are always raised; these switches say which of them end a run. */
+/** Alarms are always raised; these switches decide which of them end a run. */
 const switches = Object.fromEntries(
   alarmNameSchema.options.map((name) => [
     name,

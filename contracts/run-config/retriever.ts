@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { explain } from "./setting";
 
-/** The longest query that the playground asks, in characters. */
+/** The longest query of the playground, in characters. */
 export const MAX_QUERY = 2000;
 
 /** How documents are found. The kinds share their settings, so that a hybrid is described by those of its two sides. */
@@ -231,7 +231,7 @@ export type RetrieverConfigOf<K extends RetrieverConfig["kind"]> = Extract<
   { kind: K }
 >;
 
-/** Whether the worker itself must hold the corpus; the other kinds ask a server that does. */
+/** Whether the worker itself must hold the corpus; the other kinds search on another server. */
 export const searchesLocally = (
   config: RetrieverConfig,
 ): config is RetrieverConfigOf<"dense" | "bm25" | "hybrid"> =>

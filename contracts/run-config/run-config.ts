@@ -7,7 +7,7 @@ import { trainConfigSchema } from "./train-config";
 
 /**
  * The configuration of a run. Every setting carries `meta`: title, what it means, and the paper's value where the
- * paper has one; the form and the documentation are drawn from it, so a setting exists in this file alone.
+ * paper has one; core/run/settings.ts reads it for the form, the command line and the documentation.
  */
 
 /** Strict everywhere: an unknown key is an error that names it, never a setting that is silently ignored. */

@@ -5,7 +5,7 @@ import { explain } from "./setting";
 
 /** How answers are scored. */
 
-/** Scorers that need no model (contracts/answer-scoring.ts). */
+/** Scorers that need no model (core/scoring/rule-scoring.ts). */
 export const ruleScorerSchema = z.enum(["span", "exact-match", "f1", "option-letter"]);
 export type RuleScorer = z.infer<typeof ruleScorerSchema>;
 

@@ -77,7 +77,7 @@ export const searcherSchema = z
   .prefault({})
   .meta({ title: "Searcher", description: "The model that learns to search." });
 
-/** The model that a method asks; s3's and a checkpoint's is the trained searcher. */
+/** The model that a method prompts; of s3 and of a checkpoint it is the trained searcher. */
 export const methodModelSchema = z
   .strictObject({
     ...searcherFields,

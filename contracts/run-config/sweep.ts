@@ -2,8 +2,8 @@ import { z } from "zod";
 import { runKindSchema } from "@/contracts/records/run-state";
 
 /**
- * A sweep: one configuration, varied over settings and seeds, launched as one group of runs. Every run is a whole
- * configuration of its own; what varied is kept beside it.
+ * A sweep: one configuration, varied over settings and seeds, launched as one group of runs. Every run has a whole
+ * configuration of its own, and its varied settings are stored with it.
  */
 
 /** Most runs of one sweep: a mistyped grid must not fill the queue. */

@@ -2,7 +2,7 @@ import { z } from "zod";
 import { attemptRefSchema } from "./attempt";
 import { modelShapeSchema } from "./model-shape";
 
-/** What a worker tells of itself when it attaches, and with every heartbeat. */
+/** What a worker reports of itself when it attaches, and with every heartbeat. */
 
 export const hardwareSchema = z.object({
   hostname: z.string(),
@@ -43,7 +43,7 @@ export const serviceReportSchema = z.object({
 });
 export type ServiceReport = z.infer<typeof serviceReportSchema>;
 
-/** `cpu` slots run light work; an `engine` slot holds a training or predict run. A serve or index run takes `light`. */
+/** An `engine` slot holds a training or predict run; a `light` slot any other run. */
 export const slotsSchema = z.object({
   engine: z.int().nonnegative(),
   light: z.int().nonnegative(),

@@ -1,6 +1,6 @@
 import { z } from "zod";
 
-/** What is known of a corpus without reading it: written by its import, reported by the worker, shown on its page. */
+/** What is known of a corpus without reading it: its import writes it, the worker reports it, its page shows it. */
 
 /** Lengths in words (runs of characters that are not white space): bucket i counts passages of at most `upTo[i]`. */
 export const lengthHistogramSchema = z.strictObject({
@@ -31,11 +31,11 @@ export const sourceFileSchema = z.strictObject({
   sha256: z.string().length(64),
 });
 
-/** Written beside the documents of an imported corpus as manifest.json. */
+/** The manifest.json that is written with the documents of an imported corpus. */
 export const corpusManifestSchema = z.strictObject({
   version: z.literal(1),
   name: z.string(),
-  /** Sha256 over the documents in order (gpu-workers/retrieval/corpus.ts): what an index is bound to. */
+  /** Sha256 over the documents in order (gpu-workers/retrieval/corpus): what an index is bound to. */
   hash: z.string().length(64),
   documents: z.int().positive(),
   /** Size of documents.jsonl. */
@@ -72,7 +72,7 @@ export const corpusManifestSchema = z.strictObject({
 });
 export type CorpusManifest = z.infer<typeof corpusManifestSchema>;
 
-/** An index on a worker's disk, as its manifest tells. */
+/** An index on a worker's disk, as its manifest describes it. */
 export const indexReportSchema = z.strictObject({
   /** Name of its folder. */
   key: z.string(),

@@ -62,7 +62,7 @@ export const questionFailureSchema = z.object({
 });
 export type QuestionFailure = z.infer<typeof questionFailureSchema>;
 
-/** An episode that another run has stored, answered or scored anew. */
+/** A stored episode of another run, answered or scored again. */
 export const reansweredRecordSchema = z.object({
   questionId: z.string(),
   ...episodeRecordSchema.pick({ answer: true, score: true, otherScores: true, attribution: true })
@@ -80,7 +80,7 @@ export const reportItemSchema = z.discriminatedUnion("kind", [
     documents: z.array(documentTextSchema),
     records: z.array(episodeRecordSchema),
   }),
-  /** Of a run that reuses the episodes of another: what came of them. The episodes are there already and are not sent again. */
+  /** Of a run that reuses the episodes of another: their new answers and scores. The episodes are stored already and are not sent again. */
   z.object({
     kind: z.literal("reanswered"),
     questions: z.string(),
@@ -95,7 +95,7 @@ export const reportItemSchema = z.discriminatedUnion("kind", [
   z.object({ kind: z.literal("logs"), lines: z.array(logLineSchema) }),
   z.object({ kind: z.literal("preflight"), items: z.array(preflightItemSchema) }),
   z.object({ kind: z.literal("progress"), progress: progressSchema }),
-  /** Of a training run, beside the metrics of the step that they were noticed after. */
+  /** Of a training run, with the metrics of the step after which they were noticed. */
   z.object({ kind: z.literal("alarms"), changes: z.array(alarmChangeSchema).min(1) }),
 ]);
 export type ReportItem = z.infer<typeof reportItemSchema>;

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { answerSchema, documentTextSchema, episodeSchema } from "@/contracts/records/episode";
 
-/** What earlier runs have stored and a worker takes over instead of computing it again. */
+/** Results that earlier runs have stored and that a worker reuses instead of computing them again. */
 
 /** Stored episodes with their answers, and the texts that they name. */
 export const storedEpisodesSchema = z.object({
@@ -9,7 +9,7 @@ export const storedEpisodesSchema = z.object({
   documents: z.array(documentTextSchema),
 });
 
-/** What a judge has said of an answer already. */
+/** The stored verdict of a judge on an answer. */
 export const storedVerdictSchema = z.object({
   key: z.string(),
   text: z.string(),

@@ -13,9 +13,9 @@ import { runKindSchema } from "@/contracts/records/run-state";
 import { runConfigSchema } from "@/contracts/run-config/run-config";
 
 /**
- * What a worker and the server say to each other, over one WebSocket that the worker opens (GET /worker, header
+ * The messages between a worker and the server, over one WebSocket that the worker opens (GET /worker, header
  * `Authorization: Bearer TOKEN`). The worker sends requests and the server answers each by id; the server also pushes
- * notices. Artifact bytes travel beside it over HTTP with the same token:
+ * notices. Artifact bytes are sent over HTTP with the same token:
  *   PUT  /worker/artifacts/{artifactId}/{file}?runId=&attempt=   (raw body; refused for a stale attempt)
  *   GET  /worker/artifacts/{artifactId}/{file}
  */

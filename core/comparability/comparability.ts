@@ -2,16 +2,16 @@ import { getMethodComponents } from "@/core/run/methods";
 import type { PredictConfig } from "@/contracts/run-config/predict-config";
 
 /**
- * What must be equal before two results may be ranked against each other, and what a result lacks to be whole.
+ * What must be equal before two results may be ranked against each other, and what an incomplete result lacks.
  * Retriever, searcher and method may differ: they are what is compared.
  */
 
-/** What the comparability key of a result is made of. */
+/** What decides with which other results a result may be ranked. */
 export interface ResultFacts {
   questionSet: string;
   /** Version of the set, by its content. */
   questionSetVersion: string;
-  /** Only the first n questions were asked; null: all. */
+  /** Only the first n questions were answered; null: all. */
   limit: number | null;
   corpus: string;
   /** Version of the corpus, by its content; null where the server does not hold it. */
@@ -19,14 +19,14 @@ export interface ResultFacts {
   generator: string;
   /** Prompt with which the generator answers, with its version. */
   promptStyle: string;
-  /** Longest answer of the generator, in tokens; null where it does not answer, or the results' files do not say. */
+  /** Longest answer of the generator, in tokens; null where it does not answer, or where imported files do not hold it. */
   maxTokens: number | null;
-  /** The method answers itself: the prompt is a part of the method, as the documents it did not ask for are. */
+  /** The method answers itself, so that the generator's prompt is not compared. */
   answersItself: boolean;
   scorer: string;
 }
 
-/** Facts that a scope of the leaderboard fixes; what is left (the questions) are its columns. */
+/** Facts that are equal in the whole leaderboard of one scope; its columns are the question sets. */
 export type ScopeFacts = Pick<
   ResultFacts,
   "corpus" | "corpusVersion" | "generator" | "promptStyle" | "maxTokens" | "scorer"
@@ -36,7 +36,7 @@ const joinParts = (parts: readonly (string | number | null)[]): string => JSON.s
 
 export const buildScopeKey = (f: ScopeFacts): string =>
   joinParts([f.corpus, f.corpusVersion, f.generator, f.promptStyle, f.maxTokens, f.scorer]);
-/** The facts that a scope's key was made of. */
+/** The facts in a scope's key. */
 export function parseScopeKey(key: string): ScopeFacts {
   const [corpus, corpusVersion, generator, promptStyle, maxTokens, scorer] = JSON.parse(key) as [
     string,
@@ -51,12 +51,12 @@ export function parseScopeKey(key: string): ScopeFacts {
 export const buildQuestionsKey = (
   f: Pick<ResultFacts, "questionSet" | "questionSetVersion" | "limit">,
 ): string => joinParts([f.questionSet, f.questionSetVersion, f.limit]);
-/** Results with the same key have a common rank. */
+/** Results with the same key may be ranked against each other. */
 export const buildComparabilityKey = (f: ResultFacts): string =>
   `${buildQuestionsKey(f)} ${buildScopeKey(f)}`;
 /**
- * Whether a run's answers are the method's own. Stored episodes that are answered anew are answered by the generator,
- * whoever answered them before; where answers are kept, `answeredBy` says whose they are (server/runs/launcher.ts).
+ * Whether a run's answers are the method's own. Stored episodes that are answered again are answered by the generator;
+ * where their answers are kept, `answeredBy` names who gave them.
  */
 export function answersItself({
   method,
@@ -68,11 +68,11 @@ export function answersItself({
   return !answeredAnew && !getMethodComponents({ method, methodSettings }).generates;
 }
 
-/** Whether a result belongs to a scope. One that answers itself shares the model that answers, not how the generator is asked. */
+/** Whether a result belongs to a scope. A method that answers itself must share the model, not the generator's prompt. */
 export const isInScope = (f: ResultFacts, scope: ScopeFacts): boolean =>
   listScopeDifferences(f, scope).length === 0;
 
-/** Why two results have no common rank, each reason naming the first one's value; empty where they have one. */
+/** The reasons why two results cannot be ranked against each other, each with the first one's value; empty where they can. */
 export function listDifferences(a: ResultFacts, b: ResultFacts): string[] {
   const reasons = listScopeDifferences(a, b);
   if (a.questionSet !== b.questionSet) reasons.push(`other questions: ${a.questionSet}`);
@@ -113,7 +113,7 @@ export interface Completeness {
   reason: string | null;
 }
 
-/** Nothing missing counts as wrong: a result that lacks questions is incomplete and has no rank. */
+/** Whether a result is complete. Missing questions never count as wrong: an incomplete result has no rank. */
 export function assessCompleteness({
   expected,
   answered,

@@ -1,4 +1,4 @@
-/** A table of results as CSV, Markdown or LaTeX. Pure; whatever a cell holds comes out as text of the format. */
+/** A table of results as CSV, Markdown or LaTeX. Pure; the text of a cell is escaped for the format. */
 
 export interface ExportTable {
   /** What was compared: corpus, generator, scorer. */
@@ -9,7 +9,7 @@ export interface ExportTable {
 
 export interface ExportRow {
   label: string;
-  /** Published rows are marked, so that nobody takes them for reproduced ones. */
+  /** Published rows are marked, so that they are not mistaken for reproduced ones. */
   published: boolean;
   /** Questions and demonstrations that its searcher was trained on; null where it is not known. */
   trainingSamples?: number | null;
@@ -24,7 +24,7 @@ export interface ExportCell {
   high?: number;
   /** Corrected p-value against the reference. */
   p?: number | null;
-  /** Why it has no rank. */
+  /** The reason why it has no rank. */
   note?: string | null;
   /** Questions that the figure is over. */
   questions?: number;
@@ -91,7 +91,7 @@ export function formatCsv({ columns, rows }: ExportTable): string {
   return lines.map((line) => `${line.map(escapeCsvField).join(",")}\r\n`).join("");
 }
 
-/** Six digits are more than a mean of measured times holds. */
+/** At most six significant digits: more than the precision of measured times. */
 const formatNumberField = (value: number | null | undefined): string =>
   value === null || value === undefined
     ? ""

@@ -3,7 +3,7 @@ import type { Attribution, DocumentRef, EpisodeStep, StepOf } from "@/contracts/
 /** A view of an episode: the steps from one retrieval to the next. */
 export interface Turn {
   index: number;
-  /** Null where nothing was searched: before a method's first query, or for one that never searches. */
+  /** Null before a method's first query, and for a method that never searches. */
   query: string | null;
   documents: DocumentRef[];
   /** Ids in this window that no earlier window held. */
@@ -63,8 +63,8 @@ export function groupStepsByTurn(steps: readonly EpisodeStep[]): Turn[] {
 }
 
 /**
- * Says where an episode lost its answer: was the evidence ever retrieved, was it selected, did the generator use it.
- * Needs gold documents; without them it can only tell right from "no-gold".
+ * Finds the first stage at which an episode failed: the evidence was never retrieved, not selected, or not used by the
+ * generator. Needs gold documents; without them a wrong answer is "no-gold".
  */
 export function attributeFailure(
   steps: readonly EpisodeStep[],

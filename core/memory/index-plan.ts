@@ -1,6 +1,6 @@
 /**
- * Which index a corpus gets, and what it costs: pure, so that the form, the command line and the worker say the
- * same. Sizes in bytes, times in seconds.
+ * Chooses the index of a corpus and estimates its cost. Pure, so that the form, the command line and the worker agree.
+ * Sizes in bytes, times in seconds.
  */
 
 export interface IndexDemand {
@@ -25,7 +25,7 @@ export interface IndexPlan {
   fileBytes: number;
   /** Memory that searching takes; a flat file stays on the disk and only uses what memory is free. */
   searchBytes: number;
-  /** Memory that building takes beside the encoder. */
+  /** Memory that building takes in addition to the encoder. */
   buildBytes: number;
   /** Disk that building takes: the vectors are kept until the index is complete. */
   diskBytes: number;
@@ -43,7 +43,7 @@ const FLAT_LIMIT = 5_000_000;
 const VECTORS_A_CENTROID = 64;
 const FEWEST_VECTORS_A_CENTROID = 39;
 
-/** Chooses and estimates. The string of a person is taken as it is; whether FAISS knows it shows when it is made. */
+/** Chooses an index (`auto`) and estimates its cost. A given factory string is not checked: FAISS does when it builds the index. */
 export function planIndex({
   index,
   count,
@@ -72,9 +72,9 @@ export function planIndex({
   };
 }
 
-/** Postings of BM25 up to this size are held in memory as a whole (gpu-workers/retrieval/bm25/postings.ts). */
+/** Postings of BM25 up to this size are held in memory as a whole (gpu-workers/retrieval/indexes/bm25). */
 export const BM25_POSTINGS_IN_MEMORY = 1024 ** 3;
-/** What building takes whatever the corpus: one block and the parts that are merged; `npm run bench retrieval` measures it. */
+/** Memory of a build, for any corpus: one block and the parts that are merged, measured by `npm run bench retrieval`. */
 const BM25_BUILD_BYTES = 320 * 1024 ** 2;
 
 /** The plan of a BM25 index. @param bytesPerPassage of its files, as a sample shows it */
@@ -91,7 +91,7 @@ export function planBm25({
         ? "an inverted index; the postings used last are kept in memory"
         : "an inverted index, held in memory",
     fileBytes,
-    // Beside the postings a norm for each passage, in 4 bytes.
+    // In addition to the postings, a norm of 4 bytes for each passage.
     searchBytes: Math.min(fileBytes, BM25_POSTINGS_IN_MEMORY) + 4 * count,
     buildBytes: BM25_BUILD_BYTES,
     // The blocks, whose counts are four bytes wide, stay until they are merged.
@@ -154,7 +154,7 @@ export function countCentroids(factory: string): number {
   return Number(/(?:^|,)IVF(\d+)/.exec(factory)?.[1] ?? 0);
 }
 
-/** What an index has learnt and keeps beside its vectors: centres of lists, codebooks, a rotation. */
+/** Bytes of what an index learns in addition to its vectors: centroids, codebooks, a rotation. */
 function countLearntBytes(factory: string, dim: number): number {
   const bits = Number(/(?:^|,)PQ\d+(?:x(\d+))?/.exec(factory)?.[1] ?? 8);
   const codebooks = /(?:^|,)PQ\d/.test(factory) ? 2 ** bits : 0;

@@ -10,10 +10,10 @@ import {
 } from "./model-shape";
 
 /**
- * What a training run takes of one device's memory, before it is launched: pure, so that the form, the command line and
- * the worker say the same. Bytes. The figures follow how the engine computes (gpu-workers/engine): what lies there for
- * the whole run is added up, and of the three phases of a step the largest counts, since their memory is used again;
- * on a CPU all three, since freed memory stays with the process and fits the next phase's tensors only in part.
+ * Estimates the memory of one device that a training run takes, in bytes. Pure, so that the form, the command line and
+ * the worker agree. The figures follow the engine (gpu-workers/engine): what is kept for the whole run is added up, and
+ * of the three phases of a step only the largest counts, because their memory is reused. On a CPU all three count,
+ * because freed memory stays with the process and only partly fits the tensors of the next phase.
  * Measured against the engine on a CPU (memory.integration.test.ts); on GPUs by calculation only.
  */
 
@@ -47,7 +47,7 @@ export interface MemoryDemand {
   cacheBytes: number;
   /** Activations are computed again in the backward pass instead of kept. */
   checkpointing: boolean;
-  /** Bytes that vLLM takes of the same device for itself; null: the engine samples. */
+  /** Bytes of the same device that vLLM reserves; null: the engine samples. */
   vllmBytes: number | null;
 }
 
@@ -85,7 +85,7 @@ const CHUNK = 256;
 /** Python, torch and the tokenizer: resident memory of an engine without a model on a CPU; a CUDA context and its libraries. */
 const PROCESS_BYTES = { cpu: 0.42e9, mps: 0.42e9, cuda: 0.7e9 } as const;
 
-/** Adds up what a run takes. */
+/** Estimates the memory of a run by its parts. */
 export function estimateMemory(demand: MemoryDemand): MemoryEstimate {
   const { searcher, tuning, critic, generator, dtypeBytes, device } = demand;
   const trained = countTrainedParameters(searcher, tuning);

@@ -5,7 +5,7 @@ import { MODEL_SHAPES } from "./model-shape";
 import type { TrainConfig } from "@/contracts/run-config/train-config";
 import type { SearchConfig } from "@/contracts/run-config/search";
 
-/** What a run would compute on. */
+/** The machine that a run would use. */
 export interface Machine {
   device: "cpu" | "cuda" | "mps";
   dtype: "float32" | "bfloat16" | "float16";
@@ -38,7 +38,7 @@ export function describeMachine(worker: {
   };
 }
 
-/** What is estimated for where no worker is attached: one GPU of 80 GB. */
+/** The machine of an estimate where no worker is attached: one GPU of 80 GB. */
 export const ASSUMED_MACHINE: Machine = {
   device: "cuda",
   dtype: "bfloat16",
@@ -76,12 +76,12 @@ export function estimateEpisodeTokens(
   };
 }
 
-/** Shapes that the workers tell go before the known ones. */
+/** Shapes that workers report, used before the known ones. */
 export type Shapes = Readonly<Record<string, ModelShape>>;
 
 /**
- * What a training run takes of a device of this machine; null where the shape of one of its models is not known. Pure,
- * so that the form, the server and the worker say the same.
+ * Estimates the memory that a training run takes on a device of this machine; null where the shape of one of its models
+ * is not known. Pure, so that the form, the server and the worker agree.
  */
 export function estimateTrainingMemory(
   config: TrainConfig,
@@ -138,7 +138,7 @@ export function estimateTrainingMemory(
   });
 }
 
-/** Below this share of a device's memory an estimate that may be a quarter off still fits. */
+/** An estimate up to this share of a device's memory fits even if it is a quarter too low. */
 const COMFORTABLE_SHARE = 0.8;
 export type MemoryVerdict = "fits" | "tight" | "too small";
 export const judgeMemory = (neededBytes: number, deviceBytes: number): MemoryVerdict =>
@@ -148,7 +148,7 @@ export const judgeMemory = (neededBytes: number, deviceBytes: number): MemoryVer
       ? "tight"
       : "too small";
 
-/** What to change where the memory does not suffice, largest part first. */
+/** Which setting to change where the memory is too small, by the largest part. */
 export function adviseOnMemory({ parts }: MemoryEstimate, config: TrainConfig): string {
   const largest = [...parts].sort((a, b) => b.bytes - a.bytes)[0]!;
   const advice: Partial<Record<(typeof parts)[number]["name"], string>> = {

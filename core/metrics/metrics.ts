@@ -25,7 +25,7 @@ export const getMetricLabel = (name: string): string =>
 const LOWER_IS_BETTER =
   /loss|error|timing|latency|memory|lost|wrong|variance|clip|grad_norm|(^|[/_])kl($|[/_])|refused|redundant|implicit|waiting|mismatch/;
 
-/** Which direction of a metric is better; null where neither is. Of a name that is not ours, told by its words. */
+/** Which direction of a metric is better; null where neither is. For a name that is not ours, by the words in it. */
 export function getBetterDirection(name: string): MetricDefinition["better"] {
   const metric = findMetric(name);
   if (metric) return metric.better;

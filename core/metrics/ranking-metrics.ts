@@ -2,9 +2,9 @@
  * How well a ranking finds the gold documents of a question. Pure; gains are binary, as for trec_eval with relevance 1.
  *
  * A question's outcome is reduced to the ranks of its gold documents. Three cases are settled here, once:
- * - A question without gold documents says nothing about a retriever: every metric is null, never 0. It is counted, not scored.
- * - A document that comes twice counts where it comes first; what follows moves up.
- * - Ties: the order that the retriever gave counts. Scores are not looked at, because whoever reads the documents reads them in that order.
+ * - A question without gold documents measures nothing: every metric is null, never 0. It is counted, not scored.
+ * - A document that occurs twice counts at its first rank; the documents after the second move up.
+ * - Ties: the retriever's order counts, not the scores, because the generator reads the documents in that order.
  */
 
 /** What a ranking of `depth` documents found of a question's gold documents. */
@@ -13,7 +13,7 @@ export interface RankedGold {
   gold: number;
   /** Ranks of those that were found, counted from 1, ascending, none above `depth`. */
   ranks: readonly number[];
-  /** Documents that were asked for; nothing is known below. */
+  /** Number of documents retrieved; nothing is known beyond. */
   depth: number;
 }
 
@@ -85,7 +85,7 @@ export interface RankingMetric {
   key: string;
   /** The first documents that it looks at; null: all of the ranking. */
   k: number | null;
-  /** What it says, in a sentence. */
+  /** What it measures, in a sentence. */
   meaning: string;
   compute: (result: RankedGold) => number | null;
 }
@@ -136,7 +136,7 @@ export const RANKING_METRICS: readonly RankingMetric[] = [
 export const listMetricsWithin = (depth: number): RankingMetric[] =>
   RANKING_METRICS.filter(({ k }) => k === null || k <= depth);
 
-/** The same result as if only `depth` documents had been asked for. */
+/** The result as if only `depth` documents had been retrieved. */
 export const cutRanking = (result: RankedGold, depth: number): RankedGold =>
   depth >= result.depth
     ? result

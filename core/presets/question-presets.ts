@@ -1,6 +1,6 @@
 import type { HubFiles } from "./corpus-presets";
 
-/** Question sets that upstream publishes: where, and how its rows are read. Nothing is fetched before a person asks. */
+/** Question sets that upstream publishes: where, and how their rows are read. Nothing is fetched before an import is started. */
 
 export interface QuestionPreset {
   title: string;
@@ -9,9 +9,9 @@ export interface QuestionPreset {
   /** Size of the download on disk, in GiB, shown before it is started. */
   downloadGiB: number;
   files: HubFiles;
-  /** Columns that are not told by their names; null: the file's own is not used. */
+  /** Columns that their names do not identify; null: the file's column is not used. */
   mapping: { type: string; split: null };
-  /** How to bring the files by hand where the network does not allow it. */
+  /** How to copy the files by hand where the network is closed. */
   byHand: string;
 }
 

@@ -45,7 +45,7 @@ const atlasTraining = {
   checkpointing: { every: 4 },
 } as const satisfies Partial<RunConfigInput>;
 
-/** The methods that s3 is compared with, on the embedded corpus: short texts, so that a small model ends soon. */
+/** The methods that s3 is compared with, on the embedded corpus, with few tokens, because a small model often does not stop. */
 const ATLAS_METHODS = [
   ["direct", "Direct", "The model answers from what it knows.", 24],
   ["cot", "chain of thought", "The model reasons, then answers.", 96],
@@ -85,7 +85,7 @@ const buildAtlasPreset = ([
   },
 });
 
-/** What all runs on Wikipedia share: the paper's 8-3-3, its questions and its generator, at an endpoint of its own. */
+/** Common to all runs on Wikipedia: the paper's 8-3-3, its questions, and its generator at an endpoint. */
 const wikipedia = {
   data: {
     corpus: "wiki-18",
@@ -113,7 +113,7 @@ const wikipedia = {
   evaluation: { every: 10, questions: 500 },
 } as const satisfies Partial<RunConfigInput>;
 
-/** PPO as train_s3.sh and appendix A.2 set it: what is not named here is the default. */
+/** PPO as in train_s3.sh and appendix A.2; all other settings have their defaults. */
 const paperPpo = {
   algorithm: "ppo",
   steps: 20,
@@ -133,7 +133,7 @@ const paperPpo = {
   resample: 0,
 } as const;
 
-/** The smaller searchers, trained by adapters at the learning rates that adapters want. */
+/** The smaller searchers, trained by adapters, with learning rates for adapters. */
 const QWEN_SEARCHERS = [
   ["0.5b", "0.5B", 16, "A first run on a GPU of 24 GB."],
   ["1.5b", "1.5B", 32, "For a GPU of 40 GB."],

@@ -5,7 +5,7 @@ import type { SweepSpecInput } from "@/contracts/run-config/sweep";
 export interface SweepPreset {
   id: string;
   title: string;
-  /** What it asks, in a sentence. */
+  /** What it compares, in a sentence. */
   description: string;
   spec: SweepSpecInput;
 }

@@ -1,7 +1,7 @@
 import type { RunConfig } from "@/contracts/run-config/run-config";
 import { getMethodComponents } from "./methods";
 
-/** What a list says of a run. */
+/** What a list shows of a run. */
 
 /** The retrieve-select-turns setting as people write it, e.g. "8-3-3"; null where a run does not search in turns. */
 export function formatSearchSetting(config: RunConfig): string | null {

@@ -68,7 +68,7 @@ interface Schema {
   format?: string | null;
 }
 
-/** The schema within its wrappers, and what the wrappers say. */
+/** The schema inside its wrappers, with the default and whether it may be null. */
 function unwrap(schema: Schema): { inner: Schema; nullable: boolean; default: unknown } {
   let inner = schema;
   let nullable = false;

@@ -3,9 +3,9 @@
 /** Counts of answers by two yes/no verdicts. */
 export interface Agreement {
   bothYes: number;
-  /** Only the first said yes. */
+  /** Only the first is yes. */
   firstOnly: number;
-  /** Only the second said yes. */
+  /** Only the second is yes. */
   secondOnly: number;
   bothNo: number;
 }

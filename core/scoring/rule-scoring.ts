@@ -4,11 +4,11 @@ import type { Score } from "@/contracts/records/episode";
 import { AppError } from "@/contracts/errors";
 
 /**
- * Scoring by rule: what needs no model. Pure, so that worker and server give one value for one answer. The judge, which
- * asks a model, is in gpu-workers/scoring/judge.ts.
+ * Scoring by rules, without a model. Pure, so that worker and server give the same value for an answer. The judge, which
+ * is a model, is in gpu-workers/llm/scoring/judge.ts.
  */
 
-/** What an answer is held against. */
+/** What an answer is compared with. */
 export interface Scorable {
   answers: readonly string[];
   options?: MultipleChoice | null;
@@ -72,7 +72,7 @@ function computeF1(words: readonly string[], gold: readonly string[]): number {
   return (2 * precision * recall) / (precision + recall);
 }
 
-/** "the answer is (C)", "option B": the last one said counts. */
+/** "the answer is (C)", "option B": the last occurrence counts. */
 const NAMED_OPTION =
   /\b(?:answer|option|choice)\b\s*(?:(?:is|would be)\s*)?(?:[:=]\s*)?\(?([A-Z])\)?(?![A-Za-z'])/gi;
 /** A letter alone at the beginning: "B", "B.", "(B) text"; "A patient" begins with a word. */
@@ -81,7 +81,7 @@ const BRACKETED_OPTION = /\(([A-Z])\)/g;
 
 /**
  * The option that an answer chooses, by its letter; null where it chooses none or several. A letter that is named
- * ("the answer is C"), one that leads ("C. Aspirin"), the only one in brackets, or the only option whose text is said.
+ * ("the answer is C"), one that leads ("C. Aspirin"), the only one in brackets, or the only option whose text occurs.
  */
 export function findChosenOption(prediction: string, { choices }: MultipleChoice): string | null {
   const known = new Set(choices.map(({ letter }) => letter));
@@ -99,7 +99,7 @@ export function findChosenOption(prediction: string, { choices }: MultipleChoice
   if (bracketed.size === 1) return [...bracketed][0]!;
   const words = normaliseWords(prediction);
   const said = choices.filter(({ text }) => containsWords(words, normaliseWords(text)));
-  // "yes" within a longer option that is said as well: the longest that holds all the others is meant.
+  // An option's text may be part of a longer one that occurs as well: the longest counts if it contains all others.
   const longest = said.reduce<(typeof said)[number] | null>(
     (best, choice) => (best === null || choice.text.length > best.text.length ? choice : best),
     null,
@@ -111,7 +111,7 @@ export function findChosenOption(prediction: string, { choices }: MultipleChoice
     : null;
 }
 
-/** The question as a model is asked it: with its options below it. A retriever gets the question alone. */
+/** The question as a model's prompt has it, with its options below. A retriever gets the question alone. */
 export function formatQuestion({
   question,
   options,

@@ -37,7 +37,7 @@ function drawByRejection(n: number, p: number, random: () => number): number {
     const k = Math.floor(((2 * a) / us + b) * u + c);
     if (us >= 0.07 && v <= accepted) return k;
     if (k < 0 || k > n) continue;
-    // Few draws come here, so what only these need is not worked out before.
+    // Few draws come here, so these values are computed only now.
     const alpha = (2.83 + 5.1 / b) * spread;
     const mode = Math.floor((n + 1) * p);
     const h = computeLogGamma(mode + 1) + computeLogGamma(n - mode + 1);

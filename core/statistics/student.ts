@@ -41,7 +41,7 @@ export interface MeanInterval {
   mean: number;
   /** Sample standard deviation (divided by n - 1); null for one value. */
   deviation: number | null;
-  /** Ends of the t interval of the mean; null for one value, which says nothing of how values differ. */
+  /** Ends of the t interval of the mean; null for one value, which has no spread. */
   low: number | null;
   high: number | null;
 }

@@ -12,7 +12,7 @@ import {
 import { assignSettings, resolveSettingPath } from "@/core/run/assign-settings";
 import { getSettingValue } from "@/core/run/settings";
 
-/** Value of each varied setting; a setting that the configuration does not have (retriever.k1 of a dense one) is absent. */
+/** Value of each varied setting; a setting that the configuration does not have (retriever.k1 of a dense retriever) is absent. */
 export type VariedSettings = Record<string, SettingValue>;
 
 export interface SweepRun {
@@ -26,7 +26,7 @@ export interface SweepRun {
 }
 
 export interface SweepProblem {
-  /** Rows that have it, from 0; null where it is one of the whole sweep. */
+  /** Rows that have the problem, from 0; null: the whole sweep. */
   rows: number[] | null;
   /** Setting, or part of the sweep, that is wrong. */
   path: string;
@@ -37,8 +37,8 @@ export type SweepExpansion =
   { ok: true; paths: string[]; runs: SweepRun[] } | { ok: false; problems: SweepProblem[] };
 
 /**
- * The runs of a sweep: all rows under the first seed, then all under the next, so that a comparison is whole early.
- * Nothing is left out silently: whatever is wrong is said of every row that has it.
+ * The runs of a sweep: all rows with the first seed, then all with the next, so that the first comparison is complete
+ * early. Every problem is listed with the rows that have it; nothing is left out silently.
  */
 export function expandSweep(input: unknown): SweepExpansion {
   const parsed = sweepSpecSchema.safeParse(input);
@@ -157,7 +157,7 @@ export function countRuns(spec: SweepSpec): number {
   return rows * Math.max(1, spec.seeds.length);
 }
 
-/** "rl.steps=2, search.turns=1": what varies, as people write it; paths that tell apart are cut to their ends. */
+/** "rl.steps=2, search.turns=1": what varies, with shortened paths. */
 export function formatVariedSettings(
   varied: Readonly<VariedSettings>,
   paths: readonly string[] = Object.keys(varied),
@@ -186,7 +186,7 @@ export const formatSettingValue = (value: SettingValue): string =>
 type NamedRows =
   { ok: true; paths: string[]; rows: VariedSettings[] } | { ok: false; problems: SweepProblem[] };
 
-/** Settings of every row by the paths of the schema, and all paths in the order in which they were first named. */
+/** Resolves the paths of every row, and lists all paths in the order in which they first occur. */
 function nameRows(spec: SweepSpec): NamedRows {
   const problems: SweepProblem[] = [];
   const resolved = (given: string, rows: number[] | null): string | null => {
@@ -230,7 +230,7 @@ function nameRows(spec: SweepSpec): NamedRows {
   return { ok: true, paths: [...new Set(rows.flatMap((row) => Object.keys(row)))], rows };
 }
 
-/** What a sweep sets by itself. */
+/** Settings that a sweep cannot vary, each with the reason. */
 const FIXED_SETTINGS: Readonly<Record<string, string>> = {
   seed: "give seeds as seeds: runs that differ by their seed alone are averaged",
   name: "runs are named by what varies",
@@ -247,7 +247,7 @@ function explainUnknownSetting(given: string, kind: RunConfig["kind"]): string |
   }
 }
 
-/** The same problem of several rows is said once; where every one of several rows has it, it is the base's. */
+/** Lists the same problem of several rows once; where all rows have it, it is a problem of the base configuration. */
 export function mergeProblems(problems: readonly SweepProblem[], rows: number): SweepProblem[] {
   const gathered = new Map<string, SweepProblem>();
   for (const problem of problems) {
@@ -262,7 +262,7 @@ export function mergeProblems(problems: readonly SweepProblem[], rows: number): 
   }));
 }
 
-/** A kind without a seed refuses the key; that is said of the seeds. */
+/** A kind of run without a seed refuses the key; the problem is then one of the sweep's seeds. */
 const refusesSeed = (issue: z.core.$ZodIssue, seeded: boolean): boolean =>
   seeded &&
   issue.code === "unrecognized_keys" &&
@@ -288,7 +288,7 @@ function readVariedSettings(config: RunConfig, paths: readonly string[]): Varied
   );
 }
 
-/** One name a run, seed by seed: the sweep's with what varies; where that is too long, cut and numbered. */
+/** A name for each run: the sweep's name and what varies; cut and numbered where one is too long or two are equal. */
 function buildRunNames(
   spec: SweepSpec,
   varying: readonly string[],

@@ -3,7 +3,7 @@ import type { RunState } from "@/contracts/records/run-state";
 import { getBetterDirection, isLowerBetter } from "@/core/metrics/metrics";
 import { shortenPaths, formatSettingValue, type VariedSettings } from "./expand-sweep";
 
-/** A sweep's table as Markdown or CSV, and which of its rows is the best. Pure. */
+/** A sweep's table as Markdown or CSV, and its best row. Pure. */
 
 interface Mean {
   n: number;
@@ -12,7 +12,7 @@ interface Mean {
   high: number | null;
 }
 
-/** What the table is made of; the server's answer is one. */
+/** The content of the table, as the server answers it. */
 export interface SweepTable {
   name: string;
   paths: readonly string[];
@@ -38,11 +38,11 @@ export interface SweepTable {
   }[];
 }
 
-/** What the band is, in words, wherever one is shown. */
+/** Explains the band of a curve or table. */
 export const BAND_EXPLANATION =
   "Mean over seeds with the 95% t interval; without an interval where there is one run.";
 
-/** The row whose mean last value of a metric is the best; null where fewer than two have one, or two share it. */
+/** The row with the best mean last value of a metric; null where neither direction is better, fewer than two rows have a value, or two share the best. */
 export function findBestRow(
   { groups, metrics }: Pick<SweepTable, "groups" | "metrics">,
   metric: number,
@@ -72,7 +72,7 @@ const formatMean = ({ mean, low, high }: Mean): string =>
     ? formatFigure(mean)
     : `${formatFigure(mean)} [${formatFigure(low)}, ${formatFigure(high)}]`;
 
-/** As GitHub reads it: a row a combination, means over the runs that have succeeded. */
+/** A Markdown table with a row for each combination, means over the runs that have succeeded. */
 export function formatSweepMarkdown(sweep: SweepTable): string {
   const line = (cells: readonly string[]): string => `| ${cells.join(" | ")} |`;
   const bests = sweep.metrics.map((_, metric) => findBestRow(sweep, metric));
@@ -112,7 +112,7 @@ export function formatSweepMarkdown(sweep: SweepTable): string {
   ].join("\n");
 }
 
-/** RFC 4180 with CRLF: a line a run, so that nothing is averaged away. */
+/** CSV (RFC 4180 with CRLF), one line for each run. */
 export function formatSweepCsv(sweep: SweepTable): string {
   const head = [
     "run",

@@ -1,7 +1,7 @@
 import { AppError } from "@/contracts/errors";
 import type { SettingValue } from "@/contracts/run-config/sweep";
 
-/** Sweeps as people type them, on the command line and in the form. Pure. */
+/** Parses sweeps as people type them, on the command line and in the form. Pure. */
 
 /** A value is JSON where it reads as JSON, else text. */
 export function parseValue(text: string): SettingValue {
@@ -61,7 +61,7 @@ function parseAssignment(text: string): [path: string, value: string] {
   return [text.slice(0, equals).trim(), text.slice(equals + 1).trim()];
 }
 
-/** Parts between commas and line ends that stand outside of brackets and quotes; empty ones are left out. */
+/** Splits at commas and line ends outside of brackets and quotes; empty parts are left out. */
 function splitList(text: string): string[] {
   const parts: string[] = [];
   let part = "";

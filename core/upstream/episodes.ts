@@ -11,7 +11,7 @@ import {
   type StepSequence,
 } from "@/contracts/formats/upstream/files";
 
-/** Between upstream's sequences and typed steps. What a file does not hold stays absent: nothing is made up. */
+/** Conversion between upstream's sequences and typed steps. What a file does not hold stays absent. */
 
 export interface ImportedSteps {
   steps: EpisodeStep[];
@@ -20,7 +20,7 @@ export interface ImportedSteps {
   documents: DocumentText[];
 }
 
-/** Turns an upstream document into ours; one whose hash the server knows from a corpus gets that corpus' id there. */
+/** Converts an upstream document. The server replaces its id where the hash is of a document in a corpus. */
 function toDocumentText({ title, text }: UpstreamDocument): DocumentText {
   const hash = hashDocument({ title, text });
   return { id: `upstream-${hash.slice(0, 16)}`, hash, title, text };
@@ -30,7 +30,7 @@ const removeDuplicates = <T extends { hash: string }>(items: readonly T[]): T[] 
   ...new Map(items.map((item) => [item.hash, item])).values(),
 ];
 
-/** Steps of one sequence; seconds are not in the files and count 0. */
+/** The steps of one sequence; the files hold no seconds, which are 0. */
 export function parseSequence(sequence: S3Sequence | StepSequence): ImportedSteps {
   const steps: EpisodeStep[] = [];
   const documents: DocumentText[] = [];
@@ -62,7 +62,7 @@ export function parseSequence(sequence: S3Sequence | StepSequence): ImportedStep
   };
 }
 
-/** An episode for export: its steps, with the texts by hash. */
+/** An episode to export: its steps, with a lookup of texts by hash. */
 export interface ExportedEpisode {
   answers: readonly string[];
   steps: readonly EpisodeStep[];
@@ -70,7 +70,7 @@ export interface ExportedEpisode {
   getText: (hash: string) => UpstreamDocument;
 }
 
-/** s3's own form: the searcher's text as one, and the documents handed over. */
+/** s3's form: the searcher's whole text, and the documents handed to the generator. */
 export function buildS3Sequence({ answers, steps, context, getText }: ExportedEpisode): S3Sequence {
   const said = steps.flatMap((step) => (step.kind === "generate" ? [step.text] : []));
   return {
@@ -80,7 +80,7 @@ export function buildS3Sequence({ answers, steps, context, getText }: ExportedEp
   };
 }
 
-/** IRCoT's and Search-o1's form: retrieval by retrieval. */
+/** The form of IRCoT and Search-o1: one entry a retrieval. */
 export function buildStepSequence({
   answers,
   steps,

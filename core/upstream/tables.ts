@@ -9,7 +9,7 @@ import {
   type UpstreamFile,
 } from "@/contracts/formats/upstream/files";
 
-/** From the files of a folder to the runs that they are: which belong together, and of which method. Pure. */
+/** Finds the runs in the files of a folder: which files belong together, and to which method. Pure. */
 
 type FileOfKind<K extends UpstreamFile["kind"]> = Extract<UpstreamFile, { kind: K }>;
 interface ReadFile<F extends UpstreamFile> {
@@ -20,9 +20,9 @@ interface ReadFile<F extends UpstreamFile> {
 /** One table of upstream's: what a method gave for the questions of a data set. */
 export interface UpstreamTable {
   dataset: string;
-  /** Where it is from, the same for all data sets of a file: the results' path without its ending, or the folder of the sequences. */
+  /** Where it comes from, the same for all data sets of a file: the results' path without its ending, or the folder of the sequences. */
   label: string;
-  /** Null where no name says it. */
+  /** Null where no name tells it. */
   method: MethodName | null;
   /** From the RAG cache: naive RAG's answers, to which no sequences belong. */
   cache: boolean;
@@ -30,7 +30,7 @@ export interface UpstreamTable {
   files: string[];
   sequences: OutputSequences;
   results: ResultsFile[string];
-  /** What the program that wrote the results counted of them. */
+  /** What upstream's program counted of these results. */
   stats: StatsFile[];
 }
 
@@ -45,11 +45,11 @@ export interface UpstreamFolder {
   rollouts: UpstreamRollouts[];
   /** Paths of files that are none of upstream's. */
   skipped: string[];
-  /** Files that have an upstream's name and cannot be read, each with why. */
+  /** Files that have a name of upstream's and cannot be read, each with the reason. */
   problems: { path: string; reason: string }[];
 }
 
-/** Reads every file and puts together what belongs together; one that cannot be read does not hold up the others. */
+/** Reads every file and joins the files that belong together; one that cannot be read is listed and the others are read. */
 export function readUpstreamFolder(
   files: readonly { path: string; content: string }[],
 ): UpstreamFolder {
@@ -111,7 +111,7 @@ function buildTables(
       (table) =>
         table.dataset === dataset && !table.cache && Object.keys(table.sequences).length === 0,
     );
-  // What a name decides comes first; one table and one file that are left for a data set belong together.
+  // Files with a telling name are placed first; of the rest, a single table and a single file of a data set belong together.
   const unplaced = sequences.filter(({ path, file }) => {
     const named = wanting(file.dataset).filter(
       (table) =>
@@ -144,7 +144,7 @@ function buildTables(
         stats: [],
       });
   }
-  // Sequences name gold answers, of which a question set can be made for those that do not.
+  // Tables with sequences come first: sequences name gold answers, from which a question set can be made.
   return tables.sort(
     (a, b) =>
       Number(Object.keys(b.sequences).length > 0) - Number(Object.keys(a.sequences).length > 0),
@@ -157,7 +157,7 @@ function addSequences(table: UpstreamTable, path: string, sequences: OutputSeque
   table.method ??= findMethod(path, sequences);
 }
 
-/** The tables that a file of statistics is about: NAME_stats.json of NAME.json, or else whatever is not the RAG cache. */
+/** The tables that a file of statistics counts: NAME_stats.json belongs to NAME.json, else to every table but the RAG cache. */
 function findTablesOfStats(path: string, tables: readonly UpstreamTable[]): UpstreamTable[] {
   const name = getBaseName(path).replace(/_stats\.json$/, "");
   const named = tables.filter(({ label }) => getBaseName(label) === name);
@@ -187,7 +187,7 @@ export function findMethodInPath(path: string): MethodName | null {
   return null;
 }
 
-/** Sequences that go retrieval by retrieval are IRCoT's or Search-o1's, whose queries stand between marks, whatever their folder is called. */
+/** The method by the path and, for sequences with one step a retrieval, by their form: only IRCoT and Search-o1 have those, and Search-o1 marks its queries. */
 function findMethod(path: string, sequences: OutputSequences): MethodName | null {
   const named = findMethodInPath(path);
   const stepwise = Object.values(sequences).filter(isStepSequence);

@@ -96,7 +96,7 @@ export type UpstreamFile =
 const base = (path: string): string => path.slice(path.lastIndexOf("/") + 1);
 
 /**
- * Reads one file, told apart by its name and, where that says nothing, by what it holds. Null: not one of upstream's.
+ * Reads one file. Its kind is known by its name or else by its content; null: not a file of upstream's.
  *
  * @throws AppError "invalid-input" for a file that has the name but not the shape
  */
