@@ -1,16 +1,6 @@
-import { Command } from "commander";
 import { connect, describeFailure } from "./client";
-import { addCheckpointCommands } from "./commands/checkpoint";
-import { addCorpusCommands } from "./commands/corpus";
-import { addEncoderCommands } from "./commands/encoder";
-import { addIndexCommands } from "./commands/indexes";
-import { addPredictionCommands } from "./commands/predictions";
-import { addQuestionCommands } from "./commands/questions";
-import { addRunCommands } from "./commands/runs";
-import { addSweepCommands } from "./commands/sweep";
-import { addUpstreamCommands } from "./commands/upstream";
-import { addWorkerCommands } from "./commands/workers";
 import type { CommandContext } from "./context";
+import { createProgram } from "./program";
 
 const server = process.env.S3_SERVER ?? "http://127.0.0.1:3000";
 const connection = connect(server);
@@ -22,24 +12,7 @@ const context: CommandContext = {
   printJson: (value) => print(JSON.stringify(value, null, 2)),
 };
 
-const program = new Command("s3")
-  .description(
-    "Launches and follows runs from the command line. The server is at S3_SERVER, by default http://127.0.0.1:3000.",
-  )
-  .showHelpAfterError()
-  .configureHelp({ showGlobalOptions: true });
-addRunCommands(program, context);
-addWorkerCommands(program, context);
-addPredictionCommands(program, context);
-addQuestionCommands(program, context);
-addUpstreamCommands(program, context);
-addSweepCommands(program, context);
-addEncoderCommands(program);
-addIndexCommands(program, context);
-addCheckpointCommands(program, context);
-addCorpusCommands(program, context);
-
-program
+createProgram(context)
   .parseAsync()
   .catch((error: unknown) => {
     process.stderr.write(`${describeFailure(error, server)}\n`);

@@ -6,7 +6,7 @@ import { parseValue } from "@/core/sweep/sweep-text";
 /**
  * Applies `path=value` assignments to a configuration. A value is JSON where it reads as JSON, else text.
  *
- * @throws AppError "invalid-input" for an unknown path, with the names that are near to it
+ * @throws AppError "invalid-input" for an unknown path, with similar names
  */
 export function applySettings(
   config: { kind: RunKind },

@@ -200,7 +200,7 @@ export function serveThread<O extends Operations>(port: MessagePort, handlers: H
     try {
       const handler = handlers[operation as keyof O];
       if (!handler) throw new AppError("internal", `the thread has no operation ${operation}`);
-      const { response, transfer } = await handler(request as O[keyof O]["request"]);
+      const { response, transfer } = await handler(request);
       port.postMessage({ id, response }, transfer ?? []);
     } catch (error) {
       port.postMessage({ id, response: null, error: toWireError(error) });

@@ -9,6 +9,9 @@ export interface Columns {
   text: string;
 }
 
+/** A cell of a table, as the readers of CSV, TSV and parquet give it. */
+type Cell = string | number | bigint | boolean | Date | null | undefined;
+
 /** Other names under which the text is found where the configured column is not there. */
 const TEXT_COLUMNS = ["text", "contents", "content", "passage"];
 
@@ -45,7 +48,7 @@ export function findColumns(
 
 /** Makes a document of a row; `row` counts from 1 and is the id where the table has none. */
 export function toRowItem(
-  values: Readonly<Record<string, unknown>>,
+  values: Readonly<Record<string, Cell>>,
   columns: Columns,
   row: number,
   idPrefix: string,
@@ -69,11 +72,11 @@ export function toRowItem(
   }
 }
 
-function toText(value: unknown): string | undefined {
+function toText(value: Cell): string | undefined {
   if (value === null || value === undefined) return undefined;
   return typeof value === "string" ? value : String(value);
 }
 
-function toId(value: unknown): unknown {
+function toId(value: Cell): unknown {
   return typeof value === "bigint" ? String(value) : (value ?? undefined);
 }

@@ -2,6 +2,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync } from "node:fs";
 import { cp, mkdtemp, readFile, readdir, rm, truncate, writeFile } from "node:fs/promises";
+import { Readable } from "node:stream";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -164,7 +165,8 @@ describe("the BM25 retriever", () => {
     await expect(
       Bm25Index.load(
         found,
-        JSON.parse(await readFile(join(found, "manifest.json"), "utf8")).corpusHash as string,
+        (JSON.parse(await readFile(join(found, "manifest.json"), "utf8")) as { corpusHash: string })
+          .corpusHash,
       ),
     ).rejects.toMatchObject({ code: "invalid-input" });
   });
@@ -176,9 +178,9 @@ describe("the BM25 retriever", () => {
     const source = {
       hash: "resumed",
       size: texts.length,
-      scan: async function* (start: number) {
+      scan: (start: number): AsyncIterable<string> => {
         from.push(start);
-        yield* texts.slice(start);
+        return Readable.from(texts.slice(start));
       },
     };
     const limits = { postings: 1000, words: 100_000 };

@@ -130,7 +130,7 @@ export class OpenSearchConnection {
       return this.toRefusal(
         error.statusCode,
         error.body,
-        String((error.headers?.["retry-after"] as unknown) ?? ""),
+        error.headers?.["retry-after"] as string | undefined,
       );
     if (error instanceof errors.DeserializationError)
       return new TransientFailure("the answer is not JSON", { cause: error });

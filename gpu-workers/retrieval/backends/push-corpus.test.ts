@@ -19,14 +19,15 @@ const DOCUMENTS = Array.from({ length: 600 }, (_, i) => ({
 const options: PushOptions = {
   times: { requestMs: 2_000, backoffMs: 5, attempts: 3 },
   environment: {} as NodeJS.ProcessEnv,
-  loadEncoder: async () => ({
-    dim: 2,
-    name: "tiny",
-    variant: "fp32",
-    fingerprint: "f",
-    encode: async (texts) => new Float32Array(texts.length * 2),
-    close: async () => undefined,
-  }),
+  loadEncoder: () =>
+    Promise.resolve({
+      dim: 2,
+      name: "tiny",
+      variant: "fp32",
+      fingerprint: "f",
+      encode: (texts) => Promise.resolve(new Float32Array(texts.length * 2)),
+      close: () => Promise.resolve(),
+    }),
 };
 
 let folder: string;

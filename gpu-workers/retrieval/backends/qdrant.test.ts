@@ -56,9 +56,11 @@ const encoder = (dim = 2): QueryEncoder & { closed: boolean } => ({
   variant: "fp32",
   fingerprint: "f",
   closed: false,
-  encode: async (texts) => Float32Array.from(texts.flatMap((text) => [text.length, 0.5])),
-  async close() {
+  encode: (texts) =>
+    Promise.resolve(Float32Array.from(texts.flatMap((text) => [text.length, 0.5]))),
+  close() {
     this.closed = true;
+    return Promise.resolve();
   },
 });
 
@@ -94,7 +96,7 @@ function open(
     {
       times,
       environment: environment as unknown as NodeJS.ProcessEnv,
-      loadEncoder: async () => own,
+      loadEncoder: () => Promise.resolve(own),
     },
   );
 }
@@ -207,7 +209,10 @@ describe("the Qdrant retriever", () => {
         {
           times,
           environment: {} as NodeJS.ProcessEnv,
-          loadEncoder: async () => ((loaded = true), own),
+          loadEncoder: () => {
+            loaded = true;
+            return Promise.resolve(own);
+          },
         },
       );
       await expect(opened).rejects.toMatchObject({

@@ -8,6 +8,7 @@ import {
   serveWords,
   WordRetriever,
 } from "@/gpu-workers/retrieval/service/testing/word-retriever";
+import type { RankedDocument } from "@/gpu-workers/retrieval/retriever";
 import { RemoteRetriever } from "./remote";
 
 afterEach(closeAll);

@@ -12,14 +12,13 @@ function stumbling(
 ) {
   let searches = 0;
   const retriever: Retriever = {
-    search: async (queries) => {
+    search: (queries) => {
       searches += 1;
-      if (searches <= failures) throw error;
-      return queries.map(() => []);
+      return searches <= failures ? Promise.reject(error) : Promise.resolve(queries.map(() => []));
     },
-    getDocuments: async () => [],
+    getDocuments: () => Promise.resolve([]),
     describe: () => ({ kind: "remote", key: "k", title: "t", documents: null }),
-    close: async () => undefined,
+    close: () => Promise.resolve(),
   };
   return { retriever, searches: () => searches };
 }

@@ -16,7 +16,7 @@ afterAll(() => rm(folder, { recursive: true, force: true }));
 it("names what is missing of a folder", async () => {
   await expect(findReranker("own", folder)).rejects.toMatchObject({
     code: "not-found",
-    message: expect.stringMatching(/model\.onnx.*tokenizer\.json.*config\.json/s),
+    message: expect.stringMatching(/model\.onnx.*tokenizer\.json.*config\.json/s) as string,
   });
 });
 

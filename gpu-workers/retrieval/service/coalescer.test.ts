@@ -147,11 +147,10 @@ describe("the coalescer", () => {
   });
 
   it("gives an error only to the request whose query made it", async () => {
-    const search = async (queries: readonly string[], k: number): Promise<RankedDocument[][]> => {
-      if (queries.includes("(("))
-        throw new AppError("invalid-input", "a parenthesis is not closed");
-      return rankingsOf(queries, k);
-    };
+    const search = (queries: readonly string[], k: number): Promise<RankedDocument[][]> =>
+      queries.includes("((")
+        ? Promise.reject(new AppError("invalid-input", "a parenthesis is not closed"))
+        : Promise.resolve(rankingsOf(queries, k));
     const coalescer = new Coalescer(search, { batch: 10, waiting: 100, parallel: 1 });
     const results = await Promise.allSettled(
       [["first"], ["a"], ["(("], ["b"]].map((queries) => coalescer.submit(queries, 1)),
@@ -200,7 +199,7 @@ describe("the coalescer", () => {
         fc.integer({ min: 1, max: 8 }),
         fc.integer({ min: 1, max: 3 }),
         async (requests, batch, parallel) => {
-          const coalescer = new Coalescer(async (queries, k) => rankingsOf(queries, k), {
+          const coalescer = new Coalescer((queries, k) => Promise.resolve(rankingsOf(queries, k)), {
             batch,
             waiting: 1000,
             parallel,

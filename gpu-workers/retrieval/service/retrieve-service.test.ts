@@ -90,7 +90,7 @@ describe("the /retrieve service", () => {
     expect(service.readMetrics().latencyMs).toEqual({ p50: null, p99: null });
     await post(service, { queries: ["a", "b"] });
     await post(service, { queries: [] });
-    const metrics = await (await fetch(`${service.url}/metrics`)).json();
+    const metrics: unknown = await (await fetch(`${service.url}/metrics`)).json();
     expect(metrics).toMatchObject({
       requests: 2,
       queries: 2,

@@ -7,7 +7,14 @@ import { type Bm25Constants, Bm25Searcher, computeInverseDocumentFrequency } fro
 import { findCompleteBlocks } from "./index-block";
 import { parseWords } from "./parse-query";
 import { PostingsFile } from "./postings-file";
-import { buildIndex, constants, makeFolder, text, writeBlocks } from "./testing/built-index";
+import {
+  buildIndex,
+  constants,
+  makeFolder,
+  text,
+  writeBlocks,
+  removeFolders,
+} from "./testing/built-index";
 
 afterAll(removeFolders);
 

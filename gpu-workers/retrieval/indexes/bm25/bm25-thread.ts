@@ -89,33 +89,33 @@ function appendRowsWithoutTerms(ranking: Ranking, allowed: Uint32Array, k: numbe
 
 if (parentPort) {
   serveThread<Bm25Operations>(parentPort, {
-    build: async ({ folder, limits }) => {
+    build: ({ folder, limits }) => {
       const { rows } = findCompleteBlocks(folder);
       build = { folder, limits, block: new BlockBuilder(rows, limits), next: rows };
       return { response: { documents: rows } };
     },
-    add: async ({ texts }) => {
+    add: ({ texts }) => {
       addTexts(texts);
       return { response: null };
     },
-    merge: async ({ directory, stamp }) => {
+    merge: ({ directory, stamp }) => {
       writeBlock();
       const { folder } = requireStarted(build, "build");
       build = null; // its memory is needed now
       merge = new BlockMerger(findCompleteBlocks(folder).paths, directory, stamp);
       return { response: null };
     },
-    mergeStep: async () => {
+    mergeStep: () => {
       const counts = requireStarted(merge, "merge").mergeNextTerms();
       if (counts) merge = null;
       return { response: counts };
     },
-    open: async ({ directory, manifest, memoryBytes }) => {
+    open: ({ directory, manifest, memoryBytes }) => {
       const file = PostingsFile.open(directory, manifest, memoryBytes);
       opened = { file, searcher: new Bm25Searcher(file) };
       return { response: { bytes: file.bytes } };
     },
-    search: async ({ queries, k, constants }) => {
+    search: ({ queries, k, constants }) => {
       const rankings = queries.map((query) => searchIndex(query, k, constants));
       return {
         response: rankings,

@@ -1,6 +1,7 @@
 import { execFileSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { Readable } from "node:stream";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -47,9 +48,7 @@ describe.skipIf(!existsSync(python))(
         rows: number[][];
         scores: number[][];
       };
-      const scan = async function* (from: number): AsyncGenerator<string> {
-        yield* texts.slice(from);
-      };
+      const scan = (from: number): AsyncIterable<string> => Readable.from(texts.slice(from));
       const index = await Bm25Index.ensure(
         { hash: "atlas", size: texts.length, scan },
         { root: folder },

@@ -1,13 +1,12 @@
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
-import { join } from "node:path";
 import fc from "fast-check";
 import { afterAll, describe, expect, it } from "vitest";
 import { analyse } from "./analyser";
 import { findCandidates } from "./boolean-candidates";
 import { Bm25Searcher } from "./bm25-searcher";
 import { type Formula, parseOperators, parseWords, matchesFormula } from "./parse-query";
-import { buildIndex, text } from "./testing/built-index";
+import { buildIndex, text, removeFolders } from "./testing/built-index";
 
 afterAll(removeFolders);
 

@@ -176,7 +176,8 @@ function countTerms(formula: Formula, counts: boolean, into: Map<string, number>
     case "not":
       countTerms(formula.of, !counts, into);
       break;
-    default:
+    case "and":
+    case "or":
       for (const part of formula.of) countTerms(part, counts, into);
   }
 }
@@ -190,7 +191,8 @@ export function hasPhrase(formula: Formula): boolean {
       return true;
     case "not":
       return hasPhrase(formula.of);
-    default:
+    case "and":
+    case "or":
       return formula.of.some(hasPhrase);
   }
 }

@@ -65,7 +65,7 @@ function classify(codePoint: number): Class {
 function getClassAt(text: string, at: number): Class {
   const unit = text.charCodeAt(at);
   if (unit >= 0xd800 && unit < 0xdc00) return classify(text.codePointAt(at) ?? unit);
-  const found = known[unit] ?? Class.Other;
+  const found: Class = known[unit] ?? Class.Other;
   if (found !== Class.Unknown) return found;
   return (known[unit] = classify(unit));
 }
@@ -144,17 +144,10 @@ function scanWord(text: string, start: number, word: (start: number, end: number
 
 /** Rules WB5, 8 to 10, 13, 13a and 13b: no boundary between these neighbours. */
 function isJoined(last: Class, next: Class): boolean {
-  switch (next) {
-    case Class.Letter:
-    case Class.Digit:
-      return last === Class.Letter || last === Class.Digit || last === Class.Connector;
-    case Class.Katakana:
-      return last === Class.Katakana || last === Class.Connector;
-    case Class.Connector:
-      return true;
-    default:
-      return false;
-  }
+  if (next === Class.Letter || next === Class.Digit)
+    return last === Class.Letter || last === Class.Digit || last === Class.Connector;
+  if (next === Class.Katakana) return last === Class.Katakana || last === Class.Connector;
+  return next === Class.Connector;
 }
 
 /** Rules WB6, 7, 11 and 12: the class that must follow `joint` for it to belong to the word; Other: none. */

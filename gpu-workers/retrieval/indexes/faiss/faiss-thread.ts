@@ -141,20 +141,20 @@ function describeFaissError(cause: unknown): string {
 if (parentPort) {
   serveThread<IndexOperations>(parentPort, {
     load: async (request) => ({ response: await loadIndex(request) }),
-    check: async ({ dim, factory }) => {
+    check: ({ dim, factory }) => {
       createIndex(dim, factory);
       return { response: null };
     },
-    train: async ({ source: path, factory, sample }) => ({
+    train: ({ source: path, factory, sample }) => ({
       response: trainIndex(path, factory, sample),
     }),
-    fill: async ({ start, count }) => {
+    fill: ({ start, count }) => {
       if (!source) throw new AppError("internal", "the index thread has no vectors");
       requireTrainableIndex().add(source.vectors(start, count));
       return { response: { count: requireTrainableIndex().count } };
     },
     write: async ({ path }) => ({ response: await writeIndex(path) }),
-    search: async ({ queries, k }) => {
+    search: ({ queries, k }) => {
       const found = requireIndex().search(queries, k);
       return { response: found, transfer: [found.rows.buffer, found.scores.buffer] };
     },
