@@ -1,12 +1,9 @@
 /**
  * Writes the engine's dialect for Python from contracts/engine/dialect.ts: JSON Schema, and from it pydantic models.
  *
- * usage: npm run generate
- *
  * datamodel-code-generator was tried for the second step. It wraps every constrained list item in a model of its own (a
  * token id would be an object), accepts null wherever a field has a default, and brings ten packages.
  */
-import { writeFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { format, resolveConfig } from "prettier";
@@ -71,8 +68,4 @@ export async function generateEngineFiles(): Promise<Map<string, string>> {
     [SCHEMA_FILE, json],
     [PYTHON_FILE, renderPythonModels(schema)],
   ]);
-}
-
-if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  for (const [path, content] of await generateEngineFiles()) await writeFile(path, content);
 }
