@@ -3,7 +3,7 @@ import type {
   DocumentRef,
   DocumentText,
   EpisodeStep,
-  StepOf,
+  StepOfKind,
 } from "@/contracts/records/episode";
 import { groupStepsByTurn } from "@/core/episode/turns";
 
@@ -30,8 +30,8 @@ export interface LedgerTurn {
   /** Gold documents retrieved and handed over up to and with this turn. */
   goldRetrieved: number;
   goldSelected: number;
-  rejected: StepOf<"reject">[];
-  stop: StepOf<"stop"> | null;
+  rejected: StepOfKind<"reject">[];
+  stop: StepOfKind<"stop"> | null;
   seconds: number;
 }
 
@@ -141,7 +141,7 @@ export interface TurnGain {
 }
 
 /** Why the search ended, as the turn says it. */
-export const STOP_REASON: Record<StepOf<"stop">["reason"], string> = {
+export const STOP_REASON: Record<StepOfKind<"stop">["reason"], string> = {
   model: "The searcher ended the search.",
   turns: "No turns were left.",
   malformed: "Ended: neither a query nor a decision was given.",

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import {
-  MAX_QUERY,
+  MAX_QUERY_LENGTH,
   retrieverSchema as retrieverSchema,
   type RetrieverConfig,
 } from "@/contracts/run-config/retriever";
@@ -41,7 +41,7 @@ export function writePlaygroundParams(state: PlaygroundState): Record<string, st
   return {
     corpus: state.corpus === DEFAULT_STATE.corpus ? null : state.corpus,
     // One character more than is asked, so that a reader of the address sees that it was longer; all of it may be more than an address can hold.
-    q: state.query === "" ? null : state.query.slice(0, MAX_QUERY + 1),
+    q: state.query === "" ? null : state.query.slice(0, MAX_QUERY_LENGTH + 1),
     k: state.k === DEFAULT_STATE.k ? null : String(state.k),
     r:
       retrievers === JSON.stringify(DEFAULT_STATE.retrievers.map(compactRetriever))
@@ -80,16 +80,16 @@ export function readPlaygroundParams(params: Pick<URLSearchParams, "get">): Pars
     ...(problems.length > 0
       ? [`Of this address, ${problems.join("; ")}. The default stands in its place.`]
       : []),
-    ...(query.length > MAX_QUERY
+    ...(query.length > MAX_QUERY_LENGTH
       ? [
-          `The query is longer than ${formatInteger(MAX_QUERY)} characters and was cut there: what follows is not searched for.`,
+          `The query is longer than ${formatInteger(MAX_QUERY_LENGTH)} characters and was cut there: what follows is not searched for.`,
         ]
       : []),
   ];
   return {
     state: {
       corpus: params.get("corpus") || DEFAULT_STATE.corpus,
-      query: query.slice(0, MAX_QUERY),
+      query: query.slice(0, MAX_QUERY_LENGTH),
       k: depth,
       retrievers,
       worker: readId("worker"),

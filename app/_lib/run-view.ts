@@ -1,5 +1,5 @@
 import { type RunState } from "@/contracts/records/run-state";
-import { HELD, TERMINAL } from "@/core/run/transitions";
+import { HELD_STATES, TERMINAL_STATES } from "@/core/run/transitions";
 import type { Progress } from "@/contracts/worker-protocol/reports";
 import { formatBytes, formatInteger, formatWords } from "./format";
 
@@ -19,8 +19,8 @@ export const isStateFilter = (value: string | null): value is StateFilter =>
 /** How many runs a filter would show. */
 export function countRuns(filter: StateFilter, counts: Partial<Record<RunState, number>>): number {
   const states: readonly RunState[] = STATE_FILTERS[filter].states ?? [
-    ...HELD,
-    ...TERMINAL,
+    ...HELD_STATES,
+    ...TERMINAL_STATES,
     "queued",
   ];
   return states.reduce((sum, s) => sum + (counts[s] ?? 0), 0);

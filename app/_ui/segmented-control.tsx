@@ -1,7 +1,8 @@
+import type { ReactNode } from "react";
 import { cn } from "@/app/_lib/cn";
 import { Button } from "./button";
 
-/** One of a few, side by side. */
+/** A choice of one among a few, side by side. */
 export function SegmentedControl<T extends string>({
   label,
   value,
@@ -12,14 +13,14 @@ export function SegmentedControl<T extends string>({
   label: string;
   value: T;
   options: readonly T[];
-  text: (value: T) => string;
+  text: (value: T) => ReactNode;
   onChange: (value: T) => void;
 }) {
   return (
     <div
       role="group"
       aria-label={label}
-      className="flex rounded-md border border-input bg-card p-0.5"
+      className="relative flex max-w-full overflow-x-auto rounded-md border border-input bg-card p-0.5"
     >
       {options.map((option) => (
         <Button

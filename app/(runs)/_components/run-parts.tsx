@@ -23,7 +23,7 @@ import { RunStateBadge } from "@/app/_ui/run-state";
 import { StateCounts } from "@/app/_ui/state-counts";
 import { ALARMS } from "@/core/metrics/alarms";
 import { findMetric, getMetricLabel } from "@/core/metrics/metrics";
-import { canTransition, TERMINAL } from "@/core/run/transitions";
+import { canTransition, TERMINAL_STATES } from "@/core/run/transitions";
 
 /** "train · smollm2-135m-instruct · atlas · 4-3-1". */
 export const describeRun = (run: RunRow): string =>
@@ -89,7 +89,7 @@ export function RunProgress({ run }: { run: RunRow }) {
       ? "good"
       : run.state === "failed"
         ? "bad"
-        : TERMINAL.has(run.state)
+        : TERMINAL_STATES.has(run.state)
           ? "neutral"
           : "primary";
   return (
@@ -144,7 +144,7 @@ export function RunMenu({ run }: { run: RunRow }) {
   const { cancel, resume, duplicate, busy } = useRunActions();
   const router = useRouter();
   const canCancel = canTransition(run.state, "cancelling") || canTransition(run.state, "cancelled");
-  const canResume = TERMINAL.has(run.state) && canTransition(run.state, "queued");
+  const canResume = TERMINAL_STATES.has(run.state) && canTransition(run.state, "queued");
   return (
     <Menu>
       <MenuTrigger asChild>

@@ -1,16 +1,14 @@
-import type { inferRouterOutputs } from "@trpc/server";
+import type { AgreementRow } from "@/app/_lib/trpc";
 import { Card } from "@/app/_ui/card";
-import type { AppRouter } from "@/server/trpc/router";
 import { GLOSSARY } from "@/core/glossary/glossary";
 
-type Row = inferRouterOutputs<AppRouter>["scores"]["agreement"][number];
-type Rated = Row["judgeAndSpan"];
+type Rated = AgreementRow["judgeAndSpan"];
 
 const countRated = ({ bothYes, firstOnly, secondOnly, bothNo }: Rated): number =>
   bothYes + firstOnly + secondOnly + bothNo;
 
 /** Agreement and Cohen's kappa: judge with span, and each with the people who labelled. */
-export function AgreementTable({ rows }: { rows: Row[] }) {
+export function AgreementTable({ rows }: { rows: AgreementRow[] }) {
   return (
     <Card className="overflow-x-auto" aria-label="Agreement">
       <table className="w-full min-w-[28rem] text-left text-xs">

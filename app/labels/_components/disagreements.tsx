@@ -1,21 +1,19 @@
 "use client";
 import { useInfiniteQuery, useMutation, useQueryClient } from "@tanstack/react-query";
-import type { inferRouterOutputs } from "@trpc/server";
 import { Check, ChevronLeft, ChevronRight, X } from "lucide-react";
 import Link from "next/link";
 import { useEffect, useState } from "react";
 import { cn } from "@/app/_lib/cn";
-import { useTRPC } from "@/app/_lib/trpc";
+import { useTRPC, type DisagreementRow } from "@/app/_lib/trpc";
 import { useShortcuts } from "@/app/_lib/use-shortcuts";
 import { Badge } from "@/app/_ui/badge";
 import { Button } from "@/app/_ui/button";
 import { Card } from "@/app/_ui/card";
 import { EmptyState, QueryErrorState, Skeleton } from "@/app/_ui/states";
 import { useNotify } from "@/app/_ui/toast";
-import type { AppRouter } from "@/server/trpc/router";
 
-type Row = inferRouterOutputs<AppRouter>["scores"]["disagreements"]["rows"][number];
-const getRowKey = (row: Row): string => `${row.answerId} ${row.questionId} ${row.judge}`;
+const getRowKey = (row: DisagreementRow): string =>
+  `${row.answerId} ${row.questionId} ${row.judge}`;
 
 /** One disagreement at a time: y says right, n wrong, u takes it back, j and k go on and back. */
 export function Disagreements({ runId }: { runId: string }) {
@@ -32,7 +30,7 @@ export function Disagreements({ runId }: { runId: string }) {
   );
   const rows = query.data?.pages.flatMap((page) => page.rows) ?? [];
   const row = rows[Math.min(at, rows.length - 1)];
-  const getLabel = (one: Row): boolean | null =>
+  const getLabel = (one: DisagreementRow): boolean | null =>
     givenLabels.get(getRowKey(one)) ?? (givenLabels.has(getRowKey(one)) ? null : one.label);
   const save = useMutation(
     trpc.scores.label.mutationOptions({

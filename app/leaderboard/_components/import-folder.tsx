@@ -1,27 +1,17 @@
 "use client";
-import { useQuery, useQueryClient } from "@tanstack/react-query";
-import type { inferRouterOutputs } from "@trpc/server";
+import { useQueryClient } from "@tanstack/react-query";
 import { Upload } from "lucide-react";
 import { useEffect, useState } from "react";
 import { formatBytes, formatCount } from "@/app/_lib/format";
 import { useTRPC, useTRPCClient } from "@/app/_lib/trpc";
 import { Button } from "@/app/_ui/button";
-import { Input, Select } from "@/app/_ui/field";
 import { Progress } from "@/app/_ui/progress";
 import { ErrorState } from "@/app/_ui/states";
-import { METHODS } from "@/core/run/methods";
-import { methodNameSchema, type MethodName } from "@/contracts/records/episode";
-import type { AppRouter } from "@/server/trpc/router";
+import type { MethodName } from "@/contracts/records/episode";
 import type { PathFile } from "./dropped-files";
 import { ImportParts, type PartState } from "./import-parts";
-import { recognise, type RecognisedFolder } from "./upstream-parts";
-
-export type Imported = inferRouterOutputs<AppRouter>["upstream"]["import"];
-
-interface Folder extends RecognisedFolder {
-  contents: ReadonlyMap<string, string>;
-  bytes: number;
-}
+import { DEFAULT_SETTINGS, ImportSettingsFields, type ImportSettings } from "./import-settings";
+import { readFolder, type ReadFolder } from "./read-folder";
 
 /** Reads a folder, says what of it was recognised and what not, and imports it part by part. */
 export function ImportFolder({ files }: { files: Promise<PathFile[]> }) {
@@ -29,17 +19,11 @@ export function ImportFolder({ files }: { files: Promise<PathFile[]> }) {
   const client = useTRPCClient();
   const queryClient = useQueryClient();
   const [read, setRead] = useState<{ done: number; total: number } | null>(null);
-  const [folder, setFolder] = useState<Folder | null>(null);
+  const [folder, setFolder] = useState<ReadFolder | null>(null);
   const [failure, setFailure] = useState<Error | null>(null);
   const [states, setStates] = useState<Readonly<Record<number, PartState>>>({});
   const [running, setRunning] = useState(false);
-  const [settings, setSettings] = useState({
-    method: "",
-    questions: "",
-    corpus: "wiki-18",
-    generator: "Qwen2.5-14B-Instruct-GPTQ-Int4",
-  });
-  const sets = useQuery(trpc.catalogue.questionSets.queryOptions());
+  const [settings, setSettings] = useState(DEFAULT_SETTINGS);
   useEffect(() => {
     let current = true;
     readFolder(files, (progress) => current && setRead(progress)).then(
@@ -67,7 +51,7 @@ export function ImportFolder({ files }: { files: Promise<PathFile[]> }) {
       </div>
     );
 
-  const set = (part: Partial<typeof settings>): void =>
+  const set = (part: Partial<ImportSettings>): void =>
     setSettings((last) => ({ ...last, ...part }));
   const open = folder.parts.flatMap((_, i) => (states[i]?.kind === "done" ? [] : [i]));
   const done = folder.parts.length - open.length;
@@ -126,54 +110,7 @@ export function ImportFolder({ files }: { files: Promise<PathFile[]> }) {
       />
       {folder.parts.length > 0 ? (
         <>
-          <div className="grid gap-3 sm:grid-cols-2">
-            <label className="block text-xs">
-              <span className="text-muted-foreground">Question set</span>
-              <Select
-                className="mt-0.5"
-                value={settings.questions}
-                onChange={(event) => set({ questions: event.target.value })}
-              >
-                <option value="">made of the files&apos; questions and gold answers</option>
-                {sets.data?.map(({ name }) => (
-                  <option key={name}>{name}</option>
-                ))}
-              </Select>
-            </label>
-            <label className="block text-xs">
-              <span className="text-muted-foreground">Method</span>
-              <Select
-                className="mt-0.5"
-                value={settings.method}
-                onChange={(event) => set({ method: event.target.value })}
-              >
-                <option value="">as shown above, else s3</option>
-                {methodNameSchema.options
-                  .filter((name) => name !== "gold")
-                  .map((name) => (
-                    <option key={name} value={name}>
-                      {METHODS[name].title}
-                    </option>
-                  ))}
-              </Select>
-            </label>
-            <label className="block text-xs">
-              <span className="text-muted-foreground">Corpus that was searched</span>
-              <Input
-                className="mt-0.5"
-                value={settings.corpus}
-                onChange={(event) => set({ corpus: event.target.value })}
-              />
-            </label>
-            <label className="block text-xs">
-              <span className="text-muted-foreground">Generator that answered</span>
-              <Input
-                className="mt-0.5"
-                value={settings.generator}
-                onChange={(event) => set({ generator: event.target.value })}
-              />
-            </label>
-          </div>
+          <ImportSettingsFields settings={settings} set={set} />
           <div className="flex flex-wrap items-center justify-end gap-3">
             {running || done > 0 || failed > 0 ? (
               <div className="min-w-40 flex-1" role="status">
@@ -203,47 +140,4 @@ export function ImportFolder({ files }: { files: Promise<PathFile[]> }) {
       ) : null}
     </form>
   );
-}
-
-/** Reads one file after the other; only those that can be upstream's are held in memory. */
-async function readFolder(
-  files: Promise<PathFile[]>,
-  tell: (progress: { done: number; total: number }) => void,
-): Promise<Folder> {
-  const found = await files;
-  const contents = new Map<string, string>();
-  const skipped: string[] = [];
-  const problems: RecognisedFolder["problems"] = [];
-  let bytes = 0;
-  for (const [i, { path, file }] of found.entries()) {
-    tell({ done: i, total: found.length });
-    if (!/\.jsonl?$/i.test(path)) {
-      skipped.push(path);
-      continue;
-    }
-    try {
-      contents.set(
-        path,
-        new TextDecoder("utf-8", { fatal: true }).decode(await file.arrayBuffer()),
-      );
-      bytes += file.size;
-    } catch (error) {
-      problems.push({
-        path,
-        reason:
-          error instanceof TypeError
-            ? "It is not UTF-8 text."
-            : `It could not be read: ${error instanceof Error ? error.message : String(error)}`,
-      });
-    }
-  }
-  tell({ done: found.length, total: found.length });
-  const recognised = recognise([...contents].map(([path, content]) => ({ path, content })));
-  return {
-    parts: recognised.parts,
-    skipped: [...skipped, ...recognised.skipped],
-    problems: [...problems, ...recognised.problems],
-    contents,
-    bytes,
-  };
 }

@@ -1,13 +1,15 @@
 import Link from "next/link";
 import { formatInteger, formatShare, formatCount } from "@/app/_lib/format";
+import type { ImportedResults } from "@/app/_lib/trpc";
 import { Badge } from "@/app/_ui/badge";
 import { METHODS } from "@/core/run/methods";
 import type { MethodName } from "@/contracts/records/episode";
-import type { Imported } from "./import-folder";
 import type { RecognisedFolder } from "./upstream-parts";
 
 export type PartState =
-  { kind: "sending" } | { kind: "done"; result: Imported } | { kind: "failed"; reason: string };
+  | { kind: "sending" }
+  | { kind: "done"; result: ImportedResults }
+  | { kind: "failed"; reason: string };
 
 /** What a folder holds, and what became of each part of it. Nothing that was dropped goes unmentioned. */
 export function ImportParts({

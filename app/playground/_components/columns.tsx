@@ -21,11 +21,11 @@ const WIDTH = [
 
 export function Columns({
   state,
-  asked,
+  searchCount,
   onChange,
 }: {
   state: PlaygroundState;
-  asked: number;
+  searchCount: number;
   onChange: (next: Partial<PlaygroundState>) => void;
 }) {
   const trpc = useTRPC();
@@ -84,7 +84,7 @@ export function Columns({
           place={place}
           state={state}
           retriever={retriever}
-          asked={asked}
+          searchCount={searchCount}
           gold={gold}
           compared={Object.entries(found).some(
             ([other, ids]) =>

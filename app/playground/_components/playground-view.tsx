@@ -14,7 +14,7 @@ import { useQueryParams } from "@/app/_lib/use-params";
 import { Button } from "@/app/_ui/button";
 import { CopyButton } from "@/app/_ui/copy-button";
 import { Select } from "@/app/_ui/field";
-import { MAX_QUERY } from "@/contracts/run-config/retriever";
+import { MAX_QUERY_LENGTH } from "@/contracts/run-config/retriever";
 import { Columns } from "./columns";
 import { EpisodeNote } from "./episode-note";
 import { useQueryHistory } from "./history";
@@ -22,12 +22,12 @@ import { HistoryMenu } from "./history-menu";
 import { QueryBar } from "./query-bar";
 import { AddRetriever, CorpusSelect, WorkerSelect } from "./search-controls";
 
-/** One query against up to four retrievers. The address is the state: whatever is changed is asked at once. */
+/** One query against up to four retrievers. The address is the state: whatever is changed is searchCount at once. */
 export function PlaygroundView() {
   const [params, setParams] = useQueryParams();
   const { state, problem } = useMemo(() => readPlaygroundParams(params), [params]);
-  // Counts searches, so that the same query can be asked again.
-  const [asked, setAsked] = useState(0);
+  // Counts searches, so that the same query can be searchCount again.
+  const [searchCount, setSearchCount] = useState(0);
   const history = useQueryHistory();
   const change = useCallback(
     (next: Partial<PlaygroundState>) => setParams(writePlaygroundParams({ ...state, ...next })),
@@ -37,10 +37,10 @@ export function PlaygroundView() {
   const search = (query: string) => {
     const next = { ...state, query: query.trim() };
     change(next);
-    setAsked((n) => n + 1);
+    setSearchCount((n) => n + 1);
     if (next.query !== "")
       history.add({
-        query: next.query.slice(0, MAX_QUERY),
+        query: next.query.slice(0, MAX_QUERY_LENGTH),
         href: buildPlaygroundHref(next),
         at: Date.now(),
       });
@@ -96,7 +96,7 @@ export function PlaygroundView() {
           onClose={() => change({ episode: null })}
         />
       ) : null}
-      <Columns state={state} asked={asked} onChange={change} />
+      <Columns state={state} searchCount={searchCount} onChange={change} />
     </>
   );
 }

@@ -8,7 +8,7 @@ import {
   type PlaygroundState,
 } from "@/app/_lib/playground-link";
 import { compactRetriever, RETRIEVER_PRESETS, formatRetriever } from "@/app/_lib/retriever";
-import { MAX_QUERY, retrieverSchema as retrieverSchema } from "@/contracts/run-config/retriever";
+import { MAX_QUERY_LENGTH, retrieverSchema as retrieverSchema } from "@/contracts/run-config/retriever";
 import type { RunConfig } from "@/contracts/run-config/run-config";
 import { splitHighlights, stemWord, extractStems } from "./highlight";
 import { addEntry } from "./history";
@@ -118,7 +118,7 @@ describe("the address", () => {
   });
 
   it("says that a query was cut, and cuts it", () => {
-    const query = "x".repeat(MAX_QUERY);
+    const query = "x".repeat(MAX_QUERY_LENGTH);
     expect(read(buildPlaygroundHref({ query }))).toEqual({
       state: { ...DEFAULT_STATE, query },
       problem: null,

@@ -9,43 +9,12 @@ import { Dialog } from "@/app/_ui/dialog";
 import { Input } from "@/app/_ui/field";
 import { ErrorState } from "@/app/_ui/states";
 import { useNotify } from "@/app/_ui/toast";
-import {
-  IMPORT_EVERYTHING,
-  ImportPreview,
-  type ImportChoice,
-  type QuestionSource,
-} from "./import-preview";
+import { IMPORT_EVERYTHING, type ImportChoice, type QuestionSource } from "./import-choice";
+import { ImportPreview } from "./import-preview";
+import { readSource, suggestSetName } from "./question-file";
 
 const EXAMPLE =
   '{"id": "q1", "question": "What is the capital of Peru?", "answers": ["Lima"], "goldIds": ["peru-capital"], "type": "one-hop"}';
-
-/** "My questions.jsonl" -> "my-questions": a name that the server takes. */
-const suggestSetName = (fileName: string): string =>
-  fileName
-    .replace(/\.\w+$/, "")
-    .toLowerCase()
-    .replace(/[^\w.-]+/g, "-")
-    .replace(/^[-.]+|[-.]+$/g, "")
-    .slice(0, 120);
-
-/** The request's form of a file: text, or base64 where it is binary. */
-async function readSource(file: File): Promise<QuestionSource> {
-  const binary = file.name.toLowerCase().endsWith(".parquet");
-  const bytes = new Uint8Array(await file.arrayBuffer());
-  const content = binary
-    ? await encodeBase64(file)
-    : new TextDecoder("utf-8", { fatal: true }).decode(bytes);
-  return { fileName: file.name, content, encoding: binary ? "base64" : "utf8" };
-}
-
-const encodeBase64 = (file: File): Promise<string> =>
-  new Promise((resolve, reject) => {
-    const reader = new FileReader();
-    // A data URL: the content stands after its comma.
-    reader.onload = () => resolve((reader.result as string).replace(/^[^,]*,/, ""));
-    reader.onerror = () => reject(reader.error ?? new Error("unreadable"));
-    reader.readAsDataURL(file);
-  });
 
 /** Questions from a file of any known format, looked at before they are stored: all of them, or none with every bad line named. */
 export function ImportDialog({

@@ -2,54 +2,9 @@
 import { useQuery } from "@tanstack/react-query";
 import { formatInteger, formatCount } from "@/app/_lib/format";
 import { useTRPC, useTRPCClient } from "@/app/_lib/trpc";
-import { Select } from "@/app/_ui/field";
 import { Skeleton } from "@/app/_ui/states";
-
-export interface QuestionSource {
-  fileName: string;
-  content: string;
-  encoding: "utf8" | "base64";
-}
-
-/** What a person decides about a file before it is imported. */
-export interface ImportChoice {
-  /** Columns by field where the guess is wrong; null: the file does not have it. */
-  mapping: Partial<Record<MappedField, string | null>>;
-  parts: string[] | null;
-  skipProblems: boolean;
-  /** Corpus in which titles of gold passages are looked up; null: they are dropped. */
-  goldCorpus: string | null;
-}
-export const IMPORT_EVERYTHING: ImportChoice = {
-  mapping: {},
-  parts: null,
-  skipProblems: false,
-  goldCorpus: null,
-};
-
-const MAPPED_FIELDS = [
-  "id",
-  "question",
-  "answers",
-  "goldIds",
-  "goldTitles",
-  "options",
-  "type",
-  "group",
-  "split",
-] as const;
-type MappedField = (typeof MAPPED_FIELDS)[number];
-const TITLES: Record<MappedField, string> = {
-  id: "Id",
-  question: "Question",
-  answers: "Answers",
-  goldIds: "Gold passages (ids)",
-  goldTitles: "Gold passages (titles)",
-  options: "Options",
-  type: "Type",
-  group: "Group",
-  split: "Split",
-};
+import type { ImportChoice, QuestionSource } from "./import-choice";
+import { ColumnMapping, PartChoice } from "./import-choices";
 
 /** How many questions name evidence that recall can be measured with. */
 function formatGold(
@@ -115,71 +70,19 @@ export function ImportPreview({
         {format}, {formatCount(rows, "row")}
         {problemCount > 0 ? `, ${formatInteger(problemCount)} of them cannot be used` : ""}
       </p>
-      <div className="grid gap-2 sm:grid-cols-2">
-        {MAPPED_FIELDS.map((field) => (
-          <label key={field} className="block">
-            <span className="text-muted-foreground">{TITLES[field]}</span>
-            <Select
-              className="mt-0.5 w-full"
-              value={mapping[field] ?? ""}
-              onChange={(e) =>
-                onChange({
-                  ...choice,
-                  parts: null,
-                  mapping: { ...choice.mapping, [field]: e.target.value || null },
-                })
-              }
-            >
-              <option value="">none</option>
-              {[...new Set([...columns, ...(mapping[field] ? [mapping[field]] : [])])].map(
-                (column) => (
-                  <option key={column}>{column}</option>
-                ),
-              )}
-            </Select>
-          </label>
-        ))}
-        {mapping.goldTitles ? (
-          <label className="block">
-            <span className="text-muted-foreground">Corpus of the gold titles</span>
-            <Select
-              className="mt-0.5 w-full"
-              value={choice.goldCorpus ?? ""}
-              onChange={(e) => onChange({ ...choice, goldCorpus: e.target.value || null })}
-            >
-              <option value="">none: the titles are dropped</option>
-              {corpora.data?.map(({ name }) => (
-                <option key={name}>{name}</option>
-              ))}
-            </Select>
-          </label>
-        ) : null}
-      </div>
+      <ColumnMapping
+        columns={columns}
+        mapping={mapping}
+        corpora={corpora.data?.map(({ name }) => name) ?? []}
+        choice={choice}
+        onChange={onChange}
+      />
       <p data-gold>
         {formatGold(
           parts.filter(({ name }) => choice.parts === null || choice.parts.includes(name)),
         )}
       </p>
-      {parts.length > 1 ? (
-        <fieldset>
-          <legend className="font-medium">Parts; each becomes a set of its own</legend>
-          {parts.map(({ name, questions }) => (
-            <label key={name} className="mt-1 flex items-center gap-2">
-              <input
-                type="checkbox"
-                checked={choice.parts === null || choice.parts.includes(name)}
-                onChange={(e) => {
-                  const chosen = new Set(choice.parts ?? parts.map((part) => part.name));
-                  if (e.target.checked) chosen.add(name);
-                  else chosen.delete(name);
-                  onChange({ ...choice, parts: chosen.size === parts.length ? null : [...chosen] });
-                }}
-              />
-              {name} · {formatCount(questions, "question")}
-            </label>
-          ))}
-        </fieldset>
-      ) : null}
+      <PartChoice parts={parts} choice={choice} onChange={onChange} />
       {problems.length > 0 ? (
         <div>
           <ul className="max-h-32 overflow-y-auto text-bad" aria-label="Rows that cannot be used">

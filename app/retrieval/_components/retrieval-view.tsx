@@ -7,7 +7,7 @@ import { useTRPC } from "@/app/_lib/trpc";
 import { useQueryParams } from "@/app/_lib/use-params";
 import { Button } from "@/app/_ui/button";
 import { EmptyState, QueryErrorState, Skeleton } from "@/app/_ui/states";
-import { TERMINAL } from "@/core/run/transitions";
+import { TERMINAL_STATES } from "@/core/run/transitions";
 import { RunPicker } from "./run-picker";
 
 /** Evaluate runs of the same questions and corpus, side by side. The address holds which. */
@@ -22,7 +22,7 @@ export function RetrievalView() {
       {
         placeholderData: keepPreviousData,
         refetchInterval: (q) =>
-          q.state.data?.runs.some((run) => !TERMINAL.has(run.state)) ? 5_000 : false,
+          q.state.data?.runs.some((run) => !TERMINAL_STATES.has(run.state)) ? 5_000 : false,
       },
     ),
   );

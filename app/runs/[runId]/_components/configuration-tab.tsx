@@ -39,7 +39,9 @@ export function ConfigurationTab({ run }: { run: RunDetail }) {
             <Card key={group.id} className="mb-3 break-inside-avoid px-4 py-3">
               <h2 className="font-medium">{group.title}</h2>
               <dl className="mt-1.5">
-                {kind ? <Row title="Kind" value={describeSettingValue(kind)} changed={false} /> : null}
+                {kind ? (
+                  <Row title="Kind" value={describeSettingValue(kind)} changed={false} />
+                ) : null}
                 {listActiveSettings(group, run.config).map((s) => {
                   const value = getSettingValue(run.config, s.path);
                   return (

@@ -10,7 +10,7 @@ import { SearchInput } from "@/app/_ui/search-input";
 import { ShowMoreButton } from "@/app/_ui/show-more-button";
 import { EmptyState, QueryErrorState, Skeleton } from "@/app/_ui/states";
 import { episodePhaseSchema } from "@/contracts/records/episode";
-import { TERMINAL } from "@/core/run/transitions";
+import { TERMINAL_STATES } from "@/core/run/transitions";
 import { EpisodesTable } from "./episodes-table";
 
 const FILTERS = {
@@ -115,7 +115,7 @@ export function EpisodesTab({ run }: { run: RunDetail }) {
             title={
               filtered
                 ? "No episode matches"
-                : TERMINAL.has(run.state)
+                : TERMINAL_STATES.has(run.state)
                   ? "This run has no episodes"
                   : "No episode yet"
             }
@@ -134,7 +134,7 @@ export function EpisodesTab({ run }: { run: RunDetail }) {
           >
             {filtered
               ? null
-              : TERMINAL.has(run.state)
+              : TERMINAL_STATES.has(run.state)
                 ? "It ended before the first one; the logs say why."
                 : "Episodes appear here as they are sampled and answered."}
           </EmptyState>

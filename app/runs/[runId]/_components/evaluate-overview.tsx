@@ -8,7 +8,7 @@ import { useTRPC, type RetrieverComparison, type RunDetail } from "@/app/_lib/tr
 import { Button } from "@/app/_ui/button";
 import { EmptyState, QueryErrorState, Skeleton } from "@/app/_ui/states";
 import type { MetricName } from "@/core/metrics/metric-table";
-import { TERMINAL } from "@/core/run/transitions";
+import { TERMINAL_STATES } from "@/core/run/transitions";
 import { Stat, StatStrip } from "./stat";
 import { useLatest, useSeries } from "./use-series";
 
@@ -19,14 +19,14 @@ const METRICS: readonly MetricName[] = ["retrieval/queries_per_second"];
 /** What an evaluate run measured of its retriever. */
 export function EvaluateOverview({ run }: { run: RunDetail }) {
   const trpc = useTRPC();
-  const ended = TERMINAL.has(run.state);
+  const ended = TERMINAL_STATES.has(run.state);
   // The state is part of the answer: with the run's end it is asked once more.
   const query = useQuery(
     trpc.retrievalEvaluation.compare.queryOptions(
       { runIds: [run.id] },
       {
         refetchInterval: (q) =>
-          ended && q.state.data && TERMINAL.has(q.state.data.runs[0]?.state ?? "queued")
+          ended && q.state.data && TERMINAL_STATES.has(q.state.data.runs[0]?.state ?? "queued")
             ? false
             : REFRESH_MS,
       },

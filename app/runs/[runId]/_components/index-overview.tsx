@@ -5,7 +5,7 @@ import type { RunDetail } from "@/app/_lib/trpc";
 import { Button } from "@/app/_ui/button";
 import { EmptyState } from "@/app/_ui/states";
 import type { IndexConfig } from "@/contracts/run-config/index-config";
-import { TERMINAL } from "@/core/run/transitions";
+import { TERMINAL_STATES } from "@/core/run/transitions";
 
 /** An import or an index build: how far it is, and where its result is found. */
 export function IndexOverview({ run, config }: { run: RunDetail; config: IndexConfig }) {
@@ -13,12 +13,12 @@ export function IndexOverview({ run, config }: { run: RunDetail; config: IndexCo
   const title =
     run.state === "succeeded"
       ? `“${corpus}” is ready`
-      : TERMINAL.has(run.state)
+      : TERMINAL_STATES.has(run.state)
         ? "It did not come to its end"
         : "Under way";
   const detail =
     run.progress?.detail ||
-    (TERMINAL.has(run.state)
+    (TERMINAL_STATES.has(run.state)
       ? "The logs say why; resumed, it goes on where it was."
       : "Its progress stands above. The plan of the index (memory, disk) comes into the logs before it is built.");
   return (

@@ -6,7 +6,7 @@ import { PREDICT_CHARTS } from "@/app/_charts/predict-charts";
 import { formatInteger, formatShare, formatSigned } from "@/app/_lib/format";
 import { useTRPC, type RunDetail } from "@/app/_lib/trpc";
 import { EmptyState, QueryErrorState, Skeleton } from "@/app/_ui/states";
-import { TERMINAL } from "@/core/run/transitions";
+import { TERMINAL_STATES } from "@/core/run/transitions";
 import { BreakdownCard } from "./breakdown-bar";
 import { PredictQuestions } from "./predict-questions";
 import { PredictStatistics } from "./predict-statistics";
@@ -28,7 +28,7 @@ export function PredictOverview({ run }: { run: RunDetail }) {
   const rag = part?.baselineAccuracy ?? null;
   const compared = run.config.method === "s3" && rag !== null;
   const href = (p: { filter: string }) => `/runs/${run.id}?tab=episodes&filter=${p.filter}`;
-  const ended = TERMINAL.has(run.state);
+  const ended = TERMINAL_STATES.has(run.state);
   return (
     <>
       <StatStrip>

@@ -10,7 +10,7 @@ import { Card, CardHeader } from "@/app/_ui/card";
 import { CopyButton } from "@/app/_ui/copy-button";
 import { EmptyState, QueryErrorState } from "@/app/_ui/states";
 import { formatServedName, type ServeConfig } from "@/contracts/run-config/serve-config";
-import { TERMINAL } from "@/core/run/transitions";
+import { TERMINAL_STATES } from "@/core/run/transitions";
 import { Stat, StatStrip } from "./stat";
 import { useLatest, useSeries, type Series } from "./use-series";
 
@@ -24,7 +24,7 @@ const NO_SERIES: Series = {};
 export function ServeOverview({ run, config }: { run: RunDetail; config: ServeConfig }) {
   const query = useSeries(run.id, METRICS[config.what]);
   const series = query.data ?? NO_SERIES;
-  const ended = TERMINAL.has(run.state);
+  const ended = TERMINAL_STATES.has(run.state);
   const serves = run.state === "running" && run.progress?.phase === "serving";
   const address = run.progress?.phase === "serving" ? run.progress.detail : null;
   const rate = useLatest(series, "serve/requests_per_second");

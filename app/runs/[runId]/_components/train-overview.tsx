@@ -9,7 +9,7 @@ import { formatNumber, formatSeconds, formatShare, formatSigned } from "@/app/_l
 import type { RunDetail } from "@/app/_lib/trpc";
 import { QueryErrorState } from "@/app/_ui/states";
 import type { TrainConfig } from "@/contracts/run-config/train-config";
-import { TERMINAL } from "@/core/run/transitions";
+import { TERMINAL_STATES } from "@/core/run/transitions";
 import { AlarmList, useAlarms } from "./alarms";
 import { estimateRemainingSeconds } from "./remaining";
 import { Stat, StatStrip } from "./stat";
@@ -24,7 +24,7 @@ function explainEmptyChart(chart: ChartDefinition, run: RunDetail, config: Train
   if (heldOut && config.evaluation.questions === 0) return "This run asks no held-out questions.";
   if (chart.id === "kl" && config.rl.klCoefficient === 0)
     return "Not measured: the KL coefficient is 0, so no reference policy is kept.";
-  if (TERMINAL.has(run.state)) return "No point was reported.";
+  if (TERMINAL_STATES.has(run.state)) return "No point was reported.";
   if (run.state === "queued") return "Points arrive when a worker takes the run.";
   if (heldOut) return "Comes with the first held-out evaluation.";
   if (chart.ownAxis) return "Comes with the first batch of the cold start.";
@@ -86,7 +86,7 @@ function Summary({ run, config, series }: { run: RunDetail; config: TrainConfig;
   const retrieved = useLatest(series, "held-out/gold_retrieved");
   const step = series["timing_s/step"]?.at(-1)?.step ?? 0;
   const stepSeconds = useLatest(series, "timing_s/step");
-  const left = TERMINAL.has(run.state)
+  const left = TERMINAL_STATES.has(run.state)
     ? null
     : estimateRemainingSeconds(series["timing_s/step"] ?? [], config.rl.steps);
   return (

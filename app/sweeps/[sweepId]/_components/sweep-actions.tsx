@@ -11,7 +11,7 @@ import { Button } from "@/app/_ui/button";
 import { ConfirmDialog } from "@/app/_ui/confirm-dialog";
 import { Menu, MenuContent, MenuItem, MenuTrigger } from "@/app/_ui/menu";
 import { useNotify } from "@/app/_ui/toast";
-import { TERMINAL } from "@/core/run/transitions";
+import { TERMINAL_STATES } from "@/core/run/transitions";
 import { formatSweepCsv, formatSweepMarkdown } from "@/core/sweep/sweep-table";
 
 /** What can be done with all runs together, and the table to take away. */
@@ -51,7 +51,7 @@ export function SweepActions({ sweep }: { sweep: SweepDetail }) {
       onError,
     }),
   );
-  const active = sweep.members.some((run) => !TERMINAL.has(run.state));
+  const active = sweep.members.some((run) => !TERMINAL_STATES.has(run.state));
   const { failed = 0, cancelled = 0 } = sweep.counts;
   const file = sweep.name.replaceAll(/[^\w-]+/g, "-").toLowerCase();
   return (

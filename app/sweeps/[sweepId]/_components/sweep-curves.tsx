@@ -7,7 +7,7 @@ import { PLOT_HEIGHT, StepLabel } from "@/app/_charts/plot-frame";
 import { useTRPC, type SweepDetail } from "@/app/_lib/trpc";
 import { Card } from "@/app/_ui/card";
 import { QueryErrorState } from "@/app/_ui/states";
-import { TERMINAL } from "@/core/run/transitions";
+import { TERMINAL_STATES } from "@/core/run/transitions";
 import { BAND_EXPLANATION } from "@/core/sweep/sweep-table";
 import { findAppearance, formatRowLabel, selectCurves } from "./curves";
 
@@ -38,7 +38,7 @@ export function SweepCurves({ sweep, metric }: { sweep: SweepDetail; metric: str
   const all = data?.curves.length ?? 0;
   const waiting = !data
     ? "Loading"
-    : sweep.members.every((run) => TERMINAL.has(run.state))
+    : sweep.members.every((run) => TERMINAL_STATES.has(run.state))
       ? "No run reported this metric."
       : "Points arrive as the runs report this metric.";
   if (query.isError && !data)

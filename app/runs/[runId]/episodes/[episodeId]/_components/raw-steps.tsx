@@ -7,7 +7,7 @@ import { formatInteger, formatNumber, formatSeconds } from "@/app/_lib/format";
 import { Badge } from "@/app/_ui/badge";
 import { Button } from "@/app/_ui/button";
 import { Card } from "@/app/_ui/card";
-import type { EpisodeStep, StepOf } from "@/contracts/records/episode";
+import type { EpisodeStep, StepOfKind } from "@/contracts/records/episode";
 
 /** Every step as it happened, without interpretation. */
 export function RawSteps({
@@ -71,7 +71,7 @@ function StepBody({ step, model }: { step: EpisodeStep; model: string | null }) 
   }
 }
 
-function GenerateBody({ step, model }: { step: StepOf<"generate">; model: string | null }) {
+function GenerateBody({ step, model }: { step: StepOfKind<"generate">; model: string | null }) {
   const [showTokens, setShowTokens] = useState(true);
   const hasTokens = step.ids !== undefined && step.ids.length > 0;
   return (
@@ -125,7 +125,7 @@ function useTokenTexts(model: string | null, ids: readonly number[]) {
   });
 }
 
-function Tokens({ step, model }: { step: StepOf<"generate">; model: string | null }) {
+function Tokens({ step, model }: { step: StepOfKind<"generate">; model: string | null }) {
   const ids = step.ids ?? [];
   const texts = useTokenTexts(model, ids);
   const chosen = step.mask?.reduce<number>((n, m) => n + m, 0) ?? null;

@@ -1,0 +1,77 @@
+"use client";
+import { useQuery } from "@tanstack/react-query";
+import { useTRPC } from "@/app/_lib/trpc";
+import { Input, Select } from "@/app/_ui/field";
+import { methodNameSchema } from "@/contracts/records/episode";
+import { METHODS } from "@/core/run/methods";
+
+/** What the files do not say themselves. Empty texts: as the files have it. */
+export const DEFAULT_SETTINGS = {
+  method: "",
+  questions: "",
+  corpus: "wiki-18",
+  generator: "Qwen2.5-14B-Instruct-GPTQ-Int4",
+};
+export type ImportSettings = typeof DEFAULT_SETTINGS;
+
+/** Question set, method, corpus and generator of the results. */
+export function ImportSettingsFields({
+  settings,
+  set,
+}: {
+  settings: ImportSettings;
+  set: (part: Partial<ImportSettings>) => void;
+}) {
+  const trpc = useTRPC();
+  const sets = useQuery(trpc.catalogue.questionSets.queryOptions());
+  return (
+    <div className="grid gap-3 sm:grid-cols-2">
+      <label className="block text-xs">
+        <span className="text-muted-foreground">Question set</span>
+        <Select
+          className="mt-0.5"
+          value={settings.questions}
+          onChange={(event) => set({ questions: event.target.value })}
+        >
+          <option value="">made of the files&apos; questions and gold answers</option>
+          {sets.data?.map(({ name }) => (
+            <option key={name}>{name}</option>
+          ))}
+        </Select>
+      </label>
+      <label className="block text-xs">
+        <span className="text-muted-foreground">Method</span>
+        <Select
+          className="mt-0.5"
+          value={settings.method}
+          onChange={(event) => set({ method: event.target.value })}
+        >
+          <option value="">as shown above, else s3</option>
+          {methodNameSchema.options
+            .filter((name) => name !== "gold")
+            .map((name) => (
+              <option key={name} value={name}>
+                {METHODS[name].title}
+              </option>
+            ))}
+        </Select>
+      </label>
+      <label className="block text-xs">
+        <span className="text-muted-foreground">Corpus that was searched</span>
+        <Input
+          className="mt-0.5"
+          value={settings.corpus}
+          onChange={(event) => set({ corpus: event.target.value })}
+        />
+      </label>
+      <label className="block text-xs">
+        <span className="text-muted-foreground">Generator that answered</span>
+        <Input
+          className="mt-0.5"
+          value={settings.generator}
+          onChange={(event) => set({ generator: event.target.value })}
+        />
+      </label>
+    </div>
+  );
+}
