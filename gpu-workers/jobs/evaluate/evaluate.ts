@@ -28,37 +28,25 @@ const LARGEST_BATCH = 64;
  * are not stored yet; its metrics count those of all attempts.
  */
 export async function evaluateRetriever(context: RunContext): Promise<void> {
-  const { config, signal } = context;
+  const { config } = context;
   if (config.kind !== "evaluate")
     throw new AppError("internal", `A ${config.kind} run is not an evaluate run.`);
-  const preflight = new Preflight(context, ["retriever", "questions"]);
-  const opening = preflight.check(
-    "retriever",
-    async (say) => {
-      const opened = await context.services.acquireRetriever(
-        config.corpus,
-        config.retriever,
-        signal,
-        say,
-      );
-      await opened.value.search(["ready?"], 1, signal);
-      return opened;
-    },
-    ({ value }) => value.describe().title,
-  );
-  const loading = preflight.check(
-    "questions",
-    () => loadScorableQuestions(context, config),
-    ({ scored, withoutGold }) =>
-      `${scored.length} with gold documents${withoutGold > 0 ? `, ${withoutGold} without: left out` : ""}`,
-  );
-  const [handle, { scored }] = await waitForAll([opening, loading] as const);
+  const preflight = new Preflight(context, config);
   try {
-    await reportUnknownGold(context, handle.value, scored, config);
+    const [retriever, { scored }] = await waitForAll([
+      preflight.openRetriever(config.corpus, config.retriever),
+      preflight.check(
+        "questions",
+        () => loadScorableQuestions(context, config),
+        ({ scored, withoutGold }) =>
+          `${scored.length} with gold documents${withoutGold > 0 ? `, ${withoutGold} without: left out` : ""}`,
+      ),
+    ] as const);
+    await reportUnknownGold(context, retriever, scored, config);
     await context.markRunning();
-    await rankQuestions(context, handle.value, scored, config);
+    await rankQuestions(context, retriever, scored, config);
   } finally {
-    handle.release();
+    preflight.release();
   }
 }
 

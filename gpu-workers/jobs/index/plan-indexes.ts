@@ -1,6 +1,6 @@
 import { statfs } from "node:fs/promises";
 import { join } from "node:path";
-import { type RetrieverConfigOf, searchesLocally } from "@/contracts/run-config/retriever";
+import { type RetrieverConfigOfKind, searchesLocally } from "@/contracts/run-config/retriever";
 import { AppError, parseOrThrow } from "@/contracts/errors";
 import { type IndexPlan, planBm25 } from "@/core/memory/index-plan";
 import { retrieverSchema } from "@/contracts/run-config/retriever";
@@ -104,7 +104,7 @@ async function openPlannedCorpus(
 }
 
 async function estimateDenseIndex(
-  { encoder: name, variant, index }: RetrieverConfigOf<"dense"> | RetrieverConfigOf<"hybrid">,
+  { encoder: name, variant, index }: RetrieverConfigOfKind<"dense"> | RetrieverConfigOfKind<"hybrid">,
   planned: Planned,
   root: string,
   { signal, reportProgress: progress }: TaskContext,

@@ -55,13 +55,13 @@ describe("failures in a row", () => {
     ids.map((questionId) => ({ questionId, code: "engine-unavailable" as const, reason: "down" }));
   it("stop the run, across batches; an answer between them begins the count anew", () => {
     const row = new FailureStreak(3);
-    row.count(questions, failures("a", "b", "d"));
-    expect(() => row.count(questions, failures("a", "b"))).toThrow(
+    row.record(questions, failures("a", "b", "d"));
+    expect(() => row.record(questions, failures("a", "b"))).toThrow(
       /3 questions in a row .* b: down/s,
     );
     const other = new FailureStreak(3);
-    other.count(questions, failures("a", "b", "d"));
-    expect(() => other.count(questions, failures("b", "c"))).not.toThrow();
+    other.record(questions, failures("a", "b", "d"));
+    expect(() => other.record(questions, failures("b", "c"))).not.toThrow();
   });
 });
 

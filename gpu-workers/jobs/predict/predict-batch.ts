@@ -57,12 +57,12 @@ function buildFailure({ id }: Question, error: unknown): QuestionFailure {
 }
 
 /**
- * Works on `lanes` items at a time, begun in order. The first that throws aborts the signal of those under way; once they
+ * Works on `concurrency` items at a time, begun in order. The first that throws aborts the signal of those under way; once they
  * have ended, its error is thrown.
  */
 export async function runConcurrently<T>(
   items: readonly T[],
-  lanes: number,
+  concurrency: number,
   work: (item: T, signal: AbortSignal) => Promise<void>,
   signal: AbortSignal,
 ): Promise<void> {
@@ -71,15 +71,15 @@ export async function runConcurrently<T>(
   setMaxListeners(0, both); // one for every call of a batch
   const rest = items.values();
   const errors: unknown[] = [];
-  const lane = async (): Promise<void> => {
+  const worker = async (): Promise<void> => {
     for (const item of rest) {
       if (both.aborted) return;
       await work(item, both);
     }
   };
   await Promise.all(
-    Array.from({ length: Math.min(lanes, items.length) }, () =>
-      lane().catch((error: unknown) => {
+    Array.from({ length: Math.min(concurrency, items.length) }, () =>
+      worker().catch((error: unknown) => {
         errors.push(error);
         stop.abort(error);
       }),
@@ -96,7 +96,7 @@ export class FailureStreak {
   constructor(private readonly stopAfter: number) {}
 
   /** @throws AppError with the last reason once `stopAfter` questions in a row have failed */
-  count(questions: readonly Question[], failures: readonly QuestionFailure[]): void {
+  record(questions: readonly Question[], failures: readonly QuestionFailure[]): void {
     const failed = new Map(failures.map((failure) => [failure.questionId, failure]));
     for (const { id } of questions) {
       const failure = failed.get(id);

@@ -89,7 +89,7 @@ async function openEngineBackend(
   service: ModelService,
 ): Promise<ServiceHandle<ModelBackend>> {
   const { signal } = context;
-  const preflight = new Preflight(context, ["model", "engine"]);
+  const preflight = new Preflight(context, config);
   const directory = await preflight.check(
     "model",
     async () => findInstalledModel(config.model),
@@ -155,7 +155,7 @@ async function openVllmBackend(
 ): Promise<ServiceHandle<ModelBackend>> {
   const { server, model } = config;
   if (server.kind !== "vllm") throw new AppError("internal", "Another server was configured.");
-  const preflight = new Preflight(context, ["vllm"]);
+  const preflight = new Preflight(context, config);
   const open = async (say: (detail: string) => void): Promise<ServiceHandle<ModelBackend>> => {
     const handle = await context.services.acquireVllm(
       model,

@@ -21,45 +21,28 @@ export async function serveRetriever(
   config: ServeRetrieverConfig,
   times: ServeTimes = SERVE_TIMES,
 ): Promise<void> {
-  const { signal } = context;
   const service = await listen(context, config, times.portMs);
+  const preflight = new Preflight(context, config);
   try {
-    const preflight = new Preflight(context, ["retriever"]);
-    const open = async (say: (detail: string) => void) => {
-      const tell = (detail: string): void => {
-        service.setStartDetail(detail);
-        say(detail);
-      };
-      const handle = await context.services.acquireRetriever(
-        config.corpus,
-        config.retriever,
-        signal,
-        tell,
-      );
-      await handle.value.search(["ready?"], 1, signal);
-      return handle;
+    const retriever = await preflight.openRetriever(config.corpus, config.retriever, (detail) =>
+      service.setStartDetail(detail),
+    );
+    service.serve(retriever);
+    await context.markRunning();
+    const running: RunningService<RetrieveMetrics & ServiceFigures> = {
+      address: `${buildAdvertisedUrl(config, service.url).replace(/\/retrieve$/, "")}/retrieve`,
+      figures: () => {
+        const metrics = service.readMetrics();
+        return { ...metrics, waiting: metrics.waitingQueries };
+      },
+      rates: ({ queries }) => ({ "serve/queries_per_second": queries }),
+      memoryMb: async () => service.readMetrics().memoryMb,
+      probe: () => retriever.search(["ready?"], 1, context.signal),
     };
-    const handle = await preflight.check("retriever", open, ({ value }) => value.describe().title);
-    try {
-      service.serve(handle.value);
-      await context.markRunning();
-      const served: RunningService<RetrieveMetrics & ServiceFigures> = {
-        address: `${buildAdvertisedUrl(config, service.url).replace(/\/retrieve$/, "")}/retrieve`,
-        figures: () => {
-          const metrics = service.readMetrics();
-          return { ...metrics, waiting: metrics.waitingQueries };
-        },
-        rates: ({ queries }) => ({ "serve/queries_per_second": queries }),
-        memoryMb: async () => service.readMetrics().memoryMb,
-        probe: () => handle.value.search(["ready?"], 1, signal),
-      };
-      await runUntilCancelled(context, served, times);
-    } finally {
-      await service.stop();
-      handle.release();
-    }
+    await runUntilCancelled(context, running, times);
   } finally {
     await service.stop();
+    preflight.release();
   }
 }
 

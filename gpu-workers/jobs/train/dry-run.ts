@@ -8,7 +8,8 @@ import { computeTrialGradient } from "@/gpu-workers/rl/policy-update/update-poli
 import { createAlgorithm } from "@/gpu-workers/rl/algorithms/create-algorithm";
 import { listRewards, rollOut, type Group } from "@/gpu-workers/rl/rollout";
 import type { Stopwatch, StepPhase } from "@/gpu-workers/runtime/stopwatch";
-import { openTraining, type Training, type TrainingContext } from "./training";
+import { openTraining } from "./open-training";
+import type { Training, TrainingContext } from "./training";
 
 /** Questions of a dry run. */
 const QUESTIONS = 8;
@@ -36,11 +37,11 @@ export async function runDryRun(
     const { stopwatch } = training;
     const questions = training.pool.peek(Math.min(QUESTIONS, training.pool.size));
     context.reportProgress("rolling out eight questions", 0.3);
-    const groups = await rollOut(training, await training.searcher(), questions, 1);
+    const groups = await rollOut(training, await training.getSearcher(), questions, 1);
     context.reportProgress("taking a gradient", 0.7);
     await training.policy.model.snapshot(REFERENCE, { signal: training.signal });
     await computeTrialGradient(
-      training.updateParts(async () => undefined),
+      training.buildUpdateDependencies(async () => undefined),
       groups,
     );
     context.reportProgress("trying the cold start", 0.9);
@@ -48,7 +49,7 @@ export async function runDryRun(
     return summariseDryRun(config, groups, stopwatch, {
       coldStartSeconds,
       seconds: (performance.now() - startedAt) / 1000,
-      peakMemoryMb: await training.enginePeakMb(),
+      peakMemoryMb: await training.readEnginePeakMb(),
     });
   } finally {
     training.close();
@@ -60,7 +61,7 @@ async function measureColdStart(training: Training): Promise<number> {
   const { config, pool } = training;
   if (config.coldStart.demonstrations === 0) return 0;
   const start = performance.now();
-  await training.learnGoldPaths(pool.peek(Math.min(config.coldStart.batchSize, pool.size)));
+  await training.runColdStartStep(pool.peek(Math.min(config.coldStart.batchSize, pool.size)));
   return (performance.now() - start) / 1000;
 }
 

@@ -1,12 +1,14 @@
 import { join } from "node:path";
 import { isGrouped } from "@/contracts/run-config/algorithm";
 import { AppError } from "@/contracts/errors";
+import type { EpisodeRecord } from "@/contracts/records/episode";
 import type { Executor } from "@/gpu-workers/jobs/run-context";
 import { computeHeldOutMetrics, computeTrainingMetrics } from "@/gpu-workers/rl/episode-metrics";
-import { updatePolicy } from "@/gpu-workers/rl/policy-update/update-policy";
+import { updatePolicy, type PolicyUpdate } from "@/gpu-workers/rl/policy-update/update-policy";
 import { rollOutStep, type Rollouts } from "@/gpu-workers/rl/rollout";
 import { computeTimingMetrics } from "@/gpu-workers/rl/timing-metrics";
-import { openTraining, type Training } from "./training";
+import { openTraining } from "./open-training";
+import type { Training } from "./training";
 
 /**
  * Training of a searcher, as in s3 (paper, section 4 and appendix A.2): cold start on gold paths, then per step roll
@@ -21,14 +23,14 @@ export const train: Executor = async (context) => {
     await context.markRunning();
     const { rl, evaluation, checkpointing } = training.config;
     const { alarms } = training;
-    const due = (every: number, step: number): boolean =>
+    const isDue = (every: number, step: number): boolean =>
       step === rl.steps || (every > 0 && step % every === 0);
 
     let step = await training.restore();
     if (step === null) {
-      await coldStart(training);
-      await training.keepReference();
-      if (due(evaluation.every, 0)) await evaluateHeldOut(training, 0);
+      await runColdStart(training);
+      await training.snapshotReference();
+      if (isDue(evaluation.every, 0)) await evaluateHeldOut(training, 0);
       await saveCheckpoint(training, 0);
       step = 0;
     }
@@ -39,13 +41,13 @@ export const train: Executor = async (context) => {
       const overlap =
         rl.overlap &&
         !alarms.shouldStop &&
-        !due(evaluation.every, step) &&
-        !due(checkpointing.every, step);
-      ahead = await trainStep(training, step, ahead, overlap);
-      if (due(evaluation.every, step)) await evaluateHeldOut(training, step);
+        !isDue(evaluation.every, step) &&
+        !isDue(checkpointing.every, step);
+      ahead = await runTrainingStep(training, step, ahead, overlap);
+      if (isDue(evaluation.every, step)) await evaluateHeldOut(training, step);
       // After the last step there is nothing left to stop.
       const stop = alarms.shouldStop && ahead === null && step < rl.steps;
-      if (stop || due(checkpointing.every, step)) await saveCheckpoint(training, step);
+      if (stop || isDue(checkpointing.every, step)) await saveCheckpoint(training, step);
       if (stop) throw alarms.buildStopError(step);
     }
   } finally {
@@ -54,7 +56,7 @@ export const train: Executor = async (context) => {
 };
 
 /** Supervised steps on gold paths. Their questions are taken from the pool, so reinforcement learning sees others first. */
-async function coldStart(training: Training): Promise<void> {
+async function runColdStart(training: Training): Promise<void> {
   const { context, config, pool } = training;
   const { demonstrations, batchSize } = config.coldStart;
   for (let done = 0, batch = 0; done < demonstrations; batch++) {
@@ -65,8 +67,8 @@ async function coldStart(training: Training): Promise<void> {
       detail: "learning from gold paths",
     });
     const questions = pool.take(Math.min(batchSize, demonstrations - done));
-    const loss = await training.learnGoldPaths(questions);
-    await training.report({ "cold-start/loss": loss }, batch);
+    const loss = await training.runColdStartStep(questions);
+    await training.reportMetrics({ "cold-start/loss": loss }, batch);
     done += questions.length;
     context.log(
       "info",
@@ -76,103 +78,114 @@ async function coldStart(training: Training): Promise<void> {
 }
 
 /**
- * One step: draw questions, roll out groups, reward, update.
+ * One step: draw questions, roll out groups, reward, update the policy.
+ *
  * @param ahead the step's rollouts where the step before has made them, with the weights that it began with
  * @returns the next step's rollouts, where they overlap this step's update
  */
-async function trainStep(
+async function runTrainingStep(
   training: Training,
   step: number,
   ahead: Rollouts | null,
   overlap: boolean,
 ): Promise<Rollouts | null> {
-  const { context, config, stopwatch, pool } = training;
-  stopwatch.restart();
-  await context.reportProgress({
-    phase: "training",
-    done: step - 1,
-    total: config.rl.steps,
-    detail: `step ${step}`,
-  });
+  const { config, pool } = training;
+  training.stopwatch.restart();
+  await reportStepProgress(training, step - 1, `step ${step}`);
 
-  const searcher = await training.searcher();
-  const { kept, dropped, resampled } = ahead ?? (await rollOutStep(training, searcher, pool, step));
+  const searcher = await training.getSearcher();
+  const rollouts = ahead ?? (await rollOutStep(training, searcher, pool, step));
   const next = overlap ? rollOutStep(training, searcher, pool, step + 1) : Promise.resolve(null);
   next.catch(() => undefined); // Awaited before the weights change; a failure of the update comes first.
-  // Where no group can teach, the step changes nothing.
+  const untilSamplingEnds = async (): Promise<void> => void (await next);
+  // Where no group is informative, the step changes nothing.
   const update =
-    kept.length === 0
+    rollouts.kept.length === 0
       ? null
       : await updatePolicy(
-          training.updateParts(async () => void (await next)),
-          kept,
+          training.buildUpdateDependencies(untilSamplingEnds),
+          rollouts.kept,
           step,
         );
 
-  const records = training.trainRecords(
-    [...kept, ...dropped],
-    [...(update?.advantages ?? []), ...dropped.map(({ samples }) => samples.map(() => 0))],
-    step,
-  );
+  const records = training.buildTrainRecords(rollouts, update?.advantages ?? null, step);
   await training.reportEpisodes(records, config.data.trainQuestions);
-  const metrics = computeTrainingMetrics(records, training.trainQuestions);
   const upcoming = await next;
+  await reportStep(training, step, { rollouts, update, records, offPolicy: ahead !== null });
+  return upcoming;
+}
+
+interface StepResult {
+  rollouts: Rollouts;
+  update: PolicyUpdate | null;
+  records: EpisodeRecord[];
+  /** The rollouts are from the policy before the last update. */
+  offPolicy: boolean;
+}
+
+/** Reports the metrics of a step and takes its update into the state. */
+async function reportStep(
+  training: Training,
+  step: number,
+  { rollouts, update, records, offPolicy }: StepResult,
+): Promise<void> {
+  const { context, config, stopwatch } = training;
+  const groupCount = rollouts.kept.length + rollouts.dropped.length;
+  const metrics = computeTrainingMetrics(records, training.trainQuestions);
   const retries = training.retryStats.takeFailedShare();
-  await training.report(
+  await training.reportMetrics(
     {
       ...metrics,
       ...(retries === undefined ? {} : { "generator/retries": retries }),
       ...update?.metrics,
-      "actor/off_policy_steps": ahead === null ? 0 : 1,
+      "actor/off_policy_steps": offPolicy ? 1 : 0,
       ...(isGrouped(config.rl.algorithm) && {
-        "groups/without_variance": dropped.length / (kept.length + dropped.length),
+        "groups/without_variance": rollouts.dropped.length / groupCount,
       }),
-      "groups/resampled": resampled,
-      "memory/engine_peak_mb": await training.enginePeakMb(),
+      "groups/resampled": rollouts.resampled,
+      "memory/engine_peak_mb": await training.readEnginePeakMb(),
       ...computeTimingMetrics(stopwatch, records),
     },
     step,
   );
-  if (update) training.updated(update, records.length, step);
+  if (update) training.recordUpdate(update, records.length, step);
   context.log(
     "info",
-    `step ${step}: reward ${metrics["reward/mean"]?.toFixed(3)}, ${kept.length} of ${kept.length + dropped.length} groups teach, ${stopwatch.getTotalSeconds().toFixed(1)} s`,
+    `step ${step}: reward ${metrics["reward/mean"]?.toFixed(3)}, ${rollouts.kept.length} of ${groupCount} groups teach, ${stopwatch.getTotalSeconds().toFixed(1)} s`,
   );
-  await context.reportProgress({
-    phase: "training",
-    done: step,
-    total: config.rl.steps,
-    detail: `step ${step} is done`,
-  });
-  return upcoming;
+  await reportStepProgress(training, step, `step ${step} is done`);
 }
+
+const reportStepProgress = (
+  { context, config }: Training,
+  done: number,
+  detail: string,
+): Promise<void> =>
+  context.reportProgress({ phase: "training", done, total: config.rl.steps, detail });
 
 /** Greedy episodes on held-out questions, beside naive RAG on the same. */
 async function evaluateHeldOut(training: Training, step: number): Promise<void> {
-  const { context, config, heldOut } = training;
-  if (heldOut.length === 0) return;
+  const { context, config, heldOutQuestions } = training;
+  if (heldOutQuestions.length === 0) return;
   const start = performance.now();
-  await context.reportProgress({
-    phase: "evaluating",
-    done: 0,
-    total: heldOut.length,
-    detail: `held-out questions after step ${step}`,
-  });
-  const records = await training.evaluate(step, async (batch, done) => {
-    await training.reportEpisodes(batch, config.data.heldOutQuestions);
-    await context.reportProgress({
+  const reportDone = (done: number): Promise<void> =>
+    context.reportProgress({
       phase: "evaluating",
       done,
-      total: heldOut.length,
+      total: heldOutQuestions.length,
       detail: `held-out questions after step ${step}`,
     });
+  await reportDone(0);
+  const records = await training.evaluateHeldOut(step, async (batch, done) => {
+    await training.reportEpisodes(batch, config.data.heldOutQuestions);
+    await reportDone(done);
   });
   const metrics = computeHeldOutMetrics(
     records,
-    new Map(heldOut.map((q) => [q.id, q])),
+    new Map(heldOutQuestions.map((q) => [q.id, q])),
     config.data.heldOutQuestions,
   );
-  await training.report(
+  await training.reportMetrics(
     { ...metrics, "timing_s/testing": (performance.now() - start) / 1000 },
     step,
   );
@@ -193,12 +206,15 @@ async function saveCheckpoint(training: Training, step: number): Promise<void> {
     detail: `after step ${step}`,
   });
   const directory = join(context.workDir, `checkpoint-${step}`);
-  const { hash } = await training.save(directory, step);
+  const { hash } = await training.state.save(directory, step);
   await context.flush();
   await context.commitCheckpoint(directory, step, {
     model: config.searcher.model,
     adapter: config.searcher.adapter,
     weightsHash: hash,
   });
-  await training.report({ "timing_s/save_checkpoint": (performance.now() - start) / 1000 }, step);
+  await training.reportMetrics(
+    { "timing_s/save_checkpoint": (performance.now() - start) / 1000 },
+    step,
+  );
 }

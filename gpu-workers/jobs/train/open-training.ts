@@ -1,0 +1,178 @@
+import { join } from "node:path";
+import { AppError } from "@/contracts/errors";
+import type { TrainConfig } from "@/contracts/run-config/train-config";
+import type { Question } from "@/contracts/worker-protocol/questions";
+import {
+  Preflight,
+  waitForAll,
+  waitForEngine,
+  type ReportDetail,
+} from "@/gpu-workers/jobs/preflight";
+import { RetryStats } from "@/gpu-workers/llm/endpoint/retry-stats";
+import type { EngineClient, EngineModel } from "@/gpu-workers/llm/engine/client";
+import { VllmSampler } from "@/gpu-workers/llm/vllm-server/sampler";
+import { createAlgorithm } from "@/gpu-workers/rl/algorithms/create-algorithm";
+import { pickHeldOutQuestions } from "@/gpu-workers/rl/held-out-evaluation";
+import { openCritic, openPolicy, type Policy } from "@/gpu-workers/rl/policy";
+import {
+  loadModels,
+  loadWeightsOnly,
+  readTrainerState,
+  type TrainerState,
+} from "@/gpu-workers/rl/trainer-state";
+import { hasGoldPath } from "@/gpu-workers/searcher/gold-path";
+import { buildMemoryWarning } from "./memory-warning";
+import { Training, type TrainingContext } from "./training";
+
+/** Policy and critic as the engine has loaded them. */
+interface LoadedModels {
+  policy: Policy;
+  critic: EngineModel | null;
+}
+
+/** Opens services, models and questions of a training run, each reported. @throws the first failure */
+export async function openTraining(
+  context: TrainingContext,
+  config: TrainConfig,
+): Promise<Training> {
+  const retryStats = new RetryStats();
+  const preflight = new Preflight(context, config);
+  const { requirements } = preflight;
+  try {
+    const engine = preflight.openEngine(
+      (client, onDetail) => loadTrainedModels(context, config, client, onDetail),
+      ({ policy, critic }) =>
+        `${config.searcher.model}: ${describeSize(policy.model)} parameters are trained${critic ? `; critic: ${describeSize(critic)}` : ""}`,
+    );
+    const models = engine.then((opened) => opened.models);
+    models.catch(() => undefined); // Not every run waits for it.
+    const [retriever, { client }, generator, questions, branch] = await waitForAll([
+      preflight.openRetriever(config.data.corpus, config.retriever),
+      engine,
+      preflight.openGenerator(config.generator, { endpoint: { onAttempt: retryStats.record } }),
+      preflight.check(
+        "questions",
+        () => loadQuestions(context, config),
+        ({ train, heldOut }) => `${train.length} to train on, ${heldOut.length} held out`,
+      ),
+      requirements.checkpoint === null
+        ? null
+        : preflight.check(
+            "checkpoint",
+            () => loadCheckpoint(context, config, requirements.checkpoint!, models),
+            ({ step }) => (step === null ? "loaded" : `weights after step ${step}`),
+          ),
+      requirements.sampler ? openSampler(preflight, context, config, models) : null,
+      requirements.judge === null ? null : preflight.checkJudge(config.judge),
+    ] as const);
+    const training = new Training(context, config, {
+      ...(await models),
+      engine: client,
+      retriever,
+      generator,
+      retryStats,
+      trainQuestions: questions.train,
+      heldOutQuestions: questions.heldOut,
+      release: () => preflight.release(),
+    });
+    // A run that resumes has a state of its own.
+    if (branch?.state && context.resume === null) training.state.branchFrom(branch.state);
+    return training;
+  } catch (error) {
+    preflight.release();
+    throw error;
+  }
+}
+
+async function loadTrainedModels(
+  context: TrainingContext,
+  config: TrainConfig,
+  client: EngineClient,
+  onDetail: ReportDetail,
+): Promise<LoadedModels> {
+  const { signal } = context;
+  const warning = buildMemoryWarning(config, await client.getCapabilities({ signal }));
+  if (warning !== null) context.log("warn", warning);
+  onDetail(`loading ${config.searcher.model}`);
+  const policy = await openPolicy(client, config.searcher, config.seed, signal);
+  const critic = createAlgorithm(config.rl).usesCritic
+    ? await openCritic(client, policy, config, signal)
+    : null;
+  return { policy, critic };
+}
+
+/** Starts vLLM, from which the policy samples then. */
+function openSampler(
+  preflight: Preflight,
+  { services, signal, workDir }: TrainingContext,
+  { searcher }: TrainConfig,
+  models: Promise<LoadedModels>,
+): Promise<void> {
+  return preflight.check(
+    "sampler",
+    async (onDetail) => {
+      const { policy } = await waitForEngine(models);
+      const { model, adapter, samplerMemory } = searcher;
+      const client = preflight.keep(
+        await services.acquireSampler(
+          { model, rank: adapter.rank, memoryShare: samplerMemory },
+          signal,
+          onDetail,
+        ),
+      );
+      const adaptersFolder = join(workDir, "adapters");
+      policy.vllm = new VllmSampler(client, policy.model, policy.tokenizer, adaptersFolder);
+    },
+    () => "vLLM is healthy",
+  );
+}
+
+/**
+ * Loads the checkpoint that a run branches from.
+ *
+ * @returns the step it was taken after, where that is known, and the trainer's state, unless only the weights are wanted
+ */
+async function loadCheckpoint(
+  context: TrainingContext,
+  config: TrainConfig,
+  artifactId: string,
+  models: Promise<LoadedModels>,
+): Promise<{ step: number | null; state: TrainerState | null }> {
+  const { policy, critic } = await waitForEngine(models);
+  const { directory, step } = await context.fetchCheckpoint(artifactId);
+  if (config.searcher.checkpointState === "weights") {
+    await loadWeightsOnly(directory, policy.model, context.signal);
+    return { step, state: null };
+  }
+  const state = await readTrainerState(directory);
+  await loadModels(directory, state, policy.model, critic, context.signal);
+  return { step, state };
+}
+
+const describeSize = ({ info }: EngineModel): string =>
+  `${info.trainable.toLocaleString("en")} of ${info.parameters.toLocaleString("en")}`;
+
+async function loadQuestions(
+  context: TrainingContext,
+  config: TrainConfig,
+): Promise<{ train: Question[]; heldOut: Question[] }> {
+  const [train, heldOut] = await Promise.all([
+    context.readQuestions(config.data.trainQuestions),
+    config.evaluation.questions === 0 ? [] : context.readQuestions(config.data.heldOutQuestions),
+  ]);
+  if (train.length === 0)
+    throw new AppError("invalid-input", `Question set ${config.data.trainQuestions} is empty.`);
+  if (config.coldStart.demonstrations > 0 && !train.every(hasGoldPath)) {
+    throw new AppError(
+      "invalid-input",
+      `The cold start needs gold documents for every question of ${config.data.trainQuestions}. Set coldStart.demonstrations to 0, or choose a set that has them.`,
+    );
+  }
+  if (config.reward.weights.goldRecall !== 0 && !train.every(({ goldIds }) => goldIds.length > 0)) {
+    throw new AppError(
+      "invalid-input",
+      `The reward's gold recall needs gold documents for every question of ${config.data.trainQuestions}. Set reward.weights.goldRecall to 0, or choose a set that has them.`,
+    );
+  }
+  return { train, heldOut: pickHeldOutQuestions(heldOut, config.evaluation.questions) };
+}
