@@ -1,5 +1,5 @@
 import type { Sampled } from "@/contracts/engine/dialect";
-import type { DocumentRef, EpisodeStep, ModelUsage, StepOf } from "@/contracts/records/episode";
+import type { DocumentRef, EpisodeStep, ModelUsage, StepOfKind } from "@/contracts/records/episode";
 import type { TurnDecision } from "./protocol";
 
 /** The steps that a turn adds to the episode's record. Everything here is pure. */
@@ -19,7 +19,7 @@ export const buildGenerateStep = (
   sampled: Sampled,
   turn: number,
   seconds: number,
-): StepOf<"generate"> => ({
+): StepOfKind<"generate"> => ({
   kind: "generate",
   turn,
   seconds,
@@ -66,7 +66,7 @@ export function decideStopReason(
   decision: TurnDecision,
   last: boolean,
   truncated: boolean,
-): StepOf<"stop">["reason"] | null {
+): StepOfKind<"stop">["reason"] | null {
   if (last) return "turns";
   if (decision.complete === true) return "model";
   if (decision.query !== null) return null;

@@ -32,20 +32,22 @@ const document = (n: number): RankedDocument => ({
   score: 1 / (n + 1),
 });
 const retriever: SearchEnvironment["retriever"] = {
-  search: async (queries, k) =>
-    queries.map((query) =>
-      Array.from({ length: k }, (_, i) => document((Number.parseInt(query, 10) || 0) + i)),
+  search: (queries, k) =>
+    Promise.resolve(
+      queries.map((query) =>
+        Array.from({ length: k }, (_, i) => document((Number.parseInt(query, 10) || 0) + i)),
+      ),
     ),
   describe: () => ({ kind: "dense", key: "test", title: "test", documents: null }),
 };
 
-interface Say {
+interface ScriptedText {
   text: string;
   finishReason?: "stop" | "length";
 }
 
-/** A searcher that says what a script tells it, turn by turn and question by question. */
-function scripted(script: (prompt: string, turn: number) => Say, maxLength = 1_000_000) {
+/** A searcher that writes what a script gives it, turn by turn and question by question. */
+function scripted(script: (prompt: string, turn: number) => ScriptedText, maxLength = 1_000_000) {
   const turns = new Map<string, number>();
   const bodies: EngineBody<"sample">[] = [];
   const ended: string[] = [];
@@ -54,7 +56,7 @@ function scripted(script: (prompt: string, turn: number) => Say, maxLength = 1_0
     identity: "scripted",
     maxLength,
     model: {
-      async sample(body): Promise<EngineResult<"sample">> {
+      sample(body): Promise<EngineResult<"sample">> {
         bodies.push(body);
         const sequences = body.sequences.map(({ session, ids }) => {
           const turn = turns.get(session!) ?? 0;
@@ -71,20 +73,18 @@ function scripted(script: (prompt: string, turn: number) => Say, maxLength = 1_0
             },
           ];
         });
-        return {
-          sequences,
-          usage: {
-            promptTokens: 0,
-            computedTokens: 0,
-            sampledTokens: 0,
-            prefillSeconds: 0,
-            decodeSeconds: 0,
-          },
+        const usage = {
+          promptTokens: 0,
+          computedTokens: 0,
+          sampledTokens: 0,
+          prefillSeconds: 0,
+          decodeSeconds: 0,
         };
+        return Promise.resolve({ sequences, usage });
       },
-      async endSessions(sessions) {
+      endSessions(sessions) {
         ended.push(...sessions);
-        return {};
+        return Promise.resolve({});
       },
     },
   };
@@ -107,7 +107,7 @@ const run = (searcher: Searcher, search: SearchEnvironment, count = 1) =>
     new Stopwatch(),
     new AbortController().signal,
   );
-const say = (ids: number[], query?: string): Say => ({
+const writeTurn = (ids: number[], query?: string): ScriptedText => ({
   text:
     `<important_info>[${ids.join(", ")}]</important_info>` +
     (query === undefined
@@ -117,7 +117,7 @@ const say = (ids: number[], query?: string): Say => ({
 
 describe("an episode", () => {
   it("searches, selects and stops when the searcher says so", async () => {
-    const { searcher, ended } = scripted((_, turn) => (turn === 0 ? say([1, 3], "50") : say([2])));
+    const { searcher, ended } = scripted((_, turn) => (turn === 0 ? writeTurn([1, 3], "50") : writeTurn([2])));
     const [episode] = await run(searcher, searchOf({ retrieve: 4, turns: 3 }));
     expect(episode!.steps.map(({ kind, turn }) => `${kind}${turn}`)).toEqual([
       "retrieve0",
@@ -134,14 +134,14 @@ describe("an episode", () => {
   });
 
   it("ends with what it has where the model cannot read on, the others going on; not one that fits is an error", async () => {
-    const script = (prompt: string, turn: number): Say =>
-      say([1], turn === 0 && prompt.includes("Text 100.") ? "1".repeat(300) : "7");
+    const script = (prompt: string, turn: number): ScriptedText =>
+      writeTurn([1], turn === 0 && prompt.includes("Text 100.") ? "1".repeat(300) : "7");
     const { searcher: long, bodies } = scripted(script);
     const search = searchOf({ retrieve: 2, turns: 1, decoding: "free", turnTokens: 400 });
     await run(long, search, 2);
     // What was said last has been added to the ids since.
     const needed = bodies[1]!.sequences.map(
-      ({ ids }) => ids.length - say([1], "7").text.length + 400,
+      ({ ids }) => ids.length - writeTurn([1], "7").text.length + 400,
     );
     const { searcher } = scripted(script, Math.min(...needed));
     const episodes = await run(searcher, search, 2);
@@ -166,7 +166,7 @@ describe("an episode", () => {
   });
 
   it("ends after the searches that the setting allows", async () => {
-    const { searcher, bodies } = scripted((_, turn) => say([1], `${turn}00`));
+    const { searcher, bodies } = scripted((_, turn) => writeTurn([1], `${turn}00`));
     const [episode] = await run(searcher, searchOf({ retrieve: 8, select: 3, turns: 3 }));
     expect(episode!.steps.filter(({ kind }) => kind === "retrieve")).toHaveLength(4);
     expect(episode!.steps.at(-1)).toMatchObject({ kind: "stop", reason: "turns" });
@@ -174,7 +174,7 @@ describe("an episode", () => {
   });
 
   it("upstream's protocol searches once more and shows twelve documents first", async () => {
-    const { searcher } = scripted((_, turn) => say([1, 9], `${turn}00`));
+    const { searcher } = scripted((_, turn) => writeTurn([1, 9], `${turn}00`));
     const [episode] = await run(
       searcher,
       searchOf({ protocol: "upstream", retrieve: 8, turns: 3 }),
@@ -219,7 +219,7 @@ describe("an episode", () => {
   });
 
   it("shows no document twice where that is asked for", async () => {
-    const { searcher } = scripted(() => say([1], "2"));
+    const { searcher } = scripted(() => writeTurn([1], "2"));
     const [episode] = await run(searcher, searchOf({ retrieve: 4, turns: 2, skipSeen: true }));
     const windows = episode!.steps.flatMap((step) =>
       step.kind === "retrieve" ? [step.documents.map(({ id }) => id)] : [],
@@ -232,7 +232,7 @@ describe("an episode", () => {
   });
 
   it("derives its seeds from run, step, question, sample and turn, and sends all ids each turn", async () => {
-    const { searcher, bodies } = scripted((_, turn) => say([1], `${turn}`));
+    const { searcher, bodies } = scripted((_, turn) => writeTurn([1], `${turn}`));
     await run(searcher, searchOf({ retrieve: 2, turns: 1 }), 2);
     const seeds = bodies.flatMap(({ sequences }) => sequences.map(({ seed }) => seed));
     expect(new Set(seeds).size).toBe(4);
@@ -242,7 +242,7 @@ describe("an episode", () => {
   });
 
   it("fails where the retriever fails, and lets its sessions go", async () => {
-    const { searcher, ended } = scripted(() => say([1], "1"));
+    const { searcher, ended } = scripted(() => writeTurn([1], "1"));
     let calls = 0;
     const search = searchOf({ turns: 2 });
     search.retriever = {

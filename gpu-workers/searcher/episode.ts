@@ -21,6 +21,7 @@ import {
   type EncodedPrompt,
 } from "./episode-steps";
 import { selectPrompt } from "./prompt";
+import { searchWindows } from "./search-windows";
 import { countInitialDocuments, countSearchesAllowed, parseTurn } from "./protocol";
 import { computeMaxTurnTokens, isLastTurn, selectDecoding } from "./turn-decoding";
 
@@ -102,7 +103,7 @@ const startEpisode = (request: EpisodeRequest): RunningEpisode => ({
   stopped: false,
 });
 
-/** Retrieves the window of each episode, as one batch. With `skipSeen`, documents shown before are left out. */
+/** Retrieves the window of each episode, as one batch, and records the searches. */
 async function retrieveWindows(
   { retriever, documents, settings }: SearchEnvironment,
   { training }: SamplingParameters,
@@ -112,19 +113,10 @@ async function retrieveWindows(
 ): Promise<DocumentRef[][]> {
   const start = performance.now();
   const size = turn === 0 ? countInitialDocuments(settings, training) : settings.retrieve;
-  const mostSeen = settings.skipSeen ? Math.max(...active.map(({ seen }) => seen.size)) : 0;
-  const ranked = await retriever.search(
-    active.map(({ query }) => query),
-    size + mostSeen,
-    signal,
-  );
+  const found = await searchWindows(retriever, active, size, settings.skipSeen, signal);
   const seconds = measureSeconds(start) / active.length;
-  return active.map(({ query, seen, steps }, i) => {
-    const candidates = settings.skipSeen
-      ? ranked[i]!.filter(({ id }) => !seen.has(id))
-      : ranked[i]!;
-    const window = candidates.slice(0, size).map((document) => documents.add(document));
-    for (const { id } of window) seen.add(id);
+  return active.map(({ query, steps }, i) => {
+    const window = found[i]!.map((document) => documents.add(document));
     steps.push({ kind: "retrieve", turn, seconds, query, documents: window });
     return window;
   });

@@ -1,6 +1,7 @@
 import type { SearchConfig } from "@/contracts/run-config/search";
 import type { Question } from "@/contracts/worker-protocol/questions";
 import type { EngineModel } from "@/gpu-workers/llm/engine/client";
+import { searchWindows } from "./search-windows";
 import type { RankedDocument, Retriever } from "@/gpu-workers/retrieval/retriever";
 import { buildTurnGrammar } from "./turn-decoding";
 import { selectPrompt } from "./prompt";
@@ -9,8 +10,9 @@ import type { Tokenizer } from "@/gpu-workers/llm/model-files/tokenizer";
 import type { TrainingSequence } from "./training-sequence";
 
 /**
- * Demonstrations for the cold start. A gold path follows a question whose gold documents and queries are known: in
- * each window it keeps the gold documents, stops once all of them are found, and else asks the next gold query.
+ * Demonstrations for the cold start. A gold path is the ideal episode of a question whose gold documents and queries are
+ * known: in each window it selects the gold documents, stops once all of them are found, and otherwise writes the next
+ * gold query.
  */
 export interface GoldTurn {
   window: RankedDocument[];
@@ -18,39 +20,52 @@ export interface GoldTurn {
   text: string;
 }
 
-/** Whether a question says enough for a gold path. */
+/** A gold path that is being walked. */
+interface GoldPath {
+  question: Question;
+  /** The next search; null where the path has ended. */
+  query: string | null;
+  seen: Set<string>;
+  /** Gold documents selected so far. */
+  found: Set<string>;
+  turns: GoldTurn[];
+}
+
+/** Whether a gold path can be built for the question. */
 export const hasGoldPath = ({ goldIds }: Pick<Question, "goldIds">): boolean => goldIds.length > 0;
 
-/** Walks the gold paths of a batch of questions, one retrieval a turn. */
+/**
+ * Walks the gold paths of a batch of questions, with one batch of retrievals per turn.
+ * @returns the turns of each question
+ */
 export async function walkGoldPaths(
   questions: readonly Question[],
   retriever: Pick<Retriever, "search">,
   settings: SearchConfig,
   signal: AbortSignal,
 ): Promise<GoldTurn[][]> {
-  const paths = questions.map((question) => ({
+  const paths = questions.map((question): GoldPath => ({
     question,
-    query: question.question as string | null,
-    seen: new Set<string>(),
-    found: new Set<string>(),
-    turns: [] as GoldTurn[],
+    query: question.question,
+    seen: new Set(),
+    found: new Set(),
+    turns: [],
   }));
   const searches = countSearchesAllowed(settings);
   for (let turn = 0; turn <= searches; turn++) {
-    const active = paths.filter(({ query }) => query !== null);
+    const active = paths.filter(
+      (path): path is GoldPath & { query: string } => path.query !== null,
+    );
     if (active.length === 0) break;
-    const mostSeen = settings.skipSeen ? Math.max(...active.map(({ seen }) => seen.size)) : 0;
-    const ranked = await retriever.search(
-      active.map(({ query }) => query!),
-      settings.retrieve + mostSeen,
+    const windows = await searchWindows(
+      retriever,
+      active,
+      settings.retrieve,
+      settings.skipSeen,
       signal,
     );
-    active.forEach((path, i) => {
-      const window = ranked[i]!.filter(({ id }) => !settings.skipSeen || !path.seen.has(id)).slice(
-        0,
-        settings.retrieve,
-      );
-      for (const { id } of window) path.seen.add(id);
+    active.forEach((path: GoldPath, i) => {
+      const window = windows[i]!;
       const step = planGoldTurn(path.question, window, path.found, turn, settings);
       path.turns.push({ window, text: step.text });
       path.query = step.query;
@@ -60,8 +75,9 @@ export async function walkGoldPaths(
 }
 
 /**
- * One turn of the gold path. `found` collects the gold documents selected so far.
- * @returns what to write, and the next query (null: the search ends).
+ * Plans one turn of a gold path.
+ * @param found gold documents selected so far; those of this turn are added
+ * @returns what the searcher should write, and the next query; null where the search ends
  */
 export function planGoldTurn(
   question: Pick<Question, "goldIds" | "goldQueries">,
@@ -86,7 +102,7 @@ export function planGoldTurn(
   };
 }
 
-/** A gold path as a training sequence, with exactly the tokens that guided decoding would have produced. */
+/** Encodes a gold path as a training sequence, with exactly the tokens that guided decoding would have produced. */
 export async function buildDemonstration(
   question: Question,
   path: readonly GoldTurn[],

@@ -1,19 +1,20 @@
 import type { Episode, MethodName } from "@/contracts/records/episode";
 import type { Question } from "@/contracts/worker-protocol/questions";
 
-/** A way to gather documents for questions, or to answer them: s3, naive RAG, and whatever it is compared with. */
+/** A way to collect documents for questions, or to answer them: s3, naive RAG and the other baselines. */
 export interface Method {
   readonly name: MethodName;
   /**
-   * One episode per question, in order. Throws AppError where a service stays unavailable. Questions are independent:
-   * asking for them one by one, several at once, gives the same episodes.
+   * Runs one episode per question, in order. Throws AppError where a service stays unavailable. Questions are
+   * independent: calling it for each one, also several at once, gives the same episodes.
    */
   run(questions: readonly Question[], signal: AbortSignal): Promise<Episode[]>;
 }
 
-/** A method that asks a model of its own: its episodes take long, and their keys are known before they are made. */
+/** A method that calls a model of its own. Its episodes are slow, so they are cached under keys that are known beforehand. */
 export interface ModelMethod extends Method {
+  /** Cache key of the question's episode. */
   computeEpisodeKey(question: Question): string;
-  /** How the answers that the method gives itself are labelled; null where the generator answers. */
+  /** Label of the answers that the method gives by itself; null where the generator answers. */
   readonly ownAnswerLabel: { model: string; prompt: string } | null;
 }

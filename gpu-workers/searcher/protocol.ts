@@ -2,26 +2,27 @@ import type { FormatError, Protocol } from "@/contracts/records/episode";
 import type { SearchConfig } from "@/contracts/run-config/search";
 
 /**
- * The protocol of s3 (paper, section 3): in each turn the searcher keeps documents of the window it was shown, says
- * whether the search is complete, and if not writes the next query.
+ * The protocol of s3 (paper, section 3): in each turn the searcher selects documents of the window that it was shown,
+ * decides whether the search is complete, and if not writes the next query.
  *   <important_info>[1, 3]</important_info>
  *   <search_complete>False</search_complete>
  *   <query>{"query": "..."}</query>
- * Everything here is pure text -> structure. Documents are never read from the searcher's text.
+ * Everything here turns text into structures, and is pure. Documents are never read from the searcher's text.
  */
 export const PROTOCOL_VERSION = 1;
 
-/** What the searcher said in one turn. */
+/** What the searcher decided in one turn. */
 export interface TurnDecision {
   /** 1-based positions in the window, in the order given; null: no valid selection, the whole window is kept. */
   selection: number[] | null;
-  /** The searcher's own stop decision; null where it said nothing that can be read. */
+  /** The stop decision; null where there is none that can be read. */
   complete: boolean | null;
   /** Next query; null where there is none, or where the search is complete. */
   query: string | null;
   errors: FormatError[];
 }
 
+/** What parsing a turn depends on. */
 export interface TurnRules {
   protocol: Protocol;
   /** Documents in the window. */
@@ -37,7 +38,7 @@ const IMITATED_BLOCK = "<information>";
 const AFFIRMATIVE = new Set(["true", "yes", "1", "y"]);
 const NEGATIVE = new Set(["false", "no", "0", "n"]);
 
-/** Where sampling stops in a turn of free decoding. Upstream samples on and cuts the text after its first query, which comes to the same. */
+/** Where sampling stops in a turn of free decoding. Upstream samples further and cuts the text after its first query, with the same result. */
 export function listStopStrings(protocol: Protocol, last: boolean): string[] {
   if (protocol === "upstream") return ["</query>"];
   return last
@@ -45,22 +46,22 @@ export function listStopStrings(protocol: Protocol, last: boolean): string[] {
     : ["</query>", "True</search_complete>", IMITATED_BLOCK];
 }
 
-/** Searches after the retrieval with the question itself. The released code passes turns + 1 (design of upstream). */
+/** Searches after the retrieval with the question itself. Upstream's released code allows one more. */
 export const countSearchesAllowed = (search: Pick<SearchConfig, "protocol" | "turns">): number =>
   search.protocol === "upstream" ? search.turns + 1 : search.turns;
 
-/** Documents of the first window. The released code shows 12 in training and 3 in inference. */
+/** Documents of the first window. Upstream's released code shows 12 in training and 3 in inference. */
 export const countInitialDocuments = (
   search: Pick<SearchConfig, "protocol" | "retrieve">,
   training: boolean,
 ): number => (search.protocol === "upstream" ? (training ? 12 : 3) : search.retrieve);
 
 /**
- * Reads one turn of the searcher's text. Never throws; linear in the length of the text.
- * Both protocols keep the whole window where no valid selection is given, and let a positive stop decision override a
- * query. `paper` rejects and counts what is malformed; `upstream` drops ids out of range without a word and keeps no
- * account of an implicit selection. Text that imitates an <information> block is not a document in either: `paper`
- * ends the turn there and counts it, `upstream` reads over it.
+ * Parses the searcher's text of one turn. Never throws; linear in the length of the text.
+ * Both protocols keep the whole window where there is no valid selection, and let a positive stop decision override a
+ * query. `paper` rejects and counts what is malformed; `upstream` drops ids out of range silently and does not count a
+ * missing selection. Text that imitates an <information> block is no document in either: `paper` ends the turn there and
+ * counts it, `upstream` ignores it.
  */
 export function parseTurn(text: string, rules: TurnRules): TurnDecision {
   const errors = new Set<FormatError>();
@@ -75,7 +76,7 @@ export function parseTurn(text: string, rules: TurnRules): TurnDecision {
   return { selection, complete, query, errors: [...errors] };
 }
 
-/** What is read of a turn's text. Beyond its first query `paper` looks for more of them, to count them. */
+/** The part of a turn's text that is parsed. `paper` also reads what follows the first query, to count further queries. */
 function selectReadableText(text: string, protocol: Protocol, errors: Set<FormatError>): string {
   if (protocol === "upstream") return cutTurnText(text, protocol);
   const invented = text.indexOf(IMITATED_BLOCK);
@@ -84,7 +85,7 @@ function selectReadableText(text: string, protocol: Protocol, errors: Set<Format
   return text.slice(0, invented);
 }
 
-/** What of a turn's text stays in the conversation where a server did not stop: nothing after the first query, and in `paper` no imitated document. */
+/** Cuts a turn's text where a server did not stop: nothing stays after the first query, and in `paper` no imitated document. */
 export function cutTurnText(text: string, protocol: Protocol): string {
   const end = text.indexOf("</query>");
   const own = end < 0 ? text : text.slice(0, end + "</query>".length);
@@ -113,7 +114,7 @@ function parseSelection(
   return inRange.slice(0, select);
 }
 
-/** Distinct numbers with commas between them, in brackets or not; null for anything else. By plain splitting, so that no text makes it slow. */
+/** Distinct numbers separated by commas, in brackets or not; null for anything else. Splits instead of matching a pattern, so that no text makes it slow. */
 function parseIdList(content: string): number[] | null {
   let list = content.trim();
   if (list.startsWith("[")) list = list.slice(1);
@@ -147,7 +148,7 @@ function parseQuery(text: string, errors: Set<FormatError>): string | null {
   return query || null;
 }
 
-/** The `query` of a JSON object; null where it is none. */
+/** The `query` of a JSON object; null where the text is no such object. */
 export function parseQueryJson(content: string): string | null {
   try {
     const value: unknown = JSON.parse(content);
@@ -167,7 +168,7 @@ export function parseQueryJson(content: string): string | null {
 type Block =
   { kind: "absent" } | { kind: "open" } | { kind: "closed"; content: string; end: number };
 
-/** The first <tag>...</tag>; by plain search, so that no text makes it slow. */
+/** The first <tag>...</tag>. Searches instead of matching a pattern, so that no text makes it slow. */
 function findFirstBlock(text: string, tag: string): Block {
   const open = text.indexOf(`<${tag}>`);
   if (open < 0) return { kind: "absent" };

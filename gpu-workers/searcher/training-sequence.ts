@@ -4,18 +4,21 @@ import type { Episode } from "@/contracts/records/episode";
 import type { SearchConfig } from "@/contracts/run-config/search";
 import { buildTurnGrammar } from "./turn-decoding";
 
-/** An episode as the searcher saw it: one sequence of tokens, and which of them it chose. */
+/** An episode as one sequence of tokens, with those that the searcher chose marked as actions. */
 export interface TrainingSequence {
   ids: number[];
   /** 1 where the policy chose, 0 for prompt, retrieved text and forced tokens. Same length as ids. */
   mask: (0 | 1)[];
-  /** Under the sampling policy, 0 where mask is 0. Same length as ids. */
+  /** Log-probabilities under the policy that sampled; 0 where the mask is 0. Same length as ids. */
   logprobs: number[];
-  /** What each turn's tokens were allowed to be (guided decoding). */
+  /** Under guided decoding the grammar of each turn, with the range of tokens that it restricts. */
   guides: { start: number; end: number; lark: string }[];
 }
 
-/** Joins the turns of an episode. Ids are those that were fed and sampled; nothing is tokenised again. */
+/**
+ * Joins the turns of an episode. The ids are those that were fed and sampled: nothing is tokenised again.
+ * @throws AppError where the episode was stored without its token ids
+ */
 export function buildTrainingSequence(
   episode: Pick<Episode, "steps">,
   settings: SearchConfig,
@@ -42,17 +45,17 @@ export function buildTrainingSequence(
   return sequence;
 }
 
-/** Tokens that the policy chose. */
+/** Number of tokens that the policy chose. */
 export const countActionTokens = ({ mask }: Pick<TrainingSequence, "mask">): number =>
   mask.reduce<number>((sum, m) => sum + m, 0);
 
-/** The entries of a list per token that belong to action tokens. */
+/** Of a list with an entry per token, the entries of the action tokens. */
 export const pickActionTokens = (
   { mask }: Pick<TrainingSequence, "mask">,
   list: readonly number[],
 ): number[] => list.filter((_, i) => mask[i] === 1);
 
-/** A list per token: `value` of each action token by its number among them, 0 elsewhere. */
+/** A list with an entry per token: `value(t)` at the t-th action token, 0 at the others. */
 export function fillActionTokens(
   { mask }: Pick<TrainingSequence, "mask">,
   value: (action: number) => number,
@@ -61,7 +64,7 @@ export function fillActionTokens(
   return mask.map((m) => (m === 1 ? value(action++) : 0));
 }
 
-/** A sequence as the engine trains on it, with the weight of each token. */
+/** The sequence as a training example of the engine, with a weight per token. */
 export const buildDatum = ({ ids, guides }: TrainingSequence, weights: number[]): Datum => ({
   ids,
   weights,

@@ -1,22 +1,22 @@
 /**
  * Guided decoding: the grammar of one turn in llguidance's Lark dialect. It allows exactly the well-formed turns of
- * protocol.ts, so a small model spends its few tokens on decisions and never on the form; what the grammar leaves no
- * choice about is forced and carries no loss.
+ * protocol.ts, so that a small model only decides and never has to get the form right. Tokens for which the grammar
+ * leaves no choice are forced and carry no loss.
  */
 export interface TurnShape {
-  /** Documents in the window; they are called 1 .. window. */
+  /** Documents in the window, numbered 1 .. window. */
   window: number;
   /** At most this many of them may be selected. */
   select: number;
   /** Longest query in tokens. */
   queryTokens: number;
-  /** In the last turn there is a selection only: nothing can be searched any more. */
+  /** The last turn has only a selection, because no search is left. */
   last: boolean;
 }
 
 /**
- * Grammar of one turn: distinct ids in ascending order (so that a set of documents has one spelling), then the stop
- * decision, then, where the search goes on, a query without line break, quote, backslash or tag.
+ * Renders the grammar of one turn: distinct ids in ascending order, so that a set of documents has one spelling; then the
+ * stop decision; then, where the search continues, a query without line break, quote, backslash or tag.
  */
 export function renderTurnGrammar({ window, select, queryTokens, last }: TurnShape): string {
   const rules = [
@@ -34,8 +34,8 @@ export function renderTurnGrammar({ window, select, queryTokens, last }: TurnSha
 }
 
 /**
- * Ascending distinct ids: rule after_I_C is what may follow id I when C more ids are allowed; of the alternatives the
- * first is nothing. window x select rules, however many subsets there are.
+ * Rules for ascending distinct ids. Rule after_I_C says what may follow id I when C more ids are allowed; its first
+ * alternative is nothing. There are at most window x select rules, however many subsets there are.
  */
 function buildIdRules(window: number, select: number): string[] {
   const most = Math.min(window, select);

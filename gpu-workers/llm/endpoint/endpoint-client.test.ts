@@ -52,7 +52,9 @@ describe("faults of an endpoint", () => {
   );
   it("every try is counted, answered or failed", async () => {
     const tries = new RetryStats();
-    const asked = await client([{ status: 503 }, "cut", "hello", "hello"], { onAttempt: tries.record });
+    const asked = await client([{ status: 503 }, "cut", "hello", "hello"], {
+      onAttempt: tries.record,
+    });
     expect(tries.takeFailedShare()).toBeUndefined();
     await asked.complete(BODY, never);
     await asked.complete(BODY, never);

@@ -1,3 +1,9 @@
+/**
+ * endpoint/: models behind OpenAI-compatible servers. This file is the client; `rate-limit.ts` bounds its requests,
+ * `post-json.ts` sends them, `connection.ts` builds its options from the settings, with the stored API key, and
+ * `environment-key.ts` finds a key of the worker's environment.
+ */
+
 import { z } from "zod";
 import type { ModelUsage } from "@/contracts/records/episode";
 import { AppError } from "@/contracts/errors";
@@ -7,7 +13,7 @@ import { doubleWait, parseRetryAfter, retry } from "@/lib/retry";
 import { postJson, type HttpReply } from "./post-json";
 import { buildCancelledError, getSharedRateLimit, type RateLimit } from "./rate-limit";
 
-/** Injected, so that tests run the real code fast. */
+/** How requests are sent, limited, retried and priced. Durations can be injected, so that tests run the real code fast. */
 export interface EndpointOptions {
   /** Longest wait for one answer. */
   timeoutMs: number;
@@ -23,11 +29,11 @@ export interface EndpointOptions {
   /** US dollars per million tokens; null: not known. */
   promptPrice: number | null;
   completionPrice: number | null;
-  /** Where none is given: that of the worker's environment, if it is for this endpoint. */
+  /** Default: the key of the worker's environment, if it is bound to this endpoint. */
   apiKey: string | undefined;
-  /** Told of every try that came to an end, with whether it was answered. */
+  /** Called after every attempt, with whether it was answered. */
   onAttempt: (answered: boolean) => void;
-  /** Told of what every answered request took. */
+  /** Called with the tokens and cost of every answered request. */
   onUsage: (usage: ModelUsage) => void;
 }
 
@@ -45,16 +51,16 @@ const DEFAULTS: Omit<EndpointOptions, "apiKey"> = {
   onUsage: () => undefined,
 };
 
-/** What an endpoint wrote, and what it took. */
+/** What an endpoint wrote, with tokens, cost and time. */
 export interface Completion {
   text: string;
-  /** length: cut by the token limit. */
+  /** length: truncated by the token limit. */
   finish: "stop" | "length";
   /** The stop string that ended it, where the server says so (vLLM does). */
   stoppedAt: string | null;
   usage: ModelUsage;
   seconds: number;
-  /** Alternatives of the first token, where they were asked for (logprobs, top_logprobs) and given. */
+  /** Alternatives of the first token, where they were requested (logprobs, top_logprobs) and given. */
   alternatives?: TokenAlternative[];
 }
 
@@ -96,10 +102,11 @@ interface CompletionBody {
 }
 
 /**
- * A client of an OpenAI-compatible server: bounded in requests at once and in requests and tokens a minute, together with
- * the other clients of that server and key in this process. Time-outs, broken connections, 408, 429, 5xx and replies that are cut or garbled are retried with growing, random pauses, at
- * least as long as the server asks for; what stays broken or is refused is `generator-unavailable` with the reason,
- * never an empty answer. A key is in no message.
+ * Client of an OpenAI-compatible server. All clients of one server and key in this process share its limits of
+ * concurrent requests and of requests and tokens per minute. Time-outs, broken connections, status 408, 429 and 5xx and
+ * incomplete or malformed replies are retried, with pauses that grow, are random, and are at least as long as the server
+ * asks for. A request that stays unanswered or is refused throws AppError "generator-unavailable" with the reason; it
+ * never gives an empty answer. No message contains the key.
  */
 export class EndpointClient {
   readonly base: string;
@@ -157,7 +164,7 @@ export class EndpointClient {
     const { retryBudgetMs, firstPauseMs, longestPauseMs } = this.options;
     const wait = doubleWait(firstPauseMs, { longestMs: longestPauseMs });
     const requestOnce = async (): Promise<Completion> => {
-      // About four characters a token: enough to keep a rate limit, which the real numbers then correct.
+      // About four characters are a token. The estimate keeps the rate limit until the real number corrects it.
       const permit = await this.limit.acquire(
         Math.ceil(characters / 4) + body.max_tokens,
         this.options,
@@ -229,7 +236,7 @@ export class EndpointClient {
     }
     const choice = read(parseJsonOrNull(text));
     const finish = choice?.finish_reason ?? null;
-    // An empty text counts only where the server says that it is whole.
+    // An empty text is an answer only where the server says that it is complete.
     if (choice === null || (choice.text === "" && finish === null))
       throw fail(`it does not answer as an OpenAI-compatible server does: ${text.slice(0, 300)}`);
     return {
@@ -242,11 +249,11 @@ export class EndpointClient {
     };
   }
 
-  private readUsage(told: z.output<typeof usageBodySchema>): ModelUsage {
+  private readUsage(reported: z.output<typeof usageBodySchema>): ModelUsage {
     const { promptPrice, completionPrice } = this.options;
-    const promptTokens = told?.prompt_tokens ?? 0;
-    const completionTokens = told?.completion_tokens ?? 0;
-    const priced = told != null && (promptPrice !== null || completionPrice !== null);
+    const promptTokens = reported?.prompt_tokens ?? 0;
+    const completionTokens = reported?.completion_tokens ?? 0;
+    const priced = reported != null && (promptPrice !== null || completionPrice !== null);
     return {
       calls: 1,
       promptTokens,
@@ -263,7 +270,7 @@ export class EndpointClient {
       : "";
   }
 
-  /** Servers quote the key that they refuse. */
+  /** Removes the key from a text: servers quote the key that they refuse. */
   private redactKey(text: string): string {
     const { apiKey } = this.options;
     return apiKey ? text.replaceAll(apiKey, "[key]") : text;
@@ -281,12 +288,12 @@ interface CompletionChoice {
 class UnansweredError extends Error {
   constructor(
     message: string,
-    /** How long the server asked to be left alone. */
+    /** Shortest pause that the server asked for. */
     readonly retryAfterMs = 0,
   ) {
     super(message);
   }
 }
 
-/** The server does not accept the request: another would be refused again. */
+/** The server refused the request, and would refuse it again. */
 class RefusedRequestError extends UnansweredError {}

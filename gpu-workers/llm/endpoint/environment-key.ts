@@ -1,19 +1,19 @@
 const warned = new Set<string>();
 
-/** To the worker's log, once for each reason. */
+/** Writes a warning to the worker's log, once for each reason. */
 function warnOnce(reason: string): void {
   if (warned.has(reason)) return;
   warned.add(reason);
   process.emitWarning(`S3_GENERATOR_API_KEY is not sent: ${reason}`);
 }
 
-/** Of an address of the web; all others would share the origin "null". */
+/** Origin of an http(s) address; null for all others, which would share the origin "null". */
 const parseOrigin = (address: string): string | null =>
   /^https?:/i.test(address) && URL.canParse(address) ? new URL(address).origin : null;
 
 /**
- * The API key of the worker's environment, for runs that name no stored key. It goes to the one origin that it is bound
- * to: whoever launches a run chooses the run's endpoint, and would be sent the key otherwise.
+ * The API key of the worker's environment, for runs that name no stored key. It is sent only to the origin that it is
+ * bound to: the user who launches a run chooses its endpoint, and could otherwise have the key sent to any server.
  */
 export function findEnvironmentKey(
   endpoint: string,

@@ -2,12 +2,13 @@ import { Agent, type Dispatcher } from "undici";
 import { onAbort } from "@/lib/on-abort";
 
 /**
- * Connections of every client of this process, so that a run finds those of the one before. No time-outs of its own:
- * models may take their time, and whoever asks says for how long. It follows no redirection, so a key stays here.
+ * Connections that all clients of this process share, so that a run reuses those of earlier runs. It has no time-outs of
+ * its own, because models may take long and the caller sets the limit. It follows no redirection, so that a key is never
+ * sent elsewhere.
  */
 const agent = new Agent({ headersTimeout: 0, bodyTimeout: 0 });
 
-/** Leaves out a byte order mark. */
+/** Skips a byte order mark. */
 const UTF8 = new TextDecoder();
 
 export interface HttpReply {
@@ -17,8 +18,8 @@ export interface HttpReply {
 }
 
 /**
- * POSTs JSON and gives the whole reply. By undici's dispatch, because its request() makes a stream of every reply, and
- * fetch more than that, which takes as much processor time again.
+ * POSTs JSON and returns the whole reply. It uses undici's dispatch, because its `request` and `fetch` wrap every reply in
+ * a stream, which takes as much processor time again.
  *
  * @param timeoutMs longest wait for the whole reply
  * @throws Error where no whole reply came, with the reason: a broken connection, the time-out, or the aborted signal
@@ -59,7 +60,7 @@ export function postJson(
     agent.dispatch(request, {
       onRequestStart(started) {
         controller = started;
-        // It waited for a connection until now.
+        // The request was given up while it waited for a connection.
         if (failure) started.abort(failure);
       },
       onResponseStart(_controller, status, responseHeaders) {

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { AppError } from "@/contracts/errors";
 import { onAbort } from "@/lib/on-abort";
 
-/** What a request is ended with whose signal was aborted. */
+/** The error of a request whose signal was aborted. */
 export const buildCancelledError = (): AppError =>
   new AppError("cancelled", "The request to the model server was cancelled.");
 
@@ -12,16 +12,16 @@ export interface RateLimits {
   tokensPerMinute: number | null;
 }
 
-/** Given back when a request has ended. */
+/** Permission to send one request, released when it has ended. */
 export interface Permit {
-  /** @param tokens what the request really took; 0 where it failed */
+  /** @param tokens that the request really used; 0 where it failed */
   release(tokens: number): void;
 }
 
 interface StartedRequest {
   at: number;
   tokens: number;
-  /** Within the window still. */
+  /** Whether it started within the last window. */
   counts: boolean;
 }
 
@@ -32,23 +32,26 @@ interface WaitingRequest {
 }
 
 /**
- * Bounds what is asked of an endpoint: requests at once, and requests and tokens in any window of a minute. First come,
- * first served. A request larger than the whole budget goes alone. Clients with limits of their own share it: the least
- * of those whose requests wait or are under way holds for all.
+ * Limits the requests to an endpoint: how many run at once, and requests and tokens in any window of a minute. They are
+ * admitted in their order. A request larger than the whole token budget is sent alone. Clients with different limits
+ * share one instance: the strictest limit among the requests that wait or run holds for all.
  */
 export class RateLimit {
   private active = 0;
   private readonly queue: WaitingRequest[] = [];
   private readonly started: StartedRequest[] = [];
-  /** Tokens of `started`, in all. */
+  /** Sum of the tokens of `started`. */
   private spent = 0;
-  /** Requests that wait or are under way, by the limits that they came with. */
+  /** Number of requests that wait or run, by their limits. */
   private readonly holders = new Map<RateLimits, number>();
   private timer: NodeJS.Timeout | undefined;
 
   constructor(private readonly windowMs = 60_000) {}
 
-  /** Waits until a request of about this many tokens may be sent. Throws `cancelled` once the signal is aborted. */
+  /**
+   * Waits until a request of about this many tokens may be sent.
+   * @throws AppError "cancelled" once the signal is aborted
+   */
   acquire(tokens: number, limits: RateLimits, signal: AbortSignal): Promise<Permit> {
     if (signal.aborted) return Promise.reject(buildCancelledError());
     this.countHolder(limits, 1);
@@ -77,13 +80,13 @@ export class RateLimit {
     this.active += 1;
     this.started.push(entry);
     this.spent += tokens;
-    let left = false;
+    let released = false;
     return {
-      release: (taken) => {
-        if (left) return;
-        left = true;
-        if (entry.counts) this.spent += taken - entry.tokens;
-        entry.tokens = taken;
+      release: (used) => {
+        if (released) return;
+        released = true;
+        if (entry.counts) this.spent += used - entry.tokens;
+        entry.tokens = used;
         this.active -= 1;
         this.countHolder(limits, -1);
         this.admitWaiting();
@@ -97,7 +100,7 @@ export class RateLimit {
     else this.holders.set(limits, count);
   }
 
-  /** Lets in whoever may go, in order; whoever waits for the minute's budget holds back those behind. */
+  /** Admits waiting requests in their order. One that waits for the minute's budget holds back those behind it. */
   private admitWaiting(): void {
     clearTimeout(this.timer);
     for (let next = this.queue[0]; next; next = this.queue[0]) {
@@ -113,12 +116,13 @@ export class RateLimit {
   }
 
   private findStrictest(limit: keyof RateLimits): number {
-    let least = Infinity;
-    for (const limits of this.holders.keys()) least = Math.min(least, limits[limit] ?? Infinity);
-    return least;
+    let strictest = Infinity;
+    for (const limits of this.holders.keys())
+      strictest = Math.min(strictest, limits[limit] ?? Infinity);
+    return strictest;
   }
 
-  /** Milliseconds until the minute's budget has room; 0: now. */
+  /** Milliseconds until the minute's budget has room; 0: there is room now. */
   private computeWaitMs(tokens: number): number {
     const now = performance.now();
     for (
@@ -141,7 +145,7 @@ export class RateLimit {
 
 const sharedLimits = new Map<string, RateLimit>();
 
-/** The limit that every client of one account in this process shares: one server's origin, asked with one key. */
+/** The rate limit that all clients in this process share for one server's origin and one key. */
 export function getSharedRateLimit(endpoint: string, apiKey: string | undefined): RateLimit {
   const account = createHash("sha256")
     .update(JSON.stringify([new URL(endpoint).origin, apiKey ?? null]))

@@ -1,4 +1,4 @@
-/** Counts the tries at endpoints, answered or failed, from one reading to the next. */
+/** Counts attempts at endpoints, answered or failed, between two readings. */
 export class RetryStats {
   private attempts = 0;
   private failed = 0;
@@ -8,7 +8,7 @@ export class RetryStats {
     if (!answered) this.failed += 1;
   };
 
-  /** Share that failed since the last reading; undefined where nothing was asked. */
+  /** Share of attempts that failed since the last reading; undefined where there was none. */
   takeFailedShare(): number | undefined {
     const share = this.attempts === 0 ? undefined : this.failed / this.attempts;
     this.attempts = 0;

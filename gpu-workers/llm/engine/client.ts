@@ -1,3 +1,8 @@
+/**
+ * engine/: the worker's own model engine, a Python process (gpu-workers/engine) that samples tokens and computes
+ * gradients. `process.ts` starts and stops it; this file speaks its dialect (contracts/engine).
+ */
+
 import { randomUUID } from "node:crypto";
 import {
   capabilitiesSchema,
@@ -14,7 +19,7 @@ import {
 import { AppError, parseOrThrow, type ErrorCode } from "@/contracts/errors";
 import { doubleWait, retry, waitFor } from "@/lib/retry";
 
-/** A refusal or failure that the engine itself reported. */
+/** A request that the engine refused, or an operation that failed in it. */
 export class EngineError extends AppError {
   constructor(
     readonly engineCode: EngineErrorCode,
@@ -41,16 +46,16 @@ export interface CallOptions {
 }
 
 export interface EngineClientOptions {
-  /** Seconds that one HTTP request waits for an operation before it polls again. */
+  /** Seconds that one HTTP request waits for the end of an operation before the client polls again. */
   waitSeconds?: number;
-  /** Attempts at a request whose connection failed, and the pause before the first repeat, which doubles. */
+  /** Attempts at a request whose connection fails, and the pause before the second one, which then doubles. */
   attempts?: number;
   retryMilliseconds?: number;
 }
 
 /**
- * Speaks the engine dialect to one process. A request that got no answer is repeated under the same operation id,
- * so that a gradient is never taken twice. `model(id)` gives the operations of one model.
+ * Client of one engine process. A request without an answer is repeated under the same operation id, so that a gradient
+ * is never taken twice. `createModel` returns the operations of one model.
  */
 export class EngineClient {
   private readonly waitSeconds: number;
@@ -67,12 +72,12 @@ export class EngineClient {
     this.retryMilliseconds = options.retryMilliseconds ?? 200;
   }
 
-  /** The same engine for one holder, so that `deleteModels` there takes out what this holder created. */
+  /** A client of the same engine for one user of it, whose `deleteModels` deletes only the models that it created. */
   createSession(): EngineClient {
     return new EngineClient(this.endpoint, this.options);
   }
 
-  /** Takes the models created through this client out of the engine; where it is gone, so are they. */
+  /** Deletes the models created through this client. Failures are ignored: where the engine has ended, so have its models. */
   async deleteModels(): Promise<void> {
     const models = [...this.models];
     this.models.clear();
@@ -96,7 +101,7 @@ export class EngineClient {
     );
   }
 
-  /** Loads a base (once per process, shared) and makes a model on it under the name `id`. */
+  /** Loads a base model (once per process, shared) and creates a model on it under the name `id`. */
   async createModel(
     id: string,
     body: EngineBody<"create_model">,
@@ -113,8 +118,10 @@ export class EngineClient {
   }
 
   /**
-   * Runs one operation to its end. Throws EngineError for a failure, `cancelled` where the signal was aborted,
-   * `engine-unavailable` where the process does not answer.
+   * Runs one operation to its end.
+   * @param sequence number of a mutating operation of the model; undefined for one that changes nothing
+   * @throws EngineError where it fails; AppError "cancelled" once the signal is aborted, "engine-unavailable" where the
+   * process does not answer
    */
   async runOperation<K extends EngineKind>(
     model: string,
@@ -160,7 +167,7 @@ export class EngineClient {
     }
   }
 
-  /** Cancels an operation. The request that starts it may still be under way, so "not found" is tried again for a while. */
+  /** Cancels an operation. The request that starts it may still be on its way, so "not found" is retried for a while. */
   private async cancel(path: string): Promise<void> {
     await retry(() => this.requestWithRetry("POST", `${path}/cancel`, {}, undefined), {
       attempts: 40,
@@ -233,7 +240,7 @@ export class EngineClient {
   }
 }
 
-/** One model of the engine. Mutating calls are numbered in the order in which they are made. */
+/** One model of the engine. Mutating calls are numbered in their order, so that the engine runs each exactly once. */
 export class EngineModel {
   private next = 1;
 
@@ -276,7 +283,7 @@ export class EngineModel {
   sample(body: EngineBody<"sample">, options?: CallOptions): Promise<EngineResult<"sample">> {
     return this.runReadOnly("sample", body, options);
   }
-  /** Lets go of the activations kept for these sessions. */
+  /** Frees the activations kept for these sessions. */
   endSessions(sessions: string[], options?: CallOptions): Promise<EngineResult<"end_sessions">> {
     return this.runReadOnly("end_sessions", { sessions }, options);
   }
@@ -284,7 +291,7 @@ export class EngineModel {
   forward(body: EngineBody<"forward">, options?: CallOptions): Promise<EngineResult<"forward">> {
     return this.runReadOnly("forward", body, options);
   }
-  /** Adds the gradient of a loss to the accumulated one. A cancelled or failed call adds nothing. */
+  /** Adds the gradient of a loss to the accumulated gradient. A cancelled or failed call adds nothing. */
   forwardBackward(
     body: EngineBody<"forward_backward">,
     options?: CallOptions,
@@ -309,7 +316,7 @@ export class EngineModel {
   loadState(path: string, options?: CallOptions): Promise<EngineResult<"load_state">> {
     return this.runMutating("load_state", { path }, options);
   }
-  /** Takes the trained weights from a folder that PEFT (adapter) or transformers (full weights) wrote. */
+  /** Loads trained weights from a folder that PEFT (adapter) or transformers (full weights) wrote. The optimiser starts anew. */
   importWeights(path: string, options?: CallOptions): Promise<EngineResult<"import_weights">> {
     return this.runMutating("import_weights", { path }, options);
   }
@@ -323,7 +330,7 @@ export class EngineModel {
   getWeightsHash(options?: CallOptions): Promise<EngineResult<"weights_hash">> {
     return this.runReadOnly("weights_hash", {}, options);
   }
-  /** Token ids and forced marks that guided decoding gives for this text. */
+  /** Token ids that guided decoding gives for this text, and which of them the grammar forces. */
   encodeGuided(
     body: EngineBody<"encode_guided">,
     options?: CallOptions,

@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import type { Datum } from "@/contracts/engine/dialect";
-import { estimateMemory, type MemoryDemand } from "@/core/memory/memory-estimate";
+import { estimateMemory, type MemorySpec } from "@/core/memory/memory-estimate";
 import { MODEL_SHAPES } from "@/core/memory/model-shape";
 import { modelDir, PYTHON } from "@/lib/paths.mjs";
 import { EngineProcess } from "./process";
@@ -76,7 +76,7 @@ const demandOf = ({
   groupSize,
   promptTokens,
   contextTokens,
-}: Work): MemoryDemand => ({
+}: Work): MemorySpec => ({
   device: "cpu",
   dtypeBytes: 4,
   searcher: MODEL_SHAPES[MODEL]!,

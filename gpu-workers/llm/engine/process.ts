@@ -19,16 +19,16 @@ export interface EngineOptions {
   threads?: number;
   /** Bound of each activation cache. */
   cacheBytes?: number;
-  /** Called once when the process ends without having been stopped; the message holds the end of its error output. */
+  /** Called once when the process ends without `stop`; the message holds the end of its error output. */
   onUnexpectedExit?: (error: AppError) => void;
-  /** Every line that the process writes to its error output. */
+  /** Called with every line that the process writes to its error output. */
   onLog?: (line: string) => void;
   startMilliseconds?: number;
 }
 
 /**
- * glibc keeps freed memory instead of handing it back after every large matrix: page faults were a tenth of a step.
- * Elsewhere these variables have no effect.
+ * Makes glibc keep freed memory instead of returning it after every large matrix: page faults were a tenth of a step.
+ * With other allocators these variables have no effect.
  */
 const ALLOCATOR = {
   MALLOC_ARENA_MAX: "1",
@@ -37,10 +37,10 @@ const ALLOCATOR = {
   MALLOC_TOP_PAD_: String(2 ** 26),
 };
 
-/** The last lines that a process wrote, for the message of its death. */
+/** Lines of error output that are kept for the message of an unexpected end. */
 const TAIL_LINES = 40;
 
-/** The Python process of the engine: started, watched, stopped. It ends by itself when this process dies. */
+/** Starts, watches and stops the Python process of the engine. It ends by itself when this process ends. */
 export class EngineProcess {
   private stopping = false;
 
@@ -51,7 +51,10 @@ export class EngineProcess {
     private readonly ended: Promise<void>,
   ) {}
 
-  /** Starts the process and waits until it answers. Throws `engine-unavailable` with its last output where it does not. */
+  /**
+   * Starts the process and waits until it is ready.
+   * @throws AppError "engine-unavailable" with the end of its error output where it does not become ready
+   */
   static async start(options: EngineOptions = {}): Promise<EngineProcess> {
     const secret = randomBytes(32).toString("hex");
     const flags: [string, string | number | undefined][] = [
@@ -86,8 +89,8 @@ export class EngineProcess {
       if (tail.length > TAIL_LINES) tail.shift();
       options.onLog?.(line);
     });
-    const buildExitError = (what: string): AppError =>
-      new AppError("engine-unavailable", [`The engine process ${what}.`, ...tail].join("\n"));
+    const buildExitError = (event: string): AppError =>
+      new AppError("engine-unavailable", [`The engine process ${event}.`, ...tail].join("\n"));
     const running: { engine?: EngineProcess } = {};
     const ended = new Promise<void>((done) => child.once("close", () => done()));
     const port = await new Promise<number>((accept, reject) => {
@@ -135,7 +138,7 @@ export class EngineProcess {
     return this.child.exitCode === null && this.child.signalCode === null;
   }
 
-  /** Ends the process: politely, and after three seconds without mercy. */
+  /** Ends the process: by SIGTERM, and by SIGKILL if it still runs after three seconds. */
   async stop(): Promise<void> {
     this.stopping = true;
     if (!this.isRunning) return;

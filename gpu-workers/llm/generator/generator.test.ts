@@ -30,8 +30,8 @@ const fewShot = createFewShotStyle([
   { question: "Of Peru?", answer: "Lima", texts: ["Lima is the capital."] },
 ]);
 const nowhere: AnswerStore = {
-  findAnswers: async () => new Map(),
-  saveAnswers: async () => undefined,
+  findAnswers: () => Promise.resolve(new Map()),
+  saveAnswers: () => Promise.resolve(),
 };
 
 describe("prompts", () => {
@@ -99,12 +99,10 @@ describe("the generator", () => {
       identity: { endpoint: "x" },
       batchSize: 2,
       complete: (requests) =>
-        requests.map(
-          async ({ question }) => (
-            asked.push(question),
-            { text: ` ${question}!\nnext line`, seconds: 0 }
-          ),
-        ),
+        requests.map(({ question }) => {
+          asked.push(question);
+          return Promise.resolve({ text: ` ${question}!\nnext line`, seconds: 0 });
+        }),
     };
   };
 
@@ -122,14 +120,16 @@ describe("the generator", () => {
     const saved: Answer[] = [];
     const first = new Generator("m", fewShot, 8, backend(), {
       ...nowhere,
-      saveAnswers: async (answers) => void saved.push(...answers),
+      saveAnswers: (answers) => Promise.resolve(void saved.push(...answers)),
     });
     await first.answer([request("a")], signal);
     const inner = backend();
     const second = new Generator("m", fewShot, 8, inner, {
       ...nowhere,
-      findAnswers: async (keys) =>
-        new Map(saved.filter(({ key }) => keys.includes(key)).map((a) => [a.key, a])),
+      findAnswers: (keys) =>
+        Promise.resolve(
+          new Map(saved.filter(({ key }) => keys.includes(key)).map((a) => [a.key, a])),
+        ),
     });
     expect((await second.answer([request("a")], signal))[0]).toEqual(saved[0]);
     const third = new Generator("m", fewShot, 8, inner, nowhere);

@@ -1,3 +1,9 @@
+/**
+ * generator/: the frozen generator that answers a question from documents. This file caches its answers;
+ * `open-generator.ts` opens it from the settings, `prompt-style.ts` renders its prompts, `engine-backend.ts` and
+ * `endpoint-backend.ts` complete them.
+ */
+
 import type { Answer, ModelUsage } from "@/contracts/records/episode";
 import { computeCacheKey } from "@/gpu-workers/runtime/keys";
 import type { GenerationRequest, PromptStyle } from "./prompt-style";

@@ -1,3 +1,5 @@
+/** model-files/: models as folders on the worker: where they are, their hash, their tokenizer. */
+
 import { existsSync } from "node:fs";
 import { AppError } from "@/contracts/errors";
 import { modelDir } from "@/lib/paths.mjs";

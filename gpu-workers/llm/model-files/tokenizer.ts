@@ -4,16 +4,19 @@ import { Tokenizer as HuggingFaceTokenizer } from "@huggingface/tokenizers";
 import { AppError } from "@/contracts/errors";
 
 /**
- * Turns prompt text into token ids with the model's own tokenizer.json. Only text that goes into a model passes here;
- * what a model sampled stays the ids it sampled.
+ * Encodes prompt text with the model's own tokenizer.json. Only text for a model's input is encoded; what a model sampled
+ * stays the ids that it sampled.
  */
 export interface Tokenizer {
-  /** Ids of `text` without tokens added around it; special tokens that are written out become their ids. */
+  /** Token ids of `text`, without added tokens; special tokens that are written out become their ids. */
   encode(text: string): number[];
   decode(ids: readonly number[]): string;
 }
 
-/** Loads the tokenizer of a Hugging Face model folder. Throws `not-found` where its files are missing or broken. */
+/**
+ * Loads the tokenizer of a Hugging Face model folder.
+ * @throws AppError "not-found" where its files are missing or broken
+ */
 export async function loadTokenizer(directory: string): Promise<Tokenizer> {
   const read = async (file: string): Promise<object> => {
     try {

@@ -1,8 +1,11 @@
-/** Text of documents, questions and models within a prompt. */
+/** Escapes text of documents, questions and models that is put into a prompt. */
 
-/** With the special-token marker broken: it cannot end a chat turn. (Protocol tags in it are harmless: the searcher's text alone is parsed.) */
+/**
+ * Breaks the marker of special tokens, so that the text cannot end a chat turn. Protocol tags need no escape, because only
+ * the searcher's own text is parsed.
+ */
 export const escapeSpecialTokens = (text: string): string => text.replaceAll("<|", "< |");
 
-/** The same on one line. */
+/** Escapes a text and joins it into one line. */
 export const escapeToOneLine = (text: string): string =>
   escapeSpecialTokens(text).replace(/\s+/g, " ").trim();

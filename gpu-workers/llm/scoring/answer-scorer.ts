@@ -1,3 +1,8 @@
+/**
+ * scoring/: scores of answers. This file scores by the configured scorer, a rule (core/scoring) or a judge; `judge.ts`
+ * asks a model, in the engine or at an endpoint, whether an answer is right.
+ */
+
 import { formatQuestion, scoreByRule, scoreByRules, scoreSpan } from "@/core/scoring/rule-scoring";
 import { isRule, type ScorerName } from "@/contracts/run-config/scoring";
 import type { Answer, Score } from "@/contracts/records/episode";
@@ -9,11 +14,11 @@ import type { Judge } from "./judge";
 export interface ScoredAnswer {
   /** By the configured scorer. */
   main: Score;
-  /** By every rule, and by the judge where it was asked: free to have, so that another scorer can be chosen later. */
+  /** By every rule, and by the judge where it was asked, so that another scorer can be chosen later. */
   others: Score[];
 }
 
-/** What the judge of a scorer has said already of answers to these questions. */
+/** Finds stored judge scores of these answers. */
 export type FindVerdicts = (
   scorer: string,
   answers: { key: string; questionId: string }[],
@@ -21,7 +26,8 @@ export type FindVerdicts = (
 
 /**
  * Scores answers by the configured scorer. The judge is opened when it is first needed. `generation-accuracy` is
- * upstream's: span, or else the judge; for agreement the judge is asked about every answer.
+ * upstream's: 1 where the span matches or the judge agrees. The judge is asked about every answer, so that agreement
+ * between the two can be measured.
  */
 export class AnswerScorer {
   private judge: Promise<Judge> | null = null;
@@ -29,11 +35,14 @@ export class AnswerScorer {
   constructor(
     private readonly name: ScorerName,
     private readonly openJudge: (() => Promise<Judge>) | null,
-    /** Verdicts that are stored are not asked for again. */
+    /** The judge is not asked again where a verdict is stored. */
     private readonly findVerdicts: FindVerdicts | null = null,
   ) {}
 
-  /** In the order of the items. Throws AppError where the judge fails: an answer is then unscored, never wrong. */
+  /**
+   * Scores answers in the order of the items.
+   * @throws AppError where the judge fails: the answers then stay unscored, and never count as wrong
+   */
   async score(
     items: readonly { question: Question; answer: Pick<Answer, "key" | "text"> }[],
     signal: AbortSignal,
@@ -67,11 +76,11 @@ export class AnswerScorer {
     items: readonly { question: Question; answer: Pick<Answer, "key" | "text"> }[],
     signal: AbortSignal,
   ): Promise<number[]> {
-    const asked = items.map(({ question, answer }) => ({
+    const keys = items.map(({ question, answer }) => ({
       key: answer.key,
       questionId: question.id,
     }));
-    const stored = (await this.findVerdicts?.(`judge/${judge.id}`, asked)) ?? [];
+    const stored = (await this.findVerdicts?.(`judge/${judge.id}`, keys)) ?? [];
     const known = new Map(
       stored.map(({ key, questionId, text, value }) => [
         JSON.stringify([key, questionId, text]),
@@ -81,12 +90,12 @@ export class AnswerScorer {
     const verdicts = items.map(({ question, answer }) =>
       known.get(JSON.stringify([answer.key, question.id, answer.text])),
     );
-    const open = items.filter((_, i) => verdicts[i] === undefined);
-    const said = (
-      open.length === 0
+    const unjudged = items.filter((_, i) => verdicts[i] === undefined);
+    const judged = (
+      unjudged.length === 0
         ? []
         : await judge.judge(
-            open.map(({ question, answer }) => ({
+            unjudged.map(({ question, answer }) => ({
               question: formatQuestion(question),
               golds: listGolds(question),
               answer: answer.text,
@@ -94,7 +103,7 @@ export class AnswerScorer {
             signal,
           )
     ).values();
-    return verdicts.map((verdict) => verdict ?? (said.next().value ? 1 : 0));
+    return verdicts.map((verdict) => verdict ?? (judged.next().value ? 1 : 0));
   }
 }
 
@@ -103,7 +112,7 @@ const separateMain = (main: Score, all: readonly Score[]): ScoredAnswer => ({
   others: all.filter(({ scorer }) => scorer !== main.scorer),
 });
 
-/** Of a multiple choice the right option counts by its letter and by its text. */
+/** Gold answers for the judge. Of a multiple-choice question the right option counts by its letter and by its text. */
 function listGolds({ answers, options }: Question): string[] {
   const right = options?.choices.find(({ letter }) => letter === options.answer);
   return right

@@ -1,7 +1,7 @@
 import type { ModelUsage } from "@/contracts/records/episode";
 import type { MetricName } from "@/core/metrics/metric-table";
 
-/** What a judge took, request by request. Its verdicts are kept as scores, which hold no usage. */
+/** Sums the calls, tokens and cost of a judge. Its verdicts are stored as scores, which hold no usage. */
 export class JudgeUsage {
   private readonly total: ModelUsage = {
     calls: 0,
@@ -14,12 +14,12 @@ export class JudgeUsage {
     this.total.calls += calls;
     this.total.promptTokens += promptTokens;
     this.total.completionTokens += completionTokens;
-    // A sum over some of the requests would look like the cost of all.
+    // A sum over only some of the requests would look like the cost of all.
     this.total.costUsd =
       costUsd === null || this.total.costUsd === null ? null : this.total.costUsd + costUsd;
   };
 
-  /** None where nothing was asked; without a cost where the price of any request is not known. */
+  /** Empty where the judge was not asked; without a cost where the price of any request is not known. */
   toMetrics(): Partial<Record<MetricName, number>> {
     const { calls, promptTokens, completionTokens, costUsd } = this.total;
     if (calls === 0) return {};

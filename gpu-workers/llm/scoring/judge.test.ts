@@ -136,13 +136,13 @@ describe("the judge at an endpoint", () => {
       createEndpointJudge(garbled.url, "m", quick).judge([item], signal),
     ).rejects.toMatchObject({
       code: "generator-unavailable",
-      message: expect.stringContaining("neither yes nor no"),
+      message: expect.stringContaining("neither yes nor no") as unknown,
     });
     server?.close();
     const refused = await playing([401]);
     await expect(
       createEndpointJudge(refused.url, "m", quick).judge([item], signal),
-    ).rejects.toMatchObject({ message: expect.stringContaining("status 401") });
+    ).rejects.toMatchObject({ message: expect.stringContaining("status 401") as unknown });
     expect(refused.requests).toHaveLength(1);
   });
 });
@@ -197,10 +197,9 @@ describe("generation accuracy", () => {
     goldQueries: [],
   };
   const scored = async (verdict: boolean, text: string) => {
-    const scorer = new AnswerScorer("generation-accuracy", async () => ({
-      id: "1 m",
-      judge: async () => [verdict],
-    }));
+    const scorer = new AnswerScorer("generation-accuracy", () =>
+      Promise.resolve({ id: "1 m", judge: () => Promise.resolve([verdict]) }),
+    );
     const [result] = await scorer.score([{ question, answer: { key: "k", text } }], signal);
     return result!;
   };
@@ -209,11 +208,12 @@ describe("generation accuracy", () => {
     const stored = [{ key: "known", text: "Lima", questionId: "q", value: 0 }];
     const scorer = new AnswerScorer(
       "judge",
-      async () => ({
-        id: "1 m",
-        judge: async (items) => items.map(({ answer }) => (asked.push(answer), true)),
-      }),
-      async (label) => (label === "judge/1 m" ? stored : []),
+      () =>
+        Promise.resolve({
+          id: "1 m",
+          judge: (items) => Promise.resolve(items.map(({ answer }) => asked.push(answer) > 0)),
+        }),
+      (label) => Promise.resolve(label === "judge/1 m" ? stored : []),
     );
     const answers = [
       ["fresh", "Lima"],

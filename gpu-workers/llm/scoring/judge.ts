@@ -29,22 +29,22 @@ export interface JudgedAnswer {
   answer: string;
 }
 
-/** A model that says whether answers are right. */
+/** A model that decides whether answers are right. */
 export interface Judge {
-  /** Model and prompt version: what can change a verdict. */
+  /** Model and prompt version: part of the scorer's name, because they can change a verdict. */
   readonly id: string;
-  /** In the order of the requests. Throws AppError where a verdict cannot be had; never makes one up. */
+  /** Verdicts in the order of the items. Throws AppError where there is none; never invents one. */
   judge(items: readonly JudgedAnswer[], signal: AbortSignal): Promise<boolean[]>;
 }
 
-/** An answer of megabytes is judged by its beginning and its end. */
+/** Of a longer answer the judge reads the beginning and the end. */
 const MAX_ANSWER_CHARACTERS = 4_000;
 const truncateMiddle = (text: string): string =>
   text.length <= MAX_ANSWER_CHARACTERS
     ? text
     : `${text.slice(0, MAX_ANSWER_CHARACTERS / 2)} … ${text.slice(-MAX_ANSWER_CHARACTERS / 2)}`;
 
-/** The built-in prompt, or a person's (contracts/prompts/generating.ts). Another wording is another scorer: its version is part of every judged score's name. */
+/** The built-in prompt (core/prompts/generating.ts), or an edited one. Its version is part of the name of every judged score. */
 export function createJudgePrompt(edited: string | null = null): {
   version: string;
   messages(item: JudgedAnswer): Message[];
@@ -61,13 +61,13 @@ export function createJudgePrompt(edited: string | null = null): {
   };
 }
 
-/** Reads a reply that begins with yes or no; null for anything else. */
+/** Parses a reply that begins with yes or no; null for anything else. */
 export function parseVerdict(reply: string): boolean | null {
   const word = /^[\s"'*(`]*(yes|no)(?![a-z])/i.exec(reply)?.[1];
   return word === undefined ? null : word.toLowerCase() === "yes";
 }
 
-/** Yes or no by the mass of the first token's alternatives; null where neither is among them. */
+/** Decides by the probability mass of yes and no among the first token's alternatives; null where neither is more likely. */
 export function decideByLogprobs(
   alternatives: readonly { token: string; logprob: number }[],
 ): boolean | null {
@@ -79,7 +79,7 @@ export function decideByLogprobs(
   return yes === no ? null : yes > no;
 }
 
-/** The worker's own engine: greedy under a grammar that allows yes and no only, so a verdict cannot be garbled. */
+/** A judge in the worker's engine. It decodes greedily under a grammar that allows only yes and no. */
 async function createEngineJudge(
   engine: EngineClient,
   { model: name, promptTemplate }: JudgeConfig,
@@ -129,8 +129,8 @@ async function createEngineJudge(
 }
 
 /**
- * An OpenAI-compatible server: one token with its alternatives decides (upstream: ten tokens of text); where the server
- * gives none, the text must begin with yes or no. A garbled reply is asked once more, then it is an error.
+ * A judge at an OpenAI-compatible server. The reply must begin with yes or no; otherwise the alternatives of its first
+ * token decide (upstream reads ten tokens of text). Without a verdict the judge is asked once more, then it is an error.
  */
 export function createEndpointJudge(
   endpoint: string,
@@ -172,7 +172,12 @@ function requireVerdict(verdict: boolean | null, reply: string, model: string): 
   return verdict;
 }
 
-/** Opens the judge of a configuration; `engine` where it has no endpoint. Of the overrides the engine knows `onUsage` alone. */
+/**
+ * Opens the judge of a configuration, at its endpoint or in the engine.
+ *
+ * @param engine may be null where the configuration names an endpoint
+ * @param overrides of the endpoint's client; in the engine only `onUsage` has an effect
+ */
 export async function openJudge(
   config: JudgeConfig,
   engine: EngineClient | null,
@@ -192,7 +197,10 @@ export async function openJudge(
   return createEngineJudge(engine, config, signal, overrides.onUsage);
 }
 
-/** Has the judge judge something small, with little patience: is it there, and does it say yes or no? */
+/**
+ * Has the judge decide on a simple answer, with short limits, to see whether it gives a verdict.
+ * @returns how long it took, as text
+ */
 export async function probeJudge(
   config: JudgeConfig,
   engine: EngineClient | null,

@@ -1,3 +1,5 @@
+/** serving/: a model of the worker served to others, as OpenAI's API. */
+
 import { createHash, timingSafeEqual } from "node:crypto";
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import { z } from "zod";
@@ -6,14 +8,14 @@ import { LatencyWindow } from "@/gpu-workers/runtime/latency";
 import type { ServiceFigures } from "@/gpu-workers/runtime/service-figures";
 import { closeServer, listen } from "@/gpu-workers/runtime/listen";
 
-/** The server that computes: the engine, or vLLM. */
+/** The server behind the service that computes: the engine, or vLLM. */
 export interface ModelBackend {
   /** Base address, without /v1. */
   url: string;
   secret: string;
-  /** As the backend names the model. */
+  /** Name of the model at the backend. */
   model: string;
-  /** Resident memory of its processes, or null where nobody can say. */
+  /** Resident memory of its processes; null where it is not known. */
   memoryMb?(): Promise<number | null>;
 }
 
@@ -21,13 +23,13 @@ export interface ModelServiceOptions {
   host: string;
   /** 0: any free port. */
   port: number;
-  /** As clients name the model. */
+  /** Name of the model for clients. */
   model: string;
-  /** What clients must send; null: nothing. */
+  /** Key that clients must send; null: none. */
   apiKey: string | null;
-  /** Requests that the backend works on together. */
+  /** Requests that the backend runs at once. */
   concurrency: number;
-  /** Requests that may wait beyond those. */
+  /** Further requests that may wait. */
   maxWaiting: number;
 }
 
@@ -37,7 +39,7 @@ export interface ModelMetrics extends ServiceFigures {
 }
 
 const MAX_BODY_BYTES = 16 * 1024 * 1024;
-/** Of a streamed reply this much of the end is kept: its usage stands there, where it was asked for. */
+/** Characters that are kept of the end of a streamed reply, where its usage stands if the client asked for it. */
 const TAIL_CHARACTERS = 4096;
 
 const STATUS: Partial<Record<ErrorCode, number>> = {
@@ -55,10 +57,9 @@ const usageSchema = z.object({
 });
 
 /**
- * A model served to others as OpenAI's API: POST /v1/completions and /v1/chat/completions, GET /v1/models, and, without
- * the key, GET /healthz and GET /metrics. It stands before the server that computes, so that its address, its key and
- * its figures are the same whichever that is. Until that is up, and where too many wait, the answer is 503 with
- * Retry-After.
+ * Serves a model as OpenAI's API: POST /v1/completions and /v1/chat/completions, GET /v1/models, and, without the key,
+ * GET /healthz and GET /metrics. It is a proxy of the server that computes, so that address, key and metrics are the same
+ * for every backend. While the backend starts, and when too many requests wait, it answers 503 with Retry-After.
  */
 export class ModelService {
   private backend: ModelBackend | null = null;
@@ -82,7 +83,10 @@ export class ModelService {
     private readonly options: ModelServiceOptions,
   ) {}
 
-  /** Takes the port and answers 503 until `serve` brings a backend. Throws `conflict` where the port is taken. */
+  /**
+   * Listens on the port, and answers 503 until `setBackend` is called.
+   * @throws AppError "conflict" where the port is taken
+   */
   static async listen(options: ModelServiceOptions): Promise<ModelService> {
     const { server, url } = await listen(options.host, options.port);
     const service = new ModelService(server, url, options);
@@ -90,12 +94,12 @@ export class ModelService {
     return service;
   }
 
-  /** What is being done before the backend is up, for /healthz. */
+  /** Sets what /healthz reports while the backend starts. */
   setStartDetail(detail: string): void {
     this.startDetail = detail;
   }
 
-  /** Ready from now on. */
+  /** Makes the service ready. */
   setBackend(backend: ModelBackend): void {
     this.backend = backend;
   }
@@ -104,15 +108,18 @@ export class ModelService {
     return {
       ...this.counts,
       waiting: this.queue.length,
-      latencyMs: { p50: this.latency.computePercentile(0.5), p99: this.latency.computePercentile(0.99) },
+      latencyMs: {
+        p50: this.latency.computePercentile(0.5),
+        p99: this.latency.computePercentile(0.99),
+      },
       latencyCount: this.latency.count,
     };
   }
 
-  /** Takes no new request, answers those under way, then closes; after `graceMs` connections are cut. */
+  /** Refuses new requests, answers those that run, then closes. After `graceMs` open connections are cut. */
   async stop(graceMs = 10_000): Promise<void> {
     this.stopping = true;
-    for (const go of this.queue.splice(0)) go();
+    for (const wake of this.queue.splice(0)) wake();
     await closeServer(this.server, graceMs);
   }
 
@@ -143,7 +150,7 @@ export class ModelService {
   }
 
   private authorize({ headers }: IncomingMessage): void {
-    // Only a web page sends it: no page elsewhere may use the model through its reader's browser.
+    // Only web pages send this header. No page may use the model through the browser of a user who can reach it.
     if (headers.origin !== undefined)
       throw new AppError("unauthorized", "requests from web pages are not answered");
     const { apiKey } = this.options;
@@ -169,7 +176,7 @@ export class ModelService {
     request: IncomingMessage,
     response: ServerResponse,
   ): Promise<void> {
-    const began = performance.now();
+    const start = performance.now();
     this.counts.requests += 1;
     const body = parseOrThrow(
       z.looseObject({ model: z.string(), stream: z.boolean().nullish() }),
@@ -179,43 +186,43 @@ export class ModelService {
     const { model } = this.options;
     if (body.model !== model)
       throw new AppError("not-found", `model "${body.model}" is not served here; this is ${model}`);
-    const gone = new AbortController();
-    response.once("close", () => gone.abort());
+    const disconnected = new AbortController();
+    response.once("close", () => disconnected.abort());
     await this.acquireSlot();
     try {
-      if (gone.signal.aborted) return;
+      if (disconnected.signal.aborted) return;
       const backend = this.ready();
       const reply = await fetch(`${backend.url}${path}`, {
         method: "POST",
         headers: { "content-type": "application/json", authorization: `Bearer ${backend.secret}` },
         body: JSON.stringify({ ...body, model: backend.model }),
-        signal: gone.signal,
+        signal: disconnected.signal,
       }).catch((cause: unknown) => {
         throw new AppError("generator-unavailable", "the model's server does not answer", {
           cause,
         });
       });
       await this.forwardReply(reply, backend, response);
-      if (reply.ok) this.latency.record(performance.now() - began);
+      if (reply.ok) this.latency.record(performance.now() - start);
       else this.counts.errors += 1;
     } finally {
       this.releaseSlot();
     }
   }
 
-  /** The backend's reply, under the name that clients know; a stream is passed on as it comes. */
+  /** Forwards the backend's reply with the model's name for clients; a stream is forwarded as it comes. */
   private async forwardReply(
     reply: Response,
     backend: ModelBackend,
     response: ServerResponse,
   ): Promise<void> {
     const type = reply.headers.get("content-type") ?? "application/json";
-    const renamed = (text: string): string =>
+    const rename = (text: string): string =>
       text.replaceAll(JSON.stringify(backend.model), () => JSON.stringify(this.options.model));
     if (!type.startsWith("text/event-stream")) {
       const text = await reply.text();
       this.countUsage(text);
-      response.writeHead(reply.status, { "content-type": type }).end(renamed(text));
+      response.writeHead(reply.status, { "content-type": type }).end(rename(text));
       return;
     }
     response.writeHead(reply.status, { "content-type": type });
@@ -227,16 +234,16 @@ export class ModelService {
       tail = (tail + chunk).slice(-TAIL_CHARACTERS);
       // Whole lines, so that a name is never cut in two.
       const end = (line + chunk).lastIndexOf("\n") + 1;
-      response.write(renamed((line + chunk).slice(0, end)));
+      response.write(rename((line + chunk).slice(0, end)));
       line = (line + chunk).slice(end);
     }
     this.countUsage(tail);
-    response.end(renamed(line));
+    response.end(rename(line));
   }
 
   private countUsage(text: string): void {
-    const told = /"usage":\s*(\{[^{}]*(?:\{[^{}]*\}[^{}]*)*\})/.exec(text)?.[1];
-    const parsed = told === undefined ? null : usageSchema.safeParse(JSON.parse(told));
+    const usage = /"usage":\s*(\{[^{}]*(?:\{[^{}]*\}[^{}]*)*\})/.exec(text)?.[1];
+    const parsed = usage === undefined ? null : usageSchema.safeParse(JSON.parse(usage));
     if (!parsed?.success) return;
     this.counts.promptTokens += parsed.data.prompt_tokens;
     this.counts.completionTokens += parsed.data.completion_tokens;
@@ -249,7 +256,7 @@ export class ModelService {
     return this.backend;
   }
 
-  /** A place at the backend, first come, first served. */
+  /** Waits for a slot at the backend; slots are given in the order of the requests. */
   private async acquireSlot(): Promise<void> {
     this.ready();
     if (this.active < this.options.concurrency) {
@@ -262,7 +269,7 @@ export class ModelService {
         `${this.queue.length} requests wait already; try again later`,
       );
     await new Promise<void>((resolve) => this.queue.push(resolve));
-    if (this.stopping) this.active += 1; // let go by `stop`, without a place that another gave up
+    if (this.stopping) this.active += 1; // woken by `stop`, without a slot that another request released
   }
 
   private releaseSlot(): void {

@@ -9,9 +9,9 @@ export interface VllmEndpoint {
   secret: string;
 }
 
-/** What one prompt is continued with; POST /v1/completions. */
+/** Body of POST /v1/completions, as far as callers choose it. */
 export interface CompletionRequest {
-  /** Name of an adapter that is loaded, or `BASE`. */
+  /** Name of a loaded adapter, or `BASE_MODEL_NAME`. */
   model: string;
   prompt: readonly number[];
   n: number;
@@ -22,7 +22,7 @@ export interface CompletionRequest {
   stop_token_ids: readonly number[];
 }
 
-/** The name under which the server knows the frozen base. */
+/** Name of the frozen base model at the server. */
 export const BASE_MODEL_NAME = "base";
 
 const choiceSchema = z.object({
@@ -34,7 +34,7 @@ const choiceSchema = z.object({
 const completionSchema = z.object({ choices: z.array(choiceSchema) });
 const failureSchema = z.object({ error: z.object({ message: z.string() }) });
 
-/** One continuation: its tokens, each with its log-probability at the sampling temperature. */
+/** One completion: its tokens, each with its log-probability at the sampling temperature. */
 export interface TokenCompletion {
   ids: number[];
   logprobs: number[];
@@ -42,17 +42,19 @@ export interface TokenCompletion {
 }
 
 export interface VllmClientOptions {
-  /** Longest wait for one answer, and how often a request is sent whose connection broke or that was turned away as too much. */
+  /** Longest wait for one answer. */
   timeoutMs: number;
+  /** Attempts at a request whose connection breaks or that the server rejects as too busy. */
   attempts: number;
+  /** Pause before the second attempt; doubles. */
   firstPauseMs: number;
 }
 const DEFAULTS: VllmClientOptions = { timeoutMs: 600_000, attempts: 4, firstPauseMs: 500 };
 
 /**
- * Speaks to vLLM's OpenAI-compatible server: tokens in, tokens and log-probabilities out, adapters loaded and unloaded
- * while it runs (VLLM_ALLOW_RUNTIME_LORA_UPDATING). Whatever does not answer as documented is `sampler-unavailable` with
- * the reason; a token without its log-probability is never made up.
+ * Client of vLLM's OpenAI-compatible server: tokens in, tokens and log-probabilities out, and adapters that are loaded
+ * and unloaded while it runs (VLLM_ALLOW_RUNTIME_LORA_UPDATING). An answer that is not as documented throws AppError
+ * "sampler-unavailable" with the reason; a missing log-probability is never replaced.
  */
 export class VllmClient {
   private readonly options: VllmClientOptions;
@@ -64,7 +66,11 @@ export class VllmClient {
     this.options = { ...DEFAULTS, ...options };
   }
 
-  /** POST /v1/load_lora_adapter: a folder that PEFT loads, under a name that was never used before. */
+  /**
+   * POST /v1/load_lora_adapter.
+   * @param name never used before
+   * @param path folder that PEFT can load
+   */
   async loadAdapter(name: string, path: string, signal: AbortSignal): Promise<void> {
     await this.post("/v1/load_lora_adapter", { lora_name: name, lora_path: path }, signal);
   }
@@ -74,7 +80,7 @@ export class VllmClient {
     await this.post("/v1/unload_lora_adapter", { lora_name: name }, signal);
   }
 
-  /** POST /v1/completions; `n` continuations of one prompt. */
+  /** POST /v1/completions: `n` completions of one prompt. */
   async complete(request: CompletionRequest, signal: AbortSignal): Promise<TokenCompletion[]> {
     const text = await this.post(
       "/v1/completions",
@@ -104,11 +110,11 @@ export class VllmClient {
     return choices.map((one) => parseCompletion(one, request));
   }
 
-  /** @returns the body of a good answer */
+  /** @returns the body of a successful answer */
   private async post(path: string, body: unknown, signal: AbortSignal): Promise<string> {
-    let asked = 0;
+    let attempts = 0;
     const send = (): Promise<string> => {
-      asked += 1;
+      attempts += 1;
       return this.send(path, body, signal);
     };
     try {
@@ -123,7 +129,7 @@ export class VllmClient {
       if (error instanceof AppError) throw error;
       throw new AppError(
         "sampler-unavailable",
-        `vLLM at ${this.endpoint.url}${path}, ${asked === 1 ? "asked once" : `asked ${asked} times`}: ${describeReason(error)}`,
+        `vLLM at ${this.endpoint.url}${path}, ${attempts === 1 ? "asked once" : `asked ${attempts} times`}: ${describeReason(error)}`,
       );
     }
   }
@@ -140,17 +146,17 @@ export class VllmClient {
     });
     const text = await response.text();
     if (response.ok) return text;
-    const told = failureSchema.safeParse(parseJsonOrNull(text));
-    const reason = `status ${response.status}: ${told.success ? told.data.error.message : text.slice(0, 300)}`;
+    const failure = failureSchema.safeParse(parseJsonOrNull(text));
+    const reason = `status ${response.status}: ${failure.success ? failure.data.error.message : text.slice(0, 300)}`;
     const isTransient = response.status === 429 || response.status === 503;
     throw isTransient ? new Error(reason) : new RefusedRequestError(reason);
   }
 }
 
-/** An answer that another request would get again. */
+/** The server refused the request, and would refuse it again. */
 class RefusedRequestError extends Error {}
 
-/** `fetch` hides the reason in its cause. */
+/** The reason of a failed request, which `fetch` puts into the cause of its error. */
 function describeReason(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   return error.cause instanceof Error ? error.cause.message : error.message;

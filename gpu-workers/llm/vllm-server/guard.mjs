@@ -1,6 +1,7 @@
 /**
- * Runs a program and ends it, with all that it started, when this process' input closes: when the worker is gone,
- * however it went. vLLM itself would live on and keep the GPU's memory. Says the program's process group to its parent.
+ * Runs a program, and ends it with everything that it started when the input of this process closes, that is, when the
+ * worker has ended for any reason. vLLM itself would run on and keep the GPU's memory. Sends the program's process group
+ * to the parent.
  *
  * usage: node guard.mjs PROGRAM ARGUMENT...
  */
@@ -14,7 +15,7 @@ const end = (/** @type {NodeJS.Signals} */ signal) => {
   try {
     if (child.pid !== undefined) process.kill(-child.pid, signal);
   } catch {
-    // It has ended.
+    // The group has already ended.
   }
 };
 const stop = () => {
@@ -26,7 +27,7 @@ child.once("error", (/** @type {NodeJS.ErrnoException} */ error) => {
   process.exit(127);
 });
 child.once("exit", (code, signal) => {
-  end("SIGKILL"); // what it has left behind
+  end("SIGKILL"); // processes that it has left behind
   if (signal) console.error(`${program} was ended by ${signal}`);
   process.exit(code ?? 1);
 });

@@ -5,13 +5,13 @@ import { AppError } from "@/contracts/errors";
 
 const run = promisify(execFile);
 
-/** Before it, `vllm serve` has not all that is asked of it here (`continue_final_message`). */
+/** Earlier versions lack what is used here (`continue_final_message`). */
 const MIN_VERSION: readonly [number, number] = [0, 7];
 
-/** Where vLLM is found: S3_VLLM, or `vllm` on the worker's path. */
+/** vLLM's program: S3_VLLM, or `vllm` on the worker's path. */
 export const getVllmProgram = (): string => process.env.S3_VLLM ?? "vllm";
 
-/** Version of the vLLM that is installed here, or null where there is none. It imports torch first: seconds. */
+/** Version of the installed vLLM; null where there is none. Takes seconds, because vLLM imports torch first. */
 export async function readVllmVersion(): Promise<string | null> {
   try {
     const { stdout } = await run(getVllmProgram(), ["--version"], { timeout: 120_000 });
@@ -21,7 +21,11 @@ export async function readVllmVersion(): Promise<string | null> {
   }
 }
 
-/** @throws AppError "unsupported" with what to do, where vLLM or the GPUs it is to have are not there */
+/**
+ * Checks that vLLM and enough GPUs are there.
+ * @returns the version
+ * @throws AppError "unsupported" that says what to do
+ */
 export async function requireVllm(config: VllmConfig, gpus: number): Promise<string> {
   const version = await readVllmVersion();
   if (version === null)

@@ -4,21 +4,21 @@ import { AppError } from "@/contracts/errors";
 import { modelDir } from "@/lib/paths.mjs";
 import { BASE_MODEL_NAME } from "./client";
 
-/** What a vLLM is started for, and what its troubles are called. */
+/** How vLLM is started for one purpose, and how its failures are reported. */
 export interface VllmLaunch {
-  /** Code of the error where it does not come up or dies. */
+  /** Error code where it does not start, or ends unexpectedly. */
   errorCode: "generator-unavailable" | "sampler-unavailable";
-  /** Everything after the program; its key is in the environment, where no list of processes shows it. */
+  /** Arguments of the program. The API key is not among them: it is in the environment, where no process list shows it. */
   args: readonly string[];
   env?: Readonly<Record<string, string>>;
-  /** What to do where the program is not found. */
+  /** What the user can do instead where the program is not found. */
   alternative: string;
 }
 
 const formatFlags = (flags: Record<string, string | number | null>): string[] =>
   Object.entries(flags).flatMap(([flag, value]) => (value === null ? [] : [flag, String(value)]));
 
-/** To serve a model as it is: one in the worker's models folder, or one that vLLM knows by its name. */
+/** Launch to serve a model: one in the worker's models folder, or one that vLLM finds by its name. */
 export function buildServeLaunch(
   model: string,
   { tensorParallelSize, gpuMemoryUtilization, maxModelLen }: VllmConfig,
@@ -37,11 +37,11 @@ export function buildServeLaunch(
   };
 }
 
-/** Ranks that vLLM has kernels for. */
+/** Adapter ranks that vLLM has kernels for. */
 const ADAPTER_RANKS = [8, 16, 32, 64, 128, 256, 320, 512];
 
 /**
- * To sample a searcher in training, whose adapters are loaded while it runs.
+ * Launch to sample rollouts of a searcher in training, whose adapters are loaded while vLLM runs.
  *
  * @param model folder of the base model
  * @param rank of the adapters that will be loaded
@@ -65,10 +65,10 @@ export function buildSamplerLaunch({
   const flags = formatFlags({
     "--served-model-name": BASE_MODEL_NAME,
     "--max-lora-rank": largest,
-    // The present weights and those before, whose last samples may still be under way.
+    // The present weights and the ones before, from which requests may still sample.
     "--max-loras": 2,
     "--gpu-memory-utilization": memoryShare,
-    // Log-probabilities at the sampling temperature, which is what the ratio compares.
+    // Log-probabilities at the sampling temperature: the importance ratio compares these.
     "--logprobs-mode": "processed_logprobs",
     // The model folder's own sampling defaults are not the policy.
     "--generation-config": "vllm",

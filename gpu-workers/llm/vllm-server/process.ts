@@ -11,22 +11,22 @@ import { retry, waitFor } from "@/lib/retry";
 
 export interface VllmOptions {
   signal: AbortSignal;
-  /** Called once when it ends without having been stopped; the message holds the end of its output. */
+  /** Called once when the process ends without `stop`; the message holds the end of its output. */
   onUnexpectedExit?: (error: AppError) => void;
   onLog?: (line: string) => void;
   /** Program and first arguments in place of the worker's vLLM. */
   command?: readonly string[];
-  /** A large model is loaded for minutes, and downloaded for longer. */
+  /** Longest wait until it is healthy. Loading a large model takes minutes, downloading it longer. */
   startMs?: number;
 }
 
 const GUARD = fileURLToPath(new URL("./guard.mjs", import.meta.url));
-/** The last lines that it wrote, for the message of its death. */
+/** Lines of output that are kept for the message of an unexpected end. */
 const TAIL_LINES = 40;
-/** The guard's word of the group that it has started. */
+/** The guard's message with the process group that it has started. */
 const startedSchema = z.object({ group: z.int().positive() });
 
-/** vLLM's OpenAI-compatible server as a process of the worker: started, watched, stopped. It ends when this process dies. */
+/** Starts, watches and stops vLLM's OpenAI-compatible server. It ends by itself when this process ends. */
 export class VllmProcess {
   private stopping = false;
 
@@ -34,8 +34,7 @@ export class VllmProcess {
     private readonly child: ChildProcess,
     readonly url: string,
     readonly secret: string,
-    private readonly code: VllmLaunch["errorCode"],
-    private readonly otherwise: string,
+    private readonly launch: VllmLaunch,
     private readonly tail: string[],
   ) {
     this.ended = new Promise((done) => {
@@ -53,16 +52,19 @@ export class VllmProcess {
     });
   }
 
-  /** Resolves when it has ended, with why. */
+  /** Resolves with the reason when it has ended. */
   private readonly ended: Promise<AppError>;
   private groupId: number | null = null;
 
-  /** Starts the server and waits until it is healthy. Throws the purpose's error, with the server's last output, where it is not. */
+  /**
+   * Starts the server and waits until it is healthy.
+   * @throws AppError with the launch's error code and the end of the server's output where it does not become healthy
+   */
   static async start(
-    { errorCode: code, args, env, alternative: otherwise }: VllmLaunch,
+    launch: VllmLaunch,
     {
       signal,
-      onUnexpectedExit: onDeath,
+      onUnexpectedExit,
       onLog,
       command = [getVllmProgram()],
       startMs = 3_600_000,
@@ -72,21 +74,14 @@ export class VllmProcess {
     const secret = randomBytes(32).toString("hex");
     const child = spawn(
       process.execPath,
-      [GUARD, ...command, ...args, "--host", "127.0.0.1", "--port", String(port)],
+      [GUARD, ...command, ...launch.args, "--host", "127.0.0.1", "--port", String(port)],
       {
-        env: { ...process.env, ...env, VLLM_API_KEY: secret, PYTHONUNBUFFERED: "1" },
+        env: { ...process.env, ...launch.env, VLLM_API_KEY: secret, PYTHONUNBUFFERED: "1" },
         stdio: ["pipe", "pipe", "pipe", "ipc"],
       },
     );
     const tail: string[] = [];
-    const server = new VllmProcess(
-      child,
-      `http://127.0.0.1:${port}`,
-      secret,
-      code,
-      otherwise,
-      tail,
-    );
+    const server = new VllmProcess(child, `http://127.0.0.1:${port}`, secret, launch, tail);
     child.on("message", (message) => (server.groupId = startedSchema.parse(message).group));
     for (const stream of [child.stdout!, child.stderr!]) {
       createInterface({ input: stream }).on("line", (raw) => {
@@ -103,12 +98,12 @@ export class VllmProcess {
       throw error;
     }
     void server.ended.then((error) => {
-      if (!server.stopping) onDeath?.(error);
+      if (!server.stopping) onUnexpectedExit?.(error);
     });
     return server;
   }
 
-  /** The process group of vLLM and what it started; null before it runs. */
+  /** Process group of vLLM and of everything that it started; null before it runs. */
   get group(): number | null {
     return this.groupId;
   }
@@ -134,14 +129,14 @@ export class VllmProcess {
     });
   }
 
-  private buildError(what: string, notFound = false): AppError {
+  private buildError(event: string, notFound = false): AppError {
     const hint = notFound
-      ? ` It is not installed on this worker: install it in a Python environment of its own and name its program in S3_VLLM, or ${this.otherwise}.`
+      ? ` It is not installed on this worker: install it in a Python environment of its own and name its program in S3_VLLM, or ${this.launch.alternative}.`
       : "";
-    return new AppError(this.code, [`vLLM ${what}.${hint}`, ...this.tail].join("\n"));
+    return new AppError(this.launch.errorCode, [`vLLM ${event}.${hint}`, ...this.tail].join("\n"));
   }
 
-  /** Ends the server and everything that it started: politely, and after a while without mercy. */
+  /** Ends the server and everything that it started (the guard does, when its input closes), and waits for it. */
   async stop(): Promise<void> {
     this.stopping = true;
     this.child.stdin?.end();

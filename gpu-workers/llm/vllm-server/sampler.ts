@@ -1,3 +1,9 @@
+/**
+ * vllm-server/: vLLM as a process of the worker, to serve models to others or to sample rollouts. `installation.ts` finds
+ * it, `launch-options.ts` says how it is started, `process.ts` runs it (through `guard.mjs`), `client.ts` speaks its API,
+ * and this file samples rollouts with the weights that the engine trains.
+ */
+
 import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { SampleSequence, Sampled } from "@/contracts/engine/dialect";
@@ -6,10 +12,10 @@ import type { CallOptions, EngineModel } from "@/gpu-workers/llm/engine/client";
 import type { Tokenizer } from "@/gpu-workers/llm/model-files/tokenizer";
 import { BASE_MODEL_NAME, type VllmClient } from "./client";
 
-/** What the search loop asks of a model. */
+/** What the search loop needs of a model. */
 export type Sampler = Pick<EngineModel, "sample" | "endSessions">;
 
-/** Requests under way at once: vLLM queues what it cannot batch, a socket for each of thousands helps nobody. */
+/** Requests at once. vLLM queues what it cannot batch, so more connections would not make it faster. */
 const MAX_CONCURRENT_REQUESTS = 256;
 
 interface LoadedAdapter {
@@ -17,14 +23,14 @@ interface LoadedAdapter {
   name: string;
   folder: string;
   sampler: Sampler;
-  /** Samples that are under way with these weights. */
+  /** Requests that still sample with these weights. */
   running: Set<Promise<unknown>>;
 }
 
 /**
- * Samples by vLLM with the weights that the engine trains. For each version of them the engine writes its adapter to a
- * folder, vLLM loads it under a name never used before (it keeps prefixes by the adapter's name), and the version before
- * is unloaded once nothing samples from it any more.
+ * Samples by vLLM with the weights that the engine trains. For each version of the weights the engine writes its adapter
+ * to a folder, and vLLM loads it under a new name, because it caches prefixes by the adapter's name. The version before
+ * is unloaded as soon as nothing samples from it any more.
  */
 export class VllmSampler {
   private loaded: LoadedAdapter | null = null;
@@ -34,11 +40,15 @@ export class VllmSampler {
     private readonly client: VllmClient,
     private readonly model: Pick<EngineModel, "id" | "info" | "export">,
     private readonly tokenizer: Tokenizer,
-    /** Adapters are written here; vLLM must read the same disk. */
+    /** Adapters are sampledIds here; vLLM must read the same disk. */
     private readonly directory: string,
   ) {}
 
-  /** The sampler with the weights of this hash, which are the engine's present ones. */
+  /**
+   * Loads the engine's present weights into vLLM, unless they are loaded.
+   * @param hash of these weights
+   * @throws AppError "internal" where the weights changed meanwhile, "sampler-unavailable" where vLLM fails
+   */
   async useWeights(hash: string, signal: AbortSignal): Promise<Sampler> {
     if (this.loaded?.hash === hash) return this.loaded.sampler;
     const name = `${this.model.id}-${++this.versions}`;
@@ -62,21 +72,24 @@ export class VllmSampler {
       running,
       sampler: {
         sample: (body, options) => this.track(running, this.sample(name, body, options)),
-        endSessions: async () => ({}),
+        endSessions: () => Promise.resolve({}),
       },
     };
     if (before) await this.unload(before, signal);
     return this.loaded.sampler;
   }
 
-  /** Takes the last adapter out of the server, which other runs may use. */
+  /** Unloads the last adapter, because other runs may use the server. */
   async close(): Promise<void> {
     const last = this.loaded;
     this.loaded = null;
     if (last) await this.unload(last, AbortSignal.timeout(30_000)).catch(() => undefined);
   }
 
-  private async unload({ name, folder, running }: LoadedAdapter, signal: AbortSignal): Promise<void> {
+  private async unload(
+    { name, folder, running }: LoadedAdapter,
+    signal: AbortSignal,
+  ): Promise<void> {
     await Promise.allSettled(running);
     await this.client.unloadAdapter(name, signal);
     await rm(folder, { recursive: true, force: true });
@@ -99,18 +112,25 @@ export class VllmSampler {
     if (guided)
       throw new AppError(
         "unsupported",
-        "vLLM's guided decoding forces no tokens and tells no log-probabilities over the allowed ones, so it is not the policy that is trained. Set search.decoding to free, or searcher.sampler to engine.",
+        "vLLM's guided decoding forces no tokens and gives no log-probabilities over the allowed ones, so it is not the policy that is trained. Set search.decoding to free, or searcher.sampler to engine.",
       );
-    // One failure ends the rest: a step is sampled whole or not at all.
+    // One failure cancels the other requests: a step is sampled whole or not at all.
     const stop = new AbortController();
     const both = AbortSignal.any([signal, stop.signal]);
     const results: Sampled[][] = new Array<Sampled[]>(sequences.length);
     let next = 0;
     const work = async (): Promise<void> => {
       for (let i = next++; i < sequences.length; i = next++)
-        results[i] = await this.completeSequence(adapter ? name : BASE_MODEL_NAME, sequences[i]!, both);
+        results[i] = await this.completeSequence(
+          adapter ? name : BASE_MODEL_NAME,
+          sequences[i]!,
+          both,
+        );
     };
-    const workers = Array.from({ length: Math.min(MAX_CONCURRENT_REQUESTS, sequences.length) }, work);
+    const workers = Array.from(
+      { length: Math.min(MAX_CONCURRENT_REQUESTS, sequences.length) },
+      work,
+    );
     try {
       await Promise.all(workers);
     } catch (error) {
@@ -120,7 +140,7 @@ export class VllmSampler {
     }
     const promptTokens = sequences.reduce((sum, { ids }) => sum + ids.length, 0);
     const sampledTokens = results.flat().reduce((sum, { ids }) => sum + ids.length, 0);
-    // vLLM does not say what it took from its prefix cache, nor how the time divides.
+    // vLLM reports neither its use of the prefix cache nor the times of prefill and decoding.
     return {
       sequences: results,
       usage: {
@@ -139,7 +159,7 @@ export class VllmSampler {
     signal: AbortSignal,
   ): Promise<Sampled[]> {
     const ends = [...new Set([...this.model.info.eosIds, ...stopIds])];
-    const found = await this.client.complete(
+    const completions = await this.client.complete(
       {
         model,
         prompt: ids,
@@ -152,13 +172,13 @@ export class VllmSampler {
       },
       signal,
     );
-    return found.map(({ ids: written, logprobs, finish }) => ({
-      ids: written,
+    return completions.map(({ ids: sampledIds, logprobs, finish }) => ({
+      ids: sampledIds,
       logprobs,
-      forced: written.map(() => false),
+      forced: sampledIds.map(() => false),
       finishReason: finish,
       text: this.tokenizer.decode(
-        ends.includes(written[written.length - 1]!) ? written.slice(0, -1) : written,
+        ends.includes(sampledIds[sampledIds.length - 1]!) ? sampledIds.slice(0, -1) : sampledIds,
       ),
     }));
   }

@@ -142,7 +142,10 @@ describe("sampling by vLLM", () => {
     const held = new Promise<void>((resolve) => (release = resolve));
     const { vllm, server, state } = await sampler(() => [{ token_ids: [EOS] }]);
     const old = await vllm.useWeights("first", signal);
-    const complete = VllmClient.prototype.complete;
+    const { value: complete } = Object.getOwnPropertyDescriptor(
+      VllmClient.prototype,
+      "complete",
+    ) as { value: VllmClient["complete"] };
     VllmClient.prototype.complete = async function (...args) {
       await held;
       return complete.apply(this, args);

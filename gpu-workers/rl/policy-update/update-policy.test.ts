@@ -29,28 +29,28 @@ class RecordingModel {
     } = () => ({ tokenBudget: 2048, retriedOutOfMemory: 0 }),
   ) {}
 
-  async forward({ data, reference }: Body<"forward">): Promise<EngineResult<"forward">> {
+  forward({ data, reference }: Body<"forward">): Promise<EngineResult<"forward">> {
     this.calls.push("forward");
     const all = (value: number) => data.map(({ ids }) => ids.map(() => value));
-    return {
+    return Promise.resolve({
       logprobs: all(-1),
       ...(reference === undefined ? {} : { referenceLogprobs: all(-1.5) }),
       values: all(0.25),
       tokenBudget: 1,
       retriedOutOfMemory: 0,
-    };
+    });
   }
-  async forwardBackward(body: Body<"forwardBackward">): Promise<EngineResult<"forward_backward">> {
+  forwardBackward(body: Body<"forwardBackward">): Promise<EngineResult<"forward_backward">> {
     this.calls.push("gradient");
     this.gradients.push(body);
     if (this.notFinite(this.gradients.length))
-      throw new EngineError("not-finite", "The loss is NaN.", false);
+      return Promise.reject(new EngineError("not-finite", "The loss is NaN.", false));
     const per = body.data.map(({ ids }) => ids.map(() => -1));
     const tokens = body.data.reduce(
       (sum, { weights }) => sum + weights.filter((w) => w !== 0).length,
       0,
     );
-    return {
+    return Promise.resolve({
       loss: 0.5,
       policyLoss: 0.4,
       tokens,
@@ -64,12 +64,12 @@ class RecordingModel {
       computedTokens: 1,
       seconds: 0,
       ...this.fitting(this.gradients.length),
-    };
+    });
   }
-  async optimStep(body: Body<"optimStep">): Promise<EngineResult<"optim_step">> {
+  optimStep(body: Body<"optimStep">): Promise<EngineResult<"optim_step">> {
     this.calls.push("step");
     this.steps.push(body);
-    return { gradNorm: 2, step: this.steps.length };
+    return Promise.resolve({ gradNorm: 2, step: this.steps.length });
   }
 }
 
@@ -132,7 +132,7 @@ const parts = (
   klCoefficient: run.rl.klCoefficient,
   stopwatch: new Stopwatch(),
   signal: new AbortController().signal,
-  untilSamplingEnds: async () => undefined,
+  untilSamplingEnds: () => Promise.resolve(),
   ...more,
   policy: (more.policy as RecordingModel | undefined) ?? new RecordingModel(),
 });
