@@ -56,9 +56,6 @@ export interface ControlPlaneOptions {
 
 const DEFAULT_UPLOAD_LIMIT_BYTES = 20 * 1024 ** 3;
 
-/** Slow maintenance is done once in so many rounds. */
-const SLOW_ROUNDS = 60;
-
 /** All services of the control plane, wired once, without HTTP. */
 export interface ControlPlane extends Services {
   database: Database;
@@ -195,15 +192,15 @@ function listMaintenanceJobs(
   },
 ): MaintenanceJob[] {
   const { runs, workerRegistry, tasks, statistics, liveEvents, artifacts, uploads } = services;
-  const seldomMs = SLOW_ROUNDS * timings.maintenanceMs;
+  const { removalMs } = timings;
   return [
     { name: "expired leases", intervalMs: 0, run: () => runs.expireLeases() },
     { name: "silent workers", intervalMs: 0, run: () => workerRegistry.markSilentOffline() },
     { name: "old usage samples", intervalMs: 0, run: () => workerRegistry.pruneUsage() },
     { name: "overdue tasks", intervalMs: 0, run: () => tasks.endOverdue() },
     { name: "run statistics", intervalMs: 0, run: () => statistics.refreshEnded() },
-    { name: "old events", intervalMs: seldomMs, run: () => liveEvents.prune() },
-    { name: "abandoned artifacts", intervalMs: seldomMs, run: () => artifacts.removeAbandoned() },
-    { name: "old uploads", intervalMs: seldomMs, run: () => uploads.prune(timings) },
+    { name: "old events", intervalMs: removalMs, run: () => liveEvents.prune() },
+    { name: "abandoned artifacts", intervalMs: removalMs, run: () => artifacts.removeAbandoned() },
+    { name: "old uploads", intervalMs: removalMs, run: () => uploads.prune(timings) },
   ];
 }

@@ -7,7 +7,10 @@ export interface Timings {
   heartbeatMs: number;
   /** A worker without a heartbeat for this long is offline. */
   offlineMs: number;
+  /** Time between two rounds of maintenance. */
   maintenanceMs: number;
+  /** Shortest time between two removals of old events, uploads and abandoned artifacts. */
+  removalMs: number;
   taskMs: Record<TaskKind, number>;
   /** Shortest time between two reads of the event log by one subscriber. */
   liveThrottleMs: number;
@@ -26,6 +29,7 @@ export const DEFAULT_TIMINGS: Timings = {
   heartbeatMs: 2_000,
   offlineMs: 10_000,
   maintenanceMs: 1_000,
+  removalMs: 60_000,
   taskMs: {
     query: 120_000,
     documents: 120_000,

@@ -19,6 +19,7 @@ export const FAST_TIMINGS: Timings = {
   heartbeatMs: 100,
   offlineMs: 2_000,
   maintenanceMs: 50,
+  removalMs: 3_000,
   taskMs: {
     query: 400,
     documents: 400,

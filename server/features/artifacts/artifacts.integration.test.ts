@@ -23,7 +23,8 @@ describe("artifacts", () => {
 
   beforeAll(async () => {
     server = await startTestServer({
-      timings: { leaseMs: 60_000, offlineMs: 60_000 },
+      // The test removes abandoned artifacts itself.
+      timings: { leaseMs: 60_000, offlineMs: 60_000, removalMs: 3_600_000 },
       // The operating system answers every write to /dev/full with ENOSPC.
       store: (directory) =>
         new FileStore(directory, (path) => createWriteStream(full ? "/dev/full" : path)),

@@ -5,7 +5,7 @@ import type { RunConfig } from "@/contracts/run-config/run-config";
 import type { ArtifactManifest } from "@/contracts/worker-protocol/artifacts";
 import type { AttemptRef } from "@/contracts/worker-protocol/attempt";
 import type { WorkerRequirements } from "@/core/run/requirements";
-import { TERMINAL } from "@/core/run/transitions";
+import { TERMINAL_STATES } from "@/core/run/transitions";
 import type { VariedSettings } from "@/core/sweep/expand-sweep";
 import { DEFAULT_PROJECT, type Queries } from "@/server/platform/db/database";
 import { jsonColumn, queryRow, queryRows, sql } from "@/server/platform/db/query";
@@ -42,7 +42,7 @@ export const updateRunState = (
 ): Promise<number> => db.$executeRaw`
   UPDATE runs SET state = ${to}, error = ${error}, attempt = ${run.attempt}, lost_leases = ${run.lostLeases},
     started_at = CASE WHEN ${to} = 'leased' THEN coalesce(started_at, clock_timestamp()) ELSE started_at END,
-    ended_at = CASE WHEN ${TERMINAL.has(to)}::boolean THEN clock_timestamp() END,
+    ended_at = CASE WHEN ${TERMINAL_STATES.has(to)}::boolean THEN clock_timestamp() END,
     queued_at = CASE WHEN ${to} = 'queued' THEN clock_timestamp() ELSE queued_at END,
     preflight = CASE WHEN ${to} = 'leased' THEN '[]'::jsonb ELSE preflight END,
     progress = CASE WHEN ${to} IN ('leased', 'queued') THEN NULL ELSE progress END

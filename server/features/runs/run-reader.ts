@@ -14,7 +14,7 @@ import { runConfigSchema } from "@/contracts/run-config/run-config";
 import { formatServedName } from "@/contracts/run-config/serve-config";
 import { getHeadlineMetric } from "@/core/metrics/metrics";
 import { formatSearchSetting, getRunCorpus, getRunModel } from "@/core/run/run-summary";
-import { TERMINAL } from "@/core/run/transitions";
+import { TERMINAL_STATES } from "@/core/run/transitions";
 import type { Alarms } from "@/server/features/alarms/alarms";
 import type { EpisodeReader } from "@/server/features/episodes/episode-reader";
 import type { Metrics } from "@/server/features/metrics/metrics";
@@ -69,7 +69,7 @@ export class RunReader {
     if (!row) throw new AppError("internal", `Run ${id} cannot be shown.`);
     const attempts = await selectAttempts(this.database.db, id);
     const actions: RunDetail["actions"] = ["duplicate"];
-    if (!TERMINAL.has(run.state) && run.state !== "cancelling") actions.unshift("cancel");
+    if (!TERMINAL_STATES.has(run.state) && run.state !== "cancelling") actions.unshift("cancel");
     if (run.state === "failed" || run.state === "cancelled") actions.unshift("resume");
     return {
       ...row,

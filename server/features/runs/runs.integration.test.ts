@@ -3,7 +3,7 @@ import { randomUUID } from "node:crypto";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { AttemptRef } from "@/contracts/worker-protocol/attempt";
-import { canTransition, HELD } from "@/core/run/transitions";
+import { canTransition, HELD_STATES } from "@/core/run/transitions";
 import { startTestServer, type TestServer } from "@/server/testing/test-server";
 import { getPresetConfig, storeSamples } from "@/server/testing/samples";
 import { TestWorker } from "@/server/testing/test-worker";
@@ -209,14 +209,14 @@ describe("runs", () => {
                 { attempt: number }[]
               >`SELECT attempt FROM leases WHERE run_id = ${id}::uuid`;
               expect(leases.map((l) => l.attempt)).toEqual(
-                HELD.has(run.state) ? [run.attempt] : [],
+                HELD_STATES.has(run.state) ? [run.attempt] : [],
               );
               expect(run.attempt).toBeGreaterThanOrEqual(attempt);
               expect(run.attempts.map((a) => a.number)).toEqual(
                 Array.from({ length: run.attempt }, (_, i) => i + 1),
               );
               expect(run.attempts.filter((a) => a.endedAt === null)).toHaveLength(
-                HELD.has(run.state) ? 1 : 0,
+                HELD_STATES.has(run.state) ? 1 : 0,
               );
               const history = await plane.runReader.listHistory(id);
               expect(history.length).toBeGreaterThanOrEqual(seen);

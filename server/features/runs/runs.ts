@@ -5,7 +5,7 @@ import { runConfigSchema, type RunConfig } from "@/contracts/run-config/run-conf
 import type { WorkerRequest, WorkerResponse } from "@/contracts/worker-protocol/worker-protocol";
 import type { AttemptRef } from "@/contracts/worker-protocol/attempt";
 import { requirementsFor } from "@/core/run/requirements";
-import { HELD } from "@/core/run/transitions";
+import { HELD_STATES } from "@/core/run/transitions";
 import type { VariedSettings } from "@/core/sweep/expand-sweep";
 import { pinQuestionSets } from "@/server/features/question-sets/versions";
 import type { Database, Queries, Transaction } from "@/server/platform/db/database";
@@ -165,7 +165,7 @@ export class Runs {
   ): Promise<{ state: RunState }> {
     const run = await lockRun(tx.db, runId);
     if (run.state === "cancelling" || run.state === "cancelled") return { state: run.state };
-    if (!HELD.has(run.state) && run.state !== "queued")
+    if (!HELD_STATES.has(run.state) && run.state !== "queued")
       throw new AppError(
         "conflict",
         `The run has ${run.state} already; there is nothing to cancel.`,

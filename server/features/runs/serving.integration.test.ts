@@ -3,7 +3,7 @@ import { startTestServer, type TestServer } from "@/server/testing/test-server";
 
 let server: TestServer;
 beforeEach(async () => {
-  server = await startTestServer();
+  server = await startTestServer({ timings: { offlineMs: 60_000 } });
 });
 afterEach(() => server.stop());
 

@@ -1,6 +1,6 @@
 import { AppError } from "@/contracts/errors";
 import type { RunState } from "@/contracts/records/run-state";
-import { canTransition, HELD } from "@/core/run/transitions";
+import { canTransition, HELD_STATES } from "@/core/run/transitions";
 import type { Queries, Transaction } from "@/server/platform/db/database";
 import {
   endAttempt,
@@ -44,7 +44,7 @@ export async function changeState(
 ): Promise<void> {
   if (!canTransition(run.state, to))
     throw new AppError("conflict", `A run that is ${run.state} cannot become ${to}.`);
-  if (HELD.has(run.state) && !HELD.has(to)) {
+  if (HELD_STATES.has(run.state) && !HELD_STATES.has(to)) {
     await tx.db.lease.deleteMany({ where: { runId: run.id } });
     await endAttempt(tx.db, { runId: run.id, attempt: run.attempt }, outcome ?? "lost", reason);
   }

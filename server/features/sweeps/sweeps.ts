@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { AppError } from "@/contracts/errors";
 import { type RunState } from "@/contracts/records/run-state";
-import { TERMINAL } from "@/core/run/transitions";
+import { TERMINAL_STATES } from "@/core/run/transitions";
 import {
   expandSweepOrThrow,
   mergeProblems,
@@ -66,7 +66,7 @@ export class Sweeps {
   ): Promise<{ cancelled: number; cancelling: number }> {
     const states = await this.changeRuns(
       id,
-      (state) => !TERMINAL.has(state),
+      (state) => !TERMINAL_STATES.has(state),
       (tx, runId) => this.runs.cancelWithin(tx, runId, by),
     );
     return {
@@ -93,7 +93,7 @@ export class Sweeps {
   async remove(id: string): Promise<{ runs: number }> {
     return this.database.transact(async (tx) => {
       const runs = await lockRuns(tx.db, id);
-      const active = runs.filter((run) => !TERMINAL.has(run.state)).length;
+      const active = runs.filter((run) => !TERMINAL_STATES.has(run.state)).length;
       if (active > 0)
         throw new AppError(
           "conflict",
