@@ -1,11 +1,14 @@
+import { AppError } from "@/contracts/errors";
 import type { DocumentText } from "@/contracts/records/episode";
 import type { RetrieverConfig } from "@/contracts/run-config/retriever";
+import { hashJson } from "@/lib/hash";
 
-/** A document found: its text, and what the retriever thinks of it. */
+/** A document found: its text and its score (higher is better). */
 export interface RankedDocument extends DocumentText {
   score: number;
 }
 
+/** What a retriever is, for cache keys and for people. */
 export interface RetrieverDescription {
   kind: RetrieverConfig["kind"];
   /** Changes whenever rankings can: part of the cache key of episodes and answers. */
@@ -24,15 +27,29 @@ export interface RetrieverProgress {
   detail: string;
 }
 
-/** Whatever ranks the documents of a corpus for a query. Failures are errors, never documents. */
+/** Ranks the documents of a corpus for a query. Failures are errors, never documents. */
 export interface Retriever {
   /**
    * Ranked documents for each query, in the order of the queries: highest score first, each document once, at most k.
-   * Throws `retriever-unavailable`, or `cancelled` once the signal is aborted.
+   *
+   * @throws AppError `retriever-unavailable`, or `cancelled` once the signal is aborted
    */
   search(queries: readonly string[], k: number, signal?: AbortSignal): Promise<RankedDocument[][]>;
-  /** Documents by id, in the order of the ids. Throws `not-found` for an unknown id, `unsupported` where it cannot. */
+  /**
+   * Documents by id, in the order of the ids.
+   *
+   * @throws AppError `not-found` for an unknown id, `unsupported` where documents cannot be read by id
+   */
   getDocuments(ids: readonly string[]): Promise<DocumentText[]>;
   describe(): RetrieverDescription;
   close(): Promise<void>;
+}
+
+/** Key of an index or a retriever: 32 hexadecimal digits that change with any of the parts. */
+export const computeRetrievalKey = (parts: readonly unknown[]): string =>
+  hashJson(parts).slice(0, 32);
+
+/** @throws AppError `cancelled` once the signal is aborted */
+export function throwIfCancelled(signal: AbortSignal | undefined): void {
+  if (signal?.aborted) throw new AppError("cancelled", "the search was cancelled");
 }

@@ -1,14 +1,14 @@
-import { createHash } from "node:crypto";
-import type { RetrieverConfigOf } from "@/contracts/run-config/retriever";
+import type { RetrieverConfigOfKind } from "@/contracts/run-config/retriever";
 import type { DocumentText } from "@/contracts/records/episode";
-import { AppError } from "@/contracts/errors";
 import { CorpusFile } from "@/gpu-workers/corpora/file/corpus-file";
 import { formatPassage } from "@/gpu-workers/retrieval/corpus/passage-text";
 import type { RetrieverProgress } from "@/gpu-workers/retrieval/retriever";
 import {
+  computeRetrievalKey,
   type RankedDocument,
   type Retriever,
   type RetrieverDescription,
+  throwIfCancelled,
 } from "@/gpu-workers/retrieval/retriever";
 import { Bm25Index, computeBm25Key } from "@/gpu-workers/retrieval/indexes/bm25/bm25-index";
 import type { RankedRow } from "@/gpu-workers/retrieval/indexes/ranked-row";
@@ -21,10 +21,10 @@ import {
   matchesFormula,
 } from "@/gpu-workers/retrieval/indexes/bm25/parse-query";
 
-export type Bm25Settings = Pick<RetrieverConfigOf<"bm25">, "k1" | "b" | "operators">;
+export type Bm25Settings = Pick<RetrieverConfigOfKind<"bm25">, "k1" | "b" | "operators">;
 
 export interface OpenBm25RetrieverOptions {
-  /** JSONL corpus (see contracts/corpus.ts). */
+  /** JSONL file of the corpus (contracts/formats/corpus-lines.ts). */
   corpusPath: string;
   settings: Bm25Settings;
   /** Where indexes are kept. */
@@ -33,7 +33,7 @@ export interface OpenBm25RetrieverOptions {
   onProgress?: (progress: RetrieverProgress) => void;
 }
 
-/** Opens a BM25 retriever over a corpus; an index that is missing is built first (see `Bm25Index.ensure`). */
+/** Opens a BM25 retriever over a corpus; a missing index is built first (see `Bm25Index.ensure`). */
 export async function openBm25Retriever({
   corpusPath,
   settings,
@@ -65,7 +65,7 @@ export async function openBm25Retriever({
   }
 }
 
-/** Ranks the documents that have a word of the query; others are no result, so there may be fewer than k. */
+/** Ranks only documents that have a word of the query, so that a ranking may be shorter than k. */
 class Bm25Retriever implements Retriever {
   constructor(
     private readonly corpus: CorpusFile,
@@ -78,7 +78,7 @@ class Bm25Retriever implements Retriever {
     k: number,
     signal?: AbortSignal,
   ): Promise<RankedDocument[][]> {
-    requireNotAborted(signal);
+    throwIfCancelled(signal);
     const parsed = queries.map(this.settings.operators ? parseOperators : parseWords);
     const rankings = await this.index.search(parsed, k, this.settings, signal);
     return Promise.all(
@@ -86,9 +86,9 @@ class Bm25Retriever implements Retriever {
         const query = parsed[i];
         const documents =
           query?.formula && hasPhrase(query.formula)
-            ? await this.verified(query, query.formula, ranking, k, signal)
-            : await this.read(ranking);
-        requireNotAborted(signal);
+            ? await this.findVerified(query, query.formula, ranking, k, signal)
+            : await this.readRanking(ranking);
+        throwIfCancelled(signal);
         return documents;
       }),
     );
@@ -100,10 +100,7 @@ class Bm25Retriever implements Retriever {
 
   describe(): RetrieverDescription {
     const { k1, b, operators } = this.settings;
-    const key = createHash("sha256")
-      .update(JSON.stringify([computeBm25Key(this.corpus.hash), k1, b, operators]))
-      .digest("hex")
-      .slice(0, 32);
+    const key = computeRetrievalKey([computeBm25Key(this.corpus.hash), k1, b, operators]);
     return {
       kind: "bm25",
       key,
@@ -116,8 +113,8 @@ class Bm25Retriever implements Retriever {
     await Promise.all([this.index.close(), this.corpus.close()]);
   }
 
-  /** The first k documents whose text satisfies the formula: looks at ever more candidates until there are k or no more. */
-  private async verified(
+  /** Finds the first k documents whose text satisfies the formula: reads more and more candidates until k are found. */
+  private async findVerified(
     query: ParsedQuery,
     formula: Formula,
     first: readonly RankedRow[],
@@ -127,30 +124,26 @@ class Bm25Retriever implements Retriever {
     const found: RankedDocument[] = [];
     let seen = 0;
     let ranking = first;
-    for (let reach = k; ; reach *= 4) {
-      const documents = await this.read(ranking.slice(seen));
+    for (let limit = k; ; limit *= 4) {
+      const documents = await this.readRanking(ranking.slice(seen));
       found.push(
         ...documents.filter((document) => matchesFormula(formula, formatPassage(document))),
       );
       seen = ranking.length;
       if (
         found.length >= k ||
-        seen < Math.min(reach, this.corpus.size) ||
+        seen < Math.min(limit, this.corpus.size) ||
         seen === this.corpus.size
       )
         return found.slice(0, k);
-      requireNotAborted(signal);
-      const [more] = await this.index.search([query], reach * 4, this.settings, signal);
+      throwIfCancelled(signal);
+      const [more] = await this.index.search([query], limit * 4, this.settings, signal);
       ranking = more ?? [];
     }
   }
 
-  private async read(ranking: readonly RankedRow[]): Promise<RankedDocument[]> {
+  private async readRanking(ranking: readonly RankedRow[]): Promise<RankedDocument[]> {
     const documents = await this.corpus.readRows(ranking.map(({ row }) => row));
     return documents.map((document, i) => ({ ...document, score: ranking[i]?.score ?? 0 }));
   }
-}
-
-function requireNotAborted(signal: AbortSignal | undefined): void {
-  if (signal?.aborted) throw new AppError("cancelled", "the search was cancelled");
 }

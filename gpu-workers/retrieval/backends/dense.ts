@@ -1,15 +1,16 @@
-import { createHash } from "node:crypto";
 import { join, resolve } from "node:path";
-import type {
-  RankedDocument,
-  Retriever,
-  RetrieverDescription,
-  RetrieverProgress,
+import {
+  computeRetrievalKey,
+  throwIfCancelled,
+  type RankedDocument,
+  type Retriever,
+  type RetrieverDescription,
+  type RetrieverProgress,
 } from "@/gpu-workers/retrieval/retriever";
 import type { DocumentText } from "@/contracts/records/episode";
 import { AppError } from "@/contracts/errors";
 import {
-  type IndexDemand,
+  type IndexSpec,
   type IndexPlan,
   planIndex,
   getSearchParameters,
@@ -35,12 +36,12 @@ import {
 import { discardIndex, ensureIndex, hasIndex } from "@/gpu-workers/retrieval/indexes/index-store";
 
 export interface OpenDenseRetrieverOptions {
-  /** JSONL corpus (see contracts/corpus.ts). */
+  /** JSONL file of the corpus (contracts/formats/corpus-lines.ts). */
   corpusPath: string;
   /** Name of the encoder's model folder, e.g. "minilm", or its path. */
   encoder: string;
   variant: string;
-  /** FAISS factory string, or "auto" (contracts/index-plan.ts). */
+  /** FAISS factory string, or "auto" (core/memory/index-plan.ts). */
   index?: string;
   nprobe?: number;
   efSearch?: number;
@@ -50,8 +51,8 @@ export interface OpenDenseRetrieverOptions {
 }
 
 /**
- * Opens a dense retriever over a corpus. The index is found by the content of the corpus, the encoder's fingerprint and
- * its kind; where there is none it is built first, with progress, by one process at a time. A damaged index is said so
+ * Opens a dense retriever over a corpus. Its index is found by the content of the corpus, the encoder's fingerprint and
+ * the factory string; a missing one is built first, by one process at a time. A damaged index is reported as progress
  * and built again.
  */
 export async function openDenseRetriever(
@@ -71,16 +72,16 @@ export async function openDenseRetriever(
   let encoder: Encoder | undefined;
   try {
     encoder = await Encoder.load(options.encoder, options.variant);
-    const built = { root: indexDir, corpus, encoder, signal, onProgress };
-    const plan = await choosePlan(built, options.index ?? "auto");
+    const build = { root: indexDir, corpus, encoder, signal, onProgress };
+    const plan = await choosePlan(build, options.index ?? "auto");
     const parameters = getSearchParameters(plan.factory, { nprobe, efSearch });
-    const index = await openIndex(built, plan, parameters);
+    const index = await openIndex(build, plan, parameters);
     return new DenseRetriever(
       corpus,
       encoder,
       index,
       plan.factory,
-      computeRetrieverKey(buildIndexIdentity(built, plan.factory), parameters),
+      computeRetrieverKey(buildIndexIdentity(build, plan.factory), parameters),
     );
   } catch (error) {
     await encoder?.close();
@@ -97,23 +98,20 @@ interface IndexBuild {
   onProgress: (progress: RetrieverProgress) => void;
 }
 
-/** Rankings depend on the search parameters too; a flat index has none. */
+/** Key of the retriever: rankings depend on the search parameters too, which a flat index does not have. */
 function computeRetrieverKey(identity: IndexIdentity, parameters: Record<string, number>): string {
   const key = computeIndexKey(identity);
-  return Object.keys(parameters).length === 0
-    ? key
-    : createHash("sha256")
-        .update(JSON.stringify([key, parameters]))
-        .digest("hex")
-        .slice(0, 32);
+  return Object.keys(parameters).length === 0 ? key : computeRetrievalKey([key, parameters]);
 }
 
 /**
- * The plan for this machine, and whether its index is there; where `auto` would build another kind but the exact index
- * is there (adopted, say), that one.
+ * Plans the index for this machine's memory, and says whether it is there. Where `auto` would build another kind but
+ * the exact index is there already (an adopted one, for example), that one is used.
+ *
+ * @param has whether the index with this factory string is there
  */
 export async function planLocalIndex(
-  demand: Pick<IndexDemand, "index" | "count" | "dim">,
+  demand: Pick<IndexSpec, "index" | "count" | "dim">,
   has: (factory: string) => Promise<boolean>,
 ): Promise<{ plan: IndexPlan; isThere: boolean }> {
   const plan = planIndex({ ...demand, memoryBytes: getMemoryLimit() });
@@ -183,7 +181,7 @@ async function openIndex(
   return index;
 }
 
-/** The folder of an index; other kinds than flat are made from the flat one, so that no document is encoded twice. */
+/** Folder of the index. Kinds other than flat are built from the flat one, so that no document is encoded twice. */
 async function ensureIndexBuilt(build: IndexBuild, plan: IndexPlan): Promise<string> {
   const { root, corpus, encoder, signal, onProgress } = build;
   const identity = buildIndexIdentity(build, plan.factory);
@@ -223,12 +221,12 @@ class DenseRetriever implements Retriever {
     k: number,
     signal?: AbortSignal,
   ): Promise<RankedDocument[][]> {
-    requireNotAborted(signal);
+    throwIfCancelled(signal);
     if (queries.length === 0) return [];
     const vectors = await this.encoder.encode(queries, "query", { signal });
-    requireNotAborted(signal);
+    throwIfCancelled(signal);
     const ranked = await this.index.search(vectors, k);
-    requireNotAborted(signal);
+    throwIfCancelled(signal);
     return Promise.all(
       ranked.map(async (hits) => {
         const documents = await this.corpus.readRows(hits.map((hit) => hit.row));
@@ -253,8 +251,4 @@ class DenseRetriever implements Retriever {
   async close(): Promise<void> {
     await Promise.all([this.encoder.close(), this.index.close(), this.corpus.close()]);
   }
-}
-
-function requireNotAborted(signal: AbortSignal | undefined): void {
-  if (signal?.aborted) throw new AppError("cancelled", "the search was cancelled");
 }

@@ -1,4 +1,4 @@
-/** Joins rankings of the same documents into one. Pure; documents are known by id. */
+/** Fuses rankings of the same documents into one. Pure; documents are told apart by their ids. */
 
 export interface Scored {
   id: string;
@@ -9,16 +9,16 @@ export interface Scored {
 export type Ranked = readonly Scored[];
 
 /**
- * Reciprocal rank fusion (Cormack, Clarke and Buettcher 2009): a document at rank r (from 1) of a ranking counts
- * 1 / (k + r), and the sum over the rankings is its score.
+ * Reciprocal rank fusion (Cormack, Clarke and Buettcher 2009): a document at rank r (from 1) of a ranking gets
+ * 1 / (k + r) from it, and its score is the sum over the rankings.
  */
 export function fuseByReciprocalRank(rankings: readonly Ranked[], k: number): Scored[] {
   return fuseRankings(rankings, (_, ranking) => ranking.map((_, i) => 1 / (k + i + 1)));
 }
 
 /**
- * Weighted sum of scores, each ranking's scaled so that its best is 1 and its last 0 (all 1 where they are equal); a
- * document that a ranking does not hold gets 0 from it.
+ * Weighted sum of scores. The scores of each ranking are scaled to 1 for the best and 0 for the last (all 1 where they
+ * are equal); a document that is not in a ranking gets 0 from it.
  */
 export function fuseByWeightedScores(
   rankings: readonly Ranked[],
@@ -33,7 +33,10 @@ export function fuseByWeightedScores(
   });
 }
 
-/** Adds up what each ranking gives. Equal sums: the document with the better best rank first, then that of the earlier ranking. */
+/**
+ * Adds up what each ranking gives a document. Among equal sums the document with the better best rank comes first, then
+ * that of the earlier ranking.
+ */
 function fuseRankings(
   rankings: readonly Ranked[],
   shares: (which: number, ranking: Ranked) => number[],

@@ -1,19 +1,19 @@
-import { createHash } from "node:crypto";
-import type { RetrieverConfigOf } from "@/contracts/run-config/retriever";
+import type { RetrieverConfigOfKind } from "@/contracts/run-config/retriever";
 import type { DocumentText } from "@/contracts/records/episode";
 import { fuseByReciprocalRank, fuseByWeightedScores } from "./fusion";
-import type {
-  RankedDocument,
-  Retriever,
-  RetrieverDescription,
+import {
+  computeRetrievalKey,
+  type RankedDocument,
+  type Retriever,
+  type RetrieverDescription,
 } from "@/gpu-workers/retrieval/retriever";
 
 export type FusionSettings = Pick<
-  RetrieverConfigOf<"hybrid">,
+  RetrieverConfigOfKind<"hybrid">,
   "fusion" | "depth" | "rrfK" | "denseWeight"
 >;
 
-/** A dense and a BM25 retriever over the same corpus, searched at the same time; their rankings are fused. */
+/** Searches a dense and a BM25 retriever over the same corpus at the same time and fuses their rankings. */
 export class HybridRetriever implements Retriever {
   constructor(
     private readonly dense: Retriever,
@@ -42,10 +42,7 @@ export class HybridRetriever implements Retriever {
     const { fusion, depth, rrfK, denseWeight } = this.settings;
     const [dense, bm25] = [this.dense.describe(), this.bm25.describe()];
     const how = fusion === "rrf" ? ["rrf", depth, rrfK] : ["weighted", depth, denseWeight];
-    const key = createHash("sha256")
-      .update(JSON.stringify(["hybrid", dense.key, bm25.key, ...how]))
-      .digest("hex")
-      .slice(0, 32);
+    const key = computeRetrievalKey(["hybrid", dense.key, bm25.key, ...how]);
     const title =
       fusion === "rrf"
         ? `reciprocal rank fusion, k ${rrfK}`

@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import type { RetrieverConfig, RetrieverConfigOf } from "@/contracts/run-config/retriever";
+import type { RetrieverConfig, RetrieverConfigOfKind } from "@/contracts/run-config/retriever";
 import { type Bm25Settings, openBm25Retriever } from "./bm25";
 import { findEncoder } from "@/gpu-workers/retrieval/encoders/encoder-settings";
 import { HybridRetriever } from "./hybrid";
@@ -14,7 +14,7 @@ import type { RetrieverProgress } from "@/gpu-workers/retrieval/retriever";
 import { type Retriever } from "@/gpu-workers/retrieval/retriever";
 
 export interface OpenRetrieverOptions {
-  /** JSONL file of the corpus (gpu-workers/agent/corpora.ts), asked for only by the kinds that search it themselves. */
+  /** Finds the JSONL file of the corpus (corpora/installed-corpora.ts); called only by the kinds that read it. */
   corpusPath: () => string;
   /** The worker's data folder; indexes are kept below it. */
   dataDir: string;
@@ -22,7 +22,7 @@ export interface OpenRetrieverOptions {
   onProgress?: (progress: RetrieverProgress) => void;
 }
 
-/** Opens any kind of retriever; an index that is missing is built first. The one place that knows all kinds. */
+/** Opens a retriever of any kind; a missing index is built first. */
 export async function openRetriever(
   config: RetrieverConfig,
   options: OpenRetrieverOptions,
@@ -43,14 +43,18 @@ export async function openRetriever(
   }
 }
 
-/** Finds the models that a retriever needs: before hours of import and download. @throws AppError `not-found` with how to bring them */
+/**
+ * Checks that the models that a retriever needs are installed, before hours of import and download.
+ *
+ * @throws AppError `not-found` with how to install them
+ */
 export async function requireModels(config: RetrieverConfig): Promise<void> {
   if ("encoder" in config) await findEncoder(config.encoder, config.variant);
   if ("reranker" in config && config.reranker !== null) await findReranker(config.reranker);
 }
 
 type DenseSettings = Pick<
-  RetrieverConfigOf<"dense">,
+  RetrieverConfigOfKind<"dense">,
   "encoder" | "variant" | "index" | "nprobe" | "efSearch"
 >;
 
@@ -80,9 +84,9 @@ const openBm25 = (
     onProgress,
   });
 
-/** One side after the other: each builds its index with all cores, and progress is of one thing at a time. */
+/** Opens one side after the other: each builds its index with all cores, and progress is that of one build. */
 async function openHybrid(
-  config: RetrieverConfigOf<"hybrid">,
+  config: RetrieverConfigOfKind<"hybrid">,
   options: OpenRetrieverOptions,
 ): Promise<Retriever> {
   const bm25 = await openBm25(config, options);
@@ -94,9 +98,9 @@ async function openHybrid(
   }
 }
 
-/** Puts the reranker before a retriever, where one is set; it is loaded first, because what is missing shows at once. */
+/** Opens a retriever with its reranker, where one is set. The reranker is loaded first: a missing one shows at once. */
 async function openReranked(
-  { reranker: name, rerankDepth }: Pick<RetrieverConfigOf<"dense">, "reranker" | "rerankDepth">,
+  { reranker: name, rerankDepth }: Pick<RetrieverConfigOfKind<"dense">, "reranker" | "rerankDepth">,
   open: () => Promise<Retriever>,
 ): Promise<Retriever> {
   if (name === null) return open();
@@ -109,7 +113,7 @@ async function openReranked(
   }
 }
 
-/** The settings of a dense retriever, of a kind `dense` or of the dense side of a hybrid. */
+/** Picks the settings of a dense retriever from those of the kind `dense` or `hybrid`. */
 export function pickDenseSettings({ encoder, variant, index, nprobe, efSearch }: DenseSettings) {
   return { encoder, variant, index, nprobe, efSearch };
 }

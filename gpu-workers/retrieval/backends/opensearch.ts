@@ -1,15 +1,15 @@
-import { createHash } from "node:crypto";
 import { Client, errors } from "@opensearch-project/opensearch";
 import { z } from "zod";
-import type { RetrieverConfigOf } from "@/contracts/run-config/retriever";
+import type { RetrieverConfigOfKind } from "@/contracts/run-config/retriever";
 import { hashDocument } from "@/core/episode/document-hash";
 import type { DocumentText } from "@/contracts/records/episode";
 import { parseRetryAfter } from "@/lib/retry";
 import { AppError, parseOrThrow } from "@/contracts/errors";
-import type {
-  RankedDocument,
-  Retriever,
-  RetrieverDescription,
+import {
+  computeRetrievalKey,
+  type RankedDocument,
+  type Retriever,
+  type RetrieverDescription,
 } from "@/gpu-workers/retrieval/retriever";
 import {
   TransientFailure,
@@ -22,7 +22,7 @@ import {
 } from "./request-retry";
 import { chunk } from "@/lib/chunk";
 
-export type OpenSearchConfig = Omit<RetrieverConfigOf<"opensearch">, "kind">;
+export type OpenSearchConfig = Omit<RetrieverConfigOfKind<"opensearch">, "kind">;
 
 /** Queries sent in one _msearch. */
 const REQUEST_QUERIES = 64;
@@ -65,45 +65,46 @@ const mgetResponseSchema = z.object({
   ),
 });
 
-/** What the client answers; its promise can be aborted. */
+/** A request of the client: a promise that can be aborted. */
 type Request = PromiseLike<{ body: unknown }> & { abort(): void };
 
 /**
- * An OpenSearch or Elasticsearch server asked over its HTTP API with OpenSearch's client. It makes no product check, and
- * only requests that both servers answer alike are sent: _count, _field_caps, _settings, _msearch, _mget, _bulk.
+ * An OpenSearch or Elasticsearch server over its HTTP API, with OpenSearch's client, which does not check the product.
+ * Only requests that both servers answer in the same form are sent: _count, _field_caps, _settings, _msearch, _mget,
+ * _bulk.
  */
 export class OpenSearchConnection {
   private readonly client: Client;
 
   constructor(
     readonly config: OpenSearchConfig,
-    private readonly times: RequestRetryPolicy = REQUEST_RETRY,
+    private readonly policy: RequestRetryPolicy = REQUEST_RETRY,
     environment: NodeJS.ProcessEnv = process.env,
   ) {
     const key = readApiKey(config.credential, environment);
-    // Retries and time-outs are ours: the client's have no backoff.
+    // Retries and time-outs are those of withRequestRetry: the client's have no backoff.
     this.client = new Client({
       node: config.url,
       maxRetries: 0,
-      requestTimeout: times.requestMs * 2,
+      requestTimeout: policy.requestMs * 2,
       headers: key === undefined ? {} : { authorization: buildAuthorization(key) },
     });
   }
 
-  /** For errors and titles: server and index. */
+  /** Server and index, for errors and titles. */
   get name(): string {
     return `${new URL(this.config.url).origin}/${this.config.index}`;
   }
 
-  /** Sends a request, again while its failure may pass, and parses the answer. Throws what says how to mend it. */
+  /** Sends a request, again after transient failures, and parses the answer. @throws AppError with what to do */
   request<T extends z.ZodType>(
     schema: T,
     signal: AbortSignal | undefined,
     send: (client: Client) => Request,
   ): Promise<z.output<T>> {
-    return withRequestRetry(this.name, this.times, signal, async (limit) => {
+    return withRequestRetry(this.name, this.policy, signal, async (limit) => {
       const request = send(this.client);
-      // `abort` returns the request itself, and a listener that returns a promise makes its rejection an uncaught exception.
+      // `abort` returns the request, and a listener that returns a promise turns its rejection into an uncaught exception.
       const abort = (): void => {
         request.abort();
       };
@@ -123,7 +124,7 @@ export class OpenSearchConnection {
     return this.client.close();
   }
 
-  /** What went wrong, and how to mend it. */
+  /** Turns an error of the client into one that says what to do. */
   toFailure(error: unknown): unknown {
     if (error instanceof AppError) return error;
     if (error instanceof errors.ResponseError)
@@ -139,7 +140,7 @@ export class OpenSearchConnection {
     return error;
   }
 
-  /** An error status, of a whole answer or of one search within it. */
+  /** The error for an error status, of a whole answer or of one search in it. */
   toRefusal(status: number, body: unknown, retryHeader = ""): AppError {
     const reason = `status ${status}: ${describeErrorBody(body)}`;
     if (isTransientStatus(status))
@@ -171,17 +172,17 @@ export class OpenSearchConnection {
   }
 }
 
-/** BM25 of an OpenSearch or Elasticsearch index: words of the query in title and text, scores added. */
+/** BM25 of an OpenSearch or Elasticsearch index: the scores of title and text are added. */
 export class OpenSearchRetriever implements Retriever {
   private constructor(
     private readonly connection: OpenSearchConnection,
     private readonly count: number,
-    /** Uuids of the indexes behind the name: another index under the same name is another key. */
+    /** Uuids of the indexes behind the name, so that another index under the same name has another key. */
     private readonly uuids: readonly string[],
     private readonly hasTitle: boolean,
   ) {}
 
-  /** Checks that the index is there, holds documents, and has the fields. Throws with what to do. */
+  /** Checks that the index exists, holds documents and has the fields. @throws AppError with what to do */
   static async open(
     config: OpenSearchConfig,
     options: {
@@ -215,7 +216,7 @@ export class OpenSearchRetriever implements Retriever {
         );
       }
       const hasTitle = searchable.includes(titleField);
-      // The default is asked for without being wanted: many indexes have no title.
+      // The default title field may be missing: many indexes have no titles.
       if (!hasTitle && titleField !== "title")
         throw new AppError(
           "invalid-input",
@@ -268,20 +269,15 @@ export class OpenSearchRetriever implements Retriever {
 
   describe(): RetrieverDescription {
     const { index, titleField, textField, url } = this.connection.config;
-    const key = createHash("sha256")
-      .update(
-        JSON.stringify([
-          "opensearch",
-          new URL(url).href,
-          index,
-          this.uuids,
-          this.count,
-          this.hasTitle ? titleField : null,
-          textField,
-        ]),
-      )
-      .digest("hex")
-      .slice(0, 32);
+    const key = computeRetrievalKey([
+      "opensearch",
+      new URL(url).href,
+      index,
+      this.uuids,
+      this.count,
+      this.hasTitle ? titleField : null,
+      textField,
+    ]);
     return {
       kind: "opensearch",
       key,
@@ -313,7 +309,7 @@ export class OpenSearchRetriever implements Retriever {
         query: { multi_match: { query, fields: this.sourceFields, type: "most_fields" as const } },
       },
     ]);
-    const answered = z
+    const rankingsSchema = z
       .object({})
       .loose()
       .transform((raw) => {
@@ -329,7 +325,7 @@ export class OpenSearchRetriever implements Retriever {
           );
         return responses.map((response) => {
           if ("error" in response) throw this.connection.toRefusal(response.status, response);
-          // A part of the index that does not answer leaves documents out: that is a failure, not a ranking.
+          // Where a part of the index does not answer, documents are missing: a failure, not a ranking.
           if (response.timed_out)
             throw new TransientFailure("the search ran out of time on the server");
           if (response._shards.failed > 0)
@@ -337,7 +333,7 @@ export class OpenSearchRetriever implements Retriever {
           return response.hits.hits;
         });
       });
-    const rankings = await this.connection.request(answered, signal, (client) =>
+    const rankings = await this.connection.request(rankingsSchema, signal, (client) =>
       client.msearch({ index, body }),
     );
     return rankings.map((hits) =>
@@ -360,7 +356,7 @@ export class OpenSearchRetriever implements Retriever {
   }
 }
 
-/** Text of a field by its path; several values are joined, as the index has them. */
+/** Reads the text of a field by its path; several values are joined in the order of the index. */
 function readTextAt(source: Record<string, unknown> | undefined, path: string): string | undefined {
   let value: unknown = source;
   if (source && path in source) value = source[path];
@@ -376,13 +372,16 @@ function readTextAt(source: Record<string, unknown> | undefined, path: string): 
     : undefined;
 }
 
-/** A whole header value as it is, `user:password` as basic authentication, anything else as an API key. */
+/**
+ * Builds the Authorization header: a whole header value is used as it is, `user:password` as basic authentication,
+ * anything else as an API key.
+ */
 function buildAuthorization(key: string): string {
   if (/^(ApiKey|Basic|Bearer) /i.test(key)) return key;
   return key.includes(":") ? `Basic ${Buffer.from(key).toString("base64")}` : `ApiKey ${key}`;
 }
 
-/** Both servers say {error: {type, reason, root_cause}} or {error: "text"}. */
+/** Describes an error body; both servers send {error: {type, reason, root_cause}} or {error: "text"}. */
 function describeErrorBody(body: unknown): string {
   const detailed = z
     .object({

@@ -2,7 +2,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { retrieverSchema, type RetrieverConfigOf } from "@/contracts/run-config/retriever";
+import { retrieverSchema, type RetrieverConfigOfKind } from "@/contracts/run-config/retriever";
 import { pushCorpus, type PushOptions } from "./push-corpus";
 import { computePointId } from "./qdrant";
 import {
@@ -121,7 +121,7 @@ class Store {
 describe.each(["opensearch", "qdrant"] as const)("pushing a corpus to %s", (kind) => {
   async function start(): Promise<{
     store: Store;
-    config: RetrieverConfigOf<"opensearch" | "qdrant">;
+    config: RetrieverConfigOfKind<"opensearch" | "qdrant">;
   }> {
     const store = new Store();
     server = await ScriptedServer.start((request) =>
@@ -132,7 +132,7 @@ describe.each(["opensearch", "qdrant"] as const)("pushing a corpus to %s", (kind
         ? { kind, url: server.url, index: "wiki" }
         : { kind, url: server.url, collection: "wiki" },
     );
-    return { store, config: config as RetrieverConfigOf<"opensearch" | "qdrant"> };
+    return { store, config: config as RetrieverConfigOfKind<"opensearch" | "qdrant"> };
   }
   const keyOf = (id: string): string => (kind === "opensearch" ? id : computePointId(id));
 

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { RetrieverConfigOf } from "@/contracts/run-config/retriever";
+import type { RetrieverConfigOfKind } from "@/contracts/run-config/retriever";
 import type { CorpusRecord } from "@/contracts/formats/corpus-lines";
 import { AppError } from "@/contracts/errors";
 import { readCorpus } from "@/gpu-workers/corpora/file/corpus-file";
@@ -11,18 +11,18 @@ import { TransientFailure, isTransientStatus, type RequestRetryPolicy } from "./
 
 /** A server that a corpus is written into. */
 interface PushTarget {
-  /** Makes index or collection where it is missing; throws where it exists with other settings. */
+  /** Creates the index or collection where it is missing. @throws AppError where it exists with other settings */
   prepare(): Promise<void>;
-  /** Those of the documents that are there already, by id. */
+  /** Ids of those documents that the server holds already. */
   findPresent(ids: readonly string[]): Promise<ReadonlySet<string>>;
   write(documents: readonly CorpusRecord[]): Promise<void>;
-  /** After the last document: makes all visible to searches. @returns documents there now */
+  /** Makes all documents visible to searches, after the last one was written. @returns how many the server holds */
   finish(): Promise<number>;
   close(): Promise<void>;
 }
 
 export interface PushOptions {
-  /** Writes documents that are there already once more, e.g. after their texts changed. */
+  /** Writes documents again that the server holds already, for example after their texts changed. */
   replace?: boolean;
   signal?: AbortSignal;
   times?: RequestRetryPolicy;
@@ -35,14 +35,14 @@ export interface PushOptions {
 const BATCH = 256;
 
 /**
- * Writes a corpus into the server of a retriever, in batches, in constant memory. Documents keep their ids, so an
- * interrupted push goes on where it stopped: what is there already is neither encoded nor sent again.
+ * Writes a corpus into the server of a retriever, in batches and in constant memory. Documents keep their ids, so that
+ * a push that was interrupted can be repeated: documents that the server holds are neither encoded nor sent again.
  *
  * @returns documents read, documents written now, and documents there at the end
  */
 export async function pushCorpus(
   path: string,
-  config: RetrieverConfigOf<"opensearch" | "qdrant">,
+  config: RetrieverConfigOfKind<"opensearch" | "qdrant">,
   options: PushOptions = {},
 ): Promise<{ read: number; written: number; total: number }> {
   const target =
@@ -97,22 +97,22 @@ const bulkResponseSchema = z.object({
 
 class OpenSearchTarget implements PushTarget {
   private readonly connection: OpenSearchConnection;
+  private readonly signal: AbortSignal | undefined;
 
   constructor(
-    private readonly config: RetrieverConfigOf<"opensearch">,
+    private readonly config: RetrieverConfigOfKind<"opensearch">,
     { times, environment, signal }: PushOptions,
   ) {
     this.connection = new OpenSearchConnection(config, times, environment);
     this.signal = signal;
   }
-  private readonly signal: AbortSignal | undefined;
 
   async prepare(): Promise<void> {
     const { index, titleField, textField } = this.config;
-    const there = await this.connection.request(z.boolean(), this.signal, (client) =>
+    const exists = await this.connection.request(z.boolean(), this.signal, (client) =>
       client.indices.exists({ index }),
     );
-    if (there) return;
+    if (exists) return;
     const text = { type: "text" as const, analyzer: "english" };
     await this.connection.request(anythingSchema, this.signal, (client) =>
       client.indices.create({
@@ -124,10 +124,10 @@ class OpenSearchTarget implements PushTarget {
 
   async findPresent(ids: readonly string[]): Promise<ReadonlySet<string>> {
     const { index } = this.config;
-    const found = z.object({
+    const foundSchema = z.object({
       docs: z.array(z.object({ _id: z.string(), found: z.boolean().optional() })),
     });
-    const { docs } = await this.connection.request(found, this.signal, (client) =>
+    const { docs } = await this.connection.request(foundSchema, this.signal, (client) =>
       client.mget({ index, _source: false, body: { ids: [...ids] } }),
     );
     return new Set(docs.flatMap(({ _id, found }) => (found ? _id : [])));
@@ -139,7 +139,7 @@ class OpenSearchTarget implements PushTarget {
       { index: { _id: id } },
       { [titleField]: title, [textField]: text },
     ]);
-    const taken = bulkResponseSchema.transform(({ items }) => {
+    const acceptedSchema = bulkResponseSchema.transform(({ items }) => {
       for (const item of items.flatMap((one) => Object.values(one))) {
         if (!item.error) continue;
         const reason = `${item.error.type}: ${item.error.reason ?? ""}`;
@@ -151,7 +151,9 @@ class OpenSearchTarget implements PushTarget {
             );
       }
     });
-    await this.connection.request(taken, this.signal, (client) => client.bulk({ index, body }));
+    await this.connection.request(acceptedSchema, this.signal, (client) =>
+      client.bulk({ index, body }),
+    );
   }
 
   async finish(): Promise<number> {
@@ -173,14 +175,14 @@ class OpenSearchTarget implements PushTarget {
 
 class QdrantTarget implements PushTarget {
   private constructor(
-    private readonly config: RetrieverConfigOf<"qdrant">,
+    private readonly config: RetrieverConfigOfKind<"qdrant">,
     private readonly connection: QdrantConnection,
     private readonly encoder: QueryEncoder,
     private readonly signal: AbortSignal | undefined,
   ) {}
 
   static async open(
-    config: RetrieverConfigOf<"qdrant">,
+    config: RetrieverConfigOfKind<"qdrant">,
     options: PushOptions,
   ): Promise<QdrantTarget> {
     const connection = new QdrantConnection(config, options.times, options.environment);
@@ -214,10 +216,10 @@ class QdrantTarget implements PushTarget {
       );
       return;
     }
-    const single = z.object({
+    const singleVectorSchema = z.object({
       config: z.object({ params: z.object({ vectors: z.object({ size: z.int() }) }) }),
     });
-    const { config } = await this.connection.request(single, this.signal, (api, init) =>
+    const { config } = await this.connection.request(singleVectorSchema, this.signal, (api, init) =>
       api.getCollection(this.name, init),
     );
     const { size } = config.params.vectors;
@@ -229,15 +231,17 @@ class QdrantTarget implements PushTarget {
   }
 
   async findPresent(ids: readonly string[]): Promise<ReadonlySet<string>> {
-    const points = z.array(z.object({ id: z.union([z.string(), z.number()]).transform(String) }));
-    const found = await this.connection.request(points, this.signal, (api, init) =>
+    const pointsSchema = z.array(
+      z.object({ id: z.union([z.string(), z.number()]).transform(String) }),
+    );
+    const found = await this.connection.request(pointsSchema, this.signal, (api, init) =>
       api.getPoints(
         { ...this.name, ids: ids.map(computePointId), with_payload: false, with_vector: false },
         init,
       ),
     );
-    const there = new Set(found.map(({ id }) => id));
-    return new Set(ids.filter((id) => there.has(computePointId(id))));
+    const present = new Set(found.map(({ id }) => id));
+    return new Set(ids.filter((id) => present.has(computePointId(id))));
   }
 
   async write(documents: readonly CorpusRecord[]): Promise<void> {

@@ -1,15 +1,16 @@
 import { createHash } from "node:crypto";
 import { QdrantClient, QdrantClientResourceExhaustedError } from "@qdrant/js-client-rest";
 import { z } from "zod";
-import type { RetrieverConfigOf } from "@/contracts/run-config/retriever";
+import type { RetrieverConfigOfKind } from "@/contracts/run-config/retriever";
 import { hashDocument } from "@/core/episode/document-hash";
 import type { DocumentText } from "@/contracts/records/episode";
 import { AppError, parseOrThrow } from "@/contracts/errors";
 import { Encoder } from "@/gpu-workers/retrieval/encoders/encoder";
-import type {
-  RankedDocument,
-  Retriever,
-  RetrieverDescription,
+import {
+  computeRetrievalKey,
+  type RankedDocument,
+  type Retriever,
+  type RetrieverDescription,
 } from "@/gpu-workers/retrieval/retriever";
 import {
   TransientFailure,
@@ -22,9 +23,9 @@ import {
 } from "./request-retry";
 import { chunk } from "@/lib/chunk";
 
-export type QdrantConfig = Omit<RetrieverConfigOf<"qdrant">, "kind">;
+export type QdrantConfig = Omit<RetrieverConfigOfKind<"qdrant">, "kind">;
 
-/** What is used of an encoder: the real one, or a small one in tests. */
+/** The part of an `Encoder` that is used here. */
 export type QueryEncoder = Pick<
   Encoder,
   "encode" | "dim" | "fingerprint" | "name" | "variant" | "close"
@@ -57,7 +58,7 @@ const rankingsSchema = z.array(
 );
 const pointsSchema = z.array(z.object({ id: pointIdSchema, payload: payloadSchema }));
 
-/** The client's calls by the names of Qdrant's API, each with a signal; their answers are parsed here. */
+/** The client's calls by the names of Qdrant's API; each takes a signal, and its answer is parsed here. */
 type Api = ReturnType<QdrantClient["api"]>;
 
 /** One collection of a Qdrant server. */
@@ -66,12 +67,12 @@ export class QdrantConnection {
 
   constructor(
     readonly config: QdrantConfig,
-    private readonly times: RequestRetryPolicy = REQUEST_RETRY,
+    private readonly policy: RequestRetryPolicy = REQUEST_RETRY,
     environment: NodeJS.ProcessEnv = process.env,
   ) {
     const key = readApiKey(config.credential, environment);
     const { pathname, origin } = new URL(config.url);
-    // Time-outs are ours: with one of its own the client replaces the signal. Its version check is a hidden request.
+    // No time-out of the client: it would replace our signal. No version check: it is a request of its own.
     this.api = new QdrantClient({
       url: origin,
       prefix: pathname.replace(/\/+$/, ""),
@@ -81,18 +82,18 @@ export class QdrantConnection {
     }).api();
   }
 
-  /** For errors and titles: server and collection. */
+  /** Server and collection, for errors and titles. */
   get name(): string {
     return `${new URL(this.config.url).origin}/${this.config.collection}`;
   }
 
-  /** Sends a request, again while its failure may pass, and parses its result. Throws what says how to mend it. */
+  /** Sends a request, again after transient failures, and parses its result. @throws AppError with what to do */
   request<T extends z.ZodType>(
     schema: T,
     signal: AbortSignal | undefined,
     send: (api: Api, init: RequestInit) => Promise<{ data: { result?: unknown } }>,
   ): Promise<z.output<T>> {
-    return withRequestRetry(this.name, this.times, signal, async (limit) => {
+    return withRequestRetry(this.name, this.policy, signal, async (limit) => {
       try {
         const { data } = await send(this.api, { signal: limit });
         return parseOrThrow(schema, data.result, `the answer of ${this.name}`);
@@ -133,10 +134,10 @@ export class QdrantConnection {
   }
 }
 
-/** The client throws these for every status but 200 and 201. */
+/** What the client throws for every status but 200 and 201. */
 const apiErrorSchema = z.object({ status: z.int(), data: z.unknown() });
 
-/** Vectors of a Qdrant collection; queries are encoded here, by the encoder whose vectors it holds. */
+/** Searches the vectors of a Qdrant collection. Queries are encoded here, by the encoder that made its vectors. */
 export class QdrantRetriever implements Retriever {
   private constructor(
     private readonly connection: QdrantConnection,
@@ -145,7 +146,7 @@ export class QdrantRetriever implements Retriever {
     private readonly vector: CollectionVector,
   ) {}
 
-  /** Checks that the collection is there, holds points, and that its vectors are of the encoder's length. */
+  /** Checks that the collection exists, holds points, and that its vectors have the encoder's length. */
   static async open(
     config: QdrantConfig,
     options: {
@@ -217,7 +218,7 @@ export class QdrantRetriever implements Retriever {
           "invalid-input",
           `${this.connection.name} answered ${part.length} rankings to ${rows.length} queries`,
         );
-      // A distance is the smaller the nearer; a score is the other way round.
+      // A smaller distance is better, a higher score is.
       const sign = this.vector.isDistance ? -1 : 1;
       results.push(
         ...part.map(({ points }) =>
@@ -265,19 +266,14 @@ export class QdrantRetriever implements Retriever {
 
   describe(): RetrieverDescription {
     const { url, collection } = this.connection.config;
-    const key = createHash("sha256")
-      .update(
-        JSON.stringify([
-          "qdrant",
-          new URL(url).href,
-          collection,
-          this.count,
-          this.vector,
-          this.encoder.fingerprint,
-        ]),
-      )
-      .digest("hex")
-      .slice(0, 32);
+    const key = computeRetrievalKey([
+      "qdrant",
+      new URL(url).href,
+      collection,
+      this.count,
+      this.vector,
+      this.encoder.fingerprint,
+    ]);
     return {
       kind: "qdrant",
       key,
@@ -290,7 +286,7 @@ export class QdrantRetriever implements Retriever {
     return this.encoder.close();
   }
 
-  /** The payload's own id where it has one: Qdrant's are numbers and UUIDs only. */
+  /** Makes a document of a point; its id is that in the payload where there is one, because Qdrant's ids are numbers or UUIDs. */
   private toDocument(
     id: string,
     payload: Record<string, unknown> | null | undefined,
@@ -313,10 +309,10 @@ export class QdrantRetriever implements Retriever {
 }
 
 interface CollectionVector {
-  /** Null: the collection's one unnamed vector. */
+  /** Null for the collection's one unnamed vector. */
   name: string | null;
   size: number;
-  /** Scores are distances: the smaller, the nearer. */
+  /** Whether scores are distances: smaller is nearer. */
   isDistance: boolean;
 }
 
@@ -347,13 +343,13 @@ function findVector(
   );
 }
 
-/** The point of a document that was pushed from a corpus: a UUID made of its id, so that pushing again replaces it. */
+/** Computes the point id of a document that is pushed from a corpus: a UUID of its id, so that a second push replaces it. */
 export function computePointId(documentId: string): string {
   const hex = createHash("sha256").update(`s3 document ${documentId}`).digest("hex");
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-8${hex.slice(13, 16)}-a${hex.slice(17, 20)}-${hex.slice(20, 32)}`;
 }
 
-/** Points that a document may be: the one it was pushed as, or its id itself where that can be a point's. */
+/** Lists the point ids that a document may have: that of a pushed document, or its own id where Qdrant allows it. */
 function listPointIds(documentId: string): (string | number)[] {
   const number = /^\d{1,15}$/.test(documentId) ? [Number(documentId)] : [];
   return [

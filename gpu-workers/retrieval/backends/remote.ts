@@ -1,6 +1,6 @@
-import { createHash } from "node:crypto";
 import { hashDocument } from "@/core/episode/document-hash";
 import type { DocumentText } from "@/contracts/records/episode";
+import { parseJsonOrNull } from "@/lib/json";
 import { parseRetryAfter } from "@/lib/retry";
 import { AppError, parseOrThrow } from "@/contracts/errors";
 import {
@@ -12,10 +12,11 @@ import {
   retrieveResponseOfAnySchema,
   type RetrieveHealth,
 } from "@/contracts/formats/retrieve";
-import type {
-  RankedDocument,
-  Retriever,
-  RetrieverDescription,
+import {
+  computeRetrievalKey,
+  type RankedDocument,
+  type Retriever,
+  type RetrieverDescription,
 } from "@/gpu-workers/retrieval/retriever";
 import {
   TransientFailure,
@@ -30,24 +31,24 @@ import { chunk } from "@/lib/chunk";
 /** Queries sent in one request. */
 const REQUEST_QUERIES = 256;
 
-/** FAISS fills places for which there is no document with the least float and row -1: what stands there is no result. */
+/** FAISS fills places without a document with the least float and row -1; such a hit is no result. */
 const FILLER_SCORE = 3.4e38;
 
 /**
- * A retriever behind any server of upstream's /retrieve dialect. Failures that may pass (no connection, time-out, 429,
- * 5xx) are tried again with backoff, then thrown as `retriever-unavailable`: an error never becomes a document.
+ * A retriever behind any server that speaks upstream's /retrieve protocol. Transient failures (no connection, time-out,
+ * 429, 5xx) are tried again with backoff, then thrown as `retriever-unavailable`; an error never becomes a document.
  */
 export class RemoteRetriever implements Retriever {
   private constructor(
     private readonly endpoint: URL,
-    /** What the server says of itself; null where it has no /healthz, as upstream's has none. */
+    /** The server's /healthz; null where it has none, as upstream's server. */
     private readonly health: RetrieveHealth | null,
-    private readonly times: RequestRetryPolicy,
+    private readonly policy: RequestRetryPolicy,
   ) {}
 
   /**
-   * Finds out what serves there. Our own service names the content it ranks (corpus, encoder, settings), which becomes
-   * the cache key; any other server is known by its address alone, and must answer one query.
+   * Connects to a server. Our own service names the content it ranks (corpus, encoder, settings), which becomes the
+   * cache key; any other server is identified by its address, and must answer one query.
    *
    * @param url address of the server, with or without the path /retrieve
    * @throws AppError `retriever-unavailable`, `invalid-input` where something else answers there
@@ -77,7 +78,7 @@ export class RemoteRetriever implements Retriever {
       results.push(
         ...(await withRequestRetry(
           `the retriever ${this.endpoint.href}`,
-          this.times,
+          this.policy,
           signal,
           (limit) => this.request(part, topk, limit),
         )),
@@ -95,10 +96,9 @@ export class RemoteRetriever implements Retriever {
   describe(): RetrieverDescription {
     const { href } = this.endpoint;
     const content = this.health?.key ?? null;
-    const key = createHash("sha256")
-      .update(JSON.stringify(content === null ? ["remote", href] : ["remote content", content]))
-      .digest("hex")
-      .slice(0, 32);
+    const key = computeRetrievalKey(
+      content === null ? ["remote", href] : ["remote content", content],
+    );
     const title =
       content === null
         ? `${href}, known by its address only`
@@ -164,7 +164,7 @@ export class RemoteRetriever implements Retriever {
     return result.map((ranked) =>
       sortUnique(
         ranked.flatMap((hit, i) => {
-          // A server that gives no scores still gives an order: 1 / rank keeps it.
+          // A server without scores still gives an order, which 1 / rank keeps.
           const { document, score } =
             "document" in hit ? hit : { document: hit, score: 1 / (i + 1) };
           if (Math.abs(score) >= FILLER_SCORE) return [];
@@ -176,7 +176,7 @@ export class RemoteRetriever implements Retriever {
   }
 }
 
-/** What the server says of itself; null where it does not know /healthz. Waits, within the retries, while it starts. */
+/** Reads the server's /healthz; null where it has none. While the server starts, the request is repeated. */
 async function readHealth(
   endpoint: URL,
   signal: AbortSignal | undefined,
@@ -186,7 +186,7 @@ async function readHealth(
   address.pathname = address.pathname.replace(/\/retrieve$/, "/healthz");
   return withRequestRetry(`the retriever ${endpoint.href}`, times, signal, async (limit) => {
     const { status, headers, text } = await fetchText(address, limit, {});
-    const body = retrieveHealthSchema.safeParse(parseJson(text));
+    const body = retrieveHealthSchema.safeParse(parseJsonOrNull(text));
     if (status === 200) return body.success ? body.data : null;
     if (body.success)
       throw new TransientFailure(
@@ -194,7 +194,7 @@ async function readHealth(
         {},
         parseRetryAfter(headers.get("retry-after")),
       );
-    // A proxy in front of a server that is down answers for it; any other status only says that there is no /healthz.
+    // These are a proxy's answers for a server that is down; any other status means that there is no /healthz.
     if (status === 502 || status === 503 || status === 504 || status === 429)
       throw new TransientFailure(
         `status ${status}: ${describeErrorBody(text)}`,
@@ -218,7 +218,7 @@ async function fetchText(
   }
 }
 
-/** Best score first (the server's order among equals), each document once. */
+/** Sorts by score, the best first (equal scores in the server's order), and keeps each document once. */
 function sortUnique(documents: RankedDocument[]): RankedDocument[] {
   const seen = new Set<string>();
   return documents
@@ -226,15 +226,7 @@ function sortUnique(documents: RankedDocument[]): RankedDocument[] {
     .filter(({ id }) => !seen.has(id) && seen.add(id));
 }
 
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-}
-
 function describeErrorBody(text: string): string {
-  const error = retrieveErrorSchema.safeParse(parseJson(text));
+  const error = retrieveErrorSchema.safeParse(parseJsonOrNull(text));
   return error.success ? error.data.error.message : text.slice(0, 200);
 }

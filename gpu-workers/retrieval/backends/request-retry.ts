@@ -1,26 +1,26 @@
 import { AppError } from "@/contracts/errors";
 import { doubleWait, retry } from "@/lib/retry";
 
-/** How patiently a server is asked. */
+/** How often and how long a server is asked. */
 export interface RequestRetryPolicy {
   /** A request that has no answer after this long has failed. */
   requestMs: number;
-  /** Wait before the first repetition; doubled before each further one, and drawn from its upper half. */
+  /** Wait before the second request; it doubles for each further one and is drawn from its upper half. */
   backoffMs: number;
-  /** Requests in all before the search fails. */
+  /** Requests in all, the first included. */
   attempts: number;
 }
 export const REQUEST_RETRY: RequestRetryPolicy = { requestMs: 60_000, backoffMs: 500, attempts: 6 };
 
-/** No pause is longer, whatever the server asks for. */
-const MAX_PAUSE_MS = 30_000;
+/** Longest wait, whatever the server asks for. */
+const MAX_WAIT_MS = 30_000;
 
 /** A failure that may pass by itself: no connection, a time-out, 429, 5xx. */
 export class TransientFailure extends AppError {
   constructor(
     message: string,
     options: { cause?: unknown } = {},
-    /** How long the server asked to be left alone. */
+    /** How long the server asked to wait (Retry-After); null where it did not say. */
     readonly retryAfterMs: number | null = null,
   ) {
     super("retriever-unavailable", message, options);
@@ -28,57 +28,56 @@ export class TransientFailure extends AppError {
 }
 
 /**
- * Asks until an answer comes: failures that may pass are tried again with backoff and jitter (many clients of one
- * server must not come back in the same moment), at least as late as the server asked for. Any other error is thrown
- * at once.
+ * Sends a request until it is answered: a transient failure is tried again with backoff and jitter (many clients of one
+ * server must not return at the same moment), not before the server asked for. Any other error is thrown at once.
  *
- * @param who what the error calls the server.
- * @param once one request; its signal also ends it when its time is up.
+ * @param serverName what the error calls the server
+ * @param send sends one request; its signal is aborted when the time of the request is up or the search is cancelled
  * @throws AppError `retriever-unavailable` after the last attempt, `cancelled` once the signal is aborted
  */
 export async function withRequestRetry<T>(
-  who: string,
-  times: RequestRetryPolicy,
+  serverName: string,
+  policy: RequestRetryPolicy,
   signal: AbortSignal | undefined,
-  once: (signal: AbortSignal) => Promise<T>,
+  send: (signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
-  const wait = doubleWait(times.backoffMs);
+  const wait = doubleWait(policy.backoffMs);
   return retry(
     async () => {
-      const limit = AbortSignal.timeout(times.requestMs);
+      const limit = AbortSignal.timeout(policy.requestMs);
       try {
-        return await once(signal ? AbortSignal.any([limit, signal]) : limit);
+        return await send(signal ? AbortSignal.any([limit, signal]) : limit);
       } catch (error) {
         if (!limit.aborted) throw error;
-        throw new TransientFailure(`no answer within ${times.requestMs / 1000} s`, {
+        throw new TransientFailure(`no answer within ${policy.requestMs / 1000} s`, {
           cause: error,
         });
       }
     },
     {
-      attempts: times.attempts,
+      attempts: policy.attempts,
       signal,
       buildAbortError: () => new AppError("cancelled", "the search was cancelled"),
       shouldRetry: (error) => error instanceof TransientFailure,
       backoff: (failures, error) => {
         const { retryAfterMs } = error as TransientFailure;
-        return Math.min(MAX_PAUSE_MS, Math.max(wait(failures, error)!, retryAfterMs ?? 0));
+        return Math.min(MAX_WAIT_MS, Math.max(wait(failures, error)!, retryAfterMs ?? 0));
       },
       buildGiveUpError: (error, attempts) =>
         new AppError(
           "retriever-unavailable",
-          `${who} failed ${attempts} times: ${(error as Error).message}`,
+          `${serverName} failed ${attempts} times: ${(error as Error).message}`,
           { cause: error },
         ),
     },
   );
 }
 
-/** Status codes that may pass by themselves. */
+/** Whether a failure with this HTTP status may pass by itself. */
 export const isTransientStatus = (status: number): boolean =>
   status >= 500 || status === 429 || status === 408;
 
-/** The innermost reason of a failed connection: "fetch failed" says nothing. */
+/** Describes a failed connection by its innermost cause: "fetch failed" alone says nothing. */
 export function describeCause(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   if (error.cause instanceof Error) return describeCause(error.cause);
@@ -88,8 +87,8 @@ export function describeCause(error: unknown): string {
 }
 
 /**
- * The API key that a configuration names by its environment variable; undefined where it names none. A key is never
- * part of an error or a log.
+ * Reads the API key from the environment variable that a configuration names; undefined where it names none. A key is
+ * never part of an error or a log.
  *
  * @throws AppError `unauthorized` where the variable is not set on this worker
  */

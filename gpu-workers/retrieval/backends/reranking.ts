@@ -1,20 +1,20 @@
-import { createHash } from "node:crypto";
 import type { DocumentText } from "@/contracts/records/episode";
-import { AppError } from "@/contracts/errors";
 import { formatPassage } from "@/gpu-workers/retrieval/corpus/passage-text";
 import type { Reranker } from "@/gpu-workers/retrieval/encoders/reranker";
-import type {
-  RankedDocument,
-  Retriever,
-  RetrieverDescription,
+import {
+  computeRetrievalKey,
+  throwIfCancelled,
+  type RankedDocument,
+  type Retriever,
+  type RetrieverDescription,
 } from "@/gpu-workers/retrieval/retriever";
 
-/** What is used of a `Reranker`. */
+/** The part of a `Reranker` that is used here. */
 export type PassageScorer = Pick<Reranker, "name" | "fingerprint" | "score" | "close">;
 
 /**
- * Orders the first documents of a retriever anew. Documents beyond the depth keep their order and come after the
- * reranked ones, with the score of the last of these, because the two kinds of score cannot be compared.
+ * Reranks the first documents of a retriever. Documents beyond the depth keep their order and follow the reranked ones
+ * with the score of the last of these, because the two kinds of score cannot be compared.
  */
 export class RerankingRetriever implements Retriever {
   constructor(
@@ -31,7 +31,7 @@ export class RerankingRetriever implements Retriever {
     const rankings = await this.retriever.search(queries, Math.max(k, this.depth), signal);
     const results: RankedDocument[][] = [];
     for (const [i, ranking] of rankings.entries()) {
-      if (signal?.aborted) throw new AppError("cancelled", "the search was cancelled");
+      throwIfCancelled(signal);
       results.push((await this.rerank(queries[i] ?? "", ranking, signal)).slice(0, k));
     }
     return results;
@@ -43,10 +43,7 @@ export class RerankingRetriever implements Retriever {
 
   describe(): RetrieverDescription {
     const { kind, key, title, documents } = this.retriever.describe();
-    const own = createHash("sha256")
-      .update(JSON.stringify(["reranked", key, this.reranker.fingerprint, this.depth]))
-      .digest("hex")
-      .slice(0, 32);
+    const own = computeRetrievalKey(["reranked", key, this.reranker.fingerprint, this.depth]);
     return {
       kind,
       key: own,

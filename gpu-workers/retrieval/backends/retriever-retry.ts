@@ -2,13 +2,17 @@ import { AppError } from "@/contracts/errors";
 import { retry, waitFor } from "@/lib/retry";
 import type { Retriever } from "@/gpu-workers/retrieval/retriever";
 
-/** A training run outlasts a retriever that is gone for this long, beyond what its client tries by itself. */
+/** How long a training run waits for a retriever that is gone, beyond what the retriever's client tries by itself. */
 export const RETRIEVER_RETRY = { limitMs: 180_000, pauseMs: 5_000 };
 
-/** The same retriever, asked again where it is not available, until `limitMs` have passed; `tell` says so once an outage. */
+/**
+ * Wraps a retriever so that a search is tried again while the retriever is not available, for up to `limitMs`.
+ *
+ * @param warn is told once an outage
+ */
 export function withRetrieverRetry(
   retriever: Retriever,
-  tell: (message: string) => void,
+  warn: (message: string) => void,
   signal: AbortSignal,
   { limitMs, pauseMs } = RETRIEVER_RETRY,
 ): Retriever {
@@ -22,7 +26,7 @@ export function withRetrieverRetry(
         shouldRetry: (error) => error instanceof AppError && error.code === "retriever-unavailable",
         onRetry: (error, failures) => {
           if (failures === 1)
-            tell(
+            warn(
               `The retriever is not available; it is asked again for ${Math.round(limitMs / 1000)} s. ${(error as Error).message}`,
             );
         },

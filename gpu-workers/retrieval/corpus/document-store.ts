@@ -7,16 +7,15 @@ import {
 import { AppError } from "@/contracts/errors";
 import type { RankedDocument } from "@/gpu-workers/retrieval/retriever";
 
-/**
- * The texts behind the references of episodes. Episodes name documents by content hash; a text is held and sent once.
- */
+/** The texts of the documents that episodes name by content hash; each text is held and sent once. */
 export class DocumentStore {
   private readonly held = new Map<string, { text: DocumentText; lastAdded: number }>();
   private readonly sent = new Set<string>();
-  /** Batches that are being worked on, by the number that counts them up. */
+  /** Numbers of the batches that have not ended. */
   private readonly open = new Set<number>();
   private batches = 0;
 
+  /** Holds a document's text. @returns the reference that episodes store */
   add({ id, hash, title, text, score }: RankedDocument): DocumentRef {
     const known = this.held.get(hash);
     if (known) known.lastAdded = this.batches;
@@ -24,14 +23,14 @@ export class DocumentStore {
     return { id, hash, score };
   }
 
-  /** Text of a reference that this book gave. */
+  /** Text of a reference that `add` returned. @throws AppError `internal` for any other */
   getText(ref: Pick<DocumentRef, "id" | "hash">): DocumentText {
     const text = this.held.get(ref.hash)?.text;
     if (!text) throw new AppError("internal", `No text is held for document ${ref.id}.`);
     return text;
   }
 
-  /** The documents that these records name and no earlier call returned. */
+  /** Takes the documents that these records name and that no earlier call has returned. */
   takeUnsent(records: readonly Pick<EpisodeRecord, "episode" | "baseline">[]): DocumentText[] {
     const texts: DocumentText[] = [];
     for (const ref of records.flatMap(collectReferences)) {
@@ -43,8 +42,8 @@ export class DocumentStore {
   }
 
   /**
-   * Begins a batch; the returned function ends it and lets go of the texts that no batch has added since the oldest
-   * that is still open began (what was sent stays known), so that a long run's memory stays bounded.
+   * Begins a batch; the returned function ends it and forgets the texts that were last added before the oldest open
+   * batch began, so that the memory of a long run stays bounded. Which texts were sent is not forgotten.
    */
   openBatch(): () => void {
     const number = ++this.batches;
