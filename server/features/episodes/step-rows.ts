@@ -3,7 +3,7 @@ import {
   episodeStepSchema,
   type DocumentRef,
   type EpisodeStep,
-  type StepOf,
+  type StepOfKind,
 } from "@/contracts/records/episode";
 
 const textListSchema = z.array(z.string()).nullable();
@@ -67,7 +67,7 @@ const toModelCallColumns = ({
   prompt,
   promptTokens,
   completionTokens,
-}: StepOf<"generate" | "condense">) => ({
+}: StepOfKind<"generate" | "condense">) => ({
   text,
   prompt: prompt ?? null,
   prompt_tokens: promptTokens ?? null,

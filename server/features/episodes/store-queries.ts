@@ -13,6 +13,16 @@ import type { StepRow } from "./step-rows";
  * a parameter or a row each costs the client more than the statement costs the database.
  */
 
+// Made once: a schema compiles its check when it is first used, which takes longer than the check.
+const idRowSchema = z.object({ id: z.string() });
+const hashRowSchema = z.object({ hash: z.string() });
+const freshScoresSchema = z.object({ fresh: jsonColumn<StoredScore[]>() });
+const foundSchema = z.object({ found: z.int() });
+const reuseSchema = z.object({
+  sourceRunId: z.string().nullable(),
+  setId: z.string().nullable(),
+});
+
 const answerIdSchema = z.object({ id: z.bigint(), key: z.string(), text: z.string() });
 
 /** A stored answer: its id, and what it is found by. */
@@ -65,7 +75,7 @@ export async function insertScores(
 ): Promise<StoredScore[]> {
   const row = await queryRow(
     db,
-    z.object({ fresh: jsonColumn<StoredScore[]>() }),
+    freshScoresSchema,
     sql`
       WITH fresh AS (
         INSERT INTO scores (answer_id, set_id, question_id, scorer, value)
@@ -161,7 +171,7 @@ export async function insertEpisodes(
   const { names, definitions, values } = EPISODE_COLUMNS;
   const inserted = await queryRows(
     db,
-    z.object({ id: z.string() }),
+    idRowSchema,
     sql`
       INSERT INTO episodes (project_id, run_id, attempt, corpus, set_id, ${names})
       SELECT ${DEFAULT_PROJECT}::uuid, ${runId}::uuid, ${attempt}, ${corpus}, ${setId}::uuid, ${values}
@@ -184,7 +194,7 @@ export async function insertReusedEpisodes(
 ): Promise<number> {
   const row = await queryRow(
     db,
-    z.object({ found: z.int() }),
+    foundSchema,
     sql`
       WITH given AS MATERIALIZED (
         SELECT g.*, e.id AS source_id FROM jsonb_to_recordset(${toJson(rows)}::jsonb) AS g(${REUSED_COLUMNS.definitions}),
@@ -242,7 +252,7 @@ export async function selectMissingQuestions(
 ): Promise<string[]> {
   const rows = await queryRows(
     db,
-    z.object({ id: z.string() }),
+    idRowSchema,
     sql`SELECT i.id FROM unnest(${[...questionIds]}::text[]) AS i(id) WHERE NOT EXISTS (SELECT 1 FROM questions q WHERE q.set_id = ${setId}::uuid AND q.id = i.id)`,
   );
   return rows.map(({ id }) => id);
@@ -255,7 +265,7 @@ export async function selectMissingDocuments(
 ): Promise<string[]> {
   const rows = await queryRows(
     db,
-    z.object({ hash: z.string() }),
+    hashRowSchema,
     sql`SELECT h.hash FROM unnest(${[...hashes]}::text[]) AS h(hash) WHERE NOT EXISTS (SELECT 1 FROM documents d WHERE d.hash = h.hash)`,
   );
   return rows.map(({ hash }) => hash);
@@ -265,7 +275,7 @@ export async function selectMissingDocuments(
 export const selectReuse = (db: Queries, runId: string, questions: string) =>
   queryRow(
     db,
-    z.object({ sourceRunId: z.string().nullable(), setId: z.string().nullable() }),
+    reuseSchema,
     sql`
       SELECT r.config->'reuse'->>'episodesOf' AS "sourceRunId", q.set_id AS "setId"
       FROM runs r LEFT JOIN run_question_sets q ON q.run_id = r.id AND q.name = ${questions} WHERE r.id = ${runId}::uuid`,

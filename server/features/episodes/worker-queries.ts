@@ -10,6 +10,24 @@ import type { StepRow } from "./step-rows";
 
 /** The SQL that reads stored episodes, answers and scores for workers, by pages and by keys. */
 
+const judgeScoreSchema = z.object({
+  key: z.string(),
+  text: z.string(),
+  questionId: z.string(),
+  value: z.number(),
+});
+const answeredQuestionSchema = z.object({ questionId: z.string(), documents: z.int() });
+const rankedQuestionSchema = z.object({ questionId: z.string(), ranks: z.array(z.int()) });
+const scoreSumSchema = z.object({ scored: z.int(), sum: z.number() });
+const storedAnswerSchema = z.object({
+  key: z.string(),
+  generator: z.string(),
+  promptStyle: z.string(),
+  text: z.string(),
+  seconds: z.number(),
+  usage: jsonColumn<ModelUsage | null>(),
+});
+
 /** A stored episode with its steps and its answer. */
 const storedEpisodeSchema = z.object({
   key: z.string(),
@@ -63,14 +81,7 @@ export const selectEpisodesByKey = (
 export const selectAnswersByKey = (db: Queries, keys: readonly string[]) =>
   queryRows(
     db,
-    z.object({
-      key: z.string(),
-      generator: z.string(),
-      promptStyle: z.string(),
-      text: z.string(),
-      seconds: z.number(),
-      usage: jsonColumn<ModelUsage | null>(),
-    }),
+    storedAnswerSchema,
     sql`
       SELECT DISTINCT ON (key) key, generator, prompt_style AS "promptStyle", text, seconds, usage FROM answers
       WHERE project_id = ${DEFAULT_PROJECT}::uuid AND key = ANY(${[...keys]}::text[]) ORDER BY key, id`,
@@ -86,7 +97,7 @@ export const selectJudgeScores = (
 ): Promise<StoredVerdict[]> =>
   queryRows(
     db,
-    z.object({ key: z.string(), text: z.string(), questionId: z.string(), value: z.number() }),
+    judgeScoreSchema,
     sql`
       SELECT a.key, a.text, s.question_id AS "questionId", s.value
       FROM (SELECT DISTINCT key, "questionId" FROM jsonb_to_recordset(${toJson(answers)}::jsonb) AS r(key text, "questionId" text)) r
@@ -104,7 +115,7 @@ export const selectAnsweredQuestions = (
 ) =>
   queryRows(
     db,
-    z.object({ questionId: z.string(), documents: z.int() }),
+    answeredQuestionSchema,
     sql`
       SELECT question_id AS "questionId", cardinality(context_ids) AS documents FROM episodes
       WHERE run_id = ${runId}::uuid AND phase = 'predict' AND (${after}::text IS NULL OR question_id > ${after}) ORDER BY question_id LIMIT ${limit}`,
@@ -120,7 +131,7 @@ export const selectRankedQuestions = (
 ) =>
   queryRows(
     db,
-    z.object({ questionId: z.string(), ranks: z.array(z.int()) }),
+    rankedQuestionSchema,
     sql`
       SELECT e.question_id AS "questionId",
         ARRAY(SELECT DISTINCT array_position(s.document_ids, g.id) FROM unnest(q.gold_ids) AS g(id) WHERE array_position(s.document_ids, g.id) IS NOT NULL ORDER BY 1) AS ranks
@@ -133,7 +144,7 @@ export const selectRankedQuestions = (
 export const selectScoreSum = (db: Queries, runId: string) =>
   queryRow(
     db,
-    z.object({ scored: z.int(), sum: z.number() }),
+    scoreSumSchema,
     sql`
       SELECT count(*)::int AS scored, coalesce(sum(s.value), 0)::float8 AS sum FROM episodes e JOIN scores s ON s.id = e.score_id
       WHERE e.run_id = ${runId}::uuid AND e.phase = 'predict'`,

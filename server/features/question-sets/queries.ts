@@ -78,6 +78,28 @@ export const selectVersions = (db: Queries, name: string, versionDigits: number)
       FROM question_sets s WHERE s.project_id = ${DEFAULT_PROJECT}::uuid AND s.name = ${name} ORDER BY s.created_at DESC`,
   );
 
+const setIdSchema = z.object({ id: z.string().nullable() });
+
+/**
+ * Id of the version of a set that a run is pinned to, else of the newest; null where there is no such set. Every report
+ * asks for it, so it is one statement and no model's.
+ * @param runId null: the newest
+ */
+export async function selectSetId(
+  db: Queries,
+  name: string,
+  runId: string | null,
+): Promise<string | null> {
+  const row = await queryRow(
+    db,
+    setIdSchema,
+    sql`
+      SELECT coalesce((SELECT set_id FROM run_question_sets WHERE run_id = ${runId}::uuid AND name = ${name}),
+        (SELECT id FROM question_sets WHERE project_id = ${DEFAULT_PROJECT}::uuid AND name = ${name} ORDER BY created_at DESC LIMIT 1)) AS id`,
+  );
+  return row?.id ?? null;
+}
+
 /** Pins a run to a version of each set: the one that `sourceRunId` is pinned to where there is one, else the newest. */
 export async function insertPins(
   db: Queries,

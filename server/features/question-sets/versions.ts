@@ -1,32 +1,27 @@
 import { AppError } from "@/contracts/errors";
 import type { RunConfig } from "@/contracts/run-config/run-config";
-import { DEFAULT_PROJECT, type Queries } from "@/server/platform/db/database";
-import { insertPins } from "./queries";
+import type { Queries } from "@/server/platform/db/database";
+import { insertPins, selectSetId } from "./queries";
 
 /**
  * Versions of question sets. The same content under a name is the same version; changed content is a new one. A run is
  * pinned to the versions that were the newest when it was created.
  */
 
-/** Id of the newest version of a question set. */
+/** Id of the newest version of a question set. @throws AppError "invalid-input" where there is no such set */
 export async function findCurrentSetId(db: Queries, name: string): Promise<string> {
-  const set = await db.questionSet.findFirst({
-    where: { projectId: DEFAULT_PROJECT, name },
-    orderBy: { createdAt: "desc" },
-    select: { id: true },
-  });
-  if (!set)
-    throw new AppError("invalid-input", `There is no question set "${name}". Import it first.`);
-  return set.id;
+  return requireSet(name, await selectSetId(db, name, null));
 }
 
-/** Id of the version that a run is pinned to; of a run without a pin, the newest. */
+/** Id of the version that a run is pinned to; of a run without a pin, the newest. @throws as `findCurrentSetId` does */
 export async function findRunSetId(db: Queries, runId: string, name: string): Promise<string> {
-  const pin = await db.runQuestionSet.findUnique({
-    where: { runId_name: { runId, name } },
-    select: { setId: true },
-  });
-  return pin?.setId ?? findCurrentSetId(db, name);
+  return requireSet(name, await selectSetId(db, name, runId));
+}
+
+function requireSet(name: string, id: string | null): string {
+  if (id === null)
+    throw new AppError("invalid-input", `There is no question set "${name}". Import it first.`);
+  return id;
 }
 
 /** Names of the question sets that a configuration asks. */
