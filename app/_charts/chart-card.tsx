@@ -20,7 +20,7 @@ interface ChartCardProps {
   waiting: string;
 }
 
-/** One chart with its title, its explanation, and a place of the same size while there is no point. */
+/** One chart with its title and explanation. While there is no point, a box of the same size says why. */
 export const ChartCard = memo(function ChartCard({
   chart,
   points,

@@ -36,11 +36,11 @@ interface ChartBase {
   explanation: string;
   unit: Unit;
   series: SeriesDefinition[];
-  /** Takes the width of two. */
+  /** Takes the width of two charts. */
   wide?: boolean;
   /** What the horizontal axis counts, where it is not the training step: such a chart has an axis of its own. */
   ownAxis?: string;
-  /** For which training runs it has something to show; absent: for all. */
+  /** For which training runs it is shown; absent: for all. */
   shown?: (config: TrainConfig) => boolean;
 }
 export type ChartDefinition = ChartBase &

@@ -1,7 +1,10 @@
 "use client";
 import { createContext, useContext, useMemo, useSyncExternalStore, type ReactNode } from "react";
 
-/** The step under the pointer, shared by the charts of a page. It is kept outside React, so that charts are not drawn again. */
+/**
+ * The step under the pointer, shared by the charts of a page. It is kept outside React, so that charts are not drawn
+ * again.
+ */
 interface HoverStore {
   get: () => number | null;
   set: (step: number | null) => void;
@@ -37,7 +40,7 @@ export function HoverProvider({ children }: { children: ReactNode }) {
 const detachedStore = createHoverStore();
 const getNull = (): null => null;
 
-/** The hovered step of the page, to read and set; one that nothing shows where there is no provider. */
+/** The hovered step of the page, to read and set. Without a provider, a store that no chart shows. */
 export const useHoverStore = (): HoverStore => useContext(HoverContext) ?? detachedStore;
 
 /** The hovered step; null where the pointer is on no chart. */

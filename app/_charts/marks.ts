@@ -3,16 +3,19 @@ import type { AlarmName } from "@/contracts/records/alarms";
 import { ALARMS } from "@/core/metrics/alarms";
 import type { ChartGroup } from "./definitions";
 
-/** Steps of a chart over which an alarm stood. */
+/** Steps of a chart during which an alarm was raised. */
 export interface ChartMark {
   name: AlarmName;
   title: string;
   from: number;
-  /** Null: it stands. */
+  /** Null: it is still raised. */
   to: number | null;
 }
 
-/** Marks of every chart by its id: on each that draws a metric which an alarm was raised for. Charts without one are absent. */
+/**
+ * Marks by chart id: a chart is marked where it draws a metric that an alarm was raised for. Charts without a mark are
+ * absent.
+ */
 export function findMarks(
   groups: readonly ChartGroup[],
   alarms: readonly AlarmRow[],
@@ -41,5 +44,5 @@ export const findChart = (groups: readonly ChartGroup[], metric: string): string
     .flatMap((group) => group.charts)
     .find(({ series }) => series.some((s) => s.metric === metric))?.id ?? null;
 
-/** Where a chart stands on the page. */
+/** The chart's id in the page, for links to it. */
 export const getChartAnchor = (id: string): string => `chart-${id}`;

@@ -6,7 +6,7 @@ import { useHoveredStep, useHoverStore } from "./hover";
 import { findNeighbourStep, findStepAtShare } from "./prepare";
 import { formatValue, type Unit } from "./units";
 
-/** Fixed margins of every plot: the crosshair is laid over it without asking the chart. */
+/** Fixed margins of every plot, so that the crosshair can be placed without asking recharts. */
 export const PLOT = { left: 44, right: 10, top: 8, bottom: 22 } as const;
 export const PLOT_HEIGHT = 172;
 

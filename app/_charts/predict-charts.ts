@@ -1,6 +1,6 @@
 import { COLOUR, explain, type ChartGroup } from "./definitions";
 
-/** The course of a prediction. */
+/** Charts of a prediction while it runs. */
 export const PREDICT_CHARTS: readonly ChartGroup[] = [
   {
     title: "Progress",

@@ -8,7 +8,7 @@ export interface BandPoint {
   low: number | null;
   high: number | null;
   n: number;
-  /** Other runs stand behind the mean than at the step before where this differs. */
+  /** Differs from the point before where the mean is of other runs. */
   stretch: number;
 }
 
@@ -32,7 +32,9 @@ export interface BandData {
 
 export const getBandColumn = (column: string): string => `${column} band`;
 
-/** Cuts each curve where other runs stand behind it, or two neighbours lie more than twice its cadence apart. */
+/**
+ * Cuts each curve where its mean is of other runs, or where two neighbours are more than twice the usual distance apart.
+ */
 export function prepareBands(inputs: readonly BandInput[]): BandData {
   const rows = new Map<number, BandRow>();
   const segments: BandData["segments"] = [];

@@ -53,7 +53,9 @@ export function sortPoints(points: readonly Point[]): Point[] {
   return [...byStep.values()].sort((a, b) => a.step - b.step);
 }
 
-/** Cuts a series where two neighbours lie more than twice its cadence apart: nothing was measured between them. */
+/**
+ * Cuts a series where two neighbours are more than twice the usual distance apart: nothing was measured between them.
+ */
 export function splitStretches(points: readonly Point[]): Point[][] {
   const limit = 2 * computeCadence(points);
   const parts: Point[][] = [];

@@ -1,6 +1,6 @@
 import { COLOUR, explain, type ChartGroup } from "./definitions";
 
-/** What a service shows of its requests. */
+/** Charts of a served retriever. */
 export const SERVE_CHARTS: readonly ChartGroup[] = [
   {
     title: "Service",
@@ -55,7 +55,7 @@ export const SERVE_CHARTS: readonly ChartGroup[] = [
   },
 ];
 
-/** Of a served model: as a retriever's, with the tokens instead of the queries. */
+/** Charts of a served model: those of a retriever, with tokens instead of queries. */
 export const SERVE_MODEL_CHARTS: readonly ChartGroup[] = SERVE_CHARTS.map((group) => ({
   ...group,
   charts: group.charts.map((chart) =>

@@ -1,6 +1,6 @@
 import { buildSparkPath } from "./prepare";
 
-/** The course of one number, without axes; a dash where there are fewer than two points. */
+/** A small curve of one number, without axes; a dashed line where there are fewer than two points. */
 export function Sparkline({
   values,
   label,

@@ -116,7 +116,7 @@ function TurnHeader({
 
 /** What went wrong in the turn, why the search ended, and what an end here would have given. */
 function TurnFooter({ turn, gain }: { turn: LedgerTurn; gain: TurnGain | null }) {
-  // Where nothing was searched, no search ended.
+  // A turn without a search has no end of a search to explain.
   const stop = turn.query === null ? null : turn.stop;
   if (turn.rejected.length === 0 && !stop && !gain) return null;
   return (

@@ -66,7 +66,7 @@ export function buildPredictConfig(
   };
 }
 
-/** A training run that goes on from a checkpoint with its whole state; its cold start is behind it. */
+/** A training run that continues from a checkpoint with its whole state. Its cold start is already done. */
 export function buildBranchConfig(
   config: RunConfig,
   checkpoint: { id: string; step: number },

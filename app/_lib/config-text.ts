@@ -3,7 +3,10 @@ import { runConfigSchema, type RunConfig } from "@/contracts/run-config/run-conf
 export type ParsedConfig =
   { ok: true; config: RunConfig } | { ok: false; problems: { path: string; message: string }[] };
 
-/** Reads a pasted configuration. Every problem names its place: the line of broken JSON, the path of a setting, the unknown key. */
+/**
+ * Reads a pasted configuration. Every problem names its place: the line of broken JSON, the path of a setting, the
+ * unknown key.
+ */
 export function parseConfigText(text: string): ParsedConfig {
   let json: unknown;
   try {
@@ -45,7 +48,7 @@ function locateSyntaxError(text: string, error: unknown): string {
   return `line ${text.slice(0, Number(position)).split("\n").length}`;
 }
 
-/** zod's wording for what happens while one types, in plain words. */
+/** Rewrites zod's messages in plain words. */
 export function formatIssueMessage(message: string): string {
   if (/expected number, received (NaN|string|undefined)/.test(message)) return "give a number";
   if (/expected int, received number/.test(message)) return "give a whole number";

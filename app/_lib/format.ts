@@ -36,7 +36,7 @@ export function formatShare(value: number | null | undefined): string {
   return `${trimZeros((value * 100).toFixed(1))}%`;
 }
 
-/** A difference with its sign, so that "+0" and "-" never hide which way it went. */
+/** A difference with its sign: "+0.1", "−0.1", "0". */
 export function formatSigned(value: number): string {
   const text = formatNumber(Math.abs(value));
   return value < 0 ? `−${text}` : value > 0 ? `+${text}` : text;

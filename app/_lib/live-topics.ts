@@ -9,7 +9,7 @@ export type LiveEvent = {
   runId: string | null;
 };
 
-/** Procedures whose answers an event made old; runId null: for every run. */
+/** Procedures that must be read again after an event; runId null: for every run. */
 export interface QueryTopic {
   procedures: string[];
   runId: string | null;

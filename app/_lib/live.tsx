@@ -23,8 +23,7 @@ export const useConnection = (): Connection => useContext(ConnectionContext);
 const THROTTLE_MS = 700;
 
 /**
- * The page's one subscription. Events only say what changed; the queries that show it are read again, throttled.
- * The client resumes after the last event id by itself; a `sync` after a gap refreshes everything on screen.
+ * The page's one subscription. An event only says what changed; the queries that show it are then read again, at most once in THROTTLE_MS. The client resumes after the last event id by itself; after a gap, the server sends `sync` and everything is read again.
  */
 export function LiveProvider({ children }: { children: ReactNode }) {
   const trpc = useTRPC();

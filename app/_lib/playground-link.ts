@@ -12,7 +12,7 @@ import { compactRetriever, RETRIEVER_PRESETS } from "./retriever";
 export const MAX_COLUMNS = 4;
 export const DEPTHS = [3, 5, 10, 20, 50] as const;
 
-/** What the playground shows. Its address holds all of it, so that it can be sent to someone. */
+/** What the playground shows. The address holds all of it, so that a link shows the same. */
 export interface PlaygroundState {
   corpus: string;
   query: string;
@@ -35,12 +35,12 @@ export const DEFAULT_STATE: PlaygroundState = {
 
 const compactListSchema = z.array(retrieverSchema).min(1).max(MAX_COLUMNS);
 
-/** Parameters of an address; null where the default holds. */
+/** Parameters of the address; null where the default is used. */
 export function writePlaygroundParams(state: PlaygroundState): Record<string, string | null> {
   const retrievers = JSON.stringify(state.retrievers.map(compactRetriever));
   return {
     corpus: state.corpus === DEFAULT_STATE.corpus ? null : state.corpus,
-    // One character more than is asked, so that a reader of the address sees that it was longer; all of it may be more than an address can hold.
+    // One character more than a query may have, so that reading the address shows that it was cut. The whole text may be too long for an address.
     q: state.query === "" ? null : state.query.slice(0, MAX_QUERY_LENGTH + 1),
     k: state.k === DEFAULT_STATE.k ? null : String(state.k),
     r:
@@ -54,11 +54,14 @@ export function writePlaygroundParams(state: PlaygroundState): Record<string, st
 
 export interface ParsedState {
   state: PlaygroundState;
-  /** What of the address could not be used and what stands in its place, in sentences; null where all could. */
+  /** Which parameters could not be read and what is used instead, in sentences; null where all could be read. */
   problem: string | null;
 }
 
-/** Reads an address. What cannot be used is said, and its default taken; a query that is too long is cut. */
+/**
+ * Reads the address. A parameter that cannot be read takes its default and is named in `problem`; a query that is too
+ * long is cut.
+ */
 export function readPlaygroundParams(params: Pick<URLSearchParams, "get">): ParsedState {
   const problems: string[] = [];
   const k = Number(params.get("k") ?? DEFAULT_STATE.k);

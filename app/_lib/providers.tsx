@@ -10,7 +10,7 @@ import { TooltipProvider } from "@/app/_ui/tooltip";
 import { LiveProvider } from "./live";
 import { TRPCProvider } from "./trpc";
 
-/** Retrying does not mend a refused input or something that is not there. */
+/** Whether a retry cannot help: the input was refused, or what was asked for does not exist. */
 const isFinal = (error: unknown): boolean => {
   const data = (error as { data?: { httpStatus?: number } | null }).data;
   return typeof data?.httpStatus === "number" && data.httpStatus < 500;

@@ -3,7 +3,7 @@ import {
   type RetrieverConfig,
 } from "@/contracts/run-config/retriever";
 
-/** Retrievers that are one click away in the playground. */
+/** Retrievers that the playground offers ready-made. */
 export const RETRIEVER_PRESETS: readonly { label: string; config: RetrieverConfig }[] = [
   { label: "Dense, fp32", config: retrieverSchema.parse({ kind: "dense" }) },
   { label: "Dense, int8", config: retrieverSchema.parse({ kind: "dense", variant: "int8" }) },
@@ -11,7 +11,7 @@ export const RETRIEVER_PRESETS: readonly { label: string; config: RetrieverConfi
   { label: "Hybrid", config: retrieverSchema.parse({ kind: "hybrid" }) },
 ];
 
-/** A retriever in a few words: what tells it from another one. */
+/** A retriever in a few words: the settings that tell it from another one. */
 export function formatRetriever(config: RetrieverConfig): string {
   switch (config.kind) {
     case "dense":

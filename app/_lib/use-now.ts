@@ -1,7 +1,7 @@
 "use client";
 import { useSyncExternalStore } from "react";
 
-/** One clock for the page, so that all durations tick together and only while something shows them. */
+/** One clock for the page: all durations change together, and it runs only while something shows it. */
 const TICK_MS = 1000;
 let now = 0;
 let timer: ReturnType<typeof setInterval> | null = null;
@@ -26,5 +26,5 @@ const readClock = (): number => {
   return now;
 };
 
-/** Milliseconds since the epoch, at most a second old; 0 while the server draws. */
+/** Milliseconds since the epoch, at most a second old; 0 while rendering on the server. */
 export const useNow = (): number => useSyncExternalStore(subscribe, readClock, () => 0);

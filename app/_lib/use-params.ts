@@ -2,10 +2,13 @@
 import { usePathname, useRouter, useSearchParams } from "next/navigation";
 import { useCallback, useEffect, useState } from "react";
 
-/** How long the typing must rest before the address changes. */
+/** How long nothing must be typed before the address changes. */
 const REST_MS = 300;
 
-/** The address holds what is filtered and open, so that it can be sent to someone. Null removes a parameter. */
+/**
+ * The parameters of the address, and how to change them; null removes one. Filters are kept there, so that a link shows
+ * the same.
+ */
 export function useQueryParams(): [
   URLSearchParams,
   (changes: Record<string, string | null>) => void,
@@ -15,7 +18,7 @@ export function useQueryParams(): [
   const path = usePathname();
   const set = useCallback(
     (changes: Record<string, string | null>) => {
-      // From the address bar, not from the last render: two changes in one moment must not undo each other.
+      // Read from the address bar, not from the last render: two changes at once must not undo each other.
       const next = new URLSearchParams(window.location.search);
       for (const [key, value] of Object.entries(changes)) {
         if (value === null || value === "") next.delete(key);
@@ -29,7 +32,10 @@ export function useQueryParams(): [
   return [params, set];
 }
 
-/** A search field whose text stands in the address as `q` once the typing rests: what is typed, how to type, what is searched. */
+/**
+ * The text of a search field. It goes into the address as `q` when nothing was typed for a moment; `searched` is what
+ * stands there.
+ */
 export function useSearchText(): {
   text: string;
   setText: (text: string) => void;

@@ -17,7 +17,7 @@ interface TaskHandle {
   error: { message: string } | null;
 }
 
-/** A short request to a worker: started, followed until its end, cancelled. */
+/** A short request to a worker: starts it, follows it to its end, cancels it. */
 export function useTask(): TaskHandle {
   const trpc = useTRPC();
   const queryClient = useQueryClient();

@@ -12,7 +12,7 @@ import { DifferenceTable, MetricTable, SliceTable } from "./metric-table";
 import { QuestionTable } from "./question-table";
 import { RecallPlots } from "./recall-plot";
 
-/** All that is measured of one retriever, or of several side by side. */
+/** Every measurement of one retriever, or of several side by side. */
 export function ComparisonView({ comparison }: { comparison: RetrieverComparison }) {
   const { runs, metrics, slices } = comparison;
   const [chosen, setChosen] = useState<string | null>(null);
@@ -93,7 +93,7 @@ function Heading({ title, note }: { title: string; note: string }) {
   );
 }
 
-/** What the figures leave out, said before them. */
+/** What the figures leave out. */
 function Notes({ comparison }: { comparison: RetrieverComparison }) {
   const { counts, runs, depth } = comparison;
   const unknown = runs.find((run) => (run.unknownGold?.documents ?? 0) > 0)?.unknownGold;

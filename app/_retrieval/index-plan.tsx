@@ -16,10 +16,10 @@ import { WarningList } from "@/app/_ui/warning-list";
 import { indexPlanResultSchema, type IndexPlanResult } from "@/contracts/worker-protocol/tasks";
 import { listPlanWarnings, type PlanRequest } from "./plan-question";
 
-/** How long one may pause in typing before a worker is asked. */
+/** How long nothing must change before a worker is asked. */
 const REQUEST_DELAY_MS = 600;
 
-/** What the indexes of a run will cost, before it is launched: asked of a worker, which measures its pace on a sample. */
+/** What the indexes of a run will cost. A worker answers, after measuring its speed on a sample. */
 export function IndexPlan({ question }: { question: PlanRequest | string }) {
   return (
     <section aria-label="Plan" data-testid="index-plan">
@@ -33,7 +33,7 @@ export function IndexPlan({ question }: { question: PlanRequest | string }) {
   );
 }
 
-/** Mounted anew for each question. */
+/** Mounted again for each request. */
 function RequestedPlan({ question }: { question: PlanRequest }) {
   const { task, start, cancel, running, error } = useTask();
   const requestPlan = (): void => start({ kind: "index-plan", ...question });
@@ -45,9 +45,9 @@ function RequestedPlan({ question }: { question: PlanRequest }) {
     const wait = setTimeout(requestPlan, REQUEST_DELAY_MS);
     return () => {
       clearTimeout(wait);
-      stop.current(); // a plan that nobody reads any more is not measured
+      stop.current(); // nobody reads this plan any more: stop measuring
     };
-    // eslint-disable-next-line react-hooks/exhaustive-deps -- asked once: another question is another component
+    // eslint-disable-next-line react-hooks/exhaustive-deps -- requested once: another request mounts another component
   }, []);
   const failure = error ?? task?.error ?? null;
   const result = task?.state === "succeeded" ? indexPlanResultSchema.safeParse(task.result) : null;
@@ -122,7 +122,7 @@ function IndexCost({
   );
 }
 
-/** What an index costs to build and to search; of one that is there, only to search. */
+/** What an index costs to build and to search; an index that exists only costs to search. */
 function listIndexCosts(index: IndexPlanResult["indexes"][number]): Fact[] {
   return index.isThere
     ? [["Memory to search", formatBytes(index.searchBytes)]]

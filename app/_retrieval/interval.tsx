@@ -26,7 +26,7 @@ export function IntervalCell({ interval, best = false }: { interval: Interval; b
   );
 }
 
-/** A difference in points; coloured only where its interval leaves out zero. */
+/** A difference in points; coloured only where its interval does not contain zero. */
 export function DifferenceCell({ interval }: { interval: Interval }) {
   if (interval === null) return <span className="text-muted-foreground">{NONE}</span>;
   const { mean, low, high } = interval;

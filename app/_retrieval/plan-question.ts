@@ -4,16 +4,16 @@ import { formatBytes } from "@/core/memory/index-plan";
 import type { IndexConfig } from "@/contracts/run-config/index-config";
 import type { IndexPlanResult } from "@/contracts/worker-protocol/tasks";
 
-/** What a worker is asked for a plan. */
+/** A request for the plan of an index. */
 export interface PlanRequest {
   corpus: string;
-  /** Of a corpus that no worker holds yet. */
+  /** Number of passages, for a corpus that no worker holds yet. */
   passages: number | null;
   retriever: RetrieverConfig;
   worker: string | null;
 }
 
-/** The question for the plan of an index run, or in words why there is none. */
+/** The request for the plan of an index run, or a sentence that says why there is none. */
 export function buildPlanRequest({
   corpus,
   source,

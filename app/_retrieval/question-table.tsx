@@ -11,7 +11,10 @@ import { EmptyState, QueryErrorState, Skeleton } from "@/app/_ui/states";
 import { listCutoffs, listFilters, readFilter } from "./question-filter";
 import { RankTable } from "./rank-table";
 
-/** Question by question where each retriever ranked the gold documents; each row leads to its episodes and to the playground. */
+/**
+ * Question by question where each retriever ranked the gold documents; each row leads to its episodes and to the
+ * playground.
+ */
 export function QuestionTable({ comparison }: { comparison: RetrieverComparison }) {
   const trpc = useTRPC();
   const { runs, depth, slices } = comparison;

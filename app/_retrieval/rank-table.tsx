@@ -7,7 +7,9 @@ import type { RetrieverComparison, RankedQuestion } from "@/app/_lib/trpc";
 import { getRunColour } from "./metric-label";
 import { formatRanks } from "./question-filter";
 
-/** The ranks at which each retriever found a question's gold documents; they lead to its episode and to the playground. */
+/**
+ * The ranks at which each retriever found a question's gold documents; they lead to its episode and to the playground.
+ */
 export function RankTable({
   comparison: { runs, corpus },
   rows,

@@ -13,7 +13,7 @@ import { PromptField } from "./prompt-field";
 import { ServedModels } from "./served-models";
 import { NumberInput, TextInput } from "./setting-inputs";
 
-/** A text of many lines, which wants the whole width. */
+/** Prompts are long texts and take the whole width. */
 const findPromptSetting = (path: string): PromptSetting | null =>
   PROMPT_SETTINGS.find((setting) => setting === path) ?? null;
 

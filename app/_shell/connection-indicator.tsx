@@ -8,7 +8,7 @@ const TEXT: Record<Connection, string> = {
   reconnecting: "Reconnecting",
 };
 
-/** Whether what is on screen still follows the server. */
+/** Whether the page is connected to the server. */
 export function ConnectionIndicator() {
   const connection = useConnection();
   return (

@@ -74,7 +74,7 @@ export function SideLinks() {
   );
 }
 
-/** The pages that a phone's bar holds; the others are behind its last place. */
+/** Pages with a place in a phone's bar; the others are in its menu. */
 const IN_BAR: ReadonlySet<string> = new Set(["/", "/runs/new", "/leaderboard", "/playground"]);
 const barPlace = (active: boolean): string =>
   cn(

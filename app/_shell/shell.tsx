@@ -3,7 +3,7 @@ import { ConnectionIndicator } from "./connection-indicator";
 import { BottomBar, Brand, SideLinks } from "./navigation";
 import { ThemeSwitch } from "./theme-switch";
 
-/** The frame of every page: a sidebar on wide screens; a top line and a bar at the foot on phones. */
+/** The frame of every page: a sidebar on wide screens, a top line and a bottom bar on phones. */
 export function Shell({ children }: { children: ReactNode }) {
   return (
     <div className="min-h-dvh md:pl-48">

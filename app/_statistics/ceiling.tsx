@@ -11,13 +11,15 @@ import type { MethodName } from "@/contracts/records/episode";
 
 interface Props {
   ceiling: Leaderboard["columns"][number]["ceiling"];
-  /** Run whose settings the ceiling takes over, and the questions it is of. */
+  /** The run whose settings the ceiling uses, and its questions. */
   launch: { like: string; questions: string; limit: number | null };
 }
 
 const GOLD: MethodName[] = ["gold"];
 
-/** What the generator answers from the gold documents alone; where nobody has asked yet, the way to ask. */
+/**
+ * What the generator answers from the gold documents alone; where that is not measured yet, a button that measures it.
+ */
 export function Ceiling({ ceiling, launch }: Props) {
   const trpc = useTRPC();
   const queryClient = useQueryClient();

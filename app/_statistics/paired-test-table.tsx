@@ -16,7 +16,10 @@ interface PairedTestRow {
 const HEAD = "h-8 px-3 text-right font-medium whitespace-nowrap";
 const CELL = "px-3 py-1.5 text-right whitespace-nowrap";
 
-/** Paired tests: difference in points with its 95% interval, and the p-values of bootstrap and McNemar after Holm's correction. */
+/**
+ * Paired tests: difference in points with its 95% interval, and the p-values of bootstrap and McNemar after Holm's
+ * correction.
+ */
 export function PairedTestTable({
   heads,
   discordant,

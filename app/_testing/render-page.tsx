@@ -25,7 +25,10 @@ type ProcedurePath = {
   [R in keyof Outputs]: `${R}.${Extract<keyof Outputs[R], string>}`;
 }[keyof Outputs];
 
-/** What the server answers, by procedure ("runs.list"). A procedure without an answer fails, as does an answer that throws. */
+/**
+ * What the server answers, by procedure ("runs.list"). A procedure without an answer fails, as does an answer that
+ * throws.
+ */
 export type Answers = {
   [Path in ProcedurePath]?: Path extends `${infer R}.${infer P}`
     ? R extends keyof Outputs

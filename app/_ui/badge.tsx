@@ -29,7 +29,7 @@ export function Badge({
   return <span className={cn(badge({ tone }), className)} {...props} />;
 }
 
-/** Marks what other programs' files were made into. */
+/** Marks a run that was made from another program's files. */
 export function ImportedBadge({ from }: { from: string }) {
   return (
     <Badge tone="warn" title={`Imported from ${from}: it was not run here`} data-imported>

@@ -27,7 +27,7 @@ const button = cva(
 export type ButtonProps = ComponentProps<"button"> &
   VariantProps<typeof button> & { asChild?: boolean };
 
-/** A button; `asChild` gives its look to a link. An icon alone needs an aria-label. */
+/** A button. `asChild` gives its look to a link. A button with only an icon needs an aria-label. */
 export function Button({ className, variant, size, asChild, type, ...props }: ButtonProps) {
   const Component = asChild ? Slot.Root : "button";
   return (

@@ -3,7 +3,7 @@ import { Check, Copy } from "lucide-react";
 import { useState } from "react";
 import { Button, type ButtonProps } from "./button";
 
-/** Copies a text; says so for two seconds. */
+/** Copies a text, and says for two seconds that it did. */
 export function CopyButton({
   text,
   label = "Copy",

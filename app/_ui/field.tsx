@@ -14,7 +14,7 @@ export function Textarea({ className, ...props }: ComponentProps<"textarea">) {
   );
 }
 
-/** The platform's own select: fast, works with every keyboard and on phones. */
+/** The browser's own select: fast, and works with keyboards and on phones. */
 export function Select({ className, ...props }: ComponentProps<"select">) {
   return <select className={cn(control, "h-8 cursor-pointer pr-7", className)} {...props} />;
 }

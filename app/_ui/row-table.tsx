@@ -5,13 +5,13 @@ import { cn } from "@/app/_lib/cn";
 export interface RowColumn<R> {
   id: string;
   header: ReactNode;
-  /** Width and the like; the head takes the width alone. */
+  /** Class that sets the column's width. */
   width: string;
   className?: string;
   cell: (row: R) => ReactNode;
 }
 
-/** How a column's head sorts the rows; the server does it, over all of them. */
+/** How a click on a column's head sorts the rows. */
 export interface ColumnSort {
   direction: "ascending" | "descending" | null;
   onSort: () => void;
@@ -24,13 +24,13 @@ interface Props<R> {
   /** Attributes of a row, e.g. data-run. */
   rowProps?: (row: R) => HTMLAttributes<HTMLTableRowElement> & Record<`data-${string}`, string>;
   getSort?: (id: string) => ColumnSort | null;
-  /** Below this it scrolls sideways. */
+  /** On a narrower screen the table scrolls sideways. */
   minWidth: string;
   rowHeight: string;
   className?: string;
 }
 
-/** A table of rows that each lead somewhere: a link within a cell covers its whole row. */
+/** A table whose rows are links: the link in one cell covers its whole row. */
 export function RowTable<R>({
   columns,
   rows,

@@ -1,7 +1,7 @@
 import { Check, X } from "lucide-react";
 import { formatNumber, NONE } from "@/app/_lib/format";
 
-/** Right, wrong, in between or not scored: by shape and by colour. */
+/** Right, wrong, in between or not scored, shown by shape and by colour. */
 export function ScoreMark({ score }: { score: number | null }) {
   if (score === null) return <span className="text-muted-foreground">{NONE}</span>;
   if (score >= 1) return <Check className="size-4 text-good" aria-label="right" role="img" />;

@@ -2,7 +2,7 @@ import { runStateSchema, type RunState } from "@/contracts/records/run-state";
 import { Badge } from "./badge";
 import { RUN_TONE } from "./run-state";
 
-/** How many of a group's runs are in each state, in the order in which a run goes through them. */
+/** How many runs of a group are in each state, in the order of a run's life. */
 export function StateCounts({ counts }: { counts: Partial<Record<RunState, number>> }) {
   return (
     <span className="inline-flex flex-wrap gap-1">

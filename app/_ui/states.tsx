@@ -3,12 +3,12 @@ import type { ReactNode } from "react";
 import { cn } from "@/app/_lib/cn";
 import { Button } from "./button";
 
-/** A place held while something loads, of the size of what comes: nothing moves when it arrives. */
+/** Shown while something loads, in the size of what comes, so that nothing moves when it arrives. */
 export function Skeleton({ className }: { className?: string }) {
   return <div aria-hidden className={cn("animate-pulse rounded-md bg-muted", className)} />;
 }
 
-/** Nothing is here yet: says why and what to do next. */
+/** Says why a list is empty and what to do next. */
 export function EmptyState({
   title,
   children,
@@ -27,7 +27,7 @@ export function EmptyState({
   );
 }
 
-/** Something failed: the message as the server gave it, and a way on. */
+/** Says what failed, with the server's message and a way to try again. */
 export function ErrorState({
   title,
   error,

@@ -4,7 +4,7 @@ import type { ReactNode } from "react";
 
 export const TooltipProvider = Primitive.Provider;
 
-/** Says more about what it wraps; never the only place of what one must know. */
+/** Shows more about what it wraps. What users must know is never only here. */
 export function Tooltip({
   content,
   children,

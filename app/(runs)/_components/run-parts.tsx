@@ -29,7 +29,7 @@ import { canTransition, TERMINAL_STATES } from "@/core/run/transitions";
 export const describeRun = (run: RunRow): string =>
   [run.kind, run.model, run.corpus, run.setting, run.importedFrom].filter(Boolean).join(" · ");
 
-/** The run's name, which leads to it, and the sweep that it is of; folded, the sweep in the run's place. */
+/** The run's name as a link, and its sweep. With `folded`, the sweep stands for its runs. */
 export function RunName({ run, folded }: { run: RunRow; folded: boolean }) {
   const sweep = run.sweep;
   const runs = sweep ? Object.values(sweep.counts).reduce((sum, n) => sum + n, 0) : 0;
@@ -69,7 +69,7 @@ export function RunName({ run, folded }: { run: RunRow; folded: boolean }) {
   );
 }
 
-/** The run's state; folded, the states of the sweep's runs. */
+/** The run's state; with `folded`, the states of the sweep's runs. */
 export const RunStates = ({ run, folded }: { run: RunRow; folded: boolean }) =>
   run.sweep && folded ? (
     <StateCounts counts={run.sweep.counts} />
@@ -126,7 +126,7 @@ export function RunHeadline({ run }: { run: RunRow }) {
   );
 }
 
-/** Alarms that stand; nothing where none does. */
+/** How many alarms are raised now; nothing where none is. */
 export function RunAlarms({ run: { alarms } }: { run: RunRow }) {
   if (alarms.length === 0) return null;
   return (

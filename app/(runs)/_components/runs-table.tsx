@@ -19,7 +19,7 @@ function Created({ at }: { at: Date }) {
   );
 }
 
-/** A folded sweep has its runs' states, and nothing that is one run's. */
+/** Columns of the table. The row of a folded sweep shows the states of its runs and no value of a single run. */
 const buildColumns = (folded: boolean): RowColumn<RunRow>[] => {
   const isSweep = (run: RunRow): boolean => folded && run.sweep !== null;
   return [
@@ -84,7 +84,7 @@ const buildColumns = (folded: boolean): RowColumn<RunRow>[] => {
 };
 const COLUMNS = { plain: buildColumns(false), folded: buildColumns(true) };
 
-/** Columns that the server can sort by: what the first click asks for, and the second. */
+/** Columns that the server can sort by: the order after the first click, and after the second. */
 const COLUMN_SORTS: Record<string, readonly [RunSort, RunSort]> = {
   name: ["name", "name"],
   result: ["reward", "reward"],
@@ -92,7 +92,7 @@ const COLUMN_SORTS: Record<string, readonly [RunSort, RunSort]> = {
   created: ["newest", "oldest"],
 };
 
-/** The server filters and sorts over all runs; the table only lays them out. */
+/** A page of runs. The server filters and sorts over all runs. */
 export function RunsTable({
   rows,
   folded,

@@ -17,7 +17,7 @@ interface ShownEpisode {
   colour: string;
 }
 
-/** Episodes of one question side by side: a row a turn, so that the same turn stands beside itself. */
+/** Episodes of one question side by side, one row for each turn. */
 export function EpisodeColumns({ episodes }: { episodes: ShownEpisode[] }) {
   const trpc = useTRPC();
   const queries = useQueries({
@@ -25,7 +25,7 @@ export function EpisodeColumns({ episodes }: { episodes: ShownEpisode[] }) {
       trpc.episodes.get.queryOptions({ id }, { staleTime: 60_000 }),
     ),
   });
-  // Several columns may be of one run, the checkpoints of a training. The episodes are shown without waiting for these.
+  // Several columns may be of one run (its checkpoints). The episodes are shown before the runs are read.
   const runIds = [...new Set(episodes.map(({ runId }) => runId))];
   const runs = useQueries({
     queries: runIds.map((id) => trpc.runs.get.queryOptions({ id }, { staleTime: 60_000 })),

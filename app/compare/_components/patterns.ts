@@ -1,6 +1,6 @@
 import type { Compared } from "@/app/_lib/trpc";
 
-/** Letters by which the compared runs are named. */
+/** Letters that name the compared runs. */
 export const LETTERS = ["A", "B", "C", "D", "E", "F"] as const;
 export const RUN_COLOURS = [
   "var(--series-1)",
@@ -11,7 +11,7 @@ export const RUN_COLOURS = [
   "var(--series-6)",
 ] as const;
 
-/** Which runs must be right and which wrong; a run in neither may be either. */
+/** Which runs must be right and which wrong; a run in neither list may be either. */
 export interface PatternFilter {
   right: number[];
   wrong: number[];

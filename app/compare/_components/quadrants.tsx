@@ -6,7 +6,7 @@ import { Card, CardHeader } from "@/app/_ui/card";
 import { Select } from "@/app/_ui/field";
 import { LETTERS, countQuadrants, writeFilter } from "./patterns";
 
-/** Who is right where, of two of the runs; a field leads to its questions. */
+/** Two of the runs: both right, one right, neither. Each field leads to its questions. */
 export function Quadrants({
   compared,
   onSelect,

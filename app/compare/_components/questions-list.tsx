@@ -103,7 +103,7 @@ export function QuestionsList({ runs, compared }: { runs: string[]; compared: Co
 
 const NEXT_STATE = { any: "right", right: "wrong", wrong: "any" } as const;
 
-/** For each run: right, wrong or either; a press goes on to the next. */
+/** For each run: right, wrong or either. A click goes on to the next of the three. */
 function CorrectnessFilter({
   filter,
   runs,

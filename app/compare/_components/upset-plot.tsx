@@ -9,7 +9,7 @@ import { parseMask, formatFilter, LETTERS, RUN_COLOURS, writeFilter } from "./pa
 const BAR_HEIGHT = 120;
 const SHOWN_PATTERNS = 24;
 
-/** An UpSet plot (Lex et al. 2014): for each set of runs that are right together, and no other is, how many questions. */
+/** An UpSet plot (Lex et al. 2014): for each set of runs, how many questions exactly these runs answer. */
 export function UpsetPlot({
   compared,
   selected,

@@ -49,7 +49,7 @@ export function CorporaView() {
   );
 }
 
-/** Imports and index builds that are under way or went wrong lately. */
+/** Imports and index builds that are running, or failed within a day. */
 function ImportList() {
   const trpc = useTRPC();
   const now = useNow();

@@ -55,7 +55,7 @@ function ImportFields({ onDone }: { onDone: () => void }) {
   const workers = useQuery(trpc.workers.list.queryOptions());
   const launch = useMutation(trpc.runs.launch.mutationOptions());
 
-  /** A change of where it comes from suggests a name, until one was typed. */
+  /** A change of the source suggests a name, until the user types one. */
   const set = (changes: Partial<ImportForm>, from: File | null = file): void =>
     setForm((before) => {
       const next = { ...before, ...changes };

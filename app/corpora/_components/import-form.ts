@@ -45,7 +45,9 @@ export const isComplete = (form: ImportForm, hasFile: boolean): boolean =>
   (form.kind !== "path" || form.path !== "") &&
   (form.kind !== "url" || form.url !== "");
 
-/** The question for the plan of what the dialog would start: of a file nobody knows yet how many passages it has. */
+/**
+ * The request for the plan of the import; for a file it is a sentence, because its number of passages is not known yet.
+ */
 export function buildImportPlanRequest(form: ImportForm): PlanRequest | string {
   const source =
     form.kind === "preset"
@@ -66,7 +68,7 @@ export function buildImportPlanRequest(form: ImportForm): PlanRequest | string {
   });
 }
 
-/** The source as a configuration has it; the server checks it. */
+/** The source in the form of a configuration; the server checks it. */
 export function buildSource(
   form: ImportForm,
   file: { upload: string; fileName: string },

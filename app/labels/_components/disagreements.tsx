@@ -15,7 +15,7 @@ import { useNotify } from "@/app/_ui/toast";
 const getRowKey = (row: DisagreementRow): string =>
   `${row.answerId} ${row.questionId} ${row.judge}`;
 
-/** One disagreement at a time: y says right, n wrong, u takes it back, j and k go on and back. */
+/** One disagreement at a time. Keys: y right, n wrong, u unlabelled, j next, k previous. */
 export function Disagreements({ runId }: { runId: string }) {
   const trpc = useTRPC();
   const queryClient = useQueryClient();

@@ -10,7 +10,7 @@ import { EmptyState, QueryErrorState, Skeleton } from "@/app/_ui/states";
 import { AgreementTable } from "./agreement-table";
 import { Disagreements } from "./disagreements";
 
-/** Where a person settles what the judge and the span rule disagree on. The run is in the address. */
+/** Where a person labels the answers that judge and span rule disagree on. The address holds the run. */
 export function LabelsView() {
   const [params] = useQueryParams();
   const run = params.get("run");

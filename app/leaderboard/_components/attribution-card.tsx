@@ -13,7 +13,7 @@ export function AttributionCard({ board }: { board: Leaderboard }) {
     row.cells[column] ? [{ row, cell: row.cells[column] }] : [],
   );
   const shown = board.columns[column];
-  // A method that answers itself does so with its own prompt: the ceiling is the frozen generator's.
+  // The ceiling is the frozen generator's, so it is measured with the settings of a run that used the generator.
   const like = rows.find(({ row }) => row.generates)?.cell.runId;
   const parts = ATTRIBUTION_PARTS.filter(({ key }) =>
     rows.some(({ cell }) => cell.attribution[key] > 0),

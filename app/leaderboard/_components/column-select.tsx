@@ -3,7 +3,7 @@ import type { Leaderboard } from "@/app/_lib/trpc";
 import { Select } from "@/app/_ui/field";
 import { formatColumnTitle } from "./leaderboard-text";
 
-/** The column that a card shows, and its choice; a board that has lost columns falls back to its last. */
+/** The column that a card shows, and how to choose it. Where the board has fewer columns now, its last one. */
 export function useColumn({ columns }: Leaderboard): [number, (column: number) => void] {
   const [picked, setColumn] = useState(0);
   return [Math.min(picked, Math.max(0, columns.length - 1)), setColumn];

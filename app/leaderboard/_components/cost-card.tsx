@@ -12,7 +12,7 @@ import { computeMeanCost, COSTS, isCostKey, type CostKey } from "./leaderboard-t
 const HEIGHT = 260;
 const MARGIN = { left: 40, right: 14, top: 10, bottom: 34 };
 
-/** Accuracy against what it costs: what lies on the front is beaten by nothing in both. */
+/** Accuracy against cost, with the Pareto front. */
 export function CostCard({
   board,
   axis,

@@ -12,7 +12,7 @@ export interface CostPoint {
   onFront: boolean;
 }
 
-/** Complete results of a column by what they cost; those that no other beats in both are on the front. */
+/** Complete results of a column by cost; `onFront` marks those on the Pareto front. */
 export function computeCostPoints(board: Leaderboard, column: number, key: CostKey): CostPoint[] {
   const points = board.rows.flatMap((row) => {
     const cell = row.cells[column];

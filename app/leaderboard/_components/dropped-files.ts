@@ -5,7 +5,10 @@ export interface PathFile {
   file: File;
 }
 
-/** Files of a drop; a folder's with all that is below it. Must be called while the event is handled: it is empty afterwards. */
+/**
+ * Files of a drop, with everything below a dropped folder. Call it while the event is handled: afterwards the event is
+ * empty.
+ */
 export function readDroppedFiles(transfer: DataTransfer): Promise<PathFile[]> {
   const entries = [...transfer.items].flatMap((item) =>
     item.kind === "file" ? [{ entry: item.webkitGetAsEntry(), file: item.getAsFile() }] : [],
@@ -32,7 +35,7 @@ async function listFilesBelow(entry: FileSystemEntry): Promise<PathFile[]> {
     ];
   const reader = (entry as FileSystemDirectoryEntry).createReader();
   const files: PathFile[] = [];
-  // A reader gives a hundred entries at a time, and none at the end.
+  // A reader gives at most a hundred entries at a time, and none at the end.
   for (;;) {
     const entries = await new Promise<FileSystemEntry[]>((resolve, reject) =>
       reader.readEntries(resolve, reject),

@@ -5,7 +5,7 @@ import { getLargerP } from "@/app/_statistics/paired-tests";
 import { selectPublishedRows, type PaperChoice } from "./published";
 import { formatColumnTitle, formatTokenLimit } from "./leaderboard-text";
 
-/** What the page shows, as a table of the formats' own. */
+/** The leaderboard as a table for export. */
 export function buildExportTable(board: Leaderboard, published: PaperChoice | null): ExportTable {
   const scope = board.scopes.find((s) => s.key === board.scope);
   const twice = new Set(

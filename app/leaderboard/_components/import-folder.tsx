@@ -56,7 +56,7 @@ export function ImportFolder({ files }: { files: Promise<PathFile[]> }) {
   const open = folder.parts.flatMap((_, i) => (states[i]?.kind === "done" ? [] : [i]));
   const done = folder.parts.length - open.length;
   const failed = Object.values(states).filter(({ kind }) => kind === "failed").length;
-  /** One request a part, so that one that cannot be used holds up no other, and nothing is imported twice. */
+  /** One request for each part: a part that fails stops no other, and nothing is imported twice. */
   const importAll = async (): Promise<void> => {
     setRunning(true);
     for (const index of open) {

@@ -11,7 +11,7 @@ export type PartState =
   | { kind: "done"; result: ImportedResults }
   | { kind: "failed"; reason: string };
 
-/** What a folder holds, and what became of each part of it. Nothing that was dropped goes unmentioned. */
+/** What a folder holds, and what became of each part. Every dropped file is listed. */
 export function ImportParts({
   folder: { parts, skipped, problems },
   states,

@@ -6,7 +6,7 @@ import { Dialog } from "@/app/_ui/dialog";
 import { readDroppedFiles, readPickedFiles, type PathFile } from "./dropped-files";
 import { ImportFolder } from "./import-folder";
 
-/** The way in for upstream's result files: a button, and the whole page as a place to drop them. */
+/** Imports upstream's result files: by a button, or dropped anywhere on the page. */
 export function ImportUpstream() {
   const [open, setOpen] = useState(false);
   const [files, setFiles] = useState<{ id: number; files: Promise<PathFile[]> } | null>(null);

@@ -14,7 +14,7 @@ import { METHOD_SUMMARIES } from "@/core/glossary/glossary";
 import { METHODS } from "@/core/run/methods";
 import { methodNameSchema, type MethodName } from "@/contracts/records/episode";
 
-/** What a first comparison wants. */
+/** Methods that are chosen at first. */
 const FIRST: readonly MethodName[] = ["s3", "rag", "ircot"];
 const DEFAULT_QUESTIONS = "atlas/held-out";
 

@@ -11,7 +11,10 @@ import {
 import { Badge } from "@/app/_ui/badge";
 import { Tooltip } from "@/app/_ui/tooltip";
 
-/** A method's result on one question set: rank, mean, interval, and the test against the reference. It leads to the episodes. */
+/**
+ * A method's result on one question set: rank, mean, interval, and the test against the reference. It leads to the
+ * episodes.
+ */
 export function MethodCell({ cell }: { cell: LeaderboardCell }) {
   return (
     <Link

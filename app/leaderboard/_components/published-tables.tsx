@@ -8,7 +8,7 @@ import type { PublishedResults } from "@/contracts/formats/published-results";
 import { findAverageDifferences } from "@/core/comparability/published-results";
 import { buildPaperTables } from "./published";
 
-/** The paper's tables as printed, with what does not fit together in them. */
+/** The paper's tables as printed, and the averages that do not agree with their cells. */
 export function PublishedTables({ results }: { results: PublishedResults }) {
   const [metric, setMetric] = useState<"accuracy" | "em">("accuracy");
   const differences = findAverageDifferences(results);

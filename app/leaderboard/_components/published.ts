@@ -6,7 +6,9 @@ import type {
 import { findAverageDifferences, formatPublishedRow } from "@/core/comparability/published-results";
 import type { Column } from "./leaderboard-text";
 
-/** Names under which the paper's question sets are imported; importing turns a slash within a name into an underscore. */
+/**
+ * Names under which the paper's question sets are imported; importing turns a slash within a name into an underscore.
+ */
 const ALIASES: Record<string, string> = {
   "2wiki": "2wikimultihopqa",
   hotpot: "hotpotqa",
@@ -15,7 +17,10 @@ const ALIASES: Record<string, string> = {
   "bioasq-y_n": "bioasq",
 };
 
-/** The paper's name of a question set, by any part of its name ("hotpotqa/dev", "upstream/nq"); null where the paper has no such set. */
+/**
+ * The paper's name of a question set, by any part of its name ("hotpotqa/dev", "upstream/nq"); null where the paper has
+ * no such set.
+ */
 export function findPaperSet(questionSet: string, results: PublishedResults): string | null {
   const names = questionSet
     .toLowerCase()

@@ -108,7 +108,7 @@ export function SearchTimes({
   );
 }
 
-/** What the worker is doing, over the places of the documents that will come. */
+/** What the worker is doing, while the documents are not there yet. */
 export function SearchWaiting({
   detail,
   fraction,

@@ -12,7 +12,7 @@ interface DocumentCardProps {
   document: QueryResult["documents"][number];
   rank: number;
   elsewhere: readonly OtherRank[];
-  /** Another column has an answer, so that "only here" says something. */
+  /** Another column has an answer: "only here" is then shown. */
   compared: boolean;
   gold: boolean;
   highlight: (text: string) => TextPart[];

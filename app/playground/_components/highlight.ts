@@ -1,4 +1,4 @@
-/** Finds the words of a query in a text, however they are inflected. For the eye only: no ranking depends on it. */
+/** Finds the words of a query in a text, also inflected ones. Only for highlighting: no ranking depends on it. */
 
 const STOP_WORDS = new Set(
   "a about an and are as at be been but by can did do does for from had has have how if in into is it its of on or that the their them then there these they this to was were what when where which who whom whose why will with would".split(
@@ -53,7 +53,7 @@ function stripPlural(word: string): string {
   return word;
 }
 
-/** A word without its inflection: coarser than Porter's stem, so that "religion" and "religious" meet. */
+/** A word without its ending: coarser than Porter's stem, so that "religion" and "religious" have the same. */
 export function stemWord(word: string): string {
   const base = stripPlural(word.toLowerCase());
   const ending = ENDINGS.find((e) => base.endsWith(e) && base.length - e.length >= SHORTEST_STEM);
@@ -64,7 +64,7 @@ export function stemWord(word: string): string {
 
 const WORD = /[\p{L}\p{N}]+/gu;
 
-/** Stems of the words that matter in a query; of a query of stop words alone, all of them. */
+/** Stems of a query's words without stop words; of a query that is all stop words, of all words. */
 export function extractStems(query: string): Set<string> {
   const words = query.toLowerCase().match(WORD) ?? [];
   const content = words.filter((word) => !STOP_WORDS.has(word));

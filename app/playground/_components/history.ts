@@ -37,7 +37,7 @@ function writeHistory(next: HistoryEntry[]): void {
   try {
     window.localStorage.setItem(KEY, JSON.stringify(next));
   } catch {
-    // Full or forbidden: the history is a convenience.
+    // The storage is full or forbidden; the history can be missing.
   }
   listeners.forEach((listener) => listener());
 }

@@ -10,8 +10,7 @@ export interface OtherRank {
 }
 
 /**
- * For each column and each of its documents: its ranks in the other columns that have an answer. A document without any
- * is only here. Columns that have none yet (null) are not compared with: their silence says nothing.
+ * For each column and each of its documents: its ranks in the other columns that have an answer. A document without any is only here. Columns without an answer yet (null) are left out.
  */
 export function findOverlaps(columns: readonly (readonly string[] | null)[]): OtherRank[][][] {
   const ranks = columns.map((ids) =>

@@ -22,11 +22,11 @@ import { HistoryMenu } from "./history-menu";
 import { QueryBar } from "./query-bar";
 import { AddRetriever, CorpusSelect, WorkerSelect } from "./search-controls";
 
-/** One query against up to four retrievers. The address is the state: whatever is changed is searchCount at once. */
+/** One query against up to four retrievers. The address holds the state: every change is searched at once. */
 export function PlaygroundView() {
   const [params, setParams] = useQueryParams();
   const { state, problem } = useMemo(() => readPlaygroundParams(params), [params]);
-  // Counts searches, so that the same query can be searchCount again.
+  // Counts searches, so that the same query can be searched again.
   const [searchCount, setSearchCount] = useState(0);
   const history = useQueryHistory();
   const change = useCallback(

@@ -8,7 +8,10 @@ import {
   type PlaygroundState,
 } from "@/app/_lib/playground-link";
 import { compactRetriever, RETRIEVER_PRESETS, formatRetriever } from "@/app/_lib/retriever";
-import { MAX_QUERY_LENGTH, retrieverSchema as retrieverSchema } from "@/contracts/run-config/retriever";
+import {
+  MAX_QUERY_LENGTH,
+  retrieverSchema as retrieverSchema,
+} from "@/contracts/run-config/retriever";
 import type { RunConfig } from "@/contracts/run-config/run-config";
 import { splitHighlights, stemWord, extractStems } from "./highlight";
 import { addEntry } from "./history";

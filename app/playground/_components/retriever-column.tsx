@@ -17,7 +17,7 @@ interface RetrieverColumnProps {
   place: number;
   state: PlaygroundState;
   retriever: RetrieverConfig;
-  /** Changes with each search, so that the same query is asked again. */
+  /** Changes with each search, so that the same query is searched again. */
   searchCount: number;
   gold: ReadonlySet<string>;
   /** Another column has an answer to be compared with. */
@@ -31,7 +31,10 @@ interface RetrieverColumnProps {
   onRemove: (() => void) | null;
 }
 
-/** One retriever's answer. It searches again whenever query or settings change; its failure leaves the other columns alone. */
+/**
+ * One retriever's answer. It searches again whenever query or settings change; its failure leaves the other columns
+ * alone.
+ */
 export function RetrieverColumn({
   place,
   state,

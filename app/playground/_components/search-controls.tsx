@@ -44,7 +44,7 @@ export function CorpusSelect({
   );
 }
 
-/** Which machine searches: any that can, or one by name. Those that lack the corpus say so. */
+/** Which worker searches: any that can, or one by name. Workers without the corpus are marked. */
 export function WorkerSelect({
   state,
   onChange,

@@ -16,7 +16,10 @@ import { readSource, suggestSetName } from "./question-file";
 const EXAMPLE =
   '{"id": "q1", "question": "What is the capital of Peru?", "answers": ["Lima"], "goldIds": ["peru-capital"], "type": "one-hop"}';
 
-/** Questions from a file of any known format, looked at before they are stored: all of them, or none with every bad line named. */
+/**
+ * Imports questions from a file of a known format, after a preview. Either all are stored, or none and every bad line is
+ * named.
+ */
 export function ImportDialog({
   open,
   onClose,

@@ -6,7 +6,7 @@ import { Skeleton } from "@/app/_ui/states";
 import type { ImportChoice, QuestionSource } from "./import-choice";
 import { ColumnMapping, PartChoice } from "./import-choices";
 
-/** How many questions name evidence that recall can be measured with. */
+/** How many questions name gold passages. */
 function formatGold(
   parts: readonly { questions: number; withGold: number; unresolvedGold: number }[],
 ): string {
@@ -29,7 +29,7 @@ export function ImportPreview({
   const client = useTRPCClient();
   const trpc = useTRPC();
   const corpora = useQuery(trpc.catalogue.corpora.queryOptions());
-  // The content is in the request's body, so it is a mutation; it changes nothing and is asked again for each mapping.
+  // The content is in the request's body, so it is a mutation. It changes nothing, and is sent again for each mapping.
   const preview = useQuery({
     queryKey: [
       "question-preview",
@@ -51,7 +51,7 @@ export function ImportPreview({
     gcTime: 0,
     placeholderData: (before) => before,
   });
-  // Importing says the same; here it is not an alert yet.
+  // Not an alert here: importing says the same again.
   if (preview.isError)
     return (
       <p className="whitespace-pre-wrap text-xs text-bad">

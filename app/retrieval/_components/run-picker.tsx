@@ -12,7 +12,10 @@ import { getRunColour } from "@/app/_retrieval/metric-label";
 const MAX_RUNS = 6;
 const SHOWN_RUNS = 6;
 
-/** Evaluate runs by question set and corpus. Once one is chosen, only those that can stand beside it can be. */
+/**
+ * Evaluate runs by question set and corpus. After the first choice, only runs of the same questions and corpus can be
+ * chosen.
+ */
 export function RunPicker({
   rows,
   chosen,

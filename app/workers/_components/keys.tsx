@@ -11,7 +11,7 @@ import { Input } from "@/app/_ui/field";
 import { QueryErrorState } from "@/app/_ui/states";
 import { useNotify } from "@/app/_ui/toast";
 
-/** API keys of model endpoints: stored and replaced here, named by runs, shown nowhere. */
+/** API keys of model endpoints: stored, replaced and deleted here. Runs name them; no page shows them. */
 export function Keys() {
   const trpc = useTRPC();
   const queryClient = useQueryClient();

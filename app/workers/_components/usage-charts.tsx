@@ -9,7 +9,7 @@ interface UsageSeries {
   shares: (number | null)[];
 }
 
-/** Use of the machine over the last hour: each on its own scale of 0 to all of it. */
+/** Use of the worker's machine over the last hour, as shares of what it has. */
 export function UsageCharts({ worker }: { worker: WorkerRow }) {
   const { usage, hardware } = worker;
   const last = usage.at(-1);

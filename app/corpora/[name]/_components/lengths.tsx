@@ -2,7 +2,7 @@ import { formatInteger } from "@/app/_lib/format";
 import type { LengthHistogram } from "@/contracts/worker-protocol/corpus-report";
 import { buildLengthBars } from "./length-bars";
 
-/** How long passages are, in words: a bar for each range that holds any, and those between. */
+/** How long passages are, in words: a bar for each range between the shortest and the longest. */
 export function Lengths({ lengths }: { lengths: LengthHistogram }) {
   return (
     <ol className="space-y-1 px-4 pt-2 pb-3 text-2xs" data-testid="lengths">

@@ -10,7 +10,7 @@ import { documentsResultSchema } from "@/contracts/worker-protocol/tasks";
 
 type Sample = CorpusDetail["samples"][number];
 
-/** Passages spread over the corpus, or the one of an id, read on the worker. */
+/** Passages spread over the corpus, or one that is searched by its id on the worker. */
 export function Samples({
   corpus,
   samples,

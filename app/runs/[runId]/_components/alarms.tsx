@@ -11,7 +11,7 @@ import { QueryErrorState } from "@/app/_ui/states";
 import type { AlarmEvidence, Measured } from "@/contracts/records/alarms";
 import { ALARMS, formatSteps } from "@/core/metrics/alarms";
 
-/** Where the list stands on the overview. */
+/** The list's id in the page, for links to it. */
 const ANCHOR = "alarms";
 const NO_ALARMS: readonly AlarmRow[] = [];
 
@@ -22,7 +22,7 @@ export function useAlarms(runId: string) {
   return { ...query, alarms: query.data ?? NO_ALARMS };
 }
 
-/** What stands, above every tab of the run. */
+/** Alarms that are raised now, above the tabs of the run. */
 export function AlarmBanner({ runId }: { runId: string }) {
   const standing = useAlarms(runId).alarms.filter(({ cleared }) => cleared === null);
   return (
@@ -53,7 +53,7 @@ export function AlarmBanner({ runId }: { runId: string }) {
   );
 }
 
-/** Every alarm of the run with what it saw and what mends it. */
+/** Every alarm of the run, with its evidence and its remedy. */
 export function AlarmList({ runId }: { runId: string }) {
   const query = useAlarms(runId);
   if (query.isError)

@@ -26,7 +26,7 @@ const describe = (term: GlossaryTerm) => ({
   meaning: GLOSSARY[term].text,
 });
 
-/** Makes parts that add up: both right and both wrong are what gained and lost leave of right and wrong. */
+/** Computes the four quadrants: both right = right − gained, both wrong = wrong − lost. */
 export function computeBreakdown(counts: Record<Counted, number>): Breakdown {
   return {
     total: counts.all,

@@ -12,7 +12,7 @@ import { TERMINAL_STATES } from "@/core/run/transitions";
 import { Stat, StatStrip } from "./stat";
 import { useLatest, useSeries } from "./use-series";
 
-/** While rankings come in, the figures are made anew this often. */
+/** How often the figures are read again while rankings come in. */
 const REFRESH_MS = 4_000;
 const METRICS: readonly MetricName[] = ["retrieval/queries_per_second"];
 
@@ -20,7 +20,7 @@ const METRICS: readonly MetricName[] = ["retrieval/queries_per_second"];
 export function EvaluateOverview({ run }: { run: RunDetail }) {
   const trpc = useTRPC();
   const ended = TERMINAL_STATES.has(run.state);
-  // The state is part of the answer: with the run's end it is asked once more.
+  // The answer holds the run's state: after the end of the run it is read once more.
   const query = useQuery(
     trpc.retrievalEvaluation.compare.queryOptions(
       { runIds: [run.id] },

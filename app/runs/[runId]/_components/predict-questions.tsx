@@ -6,7 +6,7 @@ import { useTRPC } from "@/app/_lib/trpc";
 import { Card, CardHeader } from "@/app/_ui/card";
 import { ErrorState, QueryErrorState } from "@/app/_ui/states";
 
-/** What a prediction has not answered, with the reasons, and the way to the answers that judge and rule disagree on. */
+/** Questions that failed, with the reasons, and a link to the answers that judge and rule disagree on. */
 export function PredictQuestions({ runId }: { runId: string }) {
   const trpc = useTRPC();
   const summary = useQuery(trpc.scores.summary.queryOptions({ runId }));

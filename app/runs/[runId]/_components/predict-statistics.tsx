@@ -12,7 +12,7 @@ import { getMethodComponents } from "@/core/run/methods";
 import type { PredictConfig } from "@/contracts/run-config/predict-config";
 import { BreakdownCard } from "./breakdown-bar";
 
-/** Where a prediction's answers were lost by one of its scorers, with its interval and the ceiling with gold documents. */
+/** Where a prediction's answers were lost by one of its scorers, with the accuracy's interval and the ceiling. */
 export function PredictStatistics({
   run,
   config: { scorer, method, methodSettings, questions, limit },

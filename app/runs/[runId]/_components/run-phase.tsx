@@ -29,7 +29,8 @@ export function RunPhase({ run }: { run: RunDetail }) {
         {run.waitingFor ?? "Waiting for a worker with a free slot."}
       </p>
     );
-  const tone = run.state === "succeeded" ? "good" : TERMINAL_STATES.has(run.state) ? "neutral" : "primary";
+  const tone =
+    run.state === "succeeded" ? "good" : TERMINAL_STATES.has(run.state) ? "neutral" : "primary";
   return (
     <div className="mt-3 min-h-10">
       <Progress

@@ -31,7 +31,7 @@ export function RunView({ runId }: { runId: string }) {
   const [params, setParams] = useQueryParams();
   const rawTab = params.get("tab");
   const query = useQuery(trpc.runs.get.queryOptions({ id: runId }));
-  // Asked for together with the run: the charts need not wait for its kind.
+  // Read together with the run, so that the charts need not wait for its kind.
   usePrefetchQuery(trpc.metrics.series.queryOptions(buildSeriesInput(runId, TRAIN_METRICS)));
   const run = query.data;
   const title = run?.name;

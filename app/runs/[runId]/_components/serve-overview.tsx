@@ -20,7 +20,7 @@ const METRICS = {
 } as const;
 const NO_SERIES: Series = {};
 
-/** A service: where it is reached, how to use it, and how it does. */
+/** A service: its address, how to use it, and its charts. */
 export function ServeOverview({ run, config }: { run: RunDetail; config: ServeConfig }) {
   const query = useSeries(run.id, METRICS[config.what]);
   const series = query.data ?? NO_SERIES;

@@ -9,7 +9,10 @@ import { Button } from "@/app/_ui/button";
 import { Dialog } from "@/app/_ui/dialog";
 import { ErrorState, Skeleton } from "@/app/_ui/states";
 
-/** A run's results as the files that s3's own scripts write and read, each to be saved. They are made when they are asked for. */
+/**
+ * A run's results as the files that s3's own scripts write and read, each to be saved. They are made when they are asked
+ * for.
+ */
 export function UpstreamFiles({ runId }: { runId: string }) {
   const trpc = useTRPC();
   const [open, setOpen] = useState(false);

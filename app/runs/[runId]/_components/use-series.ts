@@ -22,7 +22,7 @@ export function useSeries(runId: string, names: readonly MetricName[]) {
   const query = useQuery(
     trpc.metrics.series.queryOptions(buildSeriesInput(runId, names), {
       placeholderData: keepPreviousData,
-      // Without the dates, unchanged series keep their identity and their charts are not drawn anew.
+      // Without the dates, unchanged series keep their identity and their charts are not drawn again.
       select: (series): Series =>
         Object.fromEntries(
           Object.entries(series).map(([name, points]) => [

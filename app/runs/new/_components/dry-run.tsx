@@ -17,7 +17,7 @@ import { WarningList } from "@/app/_ui/warning-list";
 import type { RunConfig } from "@/contracts/run-config/run-config";
 import { dryRunResultSchema, type DryRunResult } from "@/contracts/worker-protocol/tasks";
 
-/** Eight questions with the exact configuration, before hours are spent on it. */
+/** Runs eight questions with the exact configuration before the launch. */
 export function DryRun({ config }: { config: RunConfig | null }) {
   const { task, start, cancel, running, error } = useTask();
   const failure = error ?? task?.error ?? null;

@@ -7,7 +7,9 @@ import { Textarea } from "@/app/_ui/field";
 import type { RunConfig } from "@/contracts/run-config/run-config";
 import type { Draft } from "@/app/_settings/draft";
 
-/** The configuration as text, to copy, paste and edit. Problems are named while one types; nothing is taken over before it is right. */
+/**
+ * The configuration as text, to copy, paste and edit. Problems are shown while typing; only a valid text can be applied.
+ */
 export function JsonPanel({
   draft,
   onApply,

@@ -17,7 +17,7 @@ import { DryRun } from "./dry-run";
 import { MemoryPanel } from "./memory-panel";
 import type { Draft } from "@/app/_settings/draft";
 
-/** How long one may pause in typing before the server is asked. */
+/** How long nothing must change before the server checks the configuration. */
 const CHECK_DELAY_MS = 350;
 
 function useDelayed<T>(value: T): T {
@@ -29,7 +29,7 @@ function useDelayed<T>(value: T): T {
   return delayed;
 }
 
-/** What stands between the configuration and its start, the dry run or the plan, and the launch. */
+/** What the configuration still needs, the dry run or the index plan, and the launch. */
 export function LaunchPanel({
   config,
   preset,

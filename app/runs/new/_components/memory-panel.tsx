@@ -12,7 +12,7 @@ const VERDICT: Record<Estimate["verdict"], string> = {
 };
 const DEVICE: Record<Estimate["device"], string> = { cpu: "RAM", cuda: "a GPU", mps: "the GPU" };
 
-/** What the training takes of a device, by calculation, before it is launched: a warning, never a refusal. */
+/** The estimated memory of a training run. It warns and never refuses. */
 export function MemoryPanel({ estimates }: { estimates: readonly Estimate[] }) {
   return (
     <section className="mt-3 border-t pt-3 text-xs" aria-label="Memory">

@@ -40,7 +40,7 @@ const createDraft = (config: RunConfig): Draft => structuredClone(config);
 const draftSchema = runConfigSchema as unknown as z.ZodType<RunConfig, Draft>;
 
 interface NewRunFormProps {
-  /** None where the form is about a corpus: no preset is of its kind. */
+  /** Empty where the form is about a corpus: no preset is of its kind. */
   presets: PresetRow[];
   start: RunConfig;
   startPreset: string | null;
@@ -61,7 +61,7 @@ export function NewRunForm({ presets, start, startPreset, origin }: NewRunFormPr
     defaultValues: createDraft(start),
   });
   const draft = useDeferredValue(useWatch({ control: form.control }));
-  // At once, not deferred: fields of another kind that are still there would write their settings back into the form.
+  // Not deferred: fields of the kind before would write their settings back into the form.
   const [kindNow, what] = useWatch({ control: form.control, name: ["kind", "what"] });
   const kind = runKindSchema.catch("train").parse(kindNow);
   const served = getServed({ what });
@@ -70,7 +70,7 @@ export function NewRunForm({ presets, start, startPreset, origin }: NewRunFormPr
   const read = useMemo(() => (asSweep ? readSweep(sweep, draft) : null), [asSweep, sweep, draft]);
   const changed = useMemo(() => (parsed.success ? listChangedSettings(parsed.data) : []), [parsed]);
 
-  // Errors of the first values are shown at once, not only after the first key.
+  // Shows the errors of the first values at once, not only after the first key.
   useEffect(() => {
     void form.trigger();
   }, [form]);

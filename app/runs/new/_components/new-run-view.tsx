@@ -15,7 +15,10 @@ interface Start {
   origin: string | null;
 }
 
-/** The configuration that the form opens with: a run's (duplicate, or predict with its checkpoint), that of a corpus, a preset's, or the first preset. */
+/**
+ * The configuration that the form opens with: a run's (duplicate, or predict with its checkpoint), that of a corpus, a
+ * preset's, or the first preset.
+ */
 function chooseStart(
   params: URLSearchParams,
   presets: readonly PresetRow[],

@@ -19,7 +19,7 @@ interface PresetCardsProps {
   onChoose: (preset: PresetRow) => void;
 }
 
-/** Where to begin, by what one wants to do; what can run here comes first. */
+/** Presets by kind of run; those that can run here come first. */
 export function PresetCards({ presets, ...choice }: PresetCardsProps) {
   return (
     <section aria-label="Presets" className="mt-4 space-y-4">

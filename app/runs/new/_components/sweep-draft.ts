@@ -10,7 +10,7 @@ import {
 import { type SettingValue, type SweepSpec } from "@/contracts/run-config/sweep";
 import { parseRow, parseSeeds, parseValues } from "@/core/sweep/sweep-text";
 
-/** A sweep while one types: values as text. */
+/** A sweep while it is typed: values as text. */
 export interface SweepDraft {
   mode: "grid" | "list";
   axes: { path: string; text: string }[];
@@ -89,7 +89,7 @@ export function createSweepDraft(spec: SweepSpec): SweepDraft {
   };
 }
 
-/** Settings that can be varied, with what the form says of them. */
+/** Settings that can be varied, with their titles and a hint for values. */
 export function listVariableSettings(
   groups: readonly SettingGroup[],
 ): { path: string; title: string; group: string; hint: string }[] {

@@ -27,7 +27,7 @@ export function SweepLaunch({ sweep, preset }: { sweep: ReadSweep; preset: strin
     trpc.sweeps.launch.mutationOptions({ onSuccess: ({ id }) => router.push(`/sweeps/${id}`) }),
   );
   const spec = sweep.ok ? JSON.stringify(sweep.spec) : "";
-  // One key for one sweep: a second click, or a launch sent again, makes no second one.
+  // One key for one sweep: a second click, or a request that is sent again, makes no second sweep.
   const key = useMemo(() => createKey(spec), [spec]);
   const unmet = (check.data?.requirements ?? []).filter((requirement) => !requirement.ok);
   const busy = launch.isPending || launch.isSuccess;

@@ -10,7 +10,7 @@ import type { SweepCurves, SweepDetail } from "@/app/_lib/trpc";
 /** More curves than this cannot be told apart by eye. */
 export const MAX_CURVES = 7;
 
-/** As the run's page draws it. */
+/** Scale and unit of a metric, as the charts of a run have them. */
 export function findAppearance(metric: string): { scale: Scale; unit: Unit } {
   const chart = [...TRAIN_CHARTS, ...PREDICT_CHARTS, ...SERVE_CHARTS]
     .flatMap((group) => group.charts)
@@ -20,7 +20,7 @@ export function findAppearance(metric: string): { scale: Scale; unit: Unit } {
   return { scale: "free", unit: "number" };
 }
 
-/** Curves by their last mean, the best first; those beyond the most that are drawn are counted by the caller. */
+/** The best curves by their last mean, at most MAX_CURVES, in the order of their rows. */
 export function selectCurves(curves: SweepCurves, metric: string): SweepCurves {
   const sign = isLowerBetter(metric) ? -1 : 1;
   const value = (curve: SweepCurves[number]): number =>
@@ -31,7 +31,7 @@ export function selectCurves(curves: SweepCurves, metric: string): SweepCurves {
     .sort((a, b) => a.row - b.row);
 }
 
-/** What a row varies, of the settings that differ at all; "run 3" where nothing says. */
+/** The values of a row's varied settings; "run 3" where no setting differs. */
 export function formatRowLabel(sweep: SweepDetail, row: number): string {
   const varying = listVaryingPaths(sweep);
   const text = formatVariedSettings(

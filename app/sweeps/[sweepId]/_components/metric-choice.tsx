@@ -5,7 +5,7 @@ import { findMetric } from "@/core/metrics/metrics";
 
 const MAX_METRICS = 6;
 
-/** The metric that is drawn, and those that are columns beside it. */
+/** The metric that is drawn, and further metrics as columns of the table. */
 export function MetricChoice({
   sweep,
   onChange,

@@ -14,7 +14,7 @@ import { useNotify } from "@/app/_ui/toast";
 import { TERMINAL_STATES } from "@/core/run/transitions";
 import { formatSweepCsv, formatSweepMarkdown } from "@/core/sweep/sweep-table";
 
-/** What can be done with all runs together, and the table to take away. */
+/** Actions on all runs of the sweep, and the export of its table. */
 export function SweepActions({ sweep }: { sweep: SweepDetail }) {
   const trpc = useTRPC();
   const queryClient = useQueryClient();

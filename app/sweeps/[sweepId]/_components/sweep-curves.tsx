@@ -13,7 +13,7 @@ import { findAppearance, formatRowLabel, selectCurves } from "./curves";
 
 export const getRowColour = (row: number): string => `var(--series-${(row % 7) + 1})`;
 
-/** One metric over the steps: a curve a setting, the mean over its seeds with the band. */
+/** One metric over the steps: one curve for each setting, the mean over its seeds with its interval. */
 export function SweepCurves({ sweep, metric }: { sweep: SweepDetail; metric: string }) {
   const trpc = useTRPC();
   const query = useQuery(

@@ -14,7 +14,7 @@ export const readSort = (text: string | null): Sort | null =>
 export const formatSort = ({ column, descending }: Sort): string =>
   `${descending ? "-" : ""}${column}`;
 
-/** The next sort after a click: a column first falls, then rises, then the sweep's own order comes back. */
+/** The sort after a click on a column: descending, then ascending, then the sweep's own order. */
 export function getNextSort(now: Sort | null, column: string): Sort | null {
   if (now?.column !== column) return { column, descending: true };
   return now.descending ? { column, descending: false } : null;
@@ -51,7 +51,7 @@ export function listColumns(
 
 type Value = SettingValue | undefined;
 
-/** Numbers by size, texts by the alphabet, what is missing last whichever way. */
+/** Sorts rows: numbers by size, texts by the alphabet, missing values always last. */
 export function sortRows<T>(
   rows: readonly T[],
   sort: Sort | null,
@@ -83,7 +83,7 @@ export function getGroupValue(
   return column === "seconds" ? (group.seconds ?? undefined) : group.varied[column];
 }
 
-/** The same of a run, with "seed" and "state". */
+/** Value of a run's column: as of a group's, and "seed" and "state". */
 export function getRunValue(
   run: SweepDetail["members"][number],
   column: string,

@@ -30,12 +30,12 @@ export function EpisodeView({ runId, episodeId }: { runId: string; episodeId: st
   );
   const run = useQuery(trpc.runs.get.queryOptions({ id: runId }));
   const detail = query.data;
-  // As in the list, where the newest stands on top: down is older.
+  // As in the list, newest first: next is older.
   const next = detail?.previousId ?? null;
   const previous = detail?.nextId ?? null;
   const suffix = raw ? "?view=raw" : "";
 
-  // The neighbours are read ahead, so that leafing through does not wait.
+  // The neighbours are read ahead, so that going to them does not wait.
   useEffect(() => {
     for (const id of [next, previous])
       if (id)

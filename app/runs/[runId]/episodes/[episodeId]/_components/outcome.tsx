@@ -19,7 +19,7 @@ import { ContextList, OutcomePart, RewardPart } from "./outcome-parts";
 import { RankingOutcome } from "./ranking-outcome";
 import type { TurnGains } from "./turn-gains";
 
-/** What came of the episode: the answers side by side, where it was lost, the reward, what the generator was given. */
+/** The outcome of an episode: answers, attribution, reward, and the documents that the generator got. */
 export function Outcome({
   detail,
   ledger,

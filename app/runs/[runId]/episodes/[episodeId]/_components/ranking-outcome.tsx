@@ -4,12 +4,12 @@ import { formatNumber, formatCount } from "@/app/_lib/format";
 import { listMetricsWithin, rankGold } from "@/core/metrics/ranking-metrics";
 import { formatMetricLabel } from "@/app/_retrieval/metric-label";
 
-/** What came of a ranking: where the gold documents stand, and the metrics of this one question. */
+/** The outcome of a ranking: the ranks of the gold documents, and this question's metrics. */
 export function RankingOutcome({ detail }: { detail: EpisodeDetail }) {
   const { record, question, gold } = detail;
   const step = record.episode.steps.find((s) => s.kind === "retrieve");
   const ranking = step?.documents.map((document) => document.id) ?? [];
-  // A ranking that ends early was asked for more: what it did not find is known to its end at least.
+  // A ranking that ends early is known down to its last document only.
   const result = rankGold(ranking, question.goldIds, Math.max(ranking.length, 1));
   const titleOf = new Map(gold.map(({ id, document }) => [id, document?.title ?? id]));
   return (

@@ -8,7 +8,7 @@ import { useTask } from "@/app/_lib/use-task";
 export interface TurnGains {
   /** The generator's answer if the search had ended with that turn. */
   byTurn: ReadonlyMap<number, TurnGain>;
-  /** Its answer from the gold documents alone: what no search could better. */
+  /** Its answer from the gold documents alone. */
   ceiling: TurnGain | null;
   done: boolean;
   running: boolean;
