@@ -2,13 +2,13 @@ import { z } from "zod";
 import { retrieverSchema } from "@/contracts/run-config/retriever";
 import { runStateSchema } from "@/contracts/records/run-state";
 
-export const MOST_RUNS = 6;
+export const MAX_RUNS = 6;
 
 /** The runs of one comparison; the first is the one that the others are compared with. */
 export const comparedRunsSchema = z
   .array(z.uuid())
   .min(1)
-  .max(MOST_RUNS, `at most ${MOST_RUNS} runs side by side`)
+  .max(MAX_RUNS, `at most ${MAX_RUNS} runs side by side`)
   .refine((ids) => new Set(ids).size === ids.length, "a run cannot be compared with itself");
 
 export const compareRetrieversRequestSchema = z.object({ runIds: comparedRunsSchema });

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { wireErrorSchema } from "@/contracts/errors";
-import { MAX_QUERY } from "@/contracts/run-config/retriever";
+import { MAX_QUERY_LENGTH } from "@/contracts/run-config/retriever";
 import { retrieverSchema } from "@/contracts/run-config/retriever";
 
 export const taskStateSchema = z.enum(["running", "succeeded", "failed", "cancelled"]);
@@ -46,7 +46,7 @@ export const createTaskRequestSchema = z.discriminatedUnion("kind", [
     kind: z.literal("query"),
     corpus: z.string().min(1),
     retriever: retrieverSchema,
-    query: z.string().trim().min(1, "type a query").max(MAX_QUERY),
+    query: z.string().trim().min(1, "type a query").max(MAX_QUERY_LENGTH),
     k: z.int().min(1).max(50).default(10),
     /** Null: any worker that can. */ workerId: z.uuid().nullish(),
   }),

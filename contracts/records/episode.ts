@@ -116,7 +116,7 @@ export const episodeStepSchema = z.discriminatedUnion("kind", [
   }),
 ]);
 export type EpisodeStep = z.infer<typeof episodeStepSchema>;
-export type StepOf<K extends EpisodeStep["kind"]> = Extract<EpisodeStep, { kind: K }>;
+export type StepOfKind<K extends EpisodeStep["kind"]> = Extract<EpisodeStep, { kind: K }>;
 
 export const methodNameSchema = z.enum([
   "s3",

@@ -2,7 +2,7 @@ import { z } from "zod";
 import { explain } from "./setting";
 
 /** The longest query of the playground, in characters. */
-export const MAX_QUERY = 2000;
+export const MAX_QUERY_LENGTH = 2000;
 
 /** How documents are found. The kinds share their settings, so that a hybrid is described by those of its two sides. */
 
@@ -226,7 +226,7 @@ export const retrieverSchema = z
   .prefault({ kind: "dense" })
   .meta({ title: "Retriever", description: "How documents are found." });
 export type RetrieverConfig = z.infer<typeof retrieverSchema>;
-export type RetrieverConfigOf<K extends RetrieverConfig["kind"]> = Extract<
+export type RetrieverConfigOfKind<K extends RetrieverConfig["kind"]> = Extract<
   RetrieverConfig,
   { kind: K }
 >;
@@ -234,5 +234,5 @@ export type RetrieverConfigOf<K extends RetrieverConfig["kind"]> = Extract<
 /** Whether the worker itself must hold the corpus; the other kinds search on another server. */
 export const searchesLocally = (
   config: RetrieverConfig,
-): config is RetrieverConfigOf<"dense" | "bm25" | "hybrid"> =>
+): config is RetrieverConfigOfKind<"dense" | "bm25" | "hybrid"> =>
   config.kind === "dense" || config.kind === "bm25" || config.kind === "hybrid";

@@ -7,8 +7,8 @@ import { runKindSchema } from "@/contracts/records/run-state";
  */
 
 /** Most runs of one sweep: a mistyped grid must not fill the queue. */
-export const SWEEP_LIMIT = 200;
-export const NAME_LENGTH = 120;
+export const MAX_SWEEP_RUNS = 200;
+export const MAX_NAME_LENGTH = 120;
 
 const pathSchema = z.string().trim().min(1).max(200);
 /** A value as JSON, as the configuration holds it. */
@@ -16,7 +16,7 @@ export const settingValueSchema = z.json();
 export type SettingValue = z.infer<typeof settingValueSchema>;
 
 const common = {
-  name: z.string().trim().min(1, "give the sweep a name").max(NAME_LENGTH),
+  name: z.string().trim().min(1, "give the sweep a name").max(MAX_NAME_LENGTH),
   /** Configuration of a run, without a name; the varied settings replace its own. */
   base: z.looseObject({
     kind: runKindSchema.exclude(["serve"], "a service does not end, so there is nothing to sweep"),
@@ -29,7 +29,7 @@ const common = {
         .min(0)
         .max(2 ** 31 - 1),
     )
-    .max(SWEEP_LIMIT)
+    .max(MAX_SWEEP_RUNS)
     .default([])
     .refine((seeds) => new Set(seeds).size === seeds.length, "a seed is given twice"),
 };
@@ -43,7 +43,7 @@ export const sweepSpecSchema = z.discriminatedUnion("mode", [
       .array(
         z.strictObject({
           path: pathSchema,
-          values: z.array(settingValueSchema).min(1, "give at least one value").max(SWEEP_LIMIT),
+          values: z.array(settingValueSchema).min(1, "give at least one value").max(MAX_SWEEP_RUNS),
         }),
       )
       .max(20),
@@ -54,7 +54,7 @@ export const sweepSpecSchema = z.discriminatedUnion("mode", [
     rows: z
       .array(z.record(pathSchema, settingValueSchema))
       .min(1, "give at least one row")
-      .max(SWEEP_LIMIT),
+      .max(MAX_SWEEP_RUNS),
   }),
 ]);
 export type SweepSpec = z.infer<typeof sweepSpecSchema>;

@@ -63,9 +63,9 @@ export function answersItself({
   methodSettings,
   reuse,
 }: Pick<PredictConfig, "method" | "methodSettings" | "reuse">): boolean {
-  const answeredAnew =
+  const isAnsweredAgain =
     reuse.episodesOf !== null && (!reuse.keepAnswers || methodSettings.answeredBy === "generator");
-  return !answeredAnew && !getMethodComponents({ method, methodSettings }).generates;
+  return !isAnsweredAgain && !getMethodComponents({ method, methodSettings }).generates;
 }
 
 /** Whether a result belongs to a scope. A method that answers itself must share the model, not the generator's prompt. */

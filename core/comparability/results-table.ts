@@ -111,20 +111,20 @@ export const escapeMarkdown = (text: string): string =>
 
 /** A table as GitHub reads it, with the interval behind each figure. */
 export function formatMarkdown({ caption, columns, rows }: ExportTable): string {
-  const line = (cells: readonly string[]): string => `| ${cells.join(" | ")} |`;
-  const cellText = (cell: ExportCell | null): string =>
+  const formatLine = (cells: readonly string[]): string => `| ${cells.join(" | ")} |`;
+  const formatCell = (cell: ExportCell | null): string =>
     cell === null
       ? ""
       : `${formatPercent(cell.value)}${formatInterval(cell, "–")}${formatStar(cell)}${cell.note ? ` (${escapeMarkdown(cell.note)})` : ""}`;
   return [
     escapeMarkdown(caption),
     "",
-    line(["Method", ...columns.map(escapeMarkdown)]),
-    line(["---", ...columns.map(() => "---:")]),
+    formatLine(["Method", ...columns.map(escapeMarkdown)]),
+    formatLine(["---", ...columns.map(() => "---:")]),
     ...rows.map((row) =>
-      line([
+      formatLine([
         `${escapeMarkdown(row.label)}${row.published ? ` (${PUBLISHED_MARK})` : ""}`,
-        ...row.cells.map(cellText),
+        ...row.cells.map(formatCell),
       ]),
     ),
     "",

@@ -1,4 +1,9 @@
-import type { Attribution, DocumentRef, EpisodeStep, StepOf } from "@/contracts/records/episode";
+import type {
+  Attribution,
+  DocumentRef,
+  EpisodeStep,
+  StepOfKind,
+} from "@/contracts/records/episode";
 
 /** A view of an episode: the steps from one retrieval to the next. */
 export interface Turn {
@@ -10,9 +15,9 @@ export interface Turn {
   fresh: Set<string>;
   selected: Set<string>;
   implicit: boolean;
-  generated: StepOf<"generate">[];
-  rejected: StepOf<"reject">[];
-  stop: StepOf<"stop"> | null;
+  generated: StepOfKind<"generate">[];
+  rejected: StepOfKind<"reject">[];
+  stop: StepOfKind<"stop"> | null;
 }
 
 /** Groups an episode's steps into turns; steps before the first retrieval belong to turn 0. */

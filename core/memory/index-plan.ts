@@ -3,7 +3,7 @@
  * Sizes in bytes, times in seconds.
  */
 
-export interface IndexDemand {
+export interface IndexSpec {
   /** A FAISS factory string, or "auto". */
   index: string;
   /** Passages. */
@@ -40,8 +40,8 @@ const MEMORY_SHARE = 0.5;
 /** Beyond this an exact search of one query takes longer than a second on a few cores. */
 const FLAT_LIMIT = 5_000_000;
 /** FAISS's k-means wants at least 39 vectors a centroid and uses at most 256. */
-const VECTORS_A_CENTROID = 64;
-const FEWEST_VECTORS_A_CENTROID = 39;
+const VECTORS_PER_CENTROID = 64;
+const MIN_VECTORS_PER_CENTROID = 39;
 
 /** Chooses an index (`auto`) and estimates its cost. A given factory string is not checked: FAISS does when it builds the index. */
 export function planIndex({
@@ -50,7 +50,7 @@ export function planIndex({
   dim,
   memoryBytes,
   passagesPerSecond,
-}: IndexDemand): IndexPlan {
+}: IndexSpec): IndexPlan {
   const { factory, reason } =
     index === "auto"
       ? chooseIndex(count, dim, memoryBytes)
@@ -82,7 +82,7 @@ export function planBm25({
   count,
   bytesPerPassage,
   passagesPerSecond,
-}: Pick<IndexDemand, "count" | "passagesPerSecond"> & { bytesPerPassage: number }): IndexPlan {
+}: Pick<IndexSpec, "count" | "passagesPerSecond"> & { bytesPerPassage: number }): IndexPlan {
   const fileBytes = Math.ceil(count * bytesPerPassage);
   return {
     factory: "BM25",
@@ -115,31 +115,31 @@ function chooseIndex(
       reason: `exact search: ${formatBytes(flatBytes)} of vectors fit into half of the memory (${formatBytes(budget)})`,
     };
   }
-  const why =
+  const reason =
     flatBytes > budget
       ? `${formatBytes(flatBytes)} of vectors do not fit into half of the memory (${formatBytes(budget)})`
       : `${count} passages are too many to compare with each query`;
   if (flatBytes <= budget)
     return {
       factory: `IVF${lists},Flat`,
-      reason: `${why}: only some of ${lists} lists are searched`,
+      reason: `${reason}: only some of ${lists} lists are searched`,
     };
   if (flatBytes / 4 + lists * dim * 4 <= budget)
     return {
       factory: `IVF${lists},SQ8`,
-      reason: `${why}: a byte for each number, and only some of ${lists} lists are searched`,
+      reason: `${reason}: a byte for each number, and only some of ${lists} lists are searched`,
     };
   const parts = chooseProductParts(dim);
   return {
     factory: `OPQ${parts},IVF${lists},PQ${parts}`,
-    reason: `${why}: ${parts} bytes for each passage (product quantisation), and only some of ${lists} lists are searched`,
+    reason: `${reason}: ${parts} bytes for each passage (product quantisation), and only some of ${lists} lists are searched`,
   };
 }
 
 /** About 4 times the square root, as FAISS's guidelines say, as a power of two with enough vectors to learn from. */
 function chooseLists(count: number): number {
   const wanted = 2 ** Math.round(Math.log2(Math.max(1, 4 * Math.sqrt(count))));
-  const most = 2 ** Math.floor(Math.log2(Math.max(1, count / FEWEST_VECTORS_A_CENTROID)));
+  const most = 2 ** Math.floor(Math.log2(Math.max(1, count / MIN_VECTORS_PER_CENTROID)));
   return Math.max(1, Math.min(wanted, most));
 }
 
@@ -167,7 +167,7 @@ export function countTrainingVectors(factory: string, count: number): number {
   const lists = countCentroids(factory);
   const learns = lists > 0 || /PQ|OPQ|SQ|PCA|ITQ|LSH|RQ/.test(factory);
   if (!learns) return 0;
-  return Math.min(count, Math.max(lists * VECTORS_A_CENTROID, 256 * VECTORS_A_CENTROID));
+  return Math.min(count, Math.max(lists * VECTORS_PER_CENTROID, 256 * VECTORS_PER_CENTROID));
 }
 
 /** Bytes that each passage takes in the index file. */

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { estimateMemory, countTrainedParameters, type MemoryDemand } from "./memory-estimate";
+import { estimateMemory, countTrainedParameters, type MemorySpec } from "./memory-estimate";
 import {
   countAdapterParameters,
   MODEL_SHAPES,
@@ -8,7 +8,7 @@ import {
 } from "./model-shape";
 
 const GB = 1e9;
-const demand: MemoryDemand = {
+const demand: MemorySpec = {
   device: "cuda",
   dtypeBytes: 2,
   searcher: MODEL_SHAPES["qwen2.5-7b-instruct"]!,
@@ -26,9 +26,9 @@ const demand: MemoryDemand = {
   checkpointing: false,
   vllmBytes: null,
 };
-const bytesOf = (change: Partial<MemoryDemand>, name: string): number =>
+const bytesOf = (change: Partial<MemorySpec>, name: string): number =>
   estimateMemory({ ...demand, ...change }).parts.find((part) => part.name === name)?.bytes ?? 0;
-const total = (change: Partial<MemoryDemand>): number =>
+const total = (change: Partial<MemorySpec>): number =>
   estimateMemory({ ...demand, ...change }).totalBytes;
 
 describe("model shapes", () => {

@@ -21,7 +21,7 @@ import {
 export type Tuning =
   { kind: "lora"; rank: number; firstLayer: number } | { kind: "full"; firstLayer: number };
 
-export interface MemoryDemand {
+export interface MemorySpec {
   device: "cpu" | "cuda" | "mps";
   /** Bytes of a number of the frozen weights and the activations: 2 in bfloat16, 4 in float32. */
   dtypeBytes: 2 | 4;
@@ -86,7 +86,7 @@ const CHUNK = 256;
 const PROCESS_BYTES = { cpu: 0.42e9, mps: 0.42e9, cuda: 0.7e9 } as const;
 
 /** Estimates the memory of a run by its parts. */
-export function estimateMemory(demand: MemoryDemand): MemoryEstimate {
+export function estimateMemory(demand: MemorySpec): MemoryEstimate {
   const { searcher, tuning, critic, generator, dtypeBytes, device } = demand;
   const trained = countTrainedParameters(searcher, tuning);
   const criticShape = critic?.shape ?? searcher;
@@ -213,11 +213,11 @@ const countStepTokens = ({
   groupSize,
   promptTokens,
   contextTokens,
-}: MemoryDemand): number =>
+}: MemorySpec): number =>
   Math.ceil(episodes / groupSize) * promptTokens + episodes * (contextTokens - promptTokens);
 
 /** Tokens of one micro-batch: at least one whole episode, at most the whole step. */
-const countPackedTokens = (demand: MemoryDemand): number =>
+const countPackedTokens = (demand: MemorySpec): number =>
   Math.min(Math.max(demand.tokenBudget, demand.contextTokens), countStepTokens(demand));
 
 /** Tokens of one sampling batch. */
@@ -226,16 +226,16 @@ function countBatchTokens({
   groupSize,
   promptTokens,
   contextTokens,
-}: MemoryDemand): number {
+}: MemorySpec): number {
   const rows = Math.min(SAMPLED_ROWS, episodes);
   return Math.ceil(rows / groupSize) * promptTokens + rows * (contextTokens - promptTokens);
 }
 
 /** Below the first trained layer with the hidden states, above it, and the generator's. None grows beyond its bound, but for what one batch needs. */
-function countCacheBytes(demand: MemoryDemand): number {
+function countCacheBytes(demand: MemorySpec): number {
   const { searcher, tuning, generator, dtypeBytes } = demand;
   const needed = demand.vllmBytes === null ? countBatchTokens(demand) : 0;
-  const bounded = (tokens: number, numbers: number): number =>
+  const limitBytes = (tokens: number, numbers: number): number =>
     Math.min(
       tokens * numbers * dtypeBytes,
       Math.max(demand.cacheBytes, needed * numbers * dtypeBytes),
@@ -243,17 +243,17 @@ function countCacheBytes(demand: MemoryDemand): number {
   const keys = 2 * getKeyWidth(searcher);
   const lower =
     tuning.firstLayer > 0
-      ? bounded(countStepTokens(demand), tuning.firstLayer * keys + searcher.hidden)
+      ? limitBytes(countStepTokens(demand), tuning.firstLayer * keys + searcher.hidden)
       : 0;
   const upper =
     demand.vllmBytes === null
-      ? bounded(countStepTokens(demand), (searcher.layers - tuning.firstLayer) * keys)
+      ? limitBytes(countStepTokens(demand), (searcher.layers - tuning.firstLayer) * keys)
       : 0;
   return (
     lower +
     upper +
     (generator
-      ? bounded(generator.tokens, generator.shape.layers * 2 * getKeyWidth(generator.shape))
+      ? limitBytes(generator.tokens, generator.shape.layers * 2 * getKeyWidth(generator.shape))
       : 0)
   );
 }
@@ -262,7 +262,7 @@ function countCacheBytes(demand: MemoryDemand): number {
 const countLayerNumbers = (shape: ModelShape): number =>
   4 * shape.hidden + 2 * getQueryWidth(shape) + 2 * getKeyWidth(shape) + 3 * shape.intermediate;
 
-function countSamplingBytes(demand: MemoryDemand): number {
+function countSamplingBytes(demand: MemorySpec): number {
   const { searcher, dtypeBytes, groupSize, promptTokens, windowTokens } = demand;
   const rows = Math.min(SAMPLED_ROWS, demand.episodes);
   const kept = countBatchTokens(demand) * searcher.layers * 2 * getKeyWidth(searcher) * dtypeBytes;
@@ -273,7 +273,7 @@ function countSamplingBytes(demand: MemoryDemand): number {
 }
 
 /** What the backward pass needs of each trained layer's forward pass, one layer's gradient, and the logits of some rows. */
-function countGradientBytes(demand: MemoryDemand, shape: ModelShape, tuning: Tuning): number {
+function countGradientBytes(demand: MemorySpec, shape: ModelShape, tuning: Tuning): number {
   const { dtypeBytes, contextTokens, promptTokens, groupSize } = demand;
   const tokens = countPackedTokens(demand);
   const layers = shape.layers - tuning.firstLayer;

@@ -88,11 +88,11 @@ export function estimateTrainingMemory(
   machine: Machine,
   shapes: Shapes = {},
 ): MemoryEstimate | null {
-  const shapeOf = (name: string): ModelShape | null => shapes[name] ?? MODEL_SHAPES[name] ?? null;
+  const findShape = (name: string): ModelShape | null => shapes[name] ?? MODEL_SHAPES[name] ?? null;
   const { searcher, generator, rl, search, data } = config;
-  const shape = shapeOf(searcher.model);
+  const shape = findShape(searcher.model);
   if (shape === null) return null;
-  const generatorShape = generator.endpoint === null ? shapeOf(generator.model) : null;
+  const generatorShape = generator.endpoint === null ? findShape(generator.model) : null;
   const tokens = estimateEpisodeTokens(search, data.corpus);
   const episodes = rl.questionsPerStep * rl.groupSize;
   const passage = data.corpus === "atlas" ? ATLAS_PASSAGE_TOKENS : PASSAGE_TOKENS;
@@ -105,7 +105,7 @@ export function estimateTrainingMemory(
     searcher.tuning === "lora"
       ? adapter
       : { kind: "full", firstLayer: searcher.adapter.firstLayer };
-  const criticShape = rl.critic.model === null ? null : shapeOf(rl.critic.model);
+  const criticShape = rl.critic.model === null ? null : findShape(rl.critic.model);
   if (rl.algorithm === "ppo" && rl.critic.model !== null && criticShape === null) return null;
   const criticTuning: Tuning =
     rl.critic.kind === "adapter"

@@ -26,7 +26,7 @@ export function resolveSettingPath(given: string, kind: RunKind): string {
   const similar = findSimilarPaths(given, paths);
   throw new AppError(
     "invalid-input",
-    `There is no setting "${given}".${similar.length > 0 ? ` Near to it: ${similar.join(", ")}.` : ""}`,
+    `There is no setting "${given}".${similar.length > 0 ? ` Similar: ${similar.join(", ")}.` : ""}`,
   );
 }
 

@@ -12,13 +12,13 @@ export const TRANSITIONS: Readonly<Record<RunState, readonly RunState[]>> = {
   cancelled: ["queued"],
 };
 
-export const TERMINAL: ReadonlySet<RunState> = new Set<RunState>([
+export const TERMINAL_STATES: ReadonlySet<RunState> = new Set<RunState>([
   "succeeded",
   "failed",
   "cancelled",
 ]);
 /** States in which an attempt holds a lease. */
-export const HELD: ReadonlySet<RunState> = new Set<RunState>([
+export const HELD_STATES: ReadonlySet<RunState> = new Set<RunState>([
   "leased",
   "preparing",
   "running",

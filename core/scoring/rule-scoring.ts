@@ -84,7 +84,7 @@ const BRACKETED_OPTION = /\(([A-Z])\)/g;
  * ("the answer is C"), one that leads ("C. Aspirin"), the only one in brackets, or the only option whose text occurs.
  */
 export function findChosenOption(prediction: string, { choices }: MultipleChoice): string | null {
-  const known = new Set(choices.map(({ letter }) => letter));
+  const known = new Set(choices.map(({ letter: readLetter }) => readLetter));
   const letter = (found: string | undefined): string | null =>
     found !== undefined && known.has(found.toUpperCase()) ? found.toUpperCase() : null;
   // Case matters for "a": "the answer is a virus" names no option.

@@ -12,7 +12,7 @@ import {
   formatVariedSettings,
 } from "./expand-sweep";
 import { isLowerBetter } from "@/core/metrics/metrics";
-import { SWEEP_LIMIT, sweepSpecSchema, type SettingValue } from "@/contracts/run-config/sweep";
+import { MAX_SWEEP_RUNS, sweepSpecSchema, type SettingValue } from "@/contracts/run-config/sweep";
 import { parseAxis, parseRow, parseSeeds, parseValues } from "./sweep-text";
 
 const base = findPreset("atlas-smollm2-grpo")!.config;
@@ -64,7 +64,7 @@ describe("expandSweep", () => {
         const input = grid(Object.fromEntries(chosen), { seeds: given });
         const count = countRuns(sweepSpecSchema.parse(input));
         const expansion = expandSweep(input);
-        if (count > SWEEP_LIMIT)
+        if (count > MAX_SWEEP_RUNS)
           return void expect(expansion).toMatchObject({ ok: false, problems: [{ path: "axes" }] });
         if (!expansion.ok) throw new Error(expansion.problems.map(formatSweepProblem).join("\n"));
         const { runs } = expansion;
@@ -151,7 +151,7 @@ describe("expandSweep", () => {
     ]);
     expect(problems(list([{ "rl.steps": 1 }, { "rl.stepz": 2 }]))).toEqual([
       expect.stringMatching(
-        /^run 2: rl\.stepz: There is no setting "rl\.stepz"\. Near to it: rl\.steps/,
+        /^run 2: rl\.stepz: There is no setting "rl\.stepz"\. Similar: rl\.steps/,
       ),
     ]);
     expect(

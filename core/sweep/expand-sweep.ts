@@ -2,8 +2,8 @@ import { type z } from "zod";
 import { AppError } from "@/contracts/errors";
 import { runConfigSchema, type RunConfig } from "@/contracts/run-config/run-config";
 import {
-  NAME_LENGTH,
-  SWEEP_LIMIT,
+  MAX_NAME_LENGTH,
+  MAX_SWEEP_RUNS,
   settingValueSchema,
   sweepSpecSchema,
   type SettingValue,
@@ -53,14 +53,14 @@ export function expandSweep(input: unknown): SweepExpansion {
     };
   const spec = parsed.data;
   const count = countRuns(spec);
-  if (count > SWEEP_LIMIT)
+  if (count > MAX_SWEEP_RUNS)
     return {
       ok: false,
       problems: [
         {
           rows: null,
           path: spec.mode === "grid" ? "axes" : "rows",
-          message: `makes ${count} runs; a sweep has at most ${SWEEP_LIMIT}. Give fewer values or seeds`,
+          message: `makes ${count} runs; a sweep has at most ${MAX_SWEEP_RUNS}. Give fewer values or seeds`,
         },
       ],
     };
@@ -305,6 +305,8 @@ function buildRunNames(
     }),
   );
   const fitting =
-    names.every((name) => name.length <= NAME_LENGTH) && new Set(names).size === names.length;
-  return fitting ? names : names.map((name, i) => `${name.slice(0, NAME_LENGTH - 6)} #${i + 1}`);
+    names.every((name) => name.length <= MAX_NAME_LENGTH) && new Set(names).size === names.length;
+  return fitting
+    ? names
+    : names.map((name, i) => `${name.slice(0, MAX_NAME_LENGTH - 6)} #${i + 1}`);
 }

@@ -74,26 +74,26 @@ const formatMean = ({ mean, low, high }: Mean): string =>
 
 /** A Markdown table with a row for each combination, means over the runs that have succeeded. */
 export function formatSweepMarkdown(sweep: SweepTable): string {
-  const line = (cells: readonly string[]): string => `| ${cells.join(" | ")} |`;
+  const formatLine = (cells: readonly string[]): string => `| ${cells.join(" | ")} |`;
   const bests = sweep.metrics.map((_, metric) => findBestRow(sweep, metric));
   const better = sweep.metrics.map((metric) => (isLowerBetter(metric) ? "least" : "greatest"));
   return [
     escapeMarkdown(sweep.name),
     "",
-    line([
+    formatLine([
       ...shortenPaths(sweep.paths).map(escapeMarkdown),
       ...sweep.metrics.flatMap((metric, i) => [`${escapeMarkdown(metric)}, last`, better[i]!]),
       "runs",
       "seconds",
     ]),
-    line([
+    formatLine([
       ...sweep.paths.map(() => "---"),
       ...sweep.metrics.flatMap(() => ["---:", "---:"]),
       "---:",
       "---:",
     ]),
     ...sweep.groups.map((group) =>
-      line([
+      formatLine([
         ...sweep.paths.map((path) =>
           path in group.varied ? escapeMarkdown(formatSettingValue(group.varied[path]!)) : "",
         ),

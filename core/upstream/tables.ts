@@ -67,12 +67,15 @@ export function readUpstreamFolder(
       });
     }
   }
-  const of = <K extends UpstreamFile["kind"]>(kind: K): ReadFile<FileOfKind<K>>[] =>
+  const listFiles = <K extends UpstreamFile["kind"]>(kind: K): ReadFile<FileOfKind<K>>[] =>
     read.flatMap(({ path, file }) =>
       file.kind === kind ? [{ path, file: file as FileOfKind<K> }] : [],
     );
-  folder.tables = buildTables(of("sequences"), [...of("results"), ...of("rag-cache")]);
-  for (const { path, file } of of("stats")) {
+  folder.tables = buildTables(listFiles("sequences"), [
+    ...listFiles("results"),
+    ...listFiles("rag-cache"),
+  ]);
+  for (const { path, file } of listFiles("stats")) {
     const tables = findTablesOfStats(path, folder.tables);
     if (tables.length === 0)
       folder.problems.push({ path, reason: "The results that it counts are not among the files." });
@@ -81,7 +84,7 @@ export function readUpstreamFolder(
       table.files.push(path);
     }
   }
-  for (const { path, file } of of("rollouts")) {
+  for (const { path, file } of listFiles("rollouts")) {
     const label = getFolder(path) || "rollouts";
     const known = folder.rollouts.find((rollouts) => rollouts.label === label);
     if (known) known.files.push({ path, file });
@@ -106,14 +109,14 @@ function buildTables(
       stats: [],
     })),
   );
-  const wanting = (dataset: string): UpstreamTable[] =>
+  const listTablesWithoutSequences = (dataset: string): UpstreamTable[] =>
     tables.filter(
       (table) =>
         table.dataset === dataset && !table.cache && Object.keys(table.sequences).length === 0,
     );
   // Files with a telling name are placed first; of the rest, a single table and a single file of a data set belong together.
   const unplaced = sequences.filter(({ path, file }) => {
-    const named = wanting(file.dataset).filter(
+    const named = listTablesWithoutSequences(file.dataset).filter(
       (table) =>
         path.split("/").slice(0, -1).includes(getBaseName(table.label)) ||
         (table.method !== null && table.method === findMethod(path, file.sequences)),
@@ -123,7 +126,7 @@ function buildTables(
     return false;
   });
   for (const { path, file } of unplaced) {
-    const left = wanting(file.dataset);
+    const left = listTablesWithoutSequences(file.dataset);
     const only =
       unplaced.filter((other) => other.file.dataset === file.dataset).length === 1 &&
       left.length === 1
