@@ -79,6 +79,11 @@ class Layout:
     blocks: int
 
 
+def pad_columns(buffer: Tensor, count: int) -> Tensor:
+    """A buffer [rows, columns, width] with `count` more columns of zeros."""
+    return torch.nn.functional.pad(buffer, (0, 0, 0, count))
+
+
 class Decoder:
     """Decodes rows, in lexicographic order, whose first tokens are in the caches.
 
@@ -159,23 +164,21 @@ class Decoder:
             else None
         )
 
-    def _grow(self, width: int) -> None:
-        """Makes the rows' own buffers hold at least `width` tokens.
+    def _grow(self, width: int, new_tokens: int) -> None:
+        """Makes the rows' own buffers hold `width` tokens, `new_tokens` of them after the prompt.
 
         New columns are zero: values that are masked must be finite.
         """
-        if width <= self.capacity:
-            return
-        more = max(width - self.capacity, min(self.room, self.capacity // 2))
-
-        def grown(buffer: Tensor) -> Tensor:
-            return torch.nn.functional.pad(buffer, (0, 0, 0, more))
-
-        self.capacity += more
-        for i in range(len(self.keys)):
-            self.keys[i], self.values[i] = grown(self.keys[i]), grown(self.values[i])
-        if self.boundary_hidden is not None:
-            self.boundary_hidden = grown(self.boundary_hidden)
+        if width > self.capacity:
+            more = max(width - self.capacity, min(self.room, self.capacity // 2))
+            self.capacity += more
+            self.keys = [pad_columns(keys, more) for keys in self.keys]
+            self.values = [pad_columns(values, more) for values in self.values]
+        # A row with a short prompt of its own may grow longer than this before `capacity` does.
+        if self.boundary_hidden is not None and new_tokens > self.boundary_hidden.shape[1]:
+            held = self.boundary_hidden.shape[1]
+            more = max(new_tokens - held, min(self.room - held, held // 2))
+            self.boundary_hidden = pad_columns(self.boundary_hidden, more)
 
     def keep_rows(self, rows: list[int]) -> None:
         """Removes all rows but these (ascending)."""
@@ -224,7 +227,7 @@ class Decoder:
         depths = self.shared[row_of] + place
         ids = to_index(np.array([t for row in tokens for t in row]), self.device)
         width = int((self.own_lengths + counts).max())
-        self._grow(width)
+        self._grow(width, int((self.own_lengths + counts - self.prompt_lengths).max()))
         write = to_index(row_of * self.capacity + place, self.device)
         rows = to_index(starts[1:] - 1, self.device) if total > len(tokens) else None
         full = self._lay_out_levels(starts)

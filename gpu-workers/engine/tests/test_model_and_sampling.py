@@ -170,6 +170,31 @@ def test_long_generation_with_a_small_cache(tiny):
     assert small.model._upper.capacity < big.model._upper.capacity
 
 
+def test_hidden_states_of_a_row_that_outlives_a_longer_prompt(tiny):
+    """Rows with prompts of different lengths; the longest ends first, and the others go on."""
+    session = Session(tiny)
+    shared = list(range(20, 80))
+    sequences = [
+        {"ids": [*shared, 100], "maxTokens": 120, "seed": 1, "session": "a"},
+        {"ids": [*shared, 101], "maxTokens": 90, "seed": 2, "session": "b"},
+        {"ids": [*shared, *range(150, 250)], "maxTokens": 5, "seed": 3, "session": "c"},
+    ]
+    samples = session.call("sample", adapter=True, sequences=sequences)["sequences"]
+    assert len(samples[0][0]["ids"]) > 100
+    data = [
+        {
+            "ids": sequence["ids"] + one["ids"],
+            "weights": [0.0] * len(sequence["ids"]) + [1.0] * len(one["ids"]),
+        }
+        for sequence, (one,) in zip(sequences, samples, strict=True)
+    ]
+    fresh = Session(tiny)
+    for each in (session, fresh):
+        each.call("forward_backward", loss="cross_entropy", data=data)
+    difference = (session.gradient - fresh.gradient).norm() / fresh.gradient.norm()
+    assert float(difference) < 1e-4
+
+
 def test_equal_calls_give_equal_bits(tiny):
     def life() -> tuple:
         session = Session(tiny)
