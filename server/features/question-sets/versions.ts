@@ -25,7 +25,7 @@ function requireSet(name: string, id: string | null): string {
 }
 
 /** Names of the question sets that a configuration asks. */
-export function listQuestionSetNames(config: RunConfig): string[] {
+function listQuestionSetNames(config: RunConfig): string[] {
   if (config.kind === "train")
     return [...new Set([config.data.trainQuestions, config.data.heldOutQuestions])];
   return config.kind === "predict" || config.kind === "evaluate" ? [config.questions] : [];

@@ -56,7 +56,7 @@ const isObject = (value: unknown): value is Row =>
   typeof value === "object" && value !== null && !Array.isArray(value);
 
 /** The value under a column or a dotted path; a column whose name holds the dots comes first. */
-export function getValueAt(row: Row, path: string): unknown {
+function getValueAt(row: Row, path: string): unknown {
   if (path in row) return row[path];
   return path
     .split(".")

@@ -15,7 +15,7 @@ export interface FileProblem {
 }
 
 /** Questions of a file that belong together: one data set, one split. */
-export interface QuestionPart {
+interface QuestionPart {
   /** "medqa", "test", "medqa-test"; "" where the file has one part only and no name for it. */
   name: string;
   questions: MappedQuestion[];
