@@ -29,7 +29,7 @@ import { appendHistory, changeState, lockRun, type TransitionReason } from "./st
 type Lease = NonNullable<WorkerResponse<"lease">["run"]>;
 type WorkerState = WorkerRequest<"transition">["to"];
 
-export const DEFAULT_MAX_ATTEMPTS = 5;
+const DEFAULT_MAX_ATTEMPTS = 5;
 
 /** Where in a sweep a run stands: its combination, and the settings of that. */
 export interface SweepPlace {
@@ -281,17 +281,6 @@ export async function requireLease(
     );
   }
   return { sequence };
-}
-
-/** Locks the run and checks the fence. */
-export async function lockAttempt(
-  tx: Transaction,
-  ref: AttemptRef,
-  workerId: string,
-): Promise<LockedRun> {
-  const run = await lockRun(tx.db, ref.runId);
-  await requireLease(tx.db, run, ref, workerId);
-  return run;
 }
 
 /** True where the worker repeats a transition that was made already, because the answer got lost. */

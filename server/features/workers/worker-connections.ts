@@ -20,7 +20,7 @@ import { retry, waitFor } from "@/lib/retry";
 const MAX_FRAME_BYTES = 256 * 1024 * 1024;
 
 /** A worker that is attached over one connection. */
-export interface AttachedWorker {
+interface AttachedWorker {
   readonly tokenId: string;
   readonly worker: {
     id: string;

@@ -8,7 +8,7 @@ import { LOCKS } from "./locks";
 /** A client for statements outside or inside of a transaction. */
 export type Queries = Prisma.TransactionClient;
 
-export interface NewEvent {
+interface NewEvent {
   kind: Exclude<LiveEventKind, "sync">;
   runId: string | null;
   payload: Record<string, unknown>;
