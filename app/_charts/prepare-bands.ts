@@ -30,6 +30,7 @@ export interface BandData {
   values: number[];
 }
 
+/** Column of the band that belongs to a mean's column. */
 export const getBandColumn = (column: string): string => `${column} band`;
 
 /**

@@ -67,6 +67,7 @@ export function splitStretches(points: readonly Point[]): Point[][] {
   return parts;
 }
 
+/** Rows, segments and latest values of line series; a gap in a series ends a segment. */
 export function prepareLines(inputs: readonly SeriesInput[]): LineData {
   const rows = new Map<number, Row>();
   const segments: Segment[] = [];

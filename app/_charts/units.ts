@@ -11,6 +11,7 @@ const FORMATTERS: Record<Unit, (value: number | null) => string> = {
   count: (value) => (value === null ? "–" : formatInteger(value)),
 };
 
+/** A value at full length, as the legend shows it. */
 export const formatValue = (unit: Unit, value: number | null): string => FORMATTERS[unit](value);
 
 /** Text of a tick; `stride` is the distance of the ticks. */

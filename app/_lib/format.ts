@@ -28,6 +28,7 @@ export function formatNumber(value: number | null | undefined): string {
 const trimZeros = (text: string): string =>
   text.includes(".") ? text.replace(/\.?0+$/, "") : text;
 
+/** A whole number with separators: "12,400". */
 export const formatInteger = (value: number): string => Math.round(value).toLocaleString("en-US");
 
 /** A share as a percentage: 0.4823 -> "48.2%". */
@@ -42,11 +43,13 @@ export function formatSigned(value: number): string {
   return value < 0 ? `−${text}` : value > 0 ? `+${text}` : text;
 }
 
+/** Mebibytes as "512 MiB" or "1.5 GiB". */
 export function formatMegabytes(mb: number | null | undefined): string {
   if (mb === null || mb === undefined) return NONE;
   return mb >= 1024 ? `${trimZeros((mb / 1024).toFixed(1))} GiB` : `${Math.round(mb)} MiB`;
 }
 
+/** Bytes as "12 B", "1.5 KiB", "512 MiB" or "1.5 GiB". */
 export function formatBytes(bytes: number): string {
   if (bytes < 1024) return `${bytes} B`;
   if (bytes < 1024 ** 2) return `${trimZeros((bytes / 1024).toFixed(1))} KiB`;
@@ -62,9 +65,11 @@ export function formatAgo(at: Date | number, now: number): string {
   return `${Math.round(seconds / 86_400)} d ago`;
 }
 
+/** "14:05:09". */
 export const formatTime = (at: Date | number): string =>
   new Date(at).toLocaleTimeString("en-GB", { hour12: false });
 
+/** "25 Nov 2026, 14:05:09". */
 export const formatDateTime = (at: Date | number): string =>
   new Date(at).toLocaleString("en-GB", {
     year: "numeric",
@@ -81,5 +86,6 @@ export const formatShortId = (id: string): string => id.slice(0, 8);
 /** "never-retrieved" -> "never retrieved". */
 export const formatWords = (key: string): string => key.replaceAll(/[-_]/g, " ");
 
+/** A number with its noun: "1 run", "12 runs". */
 export const formatCount = (count: number, one: string, many = `${one}s`): string =>
   `${formatInteger(count)} ${count === 1 ? one : many}`;

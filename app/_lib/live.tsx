@@ -17,6 +17,7 @@ import { listQueriesToRefresh, type LiveEvent, type QueryTopic } from "./live-to
 export type Connection = "connecting" | "live" | "reconnecting";
 
 const ConnectionContext = createContext<Connection>("connecting");
+/** State of the page's live connection. */
 export const useConnection = (): Connection => useContext(ConnectionContext);
 
 /** At most one refresh per topic in this time, however many events arrive. */

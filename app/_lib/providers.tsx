@@ -44,6 +44,7 @@ function createClients() {
   return { queryClient, trpcClient };
 }
 
+/** Everything that the pages get from above: theme, queries, server access, tooltips, messages, live events. */
 export function Providers({ children }: { children: ReactNode }) {
   const [{ queryClient, trpcClient }] = useState(createClients);
   return (

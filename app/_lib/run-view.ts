@@ -13,6 +13,7 @@ export const STATE_FILTERS = {
 } as const satisfies Record<string, { label: string; states: readonly RunState[] | undefined }>;
 export type StateFilter = keyof typeof STATE_FILTERS;
 
+/** Whether a text of the address names a filter by state. */
 export const isStateFilter = (value: string | null): value is StateFilter =>
   value !== null && value in STATE_FILTERS;
 
@@ -36,6 +37,7 @@ export function computeRunSeconds(
   return Math.max(0, (end - run.startedAt.getTime()) / 1000);
 }
 
+/** Share of a phase that is done, 0..1; null where it is not counted. */
 export function computeProgressShare(progress: Progress | null): number | null {
   return progress && progress.total > 0 ? progress.done / progress.total : null;
 }

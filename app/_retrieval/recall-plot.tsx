@@ -13,6 +13,7 @@ const PLOTS = [
   { value: "fullSupport", ...explain("full-support") },
 ] as const;
 
+/** Recall and full support over the depth k, one curve for each retriever. */
 export function RecallPlots({ comparison }: { comparison: RetrieverComparison }) {
   return (
     <HoverProvider>

@@ -15,6 +15,7 @@ import { formatDraftValue, type Draft } from "./draft";
 import { Description } from "./description";
 import { SettingField } from "./setting-field";
 
+/** A group of settings; advanced ones are shown on demand. */
 export function SettingGroupCard({ group }: { group: SettingGroup }) {
   const { control, setValue } = useFormContext<Draft>();
   const values = useWatch({ control });

@@ -54,6 +54,7 @@ type TextInputProps = InputProps & {
   className: string;
 };
 
+/** A text, with suggestions where the setting names something that exists. */
 export function TextInput({ path, nullable, value, onChange, className, ...rest }: TextInputProps) {
   const suggestions = useSuggestions(path);
   return (

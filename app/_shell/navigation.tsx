@@ -34,6 +34,7 @@ const isActive = (href: string, path: string): boolean =>
     ? path === "/" || (path.startsWith("/runs/") && path !== "/runs/new")
     : path.startsWith(href));
 
+/** The product's name, which leads to the list of runs. */
 export function Brand() {
   return (
     <Link href="/" className="flex items-center gap-2 px-1 font-semibold" aria-label="s3, all runs">
@@ -53,6 +54,7 @@ export function Brand() {
   );
 }
 
+/** Links to all pages, for wide screens. */
 export function SideLinks() {
   const path = usePathname();
   return (
@@ -82,6 +84,7 @@ const barPlace = (active: boolean): string =>
     active && "text-primary",
   );
 
+/** Links to the pages, for phones. */
 export function BottomBar() {
   const path = usePathname();
   const others = LINKS.filter(({ href }) => !IN_BAR.has(href));

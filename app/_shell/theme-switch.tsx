@@ -10,6 +10,7 @@ const THEMES = [
   { value: "system", label: "System", icon: Monitor },
 ] as const;
 
+/** Chooses the light or the dark theme, or the system's. */
 export function ThemeSwitch() {
   const { theme, setTheme } = useTheme();
   return (

@@ -54,5 +54,6 @@ export const ATTRIBUTION_PARTS = [
   meaning: string;
 }[];
 
+/** Number of answers in all parts. */
 export const sumAttribution = (shares: Shares): number =>
   ATTRIBUTION_PARTS.reduce((sum, { key }) => sum + shares[key], 0);

@@ -21,6 +21,7 @@ const badge = cva(
 
 export type BadgeTone = NonNullable<VariantProps<typeof badge>["tone"]>;
 
+/** A short word with a colour that says how it is meant. */
 export function Badge({
   className,
   tone,

@@ -1,6 +1,7 @@
 import type { ComponentProps, ReactNode } from "react";
 import { cn } from "@/app/_lib/cn";
 
+/** A section with a border. */
 export function Card({ className, ...props }: ComponentProps<"section">) {
   return <section className={cn("rounded-lg border bg-card", className)} {...props} />;
 }

@@ -4,10 +4,12 @@ import { cn } from "@/app/_lib/cn";
 const control =
   "w-full rounded-md border border-input bg-card px-2.5 text-[0.8125rem] outline-none transition-colors placeholder:text-muted-foreground/70 hover:border-muted-foreground/50 focus-visible:border-primary focus-visible:ring-2 focus-visible:ring-primary/25 disabled:opacity-60 aria-invalid:border-bad aria-invalid:ring-bad/20";
 
+/** A line of text. */
 export function Input({ className, ...props }: ComponentProps<"input">) {
   return <input className={cn(control, "h-8", className)} {...props} />;
 }
 
+/** A text of several lines. */
 export function Textarea({ className, ...props }: ComponentProps<"textarea">) {
   return (
     <textarea className={cn(control, "py-2 font-mono text-xs leading-5", className)} {...props} />

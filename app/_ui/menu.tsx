@@ -6,6 +6,7 @@ import { cn } from "@/app/_lib/cn";
 export const Menu = Primitive.Root;
 export const MenuTrigger = Primitive.Trigger;
 
+/** The items of a menu. */
 export function MenuContent({ className, ...props }: ComponentProps<typeof Primitive.Content>) {
   return (
     <Primitive.Portal>
@@ -19,6 +20,7 @@ export function MenuContent({ className, ...props }: ComponentProps<typeof Primi
   );
 }
 
+/** An action or a link in a menu. */
 export function MenuItem({ className, ...props }: ComponentProps<typeof Primitive.Item>) {
   return (
     <Primitive.Item

@@ -13,6 +13,7 @@ export const RUN_TONE: Record<RunState, { tone: BadgeTone; moving: boolean }> = 
   cancelled: { tone: "outline", moving: false },
 };
 
+/** A run's state; the dot moves while a worker has the run. */
 export function RunStateBadge({ state, className }: { state: RunState; className?: string }) {
   const { tone, moving } = RUN_TONE[state];
   return (

@@ -5,6 +5,7 @@ import { cn } from "@/app/_lib/cn";
 
 export const Tabs = Primitive.Root;
 
+/** The row of tabs. */
 export function TabsList({ className, ...props }: ComponentProps<typeof Primitive.List>) {
   return (
     <Primitive.List
@@ -17,6 +18,7 @@ export function TabsList({ className, ...props }: ComponentProps<typeof Primitiv
   );
 }
 
+/** One tab. */
 export function TabsTrigger({ className, ...props }: ComponentProps<typeof Primitive.Trigger>) {
   return (
     <Primitive.Trigger
@@ -29,6 +31,7 @@ export function TabsTrigger({ className, ...props }: ComponentProps<typeof Primi
   );
 }
 
+/** What a tab shows. */
 export function TabsContent({ className, ...props }: ComponentProps<typeof Primitive.Content>) {
   return <Primitive.Content className={cn("pt-4 outline-none", className)} {...props} />;
 }

@@ -16,6 +16,7 @@ const ToastContext = createContext<Notify>(() => {});
 /** `notify("bad", message)`: a short message at the foot of the page. Errors stay until they are closed. */
 export const useNotify = (): Notify => useContext(ToastContext);
 
+/** Shows the messages of `useNotify`. */
 export function ToastProvider({ children }: { children: ReactNode }) {
   const [messages, setMessages] = useState<ToastMessage[]>([]);
   const close = useCallback(

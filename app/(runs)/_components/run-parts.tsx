@@ -80,6 +80,7 @@ export const RunStates = ({ run, folded }: { run: RunRow; folded: boolean }) =>
     </span>
   );
 
+/** How far a run is, in words and as a bar. */
 export function RunProgress({ run }: { run: RunRow }) {
   if (run.state === "queued")
     return <span className="text-xs text-muted-foreground">waiting for a worker</span>;
@@ -106,10 +107,12 @@ export function RunProgress({ run }: { run: RunRow }) {
   );
 }
 
+/** How long a run took, or takes so far. */
 export function RunDuration({ run }: { run: RunRow }) {
   return <>{formatSeconds(computeRunSeconds(run, useNow()))}</>;
 }
 
+/** The run's headline metric with its recent values. */
 export function RunHeadline({ run }: { run: RunRow }) {
   const { metric, value, sparkline } = run.headline;
   const name = getMetricLabel(metric);
@@ -140,6 +143,7 @@ export function RunAlarms({ run: { alarms } }: { run: RunRow }) {
   );
 }
 
+/** Open, cancel, resume, duplicate: what the run's state allows. */
 export function RunMenu({ run }: { run: RunRow }) {
   const { cancel, resume, duplicate, busy } = useRunActions();
   const router = useRouter();

@@ -8,6 +8,7 @@ import { RunDuration, RunHeadline, RunMenu, RunName, RunProgress, RunStates } fr
 
 const SORTS = ["newest", "oldest", "name", "reward", "duration"] as const;
 export type RunSort = (typeof SORTS)[number];
+/** Whether a text of the address names an order. */
 export const isRunSort = (value: string | null): value is RunSort => SORTS.some((s) => s === value);
 
 function Created({ at }: { at: Date }) {

@@ -25,6 +25,7 @@ export function readFilter(text: string | null, runs: number): PatternFilter {
   return { right: at("1"), wrong: at("0") };
 }
 
+/** The filter as text for the address ("10x"); null where there is none. */
 export const writeFilter = ({ right, wrong }: PatternFilter, runs: number): string | null =>
   right.length + wrong.length === 0
     ? null
@@ -32,6 +33,7 @@ export const writeFilter = ({ right, wrong }: PatternFilter, runs: number): stri
         right.includes(i) ? "1" : wrong.includes(i) ? "0" : "x",
       ).join("");
 
+/** The filter for exactly the runs of a bit mask: bit i is set where run i is right. */
 export const parseMask = (mask: number, runs: number): PatternFilter => ({
   right: Array.from({ length: runs }, (_, i) => i).filter((i) => mask & (1 << i)),
   wrong: Array.from({ length: runs }, (_, i) => i).filter((i) => !(mask & (1 << i))),

@@ -14,6 +14,7 @@ import { RunStateBadge } from "@/app/_ui/run-state";
 import { EmptyState, QueryErrorState, Skeleton } from "@/app/_ui/states";
 import { ImportDialog } from "./import-dialog";
 
+/** All corpora that workers hold, and running imports. */
 export function CorporaView() {
   const trpc = useTRPC();
   const query = useQuery(trpc.corpora.list.queryOptions());

@@ -22,6 +22,7 @@ import {
 } from "./import-form";
 import { ReadingFields, SourceTabs } from "./source-fields";
 
+/** Imports a corpus from an upload, a path, an address or the paper's list. */
 export function ImportDialog({
   open,
   onOpenChange,

@@ -9,6 +9,7 @@ export function useColumn({ columns }: Leaderboard): [number, (column: number) =
   return [Math.min(picked, Math.max(0, columns.length - 1)), setColumn];
 }
 
+/** Chooses the question set of a card. */
 export function ColumnSelect({
   board: { columns },
   column,

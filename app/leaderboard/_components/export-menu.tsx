@@ -16,6 +16,7 @@ const FORMATS = [
   { id: "tex", label: "LaTeX", type: "application/x-tex", write: formatLatex },
 ] as const;
 
+/** Saves or copies the leaderboard as a table. */
 export function ExportMenu({
   board,
   published,

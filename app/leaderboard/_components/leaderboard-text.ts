@@ -45,6 +45,7 @@ export const COSTS: Record<CostKey, { label: string; text: (value: number) => st
   seconds: { label: "Seconds", text: formatNumber },
   costUsd: { label: "Cost (US$)", text: formatNumber },
 };
+/** Whether a text of the address names a cost. */
 export const isCostKey = (value: string | null): value is CostKey =>
   value !== null && value in COSTS;
 

@@ -23,6 +23,7 @@ import { PublishedTables } from "./published-tables";
 import { ScopeBar } from "./scope-bar";
 import { SignificanceTable } from "./significance-table";
 
+/** Methods by question sets, with tests, costs and attribution; the address holds scope and reference. */
 export function LeaderboardView() {
   const trpc = useTRPC();
   const [params, setParams] = useQueryParams();

@@ -36,6 +36,7 @@ export interface PaperChoice {
   generator: string;
 }
 
+/** The generators of the paper's rows. */
 export const listPaperGenerators = (results: PublishedResults): string[] => [
   ...new Set(results.rows.map((row) => row.generator)),
 ];

@@ -19,6 +19,7 @@ const WIDTH = [
   "md:grid-cols-2 xl:grid-cols-4",
 ] as const;
 
+/** The retrievers' answers side by side, each document with its ranks in the other columns. */
 export function Columns({
   state,
   searchCount,

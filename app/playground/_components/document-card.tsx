@@ -24,6 +24,7 @@ interface DocumentCardProps {
 /** Longer texts are cut until they are opened. */
 const SHORT = 260;
 
+/** A found document with the query's words marked. */
 export const DocumentCard = memo(function DocumentCard({
   document,
   rank,

@@ -55,6 +55,7 @@ function subscribe(listener: () => void): () => void {
 export const addEntry = (list: readonly HistoryEntry[], entry: HistoryEntry): HistoryEntry[] =>
   [entry, ...list.filter(({ href }) => href !== entry.href)].slice(0, MAX_ENTRIES);
 
+/** This browser's latest queries, and how to add one and clear all. */
 export function useQueryHistory(): {
   entries: HistoryEntry[];
   add: (entry: HistoryEntry) => void;

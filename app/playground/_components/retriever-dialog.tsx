@@ -26,6 +26,7 @@ interface RetrieverDialogProps {
   onApply: (config: RetrieverConfig) => void;
 }
 
+/** Changes the settings of a column's retriever. */
 export function RetrieverDialog({ title, start, onClose, onApply }: RetrieverDialogProps) {
   const form = useForm<Draft, unknown, z.output<typeof formSchema>>({
     resolver: zodResolver(draftSchema),

@@ -10,6 +10,7 @@ import { ShowMoreButton } from "@/app/_ui/show-more-button";
 import { EmptyState, QueryErrorState, Skeleton } from "@/app/_ui/states";
 import { StateCounts } from "@/app/_ui/state-counts";
 
+/** All sweeps, newest first. */
 export function SweepsView() {
   const trpc = useTRPC();
   const query = useInfiniteQuery(

@@ -10,6 +10,7 @@ import { Keys } from "./keys";
 import { Tokens } from "./tokens";
 import { WorkerCard } from "./worker-card";
 
+/** Attached workers, their tokens, and the API keys of model endpoints. */
 export function WorkersView() {
   const trpc = useTRPC();
   const query = useQuery(trpc.workers.list.queryOptions(undefined, { refetchInterval: 10_000 }));

@@ -21,6 +21,7 @@ import { Lengths } from "./lengths";
 import { RemoveCorpusButton } from "./remove-corpus";
 import { Samples } from "./samples";
 
+/** One corpus: facts, indexes, lengths, what was left out, samples. */
 export function CorpusView({ name }: { name: string }) {
   const trpc = useTRPC();
   const query = useQuery(trpc.corpora.get.queryOptions({ name }));

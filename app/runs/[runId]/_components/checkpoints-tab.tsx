@@ -9,6 +9,7 @@ import { CopyButton } from "@/app/_ui/copy-button";
 import { EmptyState, QueryErrorState, Skeleton } from "@/app/_ui/states";
 import { useSeries } from "./use-series";
 
+/** A training run's checkpoints, to export, branch or predict with. */
 export function CheckpointsTab({ run }: { run: RunDetail }) {
   const trpc = useTRPC();
   const query = useQuery(trpc.runs.checkpoints.queryOptions({ id: run.id }));

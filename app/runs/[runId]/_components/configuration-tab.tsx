@@ -12,6 +12,7 @@ import { Card } from "@/app/_ui/card";
 import { CopyButton } from "@/app/_ui/copy-button";
 import { getSettingValue } from "@/core/run/settings";
 
+/** The run's settings; those that differ from their defaults are marked. */
 export function ConfigurationTab({ run }: { run: RunDetail }) {
   const json = JSON.stringify(run.config, null, 2);
   return (

@@ -29,6 +29,7 @@ const FILTERS = {
 type Filter = keyof typeof FILTERS;
 const isFilter = (value: string | null): value is Filter => value !== null && value in FILTERS;
 
+/** The run's episodes, filtered and searched by the server. */
 export function EpisodesTab({ run }: { run: RunDetail }) {
   const trpc = useTRPC();
   const [params, setParams] = useQueryParams();

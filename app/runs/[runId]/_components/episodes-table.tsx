@@ -100,6 +100,7 @@ const columns: RowColumn<Row>[] = [
   },
 ];
 
+/** A page of episodes: a table on wide screens, cards on narrow ones. */
 export function EpisodesTable({ runId, rows }: { runId: string; rows: EpisodeRow[] }) {
   const data = useMemo<Row[]>(
     () => rows.map((r) => ({ ...r, href: `/runs/${runId}/episodes/${r.id}` })),

@@ -8,6 +8,7 @@ import { RunStateBadge } from "@/app/_ui/run-state";
 import { QueryErrorState, Skeleton } from "@/app/_ui/states";
 import { PreflightList } from "./preflight";
 
+/** The run's changes of state and its attempts. */
 export function HistoryTab({ run }: { run: RunDetail }) {
   const trpc = useTRPC();
   const query = useQuery(trpc.runs.history.queryOptions({ id: run.id }));

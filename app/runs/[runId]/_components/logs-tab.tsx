@@ -10,6 +10,7 @@ import { EmptyState, QueryErrorState, Skeleton } from "@/app/_ui/states";
 const LIMIT = 1000;
 const LEVELS: readonly LogEntry["level"][] = ["debug", "info", "warn", "error"];
 
+/** The run's log, by level and text. */
 export function LogsTab({ runId }: { runId: string }) {
   const trpc = useTRPC();
   const [level, setLevel] = useState<LogEntry["level"]>("info");

@@ -17,6 +17,7 @@ import { useSeries, type Series } from "./use-series";
 const METRICS = listMetrics(PREDICT_CHARTS);
 const NO_SERIES: Series = {};
 
+/** A prediction's accuracy, its quadrants, where answers were lost, and its charts. */
 export function PredictOverview({ run }: { run: RunDetail }) {
   const trpc = useTRPC();
   const series = useSeries(run.id, METRICS);

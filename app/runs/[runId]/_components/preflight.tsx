@@ -25,6 +25,7 @@ export function Preflight({ run }: { run: RunDetail }) {
   );
 }
 
+/** Each check of the preflight with its state and time. */
 export function PreflightList({ items }: { items: readonly PreflightItem[] }) {
   return (
     <ul className="space-y-1.5" aria-live="polite">

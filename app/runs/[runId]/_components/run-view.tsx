@@ -26,6 +26,7 @@ const TABS = ["overview", "episodes", "logs", "checkpoints", "configuration", "h
 type Tab = (typeof TABS)[number];
 const isTab = (value: string | null): value is Tab => TABS.some((t) => t === value);
 
+/** A run with its tabs; the address holds the tab. */
 export function RunView({ runId }: { runId: string }) {
   const trpc = useTRPC();
   const [params, setParams] = useQueryParams();

@@ -19,6 +19,7 @@ export function Stat({
   );
 }
 
+/** Several numbers in a row. */
 export function StatStrip({ children }: { children: ReactNode }) {
   return (
     <dl className="grid grid-cols-2 divide-border rounded-lg border bg-card sm:grid-cols-3 xl:grid-cols-6">

@@ -31,6 +31,7 @@ function explainEmptyChart(chart: ChartDefinition, run: RunDetail, config: Train
   return "Comes with the first step of reinforcement learning.";
 }
 
+/** A training run's numbers, alarms and charts. */
 export function TrainOverview({ run }: { run: RunDetail }) {
   const query = useSeries(run.id, TRAIN_METRICS);
   const series = query.data ?? NO_SERIES;

@@ -47,6 +47,7 @@ interface NewRunFormProps {
   origin: string | null;
 }
 
+/** The form of a run or a sweep, as settings or as JSON, and its launch. */
 export function NewRunForm({ presets, start, startPreset, origin }: NewRunFormProps) {
   const [preset, setPreset] = useState(startPreset);
   const [source, setSource] = useState(origin);

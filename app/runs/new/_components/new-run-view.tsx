@@ -70,6 +70,7 @@ function chooseStart(
   return { config: preset.config, preset: preset.id, origin: null };
 }
 
+/** The page of a new run; the address says what the form is filled from. */
 export function NewRunView() {
   const trpc = useTRPC();
   const params = useSearchParams();

@@ -11,6 +11,7 @@ import { TERMINAL_STATES } from "@/core/run/transitions";
 import { BAND_EXPLANATION } from "@/core/sweep/sweep-table";
 import { findAppearance, formatRowLabel, selectCurves } from "./curves";
 
+/** The colour of a row, in the table and in the plot. */
 export const getRowColour = (row: number): string => `var(--series-${(row % 7) + 1})`;
 
 /** One metric over the steps: one curve for each setting, the mean over its seeds with its interval. */

@@ -9,8 +9,10 @@ export interface Sort {
   descending: boolean;
 }
 
+/** The sort that the address holds; null where it holds none. */
 export const readSort = (text: string | null): Sort | null =>
   text ? { column: text.replace(/^-/, ""), descending: text.startsWith("-") } : null;
+/** The sort as text for the address. */
 export const formatSort = ({ column, descending }: Sort): string =>
   `${descending ? "-" : ""}${column}`;
 

@@ -19,6 +19,7 @@ import { RawSteps } from "./raw-steps";
 import { TurnCard } from "@/app/_episode/turn-card";
 import { useTurnGains } from "./turn-gains";
 
+/** One episode, turn by turn or as raw text and tokens. Keys: j older, k newer. */
 export function EpisodeView({ runId, episodeId }: { runId: string; episodeId: string }) {
   const trpc = useTRPC();
   const router = useRouter();
