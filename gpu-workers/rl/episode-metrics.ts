@@ -57,29 +57,34 @@ function averageSearch(
   const searches = records.map(({ episode }) =>
     measureSearch(episode, questions.get(episode.questionId)?.goldIds ?? []),
   );
-  const known = (values: (number | null)[]): number | undefined => {
+  const averageKnown = (values: (number | null)[]): number | undefined => {
     const numbers = values.filter((v) => v !== null);
     return numbers.length === 0 ? undefined : average(numbers);
   };
-  const sum = (pick: (s: (typeof searches)[number]) => number): number =>
+  const sumOver = (pick: (s: (typeof searches)[number]) => number): number =>
     searches.reduce((total, s) => total + pick(s), 0);
   return {
-    goldRetrieved: known(searches.map((s) => s.goldRetrieved)),
-    goldSelected: known(searches.map((s) => s.goldSelected)),
+    goldRetrieved: averageKnown(searches.map((s) => s.goldRetrieved)),
+    goldSelected: averageKnown(searches.map((s) => s.goldSelected)),
     searches: average(searches.map((s) => s.searches)),
     documents: average(searches.map((s) => s.documents)),
     newDocuments:
-      sum((s) => s.laterDocuments) === 0
+      sumOver((s) => s.laterDocuments) === 0
         ? undefined
-        : sum((s) => s.newDocuments) / sum((s) => s.laterDocuments),
+        : sumOver((s) => s.newDocuments) / sumOver((s) => s.laterDocuments),
     formatErrors: average(searches.map((s) => s.formatErrors)),
     implicit:
-      sum((s) => s.selections) === 0
+      sumOver((s) => s.selections) === 0
         ? undefined
-        : sum((s) => s.implicit) / sum((s) => s.selections),
+        : sumOver((s) => s.implicit) / sumOver((s) => s.selections),
     redundant:
-      sum((s) => s.queries) === 0 ? undefined : sum((s) => s.repeated) / sum((s) => s.queries),
-    copied: sum((s) => s.queries) === 0 ? undefined : sum((s) => s.copied) / sum((s) => s.queries),
+      sumOver((s) => s.queries) === 0
+        ? undefined
+        : sumOver((s) => s.repeated) / sumOver((s) => s.queries),
+    copied:
+      sumOver((s) => s.queries) === 0
+        ? undefined
+        : sumOver((s) => s.copied) / sumOver((s) => s.queries),
     goldByTurn: averageRecallByTurn(searches.map((s) => s.goldByTurn)),
   };
 }
@@ -166,7 +171,7 @@ export function computeTrainingMetrics(
   questions: ReadonlyMap<string, Question>,
 ): MetricValues {
   const means = averageSearch(records, questions);
-  const outcome = (s3: number, rag: number): number =>
+  const computeOutcomeShare = (s3: number, rag: number): number =>
     average(
       records.map(({ score, baseline }) =>
         score?.value === s3 && baseline?.score.value === rag ? 1 : 0,
@@ -188,10 +193,10 @@ export function computeTrainingMetrics(
     ...averageFormatErrors(records),
     ...computeLengthMetrics(records),
     ...averageRewardTerms(records),
-    "reward/utility_1_gen_1": outcome(1, 0),
-    "reward/utility_0_gen_1": outcome(1, 1),
-    "reward/utility_0_gen_0": outcome(0, 0),
-    "reward/utility_-1_gen_0": outcome(0, 1),
+    "reward/utility_1_gen_1": computeOutcomeShare(1, 0),
+    "reward/utility_0_gen_1": computeOutcomeShare(1, 1),
+    "reward/utility_0_gen_0": computeOutcomeShare(0, 0),
+    "reward/utility_-1_gen_0": computeOutcomeShare(0, 1),
   });
 }
 
@@ -211,7 +216,7 @@ export function computeHeldOutMetrics(
     s3: score?.value ?? 0,
     rag: baseline?.score.value ?? 0,
   }));
-  const share = (s3: number, rag: number): number =>
+  const computeShare = (s3: number, rag: number): number =>
     average(pairs.map((pair) => (pair.s3 === s3 && pair.rag === rag ? 1 : 0)));
   return dropUndefined({
     "held-out/accuracy": average(pairs.map(({ s3 }) => s3)),
@@ -219,10 +224,10 @@ export function computeHeldOutMetrics(
     ...averageScoreByType(records, questions),
     "held-out/rag_accuracy": average(pairs.map(({ rag }) => rag)),
     "held-out/gbr": average(pairs.map(({ s3, rag }) => s3 - rag)),
-    "held-out/gained": share(1, 0),
-    "held-out/lost": share(0, 1),
-    "held-out/both_right": share(1, 1),
-    "held-out/both_wrong": share(0, 0),
+    "held-out/gained": computeShare(1, 0),
+    "held-out/lost": computeShare(0, 1),
+    "held-out/both_right": computeShare(1, 1),
+    "held-out/both_wrong": computeShare(0, 0),
     "held-out/gold_retrieved": means.goldRetrieved,
     "held-out/gold_selected": means.goldSelected,
     "held-out/documents": means.documents,

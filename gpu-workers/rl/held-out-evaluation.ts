@@ -18,6 +18,7 @@ export const EVALUATION_BATCH = 24;
 export const pickHeldOutQuestions = (questions: readonly Question[], count: number): Question[] =>
   shuffleBySalt(questions, "held-out").slice(0, count);
 
+/** What an evaluation runs and grades episodes with. */
 export interface EvaluationDependencies {
   method: Method;
   grader: EpisodeGrader;

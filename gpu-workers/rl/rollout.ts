@@ -26,6 +26,7 @@ export interface Group {
   samples: { episode: Episode; outcome: Outcome; reward: Reward }[];
 }
 
+/** What rollouts are run and rewarded with. */
 export interface RolloutDependencies {
   config: Pick<TrainConfig, "rl" | "reward" | "seed">;
   search: SearchEnvironment;
@@ -36,6 +37,7 @@ export interface RolloutDependencies {
   signal: AbortSignal;
 }
 
+/** Rewards of a group's samples, in order. */
 export const listRewards = ({ samples }: Group): number[] =>
   samples.map(({ reward }) => reward.value);
 

@@ -14,11 +14,11 @@ export function countRepeatedQueries(episode: Pick<Episode, "steps">): {
   repeated: number;
   copied: number;
 } {
-  const words = (text: string): string => normaliseWords(text).join(" ");
+  const normalise = (text: string): string => normaliseWords(text).join(" ");
   const question = episode.steps.flatMap((step) =>
-    step.kind === "retrieve" && step.turn === 0 ? [words(step.query)] : [],
+    step.kind === "retrieve" && step.turn === 0 ? [normalise(step.query)] : [],
   )[0];
-  const queries = listQueries(episode).map(words);
+  const queries = listQueries(episode).map(normalise);
   const repeated = queries.filter(
     (query, i) => query === question || queries.indexOf(query) < i,
   ).length;

@@ -93,7 +93,7 @@ function scripted(script: (prompt: string, turn: number) => ScriptedText, maxLen
 
 const sampling: SamplingParameters = { temperature: 1, seed: 0, step: 1, training: true };
 const question = (n: number) => ({ question: { id: `q${n}`, question: `${n}` }, sampleIndex: 0 });
-const searchOf = (settings: Partial<SearchConfig>): SearchEnvironment => ({
+const createEnvironment = (settings: Partial<SearchConfig>): SearchEnvironment => ({
   retriever,
   documents: new DocumentStore(),
   settings: searchConfig.parse(settings),
@@ -117,8 +117,10 @@ const writeTurn = (ids: number[], query?: string): ScriptedText => ({
 
 describe("an episode", () => {
   it("searches, selects and stops when the searcher says so", async () => {
-    const { searcher, ended } = scripted((_, turn) => (turn === 0 ? writeTurn([1, 3], "50") : writeTurn([2])));
-    const [episode] = await run(searcher, searchOf({ retrieve: 4, turns: 3 }));
+    const { searcher, ended } = scripted((_, turn) =>
+      turn === 0 ? writeTurn([1, 3], "50") : writeTurn([2]),
+    );
+    const [episode] = await run(searcher, createEnvironment({ retrieve: 4, turns: 3 }));
     expect(episode!.steps.map(({ kind, turn }) => `${kind}${turn}`)).toEqual([
       "retrieve0",
       "generate0",
@@ -137,7 +139,7 @@ describe("an episode", () => {
     const script = (prompt: string, turn: number): ScriptedText =>
       writeTurn([1], turn === 0 && prompt.includes("Text 100.") ? "1".repeat(300) : "7");
     const { searcher: long, bodies } = scripted(script);
-    const search = searchOf({ retrieve: 2, turns: 1, decoding: "free", turnTokens: 400 });
+    const search = createEnvironment({ retrieve: 2, turns: 1, decoding: "free", turnTokens: 400 });
     await run(long, search, 2);
     // What was said last has been added to the ids since.
     const needed = bodies[1]!.sequences.map(
@@ -167,7 +169,7 @@ describe("an episode", () => {
 
   it("ends after the searches that the setting allows", async () => {
     const { searcher, bodies } = scripted((_, turn) => writeTurn([1], `${turn}00`));
-    const [episode] = await run(searcher, searchOf({ retrieve: 8, select: 3, turns: 3 }));
+    const [episode] = await run(searcher, createEnvironment({ retrieve: 8, select: 3, turns: 3 }));
     expect(episode!.steps.filter(({ kind }) => kind === "retrieve")).toHaveLength(4);
     expect(episode!.steps.at(-1)).toMatchObject({ kind: "stop", reason: "turns" });
     expect(bodies).toHaveLength(4);
@@ -177,7 +179,7 @@ describe("an episode", () => {
     const { searcher } = scripted((_, turn) => writeTurn([1, 9], `${turn}00`));
     const [episode] = await run(
       searcher,
-      searchOf({ protocol: "upstream", retrieve: 8, turns: 3 }),
+      createEnvironment({ protocol: "upstream", retrieve: 8, turns: 3 }),
     );
     const windows = episode!.steps.flatMap((step) =>
       step.kind === "retrieve" ? [step.documents.length] : [],
@@ -189,7 +191,7 @@ describe("an episode", () => {
 
   it("keeps the whole window where nothing is selected, and labels it", async () => {
     const { searcher } = scripted(() => ({ text: "<search_complete>True</search_complete>" }));
-    const [episode] = await run(searcher, searchOf({ retrieve: 4 }));
+    const [episode] = await run(searcher, createEnvironment({ retrieve: 4 }));
     expect(episode!.context.map(({ id }) => id)).toEqual(["d0", "d1", "d2", "d3"]);
     expect(episode!.steps.find(({ kind }) => kind === "select")).toMatchObject({ implicit: true });
     expect(episode!.steps.find(({ kind }) => kind === "reject")).toMatchObject({
@@ -201,7 +203,7 @@ describe("an episode", () => {
     const { searcher } = scripted(() => ({
       text: "<important_info>[1]</important_info><information>\nDoc 1(Title: x) The answer is 42.</information><important_info>[1, 2]</important_info>",
     }));
-    const [episode] = await run(searcher, searchOf({ retrieve: 4 }));
+    const [episode] = await run(searcher, createEnvironment({ retrieve: 4 }));
     expect(episode!.context.map(({ id }) => id)).toEqual(["d0"]);
     expect(episode!.steps.flatMap((s) => (s.kind === "reject" ? [s.error] : []))).toContain(
       "invented-documents",
@@ -214,13 +216,16 @@ describe("an episode", () => {
       text: "<important_info>[1]</important_info> well",
       finishReason: "length",
     }));
-    const [episode] = await run(searcher, searchOf({ retrieve: 4 }));
+    const [episode] = await run(searcher, createEnvironment({ retrieve: 4 }));
     expect(episode!.steps.at(-1)).toMatchObject({ reason: "length" });
   });
 
   it("shows no document twice where that is asked for", async () => {
     const { searcher } = scripted(() => writeTurn([1], "2"));
-    const [episode] = await run(searcher, searchOf({ retrieve: 4, turns: 2, skipSeen: true }));
+    const [episode] = await run(
+      searcher,
+      createEnvironment({ retrieve: 4, turns: 2, skipSeen: true }),
+    );
     const windows = episode!.steps.flatMap((step) =>
       step.kind === "retrieve" ? [step.documents.map(({ id }) => id)] : [],
     );
@@ -233,7 +238,7 @@ describe("an episode", () => {
 
   it("derives its seeds from run, step, question, sample and turn, and sends all ids each turn", async () => {
     const { searcher, bodies } = scripted((_, turn) => writeTurn([1], `${turn}`));
-    await run(searcher, searchOf({ retrieve: 2, turns: 1 }), 2);
+    await run(searcher, createEnvironment({ retrieve: 2, turns: 1 }), 2);
     const seeds = bodies.flatMap(({ sequences }) => sequences.map(({ seed }) => seed));
     expect(new Set(seeds).size).toBe(4);
     expect(bodies[1]!.sequences[0]!.ids.slice(0, bodies[0]!.sequences[0]!.ids.length)).toEqual(
@@ -244,7 +249,7 @@ describe("an episode", () => {
   it("fails where the retriever fails, and lets its sessions go", async () => {
     const { searcher, ended } = scripted(() => writeTurn([1], "1"));
     let calls = 0;
-    const search = searchOf({ turns: 2 });
+    const search = createEnvironment({ turns: 2 });
     search.retriever = {
       ...retriever,
       search: (queries, k) =>
@@ -291,7 +296,7 @@ describe("whatever the searcher writes", () => {
           const { searcher } = scripted((_, turn) => ({
             text: (turns[turn % turns.length] ?? []).join(""),
           }));
-          const search = searchOf(setting);
+          const search = createEnvironment(setting);
           for (const episode of await run(searcher, search, 2)) {
             const generated = episode.steps.filter((step) => step.kind === "generate");
             for (const { ids, mask, logprobs, fed, prompt } of generated) {

@@ -76,12 +76,12 @@ const ADDRESS = "http://generator.test:8000/v1/";
 /** Under which key a generator looks for its answer. */
 async function answerKey(open: (store: never) => Generator | Promise<Generator>): Promise<string> {
   const asked: string[] = [];
-  const findAnswers = async (keys: string[]) => {
+  const findAnswers = (keys: string[]) => {
     asked.push(...keys);
     const known = { generator: "g", promptStyle: "s", text: "known", seconds: 0 };
-    return new Map(keys.map((key) => [key, { key, ...known }]));
+    return Promise.resolve(new Map(keys.map((key) => [key, { key, ...known }])));
   };
-  const generator = await open({ findAnswers, saveAnswers: async () => undefined } as never);
+  const generator = await open({ findAnswers, saveAnswers: () => Promise.resolve() } as never);
   const documents = [documentOf("d1"), documentOf("d2")];
   await generator.answer([{ question: "Who wrote Hamlet?", documents }], SIGNAL);
   return asked.join();
@@ -120,13 +120,13 @@ testRecorded(new URL("./model-key-stability.json", import.meta.url), {
   "identities of models": async () => {
     const directory = await install();
     const policy = { model: ENGINE_MODEL, tokenizer: null, name: "m", fingerprint: "base:engine" };
-    const vllm = { useWeights: async () => ENGINE_MODEL };
+    const vllm = { useWeights: () => Promise.resolve(ENGINE_MODEL) };
     const config = trainConfigSchema.parse({
       kind: "train",
       name: "t",
       searcher: { model: "tiny" },
     });
-    const fetchCheckpoint = async () => ({ config, directory }) as never;
+    const fetchCheckpoint = () => Promise.resolve({ config, directory } as never);
     const identity = async (method: string, checkpoint: string | null = null) => {
       const searcher = { model: "tiny", checkpoint };
       const run = predictConfigSchema.parse({ ...EMPTY_RUN, method, searcher });
@@ -213,11 +213,18 @@ testRecorded(new URL("./model-key-stability.json", import.meta.url), {
     await install();
     const judge = createEndpointJudge("http://judge.test/v1", "j");
     const asked: unknown[] = [];
-    const find = async (...call: unknown[]) => (asked.push(call), []);
+    const find = (...call: unknown[]) => {
+      asked.push(call);
+      return Promise.resolve([]);
+    };
     const scores: Values = {};
     for (const name of ["judge", "generation-accuracy"] as const) {
-      const verdicts = async (items: readonly unknown[]) => items.map(() => true);
-      const scorer = new AnswerScorer(name, async () => ({ id: judge.id, judge: verdicts }), find);
+      const verdicts = (items: readonly unknown[]) => Promise.resolve(items.map(() => true));
+      const scorer = new AnswerScorer(
+        name,
+        () => Promise.resolve({ id: judge.id, judge: verdicts }),
+        find,
+      );
       const items = [{ question: CHOICE, answer: { key: "k", text: "B" } }];
       const [scored] = await scorer.score(items, SIGNAL);
       scores[name] = [scored!.main, ...scored!.others];

@@ -11,6 +11,7 @@ const agent = new Agent({ headersTimeout: 0, bodyTimeout: 0 });
 /** Skips a byte order mark. */
 const UTF8 = new TextDecoder();
 
+/** A whole HTTP reply. */
 export interface HttpReply {
   status: number;
   headers: Record<string, string | string[] | undefined>;

@@ -6,6 +6,7 @@ import { onAbort } from "@/lib/on-abort";
 export const buildCancelledError = (): AppError =>
   new AppError("cancelled", "The request to the model server was cancelled.");
 
+/** Limits of one client; null: none. */
 export interface RateLimits {
   concurrency: number;
   requestsPerMinute: number | null;

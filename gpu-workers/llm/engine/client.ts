@@ -34,17 +34,20 @@ export class EngineError extends AppError {
   }
 }
 
+/** Address of an engine process, and the secret that its requests carry. */
 export interface EngineEndpoint {
   /** For example http://127.0.0.1:41234 */
   url: string;
   secret: string;
 }
 
+/** Options of one call. */
 export interface CallOptions {
   /** Aborting cancels the operation in the engine, within one forward pass. */
   signal?: AbortSignal;
 }
 
+/** How requests wait and are retried. */
 export interface EngineClientOptions {
   /** Seconds that one HTTP request waits for the end of an operation before the client polls again. */
   waitSeconds?: number;

@@ -179,7 +179,7 @@ describe.skipIf(!existsSync(base))("the engine process with the default model", 
 
   it("gives the memory of a deleted model's cache back", async () => {
     const second = await engine.client.createModel("second", { base, lora: null, seed: 0 });
-    const sequences = Array.from({ length: 16 }, (_, i) => ({
+    const sequences = Array.from({ length: 32 }, (_, i) => ({
       ids: Array.from({ length: 250 }, (_, j) => 1000 + 300 * i + j),
       maxTokens: 1,
       temperature: 0,

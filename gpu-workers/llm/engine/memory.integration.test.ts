@@ -70,7 +70,7 @@ async function measure({
   }
 }
 
-const demandOf = ({
+const buildDemand = ({
   firstLayer,
   questions,
   groupSize,
@@ -117,7 +117,7 @@ describe.skipIf(!installed)(
       },
     ])("$what", async (work) => {
       const measured = await measure(work);
-      const estimate = estimateMemory(demandOf(work));
+      const estimate = estimateMemory(buildDemand(work));
       expect(
         Math.abs(estimate.totalBytes / measured - 1),
         `estimated ${estimate.totalBytes}, measured ${measured}`,

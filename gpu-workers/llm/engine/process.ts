@@ -1,14 +1,17 @@
-import { spawn, type ChildProcess } from "node:child_process";
+import { spawn, type ChildProcess, type ChildProcessByStdio } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { resolve } from "node:path";
+import type { Readable } from "node:stream";
 import { createInterface } from "node:readline";
 import { z } from "zod";
 import { AppError } from "@/contracts/errors";
 import { PYTHON, ROOT } from "@/lib/paths.mjs";
+import { parseJsonOrNull } from "@/lib/json";
 import { EngineClient, type EngineEndpoint } from "./client";
 
 const readySchema = z.object({ port: z.int().positive(), pid: z.int().positive() });
 
+/** How the engine process is started and watched. */
 export interface EngineOptions {
   /** Default: what the machine has. */
   device?: "cpu" | "cuda" | "mps";
@@ -48,7 +51,7 @@ export class EngineProcess {
     private readonly child: ChildProcess,
     readonly endpoint: EngineEndpoint,
     readonly client: EngineClient,
-    private readonly ended: Promise<void>,
+    private readonly ended: Promise<AppError>,
   ) {}
 
   /**
@@ -57,32 +60,7 @@ export class EngineProcess {
    */
   static async start(options: EngineOptions = {}): Promise<EngineProcess> {
     const secret = randomBytes(32).toString("hex");
-    const flags: [string, string | number | undefined][] = [
-      ["--device", options.device],
-      ["--dtype", options.dtype],
-      ["--devices", options.devices],
-      ["--threads", options.threads],
-      ["--cache-bytes", options.cacheBytes],
-    ];
-    const args = [
-      "-m",
-      "engine.main",
-      "--port",
-      "0",
-      ...flags.flatMap(([flag, value]) => (value === undefined ? [] : [flag, String(value)])),
-    ];
-    const child = spawn(PYTHON, args, {
-      cwd: resolve(ROOT, "gpu-workers"),
-      env: {
-        ...ALLOCATOR,
-        ...process.env,
-        S3_ENGINE_SECRET: secret,
-        PYTHONUNBUFFERED: "1",
-        PYTHONDONTWRITEBYTECODE: "1",
-        TOKENIZERS_PARALLELISM: "false",
-      },
-      stdio: ["ignore", "pipe", "pipe"],
-    });
+    const child = spawnEngine(options, secret);
     const tail: string[] = [];
     createInterface({ input: child.stderr }).on("line", (line) => {
       tail.push(line);
@@ -91,43 +69,21 @@ export class EngineProcess {
     });
     const buildExitError = (event: string): AppError =>
       new AppError("engine-unavailable", [`The engine process ${event}.`, ...tail].join("\n"));
-    const running: { engine?: EngineProcess } = {};
-    const ended = new Promise<void>((done) => child.once("close", () => done()));
-    const port = await new Promise<number>((accept, reject) => {
-      const limit = setTimeout(() => {
-        child.kill("SIGKILL");
-        reject(buildExitError("did not become ready in time"));
-      }, options.startMilliseconds ?? 120_000);
-      child.once("error", (error) =>
-        reject(
-          new AppError(
-            "engine-unavailable",
-            `The engine could not be started with ${PYTHON}: ${error.message}`,
-          ),
-        ),
-      );
-      child.once("close", (code, signal) => {
-        clearTimeout(limit);
-        const error = buildExitError(signal ? `was ended by ${signal}` : `ended with code ${code}`);
-        reject(error);
-        if (running.engine && !running.engine.stopping) options.onUnexpectedExit?.(error);
-      });
-      createInterface({ input: child.stdout }).on("line", (line) => {
-        let message: unknown;
-        try {
-          message = JSON.parse(line);
-        } catch {
-          return;
-        }
-        const parsed = readySchema.safeParse(message);
-        if (!parsed.success) return;
-        clearTimeout(limit);
-        accept(parsed.data.port);
-      });
-    });
+    const ended = new Promise<AppError>((done) =>
+      child.once("close", (code, signal) =>
+        done(buildExitError(signal ? `was ended by ${signal}` : `ended with code ${code}`)),
+      ),
+    );
+    const port = await Promise.race([
+      waitForPort(child, options.startMilliseconds ?? 120_000, buildExitError),
+      ended.then((error) => Promise.reject(error)),
+    ]);
     const endpoint = { url: `http://127.0.0.1:${port}`, secret };
-    running.engine = new EngineProcess(child, endpoint, new EngineClient(endpoint), ended);
-    return running.engine;
+    const engine = new EngineProcess(child, endpoint, new EngineClient(endpoint), ended);
+    void ended.then((error) => {
+      if (!engine.stopping) options.onUnexpectedExit?.(error);
+    });
+    return engine;
   }
 
   get pid(): number | undefined {
@@ -147,4 +103,65 @@ export class EngineProcess {
     await this.ended;
     clearTimeout(limit);
   }
+}
+
+function spawnEngine(
+  options: EngineOptions,
+  secret: string,
+): ChildProcessByStdio<null, Readable, Readable> {
+  const flags: [string, string | number | undefined][] = [
+    ["--device", options.device],
+    ["--dtype", options.dtype],
+    ["--devices", options.devices],
+    ["--threads", options.threads],
+    ["--cache-bytes", options.cacheBytes],
+  ];
+  const args = [
+    "-m",
+    "engine.main",
+    "--port",
+    "0",
+    ...flags.flatMap(([flag, value]) => (value === undefined ? [] : [flag, String(value)])),
+  ];
+  return spawn(PYTHON, args, {
+    cwd: resolve(ROOT, "gpu-workers"),
+    env: {
+      ...ALLOCATOR,
+      ...process.env,
+      S3_ENGINE_SECRET: secret,
+      PYTHONUNBUFFERED: "1",
+      PYTHONDONTWRITEBYTECODE: "1",
+      TOKENIZERS_PARALLELISM: "false",
+    },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+}
+
+/** The port that the engine writes to its output when it is ready. Kills it where that takes too long. */
+function waitForPort(
+  child: ChildProcessByStdio<null, Readable, Readable>,
+  limitMs: number,
+  buildExitError: (event: string) => AppError,
+): Promise<number> {
+  return new Promise((accept, reject) => {
+    const timer = setTimeout(() => {
+      reject(buildExitError("did not become ready in time"));
+      child.kill("SIGKILL");
+    }, limitMs);
+    child.once("close", () => clearTimeout(timer));
+    child.once("error", (error) =>
+      reject(
+        new AppError(
+          "engine-unavailable",
+          `The engine could not be started with ${PYTHON}: ${error.message}`,
+        ),
+      ),
+    );
+    createInterface({ input: child.stdout }).on("line", (line) => {
+      const parsed = readySchema.safeParse(parseJsonOrNull(line));
+      if (!parsed.success) return;
+      clearTimeout(timer);
+      accept(parsed.data.port);
+    });
+  });
 }

@@ -159,7 +159,7 @@ describe("the generator", () => {
 });
 
 /** Texts of completions. */
-const textsOf = async (completions: Promise<{ text: string }>[]): Promise<string[]> =>
+const readTexts = async (completions: Promise<{ text: string }>[]): Promise<string[]> =>
   (await Promise.all(completions)).map(({ text }) => text);
 
 describe("an endpoint", () => {
@@ -202,12 +202,12 @@ describe("an endpoint", () => {
         : { status: 200, body: { choices: [{ text: " Quito" }] } };
     });
     expect(
-      await textsOf(
+      await readTexts(
         createEndpointBackend(`${url}/`, "m", asked, 8, fast).complete([request("a")], signal),
       ),
     ).toEqual(["Quito"]);
     expect(
-      await textsOf(
+      await readTexts(
         createEndpointBackend(url, "m", fewShot, 8, fast).complete([request("a")], signal),
       ),
     ).toEqual([" Quito"]);
@@ -222,7 +222,7 @@ describe("an endpoint", () => {
       call < 3 ? { status, body: { error: "busy" } } : chat("Quito"),
     );
     expect(
-      await textsOf(
+      await readTexts(
         createEndpointBackend(url, "m", asked, 8, fast).complete([request("a")], signal),
       ),
     ).toEqual(["Quito"]);
@@ -231,7 +231,7 @@ describe("an endpoint", () => {
   it("is waited for when it hangs", async () => {
     const url = await serve((call) => (call === 1 ? "hang" : chat("Quito")));
     expect(
-      await textsOf(
+      await readTexts(
         createEndpointBackend(url, "m", asked, 8, fast).complete([request("a")], signal),
       ),
     ).toEqual(["Quito"]);
@@ -239,13 +239,13 @@ describe("an endpoint", () => {
 
   it("that stays down is an error with the reason, never an answer", async () => {
     const down = createEndpointBackend("http://127.0.0.1:9/v1", "m", asked, 8, fast);
-    await expect(textsOf(down.complete([request("a")], signal))).rejects.toMatchObject({
+    await expect(readTexts(down.complete([request("a")], signal))).rejects.toMatchObject({
       code: "generator-unavailable",
       message: expect.stringContaining("not available") as unknown,
     });
     const url = await serve(() => ({ status: 503, body: { error: "loading" } }));
     await expect(
-      textsOf(createEndpointBackend(url, "m", asked, 8, fast).complete([request("a")], signal)),
+      readTexts(createEndpointBackend(url, "m", asked, 8, fast).complete([request("a")], signal)),
     ).rejects.toMatchObject({
       code: "generator-unavailable",
       message: expect.stringContaining("loading") as unknown,
@@ -256,7 +256,7 @@ describe("an endpoint", () => {
     let calls = 0;
     const url = await serve(() => (calls++, { status: 404, body: { error: "no such model" } }));
     await expect(
-      textsOf(createEndpointBackend(url, "m", asked, 8, fast).complete([request("a")], signal)),
+      readTexts(createEndpointBackend(url, "m", asked, 8, fast).complete([request("a")], signal)),
     ).rejects.toMatchObject({ message: expect.stringContaining("no such model") as unknown });
     expect(calls).toBe(1);
   });
@@ -264,7 +264,7 @@ describe("an endpoint", () => {
   it("that answers something else is an error", async () => {
     const url = await serve(() => ({ status: 200, body: { choices: [] } }));
     await expect(
-      textsOf(createEndpointBackend(url, "m", asked, 8, fast).complete([request("a")], signal)),
+      readTexts(createEndpointBackend(url, "m", asked, 8, fast).complete([request("a")], signal)),
     ).rejects.toMatchObject({ code: "generator-unavailable" });
   });
 
@@ -272,7 +272,7 @@ describe("an endpoint", () => {
     const abort = new AbortController();
     setTimeout(() => abort.abort(), 50);
     await expect(
-      textsOf(
+      readTexts(
         createEndpointBackend("http://127.0.0.1:9/v1", "m", asked, 8, {
           ...fast,
           retryBudgetMs: 10_000,

@@ -11,6 +11,7 @@ import type { StoredVerdict } from "@/contracts/worker-protocol/stored-results";
 import type { Question } from "@/contracts/worker-protocol/questions";
 import type { Judge } from "./judge";
 
+/** The scores of one answer. */
 export interface ScoredAnswer {
   /** By the configured scorer. */
   main: Score;
@@ -55,7 +56,7 @@ export class AnswerScorer {
     if (this.openJudge === null) throw new AppError("internal", `Scorer ${name} needs a judge.`);
     this.judge ??= this.openJudge();
     const judge = await this.judge;
-    const collectVerdicts = await this.verdicts(judge, items, signal);
+    const collectVerdicts = await this.collectVerdicts(judge, items, signal);
     return items.map(({ question, answer }, i) => {
       const judged: Score = { scorer: `judge/${judge.id}`, value: collectVerdicts[i]! };
       const either: Score = {
@@ -71,7 +72,7 @@ export class AnswerScorer {
   }
 
   /** 1 or 0 for each item: the stored verdict, or else the judge's. */
-  private async verdicts(
+  private async collectVerdicts(
     judge: Judge,
     items: readonly { question: Question; answer: Pick<Answer, "key" | "text"> }[],
     signal: AbortSignal,

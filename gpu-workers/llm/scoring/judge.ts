@@ -71,11 +71,11 @@ export function parseVerdict(reply: string): boolean | null {
 export function decideByLogprobs(
   alternatives: readonly { token: string; logprob: number }[],
 ): boolean | null {
-  const mass = (verdict: boolean): number =>
+  const sumProbability = (verdict: boolean): number =>
     alternatives
       .filter(({ token }) => parseVerdict(token) === verdict)
       .reduce((sum, { logprob }) => sum + Math.exp(logprob), 0);
-  const [yes, no] = [mass(true), mass(false)];
+  const [yes, no] = [sumProbability(true), sumProbability(false)];
   return yes === no ? null : yes > no;
 }
 

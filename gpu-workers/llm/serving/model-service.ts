@@ -19,6 +19,7 @@ export interface ModelBackend {
   memoryMb?(): Promise<number | null>;
 }
 
+/** Address, name, key and capacity of a served model. */
 export interface ModelServiceOptions {
   host: string;
   /** 0: any free port. */
@@ -33,6 +34,7 @@ export interface ModelServiceOptions {
   maxWaiting: number;
 }
 
+/** What GET /metrics reports. */
 export interface ModelMetrics extends ServiceFigures {
   promptTokens: number;
   completionTokens: number;

@@ -3,6 +3,7 @@ import { AppError } from "@/contracts/errors";
 import { parseJsonOrNull } from "@/lib/json";
 import { doubleWait, retry } from "@/lib/retry";
 
+/** Address and API key of a vLLM server. */
 export interface VllmEndpoint {
   /** For example http://127.0.0.1:8000 */
   url: string;
@@ -41,6 +42,7 @@ export interface TokenCompletion {
   finish: "stop" | "length";
 }
 
+/** How requests wait and are retried. */
 export interface VllmClientOptions {
   /** Longest wait for one answer. */
   timeoutMs: number;
@@ -101,10 +103,10 @@ export class VllmClient {
     );
     const parsed = completionSchema.safeParse(parseJsonOrNull(text));
     if (!parsed.success)
-      throw unusableAnswer(`it does not answer as documented: ${text.slice(0, 300)}`);
+      throw buildUnusableError(`it does not answer as documented: ${text.slice(0, 300)}`);
     const { choices } = parsed.data;
     if (choices.length !== request.n)
-      throw unusableAnswer(
+      throw buildUnusableError(
         `it gave ${choices.length} continuations where ${request.n} were asked for`,
       );
     return choices.map((one) => parseCompletion(one, request));
@@ -162,7 +164,7 @@ function describeReason(error: unknown): string {
   return error.cause instanceof Error ? error.cause.message : error.message;
 }
 
-const unusableAnswer = (reason: string): AppError =>
+const buildUnusableError = (reason: string): AppError =>
   new AppError("sampler-unavailable", `vLLM's answer cannot be trained on: ${reason}.`);
 
 function parseCompletion(
@@ -170,7 +172,7 @@ function parseCompletion(
   request: CompletionRequest,
 ): TokenCompletion {
   if (!token_ids)
-    throw unusableAnswer(
+    throw buildUnusableError(
       "it holds no token ids (return_token_ids); vLLM 0.10.2 or newer is needed",
     );
   if (
@@ -178,14 +180,14 @@ function parseCompletion(
     (prompt_token_ids.length !== request.prompt.length ||
       prompt_token_ids.some((id, i) => id !== request.prompt[i]))
   )
-    throw unusableAnswer("it read another prompt than it was given");
+    throw buildUnusableError("it read another prompt than it was given");
   if (token_ids.length === 0 || token_ids.length > request.max_tokens)
-    throw unusableAnswer(
+    throw buildUnusableError(
       `it has ${token_ids.length} tokens where 1 to ${request.max_tokens} were asked for`,
     );
   const values = logprobs?.token_logprobs ?? [];
   if (values.length !== token_ids.length)
-    throw unusableAnswer(
+    throw buildUnusableError(
       `it has ${values.length} log-probabilities for ${token_ids.length} tokens`,
     );
   // vLLM writes -9999 for minus infinity.
@@ -193,8 +195,8 @@ function parseCompletion(
     (value) => value === null || !Number.isFinite(value) || value > 1e-3 || value <= -9999,
   );
   if (impossible !== undefined)
-    throw unusableAnswer(`a sampled token has the log-probability ${impossible}`);
+    throw buildUnusableError(`a sampled token has the log-probability ${impossible}`);
   if (finish_reason !== "stop" && finish_reason !== "length")
-    throw unusableAnswer(`a continuation ended by "${finish_reason ?? "nothing"}"`);
+    throw buildUnusableError(`a continuation ended by "${finish_reason ?? "nothing"}"`);
   return { ids: token_ids, logprobs: values as number[], finish: finish_reason };
 }

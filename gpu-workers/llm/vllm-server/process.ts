@@ -9,6 +9,7 @@ import type { VllmLaunch } from "./launch-options";
 import { findFreePort } from "@/lib/free-port.mjs";
 import { retry, waitFor } from "@/lib/retry";
 
+/** How the server is started and watched. */
 export interface VllmOptions {
   signal: AbortSignal;
   /** Called once when the process ends without `stop`; the message holds the end of its output. */

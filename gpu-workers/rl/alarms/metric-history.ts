@@ -3,6 +3,7 @@ import type { Measured } from "@/contracts/records/alarms";
 
 /** Values of step metrics by name, each in the order of its steps. */
 export type MetricHistory = Readonly<Record<string, readonly Point[]>>;
+/** Value of a metric after a step. */
 export interface Point {
   step: number;
   value: number;

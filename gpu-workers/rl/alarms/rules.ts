@@ -31,6 +31,7 @@ export interface RunSettings {
   heldOutQuestions: number;
 }
 
+/** When an alarm is raised and cleared. */
 export interface AlarmRule {
   name: AlarmName;
   /** The rule is evaluated with every new point of these. */
@@ -191,19 +192,19 @@ function checkLengthGrowth(history: MetricHistory): RuleResult | null {
   if (!recent || lengths.length < 2 * WINDOW) return null;
   const now = summarisePoints(recent)!;
   const earlier = listWindows(lengths.slice(0, -WINDOW));
-  const shorter = (ratio: number): Measured[] =>
+  const listShorterWindows = (ratio: number): Measured[] =>
     earlier.filter(
       ({ value }) => now.value >= ratio * value && now.value - value >= MIN_GROWTH_TOKENS,
     );
   const rewards = getPoints(history, "reward/mean");
   const reward = summariseBetween(rewards, now.fromStep, now.toStep);
-  const candidates = shorter(2).flatMap((length) => {
+  const candidates = listShorterWindows(2).flatMap((length) => {
     const earned = summariseBetween(rewards, length.fromStep, length.toStep);
     return earned ? [{ length, earned }] : [];
   });
   if (!reward || candidates.length === 0)
     return {
-      verdict: shorter(1.5).length > 0 ? "between" : "good",
+      verdict: listShorterWindows(1.5).length > 0 ? "between" : "good",
       since: now.fromStep,
       evidence: [{ metric: "response_length/mean", now, before: earlier[0]!, limit: null }],
     };

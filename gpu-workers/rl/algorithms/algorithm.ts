@@ -37,6 +37,7 @@ export interface Algorithm {
 /** Rewards closer than this count as equal. */
 export const EPSILON = 1e-6;
 
+/** Whether the rewards of a group differ. */
 export const hasVariance = (rewards: readonly number[]): boolean =>
   rewards.some((r) => Math.abs(r - rewards[0]!) > EPSILON);
 

@@ -31,6 +31,7 @@ export interface Experience {
   values: number[];
 }
 
+/** An experience with the advantages and returns of its action tokens. */
 export interface CreditedExperience {
   experience: Experience;
   credit: Credit;

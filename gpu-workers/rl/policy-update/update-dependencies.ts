@@ -10,6 +10,7 @@ export const REFERENCE = "reference";
 /** What an update asks of a model of the engine. */
 export type TrainedModel = Pick<EngineModel, "forward" | "forwardBackward" | "optimStep">;
 
+/** What an update works with. */
 export interface UpdateDependencies {
   policy: TrainedModel;
   /** Null where the algorithm has none. */
@@ -38,6 +39,7 @@ export interface UpdateNotes {
   outOfMemory: OutOfMemory | null;
 }
 
+/** Notes without an entry. */
 export const createUpdateNotes = (): UpdateNotes => ({ skipped: [], outOfMemory: null });
 
 /** Adds what the engine reports of one call. */

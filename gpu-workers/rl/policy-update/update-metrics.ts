@@ -24,6 +24,7 @@ export function averageKl(
   return computeMean(tokens) ?? null;
 }
 
+/** KL and its coefficient, as metrics of the reward or of the loss. */
 export function computeKlMetrics(
   experiences: readonly Experience[],
   { config: { rl }, klCoefficient }: Pick<UpdateDependencies, "config" | "klCoefficient">,
@@ -92,6 +93,7 @@ function computeMismatchMetrics(differences: readonly number[]): MetricValues {
   };
 }
 
+/** Metrics of the critic's optimiser steps; none without one. */
 export function computeCriticMetrics(results: readonly MiniBatchResult[]): MetricValues {
   if (results.length === 0) return {};
   return {
@@ -101,7 +103,10 @@ export function computeCriticMetrics(results: readonly MiniBatchResult[]): Metri
   };
 }
 
-/** @param experiences those that the policy learned from */
+/**
+ * Metrics of the policy's optimiser steps; none without one.
+ * @param experiences those that the policy learned from
+ */
 export function computeActorMetrics(
   results: readonly MiniBatchResult[],
   experiences: readonly CreditedExperience[],

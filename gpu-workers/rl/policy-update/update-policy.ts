@@ -20,6 +20,7 @@ import {
   computeSamplerMismatch,
 } from "./update-metrics";
 
+/** What an update reports. */
 export interface PolicyUpdate {
   metrics: MetricValues;
   /** Mean advantage of each sample's action tokens, by group. */
