@@ -1,6 +1,6 @@
 import type { RunState } from "@/contracts/records/run-state";
 import { listMetricsWithRole } from "@/core/metrics/metrics";
-import { TERMINAL } from "@/core/run/transitions";
+import { TERMINAL_STATES } from "@/core/run/transitions";
 import type { Client } from "./client";
 import type { CommandContext } from "./context";
 import { formatNumber } from "./format";
@@ -51,7 +51,7 @@ export async function watchRun(
     if (state !== lastState)
       onLine({ kind: "state", state: run.state, attempt: run.attempt, error: run.error });
     lastState = state;
-    return TERMINAL.has(run.state) ? run.state : null;
+    return TERMINAL_STATES.has(run.state) ? run.state : null;
   }
 
   return new Promise((resolve, reject) => {

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { TERMINAL } from "@/core/run/transitions";
+import { TERMINAL_STATES } from "@/core/run/transitions";
 import { retry, waitFor } from "@/lib/retry";
 import { isNoAnswer, type Client } from "./client";
 
@@ -50,7 +50,7 @@ export async function watchSweep(
           onLine({ kind: "run", id: runId, name, state, error });
         states.set(runId, state);
       }
-      if (detail.members.every((run) => TERMINAL.has(run.state))) return detail;
+      if (detail.members.every((run) => TERMINAL_STATES.has(run.state))) return detail;
       await Promise.race([woken, sleep(READ_MS)]);
       await sleep(AFTER_EVENT_MS);
     }

@@ -16,7 +16,7 @@ import {
 } from "./prepare";
 import type { Unit } from "./units";
 
-export interface LineSeries extends SeriesInput {
+interface LineSeries extends SeriesInput {
   colour: string;
   dashed?: boolean;
   /** Draws every point: for series measured now and then. */

@@ -2,7 +2,7 @@ import { computeCadence } from "./prepare";
 
 /** A curve with its band: pure preparation, as in prepare.ts. */
 
-export interface BandPoint {
+interface BandPoint {
   step: number;
   mean: number;
   low: number | null;
@@ -18,7 +18,7 @@ export interface BandInput {
 }
 
 /** One row a step: a mean by its column, a band by `bandColumn` of it. */
-export type BandRow = { step: number } & Record<string, number | [number, number] | null>;
+type BandRow = { step: number } & Record<string, number | [number, number] | null>;
 
 export interface BandData {
   rows: BandRow[];

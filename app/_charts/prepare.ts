@@ -18,9 +18,9 @@ export interface SeriesInput {
 }
 
 /** One row per step; a series without a value there holds null. */
-export type Row = { step: number } & Record<string, number | null>;
+type Row = { step: number } & Record<string, number | null>;
 
-export interface Segment {
+interface Segment {
   /** Key of the column in the rows. */
   column: string;
   /** Key of the series that it is a part of. */
@@ -47,7 +47,7 @@ export function computeCadence(points: readonly Point[]): number {
 }
 
 /** Sorts by step and keeps the last of two points at the same step (a resumed attempt reports it again). */
-export function sortPoints(points: readonly Point[]): Point[] {
+function sortPoints(points: readonly Point[]): Point[] {
   const byStep = new Map<number, Point>();
   for (const point of points) if (Number.isFinite(point.value)) byStep.set(point.step, point);
   return [...byStep.values()].sort((a, b) => a.step - b.step);

@@ -13,7 +13,7 @@ import {
 } from "./prepare";
 import type { Unit } from "./units";
 
-export interface StackSeries extends SeriesInput {
+interface StackSeries extends SeriesInput {
   colour: string;
 }
 

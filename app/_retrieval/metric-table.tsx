@@ -63,7 +63,7 @@ function RetrieverTable({ label, metrics, rows }: RetrieverTableProps) {
 }
 
 /** A run's retriever with its colour, and a link to the run. */
-export function RunName({
+function RunName({
   run,
   index,
   link = true,

@@ -8,7 +8,7 @@ import pino from "pino";
 import { ATLAS_DIR } from "@/lib/paths.mjs";
 import type { RunConfigInput } from "@/contracts/run-config/run-config";
 import { type RunState } from "@/contracts/records/run-state";
-import { TERMINAL } from "@/core/run/transitions";
+import { TERMINAL_STATES } from "@/core/run/transitions";
 import { RealWorker } from "@/e2e/support/real-worker";
 import { importAtlas } from "@/server/features/question-sets/atlas";
 import type { ControlPlane } from "@/server/compose";
@@ -131,7 +131,7 @@ async function finish(
       { state: RunState; error: string | null }[]
     >`SELECT state, error FROM runs WHERE id = ${id}::uuid`;
     if (run?.state === "succeeded") break;
-    if (!run || TERMINAL.has(run.state) || Date.now() > until)
+    if (!run || TERMINAL_STATES.has(run.state) || Date.now() > until)
       throw new Error(`The run is ${run?.state ?? "gone"}: ${run?.error ?? ""}\n${output()}`);
   }
   const [row] = await plane.database.db.$queryRaw<{ stored: number; seconds: number }[]>`

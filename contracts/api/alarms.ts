@@ -3,7 +3,7 @@ import { alarmEvidenceSchema, alarmNameSchema } from "@/contracts/records/alarms
 
 const changeSchema = z.object({ step: z.int(), at: z.date() });
 
-export const alarmRowSchema = z.object({
+const alarmRowSchema = z.object({
   name: alarmNameSchema,
   /** First step that belongs to it. */
   since: z.int(),

@@ -22,7 +22,7 @@ export const checkpointsResponseSchema = z.array(
   }),
 );
 
-export const comparedRunsSchema = z
+const comparedRunsSchema = z
   .array(z.uuid())
   .min(2, "choose at least two runs")
   .max(6, "six runs at most")

@@ -88,8 +88,6 @@ export const episodeRowSchema = z.object({
   formatErrors: z.array(formatErrorSchema),
 });
 
-export type EpisodeRow = z.infer<typeof episodeRowSchema>;
-
 export const listEpisodesResponseSchema = z.object({
   rows: z.array(episodeRowSchema),
   nextCursor: z.string().nullable(),

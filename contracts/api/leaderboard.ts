@@ -44,7 +44,7 @@ export const attributionSharesSchema = z.object({
   withGoldCorrect: z.int(),
 });
 
-export const leaderboardCellSchema = z.object({
+const leaderboardCellSchema = z.object({
   runId: z.uuid(),
   /** Runs of this row and column; the newest complete one is shown. */
   runs: z.int(),
@@ -74,7 +74,7 @@ export const leaderboardCellSchema = z.object({
 export type LeaderboardCell = z.infer<typeof leaderboardCellSchema>;
 
 /** What the same generator answers from the gold documents alone, over the questions that name some. */
-export const ceilingSchema = z.object({
+const ceilingSchema = z.object({
   runId: z.uuid(),
   mean: z.number(),
   low: z.number(),

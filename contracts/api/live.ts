@@ -18,7 +18,7 @@ export const liveEventKindSchema = z.enum([
 
 export type LiveEventKind = z.infer<typeof liveEventKindSchema>;
 
-export const liveEventSchema = z.object({
+const liveEventSchema = z.object({
   /** Decimal, growing; pass the last one seen as `after` to go on without a gap. */
   id: z.string(),
   kind: liveEventKindSchema,

@@ -26,7 +26,7 @@ export const importQuestionsRequestSchema = z.object({
 export const importQuestionsResponseSchema = z.object({ name: z.string(), questions: z.int() });
 
 /** A request is held in memory as a whole; a larger file is imported by the command line's path in parts. */
-export const MAX_QUESTION_FILE = 200_000_000;
+const MAX_QUESTION_FILE = 200_000_000;
 
 export const previewQuestionsRequestSchema = z.object({
   fileName: z.string().min(1).max(255),

@@ -2,10 +2,10 @@ import { z } from "zod";
 import { retrieverSchema } from "@/contracts/run-config/retriever";
 import { runStateSchema } from "@/contracts/records/run-state";
 
-export const MAX_RUNS = 6;
+const MAX_RUNS = 6;
 
 /** The runs of one comparison; the first is the one that the others are compared with. */
-export const comparedRunsSchema = z
+const comparedRunsSchema = z
   .array(z.uuid())
   .min(1)
   .max(MAX_RUNS, `at most ${MAX_RUNS} runs side by side`)

@@ -88,7 +88,7 @@ export const exportRunResponseSchema = z.object({
   nextCursor: z.string().nullable(),
 });
 
-export const runSortSchema = z.enum(["newest", "oldest", "name", "reward", "duration"]);
+const runSortSchema = z.enum(["newest", "oldest", "name", "reward", "duration"]);
 
 export const listRunsRequestSchema = z.object({
   states: z.array(runStateSchema).optional(),
@@ -102,7 +102,7 @@ export const listRunsRequestSchema = z.object({
   limit: z.int().min(1).max(200).default(50),
 });
 
-export const runRowSchema = z.object({
+const runRowSchema = z.object({
   id: z.uuid(),
   name: z.string(),
   kind: runKindSchema,
@@ -146,7 +146,7 @@ export const listRunsResponseSchema = z.object({
   counts: z.partialRecord(runStateSchema, z.int()),
 });
 
-export const runActionSchema = z.enum(["cancel", "resume", "duplicate"]);
+const runActionSchema = z.enum(["cancel", "resume", "duplicate"]);
 
 export const attemptOutcomeSchema = z.enum(["succeeded", "failed", "cancelled", "lost"]);
 

@@ -19,7 +19,7 @@ export const listSweepsRequestSchema = z.object({
   limit: z.int().min(1).max(200).default(50),
 });
 
-export const sweepRowSchema = z.object({
+const sweepRowSchema = z.object({
   id: z.uuid(),
   name: z.string(),
   createdAt: z.date(),
@@ -40,7 +40,7 @@ export const listSweepsResponseSchema = z.object({
   nextCursor: z.string().nullable(),
 });
 
-export const metricNamesSchema = z.array(z.string().min(1).max(120)).max(6);
+const metricNamesSchema = z.array(z.string().min(1).max(120)).max(6);
 
 export const getSweepRequestSchema = z.object({
   id: z.uuid(),
@@ -51,7 +51,7 @@ export const getSweepRequestSchema = z.object({
 const variedSchema = z.record(z.string(), settingValueSchema);
 
 /** Mean over the runs of a setting, with its 95% t interval; deviation and interval are null for one run. */
-export const groupMeanSchema = z.object({
+const groupMeanSchema = z.object({
   n: z.int(),
   mean: z.number(),
   deviation: z.number().nullable(),
@@ -59,9 +59,7 @@ export const groupMeanSchema = z.object({
   high: z.number().nullable(),
 });
 
-export type GroupMean = z.infer<typeof groupMeanSchema>;
-
-export const sweepRunRowSchema = z.object({
+const sweepRunRowSchema = z.object({
   id: z.uuid(),
   name: z.string(),
   row: z.int(),

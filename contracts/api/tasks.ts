@@ -3,7 +3,7 @@ import { wireErrorSchema } from "@/contracts/errors";
 import { MAX_QUERY_LENGTH } from "@/contracts/run-config/retriever";
 import { retrieverSchema } from "@/contracts/run-config/retriever";
 
-export const taskStateSchema = z.enum(["running", "succeeded", "failed", "cancelled"]);
+const taskStateSchema = z.enum(["running", "succeeded", "failed", "cancelled"]);
 
 export type TaskState = z.infer<typeof taskStateSchema>;
 

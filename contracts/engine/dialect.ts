@@ -1,14 +1,14 @@
 import { z } from "zod";
 
 /**
- * The engine dialect: what the control side says to a process that samples tokens and takes gradients.
- * The vocabulary is Tinker's (create_model, sample, forward_backward, optim_step, ...), the transport plain JSON over HTTP.
+ * The engine dialect: the operations of a process that samples tokens and computes gradients.
+ * Their names are Tinker's (create_model, sample, forward_backward, optim_step, ...); they travel as JSON over HTTP.
  *
  * - `POST /operations?wait=SECONDS` starts an operation, `GET /operations/{id}?wait=SECONDS` polls it,
  *   `POST /operations/{id}/cancel` cancels it within one forward pass.
  * - The caller chooses the operation id. Sending the same id again returns the same operation: it never runs twice.
  * - Mutating kinds carry a sequence number per model: 1 for the first after create_model, then one more each.
- *   An accepted operation uses its number up, whether it succeeds or not; a gap or a repeat is refused (`out-of-order`).
+ *   An accepted operation takes its number, even if it fails; a gap or a repeat is refused (`out-of-order`).
  * - Every list "per token" has the length of `ids`; entry i belongs to token i, predicted from ids[0..i-1].
  * - Losses are sums over tokens; the caller normalises by the weights.
  *
@@ -66,20 +66,25 @@ export const loraConfigSchema = z.strictObject({
     .default([...LORA_TARGETS]),
 });
 
-/** Training of the weights themselves: layers `firstLayer` and above and the final norm; from layer 0 also the embedding and,
- * tied to it or not, the output matrix. Kept in float32, computed with in the device's dtype. */
+/**
+ * Full fine-tuning: layers `firstLayer` and above and the final norm are trained; from layer 0 also the embedding and the
+ * output matrix, tied or not. Weights are kept in float32 and used in the device's dtype.
+ */
 export const fullConfigSchema = z.strictObject({ firstLayer: z.int().nonnegative().default(0) });
 
 export const createModelBodySchema = z
   .strictObject({
-    /** Folder with config.json, *.safetensors and tokenizer.json (Llama and Qwen2 architectures), or one of upstream's that holds such folders. */
+    /**
+     * Folder with config.json, *.safetensors and tokenizer.json (Llama and Qwen2 architectures), or a folder of verl's
+     * that holds such folders.
+     */
     base: z.string().min(1),
     /** Neither `lora` nor `full`: only the frozen base is served. */
     lora: loraConfigSchema.nullable(),
     full: fullConfigSchema.nullable().default(null),
-    /** value: a critic. A linear map (float32, with bias, zero at first) from the final hidden state to one number replaces the vocabulary. */
+    /** value: a critic. A linear map (float32, with bias, zero at first) from the final hidden state to one number. */
     head: modelHeadSchema.default("language"),
-    /** A model on the same base with the same firstLayer: both keep the activations of the frozen layers once. */
+    /** A model on the same base with the same firstLayer; both share the cached activations of the frozen layers. */
     beside: z.string().min(1).nullable().default(null),
     /** Keeps only the layers' inputs for the gradient and computes the rest again: less memory, more time. */
     checkpointing: z.boolean().default(false),
@@ -187,7 +192,7 @@ export const datumSchema = z
     referenceLogprobs: perTokenSchema.nullish(),
     /** Of the state from which the token was chosen; needed by the value loss. */
     returns: perTokenSchema.nullish(),
-    /** What the value model said when the tokens were sampled; needed where valueClip is not null. */
+    /** Of the value model when the tokens were sampled; needed where valueClip is not null. */
     values: perTokenSchema.nullish(),
     guides: z.array(guidedSpanSchema).default([]),
   })
@@ -205,9 +210,9 @@ export const datumSchema = z
     }
   });
 
-/** Bound on the tokens of a micro-batch; null: the engine's own. It halves where memory does not suffice. */
+/** Most tokens of a micro-batch; null: the engine's own choice. It is halved when memory runs out. */
 const tokenBudgetSchema = z.int().positive().nullable().default(null);
-/** How an operation fitted into memory: the token budget it ended with, and how often it was retried with a smaller one. */
+/** The token budget that an operation ended with, and how often it was retried with a smaller one. */
 const memoryFit = { tokenBudget: z.int(), retriedOutOfMemory: z.int() };
 
 export const forwardBodySchema = z.strictObject({
@@ -297,8 +302,10 @@ export const optimStepBodySchema = z.strictObject({
   weightDecay: z.number().nonnegative().default(0),
   /** Bound on the norm of the accumulated gradient; null: none. */
   gradClip: z.number().positive().nullable().default(1),
-  /** true: further steps on the same data follow (mini-batches, epochs), so the activations of the frozen layers are kept.
-   * false: all are forgotten, so that what follows depends, to the last bit, on weights and calls alone. */
+  /**
+   * true: further steps on the same data follow (mini-batches, epochs), so the activations of the frozen layers are kept.
+   * false: all are dropped, so that what follows depends, to the last bit, on weights and calls alone.
+   */
   keepActivations: z.boolean().default(false),
 });
 export const optimStepResultSchema = z.object({ gradNorm: z.number(), step: z.int() });
@@ -403,7 +410,7 @@ export const capabilitiesSchema = z.object({
   tuning: z.array(z.string()),
   heads: z.array(z.string()),
   versions: z.record(z.string(), z.string()),
-  /** Hash of the version of the engine's numerics, torch's version, dtype, device and threads: equal fingerprints give equal bits. */
+  /** Hash of the versions of numerics and torch, dtype, device and threads: equal fingerprints give equal bits. */
   fingerprint: z.string(),
 });
 

@@ -11,7 +11,7 @@ export type PublishedMetric = z.infer<typeof publishedMetricSchema>;
 
 const figuresSchema = z.partialRecord(publishedMetricSchema, z.number());
 
-export const publishedRowSchema = z.object({
+const publishedRowSchema = z.object({
   table: z.string(),
   method: z.string(),
   searcher: z.string().nullable(),

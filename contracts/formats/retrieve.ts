@@ -35,13 +35,12 @@ export const buildRetrieveRequestSchema = (limits: RetrieveLimits) =>
       .transform((k) => k ?? Math.min(3, limits.topk)),
     return_scores: z.boolean().default(false),
   });
-export const retrieveRequestSchema = buildRetrieveRequestSchema(RETRIEVE_LIMITS);
-export type RetrieveRequest = z.output<typeof retrieveRequestSchema>;
+const retrieveRequestSchema = buildRetrieveRequestSchema(RETRIEVE_LIMITS);
 
 const wireIdSchema = z.union([z.string(), z.int().transform(String)]);
 
 /** A document on the wire: title and text in one field, as upstream's corpora hold them. Other fields are ignored. */
-export const wireDocumentSchema = z.object({ id: wireIdSchema, contents: z.string() });
+const wireDocumentSchema = z.object({ id: wireIdSchema, contents: z.string() });
 export type WireDocument = z.output<typeof wireDocumentSchema>;
 
 /** A document of other servers of the dialect: some corpora have title and text in addition to `contents`, or in place of it. */
@@ -57,7 +56,7 @@ const anyDocumentSchema = z
     "needs `contents`, or `title` and `text`",
   );
 
-export const scoredWireDocumentSchema = z.object({
+const scoredWireDocumentSchema = z.object({
   document: wireDocumentSchema,
   score: z.number(),
 });
@@ -99,7 +98,7 @@ export const retrieveHealthSchema = z.object({
 export type RetrieveHealth = z.output<typeof retrieveHealthSchema>;
 
 /** GET /metrics. Times in milliseconds, over the latest requests; null before the first. */
-export const retrieveMetricsSchema = z.object({
+const retrieveMetricsSchema = z.object({
   uptimeSeconds: z.number(),
   requests: z.int(),
   queries: z.int(),

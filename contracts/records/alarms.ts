@@ -16,7 +16,7 @@ export const alarmNameSchema = z.enum([
 export type AlarmName = z.infer<typeof alarmNameSchema>;
 
 /** Values of one metric over some steps, in one number. */
-export const measuredSchema = z.object({
+const measuredSchema = z.object({
   value: z.number(),
   fromStep: z.int().nonnegative(),
   toStep: z.int().nonnegative(),

@@ -6,7 +6,7 @@ import { z } from "zod";
  */
 
 /** A document where it appears in a ranking. Its text is stored once, under `hash` (sha256 of title and text). */
-export const documentRefSchema = z.object({
+const documentRefSchema = z.object({
   /** Id of the document in its corpus. */
   id: z.string(),
   hash: z.string(),
@@ -59,7 +59,7 @@ const callTokens = {
 };
 
 /** What an episode or an answer took of models. */
-export const modelUsageSchema = z.object({
+const modelUsageSchema = z.object({
   calls: z.int().nonnegative(),
   promptTokens: z.int().nonnegative(),
   completionTokens: z.int().nonnegative(),
@@ -176,7 +176,7 @@ export const answerSchema = z.object({
 });
 export type Answer = z.infer<typeof answerSchema>;
 
-export const scoreSchema = z.object({
+const scoreSchema = z.object({
   /** The scorer with its version, e.g. "span/1"; a judge's with its model: "judge/1 qwen2.5-14b-instruct". */
   scorer: z.string(),
   value: z.number().min(0).max(1),
@@ -184,7 +184,7 @@ export const scoreSchema = z.object({
 export type Score = z.infer<typeof scoreSchema>;
 
 /** The reward with its arithmetic: value = sum of weight x value over the terms. */
-export const rewardSchema = z.object({
+const rewardSchema = z.object({
   name: z.string(),
   /** `term`: which term of the reward's weights a part belongs to. */
   terms: z.array(

@@ -74,4 +74,3 @@ export const alarmsSchema = z
     description:
       "Alarms are raised in any case. A run that is told to stop on one saves a checkpoint and ends as failed, with what was seen and what mends it.",
   });
-export type AlarmsConfig = z.infer<typeof alarmsSchema>;

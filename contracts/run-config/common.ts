@@ -15,17 +15,13 @@ export const seedSchema = z
   .default(0)
   .meta(explain("Seed", "Same seed, same machine: same episodes and weights."));
 
+/** The name of something stored, e.g. of a worker or an API key; null: none. */
+export const optionalNameSchema = z.string().trim().min(1).max(120).nullable().default(null);
+
 /** Pins a run to one worker. */
-export const workerSchema = z
-  .string()
-  .trim()
-  .min(1)
-  .max(120)
-  .nullable()
-  .default(null)
-  .meta(
-    explain(
-      "Worker",
-      "Name or id of the worker that takes it, as the Workers page shows it; empty: any that can.",
-    ),
-  );
+export const workerSchema = optionalNameSchema.meta(
+  explain(
+    "Worker",
+    "Name or id of the worker that takes it, as the Workers page shows it; empty: any that can.",
+  ),
+);

@@ -59,4 +59,3 @@ export const criticSchema = z
   })
   .prefault({})
   .meta({ title: "Critic", description: "What estimates the value of a state (PPO)." });
-export type CriticConfig = z.infer<typeof criticSchema>;

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { optionalNameSchema } from "./common";
 import { explain } from "./setting";
 
 /** Where a model runs: in the worker's own engine, or at an OpenAI-compatible server (vLLM, SGLang, llama.cpp, a hosted one). */
@@ -20,20 +21,13 @@ const priceSchema = z.number().min(0).max(100_000).nullable().default(null);
 
 export const connectionSchema = z
   .strictObject({
-    key: z
-      .string()
-      .trim()
-      .min(1)
-      .max(120)
-      .nullable()
-      .default(null)
-      .meta(
-        explain(
-          "Key",
-          "Name of a stored API key, never the key itself; empty: none is sent, unless the worker's environment holds a key for this very server.",
-          { advanced: true },
-        ),
+    key: optionalNameSchema.meta(
+      explain(
+        "Key",
+        "Name of a stored API key, never the key itself; empty: none is sent, unless the worker's environment holds a key for this very server.",
+        { advanced: true },
       ),
+    ),
     concurrency: z
       .int()
       .min(1)

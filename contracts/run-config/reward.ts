@@ -54,4 +54,3 @@ export const rewardSchema = z
     title: "Reward",
     description: "What the searcher is rewarded for: a weighted sum of terms, each logged apart.",
   });
-export type RewardConfig = z.infer<typeof rewardSchema>;

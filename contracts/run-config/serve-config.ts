@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { nameSchema, workerSchema } from "./common";
+import { nameSchema, workerSchema, optionalNameSchema } from "./common";
 import { corpusNameSchema } from "./corpus-source";
 import { modelServerSchema } from "./model";
 import { retrieverSchema } from "./retriever";
@@ -128,19 +128,12 @@ const serveModelConfigSchema = z
       ),
     server: modelServerSchema,
     ...listenFields,
-    key: z
-      .string()
-      .trim()
-      .min(1)
-      .max(120)
-      .nullable()
-      .default(null)
-      .meta(
-        explain(
-          "Key",
-          "Name of a stored API key that clients must send, stored for the advertised address; needed beyond the loopback.",
-        ),
+    key: optionalNameSchema.meta(
+      explain(
+        "Key",
+        "Name of a stored API key that clients must send, stored for the advertised address; needed beyond the loopback.",
       ),
+    ),
     concurrency: z
       .int()
       .min(1)

@@ -24,7 +24,7 @@ export const usageSchema = z.object({
 });
 export type Usage = z.infer<typeof usageSchema>;
 
-export const serviceStateSchema = z.enum(["starting", "ready", "failed", "stopped"]);
+const serviceStateSchema = z.enum(["starting", "ready", "failed", "stopped"]);
 
 export const serviceReportSchema = z.object({
   /** Unique on the worker, e.g. "engine" or "retriever:atlas:minilm-int8". */

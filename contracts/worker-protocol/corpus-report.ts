@@ -3,7 +3,7 @@ import { z } from "zod";
 /** What is known of a corpus without reading it: its import writes it, the worker reports it, its page shows it. */
 
 /** Lengths in words (runs of characters that are not white space): bucket i counts passages of at most `upTo[i]`. */
-export const lengthHistogramSchema = z.strictObject({
+const lengthHistogramSchema = z.strictObject({
   /** Upper bounds, the last of which is open: null. */
   upTo: z.array(z.int().positive().nullable()),
   counts: z.array(z.int().nonnegative()),
@@ -20,12 +20,11 @@ export const badLineSchema = z.strictObject({
   line: z.int().positive(),
   reason: z.string(),
 });
-export type BadLine = z.infer<typeof badLineSchema>;
 
 /** How many bad lines are kept with their reason; all are counted. */
 export const BAD_LINES_KEPT = 200;
 
-export const sourceFileSchema = z.strictObject({
+const sourceFileSchema = z.strictObject({
   name: z.string(),
   bytes: z.int().nonnegative(),
   sha256: z.string().length(64),
@@ -73,7 +72,7 @@ export const corpusManifestSchema = z.strictObject({
 export type CorpusManifest = z.infer<typeof corpusManifestSchema>;
 
 /** An index on a worker's disk, as its manifest describes it. */
-export const indexReportSchema = z.strictObject({
+const indexReportSchema = z.strictObject({
   /** Name of its folder. */
   key: z.string(),
   corpusHash: z.string(),

@@ -55,7 +55,7 @@ export const logLineSchema = z.object({
 });
 export type LogLine = z.infer<typeof logLineSchema>;
 
-export const questionFailureSchema = z.object({
+const questionFailureSchema = z.object({
   questionId: z.string(),
   code: errorCodeSchema,
   reason: z.string().max(10_000),
@@ -63,7 +63,7 @@ export const questionFailureSchema = z.object({
 export type QuestionFailure = z.infer<typeof questionFailureSchema>;
 
 /** A stored episode of another run, answered or scored again. */
-export const reansweredRecordSchema = z.object({
+const reansweredRecordSchema = z.object({
   questionId: z.string(),
   ...episodeRecordSchema.pick({ answer: true, score: true, otherScores: true, attribution: true })
     .shape,

@@ -7,7 +7,7 @@ export interface ExportTable {
   rows: readonly ExportRow[];
 }
 
-export interface ExportRow {
+interface ExportRow {
   label: string;
   /** Published rows are marked, so that they are not mistaken for reproduced ones. */
   published: boolean;
@@ -16,7 +16,7 @@ export interface ExportRow {
   cells: readonly (ExportCell | null)[];
 }
 
-export interface ExportCell {
+interface ExportCell {
   /** In percent. */
   value: number;
   /** Ends of the 95% interval, in percent; absent for published figures. */
@@ -42,7 +42,7 @@ const COST_COLUMNS: readonly [CostColumn, heading: string][] = [
 ];
 
 const formatPercent = (value: number): string => value.toFixed(1);
-export const PUBLISHED_MARK = "published";
+const PUBLISHED_MARK = "published";
 
 /**
  * RFC 4180 with CRLF: one line a row and column, so that a program can read intervals without parsing text. `questions`

@@ -150,7 +150,7 @@ function chooseProductParts(dim: number): number {
 }
 
 /** Lists of an IVF index; 0 of another. */
-export function countCentroids(factory: string): number {
+function countCentroids(factory: string): number {
   return Number(/(?:^|,)IVF(\d+)/.exec(factory)?.[1] ?? 0);
 }
 

@@ -51,7 +51,7 @@ export interface MemorySpec {
   vllmBytes: number | null;
 }
 
-export interface MemoryPart {
+interface MemoryPart {
   name:
     | "weights"
     | "merged weights"
@@ -77,7 +77,7 @@ export interface MemoryEstimate {
 }
 
 const FLOAT32 = 4;
-/** Rows of a sampling batch, and rows of logits that the gradient holds at once (sampling.py, gradient.py). */
+/** Rows of a sampling batch, and rows of logits that the gradient holds at once (sampling.py, token_logprobs.py). */
 const SAMPLED_ROWS = 128;
 const LOGIT_ROWS = 256;
 /** Queries of a segment that read the same keys (attention.py). */

@@ -101,7 +101,7 @@ export const getKeyWidth = ({ kvHeads, headDim }: ModelShape): number => kvHeads
 type LoraTarget = (typeof LORA_TARGETS)[number];
 
 /** [inputs, outputs] of a layer's linear maps. */
-export function listLinearMaps(shape: ModelShape): Record<LoraTarget, [number, number]> {
+function listLinearMaps(shape: ModelShape): Record<LoraTarget, [number, number]> {
   const { hidden, intermediate } = shape;
   const [q, kv] = [getQueryWidth(shape), getKeyWidth(shape)];
   return {

@@ -51,15 +51,14 @@ const PASSAGE_TOKENS = 160;
 const ATLAS_PASSAGE_TOKENS = 20;
 /** Instructions and question. */
 const INSTRUCTION_TOKENS = { guided: 40, free: 450 } as const;
-/** Packed tokens of a micro-batch, and the bound of a cache, as the engine sets them (gradient.py, engine.py). */
+/** Packed tokens of a micro-batch, and the bound of a cache, as the engine sets them (forward_backward.py, engine.py). */
 const TOKEN_BUDGET = 2048;
-export const computeCacheBound = (machineBytes: number): number =>
-  Math.min(2 ** 31, machineBytes / 12);
+const computeCacheBound = (machineBytes: number): number => Math.min(2 ** 31, machineBytes / 12);
 /** Few-shot examples or chat template around a generator's documents. */
 const GENERATOR_TOKENS = 150;
 
 /** Length of an episode in tokens: its first prompt, what each later turn shows, and the longest that it may become. */
-export function estimateEpisodeTokens(
+function estimateEpisodeTokens(
   search: SearchConfig,
   corpus: string,
 ): { prompt: number; window: number; longest: number } {

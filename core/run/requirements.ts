@@ -27,7 +27,7 @@ export interface WorkerRequirements {
 }
 
 /** Where a model is asked: the worker's own engine, or an endpoint. */
-export type ModelHost = "engine" | "endpoint";
+type ModelHost = "engine" | "endpoint";
 
 /** Everything that a run opens or reads before its work begins. */
 export interface RunRequirements extends WorkerRequirements {

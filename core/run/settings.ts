@@ -10,7 +10,7 @@ import type { SettingMeta } from "@/contracts/run-config/setting";
  */
 
 /** How a value is typed in, and within which limits. */
-export type SettingControl =
+type SettingControl =
   | { kind: "number"; integer: boolean; min: number | null; max: number | null; nullable: boolean }
   | { kind: "text"; nullable: boolean }
   | { kind: "choice"; options: string[] }

@@ -1,7 +1,7 @@
 import type { RunState } from "@/contracts/records/run-state";
 
 /** The only transitions there are. A requeue (lost lease, resume by a person) leads back to `queued`. */
-export const TRANSITIONS: Readonly<Record<RunState, readonly RunState[]>> = {
+const TRANSITIONS: Readonly<Record<RunState, readonly RunState[]>> = {
   queued: ["leased", "cancelled"],
   leased: ["preparing", "queued", "cancelling", "failed"],
   preparing: ["running", "queued", "cancelling", "failed"],

@@ -19,7 +19,7 @@ export function countAgreement(
   return counts;
 }
 
-export const countPairs = ({ bothYes, firstOnly, secondOnly, bothNo }: Agreement): number =>
+const countPairs = ({ bothYes, firstOnly, secondOnly, bothNo }: Agreement): number =>
   bothYes + firstOnly + secondOnly + bothNo;
 
 /** Share on which both agree, 0..1; null without any pair. */

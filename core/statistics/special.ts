@@ -19,7 +19,7 @@ export function computeLogGamma(x: number): number {
  * Upper regularised incomplete gamma function Q(a, x), by its series below a + 1 and its continued fraction above
  * (Lentz's method).
  */
-export function computeUpperGamma(a: number, x: number): number {
+function computeUpperGamma(a: number, x: number): number {
   if (x <= 0) return 1;
   const front = Math.exp(a * Math.log(x) - x - computeLogGamma(a));
   if (x < a + 1) {
@@ -55,7 +55,7 @@ export function computeUpperGamma(a: number, x: number): number {
 export const computeChiSquareTail = (x: number): number => computeUpperGamma(0.5, x / 2);
 
 /** Probability that a standard normal variable exceeds z. */
-export const computeNormalTail = (z: number): number =>
+const computeNormalTail = (z: number): number =>
   z < 0 ? 1 - computeNormalTail(-z) : 0.5 * computeUpperGamma(0.5, (z * z) / 2);
 
 /** z with normalTail(z) = tail, for 0 < tail < 1: bisection brackets it, Newton's steps finish it. */

@@ -331,7 +331,7 @@ describe("checkpoints", () => {
     const manifest = server.storeArtifact({ "adapter.safetensors": "weights" }, 3);
     server.files.set(`${manifest.id}/adapter.safetensors`, Buffer.from("weighty"));
     let executed = false;
-    await agents.start(server.url, { train: async () => void (executed = true) });
+    await agents.start(server.url, { train: () => Promise.resolve(void (executed = true)) });
     const run = server.queue(train, manifest);
     await waitUntil("the run fails", () => run.state === "failed");
     expect(executed).toBe(false);

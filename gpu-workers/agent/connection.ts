@@ -133,7 +133,8 @@ export class Connection {
     params: WorkerRequest<M>,
     { signal, resend = true }: RequestOptions = {},
   ): Promise<WorkerResponse<M>> {
-    return new Promise<WorkerResponse<M>>((resolve, reject) => {
+    return new Promise<WorkerResponse<M>>((resolve, rejectPromise) => {
+      const reject = (error: Error): void => rejectPromise(error);
       if (signal?.aborted) return reject(signal.reason as Error);
       if (this.closed)
         return reject(new AppError("cancelled", "The connection to the server is closed."));
@@ -243,7 +244,7 @@ export class Connection {
     this.lastHeard = performance.now();
     let frame: ServerFrame;
     try {
-      frame = parseOrThrow(serverFrameSchema, JSON.parse(data.toString()), "Frame of the server");
+      frame = parseOrThrow(serverFrameSchema, JSON.parse((data as Buffer).toString()), "Frame of the server");
     } catch (error) {
       this.options.log(
         "warn",

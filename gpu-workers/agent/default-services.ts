@@ -87,7 +87,7 @@ async function startVllmProcess(
 ): Promise<
   Omit<StartedService<unknown>, "value" | "memoryMb"> & {
     process: VllmProcess;
-    memoryMb(): Promise<number | null>;
+    memoryMb: () => Promise<number | null>;
   }
 > {
   let died: (reason: string) => void = () => undefined;

@@ -25,7 +25,7 @@ afterEach(async () => {
 /** The worker as a person starts it. */
 function worker(...args: string[]): {
   child: ChildProcess;
-  output(): string;
+  output: () => string;
   ended: Promise<number | null>;
 } {
   const child = spawn(

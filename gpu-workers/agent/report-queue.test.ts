@@ -23,7 +23,8 @@ function make(options: Partial<ReportQueueOptions> = {}): {
   const queue = new ReportQueue({
     lingerMs: 5,
     retryPausesMs: [1, 1, 1],
-    send: async (sequence, items) => void sent.push({ sequence, steps: items.map(stepOf) }),
+    send: (sequence, items) =>
+      Promise.resolve(void sent.push({ sequence, steps: items.map(stepOf) })),
     onFailed: (error) => failures.push(error),
     ...options,
   });
@@ -59,9 +60,10 @@ describe("ReportQueue", () => {
   it("keeps number and items of a batch that has to be sent again", async () => {
     const attempts: { sequence: number; steps: number[] }[] = [];
     const { queue } = make({
-      send: async (sequence, items) => {
+      send: (sequence, items) => {
         attempts.push({ sequence, steps: items.map(stepOf) });
-        if (attempts.length < 3) throw new AppError("internal", "not now");
+        if (attempts.length < 3) return Promise.reject(new AppError("internal", "not now"));
+        return Promise.resolve();
       },
     });
     await queue.push(item(1));
@@ -101,11 +103,13 @@ describe("ReportQueue", () => {
             lingerMs: 0,
             maxItems,
             retryPausesMs: Array.from({ length: 21 }, () => 0),
-            send: async (sequence, items) => {
-              if (fails[calls++] === true) throw new AppError("internal", "not now");
+            send: (sequence, items) => {
+              if (fails[calls++] === true)
+                return Promise.reject(new AppError("internal", "not now"));
               expect(sequence).toBe(++last);
               expect(items.length).toBeLessThanOrEqual(maxItems);
               stored.push(...items.map(stepOf));
+              return Promise.resolve();
             },
           });
           for (const [step, action] of pattern.entries()) {

@@ -33,17 +33,20 @@ function mortalEngines(): {
     engines,
     starters: {
       ...NO_SERVICES,
-      startEngine: async () => {
+      startEngine: () => {
         let die: (reason: string) => void = () => undefined;
         const ended = new Promise<string>((resolve) => (die = resolve));
         const engine = { die, stopped: false };
         engines.push(engine);
-        return {
+        return Promise.resolve({
           value: new EngineClient({ url: "http://127.0.0.1:1", secret: "" }),
           address: null,
           ended,
-          stop: async () => void (engine.stopped = true),
-        };
+          stop: () => {
+            engine.stopped = true;
+            return Promise.resolve();
+          },
+        });
       },
     },
   };
@@ -58,25 +61,25 @@ function retrievers(): { starters: ServiceStarters; opened: string[]; closed: st
     closed,
     starters: {
       ...NO_SERVICES,
-      startRetriever: async (corpus) => {
+      startRetriever: (corpus) => {
         opened.push(corpus);
         if (corpus === "missing")
-          throw new AppError("not-found", 'The corpus "missing" is not on this worker.');
+          return Promise.reject(new AppError("not-found", 'The corpus "missing" is not on this worker.'));
         const retriever: Retriever = {
-          search: async (queries, k) =>
-            queries.map((q) => [
+          search: (queries, k) =>
+            Promise.resolve(queries.map((q) => [
               { id: `${corpus}-${k}`, hash: "h", title: q, text: "text", score: 1 },
-            ]),
-          getDocuments: async () => [],
+            ])),
+          getDocuments: () => Promise.resolve([]),
           describe: () => ({ kind: "dense", key: "k", title: "t", documents: 1 }),
-          close: async () => void closed.push(corpus),
+          close: () => Promise.resolve(void closed.push(corpus)),
         };
-        return {
+        return Promise.resolve({
           value: retriever,
           address: null,
           ended: new Promise(() => undefined),
           stop: () => retriever.close(),
-        };
+        });
       },
     },
   };
@@ -222,7 +225,7 @@ describe("tasks", () => {
       {},
       {
         taskHandlers: {
-          query: async () => ({ documents: "none" }),
+          query: () => Promise.resolve({ documents: "none" }),
           documents: () => Promise.reject(new Error()),
           "dry-run": () => Promise.reject(new Error()),
           "turn-gains": () => Promise.reject(new Error()),

@@ -31,9 +31,9 @@ function make(idleMs = 20): { service: SharedService<number>; lives: Life[] } {
             resolve({
               value: life.number,
               address: null,
-              memoryMb: async () => 7,
+              memoryMb: () => Promise.resolve(7),
               ended,
-              stop: async () => void (life.stopped = true),
+              stop: () => Promise.resolve(void (life.stopped = true)),
             }),
           fail: reject,
           die,

@@ -27,14 +27,14 @@ export interface ServiceDefinition<T> {
 /** What a holder may say while it waits and be told later. */
 export interface AcquireOptions {
   signal: AbortSignal;
-  onDetail?(detail: string): void;
+  onDetail?: (detail: string) => void;
   /** The service ended under its holder; the handle is of no more use. */
-  onLost?(error: AppError): void;
+  onLost?: (error: AppError) => void;
 }
 
 interface Holder {
-  onDetail?(detail: string): void;
-  onLost?(error: AppError): void;
+  onDetail?: (detail: string) => void;
+  onLost?: (error: AppError) => void;
 }
 
 /** One life of the service, from start to stop. A restarted service is a new one, so that old handles cannot touch it. */

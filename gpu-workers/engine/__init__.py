@@ -1,1 +1,1 @@
-"""The engine: samples tokens and takes gradients behind the dialect of contracts/engine.ts."""
+"""The engine: samples tokens and computes gradients; contracts/engine/dialect.ts is its dialect."""

@@ -10,7 +10,7 @@ export interface TaskContext {
   /** Scratch folder of this task; deleted when it ends. */
   readonly workDir: string;
   /** Says what is being done; `fraction` is 0..1. */
-  reportProgress(detail: string, fraction: number): void;
+  reportProgress: (detail: string, fraction: number) => void;
   readQuestions(set: string): Promise<Question[]>;
   findAnswers(keys: string[]): Promise<Map<string, Answer>>;
   saveAnswers(answers: Answer[]): Promise<void>;

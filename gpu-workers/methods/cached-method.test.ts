@@ -39,12 +39,14 @@ function played(stored: Record<string, string>, answersAs: ModelMethod["ownAnswe
     name: "cot",
     ownAnswerLabel: answersAs,
     computeEpisodeKey: ({ id }) => `key of ${id}`,
-    run: async (some) =>
-      some.map(
-        ({ id }) => (
-          asked.push(id),
-          book.add({ ...documentOf(id), score: 1 }),
-          episodeOf(id, "anew")
+    run: (some) =>
+      Promise.resolve(
+        some.map(
+          ({ id }) => (
+            asked.push(id),
+            book.add({ ...documentOf(id), score: 1 }),
+            episodeOf(id, "anew")
+          ),
         ),
       ),
   };
@@ -55,19 +57,20 @@ function played(stored: Record<string, string>, answersAs: ModelMethod["ownAnswe
   const equal = new CachedMethod(
     method,
     {
-      findEpisodes: async (keys) => ({
-        episodes: there(keys).map((id) => ({
-          episode: episodeOf(id, "stored"),
-          answer: {
-            key: stored[id]!,
-            generator: "m",
-            promptStyle: "p",
-            text: `answer to ${id}`,
-            seconds: 0,
-          },
-        })),
-        documents: there(keys).map(documentOf),
-      }),
+      findEpisodes: (keys) =>
+        Promise.resolve({
+          episodes: there(keys).map((id) => ({
+            episode: episodeOf(id, "stored"),
+            answer: {
+              key: stored[id]!,
+              generator: "m",
+              promptStyle: "p",
+              text: `answer to ${id}`,
+              seconds: 0,
+            },
+          })),
+          documents: there(keys).map(documentOf),
+        }),
     },
     book,
   );
@@ -82,7 +85,7 @@ describe("equal episodes", () => {
     expect(episodes.map(({ questionId, steps }) => [questionId, steps[0]])).toEqual(
       ["a", "b", "c", "d"].map((id) => [
         id,
-        expect.objectContaining({ text: "bd".includes(id) ? "stored" : "anew" }),
+        expect.objectContaining({ text: "bd".includes(id) ? "stored" : "anew" }) as unknown,
       ]),
     );
     expect([asked, equal.reusedCount]).toEqual([["a", "c"], 2]);

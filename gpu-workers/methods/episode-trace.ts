@@ -4,7 +4,7 @@ import type {
   EpisodeStep,
   FormatError,
   ModelUsage,
-  StepOf,
+  StepOfKind,
 } from "@/contracts/records/episode";
 import { AppError } from "@/contracts/errors";
 import type { Message } from "@/contracts/run-config/prompt";
@@ -26,7 +26,7 @@ export interface EpisodeTraceDependencies {
   plan: MethodPlan;
   signal: AbortSignal;
   /** A seed for the next call of the model. */
-  nextSeed(): number;
+  nextSeed: () => number;
 }
 
 /** One episode while it happens: what a method does passes through here and is written down as typed steps. */
@@ -69,7 +69,7 @@ export class EpisodeTrace {
   private async callModel(
     messages: readonly Message[],
     overrides: Partial<ModelRequest>,
-  ): Promise<{ reply: ModelReply; call: Omit<StepOf<"condense">, "kind"> }> {
+  ): Promise<{ reply: ModelReply; call: Omit<StepOfKind<"condense">, "kind"> }> {
     const { model, plan, signal, nextSeed } = this.parts;
     const { stop, maxTokens, temperature, topP } = plan;
     const reply = await model.reply(
@@ -159,7 +159,7 @@ export class EpisodeTrace {
     });
   }
 
-  recordStop(reason: StepOf<"stop">["reason"]): void {
+  recordStop(reason: StepOfKind<"stop">["reason"]): void {
     this.steps.push({ kind: "stop", turn: this.turn, seconds: 0, reason });
   }
 

@@ -104,7 +104,7 @@ export function createMethod(
       question: [question.id, formatQuestion(question)],
     });
 
-  async function one(question: Question, signal: AbortSignal): Promise<Episode> {
+  async function runEpisode(question: Question, signal: AbortSignal): Promise<Episode> {
     let calls = 0;
     const trace = new EpisodeTrace({
       model,
@@ -144,7 +144,7 @@ export function createMethod(
     computeEpisodeKey: keyOf,
     async run(questions, signal) {
       const settled = await Promise.allSettled(
-        questions.map((question) => finished.get(question.id) ?? one(question, signal)),
+        questions.map(async (question) => finished.get(question.id) ?? runEpisode(question, signal)),
       );
       const failed = settled.find((result) => result.status === "rejected");
       for (const [i, result] of settled.entries()) {

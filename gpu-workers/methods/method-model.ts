@@ -95,8 +95,8 @@ const ENGINE_BATCH = 32;
 interface PendingRequest {
   sequence: SampleSequence;
   signal: AbortSignal;
-  resolve(reply: { sampled: Sampled; seconds: number }): void;
-  reject(error: unknown): void;
+  resolve: (reply: { sampled: Sampled; seconds: number }) => void;
+  reject: (error: unknown) => void;
 }
 
 /** The worker's own engine. Requests that come together are sampled as one batch, which shares their common beginning. */

@@ -52,7 +52,7 @@ async function ran(config: PredictConfig, questions?: readonly Question[]) {
     config,
     services,
     workDir,
-    ...(questions && { questions: async () => [...questions] }),
+    ...(questions && { questions: () => Promise.resolve([...questions]) }),
   });
   await predict(context);
   const records = context.records();

@@ -29,16 +29,18 @@ function scriptedRetriever(): Retriever & { asked: [string, number][] } {
   const asked: [string, number][] = [];
   return {
     asked,
-    search: async (queries, k) =>
-      queries.map(
-        (query) => (
-          asked.push([query, k]),
-          Array.from({ length: k }, (_, i) => document(`${query} ${i + 1}`))
+    search: (queries, k) =>
+      Promise.resolve(
+        queries.map(
+          (query) => (
+            asked.push([query, k]),
+            Array.from({ length: k }, (_, i) => document(`${query} ${i + 1}`))
+          ),
         ),
       ),
-    getDocuments: async (ids) => ids.map(document),
+    getDocuments: (ids) => Promise.resolve(ids.map(document)),
     describe: () => ({ kind: "remote", key: "scripted", title: "scripted", documents: null }),
-    close: async () => undefined,
+    close: () => Promise.resolve(),
   };
 }
 
@@ -100,7 +102,7 @@ async function play(
     null,
   );
   const opened = await openMethod(config, {
-    context: { readAnsweredQuestions: async () => new Map([["q1", 5]]) },
+    context: { readAnsweredQuestions: () => Promise.resolve(new Map([["q1", 5]])) },
     retriever,
     own,
     questions: [question],

@@ -35,17 +35,17 @@ const episodeOf = (id: string): Episode => ({
 /** A server that has the episodes of all questions but `missing`, refuses the first `refusals` calls, and counts what it is asked. */
 function server(missing: readonly string[] = [], refusals = 0) {
   const calls: string[][] = [];
-  const readStoredEpisodes = async (
+  const readStoredEpisodes = (
     _run: string,
     ids: string[],
   ): Promise<WorkerResponse<"storedEpisodes">> => {
     calls.push(ids);
-    if (calls.length <= refusals) throw new Error("the connection is gone");
+    if (calls.length <= refusals) return Promise.reject(new Error("the connection is gone"));
     const there = ids.filter((id) => !missing.includes(id));
-    return {
+    return Promise.resolve({
       episodes: there.reverse().map((id) => ({ episode: episodeOf(id), answer: null })),
       documents: there.map(documentOf),
-    };
+    });
   };
   return { calls, readStoredEpisodes };
 }

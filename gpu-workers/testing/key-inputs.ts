@@ -43,28 +43,31 @@ export const documentOf = (id: string): RankedDocument => ({
 
 /** Finds documents "QUERY 1", "QUERY 2", ... */
 export const RETRIEVER: Retriever = {
-  search: async (queries, k) =>
-    queries.map((query) => Array.from({ length: k }, (_, i) => documentOf(`${query} ${i + 1}`))),
-  getDocuments: async (ids) => ids.map(documentOf),
+  search: (queries, k) =>
+    Promise.resolve(
+      queries.map((query) => Array.from({ length: k }, (_, i) => documentOf(`${query} ${i + 1}`))),
+    ),
+  getDocuments: (ids) => Promise.resolve(ids.map(documentOf)),
   describe: () => ({ kind: "remote", key: "retriever-key", title: "scripted", documents: null }),
-  close: async () => undefined,
+  close: () => Promise.resolve(),
 };
 
 /** A model of the engine with known weights, which writes "done". */
 export const ENGINE_MODEL = {
   info: { maxLength: 2048 },
-  loadState: async () => ({ hash: "weights-hash", step: 0, bytes: 1 }),
-  getWeightsHash: async () => ({ hash: "weights-hash", step: 0 }),
-  sample: async ({ sequences }: { sequences: unknown[] }) => ({
-    sequences: sequences.map(() => [
-      { ids: [1], text: "done", logprobs: [0], forced: [false], finishReason: "stop" },
-    ]),
-  }),
-  endSessions: async () => undefined,
+  loadState: () => Promise.resolve({ hash: "weights-hash", step: 0, bytes: 1 }),
+  getWeightsHash: () => Promise.resolve({ hash: "weights-hash", step: 0 }),
+  sample: ({ sequences }: { sequences: unknown[] }) =>
+    Promise.resolve({
+      sequences: sequences.map(() => [
+        { ids: [1], text: "done", logprobs: [0], forced: [false], finishReason: "stop" },
+      ]),
+    }),
+  endSessions: () => Promise.resolve(),
 };
 export const ENGINE = {
-  getCapabilities: async () => ({ fingerprint: "engine-fingerprint" }),
-  createModel: async () => ENGINE_MODEL,
+  getCapabilities: () => Promise.resolve({ fingerprint: "engine-fingerprint" }),
+  createModel: () => Promise.resolve(ENGINE_MODEL),
 } as never;
 
 /** A tokenizer of two words, as a model folder holds it. */

@@ -57,7 +57,7 @@ const openOf = async (changes: object, own: OwnModel | null, question = QUESTION
   const config = predictConfigSchema.parse({ ...EMPTY_RUN, searcher: ENDPOINT, ...changes });
   const context = { signal: SIGNAL, fetchCheckpoint: () => Promise.reject(new Error("none")) };
   return openMethod(config, {
-    context: { readAnsweredQuestions: async () => new Map([["q1", 5]]) },
+    context: { readAnsweredQuestions: () => Promise.resolve(new Map([["q1", 5]])) },
     retriever: RETRIEVER,
     own: own ?? (await openOwnModel(config, context, null)),
     questions: [question],
@@ -155,14 +155,14 @@ testRecorded(new URL("./key-stability.json", import.meta.url), {
     for (const protocol of PROTOCOLS) {
       for (const decoding of DECODINGS) {
         const sent: unknown[] = [];
-        const sample = async ({ sequences }: { sequences: { session?: string }[] }) => {
+        const sample = ({ sequences }: { sequences: { session?: string }[] }) => {
           sent.push(sequences.map(({ session: _session, ...sequence }) => sequence));
           const text = '<important_info>[1]</important_info>\n<query>{"query": "next"}</query>';
           const sampled = { ids: [5], text, logprobs: [0], forced: [false], finishReason: "stop" };
-          return { sequences: sequences.map(() => [sampled]) };
+          return Promise.resolve({ sequences: sequences.map(() => [sampled]) });
         };
         const tokenizer = { encode: (text: string) => [...Buffer.from(text)], decode: () => "" };
-        const model = { sample, endSessions: async () => undefined } as never;
+        const model = { sample, endSessions: () => Promise.resolve() } as never;
         const settings = { ...SEARCH, protocol, decoding, turns: 1 };
         const [episode] = await runEpisodes(
           { model, tokenizer, identity: "searcher", maxLength: 1e6 },
@@ -233,9 +233,9 @@ testRecorded(new URL("./key-stability.json", import.meta.url), {
     for (const method of methods) {
       for (const protocol of PROTOCOLS) {
         const sent: object[] = [];
-        const reply = async (request: object) => {
+        const reply = (request: object) => {
           sent.push(request);
-          return { text, finish: "stop" as const, usage, seconds: 0 };
+          return Promise.resolve({ text, finish: "stop" as const, usage, seconds: 0 });
         };
         const own: OwnModel = { kind: "text", model: { name: "m", identity: "i", reply } };
         const search = { protocol, retrieve: 3, turns: 2 };

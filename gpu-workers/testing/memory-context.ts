@@ -71,8 +71,8 @@ export class LocalServices implements Services {
     return { value: await this.retrievers.get(key)!, release: () => undefined };
   }
 
-  async acquireSampler(): Promise<never> {
-    throw new AppError("unsupported", "vLLM is not at hand here.");
+  acquireSampler(): Promise<never> {
+    return Promise.reject(new AppError("unsupported", "vLLM is not at hand here."));
   }
 
   acquireVllm(): Promise<never> {
@@ -137,52 +137,62 @@ export class MemoryContext implements RunContext {
     this.workDir = options.workDir;
     this.signal = options.signal ?? new AbortController().signal;
     this.services = options.services;
-    this.answers = options.answers ?? new Map();
+    this.answers = options.answers ?? new Map<string, Answer>();
   }
 
-  async report(item: ReportItem): Promise<void> {
+  report(item: ReportItem): Promise<void> {
     this.reports.push(item);
     this.options.onReport?.(item);
+    return Promise.resolve();
   }
   async flush(): Promise<void> {}
-  async reportProgress(progress: Progress): Promise<void> {
+  reportProgress(progress: Progress): Promise<void> {
     this.progressed.push(progress);
+    return Promise.resolve();
   }
-  async reportPreflight(items: PreflightItem[]): Promise<void> {
+  reportPreflight(items: PreflightItem[]): Promise<void> {
     this.preflightItems = items;
+    return Promise.resolve();
   }
   log(level: LogLine["level"], message: string): void {
     this.logged.push([level, message]);
   }
-  async markRunning(): Promise<void> {
+  markRunning(): Promise<void> {
     this.isRunning = true;
+    return Promise.resolve();
   }
   readQuestions(set: string): Promise<Question[]> {
     return (this.options.questions ?? atlasQuestions)(set);
   }
-  async findAnswers(keys: string[]): Promise<Map<string, Answer>> {
-    return new Map(
-      keys.flatMap((key) =>
-        this.answers.has(key) ? [[key, this.answers.get(key)!] as const] : [],
+  findAnswers(keys: string[]): Promise<Map<string, Answer>> {
+    return Promise.resolve(
+      new Map(
+        keys.flatMap((key) =>
+          this.answers.has(key) ? [[key, this.answers.get(key)!] as const] : [],
+        ),
       ),
     );
   }
-  async saveAnswers(answers: Answer[]): Promise<void> {
+  saveAnswers(answers: Answer[]): Promise<void> {
     for (const answer of answers) this.answers.set(answer.key, answer);
+    return Promise.resolve();
   }
-  async readAnsweredQuestions(): Promise<Map<string, number>> {
-    return new Map(
-      this.records().map(({ episode }) => [episode.questionId, episode.context.length]),
+  readAnsweredQuestions(): Promise<Map<string, number>> {
+    return Promise.resolve(
+      new Map(this.records().map(({ episode }) => [episode.questionId, episode.context.length])),
     );
   }
-  async readRankedQuestions(): Promise<Map<string, number[]>> {
-    return new Map();
+  readRankedQuestions(): Promise<Map<string, number[]>> {
+    return Promise.resolve(new Map<string, number[]>());
   }
-  async readStoredAccuracy(): Promise<{ scored: number; sum: number }> {
+  readStoredAccuracy(): Promise<{ scored: number; sum: number }> {
     const scores = this.records().flatMap(({ score }) => (score ? [score.value] : []));
-    return { scored: scores.length, sum: scores.reduce((sum, value) => sum + value, 0) };
+    return Promise.resolve({
+      scored: scores.length,
+      sum: scores.reduce((sum, value) => sum + value, 0),
+    });
   }
-  async readStoredEpisodes(
+  readStoredEpisodes(
     _runId: string,
     questionIds: string[],
   ): Promise<WorkerResponse<"storedEpisodes">> {
@@ -194,7 +204,10 @@ export class MemoryContext implements RunContext {
     const documents = of.reports
       .flatMap((item) => (item.kind === "episodes" ? item.documents : []))
       .filter(({ hash }) => named.has(hash));
-    return { episodes: episodes.map(({ episode, answer }) => ({ episode, answer })), documents };
+    return Promise.resolve({
+      episodes: episodes.map(({ episode, answer }) => ({ episode, answer })),
+      documents,
+    });
   }
   async findEpisodes(keys: string[]): Promise<WorkerResponse<"findEpisodes">> {
     const of = this.options.equalTo;
@@ -214,34 +227,39 @@ export class MemoryContext implements RunContext {
       documents,
     };
   }
-  async findVerdicts(
+  findVerdicts(
     _questions: string,
     scorer: string,
     answers: { key: string; questionId: string }[],
   ): Promise<StoredVerdict[]> {
     const known = this.options.equalTo?.records() ?? [];
-    return answers.flatMap(({ key, questionId }) =>
-      known.flatMap(({ episode, answer, score, otherScores = [] }) => {
-        const verdict =
-          answer?.key === key && episode.questionId === questionId
-            ? [score, ...otherScores].find((each) => each?.scorer === scorer)
-            : undefined;
-        return verdict ? [{ key, text: answer!.text, questionId, value: verdict.value }] : [];
-      }),
+    return Promise.resolve(
+      answers.flatMap(({ key, questionId }) =>
+        known.flatMap(({ episode, answer, score, otherScores = [] }) => {
+          const verdict =
+            answer?.key === key && episode.questionId === questionId
+              ? [score, ...otherScores].find((each) => each?.scorer === scorer)
+              : undefined;
+          return verdict ? [{ key, text: answer!.text, questionId, value: verdict.value }] : [];
+        }),
+      ),
     );
   }
-  async readEndpointKey(name: string): Promise<string> {
+  readEndpointKey(name: string): Promise<string> {
     const key = this.options.keys?.get(name);
-    if (key === undefined) throw new AppError("not-found", `There is no key ${name} here.`);
-    return key;
+    if (key === undefined)
+      return Promise.reject(new AppError("not-found", `There is no key ${name} here.`));
+    return Promise.resolve(key);
   }
   async commitCheckpoint(directory: string, step: number): Promise<void> {
     const checkpoint = { artifactId: `checkpoint-${step}`, step, directory };
     this.checkpoints.push(checkpoint);
     await this.options.onCheckpoint?.(checkpoint);
   }
-  async fetchUpload(): Promise<void> {
-    throw new AppError("unsupported", "There is no server here to fetch an upload from.");
+  fetchUpload(): Promise<void> {
+    return Promise.reject(
+      new AppError("unsupported", "There is no server here to fetch an upload from."),
+    );
   }
   async reportCorpora(): Promise<void> {}
   async fetchCheckpoint(artifactId: string): Promise<LocalCheckpoint & { config: RunConfig }> {

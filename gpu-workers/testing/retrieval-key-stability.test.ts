@@ -62,7 +62,7 @@ const corpusPath = async (): Promise<string> =>
   join(await writeFiles(join(folder, "corpus"), { "corpus.jsonl": CORPUS }), "corpus.jsonl");
 
 const ENCODER = { name: "enc", variant: "fp32", fingerprint: "encoder-fingerprint", dim: 4 };
-const close = async () => undefined;
+const close = () => Promise.resolve();
 
 /** Opens a retriever over the corpus, with an encoder and a reranker that need no weights. @returns its key */
 async function openedKey(settings: object): Promise<string> {
@@ -120,10 +120,12 @@ const HEALTH = {
 
 /** @param health what the server says of itself; null where it says nothing */
 async function remoteKey(url: string, health: object | null): Promise<string> {
-  vi.stubGlobal("fetch", async (address: URL) =>
-    address.pathname.endsWith("/healthz")
-      ? new Response(JSON.stringify(health ?? {}), { status: health ? 200 : 404 })
-      : new Response('{"result": [[]]}'),
+  vi.stubGlobal("fetch", (address: URL) =>
+    Promise.resolve(
+      address.pathname.endsWith("/healthz")
+        ? new Response(JSON.stringify(health ?? {}), { status: health ? 200 : 404 })
+        : new Response('{"result": [[]]}'),
+    ),
   );
   return (await RemoteRetriever.open(url)).describe().key;
 }
@@ -142,7 +144,7 @@ async function openSearchKey(changes: object, fields: readonly string[]): Promis
 async function qdrantKey(vectors: object): Promise<string> {
   const info = { status: "green", points_count: 2, config: { params: { vectors } } };
   vi.spyOn(QdrantConnection.prototype, "request").mockResolvedValueOnce(info);
-  const loadEncoder = async () => ({ ...ENCODER, close }) as never;
+  const loadEncoder = () => Promise.resolve({ ...ENCODER, close } as never);
   return (await QdrantRetriever.open(settingsOf("qdrant") as never, { loadEncoder })).describe()
     .key;
 }
@@ -302,8 +304,13 @@ testRecorded(new URL("./retrieval-key-stability.json", import.meta.url), {
 
   services: async () => {
     const ended = new Promise<string>(() => undefined);
-    const start = async () => ({ value: {} as never, address: null, stop: close, ended });
-    const starters = { startEngine: start, startRetriever: start, startSampler: start, startVllm: start };
+    const start = () => Promise.resolve({ value: {} as never, address: null, stop: close, ended });
+    const starters = {
+      startEngine: start,
+      startRetriever: start,
+      startSampler: start,
+      startVllm: start,
+    };
     const registry = new ServiceRegistry({ ...NO_SERVICES, ...starters }, 1000);
     const served = { kind: "serve", what: "model", name: "s", server: { kind: "vllm" } };
     const vllm = (runConfigSchema.parse(served) as { server: object }).server as never;
@@ -324,10 +331,12 @@ testRecorded(new URL("./retrieval-key-stability.json", import.meta.url), {
 
   "retrieval evaluation": async () => {
     const config = { kind: "evaluate", name: "n", corpus: "c", questions: "set", k: 10 };
-    const services = { acquireRetriever: async () => ({ value: RETRIEVER, release: () => undefined }) };
-    const questions = async () => [QUESTION];
+    const services = {
+      acquireRetriever: () => Promise.resolve({ value: RETRIEVER, release: () => undefined }),
+    };
+    const questions = () => Promise.resolve([QUESTION]);
     const context = new MemoryContext({ config, services, workDir: "", questions } as never);
-    context.readRankedQuestions = async () => new Map();
+    context.readRankedQuestions = () => Promise.resolve(new Map());
     await evaluateRetriever(context);
     return { episodes: context.records().map(({ episode }) => [episode.key, episode.method]) };
   },

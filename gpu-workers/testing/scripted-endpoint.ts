@@ -25,10 +25,7 @@ export type ScriptedReply =
       usage?: { prompt_tokens: number; completion_tokens: number };
     }
   | { status: number; body?: string; headers?: Record<string, string> }
-  | { raw: string }
-  /** The connection breaks in the middle of the reply. */
-  | "cut"
-  | "hang";
+  | { raw: string };
 
 /** An OpenAI-compatible server that plays known replies in order and keeps every request. For tests. */
 export class ScriptedEndpoint {

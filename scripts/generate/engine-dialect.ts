@@ -12,8 +12,8 @@ import * as dialect from "@/contracts/engine/dialect";
 import { renderPythonModels, type EngineSchema } from "./python-models";
 
 const ENGINE = fileURLToPath(new URL("../../gpu-workers/engine/", import.meta.url));
-export const SCHEMA_FILE = resolve(ENGINE, "dialect.schema.json");
-export const PYTHON_FILE = resolve(ENGINE, "dialect.py");
+const SCHEMA_FILE = resolve(ENGINE, "dialect.schema.json");
+const PYTHON_FILE = resolve(ENGINE, "dialect.py");
 
 /** Every exported schema of the dialect by its name: `lossConfigSchema` is `LossConfig`. */
 function nameSchemas(): z.core.$ZodRegistry<{ id: string }> {
@@ -29,7 +29,7 @@ function nameSchemas(): z.core.$ZodRegistry<{ id: string }> {
 }
 
 /** The dialect as JSON Schema: `$defs` by name, and for each operation the names of its body and its result. */
-export function buildEngineSchema(): EngineSchema {
+function buildEngineSchema(): EngineSchema {
   const registry = nameSchemas();
   const { schemas } = z.toJSONSchema(registry, {
     io: "input",

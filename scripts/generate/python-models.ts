@@ -4,7 +4,7 @@ const WIDTH = 100;
 const INDENT = "    ";
 
 /** The part of JSON Schema that zod writes for the dialect. */
-export interface JsonSchema {
+interface JsonSchema {
   $ref?: string;
   type?: string | string[];
   enum?: string[];

@@ -26,7 +26,7 @@ import { findMetric, getMetricLabel } from "@/core/metrics/metrics";
 import { canTransition, TERMINAL_STATES } from "@/core/run/transitions";
 
 /** "train · smollm2-135m-instruct · atlas · 4-3-1". */
-export const describeRun = (run: RunRow): string =>
+const describeRun = (run: RunRow): string =>
   [run.kind, run.model, run.corpus, run.setting, run.importedFrom].filter(Boolean).join(" · ");
 
 /** The run's name as a link, and its sweep. With `folded`, the sweep stands for its runs. */
@@ -130,7 +130,7 @@ export function RunHeadline({ run }: { run: RunRow }) {
 }
 
 /** How many alarms are raised now; nothing where none is. */
-export function RunAlarms({ run: { alarms } }: { run: RunRow }) {
+function RunAlarms({ run: { alarms } }: { run: RunRow }) {
   if (alarms.length === 0) return null;
   return (
     <Badge

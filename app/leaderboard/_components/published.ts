@@ -51,7 +51,7 @@ export interface ShownPublished {
 }
 
 /** The metric that a row's accuracy is printed in. */
-export const getAccuracyMetric = (row: PublishedRow): PublishedMetric =>
+const getAccuracyMetric = (row: PublishedRow): PublishedMetric =>
   row.average.gen_acc === undefined ? "judge_acc" : "gen_acc";
 
 /** The paper's rows that have figures for any of the columns. A first-n slice is not the paper's set. */

@@ -2,7 +2,7 @@ import type { MethodName } from "@/contracts/records/episode";
 import { readUpstreamFolder } from "@/core/upstream/tables";
 
 /** What is imported in one request: the tables, or the rollouts, that share their files. */
-export interface ImportPart {
+interface ImportPart {
   label: string;
   kind: "predictions" | "rollouts";
   method: MethodName | null;

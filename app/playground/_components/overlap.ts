@@ -25,9 +25,3 @@ export function findOverlaps(columns: readonly (readonly string[] | null)[]): Ot
     ),
   );
 }
-
-/** How many documents two columns share among their first k. */
-export function countShared(a: readonly string[], b: readonly string[]): number {
-  const other = new Set(b);
-  return new Set(a.filter((id) => other.has(id))).size;
-}

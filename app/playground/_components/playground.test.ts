@@ -15,7 +15,7 @@ import {
 import type { RunConfig } from "@/contracts/run-config/run-config";
 import { splitHighlights, stemWord, extractStems } from "./highlight";
 import { addEntry } from "./history";
-import { findOverlaps, countShared } from "./overlap";
+import { findOverlaps } from "./overlap";
 
 describe("highlighting", () => {
   const marked = (text: string, query: string) =>
@@ -65,7 +65,6 @@ describe("overlap", () => {
       [[{ column: 0, rank: 2 }], []],
       [],
     ]);
-    expect(countShared(["a", "b"], ["b", "c"])).toBe(1);
   });
 
   it("takes the first rank of a document that is repeated", () => {

@@ -24,10 +24,7 @@ const stepSequenceSchema = z.looseObject({
   retrievals: z.array(z.looseObject({ query: textSchema, context: textsSchema })),
   all_context: textsSchema.optional(),
 });
-export const outputSequencesSchema = z.record(
-  z.string(),
-  z.union([stepSequenceSchema, s3SequenceSchema]),
-);
+const outputSequencesSchema = z.record(z.string(), z.union([stepSequenceSchema, s3SequenceSchema]));
 export type OutputSequences = z.infer<typeof outputSequencesSchema>;
 export type StepSequence = z.infer<typeof stepSequenceSchema>;
 export type S3Sequence = z.infer<typeof s3SequenceSchema>;
@@ -36,7 +33,7 @@ export const isStepSequence = (sequence: StepSequence | S3Sequence): sequence is
 
 const shareSchema = z.union([z.number().min(0).max(1), z.boolean().transform(Number)]);
 /** rag_cache.json and results/*.json: answers with generation accuracy and exact match, by data set and question. */
-export const resultsFileSchema = z.record(
+const resultsFileSchema = z.record(
   z.string(),
   z.record(
     z.string(),
@@ -53,7 +50,7 @@ export const resultsFileSchema = z.record(
 export type ResultsFile = z.infer<typeof resultsFileSchema>;
 
 /** *_stats.json */
-export const statsFileSchema = z.looseObject({
+const statsFileSchema = z.looseObject({
   timestamp: z.union([textSchema, z.number()]).optional(),
   total_questions: z.int().nonnegative(),
   processed_questions: z.int().nonnegative(),
@@ -77,7 +74,7 @@ const gtsSchema = z.union([
   z.array(textSchema),
   z.looseObject({ target: goldensSchema.optional(), question: textSchema.optional() }),
 ]);
-export const rolloutLineSchema = z.looseObject({
+const rolloutLineSchema = z.looseObject({
   input: textSchema,
   output: textSchema,
   score: z.number(),

@@ -268,8 +268,15 @@ export class ProtocolServer {
       case "answeredQuestions":
       case "rankedQuestions":
         return { questions: [], next: null };
-      default:
+      case "saveAnswers":
+      case "taskProgress":
+      case "workerLogs":
+      case "corpora":
         return {};
+      case "endpointKey":
+      case "findEpisodes":
+      case "findVerdicts":
+        throw new AppError("unsupported", `${method} is not part of these tests`);
     }
   }
 

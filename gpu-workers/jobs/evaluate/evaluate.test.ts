@@ -28,25 +28,30 @@ const question = (id: string, text: string, goldIds: string[]): Question => ({
 class WordRetriever implements Retriever {
   readonly asked: string[] = [];
   constructor(private readonly options: { byId?: boolean; repeat?: boolean } = {}) {}
-  async search(queries: readonly string[], k: number): Promise<RankedDocument[][]> {
-    return queries.map((query) => {
-      this.asked.push(query);
-      const words = new Set(query.split(" "));
-      const ranked = CORPUS.map((d) => ({
-        ...d,
-        hash: hashDocument(d),
-        score: d.text.split(" ").filter((w) => words.has(w)).length,
-      })).sort((a, b) => b.score - a.score);
-      return (this.options.repeat ? ranked.flatMap((d) => [d, d]) : ranked).slice(0, k);
-    });
+  search(queries: readonly string[], k: number): Promise<RankedDocument[][]> {
+    return Promise.resolve(
+      queries.map((query) => {
+        this.asked.push(query);
+        const words = new Set(query.split(" "));
+        const ranked = CORPUS.map((d) => ({
+          ...d,
+          hash: hashDocument(d),
+          score: d.text.split(" ").filter((w) => words.has(w)).length,
+        })).sort((a, b) => b.score - a.score);
+        return (this.options.repeat ? ranked.flatMap((d) => [d, d]) : ranked).slice(0, k);
+      }),
+    );
   }
-  async getDocuments(ids: readonly string[]) {
-    if (this.options.byId === false) throw new AppError("unsupported", "not by id");
-    return ids.map((id) => {
-      const found = CORPUS.find((d) => d.id === id);
-      if (!found) throw new AppError("not-found", `no ${id}`);
-      return { ...found, hash: hashDocument(found) };
-    });
+  getDocuments(ids: readonly string[]) {
+    if (this.options.byId === false)
+      return Promise.reject(new AppError("unsupported", "not by id"));
+    return Promise.resolve(
+      ids.map((id) => {
+        const found = CORPUS.find((d) => d.id === id);
+        if (!found) throw new AppError("not-found", `no ${id}`);
+        return { ...found, hash: hashDocument(found) };
+      }),
+    );
   }
   describe() {
     return {
@@ -61,8 +66,8 @@ class WordRetriever implements Retriever {
 
 class Context extends MemoryContext {
   stored = new Map<string, number[]>();
-  override async readRankedQuestions() {
-    return this.stored;
+  override readRankedQuestions() {
+    return Promise.resolve(this.stored);
   }
 }
 
@@ -75,9 +80,9 @@ function contextOf(
   const services: Services & { open: () => number } = {
     acquireEngine: () => Promise.reject(new Error("an evaluate run needs no engine")),
     acquireSampler: () => Promise.reject(new Error("no sampler is needed")),
-    acquireRetriever: async () => {
+    acquireRetriever: () => {
       open += 1;
-      return { value: retriever, release: () => void (open -= 1) };
+      return Promise.resolve({ value: retriever, release: () => void (open -= 1) });
     },
     acquireVllm: () => Promise.reject(new Error("an evaluate run needs no vLLM")),
     open: () => open,
@@ -93,7 +98,7 @@ function contextOf(
     } as never,
     services,
     workDir: "",
-    questions: async () => questions,
+    questions: () => Promise.resolve(questions),
   });
 }
 
@@ -223,10 +228,11 @@ it("finds unknown ids by halving", async () => {
   let calls = 0;
   const known = new Set(Array.from({ length: 2000 }, (_, i) => `k${i}`));
   const retriever: Pick<Retriever, "getDocuments"> = {
-    async getDocuments(ids) {
+    getDocuments(ids) {
       calls += 1;
-      if (ids.some((id) => !known.has(id))) throw new AppError("not-found", "unknown");
-      return [];
+      if (ids.some((id) => !known.has(id)))
+        return Promise.reject(new AppError("not-found", "unknown"));
+      return Promise.resolve([]);
     },
   };
   const ids = [...known];

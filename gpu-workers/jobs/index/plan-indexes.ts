@@ -88,7 +88,8 @@ async function openPlannedCorpus(
     return {
       passages,
       corpus: null,
-      sample: async (count) => Array<string>(Math.min(count, passages)).fill(TYPICAL_PASSAGE),
+      sample: (count) =>
+        Promise.resolve(Array<string>(Math.min(count, passages)).fill(TYPICAL_PASSAGE)),
     };
   const corpus = await CorpusFile.open(path(), signal, (done, total) =>
     progress("reading the corpus", total > 0 ? done / total : 0),
@@ -104,7 +105,11 @@ async function openPlannedCorpus(
 }
 
 async function estimateDenseIndex(
-  { encoder: name, variant, index }: RetrieverConfigOfKind<"dense"> | RetrieverConfigOfKind<"hybrid">,
+  {
+    encoder: name,
+    variant,
+    index,
+  }: RetrieverConfigOfKind<"dense"> | RetrieverConfigOfKind<"hybrid">,
   planned: Planned,
   root: string,
   { signal, reportProgress: progress }: TaskContext,

@@ -23,11 +23,11 @@ describe("a batch", () => {
     const calls: number[] = [];
     const { records, failures } = await answerBatch(
       questions,
-      async (batch) => {
+      (batch) => {
         calls.push(batch.length);
         if (batch.some(({ id }) => id === "c"))
-          throw new AppError("generator-unavailable", "too long");
-        return batch.map(({ id }) => record(id));
+          return Promise.reject(new AppError("generator-unavailable", "too long"));
+        return Promise.resolve(batch.map(({ id }) => record(id)));
       },
       signal,
     );

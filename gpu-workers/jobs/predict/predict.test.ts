@@ -22,15 +22,15 @@ const questions: Question[] = Array.from({ length: 30 }, (_, i) => ({
 }));
 const document = { id: "d", title: "T", text: "Body." };
 const retriever: Retriever = {
-  search: async (queries) =>
-    queries.map(() => [{ ...document, hash: hashDocument(document), score: 1 }]),
-  getDocuments: async () => [],
+  search: (queries) =>
+    Promise.resolve(queries.map(() => [{ ...document, hash: hashDocument(document), score: 1 }])),
+  getDocuments: () => Promise.resolve([]),
   describe: () => ({ kind: "dense", key: "k", title: "one document", documents: 1 }),
-  close: async () => undefined,
+  close: () => Promise.resolve(),
 };
 const services: Services = {
   acquireEngine: () => Promise.reject(new Error("no engine is needed")),
-  acquireRetriever: async () => ({ value: retriever, release: () => undefined }),
+  acquireRetriever: () => Promise.resolve({ value: retriever, release: () => undefined }),
   acquireSampler: () => Promise.reject(new Error("no sampler is needed")),
   acquireVllm: () => Promise.reject(new Error("no vLLM is needed")),
 };
@@ -73,7 +73,7 @@ const context = (runConfig: RunConfigInput, more: object = {}) =>
     config: runConfig,
     services,
     workDir: tmpdir(),
-    questions: async () => questions,
+    questions: () => Promise.resolve(questions),
     ...more,
   });
 const failuresOf = (run: MemoryContext) =>
@@ -392,26 +392,28 @@ describe("a run at an endpoint", () => {
       }));
       const own: Retriever = {
         ...retriever,
-        search: async (queries) =>
-          queries.map((query) => [
-            {
-              id: query,
-              title: query,
-              text: query,
-              hash: hashDocument({ title: query, text: query }),
-              score: 1,
-            },
-          ]),
+        search: (queries) =>
+          Promise.resolve(
+            queries.map((query) => [
+              {
+                id: query,
+                title: query,
+                text: query,
+                hash: hashDocument({ title: query, text: query }),
+                score: 1,
+              },
+            ]),
+          ),
       };
       const run = context(
         config(endpoint.url, {
           generator: { model: "m", endpoint: endpoint.url, connection: { concurrency: 60 } },
         }),
         {
-          questions: async () => many,
+          questions: () => Promise.resolve(many),
           services: {
             ...services,
-            acquireRetriever: async () => ({ value: own, release: () => undefined }),
+            acquireRetriever: () => Promise.resolve({ value: own, release: () => undefined }),
           },
         },
       );

@@ -92,7 +92,7 @@ async function openEngineBackend(
   const preflight = new Preflight(context, config);
   const directory = await preflight.check(
     "model",
-    async () => findInstalledModel(config.model),
+    () => Promise.resolve(findInstalledModel(config.model)),
     () => `${config.model} is installed`,
   );
   const open = async (say: (detail: string) => void): Promise<ServiceHandle<ModelBackend>> => {

@@ -26,12 +26,12 @@ afterEach(async () => {
 });
 
 /** Finds the query itself; breaks when told to, and mends. */
-function words(): { starters: ServiceStarters; breakDown(): void; mend(): void } {
+function words(): { starters: ServiceStarters; breakDown: () => void; mend: () => void } {
   let broken = false;
   const retriever: Retriever = {
-    search: async (queries, k) => {
-      if (broken) throw new AppError("retriever-unavailable", "the encoder thread ended");
-      return queries.map((query) =>
+    search: (queries, k) => {
+      if (broken) return Promise.reject(new AppError("retriever-unavailable", "the encoder thread ended"));
+      return Promise.resolve(queries.map((query) =>
         Array.from({ length: k }, (_, i) => ({
           id: `${query}-${i}`,
           hash: "",
@@ -39,20 +39,20 @@ function words(): { starters: ServiceStarters; breakDown(): void; mend(): void }
           text: "text",
           score: 1 / (i + 1),
         })),
-      );
+      ));
     },
-    getDocuments: async () => [],
+    getDocuments: () => Promise.resolve([]),
     describe: () => ({ kind: "dense", key: "k", title: "words", documents: 3 }),
-    close: async () => undefined,
+    close: () => Promise.resolve(),
   };
   return {
     starters: {
       ...NO_SERVICES,
-      startRetriever: async () => ({
+      startRetriever: () => Promise.resolve({
         value: retriever,
         address: null,
         ended: new Promise(() => undefined),
-        stop: async () => undefined,
+        stop: () => Promise.resolve(),
       }),
     },
     breakDown: () => void (broken = true),

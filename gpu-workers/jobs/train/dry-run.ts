@@ -41,7 +41,7 @@ export async function runDryRun(
     context.reportProgress("taking a gradient", 0.7);
     await training.policy.model.snapshot(REFERENCE, { signal: training.signal });
     await computeTrialGradient(
-      training.buildUpdateDependencies(async () => undefined),
+      training.buildUpdateDependencies(() => Promise.resolve()),
       groups,
     );
     context.reportProgress("trying the cold start", 0.9);
@@ -176,7 +176,7 @@ const mean = (values: readonly number[]): number =>
 
 /** A task holds no run: what a run would report is not kept. */
 function createDryRunContext(taskId: string, task: TaskContext): TrainingContext {
-  const nothing = async (): Promise<void> => undefined;
+  const nothing = (): Promise<void> => Promise.resolve();
   return {
     runId: taskId,
     attempt: 1,
@@ -187,11 +187,12 @@ function createDryRunContext(taskId: string, task: TaskContext): TrainingContext
     report: nothing,
     flush: nothing,
     reportProgress: nothing,
-    reportPreflight: async (items) => {
+    reportPreflight: (items) => {
       const waiting = items
         .filter(({ state }) => state === "running")
         .map(({ name, detail }) => (detail === "" ? name : `${name}: ${detail}`));
       if (waiting.length > 0) task.reportProgress(waiting.join(", "), 0.1);
+      return Promise.resolve();
     },
     log: () => undefined,
     readQuestions: (set) => task.readQuestions(set),

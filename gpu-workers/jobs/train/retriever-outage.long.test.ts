@@ -65,7 +65,7 @@ describe.skipIf(!canTrainHere)("a PPO run at a /retrieve service", () => {
     });
     await executors.train(undisturbed);
 
-    let outage: Promise<void> | null = null;
+    const outages: Promise<void>[] = [];
     const { port } = new URL(service.url);
     const gone = async (): Promise<void> => {
       await service.stop(0);
@@ -77,11 +77,14 @@ describe.skipIf(!canTrainHere)("a PPO run at a /retrieve service", () => {
       config,
       services,
       workDir: join(folder, "disturbed"),
-      onCheckpoint: async ({ step }) => void (step === 1 && (outage ??= gone())),
+      onCheckpoint: ({ step }) => {
+        if (step === 1 && outages.length === 0) outages.push(gone());
+        return Promise.resolve();
+      },
     });
     const began = performance.now();
     await executors.train(disturbed);
-    await outage;
+    await Promise.all(outages);
     expect(performance.now() - began).toBeGreaterThan(OUTAGE_MS);
     expect(
       disturbed.logged.filter(([, message]) =>

@@ -41,16 +41,16 @@ describe.skipIf(!canTrainHere)("faults of a PPO run", () => {
   const contextOf = (name: string, config: TrainConfig) =>
     new MemoryContext({ config, services, workDir: join(folder, name) });
   const statesOf = (run: MemoryContext) =>
-    Promise.all(run.checkpoints.map(async ({ directory }) => (await readTrainerState(directory))!));
+    Promise.all(run.checkpoints.map(({ directory }) => readTrainerState(directory)));
 
   it("a loss that is not finite changes no weights, and three such steps in a row end the run with the reason", async () => {
     // The engine is the real one; what it is asked to learn from step 2 on is beyond float32.
     let updates = 0;
     const spoiled = (model: EngineModel): EngineModel => {
-      const { forwardBackward } = model;
+      const forwardBackward = model.forwardBackward.bind(model);
       model.forwardBackward = (body, options) => {
         if (body.loss === "cross_entropy" || ++updates <= 2)
-          return forwardBackward.call(model, body, options);
+          return forwardBackward(body, options);
         const beyond = (list: readonly number[] | null | undefined) =>
           list?.map((x) => (x + 1) * 1e39);
         const data = body.data.map((datum) => ({
@@ -59,20 +59,23 @@ describe.skipIf(!canTrainHere)("faults of a PPO run", () => {
             ? { returns: beyond(datum.returns) }
             : { advantages: beyond(datum.advantages) }),
         }));
-        return forwardBackward.call(model, { ...body, data }, options);
+        return forwardBackward({ ...body, data }, options);
       };
       return model;
     };
     const engine = async () => {
-      const { value, release } = await services.acquireEngine();
-      const { createModel } = value;
-      value.createModel = async (...args) => spoiled(await createModel.apply(value, args));
-      return { value, release };
+      const handle = await services.acquireEngine();
+      const { value } = handle;
+      const createModel = value.createModel.bind(value);
+      value.createModel = async (...args) => spoiled(await createModel(...args));
+      return handle;
     };
     const config = ppo({ reward: { weights: { gbr: 1, length: 10 } }, rl: { steps: 8 } });
     const run = new MemoryContext({
       config,
-      services: Object.assign(Object.create(services) as LocalServices, { engine }),
+      services: Object.assign(Object.create(services) as LocalServices, {
+        acquireEngine: engine,
+      }),
       workDir: join(folder, "infinite"),
     });
     await expect(executors.train(run)).rejects.toThrow(

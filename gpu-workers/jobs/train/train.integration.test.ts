@@ -200,7 +200,8 @@ describe.skipIf(!canTrainHere)("the executors on the real engine and retriever",
 
     it("branches from a checkpoint with its whole state, or with the weights alone", async () => {
       const checkpoint = "00000000-0000-4000-8000-000000000002";
-      const fetchCheckpoint = async () => ({ ...undisturbed.checkpoints[2]!, config: ppo });
+      const fetchCheckpoint = () =>
+        Promise.resolve({ ...undisturbed.checkpoints[2]!, config: ppo });
       const branch = (checkpointState: "all" | "weights") =>
         contextOf({
           name: `branch-${checkpointState}`,
@@ -301,7 +302,8 @@ describe.skipIf(!canTrainHere)("the executors on the real engine and retriever",
     const run = contextOf({
       name: "predict",
       config,
-      fetchCheckpoint: async () => ({ ...whole.checkpoints[2]!, config: smallTrainingConfig }),
+      fetchCheckpoint: () =>
+        Promise.resolve({ ...whole.checkpoints[2]!, config: smallTrainingConfig }),
     });
     await executors.predict(run);
     expect(run.records()).toHaveLength(3);
@@ -487,8 +489,8 @@ async function openModel(services: LocalServices) {
 /** What a task sees of a context. */
 function taskContext(context: MemoryContext) {
   return {
-    closeRetrievers: async () => undefined,
-    reportCorpora: async () => undefined,
+    closeRetrievers: () => Promise.resolve(),
+    reportCorpora: () => Promise.resolve(),
     signal: context.signal,
     services: context.services,
     workDir: context.workDir,
@@ -496,6 +498,6 @@ function taskContext(context: MemoryContext) {
     findAnswers: (keys: string[]) => context.findAnswers(keys),
     saveAnswers: (answers: Parameters<MemoryContext["saveAnswers"]>[0]) =>
       context.saveAnswers(answers),
-    fetchCheckpoint: async () => "",
+    fetchCheckpoint: () => Promise.resolve(""),
   };
 }

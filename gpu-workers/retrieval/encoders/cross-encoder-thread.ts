@@ -5,10 +5,10 @@ import { PairTokenizer, type TokenPair } from "./pair-tokenizer";
 import type { RerankerFiles } from "./reranker-settings";
 import { serveThread, getThreadData } from "@/gpu-workers/runtime/thread";
 
-/** One ONNX session of a cross-encoder on one core. */
+/** A thread with one ONNX session of a cross-encoder on one core. */
 export type CrossEncoderOperations = {
   load: { request: null; response: null };
-  /** How well each passage answers the query, in the order of the passages. */
+  /** Scores of the passages for the query, in the order of the passages; higher is better. */
   score: { request: { query: string; passages: string[] }; response: Float64Array<ArrayBuffer> };
 };
 
@@ -34,7 +34,7 @@ async function loadModel(): Promise<Loaded> {
   return { session, tokenizer };
 }
 
-/** One number for each pair of a batch. */
+/** One logit for each pair of a batch. */
 async function computeLogits(
   session: InferenceSession,
   tokenizer: PairTokenizer,
@@ -67,7 +67,7 @@ async function computeLogits(
     );
   }
   const data = output.data as Float32Array;
-  // Two labels are "irrelevant" and "relevant": their difference is the logarithm of the odds.
+  // Two labels are "irrelevant" and "relevant"; their difference is the log-odds of "relevant".
   return batch.map((_, i) =>
     labels === 1 ? (data[i] ?? NaN) : (data[2 * i + 1] ?? NaN) - (data[2 * i] ?? NaN),
   );

@@ -1,6 +1,6 @@
 /**
- * What is known of encoders whose folders do not say it themselves: from each model's card on its hub. A folder's own
- * configuration wins (encoder-settings.ts).
+ * Settings of an encoder, from the model's card on its hub. They complete the configuration in the encoder's folder,
+ * which takes precedence (encoder-settings.ts).
  */
 export interface EncoderFacts {
   pooling: "mean" | "cls" | "last";
@@ -12,7 +12,7 @@ export interface EncoderFacts {
 
 export interface EncoderPreset {
   title: string;
-  /** Repositories on huggingface.co that hold an ONNX export; of two towers query and passage. Empty: none does. */
+  /** Repositories on huggingface.co that hold an ONNX export, of two towers one each. Empty where none is known. */
   hub: { folder: string; repository: string; onnx: string }[];
   /** Two towers: one encoder for queries, another for passages. */
   twoTowers: boolean;

@@ -1,36 +1,37 @@
 import { createHash } from "node:crypto";
-import { readFile, stat } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { z } from "zod";
 import { AppError, parseOrThrow } from "@/contracts/errors";
 import { modelDir } from "@/lib/paths.mjs";
+import { getFileSize } from "@/lib/files";
 import { hashFile } from "@/lib/hash";
 import { ENCODER_PRESETS } from "./encoder-presets";
+import { readJsonFile } from "./json-file";
 import { listWeightFiles } from "./weight-files";
 
 /**
  * What an encoder needs besides its weights: read from its own folder (encoder.json, else the files of
- * sentence-transformers), completed by what is known of its name. All of it changes vectors, so all of it is part of
- * the fingerprint.
+ * sentence-transformers) and completed by its preset. All of it changes vectors, so all of it is part of the
+ * fingerprint.
  */
 export const encoderSettingsSchema = z.strictObject({
   pooling: z.enum(["mean", "cls", "last"]),
-  /** Scale vectors to length 1, so that the inner product is the cosine. */
+  /** Whether vectors are scaled to length 1, so that the inner product is the cosine. */
   normalise: z.boolean(),
-  /** Longer texts are cut, special tokens included. */
+  /** Longest text in tokens, special tokens included; longer ones are truncated. */
   maxTokens: z.int().min(8).max(32_768),
   queryPrefix: z.string(),
   passagePrefix: z.string(),
 });
 export type EncoderSettings = z.infer<typeof encoderSettingsSchema>;
 
-/** One network with its tokenizer; an encoder has one for both kinds of text, or one for each. */
+/** One network with its tokenizer. An encoder has one for both kinds of text, or one for each (two towers). */
 export interface TowerFiles {
   modelPath: string;
   tokenizerPath: string;
   tokenizerConfigPath: string;
   settings: EncoderSettings;
-  /** A text is encoded alone, because what shares its batch would change its vector. */
+  /** Whether each text is encoded alone, because other texts in its batch would change its vector. */
   encodeAlone: boolean;
 }
 
@@ -44,19 +45,24 @@ export interface EncoderFiles {
   fingerprint: string;
 }
 
-/** int8 weights of scripts/setup/quantise_encoder.py: their activations have fixed ranges. Those of hubs share one range in a batch. */
+/**
+ * int8 weights of scripts/setup/quantise_encoder.py, whose activations have fixed ranges. The int8 weights of hubs
+ * compute one range for a whole batch.
+ */
 const OWN_INT8 = "model-int8.onnx";
 
-/** Where the weights of a variant may lie, the best first. */
+/** Files that may hold the weights of a variant, in the order in which they are looked for. */
 const VARIANT_FILES: Readonly<Record<string, readonly string[]>> = {
   fp32: ["model.onnx", "onnx/model.onnx"],
   int8: [OWN_INT8, "onnx/model_int8.onnx", "onnx/model_quantized.onnx", "model_quantized.onnx"],
 };
 
 /**
- * Finds an encoder by the name of its model folder, or its path, and its variant. A folder with `query` and `passage`
- * in it holds two towers. Throws `not-found` with what is missing, `invalid-input` for a malformed configuration,
- * `unsupported` for one that asks for what is not built here.
+ * Finds an encoder by the name of its model folder, or its path, and its variant. A folder with the subfolders `query`
+ * and `passage` holds two towers.
+ *
+ * @throws AppError `not-found` with what is missing, `invalid-input` for a malformed configuration, `unsupported` for
+ *   one that this encoder does not implement
  */
 export async function findEncoder(
   name: string,
@@ -65,8 +71,8 @@ export async function findEncoder(
 ): Promise<EncoderFiles> {
   const title = basename(directory);
   const hasTowers =
-    (await isFile(join(directory, "query", "tokenizer.json"))) &&
-    (await isFile(join(directory, "passage", "tokenizer.json")));
+    (await getFileSize(join(directory, "query", "tokenizer.json"))) !== null &&
+    (await getFileSize(join(directory, "passage", "tokenizer.json"))) !== null;
   const [query, passage] = hasTowers
     ? await Promise.all([
         findTower(title, variant, join(directory, "query")),
@@ -85,11 +91,11 @@ export async function findEncoder(
 
 async function findTower(name: string, variant: string, directory: string): Promise<TowerFiles> {
   const tokenizerPath = join(directory, "tokenizer.json");
-  if (!(await isFile(tokenizerPath))) throw notInstalledError(name, tokenizerPath);
+  if ((await getFileSize(tokenizerPath)) === null) throw notInstalledError(name, tokenizerPath);
   const settings = await readEncoderSettings(name, directory);
   const files = VARIANT_FILES[variant] ?? [];
   for (const file of files) {
-    if (await isFile(join(directory, file)))
+    if ((await getFileSize(join(directory, file))) !== null)
       return {
         modelPath: join(directory, file),
         tokenizerPath,
@@ -136,13 +142,13 @@ const sentenceConfigSchema = z.looseObject({ max_seq_length: z.int().positive().
 const tokenizerConfigSchema = z.looseObject({ model_max_length: z.number().positive().nullish() });
 const modelConfigSchema = z.looseObject({ max_position_embeddings: z.int().positive().nullish() });
 
-/** The settings of a model folder. @throws AppError as `findEncoder`. */
+/** Reads the settings of a model folder. @throws AppError as `findEncoder` */
 export async function readEncoderSettings(
   name: string,
   directory: string,
 ): Promise<EncoderSettings> {
   const read = <T extends z.ZodType>(file: string, schema: T): Promise<z.output<T> | null> =>
-    readJson(join(directory, file), schema);
+    readJsonFile(join(directory, file), schema);
   const own: Partial<EncoderSettings> = {};
   const [list, prompts, sentence, tokenizer, model] = await Promise.all([
     read("modules.json", modulesSchema),
@@ -170,7 +176,7 @@ export async function readEncoderSettings(
       "unsupported",
       `the encoder ${name} compares by ${similarity}; cosine and dot are built here`,
     );
-  // What names no similarity is compared by the cosine in sentence-transformers; its model card, where it is known here, goes before.
+  // Where no similarity is named, sentence-transformers uses the cosine; a preset takes precedence.
   if (similarity === "cosine" || (list && similarity === null && !known)) own.normalise = true;
   else if (list && similarity === "dot") own.normalise ??= false;
   const passagePrompt = prompts?.prompts.passage ?? prompts?.prompts.document;
@@ -181,7 +187,7 @@ export async function readEncoderSettings(
   const positions = model?.max_position_embeddings ?? Infinity;
   if (limit != null && limit < 1e6) own.maxTokens = Math.min(limit, positions);
 
-  // Of the default encoder setup keeps the network's own files only, whose length is not that of the sentence encoder.
+  // Setup installs only the network's own files of the default encoder; their maximum length is the network's.
   const base = {
     queryPrefix: "",
     passagePrefix: "",
@@ -212,14 +218,14 @@ export async function readEncoderSettings(
   );
 }
 
-/** How each of sentence-transformers' pooling modes is called here; the others are not built. */
+/** Our names of sentence-transformers' pooling modes; the other modes are not implemented. */
 const POOLING_MODES: Readonly<Record<string, EncoderSettings["pooling"]>> = {
   cls: "cls",
   mean: "mean",
   lasttoken: "last",
 };
 
-/** `pooling_mode` names one mode or several; in files of older versions each has a flag of its own, e.g. `pooling_mode_mean_tokens`. */
+/** Reads the pooling mode: `pooling_mode` names one or several; older files have a flag each, e.g. `pooling_mode_mean_tokens`. */
 function readPooling(
   name: string,
   config: z.infer<typeof poolingConfigSchema>,
@@ -237,24 +243,6 @@ function readPooling(
   throw new AppError(
     "unsupported",
     `the encoder ${name} pools by ${modes.join(" and ")}${modes.length > 1 ? ", put side by side" : ""}, which is not built here; use one that pools by a single of ${Object.keys(POOLING_MODES).join(", ")}`,
-  );
-}
-
-async function readJson<T extends z.ZodType>(path: string, schema: T): Promise<z.output<T> | null> {
-  if (!(await isFile(path))) return null;
-  let value: unknown;
-  try {
-    value = JSON.parse(await readFile(path, "utf8"));
-  } catch (cause) {
-    throw new AppError("invalid-input", `${path} is not JSON`, { cause });
-  }
-  return parseOrThrow(schema, value, path);
-}
-
-async function isFile(path: string): Promise<boolean> {
-  return stat(path).then(
-    (entry) => entry.isFile(),
-    () => false,
   );
 }
 

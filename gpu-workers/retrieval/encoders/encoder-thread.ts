@@ -6,9 +6,9 @@ import type { EncoderFiles, TowerFiles } from "./encoder-settings";
 import { isStopping, serveThread, getThreadData } from "@/gpu-workers/runtime/thread";
 import { TextTokenizer } from "@/gpu-workers/runtime/text-tokenizer";
 
-/** ONNX sessions on one core (or a GPU): tokenises, runs the model, pools. */
+/** A thread with the ONNX sessions of an encoder on one core (or a GPU): it tokenises, runs the model and pools. */
 export type EncoderOperations = {
-  /** Loads the queries' tokenizer and weights; answers the length of a vector. */
+  /** Loads the tokenizer and weights for queries; answers the length of a vector. */
   load: { request: null; response: { dim: number } };
   /** Vectors of the texts, row-major [texts, dim], in the order of the texts. */
   encode: {
@@ -18,14 +18,14 @@ export type EncoderOperations = {
 };
 
 /**
- * Padded tokens in one batch. Small batches stay in the core's cache and waste little on padding. Measured with fp32 on
- * two cores, passages of 100 tokens: 70 a second in batches of 2 or 4, 63 in batches of 8; one session over both cores
- * with batches of 16: 47. A GPU wants large ones.
+ * Padded tokens in one batch. Small batches fit into the core's cache and have little padding. Measured with fp32 on two
+ * cores, passages of 100 tokens: 70 a second in batches of 2 or 4, 63 in batches of 8; one session over both cores with
+ * batches of 16: 47. A GPU needs large batches.
  */
 const BATCH_TOKENS = 384;
 const GPU_BATCH_TOKENS = 16_384;
 
-/** Whether this is an x64 processor without VNNI (or one that does not say). */
+/** Whether this is an x64 processor without VNNI, or one of which that is not known. */
 function lacksVnni(): boolean {
   if (process.arch !== "x64") return false;
   try {
@@ -51,7 +51,7 @@ const hasCuda =
 const towers = new Map<TowerFiles, Promise<Tower>>();
 
 function openTower(kind: "query" | "passage"): Promise<Tower> {
-  // Structured cloning keeps the two the same object where one network encodes both.
+  // Structured cloning keeps one object one object, where one network encodes both kinds of text.
   const own = files[kind];
   let opened = towers.get(own);
   if (!opened) towers.set(own, (opened = loadTower(own)));
@@ -66,7 +66,7 @@ async function loadTower(own: TowerFiles): Promise<Tower> {
       interOpNumThreads: 1,
       executionMode: "sequential",
       graphOptimizationLevel: "all",
-      // Without it int8 products overflow on processors that lack VNNI; with VNNI it would only be slower.
+      // Without this, int8 products overflow on processors without VNNI; with VNNI it would only be slower.
       ...(lacksVnni() ? { extra: { session: { x64quantprecision: "1" } } } : {}),
     }),
     TextTokenizer.load(own.tokenizerPath, own.tokenizerConfigPath, own.settings.maxTokens),
@@ -148,7 +148,7 @@ function countTokens(tokens: readonly (readonly number[])[], row: number | undef
   return row === undefined ? 0 : (tokens[row]?.length ?? 0);
 }
 
-/** Pools hidden states [>= count, dim] over the first `count` tokens into `vector`, then scales it to length 1. */
+/** Pools hidden states [>= count, dim] over the first `count` tokens into `vector` and normalises it where set. */
 function poolTokens(
   hidden: Float32Array,
   count: number,

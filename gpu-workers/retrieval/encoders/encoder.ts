@@ -5,7 +5,7 @@ import { RestartingThread, ThreadClient } from "@/gpu-workers/runtime/thread";
 import { countSessions } from "./weight-files";
 import { chunk } from "@/lib/chunk";
 
-/** What a text is to the encoder: some put a different prefix before each. */
+/** Kind of a text; some encoders put a different prefix before each. */
 export type TextKind = "query" | "passage";
 
 export interface EncodeOptions {
@@ -13,7 +13,7 @@ export interface EncodeOptions {
   onProgress?: (done: number, total: number) => void;
 }
 
-/** Texts a thread takes at once: small enough that a waiting query or a cancellation comes soon. */
+/** Texts in one call of a thread: few enough that a waiting query or a cancellation is served soon. */
 const SLICE = 32;
 
 type EncoderThread = RestartingThread<EncoderOperations, "load">;
@@ -26,9 +26,9 @@ type Job = {
 };
 
 /**
- * A sentence encoder: texts to vectors. One session for each core (fewer where memory is short, see weights.ts), each in
- * a thread of its own, because that is measurably faster than one session over all cores, and because ONNX Runtime's Node
- * binding blocks its thread. A thread that dies fails the texts it held, and is replaced when the next come.
+ * A sentence encoder: texts to vectors. One session for each core (fewer where memory is short, see weight-files.ts),
+ * each in a thread of its own: measured faster than one session over all cores, and ONNX Runtime's Node binding blocks
+ * its thread. Where a thread dies, the texts it held fail, and the next call starts another.
  */
 export class Encoder {
   private readonly queue: Job[] = [];
@@ -48,7 +48,11 @@ export class Encoder {
     this.idle = [...threads];
   }
 
-  /** Loads an encoder by the name of its folder, e.g. ("minilm", "int8"), or its path. Throws `not-found` where it is not installed. */
+  /**
+   * Loads an encoder by the name of its folder, e.g. ("minilm", "int8"), or its path.
+   *
+   * @throws AppError `not-found` where it is not installed
+   */
   static async load(
     name: string,
     variant: string,
@@ -73,14 +77,15 @@ export class Encoder {
     }
   }
 
-  /** Texts that keep every session busy once. */
+  /** Number of texts that gives every session one call. */
   get round(): number {
     return SLICE * this.threads.length;
   }
 
   /**
-   * Vectors of the texts, row-major [texts, dim], in the order of the texts. Queries go before passages that wait.
-   * Throws `cancelled` once the signal is aborted.
+   * Vectors of the texts, row-major [texts, dim], in the order of the texts. Queries overtake waiting passages.
+   *
+   * @throws AppError `cancelled` once the signal is aborted, `retriever-unavailable` where a thread died
    */
   async encode(
     texts: readonly string[],
@@ -91,7 +96,7 @@ export class Encoder {
       kind === "query"
         ? this.files.query.settings.queryPrefix
         : this.files.passage.settings.passagePrefix;
-    // Texts of like length share a batch, so that little is padded; the longest first, so that no thread ends late.
+    // Texts of similar length share a batch, which saves padding; the longest come first, so that all threads end together.
     const order = texts
       .map((_, i) => i)
       .sort((a, b) => (texts[b]?.length ?? 0) - (texts[a]?.length ?? 0));
@@ -117,7 +122,7 @@ export class Encoder {
     return vectors;
   }
 
-  /** Ends the threads; what is under way fails. */
+  /** Ends the threads; calls that are not finished fail. */
   async close(): Promise<void> {
     this.closed = true;
     await Promise.all(this.threads.map((thread) => thread.terminate()));

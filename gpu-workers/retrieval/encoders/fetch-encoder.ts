@@ -1,12 +1,13 @@
-import { mkdir, open, rename, rm, stat, writeFile } from "node:fs/promises";
+import { mkdir, open, rename, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { AppError } from "@/contracts/errors";
 import { modelDir } from "@/lib/paths.mjs";
+import { getFileSize } from "@/lib/files";
 import { hashFile } from "@/lib/hash";
 import { ENCODER_PRESETS, type EncoderPreset } from "./encoder-presets";
 import { findEncoder } from "./encoder-settings";
 
-/** Files of a repository beside its weights; one that it lacks is left out, but for the tokenizer. */
+/** Files of a repository besides its weights; only the tokenizer must be there. */
 const CONFIGURATION_FILES = [
   "tokenizer.json",
   "tokenizer_config.json",
@@ -20,7 +21,7 @@ const CONFIGURATION_FILES = [
 const HUB = "https://huggingface.co";
 
 export interface FetchEncoderOptions {
-  /** Where the folder goes; by default that of the name among the models. */
+  /** Folder of the encoder; by default that of its name among the models. */
   directory?: string;
   /** Another hub of the same layout (a mirror), without a trailing slash. */
   hub?: string;
@@ -28,9 +29,10 @@ export interface FetchEncoderOptions {
 }
 
 /**
- * Fetches an encoder that a person asked for: a preset's name, or a repository "owner/name" with an ONNX export. An
- * interrupted file goes on where it was; what came is recorded with its sha256 in model.json. Throws
- * `retriever-unavailable` where the hub cannot be reached, `not-found` where it has no such files.
+ * Downloads an encoder: a preset's name, or a repository "owner/name" with an ONNX export. An interrupted download
+ * continues where it stopped. The files are recorded with their sha256 in model.json.
+ *
+ * @throws AppError `retriever-unavailable` where the hub cannot be reached, `not-found` where it has no such files
  */
 export async function fetchEncoder(
   name: string,
@@ -54,17 +56,17 @@ export async function fetchEncoder(
     ];
     for (const [remote, local, needed] of files) {
       const target = join(directory, folder, local);
-      const got = await downloadFile(
+      const isThere = await downloadFile(
         `${hub}/${repository}/resolve/main/${remote}`,
         target,
         (bytes, total) => onProgress?.(join(folder, local), bytes, total),
       );
-      if (!got && needed)
+      if (!isThere && needed)
         throw new AppError(
           "not-found",
           `${repository} has no ${remote}: it holds no encoder as ONNX; export one with scripts/setup/export_encoder.py and bring the folder to ${directory}`,
         );
-      if (got) sha256[join(folder, local)] = await hashFile(target);
+      if (isThere) sha256[join(folder, local)] = await hashFile(target);
     }
   }
   await writeFile(
@@ -91,20 +93,20 @@ function listSources(name: string): EncoderPreset["hub"] {
   return [{ folder: "", repository: name, onnx: "onnx/model.onnx" }];
 }
 
-/** Downloads a file, going on where an earlier try ended; false where the hub has none. */
+/** Downloads a file, from where an earlier call stopped; false where the hub does not have it. */
 async function downloadFile(
   url: string,
   target: string,
   onProgress: (bytes: number, total: number | null) => void,
 ): Promise<boolean> {
-  if ((await sizeOf(target)) > 0) return true;
+  if ((await getFileSize(target)) ?? 0) return true;
   const partial = `${target}.partial`;
   await mkdir(dirname(target), { recursive: true });
-  const have = await sizeOf(partial);
+  const start = (await getFileSize(partial)) ?? 0;
   let response: Response;
   try {
     response = await fetch(url, {
-      headers: have > 0 ? { range: `bytes=${have}-` } : {},
+      headers: start > 0 ? { range: `bytes=${start}-` } : {},
       signal: AbortSignal.timeout(6 * 3600_000),
     });
   } catch (cause) {
@@ -121,11 +123,11 @@ async function downloadFile(
       "retriever-unavailable",
       `${url} answered ${response.status} ${response.statusText}; try again later (what came is kept), or bring the folder to ${dirname(target)}`,
     );
-  const goesOn = response.status === 206;
+  const continues = response.status === 206;
   const length = Number(response.headers.get("content-length") ?? NaN);
-  const total = Number.isNaN(length) ? null : length + (goesOn ? have : 0);
-  const file = await open(partial, goesOn ? "a" : "w");
-  let bytes = goesOn ? have : 0;
+  const total = Number.isNaN(length) ? null : length + (continues ? start : 0);
+  const file = await open(partial, continues ? "a" : "w");
+  let bytes = continues ? start : 0;
   try {
     for await (const chunk of response.body as unknown as AsyncIterable<Uint8Array>) {
       await file.write(chunk);
@@ -150,9 +152,3 @@ async function downloadFile(
   await rename(partial, target);
   return true;
 }
-
-const sizeOf = (path: string): Promise<number> =>
-  stat(path).then(
-    ({ size }) => size,
-    () => 0,
-  );

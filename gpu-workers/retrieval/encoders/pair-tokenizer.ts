@@ -2,7 +2,7 @@ import type { Tokenizer } from "@huggingface/tokenizers";
 import { AppError } from "@/contracts/errors";
 import { loadTokenizer, mendFor } from "@/gpu-workers/runtime/text-tokenizer";
 
-/** Ids of two texts with the special tokens between them, and which text each id is of (BERT's token types). */
+/** Token ids of two texts with their special tokens, and the text that each id belongs to (BERT's token types). */
 export interface TokenPair {
   ids: number[];
   types: number[];
@@ -11,8 +11,8 @@ export interface TokenPair {
 type SpecialToken = { id: number; type: number };
 
 /**
- * Tokenises a query with a passage, as a cross-encoder reads them. The special tokens and their places are taken from
- * the model's own tokenizer.json, e.g. `[CLS] query [SEP] passage [SEP]` or `<s> query </s></s> passage </s>`.
+ * Tokenises a query and a passage together, as a cross-encoder reads them. The special tokens and their places are
+ * those of the model's tokenizer.json, e.g. `[CLS] query [SEP] passage [SEP]` or `<s> query </s></s> passage </s>`.
  */
 export class PairTokenizer {
   private constructor(
@@ -61,12 +61,12 @@ export class PairTokenizer {
     );
   }
 
-  /** Ids of one text alone; a query's are computed once for all passages. */
+  /** Token ids of one text without special tokens; those of a query are computed once for all passages. */
   encodeText(text: string): number[] {
     return this.tokenizer.encode(this.mend(text), { add_special_tokens: false }).ids;
   }
 
-  /** Puts two texts together; what is too long is cut from the longer one first, as Python's tokenizers do. */
+  /** Joins two texts; a pair that is too long is truncated, the longer text first, as Python's tokenizers do. */
   joinPair(first: readonly number[], second: readonly number[]): TokenPair {
     const [a, b] = truncateLongestFirst(
       first.length,
@@ -84,11 +84,12 @@ export class PairTokenizer {
   }
 }
 
+/** Index of the first place, from `from` on, where `part` stands in `ids`; -1 where it does not. */
 function findPart(part: readonly number[], ids: readonly number[], from: number): number {
   return ids.findIndex((_, i) => i >= from && part.every((id, k) => ids[i + k] === id));
 }
 
-/** Lengths that two texts are cut to so that both fit: the rule "longest first" of Hugging Face's tokenizers. */
+/** Lengths that two texts are truncated to, by the rule "longest first" of Hugging Face's tokenizers. */
 export function truncateLongestFirst(first: number, second: number, max: number): [number, number] {
   if (first + second <= max) return [first, second];
   const shorter = Math.min(first, second);

@@ -1,17 +1,18 @@
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
-import { readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
-import { AppError, parseOrThrow } from "@/contracts/errors";
+import { AppError } from "@/contracts/errors";
+import { getFileSize } from "@/lib/files";
 import { modelDir } from "@/lib/paths.mjs";
+import { readJsonFile } from "./json-file";
 import { listWeightFiles } from "./weight-files";
 
-/** How a cross-encoder is read; taken from its own configuration. */
+/** Settings of a cross-encoder, from its own configuration. */
 export interface RerankerSettings {
   /** Longest pair, special tokens included. */
   maxTokens: number;
-  /** What is done to the logit; either keeps the order. */
+  /** Function of the logit; both keep the order of passages. */
   activation: "none" | "sigmoid";
 }
 
@@ -26,7 +27,7 @@ export interface RerankerFiles {
   fingerprint: string;
 }
 
-/** Rerankers that are known by name: the model on its hub whose ONNX export belongs into the folder of that name. */
+/** Presets by name: the model on its hub whose ONNX export belongs into the folder of that name. */
 export const RERANKERS: Readonly<Record<string, string>> = {
   "ms-marco-MiniLM-L-6-v2": "cross-encoder/ms-marco-MiniLM-L-6-v2",
   "bge-reranker-base": "BAAI/bge-reranker-base",
@@ -43,13 +44,14 @@ const modelConfigSchema = z.object({
 });
 const tokenizerConfigSchema = z.object({ model_max_length: z.number().positive().nullish() });
 
-/** Models whose positions start behind that of the padding token. */
+/** Model types whose first position is the one after the padding token's id. */
 const OFFSET_POSITIONS = new Set(["roberta", "xlm-roberta", "camembert", "xlm-roberta-xl"]);
 
 /**
  * Finds a cross-encoder by a preset's name or a model folder: `model.onnx` (or `onnx/model.onnx`), `tokenizer.json`,
- * `config.json`, and `tokenizer_config.json` where there is one. Throws `not-found` with what is missing,
- * `invalid-input` for a malformed file.
+ * `config.json`, and `tokenizer_config.json` where there is one.
+ *
+ * @throws AppError `not-found` with what is missing, `invalid-input` for a malformed file
  */
 export async function findReranker(
   name: string,
@@ -61,33 +63,21 @@ export async function findReranker(
   ]);
   const tokenizerPath = join(directory, "tokenizer.json");
   const tokenizerConfigPath = join(directory, "tokenizer_config.json");
-  const needed = [tokenizerPath, join(directory, "config.json")];
-  const present = await filterExistingFiles(needed);
+  const configPath = join(directory, "config.json");
+  const config = await readJsonFile(configPath, modelConfigSchema);
   const missing = [
     ...(modelPath === undefined ? [join(directory, "model.onnx")] : []),
-    ...needed.filter((path) => !present.includes(path)),
+    ...((await getFileSize(tokenizerPath)) === null ? [tokenizerPath] : []),
+    ...(config === null ? [configPath] : []),
   ];
-  if (modelPath === undefined || missing.length > 0) {
+  if (modelPath === undefined || config === null || missing.length > 0) {
     const source = RERANKERS[name];
     throw new AppError(
       "not-found",
       `the reranker ${name} is not installed: ${missing.join(", ")} missing; put ${source === undefined ? "an ONNX export of a cross-encoder" : `the ONNX export of ${source}`} there`,
     );
   }
-  const config = parseOrThrow(
-    modelConfigSchema,
-    await readJson(join(directory, "config.json")),
-    join(directory, "config.json"),
-  );
-  const hasConfig = (await filterExistingFiles([tokenizerConfigPath])).length > 0;
-  const own =
-    (hasConfig
-      ? parseOrThrow(
-          tokenizerConfigSchema,
-          await readJson(tokenizerConfigPath),
-          tokenizerConfigPath,
-        ).model_max_length
-      : null) ?? Infinity;
+  const tokenizerConfig = await readJsonFile(tokenizerConfigPath, tokenizerConfigSchema);
   const positions =
     config.max_position_embeddings -
     (OFFSET_POSITIONS.has(config.model_type) ? (config.pad_token_id ?? 1) + 1 : 0);
@@ -96,7 +86,7 @@ export async function findReranker(
     config.sbert_ce_default_activation_function ??
     "";
   const settings: RerankerSettings = {
-    maxTokens: Math.min(own, positions),
+    maxTokens: Math.min(tokenizerConfig?.model_max_length ?? Infinity, positions),
     activation: /sigmoid/i.test(activation) ? "sigmoid" : "none",
   };
   const hash = createHash("sha256");
@@ -107,21 +97,6 @@ export async function findReranker(
 }
 
 async function filterExistingFiles(paths: readonly string[]): Promise<string[]> {
-  const found = await Promise.all(
-    paths.map((path) =>
-      stat(path).then(
-        (entry) => entry.isFile(),
-        () => false,
-      ),
-    ),
-  );
-  return paths.filter((_, i) => found[i]);
-}
-
-async function readJson(path: string): Promise<unknown> {
-  try {
-    return JSON.parse(await readFile(path, "utf8"));
-  } catch (cause) {
-    throw new AppError("invalid-input", `${path} is not JSON`, { cause });
-  }
+  const sizes = await Promise.all(paths.map(getFileSize));
+  return paths.filter((_, i) => sizes[i] !== null);
 }

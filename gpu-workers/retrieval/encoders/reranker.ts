@@ -5,12 +5,15 @@ import { RestartingThread, ThreadClient } from "@/gpu-workers/runtime/thread";
 import { countSessions } from "./weight-files";
 import { chunk } from "@/lib/chunk";
 
-/** Passages that a thread takes at once. */
+/** Passages in one call of a thread. */
 const SLICE = 16;
 
 type RerankerThread = RestartingThread<CrossEncoderOperations, "load">;
 
-/** A cross-encoder: reads a query together with a passage and says how well they fit. As many sessions as an encoder has (weights.ts). */
+/**
+ * A cross-encoder: reads a query together with a passage and scores how well they fit. It has as many sessions as an
+ * encoder (weight-files.ts).
+ */
 export class Reranker {
   private next = 0;
 
@@ -50,12 +53,16 @@ export class Reranker {
     return this.files.fingerprint;
   }
 
-  /** Scores of the passages, in their order; higher is better. Throws `cancelled` once the signal is aborted. */
+  /**
+   * Scores of the passages, in their order; higher is better.
+   *
+   * @throws AppError `cancelled` once the signal is aborted
+   */
   async score(query: string, passages: readonly string[], signal?: AbortSignal): Promise<number[]> {
     const slices = chunk(passages, SLICE);
     const parts = await Promise.all(
       slices.map((part) => {
-        if (signal?.aborted) throw new AppError("cancelled", "the search was cancelled");
+        throwIfCancelled(signal);
         const thread = this.threads[this.next++ % this.threads.length];
         if (!thread) throw new AppError("internal", "the reranker has no thread");
         return thread.call("score", { query, passages: part });

@@ -13,12 +13,12 @@ let opened: string | null = null;
 
 if (parentPort) {
   serveThread<CrashingOperations>(parentPort, {
-    open: async ({ name }) => {
-      if (name === "broken") throw new AppError("invalid-input", "it is broken");
+    open: ({ name }) => {
+      if (name === "broken") return Promise.reject(new AppError("invalid-input", "it is broken"));
       opened = name;
-      return { response: { thread: threadId } };
+      return Promise.resolve({ response: { thread: threadId } });
     },
-    echo: async (text) => ({ response: `${opened}: ${text}` }),
-    die: async () => process.exit(7),
+    echo: (text) => Promise.resolve({ response: `${opened}: ${text}` }),
+    die: () => Promise.resolve(process.exit(7)),
   });
 }

@@ -2,7 +2,7 @@ import { z } from "zod";
 import { uploadRowSchema } from "@/contracts/api/corpora";
 import { documentTextSchema, type DocumentText } from "@/contracts/records/episode";
 import { corpusReportSchema, type CorpusReport } from "@/contracts/worker-protocol/corpus-report";
-import { TERMINAL } from "@/core/run/transitions";
+import { TERMINAL_STATES } from "@/core/run/transitions";
 import { DEFAULT_PROJECT, type Queries } from "@/server/platform/db/database";
 import { toJson } from "@/server/platform/db/json";
 import { queryRow, queryRows, sql } from "@/server/platform/db/query";
@@ -54,7 +54,7 @@ export async function selectRunsUsingCorpus(db: Queries, corpus: string): Promis
     db,
     z.object({ name: z.string() }),
     sql`
-      SELECT name FROM runs WHERE project_id = ${DEFAULT_PROJECT}::uuid AND NOT (state = ANY(${[...TERMINAL]}::text[]))
+      SELECT name FROM runs WHERE project_id = ${DEFAULT_PROJECT}::uuid AND NOT (state = ANY(${[...TERMINAL_STATES]}::text[]))
         AND (${corpus} = ANY(needs_corpora) OR (kind = 'index' AND config ->> 'corpus' = ${corpus})) ORDER BY created_at LIMIT 3`,
   );
   return runs.map(({ name }) => name);
@@ -195,7 +195,7 @@ export async function deleteUnusedUploads(
     z.object({ id: z.string() }),
     sql`
       DELETE FROM uploads u
-      WHERE NOT EXISTS (SELECT 1 FROM runs r WHERE r.kind = 'index' AND NOT (r.state = ANY(${[...TERMINAL]}::text[])) AND r.config #>> '{source,upload}' = u.id::text)
+      WHERE NOT EXISTS (SELECT 1 FROM runs r WHERE r.kind = 'index' AND NOT (r.state = ANY(${[...TERMINAL_STATES]}::text[])) AND r.config #>> '{source,upload}' = u.id::text)
         AND (u.used_at < now() - ${unusedUploadMs} * interval '1 millisecond'
           OR u.used_at < now() - ${importedUploadMs} * interval '1 millisecond' AND EXISTS (SELECT 1 FROM runs r WHERE r.kind = 'index' AND r.state = 'succeeded' AND r.config #>> '{source,upload}' = u.id::text))
       RETURNING id`,

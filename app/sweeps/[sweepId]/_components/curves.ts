@@ -8,7 +8,7 @@ import { formatVariedSettings } from "@/core/sweep/expand-sweep";
 import type { SweepCurves, SweepDetail } from "@/app/_lib/trpc";
 
 /** More curves than this cannot be told apart by eye. */
-export const MAX_CURVES = 7;
+const MAX_CURVES = 7;
 
 /** Scale and unit of a metric, as the charts of a run have them. */
 export function findAppearance(metric: string): { scale: Scale; unit: Unit } {
@@ -42,7 +42,7 @@ export function formatRowLabel(sweep: SweepDetail, row: number): string {
 }
 
 /** Settings with more than one value. */
-export const listVaryingPaths = (sweep: SweepDetail): string[] =>
+const listVaryingPaths = (sweep: SweepDetail): string[] =>
   sweep.paths.filter(
     (path) => new Set(sweep.groups.map((group) => JSON.stringify(group.varied[path]))).size > 1,
   );
