@@ -15,7 +15,7 @@ const table = <T>(value: (i: number) => T) =>
 const golden_answers = ["1911"];
 /** Upstream appends a question mark to the questions of its results. */
 const results = (right: number) => ({
-  lighthouses: Object.fromEntries(
+  beacons: Object.fromEntries(
     asked.map((question, i) => [
       `${question}?`,
       { answer: i < right ? "In 1911." : "nobody knows", score: i < right ? 1 : 0, em_score: 0 },
@@ -37,12 +37,12 @@ const rollout = (step: number) =>
 
 /** Every form that upstream's scripts write, one file that none of them wrote, and one that a killed script left behind. */
 const FILES: Record<string, unknown> = {
-  "s3/lighthouses_output_sequences.json": table(() => ({
+  "s3/beacons_output_sequences.json": table(() => ({
     golden_answers,
     context_with_info: documents,
     response_str: '<query>{"query": "lighthouse"}</query><search_complete>True</search_complete>',
   })),
-  "ircot/lighthouses_output_sequences.json": table((i) => ({
+  "ircot/beacons_output_sequences.json": table((i) => ({
     golden_answers,
     chain_of_thought: ["It was built long ago.", "So the answer is: 1911."],
     retrievals: [
@@ -51,7 +51,7 @@ const FILES: Record<string, unknown> = {
     ],
     all_context: documents,
   })),
-  "search-o1/lighthouses_output_sequences.json": table((i) => ({
+  "search-o1/beacons_output_sequences.json": table((i) => ({
     golden_answers,
     chain_of_thought: ["<|begin_search_query|>lighthouse<|end_search_query|>"],
     retrievals: [{ query: asked[i], context: documents }],
@@ -64,13 +64,13 @@ const FILES: Record<string, unknown> = {
     timestamp: "2025-05-20",
     total_questions: 6,
     processed_questions: 6,
-    data_source_stats: { lighthouses: { total: 6, correct: 4, accuracy: 0.6667 } },
+    data_source_stats: { beacons: { total: 6, correct: 4, accuracy: 0.6667 } },
     remaining_questions: 0,
   },
   "rag_cache.json": results(1),
   "rollouts/1.jsonl": rollout(1),
   "rollouts/2.jsonl": rollout(2),
-  "results/killed.json": '{"lighthouses": {"When was',
+  "results/killed.json": '{"beacons": {"When was',
   "config.json": { seed: 1 },
   "README.md": "what this is",
 };
@@ -108,7 +108,7 @@ test("a folder of upstream's results, dropped on the page, becomes leaderboard r
   const parts = dialog.locator("[data-part]");
   await expect(parts).toHaveCount(5);
   await expect(dialog.locator("[data-part='upstream/results/s3']")).toContainText(
-    "lighthouses: 6 with documents, 6 answered · 3 files",
+    "beacons: 6 with documents, 6 answered · 3 files",
   );
   for (const [label, method] of [
     ["upstream/results/ircot", "IRCoT"],
@@ -130,7 +130,7 @@ test("a folder of upstream's results, dropped on the page, becomes leaderboard r
   await expect(dialog.getByText("5 of 5 parts imported")).toBeVisible();
   await expect(dialog.locator("[data-part-state=done]")).toHaveCount(5);
   await expect(dialog.locator("[data-part='upstream/results/s3']")).toContainText(
-    "6 episodes, 83.3% of 6, questions upstream/lighthouses",
+    "6 episodes, 83.3% of 6, questions upstream/beacons",
   );
   await expect(dialog.locator("[data-part='upstream/results/s3']")).toContainText(
     "Its statistics state 6 questions and accuracy 0.6667; the results hold 6 and 0.8333.",
@@ -159,7 +159,7 @@ test("a folder of upstream's results, dropped on the page, becomes leaderboard r
   await page.getByRole("button", { name: "Upstream's files" }).click();
   const files = page.getByRole("dialog").getByRole("list", { name: "Files" });
   const saved = page.waitForEvent("download");
-  await files.getByRole("button", { name: "Save lighthouses_output_sequences.json" }).click();
+  await files.getByRole("button", { name: "Save beacons_output_sequences.json" }).click();
   const sequences = JSON.parse(readFileSync(await (await saved).path(), "utf8")) as Record<
     string,
     { retrievals: unknown[] }
@@ -173,7 +173,7 @@ test("a folder of upstream's results, dropped on the page, becomes leaderboard r
   await expect(page.locator("[data-turn='0'] [data-document]")).toHaveCount(2);
   await expect(page.locator("[data-turn='1']")).toContainText("lighthouse 1911");
 
-  await page.goto("/?q=lighthouses");
+  await page.goto("/?q=beacons");
   await expect(page.locator("tr[data-run] [data-imported]")).toHaveCount(4);
 });
 
@@ -185,14 +185,14 @@ test("what cannot be used is named with its reason, and can be tried again with 
   await page.getByRole("button", { name: "Import results" }).click();
   const dialog = page.getByRole("dialog");
   const file = join(folder, "results", "orphan.json");
-  writeFileSync(file, JSON.stringify({ orphans: results(4).lighthouses }));
+  writeFileSync(file, JSON.stringify({ orphans: results(4).beacons }));
   await dialog.getByLabel("Choose files").setInputFiles([file, join(folder, "config.json")]);
   await dialog.getByRole("button", { name: "Import 1 part" }).click();
   await expect(dialog.getByRole("alert")).toContainText(
     "orphan.json: The files of orphans hold no gold answers",
   );
   await expect(dialog.locator("[data-part-state=failed]")).toHaveCount(1);
-  await dialog.getByLabel("Question set").selectOption("upstream/lighthouses");
+  await dialog.getByLabel("Question set").selectOption("upstream/beacons");
   await dialog.getByRole("button", { name: "Try 1 part again" }).click();
   await expect(dialog.locator("[data-part-state=done]")).toContainText("6 episodes, 66.7% of 6");
 });
