@@ -35,7 +35,6 @@ export const buildRetrieveRequestSchema = (limits: RetrieveLimits) =>
       .transform((k) => k ?? Math.min(3, limits.topk)),
     return_scores: z.boolean().default(false),
   });
-const retrieveRequestSchema = buildRetrieveRequestSchema(RETRIEVE_LIMITS);
 
 const wireIdSchema = z.union([z.string(), z.int().transform(String)]);
 
