@@ -18,19 +18,17 @@ export const liveEventKindSchema = z.enum([
 
 export type LiveEventKind = z.infer<typeof liveEventKindSchema>;
 
-const liveEventSchema = z.object({
+export interface LiveEvent {
   /** Decimal, growing; pass the last one seen as `after` to go on without a gap. */
-  id: z.string(),
-  kind: liveEventKindSchema,
-  runId: z.uuid().nullable(),
+  id: string;
+  kind: LiveEventKind;
+  runId: string | null;
   /**
    * Small, by kind. run: {state, attempt}; metrics: {names, step}; alarms: {names}; episodes: {phase, step, count}; logs: {count};
    * progress: a Progress; task: {taskId, state, fraction, detail}; worker: {workerId, state}.
    */
-  payload: z.record(z.string(), z.unknown()),
-});
-
-export type LiveEvent = z.infer<typeof liveEventSchema>;
+  payload: Record<string, unknown>;
+}
 
 export const liveEventsRequestSchema = z.object({
   /** Only events of this run; without it, all. */

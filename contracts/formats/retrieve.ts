@@ -97,25 +97,24 @@ export const retrieveHealthSchema = z.object({
 export type RetrieveHealth = z.output<typeof retrieveHealthSchema>;
 
 /** GET /metrics. Times in milliseconds, over the latest requests; null before the first. */
-const retrieveMetricsSchema = z.object({
-  uptimeSeconds: z.number(),
-  requests: z.int(),
-  queries: z.int(),
+export interface RetrieveMetrics {
+  uptimeSeconds: number;
+  requests: number;
+  queries: number;
   /** Requests that were wrong or failed. */
-  errors: z.int(),
+  errors: number;
   /** Requests answered with 503: too many waited, or the service was not ready. */
-  refused: z.int(),
+  refused: number;
   /** Encoder batches that the requests became. */
-  batches: z.int(),
-  waitingQueries: z.int(),
-  latencyMs: z.object({ p50: z.number().nullable(), p99: z.number().nullable() }),
+  batches: number;
+  waitingQueries: number;
+  latencyMs: { p50: number | null; p99: number | null };
   /** Over all requests answered. */
-  latencySumMs: z.number(),
-  latencyCount: z.int(),
+  latencySumMs: number;
+  latencyCount: number;
   /** Resident memory of the process that serves, which is the whole worker's. */
-  memoryMb: z.number(),
-});
-export type RetrieveMetrics = z.output<typeof retrieveMetricsSchema>;
+  memoryMb: number;
+}
 
 export function toWireDocument({
   id,
