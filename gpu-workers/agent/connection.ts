@@ -244,7 +244,11 @@ export class Connection {
     this.lastHeard = performance.now();
     let frame: ServerFrame;
     try {
-      frame = parseOrThrow(serverFrameSchema, JSON.parse((data as Buffer).toString()), "Frame of the server");
+      frame = parseOrThrow(
+        serverFrameSchema,
+        JSON.parse((data as Buffer).toString()),
+        "Frame of the server",
+      );
     } catch (error) {
       this.options.log(
         "warn",

@@ -64,12 +64,16 @@ function retrievers(): { starters: ServiceStarters; opened: string[]; closed: st
       startRetriever: (corpus) => {
         opened.push(corpus);
         if (corpus === "missing")
-          return Promise.reject(new AppError("not-found", 'The corpus "missing" is not on this worker.'));
+          return Promise.reject(
+            new AppError("not-found", 'The corpus "missing" is not on this worker.'),
+          );
         const retriever: Retriever = {
           search: (queries, k) =>
-            Promise.resolve(queries.map((q) => [
-              { id: `${corpus}-${k}`, hash: "h", title: q, text: "text", score: 1 },
-            ])),
+            Promise.resolve(
+              queries.map((q) => [
+                { id: `${corpus}-${k}`, hash: "h", title: q, text: "text", score: 1 },
+              ]),
+            ),
           getDocuments: () => Promise.resolve([]),
           describe: () => ({ kind: "dense", key: "k", title: "t", documents: 1 }),
           close: () => Promise.resolve(void closed.push(corpus)),

@@ -144,7 +144,9 @@ export function createMethod(
     computeEpisodeKey: keyOf,
     async run(questions, signal) {
       const settled = await Promise.allSettled(
-        questions.map(async (question) => finished.get(question.id) ?? runEpisode(question, signal)),
+        questions.map(
+          async (question) => finished.get(question.id) ?? runEpisode(question, signal),
+        ),
       );
       const failed = settled.find((result) => result.status === "rejected");
       for (const [i, result] of settled.entries()) {

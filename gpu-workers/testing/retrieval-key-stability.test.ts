@@ -336,7 +336,7 @@ testRecorded(new URL("./retrieval-key-stability.json", import.meta.url), {
     };
     const questions = () => Promise.resolve([QUESTION]);
     const context = new MemoryContext({ config, services, workDir: "", questions } as never);
-    context.readRankedQuestions = () => Promise.resolve(new Map());
+    context.readRankedQuestions = () => Promise.resolve(new Map<string, number[]>());
     await evaluateRetriever(context);
     return { episodes: context.records().map(({ episode }) => [episode.key, episode.method]) };
   },

@@ -15,7 +15,10 @@ export interface ScriptedRequest {
   };
 }
 
-/** What is played back: a text (cut at the request's stop strings, as a server does), or a fault. */
+/**
+ * What is played back: a text (cut at the request's stop strings, as a server does), or a fault. The text "cut" breaks
+ * the connection in the middle of the reply; "hang" is never answered.
+ */
 export type ScriptedReply =
   | string
   | {

@@ -1,5 +1,6 @@
 import { statfs } from "node:fs/promises";
 import { join } from "node:path";
+import { Readable } from "node:stream";
 import { type RetrieverConfigOfKind, searchesLocally } from "@/contracts/run-config/retriever";
 import { AppError, parseOrThrow } from "@/contracts/errors";
 import { type IndexPlan, planBm25 } from "@/core/memory/index-plan";
@@ -156,9 +157,9 @@ async function estimateBm25Index(
   const texts = await planned.sample(BM25_SAMPLE);
   progress("indexing a sample", 0.5);
   let began = performance.now();
-  const scan = async function* (from: number): AsyncGenerator<string> {
+  const scan = (from: number): AsyncIterable<string> => {
     began = performance.now(); // the thread is up
-    yield* texts.slice(from);
+    return Readable.from(texts.slice(from));
   };
   const index = await Bm25Index.ensure(
     { hash: "sample", size: texts.length, scan },

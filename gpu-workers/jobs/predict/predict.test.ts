@@ -1,39 +1,18 @@
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
-import { tmpdir } from "node:os";
 import { afterEach, describe, expect, it } from "vitest";
-import { hashDocument } from "@/core/episode/document-hash";
-import type { RunConfigInput } from "@/contracts/run-config/run-config";
-import type { Question } from "@/contracts/worker-protocol/questions";
-import type { Retriever } from "@/gpu-workers/retrieval/retriever";
+import { type MemoryContext } from "@/gpu-workers/testing/memory-context";
+import { ScriptedEndpoint } from "@/gpu-workers/testing/scripted-endpoint";
 import type { Services } from "@/gpu-workers/jobs/run-context";
-import { MemoryContext } from "@/gpu-workers/testing/memory-context";
-import { ScriptedEndpoint, type ScriptedReply } from "@/gpu-workers/testing/scripted-endpoint";
 import { predict } from "./predict";
+import {
+  buildConfig,
+  createContext,
+  listFailures,
+  questions,
+  services,
+} from "./testing/predict-run";
 
-const questions: Question[] = Array.from({ length: 30 }, (_, i) => ({
-  id: `q${i}`,
-  question: `Question ${i}?`,
-  answers: [`gold ${i}`],
-  goldIds: [],
-  type: null,
-  group: null,
-  goldQueries: [],
-}));
-const document = { id: "d", title: "T", text: "Body." };
-const retriever: Retriever = {
-  search: (queries) =>
-    Promise.resolve(queries.map(() => [{ ...document, hash: hashDocument(document), score: 1 }])),
-  getDocuments: () => Promise.resolve([]),
-  describe: () => ({ kind: "dense", key: "k", title: "one document", documents: 1 }),
-  close: () => Promise.resolve(),
-};
-const services: Services = {
-  acquireEngine: () => Promise.reject(new Error("no engine is needed")),
-  acquireRetriever: () => Promise.resolve({ value: retriever, release: () => undefined }),
-  acquireSampler: () => Promise.reject(new Error("no sampler is needed")),
-  acquireVllm: () => Promise.reject(new Error("no vLLM is needed")),
-};
 let server: Server | undefined;
 afterEach(() => server?.close());
 
@@ -59,35 +38,14 @@ async function generator(
   await new Promise<void>((resolve) => server!.listen(0, "127.0.0.1", resolve));
   return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1`, asked };
 }
-const config = (endpoint: string, over: object = {}): RunConfigInput => ({
-  kind: "predict",
-  name: "p",
-  method: "rag",
-  questions: "set",
-  documents: 3,
-  generator: { model: "m", endpoint },
-  ...over,
-});
-const context = (runConfig: RunConfigInput, more: object = {}) =>
-  new MemoryContext({
-    config: runConfig,
-    services,
-    workDir: tmpdir(),
-    questions: () => Promise.resolve(questions),
-    ...more,
-  });
-const failuresOf = (run: MemoryContext) =>
-  run.reports.flatMap((item) =>
-    item.kind === "failures" ? item.failures.map(({ questionId }) => questionId) : [],
-  );
 
 describe("a predict run", () => {
   it("lists what fails, tries it once more at the end, and counts it nowhere", async () => {
     const { url, asked } = await generator((i) => i === 3 || i === 25);
-    const run = context(config(url));
+    const run = createContext(buildConfig(url));
     await expect(predict(run)).rejects.toThrow(/2 of 30 questions have no answer.*Resume the run/);
     expect(run.records()).toHaveLength(28);
-    expect(failuresOf(run)).toEqual(["q3", "q25", "q3", "q25"]);
+    expect(listFailures(run)).toEqual(["q3", "q25", "q3", "q25"]);
     // 15 right of 28 answered, not of 30.
     expect(run.points("predict/accuracy").at(-1)!.value).toBeCloseTo(15 / 28, 12);
     expect(asked.get(3)).toBeGreaterThan(1);
@@ -104,8 +62,8 @@ describe("a predict run", () => {
       ["Perhaps.", "neither yes nor no"],
     ] as const) {
       const judge = await ScriptedEndpoint.start([reply]);
-      const run = context(
-        config(url, { scorer: "judge", judge: { model: "j", endpoint: judge.url } }),
+      const run = createContext(
+        buildConfig(url, { scorer: "judge", judge: { model: "j", endpoint: judge.url } }),
       );
       await expect(predict(run)).rejects.toThrow(reason);
       await judge.close();
@@ -122,8 +80,8 @@ describe("a predict run", () => {
     const judge = await ScriptedEndpoint.start([
       { text: "yes", usage: { prompt_tokens: 50, completion_tokens: 1 } },
     ]);
-    const run = context(
-      config(url, {
+    const run = createContext(
+      buildConfig(url, {
         scorer: "judge",
         judge: {
           model: "j",
@@ -140,7 +98,7 @@ describe("a predict run", () => {
       ),
     ).toEqual([30, 1500, 30, expect.closeTo(0.0015, 12)]);
     expect(judge.requests).toHaveLength(31);
-    const ruled = context(config(url));
+    const ruled = createContext(buildConfig(url));
     await predict(ruled);
     expect(ruled.points("judge/calls")).toEqual([]);
   });
@@ -150,8 +108,8 @@ describe("a predict run", () => {
     const judge = await ScriptedEndpoint.start(["yes"]);
     const asked = () => [model.requests.length, judge.requests.length];
     const run = async (over: object, equalTo?: MemoryContext): Promise<MemoryContext> => {
-      const own = context(
-        config(model.url, {
+      const own = createContext(
+        buildConfig(model.url, {
           method: "cot",
           searcher: { model: "m", endpoint: model.url, api: "chat" },
           scorer: "judge",
@@ -194,23 +152,23 @@ describe("a predict run", () => {
 
   it("that may miss questions succeeds with them listed", async () => {
     const { url } = await generator((i) => i === 3);
-    const run = context(config(url, { failures: { allowMissing: true } }));
+    const run = createContext(buildConfig(url, { failures: { allowMissing: true } }));
     await predict(run);
     expect(run.records()).toHaveLength(29);
   });
 
   it("stops where many fail in a row, with the reason", async () => {
     const { url } = await generator((i) => i >= 5);
-    await expect(predict(context(config(url, { failures: { stopAfter: 4 } })))).rejects.toThrow(
-      /4 questions in a row could not be answered.*context too long/s,
-    );
+    await expect(
+      predict(createContext(buildConfig(url, { failures: { stopAfter: 4 } }))),
+    ).rejects.toThrow(/4 questions in a row could not be answered.*context too long/s);
   });
 
   it("goes on with the questions that are missing, and counts the answers of every attempt", async () => {
     const { url, asked } = await generator(() => false);
-    const first = context(config(url, { limit: 10 }));
+    const first = createContext(buildConfig(url, { limit: 10 }));
     await predict(first);
-    const second = context(config(url));
+    const second = createContext(buildConfig(url));
     second.readAnsweredQuestions = () => first.readAnsweredQuestions();
     second.readStoredAccuracy = () => first.readStoredAccuracy();
     asked.clear();
@@ -224,15 +182,15 @@ describe("a predict run", () => {
 
   it("answers or scores the stored episodes of another run without searching", async () => {
     const { url, asked } = await generator(() => false);
-    const first = context(config(url));
+    const first = createContext(buildConfig(url));
     await predict(first);
     asked.clear();
     const noSearch: Services = {
       ...services,
       acquireRetriever: () => Promise.reject(new Error("it searched")),
     };
-    const scored = context(
-      config(url, {
+    const scored = createContext(
+      buildConfig(url, {
         scorer: "exact-match",
         reuse: { episodesOf: "00000000-0000-4000-8000-000000000009", keepAnswers: true },
       }),
@@ -245,8 +203,8 @@ describe("a predict run", () => {
         .records()
         .filter(({ score }) => score?.scorer === "exact-match/1" && score.value === 1),
     ).toHaveLength(15);
-    const again = context(
-      config(url, {
+    const again = createContext(
+      buildConfig(url, {
         generator: { model: "other", endpoint: url },
         reuse: { episodesOf: "00000000-0000-4000-8000-000000000009" },
       }),
@@ -257,175 +215,5 @@ describe("a predict run", () => {
     expect(again.records().map(({ episode }) => episode.key)).toEqual(
       first.records().map(({ episode }) => episode.key),
     );
-  });
-});
-
-describe("faults of the generator's endpoint", () => {
-  let endpoint: ScriptedEndpoint | undefined;
-  afterEach(() => endpoint?.close());
-  const asked = ({ body }: { body: { messages?: { content: string }[] } }): number =>
-    Number(/Question (\d+)\?/.exec(body.messages?.at(-1)?.content ?? "")?.[1] ?? -1);
-  const impatient = { connection: { retrySeconds: 0, timeoutSeconds: 1 } };
-
-  it.each<[string, ScriptedReply, RegExp]>([
-    [
-      "429",
-      { status: 429, body: "slow down", headers: { "retry-after": "1" } },
-      /status 429: slow down/,
-    ],
-    ["500", { status: 500, body: "oops" }, /status 500: oops/],
-    ["a time-out", "hang", /timeout/],
-    ["a cut reply", "cut", /terminated|other side closed|aborted/],
-    ["wrong JSON", { raw: '{"choices": [' }, /does not answer as an OpenAI-compatible server/],
-  ])(
-    "%s that stays is listed with its reason, never a score, and a resumed run asks for that question alone",
-    async (_, fault, reason) => {
-      let broken = true;
-      endpoint = await ScriptedEndpoint.start((request) =>
-        broken && asked(request) === 7 ? fault : `gold ${asked(request)}`,
-      );
-      const over = { generator: { model: "m", endpoint: endpoint.url, ...impatient } };
-      const first = context(config(endpoint.url, over));
-      await expect(predict(first)).rejects.toThrow(/1 of 30 questions have no answer/);
-      const failures = first.reports.flatMap((item) =>
-        item.kind === "failures" ? item.failures : [],
-      );
-      expect(failures.map(({ questionId }) => questionId)).toEqual(["q7", "q7"]);
-      expect(failures[0]!.reason).toMatch(reason);
-      expect(first.records().map(({ episode }) => episode.questionId)).not.toContain("q7");
-      expect(first.points("predict/accuracy").at(-1)!.value).toBe(1);
-      broken = false;
-      const before = endpoint.requests.length;
-      const second = context(config(endpoint.url, over));
-      second.readAnsweredQuestions = () => first.readAnsweredQuestions();
-      await predict(second);
-      expect(second.records().map(({ episode }) => episode.questionId)).toEqual(["q7"]);
-      expect(
-        endpoint.requests
-          .slice(before)
-          .map(asked)
-          .filter((i) => i >= 0),
-      ).toEqual([7]);
-    },
-  );
-
-  it("a fault that passes costs nothing but time", async () => {
-    const faults: ScriptedReply[] = [
-      { status: 429, headers: { "retry-after": "0" } },
-      { status: 500 },
-      "cut",
-      { raw: "{" },
-    ];
-    endpoint = await ScriptedEndpoint.start(
-      (request, call) => (call > 0 && faults.shift()) || `gold ${asked(request)}`,
-    );
-    const run = context(config(endpoint.url));
-    await predict(run);
-    expect([
-      run.records().length,
-      run.points("predict/accuracy").at(-1)!.value,
-      faults.length,
-    ]).toEqual([30, 1, 0]);
-  });
-
-  it("a key that is revoked half way ends the run with the reason; with the key replaced it goes on with what is missing", async () => {
-    let valid = "sk-old";
-    endpoint = await ScriptedEndpoint.start((request, call) => {
-      if (call === 12) valid = "sk-new";
-      return request.headers.authorization === `Bearer ${valid}`
-        ? `gold ${asked(request)}`
-        : { status: 401, body: `key ${request.headers.authorization} is revoked` };
-    });
-    const keyed = (key: string) =>
-      context(
-        config(endpoint!.url, {
-          generator: {
-            model: "m",
-            endpoint: endpoint!.url,
-            connection: { key: "hosted", concurrency: 1 },
-          },
-          failures: { stopAfter: 5 },
-        }),
-        { keys: new Map([["hosted", key]]) },
-      );
-    const first = keyed("sk-old");
-    const error = await predict(first).then(
-      () => null,
-      (reason: Error) => reason,
-    );
-    expect(error?.message).toMatch(
-      /5 questions in a row could not be answered.*API key is missing, wrong or revoked/s,
-    );
-    expect(JSON.stringify(first.reports) + error?.message).not.toContain("sk-old");
-    const failed = new Set(failuresOf(first));
-    expect(
-      first
-        .records()
-        .every(({ episode, score }) => !failed.has(episode.questionId) && score?.value === 1),
-    ).toBe(true);
-    const second = keyed("sk-new");
-    second.readAnsweredQuestions = () => first.readAnsweredQuestions();
-    await predict(second);
-    expect(
-      new Set([...first.records(), ...second.records()].map(({ episode }) => episode.questionId))
-        .size,
-    ).toBe(30);
-    expect(second.records()).toHaveLength(30 - first.records().length);
-  });
-});
-
-describe("a run at an endpoint", () => {
-  it("keeps it busy across batches, and stores every question with its own documents", async () => {
-    let release: () => void = () => undefined;
-    const busy = new Promise<void>((resolve) => (release = resolve));
-    // The first requests wait for each other: without 60 at once nothing would be answered. The preflight's goes alone.
-    const endpoint = await ScriptedEndpoint.start(async (_, call) => {
-      if (call >= 60) release();
-      if (call > 0) await busy;
-      return "gold 1";
-    });
-    try {
-      const many: Question[] = Array.from({ length: 120 }, (_, i) => ({
-        ...questions[0]!,
-        id: `q${i}`,
-        question: `Question ${i}?`,
-      }));
-      const own: Retriever = {
-        ...retriever,
-        search: (queries) =>
-          Promise.resolve(
-            queries.map((query) => [
-              {
-                id: query,
-                title: query,
-                text: query,
-                hash: hashDocument({ title: query, text: query }),
-                score: 1,
-              },
-            ]),
-          ),
-      };
-      const run = context(
-        config(endpoint.url, {
-          generator: { model: "m", endpoint: endpoint.url, connection: { concurrency: 60 } },
-        }),
-        {
-          questions: () => Promise.resolve(many),
-          services: {
-            ...services,
-            acquireRetriever: () => Promise.resolve({ value: own, release: () => undefined }),
-          },
-        },
-      );
-      await predict(run);
-      expect(endpoint.mostAtOnce).toBe(60);
-      expect(new Set(run.records().map(({ episode }) => episode.questionId)).size).toBe(120);
-      const sent = run.reports.flatMap((item) =>
-        item.kind === "episodes" ? item.documents.map(({ id }) => id) : [],
-      );
-      expect(sent.sort()).toEqual(many.map(({ question }) => question).sort());
-    } finally {
-      await endpoint.close();
-    }
   });
 });

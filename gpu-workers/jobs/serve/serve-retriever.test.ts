@@ -30,16 +30,19 @@ function words(): { starters: ServiceStarters; breakDown: () => void; mend: () =
   let broken = false;
   const retriever: Retriever = {
     search: (queries, k) => {
-      if (broken) return Promise.reject(new AppError("retriever-unavailable", "the encoder thread ended"));
-      return Promise.resolve(queries.map((query) =>
-        Array.from({ length: k }, (_, i) => ({
-          id: `${query}-${i}`,
-          hash: "",
-          title: query,
-          text: "text",
-          score: 1 / (i + 1),
-        })),
-      ));
+      if (broken)
+        return Promise.reject(new AppError("retriever-unavailable", "the encoder thread ended"));
+      return Promise.resolve(
+        queries.map((query) =>
+          Array.from({ length: k }, (_, i) => ({
+            id: `${query}-${i}`,
+            hash: "",
+            title: query,
+            text: "text",
+            score: 1 / (i + 1),
+          })),
+        ),
+      );
     },
     getDocuments: () => Promise.resolve([]),
     describe: () => ({ kind: "dense", key: "k", title: "words", documents: 3 }),
@@ -48,12 +51,13 @@ function words(): { starters: ServiceStarters; breakDown: () => void; mend: () =
   return {
     starters: {
       ...NO_SERVICES,
-      startRetriever: () => Promise.resolve({
-        value: retriever,
-        address: null,
-        ended: new Promise(() => undefined),
-        stop: () => Promise.resolve(),
-      }),
+      startRetriever: () =>
+        Promise.resolve({
+          value: retriever,
+          address: null,
+          ended: new Promise(() => undefined),
+          stop: () => Promise.resolve(),
+        }),
     },
     breakDown: () => void (broken = true),
     mend: () => void (broken = false),

@@ -49,8 +49,7 @@ describe.skipIf(!canTrainHere)("faults of a PPO run", () => {
     const spoiled = (model: EngineModel): EngineModel => {
       const forwardBackward = model.forwardBackward.bind(model);
       model.forwardBackward = (body, options) => {
-        if (body.loss === "cross_entropy" || ++updates <= 2)
-          return forwardBackward(body, options);
+        if (body.loss === "cross_entropy" || ++updates <= 2) return forwardBackward(body, options);
         const beyond = (list: readonly number[] | null | undefined) =>
           list?.map((x) => (x + 1) * 1e39);
         const data = body.data.map((datum) => ({

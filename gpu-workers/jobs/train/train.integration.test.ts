@@ -4,7 +4,6 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { modelDir } from "@/lib/paths.mjs";
 import type { RunConfigInput } from "@/contracts/run-config/run-config";
 import type { TrainConfig } from "@/contracts/run-config/train-config";
 import { trainConfigSchema } from "@/contracts/run-config/train-config";
@@ -15,11 +14,8 @@ import {
   type MemoryContextOptions,
 } from "@/gpu-workers/testing/memory-context";
 import { canTrainHere, smallTrainingConfig } from "@/gpu-workers/testing/small-training";
-import { runDryRun } from "./dry-run";
 import { STEP_PHASES } from "@/gpu-workers/runtime/stopwatch";
 import { readTrainerState } from "@/gpu-workers/rl/trainer-state";
-import { computeTurnGains } from "@/gpu-workers/jobs/predict/turn-gains";
-import { loadTokenizer } from "@/gpu-workers/llm/model-files/tokenizer";
 
 describe.skipIf(!canTrainHere)("the executors on the real engine and retriever", () => {
   const services = new LocalServices();
@@ -412,92 +408,4 @@ describe.skipIf(!canTrainHere)("the executors on the real engine and retriever",
     expect(calls).toBeGreaterThan(20);
     for (const { answer } of context.records()) expect(answer!.text).toBe("Asia");
   }, 600_000);
-
-  it("tries a configuration in a dry run", async () => {
-    const context = contextOf({ name: "dry-run", config: smallTrainingConfig });
-    const result = await runDryRun(
-      {
-        taskId: "00000000-0000-4000-8000-000000000003",
-        kind: "dry-run",
-        config: smallTrainingConfig,
-      },
-      { ...taskContext(context), reportProgress: () => undefined },
-    );
-    expect(result).toMatchObject({
-      questions: 8,
-      episodes: 32,
-      groups: 8,
-      truncated: 0,
-      formatErrors: [],
-    });
-    expect(result.projectedSeconds).toBeGreaterThan(0);
-  }, 600_000);
-
-  it("answers what each turn gained, with the gold documents as the ceiling", async () => {
-    const context = contextOf({ name: "gains", config: smallTrainingConfig });
-    const question = (await context.readQuestions("atlas/held-out"))[0]!;
-    const retriever = (
-      await services.acquireRetriever("atlas", smallTrainingConfig.retriever, context.signal)
-    ).value;
-    const gold = await retriever.getDocuments(question.goldIds);
-    const result = await computeTurnGains(
-      {
-        taskId: "00000000-0000-4000-8000-000000000004",
-        kind: "turn-gains",
-        config: smallTrainingConfig,
-        question,
-        contexts: [
-          { turn: 0, documents: gold.slice(0, 1) },
-          { turn: 1, documents: gold },
-        ],
-      },
-      { ...taskContext(context), reportProgress: () => undefined },
-    );
-    expect(result.turns.map(({ turn }) => turn)).toEqual([0, 1]);
-    expect(result.goldContext).toEqual({
-      answer: result.turns[1]!.answer,
-      score: result.turns[1]!.score,
-    });
-  }, 600_000);
-
-  it("tokenises as the engine's own tokenizer does", async () => {
-    const tokenizer = await loadTokenizer(modelDir("smollm2-135m-instruct"));
-    const { model } = await openModel(services);
-    const texts = (
-      await contextOf({ name: "tokens", config: smallTrainingConfig }).readQuestions("atlas/train")
-    )
-      .slice(0, 20)
-      .map(({ question }) => `Question: ${question}\n<information>`);
-    for (const text of texts) {
-      const { ids } = await model.encodeGuided({ lark: `start: ${JSON.stringify(text)}`, text });
-      expect(tokenizer.encode(text)).toEqual(ids);
-    }
-  }, 600_000);
 });
-
-async function openModel(services: LocalServices) {
-  const { value: engine } = await services.acquireEngine();
-  return {
-    model: await engine.createModel("tokens", {
-      base: modelDir("smollm2-135m-instruct"),
-      lora: null,
-      seed: 0,
-    }),
-  };
-}
-
-/** What a task sees of a context. */
-function taskContext(context: MemoryContext) {
-  return {
-    closeRetrievers: () => Promise.resolve(),
-    reportCorpora: () => Promise.resolve(),
-    signal: context.signal,
-    services: context.services,
-    workDir: context.workDir,
-    readQuestions: (set: string) => context.readQuestions(set),
-    findAnswers: (keys: string[]) => context.findAnswers(keys),
-    saveAnswers: (answers: Parameters<MemoryContext["saveAnswers"]>[0]) =>
-      context.saveAnswers(answers),
-    fetchCheckpoint: () => Promise.resolve(""),
-  };
-}

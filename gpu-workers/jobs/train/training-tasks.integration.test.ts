@@ -1,0 +1,111 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { computeTurnGains } from "@/gpu-workers/jobs/predict/turn-gains";
+import { loadTokenizer } from "@/gpu-workers/llm/model-files/tokenizer";
+import { LocalServices, MemoryContext } from "@/gpu-workers/testing/memory-context";
+import { canTrainHere, smallTrainingConfig } from "@/gpu-workers/testing/small-training";
+import { modelDir } from "@/lib/paths.mjs";
+import { runDryRun } from "./dry-run";
+
+describe.skipIf(!canTrainHere)("tasks on the real engine and retriever", () => {
+  const services = new LocalServices();
+  let folder: string;
+  const createContext = (name: string) =>
+    new MemoryContext({ config: smallTrainingConfig, services, workDir: join(folder, name) });
+
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), "tasks-"));
+  });
+  afterAll(async () => {
+    await services.close();
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  it("tries a configuration in a dry run", async () => {
+    const context = createContext("dry-run");
+    const result = await runDryRun(
+      {
+        taskId: "00000000-0000-4000-8000-000000000003",
+        kind: "dry-run",
+        config: smallTrainingConfig,
+      },
+      { ...taskContext(context), reportProgress: () => undefined },
+    );
+    expect(result).toMatchObject({
+      questions: 8,
+      episodes: 32,
+      groups: 8,
+      truncated: 0,
+      formatErrors: [],
+    });
+    expect(result.projectedSeconds).toBeGreaterThan(0);
+  }, 600_000);
+
+  it("answers what each turn gained, with the gold documents as the ceiling", async () => {
+    const context = createContext("gains");
+    const question = (await context.readQuestions("atlas/held-out"))[0]!;
+    const retriever = (
+      await services.acquireRetriever("atlas", smallTrainingConfig.retriever, context.signal)
+    ).value;
+    const gold = await retriever.getDocuments(question.goldIds);
+    const result = await computeTurnGains(
+      {
+        taskId: "00000000-0000-4000-8000-000000000004",
+        kind: "turn-gains",
+        config: smallTrainingConfig,
+        question,
+        contexts: [
+          { turn: 0, documents: gold.slice(0, 1) },
+          { turn: 1, documents: gold },
+        ],
+      },
+      { ...taskContext(context), reportProgress: () => undefined },
+    );
+    expect(result.turns.map(({ turn }) => turn)).toEqual([0, 1]);
+    expect(result.goldContext).toEqual({
+      answer: result.turns[1]!.answer,
+      score: result.turns[1]!.score,
+    });
+  }, 600_000);
+
+  it("tokenises as the engine's own tokenizer does", async () => {
+    const tokenizer = await loadTokenizer(modelDir("smollm2-135m-instruct"));
+    const { model } = await openModel(services);
+    const texts = (await createContext("tokens").readQuestions("atlas/train"))
+      .slice(0, 20)
+      .map(({ question }) => `Question: ${question}\n<information>`);
+    for (const text of texts) {
+      const { ids } = await model.encodeGuided({ lark: `start: ${JSON.stringify(text)}`, text });
+      expect(tokenizer.encode(text)).toEqual(ids);
+    }
+  }, 600_000);
+});
+
+async function openModel(services: LocalServices) {
+  const { value: engine } = await services.acquireEngine();
+  return {
+    model: await engine.createModel("tokens", {
+      base: modelDir("smollm2-135m-instruct"),
+      lora: null,
+      seed: 0,
+    }),
+  };
+}
+
+/** What a task sees of a context. */
+function taskContext(context: MemoryContext) {
+  return {
+    closeRetrievers: () => Promise.resolve(),
+    reportCorpora: () => Promise.resolve(),
+    signal: context.signal,
+    services: context.services,
+    workDir: context.workDir,
+    readQuestions: (set: string) => context.readQuestions(set),
+    findAnswers: (keys: string[]) => context.findAnswers(keys),
+    saveAnswers: (answers: Parameters<MemoryContext["saveAnswers"]>[0]) =>
+      context.saveAnswers(answers),
+    fetchCheckpoint: () => Promise.resolve(""),
+  };
+}
