@@ -1,9 +1,10 @@
 import { AppError } from "@/contracts/errors";
+import { chunk } from "@/lib/chunk";
+import { throwIfCancelled } from "@/gpu-workers/retrieval/retriever";
 import type { CrossEncoderOperations } from "./cross-encoder-thread";
 import { type RerankerFiles, findReranker } from "./reranker-settings";
 import { RestartingThread, ThreadClient } from "@/gpu-workers/runtime/thread";
 import { countSessions } from "./weight-files";
-import { chunk } from "@/lib/chunk";
 
 /** Passages in one call of a thread. */
 const SLICE = 16;
