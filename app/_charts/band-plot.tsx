@@ -3,7 +3,7 @@ import { memo, useMemo } from "react";
 import { Area, ComposedChart, Line } from "recharts";
 import { PLOT_PROPS, PlotAxes } from "./plot-axes";
 import { PlotFrame, type LegendEntry } from "./plot-frame";
-import { computeStepDomain, computeValueAxis, type Scale } from "./prepare";
+import { computeStepDomain, computeValueAxis, type Scale } from "./axes";
 import { getBandColumn, prepareBands, type BandData, type BandInput } from "./prepare-bands";
 import type { Unit } from "./units";
 

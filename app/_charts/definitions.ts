@@ -1,7 +1,7 @@
 import { GLOSSARY, type GlossaryTerm } from "@/core/glossary/glossary";
 import type { MetricName } from "@/core/metrics/metric-table";
 import type { TrainConfig } from "@/contracts/run-config/train-config";
-import type { Scale } from "./prepare";
+import type { Scale } from "./axes";
 import type { Unit } from "./units";
 
 /** Which metrics a chart shows, and how. The same thing has the same colour on every chart. */

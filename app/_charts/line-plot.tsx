@@ -4,14 +4,12 @@ import { Line, LineChart, ReferenceArea, ReferenceLine } from "recharts";
 import type { ChartMark } from "./marks";
 import { PLOT_PROPS, PlotAxes } from "./plot-axes";
 import { PlotFrame, type LegendEntry } from "./plot-frame";
+import { computeStepDomain, computeValueAxis, type Scale } from "./axes";
 import {
-  computeStepDomain,
-  computeValueAxis,
   findLineValue,
   listLineValues,
   prepareLines,
   type LineData,
-  type Scale,
   type SeriesInput,
 } from "./prepare";
 import type { Unit } from "./units";

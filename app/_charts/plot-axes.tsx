@@ -1,7 +1,7 @@
 import { CartesianGrid, XAxis, YAxis } from "recharts";
 import { formatInteger } from "@/app/_lib/format";
 import { PLOT, PLOT_HEIGHT } from "./plot-frame";
-import { computeStepTicks, type ValueAxis } from "./prepare";
+import { computeStepTicks, type ValueAxis } from "./axes";
 import { formatTick, type Unit } from "./units";
 
 /** What all plots pass to recharts' chart. */

@@ -3,7 +3,7 @@ import { useMemo, type KeyboardEvent, type PointerEvent, type ReactNode } from "
 import { cn } from "@/app/_lib/cn";
 import { formatInteger } from "@/app/_lib/format";
 import { useHoveredStep, useHoverStore } from "./hover";
-import { findNeighbourStep, findStepAtShare } from "./prepare";
+import { findNeighbourStep, findStepAtShare } from "./axes";
 import { formatValue, type Unit } from "./units";
 
 /** Fixed margins of every plot, so that the crosshair can be placed without asking recharts. */

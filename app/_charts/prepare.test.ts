@@ -1,14 +1,18 @@
 import { describe, expect, it } from "vitest";
 import {
+  computeStepTicks,
+  computeValueAxis,
+  countTickDigits,
+  findNeighbourStep,
+  findStepAtShare,
+} from "./axes";
+import {
   buildAreaPaths,
   computeCadence,
   prepareLines,
   prepareStack,
   buildSparkPath,
-  computeStepTicks,
   splitStretches,
-  countTickDigits,
-  computeValueAxis,
 } from "./prepare";
 
 const points = (...pairs: [number, number][]) => pairs.map(([step, value]) => ({ step, value }));
@@ -117,5 +121,27 @@ describe("axes", () => {
       "M30.0,10L30.0,0.0L30.0,10Z",
     ]);
     expect(buildAreaPaths([], 30, 10)).toEqual([]);
+  });
+});
+
+describe("the hovered step", () => {
+  const steps = [0, 2, 3, 10];
+
+  it("is the nearest one to the pointer, and none beside the axis", () => {
+    const find = (share: number) => findStepAtShare(steps, [0, 10], share);
+    expect([0, 0.09, 0.26, 0.64, 0.66, 1].map(find)).toEqual([0, 0, 3, 3, 10, 10]);
+    expect([-0.01, 1.01].map(find), "a little beside it").toEqual([0, 10]);
+    expect([-0.03, 1.03].map(find)).toEqual([null, null]);
+    expect(findStepAtShare([], [0, 1], 0.5)).toBeNull();
+  });
+
+  it("moves along the steps, begins at an end, and stops at the ends", () => {
+    expect(findNeighbourStep(steps, null, 1)).toBe(0);
+    expect(findNeighbourStep(steps, null, -1)).toBe(10);
+    expect(findNeighbourStep(steps, 2, 1)).toBe(3);
+    expect(findNeighbourStep(steps, 10, 1)).toBe(10);
+    expect(findNeighbourStep(steps, 0, -1)).toBe(0);
+    expect(findNeighbourStep(steps, 7, -1), "from a step that this series does not have").toBe(3);
+    expect(findNeighbourStep([], null, 1)).toBeNull();
   });
 });

@@ -3,14 +3,8 @@ import { memo, useMemo } from "react";
 import { Area, AreaChart } from "recharts";
 import { PLOT_PROPS, PlotAxes } from "./plot-axes";
 import { PlotFrame, type LegendEntry } from "./plot-frame";
-import {
-  computeStepDomain,
-  computeValueAxis,
-  prepareStack,
-  sumStackRows,
-  type SeriesInput,
-  type StackData,
-} from "./prepare";
+import { computeStepDomain, computeValueAxis } from "./axes";
+import { prepareStack, sumStackRows, type SeriesInput, type StackData } from "./prepare";
 import type { Unit } from "./units";
 
 interface StackSeries extends SeriesInput {

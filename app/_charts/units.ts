@@ -1,5 +1,5 @@
 import { formatInteger, formatNumber, formatSeconds, formatShare } from "@/app/_lib/format";
-import { countTickDigits } from "./prepare";
+import { countTickDigits } from "./axes";
 
 /** What a chart's values are: decides how they are written, at full length in the legend and short at the axis. */
 export type Unit = "number" | "share" | "seconds" | "count";

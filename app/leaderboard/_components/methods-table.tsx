@@ -1,21 +1,18 @@
-import Link from "next/link";
-import type { ReactNode } from "react";
 import { cn } from "@/app/_lib/cn";
 import { formatCount, formatInteger, formatShare, NONE } from "@/app/_lib/format";
 import type { Leaderboard } from "@/app/_lib/trpc";
-import { formatInterval } from "@/app/_statistics/paired-tests";
 import { Badge, ImportedBadge } from "@/app/_ui/badge";
 import { ScrollRegion } from "@/app/_ui/scroll-region";
 import {
   computeMeanCost,
   COSTS,
   formatColumnTitle,
-  type Column,
   type CostKey,
   type LeaderboardRow,
 } from "./leaderboard-text";
 import { MethodCell } from "./method-cell";
-import { selectPublishedRows, type PaperChoice, type ShownPublished } from "./published";
+import { CeilingRow, NOTHING, PublishedRow, type RowProps } from "./reference-rows";
+import { selectPublishedRows, type PaperChoice } from "./published";
 
 const SHOWN_COSTS = [
   "searches",
@@ -128,31 +125,6 @@ function Head({
   );
 }
 
-/** The first cell of a row, which stays in view while the table scrolls. */
-function RowHead({
-  className,
-  detail,
-  children,
-}: {
-  className: string;
-  detail: string;
-  children: ReactNode;
-}) {
-  return (
-    <th scope="row" className={cn("sticky left-0 z-10 px-3 py-2 font-normal", className)}>
-      {children}
-      <span className="block max-w-56 text-2xs break-words text-muted-foreground">{detail}</span>
-    </th>
-  );
-}
-
-interface RowProps {
-  columns: readonly Column[];
-  costs: readonly CostKey[];
-}
-
-const NOTHING = <span className="text-muted-foreground">{NONE}</span>;
-
 function MethodRow({
   row,
   columns,
@@ -207,65 +179,6 @@ function MethodRow({
       <td className={cn(number, "text-muted-foreground")}>
         {row.trainingSamples === null ? NONE : formatInteger(row.trainingSamples)}
       </td>
-    </tr>
-  );
-}
-
-function CeilingRow({ columns, costs }: RowProps) {
-  return (
-    <tr className="border-b last:border-0" data-ceilings>
-      <RowHead
-        className="bg-card"
-        detail="the generator with the gold documents alone, over the questions that name some"
-      >
-        <span className="font-medium">Ceiling</span> <Badge tone="outline">not a method</Badge>
-      </RowHead>
-      {columns.map(({ id, ceiling }) => (
-        <td key={id} className="px-3 py-2 text-right align-top">
-          {ceiling ? (
-            <Link
-              href={`/runs/${ceiling.runId}?tab=episodes`}
-              className="block rounded font-mono text-muted-foreground hover:underline"
-            >
-              {formatShare(ceiling.mean)}
-              <span className="block text-2xs whitespace-nowrap">
-                {formatInterval(ceiling.low, ceiling.high)}
-              </span>
-              <span className="block text-2xs whitespace-nowrap">
-                of {formatInteger(ceiling.scored)}
-                {ceiling.scored < ceiling.expected ? ` / ${formatInteger(ceiling.expected)}` : ""}
-              </span>
-            </Link>
-          ) : (
-            NOTHING
-          )}
-        </td>
-      ))}
-      <td colSpan={(columns.length > 1 ? 1 : 0) + costs.length + 1} />
-    </tr>
-  );
-}
-
-/** A row of the paper: never ranked with results of this server. */
-function PublishedRow({ row, columns, costs }: RowProps & { row: ShownPublished }) {
-  const figure = "px-3 py-2 text-right font-mono text-muted-foreground italic";
-  return (
-    <tr className="border-b bg-muted/50 last:border-0" data-published>
-      <RowHead className="bg-muted" detail={row.detail}>
-        <span className="font-medium">{row.method}</span> <Badge tone="outline">published</Badge>
-      </RowHead>
-      {row.cells.map((value, i) => (
-        <td key={columns[i]?.id} className={figure}>
-          {value === null ? NONE : `${value.toFixed(1)}%`}
-        </td>
-      ))}
-      {columns.length > 1 ? (
-        <td className="px-3 text-right text-muted-foreground">{NONE}</td>
-      ) : null}
-      {costs.map((key) => (
-        <td key={key} />
-      ))}
-      <td className={figure}>{formatInteger(row.trainingSamples)}</td>
     </tr>
   );
 }

@@ -1,5 +1,5 @@
 import { PREDICT_CHARTS } from "@/app/_charts/predict-charts";
-import type { Scale } from "@/app/_charts/prepare";
+import type { Scale } from "@/app/_charts/axes";
 import { SERVE_CHARTS } from "@/app/_charts/serve-charts";
 import { TRAIN_CHARTS } from "@/app/_charts/train-charts";
 import type { Unit } from "@/app/_charts/units";
