@@ -5,6 +5,7 @@ import { mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import { AppError, parseOrThrow } from "@/contracts/errors";
+import { parseJsonOrNull } from "@/lib/json";
 
 const identityFileSchema = z.object({ workerId: z.uuid() });
 
@@ -23,7 +24,7 @@ export async function loadWorkerId(dataDir: string, name: string): Promise<strin
   if (text !== null)
     return parseOrThrow(
       identityFileSchema,
-      jsonOf(text),
+      parseJsonOrNull(text),
       `${path} (delete it to make this a new worker)`,
     ).workerId;
   const workerId = randomUUID();
@@ -31,14 +32,6 @@ export async function loadWorkerId(dataDir: string, name: string): Promise<strin
   await writeFile(`${path}.new`, `${JSON.stringify({ workerId })}\n`);
   await rename(`${path}.new`, path);
   return workerId;
-}
-
-function jsonOf(text: string): unknown {
-  try {
-    return JSON.parse(text) as unknown;
-  } catch {
-    return null;
-  }
 }
 
 /**

@@ -33,16 +33,16 @@ export class AgentLog {
 
   /** Takes up to 1000 lines to send. */
   takeLines(): LogLine[] {
-    const taken = this.lines.splice(0, this.dropped > 0 ? 999 : 1_000);
+    const lines = this.lines.splice(0, this.dropped > 0 ? 999 : 1_000);
     if (this.dropped > 0)
-      taken.unshift({
+      lines.unshift({
         at: Date.now(),
         level: "warn",
         source: "agent",
         message: `${this.dropped} older lines were dropped while the server was away`,
       });
     this.dropped = 0;
-    return taken;
+    return lines;
   }
 
   /** Puts lines back that could not be delivered. */

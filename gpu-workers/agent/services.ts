@@ -1,4 +1,3 @@
-import { createHash } from "node:crypto";
 import type { VllmConfig } from "@/contracts/run-config/model";
 import { searchesLocally } from "@/contracts/run-config/retriever";
 import { AppError } from "@/contracts/errors";
@@ -10,6 +9,7 @@ import type { SamplerRequirements, ServiceHandle, Services } from "@/gpu-workers
 import type { VllmClient } from "@/gpu-workers/llm/vllm-server/client";
 import type { ModelBackend } from "@/gpu-workers/llm/serving/model-service";
 import { SharedService, type AcquireOptions, type StartedService } from "./shared-service";
+import { hashJson } from "@/lib/hash";
 
 /** How the kinds of services are brought up; default-services.ts has the real ones, tests bring small ones. */
 export interface ServiceStarters {
@@ -42,10 +42,7 @@ export function buildRetrieverKey(corpus: string, config: RetrieverConfig): stri
 }
 
 const hashSettings = (config: object): string =>
-  createHash("sha256")
-    .update(JSON.stringify(Object.entries(config).sort()))
-    .digest("hex")
-    .slice(0, 8);
+  hashJson(Object.entries(config).sort()).slice(0, 8);
 
 /** All services of one worker. */
 export class ServiceRegistry {

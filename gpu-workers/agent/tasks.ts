@@ -37,7 +37,7 @@ function parseShare(detail: string): number {
 /** Searches a corpus with one query, as a person types it. */
 export async function runQuery(task: TaskOf<"query">, context: TaskContext): Promise<unknown> {
   const config = parseOrThrow(retrieverSchema, task.retriever, "Retriever");
-  const asked = performance.now();
+  const requestedAt = performance.now();
   const handle = await context.services.acquireRetriever(
     task.corpus,
     config,
@@ -52,7 +52,7 @@ export async function runQuery(task: TaskOf<"query">, context: TaskContext): Pro
     const result: QueryResult = {
       documents: documents.map(({ id, title, text, score }) => ({ id, title, text, score })),
       seconds,
-      openSeconds: (started - asked) / 1000,
+      openSeconds: (started - requestedAt) / 1000,
       retriever: { title, documents: size },
     };
     return result;

@@ -66,14 +66,14 @@ export interface MethodDependencies {
   seed: number;
 }
 
-/** A recipe with everything it needs: a method. Questions are worked on side by side. */
+/** A method: its definition with everything it needs. Questions are worked on side by side. */
 export function createMethod(
-  recipe: MethodDefinition,
-  ingredients: MethodDependencies,
+  definition: MethodDefinition,
+  dependencies: MethodDependencies,
 ): ModelMethod {
   const { model, retriever, documents, template, condensing, protocol, settings, seed } =
-    ingredients;
-  const prescribed = recipe.plans[protocol];
+    dependencies;
+  const prescribed = definition.plans[protocol];
   const plan: MethodPlan = {
     ...prescribed,
     retrieve: settings.retrieve ?? prescribed.retrieve,
@@ -83,23 +83,23 @@ export function createMethod(
     ...(settings.temperature === 0 ? { topP: undefined } : {}),
   };
 
-  const answersAs = ingredients.generates ? null : { model: model.name, prompt: template.label };
+  const answersAs = dependencies.generates ? null : { model: model.name, prompt: template.label };
 
-  const keyOf = (question: Question): string =>
+  const computeEpisodeKey = (question: Question): string =>
     computeCacheKey({
       record: "episode",
-      method: recipe.name,
-      version: recipe.version,
+      method: definition.name,
+      version: definition.version,
       protocol,
       plan,
       prompts: [
         template.label,
         ...(condensing ? [condensing.label] : []),
-        ...(ingredients.furtherPrompts ?? []),
+        ...(dependencies.furtherPrompts ?? []),
       ],
       model: model.identity,
       retriever: retriever?.describe().key,
-      answeredBy: ingredients.generates ? "generator" : "method",
+      answeredBy: dependencies.generates ? "generator" : "method",
       seed: plan.temperature > 0 ? seed : undefined,
       question: [question.id, formatQuestion(question)],
     });
@@ -116,7 +116,7 @@ export function createMethod(
       plan,
       nextSeed: () => deriveSeed(seed, question.id, calls++),
     });
-    await recipe.run(
+    await definition.run(
       trace,
       { toAnswer: formatQuestion(question), toSearch: question.question },
       plan,
@@ -124,8 +124,8 @@ export function createMethod(
     );
     const { steps, context, usage, ownAnswer } = trace.getResult();
     return {
-      key: keyOf(question),
-      method: recipe.name,
+      key: computeEpisodeKey(question),
+      method: definition.name,
       protocol,
       questionId: question.id,
       sampleIndex: 0,
@@ -139,9 +139,9 @@ export function createMethod(
   /** Episodes of a batch in which another question failed: they are not made, and paid for, again. */
   const finished = new Map<string, Episode>();
   return {
-    name: recipe.name,
+    name: definition.name,
     ownAnswerLabel: answersAs,
-    computeEpisodeKey: keyOf,
+    computeEpisodeKey,
     async run(questions, signal) {
       const settled = await Promise.allSettled(
         questions.map(

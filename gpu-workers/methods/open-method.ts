@@ -186,8 +186,8 @@ export async function openMethod(
       seed,
     );
   const condensing = findCondensingPrompt(method);
-  const recipe = method === "s3" ? defineTextS3(search) : METHOD_DEFINITIONS[method];
-  return createMethod(recipe, {
+  const definition = method === "s3" ? defineTextS3(search) : METHOD_DEFINITIONS[method];
+  return createMethod(definition, {
     model: own.model,
     retriever,
     documents,

@@ -56,14 +56,14 @@ async function loadScorableQuestions(
   { questions: set, limit }: EvaluateConfig,
 ): Promise<{ scored: Question[]; withoutGold: number }> {
   const all = await context.readQuestions(set);
-  const asked = limit === null ? all : all.slice(0, limit);
-  const scored = asked.filter(({ goldIds }) => goldIds.length > 0);
+  const limited = limit === null ? all : all.slice(0, limit);
+  const scored = limited.filter(({ goldIds }) => goldIds.length > 0);
   if (scored.length === 0)
     throw new AppError(
       "invalid-input",
-      `questions: none of the ${asked.length} questions of "${set}" names gold documents (goldIds), so a retriever cannot be measured on them.`,
+      `questions: none of the ${limited.length} questions of "${set}" names gold documents (goldIds), so a retriever cannot be measured on them.`,
     );
-  return { scored, withoutGold: asked.length - scored.length };
+  return { scored, withoutGold: limited.length - scored.length };
 }
 
 /** Counts gold documents that the corpus does not hold: they cap what any retriever can reach. */
@@ -121,7 +121,7 @@ async function rankQuestions(
   const retrieverKey = retriever.describe().key;
   const documents = new DocumentStore();
   const size = Math.max(1, Math.min(LARGEST_BATCH, Math.floor(REFERENCES / config.k)));
-  const say = () =>
+  const reportProgress = () =>
     context.reportProgress({
       phase: "evaluating",
       done: results.length,
@@ -130,7 +130,7 @@ async function rankQuestions(
     });
   let repeats = 0;
   for (const batch of chunk(remaining, size)) {
-    await say();
+    await reportProgress();
     const endBatch = documents.openBatch();
     const started = performance.now();
     const rankings = await retriever.search(
@@ -191,7 +191,7 @@ async function rankQuestions(
       ),
     });
   }
-  await say();
+  await reportProgress();
   if (repeats > 0)
     context.log(
       "warn",

@@ -13,7 +13,7 @@ export async function importRunCorpus(
   const { runId, signal } = context;
   // Bars move in half seconds at most, so reports are few; one that is lost is followed by the next.
   let last = 0;
-  const tell = (detail: string, done: number, total: number): void => {
+  const reportBar = (detail: string, done: number, total: number): void => {
     const now = Date.now();
     if (now - last < 500 && done < total) return;
     last = now;
@@ -27,7 +27,7 @@ export async function importRunCorpus(
     source,
     runId,
     signal,
-    onProgress: tell,
+    onProgress: reportBar,
     log: (message) => context.log("warn", message),
     fetchUpload: (upload, path, onProgress) => context.fetchUpload(upload, path, onProgress),
   });

@@ -19,7 +19,7 @@ export async function indexCorpus(context: RunContext): Promise<void> {
   await importRunCorpus(context, config);
   await adoptPublishedIndex(config, log);
   if (!config.buildIndex) return;
-  const say = (detail: string): void => {
+  const reportDetail = (detail: string): void => {
     // The choice of the index and its estimate stay readable; the rest is only the latest.
     if (detail.startsWith("index ")) context.log("info", detail);
     void context
@@ -30,7 +30,7 @@ export async function indexCorpus(context: RunContext): Promise<void> {
     config.corpus,
     config.retriever,
     signal,
-    say,
+    reportDetail,
   );
   try {
     await handle.value.search(["ready?"], 1, signal);

@@ -96,9 +96,9 @@ async function openPlannedCorpus(
     progress("reading the corpus", total > 0 ? done / total : 0),
   );
   const sample = async (count: number): Promise<string[]> => {
-    const taken = Math.min(count, corpus.size);
+    const sampleSize = Math.min(count, corpus.size);
     const documents = await corpus.readRows(
-      Array.from({ length: taken }, (_, i) => Math.floor((i * corpus.size) / taken)),
+      Array.from({ length: sampleSize }, (_, i) => Math.floor((i * corpus.size) / sampleSize)),
     );
     return documents.map(formatPassage);
   };
@@ -117,12 +117,12 @@ async function estimateDenseIndex(
 ): Promise<Estimate> {
   const { passages, corpus } = planned;
   const files = await findEncoder(name, variant);
-  const keyOf = (factory: string): string =>
+  const computeKey = (factory: string): string =>
     corpus === null ? "" : computeIndexKey(buildIndexIdentity({ corpus, encoder: files }, factory));
   const has = async (factory: string): Promise<boolean> =>
-    corpus !== null && (await hasIndex(root, keyOf(factory)));
+    corpus !== null && (await hasIndex(root, computeKey(factory)));
   if (await has("Flat")) {
-    const { dim } = await readIndexManifest(join(root, keyOf("Flat")));
+    const { dim } = await readIndexManifest(join(root, computeKey("Flat")));
     const { plan, isThere } = await planLocalIndex({ index, count: passages, dim }, has);
     return buildEstimate(plan, isThere, null, passages);
   }

@@ -95,11 +95,11 @@ async function openEngineBackend(
     () => Promise.resolve(findInstalledModel(config.model)),
     () => `${config.model} is installed`,
   );
-  const open = async (say: (detail: string) => void): Promise<ServiceHandle<ModelBackend>> => {
-    const tell = createProgressReporter(service, say);
-    const handle = await context.services.acquireEngine(signal, tell);
+  const open = async (onDetail: (detail: string) => void): Promise<ServiceHandle<ModelBackend>> => {
+    const report = createProgressReporter(service, onDetail);
+    const handle = await context.services.acquireEngine(signal, report);
     try {
-      tell(`loading ${formatServedName(config)}`);
+      report(`loading ${formatServedName(config)}`);
       const model =
         config.checkpoint === null
           ? await handle.value.createModel(
@@ -156,12 +156,12 @@ async function openVllmBackend(
   const { server, model } = config;
   if (server.kind !== "vllm") throw new AppError("internal", "Another server was configured.");
   const preflight = new Preflight(context, config);
-  const open = async (say: (detail: string) => void): Promise<ServiceHandle<ModelBackend>> => {
+  const open = async (onDetail: (detail: string) => void): Promise<ServiceHandle<ModelBackend>> => {
     const handle = await context.services.acquireVllm(
       model,
       server,
       context.signal,
-      createProgressReporter(service, say),
+      createProgressReporter(service, onDetail),
     );
     try {
       await probe(handle.value, context.signal);
@@ -175,10 +175,10 @@ async function openVllmBackend(
 }
 
 const createProgressReporter =
-  (service: ModelService, say: (detail: string) => void) =>
+  (service: ModelService, onDetail: (detail: string) => void) =>
   (detail: string): void => {
     service.setStartDetail(detail);
-    say(detail);
+    onDetail(detail);
   };
 
 /** Does it answer? */
