@@ -26,7 +26,7 @@ export function HistoryTab({ run }: { run: RunDetail }) {
               <div className="flex flex-wrap items-center gap-2">
                 {t.from ? (
                   <>
-                    <RunStateBadge state={t.from} className="opacity-60" />
+                    <RunStateBadge state={t.from} />
                     <ArrowRight className="size-3.5 text-muted-foreground" aria-label="to" />
                   </>
                 ) : null}
