@@ -30,7 +30,7 @@ const DEFAULT_PAUSES_MS = [500, 2_000, 5_000];
 const SILENCE_MS = 60_000;
 
 /** Lists the files of a flat folder with size and hash, in the order of their names. */
-export async function listCheckpointFiles(directory: string): Promise<ArtifactFile[]> {
+async function listCheckpointFiles(directory: string): Promise<ArtifactFile[]> {
   const entries = await readdir(directory, { withFileTypes: true });
   const files: ArtifactFile[] = [];
   for (const entry of entries.sort((a, b) => (a.name < b.name ? -1 : 1))) {

@@ -344,7 +344,7 @@ export class Attempt implements RunContext {
 }
 
 /** What to tell the server about an attempt that did not finish. */
-export function toFinalTransition(
+function toFinalTransition(
   ending: Ending | null,
   error: unknown,
 ): { to: "cancelled" | "queued" | "failed"; reason: string } {

@@ -59,7 +59,7 @@ const FATAL_CODES: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
 ]);
 const MAX_FRAME_BYTES = 256 * 1024 * 1024;
 
-export function buildWebSocketUrl(server: string): string {
+function buildWebSocketUrl(server: string): string {
   const url = new URL("worker", server.endsWith("/") ? server : `${server}/`);
   url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
   return url.toString();

@@ -208,7 +208,7 @@ export class SharedService<T> {
 const getUnavailableCode = (kind: ServiceReport["kind"]): AppError["code"] => `${kind}-unavailable`;
 
 /** Waits for a promise that goes on by itself; rejects with the signal's reason when that comes first. */
-export async function raceWithAbort<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+async function raceWithAbort<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
   signal.throwIfAborted();
   let abort: (() => void) | undefined;
   try {

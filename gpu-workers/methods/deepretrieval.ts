@@ -1,7 +1,8 @@
 import { escapeToOneLine } from "@/gpu-workers/llm/prompts/escape-text";
 import { parseQueryJson } from "@/gpu-workers/searcher/protocol";
 import { extractTag } from "./parse-output";
-import type { MethodPlan, MethodDefinition } from "./method-definition";
+import type { MethodDefinition } from "./method-definition";
+import type { MethodPlan } from "./method-plan";
 
 const plan: MethodPlan = {
   retrieve: 3,

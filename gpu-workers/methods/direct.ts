@@ -1,5 +1,6 @@
 import { escapeToOneLine } from "@/gpu-workers/llm/prompts/escape-text";
-import type { MethodPlan, MethodDefinition } from "./method-definition";
+import type { MethodDefinition } from "./method-definition";
+import type { MethodPlan } from "./method-plan";
 
 const plan: MethodPlan = { retrieve: 0, searches: 0, temperature: 0, maxTokens: 128, stop: [] };
 

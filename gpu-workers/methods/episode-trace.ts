@@ -11,7 +11,7 @@ import type { Message } from "@/contracts/run-config/prompt";
 import type { Retriever } from "@/gpu-workers/retrieval/retriever";
 import type { DocumentStore } from "@/gpu-workers/retrieval/corpus/document-store";
 import type { MethodModel, ModelReply, ModelRequest } from "./method-model";
-import type { MethodPlan } from "./method-definition";
+import type { MethodPlan } from "./method-plan";
 import type { PromptTemplate } from "@/core/prompts/prompt-template";
 
 /** Longest part of a rejected text that is kept; the step `generate` holds all of it. */

@@ -9,20 +9,7 @@ import type { ModelMethod } from "@/gpu-workers/searcher/method";
 import type { MethodModel } from "./method-model";
 import type { PromptTemplate } from "@/core/prompts/prompt-template";
 import { EpisodeTrace } from "./episode-trace";
-
-/** What a protocol prescribes where a run's settings leave it open. */
-export interface MethodPlan {
-  /** Documents of each search. */
-  retrieve: number;
-  /** Most searches. */
-  searches: number;
-  temperature: number;
-  topP?: number;
-  /** Longest text of one call. */
-  maxTokens: number;
-  /** Where sampling stops. */
-  stop: readonly string[];
-}
+import type { MethodPlan } from "./method-plan";
 
 /** A method as a user reads it: what each protocol prescribes, and what is done for one question. */
 export interface MethodDefinition {

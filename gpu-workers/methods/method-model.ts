@@ -186,7 +186,7 @@ function renderPlainPrompt(messages: readonly Message[]): string {
  * Servers leave the stop string out and rarely say which it was: the one that closes what the text left open is put
  * back, so that a method reads the same text from every server.
  */
-export function restoreStopString(
+function restoreStopString(
   text: string,
   stop: readonly string[],
   stoppedAt: string | null,

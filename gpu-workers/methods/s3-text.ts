@@ -9,7 +9,8 @@ import {
   listStopStrings,
 } from "@/gpu-workers/searcher/protocol";
 import { continueConversation } from "./parse-output";
-import type { MethodPlan, MethodDefinition } from "./method-definition";
+import type { MethodDefinition } from "./method-definition";
+import type { MethodPlan } from "./method-plan";
 
 /**
  * The search loop of s3 with a searcher that is asked for text, at an OpenAI-compatible server: one assistant turn,

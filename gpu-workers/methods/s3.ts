@@ -38,6 +38,6 @@ export function createS3Method(
 }
 
 /** Sampling temperature outside training. */
-export const getInferenceTemperature = (
+const getInferenceTemperature = (
   protocol: SearchEnvironment["settings"]["protocol"],
 ): number => (protocol === "upstream" ? 0.6 : 0);

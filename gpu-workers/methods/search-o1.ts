@@ -5,7 +5,8 @@ import {
   formatDocuments,
   cutBeforeImitation,
 } from "./parse-output";
-import type { MethodPlan, MethodDefinition } from "./method-definition";
+import type { MethodDefinition } from "./method-definition";
+import type { MethodPlan } from "./method-plan";
 
 const QUERY = { begin: "<|begin_search_query|>", end: "<|end_search_query|>" };
 const RESULT = { begin: "<|begin_search_result|>", end: "<|end_search_result|>" };

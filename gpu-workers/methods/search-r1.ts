@@ -1,6 +1,7 @@
 import { escapeToOneLine } from "@/gpu-workers/llm/prompts/escape-text";
 import { continueConversation, formatDocuments, cutBeforeImitation } from "./parse-output";
-import type { MethodPlan, MethodDefinition } from "./method-definition";
+import type { MethodDefinition } from "./method-definition";
+import type { MethodPlan } from "./method-plan";
 
 const plan: MethodPlan = {
   retrieve: 3,

@@ -9,7 +9,7 @@ import { Stopwatch } from "@/gpu-workers/runtime/stopwatch";
 import { chunk } from "@/lib/chunk";
 
 /** Questions per batch: enough to fill the engine, few enough to show progress often. */
-export const EVALUATION_BATCH = 24;
+const EVALUATION_BATCH = 24;
 
 /**
  * Picks the held-out questions of every evaluation: the first `count` in an order that does not depend on the run's

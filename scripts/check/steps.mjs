@@ -43,16 +43,7 @@ export const CHECKS = [
   },
   {
     name: "format",
-    command: [
-      ...prettier,
-      "--check",
-      ".",
-      "--log-level",
-      "warn",
-      "--cache",
-      "--cache-location",
-      `${CACHE}/prettier`,
-    ],
+    command: [...prettier, "--check", ".", "--log-level", "warn", "--cache"],
     remedy: "`npm run check -- --fix` formats.",
   },
   {

@@ -4,8 +4,8 @@ import { platform } from "node:os";
 import { capture } from "../lib/run.mjs";
 import { SETUP_DIR } from "../../lib/paths.mjs";
 
-export const NODE_MINIMUM = [20, 19];
-export const PYTHON_MINIMUM = [3, 10];
+const NODE_MINIMUM = [20, 19];
+const PYTHON_MINIMUM = [3, 10];
 const FREE_GIB = 6;
 
 const isDebian = () => existsSync("/etc/debian_version");
@@ -54,7 +54,7 @@ export const hasNvidiaGpu = () =>
   /GPU \d+/.test(capture("nvidia-smi", ["-L"], { timeoutMs: 5_000 }) ?? "");
 
 /** Free space for what setup installs, in GiB. */
-export function freeGib() {
+function freeGib() {
   mkdirSync(SETUP_DIR, { recursive: true });
   const { bavail, bsize } = statfsSync(SETUP_DIR);
   return (bavail * bsize) / 2 ** 30;

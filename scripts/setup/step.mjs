@@ -41,7 +41,7 @@ const PERMANENT =
  * @param {{ attempts?: number, firstPauseMs?: number, onRetry?: (attempt: number, pauseMs: number) => void }} [options]
  * @returns {Promise<T>}
  */
-export async function withRetries(
+async function withRetries(
   action,
   { attempts = 4, firstPauseMs = 2_000, onRetry = () => {} } = {},
 ) {
@@ -59,7 +59,7 @@ export async function withRetries(
 }
 
 /** The report of a failed step: name, cause, last lines of its log, remedy. */
-export function describeFailure(
+function describeFailure(
   /** @type {Step} */ step,
   /** @type {unknown} */ error,
   /** @type {string} */ log,

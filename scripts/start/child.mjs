@@ -54,7 +54,7 @@ export function wrap({ command, args, user, stopSignal = "SIGTERM" }, canSetpriv
 }
 
 /** How a process ended, for people. */
-export function describeEnd(
+function describeEnd(
   /** @type {number | null} */ code,
   /** @type {NodeJS.Signals | null} */ signalName,
 ) {

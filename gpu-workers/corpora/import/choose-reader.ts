@@ -8,7 +8,7 @@ import { readJsonl } from "./read-jsonl";
 import { readParquet } from "./read-parquet";
 import { readText } from "./read-text";
 
-export const READERS: Readonly<Record<Format, Reader>> = {
+const READERS: Readonly<Record<Format, Reader>> = {
   jsonl: readJsonl,
   csv: readCsv,
   tsv: readTsv,

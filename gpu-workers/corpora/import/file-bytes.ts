@@ -16,7 +16,7 @@ export interface FileBytes {
 }
 
 /** By its first bytes, not by its name. */
-export async function isGzip(path: string): Promise<boolean> {
+async function isGzip(path: string): Promise<boolean> {
   const file = await open(path, "r");
   try {
     const head = Buffer.alloc(2);

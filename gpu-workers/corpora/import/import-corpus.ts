@@ -39,8 +39,8 @@ export interface ImportOptions {
   progressMs?: number;
 }
 
-export const DOCUMENTS = "documents.jsonl";
-export const MANIFEST = "manifest.json";
+const DOCUMENTS = "documents.jsonl";
+const MANIFEST = "manifest.json";
 /** Imports under way, a folder each; it begins with a dot, so that no corpus has its name. */
 const STAGING = ".importing";
 /** What an import left behind that nobody took up again. */

@@ -72,7 +72,7 @@ interface Measured {
 }
 
 /** What was seen, and what it means for the whole run. Pure. */
-export function summariseDryRun(
+function summariseDryRun(
   config: TrainConfig,
   groups: readonly Group[],
   clock: Pick<Stopwatch<StepPhase>, "getSeconds">,

@@ -114,6 +114,6 @@ async function openReranked(
 }
 
 /** Picks the settings of a dense retriever from those of the kind `dense` or `hybrid`. */
-export function pickDenseSettings({ encoder, variant, index, nprobe, efSearch }: DenseSettings) {
+function pickDenseSettings({ encoder, variant, index, nprobe, efSearch }: DenseSettings) {
   return { encoder, variant, index, nprobe, efSearch };
 }

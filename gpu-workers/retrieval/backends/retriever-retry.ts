@@ -3,7 +3,7 @@ import { retry, waitFor } from "@/lib/retry";
 import type { Retriever } from "@/gpu-workers/retrieval/retriever";
 
 /** How long a training run waits for a retriever that is gone, beyond what the retriever's client tries by itself. */
-export const RETRIEVER_RETRY = { limitMs: 180_000, pauseMs: 5_000 };
+const RETRIEVER_RETRY = { limitMs: 180_000, pauseMs: 5_000 };
 
 /**
  * Wraps a retriever so that a search is tried again while the retriever is not available, for up to `limitMs`.

@@ -28,7 +28,7 @@ export interface RerankerFiles {
 }
 
 /** Presets by name: the model on its hub whose ONNX export belongs into the folder of that name. */
-export const RERANKERS: Readonly<Record<string, string>> = {
+const RERANKERS: Readonly<Record<string, string>> = {
   "ms-marco-MiniLM-L-6-v2": "cross-encoder/ms-marco-MiniLM-L-6-v2",
   "bge-reranker-base": "BAAI/bge-reranker-base",
   "MedCPT-Cross-Encoder": "ncbi/MedCPT-Cross-Encoder",

@@ -9,7 +9,7 @@ import { createReinforcePlusPlus } from "./reinforce-plus-plus";
 import { createRejectionSampling } from "./rejection-sampling";
 import { createRloo } from "./rloo";
 
-export const ALGORITHMS: Record<AlgorithmName, (rl: RlConfig) => Algorithm> = {
+const ALGORITHMS: Record<AlgorithmName, (rl: RlConfig) => Algorithm> = {
   ppo: createPpo,
   grpo: createGrpo,
   "dr-grpo": createDrGrpo,

@@ -100,7 +100,7 @@ export function computeTokenWeights(
  * Truncated importance weights of an episode's action tokens: how much likelier the trainer finds each token than the
  * sampler did, at most `cap`; 1 where `cap` is null. They correct for a sampler whose numerics differ from the trainer's.
  */
-export function truncatedImportanceWeights(
+function truncatedImportanceWeights(
   { sequence, trainerLogprobs }: Experience,
   cap: number | null,
 ): number[] {
