@@ -102,6 +102,7 @@ test("a folder of upstream's results, dropped on the page, becomes leaderboard r
 }) => {
   await page.goto("/leaderboard");
   await waitLive(page);
+  await expect(page.locator("tr[data-method]").first()).toBeVisible();
   await drop(page, [folder]);
 
   const dialog = page.getByRole("dialog");
@@ -192,7 +193,7 @@ test("what cannot be used is named with its reason, and can be tried again with 
     "orphan.json: The files of orphans hold no gold answers",
   );
   await expect(dialog.locator("[data-part-state=failed]")).toHaveCount(1);
-  await dialog.getByLabel("Question set").selectOption("upstream/beacons");
+  await dialog.getByLabel("Question set").selectOption("upstream/lighthouses");
   await dialog.getByRole("button", { name: "Try 1 part again" }).click();
   await expect(dialog.locator("[data-part-state=done]")).toContainText("6 episodes, 66.7% of 6");
 });
