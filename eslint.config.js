@@ -5,6 +5,7 @@ import tseslint from "typescript-eslint";
 import { boundaryRule, boundarySettings } from "./scripts/check/boundaries.mjs";
 
 const LINES_OF_A_FILE = 400;
+const LINES_OF_A_TEST = 500;
 
 export default tseslint.config(
   {
@@ -52,6 +53,12 @@ export default tseslint.config(
       "import/resolver": { typescript: { alwaysTryTypes: true, project: "tsconfig.json" } },
     },
     rules: { "boundaries/dependencies": boundaryRule },
+  },
+  {
+    files: ["**/*.test.{ts,tsx}"],
+    rules: {
+      "max-lines": ["error", { max: LINES_OF_A_TEST, skipBlankLines: true, skipComments: true }],
+    },
   },
   {
     // Plain JavaScript that runs before any package is there: the compiler sees the casts of its JSDoc, these rules do not.

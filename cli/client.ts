@@ -17,7 +17,7 @@ export type Client = TRPCClient<AppRouter>;
 export interface Connection {
   client: Client;
   server: string;
-  close(): void;
+  close: () => void;
 }
 
 /** Connects to the server; nothing is sent before the first call. */

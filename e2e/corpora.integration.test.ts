@@ -66,14 +66,21 @@ beforeAll(async () => {
     {
       index: async (context) => (
         await context.markRunning(),
-        context.config.kind === "index" ? importRunCorpus(context, context.config, folder) : undefined
+        context.config.kind === "index"
+          ? importRunCorpus(context, context.config, folder)
+          : undefined
       ),
     },
     {
       token,
       name: "importer",
       corpora: reporter,
-      starters: { startEngine: unused, startRetriever: open, startSampler: unused, startVllm: unused },
+      starters: {
+        startEngine: unused,
+        startRetriever: open,
+        startSampler: unused,
+        startVllm: unused,
+      },
       taskHandlers: {
         query: runQuery,
         documents: createDocumentReader((corpus) => getCorpusPath(corpus, folders)),

@@ -144,7 +144,7 @@ test("a folder of upstream's results, dropped on the page, becomes leaderboard r
   // Rows of the leaderboard, marked, ranked among their own and tested against the RAG cache.
   const scope = page.getByLabel("Corpus · generator · scorer");
   const option = scope.locator("option", { hasText: "generation-accuracy/upstream-file" });
-  await scope.selectOption((await option.getAttribute("value"))!);
+  await scope.selectOption(await option.getAttribute("value"));
   await expect(page.locator("tr[data-method]")).toHaveCount(4);
   await expect(page.locator("tr[data-method] [data-imported]")).toHaveCount(4);
   await expect(page.locator("tr[data-method=s3]")).toContainText(/#1\s*83\.3%/);

@@ -169,9 +169,9 @@ async function startEndpoint(): Promise<Endpoint> {
   );
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
   const next = async (): Promise<string> => {
-    const { value, done } = await lines.next();
-    if (done) throw new Error("The bench's endpoint ended.");
-    return value;
+    const line = await lines.next();
+    if (line.done) throw new Error("The bench's endpoint ended.");
+    return line.value;
   };
   return {
     url: await next(),

@@ -86,8 +86,8 @@ export class Examiner {
     await mkdir(folder, { recursive: true });
     const { value: engine } = await services.acquireEngine();
     const store: AnswerStore = {
-      findAnswers: async () => new Map(),
-      saveAnswers: async () => undefined,
+      findAnswers: () => Promise.resolve(new Map()),
+      saveAnswers: () => Promise.resolve(),
     };
     const heldOut = await atlasQuestions(data.heldOutQuestions);
     const generator = await openGenerator(engine, frozen, store, signal);

@@ -34,6 +34,13 @@ export async function openFlat(
   } finally {
     await file.close();
   }
-  await writeIndexManifest(folder, { version: 2, ...IDENTITY, count, dim, file: INDEX_FILE, bytes });
+  await writeIndexManifest(folder, {
+    version: 2,
+    ...IDENTITY,
+    count,
+    dim,
+    file: INDEX_FILE,
+    bytes,
+  });
   return DenseIndex.load(folder, IDENTITY);
 }

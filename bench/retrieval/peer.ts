@@ -83,8 +83,9 @@ export class Peer {
       .seconds;
   }
 
-  async close(): Promise<void> {
+  close(): Promise<void> {
     this.child.stdin.end();
+    return Promise.resolve();
   }
 
   private async call(request: unknown): Promise<unknown> {

@@ -36,7 +36,7 @@ class Player {
   async launch(preset: string, changes: Record<string, unknown>): Promise<string> {
     const config = changePreset(preset, changes);
     const { id } = await this.client.runs.launch.mutate({ config, preset });
-    console.log(`launched ${String(changes.name ?? preset)}`);
+    console.log(`launched ${typeof changes.name === "string" ? changes.name : preset}`);
     return id;
   }
 

@@ -38,6 +38,5 @@ export function createS3Method(
 }
 
 /** Sampling temperature outside training. */
-const getInferenceTemperature = (
-  protocol: SearchEnvironment["settings"]["protocol"],
-): number => (protocol === "upstream" ? 0.6 : 0);
+const getInferenceTemperature = (protocol: SearchEnvironment["settings"]["protocol"]): number =>
+  protocol === "upstream" ? 0.6 : 0;

@@ -127,7 +127,7 @@ describe("set-up that is killed in the middle of a step", () => {
     await first.ended;
     if (process.platform === "linux") await expect.poll(() => isAlive(program)).toBe(false);
     expect(existsSync(inFolder("b"))).toBe(false);
-    expect(await (await start(0)).ended).toBe(0);
+    expect(await start(0).ended).toBe(0);
     expect(readFileSync(inFolder("order"), "utf8")).toBe("a\nb\nb\n");
   }, 20_000);
 });
