@@ -1,8 +1,8 @@
 /**
  * Runs every test and adds them up. Its last line is "N passed, N failed".
  *
- * Two stages run at a time: what waits for processes and browsers beside what computes. What a stage prints comes out
- * in one piece when it has ended.
+ * Browser tests run beside checks and light tests, what computes with all cores alone. What a stage prints comes out in
+ * one piece when it has ended.
  *
  * usage: node scripts/test.mjs [--long] [--only stage,stage]
  */
@@ -89,12 +89,13 @@ const browser = {
 /** @type {Stage[]} */
 const checks = CHECKS.map(({ name, command }) => ({ name, command, limitMs: 10 * MINUTE_MS }));
 
-/** Each lane runs its stages one after the other. */
-const LANES = [
-  [browser, vitest("engine", 45)],
-  [...checks, vitest("unit", 15), vitest("db", 20), vitest("retrieval", 20), python],
+/** Phases one after the other; in a phase each lane runs its stages beside the other's. */
+const PHASES = [
+  [[browser], [...checks, vitest("unit", 20), vitest("db", 20)]],
+  // These compute with all cores, and tests of leases and time-outs need a machine that is not busy.
+  [[vitest("retrieval", 20), python, vitest("engine", 45)]],
 ];
-const LONG_LANES = [[vitest("long", 6 * 60)]];
+const LONG_PHASES = [[[vitest("long", 6 * 60)]]];
 
 /** @type {Set<import("node:child_process").ChildProcess>} */
 const running = new Set();
@@ -189,22 +190,23 @@ const started = Date.now();
 
 /** @type {{ stage: Stage, result: import("./lib/stages.mjs").Outcome, ms: number }[]} */
 const results = [];
-await Promise.all(
-  (values.long ? LONG_LANES : LANES).map(async (lane) => {
-    for (const stage of lane) {
-      if (only && !only.includes(stage.name)) continue;
-      console.log(`… ${stage.name}`);
-      if (stage.report) rmSync(stage.report, { force: true });
-      const begun = Date.now();
-      const { problem, output } = await runStage(stage);
-      const result = judge(stage, problem);
-      results.push({ stage, result, ms: Date.now() - begun });
-      const lines = output.trimEnd().split("\n");
-      const shown = result.failed > 0 ? lines : lines.slice(-LINES_OF_A_PASS);
-      console.log(`\n── ${stage.name} ──\n${shown.join("\n")}`);
-    }
-  }),
-);
+for (const lanes of values.long ? LONG_PHASES : PHASES)
+  await Promise.all(
+    lanes.map(async (lane) => {
+      for (const stage of lane) {
+        if (only && !only.includes(stage.name)) continue;
+        console.log(`… ${stage.name}`);
+        if (stage.report) rmSync(stage.report, { force: true });
+        const begun = Date.now();
+        const { problem, output } = await runStage(stage);
+        const result = judge(stage, problem);
+        results.push({ stage, result, ms: Date.now() - begun });
+        const lines = output.trimEnd().split("\n");
+        const shown = result.failed > 0 ? lines : lines.slice(-LINES_OF_A_PASS);
+        console.log(`\n── ${stage.name} ──\n${shown.join("\n")}`);
+      }
+    }),
+  );
 
 console.log("\n── summary ──");
 for (const { stage, result, ms } of results) {

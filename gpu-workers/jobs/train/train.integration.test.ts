@@ -146,9 +146,12 @@ describe.skipIf(!canTrainHere)("the executors on the real engine and retriever",
       }
       expect(undisturbed.points("critic/lr").map(({ value }) => value)).toEqual([5e-4, 1e-3, 1e-3]);
       expect(undisturbed.points("actor/lr").map(({ step }) => step)).toEqual([2, 3]);
-      // The trainer finds what the sampler said, to the last bits of float32.
+      // The trainer finds what the sampler said, to the last bits of what the engine computes in here.
+      const engine = await services.acquireEngine();
+      const { dtype } = await engine.value.getCapabilities();
+      engine.release();
       for (const { value } of undisturbed.points("mismatch/logprob_max"))
-        expect(value).toBeLessThan(1e-3);
+        expect(value).toBeLessThan(dtype === "float32" ? 1e-3 : 0.25);
       const at = (name: string): number =>
         undisturbed.points(name).find(({ step }) => step === 2)!.value;
       expect(
