@@ -256,7 +256,7 @@ describe("opening a retriever", () => {
     const script = join(folder, "build.ts");
     await writeFile(
       script,
-      `import { openRetriever } from ${JSON.stringify(new URL("./dense.ts", import.meta.url).href)};\nvoid openRetriever(${JSON.stringify(options)}, ({ phase, done }) => console.log(phase, done > ${BUILD_SLICE}));\n`,
+      `import { openDenseRetriever } from ${JSON.stringify(new URL("./dense.ts", import.meta.url).href)};\nvoid openDenseRetriever(${JSON.stringify(options)}, ({ phase, done }) => console.log(phase, done > ${BUILD_SLICE}));\n`,
     );
     const builder = spawn(process.execPath, ["--import", "tsx", script], {
       stdio: ["ignore", "pipe", "inherit"],
