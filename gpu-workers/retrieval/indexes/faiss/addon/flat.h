@@ -64,12 +64,6 @@ inline __attribute__((always_inline)) Lanes<4>::type sum4(const Lanes<4>::type& 
     return __builtin_shuffle(ab, cd, even) + __builtin_shuffle(ab, cd, odd);
 }
 
-inline float load1(const char* at) {
-    float value;
-    std::memcpy(&value, at, sizeof value);
-    return value;
-}
-
 /// out[i * R + j] = similarity of query i and row j. Each pair has a sum of its own: tiles only save loads.
 template <int LANES, int Q, int R, bool L2>
 inline __attribute__((always_inline)) void tile(const float* queries, const char* rows, size_t dim, float* out) {
@@ -95,21 +89,33 @@ inline __attribute__((always_inline)) void tile(const float* queries, const char
             }
         }
     }
+    if (d < dim) {
+        // The rest of a length that no register divides: filled up with zeros, so that it is summed in the same order.
+        const size_t bytes = (dim - d) * sizeof(float);
+        V row[R];
+        for (int j = 0; j < R; j++) {
+            row[j] = V{};
+            std::memcpy(&row[j], rows + j * stride + d * sizeof(float), bytes);
+        }
+        for (int i = 0; i < Q; i++) {
+            V query{};
+            std::memcpy(&query, queries + i * dim + d, bytes);
+            for (int j = 0; j < R; j++) {
+                if (L2) {
+                    const V difference = query - row[j];
+                    sums[i * R + j] += difference * difference;
+                } else {
+                    sums[i * R + j] += query * row[j];
+                }
+            }
+        }
+    }
 #pragma GCC unroll 8
     for (int n = 0; n + 4 <= N; n += 4) {
         const Lanes<4>::type four = sum4(Fold<LANES>::of(sums[n]), Fold<LANES>::of(sums[n + 1]), Fold<LANES>::of(sums[n + 2]), Fold<LANES>::of(sums[n + 3]));
         std::memcpy(out + n, &four, sizeof four);
     }
     for (int n = N / 4 * 4; n < N; n++) out[n] = sum1(Fold<LANES>::of(sums[n]));
-    if (d == dim) return;
-    for (int i = 0; i < Q; i++) {
-        for (int j = 0; j < R; j++) {
-            for (size_t t = d; t < dim; t++) {
-                const float q = queries[i * dim + t], r = load1(rows + j * stride + t * sizeof(float));
-                out[i * R + j] += L2 ? (q - r) * (q - r) : q * r;
-            }
-        }
-    }
 }
 
 /// Similarities of a few queries with a block of rows: out[q * count + r].
