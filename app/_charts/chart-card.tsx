@@ -6,7 +6,7 @@ import type { ChartDefinition } from "./definitions";
 import { HoverProvider } from "./hover";
 import { LinePlot } from "./line-plot";
 import { getChartAnchor, type ChartMark } from "./marks";
-import { PLOT_HEIGHT, StepLabel } from "./plot-frame";
+import { StepLabel, WaitingPlot } from "./plot-frame";
 import type { Point } from "./prepare";
 import { StackPlot } from "./stack-plot";
 
@@ -31,11 +31,8 @@ export const ChartCard = memo(function ChartCard({
   const series = useMemo(
     () =>
       chart.series.map((s) => ({
+        ...s,
         key: s.metric,
-        label: s.label,
-        colour: s.colour,
-        dashed: s.dashed,
-        dots: s.dots,
         points: points[s.metric] ?? [],
       })),
     [chart, points],
@@ -68,12 +65,7 @@ export const ChartCard = memo(function ChartCard({
       ))}
       <div className="mt-auto">
         {empty ? (
-          <div
-            className="mt-2 mb-2 flex items-center justify-center rounded-md bg-muted/50 px-4 text-center text-xs text-muted-foreground"
-            style={{ height: PLOT_HEIGHT + 12 }}
-          >
-            {waiting}
-          </div>
+          <WaitingPlot>{waiting}</WaitingPlot>
         ) : chart.kind === "lines" ? (
           <LinePlot
             label={chart.title}

@@ -15,8 +15,8 @@ export const COLOUR = {
   bothWrong: "var(--series-7)",
 } as const;
 
-export /** Title and explanation of a chart that shows a term of the glossary. */
-const explain = (term: GlossaryTerm): { title: string; explanation: string } => ({
+/** Title and explanation of a chart that shows a term of the glossary. */
+export const explain = (term: GlossaryTerm): { title: string; explanation: string } => ({
   title: GLOSSARY[term].title,
   explanation: GLOSSARY[term].text,
 });
@@ -43,13 +43,66 @@ interface ChartBase {
   /** For which training runs it is shown; absent: for all. */
   shown?: (config: TrainConfig) => boolean;
 }
-export type ChartDefinition = ChartBase &
-  ({ kind: "lines"; scale: Scale } | { kind: "stack"; missing: "zero" | "drop"; share?: boolean });
+interface LineChart extends ChartBase {
+  kind: "lines";
+  scale: Scale;
+}
+interface StackChart extends ChartBase {
+  kind: "stack";
+  missing: "zero" | "drop";
+  share?: boolean;
+}
+export type ChartDefinition = LineChart | StackChart;
 
 export interface ChartGroup {
   title: string;
   charts: ChartDefinition[];
 }
+
+/** A metric's curve. A number is a colour of the palette (1 is the searcher's). */
+export const defineSeries = (
+  metric: MetricName,
+  label: string,
+  colour: number | string = 1,
+  style: Pick<SeriesDefinition, "dashed" | "dots"> = {},
+): SeriesDefinition => ({
+  metric,
+  label,
+  colour: typeof colour === "number" ? `var(--series-${colour})` : colour,
+  ...style,
+});
+
+/** A chart of lines that shows a term of the glossary. */
+export const defineLines = (
+  id: string,
+  term: GlossaryTerm,
+  scale: Scale,
+  series: SeriesDefinition[],
+  rest: Partial<LineChart> = {},
+): LineChart => ({
+  id,
+  ...explain(term),
+  kind: "lines",
+  scale,
+  unit: scale === "share" ? "share" : "number",
+  series,
+  ...rest,
+});
+
+/** A chart of stacked shares that shows a term of the glossary: a step without all of them is left out. */
+export const defineShares = (
+  id: string,
+  term: GlossaryTerm,
+  series: SeriesDefinition[],
+): StackChart => ({
+  id,
+  ...explain(term),
+  kind: "stack",
+  missing: "drop",
+  share: true,
+  unit: "share",
+  series,
+});
 
 /** Every metric that the charts draw: what the page asks the server for. */
 export const listMetrics = (groups: readonly ChartGroup[]): MetricName[] => [

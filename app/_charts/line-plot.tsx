@@ -1,12 +1,13 @@
 "use client";
 import { memo, useMemo } from "react";
-import { Line, LineChart, ReferenceArea, ReferenceLine } from "recharts";
+import { Area, ComposedChart, Line, ReferenceArea, ReferenceLine } from "recharts";
 import type { ChartMark } from "./marks";
 import { PLOT_PROPS, PlotAxes } from "./plot-axes";
 import { PlotFrame, type LegendEntry } from "./plot-frame";
 import { computeStepDomain, computeValueAxis, type Scale } from "./axes";
 import {
   findLineValue,
+  getBandColumn,
   listLineValues,
   prepareLines,
   type LineData,
@@ -14,7 +15,7 @@ import {
 } from "./prepare";
 import type { Unit } from "./units";
 
-interface LineSeries extends SeriesInput {
+export interface LineSeries extends SeriesInput {
   colour: string;
   dashed?: boolean;
   /** Draws every point: for series measured now and then. */
@@ -33,7 +34,7 @@ export interface LinePlotProps {
 
 const NO_MARKS: readonly ChartMark[] = [];
 
-/** Curves over the steps. A gap in a series is drawn as a gap. */
+/** Curves over the steps, with their intervals as bands. A gap in a series is drawn as a gap. */
 export function LinePlot({
   label,
   series,
@@ -98,7 +99,7 @@ const Drawing = memo(function Drawing({
   const axis = computeValueAxis(listLineValues(data), scale);
   const style = new Map(series.map((s) => [s.key, s]));
   return (
-    <LineChart data={data.rows} {...PLOT_PROPS}>
+    <ComposedChart data={data.rows} {...PLOT_PROPS}>
       <PlotAxes domain={[from, to]} axis={axis} unit={unit} />
       {marks.map((mark) => (
         <ReferenceArea
@@ -119,6 +120,21 @@ const Drawing = memo(function Drawing({
           strokeDasharray="3 3"
         />
       ))}
+      {data.segments.map(({ column, series: key, hasBand }) =>
+        hasBand ? (
+          <Area
+            key={getBandColumn(column)}
+            dataKey={getBandColumn(column)}
+            stroke="none"
+            fill={style.get(key)?.colour}
+            fillOpacity={0.16}
+            dot={false}
+            activeDot={false}
+            connectNulls
+            isAnimationActive={false}
+          />
+        ) : null,
+      )}
       {data.segments.map(({ column, series: key }) => {
         const s = style.get(key);
         return s ? (
@@ -139,6 +155,6 @@ const Drawing = memo(function Drawing({
           />
         ) : null;
       })}
-    </LineChart>
+    </ComposedChart>
   );
 });

@@ -1,6 +1,6 @@
 import type { TrainConfig } from "@/contracts/run-config/train-config";
 import { isGrouped } from "@/contracts/run-config/algorithm";
-import { COLOUR, explain, type ChartGroup } from "./definitions";
+import { COLOUR, defineLines, defineSeries, explain, type ChartGroup } from "./definitions";
 
 const isPpo = ({ rl }: TrainConfig): boolean => rl.algorithm === "ppo";
 
@@ -9,145 +9,69 @@ export const OPTIMISATION_CHARTS: readonly ChartGroup[] = [
   {
     title: "Optimisation",
     charts: [
-      {
-        id: "cold-start",
-        ...explain("cold-start-loss"),
-        kind: "lines",
-        scale: "positive",
-        unit: "number",
-        ownAxis: "batch",
-        shown: ({ coldStart }) => coldStart.demonstrations > 0,
-        series: [{ metric: "cold-start/loss", label: "Loss", colour: COLOUR.s3 }],
-      },
-      {
-        id: "variance",
-        ...explain("group-without-variance"),
-        kind: "lines",
-        scale: "positive",
-        unit: "number",
-        shown: ({ rl }) => isGrouped(rl.algorithm),
-        series: [
-          {
-            metric: "groups/without_variance",
-            label: "Share of groups",
-            colour: "var(--series-1)",
-          },
-          { metric: "groups/resampled", label: "Resampled", colour: "var(--series-5)" },
+      defineLines(
+        "cold-start",
+        "cold-start-loss",
+        "positive",
+        [defineSeries("cold-start/loss", "Loss")],
+        { ownAxis: "batch", shown: ({ coldStart }) => coldStart.demonstrations > 0 },
+      ),
+      defineLines(
+        "variance",
+        "group-without-variance",
+        "positive",
+        [
+          defineSeries("groups/without_variance", "Share of groups"),
+          defineSeries("groups/resampled", "Resampled", 5),
         ],
-      },
-      {
-        id: "loss",
-        ...explain("policy-loss"),
-        kind: "lines",
-        scale: "free",
-        unit: "number",
-        series: [{ metric: "actor/pg_loss", label: "Loss", colour: COLOUR.s3 }],
-      },
-      {
-        id: "off-policy",
-        ...explain("importance-ratio"),
-        kind: "lines",
-        scale: "positive",
-        unit: "number",
-        shown: ({ rl }) => rl.overlap,
-        series: [
-          { metric: "actor/ratio_max", label: "Ratio", colour: COLOUR.s3 },
-          {
-            metric: "actor/off_policy_steps",
-            label: "Steps off-policy",
-            colour: "var(--series-5)",
-          },
+        { shown: ({ rl }) => isGrouped(rl.algorithm) },
+      ),
+      defineLines("loss", "policy-loss", "free", [defineSeries("actor/pg_loss", "Loss")]),
+      defineLines(
+        "off-policy",
+        "importance-ratio",
+        "positive",
+        [
+          defineSeries("actor/ratio_max", "Ratio"),
+          defineSeries("actor/off_policy_steps", "Steps off-policy", 5),
         ],
-      },
-      {
-        id: "kl",
-        ...explain("kl"),
-        kind: "lines",
-        scale: "free",
-        unit: "number",
-        series: [
-          { metric: "actor/kl_loss", label: "KL, in the loss", colour: COLOUR.s3 },
-          { metric: "critic/kl", label: "KL, in the reward", colour: "var(--series-6)" },
-        ],
-      },
-      {
-        id: "mismatch",
-        ...explain("sampler-mismatch"),
-        kind: "lines",
-        scale: "positive",
-        unit: "number",
-        series: [
-          { metric: "mismatch/logprob_mean", label: "Mean", colour: COLOUR.s3 },
-          { metric: "mismatch/logprob_max", label: "Largest", colour: "var(--series-2)" },
-        ],
-      },
-      {
-        id: "entropy",
-        ...explain("entropy"),
-        kind: "lines",
-        scale: "positive",
-        unit: "number",
-        series: [{ metric: "actor/entropy_loss", label: "Entropy", colour: COLOUR.s3 }],
-      },
-      {
-        id: "gradient",
-        ...explain("gradient-norm"),
-        kind: "lines",
-        scale: "positive",
-        unit: "number",
-        series: [
-          { metric: "actor/grad_norm", label: "Norm", colour: COLOUR.s3 },
-          { metric: "actor/pg_clipfrac", label: "Clipped tokens", colour: "var(--series-2)" },
-        ],
-      },
+        { shown: ({ rl }) => rl.overlap },
+      ),
+      defineLines("kl", "kl", "free", [
+        defineSeries("actor/kl_loss", "KL, in the loss"),
+        defineSeries("critic/kl", "KL, in the reward", 6),
+      ]),
+      defineLines("mismatch", "sampler-mismatch", "positive", [
+        defineSeries("mismatch/logprob_mean", "Mean"),
+        defineSeries("mismatch/logprob_max", "Largest", 2),
+      ]),
+      defineLines("entropy", "entropy", "positive", [
+        defineSeries("actor/entropy_loss", "Entropy"),
+      ]),
+      defineLines("gradient", "gradient-norm", "positive", [
+        defineSeries("actor/grad_norm", "Norm"),
+        defineSeries("actor/pg_clipfrac", "Clipped tokens", 2),
+      ]),
     ],
   },
   {
     title: "Critic",
     charts: [
-      {
-        id: "values",
-        ...explain("values-and-returns"),
-        kind: "lines",
-        scale: "free",
-        unit: "number",
-        shown: isPpo,
-        series: [
-          { metric: "critic/values/mean", label: "Value, mean", colour: COLOUR.s3 },
-          { metric: "critic/returns/mean", label: "Return, mean", colour: COLOUR.reward },
-        ],
-      },
-      {
-        id: "explained-variance",
-        ...explain("explained-variance"),
-        kind: "lines",
-        scale: "free",
-        unit: "number",
-        shown: isPpo,
-        series: [{ metric: "critic/vf_explained_var", label: "Explained", colour: COLOUR.s3 }],
-      },
-      {
-        id: "value-loss",
-        ...explain("value-loss"),
-        kind: "lines",
-        scale: "positive",
-        unit: "number",
-        shown: isPpo,
-        series: [
-          { metric: "critic/vf_loss", label: "Loss", colour: COLOUR.s3 },
-          { metric: "critic/vf_clipfrac", label: "Clipped tokens", colour: "var(--series-2)" },
-        ],
-      },
-      {
-        id: "critic-gradient",
-        ...explain("critic-gradient-norm"),
-        kind: "lines",
-        scale: "positive",
-        unit: "number",
-        shown: isPpo,
-        series: [{ metric: "critic/grad_norm", label: "Norm", colour: COLOUR.s3 }],
-      },
-    ],
+      defineLines("values", "values-and-returns", "free", [
+        defineSeries("critic/values/mean", "Value, mean"),
+        defineSeries("critic/returns/mean", "Return, mean", 3),
+      ]),
+      defineLines("explained-variance", "explained-variance", "free", [
+        defineSeries("critic/vf_explained_var", "Explained"),
+      ]),
+      defineLines("value-loss", "value-loss", "positive", [
+        defineSeries("critic/vf_loss", "Loss"),
+        defineSeries("critic/vf_clipfrac", "Clipped tokens", 2),
+      ]),
+      defineLines("critic-gradient", "critic-gradient-norm", "positive", [
+        defineSeries("critic/grad_norm", "Norm"),
+      ]),
+    ].map((chart) => ({ ...chart, shown: isPpo })),
   },
   {
     title: "Cost",
@@ -160,40 +84,35 @@ export const OPTIMISATION_CHARTS: readonly ChartGroup[] = [
         unit: "seconds",
         wide: true,
         series: [
-          { metric: "timing_s/gen", label: "Sampling", colour: "var(--series-1)" },
-          { metric: "timing_s/retrieve", label: "Retrieve", colour: "var(--series-6)" },
-          { metric: "timing_s/generator", label: "Generator", colour: "var(--series-5)" },
-          {
-            metric: "timing_s/update_actor",
-            label: "Searcher's update",
-            colour: "var(--series-2)",
-          },
-          { metric: "timing_s/update_critic", label: "Critic's update", colour: "#b5546a" },
-          { metric: "timing_s/values", label: "Values", colour: "#7a6fb0" },
-          { metric: "timing_s/ref", label: "Log-probabilities", colour: "#5c8f8a" },
-          { metric: "timing_s/pool", label: "Naive RAG", colour: "var(--series-4)" },
-          { metric: "timing_s/testing", label: "Evaluation", colour: "var(--series-3)" },
-          { metric: "timing_s/save_checkpoint", label: "Checkpoint", colour: "#a98467" },
-          { metric: "timing_s/other", label: "Other", colour: COLOUR.rag },
+          defineSeries("timing_s/gen", "Sampling"),
+          defineSeries("timing_s/retrieve", "Retrieve", 6),
+          defineSeries("timing_s/generator", "Generator", 5),
+          defineSeries("timing_s/update_actor", "Searcher's update", 2),
+          defineSeries("timing_s/update_critic", "Critic's update", "#b5546a"),
+          defineSeries("timing_s/values", "Values", "#7a6fb0"),
+          defineSeries("timing_s/ref", "Log-probabilities", "#5c8f8a"),
+          defineSeries("timing_s/pool", "Naive RAG", 4),
+          defineSeries("timing_s/testing", "Evaluation", 3),
+          defineSeries("timing_s/save_checkpoint", "Checkpoint", "#a98467"),
+          defineSeries("timing_s/other", "Other", COLOUR.rag),
         ],
       },
-      {
-        id: "retries",
-        ...explain("failed-tries"),
-        kind: "lines",
-        scale: "share",
-        unit: "share",
-        shown: ({ generator, judge }) => generator.endpoint !== null || judge.endpoint !== null,
-        series: [{ metric: "generator/retries", label: "Failed", colour: "var(--series-2)" }],
-      },
-      {
-        id: "memory",
-        ...explain("engine-memory"),
-        kind: "lines",
-        scale: "positive",
-        unit: "count",
-        series: [{ metric: "memory/engine_peak_mb", label: "MiB", colour: COLOUR.s3 }],
-      },
+      defineLines(
+        "retries",
+        "failed-tries",
+        "share",
+        [defineSeries("generator/retries", "Failed", 2)],
+        {
+          shown: ({ generator, judge }) => generator.endpoint !== null || judge.endpoint !== null,
+        },
+      ),
+      defineLines(
+        "memory",
+        "engine-memory",
+        "positive",
+        [defineSeries("memory/engine_peak_mb", "MiB")],
+        { unit: "count" },
+      ),
     ],
   },
 ];

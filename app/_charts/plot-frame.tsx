@@ -129,6 +129,18 @@ function Legend({ legend, unit }: Pick<PlotFrameProps, "legend" | "unit">) {
   );
 }
 
+/** A box of a plot's size that says why there is no point yet. */
+export function WaitingPlot({ children }: { children: ReactNode }) {
+  return (
+    <div
+      className="mt-2 mb-2 flex items-center justify-center rounded-md bg-muted/50 px-4 text-center text-xs text-muted-foreground"
+      style={{ height: PLOT_HEIGHT + 12 }}
+    >
+      {children}
+    </div>
+  );
+}
+
 /** Which step the legend's values are of. */
 export function StepLabel({ stepName }: { stepName: string }) {
   const step = useHoveredStep();

@@ -4,7 +4,6 @@ import userEvent from "@testing-library/user-event";
 import { beforeAll, describe, expect, it } from "vitest";
 import { SIZE, stubLayout } from "@/app/_testing/stub-layout";
 import "@/app/_testing/render-page";
-import { BandPlot } from "./band-plot";
 import { HoverProvider } from "./hover";
 import { LinePlot } from "./line-plot";
 import { PLOT, StepLabel } from "./plot-frame";
@@ -106,13 +105,11 @@ describe("a line plot", () => {
   });
 });
 
-describe("a band plot", () => {
+describe("a line plot of means", () => {
   const point = (step: number, mean: number, stretch: number, low: number | null = null) => ({
     step,
-    mean,
-    low,
-    high: low === null ? null : mean * 2 - low,
-    n: 3,
+    value: mean,
+    band: low === null ? null : ([low, mean * 2 - low] as [number, number]),
     stretch,
   });
   const series = [
@@ -126,7 +123,7 @@ describe("a band plot", () => {
 
   it("breaks where other runs stand behind the mean, and has a band only where there is an interval", () => {
     const { container } = render(
-      <BandPlot label="Reward" series={series} scale="share" unit="share" />,
+      <LinePlot label="Reward" series={series} scale="share" unit="share" />,
     );
     expect(findCurves(container, "line")).toHaveLength(2);
     expect(container.querySelectorAll("path.recharts-area-area")).toHaveLength(1);
@@ -135,7 +132,7 @@ describe("a band plot", () => {
   it("says the mean of the step under the pointer", () => {
     render(
       <HoverProvider>
-        <BandPlot label="Reward" series={series} scale="share" unit="share" />
+        <LinePlot label="Reward" series={series} scale="share" unit="share" />
       </HoverProvider>,
     );
     const plot = screen.getByRole("group", { name: /^Reward: lr=1e-5 80%/ });

@@ -9,10 +9,12 @@ import {
 import {
   buildAreaPaths,
   computeCadence,
+  listLineValues,
   prepareLines,
   prepareStack,
   buildSparkPath,
   splitStretches,
+  type Point,
 } from "./prepare";
 
 const points = (...pairs: [number, number][]) => pairs.map(([step, value]) => ({ step, value }));
@@ -57,6 +59,46 @@ describe("stretches", () => {
     expect(computeCadence(every5)).toBe(5);
     expect(splitStretches(every5)).toHaveLength(1);
     expect(splitStretches(points([0, 1], [5, 1], [10, 1], [30, 1], [35, 1]))).toHaveLength(2);
+  });
+});
+
+const mean = (step: number, value: number, n: number, stretch = 0): Point => ({
+  step,
+  value,
+  band: n > 1 ? [value - 0.1, value + 0.1] : null,
+  stretch,
+});
+
+describe("bands", () => {
+  it("breaks a curve where a run drops out, and draws no band of one", () => {
+    const data = prepareLines([
+      { key: "0", label: "0", points: [mean(1, 0.5, 2), mean(2, 0.6, 2), mean(3, 0.9, 1, 1)] },
+    ]);
+    expect(data.segments).toEqual([
+      { column: "0#0", series: "0", hasBand: true },
+      { column: "0#1", series: "0", hasBand: false },
+    ]);
+    expect(data.isolated).toEqual(new Set(["0#1"]));
+    expect(data.rows).toEqual([
+      { step: 1, "0#0": 0.5, "0#0 band": [0.4, 0.6], "0#1": null },
+      { step: 2, "0#0": 0.6, "0#0 band": [0.5, 0.7], "0#1": null },
+      { step: 3, "0#0": null, "0#0 band": null, "0#1": 0.9 },
+    ]);
+  });
+
+  it("breaks at a gap in the steps, and puts curves of different steps side by side", () => {
+    const data = prepareLines([
+      { key: "a", label: "A", points: [1, 2, 3, 9, 10].map((step) => mean(step, step, 1)) },
+      { key: "b", label: "B", points: [mean(5, 1, 1)] },
+    ]);
+    expect(data.segments.map((s) => s.column)).toEqual(["a#0", "a#1", "b#0"]);
+    expect(data.rows.map((row) => row.step)).toEqual([1, 2, 3, 5, 9, 10]);
+    expect(data.rows[3]).toMatchObject({ "a#0": null, "b#0": 1 });
+  });
+
+  it("are within what the value axis holds", () => {
+    const data = prepareLines([{ key: "a", label: "A", points: [mean(1, 0.5, 2)] }]);
+    expect(listLineValues(data)).toEqual([0.5, 0.4, 0.6]);
   });
 });
 

@@ -9,6 +9,10 @@ export interface Point {
   /** Extremes where the point stands for a bucket of several. */
   min?: number;
   max?: number;
+  /** Interval around a mean; null where it has none. */
+  band?: [number, number] | null;
+  /** Differs from the point before where the mean is of other runs: no line is drawn across. */
+  stretch?: number;
 }
 
 export interface SeriesInput {
@@ -18,17 +22,21 @@ export interface SeriesInput {
 }
 
 /** One row per step; a series without a value there holds null. */
-type Row = { step: number } & Record<string, number | null>;
+type Row<V = never> = { step: number } & Record<string, number | V | null>;
 
 interface Segment {
   /** Key of the column in the rows. */
   column: string;
   /** Key of the series that it is a part of. */
   series: string;
+  hasBand: boolean;
 }
 
+/** Column of the band that belongs to a mean's column. */
+export const getBandColumn = (column: string): string => `${column} band`;
+
 export interface LineData {
-  rows: Row[];
+  rows: Row<[number, number]>[];
   /** A series is drawn as one line per stretch without a gap. */
   segments: Segment[];
   /** Steps that hold the only point of their stretch: a line would not show them. */
@@ -54,14 +62,16 @@ function sortPoints(points: readonly Point[]): Point[] {
 }
 
 /**
- * Cuts a series where two neighbours are more than twice the usual distance apart: nothing was measured between them.
+ * Cuts a series where two neighbours are more than twice the usual distance apart, as nothing was measured between
+ * them, and where its means are of other runs.
  */
 export function splitStretches(points: readonly Point[]): Point[][] {
   const limit = 2 * computeCadence(points);
   const parts: Point[][] = [];
   for (const [i, point] of points.entries()) {
     const previous = points[i - 1];
-    if (!previous || point.step - previous.step > limit) parts.push([]);
+    if (!previous || previous.stretch !== point.stretch || point.step - previous.step > limit)
+      parts.push([]);
     parts[parts.length - 1]!.push(point);
   }
   return parts;
@@ -69,7 +79,7 @@ export function splitStretches(points: readonly Point[]): Point[][] {
 
 /** Rows, segments and latest values of line series; a gap in a series ends a segment. */
 export function prepareLines(inputs: readonly SeriesInput[]): LineData {
-  const rows = new Map<number, Row>();
+  const rows = new Map<number, LineData["rows"][number]>();
   const segments: Segment[] = [];
   const lonely = new Set<string>();
   const latest: Record<string, number> = {};
@@ -83,17 +93,22 @@ export function prepareLines(inputs: readonly SeriesInput[]): LineData {
     latest[input.key] = points[points.length - 1]!.value;
     for (const [i, stretch] of splitStretches(points).entries()) {
       const column = `${input.key}#${i}`;
-      segments.push({ column, series: input.key });
+      const hasBand = stretch.some(({ band }) => band);
+      segments.push({ column, series: input.key, hasBand });
       if (stretch.length === 1) lonely.add(column);
       for (const p of stretch) {
         const row = rows.get(p.step) ?? { step: p.step };
         row[column] = p.value;
+        if (hasBand) row[getBandColumn(column)] = p.band ?? null;
         rows.set(p.step, row);
       }
     }
   }
   const ordered = [...rows.values()].sort((a, b) => a.step - b.step);
-  for (const row of ordered) for (const { column } of segments) row[column] ??= null;
+  const columns = segments.flatMap(({ column, hasBand }) =>
+    hasBand ? [column, getBandColumn(column)] : [column],
+  );
+  for (const row of ordered) for (const column of columns) row[column] ??= null;
   return { rows: ordered, segments, isolated: lonely, empty, latest };
 }
 
@@ -102,14 +117,19 @@ export function findLineValue(data: LineData, series: string, step: number): num
   const row = data.rows.find((r) => r.step === step);
   for (const segment of data.segments) {
     const value = segment.series === series ? row?.[segment.column] : null;
-    if (value !== null && value !== undefined) return value;
+    if (typeof value === "number") return value;
   }
   return null;
 }
 
 /** Every value that is drawn: what the value axis must hold. */
 export const listLineValues = ({ rows, segments }: LineData): number[] =>
-  rows.flatMap((row) => segments.flatMap(({ column }) => row[column] ?? []));
+  rows.flatMap((row) =>
+    segments.flatMap(({ column }) => [
+      ...[row[column] ?? []].flat(),
+      ...[row[getBandColumn(column)] ?? []].flat(),
+    ]),
+  );
 
 export interface StackData {
   rows: Row[];

@@ -1,83 +1,48 @@
-import { COLOUR, explain, type ChartGroup } from "./definitions";
+import { defineLines, defineSeries, type ChartDefinition, type ChartGroup } from "./definitions";
 
-/** Charts of a served retriever. */
-export const SERVE_CHARTS: readonly ChartGroup[] = [
+/** Charts of a service with the chart of its load. */
+const defineService = (load: ChartDefinition): readonly ChartGroup[] => [
   {
     title: "Service",
     charts: [
-      {
-        id: "serve-latency",
-        ...explain("service-latency"),
-        kind: "lines",
-        scale: "positive",
-        unit: "number",
-        ownAxis: "second",
-        series: [
-          { metric: "serve/latency_ms_p50", label: "Median", colour: "var(--series-1)" },
-          { metric: "serve/latency_ms_p99", label: "99th percentile", colour: "var(--series-2)" },
-        ],
-      },
-      {
-        id: "serve-load",
-        ...explain("retriever-load"),
-        kind: "lines",
-        scale: "positive",
-        unit: "number",
-        ownAxis: "second",
-        series: [
-          { metric: "serve/requests_per_second", label: "Requests/s", colour: "var(--series-1)" },
-          { metric: "serve/queries_per_second", label: "Queries/s", colour: "var(--series-6)" },
-          { metric: "serve/waiting", label: "Waiting", colour: "var(--series-5)" },
-        ],
-      },
-      {
-        id: "serve-health",
-        ...explain("service-health"),
-        kind: "lines",
-        scale: "positive",
-        unit: "count",
-        ownAxis: "second",
-        series: [
-          { metric: "serve/refused", label: "Refused", colour: "var(--series-5)" },
-          { metric: "serve/errors", label: "Errors", colour: "var(--series-2)" },
-        ],
-      },
-      {
-        id: "serve-memory",
-        ...explain("service-memory"),
-        kind: "lines",
-        scale: "positive",
-        unit: "count",
-        ownAxis: "second",
-        series: [{ metric: "serve/memory_mb", label: "MiB", colour: COLOUR.s3 }],
-      },
-    ],
+      defineLines("serve-latency", "service-latency", "positive", [
+        defineSeries("serve/latency_ms_p50", "Median"),
+        defineSeries("serve/latency_ms_p99", "99th percentile", 2),
+      ]),
+      load,
+      defineLines(
+        "serve-health",
+        "service-health",
+        "positive",
+        [defineSeries("serve/refused", "Refused", 5), defineSeries("serve/errors", "Errors", 2)],
+        { unit: "count" },
+      ),
+      defineLines(
+        "serve-memory",
+        "service-memory",
+        "positive",
+        [defineSeries("serve/memory_mb", "MiB")],
+        { unit: "count" },
+      ),
+    ].map((chart) => ({ ...chart, ownAxis: "second" })),
   },
 ];
 
+/** Charts of a served retriever. */
+export const SERVE_CHARTS = defineService(
+  defineLines("serve-load", "retriever-load", "positive", [
+    defineSeries("serve/requests_per_second", "Requests/s"),
+    defineSeries("serve/queries_per_second", "Queries/s", 6),
+    defineSeries("serve/waiting", "Waiting", 5),
+  ]),
+);
+
 /** Charts of a served model: those of a retriever, with tokens instead of queries. */
-export const SERVE_MODEL_CHARTS: readonly ChartGroup[] = SERVE_CHARTS.map((group) => ({
-  ...group,
-  charts: group.charts.map((chart) =>
-    chart.id !== "serve-load"
-      ? chart
-      : {
-          ...chart,
-          ...explain("model-load"),
-          series: [
-            { metric: "serve/requests_per_second", label: "Requests/s", colour: "var(--series-1)" },
-            {
-              metric: "serve/prompt_tokens_per_second",
-              label: "Prompt tokens/s",
-              colour: "var(--series-6)",
-            },
-            {
-              metric: "serve/completion_tokens_per_second",
-              label: "Written tokens/s",
-              colour: "var(--series-3)",
-            },
-            { metric: "serve/waiting", label: "Waiting", colour: "var(--series-5)" },
-          ],
-        },
-  ),
-}));
+export const SERVE_MODEL_CHARTS = defineService(
+  defineLines("serve-load", "model-load", "positive", [
+    defineSeries("serve/requests_per_second", "Requests/s"),
+    defineSeries("serve/prompt_tokens_per_second", "Prompt tokens/s", 6),
+    defineSeries("serve/completion_tokens_per_second", "Written tokens/s", 3),
+    defineSeries("serve/waiting", "Waiting", 5),
+  ]),
+);

@@ -2,7 +2,14 @@ import type { TrainConfig } from "@/contracts/run-config/train-config";
 import type { Quadrant } from "@/core/metrics/metric-definition";
 import { GLOSSARY } from "@/core/glossary/glossary";
 import { listQuadrantMetrics } from "@/core/metrics/metrics";
-import { COLOUR, explain, type ChartGroup, type SeriesDefinition } from "./definitions";
+import {
+  COLOUR,
+  defineLines,
+  defineSeries,
+  defineShares,
+  type ChartGroup,
+  type SeriesDefinition,
+} from "./definitions";
 import { OPTIMISATION_CHARTS } from "./optimisation-charts";
 
 const countRewardTerms = ({ reward: { weights } }: TrainConfig): number =>
@@ -15,213 +22,103 @@ const QUADRANT_LABELS: Readonly<Record<Quadrant, string>> = {
 };
 /** Who answers, as a share of the questions with this prefix of metrics. */
 const buildQuadrantSeries = (prefix: string): SeriesDefinition[] =>
-  listQuadrantMetrics(prefix).map(({ quadrant, metric }) => ({
-    metric,
-    label: QUADRANT_LABELS[quadrant],
-    colour: COLOUR[quadrant],
-  }));
-const TURN_COLOURS = [
-  "var(--series-1)",
-  "var(--series-6)",
-  "var(--series-5)",
-  "var(--series-2)",
-  "var(--series-4)",
-] as const;
+  listQuadrantMetrics(prefix).map(({ quadrant, metric }) =>
+    defineSeries(metric, QUADRANT_LABELS[quadrant], COLOUR[quadrant]),
+  );
+/** Colours of the palette, by turn. */
+const TURN_COLOURS = [1, 6, 5, 2, 4];
+const DOTS = { dots: true };
 
 /** Every chart of a training run. */
 export const TRAIN_CHARTS: readonly ChartGroup[] = [
   {
     title: "Learning",
     charts: [
-      {
-        id: "reward",
-        title: "Reward and held-out accuracy",
-        explanation:
-          "Training reward per step; the answer is right on held-out questions, greedy, against naive RAG on the same questions.",
-        kind: "lines",
-        scale: "share",
-        unit: "number",
-        wide: true,
-        series: [
-          { metric: "reward/mean", label: "Reward, training", colour: COLOUR.reward },
-          { metric: "held-out/accuracy", label: "s3, held-out", colour: COLOUR.s3, dots: true },
-          {
-            metric: "held-out/rag_accuracy",
-            label: "Naive RAG, held-out",
-            colour: COLOUR.rag,
+      defineLines(
+        "reward",
+        "reward-and-accuracy",
+        "share",
+        [
+          defineSeries("reward/mean", "Reward, training", COLOUR.reward),
+          defineSeries("held-out/accuracy", "s3, held-out", COLOUR.s3, DOTS),
+          defineSeries("held-out/rag_accuracy", "Naive RAG, held-out", COLOUR.rag, {
             dashed: true,
             dots: true,
-          },
+          }),
         ],
-      },
+        { unit: "number", wide: true },
+      ),
       {
-        id: "quadrants",
-        title: "Gain Beyond RAG, held-out",
-        explanation: explain("gain-beyond-rag").explanation,
-        kind: "stack",
-        missing: "drop",
-        share: true,
-        unit: "share",
-        series: buildQuadrantSeries("held-out/"),
+        ...defineShares("quadrants", "gain-beyond-rag", buildQuadrantSeries("held-out/")),
+        title: `${GLOSSARY["gain-beyond-rag"].title}, held-out`,
       },
     ],
   },
   {
     title: "Reward",
     charts: [
-      {
-        id: "reward-terms",
-        ...explain("reward-terms"),
-        kind: "lines",
-        scale: "free",
-        unit: "number",
-        shown: (config) => countRewardTerms(config) > 1,
-        series: [
-          { metric: "reward/gbr", label: "GBR", colour: "var(--series-3)" },
-          { metric: "reward/upstream", label: "Utility + generation", colour: "var(--series-4)" },
-          { metric: "reward/accuracy", label: "Accuracy", colour: "var(--series-1)" },
-          { metric: "reward/exact_match", label: "Exact match", colour: "var(--series-6)" },
-          { metric: "reward/gold_recall", label: "Gold recall", colour: "var(--series-5)" },
-          { metric: "reward/format", label: "Format", colour: "var(--series-7)" },
-          { metric: "reward/length", label: "Length", colour: "var(--series-2)" },
-          { metric: "reward/search", label: "Search", colour: "#a98467" },
+      defineLines(
+        "reward-terms",
+        "reward-terms",
+        "free",
+        [
+          defineSeries("reward/gbr", "GBR", 3),
+          defineSeries("reward/upstream", "Utility + generation", 4),
+          defineSeries("reward/accuracy", "Accuracy", 1),
+          defineSeries("reward/exact_match", "Exact match", 6),
+          defineSeries("reward/gold_recall", "Gold recall", 5),
+          defineSeries("reward/format", "Format", 7),
+          defineSeries("reward/length", "Length", 2),
+          defineSeries("reward/search", "Search", "#a98467"),
         ],
-      },
-      {
-        id: "outcomes",
-        title: "Against naive RAG, training",
-        explanation:
-          "Share of episodes by who answers; the names are upstream's utility and generation.",
-        kind: "stack",
-        missing: "drop",
-        share: true,
-        unit: "share",
-        series: buildQuadrantSeries("reward/"),
-      },
+        { shown: (config) => countRewardTerms(config) > 1 },
+      ),
+      defineShares("outcomes", "training-outcomes", buildQuadrantSeries("reward/")),
     ],
   },
   {
     title: "Search",
     charts: [
-      {
-        id: "recall",
-        ...explain("gold-found-and-kept"),
-        kind: "lines",
-        wide: true,
-        scale: "share",
-        unit: "share",
-        series: [
-          {
-            metric: "search/gold_retrieved",
-            label: "Retrieved, training",
-            colour: "var(--series-6)",
-          },
-          {
-            metric: "search/gold_selected",
-            label: "Selected, training",
-            colour: "var(--series-5)",
-          },
-          {
-            metric: "held-out/gold_retrieved",
-            label: "Retrieved, held-out",
-            colour: "var(--series-1)",
-            dots: true,
-          },
-          {
-            metric: "held-out/gold_selected",
-            label: "Selected, held-out",
-            colour: "var(--series-2)",
-            dots: true,
-          },
+      defineLines(
+        "recall",
+        "gold-found-and-kept",
+        "share",
+        [
+          defineSeries("search/gold_retrieved", "Retrieved, training", 6),
+          defineSeries("search/gold_selected", "Selected, training", 5),
+          defineSeries("held-out/gold_retrieved", "Retrieved, held-out", 1, DOTS),
+          defineSeries("held-out/gold_selected", "Selected, held-out", 2, DOTS),
         ],
-      },
-      {
-        id: "recall-by-turn",
-        ...explain("gold-found-by-turn"),
-        kind: "lines",
-        scale: "share",
-        unit: "share",
-        shown: ({ evaluation, search }) => evaluation.questions > 0 && search.turns > 0,
-        series: TURN_COLOURS.map((colour, turn) => ({
-          metric: `held-out/gold_recall/turn_${turn}` as const,
-          label: `Turn ${turn}`,
-          colour,
-          dots: true,
-        })),
-      },
-      {
-        id: "effort",
-        ...explain("search-effort"),
-        kind: "lines",
-        scale: "positive",
-        unit: "number",
-        series: [
-          { metric: "search/searches", label: "Searches, training", colour: "var(--series-6)" },
-          { metric: "search/documents", label: "Documents, training", colour: "var(--series-5)" },
-          {
-            metric: "held-out/searches",
-            label: "Searches, held-out",
-            colour: "var(--series-1)",
-            dots: true,
-          },
-          {
-            metric: "held-out/documents",
-            label: "Documents, held-out",
-            colour: "var(--series-2)",
-            dots: true,
-          },
-        ],
-      },
-      {
-        id: "format",
-        ...explain("format-error"),
-        kind: "lines",
-        scale: "positive",
-        unit: "number",
-        series: [
-          {
-            metric: "search/format_errors",
-            label: "Errors per episode",
-            colour: "var(--series-2)",
-          },
-          {
-            metric: "search/implicit_selections",
-            label: "Implicit selections",
-            colour: "var(--series-5)",
-          },
-        ],
-      },
-      {
-        id: "novelty",
-        ...explain("novelty"),
-        kind: "lines",
-        scale: "share",
-        unit: "share",
-        series: [
-          { metric: "search/new_documents", label: "New documents", colour: COLOUR.s3 },
-          {
-            metric: "search/redundant_queries",
-            label: "Repeated queries",
-            colour: "var(--series-2)",
-          },
-          {
-            metric: "search/copied_question",
-            label: "The question itself",
-            colour: "var(--series-5)",
-          },
-        ],
-      },
-      {
-        id: "length",
-        ...explain("action-tokens"),
-        kind: "lines",
-        scale: "positive",
-        unit: "number",
-        series: [
-          { metric: "response_length/mean", label: "Mean", colour: COLOUR.s3 },
-          { metric: "response_length/max", label: "Longest", colour: "var(--series-6)" },
-        ],
-      },
+        { wide: true },
+      ),
+      defineLines(
+        "recall-by-turn",
+        "gold-found-by-turn",
+        "share",
+        TURN_COLOURS.map((colour, turn) =>
+          defineSeries(`held-out/gold_recall/turn_${turn}`, `Turn ${turn}`, colour, DOTS),
+        ),
+        { shown: ({ evaluation, search }) => evaluation.questions > 0 && search.turns > 0 },
+      ),
+      defineLines("effort", "search-effort", "positive", [
+        defineSeries("search/searches", "Searches, training", 6),
+        defineSeries("search/documents", "Documents, training", 5),
+        defineSeries("held-out/searches", "Searches, held-out", 1, DOTS),
+        defineSeries("held-out/documents", "Documents, held-out", 2, DOTS),
+      ]),
+      defineLines("format", "format-error", "positive", [
+        defineSeries("search/format_errors", "Errors per episode", 2),
+        defineSeries("search/implicit_selections", "Implicit selections", 5),
+      ]),
+      defineLines("novelty", "novelty", "share", [
+        defineSeries("search/new_documents", "New documents"),
+        defineSeries("search/redundant_queries", "Repeated queries", 2),
+        defineSeries("search/copied_question", "The question itself", 5),
+      ]),
+      defineLines("length", "action-tokens", "positive", [
+        defineSeries("response_length/mean", "Mean"),
+        defineSeries("response_length/max", "Longest", 6),
+      ]),
     ],
   },
   ...OPTIMISATION_CHARTS,

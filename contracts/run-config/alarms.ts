@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { alarmNameSchema, type AlarmName } from "@/contracts/records/alarms";
-import { explain } from "./setting";
+import { defineSetting } from "./setting";
 
 /** What each alarm is called and means. */
 export const ALARM_MEANINGS: Readonly<Record<AlarmName, { title: string; meaning: string }>> = {
@@ -59,10 +59,11 @@ export const ALARM_MEANINGS: Readonly<Record<AlarmName, { title: string; meaning
 const switches = Object.fromEntries(
   alarmNameSchema.options.map((name) => [
     name,
-    z
-      .boolean()
-      .default(false)
-      .meta(explain(ALARM_MEANINGS[name].title, ALARM_MEANINGS[name].meaning)),
+    defineSetting(
+      z.boolean().default(false),
+      ALARM_MEANINGS[name].title,
+      ALARM_MEANINGS[name].meaning,
+    ),
   ]),
 ) as Record<AlarmName, z.ZodDefault<z.ZodBoolean>>;
 

@@ -2,31 +2,27 @@ import { z } from "zod";
 import { nameSchema } from "./common";
 import { corpusNameSchema } from "./corpus-source";
 import { retrieverSchema } from "./retriever";
-import { explain } from "./setting";
+import { defineSetting } from "./setting";
 
 export const evaluateConfigSchema = z.strictObject({
   kind: z.literal("evaluate"),
   name: nameSchema,
-  corpus: corpusNameSchema.meta(explain("Corpus", "Documents that are searched.")),
-  questions: z
-    .string()
-    .min(1)
-    .default("atlas/held-out")
-    .meta(
-      explain("Questions", "Question set with gold documents; the question itself is the query."),
-    ),
-  limit: z
-    .int()
-    .min(1)
-    .nullable()
-    .default(null)
-    .meta(explain("Limit", "Only the first n questions; empty: all.")),
-  k: z
-    .int()
-    .min(1)
-    .max(1000)
-    .default(100)
-    .meta(explain("Depth", "Documents retrieved for each question: recall is known up to here.")),
+  corpus: defineSetting(corpusNameSchema, "Corpus", "Documents that are searched."),
+  questions: defineSetting(
+    z.string().min(1).default("atlas/held-out"),
+    "Questions",
+    "Question set with gold documents; the question itself is the query.",
+  ),
+  limit: defineSetting(
+    z.int().min(1).nullable().default(null),
+    "Limit",
+    "Only the first n questions; empty: all.",
+  ),
+  k: defineSetting(
+    z.int().min(1).max(1000).default(100),
+    "Depth",
+    "Documents retrieved for each question: recall is known up to here.",
+  ),
   retriever: retrieverSchema,
 });
 export type EvaluateConfig = z.infer<typeof evaluateConfigSchema>;

@@ -1,56 +1,41 @@
 import { z } from "zod";
 import { connectionSchema, endpointSchema } from "./model";
 import { checkPrompt, findPromptId, promptTextSchema } from "./prompt";
-import { explain } from "./setting";
+import { defineSetting } from "./setting";
 
 export const generatorSchema = z
   .strictObject({
-    model: z
-      .string()
-      .min(1)
-      .default("smollm2-135m-instruct")
-      .meta(
-        explain("Model", "Frozen model that answers from the selected documents.", {
-          paper: "Qwen2.5-14B-Instruct-GPTQ-Int4",
-        }),
-      ),
+    model: defineSetting(
+      z.string().min(1).default("smollm2-135m-instruct"),
+      "Model",
+      "Frozen model that answers from the selected documents.",
+      { paper: "Qwen2.5-14B-Instruct-GPTQ-Int4" },
+    ),
     endpoint: endpointSchema,
     connection: connectionSchema,
-    promptStyle: z
-      .enum(["few-shot", "chat"])
-      .default("chat")
-      .meta(
-        explain(
-          "Prompt style",
-          "`few-shot` completes three worked examples (small models); `chat` asks as upstream does.",
-          { paper: "chat" },
-        ),
-      ),
-    promptTemplate: promptTextSchema.meta(
-      explain(
-        "Prompt",
-        "Text of the prompt of style `chat` with its {placeholders}; empty: the built-in version. The version is part of every answer's key.",
-        { advanced: true },
-      ),
+    promptStyle: defineSetting(
+      z.enum(["few-shot", "chat"]).default("chat"),
+      "Prompt style",
+      "`few-shot` completes three worked examples (small models); `chat` asks as upstream does.",
+      { paper: "chat" },
     ),
-    maxTokens: z
-      .int()
-      .min(1)
-      .max(2048)
-      .default(64)
-      .meta(explain("Answer tokens", "Longest answer, in tokens.")),
-    ragDocuments: z
-      .int()
-      .min(1)
-      .max(50)
-      .default(3)
-      .meta(
-        explain(
-          "Naive-RAG documents",
-          "Documents that naive RAG hands over: the baseline of GBR.",
-          { paper: "3" },
-        ),
-      ),
+    promptTemplate: defineSetting(
+      promptTextSchema,
+      "Prompt",
+      "Text of the prompt of style `chat` with its {placeholders}; empty: the built-in version. The version is part of every answer's key.",
+      { advanced: true },
+    ),
+    maxTokens: defineSetting(
+      z.int().min(1).max(2048).default(64),
+      "Answer tokens",
+      "Longest answer, in tokens.",
+    ),
+    ragDocuments: defineSetting(
+      z.int().min(1).max(50).default(3),
+      "Naive-RAG documents",
+      "Documents that naive RAG hands over: the baseline of GBR.",
+      { paper: "3" },
+    ),
   })
   .superRefine(({ promptStyle, promptTemplate }, context) =>
     checkPrompt(

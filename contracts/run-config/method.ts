@@ -1,77 +1,50 @@
 import { z } from "zod";
 import { promptTextSchema } from "./prompt";
-import { explain } from "./setting";
+import { defineSetting } from "./setting";
 
 const orProtocol = "empty: as the protocol has it (docs/method.md)";
 
 export const methodSettingsSchema = z
   .strictObject({
-    answeredBy: z
-      .enum(["method", "generator"])
-      .default("method")
-      .meta(
-        explain(
-          "Answered by",
-          'IRCoT, Search-R1 and Search-o1: by the method itself, or by the frozen generator from all documents it retrieved (the paper\'s "retrieval" rows).',
-          { paper: "generator" },
-        ),
-      ),
-    retrieve: z
-      .int()
-      .min(1)
-      .max(50)
-      .nullable()
-      .default(null)
-      .meta(
-        explain(
-          "Documents a search",
-          `Documents of each search of IRCoT, DeepRetrieval, Search-R1 and Search-o1; ${orProtocol}.`,
-          { paper: "3" },
-        ),
-      ),
-    searches: z
-      .int()
-      .min(0)
-      .max(20)
-      .nullable()
-      .default(null)
-      .meta(
-        explain("Searches", `Most searches of IRCoT, Search-R1 and Search-o1; ${orProtocol}.`, {
-          paper: "4",
-        }),
-      ),
-    temperature: z
-      .number()
-      .min(0)
-      .max(2)
-      .nullable()
-      .default(null)
-      .meta(explain("Temperature", `Of the method's own model, 0: greedy; ${orProtocol}.`)),
-    maxTokens: z
-      .int()
-      .min(1)
-      .max(32_768)
-      .nullable()
-      .default(null)
-      .meta(
-        explain(
-          "Tokens a call",
-          `Longest text of one call of the method's own model; ${orProtocol}.`,
-        ),
-      ),
-    promptTemplate: promptTextSchema.meta(
-      explain(
-        "Prompt",
-        "Text of the method's prompt with its {placeholders}, e.g. the one a checkpoint was trained with; empty: the built-in version.",
-        { advanced: true },
-      ),
+    answeredBy: defineSetting(
+      z.enum(["method", "generator"]).default("method"),
+      "Answered by",
+      'IRCoT, Search-R1 and Search-o1: by the method itself, or by the frozen generator from all documents it retrieved (the paper\'s "retrieval" rows).',
+      { paper: "generator" },
     ),
-    condensingPrompt: promptTextSchema.meta(
-      explain(
-        "Condensing prompt",
-        "Text of the prompt by which Search-o1 condenses what it found, with its {placeholders}; empty: the built-in version.",
-        { advanced: true },
-      ),
+    retrieve: defineSetting(
+      z.int().min(1).max(50).nullable().default(null),
+      "Documents a search",
+      `Documents of each search of IRCoT, DeepRetrieval, Search-R1 and Search-o1; ${orProtocol}.`,
+      { paper: "3" },
+    ),
+    searches: defineSetting(
+      z.int().min(0).max(20).nullable().default(null),
+      "Searches",
+      `Most searches of IRCoT, Search-R1 and Search-o1; ${orProtocol}.`,
+      { paper: "4" },
+    ),
+    temperature: defineSetting(
+      z.number().min(0).max(2).nullable().default(null),
+      "Temperature",
+      `Of the method's own model, 0: greedy; ${orProtocol}.`,
+    ),
+    maxTokens: defineSetting(
+      z.int().min(1).max(32_768).nullable().default(null),
+      "Tokens a call",
+      `Longest text of one call of the method's own model; ${orProtocol}.`,
+    ),
+    promptTemplate: defineSetting(
+      promptTextSchema,
+      "Prompt",
+      "Text of the method's prompt with its {placeholders}, e.g. the one a checkpoint was trained with; empty: the built-in version.",
+      { advanced: true },
+    ),
+    condensingPrompt: defineSetting(
+      promptTextSchema,
+      "Condensing prompt",
+      "Text of the prompt by which Search-o1 condenses what it found, with its {placeholders}; empty: the built-in version.",
+      { advanced: true },
     ),
   })
   .prefault({})

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { explain } from "./setting";
+import { defineSetting } from "./setting";
 
 /** The longest query of the playground, in characters. */
 export const MAX_QUERY_LENGTH = 2000;
@@ -7,128 +7,85 @@ export const MAX_QUERY_LENGTH = 2000;
 /** How documents are found. The kinds share their settings, so that a hybrid is described by those of its two sides. */
 
 const dense = {
-  encoder: z
-    .string()
-    .min(1)
-    .default("minilm")
-    .meta(
-      explain(
-        "Encoder",
-        "Sentence encoder whose similarity ranks the documents: a preset's name or a model folder on the worker.",
-        { paper: "E5-base-v2" },
-      ),
-    ),
-  variant: z
-    .enum(["fp32", "int8"])
-    .default("fp32")
-    .meta(
-      explain(
-        "Weights",
-        "int8 encodes faster on a CPU; its ranking differs slightly from fp32 (see the retrieval bench).",
-      ),
-    ),
-  index: z
-    .string()
-    .trim()
-    .min(1)
-    .max(120)
-    .default("auto")
-    .meta(
-      explain(
-        "Index",
-        "FAISS factory string, e.g. `Flat`, `IVF4096,Flat`, `HNSW32`, `IVF4096,PQ48`; `auto` chooses by the corpus' size and the worker's memory.",
-        { paper: "Flat" },
-      ),
-    ),
-  nprobe: z
-    .int()
-    .min(1)
-    .max(65_536)
-    .default(32)
-    .meta(
-      explain(
-        "Lists searched",
-        "IVF: lists that are searched (nprobe). More is slower and finds more.",
-        { advanced: true },
-      ),
-    ),
-  efSearch: z
-    .int()
-    .min(1)
-    .max(65_536)
-    .default(128)
-    .meta(
-      explain("Search breadth", "HNSW: candidates kept while searching (efSearch).", {
-        advanced: true,
-      }),
-    ),
+  encoder: defineSetting(
+    z.string().min(1).default("minilm"),
+    "Encoder",
+    "Sentence encoder whose similarity ranks the documents: a preset's name or a model folder on the worker.",
+    { paper: "E5-base-v2" },
+  ),
+  variant: defineSetting(
+    z.enum(["fp32", "int8"]).default("fp32"),
+    "Weights",
+    "int8 encodes faster on a CPU; its ranking differs slightly from fp32 (see the retrieval bench).",
+  ),
+  index: defineSetting(
+    z.string().trim().min(1).max(120).default("auto"),
+    "Index",
+    "FAISS factory string, e.g. `Flat`, `IVF4096,Flat`, `HNSW32`, `IVF4096,PQ48`; `auto` chooses by the corpus' size and the worker's memory.",
+    { paper: "Flat" },
+  ),
+  nprobe: defineSetting(
+    z.int().min(1).max(65_536).default(32),
+    "Lists searched",
+    "IVF: lists that are searched (nprobe). More is slower and finds more.",
+    { advanced: true },
+  ),
+  efSearch: defineSetting(
+    z.int().min(1).max(65_536).default(128),
+    "Search breadth",
+    "HNSW: candidates kept while searching (efSearch).",
+    { advanced: true },
+  ),
 };
 
 const bm25 = {
-  k1: z
-    .number()
-    .min(0)
-    .max(10)
-    .default(0.9)
-    .meta(explain("BM25 k1", "How fast a repeated term saturates.", { paper: "0.9 (Pyserini)" })),
-  b: z
-    .number()
-    .min(0)
-    .max(1)
-    .default(0.4)
-    .meta(explain("BM25 b", "How much long documents are held back.", { paper: "0.4 (Pyserini)" })),
-  operators: z
-    .boolean()
-    .default(false)
-    .meta(
-      explain(
-        "Boolean operators",
-        'AND, OR, NOT, parentheses and "phrases" in a query are obeyed, as DeepRetrieval writes them; off: they are words.',
-        { advanced: true },
-      ),
-    ),
+  k1: defineSetting(
+    z.number().min(0).max(10).default(0.9),
+    "BM25 k1",
+    "How fast a repeated term saturates.",
+    { paper: "0.9 (Pyserini)" },
+  ),
+  b: defineSetting(
+    z.number().min(0).max(1).default(0.4),
+    "BM25 b",
+    "How much long documents are held back.",
+    { paper: "0.4 (Pyserini)" },
+  ),
+  operators: defineSetting(
+    z.boolean().default(false),
+    "Boolean operators",
+    'AND, OR, NOT, parentheses and "phrases" in a query are obeyed, as DeepRetrieval writes them; off: they are words.',
+    { advanced: true },
+  ),
 };
 
 const rerank = {
-  reranker: z
-    .string()
-    .trim()
-    .min(1)
-    .nullable()
-    .default(null)
-    .meta(
-      explain(
-        "Reranker",
-        "Cross-encoder that orders the first documents anew: a preset's name or a model folder on the worker; empty: none.",
-      ),
-    ),
-  rerankDepth: z
-    .int()
-    .min(1)
-    .max(1000)
-    .default(50)
-    .meta(
-      explain("Reranked documents", "How many of the first documents the reranker reads.", {
-        advanced: true,
-      }),
-    ),
+  reranker: defineSetting(
+    z.string().trim().min(1).nullable().default(null),
+    "Reranker",
+    "Cross-encoder that orders the first documents anew: a preset's name or a model folder on the worker; empty: none.",
+  ),
+  rerankDepth: defineSetting(
+    z.int().min(1).max(1000).default(50),
+    "Reranked documents",
+    "How many of the first documents the reranker reads.",
+    { advanced: true },
+  ),
 };
 
-const credentialSchema = z
-  .string()
-  .regex(
-    /^[A-Z_][A-Z0-9_]*$/,
-    "the NAME of an environment variable, e.g. OPENSEARCH_API_KEY; never the key itself",
-  )
-  .nullable()
-  .default(null)
-  .meta(
-    explain(
-      "Key variable",
-      "Environment variable on the worker that holds the API key; the key itself is never stored.",
-      { advanced: true },
-    ),
-  );
+const credentialSchema = defineSetting(
+  z
+    .string()
+    .regex(
+      /^[A-Z_][A-Z0-9_]*$/,
+      "the NAME of an environment variable, e.g. OPENSEARCH_API_KEY; never the key itself",
+    )
+    .nullable()
+    .default(null),
+  "Key variable",
+  "Environment variable on the worker that holds the API key; the key itself is never stored.",
+  { advanced: true },
+);
 
 export const retrieverSchema = z
   .discriminatedUnion("kind", [
@@ -136,88 +93,75 @@ export const retrieverSchema = z
     z.strictObject({ kind: z.literal("bm25"), ...bm25, ...rerank }),
     z.strictObject({
       kind: z.literal("hybrid"),
-      fusion: z
-        .enum(["rrf", "weighted"])
-        .default("rrf")
-        .meta(
-          explain(
-            "Fusion",
-            "`rrf`: reciprocal rank fusion; `weighted`: a weighted sum of both scores, each scaled to 0..1 within the query.",
-          ),
-        ),
-      depth: z
-        .int()
-        .min(1)
-        .max(1000)
-        .default(100)
-        .meta(explain("Depth", "Documents taken from each side before they are fused.")),
-      rrfK: z
-        .int()
-        .min(0)
-        .max(1000)
-        .default(60)
-        .meta(
-          explain("RRF constant", "A document at rank r counts 1 / (k + r).", { advanced: true }),
-        ),
-      denseWeight: z
-        .number()
-        .min(0)
-        .max(1)
-        .default(0.5)
-        .meta(explain("Weight of the dense side", "The rest is BM25's.")),
+      fusion: defineSetting(
+        z.enum(["rrf", "weighted"]).default("rrf"),
+        "Fusion",
+        "`rrf`: reciprocal rank fusion; `weighted`: a weighted sum of both scores, each scaled to 0..1 within the query.",
+      ),
+      depth: defineSetting(
+        z.int().min(1).max(1000).default(100),
+        "Depth",
+        "Documents taken from each side before they are fused.",
+      ),
+      rrfK: defineSetting(
+        z.int().min(0).max(1000).default(60),
+        "RRF constant",
+        "A document at rank r counts 1 / (k + r).",
+        { advanced: true },
+      ),
+      denseWeight: defineSetting(
+        z.number().min(0).max(1).default(0.5),
+        "Weight of the dense side",
+        "The rest is BM25's.",
+      ),
       ...dense,
       ...bm25,
       ...rerank,
     }),
     z.strictObject({
       kind: z.literal("remote"),
-      url: z
-        .url({ protocol: /^https?$/ })
-        .meta(explain("Address", "A server that answers POST /retrieve as upstream's does.")),
+      url: defineSetting(
+        z.url({ protocol: /^https?$/ }),
+        "Address",
+        "A server that answers POST /retrieve as upstream's does.",
+      ),
     }),
     z.strictObject({
       kind: z.literal("opensearch"),
-      url: z
-        .url({ protocol: /^https?$/ })
-        .meta(
-          explain("Address", "An OpenSearch or Elasticsearch server, e.g. http://127.0.0.1:9200."),
-        ),
-      index: z
-        .string()
-        .trim()
-        .min(1)
-        .max(255)
-        .meta(explain("Index", "Its index that holds the passages.")),
-      titleField: z
-        .string()
-        .trim()
-        .min(1)
-        .default("title")
-        .meta(explain("Title field", "Field of the title.")),
-      textField: z
-        .string()
-        .trim()
-        .min(1)
-        .default("text")
-        .meta(explain("Text field", "Field of the passage.")),
+      url: defineSetting(
+        z.url({ protocol: /^https?$/ }),
+        "Address",
+        "An OpenSearch or Elasticsearch server, e.g. http://127.0.0.1:9200.",
+      ),
+      index: defineSetting(
+        z.string().trim().min(1).max(255),
+        "Index",
+        "Its index that holds the passages.",
+      ),
+      titleField: defineSetting(
+        z.string().trim().min(1).default("title"),
+        "Title field",
+        "Field of the title.",
+      ),
+      textField: defineSetting(
+        z.string().trim().min(1).default("text"),
+        "Text field",
+        "Field of the passage.",
+      ),
       credential: credentialSchema,
     }),
     z.strictObject({
       kind: z.literal("qdrant"),
-      url: z
-        .url({ protocol: /^https?$/ })
-        .meta(explain("Address", "A Qdrant server, e.g. http://127.0.0.1:6333.")),
-      collection: z
-        .string()
-        .trim()
-        .min(1)
-        .max(255)
-        .meta(
-          explain(
-            "Collection",
-            "Its collection that holds the passages; their payload has `title` and `text`.",
-          ),
-        ),
+      url: defineSetting(
+        z.url({ protocol: /^https?$/ }),
+        "Address",
+        "A Qdrant server, e.g. http://127.0.0.1:6333.",
+      ),
+      collection: defineSetting(
+        z.string().trim().min(1).max(255),
+        "Collection",
+        "Its collection that holds the passages; their payload has `title` and `text`.",
+      ),
       encoder: dense.encoder,
       variant: dense.variant,
       credential: credentialSchema,

@@ -1,38 +1,41 @@
 import { z } from "zod";
 import { scorerSchema } from "./scoring";
-import { explain } from "./setting";
+import { defineSetting } from "./setting";
 
 const weight = (fallback = 0) => z.number().min(-100).max(100).default(fallback);
 
 const rewardWeightsSchema = z
   .strictObject({
-    gbr: weight(1).meta(
-      explain(
-        "Gain Beyond RAG",
-        "Accuracy minus naive RAG's, with the same generator (paper, equation 1).",
-        { paper: "1" },
-      ),
+    gbr: defineSetting(
+      weight(1),
+      "Gain Beyond RAG",
+      "Accuracy minus naive RAG's, with the same generator (paper, equation 1).",
+      { paper: "1" },
     ),
-    upstream: weight().meta(
-      explain("Utility + generation", "The released code's reward: 2 x accuracy - naive RAG's.", {
-        paper: "released code: 1",
-      }),
+    upstream: defineSetting(
+      weight(),
+      "Utility + generation",
+      "The released code's reward: 2 x accuracy - naive RAG's.",
+      { paper: "released code: 1" },
     ),
-    accuracy: weight().meta(explain("Accuracy", "By the scorer, without naive RAG.")),
-    exactMatch: weight().meta(
-      explain("Exact match", "The generator's answer equals a gold answer (SQuAD normalisation)."),
+    accuracy: defineSetting(weight(), "Accuracy", "By the scorer, without naive RAG."),
+    exactMatch: defineSetting(
+      weight(),
+      "Exact match",
+      "The generator's answer equals a gold answer (SQuAD normalisation).",
     ),
-    goldRecall: weight().meta(
-      explain(
-        "Gold recall",
-        "Share of gold documents handed to the generator; every training question must name some.",
-      ),
+    goldRecall: defineSetting(
+      weight(),
+      "Gold recall",
+      "Share of gold documents handed to the generator; every training question must name some.",
     ),
-    format: weight().meta(explain("Format", "1 for an episode without a format error, else 0.")),
-    length: weight().meta(
-      explain("Length", "Cost of a thousand tokens that the searcher wrote; subtracted."),
+    format: defineSetting(weight(), "Format", "1 for an episode without a format error, else 0."),
+    length: defineSetting(
+      weight(),
+      "Length",
+      "Cost of a thousand tokens that the searcher wrote; subtracted.",
     ),
-    search: weight().meta(explain("Search", "Cost of each search after turn 0; subtracted.")),
+    search: defineSetting(weight(), "Search", "Cost of each search after turn 0; subtracted."),
   })
   .prefault({})
   .meta({ title: "Weights", description: "Terms of the reward; 0: not used." });

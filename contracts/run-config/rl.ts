@@ -1,273 +1,171 @@
 import { z } from "zod";
 import { algorithmNameSchema, isGrouped } from "./algorithm";
 import { criticSchema } from "./critic";
-import { explain } from "./setting";
+import { defineSetting } from "./setting";
 
 export const rlSchema = z
   .strictObject({
-    algorithm: algorithmNameSchema
-      .default("grpo")
-      .meta(
-        explain(
-          "Algorithm",
-          "`ppo`: a critic and GAE, as s3 trains; `grpo`: advantages normalised within a question's samples; `dr-grpo`: without the division by their deviation; `rloo`: against the mean of the other samples; `reinforce++`: normalised over the batch; `dapo`: GRPO with a higher upper clip and groups without variance drawn again; `rejection-sampling`: cross-entropy on each question's best episodes (docs/method.md).",
-          { paper: "ppo" },
-        ),
-      ),
-    steps: z
-      .int()
-      .min(0)
-      .max(100_000)
-      .default(20)
-      .meta(
-        explain("Steps", "Steps of reinforcement learning: rollouts and the update from them.", {
-          paper: "20",
-        }),
-      ),
-    questionsPerStep: z
-      .int()
-      .min(1)
-      .max(4096)
-      .default(8)
-      .meta(explain("Questions per step", "Different questions in a step.", { paper: "120" })),
-    groupSize: z
-      .int()
-      .min(1)
-      .max(64)
-      .default(4)
-      .meta(
-        explain(
-          "Samples per question",
-          "Episodes per question; group algorithms take their baseline from them.",
-          { paper: "1" },
-        ),
-      ),
-    temperature: z
-      .number()
-      .positive()
-      .max(2)
-      .default(1)
-      .meta(explain("Temperature", "Sampling temperature of the rollouts.", { paper: "0.6" })),
-    learningRate: z
-      .number()
-      .positive()
-      .max(1)
-      .default(5e-4)
-      .meta(explain("Learning rate", "AdamW learning rate.", { paper: "1e-6 (full fine-tuning)" })),
-    lrWarmupSteps: z
-      .int()
-      .min(0)
-      .max(100_000)
-      .default(0)
-      .meta(
-        explain(
-          "Learning-rate warm-up",
-          "Steps in which the learning rates of searcher and critic rise linearly to their values.",
-          { paper: "critic: 1% of the steps", advanced: true },
-        ),
-      ),
-    epochs: z
-      .int()
-      .min(1)
-      .max(64)
-      .default(1)
-      .meta(
-        explain("Epochs", "Passes over the episodes of a step.", { paper: "1", advanced: true }),
-      ),
-    miniBatch: z
-      .int()
-      .min(0)
-      .max(262_144)
-      .default(0)
-      .meta(
-        explain("Mini-batch", "Episodes per optimiser step; 0: all of the step.", {
-          paper: "30",
-          advanced: true,
-        }),
-      ),
-    clip: z
-      .number()
-      .min(0)
-      .max(1)
-      .default(0.2)
-      .meta(explain("Clip", "Range of the importance ratio.", { paper: "0.2", advanced: true })),
-    clipHigh: z
-      .number()
-      .min(0)
-      .max(10)
-      .nullable()
-      .default(null)
-      .meta(
-        explain(
-          "Upper clip",
-          "Range of the importance ratio above 1; empty: as below it, with DAPO 0.28.",
-          { advanced: true },
-        ),
-      ),
-    normalisation: z
-      .enum(["token", "sequence", "constant"])
-      .default("token")
-      .meta(
-        explain(
-          "Normalisation",
-          "The loss is averaged over all action tokens (`token`), within each episode and then over episodes (`sequence`), or divided by the longest possible episode (`constant`, as Dr. GRPO).",
-          { paper: "token", advanced: true },
-        ),
-      ),
-    gamma: z
-      .number()
-      .min(0)
-      .max(1)
-      .default(1)
-      .meta(
-        explain("Gamma", "Discount per action token (PPO, REINFORCE++).", {
-          paper: "1",
-          advanced: true,
-        }),
-      ),
-    lambda: z
-      .number()
-      .min(0)
-      .max(1)
-      .default(1)
-      .meta(
-        explain(
-          "Lambda",
-          "Of generalised advantage estimation (PPO): 1 trusts the rewards, 0 the critic.",
-          { paper: "1", advanced: true },
-        ),
-      ),
-    whiten: z
-      .boolean()
-      .default(true)
-      .meta(
-        explain(
-          "Whiten advantages",
-          "To mean 0 and variance 1 over the action tokens of a step (PPO).",
-          { paper: "on", advanced: true },
-        ),
-      ),
-    klCoefficient: z
-      .number()
-      .min(0)
-      .max(10)
-      .default(0)
-      .meta(
-        explain("KL coefficient", "Weight of the KL to the policy before reinforcement learning.", {
-          paper: "0.001",
-          advanced: true,
-        }),
-      ),
-    klEstimator: z
-      .enum(["k1", "k2", "k3"])
-      .default("k3")
-      .meta(
-        explain(
-          "KL estimator",
-          "Schulman's estimators of the KL from samples: k1 unbiased, k2 half the square, k3 unbiased and never negative.",
-          { paper: "k1", advanced: true },
-        ),
-      ),
-    klIn: z
-      .enum(["loss", "reward"])
-      .default("loss")
-      .meta(
-        explain(
-          "KL in",
-          "The penalty is a term of the loss, or taken from the reward of each action token (of each episode, for group algorithms).",
-          { paper: "reward", advanced: true },
-        ),
-      ),
-    klTarget: z
-      .number()
-      .positive()
-      .max(1000)
-      .nullable()
-      .default(null)
-      .meta(
-        explain(
-          "KL target",
-          "The coefficient follows the measured KL towards this value (Ziegler et al. 2019); empty: it is fixed.",
-          { paper: "fixed", advanced: true },
-        ),
-      ),
-    klHorizon: z
-      .int()
-      .min(1)
-      .max(1_000_000_000)
-      .default(10_000)
-      .meta(explain("KL horizon", "Episodes in which the coefficient adapts.", { advanced: true })),
-    entropyCoefficient: z
-      .number()
-      .min(0)
-      .max(1)
-      .default(0)
-      .meta(
-        explain("Entropy coefficient", "Weight of the entropy bonus.", {
-          paper: "0.001",
-          advanced: true,
-        }),
-      ),
-    gradientClip: z
-      .number()
-      .positive()
-      .max(100)
-      .default(1)
-      .meta(explain("Gradient clip", "Largest gradient norm.", { paper: "1", advanced: true })),
-    resample: z
-      .int()
-      .min(0)
-      .max(8)
-      .default(1)
-      .meta(
-        explain(
-          "Resample",
-          "How many times groups that cannot teach (all samples earned the same) are replaced by new questions in a step.",
-        ),
-      ),
-    filterAnswered: z
-      .boolean()
-      .default(true)
-      .meta(
-        explain(
-          "Skip what naive RAG answers",
-          "Questions that naive RAG already answers leave the pool.",
-          { paper: "on" },
-        ),
-      ),
-    overlap: z
-      .boolean()
-      .default(false)
-      .meta(
-        explain(
-          "Overlap",
-          "The next step's episodes are rolled out while this step's gradient is taken: off-policy by one step, which the importance ratio corrects.",
-          { paper: "off", advanced: true },
-        ),
-      ),
-    oldLogprobs: z
-      .enum(["sampler", "trainer"])
-      .default("sampler")
-      .meta(
-        explain(
-          "Old log-probabilities",
-          "The ratio's denominator: as the sampler gave them, or computed anew by the trainer before the update.",
-          { paper: "trainer", advanced: true },
-        ),
-      ),
-    truncateRatio: z
-      .number()
-      .min(1)
-      .max(100)
-      .nullable()
-      .default(null)
-      .meta(
-        explain(
-          "Truncate mismatch",
-          "Tokens are weighted by how much likelier the trainer finds them than the sampler did, at most this (truncated importance sampling); empty: not.",
-          { advanced: true },
-        ),
-      ),
+    algorithm: defineSetting(
+      algorithmNameSchema.default("grpo"),
+      "Algorithm",
+      "`ppo`: a critic and GAE, as s3 trains; `grpo`: advantages normalised within a question's samples; `dr-grpo`: without the division by their deviation; `rloo`: against the mean of the other samples; `reinforce++`: normalised over the batch; `dapo`: GRPO with a higher upper clip and groups without variance drawn again; `rejection-sampling`: cross-entropy on each question's best episodes (docs/method.md).",
+      { paper: "ppo" },
+    ),
+    steps: defineSetting(
+      z.int().min(0).max(100_000).default(20),
+      "Steps",
+      "Steps of reinforcement learning: rollouts and the update from them.",
+      { paper: "20" },
+    ),
+    questionsPerStep: defineSetting(
+      z.int().min(1).max(4096).default(8),
+      "Questions per step",
+      "Different questions in a step.",
+      { paper: "120" },
+    ),
+    groupSize: defineSetting(
+      z.int().min(1).max(64).default(4),
+      "Samples per question",
+      "Episodes per question; group algorithms take their baseline from them.",
+      { paper: "1" },
+    ),
+    temperature: defineSetting(
+      z.number().positive().max(2).default(1),
+      "Temperature",
+      "Sampling temperature of the rollouts.",
+      { paper: "0.6" },
+    ),
+    learningRate: defineSetting(
+      z.number().positive().max(1).default(5e-4),
+      "Learning rate",
+      "AdamW learning rate.",
+      { paper: "1e-6 (full fine-tuning)" },
+    ),
+    lrWarmupSteps: defineSetting(
+      z.int().min(0).max(100_000).default(0),
+      "Learning-rate warm-up",
+      "Steps in which the learning rates of searcher and critic rise linearly to their values.",
+      { paper: "critic: 1% of the steps", advanced: true },
+    ),
+    epochs: defineSetting(
+      z.int().min(1).max(64).default(1),
+      "Epochs",
+      "Passes over the episodes of a step.",
+      { paper: "1", advanced: true },
+    ),
+    miniBatch: defineSetting(
+      z.int().min(0).max(262_144).default(0),
+      "Mini-batch",
+      "Episodes per optimiser step; 0: all of the step.",
+      { paper: "30", advanced: true },
+    ),
+    clip: defineSetting(
+      z.number().min(0).max(1).default(0.2),
+      "Clip",
+      "Range of the importance ratio.",
+      { paper: "0.2", advanced: true },
+    ),
+    clipHigh: defineSetting(
+      z.number().min(0).max(10).nullable().default(null),
+      "Upper clip",
+      "Range of the importance ratio above 1; empty: as below it, with DAPO 0.28.",
+      { advanced: true },
+    ),
+    normalisation: defineSetting(
+      z.enum(["token", "sequence", "constant"]).default("token"),
+      "Normalisation",
+      "The loss is averaged over all action tokens (`token`), within each episode and then over episodes (`sequence`), or divided by the longest possible episode (`constant`, as Dr. GRPO).",
+      { paper: "token", advanced: true },
+    ),
+    gamma: defineSetting(
+      z.number().min(0).max(1).default(1),
+      "Gamma",
+      "Discount per action token (PPO, REINFORCE++).",
+      { paper: "1", advanced: true },
+    ),
+    lambda: defineSetting(
+      z.number().min(0).max(1).default(1),
+      "Lambda",
+      "Of generalised advantage estimation (PPO): 1 trusts the rewards, 0 the critic.",
+      { paper: "1", advanced: true },
+    ),
+    whiten: defineSetting(
+      z.boolean().default(true),
+      "Whiten advantages",
+      "To mean 0 and variance 1 over the action tokens of a step (PPO).",
+      { paper: "on", advanced: true },
+    ),
+    klCoefficient: defineSetting(
+      z.number().min(0).max(10).default(0),
+      "KL coefficient",
+      "Weight of the KL to the policy before reinforcement learning.",
+      { paper: "0.001", advanced: true },
+    ),
+    klEstimator: defineSetting(
+      z.enum(["k1", "k2", "k3"]).default("k3"),
+      "KL estimator",
+      "Schulman's estimators of the KL from samples: k1 unbiased, k2 half the square, k3 unbiased and never negative.",
+      { paper: "k1", advanced: true },
+    ),
+    klIn: defineSetting(
+      z.enum(["loss", "reward"]).default("loss"),
+      "KL in",
+      "The penalty is a term of the loss, or taken from the reward of each action token (of each episode, for group algorithms).",
+      { paper: "reward", advanced: true },
+    ),
+    klTarget: defineSetting(
+      z.number().positive().max(1000).nullable().default(null),
+      "KL target",
+      "The coefficient follows the measured KL towards this value (Ziegler et al. 2019); empty: it is fixed.",
+      { paper: "fixed", advanced: true },
+    ),
+    klHorizon: defineSetting(
+      z.int().min(1).max(1_000_000_000).default(10_000),
+      "KL horizon",
+      "Episodes in which the coefficient adapts.",
+      { advanced: true },
+    ),
+    entropyCoefficient: defineSetting(
+      z.number().min(0).max(1).default(0),
+      "Entropy coefficient",
+      "Weight of the entropy bonus.",
+      { paper: "0.001", advanced: true },
+    ),
+    gradientClip: defineSetting(
+      z.number().positive().max(100).default(1),
+      "Gradient clip",
+      "Largest gradient norm.",
+      { paper: "1", advanced: true },
+    ),
+    resample: defineSetting(
+      z.int().min(0).max(8).default(1),
+      "Resample",
+      "How many times groups that cannot teach (all samples earned the same) are replaced by new questions in a step.",
+    ),
+    filterAnswered: defineSetting(
+      z.boolean().default(true),
+      "Skip what naive RAG answers",
+      "Questions that naive RAG already answers leave the pool.",
+      { paper: "on" },
+    ),
+    overlap: defineSetting(
+      z.boolean().default(false),
+      "Overlap",
+      "The next step's episodes are rolled out while this step's gradient is taken: off-policy by one step, which the importance ratio corrects.",
+      { paper: "off", advanced: true },
+    ),
+    oldLogprobs: defineSetting(
+      z.enum(["sampler", "trainer"]).default("sampler"),
+      "Old log-probabilities",
+      "The ratio's denominator: as the sampler gave them, or computed anew by the trainer before the update.",
+      { paper: "trainer", advanced: true },
+    ),
+    truncateRatio: defineSetting(
+      z.number().min(1).max(100).nullable().default(null),
+      "Truncate mismatch",
+      "Tokens are weighted by how much likelier the trainer finds them than the sampler did, at most this (truncated importance sampling); empty: not.",
+      { advanced: true },
+    ),
     critic: criticSchema,
   })
   .superRefine((settings, context) => {

@@ -1,41 +1,27 @@
 import { z } from "zod";
-import { explain } from "./setting";
+import { defineSetting } from "./setting";
 import type { RlConfig } from "./rl";
 
 /** Which program writes the episodes of a training run, and what it costs the trainer's device. */
 export const samplerFields = {
-  sampler: z
-    .enum(["engine", "vllm"])
-    .default("engine")
-    .meta(
-      explain(
-        "Sampler",
-        "`engine`: the program that trains also samples; `vllm`: a vLLM server beside it, which is given the adapter before each step (a GPU worker with vLLM installed).",
-        { paper: "vLLM", advanced: true },
-      ),
-    ),
-  samplerMemory: z
-    .number()
-    .min(0.05)
-    .max(0.95)
-    .default(0.4)
-    .meta(
-      explain(
-        "vLLM's memory",
-        "Share of the GPU's memory that vLLM takes for itself; the engine needs the rest.",
-        { paper: "0.4", advanced: true },
-      ),
-    ),
-  activationCheckpointing: z
-    .boolean()
-    .default(false)
-    .meta(
-      explain(
-        "Activation checkpointing",
-        "Layers' activations are computed again for the gradient instead of kept: much less memory, about a third more time.",
-        { paper: "on", advanced: true },
-      ),
-    ),
+  sampler: defineSetting(
+    z.enum(["engine", "vllm"]).default("engine"),
+    "Sampler",
+    "`engine`: the program that trains also samples; `vllm`: a vLLM server beside it, which is given the adapter before each step (a GPU worker with vLLM installed).",
+    { paper: "vLLM", advanced: true },
+  ),
+  samplerMemory: defineSetting(
+    z.number().min(0.05).max(0.95).default(0.4),
+    "vLLM's memory",
+    "Share of the GPU's memory that vLLM takes for itself; the engine needs the rest.",
+    { paper: "0.4", advanced: true },
+  ),
+  activationCheckpointing: defineSetting(
+    z.boolean().default(false),
+    "Activation checkpointing",
+    "Layers' activations are computed again for the gradient instead of kept: much less memory, about a third more time.",
+    { paper: "on", advanced: true },
+  ),
 };
 
 /** Settings that do not go with sampling by vLLM, by the one to change and how. */

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { connectionSchema, endpointSchema } from "./model";
 import { checkPrompt, findPromptId, promptTextSchema } from "./prompt";
-import { explain } from "./setting";
+import { defineSetting } from "./setting";
 
 /** How answers are scored. */
 
@@ -9,16 +9,12 @@ import { explain } from "./setting";
 export const ruleScorerSchema = z.enum(["span", "exact-match", "f1", "option-letter"]);
 export type RuleScorer = z.infer<typeof ruleScorerSchema>;
 
-export const scorerSchema = z
-  .enum([...ruleScorerSchema.options, "judge", "generation-accuracy"])
-  .default("span")
-  .meta(
-    explain(
-      "Scorer",
-      "`span`: the normalised answer contains a gold answer; `exact-match`: it equals one (SQuAD normalisation); `f1`: token F1; `option-letter`: the right option of a multiple choice; `judge`: a model says yes or no; `generation-accuracy`: span, or else the judge.",
-      { paper: "generation-accuracy (MIRAGE: judge)" },
-    ),
-  );
+export const scorerSchema = defineSetting(
+  z.enum([...ruleScorerSchema.options, "judge", "generation-accuracy"]).default("span"),
+  "Scorer",
+  "`span`: the normalised answer contains a gold answer; `exact-match`: it equals one (SQuAD normalisation); `f1`: token F1; `option-letter`: the right option of a multiple choice; `judge`: a model says yes or no; `generation-accuracy`: span, or else the judge.",
+  { paper: "generation-accuracy (MIRAGE: judge)" },
+);
 export type ScorerName = z.infer<typeof scorerSchema>;
 
 /** Whether a scorer asks a model. */
@@ -28,25 +24,19 @@ export const isRule = (name: ScorerName): name is RuleScorer => !needsJudge(name
 
 export const judgeSchema = z
   .strictObject({
-    model: z
-      .string()
-      .min(1)
-      .default("smollm2-135m-instruct")
-      .meta(
-        explain(
-          "Model",
-          "Frozen model that judges, with scorers `judge` and `generation-accuracy`.",
-          { paper: "the generator" },
-        ),
-      ),
+    model: defineSetting(
+      z.string().min(1).default("smollm2-135m-instruct"),
+      "Model",
+      "Frozen model that judges, with scorers `judge` and `generation-accuracy`.",
+      { paper: "the generator" },
+    ),
     endpoint: endpointSchema,
     connection: connectionSchema,
-    promptTemplate: promptTextSchema.meta(
-      explain(
-        "Prompt",
-        "Text of the judge's prompt with its {placeholders}; empty: the built-in version. Another text is another scorer.",
-        { advanced: true },
-      ),
+    promptTemplate: defineSetting(
+      promptTextSchema,
+      "Prompt",
+      "Text of the judge's prompt with its {placeholders}; empty: the built-in version. Another text is another scorer.",
+      { advanced: true },
     ),
   })
   .superRefine(({ promptTemplate }, context) =>
@@ -67,28 +57,18 @@ export type JudgeConfig = z.infer<typeof judgeSchema>;
 
 export const failuresSchema = z
   .strictObject({
-    stopAfter: z
-      .int()
-      .min(1)
-      .max(10_000)
-      .default(10)
-      .meta(
-        explain(
-          "Stop after failures",
-          "Questions that fail one after the other until the run stops; single failures are listed and the run goes on.",
-          { advanced: true },
-        ),
-      ),
-    allowMissing: z
-      .boolean()
-      .default(false)
-      .meta(
-        explain(
-          "Allow missing questions",
-          "On: a run with unanswered questions succeeds, and says how many are missing. Off: it fails, and resuming it retries those alone.",
-          { advanced: true },
-        ),
-      ),
+    stopAfter: defineSetting(
+      z.int().min(1).max(10_000).default(10),
+      "Stop after failures",
+      "Questions that fail one after the other until the run stops; single failures are listed and the run goes on.",
+      { advanced: true },
+    ),
+    allowMissing: defineSetting(
+      z.boolean().default(false),
+      "Allow missing questions",
+      "On: a run with unanswered questions succeeds, and says how many are missing. Off: it fails, and resuming it retries those alone.",
+      { advanced: true },
+    ),
   })
   .prefault({})
   .meta({
@@ -99,35 +79,22 @@ export const failuresSchema = z
 
 export const reuseSchema = z
   .strictObject({
-    episodesOf: z
-      .uuid()
-      .nullable()
-      .default(null)
-      .meta(
-        explain(
-          "Episodes of run",
-          "Answers the stored episodes of this predict run again, without searching; empty: searches.",
-        ),
-      ),
-    keepAnswers: z
-      .boolean()
-      .default(false)
-      .meta(
-        explain(
-          "Keep its answers",
-          "Scores that run's answers as they are; the generator is not asked.",
-        ),
-      ),
-    equalEpisodes: z
-      .enum(["known-weights", "always", "never"])
-      .default("known-weights")
-      .meta(
-        explain(
-          "Equal episodes",
-          "Episodes that another run has made with the same cache key are taken over. `known-weights`: where the keys hold model and documents, of the worker's own engine and indexes; `always`: of endpoints and other servers' indexes too, which must be the same still; `never`: all are made anew.",
-          { advanced: true },
-        ),
-      ),
+    episodesOf: defineSetting(
+      z.uuid().nullable().default(null),
+      "Episodes of run",
+      "Answers the stored episodes of this predict run again, without searching; empty: searches.",
+    ),
+    keepAnswers: defineSetting(
+      z.boolean().default(false),
+      "Keep its answers",
+      "Scores that run's answers as they are; the generator is not asked.",
+    ),
+    equalEpisodes: defineSetting(
+      z.enum(["known-weights", "always", "never"]).default("known-weights"),
+      "Equal episodes",
+      "Episodes that another run has made with the same cache key are taken over. `known-weights`: where the keys hold model and documents, of the worker's own engine and indexes; `always`: of endpoints and other servers' indexes too, which must be the same still; `never`: all are made anew.",
+      { advanced: true },
+    ),
   })
   .refine(({ episodesOf, keepAnswers }) => episodesOf !== null || !keepAnswers, {
     path: ["keepAnswers"],

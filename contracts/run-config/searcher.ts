@@ -1,53 +1,46 @@
 import { z } from "zod";
 import { connectionSchema, endpointSchema, modelApiSchema } from "./model";
 import { samplerFields } from "./sampler";
-import { explain } from "./setting";
+import { defineSetting } from "./setting";
 
 const searcherFields = {
-  model: z
-    .string()
-    .min(1)
-    .default("smollm2-135m-instruct")
-    .meta(explain("Model", "Searcher that is trained.", { paper: "Qwen2.5-7B-Instruct" })),
-  checkpoint: z
-    .uuid()
-    .nullable()
-    .default(null)
-    .meta(explain("Start from checkpoint", "A checkpoint's id; empty: the untrained model.")),
-  tuning: z
-    .enum(["lora", "full"])
-    .default("lora")
-    .meta(
-      explain(
-        "Tuning",
-        "`lora`: an adapter on the frozen model; `full`: the weights themselves, from the first trained layer on.",
-        { paper: "full", advanced: true },
-      ),
-    ),
+  model: defineSetting(
+    z.string().min(1).default("smollm2-135m-instruct"),
+    "Model",
+    "Searcher that is trained.",
+    { paper: "Qwen2.5-7B-Instruct" },
+  ),
+  checkpoint: defineSetting(
+    z.uuid().nullable().default(null),
+    "Start from checkpoint",
+    "A checkpoint's id; empty: the untrained model.",
+  ),
+  tuning: defineSetting(
+    z.enum(["lora", "full"]).default("lora"),
+    "Tuning",
+    "`lora`: an adapter on the frozen model; `full`: the weights themselves, from the first trained layer on.",
+    { paper: "full", advanced: true },
+  ),
   adapter: z
     .strictObject({
-      rank: z
-        .int()
-        .min(1)
-        .max(256)
-        .default(16)
-        .meta(explain("LoRA rank", "Rank of the adapter.", { paper: "full fine-tuning" })),
-      alpha: z
-        .number()
-        .positive()
-        .max(1024)
-        .default(32)
-        .meta(explain("LoRA alpha", "Scale of the adapter: alpha / rank.", { advanced: true })),
-      firstLayer: z
-        .int()
-        .min(0)
-        .max(200)
-        .default(0)
-        .meta(
-          explain("First trained layer", "Layers below stay frozen, so no gradient enters them.", {
-            advanced: true,
-          }),
-        ),
+      rank: defineSetting(
+        z.int().min(1).max(256).default(16),
+        "LoRA rank",
+        "Rank of the adapter.",
+        { paper: "full fine-tuning" },
+      ),
+      alpha: defineSetting(
+        z.number().positive().max(1024).default(32),
+        "LoRA alpha",
+        "Scale of the adapter: alpha / rank.",
+        { advanced: true },
+      ),
+      firstLayer: defineSetting(
+        z.int().min(0).max(200).default(0),
+        "First trained layer",
+        "Layers below stay frozen, so no gradient enters them.",
+        { advanced: true },
+      ),
     })
     .prefault({}),
 };
@@ -56,16 +49,12 @@ export const searcherSchema = z
   .strictObject({
     ...searcherFields,
     ...samplerFields,
-    checkpointState: z
-      .enum(["weights", "all"])
-      .default("weights")
-      .meta(
-        explain(
-          "Taken from the checkpoint",
-          "`weights`: the searcher alone, with a fresh optimiser and critic; `all`: optimiser, critic, KL coefficient and place in the questions as well.",
-          { advanced: true },
-        ),
-      ),
+    checkpointState: defineSetting(
+      z.enum(["weights", "all"]).default("weights"),
+      "Taken from the checkpoint",
+      "`weights`: the searcher alone, with a fresh optimiser and critic; `all`: optimiser, critic, KL coefficient and place in the questions as well.",
+      { advanced: true },
+    ),
   })
   .refine(
     ({ checkpoint, checkpointState }) => checkpoint !== null || checkpointState === "weights",

@@ -3,83 +3,61 @@ import { nameSchema, workerSchema, optionalNameSchema } from "./common";
 import { corpusNameSchema } from "./corpus-source";
 import { modelServerSchema } from "./model";
 import { retrieverSchema } from "./retriever";
-import { explain } from "./setting";
+import { defineSetting } from "./setting";
 import { RETRIEVE_LIMITS } from "@/contracts/formats/retrieve";
 
 const serveLimitsSchema = z
   .strictObject({
-    queries: z
-      .int()
-      .min(1)
-      .max(RETRIEVE_LIMITS.queries)
-      .default(RETRIEVE_LIMITS.queries)
-      .meta(explain("Queries in a request", "A request with more is refused.", { advanced: true })),
-    queryCharacters: z
-      .int()
-      .min(1)
-      .max(RETRIEVE_LIMITS.queryCharacters)
-      .default(RETRIEVE_LIMITS.queryCharacters)
-      .meta(
-        explain("Characters of a query", "A longer query is refused; none is cut silently.", {
-          advanced: true,
-        }),
-      ),
-    topk: z
-      .int()
-      .min(1)
-      .max(RETRIEVE_LIMITS.topk)
-      .default(RETRIEVE_LIMITS.topk)
-      .meta(explain("Documents a query", "Largest topk of a request.", { advanced: true })),
-    batch: z
-      .int()
-      .min(1)
-      .max(4096)
-      .default(256)
-      .meta(
-        explain("Batch", "Queries of concurrent requests that are searched together.", {
-          advanced: true,
-        }),
-      ),
-    waiting: z
-      .int()
-      .min(1)
-      .max(100_000)
-      .default(4096)
-      .meta(
-        explain(
-          "Waiting queries",
-          "Where more wait, requests are answered 503 with the time to come back.",
-          { advanced: true },
-        ),
-      ),
+    queries: defineSetting(
+      z.int().min(1).max(RETRIEVE_LIMITS.queries).default(RETRIEVE_LIMITS.queries),
+      "Queries in a request",
+      "A request with more is refused.",
+      { advanced: true },
+    ),
+    queryCharacters: defineSetting(
+      z.int().min(1).max(RETRIEVE_LIMITS.queryCharacters).default(RETRIEVE_LIMITS.queryCharacters),
+      "Characters of a query",
+      "A longer query is refused; none is cut silently.",
+      { advanced: true },
+    ),
+    topk: defineSetting(
+      z.int().min(1).max(RETRIEVE_LIMITS.topk).default(RETRIEVE_LIMITS.topk),
+      "Documents a query",
+      "Largest topk of a request.",
+      { advanced: true },
+    ),
+    batch: defineSetting(
+      z.int().min(1).max(4096).default(256),
+      "Batch",
+      "Queries of concurrent requests that are searched together.",
+      { advanced: true },
+    ),
+    waiting: defineSetting(
+      z.int().min(1).max(100_000).default(4096),
+      "Waiting queries",
+      "Where more wait, requests are answered 503 with the time to come back.",
+      { advanced: true },
+    ),
   })
   .prefault({})
   .meta({ title: "Limits", description: "What the service takes before it refuses." });
 
 /** Where a service listens, and how others reach it. */
 const listenFields = {
-  host: z
-    .string()
-    .trim()
-    .min(1)
-    .default("127.0.0.1")
-    .meta(
-      explain(
-        "Listen on",
-        "Address that the worker listens on; the loopback reaches this worker only.",
-      ),
-    ),
-  port: z.int().min(0).max(65_535).default(0).meta(explain("Port", "0: any free one.")),
-  advertise: z
-    .url({ protocol: /^https?$/ })
-    .nullable()
-    .default(null)
-    .meta(
-      explain(
-        "Advertised address",
-        "How others reach it, e.g. http://gpu-box:3000, where that differs from what it listens on.",
-      ),
-    ),
+  host: defineSetting(
+    z.string().trim().min(1).default("127.0.0.1"),
+    "Listen on",
+    "Address that the worker listens on; the loopback reaches this worker only.",
+  ),
+  port: defineSetting(z.int().min(0).max(65_535).default(0), "Port", "0: any free one."),
+  advertise: defineSetting(
+    z
+      .url({ protocol: /^https?$/ })
+      .nullable()
+      .default(null),
+    "Advertised address",
+    "How others reach it, e.g. http://gpu-box:3000, where that differs from what it listens on.",
+  ),
 };
 
 /** Whether an address reaches no other machine. */
@@ -91,7 +69,7 @@ const serveRetrieverConfigSchema = z.strictObject({
   what: z.literal("retriever").optional().default("retriever"),
   name: nameSchema,
   worker: workerSchema,
-  corpus: corpusNameSchema.meta(explain("Corpus", "Corpus that is searched.")),
+  corpus: defineSetting(corpusNameSchema, "Corpus", "Corpus that is searched."),
   retriever: retrieverSchema,
   ...listenFields,
   limits: serveLimitsSchema,
@@ -104,58 +82,36 @@ const serveModelConfigSchema = z
     what: z.literal("model"),
     name: nameSchema,
     worker: workerSchema,
-    model: z
-      .string()
-      .trim()
-      .min(1)
-      .default("smollm2-135m-instruct")
-      .meta(
-        explain(
-          "Model",
-          "A model that is installed on the worker; vLLM also takes a folder there, or a name on the Hugging Face hub, which it then downloads.",
-          { paper: "Qwen2.5-14B-Instruct-GPTQ-Int4" },
-        ),
-      ),
-    checkpoint: z
-      .uuid()
-      .nullable()
-      .default(null)
-      .meta(
-        explain(
-          "Checkpoint",
-          "A training run's checkpoint of this model, served by the engine with its adapter; empty: the model as it is.",
-        ),
-      ),
+    model: defineSetting(
+      z.string().trim().min(1).default("smollm2-135m-instruct"),
+      "Model",
+      "A model that is installed on the worker; vLLM also takes a folder there, or a name on the Hugging Face hub, which it then downloads.",
+      { paper: "Qwen2.5-14B-Instruct-GPTQ-Int4" },
+    ),
+    checkpoint: defineSetting(
+      z.uuid().nullable().default(null),
+      "Checkpoint",
+      "A training run's checkpoint of this model, served by the engine with its adapter; empty: the model as it is.",
+    ),
     server: modelServerSchema,
     ...listenFields,
-    key: optionalNameSchema.meta(
-      explain(
-        "Key",
-        "Name of a stored API key that clients must send, stored for the advertised address; needed beyond the loopback.",
-      ),
+    key: defineSetting(
+      optionalNameSchema,
+      "Key",
+      "Name of a stored API key that clients must send, stored for the advertised address; needed beyond the loopback.",
     ),
-    concurrency: z
-      .int()
-      .min(1)
-      .max(4096)
-      .default(64)
-      .meta(
-        explain("Requests at once", "Requests that the model works on together; others wait.", {
-          advanced: true,
-        }),
-      ),
-    waiting: z
-      .int()
-      .min(0)
-      .max(100_000)
-      .default(1024)
-      .meta(
-        explain(
-          "Waiting requests",
-          "Where more wait, requests are answered 503 with the time to come back.",
-          { advanced: true },
-        ),
-      ),
+    concurrency: defineSetting(
+      z.int().min(1).max(4096).default(64),
+      "Requests at once",
+      "Requests that the model works on together; others wait.",
+      { advanced: true },
+    ),
+    waiting: defineSetting(
+      z.int().min(0).max(100_000).default(1024),
+      "Waiting requests",
+      "Where more wait, requests are answered 503 with the time to come back.",
+      { advanced: true },
+    ),
   })
   .superRefine(({ host, key, advertise, server, checkpoint }, context) => {
     const wrong = (path: string, message: string): void =>

@@ -1,3 +1,5 @@
+import type { z } from "zod";
+
 /** What a setting's `meta` holds: the form and the documentation are drawn from it. */
 export type SettingMeta = {
   title: string;
@@ -8,8 +10,10 @@ export type SettingMeta = {
   advanced?: boolean;
 };
 
-export const explain = (
+/** A setting: its schema with the title and meaning that form and documentation show. */
+export const defineSetting = <S extends z.ZodType>(
+  schema: S,
   title: string,
   description: string,
   rest: Omit<SettingMeta, "title" | "description"> = {},
-): SettingMeta => ({ title, description, ...rest });
+): S => schema.meta({ title, description, ...rest });

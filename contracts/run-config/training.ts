@@ -1,34 +1,26 @@
 import { z } from "zod";
-import { explain } from "./setting";
+import { defineSetting } from "./setting";
 
 /** When a searcher is shown demonstrations, evaluated and saved. */
 
 export const coldStartSchema = z
   .strictObject({
-    demonstrations: z
-      .int()
-      .min(0)
-      .max(100_000)
-      .default(0)
-      .meta(
-        explain(
-          "Demonstrations",
-          "Gold paths shown before reinforcement learning; 0: none. Needs questions with gold documents and queries.",
-          { paper: "0" },
-        ),
-      ),
-    batchSize: z
-      .int()
-      .min(1)
-      .max(1024)
-      .default(8)
-      .meta(explain("Batch size", "Demonstrations per optimiser step.")),
-    learningRate: z
-      .number()
-      .positive()
-      .max(1)
-      .default(1e-3)
-      .meta(explain("Learning rate", "AdamW learning rate of the cold start.")),
+    demonstrations: defineSetting(
+      z.int().min(0).max(100_000).default(0),
+      "Demonstrations",
+      "Gold paths shown before reinforcement learning; 0: none. Needs questions with gold documents and queries.",
+      { paper: "0" },
+    ),
+    batchSize: defineSetting(
+      z.int().min(1).max(1024).default(8),
+      "Batch size",
+      "Demonstrations per optimiser step.",
+    ),
+    learningRate: defineSetting(
+      z.number().positive().max(1).default(1e-3),
+      "Learning rate",
+      "AdamW learning rate of the cold start.",
+    ),
   })
   .prefault({})
   .meta({
@@ -38,24 +30,17 @@ export const coldStartSchema = z
 
 export const evaluationSchema = z
   .strictObject({
-    every: z
-      .int()
-      .min(0)
-      .max(100_000)
-      .default(5)
-      .meta(
-        explain("Evaluate every", "Held-out evaluation after every n steps; 0: only at the end.", {
-          paper: "20",
-        }),
-      ),
-    questions: z
-      .int()
-      .min(0)
-      .max(1_000_000)
-      .default(72)
-      .meta(
-        explain("Held-out questions", "How many held-out questions each evaluation asks; 0: none."),
-      ),
+    every: defineSetting(
+      z.int().min(0).max(100_000).default(5),
+      "Evaluate every",
+      "Held-out evaluation after every n steps; 0: only at the end.",
+      { paper: "20" },
+    ),
+    questions: defineSetting(
+      z.int().min(0).max(1_000_000).default(72),
+      "Held-out questions",
+      "How many held-out questions each evaluation asks; 0: none.",
+    ),
   })
   .prefault({})
   .meta({
@@ -65,26 +50,18 @@ export const evaluationSchema = z
 
 export const checkpointingSchema = z
   .strictObject({
-    every: z
-      .int()
-      .min(1)
-      .max(100_000)
-      .default(5)
-      .meta(
-        explain("Checkpoint every", "A checkpoint after every n steps, and at the end.", {
-          paper: "20",
-        }),
-      ),
-    keep: z
-      .int()
-      .min(1)
-      .max(1000)
-      .default(3)
-      .meta(
-        explain("Checkpoints kept", "Older ones are deleted; the last always stays.", {
-          advanced: true,
-        }),
-      ),
+    every: defineSetting(
+      z.int().min(1).max(100_000).default(5),
+      "Checkpoint every",
+      "A checkpoint after every n steps, and at the end.",
+      { paper: "20" },
+    ),
+    keep: defineSetting(
+      z.int().min(1).max(1000).default(3),
+      "Checkpoints kept",
+      "Older ones are deleted; the last always stays.",
+      { advanced: true },
+    ),
   })
   .prefault({})
   .meta({

@@ -141,6 +141,14 @@ const SEARCH_TERMS = {
 } as const satisfies Record<string, GlossaryEntry>;
 
 const TRAINING_TERMS = {
+  "reward-and-accuracy": {
+    title: "Reward and held-out accuracy",
+    text: "Training reward per step; the answer is right on held-out questions, greedy, against naive RAG on the same questions.",
+  },
+  "training-outcomes": {
+    title: "Against naive RAG, training",
+    text: "Share of episodes by who answers; the names are upstream's utility and generation.",
+  },
   "reward-terms": {
     title: "Terms of the reward",
     text: "What each term adds to the mean reward; a cost is below zero.",

@@ -1,9 +1,9 @@
 "use client";
 import { keepPreviousData, useQuery } from "@tanstack/react-query";
 import { useMemo } from "react";
-import { BandPlot, type BandSeries } from "@/app/_charts/band-plot";
 import { HoverProvider } from "@/app/_charts/hover";
-import { PLOT_HEIGHT, StepLabel } from "@/app/_charts/plot-frame";
+import { LinePlot, type LineSeries } from "@/app/_charts/line-plot";
+import { StepLabel, WaitingPlot } from "@/app/_charts/plot-frame";
 import { useTRPC, type SweepDetail } from "@/app/_lib/trpc";
 import { Card } from "@/app/_ui/card";
 import { QueryErrorState } from "@/app/_ui/states";
@@ -25,14 +25,19 @@ export function SweepCurves({ sweep, metric }: { sweep: SweepDetail; metric: str
   );
   const data = query.data?.metric === metric ? query.data : undefined;
   const curves = useMemo(() => selectCurves(data?.curves ?? [], metric), [data, metric]);
-  const series = useMemo<BandSeries[]>(
+  const series = useMemo<LineSeries[]>(
     () =>
       curves.map(({ row, points }) => ({
         key: String(row),
         label: formatRowLabel(sweep, row),
         colour: getRowColour(row),
         dashed: row >= 7,
-        points,
+        points: points.map(({ step, mean, low, high, stretch }) => ({
+          step,
+          value: mean,
+          band: low === null || high === null ? null : [low, high],
+          stretch,
+        })),
       })),
     [curves, sweep],
   );
@@ -61,14 +66,9 @@ export function SweepCurves({ sweep, metric }: { sweep: SweepDetail; metric: str
           {all > curves.length ? ` The best ${curves.length} of ${all} settings.` : ""}
         </p>
         {curves.length === 0 ? (
-          <div
-            className="mt-2 mb-2 flex items-center justify-center rounded-md bg-muted/50 px-4 text-center text-xs text-muted-foreground"
-            style={{ height: PLOT_HEIGHT + 12 }}
-          >
-            {waiting}
-          </div>
+          <WaitingPlot>{waiting}</WaitingPlot>
         ) : (
-          <BandPlot label={metric} series={series} {...findAppearance(metric)} />
+          <LinePlot label={metric} series={series} {...findAppearance(metric)} />
         )}
       </Card>
     </HoverProvider>
