@@ -3,7 +3,7 @@ import { alarmNameSchema, type AlarmChange, type AlarmEvidence } from "@/contrac
 import type { AttemptRef } from "@/contracts/worker-protocol/attempt";
 import type { Queries } from "@/server/platform/db/database";
 import { toJson } from "@/server/platform/db/json";
-import { jsonColumn, queryRows, sql } from "@/server/platform/db/query";
+import { jsonColumn, queryRows } from "@/server/platform/db/query";
 
 /** The SQL of alarms. */
 
@@ -35,10 +35,6 @@ export const selectAlarmChanges = (
   db: Queries,
   runIds: readonly string[],
 ): Promise<StoredAlarmChange[]> =>
-  queryRows(
-    db,
-    alarmChangeSchema,
-    sql`
-      SELECT run_id AS "runId", attempt, name, step, since, evidence, at FROM alarm_changes
-      WHERE run_id = ANY(${runIds}::uuid[]) ORDER BY step, attempt`,
-  );
+  queryRows(db, alarmChangeSchema)`
+    SELECT run_id AS "runId", attempt, name, step, since, evidence, at FROM alarm_changes
+    WHERE run_id = ANY(${runIds}::uuid[]) ORDER BY step, attempt`;

@@ -17,14 +17,10 @@ export const selectComparedResults = (
   db: Queries,
   runIds: readonly string[],
 ): Promise<ComparedResult[]> =>
-  queryRows(
-    db,
-    comparedResultSchema,
-    sql`
-      SELECT r.id, r.name, ${RUN_RESULT_COLUMNS}
-      FROM runs r JOIN run_statistics rs ON rs.run_id = r.id JOIN question_sets qs ON qs.id = rs.set_id
-      WHERE r.id = ANY(${[...runIds]}::uuid[]) ORDER BY (rs.scorer LIKE (r.config ->> 'scorer') || '%') DESC, rs.scored DESC, rs.scorer`,
-  );
+  queryRows(db, comparedResultSchema)`
+    SELECT r.id, r.name, ${RUN_RESULT_COLUMNS}
+    FROM runs r JOIN run_statistics rs ON rs.run_id = r.id JOIN question_sets qs ON qs.id = rs.set_id
+    WHERE r.id = ANY(${[...runIds]}::uuid[]) ORDER BY (rs.scorer LIKE (r.config ->> 'scorer') || '%') DESC, rs.scored DESC, rs.scorer`;
 
 /** Which questions are meant: positions of runs that must be right or wrong, and a part of the texts. */
 export interface QuestionMatch {
@@ -76,18 +72,14 @@ export function selectComparedQuestions(
   return queryRows(
     db,
     compareQuestionsResponseSchema.shape.rows.element.extend({ ordinal: z.int() }),
-    sql`
-      SELECT * FROM (SELECT q.ordinal, q.id, q.question, q.answers, jsonb_build_array(${results}) AS results ${matchQuestions(match)}) found
-      WHERE ordinal > ${after} ORDER BY ordinal LIMIT ${limit}`,
-  );
+  )`
+    SELECT * FROM (SELECT q.ordinal, q.id, q.question, q.answers, jsonb_build_array(${results}) AS results ${matchQuestions(match)}) found
+    WHERE ordinal > ${after} ORDER BY ordinal LIMIT ${limit}`;
 }
 
 /** How many questions match. */
 export async function countComparedQuestions(db: Queries, match: QuestionMatch): Promise<number> {
-  const row = await queryRow(
-    db,
-    z.object({ count: z.int() }),
-    sql`SELECT count(*)::int AS count ${matchQuestions(match)}`,
-  );
+  const row = await queryRow(db, z.object({ count: z.int() }))`
+    SELECT count(*)::int AS count ${matchQuestions(match)}`;
   return row?.count ?? 0;
 }

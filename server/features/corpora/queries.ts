@@ -23,14 +23,10 @@ export type HeldCorpus = z.infer<typeof heldCorpusSchema>;
 
 /** Corpora that workers hold, a row for each worker and corpus. @param name null: of every name */
 export const selectHeldCorpora = (db: Queries, name: string | null): Promise<HeldCorpus[]> =>
-  queryRows(
-    db,
-    heldCorpusSchema,
-    sql`
-      SELECT c.name, c.worker_id AS "workerId", w.name AS "workerName", w.state = 'online' AS online, c.updated_at AS "updatedAt", c.report
-      FROM worker_corpora c JOIN workers w ON w.id = c.worker_id
-      WHERE w.project_id = ${DEFAULT_PROJECT}::uuid AND (${name}::text IS NULL OR c.name = ${name})`,
-  );
+  queryRows(db, heldCorpusSchema)`
+    SELECT c.name, c.worker_id AS "workerId", w.name AS "workerName", w.state = 'online' AS online, c.updated_at AS "updatedAt", c.report
+    FROM worker_corpora c JOIN workers w ON w.id = c.worker_id
+    WHERE w.project_id = ${DEFAULT_PROJECT}::uuid AND (${name}::text IS NULL OR c.name = ${name})`;
 
 /** Stores the reports of one worker, and the names in its capabilities, by which runs are matched. */
 export async function upsertWorkerReports(
@@ -50,13 +46,9 @@ export async function upsertWorkerReports(
 
 /** Names of the first three runs that use a corpus, or are about to. */
 export async function selectRunsUsingCorpus(db: Queries, corpus: string): Promise<string[]> {
-  const runs = await queryRows(
-    db,
-    z.object({ name: z.string() }),
-    sql`
-      SELECT name FROM runs WHERE project_id = ${DEFAULT_PROJECT}::uuid AND NOT (state = ANY(${[...TERMINAL_STATES]}::text[]))
-        AND (${corpus} = ANY(needs_corpora) OR (kind = 'index' AND config ->> 'corpus' = ${corpus})) ORDER BY created_at LIMIT 3`,
-  );
+  const runs = await queryRows(db, z.object({ name: z.string() }))`
+    SELECT name FROM runs WHERE project_id = ${DEFAULT_PROJECT}::uuid AND NOT (state = ANY(${[...TERMINAL_STATES]}::text[]))
+      AND (${corpus} = ANY(needs_corpora) OR (kind = 'index' AND config ->> 'corpus' = ${corpus})) ORDER BY created_at LIMIT 3`;
   return runs.map(({ name }) => name);
 }
 
@@ -65,14 +57,10 @@ export async function selectCurrentCorpusVersion(
   db: Queries,
   name: string,
 ): Promise<string | null> {
-  const row = await queryRow(
-    db,
-    z.object({ version: z.string().nullable() }),
-    sql`
-      SELECT coalesce(
-        (SELECT content_hash FROM corpora WHERE project_id = ${DEFAULT_PROJECT}::uuid AND name = ${name} ORDER BY created_at DESC LIMIT 1),
-        (SELECT report -> 'manifest' ->> 'hash' FROM worker_corpora WHERE name = ${name} ORDER BY updated_at DESC LIMIT 1)) AS version`,
-  );
+  const row = await queryRow(db, z.object({ version: z.string().nullable() }))`
+    SELECT coalesce(
+      (SELECT content_hash FROM corpora WHERE project_id = ${DEFAULT_PROJECT}::uuid AND name = ${name} ORDER BY created_at DESC LIMIT 1),
+      (SELECT report -> 'manifest' ->> 'hash' FROM worker_corpora WHERE name = ${name} ORDER BY updated_at DESC LIMIT 1)) AS version`;
   return row?.version ?? null;
 }
 
@@ -113,11 +101,8 @@ export async function selectDocumentTexts(
   documents: readonly { id: string; hash: string }[],
 ): Promise<DocumentText[]> {
   const idByHash = new Map(documents.map(({ id, hash }) => [hash, id]));
-  const rows = await queryRows(
-    db,
-    textRowSchema,
-    sql`SELECT hash, title, text FROM documents WHERE hash = ANY(${[...idByHash.keys()]}::text[])`,
-  );
+  const rows = await queryRows(db, textRowSchema)`
+    SELECT hash, title, text FROM documents WHERE hash = ANY(${[...idByHash.keys()]}::text[])`;
   return rows.map((row) => ({ ...row, id: idByHash.get(row.hash) ?? "" }));
 }
 
@@ -127,13 +112,9 @@ export const selectCorpusDocuments = (
   corpus: string,
   ids: readonly string[],
 ): Promise<DocumentText[]> =>
-  queryRows(
-    db,
-    documentTextSchema,
-    sql`
-      SELECT cd.document_id AS id, d.hash, d.title, d.text FROM corpus_documents cd JOIN documents d ON d.hash = cd.hash
-      WHERE cd.corpus_id = (SELECT id FROM corpora WHERE name = ${corpus} ORDER BY created_at DESC LIMIT 1) AND cd.document_id = ANY(${[...ids]}::text[])`,
-  );
+  queryRows(db, documentTextSchema)`
+    SELECT cd.document_id AS id, d.hash, d.title, d.text FROM corpus_documents cd JOIN documents d ON d.hash = cd.hash
+    WHERE cd.corpus_id = (SELECT id FROM corpora WHERE name = ${corpus} ORDER BY created_at DESC LIMIT 1) AND cd.document_id = ANY(${[...ids]}::text[])`;
 
 /** Ids of the documents of a stored corpus by their title; a title may stand over several documents. */
 export const selectIdsByTitle = (
@@ -141,13 +122,9 @@ export const selectIdsByTitle = (
   corpusId: string,
   titles: readonly string[],
 ): Promise<{ title: string; ids: string[] }[]> =>
-  queryRows(
-    db,
-    z.object({ title: z.string(), ids: z.array(z.string()) }),
-    sql`
-      SELECT d.title, array_agg(cd.document_id) AS ids FROM corpus_documents cd JOIN documents d ON d.hash = cd.hash
-      WHERE cd.corpus_id = ${corpusId}::uuid AND d.title = ANY(${[...titles]}::text[]) GROUP BY d.title`,
-  );
+  queryRows(db, z.object({ title: z.string(), ids: z.array(z.string()) }))`
+    SELECT d.title, array_agg(cd.document_id) AS ids FROM corpus_documents cd JOIN documents d ON d.hash = cd.hash
+    WHERE cd.corpus_id = ${corpusId}::uuid AND d.title = ANY(${[...titles]}::text[]) GROUP BY d.title`;
 
 /** Ids of documents in a corpus that the server stores, by content hash; of several versions, in the newest. */
 export async function selectIdsByHash(
@@ -155,13 +132,9 @@ export async function selectIdsByHash(
   corpus: string,
   hashes: readonly string[],
 ): Promise<Map<string, string>> {
-  const rows = await queryRows(
-    db,
-    z.object({ hash: z.string(), id: z.string() }),
-    sql`
-      SELECT DISTINCT ON (cd.hash) cd.hash, cd.document_id AS id FROM corpus_documents cd JOIN corpora c ON c.id = cd.corpus_id
-      WHERE c.name = ${corpus} AND cd.hash = ANY(${[...hashes]}::text[]) ORDER BY cd.hash, c.created_at DESC`,
-  );
+  const rows = await queryRows(db, z.object({ hash: z.string(), id: z.string() }))`
+    SELECT DISTINCT ON (cd.hash) cd.hash, cd.document_id AS id FROM corpus_documents cd JOIN corpora c ON c.id = cd.corpus_id
+    WHERE c.name = ${corpus} AND cd.hash = ANY(${[...hashes]}::text[]) ORDER BY cd.hash, c.created_at DESC`;
   return new Map(rows.map(({ hash, id }) => [hash, id]));
 }
 
@@ -173,14 +146,10 @@ export const touchUpload = (
   db: Queries,
   by: { sha256: string } | { id: string },
 ): Promise<Upload | null> =>
-  queryRow(
-    db,
-    uploadRowSchema,
-    sql`
-      UPDATE uploads SET used_at = now()
-      WHERE ${"id" in by ? sql`id = ${by.id}::uuid` : sql`project_id = ${DEFAULT_PROJECT}::uuid AND sha256 = ${by.sha256}`}
-      RETURNING id, file_name AS "fileName", bytes::float8 AS bytes, sha256`,
-  );
+  queryRow(db, uploadRowSchema)`
+    UPDATE uploads SET used_at = now()
+    WHERE ${"id" in by ? sql`id = ${by.id}::uuid` : sql`project_id = ${DEFAULT_PROJECT}::uuid AND sha256 = ${by.sha256}`}
+    RETURNING id, file_name AS "fileName", bytes::float8 AS bytes, sha256`;
 
 /**
  * Deletes uploads that nobody used for a while, sooner where an import succeeded; never one that a run under way may
@@ -190,15 +159,11 @@ export async function deleteUnusedUploads(
   db: Queries,
   { importedUploadMs, unusedUploadMs }: { importedUploadMs: number; unusedUploadMs: number },
 ): Promise<string[]> {
-  const rows = await queryRows(
-    db,
-    z.object({ id: z.string() }),
-    sql`
-      DELETE FROM uploads u
-      WHERE NOT EXISTS (SELECT 1 FROM runs r WHERE r.kind = 'index' AND NOT (r.state = ANY(${[...TERMINAL_STATES]}::text[])) AND r.config #>> '{source,upload}' = u.id::text)
-        AND (u.used_at < now() - ${unusedUploadMs} * interval '1 millisecond'
-          OR u.used_at < now() - ${importedUploadMs} * interval '1 millisecond' AND EXISTS (SELECT 1 FROM runs r WHERE r.kind = 'index' AND r.state = 'succeeded' AND r.config #>> '{source,upload}' = u.id::text))
-      RETURNING id`,
-  );
+  const rows = await queryRows(db, z.object({ id: z.string() }))`
+    DELETE FROM uploads u
+    WHERE NOT EXISTS (SELECT 1 FROM runs r WHERE r.kind = 'index' AND NOT (r.state = ANY(${[...TERMINAL_STATES]}::text[])) AND r.config #>> '{source,upload}' = u.id::text)
+      AND (u.used_at < now() - ${unusedUploadMs} * interval '1 millisecond'
+        OR u.used_at < now() - ${importedUploadMs} * interval '1 millisecond' AND EXISTS (SELECT 1 FROM runs r WHERE r.kind = 'index' AND r.state = 'succeeded' AND r.config #>> '{source,upload}' = u.id::text))
+    RETURNING id`;
   return rows.map(({ id }) => id);
 }

@@ -113,14 +113,10 @@ export const selectEpisodes = (
   const afterCursor = request.cursor
     ? sql`AND e.ordinal ${isNewest ? sql`<` : sql`>`} ${BigInt(request.cursor)}`
     : empty;
-  return queryRows(
-    db,
-    listedEpisodeSchema,
-    sql`
-      SELECT e.id, e.ordinal, e.phase, e.step, e.question_id AS "questionId", q.question, e.sample_index AS "sampleIndex", a.text AS answer, s.value AS score,
-        b.value AS "baselineScore", e.reward, e.advantage, e.searches, cardinality(e.context_ids) AS documents, e.attribution, e.format_errors AS "formatErrors"
-      ${matchEpisodes(lineage, request)} ${afterCursor} ORDER BY e.ordinal ${isNewest ? sql`DESC` : sql`ASC`} LIMIT ${request.limit + 1}`,
-  );
+  return queryRows(db, listedEpisodeSchema)`
+    SELECT e.id, e.ordinal, e.phase, e.step, e.question_id AS "questionId", q.question, e.sample_index AS "sampleIndex", a.text AS answer, s.value AS score,
+      b.value AS "baselineScore", e.reward, e.advantage, e.searches, cardinality(e.context_ids) AS documents, e.attribution, e.format_errors AS "formatErrors"
+    ${matchEpisodes(lineage, request)} ${afterCursor} ORDER BY e.ordinal ${isNewest ? sql`DESC` : sql`ASC`} LIMIT ${request.limit + 1}`;
 };
 
 /** How many episodes match a request, over all pages. */
@@ -129,11 +125,8 @@ export async function countEpisodes(
   lineage: Sql,
   request: ListRequest,
 ): Promise<number> {
-  const row = await queryRow(
-    db,
-    z.object({ count: z.int() }),
-    sql`SELECT count(*)::int AS count ${matchEpisodes(lineage, request)}`,
-  );
+  const row = await queryRow(db, z.object({ count: z.int() }))`
+    SELECT count(*)::int AS count ${matchEpisodes(lineage, request)}`;
   return row?.count ?? 0;
 }
 
@@ -143,14 +136,10 @@ export const selectStepSummaries = (
   lineage: Sql,
   runId: string,
 ): Promise<z.infer<typeof episodeStepsResponseSchema>> =>
-  queryRows(
-    db,
-    episodeStepsResponseSchema.element,
-    sql`
-      SELECT e.phase, e.step, count(*)::int AS episodes, avg(e.reward) AS "meanReward", avg(s.value) AS accuracy, avg(b.value) AS "baselineAccuracy"
-      FROM episodes e ${lineage} LEFT JOIN scores s ON s.id = e.score_id LEFT JOIN scores b ON b.id = e.baseline_score_id
-      WHERE e.run_id = ${runId}::uuid GROUP BY e.phase, e.step ORDER BY e.step NULLS FIRST, e.phase`,
-  );
+  queryRows(db, episodeStepsResponseSchema.element)`
+    SELECT e.phase, e.step, count(*)::int AS episodes, avg(e.reward) AS "meanReward", avg(s.value) AS accuracy, avg(b.value) AS "baselineAccuracy"
+    FROM episodes e ${lineage} LEFT JOIN scores s ON s.id = e.score_id LEFT JOIN scores b ON b.id = e.baseline_score_id
+    WHERE e.run_id = ${runId}::uuid GROUP BY e.phase, e.step ORDER BY e.step NULLS FIRST, e.phase`;
 
 /** A stored answer as JSON, from the table under `alias` (a literal of ours); null where there is none. */
 export const answerJson = (alias: Sql): Sql => sql`
@@ -200,30 +189,23 @@ export type EpisodeDetailRow = z.infer<typeof episodeDetailRowSchema>;
 
 /** An episode; null where there is none of this id. */
 export const selectEpisode = (db: Queries, id: string): Promise<EpisodeDetailRow | null> =>
-  queryRow(
-    db,
-    episodeDetailRowSchema,
-    sql`
-      SELECT e.id, e.ordinal, coalesce(e.steps_of, e.id) AS "stepsOf", e.run_id AS "runId", e.attempt, e.corpus, e.set_id AS "setId", e.question_id AS "questionId", e.phase, e.step, e.sample_index AS "sampleIndex", e.key, e.method,
-        e.protocol, e.context_ids AS "contextIds", e.context_hashes AS "contextHashes", e.context_scores AS "contextScores", e.baseline_ids AS "baselineIds",
-        e.baseline_hashes AS "baselineHashes", e.baseline_scores AS "baselineScores", e.reward_detail AS reward, e.advantage, e.attribution, e.format_errors AS "formatErrors", e.usage,
-        qs.name AS "questionSet",
-        jsonb_build_object('id', q.id, 'question', q.question, 'answers', q.answers, 'goldIds', q.gold_ids, 'type', q.type, 'group', q.group_name, 'goldQueries', q.gold_queries) AS question,
-        ${answerJson(sql`a`)} AS answer, ${scoreJson(sql`s`)} AS score, ${answerJson(sql`ba`)} AS "baselineAnswer", ${scoreJson(sql`bs`)} AS "baselineScore"
-      FROM episodes e JOIN question_sets qs ON qs.id = e.set_id JOIN questions q ON q.set_id = e.set_id AND q.id = e.question_id
-      LEFT JOIN answers a ON a.id = e.answer_id LEFT JOIN scores s ON s.id = e.score_id
-      LEFT JOIN answers ba ON ba.id = e.baseline_answer_id LEFT JOIN scores bs ON bs.id = e.baseline_score_id
-      WHERE e.id = ${id}::uuid`,
-  );
+  queryRow(db, episodeDetailRowSchema)`
+    SELECT e.id, e.ordinal, coalesce(e.steps_of, e.id) AS "stepsOf", e.run_id AS "runId", e.attempt, e.corpus, e.set_id AS "setId", e.question_id AS "questionId", e.phase, e.step, e.sample_index AS "sampleIndex", e.key, e.method,
+      e.protocol, e.context_ids AS "contextIds", e.context_hashes AS "contextHashes", e.context_scores AS "contextScores", e.baseline_ids AS "baselineIds",
+      e.baseline_hashes AS "baselineHashes", e.baseline_scores AS "baselineScores", e.reward_detail AS reward, e.advantage, e.attribution, e.format_errors AS "formatErrors", e.usage,
+      qs.name AS "questionSet",
+      jsonb_build_object('id', q.id, 'question', q.question, 'answers', q.answers, 'goldIds', q.gold_ids, 'type', q.type, 'group', q.group_name, 'goldQueries', q.gold_queries) AS question,
+      ${answerJson(sql`a`)} AS answer, ${scoreJson(sql`s`)} AS score, ${answerJson(sql`ba`)} AS "baselineAnswer", ${scoreJson(sql`bs`)} AS "baselineScore"
+    FROM episodes e JOIN question_sets qs ON qs.id = e.set_id JOIN questions q ON q.set_id = e.set_id AND q.id = e.question_id
+    LEFT JOIN answers a ON a.id = e.answer_id LEFT JOIN scores s ON s.id = e.score_id
+    LEFT JOIN answers ba ON ba.id = e.baseline_answer_id LEFT JOIN scores bs ON bs.id = e.baseline_score_id
+    WHERE e.id = ${id}::uuid`;
 
 /** Steps of an episode, in order. */
 export const selectEpisodeSteps = (db: Queries, episodeId: string): Promise<StepRow[]> =>
-  queryRows(
-    db,
-    stepRowSchema,
-    sql`SELECT * FROM steps WHERE episode_id = ${episodeId}::uuid ORDER BY index`,
-    { check: "first" },
-  );
+  queryRows(db, stepRowSchema, {
+    check: "first",
+  })`SELECT * FROM steps WHERE episode_id = ${episodeId}::uuid ORDER BY index`;
 
 type EpisodePlace = Pick<
   EpisodeDetailRow,
@@ -249,10 +231,9 @@ export const selectSiblings = (
       reward: z.number().nullable(),
       score: z.number().nullable(),
     }),
-    sql`
-      SELECT e.id, e.sample_index AS "sampleIndex", e.reward, s.value AS score ${matchSameStep(lineage, place)}
-        AND e.set_id = ${place.setId}::uuid AND e.question_id = ${place.questionId} ORDER BY e.sample_index, e.ordinal`,
-  );
+  )`
+    SELECT e.id, e.sample_index AS "sampleIndex", e.reward, s.value AS score ${matchSameStep(lineage, place)}
+      AND e.set_id = ${place.setId}::uuid AND e.question_id = ${place.questionId} ORDER BY e.sample_index, e.ordinal`;
 
 /** Id of the episode before or after one in its step; null at an end. */
 export async function selectNeighbour(
@@ -265,10 +246,7 @@ export async function selectNeighbour(
     side === "previous"
       ? sql`e.ordinal < ${place.ordinal} ORDER BY e.ordinal DESC`
       : sql`e.ordinal > ${place.ordinal} ORDER BY e.ordinal`;
-  const row = await queryRow(
-    db,
-    z.object({ id: z.string() }),
-    sql`SELECT e.id ${matchSameStep(lineage, place)} AND ${beside} LIMIT 1`,
-  );
+  const row = await queryRow(db, z.object({ id: z.string() }))`
+    SELECT e.id ${matchSameStep(lineage, place)} AND ${beside} LIMIT 1`;
   return row?.id ?? null;
 }

@@ -30,28 +30,18 @@ export type StoredAnswer = z.infer<typeof answerIdSchema>;
 
 /** Stores answers in the order given, and returns those that were new. */
 export const insertAnswers = (db: Queries, answers: readonly Answer[]): Promise<StoredAnswer[]> =>
-  queryRows(
-    db,
-    answerIdSchema,
-    sql`
-      INSERT INTO answers (project_id, key, generator, prompt_style, text, seconds, usage)
-      SELECT ${DEFAULT_PROJECT}::uuid, a.key, a.generator, a."promptStyle", a.text, a.seconds, a.usage
-      FROM jsonb_to_recordset(${toJson(answers)}::jsonb) AS a(key text, generator text, "promptStyle" text, text text, seconds real, usage jsonb) ORDER BY a.key
-      ON CONFLICT (project_id, key, md5(text)) DO NOTHING
-      RETURNING id, key, text`,
-    { check: "first" },
-  );
+  queryRows(db, answerIdSchema, { check: "first" })`
+    INSERT INTO answers (project_id, key, generator, prompt_style, text, seconds, usage)
+    SELECT ${DEFAULT_PROJECT}::uuid, a.key, a.generator, a."promptStyle", a.text, a.seconds, a.usage
+    FROM jsonb_to_recordset(${toJson(answers)}::jsonb) AS a(key text, generator text, "promptStyle" text, text text, seconds real, usage jsonb) ORDER BY a.key
+    ON CONFLICT (project_id, key, md5(text)) DO NOTHING
+    RETURNING id, key, text`;
 
 /** Ids of answers that are stored, by key and text. */
 export const selectAnswerIds = (db: Queries, answers: readonly Answer[]): Promise<StoredAnswer[]> =>
-  queryRows(
-    db,
-    answerIdSchema,
-    sql`
-      SELECT s.id, s.key, s.text FROM jsonb_to_recordset(${toJson(answers)}::jsonb) AS a(key text, text text)
-      JOIN answers s ON s.project_id = ${DEFAULT_PROJECT}::uuid AND s.key = a.key AND md5(s.text) = md5(a.text)`,
-    { check: "first" },
-  );
+  queryRows(db, answerIdSchema, { check: "first" })`
+    SELECT s.id, s.key, s.text FROM jsonb_to_recordset(${toJson(answers)}::jsonb) AS a(key text, text text)
+    JOIN answers s ON s.project_id = ${DEFAULT_PROJECT}::uuid AND s.key = a.key AND md5(s.text) = md5(a.text)`;
 
 /** What a score is found by: ids of its answer and question, and the scorer. */
 export interface ScoreKey {
@@ -73,18 +63,14 @@ export async function insertScores(
   setId: string,
   scores: readonly (ScoreKey & { value: number })[],
 ): Promise<StoredScore[]> {
-  const row = await queryRow(
-    db,
-    freshScoresSchema,
-    sql`
-      WITH fresh AS (
-        INSERT INTO scores (answer_id, set_id, question_id, scorer, value)
-        SELECT s.answer, ${setId}::uuid, s.question, s.scorer, s.value FROM jsonb_to_recordset(${toJson(scores)}::jsonb) AS s(answer bigint, question text, scorer text, value float8)
-        ON CONFLICT (answer_id, set_id, question_id, scorer) DO NOTHING
-        RETURNING id, answer_id, question_id, scorer
-      )
-      SELECT coalesce(json_agg(json_build_object('id', id::text, 'answer', answer_id::text, 'question', question_id, 'scorer', scorer)), '[]') AS fresh FROM fresh`,
-  );
+  const row = await queryRow(db, freshScoresSchema)`
+    WITH fresh AS (
+      INSERT INTO scores (answer_id, set_id, question_id, scorer, value)
+      SELECT s.answer, ${setId}::uuid, s.question, s.scorer, s.value FROM jsonb_to_recordset(${toJson(scores)}::jsonb) AS s(answer bigint, question text, scorer text, value float8)
+      ON CONFLICT (answer_id, set_id, question_id, scorer) DO NOTHING
+      RETURNING id, answer_id, question_id, scorer
+    )
+    SELECT coalesce(json_agg(json_build_object('id', id::text, 'answer', answer_id::text, 'question', question_id, 'scorer', scorer)), '[]') AS fresh FROM fresh`;
   return row?.fresh ?? [];
 }
 
@@ -94,14 +80,9 @@ export const selectScoreIds = (
   setId: string,
   scores: readonly ScoreKey[],
 ): Promise<StoredScore[]> =>
-  queryRows(
-    db,
-    scoreIdSchema,
-    sql`
-      SELECT t.id::text, t.answer_id::text AS answer, t.question_id AS question, t.scorer FROM jsonb_to_recordset(${toJson(scores)}::jsonb) AS s(answer bigint, question text, scorer text)
-      JOIN scores t ON t.answer_id = s.answer AND t.set_id = ${setId}::uuid AND t.question_id = s.question AND t.scorer = s.scorer`,
-    { check: "first" },
-  );
+  queryRows(db, scoreIdSchema, { check: "first" })`
+    SELECT t.id::text, t.answer_id::text AS answer, t.question_id AS question, t.scorer FROM jsonb_to_recordset(${toJson(scores)}::jsonb) AS s(answer bigint, question text, scorer text)
+    JOIN scores t ON t.answer_id = s.answer AND t.set_id = ${setId}::uuid AND t.question_id = s.question AND t.scorer = s.scorer`;
 
 /** Columns of `episodes` that say how the searcher came to its context: they are the same in a run that reuses the episode. */
 const TRAJECTORY_TYPES = {
@@ -169,16 +150,11 @@ export async function insertEpisodes(
   rows: readonly EpisodeRow[],
 ): Promise<ReadonlySet<string>> {
   const { names, definitions, values } = EPISODE_COLUMNS;
-  const inserted = await queryRows(
-    db,
-    idRowSchema,
-    sql`
-      INSERT INTO episodes (project_id, run_id, attempt, corpus, set_id, ${names})
-      SELECT ${DEFAULT_PROJECT}::uuid, ${runId}::uuid, ${attempt}, ${corpus}, ${setId}::uuid, ${values}
-      FROM ROWS FROM (jsonb_to_recordset(${toJson(rows)}::jsonb) AS (${definitions})) WITH ORDINALITY AS e(${names}, n)
-      ORDER BY e.n ${KEEP_FIRST} RETURNING id`,
-    { check: "first" },
-  );
+  const inserted = await queryRows(db, idRowSchema, { check: "first" })`
+    INSERT INTO episodes (project_id, run_id, attempt, corpus, set_id, ${names})
+    SELECT ${DEFAULT_PROJECT}::uuid, ${runId}::uuid, ${attempt}, ${corpus}, ${setId}::uuid, ${values}
+    FROM ROWS FROM (jsonb_to_recordset(${toJson(rows)}::jsonb) AS (${definitions})) WITH ORDINALITY AS e(${names}, n)
+    ORDER BY e.n ${KEEP_FIRST} RETURNING id`;
   return new Set(inserted.map(({ id }) => id));
 }
 
@@ -192,21 +168,17 @@ export async function insertReusedEpisodes(
   { sourceRunId, setId }: { sourceRunId: string; setId: string },
   rows: readonly ReusedEpisodeRow[],
 ): Promise<number> {
-  const row = await queryRow(
-    db,
-    foundSchema,
-    sql`
-      WITH given AS MATERIALIZED (
-        SELECT g.*, e.id AS source_id FROM jsonb_to_recordset(${toJson(rows)}::jsonb) AS g(${REUSED_COLUMNS.definitions}),
-          -- One look-up a question: where a set is new to the planner's statistics, a join reads all episodes of the set.
-          LATERAL (SELECT id FROM episodes WHERE run_id = ${sourceRunId}::uuid AND set_id = ${setId}::uuid AND phase = 'predict' AND question_id = g.question_id LIMIT 1) e
-      ), fresh AS (
-        INSERT INTO episodes (id, steps_of, project_id, run_id, attempt, corpus, set_id, ${TRAJECTORY_COLUMNS.names}, ${RESULT_COLUMNS.names})
-        SELECT g.id, coalesce(e.steps_of, e.id), e.project_id, ${runId}::uuid, ${attempt}, e.corpus, ${setId}::uuid, ${TRAJECTORY_COLUMNS.values}, ${RESULT_COLUMNS.values}
-        FROM given g JOIN episodes e ON e.id = g.source_id ${KEEP_FIRST}
-      )
-      SELECT count(*)::int AS found FROM given`,
-  );
+  const row = await queryRow(db, foundSchema)`
+    WITH given AS MATERIALIZED (
+      SELECT g.*, e.id AS source_id FROM jsonb_to_recordset(${toJson(rows)}::jsonb) AS g(${REUSED_COLUMNS.definitions}),
+        -- One look-up a question: where a set is new to the planner's statistics, a join reads all episodes of the set.
+        LATERAL (SELECT id FROM episodes WHERE run_id = ${sourceRunId}::uuid AND set_id = ${setId}::uuid AND phase = 'predict' AND question_id = g.question_id LIMIT 1) e
+    ), fresh AS (
+      INSERT INTO episodes (id, steps_of, project_id, run_id, attempt, corpus, set_id, ${TRAJECTORY_COLUMNS.names}, ${RESULT_COLUMNS.names})
+      SELECT g.id, coalesce(e.steps_of, e.id), e.project_id, ${runId}::uuid, ${attempt}, e.corpus, ${setId}::uuid, ${TRAJECTORY_COLUMNS.values}, ${RESULT_COLUMNS.values}
+      FROM given g JOIN episodes e ON e.id = g.source_id ${KEEP_FIRST}
+    )
+    SELECT count(*)::int AS found FROM given`;
   return row?.found ?? 0;
 }
 
@@ -250,11 +222,8 @@ export async function selectMissingQuestions(
   setId: string,
   questionIds: readonly string[],
 ): Promise<string[]> {
-  const rows = await queryRows(
-    db,
-    idRowSchema,
-    sql`SELECT i.id FROM unnest(${[...questionIds]}::text[]) AS i(id) WHERE NOT EXISTS (SELECT 1 FROM questions q WHERE q.set_id = ${setId}::uuid AND q.id = i.id)`,
-  );
+  const rows = await queryRows(db, idRowSchema)`
+    SELECT i.id FROM unnest(${[...questionIds]}::text[]) AS i(id) WHERE NOT EXISTS (SELECT 1 FROM questions q WHERE q.set_id = ${setId}::uuid AND q.id = i.id)`;
   return rows.map(({ id }) => id);
 }
 
@@ -263,23 +232,16 @@ export async function selectMissingDocuments(
   db: Queries,
   hashes: readonly string[],
 ): Promise<string[]> {
-  const rows = await queryRows(
-    db,
-    hashRowSchema,
-    sql`SELECT h.hash FROM unnest(${[...hashes]}::text[]) AS h(hash) WHERE NOT EXISTS (SELECT 1 FROM documents d WHERE d.hash = h.hash)`,
-  );
+  const rows = await queryRows(db, hashRowSchema)`
+    SELECT h.hash FROM unnest(${[...hashes]}::text[]) AS h(hash) WHERE NOT EXISTS (SELECT 1 FROM documents d WHERE d.hash = h.hash)`;
   return rows.map(({ hash }) => hash);
 }
 
 /** The run whose episodes a run reuses, and the version of a set that it answers; null: none. */
 export const selectReuse = (db: Queries, runId: string, questions: string) =>
-  queryRow(
-    db,
-    reuseSchema,
-    sql`
-      SELECT r.config->'reuse'->>'episodesOf' AS "sourceRunId", q.set_id AS "setId"
-      FROM runs r LEFT JOIN run_question_sets q ON q.run_id = r.id AND q.name = ${questions} WHERE r.id = ${runId}::uuid`,
-  );
+  queryRow(db, reuseSchema)`
+    SELECT r.config->'reuse'->>'episodesOf' AS "sourceRunId", q.set_id AS "setId"
+    FROM runs r LEFT JOIN run_question_sets q ON q.run_id = r.id AND q.name = ${questions} WHERE r.id = ${runId}::uuid`;
 
 /** Stores failures, one a question; a further one of the same question replaces the reason and counts one more try. */
 export async function upsertQuestionFailures(

@@ -46,15 +46,10 @@ export type StoredEpisodeRow = z.infer<typeof storedEpisodeSchema>;
 
 /** Lists come as JSON: Node reads it many times faster than the text form of arrays. */
 const selectStored = (db: Queries, source: Sql): Promise<StoredEpisodeRow[]> =>
-  queryRows(
-    db,
-    storedEpisodeSchema,
-    sql`
-      SELECT e.key, e.method, e.protocol, e.question_id AS "questionId", e.sample_index AS "sampleIndex", to_json(e.context_ids) AS "contextIds", to_json(e.context_hashes) AS "contextHashes",
-        to_json(e.context_scores) AS "contextScores", e.usage, (SELECT json_agg(s ORDER BY s.index) FROM steps s WHERE s.episode_id = coalesce(e.steps_of, e.id)) AS steps, ${answerJson(sql`a`)} AS answer
-      FROM (${source}) e LEFT JOIN answers a ON a.id = e.answer_id`,
-    { check: "first" },
-  );
+  queryRows(db, storedEpisodeSchema, { check: "first" })`
+    SELECT e.key, e.method, e.protocol, e.question_id AS "questionId", e.sample_index AS "sampleIndex", to_json(e.context_ids) AS "contextIds", to_json(e.context_hashes) AS "contextHashes",
+      to_json(e.context_scores) AS "contextScores", e.usage, (SELECT json_agg(s ORDER BY s.index) FROM steps s WHERE s.episode_id = coalesce(e.steps_of, e.id)) AS steps, ${answerJson(sql`a`)} AS answer
+    FROM (${source}) e LEFT JOIN answers a ON a.id = e.answer_id`;
 
 /** Episodes of a predict run by question. */
 export const selectEpisodesOfQuestions = (
@@ -79,14 +74,9 @@ export const selectEpisodesByKey = (
 
 /** Stored answers by cache key; the first one stored where machines disagreed. Keys without an answer are left out. */
 export const selectAnswersByKey = (db: Queries, keys: readonly string[]) =>
-  queryRows(
-    db,
-    storedAnswerSchema,
-    sql`
-      SELECT DISTINCT ON (key) key, generator, prompt_style AS "promptStyle", text, seconds, usage FROM answers
-      WHERE project_id = ${DEFAULT_PROJECT}::uuid AND key = ANY(${[...keys]}::text[]) ORDER BY key, id`,
-    { check: "first" },
-  );
+  queryRows(db, storedAnswerSchema, { check: "first" })`
+    SELECT DISTINCT ON (key) key, generator, prompt_style AS "promptStyle", text, seconds, usage FROM answers
+    WHERE project_id = ${DEFAULT_PROJECT}::uuid AND key = ANY(${[...keys]}::text[]) ORDER BY key, id`;
 
 /** Stored scores of a judge for answers to the questions of a set, by the answers' keys; what was not judged is absent. */
 export const selectJudgeScores = (
@@ -95,16 +85,11 @@ export const selectJudgeScores = (
   scorer: string,
   answers: WorkerRequest<"findVerdicts">["answers"],
 ): Promise<StoredVerdict[]> =>
-  queryRows(
-    db,
-    judgeScoreSchema,
-    sql`
-      SELECT a.key, a.text, s.question_id AS "questionId", s.value
-      FROM (SELECT DISTINCT key, "questionId" FROM jsonb_to_recordset(${toJson(answers)}::jsonb) AS r(key text, "questionId" text)) r
-      JOIN answers a ON a.project_id = ${DEFAULT_PROJECT}::uuid AND a.key = r.key
-      JOIN scores s ON s.answer_id = a.id AND s.set_id = ${setId}::uuid AND s.question_id = r."questionId" AND s.scorer = ${scorer}`,
-    { check: "first" },
-  );
+  queryRows(db, judgeScoreSchema, { check: "first" })`
+    SELECT a.key, a.text, s.question_id AS "questionId", s.value
+    FROM (SELECT DISTINCT key, "questionId" FROM jsonb_to_recordset(${toJson(answers)}::jsonb) AS r(key text, "questionId" text)) r
+    JOIN answers a ON a.project_id = ${DEFAULT_PROJECT}::uuid AND a.key = r.key
+    JOIN scores s ON s.answer_id = a.id AND s.set_id = ${setId}::uuid AND s.question_id = r."questionId" AND s.scorer = ${scorer}`;
 
 /** Questions that a predict run has answered, in the order of their ids. @param after null: from the first */
 export const selectAnsweredQuestions = (
@@ -113,14 +98,9 @@ export const selectAnsweredQuestions = (
   after: string | null,
   limit: number,
 ) =>
-  queryRows(
-    db,
-    answeredQuestionSchema,
-    sql`
-      SELECT question_id AS "questionId", cardinality(context_ids) AS documents FROM episodes
-      WHERE run_id = ${runId}::uuid AND phase = 'predict' AND (${after}::text IS NULL OR question_id > ${after}) ORDER BY question_id LIMIT ${limit}`,
-    { check: "first" },
-  );
+  queryRows(db, answeredQuestionSchema, { check: "first" })`
+    SELECT question_id AS "questionId", cardinality(context_ids) AS documents FROM episodes
+    WHERE run_id = ${runId}::uuid AND phase = 'predict' AND (${after}::text IS NULL OR question_id > ${after}) ORDER BY question_id LIMIT ${limit}`;
 
 /** Questions that an evaluate run has ranked, in the order of their ids, with the ranks of their gold documents. */
 export const selectRankedQuestions = (
@@ -129,23 +109,14 @@ export const selectRankedQuestions = (
   after: string | null,
   limit: number,
 ) =>
-  queryRows(
-    db,
-    rankedQuestionSchema,
-    sql`
-      SELECT e.question_id AS "questionId",
-        ARRAY(SELECT DISTINCT array_position(s.document_ids, g.id) FROM unnest(q.gold_ids) AS g(id) WHERE array_position(s.document_ids, g.id) IS NOT NULL ORDER BY 1) AS ranks
-      FROM episodes e JOIN questions q ON q.set_id = e.set_id AND q.id = e.question_id JOIN steps s ON s.episode_id = e.id AND s.index = 0
-      WHERE e.run_id = ${runId}::uuid AND e.method = 'retrieval' AND (${after}::text IS NULL OR e.question_id > ${after}) ORDER BY e.question_id LIMIT ${limit}`,
-    { check: "first" },
-  );
+  queryRows(db, rankedQuestionSchema, { check: "first" })`
+    SELECT e.question_id AS "questionId",
+      ARRAY(SELECT DISTINCT array_position(s.document_ids, g.id) FROM unnest(q.gold_ids) AS g(id) WHERE array_position(s.document_ids, g.id) IS NOT NULL ORDER BY 1) AS ranks
+    FROM episodes e JOIN questions q ON q.set_id = e.set_id AND q.id = e.question_id JOIN steps s ON s.episode_id = e.id AND s.index = 0
+    WHERE e.run_id = ${runId}::uuid AND e.method = 'retrieval' AND (${after}::text IS NULL OR e.question_id > ${after}) ORDER BY e.question_id LIMIT ${limit}`;
 
 /** How many questions a predict run has stored with a score, by whatever attempt, and the sum of their scores. */
 export const selectScoreSum = (db: Queries, runId: string) =>
-  queryRow(
-    db,
-    scoreSumSchema,
-    sql`
-      SELECT count(*)::int AS scored, coalesce(sum(s.value), 0)::float8 AS sum FROM episodes e JOIN scores s ON s.id = e.score_id
-      WHERE e.run_id = ${runId}::uuid AND e.phase = 'predict'`,
-  );
+  queryRow(db, scoreSumSchema)`
+    SELECT count(*)::int AS scored, coalesce(sum(s.value), 0)::float8 AS sum FROM episodes e JOIN scores s ON s.id = e.score_id
+    WHERE e.run_id = ${runId}::uuid AND e.phase = 'predict'`;

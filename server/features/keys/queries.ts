@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { z } from "zod";
 import type { AttemptRef } from "@/contracts/worker-protocol/attempt";
 import { DEFAULT_PROJECT, type Queries } from "@/server/platform/db/database";
-import { queryRow, sql } from "@/server/platform/db/query";
+import { queryRow } from "@/server/platform/db/query";
 
 /** The SQL of stored API keys. */
 
@@ -21,22 +21,14 @@ export const selectLeasedConfig = (
   ref: AttemptRef,
   workerId: string,
 ): Promise<{ config: unknown } | null> =>
-  queryRow(
-    db,
-    z.object({ config: z.unknown() }),
-    sql`
-      SELECT r.config FROM leases l JOIN runs r ON r.id = l.run_id
-      WHERE l.run_id = ${ref.runId}::uuid AND l.attempt = ${ref.attempt} AND l.worker_id = ${workerId}::uuid`,
-  );
+  queryRow(db, z.object({ config: z.unknown() }))`
+    SELECT r.config FROM leases l JOIN runs r ON r.id = l.run_id
+    WHERE l.run_id = ${ref.runId}::uuid AND l.attempt = ${ref.attempt} AND l.worker_id = ${workerId}::uuid`;
 
 /** Records the use of a key. @returns what is stored of it; null where there is none of this name */
 export const markKeyUsed = (
   db: Queries,
   name: string,
 ): Promise<{ origin: string; sealed: Uint8Array } | null> =>
-  queryRow(
-    db,
-    z.object({ origin: z.string(), sealed: z.instanceof(Uint8Array) }),
-    sql`
-      UPDATE endpoint_keys SET last_used_at = now() WHERE project_id = ${DEFAULT_PROJECT}::uuid AND name = ${name} RETURNING origin, sealed`,
-  );
+  queryRow(db, z.object({ origin: z.string(), sealed: z.instanceof(Uint8Array) }))`
+    UPDATE endpoint_keys SET last_used_at = now() WHERE project_id = ${DEFAULT_PROJECT}::uuid AND name = ${name} RETURNING origin, sealed`;

@@ -12,13 +12,9 @@ export type AttributionCounts = z.infer<typeof attributionSharesSchema>;
 
 /** Runs whose statistics are out of date, those that wait longest first. */
 export const selectStaleRuns = (db: Queries) =>
-  queryRows(
-    db,
-    z.object({ runId: z.string(), since: z.string(), ended: z.boolean() }),
-    sql`
-      SELECT s.run_id AS "runId", s.since::text, r.state IN ('succeeded', 'failed', 'cancelled') AS ended
-      FROM stale_statistics s JOIN runs r ON r.id = s.run_id ORDER BY s.since`,
-  );
+  queryRows(db, z.object({ runId: z.string(), since: z.string(), ended: z.boolean() }))`
+    SELECT s.run_id AS "runId", s.since::text, r.state IN ('succeeded', 'failed', 'cancelled') AS ended
+    FROM stale_statistics s JOIN runs r ON r.id = s.run_id ORDER BY s.since`;
 
 /** Removes the mark that a run's statistics are out of date, unless it was set anew since. */
 export async function deleteStaleMark(db: Queries, runId: string, since: string): Promise<void> {
@@ -46,43 +42,38 @@ export type Tally = z.infer<typeof tallySchema>;
 
 /** Tallies of a run, one for each set, generator and scorer. */
 export const selectTallies = (db: Queries, runId: string): Promise<Tally[]> =>
-  queryRows(
-    db,
-    tallySchema,
-    sql`
-      WITH answered AS MATERIALIZED (
-        SELECT e.id, coalesce(e.steps_of, e.id) AS steps_of, e.set_id, e.question_id, e.corpus, e.searches, cardinality(e.context_ids) AS documents, e.attribution, e.context_ids, q.ordinal, q.gold_ids, a.id AS answer_id, a.generator, a.prompt_style,
-          a.seconds + coalesce((SELECT sum(s.seconds) FROM steps s WHERE s.episode_id = coalesce(e.steps_of, e.id)), 0) AS seconds,
-          CASE WHEN e.usage IS NOT NULL OR a.usage IS NOT NULL THEN coalesce((e.usage ->> 'promptTokens')::float8 + (e.usage ->> 'completionTokens')::float8, 0) + coalesce((a.usage ->> 'promptTokens')::float8 + (a.usage ->> 'completionTokens')::float8, 0) END AS tokens,
-          CASE WHEN e.usage IS NOT NULL OR a.usage IS NOT NULL THEN CASE WHEN e.usage IS NULL THEN 0 ELSE (e.usage ->> 'costUsd')::float8 END + CASE WHEN a.usage IS NULL THEN 0 ELSE (a.usage ->> 'costUsd')::float8 END END AS cost_usd
-        FROM episodes e JOIN questions q ON q.set_id = e.set_id AND q.id = e.question_id JOIN answers a ON a.id = e.answer_id
-        WHERE e.run_id = ${runId}::uuid AND e.phase = 'predict'
-      ), scored AS MATERIALIZED (
-        SELECT t.*, s.scorer, s.value,
-          bool_or(s.value >= 0.5) FILTER (WHERE s.scorer ~ ${JUDGING_SCORERS}) OVER same AND bool_or(s.value < 0.5) FILTER (WHERE s.scorer ~ ${JUDGING_SCORERS}) OVER same AS doubtful
-        FROM answered t JOIN scores s ON s.answer_id = t.answer_id AND s.set_id = t.set_id AND s.question_id = t.question_id
-        WINDOW same AS (PARTITION BY t.id)
-      ), placed AS (
-        SELECT *, CASE
-          WHEN value >= 1 THEN 'correct'
-          WHEN coalesce(doubtful, false) THEN 'scorer-doubtful'
-          WHEN attribution IS NOT NULL AND attribution <> 'correct' THEN attribution
-          WHEN cardinality(gold_ids) = 0 THEN 'no-gold'
-          WHEN gold_ids <@ context_ids THEN 'generator-failed'
-          WHEN gold_ids <@ ARRAY(SELECT unnest(s.document_ids) FROM steps s WHERE s.episode_id = scored.steps_of) THEN 'not-selected'
-          ELSE 'never-retrieved' END AS place
-        FROM scored
-      )
-      SELECT set_id AS "setId", generator, prompt_style AS "promptStyle", scorer, min(corpus) AS corpus, count(*)::int AS scored,
-        array_agg(ordinal ORDER BY ordinal) AS ordinals, array_agg(value ORDER BY ordinal) AS values,
-        avg(searches)::float8 AS searches, avg(documents)::float8 AS documents, avg(seconds)::float8 AS seconds, avg(tokens)::float8 AS tokens,
-        CASE WHEN count(cost_usd) = count(*) THEN avg(cost_usd)::float8 END AS "costUsd",
-        jsonb_build_object('correct', count(*) FILTER (WHERE place = 'correct'), 'scorerDoubtful', count(*) FILTER (WHERE place = 'scorer-doubtful'), 'neverRetrieved', count(*) FILTER (WHERE place = 'never-retrieved'),
-          'notSelected', count(*) FILTER (WHERE place = 'not-selected'), 'generatorFailed', count(*) FILTER (WHERE place = 'generator-failed'), 'noGold', count(*) FILTER (WHERE place = 'no-gold'),
-          'withGold', count(*) FILTER (WHERE cardinality(gold_ids) > 0 AND gold_ids <@ context_ids), 'withGoldCorrect', count(*) FILTER (WHERE cardinality(gold_ids) > 0 AND gold_ids <@ context_ids AND value >= 1)) AS attribution
-      FROM placed GROUP BY set_id, generator, prompt_style, scorer`,
-    { check: "first" },
-  );
+  queryRows(db, tallySchema, { check: "first" })`
+    WITH answered AS MATERIALIZED (
+      SELECT e.id, coalesce(e.steps_of, e.id) AS steps_of, e.set_id, e.question_id, e.corpus, e.searches, cardinality(e.context_ids) AS documents, e.attribution, e.context_ids, q.ordinal, q.gold_ids, a.id AS answer_id, a.generator, a.prompt_style,
+        a.seconds + coalesce((SELECT sum(s.seconds) FROM steps s WHERE s.episode_id = coalesce(e.steps_of, e.id)), 0) AS seconds,
+        CASE WHEN e.usage IS NOT NULL OR a.usage IS NOT NULL THEN coalesce((e.usage ->> 'promptTokens')::float8 + (e.usage ->> 'completionTokens')::float8, 0) + coalesce((a.usage ->> 'promptTokens')::float8 + (a.usage ->> 'completionTokens')::float8, 0) END AS tokens,
+        CASE WHEN e.usage IS NOT NULL OR a.usage IS NOT NULL THEN CASE WHEN e.usage IS NULL THEN 0 ELSE (e.usage ->> 'costUsd')::float8 END + CASE WHEN a.usage IS NULL THEN 0 ELSE (a.usage ->> 'costUsd')::float8 END END AS cost_usd
+      FROM episodes e JOIN questions q ON q.set_id = e.set_id AND q.id = e.question_id JOIN answers a ON a.id = e.answer_id
+      WHERE e.run_id = ${runId}::uuid AND e.phase = 'predict'
+    ), scored AS MATERIALIZED (
+      SELECT t.*, s.scorer, s.value,
+        bool_or(s.value >= 0.5) FILTER (WHERE s.scorer ~ ${JUDGING_SCORERS}) OVER same AND bool_or(s.value < 0.5) FILTER (WHERE s.scorer ~ ${JUDGING_SCORERS}) OVER same AS doubtful
+      FROM answered t JOIN scores s ON s.answer_id = t.answer_id AND s.set_id = t.set_id AND s.question_id = t.question_id
+      WINDOW same AS (PARTITION BY t.id)
+    ), placed AS (
+      SELECT *, CASE
+        WHEN value >= 1 THEN 'correct'
+        WHEN coalesce(doubtful, false) THEN 'scorer-doubtful'
+        WHEN attribution IS NOT NULL AND attribution <> 'correct' THEN attribution
+        WHEN cardinality(gold_ids) = 0 THEN 'no-gold'
+        WHEN gold_ids <@ context_ids THEN 'generator-failed'
+        WHEN gold_ids <@ ARRAY(SELECT unnest(s.document_ids) FROM steps s WHERE s.episode_id = scored.steps_of) THEN 'not-selected'
+        ELSE 'never-retrieved' END AS place
+      FROM scored
+    )
+    SELECT set_id AS "setId", generator, prompt_style AS "promptStyle", scorer, min(corpus) AS corpus, count(*)::int AS scored,
+      array_agg(ordinal ORDER BY ordinal) AS ordinals, array_agg(value ORDER BY ordinal) AS values,
+      avg(searches)::float8 AS searches, avg(documents)::float8 AS documents, avg(seconds)::float8 AS seconds, avg(tokens)::float8 AS tokens,
+      CASE WHEN count(cost_usd) = count(*) THEN avg(cost_usd)::float8 END AS "costUsd",
+      jsonb_build_object('correct', count(*) FILTER (WHERE place = 'correct'), 'scorerDoubtful', count(*) FILTER (WHERE place = 'scorer-doubtful'), 'neverRetrieved', count(*) FILTER (WHERE place = 'never-retrieved'),
+        'notSelected', count(*) FILTER (WHERE place = 'not-selected'), 'generatorFailed', count(*) FILTER (WHERE place = 'generator-failed'), 'noGold', count(*) FILTER (WHERE place = 'no-gold'),
+        'withGold', count(*) FILTER (WHERE cardinality(gold_ids) > 0 AND gold_ids <@ context_ids), 'withGoldCorrect', count(*) FILTER (WHERE cardinality(gold_ids) > 0 AND gold_ids <@ context_ids AND value >= 1)) AS attribution
+    FROM placed GROUP BY set_id, generator, prompt_style, scorer`;
 
 /** Removes statistics of a run for which there is no tally any more. */
 export async function deleteOutdatedStatistics(
@@ -115,22 +106,16 @@ export async function upsertStatistics(
 
 /** Group of each question of a set, in their order; null where a question names none. */
 export async function selectQuestionGroups(db: Queries, setId: string): Promise<(string | null)[]> {
-  const rows = await queryRows(
-    db,
-    z.object({ group: z.string().nullable() }),
-    sql`SELECT group_name AS "group" FROM questions WHERE set_id = ${setId}::uuid ORDER BY ordinal`,
-    { check: "first" },
-  );
+  const rows = await queryRows(db, z.object({ group: z.string().nullable() }), {
+    check: "first",
+  })`SELECT group_name AS "group" FROM questions WHERE set_id = ${setId}::uuid ORDER BY ordinal`;
   return rows.map(({ group }) => group);
 }
 
 /** Encoded scores by version of their statistics; a version that is gone is left out. */
 export const selectEncodedScores = (db: Queries, versions: readonly string[]) =>
-  queryRows(
-    db,
-    z.object({ version: z.string(), scores: z.instanceof(Uint8Array) }),
-    sql`SELECT version::text, outcomes AS scores FROM run_statistics WHERE version = ANY(${versions.map(BigInt)}::bigint[])`,
-  );
+  queryRows(db, z.object({ version: z.string(), scores: z.instanceof(Uint8Array) }))`
+    SELECT version::text, outcomes AS scores FROM run_statistics WHERE version = ANY(${versions.map(BigInt)}::bigint[])`;
 
 /** Statistics of one run by one scorer, with what its run and question set say. */
 export const runResultSchema = z.object({
@@ -179,27 +164,18 @@ export type StoredResult = z.infer<typeof storedResultSchema>;
 
 /** Statistics of every predict run, the newest run first. */
 export const selectResults = (db: Queries): Promise<StoredResult[]> =>
-  queryRows(
-    db,
-    storedResultSchema,
-    sql`
-      SELECT rs.run_id AS "runId", r.state, r.created_at AS "createdAt", ${RUN_RESULT_COLUMNS}, rs.clusters, rs.seconds, rs.tokens, rs.cost_usd AS "costUsd", rs.attribution,
-        (SELECT count(*)::int FROM question_failures f WHERE f.run_id = rs.run_id AND f.set_id = rs.set_id
-          AND NOT EXISTS (SELECT 1 FROM episodes e WHERE e.run_id = f.run_id AND e.set_id = f.set_id AND e.question_id = f.question_id AND e.phase = 'predict')) AS failed,
-        CASE WHEN r.config ->> 'method' = 'gold' THEN (SELECT count(*)::int FROM questions q WHERE q.set_id = rs.set_id AND cardinality(q.gold_ids) > 0 AND (q.ordinal < (r.config ->> 'limit')::int) IS NOT FALSE) END AS "withGold"
-      FROM run_statistics rs JOIN runs r ON r.id = rs.run_id JOIN question_sets qs ON qs.id = rs.set_id ORDER BY r.created_at DESC, r.id`,
-    { check: "first" },
-  );
+  queryRows(db, storedResultSchema, { check: "first" })`
+    SELECT rs.run_id AS "runId", r.state, r.created_at AS "createdAt", ${RUN_RESULT_COLUMNS}, rs.clusters, rs.seconds, rs.tokens, rs.cost_usd AS "costUsd", rs.attribution,
+      (SELECT count(*)::int FROM question_failures f WHERE f.run_id = rs.run_id AND f.set_id = rs.set_id
+        AND NOT EXISTS (SELECT 1 FROM episodes e WHERE e.run_id = f.run_id AND e.set_id = f.set_id AND e.question_id = f.question_id AND e.phase = 'predict')) AS failed,
+      CASE WHEN r.config ->> 'method' = 'gold' THEN (SELECT count(*)::int FROM questions q WHERE q.set_id = rs.set_id AND cardinality(q.gold_ids) > 0 AND (q.ordinal < (r.config ->> 'limit')::int) IS NOT FALSE) END AS "withGold"
+    FROM run_statistics rs JOIN runs r ON r.id = rs.run_id JOIN question_sets qs ON qs.id = rs.set_id ORDER BY r.created_at DESC, r.id`;
 
 /** Predict runs that are still to bring results, in the order of the queue. */
 export const selectActiveRuns = (db: Queries) =>
-  queryRows(
-    db,
-    leaderboardResponseSchema.shape.active.element,
-    sql`
-      SELECT id AS "runId", name, config ->> 'method' AS method, config ->> 'questions' AS questions, state, progress FROM runs
-      WHERE kind = 'predict' AND state IN ('queued', 'leased', 'preparing', 'running', 'cancelling') ORDER BY queued_at`,
-  );
+  queryRows(db, leaderboardResponseSchema.shape.active.element)`
+    SELECT id AS "runId", name, config ->> 'method' AS method, config ->> 'questions' AS questions, state, progress FROM runs
+    WHERE kind = 'predict' AND state IN ('queued', 'leased', 'preparing', 'running', 'cancelling') ORDER BY queued_at`;
 
 /** Predict runs that are not cancelled and still to bring results, with the versions of set and corpus that they are pinned to. */
 export const selectUnfinishedRuns = (db: Queries) =>
@@ -213,11 +189,10 @@ export const selectUnfinishedRuns = (db: Queries) =>
       questions: z.int(),
       corpusVersion: z.string().nullable(),
     }),
-    sql`
-      SELECT r.id AS "runId", r.config, r.attempt, s.content_hash AS "questionSetVersion", s.questions, coalesce(r.corpus_version, o.corpus_version) AS "corpusVersion"
-      FROM runs r JOIN run_question_sets p ON p.run_id = r.id JOIN question_sets s ON s.id = p.set_id LEFT JOIN runs o ON o.id = (r.config #>> '{reuse,episodesOf}')::uuid
-      WHERE r.kind = 'predict' AND r.state IN ('queued', 'leased', 'preparing', 'running') ORDER BY r.created_at`,
-  );
+  )`
+    SELECT r.id AS "runId", r.config, r.attempt, s.content_hash AS "questionSetVersion", s.questions, coalesce(r.corpus_version, o.corpus_version) AS "corpusVersion"
+    FROM runs r JOIN run_question_sets p ON p.run_id = r.id JOIN question_sets s ON s.id = p.set_id LEFT JOIN runs o ON o.id = (r.config #>> '{reuse,episodesOf}')::uuid
+    WHERE r.kind = 'predict' AND r.state IN ('queued', 'leased', 'preparing', 'running') ORDER BY r.created_at`;
 
 /** Checkpoints with the run that each came from. */
 export const selectCheckpoints = (db: Queries, ids: readonly string[]) =>
@@ -230,6 +205,5 @@ export const selectCheckpoints = (db: Queries, ids: readonly string[]) =>
       runName: z.string(),
       config: jsonColumn<unknown>(),
     }),
-    sql`
-      SELECT a.id, a.step, r.id AS "runId", r.name AS "runName", r.config FROM artifacts a JOIN runs r ON r.id = a.run_id WHERE a.id = ANY(${[...ids]}::uuid[])`,
-  );
+  )`
+    SELECT a.id, a.step, r.id AS "runId", r.name AS "runName", r.config FROM artifacts a JOIN runs r ON r.id = a.run_id WHERE a.id = ANY(${[...ids]}::uuid[])`;

@@ -26,18 +26,13 @@ export const upsertSeries = (
   ref: AttemptRef,
   rows: readonly SeriesExtension[],
 ): Promise<{ name: string; points: number }[]> =>
-  queryRows(
-    db,
-    z.object({ name: z.string(), points: z.int() }),
-    sql`
-      INSERT INTO metric_series AS s (run_id, attempt, name, points, first_step, last_step, last_value, last_at)
-      SELECT ${ref.runId}::uuid, ${ref.attempt}, n.name, n.points, n.first, n.last, n.value, n.at
-      FROM jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) AS n(name text, points int, first int, last int, value float8, at timestamptz)
-      ON CONFLICT (run_id, attempt, name) DO UPDATE SET points = s.points + excluded.points, first_step = least(s.first_step, excluded.first_step),
-        last_step = excluded.last_step, last_value = excluded.last_value, last_at = excluded.last_at
-      RETURNING name, points`,
-    { check: "first" },
-  );
+  queryRows(db, z.object({ name: z.string(), points: z.int() }), { check: "first" })`
+    INSERT INTO metric_series AS s (run_id, attempt, name, points, first_step, last_step, last_value, last_at)
+    SELECT ${ref.runId}::uuid, ${ref.attempt}, n.name, n.points, n.first, n.last, n.value, n.at
+    FROM jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) AS n(name text, points int, first int, last int, value float8, at timestamptz)
+    ON CONFLICT (run_id, attempt, name) DO UPDATE SET points = s.points + excluded.points, first_step = least(s.first_step, excluded.first_step),
+      last_step = excluded.last_step, last_value = excluded.last_value, last_at = excluded.last_at
+    RETURNING name, points`;
 
 const chunkSchema = z.object({
   name: z.string(),
@@ -67,14 +62,9 @@ export const appendToChunks = (
     at = c.at || excluded.at, means = c.means || excluded.means, mins = c.mins || excluded.mins, maxs = c.maxs || excluded.maxs`;
 
 const selectChunks = (db: Queries, ref: AttemptRef, rest: Sql): Promise<MetricChunk[]> =>
-  queryRows(
-    db,
-    chunkSchema,
-    sql`
-      SELECT name, level::int, chunk, min_steps AS "minSteps", max_steps AS "maxSteps", at, means, mins, maxs FROM metric_chunks
-      WHERE run_id = ${ref.runId}::uuid AND attempt = ${ref.attempt} AND ${rest}`,
-    { check: "first" },
-  );
+  queryRows(db, chunkSchema, { check: "first" })`
+    SELECT name, level::int, chunk, min_steps AS "minSteps", max_steps AS "maxSteps", at, means, mins, maxs FROM metric_chunks
+    WHERE run_id = ${ref.runId}::uuid AND attempt = ${ref.attempt} AND ${rest}`;
 
 /** The given chunks of several series on one level. */
 export const selectChunksByNumber = (

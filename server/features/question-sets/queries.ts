@@ -32,14 +32,9 @@ export const selectQuestions = (
   db: Queries,
   query: { setId: string; pattern: string | null; after: number; limit: number | null },
 ): Promise<QuestionRow[]> =>
-  queryRows(
-    db,
-    questionRowSchema,
-    sql`
-      SELECT id, ordinal, question, answers, gold_ids AS "goldIds", type, group_name AS "group", gold_queries AS "goldQueries", options
-      ${matchQuestions(query.setId, query.pattern)} AND ordinal > ${query.after} ORDER BY ordinal LIMIT ${query.limit}`,
-    { check: "first" },
-  );
+  queryRows(db, questionRowSchema, { check: "first" })`
+    SELECT id, ordinal, question, answers, gold_ids AS "goldIds", type, group_name AS "group", gold_queries AS "goldQueries", options
+    ${matchQuestions(query.setId, query.pattern)} AND ordinal > ${query.after} ORDER BY ordinal LIMIT ${query.limit}`;
 
 /** How many questions of a set match. */
 export async function countQuestions(
@@ -47,11 +42,8 @@ export async function countQuestions(
   setId: string,
   pattern: string | null,
 ): Promise<number> {
-  const row = await queryRow(
-    db,
-    z.object({ count: z.int() }),
-    sql`SELECT count(*)::int AS count ${matchQuestions(setId, pattern)}`,
-  );
+  const row = await queryRow(db, z.object({ count: z.int() }))`
+    SELECT count(*)::int AS count ${matchQuestions(setId, pattern)}`;
   return row?.count ?? 0;
 }
 
@@ -69,14 +61,10 @@ export async function insertQuestions(
 
 /** Every version of a set, the newest first, with the number of runs that are pinned to it. */
 export const selectVersions = (db: Queries, name: string, versionDigits: number) =>
-  queryRows(
-    db,
-    questionSetVersionsResponseSchema.element,
-    sql`
-      SELECT left(s.content_hash, ${versionDigits}::int) AS version, s.questions, s.with_gold AS "withGold", s.created_at AS "createdAt", s.created_by AS "createdBy",
-        (SELECT count(*)::int FROM run_question_sets r WHERE r.set_id = s.id) AS runs
-      FROM question_sets s WHERE s.project_id = ${DEFAULT_PROJECT}::uuid AND s.name = ${name} ORDER BY s.created_at DESC`,
-  );
+  queryRows(db, questionSetVersionsResponseSchema.element)`
+    SELECT left(s.content_hash, ${versionDigits}::int) AS version, s.questions, s.with_gold AS "withGold", s.created_at AS "createdAt", s.created_by AS "createdBy",
+      (SELECT count(*)::int FROM run_question_sets r WHERE r.set_id = s.id) AS runs
+    FROM question_sets s WHERE s.project_id = ${DEFAULT_PROJECT}::uuid AND s.name = ${name} ORDER BY s.created_at DESC`;
 
 const setIdSchema = z.object({ id: z.string().nullable() });
 
@@ -90,13 +78,9 @@ export async function selectSetId(
   name: string,
   runId: string | null,
 ): Promise<string | null> {
-  const row = await queryRow(
-    db,
-    setIdSchema,
-    sql`
-      SELECT coalesce((SELECT set_id FROM run_question_sets WHERE run_id = ${runId}::uuid AND name = ${name}),
-        (SELECT id FROM question_sets WHERE project_id = ${DEFAULT_PROJECT}::uuid AND name = ${name} ORDER BY created_at DESC LIMIT 1)) AS id`,
-  );
+  const row = await queryRow(db, setIdSchema)`
+    SELECT coalesce((SELECT set_id FROM run_question_sets WHERE run_id = ${runId}::uuid AND name = ${name}),
+      (SELECT id FROM question_sets WHERE project_id = ${DEFAULT_PROJECT}::uuid AND name = ${name} ORDER BY created_at DESC LIMIT 1)) AS id`;
   return row?.id ?? null;
 }
 

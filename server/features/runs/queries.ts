@@ -8,7 +8,7 @@ import type { WorkerRequirements } from "@/core/run/requirements";
 import { TERMINAL_STATES } from "@/core/run/transitions";
 import type { VariedSettings } from "@/core/sweep/expand-sweep";
 import { DEFAULT_PROJECT, type Queries } from "@/server/platform/db/database";
-import { jsonColumn, queryRow, queryRows, sql } from "@/server/platform/db/query";
+import { jsonColumn, queryRow, queryRows } from "@/server/platform/db/query";
 
 /** The SQL of runs: row locks, leases, and whatever needs the clock of the database. */
 
@@ -27,11 +27,8 @@ export type LockedRun = z.infer<typeof lockedRunSchema>;
 
 /** Locks a run's row until the end of the transaction. */
 export const selectRunForUpdate = (db: Queries, runId: string): Promise<LockedRun | null> =>
-  queryRow(
-    db,
-    lockedRunSchema,
-    sql`SELECT id, kind, state, attempt, lost_leases AS "lostLeases" FROM runs WHERE id = ${runId}::uuid FOR UPDATE`,
-  );
+  queryRow(db, lockedRunSchema)`
+    SELECT id, kind, state, attempt, lost_leases AS "lostLeases" FROM runs WHERE id = ${runId}::uuid FOR UPDATE`;
 
 /** Writes a run's state, and the other columns that change with it. */
 export const updateRunState = (
@@ -133,18 +130,14 @@ export const selectQueuedRunForUpdate = (
   worker: LeasingWorker,
   freeSlots: { engine: number; light: number },
 ): Promise<(LockedRun & { config: unknown }) | null> =>
-  queryRow(
-    db,
-    lockedRunSchema.extend({ config: z.unknown() }),
-    sql`
-      SELECT id, kind, state, attempt, lost_leases AS "lostLeases", config FROM runs
-      WHERE state = 'queued' AND executor = 'native'
-        AND ((slot = 'engine' AND ${freeSlots.engine} > 0) OR (slot = 'light' AND ${freeSlots.light} > 0))
-        AND needs_models <@ ${worker.models}::text[] AND needs_corpora <@ ${worker.corpora}::text[]
-        AND (needs_vllm_gpus IS NULL OR needs_vllm_gpus <= ${worker.vllmGpus ?? 0})
-        AND (needs_worker IS NULL OR needs_worker IN (${worker.name}, ${worker.id}))
-      ORDER BY queued_at LIMIT 1 FOR UPDATE SKIP LOCKED`,
-  );
+  queryRow(db, lockedRunSchema.extend({ config: z.unknown() }))`
+    SELECT id, kind, state, attempt, lost_leases AS "lostLeases", config FROM runs
+    WHERE state = 'queued' AND executor = 'native'
+      AND ((slot = 'engine' AND ${freeSlots.engine} > 0) OR (slot = 'light' AND ${freeSlots.light} > 0))
+      AND needs_models <@ ${worker.models}::text[] AND needs_corpora <@ ${worker.corpora}::text[]
+      AND (needs_vllm_gpus IS NULL OR needs_vllm_gpus <= ${worker.vllmGpus ?? 0})
+      AND (needs_worker IS NULL OR needs_worker IN (${worker.name}, ${worker.id}))
+    ORDER BY queued_at LIMIT 1 FOR UPDATE SKIP LOCKED`;
 
 /** Starts an attempt with its lease. */
 export async function insertAttempt(
@@ -175,13 +168,9 @@ export const selectLastCheckpoint = (
   db: Queries,
   runId: string,
 ): Promise<z.infer<typeof checkpointSchema> | null> =>
-  queryRow(
-    db,
-    checkpointSchema,
-    sql`
-      SELECT id AS "artifactId", step, files FROM artifacts
-      WHERE run_id = ${runId}::uuid AND kind = 'checkpoint' AND deleted_at IS NULL ORDER BY step DESC, attempt DESC LIMIT 1`,
-  );
+  queryRow(db, checkpointSchema)`
+    SELECT id AS "artifactId", step, files FROM artifacts
+    WHERE run_id = ${runId}::uuid AND kind = 'checkpoint' AND deleted_at IS NULL ORDER BY step DESC, attempt DESC LIMIT 1`;
 
 /** Extends those leases of a worker that have not expired. @returns them, with the states of their runs */
 export const extendLeases = (
@@ -190,26 +179,19 @@ export const extendLeases = (
   attempts: readonly AttemptRef[],
   leaseMs: number,
 ): Promise<(AttemptRef & { state: RunState })[]> =>
-  queryRows(
-    db,
-    attemptRefRowSchema.extend({ state: runStateSchema }),
-    sql`
-      UPDATE leases l SET expires_at = clock_timestamp() + ${leaseMs} * interval '1 millisecond'
-      FROM runs r, unnest(${attempts.map((a) => a.runId)}::uuid[], ${attempts.map((a) => a.attempt)}::int[]) AS a(run_id, attempt)
-      WHERE l.run_id = a.run_id AND l.attempt = a.attempt AND l.worker_id = ${workerId}::uuid AND l.expires_at > clock_timestamp() AND r.id = l.run_id
-      RETURNING l.run_id AS "runId", l.attempt, r.state`,
-  );
+  queryRows(db, attemptRefRowSchema.extend({ state: runStateSchema }))`
+    UPDATE leases l SET expires_at = clock_timestamp() + ${leaseMs} * interval '1 millisecond'
+    FROM runs r, unnest(${attempts.map((a) => a.runId)}::uuid[], ${attempts.map((a) => a.attempt)}::int[]) AS a(run_id, attempt)
+    WHERE l.run_id = a.run_id AND l.attempt = a.attempt AND l.worker_id = ${workerId}::uuid AND l.expires_at > clock_timestamp() AND r.id = l.run_id
+    RETURNING l.run_id AS "runId", l.attempt, r.state`;
 
 /** Gives every lease its full time again. */
 export const renewAllLeases = (db: Queries, leaseMs: number): Promise<number> =>
   db.$executeRaw`UPDATE leases SET expires_at = greatest(expires_at, clock_timestamp() + ${leaseMs} * interval '1 millisecond')`;
 
 export const selectExpiredLeases = (db: Queries): Promise<AttemptRef[]> =>
-  queryRows(
-    db,
-    attemptRefRowSchema,
-    sql`SELECT run_id AS "runId", attempt FROM leases WHERE expires_at <= clock_timestamp()`,
-  );
+  queryRows(db, attemptRefRowSchema)`
+    SELECT run_id AS "runId", attempt FROM leases WHERE expires_at <= clock_timestamp()`;
 
 /** Name of the worker that holds an attempt's lease; null where none does. */
 export async function selectLeaseHolder(
@@ -217,13 +199,9 @@ export async function selectLeaseHolder(
   ref: AttemptRef,
   onlyExpired: boolean,
 ): Promise<string | null> {
-  const row = await queryRow(
-    db,
-    z.object({ name: z.string() }),
-    sql`
-      SELECT w.name FROM leases l JOIN workers w ON w.id = l.worker_id
-      WHERE l.run_id = ${ref.runId}::uuid AND l.attempt = ${ref.attempt} AND (NOT ${onlyExpired}::boolean OR l.expires_at <= clock_timestamp())`,
-  );
+  const row = await queryRow(db, z.object({ name: z.string() }))`
+    SELECT w.name FROM leases l JOIN workers w ON w.id = l.worker_id
+    WHERE l.run_id = ${ref.runId}::uuid AND l.attempt = ${ref.attempt} AND (NOT ${onlyExpired}::boolean OR l.expires_at <= clock_timestamp())`;
   return row?.name ?? null;
 }
 
@@ -233,13 +211,9 @@ export async function selectReportSequence(
   ref: AttemptRef,
   workerId: string,
 ): Promise<number | null> {
-  const row = await queryRow(
-    db,
-    z.object({ sequence: z.int() }),
-    sql`
-      SELECT a.sequence FROM leases l JOIN attempts a ON a.run_id = l.run_id AND a.number = l.attempt
-      WHERE l.run_id = ${ref.runId}::uuid AND l.attempt = ${ref.attempt} AND l.worker_id = ${workerId}::uuid AND l.expires_at > clock_timestamp()`,
-  );
+  const row = await queryRow(db, z.object({ sequence: z.int() }))`
+    SELECT a.sequence FROM leases l JOIN attempts a ON a.run_id = l.run_id AND a.number = l.attempt
+    WHERE l.run_id = ${ref.runId}::uuid AND l.attempt = ${ref.attempt} AND l.worker_id = ${workerId}::uuid AND l.expires_at > clock_timestamp()`;
   return row?.sequence ?? null;
 }
 
@@ -263,25 +237,17 @@ export const recordReport = (
 
 /** True where an attempt has lasted ten minutes. */
 export async function hasLasted(db: Queries, ref: AttemptRef): Promise<boolean> {
-  const row = await queryRow(
-    db,
-    z.object({ lasted: z.boolean() }),
-    sql`
-      SELECT started_at < clock_timestamp() - interval '10 minutes' AS lasted FROM attempts
-      WHERE run_id = ${ref.runId}::uuid AND number = ${ref.attempt}`,
-  );
+  const row = await queryRow(db, z.object({ lasted: z.boolean() }))`
+    SELECT started_at < clock_timestamp() - interval '10 minutes' AS lasted FROM attempts
+    WHERE run_id = ${ref.runId}::uuid AND number = ${ref.attempt}`;
   return row?.lasted ?? false;
 }
 
 /** True where a corpus is stored, or any worker has it. */
 export async function isCorpusKnown(db: Queries, corpus: string): Promise<boolean> {
-  const row = await queryRow(
-    db,
-    z.object({ known: z.boolean() }),
-    sql`
-      SELECT EXISTS (SELECT 1 FROM corpora WHERE project_id = ${DEFAULT_PROJECT}::uuid AND name = ${corpus})
-        OR EXISTS (SELECT 1 FROM workers WHERE capabilities -> 'corpora' ? ${corpus}) AS known`,
-  );
+  const row = await queryRow(db, z.object({ known: z.boolean() }))`
+    SELECT EXISTS (SELECT 1 FROM corpora WHERE project_id = ${DEFAULT_PROJECT}::uuid AND name = ${corpus})
+      OR EXISTS (SELECT 1 FROM workers WHERE capabilities -> 'corpora' ? ${corpus}) AS known`;
   return row?.known ?? false;
 }
 
@@ -290,10 +256,6 @@ export const selectCheckpointConfig = (
   db: Queries,
   artifactId: string,
 ): Promise<{ config: unknown } | null> =>
-  queryRow(
-    db,
-    z.object({ config: z.unknown() }),
-    sql`
-      SELECT r.config FROM artifacts a JOIN runs r ON r.id = a.run_id
-      WHERE a.id = ${artifactId}::uuid AND a.kind = 'checkpoint' AND a.deleted_at IS NULL`,
-  );
+  queryRow(db, z.object({ config: z.unknown() }))`
+    SELECT r.config FROM artifacts a JOIN runs r ON r.id = a.run_id
+    WHERE a.id = ${artifactId}::uuid AND a.kind = 'checkpoint' AND a.deleted_at IS NULL`;

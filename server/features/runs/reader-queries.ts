@@ -37,14 +37,10 @@ export type StoredRun = z.infer<typeof storedRunSchema>;
 
 /** Runs with the worker of their last attempt. @param rest conditions and order, on the alias r */
 const selectRuns = (db: Queries, rest: Sql, sortKey: Sql): Promise<StoredRun[]> =>
-  queryRows(
-    db,
-    storedRunSchema,
-    sql`
-      SELECT r.id, r.name, r.kind, r.state, r.created_at AS "createdAt", r.started_at AS "startedAt", r.ended_at AS "endedAt", r.attempt, r.progress, r.preflight, r.created_by AS "createdBy",
-        w.id AS "workerId", w.name AS "workerName", r.preset, r.config, r.headline, r.error, r.imported_from AS "importedFrom", r.sweep_id AS "sweepId", (SELECT g.name FROM sweeps g WHERE g.id = r.sweep_id) AS "sweepName", (${sortKey})::text AS "sortKey"
-      FROM runs r LEFT JOIN attempts a ON a.run_id = r.id AND a.number = r.attempt AND r.state <> 'queued' LEFT JOIN workers w ON w.id = a.worker_id ${rest}`,
-  );
+  queryRows(db, storedRunSchema)`
+    SELECT r.id, r.name, r.kind, r.state, r.created_at AS "createdAt", r.started_at AS "startedAt", r.ended_at AS "endedAt", r.attempt, r.progress, r.preflight, r.created_by AS "createdBy",
+      w.id AS "workerId", w.name AS "workerName", r.preset, r.config, r.headline, r.error, r.imported_from AS "importedFrom", r.sweep_id AS "sweepId", (SELECT g.name FROM sweeps g WHERE g.id = r.sweep_id) AS "sweepName", (${sortKey})::text AS "sortKey"
+    FROM runs r LEFT JOIN attempts a ON a.run_id = r.id AND a.number = r.attempt AND r.state <> 'queued' LEFT JOIN workers w ON w.id = a.worker_id ${rest}`;
 
 export async function selectRun(db: Queries, id: string): Promise<StoredRun | null> {
   const [run] = await selectRuns(db, sql`WHERE r.id = ${id}::uuid`, sql`r.id`);
@@ -131,13 +127,9 @@ export const selectAttempts = (
   db: Queries,
   runId: string,
 ): Promise<z.infer<typeof attemptRowSchema>[]> =>
-  queryRows(
-    db,
-    attemptRowSchema,
-    sql`
-      SELECT a.number, a.worker_id AS "workerId", w.name AS "workerName", a.started_at AS "startedAt", a.ended_at AS "endedAt", a.from_step AS "fromStep", a.outcome, a.reason
-      FROM attempts a JOIN workers w ON w.id = a.worker_id WHERE a.run_id = ${runId}::uuid ORDER BY a.number`,
-  );
+  queryRows(db, attemptRowSchema)`
+    SELECT a.number, a.worker_id AS "workerId", w.name AS "workerName", a.started_at AS "startedAt", a.ended_at AS "endedAt", a.from_step AS "fromStep", a.outcome, a.reason
+    FROM attempts a JOIN workers w ON w.id = a.worker_id WHERE a.run_id = ${runId}::uuid ORDER BY a.number`;
 
 /** Runs of each of these sweeps by state; a sweep without runs is absent. */
 export async function countRunsByState(
@@ -147,9 +139,8 @@ export async function countRunsByState(
   const rows = await queryRows(
     db,
     z.object({ sweepId: z.string(), state: runStateSchema, runs: z.int() }),
-    sql`
-      SELECT sweep_id AS "sweepId", state, count(*)::int AS runs FROM runs WHERE sweep_id = ANY(${sweepIds}::uuid[]) GROUP BY sweep_id, state`,
-  );
+  )`
+    SELECT sweep_id AS "sweepId", state, count(*)::int AS runs FROM runs WHERE sweep_id = ANY(${sweepIds}::uuid[]) GROUP BY sweep_id, state`;
   const counts = new Map<string, Partial<Record<RunState, number>>>();
   for (const { sweepId, state, runs } of rows)
     counts.set(sweepId, { ...counts.get(sweepId), [state]: runs });

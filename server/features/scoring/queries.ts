@@ -28,37 +28,28 @@ export const selectAnswerCounts = (db: Queries, runId: string) =>
       answered: z.int(),
       failed: z.int(),
     }),
-    sql`
-      SELECT r.config,
-        (SELECT count(*)::int FROM questions q WHERE (q.ordinal < (r.config ->> 'limit')::int) IS NOT FALSE AND (r.config ->> 'method' IS DISTINCT FROM 'gold' OR cardinality(q.gold_ids) > 0)
-          AND q.set_id = coalesce((SELECT p.set_id FROM run_question_sets p WHERE p.run_id = r.id AND p.name = r.config ->> 'questions'),
-            (SELECT s.id FROM question_sets s WHERE s.name = r.config ->> 'questions' ORDER BY s.created_at DESC LIMIT 1))) AS questions,
-        (SELECT count(*)::int FROM episodes e WHERE e.run_id = r.id AND e.phase = 'predict' AND e.answer_id IS NOT NULL) AS answered,
-        (SELECT count(*)::int FROM question_failures f WHERE f.run_id = r.id AND ${isUnanswered}) AS failed
-      FROM runs r WHERE r.id = ${runId}::uuid`,
-  );
+  )`
+    SELECT r.config,
+      (SELECT count(*)::int FROM questions q WHERE (q.ordinal < (r.config ->> 'limit')::int) IS NOT FALSE AND (r.config ->> 'method' IS DISTINCT FROM 'gold' OR cardinality(q.gold_ids) > 0)
+        AND q.set_id = coalesce((SELECT p.set_id FROM run_question_sets p WHERE p.run_id = r.id AND p.name = r.config ->> 'questions'),
+          (SELECT s.id FROM question_sets s WHERE s.name = r.config ->> 'questions' ORDER BY s.created_at DESC LIMIT 1))) AS questions,
+      (SELECT count(*)::int FROM episodes e WHERE e.run_id = r.id AND e.phase = 'predict' AND e.answer_id IS NOT NULL) AS answered,
+      (SELECT count(*)::int FROM question_failures f WHERE f.run_id = r.id AND ${isUnanswered}) AS failed
+    FROM runs r WHERE r.id = ${runId}::uuid`;
 
 /** Mean score of a run by scorer. */
 export const selectScorerMeans = (db: Queries, runId: string) =>
-  queryRows(
-    db,
-    scoreSummaryResponseSchema.shape.scorers.element,
-    sql`
-      SELECT s.scorer, count(*)::int AS scored, avg(s.value)::float8 AS mean
-      FROM episodes e JOIN scores s ON s.answer_id = e.answer_id AND s.set_id = e.set_id AND s.question_id = e.question_id
-      WHERE e.run_id = ${runId}::uuid AND e.phase = 'predict' GROUP BY s.scorer ORDER BY s.scorer`,
-  );
+  queryRows(db, scoreSummaryResponseSchema.shape.scorers.element)`
+    SELECT s.scorer, count(*)::int AS scored, avg(s.value)::float8 AS mean
+    FROM episodes e JOIN scores s ON s.answer_id = e.answer_id AND s.set_id = e.set_id AND s.question_id = e.question_id
+    WHERE e.run_id = ${runId}::uuid AND e.phase = 'predict' GROUP BY s.scorer ORDER BY s.scorer`;
 
 /** Questions that a run could not answer and has not answered since, the first 1,000 in the order of the set. */
 export const selectUnansweredFailures = (db: Queries, runId: string) =>
-  queryRows(
-    db,
-    scoreFailuresResponseSchema.element,
-    sql`
-      SELECT f.question_id AS "questionId", q.question, f.code, f.reason, f.tries, f.attempt, f.at
-      FROM question_failures f JOIN questions q ON q.set_id = f.set_id AND q.id = f.question_id
-      WHERE f.run_id = ${runId}::uuid AND ${isUnanswered} ORDER BY q.ordinal LIMIT 1000`,
-  );
+  queryRows(db, scoreFailuresResponseSchema.element)`
+    SELECT f.question_id AS "questionId", q.question, f.code, f.reason, f.tries, f.attempt, f.at
+    FROM question_failures f JOIN questions q ON q.set_id = f.set_id AND q.id = f.question_id
+    WHERE f.run_id = ${runId}::uuid AND ${isUnanswered} ORDER BY q.ordinal LIMIT 1000`;
 
 /** Stored answers of a run with what a rule needs to score them. */
 export const selectAnswersToScore = (db: Queries, runId: string) =>
@@ -72,11 +63,10 @@ export const selectAnswersToScore = (db: Queries, runId: string) =>
       answers: z.array(z.string()),
       options: jsonColumn<MultipleChoice | null>(),
     }),
-    sql`
-      SELECT e.answer_id AS "answerId", e.set_id AS "setId", e.question_id AS "questionId", a.text, q.answers, q.options
-      FROM episodes e JOIN answers a ON a.id = e.answer_id JOIN questions q ON q.set_id = e.set_id AND q.id = e.question_id WHERE e.run_id = ${runId}::uuid AND e.phase = 'predict'`,
     { check: "first" },
-  );
+  )`
+    SELECT e.answer_id AS "answerId", e.set_id AS "setId", e.question_id AS "questionId", a.text, q.answers, q.options
+    FROM episodes e JOIN answers a ON a.id = e.answer_id JOIN questions q ON q.set_id = e.set_id AND q.id = e.question_id WHERE e.run_id = ${runId}::uuid AND e.phase = 'predict'`;
 
 /** Stores scores that are not stored yet. @returns how many were new */
 export const insertRuleScores = (
@@ -110,21 +100,16 @@ export const selectJudgedAnswers = (db: Queries, runId: string) =>
       span: z.number(),
       label: z.boolean().nullable(),
     }),
-    sql`
-      SELECT j.scorer AS judge, j.value AS judged, s.value AS span, l.correct AS label
-      FROM episodes e ${judgeSpanAndLabel} WHERE e.run_id = ${runId}::uuid AND e.phase = 'predict' ORDER BY j.scorer`,
     { check: "first" },
-  );
+  )`
+    SELECT j.scorer AS judge, j.value AS judged, s.value AS span, l.correct AS label
+    FROM episodes e ${judgeSpanAndLabel} WHERE e.run_id = ${runId}::uuid AND e.phase = 'predict' ORDER BY j.scorer`;
 
 /** Runs that a judge has scored, the newest first. */
 export const selectJudgedRuns = (db: Queries) =>
-  queryRows(
-    db,
-    judgedRunsResponseSchema.element,
-    sql`
-      SELECT r.id AS "runId", r.name, qs.name AS "questionSet", rs.scorer AS judge, rs.scored AS judged
-      FROM run_statistics rs JOIN runs r ON r.id = rs.run_id JOIN question_sets qs ON qs.id = rs.set_id WHERE rs.scorer LIKE 'judge/%' ORDER BY r.created_at DESC, rs.scorer LIMIT 200`,
-  );
+  queryRows(db, judgedRunsResponseSchema.element)`
+    SELECT r.id AS "runId", r.name, qs.name AS "questionSet", rs.scorer AS judge, rs.scored AS judged
+    FROM run_statistics rs JOIN runs r ON r.id = rs.run_id JOIN question_sets qs ON qs.id = rs.set_id WHERE rs.scorer LIKE 'judge/%' ORDER BY r.created_at DESC, rs.scorer LIMIT 200`;
 
 const disagreementSchema = disagreementsResponseSchema.shape.rows.element.extend({
   ordinal: z.bigint(),
@@ -139,16 +124,12 @@ export const selectDisagreements = (
   db: Queries,
   query: { runId: string; unlabelled: boolean; after: bigint; episodes: number },
 ) =>
-  queryRows(
-    db,
-    disagreementSchema,
-    sql`
-      SELECT * FROM (SELECT dense_rank() OVER (ORDER BY e.ordinal)::int AS place, e.ordinal, e.id AS "episodeId", e.answer_id::text AS "answerId", e.set_id AS "setId", e.question_id AS "questionId",
-        q.question, q.answers AS golds, a.text AS answer, j.scorer AS judge, j.value = 1 AS judged, s.value = 1 AS span, l.correct AS label
-      FROM episodes e JOIN answers a ON a.id = e.answer_id JOIN questions q ON q.set_id = e.set_id AND q.id = e.question_id ${judgeSpanAndLabel}
-      WHERE e.run_id = ${query.runId}::uuid AND e.phase = 'predict' AND j.value <> s.value AND e.ordinal > ${query.after} AND (NOT ${query.unlabelled}::boolean OR l.correct IS NULL)) found
-      WHERE place <= ${query.episodes} ORDER BY ordinal, judge`,
-  );
+  queryRows(db, disagreementSchema)`
+    SELECT * FROM (SELECT dense_rank() OVER (ORDER BY e.ordinal)::int AS place, e.ordinal, e.id AS "episodeId", e.answer_id::text AS "answerId", e.set_id AS "setId", e.question_id AS "questionId",
+      q.question, q.answers AS golds, a.text AS answer, j.scorer AS judge, j.value = 1 AS judged, s.value = 1 AS span, l.correct AS label
+    FROM episodes e JOIN answers a ON a.id = e.answer_id JOIN questions q ON q.set_id = e.set_id AND q.id = e.question_id ${judgeSpanAndLabel}
+    WHERE e.run_id = ${query.runId}::uuid AND e.phase = 'predict' AND j.value <> s.value AND e.ordinal > ${query.after} AND (NOT ${query.unlabelled}::boolean OR l.correct IS NULL)) found
+    WHERE place <= ${query.episodes} ORDER BY ordinal, judge`;
 
 /** Stores what a person says of an answer; a later word of the same person replaces an earlier one. */
 export async function upsertLabel(

@@ -19,13 +19,9 @@ const storedSweepSchema = z.object({
 export type StoredSweep = z.infer<typeof storedSweepSchema>;
 
 const selectSweeps = (db: Queries, rest: Sql): Promise<StoredSweep[]> =>
-  queryRows(
-    db,
-    storedSweepSchema,
-    sql`
-      SELECT id, name, created_at AS "createdAt", created_by AS "createdBy", preset, spec, paths FROM sweeps
-      WHERE project_id = ${DEFAULT_PROJECT}::uuid ${rest}`,
-  );
+  queryRows(db, storedSweepSchema)`
+    SELECT id, name, created_at AS "createdAt", created_by AS "createdBy", preset, spec, paths FROM sweeps
+    WHERE project_id = ${DEFAULT_PROJECT}::uuid ${rest}`;
 
 export async function selectSweep(db: Queries, id: string): Promise<StoredSweep | null> {
   const [sweep] = await selectSweeps(db, sql`AND id = ${id}::uuid`);
@@ -69,12 +65,8 @@ export const selectSweepByKey = (
   key: string,
   spec: string,
 ): Promise<{ id: string; same: boolean } | null> =>
-  queryRow(
-    db,
-    z.object({ id: z.string(), same: z.boolean() }),
-    sql`
-      SELECT id, spec = ${spec}::jsonb AS same FROM sweeps WHERE project_id = ${DEFAULT_PROJECT}::uuid AND client_key = ${key}`,
-  );
+  queryRow(db, z.object({ id: z.string(), same: z.boolean() }))`
+    SELECT id, spec = ${spec}::jsonb AS same FROM sweeps WHERE project_id = ${DEFAULT_PROJECT}::uuid AND client_key = ${key}`;
 
 /** Locks a sweep, then its runs in the order of their ids; null where there is no such sweep. */
 export async function selectRunsForUpdate(
@@ -82,17 +74,11 @@ export async function selectRunsForUpdate(
   sweepId: string,
 ): Promise<{ id: string; state: RunState }[] | null> {
   const idSchema = z.object({ id: z.string() });
-  const sweep = await queryRow(
-    db,
-    idSchema,
-    sql`SELECT id FROM sweeps WHERE id = ${sweepId}::uuid FOR UPDATE`,
-  );
+  const sweep = await queryRow(db, idSchema)`
+    SELECT id FROM sweeps WHERE id = ${sweepId}::uuid FOR UPDATE`;
   if (!sweep) return null;
-  return queryRows(
-    db,
-    idSchema.extend({ state: runStateSchema }),
-    sql`SELECT id, state FROM runs WHERE sweep_id = ${sweepId}::uuid ORDER BY id FOR UPDATE`,
-  );
+  return queryRows(db, idSchema.extend({ state: runStateSchema }))`
+    SELECT id, state FROM runs WHERE sweep_id = ${sweepId}::uuid ORDER BY id FOR UPDATE`;
 }
 
 const memberSchema = z.object({
@@ -111,10 +97,6 @@ const memberSchema = z.object({
 export type SweepMember = z.infer<typeof memberSchema>;
 
 export const selectMembers = (db: Queries, sweepId: string): Promise<SweepMember[]> =>
-  queryRows(
-    db,
-    memberSchema,
-    sql`
-      SELECT id, name, sweep_row AS row, (config ->> 'seed')::int AS seed, state, varied, progress, started_at AS "startedAt", ended_at AS "endedAt", error
-      FROM runs WHERE sweep_id = ${sweepId}::uuid ORDER BY sweep_row, created_at, id`,
-  );
+  queryRows(db, memberSchema)`
+    SELECT id, name, sweep_row AS row, (config ->> 'seed')::int AS seed, state, varied, progress, started_at AS "startedAt", ended_at AS "endedAt", error
+    FROM runs WHERE sweep_id = ${sweepId}::uuid ORDER BY sweep_row, created_at, id`;

@@ -4,7 +4,7 @@ import type { WireError } from "@/contracts/errors";
 import type { TaskRequest } from "@/contracts/worker-protocol/tasks";
 import { DEFAULT_PROJECT, type Queries } from "@/server/platform/db/database";
 import { toJson } from "@/server/platform/db/json";
-import { jsonColumn, queryRow, queryRows, sql } from "@/server/platform/db/query";
+import { jsonColumn, queryRow, queryRows } from "@/server/platform/db/query";
 
 /** The SQL of tasks. */
 
@@ -31,13 +31,9 @@ const taskSchema = z.object({
 });
 
 export const selectTask = (db: Queries, id: string): Promise<z.infer<typeof taskSchema> | null> =>
-  queryRow(
-    db,
-    taskSchema,
-    sql`
-      SELECT t.id, t.kind, t.state, t.worker_id AS "workerId", w.name AS "workerName", t.detail, t.fraction, t.created_at AS "createdAt", t.ended_at AS "endedAt", t.error, t.result
-      FROM tasks t JOIN workers w ON w.id = t.worker_id WHERE t.id = ${id}::uuid`,
-  );
+  queryRow(db, taskSchema)`
+    SELECT t.id, t.kind, t.state, t.worker_id AS "workerId", w.name AS "workerName", t.detail, t.fraction, t.created_at AS "createdAt", t.ended_at AS "endedAt", t.error, t.result
+    FROM tasks t JOIN workers w ON w.id = t.worker_id WHERE t.id = ${id}::uuid`;
 
 /**
  * Stores the progress of a running task. A query may wait for an index that is being built, so its
@@ -86,10 +82,6 @@ export const selectOverdueTasks = (
   db: Queries,
   offlineMs: number,
 ): Promise<z.infer<typeof overdueTaskSchema>[]> =>
-  queryRows(
-    db,
-    overdueTaskSchema,
-    sql`
-      SELECT t.id, t.worker_id AS "workerId", w.name AS "workerName", t.deadline <= clock_timestamp() AS late FROM tasks t JOIN workers w ON w.id = t.worker_id
-      WHERE t.state = 'running' AND (t.deadline <= clock_timestamp() OR (w.state = 'offline' AND w.last_seen_at < clock_timestamp() - ${offlineMs} * interval '1 millisecond'))`,
-  );
+  queryRows(db, overdueTaskSchema)`
+    SELECT t.id, t.worker_id AS "workerId", w.name AS "workerName", t.deadline <= clock_timestamp() AS late FROM tasks t JOIN workers w ON w.id = t.worker_id
+    WHERE t.state = 'running' AND (t.deadline <= clock_timestamp() OR (w.state = 'offline' AND w.last_seen_at < clock_timestamp() - ${offlineMs} * interval '1 millisecond'))`;

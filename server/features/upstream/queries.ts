@@ -1,6 +1,6 @@
 import { z } from "zod";
 import type { Queries } from "@/server/platform/db/database";
-import { queryRow, queryRows, sql } from "@/server/platform/db/query";
+import { queryRow, queryRows } from "@/server/platform/db/query";
 
 /** The SQL that reads runs for export. */
 
@@ -18,16 +18,11 @@ export type AnsweredQuestion = z.infer<typeof answeredQuestionSchema>;
 
 /** Questions of a predict run, in the order of the set. */
 export const selectAnsweredQuestions = (db: Queries, runId: string): Promise<AnsweredQuestion[]> =>
-  queryRows(
-    db,
-    answeredQuestionSchema,
-    sql`
-      SELECT e.question_id AS "questionId", q.question, q.answers, a.text AS answer, s.value AS score, ra.text AS "ragAnswer", rs.value AS "ragScore"
-      FROM episodes e JOIN questions q ON q.set_id = e.set_id AND q.id = e.question_id LEFT JOIN answers a ON a.id = e.answer_id LEFT JOIN scores s ON s.id = e.score_id
-      LEFT JOIN answers ra ON ra.id = e.baseline_answer_id LEFT JOIN scores rs ON rs.id = e.baseline_score_id
-      WHERE e.run_id = ${runId}::uuid AND e.phase = 'predict' ORDER BY q.ordinal`,
-    { check: "first" },
-  );
+  queryRows(db, answeredQuestionSchema, { check: "first" })`
+    SELECT e.question_id AS "questionId", q.question, q.answers, a.text AS answer, s.value AS score, ra.text AS "ragAnswer", rs.value AS "ragScore"
+    FROM episodes e JOIN questions q ON q.set_id = e.set_id AND q.id = e.question_id LEFT JOIN answers a ON a.id = e.answer_id LEFT JOIN scores s ON s.id = e.score_id
+    LEFT JOIN answers ra ON ra.id = e.baseline_answer_id LEFT JOIN scores rs ON rs.id = e.baseline_score_id
+    WHERE e.run_id = ${runId}::uuid AND e.phase = 'predict' ORDER BY q.ordinal`;
 
 /** Size of the version of a set that a run is pinned to, else of the newest; null where there is no such set. */
 export async function selectSetSize(
@@ -35,13 +30,9 @@ export async function selectSetSize(
   runId: string,
   name: string,
 ): Promise<number | null> {
-  const row = await queryRow(
-    db,
-    z.object({ questions: z.int() }),
-    sql`
-      SELECT s.questions FROM question_sets s WHERE s.id = coalesce((SELECT p.set_id FROM run_question_sets p WHERE p.run_id = ${runId}::uuid AND p.name = ${name}),
-        (SELECT id FROM question_sets WHERE name = ${name} ORDER BY created_at DESC LIMIT 1))`,
-  );
+  const row = await queryRow(db, z.object({ questions: z.int() }))`
+    SELECT s.questions FROM question_sets s WHERE s.id = coalesce((SELECT p.set_id FROM run_question_sets p WHERE p.run_id = ${runId}::uuid AND p.name = ${name}),
+      (SELECT id FROM question_sets WHERE name = ${name} ORDER BY created_at DESC LIMIT 1))`;
   return row?.questions ?? null;
 }
 
@@ -57,9 +48,8 @@ export const selectRollouts = (db: Queries, runId: string) =>
       prompt: z.string().nullable(),
       text: z.string().nullable(),
     }),
-    sql`
-      SELECT e.step, e.reward, q.question, q.answers, g.prompt, g.text FROM episodes e JOIN questions q ON q.set_id = e.set_id AND q.id = e.question_id
-      LEFT JOIN LATERAL (SELECT string_agg(s.prompt, E'\n' ORDER BY s.index) AS prompt, string_agg(s.text, E'\n' ORDER BY s.index) AS text FROM steps s WHERE s.episode_id = coalesce(e.steps_of, e.id) AND s.kind = 'generate') g ON true
-      WHERE e.run_id = ${runId}::uuid AND e.phase = 'train' ORDER BY e.step, e.ordinal`,
     { check: "first" },
-  );
+  )`
+    SELECT e.step, e.reward, q.question, q.answers, g.prompt, g.text FROM episodes e JOIN questions q ON q.set_id = e.set_id AND q.id = e.question_id
+    LEFT JOIN LATERAL (SELECT string_agg(s.prompt, E'\n' ORDER BY s.index) AS prompt, string_agg(s.text, E'\n' ORDER BY s.index) AS text FROM steps s WHERE s.episode_id = coalesce(e.steps_of, e.id) AND s.kind = 'generate') g ON true
+    WHERE e.run_id = ${runId}::uuid AND e.phase = 'train' ORDER BY e.step, e.ordinal`;

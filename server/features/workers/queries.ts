@@ -4,7 +4,7 @@ import { runKindSchema, runStateSchema } from "@/contracts/records/run-state";
 import type { WorkerRequest } from "@/contracts/worker-protocol/worker-protocol";
 import { DEFAULT_PROJECT, type Queries } from "@/server/platform/db/database";
 import { toJson } from "@/server/platform/db/json";
-import { jsonColumn, queryRow, queryRows, sql } from "@/server/platform/db/query";
+import { jsonColumn, queryRow, queryRows } from "@/server/platform/db/query";
 
 /** The SQL of workers and their tokens. */
 
@@ -55,11 +55,8 @@ export async function storeHeartbeat(
 
 /** Ids of workers that are online but were not heard from for so long. */
 export async function selectSilentWorkers(db: Queries, offlineMs: number): Promise<string[]> {
-  const rows = await queryRows(
-    db,
-    z.object({ id: z.string() }),
-    sql`SELECT id FROM workers WHERE state = 'online' AND last_seen_at < clock_timestamp() - ${offlineMs} * interval '1 millisecond'`,
-  );
+  const rows = await queryRows(db, z.object({ id: z.string() }))`
+    SELECT id FROM workers WHERE state = 'online' AND last_seen_at < clock_timestamp() - ${offlineMs} * interval '1 millisecond'`;
   return rows.map(({ id }) => id);
 }
 
@@ -76,13 +73,9 @@ const usageSchema = z.object({
 
 /** Use of the workers in the last hour: the last sample of every half minute, which is at most 121 a worker. */
 export const selectRecentUsage = (db: Queries): Promise<z.infer<typeof usageSchema>[]> =>
-  queryRows(
-    db,
-    usageSchema,
-    sql`
-      SELECT DISTINCT ON (worker_id, date_bin('30 seconds', at, 'epoch')) worker_id AS "workerId", at, cpu, memory_mb AS "memoryMb", gpus FROM worker_usage
-      WHERE at > now() - interval '1 hour' ORDER BY worker_id, date_bin('30 seconds', at, 'epoch'), at DESC`,
-  );
+  queryRows(db, usageSchema)`
+    SELECT DISTINCT ON (worker_id, date_bin('30 seconds', at, 'epoch')) worker_id AS "workerId", at, cpu, memory_mb AS "memoryMb", gpus FROM worker_usage
+    WHERE at > now() - interval '1 hour' ORDER BY worker_id, date_bin('30 seconds', at, 'epoch'), at DESC`;
 
 const heldRunSchema = z.object({
   workerId: z.string(),
@@ -96,12 +89,8 @@ const heldRunSchema = z.object({
 
 /** Runs that workers hold, the oldest lease first. */
 export const selectHeldRuns = (db: Queries): Promise<z.infer<typeof heldRunSchema>[]> =>
-  queryRows(
-    db,
-    heldRunSchema,
-    sql`
-      SELECT l.worker_id AS "workerId", r.id, r.name, r.kind, r.state, r.attempt, r.progress FROM leases l JOIN runs r ON r.id = l.run_id ORDER BY l.acquired_at`,
-  );
+  queryRows(db, heldRunSchema)`
+    SELECT l.worker_id AS "workerId", r.id, r.name, r.kind, r.state, r.attempt, r.progress FROM leases l JOIN runs r ON r.id = l.run_id ORDER BY l.acquired_at`;
 
 /** Revokes a token, unless it is revoked already. @returns false where there is none */
 export async function revokeToken(db: Queries, id: string): Promise<boolean> {
@@ -115,9 +104,5 @@ export const markTokenUsed = (
   db: Queries,
   sha256: Uint8Array,
 ): Promise<{ id: string; sha256: Uint8Array } | null> =>
-  queryRow(
-    db,
-    z.object({ id: z.string(), sha256: z.instanceof(Uint8Array) }),
-    sql`
-      UPDATE worker_tokens SET last_used_at = clock_timestamp() WHERE sha256 = ${sha256} AND revoked_at IS NULL RETURNING id, sha256`,
-  );
+  queryRow(db, z.object({ id: z.string(), sha256: z.instanceof(Uint8Array) }))`
+    UPDATE worker_tokens SET last_used_at = clock_timestamp() WHERE sha256 = ${sha256} AND revoked_at IS NULL RETURNING id, sha256`;

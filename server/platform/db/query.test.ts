@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
 import type { Queries } from "./database";
-import { jsonColumn, queryRow, queryRows, sql } from "./query";
+import { jsonColumn, queryRow, queryRows } from "./query";
 
 const rowSchema = z.object({ id: z.string(), config: jsonColumn<{ seed: number }>() });
 /** A connection whose every statement returns these rows. */
@@ -11,7 +11,7 @@ const returning = (rows: unknown[]) =>
 describe("queryRows", () => {
   it("returns the rows as they came, with whatever their JSON holds", async () => {
     const rows = [{ id: "a", config: { seed: 1, later: true } }];
-    expect(await queryRows(returning(rows), rowSchema, sql`SELECT 1`)).toEqual(rows);
+    expect(await queryRows(returning(rows), rowSchema)`SELECT 1`).toEqual(rows);
   });
 
   it("names the row and the column that do not match", async () => {
@@ -19,21 +19,21 @@ describe("queryRows", () => {
       { id: "a", config: {} },
       { id: null, config: {} },
     ];
-    await expect(queryRows(returning(rows), rowSchema, sql`SELECT 1`)).rejects.toThrow(/1\.id/);
+    await expect(queryRows(returning(rows), rowSchema)`SELECT 1`).rejects.toThrow(/1\.id/);
     const first = { check: "first" } as const;
-    expect(await queryRows(returning(rows), rowSchema, sql`SELECT 1`, first)).toHaveLength(2);
-    await expect(
-      queryRows(returning([{ name: "a" }]), rowSchema, sql`SELECT 1`, first),
-    ).rejects.toThrow(/0\.id/);
+    expect(await queryRows(returning(rows), rowSchema, first)`SELECT 1`).toHaveLength(2);
+    await expect(queryRows(returning([{ name: "a" }]), rowSchema, first)`SELECT 1`).rejects.toThrow(
+      /0\.id/,
+    );
   });
 });
 
 describe("queryRow", () => {
   it("gives the first row, or null", async () => {
-    expect(await queryRow(returning([{ id: "a", config: {} }]), rowSchema, sql`SELECT 1`)).toEqual({
+    expect(await queryRow(returning([{ id: "a", config: {} }]), rowSchema)`SELECT 1`).toEqual({
       id: "a",
       config: {},
     });
-    expect(await queryRow(returning([]), rowSchema, sql`SELECT 1`)).toBeNull();
+    expect(await queryRow(returning([]), rowSchema)`SELECT 1`).toBeNull();
   });
 });

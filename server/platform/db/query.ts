@@ -19,34 +19,29 @@ interface QueryOptions {
 }
 
 /**
- * Runs a statement and checks its rows against a schema: the one place where rows of hand-written SQL get their type.
- * The rows are returned as the database gave them, so a schema must not transform values.
+ * Tagged template that runs a statement and checks its rows against a schema: the one place where rows of hand-written
+ * SQL get their type. The rows are returned as the database gave them, so a schema must not transform values.
  *
  * @throws AppError "internal" where a row does not match, which means that statement and schema disagree
  */
-export async function queryRows<Row>(
-  db: Queries,
-  rowSchema: z.ZodType<Row>,
-  statement: Sql,
-  { check = "every" }: QueryOptions = {},
-): Promise<Row[]> {
-  const rows = await db.$queryRaw<Row[]>(statement);
-  const result = z.array(rowSchema).safeParse(check === "first" ? rows.slice(0, 1) : rows);
-  if (!result.success)
-    throw new AppError(
-      "internal",
-      `The database returned rows of another form than expected:\n${describeIssues(result.error)}`,
-      { cause: result.error },
-    );
-  return rows;
-}
+export const queryRows =
+  <Row>(db: Queries, rowSchema: z.ZodType<Row>, { check = "every" }: QueryOptions = {}) =>
+  async (text: TemplateStringsArray, ...values: unknown[]): Promise<Row[]> => {
+    const rows = await db.$queryRaw<Row[]>(sql(text, ...values));
+    const result = z.array(rowSchema).safeParse(check === "first" ? rows.slice(0, 1) : rows);
+    if (!result.success)
+      throw new AppError(
+        "internal",
+        `The database returned rows of another form than expected:\n${describeIssues(result.error)}`,
+        { cause: result.error },
+      );
+    return rows;
+  };
 
 /** As `queryRows`, for a statement that returns at most one row; null where it returns none. */
-export async function queryRow<Row>(
-  db: Queries,
-  rowSchema: z.ZodType<Row>,
-  statement: Sql,
-): Promise<Row | null> {
-  const [row] = await queryRows(db, rowSchema, statement);
-  return row ?? null;
-}
+export const queryRow =
+  <Row>(db: Queries, rowSchema: z.ZodType<Row>) =>
+  async (text: TemplateStringsArray, ...values: unknown[]): Promise<Row | null> => {
+    const [row] = await queryRows(db, rowSchema)(text, ...values);
+    return row ?? null;
+  };

@@ -20,13 +20,9 @@ export const selectEvents = (
   runId: string | null,
   limit: number,
 ): Promise<StoredEvent[]> =>
-  queryRows(
-    db,
-    eventSchema,
-    sql`
-      SELECT id, kind, run_id AS "runId", payload FROM events
-      WHERE id > ${after} ${runId === null ? empty : sql`AND run_id = ${runId}::uuid`} ORDER BY id LIMIT ${limit}`,
-  );
+  queryRows(db, eventSchema)`
+    SELECT id, kind, run_id AS "runId", payload FROM events
+    WHERE id > ${after} ${runId === null ? empty : sql`AND run_id = ${runId}::uuid`} ORDER BY id LIMIT ${limit}`;
 
 /** Ids of the log: the oldest and newest that are stored, null where it is empty, and the last that was assigned. */
 export async function selectEventIds(
@@ -39,10 +35,9 @@ export async function selectEventIds(
       newest: z.bigint().nullable(),
       assigned: z.bigint(),
     }),
-    sql`
-      SELECT (SELECT min(id) FROM events) AS oldest, (SELECT max(id) FROM events) AS newest,
-        (SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM events_id_seq) AS assigned`,
-  );
+  )`
+    SELECT (SELECT min(id) FROM events) AS oldest, (SELECT max(id) FROM events) AS newest,
+      (SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM events_id_seq) AS assigned`;
   return row ?? { oldest: null, newest: null, assigned: 0n };
 }
 

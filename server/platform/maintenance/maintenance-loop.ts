@@ -3,7 +3,7 @@ import { z } from "zod";
 import { toWireError } from "@/contracts/errors";
 import type { Database } from "@/server/platform/db/database";
 import { LOCKS } from "@/server/platform/db/locks";
-import { queryRow, sql } from "@/server/platform/db/query";
+import { queryRow } from "@/server/platform/db/query";
 
 /** Work that is repeated at intervals. */
 export interface MaintenanceJob {
@@ -55,11 +55,8 @@ export class MaintenanceLoop {
   private async runRound(): Promise<void> {
     await this.database.db.$transaction(
       async (db) => {
-        const row = await queryRow(
-          db,
-          z.object({ locked: z.boolean() }),
-          sql`SELECT pg_try_advisory_xact_lock(${LOCKS.maintenance}::bigint) AS locked`,
-        );
+        const row = await queryRow(db, z.object({ locked: z.boolean() }))`
+          SELECT pg_try_advisory_xact_lock(${LOCKS.maintenance}::bigint) AS locked`;
         if (row?.locked) await this.runDueJobs();
       },
       { maxWait: 30_000, timeout: 120_000 },
