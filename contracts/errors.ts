@@ -13,6 +13,7 @@ export const errorCodeSchema = z.enum([
   "engine-unavailable",
   "sampler-unavailable",
   "storage-full",
+  "database-unavailable",
   "unsupported",
   "cancelled",
   "alarm",
@@ -38,6 +39,11 @@ export type WireError = z.infer<typeof wireErrorSchema>;
 export function toWireError(error: unknown): WireError {
   if (error instanceof AppError) return { code: error.code, message: error.message };
   return { code: "internal", message: error instanceof Error ? error.message : String(error) };
+}
+
+/** The error that another process told; a code that is none of ours is a defect's. */
+export function fromWireError({ code, message }: { code: string; message: string }): AppError {
+  return new AppError(errorCodeSchema.catch("internal").parse(code), message);
 }
 
 /** One line per problem, each with the path of the setting: "rl.groupSize: must be at least 2". */
