@@ -1,0 +1,196 @@
+import type { RecordForm } from "@/contracts/formats/reading";
+import { INVALID } from "./encoding";
+import { LiteralError, parseJson } from "./literals";
+import type { RecordParser, SourceRecord, SourceRow } from "./source-record";
+
+/** Records of JSON: one a line, one list of them, or objects that go over several lines. */
+
+/** A record longer than this is a broken one. */
+const MAX_RECORD_CHARACTERS = 64 * 1024 * 1024;
+
+/** What JSON a text begins with; null: none. */
+export function detectJsonForm(head: string): Exclude<RecordForm, "table"> | null {
+  const [first = "", second = ""] = head
+    .split(/\r\n|\r|\n/)
+    .map((line) => line.trim())
+    .filter((line) => line !== "");
+  if (/^\[\s*(?:\{|$|\])/.test(first)) return "json-list";
+  if (!first.startsWith("{")) return null;
+  // The first line alone may be broken; an object over several lines has its keys on lines of their own.
+  return parses(first) || second.startsWith("{") ? "json-lines" : "json-objects";
+}
+
+function parses(text: string): boolean {
+  try {
+    parseJson(text);
+    return true;
+  } catch (error) {
+    if (error instanceof LiteralError) return false;
+    throw error;
+  }
+}
+
+/** The record of a JSON text, or what is wrong with it. */
+export function parseJsonRecord(text: string, line: number): SourceRecord {
+  try {
+    const value = parseJson(text);
+    if (typeof value === "object" && value !== null && !Array.isArray(value))
+      return { line, row: value as SourceRow };
+    return { line, problem: "is not a JSON object" };
+  } catch (error) {
+    if (!(error instanceof LiteralError)) throw error;
+    return {
+      line,
+      problem: `is not JSON: ${shorten(text)} ${error.message}`,
+    };
+  }
+}
+
+function shorten(text: string): string {
+  const shown = text.trim().replaceAll(INVALID, "\ufffd");
+  return shown.length <= 80 ? shown : `${shown.slice(0, 80)}…`;
+}
+
+/** JSON lines: a line is a record, and a broken one takes no other with it. */
+export class JsonLinesParser implements RecordParser<SourceRecord> {
+  private parts: string[] = [];
+  private line = 0;
+
+  push(text: string): SourceRecord[] {
+    const records: SourceRecord[] = [];
+    let start = 0;
+    for (let end = text.indexOf("\n"); end >= 0; end = text.indexOf("\n", start)) {
+      this.parts.push(text.slice(start, end));
+      records.push(...this.takeLine());
+      start = end + 1;
+    }
+    if (start < text.length) this.parts.push(text.slice(start));
+    return records;
+  }
+
+  end(): SourceRecord[] {
+    return this.parts.length > 0 ? this.takeLine() : [];
+  }
+
+  private takeLine(): SourceRecord[] {
+    const text = this.parts.join("");
+    this.parts = [];
+    this.line += 1;
+    // Lines of an old Macintosh end in CR alone, which JSON takes for white space.
+    const lines = text.replace(/\r$/, "").split("\r");
+    return lines.flatMap((each, i) => {
+      if (i > 0) this.line += 1;
+      return each.trim() === "" ? [] : [parseJsonRecord(each, this.line)];
+    });
+  }
+}
+
+/**
+ * One list of objects, or objects one after another, each over several lines. An object ends where its brackets do; a
+ * broken one is a problem with the line on which it starts.
+ */
+export class JsonObjectsParser implements RecordParser<SourceRecord> {
+  private text = "";
+  /** Where scanning goes on; the object that is open, if any, starts at 0. */
+  private at = 0;
+  private line = 1;
+  private startLine = 1;
+  private depth = 0;
+  private isQuoted = false;
+  /** Whether the list's own bracket is behind. */
+  private isOpened = false;
+  private before = "";
+  /** What has come last between objects. */
+  private last: "start" | "value" | "comma" | "end";
+
+  constructor(private readonly isList: boolean) {
+    this.last = isList ? "start" : "comma";
+  }
+
+  push(text: string): SourceRecord[] {
+    this.text += text;
+    const records: SourceRecord[] = [];
+    let start = 0;
+    for (; this.at < this.text.length; this.at++) {
+      const character = this.text[this.at]!;
+      if (character === "\r" || (character === "\n" && this.before !== "\r")) this.line += 1;
+      this.before = character;
+      if (this.depth === 0) {
+        if (character === "{" || (character === "[" && this.isOpened)) {
+          if (this.last === "value" && this.isList)
+            records.push({ line: this.line, problem: "has no comma before it in the list" });
+          start = this.at;
+          this.startLine = this.line;
+          this.depth = 1;
+        } else records.push(...this.takeBetween(character));
+        continue;
+      }
+      if (!this.takeWithin(character)) continue;
+      records.push(parseJsonRecord(this.text.slice(start, this.at + 1), this.startLine));
+      this.last = "value";
+    }
+    const keep = this.depth > 0 ? start : this.text.length;
+    this.text = this.text.slice(keep);
+    this.at -= keep;
+    if (this.text.length > MAX_RECORD_CHARACTERS) records.push(...this.giveUp());
+    return records;
+  }
+
+  end(): SourceRecord[] {
+    if (this.depth > 0)
+      return [{ line: this.startLine, problem: "is not JSON: it is not closed by the end" }];
+    return this.isList && this.last !== "end"
+      ? [{ line: this.line, problem: "is not JSON: the list is not closed with ]" }]
+      : [];
+  }
+
+  /** Takes a character of an object; says whether it closes it. */
+  private takeWithin(character: string): boolean {
+    if (this.isQuoted) {
+      if (character === "\\") this.at += 1;
+      // A string never goes over a line's end: the quote before was one too many.
+      else if (character === '"' || character === "\n") this.isQuoted = false;
+      return false;
+    }
+    if (character === '"') this.isQuoted = true;
+    else if (character === "{" || character === "[") this.depth += 1;
+    else if (character === "}" || character === "]") this.depth -= 1;
+    return this.depth === 0;
+  }
+
+  /** Takes a character between objects. */
+  private takeBetween(character: string): SourceRecord[] {
+    if (/\s/.test(character)) return [];
+    const { line } = this;
+    if (this.isList && character === "[" && !this.isOpened) {
+      this.isOpened = true;
+      return [];
+    }
+    if (this.isList && character === "," && this.last === "value") {
+      this.last = "comma";
+      return [];
+    }
+    if (this.isList && character === "]" && this.isOpened && this.last !== "end") {
+      const isTrailing = this.last === "comma";
+      this.last = "end";
+      return isTrailing ? [{ line, problem: "is not JSON: has a comma before ]" }] : [];
+    }
+    const rest = /^[^\n{]*/.exec(this.text.slice(this.at, this.at + 200))?.[0] ?? character;
+    this.at += rest.length - 1;
+    this.last = "value";
+    return [{ line, problem: `is not JSON: has ${shorten(rest)} where an object should stand` }];
+  }
+
+  private giveUp(): SourceRecord[] {
+    this.text = "";
+    this.at = 0;
+    this.depth = 0;
+    this.isQuoted = false;
+    return [
+      {
+        line: this.startLine,
+        problem: `is longer than ${MAX_RECORD_CHARACTERS / 1024 / 1024} Mi characters, or its brackets do not close`,
+      },
+    ];
+  }
+}

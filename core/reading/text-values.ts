@@ -1,0 +1,158 @@
+import { LiteralError, NumberText, parseJson, parsePython } from "./literals";
+
+/**
+ * Texts of a value that people wrote: of a cell of a table, where lists are text too, or of JSON, which has lists of its
+ * own. A value is read right or is a `ValueProblem`; never another value.
+ */
+
+/** Why a value cannot be used, in words that follow the name of its column: "holds a dictionary ...". */
+export class ValueProblem extends Error {}
+
+/** How values are read. */
+export interface ValueSettings {
+  /** What true and false become. */
+  booleans: "yes-no" | "true-false";
+  /** Whether a table's cells hold lists: JSON, Python's, NumPy's, or texts parted by "|". */
+  cells: "lists" | "text";
+}
+
+/** What was done to values that should be known. */
+export type ValueNote = "boolean" | "json-list" | "python-list" | "numpy-list" | "pipe";
+
+/** Where a value comes from, and who hears what was done to it. */
+export interface ValueContext extends ValueSettings {
+  isCell: boolean;
+  note: (note: ValueNote) => void;
+}
+
+/** The text of a value that must be one text; undefined where there is none. @throws ValueProblem for lists and dictionaries */
+export function readText(value: unknown): string | undefined {
+  if (value === null || value === undefined) return undefined;
+  if (typeof value === "string") return value.trim() === "" ? undefined : value.trim();
+  if (typeof value === "number" && !Number.isFinite(value))
+    throw new ValueProblem(`holds ${value}, which is no text`);
+  if (typeof value === "number" || typeof value === "bigint" || typeof value === "boolean")
+    return String(value);
+  if (value instanceof NumberText) return value.source;
+  throw new ValueProblem(`holds ${describeKind(value)} where a text is wanted`);
+}
+
+/**
+ * All texts of a value, lists within lists included, in their order; blank ones and nulls are left out. Of a dictionary
+ * those that its keys say to be answers (`value`, `text`, `aliases`, ...).
+ */
+export function readTexts(value: unknown, context: ValueContext): string[] {
+  if (typeof value === "string") {
+    const list = readListText(value, context);
+    if (list !== null) return flattenTexts(list.value, context);
+    return readPlainText(value, context);
+  }
+  return flattenTexts(value, context);
+}
+
+/** A text that is no list: a boolean word or texts parted by "|" in a table, which has no types and no lists. */
+function readPlainText(text: string, context: ValueContext): string[] {
+  const trimmed = text.trim();
+  if (trimmed === "") return [];
+  if (!context.isCell) return [trimmed];
+  if (context.booleans === "yes-no" && /^(?:true|false)$/i.test(trimmed))
+    return flattenTexts(trimmed.toLowerCase() === "true", context);
+  if (context.cells === "text" || !trimmed.includes("|")) return [trimmed];
+  context.note("pipe");
+  return trimmed.split("|").flatMap((part) => readText(part) ?? []);
+}
+
+function flattenTexts(value: unknown, context: ValueContext): string[] {
+  if (Array.isArray(value)) return value.flatMap((item) => flattenTexts(item, context));
+  if (typeof value === "boolean") {
+    context.note("boolean");
+    return [context.booleans === "yes-no" ? (value ? "yes" : "no") : String(value)];
+  }
+  if (isDictionary(value)) return flattenDictionary(value, context);
+  return [readText(value) ?? []].flat();
+}
+
+/** Keys of a dictionary under which answers stand, as in TriviaQA and SQuAD. */
+const TEXT_KEYS = ["value", "text", "answer", "answers", "aliases"];
+/** Keys beside them that say something else. */
+const OTHER_KEYS =
+  /^(?:normalized_\w+|matched_\w+|type|answer_(?:start|end|type)|start|end|idx|id)$/;
+
+function flattenDictionary(value: Record<string, unknown>, context: ValueContext): string[] {
+  const unknown = Object.keys(value).filter(
+    (key) => !TEXT_KEYS.includes(key) && !OTHER_KEYS.test(key),
+  );
+  const known = TEXT_KEYS.filter((key) => Object.hasOwn(value, key));
+  if (unknown.length > 0 || known.length === 0)
+    throw new ValueProblem(
+      `holds ${describeKind(value)}: name the one that is meant, as COLUMN.KEY`,
+    );
+  return known.flatMap((key) => flattenTexts(value[key], context));
+}
+
+/**
+ * The list or dictionary that a text is: JSON, Python's repr or NumPy's text. Null: it is a text that is no such value.
+ * In a table whatever is written so counts; a string of JSON only where all that it lists is quoted.
+ * @throws ValueProblem where it is meant as a list, but cannot be read as one
+ */
+export function readListText(text: string, context: ValueContext): { value: unknown } | null {
+  const trimmed = text.trim();
+  if (!/^(?:[[({]|(?:np\.|numpy\.)?array\()/.test(trimmed)) return null;
+  if (context.isCell && context.cells === "text") return null;
+  try {
+    const { value, note } = parseList(trimmed);
+    const isQuoted = holdsOnlyStrings(value);
+    if (typeof value !== "object" || (!isQuoted && (!context.isCell || trimmed.startsWith("("))))
+      return null;
+    context.note(note);
+    return { value };
+  } catch (error) {
+    if (!(error instanceof LiteralError)) throw error;
+    if (!isMeantAsList(trimmed, context.isCell)) return null;
+    throw new ValueProblem(
+      `looks like a list, but it is none of JSON, Python or NumPy: ${shorten(trimmed)} ${error.message}`,
+    );
+  }
+}
+
+function parseList(text: string): { value: unknown; note: ValueNote } {
+  try {
+    return { value: parseJson(text), note: "json-list" };
+  } catch (error) {
+    if (!(error instanceof LiteralError)) throw error;
+  }
+  const value = parsePython(text);
+  const isNumpy = /['"\]\d]\s+['"[\d]/.test(text) && !text.includes(",");
+  return { value, note: isNumpy ? "numpy-list" : "python-list" };
+}
+
+/** A quote or a list after the opening bracket, or in a table brackets around it all. */
+const isMeantAsList = (text: string, isCell: boolean): boolean =>
+  /^(?:array\(|[[{]\s*)(?:[[({]\s*)*[rRbBuU]?['"]/.test(text) ||
+  /^\(\s*(['"]).*?\1\s*,/.test(text) ||
+  (isCell && text.startsWith("[") && text.endsWith("]"));
+
+function holdsOnlyStrings(value: unknown): boolean {
+  if (Array.isArray(value)) return value.every(holdsOnlyStrings);
+  if (isDictionary(value)) return Object.values(value).every(holdsOnlyStrings);
+  return typeof value === "string" || value === null;
+}
+
+/** An object of keys: no list, no number, no date. */
+export const isDictionary = (value: unknown): value is Record<string, unknown> =>
+  typeof value === "object" &&
+  value !== null &&
+  !Array.isArray(value) &&
+  !(value instanceof NumberText) &&
+  !(value instanceof Date) &&
+  !ArrayBuffer.isView(value);
+
+function describeKind(value: unknown): string {
+  if (Array.isArray(value)) return "a list";
+  if (value instanceof Date) return "a date";
+  if (ArrayBuffer.isView(value)) return "bytes";
+  const keys = Object.keys(value as object);
+  return `a dictionary (${keys.slice(0, 8).join(", ")}${keys.length > 8 ? ", …" : ""})`;
+}
+
+const shorten = (text: string): string => (text.length <= 60 ? text : `${text.slice(0, 60)}…`);
