@@ -24,12 +24,14 @@ export const usageSchema = z.object({
 });
 export type Usage = z.infer<typeof usageSchema>;
 
+/** The one list of what services there are: the database stores any kind that passed it. */
+export const serviceKindSchema = z.enum(["engine", "retriever", "generator", "sampler"]);
 const serviceStateSchema = z.enum(["starting", "ready", "failed", "stopped"]);
 
 export const serviceReportSchema = z.object({
   /** Unique on the worker, e.g. "engine" or "retriever:atlas:minilm-int8". */
   key: z.string(),
-  kind: z.enum(["engine", "retriever", "generator", "sampler"]),
+  kind: serviceKindSchema,
   state: serviceStateSchema,
   /** What it is doing while it starts, e.g. "encoding 640 of 1159". */
   detail: z.string(),

@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { toWireError, type ErrorCode } from "@/contracts/errors";
+import { toDatabaseAppError } from "@/server/platform/db/errors";
 
 const STATUS: Partial<Record<ErrorCode, number>> = {
   "invalid-input": 400,
@@ -9,6 +10,7 @@ const STATUS: Partial<Record<ErrorCode, number>> = {
   conflict: 409,
   "stale-attempt": 409,
   "storage-full": 507,
+  "database-unavailable": 503,
 };
 
 /**
@@ -27,7 +29,7 @@ export function sendError(
     response.destroy();
     return;
   }
-  const { code, message } = toWireError(error);
+  const { code, message } = toWireError(toDatabaseAppError(error));
   // Closing while bytes arrive resets the connection, and the message is lost: the rest of the body is read and dropped.
   if (Number(request.headers["content-length"] ?? 0) > maxBodyBytes)
     response.setHeader("connection", "close");

@@ -1,10 +1,13 @@
 import { readFile } from "node:fs/promises";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { join } from "node:path";
-import { json } from "node:stream/consumers";
 import { Tokenizer } from "@huggingface/tokenizers";
 import { z } from "zod";
+import { parseJsonOrNull } from "@/lib/json";
 import { modelDir } from "@/lib/paths.mjs";
+import { readBody } from "./request-body";
+
+const MAX_BODY_BYTES = 1024 * 1024;
 
 const requestSchema = z.object({
   model: z.string().regex(/^[a-z0-9][a-z0-9._-]*$/i, "not the name of an installed model"),
@@ -35,7 +38,8 @@ export async function serveTokens(
   const answer = (status: number, body: string, type = "text/plain; charset=utf-8"): void =>
     void response.writeHead(status, { "content-type": type }).end(body);
   if (request.method !== "POST") return answer(405, "tokens are asked for by POST");
-  const parsed = requestSchema.safeParse(await json(request).catch(() => null));
+  const body = await readBody(request, MAX_BODY_BYTES).catch(() => null);
+  const parsed = requestSchema.safeParse(parseJsonOrNull(body?.toString() ?? ""));
   if (!parsed.success) return answer(400, "expected {model, ids}");
   const { model, ids } = parsed.data;
   try {

@@ -16,6 +16,10 @@ export interface Timings {
   liveThrottleMs: number;
   eventRetentionMs: number;
   usageRetentionMs: number;
+  /** How long lines of workers that belong to no run are kept. */
+  workerLogRetentionMs: number;
+  /** How long lines of runs are kept. */
+  runLogRetentionMs: number;
   /** How long an upload that was imported is kept after it was last used. */
   importedUploadMs: number;
   /** How long an upload that was not imported is kept after it was last used. */
@@ -41,6 +45,8 @@ export const DEFAULT_TIMINGS: Timings = {
   liveThrottleMs: 100,
   eventRetentionMs: 6 * 3_600_000,
   usageRetentionMs: 24 * 3_600_000,
+  workerLogRetentionMs: 14 * 24 * 3_600_000,
+  runLogRetentionMs: 365 * 24 * 3_600_000,
   importedUploadMs: 3_600_000,
   unusedUploadMs: 7 * 24 * 3_600_000,
   attachMs: 10_000,

@@ -7,6 +7,9 @@ import { findFreePort } from "@/lib/free-port.mjs";
 export interface TestPostgres {
   /** Address of the `postgres` database of a fresh server; make a database of your own with `createDatabase`. */
   url: string;
+  /** Stops the server and leaves its data; `resume` starts it on them at the same address. */
+  pause(): Promise<void>;
+  resume(): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -49,6 +52,8 @@ export async function startPostgres(): Promise<TestPostgres> {
   }
   return {
     url: `postgresql://s3:s3@127.0.0.1:${port}/postgres`,
+    pause: () => postgres.stop(),
+    resume: () => postgres.start(),
     async stop() {
       await postgres.stop();
       await rm(folder, { recursive: true, force: true });

@@ -1,6 +1,7 @@
 import { initTRPC, TRPCError } from "@trpc/server";
 import superjson from "superjson";
 import { AppError, describeIssues, type ErrorCode } from "@/contracts/errors";
+import { toDatabaseAppError } from "@/server/platform/db/errors";
 import type { Services } from "./services";
 import { ZodError } from "zod";
 
@@ -22,6 +23,7 @@ const HTTP_CODE: Record<ErrorCode, TRPCError["code"]> = {
   "retriever-unavailable": "BAD_GATEWAY",
   "engine-unavailable": "SERVICE_UNAVAILABLE",
   "sampler-unavailable": "SERVICE_UNAVAILABLE",
+  "database-unavailable": "SERVICE_UNAVAILABLE",
   "storage-full": "INTERNAL_SERVER_ERROR",
   unsupported: "BAD_REQUEST",
   cancelled: "CLIENT_CLOSED_REQUEST",
@@ -49,11 +51,10 @@ const t = initTRPC.context<ApiContext>().create({
 
 const appErrors = t.middleware(async ({ next }) => {
   const result = await next();
-  if (!result.ok && result.error.cause instanceof AppError) {
-    const { cause } = result.error;
-    throw new TRPCError({ code: HTTP_CODE[cause.code], message: cause.message, cause });
-  }
-  return result;
+  if (result.ok) return result;
+  const cause = toDatabaseAppError(result.error.cause);
+  if (!(cause instanceof AppError)) return result;
+  throw new TRPCError({ code: HTTP_CODE[cause.code], message: cause.message, cause });
 });
 
 export const router = t.router;

@@ -3,6 +3,7 @@ import { attributionSharesSchema, leaderboardResponseSchema } from "@/contracts/
 import { runStateSchema } from "@/contracts/records/run-state";
 import { JUDGING_SCORERS } from "@/server/features/scoring/judging-scorers";
 import type { Queries } from "@/server/platform/db/database";
+import { toJson } from "@/server/platform/db/json";
 import { jsonColumn, queryRows, sql } from "@/server/platform/db/query";
 
 /** The SQL of results and their statistics. */
@@ -98,7 +99,7 @@ export async function upsertStatistics(
     INSERT INTO run_statistics (run_id, set_id, generator, prompt_style, scorer, corpus, answered, scored, mean, low, high, clusters, searches, documents, seconds, tokens, cost_usd, attribution, outcomes)
     VALUES (${runId}::uuid, ${tally.setId}::uuid, ${tally.generator}, ${tally.promptStyle}, ${tally.scorer}, ${tally.corpus},
       (SELECT count(*) FROM episodes WHERE run_id = ${runId}::uuid AND set_id = ${tally.setId}::uuid AND phase = 'predict'), ${tally.scored}, ${interval.mean}, ${interval.low}, ${interval.high}, ${interval.clusters}::int,
-      ${tally.searches}, ${tally.documents}, ${tally.seconds}, ${tally.tokens}::float8, ${tally.costUsd}::float8, ${JSON.stringify(tally.attribution)}::jsonb, ${scores})
+      ${tally.searches}, ${tally.documents}, ${tally.seconds}, ${tally.tokens}::float8, ${tally.costUsd}::float8, ${toJson(tally.attribution)}::jsonb, ${scores})
     ON CONFLICT (run_id, set_id, generator, prompt_style, scorer) DO UPDATE SET corpus = excluded.corpus, answered = excluded.answered, scored = excluded.scored, mean = excluded.mean, low = excluded.low, high = excluded.high,
       clusters = excluded.clusters, searches = excluded.searches, documents = excluded.documents, seconds = excluded.seconds, tokens = excluded.tokens, cost_usd = excluded.cost_usd, attribution = excluded.attribution,
       outcomes = excluded.outcomes, version = DEFAULT, updated_at = now()`;

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import type { AttemptRef } from "@/contracts/worker-protocol/attempt";
 import type { Queries } from "@/server/platform/db/database";
+import { toJson } from "@/server/platform/db/json";
 import { queryRows, sql, type Sql } from "@/server/platform/db/query";
 
 /**
@@ -29,7 +30,7 @@ export const upsertSeries = (
   queryRows(db, z.object({ name: z.string(), points: z.int() }), { check: "first" })`
     INSERT INTO metric_series AS s (run_id, attempt, name, points, first_step, last_step, last_value, last_at)
     SELECT ${ref.runId}::uuid, ${ref.attempt}, n.name, n.points, n.first, n.last, n.value, n.at
-    FROM jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) AS n(name text, points int, first int, last int, value float8, at timestamptz)
+    FROM jsonb_to_recordset(${toJson(rows)}::jsonb) AS n(name text, points int, first int, last int, value float8, at timestamptz)
     ON CONFLICT (run_id, attempt, name) DO UPDATE SET points = s.points + excluded.points, first_step = least(s.first_step, excluded.first_step),
       last_step = excluded.last_step, last_value = excluded.last_value, last_at = excluded.last_at
     RETURNING name, points`;
@@ -57,7 +58,7 @@ export const appendToChunks = (
 ): Promise<number> => db.$executeRaw`
   INSERT INTO metric_chunks AS c (run_id, attempt, name, level, chunk, min_steps, max_steps, at, means, mins, maxs)
   SELECT ${ref.runId}::uuid, ${ref.attempt}, n.name, ${level}, n.chunk, n.min_steps, n.max_steps, n.at, n.means, n.mins, n.maxs
-  FROM jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) AS n(name text, chunk int, min_steps int[], max_steps int[], at float8[], means float8[], mins float8[], maxs float8[])
+  FROM jsonb_to_recordset(${toJson(rows)}::jsonb) AS n(name text, chunk int, min_steps int[], max_steps int[], at float8[], means float8[], mins float8[], maxs float8[])
   ON CONFLICT (run_id, attempt, name, level, chunk) DO UPDATE SET min_steps = c.min_steps || excluded.min_steps, max_steps = c.max_steps || excluded.max_steps,
     at = c.at || excluded.at, means = c.means || excluded.means, mins = c.mins || excluded.mins, maxs = c.maxs || excluded.maxs`;
 
@@ -76,7 +77,7 @@ export const selectChunksByNumber = (
   selectChunks(
     db,
     ref,
-    sql`level = ${level} AND (name, chunk) IN (SELECT f.name, f.chunk FROM jsonb_to_recordset(${JSON.stringify(chunks)}::jsonb) AS f(name text, chunk int)) ORDER BY name, chunk`,
+    sql`level = ${level} AND (name, chunk) IN (SELECT f.name, f.chunk FROM jsonb_to_recordset(${toJson(chunks)}::jsonb) AS f(name text, chunk int)) ORDER BY name, chunk`,
   );
 
 /** All chunks of a series on a level, and those of the levels below that have fewer than `size` buckets. */

@@ -8,6 +8,7 @@ import type { WorkerRequirements } from "@/core/run/requirements";
 import { TERMINAL_STATES } from "@/core/run/transitions";
 import type { VariedSettings } from "@/core/sweep/expand-sweep";
 import { DEFAULT_PROJECT, type Queries } from "@/server/platform/db/database";
+import { toJson } from "@/server/platform/db/json";
 import { jsonColumn, queryRow, queryRows } from "@/server/platform/db/query";
 
 /** The SQL of runs: row locks, leases, and whatever needs the clock of the database. */
@@ -82,9 +83,9 @@ export const insertQueuedRun = (
 ): Promise<number> => db.$executeRaw`
   INSERT INTO runs (id, project_id, created_by, created_at, kind, name, preset, config, slot, needs_models, needs_corpora, needs_vllm_gpus, needs_worker, state, queued_at, sweep_id, sweep_row, varied)
   VALUES (${row.id}::uuid, ${DEFAULT_PROJECT}::uuid, ${row.actor}, clock_timestamp(), ${row.config.kind}, ${row.config.name}, ${row.preset},
-    ${JSON.stringify(row.config)}::jsonb, ${row.requirements.slot}, ${row.requirements.models}::text[], ${row.requirements.corpora}::text[],
+    ${toJson(row.config)}::jsonb, ${row.requirements.slot}, ${row.requirements.models}::text[], ${row.requirements.corpora}::text[],
     ${row.requirements.vllmGpus ?? null}::int, ${row.requirements.worker}, 'queued', clock_timestamp(),
-    ${row.place?.sweepId ?? null}::uuid, ${row.place?.row ?? null}::int, ${row.place ? JSON.stringify(row.place.varied) : null}::jsonb)`;
+    ${row.place?.sweepId ?? null}::uuid, ${row.place?.row ?? null}::int, ${row.place ? toJson(row.place.varied) : null}::jsonb)`;
 
 /** A run that another program executed, which counts as failed until its results are stored. */
 export async function insertExternalRun(
@@ -101,7 +102,7 @@ export async function insertExternalRun(
   const { id, config, slot, actor, importedFrom, error } = row;
   await db.$executeRaw`
     INSERT INTO runs (id, project_id, created_by, created_at, executor, kind, name, preset, config, slot, needs_models, needs_corpora, state, attempt, queued_at, started_at, ended_at, error, imported_from)
-    VALUES (${id}::uuid, ${DEFAULT_PROJECT}::uuid, ${actor}, clock_timestamp(), 'external', ${config.kind}, ${config.name}, NULL, ${JSON.stringify(config)}::jsonb, ${slot}, '{}', '{}', 'failed', 1,
+    VALUES (${id}::uuid, ${DEFAULT_PROJECT}::uuid, ${actor}, clock_timestamp(), 'external', ${config.kind}, ${config.name}, NULL, ${toJson(config)}::jsonb, ${slot}, '{}', '{}', 'failed', 1,
       clock_timestamp(), clock_timestamp(), clock_timestamp(), ${error}, ${importedFrom})`;
   await db.$executeRaw`
     INSERT INTO attempts (run_id, number, worker_id, started_at, ended_at, outcome, reason)

@@ -12,6 +12,8 @@ import {
   type WorkerResponse,
 } from "@/contracts/worker-protocol/worker-protocol";
 import type { Database } from "@/server/platform/db/database";
+import { toDatabaseAppError } from "@/server/platform/db/errors";
+import { refuseUpgrade } from "@/server/platform/refuse-upgrade";
 import type { LiveEvents } from "@/server/platform/live/live-events";
 import type { Timings } from "@/server/platform/timings";
 import type { WorkerTokens } from "./worker-tokens";
@@ -20,7 +22,7 @@ import { retry, waitFor } from "@/lib/retry";
 const MAX_FRAME_BYTES = 256 * 1024 * 1024;
 
 /** A worker that is attached over one connection. */
-interface AttachedWorker {
+export interface AttachedWorker {
   readonly tokenId: string;
   readonly worker: {
     id: string;
@@ -88,13 +90,9 @@ export class WorkerConnections {
     try {
       tokenId = await this.tokens.verify(request.headers.authorization);
     } catch (error) {
-      const { code, message } = toWireError(error);
+      const { code, message } = toWireError(toDatabaseAppError(error));
       const status = code === "unauthorized" ? "401 Unauthorized" : "503 Service Unavailable";
-      const body = JSON.stringify({ code, message });
-      socket.end(
-        `HTTP/1.1 ${status}\r\nContent-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
-      );
-      return;
+      return refuseUpgrade(socket, status, JSON.stringify({ code, message }), "application/json");
     }
     this.server.handleUpgrade(request, socket, head, (webSocket) =>
       this.accept(webSocket, tokenId),
@@ -151,7 +149,7 @@ export class WorkerConnections {
         : Buffer.from(data as ArrayBuffer).toString();
       const frame = parseOrThrow(workerFrameSchema, parseJson(text), "Frame of the worker");
       id = frame.id;
-      if (!(frame.method in workerMethods))
+      if (!Object.hasOwn(workerMethods, frame.method))
         throw new AppError(
           "unsupported",
           `There is no method "${frame.method}". Run the same version of the repository on worker and server.`,
@@ -166,8 +164,10 @@ export class WorkerConnections {
         this.dispatch(connection, method, request),
       );
       this.respond(connection, { type: "response", id, result });
-    } catch (error) {
-      if (!(error instanceof AppError)) this.log.error({ error }, "a worker's request failed");
+    } catch (cause) {
+      const error = toDatabaseAppError(cause);
+      if (!(cause instanceof AppError) && toWireError(error).code !== "database-unavailable")
+        this.log.error({ error: cause }, "a worker's request failed");
       this.respond(connection, { type: "response", id, error: toWireError(error) });
     }
   }

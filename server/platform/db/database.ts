@@ -4,6 +4,7 @@ import { retry, waitFor } from "@/lib/retry";
 import { PrismaClient, type Prisma } from "./generated/client";
 import { toJson } from "./json";
 import { LOCKS } from "./locks";
+import { createPool } from "./pool";
 
 /** A client for statements outside or inside of a transaction. */
 export type Queries = Prisma.TransactionClient;
@@ -36,7 +37,9 @@ export class Database {
   readonly db: PrismaClient;
 
   constructor(readonly url: string) {
-    this.db = new PrismaClient({ adapter: new PrismaPg({ connectionString: url, max: 24 }) });
+    this.db = new PrismaClient({
+      adapter: new PrismaPg(createPool(url), { disposeExternalPool: true }),
+    });
   }
 
   /**

@@ -6,12 +6,14 @@ export const toStorableText = (text: string): string =>
 
 /** How NUL and half characters look in JSON, which escapes them and little else. */
 const ESCAPED_UNSTORABLE = /\\u(?:0000|d[89a-f])/;
+/** The same, and every other escape, so that a backslash that is itself escaped begins none. */
+const JSON_ESCAPE = /\\(?:(u0000|ud[89a-f][0-9a-f]{2})|.)/g;
 
-/** JSON for a jsonb parameter; every string in it is made storable. */
+/** JSON for a jsonb parameter; every string in it, names included, is made storable. */
 export function toJson(value: unknown): string {
   const json = JSON.stringify(value);
   if (!ESCAPED_UNSTORABLE.test(json)) return json;
-  return JSON.stringify(value, (_key, item: unknown) =>
-    typeof item === "string" ? toStorableText(item) : item,
+  return json.replace(JSON_ESCAPE, (escape, unstorable?: string) =>
+    unstorable === undefined ? escape : "\\ufffd",
   );
 }

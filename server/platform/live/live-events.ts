@@ -2,18 +2,27 @@ import { setTimeout as sleep } from "node:timers/promises";
 import pg from "pg";
 import type { Logger } from "pino";
 import type { LiveEvent } from "@/contracts/api/live";
-import { retry, waitFor } from "@/lib/retry";
+import { doubleWait, retry } from "@/lib/retry";
 import { EVENT_CHANNEL, type Database } from "@/server/platform/db/database";
+import { isDatabaseUnavailable } from "@/server/platform/db/errors";
 import type { Timings } from "@/server/platform/timings";
-import { deleteOldEvents, selectEventIds, selectEvents } from "./queries";
+import { deleteOldEvents, selectEventIds, selectEvents, type StoredEvent } from "./queries";
 
 const PAGE_SIZE = 500;
-const RECONNECT_MS = 500;
+/** Waits for a database that is away: they double up to the second. */
+const RECONNECT_MS = [250, 5_000] as const;
+const CONNECT_MS = 10_000;
+
+/** A connection that listens. */
+interface Listener {
+  ended: Promise<void>;
+}
 
 /** The event log, which subscribers follow: a LISTEN connection of its own wakes them when something was committed. */
 export class LiveEvents {
   private client: pg.Client | null = null;
-  private stopped = false;
+  private listening: Promise<void> = Promise.resolve();
+  private readonly stopping = new AbortController();
   /** Grows with every notification, so that one that comes while a subscriber reads is not lost. */
   private version = 0;
   private readonly waiting = new Set<() => void>();
@@ -24,14 +33,16 @@ export class LiveEvents {
     private readonly log: Logger,
   ) {}
 
+  /** @throws where the database cannot be reached now; later it is waited for */
   async start(): Promise<void> {
-    await this.connect();
+    this.listening = this.keepListening(await this.connect());
   }
 
   async stop(): Promise<void> {
-    this.stopped = true;
+    this.stopping.abort();
     this.wakeSubscribers();
     await this.client?.end().catch(() => {});
+    await this.listening;
   }
 
   /** Deletes the events that are older than the retention. */
@@ -40,7 +51,8 @@ export class LiveEvents {
   }
 
   /**
-   * Yields events in the order of their ids, each exactly once, until the signal is aborted.
+   * Yields events in the order of their ids, each exactly once, until the signal is aborted. While the database is away
+   * it waits, and goes on after the last event that it gave.
    *
    * @param options.runId only events of this run; null: of all
    * @param options.after id of the last event that was seen; null: from now on, beginning with a `sync`
@@ -50,15 +62,28 @@ export class LiveEvents {
     after: string | null;
     signal?: AbortSignal;
   }): AsyncGenerator<LiveEvent, void, void> {
-    const { runId, signal } = options;
-    let last = options.after === null ? null : BigInt(options.after);
-    if (last === null || (await this.isPruned(last))) {
-      last = await this.readLastId();
+    const { runId } = options;
+    const stopping = this.stopping.signal;
+    const signal = options.signal ? AbortSignal.any([options.signal, stopping]) : stopping;
+    const after = options.after === null ? null : BigInt(options.after);
+    let last =
+      after === null || (await this.waitForDatabase(() => this.isPruned(after), signal))
+        ? null
+        : after;
+    if (last === null) {
+      last = await this.waitForDatabase(() => this.readLastId(), signal);
       yield { id: String(last), kind: "sync", runId, payload: {} };
     }
-    while (!this.stopped && !signal?.aborted) {
+    while (!signal.aborted) {
       const version = this.version;
-      const rows = await selectEvents(this.database.db, last, runId, PAGE_SIZE);
+      const from: bigint = last;
+      const rows: StoredEvent[] = await this.waitForDatabase(
+        () => selectEvents(this.database.db, from, runId, PAGE_SIZE),
+        signal,
+      ).catch((error: unknown) => {
+        if (signal.aborted) return [];
+        throw error;
+      });
       for (const row of rows) {
         last = row.id;
         yield { ...row, id: String(row.id) };
@@ -83,16 +108,16 @@ export class LiveEvents {
   }
 
   /** Waits for a notification that came after `version`, or comes later. */
-  private waitForChange(version: number, signal?: AbortSignal): Promise<void> {
-    if (this.version !== version || this.stopped || signal?.aborted) return Promise.resolve();
+  private waitForChange(version: number, signal: AbortSignal): Promise<void> {
+    if (this.version !== version || signal.aborted) return Promise.resolve();
     return new Promise((resolve) => {
       const done = (): void => {
         this.waiting.delete(done);
-        signal?.removeEventListener("abort", done);
+        signal.removeEventListener("abort", done);
         resolve();
       };
       this.waiting.add(done);
-      signal?.addEventListener("abort", done, { once: true });
+      signal.addEventListener("abort", done, { once: true });
     });
   }
 
@@ -101,34 +126,65 @@ export class LiveEvents {
     for (const done of [...this.waiting]) done();
   }
 
-  private async connect(): Promise<void> {
-    const client = new pg.Client({ connectionString: this.database.url, keepAlive: true });
+  /** Repeats a read until the database answers. */
+  private waitForDatabase<T>(read: () => Promise<T>, signal: AbortSignal): Promise<T> {
+    const [first, longest] = RECONNECT_MS;
+    return retry(read, {
+      backoff: doubleWait(first, { longestMs: longest }),
+      shouldRetry: isDatabaseUnavailable,
+      signal,
+    });
+  }
+
+  /** The one loop that holds the connection: whenever it has ended, and only then, another one is opened. */
+  private async keepListening(listener: Listener): Promise<void> {
+    const { signal } = this.stopping;
+    const [first, longest] = RECONNECT_MS;
+    for (let current = listener; ;) {
+      await current.ended;
+      this.client = null;
+      if (signal.aborted) return;
+      this.log.warn("the connection that listens to the database ended; opening another");
+      try {
+        current = await retry(() => this.connect(), {
+          backoff: doubleWait(first, { longestMs: longest }),
+          signal,
+          onRetry: (error, failures) => {
+            if (failures === 1)
+              this.log.warn(
+                { error: error instanceof Error ? error.message : String(error) },
+                "cannot listen to the database; trying again until it answers",
+              );
+          },
+        });
+      } catch {
+        return; // only where it was stopped
+      }
+      this.log.info("listening to the database again");
+    }
+  }
+
+  private async connect(): Promise<Listener> {
+    const client = new pg.Client({
+      connectionString: this.database.url,
+      keepAlive: true,
+      connectionTimeoutMillis: CONNECT_MS,
+    });
     client.on("notification", () => this.wakeSubscribers());
-    client.on("error", (error) =>
-      this.log.warn({ error: error.message }, "the LISTEN connection failed"),
-    );
-    client.on("end", () => void this.reconnect());
-    await client.connect();
-    await client.query(`LISTEN ${EVENT_CHANNEL}`);
+    client.on("error", () => undefined); // it ends, which the loop notices
+    // Also a client that never connected ends, so nothing but the loop may act on it.
+    const ended = new Promise<void>((resolve) => client.once("end", () => resolve()));
+    try {
+      await client.connect();
+      await client.query(`LISTEN ${EVENT_CHANNEL}`);
+      this.stopping.signal.throwIfAborted();
+    } catch (error) {
+      void client.end().catch(() => undefined);
+      throw error;
+    }
     this.client = client;
     // Something may have been committed while nobody listened.
     this.wakeSubscribers();
-  }
-
-  private async reconnect(): Promise<void> {
-    await sleep(RECONNECT_MS);
-    await retry(
-      async () => {
-        if (!this.stopped) await this.connect();
-      },
-      {
-        backoff: waitFor(RECONNECT_MS),
-        onRetry: (error) =>
-          this.log.warn(
-            { error: error instanceof Error ? error.message : String(error) },
-            "cannot listen to the database; trying again",
-          ),
-      },
-    );
+    return { ended };
   }
 }

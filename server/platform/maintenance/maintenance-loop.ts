@@ -14,12 +14,17 @@ export interface MaintenanceJob {
   run(): Promise<unknown>;
 }
 
+/** Longest pause between two rounds while they fail. */
+const LONGEST_PAUSE_MS = 2_000;
+
 /** Runs maintenance jobs in their order, each when its interval is over. Of several servers one at a time does it. */
 export class MaintenanceLoop {
   private timer: NodeJS.Timeout | undefined;
   private current: Promise<void> = Promise.resolve();
   private stopped = false;
   private readonly startedAt = new Map<MaintenanceJob, number>();
+  /** Rounds that failed since the last one that did not. */
+  private failures = 0;
 
   constructor(
     private readonly database: Database,
@@ -27,6 +32,8 @@ export class MaintenanceLoop {
     /** Time between two rounds. */
     private readonly intervalMs: number,
     private readonly log: Logger,
+    /** Runs before the jobs in the first round after one that failed, as the database was away. */
+    private readonly recover: () => Promise<unknown> = () => Promise.resolve(),
   ) {}
 
   start(): void {
@@ -44,11 +51,20 @@ export class MaintenanceLoop {
     if (this.stopped) return;
     this.timer = setTimeout(() => {
       this.current = this.runRound()
-        .catch((error: unknown) =>
-          this.log.error({ error: toWireError(error) }, "a maintenance round failed"),
+        .then(
+          () => void (this.failures = 0),
+          (error: unknown) => {
+            if (this.failures++ === 0)
+              this.log.error({ error: toWireError(error) }, "a maintenance round failed");
+          },
         )
         .finally(() => this.schedule());
-    }, this.intervalMs);
+    }, this.getPauseMs());
+  }
+
+  private getPauseMs(): number {
+    const longest = Math.max(this.intervalMs, LONGEST_PAUSE_MS);
+    return Math.min(longest, this.intervalMs * 2 ** Math.min(this.failures, 20));
   }
 
   /** The lock is held by a transaction of its own while the jobs work in others. */
@@ -57,7 +73,9 @@ export class MaintenanceLoop {
       async (db) => {
         const row = await queryRow(db, z.object({ locked: z.boolean() }))`
           SELECT pg_try_advisory_xact_lock(${LOCKS.maintenance}::bigint) AS locked`;
-        if (row?.locked) await this.runDueJobs();
+        if (!row?.locked) return;
+        if (this.failures > 0) await this.recover();
+        await this.runDueJobs();
       },
       { maxWait: 30_000, timeout: 120_000 },
     );
