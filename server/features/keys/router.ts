@@ -2,25 +2,23 @@ import { listKeysResponseSchema, putKeyRequestSchema } from "@/contracts/api/key
 import { z } from "zod";
 import { procedure, router } from "@/server/trpc/trpc";
 
-const listKeys = procedure
-  .input(z.object({}).optional())
-  .output(listKeysResponseSchema)
-  .query(({ ctx }) => ctx.services.endpointKeys.list());
-
-const putKey = procedure
-  .input(putKeyRequestSchema)
-  .output(z.object({}))
-  .mutation(async ({ ctx, input }) => {
-    await ctx.services.endpointKeys.put(input.name, input.origin, input.key, ctx.actor);
-    return {};
-  });
-
-const removeKey = procedure
-  .input(z.object({ name: z.string() }))
-  .output(z.object({}))
-  .mutation(async ({ ctx, input }) => {
-    await ctx.services.endpointKeys.remove(input.name);
-    return {};
-  });
-
-export const keysRouter = router({ list: listKeys, put: putKey, remove: removeKey });
+export const keysRouter = router({
+  list: procedure
+    .input(z.object({}).optional())
+    .output(listKeysResponseSchema)
+    .query(({ ctx }) => ctx.services.endpointKeys.list()),
+  put: procedure
+    .input(putKeyRequestSchema)
+    .output(z.object({}))
+    .mutation(async ({ ctx, input }) => {
+      await ctx.services.endpointKeys.put(input.name, input.origin, input.key, ctx.actor);
+      return {};
+    }),
+  remove: procedure
+    .input(z.object({ name: z.string() }))
+    .output(z.object({}))
+    .mutation(async ({ ctx, input }) => {
+      await ctx.services.endpointKeys.remove(input.name);
+      return {};
+    }),
+});

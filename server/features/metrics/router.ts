@@ -6,17 +6,17 @@ import {
 } from "@/contracts/api/metrics";
 import { procedure, router } from "@/server/trpc/trpc";
 
-const metricNames = procedure
-  .input(metricNamesRequestSchema)
-  .output(metricNamesResponseSchema)
-  .query(({ ctx, input }) => ctx.services.metrics.listMetrics(input.runId));
-
-/** Only points of the surviving lineage, so that a resumed run has one curve. Downsampling keeps every extreme. */
-const metricSeries = procedure
-  .input(metricSeriesRequestSchema)
-  .output(metricSeriesResponseSchema)
-  .query(({ ctx, input }) =>
-    ctx.services.metrics.readSeries(input.runId, input.names, input.maxPoints),
-  );
-
-export const metricsRouter = router({ names: metricNames, series: metricSeries });
+export const metricsRouter = router({
+  names: procedure
+    .input(metricNamesRequestSchema)
+    .output(metricNamesResponseSchema)
+    .query(({ ctx, input }) =>
+      ctx.services.metrics.listMetrics(input.runId),
+    ) /** Only points of the surviving lineage, so that a resumed run has one curve. Downsampling keeps every extreme. */,
+  series: procedure
+    .input(metricSeriesRequestSchema)
+    .output(metricSeriesResponseSchema)
+    .query(({ ctx, input }) =>
+      ctx.services.metrics.readSeries(input.runId, input.names, input.maxPoints),
+    ),
+});

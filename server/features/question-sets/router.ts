@@ -18,73 +18,57 @@ import { PRESETS } from "@/core/presets/run-presets";
 import { runConfigSchema } from "@/contracts/run-config/run-config";
 import { procedure, router } from "@/server/trpc/trpc";
 
-const listCorpora = procedure
-  .input(z.object({}).optional())
-  .output(listCorporaResponseSchema)
-  .query(({ ctx }) => ctx.services.storedCorpora.list());
-
-/** Stores all or nothing; an error numbers every bad line. */
-const importQuestions = procedure
-  .input(importQuestionsRequestSchema)
-  .output(importQuestionsResponseSchema)
-  .mutation(({ ctx, input }) =>
-    ctx.services.questionSets.importQuestions(input.name, input.jsonl, ctx.actor),
-  );
-
-/** Reads a question file without storing it: its columns, the first questions, every problem. */
-const previewQuestions = procedure
-  .input(previewQuestionsRequestSchema)
-  .output(previewQuestionsResponseSchema)
-  .mutation(({ ctx, input }) => ctx.services.questionFileImport.preview(input));
-
-/** Stores a question file of any known format. */
-const importQuestionFile = procedure
-  .input(importQuestionFileRequestSchema)
-  .output(importQuestionFileResponseSchema)
-  .mutation(({ ctx, input }) => ctx.services.questionFileImport.import(input, ctx.actor));
-
-const listPresets = procedure
-  .input(z.object({}).optional())
-  .output(listPresetsResponseSchema)
-  .query(({ ctx }) =>
-    Promise.all(
-      PRESETS.map(async ({ id, title, description, config }) => {
-        const checked = await ctx.services.launcher.check(config);
-        return {
-          id,
-          title,
-          description,
-          config: runConfigSchema.parse(config),
-          requirements: checked.requirements,
-          ready: checked.ok,
-        };
-      }),
-    ),
-  );
-
-/** All versions of a set, the newest first: the one that new runs use. */
-const questionSetVersions = procedure
-  .input(questionSetVersionsRequestSchema)
-  .output(questionSetVersionsResponseSchema)
-  .query(({ ctx, input }) => ctx.services.questionSets.listVersions(input.name));
-
-const listQuestionSets = procedure
-  .input(z.object({}).optional())
-  .output(listQuestionSetsResponseSchema)
-  .query(({ ctx }) => ctx.services.questionSets.list());
-
-const listQuestions = procedure
-  .input(listQuestionsRequestSchema)
-  .output(listQuestionsResponseSchema)
-  .query(({ ctx, input }) => ctx.services.questionSets.listQuestions(input));
-
 export const questionSetsRouter = router({
-  presets: listPresets,
-  corpora: listCorpora,
-  questionSets: listQuestionSets,
-  questions: listQuestions,
-  importQuestions,
-  previewQuestions,
-  importQuestionFile,
-  questionSetVersions,
+  presets: procedure
+    .input(z.object({}).optional())
+    .output(listPresetsResponseSchema)
+    .query(({ ctx }) =>
+      Promise.all(
+        PRESETS.map(async ({ id, title, description, config }) => {
+          const checked = await ctx.services.launcher.check(config);
+          return {
+            id,
+            title,
+            description,
+            config: runConfigSchema.parse(config),
+            requirements: checked.requirements,
+            ready: checked.ok,
+          };
+        }),
+      ),
+    ),
+  corpora: procedure
+    .input(z.object({}).optional())
+    .output(listCorporaResponseSchema)
+    .query(({ ctx }) => ctx.services.storedCorpora.list()),
+  questionSets: procedure
+    .input(z.object({}).optional())
+    .output(listQuestionSetsResponseSchema)
+    .query(({ ctx }) => ctx.services.questionSets.list()),
+  questions: procedure
+    .input(listQuestionsRequestSchema)
+    .output(listQuestionsResponseSchema)
+    .query(({ ctx, input }) => ctx.services.questionSets.listQuestions(input)),
+  /** Stores all or nothing; an error numbers every bad line. */
+  importQuestions: procedure
+    .input(importQuestionsRequestSchema)
+    .output(importQuestionsResponseSchema)
+    .mutation(({ ctx, input }) =>
+      ctx.services.questionSets.importQuestions(input.name, input.jsonl, ctx.actor),
+    ),
+  /** Reads a question file without storing it: its columns, the first questions, every problem. */
+  previewQuestions: procedure
+    .input(previewQuestionsRequestSchema)
+    .output(previewQuestionsResponseSchema)
+    .mutation(({ ctx, input }) => ctx.services.questionFileImport.preview(input)),
+  /** Stores a question file of any known format. */
+  importQuestionFile: procedure
+    .input(importQuestionFileRequestSchema)
+    .output(importQuestionFileResponseSchema)
+    .mutation(({ ctx, input }) => ctx.services.questionFileImport.import(input, ctx.actor)),
+  /** All versions of a set, the newest first: the one that new runs use. */
+  questionSetVersions: procedure
+    .input(questionSetVersionsRequestSchema)
+    .output(questionSetVersionsResponseSchema)
+    .query(({ ctx, input }) => ctx.services.questionSets.listVersions(input.name)),
 });

@@ -8,26 +8,20 @@ import {
 import { z } from "zod";
 import { procedure, router } from "@/server/trpc/trpc";
 
-/** Measures one evaluate run, or several side by side; refuses runs that are not comparable, with the reason. */
-const compareRetrievers = procedure
-  .input(compareRetrieversRequestSchema)
-  .output(compareRetrieversResponseSchema)
-  .query(({ ctx, input }) => ctx.services.retrievalEvaluation.compare(input.runIds));
-
-/** The newest evaluate runs. */
-const listEvaluations = procedure
-  .input(z.object({}).optional())
-  .output(listEvaluationsResponseSchema)
-  .query(({ ctx }) => ctx.services.retrievalEvaluation.list());
-
-/** The questions that every run has ranked, with where their gold documents stand. */
-const rankedQuestions = procedure
-  .input(rankedQuestionsRequestSchema)
-  .output(rankedQuestionsResponseSchema)
-  .query(({ ctx, input }) => ctx.services.retrievalEvaluation.listQuestions(input));
-
 export const retrievalEvaluationRouter = router({
-  list: listEvaluations,
-  compare: compareRetrievers,
-  questions: rankedQuestions,
+  /** The newest evaluate runs. */
+  list: procedure
+    .input(z.object({}).optional())
+    .output(listEvaluationsResponseSchema)
+    .query(({ ctx }) => ctx.services.retrievalEvaluation.list()),
+  /** Measures one evaluate run, or several side by side; refuses runs that are not comparable, with the reason. */
+  compare: procedure
+    .input(compareRetrieversRequestSchema)
+    .output(compareRetrieversResponseSchema)
+    .query(({ ctx, input }) => ctx.services.retrievalEvaluation.compare(input.runIds)),
+  /** The questions that every run has ranked, with where their gold documents stand. */
+  questions: procedure
+    .input(rankedQuestionsRequestSchema)
+    .output(rankedQuestionsResponseSchema)
+    .query(({ ctx, input }) => ctx.services.retrievalEvaluation.listQuestions(input)),
 });

@@ -12,55 +12,41 @@ import {
 import { z } from "zod";
 import { procedure, router } from "@/server/trpc/trpc";
 
-const scoreSummary = procedure
-  .input(scoreRunRequestSchema)
-  .output(scoreSummaryResponseSchema)
-  .query(({ ctx, input }) => ctx.services.scoring.readSummary(input.runId));
-
-/** Agreement of each judge with the span rule, and of both with the people who labelled. */
-const scoreAgreement = procedure
-  .input(scoreRunRequestSchema)
-  .output(scoreAgreementResponseSchema)
-  .query(({ ctx, input }) => ctx.services.scoring.computeAgreement(input.runId));
-
-/** Answers on which judge and span rule differ, in the order of the episodes. */
-const disagreements = procedure
-  .input(disagreementsRequestSchema)
-  .output(disagreementsResponseSchema)
-  .query(({ ctx, input }) => ctx.services.scoring.listDisagreements(input));
-
-/** The first 1,000 questions that a run could not answer, with the last reason; resuming the run tries those alone. */
-const scoreFailures = procedure
-  .input(scoreRunRequestSchema)
-  .output(scoreFailuresResponseSchema)
-  .query(({ ctx, input }) => ctx.services.scoring.listFailures(input.runId));
-
-const judgedRuns = procedure
-  .input(z.object({}).optional())
-  .output(judgedRunsResponseSchema)
-  .query(({ ctx }) => ctx.services.scoring.listJudgedRuns());
-
-/** A person says whether an answer is right. */
-const labelScore = procedure
-  .input(labelScoreRequestSchema)
-  .output(z.object({}))
-  .mutation(async ({ ctx, input }) => {
-    await ctx.services.scoring.storeLabel(input, ctx.actor);
-    return {};
-  });
-
-/** Scores a run's stored answers by every rule (span, exact match, F1, option letter). A judge needs a run: reuse.keepAnswers. */
-const rescore = procedure
-  .input(scoreRunRequestSchema)
-  .output(rescoreResponseSchema)
-  .mutation(({ ctx, input }) => ctx.services.scoring.rescore(input.runId));
-
 export const scoresRouter = router({
-  summary: scoreSummary,
-  failures: scoreFailures,
-  agreement: scoreAgreement,
-  disagreements,
-  judged: judgedRuns,
-  label: labelScore,
-  rescore,
+  summary: procedure
+    .input(scoreRunRequestSchema)
+    .output(scoreSummaryResponseSchema)
+    .query(({ ctx, input }) => ctx.services.scoring.readSummary(input.runId)),
+  /** The first 1,000 questions that a run could not answer, with the last reason; resuming the run tries those alone. */
+  failures: procedure
+    .input(scoreRunRequestSchema)
+    .output(scoreFailuresResponseSchema)
+    .query(({ ctx, input }) => ctx.services.scoring.listFailures(input.runId)),
+  /** Agreement of each judge with the span rule, and of both with the people who labelled. */
+  agreement: procedure
+    .input(scoreRunRequestSchema)
+    .output(scoreAgreementResponseSchema)
+    .query(({ ctx, input }) => ctx.services.scoring.computeAgreement(input.runId)),
+  /** Answers on which judge and span rule differ, in the order of the episodes. */
+  disagreements: procedure
+    .input(disagreementsRequestSchema)
+    .output(disagreementsResponseSchema)
+    .query(({ ctx, input }) => ctx.services.scoring.listDisagreements(input)),
+  judged: procedure
+    .input(z.object({}).optional())
+    .output(judgedRunsResponseSchema)
+    .query(({ ctx }) => ctx.services.scoring.listJudgedRuns()),
+  /** A person says whether an answer is right. */
+  label: procedure
+    .input(labelScoreRequestSchema)
+    .output(z.object({}))
+    .mutation(async ({ ctx, input }) => {
+      await ctx.services.scoring.storeLabel(input, ctx.actor);
+      return {};
+    }),
+  /** Scores a run's stored answers by every rule (span, exact match, F1, option letter). A judge needs a run: reuse.keepAnswers. */
+  rescore: procedure
+    .input(scoreRunRequestSchema)
+    .output(rescoreResponseSchema)
+    .mutation(({ ctx, input }) => ctx.services.scoring.rescore(input.runId)),
 });

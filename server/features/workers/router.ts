@@ -10,48 +10,38 @@ import { z } from "zod";
 import { runLogsResponseSchema } from "@/contracts/api/runs";
 import { procedure, router } from "@/server/trpc/trpc";
 
-const createToken = procedure
-  .input(createTokenRequestSchema)
-  .output(createTokenResponseSchema)
-  .mutation(async ({ ctx, input }) => {
-    const { id, token } = await ctx.services.workerTokens.create(input.name, ctx.actor);
-    return {
-      id,
-      token,
-      command: `npm run worker -- --server ${new URL(input.serverUrl).origin} --token ${token}`,
-    };
-  });
-
-const listWorkers = procedure
-  .input(z.object({}).optional())
-  .output(z.array(workerRowSchema))
-  .query(({ ctx }) => ctx.services.workerReader.list());
-
-/** Lines of the agent and its services that belong to no run, oldest first. */
-const workerLogs = procedure
-  .input(workerLogsRequestSchema)
-  .output(runLogsResponseSchema)
-  .query(({ ctx, input }) => ctx.services.logs.listOfWorker(input.workerId, input));
-
-/** Workers that attached with it are cut off at once. */
-const revokeToken = procedure
-  .input(revokeTokenRequestSchema)
-  .output(z.object({}))
-  .mutation(async ({ ctx, input }) => {
-    await ctx.services.workerTokens.revoke(input.id);
-    ctx.services.workerConnections.disconnectToken(input.id);
-    return {};
-  });
-
-const listTokens = procedure
-  .input(z.object({}).optional())
-  .output(listTokensResponseSchema)
-  .query(({ ctx }) => ctx.services.workerTokens.list());
-
 export const workersRouter = router({
-  list: listWorkers,
-  createToken,
-  tokens: listTokens,
-  revokeToken,
-  logs: workerLogs,
+  list: procedure
+    .input(z.object({}).optional())
+    .output(z.array(workerRowSchema))
+    .query(({ ctx }) => ctx.services.workerReader.list()),
+  createToken: procedure
+    .input(createTokenRequestSchema)
+    .output(createTokenResponseSchema)
+    .mutation(async ({ ctx, input }) => {
+      const { id, token } = await ctx.services.workerTokens.create(input.name, ctx.actor);
+      return {
+        id,
+        token,
+        command: `npm run worker -- --server ${new URL(input.serverUrl).origin} --token ${token}`,
+      };
+    }),
+  tokens: procedure
+    .input(z.object({}).optional())
+    .output(listTokensResponseSchema)
+    .query(({ ctx }) => ctx.services.workerTokens.list()),
+  /** Workers that attached with it are cut off at once. */
+  revokeToken: procedure
+    .input(revokeTokenRequestSchema)
+    .output(z.object({}))
+    .mutation(async ({ ctx, input }) => {
+      await ctx.services.workerTokens.revoke(input.id);
+      ctx.services.workerConnections.disconnectToken(input.id);
+      return {};
+    }),
+  /** Lines of the agent and its services that belong to no run, oldest first. */
+  logs: procedure
+    .input(workerLogsRequestSchema)
+    .output(runLogsResponseSchema)
+    .query(({ ctx, input }) => ctx.services.logs.listOfWorker(input.workerId, input)),
 });
