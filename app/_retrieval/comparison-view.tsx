@@ -51,13 +51,8 @@ export function ComparisonView({ comparison }: { comparison: RetrieverComparison
               className="w-auto"
               value={metrics[metric]?.key}
               onChange={(e) => setChosen(e.target.value)}
-            >
-              {metrics.map((m) => (
-                <option key={m.key} value={m.key}>
-                  {formatMetricLabel(m.key)}
-                </option>
-              ))}
-            </Select>
+              options={metrics.map((m) => ({ value: m.key, text: formatMetricLabel(m.key) }))}
+            />
           </div>
           <div className={cn("mt-2 grid gap-x-8 gap-y-4", parts.length > 1 && "lg:grid-cols-2")}>
             {parts.map((by) => (

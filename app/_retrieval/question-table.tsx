@@ -50,13 +50,8 @@ export function QuestionTable({ comparison }: { comparison: RetrieverComparison 
           className="w-auto max-w-full"
           value={filter}
           onChange={(e) => setParams({ show: e.target.value || null })}
-        >
-          {listFilters(runs).map((option) => (
-            <option key={option.value} value={option.value}>
-              {option.label}
-            </option>
-          ))}
-        </Select>
+          options={listFilters(runs).map((option) => ({ value: option.value, text: option.label }))}
+        />
         <label className="flex items-center gap-1.5 text-xs text-muted-foreground">
           found: all gold among the first
           <Select
@@ -64,11 +59,8 @@ export function QuestionTable({ comparison }: { comparison: RetrieverComparison 
             className="w-auto"
             value={k}
             onChange={(e) => setParams({ at: e.target.value })}
-          >
-            {cutoffs.map((cutoff) => (
-              <option key={cutoff}>{cutoff}</option>
-            ))}
-          </Select>
+            options={cutoffs}
+          />
         </label>
         {types.length > 0 ? (
           <Select
@@ -76,12 +68,8 @@ export function QuestionTable({ comparison }: { comparison: RetrieverComparison 
             className="w-auto"
             value={type}
             onChange={(e) => setParams({ type: e.target.value || null })}
-          >
-            <option value="">Every type</option>
-            {types.map((t) => (
-              <option key={t}>{t}</option>
-            ))}
-          </Select>
+            options={[{ value: "", text: "Every type" }, ...types]}
+          />
         ) : null}
         <SearchInput
           label="Search questions"

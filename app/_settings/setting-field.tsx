@@ -122,13 +122,8 @@ function Control({ setting, id, value, onChange, onBlur, invalid }: ControlProps
           {...shared}
           value={formatDraftValue(value)}
           onChange={(e) => onChange(e.target.value)}
-        >
-          {control.options.map((option) => (
-            <option key={option} value={option}>
-              {option}
-            </option>
-          ))}
-        </Select>
+          options={control.options}
+        />
       );
     case "number":
       return (

@@ -54,13 +54,8 @@ export function SettingGroupCard({ group }: { group: SettingGroup }) {
                     shouldDirty: true,
                   });
               }}
-            >
-              {group.variant.options.map((o) => (
-                <option key={o.value} value={o.value}>
-                  {o.value}
-                </option>
-              ))}
-            </Select>
+              options={group.variant.options.map((o) => o.value)}
+            />
           </div>
         ) : null}
         {plain.map((setting) => (

@@ -16,9 +16,30 @@ export function Textarea({ className, ...props }: ComponentProps<"textarea">) {
   );
 }
 
+/** A value that is its own text, or one with the text that is shown for it. */
+type SelectOption = string | number | { value: string | number; text: ReactNode };
+
 /** The browser's own select: fast, and works with keyboards and on phones. */
-export function Select({ className, ...props }: ComponentProps<"select">) {
-  return <select className={cn(control, "h-8 cursor-pointer pr-7", className)} {...props} />;
+export function Select({
+  className,
+  options,
+  children,
+  ...props
+}: ComponentProps<"select"> & { options?: readonly SelectOption[] }) {
+  return (
+    <select className={cn(control, "h-8 cursor-pointer pr-7", className)} {...props}>
+      {options?.map((option) => {
+        const { value, text } =
+          typeof option === "object" ? option : { value: option, text: option };
+        return (
+          <option key={value} value={value}>
+            {text}
+          </option>
+        );
+      })}
+      {children}
+    </select>
+  );
 }
 
 /** A control under its label; `id` is the control's. */

@@ -48,14 +48,8 @@ export function RunsToolbar({
         className="w-auto"
         value={kind ?? ""}
         onChange={(e) => setParams({ kind: e.target.value || null })}
-      >
-        <option value="">Every kind</option>
-        {runKindSchema.options.map((k) => (
-          <option key={k} value={k}>
-            {k}
-          </option>
-        ))}
-      </Select>
+        options={[{ value: "", text: "Every kind" }, ...runKindSchema.options]}
+      />
       <Button
         size="sm"
         aria-pressed={folded}
@@ -69,13 +63,14 @@ export function RunsToolbar({
         className="w-auto md:hidden"
         value={sort}
         onChange={(e) => setParams({ sort: e.target.value })}
-      >
-        <option value="newest">Newest first</option>
-        <option value="oldest">Oldest first</option>
-        <option value="name">Name</option>
-        <option value="reward">Highest result</option>
-        <option value="duration">Longest</option>
-      </Select>
+        options={[
+          { value: "newest", text: "Newest first" },
+          { value: "oldest", text: "Oldest first" },
+          { value: "name", text: "Name" },
+          { value: "reward", text: "Highest result" },
+          { value: "duration", text: "Longest" },
+        ]}
+      />
       <SearchInput
         label="Search by name or id"
         placeholder="Name or id"

@@ -145,11 +145,8 @@ function Comparison({ runs }: { runs: string[] }) {
               className="w-auto"
               value={compared.scorer}
               onChange={(e) => setParams({ scorer: e.target.value })}
-            >
-              {compared.scorers.map((s) => (
-                <option key={s}>{s}</option>
-              ))}
-            </Select>
+              options={compared.scorers}
+            />
           ) : (
             <Badge>{compared.scorer}</Badge>
           )}

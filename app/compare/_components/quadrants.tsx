@@ -58,14 +58,11 @@ export function Quadrants({
               const [x, y] = e.target.value.split(" ").map(Number);
               setPair([x ?? 0, y ?? 1]);
             }}
-          >
-            {compared.pairs.map((p) => (
-              <option
-                key={`${p.first} ${p.second}`}
-                value={`${p.first} ${p.second}`}
-              >{`${LETTERS[p.first]} and ${LETTERS[p.second]}`}</option>
-            ))}
-          </Select>
+            options={compared.pairs.map((p) => ({
+              value: `${p.first} ${p.second}`,
+              text: `${LETTERS[p.first]} and ${LETTERS[p.second]}`,
+            }))}
+          />
         ) : null}
       </CardHeader>
       <div className="mt-3 grid grid-cols-2 gap-1.5 px-4">

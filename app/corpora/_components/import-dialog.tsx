@@ -136,14 +136,11 @@ function ImportFields({ onDone }: { onDone: () => void }) {
             className="mt-1"
             value={form.worker}
             onChange={(event) => set({ worker: event.target.value })}
-          >
-            <option value="">any that is free</option>
-            {online.map((worker) => (
-              <option key={worker.id} value={worker.id}>
-                {worker.name}
-              </option>
-            ))}
-          </Select>
+            options={[
+              { value: "", text: "any that is free" },
+              ...online.map((worker) => ({ value: worker.id, text: worker.name })),
+            ]}
+          />
         </LabelledField>
       ) : null}
       <LabelledSwitch

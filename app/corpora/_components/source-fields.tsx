@@ -104,13 +104,11 @@ export function SourceTabs({
             onChange={(event) =>
               set({ preset: event.target.value as CorpusPresetName, withIndex: false })
             }
-          >
-            {CORPUS_PRESET_NAMES.map((name) => (
-              <option key={name} value={name}>
-                {CORPUS_PRESETS[name].title}
-              </option>
-            ))}
-          </Select>
+            options={CORPUS_PRESET_NAMES.map((name) => ({
+              value: name,
+              text: CORPUS_PRESETS[name].title,
+            }))}
+          />
         </LabelledField>
         {preset.index ? (
           <LabelledSwitch
@@ -139,13 +137,11 @@ export function ReadingFields({ form, set }: FieldsProps) {
             className="mt-1"
             value={form.format}
             onChange={(event) => set({ format: event.target.value as ImportForm["format"] })}
-          >
-            {FORMATS.map((format) => (
-              <option key={format} value={format}>
-                {format === "auto" ? "by the file’s name" : format}
-              </option>
-            ))}
-          </Select>
+            options={FORMATS.map((format) => ({
+              value: format,
+              text: format === "auto" ? "by the file’s name" : format,
+            }))}
+          />
         </LabelledField>
         <LabelledField id="import-licence" label="Licence">
           <Input

@@ -25,12 +25,7 @@ export function ColumnSelect({
       className="w-auto"
       value={column}
       onChange={(event) => setColumn(Number(event.target.value))}
-    >
-      {columns.map((c, i) => (
-        <option key={c.id} value={i}>
-          {formatColumnTitle(c, columns)}
-        </option>
-      ))}
-    </Select>
+      options={columns.map((c, i) => ({ value: i, text: formatColumnTitle(c, columns) }))}
+    />
   );
 }

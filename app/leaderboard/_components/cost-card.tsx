@@ -37,13 +37,8 @@ export function CostCard({
           className="w-auto"
           value={key}
           onChange={(e) => isCostKey(e.target.value) && setAxis(e.target.value)}
-        >
-          {available.map((k) => (
-            <option key={k} value={k}>
-              {COSTS[k].label}
-            </option>
-          ))}
-        </Select>
+          options={available.map((k) => ({ value: k, text: COSTS[k].label }))}
+        />
         {board.columns.length > 1 ? (
           <ColumnSelect board={board} column={column} setColumn={setColumn} />
         ) : null}

@@ -32,12 +32,11 @@ export function ImportSettingsFields({
           className="mt-0.5"
           value={settings.questions}
           onChange={(event) => set({ questions: event.target.value })}
-        >
-          <option value="">made of the files&apos; questions and gold answers</option>
-          {sets.data?.map(({ name }) => (
-            <option key={name}>{name}</option>
-          ))}
-        </Select>
+          options={[
+            { value: "", text: "made of the files' questions and gold answers" },
+            ...(sets.data?.map(({ name }) => name) ?? []),
+          ]}
+        />
       </label>
       <label className="block text-xs">
         <span className="text-muted-foreground">Method</span>
@@ -45,16 +44,13 @@ export function ImportSettingsFields({
           className="mt-0.5"
           value={settings.method}
           onChange={(event) => set({ method: event.target.value })}
-        >
-          <option value="">as shown above, else s3</option>
-          {methodNameSchema.options
-            .filter((name) => name !== "gold")
-            .map((name) => (
-              <option key={name} value={name}>
-                {METHODS[name].title}
-              </option>
-            ))}
-        </Select>
+          options={[
+            { value: "", text: "as shown above, else s3" },
+            ...methodNameSchema.options
+              .filter((name) => name !== "gold")
+              .map((name) => ({ value: name, text: METHODS[name].title })),
+          ]}
+        />
       </label>
       <label className="block text-xs">
         <span className="text-muted-foreground">Corpus that was searched</span>

@@ -71,11 +71,11 @@ export function LaunchPanel({ board }: { board: Leaderboard }) {
             className="w-auto max-w-full"
             value={chosen}
             onChange={(e) => setQuestions(e.target.value)}
-          >
-            {(sets.data ?? []).map((s) => (
-              <option key={s.name} value={s.name}>{`${s.name} (${s.questions})`}</option>
-            ))}
-          </Select>
+            options={(sets.data ?? []).map((s) => ({
+              value: s.name,
+              text: `${s.name} (${s.questions})`,
+            }))}
+          />
         </label>
         <label>
           <span className="mb-1 block text-2xs text-muted-foreground">First questions only</span>

@@ -108,14 +108,14 @@ export function LeaderboardView() {
                 className="w-auto text-xs"
                 value={generator ?? ""}
                 onChange={(e) => setParams({ paper: e.target.value || null })}
-              >
-                <option value="">not shown</option>
-                {generators.map((g) => (
-                  <option key={g} value={g}>
-                    {g === "self" ? "methods that answer themselves" : `with generator ${g}`}
-                  </option>
-                ))}
-              </Select>
+                options={[
+                  { value: "", text: "not shown" },
+                  ...generators.map((g) => ({
+                    value: g,
+                    text: g === "self" ? "methods that answer themselves" : `with generator ${g}`,
+                  })),
+                ]}
+              />
             </label>
             {board.columns.length > 1 && board.averaged.length === 0 ? (
               <span>No set is complete for every method, so there is no average.</span>

@@ -29,10 +29,11 @@ export function PublishedTables({ results }: { results: PublishedResults }) {
           className="w-auto"
           value={metric}
           onChange={(e) => setMetric(e.target.value === "em" ? "em" : "accuracy")}
-        >
-          <option value="accuracy">Accuracy (general: span or judge; medical: judge)</option>
-          <option value="em">Exact match</option>
-        </Select>
+          options={[
+            { value: "accuracy", text: "Accuracy (general: span or judge; medical: judge)" },
+            { value: "em", text: "Exact match" },
+          ]}
+        />
         {buildPaperTables(results, metric).map((table) => (
           <Card
             key={`${table.title} ${table.generator} ${table.corpus}`}

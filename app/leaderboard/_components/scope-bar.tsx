@@ -20,13 +20,8 @@ export function ScopeBar({
           className="w-auto max-w-full"
           value={board.scope ?? ""}
           onChange={(e) => setParams({ scope: e.target.value, reference: null })}
-        >
-          {board.scopes.map((s) => (
-            <option key={s.key} value={s.key}>
-              {formatScope(s, board.scopes)}
-            </option>
-          ))}
-        </Select>
+          options={board.scopes.map((s) => ({ value: s.key, text: formatScope(s, board.scopes) }))}
+        />
       </label>
       <label className="min-w-0 max-md:w-full">
         <span className="mb-1 block text-2xs text-muted-foreground">Reference</span>
@@ -34,13 +29,11 @@ export function ScopeBar({
           className="w-auto max-w-full"
           value={board.reference ?? ""}
           onChange={(e) => setParams({ reference: e.target.value })}
-        >
-          {board.rows.map((row) => (
-            <option key={row.id} value={row.id}>
-              {row.detail ? `${row.label} · ${row.detail}` : row.label}
-            </option>
-          ))}
-        </Select>
+          options={board.rows.map((row) => ({
+            value: row.id,
+            text: row.detail ? `${row.label} · ${row.detail}` : row.label,
+          }))}
+        />
       </label>
     </div>
   );

@@ -66,13 +66,8 @@ export function PlaygroundView() {
             className="w-auto"
             value={state.k}
             onChange={(e) => change({ k: Number(e.target.value) })}
-          >
-            {[...new Set([...DEPTHS, state.k])]
-              .sort((a, b) => a - b)
-              .map((k) => (
-                <option key={k}>{k}</option>
-              ))}
-          </Select>
+            options={[...new Set([...DEPTHS, state.k])].sort((a, b) => a - b)}
+          />
         </label>
         <WorkerSelect state={state} onChange={(worker) => change({ worker })} />
         <AddRetriever

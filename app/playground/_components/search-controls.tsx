@@ -35,11 +35,8 @@ export function CorpusSelect({
         className="w-auto max-w-48"
         value={corpus}
         onChange={(e) => onChange(e.target.value)}
-      >
-        {names.map((name) => (
-          <option key={name}>{name}</option>
-        ))}
-      </Select>
+        options={names}
+      />
     </label>
   );
 }

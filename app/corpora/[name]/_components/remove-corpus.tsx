@@ -83,13 +83,8 @@ function RemovalConfirmation({
             className="mt-1"
             value={workerId}
             onChange={(event) => setWorkerId(event.target.value)}
-          >
-            {workers.map((worker) => (
-              <option key={worker.id} value={worker.id}>
-                {worker.name}
-              </option>
-            ))}
-          </Select>
+            options={workers.map((worker) => ({ value: worker.id, text: worker.name }))}
+          />
         </div>
       ) : null}
       {failure ? <ErrorState className="mt-3" title="It is not deleted" error={failure} /> : null}

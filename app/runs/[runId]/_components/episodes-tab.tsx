@@ -81,13 +81,8 @@ export function EpisodesTab({ run }: { run: RunDetail }) {
           className="w-auto"
           value={filter}
           onChange={(e) => setParams({ filter: e.target.value === "all" ? null : e.target.value })}
-        >
-          {Object.entries(FILTERS).map(([key, label]) => (
-            <option key={key} value={key}>
-              {label}
-            </option>
-          ))}
-        </Select>
+          options={Object.entries(FILTERS).map(([key, label]) => ({ value: key, text: label }))}
+        />
         <SearchInput
           label="Search questions and answers"
           placeholder="Question or answer"

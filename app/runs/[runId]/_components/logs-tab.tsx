@@ -36,13 +36,11 @@ export function LogsTab({ runId }: { runId: string }) {
           className="w-auto"
           value={level}
           onChange={(e) => setLevel(LEVELS.find((l) => l === e.target.value) ?? "info")}
-        >
-          {LEVELS.map((l) => (
-            <option key={l} value={l}>
-              {l === "error" ? "error only" : `${l} and graver`}
-            </option>
-          ))}
-        </Select>
+          options={LEVELS.map((l) => ({
+            value: l,
+            text: l === "error" ? "error only" : `${l} and graver`,
+          }))}
+        />
         <Input
           type="search"
           aria-label="Lines that contain"

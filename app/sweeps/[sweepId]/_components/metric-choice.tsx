@@ -58,16 +58,11 @@ export function MetricChoice({
           className="w-auto max-w-full text-xs"
           value=""
           onChange={(e) => onChange([...metrics, e.target.value])}
-        >
-          <option value="">Add a column</option>
-          {options
-            .filter((metric) => !metrics.includes(metric))
-            .map((metric) => (
-              <option key={metric} value={metric}>
-                {metric}
-              </option>
-            ))}
-        </Select>
+          options={[
+            { value: "", text: "Add a column" },
+            ...options.filter((metric) => !metrics.includes(metric)),
+          ]}
+        />
       ) : null}
     </div>
   );
