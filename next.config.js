@@ -8,18 +8,6 @@ const config = {
   redirects() {
     return Promise.resolve([{ source: "/runs", destination: "/", permanent: false }]);
   },
-  headers() {
-    return Promise.resolve([
-      {
-        source: "/:path*",
-        headers: [
-          { key: "X-Content-Type-Options", value: "nosniff" },
-          { key: "X-Frame-Options", value: "DENY" },
-          { key: "Referrer-Policy", value: "same-origin" },
-        ],
-      },
-    ]);
-  },
 };
 
 export default config;

@@ -7,6 +7,7 @@ import { FileStore } from "@/server/platform/artifacts/file-store";
 import { compose } from "@/server/compose";
 import { DEFAULT_PROJECT } from "@/server/platform/db/database";
 import { migrate } from "@/server/platform/db/migrate";
+import { Access } from "@/server/http/access";
 import { createHttpServer } from "@/server/http/server";
 import { DEFAULT_TIMINGS } from "@/server/platform/timings";
 import { startPostgres } from "@/server/testing/postgres";
@@ -27,6 +28,8 @@ const SETS = 5;
 const METHODS = 20;
 const REQUESTS = 200;
 const GROUPS = 400;
+/** Of the server that is measured. */
+const SECRET = randomUUID();
 
 export async function run(): Promise<BenchResult> {
   const perRun = Math.max(1, Math.round(SCORES / (SETS * METHODS)));
@@ -46,7 +49,7 @@ export async function run(): Promise<BenchResult> {
       log,
       dataDir: artifacts,
     });
-    const http = createHttpServer(plane, null, log);
+    const http = createHttpServer(plane, new Access(SECRET), null, log);
     try {
       const port = await http.listen(0, "127.0.0.1");
       const first = await timed(() => ask(port, {}));
@@ -120,6 +123,7 @@ interface Page {
 async function ask(port: number, input: { reference?: string }): Promise<Page> {
   const response = await fetch(
     `http://127.0.0.1:${port}/trpc/leaderboard.get?input=${encodeURIComponent(JSON.stringify({ json: input }))}`,
+    { headers: { authorization: `Bearer ${SECRET}` } },
   );
   const body = (await response.json()) as { result?: { data: { json: Page } }; error?: unknown };
   if (!body.result)

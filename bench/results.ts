@@ -15,7 +15,7 @@ import {
   type RunConfig,
   type RunConfigInput,
 } from "@/contracts/run-config/run-config";
-import { connect, describeFailure, type Client } from "@/cli/client";
+import { connect, describeFailure, type Client, type Connection } from "@/cli/client";
 import { uploadFile } from "@/cli/upload-file";
 import { watchRun } from "@/cli/watch-run";
 import { machine } from "./lib";
@@ -80,8 +80,8 @@ const SETS: readonly Set[] = [
 ];
 
 export async function results(names: string[]): Promise<void> {
-  const server = process.env.S3_SERVER ?? "http://127.0.0.1:3000";
-  const { client, close } = connect(server);
+  const connection = connect(process.env.S3_SERVER ?? "http://127.0.0.1:3000");
+  const { client, server, close } = connection;
   try {
     const sets = SETS.filter(({ corpus }) => corpus === "atlas" || existsSync(dataOf(corpus)));
     for (const { corpus } of SETS)
@@ -102,7 +102,7 @@ export async function results(names: string[]): Promise<void> {
       const parts = set.methods.filter(
         (method) => names.length === 0 || names.includes(`${set.corpus}/${method}`),
       );
-      if (parts.length > 0 && set !== atlas) await bring(client, server, set.corpus);
+      if (parts.length > 0 && set !== atlas) await bring(connection, set.corpus);
       for (const part of parts) await done(client, await configOf(client, set, part));
     }
     await write(client, sets);
@@ -118,7 +118,8 @@ export async function results(names: string[]): Promise<void> {
 const dataOf = (corpus: string): string => join(ROOT, "..", "shared", "data", corpus);
 
 /** Imports a real set's passages and questions, where the server has not got them. */
-async function bring(client: Client, server: string, corpus: string): Promise<void> {
+async function bring(connection: Connection, corpus: string): Promise<void> {
+  const { client } = connection;
   const folder = dataOf(corpus);
   const sets = await client.catalogue.questionSets.query();
   if (!sets.some(({ name }) => name.startsWith(`${corpus}/`))) {
@@ -144,7 +145,7 @@ async function bring(client: Client, server: string, corpus: string): Promise<vo
     });
   }
   if (!(await client.corpora.list.query()).some(({ name }) => name === corpus)) {
-    const { id } = await uploadFile(client, server, join(folder, "passages.jsonl"));
+    const { id } = await uploadFile(connection, join(folder, "passages.jsonl"));
     await done(
       client,
       runConfigSchema.parse({

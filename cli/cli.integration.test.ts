@@ -9,7 +9,7 @@ import { buildDocuments, buildRecord, storeSamples } from "@/server/testing/samp
 
 describe("the command line", () => {
   let server: TestServer;
-  const s3 = (words: string[], url = server.url): Promise<CliResult> =>
+  const s3 = (words: string[], url = server.address): Promise<CliResult> =>
     runCli(words, { S3_SERVER: url }, 60_000);
   const launch = async (...args: string[]): Promise<string> => {
     const { id } = JSON.parse(

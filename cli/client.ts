@@ -9,26 +9,52 @@ import {
 } from "@trpc/client";
 import superjson from "superjson";
 import WebSocket from "ws";
+import { LOOPBACK_NAMES } from "@/lib/loopback";
 import { AppError } from "@/contracts/errors";
+import { readAccessSecret } from "@/lib/access.mjs";
+import { DATA_DIR } from "@/lib/paths.mjs";
 import type { AppRouter } from "@/server/trpc/router";
 
 export type Client = TRPCClient<AppRouter>;
 
+/** A server, and what it wants of those who ask. */
 export interface Connection {
   client: Client;
+  /** Address of the server, without the secret. */
   server: string;
+  secret: string | null;
+  /** What a request needs to be let in. */
+  headers: Record<string, string>;
   close: () => void;
 }
 
-/** Connects to the server; nothing is sent before the first call. */
-export function connect(server: string): Connection {
-  const url = new URL(server);
+/**
+ * The secret that a server wants: of its address (`?token=`), of S3_TOKEN, or, where the server is this machine's, of the
+ * data folder. That one is sent to no other machine.
+ */
+function findSecret({ searchParams, hostname }: URL): string | null {
+  const given = searchParams.get("token") ?? process.env.S3_TOKEN;
+  if (given) return given;
+  return LOOPBACK_NAMES.has(hostname) ? readAccessSecret(DATA_DIR) : null;
+}
+
+/** Connects to the server at an address, with or without `?token=`; nothing is sent before the first call. */
+export function connect(address: string): Connection {
+  const url = new URL(address);
+  const secret = findSecret(url);
+  const headers: Record<string, string> =
+    secret === null ? {} : { authorization: `Bearer ${secret}` };
+  class AuthorizedWebSocket extends WebSocket {
+    constructor(socketUrl: string, protocols?: string[]) {
+      super(socketUrl, protocols, { headers });
+    }
+  }
   const socket = createWSClient({
     url: Object.assign(new URL("/trpc-ws", url), {
       protocol: url.protocol === "https:" ? "wss:" : "ws:",
     }).toString(),
     // tRPC is typed against the browser's WebSocket.
-    WebSocket: WebSocket as unknown as typeof globalThis.WebSocket,
+    WebSocket: AuthorizedWebSocket as unknown as typeof globalThis.WebSocket,
     lazy: { enabled: true, closeMs: 0 },
   });
   const client = createTRPCClient<AppRouter>({
@@ -36,11 +62,15 @@ export function connect(server: string): Connection {
       splitLink({
         condition: (operation) => operation.type === "subscription",
         true: wsLink({ client: socket, transformer: superjson }),
-        false: httpLink({ url: new URL("/trpc", url).toString(), transformer: superjson }),
+        false: httpLink({
+          url: new URL("/trpc", url).toString(),
+          headers,
+          transformer: superjson,
+        }),
       }),
     ],
   });
-  return { client, server, close: () => void socket.close() };
+  return { client, server: url.origin, secret, headers, close: () => void socket.close() };
 }
 
 /** Finds a run by its id or the beginning of it. @throws AppError where no run, or several, begin so */

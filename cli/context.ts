@@ -1,10 +1,7 @@
-import type { Client } from "./client";
+import type { Connection } from "./client";
 
 /** What every command is given. */
-export interface CommandContext {
-  client: Client;
-  /** Address of the server. */
-  server: string;
+export interface CommandContext extends Omit<Connection, "close"> {
   print: (text: string) => void;
   printJson: (value: unknown) => void;
 }

@@ -1,13 +1,13 @@
+import { exitOnClosedPipe } from "@/lib/closed-pipe";
 import { connect, describeFailure } from "./client";
 import type { CommandContext } from "./context";
 import { createProgram } from "./program";
 
-const server = process.env.S3_SERVER ?? "http://127.0.0.1:3000";
-const connection = connect(server);
+exitOnClosedPipe();
+const connection = connect(process.env.S3_SERVER ?? "http://127.0.0.1:3000");
 const print = (text: string): void => void process.stdout.write(`${text}\n`);
 const context: CommandContext = {
-  client: connection.client,
-  server,
+  ...connection,
   print,
   printJson: (value) => print(JSON.stringify(value, null, 2)),
 };
@@ -15,7 +15,7 @@ const context: CommandContext = {
 createProgram(context)
   .parseAsync()
   .catch((error: unknown) => {
-    process.stderr.write(`${describeFailure(error, server)}\n`);
+    process.stderr.write(`${describeFailure(error, connection.server)}\n`);
     process.exitCode = 1;
   })
   .finally(() => connection.close());

@@ -1,4 +1,5 @@
 import { Command } from "commander";
+import { addAddressCommand } from "./commands/address";
 import { addCheckpointCommands } from "./commands/checkpoint";
 import { addCorpusCommands } from "./commands/corpus";
 import { addEncoderCommands } from "./commands/encoder";
@@ -15,7 +16,7 @@ import type { CommandContext } from "./context";
 export function createProgram(context: CommandContext): Command {
   const program = new Command("s3")
     .description(
-      "Launches and follows runs from the command line. The server is at S3_SERVER, by default http://127.0.0.1:3000.",
+      "Launches and follows runs from the command line. The server is at S3_SERVER, by default http://127.0.0.1:3000; from another machine, S3_SERVER is the address that `npm start` printed, with its secret (or S3_TOKEN holds that).",
     )
     .showHelpAfterError()
     .configureHelp({ showGlobalOptions: true });
@@ -29,5 +30,6 @@ export function createProgram(context: CommandContext): Command {
   addIndexCommands(program, context);
   addCheckpointCommands(program, context);
   addCorpusCommands(program, context);
+  addAddressCommand(program, context);
   return program;
 }

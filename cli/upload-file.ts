@@ -8,7 +8,7 @@ import { z } from "zod";
 import { AppError, wireErrorSchema } from "@/contracts/errors";
 import { hashFile } from "@/lib/hash";
 import { parseJsonOrNull } from "@/lib/json";
-import type { Client } from "./client";
+import type { Connection } from "./client";
 
 const uploadedSchema = z.object({
   id: z.uuid(),
@@ -24,8 +24,7 @@ const uploadedSchema = z.object({
  * @throws AppError with the server's reason where it refuses the file
  */
 export async function uploadFile(
-  client: Client,
-  server: string,
+  { client, server, headers }: Omit<Connection, "close">,
   path: string,
 ): Promise<{ id: string; reused: boolean }> {
   const known = await client.corpora.findUpload.query({ sha256: await hashFile(path) });
@@ -34,6 +33,7 @@ export async function uploadFile(
   const send = (url.protocol === "https:" ? secureRequest : request)(url, {
     method: "POST",
     headers: {
+      ...headers,
       "content-type": "application/octet-stream",
       "content-length": String((await stat(path)).size),
     },

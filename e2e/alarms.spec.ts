@@ -56,9 +56,10 @@ test("an alarm is told with its evidence, marked on its chart, and the reason wh
 
 test("an alarm that a worker raises appears on the open page by itself", async ({
   page,
+  productAddress,
   productUrl,
 }) => {
-  const { client, close } = connect(productUrl);
+  const { client, close } = connect(productAddress);
   const model = `model-of-${randomUUID()}`;
   let worker: TestWorker | undefined;
   try {

@@ -16,9 +16,9 @@ async function runCommand(server: string, ...args: string[]): Promise<string> {
 
 test("a run launched from the command line is in the page's list, and the page's is in the command line's", async ({
   page,
-  productUrl,
+  productAddress,
 }) => {
-  const s3 = (...args: string[]) => runCommand(productUrl, ...args);
+  const s3 = (...args: string[]) => runCommand(productAddress, ...args);
   test.setTimeout(3 * TOLERATED_MS);
   const launched = JSON.parse(
     await s3(
@@ -49,8 +49,8 @@ test("a run launched from the command line is in the page's list, and the page's
   await expect(page.getByText("Where answers were lost")).toBeVisible();
 });
 
-test("a wrong setting on the command line is refused by its path", async ({ productUrl }) => {
+test("a wrong setting on the command line is refused by its path", async ({ productAddress }) => {
   await expect(
-    runCommand(productUrl, "launch", "--preset", "atlas-smollm2-grpo", "--set", "rl.stepz=2"),
+    runCommand(productAddress, "launch", "--preset", "atlas-smollm2-grpo", "--set", "rl.stepz=2"),
   ).rejects.toThrow(/stepz/);
 });

@@ -3,7 +3,7 @@ import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promis
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import type { RetrieverConfig } from "@/contracts/run-config/retriever";
 import {
   documentsResultSchema,
@@ -30,6 +30,7 @@ const agents = new TestAgents();
 /** A real server and a real agent whose index runs import and build nothing. */
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "s3-corpora-"));
+  vi.stubEnv("S3_IMPORT_ROOTS", folder);
   server = await startTestServer({
     timings: {
       leaseMs: 20_000,
@@ -317,6 +318,7 @@ describe("a corpus, from the page to the worker", () => {
     ].join("\n");
     const response = await fetch(`${server.url}/uploads?name=mine.jsonl.gz`, {
       method: "POST",
+      headers: server.headers,
       body: new Uint8Array(gzipSync(lines)),
     });
     const { id } = (await response.json()) as { id: string };

@@ -112,7 +112,7 @@ test("a corpus is imported from a file, indexed, and shown with what was left ou
 
 test("an import that cannot be is told on the page, and the command line imports a folder", async ({
   page,
-  productUrl,
+  productAddress,
 }) => {
   test.setTimeout(2 * INDEXED_MS);
   await page.goto("/corpora");
@@ -138,7 +138,7 @@ test("an import that cannot be is told on the page, and the command line imports
   const s3 = async (...args: string[]): Promise<string> =>
     (
       await promisify(execFile)("npm", ["run", "--silent", "s3", "--", ...args], {
-        env: { ...process.env, S3_SERVER: productUrl },
+        env: { ...process.env, S3_SERVER: productAddress },
         timeout: INDEXED_MS,
       })
     ).stdout;

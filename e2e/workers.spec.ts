@@ -12,7 +12,7 @@ test("the local worker is shown, and a token attaches another", async ({ page })
   await page.getByRole("button", { name: "Make the command" }).click();
   const command = page.getByTestId("attach-command");
   await expect(command).toHaveText(
-    /^npm run worker -- --server http:\/\/127\.0\.0\.1:\d+ --token \S{20,}$/,
+    /^S3_WORKER_TOKEN=\S{20,} npm run worker -- --server http:\/\/127\.0\.0\.1:\d+$/,
   );
   await page.getByRole("button", { name: "Done" }).click();
 

@@ -114,9 +114,12 @@ export function compose({
       liveEvents,
       artifacts,
       uploads,
+      logs,
     }),
     timings.maintenanceMs,
     log,
+    // No heartbeat could be stored while the database was away.
+    () => runs.renewLeases(),
   );
   return {
     database,
@@ -186,12 +189,13 @@ export function compose({
 /** What has to be done without a request, in the order of a round. */
 function listMaintenanceJobs(
   timings: Timings,
-  services: Pick<Services, "runs" | "tasks" | "liveEvents" | "artifacts" | "uploads"> & {
+  services: Pick<Services, "runs" | "tasks" | "liveEvents" | "artifacts" | "uploads" | "logs"> & {
     workerRegistry: WorkerRegistry;
     statistics: RunStatistics;
   },
 ): MaintenanceJob[] {
-  const { runs, workerRegistry, tasks, statistics, liveEvents, artifacts, uploads } = services;
+  const { runs, workerRegistry, tasks, statistics, liveEvents, artifacts, uploads, logs } =
+    services;
   const { removalMs } = timings;
   return [
     { name: "expired leases", intervalMs: 0, run: () => runs.expireLeases() },
@@ -201,6 +205,7 @@ function listMaintenanceJobs(
     { name: "run statistics", intervalMs: 0, run: () => statistics.refreshEnded() },
     { name: "old events", intervalMs: removalMs, run: () => liveEvents.prune() },
     { name: "abandoned artifacts", intervalMs: removalMs, run: () => artifacts.removeAbandoned() },
+    { name: "old log lines", intervalMs: removalMs, run: () => logs.prune(timings) },
     { name: "old uploads", intervalMs: removalMs, run: () => uploads.prune(timings) },
   ];
 }

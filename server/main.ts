@@ -1,15 +1,18 @@
 import { join } from "node:path";
 import next from "next";
-import pino from "pino";
+import pino, { type Logger } from "pino";
 import { z } from "zod";
 import { AppError, parseOrThrow } from "@/contracts/errors";
 import { ATLAS_DIR, DATA_DIR, ROOT } from "@/lib/paths.mjs";
-import { exitWithParent } from "@/lib/parent-watchdog";
+import { ensureAccessSecret } from "@/lib/access.mjs";
+import { exitWithParent, sendHeartbeats } from "@/lib/parent-watchdog";
 import { createArtifactStore } from "./platform/artifacts/create-store";
 import { importAtlas } from "./features/question-sets/atlas";
 import { compose } from "./compose";
 import { migrate } from "./platform/db/migrate";
+import { Access } from "./http/access";
 import { requireLoopback } from "./http/guard";
+import { setPagePolicy } from "./http/response-headers";
 import { createHttpServer, type Pages } from "./http/server";
 import { ensureLocalWorkerToken } from "./features/workers/local-worker-token";
 import { DEFAULT_TIMINGS } from "./platform/timings";
@@ -33,6 +36,8 @@ const environmentSchema = z.object({
 });
 
 async function main(): Promise<void> {
+  // What this process writes is for its user alone.
+  process.umask(0o077);
   const env = parseOrThrow(environmentSchema, process.env, "The environment");
   // Nothing that is logged holds a token, an address with a password or a request's headers.
   const log = pino({
@@ -59,7 +64,8 @@ async function main(): Promise<void> {
 
   const dev = env.NODE_ENV !== "production";
   const pages = await createPages(dev);
-  const http = createHttpServer(plane, pages, log);
+  exitOnUncaught(log);
+  const http = createHttpServer(plane, new Access(ensureAccessSecret(DATA_DIR)), pages, log);
 
   let stopping = false;
   const stop = (code: number): void => {
@@ -75,6 +81,7 @@ async function main(): Promise<void> {
   process.on("SIGTERM", () => stop(0));
   process.on("SIGINT", () => stop(0));
   exitWithParent(() => stop(1));
+  sendHeartbeats();
 
   const port = await http.listen(env.PORT, env.HOST);
   log.info(
@@ -83,15 +90,34 @@ async function main(): Promise<void> {
   );
 }
 
+/**
+ * Ends the process at an error that nobody caught, as nobody knows what state it left: the supervisor starts another.
+ * Next.js listens too, but only logs them.
+ */
+function exitOnUncaught(log: Logger): void {
+  for (const event of ["uncaughtException", "unhandledRejection"] as const) {
+    process.removeAllListeners(event);
+    process.on(event, (error: unknown) => {
+      // A page that is left while it is rendered leaves a rejection behind, and no state.
+      if (error instanceof Error && /^(?:AbortError|ResponseAborted)$/.test(error.name)) return;
+      log.fatal({ error }, `${event}: the server ends, to be started again`);
+      process.exit(1);
+    });
+  }
+}
+
 async function createPages(dev: boolean): Promise<Pages> {
   const app = next({ dev, dir: ROOT });
   await app.prepare();
   const handle = app.getRequestHandler();
-  const upgrade = app.getUpgradeHandler();
-  return {
-    handle: (request, response) => handle(request, response),
-    upgrade: (request, socket, head) => upgrade(request, socket, head),
+  const pages: Pages = {
+    handle(request, response) {
+      setPagePolicy(request, response, dev);
+      return handle(request, response);
+    },
   };
+  if (dev) pages.upgrade = app.getUpgradeHandler();
+  return pages;
 }
 
 main().catch((error: unknown) => {

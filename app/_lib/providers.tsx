@@ -1,6 +1,7 @@
 "use client";
 import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
 import { createTRPCClient, createWSClient, httpBatchLink, splitLink, wsLink } from "@trpc/client";
+import { setNonce } from "get-nonce";
 import { ThemeProvider } from "next-themes";
 import { useState, type ReactNode } from "react";
 import superjson from "superjson";
@@ -45,10 +46,18 @@ function createClients() {
 }
 
 /** Everything that the pages get from above: theme, queries, server access, tooltips, messages, live events. */
-export function Providers({ children }: { children: ReactNode }) {
+export function Providers({ nonce, children }: { nonce?: string; children: ReactNode }) {
   const [{ queryClient, trpcClient }] = useState(createClients);
+  // The browser knows the first page's nonce only; styles that open dialogs write need it too.
+  const [firstNonce] = useState(() => (setNonce(nonce ?? ""), nonce));
   return (
-    <ThemeProvider attribute="class" defaultTheme="system" enableSystem disableTransitionOnChange>
+    <ThemeProvider
+      attribute="class"
+      defaultTheme="system"
+      enableSystem
+      disableTransitionOnChange
+      nonce={firstNonce}
+    >
       <QueryClientProvider client={queryClient}>
         <TRPCProvider trpcClient={trpcClient} queryClient={queryClient}>
           <TooltipProvider delayDuration={250}>

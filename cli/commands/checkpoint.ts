@@ -50,10 +50,11 @@ export function addCheckpointCommands(program: Command, context: CommandContext)
 
 /** Downloads a checkpoint's files; the worker's engine converts them. */
 async function exportCheckpoint(
-  { client, server, print }: CommandContext,
+  context: CommandContext,
   id: string,
   options: ExportOptions,
 ): Promise<void> {
+  const { client, print } = context;
   const target = resolve(options.to);
   if (existsSync(target))
     throw new AppError("conflict", `${target} exists already. Give a folder that does not.`);
@@ -74,7 +75,7 @@ async function exportCheckpoint(
     await mkdir(folder);
     for (const { name } of checkpoint.files)
       if (!name.startsWith("critic."))
-        await fetchFile(server, checkpoint.id, name, join(folder, name), stop.signal);
+        await fetchFile(context, checkpoint.id, name, join(folder, name), stop.signal);
     const config = join(scratch, "config.json");
     await writeFile(config, JSON.stringify(checkpoint.config));
     const words = ["--config", config, "--to", target, "--format", format];
@@ -110,7 +111,7 @@ async function findCheckpoint(client: Client, id: string, step: number | undefin
 }
 
 async function fetchFile(
-  server: string,
+  { server, headers }: CommandContext,
   artifactId: string,
   name: string,
   path: string,
@@ -118,7 +119,7 @@ async function fetchFile(
 ): Promise<void> {
   const response = await fetch(
     new URL(`/artifacts/${artifactId}/${encodeURIComponent(name)}`, server),
-    { signal },
+    { headers, signal },
   );
   if (!response.ok || !response.body)
     throw new AppError(

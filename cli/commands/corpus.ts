@@ -116,7 +116,7 @@ async function importCorpus(
 
 /** Builds the source that PATH means: a preset's name, an address, a path on the worker, or a file that is uploaded. */
 async function buildSource(
-  { client, server, print }: CommandContext,
+  context: CommandContext,
   from: string,
   options: ImportOptions,
 ): Promise<Record<string, unknown>> {
@@ -139,8 +139,8 @@ async function buildSource(
   });
   // A folder is not uploaded; the worker of this machine can read it where it is.
   if (entry.isDirectory()) return { kind: "path", path, ...reading };
-  const { id, reused } = await uploadFile(client, server, path);
-  if (!options.json) print(reused ? "the server has this file already" : "uploaded");
+  const { id, reused } = await uploadFile(context, path);
+  if (!options.json) context.print(reused ? "the server has this file already" : "uploaded");
   return { kind: "upload", upload: id, fileName: basename(path), ...reading };
 }
 

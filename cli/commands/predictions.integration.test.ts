@@ -10,7 +10,8 @@ import { buildDocuments, buildRecord, storeSamples } from "@/server/testing/samp
 describe("prediction and evaluation from the command line", () => {
   let server: TestServer;
   let folder: string;
-  const s3 = (...words: string[]): Promise<CliResult> => runCli(words, { S3_SERVER: server.url });
+  const s3 = (...words: string[]): Promise<CliResult> =>
+    runCli(words, { S3_SERVER: server.address });
   beforeAll(async () => {
     server = await startTestServer({ timings: { leaseMs: 60_000 } });
     await storeSamples(server.plane);

@@ -12,7 +12,7 @@ describe("s3 questions fetch", () => {
   let data: string;
   let hub: QuestionHub;
   const s3 = (...words: string[]): Promise<CliResult> =>
-    runCli(words, { HF_ENDPOINT: hub.endpoint, S3_SERVER: server.url, S3_DATA_DIR: data });
+    runCli(words, { HF_ENDPOINT: hub.endpoint, S3_SERVER: server.address, S3_DATA_DIR: data });
   beforeAll(async () => {
     server = await startTestServer({ timings: { leaseMs: 60_000 } });
     hub = await QuestionHub.start();

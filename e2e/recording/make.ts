@@ -36,7 +36,7 @@ async function record(play: Session, file: string): Promise<RecordingManifest> {
       S3_DATA_DIR: dataDir,
       DATABASE_URL: postgres.url,
     });
-    const connection = connect(product.url);
+    const connection = connect(product.address);
     try {
       await play(connection.client);
       await waitForStatistics(postgres.url);

@@ -5,7 +5,8 @@ const START_TIMEOUT_MS = 120_000;
 const STOP_TIMEOUT_MS = 30_000;
 
 export interface ProductProcess {
-  url: string;
+  /** What it printed: its address with the secret that lets a browser in. */
+  address: string;
   stop(): Promise<void>;
 }
 
@@ -22,7 +23,7 @@ export async function startProductProcess(env: Record<string, string>): Promise<
   });
   let output = "";
   const exited = new Promise<void>((resolve) => child.once("exit", () => resolve()));
-  const url = await new Promise<string>((resolve, reject) => {
+  const address = await new Promise<string>((resolve, reject) => {
     const fail = (why: string): void =>
       reject(new Error(`The product did not start: ${why}\n${output}`));
     const timer = setTimeout(
@@ -45,7 +46,7 @@ export async function startProductProcess(env: Record<string, string>): Promise<
     throw error;
   });
   return {
-    url,
+    address,
     async stop() {
       const force = setTimeout(() => child.kill("SIGKILL"), STOP_TIMEOUT_MS);
       child.kill("SIGINT");

@@ -13,8 +13,8 @@ export const PRODUCT_VARIABLES = {
 /** Names of the runs in the recording that specs look at (e2e/recording/sessions.ts). */
 export const RECORDED = { training: "Atlas, SmolLM2-135M, PPO", collapsed: "Made to collapse" };
 
-/** Address of a product. @throws Error where it was not started */
-function getProductUrl(product: Product): string {
+/** Address of a product, with its secret. @throws Error where it was not started */
+function getProductAddress(product: Product): string {
   const url = process.env[PRODUCT_VARIABLES[product]];
   if (!url) throw new Error("No product runs: run the specs with e2e/playwright.config.ts");
   return url;
@@ -37,13 +37,25 @@ export async function expectAccessible(page: Page): Promise<void> {
 }
 
 /** A page of the product; a script error on it fails the test, and so does a page that axe finds fault with. */
-export const test = base.extend<{ product: Product; productUrl: string }>({
+export const test = base.extend<{
+  product: Product;
+  productAddress: string;
+  productUrl: string;
+}>({
   product: ["recorded", { option: true }],
-  productUrl: async ({ product }, provide) => provide(getProductUrl(product)),
+  productAddress: async ({ product }, provide) => provide(getProductAddress(product)),
+  productUrl: async ({ productAddress }, provide) => provide(new URL(productAddress).origin),
   baseURL: async ({ productUrl }, provide) => provide(productUrl),
+  context: async ({ context, productAddress }, provide) => {
+    await context.request.get(productAddress); // leaves the cookie that lets the pages in
+    await provide(context);
+  },
   page: async ({ page }, provide, testInfo) => {
     const errors: string[] = [];
     page.on("pageerror", (error) => errors.push(error.message));
+    page.on("console", (message) => {
+      if (/content security policy/i.test(message.text())) errors.push(message.text());
+    });
     await provide(page);
     expect(errors, "script errors on the page").toEqual([]);
     if (testInfo.status === testInfo.expectedStatus) await expectAccessible(page);

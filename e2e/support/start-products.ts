@@ -16,9 +16,10 @@ async function startFreshProduct(): Promise<Stop> {
   const product = await startProductProcess({
     PORT: String(await findFreePort()),
     S3_DATA_DIR: dataDir,
+    S3_IMPORT_ROOTS: tmpdir(),
     DATABASE_URL: "",
   });
-  process.env[PRODUCT_VARIABLES.fresh] = product.url;
+  process.env[PRODUCT_VARIABLES.fresh] = product.address;
   return async () => {
     await product.stop();
     rmSync(dataDir, { recursive: true, force: true });
@@ -35,9 +36,10 @@ async function startRecordedProduct(): Promise<Stop> {
     const product = await startProductProcess({
       PORT: String(await findFreePort()),
       S3_DATA_DIR: dataDir,
+      S3_IMPORT_ROOTS: tmpdir(),
       DATABASE_URL: postgres.url,
     });
-    process.env[PRODUCT_VARIABLES.recorded] = product.url;
+    process.env[PRODUCT_VARIABLES.recorded] = product.address;
     return async () => {
       await product.stop();
       await postgres.stop();

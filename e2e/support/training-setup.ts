@@ -21,9 +21,11 @@ export class TrainingSetup {
     private readonly folder: string,
   ) {}
 
-  static async open(): Promise<TrainingSetup> {
+  /** @param databaseUrl a migrated database; by default one of this test run's PostgreSQL */
+  static async open(databaseUrl?: string): Promise<TrainingSetup> {
     const folder = await mkdtemp(join(tmpdir(), "s3-recovery-"));
     const server = await startTestServer({
+      ...(databaseUrl === undefined ? {} : { databaseUrl }),
       timings: { leaseMs: 8_000, heartbeatMs: 500, attachMs: 10_000 },
     });
     await importAtlas(server.plane, ATLAS_DIR, pino({ level: "silent" }));

@@ -19,8 +19,23 @@ export interface ConnectionTiming {
   maxPauseMs: number;
   /** A ping is sent this often, and a peer that was silent for three of them counts as gone. */
   pingMs: number;
+  /** A request that the server could not answer, as its database was away, is sent again after this. */
+  unavailablePauseMs: number;
 }
-const DEFAULT_TIMING: ConnectionTiming = { firstPauseMs: 250, maxPauseMs: 15_000, pingMs: 5_000 };
+const DEFAULT_TIMING: ConnectionTiming = {
+  firstPauseMs: 250,
+  maxPauseMs: 15_000,
+  pingMs: 5_000,
+  unavailablePauseMs: 1_000,
+};
+
+/** What the server answered to a request that it did not do; a connection that drops is another error. */
+export class ServerRefusal extends AppError {
+  /** The server's database is away: the same request may succeed later. */
+  get mayPass(): boolean {
+    return this.code === "database-unavailable";
+  }
+}
 
 export interface ConnectionOptions {
   /** Base URL of the server, http(s). */
@@ -126,7 +141,8 @@ export class Connection {
 
   /**
    * Sends a request and gives the server's answer. Each side checks what it gets: the request is checked by the server.
-   * @throws AppError with the server's code; `cancelled` when the connection is closed for good.
+   * While the server's database is away, it is sent again until it is done, whatever the time.
+   * @throws ServerRefusal with the server's code; AppError `cancelled` when the connection is closed for good.
    */
   request<M extends WorkerMethod>(
     method: M,
@@ -259,8 +275,17 @@ export class Connection {
     if (frame.type !== "response") return this.options.onNotice(frame);
     const entry = this.pending.get(frame.id);
     if (!entry) return; // aborted meanwhile
-    if (frame.error) entry.reject(new AppError(frame.error.code, frame.error.message));
-    else entry.resolve(frame.result);
+    if (!frame.error) return entry.resolve(frame.result);
+    const refusal = new ServerRefusal(frame.error.code, frame.error.message);
+    if (refusal.mayPass && entry.resend) this.sendLater(frame.id, entry);
+    else entry.reject(refusal);
+  }
+
+  /** Sends a request again that waits for an answer; after a reconnect that was done already. */
+  private sendLater(id: number, entry: Pending): void {
+    setTimeout(() => {
+      if (this.attached && this.pending.get(id) === entry) this.socket?.send(entry.frame);
+    }, this.timing.unavailablePauseMs).unref();
   }
 
   private handleDrop(socket: WebSocket, reason: string): void {
@@ -308,6 +333,6 @@ async function readRefusal(response: IncomingMessage): Promise<string> {
 function buildTokenError(server: string): AppError {
   return new AppError(
     "unauthorized",
-    `${server} refuses this worker token. Create a new one on the Workers page (it is shown once) and start the worker with --token.`,
+    `${server} refuses this worker token. Create a new one on the Workers page (it is shown once) and start the worker with it in S3_WORKER_TOKEN.`,
   );
 }

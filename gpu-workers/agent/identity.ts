@@ -1,13 +1,17 @@
-import { execFileSync } from "node:child_process";
 import { randomUUID } from "node:crypto";
-import { readFileSync } from "node:fs";
-import { mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import { AppError, parseOrThrow } from "@/contracts/errors";
+import { hashText } from "@/lib/hash";
 import { parseJsonOrNull } from "@/lib/json";
+import { takeLock } from "@/lib/lock.mjs";
 
-const identityFileSchema = z.object({ workerId: z.uuid() });
+const identityFileSchema = z.object({
+  workerId: z.uuid(),
+  /** Beginning of the sha256 of the token that the id is used with; absent in files of older versions. */
+  token: z.string().optional(),
+});
 
 /** A name becomes part of a file name. */
 export const workerNameSchema = z
@@ -17,19 +21,26 @@ export const workerNameSchema = z
     "a worker's name has letters, digits, dots, dashes and underscores only",
   );
 
-/** Same worker id at every start under the same name and data folder, so that a restarted worker is the same row. */
-export async function loadWorkerId(dataDir: string, name: string): Promise<string> {
+/**
+ * Same worker id at every start under the same name, data folder and token, so that a restarted worker is the same row.
+ * The server binds an id to the token that it came with first, so with another token a worker is another one.
+ */
+export async function loadWorkerId(dataDir: string, name: string, token: string): Promise<string> {
+  const fingerprint = hashText(token).slice(0, 16);
   const path = join(dataDir, `worker-${name}.json`);
   const text = await readFile(path, "utf8").catch(() => null);
-  if (text !== null)
-    return parseOrThrow(
-      identityFileSchema,
-      parseJsonOrNull(text),
-      `${path} (delete it to make this a new worker)`,
-    ).workerId;
-  const workerId = randomUUID();
+  const known =
+    text === null
+      ? null
+      : parseOrThrow(
+          identityFileSchema,
+          parseJsonOrNull(text),
+          `${path} (delete it to make this a new worker)`,
+        );
+  if (known?.token === fingerprint) return known.workerId;
+  const workerId = known && known.token === undefined ? known.workerId : randomUUID();
   await mkdir(dataDir, { recursive: true });
-  await writeFile(`${path}.new`, `${JSON.stringify({ workerId })}\n`);
+  await writeFile(`${path}.new`, `${JSON.stringify({ workerId, token: fingerprint })}\n`);
   await rename(`${path}.new`, path);
   return workerId;
 }
@@ -38,41 +49,12 @@ export async function loadWorkerId(dataDir: string, name: string): Promise<strin
  * Takes the name for this process: two agents under one identity would lose each other's leases.
  * Gives the function that lets go. @throws AppError `conflict` that names the process that has it.
  */
-export async function lockIdentity(dataDir: string, name: string): Promise<() => Promise<void>> {
-  const path = join(dataDir, `worker-${name}.lock`);
-  await mkdir(dataDir, { recursive: true });
-  for (let attempt = 0; attempt < 2; attempt++) {
-    try {
-      await writeFile(path, String(process.pid), { flag: "wx" });
-      return () => rm(path, { force: true });
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
-      const pid = Number(await readFile(path, "utf8").catch(() => ""));
-      if (isAgentProcess(pid))
-        throw new AppError(
-          "conflict",
-          `The worker "${name}" already runs here as process ${pid}. Stop it, or start this one with another --name.`,
-        );
-      await rm(path, { force: true }); // left by one that was killed
-    }
-  }
-  throw new AppError(
-    "conflict",
-    `Another worker "${name}" is just starting with the data folder ${dataDir}.`,
-  );
-}
-
-/** Process ids are used again, so a living process counts only where it is one of ours. */
-function isAgentProcess(pid: number): boolean {
-  if (!Number.isInteger(pid) || pid <= 0 || pid === process.pid) return false;
-  try {
-    if (process.platform === "linux")
-      return readFileSync(`/proc/${pid}/cmdline`, "utf8").includes("agent/main");
-    return execFileSync("ps", ["-o", "command=", "-p", String(pid)], {
-      encoding: "utf8",
-      stdio: ["ignore", "pipe", "ignore"],
-    }).includes("agent/main");
-  } catch {
-    return false;
-  }
+export function lockIdentity(dataDir: string, name: string): () => void {
+  const lock = takeLock(join(dataDir, `worker-${name}.lock`));
+  if (lock.isTaken)
+    throw new AppError(
+      "conflict",
+      `The worker "${name}" already runs here as process ${lock.holder.pid}. Stop it, or start this one with another --name.`,
+    );
+  return lock.release;
 }

@@ -1,5 +1,5 @@
 import { spawn, type ChildProcess } from "node:child_process";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -23,7 +23,10 @@ afterEach(async () => {
 });
 
 /** The worker as a person starts it. */
-function worker(...args: string[]): {
+function worker(
+  token: string,
+  ...args: string[]
+): {
   child: ChildProcess;
   output: () => string;
   ended: Promise<number | null>;
@@ -40,7 +43,7 @@ function worker(...args: string[]): {
       folder,
       ...args,
     ],
-    { stdio: ["ignore", "pipe", "pipe"] },
+    { stdio: ["ignore", "pipe", "pipe"], env: { ...process.env, S3_WORKER_TOKEN: token } },
   );
   children.push(child);
   let text = "";
@@ -55,31 +58,44 @@ function worker(...args: string[]): {
 
 describe("npm run worker", () => {
   it("with a wrong token says where a right one comes from, without printing it, and exits with 2", async () => {
-    const { output, ended } = worker("--token", "surely-not-right");
+    const { output, ended } = worker("surely-not-right");
     expect(await ended).toBe(2);
     expect(output()).toContain("Create a new one on the Workers page");
     expect(output()).not.toContain("surely-not-right");
   });
 
+  it("takes its token from a file too, but from no argument, where every user could read it", async () => {
+    const file = join(folder, "token");
+    await writeFile(file, `${TOKEN}\n`);
+    const attached = worker("", "--token-file", file);
+    await waitUntil("it is attached", () => server.attaches.length === 1, START_MS);
+    attached.child.kill("SIGTERM");
+    expect(await attached.ended).toBe(0);
+    const refused = worker("", "--token", TOKEN);
+    expect(await refused.ended).toBe(1);
+    expect(refused.output()).toContain("unknown option '--token'");
+  });
+
   it("with a setting that is none says which", async () => {
-    const { output, ended } = worker("--engine-slots", "many");
+    const { output, ended } = worker("", "--engine-slots", "many");
     expect(await ended).toBe(1);
     expect(output()).toContain("--engine-slots");
   });
 
   it("stops in order at SIGTERM, is the same worker when it starts again, and is refused twice at a time", async () => {
-    const first = worker("--token", TOKEN, "--name", "box");
+    const first = worker(TOKEN, "--name", "box");
     await waitUntil("it is attached", () => server.attaches.length === 1, START_MS);
-    const second = worker("--token", TOKEN, "--name", "box");
+    const second = worker(TOKEN, "--name", "box");
     expect(await second.ended).toBe(2);
     expect(second.output()).toContain(`already runs here as process ${first.child.pid}`);
 
     first.child.kill("SIGTERM");
     expect(await first.ended).toBe(0);
-    const third = worker("--token", TOKEN, "--name", "box");
+    const third = worker(TOKEN, "--name", "box");
     await waitUntil("it is attached again", () => server.attaches.length === 2, START_MS);
     expect(server.attaches[1]?.workerId).toBe(server.attaches[0]?.workerId);
     expect(server.attaches[1]?.name).toBe("box");
+    expect((await stat(join(folder, "worker-box.json"))).mode & 0o777).toBe(0o600);
     third.child.kill("SIGINT");
     expect(await third.ended).toBe(0);
   });

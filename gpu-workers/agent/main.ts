@@ -1,13 +1,16 @@
-import { resolve } from "node:path";
+import { readFileSync } from "node:fs";
+import { delimiter, resolve } from "node:path";
 import { Command, InvalidArgumentError, Option } from "commander";
 
 /**
- * Command line of the worker. The data folder is put into the environment before anything that reads it is loaded,
- * which is why the rest comes by a dynamic import.
+ * Command line of the worker. Data folder, import roots and credentials are put into the environment before anything
+ * that reads it is loaded, which is why the rest comes by a dynamic import.
  */
 interface CommandLine {
   server: string;
-  token?: string;
+  tokenFile?: string;
+  importRoot?: string[];
+  credential?: string[];
   name: string;
   data?: string;
   engineSlots: number;
@@ -27,8 +30,21 @@ const count = (text: string): number => {
 const address = (text: string): string => {
   if (!URL.canParse(text) || !/^https?:$/.test(new URL(text).protocol))
     throw new InvalidArgumentError("must be the address of the page, e.g. http://127.0.0.1:3000.");
-  return text;
+  return Object.assign(new URL(text), { search: "" }).toString();
 };
+
+const collect = (value: string, before: string[] = []): string[] => [...before, value];
+
+/** The token, which no command line holds: every user of a machine can read those. */
+function readToken(file: string | undefined): string | undefined {
+  const token =
+    file === undefined
+      ? process.env.S3_WORKER_TOKEN
+      : readFileSync(file === "-" ? process.stdin.fd : file, "utf8").trim();
+  // In the environment it would be handed on to the engine.
+  delete process.env.S3_WORKER_TOKEN;
+  return token;
+}
 
 const command = new Command("worker")
   .description(
@@ -42,9 +58,9 @@ const command = new Command("worker")
   )
   .addOption(
     new Option(
-      "--token <token>",
-      "worker token, from the Workers page (default: the local worker's own)",
-    ).env("S3_WORKER_TOKEN"),
+      "--token-file <file>",
+      "file with the worker token from the Workers page, - for standard input (default: S3_WORKER_TOKEN, or the local worker's own)",
+    ),
   )
   .addOption(
     new Option("--name <name>", "name on the Workers page").env("S3_WORKER_NAME").default("local"),
@@ -54,6 +70,18 @@ const command = new Command("worker")
       "--data <folder>",
       "where identity, indexes and scratch files are kept (default: .data)",
     ),
+  )
+  .addOption(
+    new Option(
+      "--import-root <folder>",
+      "folder that imports by path may read, besides `imports` in the data folder; may be repeated, or S3_IMPORT_ROOTS",
+    ).argParser(collect),
+  )
+  .addOption(
+    new Option(
+      "--credential <NAME=origin>",
+      "environment variable with a key, and the origin that it may be sent to; may be repeated, or S3_CREDENTIALS",
+    ).argParser(collect),
   )
   .addOption(
     new Option("--engine-slots <n>", "training and predict runs at a time")
@@ -91,8 +119,14 @@ const command = new Command("worker")
 
 const options = command.opts<CommandLine>();
 if (options.data !== undefined) process.env.S3_DATA_DIR = resolve(options.data);
-// A token in the environment would be handed on to the engine.
-delete process.env.S3_WORKER_TOKEN;
+for (const [name, values, separator] of [
+  ["S3_IMPORT_ROOTS", options.importRoot?.map((root) => resolve(root)), delimiter],
+  ["S3_CREDENTIALS", options.credential, ","],
+] as const)
+  if (values) process.env[name] = [process.env[name], ...values].filter(Boolean).join(separator);
+const token = readToken(options.tokenFile);
+// What this process writes is for its user alone.
+process.umask(0o077);
 
 const { runWorker } = await import("./run-worker");
-process.exit(await runWorker(options));
+process.exit(await runWorker({ ...options, token }));

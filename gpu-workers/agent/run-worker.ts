@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { pino } from "pino";
 import { AppError, parseOrThrow, toWireError } from "@/contracts/errors";
 import { ATLAS_DIR, DATA_DIR, SETUP_DIR } from "@/lib/paths.mjs";
-import { exitWithParent, LOCAL_WORKER_TOKEN_FILE } from "@/lib/parent-watchdog";
+import { exitWithParent, sendHeartbeats, LOCAL_WORKER_TOKEN_FILE } from "@/lib/parent-watchdog";
 import { retry, waitFor } from "@/lib/retry";
 import { PROTOCOL_VERSION } from "@/contracts/worker-protocol/worker-protocol";
 import type { EngineOptions } from "@/gpu-workers/llm/engine/process";
@@ -17,7 +17,7 @@ import { createIndexPlanner } from "@/gpu-workers/jobs/index/plan-indexes";
 import { getCorpusPath, listInstalledCorpora } from "@/gpu-workers/corpora/installed-corpora";
 import { createDefaultStarters } from "./default-services";
 import { Machine } from "@/gpu-workers/runtime/machine";
-import { findCapabilities } from "./capabilities";
+import { findCapabilities, findModels } from "./capabilities";
 import { loadWorkerId, lockIdentity, workerNameSchema } from "./identity";
 import { AgentLog } from "./log";
 import { createDocumentReader, runQuery } from "./tasks";
@@ -55,15 +55,16 @@ export async function runWorker(options: WorkerOptions): Promise<number> {
     timestamp: pino.stdTimeFunctions.isoTime,
   });
   const log = new AgentLog(options.name, logger);
-  let unlock: () => Promise<void> = () => Promise.resolve();
+  let unlock: () => void = () => undefined;
   try {
     const name = parseOrThrow(workerNameSchema, options.name, "--name");
-    unlock = await lockIdentity(DATA_DIR, name);
+    unlock = lockIdentity(DATA_DIR, name);
     const agent = await createAgent(options, name, log);
     const stop = (): void => void agent.stop();
     process.once("SIGTERM", stop);
     process.once("SIGINT", stop);
     exitWithParent(stop);
+    sendHeartbeats();
     await agent.start();
     const fatal = await agent.finished;
     if (fatal === null) return STOPPED;
@@ -78,14 +79,14 @@ export async function runWorker(options: WorkerOptions): Promise<number> {
     );
     return error instanceof AppError && UNUSABLE_CODES.has(error.code) ? UNUSABLE : DEFECT;
   } finally {
-    await unlock();
+    unlock();
   }
 }
 
 async function createAgent(options: WorkerOptions, name: string, log: AgentLog): Promise<Agent> {
-  const [token, workerId, gpus, corpora] = await Promise.all([
-    options.token ?? readLocalToken(),
-    loadWorkerId(DATA_DIR, name),
+  const token = options.token || (await readLocalToken());
+  const [workerId, gpus, corpora] = await Promise.all([
+    loadWorkerId(DATA_DIR, name, token),
     new Machine().readGpus(),
     listInstalledCorpora(FOLDERS),
   ]);
@@ -100,6 +101,7 @@ async function createAgent(options: WorkerOptions, name: string, log: AgentLog):
       device: options.engineDevice,
       dtype: options.engineDtype,
     }),
+    readModels: () => findModels(SETUP_DIR),
     slots: { engine: options.engineSlots, light: options.lightSlots },
     workRoot: join(DATA_DIR, "work", workerId),
     executors,
@@ -130,7 +132,7 @@ function readLocalToken(): Promise<string> {
     if (token === "")
       throw new AppError(
         "unauthorized",
-        `There is no token: create one on the Workers page and start with --token (looked for ${LOCAL_WORKER_TOKEN_FILE} in the data folder for 30 s).`,
+        `There is no token: create one on the Workers page and start with it in S3_WORKER_TOKEN (looked for ${LOCAL_WORKER_TOKEN_FILE} in the data folder for 30 s).`,
       );
     return token;
   };

@@ -134,6 +134,7 @@ describe("a download", { timeout: 30_000 }, () => {
 
 describe("sources", () => {
   const common = {
+    importRoots: [],
     signal: new AbortController().signal,
     onProgress: () => undefined,
     log: () => undefined,

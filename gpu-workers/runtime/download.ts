@@ -3,11 +3,12 @@ import { mkdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import { Readable, Transform } from "node:stream";
 import { pipeline } from "node:stream/promises";
-import { AppError, wireErrorSchema } from "@/contracts/errors";
-import { hasErrorCode } from "@/lib/errors";
+import { AppError, type ErrorCode, wireErrorSchema } from "@/contracts/errors";
+import { describeFetchError, hasErrorCode } from "@/lib/errors";
 import { hashFile } from "@/lib/hash";
 import { parseJsonOrNull } from "@/lib/json";
 import { retry } from "@/lib/retry";
+import { guardedFetch } from "./guarded-fetch";
 
 export interface DownloadOptions {
   url: string;
@@ -18,6 +19,8 @@ export interface DownloadOptions {
   sha256: string | null;
   /** Said in an error: how to do without the network. */
   byHand: string;
+  /** The error's code where the server cannot be reached; by default `not-found`. */
+  unreachable?: ErrorCode;
   signal: AbortSignal;
   /** Bytes that are here, and in all where the server says so. */
   onProgress?: (done: number, total: number | null) => void;
@@ -63,7 +66,7 @@ export async function download(options: DownloadOptions): Promise<string> {
     shouldRetry: (error) => !(error instanceof AppError),
     buildGiveUpError: (error) =>
       new AppError(
-        "not-found",
+        options.unreachable ?? "not-found",
         `${new URL(options.url).host} cannot be reached from this worker, or breaks off again and again (${describeFetchError(error)}). ${byHand}`,
         { cause: error },
       ),
@@ -101,14 +104,14 @@ async function transfer(
   };
   try {
     const resume = start > 0 && tag !== "";
-    const response = await fetch(url, {
-      headers: {
+    const response = await guardedFetch(
+      url,
+      { headers, signal: AbortSignal.any([signal, silence.signal]) },
+      {
         "accept-encoding": "identity",
-        ...headers,
         ...(resume ? { range: `bytes=${start}-`, "if-range": tag } : {}),
       },
-      signal: AbortSignal.any([signal, silence.signal]),
-    });
+    );
     if (response.status === 416) {
       // Nothing is left to send, or the file has become shorter: begin again.
       await response.body?.cancel();
@@ -136,7 +139,7 @@ async function transfer(
       },
     });
     await pipeline(
-      Readable.fromWeb(response.body as Parameters<typeof Readable.fromWeb>[0]),
+      Readable.fromWeb(response.body),
       count,
       createWriteStream(part, { flags: from > 0 ? "a" : "w" }),
     );
@@ -155,7 +158,11 @@ async function transfer(
 }
 
 /** What another try would not change is an AppError; the rest may pass. */
-async function buildRefusal(response: Response, url: string, byHand: string): Promise<Error> {
+async function buildRefusal(
+  response: Awaited<ReturnType<typeof guardedFetch>>,
+  url: string,
+  byHand: string,
+): Promise<Error> {
   const text = (await response.text().catch(() => "")).slice(0, 500);
   const { status } = response;
   const own = wireErrorSchema.safeParse(parseJsonOrNull(text));
@@ -171,12 +178,6 @@ async function buildRefusal(response: Response, url: string, byHand: string): Pr
   if (status >= 400 && status < 500 && status !== 408 && status !== 429)
     return new AppError("invalid-input", `${url} answered HTTP ${status}: ${text}`);
   return new Error(`HTTP ${status}: ${text}`);
-}
-
-/** `fetch` hides the reason in its cause. */
-export function describeFetchError(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  return error.cause instanceof Error ? `${error.message}: ${error.cause.message}` : error.message;
 }
 
 const readSize = (path: string): Promise<number> =>

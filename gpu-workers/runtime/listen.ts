@@ -1,7 +1,9 @@
-import { createServer, type Server } from "node:http";
+import { createServer, type IncomingMessage, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { hostname } from "node:os";
 import { AppError } from "@/contracts/errors";
+import { isLoopback } from "@/contracts/run-config/serve-config";
+import { isLoopbackHost } from "@/lib/loopback";
 import { retry, waitFor } from "@/lib/retry";
 import type { AttemptContext } from "./attempt-context";
 
@@ -25,6 +27,23 @@ export async function listen(host: string, port: number): Promise<{ server: Serv
   });
   const { address, family, port: bound } = server.address() as AddressInfo;
   return { server, url: `http://${family === "IPv6" ? `[${address}]` : address}:${bound}` };
+}
+
+/**
+ * Refuses requests of web pages: no page may use a service through the browser of someone who can reach it. Only pages
+ * send Origin; one that had its own name resolved to this machine (DNS rebinding) sends that name as Host.
+ *
+ * @param url the service's base address; on another than the loopback it has names that are not known here
+ * @throws AppError "unauthorized"
+ */
+export function requireNoPage({ headers }: IncomingMessage, url: string): void {
+  if (headers.origin !== undefined)
+    throw new AppError("unauthorized", "requests from web pages are not answered");
+  if (isLoopback(new URL(url).hostname.replace(/^\[|\]$/g, "")) && !isLoopbackHost(headers.host))
+    throw new AppError(
+      "unauthorized",
+      `the Host header names ${JSON.stringify(headers.host ?? "")}; this service is asked as 127.0.0.1 or localhost`,
+    );
 }
 
 function describeListenFailure(cause: NodeJS.ErrnoException, host: string, port: number): string {

@@ -10,7 +10,9 @@ import { buildRetrieverKey, ServiceRegistry } from "@/gpu-workers/agent/services
 import { NO_SERVICES } from "@/gpu-workers/agent/testing/harness";
 import { importCorpus } from "@/gpu-workers/corpora/import/import-corpus";
 import { hashFile } from "@/lib/hash";
-import { computeBm25Key } from "@/gpu-workers/retrieval/indexes/bm25/bm25-index";
+import { Bm25Index, computeBm25Key } from "@/gpu-workers/retrieval/indexes/bm25/bm25-index";
+import type { Analysis } from "@/gpu-workers/retrieval/indexes/bm25/analyser";
+import { formatPassage } from "@/gpu-workers/retrieval/corpus/passage-text";
 import { CorpusDigest, CorpusFile } from "@/gpu-workers/corpora/file/corpus-file";
 import {
   buildIndexIdentity,
@@ -64,8 +66,26 @@ const corpusPath = async (): Promise<string> =>
 const ENCODER = { name: "enc", variant: "fp32", fingerprint: "encoder-fingerprint", dim: 4 };
 const close = () => Promise.resolve();
 
-/** Opens a retriever over the corpus, with an encoder and a reranker that need no weights. @returns its key */
-async function openedKey(settings: object): Promise<string> {
+/** Builds a BM25 index of the corpus in a folder of the analysis' own. @returns the folder of all its indexes */
+async function buildBm25(analysis: Analysis): Promise<string> {
+  const corpus = await CorpusFile.open(await corpusPath());
+  const scan = async function* (from: number) {
+    for await (const { record } of corpus.scanRows(from)) yield formatPassage(record);
+  };
+  const texts = { hash: corpus.hash, size: corpus.size, scan };
+  const root = join(folder, analysis, "indexes");
+  await (await Bm25Index.ensure(texts, { root, analysis })).close();
+  await corpus.close();
+  return root;
+}
+
+/**
+ * Opens a retriever over the corpus, with an encoder and a reranker that need no weights.
+ *
+ * @param analysis of the BM25 index that is there already: keys of the first analysis stay what they were
+ * @returns its key
+ */
+async function openedKey(settings: object, analysis: Analysis = "english-1"): Promise<string> {
   vi.spyOn(Encoder, "load").mockResolvedValue({ ...ENCODER, close } as never);
   vi.spyOn(DenseIndex, "load").mockResolvedValue({ size: 3, dim: 4, close } as never);
   const reranker = { name: "r", fingerprint: "reranker-fingerprint", close };
@@ -74,12 +94,13 @@ async function openedKey(settings: object): Promise<string> {
   const corpus = await CorpusFile.open(path);
   for (const factory of ["Flat", "IVF4,Flat", "HNSW32"]) {
     const key = computeIndexKey(buildIndexIdentity({ corpus, encoder: ENCODER }, factory));
-    await writeFiles(join(folder, "indexes", key), { there: "" });
+    await writeFiles(join(folder, analysis, "indexes", key), { there: "" });
   }
   await corpus.close();
+  await buildBm25(analysis);
   const opened = await openRetriever(retrieverSchema.parse(settings), {
     corpusPath: () => path,
-    dataDir: folder,
+    dataDir: join(folder, analysis),
   });
   const { key } = opened.describe();
   await opened.close();
@@ -153,6 +174,7 @@ async function imported(name: string, path: string) {
   const source = corpusSourceSchema.parse({ kind: "path", path });
   const manifest = await importCorpus({
     dataDir: join(folder, "data"),
+    importRoots: [path],
     name,
     source: source as Exclude<typeof source, { kind: "installed" }>,
     runId: "00000000-0000-4000-8000-0000000000aa",
@@ -213,7 +235,7 @@ testRecorded(new URL("./retrieval-key-stability.json", import.meta.url), {
       "model.onnx": "network",
       "config.json": '{"max_position_embeddings": 128}',
       "modules.json":
-        '[{"type": "a.Transformer", "path": ""}, {"type": "a.Pooling", "path": "1_Pooling"}, {"type": "a.Normalize", "path": "2"}]',
+        '[{"type": "sentence_transformers.models.Transformer", "path": ""}, {"type": "sentence_transformers.models.Pooling", "path": "1_Pooling"}, {"type": "sentence_transformers.models.Normalize", "path": "2"}]',
       "1_Pooling/config.json": '{"pooling_mode_cls_token": true}',
       "config_sentence_transformers.json":
         '{"prompts": {"query": "q: "}, "similarity_fn_name": "cosine"}',
@@ -256,7 +278,8 @@ testRecorded(new URL("./retrieval-key-stability.json", import.meta.url), {
       ...Object.fromEntries(
         identities.map((identity) => [identity.factory, computeIndexKey(identity)]),
       ),
-      bm25: computeBm25Key("corpus-hash"),
+      bm25: computeBm25Key("corpus-hash", "english-1"),
+      "bm25, english-2": computeBm25Key("corpus-hash", "english-2"),
       "manifest of a stored index": await readIndexManifest(stored),
       "points in Qdrant": ["a", "2", "wiki 7"].map(computePointId),
     };
@@ -272,12 +295,13 @@ testRecorded(new URL("./retrieval-key-stability.json", import.meta.url), {
       "HNSW, breadth 64": () => openedKey({ kind: "dense", index: "HNSW32", efSearch: 64 }),
       bm25: () => openedKey({ kind: "bm25" }),
       "bm25, all settings": () => openedKey({ kind: "bm25", k1: 1.2, b: 0.75, operators: true }),
+      "bm25, english-2": () => openedKey({ kind: "bm25" }, "english-2"),
       hybrid: () => openedKey({ kind: "hybrid", index: "Flat" }),
       "hybrid, all of rrf": () => openedKey({ kind: "hybrid", index: "Flat", depth: 50, rrfK: 20 }),
       "hybrid, weighted": () => openedKey({ ...RETRIEVERS["hybrid, weighted"], index: "Flat" }),
       reranked: () => openedKey({ kind: "dense", index: "Flat", reranker: "r" }),
       "reranked bm25, depth 20": () => openedKey({ kind: "bm25", reranker: "r", rerankDepth: 20 }),
-      "remote, by address": () => remoteKey("http://retriever.test:3000", null),
+      "remote, by address, in its own order": () => remoteKey("http://retriever.test:3000", null),
       "remote, by content": () => remoteKey("http://retriever.test:3000/retrieve", HEALTH),
       opensearch: () => openSearchKey({}, ["title", "text"]),
       "opensearch without titles": () => openSearchKey({ textField: "body" }, ["body"]),
@@ -287,11 +311,10 @@ testRecorded(new URL("./retrieval-key-stability.json", import.meta.url), {
 
   // Each build has a stamp of its own at the beginning of its files.
   "files of a BM25 index": async () => {
-    await openedKey({ kind: "bm25" });
-    const path = await corpusPath();
-    const corpus = await CorpusFile.open(path);
-    const directory = join(folder, "indexes", computeBm25Key(corpus.hash));
+    const corpus = await CorpusFile.open(await corpusPath());
+    const key = computeBm25Key(corpus.hash, "english-1");
     await corpus.close();
+    const directory = join(await buildBm25("english-1"), key);
     const files = (await readdir(directory)).filter((name) => name.endsWith(".bin")).sort();
     const content = async (name: string) =>
       sha256((await readFile(join(directory, name))).subarray(16).toString("latin1"));

@@ -140,8 +140,7 @@ function writeCommand(command: Command, path: string): string[] {
 function writeCommandLinePage(): string {
   const connection = connect("http://127.0.0.1:3000");
   const program = createProgram({
-    client: connection.client,
-    server: "http://127.0.0.1:3000",
+    ...connection,
     print: () => undefined,
     printJson: () => undefined,
   });

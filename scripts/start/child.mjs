@@ -1,19 +1,26 @@
 /** One supervised process: started, watched, started again with growing pauses, stopped. */
 import { spawn } from "node:child_process";
-import { closeSync, existsSync, openSync, readFileSync, renameSync, statSync } from "node:fs";
+import { closeSync, copyFileSync, existsSync, openSync, readFileSync } from "node:fs";
+import { rmSync, statSync, truncateSync } from "node:fs";
 import { constants } from "node:os";
 import { capture, tail } from "../lib/run.mjs";
 import { MARK, findMarked, signal, endProcesses, waitForEnd } from "./processes.mjs";
 
 const LOG_LIMIT_BYTES = 20 * 2 ** 20;
+const LOG_CHECK_MS = 10_000;
 const REASON_LINES = 12;
 
-/** When a process that dies is started again, and when no more. */
+/**
+ * When a process that dies is started again: after pauses that double. One that always died within `quickDeathMs` is
+ * given up after `quickDeaths`, where somebody waits for it to start; once it has lasted, or where nobody does, it is
+ * started again for ever. One whose heartbeats stop for `hangMs` is killed.
+ */
 export const DEFAULT_POLICY = {
   firstPauseMs: 500,
-  longestPauseMs: 8_000,
+  longestPauseMs: 30_000,
   quickDeathMs: 10_000,
   quickDeaths: 5,
+  hangMs: 45_000,
 };
 
 /**
@@ -33,8 +40,30 @@ const hasSetpriv = process.platform === "linux" && capture("setpriv", ["--versio
  * @property {"SIGTERM" | "SIGINT"} [stopSignal]
  * @property {number} [graceMs] time to stop by itself
  * @property {{ uid: number, gid: number, needsDac?: boolean } | null} [user]
+ * @property {string} [heartbeatFile] where it says once a second that it works
  * @property {() => Promise<void>} [beforeStart] mends what a killed predecessor left
  */
+
+/** What PostgreSQL's own user is given to read past folders that only root may enter. */
+const DAC = "+dac_override,+dac_read_search";
+
+/** Whether this machine can give that; in some containers root itself has not all of it. */
+export const canGiveDac = () =>
+  hasSetpriv &&
+  capture("setpriv", [`--inh-caps=${DAC}`, `--ambient-caps=${DAC}`, "--", "true"]) !== null;
+
+/**
+ * Moves what a log holds to LOG.1 once it is large; whoever writes it goes on at its beginning.
+ * @param {string} log
+ * @param {number} limitBytes
+ * @returns {boolean} whether it was large
+ */
+export function rotateLog(log, limitBytes = LOG_LIMIT_BYTES) {
+  if (!existsSync(log) || statSync(log).size <= limitBytes) return false;
+  copyFileSync(log, `${log}.1`);
+  truncateSync(log);
+  return true;
+}
 
 /**
  * The command as it is spawned: with parent-death signal and user where the machine can.
@@ -44,10 +73,9 @@ const hasSetpriv = process.platform === "linux" && capture("setpriv", ["--versio
  */
 export function wrap({ command, args, user, stopSignal = "SIGTERM" }, canSetpriv = hasSetpriv) {
   if (!canSetpriv) return { command, args, options: user ? { uid: user.uid, gid: user.gid } : {} };
-  const dac = "+dac_override,+dac_read_search";
   const options = [
     ...(user ? [`--reuid=${user.uid}`, `--regid=${user.gid}`, "--clear-groups"] : []),
-    ...(user?.needsDac ? [`--inh-caps=${dac}`, `--ambient-caps=${dac}`] : []),
+    ...(user?.needsDac ? [`--inh-caps=${DAC}`, `--ambient-caps=${DAC}`] : []),
     `--pdeathsig=${stopSignal.replace(/^SIG/, "")}`,
   ];
   return { command: "setpriv", args: [...options, "--", command, ...args], options: {} };
@@ -66,7 +94,7 @@ function describeEnd(
 /**
  * Keeps a process running until it is stopped.
  * @param {ChildSpec} spec
- * @param {{ id: string, say: (text: string) => void, onGiveUp: (reason: string) => void, policy?: typeof DEFAULT_POLICY }} supervisor
+ * @param {{ id: string, say: (text: string) => void, onGiveUp: ((reason: string) => void) | null, policy?: typeof DEFAULT_POLICY }} supervisor
  */
 export function keepRunning(spec, { id, say, onGiveUp, policy = DEFAULT_POLICY }) {
   const mark = `${id}/${spec.name}`;
@@ -76,22 +104,28 @@ export function keepRunning(spec, { id, say, onGiveUp, policy = DEFAULT_POLICY }
   /** @type {NodeJS.Timeout | undefined} */
   let timer;
   let deaths = 0;
+  let hasLasted = false;
+  let logStart = 0;
+  setInterval(() => {
+    if (rotateLog(spec.log)) logStart = 0;
+  }, LOG_CHECK_MS).unref();
   let restarting = Promise.resolve();
 
   function start() {
     if (isStopping) return;
     const started = Date.now();
-    if (existsSync(spec.log) && statSync(spec.log).size > LOG_LIMIT_BYTES)
-      renameSync(spec.log, `${spec.log}.1`);
-    const logStart = existsSync(spec.log) ? statSync(spec.log).size : 0;
+    rotateLog(spec.log);
+    logStart = existsSync(spec.log) ? statSync(spec.log).size : 0;
     const log = openSync(spec.log, "a");
     const { command, args, options } = wrap(spec);
     const env = {
       ...process.env,
       ...spec.env,
       S3_SUPERVISOR_PID: String(process.pid),
+      S3_HEARTBEAT_FILE: spec.heartbeatFile,
       [MARK]: mark,
     };
+    if (spec.heartbeatFile) rmSync(spec.heartbeatFile, { force: true });
     const spawned = spawn(command, args, {
       ...options,
       cwd: spec.cwd,
@@ -105,27 +139,24 @@ export function keepRunning(spec, { id, say, onGiveUp, policy = DEFAULT_POLICY }
     const ended = (/** @type {string} */ how) => {
       if (hasEnded) return;
       hasEnded = true;
-      onEnd(how, Date.now() - started, logStart);
+      onEnd(how, Date.now() - started);
     };
     spawned.once("error", (error) => ended(`could not be started: ${error.message}`));
     spawned.once("exit", (code, signalName) => ended(describeEnd(code, signalName)));
   }
 
-  function onEnd(
-    /** @type {string} */ how,
-    /** @type {number} */ lifetimeMs,
-    /** @type {number} */ logStart,
-  ) {
+  function onEnd(/** @type {string} */ how, /** @type {number} */ lifetimeMs) {
     if (isStopping) return;
+    hasLasted ||= lifetimeMs >= policy.quickDeathMs;
     deaths = lifetimeMs < policy.quickDeathMs ? deaths + 1 : 1;
-    if (deaths >= policy.quickDeaths) {
+    if (deaths === policy.quickDeaths) {
       const output = tail(readFileSync(spec.log).subarray(logStart).toString(), REASON_LINES);
-      onGiveUp(
-        `The ${spec.name} ${how}, ${deaths} times in a row. Last lines of ${spec.log}:\n${output.replace(/^/gm, "    ")}`,
-      );
-      return;
+      const reason = `The ${spec.name} ${how}, ${deaths} times in a row. Last lines of ${spec.log}:\n${output.replace(/^/gm, "    ")}`;
+      if (onGiveUp && !hasLasted) return onGiveUp(reason);
+      say(reason);
     }
-    const pauseMs = Math.min(policy.longestPauseMs, policy.firstPauseMs * 2 ** (deaths - 1));
+    const doublings = Math.min(deaths - 1, 20);
+    const pauseMs = Math.min(policy.longestPauseMs, policy.firstPauseMs * 2 ** doublings);
     say(`The ${spec.name} ${how}. Starting it again in ${pauseMs / 1000} s (log: ${spec.log}).`);
     timer = setTimeout(() => {
       restarting = restart();
@@ -144,6 +175,24 @@ export function keepRunning(spec, { id, say, onGiveUp, policy = DEFAULT_POLICY }
     await endProcesses(() => findMarked(mark), { graceMs });
   }
 
+  /** Kills a process that lives but does nothing any more; its end is then seen as any other. */
+  function watchHeartbeats(/** @type {string} */ file) {
+    let last = "";
+    let silentMs = 0;
+    const checkMs = policy.hangMs / 9;
+    // Time is counted in checks, so that a machine that slept does not count as silence.
+    setInterval(() => {
+      const beat = existsSync(file) ? readFileSync(file, "utf8") : "";
+      silentMs = beat === last && beat !== "" ? silentMs + checkMs : 0;
+      last = beat;
+      if (silentMs < policy.hangMs || isStopping || !child?.pid) return;
+      silentMs = 0;
+      say(`The ${spec.name} has not moved for ${policy.hangMs / 1000} s and is killed.`);
+      signal(-child.pid, "SIGKILL");
+    }, checkMs).unref();
+  }
+
+  if (spec.heartbeatFile) watchHeartbeats(spec.heartbeatFile);
   start();
   return {
     name: spec.name,

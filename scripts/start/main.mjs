@@ -1,6 +1,6 @@
 /** The supervisor as a program: prints what happens, and stops everything on a signal. */
 import { join } from "node:path";
-import { processState } from "../lib/lock.mjs";
+import { processState } from "../../lib/lock.mjs";
 import { duration } from "../setup/progress.mjs";
 import { StartError } from "./start-error.mjs";
 import { startAll } from "./supervisor.mjs";
@@ -66,7 +66,7 @@ export function runSupervisor(settings) {
       system = result;
       if (stopping) return;
       console.log(
-        `\n  S3 is ready: ${result.url}   (${duration(Date.now() - started)}; logs in ${join(settings.dataDir, "logs")}; Ctrl-C stops everything)\n`,
+        `\n  S3 is ready: ${result.url}\n  The address holds the secret that lets a browser in: keep it to yourself.\n  (${duration(Date.now() - started)}; logs in ${join(settings.dataDir, "logs")}; Ctrl-C stops everything)\n`,
       );
       void result.failed.then((reason) => {
         exitCode = 1;

@@ -1,7 +1,7 @@
 /** Finding and ending processes: by id, by group, and by the marks they carry. */
 import { readFileSync, readdirSync, readlinkSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
-import { isAlive } from "../lib/lock.mjs";
+import { isAlive } from "../../lib/lock.mjs";
 
 /** Environment variable that every process started by a supervisor inherits, with "supervisor id/child name". */
 export const MARK = "S3_SUPERVISED";

@@ -7,13 +7,14 @@ import {
   readFileSync,
   readdirSync,
   rmSync,
+  statSync,
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { Client } from "pg";
-import { isAlive } from "@/scripts/lib/lock.mjs";
+import { isAlive } from "@/lib/lock.mjs";
 import { findFreePort } from "@/lib/free-port.mjs";
 import { findMarked, findWorkingIn } from "./processes.mjs";
 
@@ -26,21 +27,23 @@ import { writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { join } from "node:path";
 writeFileSync(join(process.env.S3_DATA_DIR, "local-worker.token"), "a-token");
+writeFileSync(join(process.env.S3_DATA_DIR, "access.secret"), "a-secret");
 const server = createServer((request, response) => {
   if (request.url === "/healthz") return response.end("ok");
   response.end(JSON.stringify({ pid: process.pid, database: process.env.DATABASE_URL }));
 });
 server.listen(Number(process.env.PORT), process.env.HOST);
 process.on("SIGTERM", () => process.exit(0));
+setInterval(() => writeFileSync(process.env.S3_HEARTBEAT_FILE, String(Date.now())), 100);
 `;
 const WORKER = `
 import { spawn } from "node:child_process";
-import { appendFileSync } from "node:fs";
+import { appendFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 const engine = spawn("sleep", ["600"], { detached: true, stdio: "ignore" });
 appendFileSync(join(process.env.S3_DATA_DIR, "workers"), process.pid + " " + engine.pid + " " + process.env.S3_WORKER_TOKEN + "\\n");
 process.on("SIGTERM", () => process.exit(0));
-setInterval(() => {}, 1000);
+setInterval(() => writeFileSync(process.env.S3_HEARTBEAT_FILE, String(Date.now())), 100);
 `;
 const CRASHING = `console.error("the reason why"); process.exit(3);`;
 
@@ -150,7 +153,13 @@ describe("the supervisor", () => {
 
     const second = start();
     expect(await second.ended).toBe(1);
-    expect(second.output()).toContain(`process ${run.pid}, page at http://127.0.0.1:${port}`);
+    const address = `http://127.0.0.1:${port}/?token=a-secret`;
+    expect(run.output()).toContain(`S3 is ready: ${address}`);
+    expect(second.output()).toContain(`process ${run.pid}, page at ${address}`);
+    const modes = ["", "logs", "logs/server.log", "access.secret", "workers"].map((path) =>
+      (statSync(join(dataDir, path)).mode & 0o777).toString(8),
+    );
+    expect(modes).toEqual(["700", "700", "600", "600", "600"]);
 
     const { pid: server, database } = await serverAnswer();
     process.kill(server, "SIGKILL");
@@ -211,11 +220,55 @@ describe("the supervisor", () => {
       longestPauseMs: 20,
       quickDeathMs: 10_000,
       quickDeaths: 5,
+      hangMs: 45_000,
     });
     expect(await run.ended).toBe(1);
     expect(run.output()).toContain("The server ended with code 3, 5 times in a row");
     expect(run.output()).toContain("the reason why");
     expect(processesOf(dataDir)).toEqual([]);
+  });
+
+  it("ends a server and a worker that live but do not move, and starts others", async () => {
+    const run = start("server.mjs", {
+      firstPauseMs: 10,
+      longestPauseMs: 20,
+      quickDeathMs: 10,
+      quickDeaths: 5,
+      hangMs: 1_500,
+    });
+    await ready(run);
+    await until(() => existsSync(join(dataDir, "workers")));
+    const { pid: server } = await serverAnswer();
+    const [worker] = (workers()[0] ?? []).map(Number);
+    process.kill(server, "SIGSTOP");
+    process.kill(worker ?? 0, "SIGSTOP");
+    await until(() => run.output().includes("The server has not moved for 1.5 s and is killed."));
+    await until(() => workers().length === 2);
+    await until(() =>
+      serverAnswer().then(
+        ({ pid }) => pid !== server,
+        () => false,
+      ),
+    );
+    run.signal("SIGTERM");
+    expect(await run.ended).toBe(0);
+  });
+
+  it("goes on starting a worker that always dies, and the page stays up", async () => {
+    writeFileSync(join(folder, "worker.mjs"), CRASHING);
+    const run = start("server.mjs", {
+      firstPauseMs: 10,
+      longestPauseMs: 20,
+      quickDeathMs: 10_000,
+      quickDeaths: 3,
+      hangMs: 45_000,
+    });
+    const deaths = () => run.output().split("The worker ended with code 3. Starting").length - 1;
+    await until(() => deaths() > 6);
+    expect(run.output()).toContain("The worker ended with code 3, 3 times in a row");
+    expect((await serverAnswer()).pid).toBeGreaterThan(0);
+    run.signal("SIGTERM");
+    expect(await run.ended).toBe(0);
   });
 
   it("can be interrupted while it starts", async () => {

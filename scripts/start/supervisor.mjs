@@ -1,11 +1,12 @@
 /** The supervisor: database, server and local worker of one data directory, started and stopped together. */
-import { existsSync, mkdirSync, readFileSync } from "node:fs";
+import { chmodSync, existsSync, lstatSync, mkdirSync, readFileSync, readdirSync } from "node:fs";
 import { randomUUID } from "node:crypto";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { takeLock } from "../lib/lock.mjs";
-import { keepRunning } from "./child.mjs";
+import { addAccessSecret, readAccessSecret } from "../../lib/access.mjs";
+import { takeLock } from "../../lib/lock.mjs";
+import { canGiveDac, keepRunning } from "./child.mjs";
 import { preparePostgres } from "./postgres.mjs";
 import { findMarked, endProcesses } from "./processes.mjs";
 import { StartError } from "./start-error.mjs";
@@ -20,12 +21,28 @@ const READY_TIMEOUT_MS = 60_000;
  * @property {number} port
  * @property {string | undefined} databaseUrl a PostgreSQL of the user's own
  * @property {number | undefined} postgresPort
- * @property {{ command: string, args: string[], env?: Record<string, string> }} server
+ * @property {{ command: string, args: string[], env?: Record<string, string>, heartbeatFile?: undefined }} server where its heartbeats are not watched, `heartbeatFile` is there and undefined
  * @property {{ command: string, args: string[], env?: Record<string, string> } | null} worker
  * @property {(text: string) => void} say
  * @property {typeof import("./child.mjs").DEFAULT_POLICY} [policy]
  * @property {AbortSignal} [signal] ends the start early
  */
+
+/**
+ * Takes a data folder, and what older versions left in it, away from all but its user. PostgreSQL's own user must get
+ * through to the database: where root cannot let it read past, the folder may be entered, not listed.
+ */
+function makePrivate(/** @type {string} */ dataDir) {
+  const isRoot = process.getuid?.() === 0;
+  mkdirSync(dataDir, { recursive: true });
+  chmodSync(dataDir, isRoot && !canGiveDac() ? 0o711 : 0o700);
+  for (const name of readdirSync(dataDir)) {
+    const path = join(dataDir, name);
+    const entry = lstatSync(path);
+    if (entry.uid === process.getuid?.() && !entry.isSymbolicLink())
+      chmodSync(path, entry.isDirectory() ? 0o700 : 0o600);
+  }
+}
 
 /** Refuses with the reason where the page's address is taken. */
 function checkPort(/** @type {string} */ host, /** @type {number} */ port) {
@@ -50,18 +67,21 @@ function checkPort(/** @type {string} */ host, /** @type {number} */ port) {
  * Starts everything.
  * @param {Settings} settings
  * @returns {Promise<{ url: string, stop: () => Promise<void>, kill: () => void, failed: Promise<string>, children: () => Record<string, number | null> }>}
- *   `failed` resolves with the reason when the database or the server gives up
+ *   `url` lets a browser in; `failed` resolves with the reason when the database or the server gives up
  * @throws {StartError}
  */
 export async function startAll(settings) {
   const { dataDir, host, port, say } = settings;
   const url = `http://${host.includes(":") ? `[${host}]` : host}:${port}`;
   const id = randomUUID();
+  // What this process and those it starts write is for their user alone.
+  process.umask(0o077);
+  makePrivate(dataDir);
   const lock = takeLock(join(dataDir, "supervisor.lock"), { id, url });
   if (lock.isTaken) {
     const { pid, url: other } = lock.holder;
     throw new StartError(
-      `S3 already runs on the data directory ${dataDir}: process ${pid}, page at ${other}.\n` +
+      `S3 already runs on the data directory ${dataDir}: process ${pid}, page at ${addAccessSecret(String(other), readAccessSecret(dataDir))}\n` +
         `Open that page, or stop it with \`kill ${pid}\`, or start a second one beside it: S3_DATA_DIR=.data-2 PORT=${port + 1} npm start`,
     );
   }
@@ -86,7 +106,7 @@ export async function startAll(settings) {
   };
   /**
    * @param {import("./child.mjs").ChildSpec} spec
-   * @param {(reason: string) => void} onGiveUp
+   * @param {((reason: string) => void) | null} onGiveUp null: it is never given up
    */
   const supervise = (spec, onGiveUp) => {
     const child = keepRunning(spec, { id, say, onGiveUp, policy: settings.policy });
@@ -108,6 +128,7 @@ export async function startAll(settings) {
     await checkPort(host, port);
     const logsDir = join(dataDir, "logs");
     mkdirSync(logsDir, { recursive: true });
+    const heartbeatFile = (/** @type {string} */ name) => join(logsDir, `${name}.heartbeat`);
 
     let databaseUrl = settings.databaseUrl;
     if (!databaseUrl) {
@@ -130,7 +151,10 @@ export async function startAll(settings) {
         PORT: String(port),
       },
     };
-    supervise({ name: "server", log: serverLog, ...server }, fail);
+    supervise(
+      { name: "server", log: serverLog, heartbeatFile: heartbeatFile("server"), ...server },
+      fail,
+    );
     await waitForPage(url, serverLog, hasEnded, say);
     checkNotEnded();
 
@@ -146,13 +170,16 @@ export async function startAll(settings) {
           S3_WORKER_TOKEN: token ?? undefined,
         },
       };
-      // Without a worker the page still shows everything: say it, and go on.
+      // Without a worker the page still shows everything, so it is never given up.
       supervise(
-        { name: "worker", log: join(logsDir, "worker.log"), graceMs: 20_000, ...worker },
-        (/** @type {string} */ reason) =>
-          say(
-            `${reason}\nThe page stays up, but no run will be executed here. Mend the cause and start again.`,
-          ),
+        {
+          name: "worker",
+          log: join(logsDir, "worker.log"),
+          heartbeatFile: heartbeatFile("worker"),
+          graceMs: 20_000,
+          ...worker,
+        },
+        null,
       );
     }
   } catch (error) {
@@ -160,7 +187,7 @@ export async function startAll(settings) {
     throw error;
   }
   return {
-    url,
+    url: addAccessSecret(url, readAccessSecret(dataDir)),
     stop,
     failed,
     kill: () => running.forEach((child) => child.kill()),

@@ -3,6 +3,8 @@ import { pipeline } from "node:stream/promises";
 import { z } from "zod";
 import { AppError, parseOrThrow } from "@/contracts/errors";
 import type { Artifacts } from "@/server/features/artifacts/artifacts";
+import { requireNeededArtifact } from "@/server/features/workers/held-work";
+import type { Database } from "@/server/platform/db/database";
 import type { WorkerTokens } from "@/server/features/workers/worker-tokens";
 import { sendError } from "./error-response";
 import { openBodyStream } from "./request-body";
@@ -24,8 +26,9 @@ export async function serveArtifact(
   request: IncomingMessage,
   response: ServerResponse,
   url: URL,
-  { workerTokens, artifacts }: { workerTokens: WorkerTokens; artifacts: Artifacts },
+  services: { workerTokens: WorkerTokens; artifacts: Artifacts; database: Database },
 ): Promise<void> {
+  const { workerTokens, artifacts } = services;
   try {
     const worker = url.pathname.startsWith(WORKER_PREFIX);
     const tokenId = worker ? await workerTokens.verify(request.headers.authorization) : null;
@@ -48,6 +51,7 @@ export async function serveArtifact(
       await artifacts.upload(tokenId, ref, name.artifactId, name.file, openBodyStream(request));
       response.writeHead(201, { "content-type": "application/json" }).end("{}");
     } else if (request.method === "GET") {
+      if (tokenId !== null) await requireNeededArtifact(services, tokenId, name.artifactId);
       const { bytes, stream } = await artifacts.open(name.artifactId, name.file);
       response.writeHead(200, {
         "content-type": "application/octet-stream",

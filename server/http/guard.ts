@@ -1,27 +1,16 @@
 import type { IncomingHttpHeaders } from "node:http";
 import { AppError } from "@/contracts/errors";
+import { isLoopbackHost, LOOPBACK_NAMES, parseHostname } from "@/lib/loopback";
 
-const LOOPBACK_NAMES = new Set(["localhost", "127.0.0.1", "[::1]"]);
 const LOOPBACK_ADDRESSES = new Set(["localhost", "127.0.0.1", "::1"]);
-
-/** Name of a host that may have a port; null where the text is something else. */
-function parseHostname(host: string): string | null {
-  try {
-    const { hostname, username, password, pathname } = new URL(`http://${host}`);
-    return username === "" && password === "" && pathname === "/" ? hostname : null;
-  } catch {
-    return null;
-  }
-}
 
 /**
  * The reason to refuse a request; null where there is none. A page of another site may reach this server through the browser: by
- * its own name that resolves to this machine (Host tells), or from its own pages (Origin tells). There is no access
- * control behind this, so only loopback names pass.
+ * its own name that resolves to this machine (Host tells), or from its own pages (Origin tells). Only loopback
+ * names pass.
  */
 export function findRefusalReason(headers: IncomingHttpHeaders): string | null {
-  const host = headers.host === undefined ? null : parseHostname(headers.host);
-  if (host === null || !LOOPBACK_NAMES.has(host))
+  if (!isLoopbackHost(headers.host))
     return `Host "${headers.host ?? ""}" is not a loopback name. Open the page as http://127.0.0.1 or http://localhost; from another machine, through an SSH tunnel.`;
   const { origin } = headers;
   if (origin === undefined)

@@ -33,7 +33,13 @@ describe("the server from outside", () => {
     await storeSamples(server.plane);
     worker = await server.worker();
     api = createTRPCClient<AppRouter>({
-      links: [httpLink({ url: `${server.url}/trpc`, transformer: superjson })],
+      links: [
+        httpLink({
+          url: `${server.url}/trpc`,
+          headers: server.headers,
+          transformer: superjson,
+        }),
+      ],
     });
   });
   afterAll(() => server.stop());
@@ -61,7 +67,7 @@ describe("the server from outside", () => {
   describe("who may ask", () => {
     it("refuses names and pages of elsewhere, over HTTP and WebSocket", async () => {
       expect((await get("/healthz", {})).text).toBe('{"ok":true}');
-      const rebound = await get("/trpc/runs.list", { host: "attacker.example" });
+      const rebound = await get("/trpc/runs.list", { ...server.headers, host: "attacker.example" });
       expect(rebound.status).toBe(403);
       expect(rebound.text).toMatch(/not a loopback name/);
       expect((await get("/trpc/runs.list", { origin: "https://attacker.example" })).status).toBe(
@@ -69,8 +75,60 @@ describe("the server from outside", () => {
       );
       expect(await connect("/trpc-ws", { origin: "https://attacker.example" })).toBe("403");
       expect(await connect("/trpc-ws", { host: "attacker.example" })).toBe("403");
-      expect(await connect("/trpc-ws", { origin: server.url })).toBe("open");
-      expect(await connect("/elsewhere", {})).not.toBe("open");
+      expect(await connect("/trpc-ws", { ...server.headers, origin: server.url })).toBe("open");
+      expect(await connect("/elsewhere", server.headers)).not.toBe("open");
+    });
+
+    it("lets in whoever has the installation's secret, and by its address a browser for good", async () => {
+      const list = "/trpc/runs.list?input=%7B%22json%22%3A%7B%7D%7D";
+      for (const path of [list, "/", "/tokens", "/artifacts/x/y", "/worker/elsewhere", "/_next/x"])
+        expect([path, (await get(path, {})).status]).toEqual([path, 401]);
+      expect(await connect("/trpc-ws", {})).toBe("401");
+      const anonymous = createTRPCClient<AppRouter>({
+        links: [httpLink({ url: `${server.url}/trpc`, transformer: superjson })],
+      });
+      await expect(anonymous.runs.list.query({})).rejects.toMatchObject({
+        message: expect.stringContaining("S3_TOKEN") as string,
+        data: { appCode: "unauthorized" },
+      });
+      const page = await get("/", { accept: "text/html" });
+      expect(page.text).toContain("npm run s3 -- address");
+
+      const opened = await fetch(server.address.replace("/?", "/runs/x?tab=a&"), {
+        redirect: "manual",
+      });
+      expect([opened.status, opened.headers.get("location")]).toEqual([303, "/runs/x?tab=a"]);
+      const [set = ""] = opened.headers.getSetCookie();
+      expect(set).toMatch(/; HttpOnly; SameSite=Strict$/);
+      const cookie = set.split(";")[0]!;
+      const secret = server.headers.authorization.slice("Bearer ".length);
+      expect(set).not.toContain(secret);
+      expect((await get(list, { cookie })).status).toBe(200);
+      expect(await connect("/trpc-ws", { cookie, origin: server.url })).toBe("open");
+      // The cookie of another installation on this machine has another name.
+      expect((await get(list, { cookie: cookie.replace(/-\d+=/, "-1=") })).status).toBe(401);
+      expect((await get(list, { cookie, origin: "https://attacker.example" })).status).toBe(403);
+      const { token } = await api.workers.createToken.mutate({
+        name: "no person",
+        serverUrl: server.url,
+      });
+      expect((await get(list, { authorization: `Bearer ${token}` })).status).toBe(401);
+    });
+
+    it("tells who guesses to wait, and lets the owner in meanwhile", async () => {
+      const wrong = { authorization: "Bearer guess" };
+      const statuses = new Set<number>();
+      for (let i = 0; i < 40; i++) statuses.add((await get("/trpc/runs.list", wrong)).status);
+      expect(statuses).toEqual(new Set([401, 429]));
+      expect((await fetch(server.address, { redirect: "manual" })).status).toBe(303);
+      await api.workers.list.query();
+    });
+
+    it("lets no other site frame a page, guess its type, or bring scripts", async () => {
+      const { headers } = await fetch(`${server.url}/healthz`);
+      expect(headers.get("content-security-policy")).toContain("frame-ancestors 'none'");
+      expect(headers.get("x-content-type-options")).toBe("nosniff");
+      expect(headers.get("referrer-policy")).toBe("same-origin");
     });
 
     it("refuses a wrong, a missing and a revoked worker token", async () => {
@@ -80,7 +138,7 @@ describe("the server from outside", () => {
         name: "box",
         serverUrl: `${server.url}/workers`,
       });
-      expect(command).toBe(`npm run worker -- --server ${server.url} --token ${token}`);
+      expect(command).toBe(`S3_WORKER_TOKEN=${token} npm run worker -- --server ${server.url}`);
       expect(await connect("/worker", { authorization: `Bearer ${token}` })).toBe("open");
       await api.workers.revokeToken.mutate({ id });
       expect(await connect("/worker", { authorization: `Bearer ${token}` })).toBe("401");

@@ -3,6 +3,8 @@ import { pipeline } from "node:stream/promises";
 import { z } from "zod";
 import { AppError, parseOrThrow } from "@/contracts/errors";
 import type { Uploads } from "@/server/features/corpora/uploads";
+import { requireNeeded } from "@/server/features/workers/held-work";
+import type { Database } from "@/server/platform/db/database";
 import type { WorkerTokens } from "@/server/features/workers/worker-tokens";
 import { sendError } from "./error-response";
 import { openBodyStream } from "./request-body";
@@ -22,10 +24,15 @@ export async function serveUpload(
   request: IncomingMessage,
   response: ServerResponse,
   url: URL,
-  { workerTokens, uploads }: { workerTokens: WorkerTokens; uploads: Uploads },
+  {
+    workerTokens,
+    uploads,
+    database,
+  }: { workerTokens: WorkerTokens; uploads: Uploads; database: Database },
+  actor: string | null,
 ): Promise<void> {
   try {
-    if (url.pathname === "/uploads") {
+    if (url.pathname === "/uploads" && actor !== null) {
       if (request.method !== "POST")
         throw new AppError("unsupported", "A file is uploaded by POST.");
       const { name } = parseOrThrow(
@@ -34,17 +41,18 @@ export async function serveUpload(
         "The query of an upload",
       );
       uploads.requireFits(Number(request.headers["content-length"] ?? 0));
-      const upload = await uploads.store(name, openBodyStream(request), "local user");
+      const upload = await uploads.store(name, openBodyStream(request), actor);
       response.writeHead(201, { "content-type": "application/json" }).end(JSON.stringify(upload));
       return;
     }
-    await workerTokens.verify(request.headers.authorization);
+    const tokenId = await workerTokens.verify(request.headers.authorization);
     if (request.method !== "GET") throw new AppError("unsupported", "An upload is read by GET.");
     const id = parseOrThrow(
       z.uuid(),
       url.pathname.slice(WORKER_PREFIX.length),
       "The id of an upload",
     );
+    await requireNeeded(database.db, tokenId, `upload ${id}`, id);
     await sendUpload(request, response, uploads, id);
   } catch (error) {
     sendError(request, response, error, uploads.limitBytes);

@@ -1,7 +1,7 @@
 import type { Artifacts } from "@/server/features/artifacts/artifacts";
 import type { QuestionSets } from "@/server/features/question-sets/question-sets";
 import type { WorkerCorpora } from "@/server/features/corpora/worker-corpora";
-import type { Database } from "@/server/platform/db/database";
+import type { Database, Queries } from "@/server/platform/db/database";
 import { storeAnswers } from "@/server/features/episodes/store-answers";
 import {
   findAnswers,
@@ -18,7 +18,12 @@ import type { ReportIngestion } from "@/server/features/runs/report-ingestion";
 import type { Runs } from "@/server/features/runs/runs";
 import type { Tasks } from "@/server/features/tasks/tasks";
 import type { Timings } from "@/server/platform/timings";
-import type { WorkerHandlers } from "@/server/features/workers/worker-connections";
+import {
+  requireHeldWork,
+  requireNeeded,
+  requireNeededArtifact,
+} from "@/server/features/workers/held-work";
+import type { AttachedWorker, WorkerHandlers } from "@/server/features/workers/worker-connections";
 import type { WorkerRegistry } from "@/server/features/workers/worker-registry";
 
 /** The services that answer workers. */
@@ -40,19 +45,10 @@ interface WorkerServices {
 const ANNOUNCE_MS = 5_000;
 
 /** Answers each method of the worker protocol by a call of a service. */
-export function createWorkerHandlers({
-  database,
-  workerRegistry,
-  runs,
-  reportIngestion,
-  artifacts,
-  questionSets,
-  workerCorpora,
-  tasks,
-  logs,
-  endpointKeys,
-  timings,
-}: WorkerServices): WorkerHandlers {
+export function createWorkerHandlers(services: WorkerServices): WorkerHandlers {
+  const { database, workerRegistry, runs, reportIngestion, artifacts, questionSets } = services;
+  const { workerCorpora, tasks, logs, endpointKeys, timings } = services;
+  const { db } = database;
   return {
     async attach(tokenId, request) {
       await workerRegistry.attach(tokenId, request);
@@ -89,21 +85,34 @@ export function createWorkerHandlers({
       await artifacts.commit(worker.id, ref, manifest);
       return {};
     },
-    artifact: (_attached, { artifactId }) => artifacts.get(artifactId),
-    questions: (_attached, request) => questionSets.readWorkerPage(request),
-    findAnswers: async (_attached, { keys }) => ({ answers: await findAnswers(database.db, keys) }),
-    async saveAnswers(_attached, { answers }) {
+    async artifact({ tokenId }, { artifactId }) {
+      await requireNeededArtifact(services, tokenId, artifactId);
+      return artifacts.get(artifactId);
+    },
+    async questions({ tokenId }, request) {
+      await requireNeeded(db, tokenId, `question set "${request.set}"`, request.set);
+      return questionSets.readWorkerPage(request);
+    },
+    async findAnswers({ tokenId }, { keys }) {
+      await requireHeldWork(db, tokenId);
+      return { answers: await findAnswers(db, keys) };
+    },
+    async saveAnswers({ tokenId }, { answers }) {
+      await requireHeldWork(db, tokenId);
       await database.transact((tx) => storeAnswers(tx.db, answers));
       return {};
     },
-    storedAccuracy: (_attached, { runId }) => readStoredAccuracy(database.db, runId),
-    storedEpisodes: (_attached, request) => readStoredEpisodes(database.db, request),
-    findEpisodes: (_attached, request) => findEpisodes(database.db, request),
-    findVerdicts: async (_attached, request) => ({
-      verdicts: await findJudgeScores(database.db, request),
-    }),
-    answeredQuestions: (_attached, request) => listAnsweredQuestions(database.db, request),
-    rankedQuestions: (_attached, request) => listRankedQuestions(database.db, request),
+    storedAccuracy: readsRun(db, ({ runId }) => readStoredAccuracy(db, runId)),
+    storedEpisodes: readsRun(db, (request) => readStoredEpisodes(db, request)),
+    async findEpisodes({ tokenId }, request) {
+      await requireHeldWork(db, tokenId);
+      return findEpisodes(db, request);
+    },
+    findVerdicts: readsRun(db, async (request) => ({
+      verdicts: await findJudgeScores(db, request),
+    })),
+    answeredQuestions: readsRun(db, (request) => listAnsweredQuestions(db, request)),
+    rankedQuestions: readsRun(db, (request) => listRankedQuestions(db, request)),
     endpointKey: async ({ worker }, request) => ({
       key: await endpointKeys.readForRun(worker.id, request),
     }),
@@ -119,6 +128,11 @@ export function createWorkerHandlers({
       worker.corpora = await workerCorpora.storeReports(worker.id, reports);
       return {};
     },
+    async models({ worker }, request) {
+      await workerRegistry.storeModels(worker.id, request);
+      worker.models = request.models;
+      return {};
+    },
     async workerLogs({ worker }, { lines }) {
       await database.transact(async (tx) => {
         await logs.append(tx.db, { workerId: worker.id, run: null }, lines);
@@ -132,3 +146,11 @@ export function createWorkerHandlers({
     },
   };
 }
+
+/** Answers a request about a run's results to a worker that holds that run, or one that names it. */
+const readsRun =
+  <Q extends { runId: string }, A>(db: Queries, read: (request: Q) => Promise<A>) =>
+  async ({ tokenId }: AttachedWorker, request: Q): Promise<A> => {
+    await requireNeeded(db, tokenId, `run ${request.runId}`, request.runId);
+    return read(request);
+  };

@@ -3,11 +3,13 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import pg from "pg";
-import pino from "pino";
+import pino, { type Logger } from "pino";
 import { inject } from "vitest";
 import { FileStore } from "@/server/platform/artifacts/file-store";
 import type { ArtifactStore } from "@/server/platform/artifacts/store";
+import { addAccessSecret, ensureAccessSecret } from "@/lib/access.mjs";
 import { compose, type ControlPlane } from "@/server/compose";
+import { Access } from "@/server/http/access";
 import { createHttpServer } from "@/server/http/server";
 import type { Timings } from "@/server/platform/timings";
 import { TestWorker } from "./test-worker";
@@ -31,6 +33,8 @@ export const FAST_TIMINGS: Timings = {
   liveThrottleMs: 5,
   eventRetentionMs: 3_600_000,
   usageRetentionMs: 3_600_000,
+  workerLogRetentionMs: 3_600_000,
+  runLogRetentionMs: 3_600_000,
   importedUploadMs: 3_600_000,
   unusedUploadMs: 3_600_000,
   attachMs: 10_000,
@@ -39,9 +43,13 @@ export const FAST_TIMINGS: Timings = {
 export interface TestServer {
   plane: ControlPlane;
   url: string;
+  /** The same with the secret, as people are given it. */
+  address: string;
+  /** What requests need to be let in. */
+  headers: { authorization: string };
   /** Folder of the artifact store. */
   artifactsDir: string;
-  /** Attaches a worker with a token of its own. */
+  /** Attaches a worker with a token of its own; one of the same id as before with the same token. */
   worker(options?: {
     id?: string;
     name?: string;
@@ -76,11 +84,14 @@ export async function startTestServer(
     maxAttempts?: number;
     uploadLimitBytes?: number;
     store?: (directory: string) => ArtifactStore;
+    /** A migrated database; by default a new one of this test run's PostgreSQL. */
+    databaseUrl?: string;
+    log?: Logger;
   } = {},
 ): Promise<TestServer> {
-  const databaseUrl = await createMigratedDatabase();
+  const databaseUrl = options.databaseUrl ?? (await createMigratedDatabase());
   const artifactsDir = await mkdtemp(join(tmpdir(), "s3-artifacts-"));
-  const log = pino({ level: process.env.LOG_LEVEL ?? "silent" });
+  const log = options.log ?? pino({ level: process.env.LOG_LEVEL ?? "silent" });
   const store = options.store?.(artifactsDir) ?? new FileStore(artifactsDir);
   const plane = compose({
     databaseUrl,
@@ -92,13 +103,18 @@ export async function startTestServer(
     dataDir: artifactsDir,
   });
   await plane.start();
-  const http = createHttpServer(plane, null, log);
+  const secret = ensureAccessSecret(artifactsDir);
+  const http = createHttpServer(plane, new Access(secret), null, log);
   const port = await http.listen(0, "127.0.0.1");
   const url = `http://127.0.0.1:${port}`;
   const workers: TestWorker[] = [];
+  // A worker's id stays with its token.
+  const tokens = new Map<string, string>();
   return {
     plane,
     url,
+    address: addAccessSecret(url, secret),
+    headers: { authorization: `Bearer ${secret}` },
     artifactsDir,
     async worker({
       id = randomUUID(),
@@ -107,7 +123,8 @@ export async function startTestServer(
       corpora = ["atlas"],
       vllmGpus,
     } = {}) {
-      const { token } = await plane.workerTokens.create(name, "test");
+      const token = tokens.get(id) ?? (await plane.workerTokens.create(name, "test")).token;
+      tokens.set(id, token);
       const worker = await TestWorker.attach({ url, token, id, name, models, corpora, vllmGpus });
       workers.push(worker);
       return worker;

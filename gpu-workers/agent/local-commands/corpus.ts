@@ -45,6 +45,9 @@ async function pushToServer(name: string, options: PushCommandOptions): Promise<
     ? name
     : getCorpusPath(name, { atlasDir: ATLAS_DIR, dataDir: DATA_DIR });
   const target = options.index ?? name;
+  // Who types the command chooses both, on the machine that has the key.
+  if (options.credential !== undefined)
+    process.env.S3_CREDENTIALS = `${options.credential}=${new URL(options.url).origin}`;
   const own =
     options.to === "opensearch"
       ? { index: target }

@@ -8,6 +8,7 @@ import { AppError } from "@/contracts/errors";
 import { download } from "@/gpu-workers/runtime/download";
 import { listHubFiles, type HubFile } from "./hub-files";
 import { listFiles } from "./choose-reader";
+import { resolveImportPath } from "./import-roots";
 import type { InputFile, ReadingOptions } from "./reader";
 
 /** A source that is imported. */
@@ -27,6 +28,8 @@ export interface FetchedSource {
 export interface FetchOptions {
   /** Where downloads go; they stay until the import is through, so that it can be taken up again. */
   folder: string;
+  /** Folders that a path must lead into (import-roots.ts). */
+  importRoots: readonly string[];
   signal: AbortSignal;
   onProgress: (detail: string, done: number, total: number) => void;
   /** Fetches an upload from the server. */
@@ -65,7 +68,7 @@ export async function fetchSource(
   switch (source.kind) {
     case "path":
       return {
-        files: await listFiles(source.path),
+        files: await listAllowedFiles(source.path, options.importRoots),
         reading: source,
         licence: source.licence,
         from: source.path,
@@ -122,6 +125,14 @@ export async function fetchSource(
       };
     }
   }
+}
+
+/** The files of a path that leads into one of the roots. @throws AppError "unauthorized" where it, or a link in it, does not */
+async function listAllowedFiles(path: string, roots: readonly string[]): Promise<InputFile[]> {
+  const files = await listFiles(await resolveImportPath(path, roots));
+  return Promise.all(
+    files.map(async (file) => ({ ...file, path: await resolveImportPath(file.path, roots) })),
+  );
 }
 
 /** Downloads the files of a dataset into a folder, each under its own path. @returns what they are */

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { AppError, parseOrThrow } from "@/contracts/errors";
 import type { HubFiles } from "@/core/presets/corpus-presets";
-import { describeFetchError } from "@/gpu-workers/runtime/download";
+import { describeFetchError } from "@/lib/errors";
 import { retry, waitInTurn } from "@/lib/retry";
 
 /** A file of a dataset on the hub. */

@@ -93,6 +93,7 @@ describe.skipIf(sets.length === 0)(
       if (source.kind === "installed") throw new Error("not a source");
       const manifest = await importCorpus({
         dataDir: folder,
+        importRoots: [path],
         name,
         source,
         runId: RUN.replace("aa", `c${sets.indexOf(name)}`),

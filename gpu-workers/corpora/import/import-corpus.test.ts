@@ -33,6 +33,7 @@ function options(
   if (source.kind === "installed") throw new Error("not a source");
   return {
     dataDir: join(folder, "data"),
+    importRoots: [folder],
     name: "mine",
     source,
     runId: RUN,

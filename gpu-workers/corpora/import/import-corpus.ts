@@ -26,6 +26,7 @@ export interface ImportOptions {
   dataDir: string;
   name: string;
   source: ImportSource;
+  importRoots: FetchOptions["importRoots"];
   /** What was begun for this run is gone on with. */
   runId: string;
   signal: AbortSignal;
@@ -92,6 +93,7 @@ async function importInto(
   await removeAbandoned(join(root, STAGING), runId);
   const fetched = await fetchSource(source, {
     folder: join(folder, "files"),
+    importRoots: options.importRoots,
     signal,
     onProgress,
     fetchUpload: options.fetchUpload,

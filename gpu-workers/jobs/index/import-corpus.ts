@@ -2,6 +2,7 @@ import type { IndexConfig } from "@/contracts/run-config/index-config";
 import { DATA_DIR } from "@/lib/paths.mjs";
 import type { RunContext } from "@/gpu-workers/jobs/run-context";
 import { importCorpus } from "@/gpu-workers/corpora/import/import-corpus";
+import { listImportRoots } from "@/gpu-workers/corpora/import/import-roots";
 
 /** The first part of an index run: imports its corpus, unless that is on the worker already. */
 export async function importRunCorpus(
@@ -23,6 +24,7 @@ export async function importRunCorpus(
   };
   const manifest = await importCorpus({
     dataDir,
+    importRoots: listImportRoots(dataDir),
     name: corpus,
     source,
     runId,

@@ -1,3 +1,5 @@
+import { once } from "node:events";
+import { request as httpRequest, type IncomingMessage } from "node:http";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
@@ -252,6 +254,11 @@ describe("the service before a model server", () => {
     expect((await post(service, body, { ...right, origin: "http://evil.example" })).status).toBe(
       401,
     );
+    const rebound = httpRequest(`${service.url}/v1/models`, {
+      headers: { ...right, host: "rebound.example" },
+    }).end();
+    const [refused] = (await once(rebound, "response")) as [IncomingMessage];
+    expect(refused.resume().statusCode).toBe(401);
     expect((await post(service, { ...body, model: "inner" }, right)).status).toBe(404);
     expect(await (await post(service, body, right)).json()).toMatchObject({
       model: "outer",

@@ -51,18 +51,8 @@ afterEach(async () => {
 function startWorker(): ChildProcess {
   const child = spawn(
     process.execPath,
-    [
-      "--import",
-      "tsx",
-      "gpu-workers/agent/main.ts",
-      "--server",
-      server.url,
-      "--token",
-      TOKEN,
-      "--data",
-      folder,
-    ],
-    { stdio: "ignore" },
+    ["--import", "tsx", "gpu-workers/agent/main.ts", "--server", server.url, "--data", folder],
+    { stdio: "ignore", env: { ...process.env, S3_WORKER_TOKEN: TOKEN } },
   );
   children.push(child);
   return child;

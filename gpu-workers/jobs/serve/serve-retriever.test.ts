@@ -1,6 +1,9 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { createServer } from "node:http";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { mkdtempSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { MetricPoint } from "@/contracts/worker-protocol/metric-point";
 import { AppError } from "@/contracts/errors";
 import type { ServiceStarters } from "@/gpu-workers/agent/services";
@@ -9,9 +12,15 @@ import { ProtocolServer } from "@/gpu-workers/agent/testing/protocol-server";
 import type { RunContext } from "@/gpu-workers/jobs/run-context";
 import { RemoteRetriever } from "@/gpu-workers/retrieval/backends/remote";
 import type { Retriever } from "@/gpu-workers/retrieval/retriever";
+import { deriveServiceToken } from "./service-token";
 import { serve } from "./serve";
 import { findFreePort } from "@/lib/free-port.mjs";
 import { waitUntil } from "@/lib/testing/wait-until";
+
+vi.mock(import("@/lib/paths.mjs"), async (original) => ({
+  ...(await original()),
+  DATA_DIR: mkdtempSync(join(tmpdir(), "s3-serve-")),
+}));
 
 const quick = (context: RunContext): Promise<void> =>
   serve(context, { reportMs: 20, idleReportMs: 100, portMs: 2_000 });
@@ -119,6 +128,15 @@ describe("a serve run", () => {
     const run = server.queue(config({ advertise: "http://gpu-box:3000/" }));
     await agents.start(server.url, { serve: quick }, { starters: words().starters });
     expect(await up(run)).toBe("http://gpu-box:3000/retrieve");
+  });
+
+  it("beyond the loopback answers whoever has the token of its address, and no one else", async () => {
+    const run = server.queue(config({ host: "0.0.0.0", advertise: "http://127.0.0.1:1" }));
+    await agents.start(server.url, { serve: quick }, { starters: words().starters });
+    const token = new URL(await up(run)).searchParams.get("token") ?? "";
+    expect(token).toMatch(/^[\w-]{43}$/);
+    expect(await deriveServiceToken(run.runId)).toBe(token);
+    expect(await deriveServiceToken("another run")).not.toBe(token);
   });
 
   it("fails where its port is taken, and says what to do", async () => {

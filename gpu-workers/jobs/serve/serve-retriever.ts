@@ -9,6 +9,7 @@ import {
   type RunningService,
   type ServeTimes,
 } from "./run-until-cancelled";
+import { deriveServiceToken } from "./service-token";
 import { type ServiceFigures } from "@/gpu-workers/runtime/service-figures";
 import { listenWhenPortIsFree, buildAdvertisedUrl } from "@/gpu-workers/runtime/listen";
 
@@ -21,7 +22,8 @@ export async function serveRetriever(
   config: ServeRetrieverConfig,
   times: ServeTimes = SERVE_TIMES,
 ): Promise<void> {
-  const service = await listen(context, config, times.portMs);
+  const token = isLoopback(config.host) ? null : await deriveServiceToken(context.runId);
+  const service = await listen(context, config, token, times.portMs);
   const preflight = new Preflight(context, config);
   try {
     const retriever = await preflight.openRetriever(config.corpus, config.retriever, (detail) =>
@@ -30,7 +32,7 @@ export async function serveRetriever(
     service.serve(retriever);
     await context.markRunning();
     const running: RunningService<RetrieveMetrics & ServiceFigures> = {
-      address: `${buildAdvertisedUrl(config, service.url).replace(/\/retrieve$/, "")}/retrieve`,
+      address: `${buildAdvertisedUrl(config, service.url).replace(/\/retrieve$/, "")}/retrieve${token === null ? "" : `?token=${token}`}`,
       figures: () => {
         const metrics = service.readMetrics();
         return { ...metrics, waiting: metrics.waitingQueries };
@@ -49,16 +51,17 @@ export async function serveRetriever(
 async function listen(
   context: RunContext,
   { host, port, limits }: ServeRetrieverConfig,
+  token: string | null,
   portMs: number,
 ): Promise<RetrieveService> {
-  if (!isLoopback(host))
+  if (token !== null)
     context.log(
-      "warn",
-      `The service listens on ${host}: whoever reaches it there can search the corpus.`,
+      "info",
+      `The service listens on ${host} and answers whoever has its address with the token in it.`,
     );
   return listenWhenPortIsFree(
     context,
-    () => RetrieveService.listen({ host, port, limits }),
+    () => RetrieveService.listen({ host, port, token, limits }),
     portMs,
   );
 }

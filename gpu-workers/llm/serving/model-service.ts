@@ -6,7 +6,7 @@ import { z } from "zod";
 import { AppError, parseOrThrow, toWireError, type ErrorCode } from "@/contracts/errors";
 import { LatencyWindow } from "@/gpu-workers/runtime/latency";
 import type { ServiceFigures } from "@/gpu-workers/runtime/service-figures";
-import { closeServer, listen } from "@/gpu-workers/runtime/listen";
+import { closeServer, listen, requireNoPage } from "@/gpu-workers/runtime/listen";
 
 /** The server behind the service that computes: the engine, or vLLM. */
 export interface ModelBackend {
@@ -128,6 +128,7 @@ export class ModelService {
   private async handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const path = (request.url ?? "/").split("?")[0]!;
     try {
+      requireNoPage(request, this.url);
       if (request.method === "GET" && path === "/healthz") return this.sendHealth(response);
       if (request.method === "GET" && path === "/metrics")
         return sendJson(response, 200, this.getMetrics());
@@ -152,9 +153,6 @@ export class ModelService {
   }
 
   private authorize({ headers }: IncomingMessage): void {
-    // Only web pages send this header. No page may use the model through the browser of a user who can reach it.
-    if (headers.origin !== undefined)
-      throw new AppError("unauthorized", "requests from web pages are not answered");
     const { apiKey } = this.options;
     if (
       apiKey !== null &&

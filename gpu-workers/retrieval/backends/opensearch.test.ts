@@ -233,6 +233,7 @@ describe("the OpenSearch retriever", () => {
     const server = await start();
     await open(server.url, { credential: "SEARCH_KEY" }, {
       SEARCH_KEY: value,
+      S3_CREDENTIALS: `SEARCH_KEY=${server.url}`,
     } as unknown as NodeJS.ProcessEnv);
     expect(server.requests.map(({ headers }) => headers.authorization)).toEqual([
       header,

@@ -4,6 +4,7 @@ import type { RetrieverConfigOfKind } from "@/contracts/run-config/retriever";
 import { hashDocument } from "@/core/episode/document-hash";
 import type { DocumentText } from "@/contracts/records/episode";
 import { parseRetryAfter } from "@/lib/retry";
+import { describeFetchError } from "@/lib/errors";
 import { AppError, parseOrThrow } from "@/contracts/errors";
 import {
   computeRetrievalKey,
@@ -15,12 +16,11 @@ import {
   TransientFailure,
   REQUEST_RETRY,
   type RequestRetryPolicy,
-  readApiKey,
   isTransientStatus,
-  describeCause,
   withRequestRetry,
 } from "./request-retry";
 import { chunk } from "@/lib/chunk";
+import { readCredential } from "@/gpu-workers/runtime/credentials";
 
 export type OpenSearchConfig = Omit<RetrieverConfigOfKind<"opensearch">, "kind">;
 
@@ -81,7 +81,7 @@ export class OpenSearchConnection {
     private readonly policy: RequestRetryPolicy = REQUEST_RETRY,
     environment: NodeJS.ProcessEnv = process.env,
   ) {
-    const key = readApiKey(config.credential, environment);
+    const key = readCredential(config.credential, config.url, environment);
     // Retries and time-outs are those of withRequestRetry: the client's have no backoff.
     this.client = new Client({
       node: config.url,
@@ -136,7 +136,7 @@ export class OpenSearchConnection {
     if (error instanceof errors.DeserializationError)
       return new TransientFailure("the answer is not JSON", { cause: error });
     if (error instanceof errors.OpenSearchClientError)
-      return new TransientFailure(describeCause(error), { cause: error });
+      return new TransientFailure(describeFetchError(error), { cause: error });
     return error;
   }
 

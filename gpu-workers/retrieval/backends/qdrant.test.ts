@@ -102,9 +102,35 @@ function open(
 }
 
 describe("the Qdrant retriever", () => {
+  it("sends its key nowhere but to the origin it is bound to, and not where that redirects", async () => {
+    const sink = await start();
+    const key = { VECTOR_KEY: "k3y", S3_CREDENTIALS: "VECTOR_KEY=https://vectors.example.com" };
+    await expect(open(sink.url, { credential: "VECTOR_KEY" }, key)).rejects.toMatchObject({
+      code: "unauthorized",
+      message: expect.stringContaining("--credential VECTOR_KEY=") as string,
+    });
+    const bound = await start(() => ({
+      status: 307,
+      headers: { location: `${sink.url}/collections/wiki` },
+      body: "",
+    }));
+    const environment = { ...key, S3_CREDENTIALS: `VECTOR_KEY=${bound.url}` };
+    await expect(open(bound.url, { credential: "VECTOR_KEY" }, environment)).rejects.toThrow(
+      /status 307/,
+    );
+    expect(sink.requests).toEqual([]);
+  });
+
   it("encodes the queries here and asks for them together; ids, titles, texts and scores are mapped", async () => {
     const server = await start();
-    const retriever = await open(server.url, { credential: "VECTOR_KEY" }, { VECTOR_KEY: "k3y" });
+    const retriever = await open(
+      server.url,
+      { credential: "VECTOR_KEY" },
+      {
+        VECTOR_KEY: "k3y",
+        S3_CREDENTIALS: `VECTOR_KEY=${server.url}`,
+      },
+    );
     expect(
       server.requests.map(({ method, path, headers }) => [method, path, headers["api-key"]]),
     ).toEqual([["GET", "/collections/wiki", "k3y"]]);

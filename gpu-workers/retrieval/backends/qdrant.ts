@@ -4,6 +4,7 @@ import { z } from "zod";
 import type { RetrieverConfigOfKind } from "@/contracts/run-config/retriever";
 import { hashDocument } from "@/core/episode/document-hash";
 import type { DocumentText } from "@/contracts/records/episode";
+import { describeFetchError } from "@/lib/errors";
 import { AppError, parseOrThrow } from "@/contracts/errors";
 import { Encoder } from "@/gpu-workers/retrieval/encoders/encoder";
 import {
@@ -16,12 +17,11 @@ import {
   TransientFailure,
   REQUEST_RETRY,
   type RequestRetryPolicy,
-  readApiKey,
   isTransientStatus,
-  describeCause,
   withRequestRetry,
 } from "./request-retry";
 import { chunk } from "@/lib/chunk";
+import { readCredential } from "@/gpu-workers/runtime/credentials";
 
 export type QdrantConfig = Omit<RetrieverConfigOfKind<"qdrant">, "kind">;
 
@@ -70,8 +70,9 @@ export class QdrantConnection {
     private readonly policy: RequestRetryPolicy = REQUEST_RETRY,
     environment: NodeJS.ProcessEnv = process.env,
   ) {
-    const key = readApiKey(config.credential, environment);
+    const key = readCredential(config.credential, config.url, environment);
     const { pathname, origin } = new URL(config.url);
+    // A redirection would take the key elsewhere, so none is followed.
     // No time-out of the client: it would replace our signal. No version check: it is a request of its own.
     this.api = new QdrantClient({
       url: origin,
@@ -95,7 +96,7 @@ export class QdrantConnection {
   ): Promise<z.output<T>> {
     return withRequestRetry(this.name, this.policy, signal, async (limit) => {
       try {
-        const { data } = await send(this.api, { signal: limit });
+        const { data } = await send(this.api, { signal: limit, redirect: "manual" });
         return parseOrThrow(schema, data.result, `the answer of ${this.name}`);
       } catch (error) {
         throw this.toFailure(error);
@@ -112,7 +113,7 @@ export class QdrantConnection {
         error.retry_after * 1000,
       );
     const answered = apiErrorSchema.safeParse(error);
-    if (!answered.success) return new TransientFailure(describeCause(error), { cause: error });
+    if (!answered.success) return new TransientFailure(describeFetchError(error), { cause: error });
     const { status, data } = answered.data;
     const stated = z.object({ status: z.object({ error: z.string() }) }).safeParse(data);
     const reason = `status ${status}: ${stated.success ? stated.data.status.error : (typeof data === "string" ? data : JSON.stringify(data ?? "")).slice(0, 200)}`;

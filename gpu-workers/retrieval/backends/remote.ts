@@ -2,14 +2,15 @@ import { hashDocument } from "@/core/episode/document-hash";
 import type { DocumentText } from "@/contracts/records/episode";
 import { parseJsonOrNull } from "@/lib/json";
 import { parseRetryAfter } from "@/lib/retry";
+import { describeFetchError } from "@/lib/errors";
 import { AppError, parseOrThrow } from "@/contracts/errors";
 import {
   RETRIEVE_LIMITS,
   RETRIEVER_KEY_HEADER,
-  fromWireDocument,
   retrieveErrorSchema,
   retrieveHealthSchema,
   retrieveResponseOfAnySchema,
+  type AnyHit,
   type RetrieveHealth,
 } from "@/contracts/formats/retrieve";
 import {
@@ -23,7 +24,6 @@ import {
   REQUEST_RETRY,
   type RequestRetryPolicy,
   isTransientStatus,
-  describeCause,
   withRequestRetry,
 } from "./request-retry";
 import { chunk } from "@/lib/chunk";
@@ -31,11 +31,11 @@ import { chunk } from "@/lib/chunk";
 /** Queries sent in one request. */
 const REQUEST_QUERIES = 256;
 
-/** FAISS fills places without a document with the least float and row -1; such a hit is no result. */
+/** FAISS fills places without a document with the largest float and row -1; such a hit is no result. */
 const FILLER_SCORE = 3.4e38;
 
 /**
- * A retriever behind any server that speaks upstream's /retrieve protocol. Transient failures (no connection, time-out,
+ * A retriever behind any server that speaks upstream's /retrieve protocol, whose order is kept. Transient failures (no connection, time-out,
  * 429, 5xx) are tried again with backoff, then thrown as `retriever-unavailable`; an error never becomes a document.
  */
 export class RemoteRetriever implements Retriever {
@@ -43,6 +43,7 @@ export class RemoteRetriever implements Retriever {
     private readonly endpoint: URL,
     /** The server's /healthz; null where it has none, as upstream's server. */
     private readonly health: RetrieveHealth | null,
+    private readonly headers: Record<string, string>,
     private readonly policy: RequestRetryPolicy,
   ) {}
 
@@ -50,7 +51,8 @@ export class RemoteRetriever implements Retriever {
    * Connects to a server. Our own service names the content it ranks (corpus, encoder, settings), which becomes the
    * cache key; any other server is identified by its address, and must answer one query.
    *
-   * @param url address of the server, with or without the path /retrieve
+   * @param url address of the server, with or without the path /retrieve; the `?token=` of our own service is sent as a
+   *   header, and named nowhere
    * @throws AppError `retriever-unavailable`, `invalid-input` where something else answers there
    */
   static async open(
@@ -60,8 +62,12 @@ export class RemoteRetriever implements Retriever {
     const endpoint = new URL(url);
     if (!endpoint.pathname.endsWith("/retrieve"))
       endpoint.pathname = `${endpoint.pathname.replace(/\/$/, "")}/retrieve`;
-    const health = await readHealth(endpoint, signal, times);
-    const retriever = new RemoteRetriever(endpoint, health, times);
+    const bare = new URL(endpoint);
+    bare.searchParams.delete("token");
+    const health = await readHealth(bare, signal, times);
+    const token = health ? endpoint.searchParams.get("token") : null;
+    const headers: Record<string, string> = token ? { authorization: `Bearer ${token}` } : {};
+    const retriever = new RemoteRetriever(health ? bare : endpoint, health, headers, times);
     if (health === null) await retriever.search(["ready?"], 1, signal);
     return retriever;
   }
@@ -97,7 +103,8 @@ export class RemoteRetriever implements Retriever {
     const { href } = this.endpoint;
     const content = this.health?.key ?? null;
     const key = computeRetrievalKey(
-      content === null ? ["remote", href] : ["remote content", content],
+      // The second version keeps the server's order, whatever its scores mean.
+      content === null ? ["remote", href, 2] : ["remote content", content],
     );
     const title =
       content === null
@@ -115,7 +122,7 @@ export class RemoteRetriever implements Retriever {
   ): Promise<RankedDocument[][]> {
     const { status, headers, text } = await fetchText(this.endpoint, signal, {
       method: "POST",
-      headers: { "Content-Type": "application/json" },
+      headers: { ...this.headers, "Content-Type": "application/json" },
       body: JSON.stringify({ queries, topk, return_scores: true }),
     });
     if (status !== 200) {
@@ -123,11 +130,13 @@ export class RemoteRetriever implements Retriever {
       if (isTransientStatus(status))
         throw new TransientFailure(reason, {}, parseRetryAfter(headers.get("retry-after")));
       const advice =
-        status === 404
-          ? "; is this the address of a /retrieve server?"
-          : status === 401 || status === 403
-            ? "; it wants credentials, which the /retrieve dialect does not know"
-            : "";
+        status >= 300 && status < 400
+          ? `; it redirects to ${headers.get("location") ?? "elsewhere"}, which is not followed: give that address`
+          : status === 404
+            ? "; is this the address of a /retrieve server?"
+            : status === 401 || status === 403
+              ? "; it wants credentials: one of ours gives its address with a ?token="
+              : "";
       throw new AppError(
         "invalid-input",
         `the retriever ${this.endpoint.href} refused the request with ${reason}${advice}`,
@@ -153,7 +162,7 @@ export class RemoteRetriever implements Retriever {
     const { result } = parseOrThrow(
       retrieveResponseOfAnySchema,
       body,
-      `the answer of the retriever ${this.endpoint.href}`,
+      `the answer of the retriever ${this.endpoint.href}, ${JSON.stringify(text.slice(0, 120))},`,
     );
     if (result.length !== expected) {
       throw new AppError(
@@ -161,18 +170,7 @@ export class RemoteRetriever implements Retriever {
         `the retriever ${this.endpoint.href} answered ${result.length} rankings to ${expected} queries`,
       );
     }
-    return result.map((ranked) =>
-      sortUnique(
-        ranked.flatMap((hit, i) => {
-          // A server without scores still gives an order, which 1 / rank keeps.
-          const { document, score } =
-            "document" in hit ? hit : { document: hit, score: 1 / (i + 1) };
-          if (Math.abs(score) >= FILLER_SCORE) return [];
-          const { id, title, text } = fromWireDocument(document);
-          return [{ id, title, text, hash: hashDocument({ title, text }), score }];
-        }),
-      ).slice(0, topk),
-    );
+    return result.map((hits) => rankHits(hits).slice(0, topk));
   }
 }
 
@@ -211,19 +209,35 @@ async function fetchText(
   init: RequestInit,
 ): Promise<{ status: number; headers: Headers; text: string }> {
   try {
-    const response = await fetch(address, { ...init, signal });
+    // Not followed: a redirection could lead to services that only this machine reaches.
+    const response = await fetch(address, { ...init, signal, redirect: "manual" });
     return { status: response.status, headers: response.headers, text: await response.text() };
   } catch (cause) {
-    throw new TransientFailure(describeCause(cause), { cause });
+    throw new TransientFailure(describeFetchError(cause), { cause });
   }
 }
 
-/** Sorts by score, the best first (equal scores in the server's order), and keeps each document once. */
-function sortUnique(documents: RankedDocument[]): RankedDocument[] {
+/**
+ * Documents in the server's order, each once. Scores that do not fall along it (distances, or none) say nothing that
+ * others could compare: 1 / rank takes their place. A document without an id is known by its content.
+ */
+function rankHits(hits: AnyHit[]): RankedDocument[] {
   const seen = new Set<string>();
-  return documents
-    .sort((a, b) => b.score - a.score)
-    .filter(({ id }) => !seen.has(id) && seen.add(id));
+  const found = hits.flatMap(({ document: { id, title, text }, score }) => {
+    const hash = hashDocument({ title, text });
+    const document = { id: id ?? `content-${hash.slice(0, 16)}`, title, text, hash, score };
+    const isFiller = score !== null && Math.abs(score) >= FILLER_SCORE;
+    if (isFiller || seen.has(document.id)) return [];
+    seen.add(document.id);
+    return [document];
+  });
+  const falls = found.every(
+    ({ score }, i) => score !== null && score <= (found[i - 1]?.score ?? Infinity),
+  );
+  return found.map((document, i) => ({
+    ...document,
+    score: falls ? (document.score ?? 0) : 1 / (i + 1),
+  }));
 }
 
 function describeErrorBody(text: string): string {

@@ -76,32 +76,3 @@ export async function withRequestRetry<T>(
 /** Whether a failure with this HTTP status may pass by itself. */
 export const isTransientStatus = (status: number): boolean =>
   status >= 500 || status === 429 || status === 408;
-
-/** Describes a failed connection by its innermost cause: "fetch failed" alone says nothing. */
-export function describeCause(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  if (error.cause instanceof Error) return describeCause(error.cause);
-  if (error instanceof AggregateError && error.errors[0] instanceof Error)
-    return describeCause(error.errors[0]);
-  return error.message || error.name;
-}
-
-/**
- * Reads the API key from the environment variable that a configuration names; undefined where it names none. A key is
- * never part of an error or a log.
- *
- * @throws AppError `unauthorized` where the variable is not set on this worker
- */
-export function readApiKey(
-  variable: string | null,
-  environment: NodeJS.ProcessEnv = process.env,
-): string | undefined {
-  if (variable === null) return undefined;
-  const value = environment[variable]?.trim();
-  if (!value)
-    throw new AppError(
-      "unauthorized",
-      `the environment variable ${variable}, which should hold the API key, is not set on this worker; set it where the worker is started`,
-    );
-  return value;
-}

@@ -1,6 +1,8 @@
 import { once } from "node:events";
+import { request, type IncomingMessage } from "node:http";
 import { connect } from "node:net";
 import { afterEach, describe, expect, it } from "vitest";
+import { RemoteRetriever } from "@/gpu-workers/retrieval/backends/remote";
 import { RetrieveService } from "./retrieve-service";
 import { closeAll, closing, serveWords, WordRetriever } from "./testing/word-retriever";
 
@@ -232,6 +234,32 @@ describe("the /retrieve service", () => {
       body: JSON.stringify({ queries: ["a"] }),
     });
     expect(response.status).toBe(403);
+    const ask = async (host: string): Promise<number | undefined> => {
+      const sent = request(`${service.url}/retrieve`, { method: "POST", headers: { host } });
+      sent.end(JSON.stringify({ queries: ["a"] }));
+      const [answer] = (await once(sent, "response")) as [IncomingMessage];
+      return answer.resume().statusCode;
+    };
+    const { port } = new URL(service.url);
+    expect(await ask(`rebound.example:${port}`)).toBe(403);
+    for (const name of ["localhost", "127.0.0.1"]) expect(await ask(`${name}:${port}`)).toBe(200);
+  });
+
+  it("with a token searches for whoever shows it, as our own client does without naming it", async () => {
+    const service = await RetrieveService.start(new WordRetriever(), { token: "right" });
+    closing.push(() => service.stop(0));
+    const body = JSON.stringify({ queries: ["a"] });
+    const ask = async (query: string, headers = {}) =>
+      (await fetch(`${service.url}/retrieve${query}`, { method: "POST", body, headers })).status;
+    expect(await ask("")).toBe(403);
+    expect(await ask("?token=wrong")).toBe(403);
+    expect(await ask("?token=right")).toBe(200);
+    expect(await ask("", { authorization: "Bearer right" })).toBe(200);
+    const client = await RemoteRetriever.open(`${service.url}/retrieve?token=right`);
+    expect(await client.search(["a"], 1)).toHaveLength(1);
+    expect(client.describe().title).not.toContain("right");
+    const stranger = await RemoteRetriever.open(`${service.url}/retrieve`);
+    await expect(stranger.search(["a"], 1)).rejects.toThrow(/\?token=/);
   });
 
   it("says that a port is taken", async () => {

@@ -1,3 +1,4 @@
+import { createHash, timingSafeEqual } from "node:crypto";
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { z } from "zod";
 import { AppError, parseOrThrow, toWireError, type ErrorCode } from "@/contracts/errors";
@@ -13,7 +14,7 @@ import {
   buildRetrieveRequestSchema,
   toWireDocument,
 } from "@/contracts/formats/retrieve";
-import { closeServer, listen } from "@/gpu-workers/runtime/listen";
+import { closeServer, listen, requireNoPage } from "@/gpu-workers/runtime/listen";
 import { COALESCER_LIMITS, Coalescer, type CoalescerLimits } from "./coalescer";
 import { LatencyWindow } from "@/gpu-workers/runtime/latency";
 import { formatPrometheus } from "./prometheus";
@@ -24,6 +25,8 @@ export interface RetrieveServiceOptions {
   host?: string;
   /** 0: any free port. */
   port?: number;
+  /** What searchers must show, as `?token=` or `Authorization: Bearer`; by default nothing. */
+  token?: string | null;
   limits?: Partial<RetrieveLimits & CoalescerLimits>;
 }
 
@@ -65,6 +68,7 @@ export class RetrieveService {
     private readonly server: Server,
     /** Base address, e.g. http://127.0.0.1:8123. */
     readonly url: string,
+    private readonly token: string | null,
     limits: RetrieveServiceOptions["limits"],
   ) {
     this.limits = { ...RETRIEVE_LIMITS, ...COALESCER_LIMITS, ...limits };
@@ -78,10 +82,11 @@ export class RetrieveService {
   static async listen({
     host = "127.0.0.1",
     port = 0,
+    token = null,
     limits,
   }: RetrieveServiceOptions = {}): Promise<RetrieveService> {
     const { server, url } = await listen(host, port);
-    const service = new RetrieveService(server, url, limits);
+    const service = new RetrieveService(server, url, token, limits);
     server.on("request", (request, response) => void service.handle(request, response));
     return service;
   }
@@ -136,8 +141,9 @@ export class RetrieveService {
   private async handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const [path, query] = (request.url ?? "/").split("?");
     try {
+      requireNoPage(request, this.url);
       if (path === "/retrieve" && request.method === "POST")
-        return await this.retrieve(request, response);
+        return await this.retrieve(request, response, query);
       if (path === "/healthz" && request.method === "GET") return this.sendHealth(response);
       if (path === "/metrics" && request.method === "GET") {
         if (
@@ -179,12 +185,22 @@ export class RetrieveService {
     send(response, this.ready ? 200 : 503, JSON.stringify(health));
   }
 
-  private async retrieve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  private async retrieve(
+    request: IncomingMessage,
+    response: ServerResponse,
+    query: string | undefined,
+  ): Promise<void> {
     const began = performance.now();
     this.counts.requests += 1;
-    // Only a web page sends it: no page elsewhere may search through its reader's browser.
-    if (request.headers.origin !== undefined)
-      throw new AppError("unauthorized", "requests from web pages are not answered");
+    const shown =
+      request.headers.authorization?.replace(/^Bearer /i, "") ??
+      new URLSearchParams(query).get("token") ??
+      "";
+    if (this.token !== null && !timingSafeEqual(sha256(shown), sha256(this.token)))
+      throw new AppError(
+        "unauthorized",
+        "the token is missing or wrong: ask at the address that the run's page shows, with its ?token=, or send Authorization: Bearer",
+      );
     if (this.stopping) throw new AppError("retriever-unavailable", "the service is stopping");
     if (!this.coalescer)
       throw new AppError("retriever-unavailable", `the service is starting: ${this.starting}`);
@@ -297,3 +313,5 @@ const notJsonError = (cause: unknown): AppError =>
     'the request is not JSON in UTF-8; send {"queries": ["..."], "topk": 3, "return_scores": true}',
     { cause },
   );
+
+const sha256 = (text: string): Buffer => createHash("sha256").update(text).digest();

@@ -34,7 +34,7 @@ const send = async (
   const response = await fetch(`${server.url}/uploads?name=${encodeURIComponent(name)}`, {
     method: "POST",
     body: typeof body === "string" ? body : new Uint8Array(body),
-    headers,
+    headers: { ...server.headers, ...headers },
   });
   return {
     status: response.status,
@@ -91,15 +91,17 @@ describe("an upload", () => {
       headers: { origin: "http://evil.example" },
     });
     expect(other.status).toBe(403);
-    expect((await fetch(`${server.url}/uploads?name=x`)).status).toBe(405);
+    expect((await fetch(`${server.url}/uploads?name=x`, server)).status).toBe(405);
     expect(await stored()).toEqual(before);
   });
 
   it("that is too large without saying so is stopped on its way", async () => {
     const before = await stored();
     const status = await new Promise<number>((resolve, reject) => {
-      const post = request(`${server.url}/uploads?name=x`, { method: "POST" }, (response) =>
-        resolve(response.resume().statusCode ?? 0),
+      const post = request(
+        `${server.url}/uploads?name=x`,
+        { method: "POST", headers: server.headers },
+        (response) => resolve(response.resume().statusCode ?? 0),
       );
       post.on("error", reject);
       for (let i = 0; i < 20; i++) post.write(Buffer.alloc(100_000));
@@ -114,7 +116,7 @@ describe("an upload", () => {
     await new Promise<void>((resolve) => {
       const post = request(`${server.url}/uploads?name=x`, {
         method: "POST",
-        headers: { "content-length": "500000" },
+        headers: { ...server.headers, "content-length": "500000" },
       });
       post.on("error", () => undefined).on("close", () => resolve());
       post.write(Buffer.alloc(100_000), () => setTimeout(() => post.destroy(), 50));

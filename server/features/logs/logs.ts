@@ -3,7 +3,8 @@ import type { runLogsResponseSchema } from "@/contracts/api/runs";
 import type { LogLine } from "@/contracts/worker-protocol/reports";
 import type { Database, Queries } from "@/server/platform/db/database";
 import type { Prisma } from "@/server/platform/db/generated/client";
-import { insertLogLines, LOG_LEVELS, type LogOrigin } from "./queries";
+import type { Timings } from "@/server/platform/timings";
+import { deleteOldLogLines, insertLogLines, LOG_LEVELS, type LogOrigin } from "./queries";
 
 interface Page {
   /** Id of the line before the page; absent or null: the last lines. */
@@ -32,6 +33,11 @@ export class Logs {
   /** Lines of a worker that belong to no run, oldest first. */
   listOfWorker(workerId: string, page: Page): Promise<LogPage> {
     return this.list({ workerId, runId: null }, page);
+  }
+
+  /** Deletes lines that are older than their retention. @returns how many */
+  prune(timings: Pick<Timings, "workerLogRetentionMs" | "runLogRetentionMs">): Promise<number> {
+    return deleteOldLogLines(this.database.db, timings);
   }
 
   private async list(

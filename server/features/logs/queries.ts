@@ -28,3 +28,16 @@ export function insertLogLines(
     SELECT ${run?.runId ?? null}::uuid, ${run?.attempt ?? null}::int, ${workerId}::uuid, l.at, l.level, l.source, l.message
     FROM jsonb_to_recordset(${toJson(rows)}::jsonb) AS l(at timestamptz, level smallint, source text, message text)`;
 }
+
+/** Deletes lines of workers and of runs that are older than their retention. @returns how many */
+export const deleteOldLogLines = (
+  db: Queries,
+  {
+    workerLogRetentionMs,
+    runLogRetentionMs,
+  }: { workerLogRetentionMs: number; runLogRetentionMs: number },
+): Promise<number> =>
+  db.$executeRaw`
+    DELETE FROM logs WHERE
+      at < clock_timestamp() - ${Math.min(workerLogRetentionMs, runLogRetentionMs)} * interval '1 millisecond'
+      AND at < clock_timestamp() - CASE WHEN run_id IS NULL THEN ${workerLogRetentionMs}::float8 ELSE ${runLogRetentionMs}::float8 END * interval '1 millisecond'`;

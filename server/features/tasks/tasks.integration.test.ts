@@ -31,7 +31,13 @@ describe("tasks", () => {
     await storeSamples(server.plane);
     worker = await server.worker();
     api = createTRPCClient<AppRouter>({
-      links: [httpLink({ url: `${server.url}/trpc`, transformer: superjson })],
+      links: [
+        httpLink({
+          url: `${server.url}/trpc`,
+          headers: server.headers,
+          transformer: superjson,
+        }),
+      ],
     });
   });
   afterAll(() => server.stop());

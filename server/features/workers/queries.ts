@@ -10,7 +10,7 @@ import { jsonColumn, queryRow, queryRows } from "@/server/platform/db/query";
 
 type WorkerRow = z.infer<typeof workerRowSchema>;
 
-/** Stores a worker that attaches. @returns false where its id is that of a live worker with another token */
+/** Stores a worker that attaches. @returns false where its id came with another token first */
 export async function upsertWorker(
   db: Queries,
   tokenId: string,
@@ -21,9 +21,9 @@ export async function upsertWorker(
     INSERT INTO workers AS w (id, project_id, token_id, name, hardware, slots, free_slots, capabilities, state, attached_at, last_seen_at)
     VALUES (${request.workerId}::uuid, ${DEFAULT_PROJECT}::uuid, ${tokenId}::uuid, ${request.name}, ${toJson(request.hardware)}::jsonb, ${slots}::jsonb,
       ${slots}::jsonb, ${toJson(request.capabilities)}::jsonb, 'online', clock_timestamp(), clock_timestamp())
-    ON CONFLICT (id) DO UPDATE SET token_id = excluded.token_id, name = excluded.name, hardware = excluded.hardware, slots = excluded.slots, free_slots = excluded.free_slots,
+    ON CONFLICT (id) DO UPDATE SET name = excluded.name, hardware = excluded.hardware, slots = excluded.slots, free_slots = excluded.free_slots,
       capabilities = excluded.capabilities, state = 'online', attached_at = excluded.attached_at, last_seen_at = excluded.last_seen_at
-    WHERE w.token_id = excluded.token_id OR w.state = 'offline'`;
+    WHERE w.token_id = excluded.token_id`;
   return changed > 0;
 }
 
@@ -51,6 +51,16 @@ export async function storeHeartbeat(
     INSERT INTO services AS s (worker_id, key, kind, state, report, updated_at)
     SELECT ${workerId}::uuid, n.key, n.kind, n.state, n.report, clock_timestamp() FROM jsonb_to_recordset(${toJson(rows)}::jsonb) AS n(key text, kind text, state text, report jsonb)
     ON CONFLICT (worker_id, key) DO UPDATE SET kind = excluded.kind, state = excluded.state, report = excluded.report, updated_at = excluded.updated_at`;
+}
+
+/** Stores the models of a worker in its capabilities. */
+export async function updateModels(
+  db: Queries,
+  workerId: string,
+  { models, shapes }: WorkerRequest<"models">,
+): Promise<void> {
+  await db.$executeRaw`
+    UPDATE workers SET capabilities = capabilities || ${toJson({ models, shapes: shapes ?? {} })}::jsonb WHERE id = ${workerId}::uuid`;
 }
 
 /** Ids of workers that are online but were not heard from for so long. */
@@ -91,6 +101,16 @@ const heldRunSchema = z.object({
 export const selectHeldRuns = (db: Queries): Promise<z.infer<typeof heldRunSchema>[]> =>
   queryRows(db, heldRunSchema)`
     SELECT l.worker_id AS "workerId", r.id, r.name, r.kind, r.state, r.attempt, r.progress FROM leases l JOIN runs r ON r.id = l.run_id ORDER BY l.acquired_at`;
+
+/** Configurations of the runs that workers of a token lease, and the requests of the tasks that they do, by their ids. */
+export const selectHeldWork = (
+  db: Queries,
+  tokenId: string,
+): Promise<{ id: string; config: unknown }[]> =>
+  queryRows(db, z.object({ id: z.string(), config: z.unknown() }))`
+      SELECT r.id, r.config FROM workers w JOIN leases l ON l.worker_id = w.id JOIN runs r ON r.id = l.run_id WHERE w.token_id = ${tokenId}::uuid
+      UNION ALL
+      SELECT t.id, t.request FROM workers w JOIN tasks t ON t.worker_id = w.id WHERE w.token_id = ${tokenId}::uuid AND t.state = 'running'`;
 
 /** Revokes a token, unless it is revoked already. @returns false where there is none */
 export async function revokeToken(db: Queries, id: string): Promise<boolean> {

@@ -23,7 +23,8 @@ export const workersRouter = router({
       return {
         id,
         token,
-        command: `npm run worker -- --server ${new URL(input.serverUrl).origin} --token ${token}`,
+        // In the environment: every user of a machine can read the arguments of its processes.
+        command: `S3_WORKER_TOKEN=${token} npm run worker -- --server ${new URL(input.serverUrl).origin}`,
       };
     }),
   tokens: procedure

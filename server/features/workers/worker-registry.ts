@@ -2,7 +2,13 @@ import { AppError } from "@/contracts/errors";
 import { PROTOCOL_VERSION, type WorkerRequest } from "@/contracts/worker-protocol/worker-protocol";
 import type { Database } from "@/server/platform/db/database";
 import type { Timings } from "@/server/platform/timings";
-import { deleteOldUsage, selectSilentWorkers, storeHeartbeat, upsertWorker } from "./queries";
+import {
+  deleteOldUsage,
+  selectSilentWorkers,
+  storeHeartbeat,
+  updateModels,
+  upsertWorker,
+} from "./queries";
 
 /** The stored state of workers: hardware, presence, use of the machine, services. */
 export class WorkerRegistry {
@@ -11,7 +17,7 @@ export class WorkerRegistry {
     private readonly timings: Timings,
   ) {}
 
-  /** @throws AppError "unsupported" for another protocol version, "conflict" where the id belongs to another token's live worker */
+  /** @throws AppError "unsupported" for another protocol version, "conflict" where the id belongs to another token */
   async attach(tokenId: string, request: WorkerRequest<"attach">): Promise<void> {
     if (request.protocolVersion !== PROTOCOL_VERSION) {
       throw new AppError(
@@ -23,7 +29,7 @@ export class WorkerRegistry {
       if (!(await upsertWorker(tx.db, tokenId, request)))
         throw new AppError(
           "conflict",
-          `Worker ${request.workerId} is attached with another token. Give this one an id of its own (another data directory).`,
+          `Worker ${request.workerId} belongs to another token, and only that one attaches it. Start this worker under another --name, or with another data folder.`,
         );
       tx.emit({
         kind: "worker",
@@ -43,6 +49,14 @@ export class WorkerRegistry {
       await storeHeartbeat(tx.db, workerId, request);
       if (announce)
         tx.emit({ kind: "worker", runId: null, payload: { workerId, state: "online" } });
+    });
+  }
+
+  /** Stores which models the worker has now, by which runs are matched. */
+  async storeModels(workerId: string, request: WorkerRequest<"models">): Promise<void> {
+    await this.database.transact(async (tx) => {
+      await updateModels(tx.db, workerId, request);
+      tx.emit({ kind: "worker", runId: null, payload: { workerId, state: "online" } });
     });
   }
 

@@ -7,6 +7,7 @@ const source = corpusSourceSchema.parse({ kind: "path", path });
 if (source.kind === "installed") throw new Error("not a source");
 await importCorpus({
   dataDir,
+  importRoots: [path],
   name,
   source,
   runId,

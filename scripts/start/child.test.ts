@@ -1,0 +1,24 @@
+import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect, it } from "vitest";
+import { rotateLog } from "./child.mjs";
+
+it("a log that grows large is moved aside while its writer goes on", () => {
+  const folder = mkdtempSync(join(tmpdir(), "rotate-"));
+  const log = join(folder, "server.log");
+  const writer = openSync(log, "a"); // as a supervised process has it
+  try {
+    writeSync(writer, "first\n".repeat(10));
+    expect(rotateLog(log, 100)).toBe(false);
+    writeSync(writer, "second\n".repeat(10));
+    expect(rotateLog(log, 100)).toBe(true);
+    writeSync(writer, "third\n");
+    expect(readFileSync(log, "utf8")).toBe("third\n");
+    expect(readFileSync(`${log}.1`, "utf8")).toBe("first\n".repeat(10) + "second\n".repeat(10));
+    expect(rotateLog(join(folder, "none.log"))).toBe(false);
+  } finally {
+    closeSync(writer);
+    rmSync(folder, { recursive: true });
+  }
+});
