@@ -48,7 +48,11 @@ async function answer(request: Request): Promise<unknown> {
     }
     case "search": {
       const found =
-        (await opened.index?.search(request.queries.map(parseWords), request.k, CONSTANTS)) ?? [];
+        (await opened.index?.search(
+          request.queries.map((query) => parseWords(query)),
+          request.k,
+          CONSTANTS,
+        )) ?? [];
       return {
         rows: found.map((hits) => hits.map(({ row }) => row)),
         scores: found.map((hits) => hits.map(({ score }) => score)),

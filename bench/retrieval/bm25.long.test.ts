@@ -41,7 +41,10 @@ it("indexes and searches a million passages of 100 words within 2 GiB, and finds
   expect(residentBytes).toBeLessThan(LIMIT_BYTES);
   const found = await searcher.search(queries, K);
   searcher.close();
-  const expected = await byReading(passages, queries.map(analyse));
+  const expected = await byReading(
+    passages,
+    queries.map((query) => analyse(query)),
+  );
   expected.forEach((scores, q) =>
     scores.forEach((score, i) =>
       expect(Math.abs((found.scores[q]?.[i] ?? NaN) - score)).toBeLessThan(1e-5),

@@ -36,24 +36,9 @@ export const buildRetrieveRequestSchema = (limits: RetrieveLimits) =>
     return_scores: z.boolean().default(false),
   });
 
-const wireIdSchema = z.union([z.string(), z.int().transform(String)]);
-
 /** A document on the wire: title and text in one field, as upstream's corpora hold them. Other fields are ignored. */
-const wireDocumentSchema = z.object({ id: wireIdSchema, contents: z.string() });
+const wireDocumentSchema = z.object({ id: z.string(), contents: z.string() });
 export type WireDocument = z.output<typeof wireDocumentSchema>;
-
-/** A document of other servers of the dialect: some corpora have title and text in addition to `contents`, or in place of it. */
-const anyDocumentSchema = z
-  .object({
-    id: wireIdSchema,
-    contents: z.string().optional(),
-    title: z.string().optional(),
-    text: z.string().optional(),
-  })
-  .refine(
-    ({ contents, text }) => contents !== undefined || text !== undefined,
-    "needs `contents`, or `title` and `text`",
-  );
 
 const scoredWireDocumentSchema = z.object({
   document: wireDocumentSchema,
@@ -65,14 +50,79 @@ export const retrieveResponseWithScoresSchema = z.object({
 });
 export const retrieveResponseSchema = z.object({ result: z.array(z.array(wireDocumentSchema)) });
 
-/** The response of any server of the dialect, with or without scores. */
-export const retrieveResponseOfAnySchema = z.object({
-  result: z.array(
-    z.array(
-      z.union([z.object({ document: anyDocumentSchema, score: z.number() }), anyDocumentSchema]),
-    ),
-  ),
-});
+/** A document as any server of the dialect gives it. */
+interface AnyDocument {
+  /** Null where it has none. */
+  id: string | null;
+  title: string;
+  text: string;
+}
+
+/** What servers put in the place of a text when they fail. */
+const FAILURE = new RegExp(
+  [
+    String.raw`[\w.]*(?:Error|Exception)\s*(?:[:(]|$)`,
+    String.raw`(?:Error|Failed) (?:occurred|while|during|retrieving|fetching|calling|to [a-z]+)\b`,
+    String.raw`Traceback \(|Internal Server Error|Bad Gateway|<!DOCTYPE|<html`,
+  ].join("|"),
+);
+
+const isFailure = (text: string): boolean => text.trimStart().search(FAILURE) === 0;
+
+const textSchema = z
+  .string()
+  .transform((contents): AnyDocument => ({ id: null, ...parseContents(contents) }));
+
+const anyDocumentSchema = z
+  .union([
+    textSchema,
+    z
+      .object({
+        // A number that JSON cannot hold exactly would be another document's id.
+        id: z
+          .union([
+            z.string(),
+            z
+              .number()
+              .refine((id) => Math.abs(id) <= Number.MAX_SAFE_INTEGER)
+              .transform(String),
+          ])
+          .nullish(),
+        title: z.string().nullish(),
+        text: z.string().nullish(),
+        content: z.string().nullish(),
+        contents: z.string().nullish(),
+      })
+      .refine(
+        ({ contents, content, text }) => (text ?? content ?? contents) != null,
+        "needs `contents`, or `title` and `text`",
+      )
+      .transform(({ id, title, text, content, contents }): AnyDocument => {
+        const body = text ?? content;
+        const parts = body == null ? parseContents(contents ?? "") : { title: "", text: body };
+        return { id: id === "" ? null : (id ?? null), ...parts, title: title ?? parts.title };
+      }),
+  ])
+  .refine(
+    ({ id, title, text }) => id !== null || (`${title}${text}`.trim() !== "" && !isFailure(text)),
+    "has no id, and its text is empty or a failure's",
+  );
+
+/** A hit: a document, or an object with a document in it and a score. What is no number is no score. */
+const anyHitSchema = z.union([
+  z
+    .object({ document: anyDocumentSchema, score: z.unknown() })
+    .transform(({ document, score }) => ({
+      document,
+      score: typeof score === "number" ? score : null,
+    })),
+  anyDocumentSchema.transform((document) => ({ document, score: null })),
+]);
+
+export type AnyHit = z.output<typeof anyHitSchema>;
+
+/** The response of any server of the dialect, the best document first. */
+export const retrieveResponseOfAnySchema = z.object({ result: z.array(z.array(anyHitSchema)) });
 
 export const retrieveErrorSchema = z.object({
   error: z.object({ code: z.string(), message: z.string() }),
@@ -126,18 +176,4 @@ export function toWireDocument({
   text: string;
 }): WireDocument {
   return { id, contents: formatContents({ title, text }) };
-}
-
-export function fromWireDocument({
-  id,
-  contents,
-  title,
-  text,
-}: z.output<typeof anyDocumentSchema>): {
-  id: string;
-  title: string;
-  text: string;
-} {
-  if (contents === undefined) return { id, title: title ?? "", text: text ?? "" };
-  return { id, ...parseContents(contents) };
 }

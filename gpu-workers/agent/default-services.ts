@@ -1,8 +1,7 @@
 import { ATLAS_DIR, DATA_DIR, modelDir } from "@/lib/paths.mjs";
 import { EngineProcess, type EngineOptions } from "@/gpu-workers/llm/engine/process";
 import { openRetriever } from "@/gpu-workers/retrieval/backends/open-retriever";
-import type { RetrieverProgress } from "@/gpu-workers/retrieval/retriever";
-import type { Retriever } from "@/gpu-workers/retrieval/retriever";
+import { describeProgress, type Retriever } from "@/gpu-workers/retrieval/retriever";
 import { VllmClient } from "@/gpu-workers/llm/vllm-server/client";
 import { requireVllm } from "@/gpu-workers/llm/vllm-server/installation";
 import { VllmProcess } from "@/gpu-workers/llm/vllm-server/process";
@@ -108,8 +107,4 @@ async function startVllmProcess(
 /** A retriever lives in this process, so it ends only when it is asked to. */
 function wrapRetriever(value: Retriever, address: string | null): StartedService<Retriever> {
   return { value, address, stop: () => value.close(), ended: new Promise(() => undefined) };
-}
-
-function describeProgress({ detail, done, total }: RetrieverProgress): string {
-  return total > 1 ? `${detail}: ${done} of ${total}` : detail;
 }

@@ -27,6 +27,10 @@ export interface RetrieverProgress {
   detail: string;
 }
 
+export function describeProgress({ detail, done, total }: RetrieverProgress): string {
+  return total > 1 ? `${detail}: ${done} of ${total}` : detail;
+}
+
 /** Ranks the documents of a corpus for a query. Failures are errors, never documents. */
 export interface Retriever {
   /**

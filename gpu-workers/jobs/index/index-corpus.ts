@@ -1,11 +1,14 @@
 import { AppError } from "@/contracts/errors";
+import { ATLAS_DIR, DATA_DIR } from "@/lib/paths.mjs";
+import { getCorpusPath } from "@/gpu-workers/corpora/installed-corpora";
+import { describeProgress } from "@/gpu-workers/retrieval/retriever";
 import { importRunCorpus } from "./import-corpus";
 import type { RunContext } from "@/gpu-workers/jobs/run-context";
 import {
   adoptPublishedIndex,
   warnIfEncoderMissing,
 } from "@/gpu-workers/retrieval/indexes/faiss/published-index";
-import { requireModels } from "@/gpu-workers/retrieval/backends/open-retriever";
+import { buildNewestIndex, requireModels } from "@/gpu-workers/retrieval/backends/open-retriever";
 
 /** An index run: opening the retriever builds what is missing. */
 export async function indexCorpus(context: RunContext): Promise<void> {
@@ -26,6 +29,12 @@ export async function indexCorpus(context: RunContext): Promise<void> {
       .reportProgress({ phase: "indexing", ...parseCounts(detail), detail })
       .catch(() => undefined);
   };
+  await buildNewestIndex(config.retriever, {
+    corpusPath: () => getCorpusPath(config.corpus, { atlasDir: ATLAS_DIR, dataDir: DATA_DIR }),
+    dataDir: DATA_DIR,
+    signal,
+    onProgress: (progress) => reportDetail(describeProgress(progress)),
+  });
   const handle = await context.services.acquireRetriever(
     config.corpus,
     config.retriever,

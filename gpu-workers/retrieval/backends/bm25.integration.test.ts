@@ -8,14 +8,14 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { retrieverSchema as retrieverConfig } from "@/contracts/run-config/retriever";
 import { ATLAS_DIR, ROOT } from "@/lib/paths.mjs";
-import { readQuestions } from "@/gpu-workers/corpora/file/corpus-file";
+import { CorpusFile, readQuestions } from "@/gpu-workers/corpora/file/corpus-file";
 import { openRetriever } from "./open-retriever";
 import { RemoteRetriever } from "./remote";
 import type { RetrieverProgress } from "@/gpu-workers/retrieval/retriever";
 import type { Retriever } from "@/gpu-workers/retrieval/retriever";
 import { RetrieveService } from "@/gpu-workers/retrieval/service/retrieve-service";
 import { Bm25Index, computeBm25Key } from "@/gpu-workers/retrieval/indexes/bm25/bm25-index";
-import { openBm25Retriever } from "./bm25";
+import { buildNewestBm25Index, openBm25Retriever } from "./bm25";
 import { parseWords } from "@/gpu-workers/retrieval/indexes/bm25/parse-query";
 
 const atlas = join(ATLAS_DIR, "corpus.jsonl");
@@ -200,7 +200,9 @@ describe("the BM25 retriever", () => {
     expect(from[1]).toBeGreaterThanOrEqual(1000);
     expect(await readdir(root)).toEqual([computeBm25Key("resumed")]);
     const whole = await Bm25Index.ensure({ ...source, hash: "whole" }, { root });
-    const queries = ["word5", "word2999 common3", "common1 common2"].map(parseWords);
+    const queries = ["word5", "word2999 common3", "common1 common2"].map((query) =>
+      parseWords(query),
+    );
     expect(await index.search(queries, 500, settings)).toEqual(
       await whole.search(queries, 500, settings),
     );
@@ -272,6 +274,60 @@ describe("the hybrid retriever", () => {
     });
   });
 });
+
+describe("an index of an older analysis", () => {
+  it("goes on serving with its own words and key, until the newest is built", async () => {
+    const path = join(folder, "older.jsonl");
+    const texts = ["pizza 🍕 party", "rocket 🚀 launch"];
+    await writeFile(
+      path,
+      texts.map((text, i) => JSON.stringify({ id: String(i), text })).join("\n"),
+    );
+    const indexDir = join(folder, "older-indexes");
+    const file = await CorpusFile.open(path);
+    const { hash, size } = file;
+    await file.close();
+    const scan = (from: number): AsyncIterable<string> => Readable.from(texts.slice(from));
+    const old = { root: indexDir, analysis: "english-1" } as const;
+    await (await Bm25Index.ensure({ hash, size, scan }, old)).close();
+    const details: string[] = [];
+    const options = { corpusPath: path, settings, indexDir };
+    const before = await openBm25Retriever({
+      ...options,
+      onProgress: ({ detail }) => details.push(detail),
+    });
+    expect(details.at(-1)).toContain("an index run makes english-2");
+    expect(before.describe().title).toContain("english-1");
+    expect(await before.search(["🍕", "pizza"], 5)).toMatchObject([[], [{ id: "0" }]]);
+    await buildNewestBm25Index(options);
+    expect((await readdir(indexDir)).sort()).toEqual(
+      [computeBm25Key(hash, "english-1"), computeBm25Key(hash)].sort(),
+    );
+    const after = await openBm25Retriever(options);
+    expect(after.describe().key).not.toBe(before.describe().key);
+    expect(await after.search(["🍕", "🚀 party"], 1)).toMatchObject([[{ id: "0" }], [{}]]);
+    await Promise.all([before.close(), after.close()]);
+  });
+});
+
+const scripts = join(ROOT, "..", "shared", "cases", "75-bm25-scripts");
+
+it.skipIf(!existsSync(scripts))(
+  "finds emoji and every script (case 75; skipped where ../shared/cases is not there)",
+  async () => {
+    const retriever = await open({ kind: "bm25" }, join(scripts, "corpus.jsonl"));
+    const questions = (await readFile(join(scripts, "q.jsonl"), "utf8"))
+      .trim()
+      .split("\n")
+      .map((line) => JSON.parse(line) as { question: string; goldIds: string[] });
+    const found = await retriever.search(
+      questions.map(({ question }) => question),
+      1,
+    );
+    expect(found.map((ranked) => [ranked[0]?.id])).toEqual(questions.map(({ goldIds }) => goldIds));
+    await retriever.close();
+  },
+);
 
 const data = join(ROOT, "..", "shared", "data");
 

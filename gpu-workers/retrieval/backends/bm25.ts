@@ -10,7 +10,12 @@ import {
   type RetrieverDescription,
   throwIfCancelled,
 } from "@/gpu-workers/retrieval/retriever";
-import { Bm25Index, computeBm25Key } from "@/gpu-workers/retrieval/indexes/bm25/bm25-index";
+import { type Analysis, ANALYSIS } from "@/gpu-workers/retrieval/indexes/bm25/analyser";
+import {
+  Bm25Index,
+  computeBm25Key,
+  findBm25Analysis,
+} from "@/gpu-workers/retrieval/indexes/bm25/bm25-index";
 import type { RankedRow } from "@/gpu-workers/retrieval/indexes/ranked-row";
 import {
   type Formula,
@@ -33,36 +38,51 @@ export interface OpenBm25RetrieverOptions {
   onProgress?: (progress: RetrieverProgress) => void;
 }
 
-/** Opens a BM25 retriever over a corpus; a missing index is built first (see `Bm25Index.ensure`). */
-export async function openBm25Retriever({
-  corpusPath,
-  settings,
-  indexDir,
-  signal,
-  onProgress,
-}: OpenBm25RetrieverOptions): Promise<Retriever> {
+/**
+ * Opens a BM25 retriever over a corpus. A missing index is built first (see `Bm25Index.ensure`); one of an older
+ * analysis goes on serving, under its own key, until the newest is built (`buildNewestBm25Index`).
+ */
+export async function openBm25Retriever(options: OpenBm25RetrieverOptions): Promise<Retriever> {
+  const { corpusPath, settings, indexDir, signal, onProgress } = options;
   const corpus = await CorpusFile.open(corpusPath, signal, (done, total) =>
     onProgress?.({ phase: "reading", done, total, detail: "reading the corpus" }),
   );
   try {
-    const scan = async function* (from: number): AsyncGenerator<string> {
-      for await (const { record } of corpus.scanRows(from)) yield formatPassage(record);
-    };
-    const index = await Bm25Index.ensure(
-      { hash: corpus.hash, size: corpus.size, scan },
-      { root: indexDir, signal, onProgress },
-    );
-    onProgress?.({
-      phase: "loading",
-      done: 1,
-      total: 1,
-      detail: `${index.size} documents are ready`,
-    });
-    return new Bm25Retriever(corpus, index, settings);
+    const analysis = await findBm25Analysis(indexDir, corpus.hash);
+    const index = await ensureIndexOf(corpus, options, analysis);
+    const older =
+      analysis === ANALYSIS ? "" : `; the index is of ${analysis}, an index run makes ${ANALYSIS}`;
+    const detail = `${index.size} documents are ready${older}`;
+    onProgress?.({ phase: "loading", done: 1, total: 1, detail });
+    return new Bm25Retriever(corpus, index, settings, analysis);
   } catch (error) {
     await corpus.close();
     throw error;
   }
+}
+
+type BuildOptions = Omit<OpenBm25RetrieverOptions, "settings">;
+
+/** Builds the index of the newest analysis where it is not there. */
+export async function buildNewestBm25Index(options: BuildOptions): Promise<void> {
+  const corpus = await CorpusFile.open(options.corpusPath, options.signal);
+  try {
+    await (await ensureIndexOf(corpus, options, ANALYSIS)).close();
+  } finally {
+    await corpus.close();
+  }
+}
+
+function ensureIndexOf(
+  corpus: CorpusFile,
+  { indexDir: root, signal, onProgress }: BuildOptions,
+  analysis: Analysis,
+): Promise<Bm25Index> {
+  const scan = async function* (from: number): AsyncGenerator<string> {
+    for await (const { record } of corpus.scanRows(from)) yield formatPassage(record);
+  };
+  const texts = { hash: corpus.hash, size: corpus.size, scan };
+  return Bm25Index.ensure(texts, { root, signal, onProgress, analysis });
 }
 
 /** Ranks only documents that have a word of the query, so that a ranking may be shorter than k. */
@@ -71,6 +91,7 @@ class Bm25Retriever implements Retriever {
     private readonly corpus: CorpusFile,
     private readonly index: Bm25Index,
     private readonly settings: Bm25Settings,
+    private readonly analysis: Analysis,
   ) {}
 
   async search(
@@ -79,7 +100,8 @@ class Bm25Retriever implements Retriever {
     signal?: AbortSignal,
   ): Promise<RankedDocument[][]> {
     throwIfCancelled(signal);
-    const parsed = queries.map(this.settings.operators ? parseOperators : parseWords);
+    const parse = this.settings.operators ? parseOperators : parseWords;
+    const parsed = queries.map((query) => parse(query, this.analysis));
     const rankings = await this.index.search(parsed, k, this.settings, signal);
     return Promise.all(
       rankings.map(async (ranking, i) => {
@@ -100,11 +122,13 @@ class Bm25Retriever implements Retriever {
 
   describe(): RetrieverDescription {
     const { k1, b, operators } = this.settings;
-    const key = computeRetrievalKey([computeBm25Key(this.corpus.hash), k1, b, operators]);
+    const index = computeBm25Key(this.corpus.hash, this.analysis);
+    const key = computeRetrievalKey([index, k1, b, operators]);
+    const older = this.analysis === ANALYSIS ? "" : `, older analysis ${this.analysis}`;
     return {
       kind: "bm25",
       key,
-      title: `BM25, k1 ${k1}, b ${b}${operators ? ", Boolean operators" : ""}`,
+      title: `BM25, k1 ${k1}, b ${b}${operators ? ", Boolean operators" : ""}${older}`,
       documents: this.corpus.size,
     };
   }
@@ -127,7 +151,9 @@ class Bm25Retriever implements Retriever {
     for (let limit = k; ; limit *= 4) {
       const documents = await this.readRanking(ranking.slice(seen));
       found.push(
-        ...documents.filter((document) => matchesFormula(formula, formatPassage(document))),
+        ...documents.filter((document) =>
+          matchesFormula(formula, formatPassage(document), this.analysis),
+        ),
       );
       seen = ranking.length;
       if (

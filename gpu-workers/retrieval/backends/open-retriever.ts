@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import type { RetrieverConfig, RetrieverConfigOfKind } from "@/contracts/run-config/retriever";
-import { type Bm25Settings, openBm25Retriever } from "./bm25";
+import { type Bm25Settings, buildNewestBm25Index, openBm25Retriever } from "./bm25";
 import { findEncoder } from "@/gpu-workers/retrieval/encoders/encoder-settings";
 import { HybridRetriever } from "./hybrid";
 import { OpenSearchRetriever } from "./opensearch";
@@ -51,6 +51,16 @@ export async function openRetriever(
 export async function requireModels(config: RetrieverConfig): Promise<void> {
   if ("encoder" in config) await findEncoder(config.encoder, config.variant);
   if ("reranker" in config && config.reranker !== null) await findReranker(config.reranker);
+}
+
+/** Builds what an index run adds to indexes that go on serving: that of the newest BM25 analysis. */
+export async function buildNewestIndex(
+  config: RetrieverConfig,
+  { corpusPath, dataDir, signal, onProgress }: OpenRetrieverOptions,
+): Promise<void> {
+  if (!("k1" in config)) return;
+  const indexDir = join(dataDir, "indexes");
+  await buildNewestBm25Index({ corpusPath: corpusPath(), indexDir, signal, onProgress });
 }
 
 type DenseSettings = Pick<

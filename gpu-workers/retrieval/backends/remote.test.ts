@@ -1,6 +1,13 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { existsSync } from "node:fs";
+import { readFile } from "node:fs/promises";
 import { type IncomingMessage, type Server, type ServerResponse, createServer } from "node:http";
 import type { AddressInfo } from "node:net";
+import { join } from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
+import { waitUntil } from "@/lib/testing/wait-until";
+import { closeServer, listen } from "@/gpu-workers/runtime/listen";
 import { RetrieveService } from "@/gpu-workers/retrieval/service/retrieve-service";
 import {
   closeAll,
@@ -57,52 +64,76 @@ describe("the remote retriever", () => {
     const queries = Array.from({ length: 300 }, (_, i) => `q${i}`); // more than one request
     const remote = await RemoteRetriever.open(service.url, { times });
     const [local, overHttp] = [await retriever.search(queries, 4), await remote.search(queries, 4)];
-    const plain = (results: RankedDocument[][]) =>
-      results.map((ranked) =>
-        ranked.map(({ id, title, text, score }) => ({ id, title, text, score })),
-      );
-    expect(plain(overHttp)).toEqual(plain(local));
+    expect(overHttp.map(plain)).toEqual(local.map(plain));
     expect(await remote.search([], 4)).toEqual([]);
     await expect(remote.getDocuments()).rejects.toMatchObject({ code: "unsupported" });
   });
 
-  it("orders by score, drops repeated documents and takes number ids", async () => {
-    const { url } = await scripted(
-      json({ result: [[hit(1, 0.5), hit("b", 0.9), hit(1, 0.4), hit("c", 0.1)]] }),
-    );
+  const search = async (body: unknown, k = 5): Promise<RankedDocument[]> => {
+    const { url } = await scripted(json(body));
     const [ranked] = await (
       await RemoteRetriever.open(`${url}/retrieve`, { times })
-    ).search(["q"], 2);
-    expect(ranked?.map(({ id, title, text, score }) => ({ id, title, text, score }))).toEqual([
-      { id: "b", title: "Tb", text: "text b", score: 0.9 },
-      { id: "1", title: "T1", text: "text 1", score: 0.5 },
+    ).search(["q"], k);
+    return ranked ?? [];
+  };
+  const plain = (ranked: readonly RankedDocument[]) =>
+    ranked.map(({ id, title, text, score }) => [id, title, text, score]);
+
+  it("keeps the server's order, drops repeated documents and takes number ids", async () => {
+    const hits = [hit("b", 0.9), hit(1, 0.5), hit("b", 0.4), hit("c", 0.1)];
+    expect(plain(await search({ result: [hits] }, 2))).toEqual([
+      ["b", "Tb", "text b", 0.9],
+      ["1", "T1", "text 1", 0.5],
     ]);
   });
 
-  it("takes what other servers of the dialect give: no scores, title and text, FAISS' filler", async () => {
-    const bare = await scripted(
-      json({
-        result: [
-          [
-            { id: "a", contents: '"A"\ntext' },
-            { id: 7, title: "B", text: "more" },
-          ],
-        ],
-      }),
-    );
-    const [ranked] = await (await RemoteRetriever.open(bare.url, { times })).search(["q"], 5);
-    expect(ranked?.map(({ id, title, text, score }) => [id, title, text, score])).toEqual([
-      ["a", "A", "text", 1],
-      ["7", "B", "more", 0.5],
+  it.each([
+    ["distances", [hit("a", 0.1), hit("b", 1.1), hit("c", 2)]],
+    ["scores in no order", [hit("a", 0.4), hit("b", 0.9), hit("c", 0.1)]],
+    ["a score that is null", [hit("a", 0.4), { ...hit("b", 0), score: null }, hit("c", 0.1)]],
+    [
+      "scores that are text",
+      [hit("a", 0), hit("b", 0), hit("c", 0)].map((one) => ({ ...one, score: "1" })),
+    ],
+    ["no scores", [hit("a", 0), hit("b", 0), hit("c", 0)].map(({ document }) => ({ document }))],
+  ])("scores by rank where the server gives %s", async (_, hits) => {
+    const ranked = await search({ result: [hits] });
+    expect(ranked.map(({ id, score }) => [id, score])).toEqual([
+      ["a", 1],
+      ["b", 1 / 2],
+      ["c", 1 / 3],
     ]);
-    const filled = await scripted(
-      json({ result: [[hit("a", 0.9), hit("z", -3.4028234663852886e38)]] }),
-    );
-    expect(
-      (await (await RemoteRetriever.open(filled.url, { times })).search(["q"], 5))[0]?.map(
-        ({ id }) => id,
-      ),
-    ).toEqual(["a"]);
+  });
+
+  it("takes documents of every form, and knows those without an id by their content", async () => {
+    const forms = [
+      { id: "a", contents: '"A"\ntext' },
+      { id: 7, title: "B", text: "more" },
+      { document: { id: 0.5, title: "C", content: "third", contents: "C. third" }, score: 3 },
+      { document: { id: null, title: null, text: "fourth" } },
+      { document: '"E"\nfifth' },
+      "sixth",
+      { id: "", contents: "fourth" },
+    ];
+    const ranked = plain(await search({ result: [forms] }, 9));
+    const [, , , fourth, fifth, sixth] = ranked;
+    expect(ranked).toEqual([
+      ["a", "A", "text", 1],
+      ["7", "B", "more", 1 / 2],
+      ["0.5", "C", "third", 1 / 3],
+      [expect.stringMatching(/^content-[0-9a-f]{16}$/), "", "fourth", 1 / 4],
+      [expect.stringMatching(/^content-/), "E", "fifth", 1 / 5],
+      [expect.stringMatching(/^content-/), "", "sixth", 1 / 6],
+    ]);
+    expect(new Set([fourth, fifth, sixth].map((one) => one?.[0])).size).toBe(3);
+    expect((await search({ result: [["sixth"]] }))[0]?.id).toBe(sixth?.[0]);
+  });
+
+  it("leaves out FAISS' filler", async () => {
+    for (const filler of [-3.4028234663852886e38, 3.4028234663852886e38])
+      expect(
+        (await search({ result: [[hit("a", 0.9), hit("z", filler)]] })).map(({ id }) => id),
+      ).toEqual(["a"]);
   });
 
   it("knows ours by its content, wherever it listens, and any other by its address", async () => {
@@ -170,7 +201,32 @@ describe("the remote retriever", () => {
     ["no answer", () => {}, "retriever-unavailable", "no answer within 0.3 s", 3],
     ["no JSON", status(200, "<html>"), "retriever-unavailable", "not JSON: <html>", 3],
     ["422", status(422, '{"detail":"bad"}'), "invalid-input", 'status 422: {"detail":"bad"}', 1],
-    ["another form", json({ result: [["Error"]] }), "invalid-input", "result.0.0", 1],
+    ["a failure", json({ result: [["Error"]] }), "invalid-input", "result.0.0", 1],
+    ["an exception", json({ result: [["KeyError: 'x'"]] }), "invalid-input", "result.0.0", 1],
+    [
+      "a failed search",
+      json({ result: [["Error occurred while searching"]] }),
+      "invalid-input",
+      "failure",
+      1,
+    ],
+    [
+      "a stack trace",
+      json({ result: [[{ document: { contents: "Traceback (most" } }]] }),
+      "invalid-input",
+      "failure",
+      1,
+    ],
+    ["an empty text", json({ result: [[""]] }), "invalid-input", "failure", 1],
+    ["no text", json({ result: [[{ id: "a", title: "A" }]] }), "invalid-input", "result.0.0", 1],
+    [
+      "an id past 2^53",
+      json({ result: [[{ id: 2 ** 60, text: "a" }]] }),
+      "invalid-input",
+      "result.0.0",
+      1,
+    ],
+    ["an error with status 200", json({ error: "CUDA" }), "invalid-input", "CUDA", 1],
     [
       "a ranking too few",
       json({ result: [] }),
@@ -202,5 +258,59 @@ describe("the remote retriever", () => {
     await expect(
       (await RemoteRetriever.open(url, { times })).search(["q"], 1, stop.signal),
     ).rejects.toMatchObject({ code: "cancelled" });
+  });
+});
+
+const CASES = join(process.cwd(), "..", "shared", "cases");
+
+describe.skipIf(!existsSync(CASES))("cases 72 and 73 (skipped without ../shared/cases)", () => {
+  /** The cases' server, on a port of its own. */
+  async function startCases(): Promise<string> {
+    const { server, url } = await listen("127.0.0.1", 0);
+    await closeServer(server, 0);
+    const source = await readFile(join(CASES, "retrieve.py"), "utf8");
+    const { port } = new URL(url);
+    const child = spawn("python3", ["-c", source.replace("18112", port)], { stdio: "ignore" });
+    closing.push(async () => {
+      child.kill();
+      await once(child, "exit");
+    });
+    await waitUntil(
+      "it listens",
+      () =>
+        fetch(url).then(
+          () => true,
+          () => false,
+        ),
+      10_000,
+    );
+    return url;
+  }
+  const TEXTS = [
+    "The Nile crosses Egypt",
+    "Mount Fuji stands in Japan",
+    "The moon orbits the earth",
+  ];
+
+  it.each([
+    "ok",
+    "serp",
+    "distance",
+    "nullscore",
+    "bare",
+    "titles",
+    "nulltitle",
+    "content",
+    "floatid",
+  ])("finds the documents of a server of the kind %s first", async (kind) => {
+    const retriever = await RemoteRetriever.open(`${await startCases()}/${kind}/retrieve`);
+    const found = await retriever.search(TEXTS, 3);
+    expect(found.map((ranked) => ranked[0]?.text)).toEqual(TEXTS);
+    for (const ranked of found) {
+      expect(new Set(ranked.map(({ id }) => id)).size).toBe(3);
+      expect(ranked.map(({ score }) => score)).toEqual(
+        ranked.map(({ score }) => score).sort((a, b) => b - a),
+      );
+    }
   });
 });

@@ -142,6 +142,71 @@ describe("the settings of an encoder", () => {
       expect(encoderSettingsSchema.safeParse(facts).success, name).toBe(true);
   });
 
+  it.each([
+    [
+      { include_prompt: false, pooling_mode: "mean" },
+      { includePrompt: false, pooling: "mean" },
+    ],
+    [{ include_prompt: true, pooling_mode: "mean" }, { pooling: "mean" }],
+  ])("say of %j whether the mean has the prompt", async (config, expected) => {
+    await bring({
+      "modules.json": modules("Transformer", "Pooling"),
+      "1_Pooling/config.json": config,
+      "sentence_roberta_config.json": { max_seq_length: 77, do_lower_case: true },
+    });
+    expect(await readEncoderSettings("mine", folder)).toEqual({
+      ...expected,
+      normalise: true,
+      maxTokens: 77,
+      queryPrefix: "",
+      passagePrefix: "",
+      lowerCase: true,
+    });
+  });
+
+  it.each([
+    [{ prompts: { query: "q: ", document: "d: ", passage: "p: " } }, "q: ", "d: "],
+    [{ prompts: { corpus: "c: " } }, "", "c: "],
+    [{ prompts: { any: "a: ", query: "q: " }, default_prompt_name: "any" }, "q: ", "a: "],
+    [{ prompts: { any: "a: ", query: "", document: "" }, default_prompt_name: "any" }, "", ""],
+    [{ prompts: null, default_prompt_name: null }, "", ""],
+  ])("read the prompts %j as sentence-transformers does", async (config, query, passage) => {
+    await bring({
+      "encoder.json": { pooling: "mean", normalise: true, maxTokens: 64 },
+      "config_sentence_transformers.json": config,
+    });
+    expect(await readEncoderSettings("mine", folder)).toMatchObject({
+      queryPrefix: query,
+      passagePrefix: passage,
+    });
+  });
+
+  it.each([
+    [["Transformer", "Pooling", "Pooling"], {}, "chains Transformer Pooling Pooling"],
+    [["Transformer", "Normalize", "Pooling"], {}, "chains Transformer Normalize Pooling"],
+    [["Transformer", "Pooling", "LayerNorm"], {}, "has a LayerNorm layer"],
+    [["Transformer"], { model_type: "SparseEncoder" }, "is a SparseEncoder"],
+  ])("refuse the layers %j with %j", async (kinds, config, message) => {
+    await bring({
+      "modules.json": modules(...kinds),
+      "config_sentence_transformers.json": config,
+    });
+    await expect(readEncoderSettings("mine", folder)).rejects.toMatchObject({
+      code: "unsupported",
+      message: expect.stringContaining(message) as string,
+    });
+  });
+
+  it("refuse code of an author's own, and a default prompt that is not there", async () => {
+    await bring({ "modules.json": [{ type: "custom_st.Transformer", path: "" }] });
+    await expect(readEncoderSettings("mine", folder)).rejects.toThrow("custom_st.Transformer");
+    await bring({
+      "modules.json": modules("Transformer", "Pooling"),
+      "config_sentence_transformers.json": { default_prompt_name: "s2p" },
+    });
+    await expect(readEncoderSettings("mine", folder)).rejects.toThrow("the default prompt s2p");
+  });
+
   it("never promise more tokens than the network has positions", async () => {
     await bring({
       "modules.json": modules("Transformer", "Pooling"),

@@ -22,6 +22,11 @@ export const encoderSettingsSchema = z.strictObject({
   maxTokens: z.int().min(8).max(32_768),
   queryPrefix: z.string(),
   passagePrefix: z.string(),
+  // Absent where they are as usual: fingerprints of encoders without them stay what they were.
+  /** False: the mean leaves out the tokens of the prefix. */
+  includePrompt: z.literal(false).optional(),
+  /** Texts are put into lower case before the tokenizer reads them. */
+  lowerCase: z.literal(true).optional(),
 });
 export type EncoderSettings = z.infer<typeof encoderSettingsSchema>;
 
@@ -133,56 +138,60 @@ const looseSchema = z.looseObject({});
 const modulesSchema = z.array(z.looseObject({ type: z.string(), path: z.string() }));
 const poolingConfigSchema = z.looseObject({
   pooling_mode: z.union([z.string(), z.array(z.string())]).nullish(),
+  include_prompt: z.boolean().nullish(),
 });
 const transformersConfigSchema = z.looseObject({
-  prompts: z.record(z.string(), z.string()).default({}),
+  model_type: z.string().nullish(),
+  prompts: z.record(z.string(), z.string()).nullish(),
+  default_prompt_name: z.string().nullish(),
   similarity_fn_name: z.string().nullish(),
 });
-const sentenceConfigSchema = z.looseObject({ max_seq_length: z.int().positive().nullish() });
+const sentenceConfigSchema = z.looseObject({
+  max_seq_length: z.int().positive().nullish(),
+  do_lower_case: z.boolean().nullish(),
+});
 const tokenizerConfigSchema = z.looseObject({ model_max_length: z.number().positive().nullish() });
 const modelConfigSchema = z.looseObject({ max_position_embeddings: z.int().positive().nullish() });
+
+/** Files that may hold a network's length, in the order in which sentence-transformers looks for them. */
+export const SENTENCE_CONFIG_FILES = [
+  "bert",
+  "roberta",
+  "distilbert",
+  "camembert",
+  "albert",
+  "xlm-roberta",
+  "xlnet",
+].map((kind) => `sentence_${kind}_config.json`);
+
+type ReadFile = <T extends z.ZodType>(file: string, schema: T) => Promise<z.output<T> | null>;
 
 /** Reads the settings of a model folder. @throws AppError as `findEncoder` */
 export async function readEncoderSettings(
   name: string,
   directory: string,
 ): Promise<EncoderSettings> {
-  const read = <T extends z.ZodType>(file: string, schema: T): Promise<z.output<T> | null> =>
-    readJsonFile(join(directory, file), schema);
-  const own: Partial<EncoderSettings> = {};
-  const [list, prompts, sentence, tokenizer, model] = await Promise.all([
+  const read: ReadFile = (file, schema) => readJsonFile(join(directory, file), schema);
+  const [list, config, tokenizer, model] = await Promise.all([
     read("modules.json", modulesSchema),
     read("config_sentence_transformers.json", transformersConfigSchema),
-    read("sentence_bert_config.json", sentenceConfigSchema),
     read("tokenizer_config.json", tokenizerConfigSchema),
     read("config.json", modelConfigSchema),
   ]);
-  for (const { type, path } of list ?? []) {
-    const kind = type.split(".").at(-1);
-    if (kind === "Normalize") own.normalise = true;
-    else if (kind === "Pooling") {
-      const config = await read(join(path, "config.json"), poolingConfigSchema);
-      if (config) own.pooling = readPooling(name, config);
-    } else if (kind !== "Transformer")
-      throw new AppError(
-        "unsupported",
-        `the encoder ${name} has a ${kind} layer after its network, which is not built here; use an encoder with pooling and normalisation only`,
-      );
-  }
+  const sentences = SENTENCE_CONFIG_FILES.map((file) => read(file, sentenceConfigSchema));
+  const sentence = (await Promise.all(sentences)).find((found) => found !== null);
+  if (config?.model_type && config.model_type !== "SentenceTransformer")
+    throw unsupportedError(name, `is a ${config.model_type}`, "use one that gives a vector a text");
+  const own = await readModules(name, list ?? [], read);
+  if (sentence?.do_lower_case) own.lowerCase = true;
   const known = ENCODER_PRESETS[name]?.facts;
-  const similarity = prompts?.similarity_fn_name ?? null;
+  const similarity = config?.similarity_fn_name ?? null;
   if (similarity !== null && similarity !== "cosine" && similarity !== "dot")
-    throw new AppError(
-      "unsupported",
-      `the encoder ${name} compares by ${similarity}; cosine and dot are built here`,
-    );
+    throw unsupportedError(name, `compares by ${similarity}`, "use one of cosine or dot");
   // Where no similarity is named, sentence-transformers uses the cosine; a preset takes precedence.
   if (similarity === "cosine" || (list && similarity === null && !known)) own.normalise = true;
   else if (list && similarity === "dot") own.normalise ??= false;
-  const passagePrompt = prompts?.prompts.passage ?? prompts?.prompts.document;
-  if (prompts?.prompts.query !== undefined && prompts.prompts.query !== "")
-    own.queryPrefix = prompts.prompts.query;
-  if (passagePrompt !== undefined && passagePrompt !== "") own.passagePrefix = passagePrompt;
+  Object.assign(own, readPrompts(name, config));
   const limit = sentence?.max_seq_length ?? tokenizer?.model_max_length;
   const positions = model?.max_position_embeddings ?? Infinity;
   if (limit != null && limit < 1e6) own.maxTokens = Math.min(limit, positions);
@@ -218,6 +227,55 @@ export async function readEncoderSettings(
   );
 }
 
+/** @throws AppError `unsupported` for any chain but network, pooling and, maybe, normalisation */
+async function readModules(
+  name: string,
+  list: z.output<typeof modulesSchema>,
+  read: ReadFile,
+): Promise<Partial<EncoderSettings>> {
+  const own: Partial<EncoderSettings> = {};
+  let chain = "";
+  for (const { type, path } of list) {
+    const kind = type.startsWith("sentence_transformers.") ? (type.split(".").at(-1) ?? "") : type;
+    if (!["Transformer", "Pooling", "Normalize"].includes(kind))
+      throw unsupportedError(
+        name,
+        `has a ${kind} layer after its network`,
+        "use one with pooling and normalisation only",
+      );
+    chain += `${kind} `;
+    if (kind === "Normalize") own.normalise = true;
+    if (kind !== "Pooling") continue;
+    const config = await read(join(path, "config.json"), poolingConfigSchema);
+    if (config) own.pooling = readPooling(name, config);
+    if (config?.include_prompt === false) own.includePrompt = false;
+  }
+  if (!/^(Transformer )?(Pooling )?(Normalize )?$/.test(chain))
+    throw unsupportedError(name, `chains ${chain.trim()}`, "use one that pools once, then scales");
+  return own;
+}
+
+/** As sentence-transformers' `encode_query` and `encode_document` choose them. @throws AppError `invalid-input` */
+function readPrompts(
+  name: string,
+  config: z.output<typeof transformersConfigSchema> | null,
+): Partial<EncoderSettings> {
+  const prompts = config?.prompts ?? {};
+  const fallback = config?.default_prompt_name;
+  if (fallback != null && prompts[fallback] === undefined)
+    throw new AppError(
+      "invalid-input",
+      `the encoder ${name} names the default prompt ${fallback}, which its config_sentence_transformers.json does not hold`,
+    );
+  const usual = fallback == null ? undefined : prompts[fallback];
+  const query = prompts.query ?? usual;
+  const passage = prompts.document ?? prompts.passage ?? prompts.corpus ?? usual;
+  return { ...(query && { queryPrefix: query }), ...(passage && { passagePrefix: passage }) };
+}
+
+const unsupportedError = (name: string, what: string, advice: string): AppError =>
+  new AppError("unsupported", `the encoder ${name} ${what}, which is not built here; ${advice}`);
+
 /** Our names of sentence-transformers' pooling modes; the other modes are not implemented. */
 const POOLING_MODES: Readonly<Record<string, EncoderSettings["pooling"]>> = {
   cls: "cls",
@@ -240,9 +298,10 @@ function readPooling(
   const modes = named.length === 0 ? ["mean"] : named; // as sentence-transformers reads it
   const pooling = modes.length === 1 ? POOLING_MODES[modes[0] ?? ""] : undefined;
   if (pooling) return pooling;
-  throw new AppError(
-    "unsupported",
-    `the encoder ${name} pools by ${modes.join(" and ")}${modes.length > 1 ? ", put side by side" : ""}, which is not built here; use one that pools by a single of ${Object.keys(POOLING_MODES).join(", ")}`,
+  throw unsupportedError(
+    name,
+    `pools by ${modes.join(" and ")}${modes.length > 1 ? ", put side by side" : ""}`,
+    `use one that pools by a single of ${Object.keys(POOLING_MODES).join(", ")}`,
   );
 }
 

@@ -34,7 +34,10 @@ beforeAll(async () => {
     const { range } = request.headers;
     ranges.push(range);
     const start = range ? Number(/bytes=(\d+)-/.exec(range)?.[1]) : 0;
-    response.writeHead(range ? 206 : 200, { "content-length": body.length - start });
+    response.writeHead(range ? 206 : 200, {
+      "content-length": body.length - start,
+      etag: '"weights"',
+    });
     if (breaks-- > 0)
       response.write(body.subarray(start, start + 3000), () =>
         setTimeout(() => response.destroy(), 50),
@@ -52,13 +55,14 @@ beforeEach(async () => {
 
 describe("fetching an encoder", () => {
   it("goes on where it broke off, and records what came", async () => {
-    breaks = 1;
-    await expect(fetchEncoder("own/er", { directory: folder, hub: url })).rejects.toMatchObject({
+    breaks = 2;
+    const options = { directory: folder, hub: url };
+    await expect(fetchEncoder("own/er", { ...options, pausesMs: [] })).rejects.toMatchObject({
       code: "retriever-unavailable",
-      message: expect.stringContaining("it goes on there") as string,
+      message: expect.stringContaining("it goes on where it stopped") as string,
     });
-    const { sha256 } = await fetchEncoder("own/er", { directory: folder, hub: url });
-    expect(ranges).toEqual([undefined, "bytes=3000-"]);
+    const { sha256 } = await fetchEncoder("own/er", { ...options, pausesMs: [1] });
+    expect(ranges).toEqual([undefined, "bytes=3000-", "bytes=6000-"]);
     expect(await readFile(join(folder, "model.onnx"))).toEqual(weights);
     expect(sha256["model.onnx"]).toBe(createHash("sha256").update(weights).digest("hex"));
     expect(JSON.parse(await readFile(join(folder, "model.json"), "utf8"))).toMatchObject({
@@ -69,7 +73,7 @@ describe("fetching an encoder", () => {
 
   it("says what to do where it cannot", async () => {
     await expect(
-      fetchEncoder("e5-base-v2", { directory: folder, hub: "http://127.0.0.1:1" }),
+      fetchEncoder("e5-base-v2", { directory: folder, hub: "http://127.0.0.1:1", pausesMs: [] }),
     ).rejects.toMatchObject({
       code: "retriever-unavailable",
       message: expect.stringContaining("bring it to") as string,

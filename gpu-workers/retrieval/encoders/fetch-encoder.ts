@@ -1,11 +1,10 @@
-import { mkdir, open, rename, rm, writeFile } from "node:fs/promises";
+import { writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { AppError } from "@/contracts/errors";
 import { modelDir } from "@/lib/paths.mjs";
-import { getFileSize } from "@/lib/files";
-import { hashFile } from "@/lib/hash";
+import { download, type DownloadOptions } from "@/gpu-workers/runtime/download";
 import { ENCODER_PRESETS, type EncoderPreset } from "./encoder-presets";
-import { findEncoder } from "./encoder-settings";
+import { findEncoder, SENTENCE_CONFIG_FILES } from "./encoder-settings";
 
 /** Files of a repository besides its weights; only the tokenizer must be there. */
 const CONFIGURATION_FILES = [
@@ -14,11 +13,12 @@ const CONFIGURATION_FILES = [
   "config.json",
   "special_tokens_map.json",
   "modules.json",
-  "sentence_bert_config.json",
+  ...SENTENCE_CONFIG_FILES,
   "config_sentence_transformers.json",
   "1_Pooling/config.json",
 ];
 const HUB = "https://huggingface.co";
+const LONGEST_MS = 6 * 3600_000;
 
 export interface FetchEncoderOptions {
   /** Folder of the encoder; by default that of its name among the models. */
@@ -26,6 +26,8 @@ export interface FetchEncoderOptions {
   /** Another hub of the same layout (a mirror), without a trailing slash. */
   hub?: string;
   onProgress?: (file: string, bytes: number, total: number | null) => void;
+  /** As `download` has it. */
+  pausesMs?: readonly number[];
 }
 
 /**
@@ -40,6 +42,7 @@ export async function fetchEncoder(
     directory = modelDir(name.split("/").at(-1) ?? name),
     hub = HUB,
     onProgress,
+    pausesMs,
   }: FetchEncoderOptions = {},
 ): Promise<{ directory: string; sha256: Record<string, string> }> {
   const parts = listSources(name);
@@ -55,18 +58,18 @@ export async function fetchEncoder(
       [`${onnx}_data`, "model.onnx_data", false],
     ];
     for (const [remote, local, needed] of files) {
-      const target = join(directory, folder, local);
-      const isThere = await downloadFile(
-        `${hub}/${repository}/resolve/main/${remote}`,
-        target,
-        (bytes, total) => onProgress?.(join(folder, local), bytes, total),
-      );
-      if (!isThere && needed)
+      const found = await downloadFile({
+        url: `${hub}/${repository}/resolve/main/${remote}`,
+        path: join(directory, folder, local),
+        onProgress: (bytes, total) => onProgress?.(join(folder, local), bytes, total),
+        pausesMs,
+      });
+      if (found === null && needed)
         throw new AppError(
           "not-found",
           `${repository} has no ${remote}: it holds no encoder as ONNX; export one with scripts/setup/export_encoder.py and bring the folder to ${directory}`,
         );
-      if (isThere) sha256[join(folder, local)] = await hashFile(target);
+      if (found !== null) sha256[join(folder, local)] = found;
     }
   }
   await writeFile(
@@ -93,62 +96,20 @@ function listSources(name: string): EncoderPreset["hub"] {
   return [{ folder: "", repository: name, onnx: "onnx/model.onnx" }];
 }
 
-/** Downloads a file, from where an earlier call stopped; false where the hub does not have it. */
+/** Downloads a file. @returns its sha256; null where the hub does not have it */
 async function downloadFile(
-  url: string,
-  target: string,
-  onProgress: (bytes: number, total: number | null) => void,
-): Promise<boolean> {
-  if ((await getFileSize(target)) ?? 0) return true;
-  const partial = `${target}.partial`;
-  await mkdir(dirname(target), { recursive: true });
-  const start = (await getFileSize(partial)) ?? 0;
-  let response: Response;
+  file: Pick<DownloadOptions, "url" | "path" | "onProgress" | "pausesMs">,
+): Promise<string | null> {
   try {
-    response = await fetch(url, {
-      headers: start > 0 ? { range: `bytes=${start}-` } : {},
-      signal: AbortSignal.timeout(6 * 3600_000),
+    return await download({
+      ...file,
+      sha256: null,
+      byHand: `Fetch the folder on a machine that can, and bring it to ${dirname(file.path)}; or run the same command again, it goes on where it stopped.`,
+      unreachable: "retriever-unavailable",
+      signal: AbortSignal.timeout(LONGEST_MS),
     });
-  } catch (cause) {
-    throw new AppError(
-      "retriever-unavailable",
-      `${new URL(url).host} cannot be reached from here (${cause instanceof Error ? cause.message : String(cause)}): fetch the folder on a machine that can, and bring it to ${dirname(target)}`,
-      { cause },
-    );
+  } catch (error) {
+    if (error instanceof AppError && error.code === "not-found") return null;
+    throw error;
   }
-  if (response.status === 404) return false;
-  if (response.status === 416) await rm(partial, { force: true });
-  if (!response.ok || !response.body)
-    throw new AppError(
-      "retriever-unavailable",
-      `${url} answered ${response.status} ${response.statusText}; try again later (what came is kept), or bring the folder to ${dirname(target)}`,
-    );
-  const continues = response.status === 206;
-  const length = Number(response.headers.get("content-length") ?? NaN);
-  const total = Number.isNaN(length) ? null : length + (continues ? start : 0);
-  const file = await open(partial, continues ? "a" : "w");
-  let bytes = continues ? start : 0;
-  try {
-    for await (const chunk of response.body as unknown as AsyncIterable<Uint8Array>) {
-      await file.write(chunk);
-      bytes += chunk.length;
-      onProgress(bytes, total);
-    }
-    await file.sync();
-  } catch (cause) {
-    throw new AppError(
-      "retriever-unavailable",
-      `the download of ${url} broke off after ${bytes} bytes; run the same command again, it goes on there`,
-      { cause },
-    );
-  } finally {
-    await file.close();
-  }
-  if (total !== null && bytes !== total)
-    throw new AppError(
-      "retriever-unavailable",
-      `${url} ended after ${bytes} of ${total} bytes; run the same command again, it goes on there`,
-    );
-  await rename(partial, target);
-  return true;
 }

@@ -19,9 +19,32 @@ describe("words", () => {
     ["IL-2 p53 C++ AT&T _ __x", ["IL", "2", "p53", "C", "AT", "T", "__x"]],
     ["Émile Zoła’s nai\u0308ve", ["Émile", "Zoła’s", "nai\u0308ve"]],
     ["東京 カタカナ ひ ภาษาไทย 한국어", ["東", "京", "カタカナ", "ひ", "ภาษาไทย", "한국어"]],
-    ["\u{1d400}\u{1d401} \u{20000}x 😀 \ud800", ["\u{1d400}\u{1d401}", "\u{20000}", "x"]],
+    ["\u{1d400}\u{1d401} \u{20000}x 😀 \ud800", ["\u{1d400}\u{1d401}", "\u{20000}", "x", "😀"]],
     ["", []],
   ])("of %j", (text, expected) => expect(words(text)).toEqual(expected));
+
+  // By Lucene's grammar, StandardTokenizerImpl.jflex: UTS #51's sequences, the longest match.
+  it.each([
+    ["pizza 🍕🍕 party™", ["pizza", "🍕", "🍕", "party", "™"]],
+    ["👨‍👩‍👧‍👦👍🏽 😀🏽", ["👨‍👩‍👧‍👦", "👍🏽", "😀", "🏽"]],
+    ["🇩🇪🇫🇷🇮 x🇮🇹", ["🇩🇪", "🇫🇷", "x", "🇮🇹"]],
+    ["1️⃣ #️⃣ *⃣ # * 12", ["1️⃣", "#️⃣", "*⃣", "12"]],
+    ["❤️❤ ❤️‍🔥 🏳️‍🌈 👩🏽‍🚀", ["❤️", "❤", "❤️‍🔥", "🏳️‍🌈", "👩🏽‍🚀"]],
+    ["🏴󠁧󠁢󠁥󠁮󠁧󠁿 ⓂetroⓂ ℹ️", ["🏴󠁧󠁢󠁥󠁮󠁧󠁿", "ⓂetroⓂ", "ℹ️"]],
+    ["a🏽b 東京🍕ภาษา", ["a", "🏽", "b", "東", "京", "🍕", "ภาษา"]],
+  ])("of emoji in %j", (text, expected) => expect(words(text)).toEqual(expected));
+
+  it("are without emoji in the first analysis", () => {
+    expect(analyse("pizza 🍕 a🏽b ❤️ 1️⃣", "english-1")).toEqual(["pizza", "a🏽b", "1️⃣"]);
+    expect(analyse("ก".repeat(300), "english-1")).toEqual(["ก".repeat(300)]);
+  });
+
+  it("take a time that grows with the text alone", () => {
+    const marks = "\u0301".repeat(100_000);
+    for (const text of [`😀${"\u200d".repeat(100_000)}x`, `👍${marks}`, `#${marks}`, `🇩${marks}`])
+      expect(words(text).length).toBeLessThan(500);
+    expect(words("😀\u200d\u200d".repeat(20_000)).length).toBe(20_000);
+  });
 
   it("are cut after 255 characters", () => {
     expect(words("a".repeat(600)).map((word) => word.length)).toEqual([255, 255, 90]);
@@ -30,12 +53,14 @@ describe("words", () => {
   it("are those of Unicode's own segmentation for scripts with spaces", () => {
     const segmenter = new Intl.Segmenter("en", { granularity: "word" });
     // Without the colon, which Node's tables treat in their own way, and without letters that no segmenter calls a word.
-    const alphabet = fc.constantFrom(..."abcXYZ019 .,;'’_-\"()\n%éßÜλΩяЖשלعب٣中ひ\u0301\u200d");
+    const alphabet = fc.constantFrom(
+      ..."🍕👍❤abcXYZ019 .,;'’_-\"()\n%éßÜλΩяЖשלعب٣中ひ\u0301\u200d",
+    );
     fc.assert(
       fc.property(fc.string({ unit: alphabet, maxLength: 40 }), (text) => {
         const theirs = [...segmenter.segment(text)]
           .map((part) => part.segment)
-          .filter((segment) => /[\p{L}\p{Nd}]/u.test(segment));
+          .filter((segment) => /[\p{L}\p{Nd}🍕👍❤]/u.test(segment));
         // Chinese and Japanese are segmented by dictionary there; and quotes around Hebrew have rules that English does without.
         fc.pre(
           !/[של][\u0301\u200d]*['"]/u.test(text) && !/[中ひ][\u0301\u200d]*[中ひ]/u.test(text),

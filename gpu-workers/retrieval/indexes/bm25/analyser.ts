@@ -4,9 +4,20 @@ import { forEachWord } from "./word-breaks";
 /**
  * English analysis as Lucene's EnglishAnalyzer does it, which Pyserini's indexes are made with: standard tokens, the
  * possessive taken off, lower case, stop words dropped, Porter's stemmer with its author's two later rules.
- * Whatever changes terms must change this name: indexes are found by it.
+ * Whatever changes terms adds a name, the newest first: indexes are found by it, and those of an older name are searched
+ * as they were made. `english-1` has no emoji.
  */
-export const ANALYSIS = "english-1";
+export const ANALYSES = ["english-2", "english-1"] as const;
+export type Analysis = (typeof ANALYSES)[number];
+/** The analysis of indexes that are built now. */
+export const ANALYSIS: Analysis = ANALYSES[0];
+
+/** `forEachWord` by the rules of an analysis. */
+export const forEachToken = (
+  text: string,
+  analysis: Analysis,
+  token: (start: number, end: number) => void,
+): void => forEachWord(text, token, analysis !== "english-1");
 
 /** Stop words of Lucene's EnglishAnalyzer. */
 const STOP_WORDS: ReadonlySet<string> = new Set(
@@ -24,7 +35,7 @@ export function normaliseWord(word: string): string | null {
   return lower.length < 3 ? lower : stemmer(lower);
 }
 
-/** Words remembered by a `TermMemo` before it starts anew, so that odd corpora cannot fill the memory. */
+/** Words that are remembered before the memory starts anew, so that odd corpora cannot fill it. */
 const CACHED_WORDS = 200_000;
 
 const termByWord = new Map<string, string | null>();
@@ -40,13 +51,15 @@ function normaliseWordCached(word: string): string | null {
 }
 
 /** Terms of a text in order, stop words left out. */
-export function analyse(text: string): string[] {
-  return analysePositions(text).filter((term) => term !== null);
+export function analyse(text: string, analysis = ANALYSIS): string[] {
+  return analysePositions(text, analysis).filter((term) => term !== null);
 }
 
 /** Terms of a text by position; null where a stop word stood, so that phrases keep their gaps. */
-export function analysePositions(text: string): (string | null)[] {
+export function analysePositions(text: string, analysis = ANALYSIS): (string | null)[] {
   const terms: (string | null)[] = [];
-  forEachWord(text, (start, end) => terms.push(normaliseWordCached(text.slice(start, end))));
+  forEachToken(text, analysis, (start, end) =>
+    terms.push(normaliseWordCached(text.slice(start, end))),
+  );
   return terms;
 }

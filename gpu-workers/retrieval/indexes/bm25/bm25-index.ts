@@ -2,9 +2,9 @@ import { createHash, randomBytes } from "node:crypto";
 import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { AppError, parseOrThrow } from "@/contracts/errors";
-import { discardIndex, ensureIndex } from "@/gpu-workers/retrieval/indexes/index-store";
+import { discardIndex, ensureIndex, hasIndex } from "@/gpu-workers/retrieval/indexes/index-store";
 import { RestartingThread, ThreadClient } from "@/gpu-workers/runtime/thread";
-import { ANALYSIS } from "./analyser";
+import { type Analysis, ANALYSES, ANALYSIS } from "./analyser";
 import { BLOCK_LIMITS, type BlockLimits } from "./index-block";
 import { type Bm25Manifest, MANIFEST, STAMP_BYTES, bm25ManifestSchema } from "./index-format";
 import type { RankedRow } from "@/gpu-workers/retrieval/indexes/ranked-row";
@@ -34,6 +34,8 @@ export interface OpenBm25Options {
   root: string;
   signal?: AbortSignal;
   onProgress?: (progress: Bm25BuildProgress) => void;
+  /** By default the newest. */
+  analysis?: Analysis;
   limits?: BlockLimits;
   /** Postings up to this size are kept in memory as a whole. */
   memoryBytes?: number;
@@ -46,11 +48,18 @@ const SLICE = 512;
 const SEARCH_SLICE = 64;
 
 /** Name of the BM25 index of a corpus: its folder, and part of every cache key. The constants are no part of it. */
-export function computeBm25Key(corpusHash: string): string {
+export function computeBm25Key(corpusHash: string, analysis = ANALYSIS): string {
   return createHash("sha256")
-    .update(JSON.stringify(["bm25", 1, ANALYSIS, corpusHash]))
+    .update(JSON.stringify(["bm25", 1, analysis, corpusHash]))
     .digest("hex")
     .slice(0, 32);
+}
+
+/** The analysis of the newest index of a corpus that is there; the newest of all where there is none. */
+export async function findBm25Analysis(root: string, corpusHash: string): Promise<Analysis> {
+  for (const analysis of ANALYSES)
+    if (await hasIndex(root, computeBm25Key(corpusHash, analysis))) return analysis;
+  return ANALYSIS;
 }
 
 /** A BM25 index: row i is document i of its corpus. The constants are given with each search. */
@@ -67,8 +76,8 @@ export class Bm25Index {
    * that was killed or cancelled goes on after its last complete block. A damaged index is said so and built again.
    */
   static async ensure(corpus: IndexedTexts, options: OpenBm25Options): Promise<Bm25Index> {
-    const { root, signal, onProgress } = options;
-    const key = computeBm25Key(corpus.hash);
+    const { root, signal, onProgress, analysis = ANALYSIS } = options;
+    const key = computeBm25Key(corpus.hash, analysis);
     const open = async (): Promise<Bm25Index> => {
       const directory = await ensureIndex(
         root,
@@ -86,7 +95,7 @@ export class Bm25Index {
         },
       );
       onProgress?.({ phase: "loading", done: 0, total: 1, detail: "loading the index" });
-      return Bm25Index.load(directory, corpus.hash, options.memoryBytes);
+      return Bm25Index.load(directory, corpus.hash, { ...options, analysis });
     };
     try {
       return await open();
@@ -110,7 +119,7 @@ export class Bm25Index {
   static async load(
     directory: string,
     corpusHash: string,
-    memoryBytes?: number,
+    { analysis = ANALYSIS, memoryBytes }: Pick<OpenBm25Options, "analysis" | "memoryBytes"> = {},
   ): Promise<Bm25Index> {
     const manifest = await readManifest(directory);
     if (manifest.corpusHash !== corpusHash) {
@@ -119,10 +128,10 @@ export class Bm25Index {
         `the index in ${directory} belongs to another corpus (content ${manifest.corpusHash.slice(0, 12)}, wanted ${corpusHash.slice(0, 12)}); build an index of this one`,
       );
     }
-    if (manifest.analysis !== ANALYSIS)
+    if (manifest.analysis !== analysis)
       throw new AppError(
         "conflict",
-        `the index in ${directory} was made with another analysis (${manifest.analysis}, wanted ${ANALYSIS}); build it again`,
+        `the index in ${directory} was made with another analysis (${manifest.analysis}, wanted ${analysis}); build it again`,
       );
     const thread = new RestartingThread(startBm25Thread, {
       operation: "open",
@@ -169,7 +178,7 @@ export class Bm25Index {
 async function buildIndex(
   directory: string,
   corpus: IndexedTexts,
-  { signal, onProgress, limits = BLOCK_LIMITS }: OpenBm25Options,
+  { signal, onProgress, analysis = ANALYSIS, limits = BLOCK_LIMITS }: OpenBm25Options,
 ): Promise<void> {
   const blocks = join(directory, "blocks");
   await mkdir(blocks, { recursive: true });
@@ -179,7 +188,7 @@ async function buildIndex(
       if (signal?.aborted)
         throw new AppError("cancelled", "building the index was cancelled; what is done is kept");
     };
-    const { documents } = await thread.call("build", { folder: blocks, limits });
+    const { documents } = await thread.call("build", { folder: blocks, limits, analysis });
     const report = (done: number): void =>
       onProgress?.({ phase: "adding", done, total: corpus.size, detail: "indexing documents" });
     report(documents);
@@ -210,7 +219,7 @@ async function buildIndex(
     const manifest: Bm25Manifest = {
       version: 1,
       kind: "bm25",
-      analysis: ANALYSIS,
+      analysis,
       corpusHash: corpus.hash,
       stamp: stamp.toString("hex"),
       ...counts,

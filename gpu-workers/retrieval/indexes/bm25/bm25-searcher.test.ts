@@ -24,7 +24,7 @@ function bruteForce(
   query: string,
   { k1, b }: Bm25Constants,
 ): { row: number; score: number }[] {
-  const documents = texts.map(analyse);
+  const documents = texts.map((text) => analyse(text));
   const mean = documents.reduce((sum, terms) => sum + terms.length, 0) / documents.length;
   const scored = documents.map((terms, row) => {
     let score = 0;
@@ -202,7 +202,7 @@ function expectTopFast(
   k: number,
   found: { rows: Uint32Array; scores: Float64Array },
 ): void {
-  const documents = analysed.get(texts) ?? texts.map(analyse);
+  const documents = analysed.get(texts) ?? texts.map((text) => analyse(text));
   analysed.set(texts, documents);
   const mean = documents.reduce((sum, terms) => sum + terms.length, 0) / documents.length;
   const scores = new Float64Array(documents.length).fill(-1);

@@ -1,6 +1,7 @@
 import { parentPort } from "node:worker_threads";
 import { AppError } from "@/contracts/errors";
 import { serveThread } from "@/gpu-workers/runtime/thread";
+import type { Analysis } from "./analyser";
 import { BlockBuilder, type BlockLimits, findCompleteBlocks } from "./index-block";
 import { findCandidates } from "./boolean-candidates";
 import type { Bm25Counts, Bm25Manifest } from "./index-format";
@@ -18,7 +19,10 @@ export interface IndexQuery {
 /** A BM25 index in a thread of its own: building and searching compute, and the event loop must stay free. */
 export type Bm25Operations = {
   /** Starts or takes up a build whose blocks are kept in `folder`; answers how many documents they hold already. */
-  build: { request: { folder: string; limits: BlockLimits }; response: { documents: number } };
+  build: {
+    request: { folder: string; limits: BlockLimits; analysis: Analysis };
+    response: { documents: number };
+  };
   /** The texts of the next documents. */
   add: { request: { texts: string[] }; response: null };
   /** Starts to merge all blocks into an index in `directory`. */
@@ -35,7 +39,8 @@ export type Bm25Operations = {
   };
 };
 
-let build: { folder: string; limits: BlockLimits; block: BlockBuilder; next: number } | null = null;
+let build: (Bm25Operations["build"]["request"] & { block: BlockBuilder; next: number }) | null =
+  null;
 let merge: BlockMerger | null = null;
 let opened: { file: PostingsFile; searcher: Bm25Searcher } | null = null;
 
@@ -48,7 +53,7 @@ function writeBlock(): void {
   const current = requireStarted(build, "build");
   if (current.block.rows === 0) return;
   current.block.write(current.folder);
-  current.block = new BlockBuilder(current.next, current.limits);
+  current.block = new BlockBuilder(current.next, current.limits, current.analysis);
 }
 
 function addTexts(texts: readonly string[]): void {
@@ -89,9 +94,10 @@ function appendRowsWithoutTerms(ranking: Ranking, allowed: Uint32Array, k: numbe
 
 if (parentPort) {
   serveThread<Bm25Operations>(parentPort, {
-    build: ({ folder, limits }) => {
-      const { rows } = findCompleteBlocks(folder);
-      build = { folder, limits, block: new BlockBuilder(rows, limits), next: rows };
+    build: (request) => {
+      const { rows } = findCompleteBlocks(request.folder);
+      const block = new BlockBuilder(rows, request.limits, request.analysis);
+      build = { ...request, block, next: rows };
       return { response: { documents: rows } };
     },
     add: ({ texts }) => {

@@ -53,7 +53,11 @@ describe.skipIf(!existsSync(python))(
         { hash: "atlas", size: texts.length, scan },
         { root: folder },
       );
-      const ours = await index.search(queries.map(parseWords), 20, { k1: 0.9, b: 0.4 });
+      const ours = await index.search(
+        queries.map((query) => parseWords(query)),
+        20,
+        { k1: 0.9, b: 0.4 },
+      );
       await index.close();
       let compared = 0;
       ours.forEach((hits, q) =>

@@ -1,8 +1,7 @@
 import { readdirSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { normaliseWord } from "./analyser";
+import { ANALYSIS, forEachToken, normaliseWord } from "./analyser";
 import { FileReader, FileWriter, alignTo4, viewBytes } from "./binary-file";
-import { forEachWord } from "./word-breaks";
 
 /**
  * A block: the inverted index of a stretch of rows, small enough for memory. A build writes blocks one after the other
@@ -39,6 +38,7 @@ export class BlockBuilder {
   constructor(
     private readonly firstRow: number,
     private readonly limits: BlockLimits,
+    private readonly analysis = ANALYSIS,
   ) {}
 
   get rows(): number {
@@ -52,7 +52,7 @@ export class BlockBuilder {
   add(text: string): void {
     const touched: number[] = [];
     let length = 0;
-    forEachWord(text, (start, end) => {
+    forEachToken(text, this.analysis, (start, end) => {
       const id = this.findTermId(text.slice(start, end));
       if (id < 0) return;
       length += 1;

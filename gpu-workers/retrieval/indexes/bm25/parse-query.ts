@@ -1,4 +1,4 @@
-import { analysePositions } from "./analyser";
+import { type Analysis, ANALYSIS, analyse, analysePositions } from "./analyser";
 
 /**
  * A query's Boolean formula. `any`: at least one of the terms (words without an operator between them). `phrase`: the
@@ -18,10 +18,9 @@ export interface ParsedQuery {
 }
 
 /** A query without operators: its words. */
-export function parseWords(query: string): ParsedQuery {
+export function parseWords(query: string, analysis = ANALYSIS): ParsedQuery {
   const terms = new Map<string, number>();
-  for (const term of analysePositions(query))
-    if (term !== null) terms.set(term, (terms.get(term) ?? 0) + 1);
+  for (const term of analyse(query, analysis)) terms.set(term, (terms.get(term) ?? 0) + 1);
   return { terms, formula: null };
 }
 
@@ -38,12 +37,12 @@ const MAX_DEPTH = 100;
  * not fit together (an open parenthesis or quote, an operator without an operand, `()`) is read as words altogether.
  * Terms under a NOT count for no score.
  */
-export function parseOperators(query: string): ParsedQuery {
+export function parseOperators(query: string, analysis = ANALYSIS): ParsedQuery {
   const tokens = tokenise(query);
-  if (!tokens?.some(({ kind }) => kind !== "words")) return parseWords(query);
-  const parser = new Parser(tokens);
+  if (!tokens?.some(({ kind }) => kind !== "words")) return parseWords(query, analysis);
+  const parser = new Parser(tokens, analysis);
   const parsed = parser.parse();
-  if (!parsed) return parseWords(query);
+  if (!parsed) return parseWords(query, analysis);
   const formula = parsed === EMPTY ? null : parsed;
   const terms = new Map<string, number>();
   if (formula) countTerms(formula, true, terms);
@@ -72,7 +71,10 @@ class Parser {
   private at = 0;
   private depth = 0;
 
-  constructor(private readonly tokens: readonly Token[]) {}
+  constructor(
+    private readonly tokens: readonly Token[],
+    private readonly analysis: Analysis,
+  ) {}
 
   /** Null where the operators do not fit together. */
   parse(): Parsed | null {
@@ -115,9 +117,8 @@ class Parser {
       const token = this.tokens[this.at];
       if (token?.kind === "words" || token?.kind === "phrase") {
         this.at += 1;
-        operands.push(
-          token.kind === "words" ? parseWordOperand(token.text) : parsePhrase(token.text),
-        );
+        const parse = token.kind === "words" ? parseWordOperand : parsePhrase;
+        operands.push(parse(token.text, this.analysis));
       } else if (token?.kind === "(") {
         this.at += 1;
         if (++this.depth > MAX_DEPTH) return null;
@@ -147,13 +148,13 @@ function joinOperands(is: "and" | "or", operands: readonly Parsed[]): Parsed {
   return real.length > 1 ? { is, of: real } : (real[0] ?? EMPTY);
 }
 
-function parseWordOperand(text: string): Parsed {
-  const terms = analysePositions(text).filter((term) => term !== null);
+function parseWordOperand(text: string, analysis: Analysis): Parsed {
+  const terms = analyse(text, analysis);
   return terms.length > 0 ? { is: "any", terms } : EMPTY;
 }
 
-function parsePhrase(text: string): Parsed {
-  const found = analysePositions(text).flatMap((term, position) =>
+function parsePhrase(text: string, analysis: Analysis): Parsed {
+  const found = analysePositions(text, analysis).flatMap((term, position) =>
     term === null ? [] : [{ term, position }],
   );
   const [first] = found;
@@ -198,9 +199,9 @@ export function hasPhrase(formula: Formula): boolean {
 }
 
 /** Whether a text satisfies a formula, phrases included. */
-export function matchesFormula(formula: Formula, text: string): boolean {
+export function matchesFormula(formula: Formula, text: string, analysis = ANALYSIS): boolean {
   const positions = new Map<string, number[]>();
-  analysePositions(text).forEach((term, position) => {
+  analysePositions(text, analysis).forEach((term, position) => {
     if (term === null) return;
     const own = positions.get(term);
     if (own) own.push(position);
