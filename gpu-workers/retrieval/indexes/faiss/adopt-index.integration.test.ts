@@ -1,10 +1,14 @@
 import { cp, mkdtemp, readFile, readdir, rm, stat, truncate, writeFile } from "node:fs/promises";
+import { existsSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { loadFaissAddon } from "./faiss-addon";
 import { adoptIndex } from "./adopt-index";
 import { openDenseRetriever } from "@/gpu-workers/retrieval/backends/dense";
+import { readQuestions } from "@/gpu-workers/corpora/file/corpus-file";
+import { ROOT } from "@/lib/paths.mjs";
+import { readIndexManifest, writeIndexManifest } from "./dense-index";
 
 /** Upstream's two files: a corpus of id and contents, and an IndexFlatIP whose row i is line i. */
 let folder: string;
@@ -126,3 +130,116 @@ describe("adopting an index", () => {
     expect(await readdir(indexDir)).toEqual([]);
   });
 });
+
+const CASE = join(ROOT, "..", "shared", "cases", "70-faiss-kinds");
+
+describe.skipIf(!existsSync(CASE))("case 70 (skipped where ../shared/cases is not there)", () => {
+  const adoptCase = (kind: string, factory: string, file = join(CASE, `${kind}.index`)) =>
+    adoptIndex({
+      files: [file],
+      corpusPath: join(CASE, `corpus-${kind}.jsonl`),
+      encoder: "minilm",
+      variant: "fp32",
+      factory,
+      indexDir: join(folder, `case-${kind}`),
+    });
+
+  it.each([
+    ["l2", "Flat"],
+    ["hnsw", "HNSW32"],
+    ["fp16", "SQfp16"],
+  ])("finds every document in an index of the kind %s", async (kind, index) => {
+    const { directory } = await adoptCase(kind, index);
+    const retriever = await openDenseRetriever({
+      corpusPath: join(CASE, `corpus-${kind}.jsonl`),
+      encoder: "minilm",
+      variant: "fp32",
+      index,
+      indexDir: join(directory, ".."),
+    });
+    const questions = await readQuestions(join(CASE, "q.jsonl"));
+    const found = await retriever.search(
+      questions.map(({ question }) => question),
+      6,
+    );
+    expect(found.map((ranked) => [ranked[0]?.id])).toEqual(questions.map(({ goldIds }) => goldIds));
+    for (const ranked of found)
+      expect(ranked.map(({ score }) => score)).toEqual(
+        ranked.map(({ score }) => score).sort((a, b) => b - a),
+      );
+    await retriever.close();
+  });
+
+  it("refuses ids that are not the rows, under any wrapper, and one adopted before this was checked", async () => {
+    for (const [kind, label] of [
+      ["idmap", "100"],
+      ["idmap1", "6"],
+    ] as const) {
+      const own = await readFile(join(CASE, `${kind}.index`));
+      const flat = own.subarray(37, own.length - 8 - 6 * 8);
+      const files = {
+        bare: own,
+        transformed: wrap("IxPT", own, Buffer.alloc(4)),
+        refined: wrap("IxRF", own, Buffer.concat([flat, float32(1)])),
+        nested: wrap("IxMp", wrap("IxPT", own, Buffer.alloc(4)), idMap([0, 1, 2, 3, 4, 5])),
+      };
+      for (const [name, bytes] of Object.entries(files)) {
+        const file = join(folder, `${kind}-${name}.index`);
+        await writeFile(file, bytes);
+        const refused = adoptCase(kind, name === "bare" ? "IDMap,Flat" : "IDMap", file);
+        await expect(refused, name).rejects.toMatchObject({ code: "unsupported" });
+        if (name !== "nested") await expect(refused).rejects.toThrow(`(${label}, for example)`);
+      }
+    }
+    const { directory } = await adoptCase("idmap", "IDMap,Flat", await rowsAsIds());
+    const manifest = await readIndexManifest(directory);
+    await writeIndexManifest(directory, { ...manifest, file: join(CASE, "idmap.index") });
+    await expect(
+      openDenseRetriever({
+        corpusPath: join(CASE, "corpus-idmap.jsonl"),
+        encoder: "minilm",
+        variant: "fp32",
+        index: "IDMap,Flat",
+        indexDir: join(directory, ".."),
+      }),
+    ).rejects.toMatchObject({ code: "unsupported" });
+  });
+
+  it("takes ids that are the rows in another order, and lists (IVF) only with those", async () => {
+    const { count } = await adoptCase("idmap1", "IDMap,Flat", await rowsAsIds());
+    expect(count).toBe(6);
+    const { VectorIndex } = loadFaissAddon();
+    const lists = new VectorIndex(384, "IVF1,Flat");
+    const vectors = new Float32Array((await readFile(join(CASE, "vec-l2.f32"))).buffer.slice(0));
+    lists.train(vectors.slice(0, 6 * 384), new Int32Array(1));
+    lists.add(vectors.slice(0, 6 * 384));
+    const path = join(folder, "lists.index");
+    lists.write(path);
+    expect(new VectorIndex(path, false).findForeignLabel()).toBeNull();
+    const bytes = await readFile(path);
+    const at = bytes.indexOf(int64([0, 1, 2, 3, 4, 5]));
+    int64([7]).copy(bytes, at + 8);
+    await writeFile(path, bytes);
+    expect(new VectorIndex(path, false).findForeignLabel()).toBe("7");
+  });
+
+  /** The case's IDMap with the rows as ids, backwards. */
+  async function rowsAsIds(): Promise<string> {
+    const bytes = await readFile(join(CASE, "idmap.index"));
+    int64([5, 4, 3, 2, 1, 0]).copy(bytes, bytes.length - 6 * 8);
+    const path = join(folder, "rows.index");
+    await writeFile(path, bytes);
+    return path;
+  }
+});
+
+const int64 = (values: readonly number[]): Buffer =>
+  Buffer.from(BigInt64Array.from(values, BigInt).buffer);
+const float32 = (value: number): Buffer => Buffer.from(Float32Array.of(value).buffer);
+const idMap = (ids: readonly number[]): Buffer => Buffer.concat([int64([ids.length]), int64(ids)]);
+
+/** An index file in another one: FAISS's header is the same for all kinds. IxPT has its (no) transforms before it. */
+function wrap(kind: string, inner: Buffer, rest: Buffer): Buffer {
+  const header = Buffer.concat([Buffer.from(kind), inner.subarray(4, 37)]);
+  return Buffer.concat(kind === "IxPT" ? [header, rest, inner] : [header, inner, rest]);
+}

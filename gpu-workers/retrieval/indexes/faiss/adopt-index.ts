@@ -80,6 +80,7 @@ export async function adoptIndex({
         path: await requireFile(file),
         flat: factory === "Flat",
         parameters: {},
+        madeElsewhere: true,
       });
       if (count !== corpus.size)
         throw new AppError(

@@ -76,7 +76,8 @@ export class DenseIndex {
 
   /**
    * Loads a saved index; `parameters` are those of contracts/index-plan.ts. Throws `not-found` where there is none,
-   * `conflict` where it belongs to another corpus or encoder, `invalid-input` where its files are damaged.
+   * `conflict` where it belongs to another corpus or encoder, `invalid-input` where its files are damaged, `unsupported`
+   * where its labels are not rows.
    */
   static async load(
     directory: string,
@@ -113,7 +114,12 @@ export class DenseIndex {
       );
     const thread = new RestartingThread(startFaissThread, {
       operation: "load",
-      request: { path, flat: manifest.factory === "Flat", parameters },
+      request: {
+        path,
+        flat: manifest.factory === "Flat",
+        parameters,
+        madeElsewhere: manifest.file !== INDEX_FILE,
+      },
     });
     const { count, dim } = await thread.open();
     if (count !== manifest.count || dim !== manifest.dim) {

@@ -35,6 +35,8 @@ export interface VectorIndex {
   write(path: string): void;
   /** FAISS's ParameterSpace: "nprobe", "efSearch", ... Throws for one that the index does not have. */
   setParameter(name: string, value: number): void;
+  /** The first label of a search's results that is no row, or stands for two vectors; null where labels are rows. */
+  findForeignLabel(): string | null;
 }
 
 /** faiss-node's addon with our extension (gpu-workers/retrieval/faiss). Synchronous: for a worker thread. */

@@ -14,12 +14,16 @@ import { serveThread, getStopFlag } from "@/gpu-workers/runtime/thread";
 
 /** An index in a thread of its own: the addon is synchronous. */
 export type IndexOperations = {
-  /** Opens an index file: `flat` ones are mapped, others read, or mapped too where they exceed their share of memory (by default what this process may use). */
+  /**
+   * Opens an index file: `flat` ones are mapped, others read, or mapped too where they exceed their share of memory (by
+   * default what this process may use). One that was made elsewhere is refused where its labels are not the rows.
+   */
   load: {
     request: {
       path: string;
       flat: boolean;
       parameters: Record<string, number>;
+      madeElsewhere?: boolean;
       memoryBytes?: number;
     };
     response: { count: number; dim: number; metric: Metric; mapped: boolean };
@@ -58,6 +62,7 @@ async function loadIndex({
   path,
   flat,
   parameters,
+  madeElsewhere = false,
   memoryBytes = getMemoryLimit(),
 }: IndexOperations["load"]["request"]): Promise<IndexOperations["load"]["response"]> {
   const { FlatFile, VectorIndex } = loadFaissAddon();
@@ -69,9 +74,11 @@ async function loadIndex({
     } else {
       const opened = new VectorIndex(path, mapped);
       for (const [name, value] of Object.entries(parameters)) opened.setParameter(name, value);
+      if (madeElsewhere) requireRowLabels(opened, path);
       index = opened;
     }
   } catch (cause) {
+    if (cause instanceof AppError) throw cause;
     throw new AppError(
       "invalid-input",
       `${path} is not a FAISS index that can be read: ${describeFaissError(cause)}`,
@@ -79,6 +86,16 @@ async function loadIndex({
     );
   }
   return { count: index.count, dim: index.dim, metric: index.metric, mapped };
+}
+
+/** @throws AppError `unsupported`: with other labels a search would give other documents */
+function requireRowLabels(opened: VectorIndex, path: string): void {
+  const label = opened.findForeignLabel();
+  if (label === null) return;
+  throw new AppError(
+    "unsupported",
+    `${path} gives its vectors ids of its own (${label}, for example), which are not the rows 0 to ${opened.count - 1} of the corpus: other documents would be found. Build it with \`add\` in the order of the corpus, or with \`add_with_ids\` and the row numbers`,
+  );
 }
 
 function createIndex(dim: number, factory: string): VectorIndex {

@@ -6,6 +6,8 @@
 #include <cstdio>
 #include <fcntl.h>
 #include <memory>
+#include <numeric>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <sys/mman.h>
@@ -14,9 +16,14 @@
 
 #include <faiss/AutoTune.h>
 #include <faiss/Index.h>
+#include <faiss/IndexIDMap.h>
+#include <faiss/IndexIVF.h>
 #include <faiss/IndexIVFPQ.h>
 #include <faiss/IndexPQ.h>
 #include <faiss/IndexPreTransform.h>
+#include <faiss/IndexRefine.h>
+#include <faiss/IndexReplicas.h>
+#include <faiss/IndexShards.h>
 #include <faiss/VectorTransform.h>
 #include <faiss/impl/AuxIndexStructures.h>
 #include <faiss/impl/io.h>
@@ -258,6 +265,42 @@ void trainPlainly(faiss::Index* index) {
     if (auto* lists = dynamic_cast<faiss::IndexIVFPQ*>(index)) lists->do_polysemous_training = false;
 }
 
+/// The labels that a search can give: ids that were chosen when vectors were added, else 0 to ntotal - 1. They may be
+/// hidden under any nesting of wrappers.
+std::vector<faiss::idx_t> labelsOf(const faiss::Index* index) {
+    if (const auto* chained = dynamic_cast<const faiss::IndexPreTransform*>(index)) return labelsOf(chained->index);
+    if (const auto* refined = dynamic_cast<const faiss::IndexRefine*>(index)) return labelsOf(refined->base_index);
+    std::vector<faiss::idx_t> labels;
+    if (const auto* mapped = dynamic_cast<const faiss::IndexIDMap*>(index)) {
+        for (const faiss::idx_t inner : labelsOf(mapped->index)) {
+            const bool is = inner >= 0 && static_cast<size_t>(inner) < mapped->id_map.size();
+            labels.push_back(is ? mapped->id_map[inner] : -1);
+        }
+        return labels;
+    }
+    if (const auto* lists = dynamic_cast<const faiss::IndexIVF*>(index)) {
+        for (size_t list = 0; list < lists->nlist; list++) {
+            const faiss::InvertedLists::ScopedIds ids(lists->invlists, list);
+            labels.insert(labels.end(), ids.get(), ids.get() + lists->invlists->list_size(list));
+        }
+        return labels;
+    }
+    if (dynamic_cast<const faiss::IndexShards*>(index) || dynamic_cast<const faiss::IndexReplicas*>(index)) throw std::runtime_error("an index of several indexes is not read here");
+    labels.resize(index->ntotal);
+    std::iota(labels.begin(), labels.end(), 0);
+    return labels;
+}
+
+/// The first label that is no row, or is that of another vector too; nothing where each row has its vector.
+std::optional<faiss::idx_t> findForeignLabel(const faiss::Index* index) {
+    std::vector<bool> seen(index->ntotal);
+    for (const faiss::idx_t label : labelsOf(index)) {
+        if (label < 0 || label >= index->ntotal || seen[label]) return label;
+        seen[label] = true;
+    }
+    return std::nullopt;
+}
+
 /// Any index of FAISS, by factory string or from a file.
 class VectorIndex : public Napi::ObjectWrap<VectorIndex> {
 public:
@@ -268,6 +311,7 @@ public:
             InstanceMethod("search", &VectorIndex::search),
             InstanceMethod("write", &VectorIndex::write),
             InstanceMethod("setParameter", &VectorIndex::setParameter),
+            InstanceMethod("findForeignLabel", &VectorIndex::findForeignLabel),
             InstanceAccessor<&VectorIndex::count>("count"),
             InstanceAccessor<&VectorIndex::dim>("dim"),
             InstanceAccessor<&VectorIndex::isTrained>("isTrained"),
@@ -281,6 +325,8 @@ public:
             if (info[0].IsString()) {
                 const std::string path = info[0].As<Napi::String>().Utf8Value();
                 index_.reset(faiss::read_index(path.c_str(), info[1].ToBoolean().Value() ? faiss::IO_FLAG_MMAP : 0));
+                // Of another metric it would not be known whether more is better.
+                if (index_->metric_type != faiss::METRIC_INNER_PRODUCT && index_->metric_type != faiss::METRIC_L2) throw std::runtime_error("it compares neither by inner product nor by L2 distance");
             } else {
                 const int dim = info[0].As<Napi::Number>().Int32Value();
                 index_.reset(faiss::index_factory(dim, info[1].As<Napi::String>().Utf8Value().c_str(), faiss::METRIC_INNER_PRODUCT));
@@ -340,6 +386,13 @@ private:
         return guarded(info, [&] {
             faiss::ParameterSpace().set_index_parameter(index_.get(), info[0].As<Napi::String>().Utf8Value(), info[1].As<Napi::Number>().DoubleValue());
             return info.Env().Undefined();
+        });
+    }
+
+    Napi::Value findForeignLabel(const Napi::CallbackInfo& info) {
+        return guarded(info, [&] {
+            const auto label = s3::findForeignLabel(index_.get());
+            return label ? Napi::Value(Napi::String::New(info.Env(), std::to_string(*label))) : info.Env().Null();
         });
     }
 
