@@ -20,15 +20,21 @@ function getProductAddress(product: Product): string {
   return url;
 }
 
-/** What a page shows must be usable without a mouse and without seeing it (WCAG 2.1 AA, as far as axe can tell). */
-export async function expectAccessible(page: Page): Promise<void> {
+/**
+ * What a page shows must be usable without a mouse and without seeing it (WCAG 2.1 AA, as far as axe can tell).
+ * @param rules only these rules of axe
+ */
+export async function expectAccessible(page: Page, rules?: string[]): Promise<void> {
   if (page.isClosed() || page.url() === "about:blank") return;
   // An open menu or dialog holds the focus; what lies behind it is hidden and cannot be reached.
   const isCovered = (await page.locator("[role=menu], [role=dialog], [role=listbox]").count()) > 0;
-  const { violations } = await new AxeBuilder({ page })
-    .withTags(["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"])
-    .disableRules(isCovered ? ["aria-hidden-focus"] : [])
-    .analyze();
+  const axe = new AxeBuilder({ page });
+  if (rules) axe.withRules(rules);
+  else
+    axe
+      .withTags(["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"])
+      .disableRules(isCovered ? ["aria-hidden-focus"] : []);
+  const { violations } = await axe.analyze();
   const found = violations.map(
     ({ id, help, nodes }) =>
       `${id}: ${help}\n${nodes.map(({ target, failureSummary }) => `  ${target.join(" ")}\n    ${failureSummary}`).join("\n")}`,
