@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { attributionSchema } from "@/contracts/records/episode";
 import { pairedComparisonSchema } from "@/contracts/api/leaderboard";
+import { rowIdSchema } from "./row-id";
 
 export const checkpointsRequestSchema = z.object({
   /** A training run. */
@@ -82,7 +83,7 @@ export const compareQuestionsRequestSchema = z.object({
   wrong: z.array(z.int().min(0).max(5)).default([]),
   /** Part of the question or of an answer. */
   text: z.string().max(200).optional(),
-  cursor: z.string().regex(/^\d+$/).nullish(),
+  cursor: rowIdSchema.nullish(),
   limit: z.int().min(1).max(200).default(50),
 });
 

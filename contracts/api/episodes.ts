@@ -9,6 +9,7 @@ import {
 import { turnGainsResultSchema } from "@/contracts/worker-protocol/tasks";
 import { questionSchema } from "@/contracts/worker-protocol/questions";
 import { taskDetailSchema } from "@/contracts/api/tasks";
+import { rowIdSchema } from "./row-id";
 
 export const getEpisodeRequestSchema = z.object({ id: z.uuid() });
 
@@ -63,7 +64,7 @@ export const listEpisodesRequestSchema = z.object({
   /** Part of the question or of the answer. */
   text: z.string().max(200).optional(),
   order: z.enum(["newest", "oldest"]).default("newest"),
-  cursor: z.string().regex(/^\d+$/).nullish(),
+  cursor: rowIdSchema.nullish(),
   limit: z.int().min(1).max(200).default(50),
 });
 

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { rowIdSchema } from "./row-id";
 
 /**
  * `sync` comes first on a new subscription, and where the wanted past is no longer kept: what lies before its id is
@@ -33,7 +34,7 @@ export interface LiveEvent {
 export const liveEventsRequestSchema = z.object({
   /** Only events of this run; without it, all. */
   runId: z.uuid().nullish(),
-  after: z.string().regex(/^\d+$/).nullish(),
+  after: rowIdSchema.nullish(),
   /** Filled in by the tRPC client when it reconnects; wins over `after`. */
-  lastEventId: z.string().regex(/^\d+$/).nullish(),
+  lastEventId: rowIdSchema.nullish(),
 });

@@ -9,6 +9,7 @@ import {
   preflightItemSchema,
   logLineSchema,
 } from "@/contracts/worker-protocol/reports";
+import { rowIdSchema } from "./row-id";
 
 export const cancelRunRequestSchema = z.object({
   id: z.uuid(),
@@ -213,7 +214,7 @@ export const storedLogLineSchema = z.object({
 export const runLogsRequestSchema = z.object({
   id: z.uuid(),
   /** Lines after this one; without it the last `limit` lines. */
-  after: z.string().regex(/^\d+$/).nullish(),
+  after: rowIdSchema.nullish(),
   /** This level and the graver ones. */
   level: logLevelSchema.default("debug"),
   limit: z.int().min(1).max(2000).default(500),

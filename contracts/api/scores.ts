@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { rowIdSchema } from "./row-id";
 
 export const scoreRunRequestSchema = z.object({ runId: z.uuid() });
 
@@ -37,7 +38,7 @@ export const scoreAgreementResponseSchema = z.array(
 export const disagreementsRequestSchema = z.object({
   runId: z.uuid(),
   /** Only those that nobody has labelled. */ unlabelled: z.boolean().default(false),
-  cursor: z.string().regex(/^\d+$/).nullish(),
+  cursor: rowIdSchema.nullish(),
   limit: z.int().min(1).max(500).default(100),
 });
 
@@ -85,7 +86,7 @@ export const judgedRunsResponseSchema = z.array(
 );
 
 export const labelScoreRequestSchema = z.object({
-  answerId: z.string().regex(/^\d+$/),
+  answerId: rowIdSchema,
   setId: z.uuid(),
   questionId: z.string().min(1),
   /** Null removes the label. */

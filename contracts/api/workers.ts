@@ -8,6 +8,7 @@ import {
   slotsSchema,
 } from "@/contracts/worker-protocol/attach";
 import { storedLogLineSchema, logLevelSchema } from "@/contracts/api/runs";
+import { rowIdSchema } from "./row-id";
 
 export const createTokenRequestSchema = z.object({
   name: z.string().trim().min(1, "give the token a name").max(120),
@@ -64,7 +65,7 @@ export type WorkerRow = z.infer<typeof workerRowSchema>;
 
 export const workerLogsRequestSchema = z.object({
   workerId: z.uuid(),
-  after: z.string().regex(/^\d+$/).nullish(),
+  after: rowIdSchema.nullish(),
   level: logLevelSchema.default("debug"),
   limit: z.int().min(1).max(2000).default(500),
 });

@@ -201,12 +201,13 @@ export class ArtifactTransfer {
     }
   }
 
-  /** Repeats what broke on the way; a refusal by the server (an AppError) is final. */
+  /** Repeats what broke on the way, and for as long as the server's database is away; any other refusal is final. */
   private transfer(what: string, signal: AbortSignal, act: () => Promise<void>): Promise<void> {
+    const inTurn = waitInTurn(this.options.retryPausesMs ?? DEFAULT_PAUSES_MS);
     return retry(act, {
-      backoff: waitInTurn(this.options.retryPausesMs ?? DEFAULT_PAUSES_MS),
+      backoff: (failures, error) => (isUnavailable(error) ? 1_000 : inTurn(failures, error)),
       signal,
-      shouldRetry: (error) => !(error instanceof AppError),
+      shouldRetry: (error) => !(error instanceof AppError) || isUnavailable(error),
       buildGiveUpError: (error, attempts) =>
         new AppError("internal", `${what} failed ${attempts} times: ${(error as Error).message}`, {
           cause: error,
@@ -214,6 +215,9 @@ export class ArtifactTransfer {
     });
   }
 }
+
+const isUnavailable = (error: unknown): boolean =>
+  error instanceof AppError && error.code === "database-unavailable";
 
 function waitForResponse(request: http.ClientRequest): Promise<http.IncomingMessage> {
   return new Promise((resolve, reject) => {

@@ -358,10 +358,10 @@ function toFinalTransition(
   };
 }
 
-/** A server that could not store for a while may later, so the run is given back; what it refuses, it refuses again. */
+/** A server whose disk was full may store later, so the run is given back; what it refuses, it refuses again. */
 function chooseQueueEnding({ code }: AppError): Ending["how"] {
   if (code === "stale-attempt") return "lost";
-  return code === "internal" || code === "storage-full" ? "release" : "fail";
+  return code === "storage-full" ? "release" : "fail";
 }
 
 /** For the run's log: defects with their stack, expected failures by their message. */

@@ -89,6 +89,15 @@ describe("ReportQueue", () => {
     expect(failures).toEqual([stale]);
   });
 
+  it("fails soon where the server has a defect that does not pass", async () => {
+    let tries = 0;
+    const defect = new AppError("internal", "the same each time");
+    const { queue, failures } = make({ send: () => (tries++, Promise.reject(defect)) });
+    await queue.push(item(1));
+    await expect(queue.flush()).rejects.toBe(defect);
+    expect({ tries, failures }).toEqual({ tries: 4, failures: [defect] });
+  });
+
   it("keeps order and loses nothing for any pattern of pushes, sizes and passing failures", async () => {
     await fc.assert(
       fc.asyncProperty(
@@ -105,7 +114,7 @@ describe("ReportQueue", () => {
             retryPausesMs: Array.from({ length: 21 }, () => 0),
             send: (sequence, items) => {
               if (fails[calls++] === true)
-                return Promise.reject(new AppError("internal", "not now"));
+                return Promise.reject(new AppError("storage-full", "not now"));
               expect(sequence).toBe(++last);
               expect(items.length).toBeLessThanOrEqual(maxItems);
               stored.push(...items.map(stepOf));

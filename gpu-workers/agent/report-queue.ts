@@ -21,6 +21,9 @@ export interface ReportQueueOptions {
 /** Trouble of the server that may pass; everything else about a report is final. */
 const TRANSIENT_CODES: ReadonlySet<ErrorCode> = new Set<ErrorCode>(["internal", "storage-full"]);
 
+/** Tries at a report at which the server has a defect: what is no deadlock then will not pass. */
+const DEFECT_TRIES = 4;
+
 interface Entry {
   item: ReportItem;
   bytes: number;
@@ -171,8 +174,12 @@ export class ReportQueue {
 
   /** New items do not cut a wait short: the server is in trouble. */
   private deliver(sequence: number, items: ReportItem[]): Promise<void> {
+    const inTurn = waitInTurn(this.limits.retryPausesMs);
     return retry(() => this.options.send(sequence, items), {
-      backoff: waitInTurn(this.limits.retryPausesMs),
+      backoff: (failures, error) =>
+        toWireError(error).code === "internal" && failures >= DEFECT_TRIES
+          ? null
+          : inTurn(failures, error),
       shouldRetry: (error) =>
         !this.failure && error instanceof AppError && TRANSIENT_CODES.has(error.code),
     });

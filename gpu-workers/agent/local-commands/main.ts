@@ -1,4 +1,5 @@
 import { Command } from "commander";
+import { exitOnClosedPipe } from "@/lib/closed-pipe";
 import { addCheckpointCommands } from "./checkpoint";
 import { addCorpusCommands } from "./corpus";
 import { addEncoderCommands } from "./encoder";
@@ -9,6 +10,7 @@ import { addQuestionCommands } from "./questions";
  * Commands that work on this machine's folders without the server. The command line (cli/) starts this program for
  * them with the words that it was given.
  */
+exitOnClosedPipe();
 const program = new Command("s3")
   .description("Commands that work on this machine's folders, without the server.")
   .showHelpAfterError();

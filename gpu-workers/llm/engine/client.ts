@@ -47,6 +47,31 @@ export interface CallOptions {
   signal?: AbortSignal;
 }
 
+const MINUTE_MS = 60_000;
+/** Longest times of operations: those that compute or move a model, and the others, which only look or forget. */
+const LONG_MS = 120 * MINUTE_MS;
+const SHORT_MS = 10 * MINUTE_MS;
+const OPERATION_MS: Record<EngineKind, number> = {
+  create_model: LONG_MS,
+  delete_model: SHORT_MS,
+  sample: LONG_MS,
+  end_sessions: SHORT_MS,
+  encode_guided: SHORT_MS,
+  forward: LONG_MS,
+  forward_backward: LONG_MS,
+  optim_step: LONG_MS,
+  snapshot: SHORT_MS,
+  save_state: LONG_MS,
+  load_state: LONG_MS,
+  import_weights: LONG_MS,
+  export: LONG_MS,
+  weights_hash: SHORT_MS,
+  memory: SHORT_MS,
+};
+/** An answer that the engine does not wait with comes within so long. */
+const REQUEST_MS = 40_000;
+const HEALTH_MS = 5_000;
+
 /** How requests wait and are retried. */
 export interface EngineClientOptions {
   /** Seconds that one HTTP request waits for the end of an operation before the client polls again. */
@@ -54,6 +79,8 @@ export interface EngineClientOptions {
   /** Attempts at a request whose connection fails, and the pause before the second one, which then doubles. */
   attempts?: number;
   retryMilliseconds?: number;
+  /** Longest time of an operation; by default by its kind. */
+  operationMilliseconds?: number;
 }
 
 /**
@@ -89,7 +116,7 @@ export class EngineClient {
 
   async isHealthy(): Promise<boolean> {
     try {
-      await this.request("GET", "/healthz");
+      await this.request("GET", "/healthz", undefined, AbortSignal.timeout(HEALTH_MS));
       return true;
     } catch {
       return false;
@@ -143,6 +170,8 @@ export class EngineClient {
       cancelling = this.cancel(path);
     };
     signal?.addEventListener("abort", cancel, { once: true });
+    const limitMs = this.options.operationMilliseconds ?? OPERATION_MS[kind];
+    const end = performance.now() + limitMs;
     try {
       let state = await this.poll("POST", "/operations", {
         id,
@@ -151,7 +180,16 @@ export class EngineClient {
         kind,
         body,
       });
-      while (state.state === "running") state = await this.poll("GET", path, undefined);
+      while (state.state === "running") {
+        if (performance.now() > end) {
+          cancel();
+          throw new AppError(
+            "engine-unavailable",
+            `The engine's ${kind} did not end within ${limitMs / MINUTE_MS} minutes.`,
+          );
+        }
+        state = await this.poll("GET", path, undefined);
+      }
       await cancelling;
       if (state.state === "done")
         return parseOrThrow(
@@ -214,6 +252,7 @@ export class EngineClient {
     body?: unknown,
     signal?: AbortSignal,
   ): Promise<unknown> {
+    const limit = AbortSignal.timeout(REQUEST_MS + this.waitSeconds * 1_000);
     const response = await fetch(this.endpoint.url + path, {
       method,
       headers: {
@@ -221,7 +260,7 @@ export class EngineClient {
         "content-type": "application/json",
       },
       body: body === undefined ? undefined : JSON.stringify(body),
-      signal,
+      signal: signal ? AbortSignal.any([signal, limit]) : limit,
     });
     const text = await response.text();
     let json: unknown;

@@ -27,6 +27,8 @@ export interface EngineOptions {
   /** Called with every line that the process writes to its error output. */
   onLog?: (line: string) => void;
   startMilliseconds?: number;
+  /** A process that lives but does not answer for so long is killed. Default 90 s. */
+  hangMilliseconds?: number;
 }
 
 /**
@@ -40,12 +42,15 @@ const ALLOCATOR = {
   MALLOC_TOP_PAD_: String(2 ** 26),
 };
 
+const HANG_MS = 90_000;
+
 /** Lines of error output that are kept for the message of an unexpected end. */
 const TAIL_LINES = 40;
 
 /** Starts, watches and stops the Python process of the engine. It ends by itself when this process ends. */
 export class EngineProcess {
   private stopping = false;
+  private hasHung = false;
 
   private constructor(
     private readonly child: ChildProcess,
@@ -80,10 +85,29 @@ export class EngineProcess {
     ]);
     const endpoint = { url: `http://127.0.0.1:${port}`, secret };
     const engine = new EngineProcess(child, endpoint, new EngineClient(endpoint), ended);
+    engine.watchHealth(options.hangMilliseconds ?? HANG_MS);
     void ended.then((error) => {
-      if (!engine.stopping) options.onUnexpectedExit?.(error);
+      if (engine.stopping) return;
+      options.onUnexpectedExit?.(
+        engine.hasHung ? buildExitError("did not answer any more and was killed") : error,
+      );
     });
     return engine;
+  }
+
+  /** Kills a process that lives but does not answer: nothing that waits for it would end. */
+  private watchHealth(hangMs: number): void {
+    const checks = 6;
+    let missed = 0;
+    const timer = setInterval(() => {
+      void this.client.isHealthy().then((isHealthy) => {
+        missed = isHealthy ? 0 : missed + 1;
+        if (missed < checks || !this.isRunning) return;
+        this.hasHung = true;
+        this.child.kill("SIGKILL");
+      });
+    }, hangMs / checks).unref();
+    void this.ended.then(() => clearInterval(timer));
   }
 
   get pid(): number | undefined {

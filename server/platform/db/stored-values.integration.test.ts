@@ -9,7 +9,7 @@ import type { WorkerRequest } from "@/contracts/worker-protocol/worker-protocol"
 import { getPresetConfig, storeSamples } from "@/server/testing/samples";
 import { startTestServer, type TestServer } from "@/server/testing/test-server";
 import type { TestWorker } from "@/server/testing/test-worker";
-import { queryRows, sql } from "./query";
+import { queryRows } from "./query";
 
 const UNSTORABLE = "a\u0000b\ud800c";
 const STORED = "a\ufffdb\ufffdc";
@@ -42,11 +42,8 @@ describe("values that the database cannot store", () => {
     const { db } = server.plane.database;
     const { id } = await server.plane.workerTokens.create(UNSTORABLE, "test");
     expect((await db.workerToken.findUniqueOrThrow({ where: { id } })).name).toBe(STORED);
-    const [row] = await queryRows(
-      db,
-      z.object({ list: z.array(z.string()) }),
-      sql`SELECT ${[UNSTORABLE]}::text[] AS list`,
-    );
+    const [row] = await queryRows(db, z.object({ list: z.array(z.string()) }))`
+      SELECT ${[UNSTORABLE]}::text[] AS list`;
     expect(row?.list).toEqual([STORED]);
     const config = { ...getPresetConfig(), name: UNSTORABLE };
     const runId = await server.plane.runs.create(config, { actor: "test", preset: null });
@@ -107,10 +104,9 @@ describe("lists of allowed values", () => {
     const rows = await queryRows(
       server.plane.database.db,
       z.object({ name: z.string(), definition: z.string() }),
-      sql`
-        SELECT conname::text AS name, pg_get_constraintdef(oid)::text AS definition FROM pg_constraint
-        WHERE contype = 'c' AND connamespace = 'public'::regnamespace`,
-    );
+    )`
+      SELECT conname::text AS name, pg_get_constraintdef(oid)::text AS definition FROM pg_constraint
+      WHERE contype = 'c' AND connamespace = 'public'::regnamespace`;
     const lists = new Map(
       rows
         .filter(({ definition }) => /= ANY \(\(?ARRAY\[/.test(definition))

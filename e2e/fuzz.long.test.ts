@@ -1,0 +1,39 @@
+import { randomInt } from "node:crypto";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { KnownNames } from "@/lib/testing/hostile-inputs";
+import { fuzzRouter, fuzzWorkerProtocol } from "@/server/testing/fuzz";
+import { getPresetConfig, storeSamples } from "@/server/testing/samples";
+import { startTestServer, type TestServer } from "@/server/testing/test-server";
+
+const MINUTES = 10;
+const MEGABYTE = 2 ** 20;
+
+describe(`generated inputs for ${MINUTES} minutes, other ones each time`, () => {
+  let server: TestServer;
+  let known: KnownNames;
+  beforeAll(async () => {
+    server = await startTestServer({ timings: { leaseMs: 3_600_000, offlineMs: 3_600_000 } });
+    await storeSamples(server.plane);
+    const runId = await server.plane.runs.create(getPresetConfig(), {
+      actor: "test",
+      preset: null,
+    });
+    known = { uuids: [runId], texts: ["atlas", "atlas/train", "atlas/held-out", "reward/mean"] };
+  });
+  afterAll(() => server.stop());
+
+  it("give no defect, no hang and no growth", async () => {
+    const worker = await server.worker();
+    await worker.leaseAndStart();
+    const end = Date.now() + MINUTES * 60_000;
+    let memory = Infinity;
+    for (let round = 0; Date.now() < end; round++) {
+      const seed = randomInt(2 ** 31);
+      const said = `seed ${seed}`;
+      expect(await fuzzRouter(server, known, { seed, runs: 20 }), said).toEqual([]);
+      expect(await fuzzWorkerProtocol(worker, known, { seed, runs: 40 }), said).toEqual([]);
+      if (round === 2) memory = process.memoryUsage.rss();
+    }
+    expect(process.memoryUsage.rss() - memory).toBeLessThan(300 * MEGABYTE);
+  });
+});
