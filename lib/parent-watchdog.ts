@@ -1,3 +1,5 @@
+import { writeFile } from "node:fs/promises";
+
 /**
  * What the supervisor (scripts/start.mjs) and the processes it starts agree on.
  *
@@ -6,6 +8,10 @@
 
 /** Environment variable that tells a child the process id of its supervisor. */
 export const SUPERVISOR_PID_VARIABLE = "S3_SUPERVISOR_PID";
+
+/** Environment variable that names the file in which a child says that it works, and how often it does. */
+export const HEARTBEAT_FILE_VARIABLE = "S3_HEARTBEAT_FILE";
+const HEARTBEAT_MS = 1_000;
 
 /** File in the data directory in which the server leaves the token of the local worker (mode 600). */
 export const LOCAL_WORKER_TOKEN_FILE = "local-worker.token";
@@ -47,4 +53,16 @@ export function exitWithParent(onOrphaned: () => void = () => process.exit(1)): 
   }, WATCH_INTERVAL_MS);
   timer.unref();
   return () => clearInterval(timer);
+}
+
+/**
+ * Says again and again that this process not only lives but works, so that the supervisor ends one that hangs and starts
+ * another. Does nothing where the process was not started by a supervisor.
+ */
+export function sendHeartbeats(): void {
+  const file = process.env[HEARTBEAT_FILE_VARIABLE];
+  if (file === undefined || file === "") return;
+  const beat = (): void => void writeFile(file, String(Date.now())).catch(() => undefined);
+  beat();
+  setInterval(beat, HEARTBEAT_MS).unref();
 }

@@ -4,7 +4,7 @@
  * usage: node scripts/doctor.mjs
  */
 import { join } from "node:path";
-import { isAlive, readLock } from "./lib/lock.mjs";
+import { readHeldLock } from "../lib/lock.mjs";
 import { DATA_DIR } from "../lib/paths.mjs";
 import { hasNvidiaGpu, machineRequirements } from "./setup/machine.mjs";
 import { stepsFor } from "./setup/steps.mjs";
@@ -64,11 +64,9 @@ print(
   all.filter(isForTests).map((step) => ({ ...stateOf(step), remedy: "npm test installs it" })),
 );
 
-const lock = readLock(join(DATA_DIR, "supervisor.lock"));
+const lock = readHeldLock(join(DATA_DIR, "supervisor.lock"));
 console.log(
   `\nGPU: ${hasNvidiaGpu() ? "NVIDIA, torch uses CUDA" : "none that can be used; torch runs on the CPU"}`,
 );
-console.log(
-  `Running: ${lock && isAlive(lock.pid) ? `yes, process ${lock.pid}, page at ${lock.url}` : "no"}`,
-);
+console.log(`Running: ${lock ? `yes, process ${lock.pid}, page at ${lock.url}` : "no"}`);
 process.exitCode = isMachineReady && isSetUp ? 0 : 1;

@@ -6,7 +6,7 @@
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
-import { takeLock } from "./lib/lock.mjs";
+import { takeLock } from "../lib/lock.mjs";
 import { LOGS_DIR, SETUP_DIR } from "../lib/paths.mjs";
 import { duration, makeUi } from "./setup/progress.mjs";
 import { runSteps } from "./setup/step.mjs";

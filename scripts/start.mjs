@@ -5,7 +5,7 @@
  */
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { takeLock } from "./lib/lock.mjs";
+import { takeLock } from "../lib/lock.mjs";
 import { DATA_DIR, ROOT, SERVING_DIR, inRoot } from "../lib/paths.mjs";
 import { followLogs } from "./start/follow.mjs";
 import { runSupervisor } from "./start/main.mjs";
@@ -56,12 +56,15 @@ runSupervisor({
   postgresPort: portFrom("S3_PG_PORT", undefined),
   // In development the server starts anew when one of its files changes; a worker goes on, so that no run is lost.
   server: isDevelopment
-    ? program(
-        inRoot("node_modules", "tsx", "dist", "cli.mjs"),
-        "watch",
-        "--clear-screen=false",
-        serverFile,
-      )
+    ? {
+        ...program(
+          inRoot("node_modules", "tsx", "dist", "cli.mjs"),
+          "watch",
+          "--clear-screen=false",
+          serverFile,
+        ),
+        heartbeatFile: undefined, // a file with an error stops the server until it is mended
+      }
     : program("--import", "tsx", serverFile),
   worker: program("--import", "tsx", inRoot("gpu-workers", "agent", "main.ts")),
 });

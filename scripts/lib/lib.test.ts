@@ -1,9 +1,9 @@
 import { spawn } from "node:child_process";
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { holdersIn, isAlive, processState, readLock, takeLock } from "./lock.mjs";
+import { holdersIn, isAlive, processState, readLock, takeLock } from "@/lib/lock.mjs";
 import { tail } from "./run.mjs";
 
 let folder: string;
@@ -29,6 +29,16 @@ async function anotherProcess(): Promise<{ pid: number; end: () => Promise<void>
 }
 
 describe("the lock", () => {
+  it("of a folder that was copied beside the live one is nobody's, and names no process", () => {
+    const live = takeLock(file, { id: "live" });
+    const copy = join(folder, "copy");
+    cpSync(dirname(file), copy, { recursive: true });
+    const copied = takeLock(join(copy, "lock"));
+    expect(copied).toMatchObject({ isTaken: false, previous: null });
+    expect(takeLock(file)).toMatchObject({ isTaken: true, holder: { id: "live" } });
+    for (const lock of [live, copied]) if (!lock.isTaken) lock.release();
+  });
+
   it("is refused while another process holds it, and says which", async () => {
     const other = await anotherProcess();
     const first = takeLock(file, { url: "http://here" });

@@ -2,7 +2,7 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
-import { holdersIn } from "../lib/lock.mjs";
+import { holdersIn } from "../../lib/lock.mjs";
 import { SERVING_DIR, SETUP_DIR, inRoot } from "../../lib/paths.mjs";
 import { capture } from "../lib/run.mjs";
 import { isDebian, isRoot } from "./debian.mjs";

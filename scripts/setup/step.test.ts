@@ -4,7 +4,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "no
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { isAlive } from "@/scripts/lib/lock.mjs";
+import { isAlive } from "@/lib/lock.mjs";
 import { makeUi } from "./progress.mjs";
 import { type Step, StepError, runSteps } from "./step.mjs";
 

@@ -6,11 +6,16 @@ import {
   readdirSync,
   renameSync,
   rmSync,
+  statSync,
   writeFileSync,
 } from "node:fs";
+import { execFileSync } from "node:child_process";
 import { dirname, join } from "node:path";
 
-/** @typedef {{ pid: number, started: string | null } & Partial<Record<string, string>>} Lock */
+/**
+ * `boot` and `folder` are absent in locks of older versions.
+ * @typedef {{ pid: number, started: string | null, boot?: string | null, folder?: string } & Partial<Record<string, string | null>>} Lock
+ */
 
 /** @param {unknown} error */
 const getErrorCode = (error) => /** @type {NodeJS.ErrnoException} */ (error).code;
@@ -49,9 +54,56 @@ export function readLock(/** @type {string} */ file) {
   }
 }
 
-/** Process ids are used again: a holder is the same process only if it also started at the same time. */
-const isHolder = (/** @type {Lock} */ lock) =>
-  isAlive(lock.pid) && (lock.started ?? null) === (processState(lock.pid)?.started ?? null);
+/** When a process was started; null where it is gone. On Linux in ticks since the machine was. */
+function getStart(/** @type {number} */ pid) {
+  if (process.platform === "linux") return processState(pid)?.started ?? null;
+  try {
+    return (
+      execFileSync("ps", ["-o", "lstart=", "-p", String(pid)], {
+        stdio: ["ignore", "pipe", "ignore"],
+      })
+        .toString()
+        .trim() || null
+    );
+  } catch {
+    return null;
+  }
+}
+
+/** Which start of the machine this is; null where it does not say. */
+function getBoot() {
+  try {
+    return readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim();
+  } catch {
+    return null;
+  }
+}
+
+/** Which folder a file is in, by device and number: a copy of it is another one. */
+function identifyFolder(/** @type {string} */ file) {
+  const { dev, ino } = statSync(dirname(file), { bigint: true });
+  return `${dev}:${ino}`;
+}
+
+/** Whether a lock was taken in the folder that its file is in, and not copied there with it. */
+const isOfFolder = (/** @type {Lock} */ lock, /** @type {string} */ file) =>
+  lock.folder === undefined || lock.folder === identifyFolder(file);
+
+/**
+ * Process ids are used again, and a folder may be copied with its lock: a holder is the same process only if it also
+ * started at the same time of the same start of the machine, and holds the lock of this very folder.
+ */
+const isHolder = (/** @type {Lock} */ lock, /** @type {string} */ file) =>
+  isOfFolder(lock, file) &&
+  (lock.boot === undefined || lock.boot === getBoot()) &&
+  isAlive(lock.pid) &&
+  (lock.started ?? null) === getStart(lock.pid);
+
+/** The lock's content where a living process holds it; null otherwise. */
+export function readHeldLock(/** @type {string} */ file) {
+  const lock = readLock(file);
+  return lock !== null && isHolder(lock, file) ? lock : null;
+}
 
 /** Processes that hold a lock in the folder; locks of the dead are removed. */
 export function holdersIn(/** @type {string} */ folder) {
@@ -63,7 +115,7 @@ export function holdersIn(/** @type {string} */ folder) {
   }
   return names.flatMap((name) => {
     const lock = readLock(join(folder, name));
-    if (lock !== null && isHolder(lock)) return [lock.pid];
+    if (lock !== null && isHolder(lock, join(folder, name))) return [lock.pid];
     rmSync(join(folder, name), { force: true });
     return [];
   });
@@ -75,7 +127,7 @@ function setAside(/** @type {string} */ file) {
   try {
     renameSync(file, aside);
     const lock = readLock(aside);
-    if (lock !== null && isHolder(lock)) linkSync(aside, file);
+    if (lock !== null && isHolder(lock, file)) linkSync(aside, file);
   } catch (error) {
     if (getErrorCode(error) !== "ENOENT" && getErrorCode(error) !== "EEXIST") throw error;
   } finally {
@@ -88,11 +140,17 @@ function setAside(/** @type {string} */ file) {
  * @param {string} file
  * @param {Record<string, unknown>} [details] for whoever finds it taken
  * @returns {{ isTaken: true, holder: Lock } | { isTaken: false, previous: Lock | null, update: (details: Record<string, unknown>) => void, release: () => void }}
- *   `previous` is what a dead holder left, or null
+ *   `previous` is what a dead holder of this folder left, or null
  */
 export function takeLock(file, details = {}) {
   mkdirSync(dirname(file), { recursive: true });
-  const own = { pid: process.pid, started: processState(process.pid)?.started ?? null, ...details };
+  const own = {
+    pid: process.pid,
+    started: getStart(process.pid),
+    boot: getBoot(),
+    folder: identifyFolder(file),
+    ...details,
+  };
   const draft = `${file}.${process.pid}`;
   /** @type {Lock | null} */
   let previous = null;
@@ -107,8 +165,9 @@ export function takeLock(file, details = {}) {
       rmSync(draft, { force: true });
     }
     const holder = readLock(file);
-    if (holder !== null && isHolder(holder)) return { isTaken: true, holder };
-    previous = holder;
+    if (holder !== null && isHolder(holder, file)) return { isTaken: true, holder };
+    // What a copied lock names belongs to the folder that it was copied from.
+    previous = holder !== null && isOfFolder(holder, file) ? holder : null;
     setAside(file);
   }
   const isOwn = () => readLock(file)?.pid === process.pid;
