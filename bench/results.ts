@@ -80,7 +80,7 @@ const SETS: readonly Set[] = [
 ];
 
 export async function results(names: string[]): Promise<void> {
-  const connection = connect(process.env.S3_SERVER ?? "http://127.0.0.1:3000");
+  const connection = connect(process.env.S3_SERVER);
   const { client, server, close } = connection;
   try {
     const sets = SETS.filter(({ corpus }) => corpus === "atlas" || existsSync(dataOf(corpus)));

@@ -1,3 +1,4 @@
+import { join } from "node:path";
 import {
   createTRPCClient,
   createWSClient,
@@ -12,6 +13,7 @@ import WebSocket from "ws";
 import { LOOPBACK_NAMES } from "@/lib/loopback";
 import { AppError } from "@/contracts/errors";
 import { readAccessSecret } from "@/lib/access.mjs";
+import { readHeldLock } from "@/lib/lock.mjs";
 import { DATA_DIR } from "@/lib/paths.mjs";
 import type { AppRouter } from "@/server/trpc/router";
 
@@ -28,20 +30,29 @@ export interface Connection {
   close: () => void;
 }
 
+/** Address of the server that `npm start` runs on the data folder; null where none runs. */
+const readRunningAddress = (): string | null =>
+  readHeldLock(join(DATA_DIR, "supervisor.lock"))?.url ?? null;
+
 /**
- * The secret that a server wants: of its address (`?token=`), of S3_TOKEN, or, where the server is this machine's, of the
- * data folder. That one is sent to no other machine.
+ * The secret that a server wants: of its address (`?token=`), of S3_TOKEN, or of the data folder. That one is sent to
+ * this machine only, and, where the folder's server runs, to no other.
  */
-function findSecret({ searchParams, hostname }: URL): string | null {
+function findSecret({ searchParams, hostname, port }: URL, running: string | null): string | null {
   const given = searchParams.get("token") ?? process.env.S3_TOKEN;
   if (given) return given;
-  return LOOPBACK_NAMES.has(hostname) ? readAccessSecret(DATA_DIR) : null;
+  const isOther = running !== null && new URL(running).port !== port;
+  return LOOPBACK_NAMES.has(hostname) && !isOther ? readAccessSecret(DATA_DIR) : null;
 }
 
-/** Connects to the server at an address, with or without `?token=`; nothing is sent before the first call. */
-export function connect(address: string): Connection {
-  const url = new URL(address);
-  const secret = findSecret(url);
+/**
+ * Connects to a server; nothing is sent before the first call.
+ * @param address with or without `?token=`; by default that of the data folder's server
+ */
+export function connect(address?: string): Connection {
+  const running = readRunningAddress();
+  const url = new URL(address || running || "http://127.0.0.1:3000");
+  const secret = findSecret(url, running);
   const headers: Record<string, string> =
     secret === null ? {} : { authorization: `Bearer ${secret}` };
   class AuthorizedWebSocket extends WebSocket {

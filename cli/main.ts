@@ -4,7 +4,7 @@ import type { CommandContext } from "./context";
 import { createProgram } from "./program";
 
 exitOnClosedPipe();
-const connection = connect(process.env.S3_SERVER ?? "http://127.0.0.1:3000");
+const connection = connect(process.env.S3_SERVER);
 const print = (text: string): void => void process.stdout.write(`${text}\n`);
 const context: CommandContext = {
   ...connection,

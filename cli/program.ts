@@ -16,7 +16,7 @@ import type { CommandContext } from "./context";
 export function createProgram(context: CommandContext): Command {
   const program = new Command("s3")
     .description(
-      "Launches and follows runs from the command line. The server is at S3_SERVER, by default http://127.0.0.1:3000; from another machine, S3_SERVER is the address that `npm start` printed, with its secret (or S3_TOKEN holds that).",
+      "Launches and follows runs from the command line. The server is the one that `npm start` runs here, or at S3_SERVER: from another machine the address that it printed, with its secret (or S3_TOKEN holds that).",
     )
     .showHelpAfterError()
     .configureHelp({ showGlobalOptions: true });

@@ -132,16 +132,21 @@ const pip = [
   "--prefer-binary",
 ];
 
-/** Torch's build for this machine: the CPU one is ten times smaller, but not on every index. */
+/**
+ * Torch's build for this machine: the CPU one is ten times smaller, but not on every index. What it needs is pinned by
+ * the requirements, too.
+ */
 async function installTorch(
   /** @type {import("./step.mjs").StepContext} */ { exec, fetch, note },
   /** @type {string} */ version,
+  /** @type {string} */ requirements,
 ) {
+  const pinned = [...pip, "-c", requirements];
   if (process.platform === "linux" && !hasNvidiaGpu()) {
     const cpu = `torch==${version}+cpu`;
     for (const extra of [[], ["--extra-index-url", PYTORCH_CPU_INDEX]]) {
       try {
-        return await exec(PYTHON, [...pip, "--retries", "1", "--timeout", "20", cpu, ...extra]);
+        return await exec(PYTHON, [...pinned, "--retries", "1", "--timeout", "20", cpu, ...extra]);
       } catch {
         note(
           `torch ${version} for CPU is not ${extra.length ? "on PyTorch's own index" : "on the configured index"}`,
@@ -149,7 +154,7 @@ async function installTorch(
       }
     }
   }
-  await fetch(PYTHON, [...pip, `torch==${version}`]);
+  await fetch(PYTHON, [...pinned, `torch==${version}`]);
 }
 
 /** @returns {import("./step.mjs").Step} */
@@ -178,7 +183,7 @@ const requirementsStep = (
     const torch = missingPins(inRoot(requirements)).missing.find(
       ([package_]) => package_ === "torch",
     );
-    if (torch) await installTorch(context, torch[1]);
+    if (torch) await installTorch(context, torch[1], inRoot(requirements));
     await context.fetch(PYTHON, [...pip, "-r", inRoot(requirements)]);
   },
 });
