@@ -19,16 +19,10 @@ const AXIS = {
   tick: { fontSize: 10, fill: "var(--muted-foreground)" },
 } as const;
 
+type PlotAxesProps = { domain: readonly [number, number]; axis: ValueAxis; unit: Unit };
+
 /** The grid, the step axis and the value axis of a plot. */
-export function PlotAxes({
-  domain: [from, to],
-  axis,
-  unit,
-}: {
-  domain: readonly [number, number];
-  axis: ValueAxis;
-  unit: Unit;
-}) {
+export function PlotAxes({ domain: [from, to], axis, unit }: PlotAxesProps) {
   return (
     <>
       <CartesianGrid stroke="var(--grid)" vertical={false} />

@@ -1,17 +1,9 @@
 import { buildSparkPath } from "./prepare";
 
+type SparklineProps = { values: readonly number[]; label: string; width?: number; height?: number };
+
 /** A small curve of one number, without axes; a dashed line where there are fewer than two points. */
-export function Sparkline({
-  values,
-  label,
-  width = 88,
-  height = 20,
-}: {
-  values: readonly number[];
-  label: string;
-  width?: number;
-  height?: number;
-}) {
+export function Sparkline({ values, label, width = 88, height = 20 }: SparklineProps) {
   const path = buildSparkPath(values, width - 4, height - 4);
   return (
     <svg

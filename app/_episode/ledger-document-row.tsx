@@ -8,14 +8,10 @@ import type { LedgerDocument } from "./ledger";
 /** Longer texts are cut until they are opened. */
 const SHORT = 180;
 
+type LedgerDocumentRowProps = { document: LedgerDocument; implicit: boolean };
+
 /** A document of a turn's window, with its marks: gold, selected, new or seen before. */
-export function LedgerDocumentRow({
-  document,
-  implicit,
-}: {
-  document: LedgerDocument;
-  implicit: boolean;
-}) {
+export function LedgerDocumentRow({ document, implicit }: LedgerDocumentRowProps) {
   const [open, setOpen] = useState(false);
   const text = document.text?.text ?? null;
   const long = (text?.length ?? 0) > SHORT;

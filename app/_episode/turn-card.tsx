@@ -8,19 +8,16 @@ import { ScoreMark } from "@/app/_ui/score-mark";
 import { LedgerDocumentRow } from "./ledger-document-row";
 import { STOP_REASON, type LedgerTurn, type TurnGain } from "./ledger";
 
-/** One turn of the ledger: its query, what it brought, its documents, and why the search ended. */
-export function TurnCard({
-  turn,
-  gold,
-  gain,
-  playground,
-}: {
+interface TurnCardProps {
   turn: LedgerTurn;
   gold: number;
   gain: TurnGain | null;
   /** Address of the playground with the turn's query; null: no link. */
   playground: string | null;
-}) {
+}
+
+/** One turn of the ledger: its query, what it brought, its documents, and why the search ended. */
+export function TurnCard({ turn, gold, gain, playground }: TurnCardProps) {
   return (
     <li>
       <Card data-turn={turn.index} className="overflow-hidden">
@@ -36,15 +33,9 @@ export function TurnCard({
   );
 }
 
-function TurnHeader({
-  turn,
-  gold,
-  playground,
-}: {
-  turn: LedgerTurn;
-  gold: number;
-  playground: string | null;
-}) {
+type TurnHeaderProps = { turn: LedgerTurn; gold: number; playground: string | null };
+
+function TurnHeader({ turn, gold, playground }: TurnHeaderProps) {
   const selected = turn.documents.filter((d) => d.selected).length;
   return (
     <header className="border-b px-4 py-2.5">

@@ -98,13 +98,9 @@ function Plan({ plan, worker }: { plan: IndexPlanResult; worker: string }) {
   );
 }
 
-function IndexCost({
-  index,
-  passages,
-}: {
-  index: IndexPlanResult["indexes"][number];
-  passages: number;
-}) {
+type IndexCostProps = { index: IndexPlanResult["indexes"][number]; passages: number };
+
+function IndexCost({ index, passages }: IndexCostProps) {
   return (
     <div className="mt-2" data-index-plan={index.index}>
       <p className="flex flex-wrap items-center gap-x-2">

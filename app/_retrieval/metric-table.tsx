@@ -62,16 +62,10 @@ function RetrieverTable({ label, metrics, rows }: RetrieverTableProps) {
   );
 }
 
+type RunNameProps = { run: RetrieverComparison["runs"][number]; index: number; link?: boolean };
+
 /** A run's retriever with its colour, and a link to the run. */
-function RunName({
-  run,
-  index,
-  link = true,
-}: {
-  run: RetrieverComparison["runs"][number];
-  index: number;
-  link?: boolean;
-}) {
+function RunName({ run, index, link = true }: RunNameProps) {
   const title = formatRetriever(run.retriever);
   return (
     <span className="flex items-start gap-2">
@@ -139,16 +133,10 @@ export function DifferenceTable({ comparison }: { comparison: RetrieverCompariso
   );
 }
 
+type SliceTableProps = { comparison: RetrieverComparison; by: "type" | "hops"; metric: number };
+
 /** Parts of the questions in rows, retrievers in columns, one metric at a time. */
-export function SliceTable({
-  comparison,
-  by,
-  metric,
-}: {
-  comparison: RetrieverComparison;
-  by: "type" | "hops";
-  metric: number;
-}) {
+export function SliceTable({ comparison, by, metric }: SliceTableProps) {
   const slices = comparison.slices.filter((slice) => slice.by === by);
   return (
     <div className="relative overflow-x-auto">

@@ -7,18 +7,16 @@ import type { RetrieverComparison, RankedQuestion } from "@/app/_lib/trpc";
 import { getRunColour } from "./metric-label";
 import { formatRanks } from "./question-filter";
 
-/**
- * The ranks at which each retriever found a question's gold documents; they lead to its episode and to the playground.
- */
-export function RankTable({
-  comparison: { runs, corpus },
-  rows,
-  k,
-}: {
+interface RankTableProps {
   comparison: RetrieverComparison;
   rows: readonly RankedQuestion[];
   k: number;
-}) {
+}
+
+/**
+ * The ranks at which each retriever found a question's gold documents; they lead to its episode and to the playground.
+ */
+export function RankTable({ comparison: { runs, corpus }, rows, k }: RankTableProps) {
   return (
     <div className="relative overflow-x-auto rounded-lg border bg-card">
       <table className="w-full text-left" style={{ minWidth: `${22 + runs.length * 9}rem` }}>

@@ -37,15 +37,13 @@ export function RecallPlots({ comparison }: { comparison: RetrieverComparison })
   );
 }
 
-function Plot({
-  comparison,
-  value,
-  label,
-}: {
+interface PlotProps {
   comparison: RetrieverComparison;
   value: "recall" | "fullSupport";
   label: string;
-}) {
+}
+
+function Plot({ comparison, value, label }: PlotProps) {
   const series = useMemo(
     () =>
       comparison.runs.map((run, i) => ({

@@ -6,18 +6,15 @@ export function Card({ className, ...props }: ComponentProps<"section">) {
   return <section className={cn("rounded-lg border bg-card", className)} {...props} />;
 }
 
-/** Title row of a card with what stands on its right. */
-export function CardHeader({
-  title,
-  description,
-  children,
-  className,
-}: {
+interface CardHeaderProps {
   title: ReactNode;
   description?: ReactNode;
   children?: ReactNode;
   className?: string;
-}) {
+}
+
+/** Title row of a card with what stands on its right. */
+export function CardHeader({ title, description, children, className }: CardHeaderProps) {
   return (
     <header className={cn("flex items-start justify-between gap-3 px-4 pt-3", className)}>
       <div className="min-w-0">

@@ -42,18 +42,10 @@ export function Select({
   );
 }
 
+type LabelledFieldProps = { id: string; label: string; hint?: string; children: ReactNode };
+
 /** A control under its label; `id` is the control's. */
-export function LabelledField({
-  id,
-  label,
-  hint,
-  children,
-}: {
-  id: string;
-  label: string;
-  hint?: string;
-  children: ReactNode;
-}) {
+export function LabelledField({ id, label, hint, children }: LabelledFieldProps) {
   return (
     <div className="mt-3 first:mt-0">
       <label htmlFor={id} className="font-medium">

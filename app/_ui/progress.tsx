@@ -1,17 +1,14 @@
 import { cn } from "@/app/_lib/cn";
 
-/** A bar from 0 to 1; null where there is nothing to count yet. */
-export function Progress({
-  value,
-  label,
-  tone = "primary",
-  className,
-}: {
+interface ProgressProps {
   value: number | null;
   label: string;
   tone?: "primary" | "good" | "bad" | "neutral";
   className?: string;
-}) {
+}
+
+/** A bar from 0 to 1; null where there is nothing to count yet. */
+export function Progress({ value, label, tone = "primary", className }: ProgressProps) {
   const fill = {
     primary: "bg-primary",
     good: "bg-good",

@@ -71,15 +71,9 @@ export function RowTable<R>({
   );
 }
 
-function Head({
-  header,
-  width,
-  sort,
-}: {
-  header: ReactNode;
-  width: string;
-  sort: ColumnSort | null;
-}) {
+type HeadProps = { header: ReactNode; width: string; sort: ColumnSort | null };
+
+function Head({ header, width, sort }: HeadProps) {
   const Arrow = sort?.direction === "ascending" ? ArrowUp : ArrowDown;
   return (
     <th

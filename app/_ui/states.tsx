@@ -8,16 +8,10 @@ export function Skeleton({ className }: { className?: string }) {
   return <div aria-hidden className={cn("animate-pulse rounded-md bg-muted", className)} />;
 }
 
+type EmptyStateProps = { title: string; children?: ReactNode; action?: ReactNode };
+
 /** Says why a list is empty and what to do next. */
-export function EmptyState({
-  title,
-  children,
-  action,
-}: {
-  title: string;
-  children?: ReactNode;
-  action?: ReactNode;
-}) {
+export function EmptyState({ title, children, action }: EmptyStateProps) {
   return (
     <div className="flex flex-col items-center rounded-lg border border-dashed px-6 py-12 text-center">
       <p className="font-medium">{title}</p>
@@ -27,20 +21,16 @@ export function EmptyState({
   );
 }
 
-/** Says what failed, with the server's message and a way to try again. */
-export function ErrorState({
-  title,
-  error,
-  onRetry,
-  children,
-  className,
-}: {
+interface ErrorStateProps {
   title: string;
   error: { message: string };
   onRetry?: () => void;
   children?: ReactNode;
   className?: string;
-}) {
+}
+
+/** Says what failed, with the server's message and a way to try again. */
+export function ErrorState({ title, error, onRetry, children, className }: ErrorStateProps) {
   return (
     <div
       role="alert"

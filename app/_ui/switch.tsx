@@ -18,18 +18,15 @@ export function Switch({ className, ...props }: ComponentProps<typeof Primitive.
   );
 }
 
-/** A switch with its label on the right. */
-export function LabelledSwitch({
-  id,
-  label,
-  checked,
-  onChange,
-}: {
+interface LabelledSwitchProps {
   id: string;
   label: string;
   checked: boolean;
   onChange: (checked: boolean) => void;
-}) {
+}
+
+/** A switch with its label on the right. */
+export function LabelledSwitch({ id, label, checked, onChange }: LabelledSwitchProps) {
   return (
     <div className="mt-3 flex items-center gap-2">
       <Switch id={id} checked={checked} onCheckedChange={onChange} />

@@ -4,16 +4,14 @@ import type { ReactNode } from "react";
 
 export const TooltipProvider = Primitive.Provider;
 
-/** Shows more about what it wraps. What users must know is never only here. */
-export function Tooltip({
-  content,
-  children,
-  side,
-}: {
+interface TooltipProps {
   content: ReactNode;
   children: ReactNode;
   side?: "top" | "right" | "bottom" | "left";
-}) {
+}
+
+/** Shows more about what it wraps. What users must know is never only here. */
+export function Tooltip({ content, children, side }: TooltipProps) {
   return (
     <Primitive.Root>
       <Primitive.Trigger asChild>{children}</Primitive.Trigger>

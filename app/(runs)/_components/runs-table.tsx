@@ -93,18 +93,15 @@ const COLUMN_SORTS: Record<string, readonly [RunSort, RunSort]> = {
   created: ["newest", "oldest"],
 };
 
-/** A page of runs. The server filters and sorts over all runs. */
-export function RunsTable({
-  rows,
-  folded,
-  sort,
-  onSort,
-}: {
+interface RunsTableProps {
   rows: RunRow[];
   folded: boolean;
   sort: RunSort;
   onSort: (sort: RunSort) => void;
-}) {
+}
+
+/** A page of runs. The server filters and sorts over all runs. */
+export function RunsTable({ rows, folded, sort, onSort }: RunsTableProps) {
   const getColumnSort = (id: string): ColumnSort | null => {
     const sorts = COLUMN_SORTS[id];
     if (!sorts) return null;

@@ -166,13 +166,9 @@ function Comparison({ runs }: { runs: string[] }) {
   );
 }
 
-function ComparedRuns({
-  compared,
-  onRemove,
-}: {
-  compared: Compared;
-  onRemove: (id: string) => void;
-}) {
+type ComparedRunsProps = { compared: Compared; onRemove: (id: string) => void };
+
+function ComparedRuns({ compared, onRemove }: ComparedRunsProps) {
   return (
     <ul className="mt-3 grid gap-2 sm:grid-cols-2 xl:grid-cols-3">
       {compared.runs.map((run, i) => {

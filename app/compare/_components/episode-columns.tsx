@@ -87,15 +87,9 @@ export function EpisodeColumns({ episodes }: { episodes: ShownEpisode[] }) {
   );
 }
 
-function ColumnHead({
-  shown,
-  detail,
-  why,
-}: {
-  shown: ShownEpisode;
-  detail: EpisodeDetail;
-  why: string | null;
-}) {
+type ColumnHeadProps = { shown: ShownEpisode; detail: EpisodeDetail; why: string | null };
+
+function ColumnHead({ shown, detail, why }: ColumnHeadProps) {
   const { record } = detail;
   return (
     <div className="min-w-0 rounded-lg border bg-card px-3 py-2">

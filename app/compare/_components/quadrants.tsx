@@ -6,14 +6,10 @@ import { Card, CardHeader } from "@/app/_ui/card";
 import { Select } from "@/app/_ui/field";
 import { LETTERS, countQuadrants, writeFilter } from "./patterns";
 
+type QuadrantsProps = { compared: Compared; onSelect: (filter: string | null) => void };
+
 /** Two of the runs: both right, one right, neither. Each field leads to its questions. */
-export function Quadrants({
-  compared,
-  onSelect,
-}: {
-  compared: Compared;
-  onSelect: (filter: string | null) => void;
-}) {
+export function Quadrants({ compared, onSelect }: QuadrantsProps) {
   const [pair, setPair] = useState<[number, number]>([0, 1]);
   const n = compared.runs.length;
   const [a, b] = pair[1] < n ? pair : [0, 1];

@@ -103,16 +103,14 @@ export function QuestionsList({ runs, compared }: { runs: string[]; compared: Co
 
 const NEXT_STATE = { any: "right", right: "wrong", wrong: "any" } as const;
 
-/** For each run: right, wrong or either. A click goes on to the next of the three. */
-function CorrectnessFilter({
-  filter,
-  runs,
-  onChange,
-}: {
+interface CorrectnessFilterProps {
   filter: PatternFilter;
   runs: number;
   onChange: (filter: PatternFilter) => void;
-}) {
+}
+
+/** For each run: right, wrong or either. A click goes on to the next of the three. */
+function CorrectnessFilter({ filter, runs, onChange }: CorrectnessFilterProps) {
   return (
     <div
       role="group"
@@ -152,17 +150,14 @@ function CorrectnessFilter({
   );
 }
 
-function QuestionItem({
-  row,
-  open,
-  onToggle,
-  runs,
-}: {
+interface QuestionItemProps {
   row: ComparedQuestion;
   open: boolean;
   onToggle: () => void;
   runs: string[];
-}) {
+}
+
+function QuestionItem({ row, open, onToggle, runs }: QuestionItemProps) {
   return (
     <li className="border-b last:border-0" data-question={row.id}>
       <button

@@ -9,16 +9,14 @@ import { parseMask, formatFilter, LETTERS, RUN_COLOURS, writeFilter } from "./pa
 const BAR_HEIGHT = 120;
 const SHOWN_PATTERNS = 24;
 
-/** An UpSet plot (Lex et al. 2014): for each set of runs, how many questions exactly these runs answer. */
-export function UpsetPlot({
-  compared,
-  selected,
-  onSelect,
-}: {
+interface UpsetPlotProps {
   compared: Compared;
   selected: string | null;
   onSelect: (filter: string | null) => void;
-}) {
+}
+
+/** An UpSet plot (Lex et al. 2014): for each set of runs, how many questions exactly these runs answer. */
+export function UpsetPlot({ compared, selected, onSelect }: UpsetPlotProps) {
   const n = compared.runs.length;
   const shown = compared.patterns.slice(0, SHOWN_PATTERNS);
   const largest = Math.max(1, ...shown.map((p) => p.questions));

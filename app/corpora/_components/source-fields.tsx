@@ -57,7 +57,7 @@ export function SourceTabs({
         <LabelledField
           id="import-path"
           label="File or folder on the worker"
-          hint="Of a folder all files of one format are read, in the order of their names."
+          hint="In imports of the worker's data folder, or in a folder of its S3_IMPORT_ROOTS. Of a folder all files of one format are read, in the order of their names."
         >
           <Input
             id="import-path"

@@ -9,16 +9,14 @@ export function useColumn({ columns }: Leaderboard): [number, (column: number) =
   return [Math.min(picked, Math.max(0, columns.length - 1)), setColumn];
 }
 
-/** Chooses the question set of a card. */
-export function ColumnSelect({
-  board: { columns },
-  column,
-  setColumn,
-}: {
+interface ColumnSelectProps {
   board: Leaderboard;
   column: number;
   setColumn: (column: number) => void;
-}) {
+}
+
+/** Chooses the question set of a card. */
+export function ColumnSelect({ board: { columns }, column, setColumn }: ColumnSelectProps) {
   return (
     <Select
       aria-label="Question set"

@@ -12,16 +12,10 @@ import { computeMeanCost, COSTS, isCostKey, type CostKey } from "./leaderboard-t
 const HEIGHT = 260;
 const MARGIN = { left: 40, right: 14, top: 10, bottom: 34 };
 
+type CostCardProps = { board: Leaderboard; axis: string | null; setAxis: (axis: CostKey) => void };
+
 /** Accuracy against cost, with the Pareto front. */
-export function CostCard({
-  board,
-  axis,
-  setAxis,
-}: {
-  board: Leaderboard;
-  axis: string | null;
-  setAxis: (axis: CostKey) => void;
-}) {
+export function CostCard({ board, axis, setAxis }: CostCardProps) {
   const [column, setColumn] = useColumn(board);
   const available = (Object.keys(COSTS) as CostKey[]).filter((k) =>
     board.rows.some((row) => computeMeanCost(row, k) !== null),

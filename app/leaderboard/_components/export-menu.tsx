@@ -16,14 +16,10 @@ const FORMATS = [
   { id: "tex", label: "LaTeX", type: "application/x-tex", write: formatLatex },
 ] as const;
 
+type ExportMenuProps = { board: Leaderboard; published: PaperChoice | null };
+
 /** Saves or copies the leaderboard as a table. */
-export function ExportMenu({
-  board,
-  published,
-}: {
-  board: Leaderboard;
-  published: PaperChoice | null;
-}) {
+export function ExportMenu({ board, published }: ExportMenuProps) {
   const notify = useNotify();
   return (
     <Menu>

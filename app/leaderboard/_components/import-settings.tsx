@@ -14,14 +14,13 @@ export const DEFAULT_SETTINGS = {
 };
 export type ImportSettings = typeof DEFAULT_SETTINGS;
 
-/** Question set, method, corpus and generator of the results. */
-export function ImportSettingsFields({
-  settings,
-  set,
-}: {
+interface ImportSettingsFieldsProps {
   settings: ImportSettings;
   set: (part: Partial<ImportSettings>) => void;
-}) {
+}
+
+/** Question set, method, corpus and generator of the results. */
+export function ImportSettingsFields({ settings, set }: ImportSettingsFieldsProps) {
   const trpc = useTRPC();
   const sets = useQuery(trpc.catalogue.questionSets.queryOptions());
   return (

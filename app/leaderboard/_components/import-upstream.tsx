@@ -76,15 +76,13 @@ export function ImportUpstream() {
   );
 }
 
-function FilePicker({
-  label,
-  folder = false,
-  onPick,
-}: {
+interface FilePickerProps {
   label: string;
   folder?: boolean;
   onPick: (files: Promise<PathFile[]>) => void;
-}) {
+}
+
+function FilePicker({ label, folder = false, onPick }: FilePickerProps) {
   return (
     <Button size="sm" asChild>
       <label className="cursor-pointer focus-within:ring-2 focus-within:ring-primary/40">

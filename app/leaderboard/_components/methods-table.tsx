@@ -75,13 +75,9 @@ export function MethodsTable({ board, published, picked, onPick }: Props) {
   );
 }
 
-function Head({
-  board: { columns, averaged },
-  costs,
-}: {
-  board: Leaderboard;
-  costs: readonly CostKey[];
-}) {
+type HeadProps = { board: Leaderboard; costs: readonly CostKey[] };
+
+function Head({ board: { columns, averaged }, costs }: HeadProps) {
   const head = "h-9 px-3 text-right font-medium whitespace-nowrap";
   return (
     <thead className="border-b text-xs text-muted-foreground">

@@ -136,15 +136,13 @@ export function PublishedTables({ results }: { results: PublishedResults }) {
   );
 }
 
-function SmallTable({
-  title,
-  columns,
-  rows,
-}: {
+interface SmallTableProps {
   title: string;
   columns: readonly string[];
   rows: readonly (readonly [string, readonly number[]])[];
-}) {
+}
+
+function SmallTable({ title, columns, rows }: SmallTableProps) {
   return (
     <Card className="overflow-hidden">
       <h3 className="px-3 py-2 font-medium">{title}</h3>

@@ -17,16 +17,10 @@ export interface RowProps {
 /** A cell without a result. */
 export const NOTHING = <span className="text-muted-foreground">{NONE}</span>;
 
+type RowHeadProps = { className: string; detail: string; children: ReactNode };
+
 /** The first cell of a row, which stays in view while the table scrolls. */
-function RowHead({
-  className,
-  detail,
-  children,
-}: {
-  className: string;
-  detail: string;
-  children: ReactNode;
-}) {
+function RowHead({ className, detail, children }: RowHeadProps) {
   return (
     <th scope="row" className={cn("sticky left-0 z-10 px-3 py-2 font-normal", className)}>
       {children}

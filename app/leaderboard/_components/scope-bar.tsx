@@ -2,14 +2,13 @@ import type { Leaderboard } from "@/app/_lib/trpc";
 import { Select } from "@/app/_ui/field";
 import { formatScope } from "./leaderboard-text";
 
-/** Which results can be compared with each other, and which method the others are tested against. */
-export function ScopeBar({
-  board,
-  setParams,
-}: {
+interface ScopeBarProps {
   board: Leaderboard;
   setParams: (changes: Record<string, string | null>) => void;
-}) {
+}
+
+/** Which results can be compared with each other, and which method the others are tested against. */
+export function ScopeBar({ board, setParams }: ScopeBarProps) {
   return (
     <div className="flex flex-wrap items-end gap-3">
       <label className="min-w-0 max-md:w-full">

@@ -74,16 +74,10 @@ export function ColumnTitle({
   );
 }
 
+type SearchTimesProps = { result: QueryResult; total: number | null; worker: string | null };
+
 /** Where the time of a search went. */
-export function SearchTimes({
-  result,
-  total,
-  worker,
-}: {
-  result: QueryResult;
-  total: number | null;
-  worker: string | null;
-}) {
+export function SearchTimes({ result, total, worker }: SearchTimesProps) {
   const { seconds, openSeconds, retriever } = result;
   return (
     <>
@@ -108,16 +102,10 @@ export function SearchTimes({
   );
 }
 
+type SearchWaitingProps = { detail: string; fraction: number; k: number };
+
 /** What the worker is doing, while the documents are not there yet. */
-export function SearchWaiting({
-  detail,
-  fraction,
-  k,
-}: {
-  detail: string;
-  fraction: number;
-  k: number;
-}) {
+export function SearchWaiting({ detail, fraction, k }: SearchWaitingProps) {
   return (
     <div className="p-3" aria-busy>
       <Progress value={fraction > 0 ? fraction : null} label="Opening the retriever" />

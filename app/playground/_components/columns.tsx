@@ -19,16 +19,14 @@ const WIDTH = [
   "md:grid-cols-2 xl:grid-cols-4",
 ] as const;
 
-/** The retrievers' answers side by side, each document with its ranks in the other columns. */
-export function Columns({
-  state,
-  searchCount,
-  onChange,
-}: {
+interface ColumnsProps {
   state: PlaygroundState;
   searchCount: number;
   onChange: (next: Partial<PlaygroundState>) => void;
-}) {
+}
+
+/** The retrievers' answers side by side, each document with its ranks in the other columns. */
+export function Columns({ state, searchCount, onChange }: ColumnsProps) {
   const trpc = useTRPC();
   const workers = useQuery(trpc.workers.list.queryOptions());
   const episode = useQuery(

@@ -5,16 +5,10 @@ import Link from "next/link";
 import { useTRPC } from "@/app/_lib/trpc";
 import { Button } from "@/app/_ui/button";
 
+type EpisodeNoteProps = { id: string; corpus: string; onClose: () => void };
+
 /** Whose query this is, and which documents are marked as gold. */
-export function EpisodeNote({
-  id,
-  corpus,
-  onClose,
-}: {
-  id: string;
-  corpus: string;
-  onClose: () => void;
-}) {
+export function EpisodeNote({ id, corpus, onClose }: EpisodeNoteProps) {
   const trpc = useTRPC();
   const episode = useQuery(trpc.episodes.get.queryOptions(id ? { id } : skipToken));
   const detail = episode.data;

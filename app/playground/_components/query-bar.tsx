@@ -5,14 +5,10 @@ import { useShortcuts } from "@/app/_lib/use-shortcuts";
 import { Button } from "@/app/_ui/button";
 import { Input } from "@/app/_ui/field";
 
+type QueryBarProps = { query: string; onSearch: (query: string) => void };
+
 /** Where the query is typed; the slash key leads to it. */
-export function QueryBar({
-  query,
-  onSearch,
-}: {
-  query: string;
-  onSearch: (query: string) => void;
-}) {
+export function QueryBar({ query, onSearch }: QueryBarProps) {
   const [text, setText] = useState(query);
   const input = useRef<HTMLInputElement>(null);
   useShortcuts({

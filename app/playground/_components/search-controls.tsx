@@ -9,14 +9,10 @@ import { Select } from "@/app/_ui/field";
 import { Menu, MenuContent, MenuItem, MenuTrigger } from "@/app/_ui/menu";
 import { searchesLocally } from "@/contracts/run-config/retriever";
 
+type CorpusSelectProps = { corpus: string; onChange: (corpus: string) => void };
+
 /** Every corpus that an online worker or the server knows. */
-export function CorpusSelect({
-  corpus,
-  onChange,
-}: {
-  corpus: string;
-  onChange: (corpus: string) => void;
-}) {
+export function CorpusSelect({ corpus, onChange }: CorpusSelectProps) {
   const trpc = useTRPC();
   const corpora = useQuery(trpc.catalogue.corpora.queryOptions());
   const workers = useQuery(trpc.workers.list.queryOptions());
@@ -41,14 +37,10 @@ export function CorpusSelect({
   );
 }
 
+type WorkerSelectProps = { state: PlaygroundState; onChange: (worker: string | null) => void };
+
 /** Which worker searches: any that can, or one by name. Workers without the corpus are marked. */
-export function WorkerSelect({
-  state,
-  onChange,
-}: {
-  state: PlaygroundState;
-  onChange: (worker: string | null) => void;
-}) {
+export function WorkerSelect({ state, onChange }: WorkerSelectProps) {
   const trpc = useTRPC();
   const workers = useQuery(trpc.workers.list.queryOptions());
   const online = workers.data?.filter((w) => w.state === "online") ?? [];
@@ -81,14 +73,13 @@ export function WorkerSelect({
   );
 }
 
-/** Adds a column with one of the ready retrievers. */
-export function AddRetriever({
-  disabled,
-  onAdd,
-}: {
+interface AddRetrieverProps {
   disabled: boolean;
   onAdd: (config: PlaygroundState["retrievers"][number]) => void;
-}) {
+}
+
+/** Adds a column with one of the ready retrievers. */
+export function AddRetriever({ disabled, onAdd }: AddRetrieverProps) {
   return (
     <Menu>
       <MenuTrigger asChild>

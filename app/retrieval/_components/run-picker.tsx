@@ -12,19 +12,17 @@ import { getRunColour } from "@/app/_retrieval/metric-label";
 const MAX_RUNS = 6;
 const SHOWN_RUNS = 6;
 
+interface RunPickerProps {
+  rows: EvaluationRow[];
+  chosen: readonly string[];
+  onChange: (ids: string[]) => void;
+}
+
 /**
  * Evaluate runs by question set and corpus. After the first choice, only runs of the same questions and corpus can be
  * chosen.
  */
-export function RunPicker({
-  rows,
-  chosen,
-  onChange,
-}: {
-  rows: EvaluationRow[];
-  chosen: readonly string[];
-  onChange: (ids: string[]) => void;
-}) {
+export function RunPicker({ rows, chosen, onChange }: RunPickerProps) {
   const groups = groupRuns(rows);
   const first = rows.find((row) => row.id === chosen[0]);
   const active = first ? `${first.questionSet} · ${first.corpus}` : null;
@@ -44,19 +42,15 @@ export function RunPicker({
   );
 }
 
-function Group({
-  name,
-  rows,
-  chosen,
-  disabled,
-  onChange,
-}: {
+interface GroupProps {
   name: string;
   rows: EvaluationRow[];
   chosen: readonly string[];
   disabled: boolean;
   onChange: (ids: string[]) => void;
-}) {
+}
+
+function Group({ name, rows, chosen, disabled, onChange }: GroupProps) {
   const now = useNow();
   const [all, setAll] = useState(false);
   const shown = all ? rows : rows.filter((row, i) => i < SHOWN_RUNS || chosen.includes(row.id));

@@ -8,14 +8,10 @@ import { Dialog } from "@/app/_ui/dialog";
 import { Input } from "@/app/_ui/field";
 import { ErrorState } from "@/app/_ui/states";
 
+type AttachDialogProps = { open: boolean; onOpenChange: (open: boolean) => void };
+
 /** Makes a token and shows the command once. */
-export function AttachDialog({
-  open,
-  onOpenChange,
-}: {
-  open: boolean;
-  onOpenChange: (open: boolean) => void;
-}) {
+export function AttachDialog({ open, onOpenChange }: AttachDialogProps) {
   return (
     <Dialog
       open={open}

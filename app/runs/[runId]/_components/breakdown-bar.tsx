@@ -3,20 +3,16 @@ import { formatInteger, formatShare } from "@/app/_lib/format";
 import { Card, CardHeader } from "@/app/_ui/card";
 import type { Part } from "./breakdown";
 
-/** Parts of a whole as one bar and a list; each leads to its episodes. */
-export function BreakdownCard({
-  title,
-  description,
-  parts,
-  total,
-  href,
-}: {
+interface BreakdownCardProps {
   title: string;
   description: string;
   parts: Part[];
   total: number;
   href: (part: Part) => string;
-}) {
+}
+
+/** Parts of a whole as one bar and a list; each leads to its episodes. */
+export function BreakdownCard({ title, description, parts, total, href }: BreakdownCardProps) {
   return (
     <Card className="pb-3">
       <CardHeader title={title} description={description} />

@@ -65,19 +65,9 @@ export function ConfigurationTab({ run }: { run: RunDetail }) {
   );
 }
 
-function Row({
-  title,
-  value,
-  changed,
-  paper,
-  about,
-}: {
-  title: string;
-  value: string;
-  changed: boolean;
-  paper?: string;
-  about?: string;
-}) {
+type RowProps = { title: string; value: string; changed: boolean; paper?: string; about?: string };
+
+function Row({ title, value, changed, paper, about }: RowProps) {
   return (
     <div
       className="flex items-baseline justify-between gap-4 py-0.5 text-xs"

@@ -12,14 +12,13 @@ import { getMethodComponents } from "@/core/run/methods";
 import type { PredictConfig } from "@/contracts/run-config/predict-config";
 import { BreakdownCard } from "./breakdown-bar";
 
+type PredictStatisticsProps = { run: RunDetail; config: PredictConfig };
+
 /** Where a prediction's answers were lost by one of its scorers, with the accuracy's interval and the ceiling. */
 export function PredictStatistics({
   run,
   config: { scorer, method, methodSettings, questions, limit },
-}: {
-  run: RunDetail;
-  config: PredictConfig;
-}) {
+}: PredictStatisticsProps) {
   const runId = run.id;
   const trpc = useTRPC();
   const [chosen, setChosen] = useState<string | null>(null);

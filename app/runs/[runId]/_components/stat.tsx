@@ -1,15 +1,9 @@
 import type { ReactNode } from "react";
 
+type StatProps = { label: string; value: string; children?: ReactNode };
+
 /** One number with its name and what it is compared with. */
-export function Stat({
-  label,
-  value,
-  children,
-}: {
-  label: string;
-  value: string;
-  children?: ReactNode;
-}) {
+export function Stat({ label, value, children }: StatProps) {
   return (
     <div className="min-w-0 px-3 py-2">
       <dt className="truncate text-2xs text-muted-foreground">{label}</dt>

@@ -7,16 +7,12 @@ import { Textarea } from "@/app/_ui/field";
 import type { RunConfig } from "@/contracts/run-config/run-config";
 import type { Draft } from "@/app/_settings/draft";
 
+type JsonPanelProps = { draft: Draft; onApply: (config: RunConfig) => void };
+
 /**
  * The configuration as text, to copy, paste and edit. Problems are shown while typing; only a valid text can be applied.
  */
-export function JsonPanel({
-  draft,
-  onApply,
-}: {
-  draft: Draft;
-  onApply: (config: RunConfig) => void;
-}) {
+export function JsonPanel({ draft, onApply }: JsonPanelProps) {
   const initial = useMemo(() => JSON.stringify(draft, null, 2), [draft]);
   const [text, setText] = useState(initial);
   const parsed = useMemo(() => parseConfigText(text), [text]);

@@ -29,16 +29,10 @@ function useDelayed<T>(value: T): T {
   return delayed;
 }
 
+type LaunchPanelProps = { config: RunConfig | null; preset: string | null; onShowForm: () => void };
+
 /** What the configuration still needs, the dry run or the index plan, and the launch. */
-export function LaunchPanel({
-  config,
-  preset,
-  onShowForm,
-}: {
-  config: RunConfig | null;
-  preset: string | null;
-  onShowForm: () => void;
-}) {
+export function LaunchPanel({ config, preset, onShowForm }: LaunchPanelProps) {
   const trpc = useTRPC();
   const router = useRouter();
   const { getValues } = useFormContext<Draft>();

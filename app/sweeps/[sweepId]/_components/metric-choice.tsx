@@ -5,14 +5,10 @@ import { findMetric } from "@/core/metrics/metrics";
 
 const MAX_METRICS = 6;
 
+type MetricChoiceProps = { sweep: SweepDetail; onChange: (metrics: string[]) => void };
+
 /** The metric that is drawn, and further metrics as columns of the table. */
-export function MetricChoice({
-  sweep,
-  onChange,
-}: {
-  sweep: SweepDetail;
-  onChange: (metrics: string[]) => void;
-}) {
+export function MetricChoice({ sweep, onChange }: MetricChoiceProps) {
   const { metrics, available } = sweep;
   const [first, ...others] = metrics;
   const options = [...new Set([...metrics, ...available])].sort();

@@ -41,16 +41,10 @@ function RowMark({ row }: { row: number }) {
   );
 }
 
+type GroupLineProps = { group: Group; sweep: SweepDetail; best: boolean };
+
 /** A setting: its runs, and the mean of their results with interval and standard deviation. */
-export function GroupLine({
-  group,
-  sweep,
-  best,
-}: {
-  group: Group;
-  sweep: SweepDetail;
-  best: boolean;
-}) {
+export function GroupLine({ group, sweep, best }: GroupLineProps) {
   const runs = sweep.members.filter((run) => run.row === group.row);
   return (
     <tr className="border-b last:border-0" data-row={group.row} data-best={best || undefined}>

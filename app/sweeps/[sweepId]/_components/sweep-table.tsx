@@ -85,17 +85,14 @@ export function SweepTable({ sweep, sort: sortParam, view, setParams }: Props) {
   );
 }
 
-function Head({
-  sweep,
-  byRun,
-  sort,
-  onSort,
-}: {
+interface HeadProps {
   sweep: SweepDetail;
   byRun: boolean;
   sort: Sort | null;
   onSort: (column: string) => void;
-}) {
+}
+
+function Head({ sweep, byRun, sort, onSort }: HeadProps) {
   const columns = listColumns(sweep, byRun);
   return (
     <thead className="border-b text-xs text-muted-foreground">

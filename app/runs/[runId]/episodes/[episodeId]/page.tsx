@@ -4,11 +4,9 @@ import { EpisodeView } from "./_components/episode-view";
 
 export const metadata: Metadata = { title: "Episode" };
 
-export default async function EpisodePage({
-  params,
-}: {
-  params: Promise<{ runId: string; episodeId: string }>;
-}) {
+type EpisodePageProps = { params: Promise<{ runId: string; episodeId: string }> };
+
+export default async function EpisodePage({ params }: EpisodePageProps) {
   const { runId, episodeId } = await params;
   return (
     <Suspense>

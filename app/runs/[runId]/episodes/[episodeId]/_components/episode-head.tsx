@@ -9,19 +9,16 @@ import { Button } from "@/app/_ui/button";
 import { CopyButton } from "@/app/_ui/copy-button";
 import { ScoreMark } from "@/app/_ui/score-mark";
 
-/** The way back to the run, and to the neighbouring episodes. */
-export function EpisodeNavigation({
-  runId,
-  runName,
-  newer,
-  older,
-}: {
+interface EpisodeNavigationProps {
   runId: string;
   runName: string;
   /** Address of the newer episode; null where there is none. */
   newer: string | null;
   older: string | null;
-}) {
+}
+
+/** The way back to the run, and to the neighbouring episodes. */
+export function EpisodeNavigation({ runId, runName, newer, older }: EpisodeNavigationProps) {
   return (
     <div className="flex items-center justify-between gap-3">
       <nav
@@ -54,17 +51,14 @@ function CopyLink() {
   return <CopyButton size="sm" variant="ghost" text={url} label="Copy link" />;
 }
 
-function NeighbourLink({
-  href,
-  label,
-  shortcut,
-  children,
-}: {
+interface NeighbourLinkProps {
   href: string | null;
   label: string;
   shortcut: string;
   children: ReactNode;
-}) {
+}
+
+function NeighbourLink({ href, label, shortcut, children }: NeighbourLinkProps) {
   if (!href)
     return (
       <Button size="icon-sm" disabled aria-label={label}>
@@ -101,16 +95,10 @@ export function EpisodeFacts({ detail }: { detail: EpisodeDetail }) {
   return <p className="mt-1 text-xs break-words text-muted-foreground">{facts.join(" · ")}</p>;
 }
 
+type GroupSamplesProps = { detail: EpisodeDetail; runId: string; suffix: string };
+
 /** The other samples of the question in this step: the group whose mean is the baseline. */
-export function GroupSamples({
-  detail,
-  runId,
-  suffix,
-}: {
-  detail: EpisodeDetail;
-  runId: string;
-  suffix: string;
-}) {
+export function GroupSamples({ detail, runId, suffix }: GroupSamplesProps) {
   if (detail.siblings.length < 2) return null;
   return (
     <nav

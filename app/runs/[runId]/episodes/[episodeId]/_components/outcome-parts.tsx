@@ -15,14 +15,13 @@ export function OutcomePart({ title, children }: { title: string; children: Reac
   );
 }
 
-/** The reward as a sum of its terms, and the advantage that the group makes of it. */
-export function RewardPart({
-  reward,
-  advantage,
-}: {
+interface RewardPartProps {
   reward: NonNullable<EpisodeDetail["record"]["reward"]>;
   advantage: number | null;
-}) {
+}
+
+/** The reward as a sum of its terms, and the advantage that the group makes of it. */
+export function RewardPart({ reward, advantage }: RewardPartProps) {
   return (
     <OutcomePart title="Reward">
       <div
@@ -56,16 +55,14 @@ export function RewardPart({
   );
 }
 
-/** The documents of a context; each opens to its text. */
-export function ContextList({
-  context,
-  documents,
-  goldIds,
-}: {
+interface ContextListProps {
   context: readonly DocumentRef[];
   documents: EpisodeDetail["documents"];
   goldIds: readonly string[];
-}) {
+}
+
+/** The documents of a context; each opens to its text. */
+export function ContextList({ context, documents, goldIds }: ContextListProps) {
   if (context.length === 0) return <p className="text-xs text-muted-foreground">None.</p>;
   return (
     <ol className="space-y-1">

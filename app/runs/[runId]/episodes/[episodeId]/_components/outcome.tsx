@@ -19,16 +19,10 @@ import { ContextList, OutcomePart, RewardPart } from "./outcome-parts";
 import { RankingOutcome } from "./ranking-outcome";
 import type { TurnGains } from "./turn-gains";
 
+type OutcomeProps = { detail: EpisodeDetail; ledger: Ledger; gains: TurnGains };
+
 /** The outcome of an episode: answers, attribution, reward, and the documents that the generator got. */
-export function Outcome({
-  detail,
-  ledger,
-  gains,
-}: {
-  detail: EpisodeDetail;
-  ledger: Ledger;
-  gains: TurnGains;
-}) {
+export function Outcome({ detail, ledger, gains }: OutcomeProps) {
   const { record, question, documents } = detail;
   if (record.episode.method === "retrieval") return <RankingOutcome detail={detail} />;
   const goldTitle = new Map(detail.gold.map((g) => [g.id, g.document?.title ?? g.id]));
@@ -148,15 +142,9 @@ const ScoreMarkInline = ({ score }: { score: number }) => (
   </span>
 );
 
-function AnswerRow({
-  label,
-  text,
-  score,
-}: {
-  label: string;
-  text: string | null;
-  score: number | null;
-}) {
+type AnswerRowProps = { label: string; text: string | null; score: number | null };
+
+function AnswerRow({ label, text, score }: AnswerRowProps) {
   return (
     <div className="grid grid-cols-[5rem_1fr_auto] items-baseline gap-x-2 py-0.5">
       <span className="text-xs text-muted-foreground">{label}</span>

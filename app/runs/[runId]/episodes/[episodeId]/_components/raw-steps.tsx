@@ -9,14 +9,10 @@ import { Button } from "@/app/_ui/button";
 import { Card } from "@/app/_ui/card";
 import type { EpisodeStep, StepOfKind } from "@/contracts/records/episode";
 
+type RawStepsProps = { steps: readonly EpisodeStep[]; model: string | null };
+
 /** Every step as it happened, without interpretation. */
-export function RawSteps({
-  steps,
-  model,
-}: {
-  steps: readonly EpisodeStep[];
-  model: string | null;
-}) {
+export function RawSteps({ steps, model }: RawStepsProps) {
   return (
     <ol className="space-y-3">
       {steps.map((step, i) => (
