@@ -83,7 +83,7 @@ const credentialSchema = defineSetting(
     .nullable()
     .default(null),
   "Key variable",
-  "Environment variable on the worker that holds the API key; the key itself is never stored.",
+  "Environment variable on the worker that holds the API key, sent only where the worker was started with --credential for the address; the key itself is never stored.",
   { advanced: true },
 );
 

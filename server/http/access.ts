@@ -18,7 +18,7 @@ const PAGE = `<!doctype html>
 <p>If you came by a link on another site and were let in before, <a href="">open the page again</a>.</p>
 </html>`;
 const EXPLANATION =
-  "The server wants the installation's secret. Set S3_SERVER to the address that `npm start` printed, or S3_TOKEN to the secret in it; on the server's own machine the command line reads it from the data folder (S3_DATA_DIR).";
+  "The server wants the installation's secret. In a browser, open the address that `npm start` printed once more. For the command line, set S3_SERVER to that address, or S3_TOKEN to the secret in it; on the server's own machine it reads the data folder (S3_DATA_DIR).";
 
 /**
  * Who may use the page and its API: whoever shows the installation's secret, once in the page's address, from then on by

@@ -335,10 +335,10 @@ describe("the server from outside", () => {
         (await api.catalogue.questionSets.query()).find((s) => s.name === "mine/dev"),
       ).toMatchObject({ questions: 2, withGold: 1 });
       expect(
-        await worker.request("questions", { set: "mine/dev", after: null, limit: 1 }),
+        await server.plane.questionSets.readWorkerPage({ set: "mine/dev", after: null, limit: 1 }),
       ).toMatchObject({ questions: [{ id: "1", answers: ["me"] }], next: "0" });
       expect(
-        await worker.request("questions", { set: "mine/dev", after: "0", limit: 1 }),
+        await server.plane.questionSets.readWorkerPage({ set: "mine/dev", after: "0", limit: 1 }),
       ).toMatchObject({ questions: [{ id: "2" }], next: null });
       // Changed content is a new version under the name, and the newest is meant.
       expect(

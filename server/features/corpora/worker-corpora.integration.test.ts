@@ -61,6 +61,12 @@ describe("an upload", () => {
     expect(await stored()).toEqual([first.body.id]);
     expect(await server.plane.uploads.find(sha256)).toMatchObject({ id: first.body.id });
 
+    // Only to a worker with a run that needs it.
+    expect((await read(first.body.id)).status).toBe(409);
+    const source = { kind: "upload" as const, upload: first.body.id, fileName: "mine.jsonl" };
+    const importing = indexConfigSchema.parse({ kind: "index", name: "i", corpus: "x", source });
+    await server.plane.runs.create(importing, { actor: "test", preset: null });
+    const { runId, attempt } = await worker.leaseAndStart();
     const whole = await read(first.body.id);
     expect([whole.status, whole.headers.get("etag")]).toEqual([200, `"${sha256}"`]);
     expect(Buffer.from(await whole.arrayBuffer()).equals(content)).toBe(true);
@@ -72,7 +78,9 @@ describe("an upload", () => {
     expect(Buffer.from(await rest.arrayBuffer()).equals(content.subarray(199_990))).toBe(true);
     expect((await read(first.body.id, { range: "bytes=200000-" })).status).toBe(416);
     expect((await fetch(`${server.url}/worker/uploads/${first.body.id}`)).status).toBe(401);
-    expect((await read("00000000-0000-4000-8000-000000000000")).status).toBe(404);
+    expect((await read("00000000-0000-4000-8000-000000000000")).status).toBe(401);
+    const ended = { runId, attempt, to: "failed" as const, reason: "the next test" };
+    await worker.request("transition", ended);
   });
 
   it("that is empty, too large, or of another site is refused with the reason and leaves nothing", async () => {

@@ -8,6 +8,7 @@ import {
 import { runConfigSchema, type RunConfigInput } from "@/contracts/run-config/run-config";
 import type { EpisodeRecord } from "@/contracts/records/episode";
 import { createRandom } from "@/core/statistics/bootstrap";
+import { listRankedQuestions } from "@/server/features/episodes/worker-reads";
 import { startTestServer, type TestServer } from "@/server/testing/test-server";
 import { buildDocument } from "@/server/testing/samples";
 import type { TestWorker } from "@/server/testing/test-worker";
@@ -185,7 +186,10 @@ describe("retrieval evaluation", () => {
 
   it("gives a worker the ranks that are stored, so that it can go on", async () => {
     const id = await evaluate(0.4);
-    const { questions, next } = await worker.request("rankedQuestions", { runId: id, after: null });
+    const { questions, next } = await listRankedQuestions(server.plane.database.db, {
+      runId: id,
+      after: null,
+    });
     expect(next).toBeNull();
     expect(new Map(questions.map((q) => [q.questionId, q.ranks]))).toEqual(
       new Map(WITH_GOLD.map((q) => [q.id, rankGold(rankingOf(q, 0.4, 20), q.goldIds, 20).ranks])),

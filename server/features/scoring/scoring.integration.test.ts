@@ -2,6 +2,12 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { EpisodeRecord } from "@/contracts/records/episode";
 import { predictConfigSchema } from "@/contracts/run-config/predict-config";
 import type { ReansweredRecord } from "@/contracts/worker-protocol/reports";
+import {
+  findEpisodes,
+  findJudgeScores,
+  readStoredAccuracy,
+  readStoredEpisodes,
+} from "@/server/features/episodes/worker-reads";
 import { startTestServer, type TestServer } from "@/server/testing/test-server";
 import { buildDocuments, buildRecord, storeSamples } from "@/server/testing/samples";
 import type { TestWorker } from "@/server/testing/test-worker";
@@ -94,7 +100,10 @@ describe("scores of a run", () => {
     expect(await server.plane.scoring.listFailures(runId)).toMatchObject([
       { questionId: "q5", reason: "too long", tries: 2, attempt: 1 },
     ]);
-    expect(await worker.request("storedAccuracy", { runId })).toEqual({ scored: 5, sum: 2 });
+    expect(await readStoredAccuracy(server.plane.database.db, runId)).toEqual({
+      scored: 5,
+      sum: 2,
+    });
   });
 
   it("are completed by rule without a worker, once", async () => {
@@ -190,10 +199,13 @@ describe("scores of a run", () => {
   });
 
   it("and episodes are found by their cache keys", async () => {
-    const [stored] = (await worker.request("storedEpisodes", { runId, questionIds: ["q1"] }))
-      .episodes;
+    const [stored] = (
+      await readStoredEpisodes(server.plane.database.db, { runId, questionIds: ["q1"] })
+    ).episodes;
     const { key } = stored!.episode;
-    const found = await worker.request("findEpisodes", { keys: [key, "nothing has this key"] });
+    const found = await findEpisodes(server.plane.database.db, {
+      keys: [key, "nothing has this key"],
+    });
     expect(found.episodes).toEqual([stored]);
     expect(found.documents.map(({ hash }) => hash).sort()).toEqual(
       [
@@ -205,18 +217,16 @@ describe("scores of a run", () => {
       ].sort(),
     );
     const answerKey = stored!.answer!.key;
-    const verdicts = async (scorer: string, questionId = "q1") =>
-      (
-        await worker.request("findVerdicts", {
-          runId,
-          questions: "atlas/held-out",
-          scorer,
-          answers: [
-            { key: answerKey, questionId },
-            { key: answerKey, questionId },
-          ],
-        })
-      ).verdicts;
+    const verdicts = (scorer: string, questionId = "q1") =>
+      findJudgeScores(server.plane.database.db, {
+        runId,
+        questions: "atlas/held-out",
+        scorer,
+        answers: [
+          { key: answerKey, questionId },
+          { key: answerKey, questionId },
+        ],
+      });
     expect(await verdicts("judge/1 m")).toEqual([
       { key: answerKey, text: stored!.answer!.text, questionId: "q1", value: 1 },
     ]);
@@ -239,7 +249,7 @@ describe("scores of a run", () => {
       ],
       "test",
     );
-    const { episodes, documents } = await worker.request("storedEpisodes", {
+    const { episodes, documents } = await readStoredEpisodes(server.plane.database.db, {
       runId,
       questionIds: ["q0", "q7"],
     });
@@ -260,7 +270,7 @@ describe("scores of a run", () => {
     // The version that the first run answered, though a newer one is there.
     expect(
       (
-        await worker.request("questions", {
+        await server.plane.questionSets.readWorkerPage({
           set: "atlas/held-out",
           runId: again.id,
           after: null,
@@ -269,8 +279,13 @@ describe("scores of a run", () => {
       ).questions,
     ).toHaveLength(8);
     expect(
-      (await worker.request("questions", { set: "atlas/held-out", after: null, limit: 100 }))
-        .questions,
+      (
+        await server.plane.questionSets.readWorkerPage({
+          set: "atlas/held-out",
+          after: null,
+          limit: 100,
+        })
+      ).questions,
     ).toHaveLength(1);
     expect(
       (await server.plane.questionSets.listVersions("atlas/held-out")).map(
@@ -329,7 +344,8 @@ describe("scores of a run", () => {
     const [from, to] = await Promise.all(
       [runId, ref.runId].map(
         async (id) =>
-          (await worker.request("storedEpisodes", { runId: id, questionIds: ["q0"] })).episodes[0]!,
+          (await readStoredEpisodes(server.plane.database.db, { runId: id, questionIds: ["q0"] }))
+            .episodes[0]!,
       ),
     );
     expect(to!.episode).toEqual(from!.episode);
