@@ -7,7 +7,7 @@ import { Button } from "@/app/_ui/button";
 import { Select } from "@/app/_ui/field";
 import { SearchInput } from "@/app/_ui/search-input";
 import { ShowMoreButton } from "@/app/_ui/show-more-button";
-import { EmptyState, QueryErrorState, Skeleton } from "@/app/_ui/states";
+import { EmptyState, QueryErrorState, SkeletonList } from "@/app/_ui/states";
 import { listCutoffs, listFilters, readFilter } from "./question-filter";
 import { RankTable } from "./rank-table";
 
@@ -83,11 +83,7 @@ export function QuestionTable({ comparison }: { comparison: RetrieverComparison 
       </div>
       <div className="mt-3">
         {query.isPending ? (
-          <div className="space-y-1.5" aria-busy>
-            {Array.from({ length: 8 }, (_, i) => (
-              <Skeleton key={i} className="h-11" />
-            ))}
-          </div>
+          <SkeletonList count={8} className="h-11" list="space-y-1.5" />
         ) : query.isError ? (
           <QueryErrorState title="The questions could not be read" query={query} />
         ) : rows.length === 0 ? (

@@ -66,9 +66,7 @@ export function Ceiling({ ceiling, launch }: Props) {
           {GLOSSARY.ceiling.text}
         </p>
       )}
-      {measure.isError ? (
-        <ErrorState title="The ceiling cannot be measured" error={measure.error} />
-      ) : null}
+      <ErrorState title="The ceiling cannot be measured" error={measure.error} />
     </div>
   );
 }

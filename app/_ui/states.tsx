@@ -10,6 +10,19 @@ export function Skeleton({ className }: { className?: string }) {
 
 type EmptyStateProps = { title: string; children?: ReactNode; action?: ReactNode };
 
+type SkeletonListProps = { count: number; className: string; list: string };
+
+/** Several of them; `list` is the class of their box. */
+export function SkeletonList({ count, className, list }: SkeletonListProps) {
+  return (
+    <div className={list} aria-busy>
+      {Array.from({ length: count }, (_, i) => (
+        <Skeleton key={i} className={className} />
+      ))}
+    </div>
+  );
+}
+
 /** Says why a list is empty and what to do next. */
 export function EmptyState({ title, children, action }: EmptyStateProps) {
   return (
@@ -23,14 +36,15 @@ export function EmptyState({ title, children, action }: EmptyStateProps) {
 
 interface ErrorStateProps {
   title: string;
-  error: { message: string };
+  error: { message: string } | null;
   onRetry?: () => void;
   children?: ReactNode;
   className?: string;
 }
 
-/** Says what failed, with the server's message and a way to try again. */
+/** Says what failed, with the server's message and a way to try again; nothing where nothing has failed. */
 export function ErrorState({ title, error, onRetry, children, className }: ErrorStateProps) {
+  if (error === null) return null;
   return (
     <div
       role="alert"
@@ -50,13 +64,11 @@ export function ErrorState({ title, error, onRetry, children, className }: Error
   );
 }
 
-/** Why a query failed, with a button that asks again; nothing where it has not failed. */
-export function QueryErrorState({
-  query,
-  ...props
-}: {
+interface QueryErrorStateProps extends Omit<ErrorStateProps, "error" | "onRetry"> {
   query: { error: { message: string } | null; refetch: () => unknown };
-} & Omit<Parameters<typeof ErrorState>[0], "error" | "onRetry">) {
-  if (query.error === null) return null;
+}
+
+/** Why a query failed, with a button that asks again; nothing where it has not failed. */
+export function QueryErrorState({ query, ...props }: QueryErrorStateProps) {
   return <ErrorState error={query.error} onRetry={() => void query.refetch()} {...props} />;
 }

@@ -8,7 +8,7 @@ import { useTRPC } from "@/app/_lib/trpc";
 import { useQueryParams, useSearchText } from "@/app/_lib/use-params";
 import { Button } from "@/app/_ui/button";
 import { ShowMoreButton } from "@/app/_ui/show-more-button";
-import { EmptyState, QueryErrorState, Skeleton } from "@/app/_ui/states";
+import { EmptyState, QueryErrorState, SkeletonList } from "@/app/_ui/states";
 import { RunCards } from "./run-cards";
 import { readRunsFilter } from "./runs-filter";
 import { RunsTable } from "./runs-table";
@@ -70,11 +70,7 @@ export function RunsView() {
           />
           <div className="mt-3">
             {query.isPending ? (
-              <div className="space-y-2" aria-busy>
-                {Array.from({ length: 6 }, (_, i) => (
-                  <Skeleton key={i} className="h-14 w-full" />
-                ))}
-              </div>
+              <SkeletonList count={6} className="h-14 w-full" list="space-y-2" />
             ) : query.isError && rows.length === 0 ? (
               <QueryErrorState title="The runs could not be read" query={query} />
             ) : rows.length === 0 ? (

@@ -15,10 +15,7 @@ const KINDS: { kind: SourceKind; label: string }[] = [
 ];
 const FORMATS = ["auto", "jsonl", "csv", "tsv", "parquet", "text"] as const;
 
-interface FieldsProps {
-  form: ImportForm;
-  set: (changes: Partial<ImportForm>) => void;
-}
+type FieldsProps = { form: ImportForm; set: (changes: Partial<ImportForm>) => void };
 
 /** Where the corpus comes from: a tab for each kind of source. */
 export function SourceTabs({

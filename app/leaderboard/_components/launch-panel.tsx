@@ -113,9 +113,7 @@ export function LaunchPanel({ board }: { board: Leaderboard }) {
           </label>
         ))}
       </fieldset>
-      {launch.isError ? (
-        <ErrorState className="mx-4 mt-3" title="Nothing was launched" error={launch.error} />
-      ) : null}
+      <ErrorState className="mx-4 mt-3" title="Nothing was launched" error={launch.error} />
       <div className="mt-3 flex flex-wrap items-center gap-x-4 gap-y-2 px-4">
         <Button
           variant="primary"

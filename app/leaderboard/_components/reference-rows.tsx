@@ -9,10 +9,7 @@ import type { ShownPublished } from "./published";
 
 /** Rows of the methods table that are no methods of this server: the ceiling, and the paper's. */
 
-export interface RowProps {
-  columns: readonly Column[];
-  costs: readonly CostKey[];
-}
+export type RowProps = { columns: readonly Column[]; costs: readonly CostKey[] };
 
 /** A cell without a result. */
 export const NOTHING = <span className="text-muted-foreground">{NONE}</span>;

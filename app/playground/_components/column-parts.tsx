@@ -2,7 +2,7 @@ import { Pencil, RotateCw, Square, X } from "lucide-react";
 import { formatCount, formatInteger, formatSeconds } from "@/app/_lib/format";
 import { Button } from "@/app/_ui/button";
 import { Progress } from "@/app/_ui/progress";
-import { Skeleton } from "@/app/_ui/states";
+import { SkeletonList } from "@/app/_ui/states";
 import type { QueryResult } from "@/contracts/worker-protocol/tasks";
 import { GLOSSARY } from "@/core/glossary/glossary";
 import { COLUMN_LETTERS } from "./overlap";
@@ -110,11 +110,7 @@ export function SearchWaiting({ detail, fraction, k }: SearchWaitingProps) {
     <div className="p-3" aria-busy>
       <Progress value={fraction > 0 ? fraction : null} label="Opening the retriever" />
       <p className="mt-1 min-h-4 text-xs text-muted-foreground">{detail || "Asking a worker"}</p>
-      <div className="mt-2 space-y-2">
-        {Array.from({ length: Math.min(k, 5) }, (_, i) => (
-          <Skeleton key={i} className="h-14" />
-        ))}
-      </div>
+      <SkeletonList count={Math.min(k, 5)} className="h-14" list="mt-2 space-y-2" />
       <span className="sr-only">
         {fraction > 0 ? `${formatInteger(fraction * 100)} percent` : ""}
       </span>

@@ -2,10 +2,7 @@ import { formatCount } from "@/app/_lib/format";
 import { Select } from "@/app/_ui/field";
 import { FIELD_TITLES, MAPPED_FIELDS, type ImportChoice, type MappedField } from "./import-choice";
 
-interface ChoiceProps {
-  choice: ImportChoice;
-  onChange: (choice: ImportChoice) => void;
-}
+type ChoiceProps = { choice: ImportChoice; onChange: (choice: ImportChoice) => void };
 
 /** Which column holds which field of a question. */
 export function ColumnMapping({

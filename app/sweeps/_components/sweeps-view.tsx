@@ -7,7 +7,7 @@ import { useTRPC, type SweepRow } from "@/app/_lib/trpc";
 import { useNow } from "@/app/_lib/use-now";
 import { Button } from "@/app/_ui/button";
 import { ShowMoreButton } from "@/app/_ui/show-more-button";
-import { EmptyState, QueryErrorState, Skeleton } from "@/app/_ui/states";
+import { EmptyState, QueryErrorState, SkeletonList } from "@/app/_ui/states";
 import { StateCounts } from "@/app/_ui/state-counts";
 
 /** All sweeps, newest first. */
@@ -35,11 +35,7 @@ export function SweepsView() {
       </header>
       <div className="mt-4">
         {query.isPending ? (
-          <div className="space-y-2" aria-busy>
-            {Array.from({ length: 4 }, (_, i) => (
-              <Skeleton key={i} className="h-20 w-full" />
-            ))}
-          </div>
+          <SkeletonList count={4} className="h-20 w-full" list="space-y-2" />
         ) : query.isError && rows.length === 0 ? (
           <QueryErrorState title="The sweeps could not be read" query={query} />
         ) : rows.length === 0 ? (

@@ -87,9 +87,7 @@ function AttachForm({ onDone }: { onDone: () => void }) {
           ssh -R PORT:127.0.0.1:PORT user@machine.
         </p>
       ) : null}
-      {create.isError ? (
-        <ErrorState className="mt-3" title="No token was made" error={create.error} />
-      ) : null}
+      <ErrorState className="mt-3" title="No token was made" error={create.error} />
       <Button type="submit" variant="primary" className="mt-4" disabled={create.isPending}>
         Make the command
       </Button>

@@ -8,7 +8,7 @@ import { Button } from "@/app/_ui/button";
 import { Select } from "@/app/_ui/field";
 import { SearchInput } from "@/app/_ui/search-input";
 import { ShowMoreButton } from "@/app/_ui/show-more-button";
-import { EmptyState, QueryErrorState, Skeleton } from "@/app/_ui/states";
+import { EmptyState, QueryErrorState, SkeletonList } from "@/app/_ui/states";
 import { episodePhaseSchema } from "@/contracts/records/episode";
 import { TERMINAL_STATES } from "@/core/run/transitions";
 import { EpisodesTable } from "./episodes-table";
@@ -99,11 +99,7 @@ export function EpisodesTab({ run }: { run: RunDetail }) {
       </div>
       <div className="mt-3">
         {query.isPending ? (
-          <div className="space-y-1.5" aria-busy>
-            {Array.from({ length: 10 }, (_, i) => (
-              <Skeleton key={i} className="h-10" />
-            ))}
-          </div>
+          <SkeletonList count={10} className="h-10" list="space-y-1.5" />
         ) : query.isError && rows.length === 0 ? (
           <QueryErrorState title="The episodes could not be read" query={query} />
         ) : rows.length === 0 ? (

@@ -53,9 +53,7 @@ export function PredictOverview({ run }: { run: RunDetail }) {
           {run.config.questions}
         </Stat>
       </StatStrip>
-      {steps.isError ? (
-        <QueryErrorState className="mt-4" title="The results could not be read" query={steps} />
-      ) : null}
+      <QueryErrorState className="mt-4" title="The results could not be read" query={steps} />
       <div className="mt-4 grid gap-3 lg:grid-cols-2">
         {breakdown === null ? (
           <>

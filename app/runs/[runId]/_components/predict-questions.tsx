@@ -37,13 +37,11 @@ export function PredictQuestions({ runId }: { runId: string }) {
             title={`${formatInteger(failed)} questions failed`}
             description={`They count as missing (${formatInteger(missing)} in all), never as wrong. Resuming the run tries them alone.`}
           />
-          {failures.isError ? (
-            <ErrorState
-              className="m-3"
-              title="The failures could not be read"
-              error={failures.error}
-            />
-          ) : null}
+          <ErrorState
+            className="m-3"
+            title="The failures could not be read"
+            error={failures.error}
+          />
           <ul className="mt-2 max-h-80 divide-y overflow-y-auto border-t">
             {failures.data?.map((failure) => (
               <li key={failure.questionId} className="px-4 py-2">

@@ -5,7 +5,7 @@ import { useEffect } from "react";
 import { useTRPC, type RunDetail } from "@/app/_lib/trpc";
 import { useQueryParams } from "@/app/_lib/use-params";
 import { Button } from "@/app/_ui/button";
-import { QueryErrorState, Skeleton } from "@/app/_ui/states";
+import { QueryErrorState, Skeleton, SkeletonList } from "@/app/_ui/states";
 import { Tabs, TabsContent, TabsList, TabsTrigger } from "@/app/_ui/tabs";
 import { AlarmBanner } from "./alarms";
 import { CheckpointsTab } from "./checkpoints-tab";
@@ -53,11 +53,7 @@ export function RunView({ runId }: { runId: string }) {
         <Skeleton className="h-7 w-80 max-w-full" />
         <Skeleton className="h-4 w-96 max-w-full" />
         <Skeleton className="h-9 w-full" />
-        <div className="grid gap-3 md:grid-cols-2 xl:grid-cols-3">
-          {Array.from({ length: 6 }, (_, i) => (
-            <Skeleton key={i} className="h-64" />
-          ))}
-        </div>
+        <SkeletonList count={6} className="h-64" list="grid gap-3 md:grid-cols-2 xl:grid-cols-3" />
       </div>
     );
   const learns = run.config.kind === "train";

@@ -75,9 +75,7 @@ export function ServeOverview({ run, config }: { run: RunDetail; config: ServeCo
           </Stat>
         </StatStrip>
       </div>
-      {query.isError ? (
-        <QueryErrorState className="mt-4" title="The metrics could not be read" query={query} />
-      ) : null}
+      <QueryErrorState className="mt-4" title="The metrics could not be read" query={query} />
       <div className="mt-3 grid gap-3 md:grid-cols-2 xl:grid-cols-3">
         {(config.what === "model" ? SERVE_MODEL_CHARTS : SERVE_CHARTS)
           .flatMap((group) => group.charts)

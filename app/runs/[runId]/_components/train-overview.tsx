@@ -43,9 +43,7 @@ export function TrainOverview({ run }: { run: RunDetail }) {
   return (
     <>
       <Summary run={run} config={config} series={series} />
-      {query.isError ? (
-        <QueryErrorState className="mt-4" title="The metrics could not be read" query={query} />
-      ) : null}
+      <QueryErrorState className="mt-4" title="The metrics could not be read" query={query} />
       <AlarmList runId={run.id} />
       <HoverProvider>
         {groups.map((group) => (

@@ -126,9 +126,7 @@ export function LaunchPanel({ config, preset, onShowForm }: LaunchPanelProps) {
           </Button>
         </div>
       ) : null}
-      {launch.isError ? (
-        <ErrorState className="mt-3" title="Not launched" error={launch.error} />
-      ) : null}
+      <ErrorState className="mt-3" title="Not launched" error={launch.error} />
       {config?.kind === "index" ? (
         <div className="mt-4 border-t pt-4">
           <IndexPlan

@@ -3,7 +3,7 @@ import { skipToken, useQuery } from "@tanstack/react-query";
 import { useSearchParams } from "next/navigation";
 import { buildBranchConfig, buildPredictConfig } from "@/app/_lib/config-conversion";
 import { useTRPC, type PresetRow, type RunDetail } from "@/app/_lib/trpc";
-import { ErrorState, Skeleton } from "@/app/_ui/states";
+import { ErrorState, Skeleton, SkeletonList } from "@/app/_ui/states";
 import { runConfigSchema, type RunConfig } from "@/contracts/run-config/run-config";
 import { runKindSchema } from "@/contracts/records/run-state";
 import { NewRunForm } from "./new-run-form";
@@ -103,11 +103,11 @@ export function NewRunView() {
         />
       ) : (
         <div className="mt-4 space-y-3" aria-busy>
-          <div className="grid gap-3 sm:grid-cols-2 xl:grid-cols-3">
-            {Array.from({ length: 5 }, (_, i) => (
-              <Skeleton key={i} className="h-36" />
-            ))}
-          </div>
+          <SkeletonList
+            count={5}
+            className="h-36"
+            list="grid gap-3 sm:grid-cols-2 xl:grid-cols-3"
+          />
           <Skeleton className="h-96" />
         </div>
       )}

@@ -90,9 +90,7 @@ export function SweepLaunch({ sweep, preset }: { sweep: ReadSweep; preset: strin
             ? `Launch ${formatCount(sweep.runs.length, "run")}`
             : "Launch"}
       </Button>
-      {launch.isError ? (
-        <ErrorState className="mt-3" title="Nothing launched" error={launch.error} />
-      ) : null}
+      <ErrorState className="mt-3" title="Nothing launched" error={launch.error} />
     </Card>
   );
 }
