@@ -88,16 +88,26 @@ export function connect(address?: string): Connection {
 export async function findRun(client: Client, prefix: string): Promise<string> {
   const { rows } = await client.runs.list.query({ text: prefix, limit: 200 });
   const ids = rows.filter((row) => row.id.startsWith(prefix.toLowerCase())).map((row) => row.id);
+  return chooseByPrefix(ids, prefix, "run", "list");
+}
+
+/** The one id that begins so. @param list the command that lists them @throws AppError where none, or several, begin so */
+export function chooseByPrefix(
+  ids: readonly string[],
+  prefix: string,
+  noun: string,
+  list: string,
+): string {
   const [id] = ids;
   if (id === undefined)
     throw new AppError(
       "not-found",
-      `There is no run whose id begins with "${prefix}". \`npm run s3 -- list\` shows them.`,
+      `There is no ${noun} whose id begins with "${prefix}". \`npm run s3 -- ${list}\` shows them.`,
     );
   if (ids.length > 1)
     throw new AppError(
       "invalid-input",
-      `Several runs begin with "${prefix}": ${ids.slice(0, 5).join(", ")}. Give more of the id.`,
+      `Several ${noun}s begin with "${prefix}": ${ids.slice(0, 5).join(", ")}. Give more of the id.`,
     );
   return id;
 }

@@ -11,10 +11,15 @@ import {
   formatSettingValue,
   formatVariedSettings,
 } from "@/core/sweep/expand-sweep";
-import { formatFigure, formatSweepCsv, formatSweepMarkdown } from "@/core/sweep/sweep-table";
+import {
+  formatFigure,
+  formatMean,
+  formatSweepCsv,
+  formatSweepMarkdown,
+} from "@/core/sweep/sweep-table";
 import { parseAxis, parseRow, parseSeeds } from "@/core/sweep/sweep-text";
 import { readBaseConfig, type BaseConfigOptions } from "@/cli/base-config";
-import type { Client } from "@/cli/client";
+import { chooseByPrefix, type Client } from "@/cli/client";
 import type { CommandContext } from "@/cli/context";
 import { formatDuration, formatTable, shortenId } from "@/cli/format";
 import { collect, parseInteger } from "@/cli/options";
@@ -254,18 +259,7 @@ async function findSweep(client: Client, prefix: string): Promise<string> {
     ids.push(...page.rows.map((row) => row.id).filter((id) => id.startsWith(prefix.toLowerCase())));
     cursor = page.nextCursor;
   }
-  const [id] = ids;
-  if (id === undefined)
-    throw new AppError(
-      "not-found",
-      `There is no sweep whose id begins with "${prefix}". \`npm run s3 -- sweep list\` shows them.`,
-    );
-  if (ids.length > 1)
-    throw new AppError(
-      "invalid-input",
-      `Several sweeps begin with "${prefix}": ${ids.slice(0, 5).join(", ")}. Give more of the id.`,
-    );
-  return id;
+  return chooseByPrefix(ids, prefix, "sweep", "sweep list");
 }
 
 const formatStates = (counts: Partial<Record<string, number>>): string =>
@@ -275,12 +269,6 @@ const formatStates = (counts: Partial<Record<string, number>>): string =>
 
 /** A sweep's runs, and where it has several seeds the means over them, as text. */
 function formatSweep(detail: SweepDetail): string {
-  const formatMean = (
-    value: { mean: number; low: number | null; high: number | null } | undefined,
-  ): string =>
-    value
-      ? `${formatFigure(value.mean)}${value.low === null || value.high === null ? "" : ` [${formatFigure(value.low)}, ${formatFigure(value.high)}]`}`
-      : "";
   const runs = formatTable(
     [
       "id",
@@ -310,7 +298,7 @@ function formatSweep(detail: SweepDetail): string {
         path in group.varied ? formatSettingValue(group.varied[path]!) : "",
       ),
       `${group.succeeded} of ${group.runs}`,
-      ...group.results.map((result) => formatMean(result?.last)),
+      ...group.results.map((result) => (result ? formatMean(result.last) : "")),
     ]),
   );
   return `${head}\n\nMean over seeds, 95% t interval\n${groups}`;

@@ -29,6 +29,16 @@ const atlas = {
   },
 } as const satisfies Partial<RunConfigInput>;
 
+/** Common to all that answers the held-out questions of Atlas. */
+const atlasAnswering = {
+  kind: "predict",
+  corpus: "atlas",
+  questions: "atlas/held-out",
+  retriever: atlas.retriever,
+  generator: atlas.generator,
+  scorer: "span",
+} as const satisfies Partial<RunConfigInput>;
+
 const atlasTraining = {
   ...atlas,
   reward: { weights: { gbr: 1 }, scorer: "span" },
@@ -72,16 +82,11 @@ const buildAtlasPreset = ([
   title: `Answer Atlas with ${title}`,
   description,
   config: {
-    kind: "predict",
+    ...atlasAnswering,
     name: `Atlas held-out, ${title}`,
     method,
     methodSettings: { maxTokens, searches: 2 },
-    corpus: "atlas",
-    questions: "atlas/held-out",
-    retriever: atlas.retriever,
     searcher: { model: atlas.searcher.model },
-    generator: atlas.generator,
-    scorer: "span",
   },
 });
 
@@ -210,16 +215,11 @@ export const PRESETS: readonly Preset[] = [
     description:
       "The search loop over the held-out questions with the untrained searcher or a checkpoint.",
     config: {
-      kind: "predict",
+      ...atlasAnswering,
       name: "Atlas held-out, s3",
       method: "s3",
-      corpus: "atlas",
-      questions: "atlas/held-out",
-      retriever: atlas.retriever,
       search: atlas.search,
       searcher: atlas.searcher,
-      generator: atlas.generator,
-      scorer: "span",
     },
   },
   {
@@ -228,14 +228,9 @@ export const PRESETS: readonly Preset[] = [
     description:
       "The baseline that GBR is measured against: the top three documents of the question itself.",
     config: {
-      kind: "predict",
+      ...atlasAnswering,
       name: "Atlas held-out, naive RAG",
       method: "rag",
-      corpus: "atlas",
-      questions: "atlas/held-out",
-      retriever: atlas.retriever,
-      generator: atlas.generator,
-      scorer: "span",
       documents: 3,
     },
   },
@@ -246,14 +241,9 @@ export const PRESETS: readonly Preset[] = [
     description:
       "What the generator answers from the gold documents alone: no searcher can be expected to do better with it.",
     config: {
-      kind: "predict",
+      ...atlasAnswering,
       name: "Atlas held-out, gold documents",
       method: "gold",
-      corpus: "atlas",
-      questions: "atlas/held-out",
-      retriever: atlas.retriever,
-      generator: atlas.generator,
-      scorer: "span",
     },
   },
   {

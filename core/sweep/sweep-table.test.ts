@@ -3,7 +3,7 @@ import { expandSweepOrThrow, formatSweepProblem, expandSweep } from "./expand-sw
 import { SWEEP_PRESETS } from "@/core/presets/sweep-presets";
 import { findBestRow, formatSweepCsv, formatSweepMarkdown, type SweepTable } from "./sweep-table";
 
-const one = (mean: number) => ({ n: 1, mean, low: null, high: null });
+const one = (mean: number) => ({ n: 1, mean, deviation: null, low: null, high: null });
 const sweep: SweepTable = {
   name: "A | sweep",
   paths: ["rl.steps", "search.decoding"],

@@ -1,42 +1,16 @@
 import { escapeCsvField, escapeMarkdown } from "@/core/comparability/results-table";
-import type { RunState } from "@/contracts/records/run-state";
+import type { SweepDetail } from "@/contracts/api/sweeps";
 import { getBetterDirection, isLowerBetter } from "@/core/metrics/metrics";
-import { shortenPaths, formatSettingValue, type VariedSettings } from "./expand-sweep";
+import { shortenPaths, formatSettingValue } from "./expand-sweep";
 
 /** A sweep's table as Markdown or CSV, and its best row. Pure. */
 
-interface Mean {
-  n: number;
-  mean: number;
-  low: number | null;
-  high: number | null;
+/** The content of the table, of what the server answers. */
+export interface SweepTable extends Pick<SweepDetail, "name" | "paths" | "metrics" | "groups"> {
+  members: Omit<SweepDetail["members"][number], "progress" | "error">[];
 }
 
-/** The content of the table, as the server answers it. */
-export interface SweepTable {
-  name: string;
-  paths: readonly string[];
-  metrics: readonly string[];
-  members: readonly {
-    id: string;
-    name: string;
-    row: number;
-    seed: number | null;
-    state: RunState;
-    varied: Readonly<VariedSettings>;
-    startedAt: Date | null;
-    endedAt: Date | null;
-    results: readonly ({ last: number; lastStep: number; best: number; bestStep: number } | null)[];
-  }[];
-  groups: readonly {
-    row: number;
-    varied: Readonly<VariedSettings>;
-    runs: number;
-    succeeded: number;
-    seconds: number | null;
-    results: readonly ({ last: Mean; best: Mean } | null)[];
-  }[];
-}
+type Mean = NonNullable<SweepDetail["groups"][number]["results"][number]>["last"];
 
 /** Explains the band of a curve or table. */
 export const BAND_EXPLANATION =
@@ -67,7 +41,9 @@ export const formatFigure = (value: number): string =>
     : Math.abs(value) < 1e-3 || Math.abs(value) >= 1e6
       ? value.toExponential(2)
       : String(Number(value.toPrecision(3)));
-const formatMean = ({ mean, low, high }: Mean): string =>
+
+/** A mean with its interval, where it has one. */
+export const formatMean = ({ mean, low, high }: Mean): string =>
   low === null || high === null
     ? formatFigure(mean)
     : `${formatFigure(mean)} [${formatFigure(low)}, ${formatFigure(high)}]`;

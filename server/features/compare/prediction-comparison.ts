@@ -60,26 +60,8 @@ export class PredictionComparison {
     const scores = await this.readScores(results);
     const { groups } = await this.statistics.readGroups(first.setId);
     return {
-      runs: results.map((result, i) => {
-        const { id, name, scored, mean, low, high, generator, searches, documents } = result;
-        const { label, detail, method, imported } = variants[i]!;
-        return {
-          id,
-          name,
-          method,
-          label,
-          detail,
-          imported,
-          scored,
-          expected: expected[i]!,
-          mean,
-          low,
-          high,
-          generator,
-          searches,
-          documents,
-        };
-      }),
+      // The response's schema leaves out what it has no field for.
+      runs: results.map((result, i) => ({ ...variants[i]!, ...result, expected: expected[i]! })),
       questionSet: first.questionSet,
       scorer,
       scorers,
@@ -139,22 +121,8 @@ export class PredictionComparison {
       order: "oldest",
       limit: 200,
     });
-    return rows.flatMap(
-      ({ id, step, answer, score, baselineScore, searches, documents, attribution }) =>
-        step === null
-          ? []
-          : [
-              {
-                episodeId: id,
-                step,
-                answer,
-                score,
-                baselineScore,
-                searches,
-                documents,
-                attribution,
-              },
-            ],
+    return rows.flatMap(({ id, step, ...row }) =>
+      step === null ? [] : [{ ...row, episodeId: id, step }],
     );
   }
 

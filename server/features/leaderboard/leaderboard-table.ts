@@ -196,24 +196,11 @@ export function buildCells(
       const better = rows.filter(
         ({ cells }) => cells[column]?.result.complete && cells[column].result.mean > result.mean,
       ).length;
+      // The response's schema leaves out what a cell has no field for.
       return {
-        runId: result.runId,
+        ...result,
         runs,
-        state: result.state,
-        mean: result.mean,
-        low: result.low,
-        high: result.high,
-        scored: result.scored,
-        expected: result.expected,
-        clusters: result.clusters,
         rank: result.complete ? better + 1 : null,
-        reason: result.reason,
-        searches: result.searches,
-        documents: result.documents,
-        seconds: result.seconds,
-        tokens: result.tokens,
-        costUsd: result.costUsd,
-        attribution: result.attribution,
         comparison: comparisonByPlace.get(`${i} ${column}`) ?? null,
       };
     }),
@@ -237,25 +224,13 @@ export function describeStatistics(
   result: LeaderboardResult,
   results: readonly LeaderboardResult[],
 ): z.infer<typeof runStatisticsResponseSchema>[number] {
-  const { questionSet, generator, promptStyle, scorer, answered, scored } = result;
-  const { mean, low, high, clusters, attribution } = result;
   const onGold = results.filter(
     (other) =>
       isCeiling(other) &&
       listDifferences(other.facts, { ...result.facts, answersItself: false }).length === 0,
   );
   return {
-    questionSet,
-    generator,
-    promptStyle,
-    scorer,
-    answered,
-    scored,
-    mean,
-    low,
-    high,
-    clusters,
-    attribution,
+    ...result,
     ceiling: isCeiling(result) ? null : findCeiling(onGold),
   };
 }

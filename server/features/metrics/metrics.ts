@@ -25,6 +25,8 @@ interface StoredSeries {
   series: SeriesRow[];
 }
 
+const NO_SERIES: StoredSeries = { kind: "train", attempts: [], series: [] };
+
 const toRow = (bucket: Bucket): MetricPointRow => ({
   step: bucket.maxStep,
   at: new Date(bucket.at),
@@ -71,11 +73,7 @@ export class Metrics {
   }
 
   async listMetrics(runId: string): Promise<z.infer<typeof metricNamesResponseSchema>> {
-    const { kind, attempts, series } = (await this.read([runId], null)).get(runId) ?? {
-      kind: "train",
-      attempts: [],
-      series: [],
-    };
+    const { kind, attempts, series } = (await this.read([runId], null)).get(runId) ?? NO_SERIES;
     const names = [...new Set(series.map((row) => row.name))].sort();
     const rows = await Promise.all(
       names.map(async (name) => {
@@ -120,11 +118,7 @@ export class Metrics {
     const stored = await this.read(runIds, names);
     const result = new Map<string, Record<string, MetricPointRow[]>>();
     for (const runId of runIds) {
-      const { kind, attempts, series } = stored.get(runId) ?? {
-        kind: "train",
-        attempts: [],
-        series: [],
-      };
+      const { kind, attempts, series } = stored.get(runId) ?? NO_SERIES;
       const byName: Record<string, MetricPointRow[]> = {};
       for (const name of names) {
         const mine = series
