@@ -98,9 +98,11 @@ const fixture = z
       }),
     ),
   })
-  .parse(JSON.parse(readFileSync(new URL("./fixtures/trec_eval.json", import.meta.url), "utf8")));
+  .parse(
+    JSON.parse(readFileSync(new URL("./testing/fixtures/trec_eval.json", import.meta.url), "utf8")),
+  );
 
-it("agrees with trec_eval (fixtures/make_trec_eval.py)", () => {
+it("agrees with trec_eval (testing/fixtures/make_trec_eval.py)", () => {
   expect(fixture.cases.length).toBeGreaterThan(50);
   for (const { gold, ranking, values } of fixture.cases) {
     const result = rankGold(ranking, gold, fixture.depth);

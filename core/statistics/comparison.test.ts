@@ -2,13 +2,13 @@ import { describe, expect, it } from "vitest";
 import { drawBootstrapMeans, bootstrapPairs, createRandom, type ClusterSum } from "./bootstrap";
 import { drawBinomial } from "./binomial";
 import { correctByHolm, testMcNemar, findParetoFront, computeWilsonInterval } from "./comparison";
-import reference from "./reference.json";
+import reference from "./testing/reference.json";
 import { computeChiSquareTail, computeLogGamma, computeNormalQuantile } from "./special";
 
 const close = (value: number, wanted: number, what: string) =>
   expect(Math.abs(value - wanted), what).toBeLessThanOrEqual(1e-6 * Math.max(1, Math.abs(wanted)));
 
-/** Figures of scipy and statsmodels (reference.py made them; reference.json names the versions). */
+/** Figures of scipy and statsmodels (testing/reference.py made them; reference.json names the versions). */
 describe("against scipy and statsmodels", () => {
   it("McNemar's test: exact and chi-square", () => {
     for (const { onlyFirst, onlySecond, ...wanted } of reference.mcNemar) {

@@ -43,7 +43,7 @@ const sweep: SweepTable = {
       succeeded: 2,
       seconds: 61.5,
       results: [
-        { last: { n: 2, mean: 0.5, low: 0.4, high: 0.6 }, best: one(0.625) },
+        { last: { n: 2, mean: 0.5, deviation: null, low: 0.4, high: 0.6 }, best: one(0.625) },
         { last: one(-0.25), best: one(-0.25) },
       ],
     },

@@ -1,6 +1,6 @@
 """Writes reference.json beside this file: reference values of scipy and statsmodels for the tests.
 
-usage: pip install scipy statsmodels; python core/statistics/reference.py
+usage: pip install scipy statsmodels; python core/statistics/testing/reference.py
 """
 
 import json
