@@ -1,4 +1,4 @@
-import { normaliseWords } from "@/core/scoring/rule-scoring";
+import { normaliseWords } from "@/core/scoring/words";
 import type { Episode } from "@/contracts/records/episode";
 
 /** The queries that the searcher wrote, in order. Turn 0 searches with the question itself and is not among them. */
