@@ -1,11 +1,9 @@
 """Weights in the folders of other libraries: PEFT's adapters, transformers' models."""
 
-import json
 import re
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file
 from torch import Tensor
 
 from . import value_head
@@ -15,29 +13,57 @@ from .full_finetuning import FullFinetuning
 from .llama import ARCHITECTURES, FUSED, Llama, get_block_name, get_column_range, load_llama
 from .lora import Lora
 from .model import Model
+from .model_folder import (
+    find_tensors,
+    list_kept_files,
+    list_weight_files,
+    read_json,
+    read_tensor,
+)
+from .peft_adapter import (
+    PREFIX,
+    compute_scale,
+    merge_factors,
+    read_adapter_config,
+    read_factors,
+    to_module_name,
+)
 from .saved_state import write_folder
 
-PEFT_PREFIX = "base_model.model."
 GLOBAL_STEP = re.compile(r"global_step_(\d+)$")
+VERL_SHARD = "model_world_size_*_rank_*.pt"
 
 
 def find_folder(folder: Path, role: str) -> Path:
     """The folder that holds the weights.
 
-    That is the given one, or in a folder of verl's (verl_checkpoints/EXPERIMENT with actor and
-    critic, or one of these) the last global_step_N. `role`: actor or critic.
+    That is the given one, or in a folder of verl's the last global_step_N of the role: the old
+    layout is EXPERIMENT/actor/global_step_N, the new EXPERIMENT/global_step_N/actor/huggingface.
+    `role`: actor or critic. Raises `unsupported` where verl left only its sharded checkpoint.
     """
-    if any((folder / name).exists() for name in ("config.json", "adapter_config.json")):
+    if (folder / "adapter_config.json").exists():
         return folder
-    for place in (folder / role, folder):
-        steps = [
-            (int(m.group(1)), p)
-            for p in place.glob("global_step_*")
-            if (m := GLOBAL_STEP.search(p.name))
-        ]
-        if steps:
-            return max(steps)[1]
-    return folder
+    shards = [p for p in (folder, folder.parent) if any(p.glob(VERL_SHARD))]
+    for place in (folder, folder / "huggingface"):
+        if (place / "config.json").exists() and (not shards or any(place.glob("*.safetensors"))):
+            return place
+    if shards or (folder / "dist_ckpt").exists():
+        source = shards[0] if shards else folder
+        raise EngineError(
+            "unsupported",
+            f"{source} is a sharded checkpoint of verl, whose weights are not in its huggingface "
+            "folder: merge it with `python -m verl.model_merger merge --backend "
+            f"{'fsdp' if shards else 'megatron'} --local_dir {source} --target_dir TARGET`, then "
+            "give TARGET.",
+        )
+    if (folder / role).is_dir():
+        return find_folder(folder / role, role)
+    steps = [
+        (int(m.group(1)), p)
+        for p in folder.glob("global_step_*")
+        if (m := GLOBAL_STEP.search(p.name))
+    ]
+    return find_folder(max(steps)[1], role) if steps else folder
 
 
 def collect_weights(llama: Llama, with_head: bool) -> dict[str, Tensor]:
@@ -78,21 +104,25 @@ def export_weights(model: Model, path: Path, merged: bool) -> dict:
 
 def build_full_export(model: Model) -> dict:
     """Files of a transformers folder by name, for `write_folder`."""
-    trainable = model.require_trainable()
+    trainable, tuning = model.require_trainable(), model.require_tuning()
     tensors = trainable.tensors(trainable.values)
     is_value_model = model.head == "value"
-    llama = model.merged()
-    if isinstance(model.tuning, FullFinetuning):
-        # In float32, as they are kept, so that nothing is lost when they are imported again.
-        llama = model.tuning.build_float32_model(tensors)
-    weights = collect_weights(llama, not is_value_model)
-    if is_value_model:
-        weights |= {name: tensors[name] for name in value_head.get_shapes(llama.config)}
-    weights = {name: t.to(llama.norm.dtype) for name, t in weights.items()}
     folder = model.base.folder
-    config = json.loads((folder / "config.json").read_text())
+    config = read_json(folder / "config.json")
+    if isinstance(tuning, FullFinetuning):
+        # In float32, as they are kept, so that nothing is lost when they are imported again.
+        weights = collect_weights(tuning.build_float32_model(tensors), not is_value_model)
+    else:
+        weights = merge_factors(folder, tuning.list_factors(tensors), "the adapter")
+    if is_value_model:
+        weights.pop("lm_head.weight", None)
+        dtype = weights["model.norm.weight"].dtype
+        for name in value_head.get_shapes(model.base.model.config):
+            weights[name] = tensors[name].to(dtype)
+    else:
+        config["tie_word_embeddings"] = is_tied(weights)
     config.pop("torch_dtype", None)
-    config["dtype"] = str(llama.norm.dtype).removeprefix("torch.")
+    config["dtype"] = str(weights["model.norm.weight"].dtype).removeprefix("torch.")
     if is_value_model:
         architecture = ARCHITECTURES[config["model_type"]].replace(
             "ForCausalLM", "ForTokenClassification"
@@ -102,14 +132,13 @@ def build_full_export(model: Model) -> dict:
             "id2label": {"0": "value"},
             "label2id": {"value": 0},
         }
-    kept = [
-        p
-        for p in folder.iterdir()
-        if p.is_file()
-        and p.suffix in (".json", ".txt", ".jinja", ".model")
-        and not p.name.endswith(".index.json")
-    ]
-    return {p.name: p for p in kept} | {"config.json": config, "model.safetensors": weights}
+    return list_kept_files(folder) | {"config.json": config, "model.safetensors": weights}
+
+
+def is_tied(weights: dict[str, Tensor]) -> bool:
+    """Whether the output head of a model's weights is its embedding."""
+    head = weights.get("lm_head.weight")
+    return head is None or torch.equal(head, weights["model.embed_tokens.weight"])
 
 
 def build_adapter_export(model: Model, c: LoraConfig) -> dict:
@@ -140,7 +169,7 @@ def build_adapter_export(model: Model, c: LoraConfig) -> dict:
 
 def to_peft_name(name: str) -> str:
     """Name of a trained tensor as PEFT writes it."""
-    return name if name.startswith(PEFT_PREFIX) else PEFT_PREFIX + name
+    return name if name.startswith(PREFIX) else PREFIX + name
 
 
 def read_weights(model: Model, path: Path) -> Tensor:
@@ -174,33 +203,11 @@ def read_weights(model: Model, path: Path) -> Tensor:
     return torch.cat([p.to(model.base.model.embedding.device) for p in parts])
 
 
-def read_tensors(folder: Path, pattern: str) -> dict[str, Tensor]:
-    """All tensors of the safetensors files that match."""
-    found = {}
-    for path in sorted(folder.glob(pattern)):
-        found |= load_file(str(path))
-    return found
-
-
 def read_adapter(model: Model, tuning: Lora, folder: Path) -> dict[str, Tensor]:
     """The factors of a PEFT folder by name; raises where its settings or shapes do not fit."""
-    raw = json.loads((folder / "adapter_config.json").read_text())
-    unsupported = {
-        f"peft_type {raw.get('peft_type')}": raw.get("peft_type") != "LORA",
-        "use_dora": bool(raw.get("use_dora")),
-        f"bias {raw.get('bias')}": raw.get("bias", "none") != "none",
-        "rank_pattern": bool(raw.get("rank_pattern")),
-        "alpha_pattern": bool(raw.get("alpha_pattern")),
-        "fan_in_fan_out": bool(raw.get("fan_in_fan_out")),
-    }
-    bad = [name for name, present in unsupported.items() if present]
-    if bad:
-        raise EngineError(
-            "unsupported",
-            f"The adapter in {folder.name} uses {', '.join(bad)}, which the engine does not "
-            "compute.",
-        )
-    stored = read_tensors(folder, "adapter_model.safetensors")
+    saved = ["score"] if model.head == "value" else None
+    raw = read_adapter_config(folder, saved)
+    stored = read_factors(folder)
     layout = model.require_trainable().layout
     wanted = {to_peft_name(p.name): p for p in layout}
     wrong = [
@@ -216,9 +223,12 @@ def read_adapter(model: Model, tuning: Lora, folder: Path) -> dict[str, Tensor]:
             f"{c.firstLayer}): {wrong[0]} is the first of {len(wrong)} tensors that differ. "
             "Create the model with the adapter's numbers.",
         )
-    rank = raw["r"]
-    scale = raw["lora_alpha"] / (rank**0.5 if raw.get("use_rslora") else rank)
-    return tuning.rescale({p.name: stored[n] for n, p in wanted.items()}, scale)
+    tensors = {p.name: stored[n] for n, p in wanted.items()}
+    for pair in tuning.pairs:
+        name = pair.name("B")
+        scale = compute_scale(raw, to_module_name(name), tuning.config.rank)
+        tensors[name] = tensors[name] * (scale / tuning.scale)
+    return tensors
 
 
 def read_full_weights(model: Model, tuning: FullFinetuning, folder: Path) -> dict[str, Tensor]:
@@ -227,13 +237,13 @@ def read_full_weights(model: Model, tuning: FullFinetuning, folder: Path) -> dic
     other = load_llama(folder, torch.float32, base.embedding.device)
     tensors = tuning.extract_trained(other, folder.name)
     if model.head == "value":
-        stored = read_tensors(folder, "*.safetensors")
+        stored = find_tensors(list_weight_files(folder))
         for name, shape in value_head.get_shapes(base.config).items():
-            if name not in stored or tuple(stored[name].shape) != shape:
+            if name not in stored or stored[name].shape != shape:
                 raise EngineError(
                     "invalid-input",
                     f"{folder.name} holds no value head ({name} {list(shape)}): to begin a "
                     "critic from a language model, create it with that folder as its base.",
                 )
-            tensors[name] = stored[name]
+            tensors[name] = read_tensor(name, stored[name])
     return tensors

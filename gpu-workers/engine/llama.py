@@ -6,19 +6,29 @@ lie packed in one matrix without padding, attention reads keys by slot, and the 
 computed only where its output is used.
 """
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 import torch
-from safetensors import safe_open
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
 from .errors import EngineError
 from .functional import rms_norm, rope, swiglu
+from .model_folder import (
+    SCORE_TENSORS,
+    StoredTensor,
+    check_settings,
+    check_tensors,
+    find_tensors,
+    get_rope_type,
+    get_rotary,
+    list_weight_files,
+    read_json,
+    read_tensor,
+)
 
 ARCHITECTURES = {"llama": "LlamaForCausalLM", "qwen2": "Qwen2ForCausalLM"}
 
@@ -56,6 +66,10 @@ class LlamaConfig:
     rope_scaling: dict | None
     max_length: int
     eos_ids: tuple[int, ...]
+    tied: bool  # the output head is the embedding, unless another one is stored
+    qkv_bias: bool
+    o_bias: bool
+    has_head: bool  # False: a token classifier, which writes no tokens
 
     @property
     def q_width(self) -> int:
@@ -80,55 +94,77 @@ def get_column_range(target: str, c: LlamaConfig) -> tuple[int, int]:
     }[target]
 
 
+def get_input_width(target: str, c: LlamaConfig) -> int:
+    """Rows of a map's matrix [in, out]."""
+    return {"o_proj": c.q_width, "down_proj": c.intermediate}.get(target, c.hidden)
+
+
 def read_config(folder: Path) -> LlamaConfig:
     """Reads config.json of a Hugging Face folder; refuses what this file does not compute."""
-    try:
-        raw = json.loads((folder / "config.json").read_text())
-    except FileNotFoundError as error:
-        raise EngineError(
-            "not-found", f"{folder} holds no config.json: it is not a model folder."
-        ) from error
-    kind = raw.get("model_type")
-    if kind not in ARCHITECTURES:
-        raise EngineError(
-            "unsupported",
-            f"Model type {kind!r} is not supported; supported are {', '.join(ARCHITECTURES)}.",
-        )
-    rotary = raw.get("rope_parameters") or raw.get("rope_scaling") or {}
-    rope_type = rotary.get("rope_type", rotary.get("type", "default"))
-    unsupported = {
-        "hidden_act": raw.get("hidden_act", "silu") != "silu",
-        "mlp_bias": bool(raw.get("mlp_bias")),
-        "use_sliding_window": bool(raw.get("use_sliding_window")),
-        f"rope_type {rope_type}": rope_type not in ("default", "llama3"),
-        "partial_rotary_factor": rotary.get(
-            "partial_rotary_factor", raw.get("partial_rotary_factor", 1.0)
-        )
-        != 1.0,
-    }
-    bad = [name for name, present in unsupported.items() if present]
-    if bad:
-        raise EngineError(
-            "unsupported",
-            f"The model in {folder.name} uses {', '.join(bad)}, which the engine does not compute.",
-        )
+    if not (folder / "config.json").exists():
+        raise EngineError("not-found", f"{folder} holds no config.json: it is not a model folder.")
+    raw = read_json(folder / "config.json")
+    check_settings(raw, ARCHITECTURES, folder.name)
+    rotary = get_rotary(raw)
     generation = folder / "generation_config.json"
-    eos = json.loads(generation.read_text()).get("eos_token_id") if generation.exists() else None
+    eos = read_json(generation).get("eos_token_id") if generation.exists() else None
     eos = raw.get("eos_token_id") if eos is None else eos
-    return LlamaConfig(
-        hidden=raw["hidden_size"],
-        layers=raw["num_hidden_layers"],
-        heads=raw["num_attention_heads"],
-        kv_heads=raw.get("num_key_value_heads") or raw["num_attention_heads"],
-        head_dim=raw.get("head_dim") or raw["hidden_size"] // raw["num_attention_heads"],
-        intermediate=raw["intermediate_size"],
-        vocabulary=raw["vocab_size"],
-        norm_eps=raw["rms_norm_eps"],
-        rope_theta=float(rotary.get("rope_theta") or raw.get("rope_theta") or 10000.0),
-        rope_scaling=rotary if rope_type == "llama3" else None,
-        max_length=raw["max_position_embeddings"],
-        eos_ids=tuple(eos) if isinstance(eos, list) else () if eos is None else (eos,),
-    )
+    try:
+        return LlamaConfig(
+            hidden=raw["hidden_size"],
+            layers=raw["num_hidden_layers"],
+            heads=raw["num_attention_heads"],
+            kv_heads=raw.get("num_key_value_heads") or raw["num_attention_heads"],
+            head_dim=raw.get("head_dim") or raw["hidden_size"] // raw["num_attention_heads"],
+            intermediate=raw["intermediate_size"],
+            vocabulary=raw["vocab_size"],
+            norm_eps=raw["rms_norm_eps"],
+            rope_theta=float(rotary.get("rope_theta") or raw.get("rope_theta") or 10000.0),
+            rope_scaling=rotary if get_rope_type(raw) == "llama3" else None,
+            max_length=raw["max_position_embeddings"],
+            eos_ids=tuple(eos) if isinstance(eos, list) else () if eos is None else (eos,),
+            tied=bool(raw.get("tie_word_embeddings")),
+            qkv_bias=raw["model_type"] == "qwen2" or bool(raw.get("attention_bias")),
+            o_bias=raw["model_type"] == "llama" and bool(raw.get("attention_bias")),
+            has_head=not any("TokenClass" in a for a in raw.get("architectures") or []),
+        )
+    except KeyError as error:
+        raise EngineError(
+            "invalid-input", f"{folder.name}/config.json lacks {error.args[0]}."
+        ) from error
+
+
+def list_tensor_shapes(c: LlamaConfig) -> dict[str, tuple[int, ...]]:
+    """Shapes of all tensors of a Hugging Face folder, by name."""
+    shapes: dict[str, tuple[int, ...]] = {
+        "model.embed_tokens.weight": (c.vocabulary, c.hidden),
+        "model.norm.weight": (c.hidden,),
+        "lm_head.weight": (c.vocabulary, c.hidden),
+    }
+    for i in range(c.layers):
+        prefix = f"model.layers.{i}."
+        shapes[prefix + "input_layernorm.weight"] = (c.hidden,)
+        shapes[prefix + "post_attention_layernorm.weight"] = (c.hidden,)
+        for target, fused in FUSED.items():
+            low, high = get_column_range(target, c)
+            name = f"{prefix}{get_block_name(target)}.{target}"
+            shapes[name + ".weight"] = (high - low, get_input_width(target, c))
+            if (fused == "qkv" and c.qkv_bias) or (fused == "o" and c.o_bias):
+                shapes[name + ".bias"] = (high - low,)
+    return shapes
+
+
+def find_llama_tensors(folder: Path, config: LlamaConfig) -> dict[str, StoredTensor]:
+    """The tensors of a folder by name; raises where they are not exactly those of its config.json.
+
+    The output head may be left out where it is the embedding, or the model has none.
+    """
+    tensors = find_tensors(list_weight_files(folder))
+    if not config.has_head:
+        tensors = {n: t for n, t in tensors.items() if not SCORE_TENSORS.match(n)}
+    optional = {"lm_head.weight"} if config.tied or not config.has_head else set()
+    check_tensors(tensors, list_tensor_shapes(config), optional, folder.name)
+    return tensors
 
 
 @dataclass
@@ -177,23 +213,10 @@ class Llama:
 def load_llama(folder: Path, dtype: torch.dtype, device: torch.device) -> Llama:
     """Loads the safetensors of a Hugging Face folder, fusing q/k/v and gate/up."""
     config = read_config(folder)
-    files = sorted(folder.glob("*.safetensors"))
-    if not files:
-        raise EngineError(
-            "not-found", f"{folder} holds no *.safetensors file: convert the model to safetensors."
-        )
-    where: dict[str, Path] = {}
-    for path in files:
-        with safe_open(str(path), framework="pt", device="cpu") as handle:
-            where.update(dict.fromkeys(handle.keys(), path))
+    stored = find_llama_tensors(folder, config)
 
     def get(name: str) -> Tensor:
-        if name not in where:
-            raise EngineError("invalid-input", f"{folder.name} lacks the tensor {name}.")
-        # Opened for each tensor: a file that stays open keeps the pages of all that was read in
-        # memory.
-        with safe_open(str(where[name]), framework="pt", device="cpu") as handle:
-            return handle.get_tensor(name).to(dtype)
+        return read_tensor(name, stored[name]).to(dtype)
 
     def get_copy(name: str) -> Tensor:
         """Kept apart from the file, whose pages would otherwise all stay in memory beside the fused
@@ -205,7 +228,7 @@ def load_llama(folder: Path, dtype: torch.dtype, device: torch.device) -> Llama:
         return torch.cat([get(f"{n}.weight") for n in names]).t().contiguous().to(device)
 
     def get_bias(*names: str) -> Tensor | None:
-        if f"{names[0]}.bias" not in where:
+        if f"{names[0]}.bias" not in stored:
             return None
         return torch.cat([get(f"{n}.bias") for n in names]).to(device)
 
@@ -226,7 +249,11 @@ def load_llama(folder: Path, dtype: torch.dtype, device: torch.device) -> Llama:
             )
         )
     embedding = get_copy("model.embed_tokens.weight")
-    head = get_copy("lm_head.weight") if "lm_head.weight" in where else embedding
+    head = embedding
+    if config.has_head and "lm_head.weight" in stored:
+        # A stored head counts also where config.json calls it tied: it may have been trained apart.
+        own = get_copy("lm_head.weight")
+        head = embedding if config.tied and torch.equal(own, embedding) else own
     cos, sin = compute_rotary_tables(config, config.max_length)
     tensors = (
         [embedding]

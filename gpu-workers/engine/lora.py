@@ -9,12 +9,17 @@ from torch import Tensor
 from .dialect import LoraConfig
 from .errors import EngineError
 from .functional import lora_linear
-from .llama import FUSED, Linear, Llama, LlamaConfig, apply_linear, get_block_name, get_column_range
-
-
-def get_input_width(target: str, c: LlamaConfig) -> int:
-    """Rows of a map's matrix [in, out]."""
-    return {"o_proj": c.q_width, "down_proj": c.intermediate}.get(target, c.hidden)
+from .llama import (
+    FUSED,
+    Linear,
+    Llama,
+    LlamaConfig,
+    apply_linear,
+    get_block_name,
+    get_column_range,
+    get_input_width,
+)
+from .peft_adapter import to_module_name
 
 
 @dataclass(frozen=True)
@@ -97,11 +102,15 @@ class Lora:
                 weight[:, low:high] += ((a.t() @ b.t()) * self.scale).to(weight.dtype)
         return replace(self.llama, layers=layers)
 
-    def rescale(self, tensors: dict[str, Tensor], scale: float) -> dict[str, Tensor]:
-        """Factors trained under another scale, with the same product under this one."""
+    def list_factors(self, tensors: dict[str, Tensor]) -> dict[str, tuple[Tensor, Tensor, float]]:
+        """A, B and their scale of each map by its module's name, for `merge_factors`."""
         return {
-            name: t * (scale / self.scale) if ".lora_B." in name else t
-            for name, t in tensors.items()
+            to_module_name(pair.name("A")): (
+                tensors[pair.name("A")],
+                tensors[pair.name("B")],
+                self.scale,
+            )
+            for pair in self.pairs
         }
 
 

@@ -71,6 +71,12 @@ class Model:
         self.name, self.base, self.head = name, base, body.head
         self.checkpointing = body.checkpointing
         llama, layers = base.model, base.model.config.layers
+        if body.head == "language" and not llama.config.has_head:
+            raise EngineError(
+                "unsupported",
+                f"{base.folder.name} is a token classifier, which writes no text: it can only be "
+                "the base of a critic.",
+            )
         self.tuning: Lora | FullFinetuning | None = None
         if body.lora:
             check_first_layer(body.lora.firstLayer, llama.config)

@@ -9,7 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from .dialect import SampleResult
 from .engine import EngineProtocol
@@ -23,7 +23,28 @@ class Message(BaseModel):
 
     model_config = ConfigDict(extra="ignore")
     role: Literal["system", "user", "assistant"]
-    content: str
+    content: str = ""
+
+    @field_validator("content", mode="before")
+    @classmethod
+    def join_parts(cls, content: object) -> object:
+        """Text parts as one text, a line each, as vLLM joins them; null is an empty text."""
+        if content is None:
+            return ""
+        if not isinstance(content, list):
+            return content
+        return "\n".join(read_text_part(part) for part in content)
+
+
+def read_text_part(part: object) -> str:
+    """The text of a part of a message; raises ValueError for a part of another kind."""
+    if isinstance(part, str):
+        return part
+    text = part.get("text") if isinstance(part, dict) else None
+    if isinstance(text, str):
+        return text
+    kind = part.get("type") if isinstance(part, dict) else type(part).__name__
+    raise ValueError(f"a part of type {kind!r} is not supported: only text is")
 
 
 class CompletionRequest(BaseModel):
@@ -44,6 +65,14 @@ class CompletionRequest(BaseModel):
     logprobs: bool | int | None = None
     # As in vLLM: the last message is the beginning of the reply.
     continue_final_message: bool = False
+
+    @model_validator(mode="before")
+    @classmethod
+    def drop_nulls(cls, fields: object) -> object:
+        """OpenAI's schema lets every optional field be null, which means that it is left out."""
+        if not isinstance(fields, dict):
+            return fields
+        return {name: value for name, value in fields.items() if value is not None}
 
     @property
     def stops(self) -> list[str]:
@@ -101,7 +130,14 @@ def tokenize_prompts(request: CompletionRequest, model: Model) -> list[list[int]
         messages = [m.model_dump() for m in request.messages]
         begun = messages.pop()["content"] if request.continue_final_message else ""
         template = load_chat_tokenizer(model.base.folder)
-        text = template.apply_chat_template(messages, add_generation_prompt=True, tokenize=False)
+        try:
+            text = template.apply_chat_template(
+                messages, add_generation_prompt=True, tokenize=False
+            )
+        except Exception as error:  # templates refuse what their model was not trained on
+            raise EngineError(
+                "invalid-input", f"The model's chat template refuses these messages: {error}"
+            ) from error
         return [tokenizer.encode(str(text) + begun)]
     prompt = request.prompt or []
     if isinstance(prompt, str):
