@@ -23,7 +23,7 @@ class Message(BaseModel):
 
     model_config = ConfigDict(extra="ignore")
     role: Literal["system", "user", "assistant"]
-    content: str = ""
+    content: str
 
     @field_validator("content", mode="before")
     @classmethod

@@ -226,6 +226,16 @@ describe.skipIf(!existsSync(base))("the engine process with the default model", 
       object: "chat.completion",
       choices: [{ message: { role: "assistant" } }],
     });
+    // Case 76: null is as left out, and text may come in parts.
+    const optional = ["top_p", "n", "stream", "stop", "logprobs", "continue_final_message"];
+    const withNulls = await post("/v1/chat/completions", {
+      ...Object.fromEntries(optional.map((name) => [name, null])),
+      model: "m:base",
+      messages: [{ role: "user", content: [{ type: "text", text: "Say hello." }] }],
+      max_tokens: 8,
+      temperature: 0,
+    });
+    expect(withNulls.choices).toEqual(chat.choices);
     expect(await post("/v1/completions", { model: "m", prompt: "x", stream: true })).toMatchObject({
       error: { code: "unsupported" },
     });
