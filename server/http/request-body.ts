@@ -67,7 +67,9 @@ export class BodyGuard {
     let seen = socket.bytesRead;
     const timer = setInterval(() => {
       if (request.complete || request.destroyed) return clearInterval(timer);
-      if (socket.bytesRead === seen && !request.isPaused()) endRequest(request, response, 408);
+      // Where the buffer is full, it is the reader that is slow.
+      const isWaiting = request.readableLength < request.readableHighWaterMark;
+      if (socket.bytesRead === seen && isWaiting) endRequest(request, response, 408);
       seen = socket.bytesRead;
     }, this.limits.idleMs);
     response.once("close", () => clearInterval(timer));

@@ -40,10 +40,10 @@ const t = initTRPC.context<ApiContext>().create({
     const appCode: ErrorCode =
       cause instanceof AppError
         ? cause.code
-        : error.code === "BAD_REQUEST"
-          ? "invalid-input"
-          : error.code === "NOT_FOUND"
-            ? "not-found"
+        : error.code === "NOT_FOUND"
+          ? "not-found"
+          : shape.data.httpStatus < 500
+            ? "invalid-input"
             : "internal";
     const message = cause instanceof ZodError ? describeIssues(cause) : shape.message;
     return { ...shape, message, data: { ...shape.data, appCode, stack: undefined } };
