@@ -24,14 +24,18 @@ describe(`generated inputs for ${MINUTES} minutes, other ones each time`, () => 
 
   it("give no defect, no hang and no growth", async () => {
     const worker = await server.worker();
-    await worker.leaseAndStart();
     const end = Date.now() + MINUTES * 60_000;
     let memory = Infinity;
     for (let round = 0; Date.now() < end; round++) {
       const seed = randomInt(2 ** 31);
       const said = `seed ${seed}`;
       expect(await fuzzRouter(server, known, { seed, runs: 20 }), said).toEqual([]);
-      expect(await fuzzWorkerProtocol(worker, known, { seed, runs: 40 }), said).toEqual([]);
+      await server.plane.runs.create(getPresetConfig(), { actor: "test", preset: null });
+      const { runId, attempt } = await worker.leaseAndStart();
+      expect(
+        await fuzzWorkerProtocol(worker, known, { runId, attempt }, { seed, runs: 40 }),
+        said,
+      ).toEqual([]);
       if (round === 2) memory = process.memoryUsage.rss();
     }
     expect(process.memoryUsage.rss() - memory).toBeLessThan(300 * MEGABYTE);

@@ -29,10 +29,15 @@ describe("generated inputs", () => {
     const worker = await server.worker();
     const { runId, attempt } = await worker.leaseAndStart();
     const uuids = [runId];
-    expect(await fuzzWorkerProtocol(worker, { ...known, uuids }, { seed: SEED, runs: 25 })).toEqual(
-      [],
-    );
-    await worker.heartbeat([{ runId, attempt }]);
+    expect(
+      await fuzzWorkerProtocol(
+        worker,
+        { ...known, uuids },
+        { runId, attempt },
+        { seed: SEED, runs: 25 },
+      ),
+    ).toEqual([]);
+    await worker.heartbeat([]);
   });
 
   it("that are no messages, and addresses that are nobody's, too", async () => {

@@ -12,7 +12,7 @@ export const artifactManifestSchema = z.object({
   id: z.uuid(),
   kind: z.enum(["checkpoint", "export"]),
   /** Training step the checkpoint was taken after. */
-  step: z.int().nonnegative(),
+  step: z.int32().nonnegative(),
   files: z.array(artifactFileSchema).min(1),
   metadata: z.record(z.string(), z.unknown()),
 });

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { attemptRefSchema } from "./attempt";
-import { metricPointSchema } from "./metric-point";
+import { epochMillisecondsSchema, metricPointSchema } from "./metric-point";
 import { errorCodeSchema } from "@/contracts/errors";
 import { alarmChangeSchema } from "@/contracts/records/alarms";
 import { documentTextSchema, episodeRecordSchema } from "@/contracts/records/episode";
@@ -48,7 +48,7 @@ export const progressSchema = z.object({
 export type Progress = z.infer<typeof progressSchema>;
 
 export const logLineSchema = z.object({
-  at: z.number(),
+  at: epochMillisecondsSchema,
   level: z.enum(["debug", "info", "warn", "error"]),
   source: z.string(),
   message: z.string().max(10_000),
@@ -103,6 +103,6 @@ export type ReportItem = z.infer<typeof reportItemSchema>;
 /** (run, attempt, sequence) makes reports exactly-once: the server takes sequence n+1 after n, ignores repeats. */
 export const reportRequestSchema = z.object({
   ...attemptRefSchema.shape,
-  sequence: z.int().positive(),
+  sequence: z.int32().positive(),
   items: z.array(reportItemSchema).min(1),
 });

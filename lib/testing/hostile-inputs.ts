@@ -66,16 +66,24 @@ export interface KnownNames {
   texts: readonly string[];
 }
 
-const rarely = <T>(usual: fc.Arbitrary<T>, rare: fc.Arbitrary<unknown>): fc.Arbitrary<unknown> =>
-  fc.oneof({ weight: 14, arbitrary: usual }, { weight: 1, arbitrary: rare });
-
 /**
  * Inputs as a schema allows them, of which about every second has hostile values in some places: what a client that is
  * broken, old or ill-meaning sends.
  */
 export function createHostileInputs(schema: z.ZodType, known: KnownNames): fc.Arbitrary<unknown> {
   const root = z.toJSONSchema(schema, { io: "input", unrepresentable: "any" }) as JsonSchema;
+  return fc.oneof(createInputs(root, known, 0), createInputs(root, known, 1));
+}
+
+/** @param hostility weight of a hostile value at each place, of 15 */
+function createInputs(
+  root: JsonSchema,
+  known: KnownNames,
+  hostility: number,
+): fc.Arbitrary<unknown> {
   const hostile = fc.constantFrom(...HOSTILE);
+  const rarely = (usual: fc.Arbitrary<unknown>): fc.Arbitrary<unknown> =>
+    fc.oneof({ weight: 14, arbitrary: usual }, { weight: hostility, arbitrary: hostile });
 
   const fromString = (json: JsonSchema): fc.Arbitrary<unknown> => {
     if (json.format === "uuid") return fc.oneof(fc.constantFrom(...known.uuids), fc.uuid());
@@ -92,7 +100,7 @@ export function createHostileInputs(schema: z.ZodType, known: KnownNames): fc.Ar
     const max = Math.max(min, Math.min(json.maximum ?? min + 100, min + 1_000));
     return json.type === "integer"
       ? fc.integer({ min: Math.ceil(min), max: Math.floor(max) })
-      : fc.double({ min, max, noNaN: true });
+      : fc.integer({ min: 0, max: 1_000 }).map((share) => min + ((max - min) * share) / 1_000);
   };
   const fromArray = (json: JsonSchema, depth: number): fc.Arbitrary<unknown> => {
     if (json.prefixItems) return fc.tuple(...json.prefixItems.map((item) => from(item, depth + 1)));
@@ -141,15 +149,15 @@ export function createHostileInputs(schema: z.ZodType, known: KnownNames): fc.Ar
   const from = (json: JsonSchema, depth: number): fc.Arbitrary<unknown> => {
     if (depth > 12) return hostile;
     if (json.$ref) return fc.memo(() => from(resolve(json.$ref ?? ""), depth + 1))();
-    if ("const" in json) return rarely(fc.constant(json.const), hostile);
-    if (json.enum) return rarely(fc.constantFrom(...json.enum), hostile);
+    if ("const" in json) return rarely(fc.constant(json.const));
+    if (json.enum) return rarely(fc.constantFrom(...json.enum));
     const either = json.anyOf ?? json.oneOf;
-    if (either) return rarely(fc.oneof(...either.map((item) => from(item, depth + 1))), hostile);
+    if (either) return rarely(fc.oneof(...either.map((item) => from(item, depth + 1))));
     if (json.allOf)
       return fc
         .tuple(...json.allOf.map((item) => from(item, depth + 1)))
         .map((parts) => Object.assign({}, ...(parts as object[])) as unknown);
-    return rarely(fromType(json, depth), hostile);
+    return rarely(fromType(json, depth));
   };
   const resolve = (ref: string): JsonSchema =>
     ref === "#" ? root : (root.$defs?.[ref.replace("#/$defs/", "")] ?? {});

@@ -4,6 +4,7 @@ import WebSocket from "ws";
 import type { z } from "zod";
 import { AppError } from "@/contracts/errors";
 import { workerMethods, type WorkerMethod } from "@/contracts/worker-protocol/worker-protocol";
+import type { AttemptRef } from "@/contracts/worker-protocol/attempt";
 import { createHostileInputs, type KnownNames } from "@/lib/testing/hostile-inputs";
 import { appRouter } from "@/server/trpc/router";
 import type { TestServer } from "./test-server";
@@ -15,10 +16,13 @@ const LIMIT_MS = 10_000;
 /** Words of the database and of Prisma, which tell people nothing. */
 const INNER_WORDS =
   /prisma|invocation|SQLSTATE|violates|out of range for type|invalid input syntax/i;
-/** Attaching anew replaces the worker that speaks; it is sent on connections of its own. */
-const WORKER_METHODS = (Object.keys(workerMethods) as WorkerMethod[]).filter(
-  (method) => method !== "attach",
-);
+/** Attaching anew would replace the worker that speaks; a transition may end its run, so it comes last. */
+const WORKER_METHODS: WorkerMethod[] = [
+  ...(Object.keys(workerMethods) as WorkerMethod[]).filter(
+    (method) => method !== "attach" && method !== "transition",
+  ),
+  "transition",
+];
 
 interface Procedure {
   _def: { type: "query" | "mutation" | "subscription"; inputs: z.ZodType[] };
@@ -81,19 +85,35 @@ export async function fuzzRouter(
   return defects;
 }
 
-/** Sends every message of the protocol. @returns what was a defect */
+/** The input as one of the attempt that holds the lease, so that it is not refused before it is looked at. */
+const asHeld = (input: unknown, ref: AttemptRef, sequence: number): unknown =>
+  typeof input === "object" && input !== null && "attempt" in input
+    ? { ...input, ...ref, ...("sequence" in input ? { sequence } : {}) }
+    : input;
+
+/**
+ * Sends every message of the protocol, half of them as those of an attempt that holds its lease.
+ * @returns what was a defect
+ */
 export async function fuzzWorkerProtocol(
   worker: TestWorker,
   known: KnownNames,
+  ref: AttemptRef,
   { seed, runs }: { seed: number; runs: number },
 ): Promise<string[]> {
   const defects: string[] = [];
+  let sequence = 1;
   for (const method of WORKER_METHODS) {
     const inputs = createHostileInputs(workerMethods[method].request, known);
-    for (const input of fc.sample(inputs, { seed, numRuns: runs })) {
+    for (const [index, drawn] of fc.sample(inputs, { seed, numRuns: runs }).entries()) {
+      const isHeld = index % 2 === 0;
+      const input = isHeld ? asHeld(drawn, ref, sequence) : drawn;
       const what = `${method} ${describeInput(input)}`;
       const answer = worker.requestRaw(method, input).then(
-        () => null,
+        () => {
+          if (isHeld && method === "report") sequence++;
+          return null;
+        },
         (error: unknown) =>
           error instanceof AppError && error.code !== "internal" && !INNER_WORDS.test(error.message)
             ? null

@@ -48,7 +48,7 @@ export function isDatabaseUnavailable(error: unknown): boolean {
 
 /** What is wrong with a value that PostgreSQL refuses (SQLSTATE class 22 and 23, and Prisma's own checks before it). */
 const REFUSALS: readonly (readonly [RegExp, string])[] = [
-  [/^22003$/, "A number is larger than what can be stored."],
+  [/^22003$/, "A number is too large, or too small, to be stored."],
   [/^22(?:007|008)$/, "A point in time is outside of what can be stored."],
   [/^22P0[25]$|^22021$/, "A value is not of the form that is stored."],
   [/^22001$/, "A text is longer than what can be stored."],
