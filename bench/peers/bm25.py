@@ -1,7 +1,7 @@
-"""The peer of bench/retrieval/bm25.ts: bm25s (method "lucene") with PyStemmer, driven by one JSON
-object a line.
+"""The peers of bench/retrieval/bm25.ts, driven by one JSON object a line: bm25s (method "lucene")
+with PyStemmer, and tantivy with its English stemmer (its constants are fixed: it is timed only).
 
-usage: python bm25.py BACKEND        numpy (the library's default) or numba (compiled)
+usage: python bm25.py BACKEND        numpy (bm25s' default), numba (bm25s, compiled) or tantivy
 
 Each request has an `op`; each answer is one line. Seconds are measured here, so that the pipe does
 not count. `passages` has one JSON string a line; `analysed`: terms with spaces between them.
@@ -17,11 +17,13 @@ import resource
 import sys
 import time
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import bm25s
 import numpy
 import Stemmer
+import tantivy
 
 BACKEND = sys.argv[1]
 
@@ -108,13 +110,55 @@ class Index:
         }
 
 
+class TantivyIndex(Index):
+    """The same operations with tantivy, whose files are memory-mapped."""
+
+    searcher: Any
+
+    def create(self, folder: str):
+        schema = tantivy.SchemaBuilder()
+        schema.add_text_field("body", tokenizer_name="en_stem", index_option="freq")
+        schema.add_integer_field("row", fast=True)
+        return tantivy.Index(schema.build(), path=folder)
+
+    def build(self, request: dict) -> dict:
+        with open(request["passages"]) as file:
+            texts = [json.loads(text) for text in file]
+        folder = Path(request["folder"]) / "tantivy"
+        folder.mkdir()
+        began, cpu = time.perf_counter(), time.process_time()
+        writer = self.create(str(folder)).writer(num_threads=1)
+        for row, text in enumerate(texts):
+            writer.add_document(tantivy.Document(body=text, row=row))
+        writer.commit()
+        writer.wait_merging_threads()
+        seconds, cpu = time.perf_counter() - began, time.process_time() - cpu
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+        return {"seconds": seconds, "cpuSeconds": cpu, "peakBytes": peak}
+
+    def open(self, request: dict) -> dict:
+        before = get_resident_bytes()
+        folder = Path(request["folder"]) / "tantivy"
+        self.retriever = self.create(str(folder))
+        self.searcher = self.retriever.searcher()
+        return {
+            "bytes": sum(file.stat().st_size for file in folder.iterdir()),
+            "residentBytes": get_resident_bytes() - before,
+        }
+
+    def retrieve(self, text: str, k: int):
+        query, _ = self.retriever.parse_query_lenient(text, ["body"])
+        addresses = [address for _, address in self.searcher.search(query, k, count=False).hits]
+        return self.searcher.fast_field_values("row", addresses)
+
+
 def main() -> None:
-    packages = ("bm25s", "PyStemmer", "numba", "numpy")
+    packages = ("bm25s", "PyStemmer", "numba", "numpy", "tantivy")
     print(
         json.dumps({"versions": {name: version(name) for name in packages}, "backend": BACKEND}),
         flush=True,
     )
-    index = Index()
+    index = TantivyIndex() if BACKEND == "tantivy" else Index()
     operations = {
         "build": index.build,
         "open": index.open,

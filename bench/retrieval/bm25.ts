@@ -16,8 +16,8 @@ import { type Section, type SectionOptions, type SectionResult, workFolder } fro
 
 /**
  * Our BM25 against bm25s (Lucene's formula): the same terms give the same scores, each with its own English analysis
- * finds the evidence of the real sets, and time and memory at growing sizes. Both index in one process and search in
- * another, and take turns on each query.
+ * finds the evidence of the real sets, and time and memory at growing sizes; of tantivy only the time. Each indexes in
+ * one process and searches in another, and all take turns on each query.
  */
 const SIZES = [10_000, 100_000];
 const LONG_SIZES = [1_000_000];
@@ -27,11 +27,11 @@ const K = 10;
 const DEPTHS = [1, 3, 10];
 const GIB = 1024 ** 3;
 
-const BACKENDS = ["numpy", "numba"] as const;
+const BACKENDS = ["numpy", "numba", "tantivy"] as const;
 
 export const bm25Section: Section = {
   name: "bm25",
-  about: "BM25 against bm25s: agreement, recall, build, memory and search",
+  about: "BM25 against bm25s and tantivy: agreement, recall, build, memory and search",
   run,
 };
 
@@ -220,7 +220,7 @@ async function compareSpeed(
   const starts = [
     { name: "ours", start: () => Side.ours() },
     ...BACKENDS.map((backend) => ({
-      name: `bm25s, ${backend}`,
+      name: backend === "tantivy" ? backend : `bm25s, ${backend}`,
       start: () => Side.peer(python, backend),
     })),
   ];
@@ -260,15 +260,15 @@ async function compareSpeed(
     cpuMs: cpu.reduce((sum, value) => sum + value, 0) / cpu.length,
   }));
   const [ours, ...peers] = figures;
-  const [asInstalled] = peers; // numba is an extra of bm25s; its figures stand in the table
-  const smallest = Math.min(...peers.map(({ memory }) => memory.bytes));
+  const ofBm25s = peers.filter(({ name }) => name.startsWith("bm25s"));
+  const smallest = Math.min(...ofBm25s.map(({ memory }) => memory.bytes));
   bars.push(
     bar(
-      `bm25, ${size} passages: search p50 relative to bm25s as it is installed (numpy)`,
-      (ours?.p50 ?? NaN) / (asInstalled?.p50 ?? NaN),
+      `bm25, ${size} passages: search p50 relative to the fastest peer`,
+      (ours?.p50 ?? NaN) / Math.min(...peers.map(({ p50 }) => p50)),
       "times",
       "<=",
-      1,
+      1.2,
     ),
   );
   bars.push(

@@ -93,10 +93,7 @@ const anyDocumentSchema = z
         content: z.string().nullish(),
         contents: z.string().nullish(),
       })
-      .refine(
-        ({ contents, content, text }) => (text ?? content ?? contents) != null,
-        "needs `contents`, or `title` and `text`",
-      )
+      .refine(({ contents, content, text }) => (text ?? content ?? contents) != null)
       .transform(({ id, title, text, content, contents }): AnyDocument => {
         const body = text ?? content;
         const parts = body == null ? parseContents(contents ?? "") : { title: "", text: body };
@@ -105,20 +102,24 @@ const anyDocumentSchema = z
   ])
   .refine(
     ({ id, title, text }) => id !== null || (`${title}${text}`.trim() !== "" && !isFailure(text)),
-    "has no id, and its text is empty or a failure's",
   );
 
 /** A hit: a document, or an object with a document in it and a score. What is no number is no score. */
-const anyHitSchema = z.union([
-  z
-    .object({ document: anyDocumentSchema, score: z.unknown() })
-    .transform(({ document, score }) => ({
-      document,
-      score: typeof score === "number" ? score : null,
-    })),
-  anyDocumentSchema.transform((document) => ({ document, score: null })),
-]);
-
+const anyHitSchema = z.union(
+  [
+    z
+      .object({ document: anyDocumentSchema, score: z.unknown().optional() })
+      .transform(({ document, score }) => ({
+        document,
+        score: typeof score === "number" ? score : null,
+      })),
+    anyDocumentSchema.transform((document) => ({ document, score: null })),
+  ],
+  {
+    error:
+      "is no document: it needs `contents`, or `title` and `text`; an exact id, or, without one, a text that is not empty and no failure's",
+  },
+);
 export type AnyHit = z.output<typeof anyHitSchema>;
 
 /** The response of any server of the dialect, the best document first. */

@@ -25,7 +25,7 @@ export interface CoalescerLimits {
 }
 export const COALESCER_LIMITS: CoalescerLimits = { batch: 256, waiting: 4096, parallel: 2 };
 
-/** What is wrong with the retriever, not with a query: a batch that failed so is not searched again one by one. */
+/** Failures of the retriever, not of a query: a batch that failed so is not searched again one by one. */
 const RETRIEVER_ERRORS: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   "retriever-unavailable",
   "cancelled",
@@ -59,7 +59,7 @@ export class Coalescer {
     return this.waitingCount;
   }
 
-  /** When what waits now will have been searched, by the pace of the latest batches. */
+  /** Seconds until the queries that wait now are answered, at the pace of the latest batches. */
   get waitSeconds(): number {
     return this.waitingCount * this.secondsPerQuery;
   }

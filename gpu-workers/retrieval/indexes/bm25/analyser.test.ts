@@ -43,7 +43,7 @@ describe("words", () => {
     const marks = "\u0301".repeat(100_000);
     for (const text of [`😀${"\u200d".repeat(100_000)}x`, `👍${marks}`, `#${marks}`, `🇩${marks}`])
       expect(words(text).length).toBeLessThan(500);
-    expect(words("😀\u200d\u200d".repeat(20_000)).length).toBe(20_000);
+    expect(words("😀\u200d\u200d".repeat(20_000)).length).toBe(Math.ceil(80_000 / 255));
   });
 
   it("are cut after 255 characters", () => {
@@ -59,7 +59,8 @@ describe("words", () => {
     fc.assert(
       fc.property(fc.string({ unit: alphabet, maxLength: 40 }), (text) => {
         const theirs = [...segmenter.segment(text)]
-          .map((part) => part.segment)
+          // ICU and Lucene also keep what should join an emoji to one before it, where there is none.
+          .map((part) => part.segment.replace(/^\u200d+(?=[🍕👍❤])/u, ""))
           .filter((segment) => /[\p{L}\p{Nd}🍕👍❤]/u.test(segment));
         // Chinese and Japanese are segmented by dictionary there; and quotes around Hebrew have rules that English does without.
         fc.pre(

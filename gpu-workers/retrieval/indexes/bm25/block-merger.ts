@@ -9,7 +9,7 @@ const STEP_TERMS = 20_000;
 /** Postings start at multiples of 4 bytes that are counted in 32 bits. */
 const MAX_POSTINGS_BYTES = 2 ** 34;
 
-/** Merges blocks, in the order of their rows, into the files of an index. Memory: the lengths and one term at a time. */
+/** Merges blocks, in the order of their rows, into the files of an index; in memory are the lengths and one term only. */
 export class BlockMerger {
   /** Blocks by their current term; among equals by their rows. */
   private readonly readers: { reader: BlockReader; order: number }[] = [];

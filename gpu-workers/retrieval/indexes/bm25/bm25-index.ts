@@ -9,8 +9,9 @@ import { BLOCK_LIMITS, type BlockLimits } from "./index-block";
 import { type Bm25Manifest, MANIFEST, STAMP_BYTES, bm25ManifestSchema } from "./index-format";
 import type { RankedRow } from "@/gpu-workers/retrieval/indexes/ranked-row";
 import type { ParsedQuery } from "./parse-query";
-import type { Bm25Constants } from "./bm25-searcher";
+import { type Bm25Constants, Bm25Searcher, type Ranking } from "./bm25-searcher";
 import type { Bm25Operations } from "./bm25-thread";
+import { PostingsFile } from "./postings-file";
 import { chunk } from "@/lib/chunk";
 
 /** The documents an index is built of. */
@@ -47,6 +48,12 @@ const SLICE = 512;
 /** Queries the thread takes at once: small enough that another caller's come soon. */
 const SEARCH_SLICE = 64;
 
+/**
+ * A single query with at most so many postings is searched at once by the caller: that takes about a millisecond, and
+ * the way to the thread and back as long as a small search.
+ */
+const DIRECT_POSTINGS = 400_000;
+
 /** Name of the BM25 index of a corpus: its folder, and part of every cache key. The constants are no part of it. */
 export function computeBm25Key(corpusHash: string, analysis = ANALYSIS): string {
   return createHash("sha256")
@@ -69,6 +76,8 @@ export class Bm25Index {
     readonly manifest: Bm25Manifest,
     /** Bytes of the index in memory. */
     readonly bytes: number,
+    /** The same memory, read by the caller; null where it is not all there, or the index was closed. */
+    private direct: { file: PostingsFile; searcher: Bm25Searcher } | null,
   ) {}
 
   /**
@@ -137,8 +146,10 @@ export class Bm25Index {
       operation: "open",
       request: { directory, manifest, memoryBytes },
     });
-    const { bytes } = await thread.open();
-    return new Bm25Index(thread, manifest, bytes);
+    const { bytes, memory } = await thread.open();
+    const file = memory && PostingsFile.attach(memory);
+    const direct = file && { file, searcher: new Bm25Searcher(file) };
+    return new Bm25Index(thread, manifest, bytes, direct);
   }
 
   get size(): number {
@@ -155,6 +166,11 @@ export class Bm25Index {
     constants: Bm25Constants,
     signal?: AbortSignal,
   ): Promise<RankedRow[][]> {
+    const [first] = queries;
+    if (this.direct && first && queries.length === 1 && this.isSmall(first, this.direct.file)) {
+      if (signal?.aborted) throw new AppError("cancelled", "the search was cancelled");
+      return [toRankedRows(this.direct.searcher.search(first.terms, k, constants))];
+    }
     const results: RankedRow[][] = [];
     for (const part of chunk(queries, SEARCH_SLICE)) {
       if (signal?.aborted) throw new AppError("cancelled", "the search was cancelled");
@@ -163,16 +179,26 @@ export class Bm25Index {
         k,
         constants,
       });
-      for (const { rows, scores } of rankings)
-        results.push(Array.from(rows, (row, i) => ({ row, score: scores[i] ?? 0 })));
+      results.push(...rankings.map(toRankedRows));
     }
     return results;
   }
 
   async close(): Promise<void> {
+    this.direct = null;
     await this.thread.terminate();
   }
+
+  private isSmall({ terms, formula }: ParsedQuery, file: PostingsFile): boolean {
+    if (formula !== null) return false;
+    let postings = 0;
+    for (const term of terms.keys()) postings += file.countDocuments(term);
+    return postings <= DIRECT_POSTINGS;
+  }
 }
+
+const toRankedRows = ({ rows, scores }: Ranking): RankedRow[] =>
+  Array.from(rows, (row, i) => ({ row, score: scores[i] ?? 0 }));
 
 /** Fills the folder of an index; blocks that a builder before has left there are taken up. */
 async function buildIndex(

@@ -1,7 +1,7 @@
 import { BLOCK, COUNT_LIMIT } from "./index-format";
 import type { Postings } from "./postings-file";
 
-/** BM25's two constants (see contracts/config/retriever.ts). */
+/** BM25's two constants (contracts/run-config/retriever.ts). */
 export interface Bm25Constants {
   k1: number;
   b: number;
@@ -132,8 +132,9 @@ export class Bm25Searcher {
           for (; bits !== 0; bits &= bits - 1) {
             const place = w * 32 + 31 - Math.clz32(bits & -bits);
             const row = base + place;
-            let score = sums[place] ?? 0;
+            let score = sums[place] as number;
             sums[place] = 0;
+            if (score + (limits[optional] as number) < top.threshold) continue;
             if (allowed && ((allowed[row >>> 5] ?? 0) & (1 << (row & 31))) === 0) continue;
             let i = optional - 1;
             for (; i >= 0; i--) {

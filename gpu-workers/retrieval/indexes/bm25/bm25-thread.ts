@@ -6,11 +6,11 @@ import { BlockBuilder, type BlockLimits, findCompleteBlocks } from "./index-bloc
 import { findCandidates } from "./boolean-candidates";
 import type { Bm25Counts, Bm25Manifest } from "./index-format";
 import { BlockMerger } from "./block-merger";
-import { PostingsFile } from "./postings-file";
+import { type IndexMemory, PostingsFile } from "./postings-file";
 import type { Formula } from "./parse-query";
 import { type Bm25Constants, Bm25Searcher, type Ranking } from "./bm25-searcher";
 
-/** A query as the index takes it (see query.ts). */
+/** A query as the index takes it (parse-query.ts). */
 export interface IndexQuery {
   terms: Map<string, number>;
   formula: Formula | null;
@@ -31,7 +31,8 @@ export type Bm25Operations = {
   mergeStep: { request: null; response: Bm25Counts | null };
   open: {
     request: { directory: string; manifest: Bm25Manifest; memoryBytes?: number };
-    response: { bytes: number };
+    /** `memory`: for the caller to search too (`PostingsFile.attach`). */
+    response: { bytes: number; memory: IndexMemory | null };
   };
   search: {
     request: { queries: IndexQuery[]; k: number; constants: Bm25Constants };
@@ -119,7 +120,7 @@ if (parentPort) {
     open: ({ directory, manifest, memoryBytes }) => {
       const file = PostingsFile.open(directory, manifest, memoryBytes);
       opened = { file, searcher: new Bm25Searcher(file) };
-      return { response: { bytes: file.bytes } };
+      return { response: { bytes: file.bytes, memory: file.memory } };
     },
     search: ({ queries, k, constants }) => {
       const rankings = queries.map((query) => searchIndex(query, k, constants));

@@ -5,7 +5,7 @@ import { compareTerms } from "./index-block";
 import { FileReader, alignTo4 } from "./binary-file";
 import { BLOCK, type Bm25Manifest, FILES, STAMP_BYTES, WIDE } from "./index-format";
 
-/** Where a term occurs: rows in ascending order, how often in each, and bounds of each `BLOCK` of them (see format.ts). */
+/** Where a term occurs: rows in ascending order, how often in each, and bounds of each `BLOCK` of them (index-format.ts). */
 export interface Postings {
   rows: Int32Array;
   counts: Uint8Array | Uint32Array;
@@ -16,18 +16,37 @@ export interface Postings {
 /** Terms whose numbers are remembered. */
 const KNOWN_TERMS = 50_000;
 
+/** Every so many terms one is kept as a string: most steps of a search in the dictionary decode none. */
+const LANDMARK = 32;
+
+/** An index that is in memory as a whole, for several threads to read. */
+export type IndexMemory = Record<keyof typeof FILES, SharedArrayBuffer>;
+
 /** An index opened for reading: terms to postings. */
 export class PostingsFile {
   private readonly known = new Map<string, number>();
+  private readonly text: Buffer;
+  private readonly termStarts: Uint32Array;
+  private readonly documents: Uint32Array;
+  private readonly postingStarts: Uint32Array;
+  private readonly landmarks: string[];
+  readonly lengths: Uint32Array;
 
   private constructor(
-    private readonly text: Buffer,
-    private readonly termStarts: Uint32Array,
-    private readonly documents: Uint32Array,
-    private readonly postingStarts: Uint32Array,
-    readonly lengths: Uint32Array,
-    private readonly postings: PostingsCache,
-  ) {}
+    private readonly parts: Omit<IndexMemory, "postings">,
+    private readonly postings: PostingsReader,
+  ) {
+    const { terms, dictionary, lengths } = parts;
+    const count = (dictionary.byteLength / 4 - 2) / 3;
+    this.text = Buffer.from(terms);
+    this.termStarts = new Uint32Array(dictionary, 0, count + 1);
+    this.documents = new Uint32Array(dictionary, 4 * (count + 1), count);
+    this.postingStarts = new Uint32Array(dictionary, 4 * (2 * count + 1), count + 1);
+    this.lengths = new Uint32Array(lengths);
+    this.landmarks = Array.from({ length: Math.ceil(count / LANDMARK) }, (_, i) =>
+      this.readTerm(i * LANDMARK),
+    );
+  }
 
   /**
    * Postings up to `memoryBytes` are read into memory as a whole; of larger ones the terms used last are kept. Throws
@@ -62,28 +81,46 @@ export class PostingsFile {
           : `${FILES[name]} has ${file.size} bytes instead of ${manifest.bytes[name]}`;
       throw new AppError("invalid-input", `the index in ${directory} is damaged: ${reason}`);
     };
-    const whole = (name: keyof typeof FILES): ArrayBuffer => {
+    const readWhole = (name: keyof typeof FILES): SharedArrayBuffer => {
       const file = open(name);
       try {
-        return file.read(STAMP_BYTES, file.size - STAMP_BYTES).buffer;
+        const whole = new SharedArrayBuffer(file.size - STAMP_BYTES);
+        file.readInto(new Uint8Array(whole), STAMP_BYTES);
+        return whole;
       } finally {
         file.close();
       }
     };
-    const dictionary = whole("dictionary");
+    const dictionary = readWhole("dictionary");
     if (dictionary.byteLength !== 4 * (3 * terms + 2))
       throw new AppError(
         "invalid-input",
         `the index in ${directory} is damaged: its dictionary does not hold ${terms} terms`,
       );
+    const parts = { terms: readWhole("terms"), dictionary, lengths: readWhole("lengths") };
     return new PostingsFile(
-      Buffer.from(whole("terms")),
-      new Uint32Array(dictionary, 0, terms + 1),
-      new Uint32Array(dictionary, 4 * (terms + 1), terms),
-      new Uint32Array(dictionary, 4 * (2 * terms + 1), terms + 1),
-      new Uint32Array(whole("lengths")),
-      new PostingsCache(open("postings"), memoryBytes),
+      parts,
+      manifest.bytes.postings <= memoryBytes
+        ? new PostingsInMemory(readWhole("postings"))
+        : new PostingsOnDisk(open("postings"), memoryBytes),
     );
+  }
+
+  /** Reads an index that another thread has opened (`memory`). */
+  static attach({ postings, ...parts }: IndexMemory): PostingsFile {
+    return new PostingsFile(parts, new PostingsInMemory(postings));
+  }
+
+  /** What another thread needs to read this index too; null where its postings stay on the disk. */
+  get memory(): IndexMemory | null {
+    if (!(this.postings instanceof PostingsInMemory)) return null;
+    return { ...this.parts, postings: this.postings.whole };
+  }
+
+  /** In how many documents a term is. */
+  countDocuments(term: string): number {
+    const id = this.findTermId(term);
+    return id < 0 ? 0 : (this.documents[id] ?? 0) % WIDE;
   }
 
   /** Postings of a term; null where no document has it. */
@@ -92,7 +129,7 @@ export class PostingsFile {
     if (id < 0) return null;
     const documents = this.documents[id] ?? 0;
     const wide = documents >= WIDE;
-    const count = wide ? documents - WIDE : documents;
+    const count = documents % WIDE;
     const start = (this.postingStarts[id] ?? 0) * 4;
     const buffer = this.postings.read(id, start, (this.postingStarts[id + 1] ?? 0) * 4 - start);
     const counts = buffer.byteOffset + 4 * count;
@@ -109,14 +146,8 @@ export class PostingsFile {
 
   /** Bytes in memory. */
   get bytes(): number {
-    return (
-      this.text.length +
-      this.termStarts.byteLength +
-      this.documents.byteLength +
-      this.postingStarts.byteLength +
-      this.lengths.byteLength +
-      this.postings.bytes
-    );
+    const parts = Object.values(this.parts);
+    return parts.reduce((sum, part) => sum + part.byteLength, this.postings.bytes);
   }
 
   close(): void {
@@ -134,53 +165,76 @@ export class PostingsFile {
   }
 
   private searchDictionary(term: string): number {
-    let low = 0;
-    let high = this.documents.length - 1;
-    while (low <= high) {
-      const middle = (low + high) >> 1;
-      const order = compareTerms(
-        this.text.toString("utf8", this.termStarts[middle], this.termStarts[middle + 1]),
-        term,
-      );
-      if (order === 0) return middle;
-      if (order < 0) low = middle + 1;
-      else high = middle - 1;
-    }
-    return -1;
+    const from = search(this.landmarks.length, (i) => this.landmarks[i] ?? "", term);
+    if (from < 0) return -1;
+    const start = from * LANDMARK;
+    const count = Math.min(LANDMARK, this.documents.length - start);
+    const place = search(count, (i) => this.readTerm(start + i), term);
+    return place >= 0 && this.readTerm(start + place) === term ? start + place : -1;
+  }
+
+  private readTerm(id: number): string {
+    return this.text.toString("utf8", this.termStarts[id], this.termStarts[id + 1]);
   }
 }
 
-/** The bytes of the postings: all in memory, or those read last. */
-class PostingsCache {
-  private readonly all: Uint8Array | null;
+/** The last of `count` ordered terms that is not behind `term`; -1 where all are. */
+function search(count: number, read: (i: number) => string, term: string): number {
+  let low = 0;
+  let high = count - 1;
+  while (low <= high) {
+    const middle = (low + high) >> 1;
+    if (compareTerms(read(middle), term) <= 0) low = middle + 1;
+    else high = middle - 1;
+  }
+  return high;
+}
+
+/** The bytes of the postings. */
+interface PostingsReader {
+  /** In memory. */
+  readonly bytes: number;
+  read(id: number, start: number, length: number): Uint8Array;
+  close(): void;
+}
+
+class PostingsInMemory implements PostingsReader {
+  constructor(readonly whole: SharedArrayBuffer) {}
+
+  get bytes(): number {
+    return this.whole.byteLength;
+  }
+
+  read(_id: number, start: number, length: number): Uint8Array {
+    return new Uint8Array(this.whole, start, length);
+  }
+
+  close(): void {}
+}
+
+/** Keeps those that were read last. */
+class PostingsOnDisk implements PostingsReader {
   private readonly kept = new Map<number, Uint8Array>();
-  private keptBytes = 0;
+  bytes = 0;
 
   constructor(
     private readonly file: FileReader,
     private readonly memoryBytes: number,
-  ) {
-    this.all = file.size <= memoryBytes ? file.read(STAMP_BYTES, file.size - STAMP_BYTES) : null;
-  }
-
-  get bytes(): number {
-    return this.all?.length ?? this.keptBytes;
-  }
+  ) {}
 
   read(id: number, start: number, length: number): Uint8Array {
-    if (this.all) return this.all.subarray(start, start + length);
     let bytes = this.kept.get(id);
     if (bytes) {
       this.kept.delete(id); // the map's order is that of use
     } else {
       bytes = this.file.read(STAMP_BYTES + start, length);
-      this.keptBytes += length;
+      this.bytes += length;
     }
     this.kept.set(id, bytes);
     for (const [oldest, old] of this.kept) {
-      if (this.keptBytes <= this.memoryBytes || oldest === id) break;
+      if (this.bytes <= this.memoryBytes || oldest === id) break;
       this.kept.delete(oldest);
-      this.keptBytes -= old.length;
+      this.bytes -= old.length;
     }
     return bytes;
   }

@@ -14,7 +14,7 @@ import type { Encoder } from "@/gpu-workers/retrieval/encoders/encoder";
 import { formatPassage } from "@/gpu-workers/retrieval/corpus/passage-text";
 import type { RetrieverProgress } from "@/gpu-workers/retrieval/retriever";
 
-/** Documents encoded at once: sorted by length among themselves, written together, and what an interruption costs. */
+/** Documents encoded and written at once, sorted by length among themselves; an interruption loses so many at most. */
 export const BUILD_SLICE = 512;
 /** Vectors handed to FAISS at once. */
 const FILL_SLICE = 16_384;
@@ -93,7 +93,7 @@ export async function buildFlatIndex(
 
 /**
  * Makes an index of another kind from a flat one's vectors: learns, adds, writes. FAISS holds such an index in memory
- * while it grows. An interrupted build starts anew; the vectors are there.
+ * while it grows. An interrupted build starts anew from the same vectors: nothing is encoded again.
  */
 export async function buildIndexFromFlat(
   directory: string,

@@ -75,7 +75,7 @@ export class DenseIndex {
   ) {}
 
   /**
-   * Loads a saved index; `parameters` are those of contracts/index-plan.ts. Throws `not-found` where there is none,
+   * Loads a saved index; `parameters` are those of core/memory/index-plan.ts. Throws `not-found` where there is none,
    * `conflict` where it belongs to another corpus or encoder, `invalid-input` where its files are damaged, `unsupported`
    * where its labels are not rows.
    */

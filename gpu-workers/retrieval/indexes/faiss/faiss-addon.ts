@@ -39,7 +39,7 @@ export interface VectorIndex {
   findForeignLabel(): string | null;
 }
 
-/** faiss-node's addon with our extension (gpu-workers/retrieval/faiss). Synchronous: for a worker thread. */
+/** faiss-node's addon with our extension (the folder addon). Synchronous: for a worker thread. */
 export interface FaissAddon {
   /** `preload` reads the whole file at once: for one that fits into memory. */
   FlatFile: new (path: string, preload: boolean) => FlatFile;

@@ -280,7 +280,7 @@ std::vector<faiss::idx_t> labelsOf(const faiss::Index* index) {
     }
     if (const auto* lists = dynamic_cast<const faiss::IndexIVF*>(index)) {
         for (size_t list = 0; list < lists->nlist; list++) {
-            const faiss::InvertedLists::ScopedIds ids(lists->invlists, list);
+            faiss::InvertedLists::ScopedIds ids(lists->invlists, list);
             labels.insert(labels.end(), ids.get(), ids.get() + lists->invlists->list_size(list));
         }
         return labels;
