@@ -1,13 +1,16 @@
 /** Text of the command line: tables, numbers and times. */
 
 /** Aligns cells in columns, each as wide as its widest cell. */
-export function formatTable(head: readonly string[], rows: readonly (readonly string[])[]): string {
+export function formatTable(
+  head: readonly string[],
+  rows: readonly (readonly (string | number)[])[],
+): string {
   const widths = head.map((title, i) =>
-    Math.max(title.length, ...rows.map((row) => row[i]?.length ?? 0)),
+    Math.max(title.length, ...rows.map((row) => String(row[i] ?? "").length)),
   );
-  const formatLine = (cells: readonly string[]): string =>
+  const formatLine = (cells: readonly (string | number)[]): string =>
     cells
-      .map((cell, i) => (i === cells.length - 1 ? cell : cell.padEnd(widths[i] ?? 0)))
+      .map((cell, i) => (i === cells.length - 1 ? cell : String(cell).padEnd(widths[i] ?? 0)))
       .join("  ")
       .trimEnd();
   return [formatLine(head), ...rows.map(formatLine)].join("\n");

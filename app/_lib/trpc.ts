@@ -29,6 +29,7 @@ export type AgreementRow = Outputs["scores"]["agreement"][number];
 export type DisagreementRow = Outputs["scores"]["disagreements"]["rows"][number];
 export type Compared = Outputs["compare"]["get"];
 export type ComparedQuestion = Outputs["compare"]["questions"]["rows"][number];
+export type CheckpointAnswer = Outputs["compare"]["checkpoints"][number];
 export type SweepRow = Outputs["sweeps"]["list"]["rows"][number];
 export type SweepDetail = Outputs["sweeps"]["get"];
 export type SweepCurves = Outputs["sweeps"]["series"]["curves"];

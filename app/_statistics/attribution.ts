@@ -3,56 +3,23 @@ import { GLOSSARY, type GlossaryTerm } from "@/core/glossary/glossary";
 
 type Shares = LeaderboardCell["attribution"];
 
-const describe = (term: GlossaryTerm) => ({
+/** A part of all answers: a term of the glossary with its colour, and the filter of the episodes that shows it. */
+export const definePart = (term: GlossaryTerm, series: number, filter: string = term) => ({
   label: GLOSSARY[term].title,
   meaning: GLOSSARY[term].text,
+  colour: `var(--series-${series})`,
+  filter,
 });
 
 /** Where answers were lost, in the order of the stages; the same colours as on the run's page. */
 export const ATTRIBUTION_PARTS = [
-  {
-    key: "correct",
-    ...describe("correct"),
-    colour: "var(--series-1)",
-    filter: "correct",
-  },
-  {
-    key: "neverRetrieved",
-    ...describe("never-retrieved"),
-    colour: "var(--series-2)",
-    filter: "never-retrieved",
-  },
-  {
-    key: "notSelected",
-    ...describe("not-selected"),
-    colour: "var(--series-5)",
-    filter: "not-selected",
-  },
-  {
-    key: "generatorFailed",
-    ...describe("generator-failed"),
-    colour: "var(--series-4)",
-    filter: "generator-failed",
-  },
-  {
-    key: "scorerDoubtful",
-    ...describe("scorer-doubtful"),
-    colour: "var(--series-6)",
-    filter: "scorer-doubtful",
-  },
-  {
-    key: "noGold",
-    ...describe("no-gold"),
-    colour: "var(--series-7)",
-    filter: "wrong",
-  },
-] as const satisfies readonly {
-  key: keyof Shares;
-  label: string;
-  colour: string;
-  filter: string;
-  meaning: string;
-}[];
+  { key: "correct", ...definePart("correct", 1) },
+  { key: "neverRetrieved", ...definePart("never-retrieved", 2) },
+  { key: "notSelected", ...definePart("not-selected", 5) },
+  { key: "generatorFailed", ...definePart("generator-failed", 4) },
+  { key: "scorerDoubtful", ...definePart("scorer-doubtful", 6) },
+  { key: "noGold", ...definePart("no-gold", 7, "wrong") },
+] as const satisfies readonly (ReturnType<typeof definePart> & { key: keyof Shares })[];
 
 /** Number of answers in all parts. */
 export const sumAttribution = (shares: Shares): number =>

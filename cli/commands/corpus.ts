@@ -157,10 +157,10 @@ async function listCorpora(
       ["name", "passages", "MB", "bad lines", "indexes", "on", "from"],
       rows.map((row) => [
         row.name,
-        row.documents === null ? "?" : String(row.documents),
+        row.documents === null ? "?" : row.documents,
         formatMegabytes(row.bytes),
-        String(row.badLines),
-        String(row.indexes),
+        row.badLines,
+        row.indexes,
         row.workers
           .map((worker) => (worker.online ? worker.name : `${worker.name} (offline)`))
           .join(", "),
@@ -190,7 +190,7 @@ async function showCorpus(
       print(
         `\n${formatTable(
           ["file", "line", "why"],
-          badLines.first.slice(0, 20).map((line) => [line.file, String(line.line), line.reason]),
+          badLines.first.slice(0, 20).map((line) => [line.file, line.line, line.reason]),
         )}`,
       );
   }

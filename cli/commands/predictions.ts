@@ -158,11 +158,7 @@ async function printScores(
   print(
     formatTable(
       ["scorer", "mean", "answers"],
-      summary.scorers.map(({ scorer, mean, scored }) => [
-        scorer,
-        formatShare(mean),
-        String(scored),
-      ]),
+      summary.scorers.map(({ scorer, mean, scored }) => [scorer, formatShare(mean), scored]),
     ),
   );
   print(

@@ -160,7 +160,7 @@ async function showRun(
       history.map((entry) => [
         entry.at.toISOString(),
         entry.to,
-        String(entry.attempt),
+        entry.attempt,
         entry.actor,
         entry.reason ?? "",
       ]),
@@ -170,11 +170,7 @@ async function showRun(
     print(
       `\n${formatTable(
         ["metric", "step", "value"],
-        metrics.map((metric) => [
-          metric.name,
-          String(metric.lastStep),
-          formatNumber(metric.lastValue),
-        ]),
+        metrics.map((metric) => [metric.name, metric.lastStep, formatNumber(metric.lastValue)]),
       )}`,
     );
   if (checkpoints.length > 0)
@@ -183,7 +179,7 @@ async function showRun(
         ["checkpoint", "step", "MB"],
         checkpoints.map((checkpoint) => [
           checkpoint.id,
-          String(checkpoint.step),
+          checkpoint.step,
           formatMegabytes(checkpoint.bytes),
         ]),
       )}`,

@@ -92,7 +92,7 @@ export function addSweepCommands(program: Command, context: CommandContext): voi
           ["id", "runs", "states", "seeds", "name", "varies"],
           rows.map((row) => [
             shortenId(row.id),
-            String(row.runs),
+            row.runs,
             formatStates(row.counts),
             row.seeds.join(","),
             row.name,
@@ -285,7 +285,7 @@ function formatSweep(detail: SweepDetail): string {
       ...run.results.map((result) =>
         result ? `${formatFigure(result.last)} (${formatFigure(result.best)})` : "",
       ),
-      run.seed === null ? "" : String(run.seed),
+      run.seed === null ? "" : run.seed,
       formatVariedSettings(run.varied, detail.paths),
     ]),
   );

@@ -67,10 +67,10 @@ async function importFolder(
       imported.runs.map((run) => [
         shortenId(run.id),
         run.dataset,
-        String(run.episodes),
-        String(run.scored),
+        run.episodes,
+        run.scored,
         formatShare(run.accuracy),
-        String(run.unmatchedCount),
+        run.unmatchedCount,
       ]),
     ),
   );

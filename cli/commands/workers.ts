@@ -23,7 +23,7 @@ export function addWorkerCommands(
             shortenId(worker.id),
             worker.name,
             worker.state,
-            String(worker.hardware.cores),
+            worker.hardware.cores,
             (worker.hardware.memoryMb / 1024).toFixed(0),
             worker.hardware.gpus.map((gpu) => gpu.name).join(", "),
             worker.runs.map((run) => run.name).join(", "),

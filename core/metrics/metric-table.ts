@@ -20,8 +20,17 @@ import {
  * alone.
  */
 
-/** Time that a step takes: less is better. */
-const duration = (description: string): MetricDefinition => seconds(description, "lower", "cost");
+type Define = (description: string) => MetricDefinition;
+
+/** Shows early that training or a service goes wrong: less is better. */
+const healthNumber: Define = (description) => number(description, "lower", "health");
+const healthShare: Define = (description) => share(description, "lower", "health");
+const healthCount: Define = (description) => count(description, "lower", "health");
+/** What is paid for a result: less is better. */
+const costSeconds: Define = (description) => seconds(description, "lower", "cost");
+const costMilliseconds: Define = (description) => milliseconds(description, "lower", "cost");
+const costTokens: Define = (description) => tokens(description, "lower", "cost");
+const costMebibytes: Define = (description) => mebibytes(description, "lower", "cost");
 
 export const METRICS = {
   "cold-start/loss": number(
@@ -123,7 +132,7 @@ export const METRICS = {
     "Share of queries that repeat an earlier one or the question, held-out",
     "lower",
   ),
-  "held-out/format_errors": number("Format errors per held-out episode", "lower", "health"),
+  "held-out/format_errors": healthNumber("Format errors per held-out episode"),
   "search/gold_retrieved": share("Share of gold documents in any window", "higher"),
   "search/gold_selected": share("Share of gold documents handed to the generator", "higher"),
   "search/searches": number(
@@ -136,26 +145,16 @@ export const METRICS = {
     "Share of documents in later windows that no earlier window held",
     "higher",
   ),
-  "search/redundant_queries": share(
+  "search/redundant_queries": healthShare(
     "Share of queries that repeat an earlier one or the question (normalised words)",
-    "lower",
-    "health",
   ),
-  "search/copied_question": share(
+  "search/copied_question": healthShare(
     "Share of queries that are the question itself (normalised words)",
-    "lower",
-    "health",
   ),
-  "search/format_errors": number("Format errors per episode", "lower", "health"),
-  "search/implicit_selections": share(
-    "Share of turns without a selection of their own",
-    "lower",
-    "health",
-  ),
-  "groups/without_variance": share(
+  "search/format_errors": healthNumber("Format errors per episode"),
+  "search/implicit_selections": healthShare("Share of turns without a selection of their own"),
+  "groups/without_variance": healthShare(
     "Share of groups that cannot teach: all their samples got the same reward",
-    "lower",
-    "health",
   ),
   "groups/resampled": count("Groups drawn again because they could not teach", "lower"),
   "critic/score/mean": number("Outcome reward of an episode, mean", "higher"),
@@ -174,73 +173,47 @@ export const METRICS = {
   "critic/values/max": number("Value that the critic gives a state, before the update, largest"),
   "critic/values/min": number("Value that the critic gives a state, before the update, smallest"),
   "critic/vf_loss": number("Value loss per action token: half the squared error", "lower"),
-  "critic/vf_clipfrac": share(
-    "Share of action tokens whose value loss was clipped",
-    "lower",
-    "health",
-  ),
+  "critic/vf_clipfrac": healthShare("Share of action tokens whose value loss was clipped"),
   "critic/vf_explained_var": share(
     "Share of the returns' variance that the critic explains, before the update",
     "higher",
     "health",
   ),
-  "critic/grad_norm": number("Gradient norm of the critic before clipping", "lower", "health"),
+  "critic/grad_norm": healthNumber("Gradient norm of the critic before clipping"),
   "critic/lr": number("Learning rate of the critic"),
-  "critic/kl": number(
+  "critic/kl": healthNumber(
     "KL to the reference policy per action token, where it is taken from the reward",
-    "lower",
-    "health",
   ),
   "critic/kl_coeff": number("Weight of the KL in the reward"),
   "actor/pg_loss": number("Policy loss per action token, without KL and entropy", "lower"),
-  "actor/kl_loss": number(
+  "actor/kl_loss": healthNumber(
     "KL to the reference policy per action token, where it is a term of the loss",
-    "lower",
-    "health",
   ),
   "actor/kl_coef": number("Weight of the KL in the loss"),
-  "actor/ppo_kl": number(
-    "KL from the old policy per action token (k1 estimate)",
-    "lower",
-    "health",
-  ),
+  "actor/ppo_kl": healthNumber("KL from the old policy per action token (k1 estimate)"),
   "actor/entropy_loss": number("Entropy of the policy per action token", null, "health"),
-  "actor/grad_norm": number("Gradient norm before clipping", "lower", "health"),
+  "actor/grad_norm": healthNumber("Gradient norm before clipping"),
   "actor/lr": number("Learning rate of the searcher"),
-  "actor/pg_clipfrac": share("Share of action tokens whose ratio was clipped", "lower", "health"),
+  "actor/pg_clipfrac": healthShare("Share of action tokens whose ratio was clipped"),
   "actor/ratio_max": number("Largest importance ratio", null, "health"),
   "actor/off_policy_steps": count(
     "Updates between the weights that the episodes were sampled with and those updated",
   ),
-  "actor/skipped_updates": count(
+  "actor/skipped_updates": healthCount(
     "Optimiser steps skipped because a loss or gradient was not finite",
-    "lower",
-    "health",
   ),
-  "mismatch/logprob_mean": number(
+  "mismatch/logprob_mean": healthNumber(
     "Mean distance of sampler's and trainer's log-probability of an action token",
-    "lower",
-    "health",
   ),
-  "mismatch/logprob_max": number(
+  "mismatch/logprob_max": healthNumber(
     "Largest distance of sampler's and trainer's log-probability of an action token",
-    "lower",
-    "health",
   ),
-  "mismatch/kl": number(
-    "KL of the sampler from the trainer per action token (k1 estimate)",
-    "lower",
-    "health",
-  ),
-  "mismatch/truncated": share(
-    "Share of action tokens whose importance weight was truncated",
-    "lower",
-    "health",
-  ),
+  "mismatch/kl": healthNumber("KL of the sampler from the trainer per action token (k1 estimate)"),
+  "mismatch/truncated": healthShare("Share of action tokens whose importance weight was truncated"),
   "response_length/mean": tokens("Action tokens per episode, mean", null, "cost"),
   "response_length/max": tokens("Action tokens per episode, largest"),
   "response_length/min": tokens("Action tokens per episode, smallest"),
-  "response_length/clip_ratio": share("Share of episodes cut by a token limit", "lower", "health"),
+  "response_length/clip_ratio": healthShare("Share of episodes cut by a token limit"),
   "prompt_length/mean": tokens("Tokens fed before the first action, mean"),
   "prompt_length/max": tokens("Tokens fed before the first action, largest"),
   "prompt_length/min": tokens("Tokens fed before the first action, smallest"),
@@ -252,67 +225,43 @@ export const METRICS = {
     "Share of action tokens among all tokens after the prompt",
     "higher",
   ),
-  "timing_s/step": duration("Seconds a step took"),
-  "timing_s/pool": duration("Seconds for naive-RAG answers of candidate questions"),
-  "timing_s/gen": duration("Seconds for sampling the episodes (generation by the searcher)"),
-  "timing_s/retrieve": duration("Seconds for retrieval"),
-  "timing_s/generator": duration("Seconds for the frozen generator's answers"),
-  "timing_s/ref": duration("Seconds for log-probabilities under the reference and the old policy"),
-  "timing_s/values": duration("Seconds for the critic's values"),
-  "timing_s/update_critic": duration("Seconds for the critic's gradient and optimiser steps"),
-  "timing_s/update_actor": duration("Seconds for the searcher's gradient and optimiser steps"),
-  "timing_s/testing": duration("Seconds for held-out evaluation"),
-  "timing_s/save_checkpoint": duration("Seconds for saving and uploading a checkpoint"),
-  "timing_s/other": duration("Seconds of the step that belong to no phase"),
-  "timing_per_token_ms/gen": milliseconds(
-    "Milliseconds of sampling per action token",
-    "lower",
-    "cost",
+  "timing_s/step": costSeconds("Seconds a step took"),
+  "timing_s/pool": costSeconds("Seconds for naive-RAG answers of candidate questions"),
+  "timing_s/gen": costSeconds("Seconds for sampling the episodes (generation by the searcher)"),
+  "timing_s/retrieve": costSeconds("Seconds for retrieval"),
+  "timing_s/generator": costSeconds("Seconds for the frozen generator's answers"),
+  "timing_s/ref": costSeconds(
+    "Seconds for log-probabilities under the reference and the old policy",
   ),
-  "timing_per_token_ms/ref": milliseconds(
-    "Milliseconds for log-probabilities per token",
-    "lower",
-    "cost",
-  ),
-  "timing_per_token_ms/values": milliseconds("Milliseconds for values per token", "lower", "cost"),
-  "timing_per_token_ms/update_critic": milliseconds(
+  "timing_s/values": costSeconds("Seconds for the critic's values"),
+  "timing_s/update_critic": costSeconds("Seconds for the critic's gradient and optimiser steps"),
+  "timing_s/update_actor": costSeconds("Seconds for the searcher's gradient and optimiser steps"),
+  "timing_s/testing": costSeconds("Seconds for held-out evaluation"),
+  "timing_s/save_checkpoint": costSeconds("Seconds for saving and uploading a checkpoint"),
+  "timing_s/other": costSeconds("Seconds of the step that belong to no phase"),
+  "timing_per_token_ms/gen": costMilliseconds("Milliseconds of sampling per action token"),
+  "timing_per_token_ms/ref": costMilliseconds("Milliseconds for log-probabilities per token"),
+  "timing_per_token_ms/values": costMilliseconds("Milliseconds for values per token"),
+  "timing_per_token_ms/update_critic": costMilliseconds(
     "Milliseconds of the critic's update per token",
-    "lower",
-    "cost",
   ),
-  "timing_per_token_ms/update_actor": milliseconds(
+  "timing_per_token_ms/update_actor": costMilliseconds(
     "Milliseconds of the searcher's update per token",
-    "lower",
-    "cost",
   ),
-  "memory/out_of_memory_retries": count(
+  "memory/out_of_memory_retries": healthCount(
     "Micro-batches that ran out of memory and were repeated with half the tokens",
-    "lower",
-    "health",
   ),
-  "memory/engine_peak_mb": mebibytes(
+  "memory/engine_peak_mb": costMebibytes(
     "Peak memory of the engine: on its GPU, or on a CPU resident",
-    "lower",
-    "cost",
   ),
-  "generator/retries": share(
+  "generator/retries": healthShare(
     "Share of requests to generator and judge that failed and were repeated",
-    "lower",
-    "health",
   ),
   "progress/answered": count("Questions answered by a predict run", "higher"),
   "predict/accuracy": share("Running accuracy of a predict run", "higher", "headline", "progress"),
   "judge/calls": count("Requests that the judge has answered in this attempt", "lower", "cost"),
-  "judge/prompt_tokens": tokens(
-    "Prompt tokens that the judge has read in this attempt",
-    "lower",
-    "cost",
-  ),
-  "judge/completion_tokens": tokens(
-    "Tokens that the judge has written in this attempt",
-    "lower",
-    "cost",
-  ),
+  "judge/prompt_tokens": costTokens("Prompt tokens that the judge has read in this attempt"),
+  "judge/completion_tokens": costTokens("Tokens that the judge has written in this attempt"),
   "judge/cost_usd": usDollars(
     "US dollars that the judge has cost in this attempt, by the prices set for it",
     "lower",
@@ -356,30 +305,20 @@ export const METRICS = {
     "Tokens that a served model wrote a second",
     "higher",
   ),
-  "serve/latency_ms_p50": milliseconds(
+  "serve/latency_ms_p50": costMilliseconds(
     "Milliseconds until the answer, median of the latest 1024",
-    "lower",
-    "cost",
   ),
-  "serve/latency_ms_p99": milliseconds(
+  "serve/latency_ms_p99": costMilliseconds(
     "Milliseconds until the answer, 99th percentile of the latest 1024",
-    "lower",
-    "cost",
   ),
   "serve/waiting": count(
     "Queries that wait for the next batch, or requests that wait for the model",
     "lower",
   ),
-  "serve/refused": count("Requests answered with 503 since the last report", "lower", "health"),
-  "serve/errors": count(
-    "Requests that were wrong or failed since the last report",
-    "lower",
-    "health",
-  ),
-  "serve/memory_mb": mebibytes(
+  "serve/refused": healthCount("Requests answered with 503 since the last report"),
+  "serve/errors": healthCount("Requests that were wrong or failed since the last report"),
+  "serve/memory_mb": costMebibytes(
     "Resident memory of the process that serves: the worker's, or the model server's",
-    "lower",
-    "cost",
   ),
 } as const satisfies Record<string, MetricDefinition>;
 
@@ -397,7 +336,7 @@ export const METRIC_FAMILIES = {
     "Share of gold documents in the windows up to this turn, held-out",
     "higher",
   ),
-  "search/format_errors/": number("Format errors of this kind per episode", "lower", "health"),
+  "search/format_errors/": healthNumber("Format errors of this kind per episode"),
 } as const satisfies Record<string, MetricDefinition>;
 
 export type MetricName = keyof typeof METRICS | `${keyof typeof METRIC_FAMILIES}${string}`;

@@ -3,7 +3,7 @@ import { skipToken, useQuery } from "@tanstack/react-query";
 import Link from "next/link";
 import { cn } from "@/app/_lib/cn";
 import { formatInteger, formatCount, formatWords } from "@/app/_lib/format";
-import { useTRPC } from "@/app/_lib/trpc";
+import { useTRPC, type CheckpointAnswer } from "@/app/_lib/trpc";
 import { useQueryParams } from "@/app/_lib/use-params";
 import { Card, CardHeader } from "@/app/_ui/card";
 import { Select } from "@/app/_ui/field";
@@ -14,6 +14,20 @@ import { RUN_COLOURS } from "./patterns";
 
 /** How many checkpoints stand side by side. */
 const SIDE_BY_SIDE = 3;
+
+/** The evaluations that the address names; else the first and the last. */
+function chooseShown(
+  points: readonly CheckpointAnswer[],
+  steps: string | null,
+): readonly CheckpointAnswer[] {
+  const wanted = (steps ?? "")
+    .split(",")
+    .filter((s) => s !== "")
+    .map(Number);
+  const chosen = points.filter((p) => wanted.includes(p.step));
+  const firstAndLast = points.length > 1 ? [points[0]!, points[points.length - 1]!] : points;
+  return (chosen.length > 0 ? chosen : firstAndLast).slice(0, SIDE_BY_SIDE);
+}
 
 /** One held-out question across the evaluations of a training run. */
 export function CheckpointsView({ runId }: { runId: string }) {
@@ -31,22 +45,17 @@ export function CheckpointsView({ runId }: { runId: string }) {
     ),
   );
   const questionId = params.get("question") ?? questions.data?.rows[0]?.questionId ?? null;
+  const options = (questions.data?.rows ?? []).map((row) => ({
+    value: row.questionId,
+    text: row.question,
+  }));
+  if (questionId !== null && !options.some(({ value }) => value === questionId))
+    options.unshift({ value: questionId, text: questionId });
   const course = useQuery(
     trpc.compare.checkpoints.queryOptions(questionId === null ? skipToken : { runId, questionId }),
   );
   const points = course.data ?? [];
-  const wanted = (params.get("steps") ?? "")
-    .split(",")
-    .filter((s) => s !== "")
-    .map(Number);
-  const chosen = points.filter((p) => wanted.includes(p.step));
-  const shown = (
-    chosen.length > 0
-      ? chosen
-      : points.length > 1
-        ? [points[0]!, points[points.length - 1]!]
-        : points
-  ).slice(0, SIDE_BY_SIDE);
+  const shown = chooseShown(points, params.get("steps"));
   const failed = [run, steps, questions, course].find((q) => q.isError);
   const toggle = (step: number) => {
     const now = shown.map((p) => p.step);
@@ -88,51 +97,10 @@ export function CheckpointsView({ runId }: { runId: string }) {
             <Select
               value={questionId ?? ""}
               onChange={(e) => setParams({ question: e.target.value, steps: null })}
-            >
-              {questionId !== null &&
-              !questions.data?.rows.some((q) => q.questionId === questionId) ? (
-                <option value={questionId}>{questionId}</option>
-              ) : null}
-              {questions.data?.rows.map((q) => (
-                <option key={q.questionId} value={q.questionId}>
-                  {q.question}
-                </option>
-              ))}
-            </Select>
-          </label>
-          <Card className="mt-4 pb-3">
-            <CardHeader
-              title="Course"
-              description={`Choose up to ${SIDE_BY_SIDE} evaluations to see their episodes side by side.`}
+              options={options}
             />
-            <ol className="mt-3 flex gap-1.5 overflow-x-auto px-4 pb-1">
-              {points.map((p) => (
-                <li key={p.episodeId}>
-                  <button
-                    type="button"
-                    data-checkpoint-step={p.step}
-                    aria-pressed={shown.includes(p)}
-                    onClick={() => toggle(p.step)}
-                    className={cn(
-                      "w-36 rounded-md border px-2.5 py-2 text-left hover:border-muted-foreground/50",
-                      shown.includes(p) && "border-primary ring-1 ring-primary",
-                    )}
-                  >
-                    <span className="flex items-center justify-between text-2xs text-muted-foreground">
-                      step {formatInteger(p.step)} <ScoreMark score={p.score} />
-                    </span>
-                    <span className="mt-0.5 block truncate font-medium">
-                      {p.answer || "(empty)"}
-                    </span>
-                    <span className="block text-2xs text-muted-foreground">{`${formatCount(p.searches, "search", "searches")}, ${formatCount(p.documents, "document")}`}</span>
-                    <span className="block truncate text-2xs text-muted-foreground">
-                      {p.attribution ? formatWords(p.attribution) : ""}
-                    </span>
-                  </button>
-                </li>
-              ))}
-            </ol>
-          </Card>
+          </label>
+          <Course points={points} shown={shown} onToggle={toggle} />
           {shown.length > 0 ? (
             <div className="mt-4 overflow-hidden rounded-lg border">
               <EpisodeColumns
@@ -148,5 +116,48 @@ export function CheckpointsView({ runId }: { runId: string }) {
         </>
       )}
     </>
+  );
+}
+
+interface CourseProps {
+  points: readonly CheckpointAnswer[];
+  shown: readonly CheckpointAnswer[];
+  onToggle: (step: number) => void;
+}
+
+/** The answer after each evaluation; those that are chosen stand side by side below. */
+function Course({ points, shown, onToggle }: CourseProps) {
+  return (
+    <Card className="mt-4 pb-3">
+      <CardHeader
+        title="Course"
+        description={`Choose up to ${SIDE_BY_SIDE} evaluations to see their episodes side by side.`}
+      />
+      <ol className="mt-3 flex gap-1.5 overflow-x-auto px-4 pb-1">
+        {points.map((p) => (
+          <li key={p.episodeId}>
+            <button
+              type="button"
+              data-checkpoint-step={p.step}
+              aria-pressed={shown.includes(p)}
+              onClick={() => onToggle(p.step)}
+              className={cn(
+                "w-36 rounded-md border px-2.5 py-2 text-left hover:border-muted-foreground/50",
+                shown.includes(p) && "border-primary ring-1 ring-primary",
+              )}
+            >
+              <span className="flex items-center justify-between text-2xs text-muted-foreground">
+                step {formatInteger(p.step)} <ScoreMark score={p.score} />
+              </span>
+              <span className="mt-0.5 block truncate font-medium">{p.answer || "(empty)"}</span>
+              <span className="block text-2xs text-muted-foreground">{`${formatCount(p.searches, "search", "searches")}, ${formatCount(p.documents, "document")}`}</span>
+              <span className="block truncate text-2xs text-muted-foreground">
+                {p.attribution ? formatWords(p.attribution) : ""}
+              </span>
+            </button>
+          </li>
+        ))}
+      </ol>
+    </Card>
   );
 }

@@ -6,7 +6,7 @@ import { useEffect, useState } from "react";
 import { useFormContext } from "react-hook-form";
 import { formatCount } from "@/app/_lib/format";
 import { formatIssueMessage } from "@/app/_lib/config-text";
-import { useTRPC } from "@/app/_lib/trpc";
+import { useTRPC, type RunCheck } from "@/app/_lib/trpc";
 import { IndexPlan } from "@/app/_retrieval/index-plan";
 import { buildPlanRequest } from "@/app/_retrieval/plan-question";
 import { Button } from "@/app/_ui/button";
@@ -16,6 +16,8 @@ import { runConfigSchema, type RunConfig } from "@/contracts/run-config/run-conf
 import { DryRun } from "./dry-run";
 import { MemoryPanel } from "./memory-panel";
 import type { Draft } from "@/app/_settings/draft";
+
+type Problem = RunCheck["issues"][number];
 
 /** How long nothing must change before the server checks the configuration. */
 const CHECK_DELAY_MS = 350;
@@ -52,52 +54,10 @@ export function LaunchPanel({ config, preset, onShowForm }: LaunchPanelProps) {
   return (
     <Card className="p-4 lg:sticky lg:top-5" aria-label="Launch">
       <h2 className="font-semibold">Launch</h2>
-      {problems.length > 0 ? (
-        <div className="mt-2" role="status">
-          <p className="flex items-center gap-1.5 text-bad">
-            <CircleX className="size-4" aria-hidden /> {formatCount(problems.length, "setting")} to
-            mend
-          </p>
-          <ul className="mt-1 space-y-1 text-xs">
-            {problems.map((p) => (
-              <li key={`${p.path} ${p.message}`}>
-                {p.path === "" ? null : (
-                  <>
-                    <a
-                      href={`#setting-${p.path}`}
-                      className="font-mono font-medium underline decoration-dotted underline-offset-2"
-                      onClick={(e) => {
-                        e.preventDefault();
-                        onShowForm();
-                        requestAnimationFrame(() =>
-                          document.getElementById(`setting-${p.path}`)?.focus(),
-                        );
-                      }}
-                    >
-                      {p.path}
-                    </a>
-                    {": "}
-                  </>
-                )}
-                {formatIssueMessage(p.message)}
-              </li>
-            ))}
-          </ul>
-        </div>
-      ) : null}
+      <ProblemList problems={problems} onShowForm={onShowForm} />
       <ul className="mt-3 min-h-12 space-y-1.5 text-xs" aria-label="What a worker must have">
-        {requirements.map((r) => (
-          <li key={r.name} className="flex gap-2">
-            {r.ok ? (
-              <Check className="mt-0.5 size-3.5 shrink-0 text-good" aria-label="met" />
-            ) : (
-              <CircleAlert className="mt-0.5 size-3.5 shrink-0 text-warn" aria-label="not met" />
-            )}
-            <span>
-              <span className="font-medium">{r.name}</span>{" "}
-              <span className="text-muted-foreground">{r.detail}</span>
-            </span>
-          </li>
+        {requirements.map((requirement) => (
+          <RequirementItem key={requirement.name} {...requirement} />
         ))}
         {check.isError ? <li className="text-bad">{check.error.message}</li> : null}
       </ul>
@@ -140,7 +100,63 @@ export function LaunchPanel({ config, preset, onShowForm }: LaunchPanelProps) {
   );
 }
 
-function listProblems(draft: Draft): { path: string; message: string }[] {
+type ProblemListProps = { problems: readonly Problem[]; onShowForm: () => void };
+
+/** Settings to mend; each leads to its field in the form. */
+function ProblemList({ problems, onShowForm }: ProblemListProps) {
+  if (problems.length === 0) return null;
+  return (
+    <div className="mt-2" role="status">
+      <p className="flex items-center gap-1.5 text-bad">
+        <CircleX className="size-4" aria-hidden /> {formatCount(problems.length, "setting")} to mend
+      </p>
+      <ul className="mt-1 space-y-1 text-xs">
+        {problems.map((p) => (
+          <li key={`${p.path} ${p.message}`}>
+            {p.path === "" ? null : (
+              <>
+                <a
+                  href={`#setting-${p.path}`}
+                  className="font-mono font-medium underline decoration-dotted underline-offset-2"
+                  onClick={(e) => {
+                    e.preventDefault();
+                    onShowForm();
+                    requestAnimationFrame(() =>
+                      document.getElementById(`setting-${p.path}`)?.focus(),
+                    );
+                  }}
+                >
+                  {p.path}
+                </a>
+                {": "}
+              </>
+            )}
+            {formatIssueMessage(p.message)}
+          </li>
+        ))}
+      </ul>
+    </div>
+  );
+}
+
+/** What a worker must have, and whether one has it. */
+function RequirementItem({ name, ok, detail }: RunCheck["requirements"][number]) {
+  return (
+    <li className="flex gap-2">
+      {ok ? (
+        <Check className="mt-0.5 size-3.5 shrink-0 text-good" aria-label="met" />
+      ) : (
+        <CircleAlert className="mt-0.5 size-3.5 shrink-0 text-warn" aria-label="not met" />
+      )}
+      <span>
+        <span className="font-medium">{name}</span>{" "}
+        <span className="text-muted-foreground">{detail}</span>
+      </span>
+    </li>
+  );
+}
+
+function listProblems(draft: Draft): Problem[] {
   const result = runConfigSchema.safeParse(draft);
   return result.success
     ? []

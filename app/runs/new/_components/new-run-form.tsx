@@ -12,6 +12,7 @@ import {
   type Served,
 } from "@/core/run/settings";
 import type { PresetRow } from "@/app/_lib/trpc";
+import { formatCount } from "@/app/_lib/format";
 import { useQueryParams } from "@/app/_lib/use-params";
 import { formatDraftValue, type Draft } from "@/app/_settings/draft";
 import { SettingGroupCard } from "@/app/_settings/setting-group-card";
@@ -39,6 +40,29 @@ const createDraft = (config: RunConfig): Draft => structuredClone(config);
 /** The schema parses anything; here its input is typed as what the form holds. */
 const draftSchema = runConfigSchema as unknown as z.ZodType<RunConfig, Draft>;
 
+/** The form with what is read of its values. */
+function useRunForm(start: RunConfig) {
+  const form = useForm<Draft, unknown, RunConfig>({
+    resolver: zodResolver(draftSchema),
+    mode: "onChange",
+    defaultValues: createDraft(start),
+  });
+  const draft = useDeferredValue(useWatch({ control: form.control }));
+  // Not deferred: fields of the kind before would write their settings back into the form.
+  const [kindNow, what] = useWatch({ control: form.control, name: ["kind", "what"] });
+  const kind = runKindSchema.catch("train").parse(kindNow);
+  const served = getServed({ what });
+  const groups = useMemo(() => listSettingGroups(kind, served), [kind, served]);
+  const parsed = useMemo(() => runConfigSchema.safeParse(draft), [draft]);
+  const changed = useMemo(() => (parsed.success ? listChangedSettings(parsed.data) : []), [parsed]);
+
+  // Shows the errors of the first values at once, not only after the first key.
+  useEffect(() => {
+    void form.trigger();
+  }, [form]);
+  return { form, draft, kind, served, groups, parsed, changed };
+}
+
 interface NewRunFormProps {
   /** Empty where the form is about a corpus: no preset is of its kind. */
   presets: PresetRow[];
@@ -56,25 +80,8 @@ export function NewRunForm({ presets, start, startPreset, origin }: NewRunFormPr
   const asSweep = params.get("as") === "sweep";
   const [sweep, setSweep] = useState(EMPTY_SWEEP);
   const [sweepPreset, setSweepPreset] = useState<string | null>(null);
-  const form = useForm<Draft, unknown, RunConfig>({
-    resolver: zodResolver(draftSchema),
-    mode: "onChange",
-    defaultValues: createDraft(start),
-  });
-  const draft = useDeferredValue(useWatch({ control: form.control }));
-  // Not deferred: fields of the kind before would write their settings back into the form.
-  const [kindNow, what] = useWatch({ control: form.control, name: ["kind", "what"] });
-  const kind = runKindSchema.catch("train").parse(kindNow);
-  const served = getServed({ what });
-  const groups = useMemo(() => listSettingGroups(kind, served), [kind, served]);
-  const parsed = useMemo(() => runConfigSchema.safeParse(draft), [draft]);
+  const { form, draft, kind, served, groups, parsed, changed } = useRunForm(start);
   const read = useMemo(() => (asSweep ? readSweep(sweep, draft) : null), [asSweep, sweep, draft]);
-  const changed = useMemo(() => (parsed.success ? listChangedSettings(parsed.data) : []), [parsed]);
-
-  // Shows the errors of the first values at once, not only after the first key.
-  useEffect(() => {
-    void form.trigger();
-  }, [form]);
 
   const load = (config: RunConfig) => {
     form.reset(createDraft(config));
@@ -109,44 +116,20 @@ export function NewRunForm({ presets, start, startPreset, origin }: NewRunFormPr
       ) : null}
       <div className="mt-6 grid items-start gap-6 lg:grid-cols-[minmax(0,1fr)_20rem]">
         <div className="min-w-0">
-          <div className="flex flex-wrap items-center gap-x-4 gap-y-2">
-            <SegmentedControl
-              label="Kind of run"
-              value={kind}
-              options={runKindSchema.options}
-              text={(k) => KIND_LABEL[k]}
-              onChange={changeKind}
-            />
-            <SegmentedControl
-              label="Launch as"
-              value={asSweep ? "sweep" : "run"}
-              options={["run", "sweep"] as const}
-              text={(as) => (as === "run" ? "One run" : "Sweep")}
-              onChange={(as) => setParams({ as: as === "sweep" ? "sweep" : null })}
-            />
-            {kind === "serve" ? (
-              <SegmentedControl
-                label="What is served"
-                value={served}
-                options={["model", "retriever"] as const}
-                text={(what) => (what === "model" ? "A model" : "A retriever")}
-                onChange={changeServed}
-              />
-            ) : null}
-            <SegmentedControl
-              label="Edit as"
-              value={view}
-              options={["form", "json"] as const}
-              text={(v) => (v === "form" ? "Settings" : "JSON")}
-              onChange={setView}
-            />
-            <p className="text-xs text-muted-foreground">
-              {source ??
-                (changed.length === 1
-                  ? "1 setting differs from its default"
-                  : `${changed.length} settings differ from their defaults`)}
-            </p>
-          </div>
+          <FormToolbar
+            kind={kind}
+            served={served}
+            asSweep={asSweep}
+            view={view}
+            note={
+              source ??
+              `${formatCount(changed.length, "setting")} ${changed.length === 1 ? "differs from its default" : "differ from their defaults"}`
+            }
+            onKind={changeKind}
+            onServed={changeServed}
+            onSweep={(next) => setParams({ as: next ? "sweep" : null })}
+            onView={setView}
+          />
           {asSweep ? (
             <div className="mt-3">
               <SweepCard
@@ -193,5 +176,67 @@ export function NewRunForm({ presets, start, startPreset, origin }: NewRunFormPr
         )}
       </div>
     </FormProvider>
+  );
+}
+
+interface FormToolbarProps {
+  kind: RunKind;
+  served: Served;
+  asSweep: boolean;
+  view: "form" | "json";
+  /** What the settings come from, or how many differ from their defaults. */
+  note: string;
+  onKind: (kind: RunKind) => void;
+  onServed: (served: Served) => void;
+  onSweep: (asSweep: boolean) => void;
+  onView: (view: "form" | "json") => void;
+}
+
+/** What is launched, and how it is edited. */
+function FormToolbar({
+  kind,
+  served,
+  asSweep,
+  view,
+  note,
+  onKind,
+  onServed,
+  onSweep,
+  onView,
+}: FormToolbarProps) {
+  return (
+    <div className="flex flex-wrap items-center gap-x-4 gap-y-2">
+      <SegmentedControl
+        label="Kind of run"
+        value={kind}
+        options={runKindSchema.options}
+        text={(k) => KIND_LABEL[k]}
+        onChange={onKind}
+      />
+      <SegmentedControl
+        label="Launch as"
+        value={asSweep ? "sweep" : "run"}
+        options={["run", "sweep"] as const}
+        text={(as) => (as === "run" ? "One run" : "Sweep")}
+        onChange={(as) => onSweep(as === "sweep")}
+      />
+      {kind === "serve" ? (
+        <SegmentedControl
+          label="What is served"
+          value={served}
+          options={["model", "retriever"] as const}
+          text={(what) => (what === "model" ? "A model" : "A retriever")}
+          onChange={onServed}
+        />
+      ) : null}
+      <SegmentedControl
+        label="Edit as"
+        value={view}
+        options={["form", "json"] as const}
+        text={(v) => (v === "form" ? "Settings" : "JSON")}
+        onChange={onView}
+      />
+      <p className="text-xs text-muted-foreground">{note} </p>
+    </div>
   );
 }
