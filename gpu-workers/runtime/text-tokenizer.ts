@@ -38,6 +38,11 @@ export class TextTokenizer {
     if (ids.length <= this.maxTokens) return ids;
     return [...ids.slice(0, this.maxTokens - this.suffix.length), ...this.suffix];
   }
+
+  /** How many tokens a prefix takes at the beginning of a text, opening special tokens included; 0 of an empty one. */
+  countPrefix(prefix: string): number {
+    return prefix === "" ? 0 : this.encode(prefix).length - this.suffix.length;
+  }
 }
 
 /**

@@ -117,7 +117,10 @@ async function encodeTexts(
   kind: "query" | "passage",
 ): Promise<Float32Array<ArrayBuffer>> {
   const { files: own, session, tokenizer, dim } = await openTower(kind);
-  const tokens = texts.map((text) => tokenizer.encode(text));
+  const { lowerCase, includePrompt, queryPrefix, passagePrefix } = own.settings;
+  const prefix = kind === "query" ? queryPrefix : passagePrefix;
+  const skipped = includePrompt === false ? tokenizer.countPrefix(prefix) : 0;
+  const tokens = texts.map((text) => tokenizer.encode(lowerCase ? text.toLowerCase() : text));
   const order = tokens
     .map((_, i) => i)
     .sort((a, b) => countTokens(tokens, b) - countTokens(tokens, a));
@@ -137,6 +140,7 @@ async function encodeTexts(
         batch[i]?.length ?? 0,
         vector,
         own.settings,
+        skipped,
       );
     });
     start = end;
@@ -148,16 +152,21 @@ function countTokens(tokens: readonly (readonly number[])[], row: number | undef
   return row === undefined ? 0 : (tokens[row]?.length ?? 0);
 }
 
-/** Pools hidden states [>= count, dim] over the first `count` tokens into `vector` and normalises it where set. */
+/**
+ * Pools hidden states [>= count, dim] over the first `count` tokens into `vector` and normalises it where set; the mean
+ * leaves out the first `skipped`.
+ */
 function poolTokens(
   hidden: Float32Array,
   count: number,
   vector: Float32Array,
   { pooling, normalise }: TowerFiles["settings"],
+  skipped: number,
 ): void {
   const dim = vector.length;
-  const first = pooling === "last" ? count - 1 : 0;
-  const tokens = pooling === "mean" ? count : 1;
+  const first = pooling === "last" ? count - 1 : pooling === "mean" ? Math.min(skipped, count) : 0;
+  const tokens = pooling === "mean" ? count - first : 1;
+  if (tokens === 0) return; // nothing but the prompt: zeros, as in sentence-transformers
   for (let t = first; t < first + tokens; t++) {
     for (let d = 0; d < dim; d++) vector[d] = (vector[d] ?? 0) + (hidden[t * dim + d] ?? 0);
   }

@@ -1,5 +1,7 @@
-import { readFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { InferenceSession, Tensor } from "onnxruntime-node";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { modelDir } from "@/lib/paths.mjs";
 import { Encoder } from "./encoder";
@@ -112,6 +114,40 @@ describe("the encoder", () => {
     );
   });
 
+  it("leaves the prompt out of the mean where the model says so (case 74), and lower-cases where it does", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "encoder-prompt-"));
+    for (const name of ["tokenizer.json", "tokenizer_config.json", "config.json", "model.onnx"])
+      await symlink(join(modelDir("minilm"), name), join(folder, name));
+    const prompt = "Represent the question for retrieval: ";
+    const files = {
+      "modules.json": ["Transformer", "Pooling", "Normalize"].map((kind, i) => ({
+        type: `sentence_transformers.models.${kind}`,
+        path: i === 0 ? "" : `${i}_${kind}`,
+      })),
+      "1_Pooling/config.json": { pooling_mode_mean_tokens: true, include_prompt: false },
+      "sentence_bert_config.json": { max_seq_length: 256, do_lower_case: true },
+      "config_sentence_transformers.json": { prompts: { query: prompt } },
+    };
+    await mkdir(join(folder, "1_Pooling"));
+    for (const [name, value] of Object.entries(files))
+      await writeFile(join(folder, name), JSON.stringify(value));
+    const encoder = await Encoder.load("enc-prompt", "fp32", { directory: folder, threads: 1 });
+    const texts = ["Which RIVER crosses Egypt?", "whales", ""];
+    const vectors = await encoder.encode(texts, "query");
+    for (const [i, text] of texts.entries()) {
+      const expected = await poolAfterPrompt(prompt, text.toLowerCase());
+      expect(dot(vectors.subarray(i * 384, (i + 1) * 384), expected)).toBeGreaterThan(1 - 1e-5);
+    }
+    // Passages have no prompt: theirs is the mean over all tokens.
+    expect(
+      dot(await encoder.encode(["whales"], "passage"), await fp32.encode(["whales"], "passage")),
+    ).toBeGreaterThan(1 - 1e-5);
+    const nothing = await encoder.encode([prompt.repeat(100)], "query");
+    expect(nothing.every(Number.isFinite)).toBe(true);
+    await encoder.close();
+    await rm(folder, { recursive: true, force: true });
+  });
+
   it("replaces a thread that died, and gives the same vectors", async () => {
     const encoder = await Encoder.load("minilm", "int8", { threads: 1 });
     const before = await encoder.encode(["Kabul"], "query");
@@ -136,3 +172,31 @@ describe("the encoder", () => {
     });
   });
 });
+
+/** The mean over the tokens after the prompt, by the network alone, scaled to length 1. */
+async function poolAfterPrompt(prompt: string, text: string): Promise<number[]> {
+  const directory = modelDir("minilm");
+  const tokenizer = await TextTokenizer.load(
+    join(directory, "tokenizer.json"),
+    join(directory, "tokenizer_config.json"),
+    256,
+  );
+  const ids = tokenizer.encode(prompt + text);
+  const skipped = tokenizer.encode(prompt).length - 1; // its closing [SEP]
+  const session = await InferenceSession.create(join(directory, "model.onnx"));
+  const tensor = (values: readonly number[]) =>
+    new Tensor("int64", BigInt64Array.from(values, BigInt), [1, values.length]);
+  const { last_hidden_state: hidden } = await session.run({
+    input_ids: tensor(ids),
+    attention_mask: tensor(ids.map(() => 1)),
+    token_type_ids: tensor(ids.map(() => 0)),
+  });
+  const data = hidden!.data as Float32Array;
+  const sums = Array.from({ length: 384 }, (_, d) => {
+    let sum = 0;
+    for (let t = skipped; t < ids.length; t++) sum += data[t * 384 + d]!;
+    return sum;
+  });
+  const length = Math.hypot(...sums);
+  return sums.map((value) => value / length);
+}

@@ -59,12 +59,14 @@ describe("words", () => {
     fc.assert(
       fc.property(fc.string({ unit: alphabet, maxLength: 40 }), (text) => {
         const theirs = [...segmenter.segment(text)]
-          // ICU and Lucene also keep what should join an emoji to one before it, where there is none.
-          .map((part) => part.segment.replace(/^\u200d+(?=[🍕👍❤])/u, ""))
+          .map((part) => part.segment)
           .filter((segment) => /[\p{L}\p{Nd}🍕👍❤]/u.test(segment));
         // Chinese and Japanese are segmented by dictionary there; and quotes around Hebrew have rules that English does without.
+        // A joiner before an emoji joins it to any word there, in Lucene only to another emoji.
         fc.pre(
-          !/[של][\u0301\u200d]*['"]/u.test(text) && !/[中ひ][\u0301\u200d]*[中ひ]/u.test(text),
+          !/\u200d[\u0301\u200d]*[🍕👍❤]/u.test(text) &&
+            !/[של][\u0301\u200d]*['"]/u.test(text) &&
+            !/[中ひ][\u0301\u200d]*[中ひ]/u.test(text),
         );
         expect(words(text)).toEqual(theirs);
       }),
