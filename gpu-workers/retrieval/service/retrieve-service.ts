@@ -47,7 +47,7 @@ const HTTP_STATUS: Partial<Record<ErrorCode, number>> = {
 };
 
 /**
- * A retriever served to others in upstream's dialect (see contracts/retrieve.ts): POST /retrieve, GET /healthz,
+ * A retriever served to others in upstream's dialect (contracts/formats/retrieve.ts): POST /retrieve, GET /healthz,
  * GET /metrics (JSON, or Prometheus' text where that is asked for). Concurrent requests are searched together; where
  * too many wait, the answer is 503 with Retry-After.
  */
