@@ -10,11 +10,11 @@ import { compressors } from "hyparquet-compressors";
 import { AppError } from "@/contracts/errors";
 import type { QuestionFormat } from "@/contracts/formats/question-file";
 
-/** A question file as the server takes it. */
+/** A question file as the server takes it: its bytes, which the server reads. */
 export interface QuestionSource {
   fileName: string;
   content: string;
-  encoding: "utf8" | "base64";
+  encoding: "base64";
   format: QuestionFormat;
 }
 
@@ -32,15 +32,15 @@ export async function readQuestionSource(
   format: QuestionFormat,
 ): Promise<QuestionSource> {
   const fileName = basename(path);
-  if (format !== "parquet" && !(format === "auto" && path.endsWith(".parquet")))
-    return { fileName, content: await readContent(path, "utf8"), encoding: "utf8", format };
-  const rows = await readRowsWithoutDocuments(path);
+  const isParquet = format === "parquet" || (format === "auto" && path.endsWith(".parquet"));
+  const rows = isParquet ? await readRowsWithoutDocuments(path) : null;
   if (rows === null)
-    return { fileName, content: await readContent(path, "base64"), encoding: "base64", format };
+    return { fileName, content: await readContent(path), encoding: "base64", format };
+  const text = rows.map((row) => JSON.stringify(row, replaceBigInt)).join("\n");
   return {
     fileName,
-    content: rows.map((row) => JSON.stringify(row, replaceBigInt)).join("\n"),
-    encoding: "utf8",
+    content: Buffer.from(text).toString("base64"),
+    encoding: "base64",
     format: "jsonl",
   };
 }
@@ -68,8 +68,8 @@ async function readRowsWithoutDocuments(path: string): Promise<Record<string, un
 const replaceBigInt = (_key: string, value: unknown): unknown =>
   typeof value === "bigint" ? String(value) : value;
 
-const readContent = (path: string, encoding: "utf8" | "base64"): Promise<string> =>
-  readFile(path, encoding).catch((error: Error) => throwUnreadable(path, error));
+const readContent = (path: string): Promise<string> =>
+  readFile(path, "base64").catch((error: Error) => throwUnreadable(path, error));
 
 function throwUnreadable(path: string, error: Error): never {
   throw new AppError("invalid-input", `${path} cannot be read: ${error.message}`);

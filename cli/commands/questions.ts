@@ -1,8 +1,12 @@
 import { readFile } from "node:fs/promises";
 import { basename, join } from "node:path";
-import { Argument, type Command } from "commander";
+import { Argument, Option, type Command } from "commander";
 import { FETCHED_FILES_RECORD, fetchedFilesSchema } from "@/contracts/formats/fetched-files";
-import { questionFormatSchema } from "@/contracts/formats/question-file";
+import {
+  questionFormatSchema,
+  questionReadingSchema,
+  type QuestionReading,
+} from "@/contracts/formats/question-file";
 import { AppError, parseOrThrow } from "@/contracts/errors";
 import {
   QUESTION_PRESET_NAMES,
@@ -16,6 +20,7 @@ import type { CommandContext } from "@/cli/context";
 import { formatTable } from "@/cli/format";
 import { runLocalProgram } from "@/cli/local-program";
 import { collect } from "@/cli/options";
+import { formatFound } from "@/core/reading/format-found";
 import { readQuestionSource } from "@/cli/question-file";
 
 interface ImportOptions {
@@ -26,6 +31,11 @@ interface ImportOptions {
   goldCorpus?: string;
   skipProblems?: boolean;
   preview?: boolean;
+  encoding: string;
+  delimiter: string;
+  quoting: string;
+  booleans: string;
+  cells: string;
   json?: boolean;
 }
 
@@ -41,7 +51,7 @@ export function addQuestionCommands(program: Command, context: CommandContext): 
   questions
     .command("import <file>")
     .description(
-      "import questions: our JSONL, FlashRAG's, upstream's parquet, MIRAGE's benchmark.json, CSV or TSV",
+      "import questions: JSON lines, a JSON list, a table (CSV, TSV, ...) or parquet; ours, FlashRAG's, upstream's, MIRAGE's benchmark.json; gzip or not",
     )
     .requiredOption(
       "--name <set>",
@@ -54,13 +64,18 @@ export function addQuestionCommands(program: Command, context: CommandContext): 
     )
     .option(
       "--column <field=column>",
-      "which column holds a field, e.g. --column question=text (may be repeated)",
+      "which column holds a field, e.g. --column question=text; --column id= numbers the questions (may be repeated)",
       collect,
       [],
     )
     .option("--part <part>", "only this part (may be repeated)", collect, [])
     .option("--gold-corpus <name>", "look titles of gold passages up in this corpus")
     .option("--skip-problems", "leave out rows that cannot be used")
+    .addOption(createChoice("encoding", "encoding of the text, converted where it is set"))
+    .addOption(createChoice("delimiter", "what parts the fields of a table"))
+    .addOption(createChoice("quoting", "how quotes stand in a table's quoted fields"))
+    .addOption(createChoice("booleans", "what true and false become as answers"))
+    .addOption(createChoice("cells", "whether a table's cells hold lists, or each one text"))
     .option("--preview", "only say what the file holds")
     .option("--json", "print JSON")
     .action((file: string, options: ImportOptions) => importFile(context, file, options));
@@ -80,6 +95,14 @@ export function addQuestionCommands(program: Command, context: CommandContext): 
     );
 }
 
+/** An option of how a file is read, with the values and the default that its schema has. */
+function createChoice(name: keyof QuestionReading, description: string): Option {
+  const { innerType, defaultValue } = questionReadingSchema.shape[name].def;
+  return new Option(`--${name} <${name}>`, description)
+    .choices(innerType.options)
+    .default(defaultValue);
+}
+
 async function importFile(
   context: CommandContext,
   file: string,
@@ -91,6 +114,7 @@ async function importFile(
       file,
       parseOrThrow(questionFormatSchema, options.format, "--format"),
     )),
+    reading: parseOrThrow(questionReadingSchema, options, "The options"),
     mapping: Object.fromEntries(options.column.map(parseColumn)),
     goldCorpus: options.goldCorpus ?? null,
   };
@@ -129,7 +153,8 @@ async function previewFile(
 ): Promise<void> {
   const preview = await client.catalogue.previewQuestions.mutate(source);
   if (json) return printJson(preview);
-  print(`${preview.format}, ${preview.rows} rows; columns: ${preview.columns.join(", ")}`);
+  print(`${formatFound(preview)}, ${preview.rows} rows; columns: ${preview.columns.join(", ")}`);
+  if (preview.unread.length > 0) print(`columns that are not read: ${preview.unread.join(", ")}`);
   print(
     formatTable(
       ["field", "column"],
@@ -148,8 +173,10 @@ async function previewFile(
       ]),
     ),
   );
-  for (const warning of preview.warnings) print(warning);
+  for (const text of [...preview.undecided, ...preview.warnings]) print(text);
   for (const { where, message } of preview.problems) print(`${where} ${message}`);
+  const more = preview.problemCount - preview.problems.length;
+  if (more > 0) print(`and ${more} more rows that cannot be used`);
 }
 
 /** Parses `field=column`; no column: the field is not read. */

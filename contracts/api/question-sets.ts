@@ -1,10 +1,16 @@
 import { z } from "zod";
 import { questionLineSchema } from "@/contracts/formats/corpus-lines";
-import { columnMappingSchema, FIELDS } from "@/contracts/formats/question-file";
-import { questionFormatSchema } from "@/contracts/formats/question-file";
+import {
+  columnMappingSchema,
+  FIELDS,
+  questionFormatSchema,
+  questionReadingSchema,
+} from "@/contracts/formats/question-file";
+import { foundTextSchema } from "@/contracts/formats/reading";
 import { runConfigSchema } from "@/contracts/run-config/run-config";
 import { checkRunResponseSchema } from "./runs";
 import { questionSchema } from "@/contracts/worker-protocol/questions";
+import { rowIdSchema } from "./row-id";
 
 export const listCorporaResponseSchema = z.array(
   z.object({ name: z.string(), documents: z.int(), contentHash: z.string(), createdAt: z.date() }),
@@ -25,8 +31,10 @@ export const importQuestionsRequestSchema = z.object({
 
 export const importQuestionsResponseSchema = z.object({ name: z.string(), questions: z.int() });
 
-/** A request is held in memory as a whole; a larger file is imported by the command line's path in parts. */
+/** A request is held in memory as a whole. */
 const MAX_QUESTION_FILE = 200_000_000;
+/** Base64 has four characters for three bytes. */
+const MAX_QUESTION_CONTENT = 4 * Math.ceil(MAX_QUESTION_FILE / 3);
 
 export const previewQuestionsRequestSchema = z.object({
   fileName: z.string().min(1).max(255),
@@ -34,12 +42,13 @@ export const previewQuestionsRequestSchema = z.object({
     .string()
     .min(1, "the file is empty")
     .max(
-      MAX_QUESTION_FILE,
+      MAX_QUESTION_CONTENT,
       `a question file may have at most ${MAX_QUESTION_FILE / 1e6} MB; split it`,
     ),
-  /** base64 for a binary file (parquet). */
+  /** How `content` carries the file: its bytes in base64, or a text that has no bytes of its own. */
   encoding: z.enum(["utf8", "base64"]).default("utf8"),
   format: questionFormatSchema.default("auto"),
+  reading: questionReadingSchema.prefault({}),
   /** Columns by field where the guess by their names is wrong; null: the file does not have the field. */
   mapping: columnMappingSchema.default({}),
   /** Corpus in which titles of gold passages are looked up, for sets that name no ids. */
@@ -50,7 +59,15 @@ const problemSchema = z.object({ where: z.string(), message: z.string() });
 
 export const previewQuestionsResponseSchema = z.object({
   format: questionFormatSchema.exclude(["auto"]),
+  /** "gzip" where the file was packed. */
+  container: z.string().nullable(),
+  /** How its text is written; null of parquet. */
+  text: foundTextSchema.omit({ columns: true }).nullable(),
   columns: z.array(z.string()),
+  /** Columns that no field is read from. */
+  unread: z.array(z.string()),
+  /** What must be decided before the file can be imported, e.g. which column holds the ids. */
+  undecided: z.array(z.string()),
   mapping: z.record(z.enum(FIELDS), z.string().nullable()),
   rows: z.int(),
   /** Data sets and splits that the file holds; each becomes a set. */
@@ -141,7 +158,7 @@ export const listQuestionSetsResponseSchema = z.array(
 export const listQuestionsRequestSchema = z.object({
   set: z.string().min(1),
   text: z.string().max(200).optional(),
-  cursor: z.string().regex(/^\d+$/).nullish(),
+  cursor: rowIdSchema.nullish(),
   limit: z.int().min(1).max(500).default(50),
 });
 

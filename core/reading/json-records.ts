@@ -32,6 +32,8 @@ function parses(text: string): boolean {
 
 /** The record of a JSON text, or what is wrong with it. */
 export function parseJsonRecord(text: string, line: number): SourceRecord {
+  // Said at once: a file of another kind has millions of such lines.
+  if (!/^\s*[{[]/.test(text)) return { line, problem: `is not JSON: ${shorten(text)}` };
   try {
     const value = parseJson(text);
     if (typeof value === "object" && value !== null && !Array.isArray(value))
@@ -41,7 +43,7 @@ export function parseJsonRecord(text: string, line: number): SourceRecord {
     if (!(error instanceof LiteralError)) throw error;
     return {
       line,
-      problem: `is not JSON: ${shorten(text)} ${error.message}`,
+      problem: `is not JSON: ${shorten(text)} (${error.message})`,
     };
   }
 }
@@ -177,7 +179,7 @@ export class JsonObjectsParser implements RecordParser<SourceRecord> {
     }
     const rest = /^[^\n{]*/.exec(this.text.slice(this.at, this.at + 200))?.[0] ?? character;
     this.at += rest.length - 1;
-    this.last = "value";
+    this.last = rest.trimEnd().endsWith(",") ? "comma" : "value";
     return [{ line, problem: `is not JSON: has ${shorten(rest)} where an object should stand` }];
   }
 

@@ -18,7 +18,7 @@ export class LiteralError extends Error {
     /** Counted from 0. */
     readonly at: number,
   ) {
-    super(`${problem} (at character ${at + 1})`);
+    super(`${problem} at character ${at + 1}`);
   }
 }
 
@@ -260,8 +260,8 @@ class LiteralParser {
     if (known !== undefined) return known;
     if (this.python) {
       if (character === "x") return this.takeCode(/[\da-fA-F]{2}/y, 16);
-      if (character === "U" && prefix === "") return this.takeCode(/[\da-fA-F]{8}/y, 16);
-      if (character === "N" && prefix === "")
+      if (character === "U" && !prefix.includes("b")) return this.takeCode(/[\da-fA-F]{8}/y, 16);
+      if (character === "N" && !prefix.includes("b"))
         this.fail("holds an escape \\N{...}, which is not read");
       if (/[0-7]/.test(character)) {
         this.at -= 1;

@@ -27,6 +27,7 @@ import { TableParser, type TableRow } from "./table-parser";
  * would be another number). `text-values.ts` makes texts and lists of them, `column-names.ts` finds columns by their
  * names, `containers.ts` tells gzip, zip or parquet by the first bytes: unpacking and parquet are the caller's.
  *
+ * @param kind where the caller knows: lines that are no JSON are then problems, not a table
  * @throws AppError "invalid-input" where the file as a whole cannot be read: empty, binary, packed, in an encoding that
  * must be set first. Nothing else is refused as a whole.
  */
@@ -34,6 +35,7 @@ export async function readRecords(
   bytes: AsyncIterable<Uint8Array>,
   settings: ReadingSettings,
   fileName: string,
+  kind: "json" | "table" | "auto" = "auto",
 ): Promise<{ found: FoundText; records: AsyncGenerator<SourceRecord[]> }> {
   const pieces = bytes[Symbol.asyncIterator]();
   const { head, isWhole } = await takeHead(pieces);
@@ -48,7 +50,7 @@ export async function readRecords(
   if (text.slice(0, 8000).includes("\0") && text.includes(INVALID))
     throw new AppError("invalid-input", `${fileName} is binary, not text.`);
 
-  const jsonForm = detectJsonForm(text);
+  const jsonForm = kind === "table" ? null : (detectJsonForm(text) ?? NO_JSON[kind]);
   const table = jsonForm === null ? openTable(text, isWhole, settings, fileName) : null;
   const parser =
     table?.parser ??
@@ -73,6 +75,9 @@ export async function readRecords(
     records: markInvalid(read(), encoding, detected.encoding),
   };
 }
+
+/** What a text is that does not begin as JSON does. */
+const NO_JSON = { json: "json-lines", auto: null } as const;
 
 /** How much of a file is looked at before it is read. */
 const HEAD_BYTES = 256 * 1024;

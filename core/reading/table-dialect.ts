@@ -1,6 +1,5 @@
 import {
   DELIMITERS,
-  QUOTINGS,
   type Delimiter,
   type Quoting,
   type ReadingSettings,
@@ -33,12 +32,30 @@ export function detectDialect(
     settings.delimiter !== "auto"
       ? [settings.delimiter]
       : DELIMITERS.filter((delimiter) => !named || DELIMITER_CHARACTERS[delimiter] === named);
-  const quotings = settings.quoting !== "auto" ? [settings.quoting] : QUOTINGS;
   const sample = head.slice(takeDelimiterLine(head).length);
   const trials = (delimiters.length > 0 ? delimiters : DELIMITERS).flatMap((delimiter) =>
-    quotings.map((quoting) => tryDialect(sample, isWhole, { delimiter, quoting, lineBreak })),
+    listQuotings(sample, delimiter, settings.quoting).map((quoting) =>
+      tryDialect(sample, isWhole, { delimiter, quoting, lineBreak }),
+    ),
   );
   return trials.reduce((best, trial) => (isBetter(trial, best) ? trial : best)).dialect;
+}
+
+/**
+ * How fields may be quoted. No quoting is a guess only where tabs part the fields and no quote that opens one is closed
+ * before the next tab: else a single wrong row would take the quotes of all others for text.
+ */
+function listQuotings(
+  sample: string,
+  delimiter: Delimiter,
+  set: ReadingSettings["quoting"],
+): readonly Quoting[] {
+  if (set !== "auto") return [set];
+  const quotings: Quoting[] = ["doubled"];
+  if (sample.includes('\\"')) quotings.push("backslash");
+  const isUnquoted = delimiter === "tab" && !/(?:^|[\t\r\n])"[^"]*"(?:$|[\t\r\n])/.test(sample);
+  if (isUnquoted) quotings.push("none");
+  return quotings;
 }
 
 interface Trial {
@@ -81,19 +98,3 @@ function detectLineBreak(head: string): TableDialect["lineBreak"] {
   }
   return "LF";
 }
-
-const DELIMITER_NAMES: Readonly<Record<Delimiter, string>> = {
-  comma: "comma",
-  tab: "tab",
-  semicolon: "semicolon",
-  pipe: "|",
-};
-const QUOTING_NAMES: Readonly<Record<Quoting, string>> = {
-  doubled: "quotes doubled",
-  backslash: "quotes after a backslash",
-  none: "no quoting",
-};
-
-/** "delimiter tab, quotes doubled, lines end in LF". */
-export const formatDialect = ({ delimiter, quoting, lineBreak }: TableDialect): string =>
-  `delimiter ${DELIMITER_NAMES[delimiter]}, ${QUOTING_NAMES[quoting]}, lines end in ${lineBreak}`;

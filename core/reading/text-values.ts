@@ -102,7 +102,10 @@ export function readListText(text: string, context: ValueContext): { value: unkn
   try {
     const { value, note } = parseList(trimmed);
     const isQuoted = holdsOnlyStrings(value);
-    if (typeof value !== "object" || (!isQuoted && (!context.isCell || trimmed.startsWith("("))))
+    if (
+      typeof value !== "object" ||
+      (!isQuoted && (!context.isCell || /^\((?!.*['"])/s.test(trimmed)))
+    )
       return null;
     context.note(note);
     return { value };
@@ -110,7 +113,7 @@ export function readListText(text: string, context: ValueContext): { value: unkn
     if (!(error instanceof LiteralError)) throw error;
     if (!isMeantAsList(trimmed, context.isCell)) return null;
     throw new ValueProblem(
-      `looks like a list, but it is none of JSON, Python or NumPy: ${shorten(trimmed)} ${error.message}`,
+      `looks like a list, but it is none of JSON, Python or NumPy: ${shorten(trimmed)} (${error.message})`,
     );
   }
 }

@@ -304,7 +304,7 @@ testRecorded(new URL("./key-stability.json", import.meta.url), {
     await new StoredCorpora(corpora as never).store("mine", documents, "me");
     return {
       "questions of a file": JSON.stringify(questions),
-      version: computeVersion(questions),
+      version: await computeVersion(questions),
       "content of a question set": sets.hashes,
       "content of a corpus": corpora.hashes,
       documents: documents.map(hashDocument),

@@ -1,11 +1,21 @@
+import {
+  questionReadingSchema,
+  type QuestionFormat,
+  type QuestionReading,
+} from "@/contracts/formats/question-file";
+
+/** A file as it is sent: its bytes, which the server reads. */
 export interface QuestionSource {
   fileName: string;
   content: string;
-  encoding: "utf8" | "base64";
+  encoding: "base64";
 }
 
 /** What a person decides about a file before it is imported. */
 export interface ImportChoice {
+  format: QuestionFormat;
+  /** How its text and its values are read. */
+  reading: QuestionReading;
   /** Columns by field where the guess is wrong; null: the file does not have it. */
   mapping: Partial<Record<MappedField, string | null>>;
   parts: string[] | null;
@@ -14,6 +24,8 @@ export interface ImportChoice {
   goldCorpus: string | null;
 }
 export const IMPORT_EVERYTHING: ImportChoice = {
+  format: "auto",
+  reading: questionReadingSchema.parse({}),
   mapping: {},
   parts: null,
   skipProblems: false,
@@ -25,9 +37,11 @@ export const MAPPED_FIELDS = [
   "id",
   "question",
   "answers",
+  "aliases",
   "goldIds",
   "goldTitles",
   "options",
+  "answerLetter",
   "type",
   "group",
   "split",
@@ -37,9 +51,11 @@ export const FIELD_TITLES: Record<MappedField, string> = {
   id: "Id",
   question: "Question",
   answers: "Answers",
+  aliases: "Other forms of the answer",
   goldIds: "Gold passages (ids)",
   goldTitles: "Gold passages (titles)",
   options: "Options",
+  answerLetter: "Letter of the right option",
   type: "Type",
   group: "Group",
   split: "Split",

@@ -1,8 +1,79 @@
 import { formatCount } from "@/app/_lib/format";
 import { Select } from "@/app/_ui/field";
+import {
+  questionFormatSchema,
+  questionReadingSchema,
+  type QuestionReading,
+} from "@/contracts/formats/question-file";
 import { FIELD_TITLES, MAPPED_FIELDS, type ImportChoice, type MappedField } from "./import-choice";
 
 type ChoiceProps = { choice: ImportChoice; onChange: (choice: ImportChoice) => void };
+
+type ReadingField = keyof QuestionReading;
+
+const READING_TITLES: Record<ReadingField, string> = {
+  encoding: "Encoding",
+  delimiter: "Delimiter of a table",
+  quoting: "Quotes in quoted fields",
+  booleans: "Answers true and false are",
+  cells: "Cells of a table hold",
+};
+
+/** How the file is read; what is "auto" is told by its content. */
+export function ReadingChoice({ choice, onChange }: ChoiceProps) {
+  return (
+    <div className="grid gap-2 sm:grid-cols-2">
+      <ChoiceSelect
+        title="Format"
+        options={questionFormatSchema.options}
+        value={choice.format}
+        onChange={(value) =>
+          onChange({ ...choice, format: questionFormatSchema.parse(value), mapping: {} })
+        }
+      />
+      {(Object.keys(READING_TITLES) as ReadingField[]).map((field) => (
+        <ChoiceSelect
+          key={field}
+          title={READING_TITLES[field]}
+          options={questionReadingSchema.shape[field].def.innerType.options}
+          value={choice.reading[field]}
+          onChange={(value) =>
+            onChange({
+              ...choice,
+              reading: questionReadingSchema.parse({ ...choice.reading, [field]: value }),
+            })
+          }
+        />
+      ))}
+    </div>
+  );
+}
+
+function ChoiceSelect({
+  title,
+  options,
+  value,
+  onChange,
+}: {
+  title: string;
+  options: readonly string[];
+  value: string;
+  onChange: (value: string) => void;
+}) {
+  return (
+    <label className="block">
+      <span className="text-muted-foreground">{title}</span>
+      <Select
+        className="mt-0.5 w-full"
+        options={options}
+        value={value}
+        onChange={(e) => onChange(e.target.value)}
+      />
+    </label>
+  );
+}
+
+const UNDECIDED = "?";
 
 /** Which column holds which field of a question. */
 export function ColumnMapping({
@@ -16,6 +87,9 @@ export function ColumnMapping({
   mapping: Readonly<Partial<Record<MappedField, string | null>>>;
   corpora: readonly string[];
 }) {
+  // That a file has no ids is for a person to say.
+  const isUndecided = (field: MappedField): boolean =>
+    field === "id" && !mapping.id && !("id" in choice.mapping);
   return (
     <div className="grid gap-2 sm:grid-cols-2">
       {MAPPED_FIELDS.map((field) => (
@@ -23,7 +97,7 @@ export function ColumnMapping({
           <span className="text-muted-foreground">{FIELD_TITLES[field]}</span>
           <Select
             className="mt-0.5 w-full"
-            value={mapping[field] ?? ""}
+            value={mapping[field] ?? (isUndecided(field) ? UNDECIDED : "")}
             onChange={(e) =>
               onChange({
                 ...choice,
@@ -32,7 +106,12 @@ export function ColumnMapping({
               })
             }
           >
-            <option value="">none</option>
+            {isUndecided(field) ? (
+              <option value={UNDECIDED} disabled>
+                choose
+              </option>
+            ) : null}
+            <option value="">{field === "id" ? "none: numbered by line" : "none"}</option>
             {[...new Set([...columns, ...(mapping[field] ? [mapping[field]] : [])])].map(
               (column) => (
                 <option key={column}>{column}</option>

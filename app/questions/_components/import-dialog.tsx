@@ -39,7 +39,7 @@ export function ImportDialog({
   const [unreadable, setUnreadable] = useState<Error | null>(null);
   const upload = useMutation(
     trpc.catalogue.importQuestionFile.mutationOptions({
-      onSuccess: ({ sets }) => {
+      onSuccess: ({ sets, warnings }) => {
         const [first] = sets;
         if (!first) return;
         const count = sets.reduce((sum, set) => sum + set.questions, 0);
@@ -47,12 +47,7 @@ export function ImportDialog({
           "good",
           `Imported ${formatCount(count, "question")} as ${sets.map((set) => set.name).join(", ")}${sets.every((set) => set.isNew) ? "" : " (some were there already)"}`,
         );
-        const unresolved = sets.reduce((sum, set) => sum + set.unresolvedGold, 0);
-        if (unresolved > 0)
-          notify(
-            "bad",
-            `${formatCount(unresolved, "question")} got no gold passages: a title of theirs stands over no passage of ${choice.goldCorpus}, or over several.`,
-          );
+        for (const warning of warnings) notify("bad", warning);
         void queryClient.invalidateQueries(trpc.catalogue.pathFilter());
         setFile(null);
         setSource(null);
@@ -72,11 +67,7 @@ export function ImportDialog({
     try {
       setSource(await readSource(next));
     } catch (error) {
-      setUnreadable(
-        error instanceof TypeError
-          ? new Error(`${next.name} is not UTF-8 text.`)
-          : new Error(`${next.name} could not be read.`),
-      );
+      setUnreadable(new Error(`${next.name} could not be read.`, { cause: error }));
     }
   };
   const submit = () => {
@@ -93,7 +84,7 @@ export function ImportDialog({
         onClose();
       }}
       title="Import questions"
-      description="JSONL with id, question and answers as below; FlashRAG's JSONL, upstream's parquet, MIRAGE's benchmark.json, CSV or TSV. At most 200 MB."
+      description="JSON lines with id, question and answers as below, or a JSON list; a table (CSV, TSV, ...) or parquet; FlashRAG's, upstream's and MIRAGE's files; gzip or not. At most 200 MB."
       className="max-w-xl"
     >
       <form
@@ -119,7 +110,7 @@ export function ImportDialog({
           <input
             id="questions-file"
             type="file"
-            accept=".jsonl,.ndjson,.json,.txt,.csv,.tsv,.parquet"
+            accept=".jsonl,.ndjson,.json,.txt,.csv,.tsv,.tab,.parquet,.gz"
             className="mt-1 block w-full rounded-md border border-input bg-card text-xs file:mr-3 file:h-8 file:border-0 file:bg-muted file:px-3 file:font-medium"
             onChange={(e) => void choose(e.target.files?.[0] ?? null)}
           />

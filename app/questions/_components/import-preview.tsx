@@ -2,9 +2,10 @@
 import { useQuery } from "@tanstack/react-query";
 import { formatInteger, formatCount } from "@/app/_lib/format";
 import { useTRPC, useTRPCClient } from "@/app/_lib/trpc";
+import { formatFound } from "@/core/reading/format-found";
 import { Skeleton } from "@/app/_ui/states";
 import type { ImportChoice, QuestionSource } from "./import-choice";
-import { ColumnMapping, PartChoice } from "./import-choices";
+import { ColumnMapping, PartChoice, ReadingChoice } from "./import-choices";
 
 /** How many questions name gold passages. */
 function formatGold(
@@ -37,12 +38,16 @@ export function ImportPreview({
       source.content.length,
       source.content.slice(0, 1000),
       source.content.slice(-1000),
+      choice.format,
+      choice.reading,
       choice.mapping,
       choice.goldCorpus,
     ],
     queryFn: () =>
       client.catalogue.previewQuestions.mutate({
         ...source,
+        format: choice.format,
+        reading: choice.reading,
         mapping: choice.mapping,
         goldCorpus: choice.goldCorpus,
       }),
@@ -54,22 +59,31 @@ export function ImportPreview({
   // Not an alert here: importing says the same again.
   if (preview.isError)
     return (
-      <p className="whitespace-pre-wrap text-xs text-bad">
-        The file cannot be read: {preview.error.message}
-      </p>
+      <div className="space-y-3 rounded-md border p-3 text-xs">
+        <p className="whitespace-pre-wrap text-bad">
+          The file cannot be read: {preview.error.message}
+        </p>
+        <ReadingChoice choice={choice} onChange={onChange} />
+      </div>
     );
   if (preview.isPending) return <Skeleton className="h-32" />;
-  const { format, columns, mapping, rows, parts, sample, problems, problemCount, warnings } =
-    preview.data;
+  const { format, columns, unread, undecided, mapping, rows, parts, sample } = preview.data;
+  const { problems, problemCount, warnings } = preview.data;
   return (
     <div
       className="max-h-96 space-y-3 overflow-y-auto rounded-md border p-3 text-xs"
       data-preview={format}
     >
       <p className="text-muted-foreground">
-        {format}, {formatCount(rows, "row")}
+        {formatFound(preview.data)}, {formatCount(rows, "row")}
         {problemCount > 0 ? `, ${formatInteger(problemCount)} of them cannot be used` : ""}
       </p>
+      <ReadingChoice choice={choice} onChange={onChange} />
+      {undecided.map((text) => (
+        <p key={text} className="text-bad">
+          {text}
+        </p>
+      ))}
       <ColumnMapping
         columns={columns}
         mapping={mapping}
@@ -77,6 +91,9 @@ export function ImportPreview({
         choice={choice}
         onChange={onChange}
       />
+      {unread.length > 0 ? (
+        <p className="break-words text-muted-foreground">Not read: {unread.join(", ")}</p>
+      ) : null}
       <p data-gold>
         {formatGold(
           parts.filter(({ name }) => choice.parts === null || choice.parts.includes(name)),

@@ -9,15 +9,12 @@ export const suggestSetName = (fileName: string): string =>
     .replace(/^[-.]+|[-.]+$/g, "")
     .slice(0, 120);
 
-/** The request's form of a file: text, or base64 where it is binary. */
-export async function readSource(file: File): Promise<QuestionSource> {
-  const binary = file.name.toLowerCase().endsWith(".parquet");
-  const bytes = new Uint8Array(await file.arrayBuffer());
-  const content = binary
-    ? await encodeBase64(file)
-    : new TextDecoder("utf-8", { fatal: true }).decode(bytes);
-  return { fileName: file.name, content, encoding: binary ? "base64" : "utf8" };
-}
+/** The request's form of a file. */
+export const readSource = async (file: File): Promise<QuestionSource> => ({
+  fileName: file.name,
+  content: await encodeBase64(file),
+  encoding: "base64",
+});
 
 const encodeBase64 = (file: File): Promise<string> =>
   new Promise((resolve, reject) => {

@@ -31,7 +31,9 @@ export async function importAtlas(
     log.info({ documents: documents.length }, "stored corpus atlas");
   for (const split of ["train", "held-out"]) {
     const questions = parseQuestionJsonl(await readText(`${split}.jsonl`));
-    if (await questionSets.store(`atlas/${split}`, questions, "server"))
-      log.info({ questions: questions.length }, `stored question set atlas/${split}`);
+    const { isNew } = await questionSets.store(`atlas/${split}`, questions, "server", {
+      keepNewest: true,
+    });
+    if (isNew) log.info({ questions: questions.length }, `stored question set atlas/${split}`);
   }
 }

@@ -59,6 +59,35 @@ export async function insertQuestions(
     FROM jsonb_to_recordset(${toJson(questions)}::jsonb) AS q(id text, ordinal int, question text, answers text[], "goldIds" text[], type text, "group" text, "goldQueries" text[], options jsonb)`;
 }
 
+/** The newest version of a set; null: there is none. */
+export const selectNewest = (db: Queries, name: string) =>
+  queryRow(db, z.object({ id: z.string(), contentHash: z.string() }))`
+    SELECT id, content_hash AS "contentHash" FROM question_sets
+    WHERE project_id = ${DEFAULT_PROJECT}::uuid AND name = ${name} ORDER BY created_at DESC LIMIT 1`;
+
+const correctionsSchema = z.object({
+  count: z.int(),
+  question: z.string().nullable(),
+  before: z.array(z.string()).nullable(),
+  after: z.array(z.string()).nullable(),
+});
+
+/** Questions of a version that another one asks, too, with other gold answers: how many, and the first of them. */
+export async function selectCorrections(
+  db: Queries,
+  setId: string,
+  earlierId: string,
+): Promise<z.infer<typeof correctionsSchema>> {
+  const row = await queryRow(db, correctionsSchema)`
+    SELECT count(*)::int AS count, (array_agg(a.question ORDER BY a.ordinal))[1] AS question,
+      (SELECT q.answers FROM questions q WHERE q.set_id = ${earlierId}::uuid AND q.question = (array_agg(a.question ORDER BY a.ordinal))[1] ORDER BY q.ordinal LIMIT 1) AS before,
+      (SELECT q.answers FROM questions q WHERE q.set_id = ${setId}::uuid AND q.question = (array_agg(a.question ORDER BY a.ordinal))[1] ORDER BY q.ordinal LIMIT 1) AS after
+    FROM questions a WHERE a.set_id = ${setId}::uuid
+      AND EXISTS (SELECT FROM questions b WHERE b.set_id = ${earlierId}::uuid AND b.question = a.question)
+      AND NOT EXISTS (SELECT FROM questions b WHERE b.set_id = ${earlierId}::uuid AND b.question = a.question AND b.answers = a.answers)`;
+  return row ?? { count: 0, question: null, before: null, after: null };
+}
+
 /** Every version of a set, the newest first, with the number of runs that are pinned to it. */
 export const selectVersions = (db: Queries, name: string, versionDigits: number) =>
   queryRows(db, questionSetVersionsResponseSchema.element)`

@@ -10,16 +10,12 @@ import type {
 import { selectIdsByTitle } from "@/server/features/corpora/queries";
 import type { StoredCorpora } from "@/server/features/corpora/stored-corpora";
 import type { Database } from "@/server/platform/db/database";
-import { computeVersion, type QuestionSets } from "./question-sets";
+import type { QuestionSets } from "./question-sets";
 import type { MappedQuestion } from "./formats/column-mapping";
-import {
-  readQuestionFile,
-  type FileProblem,
-  type QuestionFile,
-} from "./formats/read-question-file";
+import type { FileProblem, QuestionFile } from "./formats/read-question-file";
+import { readQuestionFileIsolated } from "./formats/read-isolated";
 
 const SHOWN_ROWS = 10;
-const SHOWN_PROBLEMS = 200;
 /** Problems that an error lists. */
 const LISTED_PROBLEMS = 50;
 type FileRequest = z.output<typeof previewQuestionsRequestSchema>;
@@ -43,11 +39,16 @@ export class QuestionFileImport {
         ...(await this.resolveGoldTitles(questions, goldCorpus)),
         goldTitles: questions.map((mapped) => mapped.goldTitles),
       });
+    const { format, container, text, columns, unread, undecided, mapping, rows } = file;
     return {
-      format: file.format,
-      columns: file.columns,
-      mapping: file.mapping,
-      rows: file.rows,
+      format,
+      container,
+      text,
+      columns,
+      unread,
+      undecided,
+      mapping,
+      rows,
       parts: parts.map(({ name, questions, unresolved }) => ({
         name,
         questions: questions.length,
@@ -62,8 +63,8 @@ export class QuestionFileImport {
             .map((question, i) => ({ part: name, question, goldTitles: goldTitles[i]! })),
         )
         .slice(0, SHOWN_ROWS),
-      problems: file.problems.slice(0, SHOWN_PROBLEMS),
-      problemCount: file.problems.length,
+      problems: file.problems,
+      problemCount: file.problemCount,
       warnings: [
         ...file.warnings,
         ...(goldCorpus === null
@@ -80,8 +81,10 @@ export class QuestionFileImport {
   ): Promise<z.infer<typeof importQuestionFileResponseSchema>> {
     const { name, parts: chosen, skipProblems, goldCorpus } = request;
     const file = await this.parseFile(request);
-    if (file.problems.length > 0 && !skipProblems)
-      throw new AppError("invalid-input", formatProblems(file.problems));
+    if (file.undecided.length > 0)
+      throw new AppError("invalid-input", `Nothing was imported. ${file.undecided.join("\n")}`);
+    if (file.problemCount > 0 && !skipProblems)
+      throw new AppError("invalid-input", formatProblems(file));
     const parts = file.parts.filter((part) => chosen === null || chosen.includes(part.name));
     const unknown = (chosen ?? []).filter(
       (part) => !file.parts.some((known) => known.name === part),
@@ -102,7 +105,8 @@ export class QuestionFileImport {
     for (const part of parts) {
       const setName = parts.length === 1 ? name : `${name}/${part.name}`;
       const { questions, unresolved } = await this.resolveGoldTitles(part.questions, goldCorpus);
-      const isNew = await this.questionSets.store(setName, questions, actor);
+      const stored = await this.questionSets.store(setName, questions, actor);
+      if (stored.note !== null) warnings.push(stored.note);
       if (goldCorpus === null) warnings.push(...buildTitleWarnings(part.questions));
       if (unresolved > 0)
         warnings.push(
@@ -113,11 +117,11 @@ export class QuestionFileImport {
         questions: questions.length,
         withGold: questions.filter(hasGold).length,
         unresolvedGold: unresolved,
-        version: computeVersion(questions),
-        isNew,
+        version: stored.version,
+        isNew: stored.isNew,
       });
     }
-    return { sets, skipped: file.problems.length, warnings };
+    return { sets, skipped: file.problemCount, warnings };
   }
 
   private parseFile({
@@ -125,12 +129,14 @@ export class QuestionFileImport {
     content,
     encoding,
     format,
+    reading,
     mapping,
   }: FileRequest): Promise<QuestionFile> {
-    return readQuestionFile({
+    return readQuestionFileIsolated({
       fileName,
       content: Buffer.from(content, encoding === "base64" ? "base64" : "utf8"),
       format,
+      reading,
       mapping,
     });
   }
@@ -184,12 +190,18 @@ function buildTitleWarnings(questions: readonly MappedQuestion[]): string[] {
   ];
 }
 
-function formatProblems(problems: readonly FileProblem[]): string {
-  const more =
-    problems.length > LISTED_PROBLEMS ? [`and ${problems.length - LISTED_PROBLEMS} more`] : [];
+function formatProblems({
+  problems,
+  problemCount,
+}: {
+  problems: readonly FileProblem[];
+  problemCount: number;
+}): string {
+  const listed = problems.slice(0, LISTED_PROBLEMS);
+  const more = problemCount > listed.length ? [`and ${problemCount - listed.length} more`] : [];
   return [
-    `Nothing was imported; ${problems.length} of the rows cannot be used:`,
-    ...problems.slice(0, LISTED_PROBLEMS).map(({ where, message }) => `${where} ${message}`),
+    `Nothing was imported; ${problemCount} of the rows cannot be used:`,
+    ...listed.map(({ where, message }) => `${where} ${message}`),
     ...more,
   ].join("\n");
 }

@@ -8,7 +8,7 @@ export class QuestionLookup {
   private readonly byKey = new Map<string, Question>();
   private readonly gold: ReadonlyMap<string, readonly string[]>;
 
-  constructor(questions: readonly Question[]) {
+  constructor(private readonly questions: readonly Question[]) {
     this.gold = new Map(questions.map(({ id, goldIds }) => [id, goldIds]));
     for (const question of questions)
       if (!this.byKey.has(buildQuestionKey(question.question)))
@@ -23,6 +23,17 @@ export class QuestionLookup {
   /** Gold documents of a question; none for an unknown id. */
   getGoldIds(id: string): readonly string[] {
     return this.gold.get(id) ?? [];
+  }
+
+  /** All questions of the set, those that are given with their answers. */
+  withAnswers(given: readonly QuestionRecord[]): QuestionRecord[] {
+    const answers = new Map(
+      given.map((record) => [buildQuestionKey(record.question), record.answers] as const),
+    );
+    return this.questions.map((question) => ({
+      ...question,
+      answers: answers.get(buildQuestionKey(question.question)) ?? question.answers,
+    }));
   }
 
   /** The question that a prompt asks: the last of its lines that is a question of the set. */
@@ -54,4 +65,26 @@ export function buildQuestions(golden: ReadonlyMap<string, readonly string[]>): 
     });
   }
   return [...byKey.values()];
+}
+
+/** Questions of files whose gold answers are others than those of a set, in whatever order. */
+export function listCorrected(
+  made: readonly QuestionRecord[],
+  known: QuestionLookup,
+): QuestionRecord[] {
+  const toKey = (answers: readonly string[]): string =>
+    JSON.stringify([...new Set(answers)].sort());
+  return made.filter(({ question, answers }) => {
+    const before = known.find(question);
+    return before !== null && toKey(before.answers) !== toKey(answers);
+  });
+}
+
+/** Says that the gold answers of files were not used, because a person named the set. */
+export function describeUnused(set: string, differing: readonly QuestionRecord[]): string[] {
+  const [first] = differing;
+  if (!first) return [];
+  return [
+    `${differing.length} ${differing.length === 1 ? "question has" : "questions have"} other gold answers in the files than in "${set}", whose answers count: e.g. ${JSON.stringify(first.question)}, ${first.answers.join(" | ")} in the files.`,
+  ];
 }

@@ -23,7 +23,7 @@ import { storeEpisodes } from "@/server/features/episodes/store-episodes";
 import type { QuestionSets } from "@/server/features/question-sets/question-sets";
 import type { ExternalRuns } from "@/server/features/runs/external-runs";
 import type { Database } from "@/server/platform/db/database";
-import { buildQuestions, QuestionLookup } from "./question-lookup";
+import { buildQuestions, describeUnused, listCorrected, QuestionLookup } from "./question-lookup";
 import { buildRolloutConfig, buildRolloutRecords, collectGoldAnswers } from "./rollout-records";
 import { applyCorpusIds, buildTableRecords, compareWithStats } from "./table-records";
 import { chunk } from "@/lib/chunk";
@@ -44,10 +44,19 @@ interface RunContent {
   documents: readonly DocumentText[];
   /** Questions of the files that the set does not hold. */
   unmatched: readonly string[];
+  /** What became of the files' gold answers, for people. */
+  notes: readonly string[];
   /** Files that it comes from, for people. */
   source: string;
   /** Metric points; absent: accuracy over the scores. */
   points?: { name: string; step: number; value: number }[];
+}
+
+/** The set of the files' questions, and what became of their gold answers. */
+interface ResolvedQuestions {
+  set: string;
+  lookup: QuestionLookup;
+  notes: string[];
 }
 
 /** Upstream's result files become runs: marked external, with episodes, answers and scores as far as the files hold them. */
@@ -113,7 +122,12 @@ export class UpstreamImport {
         ([text, { golden_answers: answers }]) => [text, answers] as const,
       ),
     );
-    const { set, lookup } = await this.resolveQuestions(table.dataset, golden, request, actor);
+    const { set, lookup, notes } = await this.resolveQuestions(
+      table.dataset,
+      golden,
+      request,
+      actor,
+    );
     const method = table.method === "rag" ? "rag" : (request.method ?? table.method ?? "s3");
     const config = predictConfigSchema.parse({
       kind: "predict",
@@ -140,6 +154,7 @@ export class UpstreamImport {
         id: ids.get(document.hash) ?? document.id,
       })),
       unmatched,
+      notes,
       source: table.label,
     });
   }
@@ -150,7 +165,7 @@ export class UpstreamImport {
     actor: string,
   ): Promise<ImportedRun> {
     const rollouts = files.map(({ file }) => file);
-    const { set, lookup } = await this.resolveQuestions(
+    const { set, lookup, notes } = await this.resolveQuestions(
       "rollouts",
       collectGoldAnswers(rollouts),
       request,
@@ -167,36 +182,48 @@ export class UpstreamImport {
       records,
       documents: [],
       unmatched,
+      notes,
       source: label,
       points,
     });
   }
 
-  /** The set that the questions of files belong to: the one that is named, else one that is made of the files themselves. */
+  /**
+   * The set that the questions of files belong to: the one that is named, else one that is made of the files themselves.
+   * Gold answers of the files that are others than those of their own set make a new version of it; a set that is named
+   * stays as it is, which is said.
+   */
   private async resolveQuestions(
     dataset: string,
     golden: ReadonlyMap<string, readonly string[]>,
     request: Request,
     actor: string,
-  ): Promise<{ set: string; lookup: QuestionLookup }> {
+  ): Promise<ResolvedQuestions> {
     const set = request.questions ?? `upstream/${dataset.replace(/[^\w.-]+/g, "_")}`;
     const known = (await this.questionSets.list()).some(({ name }) => name === set)
       ? await this.readLookup(set)
       : null;
+    const made = buildQuestions(golden);
+    const differing = known === null ? [] : listCorrected(made, known);
+    if (request.questions !== null)
+      return {
+        set,
+        lookup: known ?? (await this.readLookup(set)),
+        notes: describeUnused(set, differing),
+      };
     // Another method's files on the same questions, in whatever order, are of the same set: else they could not be compared.
-    if (
-      request.questions !== null ||
-      (known !== null && [...golden.keys()].every((text) => known.find(text) !== null))
-    )
-      return { set, lookup: known ?? (await this.readLookup(set)) };
-    const questions = buildQuestions(golden);
-    if (questions.length > 0) await this.questionSets.store(set, questions, actor);
-    else if (known === null)
+    const isSame = known !== null && [...golden.keys()].every((text) => known.find(text) !== null);
+    if (isSame && differing.length === 0) return { set, lookup: known, notes: [] };
+    const questions = isSame ? known.withAnswers(differing) : made;
+    if (questions.length === 0 && known === null)
       throw new AppError(
         "invalid-input",
         `The files of ${dataset} hold no gold answers, so no question set can be made of them. Import the set first and name it.`,
       );
-    return { set, lookup: await this.readLookup(set) };
+    const stored =
+      questions.length > 0 ? await this.questionSets.store(set, questions, actor) : null;
+    const notes = stored?.note ? [`${set}: ${stored.note}`] : [];
+    return { set, lookup: await this.readLookup(set), notes };
   }
 
   /** @throws AppError "invalid-input" where there is no such set */
@@ -235,9 +262,10 @@ export class UpstreamImport {
     const notes =
       unscored > 0 && config.kind === "predict"
         ? [
+            ...content.notes,
             `${unscored} of ${records.length} questions have no score in the files; accuracy counts the others only.`,
           ]
-        : [];
+        : [...content.notes];
     return {
       id: ref.runId,
       name: config.name,

@@ -7,6 +7,16 @@ import {
   type QuestionRecord,
 } from "@/contracts/formats/corpus-lines";
 import { describeIssues } from "@/contracts/errors";
+import { findColumn } from "@/core/reading/column-names";
+import type { SourceRow } from "@/core/reading/source-record";
+import {
+  isDictionary,
+  readListText,
+  readText,
+  readTexts,
+  ValueProblem,
+  type ValueContext,
+} from "@/core/reading/text-values";
 
 /** From a row of any file to a question: which column holds which field. Pure. */
 
@@ -21,8 +31,14 @@ const GROUND_TRUTH_DOCS = [
 
 /** Columns that are tried for a field, in this order: our own names, FlashRAG's, upstream's rows, MIRAGE's, the sets' own files. */
 const CANDIDATES: Record<Field, readonly string[]> = {
-  id: ["id", "_id", "question_id", "qid", "extra_info.index"],
-  question: ["question", "query", "reward_model.ground_truth.question", "extra_info.question"],
+  id: ["id", "_id", "question_id", "qid", "query_id", "uid", "extra_info.index"],
+  question: [
+    "question",
+    "query",
+    "reward_model.ground_truth.question",
+    "extra_info.question",
+    "question_text",
+  ],
   answers: [
     "answers",
     "golden_answers",
@@ -30,6 +46,16 @@ const CANDIDATES: Record<Field, readonly string[]> = {
     "possible_answers",
     "answer",
     "target",
+    "gold_answers",
+    "correct_answers",
+    "correct_answer",
+  ],
+  aliases: [
+    "aliases",
+    "answer_aliases",
+    "metadata.answer_aliases",
+    "alternative_answers",
+    "acceptable_answers",
   ],
   goldIds: ["goldIds", "gold_ids", "support"],
   goldTitles: [
@@ -47,43 +73,44 @@ const CANDIDATES: Record<Field, readonly string[]> = {
   group: ["group"],
   goldQueries: ["goldQueries", "gold_queries"],
   options: ["options", "metadata.options", "choices"],
-  answerLetter: ["answerLetter", "answer_idx", "metadata.answer_idx"],
+  answerLetter: ["answerLetter", "answer_idx", "metadata.answer_idx", "answerKey"],
   split: ["split", "extra_info.split"],
 };
 
-type Row = Record<string, unknown>;
-const isObject = (value: unknown): value is Row =>
-  typeof value === "object" && value !== null && !Array.isArray(value);
-
 /** The value under a column or a dotted path; a column whose name holds the dots comes first. */
-function getValueAt(row: Row, path: string): unknown {
-  if (path in row) return row[path];
+export function getValueAt(row: SourceRow, path: string): unknown {
+  if (Object.hasOwn(row, path)) return row[path];
   return path
     .split(".")
-    .reduce<unknown>((value, key) => (isObject(value) ? value[key] : undefined), row);
+    .reduce<unknown>(
+      (value, key) => (isDictionary(value) && Object.hasOwn(value, key) ? value[key] : undefined),
+      row,
+    );
 }
 
-/** Columns of the first rows, those within objects with their path, in the order in which they come. */
-export function listColumns(rows: readonly Row[]): string[] {
+/** Columns of rows with their paths, in the order in which they come; `inner`: dictionaries that hold columns, too. */
+function listPaths(rows: readonly SourceRow[], inner: boolean): string[] {
   const found = new Set<string>();
-  const walk = (row: Row, prefix: string, depth: number): void => {
+  const walk = (row: SourceRow, prefix: string, depth: number): void => {
     for (const [key, value] of Object.entries(row)) {
       const path = prefix === "" ? key : `${prefix}.${key}`;
-      if (isObject(value) && depth < 3) walk(value, path, depth + 1);
-      else found.add(path);
+      const isInner = isDictionary(value) && depth < 3;
+      if (isInner) walk(value, path, depth + 1);
+      if (inner ? value !== null && value !== undefined : !isInner) found.add(path);
     }
   };
-  for (const row of rows.slice(0, 50)) walk(row, "", 0);
+  for (const row of rows) walk(row, "", 0);
   return [...found];
 }
 
-/** A column for every field that can be recognised by its name; null: none. */
-export function guessMapping(rows: readonly Row[]): Required<ColumnMapping> {
-  const head = rows.slice(0, 50);
-  const has = (path: string): boolean =>
-    head.some((row) => getValueAt(row, path) !== undefined && getValueAt(row, path) !== null);
+/** Columns of the first rows, those within objects with their path, in the order in which they come. */
+export const listColumns = (rows: readonly SourceRow[]): string[] => listPaths(rows, false);
+
+/** A column for every field that can be recognised by its name, whatever its case; null: none. */
+export function guessMapping(head: readonly SourceRow[]): Required<ColumnMapping> {
+  const paths = listPaths(head, true);
   return Object.fromEntries(
-    FIELDS.map((field) => [field, CANDIDATES[field].find(has) ?? null]),
+    FIELDS.map((field) => [field, findColumn(paths, CANDIDATES[field])]),
   ) as Required<ColumnMapping>;
 }
 
@@ -98,90 +125,101 @@ export interface MappedQuestion {
 /** Why a row is no question; the caller knows where it stands. */
 export class RowProblem extends Error {}
 
-/** One question. @throws RowProblem that names every field that is wrong, and the column it came from */
-export function mapRow(row: Row, mapping: ColumnMapping, fallbackId: string): MappedQuestion {
-  const get = (field: Field): unknown => {
+/** How values of rows are read, and who hears what was done to them. */
+export type RowReading = ValueContext;
+
+/**
+ * One question.
+ * @param fallbackId the id of a question that has none; null: each must have one
+ * @throws RowProblem that names every field that is wrong, and the column it came from
+ */
+export function mapRow(
+  row: SourceRow,
+  mapping: ColumnMapping,
+  fallbackId: string | null,
+  reading: RowReading,
+): MappedQuestion {
+  /** Reads a field's value. */
+  function read<T>(field: Field, reader: (value: unknown) => T): T {
     const path = mapping[field];
-    return path ? getValueAt(row, path) : undefined;
-  };
-  if (!mapping.question) throw new RowProblem("no column is mapped to the question");
-  if (!mapping.answers && !mapping.options)
-    throw new RowProblem("no column is mapped to the answers");
-  const options = toMultipleChoice(get("options"), get("answerLetter"), get("answers"));
+    try {
+      return reader(path ? getValueAt(row, path) : undefined);
+    } catch (error) {
+      if (!(error instanceof ValueProblem)) throw error;
+      throw new RowProblem(`is not a question: ${formatField(field, mapping)} ${error.message}`);
+    }
+  }
+  const readList = (value: unknown): string[] => readTexts(value, reading);
+  const id = read("id", readText) ?? fallbackId;
+  if (id === null)
+    throw new RowProblem(`is not a question: ${formatField("id", mapping)} is empty`);
+  const options = readOptions(read, reading);
   const right = options?.choices.find(({ letter }) => letter === options.answer);
   const parsed = questionLineSchema.safeParse({
-    id: toText(get("id")) ?? fallbackId,
-    question: removeOptions(toText(get("question")) ?? ""),
+    id,
+    question: removeOptions(read("question", readQuestion)),
     // The answer of a multiple choice is often its letter; the text is what can be found in an answer.
-    answers: right ? [right.text] : toTextList(get("answers")),
-    goldIds: toTextList(get("goldIds")),
-    type: toText(get("type")) ?? null,
-    group: toText(get("group")) ?? null,
-    goldQueries: toTextList(get("goldQueries")),
+    answers: right
+      ? [right.text]
+      : addAliases(read("answers", readList), read("aliases", readList)),
+    goldIds: read("goldIds", readList),
+    type: read("type", readText) ?? null,
+    group: read("group", readText) ?? null,
+    goldQueries: read("goldQueries", readList),
     ...(options && { options }),
   });
   if (!parsed.success) {
-    const column = (path: string): string => mapping[path.split(".")[0] as Field] ?? path;
     const problems = describeIssues(parsed.error)
       .split("\n")
-      .map((line) =>
-        line.replace(/^[^:]+/, (path) =>
-          column(path) === path.split(".")[0] ? path : `${path} (column ${column(path)})`,
-        ),
-      );
+      .map((line) => line.replace(/^[^:]+/, (path) => formatField(path, mapping)));
     throw new RowProblem(`is not a question: ${problems.join("; ")}`);
   }
   return {
     record: parsed.data,
-    goldTitles: toTitles(get("goldTitles")),
-    split: toText(get("split")) ?? null,
+    goldTitles: read("goldTitles", (value) => toTitles(value, reading)),
+    split: read("split", readText) ?? null,
   };
 }
+
+/** "answers.0 (column golden_answers)". */
+function formatField(path: string, mapping: ColumnMapping): string {
+  const field = path.split(".")[0]!;
+  const column = mapping[field as Field] ?? field;
+  return column === field ? path : `${path} (column ${column})`;
+}
+
+function readQuestion(value: unknown): string {
+  const text = readText(value);
+  if (text !== undefined && typeof value !== "string")
+    throw new ValueProblem(`holds a ${typeof value} where a text is wanted`);
+  return text ?? "";
+}
+
+/** The answers, and those of their other forms that are not among them. */
+const addAliases = (answers: readonly string[], aliases: readonly string[]): string[] => [
+  ...answers,
+  ...new Set(aliases.filter((alias) => !answers.includes(alias))),
+];
 
 /** Upstream's medical questions carry their options below the question; a retriever gets the question alone. */
 const removeOptions = (question: string): string => question.split(/\n\s*Options:/)[0]!;
 
-function toText(value: unknown): string | undefined {
-  if (typeof value === "string") return value.trim() === "" ? undefined : value.trim();
-  return typeof value === "number" || typeof value === "bigint" || typeof value === "boolean"
-    ? String(value)
-    : undefined;
-}
-
-/** A list, or in a table's cell a JSON list or texts parted by "|". */
-function toTextList(value: unknown): string[] {
-  if (value === undefined || value === null) return [];
-  if (Array.isArray(value)) return value.flatMap((item) => toText(item) ?? []);
-  // TriviaQA's own file.
-  if (isObject(value) && Array.isArray(value.aliases))
-    return toTextList([value.value, ...(value.aliases as unknown[])]);
-  const text = toText(value);
-  return text === undefined ? [] : toTextList(splitCell(text));
-}
-
-function splitCell(text: string): unknown[] {
-  if (text.startsWith("[")) {
-    try {
-      const parsed: unknown = JSON.parse(text);
-      if (Array.isArray(parsed)) return parsed;
-    } catch {
-      // A text that begins with a bracket.
-    }
-  }
-  return text.split("|");
-}
-
-/** Titles: a list of them, HotpotQA's [title, sentence] pairs, MuSiQue's paragraphs, or contents with a quoted title; in a table's cell as `toTextList` reads it. */
-function toTitles(value: unknown): string[] {
-  const items: unknown[] = Array.isArray(value)
-    ? value
-    : typeof value === "string"
-      ? splitCell(value.trim())
+/**
+ * Titles: a list of them, HotpotQA's [title, sentence] pairs, MuSiQue's paragraphs, a dictionary of a list of titles, or
+ * contents with a quoted title; in a table's cell as `readTexts` reads it. Whatever is no title counts for none.
+ */
+function toTitles(value: unknown, reading: RowReading): string[] {
+  const read = typeof value === "string" ? (readListText(value, reading)?.value ?? value) : value;
+  const list = isDictionary(read) && Array.isArray(read.title) ? read.title : read;
+  const items: unknown[] = Array.isArray(list)
+    ? list
+    : typeof list === "string"
+      ? readTexts(list, reading)
       : [];
   const titles = items.flatMap((item) => {
     if (typeof item === "string") return parseContents(item).title || item.trim();
     if (Array.isArray(item)) return typeof item[0] === "string" ? item[0] : [];
-    if (isObject(item) && typeof item.title === "string")
+    if (isDictionary(item) && typeof item.title === "string")
       return item.is_supporting === false ? [] : item.title;
     return [];
   });
@@ -190,37 +228,44 @@ function toTitles(value: unknown): string[] {
 
 const LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ";
 
-/** Options as an object by letter or as a list; the right one by its letter, its number or its text. Null: there are none. */
-function toMultipleChoice(
-  value: unknown,
-  letter: unknown,
-  answers: unknown,
-): MultipleChoice | null {
-  let raw = value;
-  if (typeof raw === "string" && /^\s*[[{]/.test(raw)) {
-    try {
-      raw = JSON.parse(raw);
-    } catch {
-      throw new RowProblem("its options are not JSON");
-    }
-  }
-  if (raw === undefined || raw === null) return null;
-  const choices = Array.isArray(raw)
-    ? raw.map((text, i) => ({ letter: LETTERS[i] ?? "", text: toText(text) ?? "" }))
-    : isObject(raw)
-      ? Object.entries(raw).flatMap(([key, text]) =>
-          text === null || text === ""
-            ? []
-            : [{ letter: key.toUpperCase(), text: toText(text) ?? "" }],
-        )
-      : [];
-  const stated = toText(letter) ?? toTextList(answers)[0] ?? "";
+type ReadField = <T>(field: Field, reader: (value: unknown) => T) => T;
+
+/** Options as an object by letter, as a list, or as lists of texts and labels; the right one by its letter, its number or its text. Null: there are none. */
+function readOptions(read: ReadField, reading: RowReading): MultipleChoice | null {
+  const choices = read("options", (value) => listChoices(value, reading));
+  if (choices === null) return null;
+  const stated =
+    read("answerLetter", readText) ??
+    read("answers", (value) => readTexts(value, { ...reading, note: () => undefined }))[0] ??
+    "";
   const answer =
     choices.find((choice) => choice.letter === stated.toUpperCase()) ??
     choices.find(({ text }) => text.toLowerCase() === stated.toLowerCase()) ??
-    (/^\d+$/.test(stated) ? choices[Number(stated)] : undefined);
+    (/^\d+(?:\.0)?$/.test(stated) ? choices[Number(stated)] : undefined);
   if (!answer) throw new RowProblem(`its answer ${JSON.stringify(stated)} is none of its options`);
   const parsed = multipleChoiceSchema.safeParse({ choices, answer: answer.letter });
   if (!parsed.success) throw new RowProblem(describeIssues(parsed.error).replaceAll("\n", "; "));
   return parsed.data;
+}
+
+function listChoices(value: unknown, reading: RowReading): MultipleChoice["choices"] | null {
+  const raw =
+    typeof value === "string" && value.trim() !== "" ? readListText(value, reading) : null;
+  if (typeof value === "string" && raw === null && value.trim() !== "")
+    throw new ValueProblem("holds a text that is neither a list nor a dictionary");
+  const given = typeof value === "string" ? raw?.value : value;
+  if (given === undefined || given === null) return null;
+  if (Array.isArray(given))
+    return given.map((text, i) => ({ letter: LETTERS[i] ?? "", text: readText(text) ?? "" }));
+  if (!isDictionary(given)) throw new ValueProblem("is neither a list nor a dictionary");
+  // ARC's form, and that of others on the Hugging Face hub.
+  const { text: texts, label: labels } = given;
+  if (Array.isArray(texts) && Array.isArray(labels))
+    return texts.map((text, i) => ({
+      letter: readText(labels[i])?.toUpperCase() ?? "",
+      text: readText(text) ?? "",
+    }));
+  return Object.entries(given).flatMap(([key, text]) =>
+    text === null || text === "" ? [] : [{ letter: key.toUpperCase(), text: readText(text) ?? "" }],
+  );
 }

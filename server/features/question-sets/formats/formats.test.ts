@@ -3,6 +3,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { ROOT } from "@/lib/paths.mjs";
+import { questionReadingSchema } from "@/contracts/formats/question-file";
 import { readQuestionFile, type QuestionFile } from "./read-question-file";
 
 const read = (fileName: string, text: string | Uint8Array, mapping = {}): Promise<QuestionFile> =>
@@ -10,6 +11,7 @@ const read = (fileName: string, text: string | Uint8Array, mapping = {}): Promis
     fileName,
     content: typeof text === "string" ? new TextEncoder().encode(text) : text,
     format: "auto",
+    reading: questionReadingSchema.parse({}),
     mapping,
   });
 const lines = (...rows: unknown[]): string =>
@@ -213,16 +215,18 @@ describe("question files", () => {
     );
     expect(records(file)).toHaveLength(2);
     expect(file.problems.map(({ where, message }) => `${where} ${message}`)).toEqual([
-      "line 2 is not JSON: {oops",
+      "line 2 is not JSON: {oops (has no quoted key at character 2)",
       'line 3 repeats the id "1" of line 1',
       expect.stringMatching(/^line 5 .*question.*must not be empty.*answers.*at least one answer/),
     ]);
     expect(file.warnings).toEqual([expect.stringContaining("asked more than once")]);
     await expect(read("a.xyz", "what is this")).rejects.toThrow(/Give its format/);
     await expect(read("a.jsonl", new Uint8Array([0xff, 0xfe, 0x41]))).rejects.toThrow(/not UTF-8/);
-    expect((await read("b.csv", "a,b\n1,2\n")).problems[0]!.message).toBe(
-      "no column is mapped to the question",
-    );
+    expect((await read("b.csv", "a,b\n1,2\n")).undecided).toEqual([
+      expect.stringMatching(/hold the questions.*The columns: a, b/),
+      expect.stringContaining("hold the answers"),
+      expect.stringContaining("hold the ids"),
+    ]);
     expect(
       (
         await read(

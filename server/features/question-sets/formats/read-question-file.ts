@@ -1,13 +1,23 @@
 import { AppError } from "@/contracts/errors";
-import type { ColumnMapping, QuestionFormat } from "@/contracts/formats/question-file";
+import type { ColumnMapping } from "@/contracts/formats/question-file";
+import type { SourceRow } from "@/core/reading/source-record";
+import type { ValueNote } from "@/core/reading/text-values";
 import {
+  getValueAt,
   listColumns,
   guessMapping,
   mapRow,
   RowProblem,
   type MappedQuestion,
+  type RowReading,
 } from "./column-mapping";
-import { detectFormat, isProblem, readRows, type KnownFormat, type SourceRow } from "./read-rows";
+import {
+  isProblem,
+  openRows,
+  type QuestionBytes,
+  type QuestionRow,
+  type QuestionRows,
+} from "./read-rows";
 
 export interface FileProblem {
   where: string;
@@ -21,25 +31,31 @@ interface QuestionPart {
   questions: MappedQuestion[];
 }
 
-export interface QuestionFile {
-  format: KnownFormat;
+export interface QuestionFile extends Pick<QuestionRows, "format" | "container" | "text"> {
   columns: string[];
   mapping: Required<ColumnMapping>;
+  /** Columns that no field is read from. */
+  unread: string[];
+  /** What must be decided before anything of it can be stored. */
+  undecided: string[];
   rows: number;
   parts: QuestionPart[];
-  /** Every row that cannot be used, and why. */
+  /** The first rows that cannot be used, and why. */
   problems: FileProblem[];
+  problemCount: number;
   /** What can be used but should be known. */
   warnings: string[];
 }
 
-export interface ReadOptions {
-  fileName: string;
-  content: Uint8Array;
-  format: QuestionFormat;
+export interface ReadOptions extends QuestionBytes {
   /** Overrides the guess, field by field; null: the field is not in the file. */
   mapping: ColumnMapping;
 }
+
+/** Of a file with a problem in each of its lines. */
+const KEPT_PROBLEMS = 200;
+/** Rows by which columns are told. */
+const HEAD_ROWS = 50;
 
 /**
  * Reads a whole question file and names every row that cannot be used, not just the first. Ids must be unique within a
@@ -47,80 +63,228 @@ export interface ReadOptions {
  *
  * @throws AppError "invalid-input" where the file as a whole cannot be read, or holds no row
  */
-export async function readQuestionFile({
-  fileName,
-  content,
-  format: requestedFormat,
-  mapping: overrides,
-}: ReadOptions): Promise<QuestionFile> {
-  const format = requestedFormat === "auto" ? detectFormat(fileName, content) : requestedFormat;
-  const rows = await readRows(format, content);
-  if (rows.length === 0) throw new AppError("invalid-input", "The file holds no question.");
-  const readable = rows.flatMap(({ value }) => (isProblem(value) ? [] : [value]));
-  const mapping = { ...guessMapping(readable), ...overrides };
-  // Upstream numbers the rows of each data set from 0 and then joins the sets into one file.
-  const isJoined = new Set(readable.map((row) => row.data_source)).size > 1;
-  const { parts, problems } = collectParts(rows, mapping, isJoined);
-  const repeated = parts.map(countRepeated).reduce((sum, count) => sum + count, 0);
-  return {
-    format,
-    columns: listColumns(readable),
-    mapping,
-    rows: rows.length,
-    parts,
-    problems,
-    warnings:
-      repeated > 0
-        ? [`${repeated} questions are asked more than once (under ids of their own); each counts.`]
-        : [],
-  };
+export async function readQuestionFile(options: ReadOptions): Promise<QuestionFile> {
+  const opened = await openRows(options);
+  const collector = new QuestionCollector(options, opened);
+  for await (const batch of opened.rows) collector.add(batch);
+  return collector.finish();
 }
 
-/** The questions of rows by part, and what is wrong with the rows that give none. */
-function collectParts(
-  rows: readonly SourceRow[],
-  mapping: ColumnMapping,
-  isJoined: boolean,
-): Pick<QuestionFile, "parts" | "problems"> {
-  const problems: FileProblem[] = [];
-  const parts = new Map<string, QuestionPart>();
-  const placeById = new Map<string, string>();
-  for (const { where, fallbackId, part, value } of rows) {
-    if (isProblem(value)) {
-      problems.push({ where, message: value.problem });
-      continue;
+/** Takes rows one after the other; the columns are told by the first of them. */
+class QuestionCollector {
+  private head: QuestionRow[] | null = [];
+  private rows = 0;
+  private columns: string[] = [];
+  private mapping: Required<ColumnMapping> = guessMapping([]);
+  private undecided: string[] = [];
+  private readonly problems: (FileProblem & { row: number })[] = [];
+  private problemCount = 0;
+  private readonly questions: CollectedQuestion[] = [];
+  private readonly sources = new Set<string | null>();
+  /** Columns that a person named and no row has had so far. */
+  private readonly missing: Set<string>;
+  private readonly notes = new Map<ValueNote, number>();
+  private readonly reading: RowReading;
+
+  constructor(
+    private readonly options: ReadOptions,
+    private readonly opened: QuestionRows,
+  ) {
+    this.missing = new Set(Object.values(options.mapping).filter((column) => column !== null));
+    const { booleans, cells } = options.reading;
+    this.reading = {
+      booleans,
+      cells,
+      isCell: opened.columns !== null,
+      note: (note) => this.notes.set(note, (this.notes.get(note) ?? 0) + 1),
+    };
+  }
+
+  add(rows: readonly QuestionRow[]): void {
+    if (this.head === null) {
+      this.take(rows);
+      return;
     }
+    this.head.push(...rows.slice(0, HEAD_ROWS));
+    if (this.head.length < HEAD_ROWS) return;
+    const { head } = this;
+    this.begin();
+    this.take(head);
+    this.take(rows.slice(HEAD_ROWS));
+  }
+
+  finish(): QuestionFile {
+    if (this.head !== null) {
+      const { head } = this;
+      this.begin();
+      this.take(head);
+    }
+    if (this.rows === 0) throw new AppError("invalid-input", "The file holds no question.");
+    const { format, container, text } = this.opened;
+    const parts = this.collectParts();
+    return {
+      format,
+      container,
+      text,
+      columns: this.columns,
+      mapping: this.mapping,
+      unread: this.listUnread(),
+      undecided: [...this.undecided, ...this.listMissing()],
+      rows: this.rows,
+      parts,
+      // Those of repeated ids were found last.
+      problems: this.problems
+        .sort((a, b) => a.row - b.row)
+        .map(({ where, message }) => ({ where, message })),
+      problemCount: this.problemCount,
+      warnings: [...this.buildWarnings(), ...buildRepeatWarnings(parts)],
+    };
+  }
+
+  /** Tells columns and mapping by the first rows. */
+  private begin(): void {
+    const rows = (this.head ?? []).flatMap(({ value }) => (isProblem(value) ? [] : [value]));
+    this.columns = this.opened.columns?.slice() ?? listColumns(rows);
+    this.mapping = { ...guessMapping(rows), ...this.options.mapping };
+    this.undecided = this.listUndecided(this.head?.every(({ hasKey }) => hasKey) ?? false);
+    this.head = null;
+  }
+
+  private listUndecided(hasKeys: boolean): string[] {
+    const known = `The columns: ${this.columns.slice(0, 40).join(", ") || "none"}.`;
+    const { id, question, answers, options } = this.mapping;
+    const undecided: string[] = [];
+    if (question === null)
+      undecided.push(
+        `No column is known to hold the questions: name it (question=COLUMN). ${known}`,
+      );
+    if (answers === null && options === null)
+      undecided.push(`No column is known to hold the answers: name it (answers=COLUMN). ${known}`);
+    if (id === null && !hasKeys && !("id" in this.options.mapping))
+      undecided.push(
+        `No column is known to hold the ids: name it (id=COLUMN), or say that there is none (id=): the questions are then numbered by their lines. ${known}`,
+      );
+    return undecided;
+  }
+
+  private listMissing(): string[] {
+    return [...this.missing].map(
+      (column) =>
+        `There is no column ${JSON.stringify(column)}. The columns: ${this.columns.slice(0, 40).join(", ")}.`,
+    );
+  }
+
+  private take(rows: readonly QuestionRow[]): void {
+    const isMapped =
+      this.mapping.question !== null && (this.mapping.answers ?? this.mapping.options) !== null;
+    for (const row of rows) {
+      this.rows += 1;
+      if (isProblem(row.value)) {
+        this.addProblem(this.rows, row.where, row.value.problem);
+        continue;
+      }
+      for (const column of this.missing)
+        if (getValueAt(row.value, column) !== undefined) this.missing.delete(column);
+      if (isMapped) this.takeRow(row, row.value);
+    }
+  }
+
+  private takeRow({ where, fallbackId, hasKey, part }: QuestionRow, row: SourceRow): void {
     try {
-      const question = mapRow(value, mapping, fallbackId);
-      const { record, split } = question;
-      if (isJoined && mapping.id && typeof value.data_source === "string")
-        record.id = `${value.data_source}-${record.id}`;
+      const mapped = mapRow(
+        row,
+        this.mapping,
+        hasKey || this.mapping.id === null ? fallbackId : null,
+        this.reading,
+      );
+      const source = typeof row.data_source === "string" ? row.data_source : null;
+      this.sources.add(source);
+      this.questions.push({ mapped, where, row: this.rows, part, source });
+    } catch (error) {
+      if (!(error instanceof RowProblem)) throw error;
+      this.addProblem(this.rows, where, error.message);
+    }
+  }
+
+  private addProblem(row: number, where: string, message: string): void {
+    this.problemCount += 1;
+    if (this.problems.length < KEPT_PROBLEMS) this.problems.push({ row, where, message });
+  }
+
+  /** The questions by part. An id that another question of its part has is a problem. */
+  private collectParts(): QuestionPart[] {
+    // Upstream numbers the rows of each data set from 0 and then joins the sets into one file.
+    const isJoined = this.sources.size > 1 && this.mapping.id !== null;
+    const parts = new Map<string, CollectedPart>();
+    for (const { mapped, where, row, part, source } of this.questions) {
+      const { record, split } = mapped;
+      if (isJoined && source !== null) record.id = `${source}-${record.id}`;
       const name = [part, split]
         .filter((text) => text !== null)
         .join("-")
         .replace(/[^\w.-]+/g, "_");
-      const key = JSON.stringify([name, record.id]);
-      const earlier = placeById.get(key);
-      if (earlier !== undefined)
-        throw new RowProblem(`repeats the id ${JSON.stringify(record.id)} of ${earlier}`);
-      placeById.set(key, where);
-      const target = parts.get(name) ?? { name, questions: [] };
-      target.questions.push(question);
+      const target: CollectedPart = parts.get(name) ?? { name, questions: [], places: new Map() };
       parts.set(name, target);
-    } catch (error) {
-      if (!(error instanceof RowProblem)) throw error;
-      problems.push({ where, message: error.message });
+      const earlier = target.places.get(record.id);
+      if (earlier === undefined) {
+        target.places.set(record.id, where);
+        target.questions.push(mapped);
+      } else
+        this.addProblem(row, where, `repeats the id ${JSON.stringify(record.id)} of ${earlier}`);
     }
+    return [...parts.values()]
+      .filter(({ questions }) => questions.length > 0)
+      .map(({ name, questions }) => ({ name, questions }));
   }
-  return { parts: [...parts.values()], problems };
+
+  private listUnread(): string[] {
+    const read = Object.values(this.mapping).filter((column) => column !== null);
+    return this.columns.filter(
+      (column) => !read.some((path) => column === path || column.startsWith(`${path}.`)),
+    );
+  }
+
+  private buildWarnings(): string[] {
+    return [...this.notes].flatMap(([note, count]) => {
+      const warning = NOTE_WARNINGS[note];
+      return warning === null ? [] : [`${count} ${count === 1 ? "value" : "values"} ${warning}`];
+    });
+  }
 }
 
+/** A part, and where each id of it stands. */
+type CollectedPart = QuestionPart & { places: Map<string, string> };
+
+interface CollectedQuestion {
+  mapped: MappedQuestion;
+  where: string;
+  row: number;
+  part: string | null;
+  source: string | null;
+}
+
+/** What was done to values; null: nothing that a person should look at. */
+const NOTE_WARNINGS: Readonly<Record<ValueNote, string | null>> = {
+  boolean:
+    'true or false, read as the setting "booleans" says: yes and no, which a model answers, or true and false.',
+  "json-list": null,
+  "python-list": "held as Python writes a list or dictionary, read as such.",
+  "numpy-list": "held as NumPy writes an array, read as a list.",
+  pipe: 'parted at "|"; where it belongs to the text, set the cells to text.',
+};
+
 /** How many questions of a part are there more than once, whatever their case and white space. */
-function countRepeated({ questions }: QuestionPart): number {
-  const times = new Map<string, number>();
-  for (const { record } of questions) {
-    const text = record.question.toLowerCase().replace(/\s+/g, " ");
-    times.set(text, (times.get(text) ?? 0) + 1);
+function buildRepeatWarnings(parts: readonly QuestionPart[]): string[] {
+  let repeated = 0;
+  for (const { questions } of parts) {
+    const times = new Map<string, number>();
+    for (const { record } of questions) {
+      const text = record.question.toLowerCase().replace(/\s+/g, " ");
+      times.set(text, (times.get(text) ?? 0) + 1);
+    }
+    repeated += [...times.values()].filter((count) => count > 1).length;
   }
-  return [...times.values()].filter((count) => count > 1).length;
+  return repeated > 0
+    ? [`${repeated} questions are asked more than once (under ids of their own); each counts.`]
+    : [];
 }

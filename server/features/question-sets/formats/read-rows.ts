@@ -1,170 +1,191 @@
-import { parse as parseCsv } from "csv-parse/sync";
+import { createGunzip, type Gunzip } from "node:zlib";
+import { Readable } from "node:stream";
 import { parquetReadObjects } from "hyparquet";
 import { compressors } from "hyparquet-compressors";
-import { questionFormatSchema, type QuestionFormat } from "@/contracts/formats/question-file";
-import { z } from "zod";
 import { AppError } from "@/contracts/errors";
+import {
+  questionFormatSchema,
+  type QuestionFormat,
+  type QuestionReading,
+} from "@/contracts/formats/question-file";
+import type { FoundText } from "@/contracts/formats/reading";
+import { detectContainer } from "@/core/reading/containers";
+import { readRecords } from "@/core/reading/read-records";
+import type { SourceRecord, SourceRow } from "@/core/reading/source-record";
+import { isDictionary } from "@/core/reading/text-values";
 
 /** Reads the rows of a question file, each with the place it stands at, so that every problem can be pointed at. */
 
 export type KnownFormat = Exclude<QuestionFormat, "auto">;
 
-export interface SourceRow {
+/** A row and where it stands, or why it cannot be read. */
+export interface QuestionRow {
   /** "line 3", "row 3", "medqa/0007". */
   where: string;
   /** What a question without an id is called. */
   fallbackId: string;
+  /** Whether `fallbackId` is the file's own name of the question. */
+  hasKey: boolean;
   /** Data set within the file (MIRAGE's benchmark.json holds five). */
   part: string | null;
-  /** The row, or why it cannot be read. */
-  value: Record<string, unknown> | { problem: string };
+  value: SourceRow | { problem: string };
 }
-export const isProblem = (value: SourceRow["value"]): value is { problem: string } =>
+export const isProblem = (value: QuestionRow["value"]): value is { problem: string } =>
   Object.keys(value).length === 1 && typeof value.problem === "string";
 
-/** The format by the file's name, and for JSON by what it holds. */
-export function detectFormat(fileName: string, content: Uint8Array): KnownFormat {
-  const name = fileName.toLowerCase();
-  if (name.endsWith(".parquet")) return "parquet";
-  if (name.endsWith(".csv")) return "csv";
-  if (name.endsWith(".tsv")) return "tsv";
-  if (name.endsWith(".jsonl") || name.endsWith(".ndjson")) return "jsonl";
-  const head = new TextDecoder().decode(content.subarray(0, 2000)).trimStart();
-  if (new TextDecoder().decode(content.subarray(0, 4)) === "PAR1") return "parquet";
-  if (head.startsWith("[")) return "json";
-  if (/^\{\s*"[^"]+"\s*:\s*\{\s*"[^"]+"\s*:\s*\{/.test(head)) return "mirage";
-  if (head.startsWith("{")) return "jsonl";
-  throw new AppError(
-    "invalid-input",
-    `${fileName}: it cannot be told what kind of file this is. Give its format: ${questionFormatSchema.options.slice(1).join(", ")}.`,
-  );
+export interface QuestionRows {
+  format: KnownFormat;
+  container: "gzip" | null;
+  text: Omit<FoundText, "columns"> | null;
+  /** Columns of a table; null where rows name them. */
+  columns: readonly string[] | null;
+  rows: AsyncGenerator<QuestionRow[]>;
 }
+
+export interface QuestionBytes {
+  fileName: string;
+  content: Uint8Array;
+  format: QuestionFormat;
+  reading: QuestionReading;
+}
+
+/** The most that a packed file may hold: as much as a request may, several times over. */
+const MAX_UNPACKED_BYTES = 1024 ** 3;
 
 /** @throws AppError "invalid-input" where the file as a whole cannot be read */
-export async function readRows(format: KnownFormat, content: Uint8Array): Promise<SourceRow[]> {
-  switch (format) {
-    case "jsonl":
-      return decodeText(content)
-        .split(/\r?\n/)
-        .flatMap((line, i) => (line.trim() === "" ? [] : [parseJsonLine(line, i + 1)]));
-    case "json":
-      return parseJsonArray(decodeText(content));
-    case "mirage":
-      return parseMirage(decodeText(content));
-    case "csv":
-      return parseTable(decodeText(content), ",");
-    case "tsv":
-      return parseTable(decodeText(content), "\t");
-    case "parquet":
-      return parseParquet(content);
+export async function openRows({
+  fileName,
+  content,
+  format,
+  reading,
+}: QuestionBytes): Promise<QuestionRows> {
+  const container = detectContainer(content);
+  if (container === "parquet") {
+    const rows = readParquetRows(content);
+    return { format: "parquet", container: null, text: null, columns: null, rows };
   }
-}
-
-function decodeText(content: Uint8Array): string {
-  try {
-    return new TextDecoder("utf-8", { fatal: true }).decode(content);
-  } catch (cause) {
+  if (format === "parquet")
+    throw new AppError("invalid-input", `${fileName} is not a parquet file.`);
+  const isPacked = container === "gzip";
+  const bytes = isPacked ? unpack(fileName, content) : Readable.from([content]);
+  const kind = chooseKind(fileName, format);
+  const delimiter = reading.delimiter === "auto" && format === "tsv" ? "tab" : reading.delimiter;
+  const { found, records } = await readRecords(bytes, { ...reading, delimiter }, fileName, kind);
+  const { columns, ...text } = found;
+  if (kind === "auto" && found.form === "table" && columns.length < 2)
     throw new AppError(
       "invalid-input",
-      "The file is not UTF-8 text. Convert it, e.g. with iconv -t utf-8.",
+      `${fileName}: it cannot be told what kind of file this is. Give its format: ${questionFormatSchema.options.slice(1).join(", ")}.`,
+    );
+  const opened = { container: isPacked ? ("gzip" as const) : null, text };
+  if (found.form === "table") {
+    const isTab = found.dialect?.delimiter === "tab";
+    return { ...opened, format: isTab ? "tsv" : "csv", columns, rows: nameRows(records) };
+  }
+  const { isMirage, all } = await expandMirage(records);
+  const known = isMirage ? "mirage" : found.form === "json-lines" ? "jsonl" : "json";
+  return { ...opened, format: known, columns: null, rows: all };
+}
+
+/** By the format, else by the name; else by the content alone. */
+function chooseKind(fileName: string, format: QuestionFormat): "json" | "table" | "auto" {
+  if (format === "csv" || format === "tsv") return "table";
+  if (format !== "auto") return "json";
+  const extension = /\.(\w+)(?:\.gz)?$/i.exec(fileName)?.[1]?.toLowerCase() ?? "";
+  if (["jsonl", "ndjson", "json"].includes(extension)) return "json";
+  return ["csv", "tsv", "tab"].includes(extension) ? "table" : "auto";
+}
+
+async function* unpack(fileName: string, content: Uint8Array): AsyncGenerator<Uint8Array> {
+  const gunzip: Gunzip = createGunzip();
+  let bytes = 0;
+  try {
+    for await (const chunk of Readable.from([content]).pipe(gunzip) as AsyncIterable<Buffer>) {
+      bytes += chunk.length;
+      if (bytes > MAX_UNPACKED_BYTES)
+        throw new AppError("invalid-input", `${fileName} holds more than 1 GiB. Split it.`);
+      yield chunk;
+    }
+  } catch (cause) {
+    if (cause instanceof AppError) throw cause;
+    throw new AppError(
+      "invalid-input",
+      `${fileName} is not a whole gzip file: ${(cause as Error).message}.`,
       { cause },
     );
   }
 }
 
-const toSourceRow = (
-  where: string,
-  fallbackId: string,
-  value: unknown,
-  part: string | null = null,
-): SourceRow => ({
-  where,
-  fallbackId,
-  part,
-  value:
-    typeof value === "object" && value !== null && !Array.isArray(value)
-      ? (value as Record<string, unknown>)
-      : { problem: "is not an object" },
+async function* nameRows(records: AsyncIterable<SourceRecord[]>): AsyncGenerator<QuestionRow[]> {
+  for await (const batch of records) yield batch.map(toQuestionRow);
+}
+
+const toQuestionRow = (record: SourceRecord): QuestionRow => ({
+  where: `line ${record.line}`,
+  fallbackId: `line-${record.line}`,
+  hasKey: false,
+  part: null,
+  value: record.problem === undefined ? record.row : { problem: record.problem },
 });
 
-function parseJsonLine(line: string, number: number): SourceRow {
-  const [where, id] = [`line ${number}`, `line-${number}`];
-  try {
-    return toSourceRow(where, id, JSON.parse(line));
-  } catch {
-    return toSourceRow(where, id, { problem: `is not JSON: ${line.slice(0, 80)}` });
+/**
+ * MIRAGE's benchmark.json, {data set: {id: {question, options, answer}}}, is one object whose values are its
+ * questions; every other file has a question an object.
+ */
+async function expandMirage(
+  records: AsyncGenerator<SourceRecord[]>,
+): Promise<{ isMirage: boolean; all: AsyncGenerator<QuestionRow[]> }> {
+  let head: SourceRecord[] = [];
+  for (let next = await records.next(); !next.done; next = await records.next()) {
+    head = head.concat(next.value);
+    if (head.length > 1) break;
   }
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (error) {
-    throw new AppError(
-      "invalid-input",
-      `The file is not JSON: ${error instanceof Error ? error.message : String(error)}`,
-    );
+  const [first] = head;
+  const mirage =
+    head.length === 1 && first?.problem === undefined && first && isNested(first.row)
+      ? first.row
+      : null;
+  async function* read(): AsyncGenerator<QuestionRow[]> {
+    yield mirage ? listMirageRows(mirage) : head.map(toQuestionRow);
+    yield* nameRows(records);
   }
+  return { isMirage: mirage !== null, all: read() };
 }
 
-function parseJsonArray(text: string): SourceRow[] {
-  const all = parseJson(text);
-  if (!Array.isArray(all))
-    throw new AppError(
-      "invalid-input",
-      "A .json file of questions must hold a list of objects (or be MIRAGE's benchmark.json).",
-    );
-  return all.map((value: unknown, i) => toSourceRow(`item ${i + 1}`, `item-${i + 1}`, value));
-}
+/** Whether all values of a row are dictionaries of dictionaries. */
+const isNested = (row: SourceRow): row is Record<string, Record<string, SourceRow>> =>
+  Object.values(row).every((part) => isDictionary(part) && Object.values(part).every(isDictionary));
 
-/** MIRAGE's benchmark.json: {data set: {id: {question, options, answer}}}. */
-function parseMirage(text: string): SourceRow[] {
-  const file = z.record(z.string(), z.record(z.string(), z.unknown())).safeParse(parseJson(text));
-  if (!file.success)
-    throw new AppError(
-      "invalid-input",
-      "This is not MIRAGE's benchmark.json: {data set: {id: {question, options, answer}}} was expected.",
-    );
-  return Object.entries(file.data).flatMap(([part, questions]) =>
-    Object.entries(questions).map(([id, value]) => toSourceRow(`${part}/${id}`, id, value, part)),
+const listMirageRows = (file: Record<string, Record<string, SourceRow>>): QuestionRow[] =>
+  Object.entries(file).flatMap(([part, questions]) =>
+    Object.entries(questions).map(([id, value]) => ({
+      where: `${part}/${id}`,
+      fallbackId: id,
+      hasKey: true,
+      part,
+      value,
+    })),
   );
-}
 
-function parseTable(text: string, delimiter: string): SourceRow[] {
-  let records: { record: Record<string, string>; info: { lines: number } }[];
-  try {
-    records = parseCsv(text, {
-      columns: true,
-      delimiter,
-      info: true,
-      bom: true,
-      skip_empty_lines: true,
-      relax_column_count: true,
-      ...(delimiter === "\t" && { quote: null }),
-    }) as unknown as typeof records;
-  } catch (error) {
-    throw new AppError(
-      "invalid-input",
-      `The table cannot be read: ${error instanceof Error ? error.message : String(error)}`,
-    );
-  }
-  return records.map(({ record, info }) =>
-    toSourceRow(`line ${info.lines}`, `line-${info.lines}`, record),
-  );
-}
-
-async function parseParquet(content: Uint8Array): Promise<SourceRow[]> {
+async function* readParquetRows(content: Uint8Array): AsyncGenerator<QuestionRow[]> {
   const file = content.buffer.slice(
     content.byteOffset,
     content.byteOffset + content.byteLength,
   ) as ArrayBuffer;
+  let rows: Record<string, unknown>[];
   try {
-    const rows = await parquetReadObjects({ file, compressors });
-    return rows.map((value, i) => toSourceRow(`row ${i + 1}`, `row-${i + 1}`, value));
+    rows = await parquetReadObjects({ file, compressors });
   } catch (error) {
     throw new AppError(
       "invalid-input",
       `The parquet file cannot be read: ${error instanceof Error ? error.message : String(error)}`,
     );
   }
+  yield rows.map((value, i) => ({
+    where: `row ${i + 1}`,
+    fallbackId: `row-${i + 1}`,
+    hasKey: false,
+    part: null,
+    value,
+  }));
 }

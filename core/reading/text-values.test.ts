@@ -1,0 +1,182 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { NumberText, parseJson, parsePython } from "./literals";
+import {
+  readText,
+  readTexts,
+  ValueProblem,
+  type ValueContext,
+  type ValueNote,
+} from "./text-values";
+
+const notes: ValueNote[] = [];
+const cell: ValueContext = {
+  isCell: true,
+  booleans: "yes-no",
+  cells: "lists",
+  note: (note) => notes.push(note),
+};
+const json: ValueContext = { ...cell, isCell: false };
+
+/** As Python's repr writes a string; what it escapes beyond this may be escaped or not. */
+function writePythonString(text: string): string {
+  const quote = text.includes("'") && !text.includes('"') ? '"' : "'";
+  const body = Array.from(text, (character) => {
+    const code = character.codePointAt(0)!;
+    if (character === quote || character === "\\") return `\\${character}`;
+    if (character === "\n") return "\\n";
+    if (character === "\r") return "\\r";
+    if (character === "\t") return "\\t";
+    if (code < 0x20 || (code >= 0x7f && code < 0xa1)) return `\\x${hex(code, 2)}`;
+    if (code >= 0xd800 && code < 0xe000) return `\\u${hex(code, 4)}`;
+    if (code >= 0xe0000) return `\\U${hex(code, 8)}`;
+    return character;
+  });
+  return quote + body.join("") + quote;
+}
+const hex = (code: number, digits: number): string => code.toString(16).padStart(digits, "0");
+
+type Tree = string | boolean | null | number | Tree[];
+
+function writePython(value: Tree, open = "["): string {
+  if (typeof value === "string") return writePythonString(value);
+  if (value === null) return "None";
+  if (typeof value === "boolean") return value ? "True" : "False";
+  if (typeof value === "number") return String(value);
+  const items = value.map((item) => writePython(item)).join(", ");
+  return open === "(" ? `(${items}${value.length === 1 ? "," : ""})` : `[${items}]`;
+}
+
+const strings = fc.array(fc.string({ unit: "binary", maxLength: 12 }), {
+  minLength: 1,
+  maxLength: 6,
+});
+const trees = fc.letrec<{ tree: Tree }>((tie) => ({
+  tree: fc.oneof(
+    fc.string({ unit: "binary", maxLength: 8 }),
+    fc.boolean(),
+    fc.constant(null),
+    fc.integer(),
+    fc.array(tie("tree"), { maxLength: 4 }),
+  ),
+})).tree;
+const kept = (texts: readonly string[]): string[] =>
+  texts.map((text) => text.trim()).filter((text) => text !== "");
+
+describe("lists that are text", () => {
+  it("of any strings are read back as Python, JSON and NumPy write them", () => {
+    fc.assert(
+      fc.property(strings, (texts) => {
+        const written = [
+          writePython(texts),
+          JSON.stringify(texts),
+          JSON.stringify(texts, null, 2),
+          `[${texts.map(writePythonString).join("\n ")}]`,
+          `array([${texts.map(writePythonString).join(",\n       ")}], dtype=object)`,
+        ];
+        for (const text of written) {
+          expect(readTexts(text, cell), text).toEqual(kept(texts));
+          expect(readTexts(text, json), text).toEqual(kept(texts));
+        }
+        if (texts.some((text) => text.trim() !== ""))
+          expect(readTexts(writePython(texts, "("), cell)).toEqual(kept(texts));
+      }),
+    );
+  });
+
+  it("of any values, however deep, are the values again", () => {
+    fc.assert(
+      fc.property(trees, (tree) => {
+        expect(parsePython(writePython(tree))).toEqual(tree);
+        expect(parseJson(JSON.stringify(tree))).toEqual(tree);
+      }),
+    );
+  });
+
+  it("are read with Python's prefixes, escapes, sets, and what NumPy writes around values", () => {
+    for (const [text, texts] of [
+      [
+        String.raw`[r'a\b', b'caf\xc3\xa9', u'\N', 'x\
+y']`,
+        null,
+      ],
+      [
+        String.raw`[r'a\b', b'caf\xc3\xa9', u'é', '\x41\101\u00e9\U0001F600']`,
+        ["a\\b", "café", "é", "AAé😀"],
+      ],
+      ["{'a', \"b\"}", ["a", "b"]],
+      ["(np.str_('a'), None, True, 3, 2.50)", ["a", "yes", "3", "2.50"]],
+      ["[array(['a'], dtype='<U1') list(['b'])]", ["a", "b"]],
+      ["[['a' 'b']\n ['c' 'd']]", ["a", "b", "c", "d"]],
+      ["[1 2\n 3]", ["1", "2", "3"]],
+      ["{'text': ['a', 'b'], 'answer_start': [1, 2]}", ["a", "b"]],
+    ] as const)
+      if (texts === null) expect(() => readTexts(text, cell), text).toThrow(ValueProblem);
+      else expect(readTexts(text, cell), text).toEqual(texts);
+  });
+
+  it("that cannot be read are problems, never one text", () => {
+    for (const text of [
+      "['a', 'b",
+      "['a' 'b' ... 'z']",
+      "['a' 'b', 'c']",
+      "[a, b]",
+      '["a", "b",]x',
+      "{'score': 3}",
+      "[nan]",
+      "(\"a\", 'b'",
+      `${"[".repeat(500)}'a'${"]".repeat(500)}`,
+    ])
+      expect(() => readTexts(text, cell), text).toThrow(ValueProblem);
+    expect(() => readTexts("['a', 'b", json)).toThrow(ValueProblem);
+  });
+
+  it("are told from texts that only look like them", () => {
+    expect(readTexts("[sic] Bond", cell)).toEqual(["[sic] Bond"]);
+    expect(readTexts("(1, 2)", cell)).toEqual(["(1, 2)"]);
+    expect(readTexts("('a')", cell)).toEqual(["('a')"]);
+    expect(readTexts("[0, 1]", json)).toEqual(["[0, 1]"]);
+    expect(readTexts("P(A|B)", json)).toEqual(["P(A|B)"]);
+    expect(readTexts("P(A|B)", { ...cell, cells: "text" })).toEqual(["P(A|B)"]);
+    expect(readTexts("a | b|", cell)).toEqual(["a", "b"]);
+    expect(readTexts("['a|b', 'c']", cell)).toEqual(["a|b", "c"]);
+    expect(readTexts(["['a']", ["b|c", null, " "]], json)).toEqual(["['a']", "b|c"]);
+  });
+});
+
+it("true and false are yes and no, or what is set, and heard of", () => {
+  notes.length = 0;
+  expect(readTexts([true, [false]], json)).toEqual(["yes", "no"]);
+  expect(readTexts("TRUE", cell)).toEqual(["yes"]);
+  expect(readTexts("True", { ...cell, booleans: "true-false" })).toEqual(["True"]);
+  expect(readTexts(true, { ...json, booleans: "true-false" })).toEqual(["true"]);
+  expect(readTexts("true", json)).toEqual(["true"]);
+  expect(notes).toEqual(["boolean", "boolean", "boolean", "boolean"]);
+});
+
+it("numbers are digit by digit what was written", () => {
+  fc.assert(
+    fc.property(fc.bigInt(), fc.double({ noNaN: true, noDefaultInfinity: true }), (big, double) => {
+      for (const digits of [String(big), JSON.stringify(double), double.toExponential()]) {
+        const { a, b } = parseJson(`{"a": ${digits}, "b": [${digits}]}`) as {
+          a: unknown;
+          b: [unknown];
+        };
+        expect([readText(a), readTexts(b, json)]).toEqual([digits, [digits]]);
+        expect(readTexts(`[${digits}]`, cell)).toEqual([digits]);
+      }
+    }),
+  );
+});
+
+it("decimals keep their digits, and NaN is no text", () => {
+  for (const digits of ["621.0010", "1e3", "1.0", "-0", "0.10", "9007199254740993", "1E400"])
+    expect(readText((parseJson(`{"id": ${digits}}`) as { id: unknown }).id)).toBe(digits);
+  expect(parseJson('{"a": NaN, "b": [-Infinity]}')).toEqual({ a: NaN, b: [-Infinity] });
+  expect(parseJson("1.50")).toEqual(new NumberText("1.50"));
+  expect(() => readTexts([NaN], json)).toThrow("holds NaN");
+  expect(() => readText({ a: 1 })).toThrow("holds a dictionary (a)");
+  expect(() => readText([])).toThrow("holds a list");
+  for (const broken of ["[1,]", '{"a":1,}', "{a:1}", "['a']", "01", '"a\nb"', "tru", "[1 2]", ""])
+    expect(() => parseJson(broken), broken).toThrow();
+});
