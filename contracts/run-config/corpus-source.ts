@@ -1,5 +1,6 @@
 import { z } from "zod";
 
+import { readingSettingsSchema } from "@/contracts/formats/reading";
 import { defineSetting } from "./setting";
 
 /** Where a corpus comes from, and how its files are read. */
@@ -24,7 +25,25 @@ const reading = {
   format: defineSetting(
     z.enum(["auto", "jsonl", "csv", "tsv", "parquet", "text"]).default("auto"),
     "Format",
-    "`auto` goes by the file's name. `text`: plain text and Markdown, cut into passages. Files may be gzipped.",
+    "`auto` goes by the file's name and content. `text`: plain text and Markdown, cut into passages. Files may be gzipped.",
+  ),
+  encoding: defineSetting(
+    readingSettingsSchema.shape.encoding,
+    "Encoding",
+    "`auto`: UTF-8; a file in another encoding is named and refused, and converted where its encoding is set.",
+    { advanced: true },
+  ),
+  delimiter: defineSetting(
+    readingSettingsSchema.shape.delimiter,
+    "Delimiter",
+    "CSV and TSV: what parts the fields; `auto` tells it by the rows.",
+    { advanced: true },
+  ),
+  quoting: defineSetting(
+    readingSettingsSchema.shape.quoting,
+    "Quoting",
+    "CSV and TSV: how quotes within a quoted field are written; `none`: quotes mean nothing. `auto` tells it by the rows.",
+    { advanced: true },
   ),
   chunkTokens: defineSetting(
     z.int().min(16).max(8192).default(128),
@@ -40,19 +59,19 @@ const reading = {
   idColumn: defineSetting(
     z.string().trim().min(1).default("id"),
     "Id column",
-    "CSV, TSV and parquet: column of the id; where there is none, the row's number.",
+    "Column or key of the id. `id` also means its synonyms (`_id`, `docid`, `pid`, ...); `#row` numbers the rows.",
     { advanced: true },
   ),
   titleColumn: defineSetting(
     z.string().trim().min(1).default("title"),
     "Title column",
-    "CSV, TSV and parquet: column of the title; may be absent.",
+    "Column or key of the title. `title` also means its synonyms; `#none`: there is none.",
     { advanced: true },
   ),
   textColumn: defineSetting(
     z.string().trim().min(1).default("text"),
     "Text column",
-    "CSV, TSV and parquet: column of the text.",
+    "Column or key of the text. `text` also means its synonyms (`contents`, `content`, `passage`, ...).",
     { advanced: true },
   ),
 };
@@ -88,7 +107,7 @@ export const corpusSourceSchema = z
       path: defineSetting(
         z.string().trim().min(1).max(4096),
         "Path",
-        "File or folder on the worker.",
+        "File or folder on the worker, in `imports` of its data folder or in a folder of its --import-root.",
       ),
       ...reading,
       ...origin,

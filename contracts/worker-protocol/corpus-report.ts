@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { foundCorpusFileSchema } from "@/contracts/formats/corpus-reading";
 
 /** What is known of a corpus without reading it: its import writes it, the worker reports it, its page shows it. */
 
@@ -56,6 +57,8 @@ export const corpusManifestSchema = z.strictObject({
     sha256: z.string().length(64),
     first: z.array(sourceFileSchema).max(20),
   }),
+  /** What the first file turned out to be, and what its columns mean; null where it was imported before that was kept. */
+  reading: foundCorpusFileSchema.nullable().default(null),
   licence: z.string(),
   lengths: lengthHistogramSchema,
   duplicates: z.strictObject({

@@ -49,6 +49,11 @@ function countMultibyte(bytes: Uint8Array): { valid: number; invalid: number } {
   return { valid, invalid };
 }
 
+/** What Windows-1252 has at 0x80 to 0x9f: some versions of Node.js decode them as Latin-1 does. */
+const WINDOWS_1252 =
+  "\u20ac\x81\u201a\u0192\u201e\u2026\u2020\u2021\u02c6\u2030\u0160\u2039\u0152\x8d\u017d\x8f" +
+  "\x90\u2018\u2019\u201c\u201d\u2022\u2013\u2014\u02dc\u2122\u0161\u203a\u0153\x9d\u017e\u0178";
+
 /** Bytes that come in pieces as text; where they were cut makes no difference. What is no character becomes `INVALID`. */
 export class TextDecoding {
   private held = new Uint8Array(0);
@@ -78,7 +83,11 @@ export class TextDecoding {
 
   private convert(bytes: Uint8Array): string {
     if (bytes.length === 0) return "";
-    const text = this.decodeMarked(bytes);
+    const decoded = this.decodeMarked(bytes);
+    const text =
+      this.encoding === "windows-1252"
+        ? decoded.replace(/[\x80-\x9f]/g, (c) => WINDOWS_1252.charAt(c.charCodeAt(0) - 0x80))
+        : decoded;
     const first = !this.begun;
     this.begun = true;
     return first && text.startsWith("\ufeff") ? text.slice(1) : text;

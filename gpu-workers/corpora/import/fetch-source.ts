@@ -7,9 +7,8 @@ import { CORPUS_PRESETS, type CorpusPreset, type HubFiles } from "@/core/presets
 import { AppError } from "@/contracts/errors";
 import { download } from "@/gpu-workers/runtime/download";
 import { listHubFiles, type HubFile } from "./hub-files";
-import { listFiles } from "./choose-reader";
+import { listFiles, type InputFile, type ReadingOptions } from "./source-files";
 import { resolveImportPath } from "./import-roots";
-import type { InputFile, ReadingOptions } from "./reader";
 
 /** A source that is imported. */
 export type ImportSource = Exclude<CorpusSource, { kind: "installed" }>;
@@ -48,6 +47,9 @@ const BY_HAND =
 export const PUBLISHED_INDEX_FILE = "e5_Flat.index";
 const DEFAULT_READING: ReadingOptions = {
   format: "auto",
+  encoding: "auto",
+  delimiter: "auto",
+  quoting: "auto",
   chunkTokens: 128,
   chunkOverlap: 16,
   idColumn: "id",

@@ -9,6 +9,7 @@ import {
 } from "@/contracts/worker-protocol/corpus-report";
 import { AppError } from "@/contracts/errors";
 import { hashFile } from "@/lib/hash";
+import type { IsolatedLimits } from "@/lib/isolated-process";
 import { saveRows } from "@/gpu-workers/corpora/file/row-file";
 import {
   fetchSource,
@@ -16,9 +17,11 @@ import {
   type FetchOptions,
   type ImportSource,
 } from "./fetch-source";
-import { chooseReader } from "./choose-reader";
-import { START, type Format, type InputFile, type Place, type Reader } from "./reader";
+import { chooseFiles, type Format, type InputFile } from "./source-files";
+import { readSource } from "./read-source";
+import type { Place } from "./read-source-program";
 import { readJournal, writeJournal, type Journal } from "./import-journal";
+import { readFreeBytes, requireDisk } from "./disk-space";
 import { CorpusWriter } from "./corpus-writer";
 
 export interface ImportOptions {
@@ -38,6 +41,9 @@ export interface ImportOptions {
   journalMs?: number;
   /** How often progress is told. */
   progressMs?: number;
+  /** Limits of the process that reads, where they are not the usual ones. */
+  limits?: Partial<IsolatedLimits>;
+  readFreeBytes?: typeof readFreeBytes;
 }
 
 const DOCUMENTS = "documents.jsonl";
@@ -99,8 +105,10 @@ async function importInto(
     fetchUpload: options.fetchUpload,
     pausesMs: options.pausesMs,
   });
-  const chosen = chooseReader(fetched.files, fetched.reading.format, fetched.from);
+  const chosen = chooseFiles(fetched.files, fetched.reading.format, fetched.from);
   const journal = await openJournal(folder, source, chosen.files, options);
+  // Documents take about as much as the files they come from; of packed ones only reading tells how much.
+  await checkDisk(folder, sumBytes(chosen.files) - journal.documentsBytes, options);
   const writer = await CorpusWriter.open(
     join(folder, DOCUMENTS),
     journal.documentsBytes,
@@ -109,7 +117,7 @@ async function importInto(
   );
   let open = true;
   try {
-    await readAllFiles(folder, chosen.files, chosen.reader, fetched, writer, journal, options);
+    const found = await readAllFiles(folder, chosen, fetched, writer, journal, options);
     if (writer.documents === 0) throw noPassageError(fetched.from, journal);
     const finished = await writer.finish();
     open = false;
@@ -130,6 +138,7 @@ async function importInto(
       importedAt: Date.now(),
       runId,
       source: describeSource(source, fetched.from, chosen.format, journal.files),
+      reading: found,
       licence: fetched.licence,
       lengths: finished.lengths,
       duplicates: { passages: journal.repeated, texts: finished.repeatedTexts },
@@ -163,7 +172,7 @@ async function openJournal(
     );
   if (before && unchanged) return before;
   if (before) log("The source has changed since the import was interrupted, so it begins anew.");
-  const total = inputs.reduce((sum, { bytes }) => sum + bytes, 0);
+  const total = sumBytes(inputs);
   let done = 0;
   const files: Journal["files"] = [];
   for (const [i, { path, name, bytes }] of inputs.entries()) {
@@ -173,37 +182,39 @@ async function openJournal(
     files.push({ name, bytes, mtimeMs: states[i]?.mtimeMs ?? 0, sha256 });
   }
   const journal: Journal = {
-    version: 1,
+    version: 2,
     source: identity,
     files,
-    file: 0,
-    place: START,
+    place: { file: 0, item: 0 },
     documentsBytes: 0,
     repeated: 0,
     badLines: { total: 0, first: [] },
+    found: null,
   };
   await writeJournal(folder, journal);
   return journal;
 }
 
-/** Reads all files from the journal's place on and keeps the journal. */
+/** Reads all files from the journal's place on and keeps the journal. @returns what the first of them turned out to be */
 async function readAllFiles(
   folder: string,
-  files: readonly InputFile[],
-  reader: Reader,
+  { files, format }: { files: readonly InputFile[]; format: Format },
   { reading }: FetchedSource,
   writer: CorpusWriter,
   journal: Journal,
-  { signal, onProgress, journalMs = 2_000, progressMs = 500 }: ImportOptions,
-): Promise<void> {
-  const total = files.reduce((sum, { bytes }) => sum + bytes, 0);
-  let behind = files.slice(0, journal.file).reduce((sum, { bytes }) => sum + bytes, 0);
+  options: ImportOptions,
+): Promise<CorpusManifest["reading"]> {
+  const { signal, onProgress, journalMs = 2_000, progressMs = 500 } = options;
+  const total = sumBytes(files);
+  let { file } = journal.place;
+  let behind = sumBytes(files.slice(0, file));
   let saved = Date.now();
   let told = 0;
-  const save = async (file: number, place: Place): Promise<void> => {
+  const save = async (place: Place): Promise<void> => {
+    await checkDisk(folder, 0, options);
     // The documents first: the journal must never name what is not on the disk.
     await writer.flush(true);
-    Object.assign(journal, { file, place, documentsBytes: writer.bytes });
+    Object.assign(journal, { place, documentsBytes: writer.bytes });
     await writeJournal(folder, journal);
     saved = Date.now();
   };
@@ -213,29 +224,25 @@ async function readAllFiles(
       journal.badLines.total > 0 ? `, ${formatCount(journal.badLines.total)} bad lines` : "";
     onProgress(`${formatCount(writer.documents)} passages${bad}`, behind + offset, total);
   };
-  for (let index = journal.file; index < files.length; index++) {
-    const file = files[index];
-    if (!file) break;
-    const from = index === journal.file ? journal.place : START;
-    let items = 0;
-    for await (const { place, line, record, problem } of reader(file, from, reading)) {
-      if (record) await take(record, file.name, line);
-      else if (problem !== null) note(file.name, line, problem);
-      // Looking at the clock for each line would cost more than the line.
-      if ((++items & 127) !== 0) continue;
-      signal.throwIfAborted();
-      const now = Date.now();
-      if (now - told >= progressMs) tell(place.offset);
-      if (now - saved >= journalMs) await save(index, place);
+  const request = { files, format, reading, from: journal.place };
+  for await (const { place, offset, items, found } of readSource(request, signal, options.limits)) {
+    journal.found ??= found ?? null;
+    if (place.file !== file) behind += sumBytes(files.slice(file, place.file));
+    ({ file } = place);
+    const { name } = files[file]!;
+    for (const { line, record, problem } of items) {
+      if (record) await take(record, name, line);
+      else if (problem !== null) note(name, line, problem);
     }
     signal.throwIfAborted();
-    behind += file.bytes;
-    const isLast = index + 1 === files.length;
     const now = Date.now();
-    if (isLast || now - told >= progressMs) tell(0);
-    // Files may be many and small: the journal names all of them and waits for the disk.
-    if (isLast || now - saved >= journalMs) await save(index + 1, START);
+    if (now - told >= progressMs) tell(offset);
+    if (now - saved >= journalMs) await save(place);
   }
+  behind = total;
+  tell(0);
+  await save({ file: files.length, item: 0 });
+  return journal.found;
 
   async function take(
     record: Parameters<CorpusWriter["add"]>[0],
@@ -258,6 +265,11 @@ async function readAllFiles(
     if (journal.badLines.first.length < BAD_LINES_KEPT)
       journal.badLines.first.push({ file: name, line, reason: problem.slice(0, 500) });
   }
+}
+
+/** @throws AppError "storage-full" */
+async function checkDisk(folder: string, bytes: number, options: ImportOptions): Promise<void> {
+  requireDisk(await (options.readFreeBytes ?? readFreeBytes)(folder), bytes);
 }
 
 /** Makes the corpus appear under its name, all at once. */
@@ -349,7 +361,7 @@ function describeSource(
     from,
     format,
     files: files.length,
-    bytes: files.reduce((sum, { bytes }) => sum + bytes, 0),
+    bytes: sumBytes(files),
     sha256,
     first: first.slice(0, 20),
   };
@@ -372,6 +384,8 @@ async function removeAbandoned(staging: string, mine: string): Promise<void> {
   }
 }
 
+const sumBytes = (files: readonly { bytes: number }[]): number =>
+  files.reduce((sum, { bytes }) => sum + bytes, 0);
 const formatCount = (value: number): string => value.toLocaleString("en-US");
 const hasErrorCode = (error: unknown, code: string): boolean =>
   error instanceof Error && "code" in error && error.code === code;

@@ -1,11 +1,12 @@
 import { readFile, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
+import { foundCorpusFileSchema } from "@/contracts/formats/corpus-reading";
 import { badLineSchema, BAD_LINES_KEPT } from "@/contracts/worker-protocol/corpus-report";
 
 /** How far an import is: everything that does not follow from the documents written so far. */
 const journalSchema = z.strictObject({
-  version: z.literal(1),
+  version: z.literal(2),
   /** What is imported and how; another source begins anew. */
   source: z.string(),
   /** The files as they were when the import began: one that has changed since begins anew. */
@@ -17,9 +18,8 @@ const journalSchema = z.strictObject({
       sha256: z.string(),
     }),
   ),
-  /** The file being read, and where in it. */
-  file: z.int().nonnegative(),
-  place: z.strictObject({ item: z.int().nonnegative(), offset: z.int().nonnegative() }),
+  /** The file being read, and how many of its items were taken. */
+  place: z.strictObject({ file: z.int().nonnegative(), item: z.int().nonnegative() }),
   /** Bytes of documents.jsonl that are good. */
   documentsBytes: z.int().nonnegative(),
   repeated: z.int().nonnegative(),
@@ -27,6 +27,8 @@ const journalSchema = z.strictObject({
     total: z.int().nonnegative(),
     first: z.array(badLineSchema).max(BAD_LINES_KEPT),
   }),
+  /** What the first file turned out to be. */
+  found: foundCorpusFileSchema.nullable(),
 });
 export type Journal = z.infer<typeof journalSchema>;
 

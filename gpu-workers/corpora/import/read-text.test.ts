@@ -4,17 +4,11 @@ import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { TextTokenizer } from "@/gpu-workers/runtime/text-tokenizer";
-import { START, type Item, type Place, type ReadingOptions } from "./reader";
-import { readText } from "./read-text";
+import type { CorpusItem } from "@/core/corpora/read-corpus-records";
+import { openSourceFile } from "./open-source-file";
+import type { ReadingOptions } from "./source-files";
+import { buildReadingOptions } from "./testing/reading-options";
 
-const reading: ReadingOptions = {
-  format: "auto",
-  chunkTokens: 128,
-  chunkOverlap: 0,
-  idColumn: "id",
-  titleColumn: "title",
-  textColumn: "text",
-};
 /** Twice the block of a reader, and more. */
 const LONG = 600_000;
 
@@ -27,18 +21,21 @@ afterEach(() => rm(folder, { recursive: true }));
 async function read(
   content: string | Buffer,
   name = "f.txt",
-  from: Place = START,
-): Promise<Item[]> {
+  { from = 0, ...changes }: Partial<ReadingOptions> & { from?: number } = {},
+): Promise<CorpusItem[]> {
   const path = join(folder, name);
   await writeFile(path, content);
-  const items: Item[] = [];
-  for await (const item of readText({ path, name, bytes: (await stat(path)).size }, from, reading))
-    items.push(item);
+  const { size: bytes } = await stat(path);
+  const reading = buildReadingOptions({ chunkOverlap: 0, ...changes });
+  const file = await openSourceFile({ path, name, bytes }, "text", reading, from);
+  const items: CorpusItem[] = [];
+  for await (const batch of file.batches) items.push(...batch);
+  await file.close();
   return items;
 }
-const texts = (items: readonly Item[]): string[] =>
+const texts = (items: readonly CorpusItem[]): string[] =>
   items.flatMap(({ record }) => (record ? [record.text] : []));
-const problems = (items: readonly Item[]): [number, string][] =>
+const problems = (items: readonly CorpusItem[]): [number, string][] =>
   items.flatMap(({ line, problem }) =>
     problem === null ? [] : [[line, problem.slice(0, 30)] as [number, string]],
   );
@@ -104,17 +101,29 @@ describe("a text", () => {
       texts(items).map((_, i) => `f.txt#${i + 1}`),
     );
     // The same where it is unpacked in other pieces, and from any place on.
-    expect(
-      (await read(gzipSync(content), "f.txt")).map(({ place: _place, ...rest }) => rest),
-    ).toEqual(items.map(({ place: _place, ...rest }) => rest));
-    for (const at of [0, 1, 2, items.length - 2])
-      expect(await read(content, "f.txt", items[at]?.place)).toEqual(items.slice(at + 1));
+    expect(await read(gzipSync(content))).toEqual(items);
+    for (const from of [1, 2, 3, items.length - 1])
+      expect(await read(content, "f.txt", { from })).toEqual(items.slice(from));
   });
 
-  it("that is none is left out with the reason", async () => {
-    const items = await read(Buffer.from("\ufeffabc äöü\n", "utf16le"));
-    expect(items).toMatchObject([
-      { line: 1, record: null, problem: expect.stringContaining("UTF-16 or binary") as string },
+  it("in another encoding is left out with its name, and read where it is set", async () => {
+    const utf16 = Buffer.from("\ufeffabc äöü\n", "utf16le");
+    expect(await read(utf16)).toEqual([
+      {
+        line: 1,
+        record: null,
+        problem: expect.stringContaining(
+          "UTF-16 (little endian), so the file was left out",
+        ) as string,
+      },
+    ]);
+    expect(texts(await read(utf16, "f.txt", { encoding: "utf-16le" }))).toEqual(["abc äöü"]);
+    const latin = Buffer.from("caf\xe9 \x96 na\xefve", "latin1");
+    expect(texts(await read(latin, "f.txt", { encoding: "windows-1252" }))).toEqual([
+      "café – naïve",
+    ]);
+    expect(await read(Buffer.from("\0\xff\xfea\xffb\xff".repeat(20), "latin1"))).toMatchObject([
+      { record: null, problem: "is binary, not text, so the file was left out" },
     ]);
   });
 

@@ -3,10 +3,11 @@ import { join } from "node:path";
 import { AppError } from "@/contracts/errors";
 import { modelDir } from "@/lib/paths.mjs";
 import { TextTokenizer } from "@/gpu-workers/runtime/text-tokenizer";
-import { openBytes } from "./file-bytes";
+import type { Encoding } from "@/contracts/formats/reading";
+import type { CorpusItem, OpenedCorpusFile } from "@/core/corpora/read-corpus-records";
+import { detectEncoding, formatEncoding, INVALID, TextDecoding } from "@/core/reading/encoding";
+import type { ReadingOptions } from "./source-files";
 import { splitIntoChunks } from "./text-chunks";
-import type { Place, Reader } from "./reader";
-import { INVALID, markInvalidUtf8, REPLACEMENT } from "./utf8";
 
 /** The encoder whose tokenizer counts: the default of a retriever. */
 const DEFAULT_ENCODER = "minilm";
@@ -23,37 +24,89 @@ const REMEMBERED_CHARACTERS = 64;
  */
 const WORD_CHARACTERS = 100;
 
+type TextReading = Pick<ReadingOptions, "chunkTokens" | "chunkOverlap" | "encoding">;
+
 /**
  * Plain text or Markdown, cut into passages of so many tokens that share some with their neighbours. The title of a
- * passage is the heading it stands under, or the file's name; its id is the file's name and its number. Bytes that are not
- * UTF-8 are reported once a line, and the text around them is kept. Read from the beginning every time.
+ * passage is the heading it stands under, or the file's name; its id is the file's name and its number. Bytes that are
+ * no characters are reported once a line, and the text around them is kept.
+ * @param from items to pass over
  */
-export const readText: Reader = async function* (file, from, { chunkTokens, chunkOverlap }) {
-  if (chunkOverlap >= chunkTokens)
+export async function openCorpusText(
+  bytes: AsyncIterable<Uint8Array>,
+  reading: TextReading,
+  fileName: string,
+  from = 0,
+): Promise<OpenedCorpusFile> {
+  if (reading.chunkOverlap >= reading.chunkTokens)
     throw new AppError(
       "invalid-input",
-      `The overlap (${chunkOverlap} tokens) must be shorter than a passage (${chunkTokens} tokens).`,
+      `The overlap (${reading.chunkOverlap} tokens) must be shorter than a passage (${reading.chunkTokens} tokens).`,
     );
   const tokensOf = await getTokenCounter();
-  const bytes = await openBytes(file);
-  const title = createTitleTracker(file.name);
-  let item = 0;
-  const place = (): Place => ({ item, offset: bytes.consumed() });
+  const pieces = bytes[Symbol.asyncIterator]();
+  const head = await pieces.next();
+  const detected = detectEncoding(head.done ? new Uint8Array() : head.value).encoding;
+  const encoding = reading.encoding === "auto" ? "utf-8" : reading.encoding;
+  const isOther = detected !== encoding && reading.encoding === "auto";
+  async function* read(): AsyncGenerator<CorpusItem[]> {
+    let item = 0;
+    for await (const items of isOther && detected !== "windows-1252"
+      ? [[{ line: 1, record: null, problem: describeOther(detected) }]]
+      : readPassages(decode(head, pieces, encoding), reading, fileName, tokensOf)) {
+      const start = item;
+      item += items.length;
+      yield items.slice(Math.max(0, from - start));
+    }
+  }
+  return {
+    found: {
+      form: "text",
+      encoding: isOther ? detected : encoding,
+      dialect: null,
+      columns: [],
+      mapping: null,
+    },
+    batches: read(),
+  };
+}
+
+const describeOther = (encoding: Encoding): string =>
+  `is not UTF-8 but ${formatEncoding(encoding)}, so the file was left out; set its encoding to ${encoding} to have it converted`;
+
+/** Text in pieces that end between characters. */
+async function* decode(
+  head: IteratorResult<Uint8Array>,
+  rest: AsyncIterator<Uint8Array>,
+  encoding: Encoding,
+): AsyncGenerator<string> {
+  const decoding = new TextDecoding(encoding);
+  for (let next = head; !next.done; next = await rest.next()) yield decoding.decode(next.value);
+  yield decoding.end();
+}
+
+/** The items of each block of a text. */
+async function* readPassages(
+  pieces: AsyncIterable<string>,
+  { chunkTokens, chunkOverlap }: TextReading,
+  fileName: string,
+  tokensOf: (word: string) => number,
+): AsyncGenerator<CorpusItem[]> {
+  const title = createTitleTracker(fileName);
   let passages = 0;
   let line = 1;
   let brokenLine = 0;
-  for await (const block of readBlocks(bytes.stream)) {
+  for await (const block of readBlocks(pieces)) {
     if (block.first && isBinary(block.text)) {
-      item += 1;
-      if (item > from.item) yield { place: place(), line, record: null, problem: NOT_TEXT };
+      yield [{ line, record: null, problem: NOT_TEXT }];
       return;
     }
+    const items: CorpusItem[] = [];
     for (const broken of findInvalidLines(block.text, line)) {
       // The line may have begun in the block before.
       if (broken === brokenLine) continue;
       brokenLine = broken;
-      item += 1;
-      if (item > from.item) yield { place: place(), line: broken, record: null, problem: NOT_UTF8 };
+      items.push({ line: broken, record: null, problem: NOT_UTF8 });
     }
     const text = block.text.replaceAll(INVALID, REPLACEMENT);
     const chunks = splitIntoChunks(text, { chunkTokens, chunkOverlap, countTokens: tokensOf });
@@ -62,25 +115,26 @@ export const readText: Reader = async function* (file, from, { chunkTokens, chun
     const titleAt = title.in(text);
     const lineAt = createLineCounter(text, line);
     for (const { start, end } of rest ? chunks.slice(0, -1) : chunks) {
-      item += 1;
       const record = {
-        id: `${file.name}#${++passages}`,
+        id: `${fileName}#${++passages}`,
         title: titleAt(start),
         text: text.slice(start, end).trim(),
       };
-      if (item > from.item) yield { place: place(), line: lineAt(start), record, problem: null };
+      items.push({ line: lineAt(start), record, problem: null });
     }
     // What was not given begins the next block, so that the chunks are those of the whole text.
     const end = rest?.start ?? text.length;
     title.leave(titleAt(end - 1));
     line = lineAt(end);
     block.carry(text.slice(end));
+    yield items;
   }
-};
+}
 
-const NOT_UTF8 = `holds bytes that are not UTF-8: they were left out, ${REPLACEMENT} stands for them in the passage; convert the file to UTF-8 to have them`;
-const NOT_TEXT =
-  "is not text in UTF-8 but in UTF-16 or binary, so the file was left out; convert it to text in UTF-8";
+/** Stands in a passage for bytes that are no character. */
+const REPLACEMENT = "\ufffd";
+const NOT_UTF8 = `holds bytes that are not UTF-8: they were left out, ${REPLACEMENT} stands for them in the passage; set the file's encoding, or convert it to UTF-8, to have them`;
+const NOT_TEXT = "is binary, not text, so the file was left out";
 
 /** Whether a text is none: as for git, null characters near its beginning tell, here where it is no UTF-8 either. */
 function isBinary(text: string): boolean {
@@ -118,7 +172,7 @@ interface Block {
 }
 
 /** Text in blocks that end at white space, where there is any soon; the same ones however the stream is cut. */
-async function* readBlocks(stream: AsyncIterable<Buffer>): AsyncGenerator<Block> {
+async function* readBlocks(pieces: AsyncIterable<string>): AsyncGenerator<Block> {
   let waiting = "";
   let first = true;
   const block = (text: string, last: boolean): Block => ({
@@ -127,11 +181,8 @@ async function* readBlocks(stream: AsyncIterable<Buffer>): AsyncGenerator<Block>
     last,
     carry: (carried) => void (waiting = carried + waiting),
   });
-  let begun = false;
-  for await (const bytes of markInvalidUtf8(stream)) {
-    const more = bytes.toString("utf8");
-    waiting += begun ? more : more.replace(/^\ufeff/, "");
-    begun = true;
+  for await (const more of pieces) {
+    waiting += more;
     while (waiting.length >= 2 * BLOCK_CHARACTERS) {
       const cut = findEdgeAfter(waiting.slice(0, 2 * BLOCK_CHARACTERS), BLOCK_CHARACTERS);
       const text = waiting.slice(0, cut);

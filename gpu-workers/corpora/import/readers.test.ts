@@ -1,24 +1,15 @@
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { gzipSync } from "node:zlib";
 import fc from "fast-check";
 import { parquetWriteFile } from "hyparquet-writer";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import type { CorpusItem } from "@/core/corpora/read-corpus-records";
+import { buildReadingOptions } from "./testing/reading-options";
+import { openSourceFile } from "./open-source-file";
+import { detectFormat, type Format, type ReadingOptions } from "./source-files";
 import { splitIntoChunks } from "./text-chunks";
-import { readCsv, readTsv } from "./read-table";
-import { detectFormat } from "./choose-reader";
-import { START, type Item, type Place, type Reader, type ReadingOptions } from "./reader";
-import { readJsonl } from "./read-jsonl";
-import { readParquet } from "./read-parquet";
-
-const reading: ReadingOptions = {
-  format: "auto",
-  chunkTokens: 128,
-  chunkOverlap: 16,
-  idColumn: "id",
-  titleColumn: "title",
-  textColumn: "text",
-};
 
 let folder: string;
 beforeEach(async () => {
@@ -26,31 +17,30 @@ beforeEach(async () => {
 });
 afterEach(() => rm(folder, { recursive: true }));
 
-async function read(
-  reader: Reader,
-  content: string | Buffer,
-  name = "f",
-  from: Place = START,
-  options: Partial<ReadingOptions> = {},
-): Promise<Item[]> {
-  const path = join(folder, name);
-  await writeFile(path, content);
-  return readFileAt(reader, path, name, from, options);
+interface ReadOptions extends Partial<Omit<ReadingOptions, "format">> {
+  from?: number;
 }
 
-async function readFileAt(
-  reader: Reader,
-  path: string,
+/** Items of a file with this content, read as its name says. */
+async function read(
   name: string,
-  from: Place,
-  options: Partial<ReadingOptions> = {},
-): Promise<Item[]> {
-  const { size } = await import("node:fs/promises").then(({ stat }) => stat(path));
-  const items: Item[] = [];
-  for await (const item of reader({ path, name, bytes: size }, from, { ...reading, ...options }))
-    items.push(item);
+  content: string | Buffer | null,
+  { from = 0, ...options }: ReadOptions = {},
+): Promise<CorpusItem[]> {
+  const path = join(folder, name);
+  if (content !== null) await writeFile(path, content);
+  const format: Format = detectFormat(name) ?? "auto";
+  const reading = buildReadingOptions(options);
+  const { size: bytes } = await stat(path);
+  const file = await openSourceFile({ path, name, bytes }, format, reading, from);
+  const items: CorpusItem[] = [];
+  for await (const batch of file.batches) items.push(...batch);
+  await file.close();
   return items;
 }
+
+const brief = (items: readonly CorpusItem[]): [number, string | null][] =>
+  items.map(({ line, record, problem }) => [line, record?.text ?? problem]);
 
 describe("formats", () => {
   it("are told by the name, gzipped or not", () => {
@@ -68,53 +58,147 @@ describe("formats", () => {
       ].map(detectFormat),
     ).toEqual(["jsonl", "jsonl", "csv", "tsv", "parquet", "text", "text", null, null]);
   });
+
+  it("that names do not tell, or tell wrongly, are told by the bytes", async () => {
+    const csv = "id,title,text\n1,T,x\n";
+    for (const [name, content] of [
+      ["f.bin", csv],
+      ["f.csv", gzipSync(csv)],
+      ["f.tsv", csv],
+      ["f", '{"id":"1","title":"T","text":"x"}'],
+      ["f.jsonl", '[{"id":"1","title":"T","text":"x"}]'],
+    ] as const)
+      expect((await read(name, content)).map(({ record }) => record)).toEqual([
+        { id: "1", title: "T", text: "x" },
+      ]);
+    await expect(read("f.csv", Buffer.from("BZh91AY&SYrest"))).rejects.toThrow(
+      "f.csv is bzip2: unpack it (bunzip2)",
+    );
+    await expect(read("f.txt", Buffer.from("PK\x03\x04rest"))).rejects.toThrow("is a zip archive");
+    await expect(
+      read("f.parquet", "version https://git-lfs.github.com/spec/v1\noid x"),
+    ).rejects.toThrow("is a pointer of Git LFS");
+  });
 });
 
 describe("JSONL", () => {
-  it("goes on from any line with what would have come", async () => {
+  const line = fc.oneof(
+    fc
+      .record({ id: fc.uuid(), text: fc.string({ unit: "grapheme" }) })
+      .map((record) => JSON.stringify(record)),
+    fc.constant(""),
+    fc.constant("broken ü"),
+    fc.constant('{"id":"r","text":"x"}\r'),
+  );
+  it("goes on from any item with what would have come", async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(line, { maxLength: 12 }), fc.nat(12), async (lines, from) => {
+        const content = `{"id":"first","text":"1"}\n${lines.join("\n")}`;
+        const all = await read("f.jsonl", content);
+        expect(await read("f.jsonl", content, { from })).toEqual(all.slice(from));
+      }),
+      { numRuns: 60 },
+    );
+  });
+
+  it("gives back every text and id letter by letter", async () => {
+    const unit = fc.oneof(fc.constantFrom("\0", "\ud83d", "\u200b", "é"), fc.string());
     await fc.assert(
       fc.asyncProperty(
         fc.array(
-          fc.oneof(
-            fc
-              .record({ id: fc.uuid(), text: fc.string({ unit: "grapheme" }) })
-              .map((line) => JSON.stringify(line)),
-            fc.constant(""),
-            fc.constant("broken ü"),
-            fc.constant('{"id":"r","text":"x"}\r'),
-          ),
-          { maxLength: 12 },
+          fc.record({
+            id: fc.oneof(fc.string({ minLength: 1, maxLength: 40 }), fc.bigInt({ min: 0n })),
+            title: fc.string({ unit }),
+            text: fc.string({ unit }),
+          }),
+          { minLength: 1, maxLength: 8 },
         ),
-        fc.nat(12),
-        async (lines, cut) => {
-          const all = await read(readJsonl, lines.join("\n"));
-          const at = all[Math.min(cut, all.length) - 1];
-          expect(await read(readJsonl, lines.join("\n"), "f", at?.place ?? START)).toEqual(
-            at ? all.slice(all.indexOf(at) + 1) : all,
+        async (documents) => {
+          const lines = documents.map(
+            ({ id, title, text }) =>
+              `{"id":${typeof id === "bigint" ? id : JSON.stringify(id)},"title":${JSON.stringify(title)},"text":${JSON.stringify(text)}}`,
+          );
+          expect((await read("f.jsonl", lines.join("\n"))).map(({ record }) => record)).toEqual(
+            documents.map((document) => ({ ...document, id: String(document.id) })),
           );
         },
       ),
-      { numRuns: 60 },
+      { numRuns: 100 },
     );
+  });
+
+  it("takes keys by their meaning, line by line, and asks for what is missing", async () => {
+    const items = await read(
+      "f.jsonl",
+      [
+        '{"_id":"1","title":"A","text":"one"}',
+        '{"doc_id":"2","Title":1984,"contents":"two"}',
+        '{"_id":"3","text":null,"contents":"\\"T\\"\\nthree"}',
+        '{"title":"no id","text":"x"}',
+        '{"_id":"5","title":"no text"}',
+        '{"_id":"6","title":["a"],"text":"x"}',
+        '{"_id":"7","title":NaN,"text":{"en":"x"}}',
+      ].join("\n"),
+    );
+    expect(items.map(({ record, problem }) => record ?? problem)).toEqual([
+      { id: "1", title: "A", text: "one" },
+      { id: "2", title: "1984", text: "two" },
+      { id: "3", title: "T", text: "three" },
+      'has no id in "_id"',
+      'has no text in "text" or "contents"',
+      'holds a list in "title", where a text is wanted',
+      'holds a dictionary (en) in "text", where a text is wanted',
+    ]);
+    for (const [content, message] of [
+      ['{"key":"1","text":"x"}', 'f.jsonl has no column "id"; its columns are "key", "text"'],
+      ['{"id":"1","words":"x"}', 'f.jsonl has no column "text"'],
+      ['{"id":"1","text":"x","label":"A name"}', 'f.jsonl has no column "title"'],
+    ] as const)
+      await expect(read("f.jsonl", content)).rejects.toThrow(message);
+    expect(
+      await read("f.jsonl", '{"key":"1","text":"x","label":"A name"}', {
+        idColumn: "#row",
+        titleColumn: "#none",
+      }),
+    ).toMatchObject([{ record: { id: "f.jsonl:1", title: "", text: "x" } }]);
+    // Keys of objects are data, whatever they are called.
+    expect(
+      await read("f.jsonl", '{"id":"1","text":"x","__proto__":{"title":"t"},"constructor":"c d"}', {
+        titleColumn: "constructor",
+      }),
+    ).toMatchObject([{ record: { id: "1", title: "c d" } }]);
+  });
+
+  it("keeps a title beside contents, and does not repeat it in the text", async () => {
+    const contents = (title: string, text: string): string =>
+      JSON.stringify({ id: "1", title, contents: text });
+    for (const [line, text] of [
+      [contents("Own", "Own\nbody"), "body"],
+      [contents("Q", '"Q"\r\nbody'), "body"],
+      [contents("Other", '"Said"\nbody'), '"Said"\nbody'],
+      [contents("Own", "Own"), "Own"],
+    ] as const)
+      expect((await read("f.jsonl", line))[0]?.record?.text).toBe(text);
   });
 });
 
 describe("CSV and TSV", () => {
   it("give documents by their columns, and rows that are wrong as bad lines", async () => {
     const items = await read(
-      readCsv,
+      "f.csv",
       '\ufeffid,title,text\n1,"A, b","first ""quoted""\nline"\n2,only two\n,,empty id\n3,C,third\n',
     );
-    expect(items.map(({ place, record, problem }) => [place.item, record, problem])).toEqual([
-      [1, { id: "1", title: "A, b", text: 'first "quoted"\nline' }, null],
-      [2, null, "has 2 fields where the heading has 3"],
-      [3, null, expect.stringContaining("id: must not be empty")],
-      [4, { id: "3", title: "C", text: "third" }, null],
+    expect(items.map(({ record, problem }) => record ?? problem)).toEqual([
+      { id: "1", title: "A, b", text: 'first "quoted"\nline' },
+      "has 2 fields where the heading has 3",
+      'has no id in "id"',
+      { id: "3", title: "C", text: "third" },
     ]);
   });
 
-  it("number the rows where there is no id, and take other columns by name", async () => {
-    const items = await read(readTsv, 'head\tbody\nA\tsays "so\nB\tthen\n', "n.tsv", START, {
+  it("number the rows where that is said, and take other columns by name", async () => {
+    const items = await read("n.tsv", 'head\tbody\nA\tsays "so\nB\tthen\n', {
+      idColumn: "#row",
       titleColumn: "head",
       textColumn: "body",
     });
@@ -122,79 +206,66 @@ describe("CSV and TSV", () => {
       { id: "n.tsv:1", title: "A", text: 'says "so' },
       { id: "n.tsv:2", title: "B", text: "then" },
     ]);
-    await expect(read(readCsv, "a,b\n1,2\n")).rejects.toThrow(
-      'has no column "text". Its columns: a, b',
+    await expect(read("f.csv", "a,b\n1,2\n")).rejects.toThrow(
+      'f.csv has no column "text"; its columns are "a", "b". Set the text column',
     );
-    await expect(read(readCsv, "")).rejects.toThrow("has no heading");
+    await expect(read("f.csv", "text,b\n1,2\n")).rejects.toThrow("or to #row to number the rows");
+    await expect(read("f.csv", "id,text,name\n1,a,Some name\n")).rejects.toThrow(
+      "or to #none where there is none",
+    );
+    // Numbers, dates and addresses are no titles that somebody has forgotten.
+    expect(
+      await read("f.csv", ",id,text,day,url\n0,a,x,2020-01-02,https://example.org/a\n"),
+    ).toMatchObject([{ record: { id: "a", title: "", text: "x" } }]);
   });
 
   it.each([
-    ["CSV", readCsv, ","],
-    ["TSV", readTsv, "\t"],
-  ] as const)(
+    ["f.csv", ","],
+    ["f.tsv", "\t"],
+  ])(
     "leave out a row of %s that is not UTF-8 and keep those around it",
-    async (_format, reader, delimiter) => {
+    async (name, delimiter) => {
       const row = (id: number, ...text: number[]): Buffer =>
         Buffer.concat([Buffer.from(`${id}${delimiter}`), Buffer.from(text), Buffer.from("\n")]);
-      const items = await read(
-        reader,
-        Buffer.concat([
-          Buffer.from(`id${delimiter}text\n`),
-          row(1, 0x67),
-          row(2, 0x62, 0xff),
-          row(3, 0xef, 0xbf, 0xbd),
-        ]),
-      );
-      expect(items.map(({ line, record, problem }) => [line, record?.text ?? problem])).toEqual([
+      const content = Buffer.concat([
+        Buffer.from(`id${delimiter}text\n`),
+        row(1, 0x67),
+        row(2, 0x62, 0xff),
+        row(3, 0xef, 0xbf, 0xbd),
+      ]);
+      expect(brief(await read(name, content))).toEqual([
         [2, "g"],
-        [3, "is not valid UTF-8"],
+        [3, expect.stringContaining("is not UTF-8")],
         [4, "\ufffd"],
       ]);
     },
   );
 
   it("tell the line of a bad row, whatever rows before it span", async () => {
-    const items = await read(readCsv, 'id,text\n\n1,"a\nb"\n2\n3,c\n4,"d\n5,e\n');
-    expect(
-      items.map(({ place, line, record, problem }) => [place.item, line, record?.text ?? problem]),
-    ).toEqual([
-      [1, 3, "a\nb"],
-      [2, 5, "has 1 fields where the heading has 2"],
-      [3, 6, "c"],
-      [4, 7, expect.stringContaining("opens a quote that is not closed by the end of the file")],
-      [5, 8, "e"],
+    const content = 'id,text\n\n1,"a\nb"\n2\n3,c\n4,"d\n5,e\n';
+    expect(brief(await read("f.csv", content, { quoting: "doubled" }))).toEqual([
+      [3, "a\nb"],
+      [5, expect.stringContaining("has 1 field where the heading has 2")],
+      [6, "c"],
+      [7, expect.stringContaining("opens a quote that is not closed by the end of the file")],
+      [8, "e"],
     ]);
-    expect(
-      (await read(readTsv, "id\ttext\r\n\r\n1\ta\r\n2\r\n")).map(({ line, record, problem }) => [
-        line,
-        record?.text ?? problem,
-      ]),
-    ).toEqual([
-      [3, "a"],
-      [4, "has 1 fields where the heading has 2"],
-    ]);
-    await expect(read(readCsv, '"id,text\n1,a\n')).rejects.toThrow(
-      "f has no heading, which must name the columns: its line 1 opens a quote",
-    );
   });
 
-  it("go on after a row that is longer than a line may be", async () => {
-    const long = Buffer.alloc(64 * 1024 * 1024 + 1, "x");
-    for (const [reader, delimiter] of [
-      [readCsv, ","],
-      [readTsv, "\t"],
+  it("go on after a row that is longer than a text may be", async () => {
+    const long = Buffer.alloc(9 * 1024 * 1024, "x");
+    for (const [name, delimiter] of [
+      ["f.csv", ","],
+      ["f.tsv", "\t"],
     ] as const) {
-      const items = await read(
-        reader,
-        Buffer.concat([
-          Buffer.from(`id${delimiter}text\n1${delimiter}a\n2${delimiter}`),
-          long,
-          Buffer.from(`\n3${delimiter}c\n`),
-        ]),
-      );
-      expect(items.map(({ line, record, problem }) => [line, record?.text ?? problem])).toEqual([
+      const content = Buffer.concat([
+        Buffer.from(`id${delimiter}text\n1${delimiter}a\n2${delimiter}`),
+        long,
+        Buffer.from(`\n3${delimiter}c\n`),
+      ]);
+      expect(brief(await read(name, content))).toEqual([
         [2, "a"],
-        [3, "is longer than 64 MiB"],
+        [3, expect.stringContaining("holds more than 8 Mi characters")],
         [4, "c"],
       ]);
     }
@@ -203,12 +274,12 @@ describe("CSV and TSV", () => {
 
 describe("parquet", () => {
   it("is read row group by row group, from any row on", async () => {
-    const path = join(folder, "x.parquet");
     const rows = Array.from({ length: 25 }, (_, i) => i);
+    const ids = rows.map((i) => 2n ** 62n + BigInt(i));
     parquetWriteFile({
-      filename: path,
+      filename: join(folder, "x.parquet"),
       columnData: [
-        { name: "id", data: rows.map((i) => BigInt(i)), type: "INT64" },
+        { name: "id", data: ids, type: "INT64" },
         {
           name: "title",
           data: rows.map((i) => (i % 5 === 0 ? null : `T${i}`)),
@@ -220,15 +291,20 @@ describe("parquet", () => {
       ],
       rowGroupSize: 10,
     });
-    const all = await readFileAt(readParquet, path, "x.parquet", START);
+    const all = await read("x.parquet", null);
     expect(all.map(({ record }) => record)).toEqual(
-      rows.map((i) => ({ id: String(i), title: i % 5 === 0 ? "" : `T${i}`, text: `text ${i} ü` })),
+      rows.map((i) => ({
+        id: String(ids[i]),
+        title: i % 5 === 0 ? "" : `T${i}`,
+        text: `text ${i} ü`,
+      })),
     );
-    for (const cut of [3, 10, 14, 24])
-      expect(await readFileAt(readParquet, path, "x.parquet", all[cut]?.place ?? START)).toEqual(
-        all.slice(cut + 1),
-      );
-    await expect(read(readParquet, "PAR1 nonsense")).rejects.toThrow("cannot be read as parquet");
+    for (const from of [3, 10, 14, 24])
+      expect(await read("x.parquet", null, { from })).toEqual(all.slice(from));
+    await expect(read("f.parquet", "PAR1 nonsense")).rejects.toThrow("cannot be read as parquet");
+    await expect(read("x.parquet", null, { textColumn: "words" })).rejects.toThrow(
+      'x.parquet has no column "words"; its columns are "id", "title", "text", "other"',
+    );
   });
 });
 

@@ -2,21 +2,21 @@ import type { Dirent } from "node:fs";
 import { readdir, stat } from "node:fs/promises";
 import { basename, join, relative, sep } from "node:path";
 import { AppError } from "@/contracts/errors";
-import { readCsv, readTsv } from "./read-table";
-import type { Format, InputFile, Reader, ReadingOptions } from "./reader";
-import { readJsonl } from "./read-jsonl";
-import { readParquet } from "./read-parquet";
-import { readText } from "./read-text";
+import type { CorpusSource } from "@/contracts/run-config/corpus-source";
 
-const READERS: Readonly<Record<Format, Reader>> = {
-  jsonl: readJsonl,
-  csv: readCsv,
-  tsv: readTsv,
-  parquet: readParquet,
-  text: readText,
-};
+/** A file to read, and its name within the source. */
+export interface InputFile {
+  path: string;
+  name: string;
+  bytes: number;
+}
 
-const EXTENSIONS: Readonly<Record<string, Format>> = {
+type Reading = Extract<CorpusSource, { kind: "path" }>;
+export type Format = Reading["format"];
+/** How files are read: the settings of a source that are about that. */
+export type ReadingOptions = Omit<Reading, "kind" | "path" | "licence">;
+
+const EXTENSIONS: Readonly<Record<string, Exclude<Format, "auto">>> = {
   jsonl: "jsonl",
   ndjson: "jsonl",
   json: "jsonl",
@@ -33,7 +33,7 @@ const EXTENSIONS: Readonly<Record<string, Format>> = {
 };
 
 /** Format by a file's name; null where the name does not tell. */
-export function detectFormat(name: string): Format | null {
+export function detectFormat(name: string): Exclude<Format, "auto"> | null {
   const extension = /\.([^./]+)$/.exec(name.toLowerCase().replace(/\.gz$/, ""))?.[1];
   return (extension === undefined ? undefined : EXTENSIONS[extension]) ?? null;
 }
@@ -75,41 +75,40 @@ export async function listFiles(path: string): Promise<InputFile[]> {
 }
 
 /**
- * Decides how files are read: all by the configured format, or by their names, which must then agree.
- * @returns the files of that format and the reader
- * @throws AppError "invalid-input" that says which formats there are, or how to say which it is
+ * Decides which files are read, and as what: those of the format that is set, or of the one that their names agree on.
+ * A single file whose name does not tell is known by its content: "auto".
+ * @throws AppError "invalid-input" that says which formats there are
  */
-export function chooseReader(
+export function chooseFiles(
   files: readonly InputFile[],
-  format: ReadingOptions["format"],
+  format: Format,
   from: string,
-): { files: InputFile[]; format: Format; reader: Reader } {
+): { files: InputFile[]; format: Format } {
+  if (files.length === 1)
+    return {
+      files: [...files],
+      format: format === "auto" ? (detectFormat(files[0]!.name) ?? "auto") : format,
+    };
   if (format !== "auto") {
-    // In a folder a format that names tell picks its files; a file that is named is meant.
-    const kept =
-      files.length === 1
-        ? [...files]
-        : files.filter((file) => (detectFormat(file.name) ?? format) === format);
+    const kept = files.filter((file) => (detectFormat(file.name) ?? format) === format);
     if (kept.length === 0) throw new AppError("invalid-input", `${from} holds no ${format} file.`);
-    return { files: kept, format, reader: READERS[format] };
+    return { files: kept, format };
   }
   const found = new Map<Format, InputFile[]>();
   for (const file of files) {
     const known = detectFormat(file.name);
-    const same = known && found.get(known);
-    if (same) same.push(file);
-    else if (known) found.set(known, [file]);
+    if (known !== null) found.set(known, (found.get(known) ?? []).concat(file));
   }
   const [first, ...others] = [...found];
   if (!first)
     throw new AppError(
       "invalid-input",
-      `${from}: its name does not tell its format${files.length > 1 ? " (nor those of the files in it)" : ""}. Set the format: ${Object.keys(READERS).join(", ")}.`,
+      `${from}: the names of its files do not tell their format. Set the format: ${[...new Set(Object.values(EXTENSIONS))].join(", ")}.`,
     );
   if (others.length > 0)
     throw new AppError(
       "invalid-input",
       `${from} holds files of several formats: ${[...found].map(([name, of]) => `${of.length} ${name}`).join(", ")}. Set the format to the one that is meant; the other files are then left out.`,
     );
-  return { files: first[1], format: first[0], reader: READERS[first[0]] };
+  return { files: first[1], format: first[0] };
 }

@@ -1,0 +1,77 @@
+import { type CorpusRecord, parseContents } from "@/contracts/formats/corpus-lines";
+import { NumberText } from "@/core/reading/literals";
+import type { SourceRow } from "@/core/reading/source-record";
+import { type CorpusColumns, isContents } from "./corpus-columns";
+
+/** A document of a record of a file. Texts are taken letter by letter; what is no text is a problem, never a text. */
+
+const MAX_ID_CHARACTERS = 512;
+/** Far more than any index reads of a passage; a line of the corpus may have 64 MiB, escapes included. */
+const MAX_TEXT_CHARACTERS = 8 * 1024 * 1024;
+
+/** Why a record is no document, in words that follow "line 3 ". */
+class RecordProblem extends Error {}
+
+/** @param fallbackId the id where rows are numbered */
+export function toCorpusRecord(
+  row: SourceRow,
+  columns: CorpusColumns,
+  fallbackId: string,
+): { record: CorpusRecord; problem: null } | { record: null; problem: string } {
+  try {
+    return { record: readRecord(row, columns, fallbackId), problem: null };
+  } catch (error) {
+    if (error instanceof RecordProblem) return { record: null, problem: error.message };
+    throw error;
+  }
+}
+
+function readRecord(row: SourceRow, columns: CorpusColumns, fallbackId: string): CorpusRecord {
+  const id = columns.id === null ? fallbackId : (readText(row, columns.id) ?? "");
+  if (id === "") throw new RecordProblem(`has no id in "${columns.id}"`);
+  if (id.length > MAX_ID_CHARACTERS)
+    throw new RecordProblem(`has an id of more than ${MAX_ID_CHARACTERS} characters`);
+  const title = columns.title === null ? undefined : readText(row, columns.title);
+  for (const column of columns.text) {
+    const text = readText(row, column);
+    if (text === undefined) continue;
+    return isContents(column)
+      ? { id, ...splitContents(text, title ?? "") }
+      : { id, title: title ?? "", text };
+  }
+  throw new RecordProblem(`has no text in ${columns.text.map((name) => `"${name}"`).join(" or ")}`);
+}
+
+/** A title that stands beside `contents` is the title; its repetition in the first line is left out. */
+function splitContents(contents: string, title: string): { title: string; text: string } {
+  const within = parseContents(contents);
+  if (title === "" || title === within.title) return within;
+  const [first = ""] = contents.split("\n", 1);
+  return first.replace(/\r$/, "") === title && first.length < contents.length
+    ? { title, text: contents.slice(first.length + 1) }
+    : { title, text: contents };
+}
+
+/** The text of a value; undefined where there is none. */
+function readText(row: SourceRow, column: string): string | undefined {
+  const value = Object.hasOwn(row, column) ? row[column] : undefined;
+  if (value === null || value === undefined || Number.isNaN(value)) return undefined;
+  if (typeof value === "string") {
+    if (value.length > MAX_TEXT_CHARACTERS)
+      throw new RecordProblem(
+        `holds more than ${MAX_TEXT_CHARACTERS / 2 ** 20} Mi characters in "${column}"`,
+      );
+    return value;
+  }
+  if (typeof value === "number" || typeof value === "bigint" || typeof value === "boolean")
+    return String(value);
+  if (value instanceof NumberText) return value.source;
+  throw new RecordProblem(`holds ${describeKind(value)} in "${column}", where a text is wanted`);
+}
+
+function describeKind(value: object): string {
+  if (Array.isArray(value)) return "a list";
+  if (value instanceof Date) return "a date";
+  if (ArrayBuffer.isView(value)) return "bytes";
+  return `a dictionary (${Object.keys(value).slice(0, 5).join(", ")})`;
+}

@@ -1,0 +1,130 @@
+import { createReadStream } from "node:fs";
+import { open, type FileHandle } from "node:fs/promises";
+import type { AsyncBuffer } from "hyparquet";
+import { AppError } from "@/contracts/errors";
+import type { FoundCorpusFile } from "@/contracts/formats/corpus-reading";
+import {
+  type OpenedCorpusFile,
+  openCorpusParquet,
+  openCorpusRecords,
+} from "@/core/corpora/read-corpus-records";
+import {
+  adviseOnContainer,
+  CONTAINER_HEAD_BYTES,
+  detectContainer,
+} from "@/core/reading/containers";
+import { READ_CHUNK_BYTES } from "@/gpu-workers/corpora/file/lines";
+import { gunzip } from "@/lib/gunzip";
+import { openCorpusText } from "./read-text";
+import type { Format, InputFile, ReadingOptions } from "./source-files";
+
+/** A file of a source that was looked at. */
+export interface OpenedSourceFile extends OpenedCorpusFile {
+  found: FoundCorpusFile;
+  /** Bytes of the file, as it lies on the disk, that are behind. */
+  getOffset: () => number;
+  close: () => Promise<void>;
+}
+
+/**
+ * Opens a file of documents, unpacked where it is gzip. What it holds is told by its bytes; its format says whether it
+ * is text to be cut into passages, and whether lines that are no JSON are faults.
+ * @param from items to pass over
+ * @throws AppError "invalid-input" where the file as a whole cannot be read
+ */
+export async function openSourceFile(
+  file: InputFile,
+  format: Format,
+  reading: ReadingOptions,
+  from: number,
+): Promise<OpenedSourceFile> {
+  const handle = await open(file.path, "r");
+  try {
+    const head = Buffer.alloc(CONTAINER_HEAD_BYTES);
+    const { bytesRead } = await handle.read(head, 0, head.length, 0);
+    const container = detectContainer(head.subarray(0, bytesRead));
+    if (container === "parquet" || (format === "parquet" && container === null))
+      return await openParquetFile(handle, file, reading, from);
+    if (container !== null && container !== "gzip")
+      throw new AppError("invalid-input", `${file.name} ${adviseOnContainer(container)}.`);
+    return await openTextFile(handle, file, format, reading, from, container === "gzip");
+  } catch (error) {
+    await handle.close();
+    throw error;
+  }
+}
+
+async function openTextFile(
+  handle: FileHandle,
+  file: InputFile,
+  format: Format,
+  reading: ReadingOptions,
+  from: number,
+  isGzip: boolean,
+): Promise<OpenedSourceFile> {
+  const stream = createReadStream(file.path, { highWaterMark: READ_CHUNK_BYTES });
+  const bytes = isGzip ? unpack(stream, file.name) : (stream as AsyncIterable<Buffer>);
+  const opened =
+    format === "text"
+      ? await openCorpusText(bytes, reading, file.name, from)
+      : await openCorpusRecords(
+          bytes,
+          reading,
+          file.name,
+          format === "jsonl" ? "json" : "auto",
+          from,
+        );
+  return {
+    found: { ...opened.found, gzip: isGzip },
+    batches: opened.batches,
+    getOffset: () => stream.bytesRead,
+    close: async () => {
+      stream.destroy();
+      await handle.close();
+    },
+  };
+}
+
+async function* unpack(packed: AsyncIterable<Uint8Array>, name: string): AsyncGenerator<Buffer> {
+  try {
+    yield* gunzip(packed);
+  } catch (cause) {
+    throw new AppError("invalid-input", `${name} ${(cause as Error).message}.`, { cause });
+  }
+}
+
+async function openParquetFile(
+  handle: FileHandle,
+  file: InputFile,
+  reading: ReadingOptions,
+  from: number,
+): Promise<OpenedSourceFile> {
+  const { found, batches, getShare } = await openCorpusParquet(
+    createAsyncBuffer(handle, file.bytes),
+    reading,
+    file.name,
+    from,
+  );
+  return {
+    found: { ...found, gzip: false },
+    batches,
+    getOffset: () => Math.round(getShare() * file.bytes),
+    close: () => handle.close(),
+  };
+}
+
+function createAsyncBuffer(file: FileHandle, byteLength: number): AsyncBuffer {
+  return {
+    byteLength,
+    async slice(start, end = byteLength) {
+      const bytes = new Uint8Array(end - start);
+      let at = 0;
+      while (at < bytes.length) {
+        const { bytesRead } = await file.read(bytes, at, bytes.length - at, start + at);
+        if (bytesRead === 0) throw new Error("the file ended early");
+        at += bytesRead;
+      }
+      return bytes.buffer;
+    },
+  };
+}
