@@ -172,7 +172,12 @@ export const answerSchema = z.object({
   promptStyle: z.string(),
   text: z.string(),
   seconds: z.number().nonnegative(),
-  usage: modelUsageSchema.optional(),
+  usage: modelUsageSchema
+    .extend({
+      /** What the model thought before it answered: to be looked at, never scored. */
+      thoughts: z.string().optional(),
+    })
+    .optional(),
 });
 export type Answer = z.infer<typeof answerSchema>;
 

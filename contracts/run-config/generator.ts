@@ -26,7 +26,7 @@ export const generatorSchema = z
       { advanced: true },
     ),
     maxTokens: defineSetting(
-      z.int().min(1).max(2048).default(64),
+      z.int().min(1).max(32_768).default(64),
       "Answer tokens",
       "Longest answer, in tokens.",
     ),

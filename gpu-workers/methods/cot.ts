@@ -1,3 +1,4 @@
+import { blankThoughts } from "@/core/episode/thoughts";
 import { escapeToOneLine } from "@/gpu-workers/llm/prompts/escape-text";
 import { extractTag } from "./parse-output";
 import type { MethodDefinition } from "./method-definition";
@@ -11,16 +12,20 @@ const plan: MethodPlan = {
   stop: ["</answer>"],
 };
 
-/** Chain of thought (Wei et al. 2022): the first <answer>, else the whole text, as the released code reads it. It sets no stop string. */
+/**
+ * Chain of thought (Wei et al. 2022): the first <answer>, else the whole text, as the released code reads it. It sets no
+ * stop string.
+ */
 export const cot: MethodDefinition = {
   name: "cot",
-  version: 1,
+  version: 2,
   plans: { paper: plan, upstream: { ...plan, stop: [] } },
   async run(trace, question) {
-    const { text } = await trace.generate(
+    const { text, content } = await trace.generate(
       trace.buildPrompt({ question: escapeToOneLine(question.toAnswer) }),
     );
-    trace.recordAnswer(extractTag(text, "answer", "first") ?? text, text);
+    const answer = extractTag(blankThoughts(content), "answer", "first");
+    trace.recordAnswer(answer ?? text, content);
     trace.recordStop("model");
   },
 };

@@ -19,7 +19,7 @@ const plan: MethodPlan = {
  */
 export const deepRetrieval: MethodDefinition = {
   name: "deepretrieval",
-  version: 1,
+  version: 2,
   plans: { paper: plan, upstream: { ...plan, temperature: 0.7, stop: [] } },
   async run(trace, question, { retrieve }) {
     const { text } = await trace.generate(

@@ -7,7 +7,7 @@ const plan: MethodPlan = { retrieve: 0, searches: 0, temperature: 0, maxTokens: 
 /** Direct inference: the model answers from what it knows. Both protocols agree. */
 export const direct: MethodDefinition = {
   name: "direct",
-  version: 1,
+  version: 2,
   plans: { paper: plan, upstream: plan },
   async run(trace, question) {
     const { text } = await trace.generate(

@@ -7,6 +7,7 @@ import type {
   StepOfKind,
 } from "@/contracts/records/episode";
 import { AppError } from "@/contracts/errors";
+import { requireAnswer } from "@/gpu-workers/llm/endpoint/endpoint-client";
 import type { Message } from "@/contracts/run-config/prompt";
 import type { Retriever } from "@/gpu-workers/retrieval/retriever";
 import type { DocumentStore } from "@/gpu-workers/retrieval/corpus/document-store";
@@ -17,6 +18,9 @@ import type { PromptTemplate } from "@/core/prompts/prompt-template";
 /** Longest part of a rejected text that is kept; the step `generate` holds all of it. */
 const REJECTED = 1000;
 
+/** The setting that limits a reply. */
+const TOKEN_LIMIT = "methodSettings.maxTokens, of s3 search.turnTokens";
+
 export interface EpisodeTraceDependencies {
   model: MethodModel;
   retriever: Pick<Retriever, "search"> | null;
@@ -25,6 +29,8 @@ export interface EpisodeTraceDependencies {
   condensing: PromptTemplate | null;
   plan: MethodPlan;
   signal: AbortSignal;
+  /** The method's model thinks and acts in one text, so one that is cut within its thoughts is counted as truncated. */
+  thinksInText: boolean;
   /** A seed for the next call of the model. */
   nextSeed: () => number;
 }
@@ -51,8 +57,9 @@ export class EpisodeTrace {
     overrides: Partial<Pick<ModelRequest, "stop" | "maxTokens">> = {},
   ): Promise<ModelReply> {
     const { reply, call } = await this.callModel(messages, overrides);
+    if (!this.parts.thinksInText || reply.content === "") requireAnswer(reply, TOKEN_LIMIT);
     this.steps.push({ kind: "generate", ...call });
-    if (reply.finish === "length") this.reject("truncated", reply.text.slice(-REJECTED));
+    if (reply.finish === "length") this.reject("truncated", reply.content.slice(-REJECTED));
     return reply;
   }
 
@@ -62,6 +69,7 @@ export class EpisodeTrace {
     if (condensing === null)
       throw new AppError("internal", "This method was opened without a condensing prompt.");
     const { reply, call } = await this.callModel(condensing.fill(values), { stop: [] });
+    requireAnswer(reply, TOKEN_LIMIT);
     this.steps.push({ kind: "condense", ...call });
     return reply.text;
   }
@@ -98,7 +106,7 @@ export class EpisodeTrace {
         turn: this.turn,
         seconds: reply.seconds,
         prompt,
-        text: reply.text,
+        text: reply.written,
         promptTokens,
         completionTokens,
       },

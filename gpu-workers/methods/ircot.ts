@@ -17,7 +17,7 @@ const IMITATIONS = ["<information>", "<documents>", "Doc 1(Title:"];
  */
 export const ircot: MethodDefinition = {
   name: "ircot",
-  version: 1,
+  version: 2,
   plans: {
     paper: { retrieve: 3, searches: 4, temperature: 0, maxTokens: 128, stop: ["\n"] },
     upstream: { retrieve: 3, searches: 4, temperature: 0.7, topP: 0.95, maxTokens: 512, stop: [] },

@@ -16,6 +16,8 @@ export interface MethodDefinition {
   name: MethodName;
   /** Counts up with every change that can change an episode. */
   version: number;
+  /** Thoughts and actions stand in one text: a text that ends within its thoughts is read, too. */
+  thinksInText?: true;
   plans: Record<Protocol, MethodPlan>;
   run(
     trace: EpisodeTrace,
@@ -70,6 +72,10 @@ export function createMethod(
     ...(settings.temperature === 0 ? { topP: undefined } : {}),
   };
 
+  const chatTemplates = [template, condensing].flatMap(
+    (prompt) => (prompt && model.describeChat?.(prompt.fill({}))) ?? [],
+  );
+
   const answersAs = dependencies.generates ? null : { model: model.name, prompt: template.label };
 
   const computeEpisodeKey = (question: Question): string =>
@@ -85,6 +91,7 @@ export function createMethod(
         ...(dependencies.furtherPrompts ?? []),
       ],
       model: model.identity,
+      chatTemplates: chatTemplates.length > 0 ? chatTemplates : undefined,
       retriever: retriever?.describe().key,
       answeredBy: dependencies.generates ? "generator" : "method",
       seed: plan.temperature > 0 ? seed : undefined,
@@ -101,6 +108,7 @@ export function createMethod(
       condensing,
       signal,
       plan,
+      thinksInText: definition.thinksInText ?? false,
       nextSeed: () => deriveSeed(seed, question.id, calls++),
     });
     await definition.run(

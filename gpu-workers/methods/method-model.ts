@@ -1,10 +1,11 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { splitThoughts } from "@/core/episode/thoughts";
 import type { SampleSequence, Sampled } from "@/contracts/engine/dialect";
 import type { ModelUsage } from "@/contracts/records/episode";
 import type { Message } from "@/contracts/run-config/prompt";
 import type { EngineModel } from "@/gpu-workers/llm/engine/client";
 import type { EndpointClient } from "@/gpu-workers/llm/endpoint/endpoint-client";
-import { renderChat } from "@/gpu-workers/llm/generator/prompt-style";
+import { CHATML_TEMPLATE } from "@/gpu-workers/llm/model-files/chat-template";
 import type { Tokenizer } from "@/gpu-workers/llm/model-files/tokenizer";
 import { AppError } from "@/contracts/errors";
 import type { ModelApi } from "@/contracts/run-config/model";
@@ -22,8 +23,13 @@ export interface ModelRequest {
 }
 
 export interface ModelReply {
-  /** What the model wrote, with the stop string that ended it. */
+  /** What the model wrote without its thoughts, with the stop string that ended it. */
   text: string;
+  /** The same with the thoughts that stand in it. */
+  content: string;
+  /** All that the model wrote: also with the thoughts that its server gave apart. */
+  written: string;
+  thoughts: string | null;
   /** length: cut by the token limit. */
   finish: "stop" | "length";
   usage: ModelUsage;
@@ -36,6 +42,8 @@ export interface MethodModel {
   readonly name: string;
   /** Whatever beside the request can change a reply: part of every cache key. */
   readonly identity: unknown;
+  /** What the model's chat template adds to keys; undefined where it adds nothing. */
+  describeChat?(messages: readonly Message[]): string | undefined;
   reply(request: ModelRequest, signal: AbortSignal): Promise<ModelReply>;
 }
 
@@ -58,32 +66,25 @@ export function createEndpointModel(
         ...(stop.length > 0 ? { stop: [...stop] } : {}),
       };
       const continued = messages[messages.length - 1]?.role === "assistant";
-      const completion =
+      const completion = await client.complete(
         api === "chat"
-          ? await client.chat(
-              {
-                ...sampling,
-                messages,
-                ...(continued
-                  ? { continue_final_message: true, add_generation_prompt: false }
-                  : {}),
-              },
-              signal,
-            )
-          : await client.complete(
-              {
-                ...sampling,
-                prompt: api === "chatml" ? renderChat(messages) : renderPlainPrompt(messages),
-              },
-              signal,
-            );
-      return {
-        ...completion,
-        text:
-          completion.finish === "stop"
-            ? restoreStopString(completion.text, stop, completion.stoppedAt)
-            : completion.text,
-      };
+          ? {
+              ...sampling,
+              messages,
+              ...(continued && { continue_final_message: true, add_generation_prompt: false }),
+            }
+          : {
+              ...sampling,
+              prompt:
+                api === "chatml" ? CHATML_TEMPLATE.render(messages) : renderPlainPrompt(messages),
+            },
+        signal,
+      );
+      if (completion.finish !== "stop") return completion;
+      const restore = (part: string): string => restoreStopString(part, stop, completion.stoppedAt);
+      const content = restore(completion.content);
+      const written = restore(completion.written);
+      return { ...completion, text: splitThoughts(content).text, content, written };
     },
   };
 }
@@ -140,6 +141,7 @@ export function createEngineModel(
   return {
     name,
     identity,
+    describeChat: (messages) => tokenizer.chat.describe(messages),
     async reply({ messages, stop, maxTokens, temperature, topP, seed }, signal) {
       if (topP !== undefined && topP !== 1 && temperature > 0) {
         throw new AppError(
@@ -147,7 +149,8 @@ export function createEngineModel(
           `The worker's own engine does not sample with top_p ${topP}, as this protocol does. Use protocol paper, set methodSettings.temperature to 0, or give searcher.endpoint a server that does.`,
         );
       }
-      const ids = tokenizer.encode(renderChat(messages));
+      const prompt = tokenizer.chat.render(messages);
+      const ids = tokenizer.encode(prompt);
       const { sampled, seconds } = await new Promise<{ sampled: Sampled; seconds: number }>(
         (resolve, reject) => {
           waiting.push({
@@ -159,8 +162,12 @@ export function createEngineModel(
           void work();
         },
       );
+      const { text, thoughts } = splitThoughts(sampled.text, prompt);
       return {
-        text: sampled.text,
+        text,
+        content: sampled.text,
+        written: sampled.text,
+        thoughts,
         finish: sampled.finishReason === "length" ? "length" : "stop",
         usage: {
           calls: 1,

@@ -3,7 +3,8 @@ import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { findChosenOption, scoreByRules } from "@/core/scoring/rule-scoring";
+import { findChosenOption } from "@/core/scoring/option-letter";
+import { scoreByRules } from "@/core/scoring/rule-scoring";
 import { METHODS, getMethodComponents } from "@/core/run/methods";
 import { parseCorpusLine, type CorpusRecord } from "@/contracts/formats/corpus-lines";
 import { methodNameSchema, type EpisodeStep, type MethodName } from "@/contracts/records/episode";
@@ -144,7 +145,7 @@ describe.skipIf(!existsSync(DATA))(
           if (method === "gold")
             expect(episode.context.map(({ id }) => id)).toEqual(question.goldIds);
           // Scored by the scorer that was asked for, and by every other rule that the set allows.
-          expect(score!.scorer).toBe(medical ? "option-letter/1" : "span/1");
+          expect(score!.scorer).toBe(medical ? "option-letter/2" : "span/1");
           expect([score!, ...otherScores!].sort(byScorer)).toEqual(
             scoreByRules(answer!.text, question).sort(byScorer),
           );

@@ -1,3 +1,4 @@
+import { blankThoughts } from "@/core/episode/thoughts";
 import { escapeToOneLine } from "@/gpu-workers/llm/prompts/escape-text";
 import { extractTag } from "./parse-output";
 import type { MethodDefinition } from "./method-definition";
@@ -11,16 +12,20 @@ const plan: MethodPlan = {
   stop: ["</answer>"],
 };
 
-/** R1: a model trained to reason without search. Its <answer> counts, the last one where it wrote several; without one it has not answered. */
+/**
+ * R1: a model trained to reason without search. Its <answer> counts, the last one where it wrote several, but none within
+ * its thoughts; without one it has not answered.
+ */
 export const r1: MethodDefinition = {
   name: "r1",
-  version: 1,
+  version: 2,
+  thinksInText: true,
   plans: { paper: plan, upstream: { ...plan, stop: [] } },
   async run(trace, question) {
-    const { text } = await trace.generate(
+    const { content } = await trace.generate(
       trace.buildPrompt({ question: escapeToOneLine(question.toAnswer) }),
     );
-    trace.recordAnswer(extractTag(text, "answer", "last"), text);
+    trace.recordAnswer(extractTag(blankThoughts(content), "answer", "last"), content);
     trace.recordStop("model");
   },
 };

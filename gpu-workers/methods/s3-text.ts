@@ -1,4 +1,5 @@
 import type { SearchConfig } from "@/contracts/run-config/search";
+import { blankThoughts } from "@/core/episode/thoughts";
 import { buildStartValues, renderObservation } from "@/gpu-workers/searcher/prompt";
 import {
   countInitialDocuments,
@@ -30,7 +31,9 @@ export function defineTextS3(settings: SearchConfig): MethodDefinition {
   };
   return {
     name: "s3",
-    version: PROTOCOL_VERSION,
+    // One ahead of the loop on token ids, which reads no thoughts.
+    version: PROTOCOL_VERSION + 1,
+    thinksInText: true,
     plans: { paper: plan, upstream: { ...plan, temperature: 0.6 } },
     async run(trace, { toSearch: question }) {
       const seen = new Set<string>();
@@ -50,9 +53,10 @@ export function defineTextS3(settings: SearchConfig): MethodDefinition {
         if (prompt === null)
           prompt = trace.buildPrompt(buildStartValues(question, window, settings));
         else written += renderObservation(window, searches - turn);
-        const { text, finish } = await trace.generate(continueConversation(prompt, written), {
+        const { content, finish } = await trace.generate(continueConversation(prompt, written), {
           stop: stops(last),
         });
+        const text = blankThoughts(content);
         const selectable =
           settings.protocol === "upstream"
             ? Math.min(window.length, settings.retrieve)
@@ -64,9 +68,9 @@ export function defineTextS3(settings: SearchConfig): MethodDefinition {
           last,
           truncated: false,
         });
-        for (const error of decision.errors) trace.reject(error, text);
+        for (const error of decision.errors) trace.reject(error, content);
         trace.select(decision.selection?.map((id) => window[id - 1]!.id) ?? null);
-        written += cutTurnText(text, settings.protocol);
+        written += content.slice(0, cutTurnText(text, settings.protocol).length);
         if (last) return trace.recordStop("turns");
         if (decision.complete === true) return trace.recordStop("model");
         if (decision.query === null)

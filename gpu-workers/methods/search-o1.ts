@@ -1,3 +1,4 @@
+import { blankThoughts } from "@/core/episode/thoughts";
 import { escapeToOneLine, escapeSpecialTokens } from "@/gpu-workers/llm/prompts/escape-text";
 import {
   extractBoxed,
@@ -27,7 +28,8 @@ const plan: MethodPlan = {
  */
 export const searchO1: MethodDefinition = {
   name: "search-o1",
-  version: 1,
+  version: 2,
+  thinksInText: true,
   plans: { paper: plan, upstream: { ...plan, temperature: 0.7, stop: [] } },
   async run(trace, question, { retrieve, searches }) {
     const prompt = trace.buildPrompt({
@@ -36,7 +38,7 @@ export const searchO1: MethodDefinition = {
     });
     let written = "";
     for (let turn = 0; ; turn++) {
-      const { text } = await trace.generate(continueConversation(prompt, written));
+      const { content: text } = await trace.generate(continueConversation(prompt, written));
       const { own, invented } = cutBeforeImitation(text, [RESULT.begin]);
       if (invented) trace.reject("invented-documents", text);
       const { query, upTo, several } = findFirstQuery(own);
@@ -63,7 +65,7 @@ export const searchO1: MethodDefinition = {
     }
 
     function end(text: string, reason: "model" | "malformed" | "turns"): void {
-      trace.recordAnswer(extractBoxed(text), text);
+      trace.recordAnswer(extractBoxed(blankThoughts(text)), text);
       trace.recordStop(reason);
     }
   },

@@ -1,3 +1,4 @@
+import { blankThoughts } from "@/core/episode/thoughts";
 import { escapeToOneLine } from "@/gpu-workers/llm/prompts/escape-text";
 import { continueConversation, formatDocuments, cutBeforeImitation } from "./parse-output";
 import type { MethodDefinition } from "./method-definition";
@@ -23,13 +24,14 @@ const RETRY =
  */
 export const searchR1: MethodDefinition = {
   name: "search-r1",
-  version: 1,
+  version: 2,
+  thinksInText: true,
   plans: { paper: plan, upstream: plan },
   async run(trace, question, { retrieve, searches }, protocol) {
     const prompt = trace.buildPrompt({ question: escapeToOneLine(question.toAnswer) });
     let written = "";
     for (let turn = 0; turn <= searches; turn++) {
-      const { text } = await trace.generate(continueConversation(prompt, written));
+      const { content: text } = await trace.generate(continueConversation(prompt, written));
       const { own, invented } = cutBeforeImitation(text, ["<information>"]);
       if (invented) trace.reject("invented-documents", text);
       const action = findFirstAction(protocol === "paper" ? own : text);
@@ -63,11 +65,12 @@ interface Action {
   several: boolean;
 }
 
-/** The first closed <search> or <answer>. */
+/** The first closed <search> or <answer> that is no thought. */
 function findFirstAction(text: string): Action {
+  const readable = blankThoughts(text);
   const found = (["search", "answer"] as const).flatMap((kind) => {
-    const open = text.indexOf(`<${kind}>`);
-    const close = open < 0 ? -1 : text.indexOf(`</${kind}>`, open);
+    const open = readable.indexOf(`<${kind}>`);
+    const close = open < 0 ? -1 : readable.indexOf(`</${kind}>`, open);
     return close < 0 ? [] : [{ kind, open, close }];
   });
   const first = found.sort((a, b) => a.open - b.open)[0];
@@ -78,6 +81,6 @@ function findFirstAction(text: string): Action {
     kind: first.kind,
     content: text.slice(begin, first.close).trim(),
     upTo: text.slice(0, end),
-    several: first.kind === "search" && text.indexOf("<search>", end) >= 0,
+    several: first.kind === "search" && readable.indexOf("<search>", end) >= 0,
   };
 }

@@ -12,7 +12,9 @@ import { hash32 } from "@/gpu-workers/corpora/file/row-table";
 import { DocumentStore } from "@/gpu-workers/retrieval/corpus/document-store";
 import { computeEpisodeKey } from "@/gpu-workers/searcher/episode-key";
 import { runEpisodes } from "@/gpu-workers/searcher/episode";
-import type { SamplingParameters } from "@/gpu-workers/searcher/episode-inputs";
+import type { SamplingParameters, Searcher } from "@/gpu-workers/searcher/episode-inputs";
+import { CHATML_TEMPLATE } from "@/gpu-workers/llm/model-files/chat-template";
+import type { Tokenizer } from "@/gpu-workers/llm/model-files/tokenizer";
 import { pickHeldOutQuestions } from "@/gpu-workers/rl/held-out-evaluation";
 import {
   computeCacheKey,
@@ -74,8 +76,26 @@ async function keyOf(changes: object, own: OwnModel | null = null, question = QU
   return episode!.key;
 }
 
-const searcher = { model: ENGINE_MODEL, tokenizer: null, identity: "searcher", maxLength: 1 };
-const IN_ENGINE = { kind: "searcher", searcher } as unknown as OwnModel;
+const TOKENIZER: Tokenizer = {
+  encode: (text) => [...Buffer.from(text)],
+  decode: () => "",
+  chat: CHATML_TEMPLATE,
+};
+const searcher: Searcher = {
+  model: ENGINE_MODEL as never,
+  tokenizer: TOKENIZER,
+  identity: "searcher",
+  maxLength: 1,
+};
+const IN_ENGINE: OwnModel = { kind: "searcher", searcher };
+const describeChat = () => "0a1b2c3d";
+const OF_ANOTHER_TEMPLATE: OwnModel = {
+  kind: "searcher",
+  searcher: {
+    ...searcher,
+    tokenizer: { ...TOKENIZER, chat: { ...CHATML_TEMPLATE, describe: describeChat } },
+  },
+};
 
 /** Defaults of every kind of run and of every kind of retriever. */
 const LEAST_CONFIGS: Record<string, object> = {
@@ -136,7 +156,7 @@ testRecorded(new URL("./key-stability.json", import.meta.url), {
       const parts = { retriever: RETRIEVER, documents: new DocumentStore(), ...template };
       const search = { ...parts, settings: { ...SEARCH, ...settings } };
       const request = { question: QUESTION, sampleIndex };
-      keys[label] = computeEpisodeKey({ identity: "searcher" }, search, sampling, request);
+      keys[label] = computeEpisodeKey(searcher, search, sampling, request);
     };
     for (const protocol of PROTOCOLS) {
       for (const decoding of DECODINGS) {
@@ -161,11 +181,10 @@ testRecorded(new URL("./key-stability.json", import.meta.url), {
           const sampled = { ids: [5], text, logprobs: [0], forced: [false], finishReason: "stop" };
           return Promise.resolve({ sequences: sequences.map(() => [sampled]) });
         };
-        const tokenizer = { encode: (text: string) => [...Buffer.from(text)], decode: () => "" };
         const model = { sample, endSessions: () => Promise.resolve() } as never;
         const settings = { ...SEARCH, protocol, decoding, turns: 1 };
         const [episode] = await runEpisodes(
-          { model, tokenizer, identity: "searcher", maxLength: 1e6 },
+          { model, tokenizer: TOKENIZER, identity: "searcher", maxLength: 1e6 },
           { retriever: RETRIEVER, documents: new DocumentStore(), settings },
           ROLLOUT,
           [{ question: QUESTION, sampleIndex: 1 }],
@@ -198,6 +217,23 @@ testRecorded(new URL("./key-stability.json", import.meta.url), {
       const own = { method: "s3", search, methodSettings: { promptTemplate: S3_PROMPT } };
       keys[`s3 in the engine, ${protocol}`] = await keyOf({ method: "s3", search }, IN_ENGINE);
       keys[`s3 in the engine, ${protocol}, own prompt`] = await keyOf(own, IN_ENGINE);
+      for (const decoding of DECODINGS)
+        keys[`s3 in the engine, ${protocol}, ${decoding}, another chat template`] = await keyOf(
+          { method: "s3", search: { protocol, decoding } },
+          OF_ANOTHER_TEMPLATE,
+        );
+      for (const method of ["cot", "search-o1"] as const) {
+        const model = {
+          name: "m",
+          identity: "i",
+          describeChat,
+          reply: () => Promise.reject(new Error()),
+        };
+        keys[`${method}, ${protocol}, another chat template`] = await keyOf(
+          { method, search },
+          { kind: "text", model },
+        );
+      }
     }
     const all = { retrieve: 5, searches: 2, temperature: 0.7, maxTokens: 99 };
     const prompts = {
@@ -235,7 +271,15 @@ testRecorded(new URL("./key-stability.json", import.meta.url), {
         const sent: object[] = [];
         const reply = (request: object) => {
           sent.push(request);
-          return Promise.resolve({ text, finish: "stop" as const, usage, seconds: 0 });
+          return Promise.resolve({
+            text,
+            content: text,
+            written: text,
+            thoughts: null,
+            finish: "stop" as const,
+            usage,
+            seconds: 0,
+          });
         };
         const own: OwnModel = { kind: "text", model: { name: "m", identity: "i", reply } };
         const search = { protocol, retrieve: 3, turns: 2 };

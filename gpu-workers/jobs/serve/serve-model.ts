@@ -187,7 +187,7 @@ const askOneToken = (
   model: string,
   signal: AbortSignal,
 ): Promise<unknown> =>
-  client.complete({ model, prompt: "Ready?", max_tokens: 1, temperature: 0 }, signal);
+  client.ask({ model, prompt: "Ready?", max_tokens: 1, temperature: 0 }, signal);
 const probe = ({ url, secret, model }: ModelBackend, signal: AbortSignal): Promise<unknown> =>
   askOneToken(
     new EndpointClient(`${url}/v1`, { apiKey: secret, retryBudgetMs: 10_000 }),

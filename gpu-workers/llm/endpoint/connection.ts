@@ -1,7 +1,7 @@
 import { AppError } from "@/contracts/errors";
 import type { ConnectionConfig } from "@/contracts/run-config/model";
 import type { PredictConfig } from "@/contracts/run-config/predict-config";
-import { EndpointClient, type EndpointOptions } from "./endpoint-client";
+import { EndpointClient, type EndpointOptions, type TimedReply } from "./endpoint-client";
 
 /** Gives the API keys stored on the server to the run that names them. */
 export interface EndpointKeySource {
@@ -36,10 +36,37 @@ export async function buildEndpointOptions(
 /** Short limits for checks before a run: one that cannot start should say so soon. */
 export const PROBE_OPTIONS: Partial<EndpointOptions> = { retryBudgetMs: 20_000, timeoutMs: 20_000 };
 
+/** Tokens of a check's reply: some servers refuse fewer, and a model that thinks should not keep a run waiting. */
+export const PROBE_TOKENS = 16;
+
 /**
- * Asks the endpoint of a method's own model for one token.
- * @returns how long it took, as text
- * @throws AppError "generator-unavailable" where no answer comes
+ * What a model said to a check, for people. Any reply says that it is there; whether its answers can be used shows when
+ * it is asked a real question.
+ */
+export function describeReply(
+  {
+    text,
+    thoughts,
+    finish,
+    refusal = null,
+    seconds,
+  }: Pick<TimedReply, "text" | "thoughts" | "finish" | "seconds"> & { refusal?: string | null },
+  refused = "",
+): string {
+  const said = text.replace(/\s+/g, " ").trim();
+  const seen =
+    said !== ""
+      ? `"${said.length > 40 ? `${said.slice(0, 40)}…` : said}"`
+      : (refusal ?? (thoughts === null ? "an empty text" : "only its thoughts, as yet"));
+  const end = finish === "stop" || finish === "length" ? "" : `, finish_reason ${finish}`;
+  const without = refused === "" ? "" : `; it refuses ${refused}`;
+  return `answers in ${seconds.toFixed(1)} s: ${seen}${end}${without}`;
+}
+
+/**
+ * Asks the endpoint of a method's own model for a few tokens.
+ * @returns how long it took and what came, as text
+ * @throws AppError "generator-unavailable" where no reply comes
  */
 export async function probeMethodModel(
   { endpoint, connection, model, api }: PredictConfig["searcher"],
@@ -51,9 +78,12 @@ export async function probeMethodModel(
     ...(await buildEndpointOptions(endpoint, connection, keys)),
     ...PROBE_OPTIONS,
   });
-  const body = { model, max_tokens: 1, temperature: 0 };
-  const { seconds } = await (api === "chat"
-    ? client.chat({ ...body, messages: [{ role: "user", content: "Ready?" }] }, signal)
-    : client.complete({ ...body, prompt: "Ready?" }, signal));
-  return `answers in ${seconds.toFixed(1)} s`;
+  const body = { model, max_tokens: PROBE_TOKENS, temperature: 0 };
+  const reply = await client.ask(
+    api === "chat"
+      ? { ...body, messages: [{ role: "user", content: "Ready?" }] }
+      : { ...body, prompt: "Ready?" },
+    signal,
+  );
+  return describeReply(reply, client.describeRefused(model));
 }

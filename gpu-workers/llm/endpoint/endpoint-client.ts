@@ -1,17 +1,25 @@
 /**
  * endpoint/: models behind OpenAI-compatible servers. This file is the client; `rate-limit.ts` bounds its requests,
- * `post-json.ts` sends them, `connection.ts` builds its options from the settings, with the stored API key, and
- * `environment-key.ts` finds a key of the worker's environment.
+ * `post-json.ts` sends them, `refused-parameters.ts` leaves out what a server refuses, `read-reply.ts` reads what comes
+ * back, `connection.ts` builds the client's options from the settings, with the stored API key, and `environment-key.ts`
+ * finds a key of the worker's environment.
  */
 
-import { z } from "zod";
 import type { ModelUsage } from "@/contracts/records/episode";
 import { AppError } from "@/contracts/errors";
+import { joinThoughts } from "@/core/episode/thoughts";
 import { findEnvironmentKey } from "./environment-key";
 import { parseJsonOrNull } from "@/lib/json";
 import { doubleWait, parseRetryAfter, retry } from "@/lib/retry";
 import { postJson, type HttpReply } from "./post-json";
 import { buildCancelledError, getSharedRateLimit, type RateLimit } from "./rate-limit";
+import { CUT_REPLY, OUT_OF_TOKENS, readReply, type Reply } from "./read-reply";
+import {
+  adaptBody,
+  describeRefused,
+  findRefusedParameters,
+  getRefusedParameters,
+} from "./refused-parameters";
 
 /** How requests are sent, limited, retried and priced. Durations can be injected, so that tests run the real code fast. */
 export interface EndpointOptions {
@@ -51,62 +59,33 @@ const DEFAULTS: Omit<EndpointOptions, "apiKey"> = {
   onUsage: () => undefined,
 };
 
-/** What an endpoint wrote, with tokens, cost and time. */
-export interface Completion {
-  text: string;
-  /** length: truncated by the token limit. */
-  finish: "stop" | "length";
-  /** The stop string that ended it, where the server says so (vLLM does). */
-  stoppedAt: string | null;
-  usage: ModelUsage;
-  seconds: number;
-  /** Alternatives of the first token, where they were requested (logprobs, top_logprobs) and given. */
-  alternatives?: TokenAlternative[];
-}
+/** A reply with its tokens, cost and time. */
+export type TimedReply = Omit<Reply, "usage"> & { usage: ModelUsage; seconds: number };
 
-const tokenAlternativeSchema = z.object({ token: z.string(), logprob: z.number() });
-export type TokenAlternative = z.infer<typeof tokenAlternativeSchema>;
-const logprobsSchema = z
-  .object({
-    content: z
-      .array(z.object({ top_logprobs: z.array(tokenAlternativeSchema).default([]) }))
-      .nullish(),
-  })
-  .nullish();
-const usageBodySchema = z
-  .object({ prompt_tokens: z.int().nonnegative(), completion_tokens: z.int().nonnegative() })
-  .partial()
-  .nullish();
-const finishFields = { finish_reason: z.string().nullish(), stop_reason: z.unknown().optional() };
-const completionBodySchema = z.object({
-  choices: z.array(z.object({ text: z.string(), ...finishFields })).min(1),
-  usage: usageBodySchema,
-});
-const chatBodySchema = z.object({
-  choices: z
-    .array(
-      z.object({
-        message: z.object({ content: z.string() }),
-        logprobs: logprobsSchema,
-        ...finishFields,
-      }),
-    )
-    .min(1),
-  usage: usageBodySchema,
-});
+/** A reply that is whole, or cut by the token limit and by nothing else. */
+export type Completion = TimedReply & { finish: "stop" | "length" };
 
-interface CompletionBody {
+/** A request: for chat completions where it has messages, else for completions of its prompt. */
+export type CompletionBody = {
   model: string;
   max_tokens: number;
-  [setting: string]: unknown;
-}
+  temperature?: number;
+  top_p?: number;
+  seed?: number;
+  stop?: readonly string[];
+  logprobs?: boolean;
+  top_logprobs?: number;
+  continue_final_message?: boolean;
+  add_generation_prompt?: boolean;
+} & ({ messages: readonly { role: string; content: string }[] } | { prompt: string });
 
 /**
  * Client of an OpenAI-compatible server. All clients of one server and key in this process share its limits of
  * concurrent requests and of requests and tokens per minute. Time-outs, broken connections, status 408, 429 and 5xx and
  * incomplete or malformed replies are retried, with pauses that grow, are random, and are at least as long as the server
- * asks for. A request that stays unanswered or is refused throws AppError "generator-unavailable" with the reason; it
- * never gives an empty answer. No message contains the key.
+ * asks for. Parameters that a model refuses are left out, and the request is sent again. A request that stays unanswered
+ * or is refused throws AppError "generator-unavailable" with the reason; it never gives an empty answer. No message
+ * contains the key.
  */
 export class EndpointClient {
   readonly base: string;
@@ -123,137 +102,143 @@ export class EndpointClient {
     this.limit = getSharedRateLimit(endpoint, this.options.apiKey);
   }
 
-  /** POST /completions. */
-  async complete(
-    body: CompletionBody & { prompt: string },
-    signal: AbortSignal,
-  ): Promise<Completion> {
-    return this.request("/completions", body, body.prompt.length, signal, (reply) => {
-      const parsed = completionBodySchema.safeParse(reply);
-      return parsed.success ? { ...parsed.data.choices[0]!, usage: parsed.data.usage } : null;
-    });
+  /**
+   * Has the model write a text.
+   * @throws AppError "generator-unavailable" also where it ended otherwise than by itself or by the token limit
+   */
+  complete(body: CompletionBody, signal: AbortSignal): Promise<Completion> {
+    return this.request(body, signal, requireCompletion);
   }
 
-  /** POST /chat/completions. */
-  async chat(
-    body: CompletionBody & { messages: readonly { role: string; content: string }[] },
-    signal: AbortSignal,
-  ): Promise<Completion> {
-    const length = body.messages.reduce((sum, { content }) => sum + content.length, 0);
-    return this.request("/chat/completions", body, length, signal, (reply) => {
-      const parsed = chatBodySchema.safeParse(reply);
-      return parsed.success
-        ? {
-            ...parsed.data.choices[0]!,
-            text: parsed.data.choices[0]!.message.content,
-            alternatives: parsed.data.choices[0]!.logprobs?.content?.[0]?.top_logprobs,
-            usage: parsed.data.usage,
-          }
-        : null;
-    });
+  /** Takes any reply for an answer: for checks whether a model is there. */
+  ask(body: CompletionBody, signal: AbortSignal): Promise<TimedReply> {
+    return this.request(body, signal, (reply) => reply);
   }
 
-  private async request(
-    path: string,
+  /** What this model has refused so far, for people; empty: nothing. */
+  describeRefused(model: string): string {
+    return describeRefused(getRefusedParameters(this.base, model));
+  }
+
+  private async request<R extends Reply>(
     body: CompletionBody,
-    characters: number,
     signal: AbortSignal,
-    read: (reply: unknown) => CompletionChoice | null,
-  ): Promise<Completion> {
-    const url = new URL(this.base + path);
+    check: (reply: Reply) => R,
+  ): Promise<Omit<R, "usage"> & Pick<TimedReply, "usage" | "seconds">> {
+    const url = this.buildUrl("messages" in body ? "/chat/completions" : "/completions");
+    const address = url.origin + url.pathname;
     const { retryBudgetMs, firstPauseMs, longestPauseMs } = this.options;
     const wait = doubleWait(firstPauseMs, { longestMs: longestPauseMs });
-    const requestOnce = async (): Promise<Completion> => {
-      // About four characters are a token. The estimate keeps the rate limit until the real number corrects it.
-      const permit = await this.limit.acquire(
-        Math.ceil(characters / 4) + body.max_tokens,
-        this.options,
-        signal,
-      );
-      let tokens = 0;
-      try {
-        const completion = await this.attempt(url, body, signal, read);
-        const { usage } = completion;
-        tokens = usage.promptTokens + usage.completionTokens;
-        this.options.onAttempt(true);
-        this.options.onUsage(usage);
-        return completion;
-      } catch (error) {
-        if (error instanceof UnansweredError) this.options.onAttempt(false);
-        throw error;
-      } finally {
-        permit.release(tokens);
-      }
-    };
-    return retry(requestOnce, {
+    return retry(() => this.attempt(url, body, signal, check), {
       budgetMs: retryBudgetMs,
       backoff: (failures, error) =>
         Math.max(wait(failures, error)!, (error as UnansweredError).retryAfterMs),
       signal,
       buildAbortError: buildCancelledError,
       shouldRetry: (error) =>
-        error instanceof UnansweredError && !(error instanceof RefusedRequestError),
+        error instanceof UnansweredError &&
+        !(error instanceof RefusedRequestError || error instanceof NoAnswerError),
       buildGiveUpError: (error, attempts) =>
         new AppError(
           "generator-unavailable",
-          `The model server at ${url.href} was not available in ${attempts} ${attempts === 1 ? "attempt" : "attempts"} over ${Math.round(retryBudgetMs / 1000)} s: ${(error as Error).message}. Check that it runs.`,
+          `The model server at ${address} was not available in ${attempts} ${attempts === 1 ? "attempt" : "attempts"} over ${Math.round(retryBudgetMs / 1000)} s: ${(error as Error).message}. Check that it runs.`,
         ),
     }).catch((error: unknown) => {
+      if (error instanceof NoAnswerError)
+        throw new AppError(
+          "generator-unavailable",
+          `The model ${body.model} at ${address} gave no answer: ${error.message}`,
+        );
       if (!(error instanceof RefusedRequestError)) throw error;
       throw new AppError(
         "generator-unavailable",
-        `The model server refused a request to ${url.href}: ${error.message}`,
+        `The model server refused a request to ${address}: ${error.message}`,
       );
     });
   }
 
-  private async attempt(
+  /** The path below the base URL, whose query stays (Azure: `?api-version=`). */
+  private buildUrl(path: string): URL {
+    const url = new URL(this.base);
+    url.pathname = url.pathname.replace(/\/+$/, "") + path;
+    url.hash = "";
+    return url;
+  }
+
+  /** One attempt, within the limits, counted and accounted. */
+  private async attempt<R extends Reply>(
     url: URL,
     body: CompletionBody,
     signal: AbortSignal,
-    read: (reply: unknown) => CompletionChoice | null,
-  ): Promise<Completion> {
-    const { timeoutMs, apiKey } = this.options;
+    check: (reply: Reply) => R,
+  ): Promise<Omit<R, "usage"> & Pick<TimedReply, "usage" | "seconds">> {
+    const estimate = estimateTokens(body);
+    // The estimate keeps the rate limit until the real number corrects it.
+    const permit = await this.limit.acquire(estimate, this.options, signal);
     const start = performance.now();
-    const fail = (reason: string, retryAfterMs = 0): UnansweredError =>
-      new UnansweredError(this.redactKey(reason), retryAfterMs);
-    let reply: HttpReply;
+    let tokens = 0;
     try {
-      reply = await postJson(url, JSON.stringify(body), {
-        headers: apiKey ? { authorization: `Bearer ${apiKey}` } : {},
-        timeoutMs,
-        signal,
-      });
+      const reply = await this.send(url, body, signal);
+      const usage = this.computeUsage(reply.usage);
+      tokens = reply.usage ? usage.promptTokens + usage.completionTokens : estimate;
+      // What was paid for counts, also where it is no answer.
+      this.options.onUsage(usage);
+      const checked = check(reply);
+      this.options.onAttempt(true);
+      return { ...checked, usage, seconds: (performance.now() - start) / 1000 };
     } catch (error) {
-      throw fail(error instanceof Error ? error.message || error.name : String(error));
+      if (!(error instanceof UnansweredError)) throw error;
+      this.options.onAttempt(false);
+      error.message = this.redactKey(error.message);
+      throw error;
+    } finally {
+      permit.release(tokens);
     }
-    const { status, headers, text } = reply;
-    if (status < 200 || status > 299) {
-      const reason = `status ${status}: ${text.slice(0, 300)}`;
-      if (status !== 408 && status !== 429 && status < 500)
-        throw new RefusedRequestError(this.redactKey(this.explainStatus(status) + reason));
-      throw fail(reason, parseRetryAfter(headers["retry-after"]?.toString()) ?? 0);
-    }
-    const choice = read(parseJsonOrNull(text));
-    const finish = choice?.finish_reason ?? null;
-    // An empty text is an answer only where the server says that it is complete.
-    if (choice === null || (choice.text === "" && finish === null))
-      throw fail(`it does not answer as an OpenAI-compatible server does: ${text.slice(0, 300)}`);
-    return {
-      text: choice.text,
-      finish: finish === "length" ? "length" : "stop",
-      stoppedAt: typeof choice.stop_reason === "string" ? choice.stop_reason : null,
-      usage: this.readUsage(choice.usage),
-      seconds: (performance.now() - start) / 1000,
-      ...(choice.alternatives && { alternatives: choice.alternatives }),
-    };
   }
 
-  private readUsage(reported: z.output<typeof usageBodySchema>): ModelUsage {
+  /** Sends the body, without what the model is known to refuse or refuses now. */
+  private async send(url: URL, body: CompletionBody, signal: AbortSignal): Promise<Reply> {
+    const refused = getRefusedParameters(this.base, body.model);
+    for (;;) {
+      const sent = adaptBody(body, refused);
+      const { status, headers, text } = await this.post(url, sent, signal);
+      if (status === 400 && OUT_OF_TOKENS.test(text)) return CUT_REPLY;
+      const found = findRefusedParameters(status, text, sent);
+      // Another request may have found the same meanwhile.
+      if (found.length > 0) {
+        for (const name of found) refused.add(name);
+        continue;
+      }
+      requireSuccess(status, headers, text);
+      const reply = readReply(parseJsonOrNull(text));
+      if (reply === null)
+        throw new UnansweredError(
+          `it does not answer as an OpenAI-compatible server does: ${text.slice(0, 300)}`,
+        );
+      return refused.has("stop") ? cutAtStop(reply, body.stop) : reply;
+    }
+  }
+
+  private async post(url: URL, body: object, signal: AbortSignal): Promise<HttpReply> {
+    const { timeoutMs, apiKey } = this.options;
+    // Azure takes a key under this name.
+    const isAzure = url.searchParams.has("api-version");
+    const headers = apiKey
+      ? { authorization: `Bearer ${apiKey}`, ...(isAzure && { "api-key": apiKey }) }
+      : {};
+    try {
+      return await postJson(url, JSON.stringify(body), { headers, timeoutMs, signal });
+    } catch (error) {
+      throw new UnansweredError(
+        error instanceof Error ? error.message || error.name : String(error),
+      );
+    }
+  }
+
+  private computeUsage(reported: Reply["usage"]): ModelUsage {
     const { promptPrice, completionPrice } = this.options;
-    const promptTokens = reported?.prompt_tokens ?? 0;
-    const completionTokens = reported?.completion_tokens ?? 0;
-    const priced = reported != null && (promptPrice !== null || completionPrice !== null);
+    const { promptTokens, completionTokens } = reported ?? { promptTokens: 0, completionTokens: 0 };
+    const priced = reported !== null && (promptPrice !== null || completionPrice !== null);
     return {
       calls: 1,
       promptTokens,
@@ -264,12 +249,6 @@ export class EndpointClient {
     };
   }
 
-  private explainStatus(status: number): string {
-    return status === 401 || status === 403
-      ? "the API key is missing, wrong or revoked (setting connection.key); "
-      : "";
-  }
-
   /** Removes the key from a text: servers quote the key that they refuse. */
   private redactKey(text: string): string {
     const { apiKey } = this.options;
@@ -277,13 +256,84 @@ export class EndpointClient {
   }
 }
 
-interface CompletionChoice {
-  text: string;
-  finish_reason?: string | null;
-  stop_reason?: unknown;
-  alternatives?: TokenAlternative[];
-  usage: z.output<typeof usageBodySchema>;
+/** About four characters are a token. */
+function estimateTokens(body: CompletionBody): number {
+  const characters =
+    "messages" in body
+      ? body.messages.reduce((sum, { content }) => sum + content.length, 0)
+      : body.prompt.length;
+  return Math.ceil(characters / 4) + body.max_tokens;
 }
+
+/** @throws UnansweredError, or RefusedRequestError where the same request would be refused again */
+function requireSuccess(status: number, headers: HttpReply["headers"], text: string): void {
+  if (status >= 200 && status <= 299) return;
+  const reason = `status ${status}: ${text.slice(0, 300)}`;
+  if (status === 408 || status === 429 || status >= 500)
+    throw new UnansweredError(reason, parseRetryAfter(headers["retry-after"]?.toString()) ?? 0);
+  throw new RefusedRequestError(
+    status === 401 || status === 403
+      ? `the API key is missing, wrong or revoked (setting connection.key); ${reason}`
+      : reason,
+  );
+}
+
+/** How replies end that were broken off and may be whole the next time. */
+const BROKEN_OFF: ReadonlySet<string | null> = new Set([null, "error", "abort", "cancelled"]);
+
+/** @throws UnansweredError, or NoAnswerError where the same request would end in the same way */
+function requireCompletion(reply: Reply): Reply & Pick<Completion, "finish"> {
+  const { finish, refusal, hasText, thoughts } = reply;
+  if (refusal !== null) throw new NoAnswerError(`it refused to answer: ${refusal.slice(0, 300)}`);
+  if (BROKEN_OFF.has(finish))
+    throw new UnansweredError(`it does not say that its reply is whole (finish_reason ${finish})`);
+  if (finish !== "stop" && finish !== "length")
+    throw new NoAnswerError(
+      `its reply ended with finish_reason ${finish}, where only stop and length are a text's end`,
+    );
+  if (finish === "stop" && !hasText && thoughts === null)
+    throw new UnansweredError("its reply has no content");
+  return { ...reply, finish };
+}
+
+/** Cuts a text at the first stop string, for a server that does not take them. */
+function cutAtStop(reply: Reply, stop: readonly string[] = []): Reply {
+  const found = stop
+    .map((end) => ({ end, at: reply.text.indexOf(end) }))
+    .filter(({ at }) => at >= 0)
+    .sort((a, b) => a.at - b.at)[0];
+  if (!found) return reply;
+  const text = reply.text.slice(0, found.at);
+  return {
+    ...reply,
+    text,
+    content: text,
+    written: joinThoughts(reply.thoughts, text),
+    finish: "stop",
+    stoppedAt: found.end,
+  };
+}
+
+type Ending = Pick<Completion, "text" | "content" | "thoughts" | "finish">;
+
+/** Whether a reply has thoughts and no answer, be they shown, or hidden where a cut reply is empty. */
+export const endsInThoughts = ({ text, content, thoughts, finish }: Ending): boolean =>
+  text.trim() === "" && (thoughts !== null || (finish === "length" && content === ""));
+
+/**
+ * @param limit on the tokens of a reply, as people find it
+ * @throws AppError "generator-unavailable" where a reply ended within its reasoning, so that there is no answer
+ */
+export function requireAnswer(reply: Ending, limit: string): void {
+  if (!endsInThoughts(reply)) return;
+  throw new AppError(
+    "generator-unavailable",
+    reply.finish === "length"
+      ? `The model's reply was cut within its reasoning, before its answer began. Raise the token limit (${limit}).`
+      : "The model ended its reply within its reasoning and gave no answer.",
+  );
+}
+
 /** An attempt that gave no completion. */
 class UnansweredError extends Error {
   constructor(
@@ -297,3 +347,6 @@ class UnansweredError extends Error {
 
 /** The server refused the request, and would refuse it again. */
 class RefusedRequestError extends UnansweredError {}
+
+/** The model replied, but with no answer, and would do so again. */
+class NoAnswerError extends UnansweredError {}

@@ -1,6 +1,10 @@
-import { EndpointClient, type EndpointOptions } from "@/gpu-workers/llm/endpoint/endpoint-client";
+import {
+  EndpointClient,
+  type CompletionBody,
+  type EndpointOptions,
+} from "@/gpu-workers/llm/endpoint/endpoint-client";
 import type { GeneratorBackend } from "./generator";
-import type { PromptStyle } from "./prompt-style";
+import type { GenerationRequest, PromptStyle } from "./prompt-style";
 
 /** The frozen generator at an OpenAI-compatible server. Decoding is greedy. */
 export function createEndpointBackend(
@@ -11,20 +15,28 @@ export function createEndpointBackend(
   overrides: Partial<EndpointOptions> = {},
 ): GeneratorBackend {
   const client = new EndpointClient(endpoint, overrides);
-  const sampling = {
-    model,
-    max_tokens: maxTokens,
-    temperature: 0,
-    ...(style.stop.length > 0 ? { stop: style.stop } : {}),
-  };
   return {
     identity: { endpoint: client.base },
     batchSize: Infinity, // The client bounds what is under way.
     complete: (requests, signal) =>
       requests.map((request) =>
-        style.id === "few-shot"
-          ? client.complete({ ...sampling, prompt: style.renderPrompt(request) }, signal)
-          : client.chat({ ...sampling, messages: style.renderMessages(request) }, signal),
+        client.complete(buildGeneratorBody(model, style, maxTokens, request), signal),
       ),
   };
 }
+
+/** What a server is asked. */
+export const buildGeneratorBody = (
+  model: string,
+  style: PromptStyle,
+  maxTokens: number,
+  request: GenerationRequest,
+): CompletionBody => ({
+  model,
+  max_tokens: maxTokens,
+  temperature: 0,
+  ...(style.stop.length > 0 ? { stop: style.stop } : {}),
+  ...(style.id === "few-shot"
+    ? { prompt: style.renderPrompt(request) }
+    : { messages: style.renderMessages(request) }),
+});

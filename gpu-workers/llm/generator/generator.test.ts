@@ -4,14 +4,10 @@ import { afterEach, describe, expect, it } from "vitest";
 import type { Answer } from "@/contracts/records/episode";
 import { runConfigSchema } from "@/contracts/run-config/run-config";
 import type { EndpointOptions } from "@/gpu-workers/llm/endpoint/endpoint-client";
+import { CHATML_TEMPLATE } from "@/gpu-workers/llm/model-files/chat-template";
 import { createEndpointBackend } from "./endpoint-backend";
 import { Generator, type AnswerStore, type GeneratorBackend } from "./generator";
-import {
-  createChatStyle,
-  renderChat,
-  createFewShotStyle,
-  type GenerationRequest,
-} from "./prompt-style";
+import { createChatStyle, createFewShotStyle, type GenerationRequest } from "./prompt-style";
 
 const fast: Partial<EndpointOptions> = {
   timeoutMs: 200,
@@ -41,7 +37,7 @@ describe("prompts", () => {
     );
   });
   it("chat: contexts from the system, question from the user, special tokens of others broken", () => {
-    const text = renderChat(
+    const text = CHATML_TEMPLATE.render(
       asked.renderMessages({ question: "a <|im_end|> b", documents: request("").documents }),
     );
     expect(text).toContain("Context 1 (T): Quito is the capital.");
@@ -101,7 +97,14 @@ describe("the generator", () => {
       complete: (requests) =>
         requests.map(({ question }) => {
           asked.push(question);
-          return Promise.resolve({ text: ` ${question}!\nnext line`, seconds: 0 });
+          const text = ` ${question}!\nnext line`;
+          return Promise.resolve({
+            text,
+            content: text,
+            thoughts: null,
+            finish: "stop" as const,
+            seconds: 0,
+          });
         }),
     };
   };

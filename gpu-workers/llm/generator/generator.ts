@@ -5,9 +5,19 @@
  */
 
 import type { Answer, ModelUsage } from "@/contracts/records/episode";
+import { requireAnswer, type Completion } from "@/gpu-workers/llm/endpoint/endpoint-client";
 import { computeCacheKey } from "@/gpu-workers/runtime/keys";
 import type { GenerationRequest, PromptStyle } from "./prompt-style";
 import { chunk } from "@/lib/chunk";
+
+/** How replies are read into answers: part of their keys. 2: thoughts are no part of an answer. */
+const READER_VERSION = 2;
+
+/** What a model wrote for an answer. */
+export type GeneratedText = Pick<Completion, "text" | "content" | "thoughts" | "finish"> & {
+  seconds: number;
+  usage?: ModelUsage;
+};
 
 /** Where completions come from: the engine or an endpoint. Failures are errors, never invented answers. */
 export interface GeneratorBackend {
@@ -16,10 +26,7 @@ export interface GeneratorBackend {
   /** Requests per call of `complete`. */
   readonly batchSize: number;
   /** A completion per request, in order; each may fail by itself. */
-  complete(
-    requests: readonly GenerationRequest[],
-    signal: AbortSignal,
-  ): Promise<{ text: string; seconds: number; usage?: ModelUsage }>[];
+  complete(requests: readonly GenerationRequest[], signal: AbortSignal): Promise<GeneratedText>[];
 }
 
 /** Answers stored outside this process, by their cache keys. */
@@ -82,6 +89,7 @@ export class Generator {
   private computeAnswerKey({ question, documents }: GenerationRequest): string {
     return computeCacheKey({
       record: "answer",
+      reader: READER_VERSION,
       question,
       documents: documents.map(({ hash }) => hash),
       generator: this.model,
@@ -98,25 +106,32 @@ export class Generator {
     signal: AbortSignal,
   ): Promise<void> {
     const requests = batch.map(([, request]) => request);
-    const settled = await Promise.allSettled(this.backend.complete(requests, signal));
-    const answers = settled.flatMap((result, i): Answer[] => {
-      if (result.status === "rejected") return [];
-      const { text, seconds, usage } = result.value;
-      return [
-        {
-          key: batch[i]![0],
-          generator: this.model,
-          promptStyle: this.promptStyle.label,
-          text: this.cutAtStop(text),
-          seconds,
-          ...(usage && { usage }),
-        },
-      ];
-    });
+    const settled = await Promise.allSettled(
+      this.backend
+        .complete(requests, signal)
+        .map(async (generated, i) => this.buildAnswer(batch[i]![0], await generated)),
+    );
+    const answers = settled.flatMap((result) =>
+      result.status === "fulfilled" ? [result.value] : [],
+    );
     for (const answer of answers) this.answers.set(answer.key, answer);
     if (answers.length > 0 && (this.keep === "each" || answers.length < batch.length))
       await this.store.saveAnswers(answers);
     for (const result of settled) if (result.status === "rejected") throw result.reason;
+  }
+
+  /** @throws AppError "generator-unavailable" where the model did not come to its answer */
+  private buildAnswer(key: string, generated: GeneratedText): Answer {
+    requireAnswer(generated, "generator.maxTokens");
+    const { text, thoughts, seconds, usage } = generated;
+    return {
+      key,
+      generator: this.model,
+      promptStyle: this.promptStyle.label,
+      text: this.cutAtStop(text),
+      seconds,
+      ...(usage && { usage: { ...usage, ...(thoughts !== null && { thoughts }) } }),
+    };
   }
 
   private cutAtStop(text: string): string {

@@ -4,19 +4,21 @@ import type { GeneratorConfig } from "@/contracts/run-config/generator";
 import type { EngineClient } from "@/gpu-workers/llm/engine/client";
 import {
   buildEndpointOptions,
+  describeReply,
   PROBE_OPTIONS,
+  PROBE_TOKENS,
   type EndpointKeySource,
 } from "@/gpu-workers/llm/endpoint/connection";
-import type { EndpointOptions } from "@/gpu-workers/llm/endpoint/endpoint-client";
+import { EndpointClient, type EndpointOptions } from "@/gpu-workers/llm/endpoint/endpoint-client";
 import {
   computeModelFingerprint,
   findInstalledModel,
 } from "@/gpu-workers/llm/model-files/installed-model";
 import { loadTokenizer } from "@/gpu-workers/llm/model-files/tokenizer";
-import { createEndpointBackend } from "./endpoint-backend";
+import { buildGeneratorBody, createEndpointBackend } from "./endpoint-backend";
 import { createEngineBackend } from "./engine-backend";
 import { Generator, type AnswerStore, type GeneratorBackend, type KeepAnswers } from "./generator";
-import { loadPromptStyle } from "./prompt-style";
+import { loadPromptStyle, type GenerationRequest, type PromptStyle } from "./prompt-style";
 
 interface GeneratorOptions {
   /** Overrides for the client of its endpoint. */
@@ -40,36 +42,42 @@ export async function openGenerator(
   const { model, maxTokens, endpoint } = config;
   const style = await loadPromptStyle(config);
   const openBackend = async (): Promise<GeneratorBackend> => {
-    if (endpoint !== null) {
-      const options = await buildEndpointOptions(endpoint, config.connection, store);
-      return createEndpointBackend(endpoint, model, style, maxTokens, { ...options, ...overrides });
-    }
-    if (engine === null)
-      throw new AppError("internal", "A generator without an endpoint needs the engine.");
-    const directory = findInstalledModel(model);
-    const [engineModel, tokenizer, fingerprint] = await Promise.all([
-      engine.createModel(
-        `generator-${randomUUID()}`,
-        { base: directory, lora: null, seed: 0 },
-        { signal },
-      ),
-      loadTokenizer(directory),
-      computeModelFingerprint(engine, directory, signal),
-    ]);
-    return createEngineBackend(engineModel, tokenizer, style, maxTokens, fingerprint);
+    if (endpoint === null) return openEngineBackend(engine, config, style, signal);
+    const options = await buildEndpointOptions(endpoint, config.connection, store);
+    return createEndpointBackend(endpoint, model, style, maxTokens, { ...options, ...overrides });
   };
   return new Generator(model, style, maxTokens, await openBackend(), store, keep);
 }
 
-/** An answer store that keeps nothing. */
-const NO_STORE: AnswerStore = {
-  findAnswers: () => Promise.resolve(new Map()),
-  saveAnswers: () => Promise.resolve(),
+async function openEngineBackend(
+  engine: EngineClient | null,
+  { model, maxTokens }: GeneratorConfig,
+  style: PromptStyle,
+  signal: AbortSignal,
+): Promise<GeneratorBackend> {
+  if (engine === null)
+    throw new AppError("internal", "A generator without an endpoint needs the engine.");
+  const directory = findInstalledModel(model);
+  const [engineModel, tokenizer, fingerprint] = await Promise.all([
+    engine.createModel(
+      `generator-${randomUUID()}`,
+      { base: directory, lora: null, seed: 0 },
+      { signal },
+    ),
+    loadTokenizer(directory),
+    computeModelFingerprint(engine, directory, signal),
+  ]);
+  return createEngineBackend(engineModel, tokenizer, style, maxTokens, fingerprint);
+}
+
+const PROBE_QUESTION: GenerationRequest = {
+  question: "In which city does the Eiffel Tower stand?",
+  documents: [{ title: "Eiffel Tower", text: "The Eiffel Tower stands in Paris.", hash: "probe" }],
 };
 
 /**
- * Asks the generator a small question, with short limits, to see whether it answers.
- * @returns how long it took, as text
+ * Asks the generator a small question, with short limits, to see whether it replies. Any reply will do.
+ * @returns how long it took and what came, as text
  */
 export async function probeGenerator(
   engine: EngineClient | null,
@@ -77,22 +85,16 @@ export async function probeGenerator(
   signal: AbortSignal,
   keys: Partial<EndpointKeySource> = {},
 ): Promise<string> {
-  const store = {
-    ...NO_STORE,
-    ...(keys.readEndpointKey && {
-      readEndpointKey: (name: string, endpoint: string) => keys.readEndpointKey!(name, endpoint),
-    }),
-  };
-  const generator = await openGenerator(engine, config, store, signal, { endpoint: PROBE_OPTIONS });
-  const text = "The Eiffel Tower stands in Paris.";
-  const [answer] = await generator.answer(
-    [
-      {
-        question: "In which city does the Eiffel Tower stand?",
-        documents: [{ title: "Eiffel Tower", text, hash: "probe" }],
-      },
-    ],
-    signal,
-  );
-  return `answers in ${answer!.seconds.toFixed(1)} s`;
+  const { endpoint, connection, model } = config;
+  const style = await loadPromptStyle(config);
+  const maxTokens = Math.min(config.maxTokens, PROBE_TOKENS);
+  if (endpoint === null) {
+    const limited = { ...config, maxTokens };
+    const backend = await openEngineBackend(engine, limited, style, signal);
+    return describeReply(await backend.complete([PROBE_QUESTION], signal)[0]!);
+  }
+  const options = await buildEndpointOptions(endpoint, connection, keys);
+  const client = new EndpointClient(endpoint, { ...options, ...PROBE_OPTIONS });
+  const body = buildGeneratorBody(model, style, maxTokens, PROBE_QUESTION);
+  return describeReply(await client.ask(body, signal), client.describeRefused(model));
 }

@@ -114,12 +114,12 @@ describe("the judge at an endpoint", () => {
   it("decides by the alternatives where the text says neither", async () => {
     const { url } = await playing([
       {
-        message: { content: "<think>" },
+        message: { content: "Well" },
         logprobs: {
           content: [
             {
               top_logprobs: [
-                { token: "<think>", logprob: -0.1 },
+                { token: "Well", logprob: -0.1 },
                 { token: "yes", logprob: -3 },
               ],
             },

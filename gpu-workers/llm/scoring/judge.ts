@@ -7,14 +7,18 @@ import type { JudgeConfig } from "@/contracts/run-config/scoring";
 import type { EngineClient } from "@/gpu-workers/llm/engine/client";
 import {
   EndpointClient,
+  endsInThoughts,
+  requireAnswer,
   type Completion,
+  type CompletionBody,
   type EndpointOptions,
+  type TimedReply,
 } from "@/gpu-workers/llm/endpoint/endpoint-client";
 import { escapeToOneLine } from "@/gpu-workers/llm/prompts/escape-text";
-import { renderChat } from "@/gpu-workers/llm/generator/prompt-style";
 import { createPromptTemplate } from "@/core/prompts/prompt-template";
 import {
   buildEndpointOptions,
+  describeReply,
   PROBE_OPTIONS,
   type EndpointKeySource,
 } from "@/gpu-workers/llm/endpoint/connection";
@@ -96,14 +100,17 @@ async function createEngineJudge(
     loadTokenizer(directory),
   ]);
   const template = createJudgePrompt(promptTemplate);
+  const chatTemplate = tokenizer.chat.describe(
+    template.messages({ question: "", golds: [], answer: "" }),
+  );
   const BATCH = 32;
   return {
-    id: `${template.version} ${name}`,
+    id: [template.version, name, chatTemplate].filter((part) => part !== undefined).join(" "),
     async judge(items, stop) {
       const verdicts: boolean[] = [];
       for (const batch of chunk(items, BATCH)) {
         const sequences = batch.map((item) => ({
-          ids: tokenizer.encode(renderChat(template.messages(item))),
+          ids: tokenizer.encode(tokenizer.chat.render(template.messages(item))),
           guide: { lark: 'start: "yes" | "no"\n' },
           maxTokens: 4,
           temperature: 0,
@@ -128,9 +135,13 @@ async function createEngineJudge(
   };
 }
 
+/** Tokens of a verdict; of a model that thinks first, with its thoughts. */
+const VERDICT_TOKENS = { plain: 10, thinking: 4096 };
+
 /**
  * A judge at an OpenAI-compatible server. The reply must begin with yes or no; otherwise the alternatives of its first
- * token decide (upstream reads ten tokens of text). Without a verdict the judge is asked once more, then it is an error.
+ * token decide, where the server gives them and that token is no thought (upstream reads ten tokens of text). A judge
+ * that thinks is given room to. Without a verdict it is asked once more, then it is an error.
  */
 export function createEndpointJudge(
   endpoint: string,
@@ -140,10 +151,20 @@ export function createEndpointJudge(
 ): Judge {
   const template = createJudgePrompt(promptTemplate);
   const client = new EndpointClient(endpoint, options);
-  const sampling = { model, temperature: 0, max_tokens: 10, logprobs: true, top_logprobs: 5 };
+  let thinks = false;
+  const ask = async (
+    messages: readonly Message[],
+    signal: AbortSignal,
+    withRoom = thinks,
+  ): Promise<Completion> => {
+    const tokens = withRoom ? VERDICT_TOKENS.thinking : VERDICT_TOKENS.plain;
+    const reply = await client.complete(buildJudgeBody(model, messages, tokens), signal);
+    if (reply.thoughts !== null) thinks = true;
+    return !withRoom && endsInThoughts(reply) ? ask(messages, signal, true) : reply;
+  };
   const judgeOne = async (item: JudgedAnswer, signal: AbortSignal): Promise<boolean> => {
     const messages = template.messages(item);
-    const first = await client.chat({ ...sampling, messages }, signal);
+    const first = await ask(messages, signal);
     const verdict = readVerdict(first);
     if (verdict !== null) return verdict;
     const again = [
@@ -151,8 +172,12 @@ export function createEndpointJudge(
       { role: "assistant" as const, content: first.text },
       { role: "user" as const, content: "Reply with the single word yes or the single word no." },
     ];
-    const second = await client.chat({ ...sampling, messages: again }, signal);
-    return requireVerdict(readVerdict(second), second.text, model);
+    let last = await ask(again, signal);
+    // Thoughts that the chat template begins are only known as such once they end.
+    if (readVerdict(last) === null && last.finish === "length")
+      last = await ask(again, signal, true);
+    requireAnswer(last, "of a verdict, which cannot be set: use a judge that thinks less");
+    return requireVerdict(readVerdict(last), last.text, model);
   };
   return {
     id: `${template.version} ${model}`,
@@ -160,8 +185,21 @@ export function createEndpointJudge(
   };
 }
 
-const readVerdict = ({ text, alternatives }: Completion): boolean | null =>
-  parseVerdict(text) ?? decideByLogprobs(alternatives ?? []);
+const buildJudgeBody = (
+  model: string,
+  messages: readonly Message[],
+  maxTokens: number,
+): CompletionBody => ({
+  model,
+  temperature: 0,
+  max_tokens: maxTokens,
+  logprobs: true,
+  top_logprobs: 5,
+  messages,
+});
+
+const readVerdict = ({ text, thoughts, alternatives }: TimedReply): boolean | null =>
+  parseVerdict(text) ?? (thoughts === null ? decideByLogprobs(alternatives) : null);
 
 function requireVerdict(verdict: boolean | null, reply: string, model: string): boolean {
   if (verdict === null)
@@ -198,8 +236,9 @@ export async function openJudge(
 }
 
 /**
- * Has the judge decide on a simple answer, with short limits, to see whether it gives a verdict.
- * @returns how long it took, as text
+ * Has the judge decide on a simple answer, with short limits, to see whether it replies. Any reply will do
+ * but a whole text without a verdict.
+ * @returns how long it took and what came, as text
  */
 export async function probeJudge(
   config: JudgeConfig,
@@ -207,11 +246,22 @@ export async function probeJudge(
   keys: Partial<EndpointKeySource>,
   signal: AbortSignal,
 ): Promise<string> {
-  const judge = await openJudge(config, engine, keys, signal, PROBE_OPTIONS);
-  const start = performance.now();
-  await judge.judge(
-    [{ question: "In which city does the Eiffel Tower stand?", golds: ["Paris"], answer: "Paris" }],
-    signal,
-  );
-  return `judges in ${((performance.now() - start) / 1000).toFixed(1)} s`;
+  const { endpoint, connection, model, promptTemplate } = config;
+  const question = "In which city does the Eiffel Tower stand?";
+  const item: JudgedAnswer = { question, golds: ["Paris"], answer: "Paris" };
+  if (endpoint === null) {
+    const judge = await openJudge(config, engine, keys, signal);
+    const start = performance.now();
+    await judge.judge([item], signal);
+    return `judges in ${((performance.now() - start) / 1000).toFixed(1)} s`;
+  }
+  const options = await buildEndpointOptions(endpoint, connection, keys);
+  const client = new EndpointClient(endpoint, { ...options, ...PROBE_OPTIONS });
+  const messages = createJudgePrompt(promptTemplate).messages(item);
+  const body = buildJudgeBody(model, messages, VERDICT_TOKENS.plain);
+  const reply = await client.ask(body, signal);
+  // A whole text that is no verdict: it is asked as in a run, which says what is wrong.
+  if (reply.finish === "stop" && reply.text.trim() !== "" && readVerdict(reply) === null)
+    await (await openJudge(config, null, keys, signal, PROBE_OPTIONS)).judge([item], signal);
+  return describeReply(reply, client.describeRefused(model));
 }

@@ -4,6 +4,8 @@ import { createHash, timingSafeEqual } from "node:crypto";
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import { z } from "zod";
 import { AppError, parseOrThrow, toWireError, type ErrorCode } from "@/contracts/errors";
+import { readUsage } from "@/gpu-workers/llm/endpoint/read-reply";
+import { parseJsonOrNull } from "@/lib/json";
 import { LatencyWindow } from "@/gpu-workers/runtime/latency";
 import type { ServiceFigures } from "@/gpu-workers/runtime/service-figures";
 import { closeServer, listen, requireNoPage } from "@/gpu-workers/runtime/listen";
@@ -53,10 +55,6 @@ const STATUS: Partial<Record<ErrorCode, number>> = {
   "generator-unavailable": 503,
   cancelled: 503,
 };
-const usageSchema = z.object({
-  prompt_tokens: z.int().nonnegative(),
-  completion_tokens: z.int().nonnegative(),
-});
 
 /**
  * Serves a model as OpenAI's API: POST /v1/completions and /v1/chat/completions, GET /v1/models, and, without the key,
@@ -243,10 +241,10 @@ export class ModelService {
 
   private countUsage(text: string): void {
     const usage = /"usage":\s*(\{[^{}]*(?:\{[^{}]*\}[^{}]*)*\})/.exec(text)?.[1];
-    const parsed = usage === undefined ? null : usageSchema.safeParse(JSON.parse(usage));
-    if (!parsed?.success) return;
-    this.counts.promptTokens += parsed.data.prompt_tokens;
-    this.counts.completionTokens += parsed.data.completion_tokens;
+    const counted = usage === undefined ? null : readUsage(parseJsonOrNull(usage));
+    if (counted === null) return;
+    this.counts.promptTokens += counted.promptTokens;
+    this.counts.completionTokens += counted.completionTokens;
   }
 
   private ready(): ModelBackend {

@@ -15,6 +15,7 @@ import {
   traceGold,
   type Ledger,
 } from "@/app/_episode/ledger";
+import { Thoughts } from "@/app/_episode/thoughts";
 import { ContextList, OutcomePart, RewardPart } from "./outcome-parts";
 import { RankingOutcome } from "./ranking-outcome";
 import type { TurnGains } from "./turn-gains";
@@ -37,12 +38,14 @@ export function Outcome({ detail, ledger, gains }: OutcomeProps) {
           label={METHODS[record.episode.method].title}
           text={record.answer?.text ?? null}
           score={record.score?.value ?? null}
+          thoughts={record.answer?.usage?.thoughts}
         />
         {record.baseline ? (
           <AnswerRow
             label="naive RAG"
             text={record.baseline.answer.text}
             score={record.baseline.score.value}
+            thoughts={record.baseline.answer.usage?.thoughts}
           />
         ) : null}
         <div className="mt-1.5 grid grid-cols-[5rem_1fr] gap-x-2">
@@ -142,15 +145,21 @@ const ScoreMarkInline = ({ score }: { score: number }) => (
   </span>
 );
 
-type AnswerRowProps = { label: string; text: string | null; score: number | null };
+type AnswerRowProps = {
+  label: string;
+  text: string | null;
+  score: number | null;
+  thoughts: string | undefined;
+};
 
-function AnswerRow({ label, text, score }: AnswerRowProps) {
+function AnswerRow({ label, text, score, thoughts }: AnswerRowProps) {
   return (
     <div className="grid grid-cols-[5rem_1fr_auto] items-baseline gap-x-2 py-0.5">
       <span className="text-xs text-muted-foreground">{label}</span>
-      <span className="min-w-0 font-medium break-words">
+      <div className="min-w-0 font-medium break-words">
         {text === null ? "no answer" : text || "(empty)"}
-      </span>
+        {thoughts === undefined ? null : <Thoughts text={thoughts} />}
+      </div>
       <span className="self-center">
         <ScoreMark score={score} />
       </span>

@@ -2,12 +2,14 @@
 import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { z } from "zod";
+import { Thoughts } from "@/app/_episode/thoughts";
 import { cn } from "@/app/_lib/cn";
 import { formatInteger, formatNumber, formatSeconds } from "@/app/_lib/format";
 import { Badge } from "@/app/_ui/badge";
 import { Button } from "@/app/_ui/button";
 import { Card } from "@/app/_ui/card";
 import type { EpisodeStep, StepOfKind } from "@/contracts/records/episode";
+import { splitThoughts } from "@/core/episode/thoughts";
 
 type RawStepsProps = { steps: readonly EpisodeStep[]; model: string | null };
 
@@ -59,7 +61,7 @@ function StepBody({ step, model }: { step: EpisodeStep; model: string | null }) 
         >{`${step.implicit ? "implicit select-all: " : ""}${step.selected.join(", ") || "nothing"}`}</pre>
       );
     case "condense":
-      return <pre className={pre}>{step.text}</pre>;
+      return <WrittenText text={step.text} />;
     case "reject":
       return <pre className={pre}>{`${step.error}\n${step.text}`}</pre>;
     case "stop":
@@ -94,8 +96,19 @@ function GenerateBody({ step, model }: { step: StepOfKind<"generate">; model: st
       {hasTokens && showTokens ? (
         <Tokens step={step} model={model} />
       ) : (
-        <pre className={pre}>{step.text}</pre>
+        <WrittenText text={step.text} />
       )}
+    </>
+  );
+}
+
+/** What a model wrote, its thoughts apart. */
+function WrittenText({ text: written }: { text: string }) {
+  const { text, thoughts } = splitThoughts(written);
+  return (
+    <>
+      {thoughts === null ? null : <Thoughts text={thoughts} />}
+      <pre className={pre}>{text}</pre>
     </>
   );
 }

@@ -1,0 +1,104 @@
+import { z } from "zod";
+import { parseJsonOrNull } from "@/lib/json";
+
+/**
+ * Parameters of a request that a server refuses. Models differ in what they accept (reasoning models take neither
+ * `max_tokens` nor a temperature), and say so only when they are asked. Such a parameter is left out or replaced, the
+ * request is sent again, and later requests to the same model leave it out from the start.
+ */
+
+/** What may be left out, in the order in which it is tried, and what goes with it. None of them changes what is asked. */
+const OPTIONAL_PARAMETERS: Readonly<Record<string, readonly string[]>> = {
+  top_logprobs: ["logprobs"],
+  logprobs: ["top_logprobs"],
+  seed: [],
+  top_p: [],
+  stop: [],
+  temperature: [],
+};
+/** What is sent in place of another. */
+const REPLACEMENTS: Readonly<Record<string, string>> = { max_tokens: "max_completion_tokens" };
+
+/** A value that is too large or small is no reason to send it under another name, unless the server says so. */
+const OUT_OF_RANGE =
+  /too (?:large|high|long|big|many|small)|exceed|at most|at least|m(?:ax|in)imum/i;
+const SAYS_REPLACEMENT = /use\W{1,3}max_completion_tokens|max_completion_tokens\W{1,3}instead/i;
+
+type Body = Readonly<Record<string, unknown>>;
+
+const refusedByModel = new Map<string, Set<string>>();
+
+/** The parameters that a model at an endpoint has refused. Shared by all clients of this process. */
+export function getRefusedParameters(endpoint: string, model: string): Set<string> {
+  const key = JSON.stringify([endpoint, model]);
+  let refused = refusedByModel.get(key);
+  if (!refused) refusedByModel.set(key, (refused = new Set()));
+  return refused;
+}
+
+/** The body without what was refused, or with what takes its place. */
+export const adaptBody = (body: Body, refused: ReadonlySet<string>): Body =>
+  Object.fromEntries(
+    Object.entries(body).flatMap(([name, value]) => {
+      if (!refused.has(name)) return [[name, value]];
+      const replacement = REPLACEMENTS[name];
+      return replacement === undefined ? [] : [[replacement, value]];
+    }),
+  );
+
+/**
+ * Which parameters of the body that was sent a server refuses, by its reply.
+ * @returns empty where it refuses the request for another reason
+ */
+export function findRefusedParameters(status: number, text: string, sent: Body): string[] {
+  if (status !== 400 && status !== 422) return [];
+  const { message, places } = readRefusal(text);
+  const isNamed = (name: string): boolean =>
+    name in sent && (places.length > 0 ? places.includes(name) : mentions(message, name));
+  for (const [name, companions] of Object.entries(OPTIONAL_PARAMETERS))
+    if (isNamed(name)) return [name, ...companions].filter((each) => each in sent);
+  const isUnknown = SAYS_REPLACEMENT.test(message) || !OUT_OF_RANGE.test(message);
+  return Object.keys(REPLACEMENTS).filter((name) => isUnknown && isNamed(name));
+}
+
+/** For messages: "temperature, max_tokens (sent as max_completion_tokens)". */
+export const describeRefused = (refused: ReadonlySet<string>): string =>
+  [...refused]
+    .map((name) => (REPLACEMENTS[name] ? `${name} (sent as ${REPLACEMENTS[name]})` : name))
+    .join(", ");
+
+const wordsSchema = z.string().nullish().catch(null);
+const placeSchema = z.object({
+  loc: z.array(z.union([z.string(), z.number()])).min(1),
+  msg: wordsSchema,
+});
+const errorSchema = z.object({ message: wordsSchema, param: wordsSchema }).nullish().catch(null);
+const refusalSchema = z
+  .object({
+    error: z.unknown().optional(),
+    message: z.unknown().optional(),
+    detail: z.unknown().optional(),
+  })
+  .catch({ error: null, message: null, detail: null });
+
+/**
+ * The words of a refusal, and the parameters that it names as data: `param` as OpenAI has it, `loc` as FastAPI. The rest
+ * of a reply is not read, because some servers repeat the whole request in it.
+ */
+function readRefusal(text: string): { message: string; places: string[] } {
+  const body = parseJsonOrNull(text);
+  const { error, message, detail } = refusalSchema.parse(Array.isArray(body) ? body[0] : body);
+  const inMessage = refusalSchema.parse(message);
+  const details = [detail, inMessage.detail].flat().map((each) => placeSchema.safeParse(each).data);
+  const found = errorSchema.parse(error);
+  const named = [found?.param, ...details.map((each) => each?.loc.at(-1))];
+  const words = [found?.message, error, message, detail, ...details.map((each) => each?.msg)];
+  return {
+    message: body === null ? text : words.filter((each) => typeof each === "string").join(" "),
+    places: named.flatMap((each) => (each ? [String(each).split(".").at(-1)!] : [])),
+  };
+}
+
+/** Whether a message names a parameter: an ordinary word only between quotation marks. */
+const mentions = (message: string, name: string): boolean =>
+  new RegExp(name === "stop" ? "[\"'`]stop[\"'`]" : `(?<!\\w)${name}(?!\\w)`).test(message);
