@@ -46,6 +46,7 @@ async function main(): Promise<void> {
     serializers: { error: pino.stdSerializers.err },
   });
   requireLoopback(env.HOST);
+  sendHeartbeats();
 
   const applied = await migrate(env.DATABASE_URL);
   if (applied.length > 0) log.info({ migrations: applied }, "the database was brought up to date");
@@ -81,7 +82,6 @@ async function main(): Promise<void> {
   process.on("SIGTERM", () => stop(0));
   process.on("SIGINT", () => stop(0));
   exitWithParent(() => stop(1));
-  sendHeartbeats();
 
   const port = await http.listen(env.PORT, env.HOST);
   log.info(

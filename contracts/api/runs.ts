@@ -68,7 +68,7 @@ export const runCheckpointsResponseSchema = z.array(
 
 export const exportRunRequestSchema = z.object({
   id: z.uuid(),
-  cursor: z.string().nullish(),
+  cursor: rowIdSchema.nullish(),
   limit: z.int().min(1).max(1000).default(500),
 });
 

@@ -59,12 +59,12 @@ export async function runWorker(options: WorkerOptions): Promise<number> {
   try {
     const name = parseOrThrow(workerNameSchema, options.name, "--name");
     unlock = lockIdentity(DATA_DIR, name);
+    sendHeartbeats();
     const agent = await createAgent(options, name, log);
     const stop = (): void => void agent.stop();
     process.once("SIGTERM", stop);
     process.once("SIGINT", stop);
     exitWithParent(stop);
-    sendHeartbeats();
     await agent.start();
     const fatal = await agent.finished;
     if (fatal === null) return STOPPED;

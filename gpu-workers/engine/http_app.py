@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 import hmac
 import json
+import re
 
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
@@ -24,6 +25,8 @@ STATUS = {
     "unsupported": 422,
 }
 MAX_WAIT_SECONDS = 60.0
+# An escape in JSON of one half of a character, which is no text without the other half.
+HALF_CHARACTER = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
 def build_error_response(error: EngineError) -> JSONResponse:
@@ -58,10 +61,19 @@ def make_app(operations: Operations, secret: str) -> FastAPI:
         return build_error_response(error)
 
     async def read_json(request: Request) -> object:
+        body = await request.body()
         try:
-            return json.loads(await request.body())
-        except ValueError as error:
+            raw = json.loads(body)
+        except (ValueError, RecursionError) as error:
             raise EngineError("invalid-input", f"The request is not JSON: {error}") from error
+        if HALF_CHARACTER.search(body):
+            try:
+                json.dumps(raw, ensure_ascii=False).encode()
+            except UnicodeEncodeError as error:
+                raise EngineError(
+                    "invalid-input", "A text holds half a character (a lone surrogate)."
+                ) from error
+        return raw
 
     @app.get("/healthz")
     async def healthz():

@@ -60,7 +60,7 @@ class CompletionRequest(BaseModel):
     top_p: float = 1.0
     n: int = Field(1, gt=0, le=128)
     stop: str | list[str] | None = None
-    seed: int | None = None
+    seed: int | None = Field(None, ge=0, lt=2**63)
     stream: bool = False
     logprobs: bool | int | None = None
     # As in vLLM: the last message is the beginning of the reply.

@@ -9,6 +9,8 @@ import { MARK, findMarked, signal, endProcesses, waitForEnd } from "./processes.
 const LOG_LIMIT_BYTES = 20 * 2 ** 20;
 const LOG_CHECK_MS = 10_000;
 const REASON_LINES = 12;
+/** A process that starts may be silent for so many times as long as later. */
+const START_HANGS = 4;
 
 /**
  * When a process that dies is started again: after pauses that double. One that always died within `quickDeathMs` is
@@ -175,20 +177,24 @@ export function keepRunning(spec, { id, say, onGiveUp, policy = DEFAULT_POLICY }
     await endProcesses(() => findMarked(mark), { graceMs });
   }
 
+  const isRunning = () => child !== null && child.exitCode === null && child.signalCode === null;
+
   /** Kills a process that lives but does nothing any more; its end is then seen as any other. */
   function watchHeartbeats(/** @type {string} */ file) {
-    let last = "";
+    /** @type {number | null} */
+    let last = null;
     let silentMs = 0;
     const checkMs = policy.hangMs / 9;
     // Time is counted in checks, so that a machine that slept does not count as silence.
     setInterval(() => {
-      const beat = existsSync(file) ? readFileSync(file, "utf8") : "";
-      silentMs = beat === last && beat !== "" ? silentMs + checkMs : 0;
+      const beat = existsSync(file) ? statSync(file).mtimeMs : null;
+      silentMs = beat === last && isRunning() && !isStopping ? silentMs + checkMs : 0;
       last = beat;
-      if (silentMs < policy.hangMs || isStopping || !child?.pid) return;
+      const limitMs = beat === null ? policy.hangMs * START_HANGS : policy.hangMs;
+      if (silentMs < limitMs) return;
       silentMs = 0;
-      say(`The ${spec.name} has not moved for ${policy.hangMs / 1000} s and is killed.`);
-      signal(-child.pid, "SIGKILL");
+      say(`The ${spec.name} has not moved for ${limitMs / 1000} s and is killed.`);
+      if (child?.pid) signal(-child.pid, "SIGKILL");
     }, checkMs).unref();
   }
 
@@ -203,7 +209,7 @@ export function keepRunning(spec, { id, say, onGiveUp, policy = DEFAULT_POLICY }
       clearTimeout(timer);
       await restarting;
       const pid = child?.pid;
-      if (pid && child?.exitCode === null && child.signalCode === null) {
+      if (pid && isRunning()) {
         signal(pid, spec.stopSignal ?? "SIGTERM");
         if (!(await waitForEnd([pid], spec.graceMs ?? 10_000)))
           say(`The ${spec.name} did not stop by itself and is killed.`);

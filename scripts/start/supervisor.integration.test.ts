@@ -238,6 +238,8 @@ describe("the supervisor", () => {
     });
     await ready(run);
     await until(() => existsSync(join(dataDir, "workers")));
+    const heartbeats = (name: string) => join(dataDir, "logs", `${name}.heartbeat`);
+    await until(() => ["server", "worker"].every((name) => existsSync(heartbeats(name))));
     const { pid: server } = await serverAnswer();
     const [worker] = (workers()[0] ?? []).map(Number);
     process.kill(server, "SIGSTOP");

@@ -18,6 +18,16 @@ const PAGE_PREFIX = "/artifacts/";
 export const isArtifactPath = (pathname: string): boolean =>
   pathname.startsWith(WORKER_PREFIX) || pathname.startsWith(PAGE_PREFIX);
 
+function decodePart(part: string): string {
+  try {
+    return decodeURIComponent(part);
+  } catch (cause) {
+    throw new AppError("invalid-input", "The path is not an address: % begins no escape.", {
+      cause,
+    });
+  }
+}
+
 /**
  * PUT and GET /worker/artifacts/{artifactId}/{file}: files of checkpoints, for workers with their token. Pages
  * and the command line read them under /artifacts/.
@@ -35,7 +45,7 @@ export async function serveArtifact(
     const [artifactId, file, ...rest] = url.pathname
       .slice((worker ? WORKER_PREFIX : PAGE_PREFIX).length)
       .split("/")
-      .map(decodeURIComponent);
+      .map(decodePart);
     if (rest.length > 0)
       throw new AppError(
         "not-found",

@@ -10,7 +10,6 @@ import { appRouter, type AppRouter } from "@/server/trpc/router";
 import type { Services } from "@/server/trpc/services";
 import type { ApiContext } from "@/server/trpc/trpc";
 import type { Database } from "@/server/platform/db/database";
-import { toDatabaseAppError } from "@/server/platform/db/errors";
 import { refuseUpgrade } from "@/server/platform/refuse-upgrade";
 import type { Access } from "./access";
 import { isArtifactPath, serveArtifact } from "./artifact-routes";
