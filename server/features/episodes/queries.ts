@@ -217,21 +217,20 @@ const matchSameStep = (lineage: Sql, { runId, phase, step }: EpisodePlace): Sql 
   FROM episodes e ${lineage} LEFT JOIN scores s ON s.id = e.score_id
   WHERE e.run_id = ${runId}::uuid AND e.phase = ${phase} AND ${step === null ? sql`e.step IS NULL` : sql`e.step = ${step}`}`;
 
+const siblingsRowSchema = z.object({
+  id: z.string(),
+  sampleIndex: z.int(),
+  reward: z.number().nullable(),
+  score: z.number().nullable(),
+});
+
 /** Samples of the same question in the same step, the episode itself included. */
 export const selectSiblings = (
   db: Queries,
   lineage: Sql,
   place: EpisodePlace,
 ): Promise<EpisodeDetail["siblings"]> =>
-  queryRows(
-    db,
-    z.object({
-      id: z.string(),
-      sampleIndex: z.int(),
-      reward: z.number().nullable(),
-      score: z.number().nullable(),
-    }),
-  )`
+  queryRows(db, siblingsRowSchema)`
     SELECT e.id, e.sample_index AS "sampleIndex", e.reward, s.value AS score ${matchSameStep(lineage, place)}
       AND e.set_id = ${place.setId}::uuid AND e.question_id = ${place.questionId} ORDER BY e.sample_index, e.ordinal`;
 

@@ -105,9 +105,11 @@ export async function upsertStatistics(
       outcomes = excluded.outcomes, version = DEFAULT, updated_at = now()`;
 }
 
+const questionGroupsRowSchema = z.object({ group: z.string().nullable() });
+
 /** Group of each question of a set, in their order; null where a question names none. */
 export async function selectQuestionGroups(db: Queries, setId: string): Promise<(string | null)[]> {
-  const rows = await queryRows(db, z.object({ group: z.string().nullable() }), {
+  const rows = await queryRows(db, questionGroupsRowSchema, {
     check: "first",
   })`SELECT group_name AS "group" FROM questions WHERE set_id = ${setId}::uuid ORDER BY ordinal`;
   return rows.map(({ group }) => group);
@@ -178,33 +180,31 @@ export const selectActiveRuns = (db: Queries) =>
     SELECT id AS "runId", name, config ->> 'method' AS method, config ->> 'questions' AS questions, state, progress FROM runs
     WHERE kind = 'predict' AND state IN ('queued', 'leased', 'preparing', 'running', 'cancelling') ORDER BY queued_at`;
 
+const unfinishedRunsRowSchema = z.object({
+  runId: z.string(),
+  config: jsonColumn<unknown>(),
+  attempt: z.int(),
+  questionSetVersion: z.string(),
+  questions: z.int(),
+  corpusVersion: z.string().nullable(),
+});
+
 /** Predict runs that are not cancelled and still to bring results, with the versions of set and corpus that they are pinned to. */
 export const selectUnfinishedRuns = (db: Queries) =>
-  queryRows(
-    db,
-    z.object({
-      runId: z.string(),
-      config: jsonColumn<unknown>(),
-      attempt: z.int(),
-      questionSetVersion: z.string(),
-      questions: z.int(),
-      corpusVersion: z.string().nullable(),
-    }),
-  )`
+  queryRows(db, unfinishedRunsRowSchema)`
     SELECT r.id AS "runId", r.config, r.attempt, s.content_hash AS "questionSetVersion", s.questions, coalesce(r.corpus_version, o.corpus_version) AS "corpusVersion"
     FROM runs r JOIN run_question_sets p ON p.run_id = r.id JOIN question_sets s ON s.id = p.set_id LEFT JOIN runs o ON o.id = (r.config #>> '{reuse,episodesOf}')::uuid
     WHERE r.kind = 'predict' AND r.state IN ('queued', 'leased', 'preparing', 'running') ORDER BY r.created_at`;
 
+const checkpointsRowSchema = z.object({
+  id: z.string(),
+  step: z.int(),
+  runId: z.string(),
+  runName: z.string(),
+  config: jsonColumn<unknown>(),
+});
+
 /** Checkpoints with the run that each came from. */
 export const selectCheckpoints = (db: Queries, ids: readonly string[]) =>
-  queryRows(
-    db,
-    z.object({
-      id: z.string(),
-      step: z.int(),
-      runId: z.string(),
-      runName: z.string(),
-      config: jsonColumn<unknown>(),
-    }),
-  )`
+  queryRows(db, checkpointsRowSchema)`
     SELECT a.id, a.step, r.id AS "runId", r.name AS "runName", r.config FROM artifacts a JOIN runs r ON r.id = a.run_id WHERE a.id = ANY(${[...ids]}::uuid[])`;

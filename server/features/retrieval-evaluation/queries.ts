@@ -5,39 +5,36 @@ import { jsonColumn, queryRow, queryRows } from "@/server/platform/db/query";
 
 /** The SQL of evaluate runs and their stored rankings. */
 
+const rankingRunsRowSchema = z.object({
+  id: z.string(),
+  name: z.string(),
+  state: runStateSchema,
+  config: jsonColumn<unknown>(),
+  setId: z.string().nullable(),
+  ranked: z.int(),
+  last: z.bigint().nullable(),
+});
+
 /** Runs with how many questions they have ranked and which ranking was stored last; null: none. */
 export const selectRankingRuns = (db: Queries, runIds: readonly string[]) =>
-  queryRows(
-    db,
-    z.object({
-      id: z.string(),
-      name: z.string(),
-      state: runStateSchema,
-      config: jsonColumn<unknown>(),
-      setId: z.string().nullable(),
-      ranked: z.int(),
-      last: z.bigint().nullable(),
-    }),
-  )`
+  queryRows(db, rankingRunsRowSchema)`
     SELECT r.id, r.name, r.state, r.config, e."setId", coalesce(e.ranked, 0) AS ranked, e.last FROM runs r
     LEFT JOIN LATERAL (SELECT max(set_id::text)::uuid AS "setId", count(*)::int AS ranked, max(ordinal) AS last FROM episodes WHERE run_id = r.id AND method = 'retrieval') e ON true
     WHERE r.id = ANY(${[...runIds]}::uuid[])`;
 
+const rankingsRowSchema = z.object({
+  episodeId: z.string(),
+  questionId: z.string(),
+  question: z.string(),
+  type: z.string().nullable(),
+  group: z.string().nullable(),
+  gold: z.int(),
+  ranks: z.array(z.int()),
+});
+
 /** The questions that a run has ranked, in the order of the set, with the ranks of their gold documents. */
 export const selectRankings = (db: Queries, runId: string) =>
-  queryRows(
-    db,
-    z.object({
-      episodeId: z.string(),
-      questionId: z.string(),
-      question: z.string(),
-      type: z.string().nullable(),
-      group: z.string().nullable(),
-      gold: z.int(),
-      ranks: z.array(z.int()),
-    }),
-    { check: "first" },
-  )`
+  queryRows(db, rankingsRowSchema, { check: "first" })`
     SELECT e.id AS "episodeId", e.question_id AS "questionId", q.question, q.type, q.group_name AS "group",
       (SELECT count(DISTINCT g.id)::int FROM unnest(q.gold_ids) AS g(id)) AS gold,
       ARRAY(SELECT DISTINCT p.rank FROM (SELECT array_position(s.document_ids, g.id) AS rank FROM unnest(q.gold_ids) AS g(id)) p WHERE p.rank IS NOT NULL ORDER BY 1) AS ranks

@@ -18,17 +18,16 @@ const SPAN = "span/1";
 /** The answer of episode `e` has not been given by a later try. */
 const isUnanswered = sql`NOT EXISTS (SELECT 1 FROM episodes e WHERE e.run_id = f.run_id AND e.phase = 'predict' AND e.set_id = f.set_id AND e.question_id = f.question_id)`;
 
+const answerCountsRowSchema = z.object({
+  config: jsonColumn<unknown>(),
+  questions: z.int(),
+  answered: z.int(),
+  failed: z.int(),
+});
+
 /** A run's configuration, and how many questions it asks, has answered and has failed to answer. */
 export const selectAnswerCounts = (db: Queries, runId: string) =>
-  queryRow(
-    db,
-    z.object({
-      config: jsonColumn<unknown>(),
-      questions: z.int(),
-      answered: z.int(),
-      failed: z.int(),
-    }),
-  )`
+  queryRow(db, answerCountsRowSchema)`
     SELECT r.config,
       (SELECT count(*)::int FROM questions q WHERE (q.ordinal < (r.config ->> 'limit')::int) IS NOT FALSE AND (r.config ->> 'method' IS DISTINCT FROM 'gold' OR cardinality(q.gold_ids) > 0)
         AND q.set_id = coalesce((SELECT p.set_id FROM run_question_sets p WHERE p.run_id = r.id AND p.name = r.config ->> 'questions'),
@@ -51,20 +50,18 @@ export const selectUnansweredFailures = (db: Queries, runId: string) =>
     FROM question_failures f JOIN questions q ON q.set_id = f.set_id AND q.id = f.question_id
     WHERE f.run_id = ${runId}::uuid AND ${isUnanswered} ORDER BY q.ordinal LIMIT 1000`;
 
+const answersToScoreRowSchema = z.object({
+  answerId: z.bigint(),
+  setId: z.string(),
+  questionId: z.string(),
+  text: z.string(),
+  answers: z.array(z.string()),
+  options: jsonColumn<MultipleChoice | null>(),
+});
+
 /** Stored answers of a run with what a rule needs to score them. */
 export const selectAnswersToScore = (db: Queries, runId: string) =>
-  queryRows(
-    db,
-    z.object({
-      answerId: z.bigint(),
-      setId: z.string(),
-      questionId: z.string(),
-      text: z.string(),
-      answers: z.array(z.string()),
-      options: jsonColumn<MultipleChoice | null>(),
-    }),
-    { check: "first" },
-  )`
+  queryRows(db, answersToScoreRowSchema, { check: "first" })`
     SELECT e.answer_id AS "answerId", e.set_id AS "setId", e.question_id AS "questionId", a.text, q.answers, q.options
     FROM episodes e JOIN answers a ON a.id = e.answer_id JOIN questions q ON q.set_id = e.set_id AND q.id = e.question_id WHERE e.run_id = ${runId}::uuid AND e.phase = 'predict'`;
 
@@ -90,18 +87,16 @@ const judgeSpanAndLabel = sql`
   JOIN scores s ON s.answer_id = e.answer_id AND s.set_id = e.set_id AND s.question_id = e.question_id AND s.scorer = ${SPAN}
   LEFT JOIN LATERAL (SELECT correct FROM score_labels x WHERE x.answer_id = e.answer_id AND x.set_id = e.set_id AND x.question_id = e.question_id ORDER BY x.at DESC LIMIT 1) l ON true`;
 
+const judgedAnswersRowSchema = z.object({
+  judge: z.string(),
+  judged: z.number(),
+  span: z.number(),
+  label: z.boolean().nullable(),
+});
+
 /** Every answer of a run that a judge scored, with the span rule's score and what a person said of it. */
 export const selectJudgedAnswers = (db: Queries, runId: string) =>
-  queryRows(
-    db,
-    z.object({
-      judge: z.string(),
-      judged: z.number(),
-      span: z.number(),
-      label: z.boolean().nullable(),
-    }),
-    { check: "first" },
-  )`
+  queryRows(db, judgedAnswersRowSchema, { check: "first" })`
     SELECT j.scorer AS judge, j.value AS judged, s.value AS span, l.correct AS label
     FROM episodes e ${judgeSpanAndLabel} WHERE e.run_id = ${runId}::uuid AND e.phase = 'predict' ORDER BY j.scorer`;
 
