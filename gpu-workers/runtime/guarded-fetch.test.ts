@@ -76,12 +76,12 @@ describe("an address that is fetched", () => {
 
   it("is judged by what its name means when it is connected to", async () => {
     const inner = await secret();
+    const server = await serve(redirectTo(`http://rebound.example:${inner.port}/`));
     vi.spyOn(dns, "lookup").mockImplementation(((
       _hostname: string,
       _options: object,
       done: (error: null, found: dns.LookupAddress[]) => void,
     ) => done(null, [{ address: "127.0.0.1", family: 4 }])) as unknown as typeof dns.lookup);
-    const server = await serve(redirectTo(`http://rebound.example:${inner.port}/`));
     await expect(guardedFetch(server.url, {})).rejects.toMatchObject({ code: "unauthorized" });
     await expect(guardedFetch(`http://rebound.example:${inner.port}/`, {})).rejects.toMatchObject({
       code: "unauthorized",

@@ -112,7 +112,7 @@ describe("the Qdrant retriever", () => {
     const bound = await start(() => ({
       status: 307,
       headers: { location: `${sink.url}/collections/wiki` },
-      body: "",
+      body: "{}",
     }));
     const environment = { ...key, S3_CREDENTIALS: `VECTOR_KEY=${bound.url}` };
     await expect(open(bound.url, { credential: "VECTOR_KEY" }, environment)).rejects.toThrow(
