@@ -1,15 +1,17 @@
 import { mkdir, rm } from "node:fs/promises";
+import { isDeepStrictEqual } from "node:util";
 import { AppError, toWireError } from "@/contracts/errors";
 import type { RunKind } from "@/contracts/records/run-state";
 import type { WorkerRequest, WorkerResponse } from "@/contracts/worker-protocol/worker-protocol";
-import type { AttemptRef } from "@/contracts/worker-protocol/attempt";
 import type { Executor } from "@/gpu-workers/jobs/run-context";
 import { Attempt, type AttemptDependencies, type LeasedRun } from "./attempt";
 import { ArtifactTransfer } from "./artifact-transfer";
-import { Connection, type ConnectionTiming, type Notice } from "./connection";
+import { Connection, ServerRefusal, type ConnectionTiming, type Notice } from "./connection";
 import { Machine } from "@/gpu-workers/runtime/machine";
 import type { CorpusReporter } from "@/gpu-workers/corpora/corpus-report";
 import type { AgentLog } from "./log";
+import { HeldAttempts } from "./held-attempts";
+import { Refusals } from "./refusals";
 import { ServiceRegistry, type ServiceStarters } from "./services";
 import { TaskRunner } from "./tasks";
 import { type TaskHandlers } from "@/gpu-workers/jobs/task-context";
@@ -30,6 +32,8 @@ export interface AgentOptions {
   taskHandlers: TaskHandlers;
   starters: ServiceStarters;
   log: AgentLog;
+  /** Reads which models are installed now; without it, those of the capabilities and no more. */
+  readModels?: () => Promise<WorkerRequest<"models">>;
   /** What corpora there are; without it, those of the capabilities and no more. */
   corpora?: Pick<CorpusReporter, "readState" | "buildReports">;
   /** The protocol spoken; contracts/worker-protocol.ts. */
@@ -57,22 +61,6 @@ const DEFAULT_TIMING: AgentTiming = {
   stopMs: 8_000,
 };
 
-/** Runs of these kinds compute with the engine and hold its slot; the others are light. */
-const SLOT_OF: Record<RunKind, keyof Slots> = {
-  train: "engine",
-  predict: "engine",
-  index: "light",
-  serve: "light",
-  evaluate: "light",
-};
-
-interface HeldAttempt {
-  attempt: Attempt;
-  done: Promise<void>;
-  /** When the lease was last known to be good: the sending time of what the server confirmed. */
-  renewedAt: number;
-}
-
 /**
  * A worker: attached by one outward connection, it leases runs, executes them and reports. Nothing of it is global, so
  * that two live on one machine. A lease that the server could not confirm for its length counts as lost.
@@ -84,7 +72,8 @@ export class Agent {
   private readonly artifacts: ArtifactTransfer;
   private readonly tasks: TaskRunner;
   private readonly machine = new Machine();
-  private readonly held = new Map<string, HeldAttempt>();
+  private readonly refusals: Refusals;
+  private readonly held = new HeldAttempts();
   private readonly timers = new Set<NodeJS.Timeout>();
   private hardware: WorkerRequest<"attach">["hardware"] | null = null;
   private terms: WorkerResponse<"attach"> | null = null;
@@ -96,6 +85,8 @@ export class Agent {
   private corpora: string[] | null = null;
   private reportedCorporaState = "";
   private reportingCorpora: Promise<void> = Promise.resolve();
+  /** The models as the server knows them. */
+  private models: WorkerRequest<"models">;
   private stopping: Promise<void> | null = null;
   private settle: (fatal: AppError | null) => void = () => undefined;
   /** Resolves when the agent has stopped: null after `stop`, or why it could not go on. */
@@ -103,6 +94,9 @@ export class Agent {
 
   constructor(private readonly options: AgentOptions) {
     this.timing = { ...DEFAULT_TIMING, ...options.timing };
+    this.refusals = new Refusals(options.log);
+    const { models, shapes } = options.capabilities;
+    this.models = { models, shapes };
     this.services = new ServiceRegistry(options.starters, this.timing.serviceIdleMs);
     this.artifacts = new ArtifactTransfer({
       server: options.server,
@@ -152,15 +146,12 @@ export class Agent {
 
   private async shutDown(fatal: AppError | null): Promise<void> {
     for (const timer of this.timers) clearInterval(timer);
-    for (const { attempt } of this.held.values())
+    for (const attempt of this.held.list())
       attempt.end({
         how: "release",
         error: new AppError("cancelled", fatal?.message ?? "The worker stops."),
       });
-    const given = Promise.all([
-      ...[...this.held.values()].map((entry) => entry.done),
-      this.tasks.stopAll(),
-    ]);
+    const given = Promise.all([this.held.waitForAll(), this.tasks.stopAll()]);
     // Executors stop at their signal, within one engine call; one that does not is stopped by losing its services.
     await waitAtMost(given, this.getStopLimitMs() * 0.7);
     await this.services.stopAll();
@@ -186,8 +177,12 @@ export class Agent {
       name,
       hardware: this.hardware,
       slots,
-      attempts: this.listHeldRefs(),
-      capabilities: { ...capabilities, corpora: this.corpora ?? capabilities.corpora },
+      attempts: this.held.listRefs(),
+      capabilities: {
+        ...capabilities,
+        ...this.models,
+        corpora: this.corpora ?? capabilities.corpora,
+      },
     };
   }
 
@@ -200,11 +195,14 @@ export class Agent {
     void this.reportCorpora();
     if (!first || this.stopping) return;
     this.repeatEvery(terms.heartbeatMs, () => {
-      this.dropExpiredLeases();
+      this.held.dropExpired(terms.leaseMs, this.refusals.get("heartbeats"));
       void this.sendHeartbeat();
       void this.reportCorpora();
     });
-    this.repeatEvery(this.timing.pollMs, () => void this.leaseRuns());
+    this.repeatEvery(
+      this.timing.pollMs,
+      () => void this.reportModels().then(() => this.leaseRuns()),
+    );
     this.repeatEvery(this.timing.logMs, () => void this.sendLogs());
   }
 
@@ -213,7 +211,7 @@ export class Agent {
       case "work":
         return void this.leaseRuns();
       case "cancel":
-        return this.cancelAttempt(notice);
+        return this.held.cancel(notice);
       case "task":
         if (!this.stopping) this.tasks.start(notice.task);
         return;
@@ -229,15 +227,7 @@ export class Agent {
   // --- Leases ----------------------------------------------------------------------------------------------------
 
   private countFreeSlots(): Slots {
-    const free = { ...this.options.slots };
-    for (const { attempt } of this.held.values()) free[SLOT_OF[attempt.kind]] -= 1;
-    return { engine: Math.max(0, free.engine), light: Math.max(0, free.light) };
-  }
-
-  private listHeldRefs(): AttemptRef[] {
-    return [...this.held.values()]
-      .filter(({ attempt }) => !attempt.lost)
-      .map(({ attempt }) => attempt.ref);
+    return this.held.countFreeSlots(this.options.slots);
   }
 
   /** Leases until no slot is free or the server has nothing more. One at a time; a call meanwhile makes it ask again. */
@@ -275,63 +265,37 @@ export class Agent {
       reports: options.reports,
       reportCorpora: () => this.reportCorpora(),
     });
-    const key = buildRefKey(attempt.ref);
     if (this.stopping)
       attempt.end({ how: "release", error: new AppError("cancelled", "The worker stops.") });
     const done = attempt.execute().finally(() => {
-      this.held.delete(key);
+      this.held.remove(attempt.ref);
       void this.leaseRuns();
     });
-    this.held.set(key, { attempt, done, renewedAt });
-  }
-
-  private cancelAttempt(ref: AttemptRef): void {
-    this.held
-      .get(buildRefKey(ref))
-      ?.attempt.end({ how: "cancel", error: new AppError("cancelled", "Cancelled on request.") });
-  }
-
-  private dropLease(entry: HeldAttempt, why: string): void {
-    entry.attempt.end({ how: "lost", error: new AppError("stale-attempt", why) });
-  }
-
-  /** Without word from the server for the length of a lease, another worker may have the run. */
-  private dropExpiredLeases(): void {
-    const limit = this.terms?.leaseMs ?? Infinity;
-    for (const entry of this.held.values())
-      if (performance.now() - entry.renewedAt > limit)
-        this.dropLease(
-          entry,
-          `The lease is lost: no word from the server for ${Math.round(limit / 1000)} s.`,
-        );
+    this.held.add({ attempt, done, renewedAt });
   }
 
   private async sendHeartbeat(): Promise<void> {
     if (this.sendingHeartbeat || this.stopping) return;
     this.sendingHeartbeat = true;
+    const attempts = this.held.listRefs();
+    let sentAt = performance.now();
     try {
       const [usage, services] = await Promise.all([
         this.machine.measureUsage(),
         this.services.listReports(),
       ]);
-      const attempts = this.listHeldRefs();
-      const sentAt = performance.now();
-      const { lost, cancel } = await this.connection.request(
+      sentAt = performance.now();
+      const answer = await this.connection.request(
         "heartbeat",
         { attempts, usage, services, freeSlots: this.countFreeSlots() },
         { resend: false },
       );
-      for (const ref of attempts) {
-        const entry = this.held.get(buildRefKey(ref));
-        if (entry) entry.renewedAt = Math.max(entry.renewedAt, sentAt);
-      }
-      for (const ref of lost) {
-        const entry = this.held.get(buildRefKey(ref));
-        if (entry) this.dropLease(entry, "The server gave this run to another attempt.");
-      }
-      for (const ref of cancel) this.cancelAttempt(ref);
+      this.refusals.noteTaken("heartbeats");
+      this.held.applyHeartbeat(attempts, sentAt, answer);
     } catch (error) {
-      this.options.log.writeLocally("debug", `heartbeat failed: ${toWireError(error).message}`);
+      // Nobody is given a run while the database is away, and the server renews all leases when it is back.
+      if (error instanceof ServerRefusal && error.mayPass) this.held.renewLeases(attempts, sentAt);
+      this.refusals.noteFailure("heartbeats", error, this.held.list());
     } finally {
       this.sendingHeartbeat = false;
     }
@@ -339,7 +303,7 @@ export class Agent {
 
   /** Tells the server of the corpora here, where they are not those it knows. One after another; never throws. */
   private reportCorpora(): Promise<void> {
-    const { corpora, log } = this.options;
+    const { corpora } = this.options;
     if (!corpora) return Promise.resolve();
     this.reportingCorpora = this.reportingCorpora.then(async () => {
       try {
@@ -349,14 +313,25 @@ export class Agent {
         await this.connection.request("corpora", { corpora: reports }, { resend: false });
         this.corpora = reports.map(({ name }) => name);
         this.reportedCorporaState = state;
+        this.refusals.noteTaken("list of corpora");
       } catch (error) {
-        log.writeLocally(
-          "debug",
-          `the corpora could not be reported: ${toWireError(error).message}`,
-        );
+        this.refusals.noteFailure("list of corpora", error);
       }
     });
     return this.reportingCorpora;
+  }
+
+  /** Tells the server of the models here, where they are not those it knows. Never throws. */
+  private async reportModels(): Promise<void> {
+    const { readModels, log } = this.options;
+    try {
+      const found = await readModels?.();
+      if (!found || isDeepStrictEqual(found, this.models)) return;
+      await this.connection.request("models", found, { resend: false });
+      this.models = found;
+    } catch (error) {
+      log.writeLocally("debug", `the models could not be reported: ${toWireError(error).message}`);
+    }
   }
 
   private async sendLogs(): Promise<void> {
@@ -366,15 +341,13 @@ export class Agent {
     try {
       if (lines.length > 0)
         await this.connection.request("workerLogs", { lines }, { resend: false });
-    } catch {
-      this.options.log.restoreLines(lines);
+    } catch (error) {
+      if (!this.refusals.noteFailure("log lines", error)) this.options.log.restoreLines(lines);
     } finally {
       this.sendingLogs = false;
     }
   }
 }
-
-const buildRefKey = ({ runId, attempt }: AttemptRef): string => `${runId}/${attempt}`;
 
 async function waitAtMost(promise: Promise<unknown>, milliseconds: number): Promise<void> {
   let timer: NodeJS.Timeout | undefined;
