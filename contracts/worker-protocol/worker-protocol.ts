@@ -168,6 +168,11 @@ export const workerMethods = {
     request: z.object({ corpora: z.array(corpusReportSchema).max(10_000) }),
     response: nothingSchema,
   },
+  /** All models on the worker: whenever one was installed or removed after it attached. */
+  models: {
+    request: attachRequestSchema.shape.capabilities.pick({ models: true, shapes: true }),
+    response: nothingSchema,
+  },
   /** Log lines of the agent and its services that belong to no run. */
   workerLogs: {
     request: z.object({ lines: z.array(logLineSchema).max(1000) }),

@@ -16,35 +16,40 @@ export async function findCapabilities(
   gpus: number,
   chosen: Partial<Pick<AttachCapabilities, "device" | "dtype">> = {},
 ): Promise<AttachCapabilities> {
-  const entries = await readdir(join(setupDir, "models"), { withFileTypes: true }).catch(() => []);
-  const models = entries
-    .filter(
-      (entry) =>
-        entry.isDirectory() && existsSync(join(setupDir, "models", entry.name, "config.json")),
-    )
-    .map((entry) => entry.name)
-    .sort();
   const device =
     gpus > 0 ? "cuda" : os.platform() === "darwin" && os.arch() === "arm64" ? "mps" : "cpu";
   const flags = device === "cpu" ? await readFile("/proc/cpuinfo", "utf8").catch(() => "") : "";
   return {
-    models,
+    ...(await findModels(setupDir)),
     corpora,
     device: chosen.device ?? device,
     dtype:
       chosen.dtype ??
       (device === "cuda" || /\b(avx512_bf16|amx_bf16)\b/.test(flags) ? "bfloat16" : "float32"),
-    shapes: Object.fromEntries(
-      (
-        await Promise.all(
-          models.map(
-            async (model) =>
-              [model, await readShape(join(setupDir, "models", model, "config.json"))] as const,
-          ),
-        )
-      ).filter((entry): entry is [string, ModelShape] => entry[1] !== null),
-    ),
     vllm: await readVllmVersion(),
+  };
+}
+
+/** The models that are installed here, by name, and the shapes of those whose architecture the engine computes. */
+export async function findModels(setupDir: string): Promise<WorkerRequest<"models">> {
+  const folder = join(setupDir, "models");
+  const entries = await readdir(folder, { withFileTypes: true }).catch(() => []);
+  const models = entries
+    .filter(
+      ({ name }) =>
+        // A hidden folder is one that an import is still writing.
+        !name.startsWith(".") && existsSync(join(folder, name, "config.json")),
+    )
+    .map(({ name }) => name)
+    .sort();
+  const shapes = await Promise.all(
+    models.map(async (name) => [name, await readShape(join(folder, name, "config.json"))] as const),
+  );
+  return {
+    models,
+    shapes: Object.fromEntries(
+      shapes.filter((entry): entry is [string, ModelShape] => entry[1] !== null),
+    ),
   };
 }
 

@@ -192,10 +192,11 @@ def find_memory_shortage(folder: Path) -> str | None:
     return f"not compared with transformers, which needs {need / 2**30:.0f} GiB of free memory"
 
 
-def build_probes(folder: Path) -> dict:
-    """Token ids of the probes by transformers, for the other tokenizers of this product.
+def build_probes(folder: Path) -> tuple[dict, list[str]]:
+    """Token ids that the product's other tokenizers must give, and what is worth saying.
 
-    A chat that the model's template refuses, e.g. for its system message, has null.
+    Chats are rendered by transformers and read by tokenizer.json, as the engine serves them. One
+    that the model's template refuses, e.g. for its system message, has null.
     """
     from transformers import AutoTokenizer
 
@@ -205,22 +206,28 @@ def build_probes(folder: Path) -> dict:
         raise EngineError(
             "unsupported", f"transformers does not load the tokenizer: {error}"
         ) from error
-    plain = Tokenizer(folder, read_config(folder).vocabulary, ())
+    plain, notes = Tokenizer(folder, read_config(folder).vocabulary, ()), []
 
-    def render(chat: list[dict]) -> list[int] | None:
+    def render(chat: list[dict]) -> str | None:
         try:
-            found = tokenizer.apply_chat_template(
-                chat, add_generation_prompt=True, tokenize=True, return_dict=False
-            )
-            return [int(token) for token in found]
+            return tokenizer.apply_chat_template(chat, add_generation_prompt=True, tokenize=False)
         except Exception:  # whatever a template raises
             return None
 
     chats = [(c, render(c)) for c in PROBE_CHATS] if tokenizer.chat_template else []
-    return {
+    told = [text for _, text in chats if text is not None]
+    if any(tokenizer(t, add_special_tokens=False).input_ids != plain.encode(t) for t in told):
+        notes.append(
+            "its tokenizer.json is used; transformers makes up another one by the model's type"
+        )
+    probes = {
         "texts": [{"text": t, "ids": plain.encode(t)} for t in PROBE_TEXTS],
-        "chats": [{"messages": c, "ids": ids} for c, ids in chats],
+        "chats": [
+            {"messages": chat, "ids": None if text is None else plain.encode(text)}
+            for chat, text in chats
+        ],
     }
+    return probes, notes
 
 
 def import_model(source: Path, target: Path, base: Path | None) -> dict:
@@ -240,7 +247,8 @@ def import_model(source: Path, target: Path, base: Path | None) -> dict:
     notes = write_model(folder, base, target)
     shortage = find_memory_shortage(target)
     notes.append(shortage or f"as transformers, it writes: {compare_with_transformers(target)!r}")
-    return {"path": str(folder), "notes": notes, "probes": build_probes(target)}
+    probes, further = build_probes(target)
+    return {"path": str(folder), "notes": notes + further, "probes": probes}
 
 
 def main() -> None:

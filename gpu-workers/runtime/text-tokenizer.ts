@@ -61,12 +61,22 @@ export async function loadTokenizer(
       `${tokenizerPath} is missing; bring it from the model's folder`,
     );
   const config = (await readJson(configPath)) ?? {};
-  const tokenizer = new Tokenizer(definition, config);
+  const tokenizer = createTokenizer(definition, config, tokenizerPath);
   const { pad_token: own } = config as { pad_token?: string | { content: string } | null };
   const { padding } = definition as { padding?: { pad_id?: number } | null };
   const token = typeof own === "string" ? own : own?.content;
   const padId = (token === undefined ? padding?.pad_id : tokenizer.token_to_id(token)) ?? 0;
   return { tokenizer, definition, padId };
+}
+
+function createTokenizer(definition: object, config: object, path: string): Tokenizer {
+  try {
+    return new Tokenizer(mendDefinition(definition) as object, config);
+  } catch (cause) {
+    throw new AppError("unsupported", `${path} is not read here: ${(cause as Error).message}`, {
+      cause,
+    });
+  }
 }
 
 async function readJson(path: string): Promise<object | null> {
@@ -87,6 +97,39 @@ async function readJson(path: string): Promise<object | null> {
 export type TokenizerDefinition = {
   normalizer?: { type?: string; lowercase?: boolean; handle_chinese_chars?: boolean } | null;
 };
+
+/** Whitespace as Python's tokenizers have it; JavaScript's `\s` lacks U+0085 and has U+FEFF. */
+const WHITESPACE =
+  "\\t-\\r \\u0085\\u00a0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000";
+const WORD = "\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}\\u200c\\u200d";
+
+const splitBy = (regex: string, invert: boolean): object => ({
+  type: "Split",
+  pattern: { Regex: regex },
+  behavior: invert ? "Removed" : "Isolated",
+  invert,
+});
+
+/** The ways of splitting that the library does by ASCII or by JavaScript's whitespace, as expressions that are Python's. */
+const SPLITS: Readonly<Record<string, (part: { individual_digits?: boolean }) => object>> = {
+  Digits: ({ individual_digits: each }) => splitBy(each ? "\\p{N}" : "\\p{N}+", false),
+  WhitespaceSplit: () => splitBy(`[^${WHITESPACE}]+`, true),
+  Whitespace: () => splitBy(`[${WORD}]+|[^${WORD}${WHITESPACE}]+`, true),
+};
+
+/** A tokenizer.json, or a part of it, with the splits that the library does otherwise than Python put right. */
+function mendDefinition(part: unknown, key = ""): unknown {
+  if (typeof part !== "object" || part === null) return part;
+  if (Array.isArray(part)) return part.map((item) => mendDefinition(item, key));
+  const { type, pretokenizers } = part as { type?: string; pretokenizers?: unknown };
+  if (key === "pre_tokenizer")
+    return pretokenizers === undefined
+      ? (SPLITS[type ?? ""]?.(part) ?? part)
+      : { ...part, pretokenizers: mendDefinition(pretokenizers, key) };
+  return "pre_tokenizer" in part
+    ? { ...part, pre_tokenizer: mendDefinition(part.pre_tokenizer, "pre_tokenizer") }
+    : part;
+}
 
 /** Ideographs beyond the basic plane (CJK extensions B to E, compatibility supplement): BERT makes each a word. */
 const SUPPLEMENTARY_IDEOGRAPHS =

@@ -10,7 +10,7 @@ import { PROTOCOL_VERSION } from "./protocol";
 
 /** Cache key of an episode: everything that can change it, so it is known before the episode is run. */
 export function computeEpisodeKey(
-  searcher: Pick<Searcher, "identity">,
+  searcher: Pick<Searcher, "identity" | "tokenizer">,
   environment: SearchEnvironment,
   sampling: SamplingParameters,
   { question, sampleIndex }: EpisodeRequest,
@@ -21,6 +21,7 @@ export function computeEpisodeKey(
     method: "s3",
     protocolVersion: PROTOCOL_VERSION,
     prompt: [template.id, template.version],
+    chatTemplate: template.describeChat(searcher.tokenizer.chat),
     searcher: searcher.identity,
     retriever: retriever.describe().key,
     settings,

@@ -5,6 +5,7 @@ import { searchSchema as searchConfig, type SearchConfig } from "@/contracts/run
 import { AppError } from "@/contracts/errors";
 import type { RankedDocument } from "@/gpu-workers/retrieval/retriever";
 import { DocumentStore } from "@/gpu-workers/retrieval/corpus/document-store";
+import { CHATML_TEMPLATE } from "@/gpu-workers/llm/model-files/chat-template";
 import { runEpisodes } from "./episode";
 import type { SamplingParameters, SearchEnvironment, Searcher } from "./episode-inputs";
 import { computeCacheKey } from "@/gpu-workers/runtime/keys";
@@ -21,6 +22,7 @@ import {
 const tokenizer = {
   encode: (text: string) => [...text].map((c) => c.codePointAt(0)!),
   decode: (ids: readonly number[]) => String.fromCodePoint(...ids),
+  chat: CHATML_TEMPLATE,
 };
 
 /** A corpus of numbered documents; the query "n" finds documents n, n+1, ... */

@@ -133,7 +133,7 @@ function promptTurn(
   const texts = window.map((ref) => documents.getText(ref));
   const text =
     turn === 0
-      ? template.renderStart(episode.question.question, texts, settings)
+      ? template.renderStart(episode.question.question, texts, settings, tokenizer.chat)
       : template.renderObservation(texts, countSearchesAllowed(settings) - turn);
   return { episode, window, prompt: { text, ids: tokenizer.encode(text) } };
 }

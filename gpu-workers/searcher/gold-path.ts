@@ -116,7 +116,7 @@ export async function buildDemonstration(
   for (const [turn, { window, text }] of path.entries()) {
     const prompt =
       turn === 0
-        ? template.renderStart(question.question, window, settings)
+        ? template.renderStart(question.question, window, settings, tokenizer.chat)
         : template.renderObservation(window, countSearchesAllowed(settings) - turn);
     const fed = tokenizer.encode(prompt);
     const lark = buildTurnGrammar(settings, window.length, turn);

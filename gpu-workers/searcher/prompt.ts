@@ -1,7 +1,7 @@
 import { s3Prompt } from "@/core/prompts/searching";
 import type { SearchConfig } from "@/contracts/run-config/search";
 import { escapeToOneLine } from "@/gpu-workers/llm/prompts/escape-text";
-import { renderChat } from "@/gpu-workers/llm/generator/prompt-style";
+import type { ChatTemplate } from "@/gpu-workers/llm/model-files/chat-template";
 import { createPromptTemplate } from "@/core/prompts/prompt-template";
 
 /**
@@ -14,7 +14,14 @@ export interface SearcherPrompt {
   /** A number for the built-in text, a hash for an edited one. */
   version: number | string;
   /** Instructions, question and first window, up to where the searcher begins to write. */
-  renderStart(question: string, documents: readonly PromptDocument[], search: SearchConfig): string;
+  renderStart(
+    question: string,
+    documents: readonly PromptDocument[],
+    search: SearchConfig,
+    chat: ChatTemplate,
+  ): string;
+  /** What the model's chat template adds to keys; undefined where it adds nothing. */
+  describeChat(chat: ChatTemplate): string | undefined;
   /** What is appended after a query: the next window. */
   renderObservation(documents: readonly PromptDocument[], searchesLeft: number): string;
 }
@@ -35,6 +42,7 @@ const compactPrompt: SearcherPrompt = {
   renderStart: (question, documents) =>
     "Find the documents that answer the question. Keep the useful ones, then search for what is missing.\n\n" +
     `Question: ${escapeToOneLine(question)}\n${renderWindow(documents, formatDocument)}\n`,
+  describeChat: () => undefined,
   renderObservation: (documents) => `\n${renderWindow(documents, formatDocument)}\n`,
 };
 
@@ -50,8 +58,9 @@ export function createFullPrompt(edited: string | null): SearcherPrompt {
   return {
     id: "full",
     version: /^\d+$/.test(version) ? Number(version) : version,
-    renderStart: (question, documents, search) =>
-      renderChat(template.fill(buildStartValues(question, documents, search))),
+    renderStart: (question, documents, search, chat) =>
+      chat.render(template.fill(buildStartValues(question, documents, search))),
+    describeChat: (chat) => chat.describe(template.fill({})),
     renderObservation,
   };
 }

@@ -23,6 +23,7 @@ import { openOwnModel } from "@/gpu-workers/methods/open-method";
 import { EpisodeGrader, computeOwnAnswerKey } from "@/gpu-workers/searcher/episode-grader";
 import { DocumentStore } from "@/gpu-workers/retrieval/corpus/document-store";
 import { renderTurnGrammar } from "@/gpu-workers/searcher/turn-grammar";
+import { CHATML_TEMPLATE } from "@/gpu-workers/llm/model-files/chat-template";
 import { hashModelFolder } from "@/gpu-workers/llm/model-files/model-hash";
 import { computeModelFingerprint } from "@/gpu-workers/llm/model-files/installed-model";
 import { openGenerator } from "@/gpu-workers/llm/generator/open-generator";
@@ -58,6 +59,22 @@ await vi.hoisted(async () => {
   process.env.S3_SETUP_DIR = mkdtempSync(path.join(tmpdir(), "key-stability-"));
 });
 afterAll(() => rm(SETUP_DIR, { recursive: true, force: true }));
+
+// The recorded keys are those of models that are asked in ChatML, which others' keys are told apart from.
+const chatTemplate = vi.hoisted(() => ({ hash: undefined as string | undefined }));
+vi.mock("@/gpu-workers/llm/model-files/chat-template", async (load) => {
+  const real = await load<typeof import("@/gpu-workers/llm/model-files/chat-template")>();
+  const chat = { ...real.CHATML_TEMPLATE, describe: () => chatTemplate.hash };
+  return { ...real, loadChatTemplate: () => Promise.resolve(chat) };
+});
+async function withChatTemplate<T>(work: () => Promise<T>): Promise<T> {
+  chatTemplate.hash = "0a1b2c3d";
+  try {
+    return await work();
+  } finally {
+    chatTemplate.hash = undefined;
+  }
+}
 
 const install = () =>
   writeFiles(join(SETUP_DIR, "models", "tiny"), {
@@ -156,7 +173,7 @@ testRecorded(new URL("./model-key-stability.json", import.meta.url), {
       createChatStyle(),
       createChatStyle(CHAT_PROMPT),
     ];
-    const tokenizer = { encode: () => [1], decode: () => "" };
+    const tokenizer = { encode: () => [1], decode: () => "", chat: CHATML_TEMPLATE };
     const inEngine = (style: PromptStyle) =>
       keyBy(style, createEngineBackend(ENGINE_MODEL as never, tokenizer, style, 64, "fingerprint"));
     const atEndpoint = (style: PromptStyle, tokens = 64) =>
@@ -180,6 +197,12 @@ testRecorded(new URL("./model-key-stability.json", import.meta.url), {
       "edited chat, endpoint, 9 tokens": await atEndpoint(edited, 9),
       "configured, engine": await configured({ model: "tiny" }),
       "configured, engine, few-shot": await configured({ model: "tiny", ...fewShot }),
+      "configured, engine, another chat template": await withChatTemplate(() =>
+        configured({ model: "tiny" }),
+      ),
+      "configured, engine, another chat template, few-shot": await withChatTemplate(() =>
+        configured({ model: "tiny", ...fewShot }),
+      ),
       "configured, endpoint": await configured({ model: "g", endpoint: ADDRESS }),
       "configured, endpoint, edited": await configured({
         model: "g",
@@ -238,6 +261,7 @@ testRecorded(new URL("./model-key-stability.json", import.meta.url), {
         .id,
       "in the engine": await inEngine(null),
       "in the engine, edited": await inEngine(JUDGE_PROMPT),
+      "in the engine, another chat template": await withChatTemplate(() => inEngine(null)),
       "stored verdicts are looked for by": asked,
       ...scores,
     };
@@ -290,7 +314,7 @@ testRecorded(new URL("./model-key-stability.json", import.meta.url), {
       "search loop": templates.map((template) => [
         template.id,
         template.version,
-        hashOf(template.renderStart("Q?", documents, search)),
+        hashOf(template.renderStart("Q?", documents, search, CHATML_TEMPLATE)),
         hashOf([
           template.renderObservation(documents, 1),
           template.renderObservation(documents, 0),

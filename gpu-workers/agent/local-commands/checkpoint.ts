@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { existsSync } from "node:fs";
-import { cp, mkdir, readFile, rename, rm } from "node:fs/promises";
-import { basename, resolve } from "node:path";
+import { readFile, rename, rm } from "node:fs/promises";
+import { resolve } from "node:path";
 import { Option, type Command } from "commander";
 import { z } from "zod";
 import { AppError, parseOrThrow } from "@/contracts/errors";
@@ -10,7 +10,7 @@ import { modelDir } from "@/lib/paths.mjs";
 import { EngineProcess } from "@/gpu-workers/llm/engine/process";
 import { findInstalledModel } from "@/gpu-workers/llm/model-files/installed-model";
 import { openPolicy } from "@/gpu-workers/rl/policy";
-import { findModelFolder, readAdaptedLayers, type ModelFolder } from "./model-folder";
+import { importModel } from "./import-model";
 import { print, runInterruptibly } from "./terminal";
 
 /** `checkpoint convert` and `checkpoint import`: between the engine's state and the folders of PEFT and Hugging Face. */
@@ -40,7 +40,7 @@ export function addCheckpointCommands(program: Command): void {
     )
     .requiredOption("--name <model>", "name of the model here")
     .option("--base <model>", "of a PEFT folder: the installed model that the adapter is for")
-    .action(importModel);
+    .action(installModel);
 }
 
 /** Loads the checkpoint into the policy it was trained as, and exports that. */
@@ -56,82 +56,41 @@ async function convertCheckpoint(
     JSON.parse(await readFile(configFile, "utf8")) as unknown,
     configFile,
   );
-  await withEngine(async (engine) => {
+  const engine = await EngineProcess.start();
+  try {
     const { model } = await openPolicy(engine.client, searcher, seed, signal);
     await model.loadState(folder, { signal });
     await model.export(target, { merged: format === "hf", signal });
-  });
+  } finally {
+    await engine.stop();
+  }
 }
 
-async function importModel(
+async function installModel(
   folder: string,
   { name, base }: { name: string; base?: string },
 ): Promise<void> {
   parseOrThrow(
-    z.string().regex(/^[\w.-]+$/, "give letters, digits, dots and dashes"),
+    z.string().regex(/^\w[\w.-]*$/, "give letters, digits, dots and dashes"),
     name,
     "The model's name",
   );
   const target = modelDir(name);
   if (existsSync(target))
     throw new AppError("conflict", `There is a model "${name}" already. Give another name.`);
-  const source = await findModelFolder(resolve(folder));
-  await buildBeside(target, (building) =>
-    source.kind === "hf"
-      ? cp(source.path, building, {
-          recursive: true,
-          filter: (path) => !/optimizer|\.bin$|\.pt$/.test(basename(path)),
-        })
-      : mergeAdapter(source, base, building),
-  );
-  print(
-    `model "${name}" from ${source.path}; train or answer with it by --set searcher.model=${name}`,
-  );
-}
-
-/** Writes the base model with the adapter merged into its weights. */
-async function mergeAdapter(
-  { path, adapter }: Extract<ModelFolder, { kind: "peft" }>,
-  base: string | undefined,
-  target: string,
-): Promise<void> {
-  if (base === undefined)
-    throw new AppError(
-      "invalid-input",
-      `${path} holds an adapter: give the installed model that it is for with --base.`,
-    );
-  const lora = { rank: adapter.r, alpha: adapter.lora_alpha, ...(await readAdaptedLayers(path)) };
-  await withEngine(async (engine) => {
-    const { signal } = new AbortController();
-    const model = await engine.client.createModel(
-      `import-${randomUUID()}`,
-      { base: findInstalledModel(base), lora, seed: 0 },
-      { signal },
-    );
-    await model.importWeights(path, { signal });
-    await model.export(target, { merged: true, signal });
-  });
-}
-
-async function withEngine(work: (engine: EngineProcess) => Promise<void>): Promise<void> {
-  const engine = await EngineProcess.start();
+  const baseFolder = base === undefined ? null : findInstalledModel(base);
+  // Built beside its place and moved there: the model appears whole or not at all.
+  const building = resolve(target, "..", `.importing-${randomUUID()}`);
   try {
-    await work(engine);
-  } finally {
-    await engine.stop();
-  }
-}
-
-/** Builds a model's folder beside its place and moves it there: it appears whole or not at all. */
-async function buildBeside(
-  target: string,
-  build: (folder: string) => Promise<void>,
-): Promise<void> {
-  const building = `${target}.${randomUUID()}`;
-  try {
-    await mkdir(resolve(target, ".."), { recursive: true });
-    await build(building);
+    const { path, notes } = await runInterruptibly((signal) =>
+      importModel(resolve(folder), baseFolder, building, signal),
+    );
     await rename(building, target);
+    print(`model "${name}" from ${path}`);
+    for (const note of notes) print(`  ${note}`);
+    print(
+      `train or answer with it by --set searcher.model=${name}; a running worker offers it within seconds`,
+    );
   } finally {
     await rm(building, { recursive: true, force: true });
   }

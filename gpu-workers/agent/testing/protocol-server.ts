@@ -272,6 +272,7 @@ export class ProtocolServer {
       case "taskProgress":
       case "workerLogs":
       case "corpora":
+      case "models":
         return {};
       case "endpointKey":
       case "findEpisodes":

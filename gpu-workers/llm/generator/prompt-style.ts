@@ -89,17 +89,6 @@ export function createChatStyle(edited: string | null = null): ChatStyle {
   };
 }
 
-/** Renders a chat as one text in the template of Qwen2.5 and SmolLM2 (ChatML). The last turn, the assistant's, stays open. */
-export function renderChat(messages: readonly { role: string; content: string }[]): string {
-  const last = messages[messages.length - 1];
-  const prefill = last?.role === "assistant" ? last.content : "";
-  const complete = last?.role === "assistant" ? messages.slice(0, -1) : messages;
-  return (
-    complete.map(({ role, content }) => `<|im_start|>${role}\n${content}<|im_end|>\n`).join("") +
-    `<|im_start|>assistant\n${prefill}`
-  );
-}
-
 const exampleLineSchema = z.object({
   question: z.string(),
   answers: z.array(z.string()).min(1),

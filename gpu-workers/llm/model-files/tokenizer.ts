@@ -1,7 +1,6 @@
-import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { Tokenizer as HuggingFaceTokenizer } from "@huggingface/tokenizers";
-import { AppError } from "@/contracts/errors";
+import { loadTokenizer as loadDefinition, mendFor } from "@/gpu-workers/runtime/text-tokenizer";
+import { loadChatTemplate, type ChatTemplate } from "./chat-template";
 
 /**
  * Encodes prompt text with the model's own tokenizer.json. Only text for a model's input is encoded; what a model sampled
@@ -11,30 +10,29 @@ export interface Tokenizer {
   /** Token ids of `text`, without added tokens; special tokens that are written out become their ids. */
   encode(text: string): number[];
   decode(ids: readonly number[]): string;
+  /** How the model reads a conversation. */
+  chat: ChatTemplate;
 }
 
 /**
  * Loads the tokenizer of a Hugging Face model folder.
- * @throws AppError "not-found" where its files are missing or broken
+ * @throws AppError "not-found" without a tokenizer.json, "invalid-input" or "unsupported" where it is not read
  */
 export async function loadTokenizer(directory: string): Promise<Tokenizer> {
-  const read = async (file: string): Promise<object> => {
-    try {
-      return JSON.parse(await readFile(join(directory, file), "utf8")) as object;
-    } catch (cause) {
-      throw new AppError(
-        "not-found",
-        `The model folder ${directory} has no readable ${file}; install the model anew.`,
-        { cause },
-      );
-    }
-  };
-  const tokenizer = new HuggingFaceTokenizer(
-    await read("tokenizer.json"),
-    await read("tokenizer_config.json"),
+  const { tokenizer, definition } = await loadDefinition(
+    join(directory, "tokenizer.json"),
+    join(directory, "tokenizer_config.json"),
   );
+  const mend = mendFor(definition);
   return {
-    encode: (text) => tokenizer.encode(text, { add_special_tokens: false }).ids,
-    decode: (ids) => tokenizer.decode([...ids], { skip_special_tokens: false }),
+    encode: (text) => tokenizer.encode(mend(text), { add_special_tokens: false }).ids,
+    decode: (ids) =>
+      ids.length === 0
+        ? ""
+        : tokenizer.decode([...ids], {
+            skip_special_tokens: false,
+            clean_up_tokenization_spaces: false,
+          }),
+    chat: await loadChatTemplate(directory, (text) => tokenizer.token_to_id(text) !== undefined),
   };
 }

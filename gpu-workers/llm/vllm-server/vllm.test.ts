@@ -6,6 +6,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { trainConfigSchema } from "@/contracts/run-config/train-config";
 import { ROOT } from "@/lib/paths.mjs";
 import type { EngineModel } from "@/gpu-workers/llm/engine/client";
+import { CHATML_TEMPLATE } from "@/gpu-workers/llm/model-files/chat-template";
 import { VllmClient } from "./client";
 import { VllmProcess } from "./process";
 import { buildSamplerLaunch } from "./launch-options";
@@ -14,7 +15,11 @@ import { ScriptedVllm, type Script } from "./testing/scripted-vllm";
 
 const EOS = 2;
 const signal = new AbortController().signal;
-const tokenizer = { encode: () => [], decode: (ids: readonly number[]) => ids.join(" ") };
+const tokenizer = {
+  encode: () => [],
+  decode: (ids: readonly number[]) => ids.join(" "),
+  chat: CHATML_TEMPLATE,
+};
 
 let directory: string;
 let server: ScriptedVllm | undefined;
