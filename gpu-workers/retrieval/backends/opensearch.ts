@@ -127,12 +127,10 @@ export class OpenSearchConnection {
   /** Turns an error of the client into one that says what to do. */
   toFailure(error: unknown): unknown {
     if (error instanceof AppError) return error;
-    if (error instanceof errors.ResponseError)
-      return this.toRefusal(
-        error.statusCode,
-        error.body,
-        error.headers?.["retry-after"] as string | undefined,
-      );
+    if (error instanceof errors.ResponseError) {
+      const { statusCode, body, headers } = error;
+      return this.toRefusal(statusCode, body, headers?.["retry-after"] as string | undefined);
+    }
     if (error instanceof errors.DeserializationError)
       return new TransientFailure("the answer is not JSON", { cause: error });
     if (error instanceof errors.OpenSearchClientError)

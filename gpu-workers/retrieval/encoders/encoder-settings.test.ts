@@ -186,6 +186,7 @@ describe("the settings of an encoder", () => {
     [["Transformer", "Normalize", "Pooling"], {}, "chains Transformer Normalize Pooling"],
     [["Transformer", "Pooling", "LayerNorm"], {}, "has a LayerNorm layer"],
     [["Transformer"], { model_type: "SparseEncoder" }, "is a SparseEncoder"],
+    [["Transformer", "Pooling"], { truncate_dim: 64 }, "cuts its vectors to 64"],
   ])("refuse the layers %j with %j", async (kinds, config, message) => {
     await bring({
       "modules.json": modules(...kinds),

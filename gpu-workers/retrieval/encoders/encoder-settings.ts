@@ -145,6 +145,7 @@ const transformersConfigSchema = z.looseObject({
   prompts: z.record(z.string(), z.string()).nullish(),
   default_prompt_name: z.string().nullish(),
   similarity_fn_name: z.string().nullish(),
+  truncate_dim: z.int().nullish(),
 });
 const sentenceConfigSchema = z.looseObject({
   max_seq_length: z.int().positive().nullish(),
@@ -182,6 +183,12 @@ export async function readEncoderSettings(
   const sentence = (await Promise.all(sentences)).find((found) => found !== null);
   if (config?.model_type && config.model_type !== "SentenceTransformer")
     throw unsupportedError(name, `is a ${config.model_type}`, "use one that gives a vector a text");
+  if (config?.truncate_dim != null)
+    throw unsupportedError(
+      name,
+      `cuts its vectors to ${config.truncate_dim} numbers`,
+      "use it whole",
+    );
   const own = await readModules(name, list ?? [], read);
   if (sentence?.do_lower_case) own.lowerCase = true;
   const known = ENCODER_PRESETS[name]?.facts;

@@ -34,6 +34,27 @@ describe("words", () => {
     ["a🏽b 東京🍕ภาษา", ["a", "🏽", "b", "東", "京", "🍕", "ภาษา"]],
   ])("of emoji in %j", (text, expected) => expect(words(text)).toEqual(expected));
 
+  it("hold each emoji sequence of Unicode whole", () => {
+    const all = Array.from({ length: 0x20000 }, (_, code) =>
+      code >= 0xd800 && code <= 0xdfff ? "" : String.fromCodePoint(code),
+    );
+    const pick = (property: RegExp): string[] =>
+      all.filter((character) => property.test(character));
+    const flags = pick(/^\p{Regional_Indicator}$/u);
+    const tones = pick(/^\p{Emoji_Modifier}$/u);
+    const sequences = [
+      ...pick(/^\p{Extended_Pictographic}$/u).flatMap((picture) => [picture, `${picture}\ufe0f`]),
+      ...flags.flatMap((first) => flags.map((second) => first + second)),
+      ...pick(/^\p{Emoji_Modifier_Base}$/u).flatMap((base) =>
+        tones.flatMap((tone) => [base + tone, `${base}${tone}\u200d♂\ufe0f`]),
+      ),
+      ...[..."0123456789#*"].flatMap((key) => [`${key}\ufe0f\u20e3`, `${key}\u20e3`]),
+    ];
+    expect(sequences.length).toBeGreaterThan(5000);
+    for (const sequence of sequences)
+      expect(words(`a ${sequence} b`)).toEqual(["a", sequence, "b"]);
+  });
+
   it("are without emoji in the first analysis", () => {
     expect(analyse("pizza 🍕 a🏽b ❤️ 1️⃣", "english-1")).toEqual(["pizza", "a🏽b", "1️⃣"]);
     expect(analyse("ก".repeat(300), "english-1")).toEqual(["ก".repeat(300)]);
