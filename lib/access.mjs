@@ -8,7 +8,7 @@ import { chmodSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 /** File of the data folder that only its owner can read. Deleted, it is made anew at the next start. */
-export const ACCESS_FILE = "access.secret";
+const ACCESS_FILE = "access.secret";
 
 /**
  * The secret that the server of a data folder has made; null where there is none.
