@@ -100,18 +100,21 @@ const removeMarkup = (text: string): string =>
     .replace(/(^|\n)[#>\-•+ ]+/g, "$1")
     .trim();
 
-/** The last statement of an answer; one that is called final before all others; one in an if-clause never. */
+/** The last statement of an answer: one that is called final before all others, one after an "if" after all others. */
 function findStated(text: string, options: Options): Found {
   const statements = [options.statement, options.choosing]
     .flatMap((pattern) => [...text.matchAll(pattern)])
-    .filter((match) => !isHypothetical(text, match.index) && !isArticle(text, match, options))
+    .filter((match) => !isArticle(text, match, options))
     .sort((a, b) => a.index - b.index);
-  const last = statements.filter(([said]) => /final/i.test(said)).at(-1) ?? statements.at(-1);
+  const last =
+    statements.filter(([said]) => /final/i.test(said)).at(-1) ??
+    statements.filter((match) => !isHypothetical(text, match.index)).at(-1) ??
+    statements.at(-1);
   return last ? readLetter(text, last, options) : findOnly(text, options.correct, options);
 }
 
 const isHypothetical = (text: string, at: number): boolean =>
-  /(?:^|[\s,])(?:if|had|unless|were)\s[^.!?\n]*$/i.test(text.slice(Math.max(0, at - 200), at));
+  /(?:^|[\s,])(?:if|unless)\s[^.!?\n]*$/i.test(text.slice(Math.max(0, at - 200), at));
 
 /** Where the letter of a match stands. */
 const findLetterAt = (match: RegExpMatchArray): number => match.index! + match[0].length - 1;
@@ -201,7 +204,7 @@ const inAnyCase = (words: string): string =>
     .join("|");
 
 const NOT = inAnyCase(
-  "not|neither|isn't|rather than|instead of|over|than|except|excluding|unlike|against|rule out|rules out|ruled out|ruling out|eliminate|eliminates|eliminated|eliminating|exclude|excludes|excluded|reject|rejects|rejected",
+  "not|neither|isn't|rather than|instead of|over|than|excluding|unlike|against|rule out|rules out|ruled out|ruling out|eliminate|eliminates|eliminated|eliminating|exclude|excludes|excluded|reject|rejects|rejected",
 );
 const WRONG =
   "(?:not|wrong|incorrect|false|ruled out|excluded|eliminated|less|unlikely|implausible|irrelevant|inappropriate|contraindicated)";
@@ -242,11 +245,11 @@ function buildPatterns(letters: string) {
     ),
     choosing: new RegExp(`${before}${CHOOSE} ${FILLER}${any}`, "giu"),
     correct: new RegExp(
-      `${any}(?=${close} (?:is|are|seems|would be|must be) (?:(?:the|most|clearly|therefore|indeed|likely|a) ){0,4}(?:correct|right|best|true|accurate|appropriate|answer)|[项項] ?正确)`,
+      `${any}(?=${close} (?:is|are|seems|would be|must be) (?:(?:the|most|clearly|therefore|indeed|likely|a) ){0,4}(?:correct|right|best(?! known)|true|accurate|appropriate|answer)|[项項] ?正确)`,
       "giu",
     ),
     leading: new RegExp(
-      String.raw`^(?:(?:${inAnyCase("option|choice|answer")}) )?(?:[(["'“‘「『【<]{1,3} ?[${letters}${small}](?= ?[)\]"'”’」』】>])|[${small}](?=\s*$|[).:\]](?!\p{L}))|[${letters}](?=\s*$| ?[,;:.)\]–—](?!\p{L})| ?-(?!\p{L})| (?:because|since|as|due|is)(?!\p{L})))`,
+      String.raw`^(?:(?:${inAnyCase("option|choice|answer")}) )?(?:[(["'“‘「『【<]{1,3} ?[${letters}${small}](?= ?[)\]"'”’」』】>])|[${small}](?=\s*$|[).:\]](?!\p{L}))|[${letters}](?=\s*$| ?[,;:.)\]–—](?!\p{L})| ?-(?!\p{L})| (?:because|since)(?!\p{L})))`,
       "u",
     ),
     emphasised: new RegExp(

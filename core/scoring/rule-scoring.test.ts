@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import { normaliseWords } from "./words";
 import {
   formatQuestion,
+  listOutdatedRules,
   scoreExactMatch,
   scoreByRule,
   scoreByRules,
@@ -80,6 +81,13 @@ describe("option letters", () => {
     );
     expect(formatQuestion({ question: "Which?" })).toBe("Which?");
   });
+});
+
+it("a rule is outdated where only an earlier version of it has scored", () => {
+  expect(listOutdatedRules(["span/1", "option-letter/1", "judge/1 m"])).toEqual([
+    "option-letter/2",
+  ]);
+  expect(listOutdatedRules(["span/1", "option-letter/1", "option-letter/2"])).toEqual([]);
 });
 
 it("a score names its scorer and version; every rule that applies is given", () => {

@@ -99,6 +99,13 @@ const RULES: Record<
 /** Name and version under which a rule's scores are stored. */
 export const formatRuleId = (rule: RuleScorer): string => `${rule}/${RULES[rule].version}`;
 
+/** Rules that have scored under an earlier version and not under their present one, by their present names. */
+export const listOutdatedRules = (scorers: readonly string[]): string[] =>
+  (Object.keys(RULES) as RuleScorer[])
+    .filter((rule) => scorers.some((scorer) => scorer.startsWith(`${rule}/`)))
+    .map(formatRuleId)
+    .filter((present) => !scorers.includes(present));
+
 /** Scores one answer by a rule; the rule's version travels with the value. */
 export function scoreByRule(rule: RuleScorer, prediction: string, question: Scorable): Score {
   return { scorer: formatRuleId(rule), value: RULES[rule].score(prediction, question) };

@@ -110,6 +110,23 @@ describe("a reply", () => {
     expect(chat({ content: 7 })).toBeNull();
   });
 
+  it("has its answer for its text, whatever is thought and however that is sent", () => {
+    const word = fc.stringMatching(/^[a-z]{1,9}$/);
+    fc.assert(
+      fc.property(fc.array(word, { minLength: 1 }), word, (words, answer) => {
+        const thought = words.map((each) => `T${each}`).join(" ");
+        for (const message of [
+          { content: answer, reasoning_content: thought },
+          { content: answer, reasoning: thought, reasoning_details: [{ text: thought }] },
+          { content: `<think>${thought}</think>${answer}` },
+          { content: `${thought}</think>\n\n${answer}` },
+          { content: [{ type: "thinking", thinking: thought }, answer] },
+        ])
+          expect(chat(message)).toMatchObject({ text: answer, thoughts: thought });
+      }),
+    );
+  });
+
   it("whatever it is, is read or none, and a thought is never its text", () => {
     const odd = fc.jsonValue() as fc.Arbitrary<never>;
     fc.assert(

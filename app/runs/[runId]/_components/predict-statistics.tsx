@@ -11,6 +11,7 @@ import { QueryErrorState, Skeleton } from "@/app/_ui/states";
 import { getMethodComponents } from "@/core/run/methods";
 import type { PredictConfig } from "@/contracts/run-config/predict-config";
 import { BreakdownCard } from "./breakdown-bar";
+import { RescoreButton } from "./rescore-button";
 
 type PredictStatisticsProps = { run: RunDetail; config: PredictConfig };
 
@@ -50,6 +51,7 @@ export function PredictStatistics({
           </Select>
         </label>
       ) : null}
+      <RescoreButton runId={runId} scorers={query.data.map((result) => result.scorer)} />
       {shown ? <AnswerLosses runId={runId} result={shown} /> : null}
       {method === "gold" ? (
         <p className="text-xs text-muted-foreground">
