@@ -2,12 +2,12 @@ import type { MethodName } from "@/contracts/records/episode";
 import { AppError } from "@/contracts/errors";
 import {
   isStepSequence,
-  parseUpstreamFile,
   type OutputSequences,
   type ResultsFile,
   type StatsFile,
   type UpstreamFile,
 } from "@/contracts/formats/upstream/files";
+import { parseUpstreamFile } from "./parse-file";
 
 /** Finds the runs in the files of a folder: which files belong together, and to which method. Pure. */
 

@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { formatDocuments, parseDocuments } from "@/contracts/formats/upstream/documents";
 import { buildS3Sequence, buildStepSequence, parseSequence } from "./episodes";
-import { parseUpstreamFile, buildQuestionKey } from "@/contracts/formats/upstream/files";
+import { buildQuestionKey } from "@/contracts/formats/upstream/files";
+import { parseUpstreamFile } from "./parse-file";
 
 const hard = [
   { title: "Get Low (film)", text: "Body with (brackets) and\nDoc 7(Title: not a head) inside." },
@@ -93,6 +94,28 @@ describe("files", () => {
     expect(() => read("3.jsonl", '{"input":"p","output":"o","score":1}\n{"input":"p"}')).toThrow(
       /line 2/,
     );
+  });
+
+  it("with NaN lose that value and no other", () => {
+    expect(
+      read(
+        "results/s3.json",
+        '{"nq": {"a?": {"answer": "x", "score": NaN, "em_score": -Infinity}, "b?": {"answer": NaN, "score": 1.0}}}',
+      ),
+    ).toMatchObject({
+      results: {
+        nq: {
+          "a?": { answer: "x", score: null, em_score: null },
+          "b?": { answer: "", score: 1 },
+        },
+      },
+    });
+    expect(
+      read(
+        "7.jsonl",
+        '{"input":"p","output":"o","score":NaN}\n{"input":"p","output":"o","score":1}',
+      ),
+    ).toMatchObject({ lines: [{ score: null }, { score: 1 }] });
   });
 
   it("a question is one key with and without upstream's question mark, options and spaces", () => {

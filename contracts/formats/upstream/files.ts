@@ -1,7 +1,6 @@
 import { z } from "zod";
-import { AppError, describeIssues } from "@/contracts/errors";
 
-/** Upstream's result files (s3 at ba08d58): their shapes, how to tell them apart, and how to read them. Pure. */
+/** Upstream's result files (s3 at ba08d58): their shapes. core/upstream/parse-file.ts tells them apart and reads them. */
 
 const textSchema = z.string();
 /** One text, or a list of the steps' texts. */
@@ -24,33 +23,39 @@ const stepSequenceSchema = z.looseObject({
   retrievals: z.array(z.looseObject({ query: textSchema, context: textsSchema })),
   all_context: textsSchema.optional(),
 });
-const outputSequencesSchema = z.record(z.string(), z.union([stepSequenceSchema, s3SequenceSchema]));
+export const outputSequencesSchema = z.record(
+  z.string(),
+  z.union([stepSequenceSchema, s3SequenceSchema]),
+);
 export type OutputSequences = z.infer<typeof outputSequencesSchema>;
 export type StepSequence = z.infer<typeof stepSequenceSchema>;
 export type S3Sequence = z.infer<typeof s3SequenceSchema>;
 export const isStepSequence = (sequence: StepSequence | S3Sequence): sequence is StepSequence =>
   "retrievals" in sequence;
 
+/** Python writes NaN and Infinity where there is no number: the value is missing, and nothing else with it. */
+const noNumberSchema = z
+  .custom<number | null>(
+    (value) => value === null || (typeof value === "number" && !Number.isFinite(value)),
+  )
+  .transform(() => null);
 const shareSchema = z.union([z.number().min(0).max(1), z.boolean().transform(Number)]);
 /** rag_cache.json and results/*.json: answers with generation accuracy and exact match, by data set and question. */
-const resultsFileSchema = z.record(
+export const resultsFileSchema = z.record(
   z.string(),
   z.record(
     z.string(),
     z.looseObject({
-      answer: z
-        .string()
-        .nullable()
-        .transform((answer) => answer ?? ""),
-      score: shareSchema,
-      em_score: shareSchema.optional(),
+      answer: z.union([z.string(), noNumberSchema.transform(() => "")]),
+      score: z.union([shareSchema, noNumberSchema]),
+      em_score: z.union([shareSchema, noNumberSchema]).optional(),
     }),
   ),
 );
 export type ResultsFile = z.infer<typeof resultsFileSchema>;
 
 /** *_stats.json */
-const statsFileSchema = z.looseObject({
+export const statsFileSchema = z.looseObject({
   timestamp: z.union([textSchema, z.number()]).optional(),
   total_questions: z.int().nonnegative(),
   processed_questions: z.int().nonnegative(),
@@ -74,10 +79,10 @@ const gtsSchema = z.union([
   z.array(textSchema),
   z.looseObject({ target: goldensSchema.optional(), question: textSchema.optional() }),
 ]);
-const rolloutLineSchema = z.looseObject({
+export const rolloutLineSchema = z.looseObject({
   input: textSchema,
   output: textSchema,
-  score: z.number(),
+  score: z.union([z.number(), noNumberSchema]),
   step: z.int().nonnegative().optional(),
   gts: gtsSchema.nullish(),
 });
@@ -89,86 +94,6 @@ export type UpstreamFile =
   | { kind: "results"; name: string; results: ResultsFile }
   | { kind: "stats"; name: string; stats: StatsFile }
   | { kind: "rollouts"; name: string; step: number | null; lines: RolloutLine[] };
-
-const base = (path: string): string => path.slice(path.lastIndexOf("/") + 1);
-
-/**
- * Reads one file. Its kind is known by its name or else by its content; null: not a file of upstream's.
- *
- * @throws AppError "invalid-input" for a file that has the name but not the shape
- */
-export function parseUpstreamFile(path: string, content: string): UpstreamFile | null {
-  const name = base(path);
-  if (name.endsWith(".jsonl")) return parseRollouts(name, content);
-  if (!name.endsWith(".json")) return null;
-  const value = json(name, content);
-  const sequences = /^(.+)_output_sequences\.json$/.exec(name);
-  if (sequences)
-    return {
-      kind: "sequences",
-      dataset: sequences[1]!,
-      sequences: shaped(outputSequencesSchema, value, name),
-    };
-  if (name.endsWith("_stats.json"))
-    return {
-      kind: "stats",
-      name: name.replace(/_stats\.json$/, ""),
-      stats: shaped(statsFileSchema, value, name),
-    };
-  const results = resultsFileSchema.safeParse(value);
-  const isCache = name.includes("rag_cache");
-  if (!results.success) {
-    if (isCache || path.includes("results/")) shaped(resultsFileSchema, value, name);
-    return null;
-  }
-  return {
-    kind: isCache ? "rag-cache" : "results",
-    name: name.replace(/\.json$/, ""),
-    results: results.data,
-  };
-}
-
-function parseRollouts(name: string, content: string): UpstreamFile | null {
-  const lines = content
-    .split(/\r?\n/)
-    .flatMap((line, i) => (line.trim() === "" ? [] : [{ line, number: i + 1 }]));
-  const step = /^(\d+)\.jsonl$/.exec(name);
-  const parsed: RolloutLine[] = [];
-  for (const { line, number } of lines) {
-    const result = rolloutLineSchema.safeParse(json(`${name}, line ${number}`, line));
-    if (!result.success) {
-      if (parsed.length === 0 && !step) return null;
-      throw new AppError(
-        "invalid-input",
-        `${name}, line ${number} is no rollout: ${describeIssues(result.error)}`,
-      );
-    }
-    parsed.push(result.data);
-  }
-  return parsed.length === 0
-    ? null
-    : { kind: "rollouts", name, step: step ? Number(step[1]) : null, lines: parsed };
-}
-
-function json(name: string, content: string): unknown {
-  try {
-    return JSON.parse(content);
-  } catch (error) {
-    throw new AppError(
-      "invalid-input",
-      `${name} is not JSON (was the run that wrote it killed?): ${error instanceof Error ? error.message : String(error)}`,
-    );
-  }
-}
-
-function shaped<T extends z.ZodType>(schema: T, value: unknown, name: string): z.output<T> {
-  const parsed = schema.safeParse(value);
-  if (parsed.success) return parsed.data;
-  throw new AppError(
-    "invalid-input",
-    `${name} does not have the shape of its name: ${describeIssues(parsed.error).split("\n").slice(0, 5).join("; ")}`,
-  );
-}
 
 /**
  * A question as key: upstream appends "?" to every question, and carries the options of a multiple choice below it.

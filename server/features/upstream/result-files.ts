@@ -37,7 +37,7 @@ export function buildStats(dataset: string, results: ResultsFile, total: number)
   const rows = Object.values(results[dataset] ?? {});
   const sum = (values: readonly number[]): number => values.reduce((all, value) => all + value, 0);
   const [correct, exact] = [
-    sum(rows.map(({ score }) => score)),
+    sum(rows.map(({ score }) => score ?? 0)),
     sum(rows.map(({ em_score }) => em_score ?? 0)),
   ];
   const share = (value: number): number => (rows.length === 0 ? 0 : value / rows.length);

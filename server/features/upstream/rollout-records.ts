@@ -44,21 +44,25 @@ export function buildRolloutRecords(
 ): {
   records: EpisodeRecord[];
   unmatched: string[];
+  /** Rollouts whose score is no number. */
+  unscored: string[];
   points: { name: string; step: number; value: number }[];
 } {
   const records: EpisodeRecord[] = [];
   const unmatched: string[] = [];
+  const unscored: string[] = [];
   const rewards = new Map<number, number[]>();
   const samples = new Map<string, number>();
   for (const file of files) {
     for (const line of file.lines) {
       const step = line.step ?? file.step ?? 0;
-      rewards.set(step, [...(rewards.get(step) ?? []), line.score]);
+      if (line.score !== null) rewards.set(step, [...(rewards.get(step) ?? []), line.score]);
       const question = findQuestion(line, lookup);
       if (!question) {
         unmatched.push(line.input.slice(-200));
         continue;
       }
+      if (line.score === null) unscored.push(`${question.question} (step ${step})`);
       const sample = samples.get(`${step} ${question.id}`) ?? 0;
       samples.set(`${step} ${question.id}`, sample + 1);
       records.push({
@@ -76,11 +80,14 @@ export function buildRolloutRecords(
         answer: null,
         score: null,
         baseline: null,
-        reward: {
-          name: "upstream",
-          terms: [{ label: "score", weight: 1, value: line.score }],
-          value: line.score,
-        },
+        reward:
+          line.score === null
+            ? null
+            : {
+                name: "upstream",
+                terms: [{ label: "score", weight: 1, value: line.score }],
+                value: line.score,
+              },
         advantage: null,
         attribution: null,
         formatErrors: [],
@@ -94,7 +101,7 @@ export function buildRolloutRecords(
       step,
       value: values.reduce((sum, value) => sum + value, 0) / values.length,
     }));
-  return { records, unmatched, points };
+  return { records, unmatched, unscored, points };
 }
 
 function findQuestion({ gts, input }: RolloutLine, lookup: QuestionLookup) {

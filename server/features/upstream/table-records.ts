@@ -30,6 +30,8 @@ export interface TableRecords {
   documents: DocumentText[];
   /** Questions that are not in the set. */
   unmatched: string[];
+  /** Questions whose score in the files is no number. */
+  unscored: string[];
 }
 
 /** Records of every question that either file holds. */
@@ -41,6 +43,7 @@ export function buildTableRecords(
   const documents = new Map<string, DocumentText>();
   const records: EpisodeRecord[] = [];
   const unmatched: string[] = [];
+  const unscored: string[] = [];
   // The two files may write one question differently (upstream appends question marks), so both go by its key.
   const [sequences, results] = [indexByQuestion(table.sequences), indexByQuestion(table.results)];
   const textByKey = new Map([...sequences, ...results].map(([key, { text }]) => [key, text]));
@@ -50,6 +53,7 @@ export function buildTableRecords(
       unmatched.push(text);
       continue;
     }
+    if (results.get(key)?.value.score === null) unscored.push(text);
     const { record, documents: named } = buildRecord({
       question,
       sequence: sequences.get(key)?.value,
@@ -60,7 +64,7 @@ export function buildTableRecords(
     records.push(record);
     for (const document of named) documents.set(document.hash, document);
   }
-  return { records, documents: [...documents.values()], unmatched };
+  return { records, documents: [...documents.values()], unmatched, unscored };
 }
 
 /** The rows of a file by the key of their question; of several that mean one question, the first. */
@@ -105,9 +109,10 @@ function buildRecord({
         seconds: 0,
       }
     : null;
-  const score: Score | null = result ? { scorer: FILE_SCORER, value: result.score } : null;
-  const exact: Score[] =
-    result?.em_score === undefined ? [] : [{ scorer: FILE_EXACT, value: result.em_score }];
+  const toScore = (scorer: string, value: number | null | undefined): Score | null =>
+    value === null || value === undefined ? null : { scorer, value };
+  const score = toScore(FILE_SCORER, result?.score);
+  const exact = toScore(FILE_EXACT, result?.em_score);
   const record: EpisodeRecord = {
     phase: "predict",
     step: null,
@@ -122,7 +127,9 @@ function buildRecord({
     },
     answer,
     score,
-    ...(answer && { otherScores: [...exact, ...scoreByRules(answer.text, question)] }),
+    ...(answer && {
+      otherScores: [...(exact ? [exact] : []), ...scoreByRules(answer.text, question)],
+    }),
     baseline: null,
     reward: null,
     advantage: null,

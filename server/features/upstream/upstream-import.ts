@@ -3,7 +3,7 @@ import type {
   importUpstreamRequestSchema,
   importUpstreamResponseSchema,
 } from "@/contracts/api/upstream";
-import { AppError } from "@/contracts/errors";
+import { AppError, fromWireError } from "@/contracts/errors";
 import {
   listEpisodeDocuments,
   type DocumentText,
@@ -14,7 +14,7 @@ import type { TrainConfig } from "@/contracts/run-config/train-config";
 import type { AttemptRef } from "@/contracts/worker-protocol/attempt";
 import {
   getBaseName,
-  readUpstreamFolder,
+  type UpstreamFolder,
   type UpstreamRollouts,
   type UpstreamTable,
 } from "@/core/upstream/tables";
@@ -27,10 +27,15 @@ import { buildQuestions, describeUnused, listCorrected, QuestionLookup } from ".
 import { buildRolloutConfig, buildRolloutRecords, collectGoldAnswers } from "./rollout-records";
 import { applyCorpusIds, buildTableRecords, compareWithStats } from "./table-records";
 import { chunk } from "@/lib/chunk";
+import { askIsolated } from "@/lib/isolated-process";
+import type { ReadFolderRequest } from "./read-folder-program";
 
 type Request = z.output<typeof importUpstreamRequestSchema>;
 type Response = z.infer<typeof importUpstreamResponseSchema>;
 type ImportedRun = Response["runs"][number];
+
+/** Of the process that reads the files, which come in one request of 256 MiB at most. */
+const LIMITS = { memoryBytes: 3 * 2 ** 30, silenceMs: 120_000 };
 
 /** Episodes that are stored in one transaction. */
 const BATCH = 250;
@@ -44,6 +49,8 @@ interface RunContent {
   documents: readonly DocumentText[];
   /** Questions of the files that the set does not hold. */
   unmatched: readonly string[];
+  /** Questions or rollouts whose score in the files is no number. */
+  unscored: readonly string[];
   /** What became of the files' gold answers, for people. */
   notes: readonly string[];
   /** Files that it comes from, for people. */
@@ -73,7 +80,13 @@ export class UpstreamImport {
    * @throws AppError "invalid-input" where nothing could be imported
    */
   async import(request: Request, actor: string): Promise<Response> {
-    const folder = readUpstreamFolder(request.files);
+    const folder = await askIsolated<ReadFolderRequest, UpstreamFolder>({
+      program: new URL("./read-folder-program.ts", import.meta.url),
+      request: request.files,
+      getSubject: () => "The folder",
+      limits: LIMITS,
+      toError: fromWireError,
+    });
     const runs: Response["runs"] = [];
     const { skipped } = folder;
     const problems = [...folder.problems];
@@ -139,7 +152,7 @@ export class UpstreamImport {
       generator: { model: request.generator, promptStyle: "chat" },
       scorer: "generation-accuracy",
     });
-    const { records, documents, unmatched } = buildTableRecords(table, config, lookup);
+    const { records, documents, unmatched, unscored } = buildTableRecords(table, config, lookup);
     const ids = await selectIdsByHash(
       this.database.db,
       request.corpus,
@@ -154,6 +167,7 @@ export class UpstreamImport {
         id: ids.get(document.hash) ?? document.id,
       })),
       unmatched,
+      unscored,
       notes,
       source: table.label,
     });
@@ -175,13 +189,14 @@ export class UpstreamImport {
       { ...request, name: request.name ?? getBaseName(label) },
       set,
     );
-    const { records, unmatched, points } = buildRolloutRecords(rollouts, lookup);
+    const { records, unmatched, unscored, points } = buildRolloutRecords(rollouts, lookup);
     return this.storeRun(config, actor, {
       dataset: "rollouts",
       set,
       records,
       documents: [],
       unmatched,
+      unscored,
       notes,
       source: label,
       points,
@@ -258,14 +273,12 @@ export class UpstreamImport {
         ? []
         : [{ name: "predict/accuracy", step: scores.length, value: accuracy }]);
     await this.external.finish(ref, config, points, actor, `imported from ${source}`);
-    const unscored = records.length - scores.length;
-    const notes =
-      unscored > 0 && config.kind === "predict"
-        ? [
-            ...content.notes,
-            `${unscored} of ${records.length} questions have no score in the files; accuracy counts the others only.`,
-          ]
-        : [...content.notes];
+    const withoutScore = records.length - scores.length;
+    const notes = [...content.notes, ...describeUnscored(content.unscored)];
+    if (withoutScore > 0 && config.kind === "predict")
+      notes.push(
+        `${withoutScore} of ${records.length} questions have no score in the files; accuracy counts the others only.`,
+      );
     return {
       id: ref.runId,
       name: config.name,
@@ -302,4 +315,12 @@ export class UpstreamImport {
       );
     }
   }
+}
+
+/** Names what has NaN or nothing where its score should stand. */
+function describeUnscored(unscored: readonly string[]): string[] {
+  if (unscored.length === 0) return [];
+  const shown = unscored.slice(0, 20).map((text) => JSON.stringify(text));
+  const more = unscored.length > shown.length ? ` and ${unscored.length - shown.length} more` : "";
+  return [`The score in the files is no number (NaN or null): ${shown.join(", ")}${more}.`];
 }
