@@ -66,8 +66,12 @@ const corpusPath = async (): Promise<string> =>
 const ENCODER = { name: "enc", variant: "fp32", fingerprint: "encoder-fingerprint", dim: 4 };
 const close = () => Promise.resolve();
 
-/** Builds a BM25 index of the corpus in a folder of the analysis' own. @returns the folder of all its indexes */
+const builtBm25 = new Map<Analysis, string>();
+
+/** Builds a BM25 index of the corpus once, in a folder of the analysis' own. @returns the folder of all its indexes */
 async function buildBm25(analysis: Analysis): Promise<string> {
+  const built = builtBm25.get(analysis);
+  if (built !== undefined) return built;
   const corpus = await CorpusFile.open(await corpusPath());
   const scan = async function* (from: number) {
     for await (const { record } of corpus.scanRows(from)) yield formatPassage(record);
@@ -76,6 +80,7 @@ async function buildBm25(analysis: Analysis): Promise<string> {
   const root = join(folder, analysis, "indexes");
   await (await Bm25Index.ensure(texts, { root, analysis })).close();
   await corpus.close();
+  builtBm25.set(analysis, root);
   return root;
 }
 
