@@ -8,7 +8,7 @@ import {
   wsLink,
   type TRPCClient,
 } from "@trpc/client";
-import superjson from "superjson";
+import { transformer } from "@/contracts/api/transformer";
 import WebSocket from "ws";
 import { LOOPBACK_NAMES } from "@/lib/loopback";
 import { AppError } from "@/contracts/errors";
@@ -72,11 +72,11 @@ export function connect(address?: string): Connection {
     links: [
       splitLink({
         condition: (operation) => operation.type === "subscription",
-        true: wsLink({ client: socket, transformer: superjson }),
+        true: wsLink({ client: socket, transformer }),
         false: httpLink({
           url: new URL("/trpc", url).toString(),
           headers,
-          transformer: superjson,
+          transformer,
         }),
       }),
     ],

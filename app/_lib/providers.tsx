@@ -4,7 +4,7 @@ import { createTRPCClient, createWSClient, httpBatchLink, splitLink, wsLink } fr
 import { setNonce } from "get-nonce";
 import { ThemeProvider } from "next-themes";
 import { useState, type ReactNode } from "react";
-import superjson from "superjson";
+import { transformer } from "@/contracts/api/transformer";
 import type { AppRouter } from "@/server/trpc/router";
 import { ToastProvider } from "@/app/_ui/toast";
 import { TooltipProvider } from "@/app/_ui/tooltip";
@@ -37,8 +37,8 @@ function createClients() {
     links: [
       splitLink({
         condition: (op) => op.type === "subscription",
-        true: wsLink({ client: socket, transformer: superjson }),
-        false: httpBatchLink({ url: `${origin}/trpc`, transformer: superjson, maxURLLength: 8000 }),
+        true: wsLink({ client: socket, transformer }),
+        false: httpBatchLink({ url: `${origin}/trpc`, transformer, maxURLLength: 8000 }),
       }),
     ],
   });

@@ -1,6 +1,6 @@
 import { request as httpRequest } from "node:http";
 import { createTRPCClient, httpLink } from "@trpc/client";
-import superjson from "superjson";
+import { transformer } from "@/contracts/api/transformer";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import WebSocket from "ws";
 import { waitUntil } from "@/lib/testing/wait-until";
@@ -37,7 +37,7 @@ describe("the server from outside", () => {
         httpLink({
           url: `${server.url}/trpc`,
           headers: server.headers,
-          transformer: superjson,
+          transformer,
         }),
       ],
     });
@@ -85,7 +85,7 @@ describe("the server from outside", () => {
         expect([path, (await get(path, {})).status]).toEqual([path, 401]);
       expect(await connect("/trpc-ws", {})).toBe("401");
       const anonymous = createTRPCClient<AppRouter>({
-        links: [httpLink({ url: `${server.url}/trpc`, transformer: superjson })],
+        links: [httpLink({ url: `${server.url}/trpc`, transformer })],
       });
       await expect(anonymous.runs.list.query({})).rejects.toMatchObject({
         message: expect.stringContaining("S3_TOKEN") as string,

@@ -1,5 +1,5 @@
 import { initTRPC, TRPCError } from "@trpc/server";
-import superjson from "superjson";
+import { transformer } from "@/contracts/api/transformer";
 import { AppError, describeIssues, type ErrorCode } from "@/contracts/errors";
 import { toStorableText } from "@/server/platform/db/json";
 import { toDatabaseAppError } from "@/server/platform/db/errors";
@@ -33,7 +33,7 @@ const HTTP_CODE: Record<ErrorCode, TRPCError["code"]> = {
 };
 
 const t = initTRPC.context<ApiContext>().create({
-  transformer: superjson,
+  transformer,
   /** Clients read `data.appCode` (contracts/errors.ts); a refused input becomes one line per setting. */
   errorFormatter({ shape, error }) {
     const { cause } = error;

@@ -1,5 +1,5 @@
 import { createTRPCClient, httpLink } from "@trpc/client";
-import superjson from "superjson";
+import { transformer } from "@/contracts/api/transformer";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { TaskRequest } from "@/contracts/worker-protocol/tasks";
 import { waitUntil } from "@/lib/testing/wait-until";
@@ -35,7 +35,7 @@ describe("tasks", () => {
         httpLink({
           url: `${server.url}/trpc`,
           headers: server.headers,
-          transformer: superjson,
+          transformer,
         }),
       ],
     });
