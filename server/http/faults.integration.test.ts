@@ -94,6 +94,22 @@ describe("the server against bad senders", () => {
     expect(await say(`${post("/trpc/runs.launch", 5 * 2 ** 20)}a`).ended).toMatch(/^HTTP\/1.1 408/);
   });
 
+  it("hears of uploads that are cut off at any moment, and goes on", async () => {
+    const { token } = await test.plane.workerTokens.create("cut", "test");
+    const id = "00000000-0000-4000-8000-000000000000";
+    const upload = `PUT /worker/artifacts/${id}/a.bin?runId=${id}&attempt=1 HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\nAuthorization: Bearer ${token}\r\nContent-Length: 100000\r\n\r\nabc`;
+    for (const text of [upload, `${post("/uploads?name=a.txt", 100_000)}abc`])
+      for (const delay of [1, 3, 6, 12, 25, 50]) {
+        const { socket, ended } = say(text);
+        await sleep(delay);
+        socket.destroy();
+        await ended;
+      }
+    await sleep(100);
+    const health = say(`${head("GET /healthz")}Connection: close\r\n\r\n`);
+    expect(await health.ended).toMatch(/^HTTP\/1.1 200/);
+  });
+
   it("refuses a batch of very many calls", async () => {
     const path = Array.from({ length: 500 }, () => "runs.list").join(",");
     const status = await new Promise<number>((resolve, reject) => {

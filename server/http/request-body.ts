@@ -30,6 +30,8 @@ const SMALL_BYTES = 1024 * 1024;
  */
 export function openBodyStream(request: IncomingMessage): Readable {
   const body = new PassThrough();
+  // Whoever reads it hears of its end; before anybody does, an error that nobody hears would end the process.
+  body.on("error", () => undefined);
   request.pipe(body);
   request.once("close", () => {
     if (!request.complete) body.destroy(new Error("the upload was cut off"));
