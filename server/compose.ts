@@ -159,6 +159,8 @@ export function compose({
     upstreamExport: new UpstreamExport(database),
     async start() {
       await runs.renewLeases();
+      // A store that is away now is tidied by the next start.
+      await uploads.removeUnfinished().catch(() => undefined);
       await liveEvents.start();
       workerConnections.start(
         createWorkerHandlers({

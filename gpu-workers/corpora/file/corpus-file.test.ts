@@ -124,6 +124,29 @@ describe("a corpus file", () => {
   });
 });
 
+describe("an imported corpus", () => {
+  const lines = ["a", "b", "c"].map((id) => `{"id":"${id}","title":"","text":"${id}"}\n`);
+  const path = (): string => join(folder, "documents.jsonl");
+  async function prepare(): Promise<void> {
+    await writeFile(path(), lines.join(""));
+    const corpus = await CorpusFile.open(path());
+    await corpus.close();
+    const manifest = { version: 1, bytes: lines.join("").length, hash: corpus.hash };
+    await writeFile(join(folder, "manifest.json"), JSON.stringify(manifest));
+  }
+
+  it("that was cut at a line's end, or changed, is not used", async () => {
+    await prepare();
+    await (await CorpusFile.open(path())).close();
+    await writeFile(path(), lines.slice(0, 2).join(""));
+    await expect(CorpusFile.open(path())).rejects.toThrow(
+      `has ${lines.slice(0, 2).join("").length} bytes where its import wrote ${lines.join("").length}: it was cut or changed`,
+    );
+    await writeFile(path(), lines.join("").replace('"text":"b"', '"text":"x"'));
+    await expect(CorpusFile.open(path())).rejects.toThrow("holds other documents than its import");
+  });
+});
+
 describe("a question file", () => {
   it("is read and checked", async () => {
     expect(

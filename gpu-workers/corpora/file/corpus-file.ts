@@ -1,6 +1,8 @@
 import { createHash } from "node:crypto";
 import { createReadStream, readSync, type Stats } from "node:fs";
-import { type FileHandle, open, stat } from "node:fs/promises";
+import { type FileHandle, open, readFile, stat } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
+import { z } from "zod";
 import {
   type CorpusRecord,
   LineError,
@@ -67,8 +69,8 @@ export class CorpusFile {
   ) {}
 
   /**
-   * Opens a corpus by its saved rows, or scans it once. Throws `not-found`, or `LineError` for a line that is no document
-   * or repeats an id. `onProgress` gets bytes read and bytes in all.
+   * Opens a corpus by its saved rows, or scans it once. Throws `not-found`, `conflict` where an imported file was cut or
+   * changed, or `LineError` for a line that is no document or repeats an id. `onProgress` gets bytes read and bytes in all.
    */
   static async open(
     path: string,
@@ -76,8 +78,13 @@ export class CorpusFile {
     onProgress?: (done: number, total: number) => void,
   ): Promise<CorpusFile> {
     const { size: bytes, mtimeMs } = await requireFile(path, "corpus");
+    const imported = await readImported(path);
+    if (imported && imported.bytes !== bytes)
+      throw buildDamagedError(path, `has ${bytes} bytes where its import wrote ${imported.bytes}`);
     const saved = await loadRows(path, { bytes, mtimeMs });
     const rows = saved ?? (await scanRows(path, bytes, signal, onProgress));
+    if (imported && imported.hash !== rows.hash)
+      throw buildDamagedError(path, "holds other documents than its import wrote");
     // A folder that may not be written is no failure: the file is scanned again next time.
     if (!saved && bytes >= SAVE_ROWS_FROM_BYTES)
       await saveRows(path, { bytes, mtimeMs }, rows).catch(() => undefined);
@@ -200,6 +207,26 @@ export class CorpusFile {
     );
   }
 }
+
+/** Of the manifest that an import leaves beside the documents. */
+const importedSchema = z.object({ bytes: z.number(), hash: z.string() });
+
+/** What an import wrote; null for a file that was put there by hand. */
+async function readImported(path: string): Promise<z.infer<typeof importedSchema> | null> {
+  if (basename(path) !== "documents.jsonl") return null;
+  try {
+    const text = await readFile(join(dirname(path), "manifest.json"), "utf8");
+    return importedSchema.parse(JSON.parse(text));
+  } catch {
+    return null;
+  }
+}
+
+const buildDamagedError = (path: string, how: string): AppError =>
+  new AppError(
+    "conflict",
+    `The corpus file ${path} ${how}: it was cut or changed. Delete the corpus and import it anew.`,
+  );
 
 async function scanRows(
   path: string,

@@ -28,7 +28,7 @@ describe("a file that harms its reader", () => {
     "by an endless loop ends with the reason",
     async () => {
       const path = join(SHARED, "faults", "hang.parquet");
-      const settings = { idColumn: "#row", titleColumn: "#none", textColumn: "question" };
+      const settings = { idColumn: "#row", titleColumn: "#none", textColumn: "golden_answers" };
       await expect(
         importCorpus(buildImportOptions(folder, path, { settings, limits: { silenceMs: 6_000 } })),
       ).rejects.toMatchObject({

@@ -77,6 +77,16 @@ export class Uploads {
       await this.artifacts.remove(getFolder(id));
   }
 
+  /** Removes what a crash left of files that were arriving. Called before any can arrive. */
+  async removeUnfinished(): Promise<void> {
+    const ids = new Set(
+      (await this.artifacts.list()).flatMap((path) => /^uploads\/([^/]+)\//.exec(path)?.[1] ?? []),
+    );
+    const known = await this.database.db.upload.findMany({ select: { id: true } });
+    for (const { id } of known) ids.delete(id);
+    for (const id of ids) await this.artifacts.remove(getFolder(id));
+  }
+
   /** Its bytes from `start` on. @throws AppError "not-found" */
   async open(id: string, start: number): Promise<Upload & { stream: Readable }> {
     const row = await touchUpload(this.database.db, { id });

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { createHash } from "node:crypto";
-import { readdir } from "node:fs/promises";
+import { mkdir, readdir, writeFile } from "node:fs/promises";
 import { request } from "node:http";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -189,6 +189,16 @@ describe("an upload that nobody needs any more", () => {
     await age(8 * 24);
     expect(await prune()).toEqual([]);
   });
+});
+
+it("what a crash left of a file that was arriving goes with the next start", async () => {
+  const { body } = await send("whole.jsonl", "whole");
+  const left = join(server.artifactsDir, "uploads", "00000000-0000-4000-8000-0000000000ff");
+  await mkdir(left, { recursive: true });
+  await writeFile(join(left, "file.part"), "begun");
+  await server.plane.uploads.removeUnfinished();
+  expect(await stored()).toContain(body.id);
+  expect(await stored()).not.toContain("00000000-0000-4000-8000-0000000000ff");
 });
 
 describe("corpora of workers", () => {
