@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -68,5 +68,33 @@ describe("s3 questions fetch", () => {
       code: 1,
       error: expect.stringContaining("each file becomes PREFIX/FILE") as string,
     });
+  }, 400_000);
+
+  it("sends the bytes of a file, and reads them as its options say", async () => {
+    const file = join(data, "mine.csv");
+    await writeFile(
+      file,
+      Buffer.from("Nr;Frage;Antwort\n1;Wo?;K\xf6ln|Bonn\n2;Wer?;true\n", "latin1"),
+    );
+    const words = ["questions", "import", file, "--name", "mine"];
+    const columns = ["id=Nr", "question=Frage", "answers=Antwort"].flatMap((column) => [
+      "--column",
+      column,
+    ]);
+    const asked = await s3(...words);
+    expect(asked).toMatchObject({
+      code: 1,
+      error: expect.stringContaining("hold the ids") as string,
+    });
+    const refused = await s3(...words, ...columns);
+    expect(refused.error).toContain("line 2 is not UTF-8 but probably Windows-1252");
+    const preview = await s3(...words, ...columns, "--preview", "--encoding", "windows-1252");
+    expect(preview.out, preview.error).toContain(
+      "csv (Windows-1252, delimiter semicolon, quotes doubled, lines end in LF), 2 rows",
+    );
+    const read = [...columns, "--encoding", "windows-1252", "--booleans", "true-false"];
+    expect(await s3(...words, ...read)).toMatchObject({ code: 0 });
+    const { rows } = await server.plane.questionSets.listQuestions({ set: "mine", limit: 10 });
+    expect(rows.map(({ answers }) => answers)).toEqual([["Köln", "Bonn"], ["true"]]);
   }, 400_000);
 });

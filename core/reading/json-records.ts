@@ -33,7 +33,7 @@ function parses(text: string): boolean {
 /** The record of a JSON text, or what is wrong with it. */
 export function parseJsonRecord(text: string, line: number): SourceRecord {
   // Said at once: a file of another kind has millions of such lines.
-  if (!/^\s*[{[]/.test(text)) return { line, problem: `is not JSON: ${shorten(text)}` };
+  if (!/^[ \t]*[{[]/.test(text)) return { line, problem: `is not JSON: ${shorten(text)}` };
   try {
     const value = parseJson(text);
     if (typeof value === "object" && value !== null && !Array.isArray(value))
@@ -63,7 +63,7 @@ export class JsonLinesParser implements RecordParser<SourceRecord> {
     let start = 0;
     for (let end = text.indexOf("\n"); end >= 0; end = text.indexOf("\n", start)) {
       this.parts.push(text.slice(start, end));
-      records.push(...this.takeLine());
+      this.takeLine(records);
       start = end + 1;
     }
     if (start < text.length) this.parts.push(text.slice(start));
@@ -71,20 +71,26 @@ export class JsonLinesParser implements RecordParser<SourceRecord> {
   }
 
   end(): SourceRecord[] {
-    return this.parts.length > 0 ? this.takeLine() : [];
+    const records: SourceRecord[] = [];
+    if (this.parts.length > 0) this.takeLine(records);
+    return records;
   }
 
-  private takeLine(): SourceRecord[] {
-    const text = this.parts.join("");
+  private takeLine(records: SourceRecord[]): void {
+    const text = this.parts.length === 1 ? this.parts[0]! : this.parts.join("");
     this.parts = [];
     this.line += 1;
     // Lines of an old Macintosh end in CR alone, which JSON takes for white space.
-    const lines = text.replace(/\r$/, "").split("\r");
-    return lines.flatMap((each, i) => {
-      if (i > 0) this.line += 1;
-      return each.trim() === "" ? [] : [parseJsonRecord(each, this.line)];
-    });
+    if (text.includes("\r") && text.indexOf("\r") < text.length - 1) {
+      const [first = "", ...others] = text.replace(/\r$/, "").split("\r");
+      addRecord(records, first, this.line);
+      for (const each of others) addRecord(records, each, ++this.line);
+    } else addRecord(records, text, this.line);
   }
+}
+
+function addRecord(records: SourceRecord[], text: string, line: number): void {
+  if (text.trim() !== "") records.push(parseJsonRecord(text, line));
 }
 
 /**

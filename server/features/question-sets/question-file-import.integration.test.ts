@@ -1,3 +1,4 @@
+import { monitorEventLoopDelay } from "node:perf_hooks";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import {
   importQuestionFileRequestSchema,
@@ -84,4 +85,66 @@ describe("gold passages that a question file names by title", () => {
       /has stored no corpus "elsewhere"/,
     );
   });
+});
+
+describe("a question file", () => {
+  let server: TestServer;
+  const bring = (over: object) =>
+    server.plane.questionFileImport.import(
+      importQuestionFileRequestSchema.parse({ fileName: "mine.csv", name: "mine", ...over }),
+      "tester",
+    );
+  const answers = async () =>
+    (await server.plane.questionSets.listQuestions({ set: "mine", limit: 10 })).rows.map(
+      (row) => row.answers,
+    );
+  beforeAll(async () => {
+    server = await startTestServer();
+  });
+  afterAll(() => server.stop());
+
+  it("with other gold answers is a new version, which says so; the same content is that version again", async () => {
+    const table = (gold: string) => `id,question,answers\n1,Who?,${gold}\n2,Where?,Rome\n`;
+    const first = await bring({ content: table("Ann Lee") });
+    expect(first.warnings).toEqual([]);
+    const second = await bring({ content: table("Zoe") });
+    expect(second.sets).toMatchObject([{ isNew: true }]);
+    expect(second.warnings).toEqual([
+      `1 question has other gold answers than in version ${first.sets[0]!.version}, which earlier runs keep: this is version ${second.sets[0]!.version}. First: "Who?", Ann Lee before, Zoe now.`,
+    ]);
+    expect(await answers()).toEqual([["Zoe"], ["Rome"]]);
+    const third = await bring({ content: table("Ann Lee") });
+    expect(third.sets).toMatchObject([{ isNew: false, version: first.sets[0]!.version }]);
+    expect(third.warnings).toEqual([expect.stringContaining("is the newest again")]);
+    expect(await answers()).toEqual([["Ann Lee"], ["Rome"]]);
+    expect((await bring({ content: table("Ann Lee") })).warnings).toEqual([]);
+  });
+
+  it("is refused as a whole where something is undecided or cannot be read", async () => {
+    await expect(bring({ content: "question,answers\nWho?,Ada\n" })).rejects.toThrow(
+      /Nothing was imported. No column is known to hold the ids.*question, answers/,
+    );
+    await expect(bring({ content: "id,question,answers\n1,Who?\n" })).rejects.toThrow(
+      /line 2 has 2 fields where the heading has 3/,
+    );
+    const utf16 = Buffer.from("id,question,answers\n1,Wer?,Köln\n", "utf16le").toString("base64");
+    await expect(bring({ content: utf16, encoding: "base64" })).rejects.toThrow(
+      /mine.csv is not UTF-8 but UTF-16 .*Set its encoding to utf-16le/,
+    );
+    await bring({ content: utf16, encoding: "base64", reading: { encoding: "utf-16le" } });
+    expect(await answers()).toEqual([["Köln"]]);
+  });
+
+  it("of ten megabytes of broken lines keeps the server answering", async () => {
+    const delay = monitorEventLoopDelay({ resolution: 10 });
+    delay.enable();
+    const begun = Date.now();
+    const preview = await server.plane.questionFileImport.preview(
+      previewQuestionsRequestSchema.parse({ fileName: "bad.jsonl", content: "x\n".repeat(5e6) }),
+    );
+    delay.disable();
+    expect([preview.problemCount, preview.problems.length]).toEqual([5_000_000, 200]);
+    expect(delay.max / 1e6, "longest pause in ms").toBeLessThan(1000);
+    expect(Date.now() - begun).toBeLessThan(60_000);
+  }, 90_000);
 });

@@ -1,9 +1,14 @@
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { predictConfigSchema } from "@/contracts/run-config/predict-config";
 import { formatDocuments } from "@/contracts/formats/upstream/documents";
 import { startTestServer, type TestServer } from "@/server/testing/test-server";
 import { buildDocument, buildDocuments, buildRecord, storeSamples } from "@/server/testing/samples";
 import { importUpstreamRequestSchema } from "@/contracts/api/upstream";
+import { ROOT } from "@/lib/paths.mjs";
+
+const CORRECTED = join(ROOT, "..", "shared", "cases", "83-upstream-corrected", "out");
 
 const docs = (...ids: string[]) => formatDocuments(ids.map(buildDocument));
 const file = (path: string, value: unknown) => ({
@@ -157,6 +162,41 @@ describe("upstream's files", () => {
     const second = await server.plane.upstreamExport.export(again.runs[0]!.id);
     expect(second.files.slice(0, 2)).toEqual(files.slice(0, 2));
   });
+
+  it.skipIf(!existsSync(CORRECTED))(
+    "whose gold answers were corrected are a new version of their set, which each run keeps (case 83)",
+    async () => {
+      const files = ["bugcor_output_sequences.json", "results/s3.json"].map((path) =>
+        file(path, readFileSync(join(CORRECTED, path), "utf8")),
+      );
+      const earlier = files.map(({ path, content }) =>
+        file(path, content.replace('["Zoe"]', '["Ann Lee"]')),
+      );
+      const answersOf = async (runId: string) =>
+        (
+          await server.plane.questionSets.listQuestions({ set: "upstream/bugcor", limit: 9, runId })
+        ).rows.map(({ answers }) => answers);
+      const [before, after, back] = [
+        await bring(earlier),
+        await bring(files),
+        await bring(earlier),
+      ].map(({ runs }) => runs[0]!);
+      expect(before!.notes).toEqual([]);
+      expect(after!.notes).toEqual([
+        expect.stringMatching(
+          /^upstream\/bugcor: 1 question has other gold answers .*"who rowed\?", Ann Lee before, Zoe now/,
+        ),
+      ]);
+      expect(back!.notes).toEqual([expect.stringMatching(/is the newest again/)]);
+      expect(await answersOf(before!.id)).toEqual([["Ann Lee"], ["Bob"]]);
+      expect(await answersOf(after!.id)).toEqual([["Zoe"], ["Bob"]]);
+      expect(await answersOf(back!.id)).toEqual([["Ann Lee"], ["Bob"]]);
+      const named = await bring(files, { questions: "upstream/bugcor" });
+      expect(named.runs[0]!.notes).toEqual([
+        expect.stringContaining('1 question has other gold answers in the files than in "upstream'),
+      ]);
+    },
+  );
 
   it("have a RAG cache: of a naive-RAG run its own answers, else the baseline's", async () => {
     // A full stop in place of the question mark: upstream appends one to its keys all the same.

@@ -88,8 +88,11 @@ export function getValueAt(row: SourceRow, path: string): unknown {
     );
 }
 
-/** Columns of rows with their paths, in the order in which they come; `inner`: dictionaries that hold columns, too. */
-function listPaths(rows: readonly SourceRow[], inner: boolean): string[] {
+/**
+ * Columns of rows, those within dictionaries with their path, in the order in which they come.
+ * @param inner the dictionaries that hold columns, too, but nothing that is null in every row
+ */
+export function listColumns(rows: readonly SourceRow[], inner = false): string[] {
   const found = new Set<string>();
   const walk = (row: SourceRow, prefix: string, depth: number): void => {
     for (const [key, value] of Object.entries(row)) {
@@ -103,16 +106,11 @@ function listPaths(rows: readonly SourceRow[], inner: boolean): string[] {
   return [...found];
 }
 
-/** Columns of the first rows, those within objects with their path, in the order in which they come. */
-export const listColumns = (rows: readonly SourceRow[]): string[] => listPaths(rows, false);
-
 /** A column for every field that can be recognised by its name, whatever its case; null: none. */
-export function guessMapping(head: readonly SourceRow[]): Required<ColumnMapping> {
-  const paths = listPaths(head, true);
-  return Object.fromEntries(
-    FIELDS.map((field) => [field, findColumn(paths, CANDIDATES[field])]),
+export const guessMapping = (columns: readonly string[]): Required<ColumnMapping> =>
+  Object.fromEntries(
+    FIELDS.map((field) => [field, findColumn(columns, CANDIDATES[field])]),
   ) as Required<ColumnMapping>;
-}
 
 /** A question with what must be looked up before it is stored, and the split that it belongs to. */
 export interface MappedQuestion {

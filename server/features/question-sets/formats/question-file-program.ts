@@ -9,6 +9,9 @@ export type QuestionFileAnswer =
 /** Questions of a message: so many that taking one is quick. */
 const BATCH = 500;
 
+// A file may be wrong in each of its millions of lines, and nobody looks at the stack of such an error.
+Error.stackTraceLimit = 0;
+
 /** Reads a question file in a process of its own (lib/isolated-process). */
 export default async function* read(options: ReadOptions): AsyncGenerator<QuestionFileAnswer> {
   const file = await readQuestionFile(options);

@@ -129,7 +129,8 @@ class QuestionCollector {
       columns: this.columns,
       mapping: this.mapping,
       unread: this.listUnread(),
-      undecided: [...this.undecided, ...this.listMissing()],
+      // Where no row can be read, that is what is wrong.
+      undecided: this.problemCount === this.rows ? [] : [...this.undecided, ...this.listMissing()],
       rows: this.rows,
       parts,
       // Those of repeated ids were found last.
@@ -145,7 +146,8 @@ class QuestionCollector {
   private begin(): void {
     const rows = (this.head ?? []).flatMap(({ value }) => (isProblem(value) ? [] : [value]));
     this.columns = this.opened.columns?.slice() ?? listColumns(rows);
-    this.mapping = { ...guessMapping(rows), ...this.options.mapping };
+    const guessed = guessMapping(this.opened.columns ?? listColumns(rows, true));
+    this.mapping = { ...guessed, ...this.options.mapping };
     this.undecided = this.listUndecided(this.head?.every(({ hasKey }) => hasKey) ?? false);
     this.head = null;
   }

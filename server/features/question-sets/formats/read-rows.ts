@@ -1,7 +1,4 @@
-import { createGunzip, type Gunzip } from "node:zlib";
 import { Readable } from "node:stream";
-import { parquetReadObjects } from "hyparquet";
-import { compressors } from "hyparquet-compressors";
 import { AppError } from "@/contracts/errors";
 import {
   questionFormatSchema,
@@ -10,9 +7,11 @@ import {
 } from "@/contracts/formats/question-file";
 import type { FoundText } from "@/contracts/formats/reading";
 import { detectContainer } from "@/core/reading/containers";
+import { openParquet } from "@/core/reading/parquet-records";
 import { readRecords } from "@/core/reading/read-records";
 import type { SourceRecord, SourceRow } from "@/core/reading/source-record";
 import { isDictionary } from "@/core/reading/text-values";
+import { gunzip } from "@/lib/gunzip";
 
 /** Reads the rows of a question file, each with the place it stands at, so that every problem can be pointed at. */
 
@@ -60,14 +59,11 @@ export async function openRows({
   reading,
 }: QuestionBytes): Promise<QuestionRows> {
   const container = detectContainer(content);
-  if (container === "parquet") {
-    const rows = readParquetRows(content);
-    return { format: "parquet", container: null, text: null, columns: null, rows };
-  }
+  if (container === "parquet") return openParquetRows(fileName, content);
   if (format === "parquet")
     throw new AppError("invalid-input", `${fileName} is not a parquet file.`);
   const isPacked = container === "gzip";
-  const bytes = isPacked ? unpack(fileName, content) : Readable.from([content]);
+  const bytes = isPacked ? unpack(fileName, content) : Readable.from(cutIntoPieces(content));
   const kind = chooseKind(fileName, format);
   const delimiter = reading.delimiter === "auto" && format === "tsv" ? "tab" : reading.delimiter;
   const { found, records } = await readRecords(bytes, { ...reading, delimiter }, fileName, kind);
@@ -96,23 +92,24 @@ function chooseKind(fileName: string, format: QuestionFormat): "json" | "table" 
   return ["csv", "tsv", "tab"].includes(extension) ? "table" : "auto";
 }
 
+/** The records of a piece are there at once, so a piece is small. */
+const PIECE_BYTES = 64 * 1024;
+
+function* cutIntoPieces(content: Uint8Array): Generator<Uint8Array> {
+  for (let at = 0; at < content.length; at += PIECE_BYTES)
+    yield content.subarray(at, at + PIECE_BYTES);
+}
+
 async function* unpack(fileName: string, content: Uint8Array): AsyncGenerator<Uint8Array> {
-  const gunzip: Gunzip = createGunzip();
   let bytes = 0;
   try {
-    for await (const chunk of Readable.from([content]).pipe(gunzip) as AsyncIterable<Buffer>) {
+    for await (const chunk of gunzip(cutIntoPieces(content))) {
       bytes += chunk.length;
-      if (bytes > MAX_UNPACKED_BYTES)
-        throw new AppError("invalid-input", `${fileName} holds more than 1 GiB. Split it.`);
+      if (bytes > MAX_UNPACKED_BYTES) throw new Error("holds more than 1 GiB; split it");
       yield chunk;
     }
   } catch (cause) {
-    if (cause instanceof AppError) throw cause;
-    throw new AppError(
-      "invalid-input",
-      `${fileName} is not a whole gzip file: ${(cause as Error).message}.`,
-      { cause },
-    );
+    throw new AppError("invalid-input", `${fileName} ${(cause as Error).message}.`, { cause });
   }
 }
 
@@ -167,25 +164,22 @@ const listMirageRows = (file: Record<string, Record<string, SourceRow>>): Questi
     })),
   );
 
-async function* readParquetRows(content: Uint8Array): AsyncGenerator<QuestionRow[]> {
-  const file = content.buffer.slice(
-    content.byteOffset,
-    content.byteOffset + content.byteLength,
-  ) as ArrayBuffer;
-  let rows: Record<string, unknown>[];
-  try {
-    rows = await parquetReadObjects({ file, compressors });
-  } catch (error) {
-    throw new AppError(
-      "invalid-input",
-      `The parquet file cannot be read: ${error instanceof Error ? error.message : String(error)}`,
-    );
+async function openParquetRows(fileName: string, content: Uint8Array): Promise<QuestionRows> {
+  const file = {
+    byteLength: content.byteLength,
+    slice: (start: number, end = content.byteLength) =>
+      Uint8Array.from(content.subarray(start, end)).buffer,
+  };
+  const { columns, read } = await openParquet(file, fileName);
+  async function* nameAll(): AsyncGenerator<QuestionRow[]> {
+    for await (const { rows, start } of read(columns))
+      yield rows.map((value, i) => ({
+        where: `row ${start + i + 1}`,
+        fallbackId: `row-${start + i + 1}`,
+        hasKey: false,
+        part: null,
+        value,
+      }));
   }
-  yield rows.map((value, i) => ({
-    where: `row ${i + 1}`,
-    fallbackId: `row-${i + 1}`,
-    hasKey: false,
-    part: null,
-    value,
-  }));
+  return { format: "parquet", container: null, text: null, columns: null, rows: nameAll() };
 }
