@@ -13,7 +13,8 @@ const QUOTING_NAMES: Readonly<Record<Quoting, string>> = {
   none: "no quoting",
 };
 
-const formatDialect = ({ delimiter, quoting, lineBreak }: TableDialect): string =>
+/** "delimiter tab, quotes doubled, lines end in LF". */
+export const formatDialect = ({ delimiter, quoting, lineBreak }: TableDialect): string =>
   `delimiter ${DELIMITER_NAMES[delimiter]}, ${QUOTING_NAMES[quoting]}, lines end in ${lineBreak}`;
 
 /** What a file turned out to be: "tsv (gzip, UTF-8, delimiter tab, quotes doubled, lines end in LF)". */
