@@ -236,6 +236,24 @@ export const recordReport = (
   UPDATE runs SET headline = coalesce(${columns.headline}, headline), preflight = coalesce(${columns.preflight}::jsonb, preflight), progress = coalesce(${columns.progress}::jsonb, progress)
   WHERE id = ${ref.runId}::uuid AND ${Object.values(columns).some((value) => value !== null)}::boolean`;
 
+/** Counts of what a run has reported: episodes, the last step, and how far each phase had come. */
+export type RunPoint = Record<string, number>;
+
+/** How far a run has come, and the furthest that it had when its worker was lost before. */
+export const selectRunPoint = (
+  db: Queries,
+  runId: string,
+): Promise<{ point: RunPoint; furthest: RunPoint } | null> =>
+  queryRow(db, z.object({ point: jsonColumn<RunPoint>(), furthest: jsonColumn<RunPoint>() }))`
+    SELECT r.furthest, jsonb_strip_nulls(jsonb_build_object(
+        'episodes', (SELECT count(*) FROM episodes e WHERE e.run_id = r.id AND e.phase = 'predict'),
+        'step', (SELECT max(m.last_step) FROM metric_series m WHERE m.run_id = r.id))
+      || CASE WHEN r.progress IS NULL THEN '{}' ELSE jsonb_build_object(r.progress ->> 'phase', r.progress -> 'done') END) AS point
+    FROM runs r WHERE r.id = ${runId}::uuid`;
+
+export const updateFurthest = (db: Queries, runId: string, furthest: RunPoint): Promise<number> =>
+  db.$executeRaw`UPDATE runs SET furthest = ${toJson(furthest)}::jsonb WHERE id = ${runId}::uuid`;
+
 /** True where an attempt has lasted ten minutes. */
 export async function hasLasted(db: Queries, ref: AttemptRef): Promise<boolean> {
   const row = await queryRow(db, z.object({ lasted: z.boolean() }))`

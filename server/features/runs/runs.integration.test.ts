@@ -55,6 +55,27 @@ describe("runs", () => {
     poor.disconnect();
   });
 
+  it("does not count deaths after progress", async () => {
+    const id = await launch();
+    for (let lost = 1; lost <= 6; lost++) {
+      const { attempt } = await worker.leaseAndStart();
+      expect(attempt).toBe(lost);
+      const done = Math.min(lost, 4);
+      await worker.request("report", {
+        runId: id,
+        attempt,
+        sequence: 1,
+        items: [
+          { kind: "progress", progress: { phase: "predicting", done, total: 9, detail: "" } },
+        ],
+      });
+      await waitUntil("the state changes", async () => (await readState(id)) !== "running");
+      // Of six deaths three came no further than 4.
+      expect(await readState(id)).toBe(lost < 6 ? "queued" : "failed");
+    }
+    expect((await server.plane.runReader.get(id)).error).toContain("predicting 4");
+  });
+
   it("requeues a lost lease, fails after too many, and resumes by hand", async () => {
     const id = await launch();
     for (let lost = 1; lost <= 3; lost++) {
@@ -63,7 +84,7 @@ describe("runs", () => {
     }
     const failed = await server.plane.runReader.get(id);
     expect(failed.state).toBe("failed");
-    expect(failed.error).toMatch(/lease was lost.*given up after 3/);
+    expect(failed.error).toMatch(/lease was lost.*given up after 3.*at the same point/);
     expect(failed.attempts.map((a) => a.outcome)).toEqual(["lost", "lost", "lost"]);
     expect(failed.actions).toContain("resume");
     await server.plane.runs.resume(id, me);

@@ -21,6 +21,8 @@ import {
   selectLeaseHolder,
   selectQueuedRunForUpdate,
   selectReportSequence,
+  selectRunPoint,
+  updateFurthest,
   type LeasingWorker,
   type LockedRun,
 } from "./queries";
@@ -30,6 +32,8 @@ type Lease = NonNullable<WorkerResponse<"lease">["run"]>;
 type WorkerState = WorkerRequest<"transition">["to"];
 
 const DEFAULT_MAX_ATTEMPTS = 5;
+/** A worker that dies so often at the same point dies of what it does there. */
+const MAX_DEATHS = 3;
 
 /** Where in a sweep a run stands: its combination, and the settings of that. */
 export interface SweepPlace {
@@ -143,7 +147,12 @@ export class Runs {
         case "queued":
         case "cancelled":
           // No person cancelled it: the worker returns it.
-          return this.requeue(tx, run, { ...by, reason: reason ?? "the worker gave it back" });
+          return this.requeue(
+            tx,
+            run,
+            { ...by, reason: reason ?? "the worker gave it back" },
+            { hasDied: false },
+          );
         case "succeeded":
         case "failed":
           return changeState(tx, run, to, by, to);
@@ -239,21 +248,40 @@ export class Runs {
         );
         return true;
       }
-      await this.requeue(tx, run, {
-        actor: "server",
-        reason: `the lease was lost: ${reason} (${holder})`,
-      });
+      const by = { actor: "server", reason: `the lease was lost: ${reason} (${holder})` };
+      await this.requeue(tx, run, by, { hasDied: true });
       return true;
     });
   }
 
   /** Puts a run back into the queue, to be resumed from its last checkpoint; after too many lost leases it fails instead. */
-  private async requeue(tx: Transaction, run: LockedRun, by: TransitionReason): Promise<void> {
-    run.lostLeases = run.kind === "serve" && (await hasServed(tx.db, run)) ? 1 : run.lostLeases + 1;
-    if (run.lostLeases < this.maxAttempts) return changeState(tx, run, "queued", by, "lost");
-    const reason = `${by.reason}; given up after ${run.lostLeases} lost attempts. Look at the worker's log, then resume the run.`;
+  private async requeue(
+    tx: Transaction,
+    run: LockedRun,
+    by: TransitionReason,
+    { hasDied }: { hasDied: boolean },
+  ): Promise<void> {
+    const point = hasDied ? await recordPoint(tx.db, run.id) : null;
+    const isForgiven =
+      point?.isNew === true || (run.kind === "serve" && (await hasServed(tx.db, run)));
+    run.lostLeases = isForgiven ? 1 : run.lostLeases + 1;
+    const limit = hasDied ? Math.min(MAX_DEATHS, this.maxAttempts) : this.maxAttempts;
+    if (run.lostLeases < limit) return changeState(tx, run, "queued", by, "lost");
+    const where = point === null ? "" : ` at the same point (${point.text}), no new report between`;
+    const reason = `${by.reason}; given up after ${run.lostLeases} lost attempts${where}. Look at the worker's log, then resume the run.`;
     return changeState(tx, run, "failed", { actor: by.actor, reason }, "lost");
   }
+}
+
+/** Notes how far a run has come as its worker was lost; `isNew`: further than whenever that happened before. */
+async function recordPoint(db: Queries, runId: string): Promise<{ isNew: boolean; text: string }> {
+  const { point, furthest } = (await selectRunPoint(db, runId)) ?? { point: {}, furthest: {} };
+  const known = new Map(Object.entries(furthest));
+  const further = Object.entries(point).filter(([what, value]) => value > (known.get(what) ?? -1));
+  for (const [what, value] of further) known.set(what, value);
+  if (further.length > 0) await updateFurthest(db, runId, Object.fromEntries(known));
+  const text = Object.entries(point).map(([what, value]) => `${what} ${value}`);
+  return { isNew: further.length > 0, text: text.join(", ") };
 }
 
 /** A service has no checkpoint that would forgive lost attempts: having served for a while does. */
