@@ -42,7 +42,9 @@ describe("prediction and evaluation from the command line", () => {
       ...columns,
       "--preview",
     );
-    expect(preview.out).toMatch(/csv, 2 rows; columns: nr, frage, antworten/);
+    expect(preview.out).toMatch(
+      /csv \(UTF-8, delimiter comma, .*\), 2 rows; columns: nr, frage, antworten/,
+    );
     expect(preview.out).toMatch(
       /line 3 is not a question: question \(column frage\): must not be empty/,
     );
