@@ -5,6 +5,8 @@ import { Option, type Command } from "commander";
 import { CORPUS_PRESET_NAMES, type CorpusPresetName } from "@/contracts/run-config/corpus-source";
 import { removeCorpusResultSchema } from "@/contracts/worker-protocol/tasks";
 import { AppError } from "@/contracts/errors";
+import { DELIMITERS, ENCODINGS, QUOTINGS } from "@/contracts/formats/reading";
+import { describeReading } from "@/core/corpora/describe-reading";
 import { getPublishedRetriever, suggestCorpusName } from "@/core/corpora/corpus-import";
 import { CORPUS_PRESETS } from "@/core/presets/corpus-presets";
 import type { Client } from "@/cli/client";
@@ -23,6 +25,12 @@ interface ImportOptions {
   licence?: string;
   chunkTokens?: number;
   chunkOverlap?: number;
+  idColumn?: string;
+  titleColumn?: string;
+  textColumn?: string;
+  encoding?: string;
+  delimiter?: string;
+  quoting?: string;
   withIndex?: boolean;
   index: boolean;
   worker?: string;
@@ -50,6 +58,20 @@ export function addCorpusCommands(program: Command, context: CommandContext): vo
     .option("--licence <text>", "licence, shown beside the corpus")
     .option("--chunk-tokens <n>", "longest passage that text is cut into", parseInteger)
     .option("--chunk-overlap <n>", "tokens that neighbouring passages share", parseInteger)
+    .option("--id-column <name>", "column or key of the id; #row numbers the rows")
+    .option("--title-column <name>", "column or key of the title; #none: there is none")
+    .option("--text-column <name>", "column or key of the text")
+    .addOption(
+      new Option("--encoding <name>", "encoding, where it is not UTF-8").choices(ENCODINGS),
+    )
+    .addOption(
+      new Option("--delimiter <name>", "what parts the fields of a table").choices(DELIMITERS),
+    )
+    .addOption(
+      new Option("--quoting <how>", "how quotes within a quoted field are written").choices(
+        QUOTINGS,
+      ),
+    )
     .option("--with-index", "wiki-18: also fetch the published index, and use it")
     .option("--no-index", "import only, build no index")
     .option("--watch", "follow the run until it ends")
@@ -86,7 +108,7 @@ export function addCorpusCommands(program: Command, context: CommandContext): vo
   );
 }
 
-const isPreset = (from: string): from is CorpusPresetName => from in CORPUS_PRESETS;
+const isPreset = (from: string): from is CorpusPresetName => Object.hasOwn(CORPUS_PRESETS, from);
 const isUrl = (from: string): boolean => /^https?:\/\//.test(from);
 
 async function importCorpus(
@@ -120,11 +142,13 @@ async function buildSource(
   from: string,
   options: ImportOptions,
 ): Promise<Record<string, unknown>> {
+  // What is not said has its default.
+  const { format, licence, chunkTokens, chunkOverlap, encoding, delimiter, quoting } = options;
+  const { idColumn, titleColumn, textColumn } = options;
+  const columns = { idColumn, titleColumn, textColumn };
   const reading = {
-    format: options.format,
-    ...(options.licence !== undefined && { licence: options.licence }),
-    ...(options.chunkTokens !== undefined && { chunkTokens: options.chunkTokens }),
-    ...(options.chunkOverlap !== undefined && { chunkOverlap: options.chunkOverlap }),
+    ...{ format, licence, chunkTokens, chunkOverlap, encoding, delimiter, quoting },
+    ...columns,
   };
   if (isPreset(from) && !options.onWorker)
     return { kind: "preset", preset: from, withIndex: options.withIndex ?? false };
@@ -182,7 +206,11 @@ async function showCorpus(
     `${detail.name}\n${detail.documents ?? "?"} passages, ${formatMegabytes(detail.bytes)} MB, content ${detail.hash ?? "not read yet"}\non ${detail.workers.map((worker) => worker.name).join(", ")}`,
   );
   if (manifest) {
-    const { source, lengths, duplicates, badLines } = manifest;
+    const { source, lengths, duplicates, badLines, reading } = manifest;
+    if (reading) {
+      const { file, columns } = describeReading(reading);
+      print(`read as ${file}${columns && `; ${columns}`}`);
+    }
     print(
       `from ${source.from} (${source.format}, ${source.files} files, sha256 ${source.sha256})\nlicence: ${manifest.licence || "not said"}\nwords a passage: ${lengths.shortest} to ${lengths.longest}, ${lengths.mean.toFixed(1)} on average\nleft out: ${badLines.total} bad lines, ${duplicates.passages} repeated passages`,
     );

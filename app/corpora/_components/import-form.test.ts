@@ -1,9 +1,10 @@
 import { describe, expect, it } from "vitest";
 import { indexConfigSchema } from "@/contracts/run-config/index-config";
 import { getPublishedRetriever, suggestCorpusName } from "@/core/corpora/corpus-import";
-import { buildSource, type ImportForm } from "./import-form";
+import { buildSource, EMPTY_IMPORT, type ImportForm } from "./import-form";
 
 const form: ImportForm = {
+  ...EMPTY_IMPORT,
   kind: "url",
   name: "n",
   format: "auto",

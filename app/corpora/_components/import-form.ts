@@ -1,4 +1,5 @@
 import { buildPlanRequest, type PlanRequest } from "@/app/_retrieval/plan-question";
+import type { ReadingSettings } from "@/contracts/formats/reading";
 import type { CorpusPresetName } from "@/contracts/run-config/corpus-source";
 import { indexConfigSchema } from "@/contracts/run-config/index-config";
 import { getPublishedRetriever, type SourceKind } from "@/core/corpora/corpus-import";
@@ -16,6 +17,12 @@ export interface ImportForm {
   licence: string;
   chunkTokens: number;
   chunkOverlap: number;
+  idColumn: string;
+  titleColumn: string;
+  textColumn: string;
+  encoding: ReadingSettings["encoding"];
+  delimiter: ReadingSettings["delimiter"];
+  quoting: ReadingSettings["quoting"];
   buildIndex: boolean;
   /** A worker's id; empty: any. */
   worker: string;
@@ -34,6 +41,12 @@ export const EMPTY_IMPORT: ImportForm = {
   licence: "",
   chunkTokens: 128,
   chunkOverlap: 16,
+  idColumn: "id",
+  titleColumn: "title",
+  textColumn: "text",
+  encoding: "auto",
+  delimiter: "auto",
+  quoting: "auto",
   buildIndex: true,
   worker: "",
 };
@@ -79,6 +92,12 @@ export function buildSource(
     format: form.format,
     chunkTokens: form.chunkTokens,
     chunkOverlap: form.chunkOverlap,
+    idColumn: form.idColumn,
+    titleColumn: form.titleColumn,
+    textColumn: form.textColumn,
+    encoding: form.encoding,
+    delimiter: form.delimiter,
+    quoting: form.quoting,
     licence: form.licence,
   };
   if (form.kind === "upload") return { kind: "upload", ...file, ...reading };

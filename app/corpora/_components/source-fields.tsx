@@ -4,6 +4,8 @@ import { LabelledSwitch } from "@/app/_ui/switch";
 import { Tabs, TabsContent, TabsList, TabsTrigger } from "@/app/_ui/tabs";
 import { CORPUS_PRESETS, type CorpusPreset } from "@/core/presets/corpus-presets";
 import { CORPUS_PRESET_NAMES, type CorpusPresetName } from "@/contracts/run-config/corpus-source";
+import { DELIMITERS, ENCODINGS, QUOTINGS } from "@/contracts/formats/reading";
+import { NO_TITLE, ROW_NUMBER } from "@/core/corpora/corpus-columns";
 import type { SourceKind } from "@/core/corpora/corpus-import";
 import type { ImportForm } from "./import-form";
 
@@ -14,6 +16,17 @@ const KINDS: { kind: SourceKind; label: string }[] = [
   { kind: "preset", label: "Of the paper" },
 ];
 const FORMATS = ["auto", "jsonl", "csv", "tsv", "parquet", "text"] as const;
+
+const COLUMNS = [
+  { key: "idColumn", label: "Id column", hint: `${ROW_NUMBER} numbers the rows` },
+  { key: "titleColumn", label: "Title column", hint: `${NO_TITLE}: there is none` },
+  { key: "textColumn", label: "Text column", hint: undefined },
+] as const;
+const DIALECT = [
+  { key: "encoding", label: "Encoding", values: ENCODINGS },
+  { key: "delimiter", label: "Delimiter (tables)", values: DELIMITERS },
+  { key: "quoting", label: "Quotes within quotes (tables)", values: QUOTINGS },
+] as const;
 
 type FieldsProps = { form: ImportForm; set: (changes: Partial<ImportForm>) => void };
 
@@ -136,7 +149,7 @@ export function ReadingFields({ form, set }: FieldsProps) {
             onChange={(event) => set({ format: event.target.value as ImportForm["format"] })}
             options={FORMATS.map((format) => ({
               value: format,
-              text: format === "auto" ? "by the file’s name" : format,
+              text: format === "auto" ? "by name and content" : format,
             }))}
           />
         </LabelledField>
@@ -171,6 +184,30 @@ export function ReadingFields({ form, set }: FieldsProps) {
             onChange={(event) => set({ chunkOverlap: Number(event.target.value) })}
           />
         </LabelledField>
+        {COLUMNS.map(({ key, label, hint }) => (
+          <LabelledField key={key} id={`import-${key}`} label={label} hint={hint}>
+            <Input
+              id={`import-${key}`}
+              className="mt-1 font-mono text-xs"
+              value={form[key]}
+              onChange={(event) => set({ [key]: event.target.value.trim() })}
+            />
+          </LabelledField>
+        ))}
+        {DIALECT.map(({ key, label, values }) => (
+          <LabelledField key={key} id={`import-${key}`} label={label}>
+            <Select
+              id={`import-${key}`}
+              className="mt-1"
+              value={form[key]}
+              onChange={(event) => set({ [key]: event.target.value })}
+              options={["auto", ...values].map((value) => ({
+                value,
+                text: value === "auto" ? "by the content" : value,
+              }))}
+            />
+          </LabelledField>
+        ))}
       </div>
     </details>
   );

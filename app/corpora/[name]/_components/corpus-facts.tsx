@@ -8,6 +8,7 @@ import {
   NONE,
 } from "@/app/_lib/format";
 import type { CorpusDetail } from "@/app/_lib/trpc";
+import { describeReading } from "@/core/corpora/describe-reading";
 import { Badge } from "@/app/_ui/badge";
 import { FactList, type Fact } from "@/app/_ui/fact-list";
 
@@ -51,6 +52,7 @@ export function CorpusFacts({ corpus }: { corpus: CorpusDetail }) {
             "Source",
             `${manifest.source.format}, ${formatCount(manifest.source.files, "file")}, ${formatBytes(manifest.source.bytes)}`,
           ],
+          ...(manifest.reading ? [["Read as", formatReading(manifest.reading)] as Fact] : []),
           [
             "Source sha256",
             <code key="s" className="font-mono text-2xs break-all">
@@ -82,3 +84,6 @@ export function CorpusFacts({ corpus }: { corpus: CorpusDetail }) {
     />
   );
 }
+
+const formatReading = (reading: Parameters<typeof describeReading>[0]): string =>
+  Object.values(describeReading(reading)).filter(Boolean).join("; ");
