@@ -10,7 +10,7 @@ import { writeFile } from "node:fs/promises";
 export const SUPERVISOR_PID_VARIABLE = "S3_SUPERVISOR_PID";
 
 /** Environment variable that names the file in which a child says that it works, and how often it does. */
-export const HEARTBEAT_FILE_VARIABLE = "S3_HEARTBEAT_FILE";
+const HEARTBEAT_FILE_VARIABLE = "S3_HEARTBEAT_FILE";
 const HEARTBEAT_MS = 1_000;
 
 /** File in the data directory in which the server leaves the token of the local worker (mode 600). */

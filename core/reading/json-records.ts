@@ -31,7 +31,7 @@ function parses(text: string): boolean {
 }
 
 /** The record of a JSON text, or what is wrong with it. */
-export function parseJsonRecord(text: string, line: number): SourceRecord {
+function parseJsonRecord(text: string, line: number): SourceRecord {
   // Said at once: a file of another kind has millions of such lines.
   if (!/^[ \t]*[{[]/.test(text)) return { line, problem: `is not JSON: ${shorten(text)}` };
   try {

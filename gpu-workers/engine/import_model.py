@@ -119,7 +119,8 @@ def write_model(source: Path, base: Path | None, target: Path) -> list[str]:
         weights = merge_factors(folder, factors, f"The adapter in {source.name}")
         for name, tensor in weights.items():
             check_finite(f"{source.name}: {name}", tensor)
-        files, tied = {"model.safetensors": weights}, is_tied(weights)
+        files: dict[str, Any] = {"model.safetensors": weights}
+        tied = is_tied(weights)
     else:
         files, tied = collect_model(folder, config)
     notes = []

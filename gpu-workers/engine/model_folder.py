@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -205,7 +205,7 @@ def check_tensors(
             )
 
 
-def check_settings(raw: dict, architectures: Iterable[str], folder: str) -> None:
+def check_settings(raw: dict, architectures: Collection[str], folder: str) -> None:
     """Raises `unsupported` where config.json asks for what the engine does not compute."""
     kind = raw.get("model_type")
     if kind not in architectures:

@@ -2,7 +2,7 @@ import { createReadStream } from "node:fs";
 import { LineError } from "@/contracts/formats/corpus-lines";
 
 /** Longest line of a corpus or question file: longer ones are a broken file, not a document. */
-export const MAX_LINE_BYTES = 64 * 1024 * 1024;
+const MAX_LINE_BYTES = 64 * 1024 * 1024;
 export const READ_CHUNK_BYTES = 1024 * 1024;
 
 export interface FileLine {

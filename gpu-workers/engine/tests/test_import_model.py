@@ -384,7 +384,7 @@ def save_adapter(base: Path, folder: Path, **settings: Any) -> Any:
         for name, parameter in model.named_parameters():
             if "lora_B" in name:
                 parameter.normal_(std=0.1)
-    model.save_pretrained(folder)
+    model.save_pretrained(str(folder))
     return model
 
 
