@@ -27,20 +27,21 @@ const reading = {
     "Format",
     "`auto` goes by the file's name and content. `text`: plain text and Markdown, cut into passages. Files may be gzipped.",
   ),
+  // Left out they are `auto`; stored configurations keep their form.
   encoding: defineSetting(
-    readingSettingsSchema.shape.encoding,
+    readingSettingsSchema.shape.encoding.removeDefault().optional(),
     "Encoding",
     "`auto`: UTF-8; a file in another encoding is named and refused, and converted where its encoding is set.",
     { advanced: true },
   ),
   delimiter: defineSetting(
-    readingSettingsSchema.shape.delimiter,
+    readingSettingsSchema.shape.delimiter.removeDefault().optional(),
     "Delimiter",
     "CSV and TSV: what parts the fields; `auto` tells it by the rows.",
     { advanced: true },
   ),
   quoting: defineSetting(
-    readingSettingsSchema.shape.quoting,
+    readingSettingsSchema.shape.quoting.removeDefault().optional(),
     "Quoting",
     "CSV and TSV: how quotes within a quoted field are written; `none`: quotes mean nothing. `auto` tells it by the rows.",
     { advanced: true },

@@ -188,7 +188,14 @@ async function imported(name: string, path: string) {
     log: () => undefined,
     fetchUpload: () => Promise.reject(new Error("no uploads here")),
   });
-  const { source: from, importedAt: _at, memoryPerPassage: _memory, ...rest } = manifest;
+  // How the files were read is told to people and part of no key.
+  const {
+    source: from,
+    importedAt: _at,
+    memoryPerPassage: _memory,
+    reading: _reading,
+    ...rest
+  } = manifest;
   return { ...rest, source: { ...from, from: from.from.replace(folder, "FOLDER") } };
 }
 

@@ -7,7 +7,7 @@ import { CORPUS_PRESETS, type CorpusPreset, type HubFiles } from "@/core/presets
 import { AppError } from "@/contracts/errors";
 import { download } from "@/gpu-workers/runtime/download";
 import { listHubFiles, type HubFile } from "./hub-files";
-import { listFiles, type InputFile, type ReadingOptions } from "./source-files";
+import { completeReading, listFiles, type InputFile, type ReadingOptions } from "./source-files";
 import { resolveImportPath } from "./import-roots";
 
 /** A source that is imported. */
@@ -71,7 +71,7 @@ export async function fetchSource(
     case "path":
       return {
         files: await listAllowedFiles(source.path, options.importRoots),
-        reading: source,
+        reading: completeReading(source),
         licence: source.licence,
         from: source.path,
         index: null,
@@ -81,7 +81,7 @@ export async function fetchSource(
       await fetchUpload(source.upload, path, report(`fetching ${source.fileName} from the server`));
       return {
         files: await listFiles(path),
-        reading: source,
+        reading: completeReading(source),
         licence: source.licence,
         from: source.fileName,
         index: null,
@@ -104,7 +104,7 @@ export async function fetchSource(
       });
       return {
         files: await listFiles(path),
-        reading: source,
+        reading: completeReading(source),
         licence: source.licence,
         from: source.url,
         index: null,

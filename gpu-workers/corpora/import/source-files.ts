@@ -14,7 +14,17 @@ export interface InputFile {
 type Reading = Extract<CorpusSource, { kind: "path" }>;
 export type Format = Reading["format"];
 /** How files are read: the settings of a source that are about that. */
-export type ReadingOptions = Omit<Reading, "kind" | "path" | "licence">;
+export type ReadingOptions = Required<Omit<Reading, "kind" | "path" | "licence">>;
+
+/** The settings of a source, with those that it leaves out. */
+export const completeReading = (
+  source: Omit<Reading, "kind" | "path" | "licence">,
+): ReadingOptions => ({
+  ...source,
+  encoding: source.encoding ?? "auto",
+  delimiter: source.delimiter ?? "auto",
+  quoting: source.quoting ?? "auto",
+});
 
 const EXTENSIONS: Readonly<Record<string, Exclude<Format, "auto">>> = {
   jsonl: "jsonl",
