@@ -19,16 +19,20 @@ const RETRIEVAL = [
   "gpu-workers/corpora/**/*.integration.test.ts",
 ];
 
+const PROJECTS = ["unit", "db", "retrieval", "engine", "long"] as const;
+
 /**
  * The tests by what they need. `unit` and `db` run several files at once; `retrieval` and `engine` compute with all
  * cores, so their files run one after the other.
  */
 function project(
-  name: string,
+  name: (typeof PROJECTS)[number],
   include: string[],
   test: TestProjectInlineConfiguration["test"],
 ): TestProjectInlineConfiguration {
-  return { resolve, test: { name, include, exclude, ...test } };
+  // One after the other where several are named at once.
+  const sequence = { groupOrder: PROJECTS.indexOf(name) };
+  return { resolve, test: { name, include, exclude, sequence, ...test } };
 }
 
 const onServices = {

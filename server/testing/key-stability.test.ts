@@ -205,6 +205,9 @@ const MIGRATIONS = [
   "0023_equal_episodes",
   "0024_stale_by_answer",
   "0025_checked_once_a_report",
+  "0026_service_kinds",
+  "0027_log_retention",
+  "0029_furthest_point",
 ];
 
 testRecorded(new URL("./key-stability.json", import.meta.url), {

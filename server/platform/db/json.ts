@@ -14,6 +14,6 @@ export function toJson(value: unknown): string {
   const json = JSON.stringify(value);
   if (!ESCAPED_UNSTORABLE.test(json)) return json;
   return json.replace(JSON_ESCAPE, (escape, unstorable?: string) =>
-    unstorable === undefined ? escape : "\\ufffd",
+    unstorable === undefined ? escape : "\uFFFD",
   );
 }
