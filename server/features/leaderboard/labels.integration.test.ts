@@ -389,6 +389,7 @@ describe("versions", () => {
                   licence: "",
                   lengths: { upTo: [null], counts: [1], shortest: 1, longest: 1, mean: 1 },
                   duplicates: { passages: 0, texts: 0 },
+                  reading: null,
                   badLines: { total: 0, first: [] },
                 },
         })),
