@@ -80,19 +80,19 @@ export const RunStates = ({ run, folded }: { run: RunRow; folded: boolean }) =>
     </span>
   );
 
-/** How far a run is, in words and as a bar. */
+/** How far a run is, in words and as a bar; the reason of one that failed. */
 export function RunProgress({ run }: { run: RunRow }) {
   if (run.state === "queued")
     return <span className="text-xs text-muted-foreground">waiting for a worker</span>;
+  if (run.state === "failed" && run.error !== null)
+    return (
+      <p className="line-clamp-2 text-2xs text-bad" title={run.error}>
+        {run.error}
+      </p>
+    );
   if (!run.progress) return <span className="text-muted-foreground">{NONE}</span>;
   const tone =
-    run.state === "succeeded"
-      ? "good"
-      : run.state === "failed"
-        ? "bad"
-        : TERMINAL_STATES.has(run.state)
-          ? "neutral"
-          : "primary";
+    run.state === "succeeded" ? "good" : TERMINAL_STATES.has(run.state) ? "neutral" : "primary";
   return (
     <div>
       <Progress

@@ -86,7 +86,7 @@ function ImportRow({ run }: { run: RunRow }) {
       <Link href={`/runs/${run.id}`} className="min-w-0 truncate font-medium hover:underline">
         {run.name}
       </Link>
-      <RunStateBadge state={run.state} />
+      <RunStateBadge state={run.state} className="justify-self-start" />
       <div className="min-w-0">
         <RunProgress run={run} />
         {run.progress?.detail ? (
