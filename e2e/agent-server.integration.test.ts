@@ -438,6 +438,7 @@ describe("a task", () => {
             documents: 60_000,
             "dry-run": 60_000,
             "index-plan": 60_000,
+            "corpus-preview": 60_000,
             "remove-corpus": 60_000,
             "turn-gains": 60_000,
           },

@@ -6,11 +6,13 @@ import { gzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import type { RetrieverConfig } from "@/contracts/run-config/retriever";
 import {
+  corpusPreviewResultSchema,
   documentsResultSchema,
   indexPlanResultSchema,
   removeCorpusResultSchema,
 } from "@/contracts/worker-protocol/tasks";
 import { importRunCorpus } from "@/gpu-workers/jobs/index/import-corpus";
+import { createCorpusPreviewer } from "@/gpu-workers/jobs/index/preview-corpus";
 import { createCorpusRemover } from "@/gpu-workers/jobs/index/remove-corpus";
 import { CorpusReporter } from "@/gpu-workers/corpora/corpus-report";
 import { getCorpusPath } from "@/gpu-workers/corpora/installed-corpora";
@@ -18,6 +20,7 @@ import { createDocumentReader, runQuery } from "@/gpu-workers/agent/tasks";
 import { TestAgents } from "@/gpu-workers/agent/testing/harness";
 import { openRetriever } from "@/gpu-workers/retrieval/backends/open-retriever";
 import { createIndexPlanner } from "@/gpu-workers/jobs/index/plan-indexes";
+import { runCli } from "@/cli/testing/run-cli";
 import { createTaskRequestSchema, taskDetailSchema, type TaskDetail } from "@/contracts/api/tasks";
 import { startTestServer, type TestServer } from "@/server/testing/test-server";
 import { waitUntil } from "@/lib/testing/wait-until";
@@ -41,6 +44,7 @@ beforeAll(async () => {
         documents: 20_000,
         "dry-run": 20_000,
         "index-plan": 120_000,
+        "corpus-preview": 60_000,
         "remove-corpus": 20_000,
         "turn-gains": 20_000,
       },
@@ -87,6 +91,7 @@ beforeAll(async () => {
         documents: createDocumentReader((corpus) => getCorpusPath(corpus, folders)),
         "dry-run": unused,
         "index-plan": createIndexPlanner((corpus) => getCorpusPath(corpus, folders), folder),
+        "corpus-preview": createCorpusPreviewer(folder),
         "remove-corpus": createCorpusRemover(reporter, folders),
         "turn-gains": unused,
       },
@@ -322,12 +327,26 @@ describe("a corpus, from the page to the worker", () => {
       body: new Uint8Array(gzipSync(lines)),
     });
     const { id } = (await response.json()) as { id: string };
-    const runId = await launch("mine", {
-      kind: "upload",
-      upload: id,
-      fileName: "mine.jsonl.gz",
-      licence: "CC0",
+    const source = { kind: "upload", upload: id, fileName: "mine.jsonl.gz", licence: "CC0" };
+    const preview = await task({ kind: "corpus-preview", source });
+    expect(preview).toMatchObject({ state: "succeeded", error: null });
+    expect(corpusPreviewResultSchema.parse(preview.result)).toMatchObject({
+      file: "mine.jsonl.gz",
+      reading: { gzip: true, form: "json-lines", mapping: { id: "id", text: ["contents"] } },
+      read: 3,
+      isWhole: true,
+      documents: [{ id: "a", title: "Alpha", text: "first" }, { id: "b" }],
+      problems: [{ line: 2, reason: expect.stringContaining("is not JSON") as string }],
     });
+    const refused = { ...source, textColumn: "body" };
+    expect(await task({ kind: "corpus-preview", source: refused })).toMatchObject({
+      state: "failed",
+      error: {
+        code: "invalid-input",
+        message: expect.stringContaining('has no column "body"') as string,
+      },
+    });
+    const runId = await launch("mine", source);
     expect(await ended(runId)).toMatchObject({ state: "succeeded", error: null });
     // Known before the run was over: the next run may use it at once.
     expect(await server.plane.workerCorpora.get("mine")).toMatchObject({
@@ -377,6 +396,26 @@ describe("a corpus, from the page to the worker", () => {
     expect((await server.plane.workerCorpora.get("mine")).indexes).toMatchObject([
       { key: "k1", description: "minilm fp32, flat-ip", bytes: 12 },
     ]);
+  });
+
+  it("is previewed on the command line, and not imported", async () => {
+    const path = join(folder, "ponds.tsv");
+    await writeFile(path, "id\ttext\n1\tA lake.\n2\n");
+    const s3 = (...options: string[]): ReturnType<typeof runCli> =>
+      runCli(["corpus", "import", path, "--preview", ...options], { S3_SERVER: server.address });
+    const { out, error, code } = await s3();
+    expect(error).toBe("");
+    expect(code).toBe(0);
+    expect(out).toContain("ponds.tsv: a table, UTF-8, delimiter tab");
+    expect(out).toContain("id from id, title from nothing, text from text");
+    expect(out).toMatch(/1 +A lake\./);
+    expect(out).toContain("ponds.tsv, line 3 has 1 field");
+    const { out: json } = await s3("--json");
+    expect(corpusPreviewResultSchema.parse(JSON.parse(json))).toMatchObject({ read: 2 });
+    expect((await s3("--text-column", "body")).error).toContain('has no column "body"');
+    expect((await server.plane.workerCorpora.list()).map(({ name }) => name)).not.toContain(
+      "ponds",
+    );
   });
 
   it("that cannot be imported fails the run with the reason", async () => {

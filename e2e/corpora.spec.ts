@@ -38,6 +38,14 @@ test("a corpus is imported from a file, indexed, and shown with what was left ou
   await expect(page.getByLabel("Name", { exact: true })).toHaveValue("river-animals");
   await page.getByText("How it is read, licence").click();
   await page.getByLabel("Licence").fill("CC0");
+  // What it holds is known before it is imported.
+  await page.getByRole("button", { name: "Preview" }).click();
+  const preview = page.getByRole("region", { name: "Preview" });
+  await expect(preview).toContainText("JSON lines, UTF-8", { timeout: 60_000 });
+  await expect(preview).toContainText("The heron lives at the river 0.");
+  await expect(preview.getByRole("list", { name: "Lines that cannot be used" })).toContainText(
+    "line 6 is not JSON",
+  );
   await page.getByRole("button", { name: "Import", exact: true }).click();
 
   // The run is shown where one is, and the corpus appears without a reload.
@@ -142,6 +150,9 @@ test("an import that cannot be is told on the page, and the command line imports
         timeout: INDEXED_MS,
       })
     ).stdout;
+  expect(await s3("corpus", "import", join(folder, "notes.md"), "--preview")).toContain(
+    "notes.md: text, UTF-8",
+  );
   expect(
     await s3(
       "corpus",

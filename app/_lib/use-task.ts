@@ -1,7 +1,7 @@
 "use client";
 import { skipToken, useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import type { inferRouterInputs } from "@trpc/server";
-import { useState } from "react";
+import { useEffect, useRef, useState } from "react";
 import type { AppRouter } from "@/server/trpc/router";
 import { useTRPC, type TaskDetail } from "./trpc";
 
@@ -54,4 +54,31 @@ export function useTask(): TaskHandle {
         !query.isError),
     error: create.error ?? query.error ?? cancel.error,
   };
+}
+
+/** How long nothing must change before a worker is asked. */
+const REQUEST_DELAY_MS = 600;
+
+/**
+ * A request that follows what is typed: sent once nothing has changed for a moment, and cancelled when nobody reads its
+ * answer any more. Whoever uses it is mounted again for each request. `retry` sends it again.
+ */
+export function useFollowingTask(
+  input: TaskInput,
+): Pick<TaskHandle, "task"> & { failure: { message: string } | null; retry: () => void } {
+  const { task, start, cancel, running, error } = useTask();
+  const send = (): void => start(input);
+  const stop = useRef<() => void>(() => undefined);
+  useEffect(() => {
+    stop.current = running ? cancel : () => undefined;
+  });
+  useEffect(() => {
+    const wait = setTimeout(send, REQUEST_DELAY_MS);
+    return () => {
+      clearTimeout(wait);
+      stop.current();
+    };
+    // eslint-disable-next-line react-hooks/exhaustive-deps -- requested once: another request mounts another component
+  }, []);
+  return { task, failure: error ?? task?.error ?? null, retry: send };
 }

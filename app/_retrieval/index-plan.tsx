@@ -1,5 +1,4 @@
 "use client";
-import { useEffect, useRef } from "react";
 import {
   formatBytes,
   formatInteger,
@@ -7,7 +6,7 @@ import {
   formatSeconds,
   formatCount,
 } from "@/app/_lib/format";
-import { useTask } from "@/app/_lib/use-task";
+import { useFollowingTask } from "@/app/_lib/use-task";
 import { Badge } from "@/app/_ui/badge";
 import { FactList, type Fact } from "@/app/_ui/fact-list";
 import { Progress } from "@/app/_ui/progress";
@@ -15,9 +14,6 @@ import { ErrorState } from "@/app/_ui/states";
 import { WarningList } from "@/app/_ui/warning-list";
 import { indexPlanResultSchema, type IndexPlanResult } from "@/contracts/worker-protocol/tasks";
 import { listPlanWarnings, type PlanRequest } from "./plan-question";
-
-/** How long nothing must change before a worker is asked. */
-const REQUEST_DELAY_MS = 600;
 
 /** What the indexes of a run will cost. A worker answers, after measuring its speed on a sample. */
 export function IndexPlan({ question }: { question: PlanRequest | string }) {
@@ -35,31 +31,12 @@ export function IndexPlan({ question }: { question: PlanRequest | string }) {
 
 /** Mounted again for each request. */
 function RequestedPlan({ question }: { question: PlanRequest }) {
-  const { task, start, cancel, running, error } = useTask();
-  const requestPlan = (): void => start({ kind: "index-plan", ...question });
-  const stop = useRef<() => void>(() => undefined);
-  useEffect(() => {
-    stop.current = running ? cancel : () => undefined;
-  });
-  useEffect(() => {
-    const wait = setTimeout(requestPlan, REQUEST_DELAY_MS);
-    return () => {
-      clearTimeout(wait);
-      stop.current(); // nobody reads this plan any more: stop measuring
-    };
-    // eslint-disable-next-line react-hooks/exhaustive-deps -- requested once: another request mounts another component
-  }, []);
-  const failure = error ?? task?.error ?? null;
+  const { task, failure, retry } = useFollowingTask({ kind: "index-plan", ...question });
   const result = task?.state === "succeeded" ? indexPlanResultSchema.safeParse(task.result) : null;
   return (
     <div aria-live="polite" className="mt-1">
       {failure ? (
-        <ErrorState
-          className="mt-2"
-          title="There is no plan"
-          error={failure}
-          onRetry={requestPlan}
-        />
+        <ErrorState className="mt-2" title="There is no plan" error={failure} onRetry={retry} />
       ) : result?.success ? (
         <Plan plan={result.data} worker={task?.worker.name ?? ""} />
       ) : result ? (

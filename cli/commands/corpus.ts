@@ -2,11 +2,18 @@ import { stat } from "node:fs/promises";
 import { basename, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Option, type Command } from "commander";
-import { CORPUS_PRESET_NAMES, type CorpusPresetName } from "@/contracts/run-config/corpus-source";
-import { removeCorpusResultSchema } from "@/contracts/worker-protocol/tasks";
-import { AppError } from "@/contracts/errors";
+import {
+  CORPUS_PRESET_NAMES,
+  type CorpusPresetName,
+  corpusSourceSchema,
+} from "@/contracts/run-config/corpus-source";
+import {
+  corpusPreviewResultSchema,
+  removeCorpusResultSchema,
+} from "@/contracts/worker-protocol/tasks";
+import { AppError, parseOrThrow } from "@/contracts/errors";
 import { DELIMITERS, ENCODINGS, QUOTINGS } from "@/contracts/formats/reading";
-import { describeReading } from "@/core/corpora/describe-reading";
+import { describePreview, describeReading } from "@/core/corpora/describe-reading";
 import { getPublishedRetriever, suggestCorpusName } from "@/core/corpora/corpus-import";
 import { CORPUS_PRESETS } from "@/core/presets/corpus-presets";
 import type { Client } from "@/cli/client";
@@ -35,6 +42,7 @@ interface ImportOptions {
   index: boolean;
   worker?: string;
   watch?: boolean;
+  preview?: boolean;
   json?: boolean;
 }
 
@@ -74,6 +82,7 @@ export function addCorpusCommands(program: Command, context: CommandContext): vo
     )
     .option("--with-index", "wiki-18: also fetch the published index, and use it")
     .option("--no-index", "import only, build no index")
+    .option("--preview", "only say what its beginning holds and how it is read")
     .option("--watch", "follow the run until it ends")
     .option("--json", "print JSON")
     .action((from: string, options: ImportOptions) => importCorpus(context, from, options));
@@ -120,6 +129,7 @@ async function importCorpus(
   const kind = isPreset(from) && !options.onWorker ? "preset" : isUrl(from) ? "url" : "path";
   const name = options.name ?? suggestCorpusName({ kind, path: from, url: from, preset }, "");
   const source = await buildSource(context, from, options);
+  if (options.preview) return previewCorpus(context, source, options);
   const retriever = getPublishedRetriever({ kind, preset, withIndex: options.withIndex ?? false });
   const { id } = await context.client.runs.launch.mutate({
     config: {
@@ -134,6 +144,30 @@ async function importCorpus(
   });
   printLaunched(context, { id, name }, { json: options.json, goesOn: options.watch });
   if (options.watch) await followRun(context, id, options.json);
+}
+
+/** Prints what the beginning of a source holds; nothing is imported. */
+async function previewCorpus(
+  { client, print, printJson }: CommandContext,
+  source: Record<string, unknown>,
+  { worker, json }: Pick<ImportOptions, "worker" | "json">,
+): Promise<void> {
+  const task = await runTask(client, {
+    kind: "corpus-preview",
+    source: parseOrThrow(corpusSourceSchema, source, "The source"),
+    worker,
+  });
+  const preview = corpusPreviewResultSchema.parse(task);
+  if (json) return printJson(preview);
+  for (const text of describePreview(preview)) print(text);
+  const { documents, problems } = preview;
+  print(
+    formatTable(
+      ["id", "title", "text"],
+      documents.map(({ id, title, text }) => [id, title, text.replace(/\s+/g, " ").slice(0, 80)]),
+    ),
+  );
+  for (const { file, line, reason } of problems) print(`${file}, line ${line} ${reason}`);
 }
 
 /** Builds the source that PATH means: a preset's name, an address, a path on the worker, or a file that is uploaded. */
@@ -257,19 +291,27 @@ async function removeCorpus(
       "invalid-input",
       `${workerNames} hold ${name}: say from which with --worker.`,
     );
-  const { taskId } = await client.tasks.create.mutate({
+  const removed = await runTask(client, {
     kind: "remove-corpus",
     corpus: name,
     workerId: worker.id,
   });
+  return { worker: worker.name, ...removeCorpusResultSchema.parse(removed) };
+}
+
+/** Gives a task to a worker and waits for its result. @throws AppError with the reason where it fails */
+async function runTask(
+  client: Client,
+  request: Parameters<Client["tasks"]["create"]["mutate"]>[0],
+): Promise<unknown> {
+  const { taskId } = await client.tasks.create.mutate(request);
   for (;;) {
     const task = await client.tasks.get.query({ id: taskId });
-    if (task.state === "succeeded")
-      return { worker: worker.name, ...removeCorpusResultSchema.parse(task.result) };
+    if (task.state === "succeeded") return task.result;
     if (task.state !== "running")
       throw new AppError(
         task.error?.code ?? "internal",
-        task.error?.message ?? "It was not deleted.",
+        task.error?.message ?? "The worker gave no reason.",
       );
     await sleep(250);
   }

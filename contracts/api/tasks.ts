@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { wireErrorSchema } from "@/contracts/errors";
+import { corpusSourceSchema } from "@/contracts/run-config/corpus-source";
 import { MAX_QUERY_LENGTH } from "@/contracts/run-config/retriever";
 import { retrieverSchema } from "@/contracts/run-config/retriever";
 
@@ -12,6 +13,7 @@ export const taskKindSchema = z.enum([
   "documents",
   "dry-run",
   "index-plan",
+  "corpus-preview",
   "remove-corpus",
   "turn-gains",
 ]);
@@ -65,6 +67,12 @@ export const createTaskRequestSchema = z.discriminatedUnion("kind", [
     passages: z.int().positive().nullish(),
     retriever: retrieverSchema,
     /** Name or id; null: any worker that can. */ worker: z.string().nullish(),
+  }),
+  /** What the beginning of a source holds, read as its import would read it; nothing is imported. */
+  z.object({
+    kind: z.literal("corpus-preview"),
+    source: corpusSourceSchema,
+    /** Name or id; null: any worker. */ worker: z.string().nullish(),
   }),
   /** Deletes an imported corpus and its indexes from a worker; refused while a run uses it. */
   z.object({ kind: z.literal("remove-corpus"), corpus: z.string().min(1), workerId: z.uuid() }),

@@ -1,6 +1,9 @@
 import { z } from "zod";
+import { badLineSchema } from "./corpus-report";
 import { questionSchema } from "./questions";
 import { documentTextSchema, formatErrorSchema } from "@/contracts/records/episode";
+import { foundCorpusFileSchema } from "@/contracts/formats/corpus-reading";
+import { corpusSourceSchema } from "@/contracts/run-config/corpus-source";
 import { runConfigSchema } from "@/contracts/run-config/run-config";
 
 /** Short interactive requests of the server to a worker, and their results. */
@@ -33,6 +36,8 @@ export const taskRequestSchema = z.discriminatedUnion("kind", [
     passages: z.int().positive().nullable(),
     retriever: z.unknown(),
   }),
+  /** What the beginning of a source holds, read as its import would read it; nothing is imported. */
+  z.object({ ...taskBase, kind: z.literal("corpus-preview"), source: corpusSourceSchema }),
   /** Deletes an imported corpus and its indexes from the worker. */
   z.object({ ...taskBase, kind: z.literal("remove-corpus"), corpus: z.string() }),
   /** Answers and scores the union of selections up to each turn: what each turn gained. */
@@ -91,6 +96,21 @@ export const indexPlanResultSchema = z.object({
   indexes: z.array(indexEstimateSchema),
 });
 export type IndexPlanResult = z.infer<typeof indexPlanResultSchema>;
+
+export const corpusPreviewResultSchema = z.object({
+  /** The file that was looked at, the first of them that is not empty. */
+  file: z.string(),
+  files: z.int().positive(),
+  reading: foundCorpusFileSchema,
+  /** Lines, rows or passages that were read, those that cannot be used included. */
+  read: z.int().nonnegative(),
+  /** Whether these are all of the source. */
+  isWhole: z.boolean(),
+  /** The first of them, long texts cut. */
+  documents: z.array(z.object({ id: z.string(), title: z.string(), text: z.string() })),
+  problems: z.array(badLineSchema),
+});
+export type CorpusPreviewResult = z.infer<typeof corpusPreviewResultSchema>;
 
 export const removeCorpusResultSchema = z.object({ freedBytes: z.number(), indexes: z.int() });
 

@@ -1,4 +1,5 @@
 import type { FoundCorpusFile } from "@/contracts/formats/corpus-reading";
+import type { CorpusPreviewResult } from "@/contracts/worker-protocol/tasks";
 import { formatEncoding } from "@/core/reading/encoding";
 import { formatDialect } from "@/core/reading/format-found";
 
@@ -30,4 +31,21 @@ export function describeReading({ gzip, form, encoding, dialect, mapping }: Foun
       ]
     : [];
   return { file: file.join(", "), columns: columns.join(", ") };
+}
+
+/** What a preview found, in sentences: the file, its columns and what they are, how much was read. */
+export function describePreview({
+  file,
+  files,
+  reading,
+  read,
+  isWhole,
+}: Omit<CorpusPreviewResult, "documents" | "problems">): string[] {
+  const described = describeReading(reading);
+  return [
+    `${file}${files > 1 ? `, the first of ${files} files` : ""}: ${described.file}`,
+    ...(reading.columns.length > 0 ? [`Columns: ${reading.columns.join(", ")}`] : []),
+    ...(described.columns === "" ? [] : [`Read: ${described.columns}`]),
+    isWhole ? `All ${read} lines, rows or passages were read.` : `The first ${read} were read.`,
+  ];
 }

@@ -38,6 +38,7 @@ const SHOWN_ROWS = 200;
 /**
  * Opens JSON or a table.
  * @param from items to pass over
+ * @param isBeginning as for `readRecords`
  * @throws AppError "invalid-input" where the file as a whole cannot be read, or its columns are not known
  */
 export async function openCorpusRecords(
@@ -46,8 +47,9 @@ export async function openCorpusRecords(
   fileName: string,
   kind: "json" | "table" | "auto",
   from = 0,
+  isBeginning = false,
 ): Promise<OpenedCorpusFile> {
-  const { found, records } = await readRecords(bytes, reading, fileName, kind);
+  const { found, records } = await readRecords(bytes, reading, fileName, kind, isBeginning);
   const first = await takeFirstRows(records);
   const shown = first.flatMap((record) => (record.problem === undefined ? [record.row] : []));
   const keys = [...new Set(shown.slice(0, SHOWN_ROWS).flatMap((row) => Object.keys(row)))];

@@ -28,6 +28,7 @@ import { TableParser, type TableRow } from "./table-parser";
  * names, `containers.ts` tells gzip, zip or parquet by the first bytes: unpacking and parquet are the caller's.
  *
  * @param kind where the caller knows: lines that are no JSON are then problems, not a table
+ * @param isBeginning the bytes are the beginning of a file only: what does not end in them is left out
  * @throws AppError "invalid-input" where the file as a whole cannot be read: empty, binary, packed, in an encoding that
  * must be set first. Nothing else is refused as a whole.
  */
@@ -36,9 +37,11 @@ export async function readRecords(
   settings: ReadingSettings,
   fileName: string,
   kind: "json" | "table" | "auto" = "auto",
+  isBeginning = false,
 ): Promise<{ found: FoundText; records: AsyncGenerator<SourceRecord[]> }> {
   const pieces = bytes[Symbol.asyncIterator]();
-  const { head, isWhole } = await takeHead(pieces);
+  const { head, isAll } = await takeHead(pieces);
+  const isWhole = isAll && !isBeginning;
   const container = detectContainer(head);
   if (container !== null)
     throw new AppError("invalid-input", `${fileName} ${adviseOnContainer(container)}.`);
@@ -62,7 +65,7 @@ export async function readRecords(
     if (!isWhole)
       for (let next = await pieces.next(); !next.done; next = await pieces.next())
         yield parser.push(decoding.decode(next.value));
-    yield [...(isWhole ? [] : parser.push(decoding.end())), ...parser.end()];
+    if (!isBeginning) yield [...(isWhole ? [] : parser.push(decoding.end())), ...parser.end()];
   }
   return {
     found: {
@@ -85,13 +88,13 @@ const HEAD_BYTES = 256 * 1024;
 /** The first pieces, so many that what the file is can be told. */
 async function takeHead(
   pieces: AsyncIterator<Uint8Array>,
-): Promise<{ head: Uint8Array; isWhole: boolean }> {
+): Promise<{ head: Uint8Array; isAll: boolean }> {
   const parts: Uint8Array[] = [];
   let length = 0;
-  let isWhole = false;
-  while (length < HEAD_BYTES && !isWhole) {
+  let isAll = false;
+  while (length < HEAD_BYTES && !isAll) {
     const next = await pieces.next();
-    if (next.done) isWhole = true;
+    if (next.done) isAll = true;
     else {
       parts.push(next.value);
       length += next.value.length;
@@ -103,7 +106,7 @@ async function takeHead(
     head.set(part, at);
     at += part.length;
   }
-  return { head, isWhole };
+  return { head, isAll };
 }
 
 /** Nothing is converted unless it is told: a wrong guess would change texts without a word. */

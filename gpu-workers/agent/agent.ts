@@ -120,6 +120,7 @@ export class Agent {
       log: options.log,
       workRoot: options.workRoot,
       reportCorpora: () => this.reportCorpora(),
+      downloadUpload: (...args) => this.artifacts.fetchUpload(...args),
       downloadCheckpoint: async (artifactId, directory, signal) => {
         const { manifest } = await this.connection.request("artifact", { artifactId }, { signal });
         await this.artifacts.download(artifactId, manifest.files, directory, signal);

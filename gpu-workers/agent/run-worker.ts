@@ -13,6 +13,7 @@ import { computeTurnGains } from "@/gpu-workers/jobs/predict/turn-gains";
 import { Agent } from "./agent";
 import { createCorpusRemover } from "@/gpu-workers/jobs/index/remove-corpus";
 import { CorpusReporter } from "@/gpu-workers/corpora/corpus-report";
+import { createCorpusPreviewer } from "@/gpu-workers/jobs/index/preview-corpus";
 import { createIndexPlanner } from "@/gpu-workers/jobs/index/plan-indexes";
 import { getCorpusPath, listInstalledCorpora } from "@/gpu-workers/corpora/installed-corpora";
 import { createDefaultStarters } from "./default-services";
@@ -110,6 +111,7 @@ async function createAgent(options: WorkerOptions, name: string, log: AgentLog):
       documents: createDocumentReader(pathOf),
       "dry-run": runDryRun,
       "index-plan": createIndexPlanner(pathOf, DATA_DIR),
+      "corpus-preview": createCorpusPreviewer(DATA_DIR),
       "remove-corpus": createCorpusRemover(reporter, FOLDERS),
       "turn-gains": computeTurnGains,
     },

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { AppError, parseOrThrow, toWireError } from "@/contracts/errors";
 import { retrieverSchema } from "@/contracts/run-config/retriever";
 import {
+  corpusPreviewResultSchema,
   documentsResultSchema,
   dryRunResultSchema,
   indexPlanResultSchema,
@@ -14,6 +15,7 @@ import {
 } from "@/contracts/worker-protocol/tasks";
 import { CorpusFile } from "@/gpu-workers/corpora/file/corpus-file";
 import type { TaskContext, TaskHandlers, TaskOf } from "@/gpu-workers/jobs/task-context";
+import type { ArtifactTransfer } from "./artifact-transfer";
 import type { Connection } from "./connection";
 import type { AgentLog } from "./log";
 import { findAnswers, readQuestions, saveAnswers } from "./paging";
@@ -24,6 +26,7 @@ const RESULT_SCHEMAS = {
   documents: documentsResultSchema,
   "dry-run": dryRunResultSchema,
   "index-plan": indexPlanResultSchema,
+  "corpus-preview": corpusPreviewResultSchema,
   "remove-corpus": removeCorpusResultSchema,
   "turn-gains": turnGainsResultSchema,
 } as const;
@@ -90,6 +93,7 @@ export interface TaskDependencies {
   workRoot: string;
   reportCorpora(): Promise<void>;
   downloadCheckpoint(artifactId: string, directory: string, signal: AbortSignal): Promise<void>;
+  downloadUpload: ArtifactTransfer["fetchUpload"];
 }
 
 /** The tasks that this worker is doing, each on its own. */
@@ -139,6 +143,8 @@ export class TaskRunner {
       saveAnswers: (answers) => saveAnswers(ask, answers),
       closeRetrievers: (corpus) => this.deps.services.closeRetrievers(corpus),
       reportCorpora: () => this.deps.reportCorpora(),
+      fetchUpload: (upload, path, onProgress) =>
+        this.deps.downloadUpload(upload, path, signal, onProgress),
       fetchCheckpoint: async (artifactId) => {
         const directory = join(workDir, `artifact-${artifactId}`);
         await this.deps.downloadCheckpoint(artifactId, directory, signal);
@@ -187,6 +193,8 @@ export class TaskRunner {
         return handlers["dry-run"](task, context);
       case "index-plan":
         return handlers["index-plan"](task, context);
+      case "corpus-preview":
+        return handlers["corpus-preview"](task, context);
       case "remove-corpus":
         return handlers["remove-corpus"](task, context);
       case "turn-gains":

@@ -1,6 +1,7 @@
 import type { Answer } from "@/contracts/records/episode";
 import type { TaskRequest } from "@/contracts/worker-protocol/tasks";
 import type { Question } from "@/contracts/worker-protocol/questions";
+import type { FetchOptions } from "@/gpu-workers/corpora/import/fetch-source";
 import type { Services } from "./run-context";
 
 /** All that a task may do to the world. It holds no lease: it reads, computes, and may add answers to the store. */
@@ -16,6 +17,8 @@ export interface TaskContext {
   saveAnswers(answers: Answer[]): Promise<void>;
   /** Downloads a checkpoint by its artifact id and gives its folder. */
   fetchCheckpoint(artifactId: string): Promise<string>;
+  /** Downloads a file that a person uploaded to the server. */
+  fetchUpload: FetchOptions["fetchUpload"];
   /** Closes the idle retrievers of a corpus. @throws AppError `conflict` where a run or task holds one */
   closeRetrievers(corpus: string): Promise<void>;
   /** Tells the server what corpora and indexes are here now. */

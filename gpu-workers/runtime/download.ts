@@ -84,6 +84,43 @@ export async function download(options: DownloadOptions): Promise<string> {
   return got;
 }
 
+/**
+ * Fetches the first bytes of a file, at once or not at all: what they are is for people to look at.
+ * @throws AppError as `download` does
+ */
+export async function downloadBeginning(
+  { url, path, byHand, signal, silenceMs = SILENCE_MS }: Omit<DownloadOptions, "sha256">,
+  bytes: number,
+): Promise<void> {
+  const timeout = AbortSignal.timeout(silenceMs);
+  try {
+    const response = await guardedFetch(
+      url,
+      { signal: AbortSignal.any([signal, timeout]) },
+      { "accept-encoding": "identity", range: `bytes=0-${bytes - 1}` },
+    );
+    if (!response.ok || response.body === null) throw await buildRefusal(response, url, byHand);
+    await mkdir(dirname(path), { recursive: true });
+    // A server may send all, whatever was asked for.
+    const parts: Uint8Array[] = [];
+    let length = 0;
+    for await (const part of response.body as AsyncIterable<Uint8Array>) {
+      parts.push(part);
+      length += part.length;
+      if (length >= bytes) break;
+    }
+    await writeFile(path, Buffer.concat(parts).subarray(0, bytes));
+  } catch (error) {
+    signal.throwIfAborted();
+    if (error instanceof AppError) throw error;
+    throw new AppError(
+      "not-found",
+      `${new URL(url).host} cannot be reached from this worker (${describeFetchError(error)}). ${byHand}`,
+      { cause: error },
+    );
+  }
+}
+
 async function transfer(
   { url, headers, path, signal, byHand, onProgress, silenceMs = SILENCE_MS }: DownloadOptions,
   start: number,

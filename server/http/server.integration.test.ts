@@ -25,6 +25,7 @@ describe("the server from outside", () => {
           documents: 1_500,
           "dry-run": 1_500,
           "index-plan": 1_500,
+          "corpus-preview": 1_500,
           "remove-corpus": 1_500,
           "turn-gains": 1_500,
         },

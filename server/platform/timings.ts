@@ -39,6 +39,7 @@ export const DEFAULT_TIMINGS: Timings = {
     documents: 120_000,
     "dry-run": 600_000,
     "index-plan": 300_000,
+    "corpus-preview": 120_000,
     "remove-corpus": 300_000,
     "turn-gains": 300_000,
   },

@@ -208,6 +208,7 @@ const MIGRATIONS = [
   "0026_service_kinds",
   "0027_log_retention",
   "0029_furthest_point",
+  "0030_corpus_preview",
 ];
 
 testRecorded(new URL("./key-stability.json", import.meta.url), {

@@ -27,6 +27,7 @@ export const FAST_TIMINGS: Timings = {
     documents: 400,
     "dry-run": 400,
     "index-plan": 400,
+    "corpus-preview": 400,
     "remove-corpus": 400,
     "turn-gains": 400,
   },

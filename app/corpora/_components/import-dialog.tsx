@@ -11,14 +11,19 @@ import { Progress } from "@/app/_ui/progress";
 import { ErrorState } from "@/app/_ui/states";
 import { LabelledSwitch } from "@/app/_ui/switch";
 import { useNotify } from "@/app/_ui/toast";
+import { describeIssues } from "@/contracts/errors";
+import { corpusSourceSchema } from "@/contracts/run-config/corpus-source";
 import { getPublishedRetriever, suggestCorpusName } from "@/core/corpora/corpus-import";
+import { CorpusPreview } from "./corpus-preview";
 import { uploadFile } from "./upload-file";
 import {
   buildImportPlanRequest,
   buildSource,
+  canPreview,
   EMPTY_IMPORT,
   isComplete,
   type ImportForm,
+  type UploadedFile,
 } from "./import-form";
 import { ReadingFields, SourceTabs } from "./source-fields";
 
@@ -51,30 +56,46 @@ function ImportFields({ onDone }: { onDone: () => void }) {
   const [named, setNamed] = useState(false);
   const [file, setFile] = useState<File | null>(null);
   const [sent, setSent] = useState<number | null>(null);
+  /** What is previewed; of another source than the form's nothing is. */
+  const [previewed, setPreviewed] = useState<UploadedFile | null>(null);
+  const uploaded = useRef<{ file: File; id: string } | null>(null);
   const stop = useRef<AbortController | null>(null);
   useEffect(() => () => stop.current?.abort(), []);
   const workers = useQuery(trpc.workers.list.queryOptions());
   const launch = useMutation(trpc.runs.launch.mutationOptions());
 
   /** A change of the source suggests a name, until the user types one. */
-  const set = (changes: Partial<ImportForm>, from: File | null = file): void =>
+  const set = (changes: Partial<ImportForm>, from: File | null = file): void => {
+    if (from !== file || ["kind", "path", "url"].some((key) => key in changes)) setPreviewed(null);
     setForm((before) => {
       const next = { ...before, ...changes };
       return named || "name" in changes
         ? next
         : { ...next, name: suggestCorpusName(next, from?.name ?? "") };
     });
+  };
+
+  /** Sends the file, unless it was sent for the preview; nothing where the source is no upload. */
+  const bringFile = async (): Promise<UploadedFile> => {
+    if (form.kind !== "upload") return { upload: "", fileName: "" };
+    if (!file) throw new Error("Choose a file.");
+    if (uploaded.current?.file !== file) {
+      stop.current = new AbortController();
+      setSent(0);
+      const { id } = await uploadFile(file, setSent, stop.current.signal);
+      uploaded.current = { file, id };
+    }
+    return { upload: uploaded.current.id, fileName: file.name };
+  };
+  const preview = useMutation({
+    mutationFn: bringFile,
+    onSuccess: setPreviewed,
+    onSettled: () => setSent(null),
+  });
 
   const start = useMutation({
     mutationFn: async () => {
-      let upload = "";
-      if (form.kind === "upload") {
-        if (!file) throw new Error("Choose a file.");
-        stop.current = new AbortController();
-        setSent(0);
-        upload = (await uploadFile(file, setSent, stop.current.signal)).id;
-      }
-      const source = buildSource(form, { upload, fileName: file?.name ?? "" });
+      const source = buildSource(form, await bringFile());
       const retriever = getPublishedRetriever(form);
       return launch.mutateAsync({
         config: {
@@ -95,6 +116,11 @@ function ImportFields({ onDone }: { onDone: () => void }) {
     },
     onSettled: () => setSent(null),
   });
+  const isSending = preview.isPending || start.isPending;
+  const previewedSource =
+    previewed === null
+      ? null
+      : corpusSourceSchema.safeParse(buildSource({ ...form, licence: "", sha256: "" }, previewed));
   const online = workers.data?.filter((worker) => worker.state === "online") ?? [];
 
   return (
@@ -128,7 +154,35 @@ function ImportFields({ onDone }: { onDone: () => void }) {
           }}
         />
       </LabelledField>
-      {form.kind === "preset" ? null : <ReadingFields form={form} set={set} />}
+      {form.kind === "preset" ? null : (
+        <>
+          <ReadingFields form={form} set={set} isOpen={previewed !== null} />
+          <Button
+            className="mt-3"
+            disabled={!canPreview(form, file !== null) || isSending}
+            onClick={() => preview.mutate()}
+          >
+            Preview
+          </Button>
+          {preview.isError ? (
+            <ErrorState className="mt-3" title="There is no preview" error={preview.error} />
+          ) : null}
+          {previewedSource?.error ? (
+            <ErrorState
+              className="mt-3"
+              title="There is no preview"
+              error={{ message: describeIssues(previewedSource.error) }}
+            />
+          ) : null}
+          {previewedSource?.data ? (
+            <CorpusPreview
+              key={JSON.stringify([previewedSource.data, form.worker])}
+              source={previewedSource.data}
+              worker={form.worker || null}
+            />
+          ) : null}
+        </>
+      )}
       {online.length > 1 ? (
         <LabelledField id="import-worker" label="Worker">
           <Select
@@ -169,11 +223,11 @@ function ImportFields({ onDone }: { onDone: () => void }) {
         <Button
           type="submit"
           variant="primary"
-          disabled={!isComplete(form, file !== null) || start.isPending}
+          disabled={!isComplete(form, file !== null) || isSending}
         >
           Import
         </Button>
-        {start.isPending && sent !== null ? (
+        {sent !== null ? (
           <Button onClick={() => stop.current?.abort()}>Stop the upload</Button>
         ) : null}
       </div>

@@ -51,9 +51,18 @@ export const EMPTY_IMPORT: ImportForm = {
   worker: "",
 };
 
+/** A file that the server has. */
+export interface UploadedFile {
+  upload: string;
+  fileName: string;
+}
+
 /** Whether all that an import needs is given. */
 export const isComplete = (form: ImportForm, hasFile: boolean): boolean =>
-  form.name !== "" &&
+  form.name !== "" && canPreview(form, hasFile);
+
+/** Whether the source is given. */
+export const canPreview = (form: ImportForm, hasFile: boolean): boolean =>
   (form.kind !== "upload" || hasFile) &&
   (form.kind !== "path" || form.path !== "") &&
   (form.kind !== "url" || form.url !== "");
@@ -82,10 +91,7 @@ export function buildImportPlanRequest(form: ImportForm): PlanRequest | string {
 }
 
 /** The source in the form of a configuration; the server checks it. */
-export function buildSource(
-  form: ImportForm,
-  file: { upload: string; fileName: string },
-): Record<string, unknown> {
+export function buildSource(form: ImportForm, file: UploadedFile): Record<string, unknown> {
   if (form.kind === "preset")
     return { kind: "preset", preset: form.preset, withIndex: form.withIndex };
   const reading = {

@@ -133,10 +133,10 @@ export function SourceTabs({
   );
 }
 
-/** How the source is read, and its licence. */
-export function ReadingFields({ form, set }: FieldsProps) {
+/** How the source is read, and its licence; open beside a preview, which they change. */
+export function ReadingFields({ form, set, isOpen }: FieldsProps & { isOpen: boolean }) {
   return (
-    <details className="mt-3">
+    <details className="mt-3" open={isOpen}>
       <summary className="cursor-pointer text-xs text-muted-foreground">
         How it is read, licence
       </summary>

@@ -58,6 +58,7 @@ export class TestAgents {
         documents: rejectAsUnused("documents"),
         "dry-run": rejectAsUnused("dry-run"),
         "index-plan": rejectAsUnused("index-plan"),
+        "corpus-preview": rejectAsUnused("corpus-preview"),
         "remove-corpus": rejectAsUnused("remove-corpus"),
         "turn-gains": rejectAsUnused("turn-gains"),
       },

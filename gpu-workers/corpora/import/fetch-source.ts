@@ -5,7 +5,7 @@ import { pipeline } from "node:stream/promises";
 import type { CorpusSource } from "@/contracts/run-config/corpus-source";
 import { CORPUS_PRESETS, type CorpusPreset, type HubFiles } from "@/core/presets/corpus-presets";
 import { AppError } from "@/contracts/errors";
-import { download } from "@/gpu-workers/runtime/download";
+import { download, downloadBeginning } from "@/gpu-workers/runtime/download";
 import { listHubFiles, type HubFile } from "./hub-files";
 import { completeReading, listFiles, type InputFile, type ReadingOptions } from "./source-files";
 import { resolveImportPath } from "./import-roots";
@@ -39,6 +39,8 @@ export interface FetchOptions {
   ) => Promise<void>;
   /** Pauses before a broken download is taken up again; by default those of download.ts. */
   pausesMs?: readonly number[];
+  /** Of an address only these first bytes are fetched, and one more where there are more; absent: all. */
+  headBytes?: number;
 }
 
 const BY_HAND =
@@ -93,15 +95,19 @@ export async function fetchSource(
         toPlainName(decodeURIComponent(new URL(source.url).pathname.split("/").at(-1) ?? "")) ||
           "corpus",
       );
-      await download({
-        url: source.url,
-        path,
-        sha256: source.sha256,
-        byHand: BY_HAND,
-        signal,
-        onProgress: report(`downloading ${source.url}`),
-        pausesMs,
-      });
+      const { headBytes } = options;
+      if (headBytes !== undefined)
+        await downloadBeginning({ url: source.url, path, byHand: BY_HAND, signal }, headBytes + 1);
+      else
+        await download({
+          url: source.url,
+          path,
+          sha256: source.sha256,
+          byHand: BY_HAND,
+          signal,
+          onProgress: report(`downloading ${source.url}`),
+          pausesMs,
+        });
       return {
         files: await listFiles(path),
         reading: completeReading(source),

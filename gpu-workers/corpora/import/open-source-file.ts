@@ -30,6 +30,7 @@ export interface OpenedSourceFile extends OpenedCorpusFile {
  * Opens a file of documents, unpacked where it is gzip. What it holds is told by its bytes; its format says whether it
  * is text to be cut into passages, and whether lines that are no JSON are faults.
  * @param from items to pass over
+ * @param headBytes read no more than these first bytes; parquet is read by its rows instead
  * @throws AppError "invalid-input" where the file as a whole cannot be read
  */
 export async function openSourceFile(
@@ -37,6 +38,7 @@ export async function openSourceFile(
   format: Format,
   reading: ReadingOptions,
   from: number,
+  headBytes = Infinity,
 ): Promise<OpenedSourceFile> {
   const handle = await open(file.path, "r");
   try {
@@ -47,7 +49,8 @@ export async function openSourceFile(
       return await openParquetFile(handle, file, reading, from);
     if (container !== null && container !== "gzip")
       throw new AppError("invalid-input", `${file.name} ${adviseOnContainer(container)}.`);
-    return await openTextFile(handle, file, format, reading, from, container === "gzip");
+    const isGzip = container === "gzip";
+    return await openTextFile(handle, file, format, reading, from, isGzip, headBytes);
   } catch (error) {
     await handle.close();
     throw error;
@@ -61,9 +64,14 @@ async function openTextFile(
   reading: ReadingOptions,
   from: number,
   isGzip: boolean,
+  headBytes: number,
 ): Promise<OpenedSourceFile> {
-  const stream = createReadStream(file.path, { highWaterMark: READ_CHUNK_BYTES });
-  const bytes = isGzip ? unpack(stream, file.name) : (stream as AsyncIterable<Buffer>);
+  const isBeginning = file.bytes > headBytes;
+  const stream = createReadStream(file.path, {
+    highWaterMark: READ_CHUNK_BYTES,
+    ...(isBeginning && { end: headBytes - 1 }),
+  });
+  const bytes = isGzip ? unpack(stream, file.name, isBeginning) : (stream as AsyncIterable<Buffer>);
   const opened =
     format === "text"
       ? await openCorpusText(bytes, reading, file.name, from)
@@ -73,6 +81,7 @@ async function openTextFile(
           file.name,
           format === "jsonl" ? "json" : "auto",
           from,
+          isBeginning,
         );
   return {
     found: { ...opened.found, gzip: isGzip },
@@ -85,9 +94,13 @@ async function openTextFile(
   };
 }
 
-async function* unpack(packed: AsyncIterable<Uint8Array>, name: string): AsyncGenerator<Buffer> {
+async function* unpack(
+  packed: AsyncIterable<Uint8Array>,
+  name: string,
+  isBeginning: boolean,
+): AsyncGenerator<Buffer> {
   try {
-    yield* gunzip(packed);
+    yield* gunzip(packed, isBeginning);
   } catch (cause) {
     throw new AppError("invalid-input", `${name} ${(cause as Error).message}.`, { cause });
   }

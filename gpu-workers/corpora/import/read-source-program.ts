@@ -18,6 +18,8 @@ export interface ReadSourceRequest {
   format: Format;
   reading: ReadingOptions;
   from: Place;
+  /** Only the first bytes of each file are read; absent: all. */
+  headBytes?: number;
 }
 
 /** Items of one file, in order. A file begins with a batch that says what it is, and ends with one that says so. */
@@ -40,6 +42,7 @@ export default async function* readSource({
   format,
   reading,
   from,
+  headBytes,
 }: ReadSourceRequest): AsyncGenerator<SourceBatch> {
   for (let number = from.file; number < files.length; number++) {
     const file = files[number]!;
@@ -47,7 +50,7 @@ export default async function* readSource({
     // Which file is meant where opening it never ends.
     yield { place: { file: number, item }, offset: 0, items: [] };
     if (file.bytes === 0) continue;
-    const opened = await openSourceFile(file, format, reading, item);
+    const opened = await openSourceFile(file, format, reading, item, headBytes);
     try {
       yield { place: { file: number, item }, offset: 0, items: [], found: opened.found };
       let sent = Date.now();

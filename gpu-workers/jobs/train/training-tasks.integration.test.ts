@@ -106,6 +106,7 @@ function taskContext(context: MemoryContext) {
     findAnswers: (keys: string[]) => context.findAnswers(keys),
     saveAnswers: (answers: Parameters<MemoryContext["saveAnswers"]>[0]) =>
       context.saveAnswers(answers),
+    fetchUpload: () => context.fetchUpload(),
     fetchCheckpoint: () => Promise.resolve(""),
   };
 }

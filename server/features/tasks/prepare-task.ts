@@ -78,6 +78,14 @@ export async function prepareTask(
         episodeId: null,
       };
     }
+    case "corpus-preview": {
+      const { kind, source, worker = null } = input;
+      return {
+        request: { taskId, kind, source },
+        requirements: buildLightRequirements({ worker }),
+        episodeId: null,
+      };
+    }
     case "remove-corpus": {
       const { kind, corpus, workerId } = input;
       await services.workerCorpora.requireUnused(corpus);

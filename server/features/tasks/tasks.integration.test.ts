@@ -24,6 +24,7 @@ describe("tasks", () => {
       documents: 1_500,
       "dry-run": 1_500,
       "index-plan": 1_500,
+      "corpus-preview": 1_500,
       "remove-corpus": 1_500,
       "turn-gains": 1_500,
     };

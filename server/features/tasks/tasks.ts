@@ -9,6 +9,7 @@ import {
 } from "@/contracts/api/tasks";
 import { AppError, parseOrThrow, toWireError, type WireError } from "@/contracts/errors";
 import {
+  corpusPreviewResultSchema,
   documentsResultSchema,
   dryRunResultSchema,
   indexPlanResultSchema,
@@ -34,6 +35,7 @@ const RESULT_SCHEMAS = {
   documents: documentsResultSchema,
   "dry-run": dryRunResultSchema,
   "index-plan": indexPlanResultSchema,
+  "corpus-preview": corpusPreviewResultSchema,
   "remove-corpus": removeCorpusResultSchema,
   "turn-gains": turnGainsResultSchema,
 } as const;
