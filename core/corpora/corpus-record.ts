@@ -1,6 +1,6 @@
 import { type CorpusRecord, parseContents } from "@/contracts/formats/corpus-lines";
-import { NumberText } from "@/core/reading/literals";
 import type { SourceRow } from "@/core/reading/source-record";
+import { readText as readScalar, refuseBytes, ValueProblem } from "@/core/reading/text-values";
 import { type CorpusColumns, isContents } from "./corpus-columns";
 
 /** A document of a record of a file. Texts are taken letter by letter; what is no text is a problem, never a text. */
@@ -61,17 +61,13 @@ function readText(row: SourceRow, column: string): string | undefined {
       throw new RecordProblem(
         `holds more than ${MAX_TEXT_CHARACTERS / 2 ** 20} Mi characters in "${column}"`,
       );
-    return value;
   }
-  if (typeof value === "number" || typeof value === "bigint" || typeof value === "boolean")
-    return String(value);
-  if (value instanceof NumberText) return value.source;
-  throw new RecordProblem(`holds ${describeKind(value)} in "${column}", where a text is wanted`);
-}
-
-function describeKind(value: object): string {
-  if (Array.isArray(value)) return "a list";
-  if (value instanceof Date) return "a date";
-  if (ArrayBuffer.isView(value)) return "bytes";
-  return `a dictionary (${Object.keys(value).slice(0, 5).join(", ")})`;
+  try {
+    if (typeof value !== "string") return readScalar(value);
+    refuseBytes(value);
+    return value;
+  } catch (error) {
+    if (error instanceof ValueProblem) throw new RecordProblem(`${error.message}, in "${column}"`);
+    throw error;
+  }
 }

@@ -1,3 +1,4 @@
+import { AppError } from "@/contracts/errors";
 import type { CorpusRecord } from "@/contracts/formats/corpus-lines";
 import type { FoundCorpusFile } from "@/contracts/formats/corpus-reading";
 import type { ReadingSettings } from "@/contracts/formats/reading";
@@ -49,7 +50,8 @@ export async function openCorpusRecords(
   from = 0,
   isBeginning = false,
 ): Promise<OpenedCorpusFile> {
-  const { found, records } = await readRecords(bytes, reading, fileName, kind, isBeginning);
+  const { found, doubt, records } = await readRecords(bytes, reading, fileName, kind, isBeginning);
+  if (doubt !== null) throw new AppError("invalid-input", `${fileName}: ${doubt}`);
   const first = await takeFirstRows(records);
   const shown = first.flatMap((record) => (record.problem === undefined ? [record.row] : []));
   const keys = [...new Set(shown.slice(0, SHOWN_ROWS).flatMap((row) => Object.keys(row)))];

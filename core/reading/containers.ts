@@ -16,7 +16,8 @@ export type Container =
   | "pickle"
   | "numpy"
   | "pdf"
-  | "lfs-pointer";
+  | "lfs-pointer"
+  | "utf-32";
 
 const MAGIC: readonly (readonly [Container, number, string])[] = [
   ["gzip", 0, "\x1f\x8b"],
@@ -34,6 +35,8 @@ const MAGIC: readonly (readonly [Container, number, string])[] = [
   ["hdf5", 0, "\x89HDF\r\n\x1a\n"],
   ["numpy", 0, "\x93NUMPY"],
   ["pdf", 0, "%PDF-"],
+  ["utf-32", 0, "\xff\xfe\0\0"],
+  ["utf-32", 0, "\0\0\xfe\xff"],
   ["lfs-pointer", 0, "version https://git-lfs"],
 ];
 
@@ -68,6 +71,7 @@ const ADVICE: Record<Container, string> = {
   numpy: "is a NumPy array: write it as JSON lines or parquet",
   pdf: "is a PDF: bring its text",
   "lfs-pointer": "is a pointer of Git LFS, not the file itself: git lfs pull fetches it",
+  "utf-32": "is UTF-32: save it as UTF-8",
 };
 
 /** What a container is and what to do where it is not read: "is bzip2: unpack it ...". */

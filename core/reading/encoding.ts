@@ -32,6 +32,12 @@ function detectUnmarked(head: Uint8Array): Encoding {
   return invalid > valid ? "windows-1252" : "utf-8";
 }
 
+/** Whether a text has characters above ASCII and all of them are UTF-8, which no other encoding's are. */
+export function isCertainlyUtf8(head: Uint8Array): boolean {
+  const { valid, invalid } = countMultibyte(head);
+  return valid > 0 && invalid === 0;
+}
+
 /** How many characters above ASCII are UTF-8, and how many bytes are part of none; a character cut at the end is neither. */
 function countMultibyte(bytes: Uint8Array): { valid: number; invalid: number } {
   let valid = 0;

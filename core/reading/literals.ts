@@ -62,7 +62,7 @@ const WORD = /-?[A-Za-z_][\w.]*/y;
 const SPACE = /[ \t\r\n]*/y;
 /** What NumPy and Python write around a value: array([...], dtype=object), list([...]), np.int64(5). */
 const CALL =
-  /^(?:(?:np|numpy)\.)?(?:array|list|tuple|set|frozenset|str_|bytes_|bool_?|u?int\d*|float\d*|longlong)$/;
+  /^(?:(?:np|numpy|collections)\.)?(?:array|list|tuple|set|frozenset|deque|dict_keys|dict_values|str_|bytes_|bool_?|u?int\d*|float\d*|longlong)$/;
 const PREFIX = /^(?:[rR][bB]?|[bB][rR]?|[uU])$/;
 const ESCAPES: Readonly<Record<string, string>> = {
   b: "\b",
@@ -288,10 +288,11 @@ class LiteralParser {
   }
 }
 
-/** A number whose text is the source again, else the source. */
+/** A number whose text is the source again, else the source; also of integers that a double may have rounded. */
 function toNumber(source: string): number | NumberText {
   const value = Number(source);
-  return String(value) === source ? value : new NumberText(source);
+  const isExact = !Number.isInteger(value) || Number.isSafeInteger(value);
+  return isExact && String(value) === source ? value : new NumberText(source);
 }
 
 /** Sets a key of the object itself, also where it is called __proto__. */

@@ -16,7 +16,7 @@ import { readRecords } from "./read-records";
 import type { SourceRecord } from "./source-record";
 import { DELIMITER_CHARACTERS, TableParser } from "./table-parser";
 
-type Records = { found: FoundText; all: SourceRecord[] };
+type Records = { found: FoundText; doubt: string | null; all: SourceRecord[] };
 
 /** Reads bytes that come in pieces of a size. */
 async function read(
@@ -30,7 +30,7 @@ async function read(
     await Promise.resolve();
     for (let at = 0; at < bytes.length; at += size) yield bytes.subarray(at, at + size);
   }
-  const { found, records } = await readRecords(
+  const { found, doubt, records } = await readRecords(
     cut(),
     readingSettingsSchema.parse(settings),
     "x",
@@ -38,7 +38,7 @@ async function read(
   );
   const all: SourceRecord[] = [];
   for await (const batch of records) all.push(...batch);
-  return { found, all };
+  return { found, doubt, all };
 }
 const rowsOf = ({ all }: Records) => all.map((record) => record.problem ?? record.row);
 
@@ -197,6 +197,64 @@ for table in json.load(sys.stdin):
   });
 });
 
+describe("quotes of a table", () => {
+  const heading = "id\tquestion\tanswers\n";
+  const told = async (text: string, settings: Partial<ReadingSettings> = {}) => {
+    const file = await read(text, settings);
+    return [file.found.dialect?.quoting, file.doubt, rowsOf(file).length] as const;
+  };
+
+  it("hold fields together also where other rows are broken", async () => {
+    const rows = '2\t"open\tB\n3\t"two\nlines"\tC\n4\t"x" y\tD\n5\tplain\tE\n6\t"a\nb\nc"\tF\n';
+    for (const first of ['1\t"Who\nsang ""X""?"\tA\n', '1\t"Who\nsang it?"\tA\n']) {
+      const file = await read(heading + first + rows);
+      expect([file.found.dialect!.quoting, file.doubt]).toEqual(["doubled", null]);
+      expect(file.all.map((r) => (r.problem === undefined ? r.row.id : [r.line]))).toEqual([
+        "1",
+        [4],
+        "3",
+        [7],
+        "5",
+        "6",
+      ]);
+    }
+    expect(await told('"id"\t"answers"\n"1"\t"Who "is" it?"\n"2"\t"B"\n')).toEqual([
+      "doubled",
+      null,
+      2,
+    ]);
+  });
+
+  it("belong to the text where none closes a field", async () => {
+    expect(await told(`${heading}1\t"Heroes" by whom?\tDavid\n2\ta\tb\n`)).toEqual([
+      "none",
+      null,
+      2,
+    ]);
+  });
+
+  it("are asked about where both could be meant and the values differ", async () => {
+    const cases: [string, string][] = [
+      [`${heading}1\t"Heroes" by whom?\tDavid\n2\tWhich song?\t"Heroes"\n`, "none"],
+      // Two rows would be one.
+      [`${heading}1\t"Heroes by whom?\tDavid\n2\tWho sang 5"\tX\n`, "none"],
+      ['id,question,answers\n1,"Heroes by whom?,David\n2,Who sang 5",X\n', "none"],
+      ['id,question,answers\n1,Who said \\"hi\\" then?,A\n', "backslash"],
+    ];
+    for (const [text, other] of cases) {
+      expect((await told(text))[1], text).toContain(`set the quoting to doubled or to ${other}`);
+      for (const quoting of ["doubled", other] as ReadingSettings["quoting"][])
+        expect((await told(text, { quoting }))[1]).toBeNull();
+    }
+    for (const text of [
+      `${heading}1\tWho?\t["a", "say \\"hi\\""]\n`,
+      'id,question,answers\r1,"a\nx",b\r',
+      `${heading}1\tWho said "hi"?\tA "B" C\n2\t5" of what?\t"Low"\n`,
+    ])
+      expect((await told(text)).slice(0, 2), text).toEqual(["doubled", null]);
+  });
+});
+
 describe("encodings", () => {
   const text = "id,question,answers\n1,Wo liegt Köln?,Łódź 👩‍🔬\n";
   const encode = (value: string, littleEndian: boolean): Uint8Array => {
@@ -227,6 +285,7 @@ describe("encodings", () => {
     expect(rowsOf(await read(latin, { encoding: "windows-1252" }))[0]).toMatchObject({
       question: "Wo liegt Köln?",
     });
+    await expect(read(text, { encoding: "windows-1252" })).rejects.toThrow("is UTF-8");
     const oneLine = Buffer.concat([
       Buffer.from(text),
       Buffer.from("2,\xff,b\n", "latin1"),
@@ -266,6 +325,7 @@ describe("encodings", () => {
       [Buffer.concat([Buffer.alloc(257, 97), Buffer.from("ustar")]), "is a tar archive"],
       [[0xfd, 0x37, 0x7a, 0x58, 0x5a, 0], "is xz"],
       [[0x80, 4, 0x95], "pickle"],
+      [[0xff, 0xfe, 0, 0, 0x61, 0, 0, 0], "is UTF-32"],
       [Buffer.from("version https://git-lfs.github.com/spec/v1"), "git lfs pull"],
       [[0xff, 0x00, 0xc3, 0x00, 0x28, 0, 0, 1, 2, 0xff], "is binary"],
       [[0x20, 0x0a], "is empty"],

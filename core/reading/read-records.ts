@@ -6,17 +6,17 @@ import type {
   TableDialect,
 } from "@/contracts/formats/reading";
 import { adviseOnContainer, detectContainer } from "./containers";
-import { detectEncoding, formatEncoding, INVALID, TextDecoding } from "./encoding";
+import { detectEncoding, formatEncoding, INVALID, isCertainlyUtf8, TextDecoding } from "./encoding";
 import { detectJsonForm, JsonLinesParser, JsonObjectsParser } from "./json-records";
 import type { RecordParser, SourceRecord } from "./source-record";
-import { detectDialect, takeDelimiterLine } from "./table-dialect";
+import { detectDialect, type DetectedDialect, takeDelimiterLine } from "./table-dialect";
 import { TableParser, type TableRow } from "./table-parser";
 
 /**
  * The one reader of files of records that people bring: JSON lines, a JSON list, JSON objects over several lines, and
  * tables of every dialect. Pure: bytes in pieces go in, already unpacked; records come out.
  *
- *     const { found, records } = await readRecords(bytes, settings, fileName);
+ *     const { found, doubt, records } = await readRecords(bytes, settings, fileName);
  *     for await (const batch of records)            // the records of one piece, in order
  *       for (const record of batch)                 // {line, row} or {line, problem: "has 4 fields where ..."}
  *
@@ -38,7 +38,12 @@ export async function readRecords(
   fileName: string,
   kind: "json" | "table" | "auto" = "auto",
   isBeginning = false,
-): Promise<{ found: FoundText; records: AsyncGenerator<SourceRecord[]> }> {
+): Promise<{
+  found: FoundText;
+  /** What must be set before the records are used, as their values would differ; null: nothing. */
+  doubt: string | null;
+  records: AsyncGenerator<SourceRecord[]>;
+}> {
   const pieces = bytes[Symbol.asyncIterator]();
   const { head, isAll } = await takeHead(pieces);
   const isWhole = isAll && !isBeginning;
@@ -75,6 +80,7 @@ export async function readRecords(
       dialect: table?.dialect ?? null,
       columns: table?.columns ?? [],
     },
+    doubt: table?.doubt ?? null,
     records: markInvalid(read(), encoding, detected.encoding),
   };
 }
@@ -116,6 +122,11 @@ function chooseEncoding(
   head: Uint8Array,
   fileName: string,
 ): Encoding {
+  if (wanted === "windows-1252" && isCertainlyUtf8(head))
+    throw new AppError(
+      "invalid-input",
+      `${fileName} is UTF-8: read as Windows-1252 its texts would be others. Set its encoding to utf-8.`,
+    );
   if (wanted !== "auto") return wanted;
   // Single lines that are no UTF-8 are named one by one, and the others read.
   if (detected === "utf-8" || detected === "windows-1252") return "utf-8";
@@ -159,8 +170,8 @@ function openTable(
   isWhole: boolean,
   settings: ReadingSettings,
   fileName: string,
-): { dialect: TableDialect; columns: string[]; parser: RecordParser<SourceRecord> } {
-  const dialect = detectDialect(text, isWhole, settings);
+): DetectedDialect & { columns: string[]; parser: RecordParser<SourceRecord> } {
+  const { dialect, doubt } = detectDialect(text, isWhole, settings);
   const skipped = takeDelimiterLine(text);
   const preview = new TableParser(dialect);
   const rows = preview.push(text.slice(skipped.length));
@@ -171,7 +182,7 @@ function openTable(
       `${fileName} has no heading, which must name the columns: its first line ${heading?.problem ?? "does not end"}.`,
     );
   const columns = nameColumns(heading.fields);
-  return { dialect, columns, parser: new TableRecordParser(dialect, columns, skipped) };
+  return { dialect, doubt, columns, parser: new TableRecordParser(dialect, columns, skipped) };
 }
 
 /** Each column by a name of its own: the second "answer" is "answer (2)", one without a name is "unnamed". */

@@ -2,6 +2,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { NumberText, parseJson, parsePython } from "./literals";
 import {
+  isMissing,
   readText,
   readTexts,
   ValueProblem,
@@ -140,8 +141,63 @@ y']`,
     expect(readTexts("P(A|B)", { ...cell, cells: "text" })).toEqual(["P(A|B)"]);
     expect(readTexts("a | b|", cell)).toEqual(["a", "b"]);
     expect(readTexts("['a|b', 'c']", cell)).toEqual(["a|b", "c"]);
-    expect(readTexts(["['a']", ["b|c", null, " "]], json)).toEqual(["['a']", "b|c"]);
+    expect(readTexts(["[1]", ["b|c", null, " "], "[]"], json)).toEqual(["[1]", "b|c", "[]"]);
   });
+});
+
+it("lists in other clothes are lists, or problems", () => {
+  for (const text of [
+    "frozenset({'a', 'b'})",
+    "dict_keys(['a', 'b'])",
+    "deque(['a', 'b'])",
+    "collections.deque(['a', 'b'])",
+    String.raw`"[\"a\", \"b\"]"`,
+    `"['a', 'b']"`,
+    `'["a", "b"]'`,
+    "{'text': array(['a', 'b'], dtype=object), 'answer_start': array([1, 2], dtype=int32)}",
+    '{"value": "a", "aliases": ["b"], "start": 3}',
+  ])
+    for (const context of [cell, json]) expect(readTexts(text, context), text).toEqual(["a", "b"]);
+  for (const text of ["'a', 'b'", '"a", "b"']) {
+    expect(readTexts(text, cell)).toEqual(["a", "b"]);
+    expect(readTexts(text, json)).toEqual([text]);
+  }
+  expect(readTexts("set()", cell)).toEqual([]);
+  for (const text of [
+    "[('a', 1), ('b', 2)]",
+    "OrderedDict([('text', ['a'])])",
+    "b'abc'",
+    "['a', nan]",
+    '{"answer": "a", "confidence": 0.5}',
+  ])
+    for (const context of [cell, json])
+      expect(() => readTexts(text, context), text).toThrow(ValueProblem);
+  expect(() => readTexts([["a", 1]], json)).toThrow("pairs of a text and a number");
+  expect(() => readText("b'Who?'")).toThrow("bytes as Python shows them");
+});
+
+it("what may be another value is heard of", () => {
+  notes.length = 0;
+  expect(readTexts([`["a", "b"]`, "c"], json)).toEqual(["a", "b", "c"]);
+  expect(notes).toEqual(["inner-list"]);
+  for (const text of ["[1912, 1913]", "(0, 1)", "[True]", "True", "None", "null", "nan", "N/A"]) {
+    notes.length = 0;
+    expect(readTexts(text, json)).toEqual([text]);
+    expect(notes, text).toEqual(["suspicious-text"]);
+  }
+  expect(["nan", " <NA>", NaN, "None", null].map((value) => isMissing(value, cell))).toEqual([
+    true,
+    true,
+    true,
+    false,
+    false,
+  ]);
+  expect(isMissing("nan", json)).toBe(false);
+});
+
+it("integers that a double may have rounded are refused, those of JSON exact", () => {
+  expect(() => readText(1610521604143693812)).toThrow("may have rounded");
+  expect(readText(parseJson("9007199254740992"))).toBe("9007199254740992");
 });
 
 it("true and false are yes and no, or what is set, and heard of", () => {
@@ -151,7 +207,14 @@ it("true and false are yes and no, or what is set, and heard of", () => {
   expect(readTexts("True", { ...cell, booleans: "true-false" })).toEqual(["True"]);
   expect(readTexts(true, { ...json, booleans: "true-false" })).toEqual(["true"]);
   expect(readTexts("true", json)).toEqual(["true"]);
-  expect(notes).toEqual(["boolean", "boolean", "boolean", "boolean"]);
+  expect(notes).toEqual([
+    "boolean",
+    "boolean",
+    "boolean",
+    "suspicious-text",
+    "boolean",
+    "suspicious-text",
+  ]);
 });
 
 it("numbers are digit by digit what was written", () => {

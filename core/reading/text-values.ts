@@ -17,7 +17,16 @@ export interface ValueSettings {
 }
 
 /** What was done to values that should be known. */
-export type ValueNote = "boolean" | "json-list" | "python-list" | "numpy-list" | "pipe";
+export type ValueNote =
+  | "boolean"
+  | "json-list"
+  | "python-list"
+  | "numpy-list"
+  | "pipe"
+  | "inner-list"
+  | "suspicious-text"
+  | "option-place"
+  | "bare-letter";
 
 /** Where a value comes from, and who hears what was done to it. */
 export interface ValueContext extends ValueSettings {
@@ -28,14 +37,38 @@ export interface ValueContext extends ValueSettings {
 /** The text of a value that must be one text; undefined where there is none. @throws ValueProblem for lists and dictionaries */
 export function readText(value: unknown): string | undefined {
   if (value === null || value === undefined) return undefined;
-  if (typeof value === "string") return value.trim() === "" ? undefined : value.trim();
+  if (typeof value === "string") {
+    refuseBytes(value);
+    return value.trim() === "" ? undefined : value.trim();
+  }
   if (typeof value === "number" && !Number.isFinite(value))
     throw new ValueProblem(`holds ${value}, which is no text`);
+  if (typeof value === "number" && Number.isInteger(value) && !Number.isSafeInteger(value))
+    throw new ValueProblem(
+      `holds ${value}, which a floating-point column may have rounded: write it as text`,
+    );
   if (typeof value === "number" || typeof value === "bigint" || typeof value === "boolean")
     return String(value);
   if (value instanceof NumberText) return value.source;
   throw new ValueProblem(`holds ${describeKind(value)} where a text is wanted`);
 }
+
+/** Refuses b'...', which Python makes of bytes: it is not the text that they hold. @throws ValueProblem */
+export function refuseBytes(text: string): void {
+  if (/^b(['"]).*\1$/s.test(text))
+    throw new ValueProblem(
+      `holds bytes as Python shows them, ${shorten(text)}: decode them where the file is written`,
+    );
+}
+
+/** Whether a value is missing, as pandas has it: NaN, or in a table's cell a word that it writes for it. */
+export const isMissing = (value: unknown, { isCell, cells }: ValueContext): boolean =>
+  typeof value === "string"
+    ? isCell && cells === "lists" && /^\s*(?:nan|NaN|NaT|<NA>)\s*$/.test(value)
+    : Number.isNaN(value);
+
+/** Words that stand for nothing, or for true and false, more often than for themselves. */
+const SUSPICIOUS_WORD = /^(?:none|null|nan|n\/a|true|false)$/i;
 
 /**
  * All texts of a value, lists within lists included, in their order; blank ones and nulls are left out. Of a dictionary
@@ -54,22 +87,55 @@ export function readTexts(value: unknown, context: ValueContext): string[] {
 function readPlainText(text: string, context: ValueContext): string[] {
   const trimmed = text.trim();
   if (trimmed === "") return [];
-  if (!context.isCell) return [trimmed];
-  if (context.booleans === "yes-no" && /^(?:true|false)$/i.test(trimmed))
+  refuseBytes(trimmed);
+  if (context.isCell && context.booleans === "yes-no" && /^(?:true|false)$/i.test(trimmed))
     return flattenTexts(trimmed.toLowerCase() === "true", context);
-  if (context.cells === "text" || !trimmed.includes("|")) return [trimmed];
+  if (!context.isCell || context.cells === "text" || !trimmed.includes("|")) {
+    if (SUSPICIOUS_WORD.test(trimmed)) context.note("suspicious-text");
+    return [trimmed];
+  }
   context.note("pipe");
   return trimmed.split("|").flatMap((part) => readText(part) ?? []);
 }
 
 function flattenTexts(value: unknown, context: ValueContext): string[] {
-  if (Array.isArray(value)) return value.flatMap((item) => flattenTexts(item, context));
+  if (Array.isArray(value)) {
+    if (value.length > 0 && value.every(isScored))
+      throw new ValueProblem("holds pairs of a text and a number, not texts");
+    return value.flatMap((item) => flattenItem(item, context));
+  }
   if (typeof value === "boolean") {
     context.note("boolean");
     return [context.booleans === "yes-no" ? (value ? "yes" : "no") : String(value)];
   }
   if (isDictionary(value)) return flattenDictionary(value, context);
   return [readText(value) ?? []].flat();
+}
+
+const isScored = (item: unknown): boolean =>
+  Array.isArray(item) &&
+  item.length === 2 &&
+  typeof item[0] === "string" &&
+  (typeof item[1] === "number" || item[1] instanceof NumberText);
+
+/** An item of a list, which may be a list that was made a text. */
+function flattenItem(item: unknown, context: ValueContext): string[] {
+  const list = typeof item === "string" ? findListText(item) : null;
+  if (list === null || isEmpty(list)) return flattenTexts(item, context);
+  context.note("inner-list");
+  return flattenTexts(list, context);
+}
+
+/** The list of texts that a text is; null: it is none. */
+function findListText(text: string): unknown[] | null {
+  if (!/^\s*\[.*['"].*\]\s*$/s.test(text)) return null;
+  try {
+    const { value } = parseList(text.trim());
+    return Array.isArray(value) ? value : null;
+  } catch (error) {
+    if (error instanceof LiteralError) return null;
+    throw error;
+  }
 }
 
 /** Keys of a dictionary under which answers stand, as in TriviaQA and SQuAD. */
@@ -90,23 +156,28 @@ function flattenDictionary(value: Record<string, unknown>, context: ValueContext
   return known.flatMap((key) => flattenTexts(value[key], context));
 }
 
+/** What opens a list or dictionary, or what Python and NumPy write around one. */
+const LIST_START =
+  /^(?:[[({]|(?:(?:np|numpy|collections)\.)?(?:array|list|tuple|set|frozenset|deque|dict_keys|dict_values|dict|OrderedDict)\()/;
+
 /**
  * The list or dictionary that a text is: JSON, Python's repr or NumPy's text. Null: it is a text that is no such value.
- * In a table whatever is written so counts; a string of JSON only where all that it lists is quoted.
+ * In a table whatever is written so counts; a string of JSON only where some of what it lists is quoted.
  * @throws ValueProblem where it is meant as a list, but cannot be read as one
  */
 export function readListText(text: string, context: ValueContext): { value: unknown } | null {
-  const trimmed = text.trim();
-  if (!/^(?:[[({]|(?:np\.|numpy\.)?array\()/.test(trimmed)) return null;
   if (context.isCell && context.cells === "text") return null;
+  const trimmed = removeOuterQuotes(text.trim(), context);
+  if (!LIST_START.test(trimmed)) return null;
   try {
     const { value, note } = parseList(trimmed);
-    const isQuoted = holdsOnlyStrings(value);
-    if (
-      typeof value !== "object" ||
-      (!isQuoted && (!context.isCell || /^\((?!.*['"])/s.test(trimmed)))
-    )
+    if (typeof value !== "object") return null;
+    const isBare = !holdsString(value);
+    // Coordinates and intervals are written so, too.
+    if (isBare && (!context.isCell || trimmed.startsWith("(")) && !isEmpty(value)) {
+      context.note("suspicious-text");
       return null;
+    }
     context.note(note);
     return { value };
   } catch (error) {
@@ -115,6 +186,20 @@ export function readListText(text: string, context: ValueContext): { value: unkn
     throw new ValueProblem(
       `looks like a list, but it is none of JSON, Python or NumPy: ${shorten(trimmed)} (${error.message})`,
     );
+  }
+}
+
+/** A list that was made a text twice, without the quotes around it; in a cell, brackets around quoted texts with commas. */
+function removeOuterQuotes(text: string, { isCell }: ValueContext): string {
+  const isTwice = /^(["'])\s*[[{(].*[\])}]\s*\1$/s.test(text);
+  const isOpen = isCell && /^(?:"[^"]*"|'[^']*')(?:\s*,\s*(?:"[^"]*"|'[^']*'))+$/.test(text);
+  if (isOpen) return `[${text}]`;
+  if (!isTwice) return text;
+  try {
+    return String(parseList(text).value).trim();
+  } catch (error) {
+    if (error instanceof LiteralError) return text;
+    throw error;
   }
 }
 
@@ -131,15 +216,18 @@ function parseList(text: string): { value: unknown; note: ValueNote } {
 
 /** A quote or a list after the opening bracket, or in a table brackets around it all. */
 const isMeantAsList = (text: string, isCell: boolean): boolean =>
-  /^(?:array\(|[[{]\s*)(?:[[({]\s*)*[rRbBuU]?['"]/.test(text) ||
+  /^(?:\w*array\(|[\w.]+\(\s*[[{(]+|[[{]\s*)(?:[[({]\s*)*[rRbBuU]?['"]/.test(text) ||
   /^\(\s*(['"]).*?\1\s*,/.test(text) ||
   (isCell && text.startsWith("[") && text.endsWith("]"));
 
-function holdsOnlyStrings(value: unknown): boolean {
-  if (Array.isArray(value)) return value.every(holdsOnlyStrings);
-  if (isDictionary(value)) return Object.values(value).every(holdsOnlyStrings);
-  return typeof value === "string" || value === null;
+function holdsString(value: unknown): boolean {
+  if (Array.isArray(value)) return value.some(holdsString);
+  if (isDictionary(value)) return Object.keys(value).length > 0;
+  return typeof value === "string";
 }
+
+const isEmpty = (value: unknown): boolean =>
+  Array.isArray(value) ? value.every((item) => item === null || isEmpty(item)) : false;
 
 /** An object of keys: no list, no number, no date. */
 export const isDictionary = (value: unknown): value is Record<string, unknown> =>

@@ -247,6 +247,73 @@ describe("what a question file may hold", () => {
     expect(file.undecided).toEqual([expect.stringContaining("hasOwnProperty")]);
   });
 
+  const readLines = (...lines: unknown[]): Promise<QuestionFile> =>
+    readText(lines.map((line) => JSON.stringify(line)).join("\n"), {}, "q.jsonl");
+
+  it("names the right option in one way, or is a problem", async () => {
+    const read = async (row: object) => {
+      const file = await readLines({ id: 1, question: "Q?", ...row });
+      const [question] = questionsOf(file);
+      return question
+        ? [question.options?.answer ?? null, ...question.answers]
+        : problemsOf(file)[0];
+    };
+    const options = ["x", "y"];
+    expect(await read({ options, answer: 1 })).toEqual(["B", "y"]);
+    expect(await read({ options: { A: "x", B: "y" }, answer: ["b"] })).toEqual(["B", "y"]);
+    // As MMLU has them: the number is a place, whatever the options say.
+    expect(await read({ options: ["1", "2", "3"], answer: 2 })).toEqual(["C", "3"]);
+    expect(await read({ options: [1, 2, 3], answer: 3 })).toEqual(["C", "3"]);
+    expect(await read({ options: ["yes", "no"], answer: false })).toEqual(["B", "no"]);
+    expect(await read({ options: [true, false], answer: false })).toEqual(["B", "no"]);
+    // Some questions of ARC have numbers for letters.
+    const arc = { choices: { text: options, label: ["1", "2"] }, answerKey: "2" };
+    expect(await read(arc)).toEqual(["B", "y"]);
+    expect(await read({ options: [], answer: "free" })).toEqual([null, "free"]);
+    expect(await read({ options: ["1", "2", "3"], answer: "1" })).toContain("may be the letter");
+    expect(await read({ options: ["B", "A"], answer: "A" })).toContain("may be the letter");
+    expect(await read({ options: ["B", "A"], answerKey: "A" })).toEqual(["A", "B"]);
+    expect(await read({ options, answer: ["A", "B"] })).toContain("names several");
+    expect(await read({ options, answer: "y", answer_idx: "A" })).toContain("names several");
+    expect(await read({ options, answer: 2 })).toContain("counted from 0");
+    const warned = await readLines(
+      { id: 1, question: "Q?", options, answer: 1 },
+      { id: 2, question: "Q2?", answer: "B", A: "x" },
+    );
+    expect(warned.warnings).toEqual([
+      expect.stringContaining("place of an option"),
+      expect.stringContaining("a single letter"),
+    ]);
+  });
+
+  it("is missing where pandas wrote NaN, and a list of numbers where ids stand", async () => {
+    const table = await readText(
+      "id,question,answers,aliases\n1,Q?,a,nan\n2,R?,NaN,x\n3,S?,None,\n",
+    );
+    expect(answersOf(table)).toEqual([
+      ["1", "a"],
+      ["2", "x"],
+      ["3", "None"],
+    ]);
+    expect(table.warnings).toEqual([expect.stringContaining("1 value with the look of")]);
+    const text = (await readText("id,question,answers\n1,Q?,nan\n", {}, "q.csv")).problems;
+    expect(text).toEqual([expect.objectContaining({ where: "line 2" })]);
+    const json = await readText(
+      '{"id": 1, "question": "Q?", "answers": ["a"], "aliases": NaN, "goldIds": "[12345678901234567890, 2]"}\n{"id": NaN, "question": "Q?", "answers": ["a"]}\n',
+      {},
+      "q.jsonl",
+    );
+    expect(questionsOf(json)[0]!.goldIds).toEqual(["12345678901234567890", "2"]);
+    expect(problemsOf(json)).toEqual([expect.stringMatching(/^line 2 .*id is empty/)]);
+  });
+
+  it("asks how quotes are meant where values would differ", async () => {
+    const text = 'id\tquestion\tanswers\n1\t"Low" by whom?\tDavid\n2\tWhich?\t"Low"\n';
+    expect((await readText(text, {}, "q.tsv")).undecided).toEqual([
+      expect.stringContaining("set the quoting"),
+    ]);
+  });
+
   it("keeps the first problems of millions, and counts all", async () => {
     const file = await readText("x\n".repeat(300_000), {}, "bad.jsonl");
     expect([file.problems.length, file.problemCount, file.rows]).toEqual([200, 300_000, 300_000]);

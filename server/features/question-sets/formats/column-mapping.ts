@@ -11,6 +11,7 @@ import { findColumn } from "@/core/reading/column-names";
 import type { SourceRow } from "@/core/reading/source-record";
 import {
   isDictionary,
+  isMissing,
   readListText,
   readText,
   readTexts,
@@ -141,7 +142,8 @@ export function mapRow(
   function read<T>(field: Field, reader: (value: unknown) => T): T {
     const path = mapping[field];
     try {
-      return reader(path ? getValueAt(row, path) : undefined);
+      const value = path ? getValueAt(row, path) : undefined;
+      return reader(isMissing(value, reading) ? undefined : value);
     } catch (error) {
       if (!(error instanceof ValueProblem)) throw error;
       throw new RowProblem(`is not a question: ${formatField(field, mapping)} ${error.message}`);
@@ -153,14 +155,17 @@ export function mapRow(
     throw new RowProblem(`is not a question: ${formatField("id", mapping)} is empty`);
   const options = readOptions(read, reading);
   const right = options?.choices.find(({ letter }) => letter === options.answer);
+  const answers = right ? [right.text] : read("answers", readList);
+  if (!right && answers.length === 1 && /^[A-E]$/.test(answers[0]!)) reading.note("bare-letter");
   const parsed = questionLineSchema.safeParse({
     id,
     question: removeOptions(read("question", readQuestion)),
     // The answer of a multiple choice is often its letter; the text is what can be found in an answer.
-    answers: right
-      ? [right.text]
-      : addAliases(read("answers", readList), read("aliases", readList)),
-    goldIds: read("goldIds", readList),
+    answers: right ? answers : addAliases(answers, read("aliases", readList)),
+    // Brackets hold no id, so numbers in them are a list also where a text of JSON has them.
+    goldIds: read("goldIds", (value) =>
+      readTexts(value, /^\s*\[/.test(String(value)) ? { ...reading, isCell: true } : reading),
+    ),
     type: read("type", readText) ?? null,
     group: read("group", readText) ?? null,
     goldQueries: read("goldQueries", readList),
@@ -228,42 +233,103 @@ const LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ";
 
 type ReadField = <T>(field: Field, reader: (value: unknown) => T) => T;
 
+/** An option, and how its file calls it: a letter, or a number. */
+interface Option {
+  label: string;
+  text: string;
+  /** Whether the file holds it as a text, so that a number is none of them. */
+  isText: boolean;
+}
+
 /** Options as an object by letter, as a list, or as lists of texts and labels; the right one by its letter, its number or its text. Null: there are none. */
 function readOptions(read: ReadField, reading: RowReading): MultipleChoice | null {
-  const choices = read("options", (value) => listChoices(value, reading));
-  if (choices === null) return null;
-  const stated =
-    read("answerLetter", readText) ??
-    read("answers", (value) => readTexts(value, { ...reading, note: () => undefined }))[0] ??
-    "";
-  const answer =
-    choices.find((choice) => choice.letter === stated.toUpperCase()) ??
-    choices.find(({ text }) => text.toLowerCase() === stated.toLowerCase()) ??
-    (/^\d+(?:\.0)?$/.test(stated) ? choices[Number(stated)] : undefined);
-  if (!answer) throw new RowProblem(`its answer ${JSON.stringify(stated)} is none of its options`);
-  const parsed = multipleChoiceSchema.safeParse({ choices, answer: answer.letter });
+  const options = read("options", (value) => listOptions(value, reading));
+  if (options === null || options.length === 0) return null;
+  const quiet = { ...reading, note: () => undefined };
+  const stated = read("answerLetter", (value) => (value === "" ? null : value)) ?? null;
+  const letter = stated === null ? null : findOption(options, stated, reading, true);
+  const texts = read("answers", (value) =>
+    Array.isArray(value) || typeof value === "string"
+      ? readTexts(value, quiet)
+      : [value].filter((single) => single !== null && single !== undefined),
+  );
+  // Where a letter is stated the answers may be worded in another way.
+  const found = texts.map((text) => findOption(options, text, reading, false, letter !== null));
+  const right = [...new Set([letter, ...found].filter((index) => index !== null))];
+  if (right.length === 0)
+    throw new RowProblem(
+      `its answer ${JSON.stringify(readText(stated ?? texts[0]) ?? "")} is none of its options, which are counted from 0`,
+    );
+  if (right.length > 1)
+    throw new RowProblem(
+      `its answer names several of its options: ${right.map((index) => getLetter(options, index)).join(", ")}`,
+    );
+  const parsed = multipleChoiceSchema.safeParse({
+    choices: options.map(({ text }, index) => ({ letter: getLetter(options, index), text })),
+    answer: getLetter(options, right[0]!),
+  });
   if (!parsed.success) throw new RowProblem(describeIssues(parsed.error).replaceAll("\n", "; "));
   return parsed.data;
 }
 
-function listChoices(value: unknown, reading: RowReading): MultipleChoice["choices"] | null {
+/** Options that are called otherwise than by letters, as ARC's by numbers, get letters by their places. */
+const getLetter = (options: readonly Option[], index: number): string =>
+  options.every(({ label }) => /^[A-Z]$/.test(label))
+    ? options[index]!.label
+    : (LETTERS[index] ?? "");
+
+/**
+ * The place of the option that an answer names; null: none. A number is a place where options are texts.
+ * @param isLabel whether it is a letter or a place before it is a text
+ * @throws RowProblem where its letter, number and text would be different options
+ */
+function findOption(
+  options: readonly Option[],
+  answer: unknown,
+  reading: RowReading,
+  isLabel: boolean,
+  isText = false,
+): number | null {
+  const isNumber = typeof answer === "number" || typeof answer === "bigint";
+  const [word = ""] = readTexts(answer, { ...reading, cells: "text", note: () => undefined });
+  const label = options.findIndex((option) => option.label === word.toUpperCase());
+  const texts = options.flatMap(({ text }, i) =>
+    text.toLowerCase() === word.toLowerCase() ? [i] : [],
+  );
+  const place = label < 0 && /^\d+(?:\.0)?$/.test(word) && Number(word) < options.length;
+  const named = label >= 0 ? label : place ? Number(word) : null;
+  if (named !== null && (isLabel || (isNumber && options.every((option) => option.isText)))) {
+    if (place) reading.note("option-place");
+    return named;
+  }
+  const all = [...new Set([...(named === null || isText ? [] : [named]), ...texts])];
+  if (all.length > 1 && new Set(all.map((i) => options[i]!.text)).size > 1)
+    throw new RowProblem(
+      `its answer ${JSON.stringify(word)} may be the letter or number of one option or the text of another: name the column of the letter (answerLetter=COLUMN)`,
+    );
+  if (place && texts.length === 0 && !isText) reading.note("option-place");
+  return all[0] ?? null;
+}
+
+function listOptions(value: unknown, reading: RowReading): Option[] | null {
   const raw =
     typeof value === "string" && value.trim() !== "" ? readListText(value, reading) : null;
   if (typeof value === "string" && raw === null && value.trim() !== "")
     throw new ValueProblem("holds a text that is neither a list nor a dictionary");
   const given = typeof value === "string" ? raw?.value : value;
   if (given === undefined || given === null) return null;
-  if (Array.isArray(given))
-    return given.map((text, i) => ({ letter: LETTERS[i] ?? "", text: readText(text) ?? "" }));
+  const toOption = (label: string, text: unknown): Option => ({
+    label: label.toUpperCase(),
+    text: (typeof text === "boolean" ? readTexts(text, reading)[0] : readText(text)) ?? "",
+    isText: typeof text === "string" && !reading.isCell,
+  });
+  if (Array.isArray(given)) return given.map((text, i) => toOption(LETTERS[i] ?? "", text));
   if (!isDictionary(given)) throw new ValueProblem("is neither a list nor a dictionary");
   // ARC's form, and that of others on the Hugging Face hub.
   const { text: texts, label: labels } = given;
   if (Array.isArray(texts) && Array.isArray(labels))
-    return texts.map((text, i) => ({
-      letter: readText(labels[i])?.toUpperCase() ?? "",
-      text: readText(text) ?? "",
-    }));
+    return texts.map((text, i) => toOption(readText(labels[i]) ?? "", text));
   return Object.entries(given).flatMap(([key, text]) =>
-    text === null || text === "" ? [] : [{ letter: key.toUpperCase(), text: readText(text) ?? "" }],
+    text === null || text === "" ? [] : [toOption(key, text)],
   );
 }

@@ -155,7 +155,7 @@ class QuestionCollector {
   private listUndecided(hasKeys: boolean): string[] {
     const known = `The columns: ${this.columns.slice(0, 40).join(", ") || "none"}.`;
     const { id, question, answers, options } = this.mapping;
-    const undecided: string[] = [];
+    const undecided = this.opened.doubt === null ? [] : [this.opened.doubt];
     if (question === null)
       undecided.push(
         `No column is known to hold the questions: name it (question=COLUMN). ${known}`,
@@ -272,6 +272,12 @@ const NOTE_WARNINGS: Readonly<Record<ValueNote, string | null>> = {
   "json-list": null,
   "python-list": "held as Python writes a list or dictionary, read as such.",
   "numpy-list": "held as NumPy writes an array, read as a list.",
+  "inner-list": "held as the text of a list within a list, read as the items of it.",
+  "suspicious-text":
+    "with the look of true, false, nothing (None, null, nan) or a list of numbers, taken as text.",
+  "option-place": "of an answer, a number taken for the place of an option, counted from 0.",
+  "bare-letter":
+    "of an answer, a single letter while no options are known: map them where it means one (options=COLUMN).",
   pipe: 'parted at "|"; where it belongs to the text, set the cells to text.',
 };
 

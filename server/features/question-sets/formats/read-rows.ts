@@ -36,6 +36,8 @@ export interface QuestionRows {
   format: KnownFormat;
   container: "gzip" | null;
   text: Omit<FoundText, "columns"> | null;
+  /** What must be set before the rows are used; null: nothing. */
+  doubt: string | null;
   /** Columns of a table; null where rows name them. */
   columns: readonly string[] | null;
   rows: AsyncGenerator<QuestionRow[]>;
@@ -66,14 +68,15 @@ export async function openRows({
   const bytes = isPacked ? unpack(fileName, content) : Readable.from(cutIntoPieces(content));
   const kind = chooseKind(fileName, format);
   const delimiter = reading.delimiter === "auto" && format === "tsv" ? "tab" : reading.delimiter;
-  const { found, records } = await readRecords(bytes, { ...reading, delimiter }, fileName, kind);
+  const read = await readRecords(bytes, { ...reading, delimiter }, fileName, kind);
+  const { found, doubt, records } = read;
   const { columns, ...text } = found;
   if (kind === "auto" && found.form === "table" && columns.length < 2)
     throw new AppError(
       "invalid-input",
       `${fileName}: it cannot be told what kind of file this is. Give its format: ${questionFormatSchema.options.slice(1).join(", ")}.`,
     );
-  const opened = { container: isPacked ? ("gzip" as const) : null, text };
+  const opened = { container: isPacked ? ("gzip" as const) : null, text, doubt };
   if (found.form === "table") {
     const isTab = found.dialect?.delimiter === "tab";
     return { ...opened, format: isTab ? "tsv" : "csv", columns, rows: nameRows(records) };
@@ -181,5 +184,12 @@ async function openParquetRows(fileName: string, content: Uint8Array): Promise<Q
         value,
       }));
   }
-  return { format: "parquet", container: null, text: null, columns: null, rows: nameAll() };
+  return {
+    format: "parquet",
+    container: null,
+    text: null,
+    doubt: null,
+    columns: null,
+    rows: nameAll(),
+  };
 }
