@@ -1,4 +1,5 @@
 import { Pencil, RotateCw, Square, X } from "lucide-react";
+import { cn } from "@/app/_lib/cn";
 import { formatCount, formatInteger, formatSeconds } from "@/app/_lib/format";
 import { Button } from "@/app/_ui/button";
 import { Progress } from "@/app/_ui/progress";
@@ -6,6 +7,9 @@ import { SkeletonList } from "@/app/_ui/states";
 import type { QueryResult } from "@/contracts/worker-protocol/tasks";
 import { GLOSSARY } from "@/core/glossary/glossary";
 import { COLUMN_LETTERS } from "./overlap";
+
+/** Classes, because the server writes columns that the address names, and its pages may hold no style attributes. */
+const COLUMN_FILLS = ["bg-(--series-1)", "bg-(--series-2)", "bg-(--series-3)", "bg-(--series-4)"];
 
 /** The column's letter, its retriever, and what can be done with it. */
 export function ColumnTitle({
@@ -29,8 +33,10 @@ export function ColumnTitle({
   return (
     <div className="flex items-center gap-2">
       <span
-        className="grid size-5 shrink-0 place-items-center rounded text-2xs font-semibold text-card"
-        style={{ background: `var(--series-${place + 1})` }}
+        className={cn(
+          "grid size-5 shrink-0 place-items-center rounded text-2xs font-semibold text-card",
+          COLUMN_FILLS[place],
+        )}
         aria-hidden
       >
         {COLUMN_LETTERS[place]}
