@@ -32,13 +32,22 @@ function readRecord(row: SourceRow, columns: CorpusColumns, fallbackId: string):
   if (id.length > MAX_ID_CHARACTERS)
     throw new RecordProblem(`has an id of more than ${MAX_ID_CHARACTERS} characters`);
   const title = columns.title === null ? undefined : readText(row, columns.title);
+  let blank: string | undefined;
   for (const column of columns.text) {
     const text = readText(row, column);
     if (text === undefined) continue;
+    if (text.trim() === "") {
+      // It counts where no other column holds more.
+      blank ??= text;
+      continue;
+    }
+    if (/^\s*(?:nan|NaN|<NA>)\s*$/.test(text))
+      throw new RecordProblem(`holds ${text.trim()}, as pandas writes no value, in "${column}"`);
     return isContents(column)
       ? { id, ...splitContents(text, title ?? "") }
       : { id, title: title ?? "", text };
   }
+  if (blank !== undefined) return { id, title: title ?? "", text: blank };
   throw new RecordProblem(`has no text in ${columns.text.map((name) => `"${name}"`).join(" or ")}`);
 }
 
@@ -67,7 +76,7 @@ function readText(row: SourceRow, column: string): string | undefined {
     refuseBytes(value);
     return value;
   } catch (error) {
-    if (error instanceof ValueProblem) throw new RecordProblem(`${error.message}, in "${column}"`);
+    if (error instanceof ValueProblem) throw new RecordProblem(`${error.message} (in "${column}")`);
     throw error;
   }
 }

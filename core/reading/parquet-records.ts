@@ -2,7 +2,6 @@ import {
   type AsyncBuffer,
   parquetMetadataAsync,
   parquetReadObjects,
-  type ParquetParsers,
   parquetSchema,
   type SchemaElement,
 } from "hyparquet";
@@ -68,7 +67,7 @@ export async function openParquet(file: AsyncBuffer, fileName: string): Promise<
             rowStart: first,
             rowEnd: end,
             compressors,
-            parsers: PARSERS as Pick<ParquetParsers, keyof typeof PARSERS>,
+            parsers: PARSERS,
           }),
         );
         for (const row of rows)

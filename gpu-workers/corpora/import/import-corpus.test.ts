@@ -144,7 +144,7 @@ describe("an import", () => {
         "6 is not UTF-8",
         '8 repeats the id "a" of an',
         "10 has neither title nor te",
-        '11 holds a list in "text',
+        "11 holds a list where",
       ].map((text) => expect.stringContaining(text.slice(0, 20)) as string),
     );
     expect(manifest.duplicates).toEqual({ passages: 1, texts: 1 });

@@ -93,8 +93,12 @@ const CASES: [string, string, unknown[] | RegExp][] = [
       { id: "008", title: "Bill", text: "Another agent." },
     ],
   ],
-  ["34-parquet-list-text", "c.parquet", /holds a list in "text"/],
-  ["35-parquet-struct-text", "c.parquet", /holds a dictionary \(en, de\) in "text"/],
+  ["34-parquet-list-text", "c.parquet", /holds a list where a text is wanted \(in "text"\)/],
+  [
+    "35-parquet-struct-text",
+    "c.parquet",
+    /holds a dictionary \(en, de\) where a text is wanted \(in "text"\)/,
+  ],
   [
     "36-parquet-dict-large",
     "c.parquet",

@@ -138,6 +138,11 @@ describe("JSONL", () => {
         '{"_id":"5","title":"no text"}',
         '{"_id":"6","title":["a"],"text":"x"}',
         '{"_id":"7","title":NaN,"text":{"en":"x"}}',
+        '{"_id":"8","text":"","contents":"\\"T\\"\\neight"}',
+        '{"_id":"9","text":"nan"}',
+        '{"_id":"10","text":"b\'Paris\'"}',
+        '{"_id":Infinity,"text":"x"}',
+        '{"_id":"12","text":"","title":"T"}',
       ].join("\n"),
     );
     expect(items.map(({ record, problem }) => record ?? problem)).toEqual([
@@ -146,9 +151,17 @@ describe("JSONL", () => {
       { id: "3", title: "T", text: "three" },
       'has no id in "_id"',
       'has no text in "text" or "contents"',
-      'holds a list in "title", where a text is wanted',
-      'holds a dictionary (en) in "text", where a text is wanted',
+      'holds a list where a text is wanted (in "title")',
+      'holds a dictionary (en) where a text is wanted (in "text")',
+      { id: "8", title: "T", text: "eight" },
+      'holds nan, as pandas writes no value, in "text"',
+      expect.stringContaining("holds bytes as Python shows them"),
+      'holds Infinity, which is no text (in "_id")',
+      { id: "12", title: "T", text: "" },
     ]);
+    await expect(
+      read("q.tsv", 'id\ttitle\ttext\n1\t"Low"\t"Low" is an album\n2\ta\tb\n'),
+    ).rejects.toThrow("set the quoting to doubled or to none");
     for (const [content, message] of [
       ['{"key":"1","text":"x"}', 'f.jsonl has no column "id"; its columns are "key", "text"'],
       ['{"id":"1","words":"x"}', 'f.jsonl has no column "text"'],
