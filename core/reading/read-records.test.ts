@@ -16,7 +16,7 @@ import { readRecords } from "./read-records";
 import type { SourceRecord } from "./source-record";
 import { DELIMITER_CHARACTERS, TableParser } from "./table-parser";
 
-type Records = { found: FoundText; doubt: string | null; all: SourceRecord[] };
+type Records = { found: FoundText; all: SourceRecord[] };
 
 /** Reads bytes that come in pieces of a size. */
 async function read(
@@ -30,7 +30,7 @@ async function read(
     await Promise.resolve();
     for (let at = 0; at < bytes.length; at += size) yield bytes.subarray(at, at + size);
   }
-  const { found, doubt, records } = await readRecords(
+  const { found, records } = await readRecords(
     cut(),
     readingSettingsSchema.parse(settings),
     "x",
@@ -38,7 +38,7 @@ async function read(
   );
   const all: SourceRecord[] = [];
   for await (const batch of records) all.push(...batch);
-  return { found, doubt, all };
+  return { found, all };
 }
 const rowsOf = ({ all }: Records) => all.map((record) => record.problem ?? record.row);
 
@@ -194,64 +194,6 @@ for table in json.load(sys.stdin):
       { question: '"Heroes" by whom?' },
       { question: '5" of what?' },
     ]);
-  });
-});
-
-describe("quotes of a table", () => {
-  const heading = "id\tquestion\tanswers\n";
-  const told = async (text: string, settings: Partial<ReadingSettings> = {}) => {
-    const file = await read(text, settings);
-    return [file.found.dialect?.quoting, file.doubt, rowsOf(file).length] as const;
-  };
-
-  it("hold fields together also where other rows are broken", async () => {
-    const rows = '2\t"open\tB\n3\t"two\nlines"\tC\n4\t"x" y\tD\n5\tplain\tE\n6\t"a\nb\nc"\tF\n';
-    for (const first of ['1\t"Who\nsang ""X""?"\tA\n', '1\t"Who\nsang it?"\tA\n']) {
-      const file = await read(heading + first + rows);
-      expect([file.found.dialect!.quoting, file.doubt]).toEqual(["doubled", null]);
-      expect(file.all.map((r) => (r.problem === undefined ? r.row.id : [r.line]))).toEqual([
-        "1",
-        [4],
-        "3",
-        [7],
-        "5",
-        "6",
-      ]);
-    }
-    expect(await told('"id"\t"answers"\n"1"\t"Who "is" it?"\n"2"\t"B"\n')).toEqual([
-      "doubled",
-      null,
-      2,
-    ]);
-  });
-
-  it("belong to the text where none closes a field", async () => {
-    expect(await told(`${heading}1\t"Heroes" by whom?\tDavid\n2\ta\tb\n`)).toEqual([
-      "none",
-      null,
-      2,
-    ]);
-  });
-
-  it("are asked about where both could be meant and the values differ", async () => {
-    const cases: [string, string][] = [
-      [`${heading}1\t"Heroes" by whom?\tDavid\n2\tWhich song?\t"Heroes"\n`, "none"],
-      // Two rows would be one.
-      [`${heading}1\t"Heroes by whom?\tDavid\n2\tWho sang 5"\tX\n`, "none"],
-      ['id,question,answers\n1,"Heroes by whom?,David\n2,Who sang 5",X\n', "none"],
-      ['id,question,answers\n1,Who said \\"hi\\" then?,A\n', "backslash"],
-    ];
-    for (const [text, other] of cases) {
-      expect((await told(text))[1], text).toContain(`set the quoting to doubled or to ${other}`);
-      for (const quoting of ["doubled", other] as ReadingSettings["quoting"][])
-        expect((await told(text, { quoting }))[1]).toBeNull();
-    }
-    for (const text of [
-      `${heading}1\tWho?\t["a", "say \\"hi\\""]\n`,
-      'id,question,answers\r1,"a\nx",b\r',
-      `${heading}1\tWho said "hi"?\tA "B" C\n2\t5" of what?\t"Low"\n`,
-    ])
-      expect((await told(text)).slice(0, 2), text).toEqual(["doubled", null]);
   });
 });
 
