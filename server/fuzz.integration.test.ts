@@ -22,7 +22,7 @@ describe("generated inputs", () => {
   afterAll(() => server.stop());
 
   it("of the API end in an answer or a clear refusal", async () => {
-    expect(await fuzzRouter(server, known, { seed: SEED, runs: 8 })).toEqual([]);
+    expect(await fuzzRouter(server, known, { seed: SEED, runs: 4 })).toEqual([]);
   });
 
   it("of the worker protocol too, and leave its connections as they were", async () => {
