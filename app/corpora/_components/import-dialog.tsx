@@ -156,7 +156,6 @@ function ImportFields({ onDone }: { onDone: () => void }) {
       </LabelledField>
       {form.kind === "preset" ? null : (
         <>
-          <ReadingFields form={form} set={set} isOpen={previewed !== null} />
           <Button
             className="mt-3"
             disabled={!canPreview(form, file !== null) || isSending}
@@ -181,6 +180,7 @@ function ImportFields({ onDone }: { onDone: () => void }) {
               worker={form.worker || null}
             />
           ) : null}
+          <ReadingFields form={form} set={set} isOpen={previewed !== null} />
         </>
       )}
       {online.length > 1 ? (

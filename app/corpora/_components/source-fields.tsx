@@ -140,7 +140,7 @@ export function ReadingFields({ form, set, isOpen }: FieldsProps & { isOpen: boo
       <summary className="cursor-pointer text-xs text-muted-foreground">
         How it is read, licence
       </summary>
-      <div className="grid gap-x-4 sm:grid-cols-2">
+      <div className="grid items-end gap-x-4 sm:grid-cols-2">
         <LabelledField id="import-format" label="Format">
           <Select
             id="import-format"

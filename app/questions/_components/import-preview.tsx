@@ -17,7 +17,10 @@ function formatGold(
   return `Gold passages: ${formatInteger(sum("withGold"))} of ${formatCount(sum("questions"), "question")}.${unresolved > 0 ? ` Of ${formatCount(unresolved, "question")} a title stands over no passage of the corpus, or over several.` : ""}`;
 }
 
-/** What the file holds: its columns and what they mean, the first questions, and every row that cannot be used. */
+/**
+ * What the file holds: every row that cannot be used, the first questions, its columns and what they mean, and how it is
+ * read.
+ */
 export function ImportPreview({
   source,
   choice,
@@ -78,28 +81,11 @@ export function ImportPreview({
         {formatFound(preview.data)}, {formatCount(rows, "row")}
         {problemCount > 0 ? `, ${formatInteger(problemCount)} of them cannot be used` : ""}
       </p>
-      <ReadingChoice choice={choice} onChange={onChange} />
       {undecided.map((text) => (
         <p key={text} className="text-bad">
           {text}
         </p>
       ))}
-      <ColumnMapping
-        columns={columns}
-        mapping={mapping}
-        corpora={corpora.data?.map(({ name }) => name) ?? []}
-        choice={choice}
-        onChange={onChange}
-      />
-      {unread.length > 0 ? (
-        <p className="break-words text-muted-foreground">Not read: {unread.join(", ")}</p>
-      ) : null}
-      <p data-gold>
-        {formatGold(
-          parts.filter(({ name }) => choice.parts === null || choice.parts.includes(name)),
-        )}
-      </p>
-      <PartChoice parts={parts} choice={choice} onChange={onChange} />
       {problems.length > 0 ? (
         <div>
           <ul className="max-h-32 overflow-y-auto text-bad" aria-label="Rows that cannot be used">
@@ -137,6 +123,23 @@ export function ImportPreview({
           </li>
         ))}
       </ul>
+      <p data-gold>
+        {formatGold(
+          parts.filter(({ name }) => choice.parts === null || choice.parts.includes(name)),
+        )}
+      </p>
+      <PartChoice parts={parts} choice={choice} onChange={onChange} />
+      <ColumnMapping
+        columns={columns}
+        mapping={mapping}
+        corpora={corpora.data?.map(({ name }) => name) ?? []}
+        choice={choice}
+        onChange={onChange}
+      />
+      {unread.length > 0 ? (
+        <p className="break-words text-muted-foreground">Not read: {unread.join(", ")}</p>
+      ) : null}
+      <ReadingChoice choice={choice} onChange={onChange} />
     </div>
   );
 }
