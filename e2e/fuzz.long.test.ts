@@ -1,9 +1,9 @@
 import { randomInt } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { KnownNames } from "@/lib/testing/hostile-inputs";
-import { fuzzRouter, fuzzWorkerProtocol } from "@/server/testing/fuzz";
-import { getPresetConfig, storeSamples } from "@/server/testing/samples";
-import { startTestServer, type TestServer } from "@/server/testing/test-server";
+import { fuzzRouter, fuzzWorkerProtocol, startFuzzServer } from "@/server/testing/fuzz";
+import { getPresetConfig } from "@/server/testing/samples";
+import type { TestServer } from "@/server/testing/test-server";
 
 const MINUTES = 10;
 const MEGABYTE = 2 ** 20;
@@ -12,13 +12,7 @@ describe(`generated inputs for ${MINUTES} minutes, other ones each time`, () => 
   let server: TestServer;
   let known: KnownNames;
   beforeAll(async () => {
-    server = await startTestServer({ timings: { leaseMs: 3_600_000, offlineMs: 3_600_000 } });
-    await storeSamples(server.plane);
-    const runId = await server.plane.runs.create(getPresetConfig(), {
-      actor: "test",
-      preset: null,
-    });
-    known = { uuids: [runId], texts: ["atlas", "atlas/train", "atlas/held-out", "reward/mean"] };
+    ({ server, known } = await startFuzzServer(3_600_000));
   });
   afterAll(() => server.stop());
 

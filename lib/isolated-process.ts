@@ -1,5 +1,6 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { fileURLToPath } from "node:url";
+import { onAbort } from "./on-abort";
 import { ROOT } from "./paths.mjs";
 
 /**
@@ -85,7 +86,7 @@ class FrameQueue<Answer> {
   private stderr = "";
   /** Answers that the process may still send. */
   private owed = 0;
-  private readonly onAbort = (): void => this.wake();
+  private readonly forgetAbort: (() => void) | undefined;
 
   constructor(private readonly options: IsolatedOptions<unknown>) {
     const { program, request, limits, signal } = options;
@@ -113,7 +114,7 @@ class FrameQueue<Answer> {
     this.child.on("error", (cause) => this.fail(`could not be started (${cause.message})`));
     // `close`, not `exit`: what was sent and said before the end has arrived.
     this.child.on("close", (code, endSignal) => this.fail(this.describeEnd(code, endSignal)));
-    signal?.addEventListener("abort", this.onAbort);
+    this.forgetAbort = signal && onAbort(signal, () => this.wake());
     this.send(request);
     this.allow();
   }
@@ -135,7 +136,7 @@ class FrameQueue<Answer> {
 
   close(): void {
     clearTimeout(this.timer);
-    this.options.signal?.removeEventListener("abort", this.onAbort);
+    this.forgetAbort?.();
     this.child.kill("SIGKILL");
   }
 

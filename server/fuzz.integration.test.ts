@@ -1,7 +1,12 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { startTestServer, type TestServer } from "@/server/testing/test-server";
-import { fuzzFrames, fuzzPaths, fuzzRouter, fuzzWorkerProtocol } from "@/server/testing/fuzz";
-import { getPresetConfig, storeSamples } from "@/server/testing/samples";
+import {
+  fuzzFrames,
+  fuzzPaths,
+  fuzzRouter,
+  fuzzWorkerProtocol,
+  startFuzzServer,
+} from "@/server/testing/fuzz";
+import type { TestServer } from "@/server/testing/test-server";
 import type { KnownNames } from "@/lib/testing/hostile-inputs";
 
 /** The same inputs each time; the long test draws others. */
@@ -11,13 +16,7 @@ describe("generated inputs", () => {
   let server: TestServer;
   let known: KnownNames;
   beforeAll(async () => {
-    server = await startTestServer({ timings: { leaseMs: 120_000, offlineMs: 120_000 } });
-    await storeSamples(server.plane);
-    const runId = await server.plane.runs.create(getPresetConfig(), {
-      actor: "test",
-      preset: null,
-    });
-    known = { uuids: [runId], texts: ["atlas", "atlas/train", "atlas/held-out", "reward/mean"] };
+    ({ server, known } = await startFuzzServer(120_000));
   });
   afterAll(() => server.stop());
 

@@ -5,7 +5,7 @@ import type { Encoding } from "@/contracts/formats/reading";
 /** Stands where bytes were no character of the encoding; no text holds it, for it is no character itself. */
 export const INVALID = "\ufdd0";
 /** What decoders put there instead. A text may hold it itself, which is no fault of its bytes. */
-const REPLACEMENT = "\ufffd";
+export const REPLACEMENT = "\ufffd";
 
 /**
  * Tells the encoding by a text's first bytes: by its byte-order mark; as UTF-16 by the zeros that it has at every

@@ -1,12 +1,14 @@
 import type { RecordForm } from "@/contracts/formats/reading";
-import { INVALID } from "./encoding";
+import { INVALID, REPLACEMENT } from "./encoding";
 import { LiteralError, parseJson } from "./literals";
-import type { RecordParser, SourceRecord, SourceRow } from "./source-record";
+import {
+  MAX_RECORD_CHARACTERS,
+  type RecordParser,
+  type SourceRecord,
+  type SourceRow,
+} from "./source-record";
 
 /** Records of JSON: one a line, one list of them, or objects that go over several lines. */
-
-/** A record longer than this is a broken one. */
-const MAX_RECORD_CHARACTERS = 64 * 1024 * 1024;
 
 /** What JSON a text begins with; null: none. */
 export function detectJsonForm(head: string): Exclude<RecordForm, "table"> | null {
@@ -49,7 +51,7 @@ function parseJsonRecord(text: string, line: number): SourceRecord {
 }
 
 function shorten(text: string): string {
-  const shown = text.trim().replaceAll(INVALID, "\ufffd");
+  const shown = text.trim().replaceAll(INVALID, REPLACEMENT);
   return shown.length <= 80 ? shown : `${shown.slice(0, 80)}…`;
 }
 

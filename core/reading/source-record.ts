@@ -1,5 +1,8 @@
 /** A record of a file, as all readers give it. */
 
+/** A record longer than this is a broken one: a bracket or a quote is not closed. */
+export const MAX_RECORD_CHARACTERS = 64 * 1024 * 1024;
+
 /** A record as its file has it: columns of a table with their texts, or a JSON object. */
 export type SourceRow = Readonly<Record<string, unknown>>;
 

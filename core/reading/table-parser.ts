@@ -1,5 +1,5 @@
 import type { Delimiter, TableDialect } from "@/contracts/formats/reading";
-import type { RecordParser } from "./source-record";
+import { MAX_RECORD_CHARACTERS, type RecordParser } from "./source-record";
 
 /** Cuts the text of a table into its rows, in pieces as it comes. */
 
@@ -13,9 +13,6 @@ export const DELIMITER_CHARACTERS: Readonly<Record<Delimiter, string>> = {
   semicolon: ";",
   pipe: "|",
 };
-
-/** A row longer than this is a broken one, not a row. */
-const MAX_ROW_CHARACTERS = 64 * 1024 * 1024;
 
 type Scan =
   | { state: "row"; fields: string[]; end: number }
@@ -39,7 +36,7 @@ export class TableParser implements RecordParser<TableRow> {
 
   constructor(
     private readonly dialect: TableDialect,
-    private readonly maxCharacters = MAX_ROW_CHARACTERS,
+    private readonly maxCharacters = MAX_RECORD_CHARACTERS,
   ) {
     this.delimiter = DELIMITER_CHARACTERS[dialect.delimiter];
     this.lineBreak = dialect.lineBreak === "CR" ? "\r" : "\n";

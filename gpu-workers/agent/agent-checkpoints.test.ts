@@ -1,19 +1,12 @@
-import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { AppError } from "@/contracts/errors";
-import type { RunContext } from "@/gpu-workers/jobs/run-context";
-import { TestAgents } from "./testing/harness";
+import { point, TestAgents, writeCheckpoint } from "./testing/harness";
 import { ProtocolServer } from "./testing/protocol-server";
 import { waitUntil } from "@/lib/testing/wait-until";
 
 const train = { kind: "train", name: "a run" };
-const point = (step: number): { name: string; step: number; value: number; at: number } => ({
-  name: "reward/mean",
-  step,
-  value: step / 10,
-  at: 1,
-});
 
 let server: ProtocolServer;
 const agents = new TestAgents();
@@ -22,19 +15,6 @@ afterEach(async () => {
   await agents.stopAll();
   await server.close();
 });
-
-async function writeCheckpoint(context: RunContext, text: string): Promise<string> {
-  const directory = join(context.workDir, "checkpoint");
-  await mkdir(directory, { recursive: true });
-  await writeFile(join(directory, "adapter.safetensors"), text);
-  await writeFile(join(directory, "state.json"), "{}");
-  return directory;
-}
-
-const steps = (runId: string): number[] =>
-  (server.runs.get(runId)?.items ?? []).flatMap(({ item }) =>
-    item.kind === "metrics" ? item.points.map((p) => p.step) : [],
-  );
 
 describe("checkpoints", () => {
   it("are uploaded whole, committed under the attempt, and resumed from", async () => {
@@ -99,7 +79,7 @@ describe("checkpoints", () => {
     const full = server.queue({ ...train, name: "full" });
     await waitUntil("it ends", () => full.state !== "queued" && full.state !== "held");
     expect(full.checkpoint?.step).toBe(1);
-    expect(steps(full.runId)).toEqual([2]);
+    expect(server.listSteps(full.runId)).toEqual([2]);
     expect(full.transitions.at(-1)?.to).toBe("failed");
     expect(full.transitions.at(-1)?.reason).toMatch(
       /last checkpoint could not be stored: No space left/,

@@ -1,22 +1,14 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { existsSync } from "node:fs";
-import { mkdir, writeFile } from "node:fs/promises";
-import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { AppError } from "@/contracts/errors";
 import type { RunContext } from "@/gpu-workers/jobs/run-context";
-import { TestAgents, waitForAbort } from "./testing/harness";
+import { point, TestAgents, waitForAbort, writeCheckpoint } from "./testing/harness";
 import { ProtocolServer } from "./testing/protocol-server";
 import { waitUntil } from "@/lib/testing/wait-until";
 
 const train = { kind: "train", name: "a run" };
 const index = { kind: "index", name: "an index" };
-const point = (step: number): { name: string; step: number; value: number; at: number } => ({
-  name: "reward/mean",
-  step,
-  value: step / 10,
-  at: 1,
-});
 
 let server: ProtocolServer;
 const agents = new TestAgents();
@@ -25,19 +17,6 @@ afterEach(async () => {
   await agents.stopAll();
   await server.close();
 });
-
-async function writeCheckpoint(context: RunContext, text: string): Promise<string> {
-  const directory = join(context.workDir, "checkpoint");
-  await mkdir(directory, { recursive: true });
-  await writeFile(join(directory, "adapter.safetensors"), text);
-  await writeFile(join(directory, "state.json"), "{}");
-  return directory;
-}
-
-const steps = (runId: string): number[] =>
-  (server.runs.get(runId)?.items ?? []).flatMap(({ item }) =>
-    item.kind === "metrics" ? item.points.map((p) => p.step) : [],
-  );
 
 describe("a leased run", () => {
   it("goes through preparing and running to succeeded, with its reports in order", async () => {
@@ -53,7 +32,7 @@ describe("a leased run", () => {
     const run = server.queue(train);
     await waitUntil("the run succeeds", () => run.state === "succeeded");
     expect(run.transitions.map((t) => t.to)).toEqual(["preparing", "running", "succeeded"]);
-    expect(steps(run.runId)).toEqual(Array.from({ length: 50 }, (_, i) => i));
+    expect(server.listSteps(run.runId)).toEqual(Array.from({ length: 50 }, (_, i) => i));
     expect(
       run.items.some(
         ({ item }) =>
@@ -80,7 +59,7 @@ describe("a leased run", () => {
       to: "failed",
       reason: "The generator at http://127.0.0.1:9 does not answer.",
     });
-    expect(steps(run.runId)).toEqual([1]);
+    expect(server.listSteps(run.runId)).toEqual([1]);
   });
 
   it("refuses a malformed report to the executor and sends nothing of it", async () => {
@@ -158,7 +137,7 @@ describe("a connection that drops", () => {
     await waitUntil("the run succeeds", () => run.state === "succeeded");
     expect(lost).toBe(8);
     expect(server.attaches.length).toBeGreaterThan(3);
-    expect(steps(run.runId)).toEqual(Array.from({ length: 30 }, (_, i) => i));
+    expect(server.listSteps(run.runId)).toEqual(Array.from({ length: 30 }, (_, i) => i));
     expect(run.attempt).toBe(1);
   });
 
@@ -184,7 +163,7 @@ describe("a connection that drops", () => {
     });
     const run = server.queue(train);
     await waitUntil("the run succeeds", () => run.state === "succeeded");
-    expect(steps(run.runId)).toEqual([1]);
+    expect(server.listSteps(run.runId)).toEqual([1]);
   });
 
   it("gives the run back where the server cannot store for long", async () => {
@@ -225,7 +204,7 @@ describe("a lease", () => {
       "the heartbeats name it no more",
       () => server.heartbeats.at(-1)?.attempts.length === 0,
     );
-    expect(steps(run.runId)).toEqual([]);
+    expect(server.listSteps(run.runId)).toEqual([]);
     expect(run.transitions.map((t) => t.to)).toEqual(["preparing", "running"]);
   });
 
@@ -291,7 +270,7 @@ describe("cancelling", () => {
       if (way === "notice") server.push({ type: "cancel", runId: run.runId, attempt: 1 });
       else run.cancelRequested = true;
       await waitUntil("it is cancelled", () => run.state === "cancelled");
-      expect(steps(run.runId)).toEqual([7]);
+      expect(server.listSteps(run.runId)).toEqual([7]);
     },
   );
 });

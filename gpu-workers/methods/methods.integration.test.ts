@@ -8,15 +8,14 @@ import { scoreByRules } from "@/core/scoring/rule-scoring";
 import { METHODS, getMethodComponents } from "@/core/run/methods";
 import { parseCorpusLine, type CorpusRecord } from "@/contracts/formats/corpus-lines";
 import { methodNameSchema, type EpisodeStep, type MethodName } from "@/contracts/records/episode";
-import { ROOT } from "@/lib/paths.mjs";
 import { findPreset } from "@/core/presets/run-presets";
 import { runConfigSchema, type RunConfigInput } from "@/contracts/run-config/run-config";
 import type { PredictConfig } from "@/contracts/run-config/predict-config";
 import type { Question } from "@/contracts/worker-protocol/questions";
 import { predict } from "@/gpu-workers/jobs/predict/predict";
 import { LocalServices, MemoryContext } from "@/gpu-workers/testing/memory-context";
+import { SETS_DIR } from "@/lib/testing/shared";
 
-const DATA = join(ROOT, "..", "shared", "data");
 const SETS = ["2wiki", "hotpotqa", "pubmedqa"] as const;
 const corpusFile = (set: string): string => join(workDir, `${set}.jsonl`);
 
@@ -26,7 +25,7 @@ const slices = new Map<string, { questions: Question[]; passages: CorpusRecord[]
 
 beforeAll(async () => {
   workDir = await mkdtemp(join(tmpdir(), "s3-methods-"));
-  if (existsSync(DATA)) for (const set of SETS) slices.set(set, await slice(set));
+  if (existsSync(SETS_DIR)) for (const set of SETS) slices.set(set, await slice(set));
   services = new LocalServices(
     Object.fromEntries(SETS.map((set) => [set, corpusFile(set)])),
     workDir,
@@ -103,7 +102,7 @@ describe("every method on the embedded default", () => {
   ); // A machine that is busy with other work takes minutes.
 });
 
-describe.skipIf(!existsSync(DATA))(
+describe.skipIf(!existsSync(SETS_DIR))(
   "every method on slices of the real sets (skipped where ../shared/data is not there)",
   () => {
     it.each(
@@ -177,7 +176,7 @@ async function slice(
   set: (typeof SETS)[number],
 ): Promise<{ questions: Question[]; passages: CorpusRecord[] }> {
   const lines = async (name: string): Promise<string[]> =>
-    (await readFile(join(DATA, set, name), "utf8")).trim().split("\n");
+    (await readFile(join(SETS_DIR, set, name), "utf8")).trim().split("\n");
   const all = (await lines("passages.jsonl")).map((line, i) => parseCorpusLine(line, i + 1));
   const byId = new Map(all.map((passage) => [passage.id, passage]));
   const rows = (await lines("questions.jsonl")).map(

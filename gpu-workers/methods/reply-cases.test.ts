@@ -11,7 +11,8 @@ import { probeMethodModel } from "@/gpu-workers/llm/endpoint/connection";
 import { openGenerator, probeGenerator } from "@/gpu-workers/llm/generator/open-generator";
 import { openJudge, probeJudge } from "@/gpu-workers/llm/scoring/judge";
 import { DocumentStore } from "@/gpu-workers/retrieval/corpus/document-store";
-import { CaseEndpoint, CASES_DIR } from "@/gpu-workers/testing/case-endpoint";
+import { CaseEndpoint } from "@/gpu-workers/testing/case-endpoint";
+import { CASES_DIR } from "@/lib/testing/shared";
 import { openMethod, openOwnModel } from "./open-method";
 
 /** Replies of models as public bug reports have them (../shared/cases), through the code that a run goes through. */

@@ -1,14 +1,13 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { mkdir, mkdtemp, readFile, rm, symlink } from "node:fs/promises";
-import { createServer, type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { ROOT, PYTHON } from "@/lib/paths.mjs";
+import { findFreePort } from "@/lib/free-port.mjs";
+import { PYTHON } from "@/lib/paths.mjs";
 import { waitUntil } from "@/lib/testing/wait-until";
+import { CASES_DIR, SHARED_DIR } from "@/lib/testing/shared";
 
 /** Small inputs after public bug reports, with a scripted server each for replies and for searches. */
-const SHARED_DIR = join(ROOT, "..", "shared");
-export const CASES_DIR = join(SHARED_DIR, "cases");
 
 /** A request as the scripted server writes it down. */
 export interface LoggedRequest {
@@ -61,12 +60,4 @@ export class CaseEndpoint {
     this.child.kill();
     await rm(this.folder, { recursive: true, force: true });
   }
-}
-
-async function findFreePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }

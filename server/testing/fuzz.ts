@@ -7,10 +7,22 @@ import { workerMethods, type WorkerMethod } from "@/contracts/worker-protocol/wo
 import type { AttemptRef } from "@/contracts/worker-protocol/attempt";
 import { createHostileInputs, type KnownNames } from "@/lib/testing/hostile-inputs";
 import { appRouter } from "@/server/trpc/router";
-import type { TestServer } from "./test-server";
+import { getPresetConfig, storeSamples } from "./samples";
+import { startTestServer, type TestServer } from "./test-server";
 import type { TestWorker } from "./test-worker";
 
 /** Sends generated inputs to every way into the server and collects what it should not have answered. */
+
+/** A server with samples and a run, whose workers stay for as long, and the names that inputs may hit. */
+export async function startFuzzServer(
+  leaseMs: number,
+): Promise<{ server: TestServer; known: KnownNames }> {
+  const server = await startTestServer({ timings: { leaseMs, offlineMs: leaseMs } });
+  await storeSamples(server.plane);
+  const runId = await server.plane.runs.create(getPresetConfig(), { actor: "test", preset: null });
+  const texts = ["atlas", "atlas/train", "atlas/held-out", "reward/mean"];
+  return { server, known: { uuids: [runId], texts } };
+}
 
 const LIMIT_MS = 10_000;
 /** Words of the database and of Prisma, which tell people nothing. */

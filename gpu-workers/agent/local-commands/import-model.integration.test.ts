@@ -8,7 +8,7 @@ import { Command } from "commander";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { predictConfigSchema } from "@/contracts/run-config/predict-config";
 import type { Message } from "@/contracts/run-config/prompt";
-import { inRoot, modelDir, PYTHON, ROOT, SETUP_DIR } from "@/lib/paths.mjs";
+import { inRoot, modelDir, PYTHON, SETUP_DIR } from "@/lib/paths.mjs";
 import type { EngineClient } from "@/gpu-workers/llm/engine/client";
 import { openGenerator } from "@/gpu-workers/llm/generator/open-generator";
 import { loadTokenizer } from "@/gpu-workers/llm/model-files/tokenizer";
@@ -16,6 +16,7 @@ import { openJudge } from "@/gpu-workers/llm/scoring/judge";
 import { openOwnModel } from "@/gpu-workers/methods/open-method";
 import { selectPrompt } from "@/gpu-workers/searcher/prompt";
 import { addCheckpointCommands } from "./checkpoint";
+import { CASES_DIR } from "@/lib/testing/shared";
 
 /** `checkpoint import`: cases 65, 85 and 86 of ../shared/cases by the command; the engine's tests have the others. */
 
@@ -97,7 +98,7 @@ describe("an import", () => {
   });
 });
 
-const script = join(ROOT, "..", "shared", "cases", "65-chat-template", "mkllama3.py");
+const script = join(CASES_DIR, "65-chat-template", "mkllama3.py");
 describe.skipIf(!existsSync(script) || !existsSync(installed))(
   "a model whose template is not ChatML (skipped without ../shared/cases or the default model)",
   () => {

@@ -1,12 +1,12 @@
 import { randomUUID } from "node:crypto";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pino } from "pino";
 import { AppError } from "@/contracts/errors";
 import type { RunKind } from "@/contracts/records/run-state";
 import { PROTOCOL_VERSION } from "@/contracts/worker-protocol/worker-protocol";
-import type { Executor } from "@/gpu-workers/jobs/run-context";
+import type { Executor, RunContext } from "@/gpu-workers/jobs/run-context";
 import { Agent, type AgentOptions } from "@/gpu-workers/agent/agent";
 import { AgentLog } from "@/gpu-workers/agent/log";
 import type { ServiceStarters } from "@/gpu-workers/agent/services";
@@ -91,3 +91,20 @@ export const waitForAbort = (signal: AbortSignal): Promise<never> =>
     if (signal.aborted) abort();
     else signal.addEventListener("abort", abort, { once: true });
   });
+
+/** A point of a metric, as executors report it. */
+export const point = (step: number): { name: string; step: number; value: number; at: number } => ({
+  name: "reward/mean",
+  step,
+  value: step / 10,
+  at: 1,
+});
+
+/** Writes a checkpoint of two files into the attempt's folder. @returns its folder */
+export async function writeCheckpoint(context: RunContext, text: string): Promise<string> {
+  const directory = join(context.workDir, "checkpoint");
+  await mkdir(directory, { recursive: true });
+  await writeFile(join(directory, "adapter.safetensors"), text);
+  await writeFile(join(directory, "state.json"), "{}");
+  return directory;
+}

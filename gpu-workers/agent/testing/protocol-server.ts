@@ -83,6 +83,13 @@ export class ProtocolServer {
     this.port = (this.http.address() as AddressInfo).port;
   }
 
+  /** Steps of the metric points that a run reported, in the order in which they came. */
+  listSteps(runId: string): number[] {
+    return (this.runs.get(runId)?.items ?? []).flatMap(({ item }) =>
+      item.kind === "metrics" ? item.points.map(({ step }) => step) : [],
+    );
+  }
+
   async close(): Promise<void> {
     this.dropConnections();
     this.ws.close();

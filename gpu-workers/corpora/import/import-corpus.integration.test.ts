@@ -9,9 +9,9 @@ import { corpusSourceSchema } from "@/contracts/run-config/corpus-source";
 import type { CorpusManifest } from "@/contracts/worker-protocol/corpus-report";
 import { CorpusFile } from "@/gpu-workers/corpora/file/corpus-file";
 import { importCorpus, readCorpusManifest } from "./import-corpus";
+import { SETS_DIR } from "@/lib/testing/shared";
 
 const RUN = "00000000-0000-4000-8000-0000000000aa";
-const DATA = join(process.cwd(), "..", "shared", "data");
 let folder: string;
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "import-"));
@@ -80,15 +80,15 @@ describe("an import whose process is killed", () => {
   });
 });
 
-const sets = existsSync(DATA)
-  ? readdirSync(DATA).filter((name) => existsSync(join(DATA, name, "passages.jsonl")))
+const sets = existsSync(SETS_DIR)
+  ? readdirSync(SETS_DIR).filter((name) => existsSync(join(SETS_DIR, name, "passages.jsonl")))
   : [];
 
 describe.skipIf(sets.length === 0)(
   "the real data sets (skipped where ../shared/data is absent)",
   () => {
     it.each(sets)("%s is imported whole, and opens without being read again", async (name) => {
-      const path = join(DATA, name, "passages.jsonl");
+      const path = join(SETS_DIR, name, "passages.jsonl");
       const source = corpusSourceSchema.parse({ kind: "path", path });
       if (source.kind === "installed") throw new Error("not a source");
       const manifest = await importCorpus({

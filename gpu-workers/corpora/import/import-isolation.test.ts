@@ -4,13 +4,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { inRoot } from "@/lib/paths.mjs";
 import { importCorpus } from "./import-corpus";
 import { buildImportOptions } from "./testing/import-options";
+import { SHARED_DIR, CASES_DIR } from "@/lib/testing/shared";
 
 /** Imports through the process that reads, of files that were made to harm and of those that people bring. */
 
-const SHARED = inRoot("..", "shared");
 let folder: string;
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), "isolation-"));
@@ -24,10 +23,10 @@ const documents = async (): Promise<unknown[]> =>
     .map((line) => JSON.parse(line) as unknown);
 
 describe("a file that harms its reader", () => {
-  it.skipIf(!existsSync(join(SHARED, "faults", "hang.parquet")))(
+  it.skipIf(!existsSync(join(SHARED_DIR, "faults", "hang.parquet")))(
     "by an endless loop ends with the reason",
     async () => {
-      const path = join(SHARED, "faults", "hang.parquet");
+      const path = join(SHARED_DIR, "faults", "hang.parquet");
       const settings = { idColumn: "#row", titleColumn: "#none", textColumn: "golden_answers" };
       await expect(
         importCorpus(buildImportOptions(folder, path, { settings, limits: { silenceMs: 6_000 } })),
@@ -192,7 +191,7 @@ const CASES: [string, string, unknown[] | RegExp][] = [
 ];
 
 it.each(CASES)("the case %s is read as it was meant", async (name, file, expected) => {
-  const path = join(SHARED, "cases", name, file);
+  const path = join(CASES_DIR, name, file);
   if (!existsSync(path)) {
     console.warn(`skipped: there is no ${path}`);
     return;

@@ -5,7 +5,13 @@ import { modelDir } from "@/lib/paths.mjs";
 import { TextTokenizer } from "@/gpu-workers/runtime/text-tokenizer";
 import type { Encoding } from "@/contracts/formats/reading";
 import type { CorpusItem, OpenedCorpusFile } from "@/core/corpora/read-corpus-records";
-import { detectEncoding, formatEncoding, INVALID, TextDecoding } from "@/core/reading/encoding";
+import {
+  detectEncoding,
+  formatEncoding,
+  INVALID,
+  REPLACEMENT,
+  TextDecoding,
+} from "@/core/reading/encoding";
 import type { ReadingOptions } from "./source-files";
 import { splitIntoChunks } from "./text-chunks";
 
@@ -131,8 +137,6 @@ async function* readPassages(
   }
 }
 
-/** Stands in a passage for bytes that are no character. */
-const REPLACEMENT = "\ufffd";
 const NOT_UTF8 = `holds bytes that are not UTF-8: they were left out, ${REPLACEMENT} stands for them in the passage; set the file's encoding, or convert it to UTF-8, to have them`;
 const NOT_TEXT = "is binary, not text, so the file was left out";
 

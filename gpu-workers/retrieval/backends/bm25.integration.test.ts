@@ -17,6 +17,7 @@ import { RetrieveService } from "@/gpu-workers/retrieval/service/retrieve-servic
 import { Bm25Index, computeBm25Key } from "@/gpu-workers/retrieval/indexes/bm25/bm25-index";
 import { buildNewestBm25Index, openBm25Retriever } from "./bm25";
 import { parseWords } from "@/gpu-workers/retrieval/indexes/bm25/parse-query";
+import { CASES_DIR, SETS_DIR } from "@/lib/testing/shared";
 
 const atlas = join(ATLAS_DIR, "corpus.jsonl");
 const settings = { k1: 0.9, b: 0.4, operators: false };
@@ -310,7 +311,7 @@ describe("an index of an older analysis", () => {
   });
 });
 
-const scripts = join(ROOT, "..", "shared", "cases", "75-bm25-scripts");
+const scripts = join(CASES_DIR, "75-bm25-scripts");
 
 it.skipIf(!existsSync(scripts))(
   "finds emoji and every script (case 75; skipped where ../shared/cases is not there)",
@@ -329,15 +330,13 @@ it.skipIf(!existsSync(scripts))(
   },
 );
 
-const data = join(ROOT, "..", "shared", "data");
-
 /** Recall of ours, in percent; the peer's figures beside it come from `npm run bench retrieval bm25` (docs/method.md). */
-describe.skipIf(!existsSync(data))(
+describe.skipIf(!existsSync(SETS_DIR))(
   "BM25 on the real sets (skipped where ../shared/data is not there)",
   () => {
     it.each(["2wiki", "hotpotqa", "pubmedqa"])("finds the evidence of %s", async (name) => {
-      const retriever = await open({ kind: "bm25" }, join(data, name, "passages.jsonl"));
-      const questions = (await readFile(join(data, name, "questions.jsonl"), "utf8"))
+      const retriever = await open({ kind: "bm25" }, join(SETS_DIR, name, "passages.jsonl"));
+      const questions = (await readFile(join(SETS_DIR, name, "questions.jsonl"), "utf8"))
         .trim()
         .split("\n")
         .map((line) => JSON.parse(line) as { question: string; support: string[] })

@@ -17,6 +17,7 @@ import {
 } from "@/gpu-workers/retrieval/service/testing/word-retriever";
 import type { RankedDocument } from "@/gpu-workers/retrieval/retriever";
 import { RemoteRetriever } from "./remote";
+import { CASES_DIR } from "@/lib/testing/shared";
 
 afterEach(closeAll);
 
@@ -261,14 +262,12 @@ describe("the remote retriever", () => {
   });
 });
 
-const CASES = join(process.cwd(), "..", "shared", "cases");
-
-describe.skipIf(!existsSync(CASES))("cases 72 and 73 (skipped without ../shared/cases)", () => {
+describe.skipIf(!existsSync(CASES_DIR))("cases 72 and 73 (skipped without ../shared/cases)", () => {
   /** The cases' server, on a port of its own. */
   async function startCases(): Promise<string> {
     const { server, url } = await listen("127.0.0.1", 0);
     await closeServer(server, 0);
-    const source = await readFile(join(CASES, "retrieve.py"), "utf8");
+    const source = await readFile(join(CASES_DIR, "retrieve.py"), "utf8");
     const { port } = new URL(url);
     const child = spawn("python3", ["-c", source.replace("18112", port)], { stdio: "ignore" });
     closing.push(async () => {

@@ -1,7 +1,7 @@
 import { createCipheriv, createDecipheriv, randomBytes } from "node:crypto";
-import { chmod, mkdir, open, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { AppError } from "@/contracts/errors";
+import { loadSecretFile } from "@/lib/secret-file";
 
 /** File of the data folder with the 32 bytes of the key that encrypts; keep its backup apart from that of the database. */
 export const SECRET_FILE = "endpoint-keys.secret";
@@ -11,18 +11,7 @@ const TAG = 16;
 
 /** Reads the secret, or makes it: a file that only this user can read. */
 export async function loadSecret(dataDir: string): Promise<Buffer> {
-  const path = join(dataDir, SECRET_FILE);
-  await mkdir(dataDir, { recursive: true });
-  try {
-    const file = await open(path, "wx", 0o600);
-    await file.writeFile(randomBytes(32));
-    await file.sync();
-    await file.close();
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
-  }
-  await chmod(path, 0o600);
-  const secret = await readFile(path);
+  const secret = await loadSecretFile(join(dataDir, SECRET_FILE));
   if (secret.length !== 32)
     throw new AppError(
       "internal",

@@ -1,9 +1,9 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { ROOT } from "@/lib/paths.mjs";
 import { findAverageDifferences, recomputeAverage } from "@/core/comparability/published-results";
 import { readPublishedTables } from "./published-tables";
+import { SHARED_DIR } from "@/lib/testing/shared";
 
 const published = readPublishedTables();
 const GENERAL = ["nq", "triviaqa", "popqa", "hotpotqa", "2wikimultihopqa", "musique"];
@@ -85,7 +85,7 @@ describe("the published tables", () => {
       expect(minutes).toBeCloseTo(minutesPerStep * steps, 6);
   });
 
-  const reference = join(ROOT, "..", "shared", "reference", "published-results.json");
+  const reference = join(SHARED_DIR, "reference", "published-results.json");
   it.skipIf(!existsSync(reference))(
     "are the reference's, cell by cell (skipped where it does not lie beside the repository)",
     () => {

@@ -2,10 +2,10 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { importUpstreamRequestSchema } from "@/contracts/api/upstream";
-import { ROOT } from "@/lib/paths.mjs";
 import { startTestServer, type TestServer } from "@/server/testing/test-server";
+import { CASES_DIR } from "@/lib/testing/shared";
 
-const CASE = join(ROOT, "..", "shared", "cases", "80-upstream-nan", "out");
+const CASE = join(CASES_DIR, "80-upstream-nan", "out");
 
 let server: TestServer;
 beforeAll(async () => {

@@ -6,9 +6,9 @@ import { formatDocuments } from "@/contracts/formats/upstream/documents";
 import { startTestServer, type TestServer } from "@/server/testing/test-server";
 import { buildDocument, buildDocuments, buildRecord, storeSamples } from "@/server/testing/samples";
 import { importUpstreamRequestSchema } from "@/contracts/api/upstream";
-import { ROOT } from "@/lib/paths.mjs";
+import { CASES_DIR } from "@/lib/testing/shared";
 
-const CORRECTED = join(ROOT, "..", "shared", "cases", "83-upstream-corrected", "out");
+const CORRECTED = join(CASES_DIR, "83-upstream-corrected", "out");
 
 const docs = (...ids: string[]) => formatDocuments(ids.map(buildDocument));
 const file = (path: string, value: unknown) => ({

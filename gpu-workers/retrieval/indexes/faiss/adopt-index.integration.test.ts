@@ -7,8 +7,8 @@ import { loadFaissAddon } from "./faiss-addon";
 import { adoptIndex } from "./adopt-index";
 import { openDenseRetriever } from "@/gpu-workers/retrieval/backends/dense";
 import { readQuestions } from "@/gpu-workers/corpora/file/corpus-file";
-import { ROOT } from "@/lib/paths.mjs";
 import { readIndexManifest, writeIndexManifest } from "./dense-index";
+import { CASES_DIR } from "@/lib/testing/shared";
 
 /** Upstream's two files: a corpus of id and contents, and an IndexFlatIP whose row i is line i. */
 let folder: string;
@@ -131,7 +131,7 @@ describe("adopting an index", () => {
   });
 });
 
-const CASE = join(ROOT, "..", "shared", "cases", "70-faiss-kinds");
+const CASE = join(CASES_DIR, "70-faiss-kinds");
 
 describe.skipIf(!existsSync(CASE))("case 70 (skipped where ../shared/cases is not there)", () => {
   const adoptCase = (kind: string, factory: string, file = join(CASE, `${kind}.index`)) =>

@@ -6,10 +6,8 @@ import {
   type QuestionFormat,
   type QuestionReading,
 } from "@/contracts/formats/question-file";
-import { ROOT } from "@/lib/paths.mjs";
 import { readQuestionFile, type QuestionFile } from "./read-question-file";
-
-const CASES = join(ROOT, "..", "shared", "cases");
+import { CASES_DIR } from "@/lib/testing/shared";
 
 /** Reads a file of a public bug report, re-made small. */
 const read = (
@@ -19,7 +17,7 @@ const read = (
 ): Promise<QuestionFile> =>
   readQuestionFile({
     fileName: path.split("/").at(-1)!,
-    content: readFileSync(join(CASES, path)),
+    content: readFileSync(join(CASES_DIR, path)),
     format,
     reading: questionReadingSchema.parse(reading),
     mapping: {},
@@ -31,7 +29,7 @@ const answersOf = (file: QuestionFile) =>
 const problemsOf = ({ problems }: QuestionFile) =>
   problems.map(({ where, message }) => `${where} ${message}`);
 
-describe.skipIf(!existsSync(CASES))("question files of bug reports (../shared/cases)", () => {
+describe.skipIf(!existsSync(CASES_DIR))("question files of bug reports (../shared/cases)", () => {
   it("01: lists as pandas writes them into cells", async () => {
     const file = await read("01-pandas-list-cell/q.csv");
     expect(answersOf(file)).toEqual([

@@ -2,9 +2,9 @@ import { parquetWriteBuffer } from "hyparquet-writer";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { ROOT } from "@/lib/paths.mjs";
 import { questionReadingSchema } from "@/contracts/formats/question-file";
 import { readQuestionFile, type QuestionFile } from "./read-question-file";
+import { SETS_DIR } from "@/lib/testing/shared";
 
 const read = (fileName: string, text: string | Uint8Array, mapping = {}): Promise<QuestionFile> =>
   readQuestionFile({
@@ -237,8 +237,7 @@ describe("question files", () => {
     ).toContain('"C" is none of its options');
   });
 
-  const data = join(ROOT, "..", "shared", "data");
-  it.skipIf(!existsSync(data))(
+  it.skipIf(!existsSync(SETS_DIR))(
     "real slices of 2wiki, hotpotqa and pubmedqa (../shared/data)",
     async () => {
       for (const [set, count, withGold] of [
@@ -248,7 +247,7 @@ describe("question files", () => {
       ] as const) {
         const file = await read(
           "questions.jsonl",
-          readFileSync(join(data, set, "questions.jsonl")),
+          readFileSync(join(SETS_DIR, set, "questions.jsonl")),
         );
         expect(file.problems, set).toEqual([]);
         expect(records(file), set).toHaveLength(count);

@@ -1,4 +1,4 @@
-import { AppError, errorCodeSchema } from "@/contracts/errors";
+import { AppError, fromWireError } from "@/contracts/errors";
 import { runIsolated } from "@/lib/isolated-process";
 import type { QuestionFileAnswer } from "./question-file-program";
 import type { QuestionFile, ReadOptions } from "./read-question-file";
@@ -17,8 +17,7 @@ export async function readQuestionFileIsolated(options: ReadOptions): Promise<Qu
     request: options,
     getSubject: () => options.fileName,
     limits: LIMITS,
-    toError: ({ code, message }) =>
-      new AppError(errorCodeSchema.catch("internal").parse(code), message),
+    toError: fromWireError,
   })) {
     if ("file" in answer) ({ file } = answer);
     else file?.parts[answer.part]?.questions.push(...answer.questions);
