@@ -45,6 +45,8 @@ export class Uploads {
         next(null, chunk);
       },
     });
+    // The store opens its file first; until it reads, an error that nobody hears would end the process.
+    counted.on("error", () => undefined);
     body.once("error", (error) => counted.destroy(error));
     try {
       await this.artifacts.put(getFilePath(id), body.pipe(counted));
