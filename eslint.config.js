@@ -1,4 +1,5 @@
 import boundaries from "eslint-plugin-boundaries";
+import i18next from "eslint-plugin-i18next";
 import jsxA11y from "eslint-plugin-jsx-a11y";
 import reactHooks from "eslint-plugin-react-hooks";
 import tseslint from "typescript-eslint";
@@ -85,6 +86,37 @@ export default tseslint.config(
       ...jsxA11y.flatConfigs.recommended.rules,
       "react-hooks/rules-of-hooks": "error",
       "react-hooks/exhaustive-deps": "error",
+    },
+  },
+  {
+    // What a person reads comes from the page's language: `t("…")`, see app/_i18n.
+    files: ["app/**/*.tsx"],
+    ignores: ["**/*.test.tsx", "app/_testing/**"],
+    plugins: { i18next },
+    rules: {
+      "i18next/no-literal-string": [
+        "error",
+        {
+          mode: "jsx-only",
+          "jsx-attributes": {
+            include: [
+              "^(title|label|placeholder|description|hint|note|detail|alt|confirmLabel)$",
+              "^aria-(label|roledescription|description)$",
+            ],
+          },
+          callees: {
+            exclude: ["^t$", "t\\.rich", "markText", "includes", "startsWith", "endsWith"],
+          },
+          "jsx-components": { exclude: ["code", "kbd", "pre"] },
+          // Symbols, units, names and what is written the same in every language.
+          words: {
+            exclude: [
+              "^[^A-Za-z]*[A-Za-z]?[^A-Za-z]*$",
+              "^[\\s(·]*(s3|ms|MiB|GiB|JSON|CSV|PNG|SVG|MLflow|BM25|docs/\\S+)[\\s).,:·]*$",
+            ],
+          },
+        },
+      ],
     },
   },
 );

@@ -1,6 +1,8 @@
 "use client";
+import { useText } from "@/app/_i18n/text-provider";
 import { ErrorState } from "./_ui/states";
 
 export default function PageError({ error, reset }: { error: Error; reset: () => void }) {
-  return <ErrorState title="This page failed to draw" error={error} onRetry={reset} />;
+  const t = useText();
+  return <ErrorState title={t("This page failed to draw")} error={error} onRetry={reset} />;
 }

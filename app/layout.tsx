@@ -3,14 +3,20 @@ import { GeistSans } from "geist/font/sans";
 import type { Metadata, Viewport } from "next";
 import { headers } from "next/headers";
 import type { ReactNode } from "react";
+import { LANGUAGE_TAGS } from "./_i18n/language";
+import { readLanguage, readText } from "./_i18n/server";
+import { TextProvider } from "./_i18n/text-provider";
 import { Providers } from "./_lib/providers";
 import { Shell } from "./_shell/shell";
 import "./globals.css";
 
-export const metadata: Metadata = {
-  title: { default: "Runs · s3", template: "%s · s3" },
-  description: "Train, watch and inspect search agents rewarded by Gain Beyond RAG.",
-};
+export async function generateMetadata(): Promise<Metadata> {
+  const t = await readText();
+  return {
+    title: { default: "s3", template: "%s · s3" },
+    description: t("Train, watch and inspect search agents rewarded by Gain Beyond RAG."),
+  };
+}
 
 export const viewport: Viewport = {
   width: "device-width",
@@ -21,19 +27,25 @@ export const viewport: Viewport = {
   ],
 };
 
-/** Every page is made for its request, as the nonce of its content security policy is (server/http/response-headers.ts). */
+/**
+ * Every page is made for its request, as its language and the nonce of its content security policy are
+ * (server/http/response-headers.ts).
+ */
 export default async function RootLayout({ children }: { children: ReactNode }) {
   const nonce = (await headers()).get("x-nonce") ?? undefined;
+  const language = await readLanguage();
   return (
     <html
-      lang="en"
+      lang={LANGUAGE_TAGS[language]}
       className={`${GeistSans.variable} ${GeistMono.variable}`}
       suppressHydrationWarning
     >
       <body>
-        <Providers nonce={nonce}>
-          <Shell>{children}</Shell>
-        </Providers>
+        <TextProvider language={language}>
+          <Providers nonce={nonce}>
+            <Shell>{children}</Shell>
+          </Providers>
+        </TextProvider>
       </body>
     </html>
   );

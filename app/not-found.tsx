@@ -1,18 +1,21 @@
+"use client";
 import Link from "next/link";
+import { useText } from "@/app/_i18n/text-provider";
 import { Button } from "./_ui/button";
 import { EmptyState } from "./_ui/states";
 
 export default function NotFound() {
+  const t = useText();
   return (
     <EmptyState
-      title="There is no such page"
+      title={t("There is no such page")}
       action={
         <Button asChild>
-          <Link href="/">All runs</Link>
+          <Link href="/runs">{t("All runs")}</Link>
         </Button>
       }
     >
-      The address may be mistyped, or what it named was deleted.
+      {t("The address may be mistyped, or what it named was deleted.")}
     </EmptyState>
   );
 }

@@ -2,18 +2,30 @@ import { findPreset } from "@/core/presets/run-presets";
 import { trainConfigSchema, type TrainConfig } from "@/contracts/run-config/train-config";
 import { bootstrapClusters, type Interval, type Observation } from "@/core/statistics/bootstrap";
 import { LocalServices } from "@/gpu-workers/testing/memory-context";
-import { Examiner, mean, round, Study, type Result, type SeedResults } from "./learning/study";
-import { bar, machine, printBars, printTable, type BenchResult } from "./lib";
+import { measureSupervised } from "./learning/supervised";
+import {
+  Examiner,
+  mean,
+  round,
+  Study,
+  toObservations,
+  type Result,
+  type SeedResults,
+} from "./learning/study";
+import { bar, machine, printBars, printTable, readResult, type BenchResult } from "./lib";
 
 /**
  * Does the default preset learn, and by which algorithm? Trains GRPO and PPO from scratch on three seeds each and answers
  * every held-out question with naive RAG, document-matched RAG, and the searcher untrained, after the cold start and
  * after reinforcement learning. Every stage is kept under bench/.work/learning/ as it comes: a second start goes on where
- * the first was. `learning grpo` or `learning ppo` makes one algorithm's stages only, without a result.
+ * the first was. `learning grpo` or `learning ppo` makes one algorithm's stages only, without a result; `learning
+ * supervised` measures cold starts alone and puts them beside the stored result.
  */
 const PRESETS = { grpo: "atlas-smollm2-grpo", ppo: "atlas-smollm2" } as const;
 /** What a new user trains with. */
 const DEFAULT_PRESET = "atlas-smollm2";
+/** Cold starts alone, in place of an algorithm. */
+const SUPERVISED = "supervised";
 type AlgorithmName = keyof typeof PRESETS;
 /** The presets were tuned on seed 0 and on the first held-out questions of the evaluation's sample: neither may speak for them alone. */
 const SEEDS = [1, 2, 3] as const;
@@ -25,14 +37,17 @@ const ACCURACY_AIM = 0.7;
 
 export async function learning(names: readonly string[]): Promise<BenchResult | void> {
   const known = Object.keys(PRESETS) as AlgorithmName[];
-  const unknown = names.find((name) => !known.some((one) => one === name));
+  const unknown = names.find((name) => ![...known, SUPERVISED].some((one) => one === name));
   if (unknown !== undefined)
     throw new Error(
-      `There is no algorithm "${unknown}" in this bench: choose from ${known.join(", ")}.`,
+      `There is no algorithm "${unknown}" in this bench: choose from ${[...known, SUPERVISED].join(", ")}.`,
     );
   const services = new LocalServices();
   try {
     const examiner = await Examiner.open(services, configOf("grpo"));
+    const measureColdStarts = () => measureSupervised(examiner, configOf("ppo"), SEEDS);
+    if (names.includes(SUPERVISED))
+      return { ...(await readResult("learning")), supervised: await measureColdStarts() };
     const studies: Study[] = [];
     const results: { study: Study; seeds: SeedResults[] }[] = [];
     for (const algorithm of known.filter((name) => names.length === 0 || names.includes(name))) {
@@ -59,10 +74,11 @@ export async function learning(names: readonly string[]): Promise<BenchResult | 
       machine: machine(),
       heldOutQuestions: rag.length,
       interval: "95%, percentile bootstrap over countries, 10,000 samples",
-      naiveRag: bootstrapClusters(observations(rag)),
-      untrained: bootstrapClusters(observations(untrained)),
+      naiveRag: bootstrapClusters(toObservations(rag)),
+      untrained: bootstrapClusters(toObservations(untrained)),
       /** Which algorithm the bars are of: the better one, which is the default preset's. */
       better: better.algorithm,
+      supervised: await measureColdStarts(),
       algorithms: reports.map(({ bars: _bars, ...report }) => report),
       bars: [
         ...better.bars,
@@ -95,9 +111,9 @@ function summarise(
     bootstrapClusters(seeds.flatMap(pick));
   const perSeed = seeds.map((results) => ({
     seed: results.seed,
-    coldStart: bootstrapClusters(observations(results.coldStart)),
-    trained: bootstrapClusters(observations(results.trained)),
-    documentMatchedRag: bootstrapClusters(observations(results.matched)),
+    coldStart: bootstrapClusters(toObservations(results.coldStart)),
+    trained: bootstrapClusters(toObservations(results.trained)),
+    documentMatchedRag: bootstrapClusters(toObservations(results.matched)),
     documents: round(mean(results.trained.map(({ documents }) => documents))),
     gainOverNaiveRag: bootstrapClusters(differences(results.trained, rag)),
     gainOverColdStart: bootstrapClusters(differences(results.trained, results.coldStart)),
@@ -110,20 +126,20 @@ function summarise(
     overUntrained: pooled(({ trained }) => differences(trained, untrained)),
     overDocumentMatchedRag: pooled(({ trained, matched }) => differences(trained, matched)),
   };
-  const trained = pooled((seed) => observations(seed.trained));
+  const trained = pooled((seed) => toObservations(seed.trained));
   const untouched = ({ id }: Result): boolean => !tuned.has(id);
   return {
     config,
     /** The same on the questions that the preset's tuning never saw. */
     untouched: {
       questions: rag.length - tuned.size,
-      naiveRag: bootstrapClusters(observations(rag.filter(untouched))),
-      coldStart: pooled((seed) => observations(seed.coldStart.filter(untouched))),
-      trained: pooled((seed) => observations(seed.trained.filter(untouched))),
+      naiveRag: bootstrapClusters(toObservations(rag.filter(untouched))),
+      coldStart: pooled((seed) => toObservations(seed.coldStart.filter(untouched))),
+      trained: pooled((seed) => toObservations(seed.trained.filter(untouched))),
     },
     accuracy: {
-      documentMatchedRag: pooled((seed) => observations(seed.matched)),
-      coldStart: pooled((seed) => observations(seed.coldStart)),
+      documentMatchedRag: pooled((seed) => toObservations(seed.matched)),
+      coldStart: pooled((seed) => toObservations(seed.coldStart)),
       trained,
     },
     gains,
@@ -171,9 +187,6 @@ function summarise(
 
 type Report = ReturnType<typeof summarise> & { algorithm: string };
 
-const observations = (results: readonly Result[]): Observation[] =>
-  results.map(({ value, group }) => ({ value, cluster: group }));
-
 /** Differences question by question. */
 function differences(results: readonly Result[], others: readonly Result[]): Observation[] {
   const other = new Map(others.map(({ id, value }) => [id, value]));
@@ -199,8 +212,8 @@ function print(
     );
   printTable([
     ["held-out accuracy", "mean", "95% interval"],
-    row("naive RAG", bootstrapClusters(observations(rag))),
-    row("untrained", bootstrapClusters(observations(untrained))),
+    row("naive RAG", bootstrapClusters(toObservations(rag))),
+    row("untrained", bootstrapClusters(toObservations(untrained))),
     ...rows(({ accuracy }) => accuracy),
   ]);
   printTable([

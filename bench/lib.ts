@@ -1,5 +1,5 @@
 import { existsSync, readFileSync } from "node:fs";
-import { mkdir, rename, writeFile } from "node:fs/promises";
+import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
 import { arch, cpus, platform, release, totalmem } from "node:os";
 import { join } from "node:path";
 import { ROOT } from "@/lib/paths.mjs";
@@ -113,4 +113,11 @@ export async function writeResult(result: BenchResult): Promise<string> {
   await writeFile(`${path}.partial`, `${JSON.stringify(result, null, 2)}\n`);
   await rename(`${path}.partial`, path);
   return path;
+}
+
+/** The stored result of a bench, to put a part beside it that was measured apart. */
+export async function readResult(name: string): Promise<BenchResult> {
+  return JSON.parse(
+    await readFile(join(ROOT, "bench", "results", `${name}.json`), "utf8"),
+  ) as BenchResult;
 }

@@ -6,6 +6,7 @@ import { addEncoderCommands } from "./commands/encoder";
 import { addIndexCommands } from "./commands/indexes";
 import { addPredictionCommands } from "./commands/predictions";
 import { addQuestionCommands } from "./commands/questions";
+import { addBundleCommand } from "./commands/bundle";
 import { addRunCommands } from "./commands/runs";
 import { addSweepCommands } from "./commands/sweep";
 import { addUpstreamCommands } from "./commands/upstream";
@@ -21,6 +22,7 @@ export function createProgram(context: CommandContext): Command {
     .showHelpAfterError()
     .configureHelp({ showGlobalOptions: true });
   addRunCommands(program, context);
+  addBundleCommand(program, context);
   addWorkerCommands(program, context);
   addPredictionCommands(program, context);
   addQuestionCommands(program, context);

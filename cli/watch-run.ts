@@ -1,4 +1,5 @@
 import type { RunState } from "@/contracts/records/run-state";
+import { toEntries } from "@/core/metrics/columns";
 import { listMetricsWithRole } from "@/core/metrics/metrics";
 import { TERMINAL_STATES } from "@/core/run/transitions";
 import type { Client } from "./client";
@@ -22,6 +23,8 @@ export async function watchRun(
   runId: string,
   onLine: (line: WatchLine) => void,
 ): Promise<RunState> {
+  /** Cursors by the names they were given for: a metric that is new is read from its beginning. */
+  const cursors = new Map<string, string>();
   const lastStep = new Map<string, number>();
   let lastState = "";
   let lastProgress = "";
@@ -33,12 +36,14 @@ export async function watchRun(
       client.metrics.names.query({ runId }),
     ]);
     const known = names.map((metric) => metric.name).filter((name) => SHOWN_METRICS.includes(name));
-    const series =
+    const since = cursors.get(known.join());
+    const answer =
       known.length > 0
-        ? await client.metrics.series.query({ runId, names: known, maxPoints: 2000 })
-        : {};
-    for (const [name, points] of Object.entries(series)) {
-      for (const point of points) {
+        ? await client.metrics.series.query({ runId, names: known, maxPoints: 2000, since })
+        : null;
+    if (answer) cursors.set(known.join(), answer.cursor);
+    for (const [name, columns] of Object.entries(answer?.series ?? {})) {
+      for (const point of toEntries(columns)) {
         if (point.step <= (lastStep.get(name) ?? -1)) continue;
         lastStep.set(name, point.step);
         onLine({ kind: "metric", name, step: point.step, value: point.value });

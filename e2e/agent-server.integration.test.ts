@@ -172,6 +172,7 @@ describe("a run moves from one worker to another", () => {
 
   it("when its worker cannot be heard, which drops the run by itself and whose late words are refused", async () => {
     const proxy = await behindProxy();
+    let isWaiting = false;
     let dropped: AppError | null = null;
     let late: unknown;
     await attach(
@@ -180,6 +181,7 @@ describe("a run moves from one worker to another", () => {
         await context.markRunning();
         await metric(context, 1);
         await checkpoint(context, 1);
+        isWaiting = true;
         await waitForAbort(context.signal).catch((error: AppError) => (dropped = error));
         late = await metric(context, 99).catch((error: unknown) => error);
         throw dropped!;
@@ -187,10 +189,8 @@ describe("a run moves from one worker to another", () => {
       { server: proxy.url },
     );
     const runId = await launch();
-    await waitUntil(
-      "the first checkpoint",
-      async () => (await server.plane.artifacts.listCheckpoints(runId)).length === 1,
-    );
+    // The worker must have heard that its checkpoint is stored, not only the server have stored it.
+    await waitUntil("the first checkpoint", () => isWaiting);
     proxy.pull();
     await attach("second", counting(3, 5));
     await waitUntil(
@@ -441,6 +441,7 @@ describe("a task", () => {
             "corpus-preview": 60_000,
             "remove-corpus": 60_000,
             "turn-gains": 60_000,
+            play: 60_000,
           },
         },
       });

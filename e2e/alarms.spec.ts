@@ -19,6 +19,7 @@ test("an alarm is told with its evidence, marked on its chart, and the reason wh
   await expect(alarm).toContainText("rl.temperature");
   const chart = page.locator('[data-chart="variance"]');
   await expect(chart.locator('[data-mark="no-variance"]')).toContainText("since step 1");
+  await chart.scrollIntoViewIfNeeded(); // a chart is drawn when it is in sight
   await expect(chart.locator(".recharts-reference-line")).toHaveCount(1);
   const state = page.locator("main header [data-run-state]").first();
   await expect(state).toHaveAttribute("data-run-state", "failed");
@@ -38,7 +39,7 @@ test("an alarm is told with its evidence, marked on its chart, and the reason wh
   await expect(page.locator("[data-checkpoint]").first()).toContainText("5");
   await page.locator("[data-alarm-banner]").getByRole("link").click();
   await expect(alarm).toBeInViewport();
-  await page.goto("/");
+  await page.goto("/runs");
   await expect(
     page.locator(`tr[data-run="${runUrl.split("/").at(-1)}"] [data-run-alarms]`),
   ).toContainText("1 alarm");

@@ -32,7 +32,7 @@ test("a run launched from the command line is in the page's list, and the page's
       "--json",
     ),
   ) as { id: string };
-  await page.goto("/");
+  await page.goto("/runs");
   await waitLive(page);
   const row = page.locator(`tr[data-run="${launched.id}"]`);
   await expect(row).toContainText("From the command line");

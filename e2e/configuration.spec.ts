@@ -11,8 +11,10 @@ test("presets say which of them this installation can run, and why not", async (
   });
   const paper = page.locator('[data-preset="paper-qwen2.5-7b"]');
   await expect(paper).toContainText("not here");
-  await expect(paper).toContainText(/qwen2\.5-7b-instruct/);
   await paper.click();
+  await expect(page.getByRole("region", { name: "Presets" })).toContainText(
+    "no attached worker has the model qwen2.5-7b-instruct",
+  );
   await expect(page.locator('[id="setting-searcher.model"]')).toHaveValue("qwen2.5-7b-instruct");
   const launch = page.getByRole("region", { name: "Launch" });
   await expect(launch).toContainText("no attached worker has the model qwen2.5-7b-instruct");
@@ -49,7 +51,8 @@ test("what another kind of run had is gone once a preset or the kind changes", a
       .getByRole("button", { name: kind, exact: true })
       .click();
     const field = page.locator(`[id="setting-${setting}"]`);
-    await field.fill(setting === "corpus" ? "atlas" : "3");
+    if (setting === "corpus") await field.selectOption("atlas");
+    else await field.fill("3");
     await expect(launch).not.toContainText("to mend");
   }
 });
@@ -101,4 +104,36 @@ test("the kind can be switched and keeps what both kinds share", async ({ page }
   await expect(page.locator('[id="setting-search.retrieve"]')).toHaveValue("5");
   await expect(page.locator('[id="setting-questions"]')).toHaveValue("atlas/held-out");
   await expect(page.locator('[id="setting-rl.steps"]')).toHaveCount(0);
+});
+
+test("launch stays in sight, settings are found, and a draft survives a reload", async ({
+  page,
+}) => {
+  const launch = page.getByRole("button", { name: "Launch", exact: true });
+  const dryRun = page.getByRole("button", { name: "Dry run" });
+  const search = page.getByLabel("Search settings");
+  for (const size of [
+    { width: 1440, height: 900 },
+    { width: 390, height: 844 },
+  ]) {
+    await page.setViewportSize(size);
+    await page.evaluate(() => window.scrollTo(0, document.body.scrollHeight));
+    await expect(launch).toBeInViewport();
+    await expect(dryRun).toBeInViewport();
+  }
+  await page.setViewportSize({ width: 1440, height: 900 });
+  await page.keyboard.press("/");
+  await expect(search).toBeFocused();
+  await search.fill("lora alpha");
+  await expect(page.locator('[id="setting-searcher.adapter.alpha"]')).toBeVisible();
+  await expect(page.locator('[id="setting-rl.steps"]')).toHaveCount(0);
+  await search.fill("rl.steps");
+  await page.locator('[id="setting-rl.steps"]').fill("9");
+  await expect(page).toHaveURL(/q=rl\.steps/);
+  await page.reload();
+  await expect(page.locator('[id="setting-rl.steps"]')).toHaveValue("9");
+  await page.getByRole("button", { name: "Discard them" }).click();
+  await expect(page.locator('[id="setting-rl.steps"]')).toHaveValue("12");
+  await page.getByRole("button", { name: /Changed only/ }).click();
+  await expect(page).toHaveURL(/changed=1/);
 });

@@ -47,6 +47,7 @@ beforeAll(async () => {
         "corpus-preview": 60_000,
         "remove-corpus": 20_000,
         "turn-gains": 20_000,
+        play: 20_000,
       },
     },
   });
@@ -94,6 +95,7 @@ beforeAll(async () => {
         "corpus-preview": createCorpusPreviewer(folder),
         "remove-corpus": createCorpusRemover(reporter, folders),
         "turn-gains": unused,
+        play: unused,
       },
     },
   );

@@ -118,8 +118,8 @@ test("one's own corpus: imported from a file, indexed, tried in the playground, 
     await waitLive(page);
     const set = (path: string, value: string) => page.locator(`[id="setting-${path}"]`).fill(value);
     await set("name", "Towns");
-    await set("corpus", "towns");
-    await set("questions", "towns-held-out");
+    await page.locator('[id="setting-corpus"]').selectOption("towns");
+    await page.locator('[id="setting-questions"]').selectOption("towns-held-out");
     await page.getByRole("button", { name: "Launch", exact: true }).click();
     await expect(page).toHaveURL(/\/runs\/[0-9a-f-]{36}$/);
     await expect(page.locator("main header [data-run-state]").first()).toHaveAttribute(

@@ -172,7 +172,7 @@ test("one's own questions are imported from a file; a bad line is named", async 
     await expect(page.locator('[data-question="own-1"]')).toContainText("Lima");
     // A set without gold documents cannot measure a retriever, and the form says so.
     await page.goto("/runs/new?preset=atlas-retrieval");
-    await page.locator('[id="setting-questions"]').fill("my-questions");
+    await page.locator('[id="setting-questions"]').selectOption("my-questions");
     await expect(page.getByRole("region", { name: "Launch" })).toContainText(
       "name no gold documents",
     );

@@ -51,7 +51,7 @@ test("a sweep of two is launched from the form; its table and curve hold both ru
     "href",
     new URL(sweepUrl).pathname,
   );
-  await page.goto("/?q=Tiny");
+  await page.goto("/runs?q=Tiny");
   await expect(page.locator("tr[data-run]")).toHaveCount(2);
   await page.getByRole("button", { name: "Fold sweeps" }).click();
   await expect(page.locator("tr[data-run]")).toHaveCount(1);

@@ -43,6 +43,7 @@ test("a training by PPO is launched from the form, followed live, cancelled, res
 
   // Cancelled in the middle, resumed from the last checkpoint.
   await page.getByRole("button", { name: "Cancel", exact: true }).click();
+  await page.getByRole("button", { name: "Cancel the run" }).click();
   await expect(state).toHaveAttribute("data-run-state", "cancelled", { timeout: 60_000 });
   await page.getByRole("button", { name: "Resume", exact: true }).click();
   await expect(state).toHaveAttribute("data-run-state", "succeeded", { timeout: 180_000 });
@@ -87,7 +88,10 @@ test("a training by PPO is launched from the form, followed live, cancelled, res
 
   // An episode, turn by turn.
   await page.getByRole("tab", { name: "episodes" }).click();
-  await page.getByLabel("Phase and step").selectOption("train:2");
+  await page.getByLabel("Phase", { exact: true }).selectOption("train");
+  await page.getByRole("button", { name: "Ranges" }).click();
+  await page.getByRole("textbox", { name: "step" }).fill("2");
+  await page.keyboard.press("Enter");
   const rows = page.locator("[data-episode]:visible");
   await expect(rows).toHaveCount(8);
   const searches = Number(await rows.first().getByRole("cell").nth(6).innerText());
@@ -106,9 +110,9 @@ test("a training by PPO is launched from the form, followed live, cancelled, res
   const permalink = page.url();
   await page.keyboard.press("j");
   await expect(page).not.toHaveURL(permalink);
-  await expect(
-    page.locator(`[data-episode-id="${page.url().split("/").at(-1)}"][aria-busy=false]`),
-  ).toBeVisible();
+  const second = new URL(page.url()).pathname.split("/").at(-1);
+  await expect(page.locator(`[data-episode-id="${second}"][aria-busy=false]`)).toBeVisible();
+  await page.getByRole("link", { name: "Previous episode" }).waitFor();
   await page.keyboard.press("k");
   await expect(page).toHaveURL(permalink);
 
@@ -124,7 +128,7 @@ test("a training by PPO is launched from the form, followed live, cancelled, res
   await expect(page.locator("[data-side-by-side]")).toContainText("step 2");
 
   // The list shows it with its sparkline, and its row leads back.
-  await page.goto("/");
+  await page.goto("/runs");
   const row = page.locator(`tr[data-run="${runUrl.split("/").at(-1)}"]`);
   await expect(row).toContainText("succeeded");
   await row.getByRole("link", { name: "From the form" }).click();

@@ -1,8 +1,8 @@
 /**
  * Runs every test and adds them up. Its last line is "N passed, N failed".
  *
- * Browser tests run beside checks and light tests, what computes with all cores alone. What a stage prints comes out in
- * one piece when it has ended.
+ * Browser tests run beside checks and light tests, tests of models beside those of retrieval. What a stage prints comes
+ * out in one piece when it has ended.
  *
  * usage: node scripts/test.mjs [--long] [--only stage,stage]
  */
@@ -92,8 +92,8 @@ const checks = CHECKS.map(({ name, command }) => ({ name, command, limitMs: 10 *
 /** Phases one after the other; in a phase each lane runs its stages beside the other's. */
 const PHASES = [
   [[browser], [...checks, vitest("unit", 20), vitest("db", 20)]],
-  // These compute with all cores, and tests of leases and time-outs need a machine that is not busy.
-  [[vitest("retrieval", 20), python, vitest("engine", 45)]],
+  // Models: most of it computes on one core.
+  [[vitest("engine", 45)], [vitest("retrieval", 20), python]],
 ];
 const LONG_PHASES = [[[vitest("long", 6 * 60)]]];
 
@@ -213,6 +213,7 @@ for (const { stage, result, ms } of results) {
   const mark = result.failed === 0 ? "✓" : "✗";
   console.log(`${mark} ${stage.name.padEnd(14)} ${lastLine([result]).padEnd(36)} ${duration(ms)}`);
   for (const failure of result.failures) console.log(`    ${failure}`);
+  for (const title of result.flaky) console.log(`    only when repeated: ${title}`);
 }
 console.log(`in ${duration(Date.now() - started)}`);
 const outcomes = results.map(({ result }) => result);

@@ -15,18 +15,30 @@ import { PairedComparisons } from "./features/leaderboard/paired-comparisons";
 import { Leaderboard } from "./features/leaderboard/leaderboard";
 import { LeaderboardResults } from "./features/leaderboard/leaderboard-results";
 import { RunStatistics } from "./features/leaderboard/run-statistics";
+import { Home } from "./features/home/home";
+import { Inspector } from "./features/inspector/inspector";
 import { EndpointKeys } from "./features/keys/endpoint-keys";
 import { LiveEvents } from "./platform/live/live-events";
+import { LearningReader } from "./features/learning/learning-reader";
+import { PassRateReader } from "./features/learning/pass-rates";
 import { Logs } from "./features/logs/logs";
+import { compactMetrics } from "./features/metrics/compact-metrics";
 import { Metrics } from "./features/metrics/metrics";
+import { Notifications } from "./features/notifications/notifications";
 import { RetrievalEvaluation } from "./features/retrieval-evaluation/retrieval-evaluation";
 import { Launcher } from "./features/runs/launcher";
 import { Placement } from "./features/runs/placement";
+import { NewRun } from "./features/runs/new-run";
 import { ReferenceCheck } from "./features/runs/reference-check";
+import { RunComparison } from "./features/runs/run-comparison";
+import { RunOrganiser } from "./features/runs/run-organiser";
+import { ReportReader } from "./features/runs/report-reader";
 import { RunReader } from "./features/runs/run-reader";
 import { ReportIngestion } from "./features/runs/report-ingestion";
 import { Runs } from "./features/runs/runs";
 import { ExternalRuns } from "./features/runs/external-runs";
+import { SavedViews } from "./features/saved-views/saved-views";
+import { Search } from "./features/search/search";
 import { Scoring } from "./features/scoring/scoring";
 import type { Services } from "./trpc/services";
 import { MaintenanceLoop, type MaintenanceJob } from "./platform/maintenance/maintenance-loop";
@@ -83,6 +95,7 @@ export function compose({
   const metrics = new Metrics(database);
   const alarms = new Alarms(database);
   const endpointKeys = new EndpointKeys(database, dataDir);
+  const notifications = new Notifications(database, dataDir);
   const artifacts = new Artifacts(database, store);
   const uploads = new Uploads(database, store, uploadLimitBytes);
   const questionSets = new QuestionSets(database);
@@ -94,7 +107,9 @@ export function compose({
   const referenceCheck = new ReferenceCheck(database);
   const launcher = new Launcher(runs, referenceCheck, placement);
   const reportIngestion = new ReportIngestion(database, metrics, alarms, logs);
+  const runOrganiser = new RunOrganiser(database);
   const statistics = new RunStatistics(database);
+  const leaderboardResults = new LeaderboardResults(database);
   const tasks = new Tasks({
     database,
     workerConnections,
@@ -106,11 +121,13 @@ export function compose({
   });
   const maintenance = new MaintenanceLoop(
     database,
-    listMaintenanceJobs(timings, {
+    listMaintenanceJobs(database, timings, {
       runs,
       workerRegistry,
       tasks,
       statistics,
+      runOrganiser,
+      notifications,
       liveEvents,
       artifacts,
       uploads,
@@ -121,6 +138,8 @@ export function compose({
     // No heartbeat could be stored while the database was away.
     () => runs.renewLeases(),
   );
+  const runReader = new RunReader(database, metrics, alarms, episodeReader, placement);
+  const learningReader = new LearningReader(database, alarms);
   return {
     database,
     liveEvents,
@@ -131,6 +150,8 @@ export function compose({
     metrics,
     alarms,
     endpointKeys,
+    savedViews: new SavedViews(database),
+    inspector: new Inspector(database),
     artifacts,
     uploads,
     questionSets,
@@ -141,7 +162,12 @@ export function compose({
     runs,
     referenceCheck,
     launcher,
-    runReader: new RunReader(database, metrics, alarms, episodeReader, placement),
+    runOrganiser,
+    runComparison: new RunComparison(database, metrics),
+    runReader,
+    learningReader,
+    passRates: new PassRateReader(database),
+    reportReader: new ReportReader(runReader, learningReader, alarms, metrics, episodeReader),
     sweeps: new Sweeps(database, runs, referenceCheck),
     sweepReader: new SweepReader(database, metrics),
     tasks,
@@ -149,7 +175,7 @@ export function compose({
     leaderboard: new Leaderboard(
       database,
       statistics,
-      new LeaderboardResults(database),
+      leaderboardResults,
       new PairedComparisons(statistics),
       launcher,
     ),
@@ -157,6 +183,10 @@ export function compose({
     retrievalEvaluation: new RetrievalEvaluation(database),
     upstreamImport: new UpstreamImport(database, questionSets, new ExternalRuns(database, metrics)),
     upstreamExport: new UpstreamExport(database),
+    home: new Home(database, alarms, leaderboardResults),
+    search: new Search(database),
+    newRun: new NewRun(database),
+    notifications,
     async start() {
       await runs.renewLeases();
       // A store that is away now is tidied by the next start.
@@ -182,6 +212,7 @@ export function compose({
     async stop() {
       workerConnections.stop();
       await maintenance.stop();
+      await notifications.stop();
       await liveEvents.stop();
       await database.close();
     },
@@ -190,10 +221,13 @@ export function compose({
 
 /** What has to be done without a request, in the order of a round. */
 function listMaintenanceJobs(
+  database: Database,
   timings: Timings,
   services: Pick<Services, "runs" | "tasks" | "liveEvents" | "artifacts" | "uploads" | "logs"> & {
     workerRegistry: WorkerRegistry;
     statistics: RunStatistics;
+    runOrganiser: RunOrganiser;
+    notifications: Notifications;
   },
 ): MaintenanceJob[] {
   const { runs, workerRegistry, tasks, statistics, liveEvents, artifacts, uploads, logs } =
@@ -204,10 +238,22 @@ function listMaintenanceJobs(
     { name: "silent workers", intervalMs: 0, run: () => workerRegistry.markSilentOffline() },
     { name: "old usage samples", intervalMs: 0, run: () => workerRegistry.pruneUsage() },
     { name: "overdue tasks", intervalMs: 0, run: () => tasks.endOverdue() },
+    { name: "reported metrics", intervalMs: 0, run: () => compactMetrics(database) },
+    { name: "notifications", intervalMs: 0, run: () => services.notifications.deliverDue() },
     { name: "run statistics", intervalMs: 0, run: () => statistics.refreshEnded() },
     { name: "old events", intervalMs: removalMs, run: () => liveEvents.prune() },
     { name: "abandoned artifacts", intervalMs: removalMs, run: () => artifacts.removeAbandoned() },
     { name: "old log lines", intervalMs: removalMs, run: () => logs.prune(timings) },
+    {
+      name: "old notifications",
+      intervalMs: removalMs,
+      run: () => services.notifications.prune(timings),
+    },
     { name: "old uploads", intervalMs: removalMs, run: () => uploads.prune(timings) },
+    {
+      name: "deleted runs",
+      intervalMs: removalMs,
+      run: () => services.runOrganiser.purge(timings),
+    },
   ];
 }

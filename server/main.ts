@@ -3,10 +3,11 @@ import next from "next";
 import pino, { type Logger } from "pino";
 import { z } from "zod";
 import { AppError, parseOrThrow } from "@/contracts/errors";
-import { ATLAS_DIR, DATA_DIR, ROOT } from "@/lib/paths.mjs";
+import { ATLAS_DIR, DATA_DIR, inRoot, ROOT } from "@/lib/paths.mjs";
 import { ensureAccessSecret } from "@/lib/access.mjs";
 import { exitWithParent, sendHeartbeats } from "@/lib/parent-watchdog";
 import { createArtifactStore } from "./platform/artifacts/create-store";
+import { loadExample } from "./features/example/load-example";
 import { importAtlas } from "./features/question-sets/atlas";
 import { compose } from "./compose";
 import { migrate } from "./platform/db/migrate";
@@ -14,6 +15,7 @@ import { Access } from "./http/access";
 import { requireLoopback } from "./http/guard";
 import { setPagePolicy } from "./http/response-headers";
 import { createHttpServer, type Pages } from "./http/server";
+import { listStaticFiles } from "./http/static-files";
 import { ensureLocalWorkerToken } from "./features/workers/local-worker-token";
 import { DEFAULT_TIMINGS } from "./platform/timings";
 
@@ -31,6 +33,8 @@ const environmentSchema = z.object({
   S3_ARTIFACTS: z.string().optional(),
   /** Largest file that may be uploaded, in GiB. */
   S3_UPLOAD_LIMIT_GIB: z.coerce.number().positive().default(20),
+  /** Whether a new database begins with the example: `npm start` says so for the embedded one. */
+  S3_EXAMPLE: z.enum(["yes", "no"]).default("no"),
   S3_MAX_ATTEMPTS: z.coerce.number().int().min(1).optional(),
   NODE_ENV: z.string().optional(),
 });
@@ -48,12 +52,15 @@ async function main(): Promise<void> {
   requireLoopback(env.HOST);
   sendHeartbeats();
 
+  const artifactsDir = join(DATA_DIR, "artifacts");
+  if (env.S3_EXAMPLE === "yes" && (await loadExample(env.DATABASE_URL, artifactsDir)))
+    log.info("the example was loaded into the new database");
   const applied = await migrate(env.DATABASE_URL);
   if (applied.length > 0) log.info({ migrations: applied }, "the database was brought up to date");
 
   const plane = compose({
     databaseUrl: env.DATABASE_URL,
-    store: await createArtifactStore(env.S3_ARTIFACTS, join(DATA_DIR, "artifacts")),
+    store: await createArtifactStore(env.S3_ARTIFACTS, artifactsDir),
     timings: DEFAULT_TIMINGS,
     maxAttempts: env.S3_MAX_ATTEMPTS,
     uploadLimitBytes: env.S3_UPLOAD_LIMIT_GIB * 1024 ** 3,
@@ -117,6 +124,7 @@ async function createPages(dev: boolean): Promise<Pages> {
     },
   };
   if (dev) pages.upgrade = app.getUpgradeHandler();
+  else pages.files = await listStaticFiles(inRoot(".next", "static"));
   return pages;
 }
 

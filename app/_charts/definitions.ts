@@ -3,8 +3,9 @@ import type { MetricName } from "@/core/metrics/metric-table";
 import type { TrainConfig } from "@/contracts/run-config/train-config";
 import type { Scale } from "./axes";
 import type { Unit } from "./units";
+import type { XName } from "./x-axis";
 
-/** Which metrics a chart shows, and how. The same thing has the same colour on every chart. */
+/** Which metrics a chart shows, and how. Titles, explanations and labels are shown by `t(…)`. The same thing has the same colour on every chart. */
 export const COLOUR = {
   s3: "var(--series-1)",
   reward: "var(--series-3)",
@@ -16,15 +17,19 @@ export const COLOUR = {
 } as const;
 
 /** Title and explanation of a chart that shows a term of the glossary. */
-export const explain = (term: GlossaryTerm): { title: string; explanation: string } => ({
+export const explain = (
+  term: GlossaryTerm,
+): { term: GlossaryTerm; title: string; explanation: string } => ({
+  term,
   title: GLOSSARY[term].title,
   explanation: GLOSSARY[term].text,
 });
 
 export interface SeriesDefinition {
-  metric: MetricName;
+  metric: string;
   label: string;
   colour: string;
+  /** A line is dashed, a part of a stack hatched. */
   dashed?: boolean;
   dots?: boolean;
 }
@@ -32,14 +37,20 @@ export interface SeriesDefinition {
 interface ChartBase {
   id: string;
   title: string;
+  /** A person gave it its title, which stays as it was written. */
+  hasOwnTitle?: boolean;
   /** One line: what it shows and what to look for. */
   explanation: string;
+  /** Term of the glossary that it shows, for its formula and source. */
+  term?: GlossaryTerm;
   unit: Unit;
   series: SeriesDefinition[];
   /** Takes the width of two charts. */
   wide?: boolean;
   /** What the horizontal axis counts, where it is not the training step: such a chart has an axis of its own. */
-  ownAxis?: string;
+  ownAxis?: XName;
+  /** Shown only once a run has reported any of it. */
+  isOptional?: boolean;
   /** For which training runs it is shown; absent: for all. */
   shown?: (config: TrainConfig) => boolean;
 }
@@ -105,6 +116,6 @@ export const defineShares = (
 });
 
 /** Every metric that the charts draw: what the page asks the server for. */
-export const listMetrics = (groups: readonly ChartGroup[]): MetricName[] => [
+export const listMetrics = (groups: readonly ChartGroup[]): string[] => [
   ...new Set(groups.flatMap((g) => g.charts.flatMap((c) => c.series.map((s) => s.metric)))),
 ];

@@ -24,9 +24,28 @@ describe("marks of alarms on charts", () => {
     expect([...marks]).toEqual([
       [
         "reward",
-        [{ name: "reward-hacking", title: "Reward up, held-out GBR down", from: 3, to: 9 }],
+        [
+          {
+            kind: "alarm",
+            name: "reward-hacking",
+            title: "Reward up, held-out GBR down",
+            from: 3,
+            to: 9,
+          },
+        ],
       ],
-      ["variance", [{ name: "no-variance", title: "Groups without variance", from: 3, to: null }]],
+      [
+        "variance",
+        [
+          {
+            kind: "alarm",
+            name: "no-variance",
+            title: "Groups without variance",
+            from: 3,
+            to: null,
+          },
+        ],
+      ],
     ]);
     expect(findMarks(TRAIN_CHARTS, [alarm("no-variance", "nothing/drawn", null)]).size).toBe(0);
   });

@@ -2,14 +2,21 @@ import type { AlarmRow } from "@/app/_lib/trpc";
 import type { AlarmName } from "@/contracts/records/alarms";
 import { ALARMS } from "@/core/metrics/alarms";
 import type { ChartGroup } from "./definitions";
+import type { MarkerKind } from "./settings";
 
-/** Steps of a chart during which an alarm was raised. */
-export interface ChartMark {
-  name: AlarmName;
+/** What happened at a step, or from a step on. */
+export interface ChartMarker {
+  kind: MarkerKind;
   title: string;
   from: number;
-  /** Null: it is still raised. */
+  /** As `from`: it happened at once. Null: it has not ended. */
   to: number | null;
+}
+
+/** Steps of a chart during which an alarm was raised. */
+export interface AlarmMark extends ChartMarker {
+  kind: "alarm";
+  name: AlarmName;
 }
 
 /**
@@ -19,8 +26,8 @@ export interface ChartMark {
 export function findMarks(
   groups: readonly ChartGroup[],
   alarms: readonly AlarmRow[],
-): ReadonlyMap<string, ChartMark[]> {
-  const marks = new Map<string, ChartMark[]>();
+): ReadonlyMap<string, AlarmMark[]> {
+  const marks = new Map<string, AlarmMark[]>();
   for (const chart of groups.flatMap((group) => group.charts)) {
     const drawn = new Set<string>(chart.series.map(({ metric }) => metric));
     const mine = alarms.filter(({ evidence }) => evidence.some(({ metric }) => drawn.has(metric)));
@@ -28,6 +35,7 @@ export function findMarks(
       marks.set(
         chart.id,
         mine.map(({ name, since, cleared }) => ({
+          kind: "alarm",
           name,
           title: ALARMS[name].title,
           from: since,
@@ -37,6 +45,13 @@ export function findMarks(
   }
   return marks;
 }
+
+/** Markers of single steps, each step once. */
+export const listMarkers = (
+  kind: MarkerKind,
+  title: string,
+  steps: readonly number[],
+): ChartMarker[] => [...new Set(steps)].map((step) => ({ kind, title, from: step, to: step }));
 
 /** The first chart that draws a metric; null where none does. */
 export const findChart = (groups: readonly ChartGroup[], metric: string): string | null =>

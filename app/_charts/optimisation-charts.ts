@@ -1,80 +1,91 @@
+import { markText } from "@/app/_i18n/format-text";
 import type { TrainConfig } from "@/contracts/run-config/train-config";
-import { isGrouped } from "@/contracts/run-config/algorithm";
+import { isGrouped } from "@/contracts/run-config/grouped";
 import { COLOUR, defineLines, defineSeries, explain, type ChartGroup } from "./definitions";
+
+/** The second part of a stack in a colour. */
+const HATCHED = { dashed: true };
 
 const isPpo = ({ rl }: TrainConfig): boolean => rl.algorithm === "ppo";
 
 /** How the optimiser does, and what a step costs. */
 export const OPTIMISATION_CHARTS: readonly ChartGroup[] = [
   {
-    title: "Optimisation",
+    title: markText("Optimisation"),
     charts: [
       defineLines(
         "cold-start",
         "cold-start-loss",
         "positive",
-        [defineSeries("cold-start/loss", "Loss")],
+        [defineSeries("cold-start/loss", markText("Loss"))],
         { ownAxis: "batch", shown: ({ coldStart }) => coldStart.demonstrations > 0 },
+      ),
+      defineLines(
+        "cold-start-validation",
+        "cold-start-validation",
+        "share",
+        [defineSeries("cold-start/validation_accuracy", markText("Accuracy"))],
+        { ownAxis: "batch", shown: ({ coldStart }) => coldStart.validationQuestions > 0 },
       ),
       defineLines(
         "variance",
         "group-without-variance",
         "positive",
         [
-          defineSeries("groups/without_variance", "Share of groups"),
-          defineSeries("groups/resampled", "Resampled", 5),
+          defineSeries("groups/without_variance", markText("Share of groups")),
+          defineSeries("groups/resampled", markText("Resampled"), 5),
         ],
         { shown: ({ rl }) => isGrouped(rl.algorithm) },
       ),
-      defineLines("loss", "policy-loss", "free", [defineSeries("actor/pg_loss", "Loss")]),
+      defineLines("loss", "policy-loss", "free", [defineSeries("actor/pg_loss", markText("Loss"))]),
       defineLines(
         "off-policy",
         "importance-ratio",
         "positive",
         [
-          defineSeries("actor/ratio_max", "Ratio"),
-          defineSeries("actor/off_policy_steps", "Steps off-policy", 5),
+          defineSeries("actor/ratio_max", markText("Ratio")),
+          defineSeries("actor/off_policy_steps", markText("Steps off-policy"), 5),
         ],
         { shown: ({ rl }) => rl.overlap },
       ),
       defineLines("kl", "kl", "free", [
-        defineSeries("actor/kl_loss", "KL, in the loss"),
-        defineSeries("critic/kl", "KL, in the reward", 6),
+        defineSeries("actor/kl_loss", markText("KL, in the loss")),
+        defineSeries("critic/kl", markText("KL, in the reward"), 6),
       ]),
       defineLines("mismatch", "sampler-mismatch", "positive", [
-        defineSeries("mismatch/logprob_mean", "Mean"),
-        defineSeries("mismatch/logprob_max", "Largest", 2),
+        defineSeries("mismatch/logprob_mean", markText("Mean")),
+        defineSeries("mismatch/logprob_max", markText("Largest"), 2),
       ]),
       defineLines("entropy", "entropy", "positive", [
-        defineSeries("actor/entropy_loss", "Entropy"),
+        defineSeries("actor/entropy_loss", markText("Entropy")),
       ]),
       defineLines("gradient", "gradient-norm", "positive", [
-        defineSeries("actor/grad_norm", "Norm"),
-        defineSeries("actor/pg_clipfrac", "Clipped tokens", 2),
+        defineSeries("actor/grad_norm", markText("Norm")),
+        defineSeries("actor/pg_clipfrac", markText("Clipped tokens"), 2),
       ]),
     ],
   },
   {
-    title: "Critic",
+    title: markText("Critic"),
     charts: [
       defineLines("values", "values-and-returns", "free", [
-        defineSeries("critic/values/mean", "Value, mean"),
-        defineSeries("critic/returns/mean", "Return, mean", 3),
+        defineSeries("critic/values/mean", markText("Value, mean")),
+        defineSeries("critic/returns/mean", markText("Return, mean"), 3),
       ]),
       defineLines("explained-variance", "explained-variance", "free", [
-        defineSeries("critic/vf_explained_var", "Explained"),
+        defineSeries("critic/vf_explained_var", markText("Explained")),
       ]),
       defineLines("value-loss", "value-loss", "positive", [
-        defineSeries("critic/vf_loss", "Loss"),
-        defineSeries("critic/vf_clipfrac", "Clipped tokens", 2),
+        defineSeries("critic/vf_loss", markText("Loss")),
+        defineSeries("critic/vf_clipfrac", markText("Clipped tokens"), 2),
       ]),
       defineLines("critic-gradient", "critic-gradient-norm", "positive", [
-        defineSeries("critic/grad_norm", "Norm"),
+        defineSeries("critic/grad_norm", markText("Norm")),
       ]),
     ].map((chart) => ({ ...chart, shown: isPpo })),
   },
   {
-    title: "Cost",
+    title: markText("Cost"),
     charts: [
       {
         id: "time",
@@ -84,24 +95,24 @@ export const OPTIMISATION_CHARTS: readonly ChartGroup[] = [
         unit: "seconds",
         wide: true,
         series: [
-          defineSeries("timing_s/gen", "Sampling"),
-          defineSeries("timing_s/retrieve", "Retrieve", 6),
-          defineSeries("timing_s/generator", "Generator", 5),
-          defineSeries("timing_s/update_actor", "Searcher's update", 2),
-          defineSeries("timing_s/update_critic", "Critic's update", "#b5546a"),
-          defineSeries("timing_s/values", "Values", "#7a6fb0"),
-          defineSeries("timing_s/ref", "Log-probabilities", "#5c8f8a"),
-          defineSeries("timing_s/pool", "Naive RAG", 4),
-          defineSeries("timing_s/testing", "Evaluation", 3),
-          defineSeries("timing_s/save_checkpoint", "Checkpoint", "#a98467"),
-          defineSeries("timing_s/other", "Other", COLOUR.rag),
+          defineSeries("timing_s/gen", markText("Sampling")),
+          defineSeries("timing_s/retrieve", markText("Retrieve"), 6),
+          defineSeries("timing_s/generator", markText("Generator"), 5),
+          defineSeries("timing_s/update_actor", markText("Searcher's update"), 2),
+          defineSeries("timing_s/update_critic", markText("Critic's update"), 1, HATCHED),
+          defineSeries("timing_s/values", markText("Values"), 6, HATCHED),
+          defineSeries("timing_s/ref", markText("Log-probabilities"), 5, HATCHED),
+          defineSeries("timing_s/pool", markText("Naive RAG"), 4),
+          defineSeries("timing_s/testing", markText("Evaluation"), 3),
+          defineSeries("timing_s/save_checkpoint", markText("Checkpoint"), 2, HATCHED),
+          defineSeries("timing_s/other", markText("Other"), COLOUR.rag),
         ],
       },
       defineLines(
         "retries",
         "failed-tries",
         "share",
-        [defineSeries("generator/retries", "Failed", 2)],
+        [defineSeries("generator/retries", markText("Failed"), 2)],
         {
           shown: ({ generator, judge }) => generator.endpoint !== null || judge.endpoint !== null,
         },
@@ -110,8 +121,42 @@ export const OPTIMISATION_CHARTS: readonly ChartGroup[] = [
         "memory",
         "engine-memory",
         "positive",
-        [defineSeries("memory/engine_peak_mb", "MiB")],
+        [defineSeries("memory/engine_peak_mb", markText("MiB"))],
         { unit: "count" },
+      ),
+      defineLines(
+        "hardware",
+        "hardware-use",
+        "share",
+        [
+          defineSeries("system/cpu", markText("Processors")),
+          defineSeries("system/gpu_utilisation", markText("GPUs"), 2),
+        ],
+        { isOptional: true },
+      ),
+      defineLines(
+        "machine-memory",
+        "machine-memory",
+        "positive",
+        [
+          defineSeries("system/memory_mb", markText("Machine")),
+          defineSeries("system/gpu_memory_mb", markText("GPUs"), 2),
+        ],
+        { unit: "count", isOptional: true },
+      ),
+      defineLines(
+        "gpu-power",
+        "gpu-power",
+        "positive",
+        [defineSeries("system/gpu_power_w", markText("Watts"), 2)],
+        { isOptional: true },
+      ),
+      defineLines(
+        "endpoint-cost",
+        "endpoint-cost",
+        "positive",
+        [defineSeries("endpoint/cost_usd", markText("US dollars"), 5)],
+        { isOptional: true },
       ),
     ],
   },

@@ -1,133 +1,139 @@
 "use client";
-import { useMemo, type KeyboardEvent, type PointerEvent, type ReactNode } from "react";
-import { cn } from "@/app/_lib/cn";
+import { lazy, Suspense, useRef, type ReactNode, type RefObject } from "react";
+import { useText } from "@/app/_i18n/text-provider";
 import { formatInteger } from "@/app/_lib/format";
-import { useHoveredStep, useHoverStore } from "./hover";
-import { findNeighbourStep, findStepAtShare } from "./axes";
+import { formatX, toShare, type Axis } from "./axes";
+import { useChartScope, useHoveredX } from "./chart-scope";
+import { Legend, type LegendEntry } from "./legend";
+import type { ChartMarker } from "./marks";
+import type { ReferenceValue } from "./plot-drawing";
+import { PlotMenu, type OpenPlot } from "./plot-menu";
+import { PLOT, PLOT_HEIGHT } from "./plot-size";
 import { formatValue, type Unit } from "./units";
+import { useInSight } from "./use-in-sight";
+import { usePlotPointer } from "./use-plot-pointer";
+import type { PlotView } from "./view";
+import { findStep } from "./x-axis";
 
-/** Fixed margins of every plot, so that the crosshair can be placed without asking recharts. */
-export const PLOT = { left: 44, right: 10, top: 8, bottom: 22 } as const;
-export const PLOT_HEIGHT = 172;
+/** Recharts is loaded when the first plot comes in sight. */
+const PlotDrawing = lazy(() => import("./plot-drawing"));
 
-export interface LegendEntry {
-  key: string;
+export interface PlotFrameProps {
   label: string;
-  colour: string;
-  dashed?: boolean;
-  /** Value at a step; null where the series has no point there. */
-  at: (step: number) => number | null;
-  latest: number | null;
-}
-
-interface PlotFrameProps {
-  label: string;
-  steps: readonly number[];
-  domain: readonly [number, number];
+  view: PlotView;
   legend: readonly LegendEntry[];
   unit: Unit;
-  children: ReactNode;
+  markers: readonly ChartMarker[];
+  references: readonly ReferenceValue[];
+  isSmoothed: boolean;
+  onToggle: (key: string) => void;
+  onIsolate: (key: string) => void;
+  /** Absent: it is open over the whole window already. */
+  onOpen?: (open: OpenPlot) => void;
+  onCsv: () => void;
+  /** True while a gesture of this plot changes the zoom. */
+  active: RefObject<boolean>;
+  /** As CSS has it; a number is in pixels. */
+  height: number | string;
 }
 
 /**
- * What all plots share: a legend with the latest values, or with those of the hovered step; a crosshair at the same step
- * on every chart of the page. The pointer and the arrow keys move the hovered step.
+ * What all plots share: a legend with the latest values, or with those of the hovered place; a crosshair at the same
+ * place on every chart of the page; a zoom by dragging. The arrow keys move the hovered place.
  */
-export function PlotFrame({ label, steps, domain, legend, unit, children }: PlotFrameProps) {
-  const store = useHoverStore();
-  const [from, to] = domain;
-  const onPointer = (event: PointerEvent<HTMLDivElement>) => {
-    const box = event.currentTarget.getBoundingClientRect();
-    const share = (event.clientX - box.left - PLOT.left) / (box.width - PLOT.left - PLOT.right);
-    store.set(findStepAtShare(steps, domain, share));
-  };
-  const onKey = (event: KeyboardEvent) => {
-    if (event.key === "Escape") return store.set(null);
-    const move = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
-    if (move === undefined || steps.length === 0) return;
-    event.preventDefault();
-    store.set(findNeighbourStep(steps, store.get(), move));
-  };
-  const summary = useMemo(
-    () => legend.map((l) => `${l.label} ${formatValue(unit, l.latest)}`).join(", "),
-    [legend, unit],
-  );
+export function PlotFrame(props: PlotFrameProps) {
+  const t = useText();
+  const { label, view, legend, unit, markers, references, height } = props;
+  const { xKind, track } = useChartScope();
+  const plot = useRef<HTMLDivElement>(null);
+  const isInSight = useInSight(plot);
+  const { handlers, selection, spoken } = usePlotPointer(props);
+  const summary = legend
+    .map((l) => `${l.style.label} ${formatValue(unit, l.latest?.value ?? null)}`)
+    .join(", ");
   return (
     <>
-      <Legend legend={legend} unit={unit} />
-      {/* eslint-disable jsx-a11y/no-noninteractive-element-interactions, jsx-a11y/no-noninteractive-tabindex -- the plot is one focus stop whose arrow keys read out its steps; no interactive role fits it */}
-      <div
-        role="group"
-        aria-roledescription="chart"
-        aria-label={`${label}: ${summary}. Arrow keys move along the steps.`}
-        tabIndex={0}
-        className="relative mt-1 touch-pan-y rounded"
-        style={{ height: PLOT_HEIGHT }}
-        onPointerMove={onPointer}
-        onPointerDown={onPointer}
-        onPointerLeave={() => store.set(null)}
-        onBlur={() => store.set(null)}
-        onKeyDown={onKey}
-      >
-        {children}
-        <Crosshair from={from} to={to} />
+      <div className="mt-2 flex items-start justify-between gap-2">
+        <Legend
+          entries={legend}
+          unit={unit}
+          isSmoothed={props.isSmoothed}
+          onToggle={props.onToggle}
+          onIsolate={props.onIsolate}
+        />
+        <PlotMenu {...props} plot={plot} />
       </div>
-      {/* eslint-enable jsx-a11y/no-noninteractive-element-interactions, jsx-a11y/no-noninteractive-tabindex */}
+      {/* eslint-disable jsx-a11y/no-noninteractive-tabindex -- the plot is one focus stop whose arrow keys read out its points; no interactive role fits it */}
+      <div
+        ref={plot}
+        role="group"
+        aria-roledescription={t("chart")}
+        aria-label={t(
+          "{label}: {summary}. Arrow keys move along the points, plus and minus zoom, 0 shows all.",
+          { label, summary },
+        )}
+        tabIndex={0}
+        className="relative mt-1 cursor-crosshair touch-pan-y rounded select-none"
+        style={{ height }}
+        {...handlers}
+      >
+        <Suspense fallback={null}>
+          {isInSight ? (
+            <PlotDrawing
+              view={view}
+              xKind={xKind}
+              track={track}
+              unit={unit}
+              height={height}
+              markers={markers}
+              references={references}
+            />
+          ) : null}
+        </Suspense>
+        <Crosshair axis={view.x} />
+        {selection ? <Selection from={selection[0]} to={selection[1]} /> : null}
+        <p role="status" className="sr-only">
+          {spoken}
+        </p>
+      </div>
+      {/* eslint-enable jsx-a11y/no-noninteractive-tabindex */}
+      {view.notes.length > 0 ? (
+        <p className="mb-1 text-2xs text-muted-foreground" data-notes>
+          {view.notes.join(" ")}
+        </p>
+      ) : null}
     </>
   );
 }
 
-function Crosshair({ from, to }: { from: number; to: number }) {
-  const step = useHoveredStep();
-  if (step === null || step < from || step > to) return null;
-  const share = to === from ? 0.5 : (step - from) / (to - from);
+const placeAt = (share: number): string =>
+  `calc(${PLOT.left}px + ${share} * (100% - ${PLOT.left + PLOT.right}px))`;
+
+function Crosshair({ axis }: { axis: Axis }) {
+  const x = useHoveredX();
+  if (x === null || x < axis.domain[0] || x > axis.domain[1]) return null;
   return (
     <div
       aria-hidden
       className="pointer-events-none absolute w-px bg-foreground/40"
-      style={{
-        top: PLOT.top,
-        bottom: PLOT.bottom,
-        left: `calc(${PLOT.left}px + ${share} * (100% - ${PLOT.left + PLOT.right}px))`,
-      }}
+      style={{ top: PLOT.top, bottom: PLOT.bottom, left: placeAt(toShare(axis, x)) }}
     />
   );
 }
 
-function Legend({ legend, unit }: Pick<PlotFrameProps, "legend" | "unit">) {
-  const step = useHoveredStep();
-  return (
-    <div className="mt-2 flex flex-wrap items-baseline gap-x-3 gap-y-0.5 text-2xs text-muted-foreground">
-      {legend.map((entry) => {
-        const value = step === null ? entry.latest : entry.at(step);
-        return (
-          <span key={entry.key} className="inline-flex items-center gap-1.5 whitespace-nowrap">
-            <svg width="12" height="8" aria-hidden className="shrink-0">
-              <line
-                x1="0"
-                x2="12"
-                y1="4"
-                y2="4"
-                stroke={entry.colour}
-                strokeWidth="2.5"
-                strokeDasharray={entry.dashed ? "3 2" : undefined}
-              />
-            </svg>
-            {entry.label}
-            <span
-              className={cn(
-                "min-w-9 font-mono text-foreground",
-                value === null && "text-muted-foreground",
-              )}
-            >
-              {formatValue(unit, value)}
-            </span>
-          </span>
-        );
-      })}
-    </div>
-  );
-}
+/** The part that is being dragged over. */
+const Selection = ({ from, to }: { from: number; to: number }) => (
+  <div
+    aria-hidden
+    className="pointer-events-none absolute border-x border-primary bg-primary/15"
+    style={{
+      top: PLOT.top,
+      bottom: PLOT.bottom,
+      left: placeAt(from),
+      width: `calc(${to - from} * (100% - ${PLOT.left + PLOT.right}px))`,
+    }}
+  />
+);
 
 /** A box of a plot's size that says why there is no point yet. */
 export function WaitingPlot({ children }: { children: ReactNode }) {
@@ -141,12 +147,21 @@ export function WaitingPlot({ children }: { children: ReactNode }) {
   );
 }
 
-/** Which step the legend's values are of. */
-export function StepLabel({ stepName }: { stepName: string }) {
-  const step = useHoveredStep();
+/** Which place the legend's values are of; on another axis than steps, with the step that it is at. */
+export function StepLabel() {
+  const t = useText();
+  const { xKind, xName, track } = useChartScope();
+  const x = useHoveredX();
   return (
     <span className="shrink-0 font-mono text-2xs whitespace-nowrap text-muted-foreground">
-      {step === null ? "latest" : `${stepName} ${formatInteger(step)}`}
+      {x === null
+        ? t("latest")
+        : track
+          ? t("{place} · step {step}", {
+              place: formatX(t, xKind, x, xName),
+              step: formatInteger(Math.round(findStep(track, x))),
+            })
+          : formatX(t, xKind, x, xName)}
     </span>
   );
 }

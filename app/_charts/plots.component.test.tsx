@@ -1,23 +1,37 @@
 // @vitest-environment jsdom
-import { fireEvent, render, screen, within } from "@testing-library/react";
+import { fireEvent, render, screen, waitFor, within } from "@testing-library/react";
 import userEvent from "@testing-library/user-event";
+import type { ReactNode } from "react";
 import { beforeAll, describe, expect, it } from "vitest";
 import { SIZE, stubLayout } from "@/app/_testing/stub-layout";
 import "@/app/_testing/render-page";
-import { HoverProvider } from "./hover";
+import { ChartScopeProvider } from "./chart-scope";
 import { LinePlot } from "./line-plot";
-import { PLOT, StepLabel } from "./plot-frame";
+import { StepLabel } from "./plot-frame";
+import { PLOT } from "./plot-size";
 import { StackPlot } from "./stack-plot";
 
-beforeAll(stubLayout);
+beforeAll(async () => {
+  stubLayout();
+  await import("./plot-drawing");
+});
+
+/** The drawing is loaded when a plot is in sight. */
+async function renderPlot(plot: ReactNode) {
+  const view = render(<ChartScopeProvider>{plot}</ChartScopeProvider>);
+  await waitFor(() => expect(view.container.querySelector(".recharts-surface")).toBeTruthy());
+  return view;
+}
 
 /** Where the pointer must be for a step of an axis from 0 to `last`. */
 const computePlace = (step: number, last: number): number =>
   PLOT.left + (step / last) * (SIZE.width - PLOT.left - PLOT.right);
 
-const findCurves = (container: HTMLElement, name: "line" | "area"): SVGPathElement[] => [
-  ...container.querySelectorAll<SVGPathElement>(`path.recharts-${name}-curve`),
+const findCurves = (container: HTMLElement, name: "curve" | "area"): SVGPathElement[] => [
+  ...container.querySelectorAll<SVGPathElement>(`path[data-${name}]`),
 ];
+/** How many parts a path has. */
+const countParts = (path: SVGPathElement): number => path.getAttribute("d")!.split("M").length - 1;
 const createPoints = (steps: readonly number[], value: (step: number) => number) =>
   steps.map((step) => ({ step, value: value(step) }));
 
@@ -33,67 +47,118 @@ describe("a line plot", () => {
     { key: "c", label: "Nothing yet", colour: "green", points: [] },
   ];
   const draw = () =>
-    render(
-      <HoverProvider>
-        <StepLabel stepName="step" />
+    renderPlot(
+      <>
+        <StepLabel />
         <LinePlot label="Accuracy" series={series} scale="share" unit="number" />
-      </HoverProvider>,
+      </>,
     );
+  const legend = (label: string) => screen.getByRole("button", { name: new RegExp(`^${label}`) });
 
-  it("draws a curve for each series that has points, in its colour", () => {
-    const { container } = draw();
-    const drawn = findCurves(container, "line");
-    expect(drawn.map((path) => path.getAttribute("stroke"))).toEqual(["red", "blue"]);
+  it("draws a curve for each series that has points, in its colour", async () => {
+    const { container } = await draw();
+    const drawn = findCurves(container, "curve");
+    expect(drawn.map((path) => path.getAttribute("stroke"))).toEqual(["red", "blue", "green"]);
     // The first curve rises from the foot of the plot to its top, left to right.
     const corners = [150, 114.5, 79, 43.5, 8].map((y, step) => `${computePlace(step, 4)},${y}`);
     expect(drawn[0]!.getAttribute("d")).toBe(`M${corners.join("L")}`);
   });
 
-  it("draws a gap as a gap", () => {
+  it("draws a gap as a gap", async () => {
     const gap = [{ ...series[0]!, points: createPoints([0, 1, 2, 9, 10, 11], () => 0.5) }];
-    const { container } = render(
+    const { container } = await renderPlot(
       <LinePlot label="Accuracy" series={gap} scale="share" unit="number" />,
     );
-    expect(findCurves(container, "line")).toHaveLength(2);
+    expect(findCurves(container, "curve").map(countParts)).toEqual([2]);
   });
 
-  it("says the latest values, and under the pointer those of its step", () => {
-    draw();
+  it("says the latest values, and under the pointer those of its step, carried ones as such", async () => {
+    await draw();
     const plot = screen.getByRole("group", {
       name: /^Accuracy: Reward 1, Held-out 0, Nothing yet –/,
     });
     expect(screen.getByText("latest")).toBeTruthy();
     fireEvent.pointerMove(plot, { clientX: computePlace(1.1, 4) });
     expect(screen.getByText("step 1")).toBeTruthy();
-    const legend = (label: string) => screen.getByText(label, { selector: "span" }).textContent;
-    expect(legend("Reward")).toBe("Reward0.25");
-    expect(legend("Held-out"), "it has no point at step 1").toBe("Held-out–");
+    expect(legend("Reward").textContent).toBe("Reward0.25");
+    expect(legend("Held-out").textContent).toBe("Held-out1from 0");
     fireEvent.pointerLeave(plot);
-    expect(legend("Reward")).toBe("Reward1");
+    expect(legend("Reward").textContent).toBe("Reward1");
   });
 
-  it("is read with the arrow keys", async () => {
+  it("is read with the arrow keys, aloud too", async () => {
     const user = userEvent.setup({ delay: null });
-    draw();
-    await user.tab();
+    await draw();
+    screen.getByRole("group").focus();
     await user.keyboard("{ArrowLeft}");
     expect(screen.getByText("step 4")).toBeTruthy();
     await user.keyboard("{ArrowLeft}{ArrowLeft}");
     expect(screen.getByText("step 2")).toBeTruthy();
     await user.keyboard("{ArrowRight}");
     expect(screen.getByText("step 3")).toBeTruthy();
+    expect(screen.getByRole("status").textContent).toBe(
+      "step 3: Reward 0.75, Held-out 1 from step 0, Nothing yet –",
+    );
     await user.keyboard("{Escape}");
     expect(screen.getByText("latest")).toBeTruthy();
   });
 
-  it("marks the steps of an alarm", () => {
-    const { container } = render(
+  it("is zoomed by dragging and by keys, and shows all again", async () => {
+    const user = userEvent.setup({ delay: null });
+    const { container } = await draw();
+    const plot = screen.getByRole("group");
+    const readPath = () => findCurves(container, "curve")[0]!.getAttribute("d")!;
+    const whole = readPath();
+    const zoomed = "M-156,150L44,114.5L244,79L444,43.5L644,8";
+    fireEvent.pointerDown(plot, { clientX: computePlace(1, 4), button: 0 });
+    fireEvent.pointerMove(plot, { clientX: computePlace(3, 4) });
+    fireEvent.pointerUp(plot, { clientX: computePlace(3, 4) });
+    expect(readPath()).toBe(zoomed);
+    plot.focus();
+    await user.keyboard("0");
+    expect(readPath()).toBe(whole);
+    // Without a hovered place the middle is zoomed to.
+    await user.keyboard("{Escape}+");
+    expect(readPath()).toBe(zoomed);
+  });
+
+  it("hides a series by its legend, and shows one alone", async () => {
+    const user = userEvent.setup({ delay: null });
+    const { container } = await draw();
+    const keys = () => findCurves(container, "curve").map((path) => path.dataset.curve);
+    await user.click(legend("Reward"));
+    expect(keys()).toEqual(["b", "c"]);
+    legend("Reward").focus();
+    await user.keyboard("i");
+    expect(keys()).toEqual(["a"]);
+    await user.keyboard("i");
+    expect(keys()).toEqual(["a", "b", "c"]);
+  });
+
+  it("opens over the window, as a chart or a table", async () => {
+    const user = userEvent.setup({ delay: null });
+    await draw();
+    await user.click(screen.getByRole("button", { name: /full screen, table, export/ }));
+    await user.click(screen.getByRole("menuitem", { name: "Show as table" }));
+    const dialog = within(screen.getByRole("dialog", { name: "Accuracy" }));
+    expect(dialog.getAllByRole("row").map((row) => row.textContent)).toEqual([
+      "stepRewardHeld-outNothing yet",
+      "001–",
+      "10.25––",
+      "20.5––",
+      "30.75––",
+      "410–",
+    ]);
+  });
+
+  it("marks the steps of an alarm, where markers of alarms are on", async () => {
+    const { container } = await renderPlot(
       <LinePlot
         label="Accuracy"
         series={series}
         scale="share"
         unit="number"
-        marks={[{ name: "no-variance", title: "No variance", from: 1, to: 3 }]}
+        marks={[{ kind: "alarm", title: "No variance", from: 1, to: 3 }]}
       />,
     );
     const area = container.querySelector(".recharts-reference-area-rect")!;
@@ -121,23 +186,19 @@ describe("a line plot of means", () => {
     },
   ];
 
-  it("breaks where other runs stand behind the mean, and has a band only where there is an interval", () => {
-    const { container } = render(
+  it("breaks where other runs stand behind the mean, and has a band only where there is an interval", async () => {
+    const { container } = await renderPlot(
       <LinePlot label="Reward" series={series} scale="share" unit="share" />,
     );
-    expect(findCurves(container, "line")).toHaveLength(2);
-    expect(container.querySelectorAll("path.recharts-area-area")).toHaveLength(1);
+    expect(findCurves(container, "curve").map(countParts)).toEqual([2]);
+    expect(findCurves(container, "area")).toHaveLength(1);
   });
 
-  it("says the mean of the step under the pointer", () => {
-    render(
-      <HoverProvider>
-        <LinePlot label="Reward" series={series} scale="share" unit="share" />
-      </HoverProvider>,
-    );
+  it("says the mean of the step under the pointer", async () => {
+    await renderPlot(<LinePlot label="Reward" series={series} scale="share" unit="share" />);
     const plot = screen.getByRole("group", { name: /^Reward: lr=1e-5 80%/ });
     fireEvent.pointerMove(plot, { clientX: computePlace(1, 3) });
-    expect(screen.getByText("lr=1e-5").textContent).toBe("lr=1e-540%");
+    expect(screen.getByRole("button", { name: /^lr=1e-5/ }).textContent).toBe("lr=1e-540%");
   });
 });
 
@@ -148,41 +209,38 @@ describe("a stack plot", () => {
     { key: "none", label: "Critic", colour: "green", points: [] },
   ];
 
-  it("stacks the parts in their order, and leaves out those without a point", () => {
-    const { container } = render(
+  const legend = (label: string) => screen.getByRole("button", { name: new RegExp(`^${label}`) });
+
+  it("stacks the parts in their order, and leaves out those without a point", async () => {
+    const { container } = await renderPlot(
       <StackPlot label="Time" series={series} missing="zero" unit="seconds" />,
     );
-    expect(findCurves(container, "area").map((path) => path.getAttribute("stroke"))).toEqual([
-      "red",
-      "blue",
-    ]);
+    const areas = findCurves(container, "area");
+    expect(areas.map((path) => path.getAttribute("stroke"))).toEqual(["red", "blue"]);
     expect(screen.queryByText("Critic")).toBeNull();
     // The second part lies on the first: only at step 2 it is higher.
-    const [gen, test] = findCurves(container, "area").map((path) =>
+    const [gen, test] = areas.map((path) =>
       [...path.getAttribute("d")!.matchAll(/,([\d.]+)/g)].map(([, y]) => Number(y)),
     );
     expect(test![0]).toBe(gen![0]);
     expect(test![1]).toBeLessThan(gen![1]!);
   });
 
-  it("says what each part took at the step under the pointer", () => {
-    const view = render(
-      <HoverProvider>
-        <StackPlot label="Time" series={series} missing="zero" unit="seconds" />
-      </HoverProvider>,
-    );
+  it("says what each part took at the step under the pointer", async () => {
+    await renderPlot(<StackPlot label="Time" series={series} missing="zero" unit="seconds" />);
     fireEvent.pointerMove(screen.getByRole("group", { name: /^Time/ }), {
       clientX: computePlace(2, 3),
     });
-    const legend = within(view.container);
-    expect(legend.getByText("Sampling").textContent).toBe("Sampling3.0 s");
-    expect(legend.getByText("Evaluation").textContent).toBe("Evaluation1.0 s");
+    expect(legend("Sampling").textContent).toBe("Sampling3.0 s");
+    expect(legend("Evaluation").textContent).toBe("Evaluation1.0 s");
   });
 
-  it("leaves out a step at which a part of the whole is missing", () => {
-    const { container } = render(
+  it("leaves out a step at which a part of the whole is missing", async () => {
+    const { container } = await renderPlot(
       <StackPlot label="Quadrants" series={series} missing="drop" share unit="share" />,
     );
-    expect(container.querySelectorAll(".recharts-area-dots circle")).toHaveLength(2);
+    expect(
+      findCurves(container, "area").map((p) => p.getAttribute("d")!.split("L").length),
+    ).toEqual([2, 2]);
   });
 });

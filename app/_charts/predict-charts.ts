@@ -1,22 +1,23 @@
+import { markText } from "@/app/_i18n/format-text";
 import { defineLines, defineSeries, type ChartGroup } from "./definitions";
 
 /** Charts of a prediction while it runs. */
 export const PREDICT_CHARTS: readonly ChartGroup[] = [
   {
-    title: "Progress",
+    title: markText("Progress"),
     charts: [
       defineLines(
         "predict-accuracy",
         "running-accuracy",
         "share",
-        [defineSeries("predict/accuracy", "Accuracy")],
+        [defineSeries("predict/accuracy", markText("Accuracy"))],
         { ownAxis: "question", wide: true },
       ),
       defineLines(
         "predict-answered",
         "questions-answered",
         "positive",
-        [defineSeries("progress/answered", "Answered")],
+        [defineSeries("progress/answered", markText("Answered"))],
         { ownAxis: "question", unit: "count" },
       ),
     ],

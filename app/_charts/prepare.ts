@@ -1,57 +1,56 @@
-/**
- * Pure preparers: they decide what a chart shows, the components only draw. A gap is null and is drawn as a gap;
- * what is left out is counted.
- */
+import type { Point } from "./point";
+import { smoothValues } from "./smooth";
+import { findFirstAtLeast, findX, type Track } from "./x-axis";
 
-export interface Point {
-  step: number;
-  value: number;
-  /** Extremes where the point stands for a bucket of several. */
-  min?: number;
-  max?: number;
-  /** Interval around a mean; null where it has none. */
-  band?: [number, number] | null;
-  /** Differs from the point before where the mean is of other runs: no line is drawn across. */
-  stretch?: number;
-}
+/**
+ * Pure preparers: they decide what a chart shows, the components only draw. A gap is drawn as a gap; what is left out is
+ * counted.
+ */
 
 export interface SeriesInput {
   key: string;
   label: string;
   points: readonly Point[];
+  /** A part of the points in full resolution. */
+  detail?: readonly Point[];
+  /** Where its steps stand on the horizontal axis; absent: as those of the page's run. */
+  track?: Track | null;
 }
 
-/** One row per step; a series without a value there holds null. */
-type Row<V = never> = { step: number } & Record<string, number | V | null>;
+/** A point where it is drawn. */
+export interface PlacedPoint {
+  x: number;
+  step: number;
+  value: number;
+  /** The smoothed value; the value itself without smoothing. */
+  smoothed: number;
+  /** Ends of what is filled around the line: an interval, or the extremes of what the point stands for. */
+  low: number;
+  high: number;
+  /** How many reported points it stands for. */
+  count: number;
+}
 
-interface Segment {
-  /** Key of the column in the rows. */
-  column: string;
-  /** Key of the series that it is a part of. */
-  series: string;
+export interface PlacedLine {
+  key: string;
+  /** Ascending in x. */
+  points: PlacedPoint[];
+  /** Their places. */
+  xs: number[];
+  /** The same points in parts without a gap: a line is drawn within a part only. */
+  parts: PlacedPoint[][];
+  /** What is filled is an interval, not extremes. */
   hasBand: boolean;
+  /** Points that have no place on the axis, e.g. reported before it begins. */
+  unplaced: number;
 }
 
-/** Column of the band that belongs to a mean's column. */
-export const getBandColumn = (column: string): string => `${column} band`;
-
-export interface LineData {
-  rows: Row<[number, number]>[];
-  /** A series is drawn as one line per stretch without a gap. */
-  segments: Segment[];
-  /** Steps that hold the only point of their stretch: a line would not show them. */
-  isolated: Set<string>;
-  /** Series that were asked for and have no point. */
-  empty: string[];
-  latest: Record<string, number>;
-}
-
-/** The usual distance between neighbouring points: their median; 1 where there are too few to say. */
-export function computeCadence(points: readonly Point[]): number {
-  const distances = points.slice(1).map((p, i) => p.step - points[i]!.step);
+/** The usual distance between neighbours of an ascending list: their median; 1 where there are too few to say. */
+export function computeCadence(xs: readonly number[]): number {
+  const distances = xs.slice(1).map((x, i) => x - xs[i]!);
   if (distances.length === 0) return 1;
   distances.sort((a, b) => a - b);
-  return Math.max(1, distances[Math.floor(distances.length / 2)]!);
+  return distances[Math.floor(distances.length / 2)]! || 1;
 }
 
 /** Sorts by step and keeps the last of two points at the same step (a resumed attempt reports it again). */
@@ -62,80 +61,127 @@ function sortPoints(points: readonly Point[]): Point[] {
 }
 
 /**
+ * Points of a whole run, with those of a part of it in full resolution in their place. Points of the whole that reach
+ * over an end of the part give way.
+ */
+export function mergeDetail(whole: readonly Point[], detail: readonly Point[]): readonly Point[] {
+  const first = detail[0]?.step;
+  const last = detail.at(-1)?.step;
+  if (first === undefined || last === undefined) return whole;
+  return [
+    ...whole.filter(({ step }) => step < first),
+    ...detail,
+    ...whole.filter(({ step }) => step > last),
+  ];
+}
+
+/**
  * Cuts a series where two neighbours are more than twice the usual distance apart, as nothing was measured between
  * them, and where its means are of other runs.
+ *
+ * @param limitAt The longest distance to the point before that is no gap
  */
-export function splitStretches(points: readonly Point[]): Point[][] {
-  const limit = 2 * computeCadence(points);
+function splitStretches(points: readonly Point[], limitAt: (step: number) => number): Point[][] {
   const parts: Point[][] = [];
   for (const [i, point] of points.entries()) {
     const previous = points[i - 1];
-    if (!previous || previous.stretch !== point.stretch || point.step - previous.step > limit)
-      parts.push([]);
+    const isCut =
+      !previous ||
+      previous.stretch !== point.stretch ||
+      point.step - previous.step > limitAt(point.step);
+    if (isCut) parts.push([]);
     parts[parts.length - 1]!.push(point);
   }
   return parts;
 }
 
-/** Rows, segments and latest values of line series; a gap in a series ends a segment. */
-export function prepareLines(inputs: readonly SeriesInput[]): LineData {
-  const rows = new Map<number, LineData["rows"][number]>();
-  const segments: Segment[] = [];
-  const lonely = new Set<string>();
-  const latest: Record<string, number> = {};
-  const empty: string[] = [];
-  for (const input of inputs) {
-    const points = sortPoints(input.points);
-    if (points.length === 0) {
-      empty.push(input.key);
-      continue;
-    }
-    latest[input.key] = points[points.length - 1]!.value;
-    for (const [i, stretch] of splitStretches(points).entries()) {
-      const column = `${input.key}#${i}`;
-      const hasBand = stretch.some(({ band }) => band);
-      segments.push({ column, series: input.key, hasBand });
-      if (stretch.length === 1) lonely.add(column);
-      for (const p of stretch) {
-        const row = rows.get(p.step) ?? { step: p.step };
-        row[column] = p.value;
-        if (hasBand) row[getBandColumn(column)] = p.band ?? null;
-        rows.set(p.step, row);
-      }
-    }
-  }
-  const ordered = [...rows.values()].sort((a, b) => a.step - b.step);
-  const columns = segments.flatMap(({ column, hasBand }) =>
-    hasBand ? [column, getBandColumn(column)] : [column],
-  );
-  for (const row of ordered) for (const column of columns) row[column] ??= null;
-  return { rows: ordered, segments, isolated: lonely, empty, latest };
+const computeLimit = (points: readonly Point[]): number =>
+  2 * Math.max(1, computeCadence(points.map(({ step }) => step)));
+
+/** How a series is placed. */
+export interface Placing {
+  /** The horizontal axis of the page's run; null: steps. */
+  track: Track | null;
+  /** See smoothValues; 0: none. */
+  smoothing: number;
 }
 
-/** Value of a series at a step; null where it has no point there. */
-export function findLineValue(data: LineData, series: string, step: number): number | null {
-  const row = data.rows.find((r) => r.step === step);
-  for (const segment of data.segments) {
-    const value = segment.series === series ? row?.[segment.column] : null;
-    if (typeof value === "number") return value;
-  }
-  return null;
+/** Places a series on the horizontal axis and smooths it. */
+export function placeLine(input: SeriesInput, { track, smoothing }: Placing): PlacedLine {
+  const whole = sortPoints(input.points);
+  const detail = sortPoints(input.detail ?? []);
+  const all = mergeDetail(whole, detail);
+  const [limit, fineLimit] = [computeLimit(whole), computeLimit(detail)];
+  const isFine = (step: number): boolean =>
+    detail.length > 1 && step > detail[0]!.step && step <= detail.at(-1)!.step;
+  const own = input.track === undefined ? track : input.track;
+  const parts = splitStretches(all, (step) => (isFine(step) ? fineLimit : limit))
+    .map((stretch) => stretch.flatMap((point) => placePoint(point, own)))
+    .filter((part) => part.length > 0);
+  const points = parts.flat();
+  // The distance is that of the whole run's points: a curve has the same shape in a part in full resolution.
+  const places = whole.flatMap(({ step }) => findX(own, step) ?? []);
+  if (smoothing > 0)
+    smoothValues(points, smoothing, computeCadence(places)).forEach((value, i) => {
+      points[i]!.smoothed = value;
+    });
+  return {
+    key: input.key,
+    points,
+    xs: points.map(({ x }) => x),
+    parts,
+    hasBand: all.some(({ band }) => band),
+    unplaced: all.length - points.length,
+  };
 }
 
-/** Every value that is drawn: what the value axis must hold. */
-export const listLineValues = ({ rows, segments }: LineData): number[] =>
-  rows.flatMap((row) =>
-    segments.flatMap(({ column }) => [
-      ...[row[column] ?? []].flat(),
-      ...[row[getBandColumn(column)] ?? []].flat(),
-    ]),
+function placePoint(point: Point, track: Track | null): PlacedPoint[] {
+  const x = findX(track, point.step);
+  if (x === null) return [];
+  const { step, value, min = value, max = value, band, count = 1 } = point;
+  const [low, high] = band ?? [min, max];
+  return [{ x, step, value, smoothed: value, low, high, count }];
+}
+
+/** What a series says at a place of the axis. */
+export interface Reading {
+  value: number;
+  smoothed: number;
+  /** The step it was measured at, where that is before the place; null: it was measured there. */
+  carriedFrom: number | null;
+}
+
+/**
+ * The value of a series at a place: that of its point there, or of the point that stands for several around it; between
+ * points the one before, as carried. Null before the first point.
+ */
+export function readLine({ points, xs }: PlacedLine, x: number): Reading | null {
+  const i = findFirstAtLeast(xs, x);
+  const after = points[i];
+  const isHere = after && (after.x === x || (after.count > 1 && i > 0));
+  const point = isHere ? after : points[i - 1];
+  if (!point) return null;
+  const { value, smoothed, step } = point;
+  return { value, smoothed, carriedFrom: isHere ? null : step };
+}
+
+/** The points within a part of the axis, and one beyond each end, so that lines reach the ends. */
+export function cutPart(
+  points: readonly PlacedPoint[],
+  [from, to]: readonly [number, number],
+): PlacedPoint[] {
+  return points.filter(
+    ({ x }, i) => (points[i + 1]?.x ?? x) >= from && (points[i - 1]?.x ?? x) <= to,
   );
+}
+
+/** One step of a stack; a part without a value took no share. */
+export type StackRow = { step: number } & Record<string, number>;
 
 export interface StackData {
-  rows: Row[];
+  rows: StackRow[];
   /** Series with any value, in the order given: the order of the stack. */
   keys: string[];
-  latest: Record<string, number>;
 }
 
 /**
@@ -149,57 +195,33 @@ export function prepareStack(inputs: readonly SeriesInput[], missing: "zero" | "
       points: new Map(sortPoints(i.points).map((p) => [p.step, p.value])),
     }))
     .filter((i) => i.points.size > 0);
-  const keys = present.map((p) => p.key);
   const steps = [...new Set(present.flatMap((p) => [...p.points.keys()]))].sort((a, b) => a - b);
-  const rows: Row[] = [];
+  const rows: StackRow[] = [];
   for (const step of steps) {
     if (missing === "drop" && present.some((p) => !p.points.has(step))) continue;
-    const row: Row = { step };
+    const row: StackRow = { step };
     for (const p of present) row[p.key] = p.points.get(step) ?? 0;
     rows.push(row);
   }
-  const last = rows[rows.length - 1];
-  return { rows, keys, latest: last ? Object.fromEntries(keys.map((k) => [k, last[k] ?? 0])) : {} };
+  return { rows, keys: present.map((p) => p.key) };
 }
 
-/** Height of the stack at each step. */
-export const sumStackRows = ({ rows, keys }: StackData): number[] =>
-  rows.map((row) => keys.reduce((sum, key) => sum + (row[key] ?? 0), 0));
-
-/** Path of a sparkline in a box, oldest at the left; null where there are fewer than two points. */
-export function buildSparkPath(
-  values: readonly number[],
-  width: number,
-  height: number,
-): string | null {
-  if (values.length < 2) return null;
-  const low = Math.min(...values);
-  const span = Math.max(...values) - low || 1;
-  return values
-    .map(
-      (v, i) =>
-        `${i === 0 ? "M" : "L"}${((i / (values.length - 1)) * width).toFixed(1)},${(height - ((v - low) / span) * height).toFixed(1)}`,
-    )
-    .join("");
-}
-
-/** Filled paths of shares 0..1 in a box, one per stretch without a gap; a single point becomes a thin bar. */
-export function buildAreaPaths(
-  shares: readonly (number | null)[],
-  width: number,
-  height: number,
-): string[] {
-  const x = (i: number): string =>
-    (shares.length < 2 ? width : (i / (shares.length - 1)) * width).toFixed(1);
-  const y = (v: number): string => (height - Math.min(1, Math.max(0, v)) * height).toFixed(1);
-  const parts: number[][] = [];
-  for (const [i, value] of shares.entries()) {
-    if (value === null) continue;
-    if (i === 0 || shares[i - 1] === null) parts.push([]);
-    parts[parts.length - 1]!.push(i);
-  }
-  return parts.map(
-    (part) =>
-      `M${x(part[0]!)},${height}${part.map((i) => `L${x(i)},${y(shares[i] ?? 0)}`).join("")}L${x(part[part.length - 1]!)},${height}Z`,
-  );
+/**
+ * The parts of a stack as lines that lie on each other: `low` and `high` are the ends of a part, `value` its height.
+ */
+export function placeStack({ rows, keys }: StackData, track: Track | null): PlacedLine[] {
+  const sums = rows.map(() => 0);
+  return keys.map((key) => {
+    const points = rows.flatMap((row, i): PlacedPoint[] => {
+      const x = findX(track, row.step);
+      const value = row[key]!;
+      const low = sums[i]!;
+      sums[i] = low + value;
+      return x === null
+        ? []
+        : [{ x, step: row.step, value, smoothed: value, low, high: low + value, count: 1 }];
+    });
+    const unplaced = rows.length - points.length;
+    return { key, points, xs: points.map(({ x }) => x), parts: [points], hasBand: true, unplaced };
+  });
 }

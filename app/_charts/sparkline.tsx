@@ -1,16 +1,19 @@
-import { buildSparkPath } from "./prepare";
+"use client";
+import { useText } from "@/app/_i18n/text-provider";
+import { buildSparkPath } from "./spark-paths";
 
 type SparklineProps = { values: readonly number[]; label: string; width?: number; height?: number };
 
 /** A small curve of one number, without axes; a dashed line where there are fewer than two points. */
 export function Sparkline({ values, label, width = 88, height = 20 }: SparklineProps) {
+  const t = useText();
   const path = buildSparkPath(values, width - 4, height - 4);
   return (
     <svg
       width={width}
       height={height}
       role="img"
-      aria-label={path ? label : `${label}: too few points`}
+      aria-label={path ? label : t("{label}: too few points", { label })}
       className="block shrink-0"
     >
       {path ? (

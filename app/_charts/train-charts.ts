@@ -1,3 +1,4 @@
+import { markText } from "@/app/_i18n/format-text";
 import type { TrainConfig } from "@/contracts/run-config/train-config";
 import type { Quadrant } from "@/core/metrics/metric-definition";
 import { GLOSSARY } from "@/core/glossary/glossary";
@@ -26,22 +27,28 @@ const buildQuadrantSeries = (prefix: string): SeriesDefinition[] =>
     defineSeries(metric, QUADRANT_LABELS[quadrant], COLOUR[quadrant]),
   );
 /** Colours of the palette, by turn. */
-const TURN_COLOURS = [1, 6, 5, 2, 4];
+const TURNS = [
+  { colour: 1, label: markText("Turn 0") },
+  { colour: 6, label: markText("Turn 1") },
+  { colour: 5, label: markText("Turn 2") },
+  { colour: 2, label: markText("Turn 3") },
+  { colour: 4, label: markText("Turn 4") },
+];
 const DOTS = { dots: true };
 
 /** Every chart of a training run. */
 export const TRAIN_CHARTS: readonly ChartGroup[] = [
   {
-    title: "Learning",
+    title: markText("Learning"),
     charts: [
       defineLines(
         "reward",
         "reward-and-accuracy",
         "share",
         [
-          defineSeries("reward/mean", "Reward, training", COLOUR.reward),
-          defineSeries("held-out/accuracy", "s3, held-out", COLOUR.s3, DOTS),
-          defineSeries("held-out/rag_accuracy", "Naive RAG, held-out", COLOUR.rag, {
+          defineSeries("reward/mean", markText("Reward, training"), COLOUR.reward),
+          defineSeries("held-out/accuracy", markText("s3, held-out"), COLOUR.s3, DOTS),
+          defineSeries("held-out/rag_accuracy", markText("Naive RAG, held-out"), COLOUR.rag, {
             dashed: true,
             dots: true,
           }),
@@ -50,26 +57,26 @@ export const TRAIN_CHARTS: readonly ChartGroup[] = [
       ),
       {
         ...defineShares("quadrants", "gain-beyond-rag", buildQuadrantSeries("held-out/")),
-        title: `${GLOSSARY["gain-beyond-rag"].title}, held-out`,
+        title: markText("Gain Beyond RAG, held-out"),
       },
     ],
   },
   {
-    title: "Reward",
+    title: markText("Reward"),
     charts: [
       defineLines(
         "reward-terms",
         "reward-terms",
         "free",
         [
-          defineSeries("reward/gbr", "GBR", 3),
-          defineSeries("reward/upstream", "Utility + generation", 4),
-          defineSeries("reward/accuracy", "Accuracy", 1),
-          defineSeries("reward/exact_match", "Exact match", 6),
-          defineSeries("reward/gold_recall", "Gold recall", 5),
-          defineSeries("reward/format", "Format", 7),
-          defineSeries("reward/length", "Length", 2),
-          defineSeries("reward/search", "Search", "#a98467"),
+          defineSeries("reward/gbr", markText("GBR"), 3),
+          defineSeries("reward/upstream", markText("Utility + generation"), 4),
+          defineSeries("reward/accuracy", markText("Accuracy"), 1),
+          defineSeries("reward/exact_match", markText("Exact match"), 6),
+          defineSeries("reward/gold_recall", markText("Gold recall"), 5),
+          defineSeries("reward/format", markText("Format"), 7),
+          defineSeries("reward/length", markText("Length"), 2),
+          defineSeries("reward/search", markText("Search"), 1, { dashed: true }),
         ],
         { shown: (config) => countRewardTerms(config) > 1 },
       ),
@@ -77,17 +84,17 @@ export const TRAIN_CHARTS: readonly ChartGroup[] = [
     ],
   },
   {
-    title: "Search",
+    title: markText("Search"),
     charts: [
       defineLines(
         "recall",
         "gold-found-and-kept",
         "share",
         [
-          defineSeries("search/gold_retrieved", "Retrieved, training", 6),
-          defineSeries("search/gold_selected", "Selected, training", 5),
-          defineSeries("held-out/gold_retrieved", "Retrieved, held-out", 1, DOTS),
-          defineSeries("held-out/gold_selected", "Selected, held-out", 2, DOTS),
+          defineSeries("search/gold_retrieved", markText("Retrieved, training"), 6),
+          defineSeries("search/gold_selected", markText("Selected, training"), 5),
+          defineSeries("held-out/gold_retrieved", markText("Retrieved, held-out"), 1, DOTS),
+          defineSeries("held-out/gold_selected", markText("Selected, held-out"), 2, DOTS),
         ],
         { wide: true },
       ),
@@ -95,38 +102,79 @@ export const TRAIN_CHARTS: readonly ChartGroup[] = [
         "recall-by-turn",
         "gold-found-by-turn",
         "share",
-        TURN_COLOURS.map((colour, turn) =>
-          defineSeries(`held-out/gold_recall/turn_${turn}`, `Turn ${turn}`, colour, DOTS),
+        TURNS.map(({ colour, label }, turn) =>
+          defineSeries(`held-out/gold_recall/turn_${turn}`, label, colour, DOTS),
         ),
         { shown: ({ evaluation, search }) => evaluation.questions > 0 && search.turns > 0 },
       ),
       defineLines("effort", "search-effort", "positive", [
-        defineSeries("search/searches", "Searches, training", 6),
-        defineSeries("search/documents", "Documents, training", 5),
-        defineSeries("held-out/searches", "Searches, held-out", 1, DOTS),
-        defineSeries("held-out/documents", "Documents, held-out", 2, DOTS),
+        defineSeries("search/searches", markText("Searches, training"), 6),
+        defineSeries("search/documents", markText("Documents, training"), 5),
+        defineSeries("held-out/searches", markText("Searches, held-out"), 1, DOTS),
+        defineSeries("held-out/documents", markText("Documents, held-out"), 2, DOTS),
       ]),
       defineLines("format", "format-error", "positive", [
-        defineSeries("search/format_errors", "Errors per episode", 2),
-        defineSeries("search/implicit_selections", "Implicit selections", 5),
+        defineSeries("search/format_errors", markText("Errors per episode"), 2),
+        defineSeries("search/implicit_selections", markText("Implicit selections"), 5),
       ]),
       defineLines("novelty", "novelty", "share", [
-        defineSeries("search/new_documents", "New documents"),
-        defineSeries("search/redundant_queries", "Repeated queries", 2),
-        defineSeries("search/copied_question", "The question itself", 5),
+        defineSeries("search/new_documents", markText("New documents")),
+        defineSeries("search/redundant_queries", markText("Repeated queries"), 2),
+        defineSeries("search/copied_question", markText("The question itself"), 5),
       ]),
       defineLines("length", "action-tokens", "positive", [
-        defineSeries("response_length/mean", "Mean"),
-        defineSeries("response_length/max", "Longest", 6),
+        defineSeries("response_length/mean", markText("Mean")),
+        defineSeries("response_length/max", markText("Longest"), 6),
       ]),
     ],
   },
   ...OPTIMISATION_CHARTS,
 ];
 
-/** The charts that have something to show for a training run. */
-export const selectTrainCharts = (config: TrainConfig): ChartGroup[] =>
-  TRAIN_CHARTS.map((group) => ({
+/** The charts that say first whether a search agent learns, and why not. */
+const VITAL_CHARTS = [
+  "reward",
+  "quadrants",
+  "recall",
+  "effort",
+  "format",
+  "length",
+  "entropy",
+  "kl",
+  "gradient",
+  "variance",
+  "explained-variance",
+  "time",
+];
+
+/** Groups without the optional charts that have nothing to show yet. @param reported names of metrics with a point */
+export const hideUnreported = (
+  groups: readonly ChartGroup[],
+  reported: ReadonlySet<string>,
+): ChartGroup[] =>
+  groups
+    .map((group) => ({
+      ...group,
+      charts: group.charts.filter(
+        ({ isOptional, series }) =>
+          !isOptional || series.some(({ metric }) => reported.has(metric)),
+      ),
+    }))
+    .filter(({ charts }) => charts.length > 0);
+
+/** The charts that have something to show for a training run, the vital ones first. */
+export function selectTrainCharts(config: TrainConfig): ChartGroup[] {
+  const shown = TRAIN_CHARTS.map((group) => ({
     ...group,
-    charts: group.charts.filter(({ shown }) => shown?.(config) ?? true),
-  })).filter(({ charts }) => charts.length > 0);
+    charts: group.charts.filter((chart) => chart.shown?.(config) ?? true),
+  }));
+  const all = shown.flatMap(({ charts }) => charts);
+  const vital = VITAL_CHARTS.flatMap((id) => all.find((chart) => chart.id === id) ?? []);
+  const others = shown.map((group) => ({
+    ...group,
+    charts: group.charts.filter((chart) => !vital.includes(chart)),
+  }));
+  return [{ title: markText("Vital signs"), charts: vital }, ...others].filter(
+    ({ charts }) => charts.length > 0,
+  );
+}

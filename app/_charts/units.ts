@@ -14,8 +14,15 @@ const FORMATTERS: Record<Unit, (value: number | null) => string> = {
 /** A value at full length, as the legend shows it. */
 export const formatValue = (unit: Unit, value: number | null): string => FORMATTERS[unit](value);
 
-/** Text of a tick; `stride` is the distance of the ticks. */
+const formatLogTick = (unit: Unit, value: number): string => {
+  const exact = Number((unit === "share" ? value * 100 : value).toPrecision(3));
+  const text = exact >= 1e4 || exact < 1e-3 ? exact.toExponential(0) : String(exact);
+  return `${text}${unit === "share" ? "%" : unit === "seconds" ? " s" : ""}`;
+};
+
+/** Text of a tick; `stride` is the distance of the ticks, 0 on a logarithmic axis. */
 export function formatTick(unit: Unit, value: number, stride: number): string {
+  if (stride === 0) return formatLogTick(unit, value);
   if (unit === "share") return `${(value * 100).toFixed(countTickDigits(stride * 100))}%`;
   if (unit === "seconds") return `${value.toFixed(countTickDigits(stride))} s`;
   const size = Math.abs(value);

@@ -1,20 +1,34 @@
 "use client";
-import { useState } from "react";
+import { useMemo, useState } from "react";
+import { useText } from "@/app/_i18n/text-provider";
 import { cn } from "@/app/_lib/cn";
-import { formatCount, NONE } from "@/app/_lib/format";
+import { NONE } from "@/app/_lib/format";
 import { Badge } from "@/app/_ui/badge";
+import { splitHighlights, type Terms } from "./highlight";
 import type { LedgerDocument } from "./ledger";
+import { Marked } from "./marked";
 
 /** Longer texts are cut until they are opened. */
 const SHORT = 180;
 
-type LedgerDocumentRowProps = { document: LedgerDocument; implicit: boolean };
+interface LedgerDocumentRowProps {
+  document: LedgerDocument;
+  implicit: boolean;
+  /** Words to mark. */
+  terms: Terms;
+}
 
 /** A document of a turn's window, with its marks: gold, selected, new or seen before. */
-export function LedgerDocumentRow({ document, implicit }: LedgerDocumentRowProps) {
+export function LedgerDocumentRow({ document, implicit, terms }: LedgerDocumentRowProps) {
+  const t = useText();
   const [open, setOpen] = useState(false);
   const text = document.text?.text ?? null;
   const long = (text?.length ?? 0) > SHORT;
+  const title = useMemo(
+    () => splitHighlights(document.text?.title ?? document.id, terms),
+    [document, terms],
+  );
+  const parts = useMemo(() => splitHighlights(text ?? "", terms), [text, terms]);
   return (
     <li
       className={cn(
@@ -25,7 +39,7 @@ export function LedgerDocumentRow({ document, implicit }: LedgerDocumentRowProps
       data-document={document.id}
     >
       <span className="font-mono text-xs text-muted-foreground">{document.rank}</span>
-      <span className="font-mono text-xs text-muted-foreground" title="Retriever score">
+      <span className="font-mono text-xs text-muted-foreground" title={t("Retriever score")}>
         {document.score === null ? NONE : document.score.toFixed(3)}
       </span>
       <div className="min-w-0">
@@ -33,16 +47,20 @@ export function LedgerDocumentRow({ document, implicit }: LedgerDocumentRowProps
           <span
             className={cn("font-medium break-words", !document.fresh && "text-muted-foreground")}
           >
-            {document.text?.title ?? document.id}
+            <Marked parts={title} />
           </span>
-          {document.gold ? <Badge tone="good">gold</Badge> : null}
+          {document.gold ? <Badge tone="good">{t("gold")}</Badge> : null}
           {document.selected ? (
-            <Badge tone="primary">{implicit ? "selected (implicit)" : "selected"}</Badge>
+            <Badge tone="primary">{implicit ? t("selected (implicit)") : t("selected")}</Badge>
           ) : null}
-          {document.fresh ? <Badge tone="outline">new</Badge> : <Badge>seen before</Badge>}
+          {document.fresh ? (
+            <Badge tone="outline">{t("new")}</Badge>
+          ) : (
+            <Badge>{t("seen before")}</Badge>
+          )}
         </div>
         {text === null ? (
-          <p className="text-xs text-muted-foreground">The text is not stored.</p>
+          <p className="text-xs text-muted-foreground">{t("The text is not stored.")}</p>
         ) : (
           <p
             className={cn(
@@ -50,7 +68,7 @@ export function LedgerDocumentRow({ document, implicit }: LedgerDocumentRowProps
               long && !open && "line-clamp-2",
             )}
           >
-            {text}
+            <Marked parts={parts} />
           </p>
         )}
         {long ? (
@@ -60,7 +78,11 @@ export function LedgerDocumentRow({ document, implicit }: LedgerDocumentRowProps
             className="mt-0.5 text-2xs font-medium text-primary hover:underline"
             onClick={() => setOpen(!open)}
           >
-            {open ? "Less" : `All ${formatCount(text?.length ?? 0, "character")}`}
+            {open
+              ? t("Less")
+              : t("All {count, plural, one {# character} other {# characters}}", {
+                  count: text?.length ?? 0,
+                })}
           </button>
         ) : null}
       </div>

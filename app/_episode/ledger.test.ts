@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { createText } from "@/app/_i18n/format-text";
 import type { EpisodeStep } from "@/contracts/records/episode";
 import { explainAttribution, traceGold, buildLedger, listRewardParts } from "./ledger";
 
@@ -61,13 +62,14 @@ describe("explainAttribution", () => {
     { id: "c", retrievedIn: 1, handedOver: false },
     { id: "z", retrievedIn: null, handedOver: false },
   ];
+  const t = createText("en", {});
   const title = (id: string) => id.toUpperCase();
   it("names what was missing", () => {
-    expect(explainAttribution("never-retrieved", fates, title)).toBe(
+    expect(explainAttribution(t, "never-retrieved", fates, title)).toBe(
       "Lost in retrieval: 1 of 3 gold documents was in no window: “Z”.",
     );
-    expect(explainAttribution("not-selected", fates.slice(0, 2), title)).toContain("“C”");
-    expect(explainAttribution(null, fates, title)).toBeNull();
+    expect(explainAttribution(t, "not-selected", fates.slice(0, 2), title)).toContain("“C”");
+    expect(explainAttribution(t, null, fates, title)).toBeNull();
   });
 });
 

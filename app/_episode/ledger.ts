@@ -1,3 +1,4 @@
+import { markText, type Text } from "@/app/_i18n/format-text";
 import type {
   Attribution,
   DocumentRef,
@@ -87,9 +88,11 @@ export interface GoldOutcome {
 }
 
 /** "turn 1, kept", "turn 1, dropped", "never retrieved". */
-export function describeGoldOutcome({ retrievedIn, handedOver }: GoldOutcome): string {
-  if (retrievedIn === null) return handedOver ? "handed over" : "never retrieved";
-  return `turn ${retrievedIn}, ${handedOver ? "kept" : "dropped"}`;
+export function describeGoldOutcome(t: Text, { retrievedIn, handedOver }: GoldOutcome): string {
+  if (retrievedIn === null) return handedOver ? t("handed over") : t("never retrieved");
+  return handedOver
+    ? t("turn {turn}, kept", { turn: retrievedIn })
+    : t("turn {turn}, dropped", { turn: retrievedIn });
 }
 
 /** For each gold document: the first turn whose window held it, and whether the generator got it. */
@@ -101,36 +104,45 @@ export function traceGold(
   const handed = new Set(context.map((d) => d.id));
   return goldIds.map((id) => ({
     id,
-    retrievedIn: ledger.turns.find((t) => t.documents.some((d) => d.id === id))?.index ?? null,
+    retrievedIn:
+      ledger.turns.find((turn) => turn.documents.some((d) => d.id === id))?.index ?? null,
     handedOver: handed.has(id),
   }));
 }
 
 /** Where the answer was lost, in words; names the documents that were missing. */
 export function explainAttribution(
+  t: Text,
   attribution: Attribution | null,
   fates: readonly GoldOutcome[],
   titleOf: (id: string) => string,
 ): string | null {
-  const names = (wanted: readonly GoldOutcome[]) =>
+  const writeNames = (wanted: readonly GoldOutcome[]) =>
     wanted.map((f) => `“${titleOf(f.id)}”`).join(", ");
   switch (attribution) {
     case null:
       return null;
     case "correct":
-      return "The answer is right.";
+      return t("The answer is right.");
     case "never-retrieved": {
       const missing = fates.filter((f) => f.retrievedIn === null);
-      return `Lost in retrieval: ${missing.length} of ${fates.length} gold documents ${missing.length === 1 ? "was" : "were"} in no window: ${names(missing)}.`;
+      return t(
+        "Lost in retrieval: {missing} of {gold} gold documents {missing, plural, one {was} other {were}} in no window: {names}.",
+        { missing: missing.length, gold: fates.length, names: writeNames(missing) },
+      );
     }
     case "not-selected": {
       const missing = fates.filter((f) => !f.handedOver);
-      return `Lost in selection: retrieved, but not handed to the generator: ${names(missing)}.`;
+      return t("Lost in selection: retrieved, but not handed to the generator: {names}.", {
+        names: writeNames(missing),
+      });
     }
     case "generator-failed":
-      return `Lost in generation: the generator had every gold document and answered wrong.`;
+      return t("Lost in generation: the generator had every gold document and answered wrong.");
     case "no-gold":
-      return "The answer is wrong. The question names no gold documents, so it cannot be told where it was lost.";
+      return t(
+        "The answer is wrong. The question names no gold documents, so it cannot be told where it was lost.",
+      );
   }
 }
 
@@ -140,22 +152,22 @@ export interface TurnGain {
   score: number;
 }
 
-/** Why the search ended, as the turn says it. */
+/** Why the search ended, as the turn says it; shown by `t`. */
 export const STOP_REASON: Record<StepOfKind<"stop">["reason"], string> = {
-  model: "The searcher ended the search.",
-  turns: "No turns were left.",
-  malformed: "Ended: neither a query nor a decision was given.",
-  length: "Ended: cut by the token limit.",
+  model: markText("The searcher ended the search."),
+  turns: markText("No turns were left."),
+  malformed: markText("Ended: neither a query nor a decision was given."),
+  length: markText("Ended: cut by the token limit."),
 };
 
 /** The reward as a sum: "1 × 1 accuracy − 1 × 0 naive RAG = 1". */
 export function listRewardParts(
   terms: readonly { label: string; weight: number; value: number }[],
 ): { sign: "+" | "−" | ""; weight: number; value: number; label: string }[] {
-  return terms.map((t, i) => ({
-    sign: t.weight < 0 ? "−" : i === 0 ? "" : "+",
-    weight: Math.abs(t.weight),
-    value: t.value,
-    label: t.label,
+  return terms.map((term, i) => ({
+    sign: term.weight < 0 ? "−" : i === 0 ? "" : "+",
+    weight: Math.abs(term.weight),
+    value: term.value,
+    label: term.label,
   }));
 }

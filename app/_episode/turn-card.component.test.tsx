@@ -86,9 +86,32 @@ it("opens a long text, and leads to the playground", async () => {
   expect(screen.getByRole("link", { name: "Open in the playground" }).getAttribute("href")).toBe(
     "/playground?q=capital",
   );
-  const text = screen.getByText(LONG.trim());
+  const text = document.querySelector('[data-document="c"] p')!;
+  expect(text.textContent).toBe(LONG);
+  expect(text.querySelector("mark")!.textContent).toBe("capital");
   expect(text.className).toContain("line-clamp-2");
   await userEvent.click(screen.getByRole("button", { name: `All ${LONG.length} characters` }));
   expect(text.className).not.toContain("line-clamp-2");
   expect(screen.getByText("The text is not stored."), "of document b").toBeTruthy();
+});
+
+it("says that a turn with neither search nor stop was asked once more, and shows what it was", () => {
+  const retried = buildLedger(
+    [
+      { kind: "retrieve", turn: 0, seconds: 0.2, query: "q", documents: refer("a") },
+      { kind: "generate", turn: 0, seconds: 1, text: "I think it is Lima." },
+      { kind: "reject", turn: 0, seconds: 0, error: "invalid-action", text: "I think it is Lima." },
+      { kind: "generate", turn: 0, seconds: 2, text: "<search_complete>yes</search_complete>" },
+      { kind: "select", turn: 0, seconds: 0, selected: ["a"], implicit: true },
+      { kind: "stop", turn: 0, seconds: 0, reason: "model" },
+    ],
+    [],
+    {},
+  );
+  expect(retried.turns).toHaveLength(1);
+  expect(retried.turns[0]!.seconds).toBeCloseTo(3.2);
+  renderPage(<TurnCard turn={retried.turns[0]!} gold={0} gain={null} playground={null} />);
+  expect(screen.getByText("The searcher was asked once more.")).toBeTruthy();
+  expect(screen.getByText("I think it is Lima.")).toBeTruthy();
+  expect(screen.getByText("The searcher ended the search.")).toBeTruthy();
 });

@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { runConfigSchema } from "@/contracts/run-config/run-config";
 import { PRESETS } from "@/core/presets/run-presets";
-import { getSettingValue } from "@/core/run/settings";
-import { buildPredictConfig, convertKind } from "./config-conversion";
+import { getSettingValue } from "@/core/run/setting-values";
+import { buildBranchConfig, buildPredictConfig, convertKind } from "./config-conversion";
 
 describe("configurations", () => {
   it("keeps the experiment when the kind changes, there and back", () => {
@@ -21,5 +21,23 @@ describe("configurations", () => {
       buildPredictConfig(runConfigSchema.parse(PRESETS[0]!.config), { id, step: 10 }),
     );
     expect(config).toMatchObject({ kind: "predict", method: "s3", searcher: { checkpoint: id } });
+  });
+
+  it("branches with the whole state of a checkpoint, or its weights alone, without a second cold start", () => {
+    const id = "6f1cdd4e-4a3c-4f0c-8f43-7a3d0a3f6a11";
+    const train = runConfigSchema.parse({ ...PRESETS[0]!.config, name: "first" });
+    for (const [state, name] of [
+      ["all", "first, branch of step 10"],
+      ["weights", "first, weights of step 10"],
+    ] as const) {
+      const branch = runConfigSchema.parse(buildBranchConfig(train, { id, step: 10 }, state));
+      expect(branch).toMatchObject({
+        kind: "train",
+        name,
+        searcher: { checkpoint: id, checkpointState: state },
+        coldStart: { demonstrations: 0 },
+      });
+      expect(getSettingValue(branch, "rl")).toEqual(getSettingValue(train, "rl"));
+    }
   });
 });

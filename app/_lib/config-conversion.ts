@@ -1,27 +1,13 @@
 import type { RunKind } from "@/contracts/records/run-state";
 import type { RunConfig } from "@/contracts/run-config/run-config";
+import { toPredictConfig } from "@/core/run/predict-config";
 import { buildDefaultConfig } from "@/core/run/settings";
 
 /** The same experiment as another kind: what both kinds have in common is kept. */
 export function convertKind(config: RunConfig, kind: RunKind): RunConfig {
   if (config.kind === kind) return config;
+  if (config.kind === "train" && kind === "predict") return toPredictConfig(config);
   const base = buildDefaultConfig(kind);
-  if (config.kind === "train" && base.kind === "predict") {
-    const { name, seed, retriever, search, generator } = config;
-    const { model, checkpoint, tuning, adapter } = config.searcher;
-    return {
-      ...base,
-      name,
-      seed,
-      retriever,
-      search,
-      searcher: { ...base.searcher, model, checkpoint, tuning, adapter },
-      generator,
-      corpus: config.data.corpus,
-      questions: config.data.heldOutQuestions,
-      scorer: config.reward.scorer,
-    };
-  }
   if (config.kind === "predict" && base.kind === "train") {
     const { name, seed, retriever, search, generator } = config;
     const {
@@ -66,16 +52,21 @@ export function buildPredictConfig(
   };
 }
 
-/** A training run that continues from a checkpoint with its whole state. Its cold start is already done. */
+/** What a branch takes of a checkpoint: all, or the searcher's weights alone. */
+export type BranchState = "all" | "weights";
+
+/** A training run that continues from a checkpoint. Its cold start is already done. */
 export function buildBranchConfig(
   config: RunConfig,
   checkpoint: { id: string; step: number },
+  state: BranchState,
 ): RunConfig {
   if (config.kind !== "train") return config;
+  const origin = state === "all" ? "branch" : "weights";
   return {
     ...config,
-    name: `${config.name}, branch of step ${checkpoint.step}`.slice(0, 120),
-    searcher: { ...config.searcher, checkpoint: checkpoint.id, checkpointState: "all" },
+    name: `${config.name}, ${origin} of step ${checkpoint.step}`.slice(0, 120),
+    searcher: { ...config.searcher, checkpoint: checkpoint.id, checkpointState: state },
     coldStart: { ...config.coldStart, demonstrations: 0 },
   };
 }

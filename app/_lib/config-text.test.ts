@@ -1,15 +1,18 @@
 import { describe, expect, it } from "vitest";
+import { createText } from "@/app/_i18n/format-text";
 import { runConfigSchema } from "@/contracts/run-config/run-config";
 import { PRESETS } from "@/core/presets/run-presets";
 import { formatIssueMessage, parseConfigText } from "./config-text";
 
+const t = createText("en", {});
+
 describe("parseConfigText", () => {
   const problems = (text: string) => {
-    const parsed = parseConfigText(text);
+    const parsed = parseConfigText(t, text);
     return parsed.ok ? [] : parsed.problems;
   };
   it("accepts what it would write", () =>
-    expect(parseConfigText(JSON.stringify(runConfigSchema.parse(PRESETS[0]!.config))).ok).toBe(
+    expect(parseConfigText(t, JSON.stringify(runConfigSchema.parse(PRESETS[0]!.config))).ok).toBe(
       true,
     ));
   it("names the line of broken JSON", () => {
@@ -32,5 +35,5 @@ describe("parseConfigText", () => {
 
 describe("plainMessage", () => {
   it("leaves unknown wording alone", () =>
-    expect(formatIssueMessage("give the run a name")).toBe("give the run a name"));
+    expect(formatIssueMessage(t, "give the run a name")).toBe("give the run a name"));
 });

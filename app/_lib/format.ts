@@ -1,4 +1,6 @@
 /** How numbers, times and texts are written everywhere on the page. */
+import type { Text } from "@/app/_i18n/format-text";
+import { WORDS } from "./words";
 
 export const NONE = "–";
 
@@ -56,22 +58,27 @@ export function formatBytes(bytes: number): string {
   return formatMegabytes(bytes / 1024 ** 2);
 }
 
+/** Watt-hours as "12 Wh" or "1.5 kWh". */
+export const formatEnergy = (wattHours: number): string =>
+  wattHours >= 1000 ? `${formatNumber(wattHours / 1000)} kWh` : `${formatNumber(wattHours)} Wh`;
+
 /** "just now", "5 m ago", "3 h ago", "2 d ago". */
-export function formatAgo(at: Date | number, now: number): string {
+export function formatAgo(t: Text, at: Date | number, now: number): string {
   const seconds = Math.max(0, (now - Number(at)) / 1000);
-  if (seconds < 45) return "just now";
-  if (seconds < 3600) return `${Math.max(1, Math.round(seconds / 60))} m ago`;
-  if (seconds < 86_400) return `${Math.round(seconds / 3600)} h ago`;
-  return `${Math.round(seconds / 86_400)} d ago`;
+  if (seconds < 45) return t("just now");
+  if (seconds < 3600)
+    return t("{minutes} m ago", { minutes: Math.max(1, Math.round(seconds / 60)) });
+  if (seconds < 86_400) return t("{hours} h ago", { hours: Math.round(seconds / 3600) });
+  return t("{days} d ago", { days: Math.round(seconds / 86_400) });
 }
 
 /** "14:05:09". */
 export const formatTime = (at: Date | number): string =>
   new Date(at).toLocaleTimeString("en-GB", { hour12: false });
 
-/** "25 Nov 2026, 14:05:09". */
-export const formatDateTime = (at: Date | number): string =>
-  new Date(at).toLocaleString("en-GB", {
+/** "25 Nov 2026, 14:05:09", or "2026年11月25日 14:05:09". */
+export const formatDateTime = (t: Text, at: Date | number): string =>
+  new Date(at).toLocaleString(t.language === "zh" ? "zh-CN" : "en-GB", {
     year: "numeric",
     month: "short",
     day: "2-digit",
@@ -83,9 +90,6 @@ export const formatDateTime = (at: Date | number): string =>
 /** The first block of a UUID: enough to tell runs apart by eye. */
 export const formatShortId = (id: string): string => id.slice(0, 8);
 
-/** "never-retrieved" -> "never retrieved". */
-export const formatWords = (key: string): string => key.replaceAll(/[-_]/g, " ");
-
-/** A number with its noun: "1 run", "12 runs". */
-export const formatCount = (count: number, one: string, many = `${one}s`): string =>
-  `${formatInteger(count)} ${count === 1 ? one : many}`;
+/** What a record holds, in words: "never-retrieved" -> "never retrieved". */
+export const formatWords = (t: Text, key: string): string =>
+  t(WORDS[key] ?? key.replaceAll(/[-_]/g, " "));

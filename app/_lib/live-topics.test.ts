@@ -4,8 +4,11 @@ import { listQueriesToRefresh } from "./live-topics";
 describe("queriesToRefresh", () => {
   it("refreshes the run's own series and the list that shows its sparkline", () => {
     expect(listQueriesToRefresh({ id: "1", kind: "metrics", runId: "r" })).toEqual([
-      { procedures: ["metrics.series", "metrics.names", "runs.checkpoints"], runId: "r" },
-      { procedures: ["runs.list", "sweeps.get", "sweeps.series"], runId: null },
+      {
+        procedures: ["metrics.seriesOfRuns", "metrics.names", "runs.learning", "runs.checkpoints"],
+        runId: "r",
+      },
+      { procedures: ["runs.list", "runs.compare", "sweeps.get", "sweeps.series"], runId: null },
     ]);
   });
   it("leaves the charts alone when only a log line arrived", () => {

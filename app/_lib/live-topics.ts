@@ -7,6 +7,8 @@ export type LiveEvent = {
   kind:
     "sync" | "run" | "metrics" | "alarms" | "episodes" | "logs" | "progress" | "task" | "worker";
   runId: string | null;
+  /** By kind, as contracts/api/live.ts says. */
+  payload?: Record<string, unknown>;
 };
 
 /** Procedures that must be read again after an event; runId null: for every run. */
@@ -26,9 +28,13 @@ const TOPICS: Record<
   { ofRun: ProcedureName[]; everywhere: ProcedureName[] }
 > = {
   run: {
-    ofRun: ["runs.get", "runs.history", "runs.checkpoints", "alarms.list"],
+    ofRun: ["runs.get", "runs.learning", "runs.history", "runs.checkpoints", "alarms.list"],
     everywhere: [
+      "home.activity",
+      "home.results",
       "runs.list",
+      "runs.compare",
+      "runs.facets",
       "sweeps.list",
       "sweeps.get",
       "retrievalEvaluation.list",
@@ -39,20 +45,30 @@ const TOPICS: Record<
     ],
   },
   metrics: {
-    ofRun: ["metrics.series", "metrics.names", "runs.checkpoints"],
-    everywhere: ["runs.list", "sweeps.get", "sweeps.series"],
+    ofRun: ["metrics.seriesOfRuns", "metrics.names", "runs.learning", "runs.checkpoints"],
+    everywhere: ["runs.list", "runs.compare", "sweeps.get", "sweeps.series"],
   },
-  alarms: { ofRun: ["alarms.list", "runs.get"], everywhere: ["runs.list"] },
+  alarms: {
+    ofRun: ["alarms.list", "runs.get", "runs.learning"],
+    everywhere: ["home.activity", "runs.list"],
+  },
   episodes: {
-    ofRun: ["episodes.list", "episodes.steps"],
+    ofRun: [
+      "episodes.list",
+      "episodes.summary",
+      "episodes.facets",
+      "episodes.steps",
+      "episodes.passRates",
+    ],
     everywhere: ["leaderboard.get", "leaderboard.run"],
   },
   logs: { ofRun: ["runs.logs"], everywhere: [] },
-  progress: { ofRun: ["runs.get"], everywhere: ["runs.list"] },
+  progress: { ofRun: ["runs.get"], everywhere: ["home.activity", "runs.list"] },
   task: { ofRun: [], everywhere: ["tasks.get", "episodes.turnGains"] },
   worker: {
     ofRun: [],
     everywhere: [
+      "home.activity",
       "workers.list",
       "workers.logs",
       "catalogue.presets",
@@ -64,12 +80,14 @@ const TOPICS: Record<
 };
 
 const EVERYTHING = [
+  "home",
   "runs",
   "sweeps",
   "retrievalEvaluation",
   "metrics",
   "alarms",
   "episodes",
+  "inspector",
   "workers",
   "tasks",
   "catalogue",

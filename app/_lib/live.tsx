@@ -1,5 +1,5 @@
 "use client";
-import { useQueryClient } from "@tanstack/react-query";
+import { useQueryClient, type Query } from "@tanstack/react-query";
 import { useSubscription } from "@trpc/tanstack-react-query";
 import {
   createContext,
@@ -12,6 +12,7 @@ import {
   type ReactNode,
 } from "react";
 import { useTRPC } from "./trpc";
+import { useEventNotifier } from "./browser-notifications";
 import { listQueriesToRefresh, type LiveEvent, type QueryTopic } from "./live-topics";
 
 export type Connection = "connecting" | "live" | "reconnecting";
@@ -22,6 +23,19 @@ export const useConnection = (): Connection => useContext(ConnectionContext);
 
 /** At most one refresh per topic in this time, however many events arrive. */
 const THROTTLE_MS = 700;
+
+/** Whether a query, by its key, shows something of a topic. */
+function isShownBy({ procedures, runId }: QueryTopic, key: readonly unknown[]): boolean {
+  const path = Array.isArray(key[0]) ? key[0].join(".") : "";
+  if (!procedures.some((p) => path === p || path.startsWith(`${p}.`))) return false;
+  if (runId === null) return true;
+  const input: unknown = (key[1] as { input?: unknown } | undefined)?.input;
+  if (typeof input !== "object" || input === null) return true;
+  if ("runIds" in input && Array.isArray(input.runIds)) return input.runIds.includes(runId);
+  const of =
+    "runId" in input ? input.runId : "id" in input && path.startsWith("runs.") ? input.id : runId;
+  return of === runId;
+}
 
 /**
  * The page's one subscription. An event only says what changed; the queries that show it are then read again, at most once in THROTTLE_MS. The client resumes after the last event id by itself; after a gap, the server sends `sync` and everything is read again.
@@ -34,32 +48,27 @@ export function LiveProvider({ children }: { children: ReactNode }) {
   const [everLive, setEverLive] = useState(false);
 
   const refresh = useCallback(
-    (topic: QueryTopic) => {
-      const { runId } = topic;
-      const matches = (key: readonly unknown[]): boolean => {
-        const path = Array.isArray(key[0]) ? key[0].join(".") : "";
-        if (!topic.procedures.some((p) => path === p || path.startsWith(`${p}.`))) return false;
-        if (runId === null) return true;
-        const input: unknown = (key[1] as { input?: unknown } | undefined)?.input;
-        if (typeof input !== "object" || input === null) return true;
-        const of =
-          "runId" in input
-            ? input.runId
-            : "id" in input && path.startsWith("runs.")
-              ? input.id
-              : runId;
-        return of === runId;
+    (topics: readonly QueryTopic[]) => {
+      const filters = {
+        predicate: ({ queryKey }: Query) => topics.some((topic) => isShownBy(topic, queryKey)),
       };
-      void queryClient.invalidateQueries(
-        { predicate: (query) => matches(query.queryKey) },
-        { cancelRefetch: false },
-      );
+      const options = { cancelRefetch: false };
+      // What is being read may have been read before the event: it is read once more after that.
+      for (const { promise, queryKey } of queryClient
+        .getQueryCache()
+        .findAll({ ...filters, fetchStatus: "fetching" }))
+        void promise
+          ?.catch(() => undefined)
+          .then(() => queryClient.invalidateQueries({ queryKey, exact: true }, options));
+      void queryClient.invalidateQueries(filters, options);
     },
     [queryClient],
   );
 
+  const tellOf = useEventNotifier();
   const onEvent = useCallback(
     (event: LiveEvent) => {
+      tellOf(event);
       for (const topic of listQueriesToRefresh(event))
         pending.current.set(`${topic.procedures.join()} ${topic.runId ?? ""}`, topic);
       if (pending.current.size === 0 || timer.current !== null) return;
@@ -67,10 +76,10 @@ export function LiveProvider({ children }: { children: ReactNode }) {
         timer.current = null;
         const topics = [...pending.current.values()];
         pending.current.clear();
-        topics.forEach(refresh);
+        refresh(topics);
       }, THROTTLE_MS);
     },
-    [refresh],
+    [refresh, tellOf],
   );
   useEffect(() => () => void (timer.current !== null && clearTimeout(timer.current)), []);
 
@@ -85,5 +94,10 @@ export function LiveProvider({ children }: { children: ReactNode }) {
   const subscription = useSubscription(options);
   const connection: Connection =
     subscription.status === "pending" ? "live" : everLive ? "reconnecting" : "connecting";
+  // What failed while the server was away is asked again; what was loaded meanwhile stays on the page.
+  useEffect(() => {
+    if (connection === "live")
+      void queryClient.invalidateQueries({ predicate: ({ state }) => state.status === "error" });
+  }, [connection, queryClient]);
   return <ConnectionContext value={connection}>{children}</ConnectionContext>;
 }

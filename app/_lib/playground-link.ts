@@ -1,4 +1,5 @@
 import { z } from "zod";
+import type { Text } from "@/app/_i18n/format-text";
 import {
   MAX_QUERY_LENGTH,
   retrieverSchema as retrieverSchema,
@@ -62,11 +63,14 @@ export interface ParsedState {
  * Reads the address. A parameter that cannot be read takes its default and is named in `problem`; a query that is too
  * long is cut.
  */
-export function readPlaygroundParams(params: Pick<URLSearchParams, "get">): ParsedState {
+export function readPlaygroundParams(t: Text, params: Pick<URLSearchParams, "get">): ParsedState {
   const problems: string[] = [];
   const k = Number(params.get("k") ?? DEFAULT_STATE.k);
   const depth = Number.isInteger(k) && k >= 1 && k <= 50 ? k : DEFAULT_STATE.k;
-  if (depth !== k) problems.push(`k must be a whole number from 1 to 50, not "${params.get("k")}"`);
+  if (depth !== k)
+    problems.push(
+      t('k must be a whole number from 1 to 50, not "{given}"', { given: params.get("k") ?? "" }),
+    );
   let { retrievers } = DEFAULT_STATE;
   const raw = params.get("r");
   if (raw !== null) {
@@ -74,18 +78,29 @@ export function readPlaygroundParams(params: Pick<URLSearchParams, "get">): Pars
     if (parsed.success) retrievers = parsed.data;
     else
       problems.push(
-        `the retrievers (r) could not be read: ${parsed.error.issues.map((i) => [i.path.join("."), i.message].filter(Boolean).join(": ")).join("; ")}`,
+        t("the retrievers (r) could not be read: {reasons}", {
+          reasons: parsed.error.issues
+            .map((i) => [i.path.join("."), i.message].filter(Boolean).join(": "))
+            .join("; "),
+        }),
       );
   }
   const readId = (name: string): string | null => z.uuid().safeParse(params.get(name)).data ?? null;
   const query = params.get("q") ?? "";
   const sentences = [
     ...(problems.length > 0
-      ? [`Of this address, ${problems.join("; ")}. The default stands in its place.`]
+      ? [
+          t("Of this address, {problems}. The default stands in its place.", {
+            problems: problems.join("; "),
+          }),
+        ]
       : []),
     ...(query.length > MAX_QUERY_LENGTH
       ? [
-          `The query is longer than ${formatInteger(MAX_QUERY_LENGTH)} characters and was cut there: what follows is not searched for.`,
+          t(
+            "The query is longer than {limit} characters and was cut there: what follows is not searched for.",
+            { limit: formatInteger(MAX_QUERY_LENGTH) },
+          ),
         ]
       : []),
   ];

@@ -7,7 +7,6 @@ import { useState, type ReactNode } from "react";
 import { transformer } from "@/contracts/api/transformer";
 import type { AppRouter } from "@/server/trpc/router";
 import { ToastProvider } from "@/app/_ui/toast";
-import { TooltipProvider } from "@/app/_ui/tooltip";
 import { LiveProvider } from "./live";
 import { TRPCProvider } from "./trpc";
 
@@ -45,7 +44,7 @@ function createClients() {
   return { queryClient, trpcClient };
 }
 
-/** Everything that the pages get from above: theme, queries, server access, tooltips, messages, live events. */
+/** Everything that the pages get from above: theme, queries, server access, messages, live events. */
 export function Providers({ nonce, children }: { nonce?: string; children: ReactNode }) {
   const [{ queryClient, trpcClient }] = useState(createClients);
   // The browser knows the first page's nonce only; styles that open dialogs write need it too.
@@ -60,11 +59,9 @@ export function Providers({ nonce, children }: { nonce?: string; children: React
     >
       <QueryClientProvider client={queryClient}>
         <TRPCProvider trpcClient={trpcClient} queryClient={queryClient}>
-          <TooltipProvider delayDuration={250}>
-            <ToastProvider>
-              <LiveProvider>{children}</LiveProvider>
-            </ToastProvider>
-          </TooltipProvider>
+          <ToastProvider>
+            <LiveProvider>{children}</LiveProvider>
+          </ToastProvider>
         </TRPCProvider>
       </QueryClientProvider>
     </ThemeProvider>

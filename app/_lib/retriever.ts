@@ -1,40 +1,44 @@
+import { markText, type Text } from "@/app/_i18n/format-text";
 import {
   retrieverSchema as retrieverSchema,
   type RetrieverConfig,
 } from "@/contracts/run-config/retriever";
 
-/** Retrievers that the playground offers ready-made. */
+/** Retrievers that the playground offers ready-made; the labels are shown by `t(label)`. */
 export const RETRIEVER_PRESETS: readonly { label: string; config: RetrieverConfig }[] = [
-  { label: "Dense, fp32", config: retrieverSchema.parse({ kind: "dense" }) },
-  { label: "Dense, int8", config: retrieverSchema.parse({ kind: "dense", variant: "int8" }) },
-  { label: "BM25", config: retrieverSchema.parse({ kind: "bm25" }) },
-  { label: "Hybrid", config: retrieverSchema.parse({ kind: "hybrid" }) },
+  { label: markText("Dense, fp32"), config: retrieverSchema.parse({ kind: "dense" }) },
+  {
+    label: markText("Dense, int8"),
+    config: retrieverSchema.parse({ kind: "dense", variant: "int8" }),
+  },
+  { label: markText("BM25"), config: retrieverSchema.parse({ kind: "bm25" }) },
+  { label: markText("Hybrid"), config: retrieverSchema.parse({ kind: "hybrid" }) },
 ];
 
 /** A retriever in a few words: the settings that tell it from another one. */
-export function formatRetriever(config: RetrieverConfig): string {
+export function formatRetriever(t: Text, config: RetrieverConfig): string {
   switch (config.kind) {
     case "dense":
       return [
         `${config.encoder} ${config.variant}`,
         config.index === "auto" ? null : config.index,
-        formatReranker(config.reranker),
+        formatReranker(t, config.reranker),
       ]
         .filter(Boolean)
         .join(", ");
     case "bm25":
       return [
         `BM25 k1 ${config.k1}, b ${config.b}`,
-        config.operators ? "operators" : null,
-        formatReranker(config.reranker),
+        config.operators ? t("operators") : null,
+        formatReranker(t, config.reranker),
       ]
         .filter(Boolean)
         .join(", ");
     case "hybrid":
       return [
-        `hybrid ${config.fusion}`,
+        t("hybrid {fusion}", { fusion: config.fusion }),
         `${config.encoder} ${config.variant} + BM25`,
-        formatReranker(config.reranker),
+        formatReranker(t, config.reranker),
       ]
         .filter(Boolean)
         .join(", ");
@@ -47,8 +51,8 @@ export function formatRetriever(config: RetrieverConfig): string {
   }
 }
 
-const formatReranker = (reranker: string | null): string | null =>
-  reranker === null ? null : `reranked by ${reranker}`;
+const formatReranker = (t: Text, reranker: string | null): string | null =>
+  reranker === null ? null : t("reranked by {reranker}", { reranker });
 
 function parseHost(url: string): string {
   try {

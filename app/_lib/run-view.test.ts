@@ -1,5 +1,8 @@
 import { describe, expect, it } from "vitest";
+import { createText } from "@/app/_i18n/format-text";
 import { countRuns, computeProgressShare, formatProgress, computeRunSeconds } from "./run-view";
+
+const t = createText("en", {});
 
 describe("run view", () => {
   it("counts every state under All and only its own under a filter", () => {
@@ -16,12 +19,14 @@ describe("run view", () => {
   });
   it("has no share where nothing is counted", () => {
     expect(computeProgressShare({ phase: "preparing", done: 0, total: 0, detail: "" })).toBeNull();
-    expect(formatProgress({ phase: "cold-start", done: 3, total: 12, detail: "" })).toBe(
+    expect(formatProgress(t, { phase: "cold-start", done: 3, total: 12, detail: "" })).toBe(
       "cold start 3 / 12",
     );
     expect(
-      formatProgress({ phase: "importing", done: 1536, total: 3 * 1024 ** 3, detail: "" }),
+      formatProgress(t, { phase: "importing", done: 1536, total: 3 * 1024 ** 3, detail: "" }),
     ).toBe("importing 1.5 KiB / 3 GiB");
-    expect(formatProgress({ phase: "preparing", done: 0, total: 0, detail: "" })).toBe("preparing");
+    expect(formatProgress(t, { phase: "preparing", done: 0, total: 0, detail: "" })).toBe(
+      "preparing",
+    );
   });
 });

@@ -1,15 +1,20 @@
+import { markText, type Text } from "@/app/_i18n/format-text";
 import { type RunState } from "@/contracts/records/run-state";
 import { HELD_STATES, TERMINAL_STATES } from "@/core/run/transitions";
 import type { Progress } from "@/contracts/worker-protocol/reports";
-import { formatBytes, formatInteger, formatWords } from "./format";
+import { findMetric } from "@/core/metrics/metrics";
+import { formatBytes, formatInteger, formatNumber, formatShare, formatWords } from "./format";
 
-/** States as people filter by them. */
+/** States as people filter by them; the labels are shown by `t(label)`. */
 export const STATE_FILTERS = {
-  all: { label: "All", states: undefined },
-  active: { label: "Active", states: ["queued", "leased", "preparing", "running", "cancelling"] },
-  succeeded: { label: "Succeeded", states: ["succeeded"] },
-  failed: { label: "Failed", states: ["failed"] },
-  cancelled: { label: "Cancelled", states: ["cancelled"] },
+  all: { label: markText("All"), states: undefined },
+  active: {
+    label: markText("Active"),
+    states: ["queued", "leased", "preparing", "running", "pausing", "paused", "cancelling"],
+  },
+  succeeded: { label: markText("Succeeded"), states: ["succeeded"] },
+  failed: { label: markText("Failed"), states: ["failed"] },
+  cancelled: { label: markText("Cancelled"), states: ["cancelled"] },
 } as const satisfies Record<string, { label: string; states: readonly RunState[] | undefined }>;
 export type StateFilter = keyof typeof STATE_FILTERS;
 
@@ -23,6 +28,7 @@ export function countRuns(filter: StateFilter, counts: Partial<Record<RunState, 
     ...HELD_STATES,
     ...TERMINAL_STATES,
     "queued",
+    "paused",
   ];
   return states.reduce((sum, s) => sum + (counts[s] ?? 0), 0);
 }
@@ -43,10 +49,14 @@ export function computeProgressShare(progress: Progress | null): number | null {
 }
 
 /** "training 12 / 20", "importing 1.5 GiB / 14 GiB". */
-export function formatProgress(progress: Progress | null): string {
+export function formatProgress(t: Text, progress: Progress | null): string {
   if (!progress) return "";
   // An import counts the bytes of its source.
   const format = progress.phase === "importing" ? formatBytes : formatInteger;
   const count = progress.total > 0 ? ` ${format(progress.done)} / ${format(progress.total)}` : "";
-  return `${formatWords(progress.phase)}${count}`;
+  return `${formatWords(t, progress.phase)}${count}`;
 }
+
+/** A value of a metric: a share in percent, else a number. */
+export const formatMetricValue = (metric: string, value: number | null): string =>
+  findMetric(metric)?.unit === "share" ? formatShare(value) : formatNumber(value);

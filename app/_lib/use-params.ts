@@ -1,36 +1,30 @@
 "use client";
-import { usePathname, useRouter, useSearchParams } from "next/navigation";
-import { useCallback, useEffect, useState } from "react";
+import { useSearchParams } from "next/navigation";
+import { useEffect, useRef, useState } from "react";
 
 /** How long nothing must be typed before the address changes. */
 const REST_MS = 300;
 
 /**
- * The parameters of the address, and how to change them; null removes one. Filters are kept there, so that a link shows
- * the same.
+ * Changes parameters of the address at once and without asking the server for the page again, as pages read them in the
+ * browser alone; null or an empty text removes one.
  */
-export function useQueryParams(): [
-  URLSearchParams,
-  (changes: Record<string, string | null>) => void,
-] {
-  const params = useSearchParams();
-  const router = useRouter();
-  const path = usePathname();
-  const set = useCallback(
-    (changes: Record<string, string | null>) => {
-      // Read from the address bar, not from the last render: two changes at once must not undo each other.
-      const next = new URLSearchParams(window.location.search);
-      for (const [key, value] of Object.entries(changes)) {
-        if (value === null || value === "") next.delete(key);
-        else next.set(key, value);
-      }
-      const query = next.toString();
-      router.replace(query ? `${path}?${query}` : path, { scroll: false });
-    },
-    [router, path],
-  );
-  return [params, set];
+export function replaceParams(changes: Readonly<Record<string, string | null>>): void {
+  // Read from the address bar, not from the last render: two changes at once must not undo each other.
+  const next = new URLSearchParams(window.location.search);
+  for (const [name, value] of Object.entries(changes))
+    if (value === null || value === "") next.delete(name);
+    else next.set(name, value);
+  const query = next.toString();
+  const { pathname, hash } = window.location;
+  window.history.replaceState(null, "", `${pathname}${query ? `?${query}` : ""}${hash}`);
 }
+
+/** The parameters of the address, and how to change them. Filters are kept there, so that a link shows the same. */
+export const useQueryParams = (): [URLSearchParams, typeof replaceParams] => [
+  useSearchParams(),
+  replaceParams,
+];
 
 /**
  * The text of a search field. It goes into the address as `q` when nothing was typed for a moment; `searched` is what
@@ -44,10 +38,21 @@ export function useSearchText(): {
   const [params, setParams] = useQueryParams();
   const searched = params.get("q") ?? "";
   const [text, setText] = useState(searched);
+  const written = useRef(searched);
+  // A link to the same page brings another text.
   useEffect(() => {
+    if (searched === written.current) return;
+    written.current = searched;
+    setText(searched);
+  }, [searched]);
+  useEffect(() => {
+    if (text.trim() === written.current) return;
+    const { pathname } = window.location;
     const wait = setTimeout(() => {
-      if ((new URLSearchParams(window.location.search).get("q") ?? "") !== text.trim())
-        setParams({ q: text.trim() || null });
+      // A link may have been followed meanwhile: its page has another address.
+      if (window.location.pathname !== pathname) return;
+      written.current = text.trim();
+      setParams({ q: written.current || null });
     }, REST_MS);
     return () => clearTimeout(wait);
   }, [text, setParams]);

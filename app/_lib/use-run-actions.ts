@@ -1,11 +1,13 @@
 "use client";
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { useRouter } from "next/navigation";
+import { useText } from "@/app/_i18n/text-provider";
 import { useNotify } from "@/app/_ui/toast";
 import { useTRPC } from "./trpc";
 
-/** Cancel, resume and duplicate, with their messages; the live events bring the new state. */
+/** Cancel, pause, resume and duplicate, with their messages; the live events bring the new state. */
 export function useRunActions() {
+  const t = useText();
   const trpc = useTRPC();
   const queryClient = useQueryClient();
   const notify = useNotify();
@@ -21,8 +23,8 @@ export function useRunActions() {
         notify(
           "good",
           state === "cancelled"
-            ? "Cancelled"
-            : "Cancelling: the worker stops after its current call",
+            ? t("Cancelled")
+            : t("Cancelling: the worker stops after its current call"),
         );
         refresh();
       },
@@ -32,16 +34,26 @@ export function useRunActions() {
   const resume = useMutation(
     trpc.runs.resume.mutationOptions({
       onSuccess: () => {
-        notify("good", "Queued again: it goes on from its last checkpoint");
+        notify("good", t("Queued again: it goes on from its last checkpoint"));
+        refresh();
+      },
+      onError,
+    }),
+  );
+  const pause = useMutation(
+    trpc.runs.pause.mutationOptions({
+      onSuccess: ({ state }) => {
+        notify("good", state === "paused" ? t("Paused") : t("Pausing: the worker saves it first"));
         refresh();
       },
       onError,
     }),
   );
   return {
+    pause: (id: string) => pause.mutate({ id }),
     cancel: (id: string) => cancel.mutate({ id }),
     resume: (id: string) => resume.mutate({ id }),
     duplicate: (id: string) => router.push(`/runs/new?from=${id}`),
-    busy: cancel.isPending || resume.isPending,
+    busy: cancel.isPending || resume.isPending || pause.isPending,
   };
 }

@@ -22,9 +22,9 @@ export function useTask(): TaskHandle {
   const trpc = useTRPC();
   const queryClient = useQueryClient();
   const [taskId, setTaskId] = useState<string | null>(null);
-  const create = useMutation(
-    trpc.tasks.create.mutationOptions({ onSuccess: (made) => setTaskId(made.taskId) }),
-  );
+  const create = useMutation(trpc.tasks.create.mutationOptions());
+  /** What was asked for last, until the server has said which task it is. */
+  const asked = useRef<{ isCancelled: boolean } | null>(null);
   // Live events refresh it at once; the slow interval covers a lost connection.
   const query = useQuery(
     trpc.tasks.get.queryOptions(taskId ? { id: taskId } : skipToken, {
@@ -40,10 +40,25 @@ export function useTask(): TaskHandle {
     task: taskId ? query.data : undefined,
     start: (input) => {
       setTaskId(null);
-      create.mutate(input);
+      const request = { isCancelled: false };
+      asked.current = request;
+      create.mutateAsync(input).then(
+        (made) => {
+          if (request.isCancelled) cancel.mutate({ id: made.taskId });
+          // Another may have been asked for meanwhile.
+          if (asked.current !== request) return;
+          asked.current = null;
+          setTaskId(made.taskId);
+        },
+        () => undefined,
+      );
     },
-    cancel: () => taskId && cancel.mutate({ id: taskId }),
+    cancel: () => {
+      if (taskId) cancel.mutate({ id: taskId });
+      else if (asked.current) asked.current.isCancelled = true;
+    },
     clear: () => {
+      asked.current = null;
       setTaskId(null);
       create.reset();
     },
@@ -56,6 +71,18 @@ export function useTask(): TaskHandle {
   };
 }
 
+/** Cancels a task that still goes on when whoever shows it leaves the page: nobody reads its answer any more. */
+export function useCancelOnLeave({
+  running,
+  cancel,
+}: Pick<TaskHandle, "running" | "cancel">): void {
+  const leave = useRef<() => void>(() => undefined);
+  useEffect(() => {
+    leave.current = running ? cancel : () => undefined;
+  });
+  useEffect(() => () => leave.current(), []);
+}
+
 /** How long nothing must change before a worker is asked. */
 const REQUEST_DELAY_MS = 600;
 
@@ -66,18 +93,13 @@ const REQUEST_DELAY_MS = 600;
 export function useFollowingTask(
   input: TaskInput,
 ): Pick<TaskHandle, "task"> & { failure: { message: string } | null; retry: () => void } {
-  const { task, start, cancel, running, error } = useTask();
+  const handle = useTask();
+  const { task, start, error } = handle;
   const send = (): void => start(input);
-  const stop = useRef<() => void>(() => undefined);
-  useEffect(() => {
-    stop.current = running ? cancel : () => undefined;
-  });
+  useCancelOnLeave(handle);
   useEffect(() => {
     const wait = setTimeout(send, REQUEST_DELAY_MS);
-    return () => {
-      clearTimeout(wait);
-      stop.current();
-    };
+    return () => clearTimeout(wait);
     // eslint-disable-next-line react-hooks/exhaustive-deps -- requested once: another request mounts another component
   }, []);
   return { task, failure: error ?? task?.error ?? null, retry: send };

@@ -1,7 +1,7 @@
 "use client";
 import { useState } from "react";
+import { useText } from "@/app/_i18n/text-provider";
 import { cn } from "@/app/_lib/cn";
-import { formatCount } from "@/app/_lib/format";
 import { formatRetriever } from "@/app/_lib/retriever";
 import type { RetrieverComparison } from "@/app/_lib/trpc";
 import { Card } from "@/app/_ui/card";
@@ -14,6 +14,7 @@ import { RecallPlots } from "./recall-plot";
 
 /** Every measurement of one retriever, or of several side by side. */
 export function ComparisonView({ comparison }: { comparison: RetrieverComparison }) {
+  const t = useText();
   const { runs, metrics, slices } = comparison;
   const [chosen, setChosen] = useState<string | null>(null);
   const wanted = chosen ?? "full-support@10";
@@ -25,18 +26,20 @@ export function ComparisonView({ comparison }: { comparison: RetrieverComparison
   return (
     <div className="space-y-5">
       <Notes comparison={comparison} />
-      <section aria-label="Metrics">
+      <section aria-label={t("Metrics")}>
         <Heading
-          title="Metrics"
-          note="in percent, with 95% bootstrap intervals clustered by the questions' group"
+          title={t("Metrics")}
+          note={t("in percent, with 95% bootstrap intervals clustered by the questions' group")}
         />
         <MetricTable comparison={comparison} />
       </section>
       {runs.length > 1 ? (
-        <section aria-label="Differences">
+        <section aria-label={t("Differences")}>
           <Heading
-            title={`Difference to ${formatRetriever(runs[0]!.retriever)}`}
-            note="in points, paired by question; coloured where the 95% interval leaves out 0"
+            title={t("Difference to {retriever}", {
+              retriever: formatRetriever(t, runs[0]!.retriever),
+            })}
+            note={t("in points, paired by question; coloured where the 95% interval leaves out 0")}
           />
           <DifferenceTable comparison={comparison} />
         </section>
@@ -45,13 +48,13 @@ export function ComparisonView({ comparison }: { comparison: RetrieverComparison
       {slices.length > 0 ? (
         <Card className="px-4 py-3">
           <div className="flex flex-wrap items-center justify-between gap-2">
-            <h2 className="font-medium">By type and by hops</h2>
+            <h2 className="font-medium">{t("By type and by hops")}</h2>
             <Select
-              aria-label="Metric of the parts"
+              aria-label={t("Metric of the parts")}
               className="w-auto"
               value={metrics[metric]?.key}
               onChange={(e) => setChosen(e.target.value)}
-              options={metrics.map((m) => ({ value: m.key, text: formatMetricLabel(m.key) }))}
+              options={metrics.map((m) => ({ value: m.key, text: formatMetricLabel(t, m.key) }))}
             />
           </div>
           <div className={cn("mt-2 grid gap-x-8 gap-y-4", parts.length > 1 && "lg:grid-cols-2")}>
@@ -62,16 +65,16 @@ export function ComparisonView({ comparison }: { comparison: RetrieverComparison
           {parts.length === 1 ? (
             <p className="mt-2 text-xs text-muted-foreground">
               {parts[0] === "type"
-                ? "All questions name the same number of gold documents."
-                : "The questions are all of one type, or name none."}
+                ? t("All questions name the same number of gold documents.")
+                : t("The questions are all of one type, or name none.")}
             </p>
           ) : null}
         </Card>
       ) : null}
       <div>
         <Heading
-          title="Question by question"
-          note="ranks of the gold documents; a dash where one was not found"
+          title={t("Question by question")}
+          note={t("ranks of the gold documents; a dash where one was not found")}
         />
         <QuestionTable comparison={comparison} />
       </div>
@@ -90,22 +93,34 @@ function Heading({ title, note }: { title: string; note: string }) {
 
 /** What the figures leave out. */
 function Notes({ comparison }: { comparison: RetrieverComparison }) {
+  const t = useText();
   const { counts, runs, depth } = comparison;
   const unknown = runs.find((run) => (run.unknownGold?.documents ?? 0) > 0)?.unknownGold;
   const most = Math.max(...runs.map((run) => run.ranked));
   const notes = [
     counts.withoutGold > 0
-      ? `${formatCount(counts.withoutGold, "question")} of ${counts.questions} ${counts.withoutGold === 1 ? "names" : "name"} no gold documents: counted here, not scored.`
+      ? t(
+          "{count, plural, one {# question of {total} names} other {# questions of {total} name}} no gold documents: counted here, not scored.",
+          { count: counts.withoutGold, total: counts.questions },
+        )
       : null,
     unknown
-      ? `${formatCount(unknown.documents, "gold document")} of ${formatCount(unknown.questions, "question")} ${unknown.documents === 1 ? "is" : "are"} not in the corpus and count as not found: no retriever can reach 100% here.`
+      ? t(
+          "{documents, plural, one {# gold document} other {# gold documents}} of {questions, plural, one {# question} other {# questions}} {documents, plural, one {is} other {are}} not in the corpus and count as not found: no retriever can reach 100% here.",
+          unknown,
+        )
       : null,
     runs.length > 1 && counts.scored < most
-      ? `Only the ${formatCount(counts.scored, "question")} that every run has ranked are compared; one run has ranked ${most}.`
+      ? t(
+          "Only the {scored, plural, one {# question} other {# questions}} that every run has ranked are compared; one run has ranked {most}.",
+          { scored: counts.scored, most },
+        )
       : null,
     runs.some((run) => run.depth !== depth)
-      ? `The runs reach different depths: all figures are within the first ${depth} documents.`
+      ? t("The runs reach different depths: all figures are within the first {depth} documents.", {
+          depth,
+        })
       : null,
   ].filter((note) => note !== null);
-  return <WarningList warnings={notes} aria-label="What the figures leave out" />;
+  return <WarningList warnings={notes} aria-label={t("What the figures leave out")} />;
 }

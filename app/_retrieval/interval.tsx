@@ -1,7 +1,10 @@
+import { useText } from "@/app/_i18n/text-provider";
 import { cn } from "@/app/_lib/cn";
 import { formatShare, NONE } from "@/app/_lib/format";
 import type { RetrieverComparison } from "@/app/_lib/trpc";
+import { SmallestDifference } from "@/app/_statistics/no-difference";
 
+type Difference = RetrieverComparison["differences"][number][number];
 export type Interval = RetrieverComparison["overall"][number][number];
 
 const formatPercent = (value: number): string => (value * 100).toFixed(1);
@@ -10,11 +13,15 @@ const formatSignedPoints = (value: number): string =>
 
 /** A mean over its 95% interval, in percent. */
 export function IntervalCell({ interval, best = false }: { interval: Interval; best?: boolean }) {
+  const t = useText();
   if (interval === null) return <span className="text-muted-foreground">{NONE}</span>;
   return (
     <span
       className="inline-block whitespace-nowrap"
-      title={`95% interval from ${formatShare(interval.low)} to ${formatShare(interval.high)}`}
+      title={t("95% interval from {low} to {high}", {
+        low: formatShare(interval.low),
+        high: formatShare(interval.high),
+      })}
     >
       <span className={cn("block font-mono", best && "font-semibold")}>
         {formatPercent(interval.mean)}
@@ -27,7 +34,8 @@ export function IntervalCell({ interval, best = false }: { interval: Interval; b
 }
 
 /** A difference in points; coloured only where its interval does not contain zero. */
-export function DifferenceCell({ interval }: { interval: Interval }) {
+export function DifferenceCell({ interval }: { interval: Difference }) {
+  const t = useText();
   if (interval === null) return <span className="text-muted-foreground">{NONE}</span>;
   const { mean, low, high } = interval;
   const tone = low > 0 ? "text-good" : high < 0 ? "text-bad" : "";
@@ -35,13 +43,21 @@ export function DifferenceCell({ interval }: { interval: Interval }) {
     <span
       className="inline-block whitespace-nowrap"
       title={
-        tone ? "The interval leaves out 0" : "The interval holds 0: the difference may be chance"
+        tone
+          ? t("The interval leaves out 0")
+          : t("The interval holds 0: the difference may be chance")
       }
     >
       <span className={cn("block font-mono", tone)}>{formatSignedPoints(mean)}</span>
       <span className="block font-mono text-2xs text-muted-foreground">
-        {formatSignedPoints(low)} to {formatSignedPoints(high)}
+        {t("{low} to {high}", { low: formatSignedPoints(low), high: formatSignedPoints(high) })}
       </span>
+      {tone ? null : (
+        <SmallestDifference
+          smallest={interval.smallestDifference}
+          className="block text-2xs text-muted-foreground"
+        />
+      )}
     </span>
   );
 }

@@ -1,17 +1,23 @@
 import Link from "next/link";
 import type { ReactNode } from "react";
+import { useText } from "@/app/_i18n/text-provider";
 import { formatRetriever } from "@/app/_lib/retriever";
 import type { RetrieverComparison } from "@/app/_lib/trpc";
+import { HEAD_HELP, TermHead } from "@/app/_ui/head-label";
+import { Help } from "@/app/_ui/help";
 import { DifferenceCell, IntervalCell } from "./interval";
-import { formatMetricLabel, getRunColour } from "./metric-label";
+import { explainMetric, findMetricTerm, formatMetricLabel, getRunColour } from "./metric-label";
 
 interface RetrieverTableProps {
   label: string;
   metrics: RetrieverComparison["metrics"];
   rows: readonly { id: string; head: ReactNode; cells: readonly ReactNode[] }[];
+  /** Whether the heads explain the metrics; of two tables with the same ones the first does. */
+  hasHelp: boolean;
 }
 
-function RetrieverTable({ label, metrics, rows }: RetrieverTableProps) {
+function RetrieverTable({ label, metrics, rows, hasHelp }: RetrieverTableProps) {
+  const t = useText();
   return (
     <div className="relative overflow-x-auto rounded-lg border bg-card">
       <table
@@ -22,17 +28,17 @@ function RetrieverTable({ label, metrics, rows }: RetrieverTableProps) {
         <thead className="border-b text-xs text-muted-foreground">
           <tr>
             <th scope="col" className="sticky left-0 z-10 h-9 bg-card px-3 font-medium">
-              Retriever
+              {t("Retriever")}
             </th>
             {metrics.map((m) => (
-              <th
+              <TermHead
                 key={m.key}
-                scope="col"
-                title={m.meaning}
+                title={explainMetric(t, m)}
                 className="px-3 text-right font-medium whitespace-nowrap"
+                help={hasHelp ? <MetricKeyHelp metric={m.key} /> : null}
               >
-                {formatMetricLabel(m.key)}
-              </th>
+                {formatMetricLabel(t, m.key)}
+              </TermHead>
             ))}
           </tr>
         </thead>
@@ -62,11 +68,19 @@ function RetrieverTable({ label, metrics, rows }: RetrieverTableProps) {
   );
 }
 
+/** A metric's term of the glossary; nothing for a metric that is not known here. */
+function MetricKeyHelp({ metric }: { metric: string }) {
+  const t = useText();
+  const term = findMetricTerm(metric);
+  return term && <Help term={term} name={formatMetricLabel(t, metric)} className={HEAD_HELP} />;
+}
+
 type RunNameProps = { run: RetrieverComparison["runs"][number]; index: number; link?: boolean };
 
 /** A run's retriever with its colour, and a link to the run. */
 function RunName({ run, index, link = true }: RunNameProps) {
-  const title = formatRetriever(run.retriever);
+  const t = useText();
+  const title = formatRetriever(t, run.retriever);
   return (
     <span className="flex items-start gap-2">
       <span
@@ -94,11 +108,13 @@ function RunName({ run, index, link = true }: RunNameProps) {
 
 /** Every metric of every retriever with its 95% interval, in percent; the highest of a column stands out. */
 export function MetricTable({ comparison }: { comparison: RetrieverComparison }) {
+  const t = useText();
   const { metrics, overall, runs } = comparison;
   const best = metrics.map((_, m) => Math.max(...overall.map((row) => row[m]?.mean ?? -1)));
   return (
     <RetrieverTable
-      label="Metrics"
+      label={t("Metrics")}
+      hasHelp
       metrics={metrics}
       rows={runs.map((run, i) => ({
         id: run.id,
@@ -117,10 +133,12 @@ export function MetricTable({ comparison }: { comparison: RetrieverComparison })
 
 /** Each retriever minus the first, paired by question. */
 export function DifferenceTable({ comparison }: { comparison: RetrieverComparison }) {
+  const t = useText();
   const { metrics, differences, runs } = comparison;
   return (
     <RetrieverTable
-      label="Differences"
+      label={t("Differences")}
+      hasHelp={false}
       metrics={metrics}
       rows={runs.slice(1).map((run, i) => ({
         id: run.id,
@@ -137,30 +155,31 @@ type SliceTableProps = { comparison: RetrieverComparison; by: "type" | "hops"; m
 
 /** Parts of the questions in rows, retrievers in columns, one metric at a time. */
 export function SliceTable({ comparison, by, metric }: SliceTableProps) {
+  const t = useText();
   const slices = comparison.slices.filter((slice) => slice.by === by);
   return (
     <div className="relative overflow-x-auto">
-      <table className="w-full text-left" aria-label={by === "type" ? "By type" : "By hops"}>
+      <table className="w-full text-left" aria-label={by === "type" ? t("By type") : t("By hops")}>
         <thead className="border-b text-xs text-muted-foreground">
           <tr>
             <th scope="col" className="h-8 pr-3 font-medium">
-              {by === "type" ? "Type" : "Gold documents"}
+              {by === "type" ? t("Type") : t("Gold documents")}
             </th>
             <th scope="col" className="px-3 text-right font-medium">
-              Questions
+              {t("Questions")}
             </th>
             {comparison.runs.map((run, i) => (
               <th key={run.id} scope="col" className="max-w-40 px-3 text-right font-medium">
                 <span
                   className="inline-flex max-w-full items-center justify-end gap-1.5"
-                  title={formatRetriever(run.retriever)}
+                  title={formatRetriever(t, run.retriever)}
                 >
                   <span
                     aria-hidden
                     className="size-2 shrink-0 rounded-xs"
                     style={{ background: getRunColour(i) }}
                   />
-                  <span className="truncate">{formatRetriever(run.retriever)}</span>
+                  <span className="truncate">{formatRetriever(t, run.retriever)}</span>
                 </span>
               </th>
             ))}

@@ -1,11 +1,13 @@
 import { describe, expect, it } from "vitest";
 import { indexConfigSchema } from "@/contracts/run-config/index-config";
+import { createText } from "@/app/_i18n/format-text";
 import { buildPlanRequest, listPlanWarnings } from "./plan-question";
 
 const questionOf = (settings: Record<string, unknown>) =>
   buildPlanRequest(
     indexConfigSchema.parse({ kind: "index", name: "x", corpus: "mine", ...settings }),
   );
+const t = createText("en", {});
 const GIB = 1024 ** 3;
 
 describe("the plan of an index run", () => {
@@ -52,12 +54,12 @@ describe("the plan of an index run", () => {
       seconds: 1,
     };
     const worker = { memoryBytes: 8 * GIB, freeDiskBytes: 20 * GIB };
-    expect(listPlanWarnings({ ...worker, indexes: [index] })).toEqual([
+    expect(listPlanWarnings(t, { ...worker, indexes: [index] })).toEqual([
       "Building takes 60.0 GiB of disk; 20.0 GiB are free.",
     ]);
-    expect(listPlanWarnings({ ...worker, indexes: [{ ...index, isThere: true }] })).toEqual([]);
+    expect(listPlanWarnings(t, { ...worker, indexes: [{ ...index, isThere: true }] })).toEqual([]);
     expect(
-      listPlanWarnings({
+      listPlanWarnings(t, {
         ...worker,
         indexes: [{ ...index, diskBytes: 0, buildBytes: 9 * GIB, searchBytes: 8.5 * GIB }],
       }),

@@ -1,3 +1,4 @@
+import { markText, type Text } from "@/app/_i18n/format-text";
 import { searchesLocally, type RetrieverConfig } from "@/contracts/run-config/retriever";
 import { CORPUS_PRESETS, type CorpusPreset } from "@/core/presets/corpus-presets";
 import { formatBytes } from "@/core/memory/index-plan";
@@ -13,7 +14,7 @@ export interface PlanRequest {
   worker: string | null;
 }
 
-/** The request for the plan of an index run, or a sentence that says why there is none. */
+/** The request for the plan of an index run, or a sentence that says why there is none, for `t(sentence)`. */
 export function buildPlanRequest({
   corpus,
   source,
@@ -22,12 +23,14 @@ export function buildPlanRequest({
   worker,
 }: Pick<IndexConfig, "corpus" | "source" | "retriever" | "buildIndex" | "worker">):
   PlanRequest | string {
-  if (!buildIndex) return "The corpus is imported only; no index is built.";
+  if (!buildIndex) return markText("The corpus is imported only; no index is built.");
   if (!searchesLocally(retriever))
-    return "This retriever asks another server: the worker builds no index.";
+    return markText("This retriever asks another server: the worker builds no index.");
   if (source.kind === "installed") return { corpus, passages: null, retriever, worker };
   if (source.kind !== "preset")
-    return "How many passages it has shows when it is imported: then the run's log says the plan, before anything is encoded.";
+    return markText(
+      "How many passages it has shows when it is imported: then the run's log says the plan, before anything is encoded.",
+    );
   const { passages, index }: CorpusPreset = CORPUS_PRESETS[source.preset];
   if (
     source.withIndex &&
@@ -35,32 +38,46 @@ export function buildPlanRequest({
     "encoder" in retriever &&
     retriever.encoder === index.encoder
   )
-    return "The published index is used as it is: no passage is encoded.";
+    return markText("The published index is used as it is: no passage is encoded.");
   return { corpus, passages, retriever, worker };
 }
 
 /** What does not fit on the worker, one sentence each. */
-export function listPlanWarnings({
-  memoryBytes,
-  freeDiskBytes,
-  indexes,
-}: Pick<IndexPlanResult, "memoryBytes" | "freeDiskBytes" | "indexes">): string[] {
+export function listPlanWarnings(
+  t: Text,
+  {
+    memoryBytes,
+    freeDiskBytes,
+    indexes,
+  }: Pick<IndexPlanResult, "memoryBytes" | "freeDiskBytes" | "indexes">,
+): string[] {
   const built = indexes.filter(({ isThere }) => !isThere);
   const disk = built.reduce((sum, { diskBytes }) => sum + diskBytes, 0);
   const search = indexes.reduce((sum, { searchBytes }) => sum + searchBytes, 0);
   const building = Math.max(0, ...built.map(({ buildBytes }) => buildBytes));
   return [
     ...(disk > freeDiskBytes
-      ? [`Building takes ${formatBytes(disk)} of disk; ${formatBytes(freeDiskBytes)} are free.`]
+      ? [
+          t("Building takes {needed} of disk; {free} are free.", {
+            needed: formatBytes(disk),
+            free: formatBytes(freeDiskBytes),
+          }),
+        ]
       : []),
     ...(building > memoryBytes
       ? [
-          `Building takes ${formatBytes(building)} of memory; the worker has ${formatBytes(memoryBytes)}. Choose a smaller index.`,
+          t("Building takes {needed} of memory; the worker has {memory}. Choose a smaller index.", {
+            needed: formatBytes(building),
+            memory: formatBytes(memoryBytes),
+          }),
         ]
       : []),
     ...(search > memoryBytes
       ? [
-          `Searching takes ${formatBytes(search)} of memory; the worker has ${formatBytes(memoryBytes)}. Choose a smaller index.`,
+          t(
+            "Searching takes {needed} of memory; the worker has {memory}. Choose a smaller index.",
+            { needed: formatBytes(search), memory: formatBytes(memoryBytes) },
+          ),
         ]
       : []),
   ];

@@ -1,3 +1,4 @@
+import type { Text } from "@/app/_i18n/format-text";
 import { NONE } from "@/app/_lib/format";
 import { formatRetriever } from "@/app/_lib/retriever";
 import type { RetrieverComparison } from "@/app/_lib/trpc";
@@ -8,13 +9,22 @@ type Runs = RetrieverComparison["runs"];
 const FILTER_PATTERN = /^(?:found:(\d))?,?(?:missed:(\d))?$/;
 
 /** Every choice of which run found a question's gold documents, and which missed them. */
-export function listFilters(runs: Runs): { value: string; label: string }[] {
-  const name = (i: number): string =>
-    runs.length === 1 ? "" : ` by ${formatRetriever(runs[i]!.retriever)}`;
+export function listFilters(t: Text, runs: Runs): { value: string; label: string }[] {
+  const only = runs.length === 1;
   return [
-    { value: "", label: "All questions" },
-    ...runs.map((_, i) => ({ value: `missed:${i}`, label: `Not found${name(i)}` })),
-    ...runs.map((_, i) => ({ value: `found:${i}`, label: `Found${name(i)}` })),
+    { value: "", label: t("All questions") },
+    ...runs.map(({ retriever }, i) => ({
+      value: `missed:${i}`,
+      label: only
+        ? t("Not found")
+        : t("Not found by {retriever}", { retriever: formatRetriever(t, retriever) }),
+    })),
+    ...runs.map(({ retriever }, i) => ({
+      value: `found:${i}`,
+      label: only
+        ? t("Found")
+        : t("Found by {retriever}", { retriever: formatRetriever(t, retriever) }),
+    })),
     ...runs.flatMap((a, i) =>
       runs.flatMap((b, j) =>
         i === j
@@ -22,7 +32,10 @@ export function listFilters(runs: Runs): { value: string; label: string }[] {
           : [
               {
                 value: `found:${i},missed:${j}`,
-                label: `${formatRetriever(a.retriever)} found it, ${formatRetriever(b.retriever)} did not`,
+                label: t("{finder} found it, {other} did not", {
+                  finder: formatRetriever(t, a.retriever),
+                  other: formatRetriever(t, b.retriever),
+                }),
               },
             ],
       ),

@@ -1,6 +1,7 @@
 "use client";
 import { keepPreviousData, useInfiniteQuery } from "@tanstack/react-query";
-import { formatInteger, formatCount } from "@/app/_lib/format";
+import { useText } from "@/app/_i18n/text-provider";
+import { formatInteger } from "@/app/_lib/format";
 import { useTRPC, type RetrieverComparison } from "@/app/_lib/trpc";
 import { useQueryParams, useSearchText } from "@/app/_lib/use-params";
 import { Button } from "@/app/_ui/button";
@@ -16,6 +17,7 @@ import { RankTable } from "./rank-table";
  * playground.
  */
 export function QuestionTable({ comparison }: { comparison: RetrieverComparison }) {
+  const t = useText();
   const trpc = useTRPC();
   const { runs, depth, slices } = comparison;
   const [params, setParams] = useQueryParams();
@@ -43,19 +45,19 @@ export function QuestionTable({ comparison }: { comparison: RetrieverComparison 
   const types = slices.filter((slice) => slice.by === "type").map((slice) => slice.value);
   const filtered = filter !== "" || type !== "" || searched !== "";
   return (
-    <section aria-label="Questions">
+    <section aria-label={t("Questions")}>
       <div className="flex flex-wrap items-center gap-2">
         <Select
-          aria-label="Which questions"
+          aria-label={t("Which questions")}
           className="w-auto max-w-full"
           value={filter}
           onChange={(e) => setParams({ show: e.target.value || null })}
-          options={listFilters(runs).map((option) => ({ value: option.value, text: option.label }))}
+          options={listFilters(t, runs).map(({ value, label }) => ({ value, text: label }))}
         />
         <label className="flex items-center gap-1.5 text-xs text-muted-foreground">
-          found: all gold among the first
+          {t("found: all gold among the first")}
           <Select
-            aria-label="Found among the first"
+            aria-label={t("Found among the first")}
             className="w-auto"
             value={k}
             onChange={(e) => setParams({ at: e.target.value })}
@@ -64,31 +66,33 @@ export function QuestionTable({ comparison }: { comparison: RetrieverComparison 
         </label>
         {types.length > 0 ? (
           <Select
-            aria-label="Type"
+            aria-label={t("Type")}
             className="w-auto"
             value={type}
             onChange={(e) => setParams({ type: e.target.value || null })}
-            options={[{ value: "", text: "Every type" }, ...types]}
+            options={[{ value: "", text: t("Every type") }, ...types]}
           />
         ) : null}
         <SearchInput
-          label="Search questions"
-          placeholder="Question"
+          label={t("Search questions")}
+          placeholder={t("Question")}
           value={text}
           onText={setText}
         />
         <span className="text-xs text-muted-foreground" aria-live="polite">
-          {query.data ? formatCount(total, "question") : ""}
+          {query.data
+            ? t("{count, plural, one {# question} other {# questions}}", { count: total })
+            : ""}
         </span>
       </div>
       <div className="mt-3">
         {query.isPending ? (
           <SkeletonList count={8} className="h-11" list="space-y-1.5" />
         ) : query.isError ? (
-          <QueryErrorState title="The questions could not be read" query={query} />
+          <QueryErrorState title={t("The questions could not be read")} query={query} />
         ) : rows.length === 0 ? (
           <EmptyState
-            title={filtered ? "No question matches" : "No question is ranked yet"}
+            title={filtered ? t("No question matches") : t("No question is ranked yet")}
             action={
               filtered ? (
                 <Button
@@ -97,18 +101,21 @@ export function QuestionTable({ comparison }: { comparison: RetrieverComparison 
                     setParams({ show: null, type: null, q: null });
                   }}
                 >
-                  Clear the filter
+                  {t("Clear the filter")}
                 </Button>
               ) : null
             }
           >
-            {filtered ? null : "They appear here as they are ranked."}
+            {filtered ? null : t("They appear here as they are ranked.")}
           </EmptyState>
         ) : (
           <>
             <RankTable comparison={comparison} rows={rows} k={k} />
             <ShowMoreButton className="mt-3" query={query}>
-              Show more ({formatInteger(rows.length)} of {formatInteger(total)})
+              {t("Show more ({shown} of {total})", {
+                shown: formatInteger(rows.length),
+                total: formatInteger(total),
+              })}
             </ShowMoreButton>
           </>
         )}

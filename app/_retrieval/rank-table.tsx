@@ -1,6 +1,6 @@
 import { Check, X } from "lucide-react";
 import Link from "next/link";
-import { formatCount } from "@/app/_lib/format";
+import { useText } from "@/app/_i18n/text-provider";
 import { buildPlaygroundHref } from "@/app/_lib/playground-link";
 import { formatRetriever } from "@/app/_lib/retriever";
 import type { RetrieverComparison, RankedQuestion } from "@/app/_lib/trpc";
@@ -17,30 +17,34 @@ interface RankTableProps {
  * The ranks at which each retriever found a question's gold documents; they lead to its episode and to the playground.
  */
 export function RankTable({ comparison: { runs, corpus }, rows, k }: RankTableProps) {
+  const t = useText();
   return (
     <div className="relative overflow-x-auto rounded-lg border bg-card">
       <table className="w-full text-left" style={{ minWidth: `${22 + runs.length * 9}rem` }}>
         <thead className="border-b text-xs text-muted-foreground">
           <tr>
             <th scope="col" className="h-9 px-3 font-medium">
-              Question
+              {t("Question")}
             </th>
             {runs.map((run, i) => (
               <th key={run.id} scope="col" className="w-36 px-3 font-medium">
-                <span className="flex items-center gap-1.5" title={formatRetriever(run.retriever)}>
+                <span
+                  className="flex items-center gap-1.5"
+                  title={formatRetriever(t, run.retriever)}
+                >
                   <span
                     aria-hidden
                     className="size-2 shrink-0 rounded-xs"
                     style={{ background: getRunColour(i) }}
                   />
                   <span className="truncate">
-                    {runs.length === 1 ? "Ranks of gold" : formatRetriever(run.retriever)}
+                    {runs.length === 1 ? t("Ranks of gold") : formatRetriever(t, run.retriever)}
                   </span>
                 </span>
               </th>
             ))}
             <th scope="col" className="w-28 px-3 font-medium">
-              <span className="sr-only">Playground</span>
+              <span className="sr-only">{t("Playground")}</span>
             </th>
           </tr>
         </thead>
@@ -54,7 +58,14 @@ export function RankTable({ comparison: { runs, corpus }, rows, k }: RankTablePr
               <td className="px-3 py-1.5">
                 <span className="line-clamp-2">{row.question}</span>
                 <span className="text-2xs text-muted-foreground">
-                  {[row.type, formatCount(row.hops, "gold document")].filter(Boolean).join(" · ")}
+                  {[
+                    row.type,
+                    t("{count, plural, one {# gold document} other {# gold documents}}", {
+                      count: row.hops,
+                    }),
+                  ]
+                    .filter(Boolean)
+                    .join(" · ")}
                 </span>
               </td>
               {row.runs.map((ranked, i) => (
@@ -64,14 +75,14 @@ export function RankTable({ comparison: { runs, corpus }, rows, k }: RankTablePr
                     className="flex items-center gap-1.5 hover:underline"
                     title={
                       ranked.found
-                        ? `All gold documents are among the first ${k}`
-                        : `Not all gold documents are among the first ${k}`
+                        ? t("All gold documents are among the first {k}", { k })
+                        : t("Not all gold documents are among the first {k}", { k })
                     }
                   >
                     {ranked.found ? (
-                      <Check className="size-3.5 shrink-0 text-good" aria-label="found" />
+                      <Check className="size-3.5 shrink-0 text-good" aria-label={t("found")} />
                     ) : (
-                      <X className="size-3.5 shrink-0 text-bad" aria-label="not found" />
+                      <X className="size-3.5 shrink-0 text-bad" aria-label={t("not found")} />
                     )}
                     <span className="font-mono text-xs">{formatRanks(ranked.ranks, row.hops)}</span>
                   </Link>
@@ -87,7 +98,7 @@ export function RankTable({ comparison: { runs, corpus }, rows, k }: RankTablePr
                     episode: row.runs[0]?.episodeId ?? null,
                   })}
                 >
-                  Playground
+                  {t("Playground")}
                 </Link>
               </td>
             </tr>

@@ -1,9 +1,10 @@
 "use client";
 import { useMemo } from "react";
+import { ChartScopeProvider } from "@/app/_charts/chart-scope";
 import { explain } from "@/app/_charts/definitions";
-import { HoverProvider } from "@/app/_charts/hover";
 import { LinePlot } from "@/app/_charts/line-plot";
 import { StepLabel } from "@/app/_charts/plot-frame";
+import { useText } from "@/app/_i18n/text-provider";
 import { formatRetriever } from "@/app/_lib/retriever";
 import type { RetrieverComparison } from "@/app/_lib/trpc";
 import { getRunColour } from "./metric-label";
@@ -15,8 +16,9 @@ const PLOTS = [
 
 /** Recall and full support over the depth k, one curve for each retriever. */
 export function RecallPlots({ comparison }: { comparison: RetrieverComparison }) {
+  const t = useText();
   return (
-    <HoverProvider>
+    <ChartScopeProvider xName="k">
       <div className="grid gap-3 lg:grid-cols-2">
         {PLOTS.map((plot) => (
           <article
@@ -25,15 +27,15 @@ export function RecallPlots({ comparison }: { comparison: RetrieverComparison })
             data-plot={plot.value}
           >
             <div className="flex items-baseline justify-between gap-3">
-              <h3 className="font-medium">{plot.title}</h3>
-              <StepLabel stepName="k" />
+              <h3 className="font-medium">{t(plot.title)}</h3>
+              <StepLabel />
             </div>
-            <p className="text-xs text-muted-foreground">{plot.explanation}</p>
-            <Plot comparison={comparison} value={plot.value} label={plot.title} />
+            <p className="text-xs text-muted-foreground">{t(plot.explanation)}</p>
+            <Plot comparison={comparison} value={plot.value} label={t(plot.title)} />
           </article>
         ))}
       </div>
-    </HoverProvider>
+    </ChartScopeProvider>
   );
 }
 
@@ -44,11 +46,12 @@ interface PlotProps {
 }
 
 function Plot({ comparison, value, label }: PlotProps) {
+  const t = useText();
   const series = useMemo(
     () =>
       comparison.runs.map((run, i) => ({
         key: run.id,
-        label: formatRetriever(run.retriever),
+        label: formatRetriever(t, run.retriever),
         colour: getRunColour(i),
         dots: comparison.depth === 1,
         points: (comparison.curves[i] ?? []).map((point) => ({
@@ -56,7 +59,7 @@ function Plot({ comparison, value, label }: PlotProps) {
           value: point[value],
         })),
       })),
-    [comparison, value],
+    [comparison, value, t],
   );
   return (
     <LinePlot

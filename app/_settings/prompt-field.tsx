@@ -3,6 +3,7 @@ import { useWatch } from "react-hook-form";
 import { methodNameSchema, protocolSchema } from "@/contracts/records/episode";
 import type { PromptSetting } from "@/contracts/run-config/prompt";
 import { findBuiltInPrompt } from "@/core/prompts/built-in-prompts";
+import { useText } from "@/app/_i18n/text-provider";
 import { Button } from "@/app/_ui/button";
 import { Textarea } from "@/app/_ui/field";
 
@@ -18,19 +19,21 @@ interface PromptFieldProps {
 
 /** A prompt of the chosen settings: the built-in text to read, or a person's own, edited here or taken from a file. */
 export function PromptField({ setting, value, onChange, ...rest }: PromptFieldProps) {
-  const [method, chosen, style] = useWatch({
-    name: ["method", "search.protocol", "generator.promptStyle"],
-  }) as [unknown, unknown, unknown];
+  const t = useText();
+  const [method, chosen, style, scorer, rewarding] = useWatch({
+    name: ["method", "search.protocol", "generator.promptStyle", "scorer", "reward.scorer"],
+  }) as [unknown, unknown, unknown, unknown, unknown];
   const prompt = findBuiltInPrompt(setting, {
     method: methodNameSchema.safeParse(method).data ?? null,
     protocol: protocolSchema.safeParse(chosen).data ?? "paper",
     promptStyle: String(style),
+    scorer: typeof scorer === "string" ? scorer : String(rewarding),
   });
   const edited = typeof value === "string" ? value : null;
   if (prompt === null && edited === null)
     return (
       <p className="mt-1 text-xs text-muted-foreground">
-        There is no such prompt with these settings.
+        {t("There is no such prompt with these settings.")}
       </p>
     );
   return (
@@ -48,16 +51,16 @@ export function PromptField({ setting, value, onChange, ...rest }: PromptFieldPr
           <>
             <span className="font-mono">{prompt ? `${prompt.id}/${prompt.version}` : null}</span>
             <Button type="button" size="sm" onClick={() => onChange(prompt?.text ?? "")}>
-              Edit
+              {t("Edit")}
             </Button>
           </>
         ) : (
           <Button type="button" size="sm" onClick={() => onChange(null)}>
-            Back to the built-in text
+            {t("Back to the built-in text")}
           </Button>
         )}
         <label className="cursor-pointer underline decoration-dotted underline-offset-2 focus-within:text-foreground">
-          From a file
+          {t("From a file")}
           <input
             type="file"
             accept=".txt,.md,text/plain"
@@ -71,8 +74,11 @@ export function PromptField({ setting, value, onChange, ...rest }: PromptFieldPr
         </label>
         {prompt ? (
           <span>
-            placeholders{" "}
-            {[...prompt.required, ...(prompt.optional ?? [])].map((name) => `{${name}}`).join(", ")}
+            {t("placeholders {names}", {
+              names: [...prompt.required, ...(prompt.optional ?? [])]
+                .map((name) => `{${name}}`)
+                .join(", "),
+            })}
           </span>
         ) : null}
       </div>

@@ -1,12 +1,14 @@
 "use client";
 import { useQuery } from "@tanstack/react-query";
 import { useFormContext, useWatch } from "react-hook-form";
+import { useText } from "@/app/_i18n/text-provider";
 import { useTRPC } from "@/app/_lib/trpc";
 import { Select } from "@/app/_ui/field";
 import type { Draft } from "./draft";
 
 /** Models that running serve runs offer: choosing one sets endpoint, model and key together. */
 export function ServedModels({ path }: { path: string }) {
+  const t = useText();
   const trpc = useTRPC();
   const { control, setValue } = useFormContext<Draft>();
   const chosen: unknown = useWatch({ control, name: path });
@@ -18,7 +20,7 @@ export function ServedModels({ path }: { path: string }) {
   return (
     <Select
       className="mt-1"
-      aria-label={`Running model service for ${path}`}
+      aria-label={t("Running model service for {path}", { path })}
       value={served.data.find(({ address }) => address === chosen)?.id ?? ""}
       onChange={(e) => {
         const one = served.data.find(({ id }) => id === e.target.value);
@@ -30,10 +32,10 @@ export function ServedModels({ path }: { path: string }) {
         set(`${group}connection.key`, one.key);
       }}
     >
-      <option value="">A running model service</option>
+      <option value="">{t("A running model service")}</option>
       {served.data.map(({ id, name, model, worker }) => (
         <option key={id} value={id}>
-          {model}: {name}, on {worker}
+          {t("{model}: {name}, on {worker}", { model, name, worker })}
         </option>
       ))}
     </Select>

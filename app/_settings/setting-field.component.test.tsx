@@ -7,7 +7,7 @@ import { listSettingGroups, type Setting } from "@/core/run/settings";
 import { renderPage, type Answers } from "@/app/_testing/render-page";
 import { runConfigSchema } from "@/contracts/run-config/run-config";
 import { PRESETS } from "@/core/presets/run-presets";
-import { getSettingValue } from "@/core/run/settings";
+import { getSettingValue } from "@/core/run/setting-values";
 import type { Draft } from "./draft";
 import { SettingField } from "./setting-field";
 
@@ -88,16 +88,30 @@ describe("a setting's field", () => {
     expect(readValue()).toBeNull();
   });
 
-  it("suggests the names that exist on this installation", async () => {
-    const { control } = draw("data.corpus", {
-      "catalogue.corpora": () => [{ name: "atlas" }, { name: "wiki-18" }] as never,
+  it("offers the corpora and question sets that exist, with their sizes, and keeps a name that does not", async () => {
+    const { user, control, readValue } = draw("data.corpus", {
+      "corpora.list": () =>
+        [
+          { name: "atlas", documents: 1_204 },
+          { name: "wiki-18", documents: null },
+        ] as never,
     });
-    await screen.findByText("", { selector: 'option[value="wiki-18"]' });
-    const list = document.getElementById(control.getAttribute("list")!)!;
-    expect([...list.children].map((option) => option.getAttribute("value"))).toEqual([
-      "atlas",
-      "wiki-18",
-    ]);
+    await screen.findByRole("option", { name: "atlas (1,204 documents)" });
+    await user.selectOptions(control, "wiki-18");
+    expect(readValue()).toBe("wiki-18");
+    expect(screen.getByRole("option", { name: "wiki-18 (size not known)" })).toBeTruthy();
+  });
+
+  it("offers checkpoints by run and step", async () => {
+    const id = "11111111-1111-4111-8111-111111111111";
+    const { user, control, readValue } = draw("searcher.checkpoint", {
+      "runs.checkpointChoices": () =>
+        [{ id, step: 8, runId: id, run: "PPO", model: "m", createdAt: new Date() }] as never,
+    });
+    await screen.findByRole("option", { name: /^PPO, step 8/ });
+    await user.selectOptions(control, id);
+    expect(readValue()).toBe(id);
+    expect(screen.getByRole("link", { name: "PPO" }).getAttribute("href")).toBe(`/runs/${id}`);
   });
 
   it("says what it means, its default, and what the paper used", () => {

@@ -1,29 +1,59 @@
 "use client";
 import { RotateCcw } from "lucide-react";
+import { memo, type ReactNode } from "react";
 import { useController, useFormContext } from "react-hook-form";
+import { useText } from "@/app/_i18n/text-provider";
 import { cn } from "@/app/_lib/cn";
 import { formatIssueMessage } from "@/app/_lib/config-text";
-import { isChanged, describeSettingValue, type Setting } from "@/core/run/settings";
+import type { GlossaryTerm } from "@/core/glossary/glossary";
+import { isChanged, type Setting } from "@/core/run/settings";
 import { Select } from "@/app/_ui/field";
+import { Help } from "@/app/_ui/help";
 import { Switch } from "@/app/_ui/switch";
 import { PROMPT_SETTINGS, type PromptSetting } from "@/contracts/run-config/prompt";
+import { CheckpointSelect } from "./checkpoint-select";
+import { describeValue } from "./describe-value";
 import { Description } from "./description";
 import { formatDraftValue, type Draft } from "./draft";
+import { NamedSelect } from "./named-select";
 import { PromptField } from "./prompt-field";
 import { ServedModels } from "./served-models";
 import { NumberInput, TextInput } from "./setting-inputs";
+
+/** Terms of the glossary that say more than a setting's own text: formula and source. */
+const SETTING_TERMS: Readonly<Partial<Record<string, GlossaryTerm>>> = {
+  "search.turns": "turn",
+  "search.retrieve": "retrieve-select-turns",
+  "search.select": "retrieve-select-turns",
+  "searcher.model": "searcher",
+  "generator.model": "generator",
+  "generator.ragDocuments": "naive-rag",
+  "reward.weights.gbr": "gain-beyond-rag",
+  "coldStart.demonstrations": "cold-start-loss",
+  "rl.algorithm": "advantage",
+  "rl.groupSize": "advantage",
+  "rl.resample": "group-without-variance",
+  "rl.clip": "policy-loss",
+  "rl.klCoefficient": "kl",
+  "rl.entropyCoefficient": "entropy",
+  "rl.gradientClip": "gradient-norm",
+};
 
 /** Prompts are long texts and take the whole width. */
 const findPromptSetting = (path: string): PromptSetting | null =>
   PROMPT_SETTINGS.find((setting) => setting === path) ?? null;
 
+const formatMono = (text: ReactNode) => <span className="font-mono">{text}</span>;
+
 /** One setting: its value, its meaning, its default and the paper's value, and what is wrong with what was typed. */
-export function SettingField({ setting }: { setting: Setting }) {
+export const SettingField = memo(function SettingField({ setting }: { setting: Setting }) {
+  const t = useText();
   const { control } = useFormContext<Draft>();
   const { field, fieldState } = useController({ control, name: setting.path });
   const changed = isChanged(setting, field.value);
   const id = `setting-${setting.path}`;
-  const error = fieldState.error?.message ? formatIssueMessage(fieldState.error.message) : null;
+  const term = SETTING_TERMS[setting.path];
+  const error = fieldState.error?.message ? formatIssueMessage(t, fieldState.error.message) : null;
   return (
     <div
       data-setting={setting.path}
@@ -31,21 +61,25 @@ export function SettingField({ setting }: { setting: Setting }) {
     >
       <div className="flex h-5 items-center gap-1.5">
         <label htmlFor={id} className="truncate font-medium">
-          {setting.meta.title}
+          {t(setting.meta.title)}
         </label>
+        {term ? <Help term={term} /> : null}
         {changed ? (
           <>
             <span
               className="size-1.5 shrink-0 rounded-full bg-primary"
-              title="Differs from the default"
+              title={t("Differs from the default")}
             />
             <button
               type="button"
               className="ml-auto flex shrink-0 items-center gap-1 text-2xs text-muted-foreground hover:text-foreground"
               onClick={() => field.onChange(setting.default)}
-              aria-label={`Set ${setting.meta.title} back to ${describeSettingValue(setting.default)}`}
+              aria-label={t("Set {setting} back to {value}", {
+                setting: t(setting.meta.title),
+                value: describeValue(t, setting.default),
+              })}
             >
-              <RotateCcw className="size-3" aria-hidden /> default
+              <RotateCcw className="size-3" aria-hidden /> {t("default")}
             </button>
           </>
         ) : null}
@@ -65,25 +99,34 @@ export function SettingField({ setting }: { setting: Setting }) {
         </p>
       ) : null}
       <p id={`${id}-about`} className="mt-1 text-xs text-muted-foreground">
-        <Description text={setting.meta.description} />
+        <Description text={t(setting.meta.description)} />
       </p>
       {setting.default !== undefined || setting.meta.paper ? (
         <p className="mt-0.5 flex flex-wrap gap-x-3 text-2xs text-muted-foreground">
           {setting.default !== undefined ? (
             <span>
-              default <span className="font-mono">{describeSettingValue(setting.default)}</span>
+              {t.rich("default <mono>{value}</mono>", {
+                value: describeValue(t, setting.default),
+                mono: formatMono,
+              })}
             </span>
           ) : null}
           {setting.meta.paper ? (
             <span>
-              paper <span className="font-mono">{setting.meta.paper}</span>
+              {t.rich("paper <mono>{paper}</mono>", {
+                paper: setting.meta.paper,
+                mono: formatMono,
+              })}
             </span>
           ) : null}
         </p>
       ) : null}
     </div>
   );
-}
+});
+
+/** Whether a setting names a corpus or a question set that must exist when the run starts. */
+const isNameOf = (path: string): boolean => /(^|\.)(corpus|\w*questions)$/i.test(path);
 
 interface ControlProps {
   setting: Setting;
@@ -139,6 +182,23 @@ function Control({ setting, id, value, onChange, onBlur, invalid }: ControlProps
       const prompt = findPromptSetting(setting.path);
       if (prompt)
         return <PromptField {...shared} setting={prompt} value={value} onChange={onChange} />;
+      if (/(^|\.)checkpoint$/.test(setting.path))
+        return (
+          <CheckpointSelect
+            {...shared}
+            value={typeof value === "string" ? value : null}
+            onChange={onChange}
+          />
+        );
+      if (isNameOf(setting.path))
+        return (
+          <NamedSelect
+            {...shared}
+            what={/corpus$/.test(setting.path) ? "corpus" : "questions"}
+            value={formatDraftValue(value)}
+            onChange={onChange}
+          />
+        );
       return (
         <TextInput
           {...shared}

@@ -2,80 +2,104 @@
 import { useState } from "react";
 import { useFormContext, useWatch } from "react-hook-form";
 import {
-  isChanged,
   buildVariantDefaults,
+  isChanged,
+  listActiveSettings,
   type Setting,
   type SettingGroup,
 } from "@/core/run/settings";
+import { getSettingValue } from "@/core/run/setting-values";
+import { useText } from "@/app/_i18n/text-provider";
 import { Card } from "@/app/_ui/card";
 import { DisclosureButton } from "@/app/_ui/disclosure-button";
 import { Select } from "@/app/_ui/field";
-import { getSettingValue } from "@/core/run/settings";
-import { formatDraftValue, type Draft } from "./draft";
 import { Description } from "./description";
+import { formatDraftValue, type Draft } from "./draft";
 import { SettingField } from "./setting-field";
+import { filterSettings, isFiltering, SHOW_ALL, type SettingFilter } from "./setting-filter";
 
-/** A group of settings; advanced ones are shown on demand. */
-export function SettingGroupCard({ group }: { group: SettingGroup }) {
-  const { control, setValue } = useFormContext<Draft>();
+type SettingGroupCardProps = { group: SettingGroup; filter?: SettingFilter };
+
+/** A group of settings; advanced ones are shown on demand. A filter shows all that it finds, and no group without any. */
+export function SettingGroupCard({ group, filter = SHOW_ALL }: SettingGroupCardProps) {
+  const t = useText();
+  const { control } = useFormContext<Draft>();
   const values = useWatch({ control });
   const [open, setOpen] = useState(false);
-  const chosen = group.variant ? getSettingValue(values, group.variant.path) : null;
-  const option = group.variant?.options.find((o) => o.value === chosen);
-  const settings = option ? option.settings : group.settings;
-  const plain = settings.filter((s) => !s.meta.advanced);
-  const advanced = settings.filter((s) => s.meta.advanced);
-  const changed = advanced.filter((s: Setting) =>
-    isChanged(s, getSettingValue(values, s.path)),
-  ).length;
+  const filtering = isFiltering(filter);
+  const settings = filterSettings(t, listActiveSettings(group, values), filter, values);
+  const plain = filtering ? settings : settings.filter((s) => !s.meta.advanced);
+  const advanced = filtering ? [] : settings.filter((s) => s.meta.advanced);
+  const changed = advanced.filter((s) => isChanged(s, getSettingValue(values, s.path))).length;
+  if (filtering && settings.length === 0) return null;
   return (
-    <Card className="px-4 pt-3 pb-4" aria-label={group.title}>
+    <Card
+      id={`group-${group.id}`}
+      className="scroll-mt-28 px-4 pt-3 pb-4 md:scroll-mt-16"
+      aria-label={t(group.title)}
+    >
       <div className="flex flex-wrap items-baseline gap-x-3">
-        <h2 className="font-semibold">{group.title}</h2>
+        <h2 className="font-semibold">{t(group.title)}</h2>
         <p className="text-xs text-muted-foreground">
-          <Description text={group.description} />
+          <Description text={t(group.description)} />
         </p>
       </div>
-      <div className="mt-3 grid gap-x-6 gap-y-4 sm:grid-cols-2 xl:grid-cols-3">
-        {group.variant ? (
-          <div>
-            <label htmlFor={group.variant.path} className="font-medium">
-              Kind
-            </label>
-            <Select
-              id={group.variant.path}
-              className="mt-1"
-              value={formatDraftValue(chosen)}
-              onChange={(e) => {
-                const next = group.variant?.options.find((o) => o.value === e.target.value);
-                if (next)
-                  setValue(group.id, buildVariantDefaults(next), {
-                    shouldValidate: true,
-                    shouldDirty: true,
-                  });
-              }}
-              options={group.variant.options.map((o) => o.value)}
-            />
-          </div>
+      <SettingGrid settings={plain}>
+        {group.variant && !filtering ? (
+          <VariantField id={group.id} variant={group.variant} values={values} />
         ) : null}
-        {plain.map((setting) => (
-          <SettingField key={setting.path} setting={setting} />
-        ))}
-      </div>
+      </SettingGrid>
       {advanced.length > 0 ? (
         <>
           <DisclosureButton open={open} onToggle={() => setOpen(!open)} className="mt-4">
-            {advanced.length} more {changed > 0 ? `(${changed} changed)` : ""}
+            {changed > 0
+              ? t("{count} more ({changed} changed)", { count: advanced.length, changed })
+              : t("{count} more", { count: advanced.length })}
           </DisclosureButton>
-          {open ? (
-            <div className="mt-3 grid gap-x-6 gap-y-4 sm:grid-cols-2 xl:grid-cols-3">
-              {advanced.map((setting) => (
-                <SettingField key={setting.path} setting={setting} />
-              ))}
-            </div>
-          ) : null}
+          {open ? <SettingGrid settings={advanced} /> : null}
         </>
       ) : null}
     </Card>
+  );
+}
+
+type SettingGridProps = { settings: readonly Setting[]; children?: React.ReactNode };
+
+const SettingGrid = ({ settings, children }: SettingGridProps) => (
+  <div className="mt-3 grid gap-x-6 gap-y-4 sm:grid-cols-2 xl:grid-cols-3 min-[1800px]:grid-cols-4">
+    {children}
+    {settings.map((setting) => (
+      <SettingField key={setting.path} setting={setting} />
+    ))}
+  </div>
+);
+
+type VariantFieldProps = {
+  id: string;
+  variant: NonNullable<SettingGroup["variant"]>;
+  values: unknown;
+};
+
+/** The setting that decides which others the group has. */
+function VariantField({ id, variant, values }: VariantFieldProps) {
+  const t = useText();
+  const { setValue } = useFormContext<Draft>();
+  return (
+    <div>
+      <label htmlFor={variant.path} className="font-medium">
+        {t("Kind")}
+      </label>
+      <Select
+        id={variant.path}
+        className="mt-1"
+        value={formatDraftValue(getSettingValue(values, variant.path))}
+        onChange={(e) => {
+          const next = variant.options.find((o) => o.value === e.target.value);
+          if (next)
+            setValue(id, buildVariantDefaults(next), { shouldValidate: true, shouldDirty: true });
+        }}
+        options={variant.options.map((o) => o.value)}
+      />
+    </div>
   );
 }

@@ -1,6 +1,7 @@
 "use client";
 import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
+import { useText } from "@/app/_i18n/text-provider";
 import { cn } from "@/app/_lib/cn";
 import { useTRPC } from "@/app/_lib/trpc";
 import { Input } from "@/app/_ui/field";
@@ -28,6 +29,7 @@ export function NumberInput({
   className,
   ...rest
 }: NumberInputProps) {
+  const t = useText();
   const [typed, setTyped] = useState<{ text: string; value: unknown } | null>(null);
   const shown = typed && Object.is(typed.value, value) ? typed.text : formatDraftValue(value);
   return (
@@ -35,7 +37,7 @@ export function NumberInput({
       {...rest}
       inputMode={integer ? "numeric" : "decimal"}
       autoComplete="off"
-      placeholder={nullable ? "none" : undefined}
+      placeholder={nullable ? t("none") : undefined}
       className={cn(className, "font-mono")}
       value={shown}
       onChange={(e) => {
@@ -56,6 +58,7 @@ type TextInputProps = InputProps & {
 
 /** A text, with suggestions where the setting names something that exists. */
 export function TextInput({ path, nullable, value, onChange, className, ...rest }: TextInputProps) {
+  const t = useText();
   const suggestions = useSuggestions(path);
   return (
     <>
@@ -64,7 +67,7 @@ export function TextInput({ path, nullable, value, onChange, className, ...rest 
         autoComplete="off"
         spellCheck={false}
         list={suggestions.length > 0 ? `${rest.id}-list` : undefined}
-        placeholder={nullable ? "none" : undefined}
+        placeholder={nullable ? t("none") : undefined}
         className={cn(className, path !== "name" && "font-mono text-xs")}
         value={typeof value === "string" ? value : ""}
         onChange={(e) => onChange(nullable && e.target.value === "" ? null : e.target.value)}
@@ -84,18 +87,10 @@ export function TextInput({ path, nullable, value, onChange, className, ...rest 
 function useSuggestions(path: string): string[] {
   const trpc = useTRPC();
   const last = path.split(".").at(-1) ?? "";
-  const corpora = useQuery(
-    trpc.catalogue.corpora.queryOptions(undefined, { enabled: last === "corpus" }),
-  );
-  const sets = useQuery(
-    trpc.catalogue.questionSets.queryOptions(undefined, { enabled: /questions$/i.test(last) }),
-  );
   const workers = useQuery(
     trpc.workers.list.queryOptions(undefined, { enabled: last === "model" || last === "worker" }),
   );
-  if (last === "corpus") return corpora.data?.map((c) => c.name) ?? [];
   if (last === "model")
     return [...new Set(workers.data?.flatMap((w) => w.capabilities.models) ?? [])];
-  if (last === "worker") return workers.data?.map((w) => w.name) ?? [];
-  return /questions$/i.test(last) ? (sets.data?.map((s) => s.name) ?? []) : [];
+  return last === "worker" ? (workers.data?.map((w) => w.name) ?? []) : [];
 }

@@ -1,15 +1,18 @@
 "use client";
+import { markText } from "@/app/_i18n/format-text";
+import { useText } from "@/app/_i18n/text-provider";
 import { cn } from "@/app/_lib/cn";
 import { useConnection, type Connection } from "@/app/_lib/live";
 
 const TEXT: Record<Connection, string> = {
-  connecting: "Connecting",
-  live: "Live",
-  reconnecting: "Reconnecting",
+  connecting: markText("Connecting"),
+  live: markText("Live"),
+  reconnecting: markText("Reconnecting"),
 };
 
 /** Whether the page is connected to the server. */
 export function ConnectionIndicator() {
+  const t = useText();
   const connection = useConnection();
   return (
     <span
@@ -24,7 +27,7 @@ export function ConnectionIndicator() {
           connection === "live" ? "bg-good" : "bg-warn motion-safe:animate-pulse",
         )}
       />
-      {TEXT[connection]}
+      {t(TEXT[connection])}
     </span>
   );
 }

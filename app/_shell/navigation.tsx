@@ -1,43 +1,22 @@
 "use client";
-import {
-  Ellipsis,
-  Grid3x3,
-  Library,
-  LineChart,
-  ListChecks,
-  Plus,
-  Scale,
-  Search,
-  Server,
-  Trophy,
-} from "lucide-react";
+import { Ellipsis } from "lucide-react";
 import Link from "next/link";
-import { usePathname } from "next/navigation";
+import { usePathname, useRouter } from "next/navigation";
+import { Fragment, type ComponentProps } from "react";
+import { useText } from "@/app/_i18n/text-provider";
 import { cn } from "@/app/_lib/cn";
 import { Menu, MenuContent, MenuItem, MenuTrigger } from "@/app/_ui/menu";
+import { findPage, PAGE_GROUPS, PAGES, type Page } from "./pages";
 
-const LINKS = [
-  { href: "/", label: "Runs", icon: LineChart },
-  { href: "/runs/new", label: "New run", icon: Plus },
-  { href: "/sweeps", label: "Sweeps", icon: Grid3x3 },
-  { href: "/corpora", label: "Corpora", icon: Library },
-  { href: "/playground", label: "Playground", icon: Search },
-  { href: "/questions", label: "Questions", icon: ListChecks },
-  { href: "/leaderboard", label: "Leaderboard", icon: Trophy },
-  { href: "/labels", label: "Labels", icon: Scale },
-  { href: "/workers", label: "Workers", icon: Server },
-] as const;
-
-const isActive = (href: string, path: string): boolean =>
-  (href === "/playground" && path.startsWith("/retrieval")) ||
-  (href === "/"
-    ? path === "/" || (path.startsWith("/runs/") && path !== "/runs/new")
-    : path.startsWith(href));
-
-/** The product's name, which leads to the list of runs. */
+/** The product's name, which leads home. */
 export function Brand() {
+  const t = useText();
   return (
-    <Link href="/" className="flex items-center gap-2 px-1 font-semibold" aria-label="s3, all runs">
+    <Link
+      href="/"
+      className="flex items-center gap-2 px-1 font-semibold"
+      aria-label={t("s3, home")}
+    >
       <svg viewBox="0 0 32 32" className="size-6" aria-hidden>
         <rect width="32" height="32" rx="7" className="fill-primary" />
         <path
@@ -54,71 +33,90 @@ export function Brand() {
   );
 }
 
-/** Links to all pages, for wide screens. */
-export function SideLinks() {
-  const path = usePathname();
+type PageLinkProps = { page: Page } & Omit<ComponentProps<typeof Link>, "href" | "prefetch">;
+
+/** A link to a page. The page's scripts are fetched once the pointer is on it: a dozen pages at once are too much. */
+function PageLink({ page: { href, label, icon: Icon }, ...props }: PageLinkProps) {
+  const t = useText();
+  const router = useRouter();
+  const isCurrent = findPage(usePathname())?.href === href;
   return (
-    <nav aria-label="Main" className="mt-5 flex flex-col gap-0.5">
-      {LINKS.map(({ href, label, icon: Icon }) => (
-        <Link
-          key={href}
-          href={href}
-          aria-current={isActive(href, path) ? "page" : undefined}
-          className={cn(
-            "flex h-8 items-center gap-2.5 rounded-md px-2 font-medium text-muted-foreground transition-colors hover:bg-muted hover:text-foreground",
-            isActive(href, path) && "bg-muted text-foreground",
-          )}
-        >
-          <Icon className="size-4" aria-hidden /> {label}
-        </Link>
+    <Link
+      href={href}
+      prefetch={false}
+      onPointerEnter={() => router.prefetch(href)}
+      aria-current={isCurrent ? "page" : undefined}
+      {...props}
+    >
+      <Icon className="size-4 shrink-0" aria-hidden /> {t(label)}
+    </Link>
+  );
+}
+
+/** Links to all pages in groups, for wide screens. */
+export function SideLinks() {
+  const t = useText();
+  return (
+    <nav aria-label={t("Main")} className="mt-3 min-h-0 flex-1 overflow-y-auto pb-3">
+      {PAGE_GROUPS.map(({ title, pages }) => (
+        <div key={title} className="mt-3 first:mt-0">
+          {title ? (
+            <h2 className="px-2 pb-0.5 text-2xs font-medium text-muted-foreground">{t(title)}</h2>
+          ) : null}
+          <ul className="flex flex-col gap-0.5">
+            {pages.map((page) => (
+              <li key={page.href}>
+                <PageLink
+                  page={page}
+                  className="flex h-7.5 items-center gap-2.5 rounded-md px-2 font-medium text-muted-foreground transition-colors hover:bg-muted hover:text-foreground aria-[current]:bg-muted aria-[current]:text-foreground"
+                />
+              </li>
+            ))}
+          </ul>
+        </div>
       ))}
     </nav>
   );
 }
 
-/** Pages with a place in a phone's bar; the others are in its menu. */
-const IN_BAR: ReadonlySet<string> = new Set(["/", "/runs/new", "/leaderboard", "/playground"]);
-const barPlace = (active: boolean): string =>
-  cn(
-    "flex h-14 flex-col items-center justify-center gap-0.5 text-2xs font-medium text-muted-foreground",
-    active && "text-primary",
-  );
+const barPlace =
+  "flex h-14 flex-col items-center justify-center gap-0.5 text-2xs font-medium text-muted-foreground aria-[current]:text-primary [&_svg]:size-5";
 
-/** Links to the pages, for phones. */
+/** Links to the pages, for phones: the most used in a bar, all others in its menu. */
 export function BottomBar() {
-  const path = usePathname();
-  const others = LINKS.filter(({ href }) => !IN_BAR.has(href));
+  const t = useText();
+  const current = findPage(usePathname());
   return (
     <nav
-      aria-label="Main"
-      className="fixed inset-x-0 bottom-0 z-20 grid auto-cols-fr grid-flow-col border-t bg-card pb-[env(safe-area-inset-bottom)] md:hidden"
+      aria-label={t("Main")}
+      className="fixed inset-x-0 bottom-0 z-20 grid auto-cols-fr grid-flow-col border-t bg-card pb-[env(safe-area-inset-bottom)] md:hidden print:hidden"
     >
-      {LINKS.filter(({ href }) => IN_BAR.has(href)).map(({ href, label, icon: Icon }) => (
-        <Link
-          key={href}
-          href={href}
-          aria-current={isActive(href, path) ? "page" : undefined}
-          className={barPlace(isActive(href, path))}
-        >
-          <Icon className="size-5" aria-hidden /> {label}
-        </Link>
+      {PAGES.filter(({ inBar }) => inBar).map((page) => (
+        <PageLink key={page.href} page={page} className={barPlace} />
       ))}
       <Menu>
         <MenuTrigger asChild>
           <button
             type="button"
-            className={barPlace(others.some(({ href }) => isActive(href, path)))}
+            className={cn(barPlace, current && !current.inBar && "text-primary")}
           >
-            <Ellipsis className="size-5" aria-hidden /> More
+            <Ellipsis aria-hidden /> {t("More")}
           </button>
         </MenuTrigger>
-        <MenuContent side="top">
-          {others.map(({ href, label, icon: Icon }) => (
-            <MenuItem key={href} asChild>
-              <Link href={href} aria-current={isActive(href, path) ? "page" : undefined}>
-                <Icon aria-hidden /> {label}
-              </Link>
-            </MenuItem>
+        <MenuContent side="top" className="max-h-[70dvh] overflow-y-auto">
+          {PAGE_GROUPS.map(({ title, pages }) => (
+            <Fragment key={title}>
+              {title ? (
+                <p className="px-2 pt-2 text-2xs font-medium text-muted-foreground">{t(title)}</p>
+              ) : null}
+              {pages
+                .filter(({ inBar }) => !inBar)
+                .map((page) => (
+                  <MenuItem key={page.href} asChild>
+                    <PageLink page={page} />
+                  </MenuItem>
+                ))}
+            </Fragment>
           ))}
         </MenuContent>
       </Menu>

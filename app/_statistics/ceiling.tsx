@@ -2,6 +2,7 @@
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { Gauge } from "lucide-react";
 import Link from "next/link";
+import { useText } from "@/app/_i18n/text-provider";
 import { formatInteger, formatShare } from "@/app/_lib/format";
 import { useTRPC, type Leaderboard } from "@/app/_lib/trpc";
 import { Button } from "@/app/_ui/button";
@@ -21,6 +22,7 @@ const GOLD: MethodName[] = ["gold"];
  * What the generator answers from the gold documents alone; where that is not measured yet, a button that measures it.
  */
 export function Ceiling({ ceiling, launch }: Props) {
+  const t = useText();
   const trpc = useTRPC();
   const queryClient = useQueryClient();
   const measure = useMutation(
@@ -31,16 +33,24 @@ export function Ceiling({ ceiling, launch }: Props) {
   if (ceiling)
     return (
       <p className="text-xs text-muted-foreground" data-ceiling={ceiling.runId}>
-        Ceiling: from the gold documents alone the generator answers{" "}
-        <Link href={`/runs/${ceiling.runId}`} className="font-mono text-primary hover:underline">
-          {formatShare(ceiling.mean)}
-        </Link>{" "}
-        ({formatShare(ceiling.low)} to {formatShare(ceiling.high)}) of{" "}
-        {formatInteger(ceiling.scored)} questions
-        {ceiling.scored < ceiling.expected
-          ? `; ${formatInteger(ceiling.expected - ceiling.scored)} are still missing`
-          : ""}
-        .
+        {t.rich(
+          "Ceiling: from the gold documents alone the generator answers <run>{mean}</run> ({low} to {high}) of {scored} questions{missing, plural, =0 {} other {; # are still missing}}.",
+          {
+            run: (mean) => (
+              <Link
+                href={`/runs/${ceiling.runId}`}
+                className="font-mono text-primary hover:underline"
+              >
+                {mean}
+              </Link>
+            ),
+            mean: formatShare(ceiling.mean),
+            low: formatShare(ceiling.low),
+            high: formatShare(ceiling.high),
+            scored: formatInteger(ceiling.scored),
+            missing: Math.max(0, ceiling.expected - ceiling.scored),
+          },
+        )}
       </p>
     );
   const under = measure.data ? [...measure.data.launched, ...measure.data.present][0] : undefined;
@@ -48,11 +58,13 @@ export function Ceiling({ ceiling, launch }: Props) {
     <div className="space-y-2 text-xs text-muted-foreground" data-ceiling="none">
       {under ? (
         <p role="status">
-          The ceiling is being measured:{" "}
-          <Link href={`/runs/${under.runId}`} className="text-primary hover:underline">
-            its run
-          </Link>
-          . It appears here by itself.
+          {t.rich("The ceiling is being measured: <run>its run</run>. It appears here by itself.", {
+            run: (text) => (
+              <Link href={`/runs/${under.runId}`} className="text-primary hover:underline">
+                {text}
+              </Link>
+            ),
+          })}
         </p>
       ) : (
         <p className="flex flex-wrap items-center gap-x-3 gap-y-1">
@@ -61,12 +73,12 @@ export function Ceiling({ ceiling, launch }: Props) {
             disabled={measure.isPending}
             onClick={() => measure.mutate({ methods: GOLD, ...launch })}
           >
-            <Gauge /> Measure the ceiling
+            <Gauge /> {t("Measure the ceiling")}
           </Button>
-          {GLOSSARY.ceiling.text}
+          {t(GLOSSARY.ceiling.text)}
         </p>
       )}
-      <ErrorState title="The ceiling cannot be measured" error={measure.error} />
+      <ErrorState title={t("The ceiling cannot be measured")} error={measure.error} />
     </div>
   );
 }

@@ -1,6 +1,10 @@
 import type { ReactNode } from "react";
+import { useText } from "@/app/_i18n/text-provider";
 import { cn } from "@/app/_lib/cn";
 import { NONE } from "@/app/_lib/format";
+import { NoDifference } from "./no-difference";
+import { HEAD_HELP, TermHead } from "@/app/_ui/head-label";
+import { Help } from "@/app/_ui/help";
 import { ScrollRegion } from "@/app/_ui/scroll-region";
 import { formatPoints, formatPValue, isSignificant, type PairedTest } from "./paired-tests";
 
@@ -30,8 +34,9 @@ export function PairedTestTable({
   discordant: { text: string; title?: string };
   rows: readonly PairedTestRow[];
 }) {
+  const t = useText();
   return (
-    <ScrollRegion label="Paired tests" className="mt-2">
+    <ScrollRegion label={t("Paired tests")} className="mt-2">
       <table className="w-full text-left">
         <thead className="border-b text-xs text-muted-foreground">
           <tr>
@@ -41,23 +46,29 @@ export function PairedTestTable({
               </th>
             ))}
             <th scope="col" className={HEAD}>
-              Difference, points
+              {t("Difference, points")}
             </th>
             <th scope="col" className={HEAD}>
-              95% interval
+              {t("95% interval")}
             </th>
-            <th scope="col" className={HEAD}>
-              p, bootstrap
-            </th>
+            <TermHead
+              className={HEAD}
+              help={<Help term="paired-bootstrap" className={HEAD_HELP} />}
+            >
+              {t("p, bootstrap")}
+            </TermHead>
             <th scope="col" className={HEAD} title={discordant.title}>
               {discordant.text}
             </th>
-            <th scope="col" className={HEAD}>
-              p, McNemar
-            </th>
-            <th scope="col" className="h-8 px-4 font-medium">
-              Verdict
-            </th>
+            <TermHead className={HEAD} help={<Help term="mcnemar" className={HEAD_HELP} />}>
+              {t("p, McNemar")}
+            </TermHead>
+            <TermHead
+              className="h-8 px-4 font-medium"
+              help={<Help term="smallest-difference" className={HEAD_HELP} />}
+            >
+              {t("Verdict")}
+            </TermHead>
           </tr>
         </thead>
         <tbody className="font-mono">
@@ -76,7 +87,10 @@ export function PairedTestTable({
               ))}
               <td className={CELL}>{formatPoints(test.difference)}</td>
               <td className={cn(CELL, "text-muted-foreground")}>
-                {`${formatPoints(test.low)} to ${formatPoints(test.high)}`}
+                {t("{low} to {high}", {
+                  low: formatPoints(test.low),
+                  high: formatPoints(test.high),
+                })}
               </td>
               <td className={CELL}>{formatPValue(test.bootstrapHolm)}</td>
               <td className={CELL}>
@@ -92,7 +106,11 @@ export function PairedTestTable({
                 )}
                 data-verdict
               >
-                {isSignificant(test) ? verdict : "no difference shown"}
+                {isSignificant(test) ? (
+                  verdict
+                ) : (
+                  <NoDifference smallest={test.smallestDifference} />
+                )}
               </td>
             </tr>
           ))}

@@ -4,7 +4,7 @@ import type { LeaderboardCell } from "@/app/_lib/trpc";
 export type Comparison = NonNullable<LeaderboardCell["comparison"]>;
 export type PairedTest = Pick<
   Comparison,
-  "difference" | "low" | "high" | "bootstrapHolm" | "mcNemar" | "mcNemarHolm"
+  "difference" | "low" | "high" | "smallestDifference" | "bootstrapHolm" | "mcNemar" | "mcNemarHolm"
 >;
 
 /** A p-value as "0.013" or "< 0.001". */
@@ -28,3 +28,7 @@ export const formatPoints = (difference: number): string =>
 /** An interval of shares in percent: "41.2–48.0". */
 export const formatInterval = (low: number, high: number): string =>
   `${(low * 100).toFixed(1)}–${(high * 100).toFixed(1)}`;
+
+/** A rank that the questions leave open: "1", "1–3". */
+export const formatRank = ({ low, high }: { low: number; high: number }): string =>
+  low === high ? String(low) : `${low}–${high}`;

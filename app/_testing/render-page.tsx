@@ -11,13 +11,18 @@ import {
   PathnameContext,
   SearchParamsContext,
 } from "next/dist/shared/lib/hooks-client-context.shared-runtime";
-import { useMemo, useState, type ReactNode } from "react";
-import { afterEach } from "vitest";
+import { useEffect, useMemo, useState, type ReactNode } from "react";
+import { afterEach, vi } from "vitest";
 import { TRPCProvider } from "@/app/_lib/trpc";
 import { ToastProvider } from "@/app/_ui/toast";
-import { TooltipProvider } from "@/app/_ui/tooltip";
+import { dialogParts } from "@/app/_ui/dialog";
+import { helpParts } from "@/app/_ui/help-popover";
+import { menuParts } from "@/app/_ui/menu";
 import type { AppRouter } from "@/server/trpc/router";
 import { stubLayout } from "./stub-layout";
+
+// Loaded before anything is drawn, so that what opens stands there at once.
+await Promise.all([dialogParts.load(), helpParts.load(), menuParts.load()]);
 
 type Inputs = inferRouterInputs<AppRouter>;
 type Outputs = inferRouterOutputs<AppRouter>;
@@ -87,11 +92,16 @@ function Layout({
   children: ReactNode;
 }) {
   const [search, setSearch] = useState(() => window.location.search);
-  const router = useMemo<AppRouterInstance>(() => {
-    const open = (href: string): void => {
-      window.history.replaceState(null, "", href);
+  // The framework follows the browser's history too.
+  useEffect(() => {
+    const spy = vi.spyOn(window.history, "replaceState").mockImplementation((...change) => {
+      History.prototype.replaceState.apply(window.history, change);
       setSearch(window.location.search);
-    };
+    });
+    return () => spy.mockRestore();
+  }, []);
+  const router = useMemo<AppRouterInstance>(() => {
+    const open = (href: string): void => window.history.replaceState(null, "", href);
     return {
       replace: open,
       push: (href) => {
@@ -111,9 +121,7 @@ function Layout({
       <PathnameContext value={window.location.pathname}>
         <SearchParamsContext value={params}>
           <QueryClientProvider client={queryClient}>
-            <TooltipProvider>
-              <ToastProvider>{children}</ToastProvider>
-            </TooltipProvider>
+            <ToastProvider>{children}</ToastProvider>
           </QueryClientProvider>
         </SearchParamsContext>
       </PathnameContext>

@@ -1,5 +1,7 @@
+"use client";
 import { cva, type VariantProps } from "class-variance-authority";
 import type { ComponentProps } from "react";
+import { useText } from "@/app/_i18n/text-provider";
 import { cn } from "@/app/_lib/cn";
 
 const badge = cva(
@@ -32,9 +34,14 @@ export function Badge({
 
 /** Marks a run that was made from another program's files. */
 export function ImportedBadge({ from }: { from: string }) {
+  const t = useText();
   return (
-    <Badge tone="warn" title={`Imported from ${from}: it was not run here`} data-imported>
-      imported
+    <Badge
+      tone="warn"
+      title={t("Imported from {from}: it was not run here", { from })}
+      data-imported
+    >
+      {t("imported")}
     </Badge>
   );
 }

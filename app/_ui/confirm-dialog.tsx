@@ -1,5 +1,6 @@
 "use client";
 import type { ReactNode } from "react";
+import { useText } from "@/app/_i18n/text-provider";
 import { Button } from "./button";
 import { Dialog } from "./dialog";
 
@@ -22,6 +23,7 @@ export function ConfirmDialog({
   pending: boolean;
   onConfirm: () => void;
 }) {
+  const t = useText();
   return (
     <Dialog
       open={open}
@@ -30,7 +32,7 @@ export function ConfirmDialog({
       description={description}
     >
       <div className="flex justify-end gap-2">
-        <Button onClick={onClose}>Keep it</Button>
+        <Button onClick={onClose}>{t("Keep it")}</Button>
         <Button variant="danger" disabled={pending} onClick={onConfirm}>
           {confirmLabel}
         </Button>

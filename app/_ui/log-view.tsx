@@ -1,5 +1,6 @@
 "use client";
 import { useLayoutEffect, useRef } from "react";
+import { useText } from "@/app/_i18n/text-provider";
 import { cn } from "@/app/_lib/cn";
 import { formatDateTime, formatTime } from "@/app/_lib/format";
 import type { LogEntry } from "@/app/_lib/trpc";
@@ -12,8 +13,18 @@ const TONE: Record<LogEntry["level"], string> = {
   error: "text-bad",
 };
 
+interface LogViewProps {
+  lines: readonly LogEntry[];
+  className?: string;
+  /** It was scrolled to its end, from where it follows new lines, or away from it. */
+  onFollow?: (follows: boolean) => void;
+  /** Counted up: scroll to the end. */
+  jump?: number;
+}
+
 /** Log lines, oldest first. It follows new lines only while it is scrolled to its end. */
-export function LogView({ lines, className }: { lines: readonly LogEntry[]; className?: string }) {
+export function LogView({ lines, className, onFollow, jump = 0 }: LogViewProps) {
+  const t = useText();
   const box = useRef<HTMLDivElement>(null);
   const atEnd = useRef(true);
   const lastId = lines.at(-1)?.id;
@@ -21,14 +32,19 @@ export function LogView({ lines, className }: { lines: readonly LogEntry[]; clas
     const element = box.current;
     if (element && atEnd.current) element.scrollTop = element.scrollHeight;
   }, [lastId]);
+  useLayoutEffect(() => {
+    if (box.current && jump > 0) box.current.scrollTop = box.current.scrollHeight;
+  }, [jump]);
   return (
     <ScrollRegion
       ref={box}
       role="log"
-      label="Log"
+      label={t("Log")}
       onScroll={(e) => {
         const { scrollHeight, scrollTop, clientHeight } = e.currentTarget;
-        atEnd.current = scrollHeight - scrollTop - clientHeight < 40;
+        const follows = scrollHeight - scrollTop - clientHeight < 40;
+        if (follows !== atEnd.current) onFollow?.(follows);
+        atEnd.current = follows;
       }}
       className={cn(
         "overflow-auto rounded-lg border bg-card py-2 font-mono text-2xs leading-5",
@@ -40,7 +56,7 @@ export function LogView({ lines, className }: { lines: readonly LogEntry[]; clas
           key={line.id}
           className="grid grid-cols-[4rem_3rem_minmax(0,1fr)] gap-x-2 px-3 hover:bg-muted/60 sm:grid-cols-[4.5rem_3rem_7rem_minmax(0,1fr)]"
         >
-          <time title={formatDateTime(line.at)} className="text-muted-foreground">
+          <time title={formatDateTime(t, line.at)} className="text-muted-foreground">
             {formatTime(line.at)}
           </time>
           <span className={TONE[line.level]}>{line.level}</span>

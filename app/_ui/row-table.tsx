@@ -1,10 +1,13 @@
 import { ArrowDown, ArrowUp } from "lucide-react";
-import type { HTMLAttributes, ReactNode } from "react";
+import type { HTMLAttributes, ReactNode, Ref } from "react";
 import { cn } from "@/app/_lib/cn";
+import { useHeadLabel } from "./head-label";
 
 export interface RowColumn<R> {
   id: string;
   header: ReactNode;
+  /** Help to what the column shows. */
+  help?: ReactNode;
   /** Class that sets the column's width. */
   width: string;
   className?: string;
@@ -28,6 +31,8 @@ interface Props<R> {
   minWidth: string;
   rowHeight: string;
   className?: string;
+  /** Of a long list only these rows are drawn, each `rowPixels` high; `box` is the element that holds them. */
+  visible?: { first: number; last: number; rowPixels: number; box: Ref<HTMLTableSectionElement> };
 }
 
 /** A table whose rows are links: the link in one cell covers its whole row. */
@@ -40,19 +45,27 @@ export function RowTable<R>({
   minWidth,
   rowHeight,
   className,
+  visible,
 }: Props<R>) {
   return (
     <div className={cn("relative overflow-x-auto rounded-lg border bg-card", className)}>
       <table className={cn("w-full table-fixed text-left", minWidth)}>
         <thead className="border-b text-xs text-muted-foreground">
           <tr>
-            {columns.map(({ id, header, width }) => (
-              <Head key={id} header={header} width={width} sort={sortOf?.(id) ?? null} />
+            {columns.map(({ id, ...column }) => (
+              <Head
+                key={id}
+                header={column.header}
+                help={column.help}
+                width={column.width}
+                sort={sortOf?.(id) ?? null}
+              />
             ))}
           </tr>
         </thead>
-        <tbody>
-          {rows.map((row) => (
+        <tbody ref={visible?.box}>
+          {visible ? <Gap pixels={visible.first * visible.rowPixels} /> : null}
+          {rows.slice(visible?.first, visible?.last).map((row) => (
             <tr
               key={keyOf(row)}
               className="relative border-b last:border-0 hover:bg-muted/50"
@@ -65,33 +78,51 @@ export function RowTable<R>({
               ))}
             </tr>
           ))}
+          {visible ? <Gap pixels={(rows.length - visible.last) * visible.rowPixels} /> : null}
         </tbody>
       </table>
     </div>
   );
 }
 
-type HeadProps = { header: ReactNode; width: string; sort: ColumnSort | null };
+/** Room of the rows that are not drawn. */
+const Gap = ({ pixels }: { pixels: number }) =>
+  pixels > 0 ? <tr aria-hidden style={{ height: pixels }} /> : null;
 
-function Head({ header, width, sort }: HeadProps) {
+type HeadProps = Pick<RowColumn<unknown>, "header" | "help" | "width"> & {
+  sort: ColumnSort | null;
+};
+
+function Head({ header, help, width, sort }: HeadProps) {
   const Arrow = sort?.direction === "ascending" ? ArrowUp : ArrowDown;
+  const { labelledBy, labelId } = useHeadLabel(help);
+  const label = sort ? (
+    <button
+      type="button"
+      id={labelId}
+      className="inline-flex min-w-0 items-center gap-1 hover:text-foreground"
+      onClick={sort.onSort}
+    >
+      {header}
+      {sort.direction ? <Arrow className="size-3 shrink-0" aria-hidden /> : null}
+    </button>
+  ) : (
+    header
+  );
   return (
     <th
       scope="col"
       aria-sort={sort?.direction ?? undefined}
+      aria-labelledby={labelledBy}
       className={cn("h-9 px-3 font-medium", width)}
     >
-      {sort ? (
-        <button
-          type="button"
-          className="inline-flex items-center gap-1 hover:text-foreground"
-          onClick={sort.onSort}
-        >
-          {header}
-          {sort.direction ? <Arrow className="size-3" aria-hidden /> : null}
-        </button>
+      {help ? (
+        <span className="flex items-center">
+          {sort ? label : <span id={labelId}>{label}</span>}
+          {help}
+        </span>
       ) : (
-        header
+        label
       )}
     </th>
   );

@@ -1,4 +1,7 @@
+"use client";
+import { useText } from "@/app/_i18n/text-provider";
 import { cn } from "@/app/_lib/cn";
+import { formatWords } from "@/app/_lib/format";
 import type { RunState } from "@/contracts/records/run-state";
 import { Badge, type BadgeTone } from "./badge";
 
@@ -7,22 +10,33 @@ export const RUN_TONE: Record<RunState, { tone: BadgeTone; moving: boolean }> = 
   leased: { tone: "primary", moving: true },
   preparing: { tone: "primary", moving: true },
   running: { tone: "primary", moving: true },
+  pausing: { tone: "warn", moving: true },
+  paused: { tone: "warn", moving: false },
   cancelling: { tone: "warn", moving: true },
   succeeded: { tone: "good", moving: false },
   failed: { tone: "bad", moving: false },
   cancelled: { tone: "outline", moving: false },
 };
 
+interface RunStateBadgeProps {
+  state: RunState;
+  className?: string;
+  /** Having succeeded is no success: something beside it says how the run came out. */
+  isPlain?: boolean;
+}
+
 /** A run's state; the dot moves while a worker has the run. */
-export function RunStateBadge({ state, className }: { state: RunState; className?: string }) {
-  const { tone, moving } = RUN_TONE[state];
+export function RunStateBadge({ state, className, isPlain = false }: RunStateBadgeProps) {
+  const t = useText();
+  const { moving, ...colour } = RUN_TONE[state];
+  const tone = isPlain && state === "succeeded" ? "neutral" : colour.tone;
   return (
     <Badge tone={tone} className={className} data-run-state={state}>
       <span
         aria-hidden
         className={cn("size-1.5 rounded-full bg-current", moving && "motion-safe:animate-pulse")}
       />
-      {state}
+      {formatWords(t, state)}
     </Badge>
   );
 }

@@ -1,5 +1,7 @@
+"use client";
 import { TriangleAlert } from "lucide-react";
 import type { ReactNode } from "react";
+import { useText } from "@/app/_i18n/text-provider";
 import { cn } from "@/app/_lib/cn";
 import { Button } from "./button";
 
@@ -44,6 +46,7 @@ interface ErrorStateProps {
 
 /** Says what failed, with the server's message and a way to try again; nothing where nothing has failed. */
 export function ErrorState({ title, error, onRetry, children, className }: ErrorStateProps) {
+  const t = useText();
   if (error === null) return null;
   return (
     <div
@@ -57,7 +60,7 @@ export function ErrorState({ title, error, onRetry, children, className }: Error
       {children}
       {onRetry ? (
         <Button size="sm" className="mt-3" onClick={onRetry}>
-          Try again
+          {t("Try again")}
         </Button>
       ) : null}
     </div>

@@ -1,15 +1,27 @@
 "use client";
 import { CircleAlert, CircleCheck, X } from "lucide-react";
 import { createContext, useCallback, useContext, useMemo, useState, type ReactNode } from "react";
+import { useText } from "@/app/_i18n/text-provider";
 import { Button } from "./button";
 
 interface ToastMessage {
   id: number;
   tone: "good" | "bad";
   text: string;
+  action?: ToastAction;
 }
 
-type Notify = (tone: ToastMessage["tone"], text: string) => void;
+/** What can be done about a message, e.g. undo what it tells of. */
+interface ToastAction {
+  label: string;
+  act: () => void;
+}
+
+type Notify = (tone: ToastMessage["tone"], text: string, action?: ToastAction) => void;
+
+const SHOWN_MS = 4000;
+/** Long enough to read it and to reach its button by keyboard. */
+const SHOWN_WITH_ACTION_MS = 15_000;
 
 const ToastContext = createContext<Notify>(() => {});
 
@@ -18,16 +30,17 @@ export const useNotify = (): Notify => useContext(ToastContext);
 
 /** Shows the messages of `useNotify`. */
 export function ToastProvider({ children }: { children: ReactNode }) {
+  const t = useText();
   const [messages, setMessages] = useState<ToastMessage[]>([]);
   const close = useCallback(
     (id: number) => setMessages((all) => all.filter((m) => m.id !== id)),
     [],
   );
   const notify = useCallback<Notify>(
-    (tone, text) => {
+    (tone, text, action) => {
       const id = Date.now() + Math.random();
-      setMessages((all) => [...all.slice(-3), { id, tone, text }]);
-      if (tone === "good") setTimeout(() => close(id), 4000);
+      setMessages((all) => [...all.slice(-3), { id, tone, text, action }]);
+      if (tone === "good") setTimeout(() => close(id), action ? SHOWN_WITH_ACTION_MS : SHOWN_MS);
     },
     [close],
   );
@@ -50,11 +63,23 @@ export function ToastProvider({ children }: { children: ReactNode }) {
               <CircleAlert className="mt-0.5 size-4 shrink-0 text-bad" />
             )}
             <p className="min-w-0 flex-1 break-words whitespace-pre-wrap">{m.text}</p>
+            {m.action ? (
+              <Button
+                size="sm"
+                className="-my-1"
+                onClick={() => {
+                  m.action?.act();
+                  close(m.id);
+                }}
+              >
+                {m.action.label}
+              </Button>
+            ) : null}
             <Button
               variant="ghost"
               size="icon-sm"
               className="-m-1"
-              aria-label="Dismiss"
+              aria-label={t("Dismiss")}
               onClick={() => close(m.id)}
             >
               <X />

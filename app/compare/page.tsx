@@ -1,8 +1,8 @@
-import type { Metadata } from "next";
 import { Suspense } from "react";
+import { titlePage } from "@/app/_i18n/server";
 import { CompareView } from "./_components/compare-view";
 
-export const metadata: Metadata = { title: "Compare" };
+export const generateMetadata = titlePage("Compare");
 
 export default function ComparePage() {
   return (

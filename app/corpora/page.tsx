@@ -1,7 +1,7 @@
-import type { Metadata } from "next";
+import { titlePage } from "@/app/_i18n/server";
 import { CorporaView } from "./_components/corpora-view";
 
-export const metadata: Metadata = { title: "Corpora" };
+export const generateMetadata = titlePage("Corpora");
 
 export default function CorporaPage() {
   return <CorporaView />;

@@ -1,8 +1,8 @@
-import type { Metadata } from "next";
 import { Suspense } from "react";
+import { titlePage } from "@/app/_i18n/server";
 import { LabelsView } from "./_components/labels-view";
 
-export const metadata: Metadata = { title: "Labels" };
+export const generateMetadata = titlePage("Labels");
 
 export default function LabelsPage() {
   return (

@@ -1,8 +1,8 @@
-import type { Metadata } from "next";
 import { Suspense } from "react";
+import { titlePage } from "@/app/_i18n/server";
 import { LeaderboardView } from "./_components/leaderboard-view";
 
-export const metadata: Metadata = { title: "Leaderboard" };
+export const generateMetadata = titlePage("Leaderboard");
 
 export default function LeaderboardPage() {
   return (

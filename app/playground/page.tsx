@@ -1,8 +1,8 @@
-import type { Metadata } from "next";
 import { Suspense } from "react";
+import { titlePage } from "@/app/_i18n/server";
 import { PlaygroundView } from "./_components/playground-view";
 
-export const metadata: Metadata = { title: "Playground" };
+export const generateMetadata = titlePage("Playground");
 
 export default function PlaygroundPage() {
   return (

@@ -1,8 +1,8 @@
-import type { Metadata } from "next";
 import { Suspense } from "react";
+import { titlePage } from "@/app/_i18n/server";
 import { QuestionsView } from "./_components/questions-view";
 
-export const metadata: Metadata = { title: "Questions" };
+export const generateMetadata = titlePage("Questions");
 
 export default function QuestionsPage() {
   return (

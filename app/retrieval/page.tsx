@@ -1,8 +1,8 @@
-import type { Metadata } from "next";
 import { Suspense } from "react";
+import { titlePage } from "@/app/_i18n/server";
 import { RetrievalView } from "./_components/retrieval-view";
 
-export const metadata: Metadata = { title: "Retrieval" };
+export const generateMetadata = titlePage("Retrieval");
 
 export default function RetrievalPage() {
   return (

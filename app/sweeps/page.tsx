@@ -1,8 +1,8 @@
-import type { Metadata } from "next";
 import { Suspense } from "react";
+import { titlePage } from "@/app/_i18n/server";
 import { SweepsView } from "./_components/sweeps-view";
 
-export const metadata: Metadata = { title: "Sweeps" };
+export const generateMetadata = titlePage("Sweeps");
 
 export default function SweepsPage() {
   return (

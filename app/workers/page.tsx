@@ -1,7 +1,7 @@
-import type { Metadata } from "next";
+import { titlePage } from "@/app/_i18n/server";
 import { WorkersView } from "./_components/workers-view";
 
-export const metadata: Metadata = { title: "Workers" };
+export const generateMetadata = titlePage("Workers");
 
 export default function WorkersPage() {
   return <WorkersView />;

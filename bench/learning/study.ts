@@ -3,6 +3,7 @@ import { appendFile, copyFile, mkdir, readdir, readFile } from "node:fs/promises
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { ROOT } from "@/lib/paths.mjs";
+import type { Observation } from "@/core/statistics/bootstrap";
 import type { TrainConfig } from "@/contracts/run-config/train-config";
 import type { MetricPoint } from "@/contracts/worker-protocol/metric-point";
 import type { Question } from "@/contracts/worker-protocol/questions";
@@ -48,6 +49,10 @@ export interface SeedResults {
   matched: Result[];
   training: Awaited<ReturnType<Study["training"]>>;
 }
+
+/** For intervals clustered by country. */
+export const toObservations = (results: readonly Result[]): Observation[] =>
+  results.map(({ value, group }) => ({ value, cluster: group }));
 
 /** Keeps what it makes in a folder named after everything that it is made from. */
 const workFolder = (name: string, inputs: unknown): string =>
@@ -227,6 +232,13 @@ export class Study {
     );
     const matched = await this.examiner.matchedRag(path("matched-rag"), trained);
     return { seed, coldStart, trained, matched, training: await this.training(seed) };
+  }
+
+  /** Trains a seed's cold start and answers the held-out questions with its weights. */
+  async runColdStart(seed: number): Promise<Result[]> {
+    await this.train(seed);
+    const path = join(this.seedFolder(seed), "cold-start.jsonl");
+    return this.examiner.searcher(path, seed, this.checkpoint(seed, 0));
   }
 
   /** Equal weights give equal answers. */

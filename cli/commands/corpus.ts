@@ -160,14 +160,15 @@ async function previewCorpus(
   const preview = corpusPreviewResultSchema.parse(task);
   if (json) return printJson(preview);
   for (const text of describePreview(preview)) print(text);
-  const { documents, problems } = preview;
+  const { documents, problems, warnings } = preview;
   print(
     formatTable(
       ["id", "title", "text"],
       documents.map(({ id, title, text }) => [id, title, text.replace(/\s+/g, " ").slice(0, 80)]),
     ),
   );
-  for (const { file, line, reason } of problems) print(`${file}, line ${line} ${reason}`);
+  for (const { file, line, reason } of [...problems, ...warnings])
+    print(`${file}, line ${line} ${reason}`);
 }
 
 /** Builds the source that PATH means: a preset's name, an address, a path on the worker, or a file that is uploaded. */
@@ -248,11 +249,12 @@ async function showCorpus(
     print(
       `from ${source.from} (${source.format}, ${source.files} files, sha256 ${source.sha256})\nlicence: ${manifest.licence || "not said"}\nwords a passage: ${lengths.shortest} to ${lengths.longest}, ${lengths.mean.toFixed(1)} on average\nleft out: ${badLines.total} bad lines, ${duplicates.passages} repeated passages`,
     );
-    if (badLines.first.length > 0)
+    const shown = [...badLines.first.slice(0, 20), ...manifest.warnings.first];
+    if (shown.length > 0)
       print(
         `\n${formatTable(
           ["file", "line", "why"],
-          badLines.first.slice(0, 20).map((line) => [line.file, line.line, line.reason]),
+          shown.map((line) => [line.file, line.line, line.reason]),
         )}`,
       );
   }

@@ -105,8 +105,9 @@ async function evaluate(
 ): Promise<void> {
   const id = await findRun(context.client, run);
   let scoredId = id;
-  if (needsJudge(options.scorer)) scoredId = await scoreWithJudge(context, id, options);
-  else await context.client.scores.rescore.mutate({ runId: id });
+  const { scorer } = options;
+  if (needsJudge(scorer)) scoredId = await scoreWithJudge(context, id, options);
+  else await context.client.scores.rescore.mutate({ runId: id, rule: scorer });
   await printScores(context, scoredId, options.json);
   if (options.out !== undefined) await writeUpstreamFiles(context, scoredId, options.out);
 }
@@ -165,8 +166,12 @@ async function printScores(
     `${summary.answered} of ${summary.questions} questions answered${summary.missing > 0 ? `; ${summary.missing} are missing and count nowhere` : ""}`,
   );
   for (const { questionId, reason } of failures.slice(0, 10)) print(`${questionId}: ${reason}`);
-  for (const { judge, judgeAndSpan } of agreement)
+  for (const { scorer, replies, unread } of summary.unread)
     print(
-      `${judge} and span agree on ${formatShare(judgeAndSpan.observed)} (kappa ${judgeAndSpan.kappa?.toFixed(2) ?? "–"})`,
+      `${scorer}: ${unread} of ${replies} replies of the judge (${formatShare(unread / replies)}) said neither yes nor no and count as no`,
+    );
+  for (const { judge, span, judgeAndSpan } of agreement)
+    print(
+      `${judge} and ${span} agree on ${formatShare(judgeAndSpan.observed)} (kappa ${judgeAndSpan.kappa?.toFixed(2) ?? "–"})`,
     );
 }

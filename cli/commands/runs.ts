@@ -22,7 +22,7 @@ interface LaunchOptions extends BaseConfigOptions {
   json?: boolean;
 }
 
-/** `launch`, `list`, `show`, `cancel`, `resume` and `export`. */
+/** `launch`, `list`, `show`, `cancel`, `pause`, `resume`, `steps` and `export`. */
 export function addRunCommands(program: Command, context: CommandContext): void {
   const { client, print, printJson } = context;
   program
@@ -67,7 +67,8 @@ export function addRunCommands(program: Command, context: CommandContext): void 
 
   for (const [name, description] of [
     ["cancel", "cancel a run"],
-    ["resume", "queue a cancelled or failed run again, from its last checkpoint"],
+    ["pause", "pause a run where it can go on from, and give its worker free"],
+    ["resume", "queue a paused, cancelled or failed run again, from its last checkpoint"],
   ] as const) {
     program
       .command(`${name} <run>`)
@@ -82,6 +83,15 @@ export function addRunCommands(program: Command, context: CommandContext): void 
         else print(`${id} is ${state}`);
       });
   }
+
+  program
+    .command("steps <run> <n>")
+    .description("change how many steps a training run makes in total, while it runs, too")
+    .action(async (run: string, n: string) => {
+      const id = await findRun(client, run);
+      const { from, to } = await client.runs.changeSteps.mutate({ id, steps: parseInteger(n) });
+      print(`${id} makes ${to} steps in place of ${from}`);
+    });
 
   program
     .command("export <run>")

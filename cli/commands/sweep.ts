@@ -5,12 +5,8 @@ import { sweepSpecSchema } from "@/contracts/run-config/sweep";
 import { AppError } from "@/contracts/errors";
 import { PRESETS } from "@/core/presets/run-presets";
 import { SWEEP_PRESETS, findSweepPreset } from "@/core/presets/sweep-presets";
-import {
-  countRuns,
-  expandSweepOrThrow,
-  formatSettingValue,
-  formatVariedSettings,
-} from "@/core/sweep/expand-sweep";
+import { countRuns, expandSweepOrThrow } from "@/core/sweep/expand-sweep";
+import { formatSettingValue, formatVariedSettings } from "@/core/sweep/varied-settings";
 import {
   formatFigure,
   formatMean,

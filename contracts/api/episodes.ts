@@ -9,7 +9,6 @@ import {
 import { turnGainsResultSchema } from "@/contracts/worker-protocol/tasks";
 import { questionSchema } from "@/contracts/worker-protocol/questions";
 import { taskDetailSchema } from "@/contracts/api/tasks";
-import { rowIdSchema } from "./row-id";
 
 export const getEpisodeRequestSchema = z.object({ id: z.uuid() });
 
@@ -35,8 +34,6 @@ export const episodeDetailSchema = z.object({
       score: z.number().nullable(),
     }),
   ),
-  previousId: z.uuid().nullable(),
-  nextId: z.uuid().nullable(),
 });
 
 export type EpisodeDetail = z.infer<typeof episodeDetailSchema>;
@@ -45,8 +42,10 @@ export const episodeFilterSchema = z.enum([
   "all",
   "correct",
   "wrong",
+  "both-right",
   "gained",
   "lost",
+  "both-wrong",
   "format-errors",
   "no-variance",
   "never-retrieved",
@@ -55,17 +54,109 @@ export const episodeFilterSchema = z.enum([
   "scorer-doubtful",
 ]);
 
-export const listEpisodesRequestSchema = z.object({
+/** Numbers of an episode that it is filtered, sorted and counted by. */
+export const episodeMeasureSchema = z.enum([
+  "step",
+  "reward",
+  "advantage",
+  "score",
+  "searches",
+  "documents",
+  "tokens",
+]);
+export type EpisodeMeasure = z.infer<typeof episodeMeasureSchema>;
+
+/** From `min` to `max`, both included, or to below `below`. An episode without a value is outside of every range. */
+const measureRangeSchema = z.object({
+  min: z.number().optional(),
+  max: z.number().optional(),
+  below: z.number().optional(),
+});
+export type MeasureRange = z.infer<typeof measureRangeSchema>;
+
+/** Where a text is searched; everywhere without one of these. */
+export const textPlaceSchema = z.enum(["question", "answer", "queries", "documents"]);
+
+/** Which of a run's episodes are meant. */
+const episodeSelectionSchema = z.object({
   runId: z.uuid(),
   phase: episodePhaseSchema.optional(),
   step: z.int().nonnegative().optional(),
   questionId: z.string().optional(),
   filter: episodeFilterSchema.default("all"),
-  /** Part of the question or of the answer. */
+  formatError: formatErrorSchema.optional(),
+  /** The question's type. */
+  type: z.string().optional(),
+  ranges: z.partialRecord(episodeMeasureSchema, measureRangeSchema).default({}),
+  /**
+   * Every word of it begins a word of question, answer and queries together, or of one document that the episode saw.
+   * Chinese, Japanese and Korean: every two neighbouring characters stand there side by side.
+   */
   text: z.string().max(200).optional(),
-  order: z.enum(["newest", "oldest"]).default("newest"),
-  cursor: rowIdSchema.nullish(),
+  textIn: textPlaceSchema.optional(),
+});
+export type EpisodeSelection = z.output<typeof episodeSelectionSchema>;
+
+/** `recorded`: the order in which they were reported. */
+export const episodeSortSchema = z.enum([
+  "recorded",
+  ...episodeMeasureSchema.options,
+  "type",
+  "attribution",
+  "format-errors",
+]);
+export type EpisodeSort = z.infer<typeof episodeSortSchema>;
+
+/** Episodes in an order; those without a value come last, equal ones in the order of reports. */
+const orderedSelectionSchema = episodeSelectionSchema.extend({
+  sort: episodeSortSchema.default("recorded"),
+  /** Not "direction": that is what a client calls the way in which it pages. */
+  sortDirection: z.enum(["ascending", "descending"]).default("descending"),
+});
+export type OrderedSelection = z.output<typeof orderedSelectionSchema>;
+
+export const listEpisodesRequestSchema = orderedSelectionSchema.extend({
+  cursor: z.string().max(1000).nullish(),
   limit: z.int().min(1).max(200).default(50),
+});
+
+export const summarizeEpisodesRequestSchema = episodeSelectionSchema.extend({
+  /** The measure of the bars. */
+  measure: episodeMeasureSchema.optional(),
+});
+
+export const summarizeEpisodesResponseSchema = z.object({
+  total: z.int(),
+  /** The counts are estimated from a sample. */
+  isEstimate: z.boolean(),
+  /** The measure of the bars, as it was asked for; null: there are none. */
+  measure: episodeMeasureSchema.nullable(),
+  /** Episodes by the measure, without regard to what the request wants of it; in order, empty bars left out. */
+  bars: z.array(measureRangeSchema.extend({ count: z.int() })),
+  /** How many have no value of the measure. */
+  withoutValue: z.int(),
+});
+
+export const episodeNeighboursRequestSchema = orderedSelectionSchema.extend({
+  episodeId: z.uuid(),
+});
+
+export const episodeNeighboursResponseSchema = z.object({
+  /** Before and after the episode in the order of the list; null at an end. */
+  previousId: z.uuid().nullable(),
+  nextId: z.uuid().nullable(),
+  /** Its place in the list, from 1, and how many there are; null where counting them would take too long. */
+  position: z.int().nullable(),
+  total: z.int().nullable(),
+});
+
+/** What a run's episodes can be filtered by. */
+export const episodeFacetsResponseSchema = z.object({
+  phases: z.array(z.object({ value: episodePhaseSchema, episodes: z.int() })),
+  types: z.array(z.object({ value: z.string(), episodes: z.int() })),
+  formatErrors: z.array(z.object({ value: formatErrorSchema, episodes: z.int() })),
+  /** Measures of which at least one episode has a value. */
+  measures: z.array(episodeMeasureSchema),
 });
 
 export const episodeRowSchema = z.object({
@@ -85,6 +176,10 @@ export const episodeRowSchema = z.object({
   searches: z.int(),
   /** Documents handed to the generator. */
   documents: z.int(),
+  /** Tokens that models generated in the episode; null: not known. */
+  tokens: z.int().nullable(),
+  /** The question's. */
+  type: z.string().nullable(),
   attribution: attributionSchema.nullable(),
   formatErrors: z.array(formatErrorSchema),
 });
@@ -92,7 +187,6 @@ export const episodeRowSchema = z.object({
 export const listEpisodesResponseSchema = z.object({
   rows: z.array(episodeRowSchema),
   nextCursor: z.string().nullable(),
-  total: z.int(),
 });
 
 export const episodeStepsRequestSchema = z.object({ runId: z.uuid() });
@@ -113,7 +207,7 @@ export const turnGainsRequestSchema = z.object({ episodeId: z.uuid() });
 /** The last computation (tasks.create with kind "turn-gains"); null where there is none yet. */
 export const turnGainsResponseSchema = z
   .object({
-    task: taskDetailSchema.omit({ result: true }),
+    task: taskDetailSchema.omit({ result: true, partial: true }),
     result: turnGainsResultSchema.nullable(),
   })
   .nullable();

@@ -6,7 +6,7 @@ import { methodNameSchema } from "@/contracts/records/episode";
 export const leaderboardRequestSchema = z.object({
   /** Key of a scope that an earlier answer listed; absent or unknown: the one with the most results. */
   scope: z.string().max(1000).nullish(),
-  /** Row that the others are tested against; absent: naive RAG where there is one. */
+  /** Row that the others are tested against, by id or key; absent: naive RAG where there is one. */
   reference: z.string().max(10_000).nullish(),
 });
 
@@ -18,6 +18,8 @@ export const pairedComparisonSchema = z.object({
   /** Two-sided p-value of the paired bootstrap. */
   bootstrapP: z.number(),
   pairs: z.int(),
+  /** Smallest true difference that this comparison alone shows at 5% with a power of 80%; null: not known. */
+  smallestDifference: z.number().nullable(),
   /** Null where scores are not all 0 or 1. */
   mcNemar: z
     .object({
@@ -44,6 +46,27 @@ export const attributionSharesSchema = z.object({
   withGoldCorrect: z.int(),
 });
 
+/** Results of one method under several seeds, each the newest complete one under its seed. */
+const seedResultsSchema = z.object({
+  /** Over seeds, with its t interval and sample standard deviation. */
+  mean: z.number(),
+  low: z.number(),
+  high: z.number(),
+  deviation: z.number(),
+  runs: z.array(
+    z.object({
+      runId: z.uuid(),
+      /** Seed that the searcher was trained under; null where it was not trained here. */
+      trainingSeed: z.int().nullable(),
+      seed: z.int(),
+      mean: z.number(),
+      low: z.number(),
+      high: z.number(),
+    }),
+  ),
+});
+export type SeedResults = z.infer<typeof seedResultsSchema>;
+
 const leaderboardCellSchema = z.object({
   runId: z.uuid(),
   /** Runs of this row and column; the newest complete one is shown. */
@@ -58,6 +81,17 @@ const leaderboardCellSchema = z.object({
   clusters: z.int().nullable(),
   /** Null with the reason where it is incomplete. */
   rank: z.int().nullable(),
+  /** Ranks that the questions leave open, together for the whole column at 95%. Null where there is no rank. */
+  rankInterval: z
+    .object({
+      low: z.int(),
+      high: z.int(),
+      /** Methods of a column share a letter exactly where no difference between them is shown. */
+      group: z.string(),
+    })
+    .nullable(),
+  /** Also of the same training under other seeds; null under fewer than two. */
+  seeds: seedResultsSchema.nullable(),
   reason: z.string().nullable(),
   searches: z.number(),
   documents: z.number(),
@@ -112,6 +146,8 @@ export const leaderboardResponseSchema = z.object({
   rows: z.array(
     z.object({
       id: z.string(),
+      /** Short, for addresses: the same for the same id. */
+      key: z.string(),
       method: z.string(),
       label: z.string(),
       detail: z.string(),
@@ -153,12 +189,42 @@ export const leaderboardResponseSchema = z.object({
 
 export type LeaderboardResponse = z.infer<typeof leaderboardResponseSchema>;
 
+export const planRequestSchema = z.object({
+  scope: z.string().max(1000),
+  /** Id of a column. */
+  column: z.string().max(2000),
+  /** Keys of two rows that have a complete result in it. */
+  row: z.string().max(64),
+  reference: z.string().max(64),
+});
+
+/** What a comparison of two rows varies by, for planning one that sees less. */
+export const planResponseSchema = z.object({
+  questions: z.int(),
+  /** Groups of questions that vary together; as many as questions where the set names none. */
+  clusters: z.int(),
+  difference: z.number(),
+  /** Seeds of the row and of the reference; the variance over seeds of one with a single seed is not known. */
+  seeds: z.tuple([z.int(), z.int()]),
+  /** Null where these results do not tell it. */
+  variance: z
+    .object({
+      betweenQuestions: z.number(),
+      withinQuestions: z.number(),
+      betweenSeeds: z.number(),
+    })
+    .nullable(),
+});
+export type Plan = z.infer<typeof planResponseSchema>;
+
 export const launchMethodsRequestSchema = z.object({
   methods: z.array(methodNameSchema).min(1).max(methodNameSchema.options.length),
   /** Run whose corpus, generator, retriever and scorer are taken; absent: a preset's. */
   like: z.uuid().nullish(),
   questions: z.string().min(1).max(200),
   limit: z.int().min(1).nullable().default(null),
+  /** Checkpoint that s3 searches with; null: the one of `like`, or the untrained model. */
+  checkpoint: z.uuid().nullish(),
 });
 
 export const launchMethodsResponseSchema = z.object({

@@ -25,7 +25,7 @@ export interface LiveEvent {
   kind: LiveEventKind;
   runId: string | null;
   /**
-   * Small, by kind. run: {state, attempt}; metrics: {names, step}; alarms: {names}; episodes: {phase, step, count}; logs: {count};
+   * Small, by kind. run: {state, attempt} where its state changed; metrics: {names, step}; alarms: {names}; episodes: {phase, step, count}; logs: {count};
    * progress: a Progress; task: {taskId, state, fraction, detail}; worker: {workerId, state}.
    */
   payload: Record<string, unknown>;

@@ -15,6 +15,11 @@ export const compareRetrieversRequestSchema = z.object({ runIds: comparedRunsSch
 
 /** A mean with the ends of its 95% bootstrap interval; null where no question defines the metric. */
 const intervalSchema = z.object({ mean: z.number(), low: z.number(), high: z.number() }).nullable();
+/** The same of a paired difference, with the smallest true one that is shown at 5% with a power of 80%; null: not known. */
+const differenceSchema = intervalSchema
+  .unwrap()
+  .extend({ smallestDifference: z.number().nullable() })
+  .nullable();
 
 export const compareRetrieversResponseSchema = z.object({
   questionSet: z.string(),
@@ -46,7 +51,7 @@ export const compareRetrieversResponseSchema = z.object({
   /** By run, then by metric. */
   overall: z.array(z.array(intervalSchema)),
   /** The run minus the first run, paired by question; by run after the first, then by metric. */
-  differences: z.array(z.array(intervalSchema)),
+  differences: z.array(z.array(differenceSchema)),
   /** Parts of the questions: by their type, and by how many gold documents they name. */
   slices: z.array(
     z.object({

@@ -9,6 +9,7 @@ import {
   preflightItemSchema,
   logLineSchema,
 } from "@/contracts/worker-protocol/reports";
+import { columnValuesSchema } from "./run-list";
 import { rowIdSchema } from "./row-id";
 
 export const cancelRunRequestSchema = z.object({
@@ -89,20 +90,6 @@ export const exportRunResponseSchema = z.object({
   nextCursor: z.string().nullable(),
 });
 
-const runSortSchema = z.enum(["newest", "oldest", "name", "reward", "duration"]);
-
-export const listRunsRequestSchema = z.object({
-  states: z.array(runStateSchema).optional(),
-  kinds: z.array(runKindSchema).optional(),
-  /** Part of the name, or the beginning of the id. */
-  text: z.string().max(200).optional(),
-  /** One row for each sweep: its first run that passes the filter represents all of them. */
-  foldSweeps: z.boolean().default(false),
-  sort: runSortSchema.default("newest"),
-  cursor: z.string().nullish(),
-  limit: z.int().min(1).max(200).default(50),
-});
-
 const runRowSchema = z.object({
   id: z.uuid(),
   name: z.string(),
@@ -136,22 +123,33 @@ const runRowSchema = z.object({
   importedFrom: z.string().nullable(),
   /** Raised alarms. */
   alarms: z.array(alarmNameSchema),
+  tags: z.array(z.string()),
+  notes: z.string(),
+  archivedAt: z.date().nullable(),
+  deletedAt: z.date().nullable(),
 });
 
 export type RunRow = z.infer<typeof runRowSchema>;
 
 export const listRunsResponseSchema = z.object({
-  rows: z.array(runRowSchema),
+  rows: z.array(runRowSchema.extend({ values: columnValuesSchema })),
   nextCursor: z.string().nullable(),
-  /** Runs per state over everything, regardless of the filter. */
+  /** Runs per state over the whole shelf, regardless of the other filters. */
   counts: z.partialRecord(runStateSchema, z.int()),
 });
 
-const runActionSchema = z.enum(["cancel", "resume", "duplicate"]);
+const runActionSchema = z.enum(["cancel", "pause", "resume", "steps", "duplicate"]);
 
-export const attemptOutcomeSchema = z.enum(["succeeded", "failed", "cancelled", "lost"]);
+export const attemptOutcomeSchema = z.enum(["succeeded", "failed", "cancelled", "paused", "lost"]);
 
 export const getRunRequestSchema = z.object({ id: z.uuid() });
+
+const checkpointOriginSchema = z.object({
+  checkpointId: z.uuid(),
+  runId: z.uuid(),
+  name: z.string(),
+  step: z.int(),
+});
 
 export const runDetailSchema = runRowSchema.extend({
   config: runConfigSchema,
@@ -168,6 +166,12 @@ export const runDetailSchema = runRowSchema.extend({
       outcome: attemptOutcomeSchema.nullable(),
       reason: z.string().nullable(),
     }),
+  ),
+  /** The checkpoint that its weights began with; null: those of the model. */
+  branchedFrom: checkpointOriginSchema.nullable(),
+  /** Runs that began with a checkpoint of this one, newest first. */
+  branches: z.array(
+    z.object({ id: z.uuid(), name: z.string(), kind: runKindSchema, step: z.int() }),
   ),
   /** The reason why a queued run is not taken yet, e.g. "no attached worker has the model …"; null otherwise. */
   waitingFor: z.string().nullable(),
@@ -217,6 +221,8 @@ export const runLogsRequestSchema = z.object({
   after: rowIdSchema.nullish(),
   /** This level and the graver ones. */
   level: logLevelSchema.default("debug"),
+  /** Part of the message or the source, in any case. */
+  text: z.string().max(200).optional(),
   limit: z.int().min(1).max(2000).default(500),
 });
 
@@ -227,12 +233,21 @@ export const runOfCheckpointRequestSchema = z.object({ checkpointId: z.uuid() })
 
 export const runOfCheckpointResponseSchema = z.object({ runId: z.uuid() });
 
-export const resumeRunRequestSchema = z.object({
+export const transitionRunRequestSchema = z.object({
   id: z.uuid(),
   reason: z.string().max(1000).nullish(),
 });
 
-export const resumeRunResponseSchema = z.object({ state: runStateSchema });
+export const transitionRunResponseSchema = z.object({ state: runStateSchema });
+
+export const changeStepsRequestSchema = z.object({
+  id: z.uuid(),
+  /** Steps that the training run makes in total. */
+  steps: z.int().min(1).max(1_000_000),
+});
+
+/** Before and after. */
+export const changeStepsResponseSchema = z.object({ from: z.int(), to: z.int() });
 
 export const servedModelsResponseSchema = z.array(
   z.object({

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { ruleScorerSchema } from "@/contracts/run-config/scoring";
 import { rowIdSchema } from "./row-id";
 
 export const scoreRunRequestSchema = z.object({ runId: z.uuid() });
@@ -13,7 +14,19 @@ export const scoreSummaryResponseSchema = z.object({
   failed: z.int(),
   /** Mean over the answers that the scorer has scored. */
   scorers: z.array(z.object({ scorer: z.string(), scored: z.int(), mean: z.number() })),
+  /** Judged scorers that count a reply which says neither yes nor no as no: how many replies there were, and how many such. */
+  unread: z.array(z.object({ scorer: z.string(), replies: z.int(), unread: z.int() })),
 });
+
+/** Answers about which a judge said neither yes nor no, so that they count as wrong; at most 1,000. */
+export const unreadRepliesResponseSchema = z.array(
+  z.object({
+    scorer: z.string(),
+    questionId: z.string(),
+    question: z.string(),
+    answer: z.string(),
+  }),
+);
 
 const agreementSchema = z.object({
   bothYes: z.int(),
@@ -29,6 +42,8 @@ const agreementSchema = z.object({
 export const scoreAgreementResponseSchema = z.array(
   z.object({
     judge: z.string(),
+    /** The span rule with its version. */
+    span: z.string(),
     judgeAndSpan: agreementSchema,
     judgeAndPeople: agreementSchema,
     spanAndPeople: agreementSchema,
@@ -93,4 +108,8 @@ export const labelScoreRequestSchema = z.object({
   correct: z.boolean().nullable(),
 });
 
+export const rescoreRequestSchema = scoreRunRequestSchema.extend({
+  /** A rule that is not scored with every answer. */
+  rule: ruleScorerSchema.optional(),
+});
 export const rescoreResponseSchema = z.object({ added: z.int() });

@@ -132,8 +132,6 @@ export const retrySweepResponseSchema = z.object({ queued: z.int() });
 export const sweepSeriesRequestSchema = z.object({
   id: z.uuid(),
   metric: z.string().min(1).max(120),
-  /** Over all curves together. */
-  maxPoints: z.int().min(2).max(2000).default(2000),
 });
 
 export const sweepSeriesResponseSchema = z.object({

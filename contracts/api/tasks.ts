@@ -1,8 +1,8 @@
 import { z } from "zod";
 import { wireErrorSchema } from "@/contracts/errors";
 import { corpusSourceSchema } from "@/contracts/run-config/corpus-source";
-import { MAX_QUERY_LENGTH } from "@/contracts/run-config/retriever";
-import { retrieverSchema } from "@/contracts/run-config/retriever";
+import { generatorSchema } from "@/contracts/run-config/generator";
+import { MAX_QUERY_LENGTH, retrieverSchema } from "@/contracts/run-config/retriever";
 
 const taskStateSchema = z.enum(["running", "succeeded", "failed", "cancelled"]);
 
@@ -16,6 +16,7 @@ export const taskKindSchema = z.enum([
   "corpus-preview",
   "remove-corpus",
   "turn-gains",
+  "play",
 ]);
 
 export type TaskKind = z.infer<typeof taskKindSchema>;
@@ -35,6 +36,8 @@ export const taskDetailSchema = z.object({
   error: wireErrorSchema.nullable(),
   /** What contracts/worker-protocol.ts names for the kind (queryResult, dryRunResult, ...); checked against it. */
   result: z.unknown(),
+  /** What there is of the result before the end (kind "play": playProgressSchema); null: nothing. */
+  partial: z.unknown(),
 });
 
 export type TaskDetail = z.infer<typeof taskDetailSchema>;
@@ -42,6 +45,26 @@ export type TaskDetail = z.infer<typeof taskDetailSchema>;
 export const cancelTaskRequestSchema = z.object({ id: z.uuid() });
 
 export const cancelTaskResponseSchema = z.object({ state: taskStateSchema });
+
+/** What is changed of an episode, and from where it is played again. Absent: as it was. */
+export const episodeChangeSchema = z
+  .object({
+    /** It is kept as it was before this turn; null: all of it is kept, and only the answer is made anew. */
+    turn: z.int().nonnegative().nullable(),
+    /** Query of the turn. */
+    query: z.string().trim().min(1, "type a query").max(MAX_QUERY_LENGTH).optional(),
+    /** Ids of the documents that are selected of the turn's window, which is kept. */
+    selected: z.array(z.string().min(1)).max(50).optional(),
+    retriever: retrieverSchema.optional(),
+    generator: generatorSchema.optional(),
+    /** Id of a checkpoint; null: the untrained searcher. */
+    checkpoint: z.uuid().nullable(),
+  })
+  .refine(({ query, selected }) => query === undefined || selected === undefined, {
+    path: ["selected"],
+    message: "another query brings other documents: change one of query and selection",
+  });
+export type EpisodeChange = z.infer<typeof episodeChangeSchema>;
 
 export const createTaskRequestSchema = z.discriminatedUnion("kind", [
   z.object({
@@ -78,6 +101,16 @@ export const createTaskRequestSchema = z.discriminatedUnion("kind", [
   z.object({ kind: z.literal("remove-corpus"), corpus: z.string().min(1), workerId: z.uuid() }),
   /** What each turn of a stored episode gained. */
   z.object({ kind: z.literal("turn-gains"), episodeId: z.uuid() }),
+  /** Plays a typed question with a method's configuration of a predict run; its question set is not read. */
+  z.object({
+    kind: z.literal("ask"),
+    config: z.unknown(),
+    question: z.string().trim().min(1, "type a question").max(MAX_QUERY_LENGTH),
+    /** Answers that count as right; none: nothing is scored. */
+    answers: z.array(z.string().trim().min(1).max(500)).max(20).default([]),
+  }),
+  /** Plays a stored episode again from a turn on, with what was changed. */
+  z.object({ kind: z.literal("what-if"), episodeId: z.uuid(), change: episodeChangeSchema }),
 ]);
 
 export const createTaskResponseSchema = z.object({ taskId: z.uuid() });

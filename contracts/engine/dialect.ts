@@ -140,6 +140,8 @@ export const sampledSchema = z.object({
   ids: tokenIdsSchema,
   /** Log-probability at the sampling temperature (greedy: at 1) over the tokens that the guide allows; 0 where forced. */
   logprobs: perTokenSchema,
+  /** Entropy in nats of the distribution that the log-probability is of; 0 where forced. Absent: the sampler does not give it. */
+  entropies: perTokenSchema.optional(),
   /** True where the guide left no choice: weight 0 in training. */
   forced: z.array(z.boolean()),
   /** stop: stop string or id; guide: the grammar is complete; length: maxTokens. */

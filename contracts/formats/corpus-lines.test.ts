@@ -2,6 +2,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import {
   LineError,
+  encodeContents,
   formatContents,
   parseContents,
   parseCorpusLine,
@@ -27,6 +28,7 @@ describe("a corpus line", () => {
       id: "a",
       title: "",
       text: "no title\nsecond line",
+      contents: "no title\nsecond line",
     });
     expect(parseCorpusLine('{"id": "a", "text": "body", "url": "ignored"}', 1)).toEqual({
       id: "a",
@@ -37,6 +39,7 @@ describe("a corpus line", () => {
 
   it.each([
     ['{"id": "a", "text"', "line 17 is not JSON"],
+    ['{"id": "a", "text": "b", "text": "c"}', 'line 17 holds the key "text" twice'],
     ["[1]", "line 17 is not a document"],
     ['{"id": "a"}', "line 17 is not a document: (root): needs `contents`, or `title` and `text`"],
     ['{"text": "body"}', "line 17 is not a document: id:"],
@@ -55,6 +58,44 @@ describe("a corpus line", () => {
       });
     }
     expect(parseContents('"Only a title"')).toEqual({ title: "Only a title", text: "" });
+  });
+
+  it("keeps contents of any form, by a name where title and text give it", () => {
+    fc.assert(
+      fc.property(
+        fc.string(),
+        fc.string(),
+        fc.oneof(
+          fc.string(),
+          fc.constantFrom('"T"\r\ny', '"T"', "⏎text", "T. y", "T\ny", '"T" x\ny', '"A\rB"\ny'),
+        ),
+        (title, text, contents) => {
+          fc.pre(contents.trim() !== "");
+          for (const line of [{ contents }, { title, contents }, { title, text, contents }]) {
+            const record = parseCorpusLine(JSON.stringify({ id: "a", ...line }), 1);
+            const { contents: own = formatContents(record), ...document } = record;
+            expect(own).toBe(contents);
+            const stored = JSON.stringify({ ...document, ...encodeContents(record) });
+            expect(parseCorpusLine(stored, 1)).toEqual(record);
+          }
+        },
+      ),
+    );
+    expect(
+      ["T. y", '"T"\r\ny', "T\ny", "y", "else"].map((contents) =>
+        encodeContents({ id: "a", title: "T", text: "y", contents }),
+      ),
+    ).toEqual([
+      { contentsForm: "sentence" },
+      { contentsForm: "quoted-crlf" },
+      { contentsForm: "title-line" },
+      { contentsForm: "text" },
+      { contents: "else" },
+    ]);
+    // A column of that name that a file has of its own says nothing.
+    expect(
+      parseCorpusLine('{"id": "a", "title": "T", "text": "y", "contentsForm": "constructor"}', 1),
+    ).toEqual({ id: "a", title: "T", text: "y" });
   });
 
   it("goes through upstream's contents and back unchanged", () => {
@@ -80,6 +121,21 @@ describe("a question set", () => {
         goldQueries: [],
       },
     ]);
+  });
+
+  it("holds questions with one stem and other options", () => {
+    const ask = (id: string, ...texts: string[]) =>
+      question({
+        id,
+        options: {
+          choices: texts.map((text, i) => ({ letter: "AB"[i], text })),
+          answer: "A",
+        },
+      });
+    expect(parseQuestionSet([ask("q", "x", "y"), ask("r", "x", "z")])).toHaveLength(2);
+    expect(() => parseQuestionSet([ask("q", "x", "y"), ask("r", "X", "y")])).toThrow(
+      /repeats the question of line 1/,
+    );
   });
 
   it.each([

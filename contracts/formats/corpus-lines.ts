@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { AppError, describeIssues } from "@/contracts/errors";
+import { findRepeatedKey } from "./repeated-keys";
 
 /**
  * The file formats a person brings: corpora and question sets, one JSON object a line (JSONL). The functions here
@@ -11,6 +12,8 @@ export interface CorpusRecord {
   id: string;
   title: string;
   text: string;
+  /** The line's own `contents`, where `formatContents` gives another: what a client of upstream's protocol is sent. */
+  contents?: string;
 }
 
 const idSchema = z
@@ -19,7 +22,7 @@ const idSchema = z
 
 /**
  * `{id, title, text}`, MedRAG's `{id, title, content, contents}`, or upstream's `{id, contents}` with contents =
- * "\"Title\"\ntext". Other keys are ignored.
+ * "\"Title\"\ntext". In imported corpora `contentsForm` stands for `contents` (`encodeContents`). Other keys are ignored.
  */
 const corpusLineSchema = z
   .object({
@@ -28,6 +31,7 @@ const corpusLineSchema = z
     text: z.string().optional(),
     content: z.string().optional(),
     contents: z.string().optional(),
+    contentsForm: z.unknown().optional(),
   })
   .refine(
     (line) => line.contents !== undefined || line.text !== undefined || line.content !== undefined,
@@ -35,11 +39,11 @@ const corpusLineSchema = z
       error: "needs `contents`, or `title` and `text`",
     },
   )
-  .transform(({ id, title, text, content, contents }): CorpusRecord => {
+  .transform(({ id, title, text, content, contents, contentsForm }): CorpusRecord => {
     const body = text ?? content;
-    if (body !== undefined) return { id, title: title ?? "", text: body };
-    const parts = parseContents(contents ?? "");
-    return { id, title: title ?? parts.title, text: parts.text };
+    const parts = body === undefined ? parseContents(contents ?? "") : { title: "", text: body };
+    const record = { id, title: title ?? parts.title, text: parts.text };
+    return withContents(record, contents ?? decodeContents(record, contentsForm));
   });
 
 const letterSchema = z.string().regex(/^[A-Z]$/, "a capital letter");
@@ -56,6 +60,8 @@ export const multipleChoiceSchema = z
       )
       .min(2, "needs at least two options"),
     answer: letterSchema,
+    /** Question and options as the file has them in one text, where upstream's form of them (`formatQuestionText`) is another. */
+    asWritten: z.string().optional(),
   })
   .refine(
     ({ choices }) => new Set(choices.map((choice) => choice.letter)).size === choices.length,
@@ -84,6 +90,15 @@ export const questionLineSchema = z.object({
   options: multipleChoiceSchema.optional(),
 });
 export type QuestionRecord = z.output<typeof questionLineSchema>;
+
+/** What makes a question another one: its text up to case and white space, with its options. */
+export function buildQuestionIdentity({
+  question,
+  options,
+}: Pick<QuestionRecord, "question" | "options">): string {
+  const text = [question, ...(options?.choices ?? []).map(({ text }) => text)].join("\n");
+  return text.toLowerCase().replace(/\s+/g, " ");
+}
 
 /** A line that cannot be used: which one, and why. `invalid-input` like every error of a person's input. */
 export class LineError extends AppError {
@@ -114,6 +129,44 @@ export function formatContents({ title, text }: { title: string; text: string })
   return `"${title.replace(/\s*[\r\n]+\s*/g, " ")}"\n${text}`;
 }
 
+/** Forms of `contents`, apart from `formatContents`' own, that title and text determine; the first that fits is taken. */
+const CONTENTS_FORMS: Readonly<Record<string, (document: CorpusRecord) => string>> = {
+  /** Without a quoted first line, so without a title. */
+  text: ({ text }) => text,
+  "title-line": ({ title, text }) => `${title}\n${text}`,
+  /** MedRAG's. */
+  sentence: ({ title, text }) => `${title}. ${text}`,
+  "quoted-crlf": ({ title, text }) => `"${title}"\r\n${text}`,
+  "quoted-alone": ({ title }) => `"${title}"`,
+};
+/** How a corpus file notes `contents`: by the name of its form, letter by letter, or not at all where it is upstream's form. */
+type EncodedContents = { contentsForm?: string; contents?: string };
+
+/** The record with its line's own `contents`, where that says more than title and text; blank ones say nothing. */
+export function withContents<T extends Omit<CorpusRecord, "id">>(
+  record: T,
+  contents: string | undefined,
+): T {
+  const isOther =
+    contents !== undefined && contents.trim() !== "" && contents !== formatContents(record);
+  return isOther ? { ...record, contents } : record;
+}
+
+/** What a corpus file notes of a record's `contents`, shortest form first; `withContents` and the schema read it back. */
+export function encodeContents(record: CorpusRecord): EncodedContents {
+  const { contents } = record;
+  if (contents === undefined) return {};
+  const form = Object.keys(CONTENTS_FORMS).find(
+    (name) => CONTENTS_FORMS[name]!(record) === contents,
+  );
+  return form === undefined ? { contents } : { contentsForm: form };
+}
+
+const decodeContents = (record: CorpusRecord, form: unknown): string | undefined =>
+  typeof form === "string" && Object.hasOwn(CONTENTS_FORMS, form)
+    ? CONTENTS_FORMS[form]!(record)
+    : undefined;
+
 /** One line of a corpus file. Throws `LineError`: "line 17 is not JSON: ...". */
 export function parseCorpusLine(line: string, lineNumber: number): CorpusRecord {
   return parseLine(corpusLineSchema, line, lineNumber, "a document");
@@ -125,8 +178,8 @@ export function parseQuestionLine(line: string, lineNumber: number): QuestionRec
 }
 
 /**
- * A whole question set: ids and questions (up to case and white space) must be unique, because answers are stored
- * by question. Throws `LineError` that names both lines; `invalid-input` where there is no question at all.
+ * A whole question set: ids and questions (`buildQuestionIdentity`) must be unique, because answers are stored by
+ * question. Throws `LineError` that names both lines; `invalid-input` where there is no question at all.
  */
 export function parseQuestionSet(lines: Iterable<string>): QuestionRecord[] {
   const questions: QuestionRecord[] = [];
@@ -137,7 +190,7 @@ export function parseQuestionSet(lines: Iterable<string>): QuestionRecord[] {
     lineNumber += 1;
     if (line.trim() === "") continue;
     const question = parseQuestionLine(line, lineNumber);
-    const text = question.question.toLowerCase().replace(/\s+/g, " ");
+    const text = buildQuestionIdentity(question);
     const sameId = lineOfId.get(question.id);
     if (sameId !== undefined)
       throw new LineError(
@@ -172,6 +225,12 @@ function parseLine<T extends z.ZodType>(
   } catch (cause) {
     throw new LineError(lineNumber, `is not JSON: ${shorten(line)}`, { cause });
   }
+  const repeated = findRepeatedKey(line, value);
+  if (repeated !== null)
+    throw new LineError(
+      lineNumber,
+      `holds the key ${JSON.stringify(repeated.key)} twice in one object at character ${repeated.at + 1}: which value is meant cannot be told`,
+    );
   const parsed = schema.safeParse(value);
   if (parsed.success) return parsed.data;
   throw new LineError(

@@ -1,12 +1,9 @@
 import { z } from "zod";
+import { PUBLISHED_METRICS } from "./published-metrics";
 
 /** Results as the s3 paper prints them, in percent: shown next to results of our own, never ranked with them. */
 
-/**
- * `gen_acc`: generation accuracy, a gold answer is in the text or the judge accepts it; `judge_acc`: the judge accepts
- * the answer; `em`: exact match after SQuAD's normalisation.
- */
-export const publishedMetricSchema = z.enum(["gen_acc", "judge_acc", "em"]);
+export const publishedMetricSchema = z.enum(PUBLISHED_METRICS);
 export type PublishedMetric = z.infer<typeof publishedMetricSchema>;
 
 const figuresSchema = z.partialRecord(publishedMetricSchema, z.number());

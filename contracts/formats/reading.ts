@@ -2,7 +2,17 @@ import { z } from "zod";
 
 /** How files that people wrote are read: what can be set, and what was found. */
 
-export const ENCODINGS = ["utf-8", "utf-16le", "utf-16be", "windows-1252"] as const;
+export const ENCODINGS = [
+  "utf-8",
+  "utf-16le",
+  "utf-16be",
+  "windows-1252",
+  "gb18030",
+  "big5",
+  "shift_jis",
+  "euc-kr",
+  "euc-jp",
+] as const;
 export type Encoding = (typeof ENCODINGS)[number];
 export const DELIMITERS = ["comma", "tab", "semicolon", "pipe"] as const;
 export type Delimiter = (typeof DELIMITERS)[number];

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { formatContents, parseContents } from "./corpus-lines";
+import { type CorpusRecord, formatContents, parseContents, withContents } from "./corpus-lines";
 
 /**
  * The /retrieve dialect of upstream's retrieval server (s3/search/retrieval_server.py): a batch of queries in, a ranked
@@ -36,8 +36,16 @@ export const buildRetrieveRequestSchema = (limits: RetrieveLimits) =>
     return_scores: z.boolean().default(false),
   });
 
-/** A document on the wire: title and text in one field, as upstream's corpora hold them. Other fields are ignored. */
-const wireDocumentSchema = z.object({ id: z.string(), contents: z.string() });
+/**
+ * A document on the wire: title and text, and both in one field as the corpus line has them. Upstream's clients read
+ * `contents`, those for its cube data `title` and `text`. Other fields are ignored.
+ */
+const wireDocumentSchema = z.object({
+  id: z.string(),
+  title: z.string(),
+  text: z.string(),
+  contents: z.string(),
+});
 export type WireDocument = z.output<typeof wireDocumentSchema>;
 
 const scoredWireDocumentSchema = z.object({
@@ -50,12 +58,18 @@ export const retrieveResponseWithScoresSchema = z.object({
 });
 export const retrieveResponseSchema = z.object({ result: z.array(z.array(wireDocumentSchema)) });
 
-/** A document as any server of the dialect gives it. */
+/**
+ * A document as any server of the dialect gives it: an object, or a text alone. Title and text are the fields of that
+ * name where there is a text (`text`, else `content`), else they are read out of `contents`, or the text alone, as those
+ * of a corpus line; a title beside `contents` is the title. A document without an id is known by its content.
+ */
 interface AnyDocument {
   /** Null where it has none. */
   id: string | null;
   title: string;
   text: string;
+  /** As it was sent, where title and text alone do not give it. */
+  contents?: string;
 }
 
 /** What servers put in the place of a text when they fail. */
@@ -71,7 +85,9 @@ const isFailure = (text: string): boolean => text.trimStart().search(FAILURE) ==
 
 const textSchema = z
   .string()
-  .transform((contents): AnyDocument => ({ id: null, ...parseContents(contents) }));
+  .transform((contents): AnyDocument =>
+    withContents({ id: null, ...parseContents(contents) }, contents),
+  );
 
 const anyDocumentSchema = z
   .union([
@@ -97,7 +113,12 @@ const anyDocumentSchema = z
       .transform(({ id, title, text, content, contents }): AnyDocument => {
         const body = text ?? content;
         const parts = body == null ? parseContents(contents ?? "") : { title: "", text: body };
-        return { id: id === "" ? null : (id ?? null), ...parts, title: title ?? parts.title };
+        const document = {
+          ...parts,
+          title: title ?? parts.title,
+          id: id === "" ? null : (id ?? null),
+        };
+        return withContents<AnyDocument>(document, contents ?? undefined);
       }),
   ])
   .refine(
@@ -143,6 +164,8 @@ export const retrieveHealthSchema = z.object({
   documents: z.int().nullable(),
   /** Changes whenever rankings can: corpus, encoder, settings. Null while it starts. */
   key: z.string().nullable(),
+  /** What a person should know of the documents' `contents`; absent: they are those of the corpus' lines. */
+  note: z.string().optional(),
   limits: z.object({ queries: z.int(), queryCharacters: z.int(), topk: z.int() }),
 });
 export type RetrieveHealth = z.output<typeof retrieveHealthSchema>;
@@ -171,10 +194,7 @@ export function toWireDocument({
   id,
   title,
   text,
-}: {
-  id: string;
-  title: string;
-  text: string;
-}): WireDocument {
-  return { id, contents: formatContents({ title, text }) };
+  contents = formatContents({ title, text }),
+}: CorpusRecord): WireDocument {
+  return { id, title, text, contents };
 }

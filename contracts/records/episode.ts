@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { METHOD_NAMES } from "./method-names";
 
 /**
  * The three records of the product, separate because each can be computed again without the others:
@@ -6,7 +7,7 @@ import { z } from "zod";
  */
 
 /** A document where it appears in a ranking. Its text is stored once, under `hash` (sha256 of title and text). */
-const documentRefSchema = z.object({
+export const documentRefSchema = z.object({
   /** Id of the document in its corpus. */
   id: z.string(),
   hash: z.string(),
@@ -34,9 +35,9 @@ export const formatErrorSchema = z.enum([
   "malformed-query", // <query> without JSON {"query": ...}
   "empty-query",
   "several-queries", // more than one <query> in a turn; the first counts
-  "invented-documents", // the searcher wrote its own <information>; rejected
+  "invented-documents", // the searcher wrote its own <information>; rejected, under `upstream` handed over
   "truncated", // cut by the token limit
-  "invalid-action", // Search-R1: neither a search nor an answer where one of them is due
+  "invalid-action", // neither a search nor an answer (s3 under `upstream`: nor a stop) where one is due; asked once more
   "no-answer", // a method that answers itself gave nothing that can be read as an answer
 ]);
 export type FormatError = z.infer<typeof formatErrorSchema>;
@@ -50,6 +51,8 @@ const tokens = {
   mask: z.array(z.union([z.literal(0), z.literal(1)])).optional(),
   /** Log-probability of each token under the sampling policy (0 where mask is 0); same length as ids. */
   logprobs: z.array(z.number()).optional(),
+  /** Entropy in nats of the distribution that each token was drawn from (0 where mask is 0); same length as ids. Absent where the sampler gives none. */
+  entropies: z.array(z.number()).optional(),
 };
 
 /** Tokens of one model call as its server counts them. */
@@ -118,19 +121,7 @@ export const episodeStepSchema = z.discriminatedUnion("kind", [
 export type EpisodeStep = z.infer<typeof episodeStepSchema>;
 export type StepOfKind<K extends EpisodeStep["kind"]> = Extract<EpisodeStep, { kind: K }>;
 
-export const methodNameSchema = z.enum([
-  "s3",
-  "rag",
-  "direct",
-  "cot",
-  "ircot",
-  "deepretrieval",
-  "search-r1",
-  "search-o1",
-  "r1",
-  "sft",
-  "gold",
-]);
+export const methodNameSchema = z.enum(METHOD_NAMES);
 export type MethodName = z.infer<typeof methodNameSchema>;
 
 /** What an episode is of: a method that answers, or `retrieval`, a ranking alone that measures a retriever. */

@@ -1,16 +1,8 @@
 import { z } from "zod";
+import { RUN_KINDS, RUN_STATES } from "./run-states";
 
-export const runKindSchema = z.enum(["train", "predict", "index", "serve", "evaluate"]);
+export const runKindSchema = z.enum(RUN_KINDS);
 export type RunKind = z.infer<typeof runKindSchema>;
 
-export const runStateSchema = z.enum([
-  "queued",
-  "leased",
-  "preparing",
-  "running",
-  "cancelling",
-  "succeeded",
-  "failed",
-  "cancelled",
-]);
+export const runStateSchema = z.enum(RUN_STATES);
 export type RunState = z.infer<typeof runStateSchema>;

@@ -10,9 +10,3 @@ export const algorithmNameSchema = z.enum([
   "rejection-sampling",
 ]);
 export type AlgorithmName = z.infer<typeof algorithmNameSchema>;
-
-/** Algorithms whose baseline is not the group's, so that one sample per question is enough. */
-const UNGROUPED: readonly AlgorithmName[] = ["ppo", "reinforce++"];
-
-/** Whether a question's samples are measured against each other. */
-export const isGrouped = (algorithm: AlgorithmName): boolean => !UNGROUPED.includes(algorithm);

@@ -42,7 +42,8 @@ export const PROMPT_FORMS = {
   /** Of s3. */
   full: { required: ["question", "information"], optional: ["retrieve", "select", "turns"] },
   chat: { required: ["documents", "question"], replyIsWhole: true },
-  judge: { required: ["question", "golds", "answer"], replyIsWhole: true },
+  judge: { required: ["golds", "answer"], optional: ["question"], replyIsWhole: true },
+  "judge-upstream": { required: ["golds", "answer"], optional: ["question"], replyIsWhole: true },
 } as const satisfies Record<string, PromptForm>;
 export type PromptId = keyof typeof PROMPT_FORMS;
 
@@ -52,11 +53,13 @@ export interface PromptContext {
   method?: MethodName | null;
   protocol?: Protocol;
   promptStyle?: string;
+  /** By which the answers are scored; it decides the judge's prompt. */
+  scorer?: string;
 }
 
 /** The prompt that a setting edits; null where there is none with these settings. */
 export function findPromptId(setting: PromptSetting, context: PromptContext): PromptId | null {
-  const { method = null, protocol, promptStyle } = context;
+  const { method = null, protocol, promptStyle, scorer } = context;
   switch (setting) {
     case "methodSettings.promptTemplate":
       return method && findMethodPromptId(method, protocol);
@@ -65,7 +68,7 @@ export function findPromptId(setting: PromptSetting, context: PromptContext): Pr
     case "generator.promptTemplate":
       return promptStyle === "chat" ? "chat" : null;
     case "judge.promptTemplate":
-      return "judge";
+      return scorer === "generation-accuracy/upstream" ? "judge-upstream" : "judge";
   }
 }
 

@@ -4,7 +4,7 @@ import { defineSetting } from "./setting";
 
 const weight = (fallback = 0) => z.number().min(-100).max(100).default(fallback);
 
-const rewardWeightsSchema = z
+export const rewardWeightsSchema = z
   .strictObject({
     gbr: defineSetting(
       weight(1),

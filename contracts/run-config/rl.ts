@@ -1,5 +1,6 @@
 import { z } from "zod";
-import { algorithmNameSchema, isGrouped } from "./algorithm";
+import { algorithmNameSchema } from "./algorithm";
+import { isGrouped } from "./grouped";
 import { criticSchema } from "./critic";
 import { defineSetting } from "./setting";
 

@@ -6,28 +6,44 @@ import { defineSetting } from "./setting";
 /** How answers are scored. */
 
 /** Scorers that need no model (core/scoring/rule-scoring.ts). */
-export const ruleScorerSchema = z.enum(["span", "exact-match", "f1", "option-letter"]);
+export const ruleScorerSchema = z.enum([
+  "span",
+  "exact-match",
+  "f1",
+  "option-letter",
+  "span/upstream",
+]);
 export type RuleScorer = z.infer<typeof ruleScorerSchema>;
 
 export const scorerSchema = defineSetting(
-  z.enum([...ruleScorerSchema.options, "judge", "generation-accuracy"]).default("span"),
+  z
+    .enum([
+      ...ruleScorerSchema.exclude(["span/upstream"]).options,
+      "judge",
+      "generation-accuracy",
+      "span/upstream",
+      "generation-accuracy/upstream",
+    ])
+    .default("span"),
   "Scorer",
-  "`span`: the normalised answer contains a gold answer; `exact-match`: it equals one (SQuAD normalisation); `f1`: token F1; `option-letter`: the right option of a multiple choice; `judge`: a model says yes or no; `generation-accuracy`: span, or else the judge.",
+  "`span`: the words of a gold answer stand in the answer; `exact-match`: it equals one (SQuAD normalisation); `f1`: token F1; `option-letter`: the right option of a multiple choice; `judge`: a model says yes or no; `generation-accuracy`: span, or else the judge; `span/upstream` and `generation-accuracy/upstream`: as the released code scores, with its defects.",
   { paper: "generation-accuracy (MIRAGE: judge)" },
 );
 export type ScorerName = z.infer<typeof scorerSchema>;
 
 /** Whether a scorer asks a model. */
-export const needsJudge = (name: ScorerName): boolean =>
-  name === "judge" || name === "generation-accuracy";
-export const isRule = (name: ScorerName): name is RuleScorer => !needsJudge(name);
+export const needsJudge = (name: ScorerName): name is JudgedScorer => !isRule(name);
+export const isRule = (name: ScorerName): name is RuleScorer =>
+  ruleScorerSchema.safeParse(name).success;
+/** Scorers that ask a model. */
+export type JudgedScorer = Exclude<ScorerName, RuleScorer>;
 
 export const judgeSchema = z
   .strictObject({
     model: defineSetting(
       z.string().min(1).default("smollm2-135m-instruct"),
       "Model",
-      "Frozen model that judges, with scorers `judge` and `generation-accuracy`.",
+      "Frozen model that judges, with the scorers that ask one.",
       { paper: "the generator" },
     ),
     endpoint: endpointSchema,

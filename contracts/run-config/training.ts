@@ -21,6 +21,21 @@ export const coldStartSchema = z
       "Learning rate",
       "AdamW learning rate of the cold start.",
     ),
+    schedule: defineSetting(
+      z.enum(["constant", "linear"]).default("constant"),
+      "Learning rate schedule",
+      "linear: falls evenly from the learning rate towards 0 over the cold start.",
+    ),
+    validationQuestions: defineSetting(
+      z.int().min(0).max(10_000).default(0),
+      "Validation questions",
+      "Training questions that are set apart, never shown and never trained on, to compare the cold start's weights by; the best go on. 0: the last weights go on.",
+    ),
+    validateEvery: defineSetting(
+      z.int().min(1).max(10_000).default(6),
+      "Validate every",
+      "Compare the weights after every n batches of demonstrations, counted back from the last.",
+    ),
   })
   .prefault({})
   .meta({

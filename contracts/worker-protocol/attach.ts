@@ -69,5 +69,7 @@ export const attachRequestSchema = z.object({
     shapes: z.record(z.string(), modelShapeSchema).optional(),
     /** Version of an installed vLLM. */
     vllm: z.string().nullish(),
+    /** What its results may depend on, by name: "commit", "node", "torch". */
+    software: z.record(z.string(), z.string()).optional(),
   }),
 });

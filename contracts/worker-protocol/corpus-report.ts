@@ -59,6 +59,11 @@ export const corpusManifestSchema = z.strictObject({
   }),
   /** What the first file turned out to be, and what its columns mean; null where it was imported before that was kept. */
   reading: foundCorpusFileSchema.nullable().default(null),
+  /**
+   * How many lines have `contents` of each form ("quoted" is upstream's, `"Title"` and the text below), which /retrieve
+   * gives back; null where the corpus was imported before forms were kept: all are given in upstream's.
+   */
+  contentsForms: z.record(z.string(), z.int().positive()).nullable().default(null),
   licence: z.string(),
   lengths: lengthHistogramSchema,
   duplicates: z.strictObject({
@@ -71,6 +76,13 @@ export const corpusManifestSchema = z.strictObject({
     total: z.int().nonnegative(),
     first: z.array(badLineSchema).max(BAD_LINES_KEPT),
   }),
+  /** Lines that became passages, but should be looked at: whose ids look rounded. */
+  warnings: z
+    .strictObject({
+      total: z.int().nonnegative(),
+      first: z.array(badLineSchema).max(BAD_LINES_KEPT),
+    })
+    .default({ total: 0, first: [] }),
 });
 export type CorpusManifest = z.infer<typeof corpusManifestSchema>;
 

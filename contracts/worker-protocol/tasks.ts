@@ -1,14 +1,41 @@
 import { z } from "zod";
 import { badLineSchema } from "./corpus-report";
 import { questionSchema } from "./questions";
-import { documentTextSchema, formatErrorSchema } from "@/contracts/records/episode";
+import {
+  documentRefSchema,
+  documentTextSchema,
+  episodeRecordSchema,
+  episodeStepSchema,
+  formatErrorSchema,
+} from "@/contracts/records/episode";
 import { foundCorpusFileSchema } from "@/contracts/formats/corpus-reading";
 import { corpusSourceSchema } from "@/contracts/run-config/corpus-source";
+import { predictConfigSchema } from "@/contracts/run-config/predict-config";
+import { rewardWeightsSchema } from "@/contracts/run-config/reward";
 import { runConfigSchema } from "@/contracts/run-config/run-config";
 
 /** Short interactive requests of the server to a worker, and their results. */
 
 const taskBase = { taskId: z.uuid() };
+
+/** What is given of a turn of s3 before it is played; whatever is absent is retrieved or written anew. */
+export const forcedTurnSchema = z.object({
+  /** The window. */
+  documents: z.array(documentRefSchema).optional(),
+  /** The query of the retrieval; only of turn 0, as a later one is written by the turn before it. */
+  query: z.string().optional(),
+  /** All that the searcher writes. */
+  text: z.string().optional(),
+  /** In place of the query or the end that stands in `text`. */
+  nextQuery: z.string().optional(),
+  /** Ids of the selected documents; the searcher writes on behind them. */
+  selected: z.array(z.string()).optional(),
+});
+export type ForcedTurn = z.infer<typeof forcedTurnSchema>;
+
+/** A question that was typed need not have answers. */
+const playedQuestionSchema = questionSchema.extend({ answers: z.array(z.string()) });
+export type PlayedQuestion = z.infer<typeof playedQuestionSchema>;
 
 /** Short interactive requests, answered within seconds (a dry run within a minute). */
 export const taskRequestSchema = z.discriminatedUnion("kind", [
@@ -47,6 +74,19 @@ export const taskRequestSchema = z.discriminatedUnion("kind", [
     config: runConfigSchema,
     question: questionSchema,
     contexts: z.array(z.object({ turn: z.int(), documents: z.array(documentTextSchema) })).min(1),
+  }),
+  /** Plays one question with a method, answers it, and scores it where it has answers. Nothing is stored among the episodes. */
+  z.object({
+    ...taskBase,
+    kind: z.literal("play"),
+    config: predictConfigSchema,
+    question: playedQuestionSchema,
+    /** Weights of the reward; null: none is computed. */
+    rewardWeights: rewardWeightsSchema.nullable(),
+    /** What is given of its first turns (s3 in the worker's own engine). */
+    forced: z.array(forcedTurnSchema),
+    /** Texts of the documents that the given turns name. */
+    documents: z.array(documentTextSchema),
   }),
 ]);
 export type TaskRequest = z.infer<typeof taskRequestSchema>;
@@ -109,6 +149,8 @@ export const corpusPreviewResultSchema = z.object({
   /** The first of them, long texts cut. */
   documents: z.array(z.object({ id: z.string(), title: z.string(), text: z.string() })),
   problems: z.array(badLineSchema),
+  /** Lines that are used, but should be looked at. */
+  warnings: z.array(badLineSchema).default([]),
 });
 export type CorpusPreviewResult = z.infer<typeof corpusPreviewResultSchema>;
 
@@ -118,6 +160,22 @@ export const turnGainsResultSchema = z.object({
   goldContext: z.object({ answer: z.string(), score: z.number() }).nullable(),
   turns: z.array(z.object({ turn: z.int(), answer: z.string(), score: z.number() })),
 });
+
+/** What is there of a played question before its end. */
+export const playProgressSchema = z.object({
+  steps: z.array(episodeStepSchema),
+  documents: z.array(documentTextSchema),
+});
+
+export const playResultSchema = z.object({
+  /** Answer and score where they could be had; of no run. */
+  record: episodeRecordSchema,
+  /** Text of every document that the record names. */
+  documents: z.array(documentTextSchema),
+  /** Wall-clock seconds from the first search to the answer, without the loading of models. */
+  seconds: z.number(),
+});
+export type PlayResult = z.infer<typeof playResultSchema>;
 
 export const dryRunResultSchema = z.object({
   questions: z.int(),

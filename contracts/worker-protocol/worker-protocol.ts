@@ -40,8 +40,16 @@ export const workerMethods = {
       services: z.array(serviceReportSchema),
       freeSlots: slotsSchema,
     }),
-    /** `lost`: attempts that the worker must drop at once; `cancel`: attempts to cancel in order. */
-    response: z.object({ lost: z.array(attemptRefSchema), cancel: z.array(attemptRefSchema) }),
+    /**
+     * `lost`: attempts that the worker must drop at once; `cancel`: attempts to cancel in order; `pause`: attempts to end
+     * where the run can go on from; `steps`: how many steps training attempts make in total.
+     */
+    response: z.object({
+      lost: z.array(attemptRefSchema),
+      cancel: z.array(attemptRefSchema),
+      pause: z.array(attemptRefSchema),
+      steps: z.array(z.object({ ...attemptRefSchema.shape, steps: z.int().positive() })),
+    }),
   },
   lease: {
     request: z.object({ freeSlots: slotsSchema }),
@@ -64,14 +72,14 @@ export const workerMethods = {
     }),
   },
   /**
-   * Moves the attempt's run: preparing -> running -> succeeded, or failed with the reason, or cancelled. `queued` gives
+   * Moves the attempt's run: preparing -> running -> succeeded, or failed with the reason, cancelled or paused. `queued` gives
    * the run back with the reason (the engine died, the agent stops): it counts as a lost lease does. Saying the same
    * twice is harmless: an answer may have been lost on the way.
    */
   transition: {
     request: z.object({
       ...attemptRefSchema.shape,
-      to: z.enum(["preparing", "running", "succeeded", "failed", "cancelled", "queued"]),
+      to: z.enum(["preparing", "running", "succeeded", "failed", "cancelled", "paused", "queued"]),
       reason: z.string().max(10_000).nullable(),
     }),
     response: nothingSchema,
@@ -152,7 +160,13 @@ export const workerMethods = {
     response: z.object({ key: z.string() }),
   },
   taskProgress: {
-    request: z.object({ taskId: z.uuid(), detail: z.string(), fraction: z.number().min(0).max(1) }),
+    request: z.object({
+      taskId: z.uuid(),
+      detail: z.string(),
+      fraction: z.number().min(0).max(1),
+      /** What there is of the result; absent: as before. */
+      partial: z.unknown().optional(),
+    }),
     response: nothingSchema,
   },
   taskResult: {

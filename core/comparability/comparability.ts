@@ -104,8 +104,7 @@ export function listScopeDifferences(
 }
 
 /** "1 token", "64 tokens". */
-export const formatTokens = (tokens: number): string =>
-  `${tokens} ${tokens === 1 ? "token" : "tokens"}`;
+const formatTokens = (tokens: number): string => `${tokens} ${tokens === 1 ? "token" : "tokens"}`;
 
 export interface Completeness {
   complete: boolean;

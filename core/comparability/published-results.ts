@@ -1,8 +1,8 @@
-import {
-  publishedMetricSchema,
-  type PublishedMetric,
-  type PublishedResults,
-  type PublishedRow,
+import { PUBLISHED_METRICS } from "@/contracts/formats/published-metrics";
+import type {
+  PublishedMetric,
+  PublishedResults,
+  PublishedRow,
 } from "@/contracts/formats/published-results";
 
 /** Checks of the paper's printed averages against its printed cells. */
@@ -33,7 +33,7 @@ export interface AverageDifference {
  */
 export function findAverageDifferences(results: PublishedResults): AverageDifference[] {
   const rows = results.rows.flatMap((row) =>
-    publishedMetricSchema.options.flatMap((of) => {
+    PUBLISHED_METRICS.flatMap((of) => {
       const recomputed = recomputeAverage(row, of);
       const printed = row.average[of];
       return recomputed === null || printed === undefined

@@ -16,6 +16,9 @@ const table: ExportTable = {
           low: 50,
           high: 61.26,
           p: 0.003,
+          rank: { low: 1, high: 1, group: "a" },
+          smallestDifference: 3.44,
+          seeds: { count: 3, mean: 55.5, deviation: 1.25 },
           questions: 585,
           costs: {
             searches: 2,
@@ -32,7 +35,14 @@ const table: ExportTable = {
       label: "=cmd()",
       published: false,
       cells: [
-        { value: 42, low: 36, high: 48, p: 0.4 },
+        {
+          value: 42,
+          low: 36,
+          high: 48,
+          p: 0.4,
+          rank: { low: 2, high: 3, group: "bc" },
+          smallestDifference: 3.44,
+        },
         {
           value: 10,
           note: "incomplete: 72 of 585",
@@ -88,6 +98,13 @@ describe("export", () => {
       "seconds",
       "cost_usd",
       "training_samples",
+      "rank_low",
+      "rank_high",
+      "tie_group",
+      "smallest_difference",
+      "seeds",
+      "seeds_mean",
+      "seeds_deviation",
     ]);
     expect(lines.slice(1)).toEqual([
       [
@@ -106,6 +123,13 @@ describe("export", () => {
         "0.1",
         "0.0000125",
         "192",
+        "1",
+        "1",
+        "a",
+        "3.44",
+        "3",
+        "55.5",
+        "1.25",
       ],
       [
         "'=cmd()",
@@ -120,6 +144,13 @@ describe("export", () => {
         "",
         "",
         "",
+        "",
+        "",
+        "",
+        "2",
+        "3",
+        "bc",
+        "3.44",
         "",
         "",
         "",
@@ -140,6 +171,7 @@ describe("export", () => {
         "1",
         "",
         "",
+        ...Array<string>(7).fill(""),
       ],
       [
         "IRCoT",
@@ -157,6 +189,7 @@ describe("export", () => {
         "",
         "",
         "",
+        ...Array<string>(7).fill(""),
       ],
     ]);
     fc.assert(
@@ -176,8 +209,12 @@ describe("export", () => {
   it("as Markdown: one table, pipes escaped, published rows marked, significance starred", () => {
     const text = formatMarkdown(table);
     expect(text).toContain("| Method | atlas/held-out | 50% \\| more |\n| --- | ---: | ---: |");
-    expect(text).toContain('| s3 3-2-1, "best" | 56.0 [50.0–61.3] \\* |  |');
-    expect(text).toContain("| =cmd() | 42.0 [36.0–48.0] | 10.0 (incomplete: 72 of 585) |");
+    expect(text).toContain(
+      '| s3 3-2-1, "best" | 56.0 [50.0–61.3] \\*, #1 a, avg@3 55.5, s 1.3 |  |',
+    );
+    expect(text).toContain(
+      "| =cmd() | 42.0 [36.0–48.0], #2–3 bc, n.s., sees 3.4 | 10.0 (incomplete: 72 of 585) |",
+    );
     expect(text).toContain("| IRCoT (published) | 51.6 |  |");
     for (const line of text.split("\n").filter((l) => l.startsWith("|")))
       expect(line.match(/(?<!\\)\|/g)).toHaveLength(4);
@@ -188,6 +225,7 @@ describe("export", () => {
     expect(text).toContain("\\caption{atlas, generator a\\_b \\& c. Percent");
     expect(text).toContain("50\\% \\textbar{} more");
     expect(text).toContain("56.0$^{*}$ {\\scriptsize [50.0, 61.3]}");
+    expect(text).toContain("{\\scriptsize , \\#2--3 bc, n.s., sees 3.4}");
     expect(text).toContain("IRCoT \\textit{(published)} & 51.6 & --");
     fc.assert(
       fc.property(fc.string(), (label) => {

@@ -24,6 +24,12 @@ interface ExportCell {
   high?: number;
   /** Corrected p-value against the reference. */
   p?: number | null;
+  /** Ranks that the questions leave open; methods that share a letter of `group` are not shown to differ. */
+  rank?: { low: number; high: number; group: string } | null;
+  /** Smallest difference to the reference that would have shown, in points; null: not known. */
+  smallestDifference?: number | null;
+  /** Mean and sample standard deviation over seeds, in percent. */
+  seeds?: { count: number; mean: number; deviation: number } | null;
   /** The reason why it has no rank. */
   note?: string | null;
   /** Questions that the figure is over. */
@@ -46,7 +52,8 @@ const PUBLISHED_MARK = "published";
 
 /**
  * RFC 4180 with CRLF: one line a row and column, so that a program can read intervals without parsing text. `questions`
- * names the set, `scored` counts its questions that the figure is over; costs are means of a question.
+ * names the set, `scored` counts its questions that the figure is over; costs are means of a question. Percent and points
+ * are of 100.
  */
 export function formatCsv({ columns, rows }: ExportTable): string {
   const lines = [
@@ -62,6 +69,13 @@ export function formatCsv({ columns, rows }: ExportTable): string {
       "scored",
       ...COST_COLUMNS.map(([, heading]) => heading),
       "training_samples",
+      "rank_low",
+      "rank_high",
+      "tie_group",
+      "smallest_difference",
+      "seeds",
+      "seeds_mean",
+      "seeds_deviation",
     ],
   ];
   for (const row of rows) {
@@ -79,12 +93,24 @@ export function formatCsv({ columns, rows }: ExportTable): string {
         ...COST_COLUMNS.map(([key]) => cell.costs?.[key]),
         row.trainingSamples,
       ].map(formatNumberField);
+      const certainty = [
+        formatNumberField(cell.rank?.low),
+        formatNumberField(cell.rank?.high),
+        cell.rank?.group ?? "",
+        ...[
+          cell.smallestDifference,
+          cell.seeds?.count,
+          cell.seeds?.mean,
+          cell.seeds?.deviation,
+        ].map(formatNumberField),
+      ];
       lines.push([
         row.label,
         row.published ? PUBLISHED_MARK : "reproduced",
         columns[i] ?? "",
         ...figures,
         ...about,
+        ...certainty,
       ]);
     });
   }
@@ -115,7 +141,7 @@ export function formatMarkdown({ caption, columns, rows }: ExportTable): string 
   const formatCell = (cell: ExportCell | null): string =>
     cell === null
       ? ""
-      : `${formatPercent(cell.value)}${formatInterval(cell, "–")}${formatStar(cell)}${cell.note ? ` (${escapeMarkdown(cell.note)})` : ""}`;
+      : `${formatPercent(cell.value)}${formatInterval(cell, "–")}${formatStar(cell)}${formatCertainty(cell, "–")}${cell.note ? ` (${escapeMarkdown(cell.note)})` : ""}`;
   return [
     escapeMarkdown(caption),
     "",
@@ -134,7 +160,24 @@ export function formatMarkdown({ caption, columns, rows }: ExportTable): string 
 }
 
 const FOOTNOTE =
-  "Percent with 95% interval. \\*: differs from the reference, p < 0.05 after Holm's correction.";
+  "Percent with 95% interval. \\*: differs from the reference, p < 0.05 after Holm's correction. #: ranks that the questions leave open (95%, all methods together); methods that share a letter are not shown to differ. n.s., sees: no difference to the reference shown; the smallest one, in points, that would have been in four of five repetitions. avg@k: mean and standard deviation over k seeds.";
+/** ", #1–3 ab, n.s., sees 3.4, avg@3 48.2, s 1.2", as far as it is known. */
+function formatCertainty({ rank, p, smallestDifference, seeds }: ExportCell, dash: string): string {
+  const isOpen = p !== null && p !== undefined && p >= 0.05;
+  return [
+    rank
+      ? `#${rank.low === rank.high ? rank.low : `${rank.low}${dash}${rank.high}`} ${rank.group}`
+      : null,
+    isOpen && typeof smallestDifference === "number"
+      ? `n.s., sees ${formatPercent(smallestDifference)}`
+      : null,
+    seeds
+      ? `avg@${seeds.count} ${formatPercent(seeds.mean)}, s ${formatPercent(seeds.deviation)}`
+      : null,
+  ]
+    .flatMap((part) => (part === null ? [] : [`, ${part}`]))
+    .join("");
+}
 const formatStar = (cell: ExportCell): string =>
   cell.p !== null && cell.p !== undefined && cell.p < 0.05 ? " \\*" : "";
 const formatInterval = (cell: ExportCell, dash: string): string =>
@@ -163,6 +206,11 @@ const LATEX: Record<string, string> = {
 const escapeLatex = (text: string): string =>
   text.replace(/[\\&%$#_{}~^<>|–·−]/g, (character) => LATEX[character]!).replace(/\s+/g, " ");
 
+const formatLatexCertainty = (cell: ExportCell): string => {
+  const text = formatCertainty(cell, "–");
+  return text === "" ? "" : `{\\scriptsize ${escapeLatex(text)}}`;
+};
+
 /** A booktabs table. */
 export function formatLatex({ caption, columns, rows }: ExportTable): string {
   const cellText = (cell: ExportCell | null): string => {
@@ -172,12 +220,12 @@ export function formatLatex({ caption, columns, rows }: ExportTable): string {
       cell.low === undefined || cell.high === undefined
         ? ""
         : ` {\\scriptsize [${formatPercent(cell.low)}, ${formatPercent(cell.high)}]}`;
-    return `${formatPercent(cell.value)}${star}${interval}${cell.note ? ` {\\scriptsize (${escapeLatex(cell.note)})}` : ""}`;
+    return `${formatPercent(cell.value)}${star}${interval}${formatLatexCertainty(cell)}${cell.note ? ` {\\scriptsize (${escapeLatex(cell.note)})}` : ""}`;
   };
   return [
     "\\begin{table}",
     "  \\centering",
-    `  \\caption{${escapeLatex(caption)}. Percent with 95\\% interval; $^{*}$: differs from the reference, $p < 0.05$ after Holm's correction.}`,
+    `  \\caption{${escapeLatex(caption)}. Percent with 95\\% interval; $^{*}$: differs from the reference, $p < 0.05$ after Holm's correction; \\#: ranks that the questions leave open, methods that share a letter are not shown to differ; n.s., sees: no difference shown, and the smallest one, in points, that would have been; avg@k: mean and standard deviation over seeds.}`,
     `  \\begin{tabular}{l${"r".repeat(columns.length)}}`,
     "    \\toprule",
     `    ${["Method", ...columns.map(escapeLatex)].join(" & ")} \\\\`,

@@ -1,4 +1,4 @@
-import { type CorpusRecord, parseContents } from "@/contracts/formats/corpus-lines";
+import { type CorpusRecord, parseContents, withContents } from "@/contracts/formats/corpus-lines";
 import type { SourceRow } from "@/core/reading/source-record";
 import { readText as readScalar, refuseBytes, ValueProblem } from "@/core/reading/text-values";
 import { type CorpusColumns, isContents } from "./corpus-columns";
@@ -19,7 +19,8 @@ export function toCorpusRecord(
   fallbackId: string,
 ): { record: CorpusRecord; problem: null } | { record: null; problem: string } {
   try {
-    return { record: readRecord(row, columns, fallbackId), problem: null };
+    const record = readRecord(row, columns, fallbackId);
+    return { record: withContents(record, readContents(row, columns)), problem: null };
   } catch (error) {
     if (error instanceof RecordProblem) return { record: null, problem: error.message };
     throw error;
@@ -49,6 +50,14 @@ function readRecord(row: SourceRow, columns: CorpusColumns, fallbackId: string):
   }
   if (blank !== undefined) return { id, title: title ?? "", text: blank };
   throw new RecordProblem(`has no text in ${columns.text.map((name) => `"${name}"`).join(" or ")}`);
+}
+
+/** The text of the column `contents`, from which title and text need not come; undefined where there is none. */
+function readContents(row: SourceRow, { text }: CorpusColumns): string | undefined {
+  const column = text.find(isContents);
+  return column !== undefined && typeof row[column] === "string"
+    ? readText(row, column)
+    : undefined;
 }
 
 /** A title that stands beside `contents` is the title; its repetition in the first line is left out. */

@@ -40,7 +40,7 @@ export function describePreview({
   reading,
   read,
   isWhole,
-}: Omit<CorpusPreviewResult, "documents" | "problems">): string[] {
+}: Omit<CorpusPreviewResult, "documents" | "problems" | "warnings">): string[] {
   const described = describeReading(reading);
   return [
     `${file}${files > 1 ? `, the first of ${files} files` : ""}: ${described.file}`,

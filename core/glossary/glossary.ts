@@ -1,16 +1,8 @@
 import type { MethodName } from "@/contracts/records/episode";
+import { COST_TERMS } from "./cost-terms";
+import type { GlossaryEntry } from "./glossary-entry";
 
-/**
- * Every term that the pages explain: its name, what it means in a sentence or two, its formula, and where it comes from.
- * The pages' help texts and docs/reference/glossary.md are both taken from here.
- */
-export interface GlossaryEntry {
-  title: string;
-  text: string;
-  formula?: string;
-  /** A paper (authors and year), or the part of s3 that it is taken from. */
-  source?: string;
-}
+export type { GlossaryEntry };
 
 const S3 = "Jiang et al. 2025 (s3, arXiv 2505.14146)";
 
@@ -95,6 +87,10 @@ const OUTCOME_TERMS = {
   lost: { title: "Lost", text: "naive RAG answers, s3 does not" },
   "both-wrong": { title: "Both wrong", text: "neither answers" },
   correct: { title: "Correct", text: "the answer is right" },
+  outcome: {
+    title: "Outcome",
+    text: "Whether the answer is right, and where it is wrong the stage at which it was lost; with the episode's format errors.",
+  },
   "never-retrieved": {
     title: "Never retrieved",
     text: "some gold document was in no window",
@@ -103,6 +99,24 @@ const OUTCOME_TERMS = {
   "generator-failed": {
     title: "Generator failed",
     text: "it had the gold documents and answered wrong",
+  },
+  span: {
+    title: "Span accuracy",
+    text: "Share of answers in which the words of a gold answer stand in a row, whatever the case, punctuation and Unicode form; a number is one word.",
+  },
+  "generation-accuracy": {
+    title: "Generation accuracy",
+    text: "Share of answers that hold a gold answer or that the judge calls right. The paper's main figure.",
+    source: S3,
+  },
+  "upstream-scorer": {
+    title: "Scorer of the released code",
+    text: "Span and judge as s3's code has them, with their defects: punctuation is deleted, an empty gold answer matches, a reply is searched for yes, then for no.",
+    source: "s3's released code",
+  },
+  "unread-reply": {
+    title: "Unread reply",
+    text: "A judge's reply that says neither yes nor no. The released code's judge counts it as no; ours leaves the answer unscored.",
   },
   "scorer-doubtful": {
     title: "Scorer doubtful",
@@ -141,6 +155,12 @@ const SEARCH_TERMS = {
 } as const satisfies Record<string, GlossaryEntry>;
 
 const TRAINING_TERMS = {
+  reward: {
+    title: "Reward",
+    text: "What training makes larger: the terms that the configuration weighs, such as Gain Beyond RAG. An episode that is not trained on has none.",
+    formula: "Σ weight × term",
+    source: `${S3}, section 3`,
+  },
   "reward-and-accuracy": {
     title: "Reward and held-out accuracy",
     text: "Training reward per step; the answer is right on held-out questions, greedy, against naive RAG on the same questions.",
@@ -158,6 +178,10 @@ const TRAINING_TERMS = {
     title: "Cold-start loss",
     text: "Cross-entropy per action token on gold-path demonstrations, by batch, before reinforcement learning.",
     formula: "−mean log π(action token)",
+  },
+  "cold-start-validation": {
+    title: "Cold-start validation",
+    text: "Accuracy on training questions that are set apart, by batch. The weights that score best here begin the reinforcement learning.",
   },
   "group-without-variance": {
     title: "Groups without variance",
@@ -221,58 +245,6 @@ const TRAINING_TERMS = {
   },
 } as const satisfies Record<string, GlossaryEntry>;
 
-const COST_TERMS = {
-  "time-per-step": {
-    title: "Time per step",
-    text: "Where each step's seconds went; a phase that did not happen takes none.",
-  },
-  "failed-tries": {
-    title: "Tries that failed",
-    text: "Share of the tries at the endpoints of generator and judge that failed and were made again.",
-  },
-  "engine-memory": {
-    title: "Peak memory of the engine",
-    text: "In MiB, on its GPU, or on a CPU resident: growth from step to step is a leak.",
-  },
-  "running-accuracy": {
-    title: "Running accuracy",
-    text: "Share of the answered questions whose answer is right, so far.",
-  },
-  "questions-answered": {
-    title: "Questions answered",
-    text: "How many questions have their episode, answer and score stored.",
-  },
-  "service-latency": {
-    title: "Latency",
-    text: "Milliseconds from a request to its answer, over the latest 1024 requests.",
-  },
-  "retriever-load": {
-    title: "Load",
-    text: "Requests and queries a second, and queries that wait: what waits longer and longer is too much.",
-  },
-  "model-load": {
-    title: "Load",
-    text: "Requests and tokens a second, and requests that wait: what waits longer and longer is too much.",
-  },
-  "service-health": {
-    title: "Refused and failed",
-    text: "Requests answered 503, and requests that were wrong or failed, since the report before.",
-  },
-  "service-memory": {
-    title: "Memory",
-    text: "Resident memory of the process that serves, in MiB: steady growth is a leak.",
-  },
-  "search-time": { title: "Search time", text: "The search itself, on the worker" },
-  "opening-time": {
-    title: "Opening time",
-    text: "Until the retriever was open: an index that was missing is built in this time",
-  },
-  "total-time": {
-    title: "Total time",
-    text: "From the request to its answer, the way to the worker and back included",
-  },
-} as const satisfies Record<string, GlossaryEntry>;
-
 const RETRIEVAL_TERMS = {
   recall: {
     title: "Recall over k",
@@ -329,6 +301,25 @@ const STATISTICS_TERMS = {
     text: "Makes p-values larger, because several are looked at together.",
     formula: "the i-th smallest of m p-values × (m − i + 1), never below the one before",
     source: "Holm 1979",
+  },
+  "smallest-difference": {
+    title: "Smallest difference seen",
+    text: "The smallest true difference, in points, that this many questions show in four of five repetitions (power 80%, two-sided level 5%, this comparison alone). A smaller one can be there and stay unseen.",
+    formula:
+      "(t of 0.975 + t of 0.8) × standard error of the paired difference, groups of questions as one",
+    source: "Bloom 1995; Miller 2024 (Adding Error Bars to Evals)",
+  },
+  "rank-interval": {
+    title: "Rank interval",
+    text: "The ranks that the questions leave open, for all methods of a column together at 95%. Methods that share a letter are not shown to differ.",
+    formula:
+      "1 + methods shown to be better … methods − methods shown to be worse, by simultaneous paired comparisons",
+    source: "Mogstad, Romano, Shaikh and Wilhelm 2024; letters: Piepho 2004",
+  },
+  "seed-average": {
+    title: "avg@k",
+    text: "Mean over k seeds of the same method on the same questions, with the standard deviation s between seeds.",
+    formula: "mean ± t of 0.975 × s / √k",
   },
   "discordant-questions": {
     title: "Only it : only reference",

@@ -14,7 +14,7 @@ import {
  * the worker agree. The figures follow the engine (gpu-workers/engine): what is kept for the whole run is added up, and
  * of the three phases of a step only the largest counts, because their memory is reused. On a CPU all three count,
  * because freed memory stays with the process and only partly fits the tensors of the next phase.
- * Measured against the engine on a CPU (memory.integration.test.ts); on GPUs by calculation only.
+ * Measured against the engine on a CPU (memory.long.test.ts); on GPUs by calculation only.
  */
 
 /** What is trained of a model. */

@@ -1,5 +1,5 @@
 import type { AlarmEvidence, AlarmName, Measured } from "@/contracts/records/alarms";
-import { ALARM_MEANINGS } from "@/contracts/run-config/alarms";
+import { ALARM_MEANINGS } from "@/contracts/records/alarm-meanings";
 
 /** Texts of alarms: what one means, what to do about it, and what it saw. */
 
@@ -37,7 +37,7 @@ export const ALARMS = Object.fromEntries(
 const formatNumber = (value: number): string => String(Number(value.toPrecision(3)));
 
 /** "steps 3–7", "step 4". */
-export const formatSteps = ({ fromStep, toStep }: Measured): string =>
+const formatSteps = ({ fromStep, toStep }: Measured): string =>
   fromStep === toStep ? `step ${toStep}` : `steps ${fromStep}–${toStep}`;
 
 /** "actor/entropy_loss 0.31 (steps 1–5), then 0.02 (steps 16–20); limit: at most 0.05". */

@@ -8,7 +8,9 @@ export type MetricUnit =
   | "milliseconds"
   | "perSecond"
   | "mebibytes"
-  | "usDollars";
+  | "usDollars"
+  | "watts"
+  | "wattHours";
 
 /** A part of all questions, by who answers them: the searcher alone, naive RAG alone, both, neither. */
 export const QUADRANTS = ["bothRight", "gained", "lost", "bothWrong"] as const;
@@ -56,3 +58,5 @@ export const milliseconds = defineUnit("milliseconds");
 export const perSecond = defineUnit("perSecond");
 export const mebibytes = defineUnit("mebibytes");
 export const usDollars = defineUnit("usDollars");
+export const watts = defineUnit("watts");
+export const wattHours = defineUnit("wattHours");

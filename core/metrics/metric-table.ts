@@ -8,6 +8,8 @@ import {
   share,
   tokens,
   usDollars,
+  wattHours,
+  watts,
   type MetricDefinition,
 } from "./metric-definition";
 
@@ -37,6 +39,10 @@ export const METRICS = {
     "Cross-entropy per action token on gold-path demonstrations",
     "lower",
     "progress",
+  ),
+  "cold-start/validation_accuracy": share(
+    "Accuracy on the training questions set apart for the cold start, after a batch of it",
+    "higher",
   ),
   "reward/mean": {
     ...number("Mean reward of the step's episodes", "higher", "headline", "progress"),
@@ -253,6 +259,40 @@ export const METRICS = {
   ),
   "memory/engine_peak_mb": costMebibytes(
     "Peak memory of the engine: on its GPU, or on a CPU resident",
+  ),
+  "system/cpu": share(
+    "Share of the processors' time that the worker's machine used since the step before, by whatever ran on it",
+  ),
+  "system/memory_mb": mebibytes("Memory of the worker's machine in use after the step"),
+  "system/gpu_utilisation": share(
+    "Share of the time since the step before in which a GPU of the machine was busy, mean over GPUs",
+  ),
+  "system/gpu_memory_mb": mebibytes(
+    "Memory in use on the machine's GPUs together, mean since the step before",
+  ),
+  "system/gpu_power_w": watts(
+    "Power that the machine's GPUs draw together, mean since the step before",
+  ),
+  "system/gpu_energy_wh": wattHours(
+    "Estimated energy of the machine's GPUs together since the step before: their power over time",
+    "lower",
+    "cost",
+  ),
+  "endpoint/calls": count(
+    "Requests that the endpoints of generator and judge answered since the step before",
+    "lower",
+    "cost",
+  ),
+  "endpoint/prompt_tokens": costTokens(
+    "Prompt tokens that the endpoints of generator and judge read since the step before",
+  ),
+  "endpoint/completion_tokens": costTokens(
+    "Tokens that the endpoints of generator and judge wrote since the step before",
+  ),
+  "endpoint/cost_usd": usDollars(
+    "US dollars that the endpoints of generator and judge cost since the step before, by the prices set for them",
+    "lower",
+    "cost",
   ),
   "generator/retries": healthShare(
     "Share of requests to generator and judge that failed and were repeated",

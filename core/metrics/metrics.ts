@@ -35,6 +35,26 @@ export function getBetterDirection(name: string): MetricDefinition["better"] {
 /** Whether the best value of a metric is its least. */
 export const isLowerBetter = (name: string): boolean => getBetterDirection(name) === "lower";
 
+/** Units whose values have no end above. */
+const UNSIGNED: ReadonlySet<MetricDefinition["unit"]> = new Set([
+  "count",
+  "tokens",
+  "seconds",
+  "milliseconds",
+  "perSecond",
+  "mebibytes",
+  "usDollars",
+  "watts",
+  "wattHours",
+]);
+
+/** What the values of a metric can be, by its unit. */
+export function getMetricRange(name: string): readonly [number, number] {
+  const unit = findMetric(name)?.unit ?? "number";
+  if (unit === "share") return [0, 1];
+  return [UNSIGNED.has(unit) ? 0 : -Infinity, Infinity];
+}
+
 /** Kinds of runs by the first part of the names of their metrics; all others are of training. */
 const KIND_OF_PREFIX: Readonly<Record<string, RunKind>> = {
   predict: "predict",

@@ -1,4 +1,5 @@
 import type { RunConfigInput } from "@/contracts/run-config/run-config";
+import { getFetchedSetName } from "./question-presets";
 
 export interface Preset {
   id: string;
@@ -42,7 +43,14 @@ const atlasAnswering = {
 const atlasTraining = {
   ...atlas,
   reward: { weights: { gbr: 1 }, scorer: "span" },
-  coldStart: { demonstrations: 96, batchSize: 8, learningRate: 1e-3 },
+  coldStart: {
+    demonstrations: 192,
+    batchSize: 8,
+    learningRate: 1e-3,
+    schedule: "linear",
+    validationQuestions: 24,
+    validateEvery: 8,
+  },
   rl: {
     steps: 12,
     questionsPerStep: 8,
@@ -94,8 +102,8 @@ const buildAtlasPreset = ([
 const wikipedia = {
   data: {
     corpus: "wiki-18",
-    trainQuestions: "nq-hotpotqa/train",
-    heldOutQuestions: "nq-hotpotqa/test",
+    trainQuestions: getFetchedSetName("s3-processed-data", "train_e5_s3"),
+    heldOutQuestions: getFetchedSetName("s3-processed-data", "test_e5_s3"),
   },
   retriever: { kind: "remote", url: "http://127.0.0.1:3000/retrieve" },
   search: {

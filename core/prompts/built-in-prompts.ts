@@ -6,7 +6,7 @@ import {
   type PromptSetting,
 } from "@/contracts/run-config/prompt";
 import { cotPrompt, directPrompt, r1Prompt, sftPrompt } from "./answering";
-import { chatPrompt, judgePrompt } from "./generating";
+import { chatPrompt, judgePrompt, upstreamJudgePrompt } from "./generating";
 import {
   deepRetrievalPrompt,
   ircotPrompt,
@@ -32,6 +32,7 @@ const PROMPTS: Readonly<Record<PromptId, PromptText>> = {
   full: s3Prompt,
   chat: chatPrompt,
   judge: judgePrompt,
+  "judge-upstream": upstreamJudgePrompt,
 };
 
 /** The built-in prompt that is used where a setting is empty; null where there is none with these settings. */

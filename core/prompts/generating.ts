@@ -24,3 +24,15 @@ Correct answers: {golds}
 Given answer: {answer}
 Is the given answer correct?`,
 );
+
+/** The judge's prompt of the released code (`check_answer_correct`), which does not hold the question. */
+export const upstreamJudgePrompt = definePrompt(
+  "judge-upstream",
+  1,
+  `--- user ---
+Please check if any of the golden answers is contained in the following response: {answer}
+
+Golden answers: {golds}
+
+Please directly answer with 'yes' or 'no'.`,
+);

@@ -1,4 +1,11 @@
 import type { Encoding } from "@/contracts/formats/reading";
+import {
+  decodeKorean,
+  findLastCharacterEnd,
+  guessEastAsian,
+  isEastAsian,
+  UNASSIGNED,
+} from "./east-asian";
 
 /** Which encoding the bytes of a text are in, and their characters. */
 
@@ -9,7 +16,8 @@ export const REPLACEMENT = "\ufffd";
 
 /**
  * Tells the encoding by a text's first bytes: by its byte-order mark; as UTF-16 by the zeros that it has at every
- * other place; as Windows-1252 where bytes above 0x7f are never UTF-8. Everything else is taken for UTF-8.
+ * other place; as Windows-1252 or an encoding of Chinese, Japanese or Korean where bytes above 0x7f are rarely UTF-8.
+ * Everything else is taken for UTF-8.
  */
 export function detectEncoding(head: Uint8Array): { encoding: Encoding; byteOrderMark: boolean } {
   const [a, b, c] = head;
@@ -29,13 +37,17 @@ function detectUnmarked(head: Uint8Array): Encoding {
   if (odd >= many && even < odd / 8) return "utf-16le";
   if (even >= many && odd < even / 8) return "utf-16be";
   const { valid, invalid } = countMultibyte(head);
-  return invalid > valid ? "windows-1252" : "utf-8";
+  if (invalid <= valid) return "utf-8";
+  return guessEastAsian(head, (encoding) => new TextDecoding(encoding)) ?? "windows-1252";
 }
 
-/** Whether a text has characters above ASCII and all of them are UTF-8, which no other encoding's are. */
-export function isCertainlyUtf8(head: Uint8Array): boolean {
+/**
+ * Whether a text has characters above ASCII and all of them are UTF-8, which those of another encoding are not: a few
+ * may be where a character takes two bytes.
+ */
+export function isCertainlyUtf8(head: Uint8Array, other: Encoding): boolean {
   const { valid, invalid } = countMultibyte(head);
-  return valid > 0 && invalid === 0;
+  return valid > (isEastAsian(other) ? 3 : 0) && invalid === 0;
 }
 
 /** How many characters above ASCII are UTF-8, and how many bytes are part of none; a character cut at the end is neither. */
@@ -100,6 +112,17 @@ export class TextDecoding {
   }
 
   private decodeMarked(bytes: Uint8Array): string {
+    const { encoding } = this;
+    if (encoding === "euc-kr") return decodeKorean(bytes, (part) => this.decodePart(part));
+    return this.decodePart(bytes);
+  }
+
+  private decodePart(bytes: Uint8Array): string {
+    if (isEastAsian(this.encoding))
+      return this.lenient
+        .decode(bytes)
+        .replaceAll(REPLACEMENT, INVALID)
+        .replace(UNASSIGNED, INVALID);
     try {
       return this.strict.decode(bytes);
     } catch {
@@ -116,6 +139,7 @@ export class TextDecoding {
   private findLastStart(bytes: Uint8Array): number {
     const { length } = bytes;
     if (this.encoding === "windows-1252") return length;
+    if (isEastAsian(this.encoding)) return findLastCharacterEnd(bytes, this.encoding);
     if (this.encoding !== "utf-8") {
       const even = length - (length % 2);
       const high = bytes[even - (this.encoding === "utf-16le" ? 1 : 2)] ?? 0;
@@ -155,6 +179,11 @@ const NAMES: Record<Encoding, string> = {
   "utf-16le": "UTF-16 (little endian)",
   "utf-16be": "UTF-16 (big endian)",
   "windows-1252": "Windows-1252",
+  gb18030: "GB18030 (GBK)",
+  big5: "Big5",
+  shift_jis: "Shift JIS",
+  "euc-kr": "EUC-KR (CP949)",
+  "euc-jp": "EUC-JP",
 };
 
 /** "Windows-1252". */

@@ -1,6 +1,6 @@
 import type { RecordForm } from "@/contracts/formats/reading";
 import { INVALID, REPLACEMENT } from "./encoding";
-import { LiteralError, parseJson } from "./literals";
+import { LiteralError, parseJson, RepeatedKeyError } from "./literals";
 import {
   MAX_RECORD_CHARACTERS,
   type RecordParser,
@@ -27,7 +27,7 @@ function parses(text: string): boolean {
     parseJson(text);
     return true;
   } catch (error) {
-    if (error instanceof LiteralError) return false;
+    if (error instanceof LiteralError) return error instanceof RepeatedKeyError;
     throw error;
   }
 }
@@ -43,6 +43,8 @@ function parseJsonRecord(text: string, line: number): SourceRecord {
     return { line, problem: "is not a JSON object" };
   } catch (error) {
     if (!(error instanceof LiteralError)) throw error;
+    if (error instanceof RepeatedKeyError)
+      return { line, problem: `${error.message}: which value is meant cannot be told` };
     return {
       line,
       problem: `is not JSON: ${shorten(text)} (${error.message})`,

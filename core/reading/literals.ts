@@ -1,3 +1,5 @@
+import { findRepeatedKey } from "@/contracts/formats/repeated-keys";
+
 /**
  * Values as programs write them as text: JSON (also with Python's NaN and Infinity), Python's repr, and NumPy's text of
  * an array. Numbers keep their source where a double would be another one.
@@ -11,6 +13,11 @@ export class NumberText {
   }
 }
 
+/** A value of a kind that is not read: "a number of parquet's type VARIANT". */
+export class UnreadValue {
+  constructor(readonly kind: string) {}
+}
+
 /** Why a text is no such value, and where: "at character 7: ...". */
 export class LiteralError extends Error {
   constructor(
@@ -22,19 +29,36 @@ export class LiteralError extends Error {
   }
 }
 
+/** An object that holds a key twice: it cannot be told which of the values is meant. */
+export class RepeatedKeyError extends LiteralError {
+  constructor(key: string, at: number) {
+    super(`holds the key ${JSON.stringify(key)} twice in one object`, at);
+  }
+}
+
 /** Numbers that JSON.parse would not give back digit by digit, or at least what looks like one within a string. */
 const INEXACT = /(?:^|[[,:])\s*(?:-?(?:\d{16,}|\d+[.eE])|-0)/;
 const MAX_DEPTH = 200;
 
-/** Reads JSON; numbers are exact, NaN, Infinity and -Infinity are read. @throws LiteralError */
+/**
+ * Reads JSON; numbers are exact, NaN, Infinity and -Infinity are read.
+ * @throws RepeatedKeyError, LiteralError
+ */
 export function parseJson(text: string): unknown {
-  if (!INEXACT.test(text))
-    try {
-      return JSON.parse(text);
-    } catch {
-      // Read again below, for NaN or for the place of what is wrong.
-    }
-  return new LiteralParser(text, false).parseAll();
+  const parsed = INEXACT.test(text) ? null : parsePlainJson(text);
+  if (parsed === null) return new LiteralParser(text, false).parseAll();
+  const repeated = findRepeatedKey(text, parsed.value);
+  if (repeated !== null) throw new RepeatedKeyError(repeated.key, repeated.at);
+  return parsed.value;
+}
+
+/** Null: it is to be read by `LiteralParser`, for NaN or for the place of what is wrong. */
+function parsePlainJson(text: string): { value: unknown } | null {
+  try {
+    return { value: JSON.parse(text) as unknown };
+  } catch {
+    return null;
+  }
 }
 
 /** Reads Python's repr or NumPy's text: lists, tuples and sets become lists, dictionaries objects. @throws LiteralError */
@@ -213,6 +237,7 @@ class LiteralParser {
     const start = this.at;
     for (;;) {
       if (!this.python && this.text[this.at] !== '"') this.fail("has no quoted key");
+      const keyStart = this.at;
       const key = this.parseValue();
       this.skipSpace();
       if (!this.takeCharacter(":")) {
@@ -220,7 +245,9 @@ class LiteralParser {
         this.at = start;
         return this.parseList("}");
       }
-      setOwn(entries, String(key), this.parseValue());
+      const name = String(key);
+      if (Object.hasOwn(entries, name)) throw new RepeatedKeyError(name, keyStart);
+      setOwn(entries, name, this.parseValue());
       this.skipSpace();
       if (this.takeCharacter("}")) return entries;
       if (!this.takeCharacter(","))

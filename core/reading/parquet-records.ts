@@ -3,11 +3,11 @@ import {
   parquetMetadataAsync,
   parquetReadObjects,
   parquetSchema,
-  type SchemaElement,
 } from "hyparquet";
 import { compressors } from "hyparquet-compressors";
 import { AppError } from "@/contracts/errors";
-import { LiteralError, NumberText, parseJson } from "./literals";
+import { LiteralError, parseJson } from "./literals";
+import { createConverter, KEEP_BYTES } from "./parquet-values";
 import type { SourceRow } from "./source-record";
 
 /** The rows of a parquet file with any of its compressions; 64-bit numbers are bigint, so exact. */
@@ -45,7 +45,10 @@ export async function openParquet(file: AsyncBuffer, fileName: string): Promise<
   };
   const metadata = await read(() => parquetMetadataAsync(file));
   const { children } = parquetSchema(metadata);
-  const converters = listConverters(children.map(({ element }) => element));
+  const converters = children.flatMap((column) => {
+    const convert = createConverter(column);
+    return convert ? [[column.element.name, convert] as const] : [];
+  });
   const total = metadata.row_groups.reduce((sum, group) => sum + Number(group.num_rows), 0);
   return {
     columns: children.map(({ element }) => element.name),
@@ -83,6 +86,7 @@ const decoder = new TextDecoder("utf-8", { fatal: true });
 
 /** Texts of which some bytes are no UTF-8 stay bytes, which are no text to any reader; numbers of JSON are exact. */
 const PARSERS = {
+  ...KEEP_BYTES,
   stringFromBytes(bytes: Uint8Array | undefined): string | Uint8Array | undefined {
     try {
       return bytes && decoder.decode(bytes);
@@ -100,38 +104,3 @@ const PARSERS = {
     }
   },
 };
-
-/**
- * What makes exact numbers of columns whose numbers hyparquet would round. Decimals are multiplied there by a power of
- * ten that no double holds, so their column is taken for the integers that it is made of.
- */
-function listConverters(elements: SchemaElement[]): [string, (value: unknown) => unknown][] {
-  return elements.flatMap((element): [string, (value: unknown) => unknown][] => {
-    const { name, type, scale = 0 } = element;
-    if (type === "FLOAT") return [[name, toShortestFloat]];
-    if (element.converted_type !== "DECIMAL" || type === "BYTE_ARRAY") return [];
-    delete element.converted_type;
-    delete element.logical_type;
-    return [[name, (value) => toDecimal(value, scale)]];
-  });
-}
-
-/** The shortest number that is this one in 32 bits: 0.1, not 0.10000000149011612. */
-function toShortestFloat(value: unknown): unknown {
-  if (typeof value !== "number" || !Number.isFinite(value)) return value;
-  const digits = [6, 7, 8].find((count) => Math.fround(Number(value.toPrecision(count))) === value);
-  return Number(value.toPrecision(digits ?? 9));
-}
-
-/** The digits of a decimal: big-endian bytes, or an integer. */
-function toDecimal(value: unknown, scale: number): unknown {
-  if (value === null || value === undefined) return value;
-  const integer =
-    value instanceof Uint8Array
-      ? BigInt.asIntN(8 * value.length, BigInt(`0x${Buffer.from(value).toString("hex") || "0"}`))
-      : BigInt(value as number | bigint);
-  const digits = String(integer < 0n ? -integer : integer).padStart(scale + 1, "0");
-  const whole = digits.slice(0, digits.length - scale);
-  const fraction = scale > 0 ? `.${digits.slice(-scale)}` : "";
-  return new NumberText(`${integer < 0n ? "-" : ""}${whole}${fraction}`);
-}

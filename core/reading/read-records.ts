@@ -6,7 +6,15 @@ import type {
   TableDialect,
 } from "@/contracts/formats/reading";
 import { adviseOnContainer, detectContainer } from "./containers";
-import { detectEncoding, formatEncoding, INVALID, isCertainlyUtf8, TextDecoding } from "./encoding";
+import { isEastAsian } from "./east-asian";
+import {
+  detectEncoding,
+  formatEncoding,
+  INVALID,
+  isCertainlyUtf8,
+  REPLACEMENT,
+  TextDecoding,
+} from "./encoding";
 import { detectJsonForm, JsonLinesParser, JsonObjectsParser } from "./json-records";
 import type { RecordParser, SourceRecord } from "./source-record";
 import { detectDialect, type DetectedDialect, takeDelimiterLine } from "./table-dialect";
@@ -115,6 +123,10 @@ async function takeHead(
   return { head, isAll };
 }
 
+/** Whether ASCII is one byte each, as in UTF-8, so that lines and fields end alike. */
+const isOfBytes = (encoding: Encoding): boolean =>
+  encoding === "windows-1252" || isEastAsian(encoding);
+
 /** Nothing is converted unless it is told: a wrong guess would change texts without a word. */
 function chooseEncoding(
   detected: Encoding,
@@ -122,14 +134,14 @@ function chooseEncoding(
   head: Uint8Array,
   fileName: string,
 ): Encoding {
-  if (wanted === "windows-1252" && isCertainlyUtf8(head))
+  if (wanted !== "auto" && isOfBytes(wanted) && isCertainlyUtf8(head, wanted))
     throw new AppError(
       "invalid-input",
-      `${fileName} is UTF-8: read as Windows-1252 its texts would be others. Set its encoding to utf-8.`,
+      `${fileName} is UTF-8: read as ${formatEncoding(wanted)} its texts would be others. Set its encoding to utf-8.`,
     );
   if (wanted !== "auto") return wanted;
   // Single lines that are no UTF-8 are named one by one, and the others read.
-  if (detected === "utf-8" || detected === "windows-1252") return "utf-8";
+  if (detected === "utf-8" || isOfBytes(detected)) return "utf-8";
   const sample = new TextDecoder(detected).decode(head.subarray(0, 160)).trim().slice(0, 60);
   throw new AppError(
     "invalid-input",
@@ -147,12 +159,16 @@ async function* markInvalid(
     encoding === detected || encoding !== "utf-8"
       ? ""
       : ` but probably ${formatEncoding(detected)}: set the encoding to ${detected} to have it converted`;
-  for await (const batch of batches)
-    yield batch.map((record) =>
-      record.problem === undefined && holdsInvalid(record.row)
-        ? { line: record.line, problem: `is not ${formatEncoding(encoding)}${advice}` }
-        : record,
-    );
+  const problem = `is not ${formatEncoding(encoding)}${advice}`;
+  const mark = (record: SourceRecord): SourceRecord => {
+    if (record.problem === undefined)
+      return holdsInvalid(record.row) ? { line: record.line, problem } : record;
+    // A character's second byte may look like a backslash or a bar, which is what went wrong then.
+    return advice !== "" && record.problem.includes(REPLACEMENT)
+      ? { line: record.line, problem: `${problem} (${record.problem})` }
+      : record;
+  };
+  for await (const batch of batches) yield batch.map(mark);
 }
 
 function holdsInvalid(value: unknown): boolean {

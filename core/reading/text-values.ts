@@ -1,4 +1,4 @@
-import { LiteralError, NumberText, parseJson, parsePython } from "./literals";
+import { LiteralError, NumberText, parseJson, parsePython, UnreadValue } from "./literals";
 
 /**
  * Texts of a value that people wrote: of a cell of a table, where lists are text too, or of JSON, which has lists of its
@@ -235,12 +235,14 @@ export const isDictionary = (value: unknown): value is Record<string, unknown> =
   value !== null &&
   !Array.isArray(value) &&
   !(value instanceof NumberText) &&
+  !(value instanceof UnreadValue) &&
   !(value instanceof Date) &&
   !ArrayBuffer.isView(value);
 
 function describeKind(value: unknown): string {
   if (Array.isArray(value)) return "a list";
   if (value instanceof Date) return "a date";
+  if (value instanceof UnreadValue) return value.kind;
   if (ArrayBuffer.isView(value)) return "bytes";
   const keys = Object.keys(value as object);
   return `a dictionary (${keys.slice(0, 8).join(", ")}${keys.length > 8 ? ", …" : ""})`;

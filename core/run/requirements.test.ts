@@ -72,7 +72,7 @@ const wikipediaTraining = {
   searcher: "engine",
   generator: "endpoint",
   judge: "endpoint",
-  questions: ["nq-hotpotqa/train", "nq-hotpotqa/test"],
+  questions: ["s3-processed-data/train_e5_s3", "s3-processed-data/test_e5_s3"],
   preflight: ["retriever", "engine", "generator", "judge", "questions"],
 };
 const loraTraining = (model: string) => ({

@@ -3,6 +3,7 @@ import type { RunKind } from "@/contracts/records/run-state";
 import { runConfigSchema, type RunConfig } from "@/contracts/run-config/run-config";
 import type { ServeConfig } from "@/contracts/run-config/serve-config";
 import type { SettingMeta } from "@/contracts/run-config/setting";
+import { getSettingValue } from "./setting-values";
 
 /**
  * The one description of the settings of a run, read from the schemas in contracts/run-config: title, meaning, the
@@ -250,17 +251,6 @@ export const buildVariantDefaults = ({
 export const getServed = (config: object): Served =>
   "what" in config && config.what === "model" ? "model" : "retriever";
 
-/** Value of a setting in a configuration; undefined where it has none. */
-export function getSettingValue(config: unknown, path: string): unknown {
-  return path
-    .split(".")
-    .reduce<unknown>(
-      (at, key) =>
-        typeof at === "object" && at !== null ? (at as Record<string, unknown>)[key] : undefined,
-      config,
-    );
-}
-
 /** Whether a value differs from the setting's default; a setting without a default has nothing to differ from. */
 export const isChanged = (setting: Setting, value: unknown): boolean =>
   setting.default !== undefined && value !== setting.default;
@@ -279,10 +269,3 @@ export const listChangedSettings = (config: RunConfig): string[] =>
     .flatMap((group) => listActiveSettings(group, config))
     .filter((setting) => isChanged(setting, getSettingValue(config, setting.path)))
     .map(({ path }) => path);
-
-/** A value for people: "none", "on", "off", or as it is. */
-export function describeSettingValue(value: unknown): string {
-  if (value === null || value === undefined || value === "") return "none";
-  if (typeof value === "boolean") return value ? "on" : "off";
-  return typeof value === "string" ? value : JSON.stringify(value);
-}

@@ -2,10 +2,13 @@ import type { RunState } from "@/contracts/records/run-state";
 
 /** The only transitions there are. A requeue (lost lease, resume by a person) leads back to `queued`. */
 const TRANSITIONS: Readonly<Record<RunState, readonly RunState[]>> = {
-  queued: ["leased", "cancelled"],
-  leased: ["preparing", "queued", "cancelling", "failed"],
-  preparing: ["running", "queued", "cancelling", "failed"],
-  running: ["succeeded", "queued", "cancelling", "failed"],
+  queued: ["leased", "paused", "cancelled"],
+  leased: ["preparing", "queued", "pausing", "cancelling", "failed"],
+  preparing: ["running", "queued", "pausing", "cancelling", "failed"],
+  running: ["succeeded", "queued", "pausing", "cancelling", "failed"],
+  // It may come to its end before the next point at which it can pause.
+  pausing: ["paused", "succeeded", "cancelling", "failed"],
+  paused: ["queued", "cancelled"],
   cancelling: ["cancelled", "failed"],
   succeeded: [],
   failed: ["queued"],
@@ -22,6 +25,7 @@ export const HELD_STATES: ReadonlySet<RunState> = new Set<RunState>([
   "leased",
   "preparing",
   "running",
+  "pausing",
   "cancelling",
 ]);
 

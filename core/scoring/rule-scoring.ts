@@ -1,9 +1,12 @@
 import type { RuleScorer } from "@/contracts/run-config/scoring";
 import type { MultipleChoice } from "@/contracts/formats/corpus-lines";
+import { formatGoldAnswers } from "@/contracts/formats/upstream/question-text";
 import type { Score } from "@/contracts/records/episode";
 import { AppError } from "@/contracts/errors";
 import { findChosenOption } from "./option-letter";
-import { containsWords, normaliseWords } from "./words";
+import { containsSpan, readSpanText, type SpanText } from "./span-words";
+import { scoreUpstreamSpan } from "./upstream-span";
+import { normaliseWords } from "./words";
 
 /**
  * Scoring by rules, without a model. Pure, so that worker and server give the same value for an answer. The judge, which
@@ -16,10 +19,21 @@ export interface Scorable {
   options?: MultipleChoice | null;
 }
 
-/** 1 where the words of a gold answer follow each other in the prediction's words, else 0. */
+/** Gold answers as they are compared: a question's list is scored against many answers in training. */
+const readGolds = new WeakMap<readonly string[], readonly SpanText[]>();
+
+function readGoldTexts(golds: readonly string[]): readonly SpanText[] {
+  const found = readGolds.get(golds);
+  if (found !== undefined) return found;
+  const read = golds.map(readSpanText);
+  readGolds.set(golds, read);
+  return read;
+}
+
+/** 1 where the words of a gold answer stand in the prediction in a row (docs/method.md has the rule), else 0. */
 export function scoreSpan(prediction: string, golds: readonly string[]): 0 | 1 {
-  const words = normaliseWords(prediction);
-  return golds.some((gold) => containsWords(words, normaliseWords(gold))) ? 1 : 0;
+  const whole = readSpanText(prediction);
+  return readGoldTexts(golds).some((gold) => containsSpan(whole, gold)) ? 1 : 0;
 }
 
 /** 1 where prediction and a gold answer are equal after normalisation, else 0. */
@@ -79,39 +93,54 @@ function scoreOption(prediction: string, options: MultipleChoice | null | undefi
   return findChosenOption(prediction, options) === options.answer ? 1 : 0;
 }
 
-const RULES: Record<
-  RuleScorer,
-  { version: number; score: (prediction: string, question: Scorable) => number }
-> = {
-  span: { version: 1, score: (prediction, { answers }) => scoreSpan(prediction, answers) },
+type ScoreAnswer = (prediction: string, question: Scorable) => number;
+
+/** Each rule with the name and version under which its scores are stored. */
+const RULES: Record<RuleScorer, { id: string; score: ScoreAnswer }> = {
+  // 2: Unicode, all punctuation, numbers and texts without spaces (span-words.ts) instead of SQuAD's normalisation.
+  span: { id: "span/2", score: (prediction, { answers }) => scoreSpan(prediction, answers) },
+  "span/upstream": {
+    id: "span/upstream-1",
+    score: (prediction, question) => scoreUpstreamSpan(prediction, formatGoldAnswers(question)),
+  },
   "exact-match": {
-    version: 1,
+    id: "exact-match/1",
     score: (prediction, { answers }) => scoreExactMatch(prediction, answers),
   },
-  f1: { version: 1, score: (prediction, { answers }) => scoreTokenF1(prediction, answers) },
+  f1: { id: "f1/1", score: (prediction, { answers }) => scoreTokenF1(prediction, answers) },
   // 2: thoughts are read over, and a stated answer comes before options that are only mentioned.
   "option-letter": {
-    version: 2,
+    id: "option-letter/2",
     score: (prediction, { options }) => scoreOption(prediction, options),
   },
 };
 
 /** Name and version under which a rule's scores are stored. */
-export const formatRuleId = (rule: RuleScorer): string => `${rule}/${RULES[rule].version}`;
+export const formatRuleId = (rule: RuleScorer): string => RULES[rule].id;
 
-/** Rules that have scored under an earlier version and not under their present one, by their present names. */
-export const listOutdatedRules = (scorers: readonly string[]): string[] =>
-  (Object.keys(RULES) as RuleScorer[])
-    .filter((rule) => scorers.some((scorer) => scorer.startsWith(`${rule}/`)))
-    .map(formatRuleId)
-    .filter((present) => !scorers.includes(present));
+/**
+ * Rules that have scored under an earlier version and not every answer under their present one, by their present names.
+ * @param whole those of the scorers that have scored every answer they apply to
+ */
+export const listOutdatedRules = (scorers: readonly string[], whole = scorers): string[] =>
+  Object.values(RULES).flatMap(({ id }) => {
+    const name = id.replace(/\d+$/, "");
+    const hasEarlier = scorers.some(
+      (scorer) =>
+        scorer !== id && scorer.startsWith(name) && /^\d+$/.test(scorer.slice(name.length)),
+    );
+    return hasEarlier && !whole.includes(id) ? [id] : [];
+  });
 
 /** Scores one answer by a rule; the rule's version travels with the value. */
 export function scoreByRule(rule: RuleScorer, prediction: string, question: Scorable): Score {
   return { scorer: formatRuleId(rule), value: RULES[rule].score(prediction, question) };
 }
 
-/** Every rule that applies to the question: cheap, so that a leaderboard can switch between them. */
+/**
+ * Every rule of this product that applies to the question: cheap, so that a leaderboard can switch between them. Upstream's
+ * span is scored where it is asked for.
+ */
 export function scoreByRules(prediction: string, question: Scorable): Score[] {
   const rules: RuleScorer[] = [
     "span",

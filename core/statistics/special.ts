@@ -55,7 +55,7 @@ function computeUpperGamma(a: number, x: number): number {
 export const computeChiSquareTail = (x: number): number => computeUpperGamma(0.5, x / 2);
 
 /** Probability that a standard normal variable exceeds z. */
-const computeNormalTail = (z: number): number =>
+export const computeNormalTail = (z: number): number =>
   z < 0 ? 1 - computeNormalTail(-z) : 0.5 * computeUpperGamma(0.5, (z * z) / 2);
 
 /** z with normalTail(z) = tail, for 0 < tail < 1: bisection brackets it, Newton's steps finish it. */

@@ -36,6 +36,21 @@ export function computeStudentQuantile(tail: number, degrees: number): number {
   return (low + high) / 2;
 }
 
+/** Quantiles of whole curves of means, which ask for the same few again and again. */
+const known = new Map<string, number>();
+const MOST_KNOWN = 1_000;
+
+function lookUpStudentQuantile(tail: number, degrees: number): number {
+  const key = `${tail} ${degrees}`;
+  let quantile = known.get(key);
+  if (quantile === undefined) {
+    quantile = computeStudentQuantile(tail, degrees);
+    if (known.size >= MOST_KNOWN) known.clear();
+    known.set(key, quantile);
+  }
+  return quantile;
+}
+
 export interface MeanInterval {
   n: number;
   mean: number;
@@ -58,6 +73,6 @@ export function computeMeanInterval(values: readonly number[], level = 0.95): Me
   const deviation = Math.sqrt(
     values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / (n - 1),
   );
-  const half = (computeStudentQuantile((1 - level) / 2, n - 1) * deviation) / Math.sqrt(n);
+  const half = (lookUpStudentQuantile((1 - level) / 2, n - 1) * deviation) / Math.sqrt(n);
   return { n, mean, deviation, low: mean - half, high: mean + half };
 }

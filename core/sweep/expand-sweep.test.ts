@@ -2,15 +2,9 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { findPreset } from "@/core/presets/run-presets";
 import { runConfigSchema } from "@/contracts/run-config/run-config";
-import { getSettingValue } from "@/core/run/settings";
-import {
-  countRuns,
-  expandSweepOrThrow,
-  expandSweep,
-  formatSweepProblem,
-  shortenPaths,
-  formatVariedSettings,
-} from "./expand-sweep";
+import { getSettingValue } from "@/core/run/setting-values";
+import { countRuns, expandSweepOrThrow, expandSweep, formatSweepProblem } from "./expand-sweep";
+import { shortenPaths, formatVariedSettings } from "./varied-settings";
 import { isLowerBetter } from "@/core/metrics/metrics";
 import { MAX_SWEEP_RUNS, sweepSpecSchema, type SettingValue } from "@/contracts/run-config/sweep";
 import { parseAxis, parseRow, parseSeeds, parseValues } from "./sweep-text";

@@ -1,7 +1,7 @@
 import { escapeCsvField, escapeMarkdown } from "@/core/comparability/results-table";
 import type { SweepDetail } from "@/contracts/api/sweeps";
 import { getBetterDirection, isLowerBetter } from "@/core/metrics/metrics";
-import { shortenPaths, formatSettingValue } from "./expand-sweep";
+import { shortenPaths, formatSettingValue } from "./varied-settings";
 
 /** A sweep's table as Markdown or CSV, and its best row. Pure. */
 

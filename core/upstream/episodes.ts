@@ -1,5 +1,11 @@
+import type { z } from "zod";
 import { hashDocument } from "@/core/episode/document-hash";
 import type { DocumentRef, DocumentText, EpisodeStep } from "@/contracts/records/episode";
+import {
+  formatGoldAnswers,
+  formatQuestionText,
+  type AskedQuestion,
+} from "@/contracts/formats/upstream/question-text";
 import {
   formatDocuments,
   parseDocuments,
@@ -9,7 +15,9 @@ import {
   isStepSequence,
   type S3Sequence,
   type StepSequence,
+  type stepSequenceSchema,
 } from "@/contracts/formats/upstream/files";
+import { formatResponse, parseResponse, readSelection, saysComplete } from "./response-text";
 
 /** Conversion between upstream's sequences and typed steps. What a file does not hold stays absent. */
 
@@ -18,6 +26,8 @@ export interface ImportedSteps {
   /** Documents handed to the generator, in order. */
   context: DocumentRef[];
   documents: DocumentText[];
+  /** Windows of which upstream's code cut the end, so that their last document is incomplete. */
+  cutWindows: number;
 }
 
 /** Converts an upstream document. The server replaces its id where the hash is of a document in a corpus. */
@@ -30,16 +40,17 @@ const removeDuplicates = <T extends { hash: string }>(items: readonly T[]): T[] 
   ...new Map(items.map((item) => [item.hash, item])).values(),
 ];
 
-/** The steps of one sequence; the files hold no seconds, which are 0. */
-export function parseSequence(sequence: S3Sequence | StepSequence): ImportedSteps {
+/**
+ * The steps of one sequence; the files hold no seconds, which are 0.
+ * @param question what the first window was retrieved for
+ */
+export function parseSequence(
+  sequence: S3Sequence | StepSequence,
+  question: string,
+): ImportedSteps {
+  if (!isStepSequence(sequence)) return parseS3Sequence(sequence, question);
   const steps: EpisodeStep[] = [];
   const documents: DocumentText[] = [];
-  if (!isStepSequence(sequence)) {
-    const found = removeDuplicates(parseDocuments(sequence.context_with_info).map(toDocumentText));
-    if (sequence.response_str !== undefined)
-      steps.push({ kind: "generate", turn: 0, seconds: 0, text: sequence.response_str });
-    return { steps, context: found.map(toDocumentRef), documents: found };
-  }
   for (const [turn, { query, context }] of sequence.retrievals.entries()) {
     const found = removeDuplicates(context.flatMap(parseDocuments).map(toDocumentText));
     documents.push(...found);
@@ -59,36 +70,79 @@ export function parseSequence(sequence: S3Sequence | StepSequence): ImportedStep
     steps,
     context: handed.map(toDocumentRef),
     documents: removeDuplicates([...documents, ...handed]),
+    cutWindows: 0,
+  };
+}
+
+/** Turn by turn, as far as `response_str` shows it; where there is none, or no window in it, no search is made up. */
+function parseS3Sequence(sequence: S3Sequence, question: string): ImportedSteps {
+  const handed = removeDuplicates(parseDocuments(sequence.context_with_info).map(toDocumentText));
+  const steps: EpisodeStep[] = [];
+  const shown: DocumentText[] = [];
+  const turns = parseResponse(sequence.response_str ?? "");
+  for (const [turn, { query, window, text }] of turns.entries()) {
+    const base = { turn, seconds: 0 };
+    const found = window?.map(toDocumentText) ?? null;
+    if (found) {
+      shown.push(...found);
+      const documents = removeDuplicates(found).map(toDocumentRef);
+      steps.push({ kind: "retrieve", ...base, query: query ?? question, documents });
+    }
+    if (text !== "") steps.push({ kind: "generate", ...base, text });
+    if (found && text !== "") {
+      const kept = readSelection(text, found.length);
+      const selected = (kept?.map((i) => found[i]!) ?? found).map(({ id }) => id);
+      steps.push({
+        kind: "select",
+        ...base,
+        selected: [...new Set(selected)],
+        implicit: kept === null,
+      });
+    }
+    if (turn === turns.length - 1 && saysComplete(text))
+      steps.push({ kind: "stop", ...base, reason: "model" });
+  }
+  return {
+    steps,
+    context: handed.map(toDocumentRef),
+    documents: removeDuplicates([...shown, ...handed]),
+    cutWindows: turns.filter(({ isCut }) => isCut).length,
   };
 }
 
 /** An episode to export: its steps, with a lookup of texts by hash. */
 export interface ExportedEpisode {
-  answers: readonly string[];
+  question: AskedQuestion;
   steps: readonly EpisodeStep[];
   context: readonly DocumentRef[];
   getText: (hash: string) => UpstreamDocument;
 }
 
-/** s3's form: the searcher's whole text, and the documents handed to the generator. */
-export function buildS3Sequence({ answers, steps, context, getText }: ExportedEpisode): S3Sequence {
-  const said = steps.flatMap((step) => (step.kind === "generate" ? [step.text] : []));
-  return {
-    golden_answers: [...answers],
-    context_with_info: formatDocuments(context.map(({ hash }) => getText(hash))),
-    ...(said.length > 0 && { response_str: said.join("\n") }),
-  };
-}
-
-/** The form of IRCoT and Search-o1: one entry a retrieval. */
-export function buildStepSequence({
-  answers,
+/** s3's form: the whole conversation, and the documents handed to the generator. */
+export function buildS3Sequence({
+  question,
   steps,
   context,
   getText,
-}: ExportedEpisode): StepSequence {
+}: ExportedEpisode): S3Sequence {
   return {
-    golden_answers: [...answers],
+    golden_answers: formatGoldAnswers(question),
+    context_with_info: formatDocuments(context.map(({ hash }) => getText(hash))),
+    ...(steps.some(({ kind }) => kind === "generate") && {
+      response_str: formatResponse(formatQuestionText(question), steps, getText),
+    }),
+  };
+}
+
+/** The form of IRCoT and Search-o1: one entry a retrieval. Upstream's scripts want each context as one text. */
+export function buildStepSequence({
+  question,
+  steps,
+  context,
+  getText,
+}: ExportedEpisode): z.input<typeof stepSequenceSchema> {
+  return {
+    golden_answers: formatGoldAnswers(question),
     chain_of_thought: steps.flatMap((step) =>
       step.kind === "generate" || step.kind === "condense" ? [step.text] : [],
     ),
@@ -97,11 +151,11 @@ export function buildStepSequence({
         ? [
             {
               query: step.query,
-              context: [formatDocuments(step.documents.map(({ hash }) => getText(hash)))],
+              context: formatDocuments(step.documents.map(({ hash }) => getText(hash))),
             },
           ]
         : [],
     ),
-    all_context: [formatDocuments(context.map(({ hash }) => getText(hash)))],
+    all_context: formatDocuments(context.map(({ hash }) => getText(hash))),
   };
 }

@@ -8,7 +8,8 @@ import {
   type RolloutLine,
   type UpstreamFile,
 } from "@/contracts/formats/upstream/files";
-import { NumberText, parseJson } from "@/core/reading/literals";
+import { findRepeatedKey } from "@/contracts/formats/repeated-keys";
+import { NumberText, parseJson, RepeatedKeyError } from "@/core/reading/literals";
 
 /** Tells upstream's files apart and reads them. Pure. */
 
@@ -74,18 +75,31 @@ function parseRollouts(name: string, content: string): UpstreamFile | null {
 
 function json(name: string, content: string): unknown {
   try {
-    return JSON.parse(content);
-  } catch {
+    const value: unknown = JSON.parse(content);
+    const repeated = findRepeatedKey(content, value);
+    if (repeated === null) return value;
+    throw new RepeatedKeyError(repeated.key, repeated.at);
+  } catch (error) {
+    if (error instanceof RepeatedKeyError) throw repeatedKeyError(name, content, error);
     // Read again for NaN and Infinity, which Python writes.
   }
   try {
     return toPlainNumbers(parseJson(content));
   } catch (error) {
+    if (error instanceof RepeatedKeyError) throw repeatedKeyError(name, content, error);
     throw new AppError(
       "invalid-input",
       `${name} is not JSON (was the run that wrote it killed?): ${error instanceof Error ? error.message : String(error)}`,
     );
   }
+}
+
+function repeatedKeyError(name: string, content: string, error: RepeatedKeyError): AppError {
+  const line = content.slice(0, error.at).split("\n").length;
+  return new AppError(
+    "invalid-input",
+    `${name} ${error.problem} (line ${line}): which value is meant cannot be told.`,
+  );
 }
 
 /** Scores are numbers, whose spelling does not matter. */

@@ -3,7 +3,8 @@
  * stops it and saves its state.
  *
  * usage: npm run record [-- old-database]
- *   without an argument: e2e/recording/atlas.json.gz, from which the browser tests start
+ *   without an argument: server/features/example/example.json.gz, which a new installation shows and the browser
+ *   tests start from
  *   old-database: server/testing/old-databases/NUMBER.json.gz, for the newest migration. Record it
  *   before the next migration is written, then write what the product reads from it beside it with
  *   UPDATE_EXPECTED=1 npx vitest run --project integration server/testing/old-database
@@ -18,9 +19,10 @@ import { ROOT } from "@/lib/paths.mjs";
 import packageJson from "@/package.json";
 import { connect } from "@/cli/client";
 import { MIGRATIONS_DIR } from "@/server/platform/db/migrate";
+import { EXAMPLE_FILE } from "@/server/features/example/load-example";
 import { startPostgres } from "@/server/testing/postgres";
-import type { RecordingManifest } from "@/server/testing/recording/format";
-import { saveRecording } from "@/server/testing/recording/save";
+import type { RecordingManifest } from "@/server/platform/recording/format";
+import { saveRecording } from "@/server/platform/recording/save";
 import { startProductProcess } from "../support/product-process";
 import { playAtlas, playOldDatabase, type Session } from "./sessions";
 
@@ -82,7 +84,7 @@ const newest = (await readdir(MIGRATIONS_DIR))
 const isOldDatabase = process.argv[2] === "old-database";
 const file = isOldDatabase
   ? join(ROOT, "server", "testing", "old-databases", `${newest.split("_")[0]}.json.gz`)
-  : join(ROOT, "e2e", "recording", "atlas.json.gz");
+  : EXAMPLE_FILE;
 const manifest = await record(isOldDatabase ? playOldDatabase : playAtlas, file);
 console.log(`wrote ${file}`);
 for (const { name, rows } of manifest.tables) if (rows > 0) console.log(`  ${name}: ${rows}`);

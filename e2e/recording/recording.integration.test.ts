@@ -1,16 +1,16 @@
 import { mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import pg from "pg";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { EXAMPLE_FILE } from "@/server/features/example/load-example";
 import { MIGRATIONS_DIR } from "@/server/platform/db/migrate";
 import { createEmptyDatabase } from "@/server/testing/test-server";
-import { RECORDING_VERSION, type RecordingManifest } from "@/server/testing/recording/format";
-import { loadRecording, readManifest, readRecording } from "@/server/testing/recording/load";
-import { saveRecording } from "@/server/testing/recording/save";
+import { RECORDING_VERSION, type RecordingManifest } from "@/server/platform/recording/format";
+import { loadRecording, readManifest, readRecording } from "@/server/platform/recording/load";
+import { saveRecording } from "@/server/platform/recording/save";
 
-const FILE = fileURLToPath(new URL("atlas.json.gz", import.meta.url));
+const FILE = EXAMPLE_FILE;
 const AGAIN = "the recording is of another version of the product: run `npm run record`";
 
 let folder: string;

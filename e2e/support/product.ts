@@ -76,7 +76,7 @@ export const waitLive = (page: Page): Promise<void> =>
 
 /** Opens a run of the recording by its name. */
 export async function openRun(page: Page, name: string): Promise<void> {
-  await page.goto(`/?q=${encodeURIComponent(name)}`);
+  await page.goto(`/runs?q=${encodeURIComponent(name)}`);
   await waitLive(page);
   await page.locator("tr[data-run]").getByRole("link", { name, exact: true }).click();
   await expect(page).toHaveURL(/\/runs\/[0-9a-f-]{36}$/);

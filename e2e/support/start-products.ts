@@ -2,9 +2,9 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { findFreePort } from "@/lib/free-port.mjs";
-import { ROOT } from "@/lib/paths.mjs";
+import { EXAMPLE_FILE } from "@/server/features/example/load-example";
 import { startPostgres } from "@/server/testing/postgres";
-import { loadRecording } from "@/server/testing/recording/load";
+import { loadRecording } from "@/server/platform/recording/load";
 import { PRODUCT_VARIABLES } from "./product";
 import { startProductProcess } from "./product-process";
 
@@ -18,6 +18,7 @@ async function startFreshProduct(): Promise<Stop> {
     S3_DATA_DIR: dataDir,
     S3_IMPORT_ROOTS: tmpdir(),
     DATABASE_URL: "",
+    S3_EXAMPLE: "no",
   });
   process.env[PRODUCT_VARIABLES.fresh] = product.address;
   return async () => {
@@ -27,12 +28,11 @@ async function startFreshProduct(): Promise<Stop> {
 }
 
 /** A product after a day of work on Atlas: what e2e/recording has of it (`npm run record`). */
-async function startRecordedProduct(): Promise<Stop> {
+export async function startRecordedProduct(): Promise<Stop> {
   const dataDir = mkdtempSync(join(tmpdir(), "s3-e2e-recorded-"));
   const postgres = await startPostgres();
   try {
-    const recording = join(ROOT, "e2e", "recording", "atlas.json.gz");
-    await loadRecording(recording, postgres.url, join(dataDir, "artifacts"));
+    await loadRecording(EXAMPLE_FILE, postgres.url, join(dataDir, "artifacts"));
     const product = await startProductProcess({
       PORT: String(await findFreePort()),
       S3_DATA_DIR: dataDir,

@@ -122,8 +122,13 @@ export class Agent {
       reportCorpora: () => this.reportCorpora(),
       downloadUpload: (...args) => this.artifacts.fetchUpload(...args),
       downloadCheckpoint: async (artifactId, directory, signal) => {
-        const { manifest } = await this.connection.request("artifact", { artifactId }, { signal });
+        const { manifest, config } = await this.connection.request(
+          "artifact",
+          { artifactId },
+          { signal },
+        );
         await this.artifacts.download(artifactId, manifest.files, directory, signal);
+        return { artifactId, step: manifest.step, directory, config };
       },
     });
   }

@@ -15,7 +15,7 @@ import type {
 } from "@/contracts/worker-protocol/reports";
 import type { AttemptRef } from "@/contracts/worker-protocol/attempt";
 import type { Executor, RunContext } from "@/gpu-workers/jobs/run-context";
-import type { LocalCheckpoint } from "@/gpu-workers/runtime/attempt-context";
+import type { LocalCheckpoint, RunRequests } from "@/gpu-workers/runtime/attempt-context";
 import type { ArtifactTransfer } from "./artifact-transfer";
 import type { Connection } from "./connection";
 import type { AgentLog } from "./log";
@@ -45,10 +45,10 @@ export interface AttemptDependencies {
 }
 
 /**
- * Why an attempt ends before its executor has finished. cancel: a person wants it; lost: the server gave the run away;
+ * Why an attempt ends before its executor has finished. cancel, pause: a person wants it; lost: the server gave the run away;
  * release: this worker gives it back to be resumed; fail: trying again would not help.
  */
-export type Ending = { how: "cancel" | "lost" | "release" | "fail"; error: AppError };
+export type Ending = { how: "cancel" | "pause" | "lost" | "release" | "fail"; error: AppError };
 
 /** A checkpoint that could not be stored for these reasons leaves the last good one in place, and the run goes on. */
 const SURVIVABLE_CODES: ReadonlySet<ErrorCode> = new Set<ErrorCode>(["storage-full", "internal"]);
@@ -62,6 +62,7 @@ export class Attempt implements RunContext {
   readonly workDir: string;
   readonly signal: AbortSignal;
   readonly services: HeldServices;
+  readonly requests: RunRequests = { pause: false, steps: null };
   resume: LocalCheckpoint | null = null;
 
   /** Stops the executor. */
@@ -113,6 +114,12 @@ export class Attempt implements RunContext {
     this.stop.abort(ending.error);
   }
 
+  /** Asks the run to pause. What is no training stores its results as it goes, so it can stop at once. */
+  requestPause(): void {
+    this.requests.pause = true;
+    if (this.kind !== "train") this.pause();
+  }
+
   /** Executes the run and tells the server how it ended. Never throws. */
   async execute(): Promise<void> {
     const { log } = this.deps;
@@ -144,6 +151,9 @@ export class Attempt implements RunContext {
 
   // --- RunContext -----------------------------------------------------------------------------------------------
 
+  pause(): void {
+    this.end({ how: "pause", error: new AppError("cancelled", "Paused on request.") });
+  }
   report(item: ReportItem): Promise<void> {
     return this.reports.push(item);
   }
@@ -347,8 +357,9 @@ export class Attempt implements RunContext {
 function toFinalTransition(
   ending: Ending | null,
   error: unknown,
-): { to: "cancelled" | "queued" | "failed"; reason: string } {
+): { to: "cancelled" | "paused" | "queued" | "failed"; reason: string } {
   if (ending?.how === "cancel") return { to: "cancelled", reason: ending.error.message };
+  if (ending?.how === "pause") return { to: "paused", reason: ending.error.message };
   if (ending && ending.how !== "fail") return { to: "queued", reason: ending.error.message };
   const cause = ending?.error ?? error;
   const { message } = toWireError(cause);

@@ -6,6 +6,7 @@ import type { ModelShape } from "@/contracts/worker-protocol/model-shape";
 import { parseModelShape } from "@/core/memory/model-shape";
 import type { WorkerRequest } from "@/contracts/worker-protocol/worker-protocol";
 import { readVllmVersion } from "@/gpu-workers/llm/vllm-server/installation";
+import { readSoftware } from "./software";
 
 type AttachCapabilities = WorkerRequest<"attach">["capabilities"];
 
@@ -27,6 +28,7 @@ export async function findCapabilities(
       chosen.dtype ??
       (device === "cuda" || /\b(avx512_bf16|amx_bf16)\b/.test(flags) ? "bfloat16" : "float32"),
     vllm: await readVllmVersion(),
+    software: await readSoftware(),
   };
 }
 

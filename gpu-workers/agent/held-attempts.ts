@@ -74,7 +74,7 @@ export class HeldAttempts {
   applyHeartbeat(
     refs: readonly AttemptRef[],
     sentAt: number,
-    { lost, cancel }: WorkerResponse<"heartbeat">,
+    { lost, cancel, pause, steps }: WorkerResponse<"heartbeat">,
   ): void {
     this.renewLeases(refs, sentAt);
     for (const ref of lost)
@@ -83,6 +83,11 @@ export class HeldAttempts {
         error: new AppError("stale-attempt", "The server gave this run to another attempt."),
       });
     for (const ref of cancel) this.cancel(ref);
+    for (const ref of pause) this.held.get(buildRefKey(ref))?.attempt.requestPause();
+    for (const { steps: total, ...ref } of steps) {
+      const requests = this.held.get(buildRefKey(ref))?.attempt.requests;
+      if (requests) requests.steps = total;
+    }
   }
 
   /**

@@ -62,10 +62,12 @@ describe("corpora", () => {
 describe("hardware", () => {
   it("reads nvidia-smi, also where a card does not say everything", () => {
     expect(
-      parseNvidiaSmi("NVIDIA H200, 143771, 1024, 37\nTesla T4, 15360, [N/A], [N/A]\n"),
+      parseNvidiaSmi(
+        "NVIDIA H200, 143771, 1024, 37, 412.50\nTesla T4, 15360, [N/A], [N/A], [Not Supported]\n",
+      ),
     ).toEqual([
-      { name: "NVIDIA H200", memoryMb: 143771, usedMb: 1024, utilisation: 0.37 },
-      { name: "Tesla T4", memoryMb: 15360, usedMb: 0, utilisation: 0 },
+      { name: "NVIDIA H200", memoryMb: 143771, usedMb: 1024, utilisation: 0.37, powerW: 412.5 },
+      { name: "Tesla T4", memoryMb: 15360, usedMb: null, utilisation: null, powerW: null },
     ]);
   });
 

@@ -9,6 +9,7 @@ import { PROTOCOL_VERSION } from "@/contracts/worker-protocol/worker-protocol";
 import type { EngineOptions } from "@/gpu-workers/llm/engine/process";
 import { executors } from "@/gpu-workers/jobs/executors";
 import { runDryRun } from "@/gpu-workers/jobs/train/dry-run";
+import { playQuestion } from "@/gpu-workers/jobs/predict/play-question";
 import { computeTurnGains } from "@/gpu-workers/jobs/predict/turn-gains";
 import { Agent } from "./agent";
 import { createCorpusRemover } from "@/gpu-workers/jobs/index/remove-corpus";
@@ -114,6 +115,7 @@ async function createAgent(options: WorkerOptions, name: string, log: AgentLog):
       "corpus-preview": createCorpusPreviewer(DATA_DIR),
       "remove-corpus": createCorpusRemover(reporter, FOLDERS),
       "turn-gains": computeTurnGains,
+      play: playQuestion,
     },
     starters: createDefaultStarters(log, {
       device: options.engineDevice,

@@ -7,6 +7,7 @@ import {
   documentsResultSchema,
   dryRunResultSchema,
   indexPlanResultSchema,
+  playResultSchema,
   queryResultSchema,
   removeCorpusResultSchema,
   turnGainsResultSchema,
@@ -29,6 +30,7 @@ const RESULT_SCHEMAS = {
   "corpus-preview": corpusPreviewResultSchema,
   "remove-corpus": removeCorpusResultSchema,
   "turn-gains": turnGainsResultSchema,
+  play: playResultSchema,
 } as const;
 
 /** "encoding documents: 640 of 1159" as a share, for the bar; 0 where nothing is counted. */
@@ -92,7 +94,11 @@ export interface TaskDependencies {
   log: AgentLog;
   workRoot: string;
   reportCorpora(): Promise<void>;
-  downloadCheckpoint(artifactId: string, directory: string, signal: AbortSignal): Promise<void>;
+  downloadCheckpoint(
+    artifactId: string,
+    directory: string,
+    signal: AbortSignal,
+  ): ReturnType<TaskContext["fetchCheckpoint"]>;
   downloadUpload: ArtifactTransfer["fetchUpload"];
 }
 
@@ -132,11 +138,12 @@ export class TaskRunner {
       signal,
       services,
       workDir,
-      reportProgress: (detail, fraction) =>
+      reportProgress: (detail, fraction, partial) =>
         void ask("taskProgress", {
           taskId,
           detail,
           fraction: Math.min(1, Math.max(0, fraction)),
+          partial,
         }).catch(() => undefined),
       readQuestions: (set) => readQuestions(ask, set),
       findAnswers: (keys) => findAnswers(ask, keys),
@@ -147,8 +154,7 @@ export class TaskRunner {
         this.deps.downloadUpload(upload, path, signal, onProgress),
       fetchCheckpoint: async (artifactId) => {
         const directory = join(workDir, `artifact-${artifactId}`);
-        await this.deps.downloadCheckpoint(artifactId, directory, signal);
-        return directory;
+        return this.deps.downloadCheckpoint(artifactId, directory, signal);
       },
     };
     let outcome: { result: unknown } | { error: ReturnType<typeof toWireError> };
@@ -199,6 +205,8 @@ export class TaskRunner {
         return handlers["remove-corpus"](task, context);
       case "turn-gains":
         return handlers["turn-gains"](task, context);
+      case "play":
+        return handlers.play(task, context);
     }
   }
 }

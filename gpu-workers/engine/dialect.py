@@ -317,6 +317,7 @@ class Sampled(DialectModel):
 
     ids: list[Annotated[int, Field(ge=0)]]
     logprobs: list[float]
+    entropies: list[float] | None = None
     forced: list[bool]
     finishReason: Literal["stop", "guide", "length"]
     text: str

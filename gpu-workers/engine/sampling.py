@@ -36,6 +36,7 @@ class Row:
     uniforms: np.ndarray  # [maxTokens] random numbers in [0, 1)
     ids: list[int] = field(default_factory=list)
     logprobs: list[float] = field(default_factory=list)
+    entropies: list[float] = field(default_factory=list)
     forced: list[bool] = field(default_factory=list)
     pending: list[int] = field(default_factory=list)  # sampled or forced, not yet computed
     finish: Literal["stop", "guide", "length"] | None = None
@@ -51,6 +52,7 @@ class Row:
             self.ids += tokens
             self.pending += tokens
             self.logprobs += [0.0] * len(tokens)
+            self.entropies += [0.0] * len(tokens)
             self.forced += [True] * len(tokens)
             if self.matcher.is_stopped():
                 self.finish = "guide"
@@ -58,12 +60,13 @@ class Row:
         if len(self.ids) >= self.request.maxTokens:
             self.finish = "length"
 
-    def append_sampled(self, token: int, logprob: float, model: Model) -> None:
+    def append_sampled(self, token: int, logprob: float, entropy: float, model: Model) -> None:
         """Appends a sampled token and those that the guide then forces; may end the row."""
         tokenizer = model.base.tokenizer
         self.ids.append(token)
         self.pending = [token]
         self.logprobs.append(logprob)
+        self.entropies.append(entropy)
         self.forced.append(False)
         if self.matcher is not None and not self.matcher.consume_token(token):
             raise EngineError(
@@ -88,6 +91,7 @@ class Row:
         return {
             "ids": self.ids,
             "logprobs": self.logprobs,
+            "entropies": self.entropies,
             "forced": self.forced,
             "finishReason": self.finish,
             "text": tokenizer.decode(self.ids[:-1] if ended else self.ids),
@@ -321,14 +325,22 @@ def sample_tokens(
             "large.",
         )
     tokens = logits.argmax(-1)
+    probabilities = (logits - lse).exp_()
+    # -sum p log p = lse - sum p logit; a token that is not allowed has probability 0 and no
+    # finite logit.
+    finite = logits.masked_fill(logits == float("-inf"), 0.0)
+    entropies = (lse[:, 0] - (probabilities * finite).sum(-1)).clamp_(min=0.0).tolist()
     if not bool(greedy.all()):
         uniforms = torch.tensor(
             [row.uniforms[len(row.ids)] for row in rows], dtype=torch.float64, device=logits.device
         )
-        tokens = torch.where(greedy, tokens, inverse_cdf((logits - lse).exp_(), uniforms))
+        tokens = torch.where(greedy, tokens, inverse_cdf(probabilities, uniforms))
     logprobs = (logits.gather(1, tokens[:, None]) - lse)[:, 0].tolist()
-    for row, token, logprob in zip(rows, tokens.tolist(), logprobs, strict=True):
-        row.append_sampled(int(names[token]) if names is not None else token, logprob, model)
+    for row, token, logprob, entropy in zip(
+        rows, tokens.tolist(), logprobs, entropies, strict=True
+    ):
+        name = int(names[token]) if names is not None else token
+        row.append_sampled(name, logprob, entropy, model)
 
 
 def inverse_cdf(probabilities: Tensor, uniforms: Tensor, block: int = 512) -> Tensor:

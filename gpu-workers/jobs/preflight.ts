@@ -9,6 +9,7 @@ import type { EngineClient } from "@/gpu-workers/llm/engine/client";
 import type { Generator } from "@/gpu-workers/llm/generator/generator";
 import { openGenerator, probeGenerator } from "@/gpu-workers/llm/generator/open-generator";
 import { probeJudge } from "@/gpu-workers/llm/scoring/judge";
+import type { JudgeKind } from "@/gpu-workers/llm/scoring/judge-kind";
 import type { Retriever } from "@/gpu-workers/retrieval/retriever";
 import type { RunContext, ServiceHandle } from "./run-context";
 
@@ -133,11 +134,12 @@ export class Preflight {
   }
 
   /** Asks the judge for a verdict. */
-  checkJudge(config: JudgeConfig): Promise<string> {
+  checkJudge(config: JudgeConfig, kind: JudgeKind): Promise<string> {
     const { context } = this;
     return this.check(
       "judge",
-      async () => probeJudge(config, await this.getEngineFor(config), context, context.signal),
+      async () =>
+        probeJudge(config, await this.getEngineFor(config), context, context.signal, kind),
       (detail) => detail,
     );
   }

@@ -1,6 +1,7 @@
 import type { Answer } from "@/contracts/records/episode";
 import type { TaskRequest } from "@/contracts/worker-protocol/tasks";
 import type { Question } from "@/contracts/worker-protocol/questions";
+import type { AttemptContext } from "@/gpu-workers/runtime/attempt-context";
 import type { FetchOptions } from "@/gpu-workers/corpora/import/fetch-source";
 import type { Services } from "./run-context";
 
@@ -10,13 +11,13 @@ export interface TaskContext {
   readonly services: Services;
   /** Scratch folder of this task; deleted when it ends. */
   readonly workDir: string;
-  /** Says what is being done; `fraction` is 0..1. */
-  reportProgress: (detail: string, fraction: number) => void;
+  /** Says what is being done; `fraction` is 0..1, `partial` what there is of the result. */
+  reportProgress: (detail: string, fraction: number, partial?: unknown) => void;
   readQuestions(set: string): Promise<Question[]>;
   findAnswers(keys: string[]): Promise<Map<string, Answer>>;
   saveAnswers(answers: Answer[]): Promise<void>;
-  /** Downloads a checkpoint by its artifact id and gives its folder. */
-  fetchCheckpoint(artifactId: string): Promise<string>;
+  /** Downloads a checkpoint by its artifact id. */
+  fetchCheckpoint: AttemptContext["fetchCheckpoint"];
   /** Downloads a file that a person uploaded to the server. */
   fetchUpload: FetchOptions["fetchUpload"];
   /** Closes the idle retrievers of a corpus. @throws AppError `conflict` where a run or task holds one */

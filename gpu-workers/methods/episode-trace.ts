@@ -11,6 +11,8 @@ import { requireAnswer } from "@/gpu-workers/llm/endpoint/endpoint-client";
 import type { Message } from "@/contracts/run-config/prompt";
 import type { Retriever } from "@/gpu-workers/retrieval/retriever";
 import type { DocumentStore } from "@/gpu-workers/retrieval/corpus/document-store";
+import type { StepsListener } from "@/gpu-workers/searcher/method";
+import type { ContextDocument } from "@/gpu-workers/searcher/upstream-context";
 import type { MethodModel, ModelReply, ModelRequest } from "./method-model";
 import type { MethodPlan } from "./method-plan";
 import type { PromptTemplate } from "@/core/prompts/prompt-template";
@@ -33,6 +35,8 @@ export interface EpisodeTraceDependencies {
   thinksInText: boolean;
   /** A seed for the next call of the model. */
   nextSeed: () => number;
+  /** Hears of the steps after each of them. */
+  onSteps?: StepsListener;
 }
 
 /** One episode while it happens: what a method does passes through here and is written down as typed steps. */
@@ -46,6 +50,11 @@ export class EpisodeTrace {
 
   constructor(private readonly parts: EpisodeTraceDependencies) {}
 
+  private record(step: EpisodeStep): void {
+    this.steps.push(step);
+    this.parts.onSteps?.(this.steps);
+  }
+
   /** The method's prompt with these values; foreign text among them cannot write a special token. */
   buildPrompt(values: Readonly<Record<string, string>>): Message[] {
     return this.parts.template.fill(values);
@@ -58,7 +67,7 @@ export class EpisodeTrace {
   ): Promise<ModelReply> {
     const { reply, call } = await this.callModel(messages, overrides);
     if (!this.parts.thinksInText || reply.content === "") requireAnswer(reply, TOKEN_LIMIT);
-    this.steps.push({ kind: "generate", ...call });
+    this.record({ kind: "generate", ...call });
     if (reply.finish === "length") this.reject("truncated", reply.content.slice(-REJECTED));
     return reply;
   }
@@ -70,7 +79,7 @@ export class EpisodeTrace {
       throw new AppError("internal", "This method was opened without a condensing prompt.");
     const { reply, call } = await this.callModel(condensing.fill(values), { stop: [] });
     requireAnswer(reply, TOKEN_LIMIT);
-    this.steps.push({ kind: "condense", ...call });
+    this.record({ kind: "condense", ...call });
     return reply.text;
   }
 
@@ -122,7 +131,7 @@ export class EpisodeTrace {
     count: number,
     by: "question" | "model",
     without: ReadonlySet<string> = new Set(),
-  ): Promise<DocumentText[]> {
+  ): Promise<(DocumentText & DocumentRef)[]> {
     const { retriever, documents, signal } = this.parts;
     if (retriever === null)
       throw new AppError("internal", "This method was opened without a retriever.");
@@ -133,14 +142,14 @@ export class EpisodeTrace {
       .filter(({ id }) => !without.has(id))
       .slice(0, count)
       .map((document) => documents.add(document));
-    this.steps.push({
+    this.record({
       kind: "retrieve",
       turn: this.turn,
       seconds: (performance.now() - start) / 1000,
       query,
       documents: this.window,
     });
-    return this.window.map((ref) => documents.getText(ref));
+    return this.window.map((ref) => ({ ...documents.getText(ref), ...ref }));
   }
 
   /** Hands over documents of this turn's window; null: all of them, as methods without a selection of their own do. */
@@ -148,7 +157,7 @@ export class EpisodeTrace {
     const selected =
       ids === null ? this.window : ids.flatMap((id) => this.window.filter((ref) => ref.id === id));
     for (const ref of selected) if (!this.context.has(ref.id)) this.context.set(ref.id, ref);
-    this.steps.push({
+    this.record({
       kind: "select",
       turn: this.turn,
       seconds: 0,
@@ -157,8 +166,17 @@ export class EpisodeTrace {
     });
   }
 
+  /** Hands over these documents in place of everything that was selected. */
+  replaceContext(documents: readonly ContextDocument[]): void {
+    this.context.clear();
+    for (const document of documents) {
+      const ref = this.parts.documents.add({ ...document, score: document.score ?? 0 });
+      this.context.set(ref.hash, { ...ref, score: document.score });
+    }
+  }
+
   reject(error: FormatError, text: string): void {
-    this.steps.push({
+    this.record({
       kind: "reject",
       turn: this.turn,
       seconds: 0,
@@ -168,7 +186,7 @@ export class EpisodeTrace {
   }
 
   recordStop(reason: StepOfKind<"stop">["reason"]): void {
-    this.steps.push({ kind: "stop", turn: this.turn, seconds: 0, reason });
+    this.record({ kind: "stop", turn: this.turn, seconds: 0, reason });
   }
 
   /** The method's own answer; null: it gave none that can be read, which is counted. */

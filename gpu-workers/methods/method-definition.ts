@@ -5,7 +5,8 @@ import type { Question } from "@/contracts/worker-protocol/questions";
 import type { Retriever } from "@/gpu-workers/retrieval/retriever";
 import type { DocumentStore } from "@/gpu-workers/retrieval/corpus/document-store";
 import { computeCacheKey, deriveSeed } from "@/gpu-workers/runtime/keys";
-import type { ModelMethod } from "@/gpu-workers/searcher/method";
+import type { ModelMethod, StepsListener } from "@/gpu-workers/searcher/method";
+import { formatSearcherQuestion } from "@/gpu-workers/searcher/prompt";
 import type { MethodModel } from "./method-model";
 import type { PromptTemplate } from "@/core/prompts/prompt-template";
 import { EpisodeTrace } from "./episode-trace";
@@ -33,6 +34,8 @@ export interface QuestionPrompt {
   toAnswer: string;
   /** Without them: a retriever, and a model that only writes queries, gets the question alone. */
   toSearch: string;
+  /** As the searcher of s3 reads it. */
+  toSearcher: string;
 }
 
 export interface MethodDependencies {
@@ -98,7 +101,11 @@ export function createMethod(
       question: [question.id, formatQuestion(question)],
     });
 
-  async function runEpisode(question: Question, signal: AbortSignal): Promise<Episode> {
+  async function runEpisode(
+    question: Question,
+    signal: AbortSignal,
+    onSteps?: StepsListener,
+  ): Promise<Episode> {
     let calls = 0;
     const trace = new EpisodeTrace({
       model,
@@ -110,10 +117,15 @@ export function createMethod(
       plan,
       thinksInText: definition.thinksInText ?? false,
       nextSeed: () => deriveSeed(seed, question.id, calls++),
+      onSteps,
     });
     await definition.run(
       trace,
-      { toAnswer: formatQuestion(question), toSearch: question.question },
+      {
+        toAnswer: formatQuestion(question),
+        toSearch: question.question,
+        toSearcher: formatSearcherQuestion(question, protocol),
+      },
       plan,
       protocol,
     );
@@ -137,10 +149,10 @@ export function createMethod(
     name: definition.name,
     ownAnswerLabel: answersAs,
     computeEpisodeKey,
-    async run(questions, signal) {
+    async run(questions, signal, onSteps) {
       const settled = await Promise.allSettled(
         questions.map(
-          async (question) => finished.get(question.id) ?? runEpisode(question, signal),
+          async (question) => finished.get(question.id) ?? runEpisode(question, signal, onSteps),
         ),
       );
       const failed = settled.find((result) => result.status === "rejected");

@@ -3,6 +3,7 @@ import { METHODS, getMethodComponents } from "@/core/run/methods";
 import { AppError } from "@/contracts/errors";
 import { findCondensingPrompt, findMethodPrompt } from "@/core/prompts/built-in-prompts";
 import type { PredictConfig } from "@/contracts/run-config/predict-config";
+import type { ForcedTurn } from "@/contracts/worker-protocol/tasks";
 import type { Question } from "@/contracts/worker-protocol/questions";
 import type { EngineClient } from "@/gpu-workers/llm/engine/client";
 import { EndpointClient } from "@/gpu-workers/llm/endpoint/endpoint-client";
@@ -154,17 +155,24 @@ export interface OpenMethodDependencies {
   own: OwnModel | null;
   questions: readonly Question[];
   documents: DocumentStore;
+  /** What is given of the first turns, for s3 in the worker's own engine. */
+  forced?: readonly ForcedTurn[];
 }
 
 /** The method of a predict run; one that asks a model says the keys of its episodes beforehand. */
 export async function openMethod(
   config: PredictConfig,
-  { context, retriever, own, questions, documents }: OpenMethodDependencies,
+  { context, retriever, own, questions, documents, forced = [] }: OpenMethodDependencies,
 ): Promise<Method | ModelMethod> {
   const { method, search, methodSettings, seed } = config;
   const edited = methodSettings.promptTemplate;
   if (METHODS[method].retrieves && retriever === null)
     throw new AppError("internal", `Method ${method} needs a retriever.`);
+  if (forced.length > 0 && own?.kind !== "searcher")
+    throw new AppError(
+      "unsupported",
+      "Turns can only be given to s3 with a searcher in the worker's own engine.",
+    );
   if (method === "rag")
     return createRagMethod(
       retriever!,
@@ -184,6 +192,7 @@ export async function openMethod(
         ...(edited === null ? {} : { template: createFullPrompt(edited) }),
       },
       seed,
+      forced,
     );
   const condensing = findCondensingPrompt(method);
   const definition = method === "s3" ? defineTextS3(search) : METHOD_DEFINITIONS[method];

@@ -340,6 +340,51 @@ describe("s3 at an endpoint", () => {
     expect(episode.steps.at(-1)).toMatchObject({ kind: "stop", reason: "turns" });
     expect(readLastMessage(endpoint, 2)).toContain("No searches are left");
   });
+  it("under upstream asks once more, takes any query, and hands over what the released code reads", async () => {
+    const { asked, endpoint, episode, errors, kinds } = await runMethod(
+      "s3",
+      ["It is Shakespeare.", '{"query": "author"}\n</query> and so on', turn("2", true)],
+      { protocol: "upstream" },
+    );
+    expect(endpoint.requests.map(({ body }) => [body.stop, body.temperature, body.top_p])).toEqual(
+      Array.from({ length: 3 }, () => [undefined, 0.6, 0.95]),
+    );
+    expect([asked, errors]).toEqual([
+      [
+        ["Who wrote Hamlet?", 3],
+        ["author", 2],
+      ],
+      ["invalid-action"],
+    ]);
+    expect(kinds).toEqual([
+      "retrieve",
+      "generate",
+      "reject",
+      "generate",
+      "select",
+      "retrieve",
+      "generate",
+      "select",
+      "stop",
+    ]);
+    expect(readLastMessage(endpoint, 2)).toContain(
+      '<query>\n<query>\n{"query": "author"}\n</query>\n\n<information>Doc 1(Title: "Title (author 1)") Text',
+    );
+    // The selected window first; titles end at their bracket.
+    expect(listContextIds(episode)).toEqual([
+      "author 2",
+      ...[1, 2, 3].map((n) => `Who wrote Hamlet? ${n}`),
+    ]);
+    expect(episode.context[0]!.hash).not.toBe("hash author 2");
+  });
+  it("under upstream a query that is no text is an error", async () => {
+    await expect(
+      runMethod("s3", ['<query>{"query": [1]}</query>'], { protocol: "upstream" }),
+    ).rejects.toMatchObject({
+      code: "invalid-input",
+      message: expect.stringContaining("is no text") as unknown,
+    });
+  });
   it("is not guided there", async () => {
     await expect(runMethod("s3", ["x"], { search: { decoding: "guided" } })).rejects.toMatchObject({
       code: "invalid-input",

@@ -6,6 +6,8 @@ import { hashJson } from "@/lib/hash";
 /** A document found: its text and its score (higher is better). */
 export interface RankedDocument extends DocumentText {
   score: number;
+  /** The corpus line's own `contents`, where title and text alone do not give it. */
+  contents?: string;
 }
 
 /** What a retriever is, for cache keys and for people. */
@@ -17,6 +19,8 @@ export interface RetrieverDescription {
   title: string;
   /** Documents in the corpus; null where a remote retriever does not say. */
   documents: number | null;
+  /** What a person should know of what it gives; absent: nothing. */
+  note?: string;
 }
 
 /** How far the opening of a retriever is, for a progress bar. */

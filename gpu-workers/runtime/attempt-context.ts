@@ -17,6 +17,13 @@ export interface LocalCheckpoint {
   directory: string;
 }
 
+/** What may be asked of a run while a worker has it. */
+export interface RunRequests {
+  pause: boolean;
+  /** Steps that a training run makes in total; null: as many as its configuration says. */
+  steps: number | null;
+}
+
 /**
  * What an attempt may read from and tell the server. The agent implements it over the worker
  * protocol; tests implement it over memory. Every call fails with AppError "stale-attempt" once the lease is lost.
@@ -31,6 +38,11 @@ export interface AttemptContext {
   readonly workDir: string;
   /** Aborted when the run is cancelled or the lease is lost. */
   readonly signal: AbortSignal;
+
+  /** What a person has asked of the run since it was leased. Training reads it between steps. */
+  readonly requests: Readonly<RunRequests>;
+  /** Ends the attempt as paused, once what the run goes on from is stored. */
+  pause(): void;
 
   /** Queues an item for the server; order is kept, delivery is exactly once. Resolves when queued (backpressure). */
   report(item: ReportItem): Promise<void>;

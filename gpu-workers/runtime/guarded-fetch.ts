@@ -1,39 +1,17 @@
-import dns from "node:dns";
-import { BlockList, isIP, type LookupFunction } from "node:net";
+import { isIP } from "node:net";
 import { Agent, fetch, type RequestInit, type Response } from "undici";
 import { AppError } from "@/contracts/errors";
+import {
+  createGuardedLookup,
+  createNetworkCheck,
+  OWN_NETWORKS,
+  PRIVATE_NETWORKS,
+  type Networks,
+} from "@/lib/guarded-lookup";
 
 const MAX_REDIRECTS = 10;
 
-const buildBlockList = (
-  networks: readonly (readonly [address: string, bits: number])[],
-): BlockList => {
-  const list = new BlockList();
-  for (const [address, bits] of networks)
-    list.addSubnet(address, bits, isIP(address) === 6 ? "ipv6" : "ipv4");
-  return list;
-};
-/** This machine, and where clouds hand out its credentials. */
-const OWN_NETWORKS = [
-  ["0.0.0.0", 8],
-  ["127.0.0.0", 8],
-  ["169.254.0.0", 16],
-  ["::", 127],
-  ["fe80::", 10],
-] as const;
-const OWN = buildBlockList(OWN_NETWORKS);
-/** What only this machine and its own network reach. */
-const PRIVATE = buildBlockList([
-  ...OWN_NETWORKS,
-  ["10.0.0.0", 8],
-  ["100.64.0.0", 10],
-  ["172.16.0.0", 12],
-  ["192.168.0.0", 16],
-  ["fc00::", 7],
-]);
-/** IPv4 in IPv6 counts as what it holds. */
-const isIn = (list: BlockList, address: string): boolean =>
-  list.check(address, isIP(address) === 6 ? "ipv6" : "ipv4");
+const isPrivate = createNetworkCheck(PRIVATE_NETWORKS);
 
 const buildRefusal = (host: string, address: string): AppError =>
   new AppError(
@@ -41,23 +19,15 @@ const buildRefusal = (host: string, address: string): AppError =>
     `${host} (${address}) is of this machine or its own network, and is not fetched from: a redirection, or a name that could mean any machine, led there. If it is meant, give its address itself, e.g. http://127.0.0.1:8000/...`,
   );
 
-/** Looks names up and gives no address of a list, so that the connection is made to what was checked. */
-const createAgent = (refused: BlockList): Agent => {
-  const lookupAllowed: LookupFunction = (hostname, options, callback) => {
-    dns.lookup(hostname, { ...options, all: true }, (error, found) => {
-      if (error) return callback(error, "", 0);
-      const inner = found.find(({ address }) => isIn(refused, address));
-      if (inner && !/(^|\.)localhost$/i.test(hostname))
-        return callback(buildRefusal(hostname, inner.address), "", 0);
-      if (options.all) return callback(null, found);
-      callback(null, found[0]!.address, found[0]!.family);
-    });
-  };
-  // Time-outs are the callers': what is fetched may be large and slow.
-  return new Agent({ headersTimeout: 0, bodyTimeout: 0, connect: { lookup: lookupAllowed } });
-};
-const givenAgent = createAgent(OWN);
-const redirectedAgent = createAgent(PRIVATE);
+// Time-outs are the callers': what is fetched may be large and slow.
+const createAgent = (refused: Networks): Agent =>
+  new Agent({
+    headersTimeout: 0,
+    bodyTimeout: 0,
+    connect: { lookup: createGuardedLookup(refused, buildRefusal) },
+  });
+const givenAgent = createAgent(OWN_NETWORKS);
+const redirectedAgent = createAgent(PRIVATE_NETWORKS);
 
 /**
  * As `fetch`, with redirections followed, but none that leads to services of this machine or its network: what is
@@ -81,7 +51,7 @@ export async function guardedFetch(
     const isOwn = target.origin === origin;
     const host = target.hostname.replace(/^\[|\]$/g, "");
     // A literal address is not looked up, and localhost is itself.
-    if (!isOwn && (/(^|\.)localhost$/i.test(host) || (isIP(host) !== 0 && isIn(PRIVATE, host))))
+    if (!isOwn && (/(^|\.)localhost$/i.test(host) || (isIP(host) !== 0 && isPrivate(host))))
       throw buildRefusal(host, host);
     const response = await fetch(target, {
       ...init,

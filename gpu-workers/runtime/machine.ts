@@ -7,32 +7,41 @@ import type { Hardware, Usage } from "@/contracts/worker-protocol/attach";
 const run = promisify(execFile);
 const MIB = 2 ** 20;
 
+/** What a GPU says of itself; null where it does not, as cards that are divided (MIG) and older ones may. */
 export interface Gpu {
   name: string;
   memoryMb: number;
-  usedMb: number;
+  usedMb: number | null;
   /** 0..1 */
-  utilisation: number;
+  utilisation: number | null;
+  /** Power that it draws, in watts. */
+  powerW: number | null;
 }
 
-/** Reads the answer of `nvidia-smi --query-gpu=name,memory.total,memory.used,utilization.gpu --format=csv,noheader,nounits`. */
+const GPU_QUERY = "--query-gpu=name,memory.total,memory.used,utilization.gpu,power.draw";
+
+/** Reads the answer of nvidia-smi to GPU_QUERY, as CSV without a head and without units. */
 export function parseNvidiaSmi(text: string): Gpu[] {
   return text
     .split("\n")
     .map((line) => line.split(",").map((field) => field.trim()))
     .filter((fields) => fields.length >= 4)
-    .map(([name, total, used, busy]) => ({
-      name: name ?? "",
-      memoryMb: parseNumber(total),
-      usedMb: parseNumber(used),
-      utilisation: Math.min(1, parseNumber(busy) / 100),
-    }));
+    .map(([name, total, used, busy, power]) => {
+      const percent = parseNumber(busy);
+      return {
+        name: name ?? "",
+        memoryMb: parseNumber(total) ?? 0,
+        usedMb: parseNumber(used),
+        utilisation: percent === null ? null : Math.min(1, percent / 100),
+        powerW: parseNumber(power),
+      };
+    });
 }
 
 /** Some fields are "[N/A]" on some cards. */
-function parseNumber(field: string | undefined): number {
+function parseNumber(field: string | undefined): number | null {
   const value = Number(field);
-  return Number.isFinite(value) ? value : 0;
+  return field !== "" && Number.isFinite(value) ? value : null;
 }
 
 /** Bytes that this process may use at most: the machine's memory, or less where a container limits it. */
@@ -49,14 +58,9 @@ export class Machine {
   async readGpus(): Promise<Gpu[]> {
     if (!this.nvidia) return [];
     try {
-      const { stdout } = await run(
-        "nvidia-smi",
-        [
-          "--query-gpu=name,memory.total,memory.used,utilization.gpu",
-          "--format=csv,noheader,nounits",
-        ],
-        { timeout: 5_000 },
-      );
+      const { stdout } = await run("nvidia-smi", [GPU_QUERY, "--format=csv,noheader,nounits"], {
+        timeout: 5_000,
+      });
       return parseNvidiaSmi(stdout);
     } catch (error) {
       // Without the tool there is no NVIDIA GPU; a tool that is only slow is asked again next time.
@@ -76,16 +80,26 @@ export class Machine {
     };
   }
 
-  async measureUsage(): Promise<Usage> {
+  /** Share of the processors' time that was used since the last call, 0..1. */
+  measureCpu(): number {
     const before = this.counters;
     this.counters = readCpuCounters();
     const total = this.counters.total - before.total;
+    return total > 0 ? Math.min(1, Math.max(0, 1 - (this.counters.idle - before.idle) / total)) : 0;
+  }
+
+  /** Memory of the machine that is in use, in MiB. */
+  async readUsedMemoryMb(): Promise<number> {
+    return Math.max(0, Math.round((os.totalmem() - (await readAvailableMemory())) / MIB));
+  }
+
+  async measureUsage(): Promise<Usage> {
     return {
-      cpu: total > 0 ? Math.min(1, Math.max(0, 1 - (this.counters.idle - before.idle) / total)) : 0,
-      memoryMb: Math.max(0, Math.round((os.totalmem() - (await readAvailableMemory())) / MIB)),
+      cpu: this.measureCpu(),
+      memoryMb: await this.readUsedMemoryMb(),
       gpus: (await this.readGpus()).map((gpu) => ({
-        utilisation: gpu.utilisation,
-        memoryMb: gpu.usedMb,
+        utilisation: gpu.utilisation ?? 0,
+        memoryMb: gpu.usedMb ?? 0,
       })),
     };
   }
@@ -119,7 +133,8 @@ export async function readResidentMb(pid: number): Promise<number | null> {
   const { stdout } = await run("ps", ["-o", "rss=", "-p", String(pid)], { timeout: 5_000 }).catch(
     () => ({ stdout: "" }),
   );
-  return stdout.trim() ? Math.round(parseNumber(stdout.trim()) / 1024) : null;
+  const kibibytes = parseNumber(stdout.trim());
+  return kibibytes === null ? null : Math.round(kibibytes / 1024);
 }
 
 /** Resident memory of a process group in MiB, where /proc tells it; null elsewhere. */

@@ -36,6 +36,16 @@ export class EpisodeGrader {
     questions: readonly Question[],
     signal: AbortSignal,
   ): Promise<Outcome[]> {
+    const answers = await this.answer(episodes, questions, signal);
+    return this.scoreAnswers(episodes, answers, questions, signal);
+  }
+
+  /** Answers of episodes, in order: what the method answered by itself, else the generator's. */
+  async answer(
+    episodes: readonly Episode[],
+    questions: readonly Question[],
+    signal: AbortSignal,
+  ): Promise<Answer[]> {
     const requests = episodes.flatMap((episode, i) =>
       episode.ownAnswer
         ? []
@@ -51,12 +61,7 @@ export class EpisodeGrader {
     const generated = (
       requests.length > 0 ? await this.generator!.answer(requests, signal) : []
     ).values();
-    return this.scoreAnswers(
-      episodes,
-      episodes.map((episode) => buildOwnAnswer(episode) ?? generated.next().value!),
-      questions,
-      signal,
-    );
+    return episodes.map((episode) => buildOwnAnswer(episode) ?? generated.next().value!);
   }
 
   /** Scores answers that already exist. */

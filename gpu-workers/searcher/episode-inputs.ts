@@ -1,9 +1,11 @@
 import type { SearchConfig } from "@/contracts/run-config/search";
+import type { ForcedTurn } from "@/contracts/worker-protocol/tasks";
 import type { Question } from "@/contracts/worker-protocol/questions";
 import type { EngineModel } from "@/gpu-workers/llm/engine/client";
 import type { Tokenizer } from "@/gpu-workers/llm/model-files/tokenizer";
 import type { DocumentStore } from "@/gpu-workers/retrieval/corpus/document-store";
 import type { Retriever } from "@/gpu-workers/retrieval/retriever";
+import type { StepsListener } from "./method";
 import type { SearcherPrompt } from "./prompt";
 
 /** The policy: a model with its tokenizer, and an identity that changes with its weights. */
@@ -39,6 +41,11 @@ export interface SamplingParameters {
 
 /** One episode to run: a question, and which of its samples this is. */
 export interface EpisodeRequest {
-  question: Pick<Question, "id" | "question">;
+  /** Options are shown to the searcher under `upstream` alone. */
+  question: Pick<Question, "id" | "question" | "options">;
   sampleIndex: number;
+  /** What is given of its first turns. */
+  forced?: readonly ForcedTurn[];
+  /** Hears of its steps after every retrieval and every decision. */
+  onSteps?: StepsListener;
 }

@@ -5,8 +5,8 @@ import type {
   SearchEnvironment,
   Searcher,
 } from "./episode-inputs";
-import { selectPrompt } from "./prompt";
-import { PROTOCOL_VERSION } from "./protocol";
+import { formatSearcherQuestion, selectPrompt } from "./prompt";
+import { PROTOCOL_VERSIONS } from "./protocol";
 
 /** Cache key of an episode: everything that can change it, so it is known before the episode is run. */
 export function computeEpisodeKey(
@@ -19,14 +19,14 @@ export function computeEpisodeKey(
   return computeCacheKey({
     record: "episode",
     method: "s3",
-    protocolVersion: PROTOCOL_VERSION,
+    protocolVersion: PROTOCOL_VERSIONS[settings.protocol],
     prompt: [template.id, template.version],
     chatTemplate: template.describeChat(searcher.tokenizer.chat),
     searcher: searcher.identity,
     retriever: retriever.describe().key,
     settings,
     sampling,
-    question: [question.id, question.question],
+    question: [question.id, formatSearcherQuestion(question, settings.protocol)],
     sampleIndex,
   });
 }

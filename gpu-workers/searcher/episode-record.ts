@@ -1,4 +1,5 @@
 import { attributeFailure } from "@/core/episode/turns";
+import { parseUnreadId } from "@/core/scoring/judged-scoring";
 import type {
   Episode,
   EpisodePhase,
@@ -9,13 +10,17 @@ import type {
 import type { Question } from "@/contracts/worker-protocol/questions";
 import type { Outcome } from "./episode-grader";
 
-/** Judge scores of a baseline's answer: reported so that other runs find them. Scores by rule cost nothing to compute again. */
+/** Judge scores of a baseline's answer, and whether its replies could be read: reported so that other runs find them. Scores by rule cost nothing to compute again. */
 function selectJudgeScores(
   phase: EpisodePhase,
   { otherScores = [] }: Outcome,
 ): { otherScores?: Score[] } {
   const judged =
-    phase === "predict" ? otherScores.filter(({ scorer }) => scorer.startsWith("judge/")) : [];
+    phase === "predict"
+      ? otherScores.filter(
+          ({ scorer }) => scorer.startsWith("judge/") || parseUnreadId(scorer) !== null,
+        )
+      : [];
   return judged.length > 0 ? { otherScores: judged } : {};
 }
 

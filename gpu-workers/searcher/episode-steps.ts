@@ -1,6 +1,12 @@
 import type { Sampled } from "@/contracts/engine/dialect";
-import type { DocumentRef, EpisodeStep, ModelUsage, StepOfKind } from "@/contracts/records/episode";
-import type { TurnDecision } from "./protocol";
+import type {
+  DocumentRef,
+  EpisodeStep,
+  ModelUsage,
+  Protocol,
+  StepOfKind,
+} from "@/contracts/records/episode";
+import type { TurnDecision } from "./turn-decision";
 
 /** The steps that a turn adds to the episode's record. Everything here is pure. */
 
@@ -29,30 +35,36 @@ export const buildGenerateStep = (
   ids: [...prompt.ids, ...sampled.ids],
   mask: [...prompt.ids.map(() => 0 as const), ...sampled.forced.map((forced) => (forced ? 0 : 1))],
   logprobs: [...prompt.ids.map(() => 0), ...sampled.logprobs],
+  ...(sampled.entropies && {
+    entropies: [...prompt.ids.map(() => 0), ...sampled.entropies],
+  }),
 });
 
 /** Characters of the rejected text that are kept. */
 const MAX_REJECTED_CHARACTERS = 1000;
 
-/** What was rejected and what was selected in a turn. */
-export function buildDecisionSteps(
+/** What was rejected in a turn. */
+export const buildRejectSteps = (
   decision: TurnDecision,
   text: string,
-  window: readonly DocumentRef[],
   turn: number,
-): EpisodeStep[] {
-  const rejected = decision.errors.map((error): EpisodeStep => ({
+): EpisodeStep[] =>
+  decision.errors.map((error) => ({
     kind: "reject",
     turn,
     seconds: 0,
     error,
     text: text.slice(0, MAX_REJECTED_CHARACTERS),
   }));
+
+/** What was selected in a turn. */
+export function buildSelectStep(
+  decision: TurnDecision,
+  window: readonly DocumentRef[],
+  turn: number,
+): EpisodeStep {
   const selected = listSelected(decision, window).map(({ id }) => id);
-  return [
-    ...rejected,
-    { kind: "select", turn, seconds: 0, selected, implicit: decision.selection === null },
-  ];
+  return { kind: "select", turn, seconds: 0, selected, implicit: decision.selection === null };
 }
 
 /** The selected documents of a window; without a valid selection the whole window. */
@@ -61,15 +73,16 @@ export const listSelected = (
   window: readonly DocumentRef[],
 ): DocumentRef[] => (selection === null ? [...window] : selection.map((id) => window[id - 1]!));
 
-/** Why the episode ends with this turn; null where it continues with the decision's query. */
+/** Why the episode ends with this turn; null where it goes on: with the decision's query, under `upstream` also with another try. */
 export function decideStopReason(
   decision: TurnDecision,
+  protocol: Protocol,
   last: boolean,
   truncated: boolean,
 ): StepOfKind<"stop">["reason"] | null {
   if (last) return "turns";
   if (decision.complete === true) return "model";
-  if (decision.query !== null) return null;
+  if (decision.query !== null || protocol === "upstream") return null;
   return truncated ? "length" : "malformed";
 }
 

@@ -1,15 +1,21 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import type { EngineBody, EngineResult } from "@/contracts/engine/dialect";
-import { searchSchema as searchConfig, type SearchConfig } from "@/contracts/run-config/search";
 import { AppError } from "@/contracts/errors";
-import type { RankedDocument } from "@/gpu-workers/retrieval/retriever";
-import { DocumentStore } from "@/gpu-workers/retrieval/corpus/document-store";
-import { CHATML_TEMPLATE } from "@/gpu-workers/llm/model-files/chat-template";
-import { runEpisodes } from "./episode";
-import type { SamplingParameters, SearchEnvironment, Searcher } from "./episode-inputs";
-import { computeCacheKey } from "@/gpu-workers/runtime/keys";
+import type { ForcedTurn } from "@/contracts/worker-protocol/tasks";
 import { Stopwatch } from "@/gpu-workers/runtime/stopwatch";
+import { runEpisodes } from "./episode";
+import type { SearchEnvironment } from "./episode-inputs";
+import {
+  createEnvironment,
+  document,
+  question,
+  retriever,
+  run,
+  sampling,
+  scripted,
+  tokenizer,
+  type ScriptedText,
+} from "./testing/scripted-searcher";
 import {
   countActionTokens,
   pickActionTokens,
@@ -18,97 +24,6 @@ import {
   buildTrainingSequence,
 } from "./training-sequence";
 
-/** One token per character. */
-const tokenizer = {
-  encode: (text: string) => [...text].map((c) => c.codePointAt(0)!),
-  decode: (ids: readonly number[]) => String.fromCodePoint(...ids),
-  chat: CHATML_TEMPLATE,
-};
-
-/** A corpus of numbered documents; the query "n" finds documents n, n+1, ... */
-const document = (n: number): RankedDocument => ({
-  id: `d${n}`,
-  hash: computeCacheKey(n),
-  title: `Title ${n}`,
-  text: `Text ${n}`,
-  score: 1 / (n + 1),
-});
-const retriever: SearchEnvironment["retriever"] = {
-  search: (queries, k) =>
-    Promise.resolve(
-      queries.map((query) =>
-        Array.from({ length: k }, (_, i) => document((Number.parseInt(query, 10) || 0) + i)),
-      ),
-    ),
-  describe: () => ({ kind: "dense", key: "test", title: "test", documents: null }),
-};
-
-interface ScriptedText {
-  text: string;
-  finishReason?: "stop" | "length";
-}
-
-/** A searcher that writes what a script gives it, turn by turn and question by question. */
-function scripted(script: (prompt: string, turn: number) => ScriptedText, maxLength = 1_000_000) {
-  const turns = new Map<string, number>();
-  const bodies: EngineBody<"sample">[] = [];
-  const ended: string[] = [];
-  const searcher: Searcher = {
-    tokenizer,
-    identity: "scripted",
-    maxLength,
-    model: {
-      sample(body): Promise<EngineResult<"sample">> {
-        bodies.push(body);
-        const sequences = body.sequences.map(({ session, ids }) => {
-          const turn = turns.get(session!) ?? 0;
-          turns.set(session!, turn + 1);
-          const { text, finishReason = "stop" } = script(tokenizer.decode(ids), turn);
-          const sampled = tokenizer.encode(text);
-          return [
-            {
-              ids: sampled,
-              logprobs: sampled.map(() => -0.5),
-              forced: sampled.map((_, i) => i === 0),
-              finishReason,
-              text,
-            },
-          ];
-        });
-        const usage = {
-          promptTokens: 0,
-          computedTokens: 0,
-          sampledTokens: 0,
-          prefillSeconds: 0,
-          decodeSeconds: 0,
-        };
-        return Promise.resolve({ sequences, usage });
-      },
-      endSessions(sessions) {
-        ended.push(...sessions);
-        return Promise.resolve({});
-      },
-    },
-  };
-  return { searcher, bodies, ended };
-}
-
-const sampling: SamplingParameters = { temperature: 1, seed: 0, step: 1, training: true };
-const question = (n: number) => ({ question: { id: `q${n}`, question: `${n}` }, sampleIndex: 0 });
-const createEnvironment = (settings: Partial<SearchConfig>): SearchEnvironment => ({
-  retriever,
-  documents: new DocumentStore(),
-  settings: searchConfig.parse(settings),
-});
-const run = (searcher: Searcher, search: SearchEnvironment, count = 1) =>
-  runEpisodes(
-    searcher,
-    search,
-    sampling,
-    Array.from({ length: count }, (_, i) => question(i * 100)),
-    new Stopwatch(),
-    new AbortController().signal,
-  );
 const writeTurn = (ids: number[], query?: string): ScriptedText => ({
   text:
     `<important_info>[${ids.join(", ")}]</important_info>` +
@@ -143,10 +58,7 @@ describe("an episode", () => {
     const { searcher: long, bodies } = scripted(script);
     const search = createEnvironment({ retrieve: 2, turns: 1, decoding: "free", turnTokens: 400 });
     await run(long, search, 2);
-    // What was said last has been added to the ids since.
-    const needed = bodies[1]!.sequences.map(
-      ({ ids }) => ids.length - writeTurn([1], "7").text.length + 400,
-    );
+    const needed = bodies[1]!.sequences.map(({ ids }) => ids.length + 400);
     const { searcher } = scripted(script, Math.min(...needed));
     const episodes = await run(searcher, search, 2);
     expect(needed[0]).not.toBe(needed[1]);
@@ -307,16 +219,19 @@ describe("whatever the searcher writes", () => {
               expect(mask!.slice(0, fed)).toEqual(Array.from({ length: fed! }, () => 0));
               expect(ids!.slice(0, fed)).toEqual(tokenizer.encode(prompt!));
             }
+            const handedOver = episode.context.map(({ id }) => id);
             const union = new Set(
               episode.steps.flatMap((step) => (step.kind === "select" ? step.selected : [])),
             );
-            expect(episode.context.map(({ id }) => id)).toEqual([...union]);
+            // `upstream` reads the context out of the whole conversation: upstream-context.test.ts.
+            if (setting.protocol === "paper") expect(handedOver).toEqual([...union]);
+            else expect(new Set(handedOver).size).toBe(handedOver.length);
             const retrieved = new Set(
               episode.steps.flatMap((step) =>
                 step.kind === "retrieve" ? step.documents.map(({ id }) => id) : [],
               ),
             );
-            for (const id of union) expect(retrieved.has(id)).toBe(true);
+            for (const id of [...union, ...handedOver]) expect(retrieved.has(id)).toBe(true);
             expect(episode.steps.filter(({ kind }) => kind === "stop")).toHaveLength(1);
 
             const sequence = buildTrainingSequence(episode, search.settings);
@@ -342,5 +257,58 @@ describe("whatever the searcher writes", () => {
       ),
       { numRuns: 60 },
     );
+  });
+});
+
+describe("an episode of which turns are given", () => {
+  const settings = { retrieve: 3, select: 2, turns: 2, decoding: "guided" } as const;
+  const write = (ids: string, query: string): string =>
+    `<important_info>[${ids}]</important_info>\n<search_complete>False</search_complete>\n<query>{"query": "${query}"}</query>`;
+  const recordedWindow = (environment: SearchEnvironment, n: number) =>
+    [0, 1, 2].map((i) => environment.documents.add(document(n + i)));
+  const play = async (forced: ForcedTurn[], environment: SearchEnvironment) => {
+    const { searcher, bodies } = scripted((_, turn) => ({
+      text: turn === 0 ? "<search_complete>True</search_complete>" : "",
+    }));
+    const heard: number[] = [];
+    const [episode] = await runEpisodes(
+      searcher,
+      environment,
+      sampling,
+      [{ ...question(0), forced, onSteps: (steps) => heard.push(steps.length) }],
+      new Stopwatch(),
+      new AbortController().signal,
+    );
+    return { episode: episode!, bodies, heard };
+  };
+
+  it("goes through them as they were, and on from the selection that was changed", async () => {
+    const environment = createEnvironment(settings);
+    const forced = [
+      { documents: recordedWindow(environment, 10), text: write("1", "old"), nextQuery: "40" },
+      { documents: recordedWindow(environment, 40), selected: ["d41"] },
+    ];
+    const { episode, bodies, heard } = await play(forced, environment);
+    expect(bodies).toHaveLength(1);
+    expect(bodies[0]!.sequences[0]!.guide!.lark).toMatch(/^start: "<search_complete>" decision/);
+    expect(tokenizer.decode(bodies[0]!.sequences[0]!.ids)).toMatch(
+      /"query": "40"}<\/query>[^]*<important_info>\[2\]<\/important_info>\n$/,
+    );
+    expect(episode.context.map(({ id }) => id)).toEqual(["d10", "d41"]);
+    expect(episode.steps.flatMap((s) => (s.kind === "retrieve" ? [s.query] : []))).toEqual([
+      "0",
+      "40",
+    ]);
+    expect(episode.steps[episode.steps.length - 1]).toMatchObject({
+      kind: "stop",
+      reason: "model",
+    });
+    expect(heard).toEqual([1, 3, 4, 7]);
+  });
+
+  it("searches with the query that was changed, and asks the searcher from there", async () => {
+    const { episode } = await play([{ query: "70" }], createEnvironment(settings));
+    expect(episode.steps[0]).toMatchObject({ kind: "retrieve", query: "70" });
+    expect(episode.steps[0]).toMatchObject({ documents: [{ id: "d70" }, {}, {}] });
   });
 });

@@ -13,17 +13,33 @@ import type {
 } from "./episode-inputs";
 import { computeEpisodeKey } from "./episode-key";
 import {
-  buildDecisionSteps,
   buildGenerateStep,
+  buildRejectSteps,
+  buildSelectStep,
   decideStopReason,
   listSelected,
   sumUsage,
   type EncodedPrompt,
 } from "./episode-steps";
-import { selectPrompt } from "./prompt";
+import { joinForced, writeForcedText } from "./forced-turns";
+import { escapeQuestion, formatSearcherQuestion, selectPrompt, UPSTREAM_RETRY } from "./prompt";
 import { searchWindows } from "./search-windows";
-import { countInitialDocuments, countSearchesAllowed, parseTurn } from "./protocol";
+import {
+  completeTurnText,
+  countInitialDocuments,
+  countSearchesAllowed,
+  parseTurn,
+} from "./protocol";
+import { requireSendableQuery, type TurnDecision } from "./turn-decision";
 import { computeMaxTurnTokens, isLastTurn, selectDecoding } from "./turn-decoding";
+import { listUpstreamContext, renderUpstreamFirstWindow } from "./upstream-context";
+import { lacksOpening, UPSTREAM_OPENED_QUERY } from "./upstream-turn";
+import {
+  checkUpstreamPrompt,
+  cutConversation,
+  cutObservation,
+  UPSTREAM_LIMITS,
+} from "./upstream-limits";
 
 /** An episode that is being run. */
 interface RunningEpisode extends EpisodeRequest {
@@ -31,8 +47,18 @@ interface RunningEpisode extends EpisodeRequest {
   session: string;
   /** The next search; in turn 0 the question itself. */
   query: string;
+  /** The turn that it is in: searches after the retrieval with the question itself; -1 before that. */
+  turn: number;
+  /** The documents that the turn shows. */
+  window: DocumentRef[];
+  /** Whether a selection of this window is recorded. */
+  selected: boolean;
+  /** The searcher gave neither query nor stop, and is asked once more (`upstream`). */
+  retrying: boolean;
   /** Everything that the model has read and written, as token ids. */
   ids: number[];
+  /** The same as text, from the second prompt on. */
+  conversation: string;
   /** Ids of the documents that were shown. */
   seen: Set<string>;
   steps: EpisodeStep[];
@@ -56,6 +82,8 @@ interface PromptedTurn {
  *   repeat: retrieve a window -> show it to the searcher -> sample its text -> parse selection, stop decision, query
  *   until the searcher stops, or no search is left
  *
+ * A generation is a turn, but for another try under `upstream`, which stays in the turn and shows nothing new.
+ *
  * @returns an episode per request, in order
  * @throws AppError where the retriever or the engine stays unavailable: a failure never cuts an episode short
  */
@@ -70,21 +98,27 @@ export async function runEpisodes(
   const { settings } = environment;
   const episodes = requests.map(startEpisode);
   try {
-    for (let turn = 0; turn <= countSearchesAllowed(settings); turn++) {
+    for (let generation = 0; generation <= countSearchesAllowed(settings); generation++) {
       const active = episodes.filter(({ stopped }) => !stopped);
       if (active.length === 0) break;
-      const windows = await stopwatch.time("retrieve", () =>
-        retrieveWindows(environment, sampling, active, turn, signal),
+      const searching = active.filter(({ retrying }) => !retrying);
+      if (searching.length > 0)
+        await stopwatch.time("retrieve", () =>
+          retrieveWindows(environment, sampling, searching, generation, signal),
+        );
+      for (const { onSteps, steps } of searching) onSteps?.(steps);
+      const prompted = active.map((episode) =>
+        promptTurn(searcher, environment, sampling, episode, generation),
       );
-      const prompted = active.map((episode, i) =>
-        promptTurn(searcher, environment, episode, windows[i]!, turn),
-      );
-      const readable = stopTooLong(prompted, searcher, settings, turn);
+      const readable = stopTooLong(prompted, searcher, settings, generation);
       if (readable.length === 0) break;
       const { samples, seconds } = await stopwatch.time("gen", () =>
-        sampleTurn(searcher, settings, sampling, readable, turn, signal),
+        sampleTurn(searcher, settings, sampling, readable, generation, signal),
       );
-      readable.forEach((prompt, i) => applyDecision(prompt, samples[i]!, seconds, turn, settings));
+      readable.forEach((prompt, i) =>
+        applyDecision(searcher, prompt, samples[i]!, seconds, generation, settings),
+      );
+      for (const { episode } of readable) episode.onSteps?.(episode.steps);
     }
   } finally {
     await searcher.model.endSessions(episodes.map(({ session }) => session)).catch(() => undefined);
@@ -95,47 +129,80 @@ export async function runEpisodes(
 const startEpisode = (request: EpisodeRequest): RunningEpisode => ({
   ...request,
   session: randomUUID(),
-  query: request.question.question,
+  query: request.forced?.[0]?.query ?? request.question.question,
+  turn: -1,
+  window: [],
+  selected: false,
+  retrying: false,
   ids: [],
+  conversation: "",
   seen: new Set(),
   steps: [],
   context: new Map(),
   stopped: false,
 });
 
-/** Retrieves the window of each episode, as one batch, and records the searches. */
+/** Retrieves the next window of each episode, as one batch, and records the searches. */
 async function retrieveWindows(
   { retriever, documents, settings }: SearchEnvironment,
   { training }: SamplingParameters,
   active: readonly RunningEpisode[],
-  turn: number,
+  generation: number,
   signal: AbortSignal,
-): Promise<DocumentRef[][]> {
+): Promise<void> {
   const start = performance.now();
-  const size = turn === 0 ? countInitialDocuments(settings, training) : settings.retrieve;
-  const found = await searchWindows(retriever, active, size, settings.skipSeen, signal);
+  const size = generation === 0 ? countInitialDocuments(settings, training) : settings.retrieve;
+  const searching = active.filter(({ forced }) => !forced?.[generation]?.documents);
+  const found =
+    searching.length > 0
+      ? await searchWindows(retriever, searching, size, settings.skipSeen, signal)
+      : [];
   const seconds = measureSeconds(start) / active.length;
-  return active.map(({ query, steps }, i) => {
-    const window = found[i]!.map((document) => documents.add(document));
-    steps.push({ kind: "retrieve", turn, seconds, query, documents: window });
-    return window;
-  });
+  for (const episode of active) {
+    const { query, steps, seen, forced } = episode;
+    const window =
+      forced?.[generation]?.documents ??
+      found[searching.indexOf(episode)]!.map((document) => documents.add(document));
+    for (const { id } of window) seen.add(id);
+    episode.turn += 1;
+    episode.window = window;
+    episode.selected = false;
+    steps.push({ kind: "retrieve", turn: episode.turn, seconds, query, documents: window });
+  }
 }
 
 /** Renders what the turn shows: in turn 0 instructions, question and window, later the window alone. */
 function promptTurn(
   { tokenizer }: Searcher,
   { documents, settings, template = selectPrompt(settings) }: SearchEnvironment,
+  { training }: SamplingParameters,
   episode: RunningEpisode,
-  window: DocumentRef[],
-  turn: number,
+  generation: number,
 ): PromptedTurn {
+  const { window } = episode;
+  const { protocol } = settings;
   const texts = window.map((ref) => documents.getText(ref));
-  const text =
-    turn === 0
-      ? template.renderStart(episode.question.question, texts, settings, tokenizer.chat)
-      : template.renderObservation(texts, countSearchesAllowed(settings) - turn);
-  return { episode, window, prompt: { text, ids: tokenizer.encode(text) } };
+  if (generation > 0) {
+    const text = episode.retrying
+      ? UPSTREAM_RETRY
+      : template.renderObservation(texts, countSearchesAllowed(settings) - generation, protocol);
+    const prompt =
+      protocol === "upstream"
+        ? cutObservation(text, tokenizer)
+        : { text, ids: tokenizer.encode(text) };
+    return { episode, window, prompt };
+  }
+  const question = formatSearcherQuestion(episode.question, protocol);
+  const text = template.renderStart(question, texts, settings, tokenizer.chat);
+  const prompt = { text, ids: tokenizer.encode(text) };
+  if (protocol === "upstream") {
+    const first = renderUpstreamFirstWindow(texts);
+    const end = text.lastIndexOf(first);
+    const begin = text.lastIndexOf(escapeQuestion(question, protocol), end < 0 ? undefined : end);
+    const tail = text.slice(begin < 0 ? Math.max(0, end) : begin);
+    checkUpstreamPrompt(episode.question.id, prompt, tail, training, tokenizer);
+  }
+  return { episode, window, prompt };
 }
 
 /**
@@ -149,30 +216,35 @@ function stopTooLong(
   prompted: readonly PromptedTurn[],
   { maxLength }: Searcher,
   settings: SearchConfig,
-  turn: number,
+  generation: number,
 ): PromptedTurn[] {
   return prompted.filter(({ episode, prompt }) => {
-    const needed = episode.ids.length + prompt.ids.length + computeMaxTurnTokens(settings);
+    const read = countReadTokens(settings, episode.ids.length + prompt.ids.length);
+    const needed = read + computeMaxTurnTokens(settings);
     if (needed <= maxLength) return true;
-    if (turn === 0)
+    if (generation === 0)
       throw new AppError(
         "invalid-input",
         `The first prompt of question ${episode.question.id} and its answer take up to ${needed} tokens, the searcher reads ${maxLength}: lower search.retrieve or search.turnTokens, or choose a model that reads more.`,
       );
     const text = `${needed} tokens, of ${maxLength} that the model reads`;
+    const { turn } = episode;
     episode.steps.push({ kind: "reject", turn, seconds: 0, error: "truncated", text });
-    stopEpisode(episode, turn, "length");
+    stopEpisode(episode, "length");
     return false;
   });
 }
 
+/** Tokens of a conversation that the searcher reads: under `upstream` its beginning is lost. */
+const countReadTokens = ({ protocol }: SearchConfig, length: number): number =>
+  protocol === "upstream" ? Math.min(length, UPSTREAM_LIMITS.conversation) : length;
+
 function stopEpisode(
   episode: RunningEpisode,
-  turn: number,
   reason: Extract<EpisodeStep, { kind: "stop" }>["reason"],
 ): void {
   episode.stopped = true;
-  episode.steps.push({ kind: "stop", turn, seconds: 0, reason });
+  episode.steps.push({ kind: "stop", turn: episode.turn, seconds: 0, reason });
 }
 
 /**
@@ -184,63 +256,110 @@ async function sampleTurn(
   settings: SearchConfig,
   { temperature, seed, step }: SamplingParameters,
   prompted: readonly PromptedTurn[],
-  turn: number,
+  generation: number,
   signal: AbortSignal,
 ): Promise<{ samples: Sampled[]; seconds: number }> {
   const start = performance.now();
-  const sequences = prompted.map(({ episode, window, prompt }): SampleSequence => {
-    episode.ids.push(...prompt.ids);
+  for (const { episode, prompt } of prompted) episode.ids.push(...prompt.ids);
+  const written = prompted.map(({ episode, window }) =>
+    writeForcedText(
+      episode.forced?.[generation],
+      window,
+      settings,
+      isLastTurn(settings, generation),
+    ),
+  );
+  const open = prompted.flatMap((each, i) => (written[i]?.isWhole ? [] : [i]));
+  const sequences = open.map((i): SampleSequence => {
+    const { episode, window } = prompted[i]!;
+    const { ids } = episode;
     return {
       session: episode.session,
-      ids: episode.ids,
+      ids: [
+        ...ids.slice(ids.length - countReadTokens(settings, ids.length)),
+        ...searcher.tokenizer.encode(written[i]?.text ?? ""),
+      ],
       temperature,
-      seed: deriveSeed(seed, step, episode.question.id, episode.sampleIndex, turn),
-      ...selectDecoding(settings, window.length, turn),
+      seed: deriveSeed(seed, step, episode.question.id, episode.sampleIndex, generation),
+      ...selectDecoding(settings, window.length, generation, written[i] !== null),
     };
   });
-  const { sequences: sampled } = await searcher.model.sample(
-    { adapter: true, sequences },
-    { signal },
-  );
+  const sampled =
+    sequences.length > 0
+      ? (await searcher.model.sample({ adapter: true, sequences }, { signal })).sequences
+      : [];
   const seconds = measureSeconds(start) / prompted.length;
-  return { samples: sampled.map(([sample]) => sample!), seconds };
+  const samples = written.map((given, i) =>
+    joinForced(searcher.tokenizer, given?.text ?? "", sampled[open.indexOf(i)]?.[0] ?? null),
+  );
+  return { samples, seconds };
 }
 
-/** Parses what the searcher wrote, adds its selection to the context, and stops the episode or sets its next query. */
+/** Parses what the searcher wrote, records its selection, and stops the episode or sets its next query. */
 function applyDecision(
+  { tokenizer }: Searcher,
   { episode, window, prompt }: PromptedTurn,
   sampled: Sampled,
   seconds: number,
-  turn: number,
+  generation: number,
   settings: SearchConfig,
 ): void {
-  const last = isLastTurn(settings, turn);
+  const { protocol, select } = settings;
+  const { turn } = episode;
+  const last = isLastTurn(settings, generation);
   const truncated = sampled.finishReason === "length";
-  const decision = parseTurn(sampled.text, {
-    protocol: settings.protocol,
-    window: countSelectable(settings, window),
-    select: settings.select,
-    last,
-    truncated,
-  });
-  episode.ids.push(...sampled.ids);
+  const rules = { protocol, window: window.length, select, last, truncated };
+  const decision = parseTurn(sampled.text, rules);
+  const reason = decideStopReason(decision, protocol, last, truncated);
+  episode.retrying =
+    reason === null && decision.query === null && decision.refusedQuery === undefined;
+  const written =
+    protocol === "upstream" ? continueUpstream(tokenizer, sampled, episode.retrying) : sampled;
+  episode.ids.push(...written.ids);
+  episode.conversation +=
+    (generation > 0 ? prompt.text : "") + completeTurnText(sampled.text, protocol);
   episode.steps.push(
-    buildGenerateStep(prompt, sampled, turn, seconds),
-    ...buildDecisionSteps(decision, sampled.text, window, turn),
+    buildGenerateStep(prompt, written, turn, seconds),
+    ...buildRejectSteps(decision, sampled.text, turn),
   );
-  for (const ref of listSelected(decision, window))
-    if (!episode.context.has(ref.id)) episode.context.set(ref.id, ref);
-
-  const reason = decideStopReason(decision, last, truncated);
-  if (reason === null) episode.query = decision.query!;
-  else stopEpisode(episode, turn, reason);
+  recordSelection(episode, decision);
+  if (reason !== null) return stopEpisode(episode, reason);
+  requireSendableQuery(decision, episode.question.id);
+  if (decision.query !== null) episode.query = decision.query;
 }
 
-/** Documents of a window that may be selected. Upstream drops ids above the usual window size, also where the first window is larger. */
-const countSelectable = (
-  { protocol, retrieve }: SearchConfig,
-  window: readonly DocumentRef[],
-): number => (protocol === "upstream" ? Math.min(window.length, retrieve) : window.length);
+/**
+ * What was sampled, as the conversation goes on from it under `upstream`: behind an opening tag where the query lacks it,
+ * and before another try without the end token, because it is one assistant turn.
+ */
+function continueUpstream(
+  tokenizer: Searcher["tokenizer"],
+  sampled: Sampled,
+  retrying: boolean,
+): Sampled {
+  if (lacksOpening(sampled.text)) return joinForced(tokenizer, UPSTREAM_OPENED_QUERY, sampled);
+  const { ids, logprobs, entropies, forced, text } = sampled;
+  if (!retrying || ids.length === 0 || tokenizer.decode(ids.slice(0, -1)) !== text) return sampled;
+  return {
+    ...sampled,
+    ids: ids.slice(0, -1),
+    logprobs: logprobs.slice(0, -1),
+    ...(entropies && { entropies: entropies.slice(0, -1) }),
+    forced: forced.slice(0, -1),
+  };
+}
+
+/**
+ * Records the selection of the episode's window: the first one that is given, and where another try is due none that is
+ * not given. Adds it to the context.
+ */
+function recordSelection(episode: RunningEpisode, decision: TurnDecision): void {
+  if (episode.selected || (episode.retrying && decision.selection === null)) return;
+  episode.selected = true;
+  episode.steps.push(buildSelectStep(decision, episode.window, episode.turn));
+  for (const ref of listSelected(decision, episode.window))
+    if (!episode.context.has(ref.id)) episode.context.set(ref.id, ref);
+}
 
 function buildEpisode(
   episode: RunningEpisode,
@@ -249,16 +368,43 @@ function buildEpisode(
   sampling: SamplingParameters,
 ): Episode {
   const { question, sampleIndex, steps, context } = episode;
+  const { protocol } = environment.settings;
   return {
     key: computeEpisodeKey(searcher, environment, sampling, episode),
     method: "s3",
-    protocol: environment.settings.protocol,
+    protocol,
     questionId: question.id,
     sampleIndex,
     steps,
-    context: [...context.values()],
+    context:
+      protocol === "upstream"
+        ? collectUpstreamContext(episode, searcher, environment)
+        : [...context.values()],
     usage: sumUsage(steps),
   };
+}
+
+/** What the released code reads out of the conversation and hands to the generator. */
+function collectUpstreamContext(
+  { steps, ids, conversation }: RunningEpisode,
+  { tokenizer }: Searcher,
+  { documents }: SearchEnvironment,
+): DocumentRef[] {
+  const windows = steps.flatMap((step) =>
+    step.kind === "retrieve"
+      ? [step.documents.map((ref) => ({ ...documents.getText(ref), ...ref }))]
+      : [],
+  );
+  const fed = steps.find((step) => step.kind === "generate")?.fed ?? ids.length;
+  const text = cutConversation(
+    renderUpstreamFirstWindow(windows[0]!),
+    { text: conversation, ids: ids.slice(fed) },
+    tokenizer,
+  );
+  return listUpstreamContext(text, windows).map((document) => ({
+    ...documents.add({ ...document, score: document.score ?? 0 }),
+    score: document.score,
+  }));
 }
 
 const measureSeconds = (start: number): number => (performance.now() - start) / 1000;

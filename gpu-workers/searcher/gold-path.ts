@@ -4,7 +4,7 @@ import type { EngineModel } from "@/gpu-workers/llm/engine/client";
 import { searchWindows } from "./search-windows";
 import type { RankedDocument, Retriever } from "@/gpu-workers/retrieval/retriever";
 import { buildTurnGrammar } from "./turn-decoding";
-import { selectPrompt } from "./prompt";
+import { formatSearcherQuestion, selectPrompt } from "./prompt";
 import { countSearchesAllowed } from "./protocol";
 import type { Tokenizer } from "@/gpu-workers/llm/model-files/tokenizer";
 import type { TrainingSequence } from "./training-sequence";
@@ -116,8 +116,17 @@ export async function buildDemonstration(
   for (const [turn, { window, text }] of path.entries()) {
     const prompt =
       turn === 0
-        ? template.renderStart(question.question, window, settings, tokenizer.chat)
-        : template.renderObservation(window, countSearchesAllowed(settings) - turn);
+        ? template.renderStart(
+            formatSearcherQuestion(question, settings.protocol),
+            window,
+            settings,
+            tokenizer.chat,
+          )
+        : template.renderObservation(
+            window,
+            countSearchesAllowed(settings) - turn,
+            settings.protocol,
+          );
     const fed = tokenizer.encode(prompt);
     const lark = buildTurnGrammar(settings, window.length, turn);
     const written =

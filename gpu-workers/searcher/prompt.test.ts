@@ -46,8 +46,8 @@ describe("the full template", () => {
       expect(text).toContain(part);
   });
   it("says when no search is left", () => {
-    expect(template.renderObservation(documents, 0)).toContain("No searches are left");
-    expect(template.renderObservation(documents, 1)).not.toContain("No searches are left");
+    expect(template.renderObservation(documents, 0, "paper")).toContain("No searches are left");
+    expect(template.renderObservation(documents, 1, "paper")).not.toContain("No searches are left");
   });
 });
 

@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import {
   countInitialDocuments,
-  cutTurnText,
+  completeTurnText,
   parseTurn,
   countSearchesAllowed,
   listStopStrings,
@@ -205,12 +205,12 @@ describe("a malformed turn", () => {
         (t, window, select, last, protocol) => {
           const turn = parseTurn(t, { protocol, window, select, last, truncated: false });
           if (turn.selection !== null) {
-            expect(turn.selection.length).toBeLessThanOrEqual(select);
+            expect(turn.selection.length).toBeLessThanOrEqual(protocol === "paper" ? select : 8);
             expect(new Set(turn.selection).size).toBe(turn.selection.length);
             for (const id of turn.selection) expect(id >= 1 && id <= window).toBe(true);
           }
           if (turn.complete === true || last) expect(turn.query).toBeNull();
-          if (turn.query !== null) expect(turn.query.trim()).not.toBe("");
+          if (turn.query !== null && protocol === "paper") expect(turn.query.trim()).not.toBe("");
         },
       ),
     );
@@ -220,11 +220,11 @@ describe("a malformed turn", () => {
 it("what stays in the conversation ends with the first query, and in `paper` before imitated documents", () => {
   const [query, fake] = ['a <query>{"query": "b"}</query>', "<information>Doc 1: c</information>"];
   for (const protocol of ["paper", "upstream"] as const)
-    expect(cutTurnText(query + fake, protocol)).toBe(query);
-  expect([cutTurnText(fake + query, "paper"), cutTurnText(fake + query, "upstream")]).toEqual([
-    "",
-    fake + query,
-  ]);
+    expect(completeTurnText(query + fake, protocol)).toBe(query);
+  expect([
+    completeTurnText(fake + query, "paper"),
+    completeTurnText(fake + query, "upstream"),
+  ]).toEqual(["", fake + query]);
 });
 
 describe("the upstream protocol", () => {
@@ -240,7 +240,7 @@ describe("the upstream protocol", () => {
       errors: [],
     });
   });
-  it("cuts the text after its first query and reads over invented documents", () => {
+  it("cuts the text after its first query, and counts a block of documents that the searcher wrote", () => {
     expect(
       upstream('<query>{"query": "a"}</query><important_info>[1]</important_info>').selection,
     ).toBeNull();
@@ -248,7 +248,7 @@ describe("the upstream protocol", () => {
       upstream(
         '<information>Doc 1: x</information><important_info>[1]</important_info><query>{"query": "a"}</query>',
       ),
-    ).toMatchObject({ selection: [1], query: "a", errors: [] });
+    ).toMatchObject({ selection: [1], query: "a", errors: ["invented-documents"] });
   });
   it("searches once more, shows other numbers of first documents, stops at a query alone", () => {
     expect(countSearchesAllowed({ protocol: "upstream", turns: 3 })).toBe(4);

@@ -1,5 +1,7 @@
 import type { FormatError, Protocol } from "@/contracts/records/episode";
 import type { SearchConfig } from "@/contracts/run-config/search";
+import type { TurnDecision } from "./turn-decision";
+import { completeUpstreamText, parseUpstreamTurn } from "./upstream-turn";
 
 /**
  * The protocol of s3 (paper, section 3): in each turn the searcher selects documents of the window that it was shown,
@@ -7,20 +9,14 @@ import type { SearchConfig } from "@/contracts/run-config/search";
  *   <important_info>[1, 3]</important_info>
  *   <search_complete>False</search_complete>
  *   <query>{"query": "..."}</query>
- * Everything here turns text into structures, and is pure. Documents are never read from the searcher's text.
+ * Everything here turns text into structures, and is pure. Documents are never read from the searcher's text, except under
+ * `upstream`, where the released code does. Each protocol has a version of its own in the keys of its episodes.
  */
-export const PROTOCOL_VERSION = 1;
-
-/** What the searcher decided in one turn. */
-export interface TurnDecision {
-  /** 1-based positions in the window, in the order given; null: no valid selection, the whole window is kept. */
-  selection: number[] | null;
-  /** The stop decision; null where there is none that can be read. */
-  complete: boolean | null;
-  /** Next query; null where there is none, or where the search is complete. */
-  query: string | null;
-  errors: FormatError[];
-}
+export const PROTOCOL_VERSIONS: Readonly<Record<Protocol, number>> = {
+  paper: 1,
+  // 2: as the released code, defects included (upstream-turn.ts, upstream-context.ts).
+  upstream: 2,
+};
 
 /** What parsing a turn depends on. */
 export interface TurnRules {
@@ -58,15 +54,15 @@ export const countInitialDocuments = (
 
 /**
  * Parses the searcher's text of one turn. Never throws; linear in the length of the text.
- * Both protocols keep the whole window where there is no valid selection, and let a positive stop decision override a
- * query. `paper` rejects and counts what is malformed; `upstream` drops ids out of range silently and does not count a
- * missing selection. Text that imitates an <information> block is no document in either: `paper` ends the turn there and
- * counts it, `upstream` ignores it.
+ * Both protocols keep the whole window where there is no selection, and let a positive stop decision override a query.
+ * `paper` rejects and counts what is malformed, and ends the turn where an <information> block is imitated; `upstream`
+ * reads as the released code does (upstream-turn.ts).
  */
 export function parseTurn(text: string, rules: TurnRules): TurnDecision {
+  if (rules.protocol === "upstream") return parseUpstreamTurn(text, rules);
   const errors = new Set<FormatError>();
   if (rules.truncated) errors.add("truncated");
-  const own = selectReadableText(text, rules.protocol, errors);
+  const own = selectReadableText(text, errors);
   const selection = parseSelection(own, rules, errors);
   if (rules.last) return { selection, complete: null, query: null, errors: [...errors] };
   const complete = parseDecision(own);
@@ -76,31 +72,34 @@ export function parseTurn(text: string, rules: TurnRules): TurnDecision {
   return { selection, complete, query, errors: [...errors] };
 }
 
-/** The part of a turn's text that is parsed. `paper` also reads what follows the first query, to count further queries. */
-function selectReadableText(text: string, protocol: Protocol, errors: Set<FormatError>): string {
-  if (protocol === "upstream") return cutTurnText(text, protocol);
+/** The part of a turn's text that is parsed: also what follows the first query, to count further queries. */
+function selectReadableText(text: string, errors: Set<FormatError>): string {
   const invented = text.indexOf(IMITATED_BLOCK);
   if (invented < 0) return text;
   errors.add("invented-documents");
   return text.slice(0, invented);
 }
 
-/** Cuts a turn's text where a server did not stop: nothing stays after the first query, and in `paper` no imitated document. */
-export function cutTurnText(text: string, protocol: Protocol): string {
+/**
+ * A turn's text as it stays in the conversation: nothing after the first query, in `paper` no imitated document, in
+ * `upstream` an opening tag before a query that lacks it.
+ */
+export function completeTurnText(text: string, protocol: Protocol): string {
+  if (protocol === "upstream") return completeUpstreamText(text);
   const end = text.indexOf("</query>");
   const own = end < 0 ? text : text.slice(0, end + "</query>".length);
-  const invented = protocol === "paper" ? own.indexOf(IMITATED_BLOCK) : -1;
+  const invented = own.indexOf(IMITATED_BLOCK);
   return invented < 0 ? own : own.slice(0, invented);
 }
 
 function parseSelection(
   text: string,
-  { protocol, window, select }: TurnRules,
+  { window, select }: TurnRules,
   errors: Set<FormatError>,
 ): number[] | null {
   const block = findFirstBlock(text, "important_info");
   if (block.kind === "absent") {
-    if (protocol === "paper") errors.add("no-selection");
+    errors.add("no-selection");
     return null;
   }
   const ids = block.kind === "open" ? null : parseIdList(block.content);
@@ -109,7 +108,7 @@ function parseSelection(
     return null;
   }
   const inRange = ids.filter((id) => id >= 1 && id <= window);
-  if (inRange.length < ids.length && protocol === "paper") errors.add("id-out-of-range");
+  if (inRange.length < ids.length) errors.add("id-out-of-range");
   if (inRange.length > select) errors.add("too-many-selected");
   return inRange.slice(0, select);
 }

@@ -3,6 +3,7 @@ import { AppError } from "@/contracts/errors";
 import type { Episode } from "@/contracts/records/episode";
 import type { SearchConfig } from "@/contracts/run-config/search";
 import { buildTurnGrammar } from "./turn-decoding";
+import { UPSTREAM_LIMITS } from "./upstream-limits";
 
 /** An episode as one sequence of tokens, with those that the searcher chose marked as actions. */
 export interface TrainingSequence {
@@ -25,6 +26,8 @@ export function buildTrainingSequence(
 ): TrainingSequence {
   const sequence: TrainingSequence = { ids: [], mask: [], logprobs: [], guides: [] };
   let window = 0;
+  let generation = 0;
+  let prompt = 0;
   for (const step of episode.steps) {
     if (step.kind === "retrieve") window = step.documents.length;
     if (step.kind !== "generate") continue;
@@ -32,6 +35,7 @@ export function buildTrainingSequence(
     if (!ids || !mask || !logprobs || fed === undefined)
       throw new AppError("internal", "An episode without token ids cannot be trained on.");
     const start = sequence.ids.length + fed;
+    if (generation === 0) prompt = fed;
     sequence.ids.push(...ids);
     sequence.mask.push(...mask);
     sequence.logprobs.push(...logprobs);
@@ -39,10 +43,30 @@ export function buildTrainingSequence(
       sequence.guides.push({
         start,
         end: sequence.ids.length,
-        lark: buildTurnGrammar(settings, window, step.turn),
+        lark: buildTurnGrammar(settings, window, generation),
       });
+    generation += 1;
   }
-  return sequence;
+  return settings.protocol === "upstream" ? cutAsReleased(sequence, prompt) : sequence;
+}
+
+/** The end of the first prompt and the beginning of what follows it, which is all that the released code learns from. */
+function cutAsReleased(sequence: TrainingSequence, prompt: number): TrainingSequence {
+  const begin = Math.max(0, prompt - UPSTREAM_LIMITS.keptPrompt);
+  const end = Math.min(sequence.ids.length, prompt + UPSTREAM_LIMITS.keptResponse);
+  if (begin === 0 && end === sequence.ids.length) return sequence;
+  return {
+    ids: sequence.ids.slice(begin, end),
+    mask: sequence.mask.slice(begin, end),
+    logprobs: sequence.logprobs.slice(begin, end),
+    guides: sequence.guides
+      .filter(({ start }) => start < end)
+      .map((guide) => ({
+        ...guide,
+        start: guide.start - begin,
+        end: Math.min(guide.end, end) - begin,
+      })),
+  };
 }
 
 /** Number of tokens that the policy chose. */

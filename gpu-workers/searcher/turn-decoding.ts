@@ -2,27 +2,37 @@ import type { SampleSequence } from "@/contracts/engine/dialect";
 import type { SearchConfig } from "@/contracts/run-config/search";
 import { countSearchesAllowed, listStopStrings } from "./protocol";
 import { renderTurnGrammar } from "./turn-grammar";
+import { UPSTREAM_HIGHEST_ID } from "@/core/upstream/selection-ids";
 
 /**
  * How the searcher's text is decoded in one turn: a grammar under guided decoding, stop strings under free decoding.
  *
  * @param window number of documents in the turn's window
+ * @param isSelected the selection is written already, only what follows it is decoded
  */
 export function selectDecoding(
   settings: SearchConfig,
   window: number,
   turn: number,
+  isSelected = false,
 ): Pick<SampleSequence, "guide" | "stop" | "maxTokens"> {
   const maxTokens = computeMaxTurnTokens(settings);
   if (settings.decoding === "guided")
-    return { guide: { lark: buildTurnGrammar(settings, window, turn) }, maxTokens };
+    return { guide: { lark: buildTurnGrammar(settings, window, turn, isSelected) }, maxTokens };
   return { stop: listStopStrings(settings.protocol, isLastTurn(settings, turn)), maxTokens };
 }
 
 /** Grammar of a turn over a window of this many documents. */
-export const buildTurnGrammar = (settings: SearchConfig, window: number, turn: number): string =>
+export const buildTurnGrammar = (
+  settings: SearchConfig,
+  window: number,
+  turn: number,
+  isSelected = false,
+): string =>
   renderTurnGrammar({
-    window,
+    // No id is offered that would be read as nothing.
+    window: settings.protocol === "upstream" ? Math.min(window, UPSTREAM_HIGHEST_ID) : window,
+    isSelected,
     select: settings.select,
     queryTokens: settings.queryTokens,
     last: isLastTurn(settings, turn),

@@ -12,18 +12,28 @@ export interface TurnShape {
   queryTokens: number;
   /** The last turn has only a selection, because no search is left. */
   last: boolean;
+  /** The selection and the line break behind it are written already. */
+  isSelected?: boolean;
 }
 
 /**
  * Renders the grammar of one turn: distinct ids in ascending order, so that a set of documents has one spelling; then the
  * stop decision; then, where the search continues, a query without line break, quote, backslash or tag.
  */
-export function renderTurnGrammar({ window, select, queryTokens, last }: TurnShape): string {
-  const rules = [
-    'start: "<important_info>[" ids "]</important_info>"' +
-      (last ? "" : ' "\\n<search_complete>" decision'),
-    ...buildIdRules(window, select),
-  ];
+export function renderTurnGrammar({
+  window,
+  select,
+  queryTokens,
+  last,
+  isSelected = false,
+}: TurnShape): string {
+  const rules = isSelected
+    ? ['start: "<search_complete>" decision']
+    : [
+        'start: "<important_info>[" ids "]</important_info>"' +
+          (last ? "" : ' "\\n<search_complete>" decision'),
+        ...buildIdRules(window, select),
+      ];
   if (!last) {
     rules.push(
       'decision: "True</search_complete>" | "False</search_complete>\\n<query>{\\"query\\": \\"" query "\\"}</query>"',

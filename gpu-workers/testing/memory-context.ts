@@ -24,7 +24,7 @@ import { EngineProcess } from "@/gpu-workers/llm/engine/process";
 import { openRetriever } from "@/gpu-workers/retrieval/backends/open-retriever";
 import type { Retriever } from "@/gpu-workers/retrieval/retriever";
 import type { RunContext, ServiceHandle, Services } from "@/gpu-workers/jobs/run-context";
-import type { LocalCheckpoint } from "@/gpu-workers/runtime/attempt-context";
+import type { LocalCheckpoint, RunRequests } from "@/gpu-workers/runtime/attempt-context";
 
 /** The real services of one process, started once and stopped by `close`. For tests and benches, without an agent. */
 export class LocalServices implements Services {
@@ -118,6 +118,9 @@ export class MemoryContext implements RunContext {
   readonly runId = "00000000-0000-4000-8000-000000000001";
   readonly attempt = 1;
   readonly config: RunConfig;
+  readonly requests: RunRequests = { pause: false, steps: null };
+  /** It has ended as paused. */
+  isPaused = false;
   readonly resume: LocalCheckpoint | null;
   readonly workDir: string;
   readonly signal: AbortSignal;
@@ -144,6 +147,9 @@ export class MemoryContext implements RunContext {
     this.reports.push(item);
     this.options.onReport?.(item);
     return Promise.resolve();
+  }
+  pause(): void {
+    this.isPaused = true;
   }
   async flush(): Promise<void> {}
   reportProgress(progress: Progress): Promise<void> {

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { afterAll, vi } from "vitest";
 import type { Episode } from "@/contracts/records/episode";
 import { SETUP_DIR } from "@/lib/paths.mjs";
-import { chatPrompt, judgePrompt } from "@/core/prompts/generating";
+import { chatPrompt, judgePrompt, upstreamJudgePrompt } from "@/core/prompts/generating";
 import { findCondensingPrompt, findMethodPrompt } from "@/core/prompts/built-in-prompts";
 import type { PromptText } from "@/core/prompts/prompt-text";
 import { formatEditedVersion, formatPromptVersion } from "@/core/prompts/prompt-version";
@@ -32,7 +32,13 @@ import { createFullPrompt, selectPrompt } from "@/gpu-workers/searcher/prompt";
 import { listStopStrings } from "@/gpu-workers/searcher/protocol";
 import { readTrainerState } from "@/gpu-workers/rl/trainer-state";
 import { AnswerScorer } from "@/gpu-workers/llm/scoring/answer-scorer";
-import { createEndpointJudge, createJudgePrompt, openJudge } from "@/gpu-workers/llm/scoring/judge";
+import {
+  createEndpointJudge,
+  createJudgePrompt,
+  createUpstreamEndpointJudge,
+  openJudge,
+} from "@/gpu-workers/llm/scoring/judge";
+import { createUpstreamJudgePrompt } from "@/gpu-workers/llm/scoring/upstream-judge";
 import {
   CHOICE,
   documentOf,
@@ -241,7 +247,7 @@ testRecorded(new URL("./model-key-stability.json", import.meta.url), {
       return Promise.resolve([]);
     };
     const scores: Values = {};
-    for (const name of ["judge", "generation-accuracy"] as const) {
+    for (const name of ["judge", "generation-accuracy", "generation-accuracy/upstream"] as const) {
       const verdicts = (items: readonly unknown[]) => Promise.resolve(items.map(() => true));
       const scorer = new AnswerScorer(
         name,
@@ -262,6 +268,12 @@ testRecorded(new URL("./model-key-stability.json", import.meta.url), {
       "in the engine": await inEngine(null),
       "in the engine, edited": await inEngine(JUDGE_PROMPT),
       "in the engine, another chat template": await withChatTemplate(() => inEngine(null)),
+      "upstream's, at an endpoint": (["upstream", "upstream-training"] as const).map(
+        (kind) => createUpstreamEndpointJudge("http://judge.test/v1", "j", kind).id,
+      ),
+      "upstream's, in the engine": (
+        await openJudge(installed, ENGINE, {}, SIGNAL, { kind: "upstream" })
+      ).id,
       "stored verdicts are looked for by": asked,
       ...scores,
     };
@@ -280,6 +292,7 @@ testRecorded(new URL("./model-key-stability.json", import.meta.url), {
       condensing: describePrompt(findCondensingPrompt("search-o1")!),
       chat: describePrompt(chatPrompt),
       judge: describePrompt(judgePrompt),
+      "judge, upstream": describePrompt(upstreamJudgePrompt),
       editedVersion: formatEditedVersion(S3_PROMPT),
     };
   },
@@ -311,13 +324,17 @@ testRecorded(new URL("./model-key-stability.json", import.meta.url), {
       ],
       judge: [createJudgePrompt().version, hashOf(createJudgePrompt().messages(item))],
       "judge, edited": createJudgePrompt(JUDGE_PROMPT).version,
+      "judge, upstream": (["upstream", "upstream-training"] as const).map((kind) => {
+        const prompt = createUpstreamJudgePrompt(null, kind);
+        return [prompt.version, hashOf(prompt.messages(item))];
+      }),
       "search loop": templates.map((template) => [
         template.id,
         template.version,
         hashOf(template.renderStart("Q?", documents, search, CHATML_TEMPLATE)),
         hashOf([
-          template.renderObservation(documents, 1),
-          template.renderObservation(documents, 0),
+          template.renderObservation(documents, 1, "paper"),
+          template.renderObservation(documents, 0, "paper"),
         ]),
       ]),
       "search loop, edited": [createFullPrompt(S3_PROMPT).id, createFullPrompt(S3_PROMPT).version],

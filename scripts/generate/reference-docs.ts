@@ -11,7 +11,8 @@ import { runKindSchema } from "@/contracts/records/run-state";
 import { GLOSSARY_SECTIONS } from "@/core/glossary/glossary";
 import type { MetricDefinition } from "@/core/metrics/metric-definition";
 import { METRIC_FAMILIES, METRICS } from "@/core/metrics/metric-table";
-import { describeSettingValue, listSettingGroups, type Setting } from "@/core/run/settings";
+import { describeSettingValue } from "@/core/run/setting-values";
+import { listSettingGroups, type Setting } from "@/core/run/settings";
 import { ROOT } from "@/lib/paths.mjs";
 
 const FOLDER = join(ROOT, "docs", "reference");

@@ -1,14 +1,19 @@
 /** The outcome of a test stage, read from its machine-readable report. */
 
 /**
- * @typedef {{ passed: number, failed: number, skipped: number, failures: string[] }} Outcome
+ * @typedef {object} Outcome
+ * @property {number} passed
+ * @property {number} failed
+ * @property {number} skipped
+ * @property {string[]} failures what failed, for people
+ * @property {string[]} flaky what failed at first and passed when repeated; counted as passed
  *
  * @typedef {object} VitestReport
  * @property {number} numPassedTests
  * @property {number} numFailedTests
  * @property {number} numPendingTests
  * @property {number} [numTodoTests]
- * @property {{ name: string, status: string, message?: string, assertionResults: { status: string, fullName: string }[] }[]} testResults
+ * @property {{ name: string, status: string, message?: string, assertionResults: { status: string, fullName: string, failureMessages?: string[] }[] }[]} testResults
  *
  * @typedef {object} PlaywrightSuite
  * @property {{ file: string, title: string, ok: boolean, tests: { status: string }[] }[]} [specs]
@@ -24,14 +29,16 @@
  * @param {number} passed
  * @param {number} failed
  * @param {number} skipped
- * @param {string[]} failures what failed, for people
+ * @param {string[]} failures
+ * @param {string[]} flaky
  * @returns {Outcome}
  */
-export const outcome = (passed = 0, failed = 0, skipped = 0, failures = []) => ({
+export const outcome = (passed = 0, failed = 0, skipped = 0, failures = [], flaky = []) => ({
   passed,
   failed,
   skipped,
   failures,
+  flaky,
 });
 
 /**
@@ -44,19 +51,23 @@ export function readVitest(text) {
     (file) =>
       file.status === "failed" && file.assertionResults.every((test) => test.status !== "failed"),
   );
-  const failedTests = report.testResults.flatMap((file) =>
-    file.assertionResults
-      .filter((test) => test.status === "failed")
-      .map((test) => `${file.name}: ${test.fullName}`),
+  const tests = report.testResults.flatMap((file) =>
+    file.assertionResults.map((test) => ({ ...test, title: `${file.name}: ${test.fullName}` })),
+  );
+  const failedTests = tests.filter(({ status }) => status === "failed");
+  // The message of a first failure stays with a test that passed when repeated.
+  const flaky = tests.filter(
+    ({ status, failureMessages = [] }) => status === "passed" && failureMessages.length > 0,
   );
   return outcome(
     report.numPassedTests,
     report.numFailedTests + broken.length,
     report.numPendingTests + (report.numTodoTests ?? 0),
     [
-      ...failedTests,
+      ...failedTests.map(({ title }) => title),
       ...broken.map((file) => `${file.name}: ${(file.message ?? "").split("\n")[0]}`),
     ],
+    flaky.map(({ title }) => title),
   );
 }
 
@@ -87,22 +98,26 @@ export function readJunit(text) {
 }
 
 /**
- * Playwright's json reporter. A test that passed only when repeated has failed at first: it counts as failed.
+ * Playwright's json reporter.
  * @param {string} text
  */
 export function readPlaywright(text) {
   const { stats, errors = [], suites = [] } = /** @type {PlaywrightReport} */ (JSON.parse(text));
   /** @type {(suite: PlaywrightSuite) => NonNullable<PlaywrightSuite["specs"]>} */
-  const specs = (suite) => [...(suite.specs ?? []), ...(suite.suites ?? []).flatMap(specs)];
-  const failures = suites
-    .flatMap(specs)
-    .filter((spec) => !spec.ok || spec.tests.some((test) => test.status === "flaky"));
-  const failed = stats.unexpected + stats.flaky;
+  const specsIn = (suite) => [...(suite.specs ?? []), ...(suite.suites ?? []).flatMap(specsIn)];
+  const specs = suites.flatMap(specsIn);
+  const title = (/** @type {(typeof specs)[number]} */ spec) => `${spec.file}: ${spec.title}`;
   // An error outside any test (a configuration that cannot be read, a server that does not start) is a failure too.
-  return outcome(stats.expected, failed + errors.length, stats.skipped, [
-    ...failures.map((spec) => `${spec.file}: ${spec.title}`),
-    ...errors.map((error) => (error.message ?? JSON.stringify(error)).split("\n")[0] ?? ""),
-  ]);
+  return outcome(
+    stats.expected + stats.flaky,
+    stats.unexpected + errors.length,
+    stats.skipped,
+    [
+      ...specs.filter(({ ok }) => !ok).map(title),
+      ...errors.map((error) => (error.message ?? JSON.stringify(error)).split("\n")[0] ?? ""),
+    ],
+    specs.filter(({ tests }) => tests.some(({ status }) => status === "flaky")).map(title),
+  );
 }
 
 /**

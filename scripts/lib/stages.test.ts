@@ -13,7 +13,8 @@ describe("reports", () => {
           status: "failed",
           assertionResults: [
             { status: "failed", fullName: "it adds" },
-            { status: "passed", fullName: "it runs" },
+            { status: "passed", fullName: "it runs", failureMessages: [] },
+            { status: "passed", fullName: "it waits", failureMessages: ["too late"] },
           ],
         },
         {
@@ -25,7 +26,13 @@ describe("reports", () => {
       ],
     };
     expect(readVitest(JSON.stringify(report))).toEqual(
-      outcome(3, 2, 2, ["a.test.ts: it adds", "b.test.ts: Cannot find module x"]),
+      outcome(
+        3,
+        2,
+        2,
+        ["a.test.ts: it adds", "b.test.ts: Cannot find module x"],
+        ["a.test.ts: it waits"],
+      ),
     );
   });
 
@@ -39,7 +46,7 @@ describe("reports", () => {
     expect(() => readJunit("<html/>")).toThrow("no testsuite");
   });
 
-  it("of Playwright are read, a flaky test and an error outside of tests count as failed", () => {
+  it("of Playwright are read, an error outside of tests counts as failed, a flaky test is named", () => {
     const spec = (title: string, ok: boolean, status: string) => ({
       title,
       ok,
@@ -57,7 +64,7 @@ describe("reports", () => {
       ],
     };
     expect(readPlaywright(JSON.stringify(report))).toEqual(
-      outcome(4, 3, 0, ["a.spec.ts: bad", "a.spec.ts: shaky", "the server did not start"]),
+      outcome(5, 2, 0, ["a.spec.ts: bad", "the server did not start"], ["a.spec.ts: shaky"]),
     );
   });
 });

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { holdersIn } from "../../lib/lock.mjs";
 import { SERVING_DIR, SETUP_DIR, inRoot } from "../../lib/paths.mjs";
 import { capture } from "../lib/run.mjs";
+import { compressStaticFiles } from "./compress-static.mjs";
 import { isDebian, isRoot } from "./debian.mjs";
 import { hashTexts, hashTree, readStamp, writeStamp } from "./stamp.mjs";
 import { StepError } from "./step.mjs";
@@ -108,6 +109,7 @@ const PAGE_SOURCES = [
   "postcss.config.mjs",
   "tsconfig.json",
   "package-lock.json",
+  "scripts/setup/compress-static.mjs",
 ];
 const pageInputs = () =>
   hashTree(inRoot(), PAGE_SOURCES, (name) => name === "generated" || /\.test\.tsx?$/.test(name));
@@ -133,6 +135,7 @@ export const pageStep = {
     await exec(process.execPath, [inRoot("node_modules", "next", "dist", "bin", "next"), "build"], {
       env: { NEXT_TELEMETRY_DISABLED: "1", NODE_ENV: "production" },
     });
+    await compressStaticFiles(inRoot(".next", "static"));
     writeStamp(PAGE_STAMP, inputs);
   },
 };

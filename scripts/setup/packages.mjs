@@ -117,11 +117,17 @@ function venvPython() {
     : null;
 }
 
-const missingPins = (/** @type {string} */ file) => {
+/** Pins of requirements files, and those that are not installed. */
+const missingPins = (/** @type {string[]} */ files) => {
   const have = installed();
-  const pins = [...readPins(readFileSync(file, "utf8"), venvPython() ?? [3, 11])];
+  const python = venvPython() ?? [3, 11];
+  const pins = files.flatMap((file) => [...readPins(readFileSync(file, "utf8"), python)]);
   return { pins, missing: pins.filter(([name, version]) => have.get(name) !== version) };
 };
+
+const ENGINE = join("gpu-workers", "engine");
+const REQUIREMENTS = inRoot(ENGINE, "requirements.txt");
+const TORCH_REQUIREMENTS = inRoot(ENGINE, "requirements-torch.txt");
 
 const pip = [
   "-m",
@@ -129,24 +135,30 @@ const pip = [
   "--disable-pip-version-check",
   "--no-input",
   "install",
-  "--prefer-binary",
+  // What builds a source distribution would be fetched without a hash.
+  "--only-binary=:all:",
+];
+
+/** Arguments that install what requirements files pin: by their locks, of which every file has the hash that is in them. */
+export const installLocked = (/** @type {string[]} */ requirements) => [
+  ...pip,
+  "--require-hashes",
+  ...requirements.flatMap((file) => ["-r", file.replace(/\.txt$/, ".lock")]),
 ];
 
 /**
- * Torch's build for this machine: the CPU one is ten times smaller, but not on every index. What it needs is pinned by
- * the requirements, too.
+ * Torch's build for this machine: the CPU one is ten times smaller, but not on every index. PyPI's is installed by its
+ * lock. The CPU one is on PyTorch's own index, whose hashes no lock holds: it is taken by its exact version, alone.
  */
 async function installTorch(
   /** @type {import("./step.mjs").StepContext} */ { exec, fetch, note },
   /** @type {string} */ version,
-  /** @type {string} */ requirements,
 ) {
-  const pinned = [...pip, "-c", requirements];
   if (process.platform === "linux" && !hasNvidiaGpu()) {
-    const cpu = `torch==${version}+cpu`;
+    const cpu = ["--no-deps", `torch==${version}+cpu`];
     for (const extra of [[], ["--extra-index-url", PYTORCH_CPU_INDEX]]) {
       try {
-        return await exec(PYTHON, [...pinned, "--retries", "1", "--timeout", "20", cpu, ...extra]);
+        return await exec(PYTHON, [...pip, "--retries", "1", "--timeout", "20", ...cpu, ...extra]);
       } catch {
         note(
           `torch ${version} for CPU is not ${extra.length ? "on PyTorch's own index" : "on the configured index"}`,
@@ -154,21 +166,23 @@ async function installTorch(
       }
     }
   }
-  await fetch(PYTHON, [...pinned, `torch==${version}`]);
+  await fetch(PYTHON, installLocked([TORCH_REQUIREMENTS, REQUIREMENTS]));
 }
 
-/** @returns {import("./step.mjs").Step} */
-const requirementsStep = (
-  /** @type {string} */ id,
-  /** @type {string} */ name,
-  /** @type {string} */ requirements,
-) => ({
+/**
+ * @param {string} id
+ * @param {string} name
+ * @param {string[]} requirements what must be there
+ * @param {string[]} locked requirements whose locks are installed
+ * @returns {import("./step.mjs").Step}
+ */
+const requirementsStep = (id, name, requirements, locked) => ({
   id,
   name,
   remedy:
     "check that the Python package index can be reached (`pip download pip`), then run the same command again; what was fetched is kept.",
   done: () => {
-    const { missing } = missingPins(inRoot(requirements));
+    const { missing } = missingPins(requirements);
     const [first] = missing;
     return (
       first === undefined ||
@@ -176,15 +190,13 @@ const requirementsStep = (
     );
   },
   progress: () => {
-    const { pins, missing } = missingPins(inRoot(requirements));
+    const { pins, missing } = missingPins(requirements);
     return 1 - missing.length / pins.length;
   },
   run: async (context) => {
-    const torch = missingPins(inRoot(requirements)).missing.find(
-      ([package_]) => package_ === "torch",
-    );
-    if (torch) await installTorch(context, torch[1], inRoot(requirements));
-    await context.fetch(PYTHON, [...pip, "-r", inRoot(requirements)]);
+    const torch = missingPins(requirements).missing.find(([package_]) => package_ === "torch");
+    if (torch) await installTorch(context, torch[1]);
+    await context.fetch(PYTHON, installLocked(locked));
   },
 });
 
@@ -212,10 +224,13 @@ export const venvStep = {
 export const pythonStep = requirementsStep(
   "python",
   "Python packages",
-  join("gpu-workers", "engine", "requirements.txt"),
+  [TORCH_REQUIREMENTS, REQUIREMENTS],
+  [REQUIREMENTS],
 );
+const TEST_REQUIREMENTS = inRoot(ENGINE, "requirements-test.txt");
 export const pythonTestStep = requirementsStep(
   "python-test",
   "Python test packages",
-  join("gpu-workers", "engine", "requirements-test.txt"),
+  [TEST_REQUIREMENTS],
+  [REQUIREMENTS, TEST_REQUIREMENTS],
 );

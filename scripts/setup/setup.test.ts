@@ -1,10 +1,11 @@
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { inRoot } from "@/lib/paths.mjs";
 import { isAtLeast, parseVersion } from "./machine.mjs";
 import { verifySha256 } from "./models.mjs";
-import { missingPackages, readPins } from "./packages.mjs";
+import { installLocked, missingPackages, readPins } from "./packages.mjs";
 import { bar, duration } from "./progress.mjs";
 import { hashFile, hashTexts, hashTree } from "./stamp.mjs";
 
@@ -99,6 +100,41 @@ describe("packages", () => {
       ["typing-extensions", "4.16.0"],
     ]);
     expect(readPins(text, [3, 10, 0]).get("numpy")).toBe("2.2.6");
+  });
+});
+
+describe("locks of Python packages", () => {
+  const engine = (name: string): string => inRoot("gpu-workers", "engine", name);
+  /** "numpy==2.4.6; python_version >= 3.11", without the spaces that pip does not read. */
+  const normalise = (pin: string): string => pin.replace(/\s*;\s*/, "; ").trim();
+
+  it.each(["requirements", "requirements-torch", "requirements-test"])(
+    "%s: each pin has the hashes of its wheels; else `npm run lock:python` was forgotten",
+    (name) => {
+      const pins = readFileSync(engine(`${name}.txt`), "utf8")
+        .split("\n")
+        .filter((line) => line !== "" && !line.startsWith("#"))
+        .map(normalise);
+      const [, ...entries] = readFileSync(engine(`${name}.lock`), "utf8").split(/\n(?=\S)/);
+      const locked = entries.map((entry) => {
+        const [pin = "", ...hashes] = entry.trim().split(/ \\\n\s+/);
+        expect(hashes.length, pin).toBeGreaterThan(0);
+        for (const hash of hashes) expect(hash).toMatch(/^--hash=sha256:[0-9a-f]{64}$/);
+        return normalise(pin);
+      });
+      expect(locked).toEqual(pins);
+    },
+  );
+
+  it("are what pip installs by, each file by its hash, and nothing that it would build", () => {
+    const args = installLocked([engine("requirements.txt"), engine("requirements-test.txt")]);
+    expect(args).toEqual(expect.arrayContaining(["--require-hashes", "--only-binary=:all:"]));
+    expect(args.slice(-4)).toEqual([
+      "-r",
+      engine("requirements.lock"),
+      "-r",
+      engine("requirements-test.lock"),
+    ]);
   });
 });
 

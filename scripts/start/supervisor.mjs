@@ -147,6 +147,10 @@ export async function startAll(settings) {
         ...settings.server.env,
         ...shared,
         DATABASE_URL: databaseUrl,
+        // A database of one's own may be others' too; and a store elsewhere has no file of the example.
+        S3_EXAMPLE:
+          process.env.S3_EXAMPLE ??
+          (settings.databaseUrl || process.env.S3_ARTIFACTS ? "no" : "yes"),
         HOST: host,
         PORT: String(port),
       },

@@ -28,6 +28,7 @@ describe("the server from outside", () => {
           "corpus-preview": 1_500,
           "remove-corpus": 1_500,
           "turn-gains": 1_500,
+          play: 1_500,
         },
       },
     });
@@ -130,6 +131,19 @@ describe("the server from outside", () => {
       expect(headers.get("content-security-policy")).toContain("frame-ancestors 'none'");
       expect(headers.get("x-content-type-options")).toBe("nosniff");
       expect(headers.get("referrer-policy")).toBe("same-origin");
+    });
+
+    it("compresses what it answers as the client takes it", async () => {
+      const read = async (path: string, encoding: string) => {
+        const headers = { ...server.headers, "accept-encoding": encoding };
+        const response = await fetch(`${server.url}${path}`, { headers });
+        return { encoding: response.headers.get("content-encoding"), text: await response.text() };
+      };
+      const presets = "/trpc/catalogue.presets";
+      const plain = await read(presets, "identity");
+      expect(plain.encoding).toBeNull();
+      for (const encoding of ["gzip", "br"])
+        expect(await read(presets, encoding)).toEqual({ encoding, text: plain.text });
     });
 
     it("refuses a wrong, a missing and a revoked worker token", async () => {

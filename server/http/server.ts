@@ -4,6 +4,7 @@ import type { Duplex } from "node:stream";
 import { TRPCError } from "@trpc/server";
 import { nodeHTTPRequestHandler } from "@trpc/server/adapters/node-http";
 import { applyWSSHandler } from "@trpc/server/adapters/ws";
+import compression from "compression";
 import type { Logger } from "pino";
 import { WebSocketServer } from "ws";
 import { appRouter, type AppRouter } from "@/server/trpc/router";
@@ -16,9 +17,12 @@ import { isArtifactPath, serveArtifact } from "./artifact-routes";
 import { findRefusalReason } from "./guard";
 import { BODY_LIMITS, BodyGuard, type BodyLimits } from "./request-body";
 import { setSecurityHeaders } from "./response-headers";
+import { serveStaticFile, type StaticFiles } from "./static-files";
 import { isTokenPath, serveTokens } from "./token-routes";
 import { isUploadPath, serveUpload } from "./upload-routes";
 
+/** Answers of the API and pages: by brotli or gzip, as the client takes it. */
+const compressAnswer = compression();
 /** Calls in one request; a page asks for some twenty. */
 const MAX_BATCH = 100;
 /** A connection that asked for a WebSocket and was given none for so long is cut. */
@@ -29,6 +33,8 @@ const CLOSE_MS = 300;
 /** Serves everything that is not the server's own: the pages. */
 export interface Pages {
   handle(request: IncomingMessage, response: ServerResponse): Promise<void>;
+  /** Scripts and styles that were compressed when the pages were built. */
+  files?: StaticFiles;
   /** For the hot reloading of development; without it, pages have no WebSocket. */
   upgrade?: (request: IncomingMessage, socket: Duplex, head: Buffer) => Promise<void>;
 }
@@ -164,6 +170,7 @@ async function serveActor(
   } else if (isTokenPath(pathname)) {
     await serveTokens(request, response);
   } else if (pathname.startsWith("/trpc/")) {
+    compressAnswer(request, response, () => undefined);
     if (!bodies.admit(request, response)) return;
     await nodeHTTPRequestHandler<AppRouter, IncomingMessage, ServerResponse>({
       router: appRouter,
@@ -176,6 +183,8 @@ async function serveActor(
       onError,
     });
   } else if (pages) {
+    if (pages.files && (await serveStaticFile(request, response, pathname, pages.files))) return;
+    compressAnswer(request, response, () => undefined);
     await pages.handle(request, response);
   } else {
     response.writeHead(404).end("not found");

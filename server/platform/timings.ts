@@ -18,8 +18,10 @@ export interface Timings {
   usageRetentionMs: number;
   /** How long lines of workers that belong to no run are kept. */
   workerLogRetentionMs: number;
-  /** How long lines of runs are kept. */
+  /** How long lines of runs and sent notifications are kept. */
   runLogRetentionMs: number;
+  /** How long a deleted run can be restored. */
+  deletedRunMs: number;
   /** How long an upload that was imported is kept after it was last used. */
   importedUploadMs: number;
   /** How long an upload that was not imported is kept after it was last used. */
@@ -42,12 +44,14 @@ export const DEFAULT_TIMINGS: Timings = {
     "corpus-preview": 120_000,
     "remove-corpus": 300_000,
     "turn-gains": 300_000,
+    play: 900_000,
   },
   liveThrottleMs: 100,
   eventRetentionMs: 6 * 3_600_000,
   usageRetentionMs: 24 * 3_600_000,
   workerLogRetentionMs: 14 * 24 * 3_600_000,
   runLogRetentionMs: 365 * 24 * 3_600_000,
+  deletedRunMs: 30 * 24 * 3_600_000,
   importedUploadMs: 3_600_000,
   unusedUploadMs: 7 * 24 * 3_600_000,
   attachMs: 10_000,

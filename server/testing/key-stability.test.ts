@@ -209,6 +209,12 @@ const MIGRATIONS = [
   "0027_log_retention",
   "0029_furthest_point",
   "0030_corpus_preview",
+  "0031_metric_tail",
+  "0032_organise_runs",
+  "0033_pause",
+  "0034_episode_search",
+  "0035_notifications",
+  "0037_inspector",
 ];
 
 testRecorded(new URL("./key-stability.json", import.meta.url), {

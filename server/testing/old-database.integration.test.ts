@@ -8,7 +8,7 @@ import { FileStore } from "@/server/platform/artifacts/file-store";
 import { compose } from "@/server/compose";
 import { migrate } from "@/server/platform/db/migrate";
 import { createEmptyDatabase, FAST_TIMINGS } from "./test-server";
-import { loadRecording } from "./recording/load";
+import { loadRecording } from "@/server/platform/recording/load";
 import { readProduct } from "./recording/read";
 
 /** Databases as earlier versions left them, each with what that version's API read from it. */

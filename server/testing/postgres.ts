@@ -13,8 +13,8 @@ export interface TestPostgres {
   stop(): Promise<void>;
 }
 
-/** A real PostgreSQL in a temporary folder, without durability; about two seconds. */
-export async function startPostgres(): Promise<TestPostgres> {
+/** A real PostgreSQL in a temporary folder; about two seconds. @param durable writes to the disk as a product's does */
+export async function startPostgres({ durable = false } = {}): Promise<TestPostgres> {
   const folder = await mkdtemp(join(tmpdir(), "s3-postgres-"));
   const port = await findFreePort();
   const messages: string[] = [];
@@ -32,10 +32,7 @@ export async function startPostgres(): Promise<TestPostgres> {
       "listen_addresses=127.0.0.1",
       "-c",
       "unix_socket_directories=",
-      "-c",
-      "fsync=off",
-      "-c",
-      "full_page_writes=off",
+      ...(durable ? [] : ["-c", "fsync=off", "-c", "full_page_writes=off"]),
       "-c",
       "max_connections=200",
     ],

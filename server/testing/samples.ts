@@ -111,11 +111,11 @@ export function buildRecord(options: {
       usage: { calls: 1, promptTokens: 120, completionTokens: 12, costUsd: 0.0005 },
     },
     answer: answer(right ? "right" : "wrong", `${question} ${right}`),
-    score: { scorer: "span@1", value: right ? 1 : 0 },
+    score: { scorer: "span/2", value: right ? 1 : 0 },
     baseline: {
       context: [ref("d0", 0.9), ref("d2", 0.5)],
       answer: answer(baselineRight ? "right" : "naive", `rag ${question}`),
-      score: { scorer: "span@1", value: baselineRight ? 1 : 0 },
+      score: { scorer: "span/2", value: baselineRight ? 1 : 0 },
     },
     reward: {
       name: "gbr",

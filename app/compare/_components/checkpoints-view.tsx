@@ -1,8 +1,9 @@
 "use client";
 import { skipToken, useQuery } from "@tanstack/react-query";
 import Link from "next/link";
+import { useText } from "@/app/_i18n/text-provider";
 import { cn } from "@/app/_lib/cn";
-import { formatInteger, formatCount, formatWords } from "@/app/_lib/format";
+import { formatInteger, formatWords } from "@/app/_lib/format";
 import { useTRPC, type CheckpointAnswer } from "@/app/_lib/trpc";
 import { useQueryParams } from "@/app/_lib/use-params";
 import { Card, CardHeader } from "@/app/_ui/card";
@@ -31,6 +32,7 @@ function chooseShown(
 
 /** One held-out question across the evaluations of a training run. */
 export function CheckpointsView({ runId }: { runId: string }) {
+  const t = useText();
   const trpc = useTRPC();
   const [params, setParams] = useQueryParams();
   const run = useQuery(trpc.runs.get.queryOptions({ id: runId }));
@@ -41,7 +43,7 @@ export function CheckpointsView({ runId }: { runId: string }) {
     trpc.episodes.list.queryOptions(
       last === null
         ? skipToken
-        : { runId, phase: "held-out", step: last, order: "oldest", limit: 200 },
+        : { runId, phase: "held-out", step: last, sortDirection: "ascending", limit: 200 },
     ),
   );
   const questionId = params.get("question") ?? questions.data?.rows[0]?.questionId ?? null;
@@ -67,33 +69,38 @@ export function CheckpointsView({ runId }: { runId: string }) {
   return (
     <>
       <header>
-        <h1 className="text-lg font-semibold">One question across checkpoints</h1>
+        <h1 className="text-lg font-semibold">{t("One question across checkpoints")}</h1>
         <p className="text-xs text-muted-foreground">
-          <Link href={`/runs/${runId}`} className="hover:underline">
-            {run.data?.name ?? "Run"}
-          </Link>
-          , held-out evaluations
+          {t.rich("<run>{name}</run>, held-out evaluations", {
+            run: (name) => (
+              <Link href={`/runs/${runId}`} className="hover:underline">
+                {name}
+              </Link>
+            ),
+            name: run.data?.name ?? t("Run"),
+          })}
         </p>
       </header>
       {failed?.error ? (
         <QueryErrorState
           className="mt-4"
-          title="The evaluations could not be read"
+          title={t("The evaluations could not be read")}
           query={failed}
         />
       ) : steps.isPending ? (
         <Skeleton className="mt-4 h-40" />
       ) : evaluated.length === 0 ? (
         <div className="mt-4">
-          <EmptyState title="No held-out evaluation yet">
-            A training run evaluates on held-out questions before its first step and then every few
-            steps; the setting is under Evaluation.
+          <EmptyState title={t("No held-out evaluation yet")}>
+            {t(
+              "A training run evaluates on held-out questions before its first step and then every few steps; the setting is under Evaluation.",
+            )}
           </EmptyState>
         </div>
       ) : (
         <>
           <label className="mt-3 block max-w-3xl">
-            <span className="mb-1 block text-2xs text-muted-foreground">Question</span>
+            <span className="mb-1 block text-2xs text-muted-foreground">{t("Question")}</span>
             <Select
               value={questionId ?? ""}
               onChange={(e) => setParams({ question: e.target.value, steps: null })}
@@ -107,7 +114,7 @@ export function CheckpointsView({ runId }: { runId: string }) {
                 episodes={shown.map((p, i) => ({
                   id: p.episodeId,
                   runId,
-                  title: `step ${p.step}`,
+                  title: t("step {step}", { step: p.step }),
                   colour: RUN_COLOURS[i]!,
                 }))}
               />
@@ -127,11 +134,14 @@ interface CourseProps {
 
 /** The answer after each evaluation; those that are chosen stand side by side below. */
 function Course({ points, shown, onToggle }: CourseProps) {
+  const t = useText();
   return (
     <Card className="mt-4 pb-3">
       <CardHeader
-        title="Course"
-        description={`Choose up to ${SIDE_BY_SIDE} evaluations to see their episodes side by side.`}
+        title={t("Course")}
+        description={t("Choose up to {most} evaluations to see their episodes side by side.", {
+          most: SIDE_BY_SIDE,
+        })}
       />
       <ol className="mt-3 flex gap-1.5 overflow-x-auto px-4 pb-1">
         {points.map((p) => (
@@ -147,12 +157,18 @@ function Course({ points, shown, onToggle }: CourseProps) {
               )}
             >
               <span className="flex items-center justify-between text-2xs text-muted-foreground">
-                step {formatInteger(p.step)} <ScoreMark score={p.score} />
+                {t("step {step}", { step: formatInteger(p.step) })}
+                <ScoreMark score={p.score} />
               </span>
-              <span className="mt-0.5 block truncate font-medium">{p.answer || "(empty)"}</span>
-              <span className="block text-2xs text-muted-foreground">{`${formatCount(p.searches, "search", "searches")}, ${formatCount(p.documents, "document")}`}</span>
+              <span className="mt-0.5 block truncate font-medium">{p.answer || t("(empty)")}</span>
+              <span className="block text-2xs text-muted-foreground">
+                {t(
+                  "{searches, plural, one {# search} other {# searches}}, {documents, plural, one {# document} other {# documents}}",
+                  { searches: p.searches, documents: p.documents },
+                )}
+              </span>
               <span className="block truncate text-2xs text-muted-foreground">
-                {p.attribution ? formatWords(p.attribution) : ""}
+                {p.attribution ? formatWords(t, p.attribution) : ""}
               </span>
             </button>
           </li>

@@ -1,10 +1,11 @@
 "use client";
-import { keepPreviousData, useQuery } from "@tanstack/react-query";
+import { keepPreviousData, skipToken, useQuery } from "@tanstack/react-query";
 import { X } from "lucide-react";
 import Link from "next/link";
 import { useState } from "react";
+import { useText } from "@/app/_i18n/text-provider";
 import { formatInteger, formatNumber, formatShare } from "@/app/_lib/format";
-import { useTRPC, type Compared } from "@/app/_lib/trpc";
+import { useTRPC, type Compared, type RunRow } from "@/app/_lib/trpc";
 import { useQueryParams } from "@/app/_lib/use-params";
 import { formatInterval } from "@/app/_statistics/paired-tests";
 import { Badge, ImportedBadge } from "@/app/_ui/badge";
@@ -31,44 +32,64 @@ export function CompareView() {
   return runs.length >= 2 ? <Comparison runs={runs} /> : <RunChooser chosen={runs} />;
 }
 
-/** Runs to choose from, where the address names fewer than two. */
+/** What has results that can be compared, and is not deleted. */
+const isChoosable = ({
+  kind,
+  headline,
+  deletedAt,
+}: Pick<RunRow, "kind" | "headline" | "deletedAt">): boolean =>
+  kind === "predict" && headline.value !== null && deletedAt === null;
+
+/** Runs to choose from, where the address names fewer than two: what is listed, and the one that the address names. */
 function RunChooser({ chosen }: { chosen: readonly string[] }) {
+  const t = useText();
   const trpc = useTRPC();
   const [, setParams] = useQueryParams();
   const [picked, setPicked] = useState(chosen);
   const runs = useQuery(trpc.runs.list.queryOptions({ kinds: ["predict"], limit: 100 }));
-  const rows = runs.data?.rows.filter((run) => run.headline.value !== null) ?? [];
+  const named = useQuery(
+    trpc.runs.get.queryOptions(chosen[0] === undefined ? skipToken : { id: chosen[0] }),
+  );
+  const listed = runs.data?.rows ?? [];
+  const unlisted = named.data && listed.every(({ id }) => id !== named.data.id) ? [named.data] : [];
+  const rows = [...unlisted, ...listed].filter(isChoosable);
+  // One that was deleted since it was picked has no box to take it out by.
+  const kept = picked.filter((id) => rows.some((run) => run.id === id));
   return (
     <>
-      <h1 className="text-lg font-semibold">Compare</h1>
+      <h1 className="text-lg font-semibold">{t("Compare")}</h1>
       {runs.isPending ? (
         <Skeleton className="mt-4 h-40" />
       ) : runs.isError ? (
-        <QueryErrorState className="mt-4" title="The runs could not be read" query={runs} />
+        <QueryErrorState className="mt-4" title={t("The runs could not be read")} query={runs} />
       ) : rows.length < 2 ? (
         <div className="mt-4">
           <EmptyState
-            title="Two predictions are needed"
+            title={t("Two predictions are needed")}
             action={
               <Button variant="primary" asChild>
-                <Link href="/leaderboard">To the leaderboard</Link>
+                <Link href="/leaderboard">{t("To the leaderboard")}</Link>
               </Button>
             }
           >
-            Launch methods on the leaderboard; once two have answers, they can be compared question
-            by question.
+            {t(
+              "Launch methods on the leaderboard; once two have answers, they can be compared question by question.",
+            )}
           </EmptyState>
         </div>
       ) : (
         <Card className="mt-4 pb-3">
-          <CardHeader title="Choose two to six predictions" description="Over the same questions.">
+          <CardHeader
+            title={t("Choose two to six predictions")}
+            description={t("Over the same questions.")}
+          >
             <Button
               size="sm"
               variant="primary"
-              disabled={picked.length < 2 || picked.length > 6}
-              onClick={() => setParams({ runs: picked.join(",") })}
+              disabled={kept.length < 2 || kept.length > 6}
+              onClick={() => setParams({ runs: kept.join(",") })}
             >
-              Compare {picked.length > 0 ? picked.length : ""}
+              {kept.length > 0 ? t("Compare {runs}", { runs: kept.length }) : t("Compare")}
             </Button>
           </CardHeader>
           <ul className="mt-2 px-2">
@@ -78,7 +99,7 @@ function RunChooser({ chosen }: { chosen: readonly string[] }) {
                   <input
                     type="checkbox"
                     className="size-3.5 accent-primary"
-                    checked={picked.includes(run.id)}
+                    checked={kept.includes(run.id)}
                     onChange={(e) =>
                       setPicked(
                         e.target.checked
@@ -102,6 +123,7 @@ function RunChooser({ chosen }: { chosen: readonly string[] }) {
 }
 
 function Comparison({ runs }: { runs: string[] }) {
+  const t = useText();
   const trpc = useTRPC();
   const [params, setParams] = useQueryParams();
   const query = useQuery(
@@ -113,9 +135,9 @@ function Comparison({ runs }: { runs: string[] }) {
   const compared = query.data;
   if (query.isError && !compared)
     return (
-      <QueryErrorState title="These runs cannot be compared" query={query}>
+      <QueryErrorState title={t("These runs cannot be compared")} query={query}>
         <Button size="sm" className="mt-3 mr-2" asChild>
-          <Link href="/compare">Choose others</Link>
+          <Link href="/compare">{t("Choose others")}</Link>
         </Button>
       </QueryErrorState>
     );
@@ -132,16 +154,21 @@ function Comparison({ runs }: { runs: string[] }) {
     <>
       <header className="flex flex-wrap items-end justify-between gap-3">
         <div>
-          <h1 className="text-lg font-semibold">Compare</h1>
-          <p className="text-xs text-muted-foreground">{`${compared.questionSet}, ${formatInteger(compared.common)} questions that all have answered`}</p>
+          <h1 className="text-lg font-semibold">{t("Compare")}</h1>
+          <p className="text-xs text-muted-foreground">
+            {t("{questionSet}, {common} questions that all have answered", {
+              questionSet: compared.questionSet,
+              common: formatInteger(compared.common),
+            })}
+          </p>
         </div>
         <div className="flex flex-wrap items-center gap-2">
           <Button size="sm" asChild>
-            <Link href="/compare">Choose others</Link>
+            <Link href="/compare">{t("Choose others")}</Link>
           </Button>
           {compared.scorers.length > 1 ? (
             <Select
-              aria-label="Scorer"
+              aria-label={t("Scorer")}
               className="w-auto"
               value={compared.scorer}
               onChange={(e) => setParams({ scorer: e.target.value })}
@@ -169,6 +196,7 @@ function Comparison({ runs }: { runs: string[] }) {
 type ComparedRunsProps = { compared: Compared; onRemove: (id: string) => void };
 
 function ComparedRuns({ compared, onRemove }: ComparedRunsProps) {
+  const t = useText();
   return (
     <ul className="mt-3 grid gap-2 sm:grid-cols-2 xl:grid-cols-3">
       {compared.runs.map((run, i) => {
@@ -202,7 +230,16 @@ function ComparedRuns({ compared, onRemove }: ComparedRunsProps) {
                 <span className="ml-1.5 font-mono text-2xs text-muted-foreground">
                   {formatInterval(run.low, run.high)}
                 </span>
-                <span className="ml-2 text-2xs text-muted-foreground">{`${formatNumber(run.searches)} ${run.searches === 1 ? "search" : "searches"}, ${formatNumber(run.documents)} ${run.documents === 1 ? "document" : "documents"}`}</span>
+                <span className="ml-2 text-2xs text-muted-foreground">
+                  {[
+                    t(run.searches === 1 ? "{searches} search" : "{searches} searches", {
+                      searches: formatNumber(run.searches),
+                    }),
+                    t(run.documents === 1 ? "{documents} document" : "{documents} documents", {
+                      documents: formatNumber(run.documents),
+                    }),
+                  ].join(", ")}
+                </span>
               </p>
               {reasons.map((reason) => (
                 <Badge key={reason} tone="warn" className="mt-1 mr-1 whitespace-normal">
@@ -214,7 +251,7 @@ function ComparedRuns({ compared, onRemove }: ComparedRunsProps) {
               <Button
                 variant="ghost"
                 size="icon-sm"
-                aria-label={`Take ${run.name} out`}
+                aria-label={t("Take {name} out", { name: run.name })}
                 onClick={() => onRemove(run.id)}
               >
                 <X />

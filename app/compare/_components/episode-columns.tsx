@@ -1,9 +1,9 @@
 "use client";
 import { useQueries } from "@tanstack/react-query";
 import Link from "next/link";
+import { useText } from "@/app/_i18n/text-provider";
 import { buildTurnHref } from "@/app/_lib/playground-link";
 import { useTRPC, type EpisodeDetail } from "@/app/_lib/trpc";
-import { formatCount } from "@/app/_lib/format";
 import { ScrollRegion } from "@/app/_ui/scroll-region";
 import { ScoreMark } from "@/app/_ui/score-mark";
 import { QueryErrorState, Skeleton } from "@/app/_ui/states";
@@ -19,6 +19,7 @@ interface ShownEpisode {
 
 /** Episodes of one question side by side, one row for each turn. */
 export function EpisodeColumns({ episodes }: { episodes: ShownEpisode[] }) {
+  const t = useText();
   const trpc = useTRPC();
   const queries = useQueries({
     queries: episodes.map(({ id }) =>
@@ -32,7 +33,9 @@ export function EpisodeColumns({ episodes }: { episodes: ShownEpisode[] }) {
   });
   const failed = queries.find((query) => query.isError);
   if (failed?.error)
-    return <QueryErrorState className="m-3" title="An episode could not be read" query={failed} />;
+    return (
+      <QueryErrorState className="m-3" title={t("An episode could not be read")} query={failed} />
+    );
   const details = queries.map((query) => query.data);
   if (details.some((detail) => detail === undefined)) return <Skeleton className="m-3 h-72" />;
   const shown = details.map((detail) => ({
@@ -43,7 +46,7 @@ export function EpisodeColumns({ episodes }: { episodes: ShownEpisode[] }) {
   const columns = { gridTemplateColumns: `repeat(${episodes.length}, minmax(17rem, 1fr))` };
   return (
     <ScrollRegion
-      label="Episodes side by side"
+      label={t("Episodes side by side")}
       className="border-t bg-muted/30 p-3"
       data-side-by-side
     >
@@ -54,6 +57,7 @@ export function EpisodeColumns({ episodes }: { episodes: ShownEpisode[] }) {
             shown={episodes[i]!}
             detail={detail}
             why={explainAttribution(
+              t,
               detail.record.attribution,
               traceGold(ledger, detail.question.goldIds, detail.record.episode.context),
               (id) => detail.gold.find((g) => g.id === id)?.document?.title ?? id,
@@ -75,7 +79,7 @@ export function EpisodeColumns({ episodes }: { episodes: ShownEpisode[] }) {
                   />
                 ) : (
                   <li className="rounded-lg border border-dashed px-3 py-4 text-center text-xs text-muted-foreground">
-                    no turn {turn}
+                    {t("no turn {turn}", { turn })}
                   </li>
                 )}
               </ol>
@@ -90,6 +94,7 @@ export function EpisodeColumns({ episodes }: { episodes: ShownEpisode[] }) {
 type ColumnHeadProps = { shown: ShownEpisode; detail: EpisodeDetail; why: string | null };
 
 function ColumnHead({ shown, detail, why }: ColumnHeadProps) {
+  const t = useText();
   const { record } = detail;
   return (
     <div className="min-w-0 rounded-lg border bg-card px-3 py-2">
@@ -99,17 +104,20 @@ function ColumnHead({ shown, detail, why }: ColumnHeadProps) {
         </span>
         <ScoreMark score={record.score?.value ?? null} />
         <span className="min-w-0 font-medium break-words">
-          {record.answer?.text || "(no answer)"}
+          {record.answer?.text || t("(no answer)")}
         </span>
       </p>
       <p className="mt-1 text-xs text-muted-foreground">{why}</p>
       <p className="mt-1 text-2xs text-muted-foreground">
-        {formatCount(record.episode.context.length, "document")} handed over ·{" "}
+        {t("{documents, plural, one {# document} other {# documents}} handed over", {
+          documents: record.episode.context.length,
+        })}{" "}
+        ·{" "}
         <Link
           href={`/runs/${shown.runId}/episodes/${shown.id}`}
           className="text-primary hover:underline"
         >
-          whole episode
+          {t("whole episode")}
         </Link>
       </p>
     </div>

@@ -1,4 +1,4 @@
-import { formatCount } from "@/app/_lib/format";
+import { useText } from "@/app/_i18n/text-provider";
 import type { Compared } from "@/app/_lib/trpc";
 import { PairedTestTable } from "@/app/_statistics/paired-test-table";
 import { Card, CardHeader } from "@/app/_ui/card";
@@ -6,20 +6,26 @@ import { LETTERS } from "./patterns";
 
 /** Every pair tested on the questions that all of the runs share. */
 export function PairsTable({ compared }: { compared: Compared }) {
+  const t = useText();
   return (
     <Card className="mt-4">
       <CardHeader
-        title="Paired tests"
-        description={`On the questions that both of a pair answered; p-values corrected by Holm over the ${formatCount(compared.pairs.length, "pair")}.`}
+        title={t("Paired tests")}
+        description={t(
+          "On the questions that both of a pair answered; p-values corrected by Holm over the {pairs, plural, one {# pair} other {# pairs}}.",
+          { pairs: compared.pairs.length },
+        )}
       />
       <PairedTestTable
-        heads={["Pair"]}
-        discordant={{ text: "Only first : only second" }}
+        heads={[t("Pair")]}
+        discordant={{ text: t("Only first : only second") }}
         rows={compared.pairs.map((pair) => ({
           key: `${pair.first} ${pair.second}`,
           names: [`${LETTERS[pair.first]} − ${LETTERS[pair.second]}`],
           test: pair,
-          verdict: `${LETTERS[pair.difference > 0 ? pair.first : pair.second]} is better`,
+          verdict: t("{letter} is better", {
+            letter: LETTERS[pair.difference > 0 ? pair.first : pair.second]!,
+          }),
           verdictTone: "text-foreground",
         }))}
       />

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { createText } from "@/app/_i18n/format-text";
 import { parseMask, formatFilter, countQuadrants, readFilter, writeFilter } from "./patterns";
 
 describe("patterns of who is right", () => {
@@ -6,7 +7,7 @@ describe("patterns of who is right", () => {
     const filter = readFilter("10x", 3);
     expect(filter).toEqual({ right: [0], wrong: [1] });
     expect(writeFilter(filter, 3)).toBe("10x");
-    expect(formatFilter(filter)).toBe("A right, B wrong");
+    expect(formatFilter(createText("en", {}), filter)).toBe("A right, B wrong");
     for (const bad of [null, "10", "10a", "1011"])
       expect(readFilter(bad, 3)).toEqual({ right: [], wrong: [] });
     expect(writeFilter({ right: [], wrong: [] }, 2)).toBeNull();

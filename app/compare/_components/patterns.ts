@@ -1,3 +1,4 @@
+import type { Text } from "@/app/_i18n/format-text";
 import type { Compared } from "@/app/_lib/trpc";
 
 /** Letters that name the compared runs. */
@@ -40,11 +41,11 @@ export const parseMask = (mask: number, runs: number): PatternFilter => ({
 });
 
 /** "A right, B wrong". */
-export function formatFilter({ right, wrong }: PatternFilter): string {
-  return [...right.map((i) => [i, "right"] as const), ...wrong.map((i) => [i, "wrong"] as const)]
-    .sort(([a], [b]) => a - b)
-    .map(([i, what]) => `${LETTERS[i]} ${what}`)
-    .join(", ");
+export function formatFilter(t: Text, { right, wrong }: PatternFilter): string {
+  return LETTERS.flatMap((letter, i) => [
+    ...(right.includes(i) ? [t("{letter} right", { letter })] : []),
+    ...(wrong.includes(i) ? [t("{letter} wrong", { letter })] : []),
+  ]).join(", ");
 }
 
 /** Questions for which runs `first` and `second` are right or wrong, whatever the others are. */

@@ -1,4 +1,5 @@
 import { useState } from "react";
+import { useText } from "@/app/_i18n/text-provider";
 import { cn } from "@/app/_lib/cn";
 import { formatInteger, formatShare } from "@/app/_lib/format";
 import type { Compared } from "@/app/_lib/trpc";
@@ -10,44 +11,45 @@ type QuadrantsProps = { compared: Compared; onSelect: (filter: string | null) =>
 
 /** Two of the runs: both right, one right, neither. Each field leads to its questions. */
 export function Quadrants({ compared, onSelect }: QuadrantsProps) {
+  const t = useText();
   const [pair, setPair] = useState<[number, number]>([0, 1]);
   const n = compared.runs.length;
   const [a, b] = pair[1] < n ? pair : [0, 1];
   const counts = countQuadrants(compared.patterns, a, b);
-  const [first, second] = [LETTERS[a], LETTERS[b]];
+  const [first, second] = [LETTERS[a]!, LETTERS[b]!];
   const fields = [
     {
-      title: "Both right",
+      title: t("Both right"),
       count: counts.both,
       right: [a, b],
       wrong: [],
       tone: "bg-(--series-1)/15",
     },
     {
-      title: `Only ${first} right`,
+      title: t("Only {letter} right", { letter: first }),
       count: counts.onlyFirst,
       right: [a],
       wrong: [b],
       tone: "bg-(--series-3)/15",
     },
     {
-      title: `Only ${second} right`,
+      title: t("Only {letter} right", { letter: second }),
       count: counts.onlySecond,
       right: [b],
       wrong: [a],
       tone: "bg-(--series-2)/15",
     },
-    { title: "Neither", count: counts.neither, right: [], wrong: [a, b], tone: "bg-muted" },
+    { title: t("Neither"), count: counts.neither, right: [], wrong: [a, b], tone: "bg-muted" },
   ];
   return (
     <Card className="pb-4">
       <CardHeader
-        title="Quadrants"
-        description="Who is right where; choose a field for its questions."
+        title={t("Quadrants")}
+        description={t("Who is right where; choose a field for its questions.")}
       >
         {n > 2 ? (
           <Select
-            aria-label="Pair"
+            aria-label={t("Pair")}
             className="w-auto"
             value={`${a} ${b}`}
             onChange={(e) => {
@@ -56,7 +58,10 @@ export function Quadrants({ compared, onSelect }: QuadrantsProps) {
             }}
             options={compared.pairs.map((p) => ({
               value: `${p.first} ${p.second}`,
-              text: `${LETTERS[p.first]} and ${LETTERS[p.second]}`,
+              text: t("{first} and {second}", {
+                first: LETTERS[p.first]!,
+                second: LETTERS[p.second]!,
+              }),
             }))}
           />
         ) : null}

@@ -1,8 +1,10 @@
 "use client";
 import { keepPreviousData, useInfiniteQuery } from "@tanstack/react-query";
 import { ChevronDown, ChevronRight } from "lucide-react";
+import { markText, type Text } from "@/app/_i18n/format-text";
+import { useText } from "@/app/_i18n/text-provider";
 import { cn } from "@/app/_lib/cn";
-import { formatInteger, formatCount, formatWords } from "@/app/_lib/format";
+import { formatInteger, formatWords } from "@/app/_lib/format";
 import { useTRPC, type Compared, type ComparedQuestion } from "@/app/_lib/trpc";
 import { useQueryParams, useSearchText } from "@/app/_lib/use-params";
 import { Button } from "@/app/_ui/button";
@@ -20,8 +22,19 @@ import {
   type PatternFilter,
 } from "./patterns";
 
+/** How many questions there are, and what was asked for. */
+function formatTotal(t: Text, total: number, filter: PatternFilter, searched: boolean): string {
+  const wanted = formatFilter(t, filter);
+  if (wanted)
+    return t("{wanted}: {total, plural, one {# question} other {# questions}}", { wanted, total });
+  return searched
+    ? t("found: {total, plural, one {# question} other {# questions}}", { total })
+    : t("{total, plural, one {# question} other {# questions}}", { total });
+}
+
 /** The questions with every run's answer; one that is opened shows the episodes side by side. */
 export function QuestionsList({ runs, compared }: { runs: string[]; compared: Compared }) {
+  const t = useText();
   const trpc = useTRPC();
   const [params, setParams] = useQueryParams();
   const filter = readFilter(params.get("who"), runs.length);
@@ -35,19 +48,18 @@ export function QuestionsList({ runs, compared }: { runs: string[]; compared: Co
   );
   const rows = query.data?.pages.flatMap((page) => page.rows) ?? [];
   const total = query.data?.pages[0]?.total ?? 0;
-  const filtered = filter.right.length + filter.wrong.length > 0 || searched !== "";
   return (
-    <section className="mt-4" aria-label="Questions">
+    <section className="mt-4" aria-label={t("Questions")}>
       <div className="flex flex-wrap items-center gap-2">
-        <h2 className="font-medium">Questions</h2>
+        <h2 className="font-medium">{t("Questions")}</h2>
         <CorrectnessFilter
           filter={filter}
           runs={runs.length}
           onChange={(next) => setParams({ who: writeFilter(next, runs.length) })}
         />
         <SearchInput
-          label="Search questions and answers"
-          placeholder="Question or answer"
+          label={t("Search questions and answers")}
+          placeholder={t("Question or answer")}
           value={text}
           onText={setText}
         />
@@ -56,19 +68,17 @@ export function QuestionsList({ runs, compared }: { runs: string[]; compared: Co
           aria-live="polite"
           data-total={query.data ? total : undefined}
         >
-          {query.data
-            ? `${filtered ? `${formatFilter(filter) || "found"}: ` : ""}${formatCount(total, "question")}`
-            : ""}
+          {query.data ? formatTotal(t, total, filter, searched !== "") : ""}
         </span>
       </div>
       <div className="mt-3">
         {query.isPending ? (
           <Skeleton className="h-64" />
         ) : query.isError && rows.length === 0 ? (
-          <QueryErrorState title="The questions could not be read" query={query} />
+          <QueryErrorState title={t("The questions could not be read")} query={query} />
         ) : rows.length === 0 ? (
           <EmptyState
-            title="No question matches"
+            title={t("No question matches")}
             action={
               <Button
                 onClick={() => {
@@ -76,7 +86,7 @@ export function QuestionsList({ runs, compared }: { runs: string[]; compared: Co
                   setParams({ who: null, q: null });
                 }}
               >
-                Clear the filter
+                {t("Clear the filter")}
               </Button>
             }
           />
@@ -94,14 +104,22 @@ export function QuestionsList({ runs, compared }: { runs: string[]; compared: Co
           </ul>
         )}
         <ShowMoreButton className="mt-3" query={query}>
-          Show more ({formatInteger(total - rows.length)} left)
+          {t("Show more ({left} left)", { left: formatInteger(total - rows.length) })}
         </ShowMoreButton>
       </div>
     </section>
   );
 }
 
+const CORRECTNESS = {
+  any: markText("{letter}: right or wrong"),
+  right: markText("{letter}: right"),
+  wrong: markText("{letter}: wrong"),
+};
 const NEXT_STATE = { any: "right", right: "wrong", wrong: "any" } as const;
+
+const readState = ({ right, wrong }: PatternFilter, run: number): keyof typeof NEXT_STATE =>
+  right.includes(run) ? "right" : wrong.includes(run) ? "wrong" : "any";
 
 interface CorrectnessFilterProps {
   filter: PatternFilter;
@@ -111,18 +129,15 @@ interface CorrectnessFilterProps {
 
 /** For each run: right, wrong or either. A click goes on to the next of the three. */
 function CorrectnessFilter({ filter, runs, onChange }: CorrectnessFilterProps) {
+  const t = useText();
   return (
     <div
       role="group"
-      aria-label="Who is right"
+      aria-label={t("Who is right")}
       className="flex rounded-md border border-input bg-card p-0.5"
     >
       {Array.from({ length: runs }, (_, i) => {
-        const state = filter.right.includes(i)
-          ? "right"
-          : filter.wrong.includes(i)
-            ? "wrong"
-            : "any";
+        const state = readState(filter, i);
         const without = {
           right: filter.right.filter((r) => r !== i),
           wrong: filter.wrong.filter((r) => r !== i),
@@ -132,7 +147,7 @@ function CorrectnessFilter({ filter, runs, onChange }: CorrectnessFilterProps) {
           <button
             key={i}
             type="button"
-            aria-label={`${LETTERS[i]}: ${state === "any" ? "right or wrong" : state}`}
+            aria-label={t(CORRECTNESS[state], { letter: LETTERS[i]! })}
             onClick={() =>
               onChange(next === "any" ? without : { ...without, [next]: [...without[next], i] })
             }
@@ -158,6 +173,7 @@ interface QuestionItemProps {
 }
 
 function QuestionItem({ row, open, onToggle, runs }: QuestionItemProps) {
+  const t = useText();
   return (
     <li className="border-b last:border-0" data-question={row.id}>
       <button
@@ -174,7 +190,7 @@ function QuestionItem({ row, open, onToggle, runs }: QuestionItemProps) {
         <span className="min-w-0 flex-1">
           <span className="block font-medium">{row.question}</span>
           <span className="block text-2xs text-muted-foreground">
-            gold: {row.answers.join(" | ")}
+            {t("gold: {answers}", { answers: row.answers.join(" | ") })}
           </span>
           <span className="mt-1 flex flex-wrap gap-x-4 gap-y-1">
             {row.results.map((result, i) => (
@@ -187,13 +203,13 @@ function QuestionItem({ row, open, onToggle, runs }: QuestionItemProps) {
                 </span>
                 <ScoreMark score={result.score} />
                 <span className="max-w-64 truncate">
-                  {result.answer === "" ? "(empty)" : result.answer}
+                  {result.answer === "" ? t("(empty)") : result.answer}
                 </span>
                 {result.attribution !== null &&
                 result.attribution !== "correct" &&
                 result.score < 1 ? (
                   <span className="text-2xs text-muted-foreground">
-                    {formatWords(result.attribution)}
+                    {formatWords(t, result.attribution)}
                   </span>
                 ) : null}
               </span>

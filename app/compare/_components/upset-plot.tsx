@@ -1,3 +1,4 @@
+import { useText } from "@/app/_i18n/text-provider";
 import { cn } from "@/app/_lib/cn";
 import { formatInteger } from "@/app/_lib/format";
 import type { Compared } from "@/app/_lib/trpc";
@@ -17,16 +18,26 @@ interface UpsetPlotProps {
 
 /** An UpSet plot (Lex et al. 2014): for each set of runs, how many questions exactly these runs answer. */
 export function UpsetPlot({ compared, selected, onSelect }: UpsetPlotProps) {
+  const t = useText();
   const n = compared.runs.length;
   const shown = compared.patterns.slice(0, SHOWN_PATTERNS);
   const largest = Math.max(1, ...shown.map((p) => p.questions));
+  const limits =
+    compared.patterns.length > SHOWN_PATTERNS
+      ? [
+          t("The {shown} largest of {total}.", {
+            shown: SHOWN_PATTERNS,
+            total: compared.patterns.length,
+          }),
+        ]
+      : [];
   return (
     <Card className="pb-3">
       <CardHeader
-        title={GLOSSARY["upset-plot"].title}
-        description={`${GLOSSARY["upset-plot"].text}${compared.patterns.length > SHOWN_PATTERNS ? ` The ${SHOWN_PATTERNS} largest of ${compared.patterns.length}.` : ""}`}
+        title={t(GLOSSARY["upset-plot"].title)}
+        description={[t(GLOSSARY["upset-plot"].text), ...limits].join(" ")}
       />
-      <ScrollRegion label="Sets of runs that are right together" className="mt-3  px-4 pb-1">
+      <ScrollRegion label={t("Sets of runs that are right together")} className="mt-3  px-4 pb-1">
         <div className="flex min-w-max items-end gap-1">
           <div className="sticky left-0 z-10 flex shrink-0 flex-col gap-0 bg-card pr-2">
             {compared.runs.map((run, i) => (
@@ -49,7 +60,10 @@ export function UpsetPlot({ compared, selected, onSelect }: UpsetPlotProps) {
                 type="button"
                 data-pattern={mask}
                 aria-pressed={selected === address}
-                aria-label={`${formatFilter(filter)}: ${formatInteger(questions)} questions`}
+                aria-label={t("{filter}: {questions} questions", {
+                  filter: formatFilter(t, filter),
+                  questions: formatInteger(questions),
+                })}
                 onClick={() => onSelect(selected === address ? null : address)}
                 className={cn(
                   "flex w-9 shrink-0 flex-col items-center rounded hover:bg-muted",

@@ -1,7 +1,7 @@
-import type { Metadata } from "next";
+import { titlePage } from "@/app/_i18n/server";
 import { CorpusView } from "./_components/corpus-view";
 
-export const metadata: Metadata = { title: "Corpus" };
+export const generateMetadata = titlePage("Corpus");
 
 export default async function CorpusPage({ params }: { params: Promise<{ name: string }> }) {
   const { name } = await params;

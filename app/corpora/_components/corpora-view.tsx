@@ -3,8 +3,10 @@ import { useQuery } from "@tanstack/react-query";
 import { Upload } from "lucide-react";
 import Link from "next/link";
 import { useState } from "react";
-import { RunProgress } from "@/app/(runs)/_components/run-parts";
-import { formatAgo, formatBytes, formatInteger, NONE, formatCount } from "@/app/_lib/format";
+import { markText } from "@/app/_i18n/format-text";
+import { useText } from "@/app/_i18n/text-provider";
+import { RunProgress } from "@/app/runs/_components/run-parts";
+import { formatAgo, formatBytes, formatInteger, NONE } from "@/app/_lib/format";
 import { useTRPC, type CorpusRow, type RunRow } from "@/app/_lib/trpc";
 import { useNow } from "@/app/_lib/use-now";
 import { Badge } from "@/app/_ui/badge";
@@ -14,20 +16,30 @@ import { RunStateBadge } from "@/app/_ui/run-state";
 import { EmptyState, QueryErrorState, Skeleton } from "@/app/_ui/states";
 import { ImportDialog } from "./import-dialog";
 
+const HEADS = [
+  markText("Name"),
+  markText("Passages"),
+  markText("Size"),
+  markText("Indexes"),
+  markText("On"),
+  markText("Imported"),
+];
+
 /** All corpora that workers hold, and running imports. */
 export function CorporaView() {
+  const t = useText();
   const trpc = useTRPC();
   const query = useQuery(trpc.corpora.list.queryOptions());
   const [importing, setImporting] = useState(false);
   const button = (
     <Button variant="primary" onClick={() => setImporting(true)}>
-      <Upload /> Import a corpus
+      <Upload /> {t("Import a corpus")}
     </Button>
   );
   return (
     <>
       <header className="flex items-center justify-between gap-4">
-        <h1 className="text-lg font-semibold">Corpora</h1>
+        <h1 className="text-lg font-semibold">{t("Corpora")}</h1>
         {button}
       </header>
       <ImportList />
@@ -35,11 +47,12 @@ export function CorporaView() {
         {query.isPending ? (
           <Skeleton className="h-60" />
         ) : query.isError ? (
-          <QueryErrorState title="The corpora could not be read" query={query} />
+          <QueryErrorState title={t("The corpora could not be read")} query={query} />
         ) : query.data.length === 0 ? (
-          <EmptyState title="No worker holds a corpus" action={button}>
-            Import your own documents, or one of the paper’s corpora. Workers tell of what they hold
-            as soon as they attach.
+          <EmptyState title={t("No worker holds a corpus")} action={button}>
+            {t(
+              "Import your own documents, or one of the paper’s corpora. Workers tell of what they hold as soon as they attach.",
+            )}
           </EmptyState>
         ) : (
           <CorporaTable rows={query.data} />
@@ -52,6 +65,7 @@ export function CorporaView() {
 
 /** Imports and index builds that are running, or failed within a day. */
 function ImportList() {
+  const t = useText();
   const trpc = useTRPC();
   const now = useNow();
   const query = useQuery(trpc.runs.list.queryOptions({ kinds: ["index"], limit: 20 }));
@@ -65,8 +79,8 @@ function ImportList() {
   return (
     <Card className="mt-4">
       <CardHeader
-        title="Under way"
-        description="Imports and index builds; a failed one stays here for a day"
+        title={t("Under way")}
+        description={t("Imports and index builds; a failed one stays here for a day")}
       />
       <ul className="mt-2 divide-y">
         {shown.map((run) => (
@@ -98,19 +112,20 @@ function ImportRow({ run }: { run: RunRow }) {
 }
 
 function CorporaTable({ rows }: { rows: CorpusRow[] }) {
+  const t = useText();
   const now = useNow();
   return (
     <div className="overflow-x-auto rounded-lg border bg-card">
       <table className="w-full text-left">
         <thead className="border-b text-xs text-muted-foreground">
           <tr>
-            {["Name", "Passages", "Size", "Indexes", "On", "Imported"].map((title, i) => (
+            {HEADS.map((title, i) => (
               <th
                 key={title}
                 scope="col"
                 className={`h-9 px-3 font-medium ${i > 2 ? "hidden md:table-cell" : ""}`}
               >
-                {title}
+                {t(title)}
               </th>
             ))}
           </tr>
@@ -131,14 +146,16 @@ function CorporaTable({ rows }: { rows: CorpusRow[] }) {
                 </Link>
                 <p className="truncate text-2xs text-muted-foreground">
                   {[row.source, row.licence].filter(Boolean).join(" · ") ||
-                    "put on the worker by hand or by the set-up"}
+                    t("put on the worker by hand or by the set-up")}
                 </p>
               </td>
               <td className="px-3 font-mono">
                 {row.documents === null ? NONE : formatInteger(row.documents)}
                 {row.badLines > 0 ? (
                   <Badge tone="warn" className="ml-2 font-sans">
-                    {formatCount(row.badLines, "bad line")}
+                    {t("{count, plural, one {# bad line} other {# bad lines}}", {
+                      count: row.badLines,
+                    })}
                   </Badge>
                 ) : null}
               </td>
@@ -150,19 +167,19 @@ function CorporaTable({ rows }: { rows: CorpusRow[] }) {
                     <Badge
                       key={worker.id}
                       tone={worker.online ? "good" : "neutral"}
-                      title={worker.online ? "online" : "offline"}
+                      title={worker.online ? t("online") : t("offline")}
                     >
                       {worker.name}
                     </Badge>
                   ))}
-                  {row.sameEverywhere ? null : <Badge tone="warn">differ</Badge>}
+                  {row.sameEverywhere ? null : <Badge tone="warn">{t("differ")}</Badge>}
                 </span>
               </td>
               <td className="hidden px-3 text-muted-foreground md:table-cell">
                 {row.importedAt === null ? (
                   NONE
                 ) : (
-                  <time suppressHydrationWarning>{formatAgo(row.importedAt, now)}</time>
+                  <time suppressHydrationWarning>{formatAgo(t, row.importedAt, now)}</time>
                 )}
               </td>
             </tr>

@@ -23,6 +23,7 @@ const FOUND: CorpusPreviewResult = {
   isWhole: true,
   documents: [{ id: "7", title: "Heron", text: "It stands still." }],
   problems: [{ file: "birds.csv", line: 3, reason: "has 1 fields where the heading has 2" }],
+  warnings: [{ file: "birds.csv", line: 4, reason: 'is used, but the id "1.2E+12" looks rounded' }],
 };
 
 /** The dialog; a preview finds the file readable once its id column is set. */
@@ -84,6 +85,9 @@ describe("the preview of an import", () => {
     expect(shown.textContent).toContain("id from doc");
     expect(within(shown).getByRole("list", { name: "Lines that cannot be used" }).textContent).toBe(
       "line 3 has 1 fields where the heading has 2",
+    );
+    expect(within(shown).getByRole("list", { name: "Lines to look at" }).textContent).toContain(
+      'line 4 is used, but the id "1.2E+12"',
     );
 
     // Another source is not what was found.

@@ -1,6 +1,7 @@
 "use client";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useEffect, useRef, useState } from "react";
+import { useText } from "@/app/_i18n/text-provider";
 import { formatBytes } from "@/app/_lib/format";
 import { useTRPC } from "@/app/_lib/trpc";
 import { IndexPlan } from "@/app/_retrieval/index-plan";
@@ -35,13 +36,16 @@ export function ImportDialog({
   open: boolean;
   onOpenChange: (open: boolean) => void;
 }) {
+  const t = useText();
   return (
     <Dialog
       open={open}
       onOpenChange={onOpenChange}
       className="max-w-xl"
-      title="Import a corpus"
-      description="JSONL (id and contents, or id, title and text), CSV, TSV, parquet, or plain text and Markdown that is cut into passages. Gzipped files are unpacked."
+      title={t("Import a corpus")}
+      description={t(
+        "JSONL (id and contents, or id, title and text), CSV, TSV, parquet, or plain text and Markdown that is cut into passages. Gzipped files are unpacked.",
+      )}
     >
       <ImportFields onDone={() => onOpenChange(false)} />
     </Dialog>
@@ -49,6 +53,7 @@ export function ImportDialog({
 }
 
 function ImportFields({ onDone }: { onDone: () => void }) {
+  const t = useText();
   const trpc = useTRPC();
   const queryClient = useQueryClient();
   const notify = useNotify();
@@ -78,11 +83,11 @@ function ImportFields({ onDone }: { onDone: () => void }) {
   /** Sends the file, unless it was sent for the preview; nothing where the source is no upload. */
   const bringFile = async (): Promise<UploadedFile> => {
     if (form.kind !== "upload") return { upload: "", fileName: "" };
-    if (!file) throw new Error("Choose a file.");
+    if (!file) throw new Error(t("Choose a file."));
     if (uploaded.current?.file !== file) {
       stop.current = new AbortController();
       setSent(0);
-      const { id } = await uploadFile(file, setSent, stop.current.signal);
+      const { id } = await uploadFile(t, file, setSent, stop.current.signal);
       uploaded.current = { file, id };
     }
     return { upload: uploaded.current.id, fileName: file.name };
@@ -110,7 +115,7 @@ function ImportFields({ onDone }: { onDone: () => void }) {
       });
     },
     onSuccess: () => {
-      notify("good", `The import of ${form.name} has started`);
+      notify("good", t("The import of {name} has started", { name: form.name }));
       void queryClient.invalidateQueries(trpc.runs.pathFilter());
       onDone();
     },
@@ -141,8 +146,8 @@ function ImportFields({ onDone }: { onDone: () => void }) {
 
       <LabelledField
         id="import-name"
-        label="Name"
-        hint="Letters, digits, dots, dashes and underscores; runs name the corpus by it."
+        label={t("Name")}
+        hint={t("Letters, digits, dots, dashes and underscores; runs name the corpus by it.")}
       >
         <Input
           id="import-name"
@@ -161,15 +166,15 @@ function ImportFields({ onDone }: { onDone: () => void }) {
             disabled={!canPreview(form, file !== null) || isSending}
             onClick={() => preview.mutate()}
           >
-            Preview
+            {t("Preview")}
           </Button>
           {preview.isError ? (
-            <ErrorState className="mt-3" title="There is no preview" error={preview.error} />
+            <ErrorState className="mt-3" title={t("There is no preview")} error={preview.error} />
           ) : null}
           {previewedSource?.error ? (
             <ErrorState
               className="mt-3"
-              title="There is no preview"
+              title={t("There is no preview")}
               error={{ message: describeIssues(previewedSource.error) }}
             />
           ) : null}
@@ -184,14 +189,14 @@ function ImportFields({ onDone }: { onDone: () => void }) {
         </>
       )}
       {online.length > 1 ? (
-        <LabelledField id="import-worker" label="Worker">
+        <LabelledField id="import-worker" label={t("Worker")}>
           <Select
             id="import-worker"
             className="mt-1"
             value={form.worker}
             onChange={(event) => set({ worker: event.target.value })}
             options={[
-              { value: "", text: "any that is free" },
+              { value: "", text: t("any that is free") },
               ...online.map((worker) => ({ value: worker.id, text: worker.name })),
             ]}
           />
@@ -199,7 +204,7 @@ function ImportFields({ onDone }: { onDone: () => void }) {
       ) : null}
       <LabelledSwitch
         id="import-build"
-        label="Build the default index afterwards"
+        label={t("Build the default index afterwards")}
         checked={form.buildIndex}
         onChange={(buildIndex) => set({ buildIndex })}
       />
@@ -209,13 +214,16 @@ function ImportFields({ onDone }: { onDone: () => void }) {
         </div>
       ) : null}
       {start.isError ? (
-        <ErrorState className="mt-3" title="The import did not start" error={start.error} />
+        <ErrorState className="mt-3" title={t("The import did not start")} error={start.error} />
       ) : null}
       {sent !== null && file ? (
         <div className="mt-4">
-          <Progress value={sent} label="Progress of the upload" />
+          <Progress value={sent} label={t("Progress of the upload")} />
           <p className="mt-1 text-xs text-muted-foreground">
-            {formatBytes(sent * file.size)} of {formatBytes(file.size)}
+            {t("{amount} of {total}", {
+              amount: formatBytes(sent * file.size),
+              total: formatBytes(file.size),
+            })}
           </p>
         </div>
       ) : null}
@@ -225,10 +233,10 @@ function ImportFields({ onDone }: { onDone: () => void }) {
           variant="primary"
           disabled={!isComplete(form, file !== null) || isSending}
         >
-          Import
+          {t("Import")}
         </Button>
         {sent !== null ? (
-          <Button onClick={() => stop.current?.abort()}>Stop the upload</Button>
+          <Button onClick={() => stop.current?.abort()}>{t("Stop the upload")}</Button>
         ) : null}
       </div>
     </form>

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import type { Text } from "@/app/_i18n/format-text";
 import { parseJson } from "@/app/_lib/parse-json";
 import { wireErrorSchema } from "@/contracts/errors";
 
@@ -16,6 +17,7 @@ export type Uploaded = z.infer<typeof uploadedSchema>;
  * Rejects with the server's own reason, or with "cancelled" once the signal is aborted.
  */
 export function uploadFile(
+  t: Text,
   file: File,
   onProgress: (share: number) => void,
   signal: AbortSignal,
@@ -33,17 +35,21 @@ export function uploadFile(
       const refusal = wireErrorSchema.safeParse(body);
       reject(
         new Error(
-          refusal.success ? refusal.data.message : `The server answered HTTP ${request.status}.`,
+          refusal.success
+            ? refusal.data.message
+            : t("The server answered HTTP {status}.", { status: request.status }),
         ),
       );
     };
     request.onerror = () =>
       reject(
         new Error(
-          "The connection broke off before all was sent. Look whether the server is up, then try again; nothing of it was kept.",
+          t(
+            "The connection broke off before all was sent. Look whether the server is up, then try again; nothing of it was kept.",
+          ),
         ),
       );
-    request.onabort = () => reject(new Error("cancelled"));
+    request.onabort = () => reject(new Error(t("cancelled")));
     signal.addEventListener("abort", () => request.abort(), { once: true });
     request.send(file);
   });

@@ -1,5 +1,8 @@
+import { useText } from "@/app/_i18n/text-provider";
 import type { AgreementRow } from "@/app/_lib/trpc";
 import { Card } from "@/app/_ui/card";
+import { HEAD_HELP, TermHead } from "@/app/_ui/head-label";
+import { Help } from "@/app/_ui/help";
 import { GLOSSARY } from "@/core/glossary/glossary";
 
 type Rated = AgreementRow["judgeAndSpan"];
@@ -7,26 +10,32 @@ type Rated = AgreementRow["judgeAndSpan"];
 const countRated = ({ bothYes, firstOnly, secondOnly, bothNo }: Rated): number =>
   bothYes + firstOnly + secondOnly + bothNo;
 
-/** Agreement and Cohen's kappa: judge with span, and each with the people who labelled. */
+/** Agreement and Cohen's kappa: judge with the span rule in its version, and each with the people who labelled. */
 export function AgreementTable({ rows }: { rows: AgreementRow[] }) {
+  const t = useText();
   return (
-    <Card className="overflow-x-auto" aria-label="Agreement">
+    <Card className="overflow-x-auto" aria-label={t("Agreement")}>
       <table className="w-full min-w-[28rem] text-left text-xs">
         <thead className="text-muted-foreground">
           <tr>
-            <th className="px-3 py-2 font-medium">Between</th>
-            <th className="px-3 py-2 text-right font-medium">Answers</th>
-            <th className="px-3 py-2 text-right font-medium">Agree</th>
-            <th className="px-3 py-2 text-right font-medium">Cohen's κ</th>
+            <th className="px-3 py-2 font-medium">{t("Between")}</th>
+            <th className="px-3 py-2 text-right font-medium">{t("Answers")}</th>
+            <th className="px-3 py-2 text-right font-medium">{t("Agree")}</th>
+            <TermHead
+              className="px-3 py-2 text-right font-medium"
+              help={<Help term="kappa" className={HEAD_HELP} />}
+            >
+              {t("Cohen's κ")}
+            </TermHead>
           </tr>
         </thead>
         <tbody>
-          {rows.flatMap(({ judge, judgeAndSpan, judgeAndPeople, spanAndPeople }) =>
+          {rows.flatMap(({ judge, span, judgeAndSpan, judgeAndPeople, spanAndPeople }) =>
             (
               [
-                [`${judge} and span`, judgeAndSpan],
-                [`${judge} and people`, judgeAndPeople],
-                ["span and people", spanAndPeople],
+                [t("{judge} and {span}", { judge, span }), judgeAndSpan],
+                [t("{judge} and people", { judge }), judgeAndPeople],
+                [t("{judge} and people", { judge: span }), spanAndPeople],
               ] as const
             ).map(([name, rated]) => (
               <tr key={`${judge} ${name}`} className="border-t">
@@ -37,7 +46,7 @@ export function AgreementTable({ rows }: { rows: AgreementRow[] }) {
                 </td>
                 <td
                   className="tabular-nums px-3 py-2 text-right"
-                  title={rated.kappa === null ? GLOSSARY.kappa.text : undefined}
+                  title={rated.kappa === null ? t(GLOSSARY.kappa.text) : undefined}
                 >
                   {rated.kappa === null ? "–" : rated.kappa.toFixed(2)}
                 </td>

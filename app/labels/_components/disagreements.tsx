@@ -3,6 +3,7 @@ import { useInfiniteQuery, useMutation, useQueryClient } from "@tanstack/react-q
 import { Check, ChevronLeft, ChevronRight, X } from "lucide-react";
 import Link from "next/link";
 import { useEffect, useState } from "react";
+import { useText } from "@/app/_i18n/text-provider";
 import { cn } from "@/app/_lib/cn";
 import { useTRPC, type DisagreementRow } from "@/app/_lib/trpc";
 import { useShortcuts } from "@/app/_lib/use-shortcuts";
@@ -17,6 +18,7 @@ const getRowKey = (row: DisagreementRow): string =>
 
 /** One disagreement at a time. Keys: y right, n wrong, u unlabelled, j next, k previous. */
 export function Disagreements({ runId }: { runId: string }) {
+  const t = useText();
   const trpc = useTRPC();
   const queryClient = useQueryClient();
   const notify = useNotify();
@@ -36,7 +38,7 @@ export function Disagreements({ runId }: { runId: string }) {
     trpc.scores.label.mutationOptions({
       onSuccess: () => void queryClient.invalidateQueries(trpc.scores.agreement.pathFilter()),
       onError: (error) => {
-        notify("bad", `The label was not saved: ${error.message}`);
+        notify("bad", t("The label was not saved: {message}", { message: error.message }));
         setGivenLabels(new Map());
         void query.refetch();
       },
@@ -54,50 +56,56 @@ export function Disagreements({ runId }: { runId: string }) {
     if (correct !== null) setAt((i) => Math.min(i + 1, rows.length - 1));
   };
   useShortcuts({
-    y: () => saveLabel(true),
-    n: () => saveLabel(false),
-    u: () => saveLabel(null),
-    j: () => setAt((i) => Math.min(i + 1, rows.length - 1)),
-    k: () => setAt((i) => Math.max(i - 1, 0)),
+    y: { label: t("The answer is right"), run: () => saveLabel(true) },
+    n: { label: t("The answer is wrong"), run: () => saveLabel(false) },
+    u: { label: t("Take the label back"), run: () => saveLabel(null) },
+    j: { label: t("Next"), run: () => setAt((i) => Math.min(i + 1, rows.length - 1)) },
+    k: { label: t("Previous"), run: () => setAt((i) => Math.max(i - 1, 0)) },
   });
 
   if (query.isPending) return <Skeleton className="h-64" />;
   if (query.isError)
-    return <QueryErrorState title="The disagreements could not be read" query={query} />;
+    return <QueryErrorState title={t("The disagreements could not be read")} query={query} />;
   if (!row)
     return (
-      <EmptyState title="Nothing to label">
-        Judge and span agree on every answer of this run.
+      <EmptyState title={t("Nothing to label")}>
+        {t("Judge and span agree on every answer of this run.")}
       </EmptyState>
     );
   const currentLabel = getLabel(row);
   return (
-    <Card className="p-4" aria-label="Disagreement" data-question={row.questionId}>
+    <Card className="p-4" aria-label={t("Disagreement")} data-question={row.questionId}>
       <div className="flex items-center justify-between gap-3 text-xs text-muted-foreground">
         <span className="tabular-nums">
-          {Math.min(at, rows.length - 1) + 1} of {rows.length}
-          {query.hasNextPage ? "+" : ""} · {rows.filter((one) => getLabel(one) !== null).length}{" "}
-          labelled
+          {t("{position} of {total} · {labelled} labelled", {
+            position: Math.min(at, rows.length - 1) + 1,
+            total: `${rows.length}${query.hasNextPage ? "+" : ""}`,
+            labelled: rows.filter((one) => getLabel(one) !== null).length,
+          })}
         </span>
         <Link
           href={`/runs/${runId}/episodes/${row.episodeId}`}
           className="underline underline-offset-2"
         >
-          its episode
+          {t("its episode")}
         </Link>
       </div>
       <p className="mt-3 text-base font-medium">{row.question}</p>
       <dl className="mt-3 grid gap-x-4 gap-y-2 sm:grid-cols-[8rem_minmax(0,1fr)]">
-        <dt className="text-muted-foreground">Correct answers</dt>
+        <dt className="text-muted-foreground">{t("Correct answers")}</dt>
         <dd className="break-words">{row.golds.join(" · ")}</dd>
-        <dt className="text-muted-foreground">Given answer</dt>
+        <dt className="text-muted-foreground">{t("Given answer")}</dt>
         <dd className="max-h-64 overflow-y-auto break-words whitespace-pre-wrap">
-          {row.answer || "(empty)"}
+          {row.answer || t("(empty)")}
         </dd>
-        <dt className="text-muted-foreground">Verdicts</dt>
+        <dt className="text-muted-foreground">{t("Verdicts")}</dt>
         <dd className="flex flex-wrap gap-2">
-          <Badge tone={row.judged ? "good" : "bad"}>judge: {row.judged ? "yes" : "no"}</Badge>
-          <Badge tone={row.span ? "good" : "bad"}>span: {row.span ? "yes" : "no"}</Badge>
+          <Badge tone={row.judged ? "good" : "bad"}>
+            {row.judged ? t("judge: yes") : t("judge: no")}
+          </Badge>
+          <Badge tone={row.span ? "good" : "bad"}>
+            {row.span ? t("span: yes") : t("span: no")}
+          </Badge>
           <span className="text-2xs text-muted-foreground">{row.judge}</span>
         </dd>
       </dl>
@@ -107,23 +115,23 @@ export function Disagreements({ runId }: { runId: string }) {
           aria-pressed={currentLabel === true}
           onClick={() => saveLabel(currentLabel === true ? null : true)}
         >
-          <Check /> Right (y)
+          <Check /> {t("Right (y)")}
         </Button>
         <Button
           variant={currentLabel === false ? "primary" : "outline"}
           aria-pressed={currentLabel === false}
           onClick={() => saveLabel(currentLabel === false ? null : false)}
         >
-          <X /> Wrong (n)
+          <X /> {t("Wrong (n)")}
         </Button>
         <span className={cn("text-xs text-muted-foreground", currentLabel === null && "invisible")}>
-          labelled; again (u) takes it back
+          {t("labelled; again (u) takes it back")}
         </span>
         <span className="ml-auto flex gap-1">
           <Button
             size="icon-sm"
-            aria-label="Previous"
-            title="Previous (k)"
+            aria-label={t("Previous")}
+            title={t("Previous (k)")}
             aria-keyshortcuts="k"
             disabled={at === 0}
             onClick={() => setAt((i) => Math.max(i - 1, 0))}
@@ -132,8 +140,8 @@ export function Disagreements({ runId }: { runId: string }) {
           </Button>
           <Button
             size="icon-sm"
-            aria-label="Next"
-            title="Next (j)"
+            aria-label={t("Next")}
+            title={t("Next (j)")}
             aria-keyshortcuts="j"
             disabled={at >= rows.length - 1}
             onClick={() => setAt((i) => Math.min(i + 1, rows.length - 1))}

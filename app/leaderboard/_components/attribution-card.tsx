@@ -1,4 +1,5 @@
 import Link from "next/link";
+import { useText } from "@/app/_i18n/text-provider";
 import { ATTRIBUTION_PARTS, sumAttribution } from "@/app/_statistics/attribution";
 import { Ceiling } from "@/app/_statistics/ceiling";
 import { formatInteger, formatShare } from "@/app/_lib/format";
@@ -8,6 +9,7 @@ import { ColumnSelect, useColumn } from "./column-select";
 
 /** For each method the stage at which its wrong answers were lost; a part leads to its episodes. */
 export function AttributionCard({ board }: { board: Leaderboard }) {
+  const t = useText();
   const [column, setColumn] = useColumn(board);
   const rows = board.rows.flatMap((row) =>
     row.cells[column] ? [{ row, cell: row.cells[column] }] : [],
@@ -21,8 +23,10 @@ export function AttributionCard({ board }: { board: Leaderboard }) {
   return (
     <Card className="pb-4">
       <CardHeader
-        title="Where answers were lost"
-        description="The first stage at which the evidence was missing, how often the generator is right where it got every gold document, and its ceiling."
+        title={t("Where answers were lost")}
+        description={t(
+          "The first stage at which the evidence was missing, how often the generator is right where it got every gold document, and its ceiling.",
+        )}
       />
       {board.columns.length > 1 ? (
         <div className="mt-2 px-4">
@@ -31,9 +35,9 @@ export function AttributionCard({ board }: { board: Leaderboard }) {
       ) : null}
       <ul className="mt-3 flex flex-wrap gap-x-3 gap-y-1 px-4 text-2xs text-muted-foreground">
         {parts.map((part) => (
-          <li key={part.key} className="inline-flex items-center gap-1.5" title={part.meaning}>
+          <li key={part.key} className="inline-flex items-center gap-1.5" title={t(part.meaning)}>
             <span className="size-2.5 rounded-xs" style={{ background: part.colour }} aria-hidden />{" "}
-            {part.label}
+            {t(part.label)}
           </li>
         ))}
       </ul>
@@ -55,8 +59,11 @@ export function AttributionCard({ board }: { board: Leaderboard }) {
                 <span className="font-medium">{row.label}</span>
                 <span className="text-2xs text-muted-foreground">
                   {withGold > 0
-                    ? `with all gold: ${formatShare(withGoldCorrect / withGold)} of ${formatInteger(withGold)}`
-                    : "no answer had all gold documents"}
+                    ? t("with all gold: {share} of {answers}", {
+                        share: formatShare(withGoldCorrect / withGold),
+                        answers: formatInteger(withGold),
+                      })
+                    : t("no answer had all gold documents")}
                 </span>
               </div>
               <div className="mt-1 flex h-4 gap-px overflow-hidden rounded-sm">
@@ -68,8 +75,13 @@ export function AttributionCard({ board }: { board: Leaderboard }) {
                       href={`/runs/${cell.runId}?tab=episodes&filter=${part.filter}`}
                       style={{ flexGrow: count, background: part.colour }}
                       className="min-w-px hover:opacity-80"
-                      aria-label={`${row.label}: ${part.label}, ${formatInteger(count)} of ${formatInteger(total)}`}
-                      title={`${part.label}: ${formatInteger(count)} (${formatShare(count / total)})`}
+                      aria-label={t("{method}: {part}, {count} of {total}", {
+                        method: row.label,
+                        part: t(part.label),
+                        count: formatInteger(count),
+                        total: formatInteger(total),
+                      })}
+                      title={`${t(part.label)}: ${formatInteger(count)} (${formatShare(count / total)})`}
                     />
                   );
                 })}

@@ -1,4 +1,5 @@
 import { useState } from "react";
+import { useText } from "@/app/_i18n/text-provider";
 import type { Leaderboard } from "@/app/_lib/trpc";
 import { Select } from "@/app/_ui/field";
 import { formatColumnTitle } from "./leaderboard-text";
@@ -17,13 +18,14 @@ interface ColumnSelectProps {
 
 /** Chooses the question set of a card. */
 export function ColumnSelect({ board: { columns }, column, setColumn }: ColumnSelectProps) {
+  const t = useText();
   return (
     <Select
-      aria-label="Question set"
+      aria-label={t("Question set")}
       className="w-auto"
       value={column}
       onChange={(event) => setColumn(Number(event.target.value))}
-      options={columns.map((c, i) => ({ value: i, text: formatColumnTitle(c, columns) }))}
+      options={columns.map((c, i) => ({ value: i, text: formatColumnTitle(t, c, columns) }))}
     />
   );
 }

@@ -1,6 +1,7 @@
 import { expect, it } from "vitest";
 import type { Leaderboard } from "@/app/_lib/trpc";
 import { findComparableRuns } from "./comparable-runs";
+import { ENGLISH } from "./leaderboard-text";
 
 const columns = ["nq", "hotpotqa/dev", "2wiki"].map((questionSet) => ({
   id: questionSet,
@@ -25,29 +26,29 @@ const board = {
 } as unknown as Leaderboard;
 
 it("compares runs of one column that all picked rows share, one where they are complete before others", () => {
-  expect(findComparableRuns(board, ["s3", "rag"])).toEqual({
+  expect(findComparableRuns(ENGLISH, board, ["s3", "rag"])).toEqual({
     runs: ["s3 1", "rag 1"],
     column: "hotpotqa/dev",
   });
-  expect(findComparableRuns(board, ["s3", "direct"])).toEqual({
+  expect(findComparableRuns(ENGLISH, board, ["s3", "direct"])).toEqual({
     runs: ["s3 0", "direct 0"],
     column: "nq",
   });
-  expect(findComparableRuns(board, ["s3", "cot"]), "none complete").toEqual({
+  expect(findComparableRuns(ENGLISH, board, ["s3", "cot"]), "none complete").toEqual({
     runs: ["s3 1", "cot 1"],
     column: "hotpotqa/dev",
   });
 });
 
 it("says why rows cannot be compared", () => {
-  expect(findComparableRuns(board, ["rag", "direct"])).toEqual({
+  expect(findComparableRuns(ENGLISH, board, ["rag", "direct"])).toEqual({
     runs: null,
     reason: expect.stringContaining("No question set has results of all 2 methods") as string,
   });
-  expect(findComparableRuns(board, ["s3"])).toEqual({
+  expect(findComparableRuns(ENGLISH, board, ["s3"])).toEqual({
     runs: null,
     reason: "Tick two to six methods",
   });
   // A row that was picked in another scope is not there.
-  expect(findComparableRuns(board, ["s3", "gone"])).toMatchObject({ runs: null });
+  expect(findComparableRuns(ENGLISH, board, ["s3", "gone"])).toMatchObject({ runs: null });
 });

@@ -1,4 +1,4 @@
-import { formatCount } from "@/app/_lib/format";
+import type { Text } from "@/app/_i18n/format-text";
 import type { Leaderboard } from "@/app/_lib/trpc";
 import { formatColumnTitle } from "./leaderboard-text";
 
@@ -13,12 +13,13 @@ export type ComparableRuns = { runs: string[]; column: string } | { runs: null; 
  * Runs of different columns answered different questions.
  */
 export function findComparableRuns(
+  t: Text,
   { rows, columns }: Pick<Leaderboard, "rows" | "columns">,
   picked: readonly string[],
 ): ComparableRuns {
   const chosen = rows.filter((row) => picked.includes(row.id));
   if (chosen.length < MIN_METHODS || chosen.length > MAX_METHODS)
-    return { runs: null, reason: "Tick two to six methods" };
+    return { runs: null, reason: t("Tick two to six methods") };
   const shared = columns.flatMap((column, i) => {
     const cells = chosen.flatMap((row) => row.cells[i] ?? []);
     return cells.length === chosen.length ? [{ column, cells }] : [];
@@ -27,10 +28,13 @@ export function findComparableRuns(
   if (!found)
     return {
       runs: null,
-      reason: `No question set has results of all ${formatCount(chosen.length, "method")} that are ticked: launch what is missing, or tick others`,
+      reason: t(
+        "No question set has results of all {methods, plural, one {# method} other {# methods}} that are ticked: launch what is missing, or tick others",
+        { methods: chosen.length },
+      ),
     };
   return {
     runs: found.cells.map((cell) => cell.runId),
-    column: formatColumnTitle(found.column, columns),
+    column: formatColumnTitle(t, found.column, columns),
   };
 }

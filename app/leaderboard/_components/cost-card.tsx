@@ -1,3 +1,4 @@
+import { useText } from "@/app/_i18n/text-provider";
 import { cn } from "@/app/_lib/cn";
 import { formatNumber, formatShare } from "@/app/_lib/format";
 import type { Leaderboard } from "@/app/_lib/trpc";
@@ -16,6 +17,7 @@ type CostCardProps = { board: Leaderboard; axis: string | null; setAxis: (axis: 
 
 /** Accuracy against cost, with the Pareto front. */
 export function CostCard({ board, axis, setAxis }: CostCardProps) {
+  const t = useText();
   const [column, setColumn] = useColumn(board);
   const available = (Object.keys(COSTS) as CostKey[]).filter((k) =>
     board.rows.some((row) => computeMeanCost(row, k) !== null),
@@ -24,14 +26,17 @@ export function CostCard({ board, axis, setAxis }: CostCardProps) {
   const points = computeCostPoints(board, column, key);
   return (
     <Card className="pb-3" data-cost-points={points.length}>
-      <CardHeader title="Accuracy against cost" description={GLOSSARY["pareto-front"].text} />
+      <CardHeader
+        title={t("Accuracy against cost")}
+        description={t(GLOSSARY["pareto-front"].text)}
+      />
       <div className="mt-2 flex flex-wrap gap-2 px-4">
         <Select
-          aria-label="Cost"
+          aria-label={t("Cost")}
           className="w-auto"
           value={key}
           onChange={(e) => isCostKey(e.target.value) && setAxis(e.target.value)}
-          options={available.map((k) => ({ value: k, text: COSTS[k].label }))}
+          options={available.map((k) => ({ value: k, text: t(COSTS[k].label) }))}
         />
         {board.columns.length > 1 ? (
           <ColumnSelect board={board} column={column} setColumn={setColumn} />
@@ -39,16 +44,17 @@ export function CostCard({ board, axis, setAxis }: CostCardProps) {
       </div>
       {points.length === 0 ? (
         <p className="px-4 py-8 text-center text-xs text-muted-foreground">
-          No complete result has this figure yet.
+          {t("No complete result has this figure yet.")}
         </p>
       ) : (
-        <Plot points={points} name={COSTS[key].label} />
+        <Plot points={points} name={t(COSTS[key].label)} />
       )}
     </Card>
   );
 }
 
 function Plot({ points, name }: { points: CostPoint[]; name: string }) {
+  const t = useText();
   const xs = computeAxisTicks(Math.max(...points.map((p) => p.cost)));
   const ys = computeAxisTicks(Math.min(1, Math.max(...points.map((p) => p.high))));
   const [maxX, maxY] = [xs[xs.length - 1]!, ys[ys.length - 1]!];
@@ -56,9 +62,18 @@ function Plot({ points, name }: { points: CostPoint[]; name: string }) {
   const y = (accuracy: number) => 100 - (accuracy / maxY) * 100;
   const front = points.filter((p) => p.onFront);
   const summary = points
-    .map(
-      (p) =>
-        `${p.label}: ${formatNumber(p.cost)} ${name.toLowerCase()}, ${formatShare(p.accuracy)}${p.onFront ? ", on the front" : ""}`,
+    .map((p) =>
+      t(
+        p.onFront
+          ? "{method}: {cost} {unit}, {accuracy}, on the front"
+          : "{method}: {cost} {unit}, {accuracy}",
+        {
+          method: p.label,
+          cost: formatNumber(p.cost),
+          unit: name.toLowerCase(),
+          accuracy: formatShare(p.accuracy),
+        },
+      ),
     )
     .join("; ");
   return (
@@ -66,7 +81,10 @@ function Plot({ points, name }: { points: CostPoint[]; name: string }) {
       className="relative mx-3 mt-2"
       style={{ height: HEIGHT }}
       role="img"
-      aria-label={`Accuracy against ${name.toLowerCase()}. ${summary}`}
+      aria-label={t("Accuracy against {cost}. {points}", {
+        cost: name.toLowerCase(),
+        points: summary,
+      })}
     >
       <div
         className="absolute"
@@ -91,7 +109,7 @@ function Plot({ points, name }: { points: CostPoint[]; name: string }) {
           </span>
         ))}
         <span className="absolute top-full right-0 mt-4 text-[10px] text-muted-foreground">
-          {name} per question
+          {t("{name} per question", { name })}
         </span>
         <svg
           className="absolute inset-0 size-full overflow-visible"
@@ -130,7 +148,13 @@ function Plot({ points, name }: { points: CostPoint[]; name: string }) {
               key={p.id}
               className="absolute"
               style={{ left: `${x(p.cost)}%`, top: `${y(p.accuracy)}%` }}
-              title={`${p.label}: ${formatShare(p.accuracy)} (${formatInterval(p.low, p.high)}), ${formatNumber(p.cost)} ${name.toLowerCase()}`}
+              title={t("{method}: {accuracy} ({interval}), {cost} {unit}", {
+                method: p.label,
+                accuracy: formatShare(p.accuracy),
+                interval: formatInterval(p.low, p.high),
+                cost: formatNumber(p.cost),
+                unit: name.toLowerCase(),
+              })}
             >
               <span
                 className={cn(

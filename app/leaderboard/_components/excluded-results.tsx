@@ -1,4 +1,5 @@
 import Link from "next/link";
+import { useText } from "@/app/_i18n/text-provider";
 import { formatShare, formatShortId } from "@/app/_lib/format";
 import type { Leaderboard } from "@/app/_lib/trpc";
 import { Badge } from "@/app/_ui/badge";
@@ -6,12 +7,15 @@ import { Card, CardHeader } from "@/app/_ui/card";
 
 /** Results that are not comparable with those above, each with the reasons. */
 export function ExcludedResults({ excluded }: { excluded: Leaderboard["excluded"] }) {
+  const t = useText();
   if (excluded.length === 0) return null;
   return (
     <Card className="pb-3" data-excluded={excluded.length}>
       <CardHeader
-        title="Not comparable with these"
-        description="They get no rank here; choose their corpus, generator and scorer above to see them ranked among their own."
+        title={t("Not comparable with these")}
+        description={t(
+          "They get no rank here; choose their corpus, generator and scorer above to see them ranked among their own.",
+        )}
       />
       <ul className="mt-2 max-h-72 overflow-y-auto px-2">
         {excluded.map((result, i) => (

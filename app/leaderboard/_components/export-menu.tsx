@@ -1,5 +1,6 @@
 "use client";
 import { ClipboardCopy, Download } from "lucide-react";
+import { useText } from "@/app/_i18n/text-provider";
 import { copyText } from "@/app/_lib/copy-text";
 import { saveFile } from "@/app/_lib/save-file";
 import type { Leaderboard } from "@/app/_lib/trpc";
@@ -20,12 +21,13 @@ type ExportMenuProps = { board: Leaderboard; published: PaperChoice | null };
 
 /** Saves or copies the leaderboard as a table. */
 export function ExportMenu({ board, published }: ExportMenuProps) {
+  const t = useText();
   const notify = useNotify();
   return (
     <Menu>
       <MenuTrigger asChild>
         <Button size="sm">
-          <Download /> Export
+          <Download /> {t("Export")}
         </Button>
       </MenuTrigger>
       <MenuContent>
@@ -42,13 +44,14 @@ export function ExportMenu({ board, published }: ExportMenuProps) {
         <MenuItem
           onSelect={() =>
             copyText(
+              t,
               formatMarkdown(buildExportTable(board, published)),
-              "Copied as Markdown",
+              t("Copied as Markdown"),
               notify,
             )
           }
         >
-          <ClipboardCopy /> Copy Markdown
+          <ClipboardCopy /> {t("Copy Markdown")}
         </MenuItem>
       </MenuContent>
     </Menu>

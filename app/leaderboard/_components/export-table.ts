@@ -3,9 +3,12 @@ import type { Leaderboard } from "@/app/_lib/trpc";
 import type { ExportTable } from "@/core/comparability/results-table";
 import { getLargerP } from "@/app/_statistics/paired-tests";
 import { selectPublishedRows, type PaperChoice } from "./published";
-import { formatColumnTitle, formatTokenLimit } from "./leaderboard-text";
+import { ENGLISH, formatColumnTitle, formatTokenLimit } from "./leaderboard-text";
 
-/** The leaderboard as a table for export. */
+const toPercent = (share: number | null | undefined): number | null =>
+  share === null || share === undefined ? null : share * 100;
+
+/** The leaderboard as a table for export, in English. */
 export function buildExportTable(board: Leaderboard, published: PaperChoice | null): ExportTable {
   const scope = board.scopes.find((s) => s.key === board.scope);
   const twice = new Set(
@@ -16,12 +19,13 @@ export function buildExportTable(board: Leaderboard, published: PaperChoice | nu
     low: low * 100,
     high: high * 100,
   });
+  const limit = scope ? formatTokenLimit(ENGLISH, scope.key, board.scopes) : null;
   const hasCeiling = board.columns.some(({ ceiling }) => ceiling !== null);
   return {
     caption: scope
-      ? `Corpus ${scope.corpus}, generator ${scope.generator} (${scope.promptStyle}${formatTokenLimit(scope.key, board.scopes)}), scorer ${scope.scorer}`
+      ? `Corpus ${scope.corpus}, generator ${scope.generator} (${scope.promptStyle}${limit === null ? "" : `, ${limit}`}), scorer ${scope.scorer}`
       : "",
-    columns: board.columns.map((column) => formatColumnTitle(column, board.columns)),
+    columns: board.columns.map((column) => formatColumnTitle(ENGLISH, column, board.columns)),
     rows: [
       ...board.rows.map((row) => ({
         label: `${twice.has(row.label) ? `${row.label} (${row.detail || formatShortId(row.cells.find((cell) => cell)?.runId ?? "")})` : row.label}${row.imported ? ", imported" : ""}`,
@@ -34,6 +38,13 @@ export function buildExportTable(board: Leaderboard, published: PaperChoice | nu
           return {
             ...percent(cell),
             p: comparison ? getLargerP(comparison) : null,
+            rank: cell.rankInterval,
+            smallestDifference: toPercent(comparison?.smallestDifference),
+            seeds: cell.seeds && {
+              count: cell.seeds.runs.length,
+              mean: cell.seeds.mean * 100,
+              deviation: cell.seeds.deviation * 100,
+            },
             note: reason,
             questions: scored,
             costs: { searches, documents, tokens, seconds, costUsd },
@@ -60,7 +71,7 @@ export function buildExportTable(board: Leaderboard, published: PaperChoice | nu
           ]
         : []),
       ...(published
-        ? selectPublishedRows(published, board.columns).map((row) => ({
+        ? selectPublishedRows(ENGLISH, published, board.columns).map((row) => ({
             label: `${row.method} (${row.detail})`,
             published: true,
             trainingSamples: row.trainingSamples,

@@ -2,7 +2,8 @@
 import { useQueryClient } from "@tanstack/react-query";
 import { Upload } from "lucide-react";
 import { useEffect, useState } from "react";
-import { formatBytes, formatCount } from "@/app/_lib/format";
+import { useText } from "@/app/_i18n/text-provider";
+import { formatBytes } from "@/app/_lib/format";
 import { useTRPC, useTRPCClient } from "@/app/_lib/trpc";
 import { Button } from "@/app/_ui/button";
 import { Progress } from "@/app/_ui/progress";
@@ -15,6 +16,7 @@ import { readFolder, type ReadFolder } from "./read-folder";
 
 /** Reads a folder, says what of it was recognised and what not, and imports it part by part. */
 export function ImportFolder({ files }: { files: Promise<PathFile[]> }) {
+  const t = useText();
   const trpc = useTRPC();
   const client = useTRPCClient();
   const queryClient = useQueryClient();
@@ -26,27 +28,30 @@ export function ImportFolder({ files }: { files: Promise<PathFile[]> }) {
   const [settings, setSettings] = useState(DEFAULT_SETTINGS);
   useEffect(() => {
     let current = true;
-    readFolder(files, (progress) => current && setRead(progress)).then(
+    readFolder(t, files, (progress) => current && setRead(progress)).then(
       (result) => current && setFolder(result),
       (error: unknown) =>
         current && setFailure(error instanceof Error ? error : new Error(String(error))),
     );
     return () => void (current = false);
-  }, [files]);
+  }, [t, files]);
 
   if (failure)
-    return <ErrorState className="mt-4" title="The files could not be read" error={failure} />;
+    return <ErrorState className="mt-4" title={t("The files could not be read")} error={failure} />;
   if (!folder)
     return (
       <div className="mt-4" role="status">
         <p className="mb-1.5 text-xs text-muted-foreground">
           {read
-            ? `Reading ${read.done} of ${formatCount(read.total, "file")}`
-            : "Looking for files"}
+            ? t("Reading {done} of {total, plural, one {# file} other {# files}}", {
+                done: read.done,
+                total: read.total,
+              })
+            : t("Looking for files")}
         </p>
         <Progress
           value={read && read.total > 0 ? read.done / read.total : null}
-          label="Files read"
+          label={t("Files read")}
         />
       </div>
     );
@@ -93,15 +98,16 @@ export function ImportFolder({ files }: { files: Promise<PathFile[]> }) {
       }}
     >
       <p className="text-xs text-muted-foreground">
-        {formatCount(folder.contents.size, "file")}, {formatBytes(folder.bytes)}:{" "}
-        {formatCount(folder.parts.length, "part")} recognised
-        {folder.skipped.length > 0
-          ? `, ${formatCount(folder.skipped.length, "file")} not upstream's`
-          : ""}
-        {folder.problems.length > 0
-          ? `, ${formatCount(folder.problems.length, "file")} not readable`
-          : ""}
-        .
+        {t(
+          "{files, plural, one {# file} other {# files}}, {bytes}: {parts, plural, one {# part} other {# parts}} recognised{skipped, plural, =0 {} one {, # file not upstream's} other {, # files not upstream's}}{unreadable, plural, =0 {} one {, # file not readable} other {, # files not readable}}.",
+          {
+            files: folder.contents.size,
+            bytes: formatBytes(folder.bytes),
+            parts: folder.parts.length,
+            skipped: folder.skipped.length,
+            unreadable: folder.problems.length,
+          },
+        )}
       </p>
       <ImportParts
         folder={folder}
@@ -115,12 +121,14 @@ export function ImportFolder({ files }: { files: Promise<PathFile[]> }) {
             {running || done > 0 || failed > 0 ? (
               <div className="min-w-40 flex-1" role="status">
                 <p className="mb-1 text-xs text-muted-foreground">
-                  {done} of {formatCount(folder.parts.length, "part")} imported
-                  {failed > 0 ? `, ${failed} not` : ""}
+                  {t(
+                    "{done} of {parts, plural, one {# part} other {# parts}} imported{failed, plural, =0 {} other {, # not}}",
+                    { done, parts: folder.parts.length, failed },
+                  )}
                 </p>
                 <Progress
                   value={done / folder.parts.length}
-                  label="Parts imported"
+                  label={t("Parts imported")}
                   tone={failed > 0 && !running ? "bad" : "primary"}
                 />
               </div>
@@ -129,10 +137,14 @@ export function ImportFolder({ files }: { files: Promise<PathFile[]> }) {
               <Button type="submit" variant="primary" disabled={running}>
                 <Upload />{" "}
                 {running
-                  ? "Importing"
+                  ? t("Importing")
                   : failed > 0
-                    ? `Try ${formatCount(open.length, "part")} again`
-                    : `Import ${formatCount(open.length, "part")}`}
+                    ? t("Try {open, plural, one {# part} other {# parts}} again", {
+                        open: open.length,
+                      })
+                    : t("Import {open, plural, one {# part} other {# parts}}", {
+                        open: open.length,
+                      })}
               </Button>
             ) : null}
           </div>

@@ -1,5 +1,6 @@
 import Link from "next/link";
-import { formatInteger, formatShare, formatCount } from "@/app/_lib/format";
+import { useText } from "@/app/_i18n/text-provider";
+import { formatInteger, formatShare } from "@/app/_lib/format";
 import type { ImportedResults } from "@/app/_lib/trpc";
 import { Badge } from "@/app/_ui/badge";
 import { METHODS } from "@/core/run/methods";
@@ -21,10 +22,11 @@ export function ImportParts({
   states: Readonly<Record<number, PartState>>;
   /** Chosen for all. */ method: MethodName | null;
 }) {
+  const t = useText();
   return (
     <div className="space-y-3 text-xs">
       {parts.length > 0 ? (
-        <ul className="divide-y rounded-md border" aria-label="Recognised">
+        <ul className="divide-y rounded-md border" aria-label={t("Recognised")}>
           {parts.map((part, i) => (
             <li
               key={`${part.kind} ${part.label}`}
@@ -36,14 +38,17 @@ export function ImportParts({
                 <span className="min-w-0 font-medium break-all">{part.label}</span>
                 <Badge tone="primary">
                   {part.kind === "rollouts"
-                    ? "training"
-                    : METHODS[part.method === "rag" ? "rag" : (method ?? part.method ?? "s3")]
-                        .title}
+                    ? t("training")
+                    : t(
+                        METHODS[part.method === "rag" ? "rag" : (method ?? part.method ?? "s3")]
+                          .title,
+                      )}
                 </Badge>
-                {states[i]?.kind === "sending" ? <Badge>importing</Badge> : null}
+                {states[i]?.kind === "sending" ? <Badge>{t("importing")}</Badge> : null}
               </p>
               <p className="text-muted-foreground">
-                {part.holds.join(" · ")} · {formatCount(part.files.length, "file")}
+                {part.holds.join(" · ")} ·{" "}
+                {t("{files, plural, one {# file} other {# files}}", { files: part.files.length })}
               </p>
               <Outcome state={states[i]} />
             </li>
@@ -51,18 +56,20 @@ export function ImportParts({
         </ul>
       ) : (
         <p className="rounded-md border px-3 py-2">
-          None of these files is one of upstream&apos;s.
+          {t("None of these files is one of upstream's.")}
         </p>
       )}
       {problems.length > 0 ? <Reasons problems={problems} /> : null}
       {skipped.length > 0 ? (
         <details>
           <summary className="cursor-pointer text-muted-foreground">
-            {formatCount(skipped.length, "file")} left alone: not upstream&apos;s
+            {t("{files, plural, one {# file} other {# files}} left alone: not upstream's", {
+              files: skipped.length,
+            })}
           </summary>
           <ul
             className="mt-1 max-h-32 overflow-y-auto pl-4 text-muted-foreground"
-            aria-label="Left alone"
+            aria-label={t("Left alone")}
           >
             {skipped.map((path) => (
               <li key={path} className="break-all">
@@ -77,8 +84,9 @@ export function ImportParts({
 }
 
 function Reasons({ problems }: { problems: RecognisedFolder["problems"] }) {
+  const t = useText();
   return (
-    <ul className="max-h-40 space-y-1 overflow-y-auto text-bad" aria-label="Not imported">
+    <ul className="max-h-40 space-y-1 overflow-y-auto text-bad" aria-label={t("Not imported")}>
       {problems.map(({ path, reason }) => (
         <li key={`${path} ${reason}`} className="break-words">
           <span className="font-medium break-all">{path}</span>: {reason}
@@ -89,6 +97,7 @@ function Reasons({ problems }: { problems: RecognisedFolder["problems"] }) {
 }
 
 function Outcome({ state }: { state: PartState | undefined }) {
+  const t = useText();
   if (!state || state.kind === "sending") return null;
   if (state.kind === "failed")
     return (
@@ -101,26 +110,45 @@ function Outcome({ state }: { state: PartState | undefined }) {
       {state.result.runs.map((run) => (
         <div key={run.id}>
           <p>
-            <Link href={`/runs/${run.id}`} className="font-medium text-primary hover:underline">
-              {run.name}
-            </Link>
-            : {formatCount(run.episodes, "episode")}
-            {run.accuracy === null
-              ? ""
-              : `, ${formatShare(run.accuracy)} of ${formatInteger(run.scored)}`}
-            , questions {run.questions}
+            {t.rich(
+              run.accuracy === null
+                ? "<run>{name}</run>: {episodes, plural, one {# episode} other {# episodes}}, questions {questions}"
+                : "<run>{name}</run>: {episodes, plural, one {# episode} other {# episodes}}, {accuracy} of {scored}, questions {questions}",
+              {
+                run: (name) => (
+                  <Link
+                    href={`/runs/${run.id}`}
+                    className="font-medium text-primary hover:underline"
+                  >
+                    {name}
+                  </Link>
+                ),
+                name: run.name,
+                episodes: run.episodes,
+                accuracy: formatShare(run.accuracy),
+                scored: formatInteger(run.scored),
+                questions: run.questions,
+              },
+            )}
           </p>
           {run.unmatchedCount > 0 ? (
             <details className="text-warn">
               <summary className="cursor-pointer">
-                {formatCount(run.unmatchedCount, "question")} not in the set, left out
+                {t(
+                  "{unmatchedCount, plural, one {# question} other {# questions}} not in the set, left out",
+                  { unmatchedCount: run.unmatchedCount },
+                )}
               </summary>
               <ul className="mt-1 max-h-32 overflow-y-auto pl-4">
                 {run.unmatched.map((question) => (
                   <li key={question}>{question}</li>
                 ))}
                 {run.unmatchedCount > run.unmatched.length ? (
-                  <li>and {formatInteger(run.unmatchedCount - run.unmatched.length)} more</li>
+                  <li>
+                    {t("and {left} more", {
+                      left: formatInteger(run.unmatchedCount - run.unmatched.length),
+                    })}
+                  </li>
                 ) : null}
               </ul>
             </details>

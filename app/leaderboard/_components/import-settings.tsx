@@ -1,8 +1,9 @@
 "use client";
 import { useQuery } from "@tanstack/react-query";
+import { useText } from "@/app/_i18n/text-provider";
 import { useTRPC } from "@/app/_lib/trpc";
 import { Input, Select } from "@/app/_ui/field";
-import { methodNameSchema } from "@/contracts/records/episode";
+import { METHOD_NAMES } from "@/contracts/records/method-names";
 import { METHODS } from "@/core/run/methods";
 
 /** What the files do not say themselves. Empty texts: as the files have it. */
@@ -21,38 +22,40 @@ interface ImportSettingsFieldsProps {
 
 /** Question set, method, corpus and generator of the results. */
 export function ImportSettingsFields({ settings, set }: ImportSettingsFieldsProps) {
+  const t = useText();
   const trpc = useTRPC();
   const sets = useQuery(trpc.catalogue.questionSets.queryOptions());
   return (
     <div className="grid gap-3 sm:grid-cols-2">
       <label className="block text-xs">
-        <span className="text-muted-foreground">Question set</span>
+        <span className="text-muted-foreground">{t("Question set")}</span>
         <Select
           className="mt-0.5"
           value={settings.questions}
           onChange={(event) => set({ questions: event.target.value })}
           options={[
-            { value: "", text: "made of the files' questions and gold answers" },
+            { value: "", text: t("made of the files' questions and gold answers") },
             ...(sets.data?.map(({ name }) => name) ?? []),
           ]}
         />
       </label>
       <label className="block text-xs">
-        <span className="text-muted-foreground">Method</span>
+        <span className="text-muted-foreground">{t("Method")}</span>
         <Select
           className="mt-0.5"
           value={settings.method}
           onChange={(event) => set({ method: event.target.value })}
           options={[
-            { value: "", text: "as shown above, else s3" },
-            ...methodNameSchema.options
-              .filter((name) => name !== "gold")
-              .map((name) => ({ value: name, text: METHODS[name].title })),
+            { value: "", text: t("as shown above, else s3") },
+            ...METHOD_NAMES.filter((name) => name !== "gold").map((name) => ({
+              value: name,
+              text: t(METHODS[name].title),
+            })),
           ]}
         />
       </label>
       <label className="block text-xs">
-        <span className="text-muted-foreground">Corpus that was searched</span>
+        <span className="text-muted-foreground">{t("Corpus that was searched")}</span>
         <Input
           className="mt-0.5"
           value={settings.corpus}
@@ -60,7 +63,7 @@ export function ImportSettingsFields({ settings, set }: ImportSettingsFieldsProp
         />
       </label>
       <label className="block text-xs">
-        <span className="text-muted-foreground">Generator that answered</span>
+        <span className="text-muted-foreground">{t("Generator that answered")}</span>
         <Input
           className="mt-0.5"
           value={settings.generator}

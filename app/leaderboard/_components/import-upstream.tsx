@@ -1,13 +1,20 @@
 "use client";
 import { FolderUp } from "lucide-react";
+import dynamic from "next/dynamic";
 import { useEffect, useState } from "react";
+import { useText } from "@/app/_i18n/text-provider";
 import { Button } from "@/app/_ui/button";
 import { Dialog } from "@/app/_ui/dialog";
 import { readDroppedFiles, readPickedFiles, type PathFile } from "./dropped-files";
-import { ImportFolder } from "./import-folder";
+
+/** Loaded once files are chosen: it knows every form of upstream's files. */
+const ImportFolder = dynamic(() => import("./import-folder").then((m) => m.ImportFolder), {
+  ssr: false,
+});
 
 /** Imports upstream's result files: by a button, or dropped anywhere on the page. */
 export function ImportUpstream() {
+  const t = useText();
   const [open, setOpen] = useState(false);
   const [files, setFiles] = useState<{ id: number; files: Promise<PathFile[]> } | null>(null);
   const [over, setOver] = useState(false);
@@ -44,7 +51,7 @@ export function ImportUpstream() {
   return (
     <>
       <Button size="sm" onClick={() => setOpen(true)}>
-        <FolderUp /> Import results
+        <FolderUp /> {t("Import results")}
       </Button>
       {over ? (
         <div
@@ -52,22 +59,26 @@ export function ImportUpstream() {
           data-drop-zone
         >
           <p className="text-base font-medium">
-            Drop a folder of upstream&apos;s results, or single files
+            {t("Drop a folder of upstream's results, or single files")}
           </p>
         </div>
       ) : null}
       <Dialog
         open={open}
         onOpenChange={setOpen}
-        title="Import upstream's results"
-        description="DATASET_output_sequences.json of s3, IRCoT and Search-o1, rag_cache.json, results/NAME.json, NAME_stats.json, and verl's rollout JSONL become runs, marked as imported."
+        title={t("Import upstream's results")}
+        description={t(
+          "DATASET_output_sequences.json of s3, IRCoT and Search-o1, rag_cache.json, results/NAME.json, NAME_stats.json, and verl's rollout JSONL become runs, marked as imported.",
+        )}
         className="max-w-2xl"
       >
         <div className="rounded-lg border border-dashed px-4 py-5 text-center">
-          <p className="text-muted-foreground">Drop a folder or files anywhere on this page, or</p>
+          <p className="text-muted-foreground">
+            {t("Drop a folder or files anywhere on this page, or")}
+          </p>
           <div className="mt-2 flex flex-wrap justify-center gap-2">
-            <FilePicker label="Choose a folder" folder onPick={openFiles} />
-            <FilePicker label="Choose files" onPick={openFiles} />
+            <FilePicker label={t("Choose a folder")} folder onPick={openFiles} />
+            <FilePicker label={t("Choose files")} onPick={openFiles} />
           </div>
         </div>
         {files ? <ImportFolder key={files.id} files={files.files} /> : null}
@@ -82,6 +93,9 @@ interface FilePickerProps {
   onPick: (files: Promise<PathFile[]>) => void;
 }
 
+const PICK_FOLDER = { webkitdirectory: "" };
+const PICK_FILES = { accept: ".json,.jsonl" };
+
 function FilePicker({ label, folder = false, onPick }: FilePickerProps) {
   return (
     <Button size="sm" asChild>
@@ -92,7 +106,7 @@ function FilePicker({ label, folder = false, onPick }: FilePickerProps) {
           multiple
           className="sr-only"
           aria-label={label}
-          {...(folder ? { webkitdirectory: "" } : { accept: ".json,.jsonl" })}
+          {...(folder ? PICK_FOLDER : PICK_FILES)}
           onChange={(event) => {
             if (event.target.files && event.target.files.length > 0)
               onPick(Promise.resolve(readPickedFiles(event.target.files)));

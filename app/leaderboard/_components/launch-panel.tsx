@@ -3,8 +3,9 @@ import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { Rocket } from "lucide-react";
 import Link from "next/link";
 import { useState } from "react";
-import { formatCount } from "@/app/_lib/format";
+import { useText } from "@/app/_i18n/text-provider";
 import { useTRPC, type Leaderboard } from "@/app/_lib/trpc";
+import { CheckpointSelect } from "@/app/_settings/checkpoint-select";
 import { Button } from "@/app/_ui/button";
 import { Card, CardHeader } from "@/app/_ui/card";
 import { Input, Select } from "@/app/_ui/field";
@@ -12,7 +13,8 @@ import { ErrorState } from "@/app/_ui/states";
 import { useNotify } from "@/app/_ui/toast";
 import { METHOD_SUMMARIES } from "@/core/glossary/glossary";
 import { METHODS } from "@/core/run/methods";
-import { methodNameSchema, type MethodName } from "@/contracts/records/episode";
+import type { MethodName } from "@/contracts/records/episode";
+import { METHOD_NAMES } from "@/contracts/records/method-names";
 
 /** Methods that are chosen at first. */
 const FIRST: readonly MethodName[] = ["s3", "rag", "ircot"];
@@ -20,6 +22,7 @@ const DEFAULT_QUESTIONS = "atlas/held-out";
 
 /** Chooses methods and launches those that are missing, with settings that make them comparable. */
 export function LaunchPanel({ board }: { board: Leaderboard }) {
+  const t = useText();
   const trpc = useTRPC();
   const queryClient = useQueryClient();
   const notify = useNotify();
@@ -28,6 +31,7 @@ export function LaunchPanel({ board }: { board: Leaderboard }) {
   const [methods, setMethods] = useState<readonly MethodName[]>(FIRST);
   const [questions, setQuestions] = useState<string | null>(null);
   const [limit, setLimit] = useState("");
+  const [checkpoint, setCheckpoint] = useState<string | null>(null);
   const chosen =
     questions ??
     board.columns[0]?.questionSet ??
@@ -42,8 +46,11 @@ export function LaunchPanel({ board }: { board: Leaderboard }) {
         notify(
           "good",
           launched.length === 0
-            ? "Nothing is missing: every method has its result or a run"
-            : `${formatCount(launched.length, "run")} launched${present.length > 0 ? `, ${present.length} there already` : ""}`,
+            ? t("Nothing is missing: every method has its result or a run")
+            : t(
+                "{launched, plural, one {# run} other {# runs}} launched{present, plural, =0 {} other {, # there already}}",
+                { launched: launched.length, present: present.length },
+              ),
         );
         void queryClient.invalidateQueries(trpc.leaderboard.pathFilter());
       },
@@ -57,16 +64,20 @@ export function LaunchPanel({ board }: { board: Leaderboard }) {
   return (
     <Card className="mt-4 pb-4">
       <CardHeader
-        title="Compare methods"
+        title={t("Compare methods")}
         description={
           like
-            ? "With the corpus, generator, retriever and scorer of the results above; what is there already is not run again."
-            : "On the Atlas preset's corpus, generator and retriever, so that the results are comparable."
+            ? t(
+                "With the corpus, generator, retriever and scorer of the results above; what is there already is not run again.",
+              )
+            : t(
+                "On the Atlas preset's corpus, generator and retriever, so that the results are comparable.",
+              )
         }
       />
       <div className="mt-3 flex flex-wrap items-end gap-3 px-4">
         <label className="min-w-0">
-          <span className="mb-1 block text-2xs text-muted-foreground">Question set</span>
+          <span className="mb-1 block text-2xs text-muted-foreground">{t("Question set")}</span>
           <Select
             className="w-auto max-w-full"
             value={chosen}
@@ -78,20 +89,39 @@ export function LaunchPanel({ board }: { board: Leaderboard }) {
           />
         </label>
         <label>
-          <span className="mb-1 block text-2xs text-muted-foreground">First questions only</span>
+          <span className="mb-1 block text-2xs text-muted-foreground">
+            {t("First questions only")}
+          </span>
           <Input
             inputMode="numeric"
             className="w-28"
-            placeholder="all"
+            placeholder={t("all")}
             value={limit}
             aria-invalid={!valid}
             onChange={(e) => setLimit(e.target.value)}
           />
         </label>
+        {methods.includes("s3") ? (
+          <div className="min-w-0">
+            <label
+              htmlFor="launch-checkpoint"
+              className="mb-1 block text-2xs text-muted-foreground"
+            >
+              {t("s3 searches with")}
+            </label>
+            <CheckpointSelect
+              id="launch-checkpoint"
+              className="w-auto max-w-full"
+              value={checkpoint}
+              onChange={setCheckpoint}
+              none={like ? t("The searcher of the results above") : t("The untrained model")}
+            />
+          </div>
+        ) : null}
       </div>
       <fieldset className="mt-3 grid gap-1.5 px-4 sm:grid-cols-2 lg:grid-cols-4 xl:grid-cols-5">
-        <legend className="sr-only">Methods</legend>
-        {methodNameSchema.options.map((m) => (
+        <legend className="sr-only">{t("Methods")}</legend>
+        {METHOD_NAMES.map((m) => (
           <label
             key={m}
             className="flex cursor-pointer items-start gap-2 rounded-md border px-2.5 py-1.5 hover:bg-muted has-checked:border-primary has-checked:bg-primary-soft/40"
@@ -105,33 +135,42 @@ export function LaunchPanel({ board }: { board: Leaderboard }) {
               }
             />
             <span className="min-w-0 font-medium">
-              {METHODS[m].title}
+              {t(METHODS[m].title)}
               <span className="block text-2xs font-normal text-muted-foreground">
-                {METHOD_SUMMARIES[m]}
+                {t(METHOD_SUMMARIES[m])}
               </span>
             </span>
           </label>
         ))}
       </fieldset>
-      <ErrorState className="mx-4 mt-3" title="Nothing was launched" error={launch.error} />
+      <ErrorState className="mx-4 mt-3" title={t("Nothing was launched")} error={launch.error} />
       <div className="mt-3 flex flex-wrap items-center gap-x-4 gap-y-2 px-4">
         <Button
           variant="primary"
           disabled={methods.length === 0 || !valid || launch.isPending}
           onClick={() =>
-            launch.mutate({ methods: [...methods], like, questions: chosen, limit: limited })
+            launch.mutate({
+              methods: [...methods],
+              like,
+              questions: chosen,
+              limit: limited,
+              checkpoint: methods.includes("s3") ? checkpoint : null,
+            })
           }
         >
-          <Rocket /> Launch {formatCount(methods.length, "method")}
+          <Rocket />{" "}
+          {t("Launch {methods, plural, one {# method} other {# methods}}", {
+            methods: methods.length,
+          })}
         </Button>
         {answering.length > 0 ? (
           <span className="text-xs text-muted-foreground">
-            or set up one by hand:{" "}
+            {t("or set up one by hand:")}{" "}
             {answering.map((p, i) => (
               <span key={p.id}>
                 {i > 0 ? ", " : ""}
                 <Link href={`/runs/new?preset=${p.id}`} className="text-primary hover:underline">
-                  {p.title}
+                  {t(p.title)}
                 </Link>
               </span>
             ))}

@@ -1,7 +1,12 @@
 import { expect, it } from "vitest";
 import type { Leaderboard } from "@/app/_lib/trpc";
 import { buildScopeKey } from "@/core/comparability/comparability";
-import { computeMeanCost, formatTokenLimit, type LeaderboardRow } from "./leaderboard-text";
+import {
+  computeMeanCost,
+  ENGLISH,
+  formatTokenLimit,
+  type LeaderboardRow,
+} from "./leaderboard-text";
 
 it("a row's cost is the mean over its complete cells", () => {
   const row = {
@@ -29,7 +34,7 @@ it("the limit of answers is named where it is all that parts two scopes", () => 
       }),
     }) as Leaderboard["scopes"][number];
   const [short, long, other] = [scope(12), scope(64), scope(1, "f1/1")];
-  expect(formatTokenLimit(short.key, [short, long, other])).toBe(", at most 12 tokens");
-  expect(formatTokenLimit(other.key, [short, long, other])).toBe("");
-  expect(formatTokenLimit(short.key, [short, other])).toBe("");
+  expect(formatTokenLimit(ENGLISH, short.key, [short, long, other])).toBe("at most 12 tokens");
+  expect(formatTokenLimit(ENGLISH, other.key, [short, long, other])).toBeNull();
+  expect(formatTokenLimit(ENGLISH, short.key, [short, other])).toBeNull();
 });

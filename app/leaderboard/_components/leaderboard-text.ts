@@ -1,49 +1,70 @@
+import { createText, markText, type Text } from "@/app/_i18n/format-text";
 import type { Leaderboard } from "@/app/_lib/trpc";
-import { formatCount, formatNumber } from "@/app/_lib/format";
-import { parseScopeKey, formatTokens } from "@/core/comparability/comparability";
+import { formatNumber } from "@/app/_lib/format";
+import { parseScopeKey } from "@/core/comparability/comparability";
 
 export type Column = Leaderboard["columns"][number];
 type Scope = Leaderboard["scopes"][number];
 export type LeaderboardRow = Leaderboard["rows"][number];
 
+/** For addresses and exported files, which are the same in every language. */
+export const ENGLISH = createText("en", {});
+
 /** "atlas/held-out", "atlas/held-out, first 72"; the version where another one is shown as well. */
-export function formatColumnTitle(column: Column, columns: readonly Column[]): string {
+export function formatColumnTitle(t: Text, column: Column, columns: readonly Column[]): string {
   const versions = new Set(
     columns
       .filter((other) => other.questionSet === column.questionSet)
       .map((other) => other.version),
   );
-  return `${column.questionSet}${versions.size > 1 ? ` @${column.version.slice(0, 6)}` : ""}${column.limit === null ? "" : `, first ${column.limit}`}`;
+  const name = `${column.questionSet}${versions.size > 1 ? ` @${column.version.slice(0, 6)}` : ""}`;
+  return column.limit === null ? name : t("{name}, first {limit}", { name, limit: column.limit });
 }
 
-/** ", at most 64 tokens" where another scope differs from this one by that alone; else nothing. */
-export function formatTokenLimit(key: string, scopes: Leaderboard["scopes"]): string {
+/** "at most 64 tokens" where another scope differs from this one by that alone; else null. */
+export function formatTokenLimit(
+  t: Text,
+  key: string,
+  scopes: Leaderboard["scopes"],
+): string | null {
   const { maxTokens, ...rest } = parseScopeKey(key);
   const alike = scopes
     .map((scope) => parseScopeKey(scope.key))
     .filter((facts) =>
       (Object.keys(rest) as (keyof typeof rest)[]).every((name) => facts[name] === rest[name]),
     );
-  if (maxTokens === null || alike.every((facts) => facts.maxTokens === maxTokens)) return "";
-  return `, at most ${formatTokens(maxTokens)}`;
+  if (maxTokens === null || alike.every((facts) => facts.maxTokens === maxTokens)) return null;
+  return t("at most {tokens, plural, one {{tokens} token} other {{tokens} tokens}}", {
+    tokens: maxTokens,
+  });
 }
 
 /** A scope as "atlas · smollm2, plain · span (12 results)"; the version where another of the same corpus is listed. */
-export function formatScope(scope: Scope, scopes: Leaderboard["scopes"]): string {
+export function formatScope(t: Text, scope: Scope, scopes: Leaderboard["scopes"]): string {
   const isAmbiguous = scopes.some(
     (other) => other.corpus === scope.corpus && other.corpusVersion !== scope.corpusVersion,
   );
   const version = isAmbiguous ? ` @${scope.corpusVersion?.slice(0, 6) ?? "?"}` : "";
-  return `${scope.corpus}${version} · ${scope.generator}, ${scope.promptStyle}${formatTokenLimit(scope.key, scopes)} · ${scope.scorer} (${formatCount(scope.results, "result")})`;
+  const limit = formatTokenLimit(t, scope.key, scopes);
+  const generator = [scope.generator, scope.promptStyle, ...(limit === null ? [] : [limit])];
+  return t(
+    "{corpus} · {generator} · {scorer} ({results, plural, one {# result} other {# results}})",
+    {
+      corpus: `${scope.corpus}${version}`,
+      generator: generator.join(", "),
+      scorer: scope.scorer,
+      results: scope.results,
+    },
+  );
 }
 
 export type CostKey = "searches" | "documents" | "tokens" | "seconds" | "costUsd";
 export const COSTS: Record<CostKey, { label: string; text: (value: number) => string }> = {
-  searches: { label: "Searches", text: formatNumber },
-  documents: { label: "Documents", text: formatNumber },
-  tokens: { label: "Tokens", text: formatNumber },
-  seconds: { label: "Seconds", text: formatNumber },
-  costUsd: { label: "Cost (US$)", text: formatNumber },
+  searches: { label: markText("Searches"), text: formatNumber },
+  documents: { label: markText("Documents"), text: formatNumber },
+  tokens: { label: markText("Tokens"), text: formatNumber },
+  seconds: { label: markText("Seconds"), text: formatNumber },
+  costUsd: { label: markText("Cost (US$)"), text: formatNumber },
 };
 /** Whether a text of the address names a cost. */
 export const isCostKey = (value: string | null): value is CostKey =>

@@ -3,6 +3,7 @@ import { keepPreviousData, useQuery } from "@tanstack/react-query";
 import { GitCompareArrows } from "lucide-react";
 import Link from "next/link";
 import { useState } from "react";
+import { useText } from "@/app/_i18n/text-provider";
 import { useTRPC } from "@/app/_lib/trpc";
 import { useQueryParams } from "@/app/_lib/use-params";
 import { Button } from "@/app/_ui/button";
@@ -17,7 +18,8 @@ import { ExcludedResults } from "./excluded-results";
 import { ExportMenu } from "./export-menu";
 import { ImportUpstream } from "./import-upstream";
 import { LaunchPanel } from "./launch-panel";
-import { MethodsTable } from "./methods-table";
+import { PlannerCard } from "./planner-card";
+import { RankedMethods } from "./ranked-methods";
 import { listPaperGenerators } from "./published";
 import { PublishedTables } from "./published-tables";
 import { ScopeBar } from "./scope-bar";
@@ -25,6 +27,7 @@ import { SignificanceTable } from "./significance-table";
 
 /** Methods by question sets, with tests, costs and attribution; the address holds scope and reference. */
 export function LeaderboardView() {
+  const t = useText();
   const trpc = useTRPC();
   const [params, setParams] = useQueryParams();
   const query = useQuery(
@@ -41,7 +44,7 @@ export function LeaderboardView() {
   const paper =
     published.data && generator !== undefined ? { results: published.data, generator } : null;
   if (query.isError && !board)
-    return <QueryErrorState title="The leaderboard could not be read" query={query} />;
+    return <QueryErrorState title={t("The leaderboard could not be read")} query={query} />;
   if (!board)
     return (
       <div className="space-y-4" aria-busy>
@@ -51,11 +54,11 @@ export function LeaderboardView() {
       </div>
     );
   const empty = board.rows.length === 0;
-  const compared = findComparableRuns(board, picked);
+  const compared = findComparableRuns(t, board, picked);
   return (
     <>
       <header className="flex flex-wrap items-center justify-between gap-3">
-        <h1 className="text-lg font-semibold">Leaderboard</h1>
+        <h1 className="text-lg font-semibold">{t("Leaderboard")}</h1>
         <div className="flex flex-wrap items-center gap-2">
           <ImportUpstream />
           {!empty && compared.runs === null && picked.length > 0 ? (
@@ -66,15 +69,19 @@ export function LeaderboardView() {
               size="sm"
               disabled={compared.runs === null}
               asChild={compared.runs !== null}
-              title={compared.runs === null ? compared.reason : `On ${compared.column}`}
+              title={
+                compared.runs === null
+                  ? compared.reason
+                  : t("On {column}", { column: compared.column })
+              }
             >
               {compared.runs === null ? (
                 <>
-                  <GitCompareArrows /> Compare
+                  <GitCompareArrows /> {t("Compare")}
                 </>
               ) : (
                 <Link href={`/compare?runs=${compared.runs.join(",")}`}>
-                  <GitCompareArrows /> Compare {compared.runs.length}
+                  <GitCompareArrows /> {t("Compare {runs}", { runs: compared.runs.length })}
                 </Link>
               )}
             </Button>
@@ -86,9 +93,9 @@ export function LeaderboardView() {
       {empty ? (
         <>
           <p className="mt-3 max-w-2xl text-muted-foreground">
-            Methods by question sets, each with its interval and tested against a reference. Nothing
-            has been answered yet: choose methods and launch them; their results appear here as they
-            come.
+            {t(
+              "Methods by question sets, each with its interval and tested against a reference. Nothing has been answered yet: choose methods and launch them; their results appear here as they come.",
+            )}
           </p>
           <LaunchPanel board={board} />
         </>
@@ -99,30 +106,35 @@ export function LeaderboardView() {
           aria-busy={query.isPlaceholderData}
         >
           <ScopeBar board={board} setParams={setParams} />
-          <MethodsTable board={board} published={paper} picked={picked} onPick={setPicked} />
+          <RankedMethods board={board} published={paper} picked={picked} onPick={setPicked} />
           <div className="flex flex-wrap items-center gap-x-4 gap-y-1 text-xs text-muted-foreground">
             <label className="flex items-center gap-2">
-              The paper&apos;s rows, never ranked
+              {t("The paper's rows, never ranked")}
               <Select
-                aria-label="The paper's rows"
+                aria-label={t("The paper's rows")}
                 className="w-auto text-xs"
                 value={generator ?? ""}
                 onChange={(e) => setParams({ paper: e.target.value || null })}
                 options={[
-                  { value: "", text: "not shown" },
+                  { value: "", text: t("not shown") },
                   ...generators.map((g) => ({
                     value: g,
-                    text: g === "self" ? "methods that answer themselves" : `with generator ${g}`,
+                    text:
+                      g === "self"
+                        ? t("methods that answer themselves")
+                        : t("with generator {generator}", { generator: g }),
                   })),
                 ]}
               />
             </label>
             {board.columns.length > 1 && board.averaged.length === 0 ? (
-              <span>No set is complete for every method, so there is no average.</span>
+              <span>{t("No set is complete for every method, so there is no average.")}</span>
             ) : null}
-            <span>{GLOSSARY["bootstrap-interval"].text}</span>
+            <span>{t(GLOSSARY["bootstrap-interval"].text)}</span>
+            <span>{t(GLOSSARY["rank-interval"].text)}</span>
           </div>
           <SignificanceTable board={board} />
+          <PlannerCard board={board} />
           <div className="grid grid-cols-1 items-start gap-4 lg:grid-cols-2">
             <CostCard
               board={board}

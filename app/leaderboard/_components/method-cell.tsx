@@ -1,21 +1,26 @@
 import Link from "next/link";
+import { useText } from "@/app/_i18n/text-provider";
 import { cn } from "@/app/_lib/cn";
-import { formatCount, formatShare } from "@/app/_lib/format";
+import { formatShare } from "@/app/_lib/format";
 import type { LeaderboardCell } from "@/app/_lib/trpc";
+import { SmallestDifference } from "@/app/_statistics/no-difference";
 import {
   formatInterval,
+  formatRank,
   formatPoints,
   isSignificant,
   type Comparison,
 } from "@/app/_statistics/paired-tests";
 import { Badge } from "@/app/_ui/badge";
 import { Tooltip } from "@/app/_ui/tooltip";
+import { GLOSSARY } from "@/core/glossary/glossary";
 
 /**
  * A method's result on one question set: rank, mean, interval, and the test against the reference. It leads to the
  * episodes.
  */
 export function MethodCell({ cell }: { cell: LeaderboardCell }) {
+  const t = useText();
   return (
     <Link
       href={`/runs/${cell.runId}?tab=episodes`}
@@ -23,14 +28,16 @@ export function MethodCell({ cell }: { cell: LeaderboardCell }) {
       data-cell={cell.runId}
     >
       <span className="flex items-baseline justify-end gap-1.5">
-        {cell.rank === null ? null : (
+        {cell.rankInterval === null ? null : (
           <span
+            title={t(GLOSSARY["rank-interval"].text)}
             className={cn(
-              "text-2xs text-muted-foreground",
-              cell.rank === 1 && "font-semibold text-primary",
+              "text-2xs whitespace-nowrap text-muted-foreground",
+              cell.rankInterval.low === 1 && "font-semibold text-primary",
             )}
+            data-rank={formatRank(cell.rankInterval)}
           >
-            #{cell.rank}
+            #{formatRank(cell.rankInterval)} {cell.rankInterval.group}
           </span>
         )}
         <span
@@ -48,20 +55,43 @@ export function MethodCell({ cell }: { cell: LeaderboardCell }) {
         </Badge>
       ) : null}
       {cell.comparison ? <Difference comparison={cell.comparison} /> : null}
+      {cell.seeds ? (
+        <span
+          className="block text-2xs whitespace-nowrap text-muted-foreground"
+          title={t(GLOSSARY["seed-average"].text)}
+        >
+          {t("avg@{seeds} {mean}, s {deviation}", {
+            seeds: cell.seeds.runs.length,
+            mean: formatShare(cell.seeds.mean),
+            deviation: (cell.seeds.deviation * 100).toFixed(1),
+          })}
+        </span>
+      ) : null}
       {cell.runs > 1 ? (
-        <span className="block text-2xs text-muted-foreground">newest of {cell.runs} runs</span>
+        <span className="block text-2xs text-muted-foreground">
+          {t("newest of {runs} runs", { runs: cell.runs })}
+        </span>
       ) : null}
     </Link>
   );
 }
 
 function Difference({ comparison }: { comparison: Comparison }) {
+  const t = useText();
   const { pairs, difference, low, high } = comparison;
   const significant = isSignificant(comparison);
   const tone = difference > 0 ? "text-good" : "text-bad";
   return (
     <Tooltip
-      content={`Against the reference on ${formatCount(pairs, "question")}: ${formatPoints(difference)} points, 95% ${formatPoints(low)} to ${formatPoints(high)}`}
+      content={t(
+        "Against the reference on {pairs, plural, one {# question} other {# questions}}: {difference} points, 95% {low} to {high}",
+        {
+          pairs,
+          difference: formatPoints(difference),
+          low: formatPoints(low),
+          high: formatPoints(high),
+        },
+      )}
     >
       <span
         className={cn(
@@ -70,7 +100,14 @@ function Difference({ comparison }: { comparison: Comparison }) {
         )}
         data-significant={significant}
       >
-        {formatPoints(difference)} {significant ? "*" : "n.s."}
+        {formatPoints(difference)}{" "}
+        {significant ? (
+          "*"
+        ) : (
+          <>
+            {t("n.s.")} <SmallestDifference smallest={comparison.smallestDifference} />
+          </>
+        )}
       </span>
     </Tooltip>
   );

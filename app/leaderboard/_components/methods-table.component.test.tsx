@@ -5,7 +5,7 @@ import { useState } from "react";
 import { describe, expect, it } from "vitest";
 import type { Leaderboard, LeaderboardCell } from "@/app/_lib/trpc";
 import { renderPage } from "@/app/_testing/render-page";
-import { MethodsTable } from "./methods-table";
+import { RankedMethods } from "./ranked-methods";
 import { SignificanceTable } from "./significance-table";
 
 const createCell = (runId: string, mean: number, changes: Partial<LeaderboardCell> = {}) =>
@@ -15,6 +15,8 @@ const createCell = (runId: string, mean: number, changes: Partial<LeaderboardCel
     low: mean - 0.05,
     high: mean + 0.05,
     rank: 1,
+    rankInterval: changes.rank === null ? null : { low: 1, high: 2, group: "a" },
+    seeds: null,
     runs: 1,
     reason: null,
     comparison: null,
@@ -30,12 +32,14 @@ const createComparison = (difference: number, p: number) => ({
   difference,
   low: difference - 0.02,
   high: difference + 0.02,
+  smallestDifference: 0.034,
   bootstrapHolm: p,
   mcNemar: { onlyFirst: 40, onlySecond: 10 },
   mcNemarHolm: p / 2,
 });
 const createRow = (method: string, cells: (LeaderboardCell | null)[]) => ({
   id: method,
+  key: `key-${method}`,
   method,
   label: method.toUpperCase(),
   detail: "smollm2",
@@ -81,7 +85,7 @@ describe("the methods table", () => {
     const [picked, setPicked] = useState<readonly string[]>([]);
     return (
       <>
-        <MethodsTable board={board} published={null} picked={picked} onPick={setPicked} />
+        <RankedMethods board={board} published={null} picked={picked} onPick={setPicked} />
         <output>{picked.join(" ")}</output>
       </>
     );
@@ -93,7 +97,7 @@ describe("the methods table", () => {
       "Method",
       "atlas/held-out (585)",
       "nq, first 72 (585)",
-      "Average ",
+      "Average",
       "Searches",
       "Documents",
       "Training samples",
@@ -105,7 +109,7 @@ describe("the methods table", () => {
     const significant = readRow("s3").getByText("+10.0 *");
     expect(significant.dataset.significant).toBe("true");
     expect(significant.className).toContain("text-good");
-    expect(readRow("ircot").getByText("+0.8 n.s.").dataset.significant).toBe("false");
+    expect(readRow("ircot").getByText(/^\+0.8 n.s./).dataset.significant).toBe("false");
     expect(readRow("rag").getByText("reference")).toBeTruthy();
   });
 
@@ -113,7 +117,7 @@ describe("the methods table", () => {
     renderPage(<Table />);
     const first = readRow("s3").getByRole("link");
     expect(first.getAttribute("href")).toBe("/runs/run-s3?tab=episodes");
-    expect(first.textContent).toContain("#148.2%43.2–53.2");
+    expect(first.textContent).toContain("#1–2 a48.2%43.2–53.2");
     expect(readRow("s3").getAllByText("–"), "no result on nq, no average").toHaveLength(2);
     const unranked = readRow("ircot").getAllByRole("link")[1]!.textContent;
     expect(unranked).toBe("25%20.0–30.0incomplete: 12 of 72newest of 3 runs");
@@ -153,7 +157,7 @@ describe("the significance table", () => {
         "0.400",
         "40 : 10",
         "0.200",
-        "no difference shown",
+        "no difference shown(sees 3.4)",
       ],
     ]);
   });

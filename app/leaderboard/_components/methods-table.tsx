@@ -1,17 +1,21 @@
-import { cn } from "@/app/_lib/cn";
-import { formatCount, formatInteger, formatShare, NONE } from "@/app/_lib/format";
+import { useText } from "@/app/_i18n/text-provider";
+import { formatInteger } from "@/app/_lib/format";
 import type { Leaderboard } from "@/app/_lib/trpc";
-import { Badge, ImportedBadge } from "@/app/_ui/badge";
+import { HEAD_HELP } from "@/app/_ui/head-label";
+import { Help } from "@/app/_ui/help";
 import { ScrollRegion } from "@/app/_ui/scroll-region";
+import { SortHead } from "@/app/_ui/sort-head";
+import type { GlossaryTerm } from "@/core/glossary/glossary";
 import {
   computeMeanCost,
   COSTS,
+  ENGLISH,
   formatColumnTitle,
   type CostKey,
-  type LeaderboardRow,
 } from "./leaderboard-text";
-import { MethodCell } from "./method-cell";
-import { CeilingRow, NOTHING, PublishedRow, type RowProps } from "./reference-rows";
+import { MethodRow } from "./method-row";
+import { CeilingRow, PublishedRow } from "./reference-rows";
+import type { TableView } from "./use-table-view";
 import { selectPublishedRows, type PaperChoice } from "./published";
 
 const SHOWN_COSTS = [
@@ -22,8 +26,18 @@ const SHOWN_COSTS = [
   "costUsd",
 ] as const satisfies readonly CostKey[];
 
+/** What each of them counts, in the glossary. */
+const COST_TERMS: Readonly<Record<CostKey, GlossaryTerm>> = {
+  searches: "search-effort",
+  documents: "search-effort",
+  tokens: "method-tokens",
+  seconds: "method-seconds",
+  costUsd: "method-cost",
+};
+
 interface Props {
   board: Leaderboard;
+  view: TableView;
   /** The paper's rows, where they are shown. */
   published: PaperChoice | null;
   picked: readonly string[];
@@ -31,28 +45,42 @@ interface Props {
 }
 
 /** Methods by question sets. Every cell leads to its episodes; what has no rank says why. */
-export function MethodsTable({ board, published, picked, onPick }: Props) {
+export function MethodsTable({ board, view, published, picked, onPick }: Props) {
+  const t = useText();
   const { columns, rows } = board;
   const costs = SHOWN_COSTS.filter((key) => rows.some((row) => computeMeanCost(row, key) !== null));
-  const paperRows = published ? selectPublishedRows(published, columns) : [];
+  const paperRows = published ? selectPublishedRows(t, published, columns) : [];
+  // Method, training samples and, of several sets, their average.
+  const width = columns.length + costs.length + (columns.length > 1 ? 3 : 2);
   return (
-    <ScrollRegion label="Methods by question sets" className="rounded-lg border bg-card">
+    <ScrollRegion label={t("Methods by question sets")} className="rounded-lg border bg-card">
       <table className="w-full text-left">
-        <Head board={board} costs={costs} />
+        <Head board={board} costs={costs} view={view} />
         <tbody>
-          {rows.map((row) => (
+          {view.rows.map((row) => (
             <MethodRow
               key={row.id}
               row={row}
               columns={columns}
               costs={costs}
               isReference={row.id === board.reference}
+              pinned={view.pinned.includes(row.key)}
+              onPin={() => view.onPin(row.key)}
+              open={view.open.includes(row.key)}
+              onOpen={() => view.onOpen(row.key)}
               picked={picked.includes(row.id)}
               onPick={(add) =>
                 onPick(add ? [...picked, row.id] : picked.filter((id) => id !== row.id))
               }
             />
           ))}
+          {view.rows.length === 0 ? (
+            <tr>
+              <td colSpan={width} className="px-3 py-2 text-xs">
+                {t("No method holds this text.")}
+              </td>
+            </tr>
+          ) : null}
           {columns.some(({ ceiling }) => ceiling !== null) ? (
             <CeilingRow columns={columns} costs={costs} />
           ) : null}
@@ -61,11 +89,8 @@ export function MethodsTable({ board, published, picked, onPick }: Props) {
           ))}
           {published && paperRows.length === 0 ? (
             <tr>
-              <td
-                colSpan={columns.length + costs.length + 3}
-                className="px-3 py-2 text-xs text-muted-foreground"
-              >
-                The paper has no figures for these question sets; its tables stand below.
+              <td colSpan={width} className="px-3 py-2 text-xs text-muted-foreground">
+                {t("The paper has no figures for these question sets; its tables stand below.")}
               </td>
             </tr>
           ) : null}
@@ -75,106 +100,71 @@ export function MethodsTable({ board, published, picked, onPick }: Props) {
   );
 }
 
-type HeadProps = { board: Leaderboard; costs: readonly CostKey[] };
+type HeadProps = { board: Leaderboard; costs: readonly CostKey[]; view: TableView };
 
-function Head({ board: { columns, averaged }, costs }: HeadProps) {
-  const head = "h-9 px-3 text-right font-medium whitespace-nowrap";
+function Head({ board: { columns, averaged }, costs, view: { sort, onSort } }: HeadProps) {
+  const t = useText();
+  const bind = (column: string) => ({
+    direction:
+      sort?.column === column
+        ? sort.descending
+          ? ("descending" as const)
+          : ("ascending" as const)
+        : undefined,
+    onSort: () => onSort(column),
+  });
+  const heads = { method: bind("method"), average: bind("average"), samples: bind("samples") };
   return (
     <thead className="border-b text-xs text-muted-foreground">
       <tr>
-        <th
-          scope="col"
-          className="sticky left-0 z-10 h-9 min-w-44 bg-card px-3 font-medium max-md:min-w-36"
-        >
-          Method
-        </th>
-        {columns.map((column) => (
-          <th key={column.id} scope="col" className={head}>
-            {formatColumnTitle(column, columns)}{" "}
-            <span className="font-normal">({formatInteger(column.questions)})</span>
-          </th>
-        ))}
+        <SortHead {...heads.method} className="sticky left-0 z-10 min-w-44 bg-card max-md:min-w-36">
+          {t("Method")}
+        </SortHead>
+        {columns.map((column) => {
+          const name = formatColumnTitle(ENGLISH, column, columns);
+          return (
+            <SortHead key={column.id} {...bind(name)} className="text-right">
+              {formatColumnTitle(t, column, columns)}{" "}
+              <span className="font-normal">({formatInteger(column.questions)})</span>
+            </SortHead>
+          );
+        })}
         {columns.length > 1 ? (
-          <th
-            scope="col"
-            className={head}
+          <SortHead
+            {...heads.average}
+            className="text-right"
             title={
               averaged.length > 0
-                ? `Mean over the ${formatCount(averaged.length, "set")} that every method has completely`
-                : "No set is complete for every method"
+                ? t(
+                    "Mean over the {averaged, plural, one {# set} other {# sets}} that every method has completely",
+                    { averaged: averaged.length },
+                  )
+                : t("No set is complete for every method")
             }
           >
-            Average{" "}
-            {averaged.length > 0 && averaged.length < columns.length ? `of ${averaged.length}` : ""}
-          </th>
+            {averaged.length > 0 && averaged.length < columns.length
+              ? t("Average of {averaged}", { averaged: averaged.length })
+              : t("Average")}
+          </SortHead>
         ) : null}
         {costs.map((key) => (
-          <th key={key} scope="col" className={head}>
-            {COSTS[key].label}
-          </th>
+          <SortHead
+            key={key}
+            {...bind(key)}
+            className="text-right"
+            help={<Help term={COST_TERMS[key]} name={t(COSTS[key].label)} className={HEAD_HELP} />}
+          >
+            {t(COSTS[key].label)}
+          </SortHead>
         ))}
-        <th scope="col" className={head}>
-          Training samples
-        </th>
+        <SortHead
+          {...heads.samples}
+          className="text-right"
+          help={<Help term="training-samples" className={HEAD_HELP} />}
+        >
+          {t("Training samples")}
+        </SortHead>
       </tr>
     </thead>
-  );
-}
-
-function MethodRow({
-  row,
-  columns,
-  costs,
-  isReference,
-  picked,
-  onPick,
-}: RowProps & {
-  row: LeaderboardRow;
-  isReference: boolean;
-  picked: boolean;
-  onPick: (add: boolean) => void;
-}) {
-  const number = "px-3 py-2 text-right align-top font-mono";
-  return (
-    <tr className="group border-b last:border-0" data-method={row.method}>
-      <th scope="row" className="sticky left-0 z-10 bg-card px-3 py-2 font-normal">
-        <label className="flex items-start gap-2">
-          <input
-            type="checkbox"
-            className="mt-0.5 size-3.5 shrink-0 accent-primary"
-            checked={picked}
-            onChange={(e) => onPick(e.target.checked)}
-            aria-label={`Compare ${row.label}`}
-          />
-          <span className="min-w-0">
-            <span className="font-medium">{row.label}</span>{" "}
-            {isReference ? <Badge tone="primary">reference</Badge> : null}{" "}
-            {row.imported ? <ImportedBadge from={row.detail} /> : null}
-            <span className="block max-w-56 text-2xs break-words text-muted-foreground">
-              {row.detail}
-            </span>
-          </span>
-        </label>
-      </th>
-      {row.cells.map((cell, i) => (
-        <td key={columns[i]?.id} className="px-3 py-2 text-right align-top">
-          {cell ? <MethodCell cell={cell} /> : NOTHING}
-        </td>
-      ))}
-      {columns.length > 1 ? (
-        <td className={number}>{row.average === null ? NONE : formatShare(row.average)}</td>
-      ) : null}
-      {costs.map((key) => {
-        const cost = computeMeanCost(row, key);
-        return (
-          <td key={key} className={cn(number, "text-muted-foreground")}>
-            {cost === null ? NONE : COSTS[key].text(cost)}
-          </td>
-        );
-      })}
-      <td className={cn(number, "text-muted-foreground")}>
-        {row.trainingSamples === null ? NONE : formatInteger(row.trainingSamples)}
-      </td>
-    </tr>
   );
 }

@@ -1,4 +1,5 @@
 import { useState } from "react";
+import { useText } from "@/app/_i18n/text-provider";
 import { formatInteger, NONE } from "@/app/_lib/format";
 import { Badge } from "@/app/_ui/badge";
 import { ScrollRegion } from "@/app/_ui/scroll-region";
@@ -10,28 +11,35 @@ import { buildPaperTables } from "./published";
 
 /** The paper's tables as printed, and the averages that do not agree with their cells. */
 export function PublishedTables({ results }: { results: PublishedResults }) {
+  const t = useText();
   const [metric, setMetric] = useState<"accuracy" | "em">("accuracy");
   const differences = findAverageDifferences(results);
   const head = "h-8 px-3 text-right font-medium whitespace-nowrap";
   return (
     <details className="mt-4 rounded-lg border bg-card" data-published-tables>
       <summary className="cursor-pointer px-4 py-3 font-medium">
-        Published results <Badge tone="outline">published</Badge>
+        {t("Published results")} <Badge tone="outline">{t("published")}</Badge>
         <span className="mt-0.5 block text-xs font-normal text-muted-foreground">
-          {results.source.authors} {results.source.year}, {results.source.identifier}:{" "}
-          {formatInteger(results.rows.length)} rows as printed, in percent. Not reproduced here, and
-          never ranked with results of this server.
+          {t(
+            "{authors} {year}, {identifier}: {rows} rows as printed, in percent. Not reproduced here, and never ranked with results of this server.",
+            {
+              authors: results.source.authors,
+              year: results.source.year,
+              identifier: results.source.identifier,
+              rows: formatInteger(results.rows.length),
+            },
+          )}
         </span>
       </summary>
       <div className="space-y-4 border-t px-4 py-3">
         <Select
-          aria-label="Metric"
+          aria-label={t("Metric")}
           className="w-auto"
           value={metric}
           onChange={(e) => setMetric(e.target.value === "em" ? "em" : "accuracy")}
           options={[
-            { value: "accuracy", text: "Accuracy (general: span or judge; medical: judge)" },
-            { value: "em", text: "Exact match" },
+            { value: "accuracy", text: t("Accuracy (general: span or judge; medical: judge)") },
+            { value: "em", text: t("Exact match") },
           ]}
         />
         {buildPaperTables(results, metric).map((table) => (
@@ -40,18 +48,17 @@ export function PublishedTables({ results }: { results: PublishedResults }) {
             className="overflow-hidden"
           >
             <h3 className="px-3 py-2 font-medium">
-              {table.title}:{" "}
-              {table.generator === "self"
-                ? "answered by the method itself"
-                : `generator ${table.generator}`}
-              , {table.corpus === "none" ? "no corpus" : `corpus ${table.corpus}`}
+              {t(
+                "{table}: {generator, select, self {answered by the method itself} other {generator {generator}}}, {corpus, select, none {no corpus} other {corpus {corpus}}}",
+                { table: table.title, generator: table.generator, corpus: table.corpus },
+              )}
             </h3>
             <ScrollRegion label={`${table.title}, ${table.generator}, ${table.corpus}`}>
               <table className="w-full text-left">
                 <thead className="border-y text-xs text-muted-foreground">
                   <tr>
                     <th scope="col" className="h-8 px-3 font-medium">
-                      Method
+                      {t("Method")}
                     </th>
                     {table.sets.map((set) => (
                       <th key={set} scope="col" className={head}>
@@ -59,10 +66,10 @@ export function PublishedTables({ results }: { results: PublishedResults }) {
                       </th>
                     ))}
                     <th scope="col" className={head}>
-                      Average
+                      {t("Average")}
                     </th>
                     <th scope="col" className={head}>
-                      Training samples
+                      {t("Training samples")}
                     </th>
                   </tr>
                 </thead>
@@ -84,7 +91,7 @@ export function PublishedTables({ results }: { results: PublishedResults }) {
                         {average === null ? NONE : average.toFixed(1)}
                         {difference === null ? null : (
                           <Badge tone="warn" className="ml-1.5">
-                            cells give {difference.toFixed(1)}
+                            {t("cells give {recomputed}", { recomputed: difference.toFixed(1) })}
                           </Badge>
                         )}
                       </td>
@@ -100,18 +107,26 @@ export function PublishedTables({ results }: { results: PublishedResults }) {
         ))}
         <div className="grid grid-cols-1 gap-4 lg:grid-cols-2">
           <SmallTable
-            title={`${results.settings.table}: retrieve-select-turns, ${results.settings.generator}`}
+            title={t("{table}: retrieve-select-turns, {generator}", {
+              table: results.settings.table,
+              generator: results.settings.generator,
+            })}
             columns={results.settings.columns}
             rows={Object.entries(results.settings.rows)}
           />
           <SmallTable
-            title={`${results.rewardFunctions.table}: averages of s3 trained with each reward`}
+            title={t("{table}: averages of s3 trained with each reward", {
+              table: results.rewardFunctions.table,
+            })}
             columns={results.rewardFunctions.columns}
             rows={Object.entries(results.rewardFunctions.rows)}
           />
           <SmallTable
-            title={`${results.trainingCost.table}: training on ${results.trainingCost.hardware}`}
-            columns={["min a step", "steps", "minutes"]}
+            title={t("{table}: training on {hardware}", {
+              table: results.trainingCost.table,
+              hardware: results.trainingCost.hardware,
+            })}
+            columns={[t("min a step"), t("steps"), t("minutes")]}
             rows={results.trainingCost.rows.map((row) => [
               row.method,
               [row.minutesPerStep, row.steps, row.minutes],
@@ -119,12 +134,21 @@ export function PublishedTables({ results }: { results: PublishedResults }) {
           />
         </div>
         <div>
-          <h3 className="font-medium">What does not fit together</h3>
+          <h3 className="font-medium">{t("What does not fit together")}</h3>
           <ul className="mt-1 list-disc space-y-0.5 pl-5 text-xs text-muted-foreground">
             {differences.map((d) => (
-              <li
-                key={`${d.table} ${d.row} ${d.metric}`}
-              >{`${d.table}, ${d.row}, ${d.metric}: the average is printed as ${d.printed.toFixed(1)}, the cells give ${d.recomputed.toFixed(1)}.`}</li>
+              <li key={`${d.table} ${d.row} ${d.metric}`}>
+                {t(
+                  "{table}, {row}, {metric}: the average is printed as {printed}, the cells give {recomputed}.",
+                  {
+                    table: d.table,
+                    row: d.row,
+                    metric: d.metric,
+                    printed: d.printed.toFixed(1),
+                    recomputed: d.recomputed.toFixed(1),
+                  },
+                )}
+              </li>
             ))}
             {results.notes.map((note) => (
               <li key={note}>{note}</li>

@@ -9,7 +9,7 @@ import {
   buildPaperTables,
   selectPublishedRows,
 } from "./published";
-import type { Column } from "./leaderboard-text";
+import { ENGLISH, type Column } from "./leaderboard-text";
 
 const results = publishedResultsSchema.parse(
   JSON.parse(
@@ -47,7 +47,7 @@ it("finds the paper's set by any part of the name", () => {
 });
 
 it("shows the rows of one generator for the sets that the paper has, and for no slice of them", () => {
-  const rows = selectPublishedRows({ results, generator: "Claude-3-Haiku" }, [
+  const rows = selectPublishedRows(ENGLISH, { results, generator: "Claude-3-Haiku" }, [
     column("hotpotqa/dev"),
     column("atlas/held-out"),
     column("nq", 100),
@@ -58,7 +58,7 @@ it("shows the rows of one generator for the sets that the paper has, and for no 
   });
   expect(rows.every((row) => row.detail.includes("Claude-3-Haiku"))).toBe(true);
   expect(
-    selectPublishedRows({ results, generator: "Claude-3-Haiku" }, [column("nq", 100)]),
+    selectPublishedRows(ENGLISH, { results, generator: "Claude-3-Haiku" }, [column("nq", 100)]),
   ).toEqual([]);
   expect(listPaperGenerators(results)).toEqual([
     "self",

@@ -1,3 +1,4 @@
+import type { Text } from "@/app/_i18n/format-text";
 import type {
   PublishedMetric,
   PublishedResults,
@@ -56,6 +57,7 @@ const getAccuracyMetric = (row: PublishedRow): PublishedMetric =>
 
 /** The paper's rows that have figures for any of the columns. A first-n slice is not the paper's set. */
 export function selectPublishedRows(
+  t: Text,
   { results, generator }: PaperChoice,
   columns: readonly Column[],
 ): ShownPublished[] {
@@ -72,7 +74,12 @@ export function selectPublishedRows(
       {
         name: formatPublishedRow(row),
         method: row.method,
-        detail: [row.searcher, `generator ${row.generator}`, row.corpus, row.table]
+        detail: [
+          row.searcher,
+          t("generator {generator}", { generator: row.generator }),
+          row.corpus,
+          row.table,
+        ]
           .filter((part) => part !== null)
           .join(" · "),
         trainingSamples: row.trainingSamples,

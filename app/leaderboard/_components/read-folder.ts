@@ -1,3 +1,4 @@
+import type { Text } from "@/app/_i18n/format-text";
 import type { PathFile } from "./dropped-files";
 import { recognise, type RecognisedFolder } from "./upstream-parts";
 
@@ -9,6 +10,7 @@ export interface ReadFolder extends RecognisedFolder {
 
 /** Reads one file after the other; only those that can be upstream's are held in memory. */
 export async function readFolder(
+  t: Text,
   files: Promise<PathFile[]>,
   onProgress: (progress: { done: number; total: number }) => void,
 ): Promise<ReadFolder> {
@@ -34,13 +36,18 @@ export async function readFolder(
         path,
         reason:
           error instanceof TypeError
-            ? "It is not UTF-8 text."
-            : `It could not be read: ${error instanceof Error ? error.message : String(error)}`,
+            ? t("It is not UTF-8 text.")
+            : t("It could not be read: {message}", {
+                message: error instanceof Error ? error.message : String(error),
+              }),
       });
     }
   }
   onProgress({ done: found.length, total: found.length });
-  const recognised = recognise([...contents].map(([path, content]) => ({ path, content })));
+  const recognised = recognise(
+    t,
+    [...contents].map(([path, content]) => ({ path, content })),
+  );
   return {
     parts: recognised.parts,
     skipped: [...skipped, ...recognised.skipped],

@@ -1,5 +1,6 @@
 import Link from "next/link";
 import type { ReactNode } from "react";
+import { useText } from "@/app/_i18n/text-provider";
 import { cn } from "@/app/_lib/cn";
 import { formatInteger, formatShare, NONE } from "@/app/_lib/format";
 import { formatInterval } from "@/app/_statistics/paired-tests";
@@ -28,13 +29,15 @@ function RowHead({ className, detail, children }: RowHeadProps) {
 
 /** What the generator answers from the gold documents alone. */
 export function CeilingRow({ columns, costs }: RowProps) {
+  const t = useText();
   return (
     <tr className="border-b last:border-0" data-ceilings>
       <RowHead
         className="bg-card"
-        detail="the generator with the gold documents alone, over the questions that name some"
+        detail={t("the generator with the gold documents alone, over the questions that name some")}
       >
-        <span className="font-medium">Ceiling</span> <Badge tone="outline">not a method</Badge>
+        <span className="font-medium">{t("Ceiling")}</span>{" "}
+        <Badge tone="outline">{t("not a method")}</Badge>
       </RowHead>
       {columns.map(({ id, ceiling }) => (
         <td key={id} className="px-3 py-2 text-right align-top">
@@ -48,8 +51,12 @@ export function CeilingRow({ columns, costs }: RowProps) {
                 {formatInterval(ceiling.low, ceiling.high)}
               </span>
               <span className="block text-2xs whitespace-nowrap">
-                of {formatInteger(ceiling.scored)}
-                {ceiling.scored < ceiling.expected ? ` / ${formatInteger(ceiling.expected)}` : ""}
+                {ceiling.scored < ceiling.expected
+                  ? t("of {scored} / {expected}", {
+                      scored: formatInteger(ceiling.scored),
+                      expected: formatInteger(ceiling.expected),
+                    })
+                  : t("of {scored}", { scored: formatInteger(ceiling.scored) })}
               </span>
             </Link>
           ) : (
@@ -64,11 +71,13 @@ export function CeilingRow({ columns, costs }: RowProps) {
 
 /** A row of the paper: never ranked with results of this server. */
 export function PublishedRow({ row, columns, costs }: RowProps & { row: ShownPublished }) {
+  const t = useText();
   const figure = "px-3 py-2 text-right font-mono text-muted-foreground italic";
   return (
     <tr className="border-b bg-muted/50 last:border-0" data-published>
       <RowHead className="bg-muted" detail={row.detail}>
-        <span className="font-medium">{row.method}</span> <Badge tone="outline">published</Badge>
+        <span className="font-medium">{row.method}</span>{" "}
+        <Badge tone="outline">{t("published")}</Badge>
       </RowHead>
       {row.cells.map((value, i) => (
         <td key={columns[i]?.id} className={figure}>

@@ -1,3 +1,4 @@
+import type { Text } from "@/app/_i18n/format-text";
 import type { MethodName } from "@/contracts/records/episode";
 import { readUpstreamFolder } from "@/core/upstream/tables";
 
@@ -17,17 +18,36 @@ export interface RecognisedFolder {
   problems: { path: string; reason: string }[];
 }
 
+/** "nq: 120 with documents, 118 answered". */
+function describeTable(t: Text, dataset: string, withDocuments: number, answered: number): string {
+  if (answered > 0)
+    return withDocuments > 0
+      ? t("{dataset}: {withDocuments} with documents, {answered} answered", {
+          dataset,
+          withDocuments,
+          answered,
+        })
+      : t("{dataset}: {answered} answered", { dataset, answered });
+  return withDocuments > 0
+    ? t("{dataset}: {withDocuments} with documents, no answers, episodes only", {
+        dataset,
+        withDocuments,
+      })
+    : t("{dataset}: no answers, episodes only", { dataset });
+}
+
 /** Says what a folder holds before anything of it is sent. Pure. */
-export function recognise(files: readonly { path: string; content: string }[]): RecognisedFolder {
+export function recognise(
+  t: Text,
+  files: readonly { path: string; content: string }[],
+): RecognisedFolder {
   const { tables, rollouts, skipped, problems } = readUpstreamFolder(files);
   const parts = new Map<string, ImportPart>();
   for (const { label, dataset, method, files: paths, sequences, results } of tables) {
     const part = parts.get(label) ?? { label, kind: "predictions", method, holds: [], files: [] };
     parts.set(label, part);
     const [withDocuments, answered] = [Object.keys(sequences).length, Object.keys(results).length];
-    part.holds.push(
-      `${dataset}: ${[withDocuments > 0 ? `${withDocuments} with documents` : null, answered > 0 ? `${answered} answered` : "no answers, episodes only"].filter((text) => text !== null).join(", ")}`,
-    );
+    part.holds.push(describeTable(t, dataset, withDocuments, answered));
     part.files.push(...paths.filter((path) => !part.files.includes(path)));
   }
   for (const { label, files: read } of rollouts) {
@@ -37,7 +57,10 @@ export function recognise(files: readonly { path: string; content: string }[]): 
       kind: "rollouts",
       method: null,
       holds: [
-        `${lines} episodes of training in ${read.length} ${read.length === 1 ? "file" : "files"}`,
+        t("{episodes} episodes of training in {files, plural, one {# file} other {# files}}", {
+          episodes: lines,
+          files: read.length,
+        }),
       ],
       files: read.map(({ path }) => path),
     });

@@ -1,12 +1,14 @@
 import { Pencil, RotateCw, Square, X } from "lucide-react";
+import type { ReactNode } from "react";
+import { useText } from "@/app/_i18n/text-provider";
 import { cn } from "@/app/_lib/cn";
-import { formatCount, formatInteger, formatSeconds } from "@/app/_lib/format";
+import { formatInteger, formatSeconds } from "@/app/_lib/format";
 import { Button } from "@/app/_ui/button";
 import { Progress } from "@/app/_ui/progress";
 import { SkeletonList } from "@/app/_ui/states";
 import type { QueryResult } from "@/contracts/worker-protocol/tasks";
 import { GLOSSARY } from "@/core/glossary/glossary";
-import { COLUMN_LETTERS } from "./overlap";
+import { getColumnLetter } from "./overlap";
 
 /** Classes, because the server writes columns that the address names, and its pages may hold no style attributes. */
 const COLUMN_FILLS = ["bg-(--series-1)", "bg-(--series-2)", "bg-(--series-3)", "bg-(--series-4)"];
@@ -30,6 +32,8 @@ export function ColumnTitle({
   /** Null: it is the only column. */
   onRemove: (() => void) | null;
 }) {
+  const t = useText();
+  const letter = getColumnLetter(place);
   return (
     <div className="flex items-center gap-2">
       <span
@@ -39,7 +43,7 @@ export function ColumnTitle({
         )}
         aria-hidden
       >
-        {COLUMN_LETTERS[place]}
+        {letter}
       </span>
       <button
         type="button"
@@ -50,18 +54,18 @@ export function ColumnTitle({
         {title}
       </button>
       {running ? (
-        <Button variant="ghost" size="icon-sm" aria-label="Stop" onClick={onCancel}>
+        <Button variant="ghost" size="icon-sm" aria-label={t("Stop")} onClick={onCancel}>
           <Square />
         </Button>
       ) : (
-        <Button variant="ghost" size="icon-sm" aria-label="Search again" onClick={onSearch}>
+        <Button variant="ghost" size="icon-sm" aria-label={t("Search again")} onClick={onSearch}>
           <RotateCw />
         </Button>
       )}
       <Button
         variant="ghost"
         size="icon-sm"
-        aria-label={`Change retriever ${COLUMN_LETTERS[place]}`}
+        aria-label={t("Change retriever {letter}", { letter })}
         onClick={onEdit}
       >
         <Pencil />
@@ -70,7 +74,7 @@ export function ColumnTitle({
         <Button
           variant="ghost"
           size="icon-sm"
-          aria-label={`Remove retriever ${COLUMN_LETTERS[place]}`}
+          aria-label={t("Remove retriever {letter}", { letter })}
           onClick={onRemove}
         >
           <X />
@@ -84,26 +88,32 @@ type SearchTimesProps = { result: QueryResult; total: number | null; worker: str
 
 /** Where the time of a search went. */
 export function SearchTimes({ result, total, worker }: SearchTimesProps) {
+  const t = useText();
   const { seconds, openSeconds, retriever } = result;
+  const time = (text: ReactNode) => <span className="font-mono text-foreground">{text}</span>;
   return (
     <>
-      <span title={GLOSSARY["search-time"].text}>
-        search <span className="font-mono text-foreground">{formatSeconds(seconds)}</span>
+      <span title={t(GLOSSARY["search-time"].text)}>
+        {t.rich("search <time>{seconds}</time>", { seconds: formatSeconds(seconds), time })}
       </span>
       {openSeconds >= 0.5 ? (
-        <span title={GLOSSARY["opening-time"].text}>
-          opening <span className="font-mono text-foreground">{formatSeconds(openSeconds)}</span>
+        <span title={t(GLOSSARY["opening-time"].text)}>
+          {t.rich("opening <time>{seconds}</time>", { seconds: formatSeconds(openSeconds), time })}
         </span>
       ) : null}
       {total === null ? null : (
-        <span title={GLOSSARY["total-time"].text}>
-          total <span className="font-mono text-foreground">{formatSeconds(total)}</span>
+        <span title={t(GLOSSARY["total-time"].text)}>
+          {t.rich("total <time>{seconds}</time>", { seconds: formatSeconds(total), time })}
         </span>
       )}
       {retriever.documents === null ? null : (
-        <span>{formatCount(retriever.documents, "document")}</span>
+        <span>
+          {t("{count, plural, one {# document} other {# documents}}", {
+            count: retriever.documents,
+          })}
+        </span>
       )}
-      {worker ? <span className="truncate">on {worker}</span> : null}
+      {worker ? <span className="truncate">{t("on {worker}", { worker })}</span> : null}
     </>
   );
 }
@@ -112,13 +122,14 @@ type SearchWaitingProps = { detail: string; fraction: number; k: number };
 
 /** What the worker is doing, while the documents are not there yet. */
 export function SearchWaiting({ detail, fraction, k }: SearchWaitingProps) {
+  const t = useText();
   return (
     <div className="p-3" aria-busy>
-      <Progress value={fraction > 0 ? fraction : null} label="Opening the retriever" />
-      <p className="mt-1 min-h-4 text-xs text-muted-foreground">{detail || "Asking a worker"}</p>
+      <Progress value={fraction > 0 ? fraction : null} label={t("Opening the retriever")} />
+      <p className="mt-1 min-h-4 text-xs text-muted-foreground">{detail || t("Asking a worker")}</p>
       <SkeletonList count={Math.min(k, 5)} className="h-14" list="mt-2 space-y-2" />
       <span className="sr-only">
-        {fraction > 0 ? `${formatInteger(fraction * 100)} percent` : ""}
+        {fraction > 0 ? t("{share} percent", { share: formatInteger(fraction * 100) }) : ""}
       </span>
     </div>
   );

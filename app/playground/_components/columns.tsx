@@ -2,12 +2,13 @@
 import { skipToken, useQuery } from "@tanstack/react-query";
 import Link from "next/link";
 import { useCallback, useMemo, useState } from "react";
+import { useText } from "@/app/_i18n/text-provider";
 import { cn } from "@/app/_lib/cn";
 import type { PlaygroundState } from "@/app/_lib/playground-link";
 import { useTRPC } from "@/app/_lib/trpc";
 import { Button } from "@/app/_ui/button";
 import { EmptyState } from "@/app/_ui/states";
-import { splitHighlights, extractStems } from "./highlight";
+import { collectTerms, splitHighlights } from "@/app/_episode/highlight";
 import { findOverlaps } from "./overlap";
 import { RetrieverColumn } from "./retriever-column";
 
@@ -27,6 +28,7 @@ interface ColumnsProps {
 
 /** The retrievers' answers side by side, each document with its ranks in the other columns. */
 export function Columns({ state, searchCount, onChange }: ColumnsProps) {
+  const t = useText();
   const trpc = useTRPC();
   const workers = useQuery(trpc.workers.list.queryOptions());
   const episode = useQuery(
@@ -49,22 +51,23 @@ export function Columns({ state, searchCount, onChange }: ColumnsProps) {
     () => new Set(episode.data?.corpus === corpus ? episode.data.question.goldIds : []),
     [episode.data, corpus],
   );
-  const stems = useMemo(() => extractStems(query), [query]);
-  const highlight = useCallback((text: string) => splitHighlights(text, stems), [stems]);
+  const terms = useMemo(() => collectTerms(query), [query]);
+  const highlight = useCallback((text: string) => splitHighlights(text, terms), [terms]);
 
   if (workers.data && !workers.data.some((w) => w.state === "online"))
     return (
       <div className="mt-6">
         <EmptyState
-          title="No worker is online"
+          title={t("No worker is online")}
           action={
             <Button asChild>
-              <Link href="/workers">Workers</Link>
+              <Link href="/workers">{t("Workers")}</Link>
             </Button>
           }
         >
-          Searching is done by a worker. The server starts one on its own machine; others attach
-          with a token.
+          {t(
+            "Searching is done by a worker. The server starts one on its own machine; others attach with a token.",
+          )}
         </EmptyState>
       </div>
     );
@@ -113,12 +116,13 @@ const areSameIds = (a: readonly string[] | null, b: readonly string[] | null): b
 
 /** Before the first query. */
 function NoQuery() {
+  const t = useText();
   return (
     <div className="mt-6">
-      <EmptyState title="Type a query and press Enter">
-        Each column searches the same corpus with another retriever. The first search builds an
-        index that is missing; its progress is shown. From a turn of any episode, “Open in the
-        playground” brings its query here.
+      <EmptyState title={t("Type a query and press Enter")}>
+        {t(
+          "Each column searches the same corpus with another retriever. The first search builds an index that is missing; its progress is shown. From a turn of any episode, “Open in the playground” brings its query here.",
+        )}
       </EmptyState>
     </div>
   );

@@ -1,12 +1,14 @@
 "use client";
 import { memo, useState } from "react";
+import { useText } from "@/app/_i18n/text-provider";
 import { cn } from "@/app/_lib/cn";
 import { formatNumber } from "@/app/_lib/format";
 import { Badge } from "@/app/_ui/badge";
 import type { QueryResult } from "@/contracts/worker-protocol/tasks";
-import type { TextPart } from "./highlight";
+import type { TextPart } from "@/app/_episode/highlight";
+import { Marked } from "@/app/_episode/marked";
 import { GLOSSARY } from "@/core/glossary/glossary";
-import { COLUMN_LETTERS, type OtherRank } from "./overlap";
+import { getColumnLetter, type OtherRank } from "./overlap";
 
 interface DocumentCardProps {
   document: QueryResult["documents"][number];
@@ -35,6 +37,7 @@ export const DocumentCard = memo(function DocumentCard({
   linked,
   onHover,
 }: DocumentCardProps) {
+  const t = useText();
   const [open, setOpen] = useState(false);
   const long = document.text.length > SHORT;
   return (
@@ -58,7 +61,7 @@ export const DocumentCard = memo(function DocumentCard({
         </span>
         <span
           className="shrink-0 font-mono text-xs text-muted-foreground"
-          title={GLOSSARY["retriever-score"].text}
+          title={t(GLOSSARY["retriever-score"].text)}
         >
           {formatNumber(document.score)}
         </span>
@@ -73,25 +76,28 @@ export const DocumentCard = memo(function DocumentCard({
           <Marked parts={highlight(document.text)} />
         </p>
         <p className="mt-1 flex flex-wrap items-center gap-1">
-          {gold ? <Badge tone="good">gold</Badge> : null}
+          {gold ? <Badge tone="good">{t("gold")}</Badge> : null}
           {elsewhere.map(({ column, rank: other }) => (
             <Badge
               key={column}
               tone={other === rank ? "neutral" : "outline"}
-              title={`Rank ${other} in column ${COLUMN_LETTERS[column]}`}
+              title={t("Rank {rank} in column {column}", {
+                rank: other,
+                column: getColumnLetter(column),
+              })}
             >
               <span className="font-semibold" style={{ color: `var(--series-${column + 1})` }}>
-                {COLUMN_LETTERS[column]}
+                {getColumnLetter(column)}
               </span>
               #{other}
               {other === rank ? null : (
-                <span aria-label={other > rank ? "lower there" : "higher there"}>
+                <span aria-label={other > rank ? t("lower there") : t("higher there")}>
                   {other > rank ? "↓" : "↑"}
                 </span>
               )}
             </Badge>
           ))}
-          {compared && elsewhere.length === 0 ? <Badge tone="warn">only here</Badge> : null}
+          {compared && elsewhere.length === 0 ? <Badge tone="warn">{t("only here")}</Badge> : null}
           {long ? (
             <button
               type="button"
@@ -99,7 +105,7 @@ export const DocumentCard = memo(function DocumentCard({
               className="ml-auto text-2xs font-medium text-primary hover:underline"
               onClick={() => setOpen(!open)}
             >
-              {open ? "Less" : "All of it"}
+              {open ? t("Less") : t("All of it")}
             </button>
           ) : null}
         </p>
@@ -107,15 +113,3 @@ export const DocumentCard = memo(function DocumentCard({
     </li>
   );
 });
-
-function Marked({ parts }: { parts: TextPart[] }) {
-  return parts.map((part, i) =>
-    part.matched ? (
-      <mark key={i} className="rounded-xs bg-warn-soft text-foreground">
-        {part.text}
-      </mark>
-    ) : (
-      part.text
-    ),
-  );
-}

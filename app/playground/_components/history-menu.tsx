@@ -1,6 +1,7 @@
 "use client";
 import { History, X } from "lucide-react";
 import Link from "next/link";
+import { useText } from "@/app/_i18n/text-provider";
 import { formatAgo } from "@/app/_lib/format";
 import { useNow } from "@/app/_lib/use-now";
 import { Button } from "@/app/_ui/button";
@@ -9,18 +10,19 @@ import type { useQueryHistory } from "./history";
 
 /** The latest queries of this browser. */
 export function HistoryMenu({ history }: { history: ReturnType<typeof useQueryHistory> }) {
+  const t = useText();
   const now = useNow();
   return (
     <Menu>
       <MenuTrigger asChild>
         <Button variant="ghost" size="sm">
-          <History /> History
+          <History /> {t("History")}
         </Button>
       </MenuTrigger>
       <MenuContent className="max-h-80 w-80 max-w-[calc(100vw-2rem)] overflow-y-auto">
         {history.entries.length === 0 ? (
           <p className="px-2 py-3 text-center text-xs text-muted-foreground">
-            Queries that you ask in this browser appear here.
+            {t("Queries that you ask in this browser appear here.")}
           </p>
         ) : null}
         {history.entries.map((entry) => (
@@ -28,7 +30,7 @@ export function HistoryMenu({ history }: { history: ReturnType<typeof useQueryHi
             <Link href={entry.href}>
               <span className="min-w-0 flex-1 truncate">{entry.query}</span>
               <span className="shrink-0 text-2xs text-muted-foreground">
-                {formatAgo(entry.at, now)}
+                {formatAgo(t, entry.at, now)}
               </span>
             </Link>
           </MenuItem>
@@ -38,7 +40,7 @@ export function HistoryMenu({ history }: { history: ReturnType<typeof useQueryHi
             className="mt-1 border-t text-xs text-muted-foreground"
             onSelect={history.clear}
           >
-            <X /> Forget all
+            <X /> {t("Forget all")}
           </MenuItem>
         ) : null}
       </MenuContent>

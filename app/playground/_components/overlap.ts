@@ -1,5 +1,7 @@
-/** Letters that name the columns. */
-export const COLUMN_LETTERS = ["A", "B", "C", "D"] as const;
+const COLUMN_LETTERS = ["A", "B", "C", "D"] as const;
+
+/** The letter that names a column. */
+export const getColumnLetter = (place: number): string => COLUMN_LETTERS[place] ?? "";
 
 /** Where a document stands in another column. */
 export interface OtherRank {

@@ -2,6 +2,7 @@
 import { BarChart3 } from "lucide-react";
 import Link from "next/link";
 import { useCallback, useMemo, useState } from "react";
+import { useText } from "@/app/_i18n/text-provider";
 import {
   buildPlaygroundHref,
   DEPTHS,
@@ -24,8 +25,9 @@ import { AddRetriever, CorpusSelect, WorkerSelect } from "./search-controls";
 
 /** One query against up to four retrievers. The address holds the state: every change is searched at once. */
 export function PlaygroundView() {
+  const t = useText();
   const [params, setParams] = useQueryParams();
-  const { state, problem } = useMemo(() => readPlaygroundParams(params), [params]);
+  const { state, problem } = useMemo(() => readPlaygroundParams(t, params), [t, params]);
   // Counts searches, so that the same query can be searched again.
   const [searchCount, setSearchCount] = useState(0);
   const history = useQueryHistory();
@@ -49,10 +51,10 @@ export function PlaygroundView() {
   return (
     <>
       <header className="flex flex-wrap items-center justify-between gap-x-4 gap-y-2">
-        <h1 className="text-lg font-semibold">Playground</h1>
+        <h1 className="text-lg font-semibold">{t("Playground")}</h1>
         <Button variant="ghost" size="sm" asChild>
           <Link href="/retrieval">
-            <BarChart3 /> Measure retrievers
+            <BarChart3 /> {t("Measure retrievers")}
           </Link>
         </Button>
       </header>
@@ -60,9 +62,9 @@ export function PlaygroundView() {
       <div className="mt-2 flex flex-wrap items-center gap-2">
         <CorpusSelect corpus={state.corpus} onChange={(corpus) => change({ corpus })} />
         <label className="flex items-center gap-1.5 text-xs text-muted-foreground">
-          Documents
+          {t("Documents")}
           <Select
-            aria-label="Documents (k)"
+            aria-label={t("Documents (k)")}
             className="w-auto"
             value={state.k}
             onChange={(e) => change({ k: Number(e.target.value) })}
@@ -97,13 +99,14 @@ export function PlaygroundView() {
 }
 
 function PermalinkButton({ state }: { state: PlaygroundState }) {
+  const t = useText();
   const origin = typeof window === "undefined" ? "" : window.location.origin;
   return (
     <CopyButton
       size="sm"
       variant="ghost"
       text={`${origin}${buildPlaygroundHref(state)}`}
-      label="Copy link"
+      label={t("Copy link")}
     />
   );
 }

@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { createText } from "@/app/_i18n/format-text";
 import {
   DEFAULT_STATE,
   readPlaygroundParams,
@@ -13,13 +14,15 @@ import {
   retrieverSchema as retrieverSchema,
 } from "@/contracts/run-config/retriever";
 import type { RunConfig } from "@/contracts/run-config/run-config";
-import { splitHighlights, stemWord, extractStems } from "./highlight";
+import { collectTerms, splitHighlights, stemWord } from "@/app/_episode/highlight";
 import { addEntry } from "./history";
 import { findOverlaps } from "./overlap";
 
+const t = createText("en", {});
+
 describe("highlighting", () => {
   const marked = (text: string, query: string) =>
-    splitHighlights(text, extractStems(query)).flatMap((p) => (p.matched ? [p.text] : []));
+    splitHighlights(text, collectTerms(query)).flatMap((p) => (p.mark ? [p.text] : []));
 
   it("finds words of the query however they are inflected", () => {
     expect(
@@ -49,7 +52,7 @@ describe("highlighting", () => {
     fc.assert(
       fc.property(fc.string(), fc.string(), (text, query) => {
         expect(
-          splitHighlights(text, extractStems(query))
+          splitHighlights(text, collectTerms(query))
             .map((p) => p.text)
             .join(""),
         ).toBe(text);
@@ -74,7 +77,7 @@ describe("overlap", () => {
 
 describe("the address", () => {
   const read = (href: string) =>
-    readPlaygroundParams(new URLSearchParams(href.split("?")[1] ?? ""));
+    readPlaygroundParams(t, new URLSearchParams(href.split("?")[1] ?? ""));
   const id = "2f1d4f6a-8c2b-4a55-9d07-0d2f0f3f5b11";
 
   it("is empty for the defaults and holds every change", () => {
@@ -163,7 +166,7 @@ describe("the address", () => {
 });
 
 it("retrievers are told apart by their titles and shortened to what differs", () => {
-  expect(new Set(RETRIEVER_PRESETS.map((p) => formatRetriever(p.config))).size).toBe(
+  expect(new Set(RETRIEVER_PRESETS.map((p) => formatRetriever(t, p.config))).size).toBe(
     RETRIEVER_PRESETS.length,
   );
   for (const { config } of RETRIEVER_PRESETS)

@@ -1,6 +1,7 @@
 "use client";
 import { Search } from "lucide-react";
 import { useRef, useState } from "react";
+import { useText } from "@/app/_i18n/text-provider";
 import { useShortcuts } from "@/app/_lib/use-shortcuts";
 import { Button } from "@/app/_ui/button";
 import { Input } from "@/app/_ui/field";
@@ -9,12 +10,16 @@ type QueryBarProps = { query: string; onSearch: (query: string) => void };
 
 /** Where the query is typed; the slash key leads to it. */
 export function QueryBar({ query, onSearch }: QueryBarProps) {
+  const t = useText();
   const [text, setText] = useState(query);
   const input = useRef<HTMLInputElement>(null);
   useShortcuts({
-    "/": () => {
-      input.current?.focus();
-      input.current?.select();
+    "/": {
+      label: t("Type a query"),
+      run: () => {
+        input.current?.focus();
+        input.current?.select();
+      },
     },
   });
   return (
@@ -33,9 +38,9 @@ export function QueryBar({ query, onSearch }: QueryBarProps) {
         />
         <Input
           ref={input}
-          aria-label="Query"
+          aria-label={t("Query")}
           aria-keyshortcuts="/"
-          placeholder="A query, as a searcher would write it"
+          placeholder={t("A query, as a searcher would write it")}
           autoComplete="off"
           className="h-9 pr-9 pl-9"
           value={text}
@@ -49,7 +54,7 @@ export function QueryBar({ query, onSearch }: QueryBarProps) {
         </kbd>
       </div>
       <Button type="submit" variant="primary" className="h-9" disabled={text.trim() === ""}>
-        <Search /> Search
+        <Search /> {t("Search")}
       </Button>
     </form>
   );

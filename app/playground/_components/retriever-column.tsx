@@ -1,5 +1,6 @@
 "use client";
 import { useEffect, useState } from "react";
+import { useText } from "@/app/_i18n/text-provider";
 import type { PlaygroundState } from "@/app/_lib/playground-link";
 import { formatRetriever } from "@/app/_lib/retriever";
 import { Badge } from "@/app/_ui/badge";
@@ -8,8 +9,8 @@ import { ErrorState } from "@/app/_ui/states";
 import type { RetrieverConfig } from "@/contracts/run-config/retriever";
 import { ColumnTitle, SearchTimes, SearchWaiting } from "./column-parts";
 import { DocumentCard } from "./document-card";
-import type { TextPart } from "./highlight";
-import { COLUMN_LETTERS, type OtherRank } from "./overlap";
+import type { TextPart } from "@/app/_episode/highlight";
+import { getColumnLetter, type OtherRank } from "./overlap";
 import { RetrieverDialog } from "./retriever-dialog";
 import { useRetrieverSearch } from "./use-retriever-search";
 
@@ -50,6 +51,7 @@ export function RetrieverColumn({
   onEdit,
   onRemove,
 }: RetrieverColumnProps) {
+  const t = useText();
   const [editing, setEditing] = useState(false);
   const { running, result, failure, stopped, task, search, cancel } = useRetrieverSearch(
     state,
@@ -62,11 +64,11 @@ export function RetrieverColumn({
   );
   const found =
     gold.size > 0 && result ? result.documents.filter((d) => gold.has(d.id)).length : null;
-  const title = formatRetriever(retriever);
+  const title = formatRetriever(t, retriever);
   return (
     <Card
       className="min-w-0 snap-start overflow-hidden"
-      aria-label={`${COLUMN_LETTERS[place]}: ${title}`}
+      aria-label={`${getColumnLetter(place)}: ${title}`}
       data-column={place}
       data-column-state={running ? "running" : failure ? "failed" : result ? "done" : "idle"}
     >
@@ -91,9 +93,9 @@ export function RetrieverColumn({
             />
           ) : null}
           {found === null ? null : (
-            <Badge
-              tone={found === gold.size ? "good" : "warn"}
-            >{`${found} of ${gold.size} gold`}</Badge>
+            <Badge tone={found === gold.size ? "good" : "warn"}>
+              {t("{found} of {total} gold", { found, total: gold.size })}
+            </Badge>
           )}
         </p>
       </header>
@@ -104,17 +106,19 @@ export function RetrieverColumn({
         {failure && !stopped ? (
           <ErrorState
             className="m-3"
-            title="This retriever failed"
+            title={t("This retriever failed")}
             error={failure}
             onRetry={search}
           />
         ) : null}
         {stopped ? (
-          <p className="px-3 py-6 text-center text-xs text-muted-foreground">Stopped.</p>
+          <p className="px-3 py-6 text-center text-xs text-muted-foreground">{t("Stopped.")}</p>
         ) : null}
         {result?.documents.length === 0 ? (
           <p className="px-3 py-6 text-center text-xs text-muted-foreground">
-            Nothing was found: no document shares a word with the query, or the corpus is empty.
+            {t(
+              "Nothing was found: no document shares a word with the query, or the corpus is empty.",
+            )}
           </p>
         ) : null}
       </div>
@@ -137,7 +141,7 @@ export function RetrieverColumn({
       ) : null}
       {editing ? (
         <RetrieverDialog
-          title={`Retriever ${COLUMN_LETTERS[place]}`}
+          title={t("Retriever {letter}", { letter: getColumnLetter(place) })}
           start={retriever}
           onClose={() => setEditing(false)}
           onApply={(config) => {

@@ -3,6 +3,7 @@ import { zodResolver } from "@hookform/resolvers/zod";
 import { FormProvider, useForm } from "react-hook-form";
 import { z } from "zod";
 import { listSettingGroups } from "@/core/run/settings";
+import { useText } from "@/app/_i18n/text-provider";
 import { RETRIEVER_PRESETS } from "@/app/_lib/retriever";
 import { SettingGroupCard } from "@/app/_settings/setting-group-card";
 import type { Draft } from "@/app/_settings/draft";
@@ -28,6 +29,7 @@ interface RetrieverDialogProps {
 
 /** Changes the settings of a column's retriever. */
 export function RetrieverDialog({ title, start, onClose, onApply }: RetrieverDialogProps) {
+  const t = useText();
   const form = useForm<Draft, unknown, z.output<typeof formSchema>>({
     resolver: zodResolver(draftSchema),
     mode: "onChange",
@@ -37,14 +39,14 @@ export function RetrieverDialog({ title, start, onClose, onApply }: RetrieverDia
   return (
     <Dialog open onOpenChange={(open) => !open && onClose()} title={title} className="max-w-3xl">
       <FormProvider {...form}>
-        <div className="mb-3 flex flex-wrap gap-1.5" role="group" aria-label="Presets">
+        <div className="mb-3 flex flex-wrap gap-1.5" role="group" aria-label={t("Presets")}>
           {RETRIEVER_PRESETS.map((preset) => (
             <Button
               key={preset.label}
               size="sm"
               onClick={() => form.reset({ retriever: structuredClone(preset.config) })}
             >
-              {preset.label}
+              {t(preset.label)}
             </Button>
           ))}
         </div>
@@ -57,9 +59,9 @@ export function RetrieverDialog({ title, start, onClose, onApply }: RetrieverDia
         >
           {GROUP ? <SettingGroupCard group={GROUP} /> : null}
           <div className="mt-4 flex justify-end gap-2">
-            <Button onClick={onClose}>Cancel</Button>
+            <Button onClick={onClose}>{t("Cancel")}</Button>
             <Button type="submit" variant="primary">
-              Apply
+              {t("Apply")}
             </Button>
           </div>
         </form>

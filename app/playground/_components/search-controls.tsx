@@ -1,6 +1,7 @@
 "use client";
 import { useQuery } from "@tanstack/react-query";
 import { Plus } from "lucide-react";
+import { useText } from "@/app/_i18n/text-provider";
 import { MAX_COLUMNS, type PlaygroundState } from "@/app/_lib/playground-link";
 import { RETRIEVER_PRESETS } from "@/app/_lib/retriever";
 import { useTRPC } from "@/app/_lib/trpc";
@@ -13,6 +14,7 @@ type CorpusSelectProps = { corpus: string; onChange: (corpus: string) => void };
 
 /** Every corpus that an online worker or the server knows. */
 export function CorpusSelect({ corpus, onChange }: CorpusSelectProps) {
+  const t = useText();
   const trpc = useTRPC();
   const corpora = useQuery(trpc.catalogue.corpora.queryOptions());
   const workers = useQuery(trpc.workers.list.queryOptions());
@@ -25,9 +27,9 @@ export function CorpusSelect({ corpus, onChange }: CorpusSelectProps) {
   ].sort();
   return (
     <label className="flex items-center gap-1.5 text-xs text-muted-foreground">
-      Corpus
+      {t("Corpus")}
       <Select
-        aria-label="Corpus"
+        aria-label={t("Corpus")}
         className="w-auto max-w-48"
         value={corpus}
         onChange={(e) => onChange(e.target.value)}
@@ -41,6 +43,7 @@ type WorkerSelectProps = { state: PlaygroundState; onChange: (worker: string | n
 
 /** Which worker searches: any that can, or one by name. Workers without the corpus are marked. */
 export function WorkerSelect({ state, onChange }: WorkerSelectProps) {
+  const t = useText();
   const trpc = useTRPC();
   const workers = useQuery(trpc.workers.list.queryOptions());
   const online = workers.data?.filter((w) => w.state === "online") ?? [];
@@ -51,21 +54,20 @@ export function WorkerSelect({ state, onChange }: WorkerSelectProps) {
     !online.some((w) => w.id === state.worker);
   return (
     <label className="flex items-center gap-1.5 text-xs text-muted-foreground">
-      Worker
+      {t("Worker")}
       <Select
-        aria-label="Worker"
+        aria-label={t("Worker")}
         className="w-auto max-w-56"
         value={state.worker ?? ""}
         onChange={(e) => onChange(e.target.value || null)}
       >
-        <option value="">any that can</option>
-        {gone ? <option value={state.worker ?? ""}>one that is offline</option> : null}
+        <option value="">{t("any that can")}</option>
+        {gone ? <option value={state.worker ?? ""}>{t("one that is offline")}</option> : null}
         {online.map((w) => (
           <option key={w.id} value={w.id}>
-            {w.name}
             {local && !w.capabilities.corpora.includes(state.corpus)
-              ? ` (without ${state.corpus})`
-              : ""}
+              ? t("{worker} (without {corpus})", { worker: w.name, corpus: state.corpus })
+              : w.name}
           </option>
         ))}
       </Select>
@@ -80,20 +82,21 @@ interface AddRetrieverProps {
 
 /** Adds a column with one of the ready retrievers. */
 export function AddRetriever({ disabled, onAdd }: AddRetrieverProps) {
+  const t = useText();
   return (
     <Menu>
       <MenuTrigger asChild>
         <Button
           disabled={disabled}
-          title={disabled ? `At most ${MAX_COLUMNS} side by side` : undefined}
+          title={disabled ? t("At most {count} side by side", { count: MAX_COLUMNS }) : undefined}
         >
-          <Plus /> Add a retriever
+          <Plus /> {t("Add a retriever")}
         </Button>
       </MenuTrigger>
       <MenuContent align="start">
         {RETRIEVER_PRESETS.map((preset) => (
           <MenuItem key={preset.label} onSelect={() => onAdd(preset.config)}>
-            {preset.label}
+            {t(preset.label)}
           </MenuItem>
         ))}
       </MenuContent>

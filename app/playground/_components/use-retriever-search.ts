@@ -1,5 +1,6 @@
 "use client";
 import { useEffect, useMemo, useRef } from "react";
+import { useText } from "@/app/_i18n/text-provider";
 import type { PlaygroundState } from "@/app/_lib/playground-link";
 import { useTask } from "@/app/_lib/use-task";
 import type { RetrieverConfig } from "@/contracts/run-config/retriever";
@@ -14,6 +15,7 @@ export function useRetrieverSearch(
   retriever: RetrieverConfig,
   searchCount: number,
 ) {
+  const t = useText();
   const { task, start, cancel, running, error } = useTask();
   const request = useMemo(
     () => ({ kind: "query" as const, corpus, retriever, query, k, workerId: worker }),
@@ -32,7 +34,7 @@ export function useRetrieverSearch(
   );
   const mismatch =
     parsed && !parsed.success
-      ? { message: "Worker and page are of different versions: restart both." }
+      ? { message: t("Worker and page are of different versions: restart both.") }
       : null;
   return {
     task,

@@ -1,3 +1,4 @@
+import { markText } from "@/app/_i18n/format-text";
 import {
   questionReadingSchema,
   type QuestionFormat,
@@ -47,16 +48,17 @@ export const MAPPED_FIELDS = [
   "split",
 ] as const;
 export type MappedField = (typeof MAPPED_FIELDS)[number];
+/** Shown by `t(title)`. */
 export const FIELD_TITLES: Record<MappedField, string> = {
-  id: "Id",
-  question: "Question",
-  answers: "Answers",
-  aliases: "Other forms of the answer",
-  goldIds: "Gold passages (ids)",
-  goldTitles: "Gold passages (titles)",
-  options: "Options",
-  answerLetter: "Letter of the right option",
-  type: "Type",
-  group: "Group",
-  split: "Split",
+  id: markText("Id"),
+  question: markText("Question"),
+  answers: markText("Answers"),
+  aliases: markText("Other forms of the answer"),
+  goldIds: markText("Gold passages (ids)"),
+  goldTitles: markText("Gold passages (titles)"),
+  options: markText("Options"),
+  answerLetter: markText("Letter of the right option"),
+  type: markText("Type"),
+  group: markText("Group"),
+  split: markText("Split"),
 };

@@ -1,4 +1,6 @@
-import { formatCount } from "@/app/_lib/format";
+import { markText } from "@/app/_i18n/format-text";
+import { useText } from "@/app/_i18n/text-provider";
+import { formatReadingValue } from "@/app/corpora/_components/reading-texts";
 import { Select } from "@/app/_ui/field";
 import {
   questionFormatSchema,
@@ -12,19 +14,20 @@ type ChoiceProps = { choice: ImportChoice; onChange: (choice: ImportChoice) => v
 type ReadingField = keyof QuestionReading;
 
 const READING_TITLES: Record<ReadingField, string> = {
-  encoding: "Encoding",
-  delimiter: "Delimiter of a table",
-  quoting: "Quotes in quoted fields",
-  booleans: "Answers true and false are",
-  cells: "Cells of a table hold",
+  encoding: markText("Encoding"),
+  delimiter: markText("Delimiter of a table"),
+  quoting: markText("Quotes in quoted fields"),
+  booleans: markText("Answers true and false are"),
+  cells: markText("Cells of a table hold"),
 };
 
 /** How the file is read; what is "auto" is told by its content. */
 export function ReadingChoice({ choice, onChange }: ChoiceProps) {
+  const t = useText();
   return (
     <div className="grid gap-2 sm:grid-cols-2">
       <ChoiceSelect
-        title="Format"
+        title={t("Format")}
         options={questionFormatSchema.options}
         value={choice.format}
         onChange={(value) =>
@@ -34,7 +37,7 @@ export function ReadingChoice({ choice, onChange }: ChoiceProps) {
       {(Object.keys(READING_TITLES) as ReadingField[]).map((field) => (
         <ChoiceSelect
           key={field}
-          title={READING_TITLES[field]}
+          title={t(READING_TITLES[field])}
           options={questionReadingSchema.shape[field].def.innerType.options}
           value={choice.reading[field]}
           onChange={(value) =>
@@ -60,12 +63,13 @@ function ChoiceSelect({
   value: string;
   onChange: (value: string) => void;
 }) {
+  const t = useText();
   return (
     <label className="block">
       <span className="text-muted-foreground">{title}</span>
       <Select
         className="mt-0.5 w-full"
-        options={options}
+        options={options.map((option) => ({ value: option, text: formatReadingValue(t, option) }))}
         value={value}
         onChange={(e) => onChange(e.target.value)}
       />
@@ -87,6 +91,7 @@ export function ColumnMapping({
   mapping: Readonly<Partial<Record<MappedField, string | null>>>;
   corpora: readonly string[];
 }) {
+  const t = useText();
   // That a file has no ids is for a person to say.
   const isUndecided = (field: MappedField): boolean =>
     field === "id" && !mapping.id && !("id" in choice.mapping);
@@ -94,7 +99,7 @@ export function ColumnMapping({
     <div className="grid gap-2 sm:grid-cols-2">
       {MAPPED_FIELDS.map((field) => (
         <label key={field} className="block">
-          <span className="text-muted-foreground">{FIELD_TITLES[field]}</span>
+          <span className="text-muted-foreground">{t(FIELD_TITLES[field])}</span>
           <Select
             className="mt-0.5 w-full"
             value={mapping[field] ?? (isUndecided(field) ? UNDECIDED : "")}
@@ -108,10 +113,10 @@ export function ColumnMapping({
           >
             {isUndecided(field) ? (
               <option value={UNDECIDED} disabled>
-                choose
+                {t("choose")}
               </option>
             ) : null}
-            <option value="">{field === "id" ? "none: numbered by line" : "none"}</option>
+            <option value="">{field === "id" ? t("none: numbered by line") : t("none")}</option>
             {[...new Set([...columns, ...(mapping[field] ? [mapping[field]] : [])])].map(
               (column) => (
                 <option key={column}>{column}</option>
@@ -122,13 +127,13 @@ export function ColumnMapping({
       ))}
       {mapping.goldTitles ? (
         <label className="block">
-          <span className="text-muted-foreground">Corpus of the gold titles</span>
+          <span className="text-muted-foreground">{t("Corpus of the gold titles")}</span>
           <Select
             className="mt-0.5 w-full"
             value={choice.goldCorpus ?? ""}
             onChange={(e) => onChange({ ...choice, goldCorpus: e.target.value || null })}
           >
-            <option value="">none: the titles are dropped</option>
+            <option value="">{t("none: the titles are dropped")}</option>
             {corpora.map((name) => (
               <option key={name}>{name}</option>
             ))}
@@ -145,10 +150,11 @@ export function PartChoice({
   choice,
   onChange,
 }: ChoiceProps & { parts: readonly { name: string; questions: number }[] }) {
+  const t = useText();
   if (parts.length < 2) return null;
   return (
     <fieldset>
-      <legend className="font-medium">Parts; each becomes a set of its own</legend>
+      <legend className="font-medium">{t("Parts; each becomes a set of its own")}</legend>
       {parts.map(({ name, questions }) => (
         <label key={name} className="mt-1 flex items-center gap-2">
           <input
@@ -161,7 +167,8 @@ export function PartChoice({
               onChange({ ...choice, parts: chosen.size === parts.length ? null : [...chosen] });
             }}
           />
-          {name} · {formatCount(questions, "question")}
+          {name} ·{" "}
+          {t("{count, plural, one {# question} other {# questions}}", { count: questions })}
         </label>
       ))}
     </fieldset>

@@ -2,7 +2,9 @@
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { Upload } from "lucide-react";
 import { useState } from "react";
-import { formatBytes, formatCount } from "@/app/_lib/format";
+import type { Text } from "@/app/_i18n/format-text";
+import { useText } from "@/app/_i18n/text-provider";
+import { formatBytes } from "@/app/_lib/format";
 import { useTRPC } from "@/app/_lib/trpc";
 import { Button } from "@/app/_ui/button";
 import { Dialog } from "@/app/_ui/dialog";
@@ -15,6 +17,25 @@ import { readSource, suggestSetName } from "./question-file";
 
 const EXAMPLE =
   '{"id": "q1", "question": "What is the capital of Peru?", "answers": ["Lima"], "goldIds": ["peru-capital"], "type": "one-hop"}';
+
+const FETCH_COMMAND = "npm run s3 -- questions fetch s3-processed-data";
+
+/** Says how many questions were imported, and as which sets. */
+function describeImport(
+  t: Text,
+  sets: readonly { name: string; questions: number; isNew: boolean }[],
+): string {
+  const values = {
+    count: sets.reduce((sum, set) => sum + set.questions, 0),
+    sets: sets.map((set) => set.name).join(", "),
+  };
+  return sets.every((set) => set.isNew)
+    ? t("Imported {count, plural, one {# question} other {# questions}} as {sets}", values)
+    : t(
+        "Imported {count, plural, one {# question} other {# questions}} as {sets} (some were there already)",
+        values,
+      );
+}
 
 /**
  * Imports questions from a file of a known format, after a preview. Either all are stored, or none and every bad line is
@@ -29,6 +50,7 @@ export function ImportDialog({
   onClose: () => void;
   onImported: (name: string) => void;
 }) {
+  const t = useText();
   const trpc = useTRPC();
   const queryClient = useQueryClient();
   const notify = useNotify();
@@ -42,11 +64,7 @@ export function ImportDialog({
       onSuccess: ({ sets, warnings }) => {
         const [first] = sets;
         if (!first) return;
-        const count = sets.reduce((sum, set) => sum + set.questions, 0);
-        notify(
-          "good",
-          `Imported ${formatCount(count, "question")} as ${sets.map((set) => set.name).join(", ")}${sets.every((set) => set.isNew) ? "" : " (some were there already)"}`,
-        );
+        notify("good", describeImport(t, sets));
         for (const warning of warnings) notify("bad", warning);
         void queryClient.invalidateQueries(trpc.catalogue.pathFilter());
         setFile(null);
@@ -67,7 +85,9 @@ export function ImportDialog({
     try {
       setSource(await readSource(next));
     } catch (error) {
-      setUnreadable(new Error(`${next.name} could not be read.`, { cause: error }));
+      setUnreadable(
+        new Error(t("{file} could not be read.", { file: next.name }), { cause: error }),
+      );
     }
   };
   const submit = () => {
@@ -83,8 +103,10 @@ export function ImportDialog({
         setUnreadable(null);
         onClose();
       }}
-      title="Import questions"
-      description="JSON lines with id, question and answers as below, or a JSON list; a table (CSV, TSV, ...) or parquet; FlashRAG's, upstream's and MIRAGE's files; gzip or not. At most 200 MB."
+      title={t("Import questions")}
+      description={t(
+        "JSON lines with id, question and answers as below, or a JSON list; a table (CSV, TSV, ...) or parquet; FlashRAG's, upstream's and MIRAGE's files; gzip or not. At most 200 MB.",
+      )}
       className="max-w-xl"
     >
       <form
@@ -98,14 +120,13 @@ export function ImportDialog({
           {EXAMPLE}
         </pre>
         <p className="text-xs text-muted-foreground">
-          Upstream&apos;s published questions:{" "}
-          <code className="font-mono text-2xs">
-            npm run s3 -- questions fetch s3-processed-data
-          </code>
+          {t.rich("Upstream's published questions: {command}", {
+            command: <code className="font-mono text-2xs">{FETCH_COMMAND}</code>,
+          })}
         </p>
         <div>
           <label htmlFor="questions-file" className="font-medium">
-            File
+            {t("File")}
           </label>
           <input
             id="questions-file"
@@ -120,12 +141,12 @@ export function ImportDialog({
         </div>
         <div>
           <label htmlFor="questions-name" className="font-medium">
-            Name
+            {t("Name")}
           </label>
           <Input
             id="questions-name"
             className="mt-1 font-mono text-xs"
-            placeholder="my-set or my-set/dev"
+            placeholder={t("my-set or my-set/dev")}
             autoComplete="off"
             spellCheck={false}
             value={name}
@@ -141,7 +162,11 @@ export function ImportDialog({
           />
         ) : null}
         {failure ? (
-          <ErrorState title="Not imported" error={failure} className="max-h-64 overflow-y-auto" />
+          <ErrorState
+            title={t("Not imported")}
+            error={failure}
+            className="max-h-64 overflow-y-auto"
+          />
         ) : null}
         <div className="flex justify-end">
           <Button
@@ -149,7 +174,7 @@ export function ImportDialog({
             variant="primary"
             disabled={!source || name.trim() === "" || upload.isPending}
           >
-            <Upload /> {upload.isPending ? "Importing" : "Import"}
+            <Upload /> {upload.isPending ? t("Importing") : t("Import")}
           </Button>
         </div>
       </form>

@@ -1,20 +1,36 @@
 "use client";
 import { useQuery } from "@tanstack/react-query";
-import { formatInteger, formatCount } from "@/app/_lib/format";
+import type { Text } from "@/app/_i18n/format-text";
+import { useText } from "@/app/_i18n/text-provider";
+import { formatInteger } from "@/app/_lib/format";
+import { formatFound } from "@/app/corpora/_components/reading-texts";
 import { useTRPC, useTRPCClient } from "@/app/_lib/trpc";
-import { formatFound } from "@/core/reading/format-found";
 import { Skeleton } from "@/app/_ui/states";
 import type { ImportChoice, QuestionSource } from "./import-choice";
 import { ColumnMapping, PartChoice, ReadingChoice } from "./import-choices";
 
 /** How many questions name gold passages. */
 function formatGold(
+  t: Text,
   parts: readonly { questions: number; withGold: number; unresolvedGold: number }[],
 ): string {
   const sum = (key: "questions" | "withGold" | "unresolvedGold"): number =>
     parts.reduce((total, part) => total + part[key], 0);
   const unresolved = sum("unresolvedGold");
-  return `Gold passages: ${formatInteger(sum("withGold"))} of ${formatCount(sum("questions"), "question")}.${unresolved > 0 ? ` Of ${formatCount(unresolved, "question")} a title stands over no passage of the corpus, or over several.` : ""}`;
+  return [
+    t("Gold passages: {gold} of {count, plural, one {# question} other {# questions}}.", {
+      gold: formatInteger(sum("withGold")),
+      count: sum("questions"),
+    }),
+    ...(unresolved > 0
+      ? [
+          t(
+            "Of {count, plural, one {# question} other {# questions}} a title stands over no passage of the corpus, or over several.",
+            { count: unresolved },
+          ),
+        ]
+      : []),
+  ].join(" ");
 }
 
 /**
@@ -30,6 +46,7 @@ export function ImportPreview({
   choice: ImportChoice;
   onChange: (choice: ImportChoice) => void;
 }) {
+  const t = useText();
   const client = useTRPCClient();
   const trpc = useTRPC();
   const corpora = useQuery(trpc.catalogue.corpora.queryOptions());
@@ -64,7 +81,7 @@ export function ImportPreview({
     return (
       <div className="space-y-3 rounded-md border p-3 text-xs">
         <p className="whitespace-pre-wrap text-bad">
-          The file cannot be read: {preview.error.message}
+          {t("The file cannot be read: {message}", { message: preview.error.message })}
         </p>
         <ReadingChoice choice={choice} onChange={onChange} />
       </div>
@@ -78,8 +95,16 @@ export function ImportPreview({
       data-preview={format}
     >
       <p className="text-muted-foreground">
-        {formatFound(preview.data)}, {formatCount(rows, "row")}
-        {problemCount > 0 ? `, ${formatInteger(problemCount)} of them cannot be used` : ""}
+        {problemCount > 0
+          ? t("{found}, {rows, plural, one {# row} other {# rows}}, {bad} of them cannot be used", {
+              found: formatFound(t, preview.data),
+              rows,
+              bad: formatInteger(problemCount),
+            })
+          : t("{found}, {rows, plural, one {# row} other {# rows}}", {
+              found: formatFound(t, preview.data),
+              rows,
+            })}
       </p>
       {undecided.map((text) => (
         <p key={text} className="text-bad">
@@ -88,7 +113,10 @@ export function ImportPreview({
       ))}
       {problems.length > 0 ? (
         <div>
-          <ul className="max-h-32 overflow-y-auto text-bad" aria-label="Rows that cannot be used">
+          <ul
+            className="max-h-32 overflow-y-auto text-bad"
+            aria-label={t("Rows that cannot be used")}
+          >
             {problems.map(({ where, message }) => (
               <li key={`${where} ${message}`}>
                 {where} {message}
@@ -101,7 +129,7 @@ export function ImportPreview({
               checked={choice.skipProblems}
               onChange={(e) => onChange({ ...choice, skipProblems: e.target.checked })}
             />
-            Leave them out
+            {t("Leave them out")}
           </label>
         </div>
       ) : null}
@@ -110,21 +138,25 @@ export function ImportPreview({
           {warning}
         </p>
       ))}
-      <ul aria-label="First questions" className="divide-y">
+      <ul aria-label={t("First questions")} className="divide-y">
         {sample.map(({ part, question }) => (
           <li key={`${part} ${question.id}`} className="py-1.5">
             <p className="font-medium">{question.question}</p>
             <p className="text-muted-foreground">
-              {question.answers.join(" · ")}
               {question.options
-                ? ` (${question.options.answer} of ${question.options.choices.length} options)`
-                : ""}
+                ? t("{answers} ({letter} of {count} options)", {
+                    answers: question.answers.join(" · "),
+                    letter: question.options.answer,
+                    count: question.options.choices.length,
+                  })
+                : question.answers.join(" · ")}
             </p>
           </li>
         ))}
       </ul>
       <p data-gold>
         {formatGold(
+          t,
           parts.filter(({ name }) => choice.parts === null || choice.parts.includes(name)),
         )}
       </p>
@@ -137,7 +169,9 @@ export function ImportPreview({
         onChange={onChange}
       />
       {unread.length > 0 ? (
-        <p className="break-words text-muted-foreground">Not read: {unread.join(", ")}</p>
+        <p className="break-words text-muted-foreground">
+          {t("Not read: {columns}", { columns: unread.join(", ") })}
+        </p>
       ) : null}
       <ReadingChoice choice={choice} onChange={onChange} />
     </div>

@@ -2,8 +2,9 @@
 import { useQuery } from "@tanstack/react-query";
 import { Upload } from "lucide-react";
 import { useState } from "react";
+import { useText } from "@/app/_i18n/text-provider";
 import { cn } from "@/app/_lib/cn";
-import { formatAgo, formatInteger, formatCount } from "@/app/_lib/format";
+import { formatAgo, formatInteger } from "@/app/_lib/format";
 import { useTRPC } from "@/app/_lib/trpc";
 import { useNow } from "@/app/_lib/use-now";
 import { useQueryParams } from "@/app/_lib/use-params";
@@ -16,6 +17,7 @@ import { SetPreview } from "./set-preview";
 
 /** Question sets: those that came with the installation, and one's own. */
 export function QuestionsView() {
+  const t = useText();
   const trpc = useTRPC();
   const [params, setParams] = useQueryParams();
   const [importing, setImporting] = useState(false);
@@ -24,13 +26,13 @@ export function QuestionsView() {
   const chosen = sets.data?.find((set) => set.name === params.get("set")) ?? sets.data?.[0];
   const button = (
     <Button variant="primary" onClick={() => setImporting(true)}>
-      <Upload /> Import questions
+      <Upload /> {t("Import questions")}
     </Button>
   );
   return (
     <>
       <header className="flex items-center justify-between gap-4">
-        <h1 className="text-lg font-semibold">Questions</h1>
+        <h1 className="text-lg font-semibold">{t("Questions")}</h1>
         {button}
       </header>
       <div className="mt-4">
@@ -40,15 +42,16 @@ export function QuestionsView() {
             <Skeleton className="h-96" />
           </div>
         ) : sets.isError ? (
-          <QueryErrorState title="The question sets could not be read" query={sets} />
+          <QueryErrorState title={t("The question sets could not be read")} query={sets} />
         ) : sets.data.length === 0 || !chosen ? (
-          <EmptyState title="No question set yet" action={button}>
-            A set is a JSONL file: one question with its answers on each line. Questions that name
-            gold documents can also measure a retriever.
+          <EmptyState title={t("No question set yet")} action={button}>
+            {t(
+              "A set is a JSONL file: one question with its answers on each line. Questions that name gold documents can also measure a retriever.",
+            )}
           </EmptyState>
         ) : (
           <div className="grid items-start gap-4 lg:grid-cols-[20rem_minmax(0,1fr)]">
-            <Card aria-label="Question sets" className="p-1.5">
+            <Card aria-label={t("Question sets")} className="p-1.5">
               <ul>
                 {sets.data.map((set) => (
                   <li key={set.name}>
@@ -65,18 +68,21 @@ export function QuestionsView() {
                       <span className="flex items-center justify-between gap-2">
                         <span className="min-w-0 truncate font-medium">{set.name}</span>
                         {set.withGold === 0 ? (
-                          <Badge tone="warn">no gold</Badge>
+                          <Badge tone="warn">{t("no gold")}</Badge>
                         ) : (
                           <Badge tone="good">
-                            {set.withGold === set.questions
-                              ? "gold"
-                              : `${formatInteger(set.withGold)} gold`}
+                            {t("{which, select, all {gold} other {{count} gold}}", {
+                              which: set.withGold === set.questions ? "all" : "some",
+                              count: formatInteger(set.withGold),
+                            })}
                           </Badge>
                         )}
                       </span>
                       <span className="block truncate text-2xs text-muted-foreground">
-                        {formatCount(set.questions, "question")} · {set.createdBy} ·{" "}
-                        {formatAgo(set.createdAt, now)}
+                        {t("{count, plural, one {# question} other {# questions}}", {
+                          count: set.questions,
+                        })}{" "}
+                        · {set.createdBy} · {formatAgo(t, set.createdAt, now)}
                       </span>
                     </button>
                   </li>

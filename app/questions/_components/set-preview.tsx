@@ -2,10 +2,11 @@
 import { keepPreviousData, useInfiniteQuery } from "@tanstack/react-query";
 import { BarChart3 } from "lucide-react";
 import Link from "next/link";
-import { useDeferredValue, useState } from "react";
-import { formatInteger, formatCount } from "@/app/_lib/format";
+import { useText } from "@/app/_i18n/text-provider";
+import { formatInteger } from "@/app/_lib/format";
 import { buildPlaygroundHref } from "@/app/_lib/playground-link";
 import { useTRPC } from "@/app/_lib/trpc";
+import { useSearchText } from "@/app/_lib/use-params";
 import { Badge } from "@/app/_ui/badge";
 import { Button } from "@/app/_ui/button";
 import { Card } from "@/app/_ui/card";
@@ -15,12 +16,12 @@ import { EmptyState, QueryErrorState, Skeleton } from "@/app/_ui/states";
 
 /** The questions of a set, to be looked through. */
 export function SetPreview({ set, withGold }: { set: string; withGold: number }) {
+  const t = useText();
   const trpc = useTRPC();
-  const [text, setText] = useState("");
-  const wanted = useDeferredValue(text.trim());
+  const { text, setText, searched } = useSearchText();
   const query = useInfiniteQuery(
     trpc.catalogue.questions.infiniteQueryOptions(
-      { set, text: wanted || undefined, limit: 50 },
+      { set, text: searched || undefined, limit: 50 },
       { getNextPageParam: (page) => page.nextCursor, placeholderData: keepPreviousData },
     ),
   );
@@ -31,11 +32,13 @@ export function SetPreview({ set, withGold }: { set: string; withGold: number })
       <div className="flex flex-wrap items-center gap-2 border-b px-4 py-2.5">
         <h2 className="min-w-0 truncate font-semibold">{set}</h2>
         <span className="text-xs text-muted-foreground" aria-live="polite">
-          {query.data ? formatCount(total, "question") : ""}
+          {query.data
+            ? t("{count, plural, one {# question} other {# questions}}", { count: total })
+            : ""}
         </span>
         <SearchInput
-          label="Search questions and answers"
-          placeholder="Question or answer"
+          label={t("Search questions and answers")}
+          placeholder={t("Question or answer")}
           className="ml-auto w-full sm:w-60"
           value={text}
           onText={setText}
@@ -43,7 +46,7 @@ export function SetPreview({ set, withGold }: { set: string; withGold: number })
         {withGold > 0 ? (
           <Button asChild>
             <Link href={`/runs/new?preset=atlas-retrieval&questions=${encodeURIComponent(set)}`}>
-              <BarChart3 /> Measure a retriever
+              <BarChart3 /> {t("Measure a retriever")}
             </Link>
           </Button>
         ) : null}
@@ -55,12 +58,16 @@ export function SetPreview({ set, withGold }: { set: string; withGold: number })
           ))}
         </div>
       ) : query.isError ? (
-        <QueryErrorState className="m-4" title="The questions could not be read" query={query} />
+        <QueryErrorState
+          className="m-4"
+          title={t("The questions could not be read")}
+          query={query}
+        />
       ) : rows.length === 0 ? (
         <div className="p-4">
           <EmptyState
-            title="No question matches"
-            action={<Button onClick={() => setText("")}>Clear the search</Button>}
+            title={t("No question matches")}
+            action={<Button onClick={() => setText("")}>{t("Clear the search")}</Button>}
           />
         </div>
       ) : (
@@ -74,11 +81,11 @@ export function SetPreview({ set, withGold }: { set: string; withGold: number })
                     href={buildPlaygroundHref({ query: row.question })}
                     className="shrink-0 text-xs font-medium text-primary hover:underline"
                   >
-                    Playground
+                    {t("Playground")}
                   </Link>
                 </div>
                 <p className="mt-0.5 text-xs break-words">
-                  <span className="text-muted-foreground">answers </span>
+                  <span className="text-muted-foreground">{t("answers")} </span>
                   {row.answers.join(" | ")}
                 </p>
                 <p className="mt-1 flex flex-wrap items-center gap-1 text-2xs text-muted-foreground">
@@ -87,10 +94,10 @@ export function SetPreview({ set, withGold }: { set: string; withGold: number })
                   {row.group ? <Badge tone="outline">{row.group}</Badge> : null}
                   {row.goldIds.length > 0 ? (
                     <span className="min-w-0 font-mono break-all">
-                      gold {row.goldIds.join(", ")}
+                      {t("gold {ids}", { ids: row.goldIds.join(", ") })}
                     </span>
                   ) : (
-                    <Badge tone="warn">no gold documents</Badge>
+                    <Badge tone="warn">{t("no gold documents")}</Badge>
                   )}
                 </p>
               </li>
@@ -99,7 +106,10 @@ export function SetPreview({ set, withGold }: { set: string; withGold: number })
           {query.hasNextPage ? (
             <div className="border-t p-3">
               <ShowMoreButton query={query}>
-                Show more ({formatInteger(rows.length)} of {formatInteger(total)})
+                {t("Show more ({shown} of {total})", {
+                  shown: formatInteger(rows.length),
+                  total: formatInteger(total),
+                })}
               </ShowMoreButton>
             </div>
           ) : null}

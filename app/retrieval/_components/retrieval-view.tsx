@@ -2,6 +2,7 @@
 import { keepPreviousData, skipToken, useQuery } from "@tanstack/react-query";
 import { Plus, Search } from "lucide-react";
 import Link from "next/link";
+import { useText } from "@/app/_i18n/text-provider";
 import { ComparisonView } from "@/app/_retrieval/comparison-view";
 import { useTRPC } from "@/app/_lib/trpc";
 import { useQueryParams } from "@/app/_lib/use-params";
@@ -12,6 +13,7 @@ import { RunPicker } from "./run-picker";
 
 /** Evaluate runs of the same questions and corpus, side by side. The address holds which. */
 export function RetrievalView() {
+  const t = useText();
   const trpc = useTRPC();
   const [params, setParams] = useQueryParams();
   const chosen = (params.get("runs") ?? "").split(",").filter(Boolean);
@@ -29,18 +31,18 @@ export function RetrievalView() {
   const launch = (
     <Button variant="primary" asChild>
       <Link href="/runs/new?preset=atlas-retrieval">
-        <Plus /> Measure a retriever
+        <Plus /> {t("Measure a retriever")}
       </Link>
     </Button>
   );
   return (
     <>
       <header className="flex flex-wrap items-center justify-between gap-x-4 gap-y-2">
-        <h1 className="text-lg font-semibold">Retrieval</h1>
+        <h1 className="text-lg font-semibold">{t("Retrieval")}</h1>
         <div className="flex gap-2">
           <Button asChild>
             <Link href="/playground">
-              <Search /> Playground
+              <Search /> {t("Playground")}
             </Link>
           </Button>
           {launch}
@@ -52,11 +54,12 @@ export function RetrievalView() {
             <Skeleton className="h-40" />
           </div>
         ) : list.isError ? (
-          <QueryErrorState title="The evaluate runs could not be read" query={list} />
+          <QueryErrorState title={t("The evaluate runs could not be read")} query={list} />
         ) : list.data.length === 0 ? (
-          <EmptyState title="No retriever is measured yet" action={launch}>
-            A run of kind “Evaluate retrieval” ranks the documents for each question that names gold
-            documents. Two or more of them on the same questions can be compared here.
+          <EmptyState title={t("No retriever is measured yet")} action={launch}>
+            {t(
+              "A run of kind “Evaluate retrieval” ranks the documents for each question that names gold documents. Two or more of them on the same questions can be compared here.",
+            )}
           </EmptyState>
         ) : (
           <RunPicker
@@ -69,14 +72,14 @@ export function RetrievalView() {
       {chosen.length === 0 ? null : comparison.isError ? (
         <QueryErrorState
           className="mt-4"
-          title="These runs cannot be compared"
+          title={t("These runs cannot be compared")}
           query={comparison}
         />
       ) : comparison.data ? (
         <div className="mt-5" aria-busy={comparison.isPlaceholderData}>
           {comparison.data.counts.scored === 0 ? (
-            <EmptyState title="No question is ranked by all of these runs yet">
-              Wait until they have begun, or choose others.
+            <EmptyState title={t("No question is ranked by all of these runs yet")}>
+              {t("Wait until they have begun, or choose others.")}
             </EmptyState>
           ) : (
             <ComparisonView comparison={comparison.data} />

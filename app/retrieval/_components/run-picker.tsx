@@ -1,5 +1,6 @@
 "use client";
 import { useState } from "react";
+import { useText } from "@/app/_i18n/text-provider";
 import { cn } from "@/app/_lib/cn";
 import { formatAgo, formatShare } from "@/app/_lib/format";
 import { formatRetriever } from "@/app/_lib/retriever";
@@ -9,6 +10,8 @@ import { Button } from "@/app/_ui/button";
 import { RunStateBadge } from "@/app/_ui/run-state";
 import { getRunColour } from "@/app/_retrieval/metric-label";
 
+/** Metric of the list. */
+const HEADLINE = "recall@10";
 const MAX_RUNS = 6;
 const SHOWN_RUNS = 6;
 
@@ -24,6 +27,8 @@ interface RunPickerProps {
  */
 export function RunPicker({ rows, chosen, onChange }: RunPickerProps) {
   const groups = groupRuns(rows);
+  // A run that the address names and that is deleted cannot be taken out here: the next choice is made without it.
+  const change = (ids: string[]) => onChange(ids.filter((id) => rows.some((row) => row.id === id)));
   const first = rows.find((row) => row.id === chosen[0]);
   const active = first ? `${first.questionSet} · ${first.corpus}` : null;
   return (
@@ -35,7 +40,7 @@ export function RunPicker({ rows, chosen, onChange }: RunPickerProps) {
           rows={members}
           chosen={chosen}
           disabled={active !== null && active !== name}
-          onChange={onChange}
+          onChange={change}
         />
       ))}
     </div>
@@ -51,6 +56,7 @@ interface GroupProps {
 }
 
 function Group({ name, rows, chosen, disabled, onChange }: GroupProps) {
+  const t = useText();
   const now = useNow();
   const [all, setAll] = useState(false);
   const shown = all ? rows : rows.filter((row, i) => i < SHOWN_RUNS || chosen.includes(row.id));
@@ -61,8 +67,7 @@ function Group({ name, rows, chosen, disabled, onChange }: GroupProps) {
       className={cn("min-w-0 rounded-lg border bg-card px-3 pt-1 pb-2", disabled && "opacity-60")}
     >
       <legend className="px-1 text-xs font-medium text-muted-foreground">
-        {name}
-        {disabled ? " (other questions or documents than those chosen)" : ""}
+        {disabled ? t("{name} (other questions or documents than those chosen)", { name }) : name}
       </legend>
       <ul>
         {shown.map((row) => {
@@ -88,13 +93,17 @@ function Group({ name, rows, chosen, disabled, onChange }: GroupProps) {
                 />
                 <span className="min-w-0 flex-1">
                   <span className="block truncate font-medium">
-                    {formatRetriever(row.retriever)}
+                    {formatRetriever(t, row.retriever)}
                   </span>
                   <span className="block truncate text-2xs text-muted-foreground">
-                    {row.name} · first {row.depth} documents · {formatAgo(row.createdAt, now)}
+                    {t("{name} · first {depth} documents · {ago}", {
+                      name: row.name,
+                      depth: row.depth,
+                      ago: formatAgo(t, row.createdAt, now),
+                    })}
                   </span>
                 </span>
-                <span className="shrink-0 text-right font-mono" title="recall@10">
+                <span className="shrink-0 text-right font-mono" title={HEADLINE}>
                   {formatShare(row.headline)}
                 </span>
                 <RunStateBadge state={row.state} className="max-sm:hidden" />
@@ -105,7 +114,7 @@ function Group({ name, rows, chosen, disabled, onChange }: GroupProps) {
       </ul>
       {rows.length > shown.length ? (
         <Button variant="ghost" size="sm" onClick={() => setAll(true)}>
-          All {rows.length}
+          {t("All {count}", { count: rows.length })}
         </Button>
       ) : null}
     </fieldset>

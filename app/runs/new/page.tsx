@@ -1,8 +1,8 @@
-import type { Metadata } from "next";
 import { Suspense } from "react";
+import { titlePage } from "@/app/_i18n/server";
 import { NewRunView } from "./_components/new-run-view";
 
-export const metadata: Metadata = { title: "New run" };
+export const generateMetadata = titlePage("New run");
 
 export default function NewRunPage() {
   return (

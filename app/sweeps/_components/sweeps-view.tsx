@@ -2,7 +2,9 @@
 import { useInfiniteQuery } from "@tanstack/react-query";
 import { Plus } from "lucide-react";
 import Link from "next/link";
-import { formatAgo, formatDateTime, formatCount } from "@/app/_lib/format";
+import type { Text } from "@/app/_i18n/format-text";
+import { useText } from "@/app/_i18n/text-provider";
+import { formatAgo, formatDateTime, formatWords } from "@/app/_lib/format";
 import { useTRPC, type SweepRow } from "@/app/_lib/trpc";
 import { useNow } from "@/app/_lib/use-now";
 import { Button } from "@/app/_ui/button";
@@ -12,6 +14,7 @@ import { StateCounts } from "@/app/_ui/state-counts";
 
 /** All sweeps, newest first. */
 export function SweepsView() {
+  const t = useText();
   const trpc = useTRPC();
   const query = useInfiniteQuery(
     trpc.sweeps.list.infiniteQueryOptions(
@@ -23,25 +26,26 @@ export function SweepsView() {
   const launch = (
     <Button variant="primary" asChild>
       <Link href="/runs/new?as=sweep">
-        <Plus /> New sweep
+        <Plus /> {t("New sweep")}
       </Link>
     </Button>
   );
   return (
     <>
       <header className="flex items-center justify-between gap-4">
-        <h1 className="text-lg font-semibold">Sweeps</h1>
+        <h1 className="text-lg font-semibold">{t("Sweeps")}</h1>
         {launch}
       </header>
       <div className="mt-4">
         {query.isPending ? (
           <SkeletonList count={4} className="h-20 w-full" list="space-y-2" />
         ) : query.isError && rows.length === 0 ? (
-          <QueryErrorState title="The sweeps could not be read" query={query} />
+          <QueryErrorState title={t("The sweeps could not be read")} query={query} />
         ) : rows.length === 0 ? (
-          <EmptyState title="No sweep yet" action={launch}>
-            A sweep runs one configuration over values of settings and over seeds, as one group with
-            one table.
+          <EmptyState title={t("No sweep yet")} action={launch}>
+            {t(
+              "A sweep runs one configuration over values of settings and over seeds, as one group with one table.",
+            )}
           </EmptyState>
         ) : (
           <>
@@ -58,7 +62,17 @@ export function SweepsView() {
   );
 }
 
+/** "train", "12 runs", "3 seeds": the last where there are several. */
+const listFacts = (t: Text, { kind, runs, seeds }: SweepRow): string[] => [
+  formatWords(t, kind),
+  t("{runs, plural, one {# run} other {# runs}}", { runs }),
+  ...(seeds.length > 1
+    ? [t("{seeds, plural, one {# seed} other {# seeds}}", { seeds: seeds.length })]
+    : []),
+];
+
 function SweepItem({ row }: { row: SweepRow }) {
+  const t = useText();
   const now = useNow();
   return (
     <li className="relative rounded-lg border bg-card p-3 hover:bg-muted/50" data-sweep={row.id}>
@@ -71,20 +85,22 @@ function SweepItem({ row }: { row: SweepRow }) {
         </Link>
         <time
           dateTime={row.createdAt.toISOString()}
-          title={formatDateTime(row.createdAt)}
+          title={formatDateTime(t, row.createdAt)}
           className="text-xs text-muted-foreground"
           suppressHydrationWarning
         >
-          {formatAgo(row.createdAt, now)}
+          {formatAgo(t, row.createdAt, now)}
         </time>
       </div>
       <p className="mt-0.5 text-xs break-words text-muted-foreground">
-        {row.kind} · {formatCount(row.runs, "run")}
-        {row.seeds.length > 1 ? ` · ${formatCount(row.seeds.length, "seed")}` : ""}
+        {listFacts(t, row).join(" · ")}
         {row.paths.length > 0 ? (
           <>
-            {" · varies "}
-            <span className="font-mono">{row.paths.join(", ")}</span>
+            {" · "}
+            {t.rich("varies <mono>{paths}</mono>", {
+              paths: row.paths.join(", "),
+              mono: (text) => <span className="font-mono">{text}</span>,
+            })}
           </>
         ) : null}
       </p>

@@ -1,6 +1,7 @@
 "use client";
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
+import { useText } from "@/app/_i18n/text-provider";
 import { useTRPC } from "@/app/_lib/trpc";
 import { Button } from "@/app/_ui/button";
 import { CopyButton } from "@/app/_ui/copy-button";
@@ -12,13 +13,16 @@ type AttachDialogProps = { open: boolean; onOpenChange: (open: boolean) => void 
 
 /** Makes a token and shows the command once. */
 export function AttachDialog({ open, onOpenChange }: AttachDialogProps) {
+  const t = useText();
   return (
     <Dialog
       open={open}
       onOpenChange={onOpenChange}
       className="max-w-xl"
-      title="Attach a worker"
-      description="Another machine runs its own agent and connects outward to this server. It needs a clone of the repository and a way to this address."
+      title={t("Attach a worker")}
+      description={t(
+        "Another machine runs its own agent and connects outward to this server. It needs a clone of the repository and a way to this address.",
+      )}
     >
       <AttachForm onDone={() => onOpenChange(false)} />
     </Dialog>
@@ -26,6 +30,7 @@ export function AttachDialog({ open, onOpenChange }: AttachDialogProps) {
 }
 
 function AttachForm({ onDone }: { onDone: () => void }) {
+  const t = useText();
   const trpc = useTRPC();
   const queryClient = useQueryClient();
   const [name, setName] = useState("gpu-box");
@@ -38,7 +43,7 @@ function AttachForm({ onDone }: { onDone: () => void }) {
   if (create.data)
     return (
       <>
-        <p>In the clone, on the other machine:</p>
+        <p>{t("In the clone, on the other machine:")}</p>
         <pre
           className="mt-2 overflow-x-auto rounded-md border bg-muted px-3 py-2.5 font-mono text-xs break-all whitespace-pre-wrap"
           data-testid="attach-command"
@@ -46,12 +51,13 @@ function AttachForm({ onDone }: { onDone: () => void }) {
           {create.data.command}
         </pre>
         <div className="mt-3 flex gap-2">
-          <CopyButton variant="primary" text={create.data.command} label="Copy the command" />
-          <Button onClick={onDone}>Done</Button>
+          <CopyButton variant="primary" text={create.data.command} label={t("Copy the command")} />
+          <Button onClick={onDone}>{t("Done")}</Button>
         </div>
         <p className="mt-3 text-xs text-muted-foreground">
-          The token is shown only now; the server keeps nothing but its hash. Revoke it below the
-          workers when it is no longer needed.
+          {t(
+            "The token is shown only now; the server keeps nothing but its hash. Revoke it below the workers when it is no longer needed.",
+          )}
         </p>
       </>
     );
@@ -63,7 +69,7 @@ function AttachForm({ onDone }: { onDone: () => void }) {
       }}
     >
       <label htmlFor="token-name" className="font-medium">
-        Name of the token
+        {t("Name of the token")}
       </label>
       <Input
         id="token-name"
@@ -73,7 +79,7 @@ function AttachForm({ onDone }: { onDone: () => void }) {
         maxLength={120}
       />
       <label htmlFor="server-address" className="mt-3 block font-medium">
-        Address of this server, as that machine reaches it
+        {t("Address of this server, as that machine reaches it")}
       </label>
       <Input
         id="server-address"
@@ -83,13 +89,14 @@ function AttachForm({ onDone }: { onDone: () => void }) {
       />
       {isLoopback(address) ? (
         <p className="mt-1.5 text-xs text-muted-foreground">
-          A loopback address is reached only from this machine, or from another through a tunnel:
-          ssh -R PORT:127.0.0.1:PORT user@machine.
+          {t(
+            "A loopback address is reached only from this machine, or from another through a tunnel: ssh -R PORT:127.0.0.1:PORT user@machine.",
+          )}
         </p>
       ) : null}
-      <ErrorState className="mt-3" title="No token was made" error={create.error} />
+      <ErrorState className="mt-3" title={t("No token was made")} error={create.error} />
       <Button type="submit" variant="primary" className="mt-4" disabled={create.isPending}>
-        Make the command
+        {t("Make the command")}
       </Button>
     </form>
   );

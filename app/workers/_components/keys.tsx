@@ -2,6 +2,7 @@
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { KeyRound } from "lucide-react";
 import { useState } from "react";
+import { useText } from "@/app/_i18n/text-provider";
 import { formatDateTime } from "@/app/_lib/format";
 import { useTRPC } from "@/app/_lib/trpc";
 import { Button } from "@/app/_ui/button";
@@ -13,6 +14,7 @@ import { useNotify } from "@/app/_ui/toast";
 
 /** API keys of model endpoints: stored, replaced and deleted here. Runs name them; no page shows them. */
 export function Keys() {
+  const t = useText();
   const trpc = useTRPC();
   const queryClient = useQueryClient();
   const notify = useNotify();
@@ -22,7 +24,7 @@ export function Keys() {
   const remove = useMutation(
     trpc.keys.remove.mutationOptions({
       onSuccess: () => {
-        notify("good", "Deleted: runs that name it can no longer ask their endpoint");
+        notify("good", t("Deleted: runs that name it can no longer ask their endpoint"));
         void queryClient.invalidateQueries(trpc.keys.pathFilter());
       },
       onError: (error) => notify("bad", error.message),
@@ -30,20 +32,22 @@ export function Keys() {
     }),
   );
   return (
-    <section className="mt-6" aria-label="API keys">
+    <section className="mt-6" aria-label={t("API keys")}>
       <div className="mb-2 flex items-center justify-between gap-4">
-        <h2 className="text-xs font-semibold text-muted-foreground">API keys of model endpoints</h2>
+        <h2 className="text-xs font-semibold text-muted-foreground">
+          {t("API keys of model endpoints")}
+        </h2>
         <Button size="sm" onClick={() => setAdding(true)}>
-          <KeyRound /> Add a key
+          <KeyRound /> {t("Add a key")}
         </Button>
       </div>
       {keys.isError ? (
-        <QueryErrorState title="The keys could not be read" query={keys} />
+        <QueryErrorState title={t("The keys could not be read")} query={keys} />
       ) : (
         <ul className="rounded-lg border bg-card">
           {keys.data?.length === 0 ? (
             <li className="px-4 py-2.5 text-xs text-muted-foreground">
-              None is stored. A hosted model needs one; a run names it under Connection, Key.
+              {t("None is stored. A hosted model needs one; a run names it under Connection, Key.")}
             </li>
           ) : null}
           {keys.data?.map((key) => (
@@ -55,8 +59,16 @@ export function Keys() {
               <span className="font-medium">{key.name}</span>
               <span className="font-mono text-xs break-all">{key.origin}</span>
               <span className="text-xs text-muted-foreground">
-                stored {formatDateTime(key.updatedAt)} by {key.createdBy},{" "}
-                {key.lastUsedAt ? `last used ${formatDateTime(key.lastUsedAt)}` : "never used"}
+                {key.lastUsedAt
+                  ? t("stored {at} by {by}, last used {used}", {
+                      at: formatDateTime(t, key.updatedAt),
+                      by: key.createdBy,
+                      used: formatDateTime(t, key.lastUsedAt),
+                    })
+                  : t("stored {at} by {by}, never used", {
+                      at: formatDateTime(t, key.updatedAt),
+                      by: key.createdBy,
+                    })}
               </span>
               <Button
                 size="sm"
@@ -64,7 +76,7 @@ export function Keys() {
                 className="ml-auto"
                 onClick={() => setDeleting(key.name)}
               >
-                Delete
+                {t("Delete")}
               </Button>
             </li>
           ))}
@@ -73,17 +85,21 @@ export function Keys() {
       <Dialog
         open={adding}
         onOpenChange={setAdding}
-        title="Add an API key"
-        description="Stored encrypted on this server, and given only to a worker that runs a run which names it, for this server address. A key of the same name is replaced."
+        title={t("Add an API key")}
+        description={t(
+          "Stored encrypted on this server, and given only to a worker that runs a run which names it, for this server address. A key of the same name is replaced.",
+        )}
       >
         <KeyForm onDone={() => setAdding(false)} />
       </Dialog>
       <ConfirmDialog
         open={deleting !== null}
         onClose={() => setDeleting(null)}
-        title={`Delete “${deleting ?? ""}”?`}
-        description="Runs that name it stop at the next request that their worker makes after a restart, with the reason; what they stored stays."
-        confirmLabel="Delete"
+        title={t("Delete “{name}”?", { name: deleting ?? "" })}
+        description={t(
+          "Runs that name it stop at the next request that their worker makes after a restart, with the reason; what they stored stays.",
+        )}
+        confirmLabel={t("Delete")}
         pending={remove.isPending}
         onConfirm={() => deleting !== null && remove.mutate({ name: deleting })}
       />
@@ -92,6 +108,7 @@ export function Keys() {
 }
 
 function KeyForm({ onDone }: { onDone: () => void }) {
+  const t = useText();
   const trpc = useTRPC();
   const queryClient = useQueryClient();
   const notify = useNotify();
@@ -99,21 +116,21 @@ function KeyForm({ onDone }: { onDone: () => void }) {
   const put = useMutation(
     trpc.keys.put.mutationOptions({
       onSuccess: () => {
-        notify("good", "Stored");
+        notify("good", t("Stored"));
         void queryClient.invalidateQueries(trpc.keys.pathFilter());
         onDone();
       },
     }),
   );
   const fields = [
-    { id: "name", title: "Name", type: "text", placeholder: "hosted" },
+    { id: "name", title: t("Name"), type: "text", placeholder: "hosted" },
     {
       id: "origin",
-      title: "Address of the server",
+      title: t("Address of the server"),
       type: "url",
       placeholder: "https://api.example.com/v1",
     },
-    { id: "key", title: "Key", type: "password", placeholder: "" },
+    { id: "key", title: t("Key"), type: "password", placeholder: "" },
   ] as const;
   return (
     <form
@@ -146,10 +163,10 @@ function KeyForm({ onDone }: { onDone: () => void }) {
       ) : null}
       <div className="mt-4 flex justify-end gap-2">
         <Button type="button" onClick={onDone}>
-          Cancel
+          {t("Cancel")}
         </Button>
         <Button type="submit" variant="primary" disabled={put.isPending}>
-          Store
+          {t("Store")}
         </Button>
       </div>
     </form>

@@ -1,6 +1,7 @@
 "use client";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
+import { useText } from "@/app/_i18n/text-provider";
 import { formatDateTime } from "@/app/_lib/format";
 import { useTRPC } from "@/app/_lib/trpc";
 import { Badge } from "@/app/_ui/badge";
@@ -10,6 +11,7 @@ import { useNotify } from "@/app/_ui/toast";
 
 /** Tokens by which workers attach; revoking one cuts off those that use it. */
 export function Tokens() {
+  const t = useText();
   const trpc = useTRPC();
   const queryClient = useQueryClient();
   const notify = useNotify();
@@ -18,7 +20,7 @@ export function Tokens() {
   const revoke = useMutation(
     trpc.workers.revokeToken.mutationOptions({
       onSuccess: () => {
-        notify("good", "Revoked: workers that used it are cut off");
+        notify("good", t("Revoked: workers that used it are cut off"));
         void queryClient.invalidateQueries(trpc.workers.pathFilter());
       },
       onError: (error) => notify("bad", error.message),
@@ -27,30 +29,38 @@ export function Tokens() {
   );
   if (!tokens.data || tokens.data.length === 0) return null;
   return (
-    <section className="mt-6" aria-label="Tokens">
-      <h2 className="mb-2 text-xs font-semibold text-muted-foreground">Tokens</h2>
+    <section className="mt-6" aria-label={t("Tokens")}>
+      <h2 className="mb-2 text-xs font-semibold text-muted-foreground">{t("Tokens")}</h2>
       <ul className="rounded-lg border bg-card">
-        {tokens.data.map((t) => (
+        {tokens.data.map((token) => (
           <li
-            key={t.id}
+            key={token.id}
             className="flex min-h-11 flex-wrap items-center gap-x-4 gap-y-1 border-b px-4 py-1.5 last:border-0"
-            data-token={t.id}
+            data-token={token.id}
           >
-            <span className="font-medium">{t.name}</span>
+            <span className="font-medium">{token.name}</span>
             <span className="text-xs text-muted-foreground">
-              made {formatDateTime(t.createdAt)} by {t.createdBy},{" "}
-              {t.lastUsedAt ? `last used ${formatDateTime(t.lastUsedAt)}` : "never used"}
+              {token.lastUsedAt
+                ? t("made {at} by {by}, last used {used}", {
+                    at: formatDateTime(t, token.createdAt),
+                    by: token.createdBy,
+                    used: formatDateTime(t, token.lastUsedAt),
+                  })
+                : t("made {at} by {by}, never used", {
+                    at: formatDateTime(t, token.createdAt),
+                    by: token.createdBy,
+                  })}
             </span>
-            {t.revokedAt ? (
-              <Badge className="ml-auto">revoked</Badge>
+            {token.revokedAt ? (
+              <Badge className="ml-auto">{t("revoked")}</Badge>
             ) : (
               <Button
                 size="sm"
                 variant="danger"
                 className="ml-auto"
-                onClick={() => setRevoking({ id: t.id, name: t.name })}
+                onClick={() => setRevoking({ id: token.id, name: token.name })}
               >
-                Revoke
+                {t("Revoke")}
               </Button>
             )}
           </li>
@@ -59,9 +69,11 @@ export function Tokens() {
       <ConfirmDialog
         open={revoking !== null}
         onClose={() => setRevoking(null)}
-        title={`Revoke “${revoking?.name ?? ""}”?`}
-        description="Workers that attached with it are cut off at once; their runs go back to the queue and resume from their last checkpoints."
-        confirmLabel="Revoke"
+        title={t("Revoke “{name}”?", { name: revoking?.name ?? "" })}
+        description={t(
+          "Workers that attached with it are cut off at once; their runs go back to the queue and resume from their last checkpoints.",
+        )}
+        confirmLabel={t("Revoke")}
         pending={revoke.isPending}
         onConfirm={() => revoking && revoke.mutate({ id: revoking.id })}
       />

@@ -1,5 +1,6 @@
-import { buildAreaPaths } from "@/app/_charts/prepare";
-import { formatMegabytes, formatShare } from "@/app/_lib/format";
+import { buildAreaPaths } from "@/app/_charts/spark-paths";
+import { useText } from "@/app/_i18n/text-provider";
+import { formatMegabytes, formatShare, NONE } from "@/app/_lib/format";
 import type { WorkerRow } from "@/app/_lib/trpc";
 
 interface UsageSeries {
@@ -11,28 +12,35 @@ interface UsageSeries {
 
 /** Use of the worker's machine over the last hour, as shares of what it has. */
 export function UsageCharts({ worker }: { worker: WorkerRow }) {
+  const t = useText();
   const { usage, hardware } = worker;
   const last = usage.at(-1);
   const series: UsageSeries[] = [
-    { label: "CPU", latest: formatShare(last?.cpu), shares: usage.map((u) => u.cpu) },
+    { label: t("CPU"), latest: formatShare(last?.cpu), shares: usage.map((u) => u.cpu) },
     {
-      label: "Memory",
+      label: t("Memory"),
       latest: last
-        ? `${formatMegabytes(last.memoryMb)} of ${formatMegabytes(hardware.memoryMb)}`
-        : "–",
+        ? t("{amount} of {total}", {
+            amount: formatMegabytes(last.memoryMb),
+            total: formatMegabytes(hardware.memoryMb),
+          })
+        : NONE,
       shares: usage.map((u) => u.memoryMb / hardware.memoryMb),
     },
     ...hardware.gpus.flatMap((gpu, i): UsageSeries[] => [
       {
-        label: `GPU ${i}`,
+        label: t("GPU {i}", { i }),
         latest: formatShare(last?.gpus[i]?.utilisation),
         shares: usage.map((u) => u.gpus[i]?.utilisation ?? null),
       },
       {
-        label: `GPU ${i} memory`,
+        label: t("GPU {i} memory", { i }),
         latest: last?.gpus[i]
-          ? `${formatMegabytes(last.gpus[i].memoryMb)} of ${formatMegabytes(gpu.memoryMb)}`
-          : "–",
+          ? t("{amount} of {total}", {
+              amount: formatMegabytes(last.gpus[i].memoryMb),
+              total: formatMegabytes(gpu.memoryMb),
+            })
+          : NONE,
         shares: usage.map((u) => (u.gpus[i] ? u.gpus[i].memoryMb / gpu.memoryMb : null)),
       },
     ]),
@@ -40,7 +48,7 @@ export function UsageCharts({ worker }: { worker: WorkerRow }) {
   return (
     <div
       className="grid grid-cols-2 content-start gap-3"
-      aria-label="Use over the last hour"
+      aria-label={t("Use over the last hour")}
       role="group"
     >
       {series.map((c) => (
@@ -54,7 +62,10 @@ export function UsageCharts({ worker }: { worker: WorkerRow }) {
             preserveAspectRatio="none"
             className="mt-1 h-12 w-full rounded-sm bg-muted/60"
             role="img"
-            aria-label={`${c.label}, the last hour, now ${c.latest}`}
+            aria-label={t("{label}, the last hour, now {latest}", {
+              label: c.label,
+              latest: c.latest,
+            })}
           >
             {buildAreaPaths(c.shares, 200, 48).map((d, i) => (
               <path

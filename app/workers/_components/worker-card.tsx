@@ -2,7 +2,9 @@
 import { useQuery } from "@tanstack/react-query";
 import Link from "next/link";
 import { useState } from "react";
-import { formatAgo, formatDateTime, formatMegabytes, NONE } from "@/app/_lib/format";
+import type { Text } from "@/app/_i18n/format-text";
+import { useText } from "@/app/_i18n/text-provider";
+import { formatAgo, formatDateTime, formatMegabytes, formatWords, NONE } from "@/app/_lib/format";
 import { computeProgressShare, formatProgress } from "@/app/_lib/run-view";
 import { useTRPC, type WorkerRow } from "@/app/_lib/trpc";
 import { useNow } from "@/app/_lib/use-now";
@@ -22,59 +24,66 @@ const SERVICE_TONE: Record<WorkerRow["services"][number]["state"], BadgeTone> = 
   stopped: "neutral",
 };
 
-function listWorkerFacts({ hardware, capabilities, slots, freeSlots }: WorkerRow): Fact[] {
+function listWorkerFacts(t: Text, { hardware, capabilities, slots, freeSlots }: WorkerRow): Fact[] {
   return [
-    ["Host", `${hardware.hostname}, ${hardware.platform}`],
-    ["CPU", `${hardware.cpuModel}, ${hardware.cores} cores`],
-    ["Memory", formatMegabytes(hardware.memoryMb)],
+    [t("Host"), `${hardware.hostname}, ${hardware.platform}`],
+    [t("CPU"), t("{model}, {cores} cores", { model: hardware.cpuModel, cores: hardware.cores })],
+    [t("Memory"), formatMegabytes(hardware.memoryMb)],
     [
-      "GPU",
+      t("GPU"),
       hardware.gpus.length === 0
-        ? "none"
+        ? t("none")
         : hardware.gpus.map((g) => `${g.name}, ${formatMegabytes(g.memoryMb)}`).join("; "),
     ],
-    ["Computes on", `${capabilities.device}, ${capabilities.dtype}`],
-    ["Models", capabilities.models.join(", ") || "none"],
-    ["Corpora", capabilities.corpora.join(", ") || "none"],
+    [t("Computes on"), `${capabilities.device}, ${capabilities.dtype}`],
+    [t("Models"), capabilities.models.join(", ") || t("none")],
+    [t("Corpora"), capabilities.corpora.join(", ") || t("none")],
     [
-      "Slots",
-      `${slots.engine - freeSlots.engine} of ${slots.engine} engine, ${slots.light - freeSlots.light} of ${slots.light} light in use`,
+      t("Slots"),
+      t("{engineUsed} of {engine} engine, {lightUsed} of {light} light in use", {
+        engineUsed: slots.engine - freeSlots.engine,
+        engine: slots.engine,
+        lightUsed: slots.light - freeSlots.light,
+        light: slots.light,
+      }),
     ],
   ];
 }
 
 /** A worker: its machine, what it does now, its services and its log. */
 export function WorkerCard({ worker }: { worker: WorkerRow }) {
+  const t = useText();
   const now = useNow();
   const online = worker.state === "online";
   return (
-    <Card data-worker={worker.id} aria-label={`Worker ${worker.name}`}>
+    <Card data-worker={worker.id} aria-label={t("Worker {name}", { name: worker.name })}>
       <header className="flex flex-wrap items-center gap-x-3 gap-y-1 border-b px-4 py-3">
         <h2 className="font-semibold break-all">{worker.name}</h2>
         <Badge tone={online ? "good" : "bad"}>
-          <span aria-hidden className="size-1.5 rounded-full bg-current" /> {worker.state}
+          <span aria-hidden className="size-1.5 rounded-full bg-current" />{" "}
+          {formatWords(t, worker.state)}
         </Badge>
         <span
           className="ml-auto text-xs text-muted-foreground"
-          title={`Attached ${formatDateTime(worker.attachedAt)}`}
+          title={t("Attached {at}", { at: formatDateTime(t, worker.attachedAt) })}
         >
           {online
-            ? `attached ${formatAgo(worker.attachedAt, now)}`
-            : `last seen ${formatAgo(worker.lastSeenAt, now)}`}
+            ? t("attached {ago}", { ago: formatAgo(t, worker.attachedAt, now) })
+            : t("last seen {ago}", { ago: formatAgo(t, worker.lastSeenAt, now) })}
         </span>
       </header>
       <div className="grid gap-x-8 gap-y-5 p-4 lg:grid-cols-2">
         <FactList
           className="grid-cols-[6rem_1fr] content-start gap-y-1 text-xs"
           valueClassName="min-w-0 break-words"
-          facts={listWorkerFacts(worker)}
+          facts={listWorkerFacts(t, worker)}
         />
         <UsageCharts worker={worker} />
-        <section aria-label="At work">
-          <h3 className="mb-1.5 text-xs font-semibold text-muted-foreground">At work</h3>
+        <section aria-label={t("At work")}>
+          <h3 className="mb-1.5 text-xs font-semibold text-muted-foreground">{t("At work")}</h3>
           {worker.runs.length + worker.tasks.length === 0 ? (
             <p className="text-xs text-muted-foreground">
-              {online ? "Idle: it takes the next queued run that it can run." : "Nothing."}
+              {online ? t("Idle: it takes the next queued run that it can run.") : t("Nothing.")}
             </p>
           ) : null}
           <ul className="space-y-2.5">
@@ -92,20 +101,20 @@ export function WorkerCard({ worker }: { worker: WorkerRow }) {
                 <Progress
                   className="mt-1"
                   value={computeProgressShare(run.progress)}
-                  label={`Progress of ${run.name}`}
+                  label={t("Progress of {name}", { name: run.name })}
                 />
                 <p className="mt-0.5 text-2xs text-muted-foreground">
-                  {formatProgress(run.progress)}
+                  {formatProgress(t, run.progress)}
                 </p>
               </li>
             ))}
             {worker.tasks.map((task) => (
               <li key={task.id}>
-                <p className="font-medium">{task.kind}</p>
+                <p className="font-medium">{formatWords(t, task.kind)}</p>
                 <Progress
                   className="mt-1"
                   value={task.fraction}
-                  label={`Progress of ${task.kind}`}
+                  label={t("Progress of {name}", { name: formatWords(t, task.kind) })}
                 />
                 <p className="mt-0.5 text-2xs text-muted-foreground">{task.detail}</p>
               </li>
@@ -120,12 +129,15 @@ export function WorkerCard({ worker }: { worker: WorkerRow }) {
 }
 
 function Services({ worker }: { worker: WorkerRow }) {
+  const t = useText();
   return (
-    <section aria-label="Services" className="min-w-0">
-      <h3 className="mb-1.5 text-xs font-semibold text-muted-foreground">Services</h3>
-      {worker.services.length === 0 ? (
+    <section aria-label={t("Services")} className="min-w-0">
+      <h3 className="mb-1.5 text-xs font-semibold text-muted-foreground">{t("Services")}</h3>
+      {worker.state === "offline" || worker.services.length === 0 ? (
         <p className="text-xs text-muted-foreground">
-          None is running. Engine and retriever start when a run needs them.
+          {worker.state === "offline"
+            ? t("Not known while the worker is offline.")
+            : t("None is running. Engine and retriever start when a run needs them.")}
         </p>
       ) : (
         <ul className="space-y-2">
@@ -133,17 +145,13 @@ function Services({ worker }: { worker: WorkerRow }) {
             <li key={s.key} className="text-xs">
               <p className="flex flex-wrap items-center gap-x-2.5 gap-y-0.5">
                 <span className="font-mono font-medium break-all">{s.key}</span>
-                <Badge tone={SERVICE_TONE[s.state]}>{s.state}</Badge>
+                <Badge tone={SERVICE_TONE[s.state]}>{formatWords(t, s.state)}</Badge>
                 <span className="ml-auto font-mono text-muted-foreground">
                   {formatMegabytes(s.memoryMb)}
                 </span>
               </p>
               <p className="break-words text-muted-foreground">
-                {[
-                  s.detail,
-                  s.address ?? NONE,
-                  s.references === 1 ? "used by 1" : `used by ${s.references}`,
-                ]
+                {[s.detail, s.address ?? NONE, t("used by {count}", { count: s.references })]
                   .filter(Boolean)
                   .join(" · ")}
               </p>
@@ -159,6 +167,7 @@ function Services({ worker }: { worker: WorkerRow }) {
 }
 
 function WorkerLogs({ worker }: { worker: WorkerRow }) {
+  const t = useText();
   const trpc = useTRPC();
   const [open, setOpen] = useState(false);
   const query = useQuery(
@@ -171,12 +180,12 @@ function WorkerLogs({ worker }: { worker: WorkerRow }) {
   return (
     <div className="border-t px-4 py-2.5">
       <DisclosureButton open={open} onToggle={() => setOpen(!open)}>
-        Log of the agent and its services
+        {t("Log of the agent and its services")}
       </DisclosureButton>
       {open ? (
         lines.length === 0 ? (
           <p className="mt-2 text-xs text-muted-foreground">
-            No line that belongs to no run. Lines of a run stand on its page.
+            {t("No line that belongs to no run. Lines of a run stand on its page.")}
           </p>
         ) : (
           <LogView lines={lines} className="mt-2 max-h-80" />

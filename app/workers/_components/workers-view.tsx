@@ -2,6 +2,7 @@
 import { useQuery } from "@tanstack/react-query";
 import { Plug } from "lucide-react";
 import { useState } from "react";
+import { useText } from "@/app/_i18n/text-provider";
 import { useTRPC } from "@/app/_lib/trpc";
 import { Button } from "@/app/_ui/button";
 import { EmptyState, QueryErrorState, Skeleton } from "@/app/_ui/states";
@@ -12,29 +13,31 @@ import { WorkerCard } from "./worker-card";
 
 /** Attached workers, their tokens, and the API keys of model endpoints. */
 export function WorkersView() {
+  const t = useText();
   const trpc = useTRPC();
   const query = useQuery(trpc.workers.list.queryOptions(undefined, { refetchInterval: 10_000 }));
   const [attaching, setAttaching] = useState(false);
   const attach = (
     <Button variant="primary" onClick={() => setAttaching(true)}>
-      <Plug /> Attach a worker
+      <Plug /> {t("Attach a worker")}
     </Button>
   );
   return (
     <>
       <header className="flex items-center justify-between gap-4">
-        <h1 className="text-lg font-semibold">Workers</h1>
+        <h1 className="text-lg font-semibold">{t("Workers")}</h1>
         {attach}
       </header>
       <div className="mt-4 space-y-4">
         {query.isPending ? (
           <Skeleton className="h-80" />
         ) : query.isError ? (
-          <QueryErrorState title="The workers could not be read" query={query} />
+          <QueryErrorState title={t("The workers could not be read")} query={query} />
         ) : query.data.length === 0 ? (
-          <EmptyState title="No worker is attached" action={attach}>
-            Runs wait until one is. The server starts a worker of this machine by itself; others
-            attach with a token, over a connection that they open.
+          <EmptyState title={t("No worker is attached")} action={attach}>
+            {t(
+              "Runs wait until one is. The server starts a worker of this machine by itself; others attach with a token, over a connection that they open.",
+            )}
           </EmptyState>
         ) : (
           query.data.map((worker) => <WorkerCard key={worker.id} worker={worker} />)

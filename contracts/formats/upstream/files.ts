@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { parseQuestionText, removeOptions } from "./question-text";
 
 /** Upstream's result files (s3 at ba08d58): their shapes. core/upstream/parse-file.ts tells them apart and reads them. */
 
@@ -17,7 +18,7 @@ const s3SequenceSchema = z.looseObject({
   response_str: textSchema.optional(),
 });
 /** The same of IRCoT and Search-o1: retrieval by retrieval. */
-const stepSequenceSchema = z.looseObject({
+export const stepSequenceSchema = z.looseObject({
   golden_answers: goldensSchema,
   chain_of_thought: textsSchema.optional(),
   retrievals: z.array(z.looseObject({ query: textSchema, context: textsSchema })),
@@ -97,13 +98,20 @@ export type UpstreamFile =
 
 /**
  * A question as key: upstream appends "?" to every question, and carries the options of a multiple choice below it.
- * Two texts that differ in that, in case, or in white space alone are one question.
+ * Two texts that differ in question marks at their ends, in case, or in white space alone are one question; other
+ * options are another.
  */
-export function buildQuestionKey(question: string): string {
-  return question
-    .split(/\n\s*Options:/)[0]!
+export function buildQuestionKey(text: string): string {
+  const { question, choices } = parseQuestionText(text);
+  return [question, ...(choices ?? []).map((choice) => choice.text)].map(normaliseKey).join("\n");
+}
+
+/** The key of a question whatever its options are. */
+export const buildStemKey = (text: string): string => normaliseKey(removeOptions(text));
+
+const normaliseKey = (text: string): string =>
+  text
     .toLowerCase()
     .replace(/\s+/g, " ")
     .trim()
     .replace(/[?\s]+$/, "");
-}

@@ -61,6 +61,7 @@ export class TestAgents {
         "corpus-preview": rejectAsUnused("corpus-preview"),
         "remove-corpus": rejectAsUnused("remove-corpus"),
         "turn-gains": rejectAsUnused("turn-gains"),
+        play: rejectAsUnused("play"),
       },
       starters: NO_SERVICES,
       log: new AgentLog("test", pino({ level: "silent" })),

@@ -184,6 +184,8 @@ export class ProtocolServer {
           this.runs.get(ref.runId)?.attempt !== ref.attempt;
         return {
           lost: request.attempts.filter(stale),
+          pause: [],
+          steps: [],
           cancel: request.attempts.filter((ref) => this.runs.get(ref.runId)?.cancelRequested),
         };
       }

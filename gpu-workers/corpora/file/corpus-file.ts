@@ -53,6 +53,9 @@ export class CorpusDigest {
   }
 }
 
+/** A document with its hash, and with its line's `contents` where that is of a form of its own. */
+type CorpusDocument = DocumentText & Pick<CorpusRecord, "contents">;
+
 /** Smaller files are read anew as fast as their rows would be. */
 const SAVE_ROWS_FROM_BYTES = 8 * 1024 * 1024;
 
@@ -66,6 +69,8 @@ export class CorpusFile {
     readonly path: string,
     private readonly rows: Rows,
     private readonly file: FileHandle,
+    /** Says that `contents` of its lines is not known; undefined where it is. */
+    readonly note: string | undefined,
   ) {}
 
   /**
@@ -89,7 +94,8 @@ export class CorpusFile {
     if (!saved && bytes >= SAVE_ROWS_FROM_BYTES)
       await saveRows(path, { bytes, mtimeMs }, rows).catch(() => undefined);
     onProgress?.(bytes, bytes);
-    return new CorpusFile(path, rows, await open(path, "r"));
+    const note = imported && !imported.contentsForms ? REBUILT_CONTENTS : undefined;
+    return new CorpusFile(path, rows, await open(path, "r"), note);
   }
 
   /** Sha256 over the documents in order, independent of the file's layout. */
@@ -120,7 +126,7 @@ export class CorpusFile {
   }
 
   /** Documents by id, in the order of the ids. Throws `not-found` for an id that the corpus has not. */
-  async getDocuments(ids: readonly string[]): Promise<DocumentText[]> {
+  async getDocuments(ids: readonly string[]): Promise<CorpusDocument[]> {
     return this.readRows(
       ids.map((id) => {
         const row = this.findRow(id);
@@ -132,7 +138,7 @@ export class CorpusFile {
   }
 
   /** Documents of the given rows, in their order. Throws `conflict` where the file has changed since it was opened. */
-  async readRows(rows: readonly number[]): Promise<DocumentText[]> {
+  async readRows(rows: readonly number[]): Promise<CorpusDocument[]> {
     return Promise.all(
       rows.map(async (row) => {
         const { start, length } = this.getRange(row);
@@ -209,7 +215,14 @@ export class CorpusFile {
 }
 
 /** Of the manifest that an import leaves beside the documents. */
-const importedSchema = z.object({ bytes: z.number(), hash: z.string() });
+const importedSchema = z.object({
+  bytes: z.number(),
+  hash: z.string(),
+  contentsForms: z.unknown().optional(),
+});
+
+const REBUILT_CONTENTS =
+  "The corpus was imported before the form of each line was kept: `contents` of a document is made of title and text, in upstream's form. Import it anew to have its lines as they were.";
 
 /** What an import wrote; null for a file that was put there by hand. */
 async function readImported(path: string): Promise<z.infer<typeof importedSchema> | null> {

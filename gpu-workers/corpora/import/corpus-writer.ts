@@ -2,7 +2,7 @@ import { createReadStream, readSync } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
 import type { CorpusRecord } from "@/contracts/formats/corpus-lines";
 import type { LengthHistogram } from "@/contracts/worker-protocol/corpus-report";
-import { parseCorpusLine } from "@/contracts/formats/corpus-lines";
+import { encodeContents, parseCorpusLine } from "@/contracts/formats/corpus-lines";
 import { AppError } from "@/contracts/errors";
 import { CorpusDigest } from "@/gpu-workers/corpora/file/corpus-file";
 import { READ_CHUNK_BYTES, scanLines } from "@/gpu-workers/corpora/file/lines";
@@ -67,7 +67,8 @@ function countWords(text: string): number {
 }
 
 /**
- * Writes the documents of an import, `{"id","title","text"}` a line, and knows all that follows from them: content hash,
+ * Writes the documents of an import, `{"id","title","text"}` a line, with the form of its `contents` where that is not
+ * upstream's, and knows all that follows from them: content hash,
  * rows, lengths, repeated texts. Opened on a file that was begun, it takes up what is in it, so that nothing of that
  * need be kept elsewhere.
  */
@@ -83,6 +84,8 @@ export class CorpusWriter {
   private written = 0;
   private end = 0;
   private sameTexts = 0;
+  /** How many lines have `contents` of each form. */
+  private readonly forms = new Map<string, number>();
 
   private constructor(
     private readonly path: string,
@@ -133,7 +136,7 @@ export class CorpusWriter {
         : "id-taken";
     }
     const { id, title, text } = record;
-    const line = `${JSON.stringify({ id, title, text })}\n`;
+    const line = `${JSON.stringify({ id, title, text, ...encodeContents(record) })}\n`;
     this.register(record, hash, this.end);
     this.end += Buffer.byteLength(line);
     this.waiting.push(line);
@@ -156,7 +159,12 @@ export class CorpusWriter {
   }
 
   /** Flushes, closes, and gives what is known. */
-  async finish(): Promise<{ rows: Rows; lengths: LengthHistogram; repeatedTexts: number }> {
+  async finish(): Promise<{
+    rows: Rows;
+    lengths: LengthHistogram;
+    repeatedTexts: number;
+    contentsForms: Record<string, number>;
+  }> {
     await this.flush(true);
     await this.file.close();
     this.starts.add(this.end);
@@ -165,6 +173,7 @@ export class CorpusWriter {
       rows: { hash: this.digest.digest(), starts: this.starts.toArray(), table: this.table },
       lengths: this.lengths.report(),
       repeatedTexts: this.sameTexts,
+      contentsForms: Object.fromEntries(this.forms),
     };
   }
 
@@ -177,6 +186,9 @@ export class CorpusWriter {
     this.table.add(hash);
     this.starts.add(start);
     this.lengths.add(record.text);
+    const { contents, contentsForm = contents === undefined ? "quoted" : "verbatim" } =
+      encodeContents(record);
+    this.forms.set(contentsForm, (this.forms.get(contentsForm) ?? 0) + 1);
     if (this.seen.add(`${record.title}\n${record.text}`)) this.sameTexts += 1;
   }
 

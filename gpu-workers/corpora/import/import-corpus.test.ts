@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { formatContents } from "@/contracts/formats/corpus-lines";
+import { toWireDocument } from "@/contracts/formats/retrieve";
 import { corpusSourceSchema } from "@/contracts/run-config/corpus-source";
 import type { CorpusManifest } from "@/contracts/worker-protocol/corpus-report";
 import { AppError } from "@/contracts/errors";
@@ -98,6 +99,83 @@ describe("an import", () => {
     await corpus.close();
   });
 
+  it("gives contents of every form back as they were; title, text and content hash are as ever", async () => {
+    const lines: [contents: object, title: string, text: string][] = [
+      [{ contents: '"Paris"\nParis is' }, "Paris", "Paris is"],
+      [{ contents: "Paris\nParis is" }, "", "Paris\nParis is"],
+      [{ contents: '"A "B" C"\ntext' }, 'A "B" C', "text"],
+      [{ contents: "no line break" }, "", "no line break"],
+      [{ contents: '"T" x\ny' }, "", '"T" x\ny'],
+      [{ contents: "\ntext" }, "", "\ntext"],
+      [{ contents: '"T"\r\ny' }, "T", "y"],
+      [{ contents: '"Only"' }, "Only", ""],
+      [{ title: "T", text: "x" }, "T", "x"],
+      [{ title: "T", contents: "T. c" }, "T", "T. c"],
+      [{ title: "T", contents: "T\nd" }, "T", "d"],
+      [{ title: "T", content: "e", contents: "T. e" }, "T", "e"],
+      [{ title: "T", text: "f", contents: "another" }, "T", "f"],
+    ];
+    const path = await file(
+      "forms.jsonl",
+      lines.map(([line], id) => JSON.stringify({ id: `${id}`, ...line })).join("\n"),
+    );
+    const manifest = await importCorpus(options(path));
+    expect(manifest.contentsForms).toEqual({
+      quoted: 3,
+      text: 5,
+      "quoted-crlf": 1,
+      "quoted-alone": 1,
+      "title-line": 1,
+      sentence: 1,
+      verbatim: 1,
+    });
+    const rows = lines.map((_, row) => row);
+    // The file as it was given, put there by hand, and as it was imported.
+    for (const at of [path, imported()]) {
+      const corpus = await CorpusFile.open(at);
+      const read = await corpus.readRows(rows);
+      expect(read.map((document) => toWireDocument(document).contents)).toEqual(
+        lines.map(([line]) => ("contents" in line ? line.contents : '"T"\nx')),
+      );
+      await corpus.close();
+    }
+    const corpus = await CorpusFile.open(imported());
+    expect((await corpus.readRows(rows)).map(({ title, text }) => [title, text])).toEqual(
+      lines.map(([, title, text]) => [title, text]),
+    );
+    await corpus.close();
+    expect(corpus.note).toBeUndefined();
+    // One that was imported before answers as before, and says so.
+    const before = await corpusOfBefore();
+    expect(before.note).toMatch(/^The corpus was imported before the form of each line was kept/);
+    expect(before.hash).toBe(manifest.hash);
+    const old = await before.readRows(rows);
+    expect(old.map((document) => toWireDocument(document).contents)).toEqual(
+      lines.map(([, title, text]) => `"${title}"\n${text}`),
+    );
+    await before.close();
+    // Its content is that of the same titles and texts in any other form.
+    const plain = await file(
+      "plain.jsonl",
+      lines.map(([, title, text], id) => JSON.stringify({ id: `${id}`, title, text })).join("\n"),
+    );
+    const same = await importCorpus(options(plain, { name: "plain" }));
+    expect([same.hash, same.contentsForms]).toEqual([manifest.hash, { quoted: lines.length }]);
+
+    /** The imported corpus as an earlier version wrote it: title and text alone, no forms in its manifest. */
+    async function corpusOfBefore(): Promise<CorpusFile> {
+      const at = join(folder, "before", "documents.jsonl");
+      const old = `${lines.map(([, title, text], id) => JSON.stringify({ id: `${id}`, title, text })).join("\n")}\n`;
+      const { contentsForms: _, ...rest } = manifest;
+      await file("before/documents.jsonl", old);
+      await file(
+        "before/manifest.json",
+        JSON.stringify({ ...rest, bytes: Buffer.byteLength(old) }),
+      );
+      return CorpusFile.open(at);
+    }
+  });
+
   it("takes MedRAG's chunk files: a folder of JSONL, title and content", async () => {
     await file(
       "chunk/b.jsonl",
@@ -110,8 +188,8 @@ describe("an import", () => {
     await file("chunk/.hidden.jsonl", "nonsense");
     const manifest = await importCorpus(options(join(folder, "chunk")));
     expect(await documents()).toEqual([
-      { id: "a_0", title: "T", text: "first" },
-      { id: "b_0", title: "T", text: "second" },
+      { id: "a_0", title: "T", text: "first", contentsForm: "sentence" },
+      { id: "b_0", title: "T", text: "second", contentsForm: "sentence" },
     ]);
     expect(manifest.source).toMatchObject({
       files: 2,

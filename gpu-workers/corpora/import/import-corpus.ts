@@ -8,6 +8,12 @@ import {
   type CorpusManifest,
 } from "@/contracts/worker-protocol/corpus-report";
 import { AppError } from "@/contracts/errors";
+import {
+  createRoundedIdsState,
+  listRoundedIds,
+  looksRounded,
+  noteRoundedId,
+} from "@/core/reading/rounded-ids";
 import { hashFile } from "@/lib/hash";
 import type { IsolatedLimits } from "@/lib/isolated-process";
 import { saveRows } from "@/gpu-workers/corpora/file/row-file";
@@ -140,9 +146,11 @@ async function importInto(
       source: describeSource(source, fetched.from, chosen.format, journal.files),
       reading: found,
       licence: fetched.licence,
+      contentsForms: finished.contentsForms,
       lengths: finished.lengths,
       duplicates: { passages: journal.repeated, texts: finished.repeatedTexts },
       badLines: journal.badLines,
+      warnings: describeRoundedIds(journal.roundedIds),
     });
     await commitCorpus(root, folder, fetched, manifest);
     return manifest;
@@ -182,13 +190,14 @@ async function openJournal(
     files.push({ name, bytes, mtimeMs: states[i]?.mtimeMs ?? 0, sha256 });
   }
   const journal: Journal = {
-    version: 2,
+    version: 3,
     source: identity,
     files,
     place: { file: 0, item: 0 },
     documentsBytes: 0,
     repeated: 0,
     badLines: { total: 0, first: [] },
+    roundedIds: createRoundedIdsState(),
     found: null,
   };
   await writeJournal(folder, journal);
@@ -252,7 +261,16 @@ async function readAllFiles(
     if (record.text.trim() === "" && record.title.trim() === "")
       return note(name, line, "has neither title nor text");
     const taken = await writer.add(record);
-    if (taken === "repeated") journal.repeated += 1;
+    noteRoundedId(journal.roundedIds, record.id, { file: name, line });
+    // Of ids that were rounded it cannot be told whether the passages are one.
+    const isDoubtful = looksRounded(record.id) && listRoundedIds(journal.roundedIds).count > 0;
+    if (taken === "repeated" && isDoubtful)
+      note(
+        name,
+        line,
+        `repeats the id and text of an earlier passage: ${describeRounded(record.id)}`,
+      );
+    else if (taken === "repeated") journal.repeated += 1;
     else if (taken === "id-taken")
       note(
         name,
@@ -265,6 +283,21 @@ async function readAllFiles(
     if (journal.badLines.first.length < BAD_LINES_KEPT)
       journal.badLines.first.push({ file: name, line, reason: problem.slice(0, 500) });
   }
+}
+
+const describeRounded = (id: string): string =>
+  `the id ${JSON.stringify(id)} looks like a number that a spreadsheet rounded`;
+
+/** Lines whose ids look rounded. */
+export function describeRoundedIds(state: Journal["roundedIds"]): CorpusManifest["warnings"] {
+  const { count, first } = listRoundedIds(state);
+  return {
+    total: count,
+    first: first.map(({ place, id }) => ({
+      ...place,
+      reason: `is used, but ${describeRounded(id)}: take the ids as text from where the table was made`,
+    })),
+  };
 }
 
 /** @throws AppError "storage-full" */

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import type { CorpusRecord } from "@/contracts/formats/corpus-lines";
 import { importCorpus } from "./import-corpus";
 import { buildImportOptions } from "./testing/import-options";
 import { SHARED_DIR, CASES_DIR } from "@/lib/testing/shared";
@@ -20,7 +21,8 @@ const documents = async (): Promise<unknown[]> =>
   (await readFile(join(folder, "data", "corpora", "mine", "documents.jsonl"), "utf8"))
     .trim()
     .split("\n")
-    .map((line) => JSON.parse(line) as unknown);
+    .map((line) => JSON.parse(line) as CorpusRecord)
+    .map(({ id, title, text }) => ({ id, title, text }));
 
 describe("a file that harms its reader", () => {
   it.skipIf(!existsSync(join(SHARED_DIR, "faults", "hang.parquet")))(

@@ -3,10 +3,22 @@ import { join } from "node:path";
 import { z } from "zod";
 import { foundCorpusFileSchema } from "@/contracts/formats/corpus-reading";
 import { badLineSchema, BAD_LINES_KEPT } from "@/contracts/worker-protocol/corpus-report";
+import { createRoundedIdsState } from "@/core/reading/rounded-ids";
+
+const foundIdsSchema = z.strictObject({
+  count: z.int().nonnegative(),
+  first: z.array(
+    z.strictObject({
+      place: z.strictObject({ file: z.string(), line: z.int().positive() }),
+      id: z.string(),
+    }),
+  ),
+});
 
 /** How far an import is: everything that does not follow from the documents written so far. */
 const journalSchema = z.strictObject({
-  version: z.literal(2),
+  /** 3: documents are written with the form of their `contents`. */
+  version: z.literal(3),
   /** What is imported and how; another source begins anew. */
   source: z.string(),
   /** The files as they were when the import began: one that has changed since begins anew. */
@@ -27,6 +39,14 @@ const journalSchema = z.strictObject({
     total: z.int().nonnegative(),
     first: z.array(badLineSchema).max(BAD_LINES_KEPT),
   }),
+  /** Ids that look rounded; of a journal from before they were looked for: none. */
+  roundedIds: z
+    .strictObject({
+      shortened: foundIdsSchema,
+      zeros: foundIdsSchema,
+      long: z.int().nonnegative(),
+    })
+    .default(() => createRoundedIdsState<{ file: string; line: number }>()),
   /** What the first file turned out to be. */
   found: foundCorpusFileSchema.nullable(),
 });

@@ -59,7 +59,7 @@ export async function openCorpusText(
     let item = 0;
     for await (const items of isOther && detected !== "windows-1252"
       ? [[{ line: 1, record: null, problem: describeOther(detected) }]]
-      : readPassages(decode(head, pieces, encoding), reading, fileName, tokensOf)) {
+      : readPassages(decode(head, pieces, encoding), reading, encoding, fileName, tokensOf)) {
       const start = item;
       item += items.length;
       yield items.slice(Math.max(0, from - start));
@@ -95,6 +95,7 @@ async function* decode(
 async function* readPassages(
   pieces: AsyncIterable<string>,
   { chunkTokens, chunkOverlap }: TextReading,
+  encoding: Encoding,
   fileName: string,
   tokensOf: (word: string) => number,
 ): AsyncGenerator<CorpusItem[]> {
@@ -112,7 +113,7 @@ async function* readPassages(
       // The line may have begun in the block before.
       if (broken === brokenLine) continue;
       brokenLine = broken;
-      items.push({ line: broken, record: null, problem: NOT_UTF8 });
+      items.push({ line: broken, record: null, problem: describeInvalid(encoding) });
     }
     const text = block.text.replaceAll(INVALID, REPLACEMENT);
     const chunks = splitIntoChunks(text, { chunkTokens, chunkOverlap, countTokens: tokensOf });
@@ -137,7 +138,8 @@ async function* readPassages(
   }
 }
 
-const NOT_UTF8 = `holds bytes that are not UTF-8: they were left out, ${REPLACEMENT} stands for them in the passage; set the file's encoding, or convert it to UTF-8, to have them`;
+const describeInvalid = (encoding: Encoding): string =>
+  `holds bytes that are not ${formatEncoding(encoding)}: they were left out, ${REPLACEMENT} stands for them in the passage; set the file's encoding, or convert it to UTF-8, to have them`;
 const NOT_TEXT = "is binary, not text, so the file was left out";
 
 /** Whether a text is none: as for git, null characters near its beginning tell, here where it is no UTF-8 either. */

@@ -147,7 +147,7 @@ describe("JSONL", () => {
     );
     expect(items.map(({ record, problem }) => record ?? problem)).toEqual([
       { id: "1", title: "A", text: "one" },
-      { id: "2", title: "1984", text: "two" },
+      { id: "2", title: "1984", text: "two", contents: "two" },
       { id: "3", title: "T", text: "three" },
       'has no id in "_id"',
       'has no text in "text" or "contents"',

@@ -77,6 +77,9 @@ def test_sampled_logprobs_equal_recomputed_ones(each_model, adapter):
             assert one["logprobs"] == pytest.approx(
                 [want[i, ids[i]].item() for i in range(start, len(ids))], abs=2e-4
             )
+            assert one["entropies"] == pytest.approx(
+                [-(want[i].exp() * want[i]).sum().item() for i in range(start, len(ids))], abs=1e-3
+            )
             if sequence["temperature"] == 0:
                 assert one["ids"] == [int(want[i].argmax()) for i in range(start, len(ids))]
 

@@ -34,13 +34,15 @@ export async function importRunCorpus(
     fetchUpload: (upload, path, onProgress) => context.fetchUpload(upload, path, onProgress),
   });
   const { total, first } = manifest.badLines;
-  for (const { file, line, reason } of first.slice(0, 20))
+  const { warnings } = manifest;
+  for (const { file, line, reason } of [...first.slice(0, 20), ...warnings.first])
     context.log("warn", `${file}, line ${line} ${reason}`);
   const left = [
     ...(total > 0 ? [`${total} bad lines were left out`] : []),
     ...(manifest.duplicates.passages > 0
       ? [`${manifest.duplicates.passages} passages that repeated others were left out`]
       : []),
+    ...(warnings.total > 0 ? [`${warnings.total} ids look as if a spreadsheet rounded them`] : []),
   ];
   const said = `imported ${manifest.documents.toLocaleString("en-US")} passages as "${corpus}"${left.length > 0 ? `; ${left.join("; ")}` : ""}`;
   context.log("info", said);

@@ -3,7 +3,10 @@ import { join } from "node:path";
 import { AppError } from "@/contracts/errors";
 import type { CorpusPreviewResult } from "@/contracts/worker-protocol/tasks";
 import { CONTAINER_HEAD_BYTES, detectContainer } from "@/core/reading/containers";
+import type { CorpusItem } from "@/core/corpora/read-corpus-records";
+import { createRoundedIdsState, noteRoundedId } from "@/core/reading/rounded-ids";
 import { fetchSource } from "@/gpu-workers/corpora/import/fetch-source";
+import { describeRoundedIds } from "@/gpu-workers/corpora/import/import-corpus";
 import { listImportRoots } from "@/gpu-workers/corpora/import/import-roots";
 import { readSource } from "@/gpu-workers/corpora/import/read-source";
 import { chooseFiles, type InputFile } from "@/gpu-workers/corpora/import/source-files";
@@ -63,9 +66,17 @@ export const createCorpusPreviewer =
       problems: items.flatMap(({ line, problem }) =>
         problem === null ? [] : [{ file: file.name, line, reason: problem }],
       ),
+      warnings: findRoundedIds(file.name, items),
     };
   };
 
+function findRoundedIds(file: string, items: readonly CorpusItem[]): BadLine[] {
+  const state = createRoundedIdsState<Pick<BadLine, "file" | "line">>();
+  for (const { line, record } of items) if (record) noteRoundedId(state, record.id, { file, line });
+  return describeRoundedIds(state).first;
+}
+
+type BadLine = CorpusPreviewResult["problems"][number];
 type SourceRequest = Parameters<typeof readSource>[0];
 
 async function readBeginning(
@@ -82,7 +93,7 @@ async function readBeginning(
     headBytes: HEAD_BYTES,
   };
   let found: CorpusPreviewResult["reading"] | undefined;
-  const items = [];
+  const items: CorpusItem[] = [];
   for await (const batch of readSource(request, signal, LIMITS)) {
     found ??= batch.found;
     items.push(...batch.items);

@@ -6,9 +6,10 @@ import type { RunRequirements } from "@/core/run/requirements";
 import { waitForAll, type Preflight } from "@/gpu-workers/jobs/preflight";
 import type { RunContext } from "@/gpu-workers/jobs/run-context";
 import { probeMethodModel } from "@/gpu-workers/llm/endpoint/connection";
-import { AnswerScorer } from "@/gpu-workers/llm/scoring/answer-scorer";
+import { AnswerScorer, describeUnread } from "@/gpu-workers/llm/scoring/answer-scorer";
 import { openJudge } from "@/gpu-workers/llm/scoring/judge";
-import type { JudgeUsage } from "@/gpu-workers/llm/scoring/judge-usage";
+import { chooseJudgeKind } from "@/gpu-workers/llm/scoring/judge-kind";
+import type { UsageSum } from "@/gpu-workers/llm/usage-sum";
 import { CachedMethod, canReuseByKey } from "@/gpu-workers/methods/cached-method";
 import { openMethod, openOwnModel } from "@/gpu-workers/methods/open-method";
 import { createRagMethod } from "@/gpu-workers/methods/rag";
@@ -40,7 +41,7 @@ export interface Prediction {
 interface PredictionParts {
   preflight: Preflight;
   documents: DocumentStore;
-  judgeUsage: JudgeUsage;
+  judgeUsage: UsageSum;
 }
 
 /** Opens services, models and questions of a predict run, each reported. @throws the first failure */
@@ -51,6 +52,7 @@ export async function openPrediction(
 ): Promise<Prediction> {
   const { signal } = context;
   const { requirements } = preflight;
+  const judgeKind = chooseJudgeKind(config.scorer, "predict");
   const [retriever, engine, endpointModel, generator, questions] = await waitForAll([
     requirements.retriever ? preflight.openRetriever(config.corpus, config.retriever) : null,
     requirements.engine
@@ -82,15 +84,17 @@ export async function openPrediction(
       () => loadQuestions(context, config),
       (loaded) => `${loaded.length} to answer`,
     ),
-    requirements.judge === null ? null : preflight.checkJudge(config.judge),
+    requirements.judge === null ? null : preflight.checkJudge(config.judge, judgeKind),
   ] as const);
   const scorer = new AnswerScorer(
     config.scorer,
     () =>
       openJudge(config.judge, engine?.client ?? null, context, signal, {
+        kind: judgeKind,
         onUsage: judgeUsage.add,
       }),
     (label, answers) => context.findVerdicts(config.questions, label, answers),
+    (replies) => context.log("warn", describeUnread(replies)),
   );
   const grader = new EpisodeGrader(generator, documents, scorer);
   const concurrency = chooseConcurrency(config, requirements);

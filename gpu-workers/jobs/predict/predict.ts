@@ -5,7 +5,7 @@ import type { Question } from "@/contracts/worker-protocol/questions";
 import type { ReansweredRecord, ReportItem } from "@/contracts/worker-protocol/reports";
 import { Preflight } from "@/gpu-workers/jobs/preflight";
 import type { Executor, RunContext } from "@/gpu-workers/jobs/run-context";
-import { JudgeUsage } from "@/gpu-workers/llm/scoring/judge-usage";
+import { UsageSum } from "@/gpu-workers/llm/usage-sum";
 import { DocumentStore } from "@/gpu-workers/retrieval/corpus/document-store";
 import { buildMetricPoints } from "@/gpu-workers/rl/metric-values";
 import { chunk } from "@/lib/chunk";
@@ -24,7 +24,7 @@ export const predict: Executor = async (context) => {
   const preflight = new Preflight(context, config);
   try {
     const documents = new DocumentStore();
-    const judgeUsage = new JudgeUsage();
+    const judgeUsage = new UsageSum("judge");
     const prediction = await openPrediction(context, config, { preflight, documents, judgeUsage });
     const [stored, accuracy] = await Promise.all([
       context.readAnsweredQuestions(),
@@ -59,7 +59,7 @@ class PredictRun {
     private readonly config: PredictConfig,
     private readonly prediction: Prediction,
     private readonly documents: DocumentStore,
-    private readonly judgeUsage: JudgeUsage,
+    private readonly judgeUsage: UsageSum,
     private readonly progress: StoredProgress,
   ) {
     this.streak = new FailureStreak(config.failures.stopAfter);

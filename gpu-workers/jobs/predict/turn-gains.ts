@@ -10,6 +10,7 @@ import type { TaskContext } from "@/gpu-workers/jobs/task-context";
 import type { ServiceHandle } from "@/gpu-workers/jobs/run-context";
 import { AnswerScorer } from "@/gpu-workers/llm/scoring/answer-scorer";
 import { openJudge } from "@/gpu-workers/llm/scoring/judge";
+import { chooseJudgeKind } from "@/gpu-workers/llm/scoring/judge-kind";
 import { openGenerator } from "@/gpu-workers/llm/generator/open-generator";
 
 type TurnGains = z.infer<typeof turnGainsResultSchema>;
@@ -48,7 +49,9 @@ export async function computeTurnGains(
     );
     const answers = await generator.answer(requests, signal);
     const scores = await new AnswerScorer(scorer, () =>
-      openJudge(config.judge, engine, context, signal),
+      openJudge(config.judge, engine, context, signal, {
+        kind: chooseJudgeKind(scorer, config.kind),
+      }),
     ).score(
       answers.map((answer) => ({ question, answer })),
       signal,

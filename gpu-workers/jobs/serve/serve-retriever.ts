@@ -30,6 +30,8 @@ export async function serveRetriever(
       service.setStartDetail(detail),
     );
     service.serve(retriever);
+    const { note } = retriever.describe();
+    if (note !== undefined) context.log("warn", note);
     await context.markRunning();
     const running: RunningService<RetrieveMetrics & ServiceFigures> = {
       address: `${buildAdvertisedUrl(config, service.url).replace(/\/retrieve$/, "")}/retrieve${token === null ? "" : `?token=${token}`}`,

@@ -5,6 +5,7 @@ import type { DryRunResult, TaskRequest } from "@/contracts/worker-protocol/task
 import type { TaskContext } from "@/gpu-workers/jobs/task-context";
 import { REFERENCE } from "@/gpu-workers/rl/policy-update/update-dependencies";
 import { computeTrialGradient } from "@/gpu-workers/rl/policy-update/update-policy";
+import { countColdStartBatches, listValidatedBatches } from "@/gpu-workers/rl/cold-start";
 import { createAlgorithm } from "@/gpu-workers/rl/algorithms/create-algorithm";
 import { listRewards, rollOut, type Group } from "@/gpu-workers/rl/rollout";
 import type { Stopwatch, StepPhase } from "@/gpu-workers/runtime/stopwatch";
@@ -59,9 +60,10 @@ export async function runDryRun(
 /** Seconds of one batch of demonstrations, 0 where there is no cold start. */
 async function measureColdStart(training: Training): Promise<number> {
   const { config, pool } = training;
-  if (config.coldStart.demonstrations === 0) return 0;
+  const { demonstrations, batchSize, learningRate } = config.coldStart;
+  if (demonstrations === 0) return 0;
   const start = performance.now();
-  await training.runColdStartStep(pool.peek(Math.min(config.coldStart.batchSize, pool.size)));
+  await training.runColdStartStep(pool.peek(Math.min(batchSize, pool.size)), learningRate);
   return (performance.now() - start) / 1000;
 }
 
@@ -102,8 +104,10 @@ function summariseDryRun(
   const evaluations =
     config.evaluation.every === 0 ? 1 : 1 + Math.ceil(config.rl.steps / config.evaluation.every);
   const projectedSeconds =
-    Math.ceil(config.coldStart.demonstrations / config.coldStart.batchSize) *
-      measured.coldStartSeconds +
+    countColdStartBatches(config.coldStart) * measured.coldStartSeconds +
+    listValidatedBatches(config.coldStart).size *
+      config.coldStart.validationQuestions *
+      perEpisode +
     config.rl.steps * secondsPerStep +
     evaluations *
       config.evaluation.questions *
@@ -181,6 +185,8 @@ function createDryRunContext(taskId: string, task: TaskContext): TrainingContext
     runId: taskId,
     attempt: 1,
     resume: null,
+    requests: { pause: false, steps: null },
+    pause: () => undefined,
     workDir: task.workDir,
     signal: task.signal,
     services: task.services,
@@ -200,7 +206,7 @@ function createDryRunContext(taskId: string, task: TaskContext): TrainingContext
     saveAnswers: (answers) => task.saveAnswers(answers),
     commitCheckpoint: nothing,
     fetchCheckpoint: async (artifactId) => ({
-      directory: await task.fetchCheckpoint(artifactId),
+      ...(await task.fetchCheckpoint(artifactId)),
       step: null,
     }),
   };

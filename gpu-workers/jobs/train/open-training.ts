@@ -9,6 +9,8 @@ import {
   type ReportDetail,
 } from "@/gpu-workers/jobs/preflight";
 import { RetryStats } from "@/gpu-workers/llm/endpoint/retry-stats";
+import { chooseJudgeKind } from "@/gpu-workers/llm/scoring/judge-kind";
+import { UsageSum } from "@/gpu-workers/llm/usage-sum";
 import type { EngineClient, EngineModel } from "@/gpu-workers/llm/engine/client";
 import { VllmSampler } from "@/gpu-workers/llm/vllm-server/sampler";
 import { createAlgorithm } from "@/gpu-workers/rl/algorithms/create-algorithm";
@@ -36,6 +38,7 @@ export async function openTraining(
   config: TrainConfig,
 ): Promise<Training> {
   const retryStats = new RetryStats();
+  const endpointUsage = new UsageSum("endpoint");
   const preflight = new Preflight(context, config);
   const { requirements } = preflight;
   try {
@@ -49,7 +52,9 @@ export async function openTraining(
     const [retriever, { client }, generator, questions, branch] = await waitForAll([
       preflight.openRetriever(config.data.corpus, config.retriever),
       engine,
-      preflight.openGenerator(config.generator, { endpoint: { onAttempt: retryStats.record } }),
+      preflight.openGenerator(config.generator, {
+        endpoint: { onAttempt: retryStats.record, onUsage: endpointUsage.add },
+      }),
       preflight.check(
         "questions",
         () => loadQuestions(context, config),
@@ -63,7 +68,9 @@ export async function openTraining(
             ({ step }) => (step === null ? "loaded" : `weights after step ${step}`),
           ),
       requirements.sampler ? openSampler(preflight, context, config, models) : null,
-      requirements.judge === null ? null : preflight.checkJudge(config.judge),
+      requirements.judge === null
+        ? null
+        : preflight.checkJudge(config.judge, chooseJudgeKind(config.reward.scorer, "train")),
     ] as const);
     const training = new Training(context, config, {
       ...(await models),
@@ -71,6 +78,7 @@ export async function openTraining(
       retriever,
       generator,
       retryStats,
+      endpointUsage,
       trainQuestions: questions.train,
       heldOutQuestions: questions.heldOut,
       release: () => preflight.release(),

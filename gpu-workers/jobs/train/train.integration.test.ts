@@ -53,6 +53,10 @@ describe.skipIf(!canTrainHere)("the executors on the real engine and retriever",
       "memory/engine_peak_mb",
     ])
       expect(whole.points(name).map(({ step }) => step)).toEqual([1, 2]);
+    for (const name of ["system/cpu", "system/memory_mb"]) {
+      expect(whole.points(name).map(({ step }) => step)).toEqual([0, 1, 2]);
+      for (const { value } of whole.points(name)) expect(value).toBeGreaterThan(0);
+    }
     expect(whole.points("held-out/accuracy").map(({ step }) => step)).toEqual([2]);
     expect(whole.checkpoints.map(({ step }) => step)).toEqual([0, 1, 2]);
 
@@ -64,8 +68,12 @@ describe.skipIf(!canTrainHere)("the executors on the real engine and retriever",
     }
     const records = whole.records().filter(({ phase }) => phase === "train");
     // Groups without variance are there too, beside those drawn in their place.
-    const groups = [1, 2].reduce((sum, step) => sum + 4 + at("groups/resampled", step), 0);
-    expect(records).toHaveLength(groups * 4);
+    const { rl } = smallTrainingConfig;
+    const groups = [1, 2].reduce(
+      (sum, step) => sum + rl.questionsPerStep + at("groups/resampled", step),
+      0,
+    );
+    expect(records).toHaveLength(groups * rl.groupSize);
     for (const { reward, score, baseline } of records)
       expect(reward!.value).toBe(score!.value - baseline!.score.value);
     const texts = new Set(
@@ -95,6 +103,33 @@ describe.skipIf(!canTrainHere)("the executors on the real engine and retriever",
     expect(resumed.checkpoints.map(({ step }) => step)).toEqual([2]);
     const state = await readTrainerState(resumed.checkpoints[0]!.directory);
     expect(state.weightsHash).toBe(hashes[2]);
+  }, 600_000);
+
+  it("paused between steps and resumed with more, makes the same steps and then the new ones", async () => {
+    const config = { ...smallTrainingConfig, checkpointing: { every: 100, keep: 3 } };
+    const paused = contextOf({
+      name: "paused",
+      config: { ...config, rl: { ...config.rl, steps: 9 } },
+      resume: whole.checkpoints[0]!,
+      onReport: (item) => {
+        if (item.kind === "metrics" && item.points.some(({ name }) => name === "reward/mean"))
+          paused.requests.pause = true;
+      },
+    });
+    await executors.train(paused);
+    expect(paused.isPaused).toBe(true);
+    expect(paused.checkpoints.map(({ step }) => step)).toEqual([1]);
+    const resumed = contextOf({ name: "unpaused", config, resume: paused.checkpoints[0]! });
+    resumed.requests.steps = 2;
+    await executors.train(resumed);
+    expect(resumed.isPaused).toBe(false);
+    expect(resumed.checkpoints.map(({ step }) => step)).toEqual([2]);
+    const hashes = await Promise.all(
+      [whole.checkpoints[2]!, resumed.checkpoints[0]!].map(
+        async ({ directory }) => (await readTrainerState(directory)).weightsHash,
+      ),
+    );
+    expect(hashes[1]).toBe(hashes[0]);
   }, 600_000);
 
   describe("PPO with a critic", () => {

@@ -1,8 +1,13 @@
 import { join } from "node:path";
-import { isGrouped } from "@/contracts/run-config/algorithm";
+import { isGrouped } from "@/contracts/run-config/grouped";
 import { AppError } from "@/contracts/errors";
 import type { EpisodeRecord } from "@/contracts/records/episode";
 import type { Executor } from "@/gpu-workers/jobs/run-context";
+import {
+  computeColdStartRate,
+  countColdStartBatches,
+  listValidatedBatches,
+} from "@/gpu-workers/rl/cold-start";
 import { computeHeldOutMetrics, computeTrainingMetrics } from "@/gpu-workers/rl/episode-metrics";
 import { updatePolicy, type PolicyUpdate } from "@/gpu-workers/rl/policy-update/update-policy";
 import { rollOutStep, type Rollouts } from "@/gpu-workers/rl/rollout";
@@ -22,43 +27,64 @@ export const train: Executor = async (context) => {
   try {
     await context.markRunning();
     const { rl, evaluation, checkpointing } = training.config;
-    const { alarms } = training;
-    const isDue = (every: number, step: number): boolean =>
-      step === rl.steps || (every > 0 && step % every === 0);
+    const { alarms, hardware } = training;
+    hardware.start();
+    const isRegular = (every: number, step: number): boolean => every > 0 && step % every === 0;
 
+    let total = training.totalSteps;
     let step = await training.restore();
     if (step === null) {
       await runColdStart(training);
       await training.snapshotReference();
-      if (isDue(evaluation.every, 0)) await evaluateHeldOut(training, 0);
+      if (total === 0 || evaluation.every > 0) await evaluateHeldOut(training, 0);
       await saveCheckpoint(training, 0);
+      await training.reportResources(0);
       step = 0;
     }
+    let isSaved = true;
     let ahead: Rollouts | null = null;
-    while (step < rl.steps) {
+    while (step < total || ahead !== null) {
+      // A run is paused where nothing is under way, so that the resumed one does the same.
+      if (context.requests.pause && ahead === null) {
+        if (!isSaved) await saveCheckpoint(training, step);
+        return context.pause();
+      }
       step += 1;
-      // Before an evaluation, a checkpoint or a stop nothing is under way, so that a resumed run does the same.
+      // Before an evaluation, a checkpoint or a stop nothing is under way, either.
       const overlap =
         rl.overlap &&
         !alarms.shouldStop &&
-        !isDue(evaluation.every, step) &&
-        !isDue(checkpointing.every, step);
+        step < total &&
+        !isRegular(evaluation.every, step) &&
+        !isRegular(checkpointing.every, step);
       ahead = await runTrainingStep(training, step, ahead, overlap);
-      if (isDue(evaluation.every, step)) await evaluateHeldOut(training, step);
+      // Steps that a person adds or takes away count from here, so that the last one is known to be it.
+      total = training.totalSteps;
+      const isLast = step >= total && ahead === null;
+      if (isLast || isRegular(evaluation.every, step)) await evaluateHeldOut(training, step);
       // After the last step there is nothing left to stop.
-      const stop = alarms.shouldStop && ahead === null && step < rl.steps;
-      if (stop || isDue(checkpointing.every, step)) await saveCheckpoint(training, step);
+      const stop = alarms.shouldStop && ahead === null && !isLast;
+      isSaved = stop || isLast || isRegular(checkpointing.every, step);
+      if (isSaved) await saveCheckpoint(training, step);
+      await training.reportResources(step);
       if (stop) throw alarms.buildStopError(step);
+      if (isLast) total = training.totalSteps;
     }
   } finally {
     training.close();
   }
 };
 
-/** Supervised steps on gold paths. Their questions are taken from the pool, so reinforcement learning sees others first. */
+/**
+ * Supervised steps on gold paths. Their questions are taken from the pool, so reinforcement learning sees others first.
+ * Where validation questions are set apart, the weights that score best on them go on.
+ */
 async function runColdStart(training: Training): Promise<void> {
   const { context, config, pool } = training;
   const { demonstrations, batchSize } = config.coldStart;
+  const batches = countColdStartBatches(config.coldStart);
+  const validated = listValidatedBatches(config.coldStart);
+  let best: { batch: number; accuracy: number } | null = null;
   for (let done = 0, batch = 0; done < demonstrations; batch++) {
     await context.reportProgress({
       phase: "cold-start",
@@ -67,14 +93,29 @@ async function runColdStart(training: Training): Promise<void> {
       detail: "learning from gold paths",
     });
     const questions = pool.take(Math.min(batchSize, demonstrations - done));
-    const loss = await training.runColdStartStep(questions);
+    const rate = computeColdStartRate(config.coldStart, batch, batches);
+    const loss = await training.runColdStartStep(questions, rate);
     await training.reportMetrics({ "cold-start/loss": loss }, batch);
     done += questions.length;
     context.log(
       "info",
       `cold start: ${done} of ${demonstrations} gold paths, loss ${loss.toFixed(3)}`,
     );
+    if (!validated.has(batch)) continue;
+    const accuracy = await training.validateColdStart();
+    await training.reportMetrics({ "cold-start/validation_accuracy": accuracy }, batch);
+    // Of equal ones the later, which has seen more.
+    if (best === null || accuracy >= best.accuracy) {
+      best = { batch, accuracy };
+      await training.keepColdStartState();
+    }
   }
+  if (best === null) return;
+  await training.restoreColdStartState();
+  context.log(
+    "info",
+    `cold start: the weights after batch ${best.batch + 1} of ${batches} go on, validation accuracy ${best.accuracy.toFixed(3)}`,
+  );
 }
 
 /**
@@ -156,12 +197,13 @@ async function reportStep(
   await reportStepProgress(training, step, `step ${step} is done`);
 }
 
-const reportStepProgress = (
-  { context, config }: Training,
-  done: number,
-  detail: string,
-): Promise<void> =>
-  context.reportProgress({ phase: "training", done, total: config.rl.steps, detail });
+const reportStepProgress = (training: Training, done: number, detail: string): Promise<void> =>
+  training.context.reportProgress({
+    phase: "training",
+    done,
+    total: training.totalSteps,
+    detail,
+  });
 
 /** Greedy episodes on held-out questions, beside naive RAG on the same. */
 async function evaluateHeldOut(training: Training, step: number): Promise<void> {

@@ -2,6 +2,9 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { ForcedTurn, PlayResult } from "@/contracts/worker-protocol/tasks";
+import { toPredictConfig } from "@/core/run/predict-config";
+import { playQuestion } from "@/gpu-workers/jobs/predict/play-question";
 import { computeTurnGains } from "@/gpu-workers/jobs/predict/turn-gains";
 import { loadTokenizer } from "@/gpu-workers/llm/model-files/tokenizer";
 import { LocalServices, MemoryContext } from "@/gpu-workers/testing/memory-context";
@@ -70,6 +73,48 @@ describe.skipIf(!canTrainHere)("tasks on the real engine and retriever", () => {
     });
   }, 600_000);
 
+  it("plays a question with the untrained searcher, turn by turn, and goes on from a changed selection", async () => {
+    const context = createContext("play");
+    const question = (await context.readQuestions("atlas/held-out"))[0]!;
+    const config = toPredictConfig(smallTrainingConfig);
+    const heard: { steps: { kind: string }[]; documents: unknown[] }[] = [];
+    const play = (forced: ForcedTurn[], documents: PlayResult["documents"]) =>
+      playQuestion(
+        {
+          taskId: "00000000-0000-4000-8000-000000000005",
+          kind: "play",
+          config,
+          question,
+          rewardWeights: smallTrainingConfig.reward.weights,
+          forced,
+          documents,
+        },
+        {
+          ...taskContext(context),
+          reportProgress: (_detail, _fraction, partial) =>
+            partial && heard.push(partial as (typeof heard)[number]),
+        },
+      );
+    const first = await play([], []);
+    const { steps } = first.record.episode;
+    expect(steps[0]).toMatchObject({ kind: "retrieve", query: question.question });
+    expect(first.record.reward!.value).toBe(
+      first.record.score!.value - first.record.baseline!.score.value,
+    );
+    expect(heard[0]).toMatchObject({ steps: [{ kind: "retrieve" }] });
+    const written = steps.find((step) => step.kind === "generate")!;
+    expect(written.entropies!.some((entropy) => entropy > 0)).toBe(true);
+    const [start] = steps;
+    const window = start?.kind === "retrieve" ? start.documents : [];
+    const last = window.at(-1)!;
+    const changed = await play([{ documents: window, selected: [last.id] }], first.documents);
+    expect(changed.record.episode.context[0]).toEqual(last);
+    expect(changed.record.episode.steps[0]).toMatchObject({ documents: window });
+    const again = await play([{ documents: window, text: written.text }], first.documents);
+    expect(again.record.episode.context).toEqual(first.record.episode.context);
+    expect(again.record.answer!.text).toBe(first.record.answer!.text);
+  }, 600_000);
+
   it("tokenises as the engine's own tokenizer does", async () => {
     const tokenizer = await loadTokenizer(modelDir("smollm2-135m-instruct"));
     const { model } = await openModel(services);
@@ -107,6 +152,6 @@ function taskContext(context: MemoryContext) {
     saveAnswers: (answers: Parameters<MemoryContext["saveAnswers"]>[0]) =>
       context.saveAnswers(answers),
     fetchUpload: () => context.fetchUpload(),
-    fetchCheckpoint: () => Promise.resolve(""),
+    fetchCheckpoint: (artifactId: string) => context.fetchCheckpoint(artifactId),
   };
 }

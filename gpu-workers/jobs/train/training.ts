@@ -1,3 +1,6 @@
+import { rm } from "node:fs/promises";
+import { join } from "node:path";
+import { computeMean } from "@/core/statistics/summary";
 import type { EpisodeRecord } from "@/contracts/records/episode";
 import type { TrainConfig } from "@/contracts/run-config/train-config";
 import type { Question } from "@/contracts/worker-protocol/questions";
@@ -5,8 +8,10 @@ import type { RunContext } from "@/gpu-workers/jobs/run-context";
 import type { RetryStats } from "@/gpu-workers/llm/endpoint/retry-stats";
 import type { EngineClient } from "@/gpu-workers/llm/engine/client";
 import type { Generator } from "@/gpu-workers/llm/generator/generator";
-import { AnswerScorer } from "@/gpu-workers/llm/scoring/answer-scorer";
+import type { UsageSum } from "@/gpu-workers/llm/usage-sum";
+import { AnswerScorer, describeUnread } from "@/gpu-workers/llm/scoring/answer-scorer";
 import { openJudge } from "@/gpu-workers/llm/scoring/judge";
+import { chooseJudgeKind } from "@/gpu-workers/llm/scoring/judge-kind";
 import { createRagMethod } from "@/gpu-workers/methods/rag";
 import { createS3Method } from "@/gpu-workers/methods/s3";
 import { withRetrieverRetry } from "@/gpu-workers/retrieval/backends/retriever-retry";
@@ -15,7 +20,7 @@ import type { Retriever } from "@/gpu-workers/retrieval/retriever";
 import { AlarmMonitor } from "@/gpu-workers/rl/alarms/alarm-monitor";
 import type { Algorithm } from "@/gpu-workers/rl/algorithms/algorithm";
 import { createAlgorithm } from "@/gpu-workers/rl/algorithms/create-algorithm";
-import { runColdStartStep } from "@/gpu-workers/rl/cold-start";
+import { runColdStartStep, splitValidationPart } from "@/gpu-workers/rl/cold-start";
 import { evaluateHeldOut } from "@/gpu-workers/rl/held-out-evaluation";
 import { buildMetricPoints, type MetricValues } from "@/gpu-workers/rl/metric-values";
 import { getSearcher, type Policy } from "@/gpu-workers/rl/policy";
@@ -26,6 +31,7 @@ import {
 import type { PolicyUpdate } from "@/gpu-workers/rl/policy-update/update-policy";
 import { QuestionPool } from "@/gpu-workers/rl/question-pool";
 import type { Rollouts } from "@/gpu-workers/rl/rollout";
+import { HardwareMeter, type HardwareUse } from "@/gpu-workers/runtime/hardware-meter";
 import { Stopwatch, type StepPhase } from "@/gpu-workers/runtime/stopwatch";
 import type { SearchEnvironment, Searcher } from "@/gpu-workers/searcher/episode-inputs";
 import { EpisodeGrader } from "@/gpu-workers/searcher/episode-grader";
@@ -36,12 +42,16 @@ import { TrainingState, type TrainedModels } from "./training-state";
 
 /** Episode records in one report, so that a message stays small. */
 const REPORT_BATCH = 32;
+/** Questions that are validated at once. */
+const VALIDATION_BATCH = 24;
 
 /** What training needs of a run context; a dry run brings a smaller one. */
 export type TrainingContext = Partial<Pick<RunContext, "readEndpointKey">> &
   Pick<
     RunContext,
     | "runId"
+    | "requests"
+    | "pause"
     | "attempt"
     | "resume"
     | "workDir"
@@ -69,6 +79,8 @@ export interface TrainingComponents {
   generator: Generator;
   /** Attempts at the endpoints of generator and judge; a step reports those since the step before. */
   retryStats: RetryStats;
+  /** Tokens and cost of the endpoints of generator and judge. */
+  endpointUsage: UsageSum;
   trainQuestions: readonly Question[];
   heldOutQuestions: readonly Question[];
   /** Gives the services back. */
@@ -89,7 +101,10 @@ export class Training {
   readonly retryStats: RetryStats;
   readonly heldOutQuestions: readonly Question[];
   readonly trainQuestions: ReadonlyMap<string, Question>;
+  /** Training questions that the cold start's weights are compared by; nothing is trained on them. */
+  private readonly validationQuestions: readonly Question[];
   readonly stopwatch = new Stopwatch<StepPhase>();
+  readonly hardware = new HardwareMeter();
   private readonly retriever: Retriever;
 
   constructor(
@@ -99,21 +114,35 @@ export class Training {
   ) {
     const { policy, critic, engine, generator, trainQuestions, heldOutQuestions, retryStats } =
       components;
+    // Only what an endpoint was asked counts here.
+    const onUsage =
+      config.judge.endpoint === null ? undefined : { onUsage: components.endpointUsage.add };
     const { signal } = context;
     this.signal = signal;
     this.policy = policy;
     this.retryStats = retryStats;
     this.heldOutQuestions = heldOutQuestions;
     this.algorithm = createAlgorithm(config.rl);
-    this.pool = new QuestionPool(trainQuestions, config.seed);
+    const parts = splitValidationPart(trainQuestions, config.coldStart.validationQuestions);
+    this.validationQuestions = parts.validation;
+    this.pool = new QuestionPool(parts.training, config.seed);
     this.trainQuestions = new Map(trainQuestions.map((question) => [question.id, question]));
     const documents = new DocumentStore();
     const warn = (message: string): void => context.log("warn", message);
     const retriever = withRetrieverRetry(components.retriever, warn, signal);
     this.retriever = retriever;
     this.search = { retriever, documents, settings: config.search };
-    const scorer = new AnswerScorer(config.reward.scorer, () =>
-      openJudge(config.judge, engine, context, signal, { onAttempt: retryStats.record }),
+    const kind = chooseJudgeKind(config.reward.scorer, "train");
+    const scorer = new AnswerScorer(
+      config.reward.scorer,
+      () =>
+        openJudge(config.judge, engine, context, signal, {
+          kind,
+          onAttempt: retryStats.record,
+          ...onUsage,
+        }),
+      null,
+      (replies) => warn(describeUnread(replies)),
     );
     this.grader = new EpisodeGrader(generator, documents, scorer);
     this.alarms = new AlarmMonitor(context, config, heldOutQuestions.length);
@@ -123,6 +152,11 @@ export class Training {
     );
     const models = { policy: policy.model, critic };
     this.state = new TrainingState(config, models, this.pool, generator, this.alarms, signal);
+  }
+
+  /** Steps that the run makes in total, as it is wanted now. */
+  get totalSteps(): number {
+    return this.context.requests.steps ?? this.config.rl.steps;
   }
 
   /** The searcher with its present weights. */
@@ -164,8 +198,37 @@ export class Training {
   }
 
   /** One optimiser step on the gold paths of these questions. @returns the loss before it */
-  runColdStartStep(questions: readonly Question[]): Promise<number> {
-    return runColdStartStep(this.policy, this.retriever, questions, this.config, this.signal);
+  runColdStartStep(questions: readonly Question[], learningRate: number): Promise<number> {
+    const { policy, retriever, config, signal } = this;
+    return runColdStartStep(policy, retriever, questions, config, learningRate, signal);
+  }
+
+  /** Mean score of greedy episodes on the validation questions with the present weights. */
+  async validateColdStart(): Promise<number> {
+    const method = createS3Method(await this.getSearcher(), this.search, this.config.seed);
+    const scores: number[] = [];
+    for (const batch of chunk(this.validationQuestions, VALIDATION_BATCH)) {
+      const episodes = await method.run(batch, this.signal);
+      const outcomes = await this.grader.grade(episodes, batch, this.signal);
+      scores.push(...outcomes.map(({ score }) => score.value));
+    }
+    return computeMean(scores)!;
+  }
+
+  /** Keeps the policy's present state aside, in place of what was kept before. */
+  async keepColdStartState(): Promise<void> {
+    await rm(this.keptColdStart, { recursive: true, force: true });
+    await this.policy.model.saveState(this.keptColdStart, { signal: this.signal });
+  }
+
+  /** Goes back to the state that was kept aside. */
+  async restoreColdStartState(): Promise<void> {
+    await this.policy.model.loadState(this.keptColdStart, { signal: this.signal });
+    await rm(this.keptColdStart, { recursive: true, force: true });
+  }
+
+  private get keptColdStart(): string {
+    return join(this.context.workDir, "cold-start-best");
   }
 
   /** Greedy episodes (upstream: at its own temperature) on the held-out questions. */
@@ -233,6 +296,16 @@ export class Training {
     return (peakDeviceBytes || peakResidentBytes) / 2 ** 20;
   }
 
+  /** Reports what the machine did and the endpoints took since the last call, once nothing of the step is left to do. */
+  async reportResources(step: number): Promise<void> {
+    const values = {
+      ...buildHardwareMetrics(await this.hardware.take()),
+      ...this.components.endpointUsage.takeMetrics(),
+    };
+    // No alarm is about them.
+    await this.context.report({ kind: "metrics", points: buildMetricPoints(values, step) });
+  }
+
   /** Continues from the checkpoint to resume from. @returns steps done, or null for a fresh run */
   async restore(): Promise<number | null> {
     const { resume } = this.context;
@@ -253,8 +326,18 @@ export class Training {
 
   /** Gives the services back, once vLLM's adapters are unloaded. */
   close(): void {
+    this.hardware.stop();
     const { release } = this.components;
     if (this.policy.vllm) void this.policy.vllm.close().finally(release);
     else release();
   }
 }
+
+const buildHardwareMetrics = (use: HardwareUse): MetricValues => ({
+  "system/cpu": use.cpu,
+  "system/memory_mb": use.memoryMb,
+  "system/gpu_utilisation": use.gpuUtilisation,
+  "system/gpu_memory_mb": use.gpuMemoryMb,
+  "system/gpu_power_w": use.gpuPowerW,
+  "system/gpu_energy_wh": use.gpuEnergyWh,
+});

@@ -110,6 +110,14 @@ export class EndpointClient {
     return this.request(body, signal, requireCompletion);
   }
 
+  /**
+   * Takes whatever the model replied, also nothing or a refusal: for a caller that says itself what such a reply means.
+   * @throws AppError "generator-unavailable" where the server says that it failed
+   */
+  readWhatever(body: CompletionBody, signal: AbortSignal): Promise<TimedReply> {
+    return this.request(body, signal, requireNoFailure);
+  }
+
   /** Takes any reply for an answer: for checks whether a model is there. */
   ask(body: CompletionBody, signal: AbortSignal): Promise<TimedReply> {
     return this.request(body, signal, (reply) => reply);
@@ -278,14 +286,22 @@ function requireSuccess(status: number, headers: HttpReply["headers"], text: str
   );
 }
 
-/** How replies end that were broken off and may be whole the next time. */
-const BROKEN_OFF: ReadonlySet<string | null> = new Set([null, "error", "abort", "cancelled"]);
+/** How replies end in which the server failed. */
+const FAILED: ReadonlySet<string | null> = new Set(["error", "abort", "cancelled"]);
+
+/** @throws UnansweredError */
+function requireNoFailure(reply: Reply): Reply {
+  if (FAILED.has(reply.finish))
+    throw new UnansweredError(`it broke its reply off (finish_reason ${reply.finish})`);
+  return reply;
+}
 
 /** @throws UnansweredError, or NoAnswerError where the same request would end in the same way */
 function requireCompletion(reply: Reply): Reply & Pick<Completion, "finish"> {
   const { finish, refusal, hasText, thoughts } = reply;
   if (refusal !== null) throw new NoAnswerError(`it refused to answer: ${refusal.slice(0, 300)}`);
-  if (BROKEN_OFF.has(finish))
+  // Broken off, so that it may be whole the next time.
+  if (finish === null || FAILED.has(finish))
     throw new UnansweredError(`it does not say that its reply is whole (finish_reason ${finish})`);
   if (finish !== "stop" && finish !== "length")
     throw new NoAnswerError(

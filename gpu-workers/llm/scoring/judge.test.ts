@@ -2,6 +2,7 @@ import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterEach, describe, expect, it } from "vitest";
 import { judgeSchema as judgeSchema } from "@/contracts/run-config/scoring";
+import { UsageSum } from "@/gpu-workers/llm/usage-sum";
 import { AnswerScorer } from "./answer-scorer";
 import {
   createEndpointJudge,
@@ -10,7 +11,6 @@ import {
   parseVerdict,
   decideByLogprobs,
 } from "./judge";
-import { JudgeUsage } from "./judge-usage";
 
 const quick = {
   firstPauseMs: 1,
@@ -151,7 +151,7 @@ describe("what a judge took", () => {
   const replies = ["Well, it depends", "no"].map((content) => ({ message: { content } }));
   const judging = async (prices: object) => {
     const { url } = await playing(replies);
-    const usage = new JudgeUsage();
+    const usage = new UsageSum("judge");
     const config = judgeSchema.parse({ model: "m", endpoint: url, connection: prices });
     const judge = await openJudge(config, null, {}, signal, {
       apiKey: undefined,
@@ -175,7 +175,7 @@ describe("what a judge took", () => {
       "judge/prompt_tokens": 200,
       "judge/completion_tokens": 6,
     });
-    const usage = new JudgeUsage();
+    const usage = new UsageSum("judge");
     for (const costUsd of [1, null, 1])
       usage.add({ calls: 1, promptTokens: 1, completionTokens: 1, costUsd });
     expect(usage.toMetrics()).toEqual({
@@ -183,6 +183,11 @@ describe("what a judge took", () => {
       "judge/prompt_tokens": 3,
       "judge/completion_tokens": 3,
     });
+    // The next step begins anew, and can have a cost again.
+    expect(usage.takeMetrics()).toMatchObject({ "judge/calls": 3 });
+    usage.add({ calls: 1, promptTokens: 1, completionTokens: 1, costUsd: 2 });
+    expect(usage.takeMetrics()).toMatchObject({ "judge/calls": 1, "judge/cost_usd": 2 });
+    expect(usage.takeMetrics()).toEqual({});
   });
 });
 
@@ -229,14 +234,14 @@ describe("generation accuracy", () => {
   });
   it("is span or judge; both and every rule are kept", async () => {
     expect((await scored(false, "Lima")).main).toEqual({
-      scorer: "generation-accuracy/1 m",
+      scorer: "generation-accuracy/2.1 m",
       value: 1,
     });
     expect((await scored(true, "the City of Kings")).main.value).toBe(1);
     const wrong = await scored(false, "Quito");
     expect(wrong.main.value).toBe(0);
     expect(wrong.others.map(({ scorer }) => scorer)).toEqual([
-      "span/1",
+      "span/2",
       "exact-match/1",
       "f1/1",
       "judge/1 m",

@@ -25,21 +25,13 @@ import {
 import { findInstalledModel } from "@/gpu-workers/llm/model-files/installed-model";
 import { loadTokenizer } from "@/gpu-workers/llm/model-files/tokenizer";
 import { chunk } from "@/lib/chunk";
-
-/** One answer to be judged. */
-export interface JudgedAnswer {
-  question: string;
-  golds: readonly string[];
-  answer: string;
-}
-
-/** A model that decides whether answers are right. */
-export interface Judge {
-  /** Model and prompt version: part of the scorer's name, because they can change a verdict. */
-  readonly id: string;
-  /** Verdicts in the order of the items. Throws AppError where there is none; never invents one. */
-  judge(items: readonly JudgedAnswer[], signal: AbortSignal): Promise<boolean[]>;
-}
+import type { Judge, JudgedAnswer, JudgeKind, ReportUnread } from "./judge-kind";
+import {
+  createUpstreamJudgePrompt,
+  decideAsUpstream,
+  parseUpstreamVerdict,
+  UPSTREAM_VERDICT_TOKENS,
+} from "./upstream-judge";
 
 /** Of a longer answer the judge reads the beginning and the end. */
 const MAX_ANSWER_CHARACTERS = 4_000;
@@ -65,6 +57,9 @@ export function createJudgePrompt(edited: string | null = null): {
   };
 }
 
+const createPromptOf = (kind: JudgeKind, edited: string | null) =>
+  kind === "own" ? createJudgePrompt(edited) : createUpstreamJudgePrompt(edited, kind);
+
 /** Parses a reply that begins with yes or no; null for anything else. */
 export function parseVerdict(reply: string): boolean | null {
   const word = /^[\s"'*(`]*(yes|no)(?![a-z])/i.exec(reply)?.[1];
@@ -83,13 +78,39 @@ export function decideByLogprobs(
   return yes === no ? null : yes > no;
 }
 
-/** A judge in the worker's engine. It decodes greedily under a grammar that allows only yes and no. */
+/** What one kind of judge asks the engine's model, and how its text is read. */
+interface EngineJudging {
+  template: ReturnType<typeof createJudgePrompt>;
+  sampling: { guide?: { lark: string }; maxTokens: number };
+  decide: (text: string, index: number, onUnread: ReportUnread | undefined) => boolean;
+}
+
+/** Our own judge decodes greedily under a grammar that allows only yes and no; upstream's writes what it likes. */
+const createEngineJudging = (
+  { model, promptTemplate }: JudgeConfig,
+  kind: JudgeKind,
+): EngineJudging =>
+  kind === "own"
+    ? {
+        template: createJudgePrompt(promptTemplate),
+        sampling: { guide: { lark: 'start: "yes" | "no"\n' }, maxTokens: 4 },
+        decide: (text) => requireVerdict(parseVerdict(text), text, model),
+      }
+    : {
+        template: createUpstreamJudgePrompt(promptTemplate, kind),
+        sampling: { maxTokens: UPSTREAM_VERDICT_TOKENS },
+        decide: (text, index, onUnread) => decideAsUpstream([text], index, onUnread),
+      };
+
+/** A judge in the worker's engine, at temperature 0. */
 async function createEngineJudge(
   engine: EngineClient,
-  { model: name, promptTemplate }: JudgeConfig,
+  config: JudgeConfig,
+  kind: JudgeKind,
   signal: AbortSignal,
   onUsage?: (usage: ModelUsage) => void,
 ): Promise<Judge> {
+  const name = config.model;
   const directory = findInstalledModel(name);
   const [model, tokenizer] = await Promise.all([
     engine.createModel(
@@ -99,20 +120,19 @@ async function createEngineJudge(
     ),
     loadTokenizer(directory),
   ]);
-  const template = createJudgePrompt(promptTemplate);
+  const { template, sampling, decide } = createEngineJudging(config, kind);
   const chatTemplate = tokenizer.chat.describe(
     template.messages({ question: "", golds: [], answer: "" }),
   );
   const BATCH = 32;
   return {
     id: [template.version, name, chatTemplate].filter((part) => part !== undefined).join(" "),
-    async judge(items, stop) {
+    async judge(items, stop, onUnread) {
       const verdicts: boolean[] = [];
       for (const batch of chunk(items, BATCH)) {
         const sequences = batch.map((item) => ({
           ids: tokenizer.encode(tokenizer.chat.render(template.messages(item))),
-          guide: { lark: 'start: "yes" | "no"\n' },
-          maxTokens: 4,
+          ...sampling,
           temperature: 0,
         }));
         const { sequences: sampled } = await model.sample(
@@ -128,7 +148,7 @@ async function createEngineJudge(
           }),
         );
         for (const [sample] of sampled)
-          verdicts.push(requireVerdict(parseVerdict(sample?.text ?? ""), sample?.text ?? "", name));
+          verdicts.push(decide(sample?.text ?? "", verdicts.length, onUnread));
       }
       return verdicts;
     },
@@ -211,28 +231,65 @@ function requireVerdict(verdict: boolean | null, reply: string, model: string): 
 }
 
 /**
+ * Upstream's judge at an OpenAI-compatible server: one message, ten tokens, the same request once more after a reply
+ * that says neither. Upstream asks its default model then; here it is the same one.
+ */
+export function createUpstreamEndpointJudge(
+  endpoint: string,
+  model: string,
+  kind: Exclude<JudgeKind, "own">,
+  options: Partial<EndpointOptions> = {},
+  promptTemplate: string | null = null,
+): Judge {
+  const template = createUpstreamJudgePrompt(promptTemplate, kind);
+  const client = new EndpointClient(endpoint, options);
+  const judgeOne = async (
+    item: JudgedAnswer,
+    index: number,
+    signal: AbortSignal,
+    onUnread: ReportUnread | undefined,
+  ): Promise<boolean> => {
+    const body = {
+      model,
+      temperature: 0,
+      max_tokens: UPSTREAM_VERDICT_TOKENS,
+      messages: template.messages(item),
+    };
+    const first = await client.readWhatever(body, signal);
+    if (parseUpstreamVerdict(first.content) !== null) return decideAsUpstream([first.content]);
+    const second = await client.readWhatever(body, signal);
+    return decideAsUpstream([first.content, second.content], index, onUnread);
+  };
+  return {
+    id: `${template.version} ${model}`,
+    judge: (items, signal, onUnread) =>
+      Promise.all(items.map((item, index) => judgeOne(item, index, signal, onUnread))),
+  };
+}
+
+/**
  * Opens the judge of a configuration, at its endpoint or in the engine.
  *
  * @param engine may be null where the configuration names an endpoint
- * @param overrides of the endpoint's client; in the engine only `onUsage` has an effect
+ * @param overrides `kind` of the judge; the rest is of the endpoint's client: in the engine only `onUsage` has an effect
  */
 export async function openJudge(
   config: JudgeConfig,
   engine: EngineClient | null,
   keys: Partial<EndpointKeySource>,
   signal: AbortSignal,
-  overrides: Partial<EndpointOptions> = {},
+  { kind = "own", ...overrides }: Partial<EndpointOptions> & { kind?: JudgeKind } = {},
 ): Promise<Judge> {
-  if (config.endpoint !== null)
-    return createEndpointJudge(
-      config.endpoint,
-      config.model,
-      { ...(await buildEndpointOptions(config.endpoint, config.connection, keys)), ...overrides },
-      config.promptTemplate,
-    );
+  const { endpoint, model, connection, promptTemplate } = config;
+  if (endpoint !== null) {
+    const options = { ...(await buildEndpointOptions(endpoint, connection, keys)), ...overrides };
+    return kind === "own"
+      ? createEndpointJudge(endpoint, model, options, promptTemplate)
+      : createUpstreamEndpointJudge(endpoint, model, kind, options, promptTemplate);
+  }
   if (engine === null)
     throw new AppError("internal", "A judge without an endpoint needs the engine.");
-  return createEngineJudge(engine, config, signal, overrides.onUsage);
+  return createEngineJudge(engine, config, kind, signal, overrides.onUsage);
 }
 
 /**
@@ -245,21 +302,23 @@ export async function probeJudge(
   engine: EngineClient | null,
   keys: Partial<EndpointKeySource>,
   signal: AbortSignal,
+  kind: JudgeKind = "own",
 ): Promise<string> {
   const { endpoint, connection, model, promptTemplate } = config;
   const question = "In which city does the Eiffel Tower stand?";
   const item: JudgedAnswer = { question, golds: ["Paris"], answer: "Paris" };
   if (endpoint === null) {
-    const judge = await openJudge(config, engine, keys, signal);
+    const judge = await openJudge(config, engine, keys, signal, { kind });
     const start = performance.now();
     await judge.judge([item], signal);
     return `judges in ${((performance.now() - start) / 1000).toFixed(1)} s`;
   }
   const options = await buildEndpointOptions(endpoint, connection, keys);
   const client = new EndpointClient(endpoint, { ...options, ...PROBE_OPTIONS });
-  const messages = createJudgePrompt(promptTemplate).messages(item);
+  const messages = createPromptOf(kind, promptTemplate).messages(item);
   const body = buildJudgeBody(model, messages, VERDICT_TOKENS.plain);
   const reply = await client.ask(body, signal);
+  if (kind !== "own") return describeReply(reply, client.describeRefused(model));
   // A whole text that is no verdict: it is asked as in a run, which says what is wrong.
   if (reply.finish === "stop" && reply.text.trim() !== "" && readVerdict(reply) === null)
     await (await openJudge(config, null, keys, signal, PROBE_OPTIONS)).judge([item], signal);

@@ -130,6 +130,7 @@ class Bm25Retriever implements Retriever {
       key,
       title: `BM25, k1 ${k1}, b ${b}${operators ? ", Boolean operators" : ""}${older}`,
       documents: this.corpus.size,
+      ...(this.corpus.note !== undefined && { note: this.corpus.note }),
     };
   }
 

@@ -245,6 +245,7 @@ class DenseRetriever implements Retriever {
       key: this.key,
       title: `${this.encoder.name} ${this.encoder.variant}, ${this.factory === "Flat" ? "flat inner product" : this.factory}`,
       documents: this.corpus.size,
+      ...(this.corpus.note !== undefined && { note: this.corpus.note }),
     };
   }
 

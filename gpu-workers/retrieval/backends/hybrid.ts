@@ -52,6 +52,7 @@ export class HybridRetriever implements Retriever {
       key,
       title: `${dense.title} + ${bm25.title}: ${title}`,
       documents: bm25.documents,
+      ...(bm25.note !== undefined && { note: bm25.note }),
     };
   }
 

@@ -130,6 +130,57 @@ describe("the remote retriever", () => {
     expect((await search({ result: [["sixth"]] }))[0]?.id).toBe(sixth?.[0]);
   });
 
+  it.each<[string, unknown[], string[][]]>([
+    [
+      "dense server, which sends the line as it is",
+      [{ document: { id: "7", contents: '"Paris"\nParis is' }, score: 0.9 }],
+      [["7", "Paris", "Paris is"]],
+    ],
+    [
+      "dense server, of a corpus with title and text",
+      [{ document: { id: "7", title: "Paris", text: "Paris is", contents: "x" }, score: 0.9 }],
+      [["7", "Paris", "Paris is"]],
+    ],
+    [
+      "BM25 server, of an index that stores its documents",
+      [
+        {
+          document: { title: "Paris", text: "Paris is", contents: '"Paris"\nParis is' },
+          score: 9,
+        },
+      ],
+      [["content", "Paris", "Paris is"]],
+    ],
+    [
+      "online search server",
+      [{ document: { contents: '"Paris"\nParis is' } }, { document: { contents: "plain" } }],
+      [
+        ["content", "Paris", "Paris is"],
+        ["content", "", "plain"],
+      ],
+    ],
+    [
+      "rerank server",
+      [
+        { document: '"Paris"\nParis is', score: 0.5 },
+        { document: "plain", score: 0.25 },
+      ],
+      [
+        ["content", "Paris", "Paris is"],
+        ["content", "", "plain"],
+      ],
+    ],
+  ])("takes what upstream's %s answers", async (_, hits, expected) => {
+    const ranked = await search({ result: [hits] });
+    expect(
+      ranked.map(({ id, title, text }) => [
+        id.replace(/^content-[0-9a-f]{16}$/, "content"),
+        title,
+        text,
+      ]),
+    ).toEqual(expected);
+  });
+
   it("leaves out FAISS' filler", async () => {
     for (const filler of [-3.4028234663852886e38, 3.4028234663852886e38])
       expect(

@@ -223,9 +223,9 @@ async function fetchText(
  */
 function rankHits(hits: AnyHit[]): RankedDocument[] {
   const seen = new Set<string>();
-  const found = hits.flatMap(({ document: { id, title, text }, score }) => {
-    const hash = hashDocument({ title, text });
-    const document = { id: id ?? `content-${hash.slice(0, 16)}`, title, text, hash, score };
+  const found = hits.flatMap(({ document: { id, ...sent }, score }) => {
+    const hash = hashDocument(sent);
+    const document = { ...sent, id: id ?? `content-${hash.slice(0, 16)}`, hash, score };
     const isFiller = score !== null && Math.abs(score) >= FILLER_SCORE;
     if (isFiller || seen.has(document.id)) return [];
     seen.add(document.id);

@@ -42,13 +42,12 @@ export class RerankingRetriever implements Retriever {
   }
 
   describe(): RetrieverDescription {
-    const { kind, key, title, documents } = this.retriever.describe();
+    const { key, title, ...rest } = this.retriever.describe();
     const own = computeRetrievalKey(["reranked", key, this.reranker.fingerprint, this.depth]);
     return {
-      kind,
+      ...rest,
       key: own,
       title: `${title}; first ${this.depth} reranked by ${this.reranker.name}`,
-      documents,
     };
   }
 

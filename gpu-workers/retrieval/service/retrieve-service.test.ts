@@ -33,24 +33,52 @@ async function keptOpen(url: string): Promise<{ get(path: string): Promise<strin
 describe("the /retrieve service", () => {
   it("answers as upstream's server does, with and without scores", async () => {
     const { service } = await serveWords();
-    const contents = 'About "a" (0)';
+    const title = 'About "a" (0)';
+    const text = 'line one\n"line two" 0';
+    const document = { id: "a-0", title, text, contents: `"${title}"\n${text}` };
     const scored = await post(service, { queries: ["a"], topk: 1, return_scores: true });
     expect(await scored.json()).toEqual({
-      result: [
-        [{ document: { id: "a-0", contents: `"${contents}"\nline one\n"line two" 0` }, score: 1 }],
-      ],
+      result: [[{ document, score: 1 }]],
     });
     const bare = await post(service, { queries: ["a", "b"], topk: 1 });
     expect(await bare.json()).toEqual({
       result: [
-        [{ id: "a-0", contents: `"${contents}"\nline one\n"line two" 0` }],
-        [{ id: "b-0", contents: '"About "b" (0)"\nline one\n"line two" 0' }],
+        [document],
+        [{ id: "b-0", title: 'About "b" (0)', text, contents: `"About "b" (0)"\n${text}` }],
       ],
     });
     const byDefault = (await (await post(service, { queries: ["a"], topk: null })).json()) as {
       result: unknown[][];
     };
     expect(byDefault.result[0]).toHaveLength(3);
+  });
+
+  it("says where the contents of its corpus' lines are not known", async () => {
+    const retriever = new WordRetriever();
+    const described = retriever.describe();
+    retriever.describe = () => ({ ...described, note: "made of title and text" });
+    const service = await RetrieveService.start(retriever);
+    closing.push(() => service.stop(0));
+    expect(await (await fetch(`${service.url}/healthz`)).json()).toMatchObject({
+      status: "ready",
+      note: "made of title and text",
+    });
+  });
+
+  it("sends the contents of a corpus line as the line has them", async () => {
+    const retriever = new WordRetriever();
+    const line = { id: "1", hash: "h", title: "", text: "Paris\nParis is" };
+    retriever.search = () =>
+      Promise.resolve([[{ ...line, contents: "Paris\nParis is", score: 1 }]]);
+    const service = await RetrieveService.start(retriever);
+    closing.push(() => service.stop(0));
+    const answer: unknown = await (await post(service, { queries: ["a"], topk: 1 })).json();
+    expect(answer).toEqual({
+      result: [[{ id: "1", title: "", text: "Paris\nParis is", contents: "Paris\nParis is" }]],
+    });
+    // Our own client takes them over, so that a service in front of another gives them, too.
+    const [found] = await (await RemoteRetriever.open(service.url)).search(["a"], 1);
+    expect(found).toMatchObject([{ title: "", contents: "Paris\nParis is" }]);
   });
 
   it.each([

@@ -180,6 +180,7 @@ export class RetrieveService {
       retriever: description?.title ?? this.starting,
       documents: description?.documents ?? null,
       key: description?.key ?? null,
+      ...(description?.note !== undefined && { note: description.note }),
       limits: { queries, queryCharacters, topk },
     };
     send(response, this.ready ? 200 : 503, JSON.stringify(health));

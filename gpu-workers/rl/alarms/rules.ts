@@ -1,5 +1,5 @@
 import type { AlarmEvidence, AlarmName, Measured } from "@/contracts/records/alarms";
-import { isGrouped } from "@/contracts/run-config/algorithm";
+import { isGrouped } from "@/contracts/run-config/grouped";
 import type { TrainConfig } from "@/contracts/run-config/train-config";
 import type { MetricName } from "@/core/metrics/metric-table";
 import {

@@ -1,3 +1,4 @@
+import { listRunsRequestSchema } from "@/contracts/api/run-list";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import type { AlarmChange, AlarmName } from "@/contracts/records/alarms";
 import { startTestServer, type TestServer } from "@/server/testing/test-server";
@@ -48,7 +49,7 @@ describe("alarms of a run", () => {
       ({ name, raised: { step }, cleared: end }) => `${name} ${step}${end ? `-${end.step}` : ""}`,
     );
   const inList = async () =>
-    (await server.plane.runReader.list({ foldSweeps: false, sort: "newest", limit: 50 })).rows.find(
+    (await server.plane.runReader.list(listRunsRequestSchema.parse({}))).rows.find(
       ({ id }) => id === ref.runId,
     )?.alarms;
 

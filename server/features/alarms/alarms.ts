@@ -3,6 +3,7 @@ import type { AttemptRef } from "@/contracts/worker-protocol/attempt";
 import type { AlarmRow } from "@/contracts/api/alarms";
 import type { Database, Queries } from "@/server/platform/db/database";
 import { computeLineageCuts, type LineageAttempt } from "@/core/run/attempt-lineage";
+import { insertDeliveries } from "@/server/features/notifications/queries";
 import { insertAlarmChanges, selectAlarmChanges, type StoredAlarmChange } from "./queries";
 
 /** Alarms of training runs: written by attempts, read along the surviving lineage. */
@@ -12,6 +13,15 @@ export class Alarms {
   /** Stores changes of an attempt. Call it under the run's row lock. */
   async append(db: Queries, ref: AttemptRef, changes: readonly AlarmChange[]): Promise<void> {
     await insertAlarmChanges(db, ref, changes);
+    for (const { to, name, step } of changes)
+      if (to === "raised")
+        // Without the attempt: an alarm that is raised again by a resumed attempt is no news.
+        await insertDeliveries(db, "alarm", `alarm ${ref.runId} ${name} ${step}`, {
+          kind: "alarm",
+          runId: ref.runId,
+          alarm: name,
+          step,
+        });
   }
 
   /** Every alarm of a run, the last raised first. */

@@ -118,7 +118,7 @@ export class PredictionComparison {
       questionId,
       phase: "held-out",
       filter: "all",
-      order: "oldest",
+      sortDirection: "ascending",
       limit: 200,
     });
     return rows.flatMap(({ id, step, ...row }) =>

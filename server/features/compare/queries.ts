@@ -12,7 +12,10 @@ const comparedResultSchema = runResultSchema.extend({ id: z.string(), name: z.st
 /** Statistics of one run by one scorer. */
 export type ComparedResult = z.infer<typeof comparedResultSchema>;
 
-/** Statistics of runs by scorer: those of the scorer that the run was asked for first, then those over most questions. */
+/**
+ * Statistics of runs by scorer: those of the scorer that the run was asked for first, its newest version before earlier ones,
+ * then those over most questions.
+ */
 export const selectComparedResults = (
   db: Queries,
   runIds: readonly string[],
@@ -20,7 +23,8 @@ export const selectComparedResults = (
   queryRows(db, comparedResultSchema)`
     SELECT r.id, r.name, ${RUN_RESULT_COLUMNS}
     FROM runs r JOIN run_statistics rs ON rs.run_id = r.id JOIN question_sets qs ON qs.id = rs.set_id
-    WHERE r.id = ANY(${[...runIds]}::uuid[]) ORDER BY (rs.scorer LIKE (r.config ->> 'scorer') || '%') DESC, rs.scored DESC, rs.scorer`;
+    WHERE r.id = ANY(${[...runIds]}::uuid[]) ORDER BY (rs.scorer LIKE (r.config ->> 'scorer') || '%') DESC, rs.scored DESC,
+      split_part(rs.scorer, '/', 1), rs.scorer LIKE '%/upstream%', rs.scorer DESC`;
 
 /** Which questions are meant: positions of runs that must be right or wrong, and a part of the texts. */
 export interface QuestionMatch {

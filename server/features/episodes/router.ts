@@ -3,11 +3,17 @@ import {
   episodeDetailSchema,
   listEpisodesRequestSchema,
   listEpisodesResponseSchema,
+  summarizeEpisodesRequestSchema,
+  summarizeEpisodesResponseSchema,
+  episodeNeighboursRequestSchema,
+  episodeNeighboursResponseSchema,
+  episodeFacetsResponseSchema,
   episodeStepsRequestSchema,
   episodeStepsResponseSchema,
   turnGainsRequestSchema,
   turnGainsResponseSchema,
 } from "@/contracts/api/episodes";
+import { passRatesRequestSchema, passRatesResponseSchema } from "@/contracts/api/pass-rates";
 import { procedure, router } from "@/server/trpc/trpc";
 
 export const episodesRouter = router({
@@ -15,6 +21,20 @@ export const episodesRouter = router({
     .input(listEpisodesRequestSchema)
     .output(listEpisodesResponseSchema)
     .query(({ ctx, input }) => ctx.services.episodeReader.list(input)),
+  /** How many match, and a histogram of a measure. */
+  summary: procedure
+    .input(summarizeEpisodesRequestSchema)
+    .output(summarizeEpisodesResponseSchema)
+    .query(({ ctx, input }) => ctx.services.episodeReader.summarize(input)),
+  /** What is before and after an episode in a filtered list. */
+  neighbours: procedure
+    .input(episodeNeighboursRequestSchema)
+    .output(episodeNeighboursResponseSchema)
+    .query(({ ctx, input }) => ctx.services.episodeReader.findNeighbours(input)),
+  facets: procedure
+    .input(episodeStepsRequestSchema)
+    .output(episodeFacetsResponseSchema)
+    .query(({ ctx, input }) => ctx.services.episodeReader.listFacets(input.runId)),
   get: procedure
     .input(getEpisodeRequestSchema)
     .output(episodeDetailSchema)
@@ -24,6 +44,11 @@ export const episodesRouter = router({
     .input(episodeStepsRequestSchema)
     .output(episodeStepsResponseSchema)
     .query(({ ctx, input }) => ctx.services.episodeReader.listSteps(input.runId)),
+  /** How every question of a training run fares over its steps. */
+  passRates: procedure
+    .input(passRatesRequestSchema)
+    .output(passRatesResponseSchema)
+    .query(({ ctx, input }) => ctx.services.passRates.list(input)),
   turnGains: procedure
     .input(turnGainsRequestSchema)
     .output(turnGainsResponseSchema)

@@ -22,6 +22,7 @@ export const stepRowSchema = z.object({
   token_ids: intListSchema,
   token_mask: intListSchema,
   token_logprobs: z.array(z.number()).nullable(),
+  token_entropies: z.array(z.number()).nullable(),
   document_ids: textListSchema,
   document_hashes: textListSchema,
   document_scores: numberListSchema,
@@ -42,6 +43,7 @@ export function toStepRow(step: EpisodeStep): Partial<StepRow> {
         token_ids: step.ids ?? null,
         token_mask: step.mask ?? null,
         token_logprobs: step.logprobs ?? null,
+        token_entropies: step.entropies ?? null,
       };
     case "retrieve":
       return {
@@ -100,6 +102,7 @@ export function parseStepRow(row: StepRow): EpisodeStep {
       ...(row.token_ids !== null && { ids: row.token_ids }),
       ...(row.token_mask !== null && { mask: row.token_mask }),
       ...(row.token_logprobs !== null && { logprobs: row.token_logprobs }),
+      ...(row.token_entropies !== null && { entropies: row.token_entropies }),
     }),
     ...(kind === "retrieve" && {
       query: row.text,

@@ -16,6 +16,7 @@ import {
   insertEpisodes,
   insertReusedEpisodes,
   insertSteps,
+  indexEpisodes,
   selectMissingDocuments,
   selectMissingQuestions,
   selectReuse,
@@ -60,6 +61,7 @@ export async function storeEpisodes(
         : [];
     }),
   );
+  await indexEpisodes(db, [...insertedIds]);
 }
 
 /**
@@ -103,6 +105,10 @@ export async function storeReusedEpisodes(
       "invalid-input",
       `Run ${sourceRunId} has stored no episode of ${rows.length - found} of these questions.`,
     );
+  await indexEpisodes(
+    db,
+    rows.map(({ id }) => id),
+  );
 }
 
 /** Stores which questions could not be answered, with the last reason and the number of tries. */

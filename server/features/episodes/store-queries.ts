@@ -196,6 +196,7 @@ const STEP_COLUMNS = buildRecordColumns(
     token_ids: "int[]",
     token_mask: "smallint[]",
     token_logprobs: "real[]",
+    token_entropies: "real[]",
     document_ids: "text[]",
     document_hashes: "text[]",
     document_scores: "float8[]",
@@ -214,6 +215,11 @@ export async function insertSteps(
   const { names, definitions, values } = STEP_COLUMNS;
   await db.$executeRaw`
     INSERT INTO steps (${names}) SELECT ${values} FROM jsonb_to_recordset(${toJson(steps)}::jsonb) AS s(${definitions})`;
+}
+
+/** Makes stored episodes findable: what lists filter by and search. To be called after their steps are stored. */
+export async function indexEpisodes(db: Queries, ids: readonly string[]): Promise<void> {
+  if (ids.length > 0) await db.$executeRaw`SELECT index_episodes(${[...ids]}::uuid[])::text`;
 }
 
 /** Those of the questions that a set does not hold. */

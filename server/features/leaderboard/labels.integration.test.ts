@@ -1,5 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import type { EpisodeRecord } from "@/contracts/records/episode";
+import { formatRuleId } from "@/core/scoring/rule-scoring";
+import { isRule } from "@/contracts/run-config/scoring";
 import { predictConfigSchema, type PredictConfig } from "@/contracts/run-config/predict-config";
 import type { ReansweredRecord } from "@/contracts/worker-protocol/reports";
 import { startTestServer, type TestServer } from "@/server/testing/test-server";
@@ -52,7 +54,10 @@ async function ran(
       ...record,
       episode: { ...record.episode, key, method: wanted.method },
       answer: { ...record.answer!, key, promptStyle: options.promptStyle ?? "few-shot/1" },
-      score: { ...record.score!, scorer: `${wanted.scorer}/1` },
+      score: {
+        ...record.score!,
+        scorer: isRule(wanted.scorer) ? formatRuleId(wanted.scorer) : wanted.scorer,
+      },
     };
   });
   const { questions, corpus, reuse } = wanted;
@@ -82,7 +87,7 @@ async function ran(
 }
 
 /** The row and the scope under which a run's results by a scorer are shown. */
-async function shown(runId: string, scorer = "span/1") {
+async function shown(runId: string, scorer = formatRuleId("span")) {
   const first = await server.plane.leaderboard.get({});
   for (const scope of first.scopes.filter((s) => s.scorer === scorer)) {
     const { rows } = await server.plane.leaderboard.get({ scope: scope.key });
@@ -386,11 +391,13 @@ describe("versions", () => {
                     sha256: hash,
                     first: [],
                   },
+                  contentsForms: null,
                   licence: "",
                   lengths: { upTo: [null], counts: [1], shortest: 1, longest: 1, mean: 1 },
                   duplicates: { passages: 0, texts: 0 },
                   reading: null,
                   badLines: { total: 0, first: [] },
+                  warnings: { total: 0, first: [] },
                 },
         })),
       });

@@ -1,6 +1,7 @@
 import type { z } from "zod";
 import { answersItself } from "@/core/comparability/comparability";
 import { METHODS } from "@/core/run/methods";
+import { toPredictConfig } from "@/core/run/predict-config";
 import { needsJudge } from "@/contracts/run-config/scoring";
 import { AppError } from "@/contracts/errors";
 import { findPreset } from "@/core/presets/run-presets";
@@ -73,11 +74,15 @@ function formatCellKey({
 /** Queues a predict run for each method that has neither a complete result nor a run on its way to one. */
 export async function launchMissing(
   { database, launcher, listCompleteResults }: LaunchDependencies,
-  { methods, like, questions, limit }: z.output<typeof launchMethodsRequestSchema>,
+  { methods, like, questions, limit, checkpoint }: z.output<typeof launchMethodsRequestSchema>,
   actor: string,
 ): Promise<z.infer<typeof launchMethodsResponseSchema>> {
   const base = like ? await readPredictConfig(database, like) : getPresetConfig();
-  const configs = methods.map((method) => buildConfig(base, method, questions, limit));
+  const trained = checkpoint ? await readTrained(database, checkpoint) : null;
+  const configs = methods.map((method) => {
+    const config = buildConfig(base, method, questions, limit);
+    return method === "s3" && trained ? { ...config, ...trained } : config;
+  });
   // All are checked before the first is queued: nothing is half launched.
   for (const config of configs) await launcher.requireReferences(config);
   const versions = await readCurrentVersions(database, questions, base.corpus);
@@ -175,6 +180,28 @@ async function readPredictConfig({ db }: Database, runId: string): Promise<Predi
   if (config.kind !== "predict")
     throw new AppError("invalid-input", "Only a predict run's settings can be taken over.");
   return config;
+}
+
+/** The searcher of a checkpoint, and how it searched in training: it is used as it was trained. */
+async function readTrained(
+  { db }: Database,
+  checkpoint: string,
+): Promise<Pick<PredictConfig, "searcher" | "search">> {
+  const artifact = await db.artifact.findUnique({
+    where: { id: checkpoint, kind: "checkpoint", deletedAt: null },
+    select: { runId: true },
+  });
+  const run =
+    artifact &&
+    (await db.run.findUnique({ where: { id: artifact.runId }, select: { config: true } }));
+  const config = run ? runConfigSchema.parse(run.config) : null;
+  if (config?.kind !== "train")
+    throw new AppError(
+      "not-found",
+      `There is no checkpoint ${checkpoint}, or it is no longer kept.`,
+    );
+  const { searcher, search } = toPredictConfig(config);
+  return { searcher: { ...searcher, checkpoint }, search };
 }
 
 function getPresetConfig(): PredictConfig {

@@ -16,6 +16,8 @@ import { correctByHolm } from "@/core/statistics/comparison";
 import type { LeaderboardResult } from "./leaderboard-results";
 import type { MethodVariant } from "./method-variant";
 import type { PairedComparison } from "./paired-comparisons";
+import type { RankInterval } from "@/core/statistics/ranks";
+import { listSeeds, summariseSeeds } from "./seeds";
 
 /** Arranges results as a table: scopes, columns of question sets, rows of method variants. Pure. */
 
@@ -34,7 +36,7 @@ export interface Column {
 /** A method variant with the result that each column shows. */
 export interface Row {
   variant: MethodVariant;
-  cells: ({ result: LeaderboardResult; runs: number } | null)[];
+  cells: ({ result: LeaderboardResult; runs: number; seeds: LeaderboardResult[] } | null)[];
 }
 
 /** Answers from the gold documents alone: no method, but what bounds those that leave the answer to the generator. */
@@ -54,6 +56,12 @@ const SCORER_ORDER = ["generation-accuracy", "span", "judge", "option-letter", "
 function getScorerRank(scorer: string): number {
   const rank = SCORER_ORDER.findIndex((name) => scorer.startsWith(name));
   return rank < 0 ? SCORER_ORDER.length : rank;
+}
+
+/** The newer of two versions of one rule first: an earlier one is there as long as runs have not been scored again. */
+function compareRuleVersions(a: string, b: string): number {
+  const [first, second] = [a, b].map((scorer) => /^([a-z0-9-]+)\/(\d+)$/.exec(scorer));
+  return first && second && first[1] === second[1] ? Number(second[2]) - Number(first[2]) : 0;
 }
 
 /**
@@ -86,7 +94,10 @@ export function listScopes(results: readonly LeaderboardResult[]): Scope[] {
   for (const scope of scopes.values())
     scope.results = results.filter(({ facts }) => isInScope(facts, scope)).length;
   return [...scopes.values()].sort(
-    (a, b) => b.results - a.results || getScorerRank(a.scorer) - getScorerRank(b.scorer),
+    (a, b) =>
+      b.results - a.results ||
+      getScorerRank(a.scorer) - getScorerRank(b.scorer) ||
+      compareRuleVersions(a.scorer, b.scorer),
   );
 }
 
@@ -116,7 +127,11 @@ export function buildRows(
     const column = columnIds.indexOf(buildQuestionsKey(result.facts));
     const held = row.cells[column] ?? null;
     const replaces = held === null || (result.complete && !held.result.complete);
-    row.cells[column] = { result: replaces ? result : held.result, runs: (held?.runs ?? 0) + 1 };
+    row.cells[column] = {
+      result: replaces ? result : held.result,
+      runs: (held?.runs ?? 0) + 1,
+      seeds: held?.seeds ?? listSeeds(result, results),
+    };
   }
   const getBest = (row: Row): number =>
     Math.max(...row.cells.map((cell) => cell?.result.mean ?? 0));
@@ -166,9 +181,20 @@ export function listReferencePairs(
   return pairs;
 }
 
+/** Complete results of one column with their places in it. */
+export const listRanked = (
+  rows: readonly Row[],
+  column: number,
+): { row: number; result: LeaderboardResult }[] =>
+  rows.flatMap(({ cells }, row) => {
+    const result = cells[column]?.result;
+    return result?.complete ? [{ row, result }] : [];
+  });
+
 /** The cells with ranks within their column, and the tests against the reference, corrected together. */
 export function buildCells(
   rows: readonly Row[],
+  ranks: readonly ReadonlyMap<number, RankInterval>[],
   pairs: readonly ReferencePair[],
   comparisons: readonly PairedComparison[],
 ): (LeaderboardCell | null)[][] {
@@ -192,7 +218,7 @@ export function buildCells(
   return rows.map((row, i) =>
     row.cells.map((cell, column) => {
       if (!cell) return null;
-      const { result, runs } = cell;
+      const { result, runs, seeds } = cell;
       const better = rows.filter(
         ({ cells }) => cells[column]?.result.complete && cells[column].result.mean > result.mean,
       ).length;
@@ -201,6 +227,8 @@ export function buildCells(
         ...result,
         runs,
         rank: result.complete ? better + 1 : null,
+        rankInterval: ranks[column]?.get(i) ?? null,
+        seeds: summariseSeeds(seeds),
         comparison: comparisonByPlace.get(`${i} ${column}`) ?? null,
       };
     }),

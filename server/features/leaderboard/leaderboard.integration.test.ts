@@ -260,7 +260,7 @@ describe("the leaderboard", () => {
       attribution: { correct: 11, scorerDoubtful: 0, generatorFailed: 1 },
     });
     const ofRun = await server.plane.leaderboard.readRunStatistics(s3);
-    expect(ofRun.find((r) => r.scorer === "span@1")?.attribution).toEqual({
+    expect(ofRun.find((r) => r.scorer === "span/2")?.attribution).toEqual({
       correct: 10,
       scorerDoubtful: 1,
       neverRetrieved: 0,
@@ -278,6 +278,46 @@ describe("the leaderboard", () => {
     expect(
       (await server.plane.leaderboard.get({})).scopes.some((scope) => scope.scorer === "judge@1"),
     ).toBe(false);
+  });
+
+  it("keeps the versions of a scorer apart, and launches again what an earlier one alone has scored", async () => {
+    const { db } = server.plane.database;
+    const copyScores = (from: string, to: string) => db.$executeRaw`
+      INSERT INTO scores (answer_id, set_id, question_id, scorer, value)
+      SELECT answer_id, set_id, question_id, ${to}::text, value FROM scores WHERE scorer = ${from}`;
+    /** Scores come and go in the product, and are never renamed: only then statistics are made anew. */
+    const renameScores = async (from: string, to: string) => {
+      await db.$executeRaw`UPDATE scores SET scorer = ${to} WHERE scorer = ${from}`;
+      await copyScores(to, "f1/1");
+      await db.$executeRaw`DELETE FROM scores WHERE scorer = 'f1/1'`;
+    };
+    const listShown = async () => {
+      const { scopes, rows } = await server.plane.leaderboard.get({});
+      const results = ["span/2", "span/1"].map((name) =>
+        scopes.filter(({ scorer }) => scorer === name).map((scope) => scope.results),
+      );
+      return { results, first: scopes[0]!.scorer, rows: rows.length };
+    };
+    const before = await listShown();
+    expect(before).toMatchObject({ first: "span/2", results: [expect.any(Array), []] });
+
+    await renameScores("span/2", "span/1");
+    const [scored] = before.results;
+    expect(await listShown()).toMatchObject({ first: "span/1", results: [[], scored] });
+    const { launched } = await server.plane.leaderboard.launch(
+      { methods: ["rag"], like: s3, questions: "grouped", limit: null },
+      "test",
+    );
+    expect(launched.map(({ method }) => method)).toEqual(["rag"]);
+    await server.plane.runs.cancel(launched[0]!.runId, { actor: "test", reason: null });
+
+    // Scored again by the present version, which is then shown first; no row holds results of both.
+    await copyScores("span/1", "span/2");
+    expect(await listShown()).toEqual({ ...before, results: [scored, scored] });
+
+    await db.$executeRaw`DELETE FROM scores WHERE scorer = 'span/2'`;
+    await renameScores("span/1", "span/2");
+    expect(await listShown()).toEqual(before);
   });
 
   it("launches only what is missing, with matching settings", async () => {
@@ -329,7 +369,7 @@ describe("the leaderboard", () => {
     const compared = await server.plane.predictionComparison.compare({ runs: [s3, rag] });
     expect(compared).toMatchObject({
       common: 12,
-      scorer: "span@1",
+      scorer: "span/2",
       differences: [],
       runs: [{ method: "s3" }, { method: "rag" }],
     });
@@ -343,7 +383,7 @@ describe("the leaderboard", () => {
     ]);
     const gained = await server.plane.predictionComparison.listQuestions({
       runs: [s3, rag],
-      scorer: "span@1",
+      scorer: "span/2",
       right: [0],
       wrong: [1],
       limit: 5,
@@ -356,7 +396,7 @@ describe("the leaderboard", () => {
     ]);
     const rest = await server.plane.predictionComparison.listQuestions({
       runs: [s3, rag],
-      scorer: "span@1",
+      scorer: "span/2",
       right: [0],
       wrong: [1],
       limit: 5,
@@ -365,7 +405,7 @@ describe("the leaderboard", () => {
     expect(rest.rows.map((row) => row.id)).toEqual(["q8", "q10", "q11"]);
     const found = await server.plane.predictionComparison.listQuestions({
       runs: [s3, rag],
-      scorer: "span@1",
+      scorer: "span/2",
       right: [],
       wrong: [],
       text: "Grouped 3",
@@ -392,6 +432,70 @@ describe("the leaderboard", () => {
       "atlas/held-out",
       "grouped",
     ]);
+  });
+});
+
+describe("what results leave open", () => {
+  it("ranks as intervals with tie groups, averages over seeds, and plans from their variance", async () => {
+    const single = Array.from({ length: 24 }, (_, i) => ({
+      id: `q${i}`,
+      question: `Single ${i}?`,
+      answers: [`answer ${i}`],
+      goldIds: ["d0", "d1"],
+      type: null,
+      group: null,
+      goldQueries: [],
+    }));
+    await server.plane.questionSets.store("single", single, "test");
+    const on = { questions: "single" } as const;
+    const weak = marks("000000000000000000000100");
+    await answered({ ...on, method: "rag", name: "weak" }, weak);
+    await answered({ ...on, method: "rag", documents: 7, name: "twin" }, weak);
+    const first = marks("111111111111111111100000");
+    const second = marks("111111111111111000001111");
+    await answered({ ...on, method: "s3", seed: 1, name: "seed 1" }, first);
+    const newest = await answered({ ...on, method: "s3", seed: 2, name: "seed 2" }, second);
+    const board = await server.plane.leaderboard.get({});
+    const column = board.columns.findIndex(({ questionSet }) => questionSet === "single");
+    const read = (method: string) =>
+      board.rows.flatMap((row) =>
+        row.method === method && row.cells[column] ? [{ ...row, cell: row.cells[column] }] : [],
+      );
+    const [strong] = read("s3");
+    expect(strong!.cell).toMatchObject({
+      runId: newest,
+      runs: 2,
+      rankInterval: { low: 1, high: 1, group: "a" },
+      seeds: { mean: 19 / 24, deviation: 0, runs: [{ seed: 1 }, { seed: 2, runId: newest }] },
+    });
+    expect(read("rag").map(({ cell }) => cell.rankInterval)).toEqual([
+      { low: 2, high: 3, group: "b" },
+      { low: 2, high: 3, group: "b" },
+    ]);
+    expect(read("rag").every(({ cell }) => cell.seeds === null)).toBe(true);
+    const reference = board.rows.find(({ id }) => id === board.reference)!;
+    const wanted = {
+      scope: board.scope!,
+      column: board.columns[column]!.id,
+      row: strong!.key,
+      reference: read("rag")[0]!.key,
+    };
+    expect(await server.plane.leaderboard.get({ reference: reference.key })).toMatchObject({
+      reference: reference.id,
+    });
+    const plan = await server.plane.leaderboard.plan(wanted);
+    expect(plan).toMatchObject({ questions: 24, clusters: 24, seeds: [2, 1] });
+    expect(plan.difference).toBeCloseTo(18 / 24, 10);
+    // Eight of 24 questions change between two seeds of the same mean: 8 x 1/2 / 23.
+    expect(plan.variance).toMatchObject({
+      withinQuestions: expect.closeTo(4 / 23, 10) as number,
+      betweenSeeds: 0,
+    });
+    await expect(
+      server.plane.leaderboard.plan({ ...wanted, reference: "nothing" }),
+    ).rejects.toThrow(/no complete result/);
+    const comparison = strong!.cell.comparison;
+    expect(comparison === null || comparison.smallestDifference! > 0).toBe(true);
   });
 });
 

@@ -4,6 +4,8 @@ import type {
   launchMethodsResponseSchema,
   leaderboardRequestSchema,
   LeaderboardResponse,
+  planRequestSchema,
+  planResponseSchema,
   runStatisticsResponseSchema,
 } from "@/contracts/api/leaderboard";
 import type { PublishedResults } from "@/contracts/formats/published-results";
@@ -12,6 +14,9 @@ import {
   buildQuestionsKey,
   listScopeDifferences,
 } from "@/core/comparability/comparability";
+import { isOfPresentVersion } from "@/core/scoring/judged-scoring";
+import { AppError } from "@/contracts/errors";
+import { hashText } from "@/lib/hash";
 import type { Launcher } from "@/server/features/runs/launcher";
 import type { Database } from "@/server/platform/db/database";
 import { launchMissing, type KnownResult } from "./launch-methods";
@@ -26,24 +31,31 @@ import {
   isCeiling,
   listAveragedColumns,
   listColumns,
+  listRanked,
   listReferencePairs,
   listScopes,
   type Scope,
 } from "./leaderboard-table";
 import type { PairedComparisons } from "./paired-comparisons";
+import { ColumnRanks } from "./column-ranks";
+import { readPlan } from "./read-plan";
 import { readPublishedTables } from "./published-tables";
 import { selectActiveRuns } from "./queries";
 import type { RunStatistics } from "./run-statistics";
 
 /** What the leaderboard shows: method variants by question sets within one scope. */
 export class Leaderboard {
+  private readonly ranks: ColumnRanks;
+
   constructor(
     private readonly database: Database,
     private readonly statistics: RunStatistics,
     private readonly results: LeaderboardResults,
     private readonly comparisons: PairedComparisons,
     private readonly launcher: Launcher,
-  ) {}
+  ) {
+    this.ranks = new ColumnRanks(statistics);
+  }
 
   /** The table of one scope, and what has no common rank with it. */
   async get(request: z.output<typeof leaderboardRequestSchema>): Promise<LeaderboardResponse> {
@@ -52,23 +64,21 @@ export class Leaderboard {
       this.results.read(),
       selectActiveRuns(this.database.db),
     ]);
+    const { ranked, scopes, scope, columns, rows } = arrangeTable(results, request.scope);
     const ceilings = results.filter(isCeiling);
-    const ranked = results.filter((result) => !isCeiling(result));
-    const scopes = listScopes(ranked);
-    const scope = scopes.find(({ key }) => key === request.scope) ?? scopes[0] ?? null;
-    const inScope = selectScope(ranked, scope);
-    const columns = listColumns(inScope);
-    const rows = buildRows(
-      inScope,
-      columns.map(({ id }) => id),
-    );
     const reference =
-      rows.find((row) => row.variant.id === request.reference) ?? chooseDefaultReference(rows);
+      rows.find(
+        ({ variant }) =>
+          variant.id === request.reference || buildRowKey(variant.id) === request.reference,
+      ) ?? chooseDefaultReference(rows);
     const pairs = listReferencePairs(rows, reference, columns.length);
     const compared = await this.comparisons.compare(
       pairs.map(({ first, second }) => [first, second] as const),
     );
-    const cells = buildCells(rows, pairs, compared);
+    const ranks = await Promise.all(
+      columns.map((_, column) => this.ranks.rank(listRanked(rows, column))),
+    );
+    const cells = buildCells(rows, ranks, pairs, compared);
     const averaged = listAveragedColumns(rows, columns.length);
     const ceilingsInScope = selectScope(ceilings, scope);
     return {
@@ -87,6 +97,7 @@ export class Leaderboard {
       })),
       rows: rows.map((row, i) => ({
         ...row.variant,
+        key: buildRowKey(row.variant.id),
         cells: cells[i]!,
         average: computeAverage(row, averaged),
       })),
@@ -94,6 +105,28 @@ export class Leaderboard {
       excluded: scope === null ? [] : listExcluded(ranked, scope),
       active,
     };
+  }
+
+  /** What the comparison of two rows varies by. @throws AppError "not-found" where one has no complete result there */
+  async plan(
+    request: z.output<typeof planRequestSchema>,
+  ): Promise<z.infer<typeof planResponseSchema>> {
+    await this.statistics.refresh();
+    const { scope, columns, rows } = arrangeTable(await this.results.read(), request.scope);
+    // Rows and columns of another scope have the same keys.
+    if (scope?.key !== request.scope)
+      throw new AppError("not-found", "There are no such results any more.");
+    const column = columns.findIndex(({ id }) => id === request.column);
+    const [seeds, referenceSeeds] = [request.row, request.reference].map((key) => {
+      const cell = rows.find(({ variant }) => buildRowKey(variant.id) === key)?.cells[column];
+      if (!cell?.result.complete)
+        throw new AppError(
+          "not-found",
+          "One of the two has no complete result on these questions.",
+        );
+      return cell.seeds.length > 1 ? cell.seeds : [cell.result];
+    });
+    return readPlan(this.statistics, seeds!, referenceSeeds!);
   }
 
   /** The paper's tables, as printed. */
@@ -126,11 +159,14 @@ export class Leaderboard {
       .map((result) => describeStatistics(result, results));
   }
 
-  /** Complete results, which need not be launched again. */
+  /** Complete results by the present version of what scored them, which need not be launched again. */
   private async listCompleteResults(): Promise<KnownResult[]> {
     await this.statistics.refresh();
     return (await this.results.read())
-      .filter(({ complete, importedFrom }) => complete && importedFrom === null)
+      .filter(
+        ({ complete, importedFrom, config, facts }) =>
+          complete && importedFrom === null && isOfPresentVersion(config.scorer, facts.scorer),
+      )
       .map(({ runId, config, variant, questionSetVersion, questions, corpusVersion }) => ({
         runId,
         config,
@@ -139,6 +175,23 @@ export class Leaderboard {
       }));
   }
 }
+
+/** Results of one scope by row and column; an unknown scope gives the first. */
+function arrangeTable(results: readonly LeaderboardResult[], requested: string | null | undefined) {
+  const ranked = results.filter((result) => !isCeiling(result));
+  const scopes = listScopes(ranked);
+  const scope = scopes.find(({ key }) => key === requested) ?? scopes[0] ?? null;
+  const inScope = selectScope(ranked, scope);
+  const columns = listColumns(inScope);
+  const rows = buildRows(
+    inScope,
+    columns.map(({ id }) => id),
+  );
+  return { ranked, scopes, scope, columns, rows };
+}
+
+/** A row's id in short, for addresses. */
+const buildRowKey = (id: string): string => hashText(id).slice(0, 10);
 
 const selectScope = (
   results: readonly LeaderboardResult[],

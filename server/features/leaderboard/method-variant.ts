@@ -21,6 +21,10 @@ export interface Checkpoint {
 export interface MethodVariant {
   /** Equal for runs that differ only in questions, generator, scorer, seed, name and how endpoints are asked. */
   id: string;
+  /** Equal also for checkpoints of trainings that differ in seed and name alone. */
+  family: string;
+  /** Seed of the training that the checkpoint came from; null without one. */
+  trainingSeed: number | null;
   method: string;
   label: string;
   detail: string;
@@ -62,8 +66,14 @@ export function describeVariant(
     ),
     temperature: hasTemperature ? methodSettings.temperature : null,
   };
+  const id = JSON.stringify([method, sortKeys(selectSettings(config, traits))]);
   return {
-    id: JSON.stringify([method, sortKeys(selectSettings(config, traits))]),
+    id,
+    family:
+      checkpoint === null
+        ? id
+        : JSON.stringify([id.replaceAll(checkpoint.id, ""), describeTraining(checkpoint)]),
+    trainingSeed: checkpoint?.config.seed ?? null,
     method,
     label: formatLabel(config, checkpoint),
     detail: formatDetail(config, checkpoint, traits),
@@ -71,6 +81,12 @@ export function describeVariant(
     imported: false,
     trainingSamples: countTrainingSamples(method, checkpoint),
   };
+}
+
+/** What two checkpoints share where their trainings differ in seed and name alone. */
+function describeTraining({ step, config }: Checkpoint): unknown {
+  const { seed: _seed, name: _name, ...settings } = config;
+  return sortKeys({ step, settings });
 }
 
 /** The settings by which two variants differ. */
@@ -192,8 +208,11 @@ export function describeImportedVariant(
 ): MethodVariant {
   const { method, reuse } = config;
   const answeredHere = reuse.episodesOf !== null && !reuse.keepAnswers;
+  const id = JSON.stringify([method, "imported", importedFrom, answeredHere]);
   return {
-    id: JSON.stringify([method, "imported", importedFrom, answeredHere]),
+    id,
+    family: id,
+    trainingSeed: null,
     method,
     label: METHODS[method].title,
     detail: answeredHere ? `${importedFrom}, answered anew` : importedFrom,

@@ -1,5 +1,6 @@
 import type { z } from "zod";
 import { bootstrapPairs } from "@/core/statistics/bootstrap";
+import { computeSmallestDifference } from "@/core/statistics/power";
 import { testMcNemar } from "@/core/statistics/comparison";
 import type { pairedComparisonSchema } from "@/contracts/api/leaderboard";
 import { sumByGroup, type QuestionScores } from "./question-scores";
@@ -56,6 +57,7 @@ const UNKNOWN: PairedComparison = {
   high: 0,
   bootstrapP: 1,
   pairs: 0,
+  smallestDifference: null,
   mcNemar: null,
 };
 
@@ -85,6 +87,7 @@ export function comparePairedScores(
     high,
     bootstrapP: pValue,
     pairs: observations,
+    smallestDifference: computeSmallestDifference(sums),
     mcNemar: binary ? testMcNemar(onlyFirst, onlySecond) : null,
   };
 }

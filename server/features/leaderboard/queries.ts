@@ -54,7 +54,7 @@ export const selectTallies = (db: Queries, runId: string): Promise<Tally[]> =>
     ), scored AS MATERIALIZED (
       SELECT t.*, s.scorer, s.value,
         bool_or(s.value >= 0.5) FILTER (WHERE s.scorer ~ ${JUDGING_SCORERS}) OVER same AND bool_or(s.value < 0.5) FILTER (WHERE s.scorer ~ ${JUDGING_SCORERS}) OVER same AS doubtful
-      FROM answered t JOIN scores s ON s.answer_id = t.answer_id AND s.set_id = t.set_id AND s.question_id = t.question_id
+      FROM answered t JOIN scores s ON s.answer_id = t.answer_id AND s.set_id = t.set_id AND s.question_id = t.question_id AND s.scorer NOT LIKE 'unread/%'
       WINDOW same AS (PARTITION BY t.id)
     ), placed AS (
       SELECT *, CASE
@@ -172,13 +172,13 @@ export const selectResults = (db: Queries): Promise<StoredResult[]> =>
       (SELECT count(*)::int FROM question_failures f WHERE f.run_id = rs.run_id AND f.set_id = rs.set_id
         AND NOT EXISTS (SELECT 1 FROM episodes e WHERE e.run_id = f.run_id AND e.set_id = f.set_id AND e.question_id = f.question_id AND e.phase = 'predict')) AS failed,
       CASE WHEN r.config ->> 'method' = 'gold' THEN (SELECT count(*)::int FROM questions q WHERE q.set_id = rs.set_id AND cardinality(q.gold_ids) > 0 AND (q.ordinal < (r.config ->> 'limit')::int) IS NOT FALSE) END AS "withGold"
-    FROM run_statistics rs JOIN runs r ON r.id = rs.run_id JOIN question_sets qs ON qs.id = rs.set_id ORDER BY r.created_at DESC, r.id`;
+    FROM run_statistics rs JOIN runs r ON r.id = rs.run_id JOIN question_sets qs ON qs.id = rs.set_id WHERE r.deleted_at IS NULL ORDER BY r.created_at DESC, r.id, qs.name, rs.scorer, rs.generator, rs.prompt_style`;
 
 /** Predict runs that are still to bring results, in the order of the queue. */
 export const selectActiveRuns = (db: Queries) =>
   queryRows(db, leaderboardResponseSchema.shape.active.element)`
     SELECT id AS "runId", name, config ->> 'method' AS method, config ->> 'questions' AS questions, state, progress FROM runs
-    WHERE kind = 'predict' AND state IN ('queued', 'leased', 'preparing', 'running', 'cancelling') ORDER BY queued_at`;
+    WHERE kind = 'predict' AND state IN ('queued', 'leased', 'preparing', 'running', 'pausing', 'paused', 'cancelling') ORDER BY queued_at`;
 
 const unfinishedRunsRowSchema = z.object({
   runId: z.string(),

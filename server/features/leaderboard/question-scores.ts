@@ -1,4 +1,5 @@
 import type { ClusterSum } from "@/core/statistics/bootstrap";
+import type { ClusteredScores } from "@/core/statistics/ranks";
 
 /** Scores of a run by the questions' order; NaN where there is none. */
 export type QuestionScores = Float32Array;
@@ -50,6 +51,34 @@ export function sumByGroup(
     if (group >= 0) sumByNumber.set(group, added);
   }
   return sums;
+}
+
+/** Scores of several methods by cluster, over the questions that every one of them has scored. */
+export function sumClusters(
+  groups: Int32Array,
+  scores: readonly QuestionScores[],
+): ClusteredScores {
+  const clusterOf = new Int32Array(groups.length).fill(-1);
+  const clusterOfGroup = new Map<number, number>();
+  let clusters = 0;
+  for (let i = 0; i < groups.length; i++) {
+    if (scores.some((of) => Number.isNaN(of[i]!))) continue;
+    const group = groups[i]!;
+    const known = group < 0 ? undefined : clusterOfGroup.get(group);
+    clusterOf[i] = known ?? clusters++;
+    if (group >= 0) clusterOfGroup.set(group, clusterOf[i]!);
+  }
+  const counts = new Float64Array(clusters);
+  for (const cluster of clusterOf) if (cluster >= 0) counts[cluster]! += 1;
+  const sums = scores.map((of) => {
+    const sum = new Float64Array(clusters);
+    for (let i = 0; i < of.length; i++) {
+      const cluster = clusterOf[i]!;
+      if (cluster >= 0) sum[cluster]! += of[i]!;
+    }
+    return sum;
+  });
+  return { counts, sums };
 }
 
 /** Group of each question as a number, in the order of first appearance; -1 where it names none. */

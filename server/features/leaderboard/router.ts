@@ -1,6 +1,8 @@
 import {
   leaderboardRequestSchema,
   leaderboardResponseSchema,
+  planRequestSchema,
+  planResponseSchema,
   launchMethodsRequestSchema,
   launchMethodsResponseSchema,
   runStatisticsResponseSchema,
@@ -14,6 +16,11 @@ export const leaderboardRouter = router({
     .input(leaderboardRequestSchema)
     .output(leaderboardResponseSchema)
     .query(({ ctx, input }) => ctx.services.leaderboard.get(input)),
+  /** What the comparison of two rows varies by, for planning a finer one. */
+  plan: procedure
+    .input(planRequestSchema)
+    .output(planResponseSchema)
+    .query(({ ctx, input }) => ctx.services.leaderboard.plan(input)),
   /** The paper's tables, as printed. */
   published: procedure
     .input(z.object({}).optional())

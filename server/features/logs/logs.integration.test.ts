@@ -41,3 +41,23 @@ it("log lines are deleted after their retention, those of runs later, without be
     .poll(read, { timeout: 20_000 })
     .toEqual([["1 days old"], ["1 days old", "3 days old", "9 days old"]]);
 });
+
+it("log lines are found by a part of their message or source", async () => {
+  const worker = await server.worker();
+  await server.plane.runs.create(getPresetConfig(), { actor: "test", preset: null });
+  const { runId, attempt } = await worker.leaseAndStart();
+  const { logs, database } = server.plane;
+  const line = (message: string, source = "train") => ({
+    at: Date.now(),
+    level: "info" as const,
+    source,
+    message,
+  });
+  const lines = [line("Loss 50% of it"), line("500 of them"), line("other", "Retriever")];
+  await logs.append(database.db, { workerId: worker.id, run: { runId, attempt } }, lines);
+  const find = async (text: string) =>
+    (await logs.listOfRun(runId, { level: "debug", limit: 10, text })).lines.map((l) => l.message);
+  expect(await find("LOSS")).toEqual(["Loss 50% of it"]);
+  expect(await find("50%")).toEqual(["Loss 50% of it"]);
+  expect(await find("retriev")).toEqual(["other"]);
+});

@@ -3,6 +3,7 @@ import type { runLogsResponseSchema } from "@/contracts/api/runs";
 import type { LogLine } from "@/contracts/worker-protocol/reports";
 import type { Database, Queries } from "@/server/platform/db/database";
 import type { Prisma } from "@/server/platform/db/generated/client";
+import { escapeLike } from "@/server/platform/db/paging";
 import type { Timings } from "@/server/platform/timings";
 import { deleteOldLogLines, insertLogLines, LOG_LEVELS, type LogOrigin } from "./queries";
 
@@ -11,6 +12,8 @@ interface Page {
   after?: string | null | undefined;
   /** Lowest level. */
   level: (typeof LOG_LEVELS)[number];
+  /** Part of the message or the source. */
+  text?: string | undefined;
   limit: number;
 }
 
@@ -42,13 +45,14 @@ export class Logs {
 
   private async list(
     origin: Prisma.LogWhereInput,
-    { after, level, limit }: Page,
+    { after, level, text, limit }: Page,
   ): Promise<LogPage> {
     const rows = await this.database.db.log.findMany({
       where: {
         ...origin,
         level: { gte: LOG_LEVELS.indexOf(level) },
         ...(after && { id: { gt: BigInt(after) } }),
+        ...(text && { OR: [matchText("message", text), matchText("source", text)] }),
       },
       orderBy: { id: after ? "asc" : "desc" },
       take: limit,
@@ -65,3 +69,7 @@ export class Logs {
     };
   }
 }
+
+const matchText = (column: "message" | "source", text: string): Prisma.LogWhereInput => ({
+  [column]: { contains: escapeLike(text), mode: "insensitive" },
+});

@@ -1,23 +1,25 @@
 import type { AttemptRef } from "@/contracts/worker-protocol/attempt";
+import { groupBy } from "@/lib/group-by";
+import { decodeDoubles, decodeIntegers } from "@/server/platform/db/binary-arrays";
 import type { Queries } from "@/server/platform/db/database";
-import {
-  appendToChunks,
-  selectChunksByNumber,
-  selectChunksOfLevel,
-  selectPointChunks,
-  type MetricChunk,
-} from "./queries";
-import { CHUNK_SIZE, chooseLevel, rollUp, type Bucket } from "./rollup";
+import { appendToChunks, selectChunks, type ChunkRange, type MetricChunk } from "./queries";
+import { CHUNK_SIZE, chooseLevel, listChunks, rollUp, type Bucket } from "./rollup";
 
 function toBuckets(row: MetricChunk): Bucket[] {
   const count = 2 ** row.level;
-  return row.means.map((mean, i) => ({
-    minStep: row.minSteps[i] ?? 0,
-    maxStep: row.maxSteps[i] ?? 0,
-    at: row.at[i] ?? 0,
+  const [minSteps, maxSteps] = [decodeIntegers(row.minSteps), decodeIntegers(row.maxSteps)];
+  const [at, mins, maxs] = [
+    decodeDoubles(row.at),
+    decodeDoubles(row.mins),
+    decodeDoubles(row.maxs),
+  ];
+  return decodeDoubles(row.means).map((mean, i) => ({
+    minStep: minSteps[i]!,
+    maxStep: maxSteps[i] ?? minSteps[i]!,
+    at: at[i]!,
     mean,
-    min: row.mins[i] ?? mean,
-    max: row.maxs[i] ?? mean,
+    min: mins[i] ?? mean,
+    max: maxs[i] ?? mean,
     count,
   }));
 }
@@ -38,30 +40,31 @@ export async function appendBuckets(
   items: readonly Append[],
 ): Promise<void> {
   const rows = [];
-  const full: { name: string; chunk: number }[] = [];
+  const full: ChunkRange[] = [];
   for (const { name, offset, buckets } of items) {
     for (let from = 0; from < buckets.length;) {
       const chunk = Math.floor((offset + from) / CHUNK_SIZE);
       const part = buckets.slice(from, (chunk + 1) * CHUNK_SIZE - offset);
+      const extremes = level > 0 ? part : [];
       rows.push({
         name,
         chunk,
         min_steps: part.map((b) => b.minStep),
-        max_steps: part.map((b) => b.maxStep),
+        max_steps: extremes.map((b) => b.maxStep),
         at: part.map((b) => b.at),
         means: part.map((b) => b.mean),
-        mins: part.map((b) => b.min),
-        maxs: part.map((b) => b.max),
+        mins: extremes.map((b) => b.min),
+        maxs: extremes.map((b) => b.max),
       });
       from += part.length;
-      if ((offset + from) % CHUNK_SIZE === 0) full.push({ name, chunk });
+      if ((offset + from) % CHUNK_SIZE === 0)
+        full.push({ ...ref, name, level, first: chunk, last: chunk });
     }
   }
   await appendToChunks(db, ref, level, rows);
   if (full.length === 0) return;
-  const chunks = await selectChunksByNumber(db, ref, level, full);
   const next = new Map<string, Append>();
-  for (const row of chunks) {
+  for (const row of await selectChunks(db, full)) {
     const buckets = rollUp(toBuckets(row));
     const item = next.get(row.name);
     if (item) item.buckets.push(...buckets);
@@ -70,55 +73,120 @@ export async function appendBuckets(
   await appendBuckets(db, ref, level + 1, [...next.values()]);
 }
 
+/** What one attempt stored of a series. */
+export interface StoredPart extends AttemptRef {
+  name: string;
+  /** Points that lie in chunks; those behind them are in the tail. */
+  compacted: number;
+  tail: readonly Bucket[];
+  firstStep: number;
+  lastStep: number;
+  lastValue: number;
+  lastAt: Date;
+  /** Null: not known, of a series from before they were kept. */
+  minValue: number | null;
+  maxValue: number | null;
+  /** Last step that survives. */
+  cut: number;
+}
+
+/** Steps, both ends included. */
+export interface StepRange {
+  from: number;
+  to: number;
+}
+
 /**
- * Buckets of one attempt's series up to and including step `cut`, coarse enough for about `limit` of them.
- * A bucket that straddles the cut is replaced by its own points, so that nothing beyond the cut shows through.
+ * The surviving buckets of each part within a range of steps, coarse enough for about `limit` of them. A bucket that
+ * straddles the cut is replaced by its own points, so that nothing beyond the cut shows through.
  */
 export async function readBuckets(
   db: Queries,
-  ref: AttemptRef,
-  name: string,
-  points: number,
+  parts: readonly StoredPart[],
   limit: number,
-  cut: number,
+  range: StepRange | null,
+): Promise<Map<StoredPart, Bucket[]>> {
+  const found = new Map<StoredPart, Bucket[]>();
+  let open = parts.map((part) => ({ part, level: chooseLevel(countPoints(part, range), limit) }));
+  while (open.length > 0) {
+    const rows = await selectChunks(
+      db,
+      open.flatMap(({ part: { runId, attempt, name, compacted }, level }) =>
+        listChunks(compacted, level).map((chunks) => ({ runId, attempt, name, ...chunks })),
+      ),
+      range,
+    );
+    const bySeries = groupBy(rows, getSeriesKey);
+    const coarse: typeof open = [];
+    for (const { part, level } of open) {
+      const chunks = bySeries.get(getSeriesKey(part)) ?? [];
+      const buckets = await cutBuckets(db, part, chunks);
+      for (const bucket of part.tail) if (bucket.maxStep <= part.cut) buckets.push(bucket);
+      const inside = range ? buckets.filter((bucket) => reachesInto(bucket, range)) : buckets;
+      found.set(part, inside);
+      // Steps may lie denser elsewhere than here, so that the level was chosen too coarse.
+      if (range && level > 0 && 2 * inside.length <= limit)
+        coarse.push({
+          part,
+          level: Math.max(0, level - Math.floor(Math.log2(limit / Math.max(1, inside.length)))),
+        });
+    }
+    open = coarse;
+  }
+  return found;
+}
+
+export const getSeriesKey = ({ runId, attempt, name }: AttemptRef & { name: string }): string =>
+  `${runId} ${attempt} ${name}`;
+
+const reachesInto = ({ minStep, maxStep }: Bucket, { from, to }: StepRange): boolean =>
+  minStep <= to && maxStep >= from;
+
+/** About how many points of a part lie in a range, as if they were spread evenly. */
+function countPoints(
+  { compacted, tail, firstStep, lastStep }: StoredPart,
+  range: StepRange | null,
+): number {
+  const points = compacted + tail.length;
+  if (!range || lastStep <= firstStep) return points;
+  const inside = Math.min(lastStep, range.to) - Math.max(firstStep, range.from) + 1;
+  return (points * Math.max(0, inside)) / (lastStep - firstStep + 1);
+}
+
+async function cutBuckets(
+  db: Queries,
+  part: StoredPart,
+  chunks: readonly MetricChunk[],
 ): Promise<Bucket[]> {
-  const level = chooseLevel(points, limit);
-  const rows = await selectChunksOfLevel(db, ref, name, level, CHUNK_SIZE);
   const kept: Bucket[] = [];
-  for (const row of rows) {
-    const buckets = toBuckets(row);
-    for (const [i, bucket] of buckets.entries()) {
-      if (bucket.maxStep <= cut) kept.push(bucket);
-      else if (bucket.minStep <= cut)
+  for (const row of chunks)
+    for (const [i, bucket] of toBuckets(row).entries()) {
+      if (bucket.maxStep <= part.cut) kept.push(bucket);
+      else if (bucket.minStep <= part.cut)
         kept.push(
           ...(await readPoints(
             db,
-            ref,
-            name,
+            part,
             (row.chunk * CHUNK_SIZE + i) * bucket.count,
             bucket.count,
-            cut,
           )),
         );
     }
-  }
   return kept;
 }
 
-/** The points `from` .. `from + count` of a series, in order of arrival, up to step `cut`. */
+/** The surviving ones of the points `from` .. `from + count` of a series, in order of arrival. */
 async function readPoints(
   db: Queries,
-  ref: AttemptRef,
-  name: string,
+  { runId, attempt, name, cut }: StoredPart,
   from: number,
   count: number,
-  cut: number,
 ): Promise<Bucket[]> {
   const first = Math.floor(from / CHUNK_SIZE);
   const last = Math.floor((from + count - 1) / CHUNK_SIZE);
-  const rows = await selectPointChunks(db, ref, name, first, last);
-  const points = rows.flatMap(toBuckets);
-  return points
+  const rows = await selectChunks(db, [{ runId, attempt, name, level: 0, first, last }]);
+  return rows
+    .flatMap(toBuckets)
     .slice(from - first * CHUNK_SIZE, from - first * CHUNK_SIZE + count)
     .filter((point) => point.maxStep <= cut);
 }

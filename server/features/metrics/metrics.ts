@@ -1,190 +1,208 @@
 import type { z } from "zod";
-import { findMetric } from "@/core/metrics/metrics";
-import { type MetricPoint } from "@/contracts/worker-protocol/metric-point";
+import type {
+  metricNamesResponseSchema,
+  metricSeriesOfRunsRequestSchema,
+  metricSeriesRequestSchema,
+  MetricSeries,
+} from "@/contracts/api/metrics";
 import type { AttemptRef } from "@/contracts/worker-protocol/attempt";
-import type { metricNamesResponseSchema, MetricPointRow } from "@/contracts/api/metrics";
+import type { MetricPoint } from "@/contracts/worker-protocol/metric-point";
+import { toColumns } from "@/core/metrics/columns";
+import { findMetric } from "@/core/metrics/metrics";
+import { groupBy } from "@/lib/group-by";
 import type { Database, Queries } from "@/server/platform/db/database";
-import { computeLineageCuts, hasOwnAxis, type LineageAttempt } from "@/core/run/attempt-lineage";
-import { appendBuckets, readBuckets } from "./metric-chunks";
-import { upsertSeries } from "./queries";
-import { downsample, toBucket, type Bucket, type Point } from "./rollup";
+import { readBuckets } from "./metric-chunks";
+import { insertReport, selectHeads, type AttemptHead } from "./queries";
+import {
+  formatCursor,
+  NO_CURSOR,
+  readNewPoints,
+  toEntry,
+  type SeriesEntries,
+  type SeriesReading,
+} from "./read-new-points";
+import { readResults, type SeriesResult } from "./read-results";
+import { downsample, type Bucket } from "./rollup";
+import { SharedAnswers } from "./shared-answers";
+import { readParts } from "./stored-series";
 
-interface SeriesRow {
-  attempt: number;
-  name: string;
-  points: number;
-  firstStep: number;
-  lastStep: number;
-  lastValue: number;
-  lastAt: Date;
-}
+type SeriesRequest = z.output<typeof metricSeriesOfRunsRequestSchema>;
+type Answer = Record<string, MetricSeries>;
 
-interface StoredSeries {
-  kind: string;
-  attempts: LineageAttempt[];
-  series: SeriesRow[];
-}
-
-const NO_SERIES: StoredSeries = { kind: "train", attempts: [], series: [] };
-
-const toRow = (bucket: Bucket): MetricPointRow => ({
-  step: bucket.maxStep,
-  at: new Date(bucket.at),
-  value: bucket.mean,
-  min: bucket.min,
-  max: bucket.max,
-  count: bucket.count,
-});
+/** The largest step there is. */
+const MAX_STEP = 2 ** 31 - 1;
 
 /** Numbers over steps: written by attempts, read along the surviving lineage. */
 export class Metrics {
+  private readonly answers = new SharedAnswers<Answer>();
+
   constructor(private readonly database: Database) {}
 
-  /** Appends points of an attempt. Call it under the run's row lock, which keeps the chunks in order. */
+  /** Appends points of an attempt. Call it under the run's row lock, which keeps them in order. */
   async append(db: Queries, ref: AttemptRef, points: readonly MetricPoint[]): Promise<void> {
-    const byName = new Map<string, Point[]>();
-    for (const { name, ...point } of points) {
-      const list = byName.get(name);
-      if (list) list.push(point);
-      else byName.set(name, [point]);
-    }
-    if (byName.size === 0) return;
-    const rows = [...byName].map(([name, list]) => {
-      const steps = list.map((point) => point.step);
-      const last = list[list.length - 1];
-      if (!last) throw new RangeError("an empty series");
-      return {
+    if (points.length === 0) return;
+    const extensions = [...groupBy(points, ({ name }) => name)].map(([name, list]) => {
+      const last = list[list.length - 1]!;
+      const extension = {
         name,
         points: list.length,
-        first: Math.min(...steps),
+        first: last.step,
         last: last.step,
         value: last.value,
+        min: last.value,
+        max: last.value,
         at: new Date(last.at).toISOString(),
       };
+      for (const { step, value } of list) {
+        extension.first = Math.min(extension.first, step);
+        extension.min = Math.min(extension.min, value);
+        extension.max = Math.max(extension.max, value);
+      }
+      return extension;
     });
-    const totals = await upsertSeries(db, ref, rows);
-    const total = new Map(totals.map((row) => [row.name, row.points]));
-    const items = [...byName].map(([name, list]) => ({
-      name,
-      offset: (total.get(name) ?? list.length) - list.length,
-      buckets: list.map(toBucket),
-    }));
-    await appendBuckets(db, ref, 0, items);
+    await insertReport(db, ref, extensions, points);
   }
 
-  async listMetrics(runId: string): Promise<z.infer<typeof metricNamesResponseSchema>> {
-    const { kind, attempts, series } = (await this.read([runId], null)).get(runId) ?? NO_SERIES;
-    const names = [...new Set(series.map((row) => row.name))].sort();
-    const rows = await Promise.all(
-      names.map(async (name) => {
-        const mine = series.filter((row) => row.name === name);
-        const cuts = computeCuts(kind, attempts, name, mine);
-        const newest = mine
-          .filter((row) => row.firstStep <= (cuts.get(row.attempt) ?? -1))
-          .sort((a, b) => b.attempt - a.attempt)[0];
+  /** Every metric of a run with its last point that survives. */
+  listMetrics(runId: string): Promise<z.infer<typeof metricNamesResponseSchema>> {
+    return this.database.readAtOnce(async (db) => {
+      const parts = await readParts(db, await selectHeads(db, [runId]), null);
+      const rows = [...groupBy(parts, ({ name }) => name)].map(async ([name, ofName]) => {
+        const newest = ofName.findLast(({ firstStep, cut }) => firstStep <= cut);
         if (!newest) return null;
-        if (newest.lastStep <= (cuts.get(newest.attempt) ?? -1))
-          return {
-            name,
-            lastStep: newest.lastStep,
-            lastValue: newest.lastValue,
-            lastAt: newest.lastAt,
-          };
+        const { lastStep, lastValue, lastAt, cut } = newest;
+        if (lastStep <= cut) return { name, lastStep, lastValue, lastAt };
         // The end of this attempt did not survive: the last point that did has to be looked for.
-        const last = (await this.readSeries(runId, [name], 2000))[name]?.at(-1);
-        return last ? { name, lastStep: last.step, lastValue: last.value, lastAt: last.at } : null;
-      }),
-    );
-    return rows
-      .filter((row) => row !== null)
-      .map((row) => ({ ...row, description: findMetric(row.name)?.description ?? null }));
+        const last = (await readBuckets(db, [newest], 2000, null)).get(newest)?.at(-1);
+        return last
+          ? { name, lastStep: last.maxStep, lastValue: last.mean, lastAt: new Date(last.at) }
+          : null;
+      });
+      return (await Promise.all(rows))
+        .filter((row) => row !== null)
+        .sort((a, b) => (a.name < b.name ? -1 : 1))
+        .map((row) => ({ ...row, description: findMetric(row.name)?.description ?? null }));
+    });
   }
 
-  /** At most `maxPoints` a name; where there are more points, buckets with their extremes. */
+  /** At most `maxPoints` a name; where there are more points, buckets with their extremes. Every name is there. */
   async readSeries(
     runId: string,
     names: readonly string[],
     maxPoints: number,
-  ): Promise<Record<string, MetricPointRow[]>> {
+  ): Promise<SeriesEntries> {
     return (await this.readSeriesOfRuns([runId], names, maxPoints)).get(runId) ?? {};
   }
 
   /** The same for several runs. Every run and name is there, empty where nothing was reported. */
-  async readSeriesOfRuns(
+  readSeriesOfRuns(
     runIds: readonly string[],
     names: readonly string[],
     maxPoints: number,
-  ): Promise<Map<string, Record<string, MetricPointRow[]>>> {
-    const stored = await this.read(runIds, names);
-    const result = new Map<string, Record<string, MetricPointRow[]>>();
-    for (const runId of runIds) {
-      const { kind, attempts, series } = stored.get(runId) ?? NO_SERIES;
-      const byName: Record<string, MetricPointRow[]> = {};
-      for (const name of names) {
-        const mine = series
-          .filter((row) => row.name === name)
-          .sort((a, b) => a.attempt - b.attempt);
-        const cuts = computeCuts(kind, attempts, name, mine);
-        const buckets: Bucket[] = [];
-        for (const { attempt, firstStep, points } of mine) {
-          const cut = cuts.get(attempt) ?? -1;
-          if (firstStep <= cut)
-            buckets.push(
-              ...(await readBuckets(
-                this.database.db,
-                { runId, attempt },
-                name,
-                points,
-                maxPoints,
-                cut,
-              )),
-            );
-        }
-        byName[name] = downsample(buckets, maxPoints).map(toRow);
-      }
-      result.set(runId, byName);
-    }
-    return result;
-  }
-
-  private async read(
-    runIds: readonly string[],
-    names: readonly string[] | null,
-  ): Promise<Map<string, StoredSeries>> {
-    const { db } = this.database;
-    const ids = { in: [...runIds] };
-    const [runs, attempts, series] = await Promise.all([
-      db.run.findMany({ where: { id: ids }, select: { id: true, kind: true } }),
-      db.attempt.findMany({
-        where: { runId: ids },
-        select: { runId: true, number: true, fromStep: true },
-      }),
-      db.metricSeries.findMany({
-        where: { runId: ids, ...(names && { name: { in: [...names] } }) },
-      }),
-    ]);
-    return new Map(
-      runs.map(({ id, kind }) => [
-        id,
-        {
-          kind,
-          attempts: attempts.filter((row) => row.runId === id),
-          series: series.filter((row) => row.runId === id),
-        },
-      ]),
+  ): Promise<Map<string, SeriesEntries>> {
+    return this.database.readAtOnce(async (db) =>
+      readWhole(db, await selectHeads(db, runIds), { runIds, names, maxPoints, range: null }),
     );
   }
+
+  /** All that the series of runs depend on: while it is the same, so are they. */
+  async describeState(runIds: readonly string[]): Promise<string> {
+    const heads = await selectHeads(this.database.db, runIds);
+    return heads
+      .map(({ runId, number, fromStep, head }) => `${runId} ${number} ${fromStep} ${head}`)
+      .sort()
+      .join("\n");
+  }
+
+  /** Last and best value of each series, by run and name; a series without a point is absent. */
+  readResults(
+    runIds: readonly string[],
+    names: readonly string[],
+  ): Promise<Map<string, Map<string, SeriesResult>>> {
+    return this.database.readAtOnce((db) => readResults(db, runIds, names));
+  }
+
+  /**
+   * Series as columns with a cursor: whole, or what came after `since`. Those who ask the same before anything changes
+   * are given one answer that is read once.
+   */
+  async answerOfRuns(request: SeriesRequest): Promise<Answer> {
+    const heads = await selectHeads(this.database.db, request.runIds);
+    const state = heads.map(({ runId, number, head }) => `${runId} ${number} ${head}`);
+    return this.answers.get(JSON.stringify([request, state]), () =>
+      this.database.readAtOnce((db) => readAnswer(db, request)),
+    );
+  }
+
+  /** The same of one run. */
+  async answer({
+    runId,
+    since,
+    ...reading
+  }: z.output<typeof metricSeriesRequestSchema>): Promise<MetricSeries> {
+    const request = {
+      ...reading,
+      runIds: [runId],
+      since: since === undefined ? {} : { [runId]: since },
+    };
+    const answers = await this.answerOfRuns(request);
+    return answers[runId]!;
+  }
 }
 
-function computeCuts(
-  kind: string,
-  attempts: readonly LineageAttempt[],
-  name: string,
-  series: readonly SeriesRow[],
-): Map<number, number> {
-  return computeLineageCuts(attempts, {
-    kind: kind === "train" ? "train" : "other",
-    ownAxis: hasOwnAxis(name),
-    firstSteps: new Map(series.map((row) => [row.attempt, row.firstStep])),
-  });
+async function readAnswer(db: Queries, request: SeriesRequest): Promise<Answer> {
+  const { runIds, names, maxPoints, from, to, since } = request;
+  const range =
+    from === undefined && to === undefined ? null : { from: from ?? 0, to: to ?? MAX_STEP };
+  const heads = await selectHeads(db, runIds);
+  const added = await readNewPoints(db, heads, { names, maxPoints, range, since });
+  const rest = runIds.filter((runId) => !added.has(runId));
+  const whole = await readWhole(db, heads, { runIds: rest, names, maxPoints, range });
+  const newest = new Map(heads.map((head) => [head.runId, formatCursor(head)]));
+  return Object.fromEntries(
+    runIds.map((runId) => {
+      const series = added.get(runId) ?? whole.get(runId) ?? {};
+      const columns = Object.entries(series).map(([name, entries]) => [name, toColumns(entries)]);
+      return [
+        runId,
+        {
+          cursor: newest.get(runId) ?? NO_CURSOR,
+          whole: !added.has(runId),
+          series: Object.fromEntries(columns) as MetricSeries["series"],
+        },
+      ];
+    }),
+  );
 }
+
+async function readWhole(
+  db: Queries,
+  heads: readonly AttemptHead[],
+  { runIds, names, maxPoints, range }: SeriesReading & { runIds: readonly string[] },
+): Promise<Map<string, SeriesEntries>> {
+  const asked = new Set(runIds);
+  const parts = await readParts(
+    db,
+    heads.filter(({ runId }) => asked.has(runId)),
+    names,
+  );
+  const alive = parts.filter(({ firstStep, cut }) => firstStep <= cut);
+  const buckets = await readBuckets(db, alive, maxPoints, range);
+  const series = groupBy(alive, getSeriesKey);
+  return new Map(
+    runIds.map((runId) => [
+      runId,
+      Object.fromEntries(
+        names.map((name) => {
+          const all: Bucket[] = [];
+          for (const part of series.get(getSeriesKey({ runId, name })) ?? [])
+            for (const bucket of buckets.get(part) ?? []) all.push(bucket);
+          return [name, downsample(all, maxPoints).map(toEntry)];
+        }),
+      ),
+    ]),
+  );
+}
+
+const getSeriesKey = ({ runId, name }: { runId: string; name: string }): string =>
+  `${runId} ${name}`;

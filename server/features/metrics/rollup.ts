@@ -39,18 +39,20 @@ export function mergeBuckets(buckets: readonly Bucket[]): Bucket {
   const [first] = buckets;
   if (!first) throw new RangeError("nothing to join");
   const joined = { ...first };
-  for (const bucket of buckets.slice(1)) {
-    const count = joined.count + bucket.count;
-    // Moves the mean towards the new one, which stays finite where a sum would not.
-    joined.mean += (bucket.mean - joined.mean) * (bucket.count / count);
-    joined.count = count;
-    joined.minStep = Math.min(joined.minStep, bucket.minStep);
-    joined.maxStep = Math.max(joined.maxStep, bucket.maxStep);
-    joined.min = Math.min(joined.min, bucket.min);
-    joined.max = Math.max(joined.max, bucket.max);
-    joined.at = bucket.at;
-  }
+  for (let i = 1; i < buckets.length; i++) joinNext(joined, buckets[i]!);
   return joined;
+}
+
+/** Makes `joined` stand for its neighbour, too. */
+function joinNext(joined: Bucket, next: Bucket): void {
+  joined.count += next.count;
+  // Moves the mean towards the new one, which stays finite where a sum would not.
+  joined.mean += (next.mean - joined.mean) * (next.count / joined.count);
+  joined.minStep = Math.min(joined.minStep, next.minStep);
+  joined.maxStep = Math.max(joined.maxStep, next.maxStep);
+  joined.min = Math.min(joined.min, next.min);
+  joined.max = Math.max(joined.max, next.max);
+  joined.at = next.at;
 }
 
 /** Joins buckets in pairs: the next level of a full chunk. */
@@ -63,14 +65,17 @@ export function downsample(buckets: readonly Bucket[], limit: number): Bucket[] 
   if (limit < 1) throw new RangeError("limit must be at least 1");
   if (buckets.length <= limit) return [...buckets];
   const total = buckets.reduce((sum, bucket) => sum + bucket.count, 0);
-  const groups: Bucket[][] = Array.from({ length: limit }, () => []);
+  const fitted: Bucket[] = [];
   let before = 0;
+  let last = -1;
   for (const bucket of buckets) {
-    const middle = before + bucket.count / 2;
-    groups[Math.min(limit - 1, Math.floor((middle / total) * limit))]?.push(bucket);
+    const group = Math.min(limit - 1, Math.floor(((before + bucket.count / 2) / total) * limit));
     before += bucket.count;
+    if (group === last) joinNext(fitted[fitted.length - 1]!, bucket);
+    else fitted.push({ ...bucket });
+    last = group;
   }
-  return groups.filter((group) => group.length > 0).map(mergeBuckets);
+  return fitted;
 }
 
 /** Lowest level whose buckets, for so many points, are at most `limit`. */
@@ -78,4 +83,21 @@ export function chooseLevel(points: number, limit: number): number {
   let level = 0;
   while (points / 2 ** level > limit) level++;
   return level;
+}
+
+/** Chunks that hold a series of `points` points between them, each point once, on a level and the open ones below it. */
+export function listChunks(
+  points: number,
+  level: number,
+): { level: number; first: number; last: number }[] {
+  const ranges = [];
+  for (let below = 0, size = points; below <= level; below++) {
+    const full = Math.floor(size / CHUNK_SIZE);
+    const isOpen = size % CHUNK_SIZE > 0;
+    if (below === level && size > 0)
+      ranges.push({ level, first: 0, last: isOpen ? full : full - 1 });
+    else if (isOpen) ranges.push({ level: below, first: full, last: full });
+    size = (full * CHUNK_SIZE) / 2;
+  }
+  return ranges;
 }

@@ -1,6 +1,8 @@
 import {
   metricNamesRequestSchema,
   metricNamesResponseSchema,
+  metricSeriesOfRunsRequestSchema,
+  metricSeriesOfRunsResponseSchema,
   metricSeriesRequestSchema,
   metricSeriesResponseSchema,
 } from "@/contracts/api/metrics";
@@ -10,13 +12,14 @@ export const metricsRouter = router({
   names: procedure
     .input(metricNamesRequestSchema)
     .output(metricNamesResponseSchema)
-    .query(({ ctx, input }) =>
-      ctx.services.metrics.listMetrics(input.runId),
-    ) /** Only points of the surviving lineage, so that a resumed run has one curve. Downsampling keeps every extreme. */,
+    .query(({ ctx, input }) => ctx.services.metrics.listMetrics(input.runId)),
+  /** Only points of the surviving lineage, so that a resumed run has one curve. Downsampling keeps every extreme. */
   series: procedure
     .input(metricSeriesRequestSchema)
     .output(metricSeriesResponseSchema)
-    .query(({ ctx, input }) =>
-      ctx.services.metrics.readSeries(input.runId, input.names, input.maxPoints),
-    ),
+    .query(({ ctx, input }) => ctx.services.metrics.answer(input)),
+  seriesOfRuns: procedure
+    .input(metricSeriesOfRunsRequestSchema)
+    .output(metricSeriesOfRunsResponseSchema)
+    .query(({ ctx, input }) => ctx.services.metrics.answerOfRuns(input)),
 });

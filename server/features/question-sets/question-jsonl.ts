@@ -1,5 +1,6 @@
 import { AppError } from "@/contracts/errors";
 import {
+  buildQuestionIdentity,
   LineError,
   parseQuestionLine,
   type QuestionRecord,
@@ -22,7 +23,7 @@ export function parseQuestionJsonl(jsonl: string): QuestionRecord[] {
     const number = index + 1;
     try {
       const question = parseQuestionLine(line, number);
-      const text = question.question.toLowerCase().replace(/\s+/g, " ");
+      const text = buildQuestionIdentity(question);
       const sameId = lineOfId.get(question.id);
       const sameText = lineOfText.get(text);
       if (sameId !== undefined)

@@ -5,7 +5,8 @@ import {
   type RankedGold,
   type RankingMetric,
 } from "@/core/metrics/ranking-metrics";
-import { bootstrapClusters } from "@/core/statistics/bootstrap";
+import { bootstrapClusters, sumObservations, type Observation } from "@/core/statistics/bootstrap";
+import { computeSmallestDifference } from "@/core/statistics/power";
 import type { RetrieverComparison } from "@/contracts/api/retrieval-evaluation";
 
 /** A question as one run ranked it. */
@@ -35,13 +36,13 @@ export function selectSharedQuestions(
   return [shared, ...maps.map((map) => shared.map(({ questionId }) => map.get(questionId)!))];
 }
 
-function computeInterval(
+const listObservations = (
   values: readonly (number | null)[],
   clusters: readonly string[],
-): Interval {
-  const observations = values.flatMap((value, i) =>
-    value === null ? [] : [{ value, cluster: clusters[i]! }],
-  );
+): Observation[] =>
+  values.flatMap((value, i) => (value === null ? [] : [{ value, cluster: clusters[i]! }]));
+
+function computeInterval(observations: readonly Observation[]): Interval {
   if (observations.length === 0) return null;
   const { mean, low, high } = bootstrapClusters(observations, { samples: SAMPLES });
   return { mean, low, high };
@@ -58,7 +59,9 @@ function computeMetrics(
   metrics: readonly RankingMetric[],
 ): Interval[][] {
   return runs.map((ranking) =>
-    metrics.map((metric) => computeInterval(ranking.map(metric.compute), listClusters(ranking))),
+    metrics.map((metric) =>
+      computeInterval(listObservations(ranking.map(metric.compute), listClusters(ranking))),
+    ),
   );
 }
 
@@ -66,7 +69,7 @@ function computeMetrics(
 function computeDifferences(
   runs: readonly (readonly RankedQuestion[])[],
   metrics: readonly RankingMetric[],
-): Interval[][] {
+): RetrieverComparison["differences"] {
   const [first = [], ...others] = runs;
   const clusters = listClusters(first);
   return others.map((ranking) =>
@@ -75,7 +78,14 @@ function computeDifferences(
         const [value, reference] = [metric.compute(ranking[i]!), metric.compute(ranked)];
         return value === null || reference === null ? null : value - reference;
       });
-      return computeInterval(pairs, clusters);
+      const observations = listObservations(pairs, clusters);
+      const interval = computeInterval(observations);
+      return (
+        interval && {
+          ...interval,
+          smallestDifference: computeSmallestDifference(sumObservations(observations)),
+        }
+      );
     }),
   );
 }

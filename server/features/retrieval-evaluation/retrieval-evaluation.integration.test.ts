@@ -127,7 +127,8 @@ describe("retrieval evaluation", () => {
     WITH_GOLD.map((q) => rankGold(rankingOf(q, skill, depth), q.goldIds, depth));
 
   beforeAll(async () => {
-    server = await startTestServer();
+    // A busy machine must not cost a run its lease.
+    server = await startTestServer({ timings: { leaseMs: 30_000 } });
     await server.plane.storedCorpora.store("atlas", DOCUMENTS, "test");
     await server.plane.questionSets.store("mine", QUESTIONS, "test");
     await server.plane.questionSets.store("other", QUESTIONS.slice(0, 5), "test");
@@ -239,6 +240,18 @@ describe("retrieval evaluation", () => {
       matching.slice(2, 4).map((q) => q.id),
       matching.length,
     ]);
+  });
+
+  it("lists no deleted run, and still measures it where its id is given", async () => {
+    const id = await evaluate(0.7);
+    const { retrievalEvaluation, runOrganiser } = server.plane;
+    const listIds = async () => (await retrievalEvaluation.list()).map((row) => row.id);
+    expect(await listIds()).toContain(id);
+    await runOrganiser.update({ ids: [id], deleted: true });
+    expect(await listIds()).not.toContain(id);
+    expect((await retrievalEvaluation.compare([id])).runs).toMatchObject([{ id, ranked: 57 }]);
+    await runOrganiser.update({ ids: [id], deleted: false });
+    expect(await listIds()).toContain(id);
   });
 
   it("refuses, with the reason, what is not comparable or cannot be measured", async () => {

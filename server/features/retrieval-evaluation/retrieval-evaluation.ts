@@ -35,10 +35,10 @@ export class RetrievalEvaluation {
 
   constructor(private readonly database: Database) {}
 
-  /** The newest evaluate runs. */
+  /** The newest evaluate runs that are not deleted. */
   async list(): Promise<EvaluationRow[]> {
     const rows = await this.database.db.run.findMany({
-      where: { projectId: DEFAULT_PROJECT, kind: "evaluate" },
+      where: { projectId: DEFAULT_PROJECT, kind: "evaluate", deletedAt: null },
       orderBy: { createdAt: "desc" },
       take: LISTED,
       select: { id: true, name: true, state: true, createdAt: true, config: true, headline: true },

@@ -9,7 +9,7 @@ import { z } from "zod";
 import { procedure, router } from "@/server/trpc/trpc";
 
 export const retrievalEvaluationRouter = router({
-  /** The newest evaluate runs. */
+  /** The newest evaluate runs that are not deleted. */
   list: procedure
     .input(z.object({}).optional())
     .output(listEvaluationsResponseSchema)

@@ -6,7 +6,7 @@ import type { ArtifactManifest } from "@/contracts/worker-protocol/artifacts";
 import type { AttemptRef } from "@/contracts/worker-protocol/attempt";
 import type { WorkerRequirements } from "@/core/run/requirements";
 import { TERMINAL_STATES } from "@/core/run/transitions";
-import type { VariedSettings } from "@/core/sweep/expand-sweep";
+import type { VariedSettings } from "@/core/sweep/varied-settings";
 import { DEFAULT_PROJECT, type Queries } from "@/server/platform/db/database";
 import { toJson } from "@/server/platform/db/json";
 import { jsonColumn, queryRow, queryRows } from "@/server/platform/db/query";
@@ -21,6 +21,7 @@ const lockedRunSchema = z.object({
   state: runStateSchema,
   attempt: z.int(),
   lostLeases: z.int(),
+  isDeleted: z.boolean(),
 });
 
 /** The part of a run's row that decides what may happen to it, read under its row lock. */
@@ -29,7 +30,7 @@ export type LockedRun = z.infer<typeof lockedRunSchema>;
 /** Locks a run's row until the end of the transaction. */
 export const selectRunForUpdate = (db: Queries, runId: string): Promise<LockedRun | null> =>
   queryRow(db, lockedRunSchema)`
-    SELECT id, kind, state, attempt, lost_leases AS "lostLeases" FROM runs WHERE id = ${runId}::uuid FOR UPDATE`;
+    SELECT id, kind, state, attempt, lost_leases AS "lostLeases", deleted_at IS NOT NULL AS "isDeleted" FROM runs WHERE id = ${runId}::uuid FOR UPDATE`;
 
 /** Writes a run's state, and the other columns that change with it. */
 export const updateRunState = (
@@ -40,7 +41,7 @@ export const updateRunState = (
 ): Promise<number> => db.$executeRaw`
   UPDATE runs SET state = ${to}, error = ${error}, attempt = ${run.attempt}, lost_leases = ${run.lostLeases},
     started_at = CASE WHEN ${to} = 'leased' THEN coalesce(started_at, clock_timestamp()) ELSE started_at END,
-    ended_at = CASE WHEN ${TERMINAL_STATES.has(to)}::boolean THEN clock_timestamp() END,
+    ended_at = CASE WHEN ${TERMINAL_STATES.has(to) || to === "paused"}::boolean THEN clock_timestamp() END,
     queued_at = CASE WHEN ${to} = 'queued' THEN clock_timestamp() ELSE queued_at END,
     preflight = CASE WHEN ${to} = 'leased' THEN '[]'::jsonb ELSE preflight END,
     progress = CASE WHEN ${to} IN ('leased', 'queued') THEN NULL ELSE progress END
@@ -132,7 +133,7 @@ export const selectQueuedRunForUpdate = (
   freeSlots: { engine: number; light: number },
 ): Promise<(LockedRun & { config: unknown }) | null> =>
   queryRow(db, lockedRunSchema.extend({ config: z.unknown() }))`
-    SELECT id, kind, state, attempt, lost_leases AS "lostLeases", config FROM runs
+    SELECT id, kind, state, attempt, lost_leases AS "lostLeases", deleted_at IS NOT NULL AS "isDeleted", config FROM runs
     WHERE state = 'queued' AND executor = 'native'
       AND ((slot = 'engine' AND ${freeSlots.engine} > 0) OR (slot = 'light' AND ${freeSlots.light} > 0))
       AND needs_models <@ ${worker.models}::text[] AND needs_corpora <@ ${worker.corpora}::text[]
@@ -151,8 +152,10 @@ export async function insertAttempt(
   },
 ): Promise<void> {
   await db.$executeRaw`
-    INSERT INTO attempts (run_id, number, worker_id, started_at, from_step, resume_artifact_id)
-    VALUES (${row.runId}::uuid, ${row.attempt}, ${row.workerId}::uuid, clock_timestamp(), ${row.fromStep}::int, ${row.resumeArtifactId}::uuid)`;
+    INSERT INTO attempts (run_id, number, worker_id, started_at, from_step, resume_artifact_id, environment)
+    SELECT ${row.runId}::uuid, ${row.attempt}, w.id, clock_timestamp(), ${row.fromStep}::int, ${row.resumeArtifactId}::uuid,
+      jsonb_build_object('worker', w.name, 'hardware', w.hardware, 'device', w.capabilities -> 'device', 'dtype', w.capabilities -> 'dtype', 'vllm', w.capabilities -> 'vllm', 'software', w.capabilities -> 'software')
+    FROM workers w WHERE w.id = ${row.workerId}::uuid`;
   await db.$executeRaw`
     INSERT INTO leases (run_id, attempt, worker_id, acquired_at, expires_at)
     VALUES (${row.runId}::uuid, ${row.attempt}, ${row.workerId}::uuid, clock_timestamp(), clock_timestamp() + ${row.leaseMs} * interval '1 millisecond')`;
@@ -173,18 +176,24 @@ export const selectLastCheckpoint = (
     SELECT id AS "artifactId", step, files FROM artifacts
     WHERE run_id = ${runId}::uuid AND kind = 'checkpoint' AND deleted_at IS NULL ORDER BY step DESC, attempt DESC LIMIT 1`;
 
-/** Extends those leases of a worker that have not expired. @returns them, with the states of their runs */
+const extendedLeaseSchema = attemptRefRowSchema.extend({
+  state: runStateSchema,
+  /** Steps in total; null where the run does not train. */
+  steps: z.int().nullable(),
+});
+
+/** Extends those leases of a worker that have not expired. @returns them, with what is now wanted of their runs */
 export const extendLeases = (
   db: Queries,
   workerId: string,
   attempts: readonly AttemptRef[],
   leaseMs: number,
-): Promise<(AttemptRef & { state: RunState })[]> =>
-  queryRows(db, attemptRefRowSchema.extend({ state: runStateSchema }))`
+): Promise<z.infer<typeof extendedLeaseSchema>[]> =>
+  queryRows(db, extendedLeaseSchema)`
     UPDATE leases l SET expires_at = clock_timestamp() + ${leaseMs} * interval '1 millisecond'
     FROM runs r, unnest(${attempts.map((a) => a.runId)}::uuid[], ${attempts.map((a) => a.attempt)}::int[]) AS a(run_id, attempt)
     WHERE l.run_id = a.run_id AND l.attempt = a.attempt AND l.worker_id = ${workerId}::uuid AND l.expires_at > clock_timestamp() AND r.id = l.run_id
-    RETURNING l.run_id AS "runId", l.attempt, r.state`;
+    RETURNING l.run_id AS "runId", l.attempt, r.state, (r.config #>> '{rl,steps}')::int AS steps`;
 
 /** Gives every lease its full time again. */
 export const renewAllLeases = (db: Queries, leaseMs: number): Promise<number> =>
@@ -235,6 +244,15 @@ export const recordReport = (
   WITH stored AS (UPDATE attempts SET sequence = ${sequence} WHERE run_id = ${ref.runId}::uuid AND number = ${ref.attempt})
   UPDATE runs SET headline = coalesce(${columns.headline}, headline), preflight = coalesce(${columns.preflight}::jsonb, preflight), progress = coalesce(${columns.progress}::jsonb, progress)
   WHERE id = ${ref.runId}::uuid AND ${Object.values(columns).some((value) => value !== null)}::boolean`;
+
+/** The last step of a training run that its latest attempt has reported or began with; 0 where there is none. */
+export async function selectLastStep(db: Queries, run: LockedRun): Promise<number> {
+  const row = await queryRow(db, z.object({ step: z.int() }))`
+    SELECT greatest(
+      coalesce((SELECT max(step) FROM episodes WHERE run_id = ${run.id}::uuid AND phase = 'train' AND attempt = ${run.attempt}), 0),
+      coalesce((SELECT from_step FROM attempts WHERE run_id = ${run.id}::uuid AND number = ${run.attempt}), 0))::int AS step`;
+  return row?.step ?? 0;
+}
 
 /** Counts of what a run has reported: episodes, the last step, and how far each phase had come. */
 export type RunPoint = Record<string, number>;

@@ -1,10 +1,9 @@
 import { z } from "zod";
-import { attemptOutcomeSchema, type listRunsRequestSchema } from "@/contracts/api/runs";
+import { attemptOutcomeSchema } from "@/contracts/api/runs";
 import { runKindSchema, runStateSchema, type RunState } from "@/contracts/records/run-state";
 import type { PreflightItem, Progress } from "@/contracts/worker-protocol/reports";
-import { DEFAULT_PROJECT, type Queries } from "@/server/platform/db/database";
-import { buildLikePattern, escapeLike } from "@/server/platform/db/paging";
-import { empty, join, jsonColumn, queryRows, sql, type Sql } from "@/server/platform/db/query";
+import type { Queries } from "@/server/platform/db/database";
+import { jsonColumn, queryRow, queryRows, sql, type Sql } from "@/server/platform/db/query";
 
 /** The SQL by which the pages read runs. */
 
@@ -29,17 +28,21 @@ const storedRunSchema = z.object({
   sweepId: z.string().nullable(),
   sweepName: z.string().nullable(),
   importedFrom: z.string().nullable(),
+  tags: z.array(z.string()),
+  notes: z.string(),
+  archivedAt: z.date().nullable(),
+  deletedAt: z.date().nullable(),
   /** Value by which a list is sorted, as text. */
   sortKey: z.string().nullable(),
 });
 
 export type StoredRun = z.infer<typeof storedRunSchema>;
 
-/** Runs with the worker of their last attempt. @param rest conditions and order, on the alias r */
-const selectRuns = (db: Queries, rest: Sql, sortKey: Sql): Promise<StoredRun[]> =>
+/** Runs with the worker of their last attempt. @param rest further joins, conditions and order, on the alias r */
+export const selectRuns = (db: Queries, rest: Sql, sortKey: Sql): Promise<StoredRun[]> =>
   queryRows(db, storedRunSchema)`
     SELECT r.id, r.name, r.kind, r.state, r.created_at AS "createdAt", r.started_at AS "startedAt", r.ended_at AS "endedAt", r.attempt, r.progress, r.preflight, r.created_by AS "createdBy",
-      w.id AS "workerId", w.name AS "workerName", r.preset, r.config, r.headline, r.error, r.imported_from AS "importedFrom", r.sweep_id AS "sweepId", (SELECT g.name FROM sweeps g WHERE g.id = r.sweep_id) AS "sweepName", (${sortKey})::text AS "sortKey"
+      w.id AS "workerId", w.name AS "workerName", r.preset, r.config, r.headline, r.error, r.imported_from AS "importedFrom", r.tags, r.notes, r.archived_at AS "archivedAt", r.deleted_at AS "deletedAt", r.sweep_id AS "sweepId", (SELECT g.name FROM sweeps g WHERE g.id = r.sweep_id) AS "sweepName", (${sortKey})::text AS "sortKey"
     FROM runs r LEFT JOIN attempts a ON a.run_id = r.id AND a.number = r.attempt AND r.state <> 'queued' LEFT JOIN workers w ON w.id = a.worker_id ${rest}`;
 
 export async function selectRun(db: Queries, id: string): Promise<StoredRun | null> {
@@ -53,63 +56,6 @@ export const selectServingRuns = (db: Queries): Promise<StoredRun[]> =>
     sql`WHERE r.kind = 'serve' AND r.state = 'running' ORDER BY r.created_at DESC`,
     sql`r.created_at`,
   );
-
-type ListRequest = z.output<typeof listRunsRequestSchema>;
-
-/** Sort keys as text, so that a cursor can hold any of them; ties are broken by id. */
-const SORTS: Record<ListRequest["sort"], { key: Sql; type: Sql; descending: boolean }> = {
-  newest: { key: sql`r.created_at`, type: sql`timestamptz`, descending: true },
-  oldest: { key: sql`r.created_at`, type: sql`timestamptz`, descending: false },
-  name: { key: sql`lower(r.name)`, type: sql`text`, descending: false },
-  reward: {
-    key: sql`coalesce(r.headline, '-Infinity'::float8)`,
-    type: sql`float8`,
-    descending: true,
-  },
-  // A run that goes on counts as the longest.
-  duration: {
-    key: sql`(CASE WHEN r.started_at IS NULL THEN 0 WHEN r.ended_at IS NULL THEN 'Infinity' ELSE extract(epoch FROM r.ended_at - r.started_at) END)::float8`,
-    type: sql`float8`,
-    descending: true,
-  },
-};
-
-/** A page of runs. @param limit rows at most @param after sort key and id of the row before the page */
-export function selectRunPage(
-  db: Queries,
-  request: Pick<ListRequest, "states" | "kinds" | "text" | "foldSweeps" | "sort">,
-  limit: number,
-  after: { key: string; id: string } | null,
-): Promise<StoredRun[]> {
-  const { key, type, descending } = SORTS[request.sort];
-  const filter = join(buildFilter(request, sql`r`), " AND ");
-  const first = sql`SELECT s.id FROM runs s WHERE s.sweep_id = r.sweep_id AND ${join(buildFilter(request, sql`s`), " AND ")} ORDER BY s.created_at, s.id LIMIT 1`;
-  const folded = request.foldSweeps ? sql`AND (r.sweep_id IS NULL OR r.id = (${first}))` : empty;
-  const beyond = after
-    ? sql`AND (${key}, r.id) ${descending ? sql`<` : sql`>`} (${after.key}::text::${type}, ${after.id}::uuid)`
-    : empty;
-  const direction = descending ? sql`DESC` : sql`ASC`;
-  return selectRuns(
-    db,
-    sql`WHERE ${filter} ${folded} ${beyond} ORDER BY ${key} ${direction}, r.id ${direction} LIMIT ${limit}`,
-    key,
-  );
-}
-
-/** What a run must be to be listed, as conditions on the alias that it has in the query. */
-function buildFilter(
-  { states, kinds, text }: Pick<ListRequest, "states" | "kinds" | "text">,
-  run: Sql,
-): Sql[] {
-  const conditions = [sql`${run}.project_id = ${DEFAULT_PROJECT}::uuid`];
-  if (states) conditions.push(sql`${run}.state = ANY(${states}::text[])`);
-  if (kinds) conditions.push(sql`${run}.kind = ANY(${kinds}::text[])`);
-  if (text)
-    conditions.push(
-      sql`(${run}.name ILIKE ${buildLikePattern(text)} OR ${run}.id::text LIKE ${`${escapeLike(text.toLowerCase())}%`})`,
-    );
-  return conditions;
-}
 
 const attemptRowSchema = z.object({
   number: z.int(),
@@ -131,16 +77,53 @@ export const selectAttempts = (
     SELECT a.number, a.worker_id AS "workerId", w.name AS "workerName", a.started_at AS "startedAt", a.ended_at AS "endedAt", a.from_step AS "fromStep", a.outcome, a.reason
     FROM attempts a JOIN workers w ON w.id = a.worker_id WHERE a.run_id = ${runId}::uuid ORDER BY a.number`;
 
-/** Runs of each of these sweeps by state; a sweep without runs is absent. */
+const originSchema = z.object({
+  checkpointId: z.string(),
+  runId: z.string(),
+  name: z.string(),
+  step: z.int(),
+});
+
+/** The checkpoint that a run begins with, whether it is still kept or not; null where it begins with none. */
+export const selectCheckpointOrigin = (
+  db: Queries,
+  runId: string,
+): Promise<z.infer<typeof originSchema> | null> =>
+  queryRow(db, originSchema)`
+    SELECT a.id AS "checkpointId", o.id AS "runId", o.name, a.step
+    FROM runs r JOIN artifacts a ON a.id = (r.config #>> '{searcher,checkpoint}')::uuid JOIN runs o ON o.id = a.run_id WHERE r.id = ${runId}::uuid`;
+
+const branchSchema = z.object({
+  id: z.string(),
+  name: z.string(),
+  kind: runKindSchema,
+  step: z.int(),
+});
+
+/** The last hundred runs that begin with a checkpoint of a run, without those deleted. */
+export const selectBranches = (
+  db: Queries,
+  runId: string,
+): Promise<z.infer<typeof branchSchema>[]> =>
+  queryRows(db, branchSchema)`
+    SELECT b.id, b.name, b.kind, a.step FROM artifacts a JOIN runs b ON b.config #>> '{searcher,checkpoint}' = a.id::text
+    WHERE a.run_id = ${runId}::uuid AND b.deleted_at IS NULL ORDER BY b.created_at DESC LIMIT 100`;
+
+/** Runs of each of these sweeps by state, without those deleted or these alone; a sweep without any is absent. */
 export async function countRunsByState(
   db: Queries,
   sweepIds: readonly string[],
+  { deleted }: { deleted: boolean },
 ): Promise<Map<string, Partial<Record<RunState, number>>>> {
+  // Of those deleted, what can be restored is listed.
+  const isDeleted = deleted
+    ? sql`deleted_at IS NOT NULL AND purged_at IS NULL`
+    : sql`deleted_at IS NULL`;
   const rows = await queryRows(
     db,
     z.object({ sweepId: z.string(), state: runStateSchema, runs: z.int() }),
   )`
-    SELECT sweep_id AS "sweepId", state, count(*)::int AS runs FROM runs WHERE sweep_id = ANY(${sweepIds}::uuid[]) GROUP BY sweep_id, state`;
+    SELECT sweep_id AS "sweepId", state, count(*)::int AS runs FROM runs WHERE sweep_id = ANY(${sweepIds}::uuid[]) AND ${isDeleted} GROUP BY sweep_id, state`;
   const counts = new Map<string, Partial<Record<RunState, number>>>();
   for (const { sweepId, state, runs } of rows)
     counts.set(sweepId, { ...counts.get(sweepId), [state]: runs });

@@ -5,6 +5,7 @@ import type { ServeModelConfig } from "@/contracts/run-config/serve-config";
 import type { PredictConfig } from "@/contracts/run-config/predict-config";
 import type { TrainConfig } from "@/contracts/run-config/train-config";
 import { answersItself } from "@/core/comparability/comparability";
+import { describeFetchCommand } from "@/core/presets/question-presets";
 import { METHODS } from "@/core/run/methods";
 import { requirementsFor } from "@/core/run/requirements";
 import { getRunModel } from "@/core/run/run-summary";
@@ -117,7 +118,11 @@ export class ReferenceCheck {
     needsGold: string | null,
   ): Promise<ConfigurationIssue[]> {
     const withGold = await this.countGoldQuestions(name);
-    if (withGold === null) return [{ path, message: `there is no question set "${name}"` }];
+    if (withGold === null) {
+      const fetching = describeFetchCommand(name);
+      const advice = fetching === null ? "" : `: ${fetching}`;
+      return [{ path, message: `there is no question set "${name}"${advice}` }];
+    }
     if (needsGold === null || withGold > 0) return [];
     return [
       {

@@ -1,3 +1,5 @@
+import { runReportRequestSchema, runReportResponseSchema } from "@/contracts/api/report";
+import { runLearningRequestSchema, runLearningResponseSchema } from "@/contracts/api/learning";
 import {
   cancelRunRequestSchema,
   cancelRunResponseSchema,
@@ -7,7 +9,6 @@ import {
   runCheckpointsResponseSchema,
   exportRunRequestSchema,
   exportRunResponseSchema,
-  listRunsRequestSchema,
   listRunsResponseSchema,
   getRunRequestSchema,
   runDetailSchema,
@@ -19,10 +20,28 @@ import {
   runLogsResponseSchema,
   runOfCheckpointRequestSchema,
   runOfCheckpointResponseSchema,
-  resumeRunRequestSchema,
-  resumeRunResponseSchema,
+  changeStepsRequestSchema,
+  changeStepsResponseSchema,
+  transitionRunRequestSchema,
+  transitionRunResponseSchema,
   servedModelsResponseSchema,
 } from "@/contracts/api/runs";
+import {
+  listRunsRequestSchema,
+  runFacetsResponseSchema,
+  updateRunsRequestSchema,
+  updateRunsResponseSchema,
+} from "@/contracts/api/run-list";
+import {
+  checkpointChoicesRequestSchema,
+  checkpointChoicesResponseSchema,
+  projectTimeRequestSchema,
+  projectTimeResponseSchema,
+} from "@/contracts/api/new-run";
+import {
+  compareRunsRequestSchema,
+  compareRunsResponseSchema,
+} from "@/contracts/api/run-comparison";
 import { procedure, router } from "@/server/trpc/trpc";
 
 export const runsRouter = router({
@@ -30,10 +49,34 @@ export const runsRouter = router({
     .input(listRunsRequestSchema)
     .output(listRunsResponseSchema)
     .query(({ ctx, input }) => ctx.services.runReader.list(input)),
+  /** What filters and columns of the list can be chosen from. */
+  facets: procedure
+    .output(runFacetsResponseSchema)
+    .query(({ ctx }) => ctx.services.runReader.listFacets()),
+  /** Any runs beside each other. */
+  compare: procedure
+    .input(compareRunsRequestSchema)
+    .output(compareRunsResponseSchema)
+    .query(({ ctx, input }) => ctx.services.runComparison.read(input.ids)),
+  /** Names, notes, tags, what is put away and what is deleted. */
+  update: procedure
+    .input(updateRunsRequestSchema)
+    .output(updateRunsResponseSchema)
+    .mutation(({ ctx, input }) => ctx.services.runOrganiser.update(input)),
   get: procedure
     .input(getRunRequestSchema)
     .output(runDetailSchema)
     .query(({ ctx, input }) => ctx.services.runReader.get(input.id)),
+  /** Whether training runs learn, with the evidence. */
+  learning: procedure
+    .input(runLearningRequestSchema)
+    .output(runLearningResponseSchema)
+    .query(({ ctx, input }) => ctx.services.learningReader.read(input.ids)),
+  /** What a report of the run shows. */
+  report: procedure
+    .input(runReportRequestSchema)
+    .output(runReportResponseSchema)
+    .query(({ ctx, input }) => ctx.services.reportReader.read(input.id)),
   launch: procedure
     .input(launchRunRequestSchema)
     .output(launchRunResponseSchema)
@@ -47,6 +90,16 @@ export const runsRouter = router({
     .input(checkRunRequestSchema)
     .output(checkRunResponseSchema)
     .query(({ ctx, input }) => ctx.services.launcher.check(input.config)),
+  /** Checkpoints that a new run can begin with. */
+  checkpointChoices: procedure
+    .input(checkpointChoicesRequestSchema)
+    .output(checkpointChoicesResponseSchema)
+    .query(({ ctx, input }) => ctx.services.newRun.listCheckpoints(input.chosen ?? null)),
+  /** How long a run will take, by runs like it that ended. */
+  projectTime: procedure
+    .input(projectTimeRequestSchema)
+    .output(projectTimeResponseSchema)
+    .query(({ ctx, input }) => ctx.services.newRun.projectTime(input.config)),
   /** Queued: cancelled at once. Held by a worker: cancelling until the worker has let go. */
   cancel: procedure
     .input(cancelRunRequestSchema)
@@ -54,10 +107,24 @@ export const runsRouter = router({
     .mutation(({ ctx, input }) =>
       ctx.services.runs.cancel(input.id, { actor: ctx.actor, reason: input.reason ?? null }),
     ),
-  /** Queues a cancelled or failed run again; it goes on from its last committed checkpoint. */
+  /** Queued: paused at once. Held by a worker: pausing until it has saved what the run goes on from. */
+  pause: procedure
+    .input(transitionRunRequestSchema)
+    .output(transitionRunResponseSchema)
+    .mutation(({ ctx, input }) =>
+      ctx.services.runs.pause(input.id, { actor: ctx.actor, reason: input.reason ?? null }),
+    ),
+  /** Raises or lowers the steps of a training run that has not ended; a worker that has it follows at its next step. */
+  changeSteps: procedure
+    .input(changeStepsRequestSchema)
+    .output(changeStepsResponseSchema)
+    .mutation(({ ctx, input }) =>
+      ctx.services.runs.changeSteps(input.id, input.steps, { actor: ctx.actor, reason: null }),
+    ),
+  /** Queues a paused, cancelled or failed run again; it goes on from its last committed checkpoint. */
   resume: procedure
-    .input(resumeRunRequestSchema)
-    .output(resumeRunResponseSchema)
+    .input(transitionRunRequestSchema)
+    .output(transitionRunResponseSchema)
     .mutation(({ ctx, input }) =>
       ctx.services.runs.resume(input.id, { actor: ctx.actor, reason: input.reason ?? null }),
     ),

@@ -3,29 +3,38 @@ import {
   runHistoryResponseSchema,
   type exportRunRequestSchema,
   type exportRunResponseSchema,
-  type listRunsRequestSchema,
   type listRunsResponseSchema,
   type RunDetail,
   type RunRow,
   type servedModelsResponseSchema,
 } from "@/contracts/api/runs";
+import type { listRunsRequestSchema, runFacetsResponseSchema } from "@/contracts/api/run-list";
 import { AppError } from "@/contracts/errors";
 import { runConfigSchema } from "@/contracts/run-config/run-config";
 import { formatServedName } from "@/contracts/run-config/serve-config";
 import { getHeadlineMetric } from "@/core/metrics/metrics";
 import { formatSearchSetting, getRunCorpus, getRunModel } from "@/core/run/run-summary";
-import { TERMINAL_STATES } from "@/core/run/transitions";
+import { canTransition, HELD_STATES, TERMINAL_STATES } from "@/core/run/transitions";
 import type { Alarms } from "@/server/features/alarms/alarms";
 import type { EpisodeReader } from "@/server/features/episodes/episode-reader";
 import type { Metrics } from "@/server/features/metrics/metrics";
-import { DEFAULT_PROJECT, type Database } from "@/server/platform/db/database";
+import type { Database } from "@/server/platform/db/database";
 import { cutPage, formatCursor, parseCursor } from "@/server/platform/db/paging";
+import { readColumnValues } from "./column-values";
+import {
+  countShelf,
+  selectMetricNames,
+  selectPresets,
+  selectRunPage,
+  selectTags,
+} from "./list-queries";
 import type { Placement } from "./placement";
 import {
   countRunsByState,
   selectAttempts,
+  selectBranches,
+  selectCheckpointOrigin,
   selectRun,
-  selectRunPage,
   selectServingRuns,
   type StoredRun,
 } from "./reader-queries";
@@ -50,16 +59,32 @@ export class RunReader {
     const after = request.cursor ? parseCursor(request.cursor) : null;
     const [found, counts] = await Promise.all([
       selectRunPage(db, request, request.limit + 1, after),
-      db.run.groupBy({ by: ["state"], where: { projectId: DEFAULT_PROJECT }, _count: true }),
+      countShelf(db, request.shelf),
     ]);
     const { rows, nextCursor } = cutPage(found, request.limit, ({ sortKey, id }) =>
       formatCursor(sortKey, id),
     );
+    const [shown, values] = await Promise.all([
+      this.toRows(rows),
+      readColumnValues(db, this.metrics, rows, request.columns),
+    ]);
     return {
-      rows: await this.toRows(rows),
+      rows: shown.map((row) => ({ ...row, values: values.get(row.id) ?? {} })),
       nextCursor,
-      counts: Object.fromEntries(counts.map(({ state, _count }) => [state, _count])),
+      counts,
     };
+  }
+
+  /** What filters and columns of the list can be chosen from. */
+  async listFacets(): Promise<z.infer<typeof runFacetsResponseSchema>> {
+    const { db } = this.database;
+    const [tags, presets, metrics] = await Promise.all([
+      selectTags(db),
+      selectPresets(db),
+      selectMetricNames(db),
+    ]);
+    const toTexts = (rows: { text: string }[]) => rows.map(({ text }) => text);
+    return { tags: toTexts(tags), presets: toTexts(presets), metrics: toTexts(metrics) };
   }
 
   async get(id: string): Promise<RunDetail> {
@@ -67,21 +92,24 @@ export class RunReader {
     const config = runConfigSchema.parse(run.config);
     const [row] = await this.toRows([run]);
     if (!row) throw new AppError("internal", `Run ${id} cannot be shown.`);
-    const attempts = await selectAttempts(this.database.db, id);
-    const actions: RunDetail["actions"] = ["duplicate"];
-    if (!TERMINAL_STATES.has(run.state) && run.state !== "cancelling") actions.unshift("cancel");
-    if (run.state === "failed" || run.state === "cancelled") actions.unshift("resume");
+    const [attempts, branchedFrom, branches] = await Promise.all([
+      selectAttempts(this.database.db, id),
+      selectCheckpointOrigin(this.database.db, id),
+      selectBranches(this.database.db, id),
+    ]);
     return {
       ...row,
       config,
       createdBy: run.createdBy,
+      branchedFrom,
+      branches,
       preflight: run.preflight,
       attempts: attempts.map(({ workerId, workerName, ...attempt }) => ({
         ...attempt,
         worker: { id: workerId, name: workerName },
       })),
       waitingFor: run.state === "queued" ? await this.placement.explainWaiting(config) : null,
-      actions,
+      actions: listActions(run),
     };
   }
 
@@ -107,7 +135,7 @@ export class RunReader {
     const episodes = await this.episodes.list({
       runId: id,
       filter: "all",
-      order: "oldest",
+      sortDirection: "ascending",
       cursor,
       limit,
     });
@@ -115,7 +143,14 @@ export class RunReader {
     return {
       run: { id, name, state, createdAt, startedAt, endedAt, error },
       config: runConfigSchema.parse(run.config),
-      metrics: await this.metrics.readSeries(id, names, EXPORTED_POINTS),
+      metrics: Object.fromEntries(
+        Object.entries(await this.metrics.readSeries(id, names, EXPORTED_POINTS)).map(
+          ([metric, entries]) => [
+            metric,
+            entries.map((entry) => ({ ...entry, at: new Date(entry.at) })),
+          ],
+        ),
+      ),
       episodes: episodes.rows,
       nextCursor: episodes.nextCursor,
     };
@@ -154,7 +189,10 @@ export class RunReader {
     const [series, standing, counts] = await Promise.all([
       this.metrics.readSeriesOfRuns(ids, metrics, SPARKLINE_POINTS),
       this.alarms.listActive(ids),
-      countRunsByState(this.database.db, sweeps),
+      // What is read at once stands on one shelf.
+      countRunsByState(this.database.db, sweeps, {
+        deleted: runs.some(({ deletedAt }) => deletedAt !== null),
+      }),
     ]);
     return runs.map((run) => {
       const config = runConfigSchema.parse(run.config);
@@ -191,7 +229,24 @@ export class RunReader {
             : null,
         importedFrom: run.importedFrom,
         alarms: standing.get(run.id) ?? [],
+        tags: run.tags,
+        notes: run.notes,
+        archivedAt: run.archivedAt,
+        deletedAt: run.deletedAt,
       };
     });
   }
+}
+
+/** What a person may do with a run now. */
+function listActions({ kind, state, deletedAt }: StoredRun): RunDetail["actions"] {
+  const actions: RunDetail["actions"] = ["duplicate"];
+  const isOpen = !TERMINAL_STATES.has(state) && state !== "cancelling";
+  if (isOpen) actions.push("cancel");
+  if (isOpen && kind === "train") actions.push("steps");
+  if (kind !== "serve" && (state === "queued" || canTransition(state, "pausing")))
+    actions.push("pause");
+  if (deletedAt === null && !HELD_STATES.has(state) && canTransition(state, "queued"))
+    actions.push("resume");
+  return actions;
 }

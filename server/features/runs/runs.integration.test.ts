@@ -5,7 +5,12 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { AttemptRef } from "@/contracts/worker-protocol/attempt";
 import { canTransition, HELD_STATES } from "@/core/run/transitions";
 import { startTestServer, type TestServer } from "@/server/testing/test-server";
-import { getPresetConfig, storeSamples } from "@/server/testing/samples";
+import {
+  buildDocuments,
+  buildRecord,
+  getPresetConfig,
+  storeSamples,
+} from "@/server/testing/samples";
 import { TestWorker } from "@/server/testing/test-worker";
 import { waitUntil } from "@/lib/testing/wait-until";
 
@@ -111,16 +116,79 @@ describe("runs", () => {
     const ref = { runId: id, attempt };
     for (let i = 0; i < 10; i++) {
       await sleep(100);
-      expect(await worker.heartbeat([ref])).toEqual({ lost: [], cancel: [] });
+      expect(await worker.heartbeat([ref])).toMatchObject({ lost: [], cancel: [] });
     }
     await server.plane.runs.cancel(id, me);
-    expect(await worker.heartbeat([ref])).toEqual({ lost: [], cancel: [ref] });
+    expect(await worker.heartbeat([ref])).toMatchObject({ lost: [], cancel: [ref] });
     await waitUntil("the state changes", () =>
       Promise.resolve(worker.notices.some((n) => n.type === "cancel" && n.runId === id)),
     );
     await worker.request("transition", { ...ref, to: "cancelled", reason: "stopped" });
     expect(await readState(id)).toBe("cancelled");
     expect((await worker.heartbeat([ref])).lost).toEqual([ref]);
+  });
+
+  it("pauses where the run can go on from, gives its worker free and resumes from the checkpoint", async () => {
+    const id = await launch();
+    await server.plane.runs.pause(id, me);
+    expect(await readState(id)).toBe("paused");
+    expect((await worker.lease()).run).toBeNull();
+    await server.plane.runs.resume(id, me);
+    const { attempt } = await worker.leaseAndStart();
+    const ref = { runId: id, attempt };
+    await server.plane.runs.pause(id, me);
+    expect(await readState(id)).toBe("pausing");
+    expect(await worker.heartbeat([ref])).toMatchObject({ cancel: [], pause: [ref] });
+    await worker.request("transition", { ...ref, to: "paused", reason: "Paused on request." });
+    const paused = await server.plane.runReader.get(id);
+    expect(paused).toMatchObject({ state: "paused", attempts: [{ outcome: "paused" }] });
+    expect(paused.actions).toEqual(["duplicate", "cancel", "steps", "resume"]);
+    // Saying it again is harmless; the attempt is over.
+    await worker.request("transition", { ...ref, to: "paused", reason: null });
+    expect((await worker.heartbeat([ref])).lost).toEqual([ref]);
+    await server.plane.runs.resume(id, me);
+    expect((await worker.leaseAndStart()).attempt).toBe(2);
+    // A worker that dies while it should pause leaves the run paused, not queued.
+    await server.plane.runs.pause(id, me);
+    await waitUntil("its lease expires", async () => (await readState(id)) === "paused");
+    await server.plane.runs.cancel(id, me);
+    expect(await readState(id)).toBe("cancelled");
+  });
+
+  it("changes the steps of a run, tells its worker and records who did it", async () => {
+    const id = await launch();
+    const { attempt } = await worker.leaseAndStart();
+    const ref = { runId: id, attempt };
+    const { steps } = await worker.heartbeat([ref]);
+    const from = steps[0]!.steps;
+    expect(await server.plane.runs.changeSteps(id, from + 10, me)).toEqual({ from, to: from + 10 });
+    expect((await worker.heartbeat([ref])).steps).toEqual([{ ...ref, steps: from + 10 }]);
+    expect((await server.plane.runReader.listHistory(id)).at(-1)).toMatchObject({
+      from: "running",
+      to: "running",
+      actor: "tester",
+      reason: `steps: ${from} → ${from + 10}`,
+    });
+    await worker.request("report", {
+      ...ref,
+      sequence: 1,
+      items: [
+        {
+          kind: "episodes",
+          corpus: "atlas",
+          questions: "atlas/train",
+          documents: buildDocuments(),
+          records: [buildRecord({ step: 4 })],
+        },
+      ],
+    });
+    await expect(server.plane.runs.changeSteps(id, 4, me)).rejects.toThrow(/Step 5 is under way/);
+    // The next attempt has them in its configuration.
+    await worker.request("transition", { ...ref, to: "queued", reason: "test" });
+    const next = await worker.leaseAndStart();
+    expect((await worker.heartbeat([next])).steps[0]!.steps).toBe(from + 10);
+    await worker.request("transition", { ...next, to: "succeeded", reason: null });
+    await expect(server.plane.runs.changeSteps(id, 99, me)).rejects.toThrow(/succeeded/);
   });
 
   it("takes back at once what a restarted agent does not know of", async () => {
@@ -188,11 +256,19 @@ describe("runs", () => {
             "succeeded" as const,
             "failed" as const,
             "cancelled" as const,
+            "paused" as const,
             "queued" as const,
           ),
           stale: fc.boolean(),
         }),
-        fc.record({ do: fc.constantFrom("cancel" as const, "resume" as const, "expire" as const) }),
+        fc.record({
+          do: fc.constantFrom(
+            "cancel" as const,
+            "pause" as const,
+            "resume" as const,
+            "expire" as const,
+          ),
+        }),
       );
       await fc.assert(
         fc.asyncProperty(
@@ -215,6 +291,7 @@ describe("runs", () => {
                 if (op.do === "transition")
                   await plane.runs.transition(workers[op.worker as 0 | 1], ref, op.to, "because");
                 if (op.do === "cancel") await plane.runs.cancel(id, me);
+                if (op.do === "pause") await plane.runs.pause(id, me);
                 if (op.do === "resume") await plane.runs.resume(id, me);
                 if (op.do === "expire") {
                   await plane.database.db

@@ -1,12 +1,13 @@
 import { randomUUID } from "node:crypto";
-import { AppError } from "@/contracts/errors";
+import { AppError, parseOrThrow } from "@/contracts/errors";
 import type { RunState } from "@/contracts/records/run-state";
 import { runConfigSchema, type RunConfig } from "@/contracts/run-config/run-config";
+import type { TrainConfig } from "@/contracts/run-config/train-config";
 import type { WorkerRequest, WorkerResponse } from "@/contracts/worker-protocol/worker-protocol";
 import type { AttemptRef } from "@/contracts/worker-protocol/attempt";
 import { requirementsFor } from "@/core/run/requirements";
-import { HELD_STATES } from "@/core/run/transitions";
-import type { VariedSettings } from "@/core/sweep/expand-sweep";
+import { canTransition, HELD_STATES, TERMINAL_STATES } from "@/core/run/transitions";
+import type { VariedSettings } from "@/core/sweep/varied-settings";
 import { pinQuestionSets } from "@/server/features/question-sets/versions";
 import type { Database, Queries, Transaction } from "@/server/platform/db/database";
 import type { Timings } from "@/server/platform/timings";
@@ -18,6 +19,7 @@ import {
   renewAllLeases,
   selectExpiredLeases,
   selectLastCheckpoint,
+  selectLastStep,
   selectLeaseHolder,
   selectQueuedRunForUpdate,
   selectReportSequence,
@@ -107,20 +109,22 @@ export class Runs {
     });
   }
 
-  /** Extends the leases of the attempts that a worker works on. @returns which of them it must drop, and which to cancel */
+  /** Extends the leases of the attempts that a worker works on. @returns what it must do with them */
   async extendLeases(
     workerId: string,
     attempts: readonly AttemptRef[],
-  ): Promise<{ lost: AttemptRef[]; cancel: AttemptRef[] }> {
-    if (attempts.length === 0) return { lost: [], cancel: [] };
+  ): Promise<WorkerResponse<"heartbeat">> {
+    if (attempts.length === 0) return { lost: [], cancel: [], pause: [], steps: [] };
     const { leaseMs } = this.timings;
     const held = await extendLeases(this.database.db, workerId, attempts, leaseMs);
     const known = new Set(held.map((a) => `${a.runId} ${a.attempt}`));
     return {
       lost: attempts.filter((a) => !known.has(`${a.runId} ${a.attempt}`)),
-      cancel: held
-        .filter((a) => a.state === "cancelling")
-        .map(({ runId, attempt }) => ({ runId, attempt })),
+      cancel: listRefs(held.filter((a) => a.state === "cancelling")),
+      pause: listRefs(held.filter((a) => a.state === "pausing")),
+      steps: held.flatMap(({ runId, attempt, steps }) =>
+        steps === null ? [] : [{ runId, attempt, steps }],
+      ),
     };
   }
 
@@ -143,8 +147,14 @@ export class Runs {
         const ended = to === "succeeded" ? "it had come to its end when it was cancelled" : reason;
         return changeState(tx, run, "cancelled", { ...by, reason: ended }, "cancelled");
       }
+      if (run.state === "pausing") {
+        if (to === "preparing" || to === "running") return;
+        if (to === "failed" || to === "succeeded") return changeState(tx, run, to, by, to);
+        return changeState(tx, run, "paused", by, "paused");
+      }
       switch (to) {
         case "queued":
+        case "paused":
         case "cancelled":
           // No person cancelled it: the worker returns it.
           return this.requeue(
@@ -174,13 +184,61 @@ export class Runs {
   ): Promise<{ state: RunState }> {
     const run = await lockRun(tx.db, runId);
     if (run.state === "cancelling" || run.state === "cancelled") return { state: run.state };
-    if (!HELD_STATES.has(run.state) && run.state !== "queued")
+    if (TERMINAL_STATES.has(run.state))
       throw new AppError(
         "conflict",
         `The run has ${run.state} already; there is nothing to cancel.`,
       );
-    await changeState(tx, run, run.state === "queued" ? "cancelled" : "cancelling", by);
+    await changeState(tx, run, HELD_STATES.has(run.state) ? "cancelling" : "cancelled", by);
     return { state: run.state };
+  }
+
+  /** A queued run is paused at once; one that a worker has, when it has saved what it goes on from. */
+  pause(runId: string, by: TransitionReason): Promise<{ state: RunState }> {
+    return this.database.transact(async (tx) => {
+      const run = await lockRun(tx.db, runId);
+      if (run.state === "pausing" || run.state === "paused") return { state: run.state };
+      if (run.kind === "serve")
+        throw new AppError("conflict", "A service has nothing to go on from; cancel it instead.");
+      await changeState(tx, run, run.state === "queued" ? "paused" : "pausing", by);
+      return { state: run.state };
+    });
+  }
+
+  /**
+   * Changes how many steps a training run makes in total. The configuration holds it, so that a later attempt follows,
+   * too; a worker that has the run learns of it by its next heartbeat.
+   *
+   * @throws AppError "conflict" for a run that has ended, "invalid-input" for fewer steps than are made or under way
+   */
+  changeSteps(
+    runId: string,
+    steps: number,
+    by: TransitionReason,
+  ): Promise<{ from: number; to: number }> {
+    return this.database.transact(async (tx) => {
+      const run = await lockRun(tx.db, runId);
+      if (TERMINAL_STATES.has(run.state) || run.state === "cancelling")
+        throw new AppError("conflict", `The run is ${run.state}; branch from its last checkpoint.`);
+      const config = await readTrainConfig(tx.db, run);
+      const least = (await selectLastStep(tx.db, run)) + 1;
+      if (steps < least)
+        throw new AppError(
+          "invalid-input",
+          `Step ${least} is under way or next, so at least ${least} steps are made.`,
+        );
+      const from = config.rl.steps;
+      if (steps === from) return { from, to: steps };
+      const changed = parseOrThrow(
+        runConfigSchema,
+        { ...config, rl: { ...config.rl, steps } },
+        "The configuration",
+      );
+      await tx.db.run.update({ where: { id: runId }, data: { config: changed } });
+      const reason = `steps: ${from} → ${steps}`;
+      await appendHistory(tx, runId, run.state, run.state, run.attempt, { ...by, reason });
+      return { from, to: steps };
+    });
   }
 
   resume(runId: string, by: TransitionReason): Promise<{ state: RunState }> {
@@ -193,10 +251,12 @@ export class Runs {
     by: TransitionReason,
   ): Promise<{ state: RunState }> {
     const run = await lockRun(tx.db, runId);
-    if (run.state !== "failed" && run.state !== "cancelled")
+    if (run.isDeleted)
+      throw new AppError("conflict", "This run was deleted: restore it before it is resumed.");
+    if (HELD_STATES.has(run.state) || !canTransition(run.state, "queued"))
       throw new AppError(
         "conflict",
-        `Only a failed or cancelled run can be resumed; this one is ${run.state}.`,
+        `Only a paused, failed or cancelled run can be resumed; this one is ${run.state}.`,
       );
     run.lostLeases = 0;
     await changeState(tx, run, "queued", { ...by, reason: by.reason ?? "resumed" });
@@ -248,6 +308,11 @@ export class Runs {
         );
         return true;
       }
+      if (run.state === "pausing") {
+        const lost = { actor: "server", reason: `paused; ${reason} (${holder})` };
+        await changeState(tx, run, "paused", lost, "lost");
+        return true;
+      }
       const by = { actor: "server", reason: `the lease was lost: ${reason} (${holder})` };
       await this.requeue(tx, run, by, { hasDied: true });
       return true;
@@ -282,6 +347,21 @@ async function recordPoint(db: Queries, runId: string): Promise<{ isNew: boolean
   if (further.length > 0) await updateFurthest(db, runId, Object.fromEntries(known));
   const text = Object.entries(point).map(([what, value]) => `${what} ${value}`);
   return { isNew: further.length > 0, text: text.join(", ") };
+}
+
+const listRefs = (refs: readonly AttemptRef[]): AttemptRef[] =>
+  refs.map(({ runId, attempt }) => ({ runId, attempt }));
+
+/** @throws AppError "invalid-input" for a run that does not train */
+async function readTrainConfig(db: Queries, run: LockedRun): Promise<TrainConfig> {
+  const { config } = await db.run.findUniqueOrThrow({
+    where: { id: run.id },
+    select: { config: true },
+  });
+  const parsed = runConfigSchema.parse(config);
+  if (parsed.kind !== "train")
+    throw new AppError("invalid-input", `A ${parsed.kind} run has no steps.`);
+  return parsed;
 }
 
 /** A service has no checkpoint that would forgive lost attempts: having served for a while does. */

@@ -1,5 +1,6 @@
 import { AppError } from "@/contracts/errors";
 import type { RunState } from "@/contracts/records/run-state";
+import { insertDeliveries } from "@/server/features/notifications/queries";
 import { canTransition, HELD_STATES } from "@/core/run/transitions";
 import type { Queries, Transaction } from "@/server/platform/db/database";
 import {
@@ -40,7 +41,7 @@ export async function changeState(
   run: LockedRun,
   to: RunState,
   { actor, reason }: TransitionReason,
-  outcome: "succeeded" | "failed" | "cancelled" | "lost" | null = null,
+  outcome: "succeeded" | "failed" | "cancelled" | "paused" | "lost" | null = null,
 ): Promise<void> {
   if (!canTransition(run.state, to))
     throw new AppError("conflict", `A run that is ${run.state} cannot become ${to}.`);
@@ -51,6 +52,13 @@ export async function changeState(
   const error = to === "failed" ? (reason ?? "It failed without a reason.") : null;
   await updateRunState(tx.db, run, to, error);
   await appendHistory(tx, run.id, run.state, to, run.attempt, { actor, reason });
+  if (to === "succeeded" || to === "failed" || to === "cancelled")
+    await insertDeliveries(tx.db, to, `end ${run.id} ${run.attempt} ${to}`, {
+      kind: "end",
+      runId: run.id,
+      state: to,
+      reason,
+    });
   run.state = to;
 }
 

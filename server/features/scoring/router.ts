@@ -7,7 +7,9 @@ import {
   scoreFailuresResponseSchema,
   judgedRunsResponseSchema,
   labelScoreRequestSchema,
+  rescoreRequestSchema,
   rescoreResponseSchema,
+  unreadRepliesResponseSchema,
 } from "@/contracts/api/scores";
 import { z } from "zod";
 import { procedure, router } from "@/server/trpc/trpc";
@@ -44,9 +46,14 @@ export const scoresRouter = router({
       await ctx.services.scoring.storeLabel(input, ctx.actor);
       return {};
     }),
-  /** Scores a run's stored answers by every rule (span, exact match, F1, option letter). A judge needs a run: reuse.keepAnswers. */
-  rescore: procedure
+  /** The first 1,000 answers about which a judge's reply could not be read, so that it counts as no. */
+  unread: procedure
     .input(scoreRunRequestSchema)
+    .output(unreadRepliesResponseSchema)
+    .query(({ ctx, input }) => ctx.services.scoring.listUnreadReplies(input.runId)),
+  /** Scores a run's stored answers by every rule (span, exact match, F1, option letter), and by `rule`. A judge needs a run: reuse.keepAnswers. */
+  rescore: procedure
+    .input(rescoreRequestSchema)
     .output(rescoreResponseSchema)
-    .mutation(({ ctx, input }) => ctx.services.scoring.rescore(input.runId)),
+    .mutation(({ ctx, input }) => ctx.services.scoring.rescore(input.runId, input.rule)),
 });

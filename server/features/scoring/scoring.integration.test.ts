@@ -27,7 +27,7 @@ function judged(
     ...record,
     answer: { ...record.answer!, key: `judged ${question}`, text },
     score: { scorer: "judge/1 m", value: scores.judge },
-    otherScores: [{ scorer: "span/1", value: scores.span }],
+    otherScores: [{ scorer: "span/2", value: scores.span }],
   };
 }
 
@@ -94,8 +94,9 @@ describe("scores of a run", () => {
       failed: 1,
       scorers: [
         { scorer: "judge/1 m", scored: 5, mean: 0.4 },
-        { scorer: "span/1", scored: 5, mean: 0.4 },
+        { scorer: "span/2", scored: 5, mean: 0.4 },
       ],
+      unread: [],
     });
     expect(await server.plane.scoring.listFailures(runId)).toMatchObject([
       { questionId: "q5", reason: "too long", tries: 2, attempt: 1 },
@@ -106,18 +107,70 @@ describe("scores of a run", () => {
     });
   });
 
-  it("are completed by rule without a worker, once", async () => {
-    expect(await server.plane.scoring.rescore(runId)).toEqual({ added: 10 });
+  it("are completed by rule and by stored verdicts without a worker, once", async () => {
+    expect(await server.plane.scoring.rescore(runId)).toEqual({ added: 15 });
     expect(await server.plane.scoring.rescore(runId)).toEqual({ added: 0 });
     const { scorers } = await server.plane.scoring.readSummary(runId);
     expect(scorers.map(({ scorer, mean }) => [scorer, Number(mean.toFixed(3))])).toEqual(
       [
         ["exact-match/1", 0.2],
         ["f1/1", 0.333],
+        ["generation-accuracy/2.1 m", 0.6],
         ["judge/1 m", 0.4],
-        ["span/1", 0.4],
+        ["span/2", 0.4],
       ].map(([name, mean]) => [name, name === "f1/1" ? (expect.any(Number) as number) : mean]),
     );
+  });
+
+  it("by a rule that is not scored with every answer come where they are asked for", async () => {
+    const { scoring } = server.plane;
+    expect(await scoring.rescore(runId, "span/upstream")).toEqual({ added: 5 });
+    expect(await scoring.rescore(runId, "span")).toEqual({ added: 0 });
+    const { scorers } = await scoring.readSummary(runId);
+    expect(scorers).toContainEqual({ scorer: "span/upstream-1", scored: 5, mean: 0.4 });
+  });
+
+  it("stand beside how many of a judge's replies could not be read, which are no scores", async () => {
+    const { db } = server.plane.database;
+    const scorer = "generation-accuracy/upstream-1.1 m";
+    await db.$executeRaw`
+      INSERT INTO scores (answer_id, set_id, question_id, scorer, value)
+      SELECT answer_id, set_id, question_id, s.scorer, CASE WHEN s.value < 0 AND question_id = 'q3' THEN 1 ELSE 0 END FROM episodes,
+        (VALUES (${scorer}::text, 0), (${`unread/${scorer}`}::text, -1)) AS s(scorer, value)
+      WHERE run_id = ${runId}::uuid AND phase = 'predict' AND question_id IN ('q1', 'q3')`;
+    const { scorers, unread } = await server.plane.scoring.readSummary(runId);
+    expect(unread).toEqual([{ scorer, replies: 2, unread: 1 }]);
+    expect(scorers.filter((each) => each.scorer.includes("upstream-1.1"))).toEqual([
+      { scorer, scored: 2, mean: 0 },
+    ]);
+    expect(await server.plane.scoring.listUnreadReplies(runId)).toEqual([
+      { scorer, questionId: "q3", question: expect.any(String) as string, answer: "x" },
+    ]);
+    const shown = await server.plane.leaderboard.readRunStatistics(runId);
+    const names = shown.map((result) => result.scorer);
+    expect(names).toContain(scorer);
+    expect(names.filter((name) => name.startsWith("unread/"))).toEqual([]);
+    await db.$executeRaw`DELETE FROM scores WHERE scorer LIKE ${`%${scorer}`}`;
+  });
+
+  it("of an earlier version of a rule stay, and are what a judge is compared with where there are no others", async () => {
+    const { db } = server.plane.database;
+    const { scoring } = server.plane;
+    const readSpans = async () => (await scoring.computeAgreement(runId)).map(({ span }) => span);
+    await db.$executeRaw`UPDATE scores SET scorer = 'span/1' WHERE scorer = 'span/2'`;
+    expect(await readSpans()).toEqual(["span/1"]);
+    expect(
+      (await scoring.listDisagreements({ runId, unlabelled: false, limit: 10 })).rows,
+    ).toHaveLength(2);
+    expect(await scoring.rescore(runId)).toEqual({ added: 5 });
+    expect(await readSpans()).toEqual(["span/2"]);
+    const { scorers } = await scoring.readSummary(runId);
+    expect(scorers.filter(({ scorer }) => /^span\/\d/.test(scorer))).toEqual([
+      { scorer: "span/1", scored: 5, mean: 0.4 },
+      { scorer: "span/2", scored: 5, mean: 0.4 },
+    ]);
+    await db.$executeRaw`DELETE FROM scores WHERE scorer = 'span/2'`;
+    await db.$executeRaw`UPDATE scores SET scorer = 'span/2' WHERE scorer = 'span/1'`;
   });
 
   it("show where judge and span differ, and what people say of it", async () => {
@@ -332,7 +385,7 @@ describe("scores of a run", () => {
         await server.plane.episodeReader.list({
           runId: id,
           filter: "all",
-          order: "oldest",
+          sortDirection: "ascending",
           limit: 10,
         })
       ).rows;

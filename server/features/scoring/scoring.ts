@@ -7,6 +7,7 @@ import type {
   scoreAgreementResponseSchema,
   scoreFailuresResponseSchema,
   scoreSummaryResponseSchema,
+  unreadRepliesResponseSchema,
 } from "@/contracts/api/scores";
 import { AppError } from "@/contracts/errors";
 import { runConfigSchema } from "@/contracts/run-config/run-config";
@@ -16,7 +17,10 @@ import {
   computeObservedAgreement,
   type Agreement,
 } from "@/core/scoring/agreement";
-import { scoreByRules } from "@/core/scoring/rule-scoring";
+import type { Score } from "@/contracts/records/episode";
+import type { RuleScorer } from "@/contracts/run-config/scoring";
+import { combineWithVerdicts } from "@/core/scoring/judged-scoring";
+import { scoreByRule, scoreByRules, type Scorable } from "@/core/scoring/rule-scoring";
 import type { Database } from "@/server/platform/db/database";
 import {
   insertRuleScores,
@@ -26,7 +30,10 @@ import {
   selectJudgedAnswers,
   selectJudgedRuns,
   selectScorerMeans,
+  selectSpanScorer,
   selectUnansweredFailures,
+  selectUnreadCounts,
+  selectUnreadReplies,
   upsertLabel,
 } from "./queries";
 import { chunk } from "@/lib/chunk";
@@ -51,7 +58,13 @@ export class Scoring {
       missing: Math.max(0, questions - answered),
       failed,
       scorers: await selectScorerMeans(db, runId),
+      unread: await selectUnreadCounts(db, runId),
     };
+  }
+
+  /** Answers about which a judge's reply could not be read, so that it counts as no. */
+  listUnreadReplies(runId: string): Promise<z.infer<typeof unreadRepliesResponseSchema>> {
+    return selectUnreadReplies(this.database.db, runId);
   }
 
   /** Questions that the run could not answer and has not answered since. */
@@ -59,13 +72,17 @@ export class Scoring {
     return selectUnansweredFailures(this.database.db, runId);
   }
 
-  /** Scores the stored answers by every rule that has not scored them yet. No worker is asked. @returns scores added */
-  async rescore(runId: string): Promise<{ added: number }> {
+  /**
+   * Scores the stored answers by every rule that has not scored them yet, by `rule` as well, and by generation accuracy where a
+   * judge's verdict is stored. No worker is asked.
+   * @returns scores added
+   */
+  async rescore(runId: string, rule?: RuleScorer): Promise<{ added: number }> {
     const rows = await selectAnswersToScore(this.database.db, runId);
     let added = 0;
     for (const batch of chunk(rows, BATCH)) {
       const scores = batch.flatMap((row) =>
-        scoreByRules(row.text, row).map(({ scorer, value }) => ({
+        scoreStoredAnswer(row, rule).map(({ scorer, value }) => ({
           answer: String(row.answerId),
           set: row.setId,
           question: row.questionId,
@@ -80,7 +97,9 @@ export class Scoring {
 
   /** How far judge and span rule agree, and each with the people who labelled; for every judge that scored the run. */
   async computeAgreement(runId: string): Promise<z.infer<typeof scoreAgreementResponseSchema>> {
-    const rows = await selectJudgedAnswers(this.database.db, runId);
+    const span = await selectSpanScorer(this.database.db, runId);
+    if (span === null) return [];
+    const rows = await selectJudgedAnswers(this.database.db, runId, span);
     return [...new Set(rows.map(({ judge }) => judge))].map((judge) => {
       const judged = rows.filter((row) => row.judge === judge);
       const labelled = judged.flatMap(({ label, ...row }) =>
@@ -88,6 +107,7 @@ export class Scoring {
       );
       return {
         judge,
+        span,
         judgeAndSpan: addCoefficients(
           countAgreement(judged.map((row) => [row.judged === 1, row.span === 1] as const)),
         ),
@@ -115,8 +135,11 @@ export class Scoring {
   }: z.output<typeof disagreementsRequestSchema>): Promise<
     z.infer<typeof disagreementsResponseSchema>
   > {
+    const span = await selectSpanScorer(this.database.db, runId);
+    if (span === null) return { rows: [], nextCursor: null };
     const rows = await selectDisagreements(this.database.db, {
       runId,
+      span,
       unlabelled,
       after: BigInt(cursor ?? "-1"),
       episodes: limit + 1,
@@ -142,6 +165,20 @@ export class Scoring {
     });
   }
 }
+
+/** Every score of a stored answer that needs no model. */
+const scoreStoredAnswer = (
+  row: Scorable & { text: string; verdicts: Record<string, number> | null },
+  rule: RuleScorer | undefined,
+): Score[] => {
+  const scores = scoreByRules(row.text, row);
+  const asked = rule === undefined ? [] : [scoreByRule(rule, row.text, row)];
+  return [
+    ...scores,
+    ...asked.filter(({ scorer }) => scores.every((score) => score.scorer !== scorer)),
+    ...combineWithVerdicts(row.text, row.answers, row.verdicts ?? {}),
+  ];
+};
 
 const addCoefficients = (counts: Agreement) => ({
   ...counts,

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { runStateSchema, type RunState } from "@/contracts/records/run-state";
 import type { Progress } from "@/contracts/worker-protocol/reports";
-import type { VariedSettings } from "@/core/sweep/expand-sweep";
+import type { VariedSettings } from "@/core/sweep/varied-settings";
 import { DEFAULT_PROJECT, type Queries } from "@/server/platform/db/database";
 import { empty, jsonColumn, queryRow, queryRows, sql, type Sql } from "@/server/platform/db/query";
 
@@ -23,12 +23,25 @@ const selectSweeps = (db: Queries, rest: Sql): Promise<StoredSweep[]> =>
     SELECT id, name, created_at AS "createdAt", created_by AS "createdBy", preset, spec, paths FROM sweeps
     WHERE project_id = ${DEFAULT_PROJECT}::uuid ${rest}`;
 
+/** Whether a row of sweeps has a run that is not deleted: without one there is nothing in it to compare. */
+const hasRuns = sql`EXISTS (SELECT FROM runs WHERE runs.sweep_id = sweeps.id AND runs.deleted_at IS NULL)`;
+
+/** The newest sweeps that have a run which is not deleted, by a part of their name. @param pattern of ILIKE */
+export const findSweeps = (
+  db: Queries,
+  pattern: string,
+  limit: number,
+): Promise<{ id: string; name: string }[]> =>
+  queryRows(db, z.object({ id: z.string(), name: z.string() }))`
+    SELECT id, name FROM sweeps WHERE project_id = ${DEFAULT_PROJECT}::uuid AND name ILIKE ${pattern} AND ${hasRuns}
+    ORDER BY created_at DESC LIMIT ${limit}`;
+
 export async function selectSweep(db: Queries, id: string): Promise<StoredSweep | null> {
   const [sweep] = await selectSweeps(db, sql`AND id = ${id}::uuid`);
   return sweep ?? null;
 }
 
-/** A page of sweeps, newest first. @param after creation time and id of the row before the page */
+/** A page of the sweeps that have a run which is not deleted, newest first. @param after creation time and id of the row before the page */
 export const selectSweepPage = (
   db: Queries,
   limit: number,
@@ -36,7 +49,7 @@ export const selectSweepPage = (
 ): Promise<StoredSweep[]> =>
   selectSweeps(
     db,
-    sql`${after ? sql`AND (created_at, id) < (${after.key}::timestamptz, ${after.id}::uuid)` : empty} ORDER BY created_at DESC, id DESC LIMIT ${limit}`,
+    sql`AND ${hasRuns} ${after ? sql`AND (created_at, id) < (${after.key}::timestamptz, ${after.id}::uuid)` : empty} ORDER BY created_at DESC, id DESC LIMIT ${limit}`,
   );
 
 /** Stores a sweep. @returns false where its key is taken */
@@ -78,7 +91,7 @@ export async function selectRunsForUpdate(
     SELECT id FROM sweeps WHERE id = ${sweepId}::uuid FOR UPDATE`;
   if (!sweep) return null;
   return queryRows(db, idSchema.extend({ state: runStateSchema }))`
-    SELECT id, state FROM runs WHERE sweep_id = ${sweepId}::uuid ORDER BY id FOR UPDATE`;
+    SELECT id, state FROM runs WHERE sweep_id = ${sweepId}::uuid AND deleted_at IS NULL ORDER BY id FOR UPDATE`;
 }
 
 const memberSchema = z.object({
@@ -96,7 +109,8 @@ const memberSchema = z.object({
 /** A run of a sweep. */
 export type SweepMember = z.infer<typeof memberSchema>;
 
+/** The runs of a sweep that are not deleted, in the order of its table. */
 export const selectMembers = (db: Queries, sweepId: string): Promise<SweepMember[]> =>
   queryRows(db, memberSchema)`
     SELECT id, name, sweep_row AS row, (config ->> 'seed')::int AS seed, state, varied, progress, started_at AS "startedAt", ended_at AS "endedAt", error
-    FROM runs WHERE sweep_id = ${sweepId}::uuid ORDER BY sweep_row, created_at, id`;
+    FROM runs WHERE sweep_id = ${sweepId}::uuid AND deleted_at IS NULL ORDER BY sweep_row, created_at, id`;

@@ -1,8 +1,8 @@
 import type { z } from "zod";
 import { AppError } from "@/contracts/errors";
+import { groupBy } from "@/lib/group-by";
 import { computeMeanInterval } from "@/core/statistics/student";
 import { sweepSpecSchema, type SweepSpec } from "@/contracts/run-config/sweep";
-import type { MetricPointRow } from "@/contracts/api/metrics";
 import type {
   getSweepRequestSchema,
   SweepDetail,
@@ -14,10 +14,11 @@ import type {
 } from "@/contracts/api/sweeps";
 import type { Database } from "@/server/platform/db/database";
 import type { Metrics } from "@/server/features/metrics/metrics";
-import { isLowerBetter, listSweepMetrics } from "@/core/metrics/metrics";
+import { SharedAnswers } from "@/server/features/metrics/shared-answers";
+import { getMetricRange, listSweepMetrics } from "@/core/metrics/metrics";
+import { computeBand } from "@/core/statistics/mean-curve";
 import { countRunsByState } from "@/server/features/runs/reader-queries";
 import { cutPage, formatCursor, parseCursor } from "@/server/platform/db/paging";
-import { computeBand } from "./curves";
 import {
   selectMembers,
   selectSweep,
@@ -27,12 +28,20 @@ import {
 } from "./queries";
 
 /** Points a run's series is read with; where it has more, they are joined and the extremes stay. */
-const POINTS = 2000;
+const POINTS = 500;
+/** Points of each curve, however many there are, so that what else is shown changes none of them. */
+const CURVE_POINTS = 250;
+
+/** Curves are kept as long as their runs report nothing new: of runs that have ended they never change. */
+const CURVES_KEPT_MS = 10 * 60_000;
+const MOST_CURVES = 6;
 
 type Results = SweepDetail["members"][number]["results"];
 
 /** Everything the pages show of sweeps. */
 export class SweepReader {
+  private readonly curves = new SharedAnswers<SweepSeries>(CURVES_KEPT_MS, MOST_CURVES);
+
   constructor(
     private readonly database: Database,
     private readonly metrics: Metrics,
@@ -50,6 +59,7 @@ export class SweepReader {
     const counts = await countRunsByState(
       db,
       rows.map((sweep) => sweep.id),
+      { deleted: false },
     );
     return {
       rows: rows.map((sweep) =>
@@ -69,8 +79,8 @@ export class SweepReader {
       requested.length > 0 ? [...new Set(requested)] : listSweepMetrics(spec.base.kind);
     const members = await selectMembers(this.database.db, id);
     const ids = members.map((member) => member.id);
-    const [series, names] = await Promise.all([
-      this.metrics.readSeriesOfRuns(ids, metrics, POINTS),
+    const [results, names] = await Promise.all([
+      this.metrics.readResults(ids, metrics),
       this.database.db.metricSeries.groupBy({
         by: ["name"],
         where: { runId: { in: ids } },
@@ -79,9 +89,7 @@ export class SweepReader {
     ]);
     const withResults = members.map((member) => ({
       ...member,
-      results: metrics.map((metric) =>
-        computeResult(metric, series.get(member.id)?.[metric] ?? []),
-      ),
+      results: metrics.map((metric) => results.get(member.id)?.get(metric) ?? null),
     }));
     return {
       ...toSweepRow(sweep, spec, countStates(members)),
@@ -90,7 +98,7 @@ export class SweepReader {
       metrics,
       available: names.map(({ name }) => name),
       members: withResults,
-      groups: [...groupByRow(withResults)].map(([row, group]) =>
+      groups: [...groupBy(withResults, ({ row }) => row)].map(([row, group]) =>
         computeGroup(row, group, metrics.length),
       ),
     };
@@ -100,16 +108,26 @@ export class SweepReader {
   async readSeries({
     id,
     metric,
-    maxPoints,
   }: z.output<typeof sweepSeriesRequestSchema>): Promise<SweepSeries> {
     await this.find(id);
     const members = await selectMembers(this.database.db, id);
+    const state = await this.metrics.describeState(members.map((member) => member.id));
+    const rows = members.map((member) => `${member.id} ${member.row}`);
+    return this.curves.get(JSON.stringify([id, metric, rows, state]), () =>
+      this.computeCurves(members, metric),
+    );
+  }
+
+  private async computeCurves(
+    members: readonly SweepMember[],
+    metric: string,
+  ): Promise<SweepSeries> {
     const series = await this.metrics.readSeriesOfRuns(
       members.map((member) => member.id),
       [metric],
       POINTS,
     );
-    const groups = [...groupByRow(members)]
+    const groups = [...groupBy(members, ({ row }) => row)]
       .map(([row, group]) => ({
         row,
         curves: group
@@ -117,10 +135,12 @@ export class SweepReader {
           .filter((points) => points.length > 0),
       }))
       .filter((group) => group.curves.length > 0);
-    const each = Math.max(2, Math.floor(maxPoints / Math.max(1, groups.length)));
     return {
       metric,
-      curves: groups.map(({ row, curves }) => ({ row, points: computeBand(curves, each) })),
+      curves: groups.map(({ row, curves }) => ({
+        row,
+        points: computeBand(curves, CURVE_POINTS, getMetricRange(metric)),
+      })),
     };
   }
 
@@ -150,27 +170,6 @@ function countStates(members: readonly SweepMember[]): SweepRow["counts"] {
   const counts: SweepRow["counts"] = {};
   for (const { state } of members) counts[state] = (counts[state] ?? 0) + 1;
   return counts;
-}
-
-function groupByRow<T extends { row: number }>(members: readonly T[]): Map<number, T[]> {
-  const groups = new Map<number, T[]>();
-  for (const member of members) groups.set(member.row, [...(groups.get(member.row) ?? []), member]);
-  return groups;
-}
-
-/** Last and best value of a series; the best is exact, its step is the end of its bucket. */
-function computeResult(metric: string, points: readonly MetricPointRow[]): Results[number] {
-  const last = points[points.length - 1];
-  if (!last) return null;
-  const best = points.reduce((found, point) =>
-    (isLowerBetter(metric) ? point.min < found.min : point.max > found.max) ? point : found,
-  );
-  return {
-    last: last.value,
-    lastStep: last.step,
-    best: isLowerBetter(metric) ? best.min : best.max,
-    bestStep: best.step,
-  };
 }
 
 /** Only runs that have succeeded count: the last value of a run that still trains is not its result. */

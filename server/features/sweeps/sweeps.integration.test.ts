@@ -1,3 +1,4 @@
+import { listRunsRequestSchema } from "@/contracts/api/run-list";
 import { randomUUID } from "node:crypto";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { findPreset } from "@/core/presets/run-presets";
@@ -187,7 +188,6 @@ describe("a sweep's table and curves", () => {
     const { curves } = await server.plane.sweepReader.readSeries({
       id,
       metric: "held-out/accuracy",
-      maxPoints: 2000,
     });
     expect(curves.map((curve) => curve.row)).toEqual([0, 1]);
     expect(curves[0]?.points.map((point) => [point.step, point.n, point.stretch])).toEqual([
@@ -251,7 +251,7 @@ describe("the runs of a sweep together", () => {
   it("are listed with their sweep, can be folded to one row, and outlive it", async () => {
     const { id } = await launch(spec([1, 2, 3], { name: "Folded" }));
     const list = (options: { text?: string; foldSweeps?: boolean; states?: ["queued"] }) =>
-      server.plane.runReader.list({ sort: "newest", limit: 50, foldSweeps: false, ...options });
+      server.plane.runReader.list(listRunsRequestSchema.parse(options));
     expect((await list({ text: "Folded" })).rows.map((row) => row.sweep)).toEqual(
       Array.from({ length: 3 }, () => ({ id, name: "Folded", counts: { queued: 3 } })),
     );
@@ -288,5 +288,52 @@ describe("the runs of a sweep together", () => {
         >`SELECT count(*)::int AS n FROM sweeps`
       )[0]!.n,
     );
+  });
+});
+
+describe("a sweep's deleted runs", () => {
+  const update = (deleted: boolean, ...ids: string[]) =>
+    server.plane.runOrganiser.update({ ids, deleted });
+  const readListed = async (id: string) =>
+    (await server.plane.sweepReader.list({ limit: 50 })).rows.find((row) => row.id === id);
+  const listRuns = async (shelf: "listed" | "deleted") =>
+    (
+      await server.plane.runReader.list(
+        listRunsRequestSchema.parse({ text: "Thrown away", foldSweeps: true, shelf }),
+      )
+    ).rows;
+
+  it("are no members, and count neither in its table nor in its curves", async () => {
+    const { id } = await launch(spec([1, 2], { name: "Thrown away", seeds: [1, 2] }));
+    const runs = [];
+    for (const last of [0.2, 0.9, 0.4, 0.6]) runs.push((await play([0.1, last])).runId);
+    const [kept, alone, twin, other] = runs as [string, string, string, string];
+    await update(true, twin, alone, other);
+    const sweep = await get(id);
+    expect(sweep).toMatchObject({ runs: 1, counts: { succeeded: 1 } });
+    expect(sweep.members.map((run) => run.id)).toEqual([kept]);
+    expect(sweep.groups).toMatchObject([
+      { row: 0, runs: 1, results: [{ last: { n: 1, mean: 0.2 } }, null] },
+    ]);
+    const { curves } = await server.plane.sweepReader.readSeries({
+      id,
+      metric: "held-out/accuracy",
+    });
+    expect(curves.map(({ row, points }) => [row, points.at(-1)?.mean])).toEqual([[0, 0.2]]);
+    expect(await readListed(id)).toMatchObject({ runs: 1, counts: { succeeded: 1 } });
+    expect(await listRuns("listed")).toMatchObject([{ sweep: { counts: { succeeded: 1 } } }]);
+    expect(await listRuns("deleted"), "those that can be restored").toMatchObject([
+      { sweep: { counts: { succeeded: 3 } } },
+    ]);
+
+    const find = async () => (await server.plane.search.find("thrown AWAY")).sweeps;
+    expect(await find()).toEqual([{ id, name: "Thrown away" }]);
+    await update(true, kept);
+    expect(await readListed(id)).toBeUndefined();
+    expect(await find()).toEqual([]);
+    expect(await get(id), "a link to it still opens").toMatchObject({ runs: 0, members: [] });
+    await update(false, kept, alone);
+    expect(await readListed(id)).toMatchObject({ runs: 2 });
+    expect((await find()).map((hit) => hit.id)).toEqual([id]);
   });
 });

@@ -1,15 +1,28 @@
 import type { z } from "zod";
-import type { createTaskRequestSchema } from "@/contracts/api/tasks";
+import type { createTaskRequestSchema, EpisodeChange } from "@/contracts/api/tasks";
 import { AppError, parseOrThrow } from "@/contracts/errors";
+import { predictConfigSchema, type PredictConfig } from "@/contracts/run-config/predict-config";
 import { searchesLocally } from "@/contracts/run-config/retriever";
 import { runConfigSchema } from "@/contracts/run-config/run-config";
-import { taskRequestSchema, type TaskRequest } from "@/contracts/worker-protocol/tasks";
+import { reuseSchema } from "@/contracts/run-config/scoring";
+import type { TrainConfig } from "@/contracts/run-config/train-config";
+import {
+  taskRequestSchema,
+  type PlayedQuestion,
+  type TaskRequest,
+} from "@/contracts/worker-protocol/tasks";
+import { toPredictConfig } from "@/core/run/predict-config";
 import { requirementsFor, type WorkerRequirements } from "@/core/run/requirements";
 import type { WorkerCorpora } from "@/server/features/corpora/worker-corpora";
 import type { EpisodeReader } from "@/server/features/episodes/episode-reader";
 import type { ReferenceCheck } from "@/server/features/runs/reference-check";
 import type { Database } from "@/server/platform/db/database";
+import { buildForcedTurns } from "./forced-turns";
 import { buildTurnContexts } from "./turn-contexts";
+
+type PlayRequest = Extract<TaskRequest, { kind: "play" }>;
+
+const NO_REUSE = reuseSchema.parse({});
 
 type TaskInput = z.output<typeof createTaskRequestSchema>;
 
@@ -97,22 +110,92 @@ export async function prepareTask(
     }
     case "turn-gains":
       return prepareTurnGains(services, taskId, input.episodeId);
+    case "ask": {
+      const config = parseOrThrow(predictConfigSchema, input.config, "The configuration");
+      const question: PlayedQuestion = {
+        id: "asked",
+        question: input.question,
+        answers: input.answers,
+        goldIds: [],
+        type: null,
+        group: null,
+        goldQueries: [],
+      };
+      return buildPlayTask({ taskId, config, question });
+    }
+    case "what-if":
+      return prepareWhatIf(services, taskId, input.episodeId, input.change);
   }
 }
 
-async function prepareTurnGains(
-  { database, episodeReader }: PreparationServices,
+/** Plays a question once: nothing is reused, and no other run is looked at. */
+function buildPlayTask(
+  parts: Pick<PlayRequest, "taskId" | "config" | "question"> & Partial<PlayRequest>,
+  episodeId: string | null = null,
+): PreparedTask {
+  const config = { ...parts.config, reuse: NO_REUSE, matchRun: null };
+  const { models, corpora } = requirementsFor(config);
+  return {
+    request: { rewardWeights: null, forced: [], documents: [], ...parts, kind: "play", config },
+    requirements: buildLightRequirements({ models, corpora }),
+    episodeId,
+  };
+}
+
+async function prepareWhatIf(
+  services: PreparationServices,
   taskId: string,
   episodeId: string,
+  change: EpisodeChange,
 ): Promise<PreparedTask> {
-  const episode = await episodeReader.get(episodeId);
+  const episode = await services.episodeReader.get(episodeId);
+  const { episode: recorded } = episode.record;
+  const run = await readAnsweringConfig(services, episode.runId);
+  const base = run.kind === "train" ? toPredictConfig(run) : run;
+  const config = predictConfigSchema.parse({
+    ...base,
+    corpus: episode.corpus,
+    retriever: change.retriever ?? base.retriever,
+    generator: change.generator ?? base.generator,
+    searcher: { ...base.searcher, checkpoint: change.checkpoint },
+    // Document-matched RAG hands over as many documents as it did.
+    ...(base.matchRun !== null && { documents: Math.max(1, recorded.context.length) }),
+  });
+  return buildPlayTask(
+    {
+      taskId,
+      config,
+      question: episode.question,
+      rewardWeights: run.kind === "train" ? run.reward.weights : null,
+      forced: buildForcedTurns(recorded, config.search, change),
+      documents: Object.values(episode.documents),
+    },
+    episodeId,
+  );
+}
+
+/** The configuration of a run that answers questions. @throws AppError "unsupported" for another kind */
+async function readAnsweringConfig(
+  { database }: PreparationServices,
+  runId: string,
+): Promise<TrainConfig | PredictConfig> {
   const run = await database.db.run.findUniqueOrThrow({
-    where: { id: episode.runId },
+    where: { id: runId },
     select: { config: true },
   });
   const config = runConfigSchema.parse(run.config);
   if (config.kind !== "train" && config.kind !== "predict")
     throw new AppError("unsupported", "Only episodes of train and predict runs have turns.");
+  return config;
+}
+
+async function prepareTurnGains(
+  services: PreparationServices,
+  taskId: string,
+  episodeId: string,
+): Promise<PreparedTask> {
+  const episode = await services.episodeReader.get(episodeId);
+  const config = await readAnsweringConfig(services, episode.runId);
   const request = parseOrThrow(
     taskRequestSchema,
     {

@@ -32,7 +32,7 @@ const taskSchema = z.object({
 
 export const selectTask = (db: Queries, id: string): Promise<z.infer<typeof taskSchema> | null> =>
   queryRow(db, taskSchema)`
-    SELECT t.id, t.kind, t.state, t.worker_id AS "workerId", w.name AS "workerName", t.detail, t.fraction, t.created_at AS "createdAt", t.ended_at AS "endedAt", t.error, t.result
+    SELECT t.id, t.kind, t.state, t.worker_id AS "workerId", w.name AS "workerName", t.detail, t.fraction, t.created_at AS "createdAt", t.ended_at AS "endedAt", t.error, t.result, t.partial
     FROM tasks t JOIN workers w ON w.id = t.worker_id WHERE t.id = ${id}::uuid`;
 
 /**
@@ -46,12 +46,14 @@ export async function updateTaskProgress(
     workerId: string;
     detail: string;
     fraction: number;
+    /** What there is of the result; null: as before. */
+    partial: unknown;
     /** Time that a query gets anew. */
     queryTimeoutMs: number;
   },
 ): Promise<boolean> {
   const changed = await db.$executeRaw`
-    UPDATE tasks SET detail = ${row.detail}, fraction = ${row.fraction}, deadline = CASE WHEN kind = 'query' THEN greatest(deadline, clock_timestamp() + ${row.queryTimeoutMs} * interval '1 millisecond') ELSE deadline END
+    UPDATE tasks SET detail = ${row.detail}, fraction = ${row.fraction}, partial = coalesce(${row.partial === null ? null : toJson(row.partial)}::jsonb, partial), deadline = CASE WHEN kind = 'query' THEN greatest(deadline, clock_timestamp() + ${row.queryTimeoutMs} * interval '1 millisecond') ELSE deadline END
     WHERE id = ${row.taskId}::uuid AND worker_id = ${row.workerId}::uuid AND state = 'running'`;
   return changed > 0;
 }

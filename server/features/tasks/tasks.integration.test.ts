@@ -16,6 +16,7 @@ import type { AppRouter } from "@/server/trpc/router";
 describe("tasks", () => {
   let server: TestServer;
   let worker: TestWorker;
+  let trainedRun: string;
   let api: ReturnType<typeof createTRPCClient<AppRouter>>;
 
   beforeAll(async () => {
@@ -27,6 +28,7 @@ describe("tasks", () => {
       "corpus-preview": 1_500,
       "remove-corpus": 1_500,
       "turn-gains": 1_500,
+      play: 1_500,
     };
     server = await startTestServer({ timings: { leaseMs: 60_000, offlineMs: 60_000, taskMs } });
     await storeSamples(server.plane);
@@ -131,6 +133,7 @@ describe("tasks", () => {
 
   it("asks for the gain of each turn of a stored episode, and keeps it", async () => {
     const { id } = await api.runs.launch.mutate({ config: getPresetConfig() });
+    trainedRun = id;
     let run = await worker.leaseAndStart();
     while (run.runId !== id) {
       await worker.request("transition", {
@@ -181,5 +184,54 @@ describe("tasks", () => {
       task: { state: "succeeded" },
       result: { turns: [{ score: 0 }, { score: 1 }] },
     });
+  });
+
+  it("has a stored episode played again with a change, and shows what there is of it before the end", async () => {
+    const [row] = (await api.episodes.list.query({ runId: trainedRun })).rows;
+    const { taskId } = await api.tasks.create.mutate({
+      kind: "what-if",
+      episodeId: row!.id,
+      change: { turn: 1, query: "another", checkpoint: null },
+    });
+    const task = await receiveTask(taskId);
+    expect(task).toMatchObject({
+      kind: "play",
+      config: { kind: "predict", method: "s3", searcher: { checkpoint: null } },
+      question: { id: row!.questionId, goldIds: ["d0", "d1"] },
+      rewardWeights: { gbr: 1 },
+      forced: [{ nextQuery: "another", documents: expect.any(Array) as unknown }],
+    });
+    expect(task.kind === "play" && task.documents.map(({ id }) => id)).toContain("d0");
+    const partial = {
+      steps: [{ kind: "retrieve", turn: 0, seconds: 0, query: "q", documents: [] }],
+      documents: [],
+    };
+    await worker.request("taskProgress", { taskId, detail: "turn 0", fraction: 0.5, partial });
+    await worker.request("taskProgress", { taskId, detail: "answering", fraction: 0.9 });
+    expect(await api.tasks.get.query({ id: taskId })).toMatchObject({
+      detail: "answering",
+      partial,
+      result: null,
+    });
+    await worker.request("taskResult", { taskId, error: { code: "internal", message: "burnt" } });
+    expect(await api.tasks.get.query({ id: taskId })).toMatchObject({ state: "failed", partial });
+    expect((await api.episodes.list.query({ runId: trainedRun })).rows).toHaveLength(1);
+  });
+
+  it("has a typed question played, without a gold answer where none is given", async () => {
+    const config = getPresetConfig("atlas-rag");
+    const ask = { kind: "ask", config, question: " Who? " } as const;
+    const { taskId } = await api.tasks.create.mutate(ask);
+    expect(await receiveTask(taskId)).toMatchObject({
+      config: { method: "rag" },
+      question: { question: "Who?", answers: [] },
+      rewardWeights: null,
+      forced: [],
+    });
+    await expect(
+      api.tasks.create.mutate({ ...ask, config: { kind: "predict", method: "none" } }),
+    ).rejects.toThrow(/method/);
+    const invented = { ...config, corpus: "nowhere" };
+    await expect(api.tasks.create.mutate({ ...ask, config: invented })).rejects.toThrow(/nowhere/);
   });
 });

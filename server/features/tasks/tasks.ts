@@ -13,6 +13,8 @@ import {
   documentsResultSchema,
   dryRunResultSchema,
   indexPlanResultSchema,
+  playProgressSchema,
+  playResultSchema,
   queryResultSchema,
   removeCorpusResultSchema,
   turnGainsResultSchema,
@@ -38,6 +40,7 @@ const RESULT_SCHEMAS = {
   "corpus-preview": corpusPreviewResultSchema,
   "remove-corpus": removeCorpusResultSchema,
   "turn-gains": turnGainsResultSchema,
+  play: playResultSchema,
 } as const;
 
 interface TaskServices extends PreparationServices {
@@ -104,7 +107,7 @@ export class Tasks {
       select: { id: true },
     });
     if (!row) return null;
-    const { result, ...task } = await this.get(row.id);
+    const { result, partial: _partial, ...task } = await this.get(row.id);
     return {
       task,
       result: task.state === "succeeded" ? turnGainsResultSchema.parse(result) : null,
@@ -114,11 +117,15 @@ export class Tasks {
   /** Stores the progress of a running task, and tells the pages. */
   async recordProgress(
     workerId: string,
-    { taskId, detail, fraction }: WorkerRequest<"taskProgress">,
+    { taskId, detail, fraction, partial }: WorkerRequest<"taskProgress">,
   ): Promise<void> {
     const queryTimeoutMs = this.services.timings.taskMs.query;
+    const played =
+      partial === undefined
+        ? null
+        : parseOrThrow(playProgressSchema, partial, "What was played so far");
     await this.services.database.transact(async (tx) => {
-      const row = { taskId, workerId, detail, fraction, queryTimeoutMs };
+      const row = { taskId, workerId, detail, fraction, partial: played, queryTimeoutMs };
       if (await updateTaskProgress(tx.db, row))
         tx.emit({
           kind: "task",

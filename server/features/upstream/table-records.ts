@@ -6,12 +6,19 @@ import {
   type ResultsFile,
   type StatsFile,
 } from "@/contracts/formats/upstream/files";
-import type { Answer, DocumentText, EpisodeRecord, Score } from "@/contracts/records/episode";
+import { formatQuestionText } from "@/contracts/formats/upstream/question-text";
+import {
+  listEpisodeDocuments,
+  type Answer,
+  type DocumentText,
+  type EpisodeRecord,
+  type Score,
+} from "@/contracts/records/episode";
 import type { PredictConfig } from "@/contracts/run-config/predict-config";
 import type { Question } from "@/contracts/worker-protocol/questions";
 import { attributeFailure } from "@/core/episode/turns";
 import { scoreByRules } from "@/core/scoring/rule-scoring";
-import { parseSequence } from "@/core/upstream/episodes";
+import { parseSequence, type ImportedSteps } from "@/core/upstream/episodes";
 import type { UpstreamTable } from "@/core/upstream/tables";
 import { hashJson } from "@/lib/hash";
 import type { QuestionLookup } from "./question-lookup";
@@ -32,6 +39,10 @@ export interface TableRecords {
   unmatched: string[];
   /** Questions whose score in the files is no number. */
   unscored: string[];
+  /** Windows that upstream's code has cut. */
+  cutWindows: number;
+  /** Episodes of which the files do not show what was searched. */
+  withoutSearches: number;
 }
 
 /** Records of every question that either file holds. */
@@ -44,8 +55,13 @@ export function buildTableRecords(
   const records: EpisodeRecord[] = [];
   const unmatched: string[] = [];
   const unscored: string[] = [];
-  // The two files may write one question differently (upstream appends question marks), so both go by its key.
-  const [sequences, results] = [indexByQuestion(table.sequences), indexByQuestion(table.results)];
+  let cutWindows = 0;
+  let withoutSearches = 0;
+  // The two files may write one question differently (upstream appends question marks), so both go by the question.
+  const [sequences, results] = [
+    indexByQuestion(table.sequences, lookup),
+    indexByQuestion(table.results, lookup),
+  ];
   const textByKey = new Map([...sequences, ...results].map(([key, { text }]) => [key, text]));
   for (const [key, text] of textByKey) {
     const question = lookup.find(text);
@@ -54,7 +70,7 @@ export function buildTableRecords(
       continue;
     }
     if (results.get(key)?.value.score === null) unscored.push(text);
-    const { record, documents: named } = buildRecord({
+    const { record, imported } = buildRecord({
       question,
       sequence: sequences.get(key)?.value,
       result: results.get(key)?.value,
@@ -62,16 +78,31 @@ export function buildTableRecords(
       dataset: table.dataset,
     });
     records.push(record);
-    for (const document of named) documents.set(document.hash, document);
+    cutWindows += imported.cutWindows;
+    if (!imported.steps.some(({ kind }) => kind === "retrieve")) withoutSearches += 1;
+    for (const document of imported.documents) documents.set(document.hash, document);
   }
-  return { records, documents: [...documents.values()], unmatched, unscored };
+  return {
+    records,
+    documents: [...documents.values()],
+    unmatched,
+    unscored,
+    cutWindows,
+    withoutSearches,
+  };
 }
 
-/** The rows of a file by the key of their question; of several that mean one question, the first. */
-function indexByQuestion<T>(table: Record<string, T>): Map<string, { text: string; value: T }> {
+/** The rows of a file by their question, or its key where the set has none; of several that mean one question, the first. */
+function indexByQuestion<T>(
+  table: Record<string, T>,
+  lookup: QuestionLookup,
+): Map<string, { text: string; value: T }> {
   const rows = new Map<string, { text: string; value: T }>();
-  for (const [text, value] of Object.entries(table))
-    if (!rows.has(buildQuestionKey(text))) rows.set(buildQuestionKey(text), { text, value });
+  for (const [text, value] of Object.entries(table)) {
+    const question = lookup.find(text);
+    const key = JSON.stringify(question ? { id: question.id } : { key: buildQuestionKey(text) });
+    if (!rows.has(key)) rows.set(key, { text, value });
+  }
   return rows;
 }
 
@@ -88,16 +119,18 @@ function buildRecord({
   result: ResultsFile[string][string] | undefined;
   config: PredictConfig;
   dataset: string;
-}): { record: EpisodeRecord; documents: DocumentText[] } {
-  const { steps, context, documents } = sequence
-    ? parseSequence(sequence)
-    : { steps: [], context: [], documents: [] };
+}): { record: EpisodeRecord; imported: ImportedSteps } {
+  const imported: ImportedSteps = sequence
+    ? parseSequence(sequence, question.question)
+    : { steps: [], context: [], documents: [], cutWindows: 0 };
+  const { steps, context } = imported;
+  const asked = formatQuestionText(question);
   // Scores belong to answers: one text that two files score differently is two answers, and each keeps what its file says.
   const answer: Answer | null = result
     ? {
         key: hashKey(
           dataset,
-          question.question,
+          asked,
           config.generator.model,
           result.answer,
           result.score,
@@ -117,7 +150,7 @@ function buildRecord({
     phase: "predict",
     step: null,
     episode: {
-      key: hashKey(dataset, question.question, config.method, steps, context),
+      key: hashKey(dataset, asked, config.method, steps, context),
       method: config.method,
       protocol: "upstream",
       questionId: question.id,
@@ -136,7 +169,7 @@ function buildRecord({
     attribution: null,
     formatErrors: [],
   };
-  return { record, documents };
+  return { record, imported };
 }
 
 /** Names documents as the corpus does, and says where the answer was lost, where that can be known. */
@@ -151,9 +184,14 @@ export function applyCorpusIds(
   });
   const { episode, score } = record;
   const context = episode.context.map(rename);
-  const steps = episode.steps.map((step) =>
-    step.kind === "retrieve" ? { ...step, documents: step.documents.map(rename) } : step,
+  const renamed = new Map(
+    listEpisodeDocuments(episode).map((document) => [document.id, rename(document).id]),
   );
+  const steps = episode.steps.map((step) => {
+    if (step.kind === "retrieve") return { ...step, documents: step.documents.map(rename) };
+    if (step.kind !== "select") return step;
+    return { ...step, selected: step.selected.map((id) => renamed.get(id) ?? id) };
+  });
   // Files without retrievals cannot tell "never retrieved" from "not selected", nor a corpus we do not hold any gold.
   const isGoldKnown =
     steps.some((step) => step.kind === "retrieve") && context.every(({ hash }) => ids.has(hash));

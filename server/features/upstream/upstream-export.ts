@@ -1,7 +1,8 @@
 import type { z } from "zod";
 import type { exportUpstreamResponseSchema } from "@/contracts/api/upstream";
 import { AppError } from "@/contracts/errors";
-import type { OutputSequences } from "@/contracts/formats/upstream/files";
+import type { outputSequencesSchema } from "@/contracts/formats/upstream/files";
+import { formatGoldAnswers, formatQuestionText } from "@/contracts/formats/upstream/question-text";
 import type { Episode } from "@/contracts/records/episode";
 import { runConfigSchema } from "@/contracts/run-config/run-config";
 import type { PredictConfig } from "@/contracts/run-config/predict-config";
@@ -14,13 +15,14 @@ import {
   selectSetSize,
   type AnsweredQuestion,
 } from "./queries";
-import { buildRagCache, buildResults, buildStats } from "./result-files";
+import { buildRagCache, buildResults, buildStats, groupBySource } from "./result-files";
 import { chunk } from "@/lib/chunk";
 
 const BATCH = 500;
 /** Methods whose files upstream writes retrieval by retrieval. */
 const STEPWISE: ReadonlySet<Episode["method"]> = new Set<Episode["method"]>(["ircot", "search-o1"]);
 
+type ExportedSequences = z.input<typeof outputSequencesSchema>;
 type ExportedFiles = z.infer<typeof exportUpstreamResponseSchema>["files"];
 
 /** A run as the files that upstream's scripts write, so that its own tools read it. */
@@ -41,26 +43,31 @@ export class UpstreamExport {
   private async exportResults(runId: string, config: PredictConfig): Promise<ExportedFiles> {
     const { db } = this.database;
     const rows = await selectAnsweredQuestions(db, runId);
-    const sequences = await this.readSequences(runId, rows);
     const dataset = config.questions.replace(/^upstream\//, "").replaceAll("/", "_");
     const setSize = (await selectSetSize(db, runId, config.questions)) ?? rows.length;
-    const results = buildResults(dataset, rows, (row) => [row.answer, row.score]);
+    const sources = groupBySource(dataset, rows);
+    const sequences: ExportedFiles = [];
+    for (const [source, asked] of sources)
+      sequences.push({
+        path: `${source.replaceAll("/", "_")}_output_sequences.json`,
+        content: formatJson(await this.readSequences(runId, asked)),
+      });
+    const results = buildResults(sources, (row) => [row.answer, row.score]);
     // Naive RAG has no baseline: it is the baseline.
     const isNaiveRag =
       config.method === "rag" &&
       config.matchRun === null &&
       config.documents === config.generator.ragDocuments;
     const cache = buildRagCache(
-      isNaiveRag ? results : buildResults(dataset, rows, (row) => [row.ragAnswer, row.ragScore]),
+      isNaiveRag ? results : buildResults(sources, (row) => [row.ragAnswer, row.ragScore]),
     );
-    const stats = buildStats(dataset, results, Math.min(setSize, config.limit ?? setSize));
+    const hasCache = Object.values(cache).some((table) => Object.keys(table).length > 0);
+    const stats = buildStats(results, Math.min(setSize, config.limit ?? setSize));
     return [
-      { path: `${dataset}_output_sequences.json`, content: formatJson(sequences) },
+      ...sequences,
       { path: `results/${config.method}.json`, content: formatJson(results) },
       { path: `results/${config.method}_stats.json`, content: formatJson(stats) },
-      ...(Object.keys(cache[dataset]!).length > 0
-        ? [{ path: "rag_cache.json", content: formatJson(cache) }]
-        : []),
+      ...(hasCache ? [{ path: "rag_cache.json", content: formatJson(cache) }] : []),
     ];
   }
 
@@ -68,8 +75,8 @@ export class UpstreamExport {
   private async readSequences(
     runId: string,
     rows: readonly AnsweredQuestion[],
-  ): Promise<OutputSequences> {
-    const sequences: OutputSequences = {};
+  ): Promise<ExportedSequences> {
+    const sequences: ExportedSequences = {};
     for (const batch of chunk(rows, BATCH)) {
       const { episodes, documents } = await readStoredEpisodes(this.database.db, {
         runId,
@@ -77,16 +84,16 @@ export class UpstreamExport {
       });
       const textByHash = new Map(documents.map((document) => [document.hash, document]));
       const byQuestion = new Map(episodes.map(({ episode }) => [episode.questionId, episode]));
-      for (const { questionId, question, answers } of batch) {
-        const episode = byQuestion.get(questionId);
+      for (const question of batch) {
+        const episode = byQuestion.get(question.questionId);
         if (!episode) continue;
         const exported = {
-          answers,
+          question,
           steps: episode.steps,
           context: episode.context,
           getText: (hash: string) => textByHash.get(hash) ?? { title: "", text: "" },
         };
-        sequences[question] = STEPWISE.has(episode.method)
+        sequences[formatQuestionText(question)] = STEPWISE.has(episode.method)
           ? buildStepSequence(exported)
           : buildS3Sequence(exported);
       }
@@ -98,13 +105,14 @@ export class UpstreamExport {
   private async exportRollouts(runId: string): Promise<ExportedFiles> {
     const rows = await selectRollouts(this.database.db, runId);
     const linesByStep = new Map<number, string[]>();
-    for (const { step, reward, question, answers, prompt, text } of rows) {
+    for (const { step, reward, prompt, text, ...asked } of rows) {
+      const question = formatQuestionText(asked);
       const line = JSON.stringify({
         input: prompt ?? question,
         output: text ?? "",
         score: reward ?? 0,
         step,
-        gts: { question, target: answers },
+        gts: { question, target: formatGoldAnswers(asked) },
       });
       linesByStep.set(step, [...(linesByStep.get(step) ?? []), line]);
     }

@@ -4,10 +4,12 @@ import type {
   importUpstreamResponseSchema,
 } from "@/contracts/api/upstream";
 import { AppError, fromWireError } from "@/contracts/errors";
+import { formatQuestionText } from "@/contracts/formats/upstream/question-text";
 import {
   listEpisodeDocuments,
   type DocumentText,
   type EpisodeRecord,
+  type MethodName,
 } from "@/contracts/records/episode";
 import { predictConfigSchema, type PredictConfig } from "@/contracts/run-config/predict-config";
 import type { TrainConfig } from "@/contracts/run-config/train-config";
@@ -25,7 +27,12 @@ import type { ExternalRuns } from "@/server/features/runs/external-runs";
 import type { Database } from "@/server/platform/db/database";
 import { buildQuestions, describeUnused, listCorrected, QuestionLookup } from "./question-lookup";
 import { buildRolloutConfig, buildRolloutRecords, collectGoldAnswers } from "./rollout-records";
-import { applyCorpusIds, buildTableRecords, compareWithStats } from "./table-records";
+import {
+  applyCorpusIds,
+  buildTableRecords,
+  compareWithStats,
+  type TableRecords,
+} from "./table-records";
 import { chunk } from "@/lib/chunk";
 import { askIsolated } from "@/lib/isolated-process";
 import type { ReadFolderRequest } from "./read-folder-program";
@@ -152,7 +159,8 @@ export class UpstreamImport {
       generator: { model: request.generator, promptStyle: "chat" },
       scorer: "generation-accuracy",
     });
-    const { records, documents, unmatched, unscored } = buildTableRecords(table, config, lookup);
+    const built = buildTableRecords(table, config, lookup);
+    const { records, documents, unmatched, unscored } = built;
     const ids = await selectIdsByHash(
       this.database.db,
       request.corpus,
@@ -168,7 +176,7 @@ export class UpstreamImport {
       })),
       unmatched,
       unscored,
-      notes,
+      notes: [...notes, ...describeSearches(built)],
       source: table.label,
     });
   }
@@ -227,7 +235,11 @@ export class UpstreamImport {
         notes: describeUnused(set, differing),
       };
     // Another method's files on the same questions, in whatever order, are of the same set: else they could not be compared.
-    const isSame = known !== null && [...golden.keys()].every((text) => known.find(text) !== null);
+    const isSame =
+      known !== null &&
+      [...golden.keys()].every((text) => known.find(text) !== null) &&
+      // Options that the set does not have yet make a new version of it.
+      made.every((record) => !record.options || known.find(formatQuestionText(record))?.options);
     if (isSame && differing.length === 0) return { set, lookup: known, notes: [] };
     const questions = isSame ? known.withAnswers(differing) : made;
     if (questions.length === 0 && known === null)
@@ -315,6 +327,29 @@ export class UpstreamImport {
       );
     }
   }
+}
+
+/** Methods whose number of searches is not known without them. */
+const SEARCHING: ReadonlySet<string> = new Set<MethodName>([
+  "s3",
+  "ircot",
+  "search-o1",
+  "search-r1",
+  "deepretrieval",
+]);
+
+/** Says what the files do not show of the searches. */
+function describeSearches({ records, cutWindows, withoutSearches }: TableRecords): string[] {
+  const notes: string[] = [];
+  if (withoutSearches > 0 && SEARCHING.has(records[0]!.episode.method))
+    notes.push(
+      `${withoutSearches} of ${records.length} episodes show no search in the files: their queries and windows are unknown, not none.`,
+    );
+  if (cutWindows > 0)
+    notes.push(
+      `${cutWindows} ${cutWindows === 1 ? "window is" : "windows are"} cut in the files, as upstream's code cuts long ones: the last document of each is incomplete.`,
+    );
+  return notes;
 }
 
 /** Names what has NaN or nothing where its score should stand. */

@@ -27,6 +27,7 @@ it.skipIf(!existsSync(CASE))(
     expect(problems).toEqual([]);
     expect(runs).toMatchObject([{ episodes: 3, scored: 2, accuracy: 0.5 }]);
     expect(runs[0]?.notes).toEqual([
+      expect.stringMatching(/^3 of 3 episodes show no search/),
       'The score in the files is no number (NaN or null): "who swam?".',
       "1 of 3 questions have no score in the files; accuracy counts the others only.",
     ]);

@@ -2,28 +2,21 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { predictConfigSchema } from "@/contracts/run-config/predict-config";
-import { formatDocuments } from "@/contracts/formats/upstream/documents";
 import { startTestServer, type TestServer } from "@/server/testing/test-server";
 import { buildDocument, buildDocuments, buildRecord, storeSamples } from "@/server/testing/samples";
-import { importUpstreamRequestSchema } from "@/contracts/api/upstream";
 import { CASES_DIR } from "@/lib/testing/shared";
+import { conversation, docs, file, importFiles } from "./testing/upstream-files";
 
 const CORRECTED = join(CASES_DIR, "83-upstream-corrected", "out");
 
-const docs = (...ids: string[]) => formatDocuments(ids.map(buildDocument));
-const file = (path: string, value: unknown) => ({
-  path,
-  content: typeof value === "string" ? value : JSON.stringify(value),
-});
+const unknownSearches = (n: number, of: number): string =>
+  `${n} of ${of} episodes show no search in the files: their queries and windows are unknown, not none.`;
 const asked = (i: number) => `Question ${i} of atlas/held-out?`;
 
 describe("upstream's files", () => {
   let server: TestServer;
   const bring = (files: { path: string; content: string }[], rest: object = {}) =>
-    server.plane.upstreamImport.import(
-      importUpstreamRequestSchema.parse({ files, ...rest }),
-      "tester",
-    );
+    importFiles(server, files, rest);
   beforeAll(async () => {
     server = await startTestServer();
     await storeSamples(server.plane);
@@ -35,7 +28,7 @@ describe("upstream's files", () => {
       "who wrote it?": {
         golden_answers: ["Ann", "A. B."],
         context_with_info: docs("d0", "d1"),
-        response_str: "<search_complete>True</search_complete>",
+        response_str: conversation("who wrote it?", ["d0", "d2"], ["d1"]),
       },
       "where is it?": { golden_answers: ["Rome"], context_with_info: "", response_str: "" },
     }),
@@ -65,7 +58,10 @@ describe("upstream's files", () => {
         scored: 2,
         accuracy: 1,
         unmatched: ["constructor"],
-        notes: [expect.stringContaining("state 3 questions and accuracy 0.6667")],
+        notes: [
+          unknownSearches(1, 2),
+          expect.stringContaining("state 3 questions and accuracy 0.6667"),
+        ],
       },
     ]);
     const run = await server.plane.runReader.get(runs[0]!.id);
@@ -88,13 +84,31 @@ describe("upstream's files", () => {
     const { rows } = await server.plane.episodeReader.list({
       runId: runs[0]!.id,
       filter: "all",
-      order: "oldest",
+      sortDirection: "ascending",
       limit: 10,
     });
     const episode = await server.plane.episodeReader.get(rows[0]!.id);
     expect(episode.record.episode).toMatchObject({
       protocol: "upstream",
-      steps: [{ kind: "generate" }],
+      steps: [
+        {
+          kind: "retrieve",
+          turn: 0,
+          query: "who wrote it?",
+          documents: [{ hash: buildDocument("d0").hash }, { hash: buildDocument("d2").hash }],
+        },
+        { kind: "generate", text: expect.stringContaining('{"query": "the writer"}') as string },
+        { kind: "select", implicit: false },
+        {
+          kind: "retrieve",
+          turn: 1,
+          query: "the writer",
+          documents: [{ hash: buildDocument("d1").hash }],
+        },
+        { kind: "generate" },
+        { kind: "select" },
+        { kind: "stop", reason: "model" },
+      ],
       context: [{ hash: buildDocument("d0").hash }, { hash: buildDocument("d1").hash }],
     });
     const { scorers } = await server.plane.scoring.readSummary(runs[0]!.id);
@@ -103,7 +117,7 @@ describe("upstream's files", () => {
       ["exact-match/upstream-file", 0.5],
       ["f1/1", expect.any(Number)],
       ["generation-accuracy/upstream-file", 1],
-      ["span/1", 1],
+      ["span/2", 1],
     ]);
   });
 
@@ -124,7 +138,7 @@ describe("upstream's files", () => {
     const { rows } = await server.plane.episodeReader.list({
       runId: runs[0]!.id,
       filter: "all",
-      order: "oldest",
+      sortDirection: "ascending",
       limit: 10,
     });
     // d1 is gold, too, and was never in a window.
@@ -157,7 +171,12 @@ describe("upstream's files", () => {
     });
     const again = await bring(files);
     expect(again.runs).toMatchObject([
-      { episodes: 2, scored: 2, accuracy: 1, unmatchedCount: 0, notes: [] },
+      { episodes: 2, scored: 2, accuracy: 1, unmatchedCount: 0, notes: [unknownSearches(1, 2)] },
+    ]);
+    const sequences = JSON.parse(files[0]!.content) as Record<string, { response_str?: string }>;
+    expect(Object.values(sequences).map((row) => row.response_str)).toEqual([
+      conversation("who wrote it?", ["d0", "d2"], ["d1"]),
+      undefined,
     ]);
     const second = await server.plane.upstreamExport.export(again.runs[0]!.id);
     expect(second.files.slice(0, 2)).toEqual(files.slice(0, 2));
@@ -181,19 +200,22 @@ describe("upstream's files", () => {
         await bring(files),
         await bring(earlier),
       ].map(({ runs }) => runs[0]!);
-      expect(before!.notes).toEqual([]);
+      const unknown = unknownSearches(2, 2);
+      expect(before!.notes).toEqual([unknown]);
       expect(after!.notes).toEqual([
         expect.stringMatching(
           /^upstream\/bugcor: 1 question has other gold answers .*"who rowed\?", Ann Lee before, Zoe now/,
         ),
+        unknown,
       ]);
-      expect(back!.notes).toEqual([expect.stringMatching(/is the newest again/)]);
+      expect(back!.notes).toEqual([expect.stringMatching(/is the newest again/), unknown]);
       expect(await answersOf(before!.id)).toEqual([["Ann Lee"], ["Bob"]]);
       expect(await answersOf(after!.id)).toEqual([["Zoe"], ["Bob"]]);
       expect(await answersOf(back!.id)).toEqual([["Ann Lee"], ["Bob"]]);
       const named = await bring(files, { questions: "upstream/bugcor" });
       expect(named.runs[0]!.notes).toEqual([
         expect.stringContaining('1 question has other gold answers in the files than in "upstream'),
+        unknown,
       ]);
     },
   );

@@ -62,6 +62,30 @@ export class Database {
     );
   }
 
+  /** Runs reads that must fit together: all of them see the database as it is at the first. */
+  readAtOnce<T>(work: (db: Queries) => Promise<T>): Promise<T> {
+    return this.db.$transaction(work, {
+      isolationLevel: "RepeatableRead",
+      maxWait: 30_000,
+      timeout: 60_000,
+    });
+  }
+
+  /**
+   * Runs reads that must go by an index. The planner takes making the words of a text for cheap, and reads all texts
+   * where many match; memory for its hash tables, as many rows are looked up in one.
+   */
+  readByIndex<T>(work: (db: Queries) => Promise<T>): Promise<T> {
+    return this.db.$transaction(
+      async (db) => {
+        await db.$queryRaw`
+          SELECT set_config('enable_seqscan', 'off', true), set_config('work_mem', '64MB', true)`;
+        return work(db);
+      },
+      { maxWait: 30_000, timeout: 60_000 },
+    );
+  }
+
   /** @throws where the database cannot be reached */
   async check(): Promise<void> {
     await this.db.$queryRaw`SELECT 1`;

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import type { DocumentRef, EpisodeStep } from "@/contracts/records/episode";
+import { toEntries } from "@/core/metrics/columns";
 import { appRouter } from "@/server/trpc/router";
 import type { EpisodeDetail } from "@/contracts/api/episodes";
 import type { Services } from "@/server/trpc/services";
@@ -77,11 +78,13 @@ const omitDescription = <T extends { description: unknown }>({
 }: T): Omit<T, "description"> => rest;
 
 async function readSeries(caller: Caller, runId: string, names: readonly string[]) {
-  const series = {};
+  const found: Record<string, unknown> = {};
   for (const part of chunk(names, METRICS_AT_ONCE)) {
-    Object.assign(series, await caller.metrics.series({ runId, names: part, maxPoints: 2000 }));
+    const { series } = await caller.metrics.series({ runId, names: part, maxPoints: 2000 });
+    for (const [name, columns] of Object.entries(series))
+      found[name] = toEntries(columns).map((entry) => ({ ...entry, at: new Date(entry.at) }));
   }
-  return series;
+  return found;
 }
 
 async function readEpisodes(caller: Caller, runId: string): Promise<unknown[]> {
@@ -90,7 +93,7 @@ async function readEpisodes(caller: Caller, runId: string): Promise<unknown[]> {
   do {
     const page: Awaited<ReturnType<Caller["episodes"]["list"]>> = await caller.episodes.list({
       runId,
-      order: "oldest",
+      sortDirection: "ascending",
       cursor,
       limit: PAGE,
     });

@@ -1,25 +1,22 @@
 import Link from "next/link";
-import {
-  formatBytes,
-  formatCount,
-  formatDateTime,
-  formatInteger,
-  formatNumber,
-  NONE,
-} from "@/app/_lib/format";
+import type { Text } from "@/app/_i18n/format-text";
+import { useText } from "@/app/_i18n/text-provider";
+import { formatBytes, formatDateTime, formatInteger, formatNumber, NONE } from "@/app/_lib/format";
 import type { CorpusDetail } from "@/app/_lib/trpc";
-import { describeReading } from "@/core/corpora/describe-reading";
+import type { FoundCorpusFile } from "@/contracts/formats/corpus-reading";
 import { Badge } from "@/app/_ui/badge";
 import { FactList, type Fact } from "@/app/_ui/fact-list";
+import { describeReading } from "../../_components/reading-texts";
 
 /** What is known of a corpus: size, content, licence, workers, and where it comes from. */
 export function CorpusFacts({ corpus }: { corpus: CorpusDetail }) {
+  const t = useText();
   const { manifest } = corpus;
   const facts: Fact[] = [
-    ["Passages", corpus.documents === null ? NONE : formatInteger(corpus.documents)],
-    ["Size", formatBytes(corpus.bytes)],
+    [t("Passages"), corpus.documents === null ? NONE : formatInteger(corpus.documents)],
+    [t("Size"), formatBytes(corpus.bytes)],
     [
-      "Content",
+      t("Content"),
       corpus.hash === null ? (
         NONE
       ) : (
@@ -28,14 +25,13 @@ export function CorpusFacts({ corpus }: { corpus: CorpusDetail }) {
         </code>
       ),
     ],
-    ["Licence", corpus.licence || "not said"],
+    [t("Licence"), corpus.licence || t("not said")],
     [
-      "On",
+      t("On"),
       <span key="w" className="flex flex-wrap gap-1">
         {corpus.workers.map((worker) => (
           <Badge key={worker.id} tone={worker.online ? "good" : "neutral"}>
-            {worker.name}
-            {worker.online ? "" : ", offline"}
+            {worker.online ? worker.name : t("{worker}, offline", { worker: worker.name })}
           </Badge>
         ))}
       </span>,
@@ -43,38 +39,53 @@ export function CorpusFacts({ corpus }: { corpus: CorpusDetail }) {
     ...(manifest
       ? ([
           [
-            "Comes from",
+            t("Comes from"),
             <span key="f" className="break-all">
               {manifest.source.from}
             </span>,
           ],
           [
-            "Source",
-            `${manifest.source.format}, ${formatCount(manifest.source.files, "file")}, ${formatBytes(manifest.source.bytes)}`,
+            t("Source"),
+            t("{format}, {files, plural, one {# file} other {# files}}, {size}", {
+              format: manifest.source.format,
+              files: manifest.source.files,
+              size: formatBytes(manifest.source.bytes),
+            }),
           ],
-          ...(manifest.reading ? [["Read as", formatReading(manifest.reading)] as Fact] : []),
+          ...(manifest.reading ? [[t("Read as"), formatReading(t, manifest.reading)] as Fact] : []),
           [
-            "Source sha256",
+            t("In /retrieve"),
+            manifest.contentsForms
+              ? t("contents of each passage as its line had them")
+              : t(
+                  "contents made of title and text, in upstream's form: imported before the form of each line was kept",
+                ),
+          ],
+          [
+            t("Source sha256"),
             <code key="s" className="font-mono text-2xs break-all">
               {manifest.source.sha256}
             </code>,
           ],
           [
-            "Imported",
+            t("Imported"),
             <Link
               key="i"
               href={`/runs/${manifest.runId}`}
               className="underline decoration-dotted underline-offset-2"
             >
-              {formatDateTime(manifest.importedAt)}
+              {formatDateTime(t, manifest.importedAt)}
             </Link>,
           ],
           [
-            "Memory",
-            `${formatNumber(manifest.memoryPerPassage)} bytes a passage, ${formatBytes(Math.round(manifest.memoryPerPassage * manifest.documents))} in all, before any index`,
+            t("Memory"),
+            t("{bytes} bytes a passage, {total} in all, before any index", {
+              bytes: formatNumber(manifest.memoryPerPassage),
+              total: formatBytes(Math.round(manifest.memoryPerPassage * manifest.documents)),
+            }),
           ],
         ] satisfies Fact[])
-      : ([["Comes from", "put on the worker by hand or by the set-up"]] satisfies Fact[])),
+      : ([[t("Comes from"), t("put on the worker by hand or by the set-up")]] satisfies Fact[])),
   ];
   return (
     <FactList
@@ -85,5 +96,5 @@ export function CorpusFacts({ corpus }: { corpus: CorpusDetail }) {
   );
 }
 
-const formatReading = (reading: Parameters<typeof describeReading>[0]): string =>
-  Object.values(describeReading(reading)).filter(Boolean).join("; ");
+const formatReading = (t: Text, reading: FoundCorpusFile): string =>
+  Object.values(describeReading(t, reading)).filter(Boolean).join("; ");

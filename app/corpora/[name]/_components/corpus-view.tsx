@@ -3,7 +3,8 @@ import { useQuery } from "@tanstack/react-query";
 import { Hammer, RadioTower, Search } from "lucide-react";
 import Link from "next/link";
 import { useEffect } from "react";
-import { formatBytes, formatDateTime, formatInteger, formatNumber } from "@/app/_lib/format";
+import { useText } from "@/app/_i18n/text-provider";
+import { formatBytes, formatDateTime, formatInteger, formatNumber, NONE } from "@/app/_lib/format";
 import { useTRPC, type CorpusDetail } from "@/app/_lib/trpc";
 import { BackLink } from "@/app/_ui/back-link";
 import { Button } from "@/app/_ui/button";
@@ -17,6 +18,7 @@ import { Samples } from "./samples";
 
 /** One corpus: facts, indexes, lengths, what was left out, samples. */
 export function CorpusView({ name }: { name: string }) {
+  const t = useText();
   const trpc = useTRPC();
   const query = useQuery(trpc.corpora.get.queryOptions({ name }));
   useEffect(() => {
@@ -24,11 +26,15 @@ export function CorpusView({ name }: { name: string }) {
   }, [name]);
   return (
     <>
-      <BackLink href="/corpora">Corpora</BackLink>
+      <BackLink href="/corpora">{t("Corpora")}</BackLink>
       {query.isError && !query.data ? (
         <>
           <h1 className="mt-1 text-lg font-semibold break-all">{name}</h1>
-          <QueryErrorState className="mt-4" title="The corpus could not be read" query={query} />
+          <QueryErrorState
+            className="mt-4"
+            title={t("The corpus could not be read")}
+            query={query}
+          />
         </>
       ) : query.data ? (
         <Corpus corpus={query.data} />
@@ -43,6 +49,7 @@ export function CorpusView({ name }: { name: string }) {
 }
 
 function Corpus({ corpus }: { corpus: CorpusDetail }) {
+  const t = useText();
   const { manifest } = corpus;
   const online = corpus.workers.some((worker) => worker.online);
   return (
@@ -53,44 +60,50 @@ function Corpus({ corpus }: { corpus: CorpusDetail }) {
           <RemoveCorpusButton corpus={corpus} />
           <Button asChild>
             <Link href={`/runs/new?kind=serve&corpus=${encodeURIComponent(corpus.name)}`}>
-              <RadioTower /> Serve
+              <RadioTower /> {t("Serve")}
             </Link>
           </Button>
           <Button asChild>
             <Link href={`/runs/new?kind=index&corpus=${encodeURIComponent(corpus.name)}`}>
-              <Hammer /> Build an index
+              <Hammer /> {t("Build an index")}
             </Link>
           </Button>
           <Button variant="primary" asChild>
             <Link href={`/playground?corpus=${encodeURIComponent(corpus.name)}`}>
-              <Search /> Open in playground
+              <Search /> {t("Open in playground")}
             </Link>
           </Button>
         </div>
       </header>
       {corpus.sameEverywhere ? null : (
         <p className="mt-2 text-xs text-warn">
-          Workers hold different documents under this name. What is shown is of{" "}
-          {corpus.workers[0]?.name}; give one of them another name.
+          {t(
+            "Workers hold different documents under this name. What is shown is of {name}; give one of them another name.",
+            { name: corpus.workers[0]?.name ?? NONE },
+          )}
         </p>
       )}
       <div className="mt-4 grid items-start gap-4 lg:grid-cols-2">
         <Card>
-          <CardHeader title="About" />
+          <CardHeader title={t("About")} />
           <CorpusFacts corpus={corpus} />
         </Card>
         <Card>
           <CardHeader
-            title="Indexes"
-            description="Built by index runs, or by the first run that searches"
+            title={t("Indexes")}
+            description={t("Built by index runs, or by the first run that searches")}
           />
           <Indexes indexes={corpus.indexes} />
         </Card>
         {manifest ? (
           <Card>
             <CardHeader
-              title="Lengths"
-              description={`Words a passage: ${formatInteger(manifest.lengths.shortest)} to ${formatInteger(manifest.lengths.longest)}, ${formatNumber(manifest.lengths.mean)} on average`}
+              title={t("Lengths")}
+              description={t("Words a passage: {shortest} to {longest}, {mean} on average", {
+                shortest: formatInteger(manifest.lengths.shortest),
+                longest: formatInteger(manifest.lengths.longest),
+                mean: formatNumber(manifest.lengths.mean),
+              })}
             />
             <Lengths lengths={manifest.lengths} />
           </Card>
@@ -98,11 +111,11 @@ function Corpus({ corpus }: { corpus: CorpusDetail }) {
         {manifest ? (
           <Card>
             <CardHeader
-              title="Left out"
+              title={t("Left out")}
               description={
                 manifest.badLines.total === 0 && manifest.duplicates.passages === 0
-                  ? "Nothing: every line became a passage"
-                  : "Lines of the source that are not in the corpus"
+                  ? t("Nothing: every line became a passage")
+                  : t("Lines of the source that are not in the corpus")
               }
             />
             <BadLines manifest={manifest} />
@@ -115,10 +128,11 @@ function Corpus({ corpus }: { corpus: CorpusDetail }) {
 }
 
 function Indexes({ indexes }: { indexes: CorpusDetail["indexes"] }) {
+  const t = useText();
   if (indexes.length === 0)
     return (
       <p className="px-4 py-3 text-xs text-muted-foreground">
-        None yet. Build one here, or let the first run that searches build it.
+        {t("None yet. Build one here, or let the first run that searches build it.")}
       </p>
     );
   return (
@@ -127,8 +141,11 @@ function Indexes({ indexes }: { indexes: CorpusDetail["indexes"] }) {
         <li key={index.key} className="px-4 py-2 text-xs">
           <p className="font-medium">{index.description}</p>
           <p className="text-muted-foreground">
-            {formatBytes(index.bytes)}, built{" "}
-            <time suppressHydrationWarning>{formatDateTime(index.builtAt)}</time>
+            {t.rich("{size}, built <time>{at}</time>", {
+              size: formatBytes(index.bytes),
+              at: formatDateTime(t, index.builtAt),
+              time: (at) => <time suppressHydrationWarning>{at}</time>,
+            })}
           </p>
         </li>
       ))}

@@ -1,3 +1,4 @@
+import type { Text } from "@/app/_i18n/format-text";
 import type { LengthHistogram } from "@/contracts/worker-protocol/corpus-report";
 
 export interface LengthBar {
@@ -9,13 +10,13 @@ export interface LengthBar {
 }
 
 /** Bars of a histogram, without the empty ranges before the first and after the last. */
-export function buildLengthBars({ upTo, counts }: LengthHistogram): LengthBar[] {
+export function buildLengthBars(t: Text, { upTo, counts }: LengthHistogram): LengthBar[] {
   const highest = Math.max(1, ...counts);
   const bars = counts.map((count, i): LengthBar => {
     const above = i === 0 ? 0 : (upTo[i - 1] ?? 0) + 1;
     const limit = upTo[i] ?? null;
     return {
-      label: limit === null ? `over ${above - 1}` : `${above}–${limit}`,
+      label: limit === null ? t("over {limit}", { limit: above - 1 }) : `${above}–${limit}`,
       count,
       share: count / highest,
     };

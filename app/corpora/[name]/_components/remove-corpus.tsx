@@ -2,7 +2,9 @@
 import { Trash2 } from "lucide-react";
 import { useRouter } from "next/navigation";
 import { useEffect, useState } from "react";
-import { formatBytes, formatInteger, formatCount } from "@/app/_lib/format";
+import type { Text } from "@/app/_i18n/format-text";
+import { useText } from "@/app/_i18n/text-provider";
+import { formatBytes, formatInteger } from "@/app/_lib/format";
 import type { CorpusDetail } from "@/app/_lib/trpc";
 import { useTask } from "@/app/_lib/use-task";
 import { Button } from "@/app/_ui/button";
@@ -14,24 +16,27 @@ import { removeCorpusResultSchema } from "@/contracts/worker-protocol/tasks";
 
 /** Deletes an imported corpus from a worker, once a person has confirmed it. */
 export function RemoveCorpusButton({ corpus }: { corpus: CorpusDetail }) {
+  const t = useText();
   const [confirming, setConfirming] = useState(false);
   const online = corpus.workers.filter((worker) => worker.online);
   const reason =
     corpus.manifest === null
-      ? "It was put on the worker by hand or by the set-up, and is removed there"
+      ? t("It was put on the worker by hand or by the set-up, and is removed there")
       : online.length === 0
-        ? "No worker that holds it is online"
+        ? t("No worker that holds it is online")
         : undefined;
   return (
     <>
       <Button disabled={reason !== undefined} title={reason} onClick={() => setConfirming(true)}>
-        <Trash2 /> Delete
+        <Trash2 /> {t("Delete")}
       </Button>
       <Dialog
         open={confirming}
         onOpenChange={setConfirming}
-        title={`Delete ${corpus.name}?`}
-        description="Its passages and indexes are deleted from the worker, for good. Runs that used it keep their episodes, with the passages that these name."
+        title={t("Delete {name}?", { name: corpus.name })}
+        description={t(
+          "Its passages and indexes are deleted from the worker, for good. Runs that used it keep their episodes, with the passages that these name.",
+        )}
       >
         <RemovalConfirmation
           corpus={corpus}
@@ -52,6 +57,7 @@ function RemovalConfirmation({
   workers: CorpusDetail["workers"];
   onCancel: () => void;
 }) {
+  const t = useText();
   const router = useRouter();
   const notify = useNotify();
   const { task, start, running, error } = useTask();
@@ -62,21 +68,22 @@ function RemovalConfirmation({
     const freed = removeCorpusResultSchema.safeParse(task.result);
     notify(
       "good",
-      `${corpus.name} is deleted${freed.success ? `: ${formatBytes(freed.data.freedBytes)} freed` : ""}`,
+      freed.success
+        ? t("{name} is deleted: {size} freed", {
+            name: corpus.name,
+            size: formatBytes(freed.data.freedBytes),
+          })
+        : t("{name} is deleted", { name: corpus.name }),
     );
     router.push("/corpora");
-  }, [task?.state, task?.result, corpus.name, notify, router]);
+  }, [task?.state, task?.result, corpus.name, notify, router, t]);
   return (
     <>
-      <p>
-        {corpus.documents === null ? "An unknown number of" : formatInteger(corpus.documents)}{" "}
-        passages, {formatCount(corpus.indexes.length, "index", "indexes")},{" "}
-        {formatBytes(corpus.bytes + corpus.indexes.reduce((sum, { bytes }) => sum + bytes, 0))}.
-      </p>
+      <p>{describeSize(t, corpus)}</p>
       {workers.length > 1 ? (
         <div className="mt-3">
           <label htmlFor="remove-from" className="font-medium">
-            From
+            {t("From")}
           </label>
           <Select
             id="remove-from"
@@ -87,17 +94,36 @@ function RemovalConfirmation({
           />
         </div>
       ) : null}
-      {failure ? <ErrorState className="mt-3" title="It is not deleted" error={failure} /> : null}
+      {failure ? (
+        <ErrorState className="mt-3" title={t("It is not deleted")} error={failure} />
+      ) : null}
       <div className="mt-4 flex justify-end gap-2">
-        <Button onClick={onCancel}>Cancel</Button>
+        <Button onClick={onCancel}>{t("Cancel")}</Button>
         <Button
           variant="danger"
           disabled={running || task?.state === "succeeded"}
           onClick={() => start({ kind: "remove-corpus", corpus: corpus.name, workerId })}
         >
-          {running ? "Deleting" : "Delete"}
+          {running ? t("Deleting") : t("Delete")}
         </Button>
       </div>
     </>
   );
+}
+
+/** What a corpus and its indexes hold together. */
+function describeSize(t: Text, { documents, indexes, bytes }: CorpusDetail): string {
+  const values = {
+    indexes: indexes.length,
+    size: formatBytes(indexes.reduce((sum, index) => sum + index.bytes, bytes)),
+  };
+  return documents === null
+    ? t(
+        "An unknown number of passages, {indexes, plural, one {# index} other {# indexes}}, {size}.",
+        values,
+      )
+    : t("{passages} passages, {indexes, plural, one {# index} other {# indexes}}, {size}.", {
+        ...values,
+        passages: formatInteger(documents),
+      });
 }

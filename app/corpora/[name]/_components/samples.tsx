@@ -1,5 +1,6 @@
 "use client";
 import { useState } from "react";
+import { useText } from "@/app/_i18n/text-provider";
 import { useTask } from "@/app/_lib/use-task";
 import type { CorpusDetail } from "@/app/_lib/trpc";
 import { Button } from "@/app/_ui/button";
@@ -20,6 +21,7 @@ export function Samples({
   samples: Sample[];
   canSearch: boolean;
 }) {
+  const t = useText();
   const [typed, setTyped] = useState("");
   const [searchedId, setSearchedId] = useState<string | null>(null);
   const { task, start, clear, running, error } = useTask();
@@ -40,8 +42,8 @@ export function Samples({
   return (
     <Card className="mt-4">
       <CardHeader
-        title={searchedId === null ? "Samples" : `Passage ${searchedId}`}
-        description={searchedId === null ? "Spread evenly over the corpus" : undefined}
+        title={searchedId === null ? t("Samples") : t("Passage {id}", { id: searchedId })}
+        description={searchedId === null ? t("Spread evenly over the corpus") : undefined}
       >
         <form
           className="flex gap-2"
@@ -51,15 +53,15 @@ export function Samples({
           }}
         >
           <Input
-            aria-label="Id of a passage"
-            placeholder="Id of a passage"
+            aria-label={t("Id of a passage")}
+            placeholder={t("Id of a passage")}
             className="w-40 font-mono text-xs"
             value={typed}
             disabled={!canSearch}
             onChange={(event) => setTyped(event.target.value)}
           />
           <Button type="submit" disabled={!canSearch || running}>
-            Find
+            {t("Find")}
           </Button>
         </form>
       </CardHeader>
@@ -69,16 +71,18 @@ export function Samples({
             samples.map((sample) => <Passage key={sample.id} passage={sample} />)
           ) : (
             <p className="px-4 pb-3 text-xs text-muted-foreground">
-              None: the corpus is read when it is first used.
+              {t("None: the corpus is read when it is first used.")}
             </p>
           )
         ) : failure ? (
-          <ErrorState className="m-4" title="The passage could not be read" error={failure} />
+          <ErrorState className="m-4" title={t("The passage could not be read")} error={failure} />
         ) : found === undefined ? (
           <Skeleton className="m-4 h-16" />
         ) : found.length === 0 ? (
           <p className="px-4 pb-3 text-xs" role="status">
-            The corpus has no passage with the id “{searchedId}”. Clear the field to see samples.
+            {t("The corpus has no passage with the id “{id}”. Clear the field to see samples.", {
+              id: searchedId,
+            })}
           </p>
         ) : (
           found.map((passage) => <Passage key={passage.id} passage={passage} />)
@@ -89,10 +93,11 @@ export function Samples({
 }
 
 function Passage({ passage }: { passage: Sample }) {
+  const t = useText();
   return (
     <article className="border-t px-4 py-2.5" data-passage={passage.id}>
       <p className="flex flex-wrap items-baseline gap-x-2">
-        <span className="font-medium break-words">{passage.title || "Untitled"}</span>
+        <span className="font-medium break-words">{passage.title || t("Untitled")}</span>
         <code className="font-mono text-2xs break-all text-muted-foreground">{passage.id}</code>
       </p>
       <p className="mt-0.5 line-clamp-6 text-xs break-words whitespace-pre-wrap">{passage.text}</p>

@@ -4,12 +4,13 @@ import { ArrowDown, TriangleAlert } from "lucide-react";
 import Link from "next/link";
 import { TRAIN_CHARTS } from "@/app/_charts/train-charts";
 import { getChartAnchor, findChart } from "@/app/_charts/marks";
+import { useText } from "@/app/_i18n/text-provider";
 import { formatDateTime, formatNumber } from "@/app/_lib/format";
 import { useTRPC, type AlarmRow } from "@/app/_lib/trpc";
 import { Badge } from "@/app/_ui/badge";
 import { QueryErrorState } from "@/app/_ui/states";
 import type { AlarmEvidence, Measured } from "@/contracts/records/alarms";
-import { ALARMS, formatSteps } from "@/core/metrics/alarms";
+import { ALARMS } from "@/core/metrics/alarms";
 
 /** The list's id in the page, for links to it. */
 const ANCHOR = "alarms";
@@ -24,6 +25,7 @@ export function useAlarms(runId: string) {
 
 /** Alarms that are raised now, above the tabs of the run. */
 export function AlarmBanner({ runId }: { runId: string }) {
+  const t = useText();
   const standing = useAlarms(runId).alarms.filter(({ cleared }) => cleared === null);
   return (
     <div role="status">
@@ -36,8 +38,10 @@ export function AlarmBanner({ runId }: { runId: string }) {
             <p key={name} className="flex items-baseline gap-2">
               <TriangleAlert className="size-4 shrink-0 self-center text-warn" aria-hidden />
               <span>
-                <span className="font-medium text-warn">{ALARMS[name].title}</span>{" "}
-                <span className="text-xs whitespace-nowrap">since step {since}</span>
+                <span className="font-medium text-warn">{t(ALARMS[name].title)}</span>{" "}
+                <span className="text-xs whitespace-nowrap">
+                  {t("since step {since}", { since })}
+                </span>
               </span>
             </p>
           ))}
@@ -45,7 +49,7 @@ export function AlarmBanner({ runId }: { runId: string }) {
             href={`/runs/${runId}#${ANCHOR}`}
             className="ml-auto inline-flex items-center gap-1 text-xs underline decoration-dotted underline-offset-2"
           >
-            What was seen, and what mends it <ArrowDown className="size-3" aria-hidden />
+            {t("What was seen, and what mends it")} <ArrowDown className="size-3" aria-hidden />
           </Link>
         </div>
       )}
@@ -55,15 +59,18 @@ export function AlarmBanner({ runId }: { runId: string }) {
 
 /** Every alarm of the run, with its evidence and its remedy. */
 export function AlarmList({ runId }: { runId: string }) {
+  const t = useText();
   const query = useAlarms(runId);
-  if (query.isError)
-    return <QueryErrorState className="mt-5" title="The alarms could not be read" query={query} />;
+  if (query.isError && !query.data)
+    return (
+      <QueryErrorState className="mt-5" title={t("The alarms could not be read")} query={query} />
+    );
   return (
-    <section id={ANCHOR} aria-label="Alarms" className="mt-5 scroll-mt-4">
-      <h2 className="mb-2 text-xs font-semibold text-muted-foreground">Alarms</h2>
+    <section id={ANCHOR} aria-label={t("Alarms")} className="mt-5 scroll-mt-4">
+      <h2 className="mb-2 text-xs font-semibold text-muted-foreground">{t("Alarms")}</h2>
       {query.alarms.length === 0 ? (
         <p className="text-xs text-muted-foreground">
-          {query.isPending ? "Loading" : "None was raised."}
+          {query.isPending ? t("Loading") : t("None was raised.")}
         </p>
       ) : (
         <ul className="grid gap-3 xl:grid-cols-2">
@@ -77,6 +84,7 @@ export function AlarmList({ runId }: { runId: string }) {
 }
 
 function Alarm({ alarm: { name, since, raised, cleared, evidence } }: { alarm: AlarmRow }) {
+  const t = useText();
   const { title, meaning, remedy } = ALARMS[name];
   return (
     <li
@@ -85,31 +93,35 @@ function Alarm({ alarm: { name, since, raised, cleared, evidence } }: { alarm: A
       data-alarm-state={cleared ? "cleared" : "raised"}
     >
       <div className="flex flex-wrap items-baseline justify-between gap-x-3">
-        <h3 className="font-medium">{title}</h3>
+        <h3 className="font-medium">{t(title)}</h3>
         <Badge tone={cleared ? "neutral" : "warn"}>
-          {cleared ? `cleared after step ${cleared.step}` : "stands"}
+          {cleared ? t("cleared after step {step}", { step: cleared.step }) : t("stands")}
         </Badge>
       </div>
       <p className="text-xs text-muted-foreground">
-        Since step {since}, noticed after step {raised.step} at{" "}
-        <time dateTime={raised.at.toISOString()}>{formatDateTime(raised.at)}</time>
+        {t.rich("Since step {since}, noticed after step {step} at <time>{at}</time>", {
+          since,
+          step: raised.step,
+          at: formatDateTime(t, raised.at),
+          time: (at) => <time dateTime={raised.at.toISOString()}>{at}</time>,
+        })}
       </p>
-      <p className="mt-2">{meaning}</p>
+      <p className="mt-2">{t(meaning)}</p>
       <div className="mt-2 overflow-x-auto">
         <table className="w-full text-left text-xs">
           <thead className="text-2xs text-muted-foreground">
             <tr>
               <th scope="col" className="pr-3 font-normal">
-                What was seen
+                {t("What was seen")}
               </th>
               <th scope="col" className="pr-3 font-normal">
-                Before
+                {t("Before")}
               </th>
               <th scope="col" className="pr-3 font-normal">
-                Then
+                {t("Then")}
               </th>
               <th scope="col" className="font-normal">
-                Limit
+                {t("Limit")}
               </th>
             </tr>
           </thead>
@@ -132,7 +144,7 @@ function Alarm({ alarm: { name, since, raised, cleared, evidence } }: { alarm: A
         </table>
       </div>
       <p className="mt-2 text-xs">
-        <span className="font-medium">What mends it:</span> {remedy}
+        <span className="font-medium">{t("What mends it:")}</span> {t(remedy)}
       </p>
     </li>
   );
@@ -153,14 +165,19 @@ function MetricLink({ metric }: { metric: string }) {
   );
 }
 
-const MeasuredValue = ({ of }: { of: Measured }) => (
-  <>
-    <span className="font-mono">{formatNumber(of.value)}</span>{" "}
-    <span className="text-2xs font-normal whitespace-nowrap text-muted-foreground">
-      {formatSteps(of)}
-    </span>
-  </>
-);
+function MeasuredValue({ of: { value, fromStep, toStep } }: { of: Measured }) {
+  const t = useText();
+  return (
+    <>
+      <span className="font-mono">{formatNumber(value)}</span>{" "}
+      <span className="text-2xs font-normal whitespace-nowrap text-muted-foreground">
+        {fromStep === toStep
+          ? t("step {step}", { step: toStep })
+          : t("steps {fromStep}–{toStep}", { fromStep, toStep })}
+      </span>
+    </>
+  );
+}
 
 const formatLimit = ({ limit }: AlarmEvidence): string =>
   limit === null ? "–" : `${limit.side === "at-least" ? "≥" : "≤"} ${formatNumber(limit.value)}`;

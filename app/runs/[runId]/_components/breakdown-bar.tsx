@@ -1,4 +1,6 @@
+"use client";
 import Link from "next/link";
+import { useText } from "@/app/_i18n/text-provider";
 import { formatInteger, formatShare } from "@/app/_lib/format";
 import { Card, CardHeader } from "@/app/_ui/card";
 import type { Part } from "./breakdown";
@@ -13,13 +15,14 @@ interface BreakdownCardProps {
 
 /** Parts of a whole as one bar and a list; each leads to its episodes. */
 export function BreakdownCard({ title, description, parts, total, href }: BreakdownCardProps) {
+  const t = useText();
   return (
     <Card className="pb-3">
       <CardHeader title={title} description={description} />
       <div
         className="mx-4 mt-3 flex h-3 gap-px overflow-hidden rounded-sm"
         role="img"
-        aria-label={parts.map((p) => `${p.label} ${formatInteger(p.count)}`).join(", ")}
+        aria-label={parts.map((p) => `${t(p.label)} ${formatInteger(p.count)}`).join(", ")}
       >
         {parts.map((p) =>
           p.count > 0 ? (
@@ -35,8 +38,8 @@ export function BreakdownCard({ title, description, parts, total, href }: Breakd
               className="grid grid-cols-[0.625rem_auto_1fr_auto_3.5rem] items-center gap-x-2 rounded px-2 py-1 hover:bg-muted"
             >
               <span className="size-2.5 rounded-xs" style={{ background: p.colour }} aria-hidden />
-              <span className="font-medium">{p.label}</span>
-              <span className="truncate text-xs text-muted-foreground">{p.meaning}</span>
+              <span className="font-medium">{t(p.label)}</span>
+              <span className="truncate text-xs text-muted-foreground">{t(p.meaning)}</span>
               <span className="font-mono">{formatInteger(p.count)}</span>
               <span className="text-right font-mono text-muted-foreground">
                 {total > 0 ? formatShare(p.count / total) : "–"}

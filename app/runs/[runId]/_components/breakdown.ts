@@ -1,7 +1,7 @@
 import { definePart } from "@/app/_statistics/attribution";
 
-/** Filters of episodes.list whose totals make up the breakdown. */
-export const COUNTED = ["all", "correct", "wrong", "gained", "lost"] as const;
+/** Filters of episodes whose totals make up the breakdown. */
+export const COUNTED = ["all", "correct", "both-right", "gained", "lost", "both-wrong"] as const;
 export type Counted = (typeof COUNTED)[number];
 
 export interface Part extends ReturnType<typeof definePart> {
@@ -15,16 +15,14 @@ export interface Breakdown {
   quadrants: Part[];
 }
 
-/** Computes the four quadrants: both right = right − gained, both wrong = wrong − lost. */
-export function computeBreakdown(counts: Record<Counted, number>): Breakdown {
-  return {
-    total: counts.all,
-    correct: counts.correct,
-    quadrants: [
-      { ...definePart("both-right", 1, "correct"), count: counts.correct - counts.gained },
-      { ...definePart("gained", 3), count: counts.gained },
-      { ...definePart("lost", 2), count: counts.lost },
-      { ...definePart("both-wrong", 7, "wrong"), count: counts.wrong - counts.lost },
-    ],
-  };
-}
+/** The four quadrants, each of the episodes that its filter lists. */
+export const computeBreakdown = (counts: Record<Counted, number>): Breakdown => ({
+  total: counts.all,
+  correct: counts.correct,
+  quadrants: [
+    { ...definePart("both-right", 1), count: counts["both-right"] },
+    { ...definePart("gained", 3), count: counts.gained },
+    { ...definePart("lost", 2), count: counts.lost },
+    { ...definePart("both-wrong", 7), count: counts["both-wrong"] },
+  ],
+});

@@ -1,36 +1,37 @@
 "use client";
+import { useText } from "@/app/_i18n/text-provider";
+import { describeValue } from "@/app/_settings/describe-value";
 import { cn } from "@/app/_lib/cn";
-import {
-  isChanged,
-  listActiveSettings,
-  getServed,
-  listSettingGroups,
-  describeSettingValue,
-} from "@/core/run/settings";
+import { isChanged, listActiveSettings, getServed, listSettingGroups } from "@/core/run/settings";
 import type { RunDetail } from "@/app/_lib/trpc";
 import { Card } from "@/app/_ui/card";
 import { CopyButton } from "@/app/_ui/copy-button";
-import { getSettingValue } from "@/core/run/settings";
+import { getSettingValue } from "@/core/run/setting-values";
+import { ConfigurationDifference } from "./configuration-difference";
 
 /** The run's settings; those that differ from their defaults are marked. */
 export function ConfigurationTab({ run }: { run: RunDetail }) {
+  const t = useText();
   const json = JSON.stringify(run.config, null, 2);
   return (
     <>
+      <ConfigurationDifference run={run} />
       <div className="mb-3 flex items-center justify-between gap-3">
         <p className="text-xs text-muted-foreground">
           <span
             className="mr-1.5 inline-block size-1.5 rounded-full bg-primary align-middle"
             aria-hidden
           />
-          differs from the default
+          {t("differs from the default")}
         </p>
-        <CopyButton text={json} label="Copy as JSON" />
+        <CopyButton text={json} label={t("Copy as JSON")} />
       </div>
       {run.importedFrom === null ? null : (
         <p className="mb-3 rounded-md bg-warn-soft px-3 py-2 text-xs text-warn">
-          Imported from {run.importedFrom}: the files hold no settings. What they do not say has its
-          default here, and need not be how those results came about.
+          {t(
+            "Imported from {importedFrom}: the files hold no settings. What they do not say has its default here, and need not be how those results came about.",
+            { importedFrom: run.importedFrom },
+          )}
         </p>
       )}
       <div className="columns-1 gap-3 md:columns-2 xl:columns-3">
@@ -38,21 +39,22 @@ export function ConfigurationTab({ run }: { run: RunDetail }) {
           const kind = group.variant && getSettingValue(run.config, group.variant.path);
           return (
             <Card key={group.id} className="mb-3 break-inside-avoid px-4 py-3">
-              <h2 className="font-medium">{group.title}</h2>
+              <h2 className="font-medium">{t(group.title)}</h2>
               <dl className="mt-1.5">
                 {kind ? (
-                  <Row title="Kind" value={describeSettingValue(kind)} changed={false} />
+                  <Row title={t("Kind")} value={describeValue(t, kind)} changed={false} />
                 ) : null}
                 {listActiveSettings(group, run.config).map((s) => {
                   const value = getSettingValue(run.config, s.path);
                   return (
                     <Row
                       key={s.path}
-                      title={s.meta.title}
-                      value={describeSettingValue(value)}
+                      title={t(s.meta.title)}
+                      value={describeValue(t, value)}
                       changed={isChanged(s, value)}
                       paper={s.meta.paper}
-                      about={s.meta.description}
+                      about={s.meta.description && t(s.meta.description)}
+                      path={s.path}
                     />
                   );
                 })}
@@ -65,21 +67,41 @@ export function ConfigurationTab({ run }: { run: RunDetail }) {
   );
 }
 
-type RowProps = { title: string; value: string; changed: boolean; paper?: string; about?: string };
+interface RowProps {
+  title: string;
+  value: string;
+  changed: boolean;
+  paper?: string;
+  about?: string;
+  path?: string;
+}
 
-function Row({ title, value, changed, paper, about }: RowProps) {
+function Row({ title, value, changed, paper, about, path }: RowProps) {
+  const t = useText();
   return (
-    <div
-      className="flex items-baseline justify-between gap-4 py-0.5 text-xs"
-      title={[about, paper ? `Paper: ${paper}` : ""].filter(Boolean).join("\n")}
-    >
-      <dt className="text-muted-foreground">{title}</dt>
+    <div className="flex items-baseline justify-between gap-4 py-0.5 text-xs">
+      <dt className="min-w-0 text-muted-foreground">
+        {about ? (
+          <details>
+            <summary className="cursor-pointer underline decoration-dotted underline-offset-2">
+              {title}
+            </summary>
+            <p className="mt-1 mb-1.5 max-w-prose">
+              {about}
+              {paper ? ` ${t("Paper: {paper}.", { paper })}` : ""}{" "}
+              <span className="font-mono text-2xs">docs/reference/settings.md: {path}</span>
+            </p>
+          </details>
+        ) : (
+          title
+        )}
+      </dt>
       <dd className={cn("min-w-0 text-right font-mono break-words", changed && "text-primary")}>
         {changed ? (
           <span
             className="mr-1.5 inline-block size-1.5 rounded-full bg-primary align-middle"
             role="img"
-            aria-label="differs from the default"
+            aria-label={t("differs from the default")}
           />
         ) : null}
         {value}

@@ -2,6 +2,7 @@
 import { useQuery } from "@tanstack/react-query";
 import { Columns3 } from "lucide-react";
 import Link from "next/link";
+import { useText } from "@/app/_i18n/text-provider";
 import { ComparisonView } from "@/app/_retrieval/comparison-view";
 import { formatInteger, formatNumber, formatShare } from "@/app/_lib/format";
 import { useTRPC, type RetrieverComparison, type RunDetail } from "@/app/_lib/trpc";
@@ -10,7 +11,7 @@ import { EmptyState, QueryErrorState, Skeleton } from "@/app/_ui/states";
 import type { MetricName } from "@/core/metrics/metric-table";
 import { TERMINAL_STATES } from "@/core/run/transitions";
 import { Stat, StatStrip } from "./stat";
-import { useLatest, useSeries } from "./use-series";
+import { useLatest, useSeries } from "@/app/_lib/use-series";
 
 /** How often the figures are read again while rankings come in. */
 const REFRESH_MS = 4_000;
@@ -18,6 +19,7 @@ const METRICS: readonly MetricName[] = ["retrieval/queries_per_second"];
 
 /** What an evaluate run measured of its retriever. */
 export function EvaluateOverview({ run }: { run: RunDetail }) {
+  const t = useText();
   const trpc = useTRPC();
   const ended = TERMINAL_STATES.has(run.state);
   // The answer holds the run's state: after the end of the run it is read once more.
@@ -35,7 +37,7 @@ export function EvaluateOverview({ run }: { run: RunDetail }) {
   const series = useSeries(run.id, METRICS);
   const speed = useLatest(series.data, "retrieval/queries_per_second");
   if (query.isError && !query.data)
-    return <QueryErrorState title="The rankings could not be read" query={query} />;
+    return <QueryErrorState title={t("The rankings could not be read")} query={query} />;
   if (!query.data)
     return (
       <div className="space-y-4" aria-busy>
@@ -50,37 +52,42 @@ export function EvaluateOverview({ run }: { run: RunDetail }) {
   return (
     <>
       <StatStrip>
-        <Stat label="Recall @10" value={formatShare(getMean("recall@10"))}>
-          gold among the first 10
+        <Stat label={t("Recall @10")} value={formatShare(getMean("recall@10"))}>
+          {t("gold among the first 10")}
         </Stat>
-        <Stat label="Full support @10" value={formatShare(getMean("full-support@10"))}>
-          all gold among the first 10
+        <Stat label={t("Full support @10")} value={formatShare(getMean("full-support@10"))}>
+          {t("all gold among the first 10")}
         </Stat>
-        <Stat label="MRR" value={formatNumber(getMean("mrr"))}>
-          {`within the first ${comparison.depth}`}
+        <Stat label={t("MRR")} value={formatNumber(getMean("mrr"))}>
+          {t("within the first {depth}", { depth: comparison.depth })}
         </Stat>
-        <Stat label="nDCG @10" value={formatNumber(getMean("ndcg@10"))}>
-          binary gains
+        <Stat label={t("nDCG @10")} value={formatNumber(getMean("ndcg@10"))}>
+          {t("binary gains")}
         </Stat>
-        <Stat label="Questions ranked" value={formatInteger(ranked)}>
-          {`of ${formatInteger(comparison.counts.questions - comparison.counts.withoutGold)} with gold, ${comparison.questionSet}`}
+        <Stat label={t("Questions ranked")} value={formatInteger(ranked)}>
+          {t("of {questions} with gold, {questionSet}", {
+            questions: formatInteger(comparison.counts.questions - comparison.counts.withoutGold),
+            questionSet: comparison.questionSet,
+          })}
         </Stat>
-        <Stat label="Queries per second" value={formatNumber(speed)}>
-          in batches, last batch
+        <Stat label={t("Queries per second")} value={formatNumber(speed)}>
+          {t("in batches, last batch")}
         </Stat>
       </StatStrip>
       <div className="mt-3 mb-4 flex justify-end">
         <Button size="sm" asChild>
           <Link href={`/retrieval?runs=${run.id}`}>
-            <Columns3 /> Compare with other retrievers
+            <Columns3 /> {t("Compare with other retrievers")}
           </Link>
         </Button>
       </div>
       {ranked === 0 ? (
-        <EmptyState title={ended ? "No question was ranked" : "No ranking yet"}>
+        <EmptyState title={ended ? t("No question was ranked") : t("No ranking yet")}>
           {ended
-            ? "The logs say why."
-            : "The figures appear with the first questions; a missing index is built before them."}
+            ? t("The logs say why.")
+            : t(
+                "The figures appear with the first questions; a missing index is built before them.",
+              )}
         </EmptyState>
       ) : (
         <ComparisonView comparison={comparison} />

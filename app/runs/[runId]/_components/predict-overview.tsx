@@ -3,6 +3,7 @@ import { useQuery } from "@tanstack/react-query";
 import { ChartCard } from "@/app/_charts/chart-card";
 import { listMetrics } from "@/app/_charts/definitions";
 import { PREDICT_CHARTS } from "@/app/_charts/predict-charts";
+import { useText } from "@/app/_i18n/text-provider";
 import { formatInteger, formatShare, formatSigned } from "@/app/_lib/format";
 import { useTRPC, type RunDetail } from "@/app/_lib/trpc";
 import { EmptyState, QueryErrorState, Skeleton } from "@/app/_ui/states";
@@ -11,49 +12,52 @@ import { BreakdownCard } from "./breakdown-bar";
 import { PredictQuestions } from "./predict-questions";
 import { PredictStatistics } from "./predict-statistics";
 import { Stat, StatStrip } from "./stat";
+import { useAccuracyReferences } from "./use-accuracy-references";
 import { useBreakdown } from "./use-breakdown";
-import { useSeries, type Series } from "./use-series";
+import { useSeries, type Series } from "@/app/_lib/use-series";
 
 const METRICS = listMetrics(PREDICT_CHARTS);
 const NO_SERIES: Series = {};
 
 /** A prediction's accuracy, its quadrants, where answers were lost, and its charts. */
 export function PredictOverview({ run }: { run: RunDetail }) {
+  const t = useText();
   const trpc = useTRPC();
   const series = useSeries(run.id, METRICS);
   const breakdown = useBreakdown(run.id, "predict");
   const steps = useQuery(trpc.episodes.steps.queryOptions({ runId: run.id }));
-  if (run.config.kind !== "predict") return null;
   const part = steps.data?.find((s) => s.phase === "predict");
   const accuracy = part?.accuracy ?? null;
   const rag = part?.baselineAccuracy ?? null;
+  const references = useAccuracyReferences(run.config.kind === "predict" ? run.config : null, rag);
+  if (run.config.kind !== "predict") return null;
   const compared = run.config.method === "s3" && rag !== null;
   const href = (p: { filter: string }) => `/runs/${run.id}?tab=episodes&filter=${p.filter}`;
   const ended = TERMINAL_STATES.has(run.state);
   return (
     <>
-      <StatStrip>
-        <Stat label="Accuracy" value={formatShare(accuracy)}>
+      <StatStrip isLoading={steps.isPending}>
+        <Stat label={t("Accuracy")} value={formatShare(accuracy)}>
           {run.config.scorer}
         </Stat>
         {compared ? (
           <>
-            <Stat label="Naive RAG" value={formatShare(rag)}>
-              same questions, same generator
+            <Stat label={t("Naive RAG")} value={formatShare(rag)}>
+              {t("same questions, same generator")}
             </Stat>
             <Stat
-              label="Gain Beyond RAG"
+              label={t("Gain Beyond RAG")}
               value={accuracy === null ? "–" : formatSigned(accuracy - rag)}
             >
-              gained − lost
+              {t("gained − lost")}
             </Stat>
           </>
         ) : null}
-        <Stat label="Questions answered" value={part ? formatInteger(part.episodes) : "–"}>
+        <Stat label={t("Questions answered")} value={part ? formatInteger(part.episodes) : "–"}>
           {run.config.questions}
         </Stat>
       </StatStrip>
-      <QueryErrorState className="mt-4" title="The results could not be read" query={steps} />
+      <QueryErrorState className="mt-4" title={t("The results could not be read")} query={steps} />
       <div className="mt-4 grid gap-3 lg:grid-cols-2">
         {breakdown === null ? (
           <>
@@ -62,16 +66,16 @@ export function PredictOverview({ run }: { run: RunDetail }) {
           </>
         ) : breakdown.total === 0 ? (
           <div className="lg:col-span-2">
-            <EmptyState title={ended ? "No question was answered" : "No answer yet"}>
-              {ended ? "The logs say why." : "Episodes appear here as they are answered."}
+            <EmptyState title={ended ? t("No question was answered") : t("No answer yet")}>
+              {ended ? t("The logs say why.") : t("Episodes appear here as they are answered.")}
             </EmptyState>
           </div>
         ) : (
           <>
             {compared ? (
               <BreakdownCard
-                title="Against naive RAG"
-                description="The four quadrants of Gain Beyond RAG."
+                title={t("Against naive RAG")}
+                description={t("The four quadrants of Gain Beyond RAG.")}
                 parts={breakdown.quadrants}
                 total={breakdown.total}
                 href={href}
@@ -90,12 +94,13 @@ export function PredictOverview({ run }: { run: RunDetail }) {
               key={chart.id}
               chart={chart}
               points={series.data ?? NO_SERIES}
+              references={chart.id === "predict-accuracy" ? references : undefined}
               waiting={
                 series.isPending
-                  ? "Loading"
+                  ? t("Loading")
                   : ended
-                    ? "No point was reported."
-                    : "Comes with the first answers."
+                    ? t("No point was reported.")
+                    : t("Comes with the first answers.")
               }
             />
           ))}

@@ -1,6 +1,8 @@
 "use client";
 import { Check, Circle, CircleX, LoaderCircle } from "lucide-react";
-import { formatSeconds } from "@/app/_lib/format";
+import { markText } from "@/app/_i18n/format-text";
+import { useText } from "@/app/_i18n/text-provider";
+import { formatSeconds, formatWords } from "@/app/_lib/format";
 import type { RunDetail } from "@/app/_lib/trpc";
 import { Card } from "@/app/_ui/card";
 import type { PreflightItem } from "@/contracts/worker-protocol/reports";
@@ -12,14 +14,26 @@ const ICON: Record<PreflightItem["state"], { icon: typeof Check; className: stri
   failed: { icon: CircleX, className: "text-bad" },
 };
 
-/** What must be ready before the first step. Shown while it is being prepared, and where it failed. */
-export function Preflight({ run }: { run: RunDetail }) {
-  const failed = run.preflight.some((i) => i.state === "failed");
-  const preparing = run.state === "leased" || run.state === "preparing";
-  if (run.preflight.length === 0 || !(preparing || failed)) return null;
+const CHECKS: Record<PreflightItem["name"], string> = {
+  retriever: markText("retriever"),
+  generator: markText("generator"),
+  engine: markText("engine"),
+  sampler: markText("sampler"),
+  questions: markText("questions"),
+  checkpoint: markText("checkpoint"),
+  searcher: markText("searcher"),
+  judge: markText("judge"),
+  model: markText("model"),
+  vllm: markText("vllm"),
+};
+
+/** Which check of the preflight failed, above the tabs. While it is under way, the overview shows it. */
+export function FailedPreflight({ run }: { run: RunDetail }) {
+  const t = useText();
+  if (!run.preflight.some((item) => item.state === "failed")) return null;
   return (
-    <Card className="mt-3 px-4 py-3" aria-label="Preflight">
-      <h2 className="mb-2 font-medium">Preflight</h2>
+    <Card className="mt-3 px-4 py-3" aria-label={t("Preflight")}>
+      <h2 className="mb-2 font-medium">{t("Preflight")}</h2>
       <PreflightList items={run.preflight} />
     </Card>
   );
@@ -27,6 +41,7 @@ export function Preflight({ run }: { run: RunDetail }) {
 
 /** Each check of the preflight with its state and time. */
 export function PreflightList({ items }: { items: readonly PreflightItem[] }) {
+  const t = useText();
   return (
     <ul className="space-y-1.5" aria-live="polite">
       {items.map((item) => {
@@ -38,8 +53,11 @@ export function PreflightList({ items }: { items: readonly PreflightItem[] }) {
             data-preflight={item.name}
             data-preflight-state={item.state}
           >
-            <Icon className={`mt-0.5 size-3.5 ${className}`} aria-label={item.state} />
-            <span className="font-medium capitalize">{item.name}</span>
+            <Icon
+              className={`mt-0.5 size-3.5 ${className}`}
+              aria-label={formatWords(t, item.state)}
+            />
+            <span className="font-medium capitalize">{t(CHECKS[item.name])}</span>
             <span className="min-w-0 text-muted-foreground">
               {item.detail}
               {item.error ? (

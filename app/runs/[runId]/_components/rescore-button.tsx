@@ -1,30 +1,46 @@
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { RefreshCw } from "lucide-react";
-import { useTRPC } from "@/app/_lib/trpc";
+import { useText } from "@/app/_i18n/text-provider";
+import { useTRPC, type RunStatistics } from "@/app/_lib/trpc";
 import { Button } from "@/app/_ui/button";
 import { useNotify } from "@/app/_ui/toast";
 import { listOutdatedRules } from "@/core/scoring/rule-scoring";
 
-type RescoreButtonProps = { runId: string; scorers: readonly string[] };
+type RescoreButtonProps = {
+  runId: string;
+  results: readonly Pick<RunStatistics, "scorer" | "scored" | "answered">[];
+};
 
 /** Scores a run's stored answers by the present version of its rules, where they were scored by an earlier one. */
-export function RescoreButton({ runId, scorers }: RescoreButtonProps) {
+export function RescoreButton({ runId, results }: RescoreButtonProps) {
+  const t = useText();
   const trpc = useTRPC();
   const queryClient = useQueryClient();
   const notify = useNotify();
   const rescore = useMutation(
     trpc.scores.rescore.mutationOptions({
       onSuccess: () => queryClient.invalidateQueries(trpc.leaderboard.pathFilter()),
-      onError: (error) => notify("bad", `The answers were not scored: ${error.message}`),
+      onError: (error) =>
+        notify("bad", t("The answers were not scored: {reason}", { reason: error.message })),
     }),
   );
-  const outdated = listOutdatedRules(scorers);
+  // A run that went on after an update has answers that the present version has not scored. Letters of options need not
+  // apply to every answer.
+  const whole = results.filter(
+    ({ scorer, scored, answered }) => scored >= answered || scorer.startsWith("option-letter/"),
+  );
+  const outdated = listOutdatedRules(
+    results.map(({ scorer }) => scorer),
+    whole.map(({ scorer }) => scorer),
+  );
   if (outdated.length === 0) return null;
   return (
     <p className="flex flex-wrap items-center gap-2 text-xs text-muted-foreground">
-      These answers were scored by an earlier version of {outdated.join(", ")}.
+      {t("These answers were scored by an earlier version of {rules}.", {
+        rules: outdated.join(", "),
+      })}
       <Button size="sm" disabled={rescore.isPending} onClick={() => rescore.mutate({ runId })}>
-        <RefreshCw /> Score again
+        <RefreshCw /> {t("Score again")}
       </Button>
     </p>
   );

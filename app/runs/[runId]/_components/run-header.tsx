@@ -1,36 +1,37 @@
 "use client";
-import { Copy, Play, Square } from "lucide-react";
+import type { Text } from "@/app/_i18n/format-text";
+import { useText } from "@/app/_i18n/text-provider";
+import { RunDuration } from "@/app/runs/_components/run-parts";
 import Link from "next/link";
 import type { ReactNode } from "react";
-import { formatDateTime, formatSeconds, formatShortId } from "@/app/_lib/format";
-import { computeRunSeconds } from "@/app/_lib/run-view";
+import { formatDateTime, formatShortId, formatWords } from "@/app/_lib/format";
 import type { RunDetail } from "@/app/_lib/trpc";
-import { useNow } from "@/app/_lib/use-now";
-import { useRunActions } from "@/app/_lib/use-run-actions";
 import { ImportedBadge } from "@/app/_ui/badge";
 import { BackLink } from "@/app/_ui/back-link";
-import { Button } from "@/app/_ui/button";
 import { CopyButton } from "@/app/_ui/copy-button";
 import { RunStateBadge } from "@/app/_ui/run-state";
 import { METHODS } from "@/core/run/methods";
+import { AwayNotice } from "./away-notice";
+import { LearningLine } from "./learning-line";
+import { RunActions } from "./run-actions";
+import { RunNotes } from "./run-notes";
 import { RunPhase } from "./run-phase";
-import { UpstreamFiles } from "./upstream-files";
 
 const LINK = "underline decoration-dotted underline-offset-2";
 
 /** What is known of the run, without what it does not have. */
-function listFacts(run: RunDetail, now: number): [string, ReactNode][] {
+function listFacts(t: Text, run: RunDetail): [string, ReactNode][] {
   const { config } = run;
   const method = config.kind === "predict" ? config.method : null;
   const isS3 = config.kind === "train" || method === "s3";
   const facts: [string, ReactNode][] = [
-    ["Kind", run.kind],
-    ["Method", method === null || method === "s3" ? null : METHODS[method].title],
-    [isS3 ? "Searcher" : "Model", run.model],
-    ["Corpus", run.corpus],
-    ["Retrieve-select-turns", run.setting && <span className="font-mono">{run.setting}</span>],
+    [t("Kind"), formatWords(t, run.kind)],
+    [t("Method"), method === null || method === "s3" ? null : t(METHODS[method].title)],
+    [isS3 ? t("Searcher") : t("Model"), run.model],
+    [t("Corpus"), run.corpus],
+    [t("Retrieve-select-turns"), run.setting && <span className="font-mono">{run.setting}</span>],
     [
-      "Worker",
+      t("Worker"),
       run.worker && (
         <Link href="/workers" className={LINK}>
           {run.worker.name}
@@ -38,7 +39,18 @@ function listFacts(run: RunDetail, now: number): [string, ReactNode][] {
       ),
     ],
     [
-      "Sweep",
+      t("Branched from"),
+      run.branchedFrom && (
+        <Link href={`/runs/${run.branchedFrom.runId}?tab=checkpoints`} className={LINK}>
+          {t("{name}, step {step}", {
+            name: run.branchedFrom.name,
+            step: run.branchedFrom.step,
+          })}
+        </Link>
+      ),
+    ],
+    [
+      t("Sweep"),
       run.sweep && (
         <Link href={`/sweeps/${run.sweep.id}`} className={LINK}>
           {run.sweep.name}
@@ -46,39 +58,39 @@ function listFacts(run: RunDetail, now: number): [string, ReactNode][] {
       ),
     ],
     [
-      "Duration",
+      t("Duration"),
       <span key="duration" className="font-mono">
-        {formatSeconds(computeRunSeconds(run, now))}
+        <RunDuration run={run} />
       </span>,
     ],
     [
-      "Imported from",
+      t("Imported from"),
       run.importedFrom && <span className="font-mono break-all">{run.importedFrom}</span>,
     ],
     [
-      "Created",
+      t("Created"),
       <time key="created" dateTime={run.createdAt.toISOString()}>
-        {formatDateTime(run.createdAt)}
+        {formatDateTime(t, run.createdAt)}
       </time>,
     ],
-    ["Attempt", run.attempt > 1 ? `${run.attempt}` : null],
+    [t("Attempt"), run.attempt > 1 ? `${run.attempt}` : null],
   ];
   return facts.filter(([, value]) => value !== null && value !== undefined && value !== "");
 }
 
 /** The run's name, state, actions and facts, and where it is. */
 export function RunHeader({ run }: { run: RunDetail }) {
-  const actions = useRunActions();
-  const now = useNow();
-  const isAllowed = (action: RunDetail["actions"][number]) => run.actions.includes(action);
+  const t = useText();
   return (
     <header>
-      <BackLink href="/">Runs</BackLink>
+      <AwayNotice />
+      <BackLink href="/runs">{t("Runs")}</BackLink>
       <div className="mt-1 flex flex-wrap items-start justify-between gap-x-4 gap-y-2">
         <div className="flex min-w-0 flex-wrap items-center gap-x-2.5 gap-y-1">
           <h1 className="min-w-0 text-lg font-semibold break-words">{run.name}</h1>
           <span aria-live="polite">
-            <RunStateBadge state={run.state} />
+            {/* Of a training, the line below says how it came out. */}
+            <RunStateBadge state={run.state} isPlain={run.kind === "train"} />
             {run.importedFrom === null ? null : <ImportedBadge from={run.importedFrom} />}
           </span>
           <span className="flex items-center font-mono text-2xs text-muted-foreground">
@@ -87,40 +99,23 @@ export function RunHeader({ run }: { run: RunDetail }) {
               variant="ghost"
               size="icon-sm"
               text={run.id}
-              label="Copy the run's id"
+              label={t("Copy the run's id")}
               className="size-6"
             />
           </span>
         </div>
-        <div className="flex flex-wrap gap-2">
-          {(run.kind === "predict" || run.kind === "train") && run.attempt > 0 ? (
-            <UpstreamFiles runId={run.id} />
-          ) : null}
-          {isAllowed("cancel") ? (
-            <Button variant="danger" disabled={actions.busy} onClick={() => actions.cancel(run.id)}>
-              <Square /> Cancel
-            </Button>
-          ) : null}
-          {isAllowed("resume") ? (
-            <Button disabled={actions.busy} onClick={() => actions.resume(run.id)}>
-              <Play /> Resume
-            </Button>
-          ) : null}
-          {isAllowed("duplicate") ? (
-            <Button onClick={() => actions.duplicate(run.id)}>
-              <Copy /> Duplicate
-            </Button>
-          ) : null}
-        </div>
+        <RunActions run={run} />
       </div>
       <dl className="mt-1.5 flex flex-wrap gap-x-5 gap-y-1 text-xs">
-        {listFacts(run, now).map(([label, value]) => (
+        {listFacts(t, run).map(([label, value]) => (
           <div key={label} className="flex gap-1.5">
             <dt className="text-muted-foreground">{label}</dt>
             <dd>{value}</dd>
           </div>
         ))}
       </dl>
+      <RunNotes run={run} />
+      {run.kind === "train" ? <LearningLine run={run} /> : null}
       <RunPhase run={run} />
     </header>
   );

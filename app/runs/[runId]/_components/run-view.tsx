@@ -1,39 +1,84 @@
 "use client";
-import { usePrefetchQuery, useQuery } from "@tanstack/react-query";
+import { useQuery } from "@tanstack/react-query";
+import dynamic from "next/dynamic";
 import Link from "next/link";
 import { useEffect } from "react";
+import { markText } from "@/app/_i18n/format-text";
+import { useText } from "@/app/_i18n/text-provider";
 import { useTRPC, type RunDetail } from "@/app/_lib/trpc";
 import { useQueryParams } from "@/app/_lib/use-params";
 import { Button } from "@/app/_ui/button";
 import { QueryErrorState, Skeleton, SkeletonList } from "@/app/_ui/states";
+import type { RunKind } from "@/contracts/records/run-state";
 import { Tabs, TabsContent, TabsList, TabsTrigger } from "@/app/_ui/tabs";
 import { AlarmBanner } from "./alarms";
-import { CheckpointsTab } from "./checkpoints-tab";
-import { ConfigurationTab } from "./configuration-tab";
-import { EvaluateOverview } from "./evaluate-overview";
-import { EpisodesTab } from "./episodes-tab";
-import { HistoryTab } from "./history-tab";
-import { IndexOverview } from "./index-overview";
-import { LogsTab } from "./logs-tab";
-import { Preflight } from "./preflight";
-import { PredictOverview } from "./predict-overview";
+import { FailedPreflight } from "./preflight";
 import { RunHeader } from "./run-header";
-import { ServeOverview } from "./serve-overview";
 import { TRAIN_METRICS, TrainOverview } from "./train-overview";
-import { buildSeriesInput } from "./use-series";
+import { usePrefetchSeries } from "@/app/_lib/use-series";
+import { TIMING_METRICS } from "./use-time-left";
 
-const TABS = ["overview", "episodes", "logs", "checkpoints", "configuration", "history"] as const;
+/** Each part is loaded when it is shown: a run shows one of them at a time. */
+const PartLoading = () => <SkeletonList count={3} className="h-40" list="mt-4 space-y-3" />;
+const CheckpointsTab = dynamic(() => import("./checkpoints-tab").then((m) => m.CheckpointsTab), {
+  loading: PartLoading,
+});
+const ConfigurationTab = dynamic(
+  () => import("./configuration-tab").then((m) => m.ConfigurationTab),
+  { loading: PartLoading },
+);
+const EpisodesTab = dynamic(() => import("./episodes/episodes-tab").then((m) => m.EpisodesTab), {
+  loading: PartLoading,
+});
+const HistoryTab = dynamic(() => import("./history-tab").then((m) => m.HistoryTab), {
+  loading: PartLoading,
+});
+const LogsTab = dynamic(() => import("./logs-tab").then((m) => m.LogsTab), {
+  loading: PartLoading,
+});
+const MetricsTab = dynamic(() => import("./metrics-tab").then((m) => m.MetricsTab), {
+  loading: PartLoading,
+});
+const PassRates = dynamic(() => import("./pass-rates").then((m) => m.PassRates), {
+  loading: PartLoading,
+});
+const EvaluateOverview = dynamic(
+  () => import("./evaluate-overview").then((m) => m.EvaluateOverview),
+  { loading: PartLoading },
+);
+const IndexOverview = dynamic(() => import("./index-overview").then((m) => m.IndexOverview), {
+  loading: PartLoading,
+});
+const PredictOverview = dynamic(() => import("./predict-overview").then((m) => m.PredictOverview), {
+  loading: PartLoading,
+});
+const ServeOverview = dynamic(() => import("./serve-overview").then((m) => m.ServeOverview), {
+  loading: PartLoading,
+});
+
+const TABS = [
+  markText("overview"),
+  markText("metrics"),
+  markText("episodes"),
+  markText("questions"),
+  markText("logs"),
+  markText("checkpoints"),
+  markText("configuration"),
+  markText("history"),
+] as const;
 type Tab = (typeof TABS)[number];
-const isTab = (value: string | null): value is Tab => TABS.some((t) => t === value);
+const isTab = (value: string | null): value is Tab => TABS.some((tab) => tab === value);
 
 /** A run with its tabs; the address holds the tab. */
 export function RunView({ runId }: { runId: string }) {
+  const t = useText();
   const trpc = useTRPC();
   const [params, setParams] = useQueryParams();
   const rawTab = params.get("tab");
   const query = useQuery(trpc.runs.get.queryOptions({ id: runId }));
   // Read together with the run, so that the charts need not wait for its kind.
-  usePrefetchQuery(trpc.metrics.series.queryOptions(buildSeriesInput(runId, TRAIN_METRICS)));
+  usePrefetchSeries(runId, TRAIN_METRICS);
+  usePrefetchSeries(runId, TIMING_METRICS);
   const run = query.data;
   const title = run?.name;
   useEffect(() => {
@@ -41,69 +86,84 @@ export function RunView({ runId }: { runId: string }) {
   }, [title]);
   if (query.isError && !run)
     return (
-      <QueryErrorState title="The run could not be read" query={query}>
+      <QueryErrorState title={t("The run could not be read")} query={query}>
         <Button size="sm" className="mt-3 mr-2" asChild>
-          <Link href="/">All runs</Link>
+          <Link href="/runs">{t("All runs")}</Link>
         </Button>
       </QueryErrorState>
     );
-  if (!run)
-    return (
-      <div className="space-y-4" aria-busy>
-        <Skeleton className="h-7 w-80 max-w-full" />
-        <Skeleton className="h-4 w-96 max-w-full" />
-        <Skeleton className="h-9 w-full" />
-        <SkeletonList count={6} className="h-64" list="grid gap-3 md:grid-cols-2 xl:grid-cols-3" />
-      </div>
-    );
-  const learns = run.config.kind === "train";
-  const shown = TABS.filter((t) =>
-    t === "checkpoints"
-      ? learns
-      : t === "episodes"
-        ? learns || run.config.kind === "predict"
-        : true,
-  );
+  if (!run) return <LoadingRun />;
+  const isTraining = run.config.kind === "train";
+  const shown = listTabs(run.config.kind);
   // A tab that this kind of run does not have (an evaluate run's questions are on its overview) leads to the overview.
   const tab: Tab = isTab(rawTab) && shown.includes(rawTab) ? rawTab : "overview";
   return (
     <>
       <RunHeader run={run} />
-      {learns ? <AlarmBanner runId={run.id} /> : null}
-      <Preflight run={run} />
+      {isTraining ? <AlarmBanner runId={run.id} /> : null}
+      <FailedPreflight run={run} />
       <Tabs
         className="mt-4"
         value={tab}
         onValueChange={(next) => setParams({ tab: next === "overview" ? null : next })}
       >
-        <TabsList aria-label="Parts of the run">
-          {shown.map((t) => (
-            <TabsTrigger key={t} value={t} className="capitalize">
-              {t}
+        <TabsList aria-label={t("Parts of the run")}>
+          {shown.map((name) => (
+            <TabsTrigger key={name} value={name} className="capitalize">
+              {t(name)}
             </TabsTrigger>
           ))}
         </TabsList>
-        <TabsContent value="overview">
-          <Overview run={run} />
-        </TabsContent>
-        <TabsContent value="episodes">
-          <EpisodesTab run={run} />
-        </TabsContent>
-        <TabsContent value="logs">
-          <LogsTab runId={run.id} />
-        </TabsContent>
-        <TabsContent value="checkpoints">
-          <CheckpointsTab run={run} />
-        </TabsContent>
-        <TabsContent value="configuration">
-          <ConfigurationTab run={run} />
-        </TabsContent>
-        <TabsContent value="history">
-          <HistoryTab run={run} />
-        </TabsContent>
+        {TABS.map((name) => (
+          <TabsContent key={name} value={name}>
+            <TabOfRun tab={name} run={run} />
+          </TabsContent>
+        ))}
       </Tabs>
     </>
   );
+}
+
+/** Where the parts of the page will stand. */
+function LoadingRun() {
+  return (
+    <div className="space-y-4" aria-busy>
+      <Skeleton className="h-7 w-80 max-w-full" />
+      <Skeleton className="h-4 w-96 max-w-full" />
+      <Skeleton className="h-9 w-full" />
+      <SkeletonList count={6} className="h-64" list="grid gap-3 md:grid-cols-2 xl:grid-cols-3" />
+    </div>
+  );
+}
+
+/** The tabs that a kind of run has something for. */
+function listTabs(kind: RunKind): Tab[] {
+  const isTraining = kind === "train";
+  return TABS.filter((tab) => {
+    if (tab === "checkpoints" || tab === "questions") return isTraining;
+    return tab !== "episodes" || isTraining || kind === "predict";
+  });
+}
+
+function TabOfRun({ tab, run }: { tab: Tab; run: RunDetail }) {
+  switch (tab) {
+    case "overview":
+      return <Overview run={run} />;
+    case "metrics":
+      return <MetricsTab run={run} />;
+    case "episodes":
+      return <EpisodesTab run={run} />;
+    case "questions":
+      return <PassRates runId={run.id} />;
+    case "logs":
+      return <LogsTab runId={run.id} />;
+    case "checkpoints":
+      return <CheckpointsTab run={run} />;
+    case "configuration":
+      return <ConfigurationTab run={run} />;
+    case "history":
+      return <HistoryTab run={run} />;
+  }
 }
 
 function Overview({ run }: { run: RunDetail }) {

@@ -3,7 +3,9 @@ import { useState } from "react";
 import { ChartCard } from "@/app/_charts/chart-card";
 import { listMetrics } from "@/app/_charts/definitions";
 import { SERVE_CHARTS, SERVE_MODEL_CHARTS } from "@/app/_charts/serve-charts";
-import { formatMegabytes, formatNumber, NONE, formatCount } from "@/app/_lib/format";
+import { markText } from "@/app/_i18n/format-text";
+import { useText } from "@/app/_i18n/text-provider";
+import { formatMegabytes, formatNumber, NONE } from "@/app/_lib/format";
 import type { RunDetail } from "@/app/_lib/trpc";
 import { Button } from "@/app/_ui/button";
 import { Card, CardHeader } from "@/app/_ui/card";
@@ -12,7 +14,7 @@ import { EmptyState, QueryErrorState } from "@/app/_ui/states";
 import { formatServedName, type ServeConfig } from "@/contracts/run-config/serve-config";
 import { TERMINAL_STATES } from "@/core/run/transitions";
 import { Stat, StatStrip } from "./stat";
-import { useLatest, useSeries, type Series } from "./use-series";
+import { useLatest, useSeries, type Series } from "@/app/_lib/use-series";
 
 const METRICS = {
   retriever: listMetrics(SERVE_CHARTS),
@@ -22,6 +24,7 @@ const NO_SERIES: Series = {};
 
 /** A service: its address, how to use it, and its charts. */
 export function ServeOverview({ run, config }: { run: RunDetail; config: ServeConfig }) {
+  const t = useText();
   const query = useSeries(run.id, METRICS[config.what]);
   const series = query.data ?? NO_SERIES;
   const ended = TERMINAL_STATES.has(run.state);
@@ -39,43 +42,50 @@ export function ServeOverview({ run, config }: { run: RunDetail; config: ServeCo
       {serves && address ? (
         <ServiceAddress address={address} config={config} />
       ) : (
-        <EmptyState title={ended ? "The service is stopped" : "The service is starting"}>
+        <EmptyState title={ended ? t("The service is stopped") : t("The service is starting")}>
           {ended
-            ? "Resume the run to start it again: with a port of its own it comes back at the same address."
-            : `Its address appears here once the ${config.what} is ready; meanwhile requests are answered 503.`}
+            ? t(
+                "Resume the run to start it again: with a port of its own it comes back at the same address.",
+              )
+            : t(
+                "Its address appears here once the {what} is ready; meanwhile requests are answered 503.",
+                { what: config.what === "model" ? t("model") : t("retriever") },
+              )}
         </EmptyState>
       )}
       <div className="mt-3">
         <StatStrip>
-          <Stat label="Requests a second" value={formatNumber(serves ? rate : null)}>
-            since the last report
+          <Stat label={t("Requests a second")} value={formatNumber(serves ? rate : null)}>
+            {t("since the last report")}
           </Stat>
           {config.what === "model" ? (
-            <Stat label="Tokens a second" value={formatNumber(serves ? written : null)}>
-              written, since the last report
+            <Stat label={t("Tokens a second")} value={formatNumber(serves ? written : null)}>
+              {t("written, since the last report")}
             </Stat>
           ) : null}
-          <Stat label="Latency, median" value={formatMilliseconds(p50)}>
-            latest 1024 requests
+          <Stat label={t("Latency, median")} value={formatMilliseconds(p50)}>
+            {t("latest 1024 requests")}
           </Stat>
-          <Stat label="Latency, 99th percentile" value={formatMilliseconds(p99)}>
-            latest 1024 requests
+          <Stat label={t("Latency, 99th percentile")} value={formatMilliseconds(p99)}>
+            {t("latest 1024 requests")}
           </Stat>
           <Stat
-            label={config.what === "model" ? "Waiting requests" : "Waiting queries"}
+            label={config.what === "model" ? t("Waiting requests") : t("Waiting queries")}
             value={formatNumber(serves ? waiting : null)}
           >
-            of {config.what === "model" ? config.waiting : config.limits.waiting} at most
+            {t("of {limit} at most", {
+              limit: config.what === "model" ? config.waiting : config.limits.waiting,
+            })}
           </Stat>
-          <Stat label="Refused" value={formatNumber(serves ? refused : null)}>
-            503 since the last report
+          <Stat label={t("Refused")} value={formatNumber(serves ? refused : null)}>
+            {t("503 since the last report")}
           </Stat>
-          <Stat label="Memory" value={formatMegabytes(memory)}>
-            {config.what === "model" ? "the model server" : "the worker\u2019s process"}
+          <Stat label={t("Memory")} value={formatMegabytes(memory)}>
+            {config.what === "model" ? t("the model server") : t("the worker’s process")}
           </Stat>
         </StatStrip>
       </div>
-      <QueryErrorState className="mt-4" title="The metrics could not be read" query={query} />
+      <QueryErrorState className="mt-4" title={t("The metrics could not be read")} query={query} />
       <div className="mt-3 grid gap-3 md:grid-cols-2 xl:grid-cols-3">
         {(config.what === "model" ? SERVE_MODEL_CHARTS : SERVE_CHARTS)
           .flatMap((group) => group.charts)
@@ -86,10 +96,10 @@ export function ServeOverview({ run, config }: { run: RunDetail; config: ServeCo
               points={series}
               waiting={
                 query.isPending
-                  ? "Loading"
+                  ? t("Loading")
                   : ended
-                    ? "No point was reported."
-                    : "Comes with the first requests."
+                    ? t("No point was reported.")
+                    : t("Comes with the first requests.")
               }
             />
           ))}
@@ -105,21 +115,26 @@ type Snippets = Readonly<Record<string, string>>;
 
 const buildRetrieverSnippets = (address: string): Snippets => ({
   curl: `curl -s ${address} \\\n  -H 'Content-Type: application/json' \\\n  -d '{"queries": ["capital of France"], "topk": 3, "return_scores": true}'`,
-  "upstream's trainer": `# at the end of train_s3.sh's command\nretriever.url="${address}" \\\nretriever.topk=8`,
-  "a run here": `{ "retriever": { "kind": "remote", "url": "${address}" } }`,
+  [markText("upstream's trainer")]:
+    `# at the end of train_s3.sh's command\nretriever.url="${address}" \\\nretriever.topk=8`,
+  [markText("a run here")]: `{ "retriever": { "kind": "remote", "url": "${address}" } }`,
 });
 
 function buildModelSnippets(address: string, model: string, key: string | null): Snippets {
   const connection = key === null ? "" : `, "connection": { "key": "${key}" }`;
   return {
     curl: `curl -s ${address}/chat/completions \\\n  -H 'Content-Type: application/json' \\\n${key === null ? "" : `  -H "Authorization: Bearer $KEY" \\\n`}  -d '{"model": "${model}", "messages": [{"role": "user", "content": "Say hello."}]}'`,
-    "OpenAI's client": `client = OpenAI(base_url="${address}", api_key=${key === null ? '"none"' : 'os.environ["KEY"]'})\nclient.chat.completions.create(model="${model}", messages=[{"role": "user", "content": "Say hello."}])`,
-    "a run's generator": `{ "generator": { "model": "${model}", "endpoint": "${address}"${connection} } }`,
-    "a method's model": `{ "searcher": { "model": "${model}", "endpoint": "${address}"${connection} } }`,
+    [markText("OpenAI's client")]:
+      `client = OpenAI(base_url="${address}", api_key=${key === null ? '"none"' : 'os.environ["KEY"]'})\nclient.chat.completions.create(model="${model}", messages=[{"role": "user", "content": "Say hello."}])`,
+    [markText("a run's generator")]:
+      `{ "generator": { "model": "${model}", "endpoint": "${address}"${connection} } }`,
+    [markText("a method's model")]:
+      `{ "searcher": { "model": "${model}", "endpoint": "${address}"${connection} } }`,
   };
 }
 
 function ServiceAddress({ address, config }: { address: string; config: ServeConfig }) {
+  const t = useText();
   const snippets =
     config.what === "model"
       ? buildModelSnippets(address, formatServedName(config), config.key)
@@ -131,29 +146,37 @@ function ServiceAddress({ address, config }: { address: string; config: ServeCon
   return (
     <Card className="pb-3">
       <CardHeader
-        title="Address"
+        title={t("Address")}
         description={
           loopback
-            ? "Reached from its worker only: for other machines set Listen on and Advertised address, or use a tunnel."
-            : "As the run's settings advertise it."
+            ? t(
+                "Reached from its worker only: for other machines set Listen on and Advertised address, or use a tunnel.",
+              )
+            : t("As the run's settings advertise it.")
         }
       >
-        <CopyButton size="sm" text={address} label="Copy" />
+        <CopyButton size="sm" text={address} label={t("Copy")} />
       </CardHeader>
       <p className="mt-1 px-4 font-mono break-all" data-testid="serve-address">
         {address}
       </p>
       {config.what === "model" ? (
         <p className="mt-1 px-4 text-xs text-muted-foreground">
-          Model <span className="font-mono text-foreground">{formatServedName(config)}</span>,{" "}
-          {config.server.kind === "vllm"
-            ? `vLLM on ${formatCount(config.server.tensorParallelSize, "GPU")}`
-            : "the worker\u2019s engine"}
-          {config.key === null ? ", no key" : `, key “${config.key}”`}
+          {t.rich("Model <name>{model}</name>, {server}, {key}", {
+            name: (model) => <span className="font-mono text-foreground">{model}</span>,
+            model: formatServedName(config),
+            server:
+              config.server.kind === "vllm"
+                ? t("vLLM on {count, plural, one {# GPU} other {# GPUs}}", {
+                    count: config.server.tensorParallelSize,
+                  })
+                : t("the worker’s engine"),
+            key: config.key === null ? t("no key") : t("key “{key}”", { key: config.key }),
+          })}
         </p>
       ) : null}
       <div className="mt-3 flex flex-wrap items-center gap-1.5 px-4">
-        <span className="mr-1 text-xs text-muted-foreground">Use it from</span>
+        <span className="mr-1 text-xs text-muted-foreground">{t("Use it from")}</span>
         {Object.keys(snippets).map((name) => (
           <Button
             key={name}
@@ -162,7 +185,7 @@ function ServiceAddress({ address, config }: { address: string; config: ServeCon
             aria-pressed={name === use}
             onClick={() => setUse(name)}
           >
-            {name}
+            {t(name)}
           </Button>
         ))}
         <CopyButton
@@ -170,7 +193,7 @@ function ServiceAddress({ address, config }: { address: string; config: ServeCon
           variant="ghost"
           className="ml-auto"
           text={text}
-          label="Copy the snippet"
+          label={t("Copy the snippet")}
         />
       </div>
       <pre className="mx-4 mt-2 overflow-x-auto rounded-md bg-muted px-3 py-2 font-mono text-xs">

@@ -1,70 +1,109 @@
 "use client";
 import { useMemo } from "react";
 import { ChartCard } from "@/app/_charts/chart-card";
-import { listMetrics, type ChartDefinition } from "@/app/_charts/definitions";
-import { selectTrainCharts, TRAIN_CHARTS } from "@/app/_charts/train-charts";
-import { HoverProvider } from "@/app/_charts/hover";
+import { ChartPage } from "@/app/_charts/chart-page";
+import { listMetrics, type ChartDefinition, type ChartGroup } from "@/app/_charts/definitions";
+import { hideUnreported, selectTrainCharts, TRAIN_CHARTS } from "@/app/_charts/train-charts";
 import { findMarks } from "@/app/_charts/marks";
+import type { Text } from "@/app/_i18n/format-text";
+import { useText } from "@/app/_i18n/text-provider";
 import { formatNumber, formatSeconds, formatShare, formatSigned } from "@/app/_lib/format";
 import type { RunDetail } from "@/app/_lib/trpc";
 import { QueryErrorState } from "@/app/_ui/states";
 import type { TrainConfig } from "@/contracts/run-config/train-config";
 import { TERMINAL_STATES } from "@/core/run/transitions";
 import { AlarmList, useAlarms } from "./alarms";
-import { estimateRemainingSeconds } from "./remaining";
+import { isPreparing, Preparation } from "./preparation";
+import { SPENT_METRICS } from "./compute-spent";
+import { Spent } from "./spent";
 import { Stat, StatStrip } from "./stat";
-import { useLatest, useSeries, type Series } from "./use-series";
+import { RUN_CHART_METRICS, useDetail, useRunCharts } from "./use-run-charts";
+import { useLatest, useSeries, type Series } from "@/app/_lib/use-series";
 
-export const TRAIN_METRICS = listMetrics(TRAIN_CHARTS).concat("held-out/gbr", "timing_s/step");
+export const TRAIN_METRICS = [
+  ...new Set<string>([
+    ...listMetrics(TRAIN_CHARTS),
+    "held-out/gbr",
+    ...RUN_CHART_METRICS,
+    ...SPENT_METRICS,
+  ]),
+];
 const NO_SERIES: Series = {};
 
 /** Why a chart is still empty. */
-function explainEmptyChart(chart: ChartDefinition, run: RunDetail, config: TrainConfig): string {
+function explainEmptyChart(
+  t: Text,
+  chart: ChartDefinition,
+  run: RunDetail,
+  config: TrainConfig,
+): string {
   const heldOut = chart.series.every((s) => s.metric.startsWith("held-out/"));
-  if (heldOut && config.evaluation.questions === 0) return "This run asks no held-out questions.";
+  if (heldOut && config.evaluation.questions === 0)
+    return t("This run asks no held-out questions.");
   if (chart.id === "kl" && config.rl.klCoefficient === 0)
-    return "Not measured: the KL coefficient is 0, so no reference policy is kept.";
-  if (TERMINAL_STATES.has(run.state)) return "No point was reported.";
-  if (run.state === "queued") return "Points arrive when a worker takes the run.";
-  if (heldOut) return "Comes with the first held-out evaluation.";
-  if (chart.ownAxis) return "Comes with the first batch of the cold start.";
-  return "Comes with the first step of reinforcement learning.";
+    return t("Not measured: the KL coefficient is 0, so no reference policy is kept.");
+  if (TERMINAL_STATES.has(run.state)) return t("No point was reported.");
+  if (run.state === "queued") return t("Points arrive when a worker takes the run.");
+  if (heldOut) return t("Comes with the first held-out evaluation.");
+  if (chart.ownAxis) return t("Comes with the first batch of the cold start.");
+  return t("Comes with the first step of reinforcement learning.");
 }
 
 /** A training run's numbers, alarms and charts. */
 export function TrainOverview({ run }: { run: RunDetail }) {
+  const t = useText();
   const query = useSeries(run.id, TRAIN_METRICS);
   const series = query.data ?? NO_SERIES;
   const config = run.config.kind === "train" ? run.config : null;
-  const groups = useMemo(() => (config ? selectTrainCharts(config) : []), [config]);
+  const groups = useTrainCharts(config, series);
   const { alarms } = useAlarms(run.id);
+  const { state, tracks, markers, steps } = useRunCharts(run, series);
+  const detail = useDetail(run.id, series, steps);
   const marks = useMemo(() => findMarks(groups, alarms), [groups, alarms]);
   if (!config) return null;
+  const hasPoints = Object.values(series).some((points) => points.length > 0);
+  if (query.data && isPreparing(run, hasPoints) && !alarms.length) return <Preparation run={run} />;
   return (
     <>
-      <Summary run={run} config={config} series={series} />
-      <QueryErrorState className="mt-4" title="The metrics could not be read" query={query} />
+      <Summary config={config} series={series} isLoading={query.isPending} />
+      <Spent tracks={tracks} series={series} />
+      <QueryErrorState className="mt-4" title={t("The metrics could not be read")} query={query} />
       <AlarmList runId={run.id} />
-      <HoverProvider>
+      <ChartPage state={state} tracks={tracks} markers={markers}>
         {groups.map((group) => (
-          <section key={group.title} aria-label={group.title} className="mt-5">
-            <h2 className="mb-2 text-xs font-semibold text-muted-foreground">{group.title}</h2>
-            <div className="grid gap-3 md:grid-cols-2 xl:grid-cols-3">
+          <section key={group.title} aria-label={t(group.title)} className="mt-5">
+            <h2 className="mb-2 text-xs font-semibold text-muted-foreground">{t(group.title)}</h2>
+            <div className="grid gap-3 md:grid-cols-2 xl:grid-cols-3 3xl:grid-cols-4">
               {group.charts.map((chart) => (
                 <ChartCard
                   key={chart.id}
                   chart={chart}
                   points={series}
+                  detail={detail}
                   marks={marks.get(chart.id)}
                   lastStep={config.rl.steps}
-                  waiting={query.isPending ? "Loading" : explainEmptyChart(chart, run, config)}
+                  waiting={
+                    query.isPending ? t("Loading") : explainEmptyChart(t, chart, run, config)
+                  }
                 />
               ))}
             </div>
           </section>
         ))}
-      </HoverProvider>
+      </ChartPage>
     </>
+  );
+}
+
+/** The charts of a run, without those of what its worker and endpoints do not report. */
+function useTrainCharts(config: TrainConfig | null, series: Series): ChartGroup[] {
+  // A text, so that the charts are the same ones until another metric is reported.
+  const reported = Object.keys(series)
+    .filter((name) => series[name]!.length > 0)
+    .join(" ");
+  return useMemo(
+    () => (config ? hideUnreported(selectTrainCharts(config), new Set(reported.split(" "))) : []),
+    [config, reported],
   );
 }
 
@@ -75,7 +114,14 @@ const formatRewardTerms = (weights: TrainConfig["reward"]["weights"]): string =>
     .map(([term, weight]) => (weight === 1 ? term : `${weight} ${term}`))
     .join(" + ");
 
-function Summary({ run, config, series }: { run: RunDetail; config: TrainConfig; series: Series }) {
+interface SummaryProps {
+  config: TrainConfig;
+  series: Series;
+  isLoading: boolean;
+}
+
+function Summary({ config, series, isLoading }: SummaryProps) {
+  const t = useText();
   const reward = useLatest(series, "reward/mean");
   const accuracy = useLatest(series, "held-out/accuracy");
   const rag = useLatest(series, "held-out/rag_accuracy");
@@ -85,36 +131,41 @@ function Summary({ run, config, series }: { run: RunDetail; config: TrainConfig;
   const retrieved = useLatest(series, "held-out/gold_retrieved");
   const step = series["timing_s/step"]?.at(-1)?.step ?? 0;
   const stepSeconds = useLatest(series, "timing_s/step");
-  const left = TERMINAL_STATES.has(run.state)
-    ? null
-    : estimateRemainingSeconds(series["timing_s/step"] ?? [], config.rl.steps);
   return (
-    <StatStrip>
-      <Stat label="Reward, training" value={formatNumber(reward)}>
+    <StatStrip isLoading={isLoading}>
+      <Stat label={t("Reward, training")} value={formatNumber(reward)}>
         {formatRewardTerms(config.reward.weights)}
       </Stat>
-      <Stat label="Held-out accuracy" value={formatShare(accuracy)}>
+      <Stat label={t("Held-out accuracy")} value={formatShare(accuracy)}>
         {first && accuracy !== null && first.step !== series["held-out/accuracy"]?.at(-1)?.step
-          ? `${formatSigned((accuracy - first.value) * 100)} points since step ${first.step}`
+          ? t("{points} points since step {step}", {
+              points: formatSigned((accuracy - first.value) * 100),
+              step: first.step,
+            })
           : null}
       </Stat>
-      <Stat label="Naive RAG, held-out" value={formatShare(rag)}>
-        same questions, same generator
+      <Stat label={t("Naive RAG, held-out")} value={formatShare(rag)}>
+        {t("same questions, same generator")}
       </Stat>
-      <Stat label="Gain Beyond RAG" value={gbr === null ? "–" : formatSigned(gbr)}>
+      <Stat label={t("Gain Beyond RAG")} value={gbr === null ? "–" : formatSigned(gbr)}>
         {gbr === null
           ? null
           : gbr > 0
-            ? "s3 answers more"
+            ? t("s3 answers more")
             : gbr < 0
-              ? "naive RAG answers more"
-              : "as many"}
+              ? t("naive RAG answers more")
+              : t("as many")}
       </Stat>
-      <Stat label="Gold documents selected" value={formatShare(selected)}>
-        {retrieved === null ? null : `${formatShare(retrieved)} retrieved, held-out`}
+      <Stat label={t("Gold documents selected")} value={formatShare(selected)}>
+        {retrieved === null
+          ? null
+          : t("{share} retrieved, held-out", { share: formatShare(retrieved) })}
       </Stat>
-      <Stat label={`Step ${step} of ${config.rl.steps}`} value={formatSeconds(stepSeconds)}>
-        {left === null ? "per step" : `about ${formatSeconds(left)} left`}
+      <Stat
+        label={t("Step {done} of {total}", { done: step, total: config.rl.steps })}
+        value={formatSeconds(stepSeconds)}
+      >
+        {t("per step")}
       </Stat>
     </StatStrip>
   );

@@ -9,9 +9,9 @@ export function useBreakdown(runId: string, phase: EpisodePhase): Breakdown | nu
   const trpc = useTRPC();
   return useQueries({
     queries: COUNTED.map((filter) =>
-      trpc.episodes.list.queryOptions(
-        { runId, phase, filter, limit: 1 },
-        { select: (page) => page.total },
+      trpc.episodes.summary.queryOptions(
+        { runId, phase, filter },
+        { select: (summary) => summary.total },
       ),
     ),
     combine: (results) => {

@@ -1,5 +1,7 @@
 "use client";
 import { FlaskConical } from "lucide-react";
+import type { Text } from "@/app/_i18n/format-text";
+import { useText } from "@/app/_i18n/text-provider";
 import {
   formatInteger,
   formatMegabytes,
@@ -8,7 +10,7 @@ import {
   formatShare,
   formatWords,
 } from "@/app/_lib/format";
-import { useTask } from "@/app/_lib/use-task";
+import type { useTask } from "@/app/_lib/use-task";
 import { Button } from "@/app/_ui/button";
 import { FactList, type Fact } from "@/app/_ui/fact-list";
 import { Progress } from "@/app/_ui/progress";
@@ -17,99 +19,121 @@ import { WarningList } from "@/app/_ui/warning-list";
 import type { RunConfig } from "@/contracts/run-config/run-config";
 import { dryRunResultSchema, type DryRunResult } from "@/contracts/worker-protocol/tasks";
 
-/** Runs eight questions with the exact configuration before the launch. */
-export function DryRun({ config }: { config: RunConfig | null }) {
-  const { task, start, cancel, running, error } = useTask();
+type DryRunTask = ReturnType<typeof useTask>;
+
+/** Starts a dry run: eight questions with the exact configuration. Null where there is none to try. */
+export function DryRunButton({ config, dryRun }: { config: RunConfig | null; dryRun: DryRunTask }) {
+  const t = useText();
+  return (
+    <Button
+      className="flex-1"
+      disabled={!config || dryRun.running}
+      onClick={() => config && dryRun.start({ kind: "dry-run", config })}
+    >
+      <FlaskConical /> {t("Dry run")}
+    </Button>
+  );
+}
+
+/** What a dry run is for, how far it is, and what it found. */
+export function DryRunPanel({ dryRun }: { dryRun: DryRunTask }) {
+  const t = useText();
+  const { task, running, cancel, error } = dryRun;
   const failure = error ?? task?.error ?? null;
   const result = task?.state === "succeeded" ? dryRunResultSchema.safeParse(task.result) : null;
   return (
-    <div className="mt-4 border-t pt-4">
-      <div className="flex items-center justify-between gap-2">
-        <Button
-          disabled={!config || running}
-          onClick={() => config && start({ kind: "dry-run", config })}
-        >
-          <FlaskConical /> Dry run
-        </Button>
-        {running ? (
-          <Button size="sm" variant="ghost" onClick={cancel}>
-            Stop
-          </Button>
-        ) : null}
-      </div>
-      <p className="mt-2 text-xs text-muted-foreground">
-        Eight questions with exactly this configuration, in under a minute: truncation, format
-        errors, memory, projected time.
+    <section className="mt-4 border-t pt-3" aria-label={t("Dry run")}>
+      <p className="text-xs text-muted-foreground">
+        {t(
+          "Dry run: eight questions with exactly this configuration, in under a minute: truncation, format errors, memory, projected time.",
+        )}
       </p>
       <div aria-live="polite">
         {running ? (
           <div className="mt-3">
-            <Progress value={task?.fraction ?? null} label="Dry run" />
-            <p className="mt-1 text-xs text-muted-foreground">
-              {task?.detail || "Asking a worker"}
+            <Progress value={task?.fraction ?? null} label={t("Dry run")} />
+            <p className="mt-1 flex items-center justify-between gap-2 text-xs text-muted-foreground">
+              {task?.detail || t("Asking a worker")}
+              <Button size="sm" variant="ghost" onClick={cancel}>
+                {t("Stop")}
+              </Button>
             </p>
           </div>
         ) : null}
         {!running && failure ? (
-          <ErrorState className="mt-3" title="The dry run failed" error={failure} />
+          <ErrorState className="mt-3" title={t("The dry run failed")} error={failure} />
         ) : null}
         {!running && task?.state === "cancelled" ? (
-          <p className="mt-3 text-xs text-muted-foreground">Stopped.</p>
+          <p className="mt-3 text-xs text-muted-foreground">{t("Stopped.")}</p>
         ) : null}
         {result?.success ? <DryRunReport result={result.data} /> : null}
         {result && !result.success ? (
           <ErrorState
             className="mt-3"
-            title="The worker's answer could not be read"
-            error={{ message: "Worker and page are of different versions: restart both." }}
+            title={t("The worker's answer could not be read")}
+            error={{ message: t("Worker and page are of different versions: restart both.") }}
           />
         ) : null}
       </div>
-    </div>
+    </section>
   );
 }
 
 function DryRunReport({ result }: { result: DryRunResult }) {
+  const t = useText();
   return (
     <div className="mt-3" data-testid="dry-run-report">
       <WarningList className="mb-3" warnings={result.warnings} />
       {result.warnings.length === 0 ? (
-        <p className="mb-3 text-xs text-good">Nothing to warn of.</p>
+        <p className="mb-3 text-xs text-good">{t("Nothing to warn of.")}</p>
       ) : null}
       <FactList
         className="grid-cols-[auto_1fr] gap-x-3 gap-y-1 text-xs"
         valueClassName="text-right font-mono"
-        facts={listDryRunFacts(result)}
+        facts={listDryRunFacts(t, result)}
       />
     </div>
   );
 }
 
-function listDryRunFacts(result: DryRunResult): Fact[] {
+function listDryRunFacts(t: Text, result: DryRunResult): Fact[] {
   return [
-    ["Projected time", formatSeconds(result.projectedSeconds)],
-    ["Per step", formatSeconds(result.secondsPerStep)],
-    ["Peak memory", formatMegabytes(result.peakMemoryMb)],
+    [t("Projected time"), formatSeconds(result.projectedSeconds)],
+    [t("Per step"), formatSeconds(result.secondsPerStep)],
+    [t("Peak memory"), formatMegabytes(result.peakMemoryMb)],
     [
-      "Episodes",
-      `${formatInteger(result.episodes)} for ${formatInteger(result.questions)} questions, ${formatSeconds(result.seconds)}`,
+      t("Episodes"),
+      t("{episodes} for {questions} questions, {time}", {
+        episodes: formatInteger(result.episodes),
+        questions: formatInteger(result.questions),
+        time: formatSeconds(result.seconds),
+      }),
     ],
     [
-      "Cut by a token limit",
-      `${formatInteger(result.truncated)} of ${formatInteger(result.episodes)}`,
+      t("Cut by a token limit"),
+      t("{part} of {total}", {
+        part: formatInteger(result.truncated),
+        total: formatInteger(result.episodes),
+      }),
     ],
-    ["Longest episode", `${formatInteger(result.longestEpisodeTokens)} tokens`],
     [
-      "Groups without variance",
-      `${formatInteger(result.groupsWithoutVariance)} of ${formatInteger(result.groups)}`,
+      t("Longest episode"),
+      t("{count} tokens", { count: formatInteger(result.longestEpisodeTokens) }),
     ],
-    ["Mean reward", formatNumber(result.rewardMean)],
-    ["Naive RAG", formatShare(result.ragAccuracy)],
     [
-      "Format errors",
+      t("Groups without variance"),
+      t("{part} of {total}", {
+        part: formatInteger(result.groupsWithoutVariance),
+        total: formatInteger(result.groups),
+      }),
+    ],
+    [t("Mean reward"), formatNumber(result.rewardMean)],
+    [t("Naive RAG"), formatShare(result.ragAccuracy)],
+    [
+      t("Format errors"),
       result.formatErrors.length === 0
-        ? "none"
-        : result.formatErrors.map((f) => `${f.count} × ${formatWords(f.error)}`).join(", "),
+        ? t("none")
+        : result.formatErrors.map((f) => `${f.count} × ${formatWords(t, f.error)}`).join(", "),
     ],
   ];
 }

@@ -1,5 +1,6 @@
 "use client";
 import { useMemo, useState } from "react";
+import { useText } from "@/app/_i18n/text-provider";
 import { parseConfigText } from "@/app/_lib/config-text";
 import { Button } from "@/app/_ui/button";
 import { CopyButton } from "@/app/_ui/copy-button";
@@ -13,13 +14,14 @@ type JsonPanelProps = { draft: Draft; onApply: (config: RunConfig) => void };
  * The configuration as text, to copy, paste and edit. Problems are shown while typing; only a valid text can be applied.
  */
 export function JsonPanel({ draft, onApply }: JsonPanelProps) {
+  const t = useText();
   const initial = useMemo(() => JSON.stringify(draft, null, 2), [draft]);
   const [text, setText] = useState(initial);
-  const parsed = useMemo(() => parseConfigText(text), [text]);
+  const parsed = useMemo(() => parseConfigText(t, text), [t, text]);
   return (
     <div className="mt-3">
       <Textarea
-        aria-label="Configuration as JSON"
+        aria-label={t("Configuration as JSON")}
         aria-invalid={!parsed.ok || undefined}
         aria-describedby="json-problems"
         spellCheck={false}
@@ -30,7 +32,7 @@ export function JsonPanel({ draft, onApply }: JsonPanelProps) {
       <div id="json-problems" aria-live="polite" className="mt-2">
         {parsed.ok ? (
           <p className="text-xs text-muted-foreground">
-            Valid. Settings that are left out take their defaults.
+            {t("Valid. Settings that are left out take their defaults.")}
           </p>
         ) : (
           <ul className="space-y-1 text-xs text-bad">
@@ -48,11 +50,11 @@ export function JsonPanel({ draft, onApply }: JsonPanelProps) {
           disabled={!parsed.ok}
           onClick={() => parsed.ok && onApply(parsed.config)}
         >
-          Apply to the settings
+          {t("Apply to the settings")}
         </Button>
         <CopyButton text={text} />
         <Button variant="ghost" disabled={text === initial} onClick={() => setText(initial)}>
-          Undo changes
+          {t("Undo changes")}
         </Button>
       </div>
     </div>

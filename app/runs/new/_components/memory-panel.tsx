@@ -1,4 +1,6 @@
 import { Check, TriangleAlert } from "lucide-react";
+import { markText, type Text } from "@/app/_i18n/format-text";
+import { useText } from "@/app/_i18n/text-provider";
 import { cn } from "@/app/_lib/cn";
 import type { RunCheck } from "@/app/_lib/trpc";
 import { formatBytes } from "@/core/memory/index-plan";
@@ -6,17 +8,28 @@ import { formatBytes } from "@/core/memory/index-plan";
 type Estimate = NonNullable<RunCheck["memory"]>[number];
 
 const VERDICT: Record<Estimate["verdict"], string> = {
-  fits: "fits",
-  tight: "may not fit: the estimate can be a quarter off",
-  "too small": "does not fit",
+  fits: markText("fits"),
+  tight: markText("may not fit: the estimate can be a quarter off"),
+  "too small": markText("does not fit"),
 };
-const DEVICE: Record<Estimate["device"], string> = { cpu: "RAM", cuda: "a GPU", mps: "the GPU" };
+const DEVICE: Record<Estimate["device"], string> = {
+  cpu: markText("RAM of {worker}"),
+  cuda: markText("a GPU of {worker}"),
+  mps: markText("the GPU of {worker}"),
+};
+
+/** Where the memory is that an estimate is compared with. */
+const describePlace = (t: Text, { worker, device }: Estimate): string =>
+  worker === null
+    ? t("no worker could take it; one GPU is assumed")
+    : t(DEVICE[device], { worker });
 
 /** The estimated memory of a training run. It warns and never refuses. */
 export function MemoryPanel({ estimates }: { estimates: readonly Estimate[] }) {
+  const t = useText();
   return (
-    <section className="mt-3 border-t pt-3 text-xs" aria-label="Memory">
-      <h3 className="font-medium">Memory, estimated</h3>
+    <section className="mt-3 border-t pt-3 text-xs" aria-label={t("Memory")}>
+      <h3 className="font-medium">{t("Memory, estimated")}</h3>
       {estimates.map((estimate) => (
         <details key={estimate.worker ?? ""} className="mt-1.5">
           <summary className="flex cursor-pointer list-none gap-2">
@@ -26,15 +39,15 @@ export function MemoryPanel({ estimates }: { estimates: readonly Estimate[] }) {
               <TriangleAlert className="mt-0.5 size-3.5 shrink-0 text-warn" aria-hidden />
             )}
             <span>
-              <span className="font-mono">{formatBytes(estimate.totalBytes)}</span>{" "}
-              <span className="text-muted-foreground">
-                of {formatBytes(estimate.deviceBytes)} (
-                {estimate.worker === null
-                  ? "no worker could take it; one GPU is assumed"
-                  : `${DEVICE[estimate.device]} of ${estimate.worker}`}
-                ): {VERDICT[estimate.verdict]}
-              </span>{" "}
-              <span className="underline decoration-dotted underline-offset-2">parts</span>
+              {t.rich("<mono>{needed}</mono> <muted>of {bytes} ({place}): {verdict}</muted>", {
+                needed: formatBytes(estimate.totalBytes),
+                bytes: formatBytes(estimate.deviceBytes),
+                place: describePlace(t, estimate),
+                verdict: t(VERDICT[estimate.verdict]),
+                mono: (text) => <span className="font-mono">{text}</span>,
+                muted: (text) => <span className="text-muted-foreground">{text}</span>,
+              })}{" "}
+              <span className="underline decoration-dotted underline-offset-2">{t("parts")}</span>
             </span>
           </summary>
           <dl className="mt-1.5 grid grid-cols-[1fr_auto] gap-x-3 gap-y-1 pl-5">
@@ -49,13 +62,16 @@ export function MemoryPanel({ estimates }: { estimates: readonly Estimate[] }) {
             ))}
           </dl>
           <p className="mt-1 pl-5 text-muted-foreground">
-            Italic: in turn within a step
             {estimate.device === "cpu"
-              ? "; on a CPU freed memory stays with the process, so all count."
-              : "; only the largest counts."}
+              ? t(
+                  "Italic: in turn within a step; on a CPU freed memory stays with the process, so all count.",
+                )
+              : t("Italic: in turn within a step; only the largest counts.")}
           </p>
           {estimate.advice ? (
-            <p className="mt-1 pl-5">To make it smaller: {estimate.advice}.</p>
+            <p className="mt-1 pl-5">
+              {t("To make it smaller: {advice}.", { advice: estimate.advice })}
+            </p>
           ) : null}
         </details>
       ))}

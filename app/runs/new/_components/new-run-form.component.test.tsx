@@ -1,7 +1,7 @@
 // @vitest-environment jsdom
-import { screen, waitFor, within } from "@testing-library/react";
+import { fireEvent, screen, waitFor, within } from "@testing-library/react";
 import userEvent from "@testing-library/user-event";
-import { describe, expect, it } from "vitest";
+import { beforeEach, describe, expect, it } from "vitest";
 import type { PresetRow } from "@/app/_lib/trpc";
 import { renderPage, type Answers } from "@/app/_testing/render-page";
 import { runConfigSchema, type RunConfig } from "@/contracts/run-config/run-config";
@@ -21,9 +21,19 @@ function draw(presetId: string, answers: Answers = {}, address = "/runs/new") {
   const launched: { config: RunConfig; preset: string | null }[] = [];
   const preset = findPreset(presetId);
   const view = renderPage(
-    <NewRunForm presets={presets} start={preset.config} startPreset={preset.id} origin={null} />,
+    <NewRunForm
+      presets={presets}
+      start={preset.config}
+      startPreset={preset.id}
+      origin={null}
+      draftName={preset.id}
+    />,
     {
       "runs.check": () => ({ issues: [], requirements: [], memory: null }) as never,
+      "runs.projectTime": () => null,
+      "runs.checkpointChoices": () => [],
+      "corpora.list": () => [],
+      "catalogue.questionSets": () => [],
       "runs.launch": (input) => {
         launched.push(input as never);
         return { id: "11111111-1111-4111-8111-111111111111" };
@@ -39,7 +49,34 @@ function draw(presetId: string, answers: Answers = {}, address = "/runs/new") {
 const findField = (path: string): HTMLInputElement =>
   document.getElementById(`setting-${path}`) as HTMLInputElement;
 
+beforeEach(() => localStorage.clear());
+
 describe("the new run form", () => {
+  it("keeps what was changed until it is discarded", async () => {
+    const first = draw("serve-smollm2");
+    fireEvent.change(findField("name"), { target: { value: "Mine" } });
+    await waitFor(() => expect(localStorage.length).toBe(1));
+    first.unmount();
+    const { user } = draw("serve-smollm2");
+    await waitFor(() => expect(findField("name").value).toBe("Mine"));
+    await user.click(screen.getByText("Discard them"));
+    await waitFor(() => expect(findField("name").value).toBe("SmolLM2, served"));
+    await waitFor(() => expect(localStorage.length).toBe(0));
+  });
+
+  it("finds settings by words, and those that were changed", async () => {
+    const { user } = draw("atlas-retrieval");
+    fireEvent.change(findField("k"), { target: { value: "7" } });
+    const search = screen.getByPlaceholderText("Search settings");
+    fireEvent.change(search, { target: { value: "corpus" } });
+    await waitFor(() => expect(findField("k")).toBeNull());
+    expect(findField("corpus")).toBeTruthy();
+    fireEvent.change(search, { target: { value: "" } });
+    await user.click(screen.getByText(/Changed only/));
+    await waitFor(() => expect(findField("k")).toBeTruthy());
+    expect(findField("corpus")).toBeNull();
+  });
+
   it("launches the configuration with what was changed, and nothing else", async () => {
     const { user, launch, launched, visited } = draw("atlas-smollm2");
     await user.clear(findField("rl.steps"));

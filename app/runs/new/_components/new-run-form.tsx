@@ -1,38 +1,45 @@
 "use client";
 import { zodResolver } from "@hookform/resolvers/zod";
-import { useDeferredValue, useEffect, useMemo, useState } from "react";
+import { useDeferredValue, useEffect, useMemo, useRef, useState } from "react";
 import { FormProvider, useForm, useWatch } from "react-hook-form";
 import type { z } from "zod";
+import { markText } from "@/app/_i18n/format-text";
+import { useText } from "@/app/_i18n/text-provider";
 import { convertKind } from "@/app/_lib/config-conversion";
 import {
+  listActiveSettings,
   listChangedSettings,
   buildDefaultConfig,
   getServed,
   listSettingGroups,
   type Served,
+  type SettingGroup,
 } from "@/core/run/settings";
 import type { PresetRow } from "@/app/_lib/trpc";
-import { formatCount } from "@/app/_lib/format";
-import { useQueryParams } from "@/app/_lib/use-params";
+import { useQueryParams, useSearchText } from "@/app/_lib/use-params";
 import { formatDraftValue, type Draft } from "@/app/_settings/draft";
+import { filterSettings, isFiltering, type SettingFilter } from "@/app/_settings/setting-filter";
 import { SettingGroupCard } from "@/app/_settings/setting-group-card";
 import { runConfigSchema, type RunConfig } from "@/contracts/run-config/run-config";
 import { runKindSchema, type RunKind } from "@/contracts/records/run-state";
 import { sweepSpecSchema } from "@/contracts/run-config/sweep";
+import { DraftNotice, useKeptDraft } from "./draft-notice";
 import { JsonPanel } from "./json-panel";
 import { LaunchPanel } from "./launch-panel";
-import { PresetCards } from "./preset-cards";
+import { PresetPicker } from "./preset-picker";
+import { EmptyState } from "@/app/_ui/states";
 import { SegmentedControl } from "@/app/_ui/segmented-control";
+import { SettingsToolbar } from "./settings-toolbar";
 import { SweepCard } from "./sweep-card";
 import { createSweepDraft, EMPTY_SWEEP, readSweep } from "./sweep-draft";
 import { SweepLaunch } from "./sweep-launch";
 
 const KIND_LABEL: Record<RunKind, string> = {
-  train: "Train",
-  predict: "Predict",
-  index: "Index",
-  serve: "Serve",
-  evaluate: "Evaluate retrieval",
+  train: markText("Train"),
+  predict: markText("Predict"),
+  index: markText("Index"),
+  serve: markText("Serve"),
+  evaluate: markText("Evaluate retrieval"),
 };
 
 const createDraft = (config: RunConfig): Draft => structuredClone(config);
@@ -69,15 +76,22 @@ interface NewRunFormProps {
   start: RunConfig;
   startPreset: string | null;
   origin: string | null;
+  /** What is changed is kept under this name. */
+  draftName: string;
 }
 
-/** The form of a run or a sweep, as settings or as JSON, and its launch. */
-export function NewRunForm({ presets, start, startPreset, origin }: NewRunFormProps) {
+/** The form of a run or a sweep, as settings or as JSON, and its launch. What is changed is kept until it is launched or discarded. */
+export function NewRunForm({ presets, start, startPreset, origin, draftName }: NewRunFormProps) {
   const [preset, setPreset] = useState(startPreset);
-  const [source, setSource] = useState(origin);
+  /** Whether the settings are still those of the origin. */
+  const [isOfOrigin, setIsOfOrigin] = useState(true);
+  /** What the form was filled from last; its changes are kept under this name. */
+  const [begin, setBegin] = useState({ name: draftName, config: start });
   const [view, setView] = useState<"form" | "json">("form");
   const [params, setParams] = useQueryParams();
+  const { text, setText, searched } = useSearchText();
   const asSweep = params.get("as") === "sweep";
+  const changedOnly = params.get("changed") === "1";
   const [sweep, setSweep] = useState(EMPTY_SWEEP);
   const [sweepPreset, setSweepPreset] = useState<string | null>(null);
   const { form, draft, kind, served, groups, parsed, changed } = useRunForm(start);
@@ -87,6 +101,32 @@ export function NewRunForm({ presets, start, startPreset, origin }: NewRunFormPr
     form.reset(createDraft(config));
     void form.trigger();
   };
+  const kept = useKeptDraft({ key: begin.name, begin: begin.config, draft, form });
+  const choosePreset = (p: PresetRow) => {
+    setPreset(p.id);
+    setSweepPreset(null);
+    setIsOfOrigin(false);
+    setBegin({ name: p.id, config: p.config });
+    load(p.config);
+    kept.restore(p.id);
+    setParams({
+      preset: p.id,
+      from: null,
+      checkpoint: null,
+      branch: null,
+      state: null,
+      step: null,
+    });
+  };
+  // A link to the same page names another preset.
+  const wanted = params.get("preset");
+  const seen = useRef(wanted);
+  useEffect(() => {
+    if (wanted === seen.current) return;
+    seen.current = wanted;
+    const found = presets.find(({ id }) => id === wanted);
+    if (found && found.id !== begin.name) choosePreset(found);
+  });
   const changeKind = (next: RunKind) => {
     const current = runConfigSchema.safeParse({
       ...form.getValues(),
@@ -99,37 +139,55 @@ export function NewRunForm({ presets, start, startPreset, origin }: NewRunFormPr
     load({ ...buildDefaultConfig("serve", what), name: formatDraftValue(form.getValues("name")) });
     setPreset(null);
   };
+  const showSetting = (path: string) => {
+    setView("form");
+    // The field may be among those that are folded away or filtered out.
+    setText(path);
+    setParams({ q: path, changed: null });
+    setTimeout(() => document.getElementById(`setting-${path}`)?.focus(), SHOWN_AFTER_MS);
+  };
 
   return (
     <FormProvider {...form}>
-      {presets.length > 0 ? (
-        <PresetCards
-          presets={presets}
-          chosen={preset}
-          onChoose={(p) => {
-            setPreset(p.id);
-            setSweepPreset(null);
-            setSource(null);
-            load(p.config);
-          }}
-        />
-      ) : null}
-      <div className="mt-6 grid items-start gap-6 lg:grid-cols-[minmax(0,1fr)_20rem]">
-        <div className="min-w-0">
-          <FormToolbar
-            kind={kind}
-            served={served}
-            asSweep={asSweep}
-            view={view}
-            note={
-              source ??
-              `${formatCount(changed.length, "setting")} ${changed.length === 1 ? "differs from its default" : "differ from their defaults"}`
-            }
-            onKind={changeKind}
-            onServed={changeServed}
-            onSweep={(next) => setParams({ as: next ? "sweep" : null })}
-            onView={setView}
-          />
+      <div className="mt-4 grid items-start gap-4 lg:grid-cols-[minmax(0,1fr)_20rem] lg:gap-6">
+        <div className="min-w-0 lg:sticky lg:top-5 lg:order-last">
+          {read ? (
+            <SweepLaunch sweep={read} preset={sweepPreset ?? preset} onLaunched={kept.discard} />
+          ) : (
+            <LaunchPanel
+              config={parsed.success ? parsed.data : null}
+              preset={preset}
+              onLaunched={kept.discard}
+              onShowSetting={showSetting}
+            />
+          )}
+        </div>
+        <div className="min-w-0 max-lg:pb-16">
+          {presets.length > 0 ? (
+            <PresetPicker presets={presets} chosen={preset} onChoose={choosePreset} />
+          ) : null}
+          {kept.restoredAt === null ? null : (
+            <DraftNotice
+              at={kept.restoredAt}
+              onDiscard={() => {
+                kept.discard();
+                load(begin.config);
+              }}
+            />
+          )}
+          <div className="mt-3">
+            <FormToolbar
+              kind={kind}
+              served={served}
+              asSweep={asSweep}
+              view={view}
+              note={isOfOrigin ? origin : null}
+              onKind={changeKind}
+              onServed={changeServed}
+              onSweep={(next) => setParams({ as: next ? "sweep" : null })}
+              onView={setView}
+            />
+          </div>
           {asSweep ? (
             <div className="mt-3">
               <SweepCard
@@ -141,7 +199,7 @@ export function NewRunForm({ presets, start, startPreset, origin }: NewRunFormPr
                   setSweep(createSweepDraft(ready));
                   setSweepPreset(id);
                   setPreset(null);
-                  setSource(null);
+                  setIsOfOrigin(false);
                   load(runConfigSchema.parse({ ...ready.base, name: ready.name }));
                 }}
               />
@@ -153,29 +211,60 @@ export function NewRunForm({ presets, start, startPreset, origin }: NewRunFormPr
               onApply={(config) => {
                 load(config);
                 setPreset(null);
-                setSource(null);
+                setIsOfOrigin(false);
                 setView("form");
               }}
             />
           ) : (
-            <form className="mt-3 space-y-3" onSubmit={(e) => e.preventDefault()} noValidate>
-              {groups.map((group) => (
-                <SettingGroupCard key={`${kind}.${served}.${group.id}`} group={group} />
-              ))}
-            </form>
+            <>
+              <SettingsToolbar
+                groups={groups}
+                text={text}
+                onText={setText}
+                changedOnly={changedOnly}
+                onChangedOnly={(only) => setParams({ changed: only ? "1" : null })}
+                changed={changed.length}
+              />
+              <SettingsForm
+                key={`${kind}.${served}`}
+                groups={groups}
+                filter={{ text: searched, changedOnly }}
+              />
+            </>
           )}
         </div>
-        {read ? (
-          <SweepLaunch sweep={read} preset={sweepPreset ?? preset} />
-        ) : (
-          <LaunchPanel
-            config={parsed.success ? parsed.data : null}
-            preset={preset}
-            onShowForm={() => setView("form")}
-          />
-        )}
       </div>
     </FormProvider>
+  );
+}
+
+/** How long the address takes to bring a searched setting into the form. */
+const SHOWN_AFTER_MS = 150;
+
+type SettingsFormProps = { groups: readonly SettingGroup[]; filter: SettingFilter };
+
+/** The settings in their groups, those that the filter shows. */
+function SettingsForm({ groups, filter }: SettingsFormProps) {
+  const t = useText();
+  const values = useWatch<Draft>();
+  const found =
+    !isFiltering(filter) ||
+    groups.some(
+      (group) => filterSettings(t, listActiveSettings(group, values), filter, values).length > 0,
+    );
+  return (
+    <form className="space-y-3" onSubmit={(e) => e.preventDefault()} noValidate>
+      {groups.map((group) => (
+        <SettingGroupCard key={group.id} group={group} filter={filter} />
+      ))}
+      {found ? null : (
+        <EmptyState title={t("No setting is found")}>
+          {filter.changedOnly
+            ? t("None of those that match differs from its default.")
+            : t("No title, meaning or path of a setting holds these words.")}
+        </EmptyState>
+      )}
+    </form>
   );
 }
 
@@ -184,8 +273,8 @@ interface FormToolbarProps {
   served: Served;
   asSweep: boolean;
   view: "form" | "json";
-  /** What the settings come from, or how many differ from their defaults. */
-  note: string;
+  /** What the settings come from, in words. */
+  note: string | null;
   onKind: (kind: RunKind) => void;
   onServed: (served: Served) => void;
   onSweep: (asSweep: boolean) => void;
@@ -204,39 +293,40 @@ function FormToolbar({
   onSweep,
   onView,
 }: FormToolbarProps) {
+  const t = useText();
   return (
     <div className="flex flex-wrap items-center gap-x-4 gap-y-2">
       <SegmentedControl
-        label="Kind of run"
+        label={t("Kind of run")}
         value={kind}
         options={runKindSchema.options}
-        text={(k) => KIND_LABEL[k]}
+        text={(k) => t(KIND_LABEL[k])}
         onChange={onKind}
       />
       <SegmentedControl
-        label="Launch as"
+        label={t("Launch as")}
         value={asSweep ? "sweep" : "run"}
         options={["run", "sweep"] as const}
-        text={(as) => (as === "run" ? "One run" : "Sweep")}
+        text={(as) => (as === "run" ? t("One run") : t("Sweep"))}
         onChange={(as) => onSweep(as === "sweep")}
       />
       {kind === "serve" ? (
         <SegmentedControl
-          label="What is served"
+          label={t("What is served")}
           value={served}
           options={["model", "retriever"] as const}
-          text={(what) => (what === "model" ? "A model" : "A retriever")}
+          text={(what) => (what === "model" ? t("A model") : t("A retriever"))}
           onChange={onServed}
         />
       ) : null}
       <SegmentedControl
-        label="Edit as"
+        label={t("Edit as")}
         value={view}
         options={["form", "json"] as const}
-        text={(v) => (v === "form" ? "Settings" : "JSON")}
+        text={(v) => (v === "form" ? t("Settings") : "JSON")}
         onChange={onView}
       />
-      <p className="text-xs text-muted-foreground">{note} </p>
+      {note ? <p className="text-xs text-muted-foreground">{note}</p> : null}
     </div>
   );
 }

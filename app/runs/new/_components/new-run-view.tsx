@@ -1,6 +1,8 @@
 "use client";
 import { skipToken, useQuery } from "@tanstack/react-query";
 import { useSearchParams } from "next/navigation";
+import type { Text } from "@/app/_i18n/format-text";
+import { useText } from "@/app/_i18n/text-provider";
 import { buildBranchConfig, buildPredictConfig } from "@/app/_lib/config-conversion";
 import { useTRPC, type PresetRow, type RunDetail } from "@/app/_lib/trpc";
 import { ErrorState, Skeleton, SkeletonList } from "@/app/_ui/states";
@@ -13,6 +15,41 @@ interface Start {
   preset: string | null;
   /** What the form was filled from, in words. */
   origin: string | null;
+  /** The same in any language: what is changed is kept under it. */
+  draftName: string;
+}
+
+/** Of a run: a branch from its checkpoint, a prediction with it, or a copy. */
+function chooseStartOfRun(t: Text, params: URLSearchParams, from: RunDetail): Start {
+  const checkpoint = params.get("checkpoint");
+  const step = Number(params.get("step") ?? 0);
+  const values = { step, run: from.name };
+  const branch = params.get("branch");
+  if (branch) {
+    const state = params.get("state") === "weights" ? "weights" : "all";
+    return {
+      config: buildBranchConfig(from.config, { id: branch, step }, state),
+      preset: null,
+      origin:
+        state === "all"
+          ? t("Branch from the checkpoint of step {step} of “{run}”", values)
+          : t("Branch from the weights of the checkpoint of step {step} of “{run}”", values),
+      draftName: state === "all" ? `branch ${branch}` : `weights ${branch}`,
+    };
+  }
+  if (checkpoint)
+    return {
+      config: buildPredictConfig(from.config, { id: checkpoint, step }),
+      preset: null,
+      origin: t("Predict with the checkpoint of step {step} of “{run}”", values),
+      draftName: `predict ${checkpoint}`,
+    };
+  return {
+    config: { ...from.config, name: `${from.config.name}, again`.slice(0, 120) },
+    preset: from.preset,
+    origin: t("A copy of “{run}”", { run: from.name }),
+    draftName: `copy ${from.id}`,
+  };
 }
 
 /**
@@ -20,32 +57,12 @@ interface Start {
  * preset's, or the first preset.
  */
 function chooseStart(
+  t: Text,
   params: URLSearchParams,
   presets: readonly PresetRow[],
   from: RunDetail | undefined,
 ): Start | null {
-  if (from) {
-    const checkpoint = params.get("checkpoint");
-    const step = Number(params.get("step") ?? 0);
-    const branch = params.get("branch");
-    if (branch)
-      return {
-        config: buildBranchConfig(from.config, { id: branch, step }),
-        preset: null,
-        origin: `Branch from the checkpoint of step ${step} of “${from.name}”`,
-      };
-    if (checkpoint)
-      return {
-        config: buildPredictConfig(from.config, { id: checkpoint, step }),
-        preset: null,
-        origin: `Predict with the checkpoint of step ${step} of “${from.name}”`,
-      };
-    return {
-      config: { ...from.config, name: `${from.config.name}, again`.slice(0, 120) },
-      preset: from.preset,
-      origin: `A copy of “${from.name}”`,
-    };
-  }
+  if (from) return chooseStartOfRun(t, params, from);
   const corpus = params.get("corpus");
   const kind = runKindSchema.safeParse(params.get("kind")).data;
   if (corpus && (kind === "index" || kind === "serve"))
@@ -56,7 +73,8 @@ function chooseStart(
         corpus,
       }),
       preset: null,
-      origin: `For the corpus “${corpus}”`,
+      origin: t("For the corpus “{corpus}”", { corpus }),
+      draftName: `${kind} ${corpus}`,
     };
   const preset = presets.find((p) => p.id === params.get("preset")) ?? presets[0];
   if (!preset) return null;
@@ -65,13 +83,17 @@ function chooseStart(
     return {
       config: { ...preset.config, name: questions.slice(0, 120), questions },
       preset: null,
-      origin: `For the questions of “${questions}”: choose the corpus that they are about`,
+      origin: t("For the questions of “{questions}”: choose the corpus that they are about", {
+        questions,
+      }),
+      draftName: `questions ${questions}`,
     };
-  return { config: preset.config, preset: preset.id, origin: null };
+  return { config: preset.config, preset: preset.id, origin: null, draftName: preset.id };
 }
 
 /** The page of a new run; the address says what the form is filled from. */
 export function NewRunView() {
+  const t = useText();
   const trpc = useTRPC();
   const params = useSearchParams();
   const fromId = params.get("from");
@@ -79,14 +101,16 @@ export function NewRunView() {
   const from = useQuery(trpc.runs.get.queryOptions(fromId ? { id: fromId } : skipToken));
   const error = presets.error ?? from.error;
   const start =
-    presets.data && (!fromId || from.data) ? chooseStart(params, presets.data, from.data) : null;
+    presets.data && (!fromId || from.data) ? chooseStart(t, params, presets.data, from.data) : null;
   return (
     <>
-      <h1 className="text-lg font-semibold">New run</h1>
+      <h1 className="text-lg font-semibold">{t("New run")}</h1>
       {error ? (
         <ErrorState
           className="mt-4"
-          title={from.error ? "The run to copy could not be read" : "The presets could not be read"}
+          title={
+            from.error ? t("The run to copy could not be read") : t("The presets could not be read")
+          }
           error={error}
           onRetry={() => {
             void presets.refetch();
@@ -95,11 +119,12 @@ export function NewRunView() {
         />
       ) : start && presets.data ? (
         <NewRunForm
-          key={`${fromId ?? ""}${params.get("checkpoint") ?? params.get("branch") ?? ""}${params.get("kind") ?? ""}${params.get("corpus") ?? ""}`}
+          key={`${fromId ?? ""}${params.get("checkpoint") ?? params.get("branch") ?? ""}${params.get("state") ?? ""}${params.get("kind") ?? ""}${params.get("corpus") ?? ""}`}
           presets={params.get("corpus") ? [] : presets.data}
           start={start.config}
           startPreset={start.preset}
           origin={start.origin}
+          draftName={start.draftName}
         />
       ) : (
         <div className="mt-4 space-y-3" aria-busy>

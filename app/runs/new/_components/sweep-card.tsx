@@ -2,6 +2,7 @@
 import { Plus, X } from "lucide-react";
 import { useMemo } from "react";
 import type { SettingGroup } from "@/core/run/settings";
+import { useText } from "@/app/_i18n/text-provider";
 import { Button } from "@/app/_ui/button";
 import { Card } from "@/app/_ui/card";
 import { Input, Select, Textarea } from "@/app/_ui/field";
@@ -18,6 +19,7 @@ interface Props {
 
 /** What a sweep varies: values of settings (every combination), or rows of a list; and the seeds. */
 export function SweepCard({ draft, groups, onChange, onPreset }: Props) {
+  const t = useText();
   const settings = useMemo(() => listVariableSettings(groups), [groups]);
   const setAxis = (index: number, change: Partial<SweepDraft["axes"][number]>) =>
     onChange({
@@ -26,24 +28,24 @@ export function SweepCard({ draft, groups, onChange, onPreset }: Props) {
     });
   const titles = [...new Set(settings.map((setting) => setting.group))];
   return (
-    <Card className="px-4 pt-3 pb-4" aria-label="Sweep">
+    <Card className="px-4 pt-3 pb-4" aria-label={t("Sweep")}>
       <div className="flex flex-wrap items-center gap-x-4 gap-y-2">
-        <h2 className="font-semibold">Sweep</h2>
+        <h2 className="font-semibold">{t("Sweep")}</h2>
         <SegmentedControl
-          label="Combine"
+          label={t("Combine")}
           value={draft.mode}
           options={["grid", "list"] as const}
-          text={(mode) => (mode === "grid" ? "Every combination" : "A list")}
+          text={(mode) => (mode === "grid" ? t("Every combination") : t("A list"))}
           onChange={(mode) => onChange({ ...draft, mode })}
         />
         {SWEEP_PRESETS.map((preset) => (
           <Button
             key={preset.id}
             size="sm"
-            title={preset.description}
+            title={t(preset.description)}
             onClick={() => onPreset(preset)}
           >
-            {preset.title}
+            {t(preset.title)}
           </Button>
         ))}
       </div>
@@ -54,28 +56,30 @@ export function SweepCard({ draft, groups, onChange, onPreset }: Props) {
             return (
               <div key={i} className="flex flex-wrap items-center gap-2" data-axis={i}>
                 <Select
-                  aria-label={`Setting ${i + 1}`}
+                  aria-label={t("Setting {number}", { number: i + 1 })}
                   className="w-full sm:w-72"
                   value={axis.path}
                   onChange={(e) => setAxis(i, { path: e.target.value })}
                 >
-                  <option value="">Choose a setting</option>
+                  <option value="">{t("Choose a setting")}</option>
                   {titles.map((title) => (
-                    <optgroup key={title} label={title}>
+                    <optgroup key={title} label={t(title)}>
                       {settings
                         .filter((setting) => setting.group === title)
                         .map((setting) => (
                           <option key={setting.path} value={setting.path}>
-                            {setting.title} ({setting.path})
+                            {t(setting.title)} ({setting.path})
                           </option>
                         ))}
                     </optgroup>
                   ))}
                 </Select>
                 <Input
-                  aria-label={`Values of setting ${i + 1}`}
+                  aria-label={t("Values of setting {number}", { number: i + 1 })}
                   className="min-w-0 flex-1 font-mono text-xs"
-                  placeholder={hint ? `values, e.g. ${hint}` : "values, with commas between"}
+                  placeholder={
+                    hint ? t("values, e.g. {hint}", { hint }) : t("values, with commas between")
+                  }
                   value={axis.text}
                   onChange={(e) => setAxis(i, { text: e.target.value })}
                   autoComplete="off"
@@ -84,7 +88,7 @@ export function SweepCard({ draft, groups, onChange, onPreset }: Props) {
                 <Button
                   size="icon-sm"
                   variant="ghost"
-                  aria-label={`Remove setting ${i + 1}`}
+                  aria-label={t("Remove setting {number}", { number: i + 1 })}
                   onClick={() => onChange({ ...draft, axes: draft.axes.filter((_, j) => j !== i) })}
                 >
                   <X />
@@ -96,21 +100,23 @@ export function SweepCard({ draft, groups, onChange, onPreset }: Props) {
             size="sm"
             onClick={() => onChange({ ...draft, axes: [...draft.axes, { path: "", text: "" }] })}
           >
-            <Plus /> Vary another setting
+            <Plus /> {t("Vary another setting")}
           </Button>
         </div>
       ) : (
         <label className="mt-3 block">
           <span className="text-xs text-muted-foreground">
-            One run a line, as{" "}
-            <code className="rounded bg-muted px-1 font-mono text-2xs">
-              rl.steps=2, search.turns=1
-            </code>
-            ; a line of <code className="rounded bg-muted px-1 font-mono text-2xs">-</code> is the
-            settings as below.
+            {t.rich(
+              "One run a line, as <code>rl.steps=2, search.turns=1</code>; a line of <code>-</code> is the settings as below.",
+              {
+                code: (text) => (
+                  <code className="rounded bg-muted px-1 font-mono text-2xs">{text}</code>
+                ),
+              },
+            )}
           </span>
           <Textarea
-            aria-label="Rows of the list"
+            aria-label={t("Rows of the list")}
             className="mt-1 h-36 resize-y"
             spellCheck={false}
             value={draft.rows}
@@ -119,18 +125,19 @@ export function SweepCard({ draft, groups, onChange, onPreset }: Props) {
         </label>
       )}
       <label className="mt-3 flex flex-wrap items-center gap-x-3 gap-y-1">
-        <span className="font-medium">Seeds</span>
+        <span className="font-medium">{t("Seeds")}</span>
         <Input
           className="w-40 font-mono text-xs"
-          placeholder="e.g. 1-3"
-          aria-label="Seeds"
+          placeholder={t("e.g. 1-3")}
+          aria-label={t("Seeds")}
           value={draft.seeds}
           onChange={(e) => onChange({ ...draft, seeds: e.target.value })}
           autoComplete="off"
         />
         <span className="text-xs text-muted-foreground">
-          Every setting under each; the table shows the mean with its interval. Empty: the seed
-          below.
+          {t(
+            "Every setting under each; the table shows the mean with its interval. Empty: the seed below.",
+          )}
         </span>
       </label>
     </Card>

@@ -1,12 +1,9 @@
+import { markText } from "@/app/_i18n/format-text";
 import type { Draft } from "@/app/_settings/draft";
 import { AppError } from "@/contracts/errors";
 import type { SettingGroup } from "@/core/run/settings";
-import {
-  expandSweep,
-  formatSweepProblem,
-  formatSettingValue,
-  type SweepRun,
-} from "@/core/sweep/expand-sweep";
+import { expandSweep, formatSweepProblem, type SweepRun } from "@/core/sweep/expand-sweep";
+import { formatSettingValue } from "@/core/sweep/varied-settings";
 import { type SettingValue, type SweepSpec } from "@/contracts/run-config/sweep";
 import { parseRow, parseSeeds, parseValues } from "@/core/sweep/sweep-text";
 
@@ -89,7 +86,7 @@ export function createSweepDraft(spec: SweepSpec): SweepDraft {
   };
 }
 
-/** Settings that can be varied, with their titles and a hint for values. */
+/** Settings that can be varied, with their titles and a hint for values; titles and groups are shown by `t(title)`. */
 export function listVariableSettings(
   groups: readonly SettingGroup[],
 ): { path: string; title: string; group: string; hint: string }[] {
@@ -103,7 +100,7 @@ export function listVariableSettings(
         ? [
             {
               path: group.variant.path,
-              title: "Kind",
+              title: markText("Kind"),
               hint: group.variant.options.map((option) => option.value).join(", "),
             },
           ]

@@ -3,18 +3,25 @@ import { keepPreviousData, skipToken, useMutation, useQuery } from "@tanstack/re
 import { CircleAlert, CircleX, Rocket } from "lucide-react";
 import { useRouter } from "next/navigation";
 import { useMemo } from "react";
-import { formatCount } from "@/app/_lib/format";
+import { useText } from "@/app/_i18n/text-provider";
 import { formatIssueMessage } from "@/app/_lib/config-text";
 import { useTRPC } from "@/app/_lib/trpc";
 import { Button } from "@/app/_ui/button";
-import { Card } from "@/app/_ui/card";
 import { ErrorState } from "@/app/_ui/states";
+import { LaunchCard } from "./launch-card";
 import type { ReadSweep } from "./sweep-draft";
 
 const createKey = (_spec: string): string => crypto.randomUUID();
 
+interface SweepLaunchProps {
+  sweep: ReadSweep;
+  preset: string | null;
+  onLaunched: () => void;
+}
+
 /** How many runs the sweep makes, each by its name, before it is launched. */
-export function SweepLaunch({ sweep, preset }: { sweep: ReadSweep; preset: string | null }) {
+export function SweepLaunch({ sweep, preset, onLaunched }: SweepLaunchProps) {
+  const t = useText();
   const trpc = useTRPC();
   const router = useRouter();
   const first = sweep.ok ? sweep.runs[0]?.config : undefined;
@@ -24,7 +31,12 @@ export function SweepLaunch({ sweep, preset }: { sweep: ReadSweep; preset: strin
     }),
   );
   const launch = useMutation(
-    trpc.sweeps.launch.mutationOptions({ onSuccess: ({ id }) => router.push(`/sweeps/${id}`) }),
+    trpc.sweeps.launch.mutationOptions({
+      onSuccess: ({ id }) => {
+        onLaunched();
+        router.push(`/sweeps/${id}`);
+      },
+    }),
   );
   const spec = sweep.ok ? JSON.stringify(sweep.spec) : "";
   // One key for one sweep: a second click, or a request that is sent again, makes no second sweep.
@@ -32,16 +44,31 @@ export function SweepLaunch({ sweep, preset }: { sweep: ReadSweep; preset: strin
   const unmet = (check.data?.requirements ?? []).filter((requirement) => !requirement.ok);
   const busy = launch.isPending || launch.isSuccess;
   return (
-    <Card className="p-4 lg:sticky lg:top-5" aria-label="Launch">
-      <h2 className="font-semibold">Launch</h2>
+    <LaunchCard
+      buttons={
+        <Button
+          variant="primary"
+          className="flex-1"
+          disabled={!sweep.ok || busy}
+          onClick={() => sweep.ok && launch.mutate({ spec: sweep.spec, preset, key })}
+        >
+          <Rocket />{" "}
+          {busy
+            ? t("Launching")
+            : sweep.ok
+              ? t("Launch {runs, plural, one {# run} other {# runs}}", { runs: sweep.runs.length })
+              : t("Launch")}
+        </Button>
+      }
+    >
       {sweep.ok ? (
         <>
           <p className="mt-2" data-sweep-runs={sweep.runs.length} aria-live="polite">
-            {formatCount(sweep.runs.length, "run")}
+            {t("{runs, plural, one {# run} other {# runs}}", { runs: sweep.runs.length })}
           </p>
           <ol
             className="mt-2 max-h-80 list-decimal space-y-1 overflow-y-auto pl-6 text-xs text-muted-foreground"
-            aria-label="Runs of the sweep"
+            aria-label={t("Runs of the sweep")}
           >
             {sweep.runs.map((run) => (
               <li key={run.name} className="break-words">
@@ -53,44 +80,34 @@ export function SweepLaunch({ sweep, preset }: { sweep: ReadSweep; preset: strin
       ) : (
         <div className="mt-2" role="status">
           <p className="flex items-center gap-1.5 text-bad">
-            <CircleX className="size-4" aria-hidden /> Not yet a sweep
+            <CircleX className="size-4" aria-hidden /> {t("Not yet a sweep")}
           </p>
           <ul className="mt-1 space-y-1 text-xs break-words">
             {sweep.problems.map((problem) => (
-              <li key={problem}>{formatIssueMessage(problem)}</li>
+              <li key={problem}>{formatIssueMessage(t, problem)}</li>
             ))}
           </ul>
         </div>
       )}
       {unmet.length > 0 ? (
-        <ul className="mt-3 space-y-1.5 text-xs" aria-label="What a worker must have">
+        <ul className="mt-3 space-y-1.5 text-xs" aria-label={t("What a worker must have")}>
           {unmet.map((requirement) => (
             <li key={requirement.name} className="flex gap-2">
-              <CircleAlert className="mt-0.5 size-3.5 shrink-0 text-warn" aria-label="not met" />
+              <CircleAlert
+                className="mt-0.5 size-3.5 shrink-0 text-warn"
+                aria-label={t("not met")}
+              />
               <span>
                 <span className="font-medium">{requirement.name}</span>{" "}
                 <span className="text-muted-foreground">
-                  {requirement.detail}; the runs wait for it
+                  {t("{detail}; the runs wait for it", { detail: requirement.detail })}
                 </span>
               </span>
             </li>
           ))}
         </ul>
       ) : null}
-      <Button
-        variant="primary"
-        className="mt-3 w-full"
-        disabled={!sweep.ok || busy}
-        onClick={() => sweep.ok && launch.mutate({ spec: sweep.spec, preset, key })}
-      >
-        <Rocket />{" "}
-        {busy
-          ? "Launching"
-          : sweep.ok
-            ? `Launch ${formatCount(sweep.runs.length, "run")}`
-            : "Launch"}
-      </Button>
-      <ErrorState className="mt-3" title="Nothing launched" error={launch.error} />
-    </Card>
+      <ErrorState className="mt-3" title={t("Nothing launched")} error={launch.error} />
+    </LaunchCard>
   );
 }

@@ -1,10 +1,11 @@
+import type { Text } from "@/app/_i18n/format-text";
 import { PREDICT_CHARTS } from "@/app/_charts/predict-charts";
 import type { Scale } from "@/app/_charts/axes";
 import { SERVE_CHARTS } from "@/app/_charts/serve-charts";
 import { TRAIN_CHARTS } from "@/app/_charts/train-charts";
 import type { Unit } from "@/app/_charts/units";
 import { isLowerBetter } from "@/core/metrics/metrics";
-import { formatVariedSettings } from "@/core/sweep/expand-sweep";
+import { formatVariedSettings } from "@/core/sweep/varied-settings";
 import type { SweepCurves, SweepDetail } from "@/app/_lib/trpc";
 
 /** More curves than this cannot be told apart by eye. */
@@ -32,13 +33,15 @@ export function selectCurves(curves: SweepCurves, metric: string): SweepCurves {
 }
 
 /** The values of a row's varied settings; "run 3" where no setting differs. */
-export function formatRowLabel(sweep: SweepDetail, row: number): string {
+export function formatRowLabel(t: Text, sweep: SweepDetail, row: number): string {
   const varying = listVaryingPaths(sweep);
   const text = formatVariedSettings(
     sweep.groups.find((group) => group.row === row)?.varied ?? {},
     varying,
   );
-  return text || (sweep.groups.length === 1 ? "all runs" : `run ${row + 1}`);
+  return (
+    text || (sweep.groups.length === 1 ? t("all runs") : t("run {number}", { number: row + 1 }))
+  );
 }
 
 /** Settings with more than one value. */

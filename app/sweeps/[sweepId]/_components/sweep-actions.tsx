@@ -3,8 +3,8 @@ import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { ClipboardCopy, Download, Play, Square, Trash2 } from "lucide-react";
 import { useRouter } from "next/navigation";
 import { useState } from "react";
+import { useText } from "@/app/_i18n/text-provider";
 import { copyText } from "@/app/_lib/copy-text";
-import { formatCount } from "@/app/_lib/format";
 import { saveFile } from "@/app/_lib/save-file";
 import { useTRPC, type SweepDetail } from "@/app/_lib/trpc";
 import { Button } from "@/app/_ui/button";
@@ -16,6 +16,7 @@ import { formatSweepCsv, formatSweepMarkdown } from "@/core/sweep/sweep-table";
 
 /** Actions on all runs of the sweep, and the export of its table. */
 export function SweepActions({ sweep }: { sweep: SweepDetail }) {
+  const t = useText();
   const trpc = useTRPC();
   const queryClient = useQueryClient();
   const notify = useNotify();
@@ -31,21 +32,27 @@ export function SweepActions({ sweep }: { sweep: SweepDetail }) {
     trpc.sweeps.cancel.mutationOptions({
       onSuccess: ({ cancelled, cancelling }) =>
         done(
-          `${formatCount(cancelled, "run")} cancelled${cancelling > 0 ? `, ${cancelling} cancelling` : ""}`,
+          cancelling > 0
+            ? t(
+                "{cancelled, plural, one {# run} other {# runs}} cancelled, {cancelling} cancelling",
+                { cancelled, cancelling },
+              )
+            : t("{cancelled, plural, one {# run} other {# runs}} cancelled", { cancelled }),
         ),
       onError,
     }),
   );
   const retry = useMutation(
     trpc.sweeps.retry.mutationOptions({
-      onSuccess: ({ queued }) => done(`${formatCount(queued, "run")} queued again`),
+      onSuccess: ({ queued }) =>
+        done(t("{queued, plural, one {# run} other {# runs}} queued again", { queued })),
       onError,
     }),
   );
   const remove = useMutation(
     trpc.sweeps.remove.mutationOptions({
       onSuccess: ({ runs }) => {
-        done(`Deleted; its ${formatCount(runs, "run")} stay`);
+        done(t("Deleted; its {runs, plural, one {# run} other {# runs}} stay", { runs }));
         router.push("/sweeps");
       },
       onError,
@@ -62,12 +69,12 @@ export function SweepActions({ sweep }: { sweep: SweepDetail }) {
           disabled={cancel.isPending}
           onClick={() => cancel.mutate({ id: sweep.id })}
         >
-          <Square /> Cancel all
+          <Square /> {t("Cancel all")}
         </Button>
       ) : null}
       {failed > 0 ? (
         <Button disabled={retry.isPending} onClick={() => retry.mutate({ id: sweep.id })}>
-          <Play /> Run {failed} failed again
+          <Play /> {t("Run {failed} failed again", { failed })}
         </Button>
       ) : null}
       {cancelled > 0 ? (
@@ -75,42 +82,47 @@ export function SweepActions({ sweep }: { sweep: SweepDetail }) {
           disabled={retry.isPending}
           onClick={() => retry.mutate({ id: sweep.id, cancelled: true })}
         >
-          <Play /> Resume {failed + cancelled}
+          <Play /> {t("Resume {count}", { count: failed + cancelled })}
         </Button>
       ) : null}
       <Menu>
         <MenuTrigger asChild>
           <Button>
-            <Download /> Export
+            <Download /> {t("Export")}
           </Button>
         </MenuTrigger>
         <MenuContent>
           <MenuItem
             onSelect={() => saveFile(`${file}.md`, "text/markdown", formatSweepMarkdown(sweep))}
           >
-            <Download /> Markdown, by setting
+            <Download /> {t("Markdown, by setting")}
           </MenuItem>
           <MenuItem onSelect={() => saveFile(`${file}.csv`, "text/csv", formatSweepCsv(sweep))}>
-            <Download /> CSV, by run
+            <Download /> {t("CSV, by run")}
           </MenuItem>
           <MenuItem
-            onSelect={() => copyText(formatSweepMarkdown(sweep), "Copied as Markdown", notify)}
+            onSelect={() =>
+              copyText(t, formatSweepMarkdown(sweep), t("Copied as Markdown"), notify)
+            }
           >
-            <ClipboardCopy /> Copy Markdown
+            <ClipboardCopy /> {t("Copy Markdown")}
           </MenuItem>
         </MenuContent>
       </Menu>
       {active ? null : (
         <Button variant="ghost" onClick={() => setDeleting(true)}>
-          <Trash2 /> Delete
+          <Trash2 /> {t("Delete")}
         </Button>
       )}
       <ConfirmDialog
         open={deleting}
         onClose={() => setDeleting(false)}
-        title="Delete this sweep?"
-        description={`Its table goes; its ${formatCount(sweep.runs, "run")} stay, as runs of their own.`}
-        confirmLabel="Delete the sweep"
+        title={t("Delete this sweep?")}
+        description={t(
+          "Its table goes; its {runs, plural, one {# run} other {# runs}} stay, as runs of their own.",
+          { runs: sweep.runs },
+        )}
+        confirmLabel={t("Delete the sweep")}
         pending={remove.isPending}
         onConfirm={() => remove.mutate({ id: sweep.id })}
       />

@@ -1,9 +1,10 @@
 "use client";
 import { keepPreviousData, useQuery } from "@tanstack/react-query";
 import { useMemo } from "react";
-import { HoverProvider } from "@/app/_charts/hover";
+import { ChartScopeProvider } from "@/app/_charts/chart-scope";
 import { LinePlot, type LineSeries } from "@/app/_charts/line-plot";
 import { StepLabel, WaitingPlot } from "@/app/_charts/plot-frame";
+import { useText } from "@/app/_i18n/text-provider";
 import { useTRPC, type SweepDetail } from "@/app/_lib/trpc";
 import { Card } from "@/app/_ui/card";
 import { QueryErrorState } from "@/app/_ui/states";
@@ -16,6 +17,7 @@ export const getRowColour = (row: number): string => `var(--series-${(row % 7) +
 
 /** One metric over the steps: one curve for each setting, the mean over its seeds with its interval. */
 export function SweepCurves({ sweep, metric }: { sweep: SweepDetail; metric: string }) {
+  const t = useText();
   const trpc = useTRPC();
   const query = useQuery(
     trpc.sweeps.series.queryOptions(
@@ -29,7 +31,7 @@ export function SweepCurves({ sweep, metric }: { sweep: SweepDetail; metric: str
     () =>
       curves.map(({ row, points }) => ({
         key: String(row),
-        label: formatRowLabel(sweep, row),
+        label: formatRowLabel(t, sweep, row),
         colour: getRowColour(row),
         dashed: row >= 7,
         points: points.map(({ step, mean, low, high, stretch }) => ({
@@ -39,31 +41,35 @@ export function SweepCurves({ sweep, metric }: { sweep: SweepDetail; metric: str
           stretch,
         })),
       })),
-    [curves, sweep],
+    [t, curves, sweep],
   );
   const all = data?.curves.length ?? 0;
   const waiting = !data
-    ? "Loading"
+    ? t("Loading")
     : sweep.members.every((run) => TERMINAL_STATES.has(run.state))
-      ? "No run reported this metric."
-      : "Points arrive as the runs report this metric.";
+      ? t("No run reported this metric.")
+      : t("Points arrive as the runs report this metric.");
   if (query.isError && !data)
-    return <QueryErrorState className="mt-4" title="The curves could not be read" query={query} />;
+    return (
+      <QueryErrorState className="mt-4" title={t("The curves could not be read")} query={query} />
+    );
   return (
-    <HoverProvider>
+    <ChartScopeProvider>
       <Card
         className="mt-4 px-3 pt-2.5 pb-1"
-        aria-label={`Curves of ${metric}`}
+        aria-label={t("Curves of {metric}", { metric })}
         data-curves={curves.length}
         data-points={curves.reduce((sum, curve) => sum + curve.points.length, 0)}
       >
         <div className="flex items-baseline justify-between gap-3">
           <h2 className="min-w-0 truncate font-mono text-xs font-medium">{metric}</h2>
-          {curves.length > 0 ? <StepLabel stepName="step" /> : null}
+          {curves.length > 0 ? <StepLabel /> : null}
         </div>
         <p className="text-xs text-muted-foreground">
-          {BAND_EXPLANATION} A curve breaks where another number of runs stands behind it.
-          {all > curves.length ? ` The best ${curves.length} of ${all} settings.` : ""}
+          {t(BAND_EXPLANATION)} {t("A curve breaks where another number of runs stands behind it.")}{" "}
+          {all > curves.length
+            ? t("The best {shown} of {all} settings.", { shown: curves.length, all })
+            : null}
         </p>
         {curves.length === 0 ? (
           <WaitingPlot>{waiting}</WaitingPlot>
@@ -71,6 +77,6 @@ export function SweepCurves({ sweep, metric }: { sweep: SweepDetail; metric: str
           <LinePlot label={metric} series={series} {...findAppearance(metric)} />
         )}
       </Card>
-    </HoverProvider>
+    </ChartScopeProvider>
   );
 }

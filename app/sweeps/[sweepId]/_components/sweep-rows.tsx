@@ -1,18 +1,22 @@
 "use client";
 import Link from "next/link";
 import type { ReactNode } from "react";
+import { useText } from "@/app/_i18n/text-provider";
 import { cn } from "@/app/_lib/cn";
-import { formatNumber, formatSeconds, NONE } from "@/app/_lib/format";
+import { formatNumber, formatSeconds, formatWords, NONE } from "@/app/_lib/format";
 import { computeRunSeconds, formatProgress } from "@/app/_lib/run-view";
 import type { SweepDetail } from "@/app/_lib/trpc";
 import { useNow } from "@/app/_lib/use-now";
 import { Badge } from "@/app/_ui/badge";
 import { RunStateBadge } from "@/app/_ui/run-state";
-import { formatSettingValue } from "@/core/sweep/expand-sweep";
+import { formatSettingValue } from "@/core/sweep/varied-settings";
 import { getRowColour } from "./sweep-curves";
 
 type Group = SweepDetail["groups"][number];
 type Member = SweepDetail["members"][number];
+
+/** What a metric has in the table. */
+const VALUES = ["last", "best"] as const;
 
 const Cell = ({ children, right = false }: { children: ReactNode; right?: boolean }) => (
   <td
@@ -45,6 +49,7 @@ type GroupLineProps = { group: Group; sweep: SweepDetail; best: boolean };
 
 /** A setting: its runs, and the mean of their results with interval and standard deviation. */
 export function GroupLine({ group, sweep, best }: GroupLineProps) {
+  const t = useText();
   const runs = sweep.members.filter((run) => run.row === group.row);
   return (
     <tr className="border-b last:border-0" data-row={group.row} data-best={best || undefined}>
@@ -56,20 +61,20 @@ export function GroupLine({ group, sweep, best }: GroupLineProps) {
               <Link
                 key={run.id}
                 href={`/runs/${run.id}`}
-                title={`${run.name}: ${run.state}`}
+                title={`${run.name}: ${formatWords(t, run.state)}`}
                 className="hover:underline"
               >
                 <RunStateBadge state={run.state} />{" "}
                 <span className="text-2xs text-muted-foreground">{run.seed}</span>
               </Link>
             ))}
-            {best ? <Badge tone="good">best</Badge> : null}
+            {best ? <Badge tone="good">{t("best")}</Badge> : null}
           </span>
         </span>
       </th>
       <SettingCells varied={group.varied} paths={sweep.paths} />
       {group.results.flatMap((result, i) =>
-        (["last", "best"] as const).map((which) => {
+        VALUES.map((which) => {
           const value = result?.[which];
           return (
             <Cell key={`${which} ${sweep.metrics[i]}`} right>
@@ -95,7 +100,9 @@ export function GroupLine({ group, sweep, best }: GroupLineProps) {
       <Cell right>
         {formatSeconds(group.seconds)}
         {group.succeeded < group.runs ? (
-          <CellNote>{`${group.succeeded} of ${group.runs} succeeded`}</CellNote>
+          <CellNote>
+            {t("{succeeded} of {runs} succeeded", { succeeded: group.succeeded, runs: group.runs })}
+          </CellNote>
         ) : null}
       </Cell>
     </tr>
@@ -104,6 +111,7 @@ export function GroupLine({ group, sweep, best }: GroupLineProps) {
 
 /** A run: its state, its settings, and each metric's last and best value with their steps. */
 export function RunLine({ run, sweep, best }: { run: Member; sweep: SweepDetail; best: boolean }) {
+  const t = useText();
   return (
     <tr
       className="border-b last:border-0 hover:bg-muted/50"
@@ -114,14 +122,15 @@ export function RunLine({ run, sweep, best }: { run: Member; sweep: SweepDetail;
         <Link href={`/runs/${run.id}`} className="flex gap-2 hover:underline" title={run.name}>
           <RowMark row={run.row} />
           <span className="min-w-24">
-            <RunStateBadge state={run.state} /> {best ? <Badge tone="good">best</Badge> : null}
+            <RunStateBadge state={run.state} />{" "}
+            {best ? <Badge tone="good">{t("best")}</Badge> : null}
             <CellNote>
               {run.error ? (
                 <span className="block max-w-52 truncate text-bad">{run.error}</span>
               ) : run.state === "succeeded" ? (
-                "open"
+                t("open")
               ) : (
-                formatProgress(run.progress) || "open"
+                formatProgress(t, run.progress) || t("open")
               )}
             </CellNote>
           </span>
@@ -130,13 +139,15 @@ export function RunLine({ run, sweep, best }: { run: Member; sweep: SweepDetail;
       <SettingCells varied={run.varied} paths={sweep.paths} />
       <Cell right>{run.seed ?? NONE}</Cell>
       {run.results.flatMap((result, i) =>
-        (["last", "best"] as const).map((which) => (
+        VALUES.map((which) => (
           <Cell key={`${which} ${sweep.metrics[i]}`} right>
             <span className={cn(which === "last" && i === 0 && best && "font-semibold text-good")}>
               {formatNumber(result?.[which])}
             </span>
             {result ? (
-              <CellNote>step {which === "last" ? result.lastStep : result.bestStep}</CellNote>
+              <CellNote>
+                {t("step {step}", { step: which === "last" ? result.lastStep : result.bestStep })}
+              </CellNote>
             ) : null}
           </Cell>
         )),

@@ -1,22 +1,16 @@
 "use client";
-import { ArrowDown, ArrowUp } from "lucide-react";
-import { cn } from "@/app/_lib/cn";
+import { useText } from "@/app/_i18n/text-provider";
+import { formatSort, getNextSort, readSort, sortRows, type Sort } from "@/app/_lib/table-sort";
 import type { SweepDetail } from "@/app/_lib/trpc";
 import { Card } from "@/app/_ui/card";
 import { ScrollRegion } from "@/app/_ui/scroll-region";
+import { HEAD_HELP } from "@/app/_ui/head-label";
+import { MetricHelp } from "@/app/_ui/metric-help";
+import { SortHead } from "@/app/_ui/sort-head";
 import { SegmentedControl } from "@/app/_ui/segmented-control";
 import { BAND_EXPLANATION, findBestRow } from "@/core/sweep/sweep-table";
 import { GroupLine, RunLine } from "./sweep-rows";
-import {
-  formatSort,
-  getGroupValue,
-  getNextSort,
-  getRunValue,
-  listColumns,
-  readSort,
-  sortRows,
-  type Sort,
-} from "./table-rows";
+import { getGroupValue, getRunValue, listColumns } from "./table-rows";
 
 interface Props {
   sweep: SweepDetail;
@@ -27,6 +21,7 @@ interface Props {
 
 /** Settings by results: averaged over seeds, or run by run. Every run is one click away. */
 export function SweepTable({ sweep, sort: sortParam, view, setParams }: Props) {
+  const t = useText();
   const averaged = sweep.groups.some((group) => group.runs > 1);
   const byRun = !averaged || view === "runs";
   const sort = readSort(sortParam);
@@ -36,24 +31,24 @@ export function SweepTable({ sweep, sort: sortParam, view, setParams }: Props) {
   };
   const best = findBestRow(sweep, 0);
   return (
-    <Card className="mt-4 overflow-hidden" aria-label="Results">
+    <Card className="mt-4 overflow-hidden" aria-label={t("Results")}>
       <header className="flex flex-wrap items-center justify-between gap-2 px-4 py-3">
         <p className="max-w-2xl min-w-0 text-xs text-muted-foreground">
           {byRun
-            ? "Last value of each run, and the best with its step."
-            : `${BAND_EXPLANATION} Only runs that have succeeded are averaged.`}
+            ? t("Last value of each run, and the best with its step.")
+            : `${t(BAND_EXPLANATION)} ${t("Only runs that have succeeded are averaged.")}`}
         </p>
         {averaged ? (
           <SegmentedControl
-            label="Rows"
+            label={t("Rows")}
             value={byRun ? "runs" : "settings"}
             options={["settings", "runs"] as const}
-            text={(one) => (one === "runs" ? "By run" : "By setting")}
+            text={(one) => (one === "runs" ? t("By run") : t("By setting"))}
             onChange={(one) => setParams({ view: one === "runs" ? "runs" : null })}
           />
         ) : null}
       </header>
-      <ScrollRegion label="Settings by results" className="border-t">
+      <ScrollRegion label={t("Settings by results")} className="border-t">
         <table className="w-full text-left">
           <Head sweep={sweep} byRun={byRun} sort={sort} onSort={onSort} />
           <tbody>
@@ -93,38 +88,27 @@ interface HeadProps {
 }
 
 function Head({ sweep, byRun, sort, onSort }: HeadProps) {
-  const columns = listColumns(sweep, byRun);
+  const t = useText();
+  const columns = listColumns(t, sweep, byRun);
   return (
     <thead className="border-b text-xs text-muted-foreground">
       <tr>
         <th scope="col" className="sticky left-0 z-10 h-9 bg-card px-3 font-medium">
-          {byRun ? "Run" : "Runs"}
+          {byRun ? t("Run") : t("Runs")}
         </th>
-        {columns.map(({ id, text, title, isNumber }) => {
+        {columns.map(({ id, text, title, isNumber, metric }) => {
           const active = sort?.column === id;
           return (
-            <th
+            <SortHead
               key={id}
-              scope="col"
-              aria-sort={active ? (sort.descending ? "descending" : "ascending") : undefined}
-              className={cn("h-9 px-3 font-medium whitespace-nowrap", isNumber && "text-right")}
+              direction={active ? (sort.descending ? "descending" : "ascending") : undefined}
+              onSort={() => onSort(id)}
+              title={title}
+              className={isNumber ? "text-right" : ""}
+              help={metric && <MetricHelp metric={metric} className={HEAD_HELP} />}
             >
-              <button
-                type="button"
-                title={title}
-                className="inline-flex items-center gap-1 hover:text-foreground"
-                onClick={() => onSort(id)}
-              >
-                {text}
-                {active ? (
-                  sort.descending ? (
-                    <ArrowDown className="size-3" aria-hidden />
-                  ) : (
-                    <ArrowUp className="size-3" aria-hidden />
-                  )
-                ) : null}
-              </button>
-            </th>
+              {text}
+            </SortHead>
           );
         })}
       </tr>

@@ -2,7 +2,9 @@
 import { keepPreviousData, useQuery } from "@tanstack/react-query";
 import Link from "next/link";
 import { useEffect } from "react";
-import { formatDateTime, formatCount } from "@/app/_lib/format";
+import { markText } from "@/app/_i18n/format-text";
+import { useText } from "@/app/_i18n/text-provider";
+import { formatDateTime, formatWords } from "@/app/_lib/format";
 import { useTRPC } from "@/app/_lib/trpc";
 import { useQueryParams } from "@/app/_lib/use-params";
 import { BackLink } from "@/app/_ui/back-link";
@@ -14,8 +16,13 @@ import { SweepActions } from "./sweep-actions";
 import { SweepCurves } from "./sweep-curves";
 import { SweepTable } from "./sweep-table";
 
+const ORIGIN = markText(
+  "{runs, plural, one {# run} other {# runs}} of kind {kind}{count, plural, =0 {} one {, seed {seeds}} other {, seeds {seeds}}} · launched <time>{at}</time>",
+);
+
 /** The address holds the metrics (the first one is drawn), how the table is grouped and sorted. */
 export function SweepView({ sweepId }: { sweepId: string }) {
+  const t = useText();
   const trpc = useTRPC();
   const [params, setParams] = useQueryParams();
   const requestedMetrics = (params.get("metrics") ?? "").split(",").filter(Boolean).slice(0, 6);
@@ -32,9 +39,9 @@ export function SweepView({ sweepId }: { sweepId: string }) {
   }, [title]);
   if (query.isError && !sweep)
     return (
-      <QueryErrorState title="The sweep could not be read" query={query}>
+      <QueryErrorState title={t("The sweep could not be read")} query={query}>
         <Button size="sm" className="mt-3 mr-2" asChild>
-          <Link href="/sweeps">All sweeps</Link>
+          <Link href="/sweeps">{t("All sweeps")}</Link>
         </Button>
       </QueryErrorState>
     );
@@ -50,7 +57,7 @@ export function SweepView({ sweepId }: { sweepId: string }) {
   return (
     <>
       <header>
-        <BackLink href="/sweeps">Sweeps</BackLink>
+        <BackLink href="/sweeps">{t("Sweeps")}</BackLink>
         <div className="mt-1 flex flex-wrap items-start justify-between gap-x-4 gap-y-2">
           <div className="flex min-w-0 flex-wrap items-center gap-x-2.5 gap-y-1">
             <h1 className="min-w-0 text-lg font-semibold break-words">{sweep.name}</h1>
@@ -61,12 +68,14 @@ export function SweepView({ sweepId }: { sweepId: string }) {
           <SweepActions sweep={sweep} />
         </div>
         <p className="mt-1.5 text-xs text-muted-foreground">
-          {formatCount(sweep.runs, "run")} of kind {sweep.kind}
-          {sweep.seeds.length > 0
-            ? `, seed${sweep.seeds.length > 1 ? "s" : ""} ${sweep.seeds.join(", ")}`
-            : ""}{" "}
-          · launched{" "}
-          <time dateTime={sweep.createdAt.toISOString()}>{formatDateTime(sweep.createdAt)}</time>
+          {t.rich(ORIGIN, {
+            runs: sweep.runs,
+            kind: formatWords(t, sweep.kind),
+            count: sweep.seeds.length,
+            seeds: sweep.seeds.join(", "),
+            at: formatDateTime(t, sweep.createdAt),
+            time: (text) => <time dateTime={sweep.createdAt.toISOString()}>{text}</time>,
+          })}
         </p>
       </header>
       <MetricChoice

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { getNextSort, readSort, getRunValue, sortRows, formatSort } from "./table-rows";
+import { formatSort, getNextSort, readSort, sortRows } from "@/app/_lib/table-sort";
+import { getRunValue } from "./table-rows";
 
 describe("the sort of a sweep's table", () => {
   it("falls, rises, and goes back to the sweep's order", () => {

@@ -6,6 +6,12 @@ import {
   type MultipleChoice,
   type QuestionRecord,
 } from "@/contracts/formats/corpus-lines";
+import {
+  formatQuestionText,
+  hasOptionsWithin,
+  readMultipleChoice,
+  removeOptions,
+} from "@/contracts/formats/upstream/question-text";
 import { describeIssues } from "@/contracts/errors";
 import { findColumn } from "@/core/reading/column-names";
 import type { SourceRow } from "@/core/reading/source-record";
@@ -70,7 +76,8 @@ const CANDIDATES: Record<Field, readonly string[]> = {
     "paragraphs",
     ...GROUND_TRUTH_DOCS,
   ],
-  type: ["type", "metadata.type", "ability"],
+  // Upstream's "ability" is one word for all of its rows.
+  type: ["type", "metadata.type", "data_source", "ability"],
   group: ["group"],
   goldQueries: ["goldQueries", "gold_queries"],
   options: ["options", "metadata.options", "choices"],
@@ -119,7 +126,15 @@ export interface MappedQuestion {
   /** Titles of the passages that hold the evidence, where a file names no ids. */
   goldTitles: string[];
   split: string | null;
+  /** What became of options that stand in the question's text. */
+  textOptions: TextOptions | null;
 }
+
+/**
+ * Options in a question's text: `read` from below it; `dropped` from below it, because they or the gold answer among them
+ * cannot be read; or `within` it, where they stay.
+ */
+export type TextOptions = "read" | "dropped" | "within";
 
 /** Why a row is no question; the caller knows where it stands. */
 export class RowProblem extends Error {}
@@ -153,13 +168,17 @@ export function mapRow(
   const id = read("id", readText) ?? fallbackId;
   if (id === null)
     throw new RowProblem(`is not a question: ${formatField("id", mapping)} is empty`);
-  const options = readOptions(read, reading);
+  const inColumn = readOptions(read, reading);
+  const written = read("question", readQuestion);
+  const stated = inColumn ? [] : read("answers", readList);
+  const inText = inColumn ? null : readMultipleChoice(written, stated).options;
+  const options = inColumn ?? inText;
   const right = options?.choices.find(({ letter }) => letter === options.answer);
-  const answers = right ? [right.text] : read("answers", readList);
+  const answers = right ? [right.text] : stated;
   if (!right && answers.length === 1 && /^[A-E]$/.test(answers[0]!)) reading.note("bare-letter");
   const parsed = questionLineSchema.safeParse({
     id,
-    question: removeOptions(read("question", readQuestion)),
+    question: removeOptions(written),
     // The answer of a multiple choice is often its letter; the text is what can be found in an answer.
     answers: right ? answers : addAliases(answers, read("aliases", readList)),
     // Brackets hold no id, so numbers in them are a list also where a text of JSON has them.
@@ -177,11 +196,27 @@ export function mapRow(
       .map((line) => line.replace(/^[^:]+/, (path) => formatField(path, mapping)));
     throw new RowProblem(`is not a question: ${problems.join("; ")}`);
   }
+  const record = parsed.data;
+  if (inText && record.options) {
+    const whole = getValueAt(row, mapping.question ?? "");
+    if (typeof whole === "string" && whole !== formatQuestionText(record))
+      record.options.asWritten = whole;
+  }
   return {
-    record: parsed.data,
+    record,
     goldTitles: read("goldTitles", (value) => toTitles(value, reading)),
     split: read("split", readText) ?? null,
+    textOptions: inColumn ? null : describeTextOptions(written, record),
   };
+}
+
+function describeTextOptions(
+  written: string,
+  { question, options }: QuestionRecord,
+): TextOptions | null {
+  if (options) return "read";
+  if (removeOptions(written) !== written) return "dropped";
+  return hasOptionsWithin(question) ? "within" : null;
 }
 
 /** "answers.0 (column golden_answers)". */
@@ -203,9 +238,6 @@ const addAliases = (answers: readonly string[], aliases: readonly string[]): str
   ...answers,
   ...new Set(aliases.filter((alias) => !answers.includes(alias))),
 ];
-
-/** Upstream's medical questions carry their options below the question; a retriever gets the question alone. */
-const removeOptions = (question: string): string => question.split(/\n\s*Options:/)[0]!;
 
 /**
  * Titles: a list of them, HotpotQA's [title, sentence] pairs, MuSiQue's paragraphs, a dictionary of a list of titles, or

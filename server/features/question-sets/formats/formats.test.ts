@@ -3,6 +3,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { questionReadingSchema } from "@/contracts/formats/question-file";
+import { formatQuestionText } from "@/contracts/formats/upstream/question-text";
 import { readQuestionFile, type QuestionFile } from "./read-question-file";
 import { SETS_DIR } from "@/lib/testing/shared";
 
@@ -193,12 +194,130 @@ describe("question files", () => {
     expect(records(csv)).toMatchObject([{ id: "7", question: "Wer,\nund wo?", answers: ["A"] }]);
   });
 
-  it("upstream's question with its options below it asks without them", async () => {
-    expect(
-      records(
-        await read("a.jsonl", lines({ id: 1, question: "Which?\nOptions:\nA. x", answers: ["x"] })),
-      )[0]!.question,
-    ).toBe("Which?");
+  /** MIRAGE's rows as upstream's process_mirage.py writes them. */
+  const mirageRow = (index: number, question: string, target: string, source = "medqa") => ({
+    data_source: source,
+    ability: "fact-reasoning",
+    reward_model: { style: "rule", ground_truth: { question, target: [target], gt_docs: [] } },
+    extra_info: { split: "test", index: `000${index}` },
+  });
+
+  it("upstream's parquet of MIRAGE: options below the question, the gold answer one of them", async () => {
+    const rows = [
+      mirageRow(
+        7,
+        "Which vitamin is made in sunlight?\nOptions:\nA: Vitamin A\nB: Vitamin D\nC: Vitamin K\n",
+        "B: Vitamin D",
+      ),
+      mirageRow(8, "Does it?\nOptions:\nA: yes\nB: no\nC: maybe\n", "C: maybe", "pubmedqa"),
+    ];
+    const content = new Uint8Array(
+      parquetWriteBuffer({
+        columnData: Object.keys(rows[0]!).map((name) => ({
+          name,
+          data: rows.map((row) => row[name as keyof typeof row]),
+          type: typeof rows[0]![name as "ability"] === "string" ? "STRING" : "JSON",
+        })),
+      }),
+    );
+    const file = await read("mirage.parquet", content);
+    expect(file.problems).toEqual([]);
+    expect(file.mapping.type).toBe("data_source");
+    expect(records(file)).toMatchObject([
+      {
+        id: "medqa-0007",
+        question: "Which vitamin is made in sunlight?",
+        answers: ["Vitamin D"],
+        type: "medqa",
+        options: {
+          choices: [
+            { letter: "A", text: "Vitamin A" },
+            { letter: "B", text: "Vitamin D" },
+            { letter: "C", text: "Vitamin K" },
+          ],
+          answer: "B",
+        },
+      },
+      { id: "pubmedqa-0008", question: "Does it?", answers: ["maybe"], options: { answer: "C" } },
+    ]);
+    expect(records(file).map(({ options }) => options!.asWritten)).toEqual([undefined, undefined]);
+    expect(records(file).map(formatQuestionText)).toEqual(
+      rows.map((row) => row.reward_model.ground_truth.question),
+    );
+    expect(file.warnings).toEqual([
+      expect.stringMatching(/^2 questions with the options below its text.*"Which vitamin/),
+    ]);
+  });
+
+  it("keeps a text of question and options that upstream would write otherwise as it was", async () => {
+    const written = "Which? \n\nOptions:\nA. one\nof two lines\nC. three (A) x";
+    const [question] = records(
+      await read("a.jsonl", lines({ id: 1, question: written, answers: ["c. THREE (a) X", "C"] })),
+    );
+    expect(question).toMatchObject({
+      question: "Which?",
+      answers: ["three (A) x"],
+      options: {
+        choices: [
+          { letter: "A", text: "one\nof two lines" },
+          { letter: "C", text: "three (A) x" },
+        ],
+        answer: "C",
+        asWritten: written,
+      },
+    });
+    expect(formatQuestionText(question!)).toBe(written);
+  });
+
+  it("says where options stand in a question that no multiple choice can be read of", async () => {
+    const warningsOf = async (question: string, answer = "x") => {
+      const file = await read("a.jsonl", lines({ id: 1, question, answers: [answer] }));
+      return [records(file)[0]!.question, records(file)[0]!.options, ...file.warnings];
+    };
+    const dropped = expect.stringMatching(
+      /^1 question with "Options:" below its text of which no/,
+    ) as string;
+    for (const [below, answer] of [
+      ["A. x", "x"],
+      ["A: x\nB: y", "z"],
+      ["A: x\nB: x", "x"],
+    ] as const)
+      expect(await warningsOf(`Which?\nOptions:\n${below}`, answer)).toEqual([
+        "Which?",
+        undefined,
+        dropped,
+      ]);
+    const within = expect.stringMatching(
+      /^1 question in whose text options seem to stand/,
+    ) as string;
+    for (const question of [
+      "Which? A) x B) y",
+      "Which? (A) x (B) y",
+      "Which?\nA. x\nB. y",
+      "Which? A. x B. y C. z",
+      "Which? Options: A: x B: y",
+    ])
+      expect(await warningsOf(question), question).toEqual([question, undefined, within]);
+    for (const question of [
+      "Who is A. B. Yehoshua?",
+      "Is vitamin A or B better?",
+      "Who sang Side A: Love?",
+    ])
+      expect(await warningsOf(question), question).toEqual([question, undefined]);
+  });
+
+  it("two questions with one stem and other options are two", async () => {
+    const ask = (id: number, ...texts: string[]) => ({
+      id,
+      question: "Which is true?",
+      options: texts,
+      answer: texts[0],
+    });
+    const file = await read("a.jsonl", lines(ask(1, "x", "y"), ask(2, "v", "w")));
+    expect([records(file).length, file.warnings]).toEqual([2, []]);
+    expect((await read("a.jsonl", lines(ask(1, "x", "y"), ask(2, "x", "y")))).warnings).toEqual([
+      expect.stringContaining("asked more than once"),
+    ]);
   });
 
   it("names every row that cannot be used, and where it stands", async () => {

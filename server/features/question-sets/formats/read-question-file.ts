@@ -1,5 +1,12 @@
 import { AppError } from "@/contracts/errors";
+import { buildQuestionIdentity } from "@/contracts/formats/corpus-lines";
 import type { ColumnMapping } from "@/contracts/formats/question-file";
+import {
+  createRoundedIdsState,
+  listRoundedIds,
+  looksRounded,
+  noteRoundedId,
+} from "@/core/reading/rounded-ids";
 import type { SourceRow } from "@/core/reading/source-record";
 import type { ValueNote } from "@/core/reading/text-values";
 import {
@@ -10,6 +17,7 @@ import {
   RowProblem,
   type MappedQuestion,
   type RowReading,
+  type TextOptions,
 } from "./column-mapping";
 import {
   isProblem,
@@ -84,6 +92,11 @@ class QuestionCollector {
   /** Columns that a person named and no row has had so far. */
   private readonly missing: Set<string>;
   private readonly notes = new Map<ValueNote, number>();
+  /** Ids of questions and of gold passages that look rounded. */
+  private readonly rounded = {
+    id: createRoundedIdsState<string>(),
+    goldIds: createRoundedIdsState<string>(),
+  };
   private readonly reading: RowReading;
 
   constructor(
@@ -138,7 +151,11 @@ class QuestionCollector {
         .sort((a, b) => a.row - b.row)
         .map(({ where, message }) => ({ where, message })),
       problemCount: this.problemCount,
-      warnings: [...this.buildWarnings(), ...buildRepeatWarnings(parts)],
+      warnings: [
+        ...this.buildWarnings(),
+        ...buildTextOptionWarnings(parts),
+        ...buildRepeatWarnings(parts),
+      ],
     };
   }
 
@@ -201,6 +218,8 @@ class QuestionCollector {
       );
       const source = typeof row.data_source === "string" ? row.data_source : null;
       this.sources.add(source);
+      noteRoundedId(this.rounded.id, mapped.record.id, where);
+      for (const id of mapped.record.goldIds) noteRoundedId(this.rounded.goldIds, id, where);
       this.questions.push({ mapped, where, row: this.rows, part, source });
     } catch (error) {
       if (!(error instanceof RowProblem)) throw error;
@@ -232,7 +251,11 @@ class QuestionCollector {
         target.places.set(record.id, where);
         target.questions.push(mapped);
       } else
-        this.addProblem(row, where, `repeats the id ${JSON.stringify(record.id)} of ${earlier}`);
+        this.addProblem(
+          row,
+          where,
+          `repeats the id ${JSON.stringify(record.id)} of ${earlier}${looksRounded(record.id) ? ": a spreadsheet may have rounded both" : ""}`,
+        );
     }
     return [...parts.values()]
       .filter(({ questions }) => questions.length > 0)
@@ -247,10 +270,25 @@ class QuestionCollector {
   }
 
   private buildWarnings(): string[] {
-    return [...this.notes].flatMap(([note, count]) => {
+    const notes = [...this.notes].flatMap(([note, count]) => {
       const warning = NOTE_WARNINGS[note];
       return warning === null ? [] : [`${count} ${count === 1 ? "value" : "values"} ${warning}`];
     });
+    return [
+      ...notes,
+      ...this.buildRoundedWarnings("id", "id", "ids"),
+      ...this.buildRoundedWarnings("goldIds", "gold id", "gold ids"),
+    ];
+  }
+
+  private buildRoundedWarnings(field: "id" | "goldIds", one: string, several: string): string[] {
+    const { count, first } = listRoundedIds(this.rounded[field]);
+    if (count === 0) return [];
+    const shown = first.slice(0, 5).map(({ place, id }) => `${place}: ${id}`);
+    const more = count > shown.length ? ", …" : "";
+    return [
+      `${count} ${count === 1 ? one : several} as a spreadsheet writes numbers that it has rounded (${shown.join(", ")}${more}): take them as text from where the table was made.`,
+    ];
   }
 }
 
@@ -281,13 +319,35 @@ const NOTE_WARNINGS: Readonly<Record<ValueNote, string | null>> = {
   pipe: 'parted at "|"; where it belongs to the text, set the cells to text.',
 };
 
+/** What is said of options that stand in the text of questions, after how many they are. */
+const TEXT_OPTION_WARNINGS: Readonly<Record<TextOptions, string>> = {
+  read: "with the options below its text, as upstream's medical rows have them: read as options, the gold answer as the letter and text of one of them.",
+  dropped:
+    'with "Options:" below its text of which no multiple choice can be read (two options or more, the gold answer one of them): asked without what stands below, as a free question.',
+  within:
+    "in whose text options seem to stand: asked as it is, as a free question. Where it is a multiple choice, bring options and answer in columns of their own (options=COLUMN, answerLetter=COLUMN).",
+};
+
+function buildTextOptionWarnings(parts: readonly QuestionPart[]): string[] {
+  const all = parts.flatMap(({ questions }) => questions);
+  return (Object.keys(TEXT_OPTION_WARNINGS) as TextOptions[]).flatMap((kind) => {
+    const found = all.filter(({ textOptions }) => textOptions === kind);
+    const [first] = found;
+    if (!first) return [];
+    const example = JSON.stringify(first.record.question.slice(0, 120));
+    return [
+      `${found.length} ${found.length === 1 ? "question" : "questions"} ${TEXT_OPTION_WARNINGS[kind]} E.g. ${example}`,
+    ];
+  });
+}
+
 /** How many questions of a part are there more than once, whatever their case and white space. */
 function buildRepeatWarnings(parts: readonly QuestionPart[]): string[] {
   let repeated = 0;
   for (const { questions } of parts) {
     const times = new Map<string, number>();
     for (const { record } of questions) {
-      const text = record.question.toLowerCase().replace(/\s+/g, " ");
+      const text = buildQuestionIdentity(record);
       times.set(text, (times.get(text) ?? 0) + 1);
     }
     repeated += [...times.values()].filter((count) => count > 1).length;

@@ -1,8 +1,8 @@
-import type { Metadata } from "next";
 import { Suspense } from "react";
+import { titlePage } from "@/app/_i18n/server";
 import { EpisodeView } from "./_components/episode-view";
 
-export const metadata: Metadata = { title: "Episode" };
+export const generateMetadata = titlePage("Episode");
 
 type EpisodePageProps = { params: Promise<{ runId: string; episodeId: string }> };
 

@@ -1,4 +1,5 @@
 import type { ReactNode } from "react";
+import { useText } from "@/app/_i18n/text-provider";
 import { formatNumber, formatSigned, NONE } from "@/app/_lib/format";
 import type { EpisodeDetail } from "@/app/_lib/trpc";
 import { listRewardParts } from "@/app/_episode/ledger";
@@ -22,21 +23,22 @@ interface RewardPartProps {
 
 /** The reward as a sum of its terms, and the advantage that the group makes of it. */
 export function RewardPart({ reward, advantage }: RewardPartProps) {
+  const t = useText();
   return (
-    <OutcomePart title="Reward">
+    <OutcomePart title={t("Reward")}>
       <div
         className="grid grid-cols-[auto_1fr_auto] gap-x-3 gap-y-0.5 font-mono text-xs"
         data-testid="reward"
       >
-        {listRewardParts(reward.terms).map((t) => (
-          <div key={t.label} className="contents">
+        {listRewardParts(reward.terms).map((term) => (
+          <div key={term.label} className="contents">
             <span className="whitespace-pre">
-              {(t.sign || " ").padEnd(2)}
-              {formatNumber(t.weight)} × {formatNumber(t.value)}
+              {(term.sign || " ").padEnd(2)}
+              {formatNumber(term.weight)} × {formatNumber(term.value)}
             </span>
-            <span className="truncate font-sans text-muted-foreground">{t.label}</span>
+            <span className="truncate font-sans text-muted-foreground">{term.label}</span>
             <span className="text-right">
-              {formatSigned((t.sign === "−" ? -1 : 1) * t.weight * t.value)}
+              {formatSigned((term.sign === "−" ? -1 : 1) * term.weight * term.value)}
             </span>
           </div>
         ))}
@@ -45,11 +47,15 @@ export function RewardPart({ reward, advantage }: RewardPartProps) {
         <span className="border-t pt-1 text-right font-medium">{formatSigned(reward.value)}</span>
       </div>
       <p className="mt-1.5 text-xs text-muted-foreground">
-        Advantage{" "}
-        <span className="font-mono text-foreground">
-          {advantage === null ? NONE : formatSigned(advantage)}
-        </span>
-        {advantage === 0 ? ": the group had no variance, so it gives no gradient" : ""}
+        {t.rich(
+          advantage === 0
+            ? "Advantage <value>{advantage}</value>: the group had no variance, so it gives no gradient"
+            : "Advantage <value>{advantage}</value>",
+          {
+            value: (value) => <span className="font-mono text-foreground">{value}</span>,
+            advantage: advantage === null ? NONE : formatSigned(advantage),
+          },
+        )}
       </p>
     </OutcomePart>
   );
@@ -63,7 +69,8 @@ interface ContextListProps {
 
 /** The documents of a context; each opens to its text. */
 export function ContextList({ context, documents, goldIds }: ContextListProps) {
-  if (context.length === 0) return <p className="text-xs text-muted-foreground">None.</p>;
+  const t = useText();
+  if (context.length === 0) return <p className="text-xs text-muted-foreground">{t("None.")}</p>;
   return (
     <ol className="space-y-1">
       {context.map((d, i) => {
@@ -74,10 +81,10 @@ export function ContextList({ context, documents, goldIds }: ContextListProps) {
               <summary className="flex cursor-pointer list-none items-baseline gap-2 rounded hover:bg-muted">
                 <span className="font-mono text-2xs text-muted-foreground">{i + 1}</span>
                 <span className="min-w-0 flex-1 truncate">{text?.title ?? d.id}</span>
-                {goldIds.includes(d.id) ? <Badge tone="good">gold</Badge> : null}
+                {goldIds.includes(d.id) ? <Badge tone="good">{t("gold")}</Badge> : null}
               </summary>
               <p className="mt-0.5 mb-1 pl-5 text-xs break-words whitespace-pre-wrap text-muted-foreground">
-                {text?.text ?? "The text is not stored."}
+                {text?.text ?? t("The text is not stored.")}
               </p>
             </details>
           </li>

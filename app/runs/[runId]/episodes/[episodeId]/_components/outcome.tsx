@@ -1,8 +1,9 @@
 import { GLOSSARY } from "@/core/glossary/glossary";
 import { METHODS } from "@/core/run/methods";
 import { Calculator } from "lucide-react";
+import { useText } from "@/app/_i18n/text-provider";
 import { cn } from "@/app/_lib/cn";
-import { formatCount, formatWords } from "@/app/_lib/format";
+import { formatWords } from "@/app/_lib/format";
 import type { EpisodeDetail } from "@/app/_lib/trpc";
 import { Badge } from "@/app/_ui/badge";
 import { Button } from "@/app/_ui/button";
@@ -24,32 +25,33 @@ type OutcomeProps = { detail: EpisodeDetail; ledger: Ledger; gains: TurnGains };
 
 /** The outcome of an episode: answers, attribution, reward, and the documents that the generator got. */
 export function Outcome({ detail, ledger, gains }: OutcomeProps) {
+  const t = useText();
   const { record, question, documents } = detail;
   if (record.episode.method === "retrieval") return <RankingOutcome detail={detail} />;
   const goldTitle = new Map(detail.gold.map((g) => [g.id, g.document?.title ?? g.id]));
   const getTitle = (id: string) => goldTitle.get(id) ?? id;
   const goldOutcomes = traceGold(ledger, question.goldIds, record.episode.context);
-  const explanation = explainAttribution(record.attribution, goldOutcomes, getTitle);
+  const explanation = explainAttribution(t, record.attribution, goldOutcomes, getTitle);
   const errors = [...new Set(record.formatErrors)];
   return (
-    <Card className="divide-y lg:sticky lg:top-5" aria-label="Outcome">
-      <OutcomePart title="Answer">
+    <Card className="divide-y lg:sticky lg:top-5" aria-label={t("Outcome")}>
+      <OutcomePart title={t("Answer")}>
         <AnswerRow
-          label={METHODS[record.episode.method].title}
+          label={t(METHODS[record.episode.method].title)}
           text={record.answer?.text ?? null}
           score={record.score?.value ?? null}
           thoughts={record.answer?.usage?.thoughts}
         />
         {record.baseline ? (
           <AnswerRow
-            label="naive RAG"
+            label={t("naive RAG")}
             text={record.baseline.answer.text}
             score={record.baseline.score.value}
             thoughts={record.baseline.answer.usage?.thoughts}
           />
         ) : null}
         <div className="mt-1.5 grid grid-cols-[5rem_1fr] gap-x-2">
-          <span className="text-xs text-muted-foreground">gold</span>
+          <span className="text-xs text-muted-foreground">{t("gold")}</span>
           <span className="min-w-0 break-words">{question.answers.join(" | ")}</span>
         </div>
         {explanation ? (
@@ -68,7 +70,7 @@ export function Outcome({ detail, ledger, gains }: OutcomeProps) {
           <p className="mt-2 flex flex-wrap gap-1">
             {errors.map((e) => (
               <Badge key={e} tone="warn">
-                {record.formatErrors.filter((f) => f === e).length} × {formatWords(e)}
+                {record.formatErrors.filter((f) => f === e).length} × {formatWords(t, e)}
               </Badge>
             ))}
           </p>
@@ -76,13 +78,13 @@ export function Outcome({ detail, ledger, gains }: OutcomeProps) {
       </OutcomePart>
       {record.reward ? <RewardPart reward={record.reward} advantage={record.advantage} /> : null}
       {goldOutcomes.length > 0 ? (
-        <OutcomePart title={`Gold documents (${goldOutcomes.length})`}>
+        <OutcomePart title={t("Gold documents ({count})", { count: goldOutcomes.length })}>
           <ul className="space-y-1">
             {goldOutcomes.map((f) => (
               <li key={f.id} className="flex items-baseline justify-between gap-2">
                 <span className="min-w-0 break-words">{getTitle(f.id)}</span>
                 <span className={cn("shrink-0 text-xs", f.handedOver ? "text-good" : "text-warn")}>
-                  {describeGoldOutcome(f)}
+                  {describeGoldOutcome(t, f)}
                 </span>
               </li>
             ))}
@@ -90,7 +92,10 @@ export function Outcome({ detail, ledger, gains }: OutcomeProps) {
         </OutcomePart>
       ) : null}
       <OutcomePart
-        title={`Handed to the generator (${formatCount(record.episode.context.length, "document")})`}
+        title={t(
+          "Handed to the generator ({count, plural, one {# document} other {# documents}})",
+          { count: record.episode.context.length },
+        )}
       >
         <ContextList
           context={record.episode.context}
@@ -100,7 +105,9 @@ export function Outcome({ detail, ledger, gains }: OutcomeProps) {
       </OutcomePart>
       {record.baseline ? (
         <OutcomePart
-          title={`Naive RAG's context (${formatCount(record.baseline.context.length, "document")})`}
+          title={t("Naive RAG's context ({count, plural, one {# document} other {# documents}})", {
+            count: record.baseline.context.length,
+          })}
         >
           <ContextList
             context={record.baseline.context}
@@ -110,28 +117,30 @@ export function Outcome({ detail, ledger, gains }: OutcomeProps) {
         </OutcomePart>
       ) : null}
       {ledger.turns.some(({ query }) => query !== null) ? (
-        <OutcomePart title={GLOSSARY["turn-gain"].title}>
+        <OutcomePart title={t(GLOSSARY["turn-gain"].title)}>
           {gains.done ? (
             <p className="text-xs text-muted-foreground">
-              Shown under each turn.{" "}
-              {gains.ceiling ? (
-                <>
-                  With the gold documents alone:{" "}
-                  <span className="font-medium text-foreground">“{gains.ceiling.answer}”</span>{" "}
-                  <ScoreMarkInline score={gains.ceiling.score} />
-                </>
-              ) : null}
+              {t("Shown under each turn.")}{" "}
+              {gains.ceiling
+                ? t.rich("With the gold documents alone: <answer>“{text}”</answer> {score}", {
+                    answer: (answer) => (
+                      <span className="font-medium text-foreground">{answer}</span>
+                    ),
+                    text: gains.ceiling.answer,
+                    score: <ScoreMarkInline score={gains.ceiling.score} />,
+                  })
+                : null}
             </p>
           ) : (
             <>
-              <p className="text-xs text-muted-foreground">{GLOSSARY["turn-gain"].text}</p>
+              <p className="text-xs text-muted-foreground">{t(GLOSSARY["turn-gain"].text)}</p>
               <Button size="sm" className="mt-2" disabled={gains.running} onClick={gains.compute}>
-                <Calculator /> {gains.running ? "Computing" : "Compute"}
+                <Calculator /> {gains.running ? t("Computing") : t("Compute")}
               </Button>
             </>
           )}
           {gains.error && !gains.running ? (
-            <ErrorState className="mt-2" title="Not computed" error={gains.error} />
+            <ErrorState className="mt-2" title={t("Not computed")} error={gains.error} />
           ) : null}
         </OutcomePart>
       ) : null}
@@ -153,11 +162,12 @@ type AnswerRowProps = {
 };
 
 function AnswerRow({ label, text, score, thoughts }: AnswerRowProps) {
+  const t = useText();
   return (
     <div className="grid grid-cols-[5rem_1fr_auto] items-baseline gap-x-2 py-0.5">
       <span className="text-xs text-muted-foreground">{label}</span>
       <div className="min-w-0 font-medium break-words">
-        {text === null ? "no answer" : text || "(empty)"}
+        {text === null ? t("no answer") : text || t("(empty)")}
         {thoughts === undefined ? null : <Thoughts text={thoughts} />}
       </div>
       <span className="self-center">

@@ -1,11 +1,13 @@
+import { useText } from "@/app/_i18n/text-provider";
 import type { EpisodeDetail } from "@/app/_lib/trpc";
 import { Card } from "@/app/_ui/card";
-import { formatNumber, formatCount } from "@/app/_lib/format";
+import { formatNumber } from "@/app/_lib/format";
 import { listMetricsWithin, rankGold } from "@/core/metrics/ranking-metrics";
-import { formatMetricLabel } from "@/app/_retrieval/metric-label";
+import { explainMetric, formatMetricLabel } from "@/app/_retrieval/metric-label";
 
 /** The outcome of a ranking: the ranks of the gold documents, and this question's metrics. */
 export function RankingOutcome({ detail }: { detail: EpisodeDetail }) {
+  const t = useText();
   const { record, question, gold } = detail;
   const step = record.episode.steps.find((s) => s.kind === "retrieve");
   const ranking = step?.documents.map((document) => document.id) ?? [];
@@ -13,10 +15,10 @@ export function RankingOutcome({ detail }: { detail: EpisodeDetail }) {
   const result = rankGold(ranking, question.goldIds, Math.max(ranking.length, 1));
   const titleOf = new Map(gold.map(({ id, document }) => [id, document?.title ?? id]));
   return (
-    <Card className="divide-y lg:sticky lg:top-5" aria-label="Outcome">
+    <Card className="divide-y lg:sticky lg:top-5" aria-label={t("Outcome")}>
       <section className="px-4 py-3">
         <h2 className="mb-1.5 text-xs font-semibold text-muted-foreground">
-          Gold documents ({result.gold})
+          {t("Gold documents ({count})", { count: result.gold })}
         </h2>
         <ul className="space-y-1">
           {[...new Set(question.goldIds)].map((id) => {
@@ -27,7 +29,9 @@ export function RankingOutcome({ detail }: { detail: EpisodeDetail }) {
                 <span
                   className={rank > 0 ? "shrink-0 text-xs text-good" : "shrink-0 text-xs text-warn"}
                 >
-                  {rank > 0 ? `rank ${rank}` : `not among the first ${ranking.length}`}
+                  {rank > 0
+                    ? t("rank {rank}", { rank })
+                    : t("not among the first {depth}", { depth: ranking.length })}
                 </span>
               </li>
             );
@@ -35,20 +39,22 @@ export function RankingOutcome({ detail }: { detail: EpisodeDetail }) {
         </ul>
       </section>
       <section className="px-4 py-3">
-        <h2 className="mb-1.5 text-xs font-semibold text-muted-foreground">This question</h2>
+        <h2 className="mb-1.5 text-xs font-semibold text-muted-foreground">{t("This question")}</h2>
         <dl className="grid grid-cols-[1fr_auto] gap-x-3 gap-y-0.5 text-xs">
           {listMetricsWithin(result.depth).map((metric) => (
             <div key={metric.key} className="contents">
-              <dt className="text-muted-foreground" title={metric.meaning}>
-                {formatMetricLabel(metric.key)}
+              <dt className="text-muted-foreground" title={explainMetric(t, metric)}>
+                {formatMetricLabel(t, metric.key)}
               </dt>
               <dd className="text-right font-mono">{formatNumber(metric.compute(result))}</dd>
             </div>
           ))}
         </dl>
         <p className="mt-2 text-xs text-muted-foreground">
-          {formatCount(ranking.length, "document")} ranked with the question itself; nothing was
-          answered.
+          {t(
+            "{count, plural, one {# document} other {# documents}} ranked with the question itself; nothing was answered.",
+            { count: ranking.length },
+          )}
         </p>
       </section>
     </Card>

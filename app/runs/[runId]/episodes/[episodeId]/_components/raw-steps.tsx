@@ -1,20 +1,65 @@
 "use client";
-import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
-import { z } from "zod";
 import { Thoughts } from "@/app/_episode/thoughts";
+import { markText } from "@/app/_i18n/format-text";
+import { useText } from "@/app/_i18n/text-provider";
 import { cn } from "@/app/_lib/cn";
-import { formatInteger, formatNumber, formatSeconds } from "@/app/_lib/format";
+import { formatInteger, formatSeconds } from "@/app/_lib/format";
 import { Badge } from "@/app/_ui/badge";
 import { Button } from "@/app/_ui/button";
 import { Card } from "@/app/_ui/card";
+import { SegmentedControl } from "@/app/_ui/segmented-control";
 import type { EpisodeStep, StepOfKind } from "@/contracts/records/episode";
 import { splitThoughts } from "@/core/episode/thoughts";
+import { TokenView } from "./token-view";
+import { OVERLAYS, type Overlay } from "./tokens";
 
-type RawStepsProps = { steps: readonly EpisodeStep[]; model: string | null };
+interface RawStepsProps {
+  steps: readonly EpisodeStep[];
+  model: string | null;
+  /** Mean of the episode's action tokens. */
+  advantage: number | null;
+}
+
+/** What the tokens of all steps are coloured by. */
+type TokenLook = { model: string | null; advantage: number | null; overlay: Overlay };
 
 /** Every step as it happened, without interpretation. */
-export function RawSteps({ steps, model }: RawStepsProps) {
+export function RawSteps({ steps, model, advantage }: RawStepsProps) {
+  const t = useText();
+  const [overlay, setOverlay] = useState<Overlay>("log-probability");
+  const hasTokens = steps.some((step) => step.kind === "generate" && step.ids?.length);
+  const look = { model, advantage, overlay };
+  return (
+    <>
+      {hasTokens ? (
+        <div className="mb-3 flex flex-wrap items-center gap-2 text-xs text-muted-foreground">
+          {t("Colour tokens by")}
+          <SegmentedControl
+            label={t("Colour tokens by")}
+            value={overlay}
+            options={OVERLAYS}
+            text={(value) => t(value)}
+            onChange={setOverlay}
+          />
+        </div>
+      ) : null}
+      <StepList steps={steps} look={look} />
+    </>
+  );
+}
+
+const KINDS: Record<EpisodeStep["kind"], string> = {
+  generate: markText("generate"),
+  retrieve: markText("retrieve"),
+  select: markText("select"),
+  condense: markText("condense"),
+  reject: markText("reject"),
+  stop: markText("stop"),
+};
+
+function StepList({ steps, look }: { steps: readonly EpisodeStep[]; look: TokenLook }) {
+  const t = useText();
   return (
     <ol className="space-y-3">
       {steps.map((step, i) => (
@@ -27,14 +72,14 @@ export function RawSteps({ steps, model }: RawStepsProps) {
                   step.kind === "reject" ? "warn" : step.kind === "generate" ? "primary" : "neutral"
                 }
               >
-                {step.kind}
+                {t(KINDS[step.kind])}
               </Badge>
-              <span className="text-muted-foreground">turn {step.turn}</span>
+              <span className="text-muted-foreground">{t("turn {turn}", { turn: step.turn })}</span>
               <span className="ml-auto font-mono text-muted-foreground">
                 {formatSeconds(step.seconds)}
               </span>
             </p>
-            <StepBody step={step} model={model} />
+            <StepBody step={step} look={look} />
           </Card>
         </li>
       ))}
@@ -44,10 +89,11 @@ export function RawSteps({ steps, model }: RawStepsProps) {
 
 const pre = "mt-2 overflow-x-auto font-mono text-xs leading-5 break-words whitespace-pre-wrap";
 
-function StepBody({ step, model }: { step: EpisodeStep; model: string | null }) {
+function StepBody({ step, look }: { step: EpisodeStep; look: TokenLook }) {
+  const t = useText();
   switch (step.kind) {
     case "generate":
-      return <GenerateBody step={step} model={model} />;
+      return <GenerateBody step={step} look={look} />;
     case "retrieve":
       return (
         <pre
@@ -58,7 +104,7 @@ function StepBody({ step, model }: { step: EpisodeStep; model: string | null }) 
       return (
         <pre
           className={pre}
-        >{`${step.implicit ? "implicit select-all: " : ""}${step.selected.join(", ") || "nothing"}`}</pre>
+        >{`${step.implicit ? `${t("implicit select-all")}: ` : ""}${step.selected.join(", ") || t("nothing")}`}</pre>
       );
     case "condense":
       return <WrittenText text={step.text} />;
@@ -69,7 +115,8 @@ function StepBody({ step, model }: { step: EpisodeStep; model: string | null }) 
   }
 }
 
-function GenerateBody({ step, model }: { step: StepOfKind<"generate">; model: string | null }) {
+function GenerateBody({ step, look }: { step: StepOfKind<"generate">; look: TokenLook }) {
+  const t = useText();
   const [showTokens, setShowTokens] = useState(true);
   const hasTokens = step.ids !== undefined && step.ids.length > 0;
   return (
@@ -77,7 +124,7 @@ function GenerateBody({ step, model }: { step: StepOfKind<"generate">; model: st
       {step.prompt ? (
         <details className="mt-2">
           <summary className="cursor-pointer text-xs text-muted-foreground">
-            Prompt, {formatInteger(step.prompt.length)} characters
+            {t("Prompt, {count} characters", { count: formatInteger(step.prompt.length) })}
           </summary>
           <pre className={cn(pre, "text-muted-foreground")}>{step.prompt}</pre>
         </details>
@@ -90,11 +137,11 @@ function GenerateBody({ step, model }: { step: StepOfKind<"generate">; model: st
           aria-pressed={showTokens}
           onClick={() => setShowTokens(!showTokens)}
         >
-          {showTokens ? "Show as text" : "Show as tokens"}
+          {showTokens ? t("Show as text") : t("Show as tokens")}
         </Button>
       ) : null}
       {hasTokens && showTokens ? (
-        <Tokens step={step} model={model} />
+        <TokenView step={step} {...look} />
       ) : (
         <WrittenText text={step.text} />
       )}
@@ -109,87 +156,6 @@ function WrittenText({ text: written }: { text: string }) {
     <>
       {thoughts === null ? null : <Thoughts text={thoughts} />}
       <pre className={pre}>{text}</pre>
-    </>
-  );
-}
-
-const decodedSchema = z.object({ texts: z.array(z.string()) });
-
-/** Text of each token; ids are sent to the server, because the vocabulary is larger than the page. */
-function useTokenTexts(model: string | null, ids: readonly number[]) {
-  return useQuery({
-    queryKey: ["token-texts", model, ids],
-    enabled: model !== null && ids.length > 0,
-    staleTime: Infinity,
-    retry: false,
-    queryFn: async () => {
-      const response = await fetch("/tokens", {
-        method: "POST",
-        headers: { "content-type": "application/json" },
-        body: JSON.stringify({ model, ids }),
-      });
-      if (!response.ok) throw new Error(await response.text());
-      return decodedSchema.parse(await response.json()).texts;
-    },
-  });
-}
-
-function Tokens({ step, model }: { step: StepOfKind<"generate">; model: string | null }) {
-  const ids = step.ids ?? [];
-  const texts = useTokenTexts(model, ids);
-  const chosen = step.mask?.reduce<number>((n, m) => n + m, 0) ?? null;
-  const mean =
-    chosen && step.logprobs
-      ? step.logprobs.reduce((sum, l, i) => sum + (step.mask?.[i] === 1 ? l : 0), 0) / chosen
-      : null;
-  return (
-    <>
-      <p className="mt-1 flex flex-wrap gap-x-4 gap-y-1 text-2xs text-muted-foreground">
-        <span>
-          {formatInteger(ids.length)} tokens
-          {chosen === null ? "" : `, ${formatInteger(chosen)} chosen by the policy`}
-        </span>
-        {mean === null ? null : <span>mean log-probability {formatNumber(mean)}</span>}
-        <span className="flex items-center gap-1">
-          <span className="inline-block h-3 w-4 rounded-xs bg-primary/30" aria-hidden /> policy,
-          darker the less likely
-        </span>
-        <span className="flex items-center gap-1">
-          <span className="inline-block h-3 w-4 rounded-xs border border-dashed" aria-hidden />{" "}
-          forced or given, no loss
-        </span>
-        {texts.isError ? <span className="text-warn">Only ids: {texts.error.message}</span> : null}
-      </p>
-      <div className={pre} data-testid="tokens">
-        {ids.map((id, i) => {
-          const policy = step.mask?.[i] !== 0;
-          const logprob = policy ? step.logprobs?.[i] : undefined;
-          const text = texts.data?.[i];
-          const doubt = logprob === undefined ? 0.12 : 0.08 + 0.5 * (1 - Math.exp(logprob));
-          return (
-            <span
-              key={i}
-              title={`id ${id}${policy ? (logprob === undefined ? "" : `, log-probability ${logprob.toFixed(3)}, probability ${Math.exp(logprob).toFixed(3)}`) : ", not chosen by the policy"}`}
-              className={cn(
-                "rounded-xs",
-                policy
-                  ? ""
-                  : "text-muted-foreground underline decoration-border decoration-dashed underline-offset-4",
-                text === undefined && "mr-1",
-              )}
-              style={
-                policy
-                  ? {
-                      background: `color-mix(in oklab, var(--primary) ${Math.round(doubt * 100)}%, transparent)`,
-                    }
-                  : undefined
-              }
-            >
-              {text ?? id}
-            </span>
-          );
-        })}
-      </div>
     </>
   );
 }

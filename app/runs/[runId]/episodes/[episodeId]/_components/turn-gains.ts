@@ -34,7 +34,7 @@ export function useTurnGains(detail: EpisodeDetail): TurnGains {
   const result = stored.data?.result ?? null;
   return {
     byTurn: result
-      ? new Map(result.turns.map((t) => [t.turn, { answer: t.answer, score: t.score }]))
+      ? new Map(result.turns.map(({ turn, answer, score }) => [turn, { answer, score }]))
       : NO_GAINS,
     ceiling: result?.goldContext ?? null,
     done: result !== null,

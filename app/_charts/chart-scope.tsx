@@ -1,0 +1,121 @@
+"use client";
+import {
+  createContext,
+  useContext,
+  useEffect,
+  useMemo,
+  useState,
+  useSyncExternalStore,
+  type ReactNode,
+} from "react";
+import { queueDrawing } from "./draw-queue";
+import type { ChartMarker } from "./marks";
+import { DEFAULT_SETTINGS, type ChartSettings, type Zoom } from "./settings";
+import { createStore, type Store } from "./store";
+import type { Track, Tracks, XKind, XName } from "./x-axis";
+
+/** What the charts of a page share. */
+export interface ChartScope {
+  settings: ChartSettings;
+  /** What the horizontal axis counts; steps where the run has no track of what was asked for. */
+  xKind: XKind;
+  /** What one of it is called: "step". */
+  xName: XName;
+  track: Track | null;
+  /** The place under the pointer. */
+  hover: Store<number | null>;
+  zoom: Store<Zoom | null>;
+  /** What happened at which step, for every chart. */
+  markers: readonly ChartMarker[];
+}
+
+const NO_MARKERS: readonly ChartMarker[] = [];
+
+const createScope = (): ChartScope => ({
+  settings: DEFAULT_SETTINGS,
+  xKind: "step",
+  xName: "step",
+  track: null,
+  hover: createStore<number | null>(null),
+  zoom: createStore<Zoom | null>(null),
+  markers: NO_MARKERS,
+});
+
+const ChartScopeContext = createContext<ChartScope>(createScope());
+
+export const useChartScope = (): ChartScope => useContext(ChartScopeContext);
+
+interface ChartScopeProviderProps {
+  /** Absent: those of the charts around it. */
+  settings?: ChartSettings;
+  /** What the horizontal axis can count beside steps. */
+  tracks?: Tracks;
+  /** What the axis counts where it is not the run's steps: then it counts nothing else. */
+  xName?: XName;
+  zoom?: Store<Zoom | null>;
+  markers?: readonly ChartMarker[];
+  children: ReactNode;
+}
+
+/** The charts below it share one hovered place, one zoom and one way of drawing. */
+export function ChartScopeProvider({
+  settings,
+  tracks,
+  xName = "step",
+  zoom,
+  markers = NO_MARKERS,
+  children,
+}: ChartScopeProviderProps) {
+  const around = useChartScope();
+  const [own] = useState(createScope);
+  const used = settings ?? around.settings;
+  const track = (used.x !== "step" && tracks?.[used.x]) || null;
+  const scope = useMemo<ChartScope>(
+    () => ({
+      settings: used,
+      xKind: track ? used.x : "step",
+      xName,
+      track,
+      hover: own.hover,
+      zoom: zoom ?? own.zoom,
+      markers,
+    }),
+    [used, track, xName, own, zoom, markers],
+  );
+  return <ChartScopeContext value={scope}>{children}</ChartScopeContext>;
+}
+
+const getNull = (): null => null;
+
+/** The hovered place of the page; null where the pointer is on no chart. */
+export function useHoveredX(): number | null {
+  const { hover } = useChartScope();
+  return useSyncExternalStore(hover.subscribe, hover.get, getNull);
+}
+
+/** The page's zoom, at once: for controls. */
+export function useZoom(): Zoom | null {
+  const { zoom } = useChartScope();
+  return useSyncExternalStore(zoom.subscribe, zoom.get, getNull);
+}
+
+/** The page's zoom, for a plot: other plots than the one under the pointer follow one after the other. */
+export function useDrawnZoom(isActive: () => boolean): Zoom | null {
+  const { zoom } = useChartScope();
+  const [drawn, setDrawn] = useState(zoom.get);
+  useEffect(() => {
+    let cancel = (): void => undefined;
+    const follow = (): void => {
+      cancel();
+      if (isActive()) setDrawn(zoom.get());
+      else cancel = queueDrawing(() => setDrawn(zoom.get()));
+    };
+    follow();
+    const unsubscribe = zoom.subscribe(follow);
+    return () => {
+      cancel();
+      unsubscribe();
+    };
+  }, [zoom, isActive]);
+  return drawn;
+}

@@ -1,0 +1,89 @@
+import { markText, type Text } from "@/app/_i18n/format-text";
+import { escapeCsvField } from "@/core/comparability/results-table";
+import type { PlacedLine } from "./prepare";
+import type { SeriesStyle } from "./view";
+import type { XKind } from "./x-axis";
+
+/** What is saved of a plot as text. Pure. */
+
+export interface PlotTable {
+  columns: string[];
+  /** Ascending in step; null where a series has no point. */
+  rows: (number | null)[][];
+}
+
+const AXIS_COLUMNS: Readonly<Record<XKind, string>> = {
+  step: markText("step"),
+  time: markText("time"),
+  episodes: markText("episodes"),
+  tokens: markText("tokens"),
+};
+
+/** Columns of a series beside its values. */
+const INTERVAL_COLUMNS = [markText("{label} low"), markText("{label} high")];
+const EXTREME_COLUMNS = [markText("{label} min"), markText("{label} max")];
+
+/**
+ * The points of a plot as a table: step, place on the axis where that is another, and for each series its value, its
+ * extremes where points stand for several, and the smoothed value where it is smoothed.
+ */
+export function buildPlotTable(
+  t: Text,
+  lines: readonly PlacedLine[],
+  styles: readonly SeriesStyle[],
+  { xKind, smoothing }: { xKind: XKind | null; smoothing: number },
+): PlotTable {
+  const labels = new Map(styles.map(({ key, label }) => [key, label]));
+  const parts = lines.map((line) => {
+    const label = labels.get(line.key) ?? line.key;
+    const hasEnds = line.points.some(({ low, high }) => low < high);
+    const ends = line.hasBand ? INTERVAL_COLUMNS : EXTREME_COLUMNS;
+    return {
+      byPlace: new Map(line.points.map((point) => [`${point.step} ${point.x}`, point])),
+      hasEnds,
+      columns: [
+        label,
+        ...(hasEnds ? ends.map((end) => t(end, { label })) : []),
+        ...(smoothing > 0 ? [t("{label} smoothed {smoothing}", { label, smoothing })] : []),
+      ],
+    };
+  });
+  const places = new Map(
+    lines.flatMap(({ points }) =>
+      points.map(({ step, x }) => [`${step} ${x}`, { step, x }] as const),
+    ),
+  );
+  const rows = [...places]
+    .sort(([, a], [, b]) => a.x - b.x || a.step - b.step)
+    .map(([place, { step, x }]) => [
+      step,
+      ...(xKind === null ? [] : [x]),
+      ...parts.flatMap(({ byPlace, hasEnds }) => {
+        const point = byPlace.get(place);
+        return [
+          point?.value ?? null,
+          ...(hasEnds ? [point?.low ?? null, point?.high ?? null] : []),
+          ...(smoothing > 0 ? [point?.smoothed ?? null] : []),
+        ];
+      }),
+    ]);
+  const columns = [
+    t(AXIS_COLUMNS.step),
+    ...(xKind === null ? [] : [t(AXIS_COLUMNS[xKind])]),
+    ...parts.flatMap((part) => part.columns),
+  ];
+  return { columns, rows };
+}
+
+/** A table as comma-separated values with a head (RFC 4180); an absent value is empty. */
+export const formatCsv = ({ columns, rows }: PlotTable): string =>
+  [columns.map(escapeCsvField), ...rows.map((row) => row.map((value) => value ?? ""))]
+    .map((row) => row.join(","))
+    .join("\r\n") + "\r\n";
+
+/** A title, in any language, as the name of a file. */
+export const formatFileName = (title: string): string =>
+  title
+    .toLowerCase()
+    .replaceAll(/[^\p{L}\p{N}]+/gu, "-")
+    .replaceAll(/^-|-$/g, "") || "chart";

@@ -1,0 +1,67 @@
+"use client";
+import { EllipsisVertical, Expand, FileSpreadsheet, Image, Table2 } from "lucide-react";
+import type { RefObject } from "react";
+import { useText } from "@/app/_i18n/text-provider";
+import { Button } from "@/app/_ui/button";
+import { Menu, MenuContent, MenuItem, MenuTrigger } from "@/app/_ui/menu";
+import { useNotify } from "@/app/_ui/toast";
+import type { LegendEntry } from "./legend";
+import { savePlotPng, savePlotSvg } from "./save-image";
+
+/** How a plot is opened over the whole window. */
+export type OpenPlot = "chart" | "table";
+
+interface PlotMenuProps {
+  label: string;
+  legend: readonly LegendEntry[];
+  plot: RefObject<HTMLElement | null>;
+  /** Absent: it is open over the whole window already. */
+  onOpen?: (open: OpenPlot) => void;
+  onCsv: () => void;
+}
+
+/** What can be done with a plot: opened larger, read as a table, saved. */
+export function PlotMenu({ label, legend, plot, onOpen, onCsv }: PlotMenuProps) {
+  const t = useText();
+  const notify = useNotify();
+  const save = (saving: boolean | Promise<boolean>): void =>
+    void Promise.resolve(saving).then(
+      (isSaved) => isSaved || notify("bad", t("The chart is not drawn yet")),
+      () => notify("bad", t("The browser could not draw the picture")),
+    );
+  return (
+    <Menu>
+      <MenuTrigger asChild>
+        <Button
+          variant="ghost"
+          size="icon-sm"
+          className="-mt-1 -mr-1.5 print:hidden"
+          aria-label={t("{label}: full screen, table, export", { label })}
+        >
+          <EllipsisVertical />
+        </Button>
+      </MenuTrigger>
+      <MenuContent>
+        {onOpen ? (
+          <>
+            <MenuItem onSelect={() => onOpen("chart")}>
+              <Expand aria-hidden /> {t("Full screen")}
+            </MenuItem>
+            <MenuItem onSelect={() => onOpen("table")}>
+              <Table2 aria-hidden /> {t("Show as table")}
+            </MenuItem>
+          </>
+        ) : null}
+        <MenuItem onSelect={() => plot.current && save(savePlotPng(plot.current, label, legend))}>
+          <Image aria-hidden /> {t("Save as PNG")}
+        </MenuItem>
+        <MenuItem onSelect={() => plot.current && save(savePlotSvg(plot.current, label, legend))}>
+          <Image aria-hidden /> {t("Save as SVG")}
+        </MenuItem>
+        <MenuItem onSelect={onCsv}>
+          <FileSpreadsheet aria-hidden /> {t("Save values as CSV")}
+        </MenuItem>
+      </MenuContent>
+    </Menu>
+  );
+}

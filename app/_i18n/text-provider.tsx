@@ -1,0 +1,33 @@
+"use client";
+import { createContext, use, useCallback, useContext, useMemo, type ReactNode } from "react";
+import { useRouter } from "next/navigation";
+import { loadCatalogue } from "./catalogue";
+import { createText, NO_TRANSLATION, type Text } from "./format-text";
+import { LANGUAGE_COOKIE, type Language } from "./language";
+
+const ENGLISH = createText("en", NO_TRANSLATION);
+
+const TextContext = createContext<Text>(ENGLISH);
+
+/** Gives the pages below it their texts in one language. */
+export function TextProvider({ language, children }: { language: Language; children: ReactNode }) {
+  const loading = loadCatalogue(language);
+  const catalogue = loading === null ? NO_TRANSLATION : use(loading);
+  const text = useMemo(() => createText(language, catalogue), [language, catalogue]);
+  return <TextContext value={text}>{children}</TextContext>;
+}
+
+/** The texts of the interface: `t("Launch")`. */
+export const useText = (): Text => useContext(TextContext);
+
+/** Chooses the language of the interface for this browser, and draws the page in it. */
+export function useLanguageChoice(): (language: Language) => void {
+  const router = useRouter();
+  return useCallback(
+    (language) => {
+      document.cookie = `${LANGUAGE_COOKIE}=${language}; path=/; max-age=31536000; samesite=lax`;
+      router.refresh();
+    },
+    [router],
+  );
+}

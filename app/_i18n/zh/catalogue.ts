@@ -1,0 +1,33 @@
+import type { Catalogue } from "../format-text";
+import charts from "./charts.json";
+import corpora from "./corpora.json";
+import episode from "./episode.json";
+import glossary from "./glossary.json";
+import launch from "./launch.json";
+import leaderboard from "./leaderboard.json";
+import metrics from "./metrics.json";
+import playground from "./playground.json";
+import presets from "./presets.json";
+import retrieval from "./retrieval.json";
+import runs from "./runs.json";
+import settings from "./settings.json";
+import shell from "./shell.json";
+
+/** Every text of the interface in Simplified Chinese by its English, kept by what it is about; a text stands in one part. */
+export const PARTS: Readonly<Record<string, Catalogue>> = {
+  shell,
+  charts,
+  runs,
+  episode,
+  launch,
+  leaderboard,
+  retrieval,
+  corpora,
+  playground,
+  settings,
+  glossary,
+  metrics,
+  presets,
+};
+
+export const CHINESE: Catalogue = Object.assign({}, ...Object.values(PARTS)) as Catalogue;

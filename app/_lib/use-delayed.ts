@@ -1,0 +1,12 @@
+"use client";
+import { useEffect, useState } from "react";
+
+/** A value once it has not changed for so long; the value before until then. */
+export function useDelayed<T>(value: T, milliseconds: number): T {
+  const [delayed, setDelayed] = useState(value);
+  useEffect(() => {
+    const wait = setTimeout(() => setDelayed(value), milliseconds);
+    return () => clearTimeout(wait);
+  }, [value, milliseconds]);
+  return delayed;
+}

@@ -1,0 +1,38 @@
+import { expect, it } from "vitest";
+import { createText } from "@/app/_i18n/format-text";
+import { CHINESE } from "@/app/_i18n/zh/catalogue";
+import { filterItems, listFoundItems, listPageItems } from "./palette-items";
+
+const t = createText("en", {});
+
+it("finds pages by words in any order, and what begins with them first", () => {
+  expect(filterItems(listPageItems(t), "run new")[0]?.label).toBe("New run");
+  expect(filterItems(listPageItems(t), "run")[0]?.label).toBe("Runs");
+  expect(filterItems(listPageItems(t), "gpu")[0]?.label).toBe("Workers");
+  expect(filterItems(listPageItems(t), "no such page")).toEqual([]);
+});
+
+it("finds pages by words in English and in the page's language, once it is another", () => {
+  const items = listPageItems(createText("zh", CHINESE));
+  const find = (text: string) => filterItems(items, text).map(({ href }) => href);
+  expect(find("运行")).toContain("/runs");
+  expect(find("runs")).toContain("/runs");
+  expect(find("排行榜")).toEqual(["/leaderboard"]);
+  expect(find("leaderboard")).toEqual(["/leaderboard"]);
+  expect(find("gpu")).toEqual(["/workers"]);
+  expect(find("密钥")).toEqual(["/workers"]);
+});
+
+it("leads to what the server found, with names of any characters", () => {
+  const found = listFoundItems(t, {
+    runs: [{ id: "1", name: "A", kind: "train", state: "failed" }],
+    sweeps: [],
+    questions: [{ set: "a/b", id: "q", question: "Who & where?" }],
+    corpora: [{ name: "a/b" }],
+  });
+  expect(found.map(({ href }) => href)).toEqual([
+    "/runs/1",
+    "/questions?set=a%2Fb&q=Who+%26+where%3F",
+    "/corpora/a%2Fb",
+  ]);
+});

@@ -1,0 +1,45 @@
+"use client";
+import { Popover as Primitive } from "radix-ui";
+import { useRef, type ReactNode, type RefObject } from "react";
+
+interface HelpPanelProps {
+  open: boolean;
+  onOpenChange: (open: boolean) => void;
+  /** The button that opens it. */
+  trigger: RefObject<HTMLButtonElement | null>;
+  id: string;
+  name: string;
+  children: ReactNode;
+}
+
+/** The open explanation, beside its button, to which it gives the focus back unless something else took it. */
+export function HelpPanel({ open, onOpenChange, trigger, id, name, children }: HelpPanelProps) {
+  const wasLeft = useRef(false);
+  return (
+    <Primitive.Root open={open} onOpenChange={onOpenChange}>
+      <Primitive.Anchor virtualRef={trigger} />
+      <Primitive.Portal>
+        <Primitive.Content
+          id={id}
+          sideOffset={4}
+          collisionPadding={8}
+          className="z-50 max-w-80 rounded-md border bg-card p-3 text-left text-xs font-normal shadow-md"
+          aria-label={name}
+          onInteractOutside={(event) => {
+            // The button itself closes it.
+            if (event.target instanceof Node && trigger.current?.contains(event.target))
+              event.preventDefault();
+            else wasLeft.current = true;
+          }}
+          onCloseAutoFocus={(event) => {
+            if (!wasLeft.current) trigger.current?.focus();
+            wasLeft.current = false;
+            event.preventDefault();
+          }}
+        >
+          {children}
+        </Primitive.Content>
+      </Primitive.Portal>
+    </Primitive.Root>
+  );
+}

@@ -1,0 +1,127 @@
+"use client";
+import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { Plus, Send, Trash2 } from "lucide-react";
+import { useState } from "react";
+import { useText } from "@/app/_i18n/text-provider";
+import { useTRPC } from "@/app/_lib/trpc";
+import { Button } from "@/app/_ui/button";
+import { Card, CardHeader } from "@/app/_ui/card";
+import { ConfirmDialog } from "@/app/_ui/confirm-dialog";
+import { QueryErrorState, Skeleton } from "@/app/_ui/states";
+import { useNotify } from "@/app/_ui/toast";
+import type { ChannelRow } from "@/contracts/api/notifications";
+import { BrowserCard } from "./browser-card";
+import { ChannelDialog } from "./channel-dialog";
+import { CHANNEL_KINDS, EVENT_TEXTS } from "./channel-texts";
+
+/** Where people are told of runs that end and of alarms. */
+export function NotificationsView() {
+  const t = useText();
+  const trpc = useTRPC();
+  const [adding, setAdding] = useState(false);
+  const channels = useQuery(
+    trpc.notifications.list.queryOptions(undefined, { refetchInterval: 5_000 }),
+  );
+  return (
+    <>
+      <header className="flex items-center justify-between gap-4">
+        <h1 className="text-lg font-semibold">{t("Notifications")}</h1>
+        <Button variant="primary" onClick={() => setAdding(true)}>
+          <Plus /> {t("Add a channel")}
+        </Button>
+      </header>
+      <div className="mt-4 grid items-start gap-4 lg:grid-cols-[minmax(0,1fr)_24rem]">
+        <Card className="pb-2" aria-label={t("Channels")}>
+          <CardHeader
+            title={t("Channels")}
+            description={t(
+              "Told by the server, also while no page is open: each event once, tried again for about a quarter of an hour where it is not taken.",
+            )}
+          />
+          <QueryErrorState
+            className="m-4"
+            title={t("The channels could not be read")}
+            query={channels}
+          />
+          {channels.isPending ? <Skeleton className="m-4 h-16" /> : null}
+          {channels.data?.length === 0 ? (
+            <p className="px-4 py-3 text-muted-foreground">
+              {t("No channel yet. Add a webhook, Slack, Feishu, DingTalk or a mail address.")}
+            </p>
+          ) : null}
+          <ul>
+            {channels.data?.map((channel) => (
+              <ChannelItem key={channel.id} channel={channel} />
+            ))}
+          </ul>
+        </Card>
+        <BrowserCard />
+      </div>
+      <ChannelDialog open={adding} onOpenChange={setAdding} />
+    </>
+  );
+}
+
+/** A channel with what became of its messages. */
+function ChannelItem({ channel }: { channel: ChannelRow }) {
+  const t = useText();
+  const trpc = useTRPC();
+  const queryClient = useQueryClient();
+  const notify = useNotify();
+  const [removing, setRemoving] = useState(false);
+  const refresh = () => void queryClient.invalidateQueries(trpc.notifications.pathFilter());
+  const test = useMutation(
+    trpc.notifications.test.mutationOptions({
+      onSuccess: () => notify("good", t("{name} took the test message", { name: channel.name })),
+      onError: (error) => notify("bad", `${channel.name}: ${error.message}`),
+    }),
+  );
+  const remove = useMutation(
+    trpc.notifications.remove.mutationOptions({
+      onSettled: refresh,
+      onError: (error) => notify("bad", error.message),
+    }),
+  );
+  const { name, kind, target, events, sent, pending, failed, error } = channel;
+  return (
+    <li
+      className="flex flex-wrap items-start gap-x-4 gap-y-1 border-t px-4 py-2.5"
+      data-channel={name}
+    >
+      <div className="min-w-0 flex-1">
+        <p className="font-medium">{name}</p>
+        <p className="text-xs text-muted-foreground">
+          {t(CHANNEL_KINDS[kind as keyof typeof CHANNEL_KINDS])} · {target} ·{" "}
+          {events.map((event) => t(EVENT_TEXTS[event])).join(", ")}
+        </p>
+        <p className="text-xs text-muted-foreground">
+          {t(
+            "{sent, plural, one {# message} other {# messages}} delivered{pending, plural, =0 {} other {, {pending} on the way}}{failed, plural, =0 {} other {, {failed} given up}}",
+            { sent, pending, failed },
+          )}
+        </p>
+        {error ? <p className="text-xs break-words text-bad">{error}</p> : null}
+      </div>
+      <Button size="sm" disabled={test.isPending} onClick={() => test.mutate({ id: channel.id })}>
+        <Send /> {test.isPending ? t("Sending") : t("Send a test")}
+      </Button>
+      <Button
+        variant="ghost"
+        size="icon-sm"
+        aria-label={t("Remove {name}", { name })}
+        onClick={() => setRemoving(true)}
+      >
+        <Trash2 />
+      </Button>
+      <ConfirmDialog
+        open={removing}
+        onClose={() => setRemoving(false)}
+        title={t("Remove {name}?", { name })}
+        description={t("Its messages that are on the way are not delivered.")}
+        confirmLabel={t("Remove")}
+        pending={remove.isPending}
+        onConfirm={() => remove.mutate({ id: channel.id })}
+      />
+    </li>
+  );
+}

@@ -1,0 +1,125 @@
+"use client";
+import { skipToken, useQuery } from "@tanstack/react-query";
+import { Plus } from "lucide-react";
+import { useId, useState } from "react";
+import { useText } from "@/app/_i18n/text-provider";
+import { MAX_ANSWERERS, type Answerer } from "@/app/_lib/ask-link";
+import { formatWords } from "@/app/_lib/format";
+import { useTRPC } from "@/app/_lib/trpc";
+import { Button } from "@/app/_ui/button";
+import { Dialog } from "@/app/_ui/dialog";
+import { LabelledField, Select } from "@/app/_ui/field";
+import { Menu, MenuContent, MenuItem, MenuTrigger } from "@/app/_ui/menu";
+import { methodNameSchema } from "@/contracts/records/episode";
+import { formatMethod } from "./answerer-texts";
+
+type AddAnswererProps = { disabled: boolean; onAdd: (answerer: Answerer) => void };
+
+const NAMES = methodNameSchema.exclude(["gold"]).options;
+
+/** Adds a column: a method with an untrained model, a run as it answers, or a checkpoint. */
+export function AddAnswerer({ disabled, onAdd }: AddAnswererProps) {
+  const t = useText();
+  const [choosing, setChoosing] = useState(false);
+  return (
+    <>
+      <Menu>
+        <MenuTrigger asChild>
+          <Button
+            disabled={disabled}
+            title={
+              disabled ? t("At most {count} side by side", { count: MAX_ANSWERERS }) : undefined
+            }
+          >
+            <Plus /> {t("Add who answers")}
+          </Button>
+        </MenuTrigger>
+        <MenuContent align="start">
+          <MenuItem onSelect={() => setChoosing(true)}>{t("A checkpoint or a run…")}</MenuItem>
+          {NAMES.map((method) => (
+            <MenuItem key={method} onSelect={() => onAdd({ method })}>
+              {formatMethod(t, method)}
+            </MenuItem>
+          ))}
+        </MenuContent>
+      </Menu>
+      {choosing ? (
+        <RunDialog
+          onClose={() => setChoosing(false)}
+          onChoose={(answerer) => {
+            setChoosing(false);
+            onAdd(answerer);
+          }}
+        />
+      ) : null}
+    </>
+  );
+}
+
+type RunDialogProps = { onClose: () => void; onChoose: (answerer: Answerer) => void };
+
+function RunDialog({ onClose, onChoose }: RunDialogProps) {
+  const t = useText();
+  const id = useId();
+  const trpc = useTRPC();
+  const runs = useQuery(trpc.runs.list.queryOptions({ kinds: ["train", "predict"], limit: 100 }));
+  const rows = runs.data?.rows ?? [];
+  const [chosen, setRun] = useState<string | null>(null);
+  const run = rows.find((row) => row.id === chosen) ?? rows[0] ?? null;
+  const checkpoints = useQuery(
+    trpc.runs.checkpoints.queryOptions(run?.kind === "train" ? { id: run.id } : skipToken),
+  );
+  const steps = checkpoints.data ?? [];
+  const [step, setStep] = useState<string | null>(null);
+  const checkpoint = steps.find((each) => each.id === step) ?? steps[steps.length - 1] ?? null;
+  const isReady = run !== null && (run.kind === "predict" || checkpoint !== null);
+  return (
+    <Dialog open onOpenChange={(open) => !open && onClose()} title={t("Who answers")}>
+      <LabelledField id={`${id}-run`} label={t("Run")}>
+        <Select
+          id={`${id}-run`}
+          options={rows.map((row) => ({
+            value: row.id,
+            text: `${row.name} (${formatWords(t, row.kind)})`,
+          }))}
+          value={run?.id ?? ""}
+          onChange={(event) => setRun(event.target.value)}
+        />
+      </LabelledField>
+      {run?.kind === "train" ? (
+        <LabelledField
+          id={`${id}-checkpoint`}
+          label={t("Checkpoint")}
+          hint={steps.length === 0 ? t("This run has no checkpoint.") : undefined}
+        >
+          <Select
+            id={`${id}-checkpoint`}
+            options={steps.map((each) => ({
+              value: each.id,
+              text: t("step {step}", { step: each.step }),
+            }))}
+            value={checkpoint?.id ?? ""}
+            onChange={(event) => setStep(event.target.value)}
+          />
+        </LabelledField>
+      ) : null}
+      <div className="mt-4 flex justify-end gap-2">
+        <Button onClick={onClose}>{t("Cancel")}</Button>
+        <Button
+          variant="primary"
+          disabled={!isReady}
+          onClick={() =>
+            run &&
+            onChoose(
+              run.kind === "train" && checkpoint
+                ? { run: run.id, checkpoint: checkpoint.id }
+                : { run: run.id },
+            )
+          }
+        >
+          {t("Add")}
+        </Button>
+      </div>
+    </Dialog>
+  );
+}

@@ -1,0 +1,109 @@
+"use client";
+import { useQuery } from "@tanstack/react-query";
+import { useMemo, useState } from "react";
+import { markText, type Text } from "@/app/_i18n/format-text";
+import { useText } from "@/app/_i18n/text-provider";
+import { useTRPC } from "@/app/_lib/trpc";
+import { Dialog } from "@/app/_ui/dialog";
+import { SearchInput } from "@/app/_ui/search-input";
+import { RUN_KINDS } from "@/contracts/records/run-states";
+import { listSettingPaths } from "@/core/run/settings";
+
+/** What a column shows, by the first part of its name. */
+const COLUMN_KINDS: Readonly<Record<string, string>> = {
+  last: markText("last"),
+  best: markText("best"),
+  setting: markText("setting"),
+};
+function nameKind(t: Text, column: string): string {
+  const kind = column.slice(0, column.indexOf(":"));
+  return t(COLUMN_KINDS[kind] ?? kind);
+}
+
+const MOST_COLUMNS = 20;
+const MOST_SHOWN = 60;
+
+/** Every path of every kind of run. */
+export const listAllSettingPaths = (): string[] => [
+  ...new Set(RUN_KINDS.flatMap(listSettingPaths)),
+];
+
+/** Chooses further columns of the table: the last or best value of any metric, any setting. */
+export function ColumnsDialog({
+  columns,
+  onColumns,
+  onClose,
+}: {
+  columns: readonly string[];
+  onColumns: (columns: string[]) => void;
+  onClose: () => void;
+}) {
+  const t = useText();
+  const trpc = useTRPC();
+  const facets = useQuery(trpc.runs.facets.queryOptions());
+  const [text, setText] = useState("");
+  const metrics = facets.data?.metrics;
+  const all = useMemo(
+    () => [
+      ...(metrics ?? []).flatMap((name) => [`last:${name}`, `best:${name}`]),
+      ...listAllSettingPaths().map((path) => `setting:${path}`),
+    ],
+    [metrics],
+  );
+  const found = all.filter((column) => column.toLowerCase().includes(text.trim().toLowerCase()));
+  // Chosen ones first, as they were when the dialog opened: a row that is clicked stays where it is.
+  const [first] = useState(columns);
+  const ordered = [...first, ...found.filter((column) => !first.includes(column))];
+  return (
+    <Dialog
+      open
+      onOpenChange={onClose}
+      title={t("Columns")}
+      description={t("Metrics with their last or best value, and settings. At most {most}.", {
+        most: MOST_COLUMNS,
+      })}
+    >
+      <SearchInput
+        label={t("Search metrics and settings")}
+        placeholder={t("Metric or setting")}
+        className="w-full"
+        value={text}
+        onText={setText}
+      />
+      <ul className="mt-3 max-h-80 overflow-y-auto">
+        {ordered.slice(0, MOST_SHOWN).map((column) => {
+          const chosen = columns.includes(column);
+          return (
+            <li key={column}>
+              <label className="flex cursor-pointer items-center gap-2 rounded px-1 py-1 hover:bg-muted">
+                <input
+                  type="checkbox"
+                  className="size-4 accent-primary"
+                  checked={chosen}
+                  disabled={!chosen && columns.length >= MOST_COLUMNS}
+                  onChange={() =>
+                    onColumns(
+                      chosen ? columns.filter((one) => one !== column) : [...columns, column],
+                    )
+                  }
+                />
+                <span className="min-w-0 flex-1 truncate font-mono text-xs">
+                  {column.slice(column.indexOf(":") + 1)}
+                </span>
+                <span className="text-xs text-muted-foreground">{nameKind(t, column)}</span>
+              </label>
+            </li>
+          );
+        })}
+      </ul>
+      {ordered.length > MOST_SHOWN ? (
+        <p className="mt-2 text-xs text-muted-foreground">
+          {t("{shown} of {found}: type to find others.", {
+            shown: MOST_SHOWN,
+            found: ordered.length,
+          })}
+        </p>
+      ) : null}
+    </Dialog>
+  );
+}

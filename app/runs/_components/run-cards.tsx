@@ -1,0 +1,46 @@
+"use client";
+import type { RunRow } from "@/app/_lib/trpc";
+import { SelectionBox } from "./selection-box";
+import type { Selection } from "./use-selection";
+import { RunDuration, RunHeadline, RunMenu, RunName, RunProgress, RunStates } from "./run-parts";
+
+/** The runs on a phone: the same facts as the table's row, stacked. */
+export function RunCards({
+  rows,
+  folded,
+  selection,
+}: {
+  rows: RunRow[];
+  folded: boolean;
+  selection: Selection;
+}) {
+  return (
+    <ul className="space-y-2">
+      {rows.map((run) => (
+        <li key={run.id} className="relative rounded-lg border bg-card p-3" data-run={run.id}>
+          <div className="flex items-start justify-between gap-2">
+            <SelectionBox run={run} selection={selection} />
+            <div className="min-w-0 flex-1">
+              <RunName run={run} folded={folded} />
+            </div>
+            {run.sweep && folded ? null : <RunMenu run={run} />}
+          </div>
+          <div className="mt-2 flex items-center justify-between gap-3">
+            <RunStates run={run} folded={folded} />
+            {run.sweep && folded ? null : <RunHeadline run={run} />}
+          </div>
+          {run.sweep && folded ? null : (
+            <div className="mt-2 flex items-end justify-between gap-4">
+              <div className="min-w-0 flex-1">
+                <RunProgress run={run} />
+              </div>
+              <span className="text-xs text-muted-foreground">
+                <RunDuration run={run} />
+              </span>
+            </div>
+          )}
+        </li>
+      ))}
+    </ul>
+  );
+}

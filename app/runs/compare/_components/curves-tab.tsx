@@ -1,0 +1,80 @@
+"use client";
+import { useId } from "react";
+import { ChartPage } from "@/app/_charts/chart-page";
+import { useChartSettings } from "@/app/_charts/use-chart-settings";
+import { useText } from "@/app/_i18n/text-provider";
+import { Input } from "@/app/_ui/field";
+import type { ComparedRun } from "@/contracts/api/run-comparison";
+import { BAND_EXPLANATION } from "@/core/sweep/sweep-table";
+import { OverlayChart } from "./overlay-chart";
+import { listMetricNames, type RunGroup } from "./overlay";
+
+interface CurvesTabProps {
+  runs: readonly ComparedRun[];
+  groups: readonly RunGroup[];
+  metrics: readonly string[];
+  onMetrics: (metrics: readonly string[]) => void;
+}
+
+/** A chart for each chosen metric, with the curves of all runs or groups. */
+export function CurvesTab({ runs, groups, metrics, onMetrics }: CurvesTabProps) {
+  const t = useText();
+  const state = useChartSettings();
+  const listId = useId();
+  const names = listMetricNames(runs);
+  const shown = metrics.filter((metric) => names.includes(metric));
+  const isGrouped = groups.some(({ members }) => members.length > 1);
+  return (
+    <ChartPage state={state}>
+      <div className="mt-3 flex flex-wrap items-center gap-x-4 gap-y-2">
+        <label className="flex items-center gap-2">
+          {t("Add a metric")}
+          <Input
+            className="w-64 font-mono"
+            list={listId}
+            defaultValue=""
+            placeholder={t("one of {count}", { count: names.length })}
+            onChange={(event) => {
+              const name = event.target.value;
+              if (!names.includes(name) || shown.includes(name)) return;
+              event.target.value = "";
+              onMetrics([...shown, name]);
+            }}
+          />
+        </label>
+        <datalist id={listId}>
+          {names
+            .filter((name) => !shown.includes(name))
+            .map((name) => (
+              <option key={name} value={name} />
+            ))}
+        </datalist>
+        {isGrouped ? (
+          <p className="text-xs text-muted-foreground">
+            {t(BAND_EXPLANATION)}{" "}
+            {t("A curve breaks where another number of runs stands behind it.")}
+          </p>
+        ) : null}
+      </div>
+      {shown.length === 0 ? (
+        <p className="mt-4 text-muted-foreground">
+          {names.length === 0
+            ? t("None of these runs has reported a metric yet.")
+            : t("No metric is chosen.")}
+        </p>
+      ) : (
+        <div className="mt-3 grid gap-3 md:grid-cols-2">
+          {shown.map((metric) => (
+            <OverlayChart
+              key={metric}
+              runs={runs}
+              groups={groups}
+              metric={metric}
+              onRemove={() => onMetrics(shown.filter((one) => one !== metric))}
+            />
+          ))}
+        </div>
+      )}
+    </ChartPage>
+  );
+}

@@ -1,0 +1,54 @@
+import { describe, expect, it } from "vitest";
+import type { ComparedRun } from "@/contracts/api/run-comparison";
+import { buildOverlay, chooseMetrics, groupRuns } from "./overlay";
+
+const create = (id: string, seed: number, steps: number): ComparedRun =>
+  ({
+    id,
+    name: `run ${id}`,
+    kind: "train",
+    config: { kind: "train", name: id, seed, rl: { steps } },
+    metrics: {
+      "reward/mean": { last: 1, least: 0, greatest: 1 },
+      other: { last: 1, least: 0, greatest: 1 },
+    },
+  }) as unknown as ComparedRun;
+const at = (step: number, value: number) => ({
+  step,
+  value,
+  at: 0,
+  min: value,
+  max: value,
+  count: 1,
+});
+
+describe("the overlay of runs", () => {
+  const runs = [create("a", 1, 10), create("b", 2, 10), create("c", 1, 20)];
+  const series = {
+    a: { m: [at(1, 0), at(2, 2)] },
+    b: { m: [at(1, 2), at(2, 4)] },
+    c: { m: [at(1, 9)] },
+  };
+
+  it("draws a run's own points, and the mean of runs with their interval", () => {
+    const grouped = buildOverlay(runs, groupRuns(runs, "config"), series, "m");
+    expect(grouped.map(({ label }) => label)).toEqual(["steps 10 (2)", "steps 20"]);
+    expect(grouped[0]!.points).toMatchObject([
+      { step: 1, value: 1 },
+      { step: 2, value: 3 },
+    ]);
+    expect(grouped[0]!.points[0]!.band).not.toBeNull();
+    expect(buildOverlay(runs, groupRuns(runs, "each"), series, "m")).toHaveLength(3);
+  });
+
+  it("gives a group the same curve whatever else is shown", () => {
+    const some = runs.slice(0, 2);
+    const [alone] = buildOverlay(some, groupRuns(some, "config"), series, "m");
+    const [among] = buildOverlay(runs, groupRuns(runs, "config"), series, "m");
+    expect(alone!.points).toEqual(among!.points);
+  });
+
+  it("begins with metrics that the runs have", () => {
+    expect(chooseMetrics(runs)).toEqual(["reward/mean"]);
+  });
+});

@@ -1,0 +1,241 @@
+import { randomUUID } from "node:crypto";
+import { spawn } from "node:child_process";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import pg from "pg";
+import type { MetricPoint } from "@/contracts/worker-protocol/metric-point";
+import { findFreePort } from "@/lib/free-port.mjs";
+import { compactMetrics } from "@/server/features/metrics/compact-metrics";
+import { migrate } from "@/server/platform/db/migrate";
+import { startPostgres } from "@/server/testing/postgres";
+import { getPresetConfig, storeSamples } from "@/server/testing/samples";
+import { TestWorker } from "@/server/testing/test-worker";
+import { bar, type Bar } from "../lib";
+import { peerPython } from "../peers/venv";
+import { LONG_NAMES } from "./fill-metrics";
+import { startProduct, type Product } from "./product";
+
+/** Steps in one report: alone, and in batches of a thousand points, the most that MLflow takes in one request. */
+const STEPS_A_REPORT = { alone: 1, batches: 20 } as const;
+type Way = keyof typeof STEPS_A_REPORT;
+const WAYS: readonly Way[] = ["alone", "batches"];
+/** How long each side is fed each way. */
+const SECONDS = 20;
+/** Steps that are stored one by one for the size on disk. */
+const STORED_STEPS = 3_000;
+
+type Send = (points: MetricPoint[]) => Promise<unknown>;
+
+/** Points of all metrics at steps from `first` on. */
+const buildPoints = (first: number, steps: number): MetricPoint[] =>
+  Array.from({ length: steps }, (_, i) =>
+    LONG_NAMES.map((name, n) => ({
+      name,
+      step: first + i,
+      value: Math.sin(first + i + n) + n / 7,
+      at: 1_700_000_000_000 + 1_000 * (first + i),
+    })),
+  ).flat();
+
+/** Points a second by one client that waits for each answer, after a second to warm up. */
+async function measureRate(send: Send, steps: number): Promise<number> {
+  let step = 0;
+  const feed = async (seconds: number): Promise<number> => {
+    const began = performance.now();
+    let points = 0;
+    while (performance.now() - began < seconds * 1_000) {
+      await send(buildPoints(step, steps));
+      step += steps;
+      points += steps * LONG_NAMES.length;
+    }
+    return points / ((performance.now() - began) / 1_000);
+  };
+  await feed(1);
+  return feed(SECONDS);
+}
+
+/** Metrics reported to our server and to MLflow's tracking server, and what a point takes on disk. */
+export async function measureIngestion(): Promise<{
+  bars: Bar[];
+  figures: Record<string, unknown>;
+}> {
+  const folder = await mkdtemp(join(tmpdir(), "s3-bench-"));
+  const postgres = await startPostgres({ durable: true });
+  try {
+    await migrate(postgres.url);
+    const product = await startProduct(postgres.url, folder);
+    try {
+      const ours = await measureOurs(product);
+      console.log(`points a second here: ${formatRates(ours)}`);
+      const bytes = await measureSize(product, postgres.url);
+      console.log(`bytes a point on disk: ${bytes.toFixed(1)}`);
+      const theirs = await measureMlflow(folder);
+      console.log(`points a second by MLflow: ${formatRates(theirs)}`);
+      return {
+        bars: [
+          bar(
+            "points a second in batches, of MLflow's",
+            ours.batches / theirs.batches,
+            "times",
+            ">=",
+            20,
+          ),
+          bar(
+            "points a second step by step, of MLflow's",
+            ours.alone / theirs.alone,
+            "times",
+            ">=",
+            10,
+          ),
+          bar("a point on disk, reported step by step", bytes, "bytes", "<=", 120),
+        ],
+        figures: { pointsASecond: { ours, theirs }, bytesAPoint: bytes },
+      };
+    } finally {
+      await product.stop();
+    }
+  } finally {
+    await postgres.stop();
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+const formatRates = (rates: Record<Way, number>): string =>
+  WAYS.map((way) => `${Math.round(rates[way])} ${way}`).join(", ");
+
+/** A run that a worker of the real protocol reports to. */
+async function beginRun(product: Product, worker: TestWorker): Promise<Send> {
+  await product.plane.runs.create(getPresetConfig(), { actor: "bench", preset: null });
+  const { runId, attempt } = await worker.leaseAndStart();
+  worker.keepAlive([{ runId, attempt }], 2_000);
+  let sequence = 0;
+  return (points) =>
+    worker.request("report", {
+      runId,
+      attempt,
+      sequence: ++sequence,
+      items: [{ kind: "metrics", points }],
+    });
+}
+
+async function attachWorker(product: Product): Promise<TestWorker> {
+  const { token } = await product.plane.workerTokens.create("bench", "bench");
+  const worker = await TestWorker.attach({
+    url: product.url,
+    token,
+    id: randomUUID(),
+    name: "bench",
+    models: ["smollm2-135m-instruct"],
+    corpora: ["atlas"],
+  });
+  return worker;
+}
+
+async function measureOurs(product: Product): Promise<Record<Way, number>> {
+  await storeSamples(product.plane);
+  const rates = { alone: 0, batches: 0 };
+  for (const way of WAYS) {
+    const worker = await attachWorker(product);
+    rates[way] = await measureRate(await beginRun(product, worker), STEPS_A_REPORT[way]);
+    worker.disconnect();
+  }
+  return rates;
+}
+
+/** Bytes of tables and indexes for each point more, while the database tidies itself as it does every minute. */
+async function measureSize(product: Product, url: string): Promise<number> {
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  const tables = ["metric_series", "metric_chunks", "metric_reports"];
+  const measure = async (): Promise<number> => {
+    await client.query(`VACUUM ${tables.join(", ")}`);
+    const { rows } = await client.query<{ bytes: string }>(
+      `SELECT sum(pg_total_relation_size(t::regclass)) AS bytes FROM unnest($1::text[]) t`,
+      [tables],
+    );
+    return Number(rows[0]!.bytes);
+  };
+  try {
+    await compactMetrics(product.plane.database, { reports: 1 });
+    const before = await measure();
+    const worker = await attachWorker(product);
+    const send = await beginRun(product, worker);
+    for (let step = 0; step < STORED_STEPS; step++) {
+      await send(buildPoints(step, 1));
+      if (step % 500 === 0) await client.query(`VACUUM ${tables.join(", ")}`);
+    }
+    worker.disconnect();
+    await compactMetrics(product.plane.database, { reports: 1 });
+    return ((await measure()) - before) / (STORED_STEPS * LONG_NAMES.length);
+  } finally {
+    await client.end();
+  }
+}
+
+/** MLflow's tracking server as its documentation starts it, on its own default store, fed over its REST API. */
+async function measureMlflow(folder: string): Promise<Record<Way, number>> {
+  const python = await peerPython("mlflow");
+  const port = await findFreePort();
+  const url = `http://127.0.0.1:${port}/api/2.0/mlflow`;
+  const server = spawn(
+    python,
+    [
+      "-m",
+      "mlflow",
+      "server",
+      "--host",
+      "127.0.0.1",
+      "--port",
+      String(port),
+      "--backend-store-uri",
+      `sqlite:///${join(folder, "mlflow.db")}`,
+    ],
+    { cwd: folder, stdio: "ignore", detached: true },
+  );
+  const post = async (path: string, body: unknown): Promise<Record<string, unknown>> => {
+    const response = await fetch(`${url}/${path}`, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify(body),
+    });
+    if (!response.ok)
+      throw new Error(`MLflow answered ${response.status}: ${await response.text()}`);
+    return (await response.json()) as Record<string, unknown>;
+  };
+  try {
+    await waitForMlflow(port);
+    const rates = { alone: 0, batches: 0 };
+    for (const way of WAYS) {
+      const created = await post("runs/create", { experiment_id: "0", start_time: Date.now() });
+      const { info } = created.run as { info: { run_id: string } };
+      const send: Send = (points) =>
+        post("runs/log-batch", {
+          run_id: info.run_id,
+          metrics: points.map(({ name, step, value, at }) => ({
+            key: name,
+            step,
+            value,
+            timestamp: at,
+          })),
+        });
+      rates[way] = await measureRate(send, STEPS_A_REPORT[way]);
+    }
+    return rates;
+  } finally {
+    process.kill(-server.pid!, "SIGTERM");
+  }
+}
+
+async function waitForMlflow(port: number): Promise<void> {
+  for (let tries = 0; tries < 300; tries++) {
+    const isUp = await fetch(`http://127.0.0.1:${port}/health`).then(
+      ({ ok }) => ok,
+      () => false,
+    );
+    if (isUp) return;
+    await sleep(1_000);
+  }
+  throw new Error("MLflow's tracking server did not start within five minutes.");
+}

@@ -1,0 +1,276 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { chromium, type Browser, type Page } from "@playwright/test";
+import { buildLaunchOptions } from "@/e2e/support/browser";
+import { percentile } from "@/gpu-workers/runtime/latency";
+import { bar, type Bar } from "../lib";
+import { DEFINE_NAME } from "./browser-script";
+import { startServerProcess, type ServerProcess } from "./server-process";
+import type { FilledRuns } from "./sizes";
+
+const VISITS = 5;
+const MOVES = 60;
+const ZOOMS = 10;
+/** How long nothing asks the server before its memory is read. */
+const IDLE_MS = 30_000;
+
+/** What a page must have on it before it can be used; `charts`: plots that must be drawn. */
+interface PageCase {
+  path: string;
+  ready: string;
+  charts?: boolean;
+  /** Milliseconds that it may take. */
+  limit: number;
+}
+
+interface Visit {
+  /** Milliseconds from the start of navigation until the page can be used, and until its charts stand. */
+  ready: number;
+  charts: number;
+  /** The longest task of the page's thread. */
+  longestTask: number;
+  /** Compressed JavaScript until the page can be used, and until its charts stand, in KB. */
+  scriptsReady: number;
+  scriptsCharts: number;
+}
+
+/** What a person waits for, in a real browser that has nothing cached, on the filled database. */
+export async function measurePages(
+  databaseUrl: string,
+  { big, sweep }: FilledRuns,
+): Promise<{ bars: Bar[]; figures: Record<string, unknown> }> {
+  const server = await startServerProcess(databaseUrl);
+  const browser = await chromium.launch(buildLaunchOptions());
+  try {
+    const cases: Record<string, PageCase> = {
+      home: { path: "/", ready: "main h2", limit: 1_000 },
+      runs: { path: "/runs", ready: "tr[data-run]", limit: 1_000 },
+      "run with 50 metrics of 100,000 steps": {
+        path: `/runs/${big[0]}`,
+        ready: "[data-chart]",
+        charts: true,
+        limit: 1_000,
+      },
+      "episodes of 100,000": {
+        path: `/runs/${big[0]}?tab=episodes`,
+        ready: "[data-episode]",
+        limit: 1_000,
+      },
+      "new run": { path: "/runs/new", ready: "main form", limit: 1_000 },
+      leaderboard: { path: "/leaderboard", ready: "main h1", limit: 1_000 },
+      "sweep of 200 runs": {
+        path: `/sweeps/${sweep}`,
+        ready: "main table",
+        charts: true,
+        limit: 1_000,
+      },
+    };
+    const bars: Bar[] = [];
+    const figures: Record<string, Visit> = {};
+    for (const [name, page] of Object.entries(cases)) {
+      const visits: Visit[] = [];
+      // The first visit loads the server's own code for the page.
+      for (let i = 0; i <= VISITS; i++) visits.push(await visit(browser, server, page));
+      const worst = summarize(visits.slice(1));
+      figures[name] = worst;
+      bars.push(
+        bar(`${name}: can be used after`, worst.ready, "ms", "<=", page.limit),
+        bar(`${name}: longest task`, worst.longestTask, "ms", "<=", 200),
+        bar(`${name}: JavaScript before it can be used`, worst.scriptsReady, "KB", "<=", 200),
+        bar(`${name}: JavaScript once its charts stand`, worst.scriptsCharts, "KB", "<=", 330),
+      );
+    }
+    const gestures = await measureGestures(browser, server, `/runs/${big[0]}`);
+    bars.push(
+      bar("hover over a chart painted, p95", gestures.hover, "ms", "<=", 100),
+      bar("zoom of all charts painted, p95", gestures.zoom, "ms", "<=", 100),
+      bar("longest task while zooming", gestures.longestTask, "ms", "<=", 200),
+    );
+    await sleep(IDLE_MS);
+    const memory = await server.readMemory();
+    bars.push(bar("memory of the idle server", memory, "MB", "<=", 300));
+    return { bars, figures: { visits: figures, gestures, memoryMb: memory } };
+  } finally {
+    await browser.close();
+    await server.stop();
+  }
+}
+
+const summarize = (visits: readonly Visit[]): Visit => {
+  const at = (key: keyof Visit): number =>
+    percentile(
+      visits.map((one) => one[key]),
+      0.95,
+    ) ?? NaN;
+  return {
+    ready: at("ready"),
+    charts: at("charts"),
+    longestTask: at("longestTask"),
+    scriptsReady: at("scriptsReady"),
+    scriptsCharts: at("scriptsCharts"),
+  };
+};
+
+/** A page of a browser that was let in but has seen nothing yet, its long tasks recorded. */
+async function openFreshPage(browser: Browser, { address, url }: ServerProcess): Promise<Page> {
+  const context = await browser.newContext({
+    viewport: { width: 1440, height: 900 },
+    baseURL: url,
+  });
+  await context.request.get(address);
+  const page = await context.newPage();
+  await page.addInitScript(DEFINE_NAME);
+  await page.addInitScript(() => {
+    const tasks: number[] = [];
+    Object.assign(window, { longTasks: tasks });
+    new PerformanceObserver((list) =>
+      tasks.push(...list.getEntries().map(({ duration }) => duration)),
+    ).observe({ type: "longtask", buffered: true });
+  });
+  return page;
+}
+
+const readLongestTask = (page: Page): Promise<number> =>
+  page.evaluate(() => Math.max(0, ...(window as unknown as { longTasks: number[] }).longTasks));
+
+async function visit(browser: Browser, server: ServerProcess, of: PageCase): Promise<Visit> {
+  const page = await openFreshPage(browser, server);
+  try {
+    const scripts = await countScriptBytes(page);
+    await page.goto(of.path, { waitUntil: "commit" });
+    const wait = (selector: string): Promise<number> =>
+      page
+        .waitForFunction(
+          (wanted) =>
+            document.querySelector(wanted) && !document.querySelector("main [aria-busy=true]")
+              ? performance.now()
+              : 0,
+          selector,
+        )
+        .then((handle) => handle.jsonValue());
+    const ready = await wait(of.ready);
+    const scriptsReady = scripts.readKilobytes();
+    const charts = of.charts ? await wait("[data-curve], [data-curves] path") : ready;
+    await page.waitForLoadState("networkidle");
+    return {
+      ready,
+      charts,
+      longestTask: await readLongestTask(page),
+      scriptsReady,
+      scriptsCharts: scripts.readKilobytes(),
+    };
+  } finally {
+    await page.context().close();
+  }
+}
+
+/** Sums what scripts take on the wire; prefetched code of other pages is not a part of this page. */
+async function countScriptBytes(page: Page): Promise<{ readKilobytes(): number }> {
+  const session = await page.context().newCDPSession(page);
+  await session.send("Network.enable");
+  const scripts = new Set<string>();
+  let bytes = 0;
+  session.on("Network.responseReceived", ({ requestId, type }) => {
+    if (type === "Script") scripts.add(requestId);
+  });
+  session.on("Network.loadingFinished", ({ requestId, encodedDataLength }) => {
+    if (scripts.has(requestId)) bytes += encodedDataLength;
+  });
+  return { readKilobytes: () => bytes / 1024 };
+}
+
+/** Milliseconds from what the hand does until it is painted. */
+async function measureGestures(
+  browser: Browser,
+  server: ServerProcess,
+  path: string,
+): Promise<{ hover: number; zoom: number; longestTask: number }> {
+  const page = await openFreshPage(browser, server);
+  try {
+    await page.goto(path);
+    await page.locator("[data-curve]").first().waitFor();
+    await page.waitForLoadState("networkidle");
+    await page.evaluate(recordPaints);
+    const plot = page.locator("[data-chart]").first().getByRole("group");
+    await plot.scrollIntoViewIfNeeded();
+    const box = await plot.boundingBox();
+    if (!box) throw new Error("The run's page has drawn no chart.");
+    const x = (share: number): number => box.x + box.width * share;
+    const y = box.y + box.height / 2;
+    for (let i = 0; i < MOVES; i++) {
+      await page.mouse.move(x(0.2 + (0.6 * i) / MOVES), y);
+      await sleep(30);
+    }
+    const hover = await readPaints(page, "mousemove");
+    await page.evaluate(() => (window as unknown as { longTasks: number[] }).longTasks.splice(0));
+    for (let i = 0; i < ZOOMS; i++) {
+      await page.mouse.move(x(0.4), y);
+      await page.mouse.down();
+      await page.mouse.move(x(0.7), y, { steps: 4 });
+      await page.mouse.up();
+      const reset = page.getByRole("button", { name: "Reset zoom" });
+      await reset.waitFor();
+      await sleep(500);
+      await reset.click();
+      await sleep(500);
+    }
+    const zoom = await readPaints(page, "mouseup");
+    if (hover.length < MOVES / 2 || zoom.length < ZOOMS)
+      throw new Error(
+        `Only ${hover.length} moves and ${zoom.length} zooms were seen to be painted.`,
+      );
+    return {
+      hover: percentile(hover, 0.95) ?? NaN,
+      zoom: percentile(zoom, 0.95) ?? NaN,
+      longestTask: await readLongestTask(page),
+    };
+  } finally {
+    await page.context().close();
+  }
+}
+
+/**
+ * Runs in the page: notes how long after an event the frame was painted in which something had changed: after a move
+ * anything, after a release the curves.
+ */
+function recordPaints(): void {
+  const paints: Record<string, number[]> = { mousemove: [], mouseup: [] };
+  const pending = new Map<string, number>();
+  Object.assign(window, { paints });
+  for (const name of Object.keys(paints))
+    window.addEventListener(name, ({ timeStamp }) => pending.set(name, timeStamp), {
+      capture: true,
+    });
+  const isOfCurve = ({ target, addedNodes }: MutationRecord): boolean =>
+    [target, ...addedNodes].some(
+      (node) =>
+        node instanceof Element &&
+        (node.matches("[data-curve]") || node.querySelector("[data-curve]") !== null),
+    );
+  new MutationObserver((records) => {
+    const done = records.some(isOfCurve) ? ["mousemove", "mouseup"] : ["mousemove"];
+    const since = done.flatMap((name) => {
+      const at = pending.get(name);
+      pending.delete(name);
+      return at === undefined ? [] : [{ name, at }];
+    });
+    if (since.length === 0) return;
+    requestAnimationFrame(() => {
+      const channel = new MessageChannel();
+      channel.port1.onmessage = () => {
+        for (const { name, at } of since) paints[name]!.push(performance.now() - at);
+      };
+      channel.port2.postMessage(null);
+    });
+  }).observe(document.body, {
+    subtree: true,
+    childList: true,
+    attributes: true,
+    characterData: true,
+  });
+}
+
+const readPaints = (page: Page, name: string): Promise<number[]> =>
+  page.evaluate(
+    (of) => (window as unknown as { paints: Record<string, number[]> }).paints[of] ?? [],
+    name,
+  );

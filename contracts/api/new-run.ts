@@ -1,0 +1,39 @@
+import { z } from "zod";
+
+/** What the form of a new run is told beyond the check: checkpoints to choose from, and how long runs like it took. */
+
+export const checkpointChoicesRequestSchema = z.object({
+  /** A checkpoint that is listed in any case, as the form names it. */
+  chosen: z.uuid().nullish(),
+});
+
+/** Kept checkpoints, the newest first; at most 200. */
+export const checkpointChoicesResponseSchema = z.array(
+  z.object({
+    id: z.uuid(),
+    step: z.int(),
+    createdAt: z.date(),
+    runId: z.uuid(),
+    run: z.string(),
+    /** The model that it is of. */
+    model: z.string().nullable(),
+  }),
+);
+export type CheckpointChoice = z.infer<typeof checkpointChoicesResponseSchema>[number];
+
+export const projectTimeRequestSchema = z.object({ config: z.unknown() });
+
+/** Null where no run that ended here was like it, so that nothing is known. */
+export const projectTimeResponseSchema = z
+  .object({
+    /** Median over runs like it, each scaled to the new one's size. */
+    seconds: z.number(),
+    low: z.number(),
+    high: z.number(),
+    /** Runs that it is taken from. */
+    runs: z.int(),
+    /** What was scaled: episodes or questions. */
+    unit: z.string(),
+    workers: z.array(z.string()),
+  })
+  .nullable();

@@ -1,0 +1,26 @@
+/** What stands in the address of the list of runs, apart from its schemas: the list needs no zod to be shown. */
+
+/** How a setting is compared. Where both sides are numbers they are compared as numbers, else as text. */
+export const CONDITION_SIGNS = ["=", "!=", "<=", "<", ">=", ">"] as const;
+
+export const RUN_SORTS = ["newest", "oldest", "name", "reward", "duration"] as const;
+
+/** Which runs: those in use, those put away, or those deleted. */
+export const RUN_SHELVES = ["listed", "archived", "deleted"] as const;
+
+/** A text of at most so many characters that looks as it must. */
+interface TextRule {
+  most: number;
+  pattern: RegExp;
+}
+
+export const SETTING_PATH: TextRule = { most: 200, pattern: /^\w+(\.\w+)*$/ };
+export const RUN_COLUMN: TextRule = {
+  most: 220,
+  pattern: /^((last|best):\S+|setting:\w+(\.\w+)*)$/,
+};
+export const TAG: TextRule = { most: 60, pattern: /^[^,]*$/ };
+export const MOST_CONDITION_VALUE = 200;
+
+export const keepsRule = (text: string, { most, pattern }: TextRule): boolean =>
+  text.length <= most && pattern.test(text);

@@ -1,0 +1,11 @@
+/**
+ * Every term that the pages explain: its name, what it means in a sentence or two, its formula, and where it comes from.
+ * The pages' help texts and docs/reference/glossary.md are both taken from here.
+ */
+export interface GlossaryEntry {
+  title: string;
+  text: string;
+  formula?: string;
+  /** A paper (authors and year), or the part of s3 that it is taken from. */
+  source?: string;
+}

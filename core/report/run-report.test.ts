@@ -1,0 +1,92 @@
+import { describe, expect, it } from "vitest";
+import type { RunReport } from "@/contracts/api/report";
+import { runConfigSchema } from "@/contracts/run-config/run-config";
+import { drawLineChart } from "./line-chart";
+import { formatReportDocument } from "./report-document";
+import { formatHtml } from "./report-node";
+
+const AT = new Date("2026-03-01T10:00:00Z");
+const report: RunReport = {
+  madeAt: AT,
+  run: {
+    id: "00000000-0000-4000-8000-000000000001",
+    name: "A <b>bold</b> run",
+    kind: "train",
+    state: "succeeded",
+    createdAt: AT,
+    startedAt: AT,
+    endedAt: null,
+    attempt: 1,
+    progress: null,
+    headline: { metric: "reward/mean", value: null, sparkline: [] },
+    worker: null,
+    preset: null,
+    model: "m",
+    corpus: "atlas",
+    setting: "3-2-1",
+    error: null,
+    sweep: null,
+    importedFrom: null,
+    alarms: [],
+    tags: [],
+    notes: "</script><script>alert(1)</script>",
+    archivedAt: null,
+    deletedAt: null,
+    config: runConfigSchema.parse({ kind: "train", name: "n", rl: { steps: 7 } }),
+    createdBy: "test",
+    preflight: [],
+    attempts: [],
+    branchedFrom: null,
+    branches: [],
+    waitingFor: null,
+    actions: [],
+  },
+  learning: { verdict: "too-early", difference: null, alarms: [], missing: "evaluation" },
+  alarms: [],
+  series: {
+    "held-out/accuracy": { steps: [0, 5], ats: [0, 1], values: [0.25, 0.5] },
+    "held-out/rag_accuracy": { steps: [0, 5], ats: [0, 1], values: [0.4, 0.4] },
+  },
+  episodes: [
+    {
+      step: 5,
+      question: "Which & why?",
+      expected: ["a"],
+      searches: [{ query: "q", selected: ["Card"] }],
+      answer: null,
+      score: null,
+      baseline: null,
+    },
+  ],
+};
+
+describe("the report of a run", () => {
+  const html = formatReportDocument(report);
+
+  it("opens without a server: nothing is fetched, nothing runs", () => {
+    expect(html).not.toMatch(/https?:|src=|href=|<script(?! type="application\/json")/);
+    expect(html.match(/<\/script>/g)).toHaveLength(1);
+    expect(html).toContain("A &lt;b&gt;bold&lt;/b&gt; run");
+  });
+
+  it("holds the claim, the settings that were changed, curves and episodes", () => {
+    for (const part of [
+      "Too early to say",
+      "rl.steps",
+      "Held-out accuracy: ",
+      "Which &amp; why?",
+      "Answer: none (not scored)",
+    ])
+      expect(html).toContain(part);
+    const data = /id="data">(.*)<\/script>/.exec(html)![1]!;
+    expect((JSON.parse(data) as RunReport).run.notes).toBe(report.run.notes);
+  });
+
+  it("draws one point and a flat line, and nothing of nothing", () => {
+    expect(drawLineChart("t", [{ label: "a", points: { steps: [], values: [] } }])).toBeNull();
+    for (const values of [[3], [0, 0]]) {
+      const chart = drawLineChart("t", [{ label: "a", points: { steps: values, values } }]);
+      expect(formatHtml(chart!)).not.toMatch(/NaN|Infinity/);
+    }
+  });
+});

@@ -1,0 +1,88 @@
+import type { RunConfig } from "@/contracts/run-config/run-config";
+import { computeMedian } from "@/core/statistics/summary";
+
+/** How much a run has to do, and which other runs take as long for the same amount. */
+export interface Work {
+  /** A part of the configuration: runs that have the same take about the same time a unit. */
+  like: Readonly<Record<string, unknown>>;
+  /** Units of work; null where the whole question set counts. */
+  size: number | null;
+  unit: "episodes" | "questions" | "corpora";
+}
+
+/** What a run has to do; null for one that has no end (serve). Models, retriever, method and turns decide the time a unit. */
+export function describeWork(config: RunConfig): Work | null {
+  switch (config.kind) {
+    case "train": {
+      const { searcher, generator, retriever, search, rl, data } = config;
+      return {
+        like: {
+          searcher: { model: searcher.model, tuning: searcher.tuning },
+          generator: { model: generator.model },
+          retriever: { kind: retriever.kind },
+          search: { turns: search.turns, retrieve: search.retrieve },
+          rl: { algorithm: rl.algorithm },
+          data: { corpus: data.corpus },
+        },
+        size: rl.steps * rl.questionsPerStep * rl.groupSize,
+        unit: "episodes",
+      };
+    }
+    case "predict":
+      return {
+        like: {
+          method: config.method,
+          searcher: { model: config.searcher.model },
+          generator: { model: config.generator.model },
+          retriever: { kind: config.retriever.kind },
+          corpus: config.corpus,
+          questions: config.questions,
+        },
+        size: config.limit,
+        unit: "questions",
+      };
+    case "evaluate":
+      return {
+        like: {
+          corpus: config.corpus,
+          questions: config.questions,
+          retriever: { kind: config.retriever.kind },
+        },
+        size: null,
+        unit: "questions",
+      };
+    case "index":
+      return {
+        like: { corpus: config.corpus, retriever: config.retriever },
+        size: 1,
+        unit: "corpora",
+      };
+    case "serve":
+      return null;
+  }
+}
+
+/**
+ * Seconds that a run will take by runs like it.
+ *
+ * @param past seconds and size of each; size null where it did the whole question set
+ * @returns null where no past run can be scaled to this size
+ */
+export function projectSeconds(
+  size: number | null,
+  past: readonly { seconds: number; size: number | null }[],
+): { seconds: number; low: number; high: number; runs: number } | null {
+  const scaled = past
+    .flatMap((run) => {
+      if (size === run.size) return [run.seconds];
+      return size === null || run.size === null || run.size === 0
+        ? []
+        : [(run.seconds * size) / run.size];
+    })
+    .toSorted((a, b) => a - b);
+  const low = scaled[0];
+  const high = scaled.at(-1);
+  if (low === undefined || high === undefined) return null;
+  const seconds = computeMedian(scaled);
+  return { seconds, low, high, runs: scaled.length };
+}

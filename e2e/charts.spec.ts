@@ -1,0 +1,136 @@
+import { readFile } from "node:fs/promises";
+import { expect, measureOverflow, openRun, RECORDED, test, waitLive } from "./support/product";
+
+test("charts are smoothed, zoomed together, read by keys, opened and saved", async ({ page }) => {
+  await openRun(page, RECORDED.training);
+  const chart = page.locator('[data-chart="reward"]');
+  const other = page.locator('[data-chart="recall"]');
+  const plot = chart.getByRole("group");
+  const readCurve = (of = chart) => of.locator("[data-curve]").first().getAttribute("d");
+  await expect(chart.locator("[data-curve]").first()).toBeVisible();
+  await expect(
+    page.locator('[data-chart="memory"] [data-curve]'),
+    "charts are drawn when they are in sight",
+  ).toHaveCount(0);
+
+  // Smoothing says its formula, and stands in the address.
+  const raw = await readCurve();
+  await page.getByRole("slider", { name: "Smoothing" }).fill("0.9");
+  await expect.poll(readCurve).not.toBe(raw);
+  await expect(page).toHaveURL(/smooth=0\.9/);
+  await page.getByText("Smoothing", { exact: true }).hover();
+  await expect(page.getByRole("tooltip")).toContainText("w^((x−xᵢ)/d)");
+
+  // Dragging zooms all charts of the page; one button shows everything again.
+  await other.scrollIntoViewIfNeeded();
+  const whole = await readCurve(other);
+  const box = (await plot.boundingBox())!;
+  await page.mouse.move(box.x + box.width * 0.4, box.y + 60);
+  await page.mouse.down();
+  await page.mouse.move(box.x + box.width * 0.8, box.y + 60, { steps: 4 });
+  await page.mouse.up();
+  await expect.poll(() => readCurve(other)).not.toBe(whole);
+  await expect(page).toHaveURL(/zoom=[\d.]+\.\.[\d.]+/);
+  await page.reload();
+  await expect(page.getByLabel("Shown from"), "a link shows the same").not.toHaveValue("");
+  await page.getByRole("button", { name: "Reset zoom" }).click();
+  await expect.poll(() => readCurve(other)).toBe(whole);
+
+  // The arrow keys move along the steps, and say what stands there.
+  await plot.focus();
+  await page.keyboard.press("ArrowLeft");
+  await page.keyboard.press("ArrowLeft");
+  await expect(chart.getByRole("status")).toContainText(/^step \d+: Reward, training [\d.–]+/);
+  await page.keyboard.press("Escape");
+
+  // The legend hides a curve, and shows one alone.
+  const legend = chart.getByRole("button", { name: /^s3, held-out/ });
+  await legend.click();
+  await expect(chart.locator("[data-curve]")).toHaveCount(2);
+  await legend.press("i");
+  await expect(chart.locator("[data-curve]")).toHaveCount(1);
+  await legend.press("i");
+  await expect(chart.locator("[data-curve]")).toHaveCount(3);
+
+  const openMenu = () => chart.getByRole("button", { name: /full screen, table, export/ }).click();
+  for (const [item, file] of [
+    ["Save values as CSV", "reward-and-held-out-accuracy.csv"],
+    ["Save as SVG", "reward-and-held-out-accuracy.svg"],
+    ["Save as PNG", "reward-and-held-out-accuracy.png"],
+  ] as const) {
+    await openMenu();
+    const [download] = await Promise.all([
+      page.waitForEvent("download"),
+      page.getByRole("menuitem", { name: item }).click(),
+    ]);
+    expect(download.suggestedFilename()).toBe(file);
+    const content = await readFile(await download.path());
+    if (file.endsWith("csv"))
+      expect(content.toString()).toMatch(
+        /^step,"Reward, training","Reward, training smoothed 0.9",/,
+      );
+    if (file.endsWith("svg")) expect(content.toString()).not.toContain("var(");
+    if (file.endsWith("png")) expect(content.subarray(1, 4).toString()).toBe("PNG");
+  }
+  await openMenu();
+  await page.getByRole("menuitem", { name: "Full screen" }).click();
+  const dialog = page.getByRole("dialog");
+  await expect(dialog.locator("[data-curve]")).toHaveCount(3);
+  await dialog.getByRole("button", { name: "Table", exact: true }).click();
+  await expect(dialog.getByRole("columnheader", { name: "step" })).toBeVisible();
+  await page.keyboard.press("Escape");
+
+  // Another axis, a logarithmic one, and markers.
+  await page.getByRole("combobox", { name: "Axis" }).selectOption("tokens");
+  await page.getByRole("button", { name: "Log y" }).click();
+  await expect(page).toHaveURL(/x=tokens.*log=y/);
+  await page.getByRole("button", { name: "Markers" }).click();
+  await page.getByRole("menuitemcheckbox", { name: /Checkpoints/ }).click();
+  await page.keyboard.press("Escape");
+  await expect(chart.locator('[data-markers="checkpoint"]')).toHaveCount(1);
+});
+
+test("every metric is found, pinned and put into panels that the project keeps", async ({
+  page,
+}) => {
+  await openRun(page, RECORDED.training);
+  await page.goto(`${page.url()}?tab=metrics`);
+  await waitLive(page);
+  const vital = page.getByRole("region", { name: "Vital signs" }).locator("article");
+  await expect(vital.first()).toContainText("reward/mean");
+  expect(await vital.count()).toBeLessThanOrEqual(12);
+  await expect(vital.first().locator("[data-curve]")).toHaveCount(1);
+
+  const search = page.getByRole("searchbox", { name: "Metrics, by regular expression" });
+  await search.fill("(");
+  await expect(page.getByText("Not a regular expression")).toBeVisible();
+  await search.fill("^actor/.*loss$");
+  await expect(page.locator("article h3", { hasText: "actor/pg_loss" })).toBeVisible();
+  await expect(page.locator("article h3", { hasText: "reward/mean" })).toHaveCount(0);
+  await page.getByRole("button", { name: "Pin actor/pg_loss" }).click();
+  await search.fill("");
+
+  await page.getByRole("button", { name: "New panel" }).click();
+  const dialog = page.getByRole("dialog", { name: "New panel" });
+  await dialog.getByLabel("Title").fill("Found and kept");
+  for (const name of ["search/gold_retrieved", "search/gold_selected"])
+    await dialog.getByRole("checkbox", { name }).check();
+  await dialog.getByRole("button", { name: "Add it" }).click();
+  const panels = page.getByRole("region", { name: "Panels" }).locator("article");
+  await expect(panels).toHaveCount(2);
+  await page.getByRole("button", { name: "Move Found and kept forward" }).click();
+  await expect(panels.first()).toContainText("Found and kept");
+  await expect(panels.first().locator("[data-curve]")).toHaveCount(2);
+
+  const name = `Panels of ${Date.now()}`;
+  await page.getByRole("button", { name: "Save", exact: true }).click();
+  await page.getByLabel("Name", { exact: true }).fill(name);
+  await page.getByRole("dialog").getByRole("button", { name: "Save" }).click();
+  await expect(page).toHaveURL(/set=[0-9a-f-]{36}/);
+  await page.reload();
+  await expect(panels.first(), "a link shows the same").toContainText("Found and kept");
+  await page.setViewportSize({ width: 390, height: 844 });
+  expect(await measureOverflow(page)).toBeLessThanOrEqual(0);
+  await page.getByRole("button", { name: `Delete the set ${name}` }).click();
+  await expect(panels).toHaveCount(0);
+});

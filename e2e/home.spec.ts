@@ -1,0 +1,95 @@
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import {
+  expect,
+  expectAccessible,
+  measureOverflow,
+  RECORDED,
+  test,
+  waitLive,
+} from "./support/product";
+
+test("home shows what ended, what is best and the next steps, and leads to all pages", async ({
+  page,
+}) => {
+  await page.goto("/");
+  await waitLive(page);
+  const ended = page.getByRole("region", { name: "Ended" });
+  await expect(ended).toContainText("since your last visit");
+  await expect(ended.locator("[data-run]").first()).toContainText(/succeeded|failed|cancelled/);
+  await expect(page.getByRole("region", { name: "Best results", exact: true })).toContainText(
+    "atlas/held-out",
+  );
+  await expect(page.getByRole("region", { name: "Workers", exact: true })).toBeVisible();
+  const nav = page.locator("aside").getByRole("navigation", { name: "Main" });
+  for (const name of ["Home", "Runs", "Retrieval", "Compare", "Notifications", "Glossary"])
+    await expect(nav.getByRole("link", { name, exact: true })).toBeVisible();
+  await page.setViewportSize({ width: 390, height: 844 });
+  expect(await measureOverflow(page)).toBeLessThanOrEqual(0);
+  await page.getByRole("button", { name: "More" }).click();
+  await expect(page.getByRole("menuitem", { name: "Workers" })).toBeVisible();
+});
+
+test("the palette finds pages, runs and questions by keyboard alone", async ({ page }) => {
+  await page.goto("/glossary");
+  await waitLive(page);
+  await page.keyboard.press("Control+k");
+  const field = page.getByRole("combobox", { name: /Search pages/ });
+  await expect(field).toBeFocused();
+  await field.fill("leaderb");
+  await expect(page.getByRole("option", { selected: true })).toContainText("Leaderboard");
+  await field.fill(RECORDED.collapsed);
+  await expect(page.getByRole("option", { selected: true })).toContainText(RECORDED.collapsed);
+  await expectAccessible(page);
+  await page.keyboard.press("Enter");
+  await expect(page).toHaveURL(/\/runs\/[0-9a-f-]{36}/);
+  await page.keyboard.press("Control+k");
+  await expect(page.getByRole("option").first()).toContainText(RECORDED.collapsed);
+  await page.keyboard.press("Escape");
+  await expect(page.getByRole("dialog")).toHaveCount(0);
+  await page.keyboard.press("?");
+  await expect(page.getByRole("dialog", { name: "Keys of this page" })).toContainText("Ctrl K");
+});
+
+test("a term is explained at a setting, with its formula, and closed by the keyboard", async ({
+  page,
+}) => {
+  await page.goto("/runs/new?q=klCoefficient");
+  await waitLive(page);
+  const help = page.getByRole("button", { name: /^What is KL/ }).first();
+  await help.focus();
+  await page.keyboard.press("Enter");
+  await expect(page.getByRole("link", { name: "In the glossary" })).toBeVisible();
+  await page.keyboard.press("Escape");
+  await expect(help).toBeFocused();
+});
+
+test("a channel is added, tested against a real receiver, and removed", async ({ page }) => {
+  const got: string[] = [];
+  const receiver = createServer((request, response) => {
+    request.on("data", (part: Buffer) => got.push(part.toString()));
+    request.on("end", () => response.end("ok"));
+  });
+  await new Promise<void>((resolve) => receiver.listen(0, "127.0.0.1", resolve));
+  try {
+    await page.goto("/notifications");
+    await waitLive(page);
+    await page.getByRole("button", { name: "Add a channel" }).click();
+    const dialog = page.getByRole("dialog");
+    await dialog.getByRole("button", { name: "Add", exact: true }).click();
+    await expect(dialog.getByRole("alert")).toContainText("give it a name");
+    await expectAccessible(page);
+    await dialog.getByLabel("Name").fill("team");
+    const { port } = receiver.address() as AddressInfo;
+    await dialog.getByLabel("Address").fill(`http://127.0.0.1:${port}/hook`);
+    await dialog.getByRole("button", { name: "Add", exact: true }).click();
+    const channel = page.locator('[data-channel="team"]');
+    await channel.getByRole("button", { name: "Send a test" }).click();
+    await expect.poll(() => got.join("")).toContain("this channel works");
+    await channel.getByRole("button", { name: "Remove team" }).click();
+    await page.getByRole("button", { name: "Remove", exact: true }).click();
+    await expect(channel).toHaveCount(0);
+  } finally {
+    receiver.close();
+  }
+});

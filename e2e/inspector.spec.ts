@@ -1,0 +1,118 @@
+import type { Page } from "@playwright/test";
+import { expect, expectAccessible, RECORDED, test, waitLive } from "./support/product";
+
+/** A worker may have to load its engine first. */
+const PLAY_MS = 120_000;
+
+/** Opens an episode of the recorded training that was answered right, from the filtered list. */
+async function openEpisode(page: Page): Promise<void> {
+  await page.goto("/runs");
+  await page.getByRole("link", { name: RECORDED.training }).first().click();
+  await expect(page).toHaveURL(/\/runs\/[0-9a-f-]{36}/);
+  await page.goto(`${page.url().split("?")[0]}?tab=episodes&filter=correct`);
+  await page.locator("[data-episode]:visible a").first().click();
+  await expect(page).toHaveURL(/\/episodes\/[0-9a-f-]{36}\?.*filter=correct/);
+}
+
+test("an episode: marked answers, tokens by keys, notes, the question elsewhere, neighbours", async ({
+  page,
+}) => {
+  test.setTimeout(240_000);
+  await openEpisode(page);
+  await expect(page.locator("mark[data-mark=answer]").first()).toBeVisible();
+  await expect(page.locator("mark[data-mark=query]").first()).toBeVisible();
+
+  const first = page.url();
+  await page.getByRole("link", { name: "Next episode" }).waitFor();
+  await page.keyboard.press("j");
+  await expect(page).not.toHaveURL(first);
+  await page.getByRole("link", { name: "Previous episode" }).waitFor();
+  await page.keyboard.press("k");
+  await expect(page).toHaveURL(first);
+
+  const label = `odd ${Date.now()}`;
+  await page.getByLabel("Add a label").fill(label);
+  await page.keyboard.press("Enter");
+  await expect(page.locator(`[data-label="${label}"]`)).toBeVisible();
+  await page.getByLabel("New comment").fill("It asks twice.");
+  await page.getByRole("button", { name: "Comment", exact: true }).click();
+  const comments = page.getByRole("region", { name: "Comments" });
+  await expect(comments.getByText("It asks twice.")).toBeVisible();
+  await expect(comments.getByText(/local user/).first()).toBeVisible();
+  await comments.getByRole("button", { name: "Remove this comment" }).last().click();
+  await page.getByRole("button", { name: `Remove label ${label}` }).click();
+  await expect(page.locator(`[data-label="${label}"]`)).toHaveCount(0);
+
+  await page.getByRole("tab", { name: "Raw text and tokens" }).click();
+  const tokens = page.getByRole("listbox", { name: "Tokens" }).first();
+  await tokens.focus();
+  await page.keyboard.press("End");
+  await expect(page.getByTestId("token-facts").first()).toContainText(/of \d+: .*id \d+/);
+  await page.getByRole("button", { name: "advantage" }).click();
+  await expectAccessible(page);
+
+  await page.getByRole("tab", { name: "Same question elsewhere" }).click();
+  await expect(page.getByTestId("same-question").getByText("this one")).toBeVisible();
+  await expect
+    .poll(() => page.getByTestId("same-question").getByRole("link").count())
+    .toBeGreaterThan(2);
+});
+
+test("the raw view of an episode does not move while it loads", async ({ page }) => {
+  await openEpisode(page);
+  await page.goto(`${page.url().split("?")[0]}?view=raw`);
+  await expect(page.getByRole("listbox", { name: "Tokens" }).first()).toBeVisible();
+  const shift = await page.evaluate(
+    () =>
+      new Promise<number>((resolve) => {
+        let sum = 0;
+        new PerformanceObserver((list) => {
+          for (const entry of list.getEntries() as (PerformanceEntry & { value: number })[])
+            sum += entry.value;
+        }).observe({ type: "layout-shift", buffered: true });
+        setTimeout(() => resolve(sum), 500);
+      }),
+  );
+  expect(shift).toBeLessThan(0.1);
+});
+
+test("what if: another query from a turn on, played beside how it was", async ({ page }) => {
+  test.setTimeout(2 * PLAY_MS);
+  await openEpisode(page);
+  await page.getByRole("link", { name: "What if" }).first().click();
+  await page.getByLabel("Query of turn 0").fill("capital of Peru");
+  // The recording keeps no weights of checkpoints.
+  await page.getByLabel("Searcher").selectOption({ label: "untrained" });
+  await page.getByRole("button", { name: "Play from here" }).click();
+  const played = page.getByTestId("what-if");
+  await expect(played.locator("[data-turn='0']")).toBeVisible({ timeout: PLAY_MS });
+  await expect(played.getByTestId("played-answer")).toContainText(/reward/, { timeout: PLAY_MS });
+  await expect(played.getByText("not an episode of the run")).toBeVisible();
+});
+
+test("ask: a typed question, answered by methods side by side, stopped, and kept in a link", async ({
+  page,
+}) => {
+  test.setTimeout(2 * PLAY_MS);
+  await page.goto("/playground/ask");
+  await waitLive(page);
+  await page.getByLabel("Question", { exact: true }).fill("What is the capital of Peru?");
+  await page.getByLabel(/Expected answer/).fill("Lima");
+  await page.getByRole("button", { name: "Ask", exact: true }).click();
+  const columns = page.locator("[data-answerer]");
+  await expect(columns).toHaveCount(2);
+  for (const column of await columns.all())
+    await expect(column.getByTestId("played-answer")).toContainText(/span\/2/, {
+      timeout: PLAY_MS,
+    });
+  await expect(columns.first().locator("[data-turn='0'] [data-document]").first()).toBeVisible();
+
+  await page.getByRole("button", { name: "Ask", exact: true }).click();
+  await columns.first().getByRole("button", { name: "Stop" }).click();
+  await expect(columns.first().getByText("Stopped.")).toBeVisible();
+  await page.reload();
+  await expect(page.getByLabel("Question", { exact: true })).toHaveValue(
+    "What is the capital of Peru?",
+  );
+  await expect(columns).toHaveCount(2);
+});

@@ -1,0 +1,118 @@
+import { expect, RECORDED, test, waitLive } from "./support/product";
+
+/** The list of runs as people keep it in order, and runs beside each other. */
+
+test("runs are found, kept in order and shown as people want them", async ({ page }) => {
+  await page.goto("/runs?kind=train");
+  await waitLive(page);
+  const row = page.locator("tr[data-run]").filter({ hasText: RECORDED.training });
+
+  await test.step("any metric and setting as a column, sorted by it", async () => {
+    await page.getByRole("button", { name: "Columns" }).click();
+    const dialog = page.getByRole("dialog", { name: "Columns" });
+    await dialog.getByRole("searchbox").fill("reward/mean");
+    await dialog.getByRole("checkbox", { name: /reward\/mean best/ }).click();
+    await dialog.getByRole("searchbox").fill("rl.steps");
+    await dialog.getByRole("checkbox", { name: /rl\.steps/ }).click();
+    await page.keyboard.press("Escape");
+    await expect(row.locator('[data-column="setting:rl.steps"]')).toHaveText(/^\d+$/);
+    await expect(row.locator('[data-column="best:reward/mean"]')).toHaveText(/\d/);
+    await page.getByRole("button", { name: "rl.steps" }).click();
+    await expect(page).toHaveURL(/sort=-setting%3Arl\.steps/);
+  });
+
+  await test.step("tags, by keyboard alone", async () => {
+    await row.getByRole("checkbox").focus();
+    await page.keyboard.press("Space");
+    await page.getByRole("button", { name: "Tag" }).press("Enter");
+    await page.locator("#tags-of-runs").fill("paper");
+    await page.keyboard.press("Enter");
+    await expect(row.locator('[data-tag="paper"]')).toBeVisible();
+  });
+
+  await test.step("conditions, and the view saved", async () => {
+    await page.getByRole("button", { name: "Filter" }).click();
+    const dialog = page.getByRole("dialog", { name: "Filter the runs" });
+    await dialog.getByLabel("Tag", { exact: true }).selectOption("paper");
+    await dialog.getByLabel("Setting").fill("rl.steps");
+    await dialog.getByLabel("Comparison").selectOption(">");
+    await dialog.getByLabel("Value").fill("1");
+    await dialog.getByRole("button", { name: "Apply" }).click();
+    await expect(page.locator("tr[data-run]")).toHaveCount(1);
+    await expect(page.getByRole("button", { name: "Remove rl.steps>1" })).toBeVisible();
+    await page.getByRole("button", { name: "Views" }).click();
+    await page.getByRole("menuitem", { name: "Save this view" }).click();
+    await page.getByLabel("Name", { exact: true }).fill("For the paper");
+    await page.keyboard.press("Enter");
+    await expect(page.getByText("View “For the paper” saved")).toBeVisible();
+    await page.goto("/runs");
+    await page.getByRole("button", { name: "Views" }).click();
+    await page.getByRole("menuitem", { name: "For the paper", exact: true }).click();
+    await expect(page.getByRole("button", { name: "Remove tag: paper" })).toBeVisible();
+    await expect(page.locator("tr[data-run]")).toHaveCount(1);
+  });
+
+  await test.step("name, deletion and undo", async () => {
+    await row.getByRole("button", { name: /^Actions of/ }).click();
+    await page.getByRole("menuitem", { name: "Name, tags, notes" }).click();
+    await page.locator("#run-notes").fill("The run of the figure");
+    await page.getByRole("button", { name: "Save", exact: true }).click();
+    await row.getByRole("button", { name: /^Actions of/ }).click();
+    await page.getByRole("menuitem", { name: "Delete" }).click();
+    await expect(page.getByText("No run matches")).toBeVisible();
+    await page.getByRole("button", { name: "Undo" }).click();
+    await expect(row).toBeVisible();
+  });
+
+  await test.step("as it was", async () => {
+    await row.getByRole("checkbox").check();
+    await page.getByRole("button", { name: "Tag", exact: true }).click();
+    await page.locator("#tags-of-runs").fill("paper");
+    await page.getByRole("button", { name: "Remove", exact: true }).click();
+    await page.getByRole("button", { name: "Views" }).click();
+    await page.getByRole("menuitem", { name: "Delete “For the paper”" }).click();
+  });
+});
+
+test("chosen runs are drawn over each other, and their differences listed", async ({ page }) => {
+  await page.goto("/runs?kind=train");
+  await waitLive(page);
+  await page.getByRole("checkbox", { name: "Select all rows shown" }).check();
+  await page.getByRole("link", { name: "Compare", exact: true }).last().click();
+  await expect(page).toHaveURL(/\/runs\/compare\?ids=/);
+  const chart = page.locator('[data-overlay="reward/mean"]');
+  await expect(chart).toBeVisible();
+  await expect.poll(() => chart.getAttribute("data-curves")).not.toBe("0");
+  const alone = Number(await chart.getAttribute("data-curves"));
+  expect(alone).toBeGreaterThan(1);
+
+  await page.getByLabel("Group by").selectOption("config");
+  await expect(page).toHaveURL(/group=config/);
+  await expect.poll(async () => Number(await chart.getAttribute("data-curves"))).toBeGreaterThan(0);
+
+  await page.getByRole("tab", { name: "Values" }).click();
+  await page.getByLabel("Value at step").fill("1");
+  await expect(page.getByRole("columnheader", { name: "step 1" }).first()).toBeVisible();
+
+  await page.getByRole("tab", { name: "Configuration" }).click();
+  await expect(page.locator("[data-differences]")).toBeVisible();
+  const changed = Number(await page.locator("[data-differences]").getAttribute("data-differences"));
+  await page.getByRole("switch", { name: "Show what is the same too" }).click();
+  await expect
+    .poll(async () =>
+      Number(await page.locator("[data-differences]").getAttribute("data-differences")),
+    )
+    .toBeGreaterThan(changed);
+
+  await page.getByRole("tab", { name: "Environment" }).click();
+  await page.getByRole("tab", { name: "Episodes" }).click();
+  await page.getByLabel("First run").selectOption({ label: RECORDED.training });
+  await expect(page.getByLabel("Question", { exact: true })).not.toHaveValue("");
+
+  await page.reload();
+  await expect(page.getByRole("tab", { name: "Episodes" })).toHaveAttribute(
+    "aria-selected",
+    "true",
+  );
+  await expect(page.getByLabel("Group by")).toHaveValue("config");
+});

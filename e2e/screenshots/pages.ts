@@ -1,0 +1,129 @@
+import type { Client } from "@/cli/client";
+import { RECORDED } from "../support/product";
+
+/** What of the recording the pages are opened with. */
+interface Recorded {
+  training: string;
+  collapsed: string;
+  cancelled: string;
+  imported: string;
+  /** Runs of all methods over the same questions. */
+  predictions: string[];
+  evaluations: string[];
+  index: string;
+  sweep: string;
+  /** An episode of the training that searched and was answered right. */
+  episode: string;
+}
+
+type Address = string | ((recorded: Recorded) => string);
+
+/** Addresses of the pages and their main states by name. A state's name begins with its page's. */
+export const PAGES = {
+  home: "/",
+  runs: "/runs",
+  "runs-folded": "/runs?sweeps=folded",
+  "runs-nothing": "/runs?q=nothing+is+called+that",
+  "runs-compare": ({ training, collapsed }) => `/runs/compare?ids=${training},${collapsed}`,
+  "runs-compare-values": ({ training, collapsed }) =>
+    `/runs/compare?ids=${training},${collapsed}&tab=values`,
+  "runs-compare-configuration": ({ training, collapsed }) =>
+    `/runs/compare?ids=${training},${collapsed}&tab=configuration`,
+  run: ({ training }) => `/runs/${training}`,
+  "run-metrics": ({ training }) => `/runs/${training}?tab=metrics`,
+  "run-episodes": ({ training }) => `/runs/${training}?tab=episodes`,
+  "run-episodes-filtered": ({ training }) =>
+    `/runs/${training}?tab=episodes&filter=correct&searches=1..&q=country`,
+  "run-questions": ({ training }) => `/runs/${training}?tab=questions`,
+  "run-logs": ({ training }) => `/runs/${training}?tab=logs`,
+  "run-checkpoints": ({ training }) => `/runs/${training}?tab=checkpoints`,
+  "run-configuration": ({ training }) => `/runs/${training}?tab=configuration`,
+  "run-history": ({ training }) => `/runs/${training}?tab=history`,
+  "run-alarm": ({ collapsed }) => `/runs/${collapsed}`,
+  "run-cancelled": ({ cancelled }) => `/runs/${cancelled}`,
+  "run-predict": ({ predictions }) => `/runs/${predictions[0]}`,
+  "run-evaluate": ({ evaluations }) => `/runs/${evaluations[0]}`,
+  "run-index": ({ index }) => `/runs/${index}`,
+  "run-imported": ({ imported }) => `/runs/${imported}`,
+  "run-missing": "/runs/00000000-0000-4000-8000-000000000000",
+  report: ({ training }) => `/runs/${training}/report`,
+  episode: ({ training, episode }) => `/runs/${training}/episodes/${episode}?filter=correct`,
+  "episode-raw": ({ training, episode }) => `/runs/${training}/episodes/${episode}?view=raw`,
+  "episode-what-if": ({ training, episode }) =>
+    `/runs/${training}/episodes/${episode}?view=what-if&turn=0`,
+  "episode-elsewhere": ({ training, episode }) =>
+    `/runs/${training}/episodes/${episode}?view=elsewhere`,
+  sweeps: "/sweeps",
+  sweep: ({ sweep }) => `/sweeps/${sweep}`,
+  leaderboard: "/leaderboard",
+  compare: "/compare",
+  "compare-answers": ({ predictions }) => `/compare?runs=${predictions.slice(0, 3).join(",")}`,
+  "compare-checkpoints": ({ training }) => `/compare?train=${training}`,
+  questions: "/questions",
+  corpora: "/corpora",
+  corpus: "/corpora/atlas",
+  retrieval: "/retrieval",
+  "retrieval-compared": ({ evaluations }) => `/retrieval?runs=${evaluations.join(",")}`,
+  playground: "/playground",
+  ask: "/playground/ask",
+  labels: "/labels",
+  workers: "/workers",
+  notifications: "/notifications",
+  glossary: "/glossary",
+  "new-run": "/runs/new",
+  "new-run-copy": ({ training }) => `/runs/new?from=${training}`,
+  missing: "/no-such-page",
+} satisfies Record<string, Address>;
+
+export type PageName = keyof typeof PAGES;
+
+/** Pages that show what does not exist: the browser logs that it was not found. */
+export const MISSING: ReadonlySet<PageName> = new Set(["run-missing", "missing"]);
+
+/** The address of a page in the recorded product. */
+export function buildAddress(name: PageName, recorded: Recorded): string {
+  const address: Address = PAGES[name];
+  return typeof address === "string" ? address : address(recorded);
+}
+
+/** Looks up what the pages are opened with. @throws Error where the recording has no such thing */
+export async function findRecorded(client: Client): Promise<Recorded> {
+  const [{ rows: runs }, { rows: sweeps }] = await Promise.all([
+    client.runs.list.query({ limit: 200 }),
+    client.sweeps.list.query({}),
+  ]);
+  const find = (what: string, matches: (run: (typeof runs)[number]) => boolean): string => {
+    const run = runs.find(matches);
+    if (!run) throw new Error(`the recording has no ${what}`);
+    return run.id;
+  };
+  const training = find("training", ({ name }) => name === RECORDED.training);
+  const { rows: episodes } = await client.episodes.list.query({
+    runId: training,
+    filter: "correct",
+    ranges: { searches: { min: 1 } },
+    limit: 1,
+  });
+  const [sweep] = sweeps;
+  const [episode] = episodes;
+  if (!sweep || !episode) throw new Error("the recording has no sweep, or no right answer");
+  // The sweep's runs and the imported one are over other questions.
+  const listHeldOut = (kind: string): string[] =>
+    runs
+      .filter((run) => run.kind === kind && run.name.startsWith("Atlas held-out"))
+      .map(({ id }) => id);
+  const [predictions, evaluations] = [listHeldOut("predict"), listHeldOut("evaluate")];
+  if (predictions.length < 3 || evaluations.length < 2)
+    throw new Error("the recording has too few runs to compare");
+  return {
+    training,
+    collapsed: find("collapsed run", ({ name }) => name === RECORDED.collapsed),
+    cancelled: find("cancelled run", ({ state }) => state === "cancelled"),
+    imported: find("imported run", ({ importedFrom }) => importedFrom !== null),
+    predictions,
+    evaluations,
+    index: find("index", ({ kind }) => kind === "index"),
+    sweep: sweep.id,
+    episode: episode.id,
+  };
+}

@@ -1,0 +1,5 @@
+import { describeOnSets, openServices, type RealSet } from "./testing/methods-on-sets";
+
+const SETS: readonly RealSet[] = ["2wiki", "hotpotqa"];
+openServices(SETS);
+describeOnSets(SETS);

@@ -1,0 +1,54 @@
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { getPresetConfig, storeSamples } from "@/server/testing/samples";
+import { startTestServer, type TestServer } from "@/server/testing/test-server";
+
+describe("the home page, the palette and the form of a new run", () => {
+  let server: TestServer;
+  beforeAll(async () => {
+    server = await startTestServer();
+    await storeSamples(server.plane);
+  });
+  afterAll(() => server.stop());
+
+  it("lists what runs and what ended, counts what ended since, and checks off what was done", async () => {
+    const { plane } = server;
+    const actor = { actor: "test", preset: null };
+    const ended = await plane.runs.create({ ...getPresetConfig(), name: "Ended one" }, actor);
+    const before = new Date();
+    await plane.runs.cancel(ended, { actor: "test", reason: null });
+    const waiting = await plane.runs.create({ ...getPresetConfig(), name: "Waiting 100%" }, actor);
+    const activity = await plane.home.readActivity(before);
+    expect(activity.active.map(({ id }) => id)).toEqual([waiting]);
+    expect(activity.ended.map(({ id, state }) => `${id} ${state}`)).toEqual([`${ended} cancelled`]);
+    expect(activity).toMatchObject({ activeCount: 1, endedCount: 1, runs: 2, alarms: [] });
+    expect((await plane.home.readActivity(new Date(Date.now() + 60_000))).endedCount).toBe(0);
+    expect(await plane.home.readResults()).toEqual({
+      exampleRuns: [],
+      best: [],
+      done: { indexed: false, trained: false, evaluated: false, compared: false },
+    });
+    const names = async (text: string) =>
+      (await plane.search.find(text)).runs.map(({ name }) => name);
+    expect(await names("waiting")).toEqual(["Waiting 100%"]);
+    expect(await names("0%")).toEqual(["Waiting 100%"]);
+    expect(await names("_ait")).toEqual([]);
+    expect(await names(ended.slice(0, 8))).toEqual(["Ended one"]);
+  });
+
+  it("says that the time of a run is not known before one like it has ended, then projects it", async () => {
+    const { plane } = server;
+    const config = getPresetConfig();
+    if (config.kind !== "train") throw new Error("not a training run");
+    expect(await plane.newRun.projectTime(config)).toBeNull();
+    expect(await plane.newRun.projectTime({ kind: "train" })).toBeNull();
+    const id = await plane.runs.create(config, { actor: "test", preset: null });
+    await plane.database.db.$executeRaw`
+      UPDATE runs SET state = 'succeeded', attempt = 1, started_at = now() - interval '100 seconds', ended_at = now() WHERE id = ${id}::uuid`;
+    const twice = { ...config, rl: { ...config.rl, steps: 2 * config.rl.steps } };
+    const projected = await plane.newRun.projectTime(twice);
+    expect(projected).toMatchObject({ runs: 1, unit: "episodes" });
+    expect(projected?.seconds).toBeCloseTo(200, 0);
+    const other = { ...config, searcher: { ...config.searcher, model: "another" } };
+    expect(await plane.newRun.projectTime(other)).toBeNull();
+  });
+});
