@@ -2,6 +2,7 @@ import { z } from "zod";
 import { algorithmNameSchema } from "./algorithm";
 import { isGrouped } from "./grouped";
 import { criticSchema } from "./critic";
+import { rolloutSamplingFields } from "./sampling";
 import { defineSetting } from "./setting";
 
 export const rlSchema = z
@@ -36,6 +37,7 @@ export const rlSchema = z
       "Sampling temperature of the rollouts.",
       { paper: "0.6" },
     ),
+    ...rolloutSamplingFields,
     learningRate: defineSetting(
       z.number().positive().max(1).default(5e-4),
       "Learning rate",

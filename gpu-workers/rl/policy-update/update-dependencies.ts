@@ -16,7 +16,7 @@ export interface UpdateDependencies {
   /** Null where the algorithm has none. */
   critic: TrainedModel | null;
   algorithm: Algorithm;
-  config: Pick<TrainConfig, "search" | "rl">;
+  config: Pick<TrainConfig, "search" | "searcher" | "rl">;
   /** Weight of the KL at this step. */
   klCoefficient: number;
   stopwatch: Stopwatch<StepPhase>;

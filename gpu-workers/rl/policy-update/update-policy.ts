@@ -57,7 +57,7 @@ export async function updatePolicy(
   const metrics: MetricValues = {
     ...computeCreditMetrics(experiences, credits),
     ...computeKlMetrics(experiences, dependencies),
-    ...computeSamplerMismatch(experiences, rl),
+    ...computeSamplerMismatch(experiences, config),
   };
   let results: readonly MiniBatchResult[] = [];
 
