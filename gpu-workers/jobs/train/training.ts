@@ -175,6 +175,7 @@ export class Training {
       critic: this.components.critic,
       algorithm,
       config,
+      totalSteps: this.totalSteps,
       klCoefficient: this.state.klCoefficient,
       stopwatch,
       signal,

@@ -17,6 +17,8 @@ export interface UpdateDependencies {
   critic: TrainedModel | null;
   algorithm: Algorithm;
   config: Pick<TrainConfig, "search" | "searcher" | "rl">;
+  /** Steps of the run as it is wanted now: learning rates fall until then. */
+  totalSteps: number;
   /** Weight of the KL at this step. */
   klCoefficient: number;
   stopwatch: Stopwatch<StepPhase>;
