@@ -63,7 +63,7 @@ it("a method's own model in the engine is asked with top-p, top-k and repetition
     {
       encode: () => [1],
       decode: () => "",
-      chat: { render: () => "p", describe: () => undefined } as never,
+      chat: { render: () => "p", describe: () => undefined },
     },
     "m",
     "i",
