@@ -89,12 +89,21 @@ describe.skipIf(!canTrainHere)("the executors on the real engine and retriever",
     const ragRuns = "00000000-0000-4000-8000-00000000000a";
     const config: TrainConfig = {
       ...smallTrainingConfig,
-      generator: { ...smallTrainingConfig.generator, model: "smollm2-135m-instruct" },
       coldStart: { ...smallTrainingConfig.coldStart, demonstrations: 0 },
-      rl: { ...smallTrainingConfig.rl, steps: 1, resample: 0, filterAnswered: true, ragRuns },
+      rl: {
+        ...smallTrainingConfig.rl,
+        steps: 1,
+        questionsPerStep: 4,
+        groupSize: 2,
+        resample: 0,
+        filterAnswered: true,
+        ragRuns,
+      },
       evaluation: { ...smallTrainingConfig.evaluation, questions: 0 },
     };
-    const questions = await whole.readQuestions(config.data.trainQuestions);
+    const questions = await contextOf({ name: "questions", config }).readQuestions(
+      config.data.trainQuestions,
+    );
     // Every other one is known; half of these were answered rightly, and leave the pool.
     const baselines = questions.flatMap(({ id, question, answers }, i) =>
       i % 2 === 1
