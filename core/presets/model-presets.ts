@@ -1,6 +1,6 @@
 /** Base models that presets name: where they are published. Nothing is fetched before a person asks for it. */
 
-export interface ModelPreset {
+interface ModelPreset {
   /** "owner/name" on the Hugging Face hub. */
   repository: string;
   /** Size of the download, in GiB, shown before it is started. */

@@ -21,7 +21,7 @@ export interface HubAccess {
 }
 
 /** A file of a model. One of its checksums is known. */
-export interface HubModelFile {
+interface HubModelFile {
   name: string;
   bytes: number;
   sha256: string | null;
