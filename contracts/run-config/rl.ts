@@ -5,6 +5,18 @@ import { criticSchema } from "./critic";
 import { rolloutSamplingFields } from "./sampling";
 import { defineLaterSetting, defineSetting } from "./setting";
 
+/** Ids of runs in one text. */
+export const parseRunIds = (text: string | null | undefined): string[] => [
+  ...new Set((text ?? "").split(/[\s,]+/).filter((id) => id !== "")),
+];
+
+const ragRunsSchema = z
+  .string()
+  .max(4_000)
+  .refine((text) => parseRunIds(text).every((id) => z.uuid().safeParse(id).success), {
+    message: "give the ids of runs, as their addresses end with, with spaces between",
+  });
+
 export const rlSchema = z
   .strictObject({
     algorithm: defineSetting(
@@ -178,6 +190,12 @@ export const rlSchema = z
       "Skip what naive RAG answers",
       "Questions that naive RAG already answers leave the pool.",
       { paper: "on" },
+    ),
+    ragRuns: defineSetting(
+      ragRunsSchema.nullish(),
+      "Naive RAG from runs",
+      "Ids of runs, with spaces between, whose stored answers are naive RAG's, e.g. of an imported rag_cache.json: for the questions that they hold nothing is retrieved or answered again, and `generation-accuracy` of a file counts as the file says. Empty: naive RAG answers every question in the run.",
+      { paper: "rag_cache.json", advanced: true },
     ),
     overlap: defineSetting(
       z.boolean().default(false),

@@ -85,6 +85,69 @@ describe.skipIf(!canTrainHere)("the executors on the real engine and retriever",
       for (const { hash } of episode.context) expect(texts.has(hash)).toBe(true);
   }, 600_000);
 
+  it("takes naive RAG's answers of earlier runs, and answers only the other questions anew", async () => {
+    const ragRuns = "00000000-0000-4000-8000-00000000000a";
+    const config: TrainConfig = {
+      ...smallTrainingConfig,
+      coldStart: { ...smallTrainingConfig.coldStart, demonstrations: 0 },
+      rl: {
+        ...smallTrainingConfig.rl,
+        steps: 1,
+        questionsPerStep: 4,
+        groupSize: 2,
+        resample: 0,
+        filterAnswered: true,
+        ragRuns,
+      },
+      evaluation: { ...smallTrainingConfig.evaluation, questions: 0 },
+    };
+    const questions = await contextOf({ name: "questions", config }).readQuestions(
+      config.data.trainQuestions,
+    );
+    // Every other one is known; half of these were answered rightly, and leave the pool.
+    const baselines = questions.flatMap(({ id, question, answers }, i) =>
+      i % 2 === 1
+        ? []
+        : [
+            {
+              questionId: `cache ${id}`,
+              question: question.replace(/\?*$/, "?"),
+              options: null,
+              answer: {
+                key: `cached ${id}`,
+                generator: "another",
+                promptStyle: "upstream",
+                text: i % 4 === 0 ? answers[0]! : "none of them",
+                seconds: 0,
+              },
+              scores: [],
+            },
+          ],
+    );
+    const context = contextOf({ name: "rag-runs", config, baselines });
+    await executors.train(context);
+    const share = `; naive RAG known of ${baselines.length} (50.0%) to train on`;
+    expect(context.preflightItems.map(({ detail }) => detail).join("\n")).toContain(share);
+    expect(context.logged.map(([, message]) => message).join("\n")).toContain(
+      "naive RAG's answers of rl.ragRuns are by another",
+    );
+    const stored = new Set(baselines.map(({ answer }) => answer.key));
+    const records = context.records();
+    const known = records.filter(({ baseline }) => stored.has(baseline!.answer.key));
+    expect(known.length).toBeGreaterThan(0);
+    // What the cache answers rightly is not trained on.
+    for (const { baseline } of known)
+      expect([baseline!.answer.text, baseline!.score.value]).toEqual(["none of them", 0]);
+    const byId = new Map(questions.map(({ id }, i) => [id, i]));
+    for (const { baseline, episode } of records)
+      expect(stored.has(baseline!.answer.key)).toBe(byId.get(episode.questionId)! % 2 === 0);
+    // Nothing that is stored was answered by this run.
+    for (const key of stored) expect(context.answers.has(key)).toBe(false);
+    await expect(
+      executors.train(contextOf({ name: "no-rag-runs", config, baselines: [] })),
+    ).rejects.toMatchObject({ code: "invalid-input" });
+  });
+
   it("resumed after a step, ends with the weights of the undisturbed run", async () => {
     const hashes = await Promise.all(
       whole.checkpoints.map(

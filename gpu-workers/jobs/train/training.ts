@@ -37,7 +37,8 @@ import type { SearchEnvironment, Searcher } from "@/gpu-workers/searcher/episode
 import type { Method } from "@/gpu-workers/searcher/method";
 import { EpisodeGrader } from "@/gpu-workers/searcher/episode-grader";
 import { buildEpisodeRecord } from "@/gpu-workers/searcher/episode-record";
-import { RagBaseline } from "@/gpu-workers/searcher/rag-baseline";
+import type { KnownBaselines } from "@/gpu-workers/searcher/known-baselines";
+import { getBaselineKey, RagBaseline } from "@/gpu-workers/searcher/rag-baseline";
 import { chunk } from "@/lib/chunk";
 import { TrainingState, type TrainedModels } from "./training-state";
 
@@ -64,6 +65,7 @@ export type TrainingContext = Partial<Pick<RunContext, "readEndpointKey">> &
     | "reportPreflight"
     | "log"
     | "readQuestions"
+    | "readStoredBaselines"
     | "findAnswers"
     | "saveAnswers"
     | "commitCheckpoint"
@@ -84,6 +86,8 @@ export interface TrainingComponents {
   endpointUsage: UsageSum;
   trainQuestions: readonly Question[];
   heldOutQuestions: readonly Question[];
+  /** What earlier runs hold of naive RAG's answers; null: no run is named. */
+  baselines: KnownBaselines | null;
   /** Gives the services back. */
   release: () => void;
 }
@@ -150,9 +154,20 @@ export class Training {
     this.baseline = new RagBaseline(
       createRagMethod(retriever, documents, () => config.generator.ragDocuments),
       this.grader,
+      components.baselines?.known,
     );
     const models = { policy: policy.model, critic };
     this.state = new TrainingState(config, models, this.pool, generator, this.alarms, signal);
+  }
+
+  /** Of the training questions those that naive RAG answered in an earlier run; null: no run is named. */
+  get ragStored(): { held: number; questions: number } | null {
+    const { baselines, trainQuestions } = this.components;
+    if (baselines === null) return null;
+    const held = trainQuestions.filter((question) =>
+      baselines.known.has(getBaselineKey(question)),
+    ).length;
+    return { held, questions: trainQuestions.length };
   }
 
   /** Steps that the run makes in total, as it is wanted now. */
