@@ -125,7 +125,7 @@ describe("reports", () => {
       { server: proxy.url },
     );
     const runId = await launch();
-    await waitUntil("the run ends", async () => (await stateOf(runId)) === "succeeded", 60_000);
+    await waitUntil("the run ends", async () => (await stateOf(runId)) === "succeeded", 100_000);
     expect(await stepsOf(runId)).toEqual(steps);
     expect((await historyOf(runId)).filter((line) => line.endsWith("leased"))).toEqual([
       "1 leased",
