@@ -17,6 +17,13 @@ import { canTrainHere, smallTrainingConfig } from "@/gpu-workers/testing/small-t
 import { STEP_PHASES } from "@/gpu-workers/runtime/stopwatch";
 import { readTrainerState } from "@/gpu-workers/rl/trainer-state";
 
+/** Each round of new questions costs seconds: two a step, and enough groups in them that some vary. */
+const grpo: TrainConfig = trainConfigSchema.parse({
+  ...smallTrainingConfig,
+  search: { ...smallTrainingConfig.search, queryTokens: 8 },
+  rl: { ...smallTrainingConfig.rl, questionsPerStep: 5, resample: 1 },
+});
+
 describe.skipIf(!canTrainHere)("the executors on the real engine and retriever", () => {
   const services = new LocalServices();
   let folder: string;
@@ -32,7 +39,7 @@ describe.skipIf(!canTrainHere)("the executors on the real engine and retriever",
     await rm(folder, { recursive: true, force: true });
   });
 
-  const undisturbed = () => contextOf({ name: "undisturbed", config: smallTrainingConfig });
+  const undisturbed = () => contextOf({ name: "undisturbed", config: grpo });
   let whole: MemoryContext;
 
   it("trains two steps and reports what it did", async () => {
@@ -68,7 +75,7 @@ describe.skipIf(!canTrainHere)("the executors on the real engine and retriever",
     }
     const records = whole.records().filter(({ phase }) => phase === "train");
     // Groups without variance are there too, beside those drawn in their place.
-    const { rl } = smallTrainingConfig;
+    const { rl } = grpo;
     const groups = [1, 2].reduce(
       (sum, step) => sum + rl.questionsPerStep + at("groups/resampled", step),
       0,
@@ -158,7 +165,7 @@ describe.skipIf(!canTrainHere)("the executors on the real engine and retriever",
     expect(new Set(hashes).size).toBe(3);
     const resumed = contextOf({
       name: "resumed",
-      config: smallTrainingConfig,
+      config: grpo,
       resume: whole.checkpoints[1]!,
     });
     await executors.train(resumed);
@@ -169,7 +176,7 @@ describe.skipIf(!canTrainHere)("the executors on the real engine and retriever",
   }, 600_000);
 
   it("paused between steps and resumed with more, makes the same steps and then the new ones", async () => {
-    const config = { ...smallTrainingConfig, checkpointing: { every: 100, keep: 3 } };
+    const config = { ...grpo, checkpointing: { every: 100, keep: 3 } };
     const paused = contextOf({
       name: "paused",
       config: { ...config, rl: { ...config.rl, steps: 9 } },
@@ -407,8 +414,7 @@ describe.skipIf(!canTrainHere)("the executors on the real engine and retriever",
     const run = contextOf({
       name: "predict",
       config,
-      fetchCheckpoint: () =>
-        Promise.resolve({ ...whole.checkpoints[2]!, config: smallTrainingConfig }),
+      fetchCheckpoint: () => Promise.resolve({ ...whole.checkpoints[2]!, config: grpo }),
     });
     await executors.predict(run);
     expect(run.records()).toHaveLength(3);
