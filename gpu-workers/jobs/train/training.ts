@@ -66,6 +66,7 @@ export type TrainingContext = Partial<Pick<RunContext, "readEndpointKey">> &
     | "findAnswers"
     | "saveAnswers"
     | "commitCheckpoint"
+    | "skipCheckpoint"
   > & {
     fetchCheckpoint(artifactId: string): Promise<{ directory: string; step: number | null }>;
   };
