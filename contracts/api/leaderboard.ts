@@ -231,6 +231,8 @@ export const launchMethodsResponseSchema = z.object({
   launched: z.array(z.object({ method: methodNameSchema, runId: z.uuid() })),
   /** Methods that have their result, or a run on its way to it, already. */
   present: z.array(z.object({ method: methodNameSchema, runId: z.uuid() })),
+  /** Methods whose result was complete by an earlier version of the scorer alone: their answers were scored again. */
+  rescored: z.array(z.object({ method: methodNameSchema, runId: z.uuid() })),
 });
 
 export const runStatisticsResponseSchema = z.array(

@@ -42,16 +42,25 @@ export function LaunchPanel({ board }: { board: Leaderboard }) {
   const like = board.rows.flatMap((row) => row.cells).find((cell) => cell !== null)?.runId ?? null;
   const launch = useMutation(
     trpc.leaderboard.launch.mutationOptions({
-      onSuccess: ({ launched, present }) => {
-        notify(
-          "good",
-          launched.length === 0
-            ? t("Nothing is missing: every method has its result or a run")
-            : t(
-                "{launched, plural, one {# run} other {# runs}} launched{present, plural, =0 {} other {, # there already}}",
-                { launched: launched.length, present: present.length },
-              ),
-        );
+      onSuccess: ({ launched, present, rescored }) => {
+        if (rescored.length > 0)
+          notify(
+            "good",
+            t(
+              "{rescored, plural, one {# run} other {# runs}} scored again: an earlier version of the scorer had scored the answers",
+              { rescored: rescored.length },
+            ),
+          );
+        if (launched.length > 0 || rescored.length === 0)
+          notify(
+            "good",
+            launched.length === 0
+              ? t("Nothing is missing: every method has its result or a run")
+              : t(
+                  "{launched, plural, one {# run} other {# runs}} launched{present, plural, =0 {} other {, # there already}}",
+                  { launched: launched.length, present: present.length },
+                ),
+          );
         void queryClient.invalidateQueries(trpc.leaderboard.pathFilter());
       },
     }),

@@ -2,7 +2,7 @@ import type { z } from "zod";
 import { answersItself } from "@/core/comparability/comparability";
 import { METHODS } from "@/core/run/methods";
 import { toPredictConfig } from "@/core/run/predict-config";
-import { needsJudge } from "@/contracts/run-config/scoring";
+import { isRule, needsJudge } from "@/contracts/run-config/scoring";
 import { AppError } from "@/contracts/errors";
 import { findPreset } from "@/core/presets/run-presets";
 import { runConfigSchema } from "@/contracts/run-config/run-config";
@@ -12,6 +12,7 @@ import type {
   launchMethodsResponseSchema,
 } from "@/contracts/api/leaderboard";
 import { selectCurrentCorpusVersion } from "@/server/features/corpora/queries";
+import type { Scoring } from "@/server/features/scoring/scoring";
 import { findCurrentSetId } from "@/server/features/question-sets/versions";
 import type { Database } from "@/server/platform/db/database";
 import type { Launcher } from "@/server/features/runs/launcher";
@@ -36,10 +37,18 @@ export interface KnownResult {
   versions: Versions;
 }
 
+/** Complete results by the version of the scorer that gave them. */
+export interface CompleteResults {
+  present: KnownResult[];
+  /** Of rules: their answers are scored anew without a run. */
+  earlier: KnownResult[];
+}
+
 interface LaunchDependencies {
   database: Database;
   launcher: Launcher;
-  listCompleteResults: () => Promise<KnownResult[]>;
+  scoring: Scoring;
+  listCompleteResults: () => Promise<CompleteResults>;
 }
 
 /** Preset whose corpus, generator and retriever are taken where no run says. */
@@ -71,9 +80,12 @@ function formatCellKey({
   ]);
 }
 
-/** Queues a predict run for each method that has neither a complete result nor a run on its way to one. */
+/**
+ * Queues a predict run for each method that has neither a complete result nor a run on its way to one. What an earlier
+ * version of the scorer's rule has scored completely is scored again instead.
+ */
 export async function launchMissing(
-  { database, launcher, listCompleteResults }: LaunchDependencies,
+  { database, launcher, scoring, listCompleteResults }: LaunchDependencies,
   { methods, like, questions, limit, checkpoint }: z.output<typeof launchMethodsRequestSchema>,
   actor: string,
 ): Promise<z.infer<typeof launchMethodsResponseSchema>> {
@@ -88,24 +100,36 @@ export async function launchMissing(
   const versions = await readCurrentVersions(database, questions, base.corpus);
   // First what is under way: a run that ends meanwhile is then among the results.
   const unfinished = await listUnfinishedRuns(database);
-  const known = [...(await listCompleteResults()), ...unfinished];
+  const complete = await listCompleteResults();
+  const runIdByCell = indexByCell([...complete.present, ...unfinished]);
+  const outdatedByCell = indexByCell(complete.earlier);
+  type Runs = z.infer<typeof launchMethodsResponseSchema>["launched"];
+  const [launched, present, rescored]: [Runs, Runs, Runs] = [[], [], []];
+  for (const config of configs) {
+    const { method } = config;
+    const cell = formatCellKey({ variantId: getCurrentVariantId(config), config, versions });
+    const runId = runIdByCell.get(cell);
+    const outdated = outdatedByCell.get(cell);
+    if (runId !== undefined) present.push({ method, runId });
+    else if (outdated !== undefined) {
+      await scoring.rescore(outdated, isRule(config.scorer) ? config.scorer : undefined);
+      rescored.push({ method, runId: outdated });
+    } else {
+      const run = await launcher.launch(config, { actor, preset: null });
+      launched.push({ method, runId: run.id });
+    }
+  }
+  return { launched, present, rescored };
+}
+
+/** The first run of each cell. */
+function indexByCell(results: readonly KnownResult[]): Map<string, string> {
   const runIdByCell = new Map<string, string>();
-  for (const result of known) {
+  for (const result of results) {
     const cell = formatCellKey(result);
     if (!runIdByCell.has(cell)) runIdByCell.set(cell, result.runId);
   }
-  const launched: z.infer<typeof launchMethodsResponseSchema>["launched"] = [];
-  const present: typeof launched = [];
-  for (const config of configs) {
-    const cell = formatCellKey({ variantId: getCurrentVariantId(config), config, versions });
-    const runId = runIdByCell.get(cell);
-    if (runId !== undefined) present.push({ method: config.method, runId });
-    else {
-      const run = await launcher.launch(config, { actor, preset: null });
-      launched.push({ method: config.method, runId: run.id });
-    }
-  }
-  return { launched, present };
+  return runIdByCell;
 }
 
 /** The configuration of a method on questions, with the corpus, generator, retriever and scorer of `base`. */
