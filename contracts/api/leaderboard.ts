@@ -225,6 +225,8 @@ export const launchMethodsRequestSchema = z.object({
   limit: z.int().min(1).nullable().default(null),
   /** Checkpoint that s3 searches with; null: the one of `like`, or the untrained model. */
   checkpoint: z.uuid().nullish(),
+  /** s3 searches with the untrained model, whatever `like` searched with. */
+  untrained: z.boolean().optional(),
 });
 
 export const launchMethodsResponseSchema = z.object({

@@ -18,6 +18,8 @@ import { METHOD_NAMES } from "@/contracts/records/method-names";
 
 /** Methods that are chosen at first. */
 const FIRST: readonly MethodName[] = ["s3", "rag", "ircot"];
+/** Value of the choice of no checkpoint. */
+const UNTRAINED = "untrained";
 const DEFAULT_QUESTIONS = "atlas/held-out";
 
 /** Chooses methods and launches those that are missing, with settings that make them comparable. */
@@ -124,6 +126,7 @@ export function LaunchPanel({ board }: { board: Leaderboard }) {
               value={checkpoint}
               onChange={setCheckpoint}
               none={like ? t("The searcher of the results above") : t("The untrained model")}
+              other={like ? { value: UNTRAINED, text: t("The untrained model") } : undefined}
             />
           </div>
         ) : null}
@@ -163,7 +166,8 @@ export function LaunchPanel({ board }: { board: Leaderboard }) {
               like,
               questions: chosen,
               limit: limited,
-              checkpoint: methods.includes("s3") ? checkpoint : null,
+              checkpoint: methods.includes("s3") && checkpoint !== UNTRAINED ? checkpoint : null,
+              untrained: checkpoint === UNTRAINED,
             })
           }
         >

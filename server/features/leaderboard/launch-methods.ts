@@ -4,6 +4,7 @@ import { METHODS } from "@/core/run/methods";
 import { toPredictConfig } from "@/core/run/predict-config";
 import { isRule, needsJudge } from "@/contracts/run-config/scoring";
 import { AppError } from "@/contracts/errors";
+import { EXAMPLE_ACTOR } from "@/contracts/records/example-actor";
 import { findPreset } from "@/core/presets/run-presets";
 import { runConfigSchema } from "@/contracts/run-config/run-config";
 import { predictConfigSchema, type PredictConfig } from "@/contracts/run-config/predict-config";
@@ -86,31 +87,47 @@ function formatCellKey({
  */
 export async function launchMissing(
   { database, launcher, scoring, listCompleteResults }: LaunchDependencies,
-  { methods, like, questions, limit, checkpoint }: z.output<typeof launchMethodsRequestSchema>,
+  {
+    methods,
+    like,
+    questions,
+    limit,
+    checkpoint,
+    untrained,
+  }: z.output<typeof launchMethodsRequestSchema>,
   actor: string,
 ): Promise<z.infer<typeof launchMethodsResponseSchema>> {
   const base = like ? await readPredictConfig(database, like) : getPresetConfig();
   const trained = checkpoint ? await readTrained(database, checkpoint) : null;
   const configs = methods.map((method) => {
     const config = buildConfig(base, method, questions, limit);
-    return method === "s3" && trained ? { ...config, ...trained } : config;
+    if (method !== "s3") return config;
+    if (untrained) return { ...config, searcher: { ...config.searcher, checkpoint: null } };
+    return { ...config, ...trained };
   });
-  // All are checked before the first is queued: nothing is half launched.
-  for (const config of configs) await launcher.requireReferences(config);
   const versions = await readCurrentVersions(database, questions, base.corpus);
   // First what is under way: a run that ends meanwhile is then among the results.
   const unfinished = await listUnfinishedRuns(database);
   const complete = await listCompleteResults();
   const runIdByCell = indexByCell([...complete.present, ...unfinished]);
   const outdatedByCell = indexByCell(complete.earlier);
+  const wanted = configs.map((config) => {
+    const cell = formatCellKey({ variantId: getCurrentVariantId(config), config, versions });
+    return { config, known: runIdByCell.get(cell), outdated: outdatedByCell.get(cell) };
+  });
+  const isMissing = ({ known, outdated }: (typeof wanted)[number]): boolean =>
+    known === undefined && outdated === undefined;
+  // All are checked before the first is queued: nothing is half launched.
+  for (const { config } of wanted.filter(isMissing)) {
+    if (like && config.searcher.checkpoint === base.searcher.checkpoint)
+      await requireKeptSearcher(database, like, config);
+    await launcher.requireReferences(config);
+  }
   type Runs = z.infer<typeof launchMethodsResponseSchema>["launched"];
   const [launched, present, rescored]: [Runs, Runs, Runs] = [[], [], []];
-  for (const config of configs) {
+  for (const { config, known, outdated } of wanted) {
     const { method } = config;
-    const cell = formatCellKey({ variantId: getCurrentVariantId(config), config, versions });
-    const runId = runIdByCell.get(cell);
-    const outdated = outdatedByCell.get(cell);
-    if (runId !== undefined) present.push({ method, runId });
+    if (known !== undefined) present.push({ method, runId: known });
     else if (outdated !== undefined) {
       await scoring.rescore(outdated, isRule(config.scorer) ? config.scorer : undefined);
       rescored.push({ method, runId: outdated });
@@ -204,6 +221,25 @@ async function readPredictConfig({ db }: Database, runId: string): Promise<Predi
   if (config.kind !== "predict")
     throw new AppError("invalid-input", "Only a predict run's settings can be taken over.");
   return config;
+}
+
+/** @throws AppError "conflict" where the weights that a run searched with are not kept, as those of the example */
+async function requireKeptSearcher(
+  { db }: Database,
+  runId: string,
+  { searcher }: PredictConfig,
+): Promise<void> {
+  if (searcher.checkpoint === null) return;
+  const where = { id: searcher.checkpoint, kind: "checkpoint", deletedAt: null };
+  if ((await db.artifact.count({ where })) > 0) return;
+  const run = await db.run.findUnique({
+    where: { id: runId },
+    select: { name: true, createdBy: true },
+  });
+  throw new AppError(
+    "conflict",
+    `The searcher of "${run?.name ?? runId}" is not kept here${run?.createdBy === EXAMPLE_ACTOR ? ", as the example brings no weights" : ""}. Let s3 search with another checkpoint or the untrained model, or train one first.`,
+  );
 }
 
 /** The searcher of a checkpoint, and how it searched in training: it is used as it was trained. */
