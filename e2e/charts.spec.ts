@@ -66,9 +66,7 @@ test("charts are smoothed, zoomed together, read by keys, opened and saved", asy
     expect(download.suggestedFilename()).toBe(file);
     const content = await readFile(await download.path());
     if (file.endsWith("csv"))
-      expect(content.toString()).toMatch(
-        /^step,"Reward, training","Reward, training smoothed 0.9",/,
-      );
+      expect(content.toString()).toMatch(/^\uFEFFstep,reward\/mean,reward\/mean_smoothed_0.9,/);
     if (file.endsWith("svg")) expect(content.toString()).not.toContain("var(");
     if (file.endsWith("png")) expect(content.subarray(1, 4).toString()).toBe("PNG");
   }

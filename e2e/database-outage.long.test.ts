@@ -61,9 +61,11 @@ describe.skipIf(!canTrain)(
         await postgres.resume();
         await ground.succeeded(runId);
         expect((await ground.weights(runId)).get(2)).toBe(undisturbed);
-        expect((await ground.history(runId)).filter((line) => / leased /.test(line))).toHaveLength(
-          1,
-        );
+        const history = await ground.history(runId);
+        expect(
+          history.filter((line) => / leased /.test(line)),
+          history.join("\n"),
+        ).toHaveLength(1);
         await waitUntil("every page is told", () =>
           told.every((count, tab) => count > (before[tab] ?? 0)),
         );

@@ -109,6 +109,7 @@ export function compose({
   const reportIngestion = new ReportIngestion(database, metrics, alarms, logs);
   const runOrganiser = new RunOrganiser(database);
   const statistics = new RunStatistics(database);
+  const scoring = new Scoring(database);
   const leaderboardResults = new LeaderboardResults(database);
   const tasks = new Tasks({
     database,
@@ -171,13 +172,14 @@ export function compose({
     sweeps: new Sweeps(database, runs, referenceCheck),
     sweepReader: new SweepReader(database, metrics),
     tasks,
-    scoring: new Scoring(database),
+    scoring,
     leaderboard: new Leaderboard(
       database,
       statistics,
       leaderboardResults,
       new PairedComparisons(statistics),
       launcher,
+      scoring,
     ),
     predictionComparison: new PredictionComparison(database, statistics, episodeReader),
     retrievalEvaluation: new RetrievalEvaluation(database),

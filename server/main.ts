@@ -5,6 +5,7 @@ import { z } from "zod";
 import { AppError, parseOrThrow } from "@/contracts/errors";
 import { ATLAS_DIR, DATA_DIR, inRoot, ROOT } from "@/lib/paths.mjs";
 import { ensureAccessSecret } from "@/lib/access.mjs";
+import { openLogOutput } from "@/lib/log-output";
 import { exitWithParent, sendHeartbeats } from "@/lib/parent-watchdog";
 import { createArtifactStore } from "./platform/artifacts/create-store";
 import { loadExample } from "./features/example/load-example";
@@ -44,11 +45,14 @@ async function main(): Promise<void> {
   process.umask(0o077);
   const env = parseOrThrow(environmentSchema, process.env, "The environment");
   // Nothing that is logged holds a token, an address with a password or a request's headers.
-  const log = pino({
-    level: env.LOG_LEVEL,
-    redact: ["*.authorization", "*.token", "*.password"],
-    serializers: { error: pino.stdSerializers.err },
-  });
+  const log = pino(
+    {
+      level: env.LOG_LEVEL,
+      redact: ["*.authorization", "*.token", "*.password"],
+      serializers: { error: pino.stdSerializers.err },
+    },
+    openLogOutput(),
+  );
   requireLoopback(env.HOST);
   sendHeartbeats();
 

@@ -1,5 +1,6 @@
 import { markText, type Text } from "@/app/_i18n/format-text";
 import { escapeCsvField } from "@/core/comparability/results-table";
+import { findMetric } from "@/core/metrics/metrics";
 import type { PlacedLine } from "./prepare";
 import type { SeriesStyle } from "./view";
 import type { XKind } from "./x-axis";
@@ -7,7 +8,10 @@ import type { XKind } from "./x-axis";
 /** What is saved of a plot as text. Pure. */
 
 export interface PlotTable {
+  /** For people, in their language. */
   columns: string[];
+  /** For programs: the same in every language. */
+  names: string[];
   /** Ascending in step; null where a series has no point. */
   rows: (number | null)[][];
 }
@@ -38,6 +42,8 @@ export function buildPlotTable(
     const label = labels.get(line.key) ?? line.key;
     const hasEnds = line.points.some(({ low, high }) => low < high);
     const ends = line.hasBand ? INTERVAL_COLUMNS : EXTREME_COLUMNS;
+    // Labels of metrics are translated, those of runs and groups are names.
+    const name = findMetric(line.key) ? line.key : label;
     return {
       byPlace: new Map(line.points.map((point) => [`${point.step} ${point.x}`, point])),
       hasEnds,
@@ -45,6 +51,13 @@ export function buildPlotTable(
         label,
         ...(hasEnds ? ends.map((end) => t(end, { label })) : []),
         ...(smoothing > 0 ? [t("{label} smoothed {smoothing}", { label, smoothing })] : []),
+      ],
+      names: [
+        name,
+        ...(hasEnds ? (line.hasBand ? ["low", "high"] : ["min", "max"]) : []).map(
+          (end) => `${name}_${end}`,
+        ),
+        ...(smoothing > 0 ? [`${name}_smoothed_${smoothing}`] : []),
       ],
     };
   });
@@ -72,14 +85,24 @@ export function buildPlotTable(
     ...(xKind === null ? [] : [t(AXIS_COLUMNS[xKind])]),
     ...parts.flatMap((part) => part.columns),
   ];
-  return { columns, rows };
+  const names = [
+    "step",
+    ...(xKind === null ? [] : [xKind === "step" ? "x" : xKind]),
+    ...parts.flatMap((part) => part.names),
+  ];
+  return { columns, names, rows };
 }
 
-/** A table as comma-separated values with a head (RFC 4180); an absent value is empty. */
-export const formatCsv = ({ columns, rows }: PlotTable): string =>
-  [columns.map(escapeCsvField), ...rows.map((row) => row.map((value) => value ?? ""))]
+/** Without it Excel reads UTF-8 as the code page of its system, and names in Chinese as other signs. */
+const BYTE_ORDER_MARK = "\uFEFF";
+
+/** A table as comma-separated values with a head of names (RFC 4180, UTF-8); an absent value is empty. */
+export const formatCsv = ({ names, rows }: Omit<PlotTable, "columns">): string =>
+  BYTE_ORDER_MARK +
+  [names.map(escapeCsvField), ...rows.map((row) => row.map((value) => value ?? ""))]
     .map((row) => row.join(","))
-    .join("\r\n") + "\r\n";
+    .join("\r\n") +
+  "\r\n";
 
 /** A title, in any language, as the name of a file. */
 export const formatFileName = (title: string): string =>

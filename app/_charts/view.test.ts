@@ -196,12 +196,20 @@ describe("files", () => {
       xKind: null,
       smoothing: 0.5,
     });
+    expect(table.columns.slice(0, 3)).toEqual(["step", 'A, "b"', 'A, "b" min']);
     expect(formatCsv(table).split("\r\n")).toEqual([
-      'step,"A, ""b""","A, ""b"" min","A, ""b"" max","A, ""b"" smoothed 0.5"',
+      '\uFEFFstep,"A, ""b""","A, ""b""_min","A, ""b""_max","A, ""b""_smoothed_0.5"',
       "1,1,0,2,1",
       `3,2,2,2,${line.points[1]!.smoothed}`,
       "",
     ]);
+  });
+  it("have the names of metrics as heads, in every language", () => {
+    const line = { ...place([{ step: 1, value: 1 }]), key: "reward/mean" };
+    const styles = [{ key: "reward/mean", label: "奖励", colour: "red" }];
+    const table = buildPlotTable(t, [line], styles, { xKind: "time", smoothing: 0 });
+    expect(table.columns.at(-1)).toBe("奖励");
+    expect(formatCsv(table)).toMatch(/^\uFEFFstep,time,reward\/mean\r\n/);
   });
   it("are named after their chart", () => {
     expect(formatFileName("Reward & accuracy")).toBe("reward-accuracy");

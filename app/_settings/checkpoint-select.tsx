@@ -13,10 +13,18 @@ type CheckpointSelectProps = Omit<ComponentProps<typeof Select>, "value" | "onCh
   onChange: (id: string | null) => void;
   /** What is used without a checkpoint. */
   none?: string;
+  /** Another choice beside the checkpoints. */
+  other?: { value: string; text: string };
 };
 
 /** A choice among the kept checkpoints by run and step, with a link to the run that the chosen one is of. */
-export function CheckpointSelect({ value, onChange, none, ...props }: CheckpointSelectProps) {
+export function CheckpointSelect({
+  value,
+  onChange,
+  none,
+  other,
+  ...props
+}: CheckpointSelectProps) {
   const t = useText();
   const trpc = useTRPC();
   const now = useNow();
@@ -28,7 +36,8 @@ export function CheckpointSelect({ value, onChange, none, ...props }: Checkpoint
     <>
       <Select {...props} value={value ?? ""} onChange={(e) => onChange(e.target.value || null)}>
         <option value="">{none ?? t("None: the untrained model")}</option>
-        {value && !chosen ? (
+        {other ? <option value={other.value}>{other.text}</option> : null}
+        {value && !chosen && value !== other?.value ? (
           <option value={value}>
             {isPending
               ? formatShortId(value)

@@ -53,7 +53,8 @@ export function Ceiling({ ceiling, launch }: Props) {
         )}
       </p>
     );
-  const under = measure.data ? [...measure.data.launched, ...measure.data.present][0] : undefined;
+  const { launched = [], present = [], rescored = [] } = measure.data ?? {};
+  const under = [...launched, ...present, ...rescored][0];
   return (
     <div className="space-y-2 text-xs text-muted-foreground" data-ceiling="none">
       {under ? (

@@ -225,12 +225,16 @@ export const launchMethodsRequestSchema = z.object({
   limit: z.int().min(1).nullable().default(null),
   /** Checkpoint that s3 searches with; null: the one of `like`, or the untrained model. */
   checkpoint: z.uuid().nullish(),
+  /** s3 searches with the untrained model, whatever `like` searched with. */
+  untrained: z.boolean().optional(),
 });
 
 export const launchMethodsResponseSchema = z.object({
   launched: z.array(z.object({ method: methodNameSchema, runId: z.uuid() })),
   /** Methods that have their result, or a run on its way to it, already. */
   present: z.array(z.object({ method: methodNameSchema, runId: z.uuid() })),
+  /** Methods whose result was complete by an earlier version of the scorer alone: their answers were scored again. */
+  rescored: z.array(z.object({ method: methodNameSchema, runId: z.uuid() })),
 });
 
 export const runStatisticsResponseSchema = z.array(

@@ -118,19 +118,23 @@ const RULES: Record<RuleScorer, { id: string; score: ScoreAnswer }> = {
 /** Name and version under which a rule's scores are stored. */
 export const formatRuleId = (rule: RuleScorer): string => RULES[rule].id;
 
+/** Whether a stored score was given by another version of a rule than the present one. */
+export const isOfEarlierVersion = (rule: RuleScorer, stored: string): boolean =>
+  isEarlierOf(RULES[rule].id, stored);
+
+function isEarlierOf(id: string, stored: string): boolean {
+  const name = id.replace(/\d+$/, "");
+  return stored !== id && stored.startsWith(name) && /^\d+$/.test(stored.slice(name.length));
+}
+
 /**
  * Rules that have scored under an earlier version and not every answer under their present one, by their present names.
  * @param whole those of the scorers that have scored every answer they apply to
  */
 export const listOutdatedRules = (scorers: readonly string[], whole = scorers): string[] =>
-  Object.values(RULES).flatMap(({ id }) => {
-    const name = id.replace(/\d+$/, "");
-    const hasEarlier = scorers.some(
-      (scorer) =>
-        scorer !== id && scorer.startsWith(name) && /^\d+$/.test(scorer.slice(name.length)),
-    );
-    return hasEarlier && !whole.includes(id) ? [id] : [];
-  });
+  Object.values(RULES).flatMap(({ id }) =>
+    scorers.some((scorer) => isEarlierOf(id, scorer)) && !whole.includes(id) ? [id] : [],
+  );
 
 /** Scores one answer by a rule; the rule's version travels with the value. */
 export function scoreByRule(rule: RuleScorer, prediction: string, question: Scorable): Score {

@@ -10,7 +10,7 @@ import { startTestServer, type TestServer } from "@/server/testing/test-server";
 import { RealWorker, twoSteps } from "./real-worker";
 import { waitUntil } from "@/lib/testing/wait-until";
 
-export const RUN_LIMIT_MS = 240_000;
+export const RUN_LIMIT_MS = 480_000;
 
 /** A real server with the real corpus, real workers, and questions about the runs on them. */
 export class TrainingSetup {

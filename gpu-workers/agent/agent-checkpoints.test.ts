@@ -1,4 +1,4 @@
-import { mkdir, readFile } from "node:fs/promises";
+import { mkdir, readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { AppError } from "@/contracts/errors";
@@ -96,6 +96,26 @@ describe("checkpoints", () => {
           item.lines.some((l) => l.level === "error" && l.message.includes("after step 2")),
       ),
     ).toBe(true);
+  });
+
+  it("that cannot be written here count as not stored, and none stays on the worker's disk", async () => {
+    const left: string[] = [];
+    await agents.start(server.url, {
+      train: async (context) => {
+        await context.markRunning();
+        for (const [step, name] of ["one", "two"].entries()) {
+          await context.commitCheckpoint(await writeCheckpoint(context, name), step, {});
+          left.push(...(await readdir(context.workDir)));
+        }
+        context.skipCheckpoint(2, new AppError("storage-full", "No space left here."));
+        expect(() => context.skipCheckpoint(2, new TypeError("a defect"))).toThrow("a defect");
+      },
+    });
+    const run = server.queue({ ...train, name: "worker's disk" });
+    await waitUntil("it ends", () => run.state === "failed");
+    expect(run.transitions.at(-1)?.reason).toMatch(/could not be stored: No space left here/);
+    expect(run.checkpoint?.step).toBe(1);
+    expect(left).toEqual([]);
   });
 
   it("are refused for a folder that is not flat", async () => {

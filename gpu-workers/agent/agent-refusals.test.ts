@@ -42,6 +42,27 @@ describe("what the server refuses", () => {
     });
   });
 
+  it("of heartbeats while its disk is full is said, and the run goes on", async () => {
+    let isFull = true;
+    server.terms = { heartbeatMs: 40, leaseMs: 2_000 };
+    server.beforeHandling = (method) => {
+      if (method === "heartbeat" && isFull) throw new AppError("storage-full", "no room");
+    };
+    await agents.start(server.url, {
+      train: async (context) => {
+        await context.markRunning();
+        await sleep(5_000); // longer than a lease
+        context.signal.throwIfAborted();
+      },
+    });
+    const run = server.queue(train);
+    await waitUntil("it ends", () => ["succeeded", "failed"].includes(run.state));
+    isFull = false;
+    expect(run.transitions.at(-1)).toEqual({ attempt: 1, to: "succeeded", reason: null });
+    const lines = run.items.flatMap(({ item }) => (item.kind === "logs" ? item.lines : []));
+    expect(lines.filter(({ message }) => message.includes("no room"))).toHaveLength(1);
+  });
+
   it("of a report at which it has a defect fails the run soon, not after five attempts", async () => {
     server.beforeHandling = (method) => {
       if (method === "report") throw new AppError("internal", "the same defect each time");

@@ -299,8 +299,8 @@ export class Agent {
       this.refusals.noteTaken("heartbeats");
       this.held.applyHeartbeat(attempts, sentAt, answer);
     } catch (error) {
-      // Nobody is given a run while the database is away, and the server renews all leases when it is back.
-      if (error instanceof ServerRefusal && error.mayPass) this.held.renewLeases(attempts, sentAt);
+      // Nobody is given a run while the database is away or full, and the server renews all leases afterwards.
+      if (error instanceof ServerRefusal && error.isOutage) this.held.renewLeases(attempts, sentAt);
       this.refusals.noteFailure("heartbeats", error, this.held.list());
     } finally {
       this.sendingHeartbeat = false;

@@ -238,14 +238,21 @@ export class Attempt implements RunContext {
       this.signal.throwIfAborted();
       if (error instanceof AppError && error.code === "stale-attempt")
         this.end({ how: "lost", error });
-      if (!(error instanceof AppError) || !SURVIVABLE_CODES.has(error.code)) throw error;
-      this.checkpointFailure = error;
-      this.writeLog(
-        "error",
-        "agent",
-        `The checkpoint after step ${step} could not be stored; the last good one stays and the run goes on. ${error.message}`,
-      );
+      this.skipCheckpoint(step, error);
+    } finally {
+      // A long run would else fill the worker's disk with what the server keeps, or with what it has no room for.
+      await rm(directory, { recursive: true, force: true }).catch(() => undefined);
     }
+  }
+
+  skipCheckpoint(step: number, error: unknown): void {
+    if (!(error instanceof AppError) || !SURVIVABLE_CODES.has(error.code)) throw error;
+    this.checkpointFailure = error;
+    this.writeLog(
+      "error",
+      "agent",
+      `The checkpoint after step ${step} could not be stored; the last good one stays and the run goes on. ${error.message}`,
+    );
   }
 
   fetchUpload(

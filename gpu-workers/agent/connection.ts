@@ -35,6 +35,10 @@ export class ServerRefusal extends AppError {
   get mayPass(): boolean {
     return this.code === "database-unavailable";
   }
+  /** The server can store nothing at the moment: its database is away, or has no room. */
+  get isOutage(): boolean {
+    return this.mayPass || this.code === "storage-full";
+  }
 }
 
 export interface ConnectionOptions {

@@ -33,10 +33,10 @@ export class Refusals {
     }
     const isNew = this.standing.get(what)?.message !== message;
     this.standing.set(what, error);
-    if (!isNew) return true;
+    if (!isNew) return !error.isOutage;
     const text = `The server refuses this worker's ${what}: ${message}`;
     this.log.write("error", text);
     for (const run of runs) run.log("error", text);
-    return true;
+    return !error.isOutage;
   }
 }

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { pino } from "pino";
 import { AppError, parseOrThrow, toWireError } from "@/contracts/errors";
 import { ATLAS_DIR, DATA_DIR, SETUP_DIR } from "@/lib/paths.mjs";
+import { openLogOutput } from "@/lib/log-output";
 import { exitWithParent, sendHeartbeats, LOCAL_WORKER_TOKEN_FILE } from "@/lib/parent-watchdog";
 import { retry, waitFor } from "@/lib/retry";
 import { PROTOCOL_VERSION } from "@/contracts/worker-protocol/worker-protocol";
@@ -51,11 +52,14 @@ const UNUSABLE_CODES: ReadonlySet<string> = new Set([
 
 /** Runs one worker until it is stopped by a signal or cannot go on. Gives the exit code. */
 export async function runWorker(options: WorkerOptions): Promise<number> {
-  const logger = pino({
-    level: process.env.S3_LOG_LEVEL ?? "info",
-    base: null,
-    timestamp: pino.stdTimeFunctions.isoTime,
-  });
+  const logger = pino(
+    {
+      level: process.env.S3_LOG_LEVEL ?? "info",
+      base: null,
+      timestamp: pino.stdTimeFunctions.isoTime,
+    },
+    openLogOutput(),
+  );
   const log = new AgentLog(options.name, logger);
   let unlock: () => void = () => undefined;
   try {

@@ -1,6 +1,5 @@
 import { AppError, toWireError } from "@/contracts/errors";
 import type { GeneratorConfig } from "@/contracts/run-config/generator";
-import type { JudgeConfig } from "@/contracts/run-config/scoring";
 import type { RetrieverConfig } from "@/contracts/run-config/retriever";
 import type { RunConfig } from "@/contracts/run-config/run-config";
 import type { PreflightItem } from "@/contracts/worker-protocol/reports";
@@ -8,8 +7,7 @@ import { requirementsFor, type RunRequirements } from "@/core/run/requirements";
 import type { EngineClient } from "@/gpu-workers/llm/engine/client";
 import type { Generator } from "@/gpu-workers/llm/generator/generator";
 import { openGenerator, probeGenerator } from "@/gpu-workers/llm/generator/open-generator";
-import { probeJudge } from "@/gpu-workers/llm/scoring/judge";
-import type { JudgeKind } from "@/gpu-workers/llm/scoring/judge-kind";
+import { probeRunJudge, type JudgedRunConfig } from "@/gpu-workers/llm/scoring/run-judge";
 import type { Retriever } from "@/gpu-workers/retrieval/retriever";
 import type { RunContext, ServiceHandle } from "./run-context";
 
@@ -133,13 +131,13 @@ export class Preflight {
     return generator;
   }
 
-  /** Asks the judge for a verdict. */
-  checkJudge(config: JudgeConfig, kind: JudgeKind): Promise<string> {
+  /** Asks the run's judge for a verdict. */
+  checkJudge(config: JudgedRunConfig): Promise<string> {
     const { context } = this;
     return this.check(
       "judge",
       async () =>
-        probeJudge(config, await this.getEngineFor(config), context, context.signal, kind),
+        probeRunJudge(config, await this.getEngineFor(config.judge), context, context.signal),
       (detail) => detail,
     );
   }

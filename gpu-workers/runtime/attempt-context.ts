@@ -83,12 +83,18 @@ export interface AttemptContext {
    * Uploads every file of `directory` (flat) and commits it under the fence; only then is the checkpoint visible.
    * Where it cannot be stored (a full disk), that is logged, the last good one stays and the run goes on: the call
    * resolves. A run whose last checkpoint could not be stored fails with the reason when its executor returns.
+   * Stored or not, the folder is deleted.
    */
   commitCheckpoint(
     directory: string,
     step: number,
     metadata: Record<string, unknown>,
   ): Promise<void>;
+  /**
+   * Says that a checkpoint could not be written on this worker, with what follows for one that cannot be stored.
+   * @throws `error` itself where it is neither a full disk nor a failure that may pass
+   */
+  skipCheckpoint(step: number, error: unknown): void;
   /** Downloads a file that was uploaded to the server; goes on where an earlier attempt stopped. */
   fetchUpload(
     upload: string,

@@ -225,6 +225,15 @@ describe("the context of a conversation", () => {
     const [part] = listUpstreamContext(cut, [[long]]);
     expect(part).toMatchObject({ id: "a", text: "word ".repeat(20).trim() });
   });
+
+  it.each(["", "w", "word wo", "word word"])("also where all that was shown is '%s'", (shown) => {
+    const long = documentOf("a", "A", "word ".repeat(40).trim());
+    const window = `<information>\nDoc 1 (Title: "A") ${shown}`;
+    const rest = `${select("1")}${QUERY}${renderUpstreamWindow(listOf("c"))}`;
+    expect(idsOf(listUpstreamContext(window + rest, [[long], listOf("c")]))).toEqual(["a", "c"]);
+    const own = `${window.replace("word", "wood")}, I say</information>`;
+    expect(idsOf(listUpstreamContext(own, [[long]]))).toEqual(["written-by-searcher-1"]);
+  });
 });
 
 describe("windows as text", () => {

@@ -196,12 +196,14 @@ const isWhole = ({ title, text }: Titled, piece: Titled): boolean =>
 /** Characters by which a document is known of which only a part was read. */
 const KNOWN_BY = 40;
 
+/** What a window that was cut runs on into: the searcher's turn. A token that was cut within a character leaves a sign for it. */
+const TURN = /^\uFFFD*\s*<(?:important_info|search_complete|query|think|\||information)/;
+
+/** Whether a piece is the beginning of a document, or a few of its words and what stands behind the cut. */
 function isCutOf(whole: Titled | undefined, piece: Titled): boolean {
-  const length = Math.min(KNOWN_BY, piece.text.length);
-  return (
-    whole !== undefined &&
-    length > 0 &&
-    whole.title === piece.title &&
-    whole.text.slice(0, length) === piece.text.slice(0, length)
-  );
+  if (whole?.title !== piece.title) return false;
+  let length = 0;
+  while (length < piece.text.length && whole.text[length] === piece.text[length]) length += 1;
+  if (TURN.test(piece.text.slice(length))) return true;
+  return length > 0 && (length >= KNOWN_BY || length === piece.text.length);
 }

@@ -132,6 +132,7 @@ export class MemoryContext implements RunContext {
   readonly progressed: Progress[] = [];
   readonly logged: [LogLine["level"], string][] = [];
   readonly checkpoints: LocalCheckpoint[] = [];
+  readonly skippedCheckpoints: { step: number; error: unknown }[] = [];
   readonly answers: Map<string, Answer>;
   preflightItems: PreflightItem[] = [];
   isRunning = false;
@@ -266,6 +267,9 @@ export class MemoryContext implements RunContext {
     const checkpoint = { artifactId: `checkpoint-${step}`, step, directory };
     this.checkpoints.push(checkpoint);
     await this.options.onCheckpoint?.(checkpoint);
+  }
+  skipCheckpoint(step: number, error: unknown): void {
+    this.skippedCheckpoints.push({ step, error });
   }
   fetchUpload(): Promise<void> {
     return Promise.reject(

@@ -62,7 +62,12 @@ export const canGiveDac = () =>
  */
 export function rotateLog(log, limitBytes = LOG_LIMIT_BYTES) {
   if (!existsSync(log) || statSync(log).size <= limitBytes) return false;
-  copyFileSync(log, `${log}.1`);
+  try {
+    copyFileSync(log, `${log}.1`);
+  } catch {
+    // A full disk: what the log holds makes room for others, and a part of a copy is of no use.
+    rmSync(`${log}.1`, { force: true });
+  }
   truncateSync(log);
   return true;
 }

@@ -1,4 +1,5 @@
-import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeSync } from "node:fs";
+import { closeSync, existsSync, mkdtempSync, openSync, readFileSync, rmSync } from "node:fs";
+import { symlinkSync, writeFileSync, writeSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, it } from "vitest";
@@ -19,6 +20,21 @@ it("a log that grows large is moved aside while its writer goes on", () => {
     expect(rotateLog(join(folder, "none.log"))).toBe(false);
   } finally {
     closeSync(writer);
+    rmSync(folder, { recursive: true });
+  }
+});
+
+// The operating system answers every write to /dev/full as a full disk does.
+it.skipIf(!existsSync("/dev/full"))("a log that cannot be moved aside makes room instead", () => {
+  const folder = mkdtempSync(join(tmpdir(), "rotate-"));
+  const log = join(folder, "server.log");
+  try {
+    writeFileSync(log, "first\n".repeat(100));
+    symlinkSync("/dev/full", `${log}.1`);
+    expect(rotateLog(log, 100)).toBe(true);
+    expect(readFileSync(log, "utf8")).toBe("");
+    expect(existsSync(`${log}.1`)).toBe(false);
+  } finally {
     rmSync(folder, { recursive: true });
   }
 });

@@ -18,6 +18,8 @@ import { METHOD_NAMES } from "@/contracts/records/method-names";
 
 /** Methods that are chosen at first. */
 const FIRST: readonly MethodName[] = ["s3", "rag", "ircot"];
+/** Value of the choice of no checkpoint. */
+const UNTRAINED = "untrained";
 const DEFAULT_QUESTIONS = "atlas/held-out";
 
 /** Chooses methods and launches those that are missing, with settings that make them comparable. */
@@ -42,16 +44,25 @@ export function LaunchPanel({ board }: { board: Leaderboard }) {
   const like = board.rows.flatMap((row) => row.cells).find((cell) => cell !== null)?.runId ?? null;
   const launch = useMutation(
     trpc.leaderboard.launch.mutationOptions({
-      onSuccess: ({ launched, present }) => {
-        notify(
-          "good",
-          launched.length === 0
-            ? t("Nothing is missing: every method has its result or a run")
-            : t(
-                "{launched, plural, one {# run} other {# runs}} launched{present, plural, =0 {} other {, # there already}}",
-                { launched: launched.length, present: present.length },
-              ),
-        );
+      onSuccess: ({ launched, present, rescored }) => {
+        if (rescored.length > 0)
+          notify(
+            "good",
+            t(
+              "{rescored, plural, one {# run} other {# runs}} scored again: an earlier version of the scorer had scored the answers",
+              { rescored: rescored.length },
+            ),
+          );
+        if (launched.length > 0 || rescored.length === 0)
+          notify(
+            "good",
+            launched.length === 0
+              ? t("Nothing is missing: every method has its result or a run")
+              : t(
+                  "{launched, plural, one {# run} other {# runs}} launched{present, plural, =0 {} other {, # there already}}",
+                  { launched: launched.length, present: present.length },
+                ),
+          );
         void queryClient.invalidateQueries(trpc.leaderboard.pathFilter());
       },
     }),
@@ -115,6 +126,7 @@ export function LaunchPanel({ board }: { board: Leaderboard }) {
               value={checkpoint}
               onChange={setCheckpoint}
               none={like ? t("The searcher of the results above") : t("The untrained model")}
+              other={like ? { value: UNTRAINED, text: t("The untrained model") } : undefined}
             />
           </div>
         ) : null}
@@ -154,7 +166,8 @@ export function LaunchPanel({ board }: { board: Leaderboard }) {
               like,
               questions: chosen,
               limit: limited,
-              checkpoint: methods.includes("s3") ? checkpoint : null,
+              checkpoint: methods.includes("s3") && checkpoint !== UNTRAINED ? checkpoint : null,
+              untrained: checkpoint === UNTRAINED,
             })
           }
         >

@@ -7,8 +7,7 @@ import { waitForAll, type Preflight } from "@/gpu-workers/jobs/preflight";
 import type { RunContext } from "@/gpu-workers/jobs/run-context";
 import { probeMethodModel } from "@/gpu-workers/llm/endpoint/connection";
 import { AnswerScorer, describeUnread } from "@/gpu-workers/llm/scoring/answer-scorer";
-import { openJudge } from "@/gpu-workers/llm/scoring/judge";
-import { chooseJudgeKind } from "@/gpu-workers/llm/scoring/judge-kind";
+import { openRunJudge } from "@/gpu-workers/llm/scoring/run-judge";
 import type { UsageSum } from "@/gpu-workers/llm/usage-sum";
 import { CachedMethod, canReuseByKey } from "@/gpu-workers/methods/cached-method";
 import { openMethod, openOwnModel } from "@/gpu-workers/methods/open-method";
@@ -52,7 +51,6 @@ export async function openPrediction(
 ): Promise<Prediction> {
   const { signal } = context;
   const { requirements } = preflight;
-  const judgeKind = chooseJudgeKind(config.scorer, "predict");
   const [retriever, engine, endpointModel, generator, questions] = await waitForAll([
     requirements.retriever ? preflight.openRetriever(config.corpus, config.retriever) : null,
     requirements.engine
@@ -84,13 +82,12 @@ export async function openPrediction(
       () => loadQuestions(context, config),
       (loaded) => `${loaded.length} to answer`,
     ),
-    requirements.judge === null ? null : preflight.checkJudge(config.judge, judgeKind),
+    requirements.judge === null ? null : preflight.checkJudge(config),
   ] as const);
   const scorer = new AnswerScorer(
     config.scorer,
     () =>
-      openJudge(config.judge, engine?.client ?? null, context, signal, {
-        kind: judgeKind,
+      openRunJudge(config, engine?.client ?? null, context, signal, {
         onUsage: judgeUsage.add,
       }),
     (label, answers) => context.findVerdicts(config.questions, label, answers),

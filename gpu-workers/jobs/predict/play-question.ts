@@ -14,8 +14,7 @@ import type { TaskContext, TaskOf } from "@/gpu-workers/jobs/task-context";
 import type { EngineClient } from "@/gpu-workers/llm/engine/client";
 import { openGenerator } from "@/gpu-workers/llm/generator/open-generator";
 import { AnswerScorer } from "@/gpu-workers/llm/scoring/answer-scorer";
-import { openJudge } from "@/gpu-workers/llm/scoring/judge";
-import { chooseJudgeKind } from "@/gpu-workers/llm/scoring/judge-kind";
+import { openRunJudge } from "@/gpu-workers/llm/scoring/run-judge";
 import { openMethod, openOwnModel } from "@/gpu-workers/methods/open-method";
 import { createRagMethod } from "@/gpu-workers/methods/rag";
 import { DocumentStore } from "@/gpu-workers/retrieval/corpus/document-store";
@@ -103,9 +102,7 @@ async function setUp(
     forced,
   });
   const scorer = new AnswerScorer(config.scorer, () =>
-    openJudge(config.judge, engine, context, signal, {
-      kind: chooseJudgeKind(config.scorer, "predict"),
-    }),
+    openRunJudge(config, engine, context, signal),
   );
   const { ragDocuments } = config.generator;
   const isBaseline = config.method === "rag" && config.documents === ragDocuments;

@@ -9,8 +9,7 @@ import type { z } from "zod";
 import type { TaskContext } from "@/gpu-workers/jobs/task-context";
 import type { ServiceHandle } from "@/gpu-workers/jobs/run-context";
 import { AnswerScorer } from "@/gpu-workers/llm/scoring/answer-scorer";
-import { openJudge } from "@/gpu-workers/llm/scoring/judge";
-import { chooseJudgeKind } from "@/gpu-workers/llm/scoring/judge-kind";
+import { openRunJudge } from "@/gpu-workers/llm/scoring/run-judge";
 import { openGenerator } from "@/gpu-workers/llm/generator/open-generator";
 
 type TurnGains = z.infer<typeof turnGainsResultSchema>;
@@ -49,9 +48,7 @@ export async function computeTurnGains(
     );
     const answers = await generator.answer(requests, signal);
     const scores = await new AnswerScorer(scorer, () =>
-      openJudge(config.judge, engine, context, signal, {
-        kind: chooseJudgeKind(scorer, config.kind),
-      }),
+      openRunJudge(config, engine, context, signal),
     ).score(
       answers.map((answer) => ({ question, answer })),
       signal,

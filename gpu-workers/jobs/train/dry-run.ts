@@ -209,6 +209,9 @@ function createDryRunContext(taskId: string, task: TaskContext): TrainingContext
     findAnswers: (keys) => task.findAnswers(keys),
     saveAnswers: (answers) => task.saveAnswers(answers),
     commitCheckpoint: nothing,
+    skipCheckpoint: (_step, error) => {
+      throw error;
+    },
     fetchCheckpoint: async (artifactId) => ({
       ...(await task.fetchCheckpoint(artifactId)),
       step: null,

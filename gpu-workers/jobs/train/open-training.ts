@@ -10,7 +10,6 @@ import {
   type ReportDetail,
 } from "@/gpu-workers/jobs/preflight";
 import { RetryStats } from "@/gpu-workers/llm/endpoint/retry-stats";
-import { chooseJudgeKind } from "@/gpu-workers/llm/scoring/judge-kind";
 import { UsageSum } from "@/gpu-workers/llm/usage-sum";
 import type { EngineClient, EngineModel } from "@/gpu-workers/llm/engine/client";
 import { VllmSampler } from "@/gpu-workers/llm/vllm-server/sampler";
@@ -72,9 +71,7 @@ export async function openTraining(
             ({ step }) => (step === null ? "loaded" : `weights after step ${step}`),
           ),
       requirements.sampler ? openSampler(preflight, context, config, models) : null,
-      requirements.judge === null
-        ? null
-        : preflight.checkJudge(config.judge, chooseJudgeKind(config.reward.scorer, "train")),
+      requirements.judge === null ? null : preflight.checkJudge(config),
     ] as const);
     const training = new Training(context, config, {
       ...(await models),

@@ -1,3 +1,4 @@
+import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { isGrouped } from "@/contracts/run-config/grouped";
 import { AppError } from "@/contracts/errors";
@@ -248,7 +249,16 @@ async function saveCheckpoint(training: Training, step: number): Promise<void> {
     detail: `after step ${step}`,
   });
   const directory = join(context.workDir, `checkpoint-${step}`);
-  const { hash } = await training.state.save(directory, step);
+  const hash = await training.state.save(directory, step).catch(async (error: unknown) => {
+    context.signal.throwIfAborted();
+    // What was written of it takes room that others need.
+    for (const part of [directory, `${directory}.critic`])
+      await rm(part, { recursive: true, force: true });
+    if (!(error instanceof AppError) || error.code !== "storage-full") throw error;
+    context.skipCheckpoint(step, error);
+    return null;
+  });
+  if (hash === null) return;
   await context.flush();
   await context.commitCheckpoint(directory, step, {
     model: config.searcher.model,

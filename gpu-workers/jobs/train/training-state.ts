@@ -64,7 +64,7 @@ export class TrainingState {
   }
 
   /** Writes a checkpoint folder: the engine's state, then the trainer's. @returns the hash of the policy's weights */
-  async save(directory: string, step: number): Promise<{ hash: string }> {
+  async save(directory: string, step: number): Promise<string> {
     await rm(directory, { recursive: true, force: true });
     const { policy, critic } = this.models;
     const hashes = await saveModels(directory, policy, critic, this.signal);
@@ -78,7 +78,7 @@ export class TrainingState {
       answers: this.generator.listAnswers(),
       alarms: this.alarms.state,
     });
-    return { hash: hashes.weightsHash };
+    return hashes.weightsHash;
   }
 
   /** Goes on with everything that a checkpoint of this run holds. @returns the steps done */

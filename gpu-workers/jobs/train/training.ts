@@ -10,8 +10,7 @@ import type { EngineClient } from "@/gpu-workers/llm/engine/client";
 import type { Generator } from "@/gpu-workers/llm/generator/generator";
 import type { UsageSum } from "@/gpu-workers/llm/usage-sum";
 import { AnswerScorer, describeUnread } from "@/gpu-workers/llm/scoring/answer-scorer";
-import { openJudge } from "@/gpu-workers/llm/scoring/judge";
-import { chooseJudgeKind } from "@/gpu-workers/llm/scoring/judge-kind";
+import { openRunJudge } from "@/gpu-workers/llm/scoring/run-judge";
 import { createRagMethod } from "@/gpu-workers/methods/rag";
 import { createS3Method } from "@/gpu-workers/methods/s3";
 import { withRetrieverRetry } from "@/gpu-workers/retrieval/backends/retriever-retry";
@@ -69,6 +68,7 @@ export type TrainingContext = Partial<Pick<RunContext, "readEndpointKey">> &
     | "findAnswers"
     | "saveAnswers"
     | "commitCheckpoint"
+    | "skipCheckpoint"
   > & {
     fetchCheckpoint(artifactId: string): Promise<{ directory: string; step: number | null }>;
   };
@@ -137,12 +137,10 @@ export class Training {
     const retriever = withRetrieverRetry(components.retriever, warn, signal);
     this.retriever = retriever;
     this.search = { retriever, documents, settings: config.search };
-    const kind = chooseJudgeKind(config.reward.scorer, "train");
     const scorer = new AnswerScorer(
       config.reward.scorer,
       () =>
-        openJudge(config.judge, engine, context, signal, {
-          kind,
+        openRunJudge(config, engine, context, signal, {
           onAttempt: retryStats.record,
           ...onUsage,
         }),

@@ -1,5 +1,3 @@
-import type { ScorerName } from "@/contracts/run-config/scoring";
-
 /** One answer to be judged. */
 export interface JudgedAnswer {
   question: string;
@@ -30,9 +28,3 @@ export interface Judge {
  * step and of an evaluation in two forms.
  */
 export type JudgeKind = "own" | "upstream" | "upstream-training";
-
-/** The kind of judge that a scorer asks. */
-export function chooseJudgeKind(scorer: ScorerName, runKind: "train" | "predict"): JudgeKind {
-  if (scorer !== "generation-accuracy/upstream") return "own";
-  return runKind === "train" ? "upstream-training" : "upstream";
-}

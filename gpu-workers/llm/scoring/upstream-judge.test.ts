@@ -2,11 +2,14 @@ import { createHash } from "node:crypto";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterEach, describe, expect, it } from "vitest";
-import { judgeSchema, scorerSchema } from "@/contracts/run-config/scoring";
+import { predictConfigSchema } from "@/contracts/run-config/predict-config";
+import { judgeSchema, scorerSchema, type ScorerName } from "@/contracts/run-config/scoring";
+import { trainConfigSchema } from "@/contracts/run-config/train-config";
+import { findPreset } from "@/core/presets/run-presets";
 import { upstreamJudgePrompt } from "@/core/prompts/generating";
 import { AnswerScorer, describeUnread, type UnreadReply } from "./answer-scorer";
 import { openJudge, probeJudge } from "./judge";
-import { chooseJudgeKind } from "./judge-kind";
+import { chooseJudgeKind } from "./run-judge";
 import { formatNumpyArray, formatPythonList } from "./python-text";
 import { createUpstreamJudgePrompt, parseUpstreamVerdict } from "./upstream-judge";
 
@@ -266,9 +269,15 @@ describe("generation accuracy as upstream has it", () => {
   });
 
   it("is asked for by its name alone", () => {
-    expect(
-      scorerSchema.unwrap().options.filter((name) => chooseJudgeKind(name, "predict") !== "own"),
-    ).toEqual(["generation-accuracy/upstream"]);
-    expect(chooseJudgeKind("generation-accuracy/upstream", "train")).toBe("upstream-training");
+    const predict = (scorer: ScorerName) =>
+      predictConfigSchema.parse({ ...findPreset("atlas-s3")!.config, scorer });
+    const names = scorerSchema.unwrap().options;
+    expect(names.filter((name) => chooseJudgeKind(predict(name)) !== "own")).toEqual([
+      "generation-accuracy/upstream",
+    ]);
+    const preset = trainConfigSchema.parse(findPreset("atlas-smollm2-grpo")!.config);
+    const reward = { ...preset.reward, scorer: "generation-accuracy/upstream" as const };
+    expect(chooseJudgeKind({ ...preset, reward })).toBe("upstream-training");
+    expect(chooseJudgeKind(preset)).toBe("own");
   });
 });

@@ -5,6 +5,7 @@ import type {
   MeasureRange,
   textPlaceSchema,
 } from "@/contracts/api/episodes";
+import { buildDoubt } from "@/server/features/scoring/judging-scorers";
 import type { Queries } from "@/server/platform/db/database";
 import { join, queryRows, sql, type Sql } from "@/server/platform/db/query";
 import { buildLineageJoin } from "./queries";
@@ -103,9 +104,9 @@ function buildFilter(filter: EpisodeSelection["filter"], runId: string): Sql[] {
     case "never-retrieved":
     case "not-selected":
     case "generator-failed":
-      return [sql`e.attribution = ${filter} AND NOT e.doubtful`];
+      return [sql`e.attribution = ${filter} AND NOT ${buildDoubt(sql`e`)}`];
     case "scorer-doubtful":
-      return [sql`e.score < 1 AND e.doubtful`];
+      return [sql`e.score < 1 AND ${buildDoubt(sql`e`)}`];
   }
 }
 

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { EXAMPLE_ACTOR } from "@/contracts/records/example-actor";
 import { getPresetConfig, storeSamples } from "@/server/testing/samples";
 import { startTestServer, type TestServer } from "@/server/testing/test-server";
 
@@ -22,6 +23,11 @@ describe("the home page, the palette and the form of a new run", () => {
     expect(activity.ended.map(({ id, state }) => `${id} ${state}`)).toEqual([`${ended} cancelled`]);
     expect(activity).toMatchObject({ activeCount: 1, endedCount: 1, runs: 2, alarms: [] });
     expect((await plane.home.readActivity(new Date(Date.now() + 60_000))).endedCount).toBe(0);
+    // The example was recorded elsewhere, whenever its runs ended.
+    const { db } = plane.database;
+    await db.run.update({ where: { id: ended }, data: { createdBy: EXAMPLE_ACTOR } });
+    expect((await plane.home.readActivity(before)).endedCount).toBe(0);
+    await db.run.update({ where: { id: ended }, data: { createdBy: "test" } });
     expect(await plane.home.readResults()).toEqual({
       exampleRuns: [],
       best: [],

@@ -45,7 +45,7 @@ export async function countRuns(
     z.object({ activeCount: z.int(), endedCount: z.int(), runs: z.int() }),
   )`
     SELECT count(*) FILTER (WHERE NOT ${isOver})::int AS "activeCount",
-      count(*) FILTER (WHERE ended_at > ${since} AND imported_from IS NULL AND ${isOver})::int AS "endedCount",
+      count(*) FILTER (WHERE ended_at > ${since} AND imported_from IS NULL AND created_by IS DISTINCT FROM ${EXAMPLE_ACTOR} AND ${isOver})::int AS "endedCount",
       count(*)::int AS runs
     FROM runs WHERE project_id = ${DEFAULT_PROJECT}::uuid AND deleted_at IS NULL`;
   return row ?? { activeCount: 0, endedCount: 0, runs: 0 };

@@ -1,5 +1,7 @@
+import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import type { EpisodeRecord } from "@/contracts/records/episode";
+import { EXAMPLE_ACTOR } from "@/contracts/records/example-actor";
 import { formatRuleId } from "@/core/scoring/rule-scoring";
 import { isRule } from "@/contracts/run-config/scoring";
 import { predictConfigSchema, type PredictConfig } from "@/contracts/run-config/predict-config";
@@ -293,6 +295,7 @@ describe("versions", () => {
     expect(await launch(before)).toEqual({
       launched: [],
       present: [{ method: "s3", runId: before }],
+      rescored: [],
     });
     const waiting = await server.plane.launcher.launch(
       config({ questions: set, name: "waiting", generator: { ...generator, maxTokens: 20 } }),
@@ -308,6 +311,33 @@ describe("versions", () => {
         runId: "id" in run ? run.id : run.runId,
       })),
     );
+  });
+
+  it("where the searcher that is to be copied is not kept, says so, and what can be done is possible", async () => {
+    const { searcher } = config({});
+    const like = await server.plane.runs.create(
+      config({
+        questions: set,
+        name: "of the example",
+        searcher: { ...searcher, checkpoint: randomUUID() },
+      }),
+      { actor: EXAMPLE_ACTOR, preset: null },
+    );
+    await server.plane.runs.cancel(like, { actor: "test", reason: null });
+    await expect(launch(like)).rejects.toMatchObject({
+      code: "conflict",
+      message: expect.stringMatching(
+        /"of the example" is not kept.*no weights.*untrained/,
+      ) as string,
+    });
+    const request = { methods: ["s3" as const], like, questions: set, limit: null };
+    const { launched } = await server.plane.leaderboard.launch(
+      { ...request, untrained: true },
+      "test",
+    );
+    const run = await server.plane.runReader.get(launched[0]!.runId);
+    expect(run.config).toMatchObject({ method: "s3", searcher: { checkpoint: null } });
+    await cancel(launched);
   });
 
   it("however the endpoint is asked, what is there is not launched again", async () => {

@@ -2,8 +2,9 @@ import type { z } from "zod";
 import { answersItself } from "@/core/comparability/comparability";
 import { METHODS } from "@/core/run/methods";
 import { toPredictConfig } from "@/core/run/predict-config";
-import { needsJudge } from "@/contracts/run-config/scoring";
+import { isRule, needsJudge } from "@/contracts/run-config/scoring";
 import { AppError } from "@/contracts/errors";
+import { EXAMPLE_ACTOR } from "@/contracts/records/example-actor";
 import { findPreset } from "@/core/presets/run-presets";
 import { runConfigSchema } from "@/contracts/run-config/run-config";
 import { predictConfigSchema, type PredictConfig } from "@/contracts/run-config/predict-config";
@@ -12,6 +13,7 @@ import type {
   launchMethodsResponseSchema,
 } from "@/contracts/api/leaderboard";
 import { selectCurrentCorpusVersion } from "@/server/features/corpora/queries";
+import type { Scoring } from "@/server/features/scoring/scoring";
 import { findCurrentSetId } from "@/server/features/question-sets/versions";
 import type { Database } from "@/server/platform/db/database";
 import type { Launcher } from "@/server/features/runs/launcher";
@@ -36,10 +38,18 @@ export interface KnownResult {
   versions: Versions;
 }
 
+/** Complete results by the version of the scorer that gave them. */
+export interface CompleteResults {
+  present: KnownResult[];
+  /** Of rules: their answers are scored anew without a run. */
+  earlier: KnownResult[];
+}
+
 interface LaunchDependencies {
   database: Database;
   launcher: Launcher;
-  listCompleteResults: () => Promise<KnownResult[]>;
+  scoring: Scoring;
+  listCompleteResults: () => Promise<CompleteResults>;
 }
 
 /** Preset whose corpus, generator and retriever are taken where no run says. */
@@ -71,41 +81,72 @@ function formatCellKey({
   ]);
 }
 
-/** Queues a predict run for each method that has neither a complete result nor a run on its way to one. */
+/**
+ * Queues a predict run for each method that has neither a complete result nor a run on its way to one. What an earlier
+ * version of the scorer's rule has scored completely is scored again instead.
+ */
 export async function launchMissing(
-  { database, launcher, listCompleteResults }: LaunchDependencies,
-  { methods, like, questions, limit, checkpoint }: z.output<typeof launchMethodsRequestSchema>,
+  { database, launcher, scoring, listCompleteResults }: LaunchDependencies,
+  {
+    methods,
+    like,
+    questions,
+    limit,
+    checkpoint,
+    untrained,
+  }: z.output<typeof launchMethodsRequestSchema>,
   actor: string,
 ): Promise<z.infer<typeof launchMethodsResponseSchema>> {
   const base = like ? await readPredictConfig(database, like) : getPresetConfig();
   const trained = checkpoint ? await readTrained(database, checkpoint) : null;
   const configs = methods.map((method) => {
     const config = buildConfig(base, method, questions, limit);
-    return method === "s3" && trained ? { ...config, ...trained } : config;
+    if (method !== "s3") return config;
+    if (untrained) return { ...config, searcher: { ...config.searcher, checkpoint: null } };
+    return { ...config, ...trained };
   });
-  // All are checked before the first is queued: nothing is half launched.
-  for (const config of configs) await launcher.requireReferences(config);
   const versions = await readCurrentVersions(database, questions, base.corpus);
   // First what is under way: a run that ends meanwhile is then among the results.
   const unfinished = await listUnfinishedRuns(database);
-  const known = [...(await listCompleteResults()), ...unfinished];
+  const complete = await listCompleteResults();
+  const runIdByCell = indexByCell([...complete.present, ...unfinished]);
+  const outdatedByCell = indexByCell(complete.earlier);
+  const wanted = configs.map((config) => {
+    const cell = formatCellKey({ variantId: getCurrentVariantId(config), config, versions });
+    return { config, known: runIdByCell.get(cell), outdated: outdatedByCell.get(cell) };
+  });
+  const isMissing = ({ known, outdated }: (typeof wanted)[number]): boolean =>
+    known === undefined && outdated === undefined;
+  // All are checked before the first is queued: nothing is half launched.
+  for (const { config } of wanted.filter(isMissing)) {
+    if (like && config.searcher.checkpoint === base.searcher.checkpoint)
+      await requireKeptSearcher(database, like, config);
+    await launcher.requireReferences(config);
+  }
+  type Runs = z.infer<typeof launchMethodsResponseSchema>["launched"];
+  const [launched, present, rescored]: [Runs, Runs, Runs] = [[], [], []];
+  for (const { config, known, outdated } of wanted) {
+    const { method } = config;
+    if (known !== undefined) present.push({ method, runId: known });
+    else if (outdated !== undefined) {
+      await scoring.rescore(outdated, isRule(config.scorer) ? config.scorer : undefined);
+      rescored.push({ method, runId: outdated });
+    } else {
+      const run = await launcher.launch(config, { actor, preset: null });
+      launched.push({ method, runId: run.id });
+    }
+  }
+  return { launched, present, rescored };
+}
+
+/** The first run of each cell. */
+function indexByCell(results: readonly KnownResult[]): Map<string, string> {
   const runIdByCell = new Map<string, string>();
-  for (const result of known) {
+  for (const result of results) {
     const cell = formatCellKey(result);
     if (!runIdByCell.has(cell)) runIdByCell.set(cell, result.runId);
   }
-  const launched: z.infer<typeof launchMethodsResponseSchema>["launched"] = [];
-  const present: typeof launched = [];
-  for (const config of configs) {
-    const cell = formatCellKey({ variantId: getCurrentVariantId(config), config, versions });
-    const runId = runIdByCell.get(cell);
-    if (runId !== undefined) present.push({ method: config.method, runId });
-    else {
-      const run = await launcher.launch(config, { actor, preset: null });
-      launched.push({ method: config.method, runId: run.id });
-    }
-  }
-  return { launched, present };
+  return runIdByCell;
 }
 
 /** The configuration of a method on questions, with the corpus, generator, retriever and scorer of `base`. */
@@ -180,6 +221,25 @@ async function readPredictConfig({ db }: Database, runId: string): Promise<Predi
   if (config.kind !== "predict")
     throw new AppError("invalid-input", "Only a predict run's settings can be taken over.");
   return config;
+}
+
+/** @throws AppError "conflict" where the weights that a run searched with are not kept, as those of the example */
+async function requireKeptSearcher(
+  { db }: Database,
+  runId: string,
+  { searcher }: PredictConfig,
+): Promise<void> {
+  if (searcher.checkpoint === null) return;
+  const where = { id: searcher.checkpoint, kind: "checkpoint", deletedAt: null };
+  if ((await db.artifact.count({ where })) > 0) return;
+  const run = await db.run.findUnique({
+    where: { id: runId },
+    select: { name: true, createdBy: true },
+  });
+  throw new AppError(
+    "conflict",
+    `The searcher of "${run?.name ?? runId}" is not kept here${run?.createdBy === EXAMPLE_ACTOR ? ", as the example brings no weights" : ""}. Let s3 search with another checkpoint or the untrained model, or train one first.`,
+  );
 }
 
 /** The searcher of a checkpoint, and how it searched in training: it is used as it was trained. */

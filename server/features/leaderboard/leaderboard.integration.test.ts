@@ -130,6 +130,7 @@ describe("the leaderboard", () => {
     expect(await server.plane.leaderboard.launch({ methods: ["gold"], ...like }, "test")).toEqual({
       launched: [],
       present: [{ method: "gold", runId: gold }],
+      rescored: [],
     });
     // A set of which only some questions name gold documents: the others are no part of it.
     const mixed = Array.from({ length: 6 }, (_, i) => ({
@@ -274,13 +275,18 @@ describe("the leaderboard", () => {
       correct: 0,
       scorerDoubtful: 1,
     });
-    await db.$executeRaw`DELETE FROM scores WHERE scorer IN ('judge@1', 'exact-match@1')`;
+    // Another version of a scorer is no other judge.
+    await db.$executeRaw`
+      INSERT INTO scores (answer_id, set_id, question_id, scorer, value)
+      SELECT e.answer_id, e.set_id, e.question_id, 'span/1', 1 - s.value FROM episodes e JOIN scores s ON s.id = e.score_id WHERE e.run_id = ${s3}::uuid`;
+    expect(await strict()).toMatchObject({ scorerDoubtful: 1 });
+    await db.$executeRaw`DELETE FROM scores WHERE scorer IN ('judge@1', 'exact-match@1', 'span/1')`;
     expect(
       (await server.plane.leaderboard.get({})).scopes.some((scope) => scope.scorer === "judge@1"),
     ).toBe(false);
   });
 
-  it("keeps the versions of a scorer apart, and launches again what an earlier one alone has scored", async () => {
+  it("keeps the versions of a scorer apart, and scores again what an earlier one alone has scored", async () => {
     const { db } = server.plane.database;
     const copyScores = (from: string, to: string) => db.$executeRaw`
       INSERT INTO scores (answer_id, set_id, question_id, scorer, value)
@@ -304,14 +310,22 @@ describe("the leaderboard", () => {
     await renameScores("span/2", "span/1");
     const [scored] = before.results;
     expect(await listShown()).toMatchObject({ first: "span/1", results: [[], scored] });
-    const { launched } = await server.plane.leaderboard.launch(
-      { methods: ["rag"], like: s3, questions: "grouped", limit: null },
-      "test",
-    );
-    expect(launched.map(({ method }) => method)).toEqual(["rag"]);
-    await server.plane.runs.cancel(launched[0]!.runId, { actor: "test", reason: null });
+    // Nobody is asked again: the answers are there, and the present version scores them.
+    const request = {
+      methods: ["s3", "rag"] as const,
+      like: s3,
+      questions: "grouped",
+      limit: null,
+    };
+    const launch = () =>
+      server.plane.leaderboard.launch({ ...request, methods: [...request.methods] }, "test");
+    const rescored = [s3, rag].map((runId, i) => ({ method: request.methods[i], runId }));
+    expect(await launch()).toEqual({ launched: [], present: [], rescored });
+    expect(await launch()).toMatchObject({ launched: [], rescored: [], present: { length: 2 } });
+    expect((await listShown()).results, "the two of the present version").toEqual([[2], scored]);
 
-    // Scored again by the present version, which is then shown first; no row holds results of both.
+    // No row holds results of both.
+    await db.$executeRaw`DELETE FROM scores WHERE scorer <> 'span/1'`;
     await copyScores("span/1", "span/2");
     expect(await listShown()).toEqual({ ...before, results: [scored, scored] });
 
@@ -332,6 +346,7 @@ describe("the leaderboard", () => {
         { method: "s3", runId: s3 },
         { method: "rag", runId: rag },
       ],
+      rescored: [],
     });
     const second = await server.plane.leaderboard.launch(
       { methods: ["s3", "rag"], like, questions: "grouped", limit: 4 },

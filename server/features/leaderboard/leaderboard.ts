@@ -14,12 +14,15 @@ import {
   buildQuestionsKey,
   listScopeDifferences,
 } from "@/core/comparability/comparability";
+import { isRule } from "@/contracts/run-config/scoring";
 import { isOfPresentVersion } from "@/core/scoring/judged-scoring";
+import { isOfEarlierVersion } from "@/core/scoring/rule-scoring";
 import { AppError } from "@/contracts/errors";
 import { hashText } from "@/lib/hash";
 import type { Launcher } from "@/server/features/runs/launcher";
+import type { Scoring } from "@/server/features/scoring/scoring";
 import type { Database } from "@/server/platform/db/database";
-import { launchMissing, type KnownResult } from "./launch-methods";
+import { launchMissing, type CompleteResults, type KnownResult } from "./launch-methods";
 import type { LeaderboardResult, LeaderboardResults } from "./leaderboard-results";
 import {
   buildCells,
@@ -53,6 +56,7 @@ export class Leaderboard {
     private readonly results: LeaderboardResults,
     private readonly comparisons: PairedComparisons,
     private readonly launcher: Launcher,
+    private readonly scoring: Scoring,
   ) {
     this.ranks = new ColumnRanks(statistics);
   }
@@ -134,7 +138,7 @@ export class Leaderboard {
     return readPublishedTables();
   }
 
-  /** Queues a predict run for each method that has neither a complete result nor a run on its way to one. */
+  /** Queues a predict run for each method that has neither a complete result nor a run on its way to one, or scores again. */
   launch(
     request: z.output<typeof launchMethodsRequestSchema>,
     actor: string,
@@ -143,6 +147,7 @@ export class Leaderboard {
       {
         database: this.database,
         launcher: this.launcher,
+        scoring: this.scoring,
         listCompleteResults: () => this.listCompleteResults(),
       },
       request,
@@ -159,22 +164,35 @@ export class Leaderboard {
       .map((result) => describeStatistics(result, results));
   }
 
-  /** Complete results by the present version of what scored them, which need not be launched again. */
-  private async listCompleteResults(): Promise<KnownResult[]> {
+  /** Complete results of this product's runs, which need not be launched again. */
+  private async listCompleteResults(): Promise<CompleteResults> {
     await this.statistics.refresh();
-    return (await this.results.read())
-      .filter(
-        ({ complete, importedFrom, config, facts }) =>
-          complete && importedFrom === null && isOfPresentVersion(config.scorer, facts.scorer),
-      )
-      .map(({ runId, config, variant, questionSetVersion, questions, corpusVersion }) => ({
-        runId,
-        config,
-        variantId: variant.id,
-        versions: { questionSetVersion, questions, corpusVersion },
-      }));
+    const complete = (await this.results.read()).filter(
+      (result) => result.complete && result.importedFrom === null,
+    );
+    const present = complete.filter(({ config, facts }) =>
+      isOfPresentVersion(config.scorer, facts.scorer),
+    );
+    const earlier = complete.filter(
+      ({ config: { scorer }, facts }) => isRule(scorer) && isOfEarlierVersion(scorer, facts.scorer),
+    );
+    return { present: present.map(toKnownResult), earlier: earlier.map(toKnownResult) };
   }
 }
+
+const toKnownResult = ({
+  runId,
+  config,
+  variant,
+  questionSetVersion,
+  questions,
+  corpusVersion,
+}: LeaderboardResult): KnownResult => ({
+  runId,
+  config,
+  variantId: variant.id,
+  versions: { questionSetVersion, questions, corpusVersion },
+});
 
 /** Results of one scope by row and column; an unknown scope gives the first. */
 function arrangeTable(results: readonly LeaderboardResult[], requested: string | null | undefined) {

@@ -1,7 +1,11 @@
 import { z } from "zod";
 import { attributionSharesSchema, leaderboardResponseSchema } from "@/contracts/api/leaderboard";
 import { runStateSchema } from "@/contracts/records/run-state";
-import { JUDGING_SCORERS } from "@/server/features/scoring/judging-scorers";
+import {
+  buildScorerFamily,
+  buildScorerVersion,
+  JUDGING_SCORERS,
+} from "@/server/features/scoring/judging-scorers";
 import type { Queries } from "@/server/platform/db/database";
 import { toJson } from "@/server/platform/db/json";
 import { jsonColumn, queryRows, sql } from "@/server/platform/db/query";
@@ -53,9 +57,11 @@ export const selectTallies = (db: Queries, runId: string): Promise<Tally[]> =>
       WHERE e.run_id = ${runId}::uuid AND e.phase = 'predict'
     ), scored AS MATERIALIZED (
       SELECT t.*, s.scorer, s.value,
-        bool_or(s.value >= 0.5) FILTER (WHERE s.scorer ~ ${JUDGING_SCORERS}) OVER same AND bool_or(s.value < 0.5) FILTER (WHERE s.scorer ~ ${JUDGING_SCORERS}) OVER same AS doubtful
+        s.scorer ~ ${JUDGING_SCORERS} AND ${buildScorerVersion(sql`s.scorer`)} = max(${buildScorerVersion(sql`s.scorer`)}) OVER (PARTITION BY t.id, ${buildScorerFamily(sql`s.scorer`)}) AS judges
       FROM answered t JOIN scores s ON s.answer_id = t.answer_id AND s.set_id = t.set_id AND s.question_id = t.question_id AND s.scorer NOT LIKE 'unread/%'
-      WINDOW same AS (PARTITION BY t.id)
+    ), doubted AS (
+      SELECT *, bool_or(value >= 0.5) FILTER (WHERE judges) OVER same AND bool_or(value < 0.5) FILTER (WHERE judges) OVER same AS doubtful
+      FROM scored WINDOW same AS (PARTITION BY id)
     ), placed AS (
       SELECT *, CASE
         WHEN value >= 1 THEN 'correct'
@@ -63,9 +69,9 @@ export const selectTallies = (db: Queries, runId: string): Promise<Tally[]> =>
         WHEN attribution IS NOT NULL AND attribution <> 'correct' THEN attribution
         WHEN cardinality(gold_ids) = 0 THEN 'no-gold'
         WHEN gold_ids <@ context_ids THEN 'generator-failed'
-        WHEN gold_ids <@ ARRAY(SELECT unnest(s.document_ids) FROM steps s WHERE s.episode_id = scored.steps_of) THEN 'not-selected'
+        WHEN gold_ids <@ ARRAY(SELECT unnest(s.document_ids) FROM steps s WHERE s.episode_id = doubted.steps_of) THEN 'not-selected'
         ELSE 'never-retrieved' END AS place
-      FROM scored
+      FROM doubted
     )
     SELECT set_id AS "setId", generator, prompt_style AS "promptStyle", scorer, min(corpus) AS corpus, count(*)::int AS scored,
       array_agg(ordinal ORDER BY ordinal) AS ordinals, array_agg(value ORDER BY ordinal) AS values,

@@ -131,7 +131,7 @@ export const selectJudgedAnswers = (db: Queries, runId: string, span: string) =>
 export const selectJudgedRuns = (db: Queries) =>
   queryRows(db, judgedRunsResponseSchema.element)`
     SELECT r.id AS "runId", r.name, qs.name AS "questionSet", rs.scorer AS judge, rs.scored AS judged
-    FROM run_statistics rs JOIN runs r ON r.id = rs.run_id JOIN question_sets qs ON qs.id = rs.set_id WHERE rs.scorer LIKE 'judge/%' ORDER BY r.created_at DESC, rs.scorer LIMIT 200`;
+    FROM run_statistics rs JOIN runs r ON r.id = rs.run_id JOIN question_sets qs ON qs.id = rs.set_id WHERE rs.scorer LIKE 'judge/%' AND r.deleted_at IS NULL ORDER BY r.created_at DESC, rs.scorer LIMIT 200`;
 
 const disagreementSchema = disagreementsResponseSchema.shape.rows.element.extend({
   ordinal: z.bigint(),

@@ -212,6 +212,10 @@ describe("scores of a run", () => {
         judged: 5,
       },
     ]);
+    const { db } = server.plane.database;
+    await db.run.update({ where: { id: runId }, data: { deletedAt: new Date() } });
+    expect(await scoring.listJudgedRuns(), "a deleted run has nothing to label").toEqual([]);
+    await db.run.update({ where: { id: runId }, data: { deletedAt: null } });
     expect(agreement).toMatchObject({
       judge: "judge/1 m",
       judgeAndSpan: { bothYes: 1, firstOnly: 1, secondOnly: 1, bothNo: 2, observed: 0.6 },

@@ -1,5 +1,5 @@
 import type { ResultsFile, StatsFile } from "@/contracts/formats/upstream/files";
-import { formatQuestionText } from "@/contracts/formats/upstream/question-text";
+import { formatGoldAnswers, formatQuestionText } from "@/contracts/formats/upstream/question-text";
 import { scoreExactMatch } from "@/core/scoring/rule-scoring";
 import type { AnsweredQuestion } from "./queries";
 
@@ -27,6 +27,21 @@ export function groupBySource(
   return sources;
 }
 
+/** A name of a file for each data source; sources that are alike in a file's name ("a/b" and "a_b") are numbered. */
+export function nameSources(sources: Iterable<string>): Map<string, string> {
+  const names = new Map<string, string>();
+  const taken = new Set<string>();
+  for (const source of sources) {
+    const plain = source.replaceAll("/", "_");
+    let name = plain;
+    // Some file systems take capital and small letters for the same.
+    for (let i = 2; taken.has(name.toLowerCase()); i++) name = `${plain}_${i}`;
+    taken.add(name.toLowerCase());
+    names.set(source, name);
+  }
+  return names;
+}
+
 /** A file of results: answer and scores by data source and question. */
 export function buildResults(
   sources: ReadonlyMap<string, readonly AnsweredQuestion[]>,
@@ -42,7 +57,8 @@ export function buildResults(
         table[formatQuestionText(row)] = {
           answer,
           score,
-          em_score: scoreExactMatch(answer, row.answers),
+          // Of a multiple choice upstream compares with "B: text", its gold.
+          em_score: scoreExactMatch(answer, formatGoldAnswers(row)),
         };
     }
     results[source] = table;

@@ -15,7 +15,13 @@ import {
   selectSetSize,
   type AnsweredQuestion,
 } from "./queries";
-import { buildRagCache, buildResults, buildStats, groupBySource } from "./result-files";
+import {
+  buildRagCache,
+  buildResults,
+  buildStats,
+  groupBySource,
+  nameSources,
+} from "./result-files";
 import { chunk } from "@/lib/chunk";
 
 const BATCH = 500;
@@ -46,10 +52,11 @@ export class UpstreamExport {
     const dataset = config.questions.replace(/^upstream\//, "").replaceAll("/", "_");
     const setSize = (await selectSetSize(db, runId, config.questions)) ?? rows.length;
     const sources = groupBySource(dataset, rows);
+    const names = nameSources(sources.keys());
     const sequences: ExportedFiles = [];
     for (const [source, asked] of sources)
       sequences.push({
-        path: `${source.replaceAll("/", "_")}_output_sequences.json`,
+        path: `${names.get(source)}_output_sequences.json`,
         content: formatJson(await this.readSequences(runId, asked)),
       });
     const results = buildResults(sources, (row) => [row.answer, row.score]);
@@ -110,7 +117,8 @@ export class UpstreamExport {
       const line = JSON.stringify({
         input: prompt ?? question,
         output: text ?? "",
-        score: reward ?? 0,
+        // Without a reward there is none: 0 would be one.
+        score: reward,
         step,
         gts: { question, target: formatGoldAnswers(asked) },
       });

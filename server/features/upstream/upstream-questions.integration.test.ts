@@ -66,7 +66,8 @@ describe("the questions of upstream's files", () => {
     });
     expect(JSON.parse(files[1]!.content)).toEqual({
       medqa: {
-        [one]: { answer: "no", score: 1, em_score: 1 },
+        // As in the file that was imported: the gold is "B: no".
+        [one]: { answer: "no", score: 1, em_score: 0 },
         [two]: { answer: "right", score: 0, em_score: 0 },
       },
     });

@@ -321,6 +321,16 @@ describe("upstream's files", () => {
     ]);
     const { files } = await server.plane.upstreamExport.export(runs[0]!.id);
     expect(files.map(({ path }) => path)).toEqual(["rollouts/1.jsonl", "rollouts/2.jsonl"]);
+    // Without a reward there is none to write.
+    await server.plane.database.db
+      .$executeRaw`UPDATE episodes SET reward = NULL WHERE run_id = ${runs[0]!.id}::uuid AND step = 2`;
+    const again = await server.plane.upstreamExport.export(runs[0]!.id);
+    const readScores = ({ content }: { content: string }) =>
+      content
+        .trim()
+        .split("\n")
+        .map((text) => (JSON.parse(text) as { score: number | null }).score);
+    expect(again.files.map(readScores)).toEqual([[1, 0], [null]]);
   });
 
   it("of several methods become a row each, on one set whatever order the files have, beside what was run here", async () => {

@@ -1,7 +1,8 @@
 import type { Logger } from "pino";
 import { z } from "zod";
-import { toWireError } from "@/contracts/errors";
+import { toWireError, type ErrorCode } from "@/contracts/errors";
 import type { Database } from "@/server/platform/db/database";
+import { toDatabaseAppError } from "@/server/platform/db/errors";
 import { LOCKS } from "@/server/platform/db/locks";
 import { queryRow } from "@/server/platform/db/query";
 
@@ -17,6 +18,12 @@ export interface MaintenanceJob {
 /** Longest pause between two rounds while they fail. */
 const LONGEST_PAUSE_MS = 2_000;
 
+/** Errors of a job that say that nothing could be stored for a while. */
+const STORES_NOTHING: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  "database-unavailable",
+  "storage-full",
+]);
+
 /** Runs maintenance jobs in their order, each when its interval is over. Of several servers one at a time does it. */
 export class MaintenanceLoop {
   private timer: NodeJS.Timeout | undefined;
@@ -25,6 +32,8 @@ export class MaintenanceLoop {
   private readonly startedAt = new Map<MaintenanceJob, number>();
   /** Rounds that failed since the last one that did not. */
   private failures = 0;
+  /** A round or a job failed as nothing could be stored: a full disk still lets others read, and a round succeed. */
+  private couldNotStore = false;
 
   constructor(
     private readonly database: Database,
@@ -32,7 +41,7 @@ export class MaintenanceLoop {
     /** Time between two rounds. */
     private readonly intervalMs: number,
     private readonly log: Logger,
-    /** Runs before the jobs in the first round after one that failed, as the database was away. */
+    /** Runs before the jobs in each round after one in which nothing could be stored, until it succeeds and so do they. */
     private readonly recover: () => Promise<unknown> = () => Promise.resolve(),
   ) {}
 
@@ -74,7 +83,8 @@ export class MaintenanceLoop {
         const row = await queryRow(db, z.object({ locked: z.boolean() }))`
           SELECT pg_try_advisory_xact_lock(${LOCKS.maintenance}::bigint) AS locked`;
         if (!row?.locked) return;
-        if (this.failures > 0) await this.recover();
+        if (this.failures > 0 || this.couldNotStore) await this.recover();
+        this.couldNotStore = false;
         await this.runDueJobs();
       },
       { maxWait: 30_000, timeout: 120_000 },
@@ -87,7 +97,9 @@ export class MaintenanceLoop {
       if (now - (this.startedAt.get(job) ?? -Infinity) < job.intervalMs) continue;
       this.startedAt.set(job, now);
       await job.run().catch((error: unknown) => {
-        this.log.error({ job: job.name, error: toWireError(error) }, "a maintenance job failed");
+        const wire = toWireError(toDatabaseAppError(error));
+        if (STORES_NOTHING.has(wire.code)) this.couldNotStore = true;
+        this.log.error({ job: job.name, error: wire }, "a maintenance job failed");
       });
     }
   }
