@@ -18,6 +18,8 @@ export const mirrorAddressSchema = z.discriminatedUnion("kind", [
     url: z
       .url({ protocol: /^https?$/, error: "give an address with http:// or https://" })
       .refine((url) => {
+        // What is no address has been refused already.
+        if (!URL.canParse(url)) return true;
         const { username, password, search, hash } = new URL(url);
         return !username && !password && !search && !hash;
       }, "give the address alone; user and secret have fields of their own"),
