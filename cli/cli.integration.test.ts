@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -45,6 +45,22 @@ describe("the command line", () => {
     });
     expect(await s3(["resume", id.slice(0, 8)])).toMatchObject({ code: 0, out: `${id} is queued` });
     await server.plane.runs.cancel(id, { actor: "test", reason: null });
+  });
+
+  it("adds a mirror with a secret from a file, tries, lists and removes it", async () => {
+    const secretFile = join(server.artifactsDir, "token");
+    await writeFile(secretFile, "sesame-4711\n");
+    const wrong = await s3(["mirror", "add", "team", "--kind", "mlflow"]);
+    expect(wrong).toMatchObject({ code: 1, error: expect.stringContaining("url") as string });
+    const url = "http://127.0.0.1:9";
+    const add = ["mirror", "add", "team", "--kind", "mlflow", "--url", url];
+    expect(await s3([...add, "--secret-file", secretFile])).toMatchObject({ code: 0 });
+    expect((await s3(["mirror", "list"])).out).toMatch(/team +mlflow +127\.0\.0\.1:9, s3 +0 +0 +0/);
+    const tried = await s3(["mirror", "test", "team"]);
+    expect(tried.code).toBe(1);
+    expect(tried.error).toContain("It takes nothing: ");
+    expect(await s3(["mirror", "remove", "team"])).toMatchObject({ code: 0, out: "Removed." });
+    expect((await s3(["mirror", "list"])).out).toBe("No mirror: metrics are here alone.");
   });
 
   it("follows a run to its end, and exports it", async () => {

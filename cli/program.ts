@@ -5,6 +5,7 @@ import { addCorpusCommands } from "./commands/corpus";
 import { addEncoderCommands } from "./commands/encoder";
 import { addIndexCommands } from "./commands/indexes";
 import { addModelCommands } from "./commands/model";
+import { addMirrorCommands } from "./commands/mirror";
 import { addPredictionCommands } from "./commands/predictions";
 import { addQuestionCommands } from "./commands/questions";
 import { addBundleCommand } from "./commands/bundle";
@@ -25,6 +26,7 @@ export function createProgram(context: CommandContext): Command {
   addRunCommands(program, context);
   addBundleCommand(program, context);
   addWorkerCommands(program, context);
+  addMirrorCommands(program, context);
   addPredictionCommands(program, context);
   addQuestionCommands(program, context);
   addUpstreamCommands(program, context);

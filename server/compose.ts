@@ -24,6 +24,7 @@ import { PassRateReader } from "./features/learning/pass-rates";
 import { Logs } from "./features/logs/logs";
 import { compactMetrics } from "./features/metrics/compact-metrics";
 import { Metrics } from "./features/metrics/metrics";
+import { Mirrors } from "./features/mirrors/mirrors";
 import { Notifications } from "./features/notifications/notifications";
 import { RetrievalEvaluation } from "./features/retrieval-evaluation/retrieval-evaluation";
 import { Launcher } from "./features/runs/launcher";
@@ -64,6 +65,8 @@ export interface ControlPlaneOptions {
   log: Logger;
   /** Where the secret that opens stored API keys is kept; by default the installation's data folder. */
   dataDir?: string;
+  /** Wait after so many failed deliveries to a mirror, in milliseconds. */
+  mirrorWait?: ((failures: number) => number) | undefined;
 }
 
 const DEFAULT_UPLOAD_LIMIT_BYTES = 20 * 1024 ** 3;
@@ -85,6 +88,7 @@ export function compose({
   uploadLimitBytes = DEFAULT_UPLOAD_LIMIT_BYTES,
   log,
   dataDir = DATA_DIR,
+  mirrorWait,
 }: ControlPlaneOptions): ControlPlane {
   const database = new Database(databaseUrl);
   const liveEvents = new LiveEvents(database, timings, log);
@@ -96,6 +100,7 @@ export function compose({
   const alarms = new Alarms(database);
   const endpointKeys = new EndpointKeys(database, dataDir);
   const notifications = new Notifications(database, dataDir);
+  const mirrors = new Mirrors(database, logs, { dataDir, wait: mirrorWait });
   const artifacts = new Artifacts(database, store);
   const uploads = new Uploads(database, store, uploadLimitBytes);
   const questionSets = new QuestionSets(database);
@@ -129,6 +134,7 @@ export function compose({
       statistics,
       runOrganiser,
       notifications,
+      mirrors,
       liveEvents,
       artifacts,
       uploads,
@@ -189,6 +195,7 @@ export function compose({
     search: new Search(database),
     newRun: new NewRun(database),
     notifications,
+    mirrors,
     async start() {
       await runs.renewLeases();
       // A store that is away now is tidied by the next start.
@@ -214,7 +221,7 @@ export function compose({
     async stop() {
       workerConnections.stop();
       await maintenance.stop();
-      await notifications.stop();
+      await Promise.all([notifications.stop(), mirrors.stop()]);
       await liveEvents.stop();
       await database.close();
     },
@@ -230,6 +237,7 @@ function listMaintenanceJobs(
     statistics: RunStatistics;
     runOrganiser: RunOrganiser;
     notifications: Notifications;
+    mirrors: Mirrors;
   },
 ): MaintenanceJob[] {
   const { runs, workerRegistry, tasks, statistics, liveEvents, artifacts, uploads, logs } =
@@ -242,6 +250,7 @@ function listMaintenanceJobs(
     { name: "overdue tasks", intervalMs: 0, run: () => tasks.endOverdue() },
     { name: "reported metrics", intervalMs: 0, run: () => compactMetrics(database) },
     { name: "notifications", intervalMs: 0, run: () => services.notifications.deliverDue() },
+    { name: "mirrors", intervalMs: 0, run: () => services.mirrors.deliverDue() },
     { name: "run statistics", intervalMs: 0, run: () => statistics.refreshEnded() },
     { name: "old events", intervalMs: removalMs, run: () => liveEvents.prune() },
     { name: "abandoned artifacts", intervalMs: removalMs, run: () => artifacts.removeAbandoned() },

@@ -12,6 +12,7 @@ import {
   Scale,
   Search,
   Server,
+  Share2,
   SquareStack,
   Trophy,
   type LucideIcon,
@@ -142,6 +143,12 @@ export const PAGE_GROUPS: readonly { title: string | null; pages: readonly Page[
         label: markText("Notifications"),
         icon: Bell,
         words: markText("slack mail webhook"),
+      },
+      {
+        href: "/mirrors",
+        label: markText("Mirrors"),
+        icon: Share2,
+        words: markText("mlflow tensorboard wandb console"),
       },
       {
         href: "/glossary",

@@ -53,6 +53,7 @@ export const PAGES = {
     `/runs/${training}/episodes/${episode}?view=what-if&turn=0`,
   "episode-elsewhere": ({ training, episode }) =>
     `/runs/${training}/episodes/${episode}?view=elsewhere`,
+  mirrors: "/mirrors",
   sweeps: "/sweeps",
   sweep: ({ sweep }) => `/sweeps/${sweep}`,
   leaderboard: "/leaderboard",

@@ -215,6 +215,7 @@ const MIGRATIONS = [
   "0034_episode_search",
   "0035_notifications",
   "0037_inspector",
+  "0046_mirrors",
 ];
 
 testRecorded(new URL("./key-stability.json", import.meta.url), {

@@ -90,6 +90,7 @@ export async function startTestServer(
     /** A migrated database; by default a new one of this test run's PostgreSQL. */
     databaseUrl?: string;
     log?: Logger;
+    mirrorWait?: (failures: number) => number;
   } = {},
 ): Promise<TestServer> {
   const databaseUrl = options.databaseUrl ?? (await createMigratedDatabase());
@@ -104,6 +105,7 @@ export async function startTestServer(
     uploadLimitBytes: options.uploadLimitBytes,
     log,
     dataDir: artifactsDir,
+    mirrorWait: options.mirrorWait,
   });
   await plane.start();
   const secret = ensureAccessSecret(artifactsDir);

@@ -7,6 +7,7 @@ import { episodesRouter } from "@/server/features/episodes/router";
 import { homeRouter } from "@/server/features/home/router";
 import { inspectorRouter } from "@/server/features/inspector/router";
 import { keysRouter } from "@/server/features/keys/router";
+import { mirrorsRouter } from "@/server/features/mirrors/router";
 import { leaderboardRouter } from "@/server/features/leaderboard/router";
 import { liveRouter } from "@/server/features/live/router";
 import { metricsRouter } from "@/server/features/metrics/router";
@@ -41,6 +42,7 @@ export const appRouter = router({
   savedViews: savedViewsRouter,
   home: homeRouter,
   notifications: notificationsRouter,
+  mirrors: mirrorsRouter,
   search: searchRouter,
   live: liveRouter,
 });

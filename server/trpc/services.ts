@@ -16,6 +16,7 @@ import type { PassRateReader } from "@/server/features/learning/pass-rates";
 import type { LiveEvents } from "@/server/platform/live/live-events";
 import type { Logs } from "@/server/features/logs/logs";
 import type { Metrics } from "@/server/features/metrics/metrics";
+import type { Mirrors } from "@/server/features/mirrors/mirrors";
 import type { Notifications } from "@/server/features/notifications/notifications";
 import type { RetrievalEvaluation } from "@/server/features/retrieval-evaluation/retrieval-evaluation";
 import type { Launcher } from "@/server/features/runs/launcher";
@@ -78,5 +79,6 @@ export interface Services {
   home: Home;
   newRun: NewRun;
   notifications: Notifications;
+  mirrors: Mirrors;
   search: Search;
 }

@@ -5,9 +5,9 @@ import { toJson } from "@/server/platform/db/json";
 /** Levels of log lines; their places in this list are stored. */
 export const LOG_LEVELS = ["debug", "info", "warn", "error"] as const;
 
-/** Where a line comes from: a worker itself, or an attempt that it works on. */
+/** Where a line comes from: a worker itself, an attempt that it works on, or the server, of an attempt. */
 export interface LogOrigin {
-  workerId: string;
+  workerId: string | null;
   run: { runId: string; attempt: number } | null;
 }
 

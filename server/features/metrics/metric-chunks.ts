@@ -175,8 +175,8 @@ async function cutBuckets(
   return kept;
 }
 
-/** The surviving ones of the points `from` .. `from + count` of a series, in order of arrival. */
-async function readPoints(
+/** The surviving ones of the points `from` .. `from + count` of a series that lie in chunks, in order of arrival. */
+export async function readPoints(
   db: Queries,
   { runId, attempt, name, cut }: StoredPart,
   from: number,

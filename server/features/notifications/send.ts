@@ -1,24 +1,13 @@
 import { createTransport } from "nodemailer";
-import { Agent, fetch } from "undici";
+import { fetch } from "undici";
 import { z } from "zod";
 import type { ChannelAddress } from "@/contracts/api/notifications";
-import { AppError } from "@/contracts/errors";
-import { createGuardedLookup, OWN_NETWORKS } from "@/lib/guarded-lookup";
 import { parseJsonOrNull } from "@/lib/json";
+import { describeFetchError } from "@/lib/errors";
+import { guardedAgent, guardedLookup } from "@/server/platform/guarded-agent";
 import { buildMailText, buildRequest, type Message } from "./message";
 
 const SEND_MS = 15_000;
-
-/** Looks names up and refuses those that lead to this machine, unless its address itself was given. */
-const lookup = createGuardedLookup(
-  OWN_NETWORKS,
-  (host, address) =>
-    new AppError(
-      "invalid-input",
-      `${host} (${address}) is this machine. If it is meant, give its address itself, e.g. http://127.0.0.1:8000/.`,
-    ),
-);
-const agent = new Agent({ connect: { lookup } });
 
 /** A failure that may pass by itself is retried; a refusal is not. */
 export class Refusal extends Error {}
@@ -50,10 +39,10 @@ async function post(
     body,
     // Nothing is sent to where a redirection leads: that address was given by nobody.
     redirect: "manual",
-    dispatcher: agent,
+    dispatcher: guardedAgent,
     signal: AbortSignal.timeout(SEND_MS),
   }).catch((error: unknown) => {
-    throw new Error(describeFailure(error), { cause: error });
+    throw new Error(describeFetchError(error), { cause: error });
   });
   const text = (await response.text()).slice(0, 2_000);
   if (response.status === 429 || response.status === 408 || response.status >= 500)
@@ -70,11 +59,11 @@ async function sendMail(
   message: Message,
 ): Promise<void> {
   const address = await new Promise<string>((resolve, reject) =>
-    lookup(host, {}, (error, found) =>
+    guardedLookup(host, {}, (error, found) =>
       error ? reject(error) : resolve(typeof found === "string" ? found : found[0]!.address),
     ),
   ).catch((error: unknown) => {
-    throw new Error(describeFailure(error), { cause: error });
+    throw new Error(describeFetchError(error), { cause: error });
   });
   const transport = createTransport({
     host: address,
@@ -90,16 +79,10 @@ async function sendMail(
     await transport.sendMail({ from, to, subject: message.title, text: buildMailText(message) });
   } catch (error) {
     const { responseCode } = error as { responseCode?: number };
-    const text = describeFailure(error);
+    const text = describeFetchError(error);
     // SMTP: from 500 on a refusal is for good.
     throw responseCode !== undefined && responseCode >= 500 ? new Refusal(text) : new Error(text);
   } finally {
     transport.close();
   }
-}
-
-/** `fetch` hides the reason in its cause. */
-function describeFailure(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  return error.cause instanceof Error ? error.cause.message || error.message : error.message;
 }

@@ -1,0 +1,119 @@
+"use client";
+import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { Plug, Plus, Trash2 } from "lucide-react";
+import { useState } from "react";
+import { useText } from "@/app/_i18n/text-provider";
+import { useTRPC } from "@/app/_lib/trpc";
+import { Button } from "@/app/_ui/button";
+import { Card, CardHeader } from "@/app/_ui/card";
+import { ConfirmDialog } from "@/app/_ui/confirm-dialog";
+import { QueryErrorState, Skeleton } from "@/app/_ui/states";
+import { useNotify } from "@/app/_ui/toast";
+import type { MirrorRow } from "@/contracts/api/mirrors";
+import { MirrorDialog } from "./mirror-dialog";
+import { MIRROR_KINDS } from "./mirror-texts";
+
+/** Where the metrics of runs are mirrored to. */
+export function MirrorsView() {
+  const t = useText();
+  const trpc = useTRPC();
+  const [adding, setAdding] = useState(false);
+  const mirrors = useQuery(trpc.mirrors.list.queryOptions(undefined, { refetchInterval: 5_000 }));
+  return (
+    <>
+      <header className="flex items-center justify-between gap-4">
+        <h1 className="text-lg font-semibold">{t("Mirrors")}</h1>
+        <Button variant="primary" onClick={() => setAdding(true)}>
+          <Plus /> {t("Add a mirror")}
+        </Button>
+      </header>
+      <Card className="mt-4 pb-2" aria-label={t("Mirrors")}>
+        <CardHeader
+          title={t("Mirrors")}
+          description={t(
+            "Each run's metrics, sent on by the server to another tracker. A mirror that fails changes nothing of a run; what it missed is sent later.",
+          )}
+        />
+        <QueryErrorState
+          className="m-4"
+          title={t("The mirrors could not be read")}
+          query={mirrors}
+        />
+        {mirrors.isPending ? <Skeleton className="m-4 h-16" /> : null}
+        {mirrors.data?.length === 0 ? (
+          <p className="px-4 py-3 text-muted-foreground">
+            {t("No mirror: metrics are here alone. Add MLflow, TensorBoard, W&B or console lines.")}
+          </p>
+        ) : null}
+        <ul>
+          {mirrors.data?.map((mirror) => (
+            <MirrorItem key={mirror.id} mirror={mirror} />
+          ))}
+        </ul>
+      </Card>
+      <MirrorDialog open={adding} onOpenChange={setAdding} />
+    </>
+  );
+}
+
+/** A mirror with how far it is. */
+function MirrorItem({ mirror }: { mirror: MirrorRow }) {
+  const t = useText();
+  const trpc = useTRPC();
+  const queryClient = useQueryClient();
+  const notify = useNotify();
+  const [removing, setRemoving] = useState(false);
+  const test = useMutation(
+    trpc.mirrors.test.mutationOptions({
+      onSuccess: () => notify("good", t("{name} can be reached", { name: mirror.name })),
+      onError: (error) => notify("bad", `${mirror.name}: ${error.message}`),
+    }),
+  );
+  const remove = useMutation(
+    trpc.mirrors.remove.mutationOptions({
+      onSettled: () => void queryClient.invalidateQueries(trpc.mirrors.pathFilter()),
+      onError: (error) => notify("bad", error.message),
+    }),
+  );
+  const { name, kind, target, complete, open, failing, error } = mirror;
+  return (
+    <li
+      className="flex flex-wrap items-start gap-x-4 gap-y-1 border-t px-4 py-2.5"
+      data-mirror={name}
+    >
+      <div className="min-w-0 flex-1">
+        <p className="font-medium">{name}</p>
+        <p className="text-xs break-words text-muted-foreground">
+          {[t(MIRROR_KINDS[kind]), target].filter(Boolean).join(" · ")}
+        </p>
+        <p className="text-xs text-muted-foreground">
+          {t(
+            "{complete, plural, one {# run} other {# runs}} complete{open, plural, =0 {} other {, {open} under way}}{failing, plural, =0 {} other {, {failing} failing}}",
+            { complete, open, failing },
+          )}
+        </p>
+        {error ? <p className="text-xs break-words text-bad">{error}</p> : null}
+      </div>
+      <Button size="sm" disabled={test.isPending} onClick={() => test.mutate({ id: mirror.id })}>
+        <Plug /> {test.isPending ? t("Trying") : t("Try it")}
+      </Button>
+      <Button
+        variant="ghost"
+        size="icon-sm"
+        aria-label={t("Remove {name}", { name })}
+        onClick={() => setRemoving(true)}
+      >
+        <Trash2 />
+      </Button>
+      <ConfirmDialog
+        open={removing}
+        onClose={() => setRemoving(false)}
+        title={t("Remove {name}?", { name })}
+        description={t("What it was sent stays where it is; nothing more is sent.")}
+        confirmLabel={t("Remove")}
+        pending={remove.isPending}
+        onConfirm={() => remove.mutate({ id: mirror.id })}
+      />
+    </li>
+  );
+}

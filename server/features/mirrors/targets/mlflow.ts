@@ -1,0 +1,223 @@
+import { fetch } from "undici";
+import { z } from "zod";
+import type { MirrorAddress } from "@/contracts/api/mirrors";
+import { chunk } from "@/lib/chunk";
+import { describeFetchError } from "@/lib/errors";
+import { parseJsonOrNull } from "@/lib/json";
+import { TERMINAL_STATES } from "@/core/run/transitions";
+import type { RunState } from "@/contracts/records/run-state";
+import { flattenConfig } from "@/server/features/mirrors/flatten-config";
+import { guardedAgent } from "@/server/platform/guarded-agent";
+import type { MirroredRun, MirrorTarget, Place } from "./target";
+
+const ANSWER_MS = 15_000;
+/** Of one request, as MLflow's REST API documents them. */
+const MOST = { metrics: 1_000, params: 100, paramLength: 6_000, tagLength: 5_000 } as const;
+/** Tag by which a run is found again whose creation was not answered. */
+const PLACE_TAG = "s3.mirror_place";
+
+const STATUSES: Partial<Record<RunState, string>> = {
+  succeeded: "FINISHED",
+  failed: "FAILED",
+  cancelled: "KILLED",
+};
+
+const experimentAnswerSchema = z.object({ experiment: z.object({ experiment_id: z.string() }) });
+const createdAnswerSchema = z.object({ experiment_id: z.string() });
+const runAnswerSchema = z.object({ run: z.object({ info: z.object({ run_id: z.string() }) }) });
+const foundAnswerSchema = z.object({
+  runs: z.array(runAnswerSchema.shape.run).default([]),
+});
+const errorAnswerSchema = z.object({ error_code: z.string(), message: z.string().default("") });
+
+class MlflowError extends Error {
+  constructor(
+    readonly code: string | null,
+    message: string,
+  ) {
+    super(message);
+  }
+}
+
+/**
+ * Runs of an MLflow tracking server, over its REST API (https://mlflow.org/docs/latest/rest-api.html).
+ *
+ * Sending points twice leaves them once: the server's store keeps one row for each metric, step, time and value.
+ *
+ * @param mirrorId tells places of this mirror from those of other installations
+ */
+export function createMlflowTarget(
+  address: Extract<MirrorAddress, { kind: "mlflow" }>,
+  mirrorId: string,
+): MirrorTarget {
+  const call = async <T>(
+    method: "GET" | "POST",
+    path: string,
+    body: Record<string, unknown>,
+    answerSchema: z.ZodType<T>,
+  ): Promise<T> => {
+    const base = `${address.url.replace(/\/+$/, "")}/api/2.0/mlflow/${path}`;
+    const url =
+      method === "GET" ? `${base}?${new URLSearchParams(body as Record<string, string>)}` : base;
+    const response = await fetch(url, {
+      method,
+      headers: { "content-type": "application/json", ...authorise(address) },
+      ...(method === "POST" && { body: JSON.stringify(body) }),
+      redirect: "manual",
+      dispatcher: guardedAgent,
+      signal: AbortSignal.timeout(ANSWER_MS),
+    }).catch((error: unknown) => {
+      throw new Error(describeFetchError(error), { cause: error });
+    });
+    const text = await response.text();
+    const json = parseJsonOrNull(text);
+    if (!response.ok) {
+      const told = errorAnswerSchema.safeParse(json).data;
+      throw new MlflowError(
+        told?.error_code ?? null,
+        `MLflow answered ${response.status} to ${path}: ${(told ? `${told.error_code}: ${told.message}` : text).slice(0, 300)}`,
+      );
+    }
+    const answer = answerSchema.safeParse(json);
+    if (!answer.success)
+      throw new Error(`What answered ${path} is not MLflow: ${text.slice(0, 200)}`);
+    return answer.data;
+  };
+  const post = <T>(path: string, body: Record<string, unknown>, schema: z.ZodType<T>) =>
+    call("POST", path, body, schema);
+  const nothing = z.unknown();
+
+  const findExperiment = async (): Promise<string> => {
+    const read = async () => {
+      const { experiment } = await call(
+        "GET",
+        "experiments/get-by-name",
+        { experiment_name: address.experiment },
+        experimentAnswerSchema,
+      );
+      return experiment.experiment_id;
+    };
+    return read().catch(async (error: unknown) => {
+      if (!(error instanceof MlflowError) || error.code !== "RESOURCE_DOES_NOT_EXIST") throw error;
+      const created = await post(
+        "experiments/create",
+        { name: address.experiment },
+        createdAnswerSchema,
+      ).catch((failure: unknown) => {
+        // Somebody else made it meanwhile.
+        if (failure instanceof MlflowError && failure.code === "RESOURCE_ALREADY_EXISTS")
+          return null;
+        throw failure;
+      });
+      return created?.experiment_id ?? read();
+    });
+  };
+
+  const openRun = async (run: MirroredRun, generation: number): Promise<string> => {
+    const experiment = await findExperiment();
+    const mark = `${mirrorId}/${run.id}/${generation}`;
+    const found = await post(
+      "runs/search",
+      { experiment_ids: [experiment], filter: `tags.\`${PLACE_TAG}\` = '${mark}'`, max_results: 1 },
+      foundAnswerSchema,
+    );
+    if (found.runs[0]) return found.runs[0].info.run_id;
+    const created = await post(
+      "runs/create",
+      {
+        experiment_id: experiment,
+        run_name: run.name,
+        start_time: run.startedAt.getTime(),
+        tags: [
+          { key: PLACE_TAG, value: mark },
+          { key: "s3.run_id", value: run.id },
+          { key: "s3.kind", value: run.kind },
+          ...(run.tags.length > 0
+            ? [{ key: "s3.tags", value: run.tags.join(", ").slice(0, MOST.tagLength) }]
+            : []),
+        ],
+      },
+      runAnswerSchema,
+    );
+    return created.run.info.run_id;
+  };
+
+  const update = (place: Place, run: MirroredRun) => {
+    const ended = TERMINAL_STATES.has(run.state);
+    return post(
+      "runs/update",
+      {
+        run_id: place.run,
+        status: STATUSES[run.state] ?? "RUNNING",
+        ...(ended && { end_time: (run.endedAt ?? new Date()).getTime() }),
+      },
+      nothing,
+    );
+  };
+
+  return {
+    takes: "points",
+    takesBack: true,
+    async open(run, generation) {
+      const id = await openRun(run, generation);
+      // A parameter that is there with the same value is left as it is.
+      const params = flattenConfig(run.config).map(([key, value]) => ({
+        key,
+        value:
+          value.length > MOST.paramLength
+            ? `${value.slice(0, MOST.paramLength - 8)}… (cut)`
+            : value,
+      }));
+      for (const part of chunk(params, MOST.params))
+        await post("runs/log-batch", { run_id: id, params: part }, nothing);
+      return { run: id };
+    },
+    async append(place, _run, points) {
+      for (const part of chunk(points, MOST.metrics)) {
+        const metrics = part.map(({ name, step, value, at }) => ({
+          key: toMetricKey(name),
+          step,
+          value,
+          timestamp: Math.round(at),
+        }));
+        await post("runs/log-batch", { run_id: place.run, metrics }, nothing);
+      }
+      return { place };
+    },
+    async tell(place, run) {
+      await update(place, run);
+      if (run.error)
+        await post(
+          "runs/set-tag",
+          { run_id: place.run, key: "s3.error", value: run.error.slice(0, MOST.tagLength) },
+          nothing,
+        );
+    },
+    async withdraw(place) {
+      await post("runs/delete", { run_id: place.run }, nothing).catch((error: unknown) => {
+        // Whoever deleted it has done what was to be done.
+        if (!(error instanceof MlflowError) || error.code !== "RESOURCE_DOES_NOT_EXIST")
+          throw error;
+      });
+    },
+    async test() {
+      await findExperiment();
+    },
+  };
+}
+
+/** What MLflow takes in a name; any other character is written as its code, so that no two names become one. */
+export const toMetricKey = (name: string): string =>
+  name.replaceAll(
+    /[^A-Za-z0-9_\-./ :]/g,
+    (character) => `_x${character.codePointAt(0)!.toString(16)}_`,
+  );
+
+function authorise({
+  user,
+  secret,
+}: Pick<Extract<MirrorAddress, { kind: "mlflow" }>, "user" | "secret">): Record<string, string> {
+  if (user)
+    return { authorization: `Basic ${Buffer.from(`${user}:${secret}`).toString("base64")}` };
+  return secret ? { authorization: `Bearer ${secret}` } : {};
+}
