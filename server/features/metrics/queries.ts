@@ -3,6 +3,7 @@ import type { AttemptRef } from "@/contracts/worker-protocol/attempt";
 import { formatNumbers, formatTexts } from "@/server/platform/db/array-literals";
 import { decodeDoubles, decodeIntegers } from "@/server/platform/db/binary-arrays";
 import type { Queries } from "@/server/platform/db/database";
+import { LOCKS } from "@/server/platform/db/locks";
 import { toJson } from "@/server/platform/db/json";
 import { queryRows } from "@/server/platform/db/query";
 
@@ -183,21 +184,45 @@ export const selectStepsOfValues = (
     FROM ROWS FROM (jsonb_to_recordset(${toJson(values)}::jsonb) AS ("runId" uuid, attempt int, name text, value float8)) WITH ORDINALITY AS w("runId", attempt, name, value, n)
     ORDER BY w.n`;
 
+/** Buckets that are appended to chunks: rows say where, and which part of the columns is theirs. */
+export interface ChunkParts {
+  names: string[];
+  chunks: number[];
+  /** First and last bucket of each row, counted from 1. */
+  firsts: number[];
+  lasts: number[];
+  minSteps: number[];
+  at: number[];
+  means: number[];
+  /** Empty on level 0. */
+  maxSteps: number[];
+  mins: number[];
+  maxs: number[];
+}
+
 /** Appends buckets to chunks of one level; a chunk that does not exist yet is created. */
 export const appendToChunks = (
   db: Queries,
   ref: AttemptRef,
   level: number,
-  rows: readonly Record<string, unknown>[],
+  parts: ChunkParts,
 ): Promise<number> => db.$executeRaw`
   INSERT INTO metric_chunks AS c (run_id, attempt, name, level, chunk, min_steps, max_steps, at, means, mins, maxs)
-  SELECT ${ref.runId}::uuid, ${ref.attempt}, n.name, ${level}, n.chunk, n.min_steps, n.max_steps, n.at, n.means, n.mins, n.maxs
-  FROM jsonb_to_recordset(${toJson(rows)}::jsonb) AS n(name text, chunk int, min_steps int[], max_steps int[], at float8[], means float8[], mins float8[], maxs float8[])
+  SELECT ${ref.runId}::uuid, ${ref.attempt}, n.name, ${level}, n.chunk, (${formatNumbers(parts.minSteps)}::int[])[n.first:n.last],
+    (${formatNumbers(parts.maxSteps)}::int[])[n.first:n.last], (${formatNumbers(parts.at)}::float8[])[n.first:n.last],
+    (${formatNumbers(parts.means)}::float8[])[n.first:n.last], (${formatNumbers(parts.mins)}::float8[])[n.first:n.last],
+    (${formatNumbers(parts.maxs)}::float8[])[n.first:n.last]
+  FROM unnest(${formatTexts(parts.names)}::text[], ${formatNumbers(parts.chunks)}::int[], ${formatNumbers(parts.firsts)}::int[],
+    ${formatNumbers(parts.lasts)}::int[]) AS n(name, chunk, first, last)
   ON CONFLICT (run_id, attempt, name, level, chunk) DO UPDATE SET min_steps = c.min_steps || excluded.min_steps,
     at = c.at || excluded.at, means = c.means || excluded.means,
     max_steps = CASE WHEN c.level > 0 THEN c.max_steps || excluded.max_steps ELSE '{}' END,
     mins = CASE WHEN c.level > 0 THEN c.mins || excluded.mins ELSE '{}' END,
     maxs = CASE WHEN c.level > 0 THEN c.maxs || excluded.maxs ELSE '{}' END`;
+
+/** One transaction at a time moves reports into chunks. */
+export const lockCompaction = (db: Queries): Promise<number> =>
+  db.$executeRaw`SELECT pg_advisory_xact_lock(${LOCKS.compaction}::bigint)`;
 
 const compactableSchema = z.object({ runId: z.string() });
 
