@@ -7,6 +7,9 @@ ALTER TABLE metric_reports DROP CONSTRAINT metric_reports_check;
 ALTER TABLE metric_reports ADD CHECK (cardinality(names) > 0 AND cardinality(counts) = cardinality(names)
   AND cardinality(at) = cardinality(steps) AND cardinality(metric_values) = cardinality(steps));
 
+-- A row lives for seconds: one of a step is not worth compressing.
+ALTER TABLE metric_reports SET (toast_tuple_target = 4080);
+
 -- Stores events and tells those who listen. Their ids are drawn under a lock that is held until commit, so that they
 -- become visible in order.
 CREATE FUNCTION store_events(lock_key bigint, channel text, new_events jsonb) RETURNS void LANGUAGE plpgsql AS $$

@@ -1,7 +1,12 @@
 import { z } from "zod";
 import type { AttemptRef } from "@/contracts/worker-protocol/attempt";
-import { formatNumbers, formatTexts } from "@/server/platform/db/array-literals";
-import { decodeDoubles, decodeIntegers } from "@/server/platform/db/binary-arrays";
+import {
+  decodeDoubles,
+  decodeIntegers,
+  encodeDoubles,
+  encodeIntegers,
+  formatTexts,
+} from "@/server/platform/db/binary-arrays";
 import type { Queries } from "@/server/platform/db/database";
 import { LOCKS } from "@/server/platform/db/locks";
 import { toJson } from "@/server/platform/db/json";
@@ -27,19 +32,19 @@ export interface ReportedSeries {
   values: number[];
 }
 
-/** The same as texts that PostgreSQL reads as arrays, in the order of the function. */
-export const formatReportedSeries = (series: ReportedSeries): string[] => [
+/** The same as arrays of PostgreSQL, in the order of the function. */
+export const encodeReportedSeries = (series: ReportedSeries): (string | Buffer)[] => [
   formatTexts(series.names),
-  formatNumbers(series.counts),
-  formatNumbers(series.firsts),
-  formatNumbers(series.lasts),
-  formatNumbers(series.lastValues),
-  formatNumbers(series.lastAts),
-  formatNumbers(series.lows),
-  formatNumbers(series.highs),
-  formatNumbers(series.steps),
-  formatNumbers(series.ats),
-  formatNumbers(series.values),
+  encodeIntegers(series.counts),
+  encodeIntegers(series.firsts),
+  encodeIntegers(series.lasts),
+  encodeDoubles(series.lastValues),
+  encodeDoubles(series.lastAts),
+  encodeDoubles(series.lows),
+  encodeDoubles(series.highs),
+  encodeIntegers(series.steps),
+  encodeDoubles(series.ats),
+  encodeDoubles(series.values),
 ];
 
 /** Extends the series of an attempt and keeps the points themselves until they are compacted. */
@@ -49,7 +54,7 @@ export async function insertReport(
   series: ReportedSeries,
 ): Promise<void> {
   const [names, counts, firsts, lasts, lastValues, lastAts, lows, highs, steps, ats, values] =
-    formatReportedSeries(series);
+    encodeReportedSeries(series);
   await db.$executeRaw`
     SELECT append_metrics(${ref.runId}::uuid, ${ref.attempt}, ${names}::text[], ${counts}::int[], ${firsts}::int[], ${lasts}::int[],
       ${lastValues}::float8[], ${lastAts}::float8[], ${lows}::float8[], ${highs}::float8[], ${steps}::int[], ${ats}::float8[], ${values}::float8[])`;
@@ -208,12 +213,12 @@ export const appendToChunks = (
   parts: ChunkParts,
 ): Promise<number> => db.$executeRaw`
   INSERT INTO metric_chunks AS c (run_id, attempt, name, level, chunk, min_steps, max_steps, at, means, mins, maxs)
-  SELECT ${ref.runId}::uuid, ${ref.attempt}, n.name, ${level}, n.chunk, (${formatNumbers(parts.minSteps)}::int[])[n.first:n.last],
-    (${formatNumbers(parts.maxSteps)}::int[])[n.first:n.last], (${formatNumbers(parts.at)}::float8[])[n.first:n.last],
-    (${formatNumbers(parts.means)}::float8[])[n.first:n.last], (${formatNumbers(parts.mins)}::float8[])[n.first:n.last],
-    (${formatNumbers(parts.maxs)}::float8[])[n.first:n.last]
-  FROM unnest(${formatTexts(parts.names)}::text[], ${formatNumbers(parts.chunks)}::int[], ${formatNumbers(parts.firsts)}::int[],
-    ${formatNumbers(parts.lasts)}::int[]) AS n(name, chunk, first, last)
+  SELECT ${ref.runId}::uuid, ${ref.attempt}, n.name, ${level}, n.chunk, (${encodeIntegers(parts.minSteps)}::int[])[n.first:n.last],
+    (${encodeIntegers(parts.maxSteps)}::int[])[n.first:n.last], (${encodeDoubles(parts.at)}::float8[])[n.first:n.last],
+    (${encodeDoubles(parts.means)}::float8[])[n.first:n.last], (${encodeDoubles(parts.mins)}::float8[])[n.first:n.last],
+    (${encodeDoubles(parts.maxs)}::float8[])[n.first:n.last]
+  FROM unnest(${formatTexts(parts.names)}::text[], ${encodeIntegers(parts.chunks)}::int[], ${encodeIntegers(parts.firsts)}::int[],
+    ${encodeIntegers(parts.lasts)}::int[]) AS n(name, chunk, first, last)
   ON CONFLICT (run_id, attempt, name, level, chunk) DO UPDATE SET min_steps = c.min_steps || excluded.min_steps,
     at = c.at || excluded.at, means = c.means || excluded.means,
     max_steps = CASE WHEN c.level > 0 THEN c.max_steps || excluded.max_steps ELSE '{}' END,

@@ -19,7 +19,7 @@ import {
   type NewEvent,
   type Queries,
 } from "@/server/platform/db/database";
-import { formatReportedSeries, type ReportedSeries } from "@/server/features/metrics/queries";
+import { encodeReportedSeries, type ReportedSeries } from "@/server/features/metrics/queries";
 import { toJson } from "@/server/platform/db/json";
 import { jsonColumn, queryRow, queryRows } from "@/server/platform/db/query";
 
@@ -298,7 +298,7 @@ export async function ingestMetrics(
         toJson(headlines),
         progress,
         ...buildEventArguments(events),
-        ...formatReportedSeries(series),
+        ...encodeReportedSeries(series),
       ],
     },
     ingestedSchema,

@@ -55,7 +55,7 @@ export class Database {
    * @param statement.name unique to its text; each connection prepares it once
    */
   async runPrepared<Row>(
-    statement: { name: string; text: string; values: readonly (string | number | null)[] },
+    statement: { name: string; text: string; values: readonly (string | number | Buffer | null)[] },
     rowSchema: z.ZodType<Row>,
   ): Promise<Row[]> {
     const { rows } = await retry(
