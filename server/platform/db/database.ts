@@ -40,12 +40,18 @@ const isDeadlock = (error: unknown): boolean =>
 export class Database {
   readonly db: PrismaClient;
   private readonly pool: pg.Pool;
+  private committed = 0;
 
   constructor(readonly url: string) {
     this.pool = createPool(url);
     this.db = new PrismaClient({
       adapter: new PrismaPg(this.pool, { disposeExternalPool: true }),
     });
+  }
+
+  /** How many transactions were committed here; a number that is the same says that nothing was changed through here. */
+  get commits(): number {
+    return this.committed;
   }
 
   /**
@@ -62,6 +68,7 @@ export class Database {
       () => this.pool.query({ ...statement, values: [...statement.values] }),
       { attempts: 3, backoff: waitFor(0), shouldRetry: isDeadlock },
     );
+    this.committed += 1;
     return checkRows(rows, rowSchema);
   }
 
@@ -82,7 +89,9 @@ export class Database {
           { maxWait: 30_000, timeout: 60_000 },
         ),
       { attempts: 3, backoff: waitFor(0), shouldRetry: isDeadlock },
-    );
+    ).finally(() => {
+      this.committed += 1;
+    });
   }
 
   /** Runs reads that must fit together: all of them see the database as it is at the first. */
