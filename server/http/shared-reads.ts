@@ -56,7 +56,8 @@ export class SharedReads {
     return (
       request.method === "GET" &&
       request.headers["trpc-accept"] === undefined &&
-      decodeURIComponent(pathname.slice("/trpc/".length))
+      pathname
+        .slice("/trpc/".length)
         .split(",")
         .every((procedure) => SHARED_PROCEDURES.has(procedure))
     );
