@@ -9,7 +9,10 @@ import {
   storeSamples,
 } from "@/server/testing/samples";
 import type { TestWorker } from "@/server/testing/test-worker";
+import { getHeadlineMetric } from "@/core/metrics/metrics";
 import { chunk } from "@/lib/chunk";
+
+const HEADLINE = getHeadlineMetric("train");
 
 const metrics = (
   steps: number[],
@@ -106,14 +109,14 @@ describe("reports", () => {
       const done = n + 1;
       await report(
         metrics([done], () => -done, "other"),
-        metrics([done], () => done / 7, "held-out/accuracy"),
+        metrics([done], () => done / 7, HEADLINE),
         progress(done),
         ...beside,
       );
       expect(await readKept()).toEqual([
         done / 7,
         { phase: "training", done, total: 9, detail: "" },
-        { names: ["other", "held-out/accuracy"], step: done },
+        { names: ["other", HEADLINE], step: done },
         { phase: "training", done, total: 9, detail: "" },
       ]);
     }
