@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { AppError } from "@/contracts/errors";
 import { startPostgres } from "@/server/testing/postgres";
 import { measureCharts } from "./dashboard/charts";
+import { measureEndurance } from "./dashboard/endurance";
 import { measureEpisodes } from "./dashboard/episodes";
 import { fillDatabase, findRuns } from "./dashboard/fill";
 import { measureIngestion } from "./dashboard/ingestion";
@@ -56,6 +57,7 @@ const FILLED_PARTS: Readonly<Record<string, FilledPart>> = {
 const EMPTY_PARTS: Readonly<Record<string, () => Promise<Measured>>> = {
   live: measureLive,
   ingestion: measureIngestion,
+  endurance: measureEndurance,
 };
 
 export async function run(names: string[]): Promise<BenchResult> {

@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { takeLock } from "../lib/lock.mjs";
 import { DATA_DIR, ROOT, SERVING_DIR, inRoot } from "../lib/paths.mjs";
+import { SERVER_ARGUMENTS, SERVER_VARIABLES } from "../lib/server-program.mjs";
 import { followLogs } from "./start/follow.mjs";
 import { runSupervisor } from "./start/main.mjs";
 
@@ -65,6 +66,6 @@ runSupervisor({
         ),
         heartbeatFile: undefined, // a file with an error stops the server until it is mended
       }
-    : program("--import", "tsx", serverFile),
+    : { ...program(...SERVER_ARGUMENTS), env: { ...env, ...SERVER_VARIABLES } },
   worker: program("--import", "tsx", inRoot("gpu-workers", "agent", "main.ts")),
 });

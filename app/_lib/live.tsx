@@ -14,15 +14,13 @@ import {
 import { useTRPC } from "./trpc";
 import { useEventNotifier } from "./browser-notifications";
 import { listQueriesToRefresh, type LiveEvent, type QueryTopic } from "./live-topics";
+import { RefreshPace } from "./refresh-pace";
 
 export type Connection = "connecting" | "live" | "reconnecting";
 
 const ConnectionContext = createContext<Connection>("connecting");
 /** State of the page's live connection. */
 export const useConnection = (): Connection => useContext(ConnectionContext);
-
-/** At most one refresh per topic in this time, however many events arrive. */
-const THROTTLE_MS = 700;
 
 /** Whether a query, by its key, shows something of a topic. */
 function isShownBy({ procedures, runId }: QueryTopic, key: readonly unknown[]): boolean {
@@ -38,29 +36,31 @@ function isShownBy({ procedures, runId }: QueryTopic, key: readonly unknown[]): 
 }
 
 /**
- * The page's one subscription. An event only says what changed; the queries that show it are then read again, at most once in THROTTLE_MS. The client resumes after the last event id by itself; after a gap, the server sends `sync` and everything is read again.
+ * The page's one subscription. An event only says what changed; the queries that show it are then read again, at the pace of refresh-pace.ts. The client resumes after the last event id by itself; after a gap, the server sends `sync` and everything is read again.
  */
 export function LiveProvider({ children }: { children: ReactNode }) {
   const trpc = useTRPC();
   const queryClient = useQueryClient();
   const pending = useRef(new Map<string, QueryTopic>());
-  const timer = useRef<ReturnType<typeof setTimeout> | null>(null);
+  const pace = useRef<RefreshPace | null>(null);
   const [everLive, setEverLive] = useState(false);
 
   const refresh = useCallback(
-    (topics: readonly QueryTopic[]) => {
+    async (topics: readonly QueryTopic[]): Promise<void> => {
       const filters = {
         predicate: ({ queryKey }: Query) => topics.some((topic) => isShownBy(topic, queryKey)),
       };
       const options = { cancelRefetch: false };
       // What is being read may have been read before the event: it is read once more after that.
-      for (const { promise, queryKey } of queryClient
+      const again = queryClient
         .getQueryCache()
-        .findAll({ ...filters, fetchStatus: "fetching" }))
-        void promise
-          ?.catch(() => undefined)
-          .then(() => queryClient.invalidateQueries({ queryKey, exact: true }, options));
-      void queryClient.invalidateQueries(filters, options);
+        .findAll({ ...filters, fetchStatus: "fetching" })
+        .map(({ promise, queryKey }) =>
+          promise
+            ?.catch(() => undefined)
+            .then(() => queryClient.invalidateQueries({ queryKey, exact: true }, options)),
+        );
+      await Promise.all([...again, queryClient.invalidateQueries(filters, options)]);
     },
     [queryClient],
   );
@@ -71,17 +71,21 @@ export function LiveProvider({ children }: { children: ReactNode }) {
       tellOf(event);
       for (const topic of listQueriesToRefresh(event))
         pending.current.set(`${topic.procedures.join()} ${topic.runId ?? ""}`, topic);
-      if (pending.current.size === 0 || timer.current !== null) return;
-      timer.current = setTimeout(() => {
-        timer.current = null;
-        const topics = [...pending.current.values()];
-        pending.current.clear();
-        refresh(topics);
-      }, THROTTLE_MS);
+      if (pending.current.size > 0) pace.current?.ask();
     },
-    [refresh, tellOf],
+    [tellOf],
   );
-  useEffect(() => () => void (timer.current !== null && clearTimeout(timer.current)), []);
+  useEffect(() => {
+    const own = new RefreshPace(() => {
+      const topics = [...pending.current.values()];
+      pending.current.clear();
+      return refresh(topics);
+    });
+    pace.current = own;
+    // Events may have come before.
+    if (pending.current.size > 0) own.ask();
+    return () => own.stop();
+  }, [refresh]);
 
   const options = useMemo(
     () =>

@@ -1,21 +1,20 @@
-import { randomUUID } from "node:crypto";
 import { spawn } from "node:child_process";
 import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { loadavg, tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import pg from "pg";
 import type { MetricPoint } from "@/contracts/worker-protocol/metric-point";
 import { findFreePort } from "@/lib/free-port.mjs";
 import { compactMetrics } from "@/server/features/metrics/compact-metrics";
+import { Database } from "@/server/platform/db/database";
 import { migrate } from "@/server/platform/db/migrate";
 import { startPostgres } from "@/server/testing/postgres";
-import { getPresetConfig, storeSamples } from "@/server/testing/samples";
-import { TestWorker } from "@/server/testing/test-worker";
 import { bar, type Bar } from "../lib";
 import { peerPython } from "../peers/venv";
 import { LONG_NAMES } from "./fill-metrics";
-import { startProduct, type Product } from "./product";
+import { beginRun, buildPoints } from "./reporter";
+import { startServerProcess, type ServerProcess } from "./server-process";
 
 /** Steps in one report: alone, and in batches of a thousand points, the most that MLflow takes in one request. */
 const STEPS_A_REPORT = { alone: 1, batches: 20 } as const;
@@ -27,17 +26,6 @@ const SECONDS = 20;
 const STORED_STEPS = 3_000;
 
 type Send = (points: MetricPoint[]) => Promise<unknown>;
-
-/** Points of all metrics at steps from `first` on. */
-const buildPoints = (first: number, steps: number): MetricPoint[] =>
-  Array.from({ length: steps }, (_, i) =>
-    LONG_NAMES.map((name, n) => ({
-      name,
-      step: first + i,
-      value: Math.sin(first + i + n) + n / 7,
-      at: 1_700_000_000_000 + 1_000 * (first + i),
-    })),
-  ).flat();
 
 /** Points a second by one client that waits for each answer, after a second to warm up. */
 async function measureRate(send: Send, steps: number): Promise<number> {
@@ -65,14 +53,17 @@ export async function measureIngestion(): Promise<{
   const postgres = await startPostgres({ durable: true });
   try {
     await migrate(postgres.url);
-    const product = await startProduct(postgres.url, folder);
+    const server = await startServerProcess(postgres.url);
     try {
-      const ours = await measureOurs(product);
+      const loads = [loadavg()[0]!];
+      const ours = await measureOurs(server);
       console.log(`points a second here: ${formatRates(ours)}`);
-      const bytes = await measureSize(product, postgres.url);
-      console.log(`bytes a point on disk: ${bytes.toFixed(1)}`);
+      loads.push(loadavg()[0]!);
       const theirs = await measureMlflow(folder);
       console.log(`points a second by MLflow: ${formatRates(theirs)}`);
+      loads.push(loadavg()[0]!);
+      const bytes = await measureSize(server, postgres.url);
+      console.log(`bytes a point on disk: ${bytes.toFixed(1)}`);
       return {
         bars: [
           bar(
@@ -91,10 +82,15 @@ export async function measureIngestion(): Promise<{
           ),
           bar("a point on disk, reported step by step", bytes, "bytes", "<=", 120),
         ],
-        figures: { pointsASecond: { ours, theirs }, bytesAPoint: bytes },
+        figures: {
+          pointsASecond: { ours, theirs },
+          bytesAPoint: bytes,
+          /** Before us, between, and after MLflow: what else the machine did. */
+          loads: loads.map((load) => Number(load.toFixed(1))),
+        },
       };
     } finally {
-      await product.stop();
+      await server.stop();
     }
   } finally {
     await postgres.stop();
@@ -105,47 +101,18 @@ export async function measureIngestion(): Promise<{
 const formatRates = (rates: Record<Way, number>): string =>
   WAYS.map((way) => `${Math.round(rates[way])} ${way}`).join(", ");
 
-/** A run that a worker of the real protocol reports to. */
-async function beginRun(product: Product, worker: TestWorker): Promise<Send> {
-  await product.plane.runs.create(getPresetConfig(), { actor: "bench", preset: null });
-  const { runId, attempt } = await worker.leaseAndStart();
-  worker.keepAlive([{ runId, attempt }], 2_000);
-  let sequence = 0;
-  return (points) =>
-    worker.request("report", {
-      runId,
-      attempt,
-      sequence: ++sequence,
-      items: [{ kind: "metrics", points }],
-    });
-}
-
-async function attachWorker(product: Product): Promise<TestWorker> {
-  const { token } = await product.plane.workerTokens.create("bench", "bench");
-  const worker = await TestWorker.attach({
-    url: product.url,
-    token,
-    id: randomUUID(),
-    name: "bench",
-    models: ["smollm2-135m-instruct"],
-    corpora: ["atlas"],
-  });
-  return worker;
-}
-
-async function measureOurs(product: Product): Promise<Record<Way, number>> {
-  await storeSamples(product.plane);
+async function measureOurs(server: ServerProcess): Promise<Record<Way, number>> {
   const rates = { alone: 0, batches: 0 };
   for (const way of WAYS) {
-    const worker = await attachWorker(product);
-    rates[way] = await measureRate(await beginRun(product, worker), STEPS_A_REPORT[way]);
-    worker.disconnect();
+    const reporter = await beginRun(server);
+    rates[way] = await measureRate((points) => reporter.report(points), STEPS_A_REPORT[way]);
+    await reporter.end();
   }
   return rates;
 }
 
 /** Bytes of tables and indexes for each point more, while the database tidies itself as it does every minute. */
-async function measureSize(product: Product, url: string): Promise<number> {
+async function measureSize(server: ServerProcess, url: string): Promise<number> {
   const client = new pg.Client({ connectionString: url });
   await client.connect();
   const tables = ["metric_series", "metric_chunks", "metric_reports"];
@@ -157,19 +124,20 @@ async function measureSize(product: Product, url: string): Promise<number> {
     );
     return Number(rows[0]!.bytes);
   };
+  const database = new Database(url);
   try {
-    await compactMetrics(product.plane.database, { reports: 1 });
+    await compactMetrics(database, { reports: 1 });
     const before = await measure();
-    const worker = await attachWorker(product);
-    const send = await beginRun(product, worker);
+    const reporter = await beginRun(server);
     for (let step = 0; step < STORED_STEPS; step++) {
-      await send(buildPoints(step, 1));
+      await reporter.report(buildPoints(step, 1));
       if (step % 500 === 0) await client.query(`VACUUM ${tables.join(", ")}`);
     }
-    worker.disconnect();
-    await compactMetrics(product.plane.database, { reports: 1 });
+    await reporter.end();
+    await compactMetrics(database, { reports: 1 });
     return ((await measure()) - before) / (STORED_STEPS * LONG_NAMES.length);
   } finally {
+    await database.close();
     await client.end();
   }
 }

@@ -1,20 +1,19 @@
 /**
- * Clients that follow a run as its page does: one subscription each, reads of what an event touches at most once in 700
- * ms, series by cursor. Each cuts its connection every few seconds.
+ * Clients that follow a run as its page does: one subscription each, reads of what an event touches at the page's pace,
+ * series by cursor. Each cuts its connection every few seconds.
  *
  * usage: tsx live-clients-program.ts ADDRESS RUN CLIENTS STEPS; ends with its input, and prints what they had as JSON
  */
 import { createTRPCClient, createWSClient, httpBatchLink, splitLink, wsLink } from "@trpc/client";
 import WebSocket from "ws";
 import { listQueriesToRefresh, type LiveEvent } from "@/app/_lib/live-topics";
+import { RefreshPace } from "@/app/_lib/refresh-pace";
 import type { MetricSeries } from "@/contracts/api/metrics";
 import { transformer } from "@/contracts/api/transformer";
 import { mergeSeries } from "@/core/metrics/columns";
 import type { AppRouter } from "@/server/trpc/router";
 import { LONG_NAMES } from "./fill-metrics";
 
-/** As app/_lib/live.tsx has it. */
-const THROTTLE_MS = 700;
 const CUT_EVERY_MS = 10_000;
 /** The one whose steps are counted. */
 const COUNTED = "reward/mean";
@@ -33,9 +32,8 @@ class FollowingClient {
   readonly delays: number[] = [];
   cuts = 0;
   private series: MetricSeries | undefined;
-  private timer: NodeJS.Timeout | null = null;
   private pending = new Set<string>();
-  private reading: Promise<void> = Promise.resolve();
+  private readonly pace = new RefreshPace(() => this.read());
   private readonly sockets = new Set<WebSocket>();
   private readonly socket = createWSClient({
     url: `${origin.replace(/^http/, "ws")}/trpc-ws`,
@@ -84,18 +82,16 @@ class FollowingClient {
     for (const topic of listQueriesToRefresh(event))
       if (topic.runId === null || topic.runId === runId)
         for (const procedure of topic.procedures) this.pending.add(procedure);
-    if (this.pending.size === 0 || this.timer !== null) return;
-    this.timer = setTimeout(() => {
-      this.timer = null;
-      this.reading = this.reading.then(() => this.read());
-    }, THROTTLE_MS);
+    if (this.pending.size > 0) this.pace.ask();
   }
 
   /** What the run's page shows of what was touched, in one batch. */
   private async read(): Promise<void> {
+    const pending = [...this.pending];
+    this.pending.clear();
     const touched = (name: string): boolean =>
-      this.pending.size === 0 ||
-      [...this.pending].some((procedure) => name === procedure || name.startsWith(`${procedure}.`));
+      this.series === undefined ||
+      pending.some((procedure) => name === procedure || name.startsWith(`${procedure}.`));
     const { runs, alarms, metrics } = this.client;
     const since = this.series ? { [runId]: this.series.cursor } : undefined;
     const [answer] = await Promise.all([
@@ -109,7 +105,6 @@ class FollowingClient {
       touched("runs.learning") ? runs.learning.query({ ids: [runId] }) : null,
       touched("alarms.list") ? alarms.list.query({ runId }) : null,
     ]);
-    this.pending.clear();
     const known = this.listSteps().length;
     this.series = mergeSeries(this.series, answer[runId]!);
     const now = Date.now();

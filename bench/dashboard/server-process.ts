@@ -6,7 +6,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { addAccessSecret, readAccessSecret } from "@/lib/access.mjs";
 import { findFreePort } from "@/lib/free-port.mjs";
 import { LOCAL_WORKER_TOKEN_FILE } from "@/lib/parent-watchdog";
-import { inRoot } from "@/lib/paths.mjs";
+import { SERVER_ARGUMENTS, SERVER_VARIABLES } from "@/lib/server-program.mjs";
 
 const START_SECONDS = 60;
 
@@ -26,9 +26,10 @@ export async function startServerProcess(databaseUrl: string): Promise<ServerPro
   const dataDir = await mkdtemp(join(tmpdir(), "s3-bench-server-"));
   const port = await findFreePort();
   const url = `http://127.0.0.1:${port}`;
-  const child = spawn(process.execPath, ["--import", "tsx", inRoot("server", "main.ts")], {
+  const child = spawn(process.execPath, SERVER_ARGUMENTS, {
     env: {
       ...process.env,
+      ...SERVER_VARIABLES,
       NODE_ENV: "production",
       DATABASE_URL: databaseUrl,
       PORT: String(port),

@@ -17,6 +17,7 @@ import { isArtifactPath, serveArtifact } from "./artifact-routes";
 import { findRefusalReason } from "./guard";
 import { BODY_LIMITS, BodyGuard, type BodyLimits } from "./request-body";
 import { setSecurityHeaders } from "./response-headers";
+import { SharedReads } from "./shared-reads";
 import { serveStaticFile, type StaticFiles } from "./static-files";
 import { isTokenPath, serveTokens } from "./token-routes";
 import { isUploadPath, serveUpload } from "./upload-routes";
@@ -61,6 +62,7 @@ interface Api {
   createContext: (options: { req: IncomingMessage }) => ApiContext;
   onError: (failure: { error: Error & { code?: string }; path?: string | undefined }) => void;
   bodies: BodyGuard;
+  shared: SharedReads;
 }
 
 /**
@@ -75,16 +77,18 @@ export function createHttpServer(
   log: Logger,
   limits: BodyLimits = BODY_LIMITS,
 ): HttpServer {
+  const onError: Api["onError"] = ({ error, path }) => {
+    if (error.code === "INTERNAL_SERVER_ERROR") log.error({ error, path }, "a procedure failed");
+  };
   const api: Api = {
     bodies: new BodyGuard(limits),
+    shared: new SharedReads({ maxBatchSize: MAX_BATCH, onError }),
     createContext: ({ req }) => {
       const actor = access.identify(req.headers);
       if (actor === null) throw new TRPCError({ code: "UNAUTHORIZED" }); // refused before
       return { services, actor };
     },
-    onError: ({ error, path }) => {
-      if (error.code === "INTERNAL_SERVER_ERROR") log.error({ error, path }, "a procedure failed");
-    },
+    onError,
   };
   const routes = { services, access, pages, api };
   const server = createServer((request, response) => {
@@ -160,7 +164,7 @@ async function serveActor(
   response: ServerResponse,
   url: URL,
   actor: string,
-  { services, pages, api: { createContext, onError, bodies } }: Routes,
+  { services, pages, api: { createContext, onError, bodies, shared } }: Routes,
 ): Promise<void> {
   const { pathname } = url;
   if (isArtifactPath(pathname)) {
@@ -169,6 +173,9 @@ async function serveActor(
     await serveUpload(request, response, url, services, actor);
   } else if (isTokenPath(pathname)) {
     await serveTokens(request, response);
+  } else if (pathname.startsWith("/trpc/") && shared.canServe(request, pathname)) {
+    const context = createContext({ req: request });
+    await shared.serve(request, response, { state: services.liveEvents.state, context });
   } else if (pathname.startsWith("/trpc/")) {
     compressAnswer(request, response, () => undefined);
     if (!bodies.admit(request, response)) return;

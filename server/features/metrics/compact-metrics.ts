@@ -1,8 +1,14 @@
 import { groupBy } from "@/lib/group-by";
 import type { Database, Queries } from "@/server/platform/db/database";
 import { selectRunForUpdate } from "@/server/features/runs/queries";
-import { appendBuckets } from "./metric-chunks";
-import { deleteReports, selectCompactable, selectHeads } from "./queries";
+import { appendBuckets, type Append } from "./metric-chunks";
+import {
+  deleteReports,
+  lockCompaction,
+  selectCompactable,
+  selectHeads,
+  type AttemptHead,
+} from "./queries";
 import { readParts } from "./stored-series";
 
 /** A run that goes on keeps so many reports, or so many points, before they are moved: each move writes chunks anew. */
@@ -12,36 +18,60 @@ const POINTS = 50_000;
 const RUNS = 50;
 
 /**
- * Moves reported points into chunks and rollups. A run's are moved in one transaction under its lock: whoever reads
- * finds each point once, and where the server dies on the way, nothing has happened.
+ * Moves reported points into chunks and rollups, while more are reported. A run's are moved in one transaction: whoever
+ * reads finds each point once, and where the server dies on the way, nothing has happened.
  *
- * @returns how many runs were compacted
+ * @returns how many runs were looked at
  */
 export async function compactMetrics(
   database: Database,
   { reports = REPORTS, points = POINTS } = {},
 ): Promise<number> {
   const runs = await selectCompactable(database.db, reports, points, RUNS);
-  for (const { runId } of runs)
-    await database.transact(async ({ db }) => {
-      await selectRunForUpdate(db, runId);
-      await compactRun(db, runId);
-    });
+  for (const { runId } of runs) {
+    const moving = await database.readAtOnce((db) => readMoving(db, runId));
+    await database.transact(({ db }) => moveReports(db, runId, moving));
+  }
   return runs.length;
 }
 
-async function compactRun(db: Queries, runId: string): Promise<void> {
+/** What is moved of a run: attempts with their newest report of now, and the points up to it. */
+interface Moving {
+  heads: AttemptHead[];
+  appends: Map<number, Append[]>;
+}
+
+async function readMoving(db: Queries, runId: string): Promise<Moving> {
   const heads = await selectHeads(db, [runId]);
-  const moved = heads.filter(({ head, compacted }) => head > compacted);
-  const parts = groupBy(await readParts(db, heads, null), ({ attempt }) => attempt);
-  for (const { number } of moved)
-    await appendBuckets(
-      db,
-      { runId, attempt: number },
-      0,
-      (parts.get(number) ?? [])
-        .filter(({ tail }) => tail.length > 0)
-        .map(({ name, compacted, tail }) => ({ name, offset: compacted, buckets: [...tail] })),
-    );
-  await deleteReports(db, runId, moved);
+  const parts = await readParts(db, heads, null);
+  const appends = parts
+    .filter(({ tail }) => tail.length > 0)
+    .map(({ attempt, name, compacted, tail }) => ({
+      attempt,
+      append: { name, offset: compacted, buckets: tail },
+    }));
+  return {
+    heads: heads.filter(({ head, compacted }) => head > compacted),
+    appends: new Map(
+      [...groupBy(appends, ({ attempt }) => attempt)].map(([attempt, list]) => [
+        attempt,
+        list.map(({ append }) => append),
+      ]),
+    ),
+  };
+}
+
+/** Nothing happens where another server has moved them meanwhile. The run itself is locked for the last two statements only. */
+async function moveReports(db: Queries, runId: string, { heads, appends }: Moving): Promise<void> {
+  await lockCompaction(db);
+  const now = await selectHeads(db, [runId]);
+  const isUnchanged = heads.every(({ number, compacted, head }) =>
+    now.some(
+      (other) => other.number === number && other.compacted === compacted && other.head >= head,
+    ),
+  );
+  if (!isUnchanged) return;
+  for (const [attempt, list] of appends) await appendBuckets(db, { runId, attempt }, 0, list);
+  await selectRunForUpdate(db, runId);
+  await deleteReports(db, runId, heads);
 }

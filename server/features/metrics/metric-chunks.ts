@@ -2,7 +2,13 @@ import type { AttemptRef } from "@/contracts/worker-protocol/attempt";
 import { groupBy } from "@/lib/group-by";
 import { decodeDoubles, decodeIntegers } from "@/server/platform/db/binary-arrays";
 import type { Queries } from "@/server/platform/db/database";
-import { appendToChunks, selectChunks, type ChunkRange, type MetricChunk } from "./queries";
+import {
+  appendToChunks,
+  selectChunks,
+  type ChunkParts,
+  type ChunkRange,
+  type MetricChunk,
+} from "./queries";
 import { CHUNK_SIZE, chooseLevel, listChunks, rollUp, type Bucket } from "./rollup";
 
 function toBuckets(row: MetricChunk): Bucket[] {
@@ -29,7 +35,7 @@ export interface Append {
   name: string;
   /** How many buckets the level has already. */
   offset: number;
-  buckets: Bucket[];
+  buckets: readonly Bucket[];
 }
 
 /** Appends buckets to a level of several series in one statement, and rolls chunks that became full up into the next. */
@@ -39,31 +45,44 @@ export async function appendBuckets(
   level: number,
   items: readonly Append[],
 ): Promise<void> {
-  const rows = [];
+  const parts: ChunkParts = {
+    names: [],
+    chunks: [],
+    firsts: [],
+    lasts: [],
+    minSteps: [],
+    at: [],
+    means: [],
+    maxSteps: [],
+    mins: [],
+    maxs: [],
+  };
   const full: ChunkRange[] = [];
   for (const { name, offset, buckets } of items) {
     for (let from = 0; from < buckets.length;) {
       const chunk = Math.floor((offset + from) / CHUNK_SIZE);
-      const part = buckets.slice(from, (chunk + 1) * CHUNK_SIZE - offset);
-      const extremes = level > 0 ? part : [];
-      rows.push({
-        name,
-        chunk,
-        min_steps: part.map((b) => b.minStep),
-        max_steps: extremes.map((b) => b.maxStep),
-        at: part.map((b) => b.at),
-        means: part.map((b) => b.mean),
-        mins: extremes.map((b) => b.min),
-        maxs: extremes.map((b) => b.max),
-      });
-      from += part.length;
+      const end = Math.min(buckets.length, (chunk + 1) * CHUNK_SIZE - offset);
+      parts.names.push(name);
+      parts.chunks.push(chunk);
+      parts.firsts.push(parts.means.length + 1);
+      for (; from < end; from++) {
+        const bucket = buckets[from]!;
+        parts.minSteps.push(bucket.minStep);
+        parts.at.push(bucket.at);
+        parts.means.push(bucket.mean);
+        if (level === 0) continue;
+        parts.maxSteps.push(bucket.maxStep);
+        parts.mins.push(bucket.min);
+        parts.maxs.push(bucket.max);
+      }
+      parts.lasts.push(parts.means.length);
       if ((offset + from) % CHUNK_SIZE === 0)
         full.push({ ...ref, name, level, first: chunk, last: chunk });
     }
   }
-  await appendToChunks(db, ref, level, rows);
+  await appendToChunks(db, ref, level, parts);
   if (full.length === 0) return;
-  const next = new Map<string, Append>();
+  const next = new Map<string, Append & { buckets: Bucket[] }>();
   for (const row of await selectChunks(db, full)) {
     const buckets = rollUp(toBuckets(row));
     const item = next.get(row.name);

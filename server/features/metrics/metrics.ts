@@ -12,7 +12,7 @@ import { findMetric } from "@/core/metrics/metrics";
 import { groupBy } from "@/lib/group-by";
 import type { Database, Queries } from "@/server/platform/db/database";
 import { readBuckets } from "./metric-chunks";
-import { insertReport, selectHeads, type AttemptHead } from "./queries";
+import { insertReport, selectHeads, type AttemptHead, type ReportedSeries } from "./queries";
 import {
   formatCursor,
   NO_CURSOR,
@@ -40,27 +40,7 @@ export class Metrics {
 
   /** Appends points of an attempt. Call it under the run's row lock, which keeps them in order. */
   async append(db: Queries, ref: AttemptRef, points: readonly MetricPoint[]): Promise<void> {
-    if (points.length === 0) return;
-    const extensions = [...groupBy(points, ({ name }) => name)].map(([name, list]) => {
-      const last = list[list.length - 1]!;
-      const extension = {
-        name,
-        points: list.length,
-        first: last.step,
-        last: last.step,
-        value: last.value,
-        min: last.value,
-        max: last.value,
-        at: new Date(last.at).toISOString(),
-      };
-      for (const { step, value } of list) {
-        extension.first = Math.min(extension.first, step);
-        extension.min = Math.min(extension.min, value);
-        extension.max = Math.max(extension.max, value);
-      }
-      return extension;
-    });
-    await insertReport(db, ref, extensions, points);
+    if (points.length > 0) await insertReport(db, ref, toReportedSeries(points));
   }
 
   /** Every metric of a run with its last point that survives. */
@@ -148,6 +128,44 @@ export class Metrics {
     const answers = await this.answerOfRuns(request);
     return answers[runId]!;
   }
+}
+
+/** Points series by series; those of one keep their order. */
+export function toReportedSeries(points: readonly MetricPoint[]): ReportedSeries {
+  const series: ReportedSeries = {
+    names: [],
+    counts: [],
+    firsts: [],
+    lasts: [],
+    lastValues: [],
+    lastAts: [],
+    lows: [],
+    highs: [],
+    steps: [],
+    ats: [],
+    values: [],
+  };
+  for (const [name, ofName] of groupBy(points, (point) => point.name)) {
+    const last = ofName[ofName.length - 1]!;
+    let [first, low, high] = [last.step, last.value, last.value];
+    for (const { step, at, value } of ofName) {
+      if (step < first) first = step;
+      if (value < low) low = value;
+      if (value > high) high = value;
+      series.steps.push(step);
+      series.ats.push(at);
+      series.values.push(value);
+    }
+    series.names.push(name);
+    series.counts.push(ofName.length);
+    series.firsts.push(first);
+    series.lasts.push(last.step);
+    series.lastValues.push(last.value);
+    series.lastAts.push(last.at);
+    series.lows.push(low);
+    series.highs.push(high);
+  }
+  return series;
 }
 
 async function readAnswer(db: Queries, request: SeriesRequest): Promise<Answer> {

@@ -1,48 +1,64 @@
 import { z } from "zod";
 import type { AttemptRef } from "@/contracts/worker-protocol/attempt";
-import type { MetricPoint } from "@/contracts/worker-protocol/metric-point";
+import {
+  decodeDoubles,
+  decodeIntegers,
+  encodeDoubles,
+  encodeIntegers,
+  formatTexts,
+} from "@/server/platform/db/binary-arrays";
 import type { Queries } from "@/server/platform/db/database";
+import { LOCKS } from "@/server/platform/db/locks";
 import { toJson } from "@/server/platform/db/json";
 import { queryRows } from "@/server/platform/db/query";
 
-/**
- * The SQL of metrics. Appending is part of every report and reading returns long arrays, so rows are checked by the
- * first one only.
- */
+/** The SQL of metrics. Reading returns long arrays, so rows are checked by the first one only. */
 
-/** Points of one series that are appended. */
-export interface SeriesExtension {
-  name: string;
-  points: number;
-  /** Smallest step of them. */
-  first: number;
-  /** Step, value and ISO time of the last of them. */
-  last: number;
-  value: number;
-  /** Least and greatest value of them. */
-  min: number;
-  max: number;
-  at: string;
+/** Points of a report series by series, as `append_metrics` takes them (0043_metric_columns). */
+export interface ReportedSeries {
+  names: string[];
+  /** Points of each series. */
+  counts: number[];
+  /** Smallest step, and step, value and time in milliseconds of the last point, least and greatest value of each series. */
+  firsts: number[];
+  lasts: number[];
+  lastValues: number[];
+  lastAts: number[];
+  lows: number[];
+  highs: number[];
+  /** Of all points: those of the first series, then those of the second. */
+  steps: number[];
+  ats: number[];
+  values: number[];
 }
 
+/** The same as arrays of PostgreSQL, in the order of the function. */
+export const encodeReportedSeries = (series: ReportedSeries): (string | Buffer)[] => [
+  formatTexts(series.names),
+  encodeIntegers(series.counts),
+  encodeIntegers(series.firsts),
+  encodeIntegers(series.lasts),
+  encodeDoubles(series.lastValues),
+  encodeDoubles(series.lastAts),
+  encodeDoubles(series.lows),
+  encodeDoubles(series.highs),
+  encodeIntegers(series.steps),
+  encodeDoubles(series.ats),
+  encodeDoubles(series.values),
+];
+
 /** Extends the series of an attempt and keeps the points themselves until they are compacted. */
-export const insertReport = (
+export async function insertReport(
   db: Queries,
   ref: AttemptRef,
-  extensions: readonly SeriesExtension[],
-  points: readonly MetricPoint[],
-): Promise<number> => db.$executeRaw`
-  WITH extended AS (
-    INSERT INTO metric_series AS s (run_id, attempt, name, points, first_step, last_step, last_value, last_at, min_value, max_value)
-    SELECT ${ref.runId}::uuid, ${ref.attempt}, n.name, n.points, n.first, n.last, n.value, n.at, n.min, n.max
-    FROM jsonb_to_recordset(${toJson(extensions)}::jsonb) AS n(name text, points int, first int, last int, value float8, min float8, max float8, at timestamptz)
-    ON CONFLICT (run_id, attempt, name) DO UPDATE SET points = s.points + excluded.points, first_step = least(s.first_step, excluded.first_step),
-      last_step = excluded.last_step, last_value = excluded.last_value, last_at = excluded.last_at,
-      min_value = CASE WHEN s.min_value IS NOT NULL THEN least(s.min_value, excluded.min_value) END,
-      max_value = CASE WHEN s.max_value IS NOT NULL THEN greatest(s.max_value, excluded.max_value) END)
-  INSERT INTO metric_reports (run_id, attempt, names, steps, at, metric_values)
-  VALUES (${ref.runId}::uuid, ${ref.attempt}, ${points.map(({ name }) => name)}::text[], ${points.map(({ step }) => step)}::int[],
-    ${points.map(({ at }) => at)}::float8[], ${points.map(({ value }) => value)}::float8[])`;
+  series: ReportedSeries,
+): Promise<void> {
+  const [names, counts, firsts, lasts, lastValues, lastAts, lows, highs, steps, ats, values] =
+    encodeReportedSeries(series);
+  await db.$executeRaw`
+    SELECT append_metrics(${ref.runId}::uuid, ${ref.attempt}, ${names}::text[], ${counts}::int[], ${firsts}::int[], ${lasts}::int[],
+      ${lastValues}::float8[], ${lastAts}::float8[], ${lows}::float8[], ${highs}::float8[], ${steps}::int[], ${ats}::float8[], ${values}::float8[])`;
+}
 
 const headSchema = z.object({
   runId: z.string(),
@@ -62,31 +78,61 @@ export const selectHeads = (db: Queries, runIds: readonly string[]): Promise<Att
       greatest(a.compacted_report, (SELECT max(m.id) FROM metric_reports m WHERE m.run_id = a.run_id AND m.attempt = a.number))::float8 AS head
     FROM attempts a JOIN runs r ON r.id = a.run_id WHERE a.run_id = ANY(${runIds}::uuid[]) ORDER BY a.number`;
 
-const tailSchema = z.object({
+const storedReportSchema = z.object({
   runId: z.string(),
   attempt: z.int(),
-  name: z.string(),
-  steps: z.array(z.int()),
-  at: z.array(z.number()),
-  values: z.array(z.number()),
+  names: z.array(z.string()),
+  counts: z.instanceof(Uint8Array),
+  steps: z.instanceof(Uint8Array),
+  at: z.instanceof(Uint8Array),
+  values: z.instanceof(Uint8Array),
 });
+
 /** Points of a series that are not in chunks yet, in their order. */
-export type SeriesTail = z.infer<typeof tailSchema>;
+export interface SeriesTail extends AttemptRef {
+  name: string;
+  steps: number[];
+  at: number[];
+  values: number[];
+}
 
 /** What was reported after a report of each run, and is not in chunks yet. @param names null: every series */
-export const selectTails = (
+export async function selectTails(
   db: Queries,
   runs: readonly { id: string; after: number }[],
   names: readonly string[] | null,
-): Promise<SeriesTail[]> =>
-  queryRows(db, tailSchema, { check: "first" })`
-    SELECT r.run_id AS "runId", r.attempt, p.name, array_agg(p.step ORDER BY r.id, p.n) AS steps, array_agg(p.at ORDER BY r.id, p.n) AS at,
-      array_agg(p.value ORDER BY r.id, p.n) AS values
+): Promise<SeriesTail[]> {
+  const reports = await queryRows(db, storedReportSchema, { check: "first" })`
+    SELECT r.run_id AS "runId", r.attempt, r.names, array_send(r.counts) AS counts, array_send(r.steps) AS steps, array_send(r.at) AS at, array_send(r.metric_values) AS values
     FROM jsonb_to_recordset(${toJson(runs)}::jsonb) AS w(id uuid, after bigint)
     JOIN metric_reports r ON r.run_id = w.id AND r.id > w.after
-    CROSS JOIN LATERAL unnest(r.names, r.steps, r.at, r.metric_values) WITH ORDINALITY AS p(name, step, at, value, n)
-    WHERE ${names === null}::boolean OR p.name = ANY(${names ?? []}::text[])
-    GROUP BY r.run_id, r.attempt, p.name`;
+    WHERE ${names === null}::boolean OR r.names && ${names ?? []}::text[]
+    ORDER BY r.id`;
+  const wanted = names && new Set(names);
+  const tails = new Map<string, SeriesTail>();
+  for (const { runId, attempt, names: reported, ...arrays } of reports) {
+    const counts = decodeIntegers(arrays.counts);
+    const steps = decodeIntegers(arrays.steps);
+    const at = decodeDoubles(arrays.at);
+    const values = decodeDoubles(arrays.values);
+    let from = 0;
+    for (const [i, name] of reported.entries()) {
+      const to = from + counts[i]!;
+      if (!wanted || wanted.has(name)) {
+        const key = `${runId} ${attempt} ${name}`;
+        let tail = tails.get(key);
+        if (!tail) tails.set(key, (tail = { runId, attempt, name, steps: [], at: [], values: [] }));
+        for (let n = from; n < to; n++) {
+          tail.steps.push(steps[n]!);
+          tail.at.push(at[n]!);
+          tail.values.push(values[n]!);
+        }
+      }
+      from = to;
+    }
+  }
+  return [...tails.values()];
+}
 
 const chunkSchema = z.object({
   runId: z.string(),
@@ -143,21 +189,45 @@ export const selectStepsOfValues = (
     FROM ROWS FROM (jsonb_to_recordset(${toJson(values)}::jsonb) AS ("runId" uuid, attempt int, name text, value float8)) WITH ORDINALITY AS w("runId", attempt, name, value, n)
     ORDER BY w.n`;
 
+/** Buckets that are appended to chunks: rows say where, and which part of the columns is theirs. */
+export interface ChunkParts {
+  names: string[];
+  chunks: number[];
+  /** First and last bucket of each row, counted from 1. */
+  firsts: number[];
+  lasts: number[];
+  minSteps: number[];
+  at: number[];
+  means: number[];
+  /** Empty on level 0. */
+  maxSteps: number[];
+  mins: number[];
+  maxs: number[];
+}
+
 /** Appends buckets to chunks of one level; a chunk that does not exist yet is created. */
 export const appendToChunks = (
   db: Queries,
   ref: AttemptRef,
   level: number,
-  rows: readonly Record<string, unknown>[],
+  parts: ChunkParts,
 ): Promise<number> => db.$executeRaw`
   INSERT INTO metric_chunks AS c (run_id, attempt, name, level, chunk, min_steps, max_steps, at, means, mins, maxs)
-  SELECT ${ref.runId}::uuid, ${ref.attempt}, n.name, ${level}, n.chunk, n.min_steps, n.max_steps, n.at, n.means, n.mins, n.maxs
-  FROM jsonb_to_recordset(${toJson(rows)}::jsonb) AS n(name text, chunk int, min_steps int[], max_steps int[], at float8[], means float8[], mins float8[], maxs float8[])
+  SELECT ${ref.runId}::uuid, ${ref.attempt}, n.name, ${level}, n.chunk, (${encodeIntegers(parts.minSteps)}::int[])[n.first:n.last],
+    (${encodeIntegers(parts.maxSteps)}::int[])[n.first:n.last], (${encodeDoubles(parts.at)}::float8[])[n.first:n.last],
+    (${encodeDoubles(parts.means)}::float8[])[n.first:n.last], (${encodeDoubles(parts.mins)}::float8[])[n.first:n.last],
+    (${encodeDoubles(parts.maxs)}::float8[])[n.first:n.last]
+  FROM unnest(${formatTexts(parts.names)}::text[], ${encodeIntegers(parts.chunks)}::int[], ${encodeIntegers(parts.firsts)}::int[],
+    ${encodeIntegers(parts.lasts)}::int[]) AS n(name, chunk, first, last)
   ON CONFLICT (run_id, attempt, name, level, chunk) DO UPDATE SET min_steps = c.min_steps || excluded.min_steps,
     at = c.at || excluded.at, means = c.means || excluded.means,
     max_steps = CASE WHEN c.level > 0 THEN c.max_steps || excluded.max_steps ELSE '{}' END,
     mins = CASE WHEN c.level > 0 THEN c.mins || excluded.mins ELSE '{}' END,
     maxs = CASE WHEN c.level > 0 THEN c.maxs || excluded.maxs ELSE '{}' END`;
+
+/** One transaction at a time moves reports into chunks. */
+export const lockCompaction = (db: Queries): Promise<number> =>
+  db.$executeRaw`SELECT pg_advisory_xact_lock(${LOCKS.compaction}::bigint)`;
 
 const compactableSchema = z.object({ runId: z.string() });
 

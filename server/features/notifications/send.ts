@@ -1,4 +1,3 @@
-import { createTransport } from "nodemailer";
 import { fetch } from "undici";
 import { z } from "zod";
 import type { ChannelAddress } from "@/contracts/api/notifications";
@@ -65,6 +64,8 @@ async function sendMail(
   ).catch((error: unknown) => {
     throw new Error(describeFetchError(error), { cause: error });
   });
+  // Loaded only where it is used: most installations send no mail.
+  const { createTransport } = await import("nodemailer");
   const transport = createTransport({
     host: address,
     port,

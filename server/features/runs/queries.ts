@@ -1,13 +1,25 @@
 import { z } from "zod";
 import type { attemptOutcomeSchema } from "@/contracts/api/runs";
-import { runKindSchema, runStateSchema, type RunState } from "@/contracts/records/run-state";
+import {
+  runKindSchema,
+  runStateSchema,
+  type RunKind,
+  type RunState,
+} from "@/contracts/records/run-state";
 import type { RunConfig } from "@/contracts/run-config/run-config";
 import type { ArtifactManifest } from "@/contracts/worker-protocol/artifacts";
 import type { AttemptRef } from "@/contracts/worker-protocol/attempt";
 import type { WorkerRequirements } from "@/core/run/requirements";
 import { TERMINAL_STATES } from "@/core/run/transitions";
 import type { VariedSettings } from "@/core/sweep/varied-settings";
-import { DEFAULT_PROJECT, type Queries } from "@/server/platform/db/database";
+import {
+  buildEventArguments,
+  DEFAULT_PROJECT,
+  type Database,
+  type NewEvent,
+  type Queries,
+} from "@/server/platform/db/database";
+import { encodeReportedSeries, type ReportedSeries } from "@/server/features/metrics/queries";
 import { toJson } from "@/server/platform/db/json";
 import { jsonColumn, queryRow, queryRows } from "@/server/platform/db/query";
 
@@ -27,10 +39,10 @@ const lockedRunSchema = z.object({
 /** The part of a run's row that decides what may happen to it, read under its row lock. */
 export type LockedRun = z.infer<typeof lockedRunSchema>;
 
-/** Locks a run's row until the end of the transaction. */
+/** Locks a run's row until the end of the transaction; what only names the run, or compacts its metrics, is not kept waiting. */
 export const selectRunForUpdate = (db: Queries, runId: string): Promise<LockedRun | null> =>
   queryRow(db, lockedRunSchema)`
-    SELECT id, kind, state, attempt, lost_leases AS "lostLeases", deleted_at IS NOT NULL AS "isDeleted" FROM runs WHERE id = ${runId}::uuid FOR UPDATE`;
+    SELECT id, kind, state, attempt, lost_leases AS "lostLeases", deleted_at IS NOT NULL AS "isDeleted" FROM runs WHERE id = ${runId}::uuid FOR NO KEY UPDATE`;
 
 /** Writes a run's state, and the other columns that change with it. */
 export const updateRunState = (
@@ -244,6 +256,55 @@ export const recordReport = (
   WITH stored AS (UPDATE attempts SET sequence = ${sequence} WHERE run_id = ${ref.runId}::uuid AND number = ${ref.attempt})
   UPDATE runs SET headline = coalesce(${columns.headline}, headline), preflight = coalesce(${columns.preflight}::jsonb, preflight), progress = coalesce(${columns.progress}::jsonb, progress)
   WHERE id = ${ref.runId}::uuid AND ${Object.values(columns).some((value) => value !== null)}::boolean`;
+
+const ingestedSchema = z.object({
+  outcome: z.enum(["stored", "repeated", "out-of-order", "stale", "missing"]),
+  /** State and attempt of the run; null where it is missing. */
+  state: runStateSchema.nullable(),
+  attempt: z.int().nullable(),
+  /** Number of the last report that was stored before; null where that is not known. */
+  stored: z.int().nullable(),
+});
+
+/** A report of metrics that is taken in one statement. */
+export interface MetricsReport {
+  ref: AttemptRef;
+  workerId: string;
+  sequence: number;
+  /** Last value of the headline metric by kind of run, where it was reported. */
+  headlines: Partial<Record<RunKind, number>>;
+  /** As JSON; null: nothing new. */
+  progress: string | null;
+  events: readonly NewEvent[];
+  series: ReportedSeries;
+}
+
+/** Checks the fence and the order, and stores a report of metrics, in one statement that is a transaction of its own. */
+export async function ingestMetrics(
+  database: Database,
+  { ref, workerId, sequence, headlines, progress, events, series }: MetricsReport,
+): Promise<z.infer<typeof ingestedSchema>> {
+  const [ingested] = await database.runPrepared(
+    {
+      name: "ingest_metrics",
+      text: `SELECT outcome, run_state AS state, run_attempt AS attempt, stored
+        FROM ingest_metrics($1::uuid, $2::int, $3::uuid, $4::int, $5::jsonb, $6::jsonb, $7::bigint, $8, $9::jsonb, $10::text[], $11::int[], $12::int[],
+          $13::int[], $14::float8[], $15::float8[], $16::float8[], $17::float8[], $18::int[], $19::float8[], $20::float8[])`,
+      values: [
+        ref.runId,
+        ref.attempt,
+        workerId,
+        sequence,
+        toJson(headlines),
+        progress,
+        ...buildEventArguments(events),
+        ...encodeReportedSeries(series),
+      ],
+    },
+    ingestedSchema,
+  );
+  return ingested!;
+}
 
 /** The last step of a training run that its latest attempt has reported or began with; 0 where there is none. */
 export async function selectLastStep(db: Queries, run: LockedRun): Promise<number> {

@@ -9,7 +9,10 @@ import {
   storeSamples,
 } from "@/server/testing/samples";
 import type { TestWorker } from "@/server/testing/test-worker";
+import { getHeadlineMetric } from "@/core/metrics/metrics";
 import { chunk } from "@/lib/chunk";
+
+const HEADLINE = getHeadlineMetric("train");
 
 const metrics = (
   steps: number[],
@@ -81,6 +84,42 @@ describe("reports", () => {
       worker.request("report", { ...ref, sequence: 3, items: [item] }),
     ).rejects.toMatchObject({ code: "out-of-order" });
     expect(await series()).toHaveLength(1);
+  });
+
+  it("keeps the headline, progress and events of a report, whatever else it holds", async () => {
+    const progress = (done: number): ReportItem => ({
+      kind: "progress",
+      progress: { phase: "training", done, total: 9, detail: "" },
+    });
+    const logs: ReportItem = {
+      kind: "logs",
+      lines: [{ at: 1, level: "info", source: "test", message: "beside it" }],
+    };
+    const readKept = async () => {
+      const { db } = server.plane.database;
+      const run = await db.run.findUniqueOrThrow({ where: { id: ref.runId } });
+      const events = await db.event.findMany({
+        where: { runId: ref.runId },
+        orderBy: { id: "desc" },
+      });
+      const find = (kind: string) => events.find((event) => event.kind === kind)?.payload;
+      return [run.headline, run.progress, find("metrics"), find("progress")];
+    };
+    for (const [n, beside] of [[], [logs]].entries()) {
+      const done = n + 1;
+      await report(
+        metrics([done], () => -done, "other"),
+        metrics([done], () => done / 7, HEADLINE),
+        progress(done),
+        ...beside,
+      );
+      expect(await readKept()).toEqual([
+        done / 7,
+        { phase: "training", done, total: 9, detail: "" },
+        { names: ["other", HEADLINE], step: done },
+        { phase: "training", done, total: 9, detail: "" },
+      ]);
+    }
   });
 
   it("refuses a stale attempt, another worker's attempt and an unknown run", async () => {

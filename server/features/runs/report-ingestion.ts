@@ -1,9 +1,11 @@
 import { AppError } from "@/contracts/errors";
 import type { WorkerRequest } from "@/contracts/worker-protocol/worker-protocol";
-import type { ReportItem } from "@/contracts/worker-protocol/reports";
+import type { MetricPoint } from "@/contracts/worker-protocol/metric-point";
+import type { Progress, ReportItem } from "@/contracts/worker-protocol/reports";
+import { runKindSchema, type RunKind } from "@/contracts/records/run-state";
 import type { AttemptRef } from "@/contracts/worker-protocol/attempt";
 import type { Alarms } from "@/server/features/alarms/alarms";
-import type { Database, Transaction } from "@/server/platform/db/database";
+import type { Database, NewEvent, Transaction } from "@/server/platform/db/database";
 import { toJson } from "@/server/platform/db/json";
 import {
   storeEpisodes,
@@ -11,11 +13,11 @@ import {
   storeReusedEpisodes,
 } from "@/server/features/episodes/store-episodes";
 import type { Logs } from "@/server/features/logs/logs";
-import type { Metrics } from "@/server/features/metrics/metrics";
+import { toReportedSeries, type Metrics } from "@/server/features/metrics/metrics";
 import { getHeadlineMetric } from "@/core/metrics/metrics";
-import { recordReport, type LockedRun, type ReportedColumns } from "./queries";
-import { requireLease } from "./runs";
-import { lockRun } from "./state-machine";
+import { ingestMetrics, recordReport, type LockedRun, type ReportedColumns } from "./queries";
+import { buildStaleError, requireLease } from "./runs";
+import { buildMissingError, lockRun } from "./state-machine";
 
 /** Stores what attempts report: fenced, in order, each report exactly once and as a whole. */
 export class ReportIngestion {
@@ -32,21 +34,51 @@ export class ReportIngestion {
     { runId, attempt, sequence, items }: WorkerRequest<"report">,
   ): Promise<{ accepted: boolean }> {
     const ref = { runId, attempt };
+    const merged = mergeItems(items);
+    const metrics = findMetricsAlone(merged);
+    if (metrics) return this.ingestMetrics(workerId, ref, sequence, metrics);
     return this.database.transact(async (tx) => {
       const run = await lockRun(tx.db, runId);
       const { sequence: stored } = await requireLease(tx.db, run, ref, workerId);
       if (sequence <= stored) return { accepted: true };
-      if (sequence !== stored + 1)
-        throw new AppError(
-          "out-of-order",
-          `Report ${sequence} came, but ${stored + 1} is next. Send the missing ones first.`,
-        );
+      if (sequence !== stored + 1) throw buildOrderError(sequence, stored);
       const columns: ReportedColumns = { headline: null, preflight: null, progress: null };
-      for (const item of mergeItems(items))
-        await this.ingestItem(tx, workerId, run, ref, item, columns);
+      for (const item of merged) await this.ingestItem(tx, workerId, run, ref, item, columns);
       await recordReport(tx.db, ref, sequence, columns);
       return { accepted: true };
     });
+  }
+
+  /** The most frequent reports: one statement, and one wait for the disk. */
+  private async ingestMetrics(
+    workerId: string,
+    ref: AttemptRef,
+    sequence: number,
+    { points, progress }: MetricsAlone,
+  ): Promise<{ accepted: boolean }> {
+    const { runId } = ref;
+    const events = [buildMetricsEvent(runId, points)];
+    if (progress) events.push(buildProgressEvent(runId, progress));
+    const { outcome, state, attempt, stored } = await ingestMetrics(this.database, {
+      ref,
+      workerId,
+      sequence,
+      headlines: findHeadlines(points),
+      progress: progress && toJson(progress),
+      events,
+      series: toReportedSeries(points),
+    });
+    switch (outcome) {
+      case "stored":
+      case "repeated":
+        return { accepted: true };
+      case "out-of-order":
+        throw buildOrderError(sequence, stored!);
+      case "stale":
+        throw buildStaleError(ref, { state: state!, attempt: attempt! });
+      case "missing":
+        throw buildMissingError(runId);
+    }
   }
 
   private async ingestItem(
@@ -66,14 +98,7 @@ export class ReportIngestion {
           (point) => point.name === getHeadlineMetric(run.kind),
         );
         if (headline) columns.headline = headline.value;
-        tx.emit({
-          kind: "metrics",
-          runId,
-          payload: {
-            names: [...new Set(item.points.map((point) => point.name))],
-            step: Math.max(...item.points.map((point) => point.step)),
-          },
-        });
+        tx.emit(buildMetricsEvent(runId, item.points));
         return;
       }
       case "alarms":
@@ -119,10 +144,60 @@ export class ReportIngestion {
         return;
       case "progress":
         columns.progress = toJson(item.progress);
-        tx.emit({ kind: "progress", runId, payload: item.progress });
+        tx.emit(buildProgressEvent(runId, item.progress));
         return;
     }
   }
+}
+
+const buildOrderError = (sequence: number, stored: number): AppError =>
+  new AppError(
+    "out-of-order",
+    `Report ${sequence} came, but ${stored + 1} is next. Send the missing ones first.`,
+  );
+
+const buildMetricsEvent = (runId: string, points: readonly MetricPoint[]): NewEvent => ({
+  kind: "metrics",
+  runId,
+  payload: {
+    names: [...new Set(points.map(({ name }) => name))],
+    step: points.reduce((last, { step }) => Math.max(last, step), 0),
+  },
+});
+
+const buildProgressEvent = (runId: string, progress: Progress): NewEvent => ({
+  kind: "progress",
+  runId,
+  payload: progress,
+});
+
+/** The last value of each kind's headline metric; a metric may be that of several kinds. */
+function findHeadlines(points: readonly MetricPoint[]): Partial<Record<RunKind, number>> {
+  const found: Partial<Record<RunKind, number>> = {};
+  for (const kind of runKindSchema.options) {
+    const name = getHeadlineMetric(kind);
+    const headline = points.findLast((point) => point.name === name);
+    if (headline) found[kind] = headline.value;
+  }
+  return found;
+}
+
+/** Points, and how far the run is. */
+interface MetricsAlone {
+  points: readonly MetricPoint[];
+  progress: Progress | null;
+}
+
+/** What a report holds that has points and nothing beside them but how far the run is; null: it holds something else. */
+function findMetricsAlone(merged: readonly ReportItem[]): MetricsAlone | null {
+  let points: readonly MetricPoint[] = [];
+  let progress: Progress | null = null;
+  for (const item of merged) {
+    if (item.kind === "metrics") points = item.points;
+    else if (item.kind === "progress") progress = item.progress;
+    else return null;
+  }
+  return points.length > 0 ? { points, progress } : null;
 }
 
 /** Items with equal keys can be stored as one; a key that is the item itself equals no other. */

@@ -382,14 +382,19 @@ export async function requireLease(
   workerId: string,
 ): Promise<{ sequence: number }> {
   const sequence = await selectReportSequence(db, ref, workerId);
-  if (sequence === null || run.attempt !== ref.attempt) {
-    throw new AppError(
-      "stale-attempt",
-      `Attempt ${ref.attempt} of run ${ref.runId} holds no lease any more (the run is ${run.state}, at attempt ${run.attempt}). Drop it.`,
-    );
-  }
+  if (sequence === null || run.attempt !== ref.attempt) throw buildStaleError(ref, run);
   return { sequence };
 }
+
+/** What a worker is told that reports to an attempt whose lease it does not hold. */
+export const buildStaleError = (
+  ref: AttemptRef,
+  run: Pick<LockedRun, "state" | "attempt">,
+): AppError =>
+  new AppError(
+    "stale-attempt",
+    `Attempt ${ref.attempt} of run ${ref.runId} holds no lease any more (the run is ${run.state}, at attempt ${run.attempt}). Drop it.`,
+  );
 
 /** True where the worker repeats a transition that was made already, because the answer got lost. */
 async function isRepeat(

@@ -19,9 +19,12 @@ import {
  */
 export async function lockRun(db: Queries, runId: string): Promise<LockedRun> {
   const run = await selectRunForUpdate(db, runId);
-  if (!run) throw new AppError("not-found", `There is no run ${runId}.`);
+  if (!run) throw buildMissingError(runId);
   return run;
 }
+
+export const buildMissingError = (runId: string): AppError =>
+  new AppError("not-found", `There is no run ${runId}.`);
 
 /** Who changed the state of a run, and why. */
 export interface TransitionReason {

@@ -23,3 +23,44 @@ export const decodeIntegers = (bytes: Uint8Array): number[] =>
 /** The numbers of a double precision[]. */
 export const decodeDoubles = (bytes: Uint8Array): number[] =>
   decode(bytes, 8, (view, offset) => view.getFloat64(offset));
+
+const OIDS = { integer: 23, double: 701 } as const;
+
+/**
+ * Long arrays as PostgreSQL takes them in: the driver would write them element by element as text, which takes ten times
+ * as long on both sides. The statement must name the type (`${encodeIntegers(steps)}::int[]`).
+ */
+function encode(
+  numbers: readonly number[],
+  oid: number,
+  width: number,
+  write: (view: DataView, offset: number, value: number) => void,
+): Buffer {
+  const bytes = Buffer.alloc(numbers.length === 0 ? 12 : 20 + numbers.length * (width + 4));
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  view.setInt32(8, oid);
+  if (numbers.length === 0) return bytes;
+  view.setInt32(0, 1);
+  view.setInt32(12, numbers.length);
+  view.setInt32(16, 1);
+  for (let i = 0, offset = 20; i < numbers.length; i++, offset += width + 4) {
+    view.setInt32(offset, width);
+    write(view, offset + 4, numbers[i]!);
+  }
+  return bytes;
+}
+
+/** Numbers as integer[]. @throws RangeError where one is no integer of 32 bits, which would be stored as another */
+export const encodeIntegers = (numbers: readonly number[]): Buffer =>
+  encode(numbers, OIDS.integer, 4, (view, offset, value) => {
+    if ((value | 0) !== value) throw new RangeError(`${value} is no integer of 32 bits`);
+    view.setInt32(offset, value);
+  });
+
+/** Numbers as double precision[]. */
+export const encodeDoubles = (numbers: readonly number[]): Buffer =>
+  encode(numbers, OIDS.double, 8, (view, offset, value) => view.setFloat64(offset, value));
+
+/** Texts as text[]. */
+export const formatTexts = (texts: readonly string[]): string =>
+  `{${texts.map((text) => `"${text.replace(/["\\]/g, "\\$&")}"`).join(",")}}`;

@@ -4,4 +4,6 @@ export const LOCKS = {
   /** Held from the assignment of event ids until commit. */
   events: 7_300_002,
   maintenance: 7_300_003,
+  /** Held while reported metrics are moved into chunks. */
+  compaction: 7_300_004,
 } as const;

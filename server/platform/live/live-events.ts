@@ -13,6 +13,9 @@ const PAGE_SIZE = 500;
 const RECONNECT_MS = [250, 5_000] as const;
 const CONNECT_MS = 10_000;
 
+/** Events that are kept for subscribers that are up to date. */
+const KEPT_EVENTS = 500;
+
 /** A connection that listens. */
 interface Listener {
   ended: Promise<void>;
@@ -26,6 +29,9 @@ export class LiveEvents {
   /** Grows with every notification, so that one that comes while a subscriber reads is not lost. */
   private version = 0;
   private readonly waiting = new Set<() => void>();
+  /** All events after an id, as far as they were read; null before the first subscriber. */
+  private recent: { after: bigint; events: StoredEvent[] } | null = null;
+  private reading: { version: number; done: Promise<void> } | null = null;
 
   constructor(
     private readonly database: Database,
@@ -43,6 +49,11 @@ export class LiveEvents {
     this.wakeSubscribers();
     await this.client?.end().catch(() => {});
     await this.listening;
+  }
+
+  /** Changes with every commit of this process, and with every one of others that stored events. */
+  get state(): string {
+    return `${this.database.commits}.${this.version}`;
   }
 
   /** Deletes the events that are older than the retention. */
@@ -74,23 +85,73 @@ export class LiveEvents {
       last = await this.waitForDatabase(() => this.readLastId(), signal);
       yield { id: String(last), kind: "sync", runId, payload: {} };
     }
-    while (!signal.aborted) {
+    for (let readAt = -Infinity; !signal.aborted;) {
+      const wait = readAt + this.timings.liveThrottleMs - performance.now();
+      if (wait > 0) await sleep(wait, undefined, { signal }).catch(() => undefined);
+      readAt = performance.now();
       const version = this.version;
       const from: bigint = last;
-      const rows: StoredEvent[] = await this.waitForDatabase(
-        () => selectEvents(this.database.db, from, runId, PAGE_SIZE),
+      const { rows, isEnd } = await this.waitForDatabase(
+        () => this.readAfter(from, runId),
         signal,
       ).catch((error: unknown) => {
-        if (signal.aborted) return [];
+        if (signal.aborted) return { rows: [], isEnd: true };
         throw error;
       });
       for (const row of rows) {
         last = row.id;
         yield { ...row, id: String(row.id) };
       }
-      if (rows.length === PAGE_SIZE) continue;
-      await this.waitForChange(version, signal);
-      await sleep(this.timings.liveThrottleMs, undefined, { signal }).catch(() => undefined);
+      if (isEnd) await this.waitForChange(version, signal);
+    }
+  }
+
+  /**
+   * Events after an id. Subscribers that are up to date share one read for each change; one that comes from further back
+   * reads for itself until it has caught up.
+   */
+  private async readAfter(
+    id: bigint,
+    runId: string | null,
+  ): Promise<{ rows: StoredEvent[]; isEnd: boolean }> {
+    if (this.recent === null) {
+      const newest = await this.readLastId();
+      this.recent ??= { after: newest, events: [] };
+    }
+    if (id >= this.recent.after) await this.readRecent(this.version);
+    const { after, events } = this.recent;
+    if (id < after) {
+      const rows = await selectEvents(this.database.db, id, runId, PAGE_SIZE);
+      return { rows, isEnd: rows.length < PAGE_SIZE };
+    }
+    let first = events.length;
+    while (first > 0 && events[first - 1]!.id > id) first -= 1;
+    const rows = events.slice(first).filter((event) => runId === null || event.runId === runId);
+    return { rows, isEnd: true };
+  }
+
+  /** Reads what was committed until `version`, once for all who wait for it. */
+  private async readRecent(version: number): Promise<void> {
+    while (this.reading && this.reading.version < version)
+      await this.reading.done.catch(() => undefined);
+    this.reading ??= {
+      version: this.version,
+      done: this.appendRecent().finally(() => {
+        this.reading = null;
+      }),
+    };
+    await this.reading.done;
+  }
+
+  private async appendRecent(): Promise<void> {
+    const recent = this.recent!;
+    for (let isEnd = false; !isEnd;) {
+      const last = recent.events.at(-1)?.id ?? recent.after;
+      const rows = await selectEvents(this.database.db, last, null, PAGE_SIZE);
+      recent.events.push(...rows);
+      const excess = recent.events.length - KEPT_EVENTS;
+      if (excess > 0) recent.after = recent.events.splice(0, excess).at(-1)!.id;
+      isEnd = rows.length < PAGE_SIZE;
     }
   }
 

@@ -1,0 +1,87 @@
+import { loadavg } from "node:os";
+import { setTimeout as sleep } from "node:timers/promises";
+import { migrate } from "@/server/platform/db/migrate";
+import { startPostgres } from "@/server/testing/postgres";
+import { bar, type Bar } from "../lib";
+import { beginRun, buildPoints } from "./reporter";
+import { startServerProcess } from "./server-process";
+
+const MINUTES = 10;
+/** Until caches, pools and compiled code are what they stay. */
+const WARM_UP_MINUTES = 2;
+/** Steps of 50 metrics in one report, and the pause after each answer: about as much as the machine takes in beside its other work. */
+const STEPS_A_REPORT = 20;
+const PAUSE_MS = 5;
+const SAMPLE_MS = 5_000;
+/** What the memory of a process without a leak moves within ten minutes, as its garbage is collected late. */
+const GROWTH_MB_A_MINUTE = 2;
+
+/** Memory of the server while metrics are reported for ten minutes without an end. */
+export async function measureEndurance(): Promise<{
+  bars: Bar[];
+  figures: Record<string, unknown>;
+}> {
+  const postgres = await startPostgres({ durable: true });
+  try {
+    await migrate(postgres.url);
+    const server = await startServerProcess(postgres.url);
+    try {
+      const loadAtStart = loadavg()[0]!;
+      const reporter = await beginRun(server);
+      const began = performance.now();
+      const minutes = (): number => (performance.now() - began) / 60_000;
+      const samples: { minutes: number; mb: number }[] = [];
+      let points = 0;
+      for (let step = 0, sampled = -Infinity; minutes() < MINUTES; step += STEPS_A_REPORT) {
+        const report = buildPoints(step, STEPS_A_REPORT);
+        await reporter.report(report);
+        points += report.length;
+        await sleep(PAUSE_MS);
+        if (performance.now() - sampled < SAMPLE_MS) continue;
+        sampled = performance.now();
+        samples.push({ minutes: minutes(), mb: await server.readMemory() });
+      }
+      await reporter.end();
+      const warm = samples.filter((sample) => sample.minutes >= WARM_UP_MINUTES);
+      const memory = warm.map(({ mb }) => mb);
+      return {
+        bars: [
+          bar(
+            `growth of the server's memory while metrics come in for ${MINUTES} minutes`,
+            fitSlope(warm),
+            "MB a minute",
+            "<=",
+            GROWTH_MB_A_MINUTE,
+          ),
+        ],
+        figures: {
+          points,
+          pointsASecond: Math.round(points / (60 * MINUTES)),
+          memoryMb: {
+            first: Math.round(memory[0] ?? NaN),
+            last: Math.round(memory.at(-1) ?? NaN),
+            least: Math.round(Math.min(...memory)),
+            most: Math.round(Math.max(...memory)),
+          },
+          everyMinute: samples
+            .filter((_, i) => i % Math.round(60_000 / SAMPLE_MS) === 0)
+            .map(({ mb }) => Math.round(mb)),
+          loads: [loadAtStart, loadavg()[0]!].map((load) => Number(load.toFixed(1))),
+        },
+      };
+    } finally {
+      await server.stop();
+    }
+  } finally {
+    await postgres.stop();
+  }
+}
+
+/** Slope of the line that fits samples best, in MB a minute. */
+function fitSlope(samples: readonly { minutes: number; mb: number }[]): number {
+  const mean = (values: number[]): number =>
+    values.reduce((sum, value) => sum + value, 0) / values.length;
+  const [x, y] = [mean(samples.map((s) => s.minutes)), mean(samples.map((s) => s.mb))];
+  const covariance = mean(samples.map((s) => (s.minutes - x) * (s.mb - y)));
+  return covariance / mean(samples.map((s) => (s.minutes - x) ** 2));
+}
