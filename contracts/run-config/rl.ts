@@ -2,7 +2,8 @@ import { z } from "zod";
 import { algorithmNameSchema } from "./algorithm";
 import { isGrouped } from "./grouped";
 import { criticSchema } from "./critic";
-import { defineSetting } from "./setting";
+import { rolloutSamplingFields } from "./sampling";
+import { defineLaterSetting, defineSetting } from "./setting";
 
 export const rlSchema = z
   .strictObject({
@@ -36,6 +37,7 @@ export const rlSchema = z
       "Sampling temperature of the rollouts.",
       { paper: "0.6" },
     ),
+    ...rolloutSamplingFields,
     learningRate: defineSetting(
       z.number().positive().max(1).default(5e-4),
       "Learning rate",
@@ -47,6 +49,34 @@ export const rlSchema = z
       "Learning-rate warm-up",
       "Steps in which the learning rates of searcher and critic rise linearly to their values.",
       { paper: "critic: 1% of the steps", advanced: true },
+    ),
+    schedule: defineLaterSetting(
+      z.enum(["constant", "cosine", "linear"]),
+      "constant",
+      "Learning-rate schedule",
+      "After the warm-up: `constant`, or down to 0 at the end of the run's steps, by half a `cosine` or in a `linear` way. A run that is given more steps stretches it.",
+      { paper: "constant", advanced: true },
+    ),
+    adamBeta1: defineLaterSetting(
+      z.number().min(0).max(0.9999),
+      0.9,
+      "AdamW's beta 1",
+      "Decay of the mean of gradients, of searcher and critic.",
+      { paper: "0.9", advanced: true },
+    ),
+    adamBeta2: defineLaterSetting(
+      z.number().min(0).max(0.999_999),
+      0.95,
+      "AdamW's beta 2",
+      "Decay of the mean of squared gradients, of searcher and critic.",
+      { paper: "0.999", advanced: true },
+    ),
+    weightDecay: defineLaterSetting(
+      z.number().min(0).max(10),
+      0,
+      "Weight decay",
+      "AdamW's, of matrices of searcher and critic; norms and biases do not decay.",
+      { paper: "0.01", advanced: true },
     ),
     epochs: defineSetting(
       z.int().min(1).max(64).default(1),

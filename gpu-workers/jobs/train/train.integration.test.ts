@@ -151,8 +151,11 @@ describe.skipIf(!canTrainHere)("the executors on the real engine and retriever",
         klTarget: 0.001,
         klHorizon: 8,
         oldLogprobs: "trainer",
-        lrWarmupSteps: 2,
-        critic: { learningRate: 1e-3, warmupSteps: 1 },
+        lrWarmupSteps: 1,
+        schedule: "cosine",
+        adamBeta2: 0.999,
+        weightDecay: 0.01,
+        critic: { learningRate: 1e-3, warmupSteps: 1, schedule: "linear", lrWarmupSteps: 2 },
       },
     });
     const states = (context: MemoryContext) =>
@@ -181,6 +184,11 @@ describe.skipIf(!canTrainHere)("the executors on the real engine and retriever",
       }
       expect(undisturbed.points("critic/lr").map(({ value }) => value)).toEqual([5e-4, 1e-3, 1e-3]);
       expect(undisturbed.points("actor/lr").map(({ step }) => step)).toEqual([2, 3]);
+      const full = ppo.rl.learningRate;
+      expect(undisturbed.points("actor/lr").map(({ value }) => value / full)).toEqual([
+        1,
+        expect.closeTo(0.5, 9),
+      ]);
       // The trainer finds what the sampler said, to the last bits of what the engine computes in here.
       const engine = await services.acquireEngine();
       const { dtype } = await engine.value.getCapabilities();

@@ -34,6 +34,7 @@ import type { Rollouts } from "@/gpu-workers/rl/rollout";
 import { HardwareMeter, type HardwareUse } from "@/gpu-workers/runtime/hardware-meter";
 import { Stopwatch, type StepPhase } from "@/gpu-workers/runtime/stopwatch";
 import type { SearchEnvironment, Searcher } from "@/gpu-workers/searcher/episode-inputs";
+import type { Method } from "@/gpu-workers/searcher/method";
 import { EpisodeGrader } from "@/gpu-workers/searcher/episode-grader";
 import { buildEpisodeRecord } from "@/gpu-workers/searcher/episode-record";
 import { RagBaseline } from "@/gpu-workers/searcher/rag-baseline";
@@ -174,6 +175,7 @@ export class Training {
       critic: this.components.critic,
       algorithm,
       config,
+      totalSteps: this.totalSteps,
       klCoefficient: this.state.klCoefficient,
       stopwatch,
       signal,
@@ -203,9 +205,15 @@ export class Training {
     return runColdStartStep(policy, retriever, questions, config, learningRate, signal);
   }
 
-  /** Mean score of greedy episodes on the validation questions with the present weights. */
+  /** The search loop with the present weights, sampled as `evaluation` says. */
+  private async createValidation(): Promise<Method> {
+    const { seed, evaluation } = this.config;
+    return createS3Method(await this.getSearcher(), this.search, seed, [], evaluation);
+  }
+
+  /** Mean score of greedy (`evaluation`) episodes on the validation questions with the present weights. */
   async validateColdStart(): Promise<number> {
-    const method = createS3Method(await this.getSearcher(), this.search, this.config.seed);
+    const method = await this.createValidation();
     const scores: number[] = [];
     for (const batch of chunk(this.validationQuestions, VALIDATION_BATCH)) {
       const episodes = await method.run(batch, this.signal);
@@ -231,13 +239,13 @@ export class Training {
     return join(this.context.workDir, "cold-start-best");
   }
 
-  /** Greedy episodes (upstream: at its own temperature) on the held-out questions. */
+  /** Greedy episodes (`evaluation`; upstream: at its own temperature) on the held-out questions. */
   async evaluateHeldOut(
     step: number,
     onBatch: (records: EpisodeRecord[], done: number) => Promise<void>,
   ): Promise<EpisodeRecord[]> {
     const { grader, baseline, signal } = this;
-    const method = createS3Method(await this.getSearcher(), this.search, this.config.seed);
+    const method = await this.createValidation();
     return evaluateHeldOut(
       { method, grader, baseline, signal },
       this.heldOutQuestions,

@@ -233,7 +233,7 @@ describe("generation accuracy as upstream has it", () => {
     expect(span!.others.map(({ scorer: name }) => name)).not.toContain(`unread/${SCORER}`);
     expect(unread).toEqual([{ questionId: "odd", reply: "maybe" }]);
     expect(describeUnread(unread)).toContain(
-      '1 reply of the judge said neither yes nor no and counted as no, as the released code does: odd: "maybe"',
+      '1 reply of the judge said neither yes nor no and counted as no: odd: "maybe"',
     );
   });
 
