@@ -7,6 +7,7 @@ import { LANGUAGE_TAGS } from "./_i18n/language";
 import { readLanguage, readText } from "./_i18n/server";
 import { TextProvider } from "./_i18n/text-provider";
 import { Providers } from "./_lib/providers";
+import { readLivePosition } from "./_lib/page-data";
 import { Shell } from "./_shell/shell";
 import "./globals.css";
 
@@ -42,7 +43,7 @@ export default async function RootLayout({ children }: { children: ReactNode }) 
     >
       <body>
         <TextProvider language={language}>
-          <Providers nonce={nonce}>
+          <Providers nonce={nonce} livePosition={await readLivePosition()}>
             <Shell>{children}</Shell>
           </Providers>
         </TextProvider>

@@ -1,8 +1,16 @@
 import type { Metadata } from "next";
+import { Suspense } from "react";
+import { PageData } from "./_lib/page-data";
 import { HomeView } from "./_home/home-view";
 
 export const metadata: Metadata = { title: { absolute: "s3" } };
 
 export default function HomePage() {
-  return <HomeView />;
+  return (
+    <Suspense>
+      <PageData read={({ trpc, client }) => client.prefetchQuery(trpc.home.results.queryOptions())}>
+        <HomeView />
+      </PageData>
+    </Suspense>
+  );
 }

@@ -2,6 +2,7 @@ import { join } from "node:path";
 import next from "next";
 import pino, { type Logger } from "pino";
 import { z } from "zod";
+import { providePageApi } from "@/contracts/api/page-api";
 import { AppError, parseOrThrow } from "@/contracts/errors";
 import { ATLAS_DIR, DATA_DIR, inRoot, ROOT } from "@/lib/paths.mjs";
 import { ensureAccessSecret } from "@/lib/access.mjs";
@@ -19,6 +20,7 @@ import { createHttpServer, type Pages } from "./http/server";
 import { listStaticFiles } from "./http/static-files";
 import { ensureLocalWorkerToken } from "./features/workers/local-worker-token";
 import { DEFAULT_TIMINGS } from "./platform/timings";
+import { createPageApi } from "./trpc/page-api";
 
 const environmentSchema = z.object({
   DATABASE_URL: z
@@ -77,7 +79,9 @@ async function main(): Promise<void> {
   const dev = env.NODE_ENV !== "production";
   const pages = await createPages(dev);
   exitOnUncaught(log);
-  const http = createHttpServer(plane, new Access(ensureAccessSecret(DATA_DIR)), pages, log);
+  const access = new Access(ensureAccessSecret(DATA_DIR));
+  providePageApi(createPageApi(plane, access));
+  const http = createHttpServer(plane, access, pages, log);
 
   let stopping = false;
   const stop = (code: number): void => {

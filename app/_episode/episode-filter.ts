@@ -1,15 +1,16 @@
-import {
-  episodeFilterSchema,
-  episodeMeasureSchema,
-  episodeSortSchema,
-  textPlaceSchema,
-  type EpisodeMeasure,
-  type EpisodeSort,
-  type MeasureRange,
-  type OrderedSelection,
+import type {
+  EpisodeMeasure,
+  EpisodeSort,
+  MeasureRange,
+  OrderedSelection,
 } from "@/contracts/api/episodes";
-import { episodePhaseSchema, formatErrorSchema } from "@/contracts/records/episode";
-import type { z } from "zod";
+import {
+  EPISODE_FILTERS,
+  EPISODE_MEASURES,
+  EPISODE_SORTS,
+  TEXT_PLACES,
+} from "@/contracts/api/episode-list-values";
+import { EPISODE_PHASES, FORMAT_ERRORS } from "@/contracts/records/episode-values";
 
 /** How a list of episodes is filtered and sorted, without its run. */
 export type EpisodeFilter = Omit<OrderedSelection, "runId">;
@@ -18,7 +19,7 @@ export type EpisodeFilter = Omit<OrderedSelection, "runId">;
 export const FILTER_PARAMS = [
   "filter",
   "phase",
-  ...episodeMeasureSchema.options,
+  ...EPISODE_MEASURES,
   "question",
   "error",
   "type",
@@ -30,26 +31,35 @@ export const FILTER_PARAMS = [
 
 /** The filter that an address holds. What it holds of another form is left out. */
 export function parseEpisodeFilter(params: Pick<URLSearchParams, "get">): EpisodeFilter {
-  const read = <Schema extends z.ZodType>(schema: Schema, name: string) =>
-    schema.safeParse(params.get(name)).data;
+  const read = <T extends string>(values: readonly T[], name: string): T | undefined =>
+    values.find((value) => value === params.get(name));
   const ranges: Partial<Record<EpisodeMeasure, MeasureRange>> = {};
-  for (const measure of episodeMeasureSchema.options) {
+  for (const measure of EPISODE_MEASURES) {
     const range = parseRange(params.get(measure) ?? "");
     if (range) ranges[measure] = range;
   }
   return {
-    filter: read(episodeFilterSchema, "filter") ?? "all",
-    phase: read(episodePhaseSchema, "phase"),
+    filter: read(EPISODE_FILTERS, "filter") ?? "all",
+    phase: read(EPISODE_PHASES, "phase"),
     questionId: params.get("question") ?? undefined,
-    formatError: read(formatErrorSchema, "error"),
+    formatError: read(FORMAT_ERRORS, "error"),
     type: params.get("type") ?? undefined,
     ranges,
     text: params.get("q")?.slice(0, 200) ?? undefined,
-    textIn: read(textPlaceSchema, "in"),
-    sort: read(episodeSortSchema, "sort") ?? "recorded",
+    textIn: read(TEXT_PLACES, "in"),
+    sort: read(EPISODE_SORTS, "sort") ?? "recorded",
     sortDirection: params.get("direction") === "ascending" ? "ascending" : "descending",
   };
 }
+
+const PAGE = 100;
+
+/** What the server is asked for: the first page of a run's episodes. */
+export const buildEpisodesRequest = (runId: string, filter: EpisodeFilter) => ({
+  runId,
+  ...filter,
+  limit: PAGE,
+});
 
 /** The part of an address that holds its filter, with "?" in front; empty where it holds none. */
 export function keepFilter(params: URLSearchParams): string {

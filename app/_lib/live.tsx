@@ -35,10 +35,16 @@ function isShownBy({ procedures, runId }: QueryTopic, key: readonly unknown[]): 
   return of === runId;
 }
 
+interface LiveProviderProps {
+  /** The event after which the page was made: what the page has read is at least as new. Null: not known. */
+  position: string | null;
+  children: ReactNode;
+}
+
 /**
- * The page's one subscription. An event only says what changed; the queries that show it are then read again, at the pace of refresh-pace.ts. The client resumes after the last event id by itself; after a gap, the server sends `sync` and everything is read again.
+ * The page's one subscription. An event only says what changed; the queries that show it are then read again, at the pace of refresh-pace.ts. It begins after the event at which the page was made. The client resumes after the last event id by itself; after a gap, or where it does not know its position, the server sends `sync` and everything is read again.
  */
-export function LiveProvider({ children }: { children: ReactNode }) {
+export function LiveProvider({ position, children }: LiveProviderProps) {
   const trpc = useTRPC();
   const queryClient = useQueryClient();
   const pending = useRef(new Map<string, QueryTopic>());
@@ -66,6 +72,8 @@ export function LiveProvider({ children }: { children: ReactNode }) {
   );
 
   const tellOf = useEventNotifier();
+  // Only the first page's: what is read later is newer.
+  const [after] = useState(position);
   const onEvent = useCallback(
     (event: LiveEvent) => {
       tellOf(event);
@@ -90,10 +98,10 @@ export function LiveProvider({ children }: { children: ReactNode }) {
   const options = useMemo(
     () =>
       trpc.live.events.subscriptionOptions(
-        {},
+        { after },
         { onData: (tracked) => onEvent(tracked.data), onStarted: () => setEverLive(true) },
       ),
-    [trpc, onEvent],
+    [trpc, after, onEvent],
   );
   const subscription = useSubscription(options);
   const connection: Connection =

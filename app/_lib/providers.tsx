@@ -44,8 +44,15 @@ function createClients() {
   return { queryClient, trpcClient };
 }
 
+interface ProvidersProps {
+  nonce?: string;
+  /** The live event up to which the data is that the page brought with it; null: it brought none. */
+  livePosition: string | null;
+  children: ReactNode;
+}
+
 /** Everything that the pages get from above: theme, queries, server access, messages, live events. */
-export function Providers({ nonce, children }: { nonce?: string; children: ReactNode }) {
+export function Providers({ nonce, livePosition, children }: ProvidersProps) {
   const [{ queryClient, trpcClient }] = useState(createClients);
   // The browser knows the first page's nonce only; styles that open dialogs write need it too.
   const [firstNonce] = useState(() => (setNonce(nonce ?? ""), nonce));
@@ -60,7 +67,7 @@ export function Providers({ nonce, children }: { nonce?: string; children: React
       <QueryClientProvider client={queryClient}>
         <TRPCProvider trpcClient={trpcClient} queryClient={queryClient}>
           <ToastProvider>
-            <LiveProvider>{children}</LiveProvider>
+            <LiveProvider position={livePosition}>{children}</LiveProvider>
           </ToastProvider>
         </TRPCProvider>
       </QueryClientProvider>

@@ -18,11 +18,12 @@ import { ToastProvider } from "@/app/_ui/toast";
 import { dialogParts } from "@/app/_ui/dialog";
 import { helpParts } from "@/app/_ui/help-popover";
 import { menuParts } from "@/app/_ui/menu";
+import { tooltipParts } from "@/app/_ui/tooltip";
 import type { AppRouter } from "@/server/trpc/router";
 import { stubLayout } from "./stub-layout";
 
 // Loaded before anything is drawn, so that what opens stands there at once.
-await Promise.all([dialogParts.load(), helpParts.load(), menuParts.load()]);
+await Promise.all([dialogParts.load(), helpParts.load(), menuParts.load(), tooltipParts.load()]);
 
 type Inputs = inferRouterInputs<AppRouter>;
 type Outputs = inferRouterOutputs<AppRouter>;

@@ -1,10 +1,28 @@
 import { Suspense } from "react";
+import { PageData } from "@/app/_lib/page-data";
+import { readParams, type GivenParams } from "@/app/_lib/read-params";
 import { RunsView } from "./_components/runs-view";
+import { buildListRequest, readRunsFilter } from "./_components/runs-filter";
 
-export default function RunsPage() {
+export default function RunsPage({ searchParams }: { searchParams: GivenParams }) {
   return (
     <Suspense>
-      <RunsView />
+      <PageData
+        read={async ({ trpc, client }) => {
+          const params = await readParams(searchParams);
+          await Promise.all([
+            client.prefetchInfiniteQuery(
+              trpc.runs.list.infiniteQueryOptions(
+                buildListRequest(readRunsFilter(params), params.get("q") ?? ""),
+                { getNextPageParam: (page) => page.nextCursor },
+              ),
+            ),
+            client.prefetchQuery(trpc.savedViews.list.queryOptions({ kind: "runs" })),
+          ]);
+        }}
+      >
+        <RunsView />
+      </PageData>
     </Suspense>
   );
 }

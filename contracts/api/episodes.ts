@@ -9,6 +9,12 @@ import {
 import { turnGainsResultSchema } from "@/contracts/worker-protocol/tasks";
 import { questionSchema } from "@/contracts/worker-protocol/questions";
 import { taskDetailSchema } from "@/contracts/api/tasks";
+import {
+  EPISODE_FILTERS,
+  EPISODE_MEASURES,
+  EPISODE_SORTS,
+  TEXT_PLACES,
+} from "@/contracts/api/episode-list-values";
 
 export const getEpisodeRequestSchema = z.object({ id: z.uuid() });
 
@@ -38,32 +44,10 @@ export const episodeDetailSchema = z.object({
 
 export type EpisodeDetail = z.infer<typeof episodeDetailSchema>;
 
-export const episodeFilterSchema = z.enum([
-  "all",
-  "correct",
-  "wrong",
-  "both-right",
-  "gained",
-  "lost",
-  "both-wrong",
-  "format-errors",
-  "no-variance",
-  "never-retrieved",
-  "not-selected",
-  "generator-failed",
-  "scorer-doubtful",
-]);
+export const episodeFilterSchema = z.enum(EPISODE_FILTERS);
 
 /** Numbers of an episode that it is filtered, sorted and counted by. */
-export const episodeMeasureSchema = z.enum([
-  "step",
-  "reward",
-  "advantage",
-  "score",
-  "searches",
-  "documents",
-  "tokens",
-]);
+export const episodeMeasureSchema = z.enum(EPISODE_MEASURES);
 export type EpisodeMeasure = z.infer<typeof episodeMeasureSchema>;
 
 /** From `min` to `max`, both included, or to below `below`. An episode without a value is outside of every range. */
@@ -75,7 +59,7 @@ const measureRangeSchema = z.object({
 export type MeasureRange = z.infer<typeof measureRangeSchema>;
 
 /** Where a text is searched; everywhere without one of these. */
-export const textPlaceSchema = z.enum(["question", "answer", "queries", "documents"]);
+export const textPlaceSchema = z.enum(TEXT_PLACES);
 
 /** Which of a run's episodes are meant. */
 const episodeSelectionSchema = z.object({
@@ -98,13 +82,7 @@ const episodeSelectionSchema = z.object({
 export type EpisodeSelection = z.output<typeof episodeSelectionSchema>;
 
 /** `recorded`: the order in which they were reported. */
-export const episodeSortSchema = z.enum([
-  "recorded",
-  ...episodeMeasureSchema.options,
-  "type",
-  "attribution",
-  "format-errors",
-]);
+export const episodeSortSchema = z.enum(EPISODE_SORTS);
 export type EpisodeSort = z.infer<typeof episodeSortSchema>;
 
 /** Episodes in an order; those without a value come last, equal ones in the order of reports. */

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { EPISODE_PHASES, FORMAT_ERRORS } from "./episode-values";
 import { METHOD_NAMES } from "./method-names";
 
 /**
@@ -26,20 +27,7 @@ export const documentTextSchema = z.object({
 export type DocumentText = z.infer<typeof documentTextSchema>;
 
 /** What can be wrong with the searcher's text. Counted and shown, never repaired silently. */
-export const formatErrorSchema = z.enum([
-  "no-selection", // no <important_info>: implicit select-all
-  "malformed-selection", // <important_info> that is not a list of numbers
-  "id-out-of-range", // an id that is not in the current window
-  "too-many-selected", // more ids than `select`; the first ones count
-  "no-stop-decision", // neither <search_complete> nor a query
-  "malformed-query", // <query> without JSON {"query": ...}
-  "empty-query",
-  "several-queries", // more than one <query> in a turn; the first counts
-  "invented-documents", // the searcher wrote its own <information>; rejected, under `upstream` handed over
-  "truncated", // cut by the token limit
-  "invalid-action", // neither a search nor an answer (s3 under `upstream`: nor a stop) where one is due; asked once more
-  "no-answer", // a method that answers itself gave nothing that can be read as an answer
-]);
+export const formatErrorSchema = z.enum(FORMAT_ERRORS);
 export type FormatError = z.infer<typeof formatErrorSchema>;
 
 const tokens = {
@@ -204,7 +192,7 @@ export const attributionSchema = z.enum([
 ]);
 export type Attribution = z.infer<typeof attributionSchema>;
 
-export const episodePhaseSchema = z.enum(["train", "held-out", "predict"]);
+export const episodePhaseSchema = z.enum(EPISODE_PHASES);
 export type EpisodePhase = z.infer<typeof episodePhaseSchema>;
 
 /** An episode as a worker reports it: with its answer, score, and the naive-RAG answer it is compared with. */

@@ -11,6 +11,14 @@ const TYPES: Readonly<Record<string, string>> = {
   css: "text/css; charset=UTF-8",
 };
 
+/** Headers of every answer that say something of documents only: some twenty scripts a page need not repeat them. */
+const DOCUMENT_HEADERS = [
+  "content-security-policy",
+  "cross-origin-opener-policy",
+  "referrer-policy",
+  "x-frame-options",
+];
+
 /** A script or style of the build, compressed when it was built (scripts/setup/application.mjs). */
 interface CompressedFile {
   path: string;
@@ -52,6 +60,7 @@ export async function serveStaticFile(
   const file = files.get(pathname);
   if (!file || request.method !== "GET" || !takesBrotli(request.headers["accept-encoding"]))
     return false;
+  for (const name of DOCUMENT_HEADERS) response.removeHeader(name);
   response.writeHead(200, {
     "content-type": file.type,
     "content-encoding": "br",

@@ -1,6 +1,7 @@
 "use client";
 import { keepPreviousData, useQuery } from "@tanstack/react-query";
 import { GitCompareArrows } from "lucide-react";
+import dynamic from "next/dynamic";
 import Link from "next/link";
 import { useState } from "react";
 import { useText } from "@/app/_i18n/text-provider";
@@ -18,12 +19,16 @@ import { ExcludedResults } from "./excluded-results";
 import { ExportMenu } from "./export-menu";
 import { ImportUpstream } from "./import-upstream";
 import { LaunchPanel } from "./launch-panel";
-import { PlannerCard } from "./planner-card";
 import { RankedMethods } from "./ranked-methods";
 import { listPaperGenerators } from "./published";
-import { PublishedTables } from "./published-tables";
 import { ScopeBar } from "./scope-bar";
 import { SignificanceTable } from "./significance-table";
+
+/** Below the tables, which answer without them. */
+const PlannerCard = dynamic(() => import("./planner-card").then((m) => m.PlannerCard), {
+  loading: () => <Skeleton className="h-48" />,
+});
+const PublishedTables = dynamic(() => import("./published-tables").then((m) => m.PublishedTables));
 
 /** Methods by question sets, with tests, costs and attribution; the address holds scope and reference. */
 export function LeaderboardView() {

@@ -1,14 +1,42 @@
 import { Suspense } from "react";
 import { titlePage } from "@/app/_i18n/server";
+import { PageData } from "@/app/_lib/page-data";
+import { readParams, type GivenParams } from "@/app/_lib/read-params";
+import { buildEpisodesRequest, parseEpisodeFilter } from "@/app/_episode/episode-filter";
 import { RunView } from "./_components/run-view";
 
 export const generateMetadata = titlePage("Run");
 
-export default async function RunPage({ params }: { params: Promise<{ runId: string }> }) {
+interface PageParams {
+  params: Promise<{ runId: string }>;
+  searchParams: GivenParams;
+}
+
+export default async function RunPage({ params, searchParams }: PageParams) {
   const { runId } = await params;
   return (
     <Suspense>
-      <RunView runId={runId} />
+      <PageData
+        read={async ({ trpc, client }) => {
+          const address = await readParams(searchParams);
+          const isOnEpisodes = address.get("tab") === "episodes";
+          await Promise.all([
+            client.prefetchQuery(trpc.runs.get.queryOptions({ id: runId })),
+            client.prefetchQuery(trpc.alarms.list.queryOptions({ runId })),
+            client.prefetchQuery(trpc.runs.learning.queryOptions({ ids: [runId] })),
+            isOnEpisodes && client.prefetchQuery(trpc.episodes.facets.queryOptions({ runId })),
+            isOnEpisodes &&
+              client.prefetchInfiniteQuery(
+                trpc.episodes.list.infiniteQueryOptions(
+                  buildEpisodesRequest(runId, parseEpisodeFilter(address)),
+                  { getNextPageParam: (page) => page.nextCursor },
+                ),
+              ),
+          ]);
+        }}
+      >
+        <RunView runId={runId} />
+      </PageData>
     </Suspense>
   );
 }

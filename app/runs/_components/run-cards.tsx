@@ -1,8 +1,12 @@
 "use client";
 import type { RunRow } from "@/app/_lib/trpc";
+import { useGradually } from "@/app/_lib/use-gradually";
 import { SelectionBox } from "./selection-box";
 import type { Selection } from "./use-selection";
 import { RunDuration, RunHeadline, RunMenu, RunName, RunProgress, RunStates } from "./run-parts";
+
+/** Cards that are drawn before all others: on a phone about a window of them; elsewhere none is seen. */
+const FIRST_CARDS = 8;
 
 /** The runs on a phone: the same facts as the table's row, stacked. */
 export function RunCards({
@@ -14,9 +18,10 @@ export function RunCards({
   folded: boolean;
   selection: Selection;
 }) {
+  const drawn = useGradually(rows, FIRST_CARDS);
   return (
     <ul className="space-y-2">
-      {rows.map((run) => (
+      {drawn.map((run) => (
         <li key={run.id} className="relative rounded-lg border bg-card p-3" data-run={run.id}>
           <div className="flex items-start justify-between gap-2">
             <SelectionBox run={run} selection={selection} />

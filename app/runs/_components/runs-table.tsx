@@ -5,6 +5,7 @@ import { useText } from "@/app/_i18n/text-provider";
 import { formatMetricValue } from "@/app/_lib/run-view";
 import { formatAgo, formatDateTime, NONE } from "@/app/_lib/format";
 import type { RunRow } from "@/app/_lib/trpc";
+import { useGradually } from "@/app/_lib/use-gradually";
 import { useNow } from "@/app/_lib/use-now";
 import { describeValue } from "@/app/_settings/describe-value";
 import { HEAD_HELP } from "@/app/_ui/head-label";
@@ -156,6 +157,9 @@ const MIN_WIDTHS = [
 const chooseMinWidth = (columns: number): string =>
   MIN_WIDTHS[columns <= 5 ? columns : Math.min(8, 5 + Math.ceil((columns - 5) / 5))]!;
 
+/** Rows that are drawn before all others: about a window of them. */
+const FIRST_ROWS = 15;
+
 interface RunsTableProps {
   rows: RunRow[];
   folded: boolean;
@@ -168,6 +172,7 @@ interface RunsTableProps {
 /** A page of runs. The server filters and sorts over all runs. */
 export function RunsTable({ rows, folded, columns, selection, sort, onSort }: RunsTableProps) {
   const t = useText();
+  const drawn = useGradually(rows, FIRST_ROWS);
   const getColumnSort = (id: string): ColumnSort | null => {
     if (columns.includes(id)) {
       const isCurrent = typeof sort !== "string" && sort.column === id;
@@ -200,7 +205,7 @@ export function RunsTable({ rows, folded, columns, selection, sort, onSort }: Ru
         ...columns.map((text) => buildChosenColumn(t, text, folded)),
         ...fixed.slice(4),
       ]}
-      rows={rows}
+      rows={drawn}
       getKey={(run) => run.id}
       rowProps={(run) => ({ "data-run": run.id })}
       getSort={getColumnSort}

@@ -1,14 +1,33 @@
 import { Suspense } from "react";
 import { titlePage } from "@/app/_i18n/server";
+import { PageData } from "@/app/_lib/page-data";
+import { readParams, type GivenParams } from "@/app/_lib/read-params";
+import { readMetricChoice } from "./_components/read-metric-choice";
 import { SweepView } from "./_components/sweep-view";
 
 export const generateMetadata = titlePage("Sweep");
 
-export default async function SweepPage({ params }: { params: Promise<{ sweepId: string }> }) {
+interface PageParams {
+  params: Promise<{ sweepId: string }>;
+  searchParams: GivenParams;
+}
+
+export default async function SweepPage({ params, searchParams }: PageParams) {
   const { sweepId } = await params;
   return (
     <Suspense>
-      <SweepView sweepId={sweepId} />
+      <PageData
+        read={async ({ trpc, client }) =>
+          client.prefetchQuery(
+            trpc.sweeps.get.queryOptions({
+              id: sweepId,
+              metrics: readMetricChoice(await readParams(searchParams)),
+            }),
+          )
+        }
+      >
+        <SweepView sweepId={sweepId} />
+      </PageData>
     </Suspense>
   );
 }

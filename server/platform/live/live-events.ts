@@ -155,6 +155,11 @@ export class LiveEvents {
     }
   }
 
+  /** The id of the newest event: a subscription after it tells all that is stored later. */
+  async readPosition(): Promise<string> {
+    return String(await this.readLastId());
+  }
+
   /** The newest id that is visible; where the log is empty, the last that was assigned. */
   private async readLastId(): Promise<bigint> {
     const { newest, assigned } = await selectEventIds(this.database.db);

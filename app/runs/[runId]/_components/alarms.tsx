@@ -2,18 +2,12 @@
 import { useQuery } from "@tanstack/react-query";
 import { ArrowDown, TriangleAlert } from "lucide-react";
 import Link from "next/link";
-import { TRAIN_CHARTS } from "@/app/_charts/train-charts";
-import { getChartAnchor, findChart } from "@/app/_charts/marks";
 import { useText } from "@/app/_i18n/text-provider";
-import { formatDateTime, formatNumber } from "@/app/_lib/format";
 import { useTRPC, type AlarmRow } from "@/app/_lib/trpc";
-import { Badge } from "@/app/_ui/badge";
-import { QueryErrorState } from "@/app/_ui/states";
-import type { AlarmEvidence, Measured } from "@/contracts/records/alarms";
 import { ALARMS } from "@/core/metrics/alarms";
 
 /** The list's id in the page, for links to it. */
-const ANCHOR = "alarms";
+export const ALARMS_ANCHOR = "alarms";
 const NO_ALARMS: readonly AlarmRow[] = [];
 
 /** Alarms of a run, the one raised last first; live events refresh them. */
@@ -46,7 +40,7 @@ export function AlarmBanner({ runId }: { runId: string }) {
             </p>
           ))}
           <Link
-            href={`/runs/${runId}#${ANCHOR}`}
+            href={`/runs/${runId}#${ALARMS_ANCHOR}`}
             className="ml-auto inline-flex items-center gap-1 text-xs underline decoration-dotted underline-offset-2"
           >
             {t("What was seen, and what mends it")} <ArrowDown className="size-3" aria-hidden />
@@ -56,128 +50,3 @@ export function AlarmBanner({ runId }: { runId: string }) {
     </div>
   );
 }
-
-/** Every alarm of the run, with its evidence and its remedy. */
-export function AlarmList({ runId }: { runId: string }) {
-  const t = useText();
-  const query = useAlarms(runId);
-  if (query.isError && !query.data)
-    return (
-      <QueryErrorState className="mt-5" title={t("The alarms could not be read")} query={query} />
-    );
-  return (
-    <section id={ANCHOR} aria-label={t("Alarms")} className="mt-5 scroll-mt-4">
-      <h2 className="mb-2 text-xs font-semibold text-muted-foreground">{t("Alarms")}</h2>
-      {query.alarms.length === 0 ? (
-        <p className="text-xs text-muted-foreground">
-          {query.isPending ? t("Loading") : t("None was raised.")}
-        </p>
-      ) : (
-        <ul className="grid gap-3 xl:grid-cols-2">
-          {query.alarms.map((alarm) => (
-            <Alarm key={`${alarm.name} ${alarm.raised.step}`} alarm={alarm} />
-          ))}
-        </ul>
-      )}
-    </section>
-  );
-}
-
-function Alarm({ alarm: { name, since, raised, cleared, evidence } }: { alarm: AlarmRow }) {
-  const t = useText();
-  const { title, meaning, remedy } = ALARMS[name];
-  return (
-    <li
-      className="min-w-0 rounded-lg border bg-card px-4 py-3"
-      data-alarm={name}
-      data-alarm-state={cleared ? "cleared" : "raised"}
-    >
-      <div className="flex flex-wrap items-baseline justify-between gap-x-3">
-        <h3 className="font-medium">{t(title)}</h3>
-        <Badge tone={cleared ? "neutral" : "warn"}>
-          {cleared ? t("cleared after step {step}", { step: cleared.step }) : t("stands")}
-        </Badge>
-      </div>
-      <p className="text-xs text-muted-foreground">
-        {t.rich("Since step {since}, noticed after step {step} at <time>{at}</time>", {
-          since,
-          step: raised.step,
-          at: formatDateTime(t, raised.at),
-          time: (at) => <time dateTime={raised.at.toISOString()}>{at}</time>,
-        })}
-      </p>
-      <p className="mt-2">{t(meaning)}</p>
-      <div className="mt-2 overflow-x-auto">
-        <table className="w-full text-left text-xs">
-          <thead className="text-2xs text-muted-foreground">
-            <tr>
-              <th scope="col" className="pr-3 font-normal">
-                {t("What was seen")}
-              </th>
-              <th scope="col" className="pr-3 font-normal">
-                {t("Before")}
-              </th>
-              <th scope="col" className="pr-3 font-normal">
-                {t("Then")}
-              </th>
-              <th scope="col" className="font-normal">
-                {t("Limit")}
-              </th>
-            </tr>
-          </thead>
-          <tbody>
-            {evidence.map((seen) => (
-              <tr key={seen.metric} className="align-baseline">
-                <td className="py-0.5 pr-3 font-mono">
-                  <MetricLink metric={seen.metric} />
-                </td>
-                <td className="py-0.5 pr-3">
-                  {seen.before ? <MeasuredValue of={seen.before} /> : "–"}
-                </td>
-                <td className="py-0.5 pr-3 font-medium">
-                  <MeasuredValue of={seen.now} />
-                </td>
-                <td className="py-0.5 font-mono whitespace-nowrap">{formatLimit(seen)}</td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
-      </div>
-      <p className="mt-2 text-xs">
-        <span className="font-medium">{t("What mends it:")}</span> {t(remedy)}
-      </p>
-    </li>
-  );
-}
-
-/** Leads to the chart that draws the metric, where one does. */
-function MetricLink({ metric }: { metric: string }) {
-  const chart = findChart(TRAIN_CHARTS, metric);
-  return chart === null ? (
-    <>{metric}</>
-  ) : (
-    <a
-      href={`#${getChartAnchor(chart)}`}
-      className="underline decoration-dotted underline-offset-2 hover:text-primary"
-    >
-      {metric}
-    </a>
-  );
-}
-
-function MeasuredValue({ of: { value, fromStep, toStep } }: { of: Measured }) {
-  const t = useText();
-  return (
-    <>
-      <span className="font-mono">{formatNumber(value)}</span>{" "}
-      <span className="text-2xs font-normal whitespace-nowrap text-muted-foreground">
-        {fromStep === toStep
-          ? t("step {step}", { step: toStep })
-          : t("steps {fromStep}–{toStep}", { fromStep, toStep })}
-      </span>
-    </>
-  );
-}
-
-const formatLimit = ({ limit }: AlarmEvidence): string =>
-  limit === null ? "–" : `${limit.side === "at-least" ? "≥" : "≤"} ${formatNumber(limit.value)}`;

@@ -14,7 +14,6 @@ import { Tabs, TabsContent, TabsList, TabsTrigger } from "@/app/_ui/tabs";
 import { AlarmBanner } from "./alarms";
 import { FailedPreflight } from "./preflight";
 import { RunHeader } from "./run-header";
-import { TRAIN_METRICS, TrainOverview } from "./train-overview";
 import { usePrefetchSeries } from "@/app/_lib/use-series";
 import { TIMING_METRICS } from "./use-time-left";
 
@@ -42,6 +41,14 @@ const MetricsTab = dynamic(() => import("./metrics-tab").then((m) => m.MetricsTa
 const PassRates = dynamic(() => import("./pass-rates").then((m) => m.PassRates), {
   loading: PartLoading,
 });
+const TrainOverview = dynamic(() => import("./train-overview").then((m) => m.TrainOverview), {
+  loading: PartLoading,
+});
+/** Comes with the overview, once the page answers: charts are not a part of what it needs for that. */
+const PrefetchTrainSeries = dynamic(
+  () => import("./train-overview").then((m) => m.PrefetchTrainSeries),
+  { ssr: false },
+);
 const EvaluateOverview = dynamic(
   () => import("./evaluate-overview").then((m) => m.EvaluateOverview),
   { loading: PartLoading },
@@ -69,6 +76,8 @@ const TABS = [
 type Tab = (typeof TABS)[number];
 const isTab = (value: string | null): value is Tab => TABS.some((tab) => tab === value);
 
+const isOnOverview = (rawTab: string | null): boolean => !isTab(rawTab) || rawTab === "overview";
+
 /** A run with its tabs; the address holds the tab. */
 export function RunView({ runId }: { runId: string }) {
   const t = useText();
@@ -76,8 +85,6 @@ export function RunView({ runId }: { runId: string }) {
   const [params, setParams] = useQueryParams();
   const rawTab = params.get("tab");
   const query = useQuery(trpc.runs.get.queryOptions({ id: runId }));
-  // Read together with the run, so that the charts need not wait for its kind.
-  usePrefetchSeries(runId, TRAIN_METRICS);
   usePrefetchSeries(runId, TIMING_METRICS);
   const run = query.data;
   const title = run?.name;
@@ -92,7 +99,13 @@ export function RunView({ runId }: { runId: string }) {
         </Button>
       </QueryErrorState>
     );
-  if (!run) return <LoadingRun />;
+  if (!run)
+    return (
+      <>
+        <LoadingRun />
+        {isOnOverview(rawTab) ? <PrefetchTrainSeries runId={runId} /> : null}
+      </>
+    );
   const isTraining = run.config.kind === "train";
   const shown = listTabs(run.config.kind);
   // A tab that this kind of run does not have (an evaluate run's questions are on its overview) leads to the overview.

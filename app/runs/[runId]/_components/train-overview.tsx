@@ -17,13 +17,14 @@ import type { RunDetail } from "@/app/_lib/trpc";
 import { QueryErrorState } from "@/app/_ui/states";
 import type { TrainConfig } from "@/contracts/run-config/train-config";
 import { TERMINAL_STATES } from "@/core/run/transitions";
-import { AlarmList, useAlarms } from "./alarms";
+import { AlarmList } from "./alarm-list";
+import { useAlarms } from "./alarms";
 import { isPreparing, Preparation } from "./preparation";
 import { SPENT_METRICS } from "./compute-spent";
 import { Spent } from "./spent";
 import { Stat, StatStrip } from "./stat";
 import { RUN_CHART_METRICS, useDetail, useRunCharts } from "./use-run-charts";
-import { useLatest, useSeries, type Series } from "@/app/_lib/use-series";
+import { useLatest, usePrefetchSeries, useSeries, type Series } from "@/app/_lib/use-series";
 
 export const TRAIN_METRICS = [
   ...new Set<string>([
@@ -34,6 +35,12 @@ export const TRAIN_METRICS = [
   ]),
 ];
 const NO_SERIES: Series = {};
+
+/** Reads what the charts show before the run is known, so that they need not wait for its kind. */
+export function PrefetchTrainSeries({ runId }: { runId: string }) {
+  usePrefetchSeries(runId, TRAIN_METRICS);
+  return null;
+}
 
 /** Why a chart is still empty. */
 function explainEmptyChart(

@@ -16,6 +16,7 @@ import {
   type SettingGroup,
 } from "@/core/run/settings";
 import type { PresetRow } from "@/app/_lib/trpc";
+import { useGradually } from "@/app/_lib/use-gradually";
 import { useQueryParams, useSearchText } from "@/app/_lib/use-params";
 import { formatDraftValue, type Draft } from "@/app/_settings/draft";
 import { filterSettings, isFiltering, type SettingFilter } from "@/app/_settings/setting-filter";
@@ -241,12 +242,16 @@ export function NewRunForm({ presets, start, startPreset, origin, draftName }: N
 /** How long the address takes to bring a searched setting into the form. */
 const SHOWN_AFTER_MS = 150;
 
+/** Groups that are drawn before all others: about a window of them. */
+const FIRST_GROUPS = 2;
+
 type SettingsFormProps = { groups: readonly SettingGroup[]; filter: SettingFilter };
 
 /** The settings in their groups, those that the filter shows. */
 function SettingsForm({ groups, filter }: SettingsFormProps) {
   const t = useText();
   const values = useWatch<Draft>();
+  const drawn = useGradually(groups, FIRST_GROUPS);
   const found =
     !isFiltering(filter) ||
     groups.some(
@@ -254,7 +259,7 @@ function SettingsForm({ groups, filter }: SettingsFormProps) {
     );
   return (
     <form className="space-y-3" onSubmit={(e) => e.preventDefault()} noValidate>
-      {groups.map((group) => (
+      {drawn.map((group) => (
         <SettingGroupCard key={group.id} group={group} filter={filter} />
       ))}
       {found ? null : (

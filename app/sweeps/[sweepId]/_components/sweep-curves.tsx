@@ -11,9 +11,7 @@ import { QueryErrorState } from "@/app/_ui/states";
 import { TERMINAL_STATES } from "@/core/run/transitions";
 import { BAND_EXPLANATION } from "@/core/sweep/sweep-table";
 import { findAppearance, formatRowLabel, selectCurves } from "./curves";
-
-/** The colour of a row, in the table and in the plot. */
-export const getRowColour = (row: number): string => `var(--series-${(row % 7) + 1})`;
+import { getRowColour } from "./row-colour";
 
 /** One metric over the steps: one curve for each setting, the mean over its seeds with its interval. */
 export function SweepCurves({ sweep, metric }: { sweep: SweepDetail; metric: string }) {

@@ -10,7 +10,7 @@ import { useNow } from "@/app/_lib/use-now";
 import { Badge } from "@/app/_ui/badge";
 import { RunStateBadge } from "@/app/_ui/run-state";
 import { formatSettingValue } from "@/core/sweep/varied-settings";
-import { getRowColour } from "./sweep-curves";
+import { getRowColour } from "./row-colour";
 
 type Group = SweepDetail["groups"][number];
 type Member = SweepDetail["members"][number];

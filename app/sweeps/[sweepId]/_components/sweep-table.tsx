@@ -1,6 +1,7 @@
 "use client";
 import { useText } from "@/app/_i18n/text-provider";
 import { formatSort, getNextSort, readSort, sortRows, type Sort } from "@/app/_lib/table-sort";
+import { useGradually } from "@/app/_lib/use-gradually";
 import type { SweepDetail } from "@/app/_lib/trpc";
 import { Card } from "@/app/_ui/card";
 import { ScrollRegion } from "@/app/_ui/scroll-region";
@@ -52,32 +53,49 @@ export function SweepTable({ sweep, sort: sortParam, view, setParams }: Props) {
         <table className="w-full text-left">
           <Head sweep={sweep} byRun={byRun} sort={sort} onSort={onSort} />
           <tbody>
-            {byRun
-              ? sortRows(sweep.members, sort, (run, column) =>
-                  getRunValue(run, column, sweep.metrics),
-                ).map((run) => (
-                  <RunLine
-                    key={run.id}
-                    run={run}
-                    sweep={sweep}
-                    best={run.row === best && run.state === "succeeded"}
-                  />
-                ))
-              : sortRows(sweep.groups, sort, (group, column) =>
-                  getGroupValue(group, column, sweep.metrics),
-                ).map((group) => (
-                  <GroupLine
-                    key={group.row}
-                    group={group}
-                    sweep={sweep}
-                    best={group.row === best}
-                  />
-                ))}
+            {byRun ? (
+              <RunLines sweep={sweep} sort={sort} best={best} />
+            ) : (
+              <GroupLines sweep={sweep} sort={sort} best={best} />
+            )}
           </tbody>
         </table>
       </ScrollRegion>
     </Card>
   );
+}
+
+/** Rows that are drawn before all others. */
+const FIRST_ROWS = 12;
+
+interface LinesProps {
+  sweep: SweepDetail;
+  sort: Sort | null;
+  /** The row of the best setting. */
+  best: ReturnType<typeof findBestRow>;
+}
+
+function RunLines({ sweep, sort, best }: LinesProps) {
+  const sorted = sortRows(sweep.members, sort, (run, column) =>
+    getRunValue(run, column, sweep.metrics),
+  );
+  return useGradually(sorted, FIRST_ROWS).map((run) => (
+    <RunLine
+      key={run.id}
+      run={run}
+      sweep={sweep}
+      best={run.row === best && run.state === "succeeded"}
+    />
+  ));
+}
+
+function GroupLines({ sweep, sort, best }: LinesProps) {
+  const sorted = sortRows(sweep.groups, sort, (group, column) =>
+    getGroupValue(group, column, sweep.metrics),
+  );
+  return useGradually(sorted, FIRST_ROWS).map((group) => (
+    <GroupLine key={group.row} group={group} sweep={sweep} best={group.row === best} />
+  ));
 }
 
 interface HeadProps {

@@ -1,5 +1,6 @@
 "use client";
 import { keepPreviousData, useQuery } from "@tanstack/react-query";
+import dynamic from "next/dynamic";
 import Link from "next/link";
 import { useEffect } from "react";
 import { markText } from "@/app/_i18n/format-text";
@@ -12,9 +13,15 @@ import { Button } from "@/app/_ui/button";
 import { QueryErrorState, Skeleton } from "@/app/_ui/states";
 import { StateCounts } from "@/app/_ui/state-counts";
 import { MetricChoice } from "./metric-choice";
+import { readMetricChoice } from "./read-metric-choice";
 import { SweepActions } from "./sweep-actions";
-import { SweepCurves } from "./sweep-curves";
 import { SweepTable } from "./sweep-table";
+
+/** Comes after the table, which answers without it. */
+const SweepCurves = dynamic(() => import("./sweep-curves").then((m) => m.SweepCurves), {
+  ssr: false,
+  loading: () => <Skeleton className="mt-4 h-62" />,
+});
 
 const ORIGIN = markText(
   "{runs, plural, one {# run} other {# runs}} of kind {kind}{count, plural, =0 {} one {, seed {seeds}} other {, seeds {seeds}}} · launched <time>{at}</time>",
@@ -25,10 +32,9 @@ export function SweepView({ sweepId }: { sweepId: string }) {
   const t = useText();
   const trpc = useTRPC();
   const [params, setParams] = useQueryParams();
-  const requestedMetrics = (params.get("metrics") ?? "").split(",").filter(Boolean).slice(0, 6);
   const query = useQuery(
     trpc.sweeps.get.queryOptions(
-      { id: sweepId, metrics: requestedMetrics },
+      { id: sweepId, metrics: readMetricChoice(params) },
       { placeholderData: keepPreviousData },
     ),
   );

@@ -1,7 +1,12 @@
 "use client";
 import { keepPreviousData, useInfiniteQuery, useQuery } from "@tanstack/react-query";
 import { useCallback, useMemo } from "react";
-import { FILTER_PARAMS, keepFilter, parseEpisodeFilter } from "@/app/_episode/episode-filter";
+import {
+  buildEpisodesRequest,
+  FILTER_PARAMS,
+  keepFilter,
+  parseEpisodeFilter,
+} from "@/app/_episode/episode-filter";
 import type { Text } from "@/app/_i18n/format-text";
 import { useText } from "@/app/_i18n/text-provider";
 import { formatWords } from "@/app/_lib/format";
@@ -11,7 +16,7 @@ import { Button } from "@/app/_ui/button";
 import { Select } from "@/app/_ui/field";
 import { EmptyState, QueryErrorState, Skeleton, SkeletonList } from "@/app/_ui/states";
 import { ViewsMenu } from "@/app/runs/_components/views-menu";
-import { episodeMeasureSchema } from "@/contracts/api/episodes";
+import { EPISODE_MEASURES } from "@/contracts/api/episode-list-values";
 import { TERMINAL_STATES } from "@/core/run/transitions";
 import { EpisodesHistogram } from "./episodes-histogram";
 import { EpisodesTable } from "./episodes-table";
@@ -19,7 +24,6 @@ import { FilterBar } from "./filter-bar";
 import { RangeChips } from "./range-fields";
 import { useListKeys } from "./use-list-keys";
 
-const PAGE = 100;
 const CLEARED = Object.fromEntries(FILTER_PARAMS.map((name) => [name, null]));
 
 /** The run's episodes: filtered, sorted, counted and searched by the server; the address holds all of it. */
@@ -33,7 +37,7 @@ export function EpisodesTab({ run }: { run: RunDetail }) {
   const facets = useQuery(trpc.episodes.facets.queryOptions({ runId: run.id }));
   const measures = facets.data?.measures ?? [];
   const measure =
-    episodeMeasureSchema.safeParse(params.get("bars")).data ??
+    EPISODE_MEASURES.find((one) => one === params.get("bars")) ??
     (["reward", "score", "searches"] as const).find((one) => measures.includes(one));
   const summary = useQuery(
     trpc.episodes.summary.queryOptions(
@@ -42,10 +46,10 @@ export function EpisodesTab({ run }: { run: RunDetail }) {
     ),
   );
   const query = useInfiniteQuery(
-    trpc.episodes.list.infiniteQueryOptions(
-      { runId: run.id, ...filter, limit: PAGE },
-      { getNextPageParam: (page) => page.nextCursor, placeholderData: keepPreviousData },
-    ),
+    trpc.episodes.list.infiniteQueryOptions(buildEpisodesRequest(run.id, filter), {
+      getNextPageParam: (page) => page.nextCursor,
+      placeholderData: keepPreviousData,
+    }),
   );
   useListKeys();
   const { hasNextPage, isFetchingNextPage, fetchNextPage } = query;

@@ -13,7 +13,7 @@ import { HEAD_HELP } from "@/app/_ui/head-label";
 import { Help } from "@/app/_ui/help";
 import { RowTable, type RowColumn } from "@/app/_ui/row-table";
 import { ScoreMark } from "@/app/_ui/score-mark";
-import { episodeSortSchema } from "@/contracts/api/episodes";
+import { EPISODE_SORTS } from "@/contracts/api/episode-list-values";
 import type { GlossaryTerm } from "@/core/glossary/glossary";
 
 interface Row extends EpisodeRow {
@@ -221,7 +221,7 @@ function WideList({ rows, filter, onNearEnd }: ListProps) {
       getKey={(e) => e.id}
       rowProps={(e) => ({ "data-episode": e.id })}
       getSort={(id) => {
-        const clicked = episodeSortSchema.safeParse(id).data;
+        const clicked = EPISODE_SORTS.find((one) => one === id);
         if (!clicked) return null;
         return {
           direction: filter.sort === clicked ? filter.sortDirection : null,

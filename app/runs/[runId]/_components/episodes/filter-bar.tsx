@@ -8,7 +8,7 @@ import { Button } from "@/app/_ui/button";
 import { Select } from "@/app/_ui/field";
 import { SearchInput } from "@/app/_ui/search-input";
 import type { EpisodeFilter } from "@/app/_episode/episode-filter";
-import { episodeMeasureSchema } from "@/contracts/api/episodes";
+import { EPISODE_MEASURES } from "@/contracts/api/episode-list-values";
 import type { EpisodeFacets } from "@/app/_lib/trpc";
 import { RangeFields } from "./range-fields";
 
@@ -123,7 +123,7 @@ export function FilterBar({ facets, filter, params, setParams, text, setText }: 
       </div>
       {showsRanges ? (
         <RangeFields
-          measures={facets?.measures ?? episodeMeasureSchema.options}
+          measures={facets?.measures ?? EPISODE_MEASURES}
           params={params}
           setParams={setParams}
         />

@@ -6,7 +6,8 @@ import { useText } from "@/app/_i18n/text-provider";
 import { formatWords } from "@/app/_lib/format";
 import { Button } from "@/app/_ui/button";
 import { Input } from "@/app/_ui/field";
-import { episodeMeasureSchema, type EpisodeMeasure } from "@/contracts/api/episodes";
+import type { EpisodeMeasure } from "@/contracts/api/episodes";
+import { EPISODE_MEASURES } from "@/contracts/api/episode-list-values";
 
 interface Props {
   params: URLSearchParams;
@@ -71,7 +72,7 @@ function RangeField({
 export function RangeChips({ params, setParams }: Props) {
   const t = useText();
   const chips = [
-    ...episodeMeasureSchema.options.map((name) => ({ name, label: formatWords(t, name) })),
+    ...EPISODE_MEASURES.map((name) => ({ name, label: formatWords(t, name) })),
     { name: "question", label: t("question") },
   ].filter(({ name }) => params.get(name));
   return chips.map(({ name, label }) => (

@@ -1,0 +1,27 @@
+"use client";
+import { hydrate, useQueryClient, type DehydratedState } from "@tanstack/react-query";
+import { useLayoutEffect, type ReactNode } from "react";
+import { transformer } from "@/contracts/api/transformer";
+
+/** As `transformer.serialize` writes it. */
+type Sent = Parameters<typeof transformer.deserialize>[0];
+const OPTIONS = {
+  defaultOptions: { deserializeData: (sent: Sent) => transformer.deserialize(sent) },
+};
+
+interface SentDataProps {
+  /** What the server has read for the page. */
+  state: DehydratedState;
+  children: ReactNode;
+}
+
+/**
+ * Puts what came with the page where its queries find it: after the page was first drawn, as the server has drawn it
+ * without, since times and numbers are written as the browser's place and language have them; but before any query asks
+ * the server, which happens in effects.
+ */
+export function SentData({ state, children }: SentDataProps) {
+  const client = useQueryClient();
+  useLayoutEffect(() => hydrate(client, state, OPTIONS), [client, state]);
+  return children;
+}
