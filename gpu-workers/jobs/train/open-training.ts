@@ -1,3 +1,4 @@
+import { describeLibrary } from "@/gpu-workers/llm/model-files/installed-model";
 import { join } from "node:path";
 import { AppError } from "@/contracts/errors";
 import type { TrainConfig } from "@/contracts/run-config/train-config";
@@ -45,7 +46,7 @@ export async function openTraining(
     const engine = preflight.openEngine(
       (client, onDetail) => loadTrainedModels(context, config, client, onDetail),
       ({ policy, critic }) =>
-        `${config.searcher.model}: ${describeSize(policy.model)} parameters are trained${critic ? `; critic: ${describeSize(critic)}` : ""}`,
+        `${config.searcher.model}: ${describeSize(policy.model)} parameters are trained${critic ? `; critic: ${describeSize(critic)}` : ""}${describeLibrary(policy.model.info)}`,
     );
     const models = engine.then((opened) => opened.models);
     models.catch(() => undefined); // Not every run waits for it.
