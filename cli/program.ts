@@ -4,6 +4,7 @@ import { addCheckpointCommands } from "./commands/checkpoint";
 import { addCorpusCommands } from "./commands/corpus";
 import { addEncoderCommands } from "./commands/encoder";
 import { addIndexCommands } from "./commands/indexes";
+import { addModelCommands } from "./commands/model";
 import { addPredictionCommands } from "./commands/predictions";
 import { addQuestionCommands } from "./commands/questions";
 import { addBundleCommand } from "./commands/bundle";
@@ -30,6 +31,7 @@ export function createProgram(context: CommandContext): Command {
   addSweepCommands(program, context);
   addEncoderCommands(program);
   addIndexCommands(program, context);
+  addModelCommands(program);
   addCheckpointCommands(program, context);
   addCorpusCommands(program, context);
   addAddressCommand(program, context);

@@ -12,9 +12,12 @@ test("presets say which of them this installation can run, and why not", async (
   const paper = page.locator('[data-preset="paper-qwen2.5-7b"]');
   await expect(paper).toContainText("not here");
   await paper.click();
-  await expect(page.getByRole("region", { name: "Presets" })).toContainText(
-    "no attached worker has the model qwen2.5-7b-instruct",
+  const parts = page.getByRole("list", { name: "Parts to fetch" });
+  await expect(parts).toContainText(
+    "The model qwen2.5-7b-instruct is not here · 14.2 GiB to download · licence: apache-2.0",
   );
+  await expect(parts).toContainText("npm run s3 -- model fetch Qwen/Qwen2.5-7B-Instruct");
+  await expect(parts).toContainText("npm run s3 -- questions fetch s3-processed-data");
   await expect(page.locator('[id="setting-searcher.model"]')).toHaveValue("qwen2.5-7b-instruct");
   const launch = page.getByRole("region", { name: "Launch" });
   await expect(launch).toContainText("no attached worker has the model qwen2.5-7b-instruct");

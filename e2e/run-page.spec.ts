@@ -87,6 +87,7 @@ test("a run is prepared, followed, changed, paused and cancelled without a jump 
       corpora: ["atlas"],
     });
     const { runId, attempt } = await worker.leaseAndStart();
+    expect(runId, "this run, and none that another spec left").toBe(id);
     const ref = { runId, attempt };
     worker.keepAlive([ref], 1_000);
     const point = (name: string, step: number, value: number) => ({

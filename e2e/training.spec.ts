@@ -17,7 +17,7 @@ test("a training by PPO is launched from the form, followed live, cancelled, res
   await set("rl.steps", "2");
   await set("rl.questionsPerStep", "2");
   await set("rl.resample", "0");
-  await set("evaluation.questions", "8");
+  await set("evaluation.questions", "4");
   await set("checkpointing.every", "1");
   await page.getByRole("button", { name: "Launch", exact: true }).click();
   await expect(page).toHaveURL(/\/runs\/[0-9a-f-]{36}$/);

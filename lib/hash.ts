@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
+import { stat } from "node:fs/promises";
 
 const READ_CHUNK_BYTES = 1024 * 1024;
 
@@ -28,6 +29,23 @@ export async function hashFile(
     signal?.throwIfAborted();
     hash.update(chunk);
     onBytes(chunk.length);
+  }
+  return hash.digest("hex");
+}
+
+/**
+ * Git's id (hex) of a file's content as a blob: the sha1 of its kind, its length in bytes and its content.
+ *
+ * @throws the signal's reason once it is aborted
+ */
+export async function hashGitBlob(path: string, signal?: AbortSignal): Promise<string> {
+  const { size } = await stat(path);
+  const hash = createHash("sha1").update(`blob ${size}\0`);
+  for await (const chunk of createReadStream(path, {
+    highWaterMark: READ_CHUNK_BYTES,
+  }) as AsyncIterable<Buffer>) {
+    signal?.throwIfAborted();
+    hash.update(chunk);
   }
   return hash.digest("hex");
 }

@@ -1,29 +1,37 @@
 /**
  * Runs every test and adds them up. Its last line is "N passed, N failed".
  *
- * Browser tests run beside checks and light tests, tests of models beside those of retrieval. What a stage prints comes
- * out in one piece when it has ended.
+ * Two stages run at once; a lane that is free begins the longest stage that waits, by what it took last, so that both
+ * cores have work until the end. What a stage prints comes out in one piece when it has ended.
  *
  * usage: node scripts/test.mjs [--long] [--only stage,stage]
  */
 import { spawn } from "node:child_process";
-import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { totalmem } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { CHECKS } from "./check/steps.mjs";
 import { PYTHON, ROOT, SETUP_DIR, inRoot } from "../lib/paths.mjs";
+import { readSeconds, runInLanes } from "./lib/schedule.mjs";
 import { lastLine, outcome, readJunit, readPlaywright, readVitest } from "./lib/stages.mjs";
 import { duration } from "./setup/progress.mjs";
 
 const REPORTS = join(SETUP_DIR, "reports");
+/** What each stage took when it last passed. */
+const SECONDS_FILE = join(SETUP_DIR, "test-seconds.json");
+/** Stages that run at once: most compute on one core. */
+const LANES = 2;
 const MINUTE_MS = 60_000;
 /** Lines of a stage that passed are of no use: this many are shown. */
 const LINES_OF_A_PASS = 8;
 
 /**
- * A stage without a report is one test by its exit code.
- * @typedef {object} Stage
- * @property {string} name
+ * A stage without a report is one test by its exit code. `seconds` and `memoryGb` are those of two cores; the seconds
+ * count until the stage has passed once on this machine.
+ * @typedef {import("./lib/schedule.mjs").Job & StageProgram} Stage
+ *
+ * @typedef {object} StageProgram
  * @property {string[]} command
  * @property {number} limitMs
  * @property {Record<string, string>} [env]
@@ -34,19 +42,22 @@ const LINES_OF_A_PASS = 8;
 /** @param {string[]} path */
 const nodeProgram = (...path) => [process.execPath, inRoot("node_modules", ...path)];
 
-/** @returns {Stage} */
-const vitest = (/** @type {string} */ project, /** @type {number} */ minutes) => ({
-  name: project,
+/**
+ * @param {import("./lib/schedule.mjs").Job & { minutes: number }} job minutes: it is ended after so many
+ * @returns {Stage}
+ */
+const vitest = ({ minutes, ...job }) => ({
+  ...job,
   command: [
     ...nodeProgram("vitest", "vitest.mjs"),
     "run",
     "--project",
-    project,
+    job.name,
     "--reporter=default",
     "--reporter=json",
-    `--outputFile.json=${join(REPORTS, `${project}.json`)}`,
+    `--outputFile.json=${join(REPORTS, `${job.name}.json`)}`,
   ],
-  report: join(REPORTS, `${project}.json`),
+  report: join(REPORTS, `${job.name}.json`),
   read: readVitest,
   limitMs: minutes * MINUTE_MS,
 });
@@ -54,6 +65,8 @@ const vitest = (/** @type {string} */ project, /** @type {number} */ minutes) =>
 /** @type {Stage} */
 const python = {
   name: "python",
+  seconds: 110,
+  memoryGb: 2,
   command: [
     PYTHON,
     "-m",
@@ -70,6 +83,8 @@ const python = {
 /** @type {Stage} */
 const browser = {
   name: "browser",
+  seconds: 780,
+  memoryGb: 5,
   command: [
     ...nodeProgram("@playwright", "test", "cli.js"),
     "test",
@@ -87,15 +102,22 @@ const browser = {
 };
 
 /** @type {Stage[]} */
-const checks = CHECKS.map(({ name, command }) => ({ name, command, limitMs: 10 * MINUTE_MS }));
-
-/** Phases one after the other; in a phase each lane runs its stages beside the other's. */
-const PHASES = [
-  [[browser], [...checks, vitest("unit", 20), vitest("db", 20)]],
-  // Models: most of it computes on one core.
-  [[vitest("engine", 45)], [vitest("retrieval", 20), python]],
+const STAGES = [
+  browser,
+  vitest({ name: "engine", seconds: 600, memoryGb: 4, minutes: 45 }),
+  vitest({ name: "unit", seconds: 360, memoryGb: 3, minutes: 20 }),
+  vitest({ name: "retrieval", seconds: 300, memoryGb: 3, minutes: 20 }),
+  vitest({ name: "db", seconds: 180, memoryGb: 3, minutes: 20 }),
+  python,
+  ...CHECKS.map(({ name, command, seconds }) => ({
+    name,
+    command,
+    seconds,
+    memoryGb: 2,
+    limitMs: 10 * MINUTE_MS,
+  })),
 ];
-const LONG_PHASES = [[[vitest("long", 6 * 60)]]];
+const LONG_STAGES = [vitest({ name: "long", seconds: 3600, memoryGb: 8, minutes: 6 * 60 })];
 
 /** @type {Set<import("node:child_process").ChildProcess>} */
 const running = new Set();
@@ -190,23 +212,33 @@ const started = Date.now();
 
 /** @type {{ stage: Stage, result: import("./lib/stages.mjs").Outcome, ms: number }[]} */
 const results = [];
-for (const lanes of values.long ? LONG_PHASES : PHASES)
-  await Promise.all(
-    lanes.map(async (lane) => {
-      for (const stage of lane) {
-        if (only && !only.includes(stage.name)) continue;
-        console.log(`… ${stage.name}`);
-        if (stage.report) rmSync(stage.report, { force: true });
-        const begun = Date.now();
-        const { problem, output } = await runStage(stage);
-        const result = judge(stage, problem);
-        results.push({ stage, result, ms: Date.now() - begun });
-        const lines = output.trimEnd().split("\n");
-        const shown = result.failed > 0 ? lines : lines.slice(-LINES_OF_A_PASS);
-        console.log(`\n── ${stage.name} ──\n${shown.join("\n")}`);
-      }
-    }),
-  );
+const secondsBefore = readSeconds(
+  existsSync(SECONDS_FILE) ? readFileSync(SECONDS_FILE, "utf8") : "{}",
+);
+const stages = (values.long ? LONG_STAGES : STAGES)
+  .filter(({ name }) => !only || only.includes(name))
+  .map((stage) => ({ ...stage, seconds: secondsBefore.get(stage.name) ?? stage.seconds }));
+await runInLanes(stages, {
+  lanes: LANES,
+  memoryGb: totalmem() / 2 ** 30,
+  run: async (stage) => {
+    console.log(`… ${stage.name}`);
+    if (stage.report) rmSync(stage.report, { force: true });
+    const begun = Date.now();
+    const { problem, output } = await runStage(stage);
+    const result = judge(stage, problem);
+    results.push({ stage, result, ms: Date.now() - begun });
+    const lines = output.trimEnd().split("\n");
+    const shown = result.failed > 0 ? lines : lines.slice(-LINES_OF_A_PASS);
+    console.log(`\n── ${stage.name} ──\n${shown.join("\n")}`);
+  },
+});
+const passed = results.filter(({ result }) => result.failed === 0);
+const seconds = new Map([
+  ...secondsBefore,
+  ...passed.map(({ stage, ms }) => /** @type {const} */ ([stage.name, Math.round(ms / 1000)])),
+]);
+writeFileSync(SECONDS_FILE, `${JSON.stringify(Object.fromEntries(seconds))}\n`);
 
 console.log("\n── summary ──");
 for (const { stage, result, ms } of results) {

@@ -58,7 +58,7 @@ export const ChartCard = memo(function ChartCard({
       id={getChartAnchor(chart.id)}
       className={cn(
         "flex min-w-0 scroll-mt-16 flex-col rounded-lg border bg-card px-3 pt-2.5 pb-1",
-        chart.wide && "md:col-span-2",
+        chart.wide ? "grow-2 basis-180" : "grow basis-88",
       )}
       data-chart={chart.id}
       data-points={series.reduce((n, s) => n + s.points.length, 0)}

@@ -8,6 +8,7 @@ import {
   defineLines,
   defineSeries,
   defineShares,
+  type ChartDefinition,
   type ChartGroup,
   type SeriesDefinition,
 } from "./definitions";
@@ -161,6 +162,21 @@ export const hideUnreported = (
       ),
     }))
     .filter(({ charts }) => charts.length > 0);
+
+/** Charts of which something was reported, by group, and those of which nothing was. */
+export function splitEmptyCharts(
+  groups: readonly ChartGroup[],
+  reported: ReadonlySet<string>,
+): { groups: ChartGroup[]; empty: ChartDefinition[] } {
+  const isEmpty = ({ series }: ChartDefinition) =>
+    series.every(({ metric }) => !reported.has(metric));
+  return {
+    groups: groups
+      .map((group) => ({ ...group, charts: group.charts.filter((chart) => !isEmpty(chart)) }))
+      .filter(({ charts }) => charts.length > 0),
+    empty: groups.flatMap(({ charts }) => charts.filter(isEmpty)),
+  };
+}
 
 /** The charts that have something to show for a training run, the vital ones first. */
 export function selectTrainCharts(config: TrainConfig): ChartGroup[] {

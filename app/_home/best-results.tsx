@@ -59,8 +59,8 @@ export function BestResults({ best }: { best: readonly HomeBest[] }) {
             <tbody>
               {best.map((one) => (
                 <tr key={one.questionSet} className="border-b last:border-0">
-                  <td className="px-4 py-2">{one.questionSet}</td>
-                  <td className="px-4">
+                  <td className="px-4 py-2 whitespace-nowrap">{one.questionSet}</td>
+                  <td className="px-4 whitespace-nowrap">
                     <Link href={`/runs/${one.runId}`} className="font-medium hover:underline">
                       {one.label}
                     </Link>

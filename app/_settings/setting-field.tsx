@@ -87,7 +87,7 @@ export const SettingField = memo(function SettingField({ setting }: { setting: S
       <Control
         setting={setting}
         id={id}
-        value={field.value}
+        value={field.value === undefined ? setting.default : field.value}
         onChange={field.onChange}
         onBlur={field.onBlur}
         invalid={error !== null}

@@ -116,6 +116,20 @@ export const importQuestionFileResponseSchema = z.object({
   warnings: z.array(z.string()),
 });
 
+/** Something that a run needs and that a command fetches. */
+export const runPartSchema = z.object({
+  kind: z.enum(["questions", "model", "corpus", "generator"]),
+  name: z.string(),
+  /** `elsewhere`: behind an address, which only the run's preflight can ask. */
+  state: z.enum(["here", "missing", "elsewhere"]),
+  /** What the command downloads; null where nothing says so. */
+  downloadGiB: z.number().nullable(),
+  licence: z.string().nullable(),
+  /** Fetches it; null where it comes by hand alone. */
+  command: z.string().nullable(),
+});
+export type RunPart = z.infer<typeof runPartSchema>;
+
 export const listPresetsResponseSchema = z.array(
   z.object({
     id: z.string(),
@@ -126,6 +140,8 @@ export const listPresetsResponseSchema = z.array(
     requirements: checkRunResponseSchema.shape.requirements,
     /** Every requirement is met by a worker that is online. */
     ready: z.boolean(),
+    /** What is fetched for it: question sets, models, its corpus and its generator. */
+    parts: z.array(runPartSchema),
   }),
 );
 

@@ -130,6 +130,12 @@ export const sampleSequenceSchema = z.strictObject({
   stopIds: tokenIdsSchema.default([]),
   /** 0 is greedy. */
   temperature: z.number().nonnegative().default(1),
+  /** As transformers' processors of these names, in their order: penalty, temperature, top-k, top-p. */
+  topP: z.number().positive().max(1).default(1),
+  /** 0: all tokens. */
+  topK: z.int().nonnegative().default(0),
+  /** Of the tokens in `ids` and those sampled since; for greedy decoding, too. */
+  repetitionPenalty: z.number().positive().default(1),
   seed: z.int().nonnegative().default(0),
   /** Samples drawn from this one prompt. */
   n: z.int().positive().default(1),
@@ -143,7 +149,10 @@ export const sampleBodySchema = z.strictObject({
 export const sampledSchema = z.object({
   /** New tokens, the one that ended the sequence included. Keep them: text is never tokenised again. */
   ids: tokenIdsSchema,
-  /** Log-probability at the sampling temperature (greedy: at 1) over the tokens that the guide allows; 0 where forced. */
+  /**
+   * Log-probability at the sampling temperature (greedy: at 1) over the tokens that the guide allows, before penalty, top-k
+   * and top-p: of the policy that the losses are of. 0 where forced.
+   */
   logprobs: perTokenSchema,
   /** Entropy in nats of the distribution that the log-probability is of; 0 where forced. Absent: the sampler does not give it. */
   entropies: perTokenSchema.optional(),

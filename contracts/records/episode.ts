@@ -172,7 +172,7 @@ export const answerSchema = z.object({
 });
 export type Answer = z.infer<typeof answerSchema>;
 
-const scoreSchema = z.object({
+export const scoreSchema = z.object({
   /** The scorer with its version, e.g. "span/1"; a judge's with its model: "judge/1 qwen2.5-14b-instruct". */
   scorer: z.string(),
   value: z.number().min(0).max(1),

@@ -8,6 +8,7 @@ import { defineSetting } from "./setting";
 /** Public corpora that can be imported by name; core/presets/corpus-presets.ts says where they are published. */
 export const CORPUS_PRESET_NAMES = [
   "wiki-18",
+  "medcorp",
   "medcorp-pubmed",
   "medcorp-statpearls",
   "medcorp-textbooks",

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { defineSetting } from "./setting";
+import { defineLaterSetting, defineSetting } from "./setting";
 
 export const criticSchema = z
   .strictObject({
@@ -20,6 +20,20 @@ export const criticSchema = z
       "Critic's learning rate",
       "AdamW learning rate of the critic.",
       { paper: "1e-5" },
+    ),
+    lrWarmupSteps: defineLaterSetting(
+      z.int().min(0).max(100_000).nullable(),
+      null,
+      "Critic's warm-up",
+      "Steps in which the critic's learning rate rises linearly to its value; empty: as the searcher's.",
+      { paper: "1% of the steps", advanced: true },
+    ),
+    schedule: defineLaterSetting(
+      z.enum(["as-searcher", "constant", "cosine", "linear"]),
+      "as-searcher",
+      "Critic's schedule",
+      "Of the critic's learning rate after its warm-up.",
+      { paper: "constant", advanced: true },
     ),
     warmupSteps: defineSetting(
       z.int().min(0).max(100_000).default(0),

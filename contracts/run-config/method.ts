@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { promptTextSchema } from "./prompt";
+import { inferenceSamplingFields } from "./sampling";
 import { defineSetting } from "./setting";
 
 const orProtocol = "empty: as the protocol has it (docs/method.md)";
@@ -29,6 +30,7 @@ export const methodSettingsSchema = z
       "Temperature",
       `Of the method's own model, 0: greedy; ${orProtocol}.`,
     ),
+    ...inferenceSamplingFields,
     maxTokens: defineSetting(
       z.int().min(1).max(32_768).nullable().default(null),
       "Tokens a call",

@@ -2,7 +2,20 @@ import { z } from "zod";
 import { algorithmNameSchema } from "./algorithm";
 import { isGrouped } from "./grouped";
 import { criticSchema } from "./critic";
-import { defineSetting } from "./setting";
+import { rolloutSamplingFields } from "./sampling";
+import { defineLaterSetting, defineSetting } from "./setting";
+
+/** Ids of runs in one text. */
+export const parseRunIds = (text: string | null | undefined): string[] => [
+  ...new Set((text ?? "").split(/[\s,]+/).filter((id) => id !== "")),
+];
+
+const ragRunsSchema = z
+  .string()
+  .max(4_000)
+  .refine((text) => parseRunIds(text).every((id) => z.uuid().safeParse(id).success), {
+    message: "give the ids of runs, as their addresses end with, with spaces between",
+  });
 
 export const rlSchema = z
   .strictObject({
@@ -36,6 +49,7 @@ export const rlSchema = z
       "Sampling temperature of the rollouts.",
       { paper: "0.6" },
     ),
+    ...rolloutSamplingFields,
     learningRate: defineSetting(
       z.number().positive().max(1).default(5e-4),
       "Learning rate",
@@ -47,6 +61,34 @@ export const rlSchema = z
       "Learning-rate warm-up",
       "Steps in which the learning rates of searcher and critic rise linearly to their values.",
       { paper: "critic: 1% of the steps", advanced: true },
+    ),
+    schedule: defineLaterSetting(
+      z.enum(["constant", "cosine", "linear"]),
+      "constant",
+      "Learning-rate schedule",
+      "After the warm-up: `constant`, or down to 0 at the end of the run's steps, by half a `cosine` or in a `linear` way. A run that is given more steps stretches it.",
+      { paper: "constant", advanced: true },
+    ),
+    adamBeta1: defineLaterSetting(
+      z.number().min(0).max(0.9999),
+      0.9,
+      "AdamW's beta 1",
+      "Decay of the mean of gradients, of searcher and critic.",
+      { paper: "0.9", advanced: true },
+    ),
+    adamBeta2: defineLaterSetting(
+      z.number().min(0).max(0.999_999),
+      0.95,
+      "AdamW's beta 2",
+      "Decay of the mean of squared gradients, of searcher and critic.",
+      { paper: "0.999", advanced: true },
+    ),
+    weightDecay: defineLaterSetting(
+      z.number().min(0).max(10),
+      0,
+      "Weight decay",
+      "AdamW's, of matrices of searcher and critic; norms and biases do not decay.",
+      { paper: "0.01", advanced: true },
     ),
     epochs: defineSetting(
       z.int().min(1).max(64).default(1),
@@ -148,6 +190,12 @@ export const rlSchema = z
       "Skip what naive RAG answers",
       "Questions that naive RAG already answers leave the pool.",
       { paper: "on" },
+    ),
+    ragRuns: defineSetting(
+      ragRunsSchema.nullish(),
+      "Naive RAG from runs",
+      "Ids of runs, with spaces between, whose stored answers are naive RAG's, e.g. of an imported rag_cache.json: for the questions that they hold nothing is retrieved or answered again, and `generation-accuracy` of a file counts as the file says. Empty: naive RAG answers every question in the run.",
+      { paper: "rag_cache.json", advanced: true },
     ),
     overlap: defineSetting(
       z.boolean().default(false),

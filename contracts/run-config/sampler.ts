@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { isTruncated } from "./sampling";
 import { defineSetting } from "./setting";
 import type { RlConfig } from "./rl";
 
@@ -28,7 +29,10 @@ export const samplerFields = {
 export function listSamplerProblems(config: {
   searcher: { sampler: "engine" | "vllm"; tuning: "lora" | "full" };
   search: { decoding: "guided" | "free" };
-  rl: Pick<RlConfig, "oldLogprobs" | "overlap">;
+  rl: Pick<
+    RlConfig,
+    "oldLogprobs" | "overlap" | "truncateRatio" | "topP" | "topK" | "repetitionPenalty"
+  >;
 }): [path: string, message: string][] {
   if (config.searcher.sampler === "engine") return [];
   const problems: [applies: boolean, path: string, message: string][] = [
@@ -47,6 +51,17 @@ export function listSamplerProblems(config: {
       config.rl.oldLogprobs === "sampler" && !config.rl.overlap,
       "rl.oldLogprobs",
       "vLLM rounds differently from the trainer: choose trainer, so that the ratio compares the trainer with itself",
+    ],
+    // The log-probabilities that it gives then are those of the truncated distribution, which the loss is not of.
+    [
+      isTruncated(config.rl) && config.rl.overlap,
+      "rl.overlap",
+      "overlapped episodes are corrected by vLLM's log-probabilities, which top p, top k and repetition penalty change: switch overlap off, sample from all tokens, or set searcher.sampler to engine",
+    ],
+    [
+      isTruncated(config.rl) && config.rl.truncateRatio !== null,
+      "rl.truncateRatio",
+      "the mismatch is measured against vLLM's log-probabilities, which top p, top k and repetition penalty change: leave truncateRatio empty, sample from all tokens, or set searcher.sampler to engine",
     ],
   ];
   return problems.flatMap(([applies, path, message]) => (applies ? [[path, message]] : []));

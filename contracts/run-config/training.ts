@@ -1,5 +1,6 @@
 import { z } from "zod";
-import { defineSetting } from "./setting";
+import { inferenceSamplingFields } from "./sampling";
+import { defineLaterSetting, defineSetting } from "./setting";
 
 /** When a searcher is shown demonstrations, evaluated and saved. */
 
@@ -56,11 +57,19 @@ export const evaluationSchema = z
       "Held-out questions",
       "How many held-out questions each evaluation asks; 0: none.",
     ),
+    temperature: defineLaterSetting(
+      z.number().min(0).max(2).nullable(),
+      null,
+      "Temperature",
+      "Of the held-out episodes, 0: greedy; empty: as the protocol has it (`upstream` 0.6, with top p 0.95).",
+      { paper: "0.6", advanced: true },
+    ),
+    ...inferenceSamplingFields,
   })
   .prefault({})
   .meta({
     title: "Evaluation",
-    description: "Greedy episodes on held-out questions, beside naive RAG.",
+    description: "Episodes on held-out questions, greedy unless set otherwise, beside naive RAG.",
   });
 
 export const checkpointingSchema = z

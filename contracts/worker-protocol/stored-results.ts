@@ -1,5 +1,11 @@
 import { z } from "zod";
-import { answerSchema, documentTextSchema, episodeSchema } from "@/contracts/records/episode";
+import { multipleChoiceSchema } from "@/contracts/formats/corpus-lines";
+import {
+  answerSchema,
+  documentTextSchema,
+  episodeSchema,
+  scoreSchema,
+} from "@/contracts/records/episode";
 
 /** Results that earlier runs have stored and that a worker reuses instead of computing them again. */
 
@@ -8,6 +14,17 @@ export const storedEpisodesSchema = z.object({
   episodes: z.array(z.object({ episode: episodeSchema, answer: answerSchema.nullable() })),
   documents: z.array(documentTextSchema),
 });
+
+/** What a run answered a question, with all scores that are stored of the answer. */
+export const storedBaselineSchema = z.object({
+  questionId: z.string(),
+  /** Text and options, by which the question is found in another set. */
+  question: z.string(),
+  options: multipleChoiceSchema.nullable(),
+  answer: answerSchema,
+  scores: z.array(scoreSchema),
+});
+export type StoredBaseline = z.infer<typeof storedBaselineSchema>;
 
 /** The stored verdict of a judge on an answer. */
 export const storedVerdictSchema = z.object({

@@ -189,6 +189,8 @@ export const dryRunResultSchema = z.object({
   rewardMean: z.number(),
   ragAccuracy: z.number(),
   longestEpisodeTokens: z.int(),
+  /** Of all training questions those whose answer by naive RAG the runs of `rl.ragRuns` hold; absent: no run is named. */
+  ragStored: z.object({ held: z.int(), questions: z.int() }).optional(),
   peakMemoryMb: z.number(),
   secondsPerStep: z.number(),
   projectedSeconds: z.number(),

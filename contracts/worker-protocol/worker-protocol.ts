@@ -5,7 +5,7 @@ import { attemptRefSchema } from "./attempt";
 import { corpusReportSchema } from "./corpus-report";
 import { questionSchema } from "./questions";
 import { logLineSchema, reportRequestSchema } from "./reports";
-import { storedEpisodesSchema, storedVerdictSchema } from "./stored-results";
+import { storedBaselineSchema, storedEpisodesSchema, storedVerdictSchema } from "./stored-results";
 import { taskRequestSchema } from "./tasks";
 import { wireErrorSchema } from "@/contracts/errors";
 import { answerSchema } from "@/contracts/records/episode";
@@ -138,6 +138,14 @@ export const workerMethods = {
   storedEpisodes: {
     request: z.object({ runId: z.uuid(), questionIds: z.array(z.string()).max(500) }),
     response: storedEpisodesSchema,
+  },
+  /** What a predict run has answered, question by question, with all scores of each answer; `runs` is the setting that names it. */
+  storedBaselines: {
+    request: z.object({ runs: z.string(), runId: z.uuid(), after: z.string().nullable() }),
+    response: z.object({
+      entries: z.array(storedBaselineSchema),
+      next: z.string().nullable(),
+    }),
   },
   /** Episodes of predict runs by cache key, with their answers and texts, of the run that stored them first; a key without one is absent. */
   findEpisodes: {

@@ -116,7 +116,7 @@ const OUTCOME_TERMS = {
   },
   "unread-reply": {
     title: "Unread reply",
-    text: "A judge's reply that says neither yes nor no. The released code's judge counts it as no; ours leaves the answer unscored.",
+    text: "A judge's reply that says neither yes nor no. It counts as no, is counted and listed, and its share stands beside the judged figure.",
   },
   "scorer-doubtful": {
     title: "Scorer doubtful",

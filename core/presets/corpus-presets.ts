@@ -21,12 +21,19 @@ export interface CorpusPreset {
   licence: string;
   /** Size of the download on disk, in GiB, shown before it is started. */
   downloadGiB: number;
-  corpus: HubFiles;
+  /** One after the other, each one's files in the order of their names. */
+  corpus: readonly HubFiles[];
   /** A published index: its parts in order are one FAISS file, whose row i is line i of the corpus, encoded by `encoder`. */
   index: (HubFiles & { encoder: string }) | null;
   /** How to bring the files by hand where the worker cannot reach the hub. */
   byHand: string;
 }
+
+/** A part of MedCorp: the chunk files that MedRAG publishes. */
+const listMedragFiles = (part: string): HubFiles => ({
+  dataset: `MedRAG/${part}`,
+  files: /^chunk\/.+\.jsonl$/,
+});
 
 const defineMedragPreset = (
   part: string,
@@ -40,7 +47,7 @@ const defineMedragPreset = (
   description: `${what} in the chunk files that MedRAG publishes (id, title, content).`,
   licence: "see the dataset's card",
   downloadGiB,
-  corpus: { dataset: `MedRAG/${part}`, files: /^chunk\/.+\.jsonl$/ },
+  corpus: [listMedragFiles(part)],
   index: null,
   byHand: `Clone https://huggingface.co/datasets/MedRAG/${part} elsewhere (git with LFS), bring its folder chunk/ to the worker, and import that folder as a path.`,
 });
@@ -53,7 +60,7 @@ export const CORPUS_PRESETS = {
       "21,015,324 passages of 100 words: the corpus of the paper, as Search-R1 publishes it (id, contents).",
     licence: "CC BY-SA (Wikipedia)",
     downloadGiB: 5,
-    corpus: { dataset: "PeterJinGo/wiki-18-corpus", files: /^wiki-18\.jsonl\.gz$/ },
+    corpus: [{ dataset: "PeterJinGo/wiki-18-corpus", files: /^wiki-18\.jsonl\.gz$/ }],
     index: {
       dataset: "PeterJinGo/wiki-18-e5-index",
       files: /^part_a[a-z]$/,
@@ -61,6 +68,18 @@ export const CORPUS_PRESETS = {
     },
     byHand:
       "Download wiki-18.jsonl.gz from https://huggingface.co/datasets/PeterJinGo/wiki-18-corpus elsewhere, bring it to the worker, and import it as a path.",
+  },
+  medcorp: {
+    title: "MedCorp",
+    passages: 54_225_800,
+    description:
+      "54.2 million passages: PubMed, textbooks, StatPearls and Wikipedia as one corpus, in MedRAG's order of these parts.",
+    licence: "see the datasets' cards",
+    downloadGiB: 116,
+    corpus: ["pubmed", "textbooks", "statpearls", "wikipedia"].map(listMedragFiles),
+    index: null,
+    byHand:
+      "Bring the folders chunk/ of the datasets MedRAG/pubmed, MedRAG/textbooks, MedRAG/statpearls and MedRAG/wikipedia (StatPearls, which may not be redistributed, by MedRAG's src/data/statpearls.py) to the worker as 1-pubmed/, 2-textbooks/, 3-statpearls/ and 4-wikipedia/ in one folder, and import that folder as a path.",
   },
   "medcorp-pubmed": defineMedragPreset(
     "pubmed",

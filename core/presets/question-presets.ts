@@ -40,14 +40,18 @@ export const getFetchedSetName = <P extends QuestionPresetName>(
   set: (typeof QUESTION_PRESETS)[P]["sets"][number],
 ): string => `${preset}/${set}`;
 
-/** The command that fetches a set of a preset, with what it downloads; null for any other set. */
-export function describeFetchCommand(set: string): string | null {
-  const name = QUESTION_PRESET_NAMES.find((preset) =>
+/** The preset that a set is of, under the name that `questions fetch` gives it; null for any other set. */
+export const findQuestionPreset = (set: string): QuestionPresetName | null =>
+  QUESTION_PRESET_NAMES.find((preset) =>
     (QUESTION_PRESETS[preset].sets as readonly string[]).some(
       (file) => set === `${preset}/${file}`,
     ),
-  );
-  return name === undefined
+  ) ?? null;
+
+/** The command that fetches a set of a preset, with what it downloads; null for any other set. */
+export function describeFetchCommand(set: string): string | null {
+  const name = findQuestionPreset(set);
+  return name === null
     ? null
     : `\`npm run s3 -- questions fetch ${name}\` downloads it (${QUESTION_PRESETS[name].downloadGiB} GiB)`;
 }

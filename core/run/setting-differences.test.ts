@@ -16,3 +16,10 @@ it("lists what differs, settings that only one has among it, without the names",
   expect(found.get("retriever.k1")).toEqual([undefined, 0.9]);
   expect(found.get("retriever.encoder")).toEqual(["minilm", undefined]);
 });
+
+it("compares a setting that is left out as its default", () => {
+  expect(listSettingDifferences(build({}), build({ rl: { topP: 1 } }))).toEqual([]);
+  expect(listSettingDifferences(build({}), build({ rl: { topP: 0.5 } }))).toEqual([
+    { path: "rl.topP", title: "Top p", first: 1, second: 0.5 },
+  ]);
+});

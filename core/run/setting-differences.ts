@@ -1,5 +1,5 @@
 import type { RunConfig } from "@/contracts/run-config/run-config";
-import { listActiveSettings, listSettingGroups, getServed } from "./settings";
+import { listActiveSettings, listSettingGroups, getServed, readSettingValue } from "./settings";
 import { getSettingValue } from "./setting-values";
 
 /** A setting that two configurations give different values; undefined: one of them does not have it. */
@@ -12,20 +12,39 @@ export interface SettingDifference {
 
 /** Settings in which two configurations differ, in the order of the schema; their names aside. */
 export function listSettingDifferences(first: RunConfig, second: RunConfig): SettingDifference[] {
-  const titles = new Map([...listTitles(second), ...listTitles(first)]);
+  const settings = [listValues(first), listValues(second)] as const;
+  const titles = new Map(
+    [...settings[1], ...settings[0]].map(([path, { title }]) => [path, title]),
+  );
   return [...titles].flatMap(([path, title]) => {
-    const values = [getSettingValue(first, path), getSettingValue(second, path)] as const;
+    const values = [settings[0].get(path)?.value, settings[1].get(path)?.value] as const;
     return path === "name" || JSON.stringify(values[0]) === JSON.stringify(values[1])
       ? []
       : [{ path, title, first: values[0], second: values[1] }];
   });
 }
 
-const listTitles = (config: RunConfig): [string, string][] =>
-  listSettingGroups(config.kind, getServed(config)).flatMap((group): [string, string][] => [
-    ...(group.variant ? [[group.variant.path, `${group.title}: kind`] as [string, string]] : []),
-    ...listActiveSettings(group, config).map(({ path, meta }): [string, string] => [
-      path,
-      meta.title,
+/** Titles and values by path; a setting that is left out has its default. */
+const listValues = (config: RunConfig): Map<string, { title: string; value: unknown }> =>
+  new Map(
+    listSettingGroups(config.kind, getServed(config)).flatMap((group) => [
+      ...(group.variant
+        ? [
+            [
+              group.variant.path,
+              {
+                title: `${group.title}: kind`,
+                value: getSettingValue(config, group.variant.path),
+              },
+            ] as const,
+          ]
+        : []),
+      ...listActiveSettings(group, config).map(
+        (setting) =>
+          [
+            setting.path,
+            { title: setting.meta.title, value: readSettingValue(setting, config) },
+          ] as const,
+      ),
     ]),
-  ]);
+  );

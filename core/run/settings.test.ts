@@ -5,9 +5,13 @@ import { runConfigSchema } from "@/contracts/run-config/run-config";
 import {
   buildDefaultConfig,
   buildVariantDefaults,
+  isChanged,
   listChangedSettings,
   listSettingGroups,
+  readSettingValue,
+  type Setting,
 } from "./settings";
+import { getSettingValue } from "./setting-values";
 
 describe("settings", () => {
   it("has every setting of the schema: each leaf of a default configuration, and none besides", () => {
@@ -20,18 +24,39 @@ describe("settings", () => {
       ["serve", "model"] as const,
     ]) {
       const groups = listSettingGroups(kind, served);
+      const config = buildDefaultConfig(kind, served);
+      // Settings that came later are left out where they have their defaults.
+      const isLeftOut = (s: Setting) =>
+        s.default !== undefined && getSettingValue(config, s.path) === undefined;
       const paths = groups.flatMap((g) => [
-        ...g.settings.map((s) => s.path),
+        ...g.settings.filter((s) => !isLeftOut(s)).map((s) => s.path),
         ...(g.variant
           ? [g.variant.path, ...g.variant.options[0]!.settings.map((s) => s.path)]
           : []),
       ]);
       expect(paths.sort()).toEqual(
-        leaves(buildDefaultConfig(kind, served), "")
+        leaves(config, "")
           .filter((p) => p !== "kind" && p !== "what")
           .sort(),
       );
     }
+  });
+
+  it("shows a setting that is left out at its default, which is no change", () => {
+    const topP = listSettingGroups("train")
+      .flatMap((g) => g.settings)
+      .find(({ path }) => path === "rl.topP")!;
+    expect(topP).toMatchObject({
+      default: 1,
+      control: { kind: "number", integer: false, max: 1, nullable: false },
+    });
+    const config = buildDefaultConfig("train");
+    expect([readSettingValue(topP, config), isChanged(topP, undefined)]).toEqual([1, false]);
+    const changed = runConfigSchema.parse({ ...config, name: "n", rl: { topP: 0.5 } });
+    expect([readSettingValue(topP, changed), listChangedSettings(changed)]).toEqual([
+      0.5,
+      expect.arrayContaining(["rl.topP"]),
+    ]);
   });
 
   it("describes every setting: title and meaning", () => {

@@ -60,6 +60,7 @@ interface Schema {
     defaultValue?: unknown;
     shape?: Record<string, Schema>;
     options?: Schema[];
+    in?: Schema;
     values?: unknown[];
     entries?: Record<string, string>;
   };
@@ -69,18 +70,21 @@ interface Schema {
   format?: string | null;
 }
 
+const WRAPPERS: ReadonlySet<string> = new Set(["default", "prefault", "nullable", "optional"]);
+
 /** The schema inside its wrappers, with the default and whether it may be null. */
 function unwrap(schema: Schema): { inner: Schema; nullable: boolean; default: unknown } {
   let inner = schema;
   let nullable = false;
-  let fallback: unknown;
-  while (
-    inner.def.innerType &&
-    ["default", "prefault", "nullable", "optional"].includes(inner.def.type)
-  ) {
-    if (inner.def.type === "default") fallback = inner.def.defaultValue;
-    if (inner.def.type === "nullable") nullable = true;
-    inner = inner.def.innerType;
+  // Of a setting that came later (`defineLaterSetting`).
+  let fallback: unknown = schema.meta()?.whenAbsent;
+  for (;;) {
+    const { type, innerType, defaultValue, in: before } = inner.def;
+    const next = type === "pipe" ? before : WRAPPERS.has(type) ? innerType : undefined;
+    if (next === undefined) break;
+    if (type === "default") fallback = defaultValue;
+    if (type === "nullable") nullable = true;
+    inner = next;
   }
   return { inner, nullable, default: fallback };
 }
@@ -251,9 +255,15 @@ export const buildVariantDefaults = ({
 export const getServed = (config: object): Served =>
   "what" in config && config.what === "model" ? "model" : "retriever";
 
-/** Whether a value differs from the setting's default; a setting without a default has nothing to differ from. */
+/** Whether a value differs from the setting's default: not where it is left out, or where there is no default. */
 export const isChanged = (setting: Setting, value: unknown): boolean =>
-  setting.default !== undefined && value !== setting.default;
+  setting.default !== undefined && value !== undefined && value !== setting.default;
+
+/** Value of a setting in a configuration; its default where it is left out. */
+export function readSettingValue(setting: Setting, config: unknown): unknown {
+  const value = getSettingValue(config, setting.path);
+  return value === undefined ? setting.default : value;
+}
 
 /** The settings of a group that a configuration has: of a variant, those of the chosen kind. */
 export const listActiveSettings = (group: SettingGroup, config: unknown): Setting[] => {

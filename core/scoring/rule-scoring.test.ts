@@ -166,8 +166,8 @@ describe("upstream's span", () => {
 
 describe("names of judged scores", () => {
   it("hold scorer, version, prompt and model", () => {
-    expect(formatJudgedId("judge", "1 m")).toBe("judge/1 m");
-    expect(formatJudgedId("generation-accuracy", "1 m")).toBe("generation-accuracy/2.1 m");
+    expect(formatJudgedId("judge", "1 m")).toBe("judge/2.1 m");
+    expect(formatJudgedId("generation-accuracy", "1 m")).toBe("generation-accuracy/3.1 m");
     expect(formatJudgedId("generation-accuracy/upstream", "1 m")).toBe(
       "generation-accuracy/upstream-1.1 m",
     );
@@ -186,6 +186,8 @@ describe("names of judged scores", () => {
         ["span", "span/upstream-1"],
         ["span/upstream", "span/upstream-1"],
         ["judge", "judge/1 m"],
+        ["judge", "judge/2.1 m"],
+        ["generation-accuracy", "generation-accuracy/3.1 m"],
         ["generation-accuracy", "generation-accuracy/2.1 m"],
         ["generation-accuracy", "generation-accuracy/1 m"],
         ["generation-accuracy", "generation-accuracy/upstream-1.1 m"],
@@ -195,16 +197,24 @@ describe("names of judged scores", () => {
     ).toEqual([
       ["span", "span/2"],
       ["span/upstream", "span/upstream-1"],
-      ["judge", "judge/1 m"],
-      ["generation-accuracy", "generation-accuracy/2.1 m"],
+      ["judge", "judge/2.1 m"],
+      ["generation-accuracy", "generation-accuracy/3.1 m"],
       ["generation-accuracy/upstream", "generation-accuracy/upstream-1.1 m"],
     ]);
   });
 
   it("of generation accuracy follow from stored verdicts", () => {
     expect(
-      combineWithVerdicts("in 1990-1995", ["1990"], { "judge/1 m": 0, "judge/edited-0 n": 1 }),
+      combineWithVerdicts("in 1990-1995", ["1990"], {
+        "judge/2.1 m": 0,
+        "judge/2.edited-0 n": 1,
+        "judge/1 m": 0,
+        "judge/edited-0 n": 1,
+      }),
     ).toEqual([
+      { scorer: "generation-accuracy/3.1 m", value: 1 },
+      { scorer: "generation-accuracy/3.edited-0 n", value: 1 },
+      // Of the judge's first version the names stay.
       { scorer: "generation-accuracy/2.1 m", value: 1 },
       { scorer: "generation-accuracy/2.edited-0 n", value: 1 },
     ]);

@@ -5,7 +5,7 @@ import { AppError, toWireError, type ErrorCode } from "@/contracts/errors";
 import type { RunConfig } from "@/contracts/run-config/run-config";
 import type { RunKind } from "@/contracts/records/run-state";
 import type { WorkerRequest, WorkerResponse } from "@/contracts/worker-protocol/worker-protocol";
-import type { StoredVerdict } from "@/contracts/worker-protocol/stored-results";
+import type { StoredBaseline, StoredVerdict } from "@/contracts/worker-protocol/stored-results";
 import type { Question } from "@/contracts/worker-protocol/questions";
 import type {
   LogLine,
@@ -23,6 +23,7 @@ import {
   readAnsweredQuestions,
   readQuestions,
   readRankedQuestions,
+  readStoredBaselines,
   findAnswers,
   saveAnswers,
 } from "./paging";
@@ -196,6 +197,9 @@ export class Attempt implements RunContext {
 
   readStoredAccuracy(): Promise<{ scored: number; sum: number }> {
     return this.ask("storedAccuracy", { runId: this.runId });
+  }
+  readStoredBaselines(runs: string): Promise<StoredBaseline[]> {
+    return readStoredBaselines(this.ask, runs);
   }
   readStoredEpisodes(
     runId: string,

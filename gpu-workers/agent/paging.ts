@@ -1,4 +1,6 @@
 import type { Answer } from "@/contracts/records/episode";
+import { parseRunIds } from "@/contracts/run-config/rl";
+import type { StoredBaseline } from "@/contracts/worker-protocol/stored-results";
 import type { Question } from "@/contracts/worker-protocol/questions";
 import type { Connection } from "./connection";
 import { chunk } from "@/lib/chunk";
@@ -53,6 +55,26 @@ export async function readAnsweredQuestions(ask: Ask, runId: string): Promise<Ma
     after = page.next;
   } while (after !== null);
   return answered;
+}
+
+/**
+ * What runs have answered, question by question, page by page.
+ * @param runs the setting that names the runs, as it stands in the configuration
+ */
+export async function readStoredBaselines(ask: Ask, runs: string): Promise<StoredBaseline[]> {
+  const all: StoredBaseline[] = [];
+  for (const runId of parseRunIds(runs)) {
+    let after: string | null = null;
+    do {
+      const page: { entries: StoredBaseline[]; next: string | null } = await ask(
+        "storedBaselines",
+        { runs, runId, after },
+      );
+      all.push(...page.entries);
+      after = page.next;
+    } while (after !== null);
+  }
+  return all;
 }
 
 /** Question ids that an evaluate run has stored, with the ranks of the gold documents that were found. */

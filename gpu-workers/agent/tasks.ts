@@ -19,7 +19,7 @@ import type { TaskContext, TaskHandlers, TaskOf } from "@/gpu-workers/jobs/task-
 import type { ArtifactTransfer } from "./artifact-transfer";
 import type { Connection } from "./connection";
 import type { AgentLog } from "./log";
-import { findAnswers, readQuestions, saveAnswers } from "./paging";
+import { findAnswers, readQuestions, readStoredBaselines, saveAnswers } from "./paging";
 import { HeldServices, type ServiceRegistry } from "./services";
 
 const RESULT_SCHEMAS = {
@@ -146,6 +146,7 @@ export class TaskRunner {
           partial,
         }).catch(() => undefined),
       readQuestions: (set) => readQuestions(ask, set),
+      readStoredBaselines: (runs) => readStoredBaselines(ask, runs),
       findAnswers: (keys) => findAnswers(ask, keys),
       saveAnswers: (answers) => saveAnswers(ask, answers),
       closeRetrievers: (corpus) => this.deps.services.closeRetrievers(corpus),

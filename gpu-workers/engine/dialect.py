@@ -294,6 +294,9 @@ class SampleSequence(DialectModel):
     stop: list[Annotated[str, Field(min_length=1)]] = Field(default_factory=list)
     stopIds: list[Annotated[int, Field(ge=0)]] = Field(default_factory=list)
     temperature: Annotated[float, Field(ge=0)] = 1.0
+    topP: Annotated[float, Field(gt=0, le=1)] = 1.0
+    topK: Annotated[int, Field(ge=0)] = 0
+    repetitionPenalty: Annotated[float, Field(gt=0)] = 1.0
     seed: Annotated[int, Field(ge=0)] = 0
     n: Annotated[int, Field(gt=0)] = 1
 

@@ -1,11 +1,14 @@
 """Opens a model before it is believed, and writes it as a folder of its own.
 
     python -m engine.import_model SOURCE TARGET [--base FOLDER]
+    python -m engine.import_model SOURCE --settings
 
 SOURCE: a folder of transformers, of PEFT (then --base is the model that the adapter is for), or of
 verl. What cannot be computed exactly is refused with the reason. The copy in TARGET, which must not
 exist, is loaded and compared with transformers on a short text. Prints one JSON line: {"path",
 "notes", "probes"} with what a tokenizer elsewhere must give, or {"error": {"code", "message"}}.
+With --settings only configuration and tokenizer are opened, before the weights are there, and
+nothing is written.
 """
 
 import argparse
@@ -336,14 +339,27 @@ def check_written(target: Path) -> tuple[list[str], dict]:
     return [note, *further], probes
 
 
+def check_model_settings(source: Path) -> dict:
+    """Refuses what the configuration and tokenizer of a folder without weights already tell."""
+    check_language_model(source, read_any_config(source))
+    return {"path": str(source), "notes": [], "probes": {"texts": [], "chats": []}}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(prog="import_model", description=__doc__)
     parser.add_argument("source", type=Path)
-    parser.add_argument("target", type=Path)
+    parser.add_argument("target", type=Path, nargs="?")
     parser.add_argument("--base", type=Path)
+    parser.add_argument("--settings", action="store_true")
     arguments = parser.parse_args()
+    if arguments.settings == (arguments.target is not None):
+        parser.error("give TARGET, or --settings without it")
     try:
-        result = import_model(arguments.source, arguments.target, arguments.base)
+        result = (
+            check_model_settings(arguments.source)
+            if arguments.settings
+            else import_model(arguments.source, arguments.target, arguments.base)
+        )
     except EngineError as error:
         result = {"error": {"code": error.code, "message": error.message}}
     print(json.dumps(result), flush=True)

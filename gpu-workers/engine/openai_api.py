@@ -57,7 +57,10 @@ class CompletionRequest(BaseModel):
     max_tokens: int | None = Field(None, gt=0)
     max_completion_tokens: int | None = Field(None, gt=0)
     temperature: float = Field(1.0, ge=0)
-    top_p: float = 1.0
+    top_p: float = Field(1.0, gt=0, le=1)
+    # As vLLM has them; -1 and 0 mean all tokens.
+    top_k: int = Field(0, ge=-1)
+    repetition_penalty: float = Field(1.0, gt=0)
     n: int = Field(1, gt=0, le=128)
     stop: str | list[str] | None = None
     seed: int | None = Field(None, ge=0, lt=2**63)
@@ -88,8 +91,6 @@ def parse_completion(raw: object, chat: bool) -> CompletionRequest:
         raise EngineError("invalid-input", format_validation_error(error, "The request")) from error
     if request.stream:
         raise EngineError("unsupported", "Streaming is not supported: leave `stream` out.")
-    if request.top_p != 1:
-        raise EngineError("unsupported", "top_p other than 1 is not supported.")
     last_role = request.messages[-1].role if request.messages else None
     if chat and request.continue_final_message and last_role != "assistant":
         raise EngineError(
@@ -165,6 +166,9 @@ def build_sample_operation(request: CompletionRequest, engine: EngineProtocol) -
                 "maxTokens": request.max_completion_tokens or request.max_tokens or max(1, default),
                 "stop": request.stops,
                 "temperature": request.temperature,
+                "topP": request.top_p,
+                "topK": max(0, request.top_k),
+                "repetitionPenalty": request.repetition_penalty,
                 "seed": request.seed if request.seed is not None else uuid.uuid4().int % 2**31,
                 "n": request.n,
             }

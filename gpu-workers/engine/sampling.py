@@ -319,13 +319,17 @@ def sample_tokens(
 ) -> None:
     """Samples from `logits` [rows, n], restricted to `allowed` [rows, n].
 
-    Column j is token names[j], or j where `names` is None. `logits` is overwritten.
+    Column j is token names[j], or j where `names` is None. `logits` is overwritten. Log-probability
+    and entropy are of the distribution before penalty, top-k and top-p: the losses are of it.
     """
     temperatures = torch.tensor([row.request.temperature for row in rows], device=logits.device)
     greedy = temperatures == 0
-    logits.div_(torch.where(greedy, 1.0, temperatures)[:, None])
-    if allowed is not None:
-        logits.masked_fill_(torch.from_numpy(~allowed).to(logits.device), float("-inf"))
+    divisors = torch.where(greedy, 1.0, temperatures)[:, None]
+    forbidden = None if allowed is None else torch.from_numpy(~allowed).to(logits.device)
+    penalised = penalise_repetition(logits, rows, names)
+    logits.div_(divisors)
+    if forbidden is not None:
+        logits.masked_fill_(forbidden, float("-inf"))
     lse = logits.logsumexp(-1, keepdim=True)
     if not bool(torch.isfinite(lse).all()):
         raise EngineError(
@@ -333,8 +337,16 @@ def sample_tokens(
             "The model's logits are not finite: the weights are damaged or the step size was too "
             "large.",
         )
-    tokens = logits.argmax(-1)
     probabilities = (logits - lse).exp_()
+    drawn_from = probabilities
+    if penalised is None:
+        tokens = logits.argmax(-1)
+    else:
+        penalised.div_(divisors)
+        if forbidden is not None:
+            penalised.masked_fill_(forbidden, float("-inf"))
+        tokens = penalised.argmax(-1)
+        drawn_from = penalised.softmax(-1)
     # -sum p log p = lse - sum p logit; a token that is not allowed has probability 0 and no
     # finite logit.
     finite = logits.masked_fill(logits == float("-inf"), 0.0)
@@ -343,13 +355,83 @@ def sample_tokens(
         uniforms = torch.tensor(
             [row.uniforms[len(row.ids)] for row in rows], dtype=torch.float64, device=logits.device
         )
-        tokens = torch.where(greedy, tokens, inverse_cdf(probabilities, uniforms))
+        drawn_from = truncate_distribution(drawn_from, rows)
+        tokens = torch.where(greedy, tokens, inverse_cdf(drawn_from, uniforms))
     logprobs = (logits.gather(1, tokens[:, None]) - lse)[:, 0].tolist()
     for row, token, logprob, entropy in zip(
         rows, tokens.tolist(), logprobs, entropies, strict=True
     ):
         name = int(names[token]) if names is not None else token
         row.append_sampled(name, logprob, entropy, model)
+
+
+def penalise_repetition(logits: Tensor, rows: list[Row], names: np.ndarray | None) -> Tensor | None:
+    """A copy of `logits` [rows, n] with each row's repetition penalty; None where no row has one.
+
+    Tokens that a row has read or sampled: a positive logit is divided by the penalty, a negative
+    one multiplied (Keskar et al. 2019; transformers' RepetitionPenaltyLogitsProcessor).
+    """
+    if all(row.request.repetitionPenalty == 1 for row in rows):
+        return None
+    penalised = logits.clone()
+    for i, row in enumerate(rows):
+        penalty = row.request.repetitionPenalty
+        if penalty == 1:
+            continue
+        seen = np.unique(np.array(row.prompt + row.ids))
+        if names is not None:
+            seen = np.flatnonzero(np.isin(names, seen))
+        where = to_index(seen, logits.device)
+        old = logits[i].index_select(0, where)
+        penalised[i].index_copy_(0, where, torch.where(old < 0, old * penalty, old / penalty))
+    return penalised
+
+
+# Likeliest tokens among which the bound of top-p is looked for before all are sorted.
+TOP_P_HEAD = 1024
+
+
+def truncate_distribution(probabilities: Tensor, rows: list[Row]) -> Tensor:
+    """`probabilities` [rows, n] with those outside of each row's top-k and top-p set to 0.
+
+    As transformers' TopKLogitsWarper and then TopPLogitsWarper, whose probabilities are those that
+    top-k leaves: tokens as likely as the k-th stay; by top-p those stay before which less than p
+    has been collected, at least one. The sum of a row may be below 1; the same tensor is returned
+    where no row is truncated.
+    """
+    columns = probabilities.shape[1]
+    top_k = [min(row.request.topK or columns, columns) for row in rows]
+    top_p = [row.request.topP for row in rows]
+    if all(k == columns for k in top_k) and all(p == 1 for p in top_p):
+        return probabilities
+    kept = probabilities.clone()
+    limited = [i for i, k in enumerate(top_k) if k < columns]
+    if limited:
+        which = torch.tensor(limited, device=kept.device)
+        some = kept.index_select(0, which)
+        ranks = torch.tensor([top_k[i] - 1 for i in limited], device=kept.device)[:, None]
+        largest = some.topk(int(ranks.max()) + 1, dim=-1).values
+        some.masked_fill_(some < largest.gather(1, ranks), 0.0)
+        kept.index_copy_(0, which, some)
+    for i, p in enumerate(top_p):
+        if p < 1:
+            truncate_by_top_p(kept[i], p)
+    return kept
+
+
+def truncate_by_top_p(probabilities: Tensor, p: float) -> None:
+    """Sets those of [n] to 0 before which, from the likeliest on, p of the sum was collected."""
+    total = probabilities.sum(dtype=torch.float64)
+    for count in (min(TOP_P_HEAD, len(probabilities)), len(probabilities)):
+        values, places = probabilities.topk(count)
+        cumulative = values.double().cumsum(0)
+        if count == len(probabilities) or bool(cumulative[-1] >= p * total):
+            stay = cumulative - values.double() < p * total
+            stay[0] = True
+            head = torch.where(stay, values, 0.0)
+            probabilities.zero_()
+            probabilities.index_copy_(0, places, head)
+            return
 
 
 def inverse_cdf(probabilities: Tensor, uniforms: Tensor, block: int = 512) -> Tensor:

@@ -14,6 +14,7 @@ export interface TaskContext {
   /** Says what is being done; `fraction` is 0..1, `partial` what there is of the result. */
   reportProgress: (detail: string, fraction: number, partial?: unknown) => void;
   readQuestions(set: string): Promise<Question[]>;
+  readStoredBaselines: AttemptContext["readStoredBaselines"];
   findAnswers(keys: string[]): Promise<Map<string, Answer>>;
   saveAnswers(answers: Answer[]): Promise<void>;
   /** Downloads a checkpoint by its artifact id. */

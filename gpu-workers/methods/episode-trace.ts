@@ -88,7 +88,7 @@ export class EpisodeTrace {
     overrides: Partial<ModelRequest>,
   ): Promise<{ reply: ModelReply; call: Omit<StepOfKind<"condense">, "kind"> }> {
     const { model, plan, signal, nextSeed } = this.parts;
-    const { stop, maxTokens, temperature, topP } = plan;
+    const { stop, maxTokens, temperature, topP, topK, repetitionPenalty } = plan;
     const reply = await model.reply(
       {
         messages,
@@ -96,6 +96,8 @@ export class EpisodeTrace {
         maxTokens,
         temperature,
         ...(topP === undefined ? {} : { topP }),
+        ...(topK === undefined ? {} : { topK }),
+        ...(repetitionPenalty === undefined ? {} : { repetitionPenalty }),
         seed: nextSeed(),
         ...overrides,
       },

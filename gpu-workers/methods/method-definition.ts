@@ -1,6 +1,7 @@
 import { formatQuestion } from "@/core/scoring/rule-scoring";
 import type { Episode, MethodName, Protocol } from "@/contracts/records/episode";
 import type { MethodSettings } from "@/contracts/run-config/method";
+import { resolveSampling } from "@/contracts/run-config/sampling";
 import type { Question } from "@/contracts/worker-protocol/questions";
 import type { Retriever } from "@/gpu-workers/retrieval/retriever";
 import type { DocumentStore } from "@/gpu-workers/retrieval/corpus/document-store";
@@ -51,7 +52,14 @@ export interface MethodDependencies {
   protocol: Protocol;
   settings: Pick<
     MethodSettings,
-    "retrieve" | "searches" | "temperature" | "maxTokens" | "answeredBy"
+    | "retrieve"
+    | "searches"
+    | "temperature"
+    | "topP"
+    | "topK"
+    | "repetitionPenalty"
+    | "maxTokens"
+    | "answeredBy"
   >;
   /** Who answers: with `generator` what the method itself answered is left out of its episodes. */
   generates: boolean;
@@ -70,9 +78,9 @@ export function createMethod(
     ...prescribed,
     retrieve: settings.retrieve ?? prescribed.retrieve,
     searches: settings.searches ?? prescribed.searches,
-    temperature: settings.temperature ?? prescribed.temperature,
+    topP: undefined,
+    ...resolveSampling(settings, prescribed),
     maxTokens: settings.maxTokens ?? prescribed.maxTokens,
-    ...(settings.temperature === 0 ? { topP: undefined } : {}),
   };
 
   const chatTemplates = [template, condensing].flatMap(

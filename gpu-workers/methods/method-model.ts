@@ -7,18 +7,15 @@ import type { EngineModel } from "@/gpu-workers/llm/engine/client";
 import type { EndpointClient } from "@/gpu-workers/llm/endpoint/endpoint-client";
 import { CHATML_TEMPLATE } from "@/gpu-workers/llm/model-files/chat-template";
 import type { Tokenizer } from "@/gpu-workers/llm/model-files/tokenizer";
-import { AppError } from "@/contracts/errors";
+import type { TokenSampling } from "@/contracts/run-config/sampling";
 import type { ModelApi } from "@/contracts/run-config/model";
 
 /** One call of a method's own model. */
-export interface ModelRequest {
+export interface ModelRequest extends TokenSampling {
   /** The conversation; an assistant's message at its end is continued. */
   messages: readonly Message[];
   stop: readonly string[];
   maxTokens: number;
-  /** 0: greedy. */
-  temperature: number;
-  topP?: number;
   seed: number;
 }
 
@@ -56,12 +53,17 @@ export function createEndpointModel(
   return {
     name: model,
     identity: { endpoint: client.base, model, api },
-    async reply({ messages, stop, maxTokens, temperature, topP, seed }, signal) {
+    async reply(request, signal) {
+      const { messages, stop, maxTokens, temperature, topP, topK, repetitionPenalty, seed } =
+        request;
       const sampling = {
         model,
         max_tokens: maxTokens,
         temperature,
         ...(topP === undefined ? {} : { top_p: topP }),
+        // Not of OpenAI's dialect: vLLM, SGLang and llama.cpp take them, and who refuses them says so.
+        ...(topK === undefined ? {} : { top_k: topK }),
+        ...(repetitionPenalty === undefined ? {} : { repetition_penalty: repetitionPenalty }),
         ...(temperature > 0 ? { seed } : {}),
         ...(stop.length > 0 ? { stop: [...stop] } : {}),
       };
@@ -142,19 +144,13 @@ export function createEngineModel(
     name,
     identity,
     describeChat: (messages) => tokenizer.chat.describe(messages),
-    async reply({ messages, stop, maxTokens, temperature, topP, seed }, signal) {
-      if (topP !== undefined && topP !== 1 && temperature > 0) {
-        throw new AppError(
-          "unsupported",
-          `The worker's own engine does not sample with top_p ${topP}, as this protocol does. Use protocol paper, set methodSettings.temperature to 0, or give searcher.endpoint a server that does.`,
-        );
-      }
+    async reply({ messages, stop, maxTokens, ...sampling }, signal) {
       const prompt = tokenizer.chat.render(messages);
       const ids = tokenizer.encode(prompt);
       const { sampled, seconds } = await new Promise<{ sampled: Sampled; seconds: number }>(
         (resolve, reject) => {
           waiting.push({
-            sequence: { ids, maxTokens, stop: [...stop], temperature, seed },
+            sequence: { ids, maxTokens, stop: [...stop], ...sampling },
             signal,
             resolve,
             reject,

@@ -200,6 +200,7 @@ export async function openMethod(
       },
       seed,
       forced,
+      methodSettings,
     );
   const condensing = findCondensingPrompt(method);
   const definition = method === "s3" ? defineTextS3(search) : METHOD_DEFINITIONS[method];

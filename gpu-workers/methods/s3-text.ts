@@ -14,6 +14,7 @@ import {
   listUpstreamContext,
   renderUpstreamFirstWindow,
 } from "@/gpu-workers/searcher/upstream-context";
+import { S3_SAMPLING } from "./s3";
 import type { EpisodeTrace } from "./episode-trace";
 import { continueConversation } from "./parse-output";
 import type { MethodDefinition, QuestionPrompt } from "./method-definition";
@@ -42,7 +43,7 @@ export function defineTextS3(settings: SearchConfig): MethodDefinition {
     version: PROTOCOL_VERSIONS[settings.protocol] + 1,
     thinksInText: true,
     // The released code sets no stop string and cuts the text afterwards; a server would leave out a closing tag alone.
-    plans: { paper: plan, upstream: { ...plan, temperature: 0.6, topP: 0.95, stop: [] } },
+    plans: { paper: plan, upstream: { ...plan, ...S3_SAMPLING.upstream, stop: [] } },
     run: (trace, question) =>
       settings.protocol === "upstream"
         ? runAsReleased(trace, question, settings)

@@ -6,11 +6,14 @@ import type {
   SearchEnvironment,
   Searcher,
 } from "@/gpu-workers/searcher/episode-inputs";
+import { resolveSampling, type TokenSampling } from "@/contracts/run-config/sampling";
 import { Stopwatch } from "@/gpu-workers/runtime/stopwatch";
 import type { ModelMethod } from "@/gpu-workers/searcher/method";
 
 /**
- * The search loop with one searcher, one episode per question. Upstream validates at temperature 0.6, the paper greedily.
+ * The search loop with one searcher, one episode per question. Upstream validates at temperature 0.6 and top_p 0.95, the
+ * paper greedily, unless the run's settings say otherwise.
+ *
  * `forced`: what is given of the first turns of every episode.
  */
 export function createS3Method(
@@ -18,9 +21,10 @@ export function createS3Method(
   search: SearchEnvironment,
   seed: number,
   forced: readonly ForcedTurn[] = [],
+  settings: Parameters<typeof resolveSampling>[0] = {},
 ): ModelMethod {
   const sampling: SamplingParameters = {
-    temperature: getInferenceTemperature(search.settings.protocol),
+    ...resolveSampling(settings, S3_SAMPLING[search.settings.protocol]),
     seed,
     step: 0,
     training: false,
@@ -42,6 +46,7 @@ export function createS3Method(
   };
 }
 
-/** Sampling temperature outside training. */
-const getInferenceTemperature = (protocol: SearchEnvironment["settings"]["protocol"]): number =>
-  protocol === "upstream" ? 0.6 : 0;
+/** Sampling outside training, by protocol. */
+export const S3_SAMPLING: Readonly<
+  Record<SearchEnvironment["settings"]["protocol"], Pick<TokenSampling, "temperature" | "topP">>
+> = { paper: { temperature: 0 }, upstream: { temperature: 0.6, topP: 0.95 } };

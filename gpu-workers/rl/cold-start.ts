@@ -6,6 +6,7 @@ import { shuffleBySalt } from "@/gpu-workers/runtime/keys";
 import { groupBy } from "@/lib/group-by";
 import { buildDemonstration, walkGoldPaths } from "@/gpu-workers/searcher/gold-path";
 import type { Policy } from "./policy";
+import { selectOptimizer } from "./policy-update/learning-rate";
 import {
   countActionTokens,
   buildDatum,
@@ -108,6 +109,9 @@ export async function runColdStartStep(
     ),
   );
   const { loss } = await policy.model.forwardBackward({ loss: "cross_entropy", data }, { signal });
-  await policy.model.optimStep({ learningRate, gradClip: config.rl.gradientClip }, { signal });
+  await policy.model.optimStep(
+    { learningRate, gradClip: config.rl.gradientClip, ...selectOptimizer(config.rl) },
+    { signal },
+  );
   return loss;
 }

@@ -49,14 +49,22 @@ export async function rollOut(
   step: number,
 ): Promise<Group[]> {
   const { config, search, grader, baseline, stopwatch, signal } = dependencies;
-  const { groupSize, temperature } = config.rl;
+  const { groupSize, temperature, topP, topK, repetitionPenalty } = config.rl;
   const requests = questions.flatMap((question) =>
     Array.from({ length: groupSize }, (_, sampleIndex) => ({ question, sampleIndex })),
   );
   const episodes = await runEpisodes(
     searcher,
     search,
-    { temperature, seed: config.seed, step, training: true },
+    {
+      temperature,
+      topP,
+      topK,
+      repetitionPenalty,
+      seed: config.seed,
+      step,
+      training: true,
+    },
     requests,
     stopwatch,
     signal,

@@ -1,7 +1,7 @@
 import type { Answer } from "@/contracts/records/episode";
 import type { RunConfig } from "@/contracts/run-config/run-config";
 import type { WorkerResponse } from "@/contracts/worker-protocol/worker-protocol";
-import type { StoredVerdict } from "@/contracts/worker-protocol/stored-results";
+import type { StoredBaseline, StoredVerdict } from "@/contracts/worker-protocol/stored-results";
 import type { Question } from "@/contracts/worker-protocol/questions";
 import type {
   LogLine,
@@ -64,6 +64,8 @@ export interface AttemptContext {
   readRankedQuestions(): Promise<Map<string, number[]>>;
   /** Questions that this predict run has stored with a score, by any attempt, and the sum of their scores. */
   readStoredAccuracy(): Promise<{ scored: number; sum: number }>;
+  /** What the runs of a setting (`rl.ragRuns`) have answered, with all scores of each answer. */
+  readStoredBaselines(runs: string): Promise<StoredBaseline[]>;
   /** Stored episodes of a predict run for these questions, with the texts they hand over. */
   readStoredEpisodes(
     runId: string,

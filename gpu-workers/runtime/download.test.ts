@@ -215,4 +215,41 @@ describe("sources", () => {
       delete process.env.HF_ENDPOINT;
     }
   });
+
+  it("of several datasets are one corpus in the preset's order, and nothing comes where a part is missing", async () => {
+    const parts = ["pubmed", "textbooks", "statpearls", "wikipedia"];
+    let missing: string | null = "wikipedia";
+    handle = (request, response) => {
+      const path = request.url ?? "";
+      const listed = /^\/api\/datasets\/MedRAG\/(\w+)\/tree/.exec(path)?.[1];
+      if (listed !== undefined)
+        return void response.writeHead(200, { "content-type": "application/json" }).end(
+          JSON.stringify(
+            ["b", "a"].map((name) => ({
+              type: "file",
+              path: listed === missing ? "README.md" : `chunk/${name}.jsonl`,
+              size: `${listed} ${name}`.length,
+            })),
+          ),
+        );
+      const [, part, name] = /MedRAG\/(\w+)\/resolve\/main\/chunk\/(\w+)/.exec(path) ?? [];
+      ranged(Buffer.from(`${part} ${name}`))(request, response);
+    };
+    process.env.HF_ENDPOINT = url;
+    try {
+      const source = corpusSourceSchema.parse({ kind: "preset", preset: "medcorp" });
+      if (source.kind !== "preset") throw new Error("not a preset");
+      await expect(fetchSource(source, { ...common, folder })).rejects.toThrow(
+        /MedRAG\/wikipedia holds none of the files .* 3-statpearls/,
+      );
+      expect(asked.every((request) => request.startsWith("/api/"))).toBe(true);
+      missing = null;
+      const { files } = await fetchSource(source, { ...common, folder });
+      expect(await Promise.all(files.map(({ path }) => readFile(path, "utf8")))).toEqual(
+        parts.flatMap((part) => [`${part} a`, `${part} b`]),
+      );
+    } finally {
+      delete process.env.HF_ENDPOINT;
+    }
+  });
 });

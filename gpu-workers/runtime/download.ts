@@ -5,7 +5,7 @@ import { Readable, Transform } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { AppError, type ErrorCode, wireErrorSchema } from "@/contracts/errors";
 import { describeFetchError, hasErrorCode } from "@/lib/errors";
-import { hashFile } from "@/lib/hash";
+import { hashFile, hashGitBlob } from "@/lib/hash";
 import { parseJsonOrNull } from "@/lib/json";
 import { retry } from "@/lib/retry";
 import { guardedFetch } from "./guarded-fetch";
@@ -17,6 +17,8 @@ export interface DownloadOptions {
   path: string;
   /** What the file must be; null where nobody said. */
   sha256: string | null;
+  /** Git's id of the file as a blob, where that is what it must be. */
+  gitBlob?: string;
   /** Said in an error: how to do without the network. */
   byHand: string;
   /** The error's code where the server cannot be reached; by default `not-found`. */
@@ -41,12 +43,12 @@ const SILENCE_MS = 60_000;
  * @throws AppError "not-found", "unauthorized", "storage-full", or "invalid-input" for a file other than promised
  */
 export async function download(options: DownloadOptions): Promise<string> {
-  const { path, sha256, signal, byHand } = options;
+  const { path, signal, byHand } = options;
   const pauses = options.pausesMs ?? PAUSES_MS;
   await mkdir(dirname(path), { recursive: true });
   if (await readSize(path)) {
-    const got = await hashFile(path, signal);
-    if (sha256 === null || got === sha256) return got;
+    const { sha256, wrong } = await checkFile(path, options);
+    if (wrong === null) return sha256;
     // Left by an earlier attempt and spoilt since, or of another checksum: kept, it would fail every attempt.
     await rm(path, { force: true });
   }
@@ -71,17 +73,31 @@ export async function download(options: DownloadOptions): Promise<string> {
         { cause: error },
       ),
   });
-  const got = await hashFile(`${path}.part`, signal);
-  if (sha256 !== null && got !== sha256) {
+  const { sha256, wrong } = await checkFile(`${path}.part`, options);
+  if (wrong !== null) {
     await rm(`${path}.part`, { force: true });
     throw new AppError(
       "invalid-input",
-      `${options.url} gave a file with the sha256 ${got}, not ${sha256}. It was deleted. Either the file was changed there or the checksum is of another one.`,
+      `${options.url} gave a file with ${wrong}. It was deleted. Either the file was changed there or the checksum is of another one.`,
     );
   }
   await rename(`${path}.part`, path);
   await rm(`${path}.tag`, { force: true });
-  return got;
+  return sha256;
+}
+
+/** The sha256 of a file, and which checksum it has instead of the wanted one; null where it has that. */
+async function checkFile(
+  path: string,
+  { sha256: wanted, gitBlob, signal }: DownloadOptions,
+): Promise<{ sha256: string; wrong: string | null }> {
+  const sha256 = await hashFile(path, signal);
+  if (wanted !== null && sha256 !== wanted)
+    return { sha256, wrong: `the sha256 ${sha256}, not ${wanted}` };
+  const blob = gitBlob === undefined ? undefined : await hashGitBlob(path, signal);
+  if (blob !== gitBlob)
+    return { sha256, wrong: `git's blob id ${blob ?? ""}, not ${gitBlob ?? ""}` };
+  return { sha256, wrong: null };
 }
 
 /**

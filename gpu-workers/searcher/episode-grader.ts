@@ -66,7 +66,7 @@ export class EpisodeGrader {
 
   /** Scores answers that already exist. */
   async scoreAnswers(
-    episodes: readonly Episode[],
+    episodes: readonly Pick<Episode, "context">[],
     answers: readonly Answer[],
     questions: readonly Question[],
     signal: AbortSignal,

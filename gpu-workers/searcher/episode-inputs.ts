@@ -1,3 +1,4 @@
+import type { TokenSampling } from "@/contracts/run-config/sampling";
 import type { SearchConfig } from "@/contracts/run-config/search";
 import type { ForcedTurn } from "@/contracts/worker-protocol/tasks";
 import type { Question } from "@/contracts/worker-protocol/questions";
@@ -28,9 +29,7 @@ export interface SearchEnvironment {
 }
 
 /** How the searcher's tokens are sampled. Hashed as it stands for the episode's cache key: no field may be renamed. */
-export interface SamplingParameters {
-  /** 0: greedy. */
-  temperature: number;
+export interface SamplingParameters extends TokenSampling {
   /** Seed of the run. The seed of a turn is derived from it, the step, the question, the sample and the turn. */
   seed: number;
   /** Training step; 0 outside training. */

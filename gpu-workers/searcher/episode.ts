@@ -254,7 +254,7 @@ function stopEpisode(
 async function sampleTurn(
   searcher: Searcher,
   settings: SearchConfig,
-  { temperature, seed, step }: SamplingParameters,
+  { seed, step, training: _training, ...sampling }: SamplingParameters,
   prompted: readonly PromptedTurn[],
   generation: number,
   signal: AbortSignal,
@@ -279,7 +279,7 @@ async function sampleTurn(
         ...ids.slice(ids.length - countReadTokens(settings, ids.length)),
         ...searcher.tokenizer.encode(written[i]?.text ?? ""),
       ],
-      temperature,
+      ...sampling,
       seed: deriveSeed(seed, step, episode.question.id, episode.sampleIndex, generation),
       ...selectDecoding(settings, window.length, generation, written[i] !== null),
     };

@@ -12,6 +12,11 @@ export interface TrainingSequence {
   mask: (0 | 1)[];
   /** Log-probabilities under the policy that sampled; 0 where the mask is 0. Same length as ids. */
   logprobs: number[];
+  /**
+   * 1 where the critic values the state from which the token came. Absent: at the action tokens; `upstream` takes every
+   * token after the first prompt for one, what was retrieved included.
+   */
+  states?: (0 | 1)[];
   /** Under guided decoding the grammar of each turn, with the range of tokens that it restricts. */
   guides: { start: number; end: number; lark: string }[];
 }
@@ -54,8 +59,10 @@ export function buildTrainingSequence(
 function cutAsReleased(sequence: TrainingSequence, prompt: number): TrainingSequence {
   const begin = Math.max(0, prompt - UPSTREAM_LIMITS.keptPrompt);
   const end = Math.min(sequence.ids.length, prompt + UPSTREAM_LIMITS.keptResponse);
-  if (begin === 0 && end === sequence.ids.length) return sequence;
+  const states = sequence.ids.slice(begin, end).map((_, i) => (i + begin < prompt ? 0 : 1));
+  if (begin === 0 && end === sequence.ids.length) return { ...sequence, states };
   return {
+    states,
     ids: sequence.ids.slice(begin, end),
     mask: sequence.mask.slice(begin, end),
     logprobs: sequence.logprobs.slice(begin, end),
@@ -69,6 +76,12 @@ function cutAsReleased(sequence: TrainingSequence, prompt: number): TrainingSequ
   };
 }
 
+/** Which tokens the critic values. */
+export const listStates = ({
+  mask,
+  states = mask,
+}: Pick<TrainingSequence, "mask" | "states">): readonly (0 | 1)[] => states;
+
 /** Number of tokens that the policy chose. */
 export const countActionTokens = ({ mask }: Pick<TrainingSequence, "mask">): number =>
   mask.reduce<number>((sum, m) => sum + m, 0);
@@ -81,7 +94,7 @@ export const pickActionTokens = (
 
 /** A list with an entry per token: `value(t)` at the t-th action token, 0 at the others. */
 export function fillActionTokens(
-  { mask }: Pick<TrainingSequence, "mask">,
+  { mask }: { mask: readonly (0 | 1)[] },
   value: (action: number) => number,
 ): number[] {
   let action = 0;

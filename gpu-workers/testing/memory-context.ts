@@ -12,7 +12,7 @@ import {
 } from "@/contracts/run-config/run-config";
 import type { RetrieverConfig } from "@/contracts/run-config/retriever";
 import type { WorkerResponse } from "@/contracts/worker-protocol/worker-protocol";
-import type { StoredVerdict } from "@/contracts/worker-protocol/stored-results";
+import type { StoredBaseline, StoredVerdict } from "@/contracts/worker-protocol/stored-results";
 import type { Question } from "@/contracts/worker-protocol/questions";
 import type {
   LogLine,
@@ -94,6 +94,8 @@ export async function atlasQuestions(set: string): Promise<Question[]> {
 }
 
 export interface MemoryContextOptions {
+  /** What the runs of rl.ragRuns have answered. */
+  baselines?: StoredBaseline[];
   config: RunConfigInput;
   services: Services;
   workDir: string;
@@ -197,6 +199,9 @@ export class MemoryContext implements RunContext {
       scored: scores.length,
       sum: scores.reduce((sum, value) => sum + value, 0),
     });
+  }
+  readStoredBaselines(): Promise<StoredBaseline[]> {
+    return Promise.resolve(this.options.baselines ?? []);
   }
   readStoredEpisodes(
     _runId: string,

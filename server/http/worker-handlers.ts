@@ -1,3 +1,4 @@
+import { parseRunIds } from "@/contracts/run-config/rl";
 import type { Artifacts } from "@/server/features/artifacts/artifacts";
 import type { QuestionSets } from "@/server/features/question-sets/question-sets";
 import type { WorkerCorpora } from "@/server/features/corpora/worker-corpora";
@@ -9,6 +10,7 @@ import {
   findJudgeScores,
   listAnsweredQuestions,
   listRankedQuestions,
+  listStoredBaselines,
   readStoredAccuracy,
   readStoredEpisodes,
 } from "@/server/features/episodes/worker-reads";
@@ -104,6 +106,17 @@ export function createWorkerHandlers(services: WorkerServices): WorkerHandlers {
     },
     storedAccuracy: readsRun(db, ({ runId }) => readStoredAccuracy(db, runId)),
     storedEpisodes: readsRun(db, (request) => readStoredEpisodes(db, request)),
+    async storedBaselines({ tokenId }, request) {
+      // The setting names several runs in one text.
+      const isNamed = parseRunIds(request.runs).includes(request.runId);
+      await requireNeeded(
+        db,
+        tokenId,
+        `run ${request.runId}`,
+        isNamed ? request.runs : request.runId,
+      );
+      return listStoredBaselines(db, request);
+    },
     async findEpisodes({ tokenId }, request) {
       await requireHeldWork(db, tokenId);
       return findEpisodes(db, request);

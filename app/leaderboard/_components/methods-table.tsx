@@ -117,13 +117,13 @@ function Head({ board: { columns, averaged }, costs, view: { sort, onSort } }: H
   return (
     <thead className="border-b text-xs text-muted-foreground">
       <tr>
-        <SortHead {...heads.method} className="sticky left-0 z-10 min-w-44 bg-card max-md:min-w-36">
+        <SortHead {...heads.method} className="sticky left-0 z-10 min-w-52 bg-card max-md:min-w-36">
           {t("Method")}
         </SortHead>
         {columns.map((column) => {
           const name = formatColumnTitle(ENGLISH, column, columns);
           return (
-            <SortHead key={column.id} {...bind(name)} className="text-right">
+            <SortHead key={column.id} {...bind(name)} className="text-right whitespace-normal">
               {formatColumnTitle(t, column, columns)}{" "}
               <span className="font-normal">({formatInteger(column.questions)})</span>
             </SortHead>
@@ -159,7 +159,7 @@ function Head({ board: { columns, averaged }, costs, view: { sort, onSort } }: H
         ))}
         <SortHead
           {...heads.samples}
-          className="text-right"
+          className="text-right whitespace-normal"
           help={<Help term="training-samples" className={HEAD_HELP} />}
         >
           {t("Training samples")}

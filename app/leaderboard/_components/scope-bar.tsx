@@ -18,7 +18,7 @@ export function ScopeBar({ board, setParams }: ScopeBarProps) {
           {t("Corpus · generator · scorer")}
         </span>
         <Select
-          className="w-auto max-w-full"
+          className="w-auto max-w-full md:max-w-120"
           value={board.scope ?? ""}
           onChange={(e) =>
             setParams({ scope: e.target.value, reference: null, pin: null, open: null, sort: null })
@@ -32,7 +32,7 @@ export function ScopeBar({ board, setParams }: ScopeBarProps) {
       <label className="min-w-0 max-md:w-full">
         <span className="mb-1 block text-2xs text-muted-foreground">{t("Reference")}</span>
         <Select
-          className="w-auto max-w-full"
+          className="w-auto max-w-full md:max-w-120"
           value={board.rows.find((row) => row.id === board.reference)?.key ?? ""}
           onChange={(e) => setParams({ reference: e.target.value })}
           options={board.rows.map((row) => ({

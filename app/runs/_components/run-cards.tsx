@@ -34,7 +34,7 @@ export function RunCards({
               <div className="min-w-0 flex-1">
                 <RunProgress run={run} />
               </div>
-              <span className="text-xs text-muted-foreground">
+              <span className="w-16 shrink-0 text-right text-xs text-muted-foreground">
                 <RunDuration run={run} />
               </span>
             </div>

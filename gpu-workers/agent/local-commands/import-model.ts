@@ -52,6 +52,14 @@ export async function importModel(
   return imported;
 }
 
+/**
+ * Refuses what the configuration and the tokenizer of a folder already tell, so that weights need not be fetched for it.
+ * @throws AppError with the reason
+ */
+export async function checkModelSettings(folder: string, signal: AbortSignal): Promise<void> {
+  await runImport([folder, "--settings"], signal);
+}
+
 /** Runs engine/import_model.py, which says in one line of JSON what it did or why it did not. */
 function runImport(args: string[], signal: AbortSignal): Promise<Imported> {
   return new Promise((accept, reject) => {

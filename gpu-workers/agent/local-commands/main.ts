@@ -4,6 +4,7 @@ import { addCheckpointCommands } from "./checkpoint";
 import { addCorpusCommands } from "./corpus";
 import { addEncoderCommands } from "./encoder";
 import { addIndexCommands } from "./indexes";
+import { addModelCommands } from "./model";
 import { addQuestionCommands } from "./questions";
 
 /**
@@ -18,6 +19,7 @@ addEncoderCommands(program);
 addIndexCommands(program);
 addCorpusCommands(program);
 addCheckpointCommands(program);
+addModelCommands(program);
 addQuestionCommands(program);
 
 program.parseAsync().catch((error: unknown) => {

@@ -272,6 +272,8 @@ export class ProtocolServer {
         return { answers: [] };
       case "storedAccuracy":
         return { scored: 0, sum: 0 };
+      case "storedBaselines":
+        return { entries: [], next: null };
       case "storedEpisodes":
         return { episodes: [], documents: [] };
       case "answeredQuestions":

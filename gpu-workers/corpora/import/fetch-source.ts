@@ -119,7 +119,7 @@ export async function fetchSource(
     case "preset": {
       const preset: CorpusPreset = CORPUS_PRESETS[source.preset];
       const root = join(folder, "corpus");
-      await fetchHubFiles(preset.corpus, root, preset.byHand, options);
+      await fetchParts(preset, root, options);
       const index =
         source.withIndex && preset.index
           ? await fetchIndex(preset.index, folder, preset.byHand, options)
@@ -128,7 +128,7 @@ export async function fetchSource(
         files: await listFiles(root),
         reading: DEFAULT_READING,
         licence: preset.licence,
-        from: `${preset.title} (${preset.corpus.dataset})`,
+        from: `${preset.title} (${preset.corpus.map(({ dataset }) => dataset).join(", ")})`,
         index,
       };
     }
@@ -141,6 +141,24 @@ async function listAllowedFiles(path: string, roots: readonly string[]): Promise
   return Promise.all(
     files.map(async (file) => ({ ...file, path: await resolveImportPath(file.path, roots) })),
   );
+}
+
+/**
+ * Downloads the datasets of a preset. Of several each gets a folder whose name begins with its place, because files are
+ * read in the order of their names.
+ */
+async function fetchParts(
+  { corpus, byHand }: CorpusPreset,
+  root: string,
+  options: FetchOptions,
+): Promise<void> {
+  if (corpus.length === 1) return void (await fetchHubFiles(corpus[0]!, root, byHand, options));
+  // What is missing is better known before so much is downloaded.
+  for (const part of corpus) await listHubFiles(part, byHand, options.signal, options.pausesMs);
+  for (const [i, part] of corpus.entries()) {
+    const name = `${i + 1}-${part.dataset.split("/").at(-1) ?? ""}`;
+    await fetchHubFiles(part, join(root, name), byHand, options);
+  }
 }
 
 /** Downloads the files of a dataset into a folder, each under its own path. @returns what they are */

@@ -25,7 +25,7 @@ const treeSchema = z.array(
 const PAUSES_MS = [1_000, 4_000, 15_000];
 
 /** Address of the hub; HF_ENDPOINT names a mirror, as it does for the hub's own client. */
-const getEndpoint = (): string =>
+export const getEndpoint = (): string =>
   (process.env.HF_ENDPOINT ?? "https://huggingface.co").replace(/\/+$/, "");
 
 /**

@@ -137,10 +137,12 @@ describe("a preview of a corpus", () => {
         Array.from({ length: 1500 }, (_, j) => ((i * 7919 + j * j * 31) >>> 0).toString(36)).join(
           "",
         );
-      const documents = Array.from({ length: 6000 }, (_, i) =>
+      // Packed it is 3 MB: the first 2 MiB end within it.
+      const documents = Array.from({ length: 600 }, (_, i) =>
         JSON.stringify({ id: `d${i}`, text: noise(i) }),
       ).join("\n");
       const body = gzipSync(documents);
+      expect(body.length).toBeGreaterThan(2.5 * 2 ** 20);
       const url = await serve((response) => {
         response.writeHead(200, { "content-length": 1e12 });
         const send = (at: number): void => {

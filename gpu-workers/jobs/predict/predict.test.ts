@@ -55,23 +55,38 @@ describe("a predict run", () => {
     ).toEqual(["exact-match/1", "f1/1"]);
   });
 
-  it("does not begin with a judge that is not there or gives no verdict, and says so", async () => {
+  it("does not begin with a judge that is not there, and says so", async () => {
     const { url } = await generator(() => false);
-    for (const [reply, reason] of [
-      [{ status: 401 }, "missing, wrong or revoked"],
-      ["Perhaps.", "neither yes nor no"],
-    ] as const) {
-      const judge = await ScriptedEndpoint.start([reply]);
-      const run = createContext(
-        buildConfig(url, { scorer: "judge", judge: { model: "j", endpoint: judge.url } }),
-      );
-      await expect(predict(run)).rejects.toThrow(reason);
-      await judge.close();
-      expect(run.preflightItems.find(({ name }) => name === "judge")).toMatchObject({
-        state: "failed",
-        error: expect.stringContaining(reason) as unknown,
-      });
-      expect([run.isRunning, run.records().length]).toEqual([false, 0]);
+    const reason = "missing, wrong or revoked";
+    const judge = await ScriptedEndpoint.start([{ status: 401 }]);
+    const run = createContext(
+      buildConfig(url, { scorer: "judge", judge: { model: "j", endpoint: judge.url } }),
+    );
+    await expect(predict(run)).rejects.toThrow(reason);
+    await judge.close();
+    expect(run.preflightItems.find(({ name }) => name === "judge")).toMatchObject({
+      state: "failed",
+      error: expect.stringContaining(reason) as unknown,
+    });
+    expect([run.isRunning, run.records().length]).toEqual([false, 0]);
+  });
+
+  it("ends with a judge that gives no verdict: its replies count as no, are told and stored as unread", async () => {
+    const { url } = await generator(() => false);
+    const judge = await ScriptedEndpoint.start(["Perhaps."]);
+    const run = createContext(
+      buildConfig(url, { scorer: "judge", judge: { model: "j", endpoint: judge.url } }),
+    );
+    await predict(run).finally(() => judge.close());
+    expect(run.preflightItems.find(({ name }) => name === "judge")).toMatchObject({
+      state: "ready",
+      detail: expect.stringContaining("neither yes nor no") as unknown,
+    });
+    const records = run.records();
+    expect(records).toHaveLength(30);
+    for (const { score, otherScores } of records) {
+      expect(score).toEqual({ scorer: "judge/2.1 j", value: 0 });
+      expect(otherScores).toContainEqual({ scorer: "unread/judge/2.1 j", value: 1 });
     }
   });
 

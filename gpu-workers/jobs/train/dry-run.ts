@@ -51,6 +51,7 @@ export async function runDryRun(
       coldStartSeconds,
       seconds: (performance.now() - startedAt) / 1000,
       peakMemoryMb: await training.readEnginePeakMb(),
+      ragStored: training.ragStored ?? undefined,
     });
   } finally {
     training.close();
@@ -71,6 +72,7 @@ interface Measured {
   coldStartSeconds: number;
   seconds: number;
   peakMemoryMb: number;
+  ragStored: DryRunResult["ragStored"];
 }
 
 /** What was seen, and what it means for the whole run. Pure. */
@@ -132,6 +134,7 @@ function summariseDryRun(
       ),
     ),
     peakMemoryMb: measured.peakMemoryMb,
+    ...(measured.ragStored && { ragStored: measured.ragStored }),
     secondsPerStep,
     projectedSeconds,
   };
@@ -202,6 +205,7 @@ function createDryRunContext(taskId: string, task: TaskContext): TrainingContext
     },
     log: () => undefined,
     readQuestions: (set) => task.readQuestions(set),
+    readStoredBaselines: (runs) => task.readStoredBaselines(runs),
     findAnswers: (keys) => task.findAnswers(keys),
     saveAnswers: (answers) => task.saveAnswers(answers),
     commitCheckpoint: nothing,

@@ -1,6 +1,7 @@
 import { describeLibrary } from "@/gpu-workers/llm/model-files/installed-model";
 import { join } from "node:path";
 import { AppError } from "@/contracts/errors";
+import { parseRunIds } from "@/contracts/run-config/rl";
 import type { TrainConfig } from "@/contracts/run-config/train-config";
 import type { Question } from "@/contracts/worker-protocol/questions";
 import {
@@ -23,6 +24,8 @@ import {
   readTrainerState,
   type TrainerState,
 } from "@/gpu-workers/rl/trainer-state";
+import { getBaselineKey } from "@/gpu-workers/searcher/rag-baseline";
+import { matchBaselines, type KnownBaselines } from "@/gpu-workers/searcher/known-baselines";
 import { hasGoldPath } from "@/gpu-workers/searcher/gold-path";
 import { buildMemoryWarning } from "./memory-warning";
 import { Training, type TrainingContext } from "./training";
@@ -59,7 +62,8 @@ export async function openTraining(
       preflight.check(
         "questions",
         () => loadQuestions(context, config),
-        ({ train, heldOut }) => `${train.length} to train on, ${heldOut.length} held out`,
+        ({ train, heldOut, baselines }) =>
+          `${train.length} to train on, ${heldOut.length} held out${describeBaselines(train, baselines)}`,
       ),
       requirements.checkpoint === null
         ? null
@@ -82,6 +86,7 @@ export async function openTraining(
       endpointUsage,
       trainQuestions: questions.train,
       heldOutQuestions: questions.heldOut,
+      baselines: questions.baselines,
       release: () => preflight.release(),
     });
     // A run that resumes has a state of its own.
@@ -164,10 +169,12 @@ const describeSize = ({ info }: EngineModel): string =>
 async function loadQuestions(
   context: TrainingContext,
   config: TrainConfig,
-): Promise<{ train: Question[]; heldOut: Question[] }> {
-  const [train, heldOut] = await Promise.all([
+): Promise<{ train: Question[]; heldOut: Question[]; baselines: KnownBaselines | null }> {
+  const { ragRuns } = config.rl;
+  const [train, heldOut, entries] = await Promise.all([
     context.readQuestions(config.data.trainQuestions),
     config.evaluation.questions === 0 ? [] : context.readQuestions(config.data.heldOutQuestions),
+    parseRunIds(ragRuns).length === 0 ? null : context.readStoredBaselines(ragRuns!),
   ]);
   if (train.length === 0)
     throw new AppError("invalid-input", `Question set ${config.data.trainQuestions} is empty.`);
@@ -183,5 +190,50 @@ async function loadQuestions(
       `The reward's gold recall needs gold documents for every question of ${config.data.trainQuestions}. Set reward.weights.goldRecall to 0, or choose a set that has them.`,
     );
   }
-  return { train, heldOut: pickHeldOutQuestions(heldOut, config.evaluation.questions) };
+  const evaluated = pickHeldOutQuestions(heldOut, config.evaluation.questions);
+  const { scorer } = config.reward;
+  if (entries === null) return { train, heldOut: evaluated, baselines: null };
+  const ofTraining = matchBaselines(entries, train, scorer);
+  warnOfBaselines(context, config, train, ofTraining);
+  const { known } = matchBaselines(entries, evaluated, scorer);
+  const baselines = { ...ofTraining, known: new Map([...known, ...ofTraining.known]) };
+  return { train, heldOut: evaluated, baselines };
+}
+
+const describeBaselines = (train: readonly Question[], baselines: KnownBaselines | null): string =>
+  baselines === null ? "" : `; naive RAG known of ${countKnown(train, baselines)} to train on`;
+
+function countKnown(train: readonly Question[], { known }: KnownBaselines): string {
+  const held = train.filter((question) => known.has(getBaselineKey(question))).length;
+  return `${held} (${((100 * held) / train.length).toFixed(1)}%)`;
+}
+
+/** @throws AppError "invalid-input" where the runs hold none of the training questions */
+function warnOfBaselines(
+  context: TrainingContext,
+  { data, generator }: TrainConfig,
+  train: readonly Question[],
+  { known, conflicting, generators }: KnownBaselines,
+): void {
+  if (known.size === 0)
+    throw new AppError(
+      "invalid-input",
+      `The runs of rl.ragRuns hold an answer to none of the ${train.length} questions of ${data.trainQuestions}: name runs on these questions, or leave the setting empty.`,
+    );
+  if (known.size < train.length)
+    context.log(
+      "warn",
+      `naive RAG is known of ${known.size} of ${train.length} training questions; the others are retrieved for and answered in this run.`,
+    );
+  if (conflicting > 0)
+    context.log(
+      "warn",
+      `the runs of rl.ragRuns score ${conflicting} questions differently, so these are retrieved for and answered in this run.`,
+    );
+  const others = generators.filter((name) => name !== generator.model);
+  if (others.length > 0)
+    context.log(
+      "warn",
+      `naive RAG's answers of rl.ragRuns are by ${others.join(", ")}, this run's generator is ${generator.model}: the gain is measured against another generator.`,
+    );
 }

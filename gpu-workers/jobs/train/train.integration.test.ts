@@ -17,6 +17,13 @@ import { canTrainHere, smallTrainingConfig } from "@/gpu-workers/testing/small-t
 import { STEP_PHASES } from "@/gpu-workers/runtime/stopwatch";
 import { readTrainerState } from "@/gpu-workers/rl/trainer-state";
 
+/** Each round of new questions costs seconds: two a step, and enough groups in them that some vary. */
+const grpo: TrainConfig = trainConfigSchema.parse({
+  ...smallTrainingConfig,
+  search: { ...smallTrainingConfig.search, queryTokens: 8 },
+  rl: { ...smallTrainingConfig.rl, questionsPerStep: 5, resample: 1 },
+});
+
 describe.skipIf(!canTrainHere)("the executors on the real engine and retriever", () => {
   const services = new LocalServices();
   let folder: string;
@@ -32,7 +39,7 @@ describe.skipIf(!canTrainHere)("the executors on the real engine and retriever",
     await rm(folder, { recursive: true, force: true });
   });
 
-  const undisturbed = () => contextOf({ name: "undisturbed", config: smallTrainingConfig });
+  const undisturbed = () => contextOf({ name: "undisturbed", config: grpo });
   let whole: MemoryContext;
 
   it("trains two steps and reports what it did", async () => {
@@ -68,7 +75,7 @@ describe.skipIf(!canTrainHere)("the executors on the real engine and retriever",
     }
     const records = whole.records().filter(({ phase }) => phase === "train");
     // Groups without variance are there too, beside those drawn in their place.
-    const { rl } = smallTrainingConfig;
+    const { rl } = grpo;
     const groups = [1, 2].reduce(
       (sum, step) => sum + rl.questionsPerStep + at("groups/resampled", step),
       0,
@@ -85,6 +92,69 @@ describe.skipIf(!canTrainHere)("the executors on the real engine and retriever",
       for (const { hash } of episode.context) expect(texts.has(hash)).toBe(true);
   }, 600_000);
 
+  it("takes naive RAG's answers of earlier runs, and answers only the other questions anew", async () => {
+    const ragRuns = "00000000-0000-4000-8000-00000000000a";
+    const config: TrainConfig = {
+      ...smallTrainingConfig,
+      coldStart: { ...smallTrainingConfig.coldStart, demonstrations: 0 },
+      rl: {
+        ...smallTrainingConfig.rl,
+        steps: 1,
+        questionsPerStep: 4,
+        groupSize: 2,
+        resample: 0,
+        filterAnswered: true,
+        ragRuns,
+      },
+      evaluation: { ...smallTrainingConfig.evaluation, questions: 0 },
+    };
+    const questions = await contextOf({ name: "questions", config }).readQuestions(
+      config.data.trainQuestions,
+    );
+    // Every other one is known; half of these were answered rightly, and leave the pool.
+    const baselines = questions.flatMap(({ id, question, answers }, i) =>
+      i % 2 === 1
+        ? []
+        : [
+            {
+              questionId: `cache ${id}`,
+              question: question.replace(/\?*$/, "?"),
+              options: null,
+              answer: {
+                key: `cached ${id}`,
+                generator: "another",
+                promptStyle: "upstream",
+                text: i % 4 === 0 ? answers[0]! : "none of them",
+                seconds: 0,
+              },
+              scores: [],
+            },
+          ],
+    );
+    const context = contextOf({ name: "rag-runs", config, baselines });
+    await executors.train(context);
+    const share = `; naive RAG known of ${baselines.length} (50.0%) to train on`;
+    expect(context.preflightItems.map(({ detail }) => detail).join("\n")).toContain(share);
+    expect(context.logged.map(([, message]) => message).join("\n")).toContain(
+      "naive RAG's answers of rl.ragRuns are by another",
+    );
+    const stored = new Set(baselines.map(({ answer }) => answer.key));
+    const records = context.records();
+    const known = records.filter(({ baseline }) => stored.has(baseline!.answer.key));
+    expect(known.length).toBeGreaterThan(0);
+    // What the cache answers rightly is not trained on.
+    for (const { baseline } of known)
+      expect([baseline!.answer.text, baseline!.score.value]).toEqual(["none of them", 0]);
+    const byId = new Map(questions.map(({ id }, i) => [id, i]));
+    for (const { baseline, episode } of records)
+      expect(stored.has(baseline!.answer.key)).toBe(byId.get(episode.questionId)! % 2 === 0);
+    // Nothing that is stored was answered by this run.
+    for (const key of stored) expect(context.answers.has(key)).toBe(false);
+    await expect(
+      executors.train(contextOf({ name: "no-rag-runs", config, baselines: [] })),
+    ).rejects.toMatchObject({ code: "invalid-input" });
+  });
+
   it("resumed after a step, ends with the weights of the undisturbed run", async () => {
     const hashes = await Promise.all(
       whole.checkpoints.map(
@@ -95,7 +165,7 @@ describe.skipIf(!canTrainHere)("the executors on the real engine and retriever",
     expect(new Set(hashes).size).toBe(3);
     const resumed = contextOf({
       name: "resumed",
-      config: smallTrainingConfig,
+      config: grpo,
       resume: whole.checkpoints[1]!,
     });
     await executors.train(resumed);
@@ -106,7 +176,7 @@ describe.skipIf(!canTrainHere)("the executors on the real engine and retriever",
   }, 600_000);
 
   it("paused between steps and resumed with more, makes the same steps and then the new ones", async () => {
-    const config = { ...smallTrainingConfig, checkpointing: { every: 100, keep: 3 } };
+    const config = { ...grpo, checkpointing: { every: 100, keep: 3 } };
     const paused = contextOf({
       name: "paused",
       config: { ...config, rl: { ...config.rl, steps: 9 } },
@@ -151,8 +221,11 @@ describe.skipIf(!canTrainHere)("the executors on the real engine and retriever",
         klTarget: 0.001,
         klHorizon: 8,
         oldLogprobs: "trainer",
-        lrWarmupSteps: 2,
-        critic: { learningRate: 1e-3, warmupSteps: 1 },
+        lrWarmupSteps: 1,
+        schedule: "cosine",
+        adamBeta2: 0.999,
+        weightDecay: 0.01,
+        critic: { learningRate: 1e-3, warmupSteps: 1, schedule: "linear", lrWarmupSteps: 2 },
       },
     });
     const states = (context: MemoryContext) =>
@@ -181,6 +254,11 @@ describe.skipIf(!canTrainHere)("the executors on the real engine and retriever",
       }
       expect(undisturbed.points("critic/lr").map(({ value }) => value)).toEqual([5e-4, 1e-3, 1e-3]);
       expect(undisturbed.points("actor/lr").map(({ step }) => step)).toEqual([2, 3]);
+      const full = ppo.rl.learningRate;
+      expect(undisturbed.points("actor/lr").map(({ value }) => value / full)).toEqual([
+        1,
+        expect.closeTo(0.5, 9),
+      ]);
       // The trainer finds what the sampler said, to the last bits of what the engine computes in here.
       const engine = await services.acquireEngine();
       const { dtype } = await engine.value.getCapabilities();
@@ -336,8 +414,7 @@ describe.skipIf(!canTrainHere)("the executors on the real engine and retriever",
     const run = contextOf({
       name: "predict",
       config,
-      fetchCheckpoint: () =>
-        Promise.resolve({ ...whole.checkpoints[2]!, config: smallTrainingConfig }),
+      fetchCheckpoint: () => Promise.resolve({ ...whole.checkpoints[2]!, config: grpo }),
     });
     await executors.predict(run);
     expect(run.records()).toHaveLength(3);

@@ -27,13 +27,19 @@ describe.skipIf(!canTrainHere)("tasks on the real engine and retriever", () => {
   });
 
   it("tries a configuration in a dry run", async () => {
-    const context = createContext("dry-run");
+    const ragRuns = "00000000-0000-4000-8000-00000000000a";
+    const config = { ...smallTrainingConfig, rl: { ...smallTrainingConfig.rl, ragRuns } };
+    const questions = await createContext("questions").readQuestions(config.data.trainQuestions);
+    const answer = { key: "k", generator: "g", promptStyle: "p", text: "Lima", seconds: 0 };
+    const { question } = questions[0]!;
+    const context = new MemoryContext({
+      config,
+      services,
+      workDir: join(folder, "dry-run"),
+      baselines: [{ questionId: "q", question, options: null, answer, scores: [] }],
+    });
     const result = await runDryRun(
-      {
-        taskId: "00000000-0000-4000-8000-000000000003",
-        kind: "dry-run",
-        config: smallTrainingConfig,
-      },
+      { taskId: "00000000-0000-4000-8000-000000000003", kind: "dry-run", config },
       { ...taskContext(context), reportProgress: () => undefined },
     );
     expect(result).toMatchObject({
@@ -42,6 +48,7 @@ describe.skipIf(!canTrainHere)("tasks on the real engine and retriever", () => {
       groups: 8,
       truncated: 0,
       formatErrors: [],
+      ragStored: { held: 1, questions: questions.length },
     });
     expect(result.projectedSeconds).toBeGreaterThan(0);
   }, 600_000);
@@ -148,6 +155,7 @@ function taskContext(context: MemoryContext) {
     services: context.services,
     workDir: context.workDir,
     readQuestions: (set: string) => context.readQuestions(set),
+    readStoredBaselines: () => context.readStoredBaselines(),
     findAnswers: (keys: string[]) => context.findAnswers(keys),
     saveAnswers: (answers: Parameters<MemoryContext["saveAnswers"]>[0]) =>
       context.saveAnswers(answers),

@@ -34,9 +34,11 @@ import type { Rollouts } from "@/gpu-workers/rl/rollout";
 import { HardwareMeter, type HardwareUse } from "@/gpu-workers/runtime/hardware-meter";
 import { Stopwatch, type StepPhase } from "@/gpu-workers/runtime/stopwatch";
 import type { SearchEnvironment, Searcher } from "@/gpu-workers/searcher/episode-inputs";
+import type { Method } from "@/gpu-workers/searcher/method";
 import { EpisodeGrader } from "@/gpu-workers/searcher/episode-grader";
 import { buildEpisodeRecord } from "@/gpu-workers/searcher/episode-record";
-import { RagBaseline } from "@/gpu-workers/searcher/rag-baseline";
+import type { KnownBaselines } from "@/gpu-workers/searcher/known-baselines";
+import { getBaselineKey, RagBaseline } from "@/gpu-workers/searcher/rag-baseline";
 import { chunk } from "@/lib/chunk";
 import { TrainingState, type TrainedModels } from "./training-state";
 
@@ -63,6 +65,7 @@ export type TrainingContext = Partial<Pick<RunContext, "readEndpointKey">> &
     | "reportPreflight"
     | "log"
     | "readQuestions"
+    | "readStoredBaselines"
     | "findAnswers"
     | "saveAnswers"
     | "commitCheckpoint"
@@ -83,6 +86,8 @@ export interface TrainingComponents {
   endpointUsage: UsageSum;
   trainQuestions: readonly Question[];
   heldOutQuestions: readonly Question[];
+  /** What earlier runs hold of naive RAG's answers; null: no run is named. */
+  baselines: KnownBaselines | null;
   /** Gives the services back. */
   release: () => void;
 }
@@ -149,9 +154,20 @@ export class Training {
     this.baseline = new RagBaseline(
       createRagMethod(retriever, documents, () => config.generator.ragDocuments),
       this.grader,
+      components.baselines?.known,
     );
     const models = { policy: policy.model, critic };
     this.state = new TrainingState(config, models, this.pool, generator, this.alarms, signal);
+  }
+
+  /** Of the training questions those that naive RAG answered in an earlier run; null: no run is named. */
+  get ragStored(): { held: number; questions: number } | null {
+    const { baselines, trainQuestions } = this.components;
+    if (baselines === null) return null;
+    const held = trainQuestions.filter((question) =>
+      baselines.known.has(getBaselineKey(question)),
+    ).length;
+    return { held, questions: trainQuestions.length };
   }
 
   /** Steps that the run makes in total, as it is wanted now. */
@@ -174,6 +190,7 @@ export class Training {
       critic: this.components.critic,
       algorithm,
       config,
+      totalSteps: this.totalSteps,
       klCoefficient: this.state.klCoefficient,
       stopwatch,
       signal,
@@ -203,9 +220,15 @@ export class Training {
     return runColdStartStep(policy, retriever, questions, config, learningRate, signal);
   }
 
-  /** Mean score of greedy episodes on the validation questions with the present weights. */
+  /** The search loop with the present weights, sampled as `evaluation` says. */
+  private async createValidation(): Promise<Method> {
+    const { seed, evaluation } = this.config;
+    return createS3Method(await this.getSearcher(), this.search, seed, [], evaluation);
+  }
+
+  /** Mean score of greedy (`evaluation`) episodes on the validation questions with the present weights. */
   async validateColdStart(): Promise<number> {
-    const method = createS3Method(await this.getSearcher(), this.search, this.config.seed);
+    const method = await this.createValidation();
     const scores: number[] = [];
     for (const batch of chunk(this.validationQuestions, VALIDATION_BATCH)) {
       const episodes = await method.run(batch, this.signal);
@@ -231,13 +254,13 @@ export class Training {
     return join(this.context.workDir, "cold-start-best");
   }
 
-  /** Greedy episodes (upstream: at its own temperature) on the held-out questions. */
+  /** Greedy episodes (`evaluation`; upstream: at its own temperature) on the held-out questions. */
   async evaluateHeldOut(
     step: number,
     onBatch: (records: EpisodeRecord[], done: number) => Promise<void>,
   ): Promise<EpisodeRecord[]> {
     const { grader, baseline, signal } = this;
-    const method = createS3Method(await this.getSearcher(), this.search, this.config.seed);
+    const method = await this.createValidation();
     return evaluateHeldOut(
       { method, grader, baseline, signal },
       this.heldOutQuestions,

@@ -43,12 +43,12 @@ export function describeUnread(replies: readonly UnreadReply[]): string {
     .map(({ questionId, reply }) => `${questionId}: ${JSON.stringify(reply.slice(0, 120))}`);
   const more =
     replies.length > LISTED_REPLIES ? [`and ${replies.length - LISTED_REPLIES} more`] : [];
-  return `${replies.length} ${replies.length === 1 ? "reply" : "replies"} of the judge said neither yes nor no and counted as no, as the released code does: ${[...listed, ...more].join("; ")}`;
+  return `${replies.length} ${replies.length === 1 ? "reply" : "replies"} of the judge said neither yes nor no and counted as no: ${[...listed, ...more].join("; ")}`;
 }
 
 type ScoredItem = { question: Question; answer: Pick<Answer, "key" | "text"> };
 
-/** The judge's decision: a stored one was read when it was made. */
+/** The judge's decision: whether the reply of a stored one could be read is stored beside it. */
 interface Verdict {
   correct: 0 | 1;
   /** Of a verdict that was asked for now: whether its reply could not be read. */
@@ -101,10 +101,18 @@ export class AnswerScorer {
         scorer: formatJudgedId("generation-accuracy", judge.id),
         value: Math.max(judged.value, scoreSpan(answer.text, question.answers)),
       };
+      const { unread } = verdicts[i]!;
       return separateMain(name === "judge" ? judged : either, [
         ...scoreByRules(answer.text, question),
         judged,
         either,
+        // Beside both figures, as another run of the other scorer may take the verdict over.
+        ...(unread === null
+          ? []
+          : [judged, either].map(({ scorer }) => ({
+              scorer: formatUnreadId(scorer),
+              value: unread ? 1 : 0,
+            }))),
       ]);
     });
   }

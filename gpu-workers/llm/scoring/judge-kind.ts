@@ -15,8 +15,8 @@ export interface Judge {
   /** Model and prompt version: part of the scorer's name, because they can change a verdict. */
   readonly id: string;
   /**
-   * Verdicts in the order of the items. Throws AppError where the model cannot be asked, and where a reply cannot be read
-   * and the judge's kind does not say what that means (`onUnread`).
+   * Verdicts in the order of the items. A reply that cannot be read counts as no and is reported (`onUnread`). Throws AppError
+   * where the model cannot be asked.
    */
   judge(
     items: readonly JudgedAnswer[],

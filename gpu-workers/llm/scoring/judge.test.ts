@@ -130,15 +130,56 @@ describe("the judge at an endpoint", () => {
     expect(await createEndpointJudge(url, "m", quick).judge([item], signal)).toEqual([true]);
   });
 
-  it("is an error, never a verdict, where it stays garbled, broken or refused", async () => {
-    const garbled = await playing(["perhaps"]);
-    await expect(
-      createEndpointJudge(garbled.url, "m", quick).judge([item], signal),
-    ).rejects.toMatchObject({
-      code: "generator-unavailable",
-      message: expect.stringContaining("neither yes nor no") as unknown,
-    });
-    server?.close();
+  it.each([
+    ["a text", "perhaps"],
+    ["no text", { message: { content: "" } }],
+    [
+      "thoughts alone",
+      { message: { content: "", reasoning_content: "hm" }, finish_reason: "length" },
+    ],
+  ])("counts as no, and is reported, where it stays garbled: %s", async (_name, reply) => {
+    const { url } = await playing([reply]);
+    const unread: [number, string][] = [];
+    const judge = createEndpointJudge(url, "m", quick);
+    expect(
+      await judge.judge([item, item], signal, (index, text) => unread.push([index, text])),
+    ).toEqual([false, false]);
+    expect(unread.sort()).toEqual([
+      [0, typeof reply === "string" ? reply : ""],
+      [1, typeof reply === "string" ? reply : ""],
+    ]);
+  });
+
+  it("is stored and counted beside every judged figure, and never fails a run", async () => {
+    const { url } = await playing(["perhaps"]);
+    const told: unknown[] = [];
+    for (const name of ["judge", "generation-accuracy"] as const) {
+      const scorer = new AnswerScorer(
+        name,
+        () => Promise.resolve(createEndpointJudge(url, "m", quick)),
+        null,
+        (replies) => told.push(...replies),
+      );
+      const question = { id: "q1", question: "Capital of Peru?", answers: ["Lima"], goldIds: [] };
+      const [scored] = await scorer.score(
+        [
+          {
+            question: { ...question, goldQueries: [], type: null, group: null },
+            answer: { key: "k", text: "Cusco" },
+          },
+        ],
+        signal,
+      );
+      expect(scored!.main.value).toBe(0);
+      expect(scored!.others.filter(({ scorer: each }) => each.startsWith("unread/"))).toEqual([
+        { scorer: "unread/judge/2.1 m", value: 1 },
+        { scorer: "unread/generation-accuracy/3.1 m", value: 1 },
+      ]);
+    }
+    expect(told).toEqual(Array(2).fill({ questionId: "q1", reply: "perhaps" }));
+  });
+
+  it("is an error, never a verdict, where the server is broken or refuses", async () => {
     const refused = await playing([401]);
     await expect(
       createEndpointJudge(refused.url, "m", quick).judge([item], signal),
@@ -218,7 +259,7 @@ describe("generation accuracy", () => {
           id: "1 m",
           judge: (items) => Promise.resolve(items.map(({ answer }) => asked.push(answer) > 0)),
         }),
-      (label) => Promise.resolve(label === "judge/1 m" ? stored : []),
+      (label) => Promise.resolve(label === "judge/2.1 m" ? stored : []),
     );
     const answers = [
       ["fresh", "Lima"],
@@ -234,7 +275,7 @@ describe("generation accuracy", () => {
   });
   it("is span or judge; both and every rule are kept", async () => {
     expect((await scored(false, "Lima")).main).toEqual({
-      scorer: "generation-accuracy/2.1 m",
+      scorer: "generation-accuracy/3.1 m",
       value: 1,
     });
     expect((await scored(true, "the City of Kings")).main.value).toBe(1);
@@ -244,7 +285,9 @@ describe("generation accuracy", () => {
       "span/2",
       "exact-match/1",
       "f1/1",
-      "judge/1 m",
+      "judge/2.1 m",
+      "unread/judge/2.1 m",
+      "unread/generation-accuracy/3.1 m",
     ]);
   });
 });

@@ -8,8 +8,6 @@ import type { EngineClient } from "@/gpu-workers/llm/engine/client";
 import {
   EndpointClient,
   endsInThoughts,
-  requireAnswer,
-  type Completion,
   type CompletionBody,
   type EndpointOptions,
   type TimedReply,
@@ -86,15 +84,12 @@ interface EngineJudging {
 }
 
 /** Our own judge decodes greedily under a grammar that allows only yes and no; upstream's writes what it likes. */
-const createEngineJudging = (
-  { model, promptTemplate }: JudgeConfig,
-  kind: JudgeKind,
-): EngineJudging =>
+const createEngineJudging = ({ promptTemplate }: JudgeConfig, kind: JudgeKind): EngineJudging =>
   kind === "own"
     ? {
         template: createJudgePrompt(promptTemplate),
         sampling: { guide: { lark: 'start: "yes" | "no"\n' }, maxTokens: 4 },
-        decide: (text) => requireVerdict(parseVerdict(text), text, model),
+        decide: (text, index, onUnread) => countAsNo(parseVerdict(text), text, index, onUnread),
       }
     : {
         template: createUpstreamJudgePrompt(promptTemplate, kind),
@@ -161,7 +156,8 @@ const VERDICT_TOKENS = { plain: 10, thinking: 4096 };
 /**
  * A judge at an OpenAI-compatible server. The reply must begin with yes or no; otherwise the alternatives of its first
  * token decide, where the server gives them and that token is no thought (upstream reads ten tokens of text). A judge
- * that thinks is given room to. Without a verdict it is asked once more, then it is an error.
+ * that thinks is given room to. Without a verdict it is asked once more, then it counts as no and is reported; a server
+ * that fails stays an error.
  */
 export function createEndpointJudge(
   endpoint: string,
@@ -176,13 +172,19 @@ export function createEndpointJudge(
     messages: readonly Message[],
     signal: AbortSignal,
     withRoom = thinks,
-  ): Promise<Completion> => {
+  ): Promise<TimedReply> => {
     const tokens = withRoom ? VERDICT_TOKENS.thinking : VERDICT_TOKENS.plain;
-    const reply = await client.complete(buildJudgeBody(model, messages, tokens), signal);
+    const reply = await client.readWhatever(buildJudgeBody(model, messages, tokens), signal);
     if (reply.thoughts !== null) thinks = true;
-    return !withRoom && endsInThoughts(reply) ? ask(messages, signal, true) : reply;
+    const finish = reply.finish === "length" ? "length" : "stop";
+    return !withRoom && endsInThoughts({ ...reply, finish }) ? ask(messages, signal, true) : reply;
   };
-  const judgeOne = async (item: JudgedAnswer, signal: AbortSignal): Promise<boolean> => {
+  const judgeOne = async (
+    item: JudgedAnswer,
+    index: number,
+    signal: AbortSignal,
+    onUnread: ReportUnread | undefined,
+  ): Promise<boolean> => {
     const messages = template.messages(item);
     const first = await ask(messages, signal);
     const verdict = readVerdict(first);
@@ -196,12 +198,12 @@ export function createEndpointJudge(
     // Thoughts that the chat template begins are only known as such once they end.
     if (readVerdict(last) === null && last.finish === "length")
       last = await ask(again, signal, true);
-    requireAnswer(last, "of a verdict, which cannot be set: use a judge that thinks less");
-    return requireVerdict(readVerdict(last), last.text, model);
+    return countAsNo(readVerdict(last), last.content, index, onUnread);
   };
   return {
     id: `${template.version} ${model}`,
-    judge: (items, signal) => Promise.all(items.map((item) => judgeOne(item, signal))),
+    judge: (items, signal, onUnread) =>
+      Promise.all(items.map((item, index) => judgeOne(item, index, signal, onUnread))),
   };
 }
 
@@ -221,13 +223,15 @@ const buildJudgeBody = (
 const readVerdict = ({ text, thoughts, alternatives }: TimedReply): boolean | null =>
   parseVerdict(text) ?? (thoughts === null ? decideByLogprobs(alternatives) : null);
 
-function requireVerdict(verdict: boolean | null, reply: string, model: string): boolean {
-  if (verdict === null)
-    throw new AppError(
-      "generator-unavailable",
-      `The judge ${model} said neither yes nor no, twice: ${JSON.stringify(reply.slice(0, 120))}. The answer stays unscored; use a judge that follows instructions.`,
-    );
-  return verdict;
+/** A reply without a verdict counts as no, and is reported. */
+function countAsNo(
+  verdict: boolean | null,
+  reply: string,
+  index: number,
+  onUnread: ReportUnread | undefined,
+): boolean {
+  if (verdict === null) onUnread?.(index, reply);
+  return verdict ?? false;
 }
 
 /**
@@ -293,8 +297,8 @@ export async function openJudge(
 }
 
 /**
- * Has the judge decide on a simple answer, with short limits, to see whether it replies. Any reply will do
- * but a whole text without a verdict.
+ * Has the judge decide on a simple answer, with short limits, to see whether it replies. Any reply will do; one that
+ * cannot be read is said.
  * @returns how long it took and what came, as text
  */
 export async function probeJudge(
@@ -319,8 +323,14 @@ export async function probeJudge(
   const body = buildJudgeBody(model, messages, VERDICT_TOKENS.plain);
   const reply = await client.ask(body, signal);
   if (kind !== "own") return describeReply(reply, client.describeRefused(model));
-  // A whole text that is no verdict: it is asked as in a run, which says what is wrong.
+  // A whole text that is no verdict: it is asked as in a run.
+  const unread: string[] = [];
   if (reply.finish === "stop" && reply.text.trim() !== "" && readVerdict(reply) === null)
-    await (await openJudge(config, null, keys, signal, PROBE_OPTIONS)).judge([item], signal);
-  return describeReply(reply, client.describeRefused(model));
+    await (
+      await openJudge(config, null, keys, signal, PROBE_OPTIONS)
+    ).judge([item], signal, (_, text) => unread.push(text));
+  const described = describeReply(reply, client.describeRefused(model));
+  return unread[0] === undefined
+    ? described
+    : `${described}; its reply to a simple answer, ${JSON.stringify(unread[0].slice(0, 120))}, says neither yes nor no: such replies count as no`;
 }

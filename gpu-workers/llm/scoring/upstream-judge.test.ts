@@ -233,7 +233,7 @@ describe("generation accuracy as upstream has it", () => {
     expect(span!.others.map(({ scorer: name }) => name)).not.toContain(`unread/${SCORER}`);
     expect(unread).toEqual([{ questionId: "odd", reply: "maybe" }]);
     expect(describeUnread(unread)).toContain(
-      '1 reply of the judge said neither yes nor no and counted as no, as the released code does: odd: "maybe"',
+      '1 reply of the judge said neither yes nor no and counted as no: odd: "maybe"',
     );
   });
 
@@ -250,7 +250,7 @@ describe("generation accuracy as upstream has it", () => {
     expect(requests[0]!.messages[0]!.content).toContain("['B: ibuprofen']");
   });
 
-  it("gives a run of 3,000 questions a score each, whatever the judge says", async () => {
+  it("gives a run of 500 questions a score each, whatever the judge says", async () => {
     const { url } = await play(["maybe"]);
     let unread = 0;
     const scorer = new AnswerScorer(
@@ -259,10 +259,10 @@ describe("generation accuracy as upstream has it", () => {
       null,
       (replies) => (unread += replies.length),
     );
-    const items = Array.from({ length: 3000 }, (_, i) => ask(`q${i}`, "1990-1995"));
+    const items = Array.from({ length: 500 }, (_, i) => ask(`q${i}`, "1990-1995"));
     const scored = await scorer.score(items, signal);
     expect(scored.every(({ main }) => main.value === 0)).toBe(true);
-    expect(unread).toBe(3000);
+    expect(unread).toBe(500);
   });
 
   it("is asked for by its name alone", () => {

@@ -18,6 +18,10 @@ export interface CompletionRequest {
   n: number;
   max_tokens: number;
   temperature: number;
+  top_p: number;
+  /** -1: all tokens. */
+  top_k: number;
+  repetition_penalty: number;
   seed: number;
   stop: readonly string[];
   stop_token_ids: readonly number[];
@@ -35,7 +39,10 @@ const choiceSchema = z.object({
 const completionSchema = z.object({ choices: z.array(choiceSchema) });
 const failureSchema = z.object({ error: z.object({ message: z.string() }) });
 
-/** One completion: its tokens, each with its log-probability at the sampling temperature. */
+/**
+ * One completion: its tokens, each with its log-probability at the sampling temperature; of the truncated distribution
+ * where top_p, top_k or a repetition penalty truncate it.
+ */
 export interface TokenCompletion {
   ids: number[];
   logprobs: number[];
@@ -88,11 +95,7 @@ export class VllmClient {
       "/v1/completions",
       {
         ...request,
-        // The model's own sampling defaults (Qwen2.5: top_p 0.8, top_k 20, repetition penalty 1.05) are not the policy.
-        top_p: 1,
-        top_k: -1,
         min_p: 0,
-        repetition_penalty: 1,
         logprobs: 1,
         return_token_ids: true,
         include_stop_str_in_output: true,

@@ -155,9 +155,11 @@ export class VllmSampler {
 
   private async completeSequence(
     model: string,
-    { ids, n = 1, maxTokens, temperature = 1, seed = 0, stop = [], stopIds = [] }: SampleSequence,
+    sequence: SampleSequence,
     signal: AbortSignal,
   ): Promise<Sampled[]> {
+    const { ids, n = 1, maxTokens, temperature = 1, seed = 0, stop = [], stopIds = [] } = sequence;
+    const { topP = 1, topK = 0, repetitionPenalty = 1 } = sequence;
     const ends = [...new Set([...this.model.info.eosIds, ...stopIds])];
     const completions = await this.client.complete(
       {
@@ -166,6 +168,10 @@ export class VllmSampler {
         n,
         max_tokens: maxTokens,
         temperature,
+        // Always sent: the model's own defaults (Qwen2.5: 0.8, 20 and 1.05) are not the policy.
+        top_p: topP,
+        top_k: topK === 0 ? -1 : topK,
+        repetition_penalty: repetitionPenalty,
         seed,
         stop,
         stop_token_ids: ends,

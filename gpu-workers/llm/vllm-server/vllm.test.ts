@@ -113,6 +113,21 @@ describe("sampling by vLLM", () => {
     expect(server.requests.every(({ authorization }) => authorization === "Bearer s")).toBe(true);
   });
 
+  it("passes top-p, top-k and repetition penalty on", async () => {
+    const { vllm, server } = await sampler(() => [{ token_ids: [EOS] }]);
+    await (
+      await vllm.useWeights("first", signal)
+    ).sample({
+      adapter: true,
+      sequences: [sequence([1], { topP: 0.95, topK: 20, repetitionPenalty: 1.05 })],
+    });
+    expect(server.requests.at(-1)?.body).toMatchObject({
+      top_p: 0.95,
+      top_k: 20,
+      repetition_penalty: 1.05,
+    });
+  });
+
   it("asks the frozen base by its own name", async () => {
     const { vllm, server } = await sampler(() => [{ token_ids: [EOS] }]);
     await (
@@ -342,6 +357,9 @@ describe("the server's process", () => {
       n: 1,
       max_tokens: 4,
       temperature: 1,
+      top_p: 1,
+      top_k: -1,
+      repetition_penalty: 1,
       seed: 1,
       stop: [],
       stop_token_ids: [],

@@ -1,22 +1,27 @@
 import type { AlgorithmName } from "@/contracts/run-config/algorithm";
 
 /**
- * An episode as an algorithm sees it. Lists have an entry for each action token, in order; the other tokens of the
- * sequence are no states.
+ * An episode as an algorithm sees it. Lists have an entry for each action token, in order, those of the critic one for
+ * each state.
  */
 export interface Trajectory {
   /** What the episode earned. */
   reward: number;
   /** What the KL takes from the reward of each action token; zeros where it is not in the reward. */
   penalties: readonly number[];
-  /** The critic's value of the state in which each action token was chosen; empty without a critic. */
+  /** The critic's value of each state; empty without a critic. */
   values: readonly number[];
+  /**
+   * Of each state whether its token is an action token. Absent: every state's is. Under `upstream` what was retrieved has
+   * states, too.
+   */
+  areActions?: readonly boolean[];
 }
 
 /** What the action tokens of an episode are credited with. */
 export interface Credit {
   advantages: number[];
-  /** Targets of the critic; absent without one. */
+  /** Targets of the critic, one for each state; absent without one. */
   returns?: number[];
 }
 

@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { computeMean } from "@/core/statistics/summary";
 import { rlSchema } from "@/contracts/run-config/rl";
 import type { AlgorithmName } from "@/contracts/run-config/algorithm";
 import { createAlgorithm } from "./create-algorithm";
@@ -53,6 +54,36 @@ describe("against torch on padded tensors (reference.py)", () => {
         near(whitened[i]!.returns!, expected.returns[i]!);
         near(reinforce[i]!.advantages, expected.reinforce[i]!);
       });
+    },
+  );
+
+  it.each(reference.released.cases)(
+    "PPO as released, with retrieved tokens as states, gamma $gamma, lambda $lambda",
+    ({ gamma, lambda, ...expected }) => {
+      const { penalties, values, areActions } = reference.released;
+      const episodes = reference.scores.map((reward, i): Trajectory => ({
+        reward,
+        penalties: penalties[i]!,
+        values: values[i]!,
+        areActions: areActions[i]!,
+      }));
+      const inGroups = Array.from({ length: reference.groups }, (_, g) =>
+        episodes.slice(g * size, (g + 1) * size),
+      );
+      const credit = (whitens: boolean) =>
+        createAlgorithm(settings("ppo", { gamma, lambda, whiten: whitens }))
+          .assignCredit(inGroups)
+          .flat();
+      const [plain, whitened] = [credit(false), credit(true)];
+      episodes.forEach((_, i) => {
+        near(plain[i]!.advantages, expected.advantages[i]!);
+        near(plain[i]!.returns!, expected.returns[i]!);
+        near(whitened[i]!.advantages, expected.whitened[i]!);
+        near(whitened[i]!.returns!, expected.returns[i]!);
+      });
+      // Of the action tokens alone the mean is another.
+      const mean = computeMean(whitened.flatMap(({ advantages }) => advantages))!;
+      expect(Math.abs(mean)).toBeGreaterThan(1e-3);
     },
   );
 

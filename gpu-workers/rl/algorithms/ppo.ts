@@ -1,11 +1,12 @@
 import type { RlConfig } from "@/contracts/run-config/rl";
-import type { Algorithm } from "./algorithm";
+import type { Algorithm, Trajectory } from "./algorithm";
 import { computeGae } from "./gae";
 import { buildTokenRewards, whiten } from "./returns";
 
 /**
  * PPO (Schulman et al. 2017) as s3 trains (paper, appendix A.2): the episode's reward stands at its last action token; a
- * critic's values and GAE give each action token its advantage, which is whitened over the step.
+ * critic's values and GAE give each action token its advantage, which is whitened over the step. GAE and whitening go over
+ * all states: as released (`upstream`) over retrieved tokens, too, so that the action tokens' mean need not be 0.
  */
 export function createPpo(rl: RlConfig): Algorithm {
   return {
@@ -17,15 +18,27 @@ export function createPpo(rl: RlConfig): Algorithm {
     isInformative: () => true,
     assignCredit: (groups) => {
       const estimates = groups.map((group) =>
-        group.map(({ reward, penalties, values }) =>
-          computeGae(buildTokenRewards(reward, penalties), values, rl.gamma, rl.lambda),
-        ),
+        group.map((trajectory) => {
+          const { reward, values } = trajectory;
+          const penalties = spreadPenalties(trajectory);
+          return computeGae(buildTokenRewards(reward, penalties), values, rl.gamma, rl.lambda);
+        }),
       );
-      if (!rl.whiten) return estimates;
-      const whitened = whiten(estimates.flat().map(({ advantages }) => advantages)).values();
-      return estimates.map((group) =>
-        group.map(({ returns }) => ({ advantages: whitened.next().value!, returns })),
+      const all = estimates.flat().map(({ advantages }) => advantages);
+      const advantages = (rl.whiten ? whiten(all) : all).values();
+      return groups.map((group, g) =>
+        group.map(({ areActions }, i) => ({
+          advantages: advantages.next().value!.filter((_, t) => areActions?.[t] ?? true),
+          returns: estimates[g]![i]!.returns,
+        })),
       );
     },
   };
+}
+
+/** The KL penalty of each state's token: 0 where it is no action token. */
+function spreadPenalties({ penalties, areActions }: Trajectory): readonly number[] {
+  if (!areActions) return penalties;
+  let action = 0;
+  return areActions.map((isAction) => (isAction ? penalties[action++]! : 0));
 }

@@ -74,6 +74,30 @@ for gamma, lam in [(1.0, 1.0), (0.9, 0.8), (1.0, 0.0), (0.5, 1.0)]:
         }
     )
 
+# As verl's PPO and so the released code: every token after the prompt is a state, retrieved ones
+# have values and no reward, the reward stands at the last token, whitening goes over all of them.
+generator = torch.Generator().manual_seed(1)
+everything = torch.ones(n, LENGTH, dtype=F64)
+lengths = torch.randint(5, LENGTH + 1, (n,), generator=generator)
+for i, length in enumerate(lengths):
+    everything[i, length:] = 0
+acting = mask * everything
+released_values = torch.randn(n, LENGTH, dtype=F64, generator=generator) * everything
+released_penalties = penalties * acting
+released_rewards = at_last(scores, everything) - released_penalties
+released = []
+for gamma, lam in [(1.0, 1.0), (1.0, 0.95), (0.9, 0.8)]:
+    advantages, returns = gae(released_rewards, released_values, everything, gamma, lam)
+    released.append(
+        {
+            "gamma": gamma,
+            "lambda": lam,
+            "advantages": rows(advantages, acting),
+            "returns": rows(returns, everything),
+            "whitened": rows(whiten(advantages, everything), acting),
+        }
+    )
+
 logprob, reference = -torch.rand(20, dtype=F64) * 3, -torch.rand(20, dtype=F64) * 3
 ratio = (reference - logprob).exp()
 result = {
@@ -82,6 +106,12 @@ result = {
     "values": rows(values, mask),
     "groups": GROUPS,
     "cases": cases,
+    "released": {
+        "penalties": rows(released_penalties, acting),
+        "values": rows(released_values, everything),
+        "areActions": [[x == 1 for x in row] for row in rows(acting, everything)],
+        "cases": released,
+    },
     "grpo": ((net - net.mean(1, keepdim=True)) / (net.std(1, keepdim=True) + 1e-6))
     .flatten()
     .tolist(),

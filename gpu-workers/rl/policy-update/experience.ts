@@ -6,6 +6,7 @@ import {
   buildDatum,
   buildTrainingSequence,
   fillActionTokens,
+  listStates,
   pickActionTokens,
   type TrainingSequence,
 } from "@/gpu-workers/searcher/training-sequence";
@@ -29,6 +30,8 @@ export interface Experience {
   penalties: number[];
   /** The critic's value of each state; empty without a critic. */
   values: number[];
+  /** Of each state whether its token is an action token; absent: every state's is. */
+  areActions?: boolean[];
 }
 
 /** An experience with the advantages and returns of its action tokens. */
@@ -57,6 +60,7 @@ export async function buildExperiences(
       fillActionTokens(sequence, () => 1),
     ),
   );
+  const states = sequences.map((sequence) => buildDatum(sequence, [...listStates(sequence)]));
   const measuresKl = klCoefficient > 0;
   const forward =
     measuresKl || rl.oldLogprobs === "trainer"
@@ -75,7 +79,9 @@ export async function buildExperiences(
   const valued =
     critic === null
       ? null
-      : await stopwatch.time("values", () => critic.forward({ adapter: true, data }, { signal }));
+      : await stopwatch.time("values", () =>
+          critic.forward({ adapter: true, data: states }, { signal }),
+        );
   for (const result of [forward, valued]) if (result !== null) noteOutOfMemory(notes, result);
   return sequences.map((sequence, i) =>
     buildExperience(sequence, samples[i]!.reward.value, i, forward, valued, rl, klCoefficient),
@@ -94,6 +100,7 @@ function buildExperience(
 ): Experience {
   const pick = (list: readonly number[] | undefined): number[] | null =>
     list === undefined ? null : pickActionTokens(sequence, list);
+  const states = listStates(sequence);
   const samplerLogprobs = pickActionTokens(sequence, sequence.logprobs);
   const trainerLogprobs = pick(forward?.logprobs[index]);
   const referenceLogprobs = pick(forward?.referenceLogprobs?.[index]);
@@ -108,7 +115,10 @@ function buildExperience(
     penalties: samplerLogprobs.map((_, t) =>
       penalised ? klCoefficient * estimateKl(trainerLogprobs[t]!, referenceLogprobs[t]!) : 0,
     ),
-    values: pick(valued?.values[index]) ?? [],
+    values: (valued?.values[index] ?? []).filter((_, i) => states[i] === 1),
+    ...(sequence.states && {
+      areActions: sequence.mask.flatMap((m, i) => (states[i] === 1 ? [m === 1] : [])),
+    }),
   };
 }
 

@@ -4,6 +4,7 @@ import {
   buildDatum,
   countActionTokens,
   fillActionTokens,
+  listStates,
   pickActionTokens,
 } from "@/gpu-workers/searcher/training-sequence";
 import { computeMaxEpisodeTokens } from "@/gpu-workers/searcher/turn-decoding";
@@ -57,19 +58,27 @@ export const createPolicyLoss =
     return { loss: "ppo", config: lossConfig, data };
   };
 
-/** The critic's loss: squared error to the returns, always averaged over the action tokens. */
+/**
+ * The critic's loss: squared error to the returns, always averaged over the states of the mini-batch. These are the action
+ * tokens, and under `upstream` what was retrieved as well.
+ */
 export const createValueLoss =
   (valueClip: number | null): BuildLossRequest =>
   (batch) => {
-    const tokens = countTokensOfEach(batch).reduce((sum, n) => sum + n, 0);
-    const data = batch.map(({ experience: { sequence, values }, credit }): Datum => ({
-      ...buildDatum(
-        sequence,
-        fillActionTokens(sequence, () => 1 / Math.max(1, tokens)),
-      ),
-      returns: fillActionTokens(sequence, (t) => credit.returns![t]!),
-      values: fillActionTokens(sequence, (t) => values[t]!),
-    }));
+    const masks = batch.map(({ experience }) => listStates(experience.sequence));
+    const count = masks.flat().filter((m) => m === 1).length;
+    const data = batch.map(({ experience: { sequence, values }, credit }, i): Datum => {
+      const fill = (value: (state: number) => number): number[] =>
+        fillActionTokens({ mask: masks[i]! }, value);
+      return {
+        ...buildDatum(
+          sequence,
+          fill(() => 1 / Math.max(1, count)),
+        ),
+        returns: fill((t) => credit.returns![t]!),
+        values: fill((t) => values[t]!),
+      };
+    });
     return { loss: "value", config: { valueClip }, data };
   };
 

@@ -2,6 +2,7 @@ import type { EngineResult } from "@/contracts/engine/dialect";
 import { EngineError } from "@/gpu-workers/llm/engine/client";
 import { chunk } from "@/lib/chunk";
 import type { CreditedExperience } from "./experience";
+import { selectOptimizer } from "./learning-rate";
 import type { BuildLossRequest } from "./losses";
 import {
   noteOutOfMemory,
@@ -43,7 +44,12 @@ export async function runOptimizerEpochs(
       noteOutOfMemory(notes, result);
       await untilWeightsMayChange();
       const { gradNorm } = await model.optimStep(
-        { learningRate, gradClip: gradientClip, keepActivations: i < steps.length - 1 },
+        {
+          learningRate,
+          gradClip: gradientClip,
+          ...selectOptimizer(config.rl),
+          keepActivations: i < steps.length - 1,
+        },
         { signal },
       );
       results.push({ ...result, gradNorm, batch });

@@ -16,7 +16,9 @@ export interface UpdateDependencies {
   /** Null where the algorithm has none. */
   critic: TrainedModel | null;
   algorithm: Algorithm;
-  config: Pick<TrainConfig, "search" | "rl">;
+  config: Pick<TrainConfig, "search" | "searcher" | "rl">;
+  /** Steps of the run as it is wanted now: learning rates fall until then. */
+  totalSteps: number;
   /** Weight of the KL at this step. */
   klCoefficient: number;
   stopwatch: Stopwatch<StepPhase>;

@@ -3,6 +3,7 @@ import type { TrainConfig } from "@/contracts/run-config/train-config";
 import { computeNetReward, type Credit } from "@/gpu-workers/rl/algorithms/algorithm";
 import { KL_ESTIMATORS } from "@/gpu-workers/rl/algorithms/kl";
 import { summariseMeanMaxMin, type MetricValues } from "@/gpu-workers/rl/metric-values";
+import { isTruncated } from "@/contracts/run-config/sampling";
 import { pickActionTokens } from "@/gpu-workers/searcher/training-sequence";
 import type { CreditedExperience, Experience } from "./experience";
 import type { MiniBatchResult } from "./optimizer-epochs";
@@ -60,13 +61,15 @@ export function computeCreditMetrics(
 
 /**
  * How the sampler's log-probabilities differ from the trainer's, where the trainer computed its own before the update;
- * otherwise `computeActorMetrics` measures it. Nothing with `rl.overlap`, because those episodes are of other weights.
+ * otherwise `computeActorMetrics` measures it. Nothing with `rl.overlap`, because those episodes are of other weights, and
+ * nothing where vLLM truncates, because it tells the truncated distribution's.
  */
 export function computeSamplerMismatch(
   experiences: readonly Experience[],
-  { overlap, truncateRatio: cap }: TrainConfig["rl"],
+  { rl, searcher }: Pick<TrainConfig, "rl" | "searcher">,
 ): MetricValues {
-  if (overlap) return {};
+  const { overlap, truncateRatio: cap } = rl;
+  if (overlap || (searcher.sampler === "vllm" && isTruncated(rl))) return {};
   const differences = experiences.flatMap(({ sequence, trainerLogprobs }) =>
     trainerLogprobs === null
       ? []

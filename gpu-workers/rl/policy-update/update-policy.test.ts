@@ -129,6 +129,7 @@ const parts = (
   critic: run.rl.algorithm === "ppo" ? new RecordingModel() : null,
   algorithm: createAlgorithm(run.rl),
   config: run,
+  totalSteps: run.rl.steps,
   klCoefficient: run.rl.klCoefficient,
   stopwatch: new Stopwatch(),
   signal: new AbortController().signal,
@@ -246,6 +247,47 @@ describe("an update", () => {
       "critic/lr": 0.05,
       "actor/lr": 0.025,
     });
+  });
+
+  it("PPO under upstream: the critic values and learns every token after the first prompt", async () => {
+    const run = config({ algorithm: "ppo", whiten: false, critic: { learningRate: 0.2 } });
+    const made = parts({ ...run, search: { ...run.search, protocol: "upstream" } });
+    const { metrics, advantages } = await updatePolicy(made, groups, 2);
+    const critic = made.critic as RecordingModel;
+    const [first] = critic.gradients[0]!.data;
+    // The prompt has two tokens; five follow in each of four episodes, whatever brought them about.
+    expect(first!.weights).toEqual([0, 0, ...Array.from({ length: 5 }, () => 1 / 20)]);
+    expect(first!.returns).toEqual([0, 0, 1, 1, 1, 1, 1]);
+    expect(first!.values).toEqual([0, 0, 0.25, 0.25, 0.25, 0.25, 0.25]);
+    // The policy learns its own tokens alone.
+    const [own] = made.policy.gradients[0]!.data;
+    expect(own!.weights.map((w) => (w === 0 ? 0 : 1))).toEqual(MASK);
+    expect(own!.advantages).toEqual([0, 0, 0.75, 0, 0.75, 0, 0.75]);
+    expect(advantages[0]![0]).toBeCloseTo(0.75, 12);
+    expect(metrics["critic/values/mean"]).toBe(0.25);
+    // Steps are counted from 0.
+    expect(metrics["actor/lr"]).toBe(run.rl.learningRate);
+    const start = parts({ ...run, search: { ...run.search, protocol: "upstream" } });
+    expect((await updatePolicy(start, groups, 1)).metrics["actor/lr"]).toBe(0);
+  });
+
+  it("searcher and critic have schedules of their own, and AdamW its settings", async () => {
+    const made = parts(
+      config({
+        algorithm: "ppo",
+        steps: 9,
+        learningRate: 0.1,
+        schedule: "linear",
+        adamBeta2: 0.999,
+        weightDecay: 0.01,
+        critic: { learningRate: 0.2, schedule: "cosine", lrWarmupSteps: 1 },
+      }),
+    );
+    const { metrics } = await updatePolicy(made, groups, 4);
+    expect(metrics["actor/lr"]).toBeCloseTo(0.1 * (6 / 9), 12);
+    expect(metrics["critic/lr"]).toBeCloseTo(0.1 * (1 + Math.cos((Math.PI * 2) / 8)), 12);
+    for (const model of [made.policy, made.critic as RecordingModel])
+      expect(model.steps[0]).toMatchObject({ betas: [0.9, 0.999], weightDecay: 0.01 });
   });
 
   it("PPO: in the critic's warm-up the policy stays", async () => {

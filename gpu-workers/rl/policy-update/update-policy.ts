@@ -3,6 +3,12 @@ import { AppError } from "@/contracts/errors";
 import type { MetricValues } from "@/gpu-workers/rl/metric-values";
 import type { Group } from "@/gpu-workers/rl/rollout";
 import { buildExperiences, splitByGroup, type CreditedExperience } from "./experience";
+import {
+  computeRateFactor,
+  getCriticSchedule,
+  getPolicySchedule,
+  type Schedule,
+} from "./learning-rate";
 import { createPolicyLoss, createValueLoss } from "./losses";
 import { runOptimizerEpochs, type MiniBatchResult } from "./optimizer-epochs";
 import {
@@ -47,22 +53,24 @@ export async function updatePolicy(
   groups: readonly Group[],
   step: number,
 ): Promise<PolicyUpdate> {
-  const { algorithm, config, policy, critic, stopwatch, untilSamplingEnds } = dependencies;
+  const { algorithm, config, policy, critic, stopwatch, untilSamplingEnds, totalSteps } =
+    dependencies;
   const { rl } = config;
   const notes = createUpdateNotes();
   const credited = await buildCreditedExperiences(dependencies, groups, notes);
   const experiences = credited.map(({ experience }) => experience);
   const credits = credited.map(({ credit }) => credit);
-  const warmupFactor = rl.lrWarmupSteps === 0 ? 1 : Math.min(1, step / rl.lrWarmupSteps);
+  const computeFactor = (schedule: Schedule): number =>
+    computeRateFactor(schedule, step, totalSteps, config.search.protocol);
   const metrics: MetricValues = {
     ...computeCreditMetrics(experiences, credits),
     ...computeKlMetrics(experiences, dependencies),
-    ...computeSamplerMismatch(experiences, rl),
+    ...computeSamplerMismatch(experiences, config),
   };
   let results: readonly MiniBatchResult[] = [];
 
   if (critic !== null) {
-    const learningRate = rl.critic.learningRate * warmupFactor;
+    const learningRate = rl.critic.learningRate * computeFactor(getCriticSchedule(rl));
     const loss = createValueLoss(rl.critic.valueClip);
     const changeAtOnce = (): Promise<void> => Promise.resolve();
     results = await stopwatch.time("update_critic", () =>
@@ -71,7 +79,7 @@ export async function updatePolicy(
     Object.assign(metrics, computeCriticMetrics(results), { "critic/lr": learningRate });
   }
   if (critic === null || step > rl.critic.warmupSteps) {
-    const learningRate = rl.learningRate * warmupFactor;
+    const learningRate = rl.learningRate * computeFactor(getPolicySchedule(rl));
     const loss = createPolicyLoss(dependencies);
     const chosen =
       algorithm.loss === "cross_entropy"

@@ -1,5 +1,6 @@
 import { z } from "zod";
-import type { Answer, ModelUsage } from "@/contracts/records/episode";
+import type { MultipleChoice } from "@/contracts/formats/corpus-lines";
+import type { Answer, ModelUsage, Score } from "@/contracts/records/episode";
 import type { WorkerRequest } from "@/contracts/worker-protocol/worker-protocol";
 import type { StoredVerdict } from "@/contracts/worker-protocol/stored-results";
 import { DEFAULT_PROJECT, type Queries } from "@/server/platform/db/database";
@@ -26,6 +27,14 @@ const storedAnswerSchema = z.object({
   text: z.string(),
   seconds: z.number(),
   usage: jsonColumn<ModelUsage | null>(),
+});
+
+const storedBaselineRowSchema = z.object({
+  questionId: z.string(),
+  question: z.string(),
+  options: jsonColumn<MultipleChoice | null>(),
+  answer: jsonColumn<Answer>(),
+  scores: jsonColumn<Score[]>(),
 });
 
 /** A stored episode with its steps and its answer. */
@@ -114,6 +123,21 @@ export const selectRankedQuestions = (
       ARRAY(SELECT DISTINCT array_position(s.document_ids, g.id) FROM unnest(q.gold_ids) AS g(id) WHERE array_position(s.document_ids, g.id) IS NOT NULL ORDER BY 1) AS ranks
     FROM episodes e JOIN questions q ON q.set_id = e.set_id AND q.id = e.question_id JOIN steps s ON s.episode_id = e.id AND s.index = 0
     WHERE e.run_id = ${runId}::uuid AND e.method = 'retrieval' AND (${after}::text IS NULL OR e.question_id > ${after}) ORDER BY e.question_id LIMIT ${limit}`;
+
+/** What a predict run has answered, in the order of the questions' ids, with the scores of each answer. */
+export const selectStoredBaselines = (
+  db: Queries,
+  runId: string,
+  after: string | null,
+  limit: number,
+) =>
+  queryRows(db, storedBaselineRowSchema, { check: "first" })`
+    SELECT e.question_id AS "questionId", q.question, q.options, ${answerJson(sql`a`)} AS answer,
+      coalesce((SELECT json_agg(json_build_object('scorer', s.scorer, 'value', s.value) ORDER BY s.id) FROM scores s
+        WHERE s.answer_id = e.answer_id AND s.set_id = e.set_id AND s.question_id = e.question_id), '[]'::json) AS scores
+    FROM episodes e JOIN questions q ON q.set_id = e.set_id AND q.id = e.question_id JOIN answers a ON a.id = e.answer_id
+    WHERE e.run_id = ${runId}::uuid AND e.phase = 'predict' AND e.sample_index = 0 AND (${after}::text IS NULL OR e.question_id > ${after})
+    ORDER BY e.question_id LIMIT ${limit}`;
 
 /** How many questions a predict run has stored with a score, by whatever attempt, and the sum of their scores. */
 export const selectScoreSum = (db: Queries, runId: string) =>

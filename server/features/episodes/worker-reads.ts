@@ -13,12 +13,15 @@ import {
   selectJudgeScores,
   selectRankedQuestions,
   selectScoreSum,
+  selectStoredBaselines,
   type StoredEpisodeRow,
 } from "./worker-queries";
 
 /** What workers read of what is stored already: to go on where a run stopped, and to reuse answers, scores and episodes. */
 
 const PAGE = 5000;
+/** Answers are texts, so their pages are shorter. */
+const BASELINE_PAGE = 1000;
 
 /** A page of the questions that a predict run has stored already, in the order of their ids. */
 export async function listAnsweredQuestions(
@@ -70,6 +73,16 @@ export const readStoredEpisodes = async (
   { runId, questionIds }: WorkerRequest<"storedEpisodes">,
 ): Promise<WorkerResponse<"storedEpisodes">> =>
   addTexts(db, await selectEpisodesOfQuestions(db, runId, questionIds));
+
+/** A page of what a predict run has answered, with all scores of each answer, in the order of the questions' ids. */
+export async function listStoredBaselines(
+  db: Queries,
+  { runId, after }: WorkerRequest<"storedBaselines">,
+): Promise<WorkerResponse<"storedBaselines">> {
+  const entries = await selectStoredBaselines(db, runId, after, BASELINE_PAGE);
+  const next = entries.length === BASELINE_PAGE ? (entries.at(-1)?.questionId ?? null) : null;
+  return { entries, next };
+}
 
 /** The first stored episode of each key that a predict run has, with its answer and every text that it names. */
 export const findEpisodes = async (

@@ -15,7 +15,7 @@ const text = findMethodPrompt("s3", "paper")!.text;
 const edited = `${text}\nBe brief.`;
 
 describe("a row of the leaderboard", () => {
-  it("of s3 is parted by an edited prompt, and at an endpoint by the temperature", () => {
+  it("of s3 is parted by an edited prompt, the temperature and what is truncated", () => {
     expect(idOf({ methodSettings: { promptTemplate: edited } })).not.toBe(idOf({}));
     expect(
       describeVariant(config({ methodSettings: { promptTemplate: edited } }), null, null).detail,
@@ -28,8 +28,12 @@ describe("a row of the leaderboard", () => {
     expect(idOf({ searcher: { endpoint }, methodSettings: { temperature: 0.5 } })).not.toBe(
       idOf({ searcher: { endpoint } }),
     );
-    // The worker's own engine does not read it.
-    expect(idOf({ methodSettings: { temperature: 0.5 } })).toBe(idOf({}));
+    expect(idOf({ methodSettings: { temperature: 0.5 } })).not.toBe(idOf({}));
+    const truncated = { methodSettings: { temperature: 0.5, topP: 0.9, topK: 20 } };
+    expect(idOf(truncated)).not.toBe(idOf({ methodSettings: { temperature: 0.5 } }));
+    expect(describeVariant(config(truncated), null, null).detail).toMatch(
+      /temperature 0\.5 · top p 0\.9 · top k 20$/,
+    );
   });
 
   it("of Search-o1 is parted by either of its prompts", () => {

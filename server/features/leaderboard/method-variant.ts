@@ -42,6 +42,8 @@ interface Traits {
   prompt: string | null;
   condensingPrompt: string | null;
   temperature: number | null;
+  /** Settings of sampling beside the temperature, where they are given. */
+  truncation: [name: string, value: number][];
 }
 
 /**
@@ -53,10 +55,7 @@ export function describeVariant(
   checkpoint: Checkpoint | null,
   ownPrompt: string | null,
 ): MethodVariant {
-  const { method, methodSettings, searcher } = config;
-  // In the worker's own engine s3 samples as its protocol says.
-  const hasTemperature =
-    METHODS[method].asksModel && (method !== "s3" || searcher.endpoint !== null);
+  const { method, methodSettings } = config;
   const traits: Traits = {
     generates: !answersItself(config),
     prompt: ownPrompt ?? getEditedMethodPrompt(config),
@@ -64,7 +63,8 @@ export function describeVariant(
       findCondensingPrompt(method),
       methodSettings.condensingPrompt,
     ),
-    temperature: hasTemperature ? methodSettings.temperature : null,
+    temperature: METHODS[method].asksModel ? methodSettings.temperature : null,
+    truncation: METHODS[method].asksModel ? listTruncation(methodSettings) : [],
   };
   const id = JSON.stringify([method, sortKeys(selectSettings(config, traits))]);
   return {
@@ -83,6 +83,19 @@ export function describeVariant(
   };
 }
 
+function listTruncation({
+  topP,
+  topK,
+  repetitionPenalty,
+}: PredictConfig["methodSettings"]): Traits["truncation"] {
+  const given = [
+    ["top p", topP],
+    ["top k", topK],
+    ["repetition penalty", repetitionPenalty],
+  ] as const;
+  return given.flatMap(([name, value]) => (typeof value === "number" ? [[name, value]] : []));
+}
+
 /** What two checkpoints share where their trainings differ in seed and name alone. */
 function describeTraining({ step, config }: Checkpoint): unknown {
   const { seed: _seed, name: _name, ...settings } = config;
@@ -94,7 +107,7 @@ function selectSettings(config: PredictConfig, traits: Traits): object {
   const { method, retriever, search, documents, matchRun, methodSettings } = config;
   const { retrieves, asksModel } = METHODS[method];
   const { model, checkpoint, endpoint, api } = config.searcher;
-  const { generates, prompt, condensingPrompt, temperature } = traits;
+  const { generates, prompt, condensingPrompt, temperature, truncation } = traits;
   const common = {
     // Gold documents are looked up, whatever finds the others.
     ...(retrieves && method !== "gold" && { retriever }),
@@ -104,7 +117,14 @@ function selectSettings(config: PredictConfig, traits: Traits): object {
       prompt,
     }),
   };
-  if (method === "s3") return { ...common, search, temperature };
+  if (method === "s3")
+    return {
+      ...common,
+      search,
+      temperature,
+      // A row without them keeps its name.
+      ...(truncation.length > 0 && { truncation: Object.fromEntries(truncation) }),
+    };
   if (method === "rag") return { ...common, documents, matchRun };
   if (method === "gold") return common;
   return {
@@ -135,7 +155,7 @@ function formatLabel(
 function formatDetail(
   { method, retriever, search, searcher }: PredictConfig,
   checkpoint: Checkpoint | null,
-  { generates, prompt, condensingPrompt, temperature }: Traits,
+  { generates, prompt, condensingPrompt, temperature, truncation }: Traits,
 ): string {
   const { retrieves, asksModel } = METHODS[method];
   const model = checkpoint
@@ -149,6 +169,7 @@ function formatDetail(
     prompt === null ? null : `prompt ${prompt}`,
     condensingPrompt === null ? null : `condensed by ${condensingPrompt}`,
     temperature === null ? null : `temperature ${temperature}`,
+    ...truncation.map(([name, value]) => `${name} ${value}`),
   ];
   return parts.filter((part) => part !== null).join(" · ");
 }

@@ -14,29 +14,13 @@ import {
   listQuestionsResponseSchema,
 } from "@/contracts/api/question-sets";
 import { z } from "zod";
-import { PRESETS } from "@/core/presets/run-presets";
-import { runConfigSchema } from "@/contracts/run-config/run-config";
 import { procedure, router } from "@/server/trpc/trpc";
 
 export const questionSetsRouter = router({
   presets: procedure
     .input(z.object({}).optional())
     .output(listPresetsResponseSchema)
-    .query(({ ctx }) =>
-      Promise.all(
-        PRESETS.map(async ({ id, title, description, config }) => {
-          const checked = await ctx.services.launcher.check(config);
-          return {
-            id,
-            title,
-            description,
-            config: runConfigSchema.parse(config),
-            requirements: checked.requirements,
-            ready: checked.ok,
-          };
-        }),
-      ),
-    ),
+    .query(({ ctx }) => ctx.services.launcher.listPresets()),
   corpora: procedure
     .input(z.object({}).optional())
     .output(listCorporaResponseSchema)

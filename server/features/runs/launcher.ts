@@ -1,7 +1,10 @@
 import type { z } from "zod";
+import type { listPresetsResponseSchema } from "@/contracts/api/question-sets";
 import type { checkRunResponseSchema } from "@/contracts/api/runs";
 import { AppError, describeIssues } from "@/contracts/errors";
 import { runConfigSchema, type RunConfig } from "@/contracts/run-config/run-config";
+import { listRunParts } from "@/core/presets/run-parts";
+import { PRESETS } from "@/core/presets/run-presets";
 import type { Placement } from "./placement";
 import type { ReferenceCheck } from "./reference-check";
 import type { Runs } from "./runs";
@@ -33,6 +36,19 @@ export class Launcher {
   /** @throws AppError "invalid-input" where the configuration names something that is not there */
   requireReferences(config: RunConfig): Promise<void> {
     return this.references.requireAll(config);
+  }
+
+  /** Lists the presets, with what each needs and lacks here. */
+  async listPresets(): Promise<z.infer<typeof listPresetsResponseSchema>> {
+    const offered = await this.placement.listOffered();
+    return Promise.all(
+      PRESETS.map(async ({ id, title, description, config: input }) => {
+        const config = runConfigSchema.parse(input);
+        const { requirements, ok } = await this.check(config);
+        const parts = listRunParts(config, offered);
+        return { id, title, description, config, requirements, ready: ok, parts };
+      }),
+    );
   }
 
   /** Lists everything that keeps a configuration from starting now. */

@@ -15,8 +15,10 @@ import {
   judgeMemory,
   estimateTrainingMemory,
 } from "@/core/memory/training-memory";
+import { describeModelFetch } from "@/core/presets/model-presets";
 import { requirementsFor, type WorkerRequirements } from "@/core/run/requirements";
-import type { Database } from "@/server/platform/db/database";
+import type { Offered } from "@/core/presets/run-parts";
+import { DEFAULT_PROJECT, type Database } from "@/server/platform/db/database";
 
 type RunCheck = z.infer<typeof checkRunResponseSchema>;
 /** Something that a worker must have, met or not. */
@@ -106,6 +108,23 @@ export class Placement {
     throw new AppError("unsupported", explainNoWorker(workers, required));
   }
 
+  /** What is here for runs: models and corpora of the workers that are online, and the server's question sets. */
+  async listOffered(): Promise<Offered> {
+    const [workers, sets] = await Promise.all([
+      this.listOnlineWorkers(),
+      this.database.db.questionSet.findMany({
+        where: { projectId: DEFAULT_PROJECT },
+        distinct: ["name"],
+        select: { name: true },
+      }),
+    ]);
+    return {
+      models: new Set(workers.flatMap((w) => w.capabilities.models)),
+      corpora: new Set(workers.flatMap((w) => w.capabilities.corpora)),
+      questions: new Set(sets.map(({ name }) => name)),
+    };
+  }
+
   private async listOnlineWorkers(): Promise<OnlineWorker[]> {
     const rows = await this.database.db.worker.findMany({
       where: { state: "online" },
@@ -141,7 +160,10 @@ function checkOffered(
 ): CheckedRequirement {
   const having = workers.filter((w) => getOffered(w).includes(name));
   const ok = having.length > 0;
-  const detail = ok ? `on ${listNames(having)}` : `no attached worker has the ${kind} ${name}`;
+  const fetching = kind === "model" ? describeModelFetch(name) : null;
+  const detail = ok
+    ? `on ${listNames(having)}`
+    : `no attached worker has the ${kind} ${name}${fetching === null ? "" : `: ${fetching}`}`;
   return { name: `${kind} ${name}`, ok, detail };
 }
 

@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from "node:util";
 import { AppError } from "@/contracts/errors";
+import { parseRunIds } from "@/contracts/run-config/rl";
 import { runConfigSchema, type RunConfig } from "@/contracts/run-config/run-config";
 import type { ServeModelConfig } from "@/contracts/run-config/serve-config";
 import type { PredictConfig } from "@/contracts/run-config/predict-config";
@@ -84,7 +85,23 @@ export class ReferenceCheck {
       );
     if (searcher.checkpoint !== null)
       issues.push(...(await this.findCheckpointIssues(searcher.checkpoint, config)));
+    for (const runId of parseRunIds(config.rl.ragRuns))
+      issues.push(...(await this.findBaselineIssues(runId)));
     return issues;
+  }
+
+  private async findBaselineIssues(runId: string): Promise<ConfigurationIssue[]> {
+    const path = "rl.ragRuns";
+    const run = await this.readConfig(runId);
+    if (!run) return [{ path, message: `there is no run ${runId}` }];
+    if (run.kind !== "predict" || run.method !== "rag")
+      return [
+        {
+          path,
+          message: `run ${runId} is no naive RAG: name predict runs of method rag, e.g. of an imported rag_cache.json`,
+        },
+      ];
+    return [];
   }
 
   private async findPredictionIssues(config: PredictConfig): Promise<ConfigurationIssue[]> {

@@ -83,6 +83,7 @@ describe("a worker's token", () => {
     rankedQuestions: () => worker.request("rankedQuestions", { runId, after: null }),
     storedAccuracy: () => worker.request("storedAccuracy", { runId }),
     storedEpisodes: () => worker.request("storedEpisodes", { runId, questionIds: ["1"] }),
+    storedBaselines: () => worker.request("storedBaselines", { runs: runId, runId, after: null }),
     findEpisodes: () => worker.request("findEpisodes", { keys: ["a"] }),
   });
 
@@ -106,8 +107,15 @@ describe("a worker's token", () => {
   it("with a run of its own still reads nothing of others", async () => {
     await server.plane.runs.create(getPresetConfig("atlas-rag"), { actor: "test", preset: null });
     await thief.leaseAndStart();
-    const { artifact, storedEpisodes, answeredQuestions, storedAccuracy } = reads(thief);
-    for (const read of [artifact, storedEpisodes, answeredQuestions, storedAccuracy])
+    const { artifact, storedEpisodes, storedBaselines, answeredQuestions, storedAccuracy } =
+      reads(thief);
+    for (const read of [
+      artifact,
+      storedEpisodes,
+      storedBaselines,
+      answeredQuestions,
+      storedAccuracy,
+    ])
       await expect(read!()).rejects.toMatchObject({ code: "unauthorized" });
     expect(await readFile(thief)).toBe(401);
     await expect(thief.request("artifact", { artifactId: randomUUID() })).rejects.toMatchObject({

@@ -2,7 +2,13 @@
 import { useText } from "@/app/_i18n/text-provider";
 import { describeValue } from "@/app/_settings/describe-value";
 import { cn } from "@/app/_lib/cn";
-import { isChanged, listActiveSettings, getServed, listSettingGroups } from "@/core/run/settings";
+import {
+  getServed,
+  isChanged,
+  listActiveSettings,
+  listSettingGroups,
+  readSettingValue,
+} from "@/core/run/settings";
 import type { RunDetail } from "@/app/_lib/trpc";
 import { Card } from "@/app/_ui/card";
 import { CopyButton } from "@/app/_ui/copy-button";
@@ -45,7 +51,7 @@ export function ConfigurationTab({ run }: { run: RunDetail }) {
                   <Row title={t("Kind")} value={describeValue(t, kind)} changed={false} />
                 ) : null}
                 {listActiveSettings(group, run.config).map((s) => {
-                  const value = getSettingValue(run.config, s.path);
+                  const value = readSettingValue(s, run.config);
                   return (
                     <Row
                       key={s.path}

@@ -1,9 +1,14 @@
 "use client";
-import { useMemo } from "react";
+import { Fragment, useMemo } from "react";
 import { ChartCard } from "@/app/_charts/chart-card";
 import { ChartPage } from "@/app/_charts/chart-page";
-import { listMetrics, type ChartDefinition, type ChartGroup } from "@/app/_charts/definitions";
-import { hideUnreported, selectTrainCharts, TRAIN_CHARTS } from "@/app/_charts/train-charts";
+import { listMetrics, type ChartDefinition } from "@/app/_charts/definitions";
+import {
+  hideUnreported,
+  selectTrainCharts,
+  splitEmptyCharts,
+  TRAIN_CHARTS,
+} from "@/app/_charts/train-charts";
 import { findMarks } from "@/app/_charts/marks";
 import type { Text } from "@/app/_i18n/format-text";
 import { useText } from "@/app/_i18n/text-provider";
@@ -55,7 +60,7 @@ export function TrainOverview({ run }: { run: RunDetail }) {
   const query = useSeries(run.id, TRAIN_METRICS);
   const series = query.data ?? NO_SERIES;
   const config = run.config.kind === "train" ? run.config : null;
-  const groups = useTrainCharts(config, series);
+  const { groups, empty } = useTrainCharts(config, series, TERMINAL_STATES.has(run.state));
   const { alarms } = useAlarms(run.id);
   const { state, tracks, markers, steps } = useRunCharts(run, series);
   const detail = useDetail(run.id, series, steps);
@@ -73,7 +78,7 @@ export function TrainOverview({ run }: { run: RunDetail }) {
         {groups.map((group) => (
           <section key={group.title} aria-label={t(group.title)} className="mt-5">
             <h2 className="mb-2 text-xs font-semibold text-muted-foreground">{t(group.title)}</h2>
-            <div className="grid gap-3 md:grid-cols-2 xl:grid-cols-3 3xl:grid-cols-4">
+            <div className="flex flex-wrap gap-3">
               {group.charts.map((chart) => (
                 <ChartCard
                   key={chart.id}
@@ -91,19 +96,48 @@ export function TrainOverview({ run }: { run: RunDetail }) {
           </section>
         ))}
       </ChartPage>
+      <Unmeasured charts={empty} explain={(chart) => explainEmptyChart(t, chart, run, config)} />
     </>
   );
 }
 
-/** The charts of a run, without those of what its worker and endpoints do not report. */
-function useTrainCharts(config: TrainConfig | null, series: Series): ChartGroup[] {
+/**
+ * The charts of a run, without those of what its worker and endpoints do not report. Of a run that is over, those without
+ * a point stand apart: nothing will come any more.
+ */
+function useTrainCharts(config: TrainConfig | null, series: Series, isOver: boolean) {
   // A text, so that the charts are the same ones until another metric is reported.
-  const reported = Object.keys(series)
+  const names = Object.keys(series)
     .filter((name) => series[name]!.length > 0)
     .join(" ");
-  return useMemo(
-    () => (config ? hideUnreported(selectTrainCharts(config), new Set(reported.split(" "))) : []),
-    [config, reported],
+  return useMemo(() => {
+    const reported = new Set(names.split(" "));
+    const groups = config ? hideUnreported(selectTrainCharts(config), reported) : [];
+    return isOver && names ? splitEmptyCharts(groups, reported) : { groups, empty: [] };
+  }, [config, names, isOver]);
+}
+
+interface UnmeasuredProps {
+  charts: readonly ChartDefinition[];
+  explain: (chart: ChartDefinition) => string;
+}
+
+/** What a run that is over never reported, each with the reason, in place of empty charts. */
+function Unmeasured({ charts, explain }: UnmeasuredProps) {
+  const t = useText();
+  if (charts.length === 0) return null;
+  return (
+    <section aria-label={t("Without points")} className="mt-5">
+      <h2 className="mb-2 text-xs font-semibold text-muted-foreground">{t("Without points")}</h2>
+      <dl className="grid gap-x-4 gap-y-1 text-xs sm:grid-cols-[max-content_1fr]">
+        {charts.map((chart) => (
+          <Fragment key={chart.id}>
+            <dt className="font-medium">{t(chart.title)}</dt>
+            <dd className="text-muted-foreground max-sm:mb-1">{explain(chart)}</dd>
+          </Fragment>
+        ))}
+      </dl>
+    </section>
   );
 }
 

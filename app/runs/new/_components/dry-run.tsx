@@ -129,6 +129,17 @@ function listDryRunFacts(t: Text, result: DryRunResult): Fact[] {
     ],
     [t("Mean reward"), formatNumber(result.rewardMean)],
     [t("Naive RAG"), formatShare(result.ragAccuracy)],
+    ...(result.ragStored
+      ? [
+          [
+            t("Naive RAG known from runs"),
+            t("{part} of {total}", {
+              part: formatInteger(result.ragStored.held),
+              total: formatInteger(result.ragStored.questions),
+            }),
+          ] satisfies Fact,
+        ]
+      : []),
     [
       t("Format errors"),
       result.formatErrors.length === 0

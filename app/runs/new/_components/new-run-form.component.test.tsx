@@ -5,14 +5,21 @@ import { beforeEach, describe, expect, it } from "vitest";
 import type { PresetRow } from "@/app/_lib/trpc";
 import { renderPage, type Answers } from "@/app/_testing/render-page";
 import { runConfigSchema, type RunConfig } from "@/contracts/run-config/run-config";
+import { listRunParts } from "@/core/presets/run-parts";
 import { PRESETS } from "@/core/presets/run-presets";
 import { NewRunForm } from "./new-run-form";
 
+const OFFERED = {
+  models: new Set(["smollm2-135m-instruct"]),
+  corpora: new Set(["atlas"]),
+  questions: new Set(["atlas/train", "atlas/held-out"]),
+};
 const presets: PresetRow[] = PRESETS.map((preset) => ({
   ...preset,
   config: runConfigSchema.parse(preset.config),
   ready: preset.id.startsWith("atlas"),
   requirements: [],
+  parts: listRunParts(runConfigSchema.parse(preset.config), OFFERED),
 }));
 const findPreset = (id: string): PresetRow => presets.find((preset) => preset.id === id)!;
 
@@ -52,6 +59,18 @@ const findField = (path: string): HTMLInputElement =>
 beforeEach(() => localStorage.clear());
 
 describe("the new run form", () => {
+  it("names each part that a preset lacks, with its size and the command that fetches it", () => {
+    draw("paper-qwen2.5-3b");
+    const parts = within(screen.getByRole("list", { name: "Parts to fetch" }));
+    expect(
+      parts.getByText(
+        "The model qwen2.5-3b-instruct is not here · 5.8 GiB to download · licence: qwen-research",
+      ),
+    ).toBeDefined();
+    expect(parts.getByText("npm run s3 -- model fetch Qwen/Qwen2.5-3B-Instruct")).toBeDefined();
+    expect(parts.getAllByRole("button", { name: "Copy the command" })).toHaveLength(5);
+  });
+
   it("keeps what was changed until it is discarded", async () => {
     const first = draw("serve-smollm2");
     fireEvent.change(findField("name"), { target: { value: "Mine" } });

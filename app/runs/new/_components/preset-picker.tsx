@@ -6,6 +6,7 @@ import { cn } from "@/app/_lib/cn";
 import type { PresetRow } from "@/app/_lib/trpc";
 import { Card } from "@/app/_ui/card";
 import { SearchInput } from "@/app/_ui/search-input";
+import { PartsToFetch } from "./parts-to-fetch";
 import { runKindSchema } from "@/contracts/records/run-state";
 
 interface PresetPickerProps {
@@ -32,7 +33,11 @@ export function PresetPicker({ presets, chosen, onChoose }: PresetPickerProps) {
     })
     .toSorted((a, b) => rankPreset(a) - rankPreset(b));
   const preset = presets.find(({ id }) => id === chosen);
-  const unmet = preset?.requirements.filter((r) => !r.ok) ?? [];
+  const parts = preset?.parts.filter(({ state }) => state !== "here") ?? [];
+  const unmet =
+    preset?.requirements.filter(
+      (r) => !r.ok && !parts.some(({ kind, name }) => r.name === `${kind} ${name}`),
+    ) ?? [];
   return (
     <Card className="p-3" aria-label={t("Presets")}>
       <div className="flex items-center gap-3">
@@ -62,6 +67,7 @@ export function PresetPicker({ presets, chosen, onChoose }: PresetPickerProps) {
             <CircleAlert className="mt-0.5 size-3.5 shrink-0" aria-hidden /> {r.detail}
           </p>
         ))}
+        <PartsToFetch parts={parts} />
       </div>
     </Card>
   );

@@ -1,0 +1,58 @@
+import { describe, expect, it } from "vitest";
+import { runConfigSchema } from "@/contracts/run-config/run-config";
+import { listRunParts, type Offered } from "./run-parts";
+import { findPreset, PRESETS } from "./run-presets";
+
+const NOTHING: Offered = { models: new Set(), corpora: new Set(), questions: new Set() };
+const listPartsOf = (id: string, offered = NOTHING) =>
+  listRunParts(runConfigSchema.parse(findPreset(id)?.config), offered);
+
+describe("the parts of a preset", () => {
+  it.each(PRESETS.filter(({ id }) => id.startsWith("paper-")).map(({ id }) => id))(
+    "%s are each named with size, licence and the command that fetches them",
+    (id) => {
+      const parts = listPartsOf(id);
+      expect(new Set(parts.map(({ kind }) => kind))).toEqual(
+        new Set(["questions", "model", "corpus", "generator"]),
+      );
+      for (const part of parts) {
+        expect(part.command, part.name).toMatch(/^npm run s3 -- /);
+        expect(part.downloadGiB, part.name).toBeGreaterThan(0);
+        expect(part.licence, part.name).not.toBeNull();
+      }
+    },
+  );
+
+  it("say what is here, and what only an address can tell", () => {
+    const offered = {
+      ...NOTHING,
+      models: new Set(["qwen2.5-3b-instruct"]),
+      questions: new Set(["s3-processed-data/test_e5_s3"]),
+    };
+    expect(listPartsOf("paper-qwen2.5-3b", offered)).toMatchObject([
+      { kind: "questions", name: "s3-processed-data/train_e5_s3", state: "missing" },
+      { kind: "questions", name: "s3-processed-data/test_e5_s3", state: "here" },
+      {
+        kind: "model",
+        state: "here",
+        downloadGiB: 5.8,
+        command: "npm run s3 -- model fetch Qwen/Qwen2.5-3B-Instruct",
+      },
+      {
+        kind: "corpus",
+        state: "elsewhere",
+        downloadGiB: 65.1,
+        command: "npm run s3 -- corpus import wiki-18 --with-index",
+      },
+      {
+        kind: "generator",
+        state: "elsewhere",
+        command: "npm run s3 -- launch --preset serve-paper-generator",
+      },
+    ]);
+  });
+
+  it("that no command brings have none", () => {
+    expect(listPartsOf("atlas-smollm2").every(({ command }) => command === null)).toBe(true);
+  });
+});
