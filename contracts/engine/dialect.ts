@@ -107,6 +107,11 @@ export const createModelResultSchema = z.object({
   trainable: z.int(),
   eosIds: tokenIdsSchema,
   seconds: z.number(),
+  /**
+   * Where transformers computes the layers, because the engine's own do not: its version and that of how it is called,
+   * which join the engine's fingerprint. Null: the engine's own layers.
+   */
+  library: z.string().nullable().default(null),
 });
 
 /** A llguidance grammar in Lark syntax. */

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { connectionSchema, endpointSchema } from "./model";
+import { checkThinking, connectionSchema, endpointSchema, thinkingSchema } from "./model";
 import { checkPrompt, findPromptId, promptTextSchema } from "./prompt";
 import { defineSetting } from "./setting";
 
@@ -13,6 +13,7 @@ export const generatorSchema = z
     ),
     endpoint: endpointSchema,
     connection: connectionSchema,
+    thinking: thinkingSchema,
     promptStyle: defineSetting(
       z.enum(["few-shot", "chat"]).default("chat"),
       "Prompt style",
@@ -37,14 +38,15 @@ export const generatorSchema = z
       { paper: "3" },
     ),
   })
-  .superRefine(({ promptStyle, promptTemplate }, context) =>
+  .superRefine(({ promptStyle, promptTemplate, ...model }, context) => {
+    checkThinking(context, model);
     checkPrompt(
       context,
       ["promptTemplate"],
       findPromptId("generator.promptTemplate", { promptStyle }),
       promptTemplate,
-    ),
-  )
+    );
+  })
   .prefault({})
   .meta({
     title: "Generator",

@@ -14,6 +14,29 @@ export const endpointSchema = defineSetting(
   { paper: "vLLM server" },
 );
 
+/** Whether a model writes down its thoughts first, where its chat template has a switch for it (Qwen3, SmolLM3). */
+export const thinkingSchema = defineSetting(
+  z.enum(["template", "on", "off"]).default("template"),
+  "Thinking",
+  "Of a model in the worker's own engine whose chat template can switch it (`enable_thinking`: Qwen3, SmolLM3). `template`: as the template has it by itself. Guided decoding leaves no room for thoughts.",
+  { advanced: true },
+);
+export type Thinking = z.infer<typeof thinkingSchema>;
+
+/** Refuses the switch where another server renders the chat. */
+export const checkThinking = (
+  context: z.RefinementCtx,
+  { endpoint, thinking }: { endpoint: string | null; thinking: Thinking },
+): void => {
+  if (endpoint !== null && thinking !== "template")
+    context.addIssue({
+      code: "custom",
+      path: ["thinking"],
+      message:
+        "the server at the endpoint renders the chat: switch it there, and leave this at template",
+    });
+};
+
 const limitSchema = (n: number) => z.int().min(1).max(n).nullable().default(null);
 const priceSchema = z.number().min(0).max(100_000).nullable().default(null);
 

@@ -1,5 +1,11 @@
 import { z } from "zod";
-import { connectionSchema, endpointSchema, modelApiSchema } from "./model";
+import {
+  checkThinking,
+  connectionSchema,
+  endpointSchema,
+  modelApiSchema,
+  thinkingSchema,
+} from "./model";
 import { samplerFields } from "./sampler";
 import { defineSetting } from "./setting";
 
@@ -15,6 +21,7 @@ const searcherFields = {
     "Start from checkpoint",
     "A checkpoint's id; empty: the untrained model.",
   ),
+  thinking: thinkingSchema,
   tuning: defineSetting(
     z.enum(["lora", "full"]).default("lora"),
     "Tuning",
@@ -74,6 +81,7 @@ export const methodModelSchema = z
     api: modelApiSchema,
     connection: connectionSchema,
   })
+  .superRefine((model, context) => checkThinking(context, model))
   .prefault({})
   .meta({
     title: "Method's model",

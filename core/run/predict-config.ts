@@ -6,14 +6,14 @@ import { buildDefaultConfig } from "./settings";
 export function toPredictConfig(config: TrainConfig): PredictConfig {
   const base = buildDefaultConfig("predict") as PredictConfig;
   const { name, seed, retriever, search, generator } = config;
-  const { model, checkpoint, tuning, adapter } = config.searcher;
+  const { model, checkpoint, thinking, tuning, adapter } = config.searcher;
   return {
     ...base,
     name,
     seed,
     retriever,
     search,
-    searcher: { ...base.searcher, model, checkpoint, tuning, adapter },
+    searcher: { ...base.searcher, model, checkpoint, thinking, tuning, adapter },
     generator,
     corpus: config.data.corpus,
     questions: config.data.heldOutQuestions,

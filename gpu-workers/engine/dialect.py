@@ -106,6 +106,7 @@ class CreateModelResult(DialectModel):
     trainable: int
     eosIds: list[Annotated[int, Field(ge=0)]]
     seconds: float
+    library: str | None = None
 
 
 class GuidedSpan(DialectModel):

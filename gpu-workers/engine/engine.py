@@ -3,6 +3,7 @@
 import platform
 import time
 from collections.abc import Callable
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Protocol, cast, get_args
@@ -14,6 +15,7 @@ from .device import Device
 from .dialect_rules import DialectModel
 from .errors import EngineError
 from .fingerprint import compute_fingerprint
+from .forward_backward import AnyModel
 from .guided_decoding import encode_guided
 from .llama import ARCHITECTURES
 from .memory import (
@@ -26,6 +28,9 @@ from .memory import (
     get_resident_bytes,
 )
 from .model import FrozenBase, Model
+from .transformers_model import TransformersBase, TransformersModel
+from .transformers_network import describe_library, find_reason
+from .transformers_sampling import sample_library_rows
 
 Check = Callable[[], None]
 
@@ -34,11 +39,11 @@ class EngineProtocol(Protocol):
     """What serves operations: an Engine, or several as one (parallel.py)."""
 
     @property
-    def models(self) -> dict[str, Model]: ...
+    def models(self) -> dict[str, AnyModel]: ...
 
     def run(self, kind: str, name: str, body: DialectModel, check: Check) -> dict: ...
 
-    def model(self, name: str) -> Model: ...
+    def model(self, name: str) -> AnyModel: ...
 
     def capabilities(self) -> dict: ...
 
@@ -50,8 +55,8 @@ class Engine:
         """`cache_bytes` bounds each activation cache, of which a model has up to three."""
         self.device = device
         self.cache_bytes = cache_bytes or min(2 << 30, get_memory_bytes() // 12)
-        self.bases: dict[Path, FrozenBase] = {}
-        self.models: dict[str, Model] = {}
+        self.bases: dict[Path, FrozenBase | TransformersBase] = {}
+        self.models: dict[str, AnyModel] = {}
         self.handlers: dict[str, Callable[[str, Any, Check], dict]] = {
             "create_model": self.create_model,
             "delete_model": self.delete_model,
@@ -77,7 +82,7 @@ class Engine:
         """
         return self.handlers[kind](name, body, check)
 
-    def model(self, name: str) -> Model:
+    def model(self, name: str) -> AnyModel:
         """Raises `not-found` where there is none of this name."""
         if name not in self.models:
             present = ", ".join(self.models) or "none"
@@ -95,10 +100,14 @@ class Engine:
             )
         folder = huggingface.find_folder(Path(body.base), "actor").resolve()
         if folder not in self.bases:
-            self.bases[folder] = FrozenBase(folder, self.device)
+            load = FrozenBase if find_reason(folder) is None else TransformersBase
+            self.bases[folder] = load(folder, self.device)
         base = self.bases[folder]
         other = self.model(body.beside) if body.beside else None
-        model = Model(name, body, base, self.cache_bytes, share_activations_with=other)
+        if isinstance(base, TransformersBase):
+            model = TransformersModel(name, body, base)
+        else:
+            model = Model(name, body, base, self.cache_bytes, share_activations_with=other)
         self.models[name] = model
         c = base.model.config
         return {
@@ -109,6 +118,7 @@ class Engine:
             "trainable": 0 if model.trainable is None else model.trainable.values.numel(),
             "eosIds": list(c.eos_ids),
             "seconds": time.perf_counter() - started,
+            "library": describe_library() if isinstance(base, TransformersBase) else None,
         }
 
     def delete_model(self, name: str, body: dialect.EmptyBody, check: Check) -> dict:
@@ -118,7 +128,12 @@ class Engine:
         return {}
 
     def sample(self, name: str, body: dialect.SampleBody, check: Check) -> dict:
-        return sampling.sample(self.model(name), body, check)
+        model = self.model(name)
+        if isinstance(model, TransformersModel):
+            rows = partial(sample_library_rows, model)
+        else:
+            rows = partial(sampling.sample_rows, model)
+        return sampling.sample(model, body, check, rows)
 
     def end_sessions(self, name: str, body: dialect.EndSessionsBody, check: Check) -> dict:
         self.model(name).end_sessions(body.sessions)
@@ -174,7 +189,7 @@ class Engine:
     def weights_hash(self, name: str, body: dialect.EmptyBody, check: Check) -> dict:
         return self._describe_weights(self.model(name))
 
-    def _describe_weights(self, model: Model) -> dict:
+    def _describe_weights(self, model: AnyModel) -> dict:
         trainable = model.require_trainable()
         return {"hash": trainable.hash(), "step": trainable.step}
 
@@ -213,7 +228,7 @@ class Engine:
                 }
                 for m in list(self.models.values())
             ],
-            "architectures": list(ARCHITECTURES.values()),
+            "architectures": [*ARCHITECTURES.values(), "any causal language model of transformers"],
             "losses": list(get_args(dialect.EngineLoss)),
             "tuning": ["lora", "full"],
             "heads": list(get_args(dialect.ModelHead)),

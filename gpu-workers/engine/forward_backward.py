@@ -7,8 +7,7 @@ from the cache. Losses are sums over tokens, so micro-batches add up exactly.
 
 import math
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import torch
@@ -18,16 +17,27 @@ from .attention import attend, to_index
 from .dialect import ForwardBackwardBody, ForwardBody
 from .errors import EngineError
 from .llama import run_layers
-from .losses import compute_token_loss, compute_value_loss
+from .loss_report import LossReport, write_per_token
 from .memory import empty_cache, is_out_of_memory
 from .model import Model, Network
 from .packing import MicroBatch, iterate_micro_batches
 from .token_logprobs import compute_token_logprobs
+from .transformers_gradients import (
+    PaddedBatch,
+    compute_library_gradients,
+    compute_library_numbers,
+    iterate_padded_batches,
+)
+from .transformers_model import TransformersModel
+from .transformers_network import LibraryNetwork
 from .value_head import compute_values
 
 # Packed tokens of a micro-batch, unless the caller says otherwise: bounds the memory of the graph.
 TOKEN_BUDGET = 2048
 Check = Callable[[], None]
+AnyModel = Model | TransformersModel
+AnyNetwork = Network | LibraryNetwork
+AnyBatch = MicroBatch | PaddedBatch
 
 
 def compute_final_states(model: Model, network: Network, batch: MicroBatch, check: Check) -> Tensor:
@@ -91,14 +101,42 @@ def zeros_per_token(body: ForwardBody | ForwardBackwardBody) -> list[list[float]
     return [[0.0] * len(d.ids) for d in body.data]
 
 
-def write_per_token(rows: list[list[float]], batch: MicroBatch, numbers: Tensor) -> None:
-    """Writes one number per action to its place among the data's tokens."""
-    for action, number in zip(batch.actions, numbers.tolist(), strict=True):
-        rows[action.datum][action.position] = number
+def iterate_batches(
+    model: AnyModel, body: ForwardBody | ForwardBackwardBody, check: Check, budget: int
+) -> Iterator[AnyBatch]:
+    """Checks the data, then yields them in batches of at most `budget` tokens, or of one datum."""
+    if isinstance(model, TransformersModel):
+        return iterate_padded_batches(model, body.data, check, budget)
+    return iterate_micro_batches(model, body.data, check, budget)
+
+
+def compute_numbers(
+    model: AnyModel, network: AnyNetwork, batch: AnyBatch, body: ForwardBody, check: Check
+) -> tuple[Tensor, Tensor | None]:
+    """Of each action the log-probability, or a value model's value; and the entropies if asked."""
+    if isinstance(network, LibraryNetwork) or isinstance(batch, PaddedBatch):
+        assert isinstance(network, LibraryNetwork)
+        assert isinstance(batch, PaddedBatch)
+        return compute_library_numbers(network, batch, body)
+    assert isinstance(model, Model)
+    final = compute_final_states(model, network, batch, check)
+    if network.score is not None:
+        values = compute_values(network.score, final)
+        return values.index_select(0, batch.action_rows), None
+    logprobs, entropies, _, _ = compute_token_logprobs(
+        network.llama.head,
+        model.base.tokenizer,
+        batch,
+        final,
+        body.temperature,
+        body.entropy,
+        None,
+    )
+    return logprobs, entropies
 
 
 @torch.no_grad()
-def forward(model: Model, body: ForwardBody, check: Check) -> dict:
+def forward(model: AnyModel, body: ForwardBody, check: Check) -> dict:
     """Runs a `forward` operation.
 
     Gives log-probabilities of weighted tokens under the policy and, where asked, a reference; a
@@ -128,87 +166,15 @@ def forward(model: Model, body: ForwardBody, check: Check) -> dict:
         result |= {name: zeros_per_token(body) for name in networks}
         if body.entropy:
             result["entropies"] = zeros_per_token(body)
-        for batch in iterate_micro_batches(model, body.data, check, budget):
+        for batch in iterate_batches(model, body, check, budget):
             for name, network in networks.items():
-                final = compute_final_states(model, network, batch, check)
-                if network.score is not None:
-                    values = compute_values(network.score, final)
-                    write_per_token(result[name], batch, values.index_select(0, batch.action_rows))
-                    continue
-                logprobs, entropies, _, _ = compute_token_logprobs(
-                    network.llama.head,
-                    model.base.tokenizer,
-                    batch,
-                    final,
-                    body.temperature,
-                    body.entropy,
-                    None,
-                )
-                write_per_token(result[name], batch, logprobs)
-                if body.entropy and name == "logprobs":
-                    write_per_token(result["entropies"], batch, entropies)
+                numbers, entropies = compute_numbers(model, network, batch, body, check)
+                write_per_token(result[name], batch.actions, numbers)
+                if body.entropy and name == "logprobs" and entropies is not None:
+                    write_per_token(result["entropies"], batch.actions, entropies)
         return result
 
     return retry_with_smaller_microbatch(body, attempt)
-
-
-@dataclass
-class LossReport:
-    """What forward_backward reports: sums over all tokens, and a number per token."""
-
-    body: ForwardBackwardBody
-    logprobs: list[list[float]]  # empty from a value model
-    values: list[list[float]]  # empty from a language model
-    sums: dict[str, float] = field(
-        default_factory=lambda: {
-            "loss": 0.0,
-            "policyLoss": 0.0,
-            "tokens": 0,
-            "entropy": 0.0,
-            "kl": 0.0,
-            "clipped": 0,
-            "valueClipped": 0,
-        }
-    )
-    ratio_sum: float = 0.0
-    ratio_min: float = math.inf
-    ratio_max: float = -math.inf
-    computed: int = 0
-
-    def add(self, **parts: float) -> None:
-        """Adds to the sums by name."""
-        for name, part in parts.items():
-            self.sums[name] += part
-
-    def add_ratio(self, total: float, low: float, high: float) -> None:
-        """Adds the importance ratios of some tokens by their sum, minimum and maximum."""
-        self.ratio_sum += total
-        self.ratio_min, self.ratio_max = min(self.ratio_min, low), max(self.ratio_max, high)
-
-    def gather_columns(self, batch: MicroBatch, *names: str) -> dict[str, Tensor]:
-        """Weights [actions], and of the named lists of the data those that were given."""
-        data = self.body.data
-        return {
-            name: torch.tensor(
-                [getattr(data[a.datum], name)[a.position] for a in batch.actions],
-                device=batch.rows.device,
-            )
-            for name in ("weights", *names)
-            if getattr(data[0], name) is not None
-        }
-
-    def to_result(self) -> dict:
-        """The operation's result, but for what is measured outside."""
-        ratio = {"sum": self.ratio_sum, "min": self.ratio_min, "max": self.ratio_max}
-        if not math.isfinite(self.ratio_min):
-            ratio = {"sum": 0.0, "min": 1.0, "max": 1.0}
-        return {
-            **self.sums,
-            "ratio": ratio,
-            "logprobs": self.logprobs,
-            "values": self.values,
-            "computedTokens": self.computed,
-        }
 
 
 def compute_policy_gradient(
@@ -216,34 +182,22 @@ def compute_policy_gradient(
 ) -> tuple[list[Tensor], list[Tensor]]:
     """Outputs of the autograd graph, and the gradients of the loss by them."""
     config = report.body.config
-    columns = report.gather_columns(batch, "advantages", "logprobs", "referenceLogprobs")
+    columns = report.gather_columns(
+        batch.actions, final.device, "advantages", "logprobs", "referenceLogprobs"
+    )
 
     def loss(which: list[int], lp: Tensor, h: Tensor) -> tuple[Tensor, Tensor | None]:
         rows = to_index(np.array(which), final.device)
-        part = compute_token_loss(
-            report.body.loss,
-            config,
-            lp,
-            h,
-            {name: column.index_select(0, rows) for name, column in columns.items()},
+        return report.add_policy_loss(
+            lp, h, {name: column.index_select(0, rows) for name, column in columns.items()}
         )
-        report.add(
-            loss=part.loss,
-            policyLoss=part.policy,
-            tokens=part.tokens,
-            entropy=part.entropy,
-            kl=part.kl,
-            clipped=part.clipped,
-        )
-        report.add_ratio(part.ratio_sum, part.ratio_min, part.ratio_max)
-        return part.d_logprobs, part.d_entropies
 
     output = network.llama.head
     with torch.no_grad():
         logprobs, _, d_final, d_output = compute_token_logprobs(
             output, model.base.tokenizer, batch, final, config.temperature, True, loss
         )
-    write_per_token(report.logprobs, batch, logprobs)
+    report.write_logprobs(batch.actions, logprobs)
     if d_final is None:
         raise ValueError("a loss gives gradients")
     outputs, gradients = [final], [d_final.to(final.dtype)]
@@ -259,15 +213,34 @@ def compute_value_gradient(
     """As compute_policy_gradient, of a value model with the head `score`."""
     with torch.enable_grad():
         values = compute_values(score, final).index_select(0, batch.action_rows)
-    part = compute_value_loss(
-        report.body.config, values, report.gather_columns(batch, "returns", "values")
-    )
-    report.add(loss=part.loss, tokens=part.tokens, valueClipped=part.clipped)
-    write_per_token(report.values, batch, values.detach())
-    return [values], [part.d_values]
+    return [values], [report.add_value_loss(values, batch.actions)]
 
 
-def forward_backward(model: Model, body: ForwardBackwardBody, check: Check) -> dict:
+def compute_gradients(
+    model: AnyModel,
+    network: AnyNetwork,
+    batch: AnyBatch,
+    leaves: list[Tensor],
+    report: LossReport,
+    check: Check,
+) -> tuple[Tensor | None, ...]:
+    """Gradients of a batch's loss by the leaves; None for one that it does not depend on."""
+    if isinstance(network, LibraryNetwork) or isinstance(batch, PaddedBatch):
+        assert isinstance(network, LibraryNetwork)
+        assert isinstance(batch, PaddedBatch)
+        return compute_library_gradients(network, batch, leaves, report, model.checkpointing, check)
+    assert isinstance(model, Model)
+    with torch.enable_grad():
+        final = compute_final_states(model, network, batch, check)
+    if network.score is not None:
+        outputs, gradients = compute_value_gradient(network.score, batch, final, report)
+    else:
+        outputs, gradients = compute_policy_gradient(model, network, batch, final, report)
+    check()
+    return torch.autograd.grad(outputs, leaves, gradients, allow_unused=True)
+
+
+def forward_backward(model: AnyModel, body: ForwardBackwardBody, check: Check) -> dict:
     """Runs a `forward_backward` operation.
 
     The gradient is added to the accumulated one only when all of it has been computed.
@@ -290,21 +263,12 @@ def forward_backward(model: Model, body: ForwardBackwardBody, check: Check) -> d
         totals = trainable.tensors(total)
         rows = zeros_per_token(body)
         report = LossReport(body, *(([], rows) if is_value_model else (rows, [])))
-        for batch in iterate_micro_batches(model, body.data, check, budget):
-            with torch.enable_grad():
-                final = compute_final_states(model, network, batch, check)
-            if network.score is not None:
-                outputs, gradients = compute_value_gradient(network.score, batch, final, report)
-            else:
-                outputs, gradients = compute_policy_gradient(model, network, batch, final, report)
-            check()
-            found = torch.autograd.grad(
-                outputs, list(leaves.values()), gradients, allow_unused=True
-            )
+        for batch in iterate_batches(model, body, check, budget):
+            found = compute_gradients(model, network, batch, list(leaves.values()), report, check)
             for name, gradient in zip(leaves, found, strict=True):
                 if gradient is not None:
                     totals[name].add_(gradient)
-            report.computed += len(batch.ids)
+            report.computed += batch.ids.size
         if not math.isfinite(report.sums["loss"]):
             raise EngineError(
                 "not-finite",

@@ -29,7 +29,10 @@ from .peft_adapter import (
     to_module_name,
 )
 from .saved_state import write_folder
+from .transformers_model import LibraryFullFinetuning, LibraryLora, TransformersModel
+from .transformers_network import LibraryModel, load_library_model
 
+AnyModel = Model | TransformersModel
 GLOBAL_STEP = re.compile(r"global_step_(\d+)$")
 VERL_SHARD = "model_world_size_*_rank_*.pt"
 
@@ -86,7 +89,7 @@ def collect_weights(llama: Llama, with_head: bool) -> dict[str, Tensor]:
     return found
 
 
-def export_weights(model: Model, path: Path, merged: bool) -> dict:
+def export_weights(model: AnyModel, path: Path, merged: bool) -> dict:
     """Writes a folder that other libraries load; returns its files and the hash of the weights.
 
     An adapter alone is written for PEFT. Whole weights (full fine-tuning, or the adapter merged
@@ -94,7 +97,7 @@ def export_weights(model: Model, path: Path, merged: bool) -> dict:
     token classifier with one label.
     """
     tuning = model.require_tuning()
-    if merged or isinstance(tuning, FullFinetuning):
+    if merged or isinstance(tuning, FullFinetuning | LibraryFullFinetuning):
         files = build_full_export(model)
     else:
         files = build_adapter_export(model, tuning.config)
@@ -102,7 +105,7 @@ def export_weights(model: Model, path: Path, merged: bool) -> dict:
     return {"hash": model.require_trainable().hash(), "files": sorted(files)}
 
 
-def build_full_export(model: Model) -> dict:
+def build_full_export(model: AnyModel) -> dict:
     """Files of a transformers folder by name, for `write_folder`."""
     trainable, tuning = model.require_trainable(), model.require_tuning()
     tensors = trainable.tensors(trainable.values)
@@ -112,21 +115,21 @@ def build_full_export(model: Model) -> dict:
     if isinstance(tuning, FullFinetuning):
         # In float32, as they are kept, so that nothing is lost when they are imported again.
         weights = collect_weights(tuning.build_float32_model(tensors), not is_value_model)
+    elif isinstance(tuning, LibraryFullFinetuning):
+        weights = collect_library_weights(tuning, tensors, folder)
     else:
         weights = merge_factors(folder, tuning.list_factors(tensors), "the adapter")
+    dtype = next(t.dtype for t in weights.values() if t.is_floating_point())
     if is_value_model:
         weights.pop("lm_head.weight", None)
-        dtype = weights["model.norm.weight"].dtype
-        for name in value_head.get_shapes(model.base.model.config):
+        for name in value_head.get_shapes(model.base.model.config.hidden):
             weights[name] = tensors[name].to(dtype)
     else:
         config["tie_word_embeddings"] = is_tied(weights)
     config.pop("torch_dtype", None)
-    config["dtype"] = str(weights["model.norm.weight"].dtype).removeprefix("torch.")
+    config["dtype"] = str(dtype).removeprefix("torch.")
     if is_value_model:
-        architecture = ARCHITECTURES[config["model_type"]].replace(
-            "ForCausalLM", "ForTokenClassification"
-        )
+        architecture = find_classifier(model)
         config |= {
             "architectures": [architecture],
             "id2label": {"0": "value"},
@@ -135,13 +138,51 @@ def build_full_export(model: Model) -> dict:
     return list_kept_files(folder) | {"config.json": config, "model.safetensors": weights}
 
 
+def find_classifier(model: AnyModel) -> str:
+    """transformers' token classifier on a model's layers; raises `unsupported` without one."""
+    if isinstance(model, Model):
+        name = ARCHITECTURES[read_json(model.base.folder / "config.json")["model_type"]]
+        return name.replace("ForCausalLM", "ForTokenClassification")
+    import transformers
+
+    name = type(model.base.model.model).__name__.replace("ForCausalLM", "ForTokenClassification")
+    if not name.endswith("ForTokenClassification") or not hasattr(transformers, name):
+        raise EngineError(
+            "unsupported",
+            f"transformers has no token classifier for {model.base.model.config.kind}: a critic "
+            "of it is exported as adapter only.",
+        )
+    return name
+
+
+def collect_library_weights(
+    tuning: LibraryFullFinetuning, tensors: dict[str, Tensor], folder: Path
+) -> dict[str, Tensor]:
+    """All weights by the names of the base's own files, in float32, as they are kept.
+
+    Raises `unsupported` where transformers has other names in memory than in files.
+    """
+    base = tuning.base
+    weights = {name: base.get_parameter(name).detach().float() for name in base.places}
+    weights |= {name: tensors[name] for name in tuning.names}
+    stored = set(find_tensors(list_weight_files(folder)))
+    strange = [name for name in weights if name not in stored]
+    if strange:
+        raise EngineError(
+            "unsupported",
+            f"transformers keeps {strange[0]} of model type {base.config.kind!r} under another "
+            "name in files, so the whole model is not written here.",
+        )
+    return weights
+
+
 def is_tied(weights: dict[str, Tensor]) -> bool:
     """Whether the output head of a model's weights is its embedding."""
     head = weights.get("lm_head.weight")
     return head is None or torch.equal(head, weights["model.embed_tokens.weight"])
 
 
-def build_adapter_export(model: Model, c: LoraConfig) -> dict:
+def build_adapter_export(model: AnyModel, c: LoraConfig) -> dict:
     """Files of a PEFT folder by name, for `write_folder`."""
     trainable = model.require_trainable()
     is_value_model = model.head == "value"
@@ -153,9 +194,9 @@ def build_adapter_export(model: Model, c: LoraConfig) -> dict:
         "lora_alpha": c.alpha,
         "lora_dropout": 0.0,
         "bias": "none",
-        "target_modules": list(c.targets),
+        "target_modules": list_targets(model, c),
         "layers_to_transform": list(range(c.firstLayer, model.base.model.config.layers)),
-        "layers_pattern": "layers",
+        "layers_pattern": find_layers_pattern(model),
         "inference_mode": True,
         "init_lora_weights": True,
         "use_rslora": False,
@@ -167,12 +208,26 @@ def build_adapter_export(model: Model, c: LoraConfig) -> dict:
     return {"adapter_model.safetensors": tensors, "adapter_config.json": config}
 
 
+def find_layers_pattern(model: AnyModel) -> str:
+    """The last part of the name of the list of layers."""
+    if isinstance(model, Model):
+        return "layers"
+    return model.base.model.require_layers().rpartition(".")[2]
+
+
+def list_targets(model: AnyModel, c: LoraConfig) -> list[str]:
+    """The names of the maps that have factors."""
+    if not isinstance(model.tuning, LibraryLora):
+        return list(c.targets)
+    return sorted({name.rpartition(".")[2] for name in model.tuning.modules})
+
+
 def to_peft_name(name: str) -> str:
     """Name of a trained tensor as PEFT writes it."""
     return name if name.startswith(PREFIX) else PREFIX + name
 
 
-def read_weights(model: Model, path: Path) -> Tensor:
+def read_weights(model: AnyModel, path: Path) -> Tensor:
     """Values [size] of the trained tensors, from a folder of PEFT or transformers.
 
     Raises an EngineError where the folder does not fit the model.
@@ -186,9 +241,9 @@ def read_weights(model: Model, path: Path) -> Tensor:
             "transformers.",
         )
     tuning = model.require_tuning()
-    if is_adapter and isinstance(tuning, Lora):
+    if is_adapter and isinstance(tuning, Lora | LibraryLora):
         tensors = read_adapter(model, tuning, folder)
-    elif not is_adapter and isinstance(tuning, FullFinetuning):
+    elif not is_adapter and isinstance(tuning, FullFinetuning | LibraryFullFinetuning):
         tensors = read_full_weights(model, tuning, folder)
     else:
         found, remedy = "whole weights", "with this folder as its base, or with full"
@@ -200,10 +255,10 @@ def read_weights(model: Model, path: Path) -> Tensor:
             f"{remedy}.",
         )
     parts = [tensors[p.name].float().reshape(-1) for p in model.require_trainable().layout]
-    return torch.cat([p.to(model.base.model.embedding.device) for p in parts])
+    return torch.cat([p.to(model.base.model.device) for p in parts])
 
 
-def read_adapter(model: Model, tuning: Lora, folder: Path) -> dict[str, Tensor]:
+def read_adapter(model: AnyModel, tuning: Lora | LibraryLora, folder: Path) -> dict[str, Tensor]:
     """The factors of a PEFT folder by name; raises where its settings or shapes do not fit."""
     saved = ["score"] if model.head == "value" else None
     raw = read_adapter_config(folder, saved)
@@ -224,21 +279,26 @@ def read_adapter(model: Model, tuning: Lora, folder: Path) -> dict[str, Tensor]:
             "Create the model with the adapter's numbers.",
         )
     tensors = {p.name: stored[n] for n, p in wanted.items()}
-    for pair in tuning.pairs:
-        name = pair.name("B")
+    for name in [n for n in tensors if n.endswith(".lora_B.weight")]:
         scale = compute_scale(raw, to_module_name(name), tuning.config.rank)
         tensors[name] = tensors[name] * (scale / tuning.scale)
     return tensors
 
 
-def read_full_weights(model: Model, tuning: FullFinetuning, folder: Path) -> dict[str, Tensor]:
+def read_full_weights(
+    model: AnyModel, tuning: FullFinetuning | LibraryFullFinetuning, folder: Path
+) -> dict[str, Tensor]:
     """The trained tensors of a transformers folder by name, with the value head of a critic."""
     base = model.base.model
-    other = load_llama(folder, torch.float32, base.embedding.device)
-    tensors = tuning.extract_trained(other, folder.name)
+    if isinstance(tuning, LibraryFullFinetuning):
+        other = LibraryModel(*load_library_model(folder, torch.float32, base.device))
+        tensors = tuning.extract_trained(other, folder.name)
+    else:
+        llama = load_llama(folder, torch.float32, base.device)
+        tensors = tuning.extract_trained(llama, folder.name)
     if model.head == "value":
         stored = find_tensors(list_weight_files(folder))
-        for name, shape in value_head.get_shapes(base.config).items():
+        for name, shape in value_head.get_shapes(base.config.hidden).items():
             if name not in stored or stored[name].shape != shape:
                 raise EngineError(
                     "invalid-input",

@@ -14,6 +14,7 @@ nothing is written.
 import argparse
 import gc
 import json
+import shutil
 import sys
 from pathlib import Path
 from typing import Any
@@ -28,8 +29,9 @@ from .engine import Engine
 from .errors import EngineError
 from .guided_decoding import Tokenizer
 from .huggingface import find_folder, is_tied
-from .llama import LlamaConfig, find_llama_tensors, read_config
+from .llama import HEAD_AND_EMBEDDING, LlamaConfig, find_llama_tensors, read_config
 from .model_folder import (
+    StoredTensor,
     check_is_content,
     list_kept_files,
     list_weight_files,
@@ -38,6 +40,15 @@ from .model_folder import (
 )
 from .peft_adapter import merge_factors, read_scaled_factors
 from .saved_state import write_folder
+from .transformers_network import (
+    TransformersConfig,
+    check_is_causal,
+    describe_library,
+    find_library_tensors,
+    find_reason,
+    load_library_config,
+    load_library_model,
+)
 
 # Texts whose ids every tokenizer of the model must agree on.
 PROBE_TEXTS = [
@@ -53,13 +64,32 @@ PROBE_CHATS = [
     [QUESTION],
     [QUESTION, ANSWER, {"role": "user", "content": "Why?"}],
 ]
-HEAD_AND_EMBEDDING = ("lm_head.weight", "model.embed_tokens.weight")
 PROBE_TOKENS = 12
+# Of another length than the first, so that a batch of both is padded.
+SECOND_TEXT = PROBE_TEXTS[3]
 # Largest difference of a log-probability between two computations in float32.
 TOLERANCE = 0.02
 
 
-def check_language_model(folder: Path, config: LlamaConfig) -> None:
+AnyConfig = LlamaConfig | TransformersConfig
+
+
+def read_any_config(folder: Path) -> AnyConfig:
+    """What a folder's config.json says, of a model that the engine or transformers computes."""
+    if find_reason(folder) is None:
+        return read_config(folder)
+    return load_library_config(folder)[1]
+
+
+def find_stored_tensors(folder: Path, config: AnyConfig) -> dict[str, StoredTensor]:
+    """The tensors of a folder; raises where they are not exactly those of its config.json."""
+    if isinstance(config, LlamaConfig):
+        return find_llama_tensors(folder, config)
+    load_library_model(folder, torch.float32, torch.device("meta"))
+    return find_library_tensors(folder)
+
+
+def check_language_model(folder: Path, config: AnyConfig) -> None:
     """Raises where the folder is no language model, or its tokenizer does not fit it."""
     if not config.has_head:
         raise EngineError(
@@ -91,9 +121,9 @@ def check_finite(name: str, tensor: Tensor) -> None:
         raise EngineError("invalid-input", f"{name} holds NaN or infinity: its weights are broken.")
 
 
-def collect_model(folder: Path, config: LlamaConfig) -> tuple[dict[str, Any], bool]:
+def collect_model(folder: Path, config: AnyConfig) -> tuple[dict[str, Any], bool]:
     """The weight files of a whole model, to be copied as they are, and whether its head is tied."""
-    stored = find_llama_tensors(folder, config)
+    stored = find_stored_tensors(folder, config)
     for name, tensor in stored.items():
         check_finite(f"{folder.name}: {name}", read_tensor(name, tensor))
     files: dict[str, Any] = {p.name: p for p in list_weight_files(folder)}
@@ -115,7 +145,7 @@ def write_model(source: Path, base: Path | None, target: Path) -> list[str]:
     if not is_adapter and base is not None:
         raise EngineError("invalid-input", f"{source} holds a whole model, which needs no --base.")
     folder = base or source
-    config = read_config(folder)
+    config = read_any_config(folder)
     check_language_model(folder, config)
     if is_adapter:
         factors = read_scaled_factors(source)
@@ -127,6 +157,12 @@ def write_model(source: Path, base: Path | None, target: Path) -> list[str]:
     else:
         files, tied = collect_model(folder, config)
     notes = []
+    if isinstance(config, TransformersConfig):
+        notes.append(
+            f"its layers are computed by {describe_library().split(' numerics')[0]}, as the "
+            f"engine has none of its own for it ({config.reason}): correct, but several times "
+            "slower"
+        )
     if is_adapter:
         trained_on = read_json(source / "adapter_config.json").get("base_model_name_or_path")
         notes.append(f"merged into {folder.name}; the adapter was trained on {trained_on}")
@@ -139,8 +175,14 @@ def write_model(source: Path, base: Path | None, target: Path) -> list[str]:
     return notes
 
 
-def run_engine(folder: Path, ids: list[int]) -> tuple[list[int], list[float]]:
-    """What the engine writes greedily after `ids`, and the log-probabilities of all its tokens."""
+def run_engine(
+    folder: Path, texts: list[list[int]]
+) -> tuple[list[list[int]], list[list[float]], list[list[float]]]:
+    """What the engine writes greedily after each text.
+
+    Returns the whole sequences, the log-probabilities of all their tokens, and those that sampling
+    gave what it wrote.
+    """
     engine = Engine(choose_device("cpu", "float32"), 1 << 28)
 
     def call(kind: str, **body: Any) -> dict:
@@ -148,47 +190,64 @@ def run_engine(folder: Path, ids: list[int]) -> tuple[list[int], list[float]]:
         return engine.run(kind, "m", parsed, lambda: None)
 
     call("create_model", base=str(folder), lora=None, seed=0)
-    sequence = {"ids": ids, "maxTokens": PROBE_TOKENS, "temperature": 0}
-    whole = ids + call("sample", adapter=False, sequences=[sequence])["sequences"][0][0]["ids"]
-    weights = [0.0] + [1.0] * (len(whole) - 1)
-    datum = {"ids": whole, "weights": weights}
-    return whole, call("forward", adapter=False, data=[datum])["logprobs"][0]
+    sequences = [{"ids": ids, "maxTokens": PROBE_TOKENS, "temperature": 0} for ids in texts]
+    samples = [one for (one,) in call("sample", adapter=False, sequences=sequences)["sequences"]]
+    whole = [ids + one["ids"] for ids, one in zip(texts, samples, strict=True)]
+    data = [{"ids": ids, "weights": [0.0] + [1.0] * (len(ids) - 1)} for ids in whole]
+    logprobs = call("forward", adapter=False, data=data)["logprobs"]
+    return whole, logprobs, [one["logprobs"] for one in samples]
 
 
-def compare_with_transformers(folder: Path) -> str:
-    """Has engine and transformers continue a text; raises where they differ. Returns the text."""
+def load_reference(folder: Path, config: AnyConfig) -> Any:
+    """transformers' model of a folder in float32; raises where it is not loaded whole."""
     from transformers import AutoModelForCausalLM
 
-    tokenizer = Tokenizer(folder, read_config(folder).vocabulary, ())
-    ids = tokenizer.encode(PROBE_TEXTS[0])
-    whole, ours = run_engine(folder, ids)
-    gc.collect()
+    if isinstance(config, TransformersConfig):
+        model, _ = load_library_model(folder, torch.float32, torch.device("cpu"))
+        # Another way to compute attention than the one that is compared, where there are two.
+        model.set_attn_implementation("eager")
+        return model
     try:
-        model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
+        return AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
     except Exception as error:
         raise EngineError(
             "unsupported", f"{folder.name} is not loaded by transformers: {error}"
         ) from error
-    with torch.no_grad():
-        theirs = torch.log_softmax(model(torch.tensor([whole])).logits[0].float(), -1)
-    for i in range(1, len(whole)):
-        want, best = float(theirs[i - 1, whole[i]]), float(theirs[i - 1].max())
-        chosen = i >= len(ids)
-        if abs(want - ours[i]) > TOLERANCE or (chosen and best - want > TOLERANCE):
-            raise EngineError(
-                "unsupported",
-                f"{folder.name} does not compute here what transformers computes: after "
-                f"{tokenizer.decode(whole[:i])!r} the log-probability of "
-                f"{tokenizer.decode([whole[i]])!r} is {ours[i]:.3f} here and {want:.3f} there. "
-                "The folder holds something that is not known here.",
-            )
-    return tokenizer.decode(whole)
 
 
-def find_memory_shortage(folder: Path) -> str | None:
+def compare_with_transformers(folder: Path, config: AnyConfig) -> str:
+    """Has engine and transformers continue texts; raises where they differ. Returns the first."""
+    tokenizer = Tokenizer(folder, config.vocabulary, ())
+    texts = [tokenizer.encode(PROBE_TEXTS[0])]
+    if isinstance(config, TransformersConfig):
+        texts.append(tokenizer.encode(SECOND_TEXT))
+    wholes, logprobs, sampled = run_engine(folder, texts)
+    gc.collect()
+    model = load_reference(folder, config)
+    if isinstance(config, TransformersConfig):
+        check_is_causal(model, wholes[0], folder.name, config.vocabulary)
+    for ids, whole, ours, of_sampling in zip(texts, wholes, logprobs, sampled, strict=True):
+        with torch.no_grad():
+            theirs = torch.log_softmax(model(torch.tensor([whole])).logits[0].float(), -1)
+        for i in range(1, len(whole)):
+            want, best = float(theirs[i - 1, whole[i]]), float(theirs[i - 1].max())
+            chosen = i >= len(ids)
+            here = [ours[i], *([of_sampling[i - len(ids)]] if chosen else [])]
+            wrong = [x for x in here if not abs(want - x) <= TOLERANCE]
+            if wrong or (chosen and best - want > TOLERANCE):
+                raise EngineError(
+                    "unsupported",
+                    f"{folder.name} does not compute here what transformers computes: after "
+                    f"{tokenizer.decode(whole[:i])!r} the log-probability of "
+                    f"{tokenizer.decode([whole[i]])!r} is {(wrong or here)[0]:.3f} here and "
+                    f"{want:.3f} there. The folder holds something that is not known here.",
+                )
+    return tokenizer.decode(wholes[0])
+
+
+def find_memory_shortage(folder: Path, config: AnyConfig) -> str | None:
     """Why the comparison is left out; None where a copy of the model in float32 fits."""
-    config = read_config(folder)
-    stored = find_llama_tensors(folder, config)
+    stored = find_stored_tensors(folder, config)
     numbers = sum(torch.Size(t.shape).numel() for t in stored.values())
     need, free = 1.3 * 4 * numbers + 2**30, psutil.virtual_memory().available
     if need <= free:
@@ -210,16 +269,22 @@ def build_probes(folder: Path) -> tuple[dict, list[str]]:
         raise EngineError(
             "unsupported", f"transformers does not load the tokenizer: {error}"
         ) from error
-    plain, notes = Tokenizer(folder, read_config(folder).vocabulary, ()), []
+    plain, notes = Tokenizer(folder, read_any_config(folder).vocabulary, ()), []
 
-    def render(chat: list[dict]) -> str | None:
+    def render(chat: list[dict], thinking: bool | None) -> str | None:
+        switch = {} if thinking is None else {"enable_thinking": thinking}
         try:
-            return tokenizer.apply_chat_template(chat, add_generation_prompt=True, tokenize=False)
+            return tokenizer.apply_chat_template(
+                chat, add_generation_prompt=True, tokenize=False, **switch
+            )
         except Exception:  # whatever a template raises
             return None
 
-    chats = [(c, render(c)) for c in PROBE_CHATS] if tokenizer.chat_template else []
-    told = [text for _, text in chats if text is not None]
+    template = tokenizer.chat_template
+    # Of Qwen3, SmolLM3: the template can be told to have the model think, or not.
+    told_by = [None, True, False] if "enable_thinking" in str(template) else [None]
+    chats = [(c, t, render(c, t)) for t in told_by for c in PROBE_CHATS] if template else []
+    told = [text for _, _, text in chats if text is not None]
     if any(tokenizer(t, add_special_tokens=False).input_ids != plain.encode(t) for t in told):
         notes.append(
             "its tokenizer.json is used; transformers makes up another one by the model's type"
@@ -227,8 +292,12 @@ def build_probes(folder: Path) -> tuple[dict, list[str]]:
     probes = {
         "texts": [{"text": t, "ids": plain.encode(t)} for t in PROBE_TEXTS],
         "chats": [
-            {"messages": chat, "ids": None if text is None else plain.encode(text)}
-            for chat, text in chats
+            {
+                "messages": chat,
+                "thinking": {None: "template", True: "on", False: "off"}[thinking],
+                "ids": None if text is None else plain.encode(text),
+            }
+            for chat, thinking, text in chats
         ],
     }
     return probes, notes
@@ -249,15 +318,30 @@ def import_model(source: Path, target: Path, base: Path | None) -> dict:
             "global_step_N.",
         )
     notes = write_model(folder, base, target)
-    shortage = find_memory_shortage(target)
-    notes.append(shortage or f"as transformers, it writes: {compare_with_transformers(target)!r}")
-    probes, further = build_probes(target)
+    try:
+        further, probes = check_written(target)
+    except BaseException:
+        shutil.rmtree(target, ignore_errors=True)  # nothing is left of a model that is refused
+        raise
     return {"path": str(folder), "notes": notes + further, "probes": probes}
+
+
+def check_written(target: Path) -> tuple[list[str], dict]:
+    """Compares what was written with transformers. Returns what is worth saying, and the probes."""
+    config = read_any_config(target)
+    shortage = find_memory_shortage(target, config)
+    if shortage is None:
+        shown = compare_with_transformers(target, config)
+        note = f"as transformers, it writes: {shown!r}"
+    else:
+        note = shortage
+    probes, further = build_probes(target)
+    return [note, *further], probes
 
 
 def check_model_settings(source: Path) -> dict:
     """Refuses what the configuration and tokenizer of a folder without weights already tell."""
-    check_language_model(source, read_config(source))
+    check_language_model(source, read_any_config(source))
     return {"path": str(source), "notes": [], "probes": {"texts": [], "chats": []}}
 
 

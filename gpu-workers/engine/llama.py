@@ -20,18 +20,20 @@ from .functional import rms_norm, rope, swiglu
 from .model_folder import (
     SCORE_TENSORS,
     StoredTensor,
-    check_settings,
+    check_not_quantised,
     check_tensors,
     find_tensors,
     get_rope_type,
     get_rotary,
+    list_unsupported_settings,
     list_weight_files,
+    read_eos_ids,
     read_json,
     read_tensor,
 )
 
 ARCHITECTURES = {"llama": "LlamaForCausalLM", "qwen2": "Qwen2ForCausalLM"}
-
+HEAD_AND_EMBEDDING = ("lm_head.weight", "model.embed_tokens.weight")
 
 # Where each map of a model folder lies: the fused matrix that holds it.
 FUSED = {
@@ -99,16 +101,24 @@ def get_input_width(target: str, c: LlamaConfig) -> int:
     return {"o_proj": c.q_width, "down_proj": c.intermediate}.get(target, c.hidden)
 
 
+def find_unsupported(raw: dict) -> str | None:
+    """Why the layers of this file do not compute the model of a config.json; None: they do."""
+    kind = raw.get("model_type")
+    if kind not in ARCHITECTURES:
+        return f"model type {kind!r} is not supported; supported are {', '.join(ARCHITECTURES)}"
+    settings = list_unsupported_settings(raw)
+    return f"it uses {', '.join(settings)}" if settings else None
+
+
 def read_config(folder: Path) -> LlamaConfig:
     """Reads config.json of a Hugging Face folder; refuses what this file does not compute."""
     if not (folder / "config.json").exists():
         raise EngineError("not-found", f"{folder} holds no config.json: it is not a model folder.")
     raw = read_json(folder / "config.json")
-    check_settings(raw, ARCHITECTURES, folder.name)
+    check_not_quantised(raw, folder.name)
+    if reason := find_unsupported(raw):
+        raise EngineError("unsupported", f"{folder.name}: {reason}.")
     rotary = get_rotary(raw)
-    generation = folder / "generation_config.json"
-    eos = read_json(generation).get("eos_token_id") if generation.exists() else None
-    eos = raw.get("eos_token_id") if eos is None else eos
     try:
         return LlamaConfig(
             hidden=raw["hidden_size"],
@@ -122,7 +132,7 @@ def read_config(folder: Path) -> LlamaConfig:
             rope_theta=float(rotary.get("rope_theta") or raw.get("rope_theta") or 10000.0),
             rope_scaling=rotary if get_rope_type(raw) == "llama3" else None,
             max_length=raw["max_position_embeddings"],
-            eos_ids=tuple(eos) if isinstance(eos, list) else () if eos is None else (eos,),
+            eos_ids=read_eos_ids(folder, raw),
             tied=bool(raw.get("tie_word_embeddings")),
             qkv_bias=raw["model_type"] == "qwen2" or bool(raw.get("attention_bias")),
             o_bias=raw["model_type"] == "llama" and bool(raw.get("attention_bias")),
@@ -195,6 +205,10 @@ class Llama:
     cos: Tensor  # [max positions so far, head_dim / 2], float32
     sin: Tensor
     parameters: int
+
+    @property
+    def device(self) -> torch.device:
+        return self.embedding.device
 
     def positions(self, positions: Tensor) -> tuple[Tensor, Tensor]:
         """Cosine and sine [T, head_dim / 2] for token positions [T]."""

@@ -13,7 +13,6 @@ from .llama import (
     FUSED,
     Linear,
     Llama,
-    LlamaConfig,
     apply_linear,
     get_block_name,
     get_column_range,
@@ -114,9 +113,9 @@ class Lora:
         }
 
 
-def check_first_layer(first: int, c: LlamaConfig) -> None:
+def check_first_layer(first: int, layers: int) -> None:
     """Raises `invalid-input` where the model has no such layer."""
-    if first >= c.layers:
+    if first >= layers:
         raise EngineError(
-            "invalid-input", f"firstLayer is {first}, but the model has layers 0 to {c.layers - 1}."
+            "invalid-input", f"firstLayer is {first}, but the model has layers 0 to {layers - 1}."
         )

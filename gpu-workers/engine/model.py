@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 import numpy as np
 import torch
@@ -11,7 +12,7 @@ from torch import Tensor
 from . import value_head
 from .attention import to_index
 from .device import Device
-from .dialect import CreateModelBody
+from .dialect import CreateModelBody, FullConfig, LoraConfig
 from .errors import EngineError
 from .full_finetuning import FullFinetuning
 from .guided_decoding import Tokenizer
@@ -20,6 +21,9 @@ from .llama import Linear, Llama, apply_linear, load_llama
 from .lora import Lora, check_first_layer
 from .radix_tree import Node
 from .trainable import Trainable
+
+if TYPE_CHECKING:
+    from .transformers_model import TransformersBase
 
 
 class FrozenBase:
@@ -50,79 +54,55 @@ class Network:
     score: dict[str, Tensor] | None  # None: a language model
 
 
-class Model:
-    """What `create_model` makes. All methods run on the worker thread.
+class Tuning(Protocol):
+    """What of a model is trained: low-rank factors, or the weights themselves."""
 
-    It has three caches of activations, all cleared by `clear_activations`:
-    `lower`: the layers below the first trained one, with the hidden states that leave them. These
-    do not depend on what is trained, so two models on one base may share it.
-    `upper`: the trained layers with the present weights.
-    `frozen`: all layers of the base.
-    """
+    @property
+    def config(self) -> LoraConfig | FullConfig: ...
 
-    def __init__(
-        self,
-        name: str,
-        body: CreateModelBody,
-        base: FrozenBase,
-        cache_bytes: int,
-        share_activations_with: "Model | None" = None,
-    ):
-        self.name, self.base, self.head = name, base, body.head
+    @property
+    def first_layer(self) -> int: ...
+
+    @property
+    def shapes(self) -> dict[str, tuple[int, ...]]: ...
+
+    def init_tensors(self, seed: int) -> dict[str, Tensor]: ...
+
+
+B = TypeVar("B", bound="FrozenBase | TransformersBase")
+T = TypeVar("T", bound=Tuning)
+
+
+class ModelState(Generic[B, T]):
+    """A base with what is trained of it, whoever computes its layers."""
+
+    def __init__(self, name: str, body: CreateModelBody, base: B, tuning: T | None):
+        self.name, self.base, self.head, self.tuning = name, base, body.head, tuning
         self.checkpointing = body.checkpointing
-        llama, layers = base.model, base.model.config.layers
-        if body.head == "language" and not llama.config.has_head:
+        if body.head == "language" and not base.model.config.has_head:
             raise EngineError(
                 "unsupported",
                 f"{base.folder.name} is a token classifier, which writes no text: it can only be "
                 "the base of a critic.",
             )
-        self.tuning: Lora | FullFinetuning | None = None
-        if body.lora:
-            check_first_layer(body.lora.firstLayer, llama.config)
-            self.tuning = Lora(body.lora, llama)
-        elif body.full:
-            check_first_layer(body.full.firstLayer, llama.config)
-            self.tuning = FullFinetuning(body.full, llama, self.head == "language")
-        self.first_trained_layer = self.tuning.first_layer if self.tuning else 0
-        self.trainable = self._init_trainable(body.seed) if self.tuning else None
-        self.frozen = KVCache(llama, 0, layers, False, cache_bytes)
-        self.lower: KVCache | None = None
-        if share_activations_with is not None:
-            self._check_shareable(share_activations_with)
-            self.lower = share_activations_with.lower
-        elif self.first_trained_layer:
-            self.lower = KVCache(llama, 0, self.first_trained_layer, True, cache_bytes)
-        trained = layers - self.first_trained_layer
-        self._upper = KVCache(llama, self.first_trained_layer, trained, False, cache_bytes)
-        self._upper_version = 0
-        self._merged: tuple[int, Llama] | None = None
+        self.first_trained_layer = tuning.first_layer if tuning else 0
+        self.trainable = self._init_trainable(tuning, body.seed) if tuning else None
 
-    def _init_trainable(self, seed: int) -> Trainable:
-        tuning, llama = self.require_tuning(), self.base.model
+    def _init_trainable(self, tuning: T, seed: int) -> Trainable:
         shapes, initial = tuning.shapes, tuning.init_tensors(seed)
         if self.head == "value":
-            shapes = shapes | value_head.get_shapes(llama.config)
-            initial = initial | value_head.init_tensors(llama.config)
-        device = llama.embedding.device
+            hidden = self.base.model.config.hidden
+            shapes = shapes | value_head.get_shapes(hidden)
+            initial = initial | value_head.init_tensors(hidden)
+        device = self.base.model.device
         return Trainable(
             shapes, torch.cat([initial[name].reshape(-1).to(device) for name in shapes])
-        )
-
-    def _check_shareable(self, other: "Model") -> None:
-        if other.base is self.base and other.first_trained_layer == self.first_trained_layer:
-            return
-        raise EngineError(
-            "invalid-input",
-            f"Model {self.name!r} cannot share activations with {other.name!r}: both need the same "
-            f"base and firstLayer ({other.base.folder.name} from layer "
-            f"{other.first_trained_layer} there).",
         )
 
     @property
     def spec(self) -> dict:
         """What decides the trained tensors' names, shapes and meaning; written to saved states."""
-        kind = "lora" if isinstance(self.tuning, Lora) else "full"
+        kind = "lora" if self.tuning and isinstance(self.tuning.config, LoraConfig) else "full"
         return {
             "lora": None,
             "full": None,
@@ -143,11 +123,74 @@ class Model:
             raise self._build_untrained_error()
         return self.trainable
 
-    def require_tuning(self) -> Lora | FullFinetuning:
+    def require_tuning(self) -> T:
         """The way of training; raises `unsupported` where nothing is trained."""
         if self.tuning is None:
             raise self._build_untrained_error()
         return self.tuning
+
+    def caches(self) -> list[KVCache]:
+        """The caches of activations that outlive a call."""
+        return []
+
+    def clear_activations(self) -> None:
+        """Clears all caches."""
+
+    def end_sessions(self, sessions: list[str]) -> None:
+        """Lets the activations of these conversations be evicted as any other."""
+
+
+class Model(ModelState[FrozenBase, Lora | FullFinetuning]):
+    """A model on the engine's own layers. All methods run on the worker thread.
+
+    It has three caches of activations, all cleared by `clear_activations`:
+    `lower`: the layers below the first trained one, with the hidden states that leave them. These
+    do not depend on what is trained, so two models on one base may share it.
+    `upper`: the trained layers with the present weights.
+    `frozen`: all layers of the base.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        body: CreateModelBody,
+        base: FrozenBase,
+        cache_bytes: int,
+        share_activations_with: ModelState | None = None,
+    ):
+        llama, layers = base.model, base.model.config.layers
+        tuning: Lora | FullFinetuning | None = None
+        if body.lora:
+            check_first_layer(body.lora.firstLayer, layers)
+            tuning = Lora(body.lora, llama)
+        elif body.full:
+            check_first_layer(body.full.firstLayer, layers)
+            tuning = FullFinetuning(body.full, llama, body.head == "language")
+        super().__init__(name, body, base, tuning)
+        self.frozen = KVCache(llama, 0, layers, False, cache_bytes)
+        self.lower: KVCache | None = None
+        if share_activations_with is not None:
+            self.lower = self._check_shareable(share_activations_with).lower
+        elif self.first_trained_layer:
+            self.lower = KVCache(llama, 0, self.first_trained_layer, True, cache_bytes)
+        trained = layers - self.first_trained_layer
+        self._upper = KVCache(llama, self.first_trained_layer, trained, False, cache_bytes)
+        self._upper_version = 0
+        self._merged: tuple[int, Llama] | None = None
+
+    def _check_shareable(self, other: ModelState) -> "Model":
+        if (
+            isinstance(other, Model)
+            and other.base is self.base
+            and other.first_trained_layer == self.first_trained_layer
+        ):
+            return other
+        raise EngineError(
+            "invalid-input",
+            f"Model {self.name!r} cannot share activations with {other.name!r}: both need the same "
+            f"base and firstLayer ({other.base.folder.name} from layer "
+            f"{other.first_trained_layer} there).",
+        )
 
     def build_frozen_network(self) -> Network:
         """The base as it was loaded."""

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -164,6 +164,17 @@ def check_dtypes(tensors: dict[str, StoredTensor], folder: str) -> None:
             )
 
 
+def check_no_adapter(names: list[str], folder: str) -> None:
+    """Raises `unsupported` where the factors of an adapter lie among a model's tensors."""
+    if adapter := next((n for n in names if "lora_" in n or ".base_layer." in n), None):
+        raise EngineError(
+            "unsupported",
+            f"{folder} holds a model with an adapter in it ({adapter}), as verl saves one that "
+            "was trained with LoRA: merge it (merge_and_unload of PEFT, or verl.model_merger), or "
+            "import the adapter's own folder with its base.",
+        )
+
+
 def check_tensors(
     tensors: dict[str, StoredTensor],
     wanted: dict[str, tuple[int, ...]],
@@ -175,15 +186,9 @@ def check_tensors(
     A tensor that nothing reads would change what the model means without a word.
     """
     check_dtypes(tensors, folder)
+    check_no_adapter(list(tensors), folder)
     missing = [name for name in wanted if name not in tensors and name not in optional]
     unknown = [name for name in tensors if name not in wanted and not IGNORED_TENSORS.search(name)]
-    if adapter := next((n for n in unknown if "lora_" in n or ".base_layer." in n), None):
-        raise EngineError(
-            "unsupported",
-            f"{folder} holds a model with an adapter in it ({adapter}), as verl saves one that "
-            "was trained with LoRA: merge it (merge_and_unload of PEFT, or verl.model_merger), or "
-            "import the adapter's own folder with its base.",
-        )
     if missing:
         raise EngineError(
             "invalid-input",
@@ -205,15 +210,8 @@ def check_tensors(
             )
 
 
-def check_settings(raw: dict, architectures: Collection[str], folder: str) -> None:
-    """Raises `unsupported` where config.json asks for what the engine does not compute."""
-    kind = raw.get("model_type")
-    if kind not in architectures:
-        raise EngineError(
-            "unsupported",
-            f"{folder}: model type {kind!r} is not supported; supported are "
-            f"{', '.join(architectures)}.",
-        )
+def check_not_quantised(raw: dict, folder: str) -> None:
+    """Raises `unsupported` where config.json says that the weights are quantised."""
     quantised = raw.get("quantization_config") or raw.get("compression_config")
     if quantised:
         method = quantised.get("quant_method") if isinstance(quantised, dict) else None
@@ -223,6 +221,10 @@ def check_settings(raw: dict, architectures: Collection[str], folder: str) -> No
             "quantised weights are not computed here. Import the model in bfloat16, float16 or "
             "float32.",
         )
+
+
+def list_unsupported_settings(raw: dict) -> list[str]:
+    """Settings of config.json that the engine's own layers do not compute."""
     rotary, rope_type = get_rotary(raw), get_rope_type(raw)
     partial = rotary.get("partial_rotary_factor", raw.get("partial_rotary_factor", 1.0))
     unsupported = {
@@ -233,12 +235,15 @@ def check_settings(raw: dict, architectures: Collection[str], folder: str) -> No
         f"rope_type {rope_type}": rope_type not in ("default", "llama3"),
         "partial_rotary_factor": partial != 1.0,
     }
-    bad = [name for name, present in unsupported.items() if present]
-    if bad:
-        raise EngineError(
-            "unsupported",
-            f"The model in {folder} uses {', '.join(bad)}, which the engine does not compute.",
-        )
+    return [name for name, present in unsupported.items() if present]
+
+
+def read_eos_ids(folder: Path, raw: dict) -> tuple[int, ...]:
+    """Ids that end a text: those of generation_config.json, else of config.json (`raw`)."""
+    generation = folder / "generation_config.json"
+    eos = read_json(generation).get("eos_token_id") if generation.exists() else None
+    eos = raw.get("eos_token_id") if eos is None else eos
+    return tuple(eos) if isinstance(eos, list) else () if eos is None else (eos,)
 
 
 def get_rotary(raw: dict) -> dict:

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from .dialect import SampleResult
 from .engine import EngineProtocol
 from .errors import EngineError
-from .model import Model
+from .model import ModelState
 from .operations import Operation, format_validation_error
 
 
@@ -115,7 +115,7 @@ def load_chat_tokenizer(folder: Path):
     return tokenizer
 
 
-def find_model(request: CompletionRequest, engine: EngineProtocol) -> tuple[Model, bool]:
+def find_model(request: CompletionRequest, engine: EngineProtocol) -> tuple[ModelState, bool]:
     """The model of a request, and whether its trained weights are wanted."""
     name, _, base = request.model.partition(":")
     if base not in ("", "base"):
@@ -124,7 +124,7 @@ def find_model(request: CompletionRequest, engine: EngineProtocol) -> tuple[Mode
     return model, model.trainable is not None and not base
 
 
-def tokenize_prompts(request: CompletionRequest, model: Model) -> list[list[int]]:
+def tokenize_prompts(request: CompletionRequest, model: ModelState) -> list[list[int]]:
     """Token ids of each prompt; a chat is one prompt."""
     tokenizer = model.base.tokenizer
     if request.messages is not None:

@@ -14,7 +14,7 @@ from .attention import Plan, Segment, make_plan, to_index
 from .dialect import Datum
 from .errors import EngineError
 from .guided_decoding import Tokenizer
-from .model import Model
+from .model import Model, ModelState
 from .radix_tree import RadixTree, common_prefix_length
 from .sampling import check_ids
 
@@ -160,7 +160,7 @@ def pack(
     )
 
 
-def check_data(model: Model, data: list[Datum]) -> None:
+def check_data(model: ModelState, data: list[Datum]) -> None:
     """Raises `invalid-input` for ids outside the vocabulary and for data that are too long."""
     c = model.base.model.config
     for i, datum in enumerate(data):

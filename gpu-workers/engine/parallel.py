@@ -35,7 +35,7 @@ from .dialect import EngineErrorCode
 from .dialect_rules import DialectModel
 from .engine import Engine, make_torch_deterministic
 from .errors import CancelledError, EngineError
-from .model import Model
+from .forward_backward import AnyModel
 
 log = logging.getLogger("engine")
 Check = Callable[[], None]
@@ -275,10 +275,10 @@ class ParallelEngine:
         return self.local.engine.device
 
     @property
-    def models(self) -> dict[str, Model]:
+    def models(self) -> dict[str, AnyModel]:
         return self.local.engine.models
 
-    def model(self, name: str) -> Model:
+    def model(self, name: str) -> AnyModel:
         """Rank 0's copy of a model."""
         return self.local.engine.model(name)
 

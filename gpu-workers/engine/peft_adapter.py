@@ -8,6 +8,7 @@ from torch import Tensor
 from .errors import EngineError
 from .llama import find_llama_tensors, read_config
 from .model_folder import check_dtypes, find_tensors, read_json, read_tensor
+from .transformers_network import find_library_tensors, find_reason
 
 PREFIX = "base_model.model."
 FACTOR = re.compile(r"^base_model\.model\.(?P<module>.+)\.lora_(?P<side>[AB])\.weight$")
@@ -150,7 +151,10 @@ def merge_factors(
     Sums are made in float32, and rounded once to the number format of the base. `what` has the
     factors, for errors.
     """
-    stored = find_llama_tensors(base, read_config(base))
+    if find_reason(base) is None:
+        stored = find_llama_tensors(base, read_config(base))
+    else:
+        stored = find_library_tensors(base)
     tensors = {name: read_tensor(name, tensor) for name, tensor in stored.items()}
     for module, (a, b, scale) in factors.items():
         name = f"{module}.weight"

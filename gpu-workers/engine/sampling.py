@@ -17,7 +17,7 @@ from .errors import EngineError
 from .guided_decoding import count_bits
 from .kv_cache import KVCache
 from .llama import Llama
-from .model import Model, PrefillResult
+from .model import Model, ModelState, PrefillResult
 
 # Rows decoded together: bounds the memory of the rows' own keys and values.
 MAX_ROWS = 128
@@ -60,7 +60,7 @@ class Row:
         if len(self.ids) >= self.request.maxTokens:
             self.finish = "length"
 
-    def append_sampled(self, token: int, logprob: float, entropy: float, model: Model) -> None:
+    def append_sampled(self, token: int, logprob: float, entropy: float, model: ModelState) -> None:
         """Appends a sampled token and those that the guide then forces; may end the row."""
         tokenizer = model.base.tokenizer
         self.ids.append(token)
@@ -84,7 +84,7 @@ class Row:
         if self.finish is None:
             self.append_forced()
 
-    def to_result(self, model: Model) -> dict:
+    def to_result(self, model: ModelState) -> dict:
         """The sample as the dialect's Sampled."""
         tokenizer = model.base.tokenizer
         ended = self.ids and self.ids[-1] in (*tokenizer.eos_ids, *self.request.stopIds)
@@ -98,7 +98,7 @@ class Row:
         }
 
 
-def make_rows(model: Model, body: SampleBody) -> list[Row]:
+def make_rows(model: ModelState, body: SampleBody) -> list[Row]:
     """Rows of a call, sorted by prompt, so that rows with a shared prefix are neighbours."""
     rows = []
     c = model.base.model.config
@@ -132,9 +132,18 @@ def check_ids(ids: list[int], vocabulary: int, where: str) -> None:
         )
 
 
+# Rows, whether with what is trained, usage and seconds to add to, check.
+SampleRows = Callable[[list[Row], bool, dict, dict, Callable[[], None]], None]
+
+
 @torch.no_grad()
-def sample(model: Model, body: SampleBody, check: Callable[[], None]) -> dict:
-    """Runs a `sample` operation. Equal calls on equal weights give equal bits."""
+def sample(
+    model: ModelState, body: SampleBody, check: Callable[[], None], sample_rows: SampleRows
+) -> dict:
+    """Runs a `sample` operation. Equal calls on equal weights give equal bits.
+
+    `sample_rows` computes them, as the function of that name does.
+    """
     if model.head != "language":
         raise EngineError(
             "unsupported", f"Model {model.name!r} is a value model: it gives values, not tokens."
@@ -147,7 +156,7 @@ def sample(model: Model, body: SampleBody, check: Callable[[], None]) -> dict:
     }
     seconds = {"prefillSeconds": 0.0, "decodeSeconds": 0.0}
     for start in range(0, len(rows), MAX_ROWS):
-        sample_rows(model, rows[start : start + MAX_ROWS], body.adapter, usage, seconds, check)
+        sample_rows(rows[start : start + MAX_ROWS], body.adapter, usage, seconds, check)
     results: list[list[dict]] = [[{}] * s.n for s in body.sequences]
     for row in rows:
         results[row.place[0]][row.place[1]] = row.to_result(model)
@@ -302,7 +311,7 @@ def sample_next_tokens(model: Model, llama: Llama, rows: list[Row], hidden: Tens
 
 
 def sample_tokens(
-    model: Model,
+    model: ModelState,
     rows: list[Row],
     logits: Tensor,
     allowed: np.ndarray | None,

@@ -6,19 +6,17 @@ Names and shapes are those of transformers' token classification with one label,
 import torch
 from torch import Tensor
 
-from .llama import LlamaConfig
-
 WEIGHT, BIAS = "score.weight", "score.bias"
 
 
-def get_shapes(c: LlamaConfig) -> dict[str, tuple[int, ...]]:
+def get_shapes(hidden: int) -> dict[str, tuple[int, ...]]:
     """Shapes of the head's tensors by name."""
-    return {WEIGHT: (1, c.hidden), BIAS: (1,)}
+    return {WEIGHT: (1, hidden), BIAS: (1,)}
 
 
-def init_tensors(c: LlamaConfig) -> dict[str, Tensor]:
+def init_tensors(hidden: int) -> dict[str, Tensor]:
     """Zero: every state is worth nothing until the first returns are seen."""
-    return {name: torch.zeros(shape) for name, shape in get_shapes(c).items()}
+    return {name: torch.zeros(shape) for name, shape in get_shapes(hidden).items()}
 
 
 def compute_values(tensors: dict[str, Tensor], final: Tensor) -> Tensor:

@@ -15,13 +15,13 @@ import {
   type EndpointKeySource,
 } from "@/gpu-workers/llm/endpoint/connection";
 import {
-  computeModelFingerprint,
+  describeLibrary,
   findInstalledModel,
+  loadEngineModel,
 } from "@/gpu-workers/llm/model-files/installed-model";
-import { openPolicy, getSearcher } from "@/gpu-workers/rl/policy";
+import { openPolicy, getSearcher, type Policy } from "@/gpu-workers/rl/policy";
 import type { Searcher } from "@/gpu-workers/searcher/episode-inputs";
 import { createFullPrompt } from "@/gpu-workers/searcher/prompt";
-import { loadTokenizer } from "@/gpu-workers/llm/model-files/tokenizer";
 import { cot } from "./cot";
 import { deepRetrieval } from "./deepretrieval";
 import { direct, sft } from "./direct";
@@ -50,8 +50,12 @@ const METHOD_DEFINITIONS = {
 } as const satisfies Record<string, MethodDefinition>;
 
 /** The model that a method asks: for s3 in the worker's own engine a searcher that works on token ids, else one asked for text. */
-export type OwnModel =
-  { kind: "searcher"; searcher: Searcher } | { kind: "text"; model: MethodModel };
+export type OwnModel = (
+  { kind: "searcher"; searcher: Searcher } | { kind: "text"; model: MethodModel }
+) & {
+  /** What the run's page says of it besides its name, as `describeLibrary`. */
+  note?: string;
+};
 
 type ModelContext = Pick<AttemptContext, "fetchCheckpoint" | "signal"> & Partial<EndpointKeySource>;
 
@@ -87,15 +91,13 @@ export async function openOwnModel(
   const { signal } = context;
   if (method !== "s3" && searcher.checkpoint === null) {
     const directory = findInstalledModel(searcher.model);
-    const [model, tokenizer, fingerprint] = await Promise.all([
-      engine.createModel(
-        `method-${randomUUID()}`,
-        { base: directory, lora: null, seed: 0 },
-        { signal },
-      ),
-      loadTokenizer(directory),
-      computeModelFingerprint(engine, directory, signal),
-    ]);
+    const { model, tokenizer, fingerprint } = await loadEngineModel(
+      engine,
+      `method-${randomUUID()}`,
+      { base: directory, lora: null, seed: 0 },
+      searcher.thinking,
+      signal,
+    );
     return {
       kind: "text",
       model: createEngineModel(
@@ -105,11 +107,14 @@ export async function openOwnModel(
         searcher.model,
         `${searcher.model}:base:${fingerprint}`,
       ),
+      note: describeLibrary(model.info),
     };
   }
-  const opened = await openSearcher(config, context, engine);
+  const policy = await openSearcherPolicy(config, context, engine);
+  const opened = await getSearcher(policy, signal);
+  const note = describeLibrary(policy.model.info);
   return method === "s3"
-    ? { kind: "searcher", searcher: opened }
+    ? { kind: "searcher", searcher: opened, note }
     : {
         kind: "text",
         model: createEngineModel(
@@ -119,32 +124,34 @@ export async function openOwnModel(
           searcher.model,
           opened.identity,
         ),
+        note,
       };
 }
 
 /** The untrained searcher, or a checkpoint's with the adapter it was trained with. */
-async function openSearcher(
+async function openSearcherPolicy(
   { searcher, seed }: PredictConfig,
   context: ModelContext,
   engine: EngineClient,
-): Promise<Searcher> {
+): Promise<Policy> {
   const { signal } = context;
-  if (searcher.checkpoint === null)
-    return getSearcher(await openPolicy(engine, searcher, seed, signal), signal);
+  if (searcher.checkpoint === null) return openPolicy(engine, searcher, seed, signal);
   const checkpoint = await context.fetchCheckpoint(searcher.checkpoint);
   if (checkpoint.config.kind !== "train")
     throw new AppError(
       "invalid-input",
       "searcher.checkpoint: is not the checkpoint of a training run.",
     );
+  const trained = checkpoint.config.searcher;
   const policy = await openPolicy(
     engine,
-    checkpoint.config.searcher,
+    // As in its training, unless the run says otherwise.
+    searcher.thinking === "template" ? trained : { ...trained, thinking: searcher.thinking },
     checkpoint.config.seed,
     signal,
   );
   await policy.model.loadState(checkpoint.directory, { signal });
-  return getSearcher(policy, signal);
+  return policy;
 }
 
 export interface OpenMethodDependencies {

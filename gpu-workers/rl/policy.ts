@@ -2,11 +2,8 @@ import { randomUUID } from "node:crypto";
 import type { EngineBody } from "@/contracts/engine/dialect";
 import type { TrainConfig } from "@/contracts/run-config/train-config";
 import type { EngineClient, EngineModel } from "@/gpu-workers/llm/engine/client";
-import {
-  computeModelFingerprint,
-  findInstalledModel,
-} from "@/gpu-workers/llm/model-files/installed-model";
-import { loadTokenizer, type Tokenizer } from "@/gpu-workers/llm/model-files/tokenizer";
+import { findInstalledModel, loadEngineModel } from "@/gpu-workers/llm/model-files/installed-model";
+import type { Tokenizer } from "@/gpu-workers/llm/model-files/tokenizer";
 import type { VllmSampler } from "@/gpu-workers/llm/vllm-server/sampler";
 import type { Searcher } from "@/gpu-workers/searcher/episode-inputs";
 
@@ -25,7 +22,7 @@ export interface Policy {
 }
 
 /** The settings of the searcher that training runs and methods share. */
-type SearcherModel = Pick<TrainConfig["searcher"], "model" | "tuning" | "adapter"> &
+type SearcherModel = Pick<TrainConfig["searcher"], "model" | "tuning" | "adapter" | "thinking"> &
   Partial<Pick<TrainConfig["searcher"], "activationCheckpointing">>;
 
 /** Loads the searcher's base with fresh trainable weights, which only the seed decides: the untrained searcher. */
@@ -36,21 +33,19 @@ export async function openPolicy(
   signal: AbortSignal,
 ): Promise<Policy> {
   const directory = findInstalledModel(searcher.model);
-  const [model, tokenizer, fingerprint] = await Promise.all([
-    engine.createModel(
-      `searcher-${randomUUID()}`,
-      {
-        base: directory,
-        ...selectTrainedWeights(searcher),
-        checkpointing: searcher.activationCheckpointing,
-        seed,
-      },
-      { signal },
-    ),
-    loadTokenizer(directory),
-    computeModelFingerprint(engine, directory, signal),
-  ]);
-  return { model, tokenizer, name: searcher.model, fingerprint };
+  const loaded = await loadEngineModel(
+    engine,
+    `searcher-${randomUUID()}`,
+    {
+      base: directory,
+      ...selectTrainedWeights(searcher),
+      checkpointing: searcher.activationCheckpointing,
+      seed,
+    },
+    searcher.thinking,
+    signal,
+  );
+  return { ...loaded, name: searcher.model };
 }
 
 /** Which weights of the model are trained. */

@@ -54,7 +54,7 @@ export const RETRIEVER: Retriever = {
 
 /** A model of the engine with known weights, which writes "done". */
 export const ENGINE_MODEL = {
-  info: { maxLength: 2048 },
+  info: { maxLength: 2048, library: null },
   loadState: () => Promise.resolve({ hash: "weights-hash", step: 0, bytes: 1 }),
   getWeightsHash: () => Promise.resolve({ hash: "weights-hash", step: 0 }),
   sample: ({ sequences }: { sequences: unknown[] }) =>

@@ -159,7 +159,7 @@ testRecorded(new URL("./model-key-stability.json", import.meta.url), {
     const id = "00000000-0000-4000-8000-000000000001";
     return {
       modelHash: await hashModelFolder(directory),
-      fingerprintOf: await computeModelFingerprint(ENGINE, directory, SIGNAL),
+      fingerprintOf: await computeModelFingerprint(ENGINE, directory, { library: null }, SIGNAL),
       searcher: (await getSearcher(policy as never, SIGNAL)).identity,
       "searcher in vLLM": (await getSearcher({ ...policy, vllm } as never, SIGNAL)).identity,
       "s3, untrained": await identity("s3"),

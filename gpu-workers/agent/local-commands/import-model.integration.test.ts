@@ -111,7 +111,7 @@ describe.skipIf(!existsSync(script) || !existsSync(installed))(
     /** An engine that keeps the ids that it is asked with. */
     const asked: number[][] = [];
     const model = {
-      info: { maxLength: 4096 },
+      info: { maxLength: 4096, library: null },
       getWeightsHash: () => Promise.resolve({ hash: "hash", step: 0 }),
       sample: ({ sequences }: { sequences: { ids: number[] }[] }) => {
         asked.push(...sequences.map(({ ids }) => ids));

@@ -2,9 +2,10 @@ import { spawn } from "node:child_process";
 import { resolve } from "node:path";
 import { z } from "zod";
 import { AppError, fromWireError } from "@/contracts/errors";
+import { thinkingSchema, type Thinking } from "@/contracts/run-config/model";
 import { parseJsonOrNull } from "@/lib/json";
 import { PYTHON, ROOT } from "@/lib/paths.mjs";
-import { loadTokenizer } from "@/gpu-workers/llm/model-files/tokenizer";
+import { loadTokenizer, type Tokenizer } from "@/gpu-workers/llm/model-files/tokenizer";
 
 const messageSchema = z.object({
   role: z.enum(["system", "user", "assistant"]),
@@ -18,7 +19,13 @@ const importedSchema = z.object({
   /** Texts and chats with their token ids by Python's tokenizer; null: the template refuses the chat. */
   probes: z.object({
     texts: z.array(z.object({ text: z.string(), ids: idsSchema })),
-    chats: z.array(z.object({ messages: z.array(messageSchema), ids: idsSchema.nullable() })),
+    chats: z.array(
+      z.object({
+        messages: z.array(messageSchema),
+        thinking: thinkingSchema,
+        ids: idsSchema.nullable(),
+      }),
+    ),
   }),
 });
 const refusedSchema = z.object({ error: z.object({ code: z.string(), message: z.string() }) });
@@ -100,12 +107,16 @@ async function compareTokenizers(folder: string, { texts, chats }: Imported["pro
   for (const { text, ids } of texts)
     if (different(tokenizer.encode(text), ids))
       refuse(`tokenizer reads ${JSON.stringify(text.slice(0, 60))}`);
-  for (const { messages, ids } of chats) {
+  const asked = new Map<Thinking, Tokenizer>();
+  for (const thinking of new Set(chats.map((chat) => chat.thinking)))
+    asked.set(thinking, await loadTokenizer(folder, thinking));
+  for (const { messages, thinking, ids } of chats) {
+    const { chat } = asked.get(thinking)!;
     const roles = messages.map(({ role }) => role).join(", ");
     if (ids === null) {
-      if (canRender(() => tokenizer.chat.render(messages)))
+      if (canRender(() => chat.render(messages)))
         refuse(`chat template renders a chat of ${roles}`);
-    } else if (different(tokenizer.encode(tokenizer.chat.render(messages)), ids))
+    } else if (different(tokenizer.encode(chat.render(messages)), ids))
       refuse(`chat template renders a chat of ${roles}`);
   }
 }

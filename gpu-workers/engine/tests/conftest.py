@@ -16,9 +16,10 @@ from engine.dialect import OPERATIONS
 from engine.engine import Check, Engine, make_torch_deterministic
 from engine.kv_cache import KVCache
 from engine.lora import Lora
-from engine.model import FrozenBase
+from engine.model import FrozenBase, Model
 from engine.tiny_model import save_tokenizer
 from engine.trainable import Trainable
+from engine.transformers_model import TransformersBase, TransformersModel
 
 ROOT = Path(__file__).resolve().parents[3]
 SMOLLM2 = Path(os.environ.get("S3_SETUP_DIR", ROOT / ".setup")) / "models" / "smollm2-135m-instruct"
@@ -31,7 +32,7 @@ make_torch_deterministic()
 
 
 # Frozen bases in float32 by folder: loading one takes longer than most tests.
-BASES: dict[Path, FrozenBase] = {}
+BASES: dict[Path, FrozenBase | TransformersBase] = {}
 
 
 def save_model(folder: Path, kind: str) -> Path:
@@ -107,8 +108,8 @@ class Session:
         self.engine = engine or make_engine()
         self.folder, self.name = folder, name
         self.call("create_model", base=str(folder), lora=lora, seed=seed, **body)
-        self.model = self.engine.model(name)
-        if randomize and self.model.trainable:
+        self.any_model = self.engine.model(name)
+        if randomize and self.any_model.trainable:
             # B and the value head are zero at first, which would hide mistakes in the gradients of
             # what lies before them.
             generator = torch.Generator().manual_seed(seed)
@@ -117,8 +118,20 @@ class Session:
             self.trainable.mark_changed()
 
     @property
+    def model(self) -> Model:
+        """The model, on the engine's own layers."""
+        assert isinstance(self.any_model, Model)
+        return self.any_model
+
+    @property
+    def library_model(self) -> TransformersModel:
+        """The model, on transformers' layers."""
+        assert isinstance(self.any_model, TransformersModel)
+        return self.any_model
+
+    @property
     def trainable(self) -> Trainable:
-        return self.model.require_trainable()
+        return self.any_model.require_trainable()
 
     @property
     def gradient(self) -> torch.Tensor:

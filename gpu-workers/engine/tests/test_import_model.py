@@ -10,11 +10,13 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from engine.errors import EngineError
+from engine.guided_decoding import Tokenizer
 from engine.import_model import import_model
 from engine.openai_api import parse_completion, tokenize_prompts
 from engine.tiny_model import save_qwen2
 
 from .conftest import Session, reference_logprobs
+from .library_models import save_library_model
 
 IDS = list(range(10, 40))
 
@@ -165,25 +167,80 @@ def test_a_cut_file_is_refused(model, tmp_path):
     assert "damaged or incomplete" in refused(model, tmp_path)
 
 
-@pytest.mark.parametrize("kind", ["mistral", "qwen3", "gemma2", "bert"])
-def test_other_architectures_are_refused(model, tmp_path, kind):
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        # Read as what they claim to be, which they are not: no weight is left out or made up.
+        (
+            {"model_type": "qwen3", "head_dim": 8},
+            "lacks the tensor model.layers.0.self_attn.k_norm",
+        ),
+        ({"model_type": "gemma2"}, "but its config.json says"),
+        ({"model_type": "bert", "architectures": ["BertLMHeadModel"]}, "is an encoder"),
+        ({"model_type": "t5"}, "is no causal language model"),
+        ({"model_type": "tomorrow"}, "neither computed here nor by transformers"),
+        ({"model_type": "tomorrow", "auto_map": {"AutoModel": "x.Y"}}, "code of its own"),
+        ({"model_type": "qwen3", "architectures": ["Qwen3ForSequenceClassification"]}, "no text"),
+    ],
+)
+def test_what_is_no_causal_language_model_is_refused(model, tmp_path, changes, said):
     """Case 86: at the import, not when a run waits for a worker."""
-    message = refused(edit(model, model_type=kind), tmp_path)
-    assert f"model type '{kind}' is not supported; supported are llama, qwen2" in message
+    assert said in refused(edit(model, **changes), tmp_path)
+
+
+def test_tensors_that_transformers_would_leave_out_are_refused(tmp_path):
+    source = save_library_model(tmp_path / "source", "gemma2")
+    edit_weights(source, lambda t: t | {"model.layers.0.self_attn.q_norm.weight": torch.ones(8)})
+    said = refused(source, tmp_path)
+    assert "q_norm.weight, the first of 1 tensors that transformers does not read" in said
+
+
+@pytest.mark.parametrize("kind", ["qwen3", "gemma2", "gemma3", "smollm3", "gpt2"])
+def test_other_architectures_are_computed_by_transformers(tmp_path, kind):
+    source = save_library_model(tmp_path / "source", kind)
+    result = import_model(source, tmp_path / "imported", None)
+    assert "layers are computed by transformers" in result["notes"][0]
+    assert "slower" in result["notes"][0]
+    assert result["notes"][1].startswith("as transformers, it writes: 'The capital of France is")
+    assert_same_text(tmp_path / "imported", logprobs(source))
 
 
 @pytest.mark.parametrize(
     "changes",
     [
-        {"rope_parameters": {"rope_type": "yarn", "factor": 4.0}},
-        {"rope_scaling": {"type": "linear", "factor": 2.0}, "rope_parameters": None},
-        {"use_sliding_window": True},
-        {"layer_types": ["full_attention", "sliding_attention"]},
+        {"rope_parameters": {"rope_type": "linear", "rope_theta": 10_000.0, "factor": 2.0}},
+        {
+            "use_sliding_window": True,
+            "sliding_window": 8,
+            "layer_types": ["full_attention", "sliding_attention"] * 2,
+        },
         {"hidden_act": "gelu"},
     ],
 )
-def test_settings_that_are_not_computed_are_refused(model, tmp_path, changes):
-    assert "which the engine does not compute" in refused(edit(model, **changes), tmp_path)
+def test_settings_that_the_engines_layers_do_not_compute_go_to_transformers(
+    model, tmp_path, changes
+):
+    plain = logprobs(model)
+    result = import_model(edit(model, **changes), tmp_path / "imported", None)
+    assert "the engine has none of its own for it (it uses" in result["notes"][0]
+    wanted = logprobs(model)
+    assert not torch.allclose(wanted, plain, atol=1e-3)
+    assert_same_text(tmp_path / "imported", wanted)
+
+
+def test_a_stored_head_counts_under_the_tie_flag_of_transformers_too(tmp_path):
+    """Case 90, for models that transformers computes."""
+    source = save_library_model(tmp_path / "source", "gemma2")
+    assert json.loads((source / "config.json").read_text()).get("tie_word_embeddings", True)
+    head = torch.randn(320, 48, generator=torch.Generator().manual_seed(3)) * 0.3
+    edit_weights(source, lambda t: t | {"lm_head.weight": head})
+    before = engine_logprobs(source)
+    result = import_model(source, tmp_path / "imported", None)
+    assert any("its own output head is used" in n for n in result["notes"])
+    edit(source, tie_word_embeddings=False)
+    wanted = logprobs(source)
+    assert_same_text(tmp_path / "imported", wanted)
+    assert (before[1:] - wanted[range(len(IDS)), IDS][1:]).abs().max() < 2e-4
 
 
 @pytest.mark.parametrize("method", ["fp8", "gptq", "awq", "bitsandbytes", "compressed-tensors"])
@@ -315,6 +372,24 @@ def test_the_served_chat_has_the_ids_of_transformers(model, tmp_path):
         assert 0 in probe["ids"]  # the mark is the token that it is
     with pytest.raises(EngineError, match="no system"):
         ask(probes[0]["messages"])
+
+
+def test_a_template_with_a_switch_is_probed_with_thinking_on_and_off(model, tmp_path):
+    """As Qwen3's: off, the model's turn begins with an empty thought."""
+    (model / "chat_template.jinja").write_text(
+        "{% for m in messages %}[{{ m.role }}] {{ m.content }}<eos>{% endfor %}"
+        "{% if add_generation_prompt %}[assistant] {% if enable_thinking is defined and not "
+        "enable_thinking %}<query></query>{% endif %}{% endif %}"
+    )
+    result = import_model(model, tmp_path / "imported", None)
+    probes = result["probes"]["chats"]
+    switches = ["template"] * 3 + ["on"] * 3 + ["off"] * 3
+    assert [p["thinking"] for p in probes] == switches
+    plain, on, off = ([p["ids"] for p in probes[k : k + 3]] for k in (0, 3, 6))
+    assert plain == on
+    tokenizer = Tokenizer(tmp_path / "imported", 320, ())
+    for without, shut in zip(plain, off, strict=True):
+        assert tokenizer.decode(shut) == tokenizer.decode(without) + "<query></query>"
 
 
 # --- verl's folders -----------------------------------------------------------------------------

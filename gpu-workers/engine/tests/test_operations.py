@@ -321,9 +321,9 @@ def test_unsupported_models_are_refused(tiny, tmp_path):
     shutil.copytree(tiny, tmp_path / "m")
     config = json.loads((tmp_path / "m" / "config.json").read_text())
     for change, what in (
-        ({"model_type": "gpt2"}, "gpt2"),
-        ({"hidden_act": "gelu"}, "hidden_act"),
-        ({"rope_parameters": {"rope_type": "yarn"}}, "yarn"),
+        ({"model_type": "gpt2"}, "lacks the tensor"),
+        ({"model_type": "bert"}, "'bert'"),
+        ({"quantization_config": {"quant_method": "gptq"}}, "quantised"),
     ):
         (tmp_path / "m" / "config.json").write_text(json.dumps({**config, **change}))
         with pytest.raises(EngineError, match=what):

@@ -61,7 +61,7 @@ export async function openPrediction(
               ? openOwnModel(config, context, client)
               : null;
           },
-          (own) => (own === null ? "ready" : `${config.searcher.model} is loaded`),
+          (own) => (own === null ? "ready" : `${config.searcher.model} is loaded${own.note ?? ""}`),
         )
       : null,
     requirements.searcher === "endpoint"

@@ -7,7 +7,7 @@ import {
 } from "@/contracts/run-config/serve-config";
 import { EndpointClient } from "@/gpu-workers/llm/endpoint/endpoint-client";
 import type { RunContext, ServiceHandle } from "@/gpu-workers/jobs/run-context";
-import { findInstalledModel } from "@/gpu-workers/llm/model-files/installed-model";
+import { describeLibrary, findInstalledModel } from "@/gpu-workers/llm/model-files/installed-model";
 import { openPolicy } from "@/gpu-workers/rl/policy";
 import { Preflight } from "@/gpu-workers/jobs/preflight";
 import {
@@ -95,6 +95,7 @@ async function openEngineBackend(
     () => Promise.resolve(findInstalledModel(config.model)),
     () => `${config.model} is installed`,
   );
+  let note = "";
   const open = async (onDetail: (detail: string) => void): Promise<ServiceHandle<ModelBackend>> => {
     const report = createProgressReporter(service, onDetail);
     const handle = await context.services.acquireEngine(signal, report);
@@ -108,6 +109,7 @@ async function openEngineBackend(
               { signal },
             )
           : await loadCheckpoint(context, config, handle.value);
+      note = describeLibrary(model.info);
       const engine = handle.value;
       const backend: ModelBackend = {
         ...engine.endpoint,
@@ -121,7 +123,7 @@ async function openEngineBackend(
       throw error;
     }
   };
-  return preflight.check("engine", open, () => `${formatServedName(config)} answers`);
+  return preflight.check("engine", open, () => `${formatServedName(config)} answers${note}`);
 }
 
 /** A searcher as a training run saved it. */

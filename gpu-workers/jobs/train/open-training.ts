@@ -1,3 +1,4 @@
+import { describeLibrary } from "@/gpu-workers/llm/model-files/installed-model";
 import { join } from "node:path";
 import { AppError } from "@/contracts/errors";
 import { parseRunIds } from "@/contracts/run-config/rl";
@@ -47,7 +48,7 @@ export async function openTraining(
     const engine = preflight.openEngine(
       (client, onDetail) => loadTrainedModels(context, config, client, onDetail),
       ({ policy, critic }) =>
-        `${config.searcher.model}: ${describeSize(policy.model)} parameters are trained${critic ? `; critic: ${describeSize(critic)}` : ""}`,
+        `${config.searcher.model}: ${describeSize(policy.model)} parameters are trained${critic ? `; critic: ${describeSize(critic)}` : ""}${describeLibrary(policy.model.info)}`,
     );
     const models = engine.then((opened) => opened.models);
     models.catch(() => undefined); // Not every run waits for it.

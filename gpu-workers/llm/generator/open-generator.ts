@@ -10,11 +10,7 @@ import {
   type EndpointKeySource,
 } from "@/gpu-workers/llm/endpoint/connection";
 import { EndpointClient, type EndpointOptions } from "@/gpu-workers/llm/endpoint/endpoint-client";
-import {
-  computeModelFingerprint,
-  findInstalledModel,
-} from "@/gpu-workers/llm/model-files/installed-model";
-import { loadTokenizer } from "@/gpu-workers/llm/model-files/tokenizer";
+import { findInstalledModel, loadEngineModel } from "@/gpu-workers/llm/model-files/installed-model";
 import { buildGeneratorBody, createEndpointBackend } from "./endpoint-backend";
 import { createEngineBackend } from "./engine-backend";
 import { Generator, type AnswerStore, type GeneratorBackend, type KeepAnswers } from "./generator";
@@ -51,22 +47,21 @@ export async function openGenerator(
 
 async function openEngineBackend(
   engine: EngineClient | null,
-  { model, maxTokens }: GeneratorConfig,
+  { model, maxTokens, thinking }: GeneratorConfig,
   style: PromptStyle,
   signal: AbortSignal,
 ): Promise<GeneratorBackend> {
   if (engine === null)
     throw new AppError("internal", "A generator without an endpoint needs the engine.");
   const directory = findInstalledModel(model);
-  const [engineModel, tokenizer, fingerprint] = await Promise.all([
-    engine.createModel(
-      `generator-${randomUUID()}`,
-      { base: directory, lora: null, seed: 0 },
-      { signal },
-    ),
-    loadTokenizer(directory),
-    computeModelFingerprint(engine, directory, signal),
-  ]);
+  const loaded = await loadEngineModel(
+    engine,
+    `generator-${randomUUID()}`,
+    { base: directory, lora: null, seed: 0 },
+    thinking,
+    signal,
+  );
+  const { model: engineModel, tokenizer, fingerprint } = loaded;
   return createEngineBackend(engineModel, tokenizer, style, maxTokens, fingerprint);
 }
 

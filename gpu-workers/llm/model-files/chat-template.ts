@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { Template } from "@huggingface/jinja";
 import { z } from "zod";
 import { AppError } from "@/contracts/errors";
+import type { Thinking } from "@/contracts/run-config/model";
 import type { Message } from "@/contracts/run-config/prompt";
 import { hashText } from "@/lib/hash";
 import { parseJsonOrNull } from "@/lib/json";
@@ -58,10 +59,13 @@ const TOKEN_NAMES = ["bos_token", "eos_token", "unk_token", "sep_token", "pad_to
  * model without one is asked in ChatML if its tokenizer has ChatML's marks, and else not at all.
  *
  * @param hasToken whether the tokenizer has a token of this text
+ * @param thinking what the template is told of thinking; "template": nothing
+ * @throws AppError "unsupported" where the template has no switch for what is asked
  */
 export async function loadChatTemplate(
   directory: string,
   hasToken: (text: string) => boolean,
+  thinking: Thinking = "template",
 ): Promise<ChatTemplate> {
   const read = (file: string): Promise<string | null> =>
     readFile(join(directory, file), "utf8").catch(() => null);
@@ -73,7 +77,19 @@ export async function loadChatTemplate(
   const { chat_template: told } = settings;
   const source =
     file ?? (Array.isArray(told) ? told.find(({ name }) => name === "default")?.template : told);
-  if (typeof source === "string") return createTemplate(source, readNamedTokens(settings));
+  if (
+    thinking !== "template" &&
+    !(typeof source === "string" && /\benable_thinking\b/.test(source))
+  )
+    throw new AppError(
+      "unsupported",
+      `The model's chat template has no switch for thinking (enable_thinking), so it cannot be turned ${thinking}. Set thinking to template.`,
+    );
+  if (typeof source === "string") {
+    const enabled: Record<string, boolean> =
+      thinking === "template" ? {} : { enable_thinking: thinking === "on" };
+    return createTemplate(source, { ...readNamedTokens(settings), ...enabled });
+  }
   return hasToken("<|im_start|>") && hasToken("<|im_end|>") ? CHATML_TEMPLATE : NO_TEMPLATE;
 }
 
@@ -93,8 +109,8 @@ const readNamedTokens = (settings: Record<string, unknown>): Record<string, stri
     }),
   );
 
-/** A template in Jinja with what transformers gives it. The date that it may ask for is that of its loading. */
-function createTemplate(source: string, tokens: Record<string, string>): ChatTemplate {
+/** A template in Jinja with what transformers gives it, and these values. The date that it may ask for is that of its loading. */
+function createTemplate(source: string, values: Record<string, string | boolean>): ChatTemplate {
   const loadedAt = new Date();
   let parsed: Template | undefined;
   const renderClosed = (messages: Chat): string => {
@@ -102,7 +118,7 @@ function createTemplate(source: string, tokens: Record<string, string>): ChatTem
       // The library's own strftime_now writes months in the language of this machine.
       parsed ??= new Template(source.replace(/\bstrftime_now\b/g, "date_of_loading"));
       return parsed.render({
-        ...tokens,
+        ...values,
         messages: messages.map(({ role, content }) => ({ role, content })),
         tools: null,
         documents: null,

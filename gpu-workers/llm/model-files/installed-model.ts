@@ -1,10 +1,13 @@
 /** model-files/: models as folders on the worker: where they are, their hash, their tokenizer. */
 
 import { existsSync } from "node:fs";
+import type { EngineBody } from "@/contracts/engine/dialect";
 import { AppError } from "@/contracts/errors";
+import type { Thinking } from "@/contracts/run-config/model";
 import { modelDir } from "@/lib/paths.mjs";
-import type { EngineClient } from "@/gpu-workers/llm/engine/client";
+import type { EngineClient, EngineModel } from "@/gpu-workers/llm/engine/client";
 import { hashModelFolder } from "./model-hash";
+import { loadTokenizer, type Tokenizer } from "./tokenizer";
 
 /**
  * Folder of a model that is installed on this worker.
@@ -22,16 +25,53 @@ export function findInstalledModel(name: string): string {
 
 /**
  * What decides, besides an adapter, what a model of the engine writes: the content of its folder and the numerics of
- * the engine. Part of cache keys.
+ * the engine; where transformers computes its layers, also those of transformers. Part of cache keys.
+ *
+ * @param info what the engine said of the model when it was created
  */
 export async function computeModelFingerprint(
   engine: EngineClient,
   directory: string,
+  { library }: Pick<EngineModel["info"], "library">,
   signal: AbortSignal,
 ): Promise<string> {
   const [{ fingerprint }, base] = await Promise.all([
     engine.getCapabilities({ signal }),
     hashModelFolder(directory),
   ]);
-  return `${base}:${fingerprint}`;
+  return `${base}:${fingerprint}${library ? `:${library}` : ""}`;
 }
+
+/** A model of the engine on an installed folder, with the folder's tokenizer. */
+interface LoadedModel {
+  model: EngineModel;
+  tokenizer: Tokenizer;
+  /** As `computeModelFingerprint` says. */
+  fingerprint: string;
+}
+
+/**
+ * Creates a model on an installed folder in the engine.
+ *
+ * @param thinking whether its chat template is told to have it think
+ */
+export async function loadEngineModel(
+  engine: EngineClient,
+  id: string,
+  body: EngineBody<"create_model">,
+  thinking: Thinking,
+  signal: AbortSignal,
+): Promise<LoadedModel> {
+  const [model, tokenizer] = await Promise.all([
+    engine.createModel(id, body, { signal }),
+    loadTokenizer(body.base, thinking),
+  ]);
+  const fingerprint = await computeModelFingerprint(engine, body.base, model.info, signal);
+  return { model, tokenizer, fingerprint };
+}
+
+/** What a page says of a model whose layers the engine does not compute itself; else nothing. */
+export const describeLibrary = ({ library }: Pick<EngineModel["info"], "library">): string =>
+  library
+    ? `, its layers by ${library.replace(/ numerics.*$/, "")} (several times slower than the engine's own)`
+    : "";

@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import type { Thinking } from "@/contracts/run-config/model";
 import { loadTokenizer as loadDefinition, mendFor } from "@/gpu-workers/runtime/text-tokenizer";
 import { loadChatTemplate, type ChatTemplate } from "./chat-template";
 
@@ -16,9 +17,13 @@ export interface Tokenizer {
 
 /**
  * Loads the tokenizer of a Hugging Face model folder.
+ * @param thinking whether the chat template is told to have the model think
  * @throws AppError "not-found" without a tokenizer.json, "invalid-input" or "unsupported" where it is not read
  */
-export async function loadTokenizer(directory: string): Promise<Tokenizer> {
+export async function loadTokenizer(
+  directory: string,
+  thinking: Thinking = "template",
+): Promise<Tokenizer> {
   const { tokenizer, definition } = await loadDefinition(
     join(directory, "tokenizer.json"),
     join(directory, "tokenizer_config.json"),
@@ -33,6 +38,10 @@ export async function loadTokenizer(directory: string): Promise<Tokenizer> {
             skip_special_tokens: false,
             clean_up_tokenization_spaces: false,
           }),
-    chat: await loadChatTemplate(directory, (text) => tokenizer.token_to_id(text) !== undefined),
+    chat: await loadChatTemplate(
+      directory,
+      (text) => tokenizer.token_to_id(text) !== undefined,
+      thinking,
+    ),
   };
 }

@@ -42,6 +42,7 @@ function engineModel(state: { hash: string }): Pick<EngineModel, "id" | "info" |
       trainable: 1,
       eosIds: [EOS],
       seconds: 0,
+      library: null,
     },
     export: async (path) => {
       await mkdir(path);
