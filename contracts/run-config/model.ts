@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { optionalNameSchema } from "./common";
-import { defineSetting } from "./setting";
+import { defineLaterSetting, defineSetting } from "./setting";
 
 /** Where a model runs: in the worker's own engine, or at an OpenAI-compatible server (vLLM, SGLang, llama.cpp, a hosted one). */
 
@@ -15,18 +15,21 @@ export const endpointSchema = defineSetting(
 );
 
 /** Whether a model writes down its thoughts first, where its chat template has a switch for it (Qwen3, SmolLM3). */
-export const thinkingSchema = defineSetting(
-  z.enum(["template", "on", "off"]).default("template"),
+export const thinkingChoiceSchema = z.enum(["template", "on", "off"]);
+export type Thinking = z.infer<typeof thinkingChoiceSchema>;
+
+export const thinkingSchema = defineLaterSetting(
+  thinkingChoiceSchema,
+  "template",
   "Thinking",
   "Of a model in the worker's own engine whose chat template can switch it (`enable_thinking`: Qwen3, SmolLM3). `template`: as the template has it by itself. Guided decoding leaves no room for thoughts.",
   { advanced: true },
 );
-export type Thinking = z.infer<typeof thinkingSchema>;
 
 /** Refuses the switch where another server renders the chat. */
 export const checkThinking = (
   context: z.RefinementCtx,
-  { endpoint, thinking }: { endpoint: string | null; thinking: Thinking },
+  { endpoint, thinking = "template" }: { endpoint: string | null; thinking?: Thinking | undefined },
 ): void => {
   if (endpoint !== null && thinking !== "template")
     context.addIssue({

@@ -146,7 +146,7 @@ async function openSearcherPolicy(
   const policy = await openPolicy(
     engine,
     // As in its training, unless the run says otherwise.
-    searcher.thinking === "template" ? trained : { ...trained, thinking: searcher.thinking },
+    searcher.thinking === undefined ? trained : { ...trained, thinking: searcher.thinking },
     checkpoint.config.seed,
     signal,
   );

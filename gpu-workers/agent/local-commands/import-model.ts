@@ -2,7 +2,7 @@ import { spawn } from "node:child_process";
 import { resolve } from "node:path";
 import { z } from "zod";
 import { AppError, fromWireError } from "@/contracts/errors";
-import { thinkingSchema, type Thinking } from "@/contracts/run-config/model";
+import { thinkingChoiceSchema, type Thinking } from "@/contracts/run-config/model";
 import { parseJsonOrNull } from "@/lib/json";
 import { PYTHON, ROOT } from "@/lib/paths.mjs";
 import { loadTokenizer, type Tokenizer } from "@/gpu-workers/llm/model-files/tokenizer";
@@ -22,7 +22,7 @@ const importedSchema = z.object({
     chats: z.array(
       z.object({
         messages: z.array(messageSchema),
-        thinking: thinkingSchema,
+        thinking: thinkingChoiceSchema,
         ids: idsSchema.nullable(),
       }),
     ),

@@ -59,7 +59,7 @@ export async function loadEngineModel(
   engine: EngineClient,
   id: string,
   body: EngineBody<"create_model">,
-  thinking: Thinking,
+  thinking: Thinking | undefined,
   signal: AbortSignal,
 ): Promise<LoadedModel> {
   const [model, tokenizer] = await Promise.all([
