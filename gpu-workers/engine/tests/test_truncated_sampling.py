@@ -1,6 +1,7 @@
 """top_p, top_k and repetition_penalty equal transformers' processors; log-probabilities do not."""
 
 from collections import Counter
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -51,6 +52,10 @@ def build_reference(settings: dict) -> LogitsProcessorList:
     return processors
 
 
+def as_ids(prompt: list[int]) -> torch.LongTensor:
+    return cast(torch.LongTensor, torch.tensor([prompt]))
+
+
 def compute_distribution(logits: torch.Tensor, rows: list[Row]) -> torch.Tensor:
     """As sample_tokens draws: penalty, temperature, top-k, top-p; rows normalised."""
     penalised = penalise_repetition(logits, rows, None)
@@ -70,7 +75,7 @@ def test_distributions_equal_those_of_transformers(vocabulary, scale):
     rows = [make_row(ids, **s) for ids, s in zip(prompts, SETTINGS, strict=True)]
     got = compute_distribution(logits, rows)
     for i, settings in enumerate(SETTINGS):
-        scores = build_reference(settings)(torch.tensor([prompts[i]]), logits[i : i + 1].clone())
+        scores = build_reference(settings)(as_ids(prompts[i]), logits[i : i + 1].clone())
         want = scores.softmax(-1)[0]
         # Sums in float32 and float64 may part by a token at the bound of top-p.
         assert ((got[i] > 0) != (want > 0)).sum() <= (0 if vocabulary < 5000 else 2), settings
@@ -80,7 +85,7 @@ def test_distributions_equal_those_of_transformers(vocabulary, scale):
 def test_tokens_as_likely_as_the_last_of_top_k_stay():
     logits = torch.tensor([[2.0, 1.0, 1.0, 1.0, 0.0]])
     kept = compute_distribution(logits, [make_row([0], topK=2)])
-    want = TopKLogitsWarper(2)(torch.tensor([[0]]), logits.clone()).softmax(-1)
+    want = TopKLogitsWarper(2)(as_ids([0]), logits.clone()).softmax(-1)
     torch.testing.assert_close(kept, want)
     assert (kept > 0).sum() == 4
 
@@ -92,7 +97,7 @@ def test_untouched_rows_share_the_tensor():
     assert penalise_repetition(probabilities, rows, None) is None
 
 
-def load_reference(folder):
+def load_reference(folder) -> Any:
     return AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
 
 
@@ -103,7 +108,7 @@ def test_samples_are_of_the_truncated_distribution_and_logprobs_of_the_whole(tin
     (samples,) = Session(tiny).call("sample", adapter=False, sequences=[sequence])["sequences"]
     with torch.no_grad():
         whole = load_reference(tiny)(torch.tensor([PROMPT])).logits[0, -1].float()
-    scores = build_reference(settings)(torch.tensor([PROMPT]), whole[None].clone())
+    scores = build_reference(settings)(as_ids(PROMPT), whole[None].clone())
     want = scores.softmax(-1)[0].double()
     counts = Counter(sample["ids"][0] for sample in samples)
     assert all(want[token] > 0 for token in counts)

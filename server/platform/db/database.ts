@@ -3,11 +3,11 @@ import type pg from "pg";
 import type { z } from "zod";
 import type { LiveEventKind } from "@/contracts/api/live";
 import { retry, waitFor } from "@/lib/retry";
+import { checkRows } from "./check-rows";
 import { PrismaClient, type Prisma } from "./generated/client";
 import { toJson } from "./json";
 import { LOCKS } from "./locks";
 import { createPool } from "./pool";
-import { checkRows } from "./query";
 
 /** A client for statements outside or inside of a transaction. */
 export type Queries = Prisma.TransactionClient;

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { AppError, describeIssues } from "@/contracts/errors";
+import { checkRows } from "./check-rows";
 import type { Queries } from "./database";
 import { Prisma } from "./generated/client";
 
@@ -29,22 +29,6 @@ export const queryRows =
   async (text: TemplateStringsArray, ...values: unknown[]): Promise<Row[]> => {
     return checkRows(await db.$queryRaw(sql(text, ...values)), rowSchema, check);
   };
-
-/** The rows as they are. @throws AppError "internal" where one does not match */
-export function checkRows<Row>(
-  rows: readonly unknown[],
-  rowSchema: z.ZodType<Row>,
-  check: "every" | "first" = "every",
-): Row[] {
-  const result = z.array(rowSchema).safeParse(check === "first" ? rows.slice(0, 1) : rows);
-  if (!result.success)
-    throw new AppError(
-      "internal",
-      `The database returned rows of another form than expected:\n${describeIssues(result.error)}`,
-      { cause: result.error },
-    );
-  return rows as Row[];
-}
 
 /** As `queryRows`, for a statement that returns at most one row; null where it returns none. */
 export const queryRow =
