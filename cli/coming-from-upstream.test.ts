@@ -73,7 +73,7 @@ describe("the guide for users of upstream's code", () => {
     const named = listCode(ours)
       .flatMap((code) => [...code.matchAll(/(?:^|--set )([a-z]+(?:\.[a-zA-Z]+)+)(?:=|$)/g)])
       .map(([, path]) => path!)
-      .filter((path) => !path.endsWith(".json"));
+      .filter((path) => !/\.jsonl?$/.test(path));
     expect(named.length).toBeGreaterThan(30);
     expect(named.filter((path) => !KNOWN.has(path))).toEqual([]);
   });

@@ -191,8 +191,9 @@ export const rlSchema = z
       "Questions that naive RAG already answers leave the pool.",
       { paper: "on" },
     ),
-    ragRuns: defineSetting(
-      ragRunsSchema.nullish(),
+    ragRuns: defineLaterSetting(
+      ragRunsSchema.nullable(),
+      null,
       "Naive RAG from runs",
       "Ids of runs, with spaces between, whose stored answers are naive RAG's, e.g. of an imported rag_cache.json: for the questions that they hold nothing is retrieved or answered again, and `generation-accuracy` of a file counts as the file says. Empty: naive RAG answers every question in the run.",
       { paper: "rag_cache.json", advanced: true },
