@@ -39,8 +39,6 @@ const onServices = {
   globalSetup: ["server/testing/global-setup.ts"],
   testTimeout: 2 * MINUTE_MS,
   hookTimeout: 2 * MINUTE_MS,
-  // Real processes on a busy machine: what passes only when repeated is named in the summary of `npm test`.
-  retry: 1,
 };
 
 export default defineConfig({

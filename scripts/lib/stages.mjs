@@ -7,13 +7,14 @@
  * @property {number} skipped
  * @property {string[]} failures what failed, for people
  * @property {string[]} flaky what failed at first and passed when repeated; counted as passed
+ * @property {string[]} [files] files with a failure, where they can be run alone
  *
  * @typedef {object} VitestReport
  * @property {number} numPassedTests
  * @property {number} numFailedTests
  * @property {number} numPendingTests
  * @property {number} [numTodoTests]
- * @property {{ name: string, status: string, message?: string, assertionResults: { status: string, fullName: string, failureMessages?: string[] }[] }[]} testResults
+ * @property {{ name: string, status: string, message?: string, assertionResults: { status: string, fullName: string }[] }[]} testResults
  *
  * @typedef {object} PlaywrightSuite
  * @property {{ file: string, title: string, ok: boolean, tests: { status: string }[] }[]} [specs]
@@ -55,19 +56,34 @@ export function readVitest(text) {
     file.assertionResults.map((test) => ({ ...test, title: `${file.name}: ${test.fullName}` })),
   );
   const failedTests = tests.filter(({ status }) => status === "failed");
-  // The message of a first failure stays with a test that passed when repeated.
-  const flaky = tests.filter(
-    ({ status, failureMessages = [] }) => status === "passed" && failureMessages.length > 0,
-  );
+  return {
+    ...outcome(
+      report.numPassedTests,
+      report.numFailedTests + broken.length,
+      report.numPendingTests + (report.numTodoTests ?? 0),
+      [
+        ...failedTests.map(({ title }) => title),
+        ...broken.map((file) => `${file.name}: ${(file.message ?? "").split("\n")[0]}`),
+      ],
+    ),
+    files: report.testResults.filter(({ status }) => status === "failed").map(({ name }) => name),
+  };
+}
+
+/**
+ * What a stage has shown once its failed files were run again: what passed only then is named.
+ * @param {Outcome} first
+ * @param {Outcome} repeated of the files that had failed
+ * @returns {Outcome}
+ */
+export function mergeRepeated(first, repeated) {
+  const recovered = first.failures.filter((failure) => !repeated.failures.includes(failure));
   return outcome(
-    report.numPassedTests,
-    report.numFailedTests + broken.length,
-    report.numPendingTests + (report.numTodoTests ?? 0),
-    [
-      ...failedTests.map(({ title }) => title),
-      ...broken.map((file) => `${file.name}: ${(file.message ?? "").split("\n")[0]}`),
-    ],
-    flaky.map(({ title }) => title),
+    first.passed + Math.max(0, first.failed - repeated.failed),
+    repeated.failed,
+    first.skipped,
+    repeated.failures,
+    [...first.flaky, ...recovered],
   );
 }
 

@@ -1,5 +1,12 @@
 import { describe, expect, it } from "vitest";
-import { lastLine, outcome, readJunit, readPlaywright, readVitest } from "./stages.mjs";
+import {
+  lastLine,
+  mergeRepeated,
+  outcome,
+  readJunit,
+  readPlaywright,
+  readVitest,
+} from "./stages.mjs";
 
 describe("reports", () => {
   it("of vitest are read, a file that does not load counts as failed", () => {
@@ -13,8 +20,7 @@ describe("reports", () => {
           status: "failed",
           assertionResults: [
             { status: "failed", fullName: "it adds" },
-            { status: "passed", fullName: "it runs", failureMessages: [] },
-            { status: "passed", fullName: "it waits", failureMessages: ["too late"] },
+            { status: "passed", fullName: "it runs" },
           ],
         },
         {
@@ -25,15 +31,22 @@ describe("reports", () => {
         },
       ],
     };
-    expect(readVitest(JSON.stringify(report))).toEqual(
-      outcome(
-        3,
-        2,
-        2,
-        ["a.test.ts: it adds", "b.test.ts: Cannot find module x"],
-        ["a.test.ts: it waits"],
-      ),
+    expect(readVitest(JSON.stringify(report))).toEqual({
+      ...outcome(3, 2, 2, ["a.test.ts: it adds", "b.test.ts: Cannot find module x"]),
+      files: ["a.test.ts", "b.test.ts"],
+    });
+  });
+
+  it("name what passed only when its file was run again, and keep what failed twice", () => {
+    const first = outcome(8, 2, 1, ["a.test.ts: it adds", "b.test.ts: it waits"]);
+    expect(mergeRepeated(first, outcome(4))).toEqual(
+      outcome(10, 0, 1, [], ["a.test.ts: it adds", "b.test.ts: it waits"]),
     );
+    expect(mergeRepeated(first, outcome(3, 1, 0, ["a.test.ts: it adds"]))).toEqual(
+      outcome(9, 1, 1, ["a.test.ts: it adds"], ["b.test.ts: it waits"]),
+    );
+    const other = outcome(2, 2, 0, ["a.test.ts: it adds", "a.test.ts: it starts"]);
+    expect(mergeRepeated(outcome(9, 1, 0, ["a.test.ts: it adds"]), other).failed).toBe(2);
   });
 
   it("of pytest are read", () => {
