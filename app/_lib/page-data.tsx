@@ -1,4 +1,4 @@
-import { dehydrate, QueryClient } from "@tanstack/react-query";
+import { dehydrate, QueryClient, type DehydratedState } from "@tanstack/react-query";
 import { createTRPCClient, TRPCClientError, type TRPCLink } from "@trpc/client";
 import { observable } from "@trpc/server/observable";
 import { createTRPCOptionsProxy, type TRPCOptionsProxy } from "@trpc/tanstack-react-query";
@@ -32,19 +32,21 @@ interface PageDataProps {
  * itself and says what is wrong.
  */
 export async function PageData({ read, children }: PageDataProps) {
+  // Around the page in any case: what is entered on it would be lost where something else took this place.
+  return <SentData state={await readState(read)}>{children}</SentData>;
+}
+
+/** What the page reads, as it is sent; null where the browser asks for all of it. */
+async function readState(read: ReadData): Promise<DehydratedState | null> {
   const api = await findApiOfDocument();
-  if (api === null || (await readLivePosition()) === null) return children;
+  if (api === null || (await readLivePosition()) === null) return null;
   const client = new QueryClient({ defaultOptions: { queries: { retry: false } } });
   const trpc = createTRPCOptionsProxy<AppRouter>({
     client: createTRPCClient<AppRouter>({ links: [await createLink(api)] }),
     queryClient: client,
   });
   await settleSoon(read({ trpc, client }));
-  return (
-    <SentData state={dehydrate(client, { serializeData: (value) => transformer.serialize(value) })}>
-      {children}
-    </SentData>
-  );
+  return dehydrate(client, { serializeData: (value) => transformer.serialize(value) });
 }
 
 /** The newest live event when the page was begun; null where it is not known in time, or the page brings no data. */

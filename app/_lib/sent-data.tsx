@@ -1,5 +1,10 @@
 "use client";
-import { hydrate, useQueryClient, type DehydratedState } from "@tanstack/react-query";
+import {
+  hydrate,
+  useQueryClient,
+  type DehydratedState,
+  type QueryClient,
+} from "@tanstack/react-query";
 import { useLayoutEffect, type ReactNode } from "react";
 import { transformer } from "@/contracts/api/transformer";
 
@@ -10,9 +15,29 @@ const OPTIONS = {
 };
 
 interface SentDataProps {
-  /** What the server has read for the page. */
-  state: DehydratedState;
+  /** What the server has read for the page; null where the page came without. */
+  state: DehydratedState | null;
   children: ReactNode;
+}
+
+/** What was put in its place: going back to a page shows the same again, which is old by then. */
+const placed = new WeakSet<DehydratedState>();
+
+/**
+ * Puts data that the browser has not got where queries find it. It is not newer than now by the browser's clock, as what
+ * the browser reads next must count as newer.
+ */
+function placeOnce(client: QueryClient, state: DehydratedState | null): void {
+  if (state === null || placed.has(state)) return;
+  placed.add(state);
+  const now = Date.now();
+  const queries = state.queries
+    .filter(({ queryKey }) => client.getQueryData(queryKey) === undefined)
+    .map((query) => ({
+      ...query,
+      state: { ...query.state, dataUpdatedAt: Math.min(query.state.dataUpdatedAt, now) },
+    }));
+  hydrate(client, { ...state, queries }, OPTIONS);
 }
 
 /**
@@ -22,6 +47,6 @@ interface SentDataProps {
  */
 export function SentData({ state, children }: SentDataProps) {
   const client = useQueryClient();
-  useLayoutEffect(() => hydrate(client, state, OPTIONS), [client, state]);
+  useLayoutEffect(() => placeOnce(client, state), [client, state]);
   return children;
 }
