@@ -2,13 +2,14 @@ import { Suspense } from "react";
 import { titlePage } from "@/app/_i18n/server";
 import { PageData } from "@/app/_lib/page-data";
 import { readParams, type GivenParams } from "@/app/_lib/read-params";
+import { PageSkeleton } from "@/app/_ui/states";
 import { LeaderboardView } from "./_components/leaderboard-view";
 
 export const generateMetadata = titlePage("Leaderboard");
 
 export default function LeaderboardPage({ searchParams }: { searchParams: GivenParams }) {
   return (
-    <Suspense>
+    <Suspense fallback={<PageSkeleton />}>
       <PageData
         read={async ({ trpc, client }) => {
           const params = await readParams(searchParams);

@@ -1,12 +1,13 @@
 import { Suspense } from "react";
 import { PageData } from "@/app/_lib/page-data";
 import { readParams, type GivenParams } from "@/app/_lib/read-params";
+import { PageSkeleton } from "@/app/_ui/states";
 import { RunsView } from "./_components/runs-view";
 import { buildListRequest, readRunsFilter } from "./_components/runs-filter";
 
 export default function RunsPage({ searchParams }: { searchParams: GivenParams }) {
   return (
-    <Suspense>
+    <Suspense fallback={<PageSkeleton />}>
       <PageData
         read={async ({ trpc, client }) => {
           const params = await readParams(searchParams);

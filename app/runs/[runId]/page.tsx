@@ -3,6 +3,7 @@ import { titlePage } from "@/app/_i18n/server";
 import { PageData } from "@/app/_lib/page-data";
 import { readParams, type GivenParams } from "@/app/_lib/read-params";
 import { buildEpisodesRequest, parseEpisodeFilter } from "@/app/_episode/episode-filter";
+import { PageSkeleton } from "@/app/_ui/states";
 import { RunView } from "./_components/run-view";
 
 export const generateMetadata = titlePage("Run");
@@ -15,7 +16,7 @@ interface PageParams {
 export default async function RunPage({ params, searchParams }: PageParams) {
   const { runId } = await params;
   return (
-    <Suspense>
+    <Suspense fallback={<PageSkeleton />}>
       <PageData
         read={async ({ trpc, client }) => {
           const address = await readParams(searchParams);

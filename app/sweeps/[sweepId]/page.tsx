@@ -2,6 +2,7 @@ import { Suspense } from "react";
 import { titlePage } from "@/app/_i18n/server";
 import { PageData } from "@/app/_lib/page-data";
 import { readParams, type GivenParams } from "@/app/_lib/read-params";
+import { PageSkeleton } from "@/app/_ui/states";
 import { readMetricChoice } from "./_components/read-metric-choice";
 import { SweepView } from "./_components/sweep-view";
 
@@ -15,7 +16,7 @@ interface PageParams {
 export default async function SweepPage({ params, searchParams }: PageParams) {
   const { sweepId } = await params;
   return (
-    <Suspense>
+    <Suspense fallback={<PageSkeleton />}>
       <PageData
         read={async ({ trpc, client }) =>
           client.prefetchQuery(
