@@ -6,6 +6,8 @@ interface Deferred<M> {
   load(): Promise<M>;
   /** The module once it is there, null before; `wanted` loads it. @throws what went wrong with loading it */
   useModule(wanted: boolean): M | null;
+  /** As useModule, for what can be done without: null while it cannot be loaded, tried again when it is wanted anew. */
+  useOptionalModule(wanted: boolean): M | null;
 }
 
 /**
@@ -26,20 +28,28 @@ export function defer<M>(load: () => Promise<M>): Deferred<M> {
     );
     return loading;
   };
+  const useLoading = (wanted: boolean): { error: unknown } | null => {
+    const [, setLoaded] = useState(false);
+    const [failure, setFailure] = useState<{ error: unknown } | null>(null);
+    const isMissing = wanted && module === null;
+    useEffect(() => {
+      if (!isMissing) return;
+      start().then(
+        () => setLoaded(true),
+        (error: unknown) => setFailure({ error }),
+      );
+    }, [isMissing]);
+    return failure;
+  };
   return {
     load: start,
     useModule(wanted) {
-      const [, setLoaded] = useState(false);
-      const [failure, setFailure] = useState<{ error: unknown } | null>(null);
-      const isMissing = wanted && module === null;
-      useEffect(() => {
-        if (!isMissing) return;
-        start().then(
-          () => setLoaded(true),
-          (error: unknown) => setFailure({ error }),
-        );
-      }, [isMissing]);
+      const failure = useLoading(wanted);
       if (failure) throw failure.error;
+      return module;
+    },
+    useOptionalModule(wanted) {
+      useLoading(wanted);
       return module;
     },
   };

@@ -17,13 +17,16 @@ const CLOSE_MS = 150;
 export const tooltipParts = defer(() => import("./tooltip-panel"));
 const preload = (): void => void tooltipParts.load().catch(() => undefined);
 
-/** Shows more about what it wraps, each by itself: the frame of the page needs none. What users must know is never only here. */
+/**
+ * Shows more about what it wraps, each by itself: the frame of the page needs none. What users must know is
+ * never only here, so that nothing is said where it cannot be loaded.
+ */
 export function Tooltip({ content, children, side = "top" }: TooltipProps) {
   const [open, setOpen] = useState(false);
   const anchor = useRef<HTMLElement>(null);
   const timer = useRef<ReturnType<typeof setTimeout> | undefined>(undefined);
   const id = useId();
-  const parts = tooltipParts.useModule(open);
+  const parts = tooltipParts.useOptionalModule(open);
   const change = (next: boolean, afterMs = 0): void => {
     clearTimeout(timer.current);
     timer.current = undefined;

@@ -1,7 +1,6 @@
 "use client";
 import { keepPreviousData, useQuery } from "@tanstack/react-query";
 import { GitCompareArrows } from "lucide-react";
-import dynamic from "next/dynamic";
 import Link from "next/link";
 import { useState } from "react";
 import { useText } from "@/app/_i18n/text-provider";
@@ -9,6 +8,7 @@ import { useTRPC } from "@/app/_lib/trpc";
 import { useQueryParams } from "@/app/_lib/use-params";
 import { Button } from "@/app/_ui/button";
 import { Select } from "@/app/_ui/field";
+import { deferPart } from "@/app/_ui/optional-part";
 import { QueryErrorState, Skeleton } from "@/app/_ui/states";
 import { GLOSSARY } from "@/core/glossary/glossary";
 import { ActiveRuns } from "./active-runs";
@@ -25,10 +25,14 @@ import { ScopeBar } from "./scope-bar";
 import { SignificanceTable } from "./significance-table";
 
 /** Below the tables, which answer without them. */
-const PlannerCard = dynamic(() => import("./planner-card").then((m) => m.PlannerCard), {
-  loading: () => <Skeleton className="h-48" />,
-});
-const PublishedTables = dynamic(() => import("./published-tables").then((m) => m.PublishedTables));
+const PlannerCard = deferPart(
+  () => import("./planner-card").then((m) => m.PlannerCard),
+  () => <Skeleton className="h-48" />,
+);
+const PublishedTables = deferPart(
+  () => import("./published-tables").then((m) => m.PublishedTables),
+  () => null,
+);
 
 /** Methods by question sets, with tests, costs and attribution; the address holds scope and reference. */
 export function LeaderboardView() {

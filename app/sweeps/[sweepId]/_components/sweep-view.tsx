@@ -1,6 +1,5 @@
 "use client";
 import { keepPreviousData, useQuery } from "@tanstack/react-query";
-import dynamic from "next/dynamic";
 import Link from "next/link";
 import { useEffect } from "react";
 import { markText } from "@/app/_i18n/format-text";
@@ -10,6 +9,7 @@ import { useTRPC } from "@/app/_lib/trpc";
 import { useQueryParams } from "@/app/_lib/use-params";
 import { BackLink } from "@/app/_ui/back-link";
 import { Button } from "@/app/_ui/button";
+import { deferPart } from "@/app/_ui/optional-part";
 import { QueryErrorState, Skeleton } from "@/app/_ui/states";
 import { StateCounts } from "@/app/_ui/state-counts";
 import { MetricChoice } from "./metric-choice";
@@ -18,10 +18,10 @@ import { SweepActions } from "./sweep-actions";
 import { SweepTable } from "./sweep-table";
 
 /** Comes after the table, which answers without it. */
-const SweepCurves = dynamic(() => import("./sweep-curves").then((m) => m.SweepCurves), {
-  ssr: false,
-  loading: () => <Skeleton className="mt-4 h-62" />,
-});
+const SweepCurves = deferPart(
+  () => import("./sweep-curves").then((m) => m.SweepCurves),
+  () => <Skeleton className="mt-4 h-62" />,
+);
 
 const ORIGIN = markText(
   "{runs, plural, one {# run} other {# runs}} of kind {kind}{count, plural, =0 {} one {, seed {seeds}} other {, seeds {seeds}}} · launched <time>{at}</time>",
