@@ -53,13 +53,13 @@ describe("the pace of reads after events", () => {
     expect(began).toEqual([40, 2_040]);
   });
 
-  it("does not wait for ever for an answer that never comes", async () => {
+  it("does not wait for long for one that fails or never comes, nor rest for long after it", async () => {
     takes = Infinity;
     pace.ask();
     await wait(100);
     pace.ask();
-    await wait(60_000);
-    expect(began.length).toBe(2);
+    await wait(10_000);
+    expect(began).toEqual([40, 3_040]);
   });
 
   it("ends with its page", async () => {

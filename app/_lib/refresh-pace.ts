@@ -2,12 +2,15 @@
 const GATHER_MS = 40;
 /** Between the beginnings of two reads, however many events arrive. */
 const INTERVAL_MS = 400;
-/** A read that has not come by then is not waited for: an answer may never come. */
-const LONGEST_MS = 10_000;
+/** A read that has not come by then is not waited for: one that fails is tried for seconds, and the rest of the page is to go on. */
+const LONGEST_MS = 2_000;
+/** The longest time between the beginnings of two reads that a slow server is given. */
+const LONGEST_INTERVAL_MS = 3_000;
 
 /**
  * When what events touch is read again: almost at once after a pause, at intervals while they go on, and not before
- * the last read has come; a server that takes long is given as much time to rest. Times in milliseconds by one clock.
+ * the last read has come or been given up; a server that takes long is given time to rest, within limits. Times in
+ * milliseconds by one clock.
  */
 export class RefreshPace {
   private timer: ReturnType<typeof setTimeout> | null = null;
@@ -47,7 +50,8 @@ export class RefreshPace {
     this.isAsked = false;
     await Promise.race([this.read(), new Promise((resolve) => setTimeout(resolve, LONGEST_MS))]);
     this.isReading = false;
-    this.next = began + Math.max(INTERVAL_MS, 2 * (this.now() - began));
+    this.next =
+      began + Math.min(LONGEST_INTERVAL_MS, Math.max(INTERVAL_MS, 2 * (this.now() - began)));
     if (this.isAsked) this.ask();
   }
 }
