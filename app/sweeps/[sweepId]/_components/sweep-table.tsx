@@ -1,4 +1,5 @@
 "use client";
+import { useMemo } from "react";
 import { useText } from "@/app/_i18n/text-provider";
 import { formatSort, getNextSort, readSort, sortRows, type Sort } from "@/app/_lib/table-sort";
 import { useGradually } from "@/app/_lib/use-gradually";
@@ -25,7 +26,9 @@ export function SweepTable({ sweep, sort: sortParam, view, setParams }: Props) {
   const t = useText();
   const averaged = sweep.groups.some((group) => group.runs > 1);
   const byRun = !averaged || view === "runs";
-  const sort = readSort(sortParam);
+  const sort = useMemo(() => readSort(sortParam), [sortParam]);
+  // Rows that are drawn later than the head must not stand under the heads of other metrics.
+  const key = [sweep.id, ...sweep.metrics].join(" ");
   const onSort = (column: string) => {
     const next = getNextSort(sort, column);
     setParams({ sort: next && formatSort(next) });
@@ -54,9 +57,9 @@ export function SweepTable({ sweep, sort: sortParam, view, setParams }: Props) {
           <Head sweep={sweep} byRun={byRun} sort={sort} onSort={onSort} />
           <tbody>
             {byRun ? (
-              <RunLines sweep={sweep} sort={sort} best={best} />
+              <RunLines key={key} sweep={sweep} sort={sort} best={best} />
             ) : (
-              <GroupLines sweep={sweep} sort={sort} best={best} />
+              <GroupLines key={key} sweep={sweep} sort={sort} best={best} />
             )}
           </tbody>
         </table>
@@ -76,8 +79,10 @@ interface LinesProps {
 }
 
 function RunLines({ sweep, sort, best }: LinesProps) {
-  const sorted = sortRows(sweep.members, sort, (run, column) =>
-    getRunValue(run, column, sweep.metrics),
+  const { members, metrics } = sweep;
+  const sorted = useMemo(
+    () => sortRows(members, sort, (run, column) => getRunValue(run, column, metrics)),
+    [members, metrics, sort],
   );
   return useGradually(sorted, FIRST_ROWS).map((run) => (
     <RunLine
@@ -90,8 +95,10 @@ function RunLines({ sweep, sort, best }: LinesProps) {
 }
 
 function GroupLines({ sweep, sort, best }: LinesProps) {
-  const sorted = sortRows(sweep.groups, sort, (group, column) =>
-    getGroupValue(group, column, sweep.metrics),
+  const { groups, metrics } = sweep;
+  const sorted = useMemo(
+    () => sortRows(groups, sort, (group, column) => getGroupValue(group, column, metrics)),
+    [groups, metrics, sort],
   );
   return useGradually(sorted, FIRST_ROWS).map((group) => (
     <GroupLine key={group.row} group={group} sweep={sweep} best={group.row === best} />
