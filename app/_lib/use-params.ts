@@ -7,16 +7,20 @@ const REST_MS = 300;
 
 /**
  * Changes parameters of the address at once and without asking the server for the page again, as pages read them in the
- * browser alone; null or an empty text removes one.
+ * browser alone; null or an empty text removes one. The place on the page that the address names (`#alarms`) stays in it,
+ * unless it is on a part that is left: `hash` is what to put there.
  */
-export function replaceParams(changes: Readonly<Record<string, string | null>>): void {
+export function replaceParams(
+  changes: Readonly<Record<string, string | null>>,
+  { hash = window.location.hash } = {},
+): void {
   // Read from the address bar, not from the last render: two changes at once must not undo each other.
   const next = new URLSearchParams(window.location.search);
   for (const [name, value] of Object.entries(changes))
     if (value === null || value === "") next.delete(name);
     else next.set(name, value);
   const query = next.toString();
-  const { pathname, hash } = window.location;
+  const { pathname } = window.location;
   window.history.replaceState(null, "", `${pathname}${query ? `?${query}` : ""}${hash}`);
 }
 

@@ -1,4 +1,5 @@
 "use client";
+import { useEffect, useRef } from "react";
 import { TRAIN_CHARTS } from "@/app/_charts/train-charts";
 import { getChartAnchor, findChart } from "@/app/_charts/marks";
 import { useText } from "@/app/_i18n/text-provider";
@@ -14,12 +15,17 @@ import { ALARMS_ANCHOR, useAlarms } from "./alarms";
 export function AlarmList({ runId }: { runId: string }) {
   const t = useText();
   const query = useAlarms(runId);
+  const list = useRef<HTMLElement>(null);
+  // It is loaded after the page: the browser did not find it when it followed the link.
+  useEffect(() => {
+    if (window.location.hash === `#${ALARMS_ANCHOR}`) list.current?.scrollIntoView();
+  }, []);
   if (query.isError && !query.data)
     return (
       <QueryErrorState className="mt-5" title={t("The alarms could not be read")} query={query} />
     );
   return (
-    <section id={ALARMS_ANCHOR} aria-label={t("Alarms")} className="mt-5 scroll-mt-4">
+    <section ref={list} id={ALARMS_ANCHOR} aria-label={t("Alarms")} className="mt-5 scroll-mt-4">
       <h2 className="mb-2 text-xs font-semibold text-muted-foreground">{t("Alarms")}</h2>
       {query.alarms.length === 0 ? (
         <p className="text-xs text-muted-foreground">

@@ -118,7 +118,9 @@ export function RunView({ runId }: { runId: string }) {
       <Tabs
         className="mt-4"
         value={tab}
-        onValueChange={(next) => setParams({ tab: next === "overview" ? null : next })}
+        onValueChange={(next) =>
+          setParams({ tab: next === "overview" ? null : next }, { hash: "" })
+        }
       >
         <TabsList aria-label={t("Parts of the run")}>
           {shown.map((name) => (
