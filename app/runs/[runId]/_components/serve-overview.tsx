@@ -86,7 +86,7 @@ export function ServeOverview({ run, config }: { run: RunDetail; config: ServeCo
         </StatStrip>
       </div>
       <QueryErrorState className="mt-4" title={t("The metrics could not be read")} query={query} />
-      <div className="mt-3 grid gap-3 md:grid-cols-2 xl:grid-cols-3">
+      <div className="mt-3 flex flex-wrap gap-3">
         {(config.what === "model" ? SERVE_MODEL_CHARTS : SERVE_CHARTS)
           .flatMap((group) => group.charts)
           .map((chart) => (
