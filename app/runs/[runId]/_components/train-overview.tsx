@@ -1,5 +1,5 @@
 "use client";
-import { Fragment, useMemo } from "react";
+import { useMemo } from "react";
 import { ChartCard } from "@/app/_charts/chart-card";
 import { ChartPage } from "@/app/_charts/chart-page";
 import { listMetrics, type ChartDefinition } from "@/app/_charts/definitions";
@@ -23,6 +23,7 @@ import { isPreparing, Preparation } from "./preparation";
 import { SPENT_METRICS } from "./compute-spent";
 import { Spent } from "./spent";
 import { Stat, StatStrip } from "./stat";
+import { Unmeasured } from "./unmeasured";
 import { RUN_CHART_METRICS, useDetail, useRunCharts } from "./use-run-charts";
 import { useLatest, usePrefetchSeries, useSeries, type Series } from "@/app/_lib/use-series";
 
@@ -122,30 +123,6 @@ function useTrainCharts(config: TrainConfig | null, series: Series, isOver: bool
     const groups = config ? hideUnreported(selectTrainCharts(config), reported) : [];
     return isOver && names ? splitEmptyCharts(groups, reported) : { groups, empty: [] };
   }, [config, names, isOver]);
-}
-
-interface UnmeasuredProps {
-  charts: readonly ChartDefinition[];
-  explain: (chart: ChartDefinition) => string;
-}
-
-/** What a run that is over never reported, each with the reason, in place of empty charts. */
-function Unmeasured({ charts, explain }: UnmeasuredProps) {
-  const t = useText();
-  if (charts.length === 0) return null;
-  return (
-    <section aria-label={t("Without points")} className="mt-5">
-      <h2 className="mb-2 text-xs font-semibold text-muted-foreground">{t("Without points")}</h2>
-      <dl className="grid gap-x-4 gap-y-1 text-xs sm:grid-cols-[max-content_1fr]">
-        {charts.map((chart) => (
-          <Fragment key={chart.id}>
-            <dt className="font-medium">{t(chart.title)}</dt>
-            <dd className="text-muted-foreground max-sm:mb-1">{explain(chart)}</dd>
-          </Fragment>
-        ))}
-      </dl>
-    </section>
-  );
 }
 
 /** The terms of the reward with their weights. */
