@@ -10,7 +10,7 @@ import {
 import { AppError } from "@/contracts/errors";
 import type { LogLine } from "@/contracts/worker-protocol/reports";
 import { doubleWait } from "@/lib/retry";
-import { loadSecret, seal, unseal } from "@/server/features/keys/seal";
+import { createSecretReader, seal, unseal } from "@/server/features/keys/seal";
 import type { Logs } from "@/server/features/logs/logs";
 import { DEFAULT_PROJECT, type Database, type Transaction } from "@/server/platform/db/database";
 import {
@@ -49,7 +49,7 @@ export interface MirrorOptions {
  * nothing of it, so a mirror that fails or is slow changes nothing of the run, and what it missed is sent later.
  */
 export class Mirrors {
-  private secret: Promise<Buffer> | null = null;
+  private readonly readSecret: () => Promise<Buffer>;
   /** Deliveries by mirror: each mirror has one at a time, and waits for no other. */
   private readonly delivering = new Map<string, Promise<void>>();
   private stopped = false;
@@ -61,6 +61,7 @@ export class Mirrors {
     private readonly options: MirrorOptions,
   ) {
     const backoff = doubleWait(5_000, { longestMs: 5 * 60_000 });
+    this.readSecret = createSecretReader(options.dataDir);
     this.wait = options.wait ?? ((failures) => backoff(failures, null) ?? 0);
   }
 
@@ -74,7 +75,7 @@ export class Mirrors {
     actor: string,
   ): Promise<{ id: string }> {
     const id = randomUUID();
-    const sealed = seal(await this.getSecret(), id, JSON.stringify(address));
+    const sealed = seal(await this.readSecret(), id, JSON.stringify(address));
     const { count } = await this.database.db.mirror.createMany({
       data: {
         id,
@@ -265,7 +266,7 @@ export class Mirrors {
 
   private async openTarget(id: string, sealed: Uint8Array): Promise<MirrorTarget> {
     const address = mirrorAddressSchema.parse(
-      JSON.parse(unseal(await this.getSecret(), id, sealed)),
+      JSON.parse(unseal(await this.readSecret(), id, sealed)),
     );
     return createTarget(address, id, this.options.dataDir);
   }
@@ -281,11 +282,6 @@ export class Mirrors {
       case "console":
         return "";
     }
-  }
-
-  private getSecret(): Promise<Buffer> {
-    this.secret ??= loadSecret(this.options.dataDir);
-    return this.secret;
   }
 }
 
