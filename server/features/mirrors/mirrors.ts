@@ -26,7 +26,7 @@ import {
   type Position,
 } from "./queries";
 import { readUnsentPoints } from "./read-points";
-import { createTarget } from "./targets/create-target";
+import { createTarget, findMirrorFolder } from "./targets/create-target";
 import type { MirroredRun, MirrorTarget } from "./targets/target";
 
 /** Runs of a mirror in one turn, and how long nobody else takes one of them. */
@@ -36,6 +36,13 @@ const LONGEST_ERROR = 1_000;
 
 /** Somebody else has taken the run, or the mirror was removed. */
 class Overtaken extends Error {}
+
+interface SealedMirror {
+  id: string;
+  name: string;
+  /** Its address. */
+  sealed: Uint8Array;
+}
 
 export interface MirrorOptions {
   /** Folder of the installation's state, where files of mirrors lie. */
@@ -82,7 +89,7 @@ export class Mirrors {
         projectId: DEFAULT_PROJECT,
         name,
         kind: address.kind,
-        target: this.describe(address),
+        target: this.describe(address, { id, name }),
         earlier,
         sealed: new Uint8Array(sealed),
         createdBy: actor,
@@ -103,7 +110,7 @@ export class Mirrors {
   async test(id: string): Promise<void> {
     const mirror = await this.database.db.mirror.findUnique({ where: { id } });
     if (!mirror) throw new AppError("not-found", "There is no such mirror any more.");
-    const target = await this.openTarget(id, mirror.sealed);
+    const target = await this.openTarget(mirror);
     await target.test().catch((cause: unknown) => {
       throw new AppError("invalid-input", `It takes nothing: ${describe(cause)}`, { cause });
     });
@@ -130,15 +137,7 @@ export class Mirrors {
     await Promise.allSettled(this.delivering.values());
   }
 
-  private async deliverMirror({
-    id,
-    name,
-    sealed,
-  }: {
-    id: string;
-    name: string;
-    sealed: Uint8Array;
-  }): Promise<void> {
+  private async deliverMirror({ id, name, sealed }: SealedMirror): Promise<void> {
     const { db } = this.database;
     for (const due of await selectDue(db, [id], DUE)) {
       if (this.stopped) return;
@@ -146,7 +145,7 @@ export class Mirrors {
       if (!row) continue;
       const claim: Claim = { ...due, claim: row.claim };
       try {
-        await this.deliverRun(name, await this.openTarget(id, sealed), claim, row);
+        await this.deliverRun(name, await this.openTarget({ id, name, sealed }), claim, row);
       } catch (error) {
         if (error instanceof Overtaken) continue;
         await this.keepFailure(name, claim, row, describe(error).slice(0, LONGEST_ERROR));
@@ -264,21 +263,21 @@ export class Mirrors {
     tx.emit({ kind: "logs", runId, payload: { count: lines.length } });
   }
 
-  private async openTarget(id: string, sealed: Uint8Array): Promise<MirrorTarget> {
+  private async openTarget({ id, name, sealed }: SealedMirror): Promise<MirrorTarget> {
     const address = mirrorAddressSchema.parse(
       JSON.parse(unseal(await this.readSecret(), id, sealed)),
     );
-    return createTarget(address, id, this.options.dataDir);
+    return createTarget(address, { id, name }, this.options.dataDir);
   }
 
-  private describe(address: MirrorAddress): string {
+  private describe(address: MirrorAddress, mirror: { id: string; name: string }): string {
     switch (address.kind) {
       case "mlflow":
         return `${new URL(address.url).host}, ${address.experiment}`;
       case "tensorboard":
-        return join(this.options.dataDir, "tensorboard");
+        return findMirrorFolder(address.kind, mirror, this.options.dataDir);
       case "wandb":
-        return `${join(this.options.dataDir, "wandb")}, ${address.project}`;
+        return `${findMirrorFolder(address.kind, mirror, this.options.dataDir)}, ${address.project}`;
       case "console":
         return "";
     }
