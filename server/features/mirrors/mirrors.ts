@@ -172,25 +172,34 @@ export class Mirrors {
         return { run, unsent };
       });
     let { position } = row;
-    let { run, unsent } = await read(position);
-    if (!run)
-      return void (await saveDelivered(this.database.db, claim, { report: 0, ended: null }));
-    if (unsent.replaced && target.takesBack && position.place) {
-      await target.withdraw(position.place);
-      position = { generation: position.generation + 1, place: null, sent: {} };
-      await this.save(claim, position, run.attempt);
-      ({ run, unsent } = await read(position));
-      if (!run) throw new Overtaken();
+    for (;;) {
+      const { run, unsent } = await read(position);
+      if (!run || (run.isDeleted && !position.place))
+        return void (await saveDelivered(this.database.db, claim, { report: 0, ended: null }));
+      if (unsent.replaced && target.takesBack && position.place) {
+        await target.withdraw(position.place);
+        position = { generation: position.generation + 1, place: null, sent: {} };
+        await this.save(claim, position, run.attempt);
+        continue;
+      }
+      if (!position.place) {
+        position = { ...position, place: await target.open(run, position.generation) };
+        await this.save(claim, position, run.attempt);
+      }
+      position = await this.sendPoints(target, claim, position, run, unsent);
+      if (unsent.more) {
+        if (!this.stopped) continue;
+        // It goes on after the next start.
+        return void (await savePosition(this.database.db, claim, position, 0));
+      }
+      if (run.end !== row.ended) await target.tell(position.place!, run);
+      if (row.tries > 0)
+        await this.log(claim.runId, run.attempt, "info", `The mirror ${name} has caught up.`);
+      return void (await saveDelivered(this.database.db, claim, {
+        report: unsent.report,
+        ended: run.end,
+      }));
     }
-    if (!position.place) {
-      position = { ...position, place: await target.open(run, position.generation) };
-      await this.save(claim, position, run.attempt);
-    }
-    position = await this.sendPoints(target, claim, position, run, unsent);
-    if (run.end !== row.ended) await target.tell(position.place!, run);
-    if (row.tries > 0)
-      await this.log(claim.runId, run.attempt, "info", `The mirror ${name} has caught up.`);
-    await saveDelivered(this.database.db, claim, { report: unsent.report, ended: run.end });
   }
 
   /** Sends points part by part; after each the position is stored, with all of `sent` after the last. */
