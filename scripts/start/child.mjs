@@ -124,7 +124,8 @@ export function keepRunning(spec, { id, say, onGiveUp, policy = DEFAULT_POLICY }
     try {
       if (rotateLog(spec.log)) logStart = 0;
     } catch (error) {
-      if (!hasToldOfLog) say(`The log ${spec.log} is large and cannot be moved aside: ${error}`);
+      if (!hasToldOfLog)
+        say(`The log ${spec.log} is large and cannot be moved aside: ${String(error)}`);
       hasToldOfLog = true;
     }
   }
