@@ -93,12 +93,16 @@ const EVERYTHING = [
   "catalogue",
   "corpora",
   "leaderboard",
+  "scores",
   "compare",
 ];
 
+/** What shows anything that events tell of. */
+export const EVERY_TOPIC: QueryTopic = { procedures: EVERYTHING, runId: null };
+
 /** What to read again after an event. */
 export function listQueriesToRefresh(event: LiveEvent): QueryTopic[] {
-  if (event.kind === "sync") return [{ procedures: EVERYTHING, runId: null }];
+  if (event.kind === "sync") return [EVERY_TOPIC];
   const { ofRun, everywhere } = TOPICS[event.kind];
   const topics: QueryTopic[] = [];
   if (ofRun.length > 0 && event.runId !== null)

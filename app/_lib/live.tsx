@@ -1,5 +1,5 @@
 "use client";
-import { useQueryClient, type Query } from "@tanstack/react-query";
+import { useQueryClient, type Query, type QueryKey } from "@tanstack/react-query";
 import { useSubscription } from "@trpc/tanstack-react-query";
 import {
   createContext,
@@ -13,7 +13,7 @@ import {
 } from "react";
 import { useTRPC } from "./trpc";
 import { useEventNotifier } from "./browser-notifications";
-import { listQueriesToRefresh, type LiveEvent, type QueryTopic } from "./live-topics";
+import { EVERY_TOPIC, listQueriesToRefresh, type LiveEvent, type QueryTopic } from "./live-topics";
 import { RefreshPace } from "./refresh-pace";
 
 export type Connection = "connecting" | "live" | "reconnecting";
@@ -21,6 +21,16 @@ export type Connection = "connecting" | "live" | "reconnecting";
 const ConnectionContext = createContext<Connection>("connecting");
 /** State of the page's live connection. */
 export const useConnection = (): Connection => useContext(ConnectionContext);
+
+/** So many kinds of changes are told apart for data that still comes with the page; where there are more, all of it is old. */
+const MOST_ARRIVED = 500;
+
+const IsOutdatedContext = createContext<(key: QueryKey) => boolean>(() => false);
+/**
+ * Says whether an event has come that touches what a query shows. Data that was read for the page may be older than
+ * that, and come to the browser after it: no query was there yet that the event could refresh.
+ */
+export const useIsOutdated = (): ((key: QueryKey) => boolean) => useContext(IsOutdatedContext);
 
 /** Whether a query, by its key, shows something of a topic. */
 function isShownBy({ procedures, runId }: QueryTopic, key: readonly unknown[]): boolean {
@@ -48,6 +58,8 @@ export function LiveProvider({ position, children }: LiveProviderProps) {
   const trpc = useTRPC();
   const queryClient = useQueryClient();
   const pending = useRef(new Map<string, QueryTopic>());
+  /** Of all events since the page was made, by what they touch. */
+  const arrived = useRef(new Map<string, QueryTopic>());
   const pace = useRef<RefreshPace | null>(null);
   const [everLive, setEverLive] = useState(false);
 
@@ -77,11 +89,19 @@ export function LiveProvider({ position, children }: LiveProviderProps) {
   const onEvent = useCallback(
     (event: LiveEvent) => {
       tellOf(event);
-      for (const topic of listQueriesToRefresh(event))
-        pending.current.set(`${topic.procedures.join()} ${topic.runId ?? ""}`, topic);
+      for (const topic of listQueriesToRefresh(event)) {
+        const key = `${topic.procedures.join()} ${topic.runId ?? ""}`;
+        pending.current.set(key, topic);
+        if (arrived.current.size < MOST_ARRIVED) arrived.current.set(key, topic);
+        else arrived.current = new Map([["", EVERY_TOPIC]]);
+      }
       if (pending.current.size > 0) pace.current?.ask();
     },
     [tellOf],
+  );
+  const isOutdated = useCallback(
+    (key: QueryKey) => [...arrived.current.values()].some((topic) => isShownBy(topic, key)),
+    [],
   );
   useEffect(() => {
     const own = new RefreshPace(() => {
@@ -111,5 +131,9 @@ export function LiveProvider({ position, children }: LiveProviderProps) {
     if (connection === "live")
       void queryClient.invalidateQueries({ predicate: ({ state }) => state.status === "error" });
   }, [connection, queryClient]);
-  return <ConnectionContext value={connection}>{children}</ConnectionContext>;
+  return (
+    <ConnectionContext value={connection}>
+      <IsOutdatedContext value={isOutdated}>{children}</IsOutdatedContext>
+    </ConnectionContext>
+  );
 }

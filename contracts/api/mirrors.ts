@@ -27,7 +27,7 @@ export const mirrorAddressSchema = z.discriminatedUnion("kind", [
     user: z.string().max(200).default(""),
     secret,
   }),
-  /** Event files in `tensorboard/` of the server's data folder. */
+  /** Event files in a folder of the mirror's own in `tensorboard/` of the server's data folder. */
   z.object({ kind: z.literal("tensorboard") }),
   /** Offline runs of W&B's own client in `wandb/` of the server's data folder. */
   z.object({ kind: z.literal("wandb"), project: label("project").default("s3") }),

@@ -54,7 +54,7 @@ def read_wandb(folder: str) -> dict[str, dict[str, list[list[float]]]]:
     from wandb.proto import wandb_internal_pb2
 
     runs: dict[str, dict[str, list[list[float]]]] = {}
-    for path in glob.glob(f"{folder}/*/wandb/offline-run-*/*.wandb"):
+    for path in glob.glob(f"{folder}/*/*/wandb/offline-run-*/*.wandb"):
         metrics: dict[str, list[list[float]]] = {}
         with open(path, "rb") as file:
             records = split_records(file.read())
@@ -73,7 +73,7 @@ def read_wandb(folder: str) -> dict[str, dict[str, list[list[float]]]]:
                 if not name.startswith("_") and name not in ("global_step", "cold-start/batch"):
                     axis = "cold-start/batch" if name.startswith("cold-start/") else "global_step"
                     metrics.setdefault(name, []).append([row[axis], value])
-        name = os.path.relpath(path, folder).split(os.sep)[0]
+        name = os.sep.join(os.path.relpath(path, folder).split(os.sep)[:2])
         if name in runs:
             sys.exit(f"{name} has two offline runs")
         runs[name] = metrics

@@ -55,16 +55,21 @@ export const canGiveDac = () =>
   capture("setpriv", [`--inh-caps=${DAC}`, `--ambient-caps=${DAC}`, "--", "true"]) !== null;
 
 /**
- * Moves what a log holds to LOG.1 once it is large; whoever writes it goes on at its beginning.
+ * Moves what a log holds to LOG.1 once it is large; whoever writes it goes on at its beginning. On a full disk what it
+ * holds is lost. Where it cannot be copied for any other reason it is left as it is.
  * @param {string} log
  * @param {number} limitBytes
+ * @param {(from: string, to: string) => void} copy
  * @returns {boolean} whether it was large
+ * @throws {Error} where it cannot be copied, although the disk is not full
  */
-export function rotateLog(log, limitBytes = LOG_LIMIT_BYTES) {
+export function rotateLog(log, limitBytes = LOG_LIMIT_BYTES, copy = copyFileSync) {
   if (!existsSync(log) || statSync(log).size <= limitBytes) return false;
   try {
-    copyFileSync(log, `${log}.1`);
-  } catch {
+    copy(log, `${log}.1`);
+  } catch (error) {
+    const { code } = /** @type {NodeJS.ErrnoException} */ (error);
+    if (code !== "ENOSPC" && code !== "EDQUOT") throw error;
     // A full disk: what the log holds makes room for others, and a part of a copy is of no use.
     rmSync(`${log}.1`, { force: true });
   }
@@ -113,15 +118,24 @@ export function keepRunning(spec, { id, say, onGiveUp, policy = DEFAULT_POLICY }
   let deaths = 0;
   let hasLasted = false;
   let logStart = 0;
-  setInterval(() => {
-    if (rotateLog(spec.log)) logStart = 0;
-  }, LOG_CHECK_MS).unref();
+  let hasToldOfLog = false;
+  /** A log that stays large keeps nothing from working; it is told once. */
+  function keepLogSmall() {
+    try {
+      if (rotateLog(spec.log)) logStart = 0;
+    } catch (error) {
+      if (!hasToldOfLog)
+        say(`The log ${spec.log} is large and cannot be moved aside: ${String(error)}`);
+      hasToldOfLog = true;
+    }
+  }
+  setInterval(keepLogSmall, LOG_CHECK_MS).unref();
   let restarting = Promise.resolve();
 
   function start() {
     if (isStopping) return;
     const started = Date.now();
-    rotateLog(spec.log);
+    keepLogSmall();
     logStart = existsSync(spec.log) ? statSync(spec.log).size : 0;
     const log = openSync(spec.log, "a");
     const { command, args, options } = wrap(spec);

@@ -4,7 +4,7 @@ import type { WorkerRequest } from "@/contracts/worker-protocol/worker-protocol"
 import type { listKeysResponseSchema } from "@/contracts/api/keys";
 import { DEFAULT_PROJECT, type Database } from "@/server/platform/db/database";
 import { markKeyUsed, selectLeasedConfig, upsertKey } from "./queries";
-import { loadSecret, seal, unseal } from "./seal";
+import { createSecretReader, seal, unseal } from "./seal";
 
 /**
  * API keys of model endpoints: sealed at rest, read by no page. A run names a key; only the worker that holds the run's
@@ -12,16 +12,18 @@ import { loadSecret, seal, unseal } from "./seal";
  * stored for.
  */
 export class EndpointKeys {
-  private secret: Promise<Buffer> | null = null;
+  private readonly readSecret: () => Promise<Buffer>;
 
   constructor(
     private readonly database: Database,
-    private readonly dataDir: string,
-  ) {}
+    dataDir: string,
+  ) {
+    this.readSecret = createSecretReader(dataDir);
+  }
 
   /** Stores a key, in place of one of the same name. */
   async put(name: string, origin: string, key: string, actor: string): Promise<void> {
-    const sealed = seal(await this.getSecret(), name, key);
+    const sealed = seal(await this.readSecret(), name, key);
     await upsertKey(this.database.db, { name, origin: new URL(origin).origin, sealed, actor });
   }
 
@@ -74,12 +76,7 @@ export class EndpointKeys {
         "unauthorized",
         `Key "${name}" belongs to ${row.origin}; it is not sent to ${new URL(endpoint).origin}.`,
       );
-    return unseal(await this.getSecret(), name, row.sealed);
-  }
-
-  private getSecret(): Promise<Buffer> {
-    this.secret ??= loadSecret(this.dataDir);
-    return this.secret;
+    return unseal(await this.readSecret(), name, row.sealed);
   }
 }
 

@@ -20,6 +20,16 @@ export async function loadSecret(dataDir: string): Promise<Buffer> {
   return secret;
 }
 
+/** The secret, read once when it is first asked for; after a failure it is read again. */
+export function createSecretReader(dataDir: string): () => Promise<Buffer> {
+  let reading: Promise<Buffer> | null = null;
+  return () =>
+    (reading ??= loadSecret(dataDir).catch((error: unknown) => {
+      reading = null;
+      throw error;
+    }));
+}
+
 /** AES-256-GCM: nonce, tag, ciphertext. `name` is authenticated with it, so that a sealed text cannot be moved to another name. */
 export function seal(secret: Buffer, name: string, text: string): Buffer {
   const nonce = randomBytes(NONCE);

@@ -1,4 +1,4 @@
-import { open } from "node:fs/promises";
+import { open, type FileHandle } from "node:fs/promises";
 import { hasErrorCode } from "@/lib/errors";
 
 /**
@@ -6,7 +6,7 @@ import { hasErrorCode } from "@/lib/errors";
  *
  * @param bytes the length that is known
  * @returns the new length
- * @throws Error where the file is gone or shorter
+ * @throws Error where the file is gone or shorter, or takes not all of it
  */
 export async function appendAt(path: string, bytes: number, data: Uint8Array): Promise<number> {
   const handle = await open(path, "r+").catch((cause: unknown) => {
@@ -20,10 +20,19 @@ export async function appendAt(path: string, bytes: number, data: Uint8Array): P
     const { size } = await handle.stat();
     if (size < bytes) throw new Error(`${path} has ${size} bytes where ${bytes} were written.`);
     await handle.truncate(bytes);
-    await handle.write(data, 0, data.length, bytes);
+    await writeAll(handle, data, bytes);
     await handle.sync();
   } finally {
     await handle.close();
   }
   return bytes + data.length;
+}
+
+/** One write may take a part only, e.g. what still fits on a disk; the next one then says why. */
+async function writeAll(handle: FileHandle, data: Uint8Array, position: number): Promise<void> {
+  for (let done = 0; done < data.length;) {
+    const { bytesWritten } = await handle.write(data, done, data.length - done, position + done);
+    if (bytesWritten === 0) throw new Error("A file took nothing of what was written to it.");
+    done += bytesWritten;
+  }
 }

@@ -197,6 +197,23 @@ describe("mirrors", () => {
     await server.plane.mirrors.remove(id);
   });
 
+  it("tells the end of a run that was deleted before it could", async () => {
+    const { id } = await add("deleted", mlflow());
+    await begin();
+    await report([1]);
+    await waitUntil("the first is there", () => findTracked()[0]?.metrics.size === 2);
+    tracker.fault = "down";
+    await report([2]);
+    await end("succeeded");
+    await server.plane.runOrganiser.update({ ids: [ref.runId], deleted: true });
+    await waitUntil("it fails", async () => (await find("deleted")).failing === 1);
+    tracker.fault = null;
+    await waitUntil("the end is told", () => findTracked()[0]!.status === "FINISHED");
+    expect(listSteps(findTracked()[0]!)).toEqual([1, 2]);
+    await settle("deleted", 0);
+    await server.plane.mirrors.remove(id);
+  });
+
   it("writes a line for each complete step into the run's own log", async () => {
     const { id } = await add("lines", { kind: "console" });
     await begin();

@@ -1,5 +1,4 @@
 import { randomUUID } from "node:crypto";
-import { join } from "node:path";
 import type { z } from "zod";
 import {
   mirrorAddressSchema,
@@ -10,7 +9,7 @@ import {
 import { AppError } from "@/contracts/errors";
 import type { LogLine } from "@/contracts/worker-protocol/reports";
 import { doubleWait } from "@/lib/retry";
-import { loadSecret, seal, unseal } from "@/server/features/keys/seal";
+import { createSecretReader, seal, unseal } from "@/server/features/keys/seal";
 import type { Logs } from "@/server/features/logs/logs";
 import { DEFAULT_PROJECT, type Database, type Transaction } from "@/server/platform/db/database";
 import {
@@ -26,7 +25,7 @@ import {
   type Position,
 } from "./queries";
 import { readUnsentPoints } from "./read-points";
-import { createTarget } from "./targets/create-target";
+import { createTarget, findMirrorFolder } from "./targets/create-target";
 import type { MirroredRun, MirrorTarget } from "./targets/target";
 
 /** Runs of a mirror in one turn, and how long nobody else takes one of them. */
@@ -36,6 +35,13 @@ const LONGEST_ERROR = 1_000;
 
 /** Somebody else has taken the run, or the mirror was removed. */
 class Overtaken extends Error {}
+
+interface SealedMirror {
+  id: string;
+  name: string;
+  /** Its address. */
+  sealed: Uint8Array;
+}
 
 export interface MirrorOptions {
   /** Folder of the installation's state, where files of mirrors lie. */
@@ -49,7 +55,7 @@ export interface MirrorOptions {
  * nothing of it, so a mirror that fails or is slow changes nothing of the run, and what it missed is sent later.
  */
 export class Mirrors {
-  private secret: Promise<Buffer> | null = null;
+  private readonly readSecret: () => Promise<Buffer>;
   /** Deliveries by mirror: each mirror has one at a time, and waits for no other. */
   private readonly delivering = new Map<string, Promise<void>>();
   private stopped = false;
@@ -61,6 +67,7 @@ export class Mirrors {
     private readonly options: MirrorOptions,
   ) {
     const backoff = doubleWait(5_000, { longestMs: 5 * 60_000 });
+    this.readSecret = createSecretReader(options.dataDir);
     this.wait = options.wait ?? ((failures) => backoff(failures, null) ?? 0);
   }
 
@@ -74,14 +81,14 @@ export class Mirrors {
     actor: string,
   ): Promise<{ id: string }> {
     const id = randomUUID();
-    const sealed = seal(await this.getSecret(), id, JSON.stringify(address));
+    const sealed = seal(await this.readSecret(), id, JSON.stringify(address));
     const { count } = await this.database.db.mirror.createMany({
       data: {
         id,
         projectId: DEFAULT_PROJECT,
         name,
         kind: address.kind,
-        target: this.describe(address),
+        target: this.describe(address, { id, name }),
         earlier,
         sealed: new Uint8Array(sealed),
         createdBy: actor,
@@ -102,7 +109,7 @@ export class Mirrors {
   async test(id: string): Promise<void> {
     const mirror = await this.database.db.mirror.findUnique({ where: { id } });
     if (!mirror) throw new AppError("not-found", "There is no such mirror any more.");
-    const target = await this.openTarget(id, mirror.sealed);
+    const target = await this.openTarget(mirror);
     await target.test().catch((cause: unknown) => {
       throw new AppError("invalid-input", `It takes nothing: ${describe(cause)}`, { cause });
     });
@@ -129,15 +136,7 @@ export class Mirrors {
     await Promise.allSettled(this.delivering.values());
   }
 
-  private async deliverMirror({
-    id,
-    name,
-    sealed,
-  }: {
-    id: string;
-    name: string;
-    sealed: Uint8Array;
-  }): Promise<void> {
+  private async deliverMirror({ id, name, sealed }: SealedMirror): Promise<void> {
     const { db } = this.database;
     for (const due of await selectDue(db, [id], DUE)) {
       if (this.stopped) return;
@@ -145,7 +144,7 @@ export class Mirrors {
       if (!row) continue;
       const claim: Claim = { ...due, claim: row.claim };
       try {
-        await this.deliverRun(name, await this.openTarget(id, sealed), claim, row);
+        await this.deliverRun(name, await this.openTarget({ id, name, sealed }), claim, row);
       } catch (error) {
         if (error instanceof Overtaken) continue;
         await this.keepFailure(name, claim, row, describe(error).slice(0, LONGEST_ERROR));
@@ -172,25 +171,34 @@ export class Mirrors {
         return { run, unsent };
       });
     let { position } = row;
-    let { run, unsent } = await read(position);
-    if (!run)
-      return void (await saveDelivered(this.database.db, claim, { report: 0, ended: null }));
-    if (unsent.replaced && target.takesBack && position.place) {
-      await target.withdraw(position.place);
-      position = { generation: position.generation + 1, place: null, sent: {} };
-      await this.save(claim, position, run.attempt);
-      ({ run, unsent } = await read(position));
-      if (!run) throw new Overtaken();
+    for (;;) {
+      const { run, unsent } = await read(position);
+      if (!run || (run.isDeleted && !position.place))
+        return void (await saveDelivered(this.database.db, claim, { report: 0, ended: null }));
+      if (unsent.replaced && target.takesBack && position.place) {
+        await target.withdraw(position.place);
+        position = { generation: position.generation + 1, place: null, sent: {} };
+        await this.save(claim, position, run.attempt);
+        continue;
+      }
+      if (!position.place) {
+        position = { ...position, place: await target.open(run, position.generation) };
+        await this.save(claim, position, run.attempt);
+      }
+      position = await this.sendPoints(target, claim, position, run, unsent);
+      if (unsent.more) {
+        if (!this.stopped) continue;
+        // It goes on after the next start.
+        return void (await savePosition(this.database.db, claim, position, 0));
+      }
+      if (run.end !== row.ended) await target.tell(position.place!, run);
+      if (row.tries > 0)
+        await this.log(claim.runId, run.attempt, "info", `The mirror ${name} has caught up.`);
+      return void (await saveDelivered(this.database.db, claim, {
+        report: unsent.report,
+        ended: run.end,
+      }));
     }
-    if (!position.place) {
-      position = { ...position, place: await target.open(run, position.generation) };
-      await this.save(claim, position, run.attempt);
-    }
-    position = await this.sendPoints(target, claim, position, run, unsent);
-    if (run.end !== row.ended) await target.tell(position.place!, run);
-    if (row.tries > 0)
-      await this.log(claim.runId, run.attempt, "info", `The mirror ${name} has caught up.`);
-    await saveDelivered(this.database.db, claim, { report: unsent.report, ended: run.end });
   }
 
   /** Sends points part by part; after each the position is stored, with all of `sent` after the last. */
@@ -263,29 +271,24 @@ export class Mirrors {
     tx.emit({ kind: "logs", runId, payload: { count: lines.length } });
   }
 
-  private async openTarget(id: string, sealed: Uint8Array): Promise<MirrorTarget> {
+  private async openTarget({ id, name, sealed }: SealedMirror): Promise<MirrorTarget> {
     const address = mirrorAddressSchema.parse(
-      JSON.parse(unseal(await this.getSecret(), id, sealed)),
+      JSON.parse(unseal(await this.readSecret(), id, sealed)),
     );
-    return createTarget(address, id, this.options.dataDir);
+    return createTarget(address, { id, name }, this.options.dataDir);
   }
 
-  private describe(address: MirrorAddress): string {
+  private describe(address: MirrorAddress, mirror: { id: string; name: string }): string {
     switch (address.kind) {
       case "mlflow":
         return `${new URL(address.url).host}, ${address.experiment}`;
       case "tensorboard":
-        return join(this.options.dataDir, "tensorboard");
+        return findMirrorFolder(address.kind, mirror, this.options.dataDir);
       case "wandb":
-        return `${join(this.options.dataDir, "wandb")}, ${address.project}`;
+        return `${findMirrorFolder(address.kind, mirror, this.options.dataDir)}, ${address.project}`;
       case "console":
         return "";
     }
-  }
-
-  private getSecret(): Promise<Buffer> {
-    this.secret ??= loadSecret(this.options.dataDir);
-    return this.secret;
   }
 }
 

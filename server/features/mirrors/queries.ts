@@ -17,11 +17,15 @@ export interface Position {
   sent: Sent;
 }
 
-/** Native runs that a mirror is for: of every kind that reports metrics, from the mirror's own time on or earlier, too. */
-const MIRRORED = sql`r.executor = 'native' AND r.deleted_at IS NULL AND (m.earlier OR r.created_at >= m.created_at)
-  AND EXISTS (SELECT 1 FROM metric_series s WHERE s.run_id = r.id)`;
 /** What an end is told as: null while the run goes on. */
 const END = sql`CASE WHEN r.state IN ('succeeded', 'failed', 'cancelled') THEN r.state || ' ' || r.attempt END`;
+/**
+ * Native runs that a mirror is for: of every kind that reports metrics, from the mirror's own time on or earlier, too. Of
+ * deleted ones those that have a place there which was not told their end: they would go on there for ever.
+ */
+const MIRRORED = sql`r.executor = 'native' AND (m.earlier OR r.created_at >= m.created_at)
+  AND CASE WHEN r.deleted_at IS NULL THEN EXISTS (SELECT 1 FROM metric_series s WHERE s.run_id = r.id)
+    ELSE EXISTS (SELECT 1 FROM mirrored_runs o WHERE o.mirror_id = m.id AND o.run_id = r.id AND o.position->>'place' IS NOT NULL AND o.ended IS DISTINCT FROM ${END}) END`;
 
 const dueSchema = z.object({ mirrorId: z.string(), runId: z.string() });
 
@@ -107,17 +111,18 @@ const runSchema = z.object({
   startedAt: z.date(),
   endedAt: z.date().nullable(),
   end: z.string().nullable(),
+  isDeleted: z.boolean(),
 });
 
-/** What a mirror tells of a run; null where it was deleted. */
+/** What a mirror tells of a run; null where there is none. */
 export const selectMirroredRun = (
   db: Queries,
   runId: string,
 ): Promise<z.infer<typeof runSchema> | null> =>
   queryRow(db, runSchema)`
     SELECT r.id, r.name, r.kind, r.state, r.attempt, r.config, r.tags, r.error, coalesce(r.started_at, r.created_at) AS "startedAt",
-      CASE WHEN ${END} IS NOT NULL THEN r.ended_at END AS "endedAt", ${END} AS "end"
-    FROM runs r WHERE r.id = ${runId}::uuid AND r.deleted_at IS NULL`;
+      CASE WHEN ${END} IS NOT NULL THEN r.ended_at END AS "endedAt", ${END} AS "end", r.deleted_at IS NOT NULL AS "isDeleted"
+    FROM runs r WHERE r.id = ${runId}::uuid`;
 
 /** Mirrors by name, with how far they are. */
 export const selectMirrors = (db: Queries): Promise<MirrorRow[]> =>

@@ -1,4 +1,4 @@
-/** Name of a run's folder or file: what its name may hold there, and the beginning of its id, which tells it from others. */
+/** Name of a folder or file of a run or a mirror: what its name may hold there, and the beginning of its id, which tells it from others. */
 export function buildFolderName({ name, id }: { name: string; id: string }): string {
   const plain = name
     .normalize("NFKC")

@@ -9,7 +9,7 @@ import {
 } from "@/contracts/api/notifications";
 import { AppError } from "@/contracts/errors";
 import { doubleWait } from "@/lib/retry";
-import { loadSecret, seal, unseal } from "@/server/features/keys/seal";
+import { createSecretReader, seal, unseal } from "@/server/features/keys/seal";
 import { DEFAULT_PROJECT, type Database } from "@/server/platform/db/database";
 import type { Timings } from "@/server/platform/timings";
 import { buildMessage, buildTestMessage, type Message } from "./message";
@@ -31,13 +31,15 @@ const backoff = doubleWait(5_000, { longestMs: 30 * 60_000 });
 
 /** Channels that are told of runs that end and of alarms. Events are queued with what they tell of, in one transaction. */
 export class Notifications {
-  private secret: Promise<Buffer> | null = null;
+  private readonly readSecret: () => Promise<Buffer>;
   private readonly sending = new Set<Promise<void>>();
 
   constructor(
     private readonly database: Database,
-    private readonly dataDir: string,
-  ) {}
+    dataDir: string,
+  ) {
+    this.readSecret = createSecretReader(dataDir);
+  }
 
   list(): Promise<ChannelRow[]> {
     return selectChannels(this.database.db);
@@ -49,7 +51,7 @@ export class Notifications {
     actor: string,
   ): Promise<{ id: string }> {
     const id = randomUUID();
-    const sealed = seal(await this.getSecret(), id, JSON.stringify(address));
+    const sealed = seal(await this.readSecret(), id, JSON.stringify(address));
     const { count } = await this.database.db.notificationChannel.createMany({
       data: {
         id,
@@ -129,11 +131,6 @@ export class Notifications {
   }
 
   private async open(id: string, sealed: Uint8Array): Promise<ChannelAddress> {
-    return channelAddressSchema.parse(JSON.parse(unseal(await this.getSecret(), id, sealed)));
-  }
-
-  private getSecret(): Promise<Buffer> {
-    this.secret ??= loadSecret(this.dataDir);
-    return this.secret;
+    return channelAddressSchema.parse(JSON.parse(unseal(await this.readSecret(), id, sealed)));
   }
 }

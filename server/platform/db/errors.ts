@@ -46,6 +46,16 @@ export function isDatabaseUnavailable(error: unknown): boolean {
   );
 }
 
+/**
+ * Whether Prisma ended a transaction that took longer than it may: the database answers, and the same work may take as
+ * long again. Not where none could be begun in time.
+ */
+export function isTransactionTimeout(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  const { prismaCode, message } = readFailure(error);
+  return prismaCode === "P2028" && !/Unable to start a transaction/.test(message);
+}
+
 /** What is wrong with a value that PostgreSQL refuses (SQLSTATE class 22 and 23, and Prisma's own checks before it). */
 const REFUSALS: readonly (readonly [RegExp, string])[] = [
   [/^22003$/, "A number is too large, or too small, to be stored."],

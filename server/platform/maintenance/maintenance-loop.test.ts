@@ -51,3 +51,17 @@ it("does not take a defect of a job for that", async () => {
   const done = await runJobs([new TypeError("a defect"), null]);
   expect(done.slice(0, 2)).toEqual(["failed", "expired"]);
 });
+
+/** As Prisma throws it. */
+const toTransactionError = (message: string): Error =>
+  Object.assign(new Error(`Transaction API error: ${message}`), { code: "P2028" });
+
+it("does not take a job that is too slow for a database that is away", async () => {
+  const slow = toTransactionError(
+    "Transaction already closed: A query cannot be executed on an expired transaction. The timeout for this transaction was 60000 ms, however 60005 ms passed since the start of the transaction.",
+  );
+  const done = await runJobs([slow, slow, null]);
+  expect(done.slice(0, 3)).toEqual(["failed", "failed", "expired"]);
+  const none = toTransactionError("Unable to start a transaction in the given time.");
+  expect((await runJobs([none, null])).slice(0, 3)).toEqual(["failed", "recovered", "expired"]);
+});

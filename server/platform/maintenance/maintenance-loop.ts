@@ -2,7 +2,7 @@ import type { Logger } from "pino";
 import { z } from "zod";
 import { toWireError, type ErrorCode } from "@/contracts/errors";
 import type { Database } from "@/server/platform/db/database";
-import { toDatabaseAppError } from "@/server/platform/db/errors";
+import { isTransactionTimeout, toDatabaseAppError } from "@/server/platform/db/errors";
 import { LOCKS } from "@/server/platform/db/locks";
 import { queryRow } from "@/server/platform/db/query";
 
@@ -32,7 +32,10 @@ export class MaintenanceLoop {
   private readonly startedAt = new Map<MaintenanceJob, number>();
   /** Rounds that failed since the last one that did not. */
   private failures = 0;
-  /** A round or a job failed as nothing could be stored: a full disk still lets others read, and a round succeed. */
+  /**
+   * A round failed, or a job of one, as nothing could be stored: a full disk still lets others read, and a round succeed.
+   * Work that took too long is none of that: it would do so each time, and recovering each time would end no lease.
+   */
   private couldNotStore = false;
 
   constructor(
@@ -63,6 +66,7 @@ export class MaintenanceLoop {
         .then(
           () => void (this.failures = 0),
           (error: unknown) => {
+            if (!isTransactionTimeout(error)) this.couldNotStore = true;
             if (this.failures++ === 0)
               this.log.error({ error: toWireError(error) }, "a maintenance round failed");
           },
@@ -83,7 +87,7 @@ export class MaintenanceLoop {
         const row = await queryRow(db, z.object({ locked: z.boolean() }))`
           SELECT pg_try_advisory_xact_lock(${LOCKS.maintenance}::bigint) AS locked`;
         if (!row?.locked) return;
-        if (this.failures > 0 || this.couldNotStore) await this.recover();
+        if (this.couldNotStore) await this.recover();
         this.couldNotStore = false;
         await this.runDueJobs();
       },
@@ -98,7 +102,8 @@ export class MaintenanceLoop {
       this.startedAt.set(job, now);
       await job.run().catch((error: unknown) => {
         const wire = toWireError(toDatabaseAppError(error));
-        if (STORES_NOTHING.has(wire.code)) this.couldNotStore = true;
+        if (STORES_NOTHING.has(wire.code) && !isTransactionTimeout(error))
+          this.couldNotStore = true;
         this.log.error({ job: job.name, error: wire }, "a maintenance job failed");
       });
     }

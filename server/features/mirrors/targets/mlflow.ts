@@ -16,6 +16,9 @@ const MOST = { metrics: 1_000, params: 100, paramLength: 6_000, tagLength: 5_000
 /** Tag by which a run is found again whose creation was not answered. */
 const PLACE_TAG = "s3.mirror_place";
 
+/** Tag with the reason of a failure. */
+const ERROR_TAG = "s3.error";
+
 const STATUSES: Partial<Record<RunState, string>> = {
   succeeded: "FINISHED",
   failed: "FAILED",
@@ -38,6 +41,12 @@ class MlflowError extends Error {
     super(message);
   }
 }
+
+/** Lets pass that what was to be removed is not there. */
+const ignoreMissing = (removal: Promise<unknown>): Promise<unknown> =>
+  removal.catch((error: unknown) => {
+    if (!(error instanceof MlflowError) || error.code !== "RESOURCE_DOES_NOT_EXIST") throw error;
+  });
 
 /**
  * Runs of an MLflow tracking server, over its REST API (https://mlflow.org/docs/latest/rest-api.html).
@@ -189,16 +198,18 @@ export function createMlflowTarget(
       if (run.error)
         await post(
           "runs/set-tag",
-          { run_id: place.run, key: "s3.error", value: run.error.slice(0, MOST.tagLength) },
+          { run_id: place.run, key: ERROR_TAG, value: run.error.slice(0, MOST.tagLength) },
           nothing,
+        );
+      // It may be there of an end that the run was resumed after.
+      else
+        await ignoreMissing(
+          post("runs/delete-tag", { run_id: place.run, key: ERROR_TAG }, nothing),
         );
     },
     async withdraw(place) {
-      await post("runs/delete", { run_id: place.run }, nothing).catch((error: unknown) => {
-        // Whoever deleted it has done what was to be done.
-        if (!(error instanceof MlflowError) || error.code !== "RESOURCE_DOES_NOT_EXIST")
-          throw error;
-      });
+      // Whoever deleted it has done what was to be done.
+      await ignoreMissing(post("runs/delete", { run_id: place.run }, nothing));
     },
     async test() {
       await findExperiment();

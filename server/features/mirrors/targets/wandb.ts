@@ -18,15 +18,19 @@ const getPython = (): string => process.env.S3_WANDB_PYTHON ?? PYTHON;
 /**
  * Offline runs, written by W&B's own client once a run has ended, as an offline run cannot be gone on with. Until then
  * points are kept beside it; where a run goes on after its end, its offline run is written anew.
+ *
+ * @param folder of all mirrors; places are named from there
+ * @param own name of this mirror's folder in it
  */
 export const createWandbTarget = (
   { project }: Extract<MirrorAddress, { kind: "wandb" }>,
   folder: string,
+  own: string,
 ): MirrorTarget => ({
   takes: "points",
   takesBack: true,
   async open(run, generation) {
-    const name = buildFolderName(run);
+    const name = join(own, buildFolderName(run));
     const file = `points.${generation}.jsonl`;
     await mkdir(join(folder, name), { recursive: true });
     await writeFile(join(folder, name, file), "", { mode: 0o600 });

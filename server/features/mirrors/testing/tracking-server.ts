@@ -80,6 +80,10 @@ export async function startTrackingServer(): Promise<TrackingServer> {
       case "runs/set-tag":
         run!.tags[String(body.key)] = String(body.value);
         return ok();
+      case "runs/delete-tag":
+        if (!(String(body.key) in run!.tags)) return fail("RESOURCE_DOES_NOT_EXIST", "no such tag");
+        delete run!.tags[String(body.key)];
+        return ok();
       case "runs/delete":
         run!.deleted = true;
         return ok();
