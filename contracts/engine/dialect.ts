@@ -112,6 +112,8 @@ export const createModelResultSchema = z.object({
    * which join the engine's fingerprint. Null: the engine's own layers.
    */
   library: z.string().nullable().default(null),
+  /** There: the names of the linear maps that have low-rank factors; null: the engine's own layers, or no factors. */
+  adaptedMaps: z.array(z.string()).nullable().default(null),
 });
 
 /** A llguidance grammar in Lark syntax. */

@@ -26,6 +26,15 @@ export const thinkingSchema = defineLaterSetting(
   { advanced: true },
 );
 
+/** Of the model of a predict run, which may be a checkpoint. */
+export const methodThinkingSchema = defineLaterSetting(
+  thinkingChoiceSchema,
+  "template",
+  "Thinking",
+  "Of a model in the worker's own engine whose chat template can switch it (`enable_thinking`: Qwen3, SmolLM3). `template`: as the template has it by itself; with a checkpoint: as in its training. Guided decoding leaves no room for thoughts.",
+  { advanced: true },
+);
+
 /** Refuses the switch where another server renders the chat. */
 export const checkThinking = (
   context: z.RefinementCtx,

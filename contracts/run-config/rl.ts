@@ -195,7 +195,7 @@ export const rlSchema = z
       ragRunsSchema.nullable(),
       null,
       "Naive RAG from runs",
-      "Ids of runs, with spaces between, whose stored answers are naive RAG's, e.g. of an imported rag_cache.json: for the questions that they hold nothing is retrieved or answered again, and `generation-accuracy` of a file counts as the file says. Empty: naive RAG answers every question in the run.",
+      "Ids of runs, with spaces between, whose stored answers are naive RAG's, e.g. of an imported rag_cache.json: for the questions that they hold nothing is retrieved or answered again. A run made here must have this run's corpus, retriever, naive-RAG documents and prompt; imported files do not say theirs and are taken as they are, their `generation-accuracy` where the gold answers are the same. Empty: naive RAG answers every question in the run.",
       { paper: "rag_cache.json", advanced: true },
     ),
     overlap: defineSetting(

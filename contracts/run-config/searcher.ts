@@ -3,6 +3,7 @@ import {
   checkThinking,
   connectionSchema,
   endpointSchema,
+  methodThinkingSchema,
   modelApiSchema,
   thinkingSchema,
 } from "./model";
@@ -77,6 +78,7 @@ export const searcherSchema = z
 export const methodModelSchema = z
   .strictObject({
     ...searcherFields,
+    thinking: methodThinkingSchema,
     endpoint: endpointSchema,
     api: modelApiSchema,
     connection: connectionSchema,

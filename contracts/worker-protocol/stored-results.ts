@@ -21,6 +21,10 @@ export const storedBaselineSchema = z.object({
   /** Text and options, by which the question is found in another set. */
   question: z.string(),
   options: multipleChoiceSchema.nullable(),
+  /** Gold answers of the question in the set that the run answered, by which its scores were made. */
+  golds: z.array(z.string()),
+  /** The run is made of imported files, which do not say corpus, retriever, number of documents or prompt. */
+  imported: z.boolean(),
   answer: answerSchema,
   scores: z.array(scoreSchema),
 });

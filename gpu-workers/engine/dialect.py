@@ -107,6 +107,7 @@ class CreateModelResult(DialectModel):
     eosIds: list[Annotated[int, Field(ge=0)]]
     seconds: float
     library: str | None = None
+    adaptedMaps: list[str] | None = None
 
 
 class GuidedSpan(DialectModel):

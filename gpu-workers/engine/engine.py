@@ -28,7 +28,7 @@ from .memory import (
     get_resident_bytes,
 )
 from .model import FrozenBase, Model
-from .transformers_model import TransformersBase, TransformersModel
+from .transformers_model import LibraryLora, TransformersBase, TransformersModel
 from .transformers_network import describe_library, find_reason
 from .transformers_sampling import sample_library_rows
 
@@ -119,6 +119,9 @@ class Engine:
             "eosIds": list(c.eos_ids),
             "seconds": time.perf_counter() - started,
             "library": describe_library() if isinstance(base, TransformersBase) else None,
+            "adaptedMaps": (
+                model.tuning.list_maps() if isinstance(model.tuning, LibraryLora) else None
+            ),
         }
 
     def delete_model(self, name: str, body: dialect.EmptyBody, check: Check) -> dict:

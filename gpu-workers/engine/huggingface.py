@@ -30,7 +30,7 @@ from .peft_adapter import (
 )
 from .saved_state import write_folder
 from .transformers_model import LibraryFullFinetuning, LibraryLora, TransformersModel
-from .transformers_network import LibraryModel, load_library_model
+from .transformers_network import LibraryModel, load_library_model, shares_head
 
 AnyModel = Model | TransformersModel
 GLOBAL_STEP = re.compile(r"global_step_(\d+)$")
@@ -125,7 +125,9 @@ def build_full_export(model: AnyModel) -> dict:
         for name in value_head.get_shapes(model.base.model.config.hidden):
             weights[name] = tensors[name].to(dtype)
     else:
-        config["tie_word_embeddings"] = is_tied(weights)
+        config["tie_word_embeddings"] = (
+            is_tied(weights) if isinstance(model, Model) else shares_head(model.base.model.model)
+        )
     config.pop("torch_dtype", None)
     config["dtype"] = str(dtype).removeprefix("torch.")
     if is_value_model:
@@ -177,7 +179,7 @@ def collect_library_weights(
 
 
 def is_tied(weights: dict[str, Tensor]) -> bool:
-    """Whether the output head of a model's weights is its embedding."""
+    """Whether the output head is the embedding, by the names of the engine's own models."""
     head = weights.get("lm_head.weight")
     return head is None or torch.equal(head, weights["model.embed_tokens.weight"])
 
@@ -219,7 +221,7 @@ def list_targets(model: AnyModel, c: LoraConfig) -> list[str]:
     """The names of the maps that have factors."""
     if not isinstance(model.tuning, LibraryLora):
         return list(c.targets)
-    return sorted({name.rpartition(".")[2] for name in model.tuning.modules})
+    return model.tuning.list_maps()
 
 
 def to_peft_name(name: str) -> str:

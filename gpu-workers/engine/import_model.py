@@ -16,6 +16,7 @@ import gc
 import json
 import shutil
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ import torch
 from torch import Tensor
 
 from .device import choose_device
-from .dialect import OPERATIONS
+from .dialect import OPERATIONS, LoraConfig
 from .engine import Engine
 from .errors import EngineError
 from .guided_decoding import Tokenizer
@@ -40,7 +41,9 @@ from .model_folder import (
 )
 from .peft_adapter import merge_factors, read_scaled_factors
 from .saved_state import write_folder
+from .transformers_model import LibraryLora
 from .transformers_network import (
+    LibraryModel,
     TransformersConfig,
     check_is_causal,
     describe_library,
@@ -48,6 +51,7 @@ from .transformers_network import (
     find_reason,
     load_library_config,
     load_library_model,
+    name_head_and_embedding,
 )
 
 # Texts whose ids every tokenizer of the model must agree on.
@@ -121,6 +125,24 @@ def check_finite(name: str, tensor: Tensor) -> None:
         raise EngineError("invalid-input", f"{name} holds NaN or infinity: its weights are broken.")
 
 
+def has_tied_head(folder: Path, config: AnyConfig, read: Callable[[str], Tensor | None]) -> bool:
+    """Whether a model's output head is its embedding.
+
+    `folder` holds the model, or the one that an adapter is merged into; `read` gives the weights
+    that are written, by their names in files.
+    """
+    if isinstance(config, LlamaConfig):
+        return is_tied({n: t for n in HEAD_AND_EMBEDDING if (t := read(n)) is not None})
+    model, _ = load_library_model(folder, torch.float32, torch.device("meta"))
+    names = name_head_and_embedding(model)
+    if names is None:
+        return config.tied
+    head, embedding = (read(name) for name in names)
+    if head is None or embedding is None:  # of another name in files: both are there
+        return False
+    return config.tied and torch.equal(head, embedding)
+
+
 def collect_model(folder: Path, config: AnyConfig) -> tuple[dict[str, Any], bool]:
     """The weight files of a whole model, to be copied as they are, and whether its head is tied."""
     stored = find_stored_tensors(folder, config)
@@ -130,8 +152,20 @@ def collect_model(folder: Path, config: AnyConfig) -> tuple[dict[str, Any], bool
     if list(files) != ["model.safetensors"]:
         where = {name: tensor.path.name for name, tensor in stored.items()}
         files["model.safetensors.index.json"] = {"metadata": {}, "weight_map": where}
-    ends = {n: read_tensor(n, stored[n]) for n in HEAD_AND_EMBEDDING if n in stored}
-    return files, is_tied(ends)
+    tied = has_tied_head(
+        folder, config, lambda n: read_tensor(n, stored[n]) if n in stored else None
+    )
+    return files, tied
+
+
+def describe_adapted_maps(folder: Path) -> str:
+    """What low-rank factors with the default targets are added to in a model of transformers."""
+    loaded = load_library_model(folder, torch.float32, torch.device("meta"))
+    try:
+        lora = LibraryLora(LoraConfig(rank=1, alpha=1), LibraryModel(*loaded))
+    except EngineError as error:
+        return f"no LoRA: {error.message}"
+    return f"LoRA adds factors to its maps {', '.join(lora.list_maps())}"
 
 
 def write_model(source: Path, base: Path | None, target: Path) -> list[str]:
@@ -153,7 +187,7 @@ def write_model(source: Path, base: Path | None, target: Path) -> list[str]:
         for name, tensor in weights.items():
             check_finite(f"{source.name}: {name}", tensor)
         files: dict[str, Any] = {"model.safetensors": weights}
-        tied = is_tied(weights)
+        tied = has_tied_head(folder, config, weights.get)
     else:
         files, tied = collect_model(folder, config)
     notes = []
@@ -161,7 +195,7 @@ def write_model(source: Path, base: Path | None, target: Path) -> list[str]:
         notes.append(
             f"its layers are computed by {describe_library().split(' numerics')[0]}, as the "
             f"engine has none of its own for it ({config.reason}): correct, but several times "
-            "slower"
+            f"slower; {describe_adapted_maps(folder)}"
         )
     if is_adapter:
         trained_on = read_json(source / "adapter_config.json").get("base_model_name_or_path")

@@ -137,7 +137,8 @@ def load_state(trainable: Trainable, spec: dict, path: str) -> dict:
     ):
         raise EngineError(
             "invalid-input",
-            "The saved state is of another base model: its tensors have other names or shapes.",
+            "The saved state is of another base model, or its factors lie on other linear maps: "
+            "its tensors have other names or shapes.",
         )
     device = trainable.values.device
     values = torch.cat([tensors[p.name].reshape(-1) for p in trainable.layout]).to(device)

@@ -30,8 +30,9 @@ class TransformersBase:
 class LibraryLora:
     """Low-rank factors (Hu et al. 2021) on linear maps of a model of transformers.
 
-    The maps are those that the targets name. A model that has none of these names (they are those
-    of Llama, Qwen, Mistral, Gemma, ...) gets factors on every linear map of its layers.
+    The maps are those that the targets name. All targets, which is the default, are the names of
+    Llama, Qwen, Mistral, Gemma, ...: a model that lacks one of them (of Phi-3, which fuses some,
+    GPT-NeoX, ...) gets factors on every linear map of its layers.
     """
 
     def __init__(self, config: LoraConfig, base: LibraryModel):
@@ -47,13 +48,14 @@ class LibraryLora:
         }
         named = {n: m for n, m in maps.items() if n.rpartition(".")[2] in config.targets}
         absent = [t for t in config.targets if not any(n.endswith("." + t) for n in named)]
-        if absent and set(config.targets) != set(FUSED):
+        is_default = set(config.targets) == set(FUSED)
+        if absent and not is_default:
             raise EngineError(
                 "invalid-input",
                 f"Model type {base.config.kind!r} has no map {absent[0]}; its layers have "
                 f"{', '.join(sorted({n.rpartition('.')[2] for n in maps})) or 'none'}.",
             )
-        self.modules = named or maps
+        self.modules = maps if absent else named
         if not self.modules:
             raise EngineError(
                 "unsupported",
@@ -64,6 +66,10 @@ class LibraryLora:
         for name, module in self.modules.items():
             self.shapes[f"{PREFIX}{name}.lora_A.weight"] = (config.rank, module.in_features)
             self.shapes[f"{PREFIX}{name}.lora_B.weight"] = (module.out_features, config.rank)
+
+    def list_maps(self) -> list[str]:
+        """The names of the maps that have factors, each once, in the order of the alphabet."""
+        return sorted({name.rpartition(".")[2] for name in self.modules})
 
     def init_tensors(self, seed: int) -> dict[str, Tensor]:
         """Initial values as PEFT's: A uniform, B zero, so that the adapter changes nothing yet."""

@@ -33,7 +33,9 @@ from .model_folder import (
 
 # Raise it by one whenever the bits of a result of this file, transformers_model.py,
 # transformers_gradients.py or transformers_sampling.py change.
-TRANSFORMERS_NUMERICS = 1
+TRANSFORMERS_NUMERICS = 2
+# Causal language models that have no is_decoder, so that their configuration's default is False.
+ALWAYS_CAUSAL = {"gpt_neox", "gpt_neox_japanese"}
 # Positions of a model whose config.json states no bound (recurrent, ALiBi).
 UNBOUNDED = 1 << 20
 
@@ -92,7 +94,9 @@ def load_library_config(folder: Path) -> tuple[Any, TransformersConfig]:
         refusal = "is no causal language model of transformers"
     elif "vision_config" in raw or "audio_config" in raw:
         refusal = "reads pictures or sound too: save its language model alone"
-    elif raw.get("is_encoder_decoder") or getattr(config, "is_decoder", True) is False:
+    elif raw.get("is_encoder_decoder") or (
+        getattr(config, "is_decoder", True) is False and kind not in ALWAYS_CAUSAL
+    ):
         refusal = "is an encoder, which does not write text token by token"
     elif names and not any(
         n.endswith(("CausalLM", "LMHeadModel", "TokenClassification")) for n in names
@@ -122,6 +126,25 @@ def find_library_tensors(folder: Path) -> dict[str, StoredTensor]:
     check_dtypes(stored, folder.name)
     check_no_adapter(list(stored), folder.name)
     return stored
+
+
+def shares_head(model: Any) -> bool:
+    """Whether the output head of a loaded model of transformers is its embedding, by any name.
+
+    On the device meta a head that is stored beside the embedding counts as its own.
+    """
+    head, embedding = model.get_output_embeddings(), model.get_input_embeddings()
+    return head is not None and embedding is not None and head.weight is embedding.weight
+
+
+def name_head_and_embedding(model: Any) -> tuple[str, str] | None:
+    """The two weights' names in transformers; None where they are one, or there is no head."""
+    ends = (model.get_output_embeddings(), model.get_input_embeddings())
+    names = {id(p): name for name, p in model.named_parameters()}
+    found = [names.get(id(end.weight)) for end in ends if end is not None]
+    if len(found) < 2 or found[0] is None or found[1] is None or found[0] == found[1]:
+        return None
+    return found[0], found[1]
 
 
 def has_own_head(stored: dict[str, StoredTensor]) -> bool:

@@ -3,6 +3,7 @@ import { METHODS, getMethodComponents } from "@/core/run/methods";
 import { AppError } from "@/contracts/errors";
 import { findCondensingPrompt, findMethodPrompt } from "@/core/prompts/built-in-prompts";
 import type { PredictConfig } from "@/contracts/run-config/predict-config";
+import type { Thinking } from "@/contracts/run-config/model";
 import type { ForcedTurn } from "@/contracts/worker-protocol/tasks";
 import type { Question } from "@/contracts/worker-protocol/questions";
 import type { EngineClient } from "@/gpu-workers/llm/engine/client";
@@ -110,9 +111,9 @@ export async function openOwnModel(
       note: describeLibrary(model.info),
     };
   }
-  const policy = await openSearcherPolicy(config, context, engine);
+  const { policy, thinking } = await openSearcherPolicy(config, context, engine);
   const opened = await getSearcher(policy, signal);
-  const note = describeLibrary(policy.model.info);
+  const note = `${thinking}${describeLibrary(policy.model.info)}`;
   return method === "s3"
     ? { kind: "searcher", searcher: opened, note }
     : {
@@ -128,14 +129,19 @@ export async function openOwnModel(
       };
 }
 
-/** The untrained searcher, or a checkpoint's with the adapter it was trained with. */
+/**
+ * The untrained searcher, or a checkpoint's with the adapter it was trained with.
+ *
+ * @returns also what is worth saying of its thinking, which a checkpoint has from its training where the run leaves it
+ */
 async function openSearcherPolicy(
   { searcher, seed }: PredictConfig,
   context: ModelContext,
   engine: EngineClient,
-): Promise<Policy> {
+): Promise<{ policy: Policy; thinking: string }> {
   const { signal } = context;
-  if (searcher.checkpoint === null) return openPolicy(engine, searcher, seed, signal);
+  if (searcher.checkpoint === null)
+    return { policy: await openPolicy(engine, searcher, seed, signal), thinking: "" };
   const checkpoint = await context.fetchCheckpoint(searcher.checkpoint);
   if (checkpoint.config.kind !== "train")
     throw new AppError(
@@ -151,7 +157,14 @@ async function openSearcherPolicy(
     signal,
   );
   await policy.model.loadState(checkpoint.directory, { signal });
-  return policy;
+  return { policy, thinking: describeThinking(searcher.thinking, trained.thinking) };
+}
+
+/** Nothing where the checkpoint was trained as its template has it, and the run leaves that. */
+function describeThinking(own: Thinking | undefined, trained: Thinking | undefined): string {
+  if (own !== undefined && own !== trained)
+    return `, thinking ${own} (in its training ${trained ?? "as its template has it"})`;
+  return trained === undefined ? "" : `, thinking ${trained} as in its training`;
 }
 
 export interface OpenMethodDependencies {

@@ -21,11 +21,13 @@ const ask = (id: string, question: string, rest: Partial<Question> = {}): Questi
 const store = (
   question: string,
   scores: Score[],
-  { text = "Quito", options = null as StoredBaseline["options"] } = {},
+  { text = "Quito", options = null as StoredBaseline["options"], golds = ["Quito"] } = {},
 ): StoredBaseline => ({
   questionId: "other",
   question,
   options,
+  golds,
+  imported: true,
   answer: {
     key: `k ${question} ${text}`,
     generator: "g",
@@ -83,6 +85,33 @@ describe("naive RAG from earlier runs", () => {
     );
     expect([...known.keys()]).toEqual([getBaselineKey(ask("3", "Three?"))]);
     expect(conflicting).toBe(1);
+  });
+
+  it("has a file's score only for the gold answers that it was made with", () => {
+    const choices = { choices: CHOICES, answer: "A" };
+    const { known, otherGolds, imported } = matchBaselines(
+      [
+        store("Same?", [file(1)], { golds: ["in Quito", "Quito", "Quito"] }),
+        store("Corrected?", [file(1)], { golds: ["Lima"] }),
+        store("Which?", [file(1)], { golds: ["Lima"], options: choices }),
+      ],
+      [
+        ask("1", "Same?", { answers: ["Quito", "in Quito"] }),
+        ask("2", "Corrected?"),
+        ask("3", "Which?", { options: { ...choices, answer: "B" } }),
+      ],
+      "generation-accuracy",
+    );
+    expect([...known.keys()]).toEqual([getBaselineKey(ask("1", "Same?"))]);
+    expect([otherGolds, imported]).toEqual([2, 1]);
+    // This run's own rule is applied to the golds that the question has here.
+    const anew = matchBaselines(
+      [store("Corrected?", [file(1)], { golds: ["Lima"] })],
+      [ask("2", "Corrected?")],
+      "span",
+    );
+    expect(anew.known.get(getBaselineKey(ask("2", "Corrected?")))?.score).toBeNull();
+    expect(anew.otherGolds).toBe(0);
   });
 
   it("is scored by this run's rule from the stored answer; only what is not held is retrieved and answered", async () => {

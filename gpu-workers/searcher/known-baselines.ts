@@ -1,5 +1,5 @@
 import { buildQuestionKey } from "@/contracts/formats/upstream/files";
-import { formatQuestionText } from "@/contracts/formats/upstream/question-text";
+import { formatGoldAnswers, formatQuestionText } from "@/contracts/formats/upstream/question-text";
 import type { Score } from "@/contracts/records/episode";
 import { isRule, type ScorerName } from "@/contracts/run-config/scoring";
 import type { Question } from "@/contracts/worker-protocol/questions";
@@ -12,6 +12,10 @@ export interface KnownBaselines {
   known: Map<string, KnownBaseline>;
   /** Questions that the runs score differently: none of the values is taken. */
   conflicting: number;
+  /** Questions of which a file's score was made with other gold answers: it is not taken. */
+  otherGolds: number;
+  /** Of the known ones those of imported files, which do not say how they were made. */
+  imported: number;
   /** Generators of the answers that are taken. */
   generators: string[];
 }
@@ -34,15 +38,25 @@ export function matchBaselines(
     byKey.set(key, [...(byKey.get(key) ?? []), entry]);
   }
   const known = new Map<string, KnownBaseline>();
+  let otherGolds = 0;
+  let imported = 0;
   const generators = new Set<string>();
   let conflicting = 0;
   for (const question of questions) {
-    const found = (byKey.get(getKey(question)) ?? []).flatMap((entry) => {
-      const score = chooseScore(scorer, entry.scores);
-      return score === "missing" ? [] : [{ answer: entry.answer, score }];
-    });
+    const chosen = (byKey.get(getKey(question)) ?? []).map((entry) => ({
+      entry,
+      score: chooseScore(scorer, entry, question),
+    }));
+    const found = chosen.flatMap(({ entry, score }) =>
+      score === "missing" || score === "other golds"
+        ? []
+        : [{ answer: entry.answer, score, imported: entry.imported }],
+    );
     const [first, ...others] = found;
-    if (!first) continue;
+    if (!first) {
+      if (chosen.some(({ score }) => score === "other golds")) otherGolds += 1;
+      continue;
+    }
     const isSame = (other: KnownBaseline): boolean =>
       first.score === null
         ? other.answer.text === first.answer.text
@@ -51,25 +65,38 @@ export function matchBaselines(
       conflicting += 1;
       continue;
     }
-    known.set(getBaselineKey(question), first);
+    known.set(getBaselineKey(question), { answer: first.answer, score: first.score });
+    if (first.imported) imported += 1;
     generators.add(first.answer.generator);
   }
-  return { known, conflicting, generators: [...generators].sort() };
+  return { known, conflicting, otherGolds, imported, generators: [...generators].sort() };
 }
 
 const getKey = (question: Parameters<typeof formatQuestionText>[0]): string =>
   buildQuestionKey(formatQuestionText(question));
 
+/** Gold answers as upstream's files have them, in whatever order. */
+const buildGoldKey = (question: Parameters<typeof formatGoldAnswers>[0]): string =>
+  JSON.stringify([...new Set(formatGoldAnswers(question))].sort());
+
 /**
  * The score that counts. Rules are applied to the stored answer, which costs nothing; generation accuracy counts as the
- * file states it; what no file states is judged.
+ * file states it, for the gold answers that it was made with; what no file states is judged.
  *
- * @returns null where the answer is scored by the run's own scorer, "missing" where the file has no number for it
+ * @returns null where the answer is scored by the run's own scorer, "missing" where the file has no number for it,
+ *   "other golds" where its number is of other gold answers than the question has here
  */
-function chooseScore(scorer: ScorerName, scores: readonly Score[]): Score | null | "missing" {
+function chooseScore(
+  scorer: ScorerName,
+  { options, golds, scores }: StoredBaseline,
+  asked: Question,
+): Score | null | "missing" | "other golds" {
   if (isRule(scorer) || scorer === "judge") return null;
   const stated = scores.find((score) => score.scorer === FILE_SCORER);
-  if (stated) return stated;
+  if (stated) {
+    const before = buildGoldKey({ answers: golds, options });
+    return before === buildGoldKey(asked) ? stated : "other golds";
+  }
   // An imported answer without this number has none: NaN or null stands in the file.
   return scores.some((score) => score.scorer.endsWith("/upstream-file")) ? "missing" : null;
 }

@@ -62,13 +62,22 @@ KINDS: dict[str, tuple[str, dict[str, Any]]] = {
     "gpt2": ("gpt2", {"n_positions": 512}),
     "phi": ("phi", {"partial_rotary_factor": 0.5}),
 }
+# For single tests: maps, embeddings or heads of other names than Llama's.
+FURTHER_KINDS: dict[str, tuple[str, dict[str, Any]]] = {
+    "phi3": ("phi3", {}),
+    "gpt_neox": ("gpt_neox", {"rotary_pct": 0.5}),
+    "gptj": (
+        "gptj",
+        {"rotary_dim": 4, "n_embd": 48, "n_layer": 4, "n_head": 6, "n_positions": 512},
+    ),
+}
 
 
 def save_library_model(folder: Path, kind: str) -> Path:
     """A tiny model whose weights are large enough that mistakes show."""
     from transformers import AutoConfig, AutoModelForCausalLM
 
-    model_type, settings = KINDS[kind]
+    model_type, settings = (KINDS | FURTHER_KINDS)[kind]
     config = AutoConfig.for_model(model_type, **(SIZES | settings))
     torch.manual_seed(7)
     model = AutoModelForCausalLM.from_config(config, attn_implementation="eager")

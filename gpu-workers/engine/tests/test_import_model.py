@@ -228,6 +228,26 @@ def test_settings_that_the_engines_layers_do_not_compute_go_to_transformers(
     assert_same_text(tmp_path / "imported", wanted)
 
 
+@pytest.mark.parametrize("kind", ["gptj", "gpt_neox"])
+def test_a_head_of_any_name_is_imported_and_merged_into(tmp_path, kind):
+    source = save_library_model(tmp_path / "source", kind)
+    config = json.loads((source / "config.json").read_text())
+    assert config["tie_word_embeddings"] is False
+    wanted = logprobs(source)
+    result = import_model(source, tmp_path / "imported", None)
+    assert not any("output head" in n for n in result["notes"])
+    first = {"gptj": "fc_in, fc_out", "gpt_neox": "dense, dense_4h_to_h"}[kind]
+    assert f"LoRA adds factors to its maps {first}" in result["notes"][0]
+    assert_same_text(tmp_path / "imported", wanted)
+    maps = ["q_proj"] if kind == "gptj" else ["query_key_value"]
+    peft = save_adapter(source, tmp_path / "adapter", target_modules=maps)
+    peft.merge_and_unload().save_pretrained(tmp_path / "by-peft")
+    import_model(tmp_path / "adapter", tmp_path / "merged", source)
+    merged = json.loads((tmp_path / "merged" / "config.json").read_text())
+    assert merged["tie_word_embeddings"] is False
+    assert_same_text(tmp_path / "merged", logprobs(tmp_path / "by-peft"))
+
+
 def test_a_stored_head_counts_under_the_tie_flag_of_transformers_too(tmp_path):
     """Case 90, for models that transformers computes."""
     source = save_library_model(tmp_path / "source", "gemma2")

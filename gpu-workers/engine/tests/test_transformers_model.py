@@ -1,5 +1,6 @@
 """Models that the engine's own layers do not compute, against transformers itself and PEFT."""
 
+import json
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from engine.dialect import OPERATIONS
 from engine.errors import EngineError
 from engine.transformers_model import LibraryFullFinetuning, LibraryLora
 
-from .conftest import Session, reference_logprobs
+from .conftest import Session, make_engine, reference_logprobs
 from .library_models import KINDS, save_library_model
 
 LOGPROBS, GRADIENTS = 1e-4, 1e-3
@@ -310,6 +311,50 @@ def test_full_weights_are_exported_for_transformers_and_read_again(gemma, tmp_pa
         below.call("import_weights", path=str(tmp_path / "full"))
 
 
+@pytest.mark.parametrize("kind", ["gptj", "gpt_neox", "gpt2"])
+def test_a_merged_export_keeps_the_head_apart_or_tied_as_it_is(tmp_path, kind):
+    """Whatever the names of head and embedding are."""
+    base = save_library_model(tmp_path / "base", kind)
+    tied = kind == "gpt2"
+    session = Session(base, **({"lora": None, "full": {"firstLayer": 2}} if tied else {}))
+    session.call("export", path=str(tmp_path / "merged"), merged=True)
+    config = json.loads((tmp_path / "merged" / "config.json").read_text())
+    assert config["tie_word_embeddings"] is tied
+    ids = DATA_IDS[0]
+    data = [{"ids": ids, "weights": [0.0] + [1.0] * (len(ids) - 1)}]
+    ours = session.call("forward", adapter=True, data=data)["logprobs"][0]
+    with torch.no_grad():
+        want = reference_logprobs(load_reference(tmp_path / "merged"), ids)
+    assert (torch.tensor(ours) - want[range(len(ids)), ids]).abs().max() < LOGPROBS
+
+
+MAPS = {
+    "phi3": ["down_proj", "gate_up_proj", "o_proj", "qkv_proj"],
+    "gpt_neox": ["dense", "dense_4h_to_h", "dense_h_to_4h", "query_key_value"],
+    "gptj": ["fc_in", "fc_out", "k_proj", "out_proj", "q_proj", "v_proj"],
+    "phi": ["dense", "fc1", "fc2", "k_proj", "q_proj", "v_proj"],
+    "qwen3": ["down_proj", "gate_proj", "k_proj", "o_proj", "q_proj", "up_proj", "v_proj"],
+}
+
+
+@pytest.mark.parametrize("kind", list(MAPS))
+def test_the_default_targets_are_all_maps_unless_each_name_is_there(tmp_path, kind):
+    base = save_library_model(tmp_path / "base", kind)
+    tuning = Session(base).library_model.tuning
+    assert isinstance(tuning, LibraryLora)
+    assert sorted({name.rpartition(".")[2] for name in tuning.modules}) == MAPS[kind]
+    assert {name.split(".")[2] for name in tuning.modules} == {"1", "2", "3"}
+    engine = make_engine()
+    body = {"base": str(base), "lora": {"rank": 2, "alpha": 2}, "seed": 0}
+    parsed = OPERATIONS["create_model"].body.model_validate(body)
+    assert engine.run("create_model", "m", parsed, lambda: None)["adaptedMaps"] == MAPS[kind]
+    if target := next((name for name in ("down_proj", "q_proj") if name in MAPS[kind]), None):
+        alone = {"rank": 2, "alpha": 2, "targets": [target]}
+        named = Session(base, alone).library_model.tuning
+        assert isinstance(named, LibraryLora)
+        assert named.list_maps() == [target]
+
+
 @pytest.mark.parametrize("tuning", ["lora", "full"])
 def test_a_critic_gives_values_with_gradients_and_round_trips(gemma, tmp_path, tuning):
     """Against transformers' token classifier, as verl's critics are."""
@@ -354,7 +399,7 @@ def test_keys_of_these_models_hold_transformers_and_those_of_others_nothing_new(
             {"base": str(path), "lora": None, "seed": 0}
         )
         made[name] = engine.run("create_model", name, body, lambda: None)["library"]
-    assert made["a"] == f"transformers {transformers.__version__} numerics 1"
+    assert made["a"] == f"transformers {transformers.__version__} numerics 2"
     assert made["b"] is None
 
 

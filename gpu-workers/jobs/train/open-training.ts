@@ -198,7 +198,9 @@ async function loadQuestions(
 }
 
 const describeBaselines = (train: readonly Question[], baselines: KnownBaselines | null): string =>
-  baselines === null ? "" : `; naive RAG known of ${countKnown(train, baselines)} to train on`;
+  baselines === null
+    ? ""
+    : `; naive RAG known of ${countKnown(train, baselines)} to train on${baselines.imported === 0 ? "" : `, ${baselines.imported} of them as imported files have it`}`;
 
 function countKnown(train: readonly Question[], { known }: KnownBaselines): string {
   const held = train.filter((question) => known.has(getBaselineKey(question))).length;
@@ -210,7 +212,7 @@ function warnOfBaselines(
   context: TrainingContext,
   { data, generator }: TrainConfig,
   train: readonly Question[],
-  { known, conflicting, generators }: KnownBaselines,
+  { known, conflicting, otherGolds, imported, generators }: KnownBaselines,
 ): void {
   if (known.size === 0)
     throw new AppError(
@@ -226,6 +228,16 @@ function warnOfBaselines(
     context.log(
       "warn",
       `the runs of rl.ragRuns score ${conflicting} questions differently, so these are retrieved for and answered in this run.`,
+    );
+  if (otherGolds > 0)
+    context.log(
+      "warn",
+      `the scores that rl.ragRuns hold of ${otherGolds} questions were made with other gold answers, so these are retrieved for and answered in this run.`,
+    );
+  if (imported > 0)
+    context.log(
+      "info",
+      `${imported} of naive RAG's answers of rl.ragRuns are from imported files, which do not say their corpus, retriever, number of documents or prompt: they are taken as they are.`,
     );
   const others = generators.filter((name) => name !== generator.model);
   if (others.length > 0)

@@ -120,6 +120,8 @@ describe.skipIf(!canTrainHere)("the executors on the real engine and retriever",
               questionId: `cache ${id}`,
               question: question.replace(/\?*$/, "?"),
               options: null,
+              golds: answers,
+              imported: true,
               answer: {
                 key: `cached ${id}`,
                 generator: "another",
@@ -133,7 +135,7 @@ describe.skipIf(!canTrainHere)("the executors on the real engine and retriever",
     );
     const context = contextOf({ name: "rag-runs", config, baselines });
     await executors.train(context);
-    const share = `; naive RAG known of ${baselines.length} (50.0%) to train on`;
+    const share = `; naive RAG known of ${baselines.length} (50.0%) to train on, ${baselines.length} of them as imported files have it`;
     expect(context.preflightItems.map(({ detail }) => detail).join("\n")).toContain(share);
     expect(context.logged.map(([, message]) => message).join("\n")).toContain(
       "naive RAG's answers of rl.ragRuns are by another",

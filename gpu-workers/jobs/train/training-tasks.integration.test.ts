@@ -31,12 +31,14 @@ describe.skipIf(!canTrainHere)("tasks on the real engine and retriever", () => {
     const config = { ...smallTrainingConfig, rl: { ...smallTrainingConfig.rl, ragRuns } };
     const questions = await createContext("questions").readQuestions(config.data.trainQuestions);
     const answer = { key: "k", generator: "g", promptStyle: "p", text: "Lima", seconds: 0 };
-    const { question } = questions[0]!;
+    const { question, answers: golds } = questions[0]!;
     const context = new MemoryContext({
       config,
       services,
       workDir: join(folder, "dry-run"),
-      baselines: [{ questionId: "q", question, options: null, answer, scores: [] }],
+      baselines: [
+        { questionId: "q", question, options: null, golds, imported: false, answer, scores: [] },
+      ],
     });
     const result = await runDryRun(
       { taskId: "00000000-0000-4000-8000-000000000003", kind: "dry-run", config },

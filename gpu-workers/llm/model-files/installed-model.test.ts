@@ -31,4 +31,7 @@ it("says whose layers are used where they are not the engine's own", () => {
   expect(describeLibrary({ library: LIBRARY })).toBe(
     ", its layers by transformers 5.23.0 (several times slower than the engine's own)",
   );
+  expect(describeLibrary({ library: LIBRARY, adaptedMaps: ["dense", "fc1"] })).toMatch(
+    /engine's own\), low-rank factors on its maps dense, fc1$/,
+  );
 });

@@ -71,7 +71,10 @@ export async function loadEngineModel(
 }
 
 /** What a page says of a model whose layers the engine does not compute itself; else nothing. */
-export const describeLibrary = ({ library }: Pick<EngineModel["info"], "library">): string =>
+export const describeLibrary = ({
+  library,
+  adaptedMaps = null,
+}: Pick<EngineModel["info"], "library"> & Partial<EngineModel["info"]>): string =>
   library
-    ? `, its layers by ${library.replace(/ numerics.*$/, "")} (several times slower than the engine's own)`
+    ? `, its layers by ${library.replace(/ numerics.*$/, "")} (several times slower than the engine's own)${adaptedMaps ? `, low-rank factors on its maps ${adaptedMaps.join(", ")}` : ""}`
     : "";

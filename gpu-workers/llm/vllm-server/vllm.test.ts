@@ -43,6 +43,7 @@ function engineModel(state: { hash: string }): Pick<EngineModel, "id" | "info" |
       eosIds: [EOS],
       seconds: 0,
       library: null,
+      adaptedMaps: null,
     },
     export: async (path) => {
       await mkdir(path);

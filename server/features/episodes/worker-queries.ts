@@ -33,6 +33,8 @@ const storedBaselineRowSchema = z.object({
   questionId: z.string(),
   question: z.string(),
   options: jsonColumn<MultipleChoice | null>(),
+  golds: z.array(z.string()),
+  imported: z.boolean(),
   answer: jsonColumn<Answer>(),
   scores: jsonColumn<Score[]>(),
 });
@@ -132,10 +134,10 @@ export const selectStoredBaselines = (
   limit: number,
 ) =>
   queryRows(db, storedBaselineRowSchema, { check: "first" })`
-    SELECT e.question_id AS "questionId", q.question, q.options, ${answerJson(sql`a`)} AS answer,
+    SELECT e.question_id AS "questionId", q.question, q.options, q.answers AS golds, r.executor = 'external' AS imported, ${answerJson(sql`a`)} AS answer,
       coalesce((SELECT json_agg(json_build_object('scorer', s.scorer, 'value', s.value) ORDER BY s.id) FROM scores s
         WHERE s.answer_id = e.answer_id AND s.set_id = e.set_id AND s.question_id = e.question_id), '[]'::json) AS scores
-    FROM episodes e JOIN questions q ON q.set_id = e.set_id AND q.id = e.question_id JOIN answers a ON a.id = e.answer_id
+    FROM episodes e JOIN questions q ON q.set_id = e.set_id AND q.id = e.question_id JOIN answers a ON a.id = e.answer_id JOIN runs r ON r.id = e.run_id
     WHERE e.run_id = ${runId}::uuid AND e.phase = 'predict' AND e.sample_index = 0 AND (${after}::text IS NULL OR e.question_id > ${after})
     ORDER BY e.question_id LIMIT ${limit}`;
 

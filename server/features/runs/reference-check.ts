@@ -11,6 +11,8 @@ import { METHODS } from "@/core/run/methods";
 import { requirementsFor } from "@/core/run/requirements";
 import { getRunModel } from "@/core/run/run-summary";
 import { DEFAULT_PROJECT, type Database } from "@/server/platform/db/database";
+import { selectCurrentCorpusVersion } from "@/server/features/corpora/queries";
+import { listBaselineDifferences } from "./baseline-differences";
 import { isCorpusKnown, selectCheckpointConfig } from "./queries";
 
 /** What is wrong with a setting, by its path. */
@@ -86,14 +88,22 @@ export class ReferenceCheck {
     if (searcher.checkpoint !== null)
       issues.push(...(await this.findCheckpointIssues(searcher.checkpoint, config)));
     for (const runId of parseRunIds(config.rl.ragRuns))
-      issues.push(...(await this.findBaselineIssues(runId)));
+      issues.push(...(await this.findBaselineIssues(runId, config)));
     return issues;
   }
 
-  private async findBaselineIssues(runId: string): Promise<ConfigurationIssue[]> {
+  /** Imported files do not say what they were made with, so of their runs only the method is checked. */
+  private async findBaselineIssues(
+    runId: string,
+    config: TrainConfig,
+  ): Promise<ConfigurationIssue[]> {
     const path = "rl.ragRuns";
-    const run = await this.readConfig(runId);
-    if (!run) return [{ path, message: `there is no run ${runId}` }];
+    const row = await this.database.db.run.findUnique({
+      where: { id: runId },
+      select: { config: true, executor: true, corpusVersion: true },
+    });
+    if (!row) return [{ path, message: `there is no run ${runId}` }];
+    const run = runConfigSchema.parse(row.config);
     if (run.kind !== "predict" || run.method !== "rag")
       return [
         {
@@ -101,7 +111,18 @@ export class ReferenceCheck {
           message: `run ${runId} is no naive RAG: name predict runs of method rag, e.g. of an imported rag_cache.json`,
         },
       ];
-    return [];
+    if (row.executor === "external") return [];
+    const differences = listBaselineDifferences(run, config, {
+      source: row.corpusVersion,
+      present: await selectCurrentCorpusVersion(this.database.db, config.data.corpus),
+    });
+    if (differences.length === 0) return [];
+    return [
+      {
+        path,
+        message: `run ${runId} is naive RAG of another kind than this run's, so the gain would be measured against something else: ${differences.join("; ")}. Give this run the same settings, name a predict run of method rag that has them, or leave rl.ragRuns empty`,
+      },
+    ];
   }
 
   private async findPredictionIssues(config: PredictConfig): Promise<ConfigurationIssue[]> {

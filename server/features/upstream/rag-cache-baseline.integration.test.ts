@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { parseRunIds } from "@/contracts/run-config/rl";
+import { predictConfigSchema, type PredictConfig } from "@/contracts/run-config/predict-config";
 import { getPresetConfig, storeSamples } from "@/server/testing/samples";
 import { startTestServer, type TestServer } from "@/server/testing/test-server";
 import { file, importFiles } from "./testing/upstream-files";
@@ -47,15 +48,17 @@ describe("a rag_cache.json of several data sources", () => {
     expect(
       pages
         .flatMap(({ entries }) => entries)
-        .map(({ question, answer, scores }) => [
+        .map(({ question, golds, imported, answer, scores }) => [
           question.replace(/\?+$/, ""),
+          golds,
+          imported,
           answer.text,
           scores.find(({ scorer }) => scorer === "generation-accuracy/upstream-file")?.value,
         ]),
     ).toEqual(
       expect.arrayContaining([
-        ["Who wrote nq", "Ann", 1],
-        ["Who wrote hotpotqa", "Bo", 0],
+        ["Who wrote nq", ["Ann"], true, "Ann", 1],
+        ["Who wrote hotpotqa", ["Ann"], true, "Bo", 0],
       ]),
     );
     expect(pages.map(({ next }) => next)).toEqual([null, null]);
@@ -63,6 +66,44 @@ describe("a rag_cache.json of several data sources", () => {
     await expect(read(ids[0]!, `${ids[0]} ${ids[1]} `)).rejects.toMatchObject({
       code: "unauthorized",
     });
+  });
+
+  it("is refused of a run here that is naive RAG of another kind, with what differs", async () => {
+    const config = getPresetConfig("atlas-smollm2-grpo");
+    if (config.kind !== "train") throw new Error("no training run");
+    const { data, retriever, generator } = config;
+    const same = predictConfigSchema.parse({
+      kind: "predict",
+      name: "naive RAG",
+      method: "rag",
+      corpus: data.corpus,
+      questions: data.trainQuestions,
+      retriever,
+      generator,
+      documents: generator.ragDocuments,
+    });
+    const create = (run: PredictConfig) =>
+      server.plane.runs.create(run, { actor: "test", preset: null });
+    const check = async (runId: string) => {
+      const train = { ...config, rl: { ...config.rl, ragRuns: runId } };
+      const { issues } = await server.plane.launcher.check(train);
+      return issues.filter(({ path }) => path === "rl.ragRuns").map(({ message }) => message);
+    };
+    const fitting = await create(same);
+    expect(await check(fitting)).toEqual([]);
+    const other = await create({ ...same, documents: generator.ragDocuments + 2 });
+    expect(await check(other)).toEqual([
+      expect.stringMatching(
+        new RegExp(`^run ${other} .*handed over ${generator.ragDocuments + 2} documents, here`),
+      ),
+    ]);
+    await server.plane.database.db.run.update({
+      where: { id: fitting },
+      data: { corpusVersion: "0123456789abcdef" },
+    });
+    expect(await check(fitting)).toEqual([
+      expect.stringContaining(`it searched version 01234567 of corpus "${data.corpus}"`),
+    ]);
   });
 
   it("is refused where a named run is none of naive RAG, or is not there", async () => {
