@@ -55,9 +55,10 @@ async function ask(methodSettings: object) {
   return (await method.run([QUESTION], signal))[0]!;
 }
 
-const listSampling = () =>
-  endpoint!.requests.map(({ body: { temperature, top_p, top_k, repetition_penalty } }) =>
-    JSON.parse(JSON.stringify({ temperature, top_p, top_k, repetition_penalty })),
+const SAMPLING = new Set(["temperature", "top_p", "top_k", "repetition_penalty"]);
+const listSampling = (): unknown[] =>
+  endpoint!.requests.map(({ body }) =>
+    Object.fromEntries(Object.entries(body).filter(([name]) => SAMPLING.has(name))),
   );
 
 describe("sampling at an endpoint", () => {
