@@ -24,6 +24,8 @@ export const comparedRunSchema = z.object({
   deletedAt: z.date().nullable(),
   tags: z.array(z.string()),
   config: runConfigSchema,
+  /** Values of settings that the configuration leaves out, by path: the page loads no schemas to find them. */
+  leftOut: z.record(z.string(), z.unknown()),
   /** What its last attempt ran on, by name ("cpu", "node"); null where it was not recorded. */
   environment: z.record(z.string(), z.string()).nullable(),
   metrics: z.record(z.string(), metricSummarySchema),

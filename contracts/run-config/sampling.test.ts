@@ -61,6 +61,16 @@ describe("resolveSampling", () => {
   ])("%s", (_name, settings, prescribed, expected) => {
     expect(resolveSampling(settings, prescribed)).toEqual(expected);
   });
+
+  it("of a server with defaults of its own has a set top p of 1, and nothing that was left out", () => {
+    const resolve = (settings: object) => resolveSampling(settings, upstream, true);
+    expect(resolve({ topP: 1 })).toEqual({ temperature: 0.6, topP: 1 });
+    expect(resolve({ topP: 1, temperature: 0 })).toEqual({ temperature: 0 });
+    expect(resolve({ topP: null })).toEqual(upstream);
+    expect(resolveSampling({ topP: null }, { temperature: 0.6 }, true)).toEqual({
+      temperature: 0.6,
+    });
+  });
 });
 
 describe("sampling by vLLM, which tells the truncated distribution's log-probabilities", () => {

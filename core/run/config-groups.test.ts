@@ -24,6 +24,19 @@ describe("groups of configurations", () => {
     ]);
   });
 
+  it("has the value of a setting that is left out, whether it is grouped by or not", () => {
+    const left = { ...runs[0]!, leftOut: { "rl.topP": 1 } };
+    const given = { ...create("d", 1, 10, { topP: 0.9 }), leftOut: {} };
+    for (const [by, labels] of [
+      ["rl.topP", ["rl.topP = 1", "rl.topP = 0.9"]],
+      [null, ["topP 1", "topP 0.9"]],
+    ] as const)
+      expect(groupConfigs([left, given], by).map(({ label }) => label)).toEqual(labels);
+    const written = { ...create("e", 1, 10, { topP: 1 }), leftOut: {} };
+    expect(groupConfigs([left, written], "rl.topP")).toHaveLength(1);
+    expect(groupConfigs([left, written], null)).toHaveLength(1);
+  });
+
   it("does not change a group with what else is there", () => {
     const find = (list: typeof runs) =>
       groupConfigs(list, null).map(({ key, members }) => [key, members.map((m) => list[m]!.name)]);

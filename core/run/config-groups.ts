@@ -3,8 +3,14 @@ import { describeSettingValue, getSettingValue } from "./setting-values";
 /** Settings in which runs of one experiment differ without being different: their name and their random seed. */
 const FREE = new Set(["name", "seed"]);
 
-/** The settings of a configuration by path, in its order. */
-export function flattenConfig(config: object): Map<string, unknown> {
+/**
+ * The settings of a configuration by path, in its order.
+ * @param leftOut values of those that it leaves out
+ */
+export function flattenConfig(
+  config: object,
+  leftOut: Readonly<Record<string, unknown>> = {},
+): Map<string, unknown> {
   const values = new Map<string, unknown>();
   const visit = (value: unknown, path: string): void => {
     if (typeof value === "object" && value !== null && !Array.isArray(value))
@@ -12,6 +18,8 @@ export function flattenConfig(config: object): Map<string, unknown> {
     else values.set(path, value);
   };
   visit(config, "");
+  for (const [path, value] of Object.entries(leftOut))
+    if (!values.has(path)) values.set(path, value);
   return values;
 }
 
@@ -45,14 +53,20 @@ export interface ConfigGroup {
  * of their first members; a group of configurations is labelled by the settings that differ between groups.
  */
 export function groupConfigs(
-  runs: readonly { name: string; config: object }[],
+  runs: readonly {
+    name: string;
+    config: object;
+    leftOut?: Readonly<Record<string, unknown>> | undefined;
+  }[],
   by: string | null,
 ): ConfigGroup[] {
-  const flat = runs.map(({ config }) => flattenConfig(config));
+  const flat = runs.map(({ config, leftOut }) => flattenConfig(config, leftOut));
+  const read = (position: number, path: string): unknown =>
+    flat[position]!.get(path) ?? getSettingValue(runs[position]!.config, path);
   const toKey = (position: number): string =>
     by === null
       ? JSON.stringify([...flat[position]!].filter(([path]) => !FREE.has(lastPart(path))).sort())
-      : JSON.stringify(getSettingValue(runs[position]!.config, by) ?? null);
+      : JSON.stringify(read(position, by) ?? null);
   const groups = new Map<string, number[]>();
   for (const position of runs.keys()) {
     const key = toKey(position);
@@ -67,7 +81,7 @@ export function groupConfigs(
     members,
     label:
       by !== null
-        ? `${by} = ${describeSettingValue(getSettingValue(runs[members[0]!]!.config, by))}`
+        ? `${by} = ${describeSettingValue(read(members[0]!, by))}`
         : changed.length === 0 || changed.length > 4
           ? runs[members[0]!]!.name
           : changed

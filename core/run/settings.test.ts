@@ -8,7 +8,9 @@ import {
   isChanged,
   listChangedSettings,
   listSettingGroups,
+  listLeftOut,
   readSettingValue,
+  readValueAt,
   type Setting,
 } from "./settings";
 import { getSettingValue } from "./setting-values";
@@ -40,6 +42,30 @@ describe("settings", () => {
           .sort(),
       );
     }
+  });
+
+  it("reads what a stored configuration leaves out, of the chosen kind of a group alone", () => {
+    const config = buildDefaultConfig("train");
+    const read = (path: string) => readValueAt(config, path);
+    expect([read("rl.topP"), read("rl.steps"), read("rl.nothing")]).toEqual([
+      1,
+      getSettingValue(config, "rl.steps"),
+      undefined,
+    ]);
+    const bm25 = runConfigSchema.parse({ ...config, name: "n", retriever: { kind: "bm25" } });
+    expect([read("retriever.k1"), typeof readValueAt(bm25, "retriever.k1")]).toEqual([
+      undefined,
+      "number",
+    ]);
+    expect([readValueAt({ kind: "other" }, "rl.topP"), readValueAt(null, "rl.topP")]).toEqual([
+      undefined,
+      undefined,
+    ]);
+    expect(listLeftOut(runConfigSchema.parse({ ...config, name: "n", rl: { topP: 0.5 } }))).toEqual(
+      Object.fromEntries(
+        Object.entries(listLeftOut(config)).filter(([path]) => path !== "rl.topP"),
+      ),
+    );
   });
 
   it("shows a setting that is left out at its default, which is no change", () => {

@@ -1,5 +1,5 @@
 import { AppError } from "@/contracts/errors";
-import type { RunKind } from "@/contracts/records/run-state";
+import { runKindSchema, type RunKind } from "@/contracts/records/run-state";
 import { runConfigSchema, type RunConfig } from "@/contracts/run-config/run-config";
 import type { ServeConfig } from "@/contracts/run-config/serve-config";
 import type { SettingMeta } from "@/contracts/run-config/setting";
@@ -263,6 +263,26 @@ export const isChanged = (setting: Setting, value: unknown): boolean =>
 export function readSettingValue(setting: Setting, config: unknown): unknown {
   const value = getSettingValue(config, setting.path);
   return value === undefined ? setting.default : value;
+}
+
+/** Values of settings that a configuration leaves out, by path: each its default. */
+export const listLeftOut = (config: { kind: RunKind }): Record<string, unknown> =>
+  Object.fromEntries(
+    listSettingGroups(config.kind, getServed(config))
+      .flatMap((group) => listActiveSettings(group, config))
+      .filter(
+        ({ path, default: fallback }) =>
+          fallback !== undefined && getSettingValue(config, path) === undefined,
+      )
+      .map(({ path, default: fallback }) => [path, fallback]),
+  );
+
+/** Value at a path of a stored configuration; of a setting that it leaves out the default, undefined where it has none. */
+export function readValueAt(config: unknown, path: string): unknown {
+  const value = getSettingValue(config, path);
+  if (value !== undefined) return value;
+  const kind = runKindSchema.safeParse(getSettingValue(config, "kind")).data;
+  return kind && listLeftOut({ ...(config as object), kind })[path];
 }
 
 /** The settings of a group that a configuration has: of a variant, those of the chosen kind. */

@@ -117,6 +117,15 @@ describe("expandSweep", () => {
     expect(expandSweepOrThrow(grid({})).runs.map((run) => run.name)).toEqual(["s"]);
   });
 
+  it("names the row of a setting's neutral value, which its configuration leaves out", () => {
+    const { runs } = expandSweepOrThrow(grid({ "rl.topP": [1, 0.9] }, { name: "P" }));
+    expect(runs.map((run) => [run.name, run.varied])).toEqual([
+      ["P: topP=1", { "rl.topP": 1 }],
+      ["P: topP=0.9", { "rl.topP": 0.9 }],
+    ]);
+    expect(getSettingValue(runs[0]!.config, "rl.topP")).toBeUndefined();
+  });
+
   it("lets rows of a list name different settings, and fills in what the base has", () => {
     const { runs } = expandSweepOrThrow(
       list([

@@ -9,7 +9,7 @@ import {
   type SweepSpec,
 } from "@/contracts/run-config/sweep";
 import { assignSettings, resolveSettingPath } from "@/core/run/assign-settings";
-import { getSettingValue } from "@/core/run/setting-values";
+import { readValueAt } from "@/core/run/settings";
 import { formatVariedSettings, type VariedSettings } from "./varied-settings";
 
 export interface SweepRun {
@@ -99,7 +99,7 @@ export function expandSweep(input: unknown): SweepExpansion {
   if (problems.length > 0) return { ok: false, problems: mergeProblems(problems, rows.length) };
 
   const varying = paths.filter(
-    (at) => new Set(configs.map((config) => JSON.stringify(getSettingValue(config, at)))).size > 1,
+    (at) => new Set(configs.map((config) => JSON.stringify(readValueAt(config, at)))).size > 1,
   );
   const names = buildRunNames(spec, varying, configs, seeds);
   return {
@@ -253,7 +253,7 @@ const formatIssueMessage = (issue: z.core.$ZodIssue, seeded: boolean): string =>
 function readVariedSettings(config: RunConfig, paths: readonly string[]): VariedSettings {
   return Object.fromEntries(
     paths.flatMap((at) => {
-      const value = settingValueSchema.safeParse(getSettingValue(config, at));
+      const value = settingValueSchema.safeParse(readValueAt(config, at));
       return value.success && value.data !== undefined ? [[at, value.data]] : [];
     }),
   );

@@ -79,7 +79,7 @@ export function createMethod(
     retrieve: settings.retrieve ?? prescribed.retrieve,
     searches: settings.searches ?? prescribed.searches,
     topP: undefined,
-    ...resolveSampling(settings, prescribed),
+    ...resolveSampling(settings, prescribed, model.hasOwnDefaults),
     maxTokens: settings.maxTokens ?? prescribed.maxTokens,
   };
 

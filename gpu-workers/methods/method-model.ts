@@ -5,6 +5,7 @@ import type { ModelUsage } from "@/contracts/records/episode";
 import type { Message } from "@/contracts/run-config/prompt";
 import type { EngineModel } from "@/gpu-workers/llm/engine/client";
 import type { EndpointClient } from "@/gpu-workers/llm/endpoint/endpoint-client";
+import { buildSamplingParameters } from "@/gpu-workers/llm/endpoint/sampling-parameters";
 import { CHATML_TEMPLATE } from "@/gpu-workers/llm/model-files/chat-template";
 import type { Tokenizer } from "@/gpu-workers/llm/model-files/tokenizer";
 import type { TokenSampling } from "@/contracts/run-config/sampling";
@@ -39,6 +40,8 @@ export interface MethodModel {
   readonly name: string;
   /** Whatever beside the request can change a reply: part of every cache key. */
   readonly identity: unknown;
+  /** A server that samples by defaults of its own where a request leaves something out. */
+  readonly hasOwnDefaults?: boolean;
   /** What the model's chat template adds to keys; undefined where it adds nothing. */
   describeChat?(messages: readonly Message[]): string | undefined;
   reply(request: ModelRequest, signal: AbortSignal): Promise<ModelReply>;
@@ -53,17 +56,13 @@ export function createEndpointModel(
   return {
     name: model,
     identity: { endpoint: client.base, model, api },
+    hasOwnDefaults: true,
     async reply(request, signal) {
-      const { messages, stop, maxTokens, temperature, topP, topK, repetitionPenalty, seed } =
-        request;
+      const { messages, stop, maxTokens, temperature, seed } = request;
       const sampling = {
         model,
         max_tokens: maxTokens,
-        temperature,
-        ...(topP === undefined ? {} : { top_p: topP }),
-        // Not of OpenAI's dialect: vLLM, SGLang and llama.cpp take them, and who refuses them says so.
-        ...(topK === undefined ? {} : { top_k: topK }),
-        ...(repetitionPenalty === undefined ? {} : { repetition_penalty: repetitionPenalty }),
+        ...buildSamplingParameters(request),
         ...(temperature > 0 ? { seed } : {}),
         ...(stop.length > 0 ? { stop: [...stop] } : {}),
       };

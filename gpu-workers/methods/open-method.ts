@@ -4,6 +4,7 @@ import { AppError } from "@/contracts/errors";
 import { findCondensingPrompt, findMethodPrompt } from "@/core/prompts/built-in-prompts";
 import type { PredictConfig } from "@/contracts/run-config/predict-config";
 import type { Thinking } from "@/contracts/run-config/model";
+import { resolveSampling } from "@/contracts/run-config/sampling";
 import type { ForcedTurn } from "@/contracts/worker-protocol/tasks";
 import type { Question } from "@/contracts/worker-protocol/questions";
 import type { EngineClient } from "@/gpu-workers/llm/engine/client";
@@ -13,8 +14,10 @@ import type { AttemptContext } from "@/gpu-workers/runtime/attempt-context";
 import type { DocumentStore } from "@/gpu-workers/retrieval/corpus/document-store";
 import {
   buildEndpointOptions,
+  probeMethodModel,
   type EndpointKeySource,
 } from "@/gpu-workers/llm/endpoint/connection";
+import { listSetParameters } from "@/gpu-workers/llm/endpoint/sampling-parameters";
 import {
   describeLibrary,
   findInstalledModel,
@@ -82,10 +85,10 @@ export async function openOwnModel(
         "invalid-input",
         "search.decoding: an endpoint cannot be guided. Set it to free, or leave searcher.endpoint empty.",
       );
-    const client = new EndpointClient(
-      searcher.endpoint,
-      await buildEndpointOptions(searcher.endpoint, searcher.connection, context),
-    );
+    const client = new EndpointClient(searcher.endpoint, {
+      ...(await buildEndpointOptions(searcher.endpoint, searcher.connection, context)),
+      setParameters: listSetParameters(config.methodSettings),
+    });
     return { kind: "text", model: createEndpointModel(client, searcher.model, searcher.api) };
   }
   if (engine === null) throw new AppError("internal", `Method ${method} needs the engine.`);
@@ -216,7 +219,7 @@ export async function openMethod(
       methodSettings,
     );
   const condensing = findCondensingPrompt(method);
-  const definition = method === "s3" ? defineTextS3(search) : METHOD_DEFINITIONS[method];
+  const definition = getDefinition(method, search);
   return createMethod(definition, {
     model: own.model,
     retriever,
@@ -242,6 +245,26 @@ export async function openMethod(
     generates: getMethodComponents(config).generates,
     seed,
   });
+}
+
+const getDefinition = (
+  method: keyof typeof METHOD_DEFINITIONS | "s3",
+  search: PredictConfig["search"],
+): MethodDefinition => (method === "s3" ? defineTextS3(search) : METHOD_DEFINITIONS[method]);
+
+/** Looks whether the endpoint of a method's own model replies, as `probeMethodModel` does, sampled as in the run. */
+export function probeOwnModel(
+  config: PredictConfig,
+  signal: AbortSignal,
+  keys: Partial<EndpointKeySource>,
+): Promise<string> {
+  const { method, methodSettings, search, searcher } = config;
+  if (method === "rag" || method === "gold")
+    throw new AppError("internal", `Method ${method} asks no model.`);
+  const prescribed = getDefinition(method, search).plans[search.protocol];
+  const sampling = resolveSampling(methodSettings, prescribed, true);
+  const setParameters = listSetParameters(methodSettings);
+  return probeMethodModel(searcher, signal, keys, sampling, setParameters);
 }
 
 /** How many documents RAG hands over for a question. */

@@ -5,12 +5,11 @@ import type { Question } from "@/contracts/worker-protocol/questions";
 import type { RunRequirements } from "@/core/run/requirements";
 import { waitForAll, type Preflight } from "@/gpu-workers/jobs/preflight";
 import type { RunContext } from "@/gpu-workers/jobs/run-context";
-import { probeMethodModel } from "@/gpu-workers/llm/endpoint/connection";
 import { AnswerScorer, describeUnread } from "@/gpu-workers/llm/scoring/answer-scorer";
 import { openRunJudge } from "@/gpu-workers/llm/scoring/run-judge";
 import type { UsageSum } from "@/gpu-workers/llm/usage-sum";
 import { CachedMethod, canReuseByKey } from "@/gpu-workers/methods/cached-method";
-import { openMethod, openOwnModel } from "@/gpu-workers/methods/open-method";
+import { openMethod, openOwnModel, probeOwnModel } from "@/gpu-workers/methods/open-method";
 import { createRagMethod } from "@/gpu-workers/methods/rag";
 import { StoredEpisodes } from "@/gpu-workers/methods/stored-episodes";
 import type { DocumentStore } from "@/gpu-workers/retrieval/corpus/document-store";
@@ -68,7 +67,7 @@ export async function openPrediction(
       ? preflight.check(
           "searcher",
           async () => {
-            const detail = await probeMethodModel(config.searcher, signal, context);
+            const detail = await probeOwnModel(config, signal, context);
             return { detail, own: await openOwnModel(config, context, null) };
           },
           ({ detail }) => detail,

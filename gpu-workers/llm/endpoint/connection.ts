@@ -1,6 +1,8 @@
 import { AppError } from "@/contracts/errors";
 import type { ConnectionConfig } from "@/contracts/run-config/model";
 import type { PredictConfig } from "@/contracts/run-config/predict-config";
+import type { TokenSampling } from "@/contracts/run-config/sampling";
+import { buildSamplingParameters } from "./sampling-parameters";
 import { EndpointClient, type EndpointOptions, type TimedReply } from "./endpoint-client";
 
 /** Gives the API keys stored on the server to the run that names them. */
@@ -64,7 +66,8 @@ export function describeReply(
 }
 
 /**
- * Asks the endpoint of a method's own model for a few tokens.
+ * Asks the endpoint of a method's own model for a few tokens, sampled as in the run.
+ * @param setParameters what the run's settings ask for, each with its setting
  * @returns how long it took and what came, as text
  * @throws AppError "generator-unavailable" where no reply comes
  */
@@ -72,13 +75,16 @@ export async function probeMethodModel(
   { endpoint, connection, model, api }: PredictConfig["searcher"],
   signal: AbortSignal,
   keys: Partial<EndpointKeySource>,
+  sampling: TokenSampling = { temperature: 0 },
+  setParameters: EndpointOptions["setParameters"] = {},
 ): Promise<string> {
   if (endpoint === null) throw new AppError("internal", "The method's model is in the engine.");
   const client = new EndpointClient(endpoint, {
     ...(await buildEndpointOptions(endpoint, connection, keys)),
     ...PROBE_OPTIONS,
+    setParameters,
   });
-  const body = { model, max_tokens: PROBE_TOKENS, temperature: 0 };
+  const body = { model, max_tokens: PROBE_TOKENS, ...buildSamplingParameters(sampling) };
   const reply = await client.ask(
     api === "chat"
       ? { ...body, messages: [{ role: "user", content: "Ready?" }] }

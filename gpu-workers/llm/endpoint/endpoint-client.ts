@@ -17,6 +17,7 @@ import { CUT_REPLY, OUT_OF_TOKENS, readReply, type Reply } from "./read-reply";
 import {
   adaptBody,
   describeRefused,
+  explainRefusedSetting,
   findRefusedParameters,
   getRefusedParameters,
 } from "./refused-parameters";
@@ -39,6 +40,8 @@ export interface EndpointOptions {
   completionPrice: number | null;
   /** Default: the key of the worker's environment, if it is bound to this endpoint. */
   apiKey: string | undefined;
+  /** Parameters that a run's settings ask for, each with its setting: where they are refused it is an error. */
+  setParameters: Readonly<Record<string, string>>;
   /** Called after every attempt, with whether it was answered. */
   onAttempt: (answered: boolean) => void;
   /** Called with the tokens and cost of every answered request. */
@@ -55,6 +58,7 @@ const DEFAULTS: Omit<EndpointOptions, "apiKey"> = {
   tokensPerMinute: null,
   promptPrice: null,
   completionPrice: null,
+  setParameters: {},
   onAttempt: () => undefined,
   onUsage: () => undefined,
 };
@@ -71,6 +75,8 @@ export type CompletionBody = {
   max_tokens: number;
   temperature?: number;
   top_p?: number;
+  top_k?: number;
+  repetition_penalty?: number;
   seed?: number;
   stop?: readonly string[];
   logprobs?: boolean;
@@ -83,7 +89,7 @@ export type CompletionBody = {
  * Client of an OpenAI-compatible server. All clients of one server and key in this process share its limits of
  * concurrent requests and of requests and tokens per minute. Time-outs, broken connections, status 408, 429 and 5xx and
  * incomplete or malformed replies are retried, with pauses that grow, are random, and are at least as long as the server
- * asks for. Parameters that a model refuses are left out, and the request is sent again. A request that stays unanswered
+ * asks for. Parameters that a model refuses are left out, and the request is sent again, unless the run sets them. A request that stays unanswered
  * or is refused throws AppError "generator-unavailable" with the reason; it never gives an empty answer. No message
  * contains the key.
  */
@@ -206,11 +212,14 @@ export class EndpointClient {
 
   /** Sends the body, without what the model is known to refuse or refuses now. */
   private async send(url: URL, body: CompletionBody, signal: AbortSignal): Promise<Reply> {
+    const { setParameters } = this.options;
     const refused = getRefusedParameters(this.base, body.model);
     for (;;) {
-      const sent = adaptBody(body, refused);
+      const sent = adaptBody(body, refused, setParameters);
       const { status, headers, text } = await this.post(url, sent, signal);
       if (status === 400 && OUT_OF_TOKENS.test(text)) return CUT_REPLY;
+      const problem = explainRefusedSetting(status, text, sent, setParameters);
+      if (problem !== null) throw new RefusedRequestError(problem);
       const found = findRefusedParameters(status, text, sent);
       // Another request may have found the same meanwhile.
       if (found.length > 0) {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { adaptBody, findRefusedParameters } from "./refused-parameters";
+import { adaptBody, explainRefusedSetting, findRefusedParameters } from "./refused-parameters";
 
 const SENT = {
   model: "m",
@@ -112,6 +112,18 @@ describe("a refused parameter", () => {
 
   it("is only one that was sent", () => {
     expect(findRefusedParameters(400, openAi("x", "seed"), { model: "m" })).toEqual([]);
+  });
+
+  it("is an error, and never left out, where the run sets it", () => {
+    const set = { top_p: "methodSettings.topP" };
+    expect(adaptBody(SENT, new Set(["top_p", "seed"]), set)).toEqual({ ...SENT, seed: undefined });
+    const text = openAi("Unsupported parameter: 'top_p'", "top_p");
+    expect(explainRefusedSetting(400, text, SENT, set)).toMatch(
+      /^it refuses top_p 0\.9 \(methodSettings\.topP\)/,
+    );
+    expect(explainRefusedSetting(400, text, SENT, {})).toBeNull();
+    expect(explainRefusedSetting(400, text, { model: "m" }, set)).toBeNull();
+    expect(explainRefusedSetting(500, text, SENT, set)).toBeNull();
   });
 
   it("is left out or replaced", () => {

@@ -7,7 +7,10 @@ import { parseJsonOrNull } from "@/lib/json";
  * request is sent again, and later requests to the same model leave it out from the start.
  */
 
-/** What may be left out, in the order in which it is tried, and what goes with it. None of them changes what is asked. */
+/**
+ * What may be left out, in the order in which it is tried, and what goes with it. None of them changes what is asked,
+ * unless the run's settings ask for it.
+ */
 const OPTIONAL_PARAMETERS: Readonly<Record<string, readonly string[]>> = {
   top_logprobs: ["logprobs"],
   logprobs: ["top_logprobs"],
@@ -36,11 +39,18 @@ export function getRefusedParameters(endpoint: string, model: string): Set<strin
   return refused;
 }
 
-/** The body without what was refused, or with what takes its place. */
-export const adaptBody = (body: Body, refused: ReadonlySet<string>): Body =>
+/**
+ * The body without what was refused, or with what takes its place.
+ * @param set what is never left out
+ */
+export const adaptBody = (
+  body: Body,
+  refused: ReadonlySet<string>,
+  set: Readonly<Record<string, string>> = {},
+): Body =>
   Object.fromEntries(
     Object.entries(body).flatMap(([name, value]) => {
-      if (!refused.has(name)) return [[name, value]];
+      if (!refused.has(name) || name in set) return [[name, value]];
       const replacement = REPLACEMENTS[name];
       return replacement === undefined ? [] : [[replacement, value]];
     }),
@@ -53,13 +63,36 @@ export const adaptBody = (body: Body, refused: ReadonlySet<string>): Body =>
 export function findRefusedParameters(status: number, text: string, sent: Body): string[] {
   if (status !== 400 && status !== 422) return [];
   const { message, places } = readRefusal(text);
-  const isNamed = (name: string): boolean =>
-    name in sent && (places.length > 0 ? places.includes(name) : mentions(message, name));
+  const isNamed = (name: string): boolean => isNamedIn({ message, places }, name, sent);
   for (const [name, companions] of Object.entries(OPTIONAL_PARAMETERS))
     if (isNamed(name)) return [name, ...companions].filter((each) => each in sent);
   const isUnknown = SAYS_REPLACEMENT.test(message) || !OUT_OF_RANGE.test(message);
   return Object.keys(REPLACEMENTS).filter((name) => isUnknown && isNamed(name));
 }
+
+/**
+ * Why a server refuses a value that the run's settings ask for; null where it does not.
+ * @param set parameters that may not be left out, each with its setting
+ */
+export function explainRefusedSetting(
+  status: number,
+  text: string,
+  sent: Body,
+  set: Readonly<Record<string, string>>,
+): string | null {
+  if (status !== 400 && status !== 422) return null;
+  const refusal = readRefusal(text);
+  const refused = Object.keys(set).filter((name) => isNamedIn(refusal, name, sent));
+  if (refused.length === 0) return null;
+  const values = refused.map((name) => `${name} ${JSON.stringify(sent[name])} (${set[name]})`);
+  return `it refuses ${values.join(", ")}, which this run sets: leave the setting at its default, or ask another server; status ${status}: ${text.slice(0, 300)}`;
+}
+
+const isNamedIn = (
+  { message, places }: ReturnType<typeof readRefusal>,
+  name: string,
+  sent: Body,
+): boolean => name in sent && (places.length > 0 ? places.includes(name) : mentions(message, name));
 
 /** For messages: "temperature, max_tokens (sent as max_completion_tokens)". */
 export const describeRefused = (refused: ReadonlySet<string>): string =>

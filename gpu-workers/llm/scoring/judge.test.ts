@@ -132,11 +132,7 @@ describe("the judge at an endpoint", () => {
 
   it.each([
     ["a text", "perhaps"],
-    ["no text", { message: { content: "" } }],
-    [
-      "thoughts alone",
-      { message: { content: "", reasoning_content: "hm" }, finish_reason: "length" },
-    ],
+    ["a cut text", { message: { content: "Well, it" }, finish_reason: "length" }],
   ])("counts as no, and is reported, where it stays garbled: %s", async (_name, reply) => {
     const { url } = await playing([reply]);
     const unread: [number, string][] = [];
@@ -144,10 +140,51 @@ describe("the judge at an endpoint", () => {
     expect(
       await judge.judge([item, item], signal, (index, text) => unread.push([index, text])),
     ).toEqual([false, false]);
+    const text = typeof reply === "string" ? reply : reply.message.content;
     expect(unread.sort()).toEqual([
-      [0, typeof reply === "string" ? reply : ""],
-      [1, typeof reply === "string" ? reply : ""],
+      [0, text],
+      [1, text],
     ]);
+  });
+
+  it.each([
+    ["finish_reason null", { message: { content: "no" }, finish_reason: null }, /null/, true],
+    ["finish_reason error", { message: { content: "no" }, finish_reason: "error" }, /error/, true],
+    [
+      "a filtered one",
+      { message: { content: "" }, finish_reason: "content_filter" },
+      /content_filter/,
+      false,
+    ],
+    [
+      "a refusal",
+      { message: { content: null, refusal: "I cannot judge." }, finish_reason: "stop" },
+      /refused to answer: I cannot judge/,
+      false,
+    ],
+    ["no content", { message: { content: null }, finish_reason: "stop" }, /no content/, true],
+    ["an empty text", { message: { content: " " }, finish_reason: "stop" }, /empty text/, true],
+    [
+      "thoughts alone",
+      { message: { content: "", reasoning_content: "hm" }, finish_reason: "length" },
+      /cut within its reasoning/,
+      true,
+    ],
+  ])("is an error, never a no: %s", async (_name, reply, reason, again) => {
+    const { url, requests } = await playing([reply]);
+    const unread: number[] = [];
+    const judge = createEndpointJudge(url, "m", { ...quick, retryBudgetMs: 200 });
+    await expect(judge.judge([item], signal, (index) => unread.push(index))).rejects.toMatchObject({
+      code: "generator-unavailable",
+      message: expect.stringMatching(reason) as unknown,
+    });
+    expect(unread).toEqual([]);
+    expect(requests.length > 1, "asked again").toBe(again);
+  });
+
+  it("goes on where a broken reply is whole the next time", async () => {
+    const { url } = await playing([{ message: { content: "no" }, finish_reason: null }, "yes"]);
+    expect(await createEndpointJudge(url, "m", quick).judge([item], signal)).toEqual([true]);
   });
 
   it("is stored and counted beside every judged figure, and never fails a run", async () => {

@@ -8,6 +8,8 @@ import type { EngineClient } from "@/gpu-workers/llm/engine/client";
 import {
   EndpointClient,
   endsInThoughts,
+  requireAnswer,
+  type Completion,
   type CompletionBody,
   type EndpointOptions,
   type TimedReply,
@@ -156,8 +158,9 @@ const VERDICT_TOKENS = { plain: 10, thinking: 4096 };
 /**
  * A judge at an OpenAI-compatible server. The reply must begin with yes or no; otherwise the alternatives of its first
  * token decide, where the server gives them and that token is no thought (upstream reads ten tokens of text). A judge
- * that thinks is given room to. Without a verdict it is asked once more, then it counts as no and is reported; a server
- * that fails stays an error.
+ * that thinks is given room to. A text without a verdict is asked about once more, then it counts as no and is reported.
+ * Nothing else is a verdict: a server that fails, a refusal, a filtered, broken or empty reply, and one that ends within
+ * its thoughts are errors.
  */
 export function createEndpointJudge(
   endpoint: string,
@@ -172,12 +175,11 @@ export function createEndpointJudge(
     messages: readonly Message[],
     signal: AbortSignal,
     withRoom = thinks,
-  ): Promise<TimedReply> => {
+  ): Promise<Completion> => {
     const tokens = withRoom ? VERDICT_TOKENS.thinking : VERDICT_TOKENS.plain;
-    const reply = await client.readWhatever(buildJudgeBody(model, messages, tokens), signal);
+    const reply = await client.complete(buildJudgeBody(model, messages, tokens), signal);
     if (reply.thoughts !== null) thinks = true;
-    const finish = reply.finish === "length" ? "length" : "stop";
-    return !withRoom && endsInThoughts({ ...reply, finish }) ? ask(messages, signal, true) : reply;
+    return !withRoom && endsInThoughts(reply) ? ask(messages, signal, true) : reply;
   };
   const judgeOne = async (
     item: JudgedAnswer,
@@ -198,6 +200,7 @@ export function createEndpointJudge(
     // Thoughts that the chat template begins are only known as such once they end.
     if (readVerdict(last) === null && last.finish === "length")
       last = await ask(again, signal, true);
+    requireAnswer(last, "of a verdict, which cannot be set: use a judge that thinks less");
     return countAsNo(readVerdict(last), last.content, index, onUnread);
   };
   return {
@@ -223,15 +226,24 @@ const buildJudgeBody = (
 const readVerdict = ({ text, thoughts, alternatives }: TimedReply): boolean | null =>
   parseVerdict(text) ?? (thoughts === null ? decideByLogprobs(alternatives) : null);
 
-/** A reply without a verdict counts as no, and is reported. */
+/**
+ * A text without a verdict counts as no, and is reported.
+ * @throws AppError "generator-unavailable" where there is no text
+ */
 function countAsNo(
   verdict: boolean | null,
   reply: string,
   index: number,
   onUnread: ReportUnread | undefined,
 ): boolean {
-  if (verdict === null) onUnread?.(index, reply);
-  return verdict ?? false;
+  if (verdict !== null) return verdict;
+  if (reply.trim() === "")
+    throw new AppError(
+      "generator-unavailable",
+      "The judge replied with an empty text, which is no verdict; the answer stays unscored.",
+    );
+  onUnread?.(index, reply);
+  return false;
 }
 
 /**

@@ -379,10 +379,10 @@ describe("the list of episodes", () => {
     expect(await doubtful()).toEqual([]);
     // Versions of one scorer, and of one judge's prompt, are one judge, which says what its newest version says.
     await db.$executeRaw`INSERT INTO scores (answer_id, set_id, question_id, scorer, value)
-      SELECT answer_id, set_id, question_id, s.scorer, s.value FROM episodes, (VALUES ('span/6', 1), ('judge/1 a/7b', 1), ('judge/2 a/7b', 0)) AS s(scorer, value) WHERE id = ${one.id}::uuid`;
+      SELECT answer_id, set_id, question_id, s.scorer, s.value FROM episodes, (VALUES ('span/6', 1), ('judge/1 a/7b', 1), ('judge/2.1 a/7b', 0)) AS s(scorer, value) WHERE id = ${one.id}::uuid`;
     expect(await doubtful()).toEqual([]);
     await db.$executeRaw`INSERT INTO scores (answer_id, set_id, question_id, scorer, value)
-      SELECT answer_id, set_id, question_id, 'judge/1 a/8b', 1 FROM episodes WHERE id = ${one.id}::uuid`;
+      SELECT answer_id, set_id, question_id, 'judge/2.1 a/8b', 1 FROM episodes WHERE id = ${one.id}::uuid`;
     expect(await doubtful()).toEqual([one.id]);
   });
 

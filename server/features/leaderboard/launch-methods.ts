@@ -71,7 +71,13 @@ function formatCellKey({
   ];
   const answers = answersItself(config)
     ? null
-    : [generator.model, generator.promptStyle, generator.promptTemplate, generator.maxTokens];
+    : [
+        generator.model,
+        generator.promptStyle,
+        generator.promptTemplate,
+        generator.maxTokens,
+        generator.thinking,
+      ];
   return JSON.stringify([
     variantId,
     questionsAndCorpus,

@@ -36,6 +36,20 @@ describe("a row of the leaderboard", () => {
     );
   });
 
+  it("is parted by whether the model thinks, and keeps its name where its template decides", () => {
+    for (const method of ["s3", "cot"]) {
+      const of = (thinking: string) => config({ method, searcher: { thinking } });
+      const ids = ["template", "on", "off"].map(
+        (thinking) => describeVariant(of(thinking), null, null).id,
+      );
+      expect(new Set(ids).size, method).toBe(3);
+      expect(ids[0], method).toBe(idOf({ method }));
+      expect(ids[0], method).not.toContain("thinking");
+      expect(describeVariant(of("off"), null, null).detail).toContain(" · thinking off");
+    }
+    expect(idOf({ method: "rag", searcher: { thinking: "on" } })).toBe(idOf({ method: "rag" }));
+  });
+
   it("of Search-o1 is parted by either of its prompts", () => {
     const condensingPrompt = condensingPromptOf("search-o1")!.text;
     const searchO1 = { method: "search-o1", methodSettings: { answeredBy: "generator" } };

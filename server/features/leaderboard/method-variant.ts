@@ -106,14 +106,21 @@ function describeTraining({ step, config }: Checkpoint): unknown {
 function selectSettings(config: PredictConfig, traits: Traits): object {
   const { method, retriever, search, documents, matchRun, methodSettings } = config;
   const { retrieves, asksModel } = METHODS[method];
-  const { model, checkpoint, endpoint, api } = config.searcher;
+  const { model, checkpoint, endpoint, api, thinking } = config.searcher;
   const { generates, prompt, condensingPrompt, temperature, truncation } = traits;
   const common = {
     // Gold documents are looked up, whatever finds the others.
     ...(retrieves && method !== "gold" && { retriever }),
     // An adapter's shape is its checkpoint's; an untrained one changes nothing.
     ...(asksModel && {
-      searcher: { model, checkpoint, endpoint, ...(endpoint !== null && { api }) },
+      searcher: {
+        model,
+        checkpoint,
+        endpoint,
+        ...(endpoint !== null && { api }),
+        // A row that leaves it to the template keeps its name.
+        ...(thinking !== undefined && { thinking }),
+      },
       prompt,
     }),
   };
@@ -164,6 +171,7 @@ function formatDetail(
   const parts = [
     retrieves ? formatRetriever(retriever) : null,
     asksModel ? model : null,
+    asksModel && searcher.thinking !== undefined ? `thinking ${searcher.thinking}` : null,
     generates ? null : "answers itself",
     search.protocol !== "paper" && method !== "rag" ? `protocol ${search.protocol}` : null,
     prompt === null ? null : `prompt ${prompt}`,

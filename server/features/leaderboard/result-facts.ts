@@ -31,6 +31,8 @@ export function buildResultFacts(config: PredictConfig, result: FactSources): Re
   const own = answersItself(config);
   const answeredHere =
     importedFrom === null || (config.reuse.episodesOf !== null && !config.reuse.keepAnswers);
+  const { maxTokens, thinking } = config.generator;
+  const generated = !own && answeredHere;
   return {
     questionSet,
     questionSetVersion,
@@ -38,8 +40,10 @@ export function buildResultFacts(config: PredictConfig, result: FactSources): Re
     corpus,
     corpusVersion,
     generator,
-    promptStyle,
-    maxTokens: own || !answeredHere ? null : config.generator.maxTokens,
+    // The chat template writes it into the prompt. A scope that leaves it to the template keeps its key.
+    promptStyle:
+      generated && thinking !== undefined ? `${promptStyle}, thinking ${thinking}` : promptStyle,
+    maxTokens: generated ? maxTokens : null,
     answersItself: own,
     scorer,
   };

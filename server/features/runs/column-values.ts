@@ -1,6 +1,6 @@
 import type { ColumnValues } from "@/contracts/api/run-list";
 import { readRunColumn } from "@/core/run/run-columns";
-import { getSettingValue } from "@/core/run/setting-values";
+import { readValueAt } from "@/core/run/settings";
 import type { Metrics } from "@/server/features/metrics/metrics";
 import type { Queries } from "@/server/platform/db/database";
 import { selectExtremes, type SeriesExtremes } from "./list-queries";
@@ -27,7 +27,7 @@ export async function readColumnValues(
       for (const { text, column } of columns) {
         const value =
           column.of === "setting"
-            ? toCell(getSettingValue(config, column.path))
+            ? toCell(readValueAt(config, column.path))
             : (found.get(`${id} ${column.metric}`)?.[column.value] ?? undefined);
         if (value !== undefined) values[text] = value;
       }

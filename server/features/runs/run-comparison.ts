@@ -6,6 +6,7 @@ import {
 } from "@/contracts/api/run-comparison";
 import { runConfigSchema } from "@/contracts/run-config/run-config";
 import { hardwareSchema } from "@/contracts/worker-protocol/attach";
+import { listLeftOut } from "@/core/run/settings";
 import type { Metrics } from "@/server/features/metrics/metrics";
 import type { Database, Queries } from "@/server/platform/db/database";
 import { queryRows } from "@/server/platform/db/query";
@@ -22,7 +23,7 @@ const environmentSchema = z.object({
 });
 
 const comparedRowSchema = comparedRunSchema
-  .omit({ metrics: true })
+  .omit({ metrics: true, leftOut: true })
   .extend({ config: z.unknown(), environment: z.unknown() });
 
 const selectComparedRuns = (db: Queries, ids: readonly string[]) =>
@@ -71,10 +72,12 @@ export class RunComparison {
     const runs = asked.flatMap((id) => {
       const row = found.get(id);
       if (!row) return [];
+      const config = runConfigSchema.parse(row.config);
       return [
         {
           ...row,
-          config: runConfigSchema.parse(row.config),
+          config,
+          leftOut: listLeftOut(config),
           environment: describeEnvironment(row.environment),
           metrics: byRun.get(id) ?? {},
         },

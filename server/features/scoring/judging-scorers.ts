@@ -7,13 +7,24 @@ import { sql, type Sql } from "@/server/platform/db/query";
  */
 export const JUDGING_SCORERS = "^(span|judge|option)";
 
-/** SQL of a stored scorer's name without its version, "span" of "span/2" and "judge qwen" of "judge/1 qwen". */
-export const buildScorerFamily = (scorer: Sql): Sql =>
-  sql`regexp_replace(${scorer}, '(?<=^[a-z-]+)/[0-9]+(?= |$)', '')`;
+/** Version of a scorer behind its name, "2", and of a judge with its built-in prompt's, "2.1"; of an edited prompt's judge "2." alone. */
+export const VERSION_IN_NAME = "^([a-z-]+/)(?:[0-9]+(?:[.][0-9]+)?(?= |$)|[0-9]+[.](?=edited-))";
+/** The number in it. */
+export const VERSION_NUMBER = "^[a-z-]+/([0-9]+(?:[.][0-9]+)?)(?= |$|[.]edited-)";
 
-/** SQL of a stored scorer's version, 2 of "span/2"; 0 where its name has no number. */
+/** As text of the statement: two parameters of one value would be two expressions where DISTINCT ON and ORDER BY must have one. */
+const quote = (text: string): Sql => sql([`'${text}'`]);
+
+/**
+ * SQL of a stored scorer's name without its version: "span/" of "span/2", "judge/ qwen" of both "judge/1 qwen" and
+ * "judge/2.1 qwen". An edited prompt is another judge: "judge/edited-0a1b qwen", also of "judge/2.edited-0a1b qwen".
+ */
+export const buildScorerFamily = (scorer: Sql): Sql =>
+  sql`regexp_replace(${scorer}, ${quote(VERSION_IN_NAME)}, ${quote("\\1")})`;
+
+/** SQL of a stored scorer's version, by which those of a family are ordered: {2} of "span/2", {2,1} of "judge/2.1 qwen", {} without a number. */
 export const buildScorerVersion = (scorer: Sql): Sql =>
-  sql`coalesce(substring(${scorer} FROM '^[a-z-]+/([0-9]+)(?= |$)')::numeric, 0)`;
+  sql`coalesce(string_to_array(substring(${scorer} FROM ${quote(VERSION_NUMBER)}), '.')::numeric[], '{}')`;
 
 /**
  * SQL that is true where judging scorers disagree about the answer of a row of \`episode_facts\`. The stored mark counts

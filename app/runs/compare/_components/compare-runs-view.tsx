@@ -146,7 +146,10 @@ type ComparisonHeadProps = ComparisonProps & {
 function ComparisonHead({ runs, missing, grouping, onGroup }: ComparisonHeadProps) {
   const t = useText();
   const changed = useMemo(
-    () => listChangedPaths(runs.map(({ config }) => flattenConfig(config))).map(({ path }) => path),
+    () =>
+      listChangedPaths(runs.map(({ config, leftOut }) => flattenConfig(config, leftOut))).map(
+        ({ path }) => path,
+      ),
     [runs],
   );
   const predictions = runs.filter(({ kind }) => kind === "predict").map(({ id }) => id);
@@ -174,7 +177,10 @@ function ComparisonHead({ runs, missing, grouping, onGroup }: ComparisonHeadProp
 function DifferenceTabs({ runs }: { runs: ComparedRun[] }) {
   const t = useText();
   const [all, setAll] = useState(false);
-  const configs = useMemo(() => runs.map(({ config }) => flattenConfig(config)), [runs]);
+  const configs = useMemo(
+    () => runs.map(({ config, leftOut }) => flattenConfig(config, leftOut)),
+    [runs],
+  );
   const environments = useMemo(
     () =>
       runs.map(({ environment }) => new Map<string, unknown>(Object.entries(environment ?? {}))),
