@@ -174,18 +174,18 @@ describe("a model from the hub", { timeout: 120_000 }, () => {
     expect(hub.authorizations.every((header) => header === undefined)).toBe(true);
     vi.stubEnv("S3_CREDENTIALS", `HF_TOKEN=${hub.endpoint}`);
     // The files are given out: what is refused then is what they hold.
-    hub.files = { ...hub.files, "config.json": Buffer.from('{"model_type": "mamba"}') };
-    await expect(fetchTiny()).rejects.toThrow(/mamba/);
+    hub.files = { ...hub.files, "config.json": Buffer.from('{"model_type": "bert"}') };
+    await expect(fetchTiny()).rejects.toThrow(/bert/);
     expect(hub.authorizations.at(-1)).toBe("Bearer hf_variable");
   });
 
   it("of an architecture that is not computed here is refused before its weights come", async () => {
     const config = JSON.parse(String(hub.files["config.json"])) as object;
-    const body = Buffer.from(JSON.stringify({ ...config, model_type: "mamba" }));
+    const body = Buffer.from(JSON.stringify({ ...config, model_type: "bert" }));
     hub.files = { ...hub.files, "config.json": body };
     await expect(fetchTiny()).rejects.toMatchObject({
       code: "unsupported",
-      message: expect.stringContaining("mamba") as string,
+      message: expect.stringContaining("bert") as string,
     });
     expect(hub.requests.some((path) => path.includes("safetensors"))).toBe(false);
   });
