@@ -258,7 +258,8 @@ await runInLanes(stages, {
     const { result, output } = await runRepeated(stage);
     results.push({ stage, result, ms: Date.now() - begun });
     const lines = output.trimEnd().split("\n");
-    const shown = result.failed > 0 ? lines : lines.slice(-LINES_OF_A_PASS);
+    const isTold = result.failed > 0 || result.flaky.length > 0;
+    const shown = isTold ? lines : lines.slice(-LINES_OF_A_PASS);
     console.log(`\n── ${stage.name} ──\n${shown.join("\n")}`);
   },
 });
