@@ -14,7 +14,6 @@ import { GLOSSARY } from "@/core/glossary/glossary";
 import { ActiveRuns } from "./active-runs";
 import { AttributionCard } from "./attribution-card";
 import { findComparableRuns } from "./comparable-runs";
-import { CostCard } from "./cost-card";
 import { ExcludedResults } from "./excluded-results";
 import { ExportMenu } from "./export-menu";
 import { ImportUpstream } from "./import-upstream";
@@ -28,6 +27,10 @@ import { SignificanceTable } from "./significance-table";
 const PlannerCard = deferPart(
   () => import("./planner-card").then((m) => m.PlannerCard),
   () => <Skeleton className="h-48" />,
+);
+const CostCard = deferPart(
+  () => import("./cost-card").then((m) => m.CostCard),
+  () => <Skeleton className="h-96" />,
 );
 const PublishedTables = deferPart(
   () => import("./published-tables").then((m) => m.PublishedTables),
