@@ -55,6 +55,9 @@ export async function measureIngestion(): Promise<{
     await migrate(postgres.url);
     const server = await startServerProcess(postgres.url);
     try {
+      // First: later the tables hold free space, which takes points without growing.
+      const bytes = await measureSize(server, postgres.url);
+      console.log(`bytes a point on disk: ${bytes.toFixed(1)}`);
       const loads = [loadavg()[0]!];
       const ours = await measureOurs(server);
       console.log(`points a second here: ${formatRates(ours)}`);
@@ -62,8 +65,6 @@ export async function measureIngestion(): Promise<{
       const theirs = await measureMlflow(folder);
       console.log(`points a second by MLflow: ${formatRates(theirs)}`);
       loads.push(loadavg()[0]!);
-      const bytes = await measureSize(server, postgres.url);
-      console.log(`bytes a point on disk: ${bytes.toFixed(1)}`);
       return {
         bars: [
           bar(
