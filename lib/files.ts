@@ -6,3 +6,6 @@ export const getFileSize = (path: string): Promise<number | null> =>
     (entry) => (entry.isFile() ? entry.size : null),
     () => null,
   );
+
+/** As `getFileSize`; 0 where there is no file. */
+export const readFileSize = async (path: string): Promise<number> => (await getFileSize(path)) ?? 0;

@@ -1,10 +1,11 @@
 import { createWriteStream } from "node:fs";
-import { mkdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
+import { mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import { Readable, Transform } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { AppError, type ErrorCode, wireErrorSchema } from "@/contracts/errors";
 import { describeFetchError, hasErrorCode } from "@/lib/errors";
+import { readFileSize } from "@/lib/files";
 import { hashFile, hashGitBlob } from "@/lib/hash";
 import { parseJsonOrNull } from "@/lib/json";
 import { retry } from "@/lib/retry";
@@ -46,7 +47,7 @@ export async function download(options: DownloadOptions): Promise<string> {
   const { path, signal, byHand } = options;
   const pauses = options.pausesMs ?? PAUSES_MS;
   await mkdir(dirname(path), { recursive: true });
-  if (await readSize(path)) {
+  if (await readFileSize(path)) {
     const { sha256, wrong } = await checkFile(path, options);
     if (wrong === null) return sha256;
     // Left by an earlier attempt and spoilt since, or of another checksum: kept, it would fail every attempt.
@@ -54,11 +55,11 @@ export async function download(options: DownloadOptions): Promise<string> {
   }
   let failuresSinceProgress = 0;
   const transferRest = async (): Promise<void> => {
-    const before = await readSize(`${path}.part`);
+    const before = await readFileSize(`${path}.part`);
     try {
       await transfer(options, before);
     } catch (error) {
-      if ((await readSize(`${path}.part`)) > before) failuresSinceProgress = 0;
+      if ((await readFileSize(`${path}.part`)) > before) failuresSinceProgress = 0;
       throw error;
     }
   };
@@ -232,9 +233,3 @@ async function buildRefusal(
     return new AppError("invalid-input", `${url} answered HTTP ${status}: ${text}`);
   return new Error(`HTTP ${status}: ${text}`);
 }
-
-const readSize = (path: string): Promise<number> =>
-  stat(path).then(
-    (entry) => entry.size,
-    () => 0,
-  );

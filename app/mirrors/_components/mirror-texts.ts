@@ -1,4 +1,5 @@
 import { markText } from "@/app/_i18n/format-text";
+import type { TargetField } from "@/app/_ui/target-form";
 import type { MirrorAddress } from "@/contracts/api/mirrors";
 
 /** Shown by `t(text)`, like all texts here. */
@@ -18,16 +19,8 @@ export const MIRROR_MEANINGS: Readonly<Record<MirrorAddress["kind"], string>> = 
   console: markText("A line a step in the run's own log: step:1 - actor/pg_loss:0.012."),
 };
 
-interface MirrorField {
-  name: string;
-  label: string;
-  hint?: string;
-  secret?: true;
-  initial?: string;
-}
-
 /** What each kind of mirror asks for. */
-export const MIRROR_FIELDS: Readonly<Record<MirrorAddress["kind"], readonly MirrorField[]>> = {
+export const MIRROR_FIELDS: Readonly<Record<MirrorAddress["kind"], readonly TargetField[]>> = {
   mlflow: [
     { name: "url", label: markText("Address"), hint: "http://127.0.0.1:5000" },
     {

@@ -1,13 +1,13 @@
 "use client";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
-import { Plug, Plus, Trash2 } from "lucide-react";
+import { Plug, Plus } from "lucide-react";
 import { useState } from "react";
 import { useText } from "@/app/_i18n/text-provider";
 import { useTRPC } from "@/app/_lib/trpc";
 import { Button } from "@/app/_ui/button";
 import { Card, CardHeader } from "@/app/_ui/card";
-import { ConfirmDialog } from "@/app/_ui/confirm-dialog";
 import { QueryErrorState, Skeleton } from "@/app/_ui/states";
+import { TargetItem } from "@/app/_ui/target-item";
 import { useNotify } from "@/app/_ui/toast";
 import type { MirrorRow } from "@/contracts/api/mirrors";
 import { MirrorDialog } from "./mirror-dialog";
@@ -62,7 +62,6 @@ function MirrorItem({ mirror }: { mirror: MirrorRow }) {
   const trpc = useTRPC();
   const queryClient = useQueryClient();
   const notify = useNotify();
-  const [removing, setRemoving] = useState(false);
   const test = useMutation(
     trpc.mirrors.test.mutationOptions({
       onSuccess: () => notify("good", t("{name} can be reached", { name: mirror.name })),
@@ -77,43 +76,29 @@ function MirrorItem({ mirror }: { mirror: MirrorRow }) {
   );
   const { name, kind, target, complete, open, failing, error } = mirror;
   return (
-    <li
-      className="flex flex-wrap items-start gap-x-4 gap-y-1 border-t px-4 py-2.5"
+    <TargetItem
       data-mirror={name}
-    >
-      <div className="min-w-0 flex-1">
-        <p className="font-medium">{name}</p>
-        <p className="text-xs break-words text-muted-foreground">
-          {[t(MIRROR_KINDS[kind]), target].filter(Boolean).join(" · ")}
-        </p>
-        <p className="text-xs text-muted-foreground">
-          {t(
-            "{complete, plural, one {# run} other {# runs}} complete{open, plural, =0 {} other {, {open} under way}}{failing, plural, =0 {} other {, {failing} failing}}",
-            { complete, open, failing },
-          )}
-        </p>
-        {error ? <p className="text-xs break-words text-bad">{error}</p> : null}
-      </div>
-      <Button size="sm" disabled={test.isPending} onClick={() => test.mutate({ id: mirror.id })}>
-        <Plug /> {test.isPending ? t("Trying") : t("Try it")}
-      </Button>
-      <Button
-        variant="ghost"
-        size="icon-sm"
-        aria-label={t("Remove {name}", { name })}
-        onClick={() => setRemoving(true)}
-      >
-        <Trash2 />
-      </Button>
-      <ConfirmDialog
-        open={removing}
-        onClose={() => setRemoving(false)}
-        title={t("Remove {name}?", { name })}
-        description={t("What it was sent stays where it is; nothing more is sent.")}
-        confirmLabel={t("Remove")}
-        pending={remove.isPending}
-        onConfirm={() => remove.mutate({ id: mirror.id })}
-      />
-    </li>
+      name={name}
+      facts={[t(MIRROR_KINDS[kind]), target].filter(Boolean).join(" · ")}
+      progress={t(
+        "{complete, plural, one {# run} other {# runs}} complete{open, plural, =0 {} other {, {open} under way}}{failing, plural, =0 {} other {, {failing} failing}}",
+        { complete, open, failing },
+      )}
+      error={error}
+      test={{
+        label: (
+          <>
+            <Plug /> {test.isPending ? t("Trying") : t("Try it")}
+          </>
+        ),
+        isPending: test.isPending,
+        run: () => test.mutate({ id: mirror.id }),
+      }}
+      removal={{
+        consequence: t("What it was sent stays where it is; nothing more is sent."),
+        isPending: remove.isPending,
+        run: () => remove.mutate({ id: mirror.id }),
+      }}
+    />
   );
 }

@@ -1,4 +1,5 @@
 import { markText } from "@/app/_i18n/format-text";
+import type { TargetField } from "@/app/_ui/target-form";
 import type { ChannelAddress, NotificationEvent } from "@/contracts/api/notifications";
 
 /** Shown by `t(text)`, like all texts here. */
@@ -17,16 +18,8 @@ export const EVENT_TEXTS: Readonly<Record<NotificationEvent, string>> = {
   alarm: markText("alarms"),
 };
 
-interface ChannelField {
-  name: string;
-  label: string;
-  hint?: string;
-  secret?: true;
-  initial?: string;
-}
-
-const url = (hint: string): ChannelField => ({ name: "url", label: markText("Address"), hint });
-const secret: ChannelField = {
+const url = (hint: string): TargetField => ({ name: "url", label: markText("Address"), hint });
+const secret: TargetField = {
   name: "secret",
   label: markText("Secret for signatures"),
   hint: markText("Empty: messages are not signed."),
@@ -34,7 +27,7 @@ const secret: ChannelField = {
 };
 
 /** What each kind of channel asks for. */
-export const CHANNEL_FIELDS: Readonly<Record<ChannelAddress["kind"], readonly ChannelField[]>> = {
+export const CHANNEL_FIELDS: Readonly<Record<ChannelAddress["kind"], readonly TargetField[]>> = {
   webhook: [
     url(markText("Gets JSON by POST: title, text, link, event.")),
     { ...secret, hint: markText("Signs each message: header x-s3-signature. Empty: not signed.") },

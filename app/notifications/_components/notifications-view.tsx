@@ -1,13 +1,13 @@
 "use client";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
-import { Plus, Send, Trash2 } from "lucide-react";
+import { Plus, Send } from "lucide-react";
 import { useState } from "react";
 import { useText } from "@/app/_i18n/text-provider";
 import { useTRPC } from "@/app/_lib/trpc";
 import { Button } from "@/app/_ui/button";
 import { Card, CardHeader } from "@/app/_ui/card";
-import { ConfirmDialog } from "@/app/_ui/confirm-dialog";
 import { QueryErrorState, Skeleton } from "@/app/_ui/states";
+import { TargetItem } from "@/app/_ui/target-item";
 import { useNotify } from "@/app/_ui/toast";
 import type { ChannelRow } from "@/contracts/api/notifications";
 import { BrowserCard } from "./browser-card";
@@ -68,7 +68,6 @@ function ChannelItem({ channel }: { channel: ChannelRow }) {
   const trpc = useTRPC();
   const queryClient = useQueryClient();
   const notify = useNotify();
-  const [removing, setRemoving] = useState(false);
   const refresh = () => void queryClient.invalidateQueries(trpc.notifications.pathFilter());
   const test = useMutation(
     trpc.notifications.test.mutationOptions({
@@ -83,45 +82,31 @@ function ChannelItem({ channel }: { channel: ChannelRow }) {
     }),
   );
   const { name, kind, target, events, sent, pending, failed, error } = channel;
+  const kindText = t(CHANNEL_KINDS[kind as keyof typeof CHANNEL_KINDS]);
   return (
-    <li
-      className="flex flex-wrap items-start gap-x-4 gap-y-1 border-t px-4 py-2.5"
+    <TargetItem
       data-channel={name}
-    >
-      <div className="min-w-0 flex-1">
-        <p className="font-medium">{name}</p>
-        <p className="text-xs text-muted-foreground">
-          {t(CHANNEL_KINDS[kind as keyof typeof CHANNEL_KINDS])} · {target} ·{" "}
-          {events.map((event) => t(EVENT_TEXTS[event])).join(", ")}
-        </p>
-        <p className="text-xs text-muted-foreground">
-          {t(
-            "{sent, plural, one {# message} other {# messages}} delivered{pending, plural, =0 {} other {, {pending} on the way}}{failed, plural, =0 {} other {, {failed} given up}}",
-            { sent, pending, failed },
-          )}
-        </p>
-        {error ? <p className="text-xs break-words text-bad">{error}</p> : null}
-      </div>
-      <Button size="sm" disabled={test.isPending} onClick={() => test.mutate({ id: channel.id })}>
-        <Send /> {test.isPending ? t("Sending") : t("Send a test")}
-      </Button>
-      <Button
-        variant="ghost"
-        size="icon-sm"
-        aria-label={t("Remove {name}", { name })}
-        onClick={() => setRemoving(true)}
-      >
-        <Trash2 />
-      </Button>
-      <ConfirmDialog
-        open={removing}
-        onClose={() => setRemoving(false)}
-        title={t("Remove {name}?", { name })}
-        description={t("Its messages that are on the way are not delivered.")}
-        confirmLabel={t("Remove")}
-        pending={remove.isPending}
-        onConfirm={() => remove.mutate({ id: channel.id })}
-      />
-    </li>
+      name={name}
+      facts={`${kindText} · ${target} · ${events.map((event) => t(EVENT_TEXTS[event])).join(", ")}`}
+      progress={t(
+        "{sent, plural, one {# message} other {# messages}} delivered{pending, plural, =0 {} other {, {pending} on the way}}{failed, plural, =0 {} other {, {failed} given up}}",
+        { sent, pending, failed },
+      )}
+      error={error}
+      test={{
+        label: (
+          <>
+            <Send /> {test.isPending ? t("Sending") : t("Send a test")}
+          </>
+        ),
+        isPending: test.isPending,
+        run: () => test.mutate({ id: channel.id }),
+      }}
+      removal={{
+        consequence: t("Its messages that are on the way are not delivered."),
+        isPending: remove.isPending,
+        run: () => remove.mutate({ id: channel.id }),
+      }}
+    />
   );
 }

@@ -1,17 +1,13 @@
-import { randomUUID } from "node:crypto";
-import { existsSync } from "node:fs";
-import { readFile, rename, rm } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import { Option, type Command } from "commander";
-import { z } from "zod";
-import { AppError, parseOrThrow } from "@/contracts/errors";
+import { parseOrThrow } from "@/contracts/errors";
 import { trainConfigSchema } from "@/contracts/run-config/train-config";
-import { modelDir } from "@/lib/paths.mjs";
 import { EngineProcess } from "@/gpu-workers/llm/engine/process";
 import { findInstalledModel } from "@/gpu-workers/llm/model-files/installed-model";
 import { openPolicy } from "@/gpu-workers/rl/policy";
-import { importModel } from "./import-model";
-import { print, runInterruptibly } from "./terminal";
+import { checkNewModelName, installModel, printInstalled } from "./install-model";
+import { runInterruptibly } from "./terminal";
 
 /** `checkpoint convert` and `checkpoint import`: between the engine's state and the folders of PEFT and Hugging Face. */
 export function addCheckpointCommands(program: Command): void {
@@ -40,7 +36,7 @@ export function addCheckpointCommands(program: Command): void {
     )
     .requiredOption("--name <model>", "name of the model here")
     .option("--base <model>", "of a PEFT folder: the installed model that the adapter is for")
-    .action(installModel);
+    .action(importCheckpoint);
 }
 
 /** Loads the checkpoint into the policy it was trained as, and exports that. */
@@ -66,32 +62,14 @@ async function convertCheckpoint(
   }
 }
 
-async function installModel(
+async function importCheckpoint(
   folder: string,
   { name, base }: { name: string; base?: string },
 ): Promise<void> {
-  parseOrThrow(
-    z.string().regex(/^\w[\w.-]*$/, "give letters, digits, dots and dashes"),
-    name,
-    "The model's name",
-  );
-  const target = modelDir(name);
-  if (existsSync(target))
-    throw new AppError("conflict", `There is a model "${name}" already. Give another name.`);
+  checkNewModelName(name);
   const baseFolder = base === undefined ? null : findInstalledModel(base);
-  // Built beside its place and moved there: the model appears whole or not at all.
-  const building = resolve(target, "..", `.importing-${randomUUID()}`);
-  try {
-    const { path, notes } = await runInterruptibly((signal) =>
-      importModel(resolve(folder), baseFolder, building, signal),
-    );
-    await rename(building, target);
-    print(`model "${name}" from ${path}`);
-    for (const note of notes) print(`  ${note}`);
-    print(
-      `train or answer with it by --set searcher.model=${name}; a running worker offers it within seconds`,
-    );
-  } finally {
-    await rm(building, { recursive: true, force: true });
-  }
+  const { path, notes } = await runInterruptibly((signal) =>
+    installModel(name, resolve(folder), baseFolder, signal),
+  );
+  printInstalled(name, `from ${path}`, notes);
 }

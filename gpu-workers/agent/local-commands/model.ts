@@ -1,7 +1,5 @@
-import { randomUUID } from "node:crypto";
-import { existsSync } from "node:fs";
-import { mkdir, rename, rm } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { mkdir, rm } from "node:fs/promises";
+import { join } from "node:path";
 import { createInterface } from "node:readline/promises";
 import type { Command } from "commander";
 import { z } from "zod";
@@ -9,7 +7,7 @@ import { AppError, parseOrThrow } from "@/contracts/errors";
 import { formatBytes } from "@/core/memory/index-plan";
 import { getModelName } from "@/core/presets/model-presets";
 import { takeLock } from "@/lib/lock.mjs";
-import { modelDir, SETUP_DIR } from "@/lib/paths.mjs";
+import { SETUP_DIR } from "@/lib/paths.mjs";
 import { readFreeBytes } from "@/gpu-workers/corpora/import/disk-space";
 import { getEndpoint } from "@/gpu-workers/corpora/import/hub-files";
 import {
@@ -22,7 +20,8 @@ import {
   type HubModel,
 } from "@/gpu-workers/llm/model-files/hub-model";
 import { readHubToken } from "@/gpu-workers/llm/model-files/hub-token";
-import { checkModelSettings, importModel } from "./import-model";
+import { checkModelSettings } from "./import-model";
+import { checkNewModelName, installModel, printInstalled } from "./install-model";
 import { createDownloadPrinter, print, runInterruptibly } from "./terminal";
 
 interface FetchOptions {
@@ -72,7 +71,6 @@ const repositorySchema = z
     /^(?!.*\.\.)\w[\w.-]*(\/\w[\w.-]*)?$/,
     "give it as the hub does: owner/name, e.g. Qwen/Qwen2.5-3B-Instruct",
   );
-const nameSchema = z.string().regex(/^\w[\w.-]*$/, "give letters, digits, dots and dashes");
 const endpointSchema = z
   .url({ protocol: /^https?$/, error: "give an address, e.g. https://huggingface.co" })
   .refine(
@@ -89,18 +87,12 @@ export async function fetchModel(
 ): Promise<void> {
   parseOrThrow(repositorySchema, repository, "The repository");
   const name = options.name ?? getModelName(repository);
-  parseOrThrow(nameSchema, name, "The model's name");
+  checkNewModelName(name);
   const endpoint = parseOrThrow(
     endpointSchema,
     (options.endpoint ?? getEndpoint()).replace(/\/+$/, ""),
     "The hub's address",
   );
-  const target = modelDir(name);
-  if (existsSync(target))
-    throw new AppError(
-      "conflict",
-      `There is a model "${name}" already. Give another name by --name.`,
-    );
   const token = await readHubToken(endpoint, options.tokenFile);
   const access: HubAccess = { endpoint, token, signal, pausesMs };
   const model = await findHubModel(repository, options.revision, access);
@@ -115,15 +107,13 @@ export async function fetchModel(
   try {
     await announce(model, folder, endpoint);
     if (!options.yes && !(await confirm("Download it?", signal))) return print("Nothing was done.");
-    await downloadAndInstall(model, { folder, target, access, quiet: options.quiet ?? false });
+    await downloadModel(model, { folder, access, quiet: options.quiet ?? false });
+    const { notes } = await installModel(name, folder, null, signal);
     await rm(folder, { recursive: true, force: true });
+    printInstalled(name, `is ${repository} at ${model.commit}`, notes);
   } finally {
     lock.release();
   }
-  print(`model "${name}" is ${repository} at ${model.commit}`);
-  print(
-    `train or answer with it by --set searcher.model=${name}; a running worker offers it within seconds`,
-  );
 }
 
 /** Says what would be downloaded, from where, how large it is and under which licence. */
@@ -166,17 +156,16 @@ async function confirm(question: string, signal: AbortSignal): Promise<boolean> 
   }
 }
 
-interface InstallOptions {
+interface DownloadOptions {
   folder: string;
-  target: string;
   access: HubAccess;
   quiet: boolean;
 }
 
-/** Downloads configuration and tokenizer, has them checked, then the weights, and imports the whole. */
-async function downloadAndInstall(
+/** Downloads configuration and tokenizer, has them checked, then the weights. */
+async function downloadModel(
   model: HubModel,
-  { folder, target, access, quiet }: InstallOptions,
+  { folder, access, quiet }: DownloadOptions,
 ): Promise<void> {
   const { signal } = access;
   const printProgress = createDownloadPrinter();
@@ -194,13 +183,4 @@ async function downloadAndInstall(
   await downloadSome(false);
   await checkModelSettings(folder, signal);
   await downloadSome(true);
-  // Built beside its place and moved there: the model appears whole or not at all.
-  const building = join(dirname(target), `.importing-${randomUUID()}`);
-  try {
-    const { notes } = await importModel(folder, null, building, signal);
-    await rename(building, target);
-    for (const note of notes) print(`  ${note}`);
-  } finally {
-    await rm(building, { recursive: true, force: true });
-  }
 }

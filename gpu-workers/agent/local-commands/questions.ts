@@ -1,4 +1,4 @@
-import { readFile, stat, writeFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { Argument, type Command } from "commander";
 import {
@@ -12,6 +12,7 @@ import {
   type QuestionPreset,
   type QuestionPresetName,
 } from "@/core/presets/question-presets";
+import { getFileSize } from "@/lib/files";
 import { parseJsonOrNull } from "@/lib/json";
 import { DATA_DIR } from "@/lib/paths.mjs";
 import { fetchHubFiles } from "@/gpu-workers/corpora/import/fetch-source";
@@ -77,13 +78,6 @@ export async function fetchQuestionFiles(
 
 /** Whether each file is in the folder with the size that was recorded. */
 async function areComplete(folder: string, files: FetchedFiles): Promise<boolean> {
-  const sizes = await Promise.all(
-    files.map(({ path }) =>
-      stat(join(folder, path)).then(
-        (entry) => entry.size,
-        () => null,
-      ),
-    ),
-  );
+  const sizes = await Promise.all(files.map(({ path }) => getFileSize(join(folder, path))));
   return files.every(({ bytes }, i) => sizes[i] === bytes);
 }

@@ -1,10 +1,11 @@
 import { createReadStream, createWriteStream } from "node:fs";
-import { readFile, rename, rm, stat, truncate, writeFile } from "node:fs/promises";
+import { readFile, rename, rm, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import type { CorpusSource } from "@/contracts/run-config/corpus-source";
 import { CORPUS_PRESETS, type CorpusPreset, type HubFiles } from "@/core/presets/corpus-presets";
 import { AppError } from "@/contracts/errors";
+import { readFileSize } from "@/lib/files";
 import { download, downloadBeginning } from "@/gpu-workers/runtime/download";
 import { listHubFiles, type HubFile } from "./hub-files";
 import { completeReading, listFiles, type InputFile, type ReadingOptions } from "./source-files";
@@ -174,7 +175,7 @@ export async function fetchHubFiles(
   for (const file of files) {
     const path = join(root, ...file.path.split("/").map(toPlainName));
     // Its hash was checked when it came.
-    if ((await sizeOf(path)) !== file.bytes)
+    if ((await readFileSize(path)) !== file.bytes)
       await download({
         url: file.url,
         path,
@@ -200,7 +201,7 @@ async function fetchIndex(
   const parts = await listHubFiles(wanted, byHand, signal, pausesMs);
   const total = parts.reduce((sum, part) => sum + part.bytes, 0);
   const path = join(folder, PUBLISHED_INDEX_FILE);
-  if ((await sizeOf(path)) === total) return path;
+  if ((await readFileSize(path)) === total) return path;
   const growing = `${path}.growing`;
   let before = 0;
   for (const part of parts) {
@@ -219,7 +220,7 @@ async function fetchIndex(
         onProgress: (done) =>
           onProgress(`downloading ${part.path} of the index`, start + done, total),
       });
-      if ((await sizeOf(growing)) > before) await truncate(growing, before);
+      if ((await readFileSize(growing)) > before) await truncate(growing, before);
       await pipeline(
         createReadStream(partPath),
         createWriteStream(growing, { flags: "a", flush: true }),
@@ -230,20 +231,14 @@ async function fetchIndex(
     }
     before += part.bytes;
   }
-  if ((await sizeOf(growing)) !== total)
+  if ((await readFileSize(growing)) !== total)
     throw new AppError(
       "internal",
-      `${PUBLISHED_INDEX_FILE} has ${await sizeOf(growing)} of ${total} bytes`,
+      `${PUBLISHED_INDEX_FILE} has ${await readFileSize(growing)} of ${total} bytes`,
     );
   await rename(growing, path);
   return path;
 }
-
-const sizeOf = (path: string): Promise<number> =>
-  stat(path).then(
-    (entry) => entry.size,
-    () => 0,
-  );
 
 /** A name that stays in its folder. */
 function toPlainName(name: string): string {

@@ -1,8 +1,9 @@
-import { mkdir, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import { AppError, parseOrThrow } from "@/contracts/errors";
 import { describeFetchError } from "@/lib/errors";
+import { readFileSize } from "@/lib/files";
 import { parseJsonOrNull } from "@/lib/json";
 import { retry, waitInTurn } from "@/lib/retry";
 import { download } from "@/gpu-workers/runtime/download";
@@ -153,7 +154,8 @@ export async function countMissingBytes(model: HubModel, folder: string): Promis
   let missing = 0;
   for (const { name, bytes } of model.files) {
     const here =
-      (await readSize(join(folder, name))) || (await readSize(join(folder, `${name}.part`)));
+      (await readFileSize(join(folder, name))) ||
+      (await readFileSize(join(folder, `${name}.part`)));
     missing += Math.max(0, bytes - here);
   }
   return missing;
@@ -260,9 +262,3 @@ async function fetchJson(
       ),
   });
 }
-
-const readSize = (path: string): Promise<number> =>
-  stat(path).then(
-    (entry) => entry.size,
-    () => 0,
-  );

@@ -105,7 +105,7 @@ const runSchema = z.object({
   kind: runKindSchema,
   state: runStateSchema,
   attempt: z.int(),
-  config: jsonColumn<unknown>(),
+  config: jsonColumn<object>(),
   tags: z.array(z.string()),
   error: z.string().nullable(),
   startedAt: z.date(),

@@ -1,7 +1,8 @@
 import { createHash } from "node:crypto";
-import { readFile, stat, writeFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { z } from "zod";
+import { readFileSize } from "@/lib/files";
 import { AppError, parseOrThrow } from "@/contracts/errors";
 import { compareRankedRows, type RankedRow } from "@/gpu-workers/retrieval/indexes/ranked-row";
 import type { IndexOperations } from "./faiss-thread";
@@ -103,10 +104,7 @@ export class DenseIndex {
         `the index in ${directory} is of the kind ${manifest.factory}, not ${expected.factory}`,
       );
     const path = resolve(directory, manifest.file);
-    const bytes = await stat(path).then(
-      (entry) => entry.size,
-      () => 0,
-    );
+    const bytes = await readFileSize(path);
     if (bytes !== manifest.bytes)
       throw damagedIndexError(
         directory,

@@ -4,9 +4,9 @@ import type { MirrorAddress } from "@/contracts/api/mirrors";
 import { chunk } from "@/lib/chunk";
 import { describeFetchError } from "@/lib/errors";
 import { parseJsonOrNull } from "@/lib/json";
+import { flattenConfig } from "@/core/run/config-groups";
 import { TERMINAL_STATES } from "@/core/run/transitions";
 import type { RunState } from "@/contracts/records/run-state";
-import { flattenConfig } from "@/server/features/mirrors/flatten-config";
 import { guardedAgent } from "@/server/platform/guarded-agent";
 import type { MirroredRun, MirrorTarget, Place } from "./target";
 
@@ -40,6 +40,12 @@ class MlflowError extends Error {
   ) {
     super(message);
   }
+}
+
+/** A setting as a parameter; lists as JSON. */
+function formatParam(value: unknown): string {
+  const text = typeof value === "string" ? value : (JSON.stringify(value) ?? "");
+  return text.length > MOST.paramLength ? `${text.slice(0, MOST.paramLength - 8)}… (cut)` : text;
 }
 
 /** Lets pass that what was to be removed is not there. */
@@ -170,12 +176,9 @@ export function createMlflowTarget(
     async open(run, generation) {
       const id = await openRun(run, generation);
       // A parameter that is there with the same value is left as it is.
-      const params = flattenConfig(run.config).map(([key, value]) => ({
+      const params = [...flattenConfig(run.config)].map(([key, value]) => ({
         key,
-        value:
-          value.length > MOST.paramLength
-            ? `${value.slice(0, MOST.paramLength - 8)}… (cut)`
-            : value,
+        value: formatParam(value),
       }));
       for (const part of chunk(params, MOST.params))
         await post("runs/log-batch", { run_id: id, params: part }, nothing);

@@ -9,7 +9,7 @@ export interface MirroredRun {
   kind: RunKind;
   state: RunState;
   attempt: number;
-  config: unknown;
+  config: object;
   tags: readonly string[];
   error: string | null;
   startedAt: Date;
