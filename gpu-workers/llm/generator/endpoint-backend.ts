@@ -6,7 +6,7 @@ import {
 import type { GeneratorBackend } from "./generator";
 import type { GenerationRequest, PromptStyle } from "./prompt-style";
 
-/** The frozen generator at an OpenAI-compatible server. Decoding is greedy. */
+/** The frozen generator at an endpoint. Decoding is greedy. */
 export function createEndpointBackend(
   endpoint: string,
   model: string,
@@ -16,7 +16,7 @@ export function createEndpointBackend(
 ): GeneratorBackend {
   const client = new EndpointClient(endpoint, overrides);
   return {
-    identity: { endpoint: client.base },
+    identity: { endpoint: client.base, ...client.identity },
     batchSize: Infinity, // The client bounds what is under way.
     complete: (requests, signal) =>
       requests.map((request) =>
