@@ -269,5 +269,7 @@ function formatRetriever(retriever: RetrieverConfig): string {
     case "qdrant":
     case "remote":
       return retriever.kind;
+    case "online":
+      return `${retriever.provider} online, snapshot ${retriever.snapshot}`;
   }
 }
