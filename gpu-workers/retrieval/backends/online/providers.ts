@@ -136,8 +136,8 @@ export const PROVIDERS: Readonly<Record<OnlineProvider, Provider>> = {
     readPage: (body, { page }) => {
       const answer = parseOrThrow(searxngAnswerSchema, body, "SearXNG's answer");
       const silent = answer.unresponsive_engines.map((parts) => parts.join(": "));
-      // Nothing was found by nobody: what its engines have is not known.
-      if (page === 0 && answer.results.length === 0 && silent.length > 0)
+      // Nobody found anything, and some did not answer: what they have is not known.
+      if (answer.results.length === 0 && silent.length > 0)
         throw new TransientFailure(`its engines gave no answer (${silent.join(", ")})`);
       return {
         results: fromUrls(answer.results),
