@@ -15,14 +15,7 @@ export const endpointSchema = defineSetting(
 );
 
 /** In which dialect an endpoint is asked. */
-export const dialectNameSchema = z.enum([
-  "openai",
-  "azure",
-  "anthropic",
-  "bedrock",
-  "gemini",
-  "vertex",
-]);
+const dialectNameSchema = z.enum(["openai", "azure", "anthropic", "bedrock", "gemini", "vertex"]);
 export type DialectName = z.infer<typeof dialectNameSchema>;
 
 export const dialectSchema = defineLaterSetting(

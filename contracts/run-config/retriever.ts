@@ -74,7 +74,7 @@ const rerank = {
 };
 
 /** Search services that the kind `online` knows (gpu-workers/retrieval/online/providers.ts). */
-export const ONLINE_PROVIDERS = ["searxng", "serper", "google-cse", "tavily"] as const;
+const ONLINE_PROVIDERS = ["searxng", "serper", "google-cse", "tavily"] as const;
 export type OnlineProvider = (typeof ONLINE_PROVIDERS)[number];
 
 const credentialSchema = defineSetting(

@@ -343,6 +343,12 @@ describe("pages", () => {
   });
 });
 
+it("keys of rankings stay: a change makes kept results and episodes unfindable", async () => {
+  const config = configOf({ url: "http://searxng.test:8888", requestBudget: 9 });
+  const retriever = await OnlineRetriever.open(config, await makeFolder(), policy);
+  expect(retriever.describe().key).toBe("7e46177ec97b5060adf5d3e0a22f3933");
+});
+
 describe("settings", () => {
   it.each([
     [{ provider: "searxng" }, "url"],
