@@ -10,6 +10,7 @@ import { isVendorDialect, type DialectName } from "@/contracts/run-config/model"
 import type { ModelUsage } from "@/contracts/records/episode";
 import { AppError } from "@/contracts/errors";
 import { joinThoughts } from "@/core/episode/thoughts";
+import type { CompletionBody } from "./completion-body";
 import { findEnvironmentKey } from "./environment-key";
 import { parseJsonOrNull } from "@/lib/json";
 import { doubleWait, parseRetryAfter, retry } from "@/lib/retry";
@@ -75,22 +76,6 @@ export type TimedReply = Omit<Reply, "usage"> & { usage: ModelUsage; seconds: nu
 
 /** A reply that is whole, or cut by the token limit and by nothing else. */
 export type Completion = TimedReply & { finish: "stop" | "length" };
-
-/** A request: for chat completions where it has messages, else for completions of its prompt. */
-export type CompletionBody = {
-  model: string;
-  max_tokens: number;
-  temperature?: number;
-  top_p?: number;
-  top_k?: number;
-  repetition_penalty?: number;
-  seed?: number;
-  stop?: readonly string[];
-  logprobs?: boolean;
-  top_logprobs?: number;
-  continue_final_message?: boolean;
-  add_generation_prompt?: boolean;
-} & ({ messages: readonly { role: string; content: string }[] } | { prompt: string });
 
 /**
  * Client of a model's server, in any dialect. All clients of one server and key in this process share its limits of

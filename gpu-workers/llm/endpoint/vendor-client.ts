@@ -1,16 +1,18 @@
-import type { createAnthropic } from "@ai-sdk/anthropic";
 import type { VendorDialect } from "@/contracts/run-config/model";
 import { AppError } from "@/contracts/errors";
 import { parseJsonOrNull } from "@/lib/json";
-import type { CompletionBody } from "./endpoint-client";
+import type { CompletionBody } from "./completion-body";
 import { postJson, type HttpReply } from "./post-json";
 import type { Reply } from "./read-reply";
 import { openGoogleCredential, readBedrockCredentials } from "./vendor-credentials";
 import { isClaude, requireSayable } from "./vendor-limits";
-import { buildCallOptions, listIgnored, readRetryInfo, readVendorReply } from "./vendor-reply";
-
-/** A model as the AI SDK's providers give it. One call is one HTTP request: their retries are elsewhere and not used. */
-export type VendorModel = ReturnType<ReturnType<typeof createAnthropic>>;
+import {
+  buildCallOptions,
+  listIgnored,
+  readRetryInfo,
+  readVendorReply,
+  type VendorModel,
+} from "./vendor-reply";
 
 /** What came back; its reply is null where the server answers in another form, or with an error status. */
 export interface VendorExchange extends HttpReply {
@@ -46,12 +48,12 @@ export class VendorClient {
    */
   async exchange(body: CompletionBody, options: RequestOptions): Promise<VendorExchange> {
     requireSayable(this.dialect, body.model, body);
-    const sent: { reply: HttpReply | null; failure: unknown } = { reply: null, failure: null };
+    const sent: { reply: HttpReply | null; failure: Error | null } = { reply: null, failure: null };
     const model = await this.openModel(body.model, async (url, init) => {
       try {
         sent.reply = await this.post(url, init, options);
       } catch (error) {
-        sent.failure = error;
+        sent.failure = error as Error;
         throw error;
       }
       const { status, text, headers } = sent.reply;

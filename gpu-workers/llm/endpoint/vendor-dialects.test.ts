@@ -2,7 +2,8 @@ import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { z } from "zod";
 import type { DialectName } from "@/contracts/run-config/model";
 import { ScriptedEndpoint, type ScriptedReply } from "@/gpu-workers/testing/scripted-endpoint";
-import { EndpointClient, type CompletionBody, type EndpointOptions } from "./endpoint-client";
+import type { CompletionBody } from "./completion-body";
+import { EndpointClient, type EndpointOptions } from "./endpoint-client";
 
 /**
  * Vendors' dialects against a server that replays their documented wire formats: no vendor's service is called. Each
@@ -260,7 +261,7 @@ describe.each(cases)(
       expect(endpoint!.requests.length).toBe(1);
     });
     it("an upstream judge, too, takes no refusal for a text", async () => {
-      const client = await openCase([wire.reply([wire.text("no")], wire.ends.others[0])]);
+      const client = await openCase([wire.reply([wire.text("no")], wire.ends.others[0]!)]);
       await expect(client.readWhatever(body, never)).rejects.toMatchObject({
         code: "generator-unavailable",
       });
@@ -275,7 +276,7 @@ describe.each(cases)(
     });
     it("another form, an empty reply and a broken one are errors", async () => {
       for (const fault of [json({ hello: 1 }), json([]), "cut", wire.reply([], wire.ends.stop)])
-        await expect(refused([fault as ScriptedReply])).rejects.toMatchObject({
+        await expect(refused([fault])).rejects.toMatchObject({
           code: "generator-unavailable",
         });
     });

@@ -1,8 +1,11 @@
+import type { createAnthropic } from "@ai-sdk/anthropic";
 import { z } from "zod";
 import { AppError } from "@/contracts/errors";
-import type { CompletionBody } from "./endpoint-client";
+import type { CompletionBody } from "./completion-body";
 import { buildReply, type Reply } from "./read-reply";
-import type { VendorModel } from "./vendor-client";
+
+/** A model as the AI SDK's providers give it. One call is one HTTP request: their retries are elsewhere and not used. */
+export type VendorModel = ReturnType<ReturnType<typeof createAnthropic>>;
 
 /** From our requests to those of the AI SDK's providers, and from what they read back to our replies. */
 

@@ -1,8 +1,5 @@
-import {
-  EndpointClient,
-  type CompletionBody,
-  type EndpointOptions,
-} from "@/gpu-workers/llm/endpoint/endpoint-client";
+import type { CompletionBody } from "@/gpu-workers/llm/endpoint/completion-body";
+import { EndpointClient, type EndpointOptions } from "@/gpu-workers/llm/endpoint/endpoint-client";
 import type { GeneratorBackend } from "./generator";
 import type { GenerationRequest, PromptStyle } from "./prompt-style";
 

@@ -5,12 +5,12 @@ import { judgePrompt } from "@/core/prompts/generating";
 import type { Message } from "@/contracts/run-config/prompt";
 import type { JudgeConfig } from "@/contracts/run-config/scoring";
 import type { EngineClient } from "@/gpu-workers/llm/engine/client";
+import type { CompletionBody } from "@/gpu-workers/llm/endpoint/completion-body";
 import {
   EndpointClient,
   endsInThoughts,
   requireAnswer,
   type Completion,
-  type CompletionBody,
   type EndpointOptions,
   type TimedReply,
 } from "@/gpu-workers/llm/endpoint/endpoint-client";
