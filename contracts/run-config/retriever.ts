@@ -178,12 +178,9 @@ export const retrieverSchema = z
         "Search service whose results are the documents: address, title and snippet. `searxng`: your own SearXNG, without a key; `serper`, `google-cse`, `tavily`: hosted, with a key. Results come under the provider's terms and those of the pages: look whether they allow to store, use and publish them, as episodes hold them.",
       ),
       url: defineSetting(
-        z
-          .url({ protocol: /^https?$/ })
-          .nullable()
-          .default(null),
+        z.url({ protocol: /^https?$/ }),
         "Address",
-        "Of a SearXNG with the format json allowed, e.g. http://127.0.0.1:8888; empty: the provider's own.",
+        "Of your SearXNG, with the format json allowed, e.g. http://127.0.0.1:8888; of the others https://google.serper.dev, https://www.googleapis.com, https://api.tavily.com.",
       ),
       engineId: defineSetting(
         z.string().trim().min(1).max(200).nullable().default(null),
@@ -213,10 +210,9 @@ export const retrieverSchema = z
   ])
   .superRefine((config, context) => {
     if (config.kind !== "online") return;
-    const { provider, url, engineId, credential } = config;
+    const { provider, engineId, credential } = config;
     const refuse = (path: string, message: string): void =>
       context.addIssue({ code: "custom", path: [path], message });
-    if (provider === "searxng" && url === null) refuse("url", "give the address of your SearXNG");
     if (provider === "google-cse" && engineId === null)
       refuse("engineId", "give the id (cx) of your Programmable Search Engine");
     if (provider !== "searxng" && credential === null)

@@ -351,15 +351,23 @@ it("keys of rankings stay: a change makes kept results and episodes unfindable",
 
 describe("settings", () => {
   it.each([
-    [{ provider: "searxng" }, "url"],
+    [{ provider: "searxng", url: undefined }, "url"],
     [{ provider: "serper" }, "credential"],
     [{ provider: "google-cse", credential: "K" }, "engineId"],
   ])("%o lacks %s", (settings, path) => {
-    const { error } = retrieverSchema.safeParse({ kind: "online", ...settings });
+    const { error } = retrieverSchema.safeParse({
+      kind: "online",
+      url: "https://search.test",
+      ...settings,
+    });
     expect(error!.issues.map((issue) => issue.path.join("."))).toEqual([path]);
   });
   it("a key is sent only where the worker allows it", async () => {
-    const config = configOf({ provider: "serper", credential: "SEARCH_KEY" });
+    const config = configOf({
+      provider: "serper",
+      credential: "SEARCH_KEY",
+      url: "https://google.serper.dev",
+    });
     const environment = { ...process.env, SEARCH_KEY: "k", S3_CREDENTIALS: "" };
     await expect(
       OnlineRetriever.open(config, await makeFolder(), policy, environment),

@@ -21,7 +21,7 @@ import {
   withRequestRetry,
   type RequestRetryPolicy,
 } from "@/gpu-workers/retrieval/backends/request-retry";
-import { explainStatus, getBase, PROVIDERS, type OnlineResult } from "./providers";
+import { explainStatus, PROVIDERS, type OnlineResult } from "./providers";
 import { ResultStore, type KeptResults } from "./result-store";
 
 /** How answers are read into documents: part of the key of kept results and rankings. */
@@ -59,7 +59,7 @@ export class OnlineRetriever implements Retriever {
     policy: RequestRetryPolicy = REQUEST_RETRY,
     environment: NodeJS.ProcessEnv = process.env,
   ): Promise<OnlineRetriever> {
-    const base = getBase(config.provider, config.url);
+    const base = config.url.replace(/\/+$/, "");
     const key = readCredential(config.credential, base, environment);
     const store = await ResultStore.open(dataDir, computeKey(config, base));
     return new OnlineRetriever(config, base, key, store, policy);

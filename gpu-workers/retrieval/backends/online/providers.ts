@@ -1,6 +1,6 @@
 import { z } from "zod";
 import type { OnlineProvider } from "@/contracts/run-config/retriever";
-import { AppError, parseOrThrow } from "@/contracts/errors";
+import { parseOrThrow } from "@/contracts/errors";
 import { TransientFailure } from "@/gpu-workers/retrieval/backends/request-retry";
 
 /**
@@ -29,8 +29,6 @@ export interface PageRequest {
 }
 
 interface Provider {
-  /** The provider's own address; null: each has their own. */
-  base: string | null;
   /** Most results for one query. */
   most: number;
   buildRequest(request: PageRequest): { address: URL; init: RequestInit };
@@ -83,7 +81,6 @@ const fromUrls = (items: z.infer<typeof tavilyAnswerSchema>["results"]): OnlineR
 
 export const PROVIDERS: Readonly<Record<OnlineProvider, Provider>> = {
   serper: {
-    base: "https://google.serper.dev",
     most: 100,
     buildRequest: ({ base, key = "", query, wanted }) =>
       postJson(`${base}/search`, { "X-API-KEY": key }, { q: query, num: wanted }),
@@ -93,7 +90,6 @@ export const PROVIDERS: Readonly<Record<OnlineProvider, Provider>> = {
     }),
   },
   tavily: {
-    base: "https://api.tavily.com",
     most: 20,
     buildRequest: ({ base, key = "", query, wanted }) =>
       postJson(
@@ -107,7 +103,6 @@ export const PROVIDERS: Readonly<Record<OnlineProvider, Provider>> = {
     }),
   },
   "google-cse": {
-    base: "https://www.googleapis.com",
     most: 100,
     buildRequest: ({ base, key = "", engineId, query, wanted, page }) => {
       const address = new URL(`${base}/customsearch/v1`);
@@ -124,7 +119,6 @@ export const PROVIDERS: Readonly<Record<OnlineProvider, Provider>> = {
     },
   },
   searxng: {
-    base: null,
     most: 100,
     buildRequest: ({ base, query, page }) => {
       const address = new URL(`${base}/search`);
@@ -156,12 +150,4 @@ export function explainStatus(provider: OnlineProvider, status: number): string 
   if (status === 432 || status === 433) return "; the plan's limit is reached";
   if (status >= 300 && status < 400) return "; redirections are not followed: give that address";
   return "";
-}
-
-/** The address that a provider is asked at. @throws AppError "invalid-input" where there is none */
-export function getBase(provider: OnlineProvider, url: string | null): string {
-  const base = url ?? PROVIDERS[provider].base;
-  if (base === null)
-    throw new AppError("invalid-input", `retriever.url: give the address of your ${provider}.`);
-  return base.replace(/\/+$/, "");
 }
