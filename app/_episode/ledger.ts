@@ -25,6 +25,8 @@ export interface LedgerTurn {
   /** Null where nothing was searched. */
   query: string | null;
   documents: LedgerDocument[];
+  /** When an online search gave them; absent: they are of a corpus. */
+  fetchedAt?: string;
   implicit: boolean;
   /** Gold documents that no earlier window held. */
   newGold: number;
@@ -68,6 +70,7 @@ export function buildLedger(
         gold: gold.has(d.id),
         selected: turn.selected.has(d.id),
       })),
+      ...(turn.fetchedAt !== undefined && { fetchedAt: turn.fetchedAt }),
       implicit: turn.implicit,
       newGold,
       goldRetrieved: retrieved.size,

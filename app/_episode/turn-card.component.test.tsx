@@ -115,3 +115,19 @@ it("says that a turn with neither search nor stop was asked once more, and shows
   expect(screen.getByText("I think it is Lima.")).toBeTruthy();
   expect(screen.getByText("The searcher ended the search.")).toBeTruthy();
 });
+
+it("says when an online search gave the documents, and nothing of a corpus", () => {
+  draw(0);
+  expect(screen.queryByText(/fetched from the web/)).toBeNull();
+  const [turn] = buildLedger(
+    [{ ...steps[0]!, fetchedAt: "2026-11-29T12:00:00.000Z" } as EpisodeStep],
+    [],
+    {},
+  ).turns;
+  renderPage(
+    <ol>
+      <TurnCard turn={turn!} gold={0} gain={null} playground={null} />
+    </ol>,
+  );
+  expect(screen.getByText(/fetched from the web on .*29 Nov 2026/)).toBeTruthy();
+});

@@ -3,7 +3,7 @@ import Link from "next/link";
 import { useMemo, type ReactNode } from "react";
 import { useText } from "@/app/_i18n/text-provider";
 import { cn } from "@/app/_lib/cn";
-import { formatSeconds, formatWords } from "@/app/_lib/format";
+import { formatDateTime, formatSeconds, formatWords } from "@/app/_lib/format";
 import { Badge } from "@/app/_ui/badge";
 import { Card } from "@/app/_ui/card";
 import { ScoreMark } from "@/app/_ui/score-mark";
@@ -144,6 +144,13 @@ function TurnHeader({ turn, gold, playground, whatIf }: TurnHeaderProps) {
               documents: turn.documents.length,
             })}
           </span>
+          {turn.fetchedAt === undefined ? null : (
+            <span>
+              {t("fetched from the web on {date}", {
+                date: formatDateTime(t, new Date(turn.fetchedAt)),
+              })}
+            </span>
+          )}
           {turn.implicit ? <Badge tone="warn">{t("implicit select-all")}</Badge> : null}
         </p>
       )}

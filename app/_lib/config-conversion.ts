@@ -12,6 +12,7 @@ export function convertKind(config: RunConfig, kind: RunKind): RunConfig {
     const { name, seed, retriever, search, generator } = config;
     const {
       endpoint: _endpoint,
+      dialect: _dialect,
       api: _api,
       connection: _connection,
       ...searcher

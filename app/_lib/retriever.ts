@@ -48,6 +48,11 @@ export function formatRetriever(t: Text, config: RetrieverConfig): string {
       return `OpenSearch ${config.index}`;
     case "qdrant":
       return `Qdrant ${config.collection}`;
+    case "online":
+      return t("{provider} online, snapshot {snapshot}", {
+        provider: config.provider,
+        snapshot: config.snapshot,
+      });
   }
 }
 

@@ -81,6 +81,8 @@ export const episodeStepSchema = z.discriminatedUnion("kind", [
     ...stepBase,
     query: z.string(),
     documents: z.array(documentRefSchema),
+    /** When an online search gave these results; absent: of a corpus, which does not change. */
+    fetchedAt: z.iso.datetime().optional(),
   }),
   z.object({
     kind: z.literal("select"),

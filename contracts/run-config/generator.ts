@@ -1,5 +1,12 @@
 import { z } from "zod";
-import { checkThinking, connectionSchema, endpointSchema, thinkingSchema } from "./model";
+import {
+  checkDialect,
+  checkThinking,
+  connectionSchema,
+  dialectSchema,
+  endpointSchema,
+  thinkingSchema,
+} from "./model";
 import { checkPrompt, findPromptId, promptTextSchema } from "./prompt";
 import { defineSetting } from "./setting";
 
@@ -12,6 +19,7 @@ export const generatorSchema = z
       { paper: "Qwen2.5-14B-Instruct-GPTQ-Int4" },
     ),
     endpoint: endpointSchema,
+    dialect: dialectSchema,
     connection: connectionSchema,
     thinking: thinkingSchema,
     promptStyle: defineSetting(
@@ -40,6 +48,8 @@ export const generatorSchema = z
   })
   .superRefine(({ promptStyle, promptTemplate, ...model }, context) => {
     checkThinking(context, model);
+    const isChat = promptStyle === "chat";
+    checkDialect(context, model, { path: "promptStyle", isChat, value: "chat" });
     checkPrompt(
       context,
       ["promptTemplate"],

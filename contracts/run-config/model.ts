@@ -2,7 +2,7 @@ import { z } from "zod";
 import { optionalNameSchema } from "./common";
 import { defineLaterSetting, defineSetting } from "./setting";
 
-/** Where a model runs: in the worker's own engine, or at an OpenAI-compatible server (vLLM, SGLang, llama.cpp, a hosted one). */
+/** Where a model runs: in the worker's own engine, or at a server (vLLM, SGLang, llama.cpp, a hosted one) in one of the dialects. */
 
 export const endpointSchema = defineSetting(
   z
@@ -10,9 +10,50 @@ export const endpointSchema = defineSetting(
     .nullable()
     .default(null),
   "Endpoint",
-  "Base URL of an OpenAI-compatible server, e.g. http://127.0.0.1:8000/v1; empty: the worker's own engine.",
+  "Base URL of an OpenAI-compatible server, e.g. http://127.0.0.1:8000/v1, or of another one that `dialect` names; empty: the worker's own engine.",
   { paper: "vLLM server" },
 );
+
+/** In which dialect an endpoint is asked. */
+const dialectNameSchema = z.enum(["openai", "azure", "anthropic", "bedrock", "gemini", "vertex"]);
+export type DialectName = z.infer<typeof dialectNameSchema>;
+
+export const dialectSchema = defineLaterSetting(
+  dialectNameSchema,
+  "openai",
+  "Dialect",
+  "What the endpoint speaks. `openai`: OpenAI's interface (vLLM, SGLang, llama.cpp, most hosted ones); `azure`: Azure OpenAI, the model is the deployment's name; `anthropic`: Anthropic's Messages; `bedrock`: Amazon Bedrock's Converse; `gemini`: Google's Gemini API; `vertex`: Google Vertex AI, with Claude or Gemini (docs/guides/endpoints.md).",
+  { advanced: true },
+);
+
+/** Dialects of OpenAI's form, which our own client writes and reads; the others go through their vendors' client libraries. */
+const OPENAI_FORMS: ReadonlySet<DialectName> = new Set(["openai", "azure"]);
+
+/** A dialect that only knows chats, answered with a whole turn. */
+export type VendorDialect = Exclude<DialectName, "openai" | "azure">;
+
+export const isVendorDialect = (dialect: DialectName | undefined): dialect is VendorDialect =>
+  dialect !== undefined && !OPENAI_FORMS.has(dialect);
+
+/** Refuses a dialect without an endpoint, and in a vendor's dialect whatever is no chat. */
+export function checkDialect(
+  context: z.RefinementCtx,
+  { endpoint, dialect }: { endpoint: string | null; dialect?: DialectName | undefined },
+  chat: { path: string; isChat: boolean; value: string } | null = null,
+): void {
+  if (dialect !== undefined && endpoint === null)
+    context.addIssue({
+      code: "custom",
+      path: ["dialect"],
+      message: "is of an endpoint: give its address, or leave this at openai",
+    });
+  if (chat !== null && !chat.isChat && isVendorDialect(dialect))
+    context.addIssue({
+      code: "custom",
+      path: [chat.path],
+      message: `the dialect ${dialect} has only chats, no completions of a prompt: set this to ${chat.value}`,
+    });
+}
 
 /** Whether a model writes down its thoughts first, where its chat template has a switch for it (Qwen3, SmolLM3). */
 export const thinkingChoiceSchema = z.enum(["template", "on", "off"]);

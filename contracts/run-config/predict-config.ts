@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { nameSchema, seedSchema } from "./common";
 import { generatorSchema } from "./generator";
+import { isVendorDialect } from "./model";
 import { methodSettingsSchema } from "./method";
 import { checkPrompt, findPromptId } from "./prompt";
 import { retrieverSchema } from "./retriever";
@@ -8,7 +9,10 @@ import { failuresSchema, judgeSchema, reuseSchema, scorerSchema } from "./scorin
 import { searchSchema } from "./search";
 import { methodModelSchema } from "./searcher";
 import { defineSetting } from "./setting";
-import { methodNameSchema } from "@/contracts/records/episode";
+import { methodNameSchema, type MethodName } from "@/contracts/records/episode";
+
+/** Methods that put what was found into the turn that the model is writing (gpu-workers/methods). */
+const CONTINUING: ReadonlySet<MethodName> = new Set(["s3", "search-r1", "search-o1"]);
 
 export const predictConfigSchema = z
   .strictObject({
@@ -54,6 +58,14 @@ export const predictConfigSchema = z
       "Match documents of run",
       "Method `rag` hands over as many documents per question as this run did (document-matched RAG).",
     ),
+  })
+  .superRefine(({ method, searcher: { dialect }, reuse }, context) => {
+    if (isVendorDialect(dialect) && CONTINUING.has(method) && reuse.episodesOf === null)
+      context.addIssue({
+        code: "custom",
+        path: ["searcher", "dialect"],
+        message: `method ${method} has the model go on with a turn that it has begun, which the dialect ${dialect} does not know: ask an OpenAI-compatible server that continues the last turn (vLLM, SGLang), or choose another method`,
+      });
   })
   .superRefine(({ method, search: { protocol }, methodSettings }, context) => {
     checkPrompt(

@@ -73,6 +73,10 @@ const rerank = {
   ),
 };
 
+/** Search services that the kind `online` knows (gpu-workers/retrieval/online/providers.ts). */
+const ONLINE_PROVIDERS = ["searxng", "serper", "google-cse", "tavily"] as const;
+export type OnlineProvider = (typeof ONLINE_PROVIDERS)[number];
+
 const credentialSchema = defineSetting(
   z
     .string()
@@ -166,7 +170,54 @@ export const retrieverSchema = z
       variant: dense.variant,
       credential: credentialSchema,
     }),
+    z.strictObject({
+      kind: z.literal("online"),
+      provider: defineSetting(
+        z.enum(ONLINE_PROVIDERS).default("searxng"),
+        "Provider",
+        "Search service whose results are the documents: address, title and snippet. `searxng`: your own SearXNG, without a key; `serper`, `google-cse`, `tavily`: hosted, with a key. Results come under the provider's terms and those of the pages: look whether they allow to store, use and publish them, as episodes hold them.",
+      ),
+      url: defineSetting(
+        z.url({ protocol: /^https?$/ }),
+        "Address",
+        "Of your SearXNG, with the format json allowed, e.g. http://127.0.0.1:8888; of the others https://google.serper.dev, https://www.googleapis.com, https://api.tavily.com.",
+      ),
+      engineId: defineSetting(
+        z.string().trim().min(1).max(200).nullable().default(null),
+        "Engine id",
+        "Of `google-cse`: the id (cx) of its Programmable Search Engine.",
+      ),
+      credential: credentialSchema,
+      requestsPerSecond: defineSetting(
+        z.number().min(0.01).max(1000).default(1),
+        "Requests a second",
+        "To the provider, by all runs of a worker together.",
+        { advanced: true },
+      ),
+      requestBudget: defineSetting(
+        z.int().min(1).max(10_000_000).default(1000),
+        "Request budget",
+        "Requests that a worker may send for one snapshot, failed ones included; then searches that are not kept fail.",
+        { advanced: true },
+      ),
+      snapshot: defineSetting(
+        z.string().trim().min(1).max(60).default("1"),
+        "Snapshot",
+        "Name under which the worker keeps results: what was asked once is not asked again. Another name asks the web of today.",
+        { advanced: true },
+      ),
+    }),
   ])
+  .superRefine((config, context) => {
+    if (config.kind !== "online") return;
+    const { provider, engineId, credential } = config;
+    const refuse = (path: string, message: string): void =>
+      context.addIssue({ code: "custom", path: [path], message });
+    if (provider === "google-cse" && engineId === null)
+      refuse("engineId", "give the id (cx) of your Programmable Search Engine");
+    if (provider !== "searxng" && credential === null)
+      refuse("credential", `name the worker's variable with the key for ${provider}`);
+  })
   .prefault({ kind: "dense" })
   .meta({ title: "Retriever", description: "How documents are found." });
 export type RetrieverConfig = z.infer<typeof retrieverSchema>;
@@ -180,3 +231,7 @@ export const searchesLocally = (
   config: RetrieverConfig,
 ): config is RetrieverConfigOfKind<"dense" | "bm25" | "hybrid"> =>
   config.kind === "dense" || config.kind === "bm25" || config.kind === "hybrid";
+
+/** Whether documents can be read by their ids: neither /retrieve nor an online search has a way to. */
+export const looksUpDocuments = ({ kind }: Pick<RetrieverConfig, "kind">): boolean =>
+  kind !== "remote" && kind !== "online";

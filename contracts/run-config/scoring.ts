@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { connectionSchema, endpointSchema } from "./model";
+import { checkDialect, connectionSchema, dialectSchema, endpointSchema } from "./model";
 import { checkPrompt, findPromptId, promptTextSchema } from "./prompt";
 import { defineSetting } from "./setting";
 
@@ -47,6 +47,7 @@ export const judgeSchema = z
       { paper: "the generator" },
     ),
     endpoint: endpointSchema,
+    dialect: dialectSchema,
     connection: connectionSchema,
     promptTemplate: defineSetting(
       promptTextSchema,
@@ -55,14 +56,15 @@ export const judgeSchema = z
       { advanced: true },
     ),
   })
-  .superRefine(({ promptTemplate }, context) =>
+  .superRefine(({ promptTemplate, ...model }, context) => {
+    checkDialect(context, model);
     checkPrompt(
       context,
       ["promptTemplate"],
       findPromptId("judge.promptTemplate", {}),
       promptTemplate,
-    ),
-  )
+    );
+  })
   .prefault({})
   .meta({
     title: "Judge",

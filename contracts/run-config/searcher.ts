@@ -1,7 +1,9 @@
 import { z } from "zod";
 import {
+  checkDialect,
   checkThinking,
   connectionSchema,
+  dialectSchema,
   endpointSchema,
   methodThinkingSchema,
   modelApiSchema,
@@ -80,10 +82,15 @@ export const methodModelSchema = z
     ...searcherFields,
     thinking: methodThinkingSchema,
     endpoint: endpointSchema,
+    dialect: dialectSchema,
     api: modelApiSchema,
     connection: connectionSchema,
   })
-  .superRefine((model, context) => checkThinking(context, model))
+  .superRefine((model, context) => {
+    checkThinking(context, model);
+    const isChat = model.api === "chat";
+    checkDialect(context, model, { path: "api", isChat, value: "chat" });
+  })
   .prefault({})
   .meta({
     title: "Method's model",

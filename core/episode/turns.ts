@@ -11,6 +11,8 @@ export interface Turn {
   /** Null before a method's first query, and for a method that never searches. */
   query: string | null;
   documents: DocumentRef[];
+  /** When an online search gave them; absent: they are of a corpus. */
+  fetchedAt?: string;
   /** Ids in this window that no earlier window held. */
   fresh: Set<string>;
   selected: Set<string>;
@@ -44,6 +46,7 @@ export function groupStepsByTurn(steps: readonly EpisodeStep[]): Turn[] {
       case "retrieve":
         turn.query = step.query;
         turn.documents = step.documents;
+        if (step.fetchedAt !== undefined) turn.fetchedAt = step.fetchedAt;
         for (const d of step.documents) if (!seen.has(d.id)) turn.fresh.add(d.id);
         for (const d of step.documents) seen.add(d.id);
         break;

@@ -9,7 +9,7 @@ import type {
 import { AppError } from "@/contracts/errors";
 import { requireAnswer } from "@/gpu-workers/llm/endpoint/endpoint-client";
 import type { Message } from "@/contracts/run-config/prompt";
-import type { Retriever } from "@/gpu-workers/retrieval/retriever";
+import { getFetchDate, type Retriever } from "@/gpu-workers/retrieval/retriever";
 import type { DocumentStore } from "@/gpu-workers/retrieval/corpus/document-store";
 import type { StepsListener } from "@/gpu-workers/searcher/method";
 import type { ContextDocument } from "@/gpu-workers/searcher/upstream-context";
@@ -150,6 +150,7 @@ export class EpisodeTrace {
       seconds: (performance.now() - start) / 1000,
       query,
       documents: this.window,
+      ...getFetchDate(found),
     });
     return this.window.map((ref) => ({ ...documents.getText(ref), ...ref }));
   }

@@ -47,7 +47,7 @@ export interface MethodModel {
   reply(request: ModelRequest, signal: AbortSignal): Promise<ModelReply>;
 }
 
-/** An OpenAI-compatible server. */
+/** A server, in any dialect; where it is not OpenAI's, keys hold it. */
 export function createEndpointModel(
   client: EndpointClient,
   model: string,
@@ -55,7 +55,7 @@ export function createEndpointModel(
 ): MethodModel {
   return {
     name: model,
-    identity: { endpoint: client.base, model, api },
+    identity: { endpoint: client.base, model, api, ...client.identity },
     hasOwnDefaults: true,
     async reply(request, signal) {
       const { messages, stop, maxTokens, temperature, seed } = request;

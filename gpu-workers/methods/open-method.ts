@@ -86,7 +86,7 @@ export async function openOwnModel(
         "search.decoding: an endpoint cannot be guided. Set it to free, or leave searcher.endpoint empty.",
       );
     const client = new EndpointClient(searcher.endpoint, {
-      ...(await buildEndpointOptions(searcher.endpoint, searcher.connection, context)),
+      ...(await buildEndpointOptions(searcher.endpoint, searcher, context)),
       setParameters: listSetParameters(config.methodSettings),
     });
     return { kind: "text", model: createEndpointModel(client, searcher.model, searcher.api) };

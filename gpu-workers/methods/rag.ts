@@ -1,5 +1,5 @@
 import type { Episode, Protocol } from "@/contracts/records/episode";
-import type { Retriever } from "@/gpu-workers/retrieval/retriever";
+import { getFetchDate, type Retriever } from "@/gpu-workers/retrieval/retriever";
 import type { DocumentStore } from "@/gpu-workers/retrieval/corpus/document-store";
 import { computeCacheKey } from "@/gpu-workers/runtime/keys";
 import type { Method } from "@/gpu-workers/searcher/method";
@@ -48,7 +48,14 @@ export function createRagMethod(
           questionId: question.id,
           sampleIndex: 0,
           steps: [
-            { kind: "retrieve", turn: 0, seconds, query: question.question, documents: window },
+            {
+              kind: "retrieve",
+              turn: 0,
+              seconds,
+              query: question.question,
+              documents: window,
+              ...getFetchDate(found[i]),
+            },
             {
               kind: "select",
               turn: 0,

@@ -8,6 +8,16 @@ export interface RankedDocument extends DocumentText {
   score: number;
   /** The corpus line's own `contents`, where title and text alone do not give it. */
   contents?: string;
+  /** When an online search gave it (ISO 8601); absent: it is of a corpus. */
+  fetchedAt?: string;
+}
+
+/** When a ranking was fetched, as its step records it; empty where it is of a corpus. */
+export function getFetchDate(ranking: readonly RankedDocument[] | undefined): {
+  fetchedAt?: string;
+} {
+  const fetchedAt = ranking?.[0]?.fetchedAt;
+  return fetchedAt === undefined ? {} : { fetchedAt };
 }
 
 /** What a retriever is, for cache keys and for people. */

@@ -3,6 +3,7 @@ import type { SampleSequence, Sampled } from "@/contracts/engine/dialect";
 import { AppError } from "@/contracts/errors";
 import type { DocumentRef, Episode, EpisodeStep } from "@/contracts/records/episode";
 import type { SearchConfig } from "@/contracts/run-config/search";
+import { getFetchDate } from "@/gpu-workers/retrieval/retriever";
 import { deriveSeed } from "@/gpu-workers/runtime/keys";
 import type { StepPhase, Stopwatch } from "@/gpu-workers/runtime/stopwatch";
 import type {
@@ -160,14 +161,21 @@ async function retrieveWindows(
   const seconds = measureSeconds(start) / active.length;
   for (const episode of active) {
     const { query, steps, seen, forced } = episode;
+    const ranking = found[searching.indexOf(episode)];
     const window =
-      forced?.[generation]?.documents ??
-      found[searching.indexOf(episode)]!.map((document) => documents.add(document));
+      forced?.[generation]?.documents ?? ranking!.map((document) => documents.add(document));
     for (const { id } of window) seen.add(id);
     episode.turn += 1;
     episode.window = window;
     episode.selected = false;
-    steps.push({ kind: "retrieve", turn: episode.turn, seconds, query, documents: window });
+    steps.push({
+      kind: "retrieve",
+      turn: episode.turn,
+      seconds,
+      query,
+      documents: window,
+      ...getFetchDate(ranking),
+    });
   }
 }
 

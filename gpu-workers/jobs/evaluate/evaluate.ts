@@ -15,7 +15,11 @@ import { buildMetricPoints, type MetricValues } from "@/gpu-workers/rl/metric-va
 import { computeCacheKey } from "@/gpu-workers/runtime/keys";
 import { waitForAll, Preflight } from "@/gpu-workers/jobs/preflight";
 import { findUnknownDocuments } from "@/gpu-workers/retrieval/corpus/find-unknown-documents";
-import type { RankedDocument, Retriever } from "@/gpu-workers/retrieval/retriever";
+import {
+  getFetchDate,
+  type RankedDocument,
+  type Retriever,
+} from "@/gpu-workers/retrieval/retriever";
 import { chunk } from "@/lib/chunk";
 
 /** References in one report: a batch of questions shrinks as the depth grows, so that a report stays small. */
@@ -227,6 +231,7 @@ function buildRecord(
           seconds,
           query: question.question,
           documents: ranking.map((document) => documents.add(document)),
+          ...getFetchDate(ranking),
         },
       ],
       context: [],

@@ -2,6 +2,7 @@ import { formatQuestion } from "@/core/scoring/rule-scoring";
 import { needsJudge } from "@/contracts/run-config/scoring";
 import { AppError } from "@/contracts/errors";
 import type { DocumentText } from "@/contracts/records/episode";
+import { looksUpDocuments } from "@/contracts/run-config/retriever";
 import type { RunConfig } from "@/contracts/run-config/run-config";
 import type { turnGainsResultSchema, TaskRequest } from "@/contracts/worker-protocol/tasks";
 import type { Question } from "@/contracts/worker-protocol/questions";
@@ -70,7 +71,7 @@ async function readGoldDocuments(
   context: TaskContext,
   handles: ServiceHandle<unknown>[],
 ): Promise<DocumentText[] | null> {
-  if (question.goldIds.length === 0 || config.retriever.kind === "remote") return null;
+  if (question.goldIds.length === 0 || !looksUpDocuments(config.retriever)) return null;
   const corpus = config.kind === "train" ? config.data.corpus : config.corpus;
   const handle = await context.services.acquireRetriever(
     corpus,

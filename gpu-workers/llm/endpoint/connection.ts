@@ -1,5 +1,5 @@
 import { AppError } from "@/contracts/errors";
-import type { ConnectionConfig } from "@/contracts/run-config/model";
+import type { ConnectionConfig, DialectName } from "@/contracts/run-config/model";
 import type { PredictConfig } from "@/contracts/run-config/predict-config";
 import type { TokenSampling } from "@/contracts/run-config/sampling";
 import { buildSamplingParameters } from "./sampling-parameters";
@@ -12,17 +12,18 @@ export interface EndpointKeySource {
 }
 
 /**
- * Client options from the `connection` settings of a model, with the key that they name.
+ * Client options from the settings of a model at an endpoint, with the key that they name.
  * @throws AppError "unsupported" where a key is named and `keys` has none to give (short tasks)
  */
 export async function buildEndpointOptions(
   endpoint: string,
-  connection: ConnectionConfig,
+  { connection, dialect = "openai" }: { connection: ConnectionConfig; dialect?: DialectName },
   keys: Partial<EndpointKeySource>,
 ): Promise<Partial<EndpointOptions>> {
   const { key, timeoutSeconds, retrySeconds, ...limitsAndPrices } = connection;
   const options = {
     ...limitsAndPrices,
+    dialect,
     timeoutMs: timeoutSeconds * 1000,
     retryBudgetMs: retrySeconds * 1000,
   };
@@ -72,7 +73,7 @@ export function describeReply(
  * @throws AppError "generator-unavailable" where no reply comes
  */
 export async function probeMethodModel(
-  { endpoint, connection, model, api }: PredictConfig["searcher"],
+  { endpoint, model, api, ...asked }: PredictConfig["searcher"],
   signal: AbortSignal,
   keys: Partial<EndpointKeySource>,
   sampling: TokenSampling = { temperature: 0 },
@@ -80,7 +81,7 @@ export async function probeMethodModel(
 ): Promise<string> {
   if (endpoint === null) throw new AppError("internal", "The method's model is in the engine.");
   const client = new EndpointClient(endpoint, {
-    ...(await buildEndpointOptions(endpoint, connection, keys)),
+    ...(await buildEndpointOptions(endpoint, asked, keys)),
     ...PROBE_OPTIONS,
     setParameters,
   });

@@ -1,13 +1,16 @@
 /**
- * endpoint/: models behind OpenAI-compatible servers. This file is the client; `rate-limit.ts` bounds its requests,
- * `post-json.ts` sends them, `refused-parameters.ts` leaves out what a server refuses, `read-reply.ts` reads what comes
- * back, `connection.ts` builds the client's options from the settings, with the stored API key, and `environment-key.ts`
+ * endpoint/: models behind servers, OpenAI-compatible ones or those of other vendors. This file is the client;
+ * `rate-limit.ts` bounds its requests, `post-json.ts` sends them, `refused-parameters.ts` leaves out what a server
+ * refuses, `read-reply.ts` reads what comes back, `vendor-client.ts` writes and reads other dialects with their vendors'
+ * client libraries (`vendor-*.ts`), `connection.ts` builds the client's options from the settings, with the stored API key, and `environment-key.ts`
  * finds a key of the worker's environment.
  */
 
+import { isVendorDialect, type DialectName } from "@/contracts/run-config/model";
 import type { ModelUsage } from "@/contracts/records/episode";
 import { AppError } from "@/contracts/errors";
 import { joinThoughts } from "@/core/episode/thoughts";
+import type { CompletionBody } from "./completion-body";
 import { findEnvironmentKey } from "./environment-key";
 import { parseJsonOrNull } from "@/lib/json";
 import { doubleWait, parseRetryAfter, retry } from "@/lib/retry";
@@ -18,12 +21,16 @@ import {
   adaptBody,
   describeRefused,
   explainRefusedSetting,
+  explainUnsayable,
   findRefusedParameters,
   getRefusedParameters,
 } from "./refused-parameters";
+import { VendorClient, type VendorExchange } from "./vendor-client";
+import { listLacking } from "./vendor-limits";
 
 /** How requests are sent, limited, retried and priced. Durations can be injected, so that tests run the real code fast. */
 export interface EndpointOptions {
+  dialect: DialectName;
   /** Longest wait for one answer. */
   timeoutMs: number;
   /** How long one request is retried before the endpoint counts as unavailable. */
@@ -49,6 +56,7 @@ export interface EndpointOptions {
 }
 
 const DEFAULTS: Omit<EndpointOptions, "apiKey"> = {
+  dialect: "openai",
   timeoutMs: 120_000,
   retryBudgetMs: 300_000,
   firstPauseMs: 500,
@@ -69,24 +77,8 @@ export type TimedReply = Omit<Reply, "usage"> & { usage: ModelUsage; seconds: nu
 /** A reply that is whole, or cut by the token limit and by nothing else. */
 export type Completion = TimedReply & { finish: "stop" | "length" };
 
-/** A request: for chat completions where it has messages, else for completions of its prompt. */
-export type CompletionBody = {
-  model: string;
-  max_tokens: number;
-  temperature?: number;
-  top_p?: number;
-  top_k?: number;
-  repetition_penalty?: number;
-  seed?: number;
-  stop?: readonly string[];
-  logprobs?: boolean;
-  top_logprobs?: number;
-  continue_final_message?: boolean;
-  add_generation_prompt?: boolean;
-} & ({ messages: readonly { role: string; content: string }[] } | { prompt: string });
-
 /**
- * Client of an OpenAI-compatible server. All clients of one server and key in this process share its limits of
+ * Client of a model's server, in any dialect. All clients of one server and key in this process share its limits of
  * concurrent requests and of requests and tokens per minute. Time-outs, broken connections, status 408, 429 and 5xx and
  * incomplete or malformed replies are retried, with pauses that grow, are random, and are at least as long as the server
  * asks for. Parameters that a model refuses are left out, and the request is sent again, unless the run sets them. A request that stays unanswered
@@ -97,6 +89,8 @@ export class EndpointClient {
   readonly base: string;
   readonly options: EndpointOptions;
   private readonly limit: RateLimit;
+  /** null: a dialect of OpenAI's form. */
+  private readonly vendor: VendorClient | null;
 
   constructor(endpoint: string, overrides: Partial<EndpointOptions> = {}) {
     this.base = endpoint.replace(/\/+$/, "");
@@ -105,7 +99,9 @@ export class EndpointClient {
       ...overrides,
       apiKey: "apiKey" in overrides ? overrides.apiKey : findEnvironmentKey(endpoint),
     };
-    this.limit = getSharedRateLimit(endpoint, this.options.apiKey);
+    const { dialect, apiKey } = this.options;
+    this.vendor = isVendorDialect(dialect) ? new VendorClient(dialect, this.base, apiKey) : null;
+    this.limit = getSharedRateLimit(endpoint, apiKey);
   }
 
   /**
@@ -118,15 +114,22 @@ export class EndpointClient {
 
   /**
    * Takes whatever the model replied, also nothing or a refusal: for a caller that says itself what such a reply means.
+   * In a vendor's dialect, which says refusals apart, they are errors here, too.
    * @throws AppError "generator-unavailable" where the server says that it failed
    */
   readWhatever(body: CompletionBody, signal: AbortSignal): Promise<TimedReply> {
-    return this.request(body, signal, requireNoFailure);
+    return this.request(body, signal, this.vendor ? requireCompletion : requireNoFailure);
   }
 
   /** Takes any reply for an answer: for checks whether a model is there. */
   ask(body: CompletionBody, signal: AbortSignal): Promise<TimedReply> {
     return this.request(body, signal, (reply) => reply);
+  }
+
+  /** What of the dialect belongs into keys: nothing of OpenAI's, so that keys from before there were others stay. */
+  get identity(): { dialect?: DialectName } {
+    const { dialect } = this.options;
+    return dialect === "openai" ? {} : { dialect };
   }
 
   /** What this model has refused so far, for people; empty: nothing. */
@@ -171,10 +174,12 @@ export class EndpointClient {
     });
   }
 
-  /** The path below the base URL, whose query stays (Azure: `?api-version=`). */
+  /** The path below the base URL, whose query stays (Azure: `?api-version=`); of a vendor's dialect its library adds it. */
   private buildUrl(path: string): URL {
     const url = new URL(this.base);
-    url.pathname = url.pathname.replace(/\/+$/, "") + path;
+    const given = url.pathname.replace(/\/+$/, "");
+    const isAzureResource = this.options.dialect === "azure" && given === "";
+    url.pathname = (isAzureResource ? "/openai/v1" : given) + (this.vendor ? "" : path);
     url.hash = "";
     return url;
   }
@@ -216,40 +221,61 @@ export class EndpointClient {
     const refused = getRefusedParameters(this.base, body.model);
     for (;;) {
       const sent = adaptBody(body, refused, setParameters);
-      const { status, headers, text } = await this.post(url, sent, signal);
+      if (this.leaveOut(refused, this.listLacking(body.model, sent))) continue;
+      const { status, headers, text, reply, ignored } = await this.exchange(url, sent, signal);
       if (status === 400 && OUT_OF_TOKENS.test(text)) return CUT_REPLY;
       const problem = explainRefusedSetting(status, text, sent, setParameters);
       if (problem !== null) throw new RefusedRequestError(problem);
-      const found = findRefusedParameters(status, text, sent);
       // Another request may have found the same meanwhile.
-      if (found.length > 0) {
-        for (const name of found) refused.add(name);
-        continue;
-      }
+      if (this.leaveOut(refused, findRefusedParameters(status, text, sent))) continue;
       requireSuccess(status, headers, text);
-      const reply = readReply(parseJsonOrNull(text));
       if (reply === null)
         throw new UnansweredError(
-          `it does not answer as an OpenAI-compatible server does: ${text.slice(0, 300)}`,
+          `it does not answer as ${this.vendor ? `the dialect ${this.options.dialect} has it` : "an OpenAI-compatible server does"}: ${text.slice(0, 300)}`,
         );
+      this.leaveOut(refused, ignored);
       return refused.has("stop") ? cutAtStop(reply, body.stop) : reply;
     }
   }
 
-  private async post(url: URL, body: object, signal: AbortSignal): Promise<HttpReply> {
-    const { timeoutMs, apiKey } = this.options;
-    // Azure takes a key under this name.
-    const isAzure = url.searchParams.has("api-version");
-    const headers = apiKey
-      ? { authorization: `Bearer ${apiKey}`, ...(isAzure && { "api-key": apiKey }) }
-      : {};
-    try {
-      return await postJson(url, JSON.stringify(body), { headers, timeoutMs, signal });
-    } catch (error) {
-      throw new UnansweredError(
-        error instanceof Error ? error.message || error.name : String(error),
-      );
+  private listLacking(model: string, sent: object): string[] {
+    const { dialect } = this.options;
+    return isVendorDialect(dialect) ? listLacking(dialect, model, { ...sent }) : [];
+  }
+
+  /**
+   * Leaves parameters out of all requests to come. @returns whether there are any
+   * @throws RefusedRequestError where the run's settings ask for one of them
+   */
+  private leaveOut(refused: Set<string>, names: readonly string[]): boolean {
+    const problem = explainUnsayable(this.options.dialect, names, this.options.setParameters);
+    if (problem !== null) throw new RefusedRequestError(problem);
+    for (const name of names) refused.add(name);
+    return names.length > 0;
+  }
+
+  private async exchange(url: URL, sent: object, signal: AbortSignal): Promise<VendorExchange> {
+    if (this.vendor === null) {
+      const answered = await this.post(url, sent, signal);
+      return { ...answered, reply: readReply(parseJsonOrNull(answered.text)), ignored: [] };
     }
+    const { timeoutMs } = this.options;
+    return this.vendor
+      .exchange(sent as CompletionBody, { timeoutMs, signal })
+      .catch(throwUnanswered);
+  }
+
+  private async post(url: URL, body: object, signal: AbortSignal): Promise<HttpReply> {
+    const { timeoutMs, apiKey, dialect } = this.options;
+    // Azure takes a key under this name.
+    const isAzure = dialect === "azure" || url.searchParams.has("api-version");
+    const headers = {
+      ...(apiKey && dialect !== "azure" && { authorization: `Bearer ${apiKey}` }),
+      ...(apiKey && isAzure && { "api-key": apiKey }),
+    };
+    return postJson(url, JSON.stringify(body), { headers, timeoutMs, signal }).catch(
+      throwUnanswered,
+    );
   }
 
   private computeUsage(reported: Reply["usage"]): ModelUsage {
@@ -368,6 +394,12 @@ class UnansweredError extends Error {
   ) {
     super(message);
   }
+}
+
+/** @throws UnansweredError for what is no error of ours */
+function throwUnanswered(error: unknown): never {
+  if (error instanceof AppError) throw error;
+  throw new UnansweredError(error instanceof Error ? error.message || error.name : String(error));
 }
 
 /** The server refused the request, and would refuse it again. */

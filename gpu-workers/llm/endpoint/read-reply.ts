@@ -73,20 +73,38 @@ export function readReply(body: unknown): Reply | null {
   const { message, finish_reason, stop_reason, logprobs } = choice.data;
   const content = readContent(message ? message.content : choice.data.text);
   if (content === null) return null;
-  const apart = [...content.thoughts, ...readThoughtFields(message ?? {})].join("\n\n").trim();
-  const own = splitThoughts(content.text ?? "");
-  const given = apart === "" ? null : apart;
-  return {
-    text: own.text,
-    content: content.text ?? "",
-    written: joinThoughts(given, content.text ?? ""),
-    thoughts: [given, own.thoughts].filter((each) => each !== null).join("\n\n") || null,
-    hasText: content.text !== null,
+  return buildReply({
+    text: content.text,
+    apart: [...content.thoughts, ...readThoughtFields(message ?? {})].join("\n\n").trim(),
     finish: readFinish(finish_reason, content.text),
     stoppedAt: stop_reason ?? null,
     refusal: optionalTextSchema.parse(message?.refusal) || null,
     usage: readUsage(parsed.data.usage),
     alternatives: readAlternatives(logprobs),
+  });
+}
+
+/**
+ * A reply from its parts.
+ * @param parts `text`: null where none was given; `apart`: thoughts that stand beside it
+ */
+export function buildReply({
+  text,
+  apart,
+  ...rest
+}: { text: string | null; apart: string } & Pick<
+  Reply,
+  "finish" | "stoppedAt" | "refusal" | "usage" | "alternatives"
+>): Reply {
+  const own = splitThoughts(text ?? "");
+  const given = apart === "" ? null : apart;
+  return {
+    text: own.text,
+    content: text ?? "",
+    written: joinThoughts(given, text ?? ""),
+    thoughts: [given, own.thoughts].filter((each) => each !== null).join("\n\n") || null,
+    hasText: text !== null,
+    ...rest,
   };
 }
 

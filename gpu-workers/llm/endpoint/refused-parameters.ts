@@ -88,6 +88,18 @@ export function explainRefusedSetting(
   return `it refuses ${values.join(", ")}, which this run sets: leave the setting at its default, or ask another server; status ${status}: ${text.slice(0, 300)}`;
 }
 
+/** Why parameters that a dialect cannot say may not be left out: the run's settings ask for them; null where they may. */
+export function explainUnsayable(
+  dialect: string,
+  names: readonly string[],
+  set: Readonly<Record<string, string>>,
+): string | null {
+  const asked = names.filter((name) => name in set).map((name) => `${name} (${set[name]})`);
+  return asked.length === 0
+    ? null
+    : `the dialect ${dialect} or this model has no ${asked.join(", ")}, which this run sets: leave the setting at its default, or ask another server`;
+}
+
 const isNamedIn = (
   { message, places }: ReturnType<typeof readRefusal>,
   name: string,

@@ -1,12 +1,9 @@
-import {
-  EndpointClient,
-  type CompletionBody,
-  type EndpointOptions,
-} from "@/gpu-workers/llm/endpoint/endpoint-client";
+import type { CompletionBody } from "@/gpu-workers/llm/endpoint/completion-body";
+import { EndpointClient, type EndpointOptions } from "@/gpu-workers/llm/endpoint/endpoint-client";
 import type { GeneratorBackend } from "./generator";
 import type { GenerationRequest, PromptStyle } from "./prompt-style";
 
-/** The frozen generator at an OpenAI-compatible server. Decoding is greedy. */
+/** The frozen generator at an endpoint. Decoding is greedy. */
 export function createEndpointBackend(
   endpoint: string,
   model: string,
@@ -16,7 +13,7 @@ export function createEndpointBackend(
 ): GeneratorBackend {
   const client = new EndpointClient(endpoint, overrides);
   return {
-    identity: { endpoint: client.base },
+    identity: { endpoint: client.base, ...client.identity },
     batchSize: Infinity, // The client bounds what is under way.
     complete: (requests, signal) =>
       requests.map((request) =>

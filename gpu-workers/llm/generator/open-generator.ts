@@ -39,7 +39,7 @@ export async function openGenerator(
   const style = await loadPromptStyle(config);
   const openBackend = async (): Promise<GeneratorBackend> => {
     if (endpoint === null) return openEngineBackend(engine, config, style, signal);
-    const options = await buildEndpointOptions(endpoint, config.connection, store);
+    const options = await buildEndpointOptions(endpoint, config, store);
     return createEndpointBackend(endpoint, model, style, maxTokens, { ...options, ...overrides });
   };
   return new Generator(model, style, maxTokens, await openBackend(), store, keep);
@@ -80,7 +80,7 @@ export async function probeGenerator(
   signal: AbortSignal,
   keys: Partial<EndpointKeySource> = {},
 ): Promise<string> {
-  const { endpoint, connection, model } = config;
+  const { endpoint, model } = config;
   const style = await loadPromptStyle(config);
   const maxTokens = Math.min(config.maxTokens, PROBE_TOKENS);
   if (endpoint === null) {
@@ -88,7 +88,7 @@ export async function probeGenerator(
     const backend = await openEngineBackend(engine, limited, style, signal);
     return describeReply(await backend.complete([PROBE_QUESTION], signal)[0]!);
   }
-  const options = await buildEndpointOptions(endpoint, connection, keys);
+  const options = await buildEndpointOptions(endpoint, config, keys);
   const client = new EndpointClient(endpoint, { ...options, ...PROBE_OPTIONS });
   const body = buildGeneratorBody(model, style, maxTokens, PROBE_QUESTION);
   return describeReply(await client.ask(body, signal), client.describeRefused(model));

@@ -5,12 +5,12 @@ import { judgePrompt } from "@/core/prompts/generating";
 import type { Message } from "@/contracts/run-config/prompt";
 import type { JudgeConfig } from "@/contracts/run-config/scoring";
 import type { EngineClient } from "@/gpu-workers/llm/engine/client";
+import type { CompletionBody } from "@/gpu-workers/llm/endpoint/completion-body";
 import {
   EndpointClient,
   endsInThoughts,
   requireAnswer,
   type Completion,
-  type CompletionBody,
   type EndpointOptions,
   type TimedReply,
 } from "@/gpu-workers/llm/endpoint/endpoint-client";
@@ -156,7 +156,7 @@ async function createEngineJudge(
 const VERDICT_TOKENS = { plain: 10, thinking: 4096 };
 
 /**
- * A judge at an OpenAI-compatible server. The reply must begin with yes or no; otherwise the alternatives of its first
+ * A judge at an endpoint. The reply must begin with yes or no; otherwise the alternatives of its first
  * token decide, where the server gives them and that token is no thought (upstream reads ten tokens of text). A judge
  * that thinks is given room to. A text without a verdict is asked about once more, then it counts as no and is reported.
  * Nothing else is a verdict: a server that fails, a refusal, a filtered, broken or empty reply, and one that ends within
@@ -296,9 +296,9 @@ export async function openJudge(
   signal: AbortSignal,
   { kind = "own", ...overrides }: Partial<EndpointOptions> & { kind?: JudgeKind } = {},
 ): Promise<Judge> {
-  const { endpoint, model, connection, promptTemplate } = config;
+  const { endpoint, model, promptTemplate } = config;
   if (endpoint !== null) {
-    const options = { ...(await buildEndpointOptions(endpoint, connection, keys)), ...overrides };
+    const options = { ...(await buildEndpointOptions(endpoint, config, keys)), ...overrides };
     return kind === "own"
       ? createEndpointJudge(endpoint, model, options, promptTemplate)
       : createUpstreamEndpointJudge(endpoint, model, kind, options, promptTemplate);
@@ -320,7 +320,7 @@ export async function probeJudge(
   signal: AbortSignal,
   kind: JudgeKind = "own",
 ): Promise<string> {
-  const { endpoint, connection, model, promptTemplate } = config;
+  const { endpoint, model, promptTemplate } = config;
   const question = "In which city does the Eiffel Tower stand?";
   const item: JudgedAnswer = { question, golds: ["Paris"], answer: "Paris" };
   if (endpoint === null) {
@@ -329,7 +329,7 @@ export async function probeJudge(
     await judge.judge([item], signal);
     return `judges in ${((performance.now() - start) / 1000).toFixed(1)} s`;
   }
-  const options = await buildEndpointOptions(endpoint, connection, keys);
+  const options = await buildEndpointOptions(endpoint, config, keys);
   const client = new EndpointClient(endpoint, { ...options, ...PROBE_OPTIONS });
   const messages = createPromptOf(kind, promptTemplate).messages(item);
   const body = buildJudgeBody(model, messages, VERDICT_TOKENS.plain);

@@ -3,6 +3,7 @@ import type { RetrieverConfig, RetrieverConfigOfKind } from "@/contracts/run-con
 import { type Bm25Settings, buildNewestBm25Index, openBm25Retriever } from "./bm25";
 import { findEncoder } from "@/gpu-workers/retrieval/encoders/encoder-settings";
 import { HybridRetriever } from "./hybrid";
+import { OnlineRetriever } from "./online/online";
 import { OpenSearchRetriever } from "./opensearch";
 import { QdrantRetriever } from "./qdrant";
 import { RemoteRetriever } from "./remote";
@@ -40,6 +41,8 @@ export async function openRetriever(
       return OpenSearchRetriever.open(config, { signal: options.signal });
     case "qdrant":
       return QdrantRetriever.open(config, { signal: options.signal });
+    case "online":
+      return OnlineRetriever.open(config, options.dataDir);
   }
 }
 

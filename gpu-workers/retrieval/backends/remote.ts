@@ -2,7 +2,6 @@ import { hashDocument } from "@/core/episode/document-hash";
 import type { DocumentText } from "@/contracts/records/episode";
 import { parseJsonOrNull } from "@/lib/json";
 import { parseRetryAfter } from "@/lib/retry";
-import { describeFetchError } from "@/lib/errors";
 import { AppError, parseOrThrow } from "@/contracts/errors";
 import {
   RETRIEVE_LIMITS,
@@ -23,6 +22,7 @@ import {
   TransientFailure,
   REQUEST_RETRY,
   type RequestRetryPolicy,
+  fetchText,
   isTransientStatus,
   withRequestRetry,
 } from "./request-retry";
@@ -201,20 +201,6 @@ async function readHealth(
       );
     return null;
   });
-}
-
-async function fetchText(
-  address: URL,
-  signal: AbortSignal,
-  init: RequestInit,
-): Promise<{ status: number; headers: Headers; text: string }> {
-  try {
-    // Not followed: a redirection could lead to services that only this machine reaches.
-    const response = await fetch(address, { ...init, signal, redirect: "manual" });
-    return { status: response.status, headers: response.headers, text: await response.text() };
-  } catch (cause) {
-    throw new TransientFailure(describeFetchError(cause), { cause });
-  }
 }
 
 /**

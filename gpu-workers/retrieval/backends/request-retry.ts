@@ -1,4 +1,5 @@
 import { AppError } from "@/contracts/errors";
+import { describeFetchError } from "@/lib/errors";
 import { doubleWait, retry } from "@/lib/retry";
 
 /** How often and how long a server is asked. */
@@ -76,3 +77,20 @@ export async function withRequestRetry<T>(
 /** Whether a failure with this HTTP status may pass by itself. */
 export const isTransientStatus = (status: number): boolean =>
   status >= 500 || status === 429 || status === 408;
+
+/**
+ * Fetches a whole answer. Redirections are not followed: one could lead to services that only this machine reaches.
+ * @throws TransientFailure where there is none
+ */
+export async function fetchText(
+  address: URL,
+  signal: AbortSignal,
+  init: RequestInit,
+): Promise<{ status: number; headers: Headers; text: string }> {
+  try {
+    const response = await fetch(address, { ...init, signal, redirect: "manual" });
+    return { status: response.status, headers: response.headers, text: await response.text() };
+  } catch (cause) {
+    throw new TransientFailure(describeFetchError(cause), { cause });
+  }
+}

@@ -29,12 +29,16 @@ export const stepRowSchema = z.object({
   selected: textListSchema,
   implicit: z.boolean().nullable(),
   reason: z.string().nullable(),
+  /** Of a retrieve step with an online search. */
+  fetched_at: z.date().nullable(),
 });
 export type StepRow = z.infer<typeof stepRowSchema>;
+/** As a row is written: its time as text. */
+export type NewStepRow = Partial<Omit<StepRow, "fetched_at">> & { fetched_at?: string };
 
 /** A step as its row, what is null left out: the window of a retrieve step is array columns, its texts are stored once elsewhere. */
-export function toStepRow(step: EpisodeStep): Partial<StepRow> {
-  const row: Partial<StepRow> = { kind: step.kind, turn: step.turn, seconds: step.seconds };
+export function toStepRow(step: EpisodeStep): NewStepRow {
+  const row: NewStepRow = { kind: step.kind, turn: step.turn, seconds: step.seconds };
   switch (step.kind) {
     case "generate":
       return {
@@ -52,6 +56,7 @@ export function toStepRow(step: EpisodeStep): Partial<StepRow> {
         document_ids: step.documents.map((d) => d.id),
         document_hashes: step.documents.map((d) => d.hash),
         document_scores: step.documents.map((d) => d.score),
+        ...(step.fetchedAt !== undefined && { fetched_at: step.fetchedAt }),
       };
     case "select":
       return { ...row, selected: step.selected, implicit: step.implicit };
@@ -107,6 +112,7 @@ export function parseStepRow(row: StepRow): EpisodeStep {
     ...(kind === "retrieve" && {
       query: row.text,
       documents: buildDocumentRefs(row.document_ids, row.document_hashes, row.document_scores),
+      ...(row.fetched_at !== null && { fetchedAt: row.fetched_at.toISOString() }),
     }),
     ...(kind === "select" && { selected: row.selected, implicit: row.implicit }),
     ...(kind === "reject" && { text: row.text, error: row.reason }),

@@ -6,7 +6,7 @@ import { DEFAULT_PROJECT, type Queries } from "@/server/platform/db/database";
 import { toJson } from "@/server/platform/db/json";
 import { jsonColumn, queryRow, queryRows, sql } from "@/server/platform/db/query";
 import { buildRecordColumns } from "@/server/platform/db/record-columns";
-import type { StepRow } from "./step-rows";
+import type { NewStepRow, StepRow } from "./step-rows";
 
 /**
  * The SQL that stores what workers report. Rows go to the database as one JSON value and lists of ids come back as one:
@@ -203,6 +203,7 @@ const STEP_COLUMNS = buildRecordColumns(
     selected: "text[]",
     implicit: "boolean",
     reason: "text",
+    fetched_at: "timestamptz",
   } satisfies Record<keyof StepRow | "episode_id" | "index", string>,
   "s",
 );
@@ -210,7 +211,7 @@ const STEP_COLUMNS = buildRecordColumns(
 /** Stores steps of stored episodes. */
 export async function insertSteps(
   db: Queries,
-  steps: readonly (Partial<StepRow> & { episode_id: string; index: number })[],
+  steps: readonly (NewStepRow & { episode_id: string; index: number })[],
 ): Promise<void> {
   const { names, definitions, values } = STEP_COLUMNS;
   await db.$executeRaw`

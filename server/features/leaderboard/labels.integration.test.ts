@@ -38,7 +38,12 @@ const questionsOf = (set: string, note = "") =>
 /** Runs a prediction to its end; what it reuses is answered anew, or scored by another scorer. @returns its run */
 async function ran(
   wanted: PredictConfig,
-  options: { promptStyle?: string; meanwhile?: () => Promise<unknown> } = {},
+  options: {
+    promptStyle?: string;
+    meanwhile?: () => Promise<unknown>;
+    /** When each question's search was fetched. */
+    fetchedAt?: (question: number) => string;
+  } = {},
 ): Promise<string> {
   const { id } = await server.plane.launcher.launch(wanted, me);
   const run = await worker.leaseAndStart();
@@ -54,7 +59,16 @@ async function ran(
     const key = `${id} ${question}`;
     return {
       ...record,
-      episode: { ...record.episode, key, method: wanted.method },
+      episode: {
+        ...record.episode,
+        key,
+        method: wanted.method,
+        steps: record.episode.steps.map((step) =>
+          step.kind === "retrieve" && options.fetchedAt
+            ? { ...step, fetchedAt: options.fetchedAt(question) }
+            : step,
+        ),
+      },
       answer: { ...record.answer!, key, promptStyle: options.promptStyle ?? "few-shot/1" },
       score: {
         ...record.score!,
@@ -388,6 +402,31 @@ describe("versions", () => {
     const missing = await launch(during);
     expect(missing.present).toEqual([]);
     await cancel(missing.launched);
+  });
+
+  it("of an online search are the days on which it was fetched", async () => {
+    const retriever = { kind: "online", url: "http://127.0.0.1:8888" };
+    const web = config({ questions: set, name: "web", method: "rag", retriever });
+    const earlier = await ran(web, {
+      fetchedAt: (question) => `2026-11-${20 + (question % 2)}T23:59:59.500Z`,
+    });
+    const later = await ran(web, { fetchedAt: () => "2026-11-30T00:00:00.000Z" });
+    const corpus = await ran(config({ questions: set, name: "corpus", method: "rag" }));
+    expect(
+      (await server.plane.predictionComparison.compare({ runs: [earlier, later, corpus] }))
+        .differences,
+    ).toEqual([
+      { runId: later, reasons: ["another corpus: web, fetched 2026-11-30"] },
+      { runId: corpus, reasons: ["another corpus: atlas"] },
+    ]);
+    expect((await shown(earlier)).scope.corpus).toBe("web, fetched 2026-11-20 to 2026-11-21");
+    const [{ id }] = await server.plane.database.db.$queryRaw<
+      [{ id: string }]
+    >`SELECT id FROM episodes WHERE run_id = ${later}::uuid LIMIT 1`;
+    const { record } = await server.plane.episodeReader.get(id);
+    expect(record.episode.steps.find(({ kind }) => kind === "retrieve")).toMatchObject({
+      fetchedAt: "2026-11-30T00:00:00.000Z",
+    });
   });
 
   it("of a corpus that only workers hold are those of its import", async () => {

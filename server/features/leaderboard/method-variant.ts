@@ -106,7 +106,7 @@ function describeTraining({ step, config }: Checkpoint): unknown {
 function selectSettings(config: PredictConfig, traits: Traits): object {
   const { method, retriever, search, documents, matchRun, methodSettings } = config;
   const { retrieves, asksModel } = METHODS[method];
-  const { model, checkpoint, endpoint, api, thinking } = config.searcher;
+  const { model, checkpoint, endpoint, dialect, api, thinking } = config.searcher;
   const { generates, prompt, condensingPrompt, temperature, truncation } = traits;
   const common = {
     // Gold documents are looked up, whatever finds the others.
@@ -118,7 +118,8 @@ function selectSettings(config: PredictConfig, traits: Traits): object {
         checkpoint,
         endpoint,
         ...(endpoint !== null && { api }),
-        // A row that leaves it to the template keeps its name.
+        // A row that leaves these as they were before they existed keeps its name.
+        ...(dialect !== undefined && { dialect }),
         ...(thinking !== undefined && { thinking }),
       },
       prompt,
@@ -268,5 +269,7 @@ function formatRetriever(retriever: RetrieverConfig): string {
     case "qdrant":
     case "remote":
       return retriever.kind;
+    case "online":
+      return `${retriever.provider} online, snapshot ${retriever.snapshot}`;
   }
 }

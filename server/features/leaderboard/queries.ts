@@ -136,6 +136,7 @@ export const runResultSchema = z.object({
   questions: z.int(),
   corpus: z.string(),
   corpusVersion: z.string().nullable(),
+  fetchDays: z.string().nullable(),
   generator: z.string(),
   promptStyle: z.string(),
   scorer: z.string(),
@@ -150,8 +151,12 @@ export const runResultSchema = z.object({
   version: z.string(),
 });
 
+/** The first and the last day (UTC) on which an online search fetched what a run's episodes hold; null: it searched a corpus. */
+const FETCH_DAYS = sql`CASE WHEN r.config #>> '{retriever,kind}' = 'online' THEN (
+    SELECT concat_ws(' to ', min(day)::text, nullif(max(day), min(day))::text) FROM episodes e JOIN steps s ON s.episode_id = coalesce(e.steps_of, e.id), LATERAL (SELECT (s.fetched_at AT TIME ZONE 'UTC')::date AS day) d WHERE e.run_id = rs.run_id AND s.fetched_at IS NOT NULL) END`;
+
 /** The columns of `runResultSchema`, of run_statistics `rs`, runs `r` and question_sets `qs`. */
-export const RUN_RESULT_COLUMNS = sql`rs.set_id AS "setId", r.config, qs.name AS "questionSet", qs.content_hash AS "questionSetVersion", qs.questions, rs.corpus, r.corpus_version AS "corpusVersion",
+export const RUN_RESULT_COLUMNS = sql`rs.set_id AS "setId", r.config, qs.name AS "questionSet", qs.content_hash AS "questionSetVersion", qs.questions, rs.corpus, r.corpus_version AS "corpusVersion", ${FETCH_DAYS} AS "fetchDays",
   rs.generator, rs.prompt_style AS "promptStyle", rs.scorer, r.imported_from AS "importedFrom", rs.answered, rs.scored, rs.mean, rs.low, rs.high, rs.searches, rs.documents, rs.version::text AS version`;
 
 const storedResultSchema = runResultSchema.extend({

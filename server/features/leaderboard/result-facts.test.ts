@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { predictConfigSchema } from "@/contracts/run-config/predict-config";
-import { buildScopeKey, parseScopeKey } from "@/core/comparability/comparability";
+import { buildScopeKey, listDifferences, parseScopeKey } from "@/core/comparability/comparability";
 import { buildResultFacts } from "./result-facts";
 
 const SOURCES = {
@@ -34,5 +34,20 @@ describe("the scope of a result", () => {
     const generator = { thinking: "on" };
     expect(factsOf({ method: "cot", generator }).promptStyle).toBe("chat/1");
     expect(factsOf({ generator }, "results/s3.json").promptStyle).toBe("chat/1");
+  });
+
+  it("is of the days on which an online search fetched its documents", () => {
+    const retriever = { kind: "online", url: "http://127.0.0.1:8888" };
+    const config = predictConfigSchema.parse({ kind: "predict", name: "p", retriever });
+    const factsOfDays = (fetchDays: string | null) =>
+      buildResultFacts(config, { ...SOURCES, fetchDays });
+    expect(factsOfDays("2026-11-29 to 2026-11-30")).toMatchObject({
+      corpus: "web, fetched 2026-11-29 to 2026-11-30",
+      corpusVersion: null,
+    });
+    expect(listDifferences(factsOfDays("2026-11-29"), factsOfDays("2026-11-30"))).toEqual([
+      "another corpus: web, fetched 2026-11-29",
+    ]);
+    expect(factsOfDays(null)).toEqual(factsOf({}));
   });
 });

@@ -9,6 +9,8 @@ export interface FactSources {
   questions: number;
   corpus: string;
   corpusVersion: string | null;
+  /** Days on which an online search fetched its documents, "2026-11-29 to 2026-11-30"; none: it searched a corpus. */
+  fetchDays?: string | null;
   generator: string;
   promptStyle: string;
   scorer: string;
@@ -23,6 +25,7 @@ export function buildResultFacts(config: PredictConfig, result: FactSources): Re
     questions,
     corpus,
     corpusVersion,
+    fetchDays,
     generator,
     promptStyle,
     scorer,
@@ -37,8 +40,10 @@ export function buildResultFacts(config: PredictConfig, result: FactSources): Re
     questionSet,
     questionSetVersion,
     limit: getEffectiveLimit(config, questions),
-    corpus,
-    corpusVersion,
+    // The web is no corpus that a name and a version fix: its results are of the days on which they were fetched.
+    ...(fetchDays
+      ? { corpus: `web, fetched ${fetchDays}`, corpusVersion: null }
+      : { corpus, corpusVersion }),
     generator,
     // The chat template writes it into the prompt. A scope that leaves it to the template keeps its key.
     promptStyle:

@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from "node:util";
 import { AppError } from "@/contracts/errors";
+import { looksUpDocuments } from "@/contracts/run-config/retriever";
 import { parseRunIds } from "@/contracts/run-config/rl";
 import { runConfigSchema, type RunConfig } from "@/contracts/run-config/run-config";
 import type { ServeModelConfig } from "@/contracts/run-config/serve-config";
@@ -132,11 +133,11 @@ export class ReferenceCheck {
       questions,
       method === "gold" ? "so there is no ceiling to measure" : null,
     );
-    if (method === "gold" && retriever.kind === "remote")
+    if (method === "gold" && !looksUpDocuments(retriever))
       issues.push({
         path: "retriever.kind",
         message:
-          "a remote retriever cannot look documents up by their ids, so it has no gold documents to hand over; choose one that holds the corpus, e.g. bm25",
+          "this retriever cannot look documents up by their ids, so it has no gold documents to hand over; choose one that holds the corpus, e.g. bm25",
       });
     if (reuse.episodesOf !== null) {
       // Stored episodes need their checkpoint no more.
