@@ -42,7 +42,7 @@ import { searchO1 } from "./search-o1";
 import { searchR1 } from "./search-r1";
 import { createPromptTemplate } from "@/core/prompts/prompt-template";
 
-const METHOD_DEFINITIONS = {
+export const METHOD_DEFINITIONS = {
   direct,
   sft,
   cot,
