@@ -3,7 +3,11 @@ import type { Episode, EpisodeRecord } from "@/contracts/records/episode";
 import type { MetricName } from "@/core/metrics/metric-table";
 import { METHODS } from "@/core/run/methods";
 import type { Question } from "@/contracts/worker-protocol/questions";
-import { countRepeatedQueries, countTokens, listQueries } from "@/gpu-workers/searcher/episode-statistics";
+import {
+  countRepeatedQueries,
+  countTokens,
+  listQueries,
+} from "@/gpu-workers/searcher/episode-statistics";
 import { computeMean } from "@/core/statistics/summary";
 import { summariseMeanMaxMin, type MetricValues } from "./metric-values";
 
@@ -115,7 +119,8 @@ function averageRecallByTurn(episodes: readonly (readonly number[])[]): number[]
 const nameByTurn = (
   family: "search/gold_recall/turn_" | "held-out/gold_recall/turn_",
   recalls: readonly (number | undefined)[],
-): Partial<Record<MetricName, number | undefined>> => Object.fromEntries(recalls.map((recall, turn) => [`${family}${turn}`, recall]));
+): Partial<Record<MetricName, number | undefined>> =>
+  Object.fromEntries(recalls.map((recall, turn) => [`${family}${turn}`, recall]));
 
 /** Contribution of each term in use to the mean reward. */
 function averageRewardTerms(records: readonly EpisodeRecord[]): MetricValues {

@@ -154,7 +154,9 @@ function listWarnings(config: TrainConfig, result: Omit<DryRunResult, "warnings"
     warnings.push(
       `${errors} format errors in ${result.episodes} episodes: this searcher does not keep to the protocol; try guided decoding or a cold start.`,
     );
-  if (result.groupsWithoutVariance === result.groups) {
+  // Supervised training compares no samples.
+  const comparesSamples = config.rl.steps > 0;
+  if (comparesSamples && result.groupsWithoutVariance === result.groups) {
     warnings.push(
       config.coldStart.demonstrations > 0
         ? "No group of samples varies in its reward yet: before the cold start this is common, without it nothing would be learned."
@@ -162,6 +164,7 @@ function listWarnings(config: TrainConfig, result: Omit<DryRunResult, "warnings"
     );
   }
   if (
+    comparesSamples &&
     result.groupsWithoutVariance < result.groups &&
     result.groupsWithoutVariance > result.groups / 2
   ) {

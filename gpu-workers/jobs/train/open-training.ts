@@ -55,9 +55,7 @@ export async function openTraining(
     const models = engine.then((opened) => opened.models);
     models.catch(() => undefined); // Not every run waits for it.
     const [retriever, { client }, generator, questions, branch] = await waitForAll([
-      requirements.retriever
-        ? preflight.openRetriever(config.data.corpus, config.retriever)
-        : null,
+      requirements.retriever ? preflight.openRetriever(config.data.corpus, config.retriever) : null,
       engine,
       requirements.generator === null
         ? null

@@ -85,8 +85,7 @@ export const train: Executor = async (context) => {
 async function runColdStart(training: Training): Promise<void> {
   const { context, config, pool } = training;
   const { demonstrations, batchSize } = config.coldStart;
-  const demonstrationName =
-    getTrainedMethod(config) === "s3" ? "gold paths" : "demonstrations";
+  const demonstrationName = getTrainedMethod(config) === "s3" ? "gold paths" : "demonstrations";
   const batches = countColdStartBatches(config.coldStart);
   const validated = listValidatedBatches(config.coldStart);
   let best: { batch: number; accuracy: number } | null = null;

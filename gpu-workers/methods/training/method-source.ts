@@ -45,7 +45,11 @@ import { LockStep } from "./lock-step";
 import { TokenRecord } from "./token-record";
 
 type Baseline = Exclude<TrainedMethod, "s3">;
-const DEFINITIONS: Readonly<Record<Baseline, MethodDefinition>> = { "search-r1": searchR1, r1, sft };
+const DEFINITIONS: Readonly<Record<Baseline, MethodDefinition>> = {
+  "search-r1": searchR1,
+  r1,
+  sft,
+};
 /** Baselines are trained by the paper's form; `upstream` is s3's released code. */
 const PROTOCOL = "paper";
 
@@ -143,7 +147,9 @@ export function createMethodSource(
     };
     const trace = new EpisodeTrace({
       model: { name: config.searcher.model, identity: null, reply },
-      retriever: { search: async ([query], count) => [await lane.search({ query: query!, count })] },
+      retriever: {
+        search: async ([query], count) => [await lane.search({ query: query!, count })],
+      },
       documents,
       template,
       condensing: null,

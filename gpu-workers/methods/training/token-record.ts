@@ -5,10 +5,7 @@ import type { Tokenizer } from "@/gpu-workers/llm/model-files/tokenizer";
 import { buildGenerateStep, type EncodedPrompt } from "@/gpu-workers/searcher/episode-steps";
 
 /** What a call of the model adds to the step that records it. */
-type CallTokens = Pick<
-  StepOfKind<"generate">,
-  "fed" | "ids" | "mask" | "logprobs" | "entropies"
->;
+type CallTokens = Pick<StepOfKind<"generate">, "fed" | "ids" | "mask" | "logprobs" | "entropies">;
 
 /** A call of the model: what it read in addition to the calls before, and what it wrote. */
 interface Call {
