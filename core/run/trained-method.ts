@@ -42,6 +42,21 @@ export function isSettingUsed(path: string, config: unknown): boolean {
   return !UNUSED[trained].some((unused) => path === unused || path.startsWith(`${unused}.`));
 }
 
+/** Metrics that compare with naive RAG, or that are about selections and the retrieval with the question itself. */
+const OF_S3 =
+  /^held-out\/(rag_accuracy|gbr|gained|lost|both_)|^reward\/(utility_|gbr$|upstream$)|gold_selected$|implicit_selections$|copied_question$|gold_recall\/turn_0$/;
+const OF_SEARCHES =
+  /gold_re|^reward\/(gold_recall|search)$|\/(searches|documents|new_documents|redundant_queries)$/;
+const OF_SUPERVISED =
+  /^(held-out|val|cold-start|system|memory|endpoint)\/|^timing_s\/(testing|save_)/;
+
+/** Whether a training run measures this metric, given what it trains. Pure. */
+export function isMetricMeasured(metric: string, config: Pick<TrainConfig, "method">): boolean {
+  if (asksGenerator(config)) return true;
+  if (OF_S3.test(metric) || (!trainsSearch(config) && OF_SEARCHES.test(metric))) return false;
+  return config.method !== "sft" || OF_SUPERVISED.test(metric);
+}
+
 /** Whether a training run asks a frozen generator, and so naive RAG. */
 export const asksGenerator = (config: Pick<TrainConfig, "method">): boolean =>
   METHODS[getTrainedMethod(config)].answers === "generator";
