@@ -1,4 +1,3 @@
-import { randomUUID } from "node:crypto";
 import type { SampleSequence, Sampled } from "@/contracts/engine/dialect";
 import { AppError } from "@/contracts/errors";
 import type { Episode } from "@/contracts/records/episode";
@@ -8,24 +7,13 @@ import type { TrainedMethod } from "@/contracts/run-config/trained-method";
 import type { Question } from "@/contracts/worker-protocol/questions";
 import { findMethodPrompt } from "@/core/prompts/built-in-prompts";
 import { createPromptTemplate } from "@/core/prompts/prompt-template";
-import { EpisodeTrace } from "@/gpu-workers/methods/episode-trace";
-import {
-  buildQuestionPrompt,
-  createMethod,
-  type MethodDefinition,
-} from "@/gpu-workers/methods/method-definition";
-import {
-  buildEngineReply,
-  createEngineModel,
-  type ModelReply,
-  type ModelRequest,
-} from "@/gpu-workers/methods/method-model";
-import type { MethodPlan } from "@/gpu-workers/methods/method-plan";
 import { sft } from "@/gpu-workers/methods/direct";
+import { createMethod, type MethodDefinition } from "@/gpu-workers/methods/method-definition";
+import { createEngineModel } from "@/gpu-workers/methods/method-model";
 import { r1 } from "@/gpu-workers/methods/r1";
 import { searchR1 } from "@/gpu-workers/methods/search-r1";
 import type { DocumentStore } from "@/gpu-workers/retrieval/corpus/document-store";
-import type { Retriever } from "@/gpu-workers/retrieval/retriever";
+import type { RankedDocument, Retriever } from "@/gpu-workers/retrieval/retriever";
 import type { EpisodeSource } from "@/gpu-workers/rl/episode-source";
 import type { Policy } from "@/gpu-workers/rl/policy";
 import { computeCacheKey, deriveSeed } from "@/gpu-workers/runtime/keys";
@@ -35,14 +23,14 @@ import type {
   SamplingParameters,
   Searcher,
 } from "@/gpu-workers/searcher/episode-inputs";
-import type { ModelMethod } from "@/gpu-workers/searcher/method";
+import type { Method, ModelMethod } from "@/gpu-workers/searcher/method";
 import {
   buildTrainingSequence,
   type TrainingSequence,
 } from "@/gpu-workers/searcher/training-sequence";
 import { DEMONSTRATIONS } from "./demonstrations";
 import { LockStep } from "./lock-step";
-import { TokenRecord } from "./token-record";
+import { playMethodEpisode, PROTOCOL, type MethodParts, type Query } from "./method-episode";
 
 type Baseline = Exclude<TrainedMethod, "s3">;
 const DEFINITIONS: Readonly<Record<Baseline, MethodDefinition>> = {
@@ -50,8 +38,6 @@ const DEFINITIONS: Readonly<Record<Baseline, MethodDefinition>> = {
   r1,
   sft,
 };
-/** Baselines are trained by the paper's form; `upstream` is s3's released code. */
-const PROTOCOL = "paper";
 
 /** What is played with. */
 export interface MethodSourceDependencies {
@@ -61,280 +47,183 @@ export interface MethodSourceDependencies {
   config: Pick<TrainConfig, "seed" | "search" | "searcher" | "evaluation">;
 }
 
-/** Answers one request of a method's model. */
-type Write = (sequence: SampleSequence) => Promise<{ sampled: Sampled; seconds: number }>;
-
-/** An episode that is about to be played. */
-interface Lane {
-  request: EpisodeRequest;
-  key: string;
-  nextSeed: () => number;
-  write: Write;
-  search: (query: { query: string; count: number }) => Promise<Found>;
-}
-type Found = Awaited<ReturnType<Retriever["search"]>>[number];
-
-/** The next text does not fit into what the model reads. */
-class TooLongError extends Error {}
-
 /**
  * Episodes of a method that answers by itself, as its predict runs play them, with the tokens that were read and sampled.
  * What the environment wrote, prompt and retrieved documents, has no loss (Search-R1, Jin et al. 2025, section 3.1).
  */
-export function createMethodSource(
-  name: Baseline,
-  { retriever, documents, config }: MethodSourceDependencies,
-): EpisodeSource {
-  const definition = DEFINITIONS[name];
-  const { search, seed } = config;
-  const template = createPromptTemplate(
-    findMethodPrompt(name, PROTOCOL)!,
-    null,
-    "methodSettings.promptTemplate",
-  );
-  const settings = {
-    retrieve: search.retrieve,
-    searches: search.turns,
-    maxTokens: search.turnTokens,
-    answeredBy: "method",
-  } as const;
+export class MethodSource implements EpisodeSource {
+  private readonly definition: MethodDefinition;
+  private readonly template: MethodParts["template"];
 
-  /** The method as a predict run has it: it names episodes and answers. */
-  const describeMethod = (searcher: Searcher, sampling: TokenSampling): ModelMethod =>
-    createMethod(definition, {
-      model: createEngineModel(
-        searcher.model,
-        true,
-        searcher.tokenizer,
-        config.searcher.model,
-        searcher.identity,
-      ),
-      retriever,
-      documents,
-      template,
-      condensing: null,
-      protocol: PROTOCOL,
-      settings: { ...settings, topP: null, ...sampling },
-      generates: false,
-      seed,
-    });
-
-  /** Plays an episode: the method decides, `lane` answers it. */
-  async function playLane(
-    { tokenizer, maxLength }: Pick<Searcher, "tokenizer" | "maxLength">,
-    lane: Lane,
-    plan: MethodPlan,
-    label: NonNullable<ModelMethod["ownAnswerLabel"]>,
-    signal: AbortSignal,
-  ): Promise<Episode> {
-    const { request, key } = lane;
-    const tokens = new TokenRecord(tokenizer);
-    const session = randomUUID();
-    let calls = 0;
-    const reply = async (asked: ModelRequest): Promise<ModelReply> => {
-      const { messages, ...sampling } = asked;
-      const text = tokenizer.chat.render(messages);
-      const { prompt, ids } = tokens.continueWith(text);
-      requireRoom(ids.length + sampling.maxTokens, maxLength, calls++, request.question.id);
-      const { sampled, seconds } = await lane.write({
-        session,
-        ids,
-        ...sampling,
-        stop: [...sampling.stop],
-      });
-      tokens.add(text, prompt, sampled);
-      return buildEngineReply({ text, tokens: ids.length }, sampled, seconds);
-    };
-    const trace = new EpisodeTrace({
-      model: { name: config.searcher.model, identity: null, reply },
-      retriever: {
-        search: async ([query], count) => [await lane.search({ query: query!, count })],
-      },
-      documents,
-      template,
-      condensing: null,
-      signal,
-      plan,
-      // A policy that learns may write thoughts alone: it is told so by its reward.
-      thinksInText: true,
-      nextSeed: lane.nextSeed,
-      ...(request.onSteps && { onSteps: request.onSteps }),
-    });
-    try {
-      await definition.run(trace, buildQuestionPrompt(request.question, PROTOCOL), plan, PROTOCOL);
-    } catch (error) {
-      if (!(error instanceof TooLongError)) throw error;
-      trace.reject("truncated", error.message);
-      trace.recordAnswer(null, error.message);
-      trace.recordStop("length");
-    }
-    const { steps, context, usage, ownAnswer } = trace.getResult();
-    const written = tokens.listTokens().values();
-    return {
-      key,
-      method: definition.name,
-      protocol: PROTOCOL,
-      questionId: request.question.id,
-      sampleIndex: request.sampleIndex,
-      steps: steps.map((step) =>
-        step.kind === "generate" ? { ...step, ...written.next().value } : step,
-      ),
-      context,
-      usage,
-      ownAnswer: { ...label, text: ownAnswer },
-    };
+  constructor(
+    private readonly name: Baseline,
+    private readonly dependencies: MethodSourceDependencies,
+  ) {
+    this.definition = DEFINITIONS[name];
+    this.template = createPromptTemplate(
+      findMethodPrompt(name, PROTOCOL)!,
+      null,
+      "methodSettings.promptTemplate",
+    );
   }
 
-  /** Searches of all episodes that wait, as one batch. */
-  const searchBatch =
-    (stopwatch: Stopwatch<StepPhase>, signal: AbortSignal) =>
-    async (asked: readonly { query: string; count: number }[]): Promise<Found[]> => {
-      if (retriever === null)
-        throw new AppError("internal", `${name} was opened without a retriever.`);
-      const most = Math.max(...asked.map(({ count }) => count));
-      const found = await stopwatch.time("retrieve", () =>
-        retriever.search(
-          asked.map(({ query }) => query),
-          most,
-          signal,
-        ),
-      );
-      return found.map((documents, i) => documents.slice(0, asked[i]!.count));
-    };
-
-  /** Plays episodes in lock-step with the policy's present weights. */
-  async function play(
+  async play(
     searcher: Searcher,
-    parameters: SamplingParameters,
+    { seed, step, training: _training, ...sampling }: SamplingParameters,
     requests: readonly EpisodeRequest[],
     stopwatch: Stopwatch<StepPhase>,
     signal: AbortSignal,
   ): Promise<Episode[]> {
-    const { seed: runSeed, step, training: _training, ...sampling } = parameters;
-    const method = describeMethod(searcher, sampling);
-    const plan = createPlan(definition, settings, sampling);
+    const method = this.describeMethod(searcher, sampling);
+    const parts = this.buildParts(searcher, sampling);
     const lockStep = new LockStep(requests.length);
-    const askRetriever = lockStep.addService(searchBatch(stopwatch, signal));
-    const askModel = lockStep.addService(async (sequences: readonly SampleSequence[]) => {
-      const start = performance.now();
-      const { sequences: groups } = await stopwatch.time("gen", () =>
-        searcher.model.sample({ adapter: true, sequences: [...sequences] }, { signal }),
-      );
-      const seconds = (performance.now() - start) / 1000 / sequences.length;
-      return groups.map(([sampled]) => ({ sampled: sampled!, seconds }));
-    });
+    const askRetriever = lockStep.addService((asked: readonly Query[]) =>
+      this.search(asked, stopwatch, signal),
+    );
+    const askModel = lockStep.addService((sequences: readonly SampleSequence[]) =>
+      stopwatch.time("gen", () => sampleBatch(searcher, sequences, signal)),
+    );
     const sessions = new Set<string>();
-    try {
-      return await lockStep.play(
-        requests.map((request, number) => () => {
-          const { question, sampleIndex } = request;
-          let calls = 0;
-          const lane: Lane = {
-            request,
-            key: computeCacheKey({
-              record: "trained-episode",
-              episode: method.computeEpisodeKey(question),
-              step,
-              sampleIndex,
-            }),
-            nextSeed: () => deriveSeed(runSeed, step, question.id, sampleIndex, calls++),
-            write: (sequence) => {
-              sessions.add(sequence.session!);
-              return askModel(number, sequence);
-            },
-            search: (query) => askRetriever(number, query),
-          };
-          return playLane(searcher, lane, plan, method.ownAnswerLabel!, signal);
-        }),
+    const playRequest = (request: EpisodeRequest, lane: number): Promise<Episode> => {
+      const { question, sampleIndex } = request;
+      let calls = 0;
+      const episode = method.computeEpisodeKey(question);
+      return playMethodEpisode(
+        parts,
+        {
+          request,
+          // Not that of a predict run, which encodes anew what was written before.
+          key: computeCacheKey({ record: "trained-episode", episode, step, sampleIndex }),
+          nextSeed: () => deriveSeed(seed, step, question.id, sampleIndex, calls++),
+          write: (sequence) => {
+            sessions.add(sequence.session!);
+            return askModel(lane, sequence);
+          },
+          search: (query) => askRetriever(lane, query),
+        },
+        signal,
       );
+    };
+    try {
+      return await lockStep.play(requests.map((request, lane) => () => playRequest(request, lane)));
     } finally {
       await searcher.model.endSessions([...sessions]).catch(() => undefined);
     }
   }
 
-  /** Plays demonstrations: the same episodes, written by `DEMONSTRATIONS` in the policy's place. */
-  async function demonstrate(
+  /** The same episodes, written by `DEMONSTRATIONS` in the policy's place. */
+  async demonstrate(
     questions: readonly Question[],
     { model, tokenizer }: Policy,
     signal: AbortSignal,
   ): Promise<TrainingSequence[]> {
-    const plan = createPlan(definition, settings, { temperature: 0 });
+    const { maxLength, eosIds } = model.info;
+    const parts = this.buildParts({ tokenizer, maxLength }, { temperature: 0 });
     const lockStep = new LockStep(questions.length);
-    const askRetriever = lockStep.addService(searchBatch(new Stopwatch(), signal));
+    const askRetriever = lockStep.addService((asked: readonly Query[]) =>
+      this.search(asked, new Stopwatch(), signal),
+    );
     // Where no stop string ends the text, the model's own end does.
-    const end = plan.stop.length === 0 ? model.info.eosIds.slice(0, 1) : [];
-    const episodes = await lockStep.play(
-      questions.map((question, number) => () => {
-        const found = new Set<string>();
-        let written = 0;
-        const lane: Lane = {
+    const end = parts.plan.stop.length === 0 ? eosIds.slice(0, 1) : [];
+    const playQuestion = (question: Question, lane: number): Promise<Episode> => {
+      const found = new Set<string>();
+      let written = 0;
+      return playMethodEpisode(
+        parts,
+        {
           request: { question, sampleIndex: 0 },
           key: "demonstration",
           nextSeed: () => 0,
           write: () => {
-            const state = { written: written++, found, searches: plan.searches };
-            const text = DEMONSTRATIONS[name](question, state);
+            const state = { written: written++, found, searches: parts.plan.searches };
+            const text = DEMONSTRATIONS[this.name](question, state);
             return Promise.resolve({ sampled: writeTokens(tokenizer, text, end), seconds: 0 });
           },
           search: async (query) => {
-            const window = await askRetriever(number, query);
+            const window = await askRetriever(lane, query);
             for (const { id } of window) found.add(id);
             return window;
           },
-        };
-        const label = { model: config.searcher.model, prompt: template.label };
-        return playLane({ tokenizer, maxLength: model.info.maxLength }, lane, plan, label, signal);
-      }),
+        },
+        signal,
+      );
+    };
+    const episodes = await lockStep.play(
+      questions.map((question, lane) => () => playQuestion(question, lane)),
     );
-    return episodes.map((episode) => buildTrainingSequence(episode, search));
+    return episodes.map((episode) =>
+      buildTrainingSequence(episode, this.dependencies.config.search),
+    );
   }
 
-  return {
-    play,
-    demonstrate,
-    createEvaluatedMethod: (searcher) => {
-      const sampling = resolveSampling(config.evaluation, definition.plans[PROTOCOL]);
-      const parameters = { ...sampling, seed, step: 0, training: false };
-      return {
-        name: definition.name,
-        run: (questions, signal, onSteps) =>
-          play(
-            searcher,
-            parameters,
-            questions.map((question) => ({
-              question,
-              sampleIndex: 0,
-              ...(onSteps && { onSteps }),
-            })),
-            new Stopwatch(),
-            signal,
-          ),
-      };
-    },
-  };
+  createEvaluatedMethod(searcher: Searcher): Method {
+    const { seed, evaluation } = this.dependencies.config;
+    const sampling = resolveSampling(evaluation, this.definition.plans[PROTOCOL]);
+    const parameters = { ...sampling, seed, step: 0, training: false };
+    return {
+      name: this.definition.name,
+      run: (questions, signal, onSteps) => {
+        const listener = onSteps && { onSteps };
+        const requests = questions.map((question) => ({ question, sampleIndex: 0, ...listener }));
+        return this.play(searcher, parameters, requests, new Stopwatch(), signal);
+      },
+    };
+  }
+
+  private buildParts(reader: MethodParts["reader"], sampling: TokenSampling): MethodParts {
+    const { documents, config } = this.dependencies;
+    const { definition, template } = this;
+    const { retrieve, turns: searches, turnTokens: maxTokens } = config.search;
+    const { stop } = definition.plans[PROTOCOL];
+    const plan = { retrieve, searches, maxTokens, stop, ...sampling };
+    const label = { model: config.searcher.model, prompt: template.label };
+    return { definition, template, documents, plan, label, reader };
+  }
+
+  /** The method as a predict run has it: it names episodes. */
+  private describeMethod(searcher: Searcher, sampling: TokenSampling): ModelMethod {
+    const { retriever, documents, config } = this.dependencies;
+    const { retrieve, turns: searches, turnTokens: maxTokens } = config.search;
+    const { model, tokenizer, identity } = searcher;
+    return createMethod(this.definition, {
+      model: createEngineModel(model, true, tokenizer, config.searcher.model, identity),
+      retriever,
+      documents,
+      template: this.template,
+      condensing: null,
+      protocol: PROTOCOL,
+      settings: { retrieve, searches, maxTokens, answeredBy: "method", topP: null, ...sampling },
+      generates: false,
+      seed: config.seed,
+    });
+  }
+
+  /** The searches of all episodes that wait, as one batch. */
+  private async search(
+    asked: readonly Query[],
+    stopwatch: Stopwatch<StepPhase>,
+    signal: AbortSignal,
+  ): Promise<RankedDocument[][]> {
+    const { retriever } = this.dependencies;
+    if (retriever === null)
+      throw new AppError("internal", `${this.name} was opened without a retriever.`);
+    const queries = asked.map(({ query }) => query);
+    const most = Math.max(...asked.map(({ count }) => count));
+    const found = await stopwatch.time("retrieve", () => retriever.search(queries, most, signal));
+    return found.map((documents, i) => documents.slice(0, asked[i]!.count));
+  }
 }
 
-const createPlan = (
-  { plans }: MethodDefinition,
-  { retrieve, searches, maxTokens }: Pick<MethodPlan, "retrieve" | "searches" | "maxTokens">,
-  sampling: TokenSampling,
-): MethodPlan => ({
-  stop: plans[PROTOCOL].stop,
-  retrieve,
-  searches,
-  maxTokens,
-  ...sampling,
-});
-
-/** @throws AppError where not even the first text fits; TooLongError where a later one does not */
-function requireRoom(needed: number, maxLength: number, calls: number, question: string): void {
-  if (needed <= maxLength) return;
-  if (calls === 0)
-    throw new AppError(
-      "invalid-input",
-      `The first prompt of question ${question} and its answer take up to ${needed} tokens, the model reads ${maxLength}: lower search.turnTokens, or choose a model that reads more.`,
-    );
-  throw new TooLongError(`${needed} tokens, of ${maxLength} that the model reads`);
+/** Samples the texts of all episodes that wait, as one batch. */
+async function sampleBatch(
+  { model }: Searcher,
+  sequences: readonly SampleSequence[],
+  signal: AbortSignal,
+): Promise<{ sampled: Sampled; seconds: number }[]> {
+  const start = performance.now();
+  const result = await model.sample({ adapter: true, sequences: [...sequences] }, { signal });
+  const seconds = (performance.now() - start) / 1000 / sequences.length;
+  return result.sequences.map(([sampled]) => ({ sampled: sampled!, seconds }));
 }
 
 /** A text as if the policy had sampled it. */

@@ -4,7 +4,7 @@ import { getTrainedMethod } from "@/contracts/run-config/trained-method";
 import type { DocumentStore } from "@/gpu-workers/retrieval/corpus/document-store";
 import type { Retriever } from "@/gpu-workers/retrieval/retriever";
 import type { EpisodeSource } from "@/gpu-workers/rl/episode-source";
-import { createMethodSource } from "./method-source";
+import { MethodSource } from "./method-source";
 import { createS3Source } from "./s3-source";
 
 /** The episodes that a run trains on. @param retriever null where its method does not search */
@@ -14,7 +14,7 @@ export function openEpisodeSource(
   documents: DocumentStore,
 ): EpisodeSource {
   const method = getTrainedMethod(config);
-  if (method !== "s3") return createMethodSource(method, { retriever, documents, config });
+  if (method !== "s3") return new MethodSource(method, { retriever, documents, config });
   if (retriever === null) throw new AppError("internal", "s3 was opened without a retriever.");
   return createS3Source({ retriever, documents, settings: config.search }, config);
 }
