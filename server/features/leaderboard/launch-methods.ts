@@ -105,7 +105,8 @@ export async function launchMissing(
 ): Promise<z.infer<typeof launchMethodsResponseSchema>> {
   const base = like ? await readPredictConfig(database, like) : getPresetConfig();
   const trained = checkpoint ? await readTrained(database, checkpoint) : null;
-  if (trained && !methods.includes(trained.method))
+  // One of s3 is left aside where s3 is not among the methods.
+  if (trained && trained.method !== "s3" && !methods.includes(trained.method))
     throw new AppError(
       "invalid-input",
       `checkpoint: was trained as ${METHODS[trained.method].title}, which is not among the methods. Choose that method too, or another checkpoint.`,
