@@ -1,4 +1,5 @@
 import { markText } from "@/app/_i18n/format-text";
+import { isMetricMeasured } from "@/core/run/trained-method";
 import type { TrainConfig } from "@/contracts/run-config/train-config";
 import type { Quadrant } from "@/core/metrics/metric-definition";
 import { GLOSSARY } from "@/core/glossary/glossary";
@@ -182,7 +183,13 @@ export function splitEmptyCharts(
 export function selectTrainCharts(config: TrainConfig): ChartGroup[] {
   const shown = TRAIN_CHARTS.map((group) => ({
     ...group,
-    charts: group.charts.filter((chart) => chart.shown?.(config) ?? true),
+    charts: group.charts
+      .filter((chart) => chart.shown?.(config) ?? true)
+      .map((chart) => ({
+        ...chart,
+        series: chart.series.filter(({ metric }) => isMetricMeasured(metric, config)),
+      }))
+      .filter(({ series }) => series.length > 0),
   }));
   const all = shown.flatMap(({ charts }) => charts);
   const vital = VITAL_CHARTS.flatMap((id) => all.find((chart) => chart.id === id) ?? []);

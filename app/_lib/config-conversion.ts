@@ -1,5 +1,6 @@
 import type { RunKind } from "@/contracts/records/run-state";
 import type { RunConfig } from "@/contracts/run-config/run-config";
+import { TRAINED_METHODS } from "@/contracts/run-config/trained-method";
 import { toPredictConfig } from "@/core/run/predict-config";
 import { buildDefaultConfig } from "@/core/run/settings";
 
@@ -9,6 +10,7 @@ export function convertKind(config: RunConfig, kind: RunKind): RunConfig {
   if (config.kind === "train" && kind === "predict") return toPredictConfig(config);
   const base = buildDefaultConfig(kind);
   if (config.kind === "predict" && base.kind === "train") {
+    const method = TRAINED_METHODS.find((name) => name === config.method && name !== "s3");
     const { name, seed, retriever, search, generator } = config;
     const {
       endpoint: _endpoint,
@@ -27,6 +29,14 @@ export function convertKind(config: RunConfig, kind: RunKind): RunConfig {
       generator,
       data: { ...base.data, corpus: config.corpus, heldOutQuestions: config.questions },
       reward: { ...base.reward, scorer: config.scorer },
+      // Of a method that answers by itself the answer is rewarded.
+      ...(method && {
+        method,
+        reward: {
+          scorer: config.scorer,
+          weights: { ...base.reward.weights, gbr: 0, exactMatch: 1 },
+        },
+      }),
     };
   }
   if (!("retriever" in config) || !("retriever" in base)) return { ...base, name: config.name };
@@ -47,7 +57,6 @@ export function buildPredictConfig(
   if (predict.kind !== "predict") return predict;
   return {
     ...predict,
-    method: "s3",
     name: `${config.name}, step ${checkpoint.step}`.slice(0, 120),
     searcher: { ...predict.searcher, checkpoint: checkpoint.id },
   };

@@ -4,6 +4,7 @@ import { useFormContext, useWatch } from "react-hook-form";
 import {
   buildVariantDefaults,
   isChanged,
+  isGroupUsed,
   listActiveSettings,
   type Setting,
   type SettingGroup,
@@ -31,7 +32,7 @@ export function SettingGroupCard({ group, filter = SHOW_ALL }: SettingGroupCardP
   const plain = filtering ? settings : settings.filter((s) => !s.meta.advanced);
   const advanced = filtering ? [] : settings.filter((s) => s.meta.advanced);
   const changed = advanced.filter((s) => isChanged(s, getSettingValue(values, s.path))).length;
-  if (filtering && settings.length === 0) return null;
+  if (filtering ? settings.length === 0 : !isGroupUsed(group, values)) return null;
   return (
     <Card
       id={`group-${group.id}`}

@@ -10,12 +10,14 @@ import { searcherSchema } from "./searcher";
 import { checkpointingSchema, coldStartSchema, evaluationSchema } from "./training";
 import { rlSchema } from "./rl";
 import { rewardSchema } from "./reward";
+import { listTrainedMethodProblems, trainedMethodSchema } from "./trained-method";
 
 export const trainConfigSchema = z
   .strictObject({
     kind: z.literal("train"),
     name: nameSchema,
     seed: seedSchema,
+    method: trainedMethodSchema,
     data: dataSchema,
     retriever: retrieverSchema,
     search: searchSchema,
@@ -30,7 +32,10 @@ export const trainConfigSchema = z
     alarms: alarmsSchema,
   })
   .superRefine((config, context) => {
-    for (const [path, message] of listSamplerProblems(config))
+    for (const [path, message] of [
+      ...listSamplerProblems(config),
+      ...listTrainedMethodProblems(config),
+    ])
       context.addIssue({ code: "custom", path: path.split("."), message });
   });
 export type TrainConfig = z.infer<typeof trainConfigSchema>;

@@ -9,7 +9,7 @@ export const coldStartSchema = z
     demonstrations: defineSetting(
       z.int().min(0).max(100_000).default(0),
       "Demonstrations",
-      "Gold paths shown before reinforcement learning; 0: none. Needs questions with gold documents and queries.",
+      "Gold paths shown before reinforcement learning, of `r1` and `sft` gold answers; 0: none. Paths need questions with gold documents and queries.",
       { paper: "0" },
     ),
     batchSize: defineSetting(
@@ -41,7 +41,8 @@ export const coldStartSchema = z
   .prefault({})
   .meta({
     title: "Cold start",
-    description: "Supervised steps on gold paths, so that a small model knows the form.",
+    description:
+      "Supervised steps on demonstrations, so that a small model knows the form; all that `sft` learns from.",
   });
 
 export const evaluationSchema = z

@@ -187,7 +187,8 @@ export const dryRunResultSchema = z.object({
   groups: z.int(),
   groupsWithoutVariance: z.int(),
   rewardMean: z.number(),
-  ragAccuracy: z.number(),
+  /** Null where naive RAG is not asked. */
+  ragAccuracy: z.number().nullable(),
   longestEpisodeTokens: z.int(),
   /** Of all training questions those whose answer by naive RAG the runs of `rl.ragRuns` hold; absent: no run is named. */
   ragStored: z.object({ held: z.int(), questions: z.int() }).optional(),

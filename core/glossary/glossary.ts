@@ -64,6 +64,16 @@ const EPISODE_TERMS = {
     formula: "GRPO: (reward − mean of the group) / standard deviation of the group",
     source: "Shao et al. 2024 (GRPO); Schulman et al. 2016 (GAE, with PPO)",
   },
+  "outcome-reward": {
+    title: "Outcome reward",
+    text: "A reward for the answer alone, by exact match: what Search-R1 and R1 learn from, which answer by themselves. Naive RAG and a generator have no part in it.",
+    source: "Jin et al. 2025 (Search-R1, arXiv 2503.09516), section 3.4",
+  },
+  "retrieved-token-mask": {
+    title: "Retrieved-token mask",
+    text: "Tokens that the environment wrote, prompt and retrieved documents, are read and have no loss: the policy learns only from what it chose.",
+    source: "Jin et al. 2025 (Search-R1, arXiv 2503.09516), section 3.1",
+  },
   "turn-gain": {
     title: "Gain of each turn",
     text: "What the generator answers from the documents kept up to each turn, and from the gold documents alone.",

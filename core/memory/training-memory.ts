@@ -1,6 +1,7 @@
 import { formatBytes } from "./index-plan";
 import { estimateMemory, type MemoryEstimate, type Tuning } from "./memory-estimate";
 import type { ModelShape } from "@/contracts/worker-protocol/model-shape";
+import { asksGenerator, dropUnusedSettings } from "@/core/run/trained-method";
 import { MODEL_SHAPES } from "./model-shape";
 import type { TrainConfig } from "@/contracts/run-config/train-config";
 import type { SearchConfig } from "@/contracts/run-config/search";
@@ -51,6 +52,7 @@ const PASSAGE_TOKENS = 160;
 const ATLAS_PASSAGE_TOKENS = 20;
 /** Instructions and question. */
 const INSTRUCTION_TOKENS = { guided: 40, free: 450 } as const;
+const OWN_ANSWER_TOKENS = 160;
 /** Packed tokens of a micro-batch, and the bound of a cache, as the engine sets them (forward_backward.py, engine.py). */
 const TOKEN_BUDGET = 2048;
 const computeCacheBound = (machineBytes: number): number => Math.min(2 ** 31, machineBytes / 12);
@@ -75,6 +77,17 @@ function estimateEpisodeTokens(
   };
 }
 
+/** The same of a method that answers by itself: its first prompt shows no documents. */
+function estimateOwnAnswerTokens(
+  search: SearchConfig,
+  corpus: string,
+): ReturnType<typeof estimateEpisodeTokens> {
+  const window = search.retrieve * (corpus === "atlas" ? ATLAS_PASSAGE_TOKENS : PASSAGE_TOKENS);
+  const longest =
+    OWN_ANSWER_TOKENS + search.turns * window + (search.turns + 1) * search.turnTokens;
+  return { prompt: OWN_ANSWER_TOKENS, window, longest };
+}
+
 /** Shapes that workers report, used before the known ones. */
 export type Shapes = Readonly<Record<string, ModelShape>>;
 
@@ -88,11 +101,14 @@ export function estimateTrainingMemory(
   shapes: Shapes = {},
 ): MemoryEstimate | null {
   const findShape = (name: string): ModelShape | null => shapes[name] ?? MODEL_SHAPES[name] ?? null;
-  const { searcher, generator, rl, search, data } = config;
+  const { searcher, generator, rl, search, data } = dropUnusedSettings(config);
   const shape = findShape(searcher.model);
   if (shape === null) return null;
-  const generatorShape = generator.endpoint === null ? findShape(generator.model) : null;
-  const tokens = estimateEpisodeTokens(search, data.corpus);
+  const isS3 = asksGenerator(config);
+  const generatorShape = isS3 && generator.endpoint === null ? findShape(generator.model) : null;
+  const tokens = isS3
+    ? estimateEpisodeTokens(search, data.corpus)
+    : estimateOwnAnswerTokens(search, data.corpus);
   const episodes = rl.questionsPerStep * rl.groupSize;
   const passage = data.corpus === "atlas" ? ATLAS_PASSAGE_TOKENS : PASSAGE_TOKENS;
   const adapter: Tuning = {

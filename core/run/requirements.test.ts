@@ -82,9 +82,22 @@ const loraTraining = (model: string) => ({
   preflight: ["retriever", "engine", "sampler", "generator", "judge", "questions"],
 });
 
+/** Search-R1 answers by itself: no generator, no judge, and on Wikipedia a retriever with an address. */
+const searchR1Training = (model: string) => ({
+  ...wikipediaTraining,
+  generator: null,
+  judge: null,
+  models: [model],
+  preflight: ["retriever", "engine", "questions"],
+});
+const trainingQuestions = { questions: ["atlas/train", "atlas/held-out"] };
+
 const EXPECTED: Record<string, object> = {
   "atlas-smollm2": atlasTraining,
   "atlas-smollm2-grpo": atlasTraining,
+  "atlas-train-search-r1": { ...searchAndAnswer, ...trainingQuestions },
+  "atlas-train-r1": { ...modelAlone, ...trainingQuestions },
+  "atlas-train-sft": { ...modelAlone, ...trainingQuestions },
   "atlas-s3": searchThenGenerator,
   "atlas-rag": generatorAlone,
   "atlas-direct": modelAlone,
@@ -107,6 +120,10 @@ const EXPECTED: Record<string, object> = {
   "paper-qwen2.5-1.5b": loraTraining("qwen2.5-1.5b-instruct"),
   "paper-qwen2.5-3b": loraTraining("qwen2.5-3b-instruct"),
   "paper-qwen2.5-7b": loraTraining("qwen2.5-7b-instruct"),
+  "search-r1-qwen2.5-3b-ppo": searchR1Training("qwen2.5-3b-instruct"),
+  "search-r1-qwen2.5-3b-grpo": searchR1Training("qwen2.5-3b-instruct"),
+  "search-r1-qwen2.5-7b-ppo": searchR1Training("qwen2.5-7b-instruct"),
+  "search-r1-qwen2.5-7b-grpo": searchR1Training("qwen2.5-7b-instruct"),
   "serve-smollm2": { ...none, models: [smollm2], engine: true, preflight: ["model", "engine"] },
   "serve-paper-generator": { ...none, vllmGpus: 1, preflight: ["vllm"] },
   "paper-full": { ...wikipediaTraining, models: ["qwen2.5-7b-instruct"] },

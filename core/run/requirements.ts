@@ -6,6 +6,7 @@ import type { TrainConfig } from "@/contracts/run-config/train-config";
 import { needsJudge } from "@/contracts/run-config/scoring";
 import type { PreflightItem } from "@/contracts/worker-protocol/reports";
 import { getMethodComponents } from "./methods";
+import { asksGenerator, dropUnusedSettings, trainsSearch } from "./trained-method";
 
 /**
  * What a configuration needs, in one place: placement chooses a worker by it, and the preflight of training,
@@ -86,8 +87,9 @@ export function requirementsFor(config: RunConfig): RunRequirements {
 }
 
 function requirementsForTraining(config: TrainConfig): RunRequirements {
-  const { data, searcher, generator, judge, reward, rl, evaluation } = config;
-  const generatorHost = getHost(generator.endpoint);
+  const { data, searcher, generator, judge, reward, rl, evaluation } = dropUnusedSettings(config);
+  const retriever = trainsSearch(config);
+  const generatorHost = asksGenerator(config) ? getHost(generator.endpoint) : null;
   const judgeHost = needsJudge(reward.scorer) ? getHost(judge.endpoint) : null;
   const criticModel = rl.algorithm === "ppo" ? rl.critic.model : null;
   const sampler = searcher.sampler === "vllm";
@@ -100,8 +102,10 @@ function requirementsForTraining(config: TrainConfig): RunRequirements {
       criticModel,
       generatorHost === "engine" && generator.model,
     ]),
-    corpora: listLocalCorpora({ corpus: data.corpus, retriever: config.retriever }),
-    retriever: true,
+    corpora: retriever
+      ? listLocalCorpora({ corpus: data.corpus, retriever: config.retriever })
+      : [],
+    retriever,
     engine: true,
     sampler,
     searcher: "engine",
@@ -110,10 +114,10 @@ function requirementsForTraining(config: TrainConfig): RunRequirements {
     questions: listUnique([data.trainQuestions, evaluation.questions > 0 && data.heldOutQuestions]),
     checkpoint: searcher.checkpoint,
     preflight: listTrue([
-      ["retriever", true],
+      ["retriever", retriever],
       ["engine", true],
       ["sampler", sampler],
-      ["generator", true],
+      ["generator", generatorHost !== null],
       ["judge", judgeHost !== null],
       ["questions", true],
       ["checkpoint", searcher.checkpoint !== null],

@@ -1,11 +1,15 @@
 import type { RunConfig } from "@/contracts/run-config/run-config";
+import { getTrainedMethod } from "@/contracts/run-config/trained-method";
 import { getMethodComponents } from "./methods";
 
 /** What a list shows of a run. */
 
 /** The retrieve-select-turns setting as people write it, e.g. "8-3-3"; null where a run does not search in turns. */
 export function formatSearchSetting(config: RunConfig): string | null {
-  if (config.kind === "train" || (config.kind === "predict" && config.method === "s3"))
+  if (
+    (config.kind === "train" && getTrainedMethod(config) === "s3") ||
+    (config.kind === "predict" && config.method === "s3")
+  )
     return `${config.search.retrieve}-${config.search.select}-${config.search.turns}`;
   return null;
 }

@@ -1,4 +1,5 @@
 import type { RunConfig } from "@/contracts/run-config/run-config";
+import { isSettingUsed } from "./trained-method";
 import { listActiveSettings, listSettingGroups, getServed, readSettingValue } from "./settings";
 import { getSettingValue } from "./setting-values";
 
@@ -28,7 +29,7 @@ export function listSettingDifferences(first: RunConfig, second: RunConfig): Set
 const listValues = (config: RunConfig): Map<string, { title: string; value: unknown }> =>
   new Map(
     listSettingGroups(config.kind, getServed(config)).flatMap((group) => [
-      ...(group.variant
+      ...(group.variant && isSettingUsed(group.variant.path, config)
         ? [
             [
               group.variant.path,

@@ -4,6 +4,7 @@ import { runConfigSchema, type RunConfig } from "@/contracts/run-config/run-conf
 import type { ServeConfig } from "@/contracts/run-config/serve-config";
 import type { SettingMeta } from "@/contracts/run-config/setting";
 import { getSettingValue } from "./setting-values";
+import { isSettingUsed } from "./trained-method";
 
 /**
  * The one description of the settings of a run, read from the schemas in contracts/run-config: title, meaning, the
@@ -285,13 +286,19 @@ export function readValueAt(config: unknown, path: string): unknown {
   return kind && listLeftOut({ ...(config as object), kind })[path];
 }
 
-/** The settings of a group that a configuration has: of a variant, those of the chosen kind. */
+/** The settings of a group that a configuration reads: of a variant, those of the chosen kind. */
 export const listActiveSettings = (group: SettingGroup, config: unknown): Setting[] => {
   const { variant } = group;
-  if (variant === null) return group.settings;
-  const chosen = getSettingValue(config, variant.path);
-  return variant.options.find(({ value }) => value === chosen)?.settings ?? group.settings;
+  const chosen = variant && getSettingValue(config, variant.path);
+  const settings =
+    variant?.options.find(({ value }) => value === chosen)?.settings ?? group.settings;
+  return settings.filter(({ path }) => isSettingUsed(path, config));
 };
+
+/** Whether a configuration reads anything of a group. */
+export const isGroupUsed = (group: SettingGroup, config: unknown): boolean =>
+  listActiveSettings(group, config).length > 0 ||
+  (group.variant !== null && isSettingUsed(group.variant.path, config));
 
 /** Paths of all settings that differ from their defaults. */
 export const listChangedSettings = (config: RunConfig): string[] =>

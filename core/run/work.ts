@@ -17,6 +17,7 @@ export function describeWork(config: RunConfig): Work | null {
       const { searcher, generator, retriever, search, rl, data } = config;
       return {
         like: {
+          ...(config.method && { method: config.method }),
           searcher: { model: searcher.model, tuning: searcher.tuning },
           generator: { model: generator.model },
           retriever: { kind: retriever.kind },

@@ -39,6 +39,16 @@ export interface QuestionPrompt {
   toSearcher: string;
 }
 
+/** What a method's prompt and its searches are made of. */
+export const buildQuestionPrompt = (
+  question: Pick<Question, "question" | "options">,
+  protocol: Protocol,
+): QuestionPrompt => ({
+  toAnswer: formatQuestion(question),
+  toSearch: question.question,
+  toSearcher: formatSearcherQuestion(question, protocol),
+});
+
 export interface MethodDependencies {
   model: MethodModel;
   /** null where the method does not search. */
@@ -89,7 +99,7 @@ export function createMethod(
 
   const answersAs = dependencies.generates ? null : { model: model.name, prompt: template.label };
 
-  const computeEpisodeKey = (question: Question): string =>
+  const computeEpisodeKey: ModelMethod["computeEpisodeKey"] = (question) =>
     computeCacheKey({
       record: "episode",
       method: definition.name,
@@ -127,16 +137,7 @@ export function createMethod(
       nextSeed: () => deriveSeed(seed, question.id, calls++),
       onSteps,
     });
-    await definition.run(
-      trace,
-      {
-        toAnswer: formatQuestion(question),
-        toSearch: question.question,
-        toSearcher: formatSearcherQuestion(question, protocol),
-      },
-      plan,
-      protocol,
-    );
+    await definition.run(trace, buildQuestionPrompt(question, protocol), plan, protocol);
     const { steps, context, usage, ownAnswer } = trace.getResult();
     return {
       key: computeEpisodeKey(question),

@@ -157,22 +157,31 @@ export function createEngineModel(
           void work();
         },
       );
-      const { text, thoughts } = splitThoughts(sampled.text, prompt);
-      return {
-        text,
-        content: sampled.text,
-        written: sampled.text,
-        thoughts,
-        finish: sampled.finishReason === "length" ? "length" : "stop",
-        usage: {
-          calls: 1,
-          promptTokens: ids.length,
-          completionTokens: sampled.ids.length,
-          costUsd: 0,
-        },
-        seconds,
-      };
+      return buildEngineReply({ text: prompt, tokens: ids.length }, sampled, seconds);
     },
+  };
+}
+
+/** What the worker's own engine sampled, as a method reads it. @param prompt what was read before it */
+export function buildEngineReply(
+  prompt: { text: string; tokens: number },
+  sampled: Sampled,
+  seconds: number,
+): ModelReply {
+  const { text, thoughts } = splitThoughts(sampled.text, prompt.text);
+  return {
+    text,
+    content: sampled.text,
+    written: sampled.text,
+    thoughts,
+    finish: sampled.finishReason === "length" ? "length" : "stop",
+    usage: {
+      calls: 1,
+      promptTokens: prompt.tokens,
+      completionTokens: sampled.ids.length,
+      costUsd: 0,
+    },
+    seconds,
   };
 }
 

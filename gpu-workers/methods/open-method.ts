@@ -1,4 +1,6 @@
 import { randomUUID } from "node:crypto";
+import type { MethodName } from "@/contracts/records/episode";
+import { getTrainedMethod, type TrainedMethod } from "@/contracts/run-config/trained-method";
 import { METHODS, getMethodComponents } from "@/core/run/methods";
 import { AppError } from "@/contracts/errors";
 import { findCondensingPrompt, findMethodPrompt } from "@/core/prompts/built-in-prompts";
@@ -42,7 +44,7 @@ import { searchO1 } from "./search-o1";
 import { searchR1 } from "./search-r1";
 import { createPromptTemplate } from "@/core/prompts/prompt-template";
 
-const METHOD_DEFINITIONS = {
+export const METHOD_DEFINITIONS = {
   direct,
   sft,
   cot,
@@ -138,7 +140,7 @@ export async function openOwnModel(
  * @returns also what is worth saying of its thinking, which a checkpoint has from its training where the run leaves it
  */
 async function openSearcherPolicy(
-  { searcher, seed }: PredictConfig,
+  { method, searcher, seed }: PredictConfig,
   context: ModelContext,
   engine: EngineClient,
 ): Promise<{ policy: Policy; thinking: string }> {
@@ -160,8 +162,15 @@ async function openSearcherPolicy(
     signal,
   );
   await policy.model.loadState(checkpoint.directory, { signal });
-  return { policy, thinking: describeThinking(searcher.thinking, trained.thinking) };
+  return {
+    policy,
+    thinking: `${describeTraining(method, getTrainedMethod(checkpoint.config))}${describeThinking(searcher.thinking, trained.thinking)}`,
+  };
 }
+
+/** Nothing where a checkpoint is used as what it was trained as. */
+const describeTraining = (method: MethodName, trained: TrainedMethod): string =>
+  method === trained ? "" : `, trained as ${METHODS[trained].title}`;
 
 /** Nothing where the checkpoint was trained as its template has it, and the run leaves that. */
 function describeThinking(own: Thinking | undefined, trained: Thinking | undefined): string {

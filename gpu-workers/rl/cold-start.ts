@@ -1,16 +1,15 @@
 import { AppError } from "@/contracts/errors";
 import type { TrainConfig } from "@/contracts/run-config/train-config";
 import type { Question } from "@/contracts/worker-protocol/questions";
-import type { Retriever } from "@/gpu-workers/retrieval/retriever";
 import { shuffleBySalt } from "@/gpu-workers/runtime/keys";
 import { groupBy } from "@/lib/group-by";
-import { buildDemonstration, walkGoldPaths } from "@/gpu-workers/searcher/gold-path";
 import type { Policy } from "./policy";
 import { selectOptimizer } from "./policy-update/learning-rate";
 import {
   countActionTokens,
   buildDatum,
   fillActionTokens,
+  type TrainingSequence,
 } from "@/gpu-workers/searcher/training-sequence";
 
 /**
@@ -75,32 +74,18 @@ export function listValidatedBatches(coldStart: TrainConfig["coldStart"]): Reado
 }
 
 /**
- * One supervised step on gold paths before reinforcement learning: cross-entropy, averaged over the tokens that the
- * searcher would choose.
+ * One supervised step on demonstrations before reinforcement learning: cross-entropy, averaged over the tokens that the
+ * policy would choose.
  *
  * @returns the loss before the step
  */
 export async function runColdStartStep(
   policy: Policy,
-  retriever: Retriever,
-  questions: readonly Question[],
-  config: Pick<TrainConfig, "search" | "rl">,
+  sequences: readonly TrainingSequence[],
+  config: Pick<TrainConfig, "rl">,
   learningRate: number,
   signal: AbortSignal,
 ): Promise<number> {
-  const paths = await walkGoldPaths(questions, retriever, config.search, signal);
-  const sequences = await Promise.all(
-    questions.map((question, i) =>
-      buildDemonstration(
-        question,
-        paths[i]!,
-        policy.model,
-        policy.tokenizer,
-        config.search,
-        signal,
-      ),
-    ),
-  );
   const tokens = sequences.reduce((sum, sequence) => sum + countActionTokens(sequence), 0);
   const data = sequences.map((sequence) =>
     buildDatum(

@@ -132,6 +132,39 @@ describe("metrics", () => {
     });
   });
 
+  it("of a method that answers by itself compare with no RAG, and leave out the turn that it has not", () => {
+    const own = record(1, 0);
+    const searching: EpisodeRecord = {
+      ...own,
+      baseline: null,
+      episode: {
+        ...own.episode,
+        method: "search-r1",
+        steps: own.episode.steps.filter(({ turn }) => turn > 0),
+      },
+    };
+    const silent = { ...searching, episode: { ...searching.episode, steps: [], context: [] } };
+    const values = {
+      ...computeTrainingMetrics([searching, silent], questions),
+      ...computeHeldOutMetrics([searching, silent], questions, "atlas/held-out"),
+    };
+    expect(values).toMatchObject({
+      "search/searches": 0.5,
+      "search/gold_retrieved": 0.25,
+      "held-out/gold_recall/turn_1": 0.25,
+      "held-out/accuracy": 1,
+    });
+    for (const name of Object.keys(values))
+      expect(name).not.toMatch(
+        /rag_|gbr|utility_|gained|lost|both_|gold_selected|implicit|copied|turn_0/,
+      );
+    const r1 = { ...silent, episode: { ...silent.episode, method: "r1" as const } };
+    const without = { ...computeTrainingMetrics([r1], questions) };
+    for (const name of Object.keys(without))
+      expect(name).not.toMatch(/searches|documents|gold_|redundant|implicit/);
+    expect(without["search/format_errors"]).toBe(0);
+  });
+
   it("leave out what has no meaning", () => {
     const values = computeTrainingMetrics(
       [record(1, 0)],

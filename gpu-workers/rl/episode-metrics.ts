@@ -1,8 +1,13 @@
 import type { RewardTerm } from "@/contracts/run-config/reward";
 import type { Episode, EpisodeRecord } from "@/contracts/records/episode";
 import type { MetricName } from "@/core/metrics/metric-table";
+import { METHODS } from "@/core/run/methods";
 import type { Question } from "@/contracts/worker-protocol/questions";
-import { countRepeatedQueries, countTokens } from "@/gpu-workers/searcher/episode-statistics";
+import {
+  countRepeatedQueries,
+  countTokens,
+  listQueries,
+} from "@/gpu-workers/searcher/episode-statistics";
 import { computeMean } from "@/core/statistics/summary";
 import { summariseMeanMaxMin, type MetricValues } from "./metric-values";
 
@@ -15,7 +20,8 @@ function measureSearch(episode: Episode, goldIds: readonly string[]) {
     step.kind === "retrieve" ? [step.documents.map(({ id }) => id)] : [],
   );
   const retrieved = new Set<string>();
-  const goldByTurn: number[] = [];
+  // A method that does not search with the question itself has nothing before its first query.
+  const goldByTurn: number[] = goldIds.length > 0 && !startsWithQuestion(episode) ? [0] : [];
   let laterDocuments = 0;
   let newDocuments = 0;
   for (const [turn, window] of windows.entries()) {
@@ -34,7 +40,7 @@ function measureSearch(episode: Episode, goldIds: readonly string[]) {
     goldByTurn,
     laterDocuments,
     newDocuments,
-    searches: windows.length - 1,
+    searches: listQueries(episode).length,
     goldRetrieved:
       goldIds.length === 0
         ? null
@@ -50,14 +56,22 @@ function measureSearch(episode: Episode, goldIds: readonly string[]) {
   };
 }
 
+/** Whether turn 0 searches with the question itself, as s3 does. */
+const startsWithQuestion = ({ method }: Pick<Episode, "method">): boolean => method === "s3";
+
+/** Averages over episodes of one method. Undefined is what the method does not have: searches, selections, a turn 0. */
 function averageSearch(
   records: readonly EpisodeRecord[],
   questions: ReadonlyMap<string, Question>,
 ) {
+  const method = records[0]?.episode.method ?? "s3";
+  const retrieves = method === "retrieval" || METHODS[method].retrieves;
+  const isS3 = startsWithQuestion({ method });
   const searches = records.map(({ episode }) =>
     measureSearch(episode, questions.get(episode.questionId)?.goldIds ?? []),
   );
   const averageKnown = (values: (number | null)[]): number | undefined => {
+    if (!retrieves) return undefined;
     const numbers = values.filter((v) => v !== null);
     return numbers.length === 0 ? undefined : average(numbers);
   };
@@ -65,16 +79,16 @@ function averageSearch(
     searches.reduce((total, s) => total + pick(s), 0);
   return {
     goldRetrieved: averageKnown(searches.map((s) => s.goldRetrieved)),
-    goldSelected: averageKnown(searches.map((s) => s.goldSelected)),
-    searches: average(searches.map((s) => s.searches)),
-    documents: average(searches.map((s) => s.documents)),
+    goldSelected: isS3 ? averageKnown(searches.map((s) => s.goldSelected)) : undefined,
+    searches: averageKnown(searches.map((s) => s.searches)),
+    documents: averageKnown(searches.map((s) => s.documents)),
     newDocuments:
       sumOver((s) => s.laterDocuments) === 0
         ? undefined
         : sumOver((s) => s.newDocuments) / sumOver((s) => s.laterDocuments),
     formatErrors: average(searches.map((s) => s.formatErrors)),
     implicit:
-      sumOver((s) => s.selections) === 0
+      !isS3 || sumOver((s) => s.selections) === 0
         ? undefined
         : sumOver((s) => s.implicit) / sumOver((s) => s.selections),
     redundant:
@@ -82,10 +96,14 @@ function averageSearch(
         ? undefined
         : sumOver((s) => s.repeated) / sumOver((s) => s.queries),
     copied:
-      sumOver((s) => s.queries) === 0
+      !isS3 || sumOver((s) => s.queries) === 0
         ? undefined
         : sumOver((s) => s.copied) / sumOver((s) => s.queries),
-    goldByTurn: averageRecallByTurn(searches.map((s) => s.goldByTurn)),
+    goldByTurn: retrieves
+      ? averageRecallByTurn(searches.map((s) => s.goldByTurn)).map((recall, turn) =>
+          turn > 0 || isS3 ? recall : undefined,
+        )
+      : [],
   };
 }
 
@@ -100,8 +118,9 @@ function averageRecallByTurn(episodes: readonly (readonly number[])[]): number[]
 
 const nameByTurn = (
   family: "search/gold_recall/turn_" | "held-out/gold_recall/turn_",
-  recalls: readonly number[],
-): MetricValues => Object.fromEntries(recalls.map((recall, turn) => [`${family}${turn}`, recall]));
+  recalls: readonly (number | undefined)[],
+): Partial<Record<MetricName, number | undefined>> =>
+  Object.fromEntries(recalls.map((recall, turn) => [`${family}${turn}`, recall]));
 
 /** Contribution of each term in use to the mean reward. */
 function averageRewardTerms(records: readonly EpisodeRecord[]): MetricValues {
@@ -171,12 +190,14 @@ export function computeTrainingMetrics(
   questions: ReadonlyMap<string, Question>,
 ): MetricValues {
   const means = averageSearch(records, questions);
-  const computeOutcomeShare = (s3: number, rag: number): number =>
-    average(
-      records.map(({ score, baseline }) =>
-        score?.value === s3 && baseline?.score.value === rag ? 1 : 0,
-      ),
-    );
+  const computeOutcomeShare = (s3: number, rag: number): number | undefined =>
+    hasBaseline(records)
+      ? average(
+          records.map(({ score, baseline }) =>
+            score?.value === s3 && baseline?.score.value === rag ? 1 : 0,
+          ),
+        )
+      : undefined;
   return dropUndefined({
     "reward/mean": average(records.map(({ reward }) => reward?.value ?? 0)),
     "reward/generation_accuracy": average(records.map(({ score }) => score?.value ?? 0)),
@@ -200,9 +221,13 @@ export function computeTrainingMetrics(
   });
 }
 
+/** Whether naive RAG answered the questions of these episodes: for a method without a frozen generator it answers none. */
+const hasBaseline = (records: readonly EpisodeRecord[]): boolean =>
+  records.some(({ baseline }) => baseline !== null);
+
 /**
  * Metrics of a held-out evaluation, with the quadrants of GBR: questions gained over naive RAG, lost, answered by both
- * and by neither.
+ * and by neither. Where naive RAG was not asked, there are none.
  *
  * @param set name of the question set
  */
@@ -216,14 +241,17 @@ export function computeHeldOutMetrics(
     s3: score?.value ?? 0,
     rag: baseline?.score.value ?? 0,
   }));
-  const computeShare = (s3: number, rag: number): number =>
-    average(pairs.map((pair) => (pair.s3 === s3 && pair.rag === rag ? 1 : 0)));
+  const compared = hasBaseline(records) ? pairs : null;
+  const averagePairs = (value: (pair: (typeof pairs)[number]) => number): number | undefined =>
+    compared === null ? undefined : average(compared.map(value));
+  const computeShare = (s3: number, rag: number): number | undefined =>
+    averagePairs((pair) => (pair.s3 === s3 && pair.rag === rag ? 1 : 0));
   return dropUndefined({
     "held-out/accuracy": average(pairs.map(({ s3 }) => s3)),
     [`val/test_score/${set}`]: average(pairs.map(({ s3 }) => s3)),
     ...averageScoreByType(records, questions),
-    "held-out/rag_accuracy": average(pairs.map(({ rag }) => rag)),
-    "held-out/gbr": average(pairs.map(({ s3, rag }) => s3 - rag)),
+    "held-out/rag_accuracy": averagePairs(({ rag }) => rag),
+    "held-out/gbr": averagePairs(({ s3, rag }) => s3 - rag),
     "held-out/gained": computeShare(1, 0),
     "held-out/lost": computeShare(0, 1),
     "held-out/both_right": computeShare(1, 1),

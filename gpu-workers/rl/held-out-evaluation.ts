@@ -22,12 +22,13 @@ export const pickHeldOutQuestions = (questions: readonly Question[], count: numb
 export interface EvaluationDependencies {
   method: Method;
   grader: EpisodeGrader;
-  baseline: RagBaseline;
+  /** Null where the method has no frozen generator. */
+  baseline: RagBaseline | null;
   signal: AbortSignal;
 }
 
 /**
- * Runs one episode per held-out question and grades it, together with naive RAG's answer.
+ * Runs one episode per held-out question and grades it, together with naive RAG's answer where it is asked.
  * @param onBatch is given the records of each batch, and how many questions are done
  */
 export async function evaluateHeldOut(
@@ -41,7 +42,7 @@ export async function evaluateHeldOut(
   for (const batch of chunk(questions, EVALUATION_BATCH)) {
     const episodes = await method.run(batch, signal);
     const outcomes = await grader.grade(episodes, batch, signal);
-    const baselines = await baseline.getOutcomes(batch, new Stopwatch(), signal);
+    const baselines = (await baseline?.getOutcomes(batch, new Stopwatch(), signal)) ?? null;
     const records = batch.map((question, i) =>
       buildEpisodeRecord({
         phase: "held-out",
@@ -49,7 +50,7 @@ export async function evaluateHeldOut(
         question,
         episode: episodes[i]!,
         outcome: outcomes[i]!,
-        baseline: baselines[i]!,
+        baseline: baselines?.[i] ?? null,
         reward: null,
         advantage: null,
       }),

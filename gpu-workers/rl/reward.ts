@@ -1,4 +1,5 @@
 import { scoreExactMatch, type Scorable } from "@/core/scoring/rule-scoring";
+import { AppError } from "@/contracts/errors";
 import type { RewardTerm, RewardWeights } from "@/contracts/run-config/reward";
 import type { Episode, Reward } from "@/contracts/records/episode";
 import { countTokens } from "@/gpu-workers/searcher/episode-statistics";
@@ -8,7 +9,8 @@ import { listQueries } from "@/gpu-workers/searcher/episode-statistics";
 export interface RewardFacts {
   /** Score of the answer from the searcher's documents, and of naive RAG's answer, by the configured scorer. */
   accuracy: number;
-  ragAccuracy: number;
+  /** Null where naive RAG is not asked. */
+  ragAccuracy: number | null;
   exactMatch: number;
   /** Share of the gold documents that were selected; null where the question names none. */
   goldRecall: number | null;
@@ -18,13 +20,13 @@ export interface RewardFacts {
   searches: number;
 }
 
-/** @param answer the generator's, from the searcher's documents */
+/** @param answer the generator's, from the searcher's documents, or the method's own */
 export function collectRewardFacts(
   episode: Pick<Episode, "steps" | "context">,
   question: Scorable & { goldIds: readonly string[] },
   answer: string,
   accuracy: number,
-  ragAccuracy: number,
+  ragAccuracy: number | null,
 ): RewardFacts {
   const selected = new Set(episode.context.map(({ id }) => id));
   const { goldIds } = question;
@@ -42,6 +44,13 @@ export function collectRewardFacts(
   };
 }
 
+/** @throws AppError where a term compares with naive RAG, which was not asked */
+function requireRag(accuracy: number | null): number {
+  if (accuracy === null)
+    throw new AppError("internal", "A term of the reward needs naive RAG's answer.");
+  return accuracy;
+}
+
 type RewardPart = Reward["terms"][number];
 
 /** Each term as a sum of weighted parts. Their labels are stored with the reward. */
@@ -49,11 +58,11 @@ const REWARD_TERMS: Record<RewardTerm, (facts: RewardFacts) => Omit<RewardPart, 
   // Gain Beyond RAG (s3, equation 1): Acc(G(q, D_s3)) - Acc(G(q, D_RAG)), with the same frozen generator.
   gbr: ({ accuracy, ragAccuracy }) => [
     { label: "accuracy with the searcher's documents", weight: 1, value: accuracy },
-    { label: "accuracy with naive RAG's documents", weight: -1, value: ragAccuracy },
+    { label: "accuracy with naive RAG's documents", weight: -1, value: requireRag(ragAccuracy) },
   ],
   // The released code's utility + generation = (Acc_s3 - Acc_RAG) + Acc_s3.
   upstream: ({ accuracy, ragAccuracy }) => [
-    { label: "utility: gain over naive RAG", weight: 1, value: accuracy - ragAccuracy },
+    { label: "utility: gain over naive RAG", weight: 1, value: accuracy - requireRag(ragAccuracy) },
     { label: "generation: accuracy with the searcher's documents", weight: 1, value: accuracy },
   ],
   accuracy: ({ accuracy }) => [

@@ -4,8 +4,8 @@ import type { Question } from "@/contracts/worker-protocol/questions";
 import type { Algorithm } from "./algorithms/algorithm";
 import type { EpisodeGrader, Outcome } from "@/gpu-workers/searcher/episode-grader";
 import type { RagBaseline } from "@/gpu-workers/searcher/rag-baseline";
-import { runEpisodes } from "@/gpu-workers/searcher/episode";
-import type { SearchEnvironment, Searcher } from "@/gpu-workers/searcher/episode-inputs";
+import type { Searcher } from "@/gpu-workers/searcher/episode-inputs";
+import type { EpisodeSource } from "./episode-source";
 import { drawQuestions, type QuestionPool } from "./question-pool";
 import { collectRewardFacts, computeReward } from "./reward";
 import type { Stopwatch, StepPhase } from "@/gpu-workers/runtime/stopwatch";
@@ -22,16 +22,17 @@ export interface Rollouts {
 /** The samples of one question in one step, with their rewards. */
 export interface Group {
   question: Question;
-  baseline: Outcome;
+  /** Naive RAG's outcome; null where the method has no frozen generator. */
+  baseline: Outcome | null;
   samples: { episode: Episode; outcome: Outcome; reward: Reward }[];
 }
 
 /** What rollouts are run and rewarded with. */
 export interface RolloutDependencies {
   config: Pick<TrainConfig, "rl" | "reward" | "seed">;
-  search: SearchEnvironment;
+  source: EpisodeSource;
   grader: EpisodeGrader;
-  baseline: RagBaseline;
+  baseline: RagBaseline | null;
   algorithm: Algorithm;
   stopwatch: Stopwatch<StepPhase>;
   signal: AbortSignal;
@@ -48,14 +49,13 @@ export async function rollOut(
   questions: readonly Question[],
   step: number,
 ): Promise<Group[]> {
-  const { config, search, grader, baseline, stopwatch, signal } = dependencies;
+  const { config, source, grader, baseline, stopwatch, signal } = dependencies;
   const { groupSize, temperature, topP, topK, repetitionPenalty } = config.rl;
   const requests = questions.flatMap((question) =>
     Array.from({ length: groupSize }, (_, sampleIndex) => ({ question, sampleIndex })),
   );
-  const episodes = await runEpisodes(
+  const episodes = await source.play(
     searcher,
-    search,
     {
       temperature,
       topP,
@@ -73,10 +73,10 @@ export async function rollOut(
   const outcomes = await stopwatch.time("generator", () =>
     grader.grade(episodes, askedQuestions, signal),
   );
-  const baselines = await baseline.getOutcomes(questions, stopwatch, signal);
+  const baselines = (await baseline?.getOutcomes(questions, stopwatch, signal)) ?? null;
   return questions.map((question, q) => ({
     question,
-    baseline: baselines[q]!,
+    baseline: baselines?.[q] ?? null,
     samples: Array.from({ length: groupSize }, (_, s) => {
       const i = q * groupSize + s;
       const [episode, outcome] = [episodes[i]!, outcomes[i]!];
@@ -85,7 +85,7 @@ export async function rollOut(
         question,
         outcome.answer.text,
         outcome.score.value,
-        baselines[q]!.score.value,
+        baselines?.[q]!.score.value ?? null,
       );
       return { episode, outcome, reward: computeReward(config.reward.weights, facts) };
     }),
@@ -103,15 +103,12 @@ export async function rollOutStep(
   step: number,
 ): Promise<Rollouts> {
   const { rl } = dependencies.config;
+  const { baseline, stopwatch, signal } = dependencies;
   const areUnanswered = async (candidates: Question[]): Promise<boolean[]> =>
-    rl.filterAnswered
-      ? (
-          await dependencies.baseline.getOutcomes(
-            candidates,
-            dependencies.stopwatch,
-            dependencies.signal,
-          )
-        ).map(({ score }) => score.value === 0)
+    rl.filterAnswered && baseline !== null
+      ? (await baseline.getOutcomes(candidates, stopwatch, signal)).map(
+          ({ score }) => score.value === 0,
+        )
       : candidates.map(() => true);
 
   const kept: Group[] = [];

@@ -22,7 +22,7 @@ export interface Method {
 /** A method that calls a model of its own. Its episodes are slow, so they are cached under keys that are known beforehand. */
 export interface ModelMethod extends Method {
   /** Cache key of the question's episode. */
-  computeEpisodeKey(question: Question): string;
+  computeEpisodeKey(question: Pick<Question, "id" | "question" | "options">): string;
   /** Label of the answers that the method gives by itself; null where the generator answers. */
   readonly ownAnswerLabel: { model: string; prompt: string } | null;
 }

@@ -90,7 +90,8 @@ function summariseDryRun(
   for (const error of rejected.flat()) counts.set(error, (counts.get(error) ?? 0) + 1);
   const { isInformative: informative } = createAlgorithm(config.rl);
   const groupsWithoutVariance = groups.filter((group) => !informative(listRewards(group))).length;
-  const ragAccuracy = mean(groups.map(({ baseline }) => baseline.score.value));
+  const baselines = groups.flatMap(({ baseline }) => baseline?.score.value ?? []);
+  const ragAccuracy = baselines.length === 0 ? null : mean(baselines);
 
   const seconds = (phases: readonly StepPhase[]): number =>
     phases.reduce((sum, phase) => sum + clock.getSeconds(phase), 0);
@@ -98,7 +99,8 @@ function summariseDryRun(
   const gradient = seconds(["ref", "values", "update_critic", "update_actor"]);
   const perQuestion = (rollout + config.rl.epochs * gradient) / groups.length;
   const perCandidate = clock.getSeconds("pool") / groups.length;
-  const candidates = config.rl.filterAnswered ? 1 / Math.max(0.05, 1 - ragAccuracy) : 1;
+  const candidates =
+    config.rl.filterAnswered && ragAccuracy !== null ? 1 / Math.max(0.05, 1 - ragAccuracy) : 1;
   const rolledOut =
     config.rl.questionsPerStep * (1 + config.rl.resample * (groupsWithoutVariance / groups.length));
   const secondsPerStep = rolledOut * (perQuestion + perCandidate * candidates);
@@ -152,7 +154,9 @@ function listWarnings(config: TrainConfig, result: Omit<DryRunResult, "warnings"
     warnings.push(
       `${errors} format errors in ${result.episodes} episodes: this searcher does not keep to the protocol; try guided decoding or a cold start.`,
     );
-  if (result.groupsWithoutVariance === result.groups) {
+  // Supervised training compares no samples.
+  const comparesSamples = config.rl.steps > 0;
+  if (comparesSamples && result.groupsWithoutVariance === result.groups) {
     warnings.push(
       config.coldStart.demonstrations > 0
         ? "No group of samples varies in its reward yet: before the cold start this is common, without it nothing would be learned."
@@ -160,6 +164,7 @@ function listWarnings(config: TrainConfig, result: Omit<DryRunResult, "warnings"
     );
   }
   if (
+    comparesSamples &&
     result.groupsWithoutVariance < result.groups &&
     result.groupsWithoutVariance > result.groups / 2
   ) {

@@ -14,6 +14,7 @@ import { RetryStats } from "@/gpu-workers/llm/endpoint/retry-stats";
 import { UsageSum } from "@/gpu-workers/llm/usage-sum";
 import type { EngineClient, EngineModel } from "@/gpu-workers/llm/engine/client";
 import { VllmSampler } from "@/gpu-workers/llm/vllm-server/sampler";
+import { dropUnusedSettings, trainsSearch } from "@/core/run/trained-method";
 import { createAlgorithm } from "@/gpu-workers/rl/algorithms/create-algorithm";
 import { pickHeldOutQuestions } from "@/gpu-workers/rl/held-out-evaluation";
 import { openCritic, openPolicy, type Policy } from "@/gpu-workers/rl/policy";
@@ -38,8 +39,9 @@ interface LoadedModels {
 /** Opens services, models and questions of a training run, each reported. @throws the first failure */
 export async function openTraining(
   context: TrainingContext,
-  config: TrainConfig,
+  wholeConfig: TrainConfig,
 ): Promise<Training> {
+  const config = dropUnusedSettings(wholeConfig);
   const retryStats = new RetryStats();
   const endpointUsage = new UsageSum("endpoint");
   const preflight = new Preflight(context, config);
@@ -53,11 +55,13 @@ export async function openTraining(
     const models = engine.then((opened) => opened.models);
     models.catch(() => undefined); // Not every run waits for it.
     const [retriever, { client }, generator, questions, branch] = await waitForAll([
-      preflight.openRetriever(config.data.corpus, config.retriever),
+      requirements.retriever ? preflight.openRetriever(config.data.corpus, config.retriever) : null,
       engine,
-      preflight.openGenerator(config.generator, {
-        endpoint: { onAttempt: retryStats.record, onUsage: endpointUsage.add },
-      }),
+      requirements.generator === null
+        ? null
+        : preflight.openGenerator(config.generator, {
+            endpoint: { onAttempt: retryStats.record, onUsage: endpointUsage.add },
+          }),
       preflight.check(
         "questions",
         () => loadQuestions(context, config),
@@ -175,7 +179,7 @@ async function loadQuestions(
   ]);
   if (train.length === 0)
     throw new AppError("invalid-input", `Question set ${config.data.trainQuestions} is empty.`);
-  if (config.coldStart.demonstrations > 0 && !train.every(hasGoldPath)) {
+  if (config.coldStart.demonstrations > 0 && trainsSearch(config) && !train.every(hasGoldPath)) {
     throw new AppError(
       "invalid-input",
       `The cold start needs gold documents for every question of ${config.data.trainQuestions}. Set coldStart.demonstrations to 0, or choose a set that has them.`,

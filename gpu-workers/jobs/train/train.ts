@@ -1,6 +1,7 @@
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { isGrouped } from "@/contracts/run-config/grouped";
+import { getTrainedMethod } from "@/contracts/run-config/trained-method";
 import { AppError } from "@/contracts/errors";
 import type { EpisodeRecord } from "@/contracts/records/episode";
 import type { Executor } from "@/gpu-workers/jobs/run-context";
@@ -17,9 +18,10 @@ import { openTraining } from "./open-training";
 import type { Training } from "./training";
 
 /**
- * Training of a searcher, as in s3 (paper, section 4 and appendix A.2): cold start on gold paths, then per step roll
- * out, reward against naive RAG, update; held-out evaluation and checkpoints between. A resumed run goes on after its
- * last checkpoint and ends with the weights of an undisturbed one.
+ * Training of a searcher, as in s3 (paper, section 4 and appendix A.2): cold start on demonstrations, then per step roll
+ * out, reward, update; held-out evaluation and checkpoints between. The baselines that answer by themselves are trained
+ * alike: only their episodes (`EpisodeSource`) and the terms of their reward differ. A resumed run goes on after its last
+ * checkpoint and ends with the weights of an undisturbed one.
  */
 export const train: Executor = async (context) => {
   if (context.config.kind !== "train")
@@ -77,12 +79,13 @@ export const train: Executor = async (context) => {
 };
 
 /**
- * Supervised steps on gold paths. Their questions are taken from the pool, so reinforcement learning sees others first.
+ * Supervised steps on demonstrations. Their questions are taken from the pool, so reinforcement learning sees others first.
  * Where validation questions are set apart, the weights that score best on them go on.
  */
 async function runColdStart(training: Training): Promise<void> {
   const { context, config, pool } = training;
   const { demonstrations, batchSize } = config.coldStart;
+  const demonstrationName = getTrainedMethod(config) === "s3" ? "gold paths" : "demonstrations";
   const batches = countColdStartBatches(config.coldStart);
   const validated = listValidatedBatches(config.coldStart);
   let best: { batch: number; accuracy: number } | null = null;
@@ -91,7 +94,7 @@ async function runColdStart(training: Training): Promise<void> {
       phase: "cold-start",
       done,
       total: demonstrations,
-      detail: "learning from gold paths",
+      detail: `learning from ${demonstrationName}`,
     });
     const questions = pool.take(Math.min(batchSize, demonstrations - done));
     const rate = computeColdStartRate(config.coldStart, batch, batches);
@@ -100,7 +103,7 @@ async function runColdStart(training: Training): Promise<void> {
     done += questions.length;
     context.log(
       "info",
-      `cold start: ${done} of ${demonstrations} gold paths, loss ${loss.toFixed(3)}`,
+      `cold start: ${done} of ${demonstrations} ${demonstrationName}, loss ${loss.toFixed(3)}`,
     );
     if (!validated.has(batch)) continue;
     const accuracy = await training.validateColdStart();
@@ -232,9 +235,10 @@ async function evaluateHeldOut(training: Training, step: number): Promise<void> 
     { ...metrics, "timing_s/testing": (performance.now() - start) / 1000 },
     step,
   );
+  const rag = metrics["held-out/rag_accuracy"];
   context.log(
     "info",
-    `held-out after step ${step}: accuracy ${metrics["held-out/accuracy"]?.toFixed(3)}, naive RAG ${metrics["held-out/rag_accuracy"]?.toFixed(3)}`,
+    `held-out after step ${step}: accuracy ${metrics["held-out/accuracy"]?.toFixed(3)}${rag === undefined ? "" : `, naive RAG ${rag.toFixed(3)}`}`,
   );
 }
 

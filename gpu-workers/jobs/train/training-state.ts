@@ -37,7 +37,8 @@ export class TrainingState {
     private readonly config: TrainConfig,
     private readonly models: TrainedModels,
     private readonly pool: QuestionPool,
-    private readonly generator: Generator,
+    /** Null where the method answers by itself. */
+    private readonly generator: Generator | null,
     private readonly alarms: AlarmMonitor,
     private readonly signal: AbortSignal,
   ) {
@@ -75,7 +76,7 @@ export class TrainingState {
       ...hashes,
       klCoefficient: this.klCoefficient,
       skipped: this.skippedInARow,
-      answers: this.generator.listAnswers(),
+      answers: this.generator?.listAnswers() ?? [],
       alarms: this.alarms.state,
     });
     return hashes.weightsHash;
@@ -97,6 +98,6 @@ export class TrainingState {
     this.hasReference = true;
     this.pool.cursor = state.cursor;
     this.klCoefficient = state.klCoefficient ?? this.klCoefficient;
-    this.generator.addAnswers(state.answers);
+    this.generator?.addAnswers(state.answers);
   }
 }

@@ -12,7 +12,7 @@ import type { UsageSum } from "@/gpu-workers/llm/usage-sum";
 import { AnswerScorer, describeUnread } from "@/gpu-workers/llm/scoring/answer-scorer";
 import { openRunJudge } from "@/gpu-workers/llm/scoring/run-judge";
 import { createRagMethod } from "@/gpu-workers/methods/rag";
-import { createS3Method } from "@/gpu-workers/methods/s3";
+import { openEpisodeSource } from "@/gpu-workers/methods/training/open-source";
 import { withRetrieverRetry } from "@/gpu-workers/retrieval/backends/retriever-retry";
 import { DocumentStore } from "@/gpu-workers/retrieval/corpus/document-store";
 import type { Retriever } from "@/gpu-workers/retrieval/retriever";
@@ -22,6 +22,7 @@ import { createAlgorithm } from "@/gpu-workers/rl/algorithms/create-algorithm";
 import { runColdStartStep, splitValidationPart } from "@/gpu-workers/rl/cold-start";
 import { evaluateHeldOut } from "@/gpu-workers/rl/held-out-evaluation";
 import { buildMetricPoints, type MetricValues } from "@/gpu-workers/rl/metric-values";
+import type { EpisodeSource } from "@/gpu-workers/rl/episode-source";
 import { getSearcher, type Policy } from "@/gpu-workers/rl/policy";
 import {
   REFERENCE,
@@ -32,8 +33,7 @@ import { QuestionPool } from "@/gpu-workers/rl/question-pool";
 import type { Rollouts } from "@/gpu-workers/rl/rollout";
 import { HardwareMeter, type HardwareUse } from "@/gpu-workers/runtime/hardware-meter";
 import { Stopwatch, type StepPhase } from "@/gpu-workers/runtime/stopwatch";
-import type { SearchEnvironment, Searcher } from "@/gpu-workers/searcher/episode-inputs";
-import type { Method } from "@/gpu-workers/searcher/method";
+import type { Searcher } from "@/gpu-workers/searcher/episode-inputs";
 import { EpisodeGrader } from "@/gpu-workers/searcher/episode-grader";
 import { buildEpisodeRecord } from "@/gpu-workers/searcher/episode-record";
 import type { KnownBaselines } from "@/gpu-workers/searcher/known-baselines";
@@ -78,8 +78,10 @@ export interface TrainingComponents {
   policy: Policy;
   critic: TrainedModels["critic"];
   engine: EngineClient;
-  retriever: Retriever;
-  generator: Generator;
+  /** Null where the method does not search. */
+  retriever: Retriever | null;
+  /** Null where the method answers by itself; naive RAG is not asked then. */
+  generator: Generator | null;
   /** Attempts at the endpoints of generator and judge; a step reports those since the step before. */
   retryStats: RetryStats;
   /** Tokens and cost of the endpoints of generator and judge. */
@@ -98,9 +100,9 @@ export class Training {
   readonly policy: Policy;
   readonly algorithm: Algorithm;
   readonly pool: QuestionPool;
-  readonly search: SearchEnvironment;
+  readonly source: EpisodeSource;
   readonly grader: EpisodeGrader;
-  readonly baseline: RagBaseline;
+  readonly baseline: RagBaseline | null;
   readonly alarms: AlarmMonitor;
   readonly state: TrainingState;
   readonly retryStats: RetryStats;
@@ -110,7 +112,7 @@ export class Training {
   private readonly validationQuestions: readonly Question[];
   readonly stopwatch = new Stopwatch<StepPhase>();
   readonly hardware = new HardwareMeter();
-  private readonly retriever: Retriever;
+  private readonly documents = new DocumentStore();
 
   constructor(
     readonly context: TrainingContext,
@@ -132,11 +134,11 @@ export class Training {
     this.validationQuestions = parts.validation;
     this.pool = new QuestionPool(parts.training, config.seed);
     this.trainQuestions = new Map(trainQuestions.map((question) => [question.id, question]));
-    const documents = new DocumentStore();
+    const { documents } = this;
     const warn = (message: string): void => context.log("warn", message);
-    const retriever = withRetrieverRetry(components.retriever, warn, signal);
-    this.retriever = retriever;
-    this.search = { retriever, documents, settings: config.search };
+    const retriever =
+      components.retriever && withRetrieverRetry(components.retriever, warn, signal);
+    this.source = openEpisodeSource(config, retriever, documents);
     const scorer = new AnswerScorer(
       config.reward.scorer,
       () =>
@@ -149,11 +151,14 @@ export class Training {
     );
     this.grader = new EpisodeGrader(generator, documents, scorer);
     this.alarms = new AlarmMonitor(context, config, heldOutQuestions.length);
-    this.baseline = new RagBaseline(
-      createRagMethod(retriever, documents, () => config.generator.ragDocuments),
-      this.grader,
-      components.baselines?.known,
-    );
+    this.baseline =
+      retriever &&
+      generator &&
+      new RagBaseline(
+        createRagMethod(retriever, documents, () => config.generator.ragDocuments),
+        this.grader,
+        components.baselines?.known,
+      );
     const models = { policy: policy.model, critic };
     this.state = new TrainingState(config, models, this.pool, generator, this.alarms, signal);
   }
@@ -212,21 +217,16 @@ export class Training {
     this.state.recordUpdate(update, episodeCount);
   }
 
-  /** One optimiser step on the gold paths of these questions. @returns the loss before it */
-  runColdStartStep(questions: readonly Question[], learningRate: number): Promise<number> {
-    const { policy, retriever, config, signal } = this;
-    return runColdStartStep(policy, retriever, questions, config, learningRate, signal);
-  }
-
-  /** The search loop with the present weights, sampled as `evaluation` says. */
-  private async createValidation(): Promise<Method> {
-    const { seed, evaluation } = this.config;
-    return createS3Method(await this.getSearcher(), this.search, seed, [], evaluation);
+  /** One optimiser step on demonstrations of these questions. @returns the loss before it */
+  async runColdStartStep(questions: readonly Question[], learningRate: number): Promise<number> {
+    const { policy, source, config, signal } = this;
+    const demonstrations = await source.demonstrate(questions, policy, signal);
+    return runColdStartStep(policy, demonstrations, config, learningRate, signal);
   }
 
   /** Mean score of greedy (`evaluation`) episodes on the validation questions with the present weights. */
   async validateColdStart(): Promise<number> {
-    const method = await this.createValidation();
+    const method = this.source.createEvaluatedMethod(await this.getSearcher());
     const scores: number[] = [];
     for (const batch of chunk(this.validationQuestions, VALIDATION_BATCH)) {
       const episodes = await method.run(batch, this.signal);
@@ -258,7 +258,7 @@ export class Training {
     onBatch: (records: EpisodeRecord[], done: number) => Promise<void>,
   ): Promise<EpisodeRecord[]> {
     const { grader, baseline, signal } = this;
-    const method = await this.createValidation();
+    const method = this.source.createEvaluatedMethod(await this.getSearcher());
     return evaluateHeldOut(
       { method, grader, baseline, signal },
       this.heldOutQuestions,
@@ -304,7 +304,7 @@ export class Training {
         kind: "episodes",
         corpus: this.config.data.corpus,
         questions: questionSet,
-        documents: this.search.documents.takeUnsent(batch),
+        documents: this.documents.takeUnsent(batch),
         records: batch,
       });
   }

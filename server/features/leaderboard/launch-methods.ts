@@ -105,11 +105,18 @@ export async function launchMissing(
 ): Promise<z.infer<typeof launchMethodsResponseSchema>> {
   const base = like ? await readPredictConfig(database, like) : getPresetConfig();
   const trained = checkpoint ? await readTrained(database, checkpoint) : null;
+  // One of s3 is left aside where s3 is not among the methods.
+  if (trained && trained.method !== "s3" && !methods.includes(trained.method))
+    throw new AppError(
+      "invalid-input",
+      `checkpoint: was trained as ${METHODS[trained.method].title}, which is not among the methods. Choose that method too, or another checkpoint.`,
+    );
   const configs = methods.map((method) => {
     const config = buildConfig(base, method, questions, limit);
-    if (method !== "s3") return config;
-    if (untrained) return { ...config, searcher: { ...config.searcher, checkpoint: null } };
-    return { ...config, ...trained };
+    if (trained?.method === method) return applyTrained(config, trained);
+    if (method === "s3" && untrained)
+      return { ...config, searcher: { ...config.searcher, checkpoint: null } };
+    return config;
   });
   const versions = await readCurrentVersions(database, questions, base.corpus);
   // First what is under way: a run that ends meanwhile is then among the results.
@@ -248,11 +255,24 @@ async function requireKeptSearcher(
   );
 }
 
-/** The searcher of a checkpoint, and how it searched in training: it is used as it was trained. */
-async function readTrained(
-  { db }: Database,
-  checkpoint: string,
-): Promise<Pick<PredictConfig, "searcher" | "search">> {
+/** A method with the model of a checkpoint, as it was trained. Who answers stays as the comparison has it. */
+function applyTrained(config: PredictConfig, trained: Trained): PredictConfig {
+  const { searcher, search, methodSettings } = trained;
+  const { retrieve, searches, maxTokens } = methodSettings;
+  return {
+    ...config,
+    searcher,
+    search,
+    ...(trained.method !== "s3" && {
+      methodSettings: { ...config.methodSettings, retrieve, searches, maxTokens },
+    }),
+  };
+}
+
+type Trained = Pick<PredictConfig, "method" | "searcher" | "search" | "methodSettings">;
+
+/** What a checkpoint was trained as, its model, and how it searched in training: it is used as it was trained. */
+async function readTrained({ db }: Database, checkpoint: string): Promise<Trained> {
   const artifact = await db.artifact.findUnique({
     where: { id: checkpoint, kind: "checkpoint", deletedAt: null },
     select: { runId: true },
@@ -266,8 +286,8 @@ async function readTrained(
       "not-found",
       `There is no checkpoint ${checkpoint}, or it is no longer kept.`,
     );
-  const { searcher, search } = toPredictConfig(config);
-  return { searcher: { ...searcher, checkpoint }, search };
+  const { method, searcher, search, methodSettings } = toPredictConfig(config);
+  return { method, searcher: { ...searcher, checkpoint }, search, methodSettings };
 }
 
 function getPresetConfig(): PredictConfig {

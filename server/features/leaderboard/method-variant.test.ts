@@ -1,8 +1,11 @@
+import { randomUUID } from "node:crypto";
 import { describe, expect, it } from "vitest";
 import {
   findCondensingPrompt as condensingPromptOf,
   findMethodPrompt,
 } from "@/core/prompts/built-in-prompts";
+import { trainConfigSchema } from "@/contracts/run-config/train-config";
+import { findPreset } from "@/core/presets/run-presets";
 import { predictConfigSchema } from "@/contracts/run-config/predict-config";
 import { describeVariant, getOwnPrompt } from "./method-variant";
 
@@ -48,6 +51,20 @@ describe("a row of the leaderboard", () => {
       expect(describeVariant(of("off"), null, null).detail).toContain(" · thinking off");
     }
     expect(idOf({ method: "rag", searcher: { thinking: "on" } })).toBe(idOf({ method: "rag" }));
+  });
+
+  it("of a trained baseline says the step, and how much it was trained on", () => {
+    const trained = trainConfigSchema.parse(findPreset("atlas-train-search-r1")!.config);
+    const checkpoint = { id: randomUUID(), step: 8, runId: "r", runName: "Mine", config: trained };
+    const variant = describeVariant(
+      config({ method: "search-r1", searcher: { checkpoint: checkpoint.id } }),
+      checkpoint,
+      "search-r1/1",
+    );
+    expect(variant.label).toBe("Search-R1, step 8");
+    expect(variant.detail).toContain("step 8 of Mine");
+    expect(variant.trainingSamples).toBe(192 + 8 * 8);
+    expect(describeVariant(config({ method: "search-r1" }), null, null).label).toBe("Search-R1");
   });
 
   it("of Search-o1 is parted by either of its prompts", () => {

@@ -153,7 +153,8 @@ function formatLabel(
 ): string {
   if (method === "rag")
     return matchRun === null ? `RAG, top ${documents}` : "RAG, document-matched";
-  if (method !== "s3") return METHODS[method].title;
+  if (method !== "s3")
+    return checkpoint ? `${METHODS[method].title}, step ${checkpoint.step}` : METHODS[method].title;
   const label = `s3 ${search.retrieve}-${search.select}-${search.turns}`;
   if (checkpoint) return `${label}, step ${checkpoint.step}`;
   // Of a model at an endpoint it is not known here whether it was trained.

@@ -1,3 +1,4 @@
+import { dropUnusedSettings, trainsSearch } from "@/core/run/trained-method";
 import { isDeepStrictEqual } from "node:util";
 import { AppError } from "@/contracts/errors";
 import { looksUpDocuments } from "@/contracts/run-config/retriever";
@@ -69,14 +70,15 @@ export class ReferenceCheck {
     return issues;
   }
 
-  private async findTrainingIssues(config: TrainConfig): Promise<ConfigurationIssue[]> {
+  private async findTrainingIssues(whole: TrainConfig): Promise<ConfigurationIssue[]> {
+    const config = dropUnusedSettings(whole);
     const { data, reward, coldStart, evaluation, searcher } = config;
     const issues = await this.findQuestionIssues("data.trainQuestions", data.trainQuestions, null);
     if ((await this.countGoldQuestions(data.trainQuestions)) === 0) {
       const noGold = `the questions of "${data.trainQuestions}" name no gold documents`;
       if (reward.weights.goldRecall !== 0)
         issues.push({ path: "reward.weights.goldRecall", message: `${noGold}; set it to 0` });
-      else if (coldStart.demonstrations > 0)
+      else if (coldStart.demonstrations > 0 && trainsSearch(config))
         issues.push({
           path: "coldStart.demonstrations",
           message: `${noGold} to demonstrate; set it to 0`,

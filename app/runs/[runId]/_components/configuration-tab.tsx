@@ -5,6 +5,7 @@ import { cn } from "@/app/_lib/cn";
 import {
   getServed,
   isChanged,
+  isGroupUsed,
   listActiveSettings,
   listSettingGroups,
   readSettingValue,
@@ -18,6 +19,9 @@ import { ConfigurationDifference } from "./configuration-difference";
 /** The run's settings; those that differ from their defaults are marked. */
 export function ConfigurationTab({ run }: { run: RunDetail }) {
   const t = useText();
+  const groups = listSettingGroups(run.config.kind, getServed(run.config)).filter((group) =>
+    isGroupUsed(group, run.config),
+  );
   const json = JSON.stringify(run.config, null, 2);
   return (
     <>
@@ -41,7 +45,7 @@ export function ConfigurationTab({ run }: { run: RunDetail }) {
         </p>
       )}
       <div className="columns-1 gap-3 md:columns-2 xl:columns-3">
-        {listSettingGroups(run.config.kind, getServed(run.config)).map((group) => {
+        {groups.map((group) => {
           const kind = group.variant && getSettingValue(run.config, group.variant.path);
           return (
             <Card key={group.id} className="mb-3 break-inside-avoid px-4 py-3">

@@ -16,7 +16,7 @@ export function Preparation({ run }: { run: RunDetail }) {
       <p className="mt-1 max-w-prose text-xs text-muted-foreground">
         {run.kind === "train"
           ? t(
-              "Then: cold start on gold paths, a first held-out evaluation and a checkpoint, then the steps of reinforcement learning. The charts stand here from the first point on.",
+              "Then: cold start on demonstrations, a first held-out evaluation and a checkpoint, then the steps of reinforcement learning. The charts stand here from the first point on.",
             )
           : t("The results stand here from the first one on.")}
       </p>

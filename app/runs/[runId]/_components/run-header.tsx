@@ -10,6 +10,7 @@ import { ImportedBadge } from "@/app/_ui/badge";
 import { BackLink } from "@/app/_ui/back-link";
 import { CopyButton } from "@/app/_ui/copy-button";
 import { RunStateBadge } from "@/app/_ui/run-state";
+import { getTrainedMethod } from "@/contracts/run-config/trained-method";
 import { METHODS } from "@/core/run/methods";
 import { AwayNotice } from "./away-notice";
 import { LearningLine } from "./learning-line";
@@ -22,8 +23,13 @@ const LINK = "underline decoration-dotted underline-offset-2";
 /** What is known of the run, without what it does not have. */
 function listFacts(t: Text, run: RunDetail): [string, ReactNode][] {
   const { config } = run;
-  const method = config.kind === "predict" ? config.method : null;
-  const isS3 = config.kind === "train" || method === "s3";
+  const method =
+    config.kind === "predict"
+      ? config.method
+      : config.kind === "train"
+        ? getTrainedMethod(config)
+        : null;
+  const isS3 = method === "s3";
   const facts: [string, ReactNode][] = [
     [t("Kind"), formatWords(t, run.kind)],
     [t("Method"), method === null || method === "s3" ? null : t(METHODS[method].title)],

@@ -16,6 +16,8 @@ import { formatNumber, formatSeconds, formatShare, formatSigned } from "@/app/_l
 import type { RunDetail } from "@/app/_lib/trpc";
 import { QueryErrorState } from "@/app/_ui/states";
 import type { TrainConfig } from "@/contracts/run-config/train-config";
+import type { MetricName } from "@/core/metrics/metric-table";
+import { dropUnusedSettings, isMetricMeasured } from "@/core/run/trained-method";
 import { TERMINAL_STATES } from "@/core/run/transitions";
 import { AlarmList } from "./alarm-list";
 import { useAlarms } from "./alarms";
@@ -149,11 +151,14 @@ function Summary({ config, series, isLoading }: SummaryProps) {
   const retrieved = useLatest(series, "held-out/gold_retrieved");
   const step = series["timing_s/step"]?.at(-1)?.step ?? 0;
   const stepSeconds = useLatest(series, "timing_s/step");
+  const isMeasured = (metric: MetricName) => isMetricMeasured(metric, config);
   return (
     <StatStrip isLoading={isLoading}>
-      <Stat label={t("Reward, training")} value={formatNumber(reward)}>
-        {formatRewardTerms(config.reward.weights)}
-      </Stat>
+      {isMeasured("reward/mean") ? (
+        <Stat label={t("Reward, training")} value={formatNumber(reward)}>
+          {formatRewardTerms(dropUnusedSettings(config).reward.weights)}
+        </Stat>
+      ) : null}
       <Stat label={t("Held-out accuracy")} value={formatShare(accuracy)}>
         {first && accuracy !== null && first.step !== series["held-out/accuracy"]?.at(-1)?.step
           ? t("{points} points since step {step}", {
@@ -162,29 +167,39 @@ function Summary({ config, series, isLoading }: SummaryProps) {
             })
           : null}
       </Stat>
-      <Stat label={t("Naive RAG, held-out")} value={formatShare(rag)}>
-        {t("same questions, same generator")}
-      </Stat>
-      <Stat label={t("Gain Beyond RAG")} value={gbr === null ? "–" : formatSigned(gbr)}>
-        {gbr === null
-          ? null
-          : gbr > 0
-            ? t("s3 answers more")
-            : gbr < 0
-              ? t("naive RAG answers more")
-              : t("as many")}
-      </Stat>
-      <Stat label={t("Gold documents selected")} value={formatShare(selected)}>
-        {retrieved === null
-          ? null
-          : t("{share} retrieved, held-out", { share: formatShare(retrieved) })}
-      </Stat>
-      <Stat
-        label={t("Step {done} of {total}", { done: step, total: config.rl.steps })}
-        value={formatSeconds(stepSeconds)}
-      >
-        {t("per step")}
-      </Stat>
+      {isMeasured("held-out/gbr") ? (
+        <>
+          <Stat label={t("Naive RAG, held-out")} value={formatShare(rag)}>
+            {t("same questions, same generator")}
+          </Stat>
+          <Stat label={t("Gain Beyond RAG")} value={gbr === null ? "–" : formatSigned(gbr)}>
+            {gbr === null
+              ? null
+              : gbr > 0
+                ? t("s3 answers more")
+                : gbr < 0
+                  ? t("naive RAG answers more")
+                  : t("as many")}
+          </Stat>
+          <Stat label={t("Gold documents selected")} value={formatShare(selected)}>
+            {retrieved === null
+              ? null
+              : t("{share} retrieved, held-out", { share: formatShare(retrieved) })}
+          </Stat>
+        </>
+      ) : isMeasured("held-out/gold_retrieved") ? (
+        <Stat label={t("Gold documents retrieved")} value={formatShare(retrieved)}>
+          {t("held-out")}
+        </Stat>
+      ) : null}
+      {isMeasured("timing_s/step") ? (
+        <Stat
+          label={t("Step {done} of {total}", { done: step, total: config.rl.steps })}
+          value={formatSeconds(stepSeconds)}
+        >
+          {t("per step")}
+        </Stat>
+      ) : null}
     </StatStrip>
   );
 }

@@ -128,7 +128,9 @@ function listDryRunFacts(t: Text, result: DryRunResult): Fact[] {
       }),
     ],
     [t("Mean reward"), formatNumber(result.rewardMean)],
-    [t("Naive RAG"), formatShare(result.ragAccuracy)],
+    ...(result.ragAccuracy === null
+      ? []
+      : [[t("Naive RAG"), formatShare(result.ragAccuracy)] satisfies Fact]),
     ...(result.ragStored
       ? [
           [

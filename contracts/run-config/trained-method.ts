@@ -1,0 +1,67 @@
+import { z } from "zod";
+import type { RewardWeights } from "./reward";
+import { defineLaterSetting } from "./setting";
+
+/** Methods that are trained here: s3, and the baselines of its paper that are trained themselves. */
+export const TRAINED_METHODS = ["s3", "search-r1", "r1", "sft"] as const;
+export type TrainedMethod = (typeof TRAINED_METHODS)[number];
+
+export const trainedMethodSchema = defineLaterSetting(
+  z.enum(TRAINED_METHODS),
+  "s3",
+  "Method",
+  "`s3`: a searcher for a frozen generator; `search-r1`: the model thinks, searches and answers by itself, and is rewarded for its answer; `r1`: the same without search; `sft`: supervised on gold answers, without reinforcement learning.",
+  { paper: "s3" },
+);
+
+/** What a training configuration trains. */
+export const getTrainedMethod = ({ method }: { method?: TrainedMethod | undefined }) =>
+  method ?? "s3";
+
+/** Terms of the reward that compare with naive RAG, which a method without a frozen generator has not. */
+export const RAG_TERMS = ["gbr", "upstream"] as const satisfies (keyof RewardWeights)[];
+/** Terms of the reward that are about searches. */
+export const SEARCH_TERMS = ["goldRecall", "search"] as const satisfies (keyof RewardWeights)[];
+
+/** Settings that do not go with what is trained, by the one to change and how. */
+export function listTrainedMethodProblems(config: {
+  method?: TrainedMethod | undefined;
+  search: { protocol: "paper" | "upstream"; decoding: "guided" | "free" };
+  reward: { weights: RewardWeights };
+  coldStart: { demonstrations: number };
+  rl: { steps: number };
+}): [path: string, message: string][] {
+  const method = getTrainedMethod(config);
+  if (method === "s3") return [];
+  const { search, reward, coldStart, rl } = config;
+  const ignored: readonly string[] = [...RAG_TERMS, ...(method === "r1" ? SEARCH_TERMS : [])];
+  const problems: [applies: boolean, path: string, message: string][] = [
+    [
+      search.protocol === "upstream",
+      "search.protocol",
+      `upstream reproduces the released code of s3: choose paper to train ${method}`,
+    ],
+    [
+      search.decoding === "guided",
+      "search.decoding",
+      `guided decoding writes the turns of s3: choose free to train ${method}`,
+    ],
+    [
+      method === "sft" && rl.steps > 0,
+      "rl.steps",
+      "sft learns from its demonstrations alone: set 0",
+    ],
+    [
+      method === "sft" && coldStart.demonstrations === 0,
+      "coldStart.demonstrations",
+      "sft learns from demonstrations, questions with their gold answers: give at least 1",
+    ],
+    [
+      method !== "sft" &&
+        Object.entries(reward.weights).every(([term, w]) => w === 0 || ignored.includes(term)),
+      "reward.weights.exactMatch",
+      `no naive RAG is answered for ${method}, so nothing would be rewarded: give exact match a weight, e.g. 1`,
+    ],
+  ];
+  return problems.flatMap(([applies, path, message]) => (applies ? [[path, message]] : []));
+}
