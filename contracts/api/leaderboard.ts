@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { questionChoiceFields } from "@/contracts/run-config/question-choice";
 import { runStateSchema } from "@/contracts/records/run-state";
 import { progressSchema } from "@/contracts/worker-protocol/reports";
 import { methodNameSchema } from "@/contracts/records/episode";
@@ -139,6 +140,8 @@ export const leaderboardResponseSchema = z.object({
       questionSet: z.string(),
       version: z.string(),
       limit: z.int().nullable(),
+      sampleSeed: z.int().optional(),
+      skipYesNo: z.boolean().optional(),
       questions: z.int(),
       ceiling: ceilingSchema.nullable(),
     }),
@@ -222,7 +225,8 @@ export const launchMethodsRequestSchema = z.object({
   /** Run whose corpus, generator, retriever and scorer are taken; absent: a preset's. */
   like: z.uuid().nullish(),
   questions: z.string().min(1).max(200),
-  limit: z.int().min(1).nullable().default(null),
+  /** Which of the questions, by default all. */
+  ...questionChoiceFields,
   /** Checkpoint that s3 searches with; null: the one of `like`, or the untrained model. */
   checkpoint: z.uuid().nullish(),
   /** s3 searches with the untrained model, whatever `like` searched with. */

@@ -3,8 +3,9 @@ import { nameSchema, seedSchema } from "./common";
 import { generatorSchema } from "./generator";
 import { methodSettingsSchema } from "./method";
 import { checkPrompt, findPromptId } from "./prompt";
+import { checkQuestionChoice, questionChoiceFields } from "./question-choice";
 import { retrieverSchema } from "./retriever";
-import { failuresSchema, judgeSchema, reuseSchema, scorerSchema } from "./scoring";
+import { failuresSchema, getAblation, judgeSchema, reuseSchema, scorerSchema } from "./scoring";
 import { searchSchema } from "./search";
 import { methodModelSchema } from "./searcher";
 import { defineSetting } from "./setting";
@@ -31,11 +32,7 @@ export const predictConfigSchema = z
       "Questions",
       "Question set that is answered.",
     ),
-    limit: defineSetting(
-      z.int().min(1).nullable().default(null),
-      "Limit",
-      "Only the first n questions; empty: all.",
-    ),
+    ...questionChoiceFields,
     retriever: retrieverSchema,
     search: searchSchema,
     searcher: methodModelSchema,
@@ -55,7 +52,14 @@ export const predictConfigSchema = z
       "Method `rag` hands over as many documents per question as this run did (document-matched RAG).",
     ),
   })
-  .superRefine(({ method, search: { protocol }, methodSettings }, context) => {
+  .superRefine(({ method, search: { protocol }, methodSettings, reuse, ...choice }, context) => {
+    checkQuestionChoice(context, choice);
+    if (getAblation(reuse) !== null && method !== "s3")
+      context.addIssue({
+        code: "custom",
+        path: ["reuse", "context"],
+        message: `is of the windows that s3 selects from; ${method} has none: leave it at selected`,
+      });
     checkPrompt(
       context,
       ["methodSettings", "promptTemplate"],

@@ -100,6 +100,7 @@ export class Training {
   readonly pool: QuestionPool;
   readonly search: SearchEnvironment;
   readonly grader: EpisodeGrader;
+  readonly scorer: AnswerScorer;
   readonly baseline: RagBaseline;
   readonly alarms: AlarmMonitor;
   readonly state: TrainingState;
@@ -137,7 +138,7 @@ export class Training {
     const retriever = withRetrieverRetry(components.retriever, warn, signal);
     this.retriever = retriever;
     this.search = { retriever, documents, settings: config.search };
-    const scorer = new AnswerScorer(
+    this.scorer = new AnswerScorer(
       config.reward.scorer,
       () =>
         openRunJudge(config, engine, context, signal, {
@@ -147,7 +148,7 @@ export class Training {
       null,
       (replies) => warn(describeUnread(replies)),
     );
-    this.grader = new EpisodeGrader(generator, documents, scorer);
+    this.grader = new EpisodeGrader(generator, documents, this.scorer);
     this.alarms = new AlarmMonitor(context, config, heldOutQuestions.length);
     this.baseline = new RagBaseline(
       createRagMethod(retriever, documents, () => config.generator.ragDocuments),

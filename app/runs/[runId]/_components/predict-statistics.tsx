@@ -21,7 +21,7 @@ type PredictStatisticsProps = { run: RunDetail; config: PredictConfig };
 /** Where a prediction's answers were lost by one of its scorers, with the accuracy's interval and the ceiling. */
 export function PredictStatistics({
   run,
-  config: { scorer, method, methodSettings, questions, limit },
+  config: { scorer, method, methodSettings, questions, limit, sampleSeed, skipYesNo },
 }: PredictStatisticsProps) {
   const t = useText();
   const runId = run.id;
@@ -63,7 +63,10 @@ export function PredictStatistics({
           {t("This is a ceiling: the generator got the gold documents and nothing else.")}
         </p>
       ) : shown && getMethodComponents({ method, methodSettings }).generates ? (
-        <Ceiling ceiling={shown.ceiling} launch={{ like: runId, questions, limit }} />
+        <Ceiling
+          ceiling={shown.ceiling}
+          launch={{ like: runId, questions, limit, sampleSeed, skipYesNo }}
+        />
       ) : null}
       <p className="text-xs text-muted-foreground">
         {t.rich(
