@@ -47,6 +47,20 @@ export const attributionSharesSchema = z.object({
   withGoldCorrect: z.int(),
 });
 
+/** Accuracy of each type of question, in upstream's sets the data source; empty where a set has but one. */
+export const typeMeansSchema = z.array(
+  z.object({ type: z.string(), scored: z.int(), mean: z.number() }),
+);
+
+/** What stands beside a pooled figure: its parts, and how many of the judge's replies could not be read. */
+const figureParts = {
+  types: typeMeansSchema,
+  /** Of the judge, as far as it was asked for this run; 0: the scorer asks none, or verdicts were taken over. */
+  replies: z.int(),
+  /** Those that said neither yes nor no and count as no. */
+  unread: z.int(),
+};
+
 /** Results of one method under several seeds, each the newest complete one under its seed. */
 const seedResultsSchema = z.object({
   /** Over seeds, with its t interval and sample standard deviation. */
@@ -99,6 +113,7 @@ const leaderboardCellSchema = z.object({
   seconds: z.number(),
   tokens: z.number().nullable(),
   costUsd: z.number().nullable(),
+  ...figureParts,
   attribution: attributionSharesSchema,
   /** Against the reference row; p-values also corrected by Holm over all comparisons that are shown. */
   comparison: pairedComparisonSchema
@@ -253,6 +268,7 @@ export const runStatisticsResponseSchema = z.array(
     low: z.number(),
     high: z.number(),
     clusters: z.int().nullable(),
+    ...figureParts,
     attribution: attributionSharesSchema,
     /** Of a run on the gold documents with the same questions, corpus, generator and scorer; null where there is none. */
     ceiling: ceilingSchema.nullable(),

@@ -5,6 +5,7 @@ import { useState } from "react";
 import type { Text } from "@/app/_i18n/format-text";
 import { useText } from "@/app/_i18n/text-provider";
 import { Ceiling } from "@/app/_statistics/ceiling";
+import { TypesTable } from "@/app/_statistics/figure-parts";
 import { ATTRIBUTION_PARTS, sumAttribution } from "@/app/_statistics/attribution";
 import { formatInteger, formatShare } from "@/app/_lib/format";
 import { useTRPC, type RunDetail, type RunStatistics } from "@/app/_lib/trpc";
@@ -58,6 +59,7 @@ export function PredictStatistics({
       ) : null}
       <RescoreButton runId={runId} results={query.data} />
       {shown ? <AnswerLosses runId={runId} result={shown} /> : null}
+      {shown ? <TypesTable types={shown.types} mean={shown.mean} /> : null}
       {method === "gold" ? (
         <p className="text-xs text-muted-foreground">
           {t("This is a ceiling: the generator got the gold documents and nothing else.")}
@@ -117,6 +119,12 @@ function AnswerLosses({ runId, result }: { runId: string; result: RunStatistics 
       ? t("With every gold document handed over, {share} of {answers} answers are right.", {
           share: formatShare(attribution.withGoldCorrect / attribution.withGold),
           answers: formatInteger(attribution.withGold),
+        })
+      : null,
+    result.replies > 0
+      ? t("Of {replies} replies of the judge {share} said neither yes nor no and count as no.", {
+          replies: formatInteger(result.replies),
+          share: formatShare(result.unread / result.replies),
         })
       : null,
   ];
