@@ -2,7 +2,12 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { predictConfigSchema } from "@/contracts/run-config/predict-config";
 import { drawNumpySample } from "@/core/statistics/numpy-random";
-import { chooseQuestions, describeChoice, isYesNoQuestion } from "./choose-questions";
+import {
+  chooseQuestions,
+  describeChoice,
+  describeSkipped,
+  isYesNoQuestion,
+} from "./choose-questions";
 
 const ask = (id: number, type: string | null, ...answers: string[]) => ({ id, type, answers });
 const ids = (questions: { id: number }[]) => questions.map(({ id }) => id);
@@ -15,6 +20,7 @@ describe("the questions of a run", () => {
     expect(ids(chooseQuestions(set, { limit: 3 }))).toEqual([0, 1, 2]);
     const mixed = [ask(0, null, "Yes"), ask(1, null, "a", "no"), ask(2, null, "yes, it is")];
     expect(ids(chooseQuestions(mixed, { limit: 1, skipYesNo: true }))).toEqual([2]);
+    expect(describeSkipped(mixed)).toMatch(/^2 of 3 questions/);
   });
 
   it("are drawn of each data source as pandas draws its rows, a small source whole", () => {

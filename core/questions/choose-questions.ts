@@ -8,6 +8,10 @@ const YES_NO = new Set(["yes", "no", "true", "false", "Yes", "No", "True", "Fals
 export const isYesNoQuestion = ({ answers }: { answers: readonly string[] }): boolean =>
   answers.some((answer) => YES_NO.has(answer));
 
+/** A line of the log: how many questions of a set are answered by yes or no and so left out. */
+export const describeSkipped = (questions: readonly { answers: readonly string[] }[]): string =>
+  `${questions.filter(isYesNoQuestion).length} of ${questions.length} questions have a gold answer yes or no and are left out.`;
+
 /**
  * The questions of a set that a run asks, in the set's order. A sample holds `limit` of each data source, all where it
  * has no more: those that pandas' `DataFrame.sample(n=limit, random_state=seed)` takes of that source's rows in the same order.

@@ -1,5 +1,5 @@
 import { AppError } from "@/contracts/errors";
-import { chooseQuestions } from "@/core/questions/choose-questions";
+import { chooseQuestions, describeSkipped } from "@/core/questions/choose-questions";
 import type { EpisodeRecord } from "@/contracts/records/episode";
 import {
   computeMeanMetric,
@@ -59,6 +59,7 @@ async function loadScorableQuestions(
   const set = config.questions;
   const all = await context.readQuestions(set);
   const chosen = chooseQuestions(all, config);
+  if (config.skipYesNo) context.log("info", describeSkipped(all));
   const scored = chosen.filter(({ goldIds }) => goldIds.length > 0);
   if (scored.length === 0)
     throw new AppError(

@@ -2,7 +2,11 @@ import type { Answer, Episode, EpisodeRecord } from "@/contracts/records/episode
 import { AppError } from "@/contracts/errors";
 import { getAblation } from "@/contracts/run-config/scoring";
 import { ablateContext } from "@/gpu-workers/methods/ablated-context";
-import { chooseQuestions } from "@/core/questions/choose-questions";
+import {
+  chooseQuestions,
+  describeChoice,
+  describeSkipped,
+} from "@/core/questions/choose-questions";
 import type { PredictConfig } from "@/contracts/run-config/predict-config";
 import type { Question } from "@/contracts/worker-protocol/questions";
 import type { RunRequirements } from "@/core/run/requirements";
@@ -82,7 +86,7 @@ export async function openPrediction(
     preflight.check(
       "questions",
       () => loadQuestions(context, config),
-      (loaded) => `${loaded.length} to answer`,
+      (loaded) => [`${loaded.length} to answer`, describeChoice(config)].filter(Boolean).join(", "),
     ),
     requirements.judge === null ? null : preflight.checkJudge(config),
   ] as const);
@@ -175,6 +179,7 @@ const createReanswering =
 async function loadQuestions(context: RunContext, config: PredictConfig): Promise<Question[]> {
   const all = await context.readQuestions(config.questions);
   const chosen = chooseQuestions(all, config);
+  if (config.skipYesNo) context.log("info", describeSkipped(all));
   if (chosen.length === 0)
     throw new AppError(
       "invalid-input",

@@ -1,7 +1,7 @@
 import { describeLibrary } from "@/gpu-workers/llm/model-files/installed-model";
 import { join } from "node:path";
 import { AppError } from "@/contracts/errors";
-import { chooseQuestions } from "@/core/questions/choose-questions";
+import { chooseQuestions, describeSkipped } from "@/core/questions/choose-questions";
 import { parseRunIds } from "@/contracts/run-config/rl";
 import type { TrainConfig } from "@/contracts/run-config/train-config";
 import type { Question } from "@/contracts/worker-protocol/questions";
@@ -182,11 +182,7 @@ async function loadQuestions(
         ? `Question set ${config.data.trainQuestions} is empty.`
         : `Every question of ${config.data.trainQuestions} has an answer yes or no, which data.skipYesNo leaves out.`,
     );
-  if (train.length < all.length)
-    context.log(
-      "info",
-      `${all.length - train.length} of ${all.length} training questions are left out: a gold answer is yes or no.`,
-    );
+  if (config.data.skipYesNo) context.log("info", describeSkipped(all));
   if (config.coldStart.demonstrations > 0 && !train.every(hasGoldPath)) {
     throw new AppError(
       "invalid-input",
