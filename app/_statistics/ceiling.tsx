@@ -8,12 +8,13 @@ import { useTRPC, type Leaderboard } from "@/app/_lib/trpc";
 import { Button } from "@/app/_ui/button";
 import { ErrorState } from "@/app/_ui/states";
 import { GLOSSARY } from "@/core/glossary/glossary";
+import type { QuestionChoice } from "@/contracts/run-config/question-choice";
 import type { MethodName } from "@/contracts/records/episode";
 
 interface Props {
   ceiling: Leaderboard["columns"][number]["ceiling"];
   /** The run whose settings the ceiling uses, and its questions. */
-  launch: { like: string; questions: string; limit: number | null };
+  launch: { like: string; questions: string } & QuestionChoice;
 }
 
 const GOLD: MethodName[] = ["gold"];

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { questionChoiceFields } from "@/contracts/run-config/question-choice";
 import { runStateSchema } from "@/contracts/records/run-state";
 import { progressSchema } from "@/contracts/worker-protocol/reports";
 import { methodNameSchema } from "@/contracts/records/episode";
@@ -45,6 +46,20 @@ export const attributionSharesSchema = z.object({
   withGold: z.int(),
   withGoldCorrect: z.int(),
 });
+
+/** Accuracy of each type of question, in upstream's sets the data source; empty where a set has but one. */
+export const typeMeansSchema = z.array(
+  z.object({ type: z.string(), scored: z.int(), mean: z.number() }),
+);
+
+/** What stands beside a pooled figure: its parts, and how many of the judge's replies could not be read. */
+const figureParts = {
+  types: typeMeansSchema,
+  /** Of the judge, as far as it was asked for this run; 0: the scorer asks none, or verdicts were taken over. */
+  replies: z.int(),
+  /** Those that said neither yes nor no and count as no. */
+  unread: z.int(),
+};
 
 /** Results of one method under several seeds, each the newest complete one under its seed. */
 const seedResultsSchema = z.object({
@@ -98,6 +113,7 @@ const leaderboardCellSchema = z.object({
   seconds: z.number(),
   tokens: z.number().nullable(),
   costUsd: z.number().nullable(),
+  ...figureParts,
   attribution: attributionSharesSchema,
   /** Against the reference row; p-values also corrected by Holm over all comparisons that are shown. */
   comparison: pairedComparisonSchema
@@ -139,6 +155,8 @@ export const leaderboardResponseSchema = z.object({
       questionSet: z.string(),
       version: z.string(),
       limit: z.int().nullable(),
+      sampleSeed: z.int().optional(),
+      skipYesNo: z.boolean().optional(),
       questions: z.int(),
       ceiling: ceilingSchema.nullable(),
     }),
@@ -222,7 +240,8 @@ export const launchMethodsRequestSchema = z.object({
   /** Run whose corpus, generator, retriever and scorer are taken; absent: a preset's. */
   like: z.uuid().nullish(),
   questions: z.string().min(1).max(200),
-  limit: z.int().min(1).nullable().default(null),
+  /** Which of the questions, by default all. */
+  ...questionChoiceFields,
   /** Checkpoint that s3 searches with; null: the one of `like`, or the untrained model. */
   checkpoint: z.uuid().nullish(),
   /** s3 searches with the untrained model, whatever `like` searched with. */
@@ -249,6 +268,7 @@ export const runStatisticsResponseSchema = z.array(
     low: z.number(),
     high: z.number(),
     clusters: z.int().nullable(),
+    ...figureParts,
     attribution: attributionSharesSchema,
     /** Of a run on the gold documents with the same questions, corpus, generator and scorer; null where there is none. */
     ceiling: ceilingSchema.nullable(),

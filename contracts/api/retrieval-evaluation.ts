@@ -40,7 +40,7 @@ export const compareRetrieversResponseSchema = z.object({
     }),
   ),
   counts: z.object({
-    /** Questions of the set, up to the smallest limit of the runs. */
+    /** Questions of the set that every run asks. */
     questions: z.int(),
     /** Those that name no gold documents: counted, never scored. */
     withoutGold: z.int(),

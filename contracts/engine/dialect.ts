@@ -316,8 +316,9 @@ export const optimStepBodySchema = z.strictObject({
   learningRate: z.number().nonnegative().max(1e3),
   betas: z.tuple([z.number(), z.number()]).default([0.9, 0.95]),
   eps: z.number().positive().default(1e-8),
-  /** Of matrices; norms and biases do not decay. */
   weightDecay: z.number().nonnegative().default(0),
+  /** What decays: matrices, or norms and biases as well. */
+  decays: z.enum(["matrices", "all"]).default("matrices"),
   /** Bound on the norm of the accumulated gradient; null: none. */
   gradClip: z.number().positive().nullable().default(1),
   /**

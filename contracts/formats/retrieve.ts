@@ -14,10 +14,16 @@ export const RETRIEVE_LIMITS = {
   queryCharacters: 200_000,
   topk: 1000,
 } as const;
+/** Documents a query where neither request nor service says how many. */
+export const DEFAULT_TOPK = 3;
+
 export type RetrieveLimits = { readonly [K in keyof typeof RETRIEVE_LIMITS]: number };
 
-/** The schema of a request to a service with these limits. */
-export const buildRetrieveRequestSchema = (limits: RetrieveLimits) =>
+/**
+ * The schema of a request to a service with these limits.
+ * @param defaultTopk documents a query where the request names no `topk`
+ */
+export const buildRetrieveRequestSchema = (limits: RetrieveLimits, defaultTopk: number) =>
   z.object({
     queries: z
       .array(
@@ -32,7 +38,7 @@ export const buildRetrieveRequestSchema = (limits: RetrieveLimits) =>
       .min(1)
       .max(limits.topk, `at most ${limits.topk} documents a query`)
       .nullish()
-      .transform((k) => k ?? Math.min(3, limits.topk)),
+      .transform((k) => k ?? defaultTopk),
     return_scores: z.boolean().default(false),
   });
 
@@ -167,6 +173,8 @@ export const retrieveHealthSchema = z.object({
   /** What a person should know of the documents' `contents`; absent: they are those of the corpus' lines. */
   note: z.string().optional(),
   limits: z.object({ queries: z.int(), queryCharacters: z.int(), topk: z.int() }),
+  /** Documents a query for requests that name no `topk`; absent: an earlier version's service does not say. */
+  defaultTopk: z.int().optional(),
 });
 export type RetrieveHealth = z.output<typeof retrieveHealthSchema>;
 

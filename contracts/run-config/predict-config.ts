@@ -4,8 +4,9 @@ import { generatorSchema } from "./generator";
 import { isVendorDialect } from "./model";
 import { methodSettingsSchema } from "./method";
 import { checkPrompt, findPromptId } from "./prompt";
+import { checkQuestionChoice, questionChoiceFields } from "./question-choice";
 import { retrieverSchema } from "./retriever";
-import { failuresSchema, judgeSchema, reuseSchema, scorerSchema } from "./scoring";
+import { failuresSchema, getAblation, judgeSchema, reuseSchema, scorerSchema } from "./scoring";
 import { searchSchema } from "./search";
 import { methodModelSchema } from "./searcher";
 import { defineSetting } from "./setting";
@@ -35,11 +36,7 @@ export const predictConfigSchema = z
       "Questions",
       "Question set that is answered.",
     ),
-    limit: defineSetting(
-      z.int().min(1).nullable().default(null),
-      "Limit",
-      "Only the first n questions; empty: all.",
-    ),
+    ...questionChoiceFields,
     retriever: retrieverSchema,
     search: searchSchema,
     searcher: methodModelSchema,
@@ -67,7 +64,14 @@ export const predictConfigSchema = z
         message: `method ${method} has the model go on with a turn that it has begun, which the dialect ${dialect} does not know: ask an OpenAI-compatible server that continues the last turn (vLLM, SGLang), or choose another method`,
       });
   })
-  .superRefine(({ method, search: { protocol }, methodSettings }, context) => {
+  .superRefine(({ method, search: { protocol }, methodSettings, reuse, ...choice }, context) => {
+    checkQuestionChoice(context, choice);
+    if (getAblation(reuse) !== null && method !== "s3")
+      context.addIssue({
+        code: "custom",
+        path: ["reuse", "context"],
+        message: `is of the windows that s3 selects from; ${method} has none: leave it at selected`,
+      });
     checkPrompt(
       context,
       ["methodSettings", "promptTemplate"],

@@ -87,7 +87,7 @@ export const rlSchema = z
       z.number().min(0).max(10),
       0,
       "Weight decay",
-      "AdamW's, of matrices of searcher and critic; norms and biases do not decay.",
+      "AdamW's, of matrices of searcher and critic; norms and biases decay only under `search.protocol` `upstream`, as released.",
       { paper: "0.01", advanced: true },
     ),
     epochs: defineSetting(

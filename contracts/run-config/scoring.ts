@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { checkDialect, connectionSchema, dialectSchema, endpointSchema } from "./model";
 import { checkPrompt, findPromptId, promptTextSchema } from "./prompt";
-import { defineSetting } from "./setting";
+import { defineLaterSetting, defineSetting } from "./setting";
 
 /** How answers are scored. */
 
@@ -107,6 +107,13 @@ export const reuseSchema = z
       "Keep its answers",
       "Scores that run's answers as they are; the generator is not asked.",
     ),
+    context: defineLaterSetting(
+      z.enum(["selected", "no-select", "no-init", "no-both"]),
+      "selected",
+      "Documents handed over",
+      "Of the stored episodes of an s3 run: `selected`, as the run handed them over; `no-select`: every document of every window; `no-init`: what was selected after the first window; `no-both`: every document of the windows after the first. A row of its own on the leaderboard.",
+      { advanced: true },
+    ),
     equalEpisodes: defineSetting(
       z.enum(["known-weights", "always", "never"]).default("known-weights"),
       "Equal episodes",
@@ -118,9 +125,20 @@ export const reuseSchema = z
     path: ["keepAnswers"],
     message: "needs a run whose answers are kept (episodesOf)",
   })
+  .refine(
+    ({ episodesOf, context }) => episodesOf !== null || (context ?? "selected") === "selected",
+    {
+      path: ["context"],
+      message: "chooses among the windows of a run's stored episodes: name that run (episodesOf)",
+    },
+  )
   .prefault({})
   .meta({
     title: "Reuse",
     description:
       "Another generator for stored episodes, another scorer for stored answers, and equal work that is done once.",
   });
+/** Which documents of stored episodes are handed over in place of the selected ones; null: the selected ones are. */
+export const getAblation = ({ context = "selected" }: z.infer<typeof reuseSchema>) =>
+  context === "selected" ? null : context;
+export type Ablation = NonNullable<ReturnType<typeof getAblation>>;

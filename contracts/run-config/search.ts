@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { skipYesNoSchema } from "./question-choice";
 import { defineSetting } from "./setting";
 import { protocolSchema } from "@/contracts/records/episode";
 
@@ -16,6 +17,7 @@ export const dataSchema = z
       "Question set that the searcher learns from.",
       { paper: "NQ + HotpotQA, filtered" },
     ),
+    skipYesNo: skipYesNoSchema,
     heldOutQuestions: defineSetting(
       z.string().min(1).default("atlas/held-out"),
       "Held-out questions",

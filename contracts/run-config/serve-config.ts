@@ -3,8 +3,8 @@ import { nameSchema, workerSchema, optionalNameSchema } from "./common";
 import { corpusNameSchema } from "./corpus-source";
 import { modelServerSchema } from "./model";
 import { retrieverSchema } from "./retriever";
-import { defineSetting } from "./setting";
-import { RETRIEVE_LIMITS } from "@/contracts/formats/retrieve";
+import { defineLaterSetting, defineSetting } from "./setting";
+import { DEFAULT_TOPK, RETRIEVE_LIMITS } from "@/contracts/formats/retrieve";
 
 const serveLimitsSchema = z
   .strictObject({
@@ -63,18 +63,33 @@ const listenFields = {
 /** Whether an address reaches no other machine. */
 export const isLoopback = (host: string): boolean => /^(127\.|localhost$|::1$)/.test(host);
 
-const serveRetrieverConfigSchema = z.strictObject({
-  kind: z.literal("serve"),
-  // Stored before models could be served, a configuration does not name it.
-  what: z.literal("retriever").optional().default("retriever"),
-  name: nameSchema,
-  worker: workerSchema,
-  corpus: defineSetting(corpusNameSchema, "Corpus", "Corpus that is searched."),
-  retriever: retrieverSchema,
-  ...listenFields,
-  limits: serveLimitsSchema,
-});
+const serveRetrieverConfigSchema = z
+  .strictObject({
+    kind: z.literal("serve"),
+    // Stored before models could be served, a configuration does not name it.
+    what: z.literal("retriever").optional().default("retriever"),
+    name: nameSchema,
+    worker: workerSchema,
+    corpus: defineSetting(corpusNameSchema, "Corpus", "Corpus that is searched."),
+    retriever: retrieverSchema,
+    defaultTopk: defineLaterSetting(
+      z.int().min(1).max(RETRIEVE_LIMITS.topk).nullable(),
+      null,
+      "Documents by default",
+      `Documents a query for requests that name no \`topk\`; empty: ${DEFAULT_TOPK}, or the limit where that is lower.`,
+    ),
+    ...listenFields,
+    limits: serveLimitsSchema,
+  })
+  .refine(({ defaultTopk, limits }) => (defaultTopk ?? 1) <= limits.topk, {
+    path: ["defaultTopk"],
+    message: "is more than limits.topk lets a request ask for: lower it, or raise that limit",
+  });
 export type ServeRetrieverConfig = z.infer<typeof serveRetrieverConfigSchema>;
+
+/** Names in one text. */
+const parseNames = (text: string | null | undefined): string[] =>
+  (text ?? "").split(/[\s,]+/).filter((name) => name !== "");
 
 const serveModelConfigSchema = z
   .strictObject({
@@ -92,6 +107,13 @@ const serveModelConfigSchema = z
       z.uuid().nullable().default(null),
       "Checkpoint",
       "A training run's checkpoint of this model, served by the engine with its adapter; empty: the model as it is.",
+    ),
+    aliases: defineLaterSetting(
+      z.string().trim().max(2_000).nullable(),
+      null,
+      "Further names",
+      "Names, with spaces between, by which clients may ask for the model beside its own; answers are kept by the name that was asked for, so let a name mean one model for good.",
+      { advanced: true },
     ),
     server: modelServerSchema,
     ...listenFields,
@@ -137,6 +159,11 @@ export const formatServedName = ({
   checkpoint,
 }: Pick<ServeModelConfig, "model" | "checkpoint">): string =>
   checkpoint === null ? model : `${model}@${checkpoint.slice(0, 8)}`;
+
+/** All names that clients may give: the model's own first. */
+export const listServedNames = (config: ServeModelConfig): string[] => [
+  ...new Set([formatServedName(config), ...parseNames(config.aliases)]),
+];
 
 export const serveConfigSchema = z.discriminatedUnion("what", [
   serveRetrieverConfigSchema,

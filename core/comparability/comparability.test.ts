@@ -33,7 +33,9 @@ const changed: [Partial<ResultFacts>, string][] = [
   [{ scorer: "exact-match@1" }, "another scorer: exact-match@1"],
   [{ questionSet: "nq" }, "other questions: nq"],
   [{ questionSetVersion: "a2" }, "another version of atlas/held-out"],
-  [{ limit: 72 }, "only the first 72 questions"],
+  [{ limit: 72 }, "only a part of the questions: first 72"],
+  [{ limit: 72, sampleSeed: 42 }, "only a part of the questions: 72 of each source by seed 42"],
+  [{ skipYesNo: true as const }, "only a part of the questions: without yes and no"],
 ];
 
 describe("comparability", () => {

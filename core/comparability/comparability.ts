@@ -1,3 +1,4 @@
+import { describeChoice } from "@/core/questions/choose-questions";
 import { getMethodComponents } from "@/core/run/methods";
 import type { PredictConfig } from "@/contracts/run-config/predict-config";
 
@@ -11,8 +12,12 @@ export interface ResultFacts {
   questionSet: string;
   /** Version of the set, by its content. */
   questionSetVersion: string;
-  /** Only the first n questions were answered; null: all. */
+  /** Only the first n questions were answered, or with a seed n of each data source; null: all. */
   limit: number | null;
+  /** Absent: no sample was drawn. */
+  sampleSeed?: number;
+  /** Absent: questions answered by yes or no were asked, too. */
+  skipYesNo?: true;
   corpus: string;
   /** Version of the corpus, by its content; null where the server does not hold it. */
   corpusVersion: string | null;
@@ -48,9 +53,17 @@ export function parseScopeKey(key: string): ScopeFacts {
   ];
   return { corpus, corpusVersion, generator, promptStyle, maxTokens, scorer };
 }
+/** Results of the first n questions keep the key that they had before questions could be chosen otherwise. */
 export const buildQuestionsKey = (
-  f: Pick<ResultFacts, "questionSet" | "questionSetVersion" | "limit">,
-): string => joinParts([f.questionSet, f.questionSetVersion, f.limit]);
+  f: Pick<ResultFacts, "questionSet" | "questionSetVersion" | "limit" | "sampleSeed" | "skipYesNo">,
+): string =>
+  joinParts([
+    f.questionSet,
+    f.questionSetVersion,
+    f.limit,
+    ...(f.sampleSeed === undefined ? [] : [`sample ${f.sampleSeed}`]),
+    ...(f.skipYesNo ? ["without yes and no"] : []),
+  ]);
 /** Results with the same key may be ranked against each other. */
 export const buildComparabilityKey = (f: ResultFacts): string =>
   `${buildQuestionsKey(f)} ${buildScopeKey(f)}`;
@@ -78,9 +91,14 @@ export function listDifferences(a: ResultFacts, b: ResultFacts): string[] {
   if (a.questionSet !== b.questionSet) reasons.push(`other questions: ${a.questionSet}`);
   else if (a.questionSetVersion !== b.questionSetVersion)
     reasons.push(`another version of ${a.questionSet}`);
-  else if (a.limit !== b.limit)
-    reasons.push(a.limit === null ? "all questions" : `only the first ${a.limit} questions`);
+  else if (buildQuestionsKey(a) !== buildQuestionsKey(b)) reasons.push(describeAsked(a));
   return reasons;
+}
+
+function describeAsked(facts: ResultFacts): string {
+  const { limit, sampleSeed, skipYesNo } = facts;
+  const choice = describeChoice({ limit, sampleSeed, skipYesNo });
+  return choice === null ? "all questions" : `only a part of the questions: ${choice}`;
 }
 
 export function listScopeDifferences(

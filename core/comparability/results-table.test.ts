@@ -19,6 +19,12 @@ const table: ExportTable = {
           rank: { low: 1, high: 1, group: "a" },
           smallestDifference: 3.44,
           seeds: { count: 3, mean: 55.5, deviation: 1.25 },
+          macro: 50.25,
+          types: [
+            { type: "nq", scored: 300, mean: 60 },
+            { type: "hotpotqa", scored: 285, mean: 40.5 },
+          ],
+          unread: 0.5,
           questions: 585,
           costs: {
             searches: 2,
@@ -105,6 +111,9 @@ describe("export", () => {
       "seeds",
       "seeds_mean",
       "seeds_deviation",
+      "macro_mean",
+      "by_type",
+      "unread_replies",
     ]);
     expect(lines.slice(1)).toEqual([
       [
@@ -130,6 +139,9 @@ describe("export", () => {
         "3",
         "55.5",
         "1.25",
+        "50.25",
+        "nq 60.0 (300); hotpotqa 40.5 (285)",
+        "0.5",
       ],
       [
         "'=cmd()",
@@ -151,9 +163,7 @@ describe("export", () => {
         "3",
         "bc",
         "3.44",
-        "",
-        "",
-        "",
+        ...Array<string>(6).fill(""),
       ],
       [
         "'=cmd()",
@@ -171,7 +181,7 @@ describe("export", () => {
         "1",
         "",
         "",
-        ...Array<string>(7).fill(""),
+        ...Array<string>(10).fill(""),
       ],
       [
         "IRCoT",
@@ -189,7 +199,7 @@ describe("export", () => {
         "",
         "",
         "",
-        ...Array<string>(7).fill(""),
+        ...Array<string>(10).fill(""),
       ],
     ]);
     fc.assert(
@@ -210,7 +220,7 @@ describe("export", () => {
     const text = formatMarkdown(table);
     expect(text).toContain("| Method | atlas/held-out | 50% \\| more |\n| --- | ---: | ---: |");
     expect(text).toContain(
-      '| s3 3-2-1, "best" | 56.0 [50.0–61.3] \\*, #1 a, avg@3 55.5, s 1.3 |  |',
+      '| s3 3-2-1, "best" | 56.0 [50.0–61.3] \\*, #1 a, avg@3 55.5, s 1.3, over 2 types 50.3, unread 0.5 |  |',
     );
     expect(text).toContain(
       "| =cmd() | 42.0 [36.0–48.0], #2–3 bc, n.s., sees 3.4 | 10.0 (incomplete: 72 of 585) |",

@@ -34,6 +34,12 @@ interface ExportCell {
   note?: string | null;
   /** Questions that the figure is over. */
   questions?: number;
+  /** Mean of the types' means, in percent, each type of question (upstream's data sources) counting once. */
+  macro?: number | null;
+  /** In percent, of each type of question. */
+  types?: readonly { type: string; scored: number; mean: number }[];
+  /** Of the judge's replies, in percent, those that said neither yes nor no; null: it was not asked. */
+  unread?: number | null;
   /** Per question; null where it was not counted. */
   costs?: Record<CostColumn, number | null>;
 }
@@ -53,7 +59,7 @@ const PUBLISHED_MARK = "published";
 /**
  * RFC 4180 with CRLF: one line a row and column, so that a program can read intervals without parsing text. `questions`
  * names the set, `scored` counts its questions that the figure is over; costs are means of a question. Percent and points
- * are of 100.
+ * are of 100. `macro_mean` counts each type of question once, `by_type` lists them ("nq 61.2 (3000); ...").
  */
 export function formatCsv({ columns, rows }: ExportTable): string {
   const lines = [
@@ -76,6 +82,9 @@ export function formatCsv({ columns, rows }: ExportTable): string {
       "seeds",
       "seeds_mean",
       "seeds_deviation",
+      "macro_mean",
+      "by_type",
+      "unread_replies",
     ],
   ];
   for (const row of rows) {
@@ -104,6 +113,13 @@ export function formatCsv({ columns, rows }: ExportTable): string {
           cell.seeds?.deviation,
         ].map(formatNumberField),
       ];
+      const parts = [
+        formatNumberField(cell.macro),
+        (cell.types ?? [])
+          .map(({ type, scored, mean }) => `${type} ${formatPercent(mean)} (${scored})`)
+          .join("; "),
+        formatNumberField(cell.unread),
+      ];
       lines.push([
         row.label,
         row.published ? PUBLISHED_MARK : "reproduced",
@@ -111,6 +127,7 @@ export function formatCsv({ columns, rows }: ExportTable): string {
         ...figures,
         ...about,
         ...certainty,
+        ...parts,
       ]);
     });
   }
@@ -161,8 +178,11 @@ export function formatMarkdown({ caption, columns, rows }: ExportTable): string 
 
 const FOOTNOTE =
   "Percent with 95% interval. \\*: differs from the reference, p < 0.05 after Holm's correction. #: ranks that the questions leave open (95%, all methods together); methods that share a letter are not shown to differ. n.s., sees: no difference to the reference shown; the smallest one, in points, that would have been in four of five repetitions. avg@k: mean and standard deviation over k seeds.";
-/** ", #1–3 ab, n.s., sees 3.4, avg@3 48.2, s 1.2", as far as it is known. */
-function formatCertainty({ rank, p, smallestDifference, seeds }: ExportCell, dash: string): string {
+/** ", #1–3 ab, n.s., sees 3.4, avg@3 48.2, s 1.2, over 7 types 46.0, unread 1.2", as far as it is known. */
+function formatCertainty(
+  { rank, p, smallestDifference, seeds, macro, types = [], unread }: ExportCell,
+  dash: string,
+): string {
   const isOpen = p !== null && p !== undefined && p >= 0.05;
   return [
     rank
@@ -174,6 +194,8 @@ function formatCertainty({ rank, p, smallestDifference, seeds }: ExportCell, das
     seeds
       ? `avg@${seeds.count} ${formatPercent(seeds.mean)}, s ${formatPercent(seeds.deviation)}`
       : null,
+    typeof macro === "number" ? `over ${types.length} types ${formatPercent(macro)}` : null,
+    typeof unread === "number" ? `unread ${formatPercent(unread)}` : null,
   ]
     .flatMap((part) => (part === null ? [] : [`, ${part}`]))
     .join("");

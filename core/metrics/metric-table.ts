@@ -86,6 +86,16 @@ export const METRICS = {
     "What the cost of searching takes from the mean reward (negative)",
     "higher",
   ),
+  "reward/unread_replies": share(
+    "Share of the judge's replies in this step that said neither yes nor no and count as no, of the answers that the reward compares",
+    "lower",
+    "health",
+  ),
+  "held-out/unread_replies": share(
+    "Share of the judge's replies in this held-out evaluation that said neither yes nor no and count as no",
+    "lower",
+    "health",
+  ),
   "held-out/accuracy": share(
     "Generation accuracy on held-out questions, greedy",
     "higher",

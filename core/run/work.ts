@@ -1,3 +1,4 @@
+import type { QuestionChoice } from "@/contracts/run-config/question-choice";
 import type { RunConfig } from "@/contracts/run-config/run-config";
 import { computeMedian } from "@/core/statistics/summary";
 
@@ -38,8 +39,9 @@ export function describeWork(config: RunConfig): Work | null {
           retriever: { kind: config.retriever.kind },
           corpus: config.corpus,
           questions: config.questions,
+          ...likeChoice(config),
         },
-        size: config.limit,
+        size: typeof config.sampleSeed === "number" ? null : config.limit,
         unit: "questions",
       };
     case "evaluate":
@@ -62,6 +64,16 @@ export function describeWork(config: RunConfig): Work | null {
       return null;
   }
 }
+
+/** A sample takes as long as the same sample; what a filter leaves of a set, as what it left before. */
+const likeChoice = ({ limit, sampleSeed, skipYesNo }: QuestionChoice): Record<string, unknown> => ({
+  ...(typeof sampleSeed === "number" && { limit, sampleSeed }),
+  ...(skipYesNo && { skipYesNo }),
+});
+
+/** Whether two runs are alike in all that decides their time, also in what only one of them names. */
+export const isSameWork = (a: Work, b: Work): boolean =>
+  JSON.stringify(a.like) === JSON.stringify(b.like);
 
 /**
  * Seconds that a run will take by runs like it.

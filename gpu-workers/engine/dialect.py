@@ -272,6 +272,7 @@ class OptimStepBody(DialectModel):
     betas: Annotated[tuple[float, float], Field(strict=False)] = (0.9, 0.95)
     eps: Annotated[float, Field(gt=0)] = 1e-8
     weightDecay: Annotated[float, Field(ge=0)] = 0.0
+    decays: Literal["matrices", "all"] = "matrices"
     gradClip: Annotated[float, Field(gt=0)] | None = 1.0
     keepActivations: bool = False
 

@@ -152,7 +152,12 @@ class Engine:
         model = self.model(name)
         trainable = model.require_trainable()
         norm = trainable.optim_step(
-            body.learningRate, body.betas, body.eps, body.weightDecay, body.gradClip
+            body.learningRate,
+            body.betas,
+            body.eps,
+            body.weightDecay,
+            body.gradClip,
+            body.decays,
         )
         if not body.keepActivations:
             model.clear_activations()

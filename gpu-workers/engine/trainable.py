@@ -85,11 +85,12 @@ class Trainable:
         eps: float,
         weight_decay: float,
         grad_clip: float | None,
+        decays: str = "matrices",
     ) -> float:
         """One step of AdamW (Loshchilov and Hutter 2019) with the accumulated gradient.
 
-        Clears the gradient and returns its norm before clipping. Only matrices decay, not norms and
-        biases. A step that would make a weight NaN or infinite raises `not-finite` and changes no
+        Clears the gradient and returns its norm before clipping. Only matrices decay; norms and
+        biases do so where `decays` is "all", as with torch's optimiser over all parameters. A step that would make a weight NaN or infinite raises `not-finite` and changes no
         weight; the gradient is dropped, or it would spoil the next step too.
         """
         if self.gradient is None:
@@ -116,7 +117,7 @@ class Trainable:
                 moment1 = torch.lerp(self.moment1[here], gradient, 1 - b1)
                 moment2 = (self.moment2[here] * b2).addcmul_(gradient, gradient, value=1 - b2)
                 denominator = (moment2 / (1 - b2**step)).sqrt_().add_(eps)
-                decay = weight_decay if len(p.shape) > 1 else 0.0
+                decay = weight_decay if decays == "all" or len(p.shape) > 1 else 0.0
                 values = (self.values[here] * (1 - lr * decay)).addcdiv_(
                     moment1, denominator, value=-lr / (1 - b1**step)
                 )

@@ -95,7 +95,7 @@ export async function runColdStartStep(
   );
   const { loss } = await policy.model.forwardBackward({ loss: "cross_entropy", data }, { signal });
   await policy.model.optimStep(
-    { learningRate, gradClip: config.rl.gradientClip, ...selectOptimizer(config.rl) },
+    { learningRate, gradClip: config.rl.gradientClip, ...selectOptimizer(config) },
     { signal },
   );
   return loss;

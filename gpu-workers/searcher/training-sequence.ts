@@ -82,6 +82,18 @@ export const listStates = ({
   states = mask,
 }: Pick<TrainingSequence, "mask" | "states">): readonly (0 | 1)[] => states;
 
+/**
+ * With a further state after the last token, for a critic that values it: the engine values the state from which a token
+ * came, so one is put behind it, whose id nothing reads.
+ */
+export const appendEndState = (sequence: TrainingSequence): TrainingSequence => ({
+  ...sequence,
+  ids: [...sequence.ids, sequence.ids.at(-1)!],
+  mask: [...sequence.mask, 0],
+  logprobs: [...sequence.logprobs, 0],
+  states: [...listStates(sequence), 1],
+});
+
 /** Number of tokens that the policy chose. */
 export const countActionTokens = ({ mask }: Pick<TrainingSequence, "mask">): number =>
   mask.reduce<number>((sum, m) => sum + m, 0);

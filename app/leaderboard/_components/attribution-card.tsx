@@ -45,7 +45,13 @@ export function AttributionCard({ board }: { board: Leaderboard }) {
         <div className="mt-3 px-4">
           <Ceiling
             ceiling={shown.ceiling}
-            launch={{ like, questions: shown.questionSet, limit: shown.limit }}
+            launch={{
+              like,
+              questions: shown.questionSet,
+              limit: shown.limit,
+              sampleSeed: shown.sampleSeed,
+              skipYesNo: shown.skipYesNo,
+            }}
           />
         </div>
       ) : null}

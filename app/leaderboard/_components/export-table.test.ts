@@ -19,6 +19,12 @@ it("a board's figures go with the number of questions, the costs and the trainin
     scored: 72,
     comparison: null,
     reason: "incomplete: 72 of 585",
+    types: [
+      { type: "nq", scored: 60, mean: 0.6 },
+      { type: "hotpotqa", scored: 12, mean: 0 },
+    ],
+    replies: 50,
+    unread: 2,
     searches: 2,
     documents: 5,
     tokens: 800,
@@ -57,6 +63,12 @@ it("a board's figures go with the number of questions, the costs and the trainin
       trainingSamples: 192,
       cells: [
         {
+          macro: 30,
+          types: [
+            { type: "nq", scored: 60, mean: 60 },
+            { type: "hotpotqa", scored: 12, mean: 0 },
+          ],
+          unread: 4,
           questions: 72,
           costs: { searches: 2, documents: 5, tokens: 800, seconds: 0.5, costUsd: null },
           note: "incomplete: 72 of 585",

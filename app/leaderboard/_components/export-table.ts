@@ -1,6 +1,7 @@
 import { formatShortId } from "@/app/_lib/format";
 import type { Leaderboard } from "@/app/_lib/trpc";
 import type { ExportTable } from "@/core/comparability/results-table";
+import { computeMacroMean } from "@/core/statistics/mean-by-type";
 import { getLargerP } from "@/app/_statistics/paired-tests";
 import { selectPublishedRows, type PaperChoice } from "./published";
 import { ENGLISH, formatColumnTitle, formatTokenLimit } from "./leaderboard-text";
@@ -45,6 +46,9 @@ export function buildExportTable(board: Leaderboard, published: PaperChoice | nu
               mean: cell.seeds.mean * 100,
               deviation: cell.seeds.deviation * 100,
             },
+            macro: toPercent(computeMacroMean(cell.types)),
+            types: cell.types.map((part) => ({ ...part, mean: part.mean * 100 })),
+            unread: cell.replies === 0 ? null : (100 * cell.unread) / cell.replies,
             note: reason,
             questions: scored,
             costs: { searches, documents, tokens, seconds, costUsd },

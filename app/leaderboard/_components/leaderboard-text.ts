@@ -18,7 +18,21 @@ export function formatColumnTitle(t: Text, column: Column, columns: readonly Col
       .map((other) => other.version),
   );
   const name = `${column.questionSet}${versions.size > 1 ? ` @${column.version.slice(0, 6)}` : ""}`;
-  return column.limit === null ? name : t("{name}, first {limit}", { name, limit: column.limit });
+  return [name, ...listChoiceTexts(t, column)].join(", ");
+}
+
+/** Which of the questions a column is over, e.g. "first 72"; empty: all. */
+function listChoiceTexts(t: Text, { limit, sampleSeed: seed, skipYesNo }: Column): string[] {
+  return [
+    ...(limit === null
+      ? []
+      : [
+          seed === undefined
+            ? t("first {limit}", { limit })
+            : t("{limit} of each source by seed {seed}", { limit, seed: String(seed) }),
+        ]),
+    ...(skipYesNo ? [t("without yes and no")] : []),
+  ];
 }
 
 /** "at most 64 tokens" where another scope differs from this one by that alone; else null. */

@@ -3,6 +3,7 @@ import { useText } from "@/app/_i18n/text-provider";
 import { cn } from "@/app/_lib/cn";
 import { formatShare } from "@/app/_lib/format";
 import type { LeaderboardCell } from "@/app/_lib/trpc";
+import { FigureParts } from "@/app/_statistics/figure-parts";
 import { SmallestDifference } from "@/app/_statistics/no-difference";
 import {
   formatInterval,
@@ -67,6 +68,7 @@ export function MethodCell({ cell }: { cell: LeaderboardCell }) {
           })}
         </span>
       ) : null}
+      <FigureParts types={cell.types} replies={cell.replies} unread={cell.unread} />
       {cell.runs > 1 ? (
         <span className="block text-2xs text-muted-foreground">
           {t("newest of {runs} runs", { runs: cell.runs })}

@@ -25,6 +25,9 @@ const createCell = (runId: string, mean: number, changes: Partial<LeaderboardCel
     tokens: null,
     seconds: null,
     costUsd: null,
+    types: [],
+    replies: 0,
+    unread: 0,
     ...changes,
   }) as LeaderboardCell;
 const createComparison = (difference: number, p: number) => ({
@@ -69,7 +72,17 @@ const board = {
       createCell("run-s3", 0.482, { comparison: createComparison(0.1, 0.0004) as never }),
       null,
     ]),
-    createRow("rag", [createCell("run-rag", 0.382, { rank: 2 }), createCell("run-rag-2", 0.2)]),
+    createRow("rag", [
+      createCell("run-rag", 0.382, { rank: 2 }),
+      createCell("run-rag-2", 0.2, {
+        types: [
+          { type: "nq", scored: 60, mean: 0.6 },
+          { type: "hotpotqa", scored: 12, mean: 0 },
+        ],
+        replies: 50,
+        unread: 2,
+      }),
+    ]),
     createRow("ircot", [
       createCell("run-ircot", 0.39, { rank: 2, comparison: createComparison(0.008, 0.4) as never }),
       createCell("run-ircot-2", 0.25, { rank: null, reason: "incomplete: 12 of 72", runs: 3 }),
@@ -121,6 +134,13 @@ describe("the methods table", () => {
     expect(readRow("s3").getAllByText("–"), "no result on nq, no average").toHaveLength(2);
     const unranked = readRow("ircot").getAllByRole("link")[1]!.textContent;
     expect(unranked).toBe("25%20.0–30.0incomplete: 12 of 72newest of 3 runs");
+  });
+
+  it("gives beside the pooled figure the mean over types and the share of unread replies", () => {
+    renderPage(<Table />);
+    const [without, parted] = readRow("rag").getAllByRole("link");
+    expect(parted!.textContent).toMatch(/^#1–2 a20%.*over 2 types 30%unread 4%$/);
+    expect(without!.textContent).not.toMatch(/types|unread/);
   });
 
   it("shows the ceiling apart from the methods, with how many questions it is of", () => {

@@ -62,7 +62,7 @@ export function selectPublishedRows(
   columns: readonly Column[],
 ): ShownPublished[] {
   const sets = columns.map((column) =>
-    column.limit === null ? findPaperSet(column.questionSet, results) : null,
+    column.limit === null && !column.skipYesNo ? findPaperSet(column.questionSet, results) : null,
   );
   return results.rows.flatMap((row) => {
     if (row.generator !== generator) return [];

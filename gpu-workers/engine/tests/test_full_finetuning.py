@@ -52,8 +52,8 @@ def trained_names(session: Session, first_layer: int, tied: bool) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize("first_layer", [0, 2])
-def test_steps_equal_those_of_transformers_and_torch(each_model, tmp_path, first_layer):
+@pytest.mark.parametrize(("first_layer", "decays"), [(0, "matrices"), (0, "all"), (2, "matrices")])
+def test_steps_equal_those_of_transformers_and_torch(each_model, tmp_path, first_layer, decays):
     """Gradients, norms and three AdamW steps; what is frozen stays as it is."""
     from transformers import AutoModelForCausalLM
 
@@ -68,7 +68,10 @@ def test_steps_equal_those_of_transformers_and_torch(each_model, tmp_path, first
     for name, parameter in named.items():
         parameter.requires_grad_(name in names)
     optimiser = torch.optim.AdamW(
-        [{"params": matrices, "weight_decay": 0.1}, {"params": rest, "weight_decay": 0.0}],
+        [
+            {"params": matrices, "weight_decay": 0.1},
+            {"params": rest, "weight_decay": 0.1 if decays == "all" else 0.0},
+        ],
         lr=1e-3,
         betas=(0.9, 0.95),
     )
@@ -89,9 +92,8 @@ def test_steps_equal_those_of_transformers_and_torch(each_model, tmp_path, first
             assert relative(got[name], want) < 1e-3, name
         norm = torch.nn.utils.clip_grad_norm_(matrices + rest, 1.0)
         optimiser.step()
-        assert session.call("optim_step", learningRate=1e-3, weightDecay=0.1)[
-            "gradNorm"
-        ] == pytest.approx(float(norm), rel=1e-4)
+        step = session.call("optim_step", learningRate=1e-3, weightDecay=0.1, decays=decays)
+        assert step["gradNorm"] == pytest.approx(float(norm), rel=1e-4)
     now = collect_weights(tuning.build_float32_model(trainable.tensors(trainable.values)), True)
     assert set(now) == set(named)
     for name, parameter in named.items():

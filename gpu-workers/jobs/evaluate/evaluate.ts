@@ -1,4 +1,5 @@
 import { AppError } from "@/contracts/errors";
+import { chooseQuestions, describeSkipped } from "@/core/questions/choose-questions";
 import type { EpisodeRecord } from "@/contracts/records/episode";
 import {
   computeMeanMetric,
@@ -57,17 +58,19 @@ export async function evaluateRetriever(context: RunContext): Promise<void> {
 /** The questions that can be scored. @throws AppError "invalid-input" where there are none */
 async function loadScorableQuestions(
   context: RunContext,
-  { questions: set, limit }: EvaluateConfig,
+  config: EvaluateConfig,
 ): Promise<{ scored: Question[]; withoutGold: number }> {
+  const set = config.questions;
   const all = await context.readQuestions(set);
-  const limited = limit === null ? all : all.slice(0, limit);
-  const scored = limited.filter(({ goldIds }) => goldIds.length > 0);
+  const chosen = chooseQuestions(all, config);
+  if (config.skipYesNo) context.log("info", describeSkipped(all));
+  const scored = chosen.filter(({ goldIds }) => goldIds.length > 0);
   if (scored.length === 0)
     throw new AppError(
       "invalid-input",
-      `questions: none of the ${limited.length} questions of "${set}" names gold documents (goldIds), so a retriever cannot be measured on them.`,
+      `questions: none of the ${chosen.length} questions of "${set}" names gold documents (goldIds), so a retriever cannot be measured on them.`,
     );
-  return { scored, withoutGold: limited.length - scored.length };
+  return { scored, withoutGold: chosen.length - scored.length };
 }
 
 /** Counts gold documents that the corpus does not hold: they cap what any retriever can reach. */

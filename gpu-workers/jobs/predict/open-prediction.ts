@@ -1,5 +1,12 @@
 import type { Answer, Episode, EpisodeRecord } from "@/contracts/records/episode";
 import { AppError } from "@/contracts/errors";
+import { getAblation } from "@/contracts/run-config/scoring";
+import { ablateContext } from "@/gpu-workers/methods/ablated-context";
+import {
+  chooseQuestions,
+  describeChoice,
+  describeSkipped,
+} from "@/core/questions/choose-questions";
 import type { PredictConfig } from "@/contracts/run-config/predict-config";
 import type { Question } from "@/contracts/worker-protocol/questions";
 import type { RunRequirements } from "@/core/run/requirements";
@@ -79,7 +86,7 @@ export async function openPrediction(
     preflight.check(
       "questions",
       () => loadQuestions(context, config),
-      (loaded) => `${loaded.length} to answer`,
+      (loaded) => [`${loaded.length} to answer`, describeChoice(config)].filter(Boolean).join(", "),
     ),
     requirements.judge === null ? null : preflight.checkJudge(config),
   ] as const);
@@ -97,7 +104,7 @@ export async function openPrediction(
 
   if (config.reuse.episodesOf !== null) {
     const stored = new StoredEpisodes(context, config.reuse.episodesOf, documents, questions);
-    const answer = createReanswering(stored, grader, config.reuse.keepAnswers);
+    const answer = createReanswering(stored, grader, config.reuse);
     return { questions, concurrency, countReused: () => 0, answer };
   }
   const { ragDocuments } = config.generator;
@@ -147,11 +154,18 @@ function chooseConcurrency(
 
 /** Answers stored episodes anew, or with `keepAnswers` only scores their answers. */
 const createReanswering =
-  (stored: StoredEpisodes, grader: EpisodeGrader, keepAnswers: boolean): Prediction["answer"] =>
+  (
+    stored: StoredEpisodes,
+    grader: EpisodeGrader,
+    reuse: PredictConfig["reuse"],
+  ): Prediction["answer"] =>
   async (batch, signal) => {
     const reused = await stored.getEpisodes(batch);
-    const episodes = reused.map(({ episode }) => episode);
-    const outcomes = keepAnswers
+    const ablation = getAblation(reuse);
+    const episodes = reused.map(({ episode }) =>
+      ablation === null ? episode : ablateContext(episode, ablation),
+    );
+    const outcomes = reuse.keepAnswers
       ? await grader.scoreAnswers(
           episodes,
           reused.map(({ answer, episode }) => requireAnswer(answer, episode.questionId)),
@@ -164,8 +178,14 @@ const createReanswering =
 
 async function loadQuestions(context: RunContext, config: PredictConfig): Promise<Question[]> {
   const all = await context.readQuestions(config.questions);
-  const limited = config.limit === null ? all : all.slice(0, config.limit);
-  return config.method === "gold" ? selectWithGold(limited, config.questions) : limited;
+  const chosen = chooseQuestions(all, config);
+  if (config.skipYesNo) context.log("info", describeSkipped(all));
+  if (chosen.length === 0)
+    throw new AppError(
+      "invalid-input",
+      `None of the ${all.length} questions of "${config.questions}" is asked: every one has an answer yes or no, which skipYesNo leaves out.`,
+    );
+  return config.method === "gold" ? selectWithGold(chosen, config.questions) : chosen;
 }
 
 /** The ceiling is over the questions that have evidence. */

@@ -1,6 +1,7 @@
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterEach, describe, expect, it } from "vitest";
+import { drawNumpySample } from "@/core/statistics/numpy-random";
 import { type MemoryContext } from "@/gpu-workers/testing/memory-context";
 import { ScriptedEndpoint } from "@/gpu-workers/testing/scripted-endpoint";
 import type { Services } from "@/gpu-workers/jobs/run-context";
@@ -230,5 +231,39 @@ describe("a predict run", () => {
     expect(again.records().map(({ episode }) => episode.key)).toEqual(
       first.records().map(({ episode }) => episode.key),
     );
+  });
+
+  it("hands over other windows of stored episodes, as episodes of its own", async () => {
+    const { url } = await generator(() => false);
+    const first = createContext(buildConfig(url));
+    await predict(first);
+    const run = async (context: string) => {
+      const reuse = { episodesOf: "00000000-0000-4000-8000-000000000009", context };
+      const made = createContext(buildConfig(url, { method: "s3", reuse }), { episodesOf: first });
+      await predict(made);
+      return made.records();
+    };
+    const [all, none] = [await run("no-select"), await run("no-both")];
+    for (const [i, { episode }] of first.records().entries()) {
+      const shown = episode.steps.flatMap((step) =>
+        step.kind === "retrieve" ? step.documents.map(({ id }) => id) : [],
+      );
+      expect(all[i]!.episode.context.map(({ id }) => id)).toEqual(shown);
+      expect(none[i]!.episode.context).toEqual([]);
+      expect(new Set([episode, all[i]!.episode, none[i]!.episode].map(({ key }) => key)).size).toBe(
+        3,
+      );
+    }
+  });
+
+  it("asks the questions that its seed draws", async () => {
+    const { url, asked } = await generator(() => false);
+    const run = createContext(buildConfig(url, { limit: 4, sampleSeed: 42 }));
+    await predict(run);
+    const drawn = drawNumpySample(30, 4, 42).sort((a, b) => a - b);
+    expect(run.records().map(({ episode }) => episode.questionId)).toEqual(
+      drawn.map((i) => questions[i]!.id),
+    );
+    expect([...asked.keys()].filter((i) => i >= 0).sort((a, b) => a - b)).toEqual(drawn);
   });
 });

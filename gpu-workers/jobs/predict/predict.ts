@@ -1,3 +1,4 @@
+import { getAblation } from "@/contracts/run-config/scoring";
 import type { EpisodeRecord } from "@/contracts/records/episode";
 import { AppError } from "@/contracts/errors";
 import type { PredictConfig } from "@/contracts/run-config/predict-config";
@@ -110,7 +111,8 @@ class PredictRun {
 
   private buildReport(records: EpisodeRecord[]): ReportItem {
     const { corpus, questions, reuse } = this.config;
-    if (reuse.episodesOf !== null)
+    // Shared steps come with the context of the run that searched, an ablation has one of its own.
+    if (reuse.episodesOf !== null && getAblation(reuse) === null)
       return { kind: "reanswered", questions, records: records.map(toReansweredRecord) };
     const documents = this.documents.takeUnsent(records);
     return { kind: "episodes", corpus, questions, documents, records };

@@ -6,6 +6,7 @@ import { join, resolve } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { modelServerSchema, type VllmConfig } from "@/contracts/run-config/model";
 import { runConfigSchema } from "@/contracts/run-config/run-config";
+import { listServedNames, type ServeModelConfig } from "@/contracts/run-config/serve-config";
 import type { ServiceStarters } from "@/gpu-workers/agent/services";
 import { TestAgents, NO_SERVICES } from "@/gpu-workers/agent/testing/harness";
 import { ProtocolServer } from "@/gpu-workers/agent/testing/protocol-server";
@@ -232,7 +233,7 @@ describe("the service before a model server", () => {
     const service = await ModelService.listen({
       host: "127.0.0.1",
       port: 0,
-      model: "outer",
+      names: ["outer"],
       apiKey: null,
       concurrency: 4,
       maxWaiting: 4,
@@ -271,6 +272,24 @@ describe("the service before a model server", () => {
     });
   });
 
+  it("answers by each of its names, lists them, and refuses any other with the list", async () => {
+    const service = await serving({ names: ["outer", "gpt-4o", "Org/alias"] });
+    const models: unknown = await (await fetch(`${service.url}/v1/models`)).json();
+    expect(models).toMatchObject({
+      data: ["outer", "gpt-4o", "Org/alias"].map((id) => ({ id, root: "outer" })),
+    });
+    for (const model of ["outer", "gpt-4o", "Org/alias"])
+      expect(await (await post(service, { model, prompt: "x" })).json()).toMatchObject({
+        model,
+        choices: [{ text: "echo x" }],
+      });
+    const refused = await post(service, { model: "gpt-4", prompt: "x" });
+    expect([refused.status, await refused.text()]).toEqual([
+      404,
+      expect.stringContaining("outer, gpt-4o, Org/alias"),
+    ]);
+  });
+
   it("passes a stream on under its own name and counts its tokens", async () => {
     const service = await serving();
     const text = await (await post(service, { model: "outer", prompt: "x", stream: true })).text();
@@ -284,7 +303,7 @@ describe("the service before a model server", () => {
     const service = await ModelService.listen({
       host: "127.0.0.1",
       port: 0,
-      model: "outer",
+      names: ["outer"],
       apiKey: null,
       concurrency: 1,
       maxWaiting: 0,
@@ -308,6 +327,26 @@ describe("the configuration", () => {
       corpus: "atlas",
     });
   });
+  it("of a model names it by its own name and each further one once", () => {
+    const parse = (more: object) =>
+      runConfigSchema.parse({ kind: "serve", what: "model", name: "n", model: "m", ...more });
+    const names = (more: object) => listServedNames(parse(more) as ServeModelConfig);
+    expect(names({ aliases: "gpt-4o  Org/alias, m gpt-4o" })).toEqual(["m", "gpt-4o", "Org/alias"]);
+    expect(names({})).toEqual(["m"]);
+    expect(parse({})).not.toHaveProperty("aliases");
+  });
+
+  it("of a retriever gives no more documents by default than a request may ask for", () => {
+    const parse = (more: object) =>
+      runConfigSchema.safeParse({ kind: "serve", name: "n", corpus: "atlas", ...more });
+    expect(parse({ defaultTopk: 12 }).success).toBe(true);
+    expect(JSON.stringify(parse({ defaultTopk: null }).data)).not.toContain("defaultTopk");
+    expect(parse({ defaultTopk: 12, limits: { topk: 8 } }).error?.issues[0]).toMatchObject({
+      path: ["defaultTopk"],
+      message: expect.stringContaining("limits.topk") as string,
+    });
+  });
+
   it("of a model beyond the loopback wants a key and the address that it was stored for", () => {
     expect(issues({})).toBeUndefined();
     expect(issues({ host: "0.0.0.0" })).toEqual(["key"]);

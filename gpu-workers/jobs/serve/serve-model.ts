@@ -3,6 +3,7 @@ import { AppError } from "@/contracts/errors";
 import {
   isLoopback,
   formatServedName,
+  listServedNames,
   type ServeModelConfig,
 } from "@/contracts/run-config/serve-config";
 import { EndpointClient } from "@/gpu-workers/llm/endpoint/endpoint-client";
@@ -46,7 +47,7 @@ export async function serveModel(
       ModelService.listen({
         host,
         port,
-        model: formatServedName(config),
+        names: listServedNames(config),
         apiKey,
         concurrency,
         maxWaiting: waiting,

@@ -52,7 +52,7 @@ export async function serveRetriever(
 
 async function listen(
   context: RunContext,
-  { host, port, limits }: ServeRetrieverConfig,
+  { host, port, limits, defaultTopk }: ServeRetrieverConfig,
   token: string | null,
   portMs: number,
 ): Promise<RetrieveService> {
@@ -63,7 +63,7 @@ async function listen(
     );
   return listenWhenPortIsFree(
     context,
-    () => RetrieveService.listen({ host, port, token, limits }),
+    () => RetrieveService.listen({ host, port, token, limits, defaultTopk }),
     portMs,
   );
 }

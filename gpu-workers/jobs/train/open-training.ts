@@ -1,6 +1,7 @@
 import { describeLibrary } from "@/gpu-workers/llm/model-files/installed-model";
 import { join } from "node:path";
 import { AppError } from "@/contracts/errors";
+import { chooseQuestions, describeSkipped } from "@/core/questions/choose-questions";
 import { parseRunIds } from "@/contracts/run-config/rl";
 import type { TrainConfig } from "@/contracts/run-config/train-config";
 import type { Question } from "@/contracts/worker-protocol/questions";
@@ -172,13 +173,20 @@ async function loadQuestions(
   config: TrainConfig,
 ): Promise<{ train: Question[]; heldOut: Question[]; baselines: KnownBaselines | null }> {
   const { ragRuns } = config.rl;
-  const [train, heldOut, entries] = await Promise.all([
+  const [all, heldOut, entries] = await Promise.all([
     context.readQuestions(config.data.trainQuestions),
     config.evaluation.questions === 0 ? [] : context.readQuestions(config.data.heldOutQuestions),
     parseRunIds(ragRuns).length === 0 ? null : context.readStoredBaselines(ragRuns!),
   ]);
+  const train = chooseQuestions(all, { limit: null, skipYesNo: config.data.skipYesNo });
   if (train.length === 0)
-    throw new AppError("invalid-input", `Question set ${config.data.trainQuestions} is empty.`);
+    throw new AppError(
+      "invalid-input",
+      all.length === 0
+        ? `Question set ${config.data.trainQuestions} is empty.`
+        : `Every question of ${config.data.trainQuestions} has an answer yes or no, which data.skipYesNo leaves out.`,
+    );
+  if (config.data.skipYesNo) context.log("info", describeSkipped(all));
   if (config.coldStart.demonstrations > 0 && trainsSearch(config) && !train.every(hasGoldPath)) {
     throw new AppError(
       "invalid-input",

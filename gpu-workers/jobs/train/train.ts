@@ -178,10 +178,12 @@ async function reportStep(
   const groupCount = rollouts.kept.length + rollouts.dropped.length;
   const metrics = computeTrainingMetrics(records, training.trainQuestions);
   const retries = training.retryStats.takeFailedShare();
+  const unread = training.scorer.takeUnreadShare();
   await training.reportMetrics(
     {
       ...metrics,
       ...(retries === undefined ? {} : { "generator/retries": retries }),
+      ...(unread === undefined ? {} : { "reward/unread_replies": unread }),
       ...update?.metrics,
       "actor/off_policy_steps": offPolicy ? 1 : 0,
       ...(isGrouped(config.rl.algorithm) && {
@@ -222,6 +224,8 @@ async function evaluateHeldOut(training: Training, step: number): Promise<void> 
       detail: `held-out questions after step ${step}`,
     });
   await reportDone(0);
+  // What was judged before is no part of this evaluation.
+  training.scorer.takeUnreadShare();
   const records = await training.evaluateHeldOut(step, async (batch, done) => {
     await training.reportEpisodes(batch, config.data.heldOutQuestions);
     await reportDone(done);
@@ -231,8 +235,13 @@ async function evaluateHeldOut(training: Training, step: number): Promise<void> 
     new Map(heldOutQuestions.map((q) => [q.id, q])),
     config.data.heldOutQuestions,
   );
+  const unread = training.scorer.takeUnreadShare();
   await training.reportMetrics(
-    { ...metrics, "timing_s/testing": (performance.now() - start) / 1000 },
+    {
+      ...metrics,
+      ...(unread === undefined ? {} : { "held-out/unread_replies": unread }),
+      "timing_s/testing": (performance.now() - start) / 1000,
+    },
     step,
   );
   const rag = metrics["held-out/rag_accuracy"];

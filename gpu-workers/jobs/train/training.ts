@@ -102,6 +102,7 @@ export class Training {
   readonly pool: QuestionPool;
   readonly source: EpisodeSource;
   readonly grader: EpisodeGrader;
+  readonly scorer: AnswerScorer;
   readonly baseline: RagBaseline | null;
   readonly alarms: AlarmMonitor;
   readonly state: TrainingState;
@@ -139,7 +140,7 @@ export class Training {
     const retriever =
       components.retriever && withRetrieverRetry(components.retriever, warn, signal);
     this.source = openEpisodeSource(config, retriever, documents);
-    const scorer = new AnswerScorer(
+    this.scorer = new AnswerScorer(
       config.reward.scorer,
       () =>
         openRunJudge(config, engine, context, signal, {
@@ -149,7 +150,7 @@ export class Training {
       null,
       (replies) => warn(describeUnread(replies)),
     );
-    this.grader = new EpisodeGrader(generator, documents, scorer);
+    this.grader = new EpisodeGrader(generator, documents, this.scorer);
     this.alarms = new AlarmMonitor(context, config, heldOutQuestions.length);
     this.baseline =
       retriever &&

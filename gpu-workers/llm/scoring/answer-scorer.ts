@@ -62,6 +62,8 @@ interface Verdict {
  */
 export class AnswerScorer {
   private judge: Promise<Judge> | null = null;
+  /** Of the judge since they were last taken. */
+  private replies = { all: 0, unread: 0 };
 
   constructor(
     private readonly name: ScorerName,
@@ -71,6 +73,13 @@ export class AnswerScorer {
     /** Told of replies that count as no because they could not be read. */
     private readonly onUnread: ((replies: readonly UnreadReply[]) => void) | null = null,
   ) {}
+
+  /** Share of the judge's replies since the last call that said neither yes nor no; undefined where there was none. */
+  takeUnreadShare(): number | undefined {
+    const { all, unread } = this.replies;
+    this.replies = { all: 0, unread: 0 };
+    return all === 0 ? undefined : unread / all;
+  }
 
   /**
    * Scores answers in the order of the items.
@@ -193,6 +202,8 @@ export class AnswerScorer {
       signal,
       (index, reply) => replies.set(index, reply),
     );
+    this.replies.all += items.length;
+    this.replies.unread += replies.size;
     if (replies.size > 0)
       this.onUnread?.(
         [...replies].map(([index, reply]) => ({ questionId: items[index]!.question.id, reply })),

@@ -212,6 +212,8 @@ describe("the judge at an endpoint", () => {
         { scorer: "unread/judge/2.1 m", value: 1 },
         { scorer: "unread/generation-accuracy/3.1 m", value: 1 },
       ]);
+      // Of one answer, asked about once; a second reading finds none.
+      expect([scorer.takeUnreadShare(), scorer.takeUnreadShare()]).toEqual([1, undefined]);
     }
     expect(told).toEqual(Array(2).fill({ questionId: "q1", reply: "perhaps" }));
   });

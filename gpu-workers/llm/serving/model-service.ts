@@ -26,8 +26,8 @@ export interface ModelServiceOptions {
   host: string;
   /** 0: any free port. */
   port: number;
-  /** Name of the model for clients. */
-  model: string;
+  /** Names of the model for clients, at least one; the first is its own, the others are further ones. */
+  names: readonly string[];
   /** Key that clients must send; null: none. */
   apiKey: string | null;
   /** Requests that the backend runs at once. */
@@ -134,7 +134,12 @@ export class ModelService {
       if (request.method === "GET" && path === "/v1/models")
         return sendJson(response, 200, {
           object: "list",
-          data: [{ id: this.options.model, object: "model", owned_by: "s3" }],
+          data: this.options.names.map((id) => ({
+            id,
+            object: "model",
+            owned_by: "s3",
+            root: this.options.names[0],
+          })),
         });
       if (
         request.method === "POST" &&
@@ -164,7 +169,7 @@ export class ModelService {
     if (!requireBackend) response.setHeader("Retry-After", "2");
     sendJson(response, requireBackend ? 200 : 503, {
       status: this.stopping ? "stopping" : requireBackend ? "ready" : "starting",
-      model: this.options.model,
+      model: this.options.names[0],
       detail: requireBackend ? "" : this.startDetail,
     });
   }
@@ -181,9 +186,12 @@ export class ModelService {
       await readJson(request),
       "the request",
     );
-    const { model } = this.options;
-    if (body.model !== model)
-      throw new AppError("not-found", `model "${body.model}" is not served here; this is ${model}`);
+    const { names } = this.options;
+    if (!names.includes(body.model))
+      throw new AppError(
+        "not-found",
+        `model "${body.model}" is not served here; this is ${names.join(", ")}`,
+      );
     const disconnected = new AbortController();
     response.once("close", () => disconnected.abort());
     await this.acquireSlot();
@@ -200,7 +208,7 @@ export class ModelService {
           cause,
         });
       });
-      await this.forwardReply(reply, backend, response);
+      await this.forwardReply(reply, backend, body.model, response);
       if (reply.ok) this.latency.record(performance.now() - start);
       else this.counts.errors += 1;
     } finally {
@@ -208,15 +216,16 @@ export class ModelService {
     }
   }
 
-  /** Forwards the backend's reply with the model's name for clients; a stream is forwarded as it comes. */
+  /** Forwards the backend's reply with the name that the client gave; a stream is forwarded as it comes. */
   private async forwardReply(
     reply: Response,
     backend: ModelBackend,
+    name: string,
     response: ServerResponse,
   ): Promise<void> {
     const type = reply.headers.get("content-type") ?? "application/json";
     const rename = (text: string): string =>
-      text.replaceAll(JSON.stringify(backend.model), () => JSON.stringify(this.options.model));
+      text.replaceAll(JSON.stringify(backend.model), () => JSON.stringify(name));
     if (!type.startsWith("text/event-stream")) {
       const text = await reply.text();
       this.countUsage(text);

@@ -9,7 +9,7 @@ afterEach(closeAll);
 describe("the /retrieve service, asked for anything", () => {
   it("answers or refuses with a word, and never with a defect", async () => {
     const { service } = await serveWords();
-    const schema = buildRetrieveRequestSchema({ ...RETRIEVE_LIMITS, topk: 5, queries: 8 });
+    const schema = buildRetrieveRequestSchema({ ...RETRIEVE_LIMITS, topk: 5, queries: 8 }, 3);
     const inputs = createHostileInputs(schema, { uuids: ["a"], texts: ["a query", "another"] });
     const bodies = fc
       .sample(inputs, { seed: 11, numRuns: 300 })

@@ -116,6 +116,7 @@ describe("the /retrieve service", () => {
       documents: 3,
       key: "k",
       limits: { queries: 512, queryCharacters: 200_000, topk: 1000 },
+      defaultTopk: 3,
     });
     expect(service.readMetrics().latencyMs).toEqual({ p50: null, p99: null });
     await post(service, { queries: ["a", "b"] });
@@ -178,6 +179,17 @@ describe("the /retrieve service", () => {
     expect((await underWay).status).toBe(200);
     await stopped;
     await expect(post(service, { queries: ["a"] })).rejects.toThrow();
+  });
+
+  it("gives as many documents by default as its run says", async () => {
+    const service = await RetrieveService.start(new WordRetriever(), { defaultTopk: 2 });
+    closing.push(() => service.stop(0));
+    const count = async (body: object) =>
+      ((await (await post(service, body)).json()) as { result: unknown[][] }).result[0]!.length;
+    expect(await count({ queries: ["a"] })).toBe(2);
+    expect(await count({ queries: ["a"], topk: 1 })).toBe(1);
+    const health: unknown = await (await fetch(`${service.url}/healthz`)).json();
+    expect(health).toMatchObject({ defaultTopk: 2 });
   });
 
   it("takes the limits of its run", async () => {

@@ -3,6 +3,7 @@ import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { z } from "zod";
 import { AppError, parseOrThrow, toWireError, type ErrorCode } from "@/contracts/errors";
 import {
+  DEFAULT_TOPK,
   RETRIEVE_LIMITS,
   RETRIEVER_KEY_HEADER,
   type RetrieveHealth,
@@ -28,6 +29,8 @@ export interface RetrieveServiceOptions {
   /** What searchers must show, as `?token=` or `Authorization: Bearer`; by default nothing. */
   token?: string | null;
   limits?: Partial<RetrieveLimits & CoalescerLimits>;
+  /** Documents a query where a request names none; by default 3, or the limit where that is lower. */
+  defaultTopk?: number | null;
 }
 
 /** Body of a request: 512 queries of ordinary length fit many times over. */
@@ -56,6 +59,7 @@ export class RetrieveService {
   private coalescer: Coalescer | null = null;
   private key = "";
   private readonly limits: RetrieveLimits & CoalescerLimits;
+  private readonly defaultTopk: number;
   private readonly request: ReturnType<typeof buildRetrieveRequestSchema>;
   private readonly latency = new LatencyWindow();
   private readonly counts = { requests: 0, queries: 0, errors: 0, refused: 0 };
@@ -69,10 +73,11 @@ export class RetrieveService {
     /** Base address, e.g. http://127.0.0.1:8123. */
     readonly url: string,
     private readonly token: string | null,
-    limits: RetrieveServiceOptions["limits"],
+    { limits, defaultTopk }: Pick<RetrieveServiceOptions, "limits" | "defaultTopk">,
   ) {
     this.limits = { ...RETRIEVE_LIMITS, ...COALESCER_LIMITS, ...limits };
-    this.request = buildRetrieveRequestSchema(this.limits);
+    this.defaultTopk = defaultTopk ?? Math.min(DEFAULT_TOPK, this.limits.topk);
+    this.request = buildRetrieveRequestSchema(this.limits, this.defaultTopk);
   }
 
   /**
@@ -83,10 +88,10 @@ export class RetrieveService {
     host = "127.0.0.1",
     port = 0,
     token = null,
-    limits,
+    ...answering
   }: RetrieveServiceOptions = {}): Promise<RetrieveService> {
     const { server, url } = await listen(host, port);
-    const service = new RetrieveService(server, url, token, limits);
+    const service = new RetrieveService(server, url, token, answering);
     server.on("request", (request, response) => void service.handle(request, response));
     return service;
   }
@@ -182,6 +187,7 @@ export class RetrieveService {
       key: description?.key ?? null,
       ...(description?.note !== undefined && { note: description.note }),
       limits: { queries, queryCharacters, topk },
+      defaultTopk: this.defaultTopk,
     };
     send(response, this.ready ? 200 : 503, JSON.stringify(health));
   }

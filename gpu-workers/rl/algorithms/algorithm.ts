@@ -16,12 +16,14 @@ export interface Trajectory {
    * states, too.
    */
   areActions?: readonly boolean[];
+  /** The critic's value after the last token where that is a state, too (`upstream`). Absent: 0, as the episode is over. */
+  endValue?: number;
 }
 
 /** What the action tokens of an episode are credited with. */
 export interface Credit {
   advantages: number[];
-  /** Targets of the critic, one for each state; absent without one. */
+  /** Targets of the critic, one for each state, without that of `endValue`, which is 0; absent without a critic. */
   returns?: number[];
 }
 

@@ -64,9 +64,11 @@ describe("against torch on padded tensors (reference.py)", () => {
       const episodes = reference.scores.map((reward, i): Trajectory => ({
         reward,
         penalties: penalties[i]!,
-        values: values[i]!,
+        values: values[i]!.slice(0, areActions[i]!.length),
         areActions: areActions[i]!,
+        ...(values[i]!.length > areActions[i]!.length && { endValue: values[i]!.at(-1)! }),
       }));
+      expect(episodes.filter(({ endValue }) => endValue !== undefined)).toHaveLength(8);
       const inGroups = Array.from({ length: reference.groups }, (_, g) =>
         episodes.slice(g * size, (g + 1) * size),
       );
@@ -76,10 +78,12 @@ describe("against torch on padded tensors (reference.py)", () => {
           .flat();
       const [plain, whitened] = [credit(false), credit(true)];
       episodes.forEach((_, i) => {
+        // The return of the state after the last token is 0.
+        const end = episodes[i]!.endValue === undefined ? [] : [0];
         near(plain[i]!.advantages, expected.advantages[i]!);
-        near(plain[i]!.returns!, expected.returns[i]!);
+        near([...plain[i]!.returns!, ...end], expected.returns[i]!);
         near(whitened[i]!.advantages, expected.whitened[i]!);
-        near(whitened[i]!.returns!, expected.returns[i]!);
+        near([...whitened[i]!.returns!, ...end], expected.returns[i]!);
       });
       // Of the action tokens alone the mean is another.
       const mean = computeMean(whitened.flatMap(({ advantages }) => advantages))!;

@@ -19,9 +19,9 @@ export function createPpo(rl: RlConfig): Algorithm {
     assignCredit: (groups) => {
       const estimates = groups.map((group) =>
         group.map((trajectory) => {
-          const { reward, values } = trajectory;
-          const penalties = spreadPenalties(trajectory);
-          return computeGae(buildTokenRewards(reward, penalties), values, rl.gamma, rl.lambda);
+          const { reward, values, endValue } = trajectory;
+          const rewards = buildTokenRewards(reward, spreadPenalties(trajectory));
+          return computeGae(rewards, values, rl.gamma, rl.lambda, endValue);
         }),
       );
       const all = estimates.flat().map(({ advantages }) => advantages);

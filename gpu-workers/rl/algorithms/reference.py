@@ -76,24 +76,27 @@ for gamma, lam in [(1.0, 1.0), (0.9, 0.8), (1.0, 0.0), (0.5, 1.0)]:
 
 # As verl's PPO and so the released code: every token after the prompt is a state, retrieved ones
 # have values and no reward, the reward stands at the last token, whitening goes over all of them.
+# The mask of values and of the critic's loss is the same but for a column at its front, so that the
+# state after the last token has a value and is learned wherever the batch has a column for it.
 generator = torch.Generator().manual_seed(1)
 everything = torch.ones(n, LENGTH, dtype=F64)
 lengths = torch.randint(5, LENGTH + 1, (n,), generator=generator)
 for i, length in enumerate(lengths):
     everything[i, length:] = 0
 acting = mask * everything
-released_values = torch.randn(n, LENGTH, dtype=F64, generator=generator) * everything
+shifted = torch.cat([torch.ones(n, 1, dtype=F64), everything[:, :-1]], 1)
+released_values = torch.randn(n, LENGTH, dtype=F64, generator=generator) * shifted
 released_penalties = penalties * acting
 released_rewards = at_last(scores, everything) - released_penalties
 released = []
 for gamma, lam in [(1.0, 1.0), (1.0, 0.95), (0.9, 0.8)]:
-    advantages, returns = gae(released_rewards, released_values, everything, gamma, lam)
+    advantages, returns = gae(released_rewards, released_values, shifted, gamma, lam)
     released.append(
         {
             "gamma": gamma,
             "lambda": lam,
             "advantages": rows(advantages, acting),
-            "returns": rows(returns, everything),
+            "returns": rows(returns, shifted),
             "whitened": rows(whiten(advantages, everything), acting),
         }
     )
@@ -108,7 +111,7 @@ result = {
     "cases": cases,
     "released": {
         "penalties": rows(released_penalties, acting),
-        "values": rows(released_values, everything),
+        "values": rows(released_values, shifted),
         "areActions": [[x == 1 for x in row] for row in rows(acting, everything)],
         "cases": released,
     },

@@ -3,6 +3,7 @@ import type { Credit } from "@/gpu-workers/rl/algorithms/algorithm";
 import { KL_ESTIMATORS } from "@/gpu-workers/rl/algorithms/kl";
 import type { Group } from "@/gpu-workers/rl/rollout";
 import {
+  appendEndState,
   buildDatum,
   buildTrainingSequence,
   fillActionTokens,
@@ -30,6 +31,8 @@ export interface Experience {
   penalties: number[];
   /** The critic's value of each state; empty without a critic. */
   values: number[];
+  /** The critic's value after the last token where that is a state, too (`upstream`). */
+  endValue?: number;
   /** Of each state whether its token is an action token; absent: every state's is. */
   areActions?: boolean[];
 }
@@ -60,7 +63,9 @@ export async function buildExperiences(
       fillActionTokens(sequence, () => 1),
     ),
   );
-  const states = sequences.map((sequence) => buildDatum(sequence, [...listStates(sequence)]));
+  const valuedSequences =
+    critic === null ? sequences : addEndStates(sequences, critic.info.maxLength);
+  const states = valuedSequences.map((sequence) => buildDatum(sequence, [...listStates(sequence)]));
   const measuresKl = klCoefficient > 0;
   const forward =
     measuresKl || rl.oldLogprobs === "trainer"
@@ -88,6 +93,25 @@ export async function buildExperiences(
   );
 }
 
+/**
+ * The sequences as the critic reads them. As released, the mask of its loss is shifted by one token against what it is laid
+ * over, so that the state after the last token is learned, too; a step's longest episodes have no room for it.
+ *
+ * @param maxLength tokens that the critic reads
+ */
+function addEndStates(
+  sequences: readonly TrainingSequence[],
+  maxLength: number,
+): TrainingSequence[] {
+  const count = ({ states = [] }: TrainingSequence): number => states.filter((s) => s === 1).length;
+  const longest = sequences.reduce((most, sequence) => Math.max(most, count(sequence)), 0);
+  return sequences.map((sequence) =>
+    count(sequence) < longest && sequence.ids.length < maxLength
+      ? appendEndState(sequence)
+      : sequence,
+  );
+}
+
 /** Puts together the results of the forward passes for the episode at `index` of the batch. Pure. */
 function buildExperience(
   sequence: TrainingSequence,
@@ -104,6 +128,8 @@ function buildExperience(
   const samplerLogprobs = pickActionTokens(sequence, sequence.logprobs);
   const trainerLogprobs = pick(forward?.logprobs[index]);
   const referenceLogprobs = pick(forward?.referenceLogprobs?.[index]);
+  // An entry more than the sequence has tokens is that of the state after them.
+  const endValue = valued?.values[index]?.[sequence.ids.length];
   const estimateKl = KL_ESTIMATORS[rl.klEstimator];
   const penalised = referenceLogprobs !== null && trainerLogprobs !== null && rl.klIn === "reward";
   return {
@@ -116,6 +142,7 @@ function buildExperience(
       penalised ? klCoefficient * estimateKl(trainerLogprobs[t]!, referenceLogprobs[t]!) : 0,
     ),
     values: (valued?.values[index] ?? []).filter((_, i) => states[i] === 1),
+    ...(endValue !== undefined && { endValue }),
     ...(sequence.states && {
       areActions: sequence.mask.flatMap((m, i) => (states[i] === 1 ? [m === 1] : [])),
     }),

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { rlSchema } from "@/contracts/run-config/rl";
+import { searchSchema } from "@/contracts/run-config/search";
 import {
   computeRateFactor,
   getCriticSchedule,
@@ -64,7 +65,13 @@ describe("schedules of a configuration", () => {
   });
 
   it("AdamW: what is not set is left to the engine", () => {
-    const optimizerOf = (settings: object) => selectOptimizer(rlSchema.parse(settings));
+    const optimizerOf = (settings: object, protocol: "paper" | "upstream" = "paper") =>
+      selectOptimizer({ rl: rlSchema.parse(settings), search: searchSchema.parse({ protocol }) });
+    expect(optimizerOf({}, "upstream")).toEqual({});
+    expect(optimizerOf({ weightDecay: 0.01 }, "upstream")).toEqual({
+      weightDecay: 0.01,
+      decays: "all",
+    });
     expect(optimizerOf({ adamBeta1: 0.9, adamBeta2: 0.95, weightDecay: 0 })).toEqual({});
     expect(optimizerOf({ adamBeta2: 0.999, weightDecay: 0.01 })).toEqual({
       betas: [0.9, 0.999],

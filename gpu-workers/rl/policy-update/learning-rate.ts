@@ -56,15 +56,23 @@ export function computeRateFactor(
   }
 }
 
-/** AdamW's settings that differ from the engine's. */
-export function selectOptimizer({ adamBeta1, adamBeta2, weightDecay }: RlConfig): {
+/**
+ * AdamW's settings that differ from the engine's. Under `upstream` norms and biases decay with all other weights, as
+ * the released code gives its optimiser every parameter.
+ */
+export function selectOptimizer({
+  rl: { adamBeta1, adamBeta2, weightDecay },
+  search,
+}: Pick<TrainConfig, "rl" | "search">): {
   betas?: [number, number];
   weightDecay?: number;
+  decays?: "all";
 } {
   return {
     ...((adamBeta1 !== undefined || adamBeta2 !== undefined) && {
       betas: [adamBeta1 ?? 0.9, adamBeta2 ?? 0.95] as [number, number],
     }),
     ...(weightDecay !== undefined && { weightDecay }),
+    ...(weightDecay !== undefined && search.protocol === "upstream" && { decays: "all" }),
   };
 }

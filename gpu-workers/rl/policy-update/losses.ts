@@ -1,6 +1,7 @@
 import type { Datum } from "@/contracts/engine/dialect";
 import type { TrainConfig } from "@/contracts/run-config/train-config";
 import {
+  appendEndState,
   buildDatum,
   countActionTokens,
   fillActionTokens,
@@ -60,23 +61,26 @@ export const createPolicyLoss =
 
 /**
  * The critic's loss: squared error to the returns, always averaged over the states of the mini-batch. These are the action
- * tokens, and under `upstream` what was retrieved as well.
+ * tokens, and under `upstream` what was retrieved as well and what follows the last token, of which the return is 0.
  */
 export const createValueLoss =
   (valueClip: number | null): BuildLossRequest =>
   (batch) => {
-    const masks = batch.map(({ experience }) => listStates(experience.sequence));
-    const count = masks.flat().filter((m) => m === 1).length;
-    const data = batch.map(({ experience: { sequence, values }, credit }, i): Datum => {
+    const sequences = batch.map(({ experience: { sequence, endValue } }) =>
+      endValue === undefined ? sequence : appendEndState(sequence),
+    );
+    const count = sequences.flatMap(listStates).filter((m) => m === 1).length;
+    const data = batch.map(({ experience: { values, endValue }, credit }, i): Datum => {
+      const sequence = sequences[i]!;
       const fill = (value: (state: number) => number): number[] =>
-        fillActionTokens({ mask: masks[i]! }, value);
+        fillActionTokens({ mask: listStates(sequence) }, value);
       return {
         ...buildDatum(
           sequence,
           fill(() => 1 / Math.max(1, count)),
         ),
-        returns: fill((t) => credit.returns![t]!),
-        values: fill((t) => values[t]!),
+        returns: fill((t) => credit.returns![t] ?? 0),
+        values: fill((t) => values[t] ?? endValue!),
       };
     });
     return { loss: "value", config: { valueClip }, data };

@@ -47,7 +47,7 @@ export async function runOptimizerEpochs(
         {
           learningRate,
           gradClip: gradientClip,
-          ...selectOptimizer(config.rl),
+          ...selectOptimizer(config),
           keepActivations: i < steps.length - 1,
         },
         { signal },

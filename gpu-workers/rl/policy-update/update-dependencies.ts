@@ -8,7 +8,9 @@ import type { Stopwatch, StepPhase } from "@/gpu-workers/runtime/stopwatch";
 export const REFERENCE = "reference";
 
 /** What an update asks of a model of the engine. */
-export type TrainedModel = Pick<EngineModel, "forward" | "forwardBackward" | "optimStep">;
+export type TrainedModel = Pick<EngineModel, "forward" | "forwardBackward" | "optimStep"> & {
+  info: Pick<EngineModel["info"], "maxLength">;
+};
 
 /** What an update works with. */
 export interface UpdateDependencies {

@@ -18,6 +18,7 @@ type Body<K extends "forward" | "forwardBackward" | "optimStep"> = Parameters<
 
 /** Records what it is asked. Log-probabilities are -1 of the policy, -1.5 of the reference; values are 0.25. */
 class RecordingModel {
+  readonly info = { maxLength: 64 };
   readonly calls: string[] = [];
   readonly gradients: Body<"forwardBackward">[] = [];
   readonly steps: Body<"optimStep">[] = [];
@@ -271,6 +272,28 @@ describe("an update", () => {
     expect((await updatePolicy(start, groups, 1)).metrics["actor/lr"]).toBe(0);
   });
 
+  it("PPO under upstream: the state after the last token of a shorter episode is valued and learned", async () => {
+    const run = config({ algorithm: "ppo", whiten: false, lambda: 0.5 });
+    const made = parts({ ...run, search: { ...run.search, protocol: "upstream" } });
+    const [first, ...others] = groups;
+    const [short, ...samples] = first!.samples;
+    const cut = { ...short!, episode: { ...short!.episode, steps: [short!.episode.steps[0]!] } };
+    await updatePolicy(made, [{ ...first!, samples: [cut, ...samples] }, ...others], 2);
+    const [shorter, longer] = (made.critic as RecordingModel).gradients[0]!.data;
+    // Three tokens and what follows them, beside three episodes of five tokens.
+    expect(shorter!.ids).toEqual([1, 2, 3, 4, 5, 5]);
+    expect(shorter!.weights).toEqual([0, 0, ...Array.from({ length: 4 }, () => 1 / 19)]);
+    expect(shorter!.values).toEqual([0, 0, 0.25, 0.25, 0.25, 0.25]);
+    // A_3 = -0.25, A_2 = 1 + 0.25 - 0.25 - 0.125, A_1 = A_2 / 2, A_0 = A_2 / 4; the return adds the value.
+    expect(shorter!.returns).toEqual([0, 0, 0.46875, 0.6875, 1.125, 0]);
+    expect(longer!.ids).toHaveLength(7);
+    const [own] = made.policy.gradients[0]!.data;
+    expect([own!.ids, own!.advantages]).toEqual([
+      [1, 2, 3, 4, 5],
+      [0, 0, 0.21875, 0, 0.875],
+    ]);
+  });
+
   it("searcher and critic have schedules of their own, and AdamW its settings", async () => {
     const made = parts(
       config({
@@ -288,6 +311,14 @@ describe("an update", () => {
     expect(metrics["critic/lr"]).toBeCloseTo(0.1 * (1 + Math.cos((Math.PI * 2) / 8)), 12);
     for (const model of [made.policy, made.critic as RecordingModel])
       expect(model.steps[0]).toMatchObject({ betas: [0.9, 0.999], weightDecay: 0.01 });
+    expect(made.policy.steps[0]).not.toHaveProperty("decays");
+    const released = parts({
+      ...made.config,
+      search: { ...made.config.search, protocol: "upstream" },
+    } as TrainConfig);
+    await updatePolicy(released, groups, 4);
+    for (const model of [released.policy, released.critic as RecordingModel])
+      expect(model.steps[0]).toMatchObject({ weightDecay: 0.01, decays: "all" });
   });
 
   it("PPO: in the critic's warm-up the policy stays", async () => {

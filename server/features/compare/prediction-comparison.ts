@@ -17,6 +17,7 @@ import type { QuestionScores } from "@/server/features/leaderboard/question-scor
 import { readVariants } from "@/server/features/leaderboard/read-variants";
 import { buildResultFacts } from "@/server/features/leaderboard/result-facts";
 import type { RunStatistics } from "@/server/features/leaderboard/run-statistics";
+import { countAskedQuestions } from "@/server/features/question-sets/count-chosen";
 import type { Database } from "@/server/platform/db/database";
 import { cutPage } from "@/server/platform/db/paging";
 import {
@@ -45,8 +46,10 @@ export class PredictionComparison {
     );
     const first = requireSameQuestions(results);
     const configs = results.map(({ config }) => predictConfigSchema.parse(config));
-    const expected = results.map(({ questions }, i) =>
-      Math.min(configs[i]!.limit ?? questions, questions),
+    const expected = await Promise.all(
+      results.map(({ setId, questions }, i) =>
+        countAskedQuestions(this.database.db, setId, configs[i]!, questions),
+      ),
     );
     const facts = results.map((result, i) => buildResultFacts(configs[i]!, result));
     const variants = await readVariants(

@@ -1,5 +1,6 @@
 import type { HomeBest } from "@/contracts/api/home";
 import { buildQuestionsKey, isInScope } from "@/core/comparability/comparability";
+import { describeChoice } from "@/core/questions/choose-questions";
 import type { LeaderboardResult } from "@/server/features/leaderboard/leaderboard-results";
 import { isCeiling, listScopes } from "@/server/features/leaderboard/leaderboard-table";
 
@@ -25,8 +26,9 @@ export function chooseBest(results: readonly LeaderboardResult[]): HomeBest[] {
         continue;
       }
       const { corpus, generator, scorer, key: scopeKey } = scope;
-      const { questionSet: set, limit } = facts;
-      const questionSet = limit === null ? set : `${set}, first ${limit}`;
+      const { questionSet: set, limit, sampleSeed, skipYesNo } = facts;
+      const choice = describeChoice({ limit, sampleSeed, skipYesNo });
+      const questionSet = choice === null ? set : `${set}, ${choice}`;
       const { label } = variant;
       const measured = { label, runId, mean, low, high, results };
       best.set(key, { questionSet, corpus, generator, scorer, scope: scopeKey, ...measured });

@@ -2,6 +2,8 @@ import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import type { EpisodeRecord } from "@/contracts/records/episode";
 import { EXAMPLE_ACTOR } from "@/contracts/records/example-actor";
+import { chooseQuestions } from "@/core/questions/choose-questions";
+import { formatUnreadId } from "@/core/scoring/judged-scoring";
 import { formatRuleId } from "@/core/scoring/rule-scoring";
 import { isRule } from "@/contracts/run-config/scoring";
 import { predictConfigSchema, type PredictConfig } from "@/contracts/run-config/predict-config";
@@ -20,6 +22,7 @@ let server: TestServer;
 let worker: TestWorker;
 const me = { actor: "test", preset: null };
 const QUESTIONS = 8;
+const UNREAD = formatUnreadId(formatRuleId("span"));
 const config = (changes: object): PredictConfig =>
   predictConfigSchema.parse({ ...getPresetConfig("atlas-s3"), ...changes });
 const generator = config({}).generator;
@@ -43,13 +46,18 @@ async function ran(
     meanwhile?: () => Promise<unknown>;
     /** When each question's search was fetched. */
     fetchedAt?: (question: number) => string;
+    /** Questions that it answers; absent: all. */
+    asked?: readonly number[];
+    /** Whether the judge's reply about a question could not be read; absent: none was asked. */
+    isUnread?: (question: number) => boolean;
   } = {},
 ): Promise<string> {
   const { id } = await server.plane.launcher.launch(wanted, me);
   const run = await worker.leaseAndStart();
   expect(run.runId).toBe(id);
   await options.meanwhile?.();
-  const records = Array.from({ length: QUESTIONS }, (_, question): EpisodeRecord => {
+  const asked = options.asked ?? [...Array(QUESTIONS).keys()];
+  const records = asked.map((question): EpisodeRecord => {
     const record = buildRecord({
       step: null,
       phase: "predict",
@@ -74,6 +82,9 @@ async function ran(
         ...record.score!,
         scorer: isRule(wanted.scorer) ? formatRuleId(wanted.scorer) : wanted.scorer,
       },
+      ...(options.isUnread && {
+        otherScores: [{ scorer: UNREAD, value: options.isUnread(question) ? 1 : 0 }],
+      }),
     };
   });
   const { questions, corpus, reuse } = wanted;
@@ -480,5 +491,70 @@ describe("versions", () => {
     const missing = await launch(first);
     expect(missing.present).toEqual([]);
     await cancel(missing.launched);
+  });
+});
+
+describe("questions of several data sources", () => {
+  const set = "sources";
+  const types = ["nq", "nq", "nq", "hotpotqa", "hotpotqa", "hotpotqa", "hotpotqa", "hotpotqa"];
+  beforeAll(() =>
+    server.plane.questionSets.store(
+      set,
+      questionsOf(set).map((question, i) => ({
+        ...question,
+        type: types[i]!,
+        ...(i === 7 && { answers: ["yes"] }),
+      })),
+      "test",
+    ),
+  );
+
+  it("have a figure each, and the share of unread replies stands beside the whole", async () => {
+    const run = await ran(config({ name: "whole", questions: set }), {
+      isUnread: (question) => question < 2,
+    });
+    // Even questions are right.
+    const parts = {
+      mean: 0.5,
+      types: [
+        { type: "nq", scored: 3, mean: 2 / 3 },
+        { type: "hotpotqa", scored: 5, mean: 2 / 5 },
+      ],
+      replies: 8,
+      unread: 2,
+    };
+    const { row } = await shown(run);
+    expect(row.cells.find((cell) => cell?.runId === run)).toMatchObject(parts);
+    expect(await server.plane.leaderboard.readRunStatistics(run)).toContainEqual(
+      expect.objectContaining(parts),
+    );
+  });
+
+  it("are a column of their own where a seed draws some of each, or yes and no are left out", async () => {
+    const sample = { questions: set, limit: 2, sampleSeed: 42 };
+    const chosen = chooseQuestions(
+      types.map((type, id) => ({ id, type, answers: ["x"] })),
+      sample,
+    ).map(({ id }) => id);
+    const sampled = await ran(config({ name: "sampled", ...sample }), { asked: chosen });
+    const filtered = await ran(config({ name: "filtered", questions: set, skipYesNo: true }), {
+      asked: [0, 1, 2, 3, 4, 5, 6],
+    });
+    const board = await server.plane.leaderboard.get({ scope: (await shown(sampled)).scope.key });
+    const columns = board.columns.filter(({ questionSet }) => questionSet === set);
+    expect(columns).toMatchObject([
+      { limit: null, questions: 8 },
+      { limit: null, skipYesNo: true, questions: 7 },
+      { limit: 2, sampleSeed: 42, questions: 4 },
+    ]);
+    const cells = board.rows.flatMap((row) => row.cells.filter((cell) => cell !== null));
+    for (const run of [sampled, filtered])
+      expect(cells.find(({ runId }) => runId === run)).toMatchObject({ reason: null });
+    const summary = await server.plane.scoring.readSummary(sampled);
+    expect(summary).toMatchObject({ questions: 4, missing: 0 });
+    const compared = await server.plane.predictionComparison.compare({ runs: [sampled, filtered] });
+    expect(compared.differences).toEqual([
+      { runId: filtered, reasons: ["only a part of the questions: without yes and no"] },
+    ]);
   });
 });

@@ -1,5 +1,6 @@
 import type { z } from "zod";
-import { answersItself } from "@/core/comparability/comparability";
+import { answersItself, buildQuestionsKey } from "@/core/comparability/comparability";
+import { describeChoice } from "@/core/questions/choose-questions";
 import { METHODS } from "@/core/run/methods";
 import { toPredictConfig } from "@/core/run/predict-config";
 import { isRule, needsJudge } from "@/contracts/run-config/scoring";
@@ -8,6 +9,7 @@ import { EXAMPLE_ACTOR } from "@/contracts/records/example-actor";
 import { findPreset } from "@/core/presets/run-presets";
 import { runConfigSchema } from "@/contracts/run-config/run-config";
 import { predictConfigSchema, type PredictConfig } from "@/contracts/run-config/predict-config";
+import type { QuestionChoice } from "@/contracts/run-config/question-choice";
 import type {
   launchMethodsRequestSchema,
   launchMethodsResponseSchema,
@@ -19,7 +21,7 @@ import type { Database } from "@/server/platform/db/database";
 import type { Launcher } from "@/server/features/runs/launcher";
 import { describeVariant, getOwnPrompt } from "./method-variant";
 import { selectUnfinishedRuns } from "./queries";
-import { getEffectiveLimit } from "./result-facts";
+import { getEffectiveChoice } from "./result-facts";
 
 /** What a run asks and searches, by content. */
 interface Versions {
@@ -62,10 +64,9 @@ function formatCellKey({
   versions: { questionSetVersion, questions, corpusVersion },
 }: Omit<KnownResult, "runId">): string {
   const { generator, judge, scorer } = config;
+  const choice = getEffectiveChoice(config, questions);
   const questionsAndCorpus = [
-    config.questions,
-    questionSetVersion,
-    getEffectiveLimit(config, questions),
+    buildQuestionsKey({ questionSet: config.questions, questionSetVersion, ...choice }),
     config.corpus,
     corpusVersion,
   ];
@@ -97,9 +98,9 @@ export async function launchMissing(
     methods,
     like,
     questions,
-    limit,
     checkpoint,
     untrained,
+    ...choice
   }: z.output<typeof launchMethodsRequestSchema>,
   actor: string,
 ): Promise<z.infer<typeof launchMethodsResponseSchema>> {
@@ -112,7 +113,7 @@ export async function launchMissing(
       `checkpoint: was trained as ${METHODS[trained.method].title}, which is not among the methods. Choose that method too, or another checkpoint.`,
     );
   const configs = methods.map((method) => {
-    const config = buildConfig(base, method, questions, limit);
+    const config = buildConfig(base, method, questions, choice);
     if (trained?.method === method) return applyTrained(config, trained);
     if (method === "s3" && untrained)
       return { ...config, searcher: { ...config.searcher, checkpoint: null } };
@@ -167,19 +168,21 @@ const buildConfig = (
   base: PredictConfig,
   method: PredictConfig["method"],
   questions: string,
-  limit: number | null,
+  { limit, sampleSeed, skipYesNo }: QuestionChoice,
 ): PredictConfig =>
   predictConfigSchema.parse({
     ...base,
     method,
     questions,
     limit,
+    sampleSeed,
+    skipYesNo,
     matchRun: null,
     reuse: { equalEpisodes: base.reuse.equalEpisodes },
-    name: `${METHODS[method].title}, ${questions}${limit === null ? "" : `, first ${limit}`}`.slice(
-      0,
-      120,
-    ),
+    name: [METHODS[method].title, questions, describeChoice({ limit, sampleSeed, skipYesNo })]
+      .filter((part) => part !== null)
+      .join(", ")
+      .slice(0, 120),
     // Where a method may answer itself or not, the frozen generator answers: else it would be compared with another one.
     methodSettings: {
       ...base.methodSettings,

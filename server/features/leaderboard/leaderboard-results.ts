@@ -1,6 +1,7 @@
 import { runConfigSchema } from "@/contracts/run-config/run-config";
 import type { PredictConfig } from "@/contracts/run-config/predict-config";
 import { assessCompleteness, type ResultFacts } from "@/core/comparability/comparability";
+import { countAskedQuestions, isChosen } from "@/server/features/question-sets/count-chosen";
 import type { Database } from "@/server/platform/db/database";
 import type { MethodVariant } from "./method-variant";
 import { selectResults, type StoredResult } from "./queries";
@@ -24,6 +25,9 @@ export class LeaderboardResults {
   /** Configurations never change, and parsing them is most of a read's work. Null: not of a predict run. */
   private readonly configs = new Map<string, PredictConfig | null>();
 
+  /** Questions of runs that do not just ask the first ones, by run and version of the set: neither ever changes. */
+  private readonly asked = new Map<string, number>();
+
   constructor(private readonly database: Database) {}
 
   /** Results of every run, the newest run first. */
@@ -34,9 +38,10 @@ export class LeaderboardResults {
       return config ? [{ ...result, config }] : [];
     });
     const variants = await readVariants(db, results);
+    const counts = await Promise.all(results.map((result) => this.countExpected(result)));
     return results.map((result, i) => {
-      const { config, questions, withGold, answered, scored, failed } = result;
-      const expected = withGold ?? Math.min(config.limit ?? questions, questions);
+      const { config, answered, scored, failed } = result;
+      const expected = counts[i]!;
       return {
         ...result,
         facts: buildResultFacts(config, result),
@@ -45,6 +50,23 @@ export class LeaderboardResults {
         ...assessCompleteness({ expected, answered, scored, failed }),
       };
     });
+  }
+
+  private async countExpected({
+    runId,
+    setId,
+    config,
+    questions,
+    withGold,
+  }: StoredResult & { config: PredictConfig }): Promise<number> {
+    const { limit } = config;
+    if (!isChosen(config)) return withGold ?? Math.min(limit ?? questions, questions);
+    const key = `${runId} ${setId}`;
+    const known =
+      this.asked.get(key) ??
+      (await countAskedQuestions(this.database.db, setId, config, questions));
+    this.asked.set(key, known);
+    return known;
   }
 
   private parseConfig(runId: string, stored: unknown): PredictConfig | null {

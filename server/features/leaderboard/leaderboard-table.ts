@@ -10,6 +10,7 @@ import {
   isInScope,
   buildQuestionsKey,
   buildScopeKey,
+  type ResultFacts,
   type ScopeFacts,
 } from "@/core/comparability/comparability";
 import { correctByHolm } from "@/core/statistics/comparison";
@@ -29,7 +30,7 @@ export interface Column {
   id: string;
   questionSet: string;
   questionSetVersion: string;
-  limit: number | null;
+  choice: Pick<ResultFacts, "limit" | "sampleSeed" | "skipYesNo">;
   expected: number;
 }
 
@@ -106,8 +107,10 @@ export function listColumns(results: readonly LeaderboardResult[]): Column[] {
   const columns = new Map<string, Column>();
   for (const { facts, expected } of results) {
     const id = buildQuestionsKey(facts);
-    const { questionSet, questionSetVersion, limit } = facts;
-    if (!columns.has(id)) columns.set(id, { id, questionSet, questionSetVersion, limit, expected });
+    const { questionSet, questionSetVersion, limit, sampleSeed, skipYesNo } = facts;
+    const choice = { limit, sampleSeed, skipYesNo };
+    if (!columns.has(id))
+      columns.set(id, { id, questionSet, questionSetVersion, choice, expected });
   }
   return [...columns.values()].sort(
     (a, b) => a.questionSet.localeCompare(b.questionSet) || b.expected - a.expected,

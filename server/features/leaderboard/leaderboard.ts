@@ -89,11 +89,11 @@ export class Leaderboard {
       scopes,
       scope: scope?.key ?? null,
       reference: reference?.variant.id ?? null,
-      columns: columns.map(({ id, questionSet, questionSetVersion, limit, expected }) => ({
+      columns: columns.map(({ id, questionSet, questionSetVersion, choice, expected }) => ({
         id,
         questionSet,
         version: questionSetVersion,
-        limit,
+        ...choice,
         questions: expected,
         ceiling: findCeiling(
           ceilingsInScope.filter(({ facts }) => buildQuestionsKey(facts) === id),

@@ -121,6 +121,21 @@ describe("a row of the leaderboard", () => {
     );
   });
 
+  it("of an ablation is a row of its own", () => {
+    const episodesOf = "00000000-0000-4000-8000-000000000001";
+    const rows = (["selected", "no-select", "no-init", "no-both"] as const).map((context) =>
+      describeVariant(config({ reuse: { episodesOf, context } }), null, null),
+    );
+    expect(new Set(rows.map(({ id }) => id)).size).toBe(4);
+    expect(rows[0]!.id).toBe(idOf({}));
+    expect(rows.map(({ label }) => label)).toEqual([
+      "s3 8-3-3, untrained",
+      "s3 8-3-3, no selection, untrained",
+      "s3 8-3-3, no first window, untrained",
+      "s3 8-3-3, neither selection nor first window, untrained",
+    ]);
+  });
+
   it("of stored episodes that are answered anew is the generator's", () => {
     const reuse = { episodesOf: "00000000-0000-4000-8000-000000000001" };
     expect(describeVariant(config({ method: "cot", reuse }), null, null)).toMatchObject({

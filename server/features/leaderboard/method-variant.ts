@@ -1,5 +1,6 @@
 import { answersItself } from "@/core/comparability/comparability";
 import { METHODS } from "@/core/run/methods";
+import { getAblation, type Ablation } from "@/contracts/run-config/scoring";
 import type { RetrieverConfig } from "@/contracts/run-config/retriever";
 import { findCondensingPrompt, findMethodPrompt } from "@/core/prompts/built-in-prompts";
 import type { PromptText } from "@/core/prompts/prompt-text";
@@ -105,6 +106,7 @@ function describeTraining({ step, config }: Checkpoint): unknown {
 /** The settings by which two variants differ. */
 function selectSettings(config: PredictConfig, traits: Traits): object {
   const { method, retriever, search, documents, matchRun, methodSettings } = config;
+  const ablation = getAblation(config.reuse);
   const { retrieves, asksModel } = METHODS[method];
   const { model, checkpoint, endpoint, dialect, api, thinking } = config.searcher;
   const { generates, prompt, condensingPrompt, temperature, truncation } = traits;
@@ -130,6 +132,7 @@ function selectSettings(config: PredictConfig, traits: Traits): object {
       ...common,
       search,
       temperature,
+      ...(ablation !== null && { context: ablation }),
       // A row without them keeps its name.
       ...(truncation.length > 0 && { truncation: Object.fromEntries(truncation) }),
     };
@@ -148,18 +151,26 @@ function selectSettings(config: PredictConfig, traits: Traits): object {
 }
 
 function formatLabel(
-  { method, search, documents, matchRun, searcher }: PredictConfig,
+  { method, search, documents, matchRun, searcher, reuse }: PredictConfig,
   checkpoint: Checkpoint | null,
 ): string {
   if (method === "rag")
     return matchRun === null ? `RAG, top ${documents}` : "RAG, document-matched";
   if (method !== "s3")
     return checkpoint ? `${METHODS[method].title}, step ${checkpoint.step}` : METHODS[method].title;
-  const label = `s3 ${search.retrieve}-${search.select}-${search.turns}`;
+  const ablation = getAblation(reuse);
+  const label = `s3 ${search.retrieve}-${search.select}-${search.turns}${ablation === null ? "" : `, ${ABLATIONS[ablation]}`}`;
   if (checkpoint) return `${label}, step ${checkpoint.step}`;
   // Of a model at an endpoint it is not known here whether it was trained.
   return searcher.endpoint === null ? `${label}, untrained` : label;
 }
+
+/** What an ablation leaves out of what the generator reads. */
+const ABLATIONS: Record<Ablation, string> = {
+  "no-select": "no selection",
+  "no-init": "no first window",
+  "no-both": "neither selection nor first window",
+};
 
 function formatDetail(
   { method, retriever, search, searcher }: PredictConfig,
@@ -239,13 +250,20 @@ export function describeImportedVariant(
 ): MethodVariant {
   const { method, reuse } = config;
   const answeredHere = reuse.episodesOf !== null && !reuse.keepAnswers;
-  const id = JSON.stringify([method, "imported", importedFrom, answeredHere]);
+  const ablation = getAblation(reuse);
+  const id = JSON.stringify([
+    method,
+    "imported",
+    importedFrom,
+    answeredHere,
+    ...(ablation === null ? [] : [ablation]),
+  ]);
   return {
     id,
     family: id,
     trainingSeed: null,
     method,
-    label: METHODS[method].title,
+    label: `${METHODS[method].title}${ablation === null ? "" : `, ${ABLATIONS[ablation]}`}`,
     detail: answeredHere ? `${importedFrom}, answered anew` : importedFrom,
     generates: !answersItself(config),
     imported: true,

@@ -1,5 +1,10 @@
 import { z } from "zod";
-import { attributionSharesSchema, leaderboardResponseSchema } from "@/contracts/api/leaderboard";
+import {
+  attributionSharesSchema,
+  leaderboardResponseSchema,
+  typeMeansSchema,
+} from "@/contracts/api/leaderboard";
+import type { TypeMean } from "@/core/statistics/mean-by-type";
 import { runStateSchema } from "@/contracts/records/run-state";
 import {
   buildScorerFamily,
@@ -41,6 +46,9 @@ const tallySchema = z.object({
   tokens: z.number().nullable(),
   costUsd: z.number().nullable(),
   attribution: jsonColumn<AttributionCounts>(),
+  /** Of the judge, and how many of them said neither yes nor no. */
+  replies: z.int(),
+  unread: z.int(),
 });
 /** What is known of a run's answers by one scorer: the scores by question, means, and where answers were lost. */
 export type Tally = z.infer<typeof tallySchema>;
@@ -59,6 +67,9 @@ export const selectTallies = (db: Queries, runId: string): Promise<Tally[]> =>
       SELECT t.*, s.scorer, s.value,
         s.scorer ~ ${JUDGING_SCORERS} AND ${buildScorerVersion(sql`s.scorer`)} = max(${buildScorerVersion(sql`s.scorer`)}) OVER (PARTITION BY t.id, ${buildScorerFamily(sql`s.scorer`)}) AS judges
       FROM answered t JOIN scores s ON s.answer_id = t.answer_id AND s.set_id = t.set_id AND s.question_id = t.question_id AND s.scorer NOT LIKE 'unread/%'
+    ), judged AS (
+      SELECT t.set_id, t.generator, t.prompt_style, substr(s.scorer, length('unread/') + 1) AS scorer, count(*)::int AS replies, (count(*) FILTER (WHERE s.value >= 1))::int AS unread
+      FROM answered t JOIN scores s ON s.answer_id = t.answer_id AND s.set_id = t.set_id AND s.question_id = t.question_id AND s.scorer LIKE 'unread/%' GROUP BY 1, 2, 3, 4
     ), doubted AS (
       SELECT *, bool_or(value >= 0.5) FILTER (WHERE judges) OVER same AND bool_or(value < 0.5) FILTER (WHERE judges) OVER same AS doubtful
       FROM scored WINDOW same AS (PARTITION BY id)
@@ -74,13 +85,14 @@ export const selectTallies = (db: Queries, runId: string): Promise<Tally[]> =>
       FROM doubted
     )
     SELECT set_id AS "setId", generator, prompt_style AS "promptStyle", scorer, min(corpus) AS corpus, count(*)::int AS scored,
+      coalesce(max(j.replies), 0) AS replies, coalesce(max(j.unread), 0) AS unread,
       array_agg(ordinal ORDER BY ordinal) AS ordinals, array_agg(value ORDER BY ordinal) AS values,
       avg(searches)::float8 AS searches, avg(documents)::float8 AS documents, avg(seconds)::float8 AS seconds, avg(tokens)::float8 AS tokens,
       CASE WHEN count(cost_usd) = count(*) THEN avg(cost_usd)::float8 END AS "costUsd",
       jsonb_build_object('correct', count(*) FILTER (WHERE place = 'correct'), 'scorerDoubtful', count(*) FILTER (WHERE place = 'scorer-doubtful'), 'neverRetrieved', count(*) FILTER (WHERE place = 'never-retrieved'),
         'notSelected', count(*) FILTER (WHERE place = 'not-selected'), 'generatorFailed', count(*) FILTER (WHERE place = 'generator-failed'), 'noGold', count(*) FILTER (WHERE place = 'no-gold'),
         'withGold', count(*) FILTER (WHERE cardinality(gold_ids) > 0 AND gold_ids <@ context_ids), 'withGoldCorrect', count(*) FILTER (WHERE cardinality(gold_ids) > 0 AND gold_ids <@ context_ids AND value >= 1)) AS attribution
-    FROM placed GROUP BY set_id, generator, prompt_style, scorer`;
+    FROM placed LEFT JOIN judged j USING (set_id, generator, prompt_style, scorer) GROUP BY set_id, generator, prompt_style, scorer`;
 
 /** Removes statistics of a run for which there is no tally any more. */
 export async function deleteOutdatedStatistics(
@@ -98,28 +110,34 @@ export async function upsertStatistics(
   db: Queries,
   runId: string,
   tally: Tally,
-  interval: { mean: number; low: number; high: number; clusters: number | null },
+  figures: {
+    mean: number;
+    low: number;
+    high: number;
+    clusters: number | null;
+    types: readonly TypeMean[];
+  },
   scores: Uint8Array<ArrayBuffer>,
 ): Promise<void> {
   await db.$executeRaw`
-    INSERT INTO run_statistics (run_id, set_id, generator, prompt_style, scorer, corpus, answered, scored, mean, low, high, clusters, searches, documents, seconds, tokens, cost_usd, attribution, outcomes)
+    INSERT INTO run_statistics (run_id, set_id, generator, prompt_style, scorer, corpus, answered, scored, mean, low, high, clusters, searches, documents, seconds, tokens, cost_usd, attribution, outcomes, types, replies, unread)
     VALUES (${runId}::uuid, ${tally.setId}::uuid, ${tally.generator}, ${tally.promptStyle}, ${tally.scorer}, ${tally.corpus},
-      (SELECT count(*) FROM episodes WHERE run_id = ${runId}::uuid AND set_id = ${tally.setId}::uuid AND phase = 'predict'), ${tally.scored}, ${interval.mean}, ${interval.low}, ${interval.high}, ${interval.clusters}::int,
-      ${tally.searches}, ${tally.documents}, ${tally.seconds}, ${tally.tokens}::float8, ${tally.costUsd}::float8, ${toJson(tally.attribution)}::jsonb, ${scores})
+      (SELECT count(*) FROM episodes WHERE run_id = ${runId}::uuid AND set_id = ${tally.setId}::uuid AND phase = 'predict'), ${tally.scored}, ${figures.mean}, ${figures.low}, ${figures.high}, ${figures.clusters}::int,
+      ${tally.searches}, ${tally.documents}, ${tally.seconds}, ${tally.tokens}::float8, ${tally.costUsd}::float8, ${toJson(tally.attribution)}::jsonb, ${scores}, ${toJson(figures.types)}::jsonb, ${tally.replies}, ${tally.unread})
     ON CONFLICT (run_id, set_id, generator, prompt_style, scorer) DO UPDATE SET corpus = excluded.corpus, answered = excluded.answered, scored = excluded.scored, mean = excluded.mean, low = excluded.low, high = excluded.high,
       clusters = excluded.clusters, searches = excluded.searches, documents = excluded.documents, seconds = excluded.seconds, tokens = excluded.tokens, cost_usd = excluded.cost_usd, attribution = excluded.attribution,
-      outcomes = excluded.outcomes, version = DEFAULT, updated_at = now()`;
+      outcomes = excluded.outcomes, types = excluded.types, replies = excluded.replies, unread = excluded.unread, version = DEFAULT, updated_at = now()`;
 }
 
-const questionGroupsRowSchema = z.object({ group: z.string().nullable() });
+const questionKindsRowSchema = z.object({
+  group: z.string().nullable(),
+  type: z.string().nullable(),
+});
 
-/** Group of each question of a set, in their order; null where a question names none. */
-export async function selectQuestionGroups(db: Queries, setId: string): Promise<(string | null)[]> {
-  const rows = await queryRows(db, questionGroupsRowSchema, {
-    check: "first",
-  })`SELECT group_name AS "group" FROM questions WHERE set_id = ${setId}::uuid ORDER BY ordinal`;
-  return rows.map(({ group }) => group);
-}
+/** Group and type of each question of a set, in their order; null where a question names none. */
+export const selectQuestionKinds = (db: Queries, setId: string) =>
+  queryRows(db, questionKindsRowSchema, { check: "first" })`
+    SELECT group_name AS "group", type FROM questions WHERE set_id = ${setId}::uuid ORDER BY ordinal`;
 
 /** Encoded scores by version of their statistics; a version that is gone is left out. */
 export const selectEncodedScores = (db: Queries, versions: readonly string[]) =>
@@ -148,6 +166,9 @@ export const runResultSchema = z.object({
   high: z.number(),
   searches: z.number(),
   documents: z.number(),
+  types: typeMeansSchema,
+  replies: z.int(),
+  unread: z.int(),
   version: z.string(),
 });
 
@@ -157,7 +178,7 @@ const FETCH_DAYS = sql`CASE WHEN r.config #>> '{retriever,kind}' = 'online' THEN
 
 /** The columns of `runResultSchema`, of run_statistics `rs`, runs `r` and question_sets `qs`. */
 export const RUN_RESULT_COLUMNS = sql`rs.set_id AS "setId", r.config, qs.name AS "questionSet", qs.content_hash AS "questionSetVersion", qs.questions, rs.corpus, r.corpus_version AS "corpusVersion", ${FETCH_DAYS} AS "fetchDays",
-  rs.generator, rs.prompt_style AS "promptStyle", rs.scorer, r.imported_from AS "importedFrom", rs.answered, rs.scored, rs.mean, rs.low, rs.high, rs.searches, rs.documents, rs.version::text AS version`;
+  rs.generator, rs.prompt_style AS "promptStyle", rs.scorer, r.imported_from AS "importedFrom", rs.answered, rs.scored, rs.mean, rs.low, rs.high, rs.searches, rs.documents, rs.types, rs.replies, rs.unread, rs.version::text AS version`;
 
 const storedResultSchema = runResultSchema.extend({
   runId: z.string(),

@@ -1,5 +1,6 @@
 import { answersItself, type ResultFacts } from "@/core/comparability/comparability";
 import type { PredictConfig } from "@/contracts/run-config/predict-config";
+import type { QuestionChoice } from "@/contracts/run-config/question-choice";
 
 /** What of a stored result its facts are read from. */
 export interface FactSources {
@@ -39,7 +40,7 @@ export function buildResultFacts(config: PredictConfig, result: FactSources): Re
   return {
     questionSet,
     questionSetVersion,
-    limit: getEffectiveLimit(config, questions),
+    ...getEffectiveChoice(config, questions),
     // The web is no corpus that a name and a version fix: its results are of the days on which they were fetched.
     ...(fetchDays
       ? { corpus: `web, fetched ${fetchDays}`, corpusVersion: null }
@@ -54,8 +55,15 @@ export function buildResultFacts(config: PredictConfig, result: FactSources): Re
   };
 }
 
-/** The limit of a run where it leaves questions out: a larger one is none. */
-export const getEffectiveLimit = (
-  { limit }: Pick<PredictConfig, "limit">,
+/** What of a run's choice leaves questions out: a limit as large as the set is none, and draws no sample. */
+export function getEffectiveChoice(
+  { limit, sampleSeed, skipYesNo }: QuestionChoice,
   questions: number,
-): number | null => (limit !== null && limit < questions ? limit : null);
+): Pick<ResultFacts, "limit" | "sampleSeed" | "skipYesNo"> {
+  const limited = limit !== null && limit < questions;
+  return {
+    limit: limited ? limit : null,
+    ...(limited && typeof sampleSeed === "number" && { sampleSeed }),
+    ...(skipYesNo && { skipYesNo }),
+  };
+}

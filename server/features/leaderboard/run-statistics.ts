@@ -1,10 +1,11 @@
 import { drawBootstrapMeans, computeInterval } from "@/core/statistics/bootstrap";
+import { averageByType } from "@/core/statistics/mean-by-type";
 import type { Database, Queries } from "@/server/platform/db/database";
 import {
   deleteOutdatedStatistics,
   deleteStaleMark,
   selectEncodedScores,
-  selectQuestionGroups,
+  selectQuestionKinds,
   selectStaleRuns,
   selectTallies,
   upsertStatistics,
@@ -30,6 +31,8 @@ interface QuestionGroups {
   groups: Int32Array;
   /** Whether any question names a group. */
   grouped: boolean;
+  /** Type of each question by its ordinal; null: none. */
+  types: readonly (string | null)[];
 }
 
 /** Keeps what the leaderboard shows of each run beside its scores, and reads the scores by question that paired tests need. */
@@ -85,7 +88,7 @@ export class RunStatistics {
   }
 
   private async store(db: Queries, runId: string, tally: Tally): Promise<void> {
-    const { groups, grouped } = await this.readGroups(tally.setId);
+    const { groups, grouped, types } = await this.readGroups(tally.setId);
     const scores: QuestionScores = new Float32Array(groups.length).fill(NaN);
     tally.ordinals.forEach((ordinal, i) => (scores[ordinal] = tally.values[i]!));
     const sums = sumByGroup(groups, (i) => scores[i]!);
@@ -97,7 +100,13 @@ export class RunStatistics {
       db,
       runId,
       tally,
-      { mean, low, high, clusters: grouped ? clusters : null },
+      {
+        mean,
+        low,
+        high,
+        clusters: grouped ? clusters : null,
+        types: averageByType(types, scores),
+      },
       encodeQuestionScores(scores),
     );
   }
@@ -106,10 +115,12 @@ export class RunStatistics {
   async readGroups(setId: string): Promise<QuestionGroups> {
     const cached = this.groups.get(setId);
     if (cached) return cached;
-    const names = await selectQuestionGroups(this.database.db, setId);
+    const kinds = await selectQuestionKinds(this.database.db, setId);
+    const names = kinds.map(({ group }) => group);
     const groups = {
       groups: numberGroups(names),
       grouped: names.some((name) => name !== null),
+      types: kinds.map(({ type }) => type),
     };
     this.groups.set(setId, groups);
     return groups;

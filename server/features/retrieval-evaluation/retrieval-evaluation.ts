@@ -8,6 +8,8 @@ import type {
 import { AppError } from "@/contracts/errors";
 import type { RunState } from "@/contracts/records/run-state";
 import { runConfigSchema } from "@/contracts/run-config/run-config";
+import { countChosenQuestions, isChosen } from "@/server/features/question-sets/count-chosen";
+import { selectNewest } from "@/server/features/question-sets/queries";
 import { DEFAULT_PROJECT, type Database } from "@/server/platform/db/database";
 import { explainIncomparability, type EvaluateRun } from "./comparability";
 import { countQuestions, selectLastValues, selectRankingRuns, selectRankings } from "./queries";
@@ -68,11 +70,7 @@ export class RetrievalEvaluation {
     const depth = Math.min(...runs.map((run) => run.config.k));
     const [rankings, counts, unknownGold] = await Promise.all([
       Promise.all(runs.map((run) => this.getRankings(run))),
-      countQuestions(this.database.db, {
-        setId: first.setId,
-        name: first.config.questions,
-        limit: Math.min(...runs.map(({ config }) => config.limit ?? NO_LIMIT)),
-      }),
+      this.countAsked(first, runs),
       this.readUnknownGold(runIds),
     ]);
     const { scored, ...figures } = this.getFigures(runs, rankings, depth);
@@ -197,6 +195,23 @@ export class RetrievalEvaluation {
     const figures = this.figures.get(key) ?? compareRankings(rankings, depth);
     remember(this.figures, key, figures);
     return figures;
+  }
+
+  /** How many questions all runs ask, and how many of these name no gold documents. */
+  private async countAsked(
+    { setId, config: { questions: name } }: Run,
+    runs: readonly Run[],
+  ): Promise<{ questions: number; withoutGold: number }> {
+    const { db } = this.database;
+    const choices = runs.map(({ config }) => config);
+    if (!choices.some(isChosen)) {
+      const limit = Math.min(...choices.map((choice) => choice.limit ?? NO_LIMIT));
+      return countQuestions(db, { setId, name, limit });
+    }
+    const id = setId ?? (await selectNewest(db, name))?.id;
+    if (id === undefined) return { questions: 0, withoutGold: 0 };
+    const { questions, withGold } = await countChosenQuestions(db, id, choices);
+    return { questions, withoutGold: questions - withGold };
   }
 
   /** Gold documents that the corpus of a run does not hold, as its newest attempt reported them. */

@@ -2,7 +2,7 @@ import { z } from "zod";
 import type { CheckpointChoice, projectTimeResponseSchema } from "@/contracts/api/new-run";
 import type { RunKind } from "@/contracts/records/run-state";
 import { runConfigSchema } from "@/contracts/run-config/run-config";
-import { describeWork, projectSeconds, type Work } from "@/core/run/work";
+import { describeWork, isSameWork, projectSeconds, type Work } from "@/core/run/work";
 import { DEFAULT_PROJECT, type Database, type Queries } from "@/server/platform/db/database";
 import { toJson } from "@/server/platform/db/json";
 import { queryRows } from "@/server/platform/db/query";
@@ -29,7 +29,8 @@ export class NewRun {
     const sized = past.flatMap(({ config: stored, ...run }) => {
       const parsed = runConfigSchema.safeParse(stored);
       const done = parsed.success ? describeWork(parsed.data) : null;
-      return done ? [{ ...run, size: done.size }] : [];
+      // A sample matches what a run over the first questions is like; its time is of other questions.
+      return done && isSameWork(done, work) ? [{ ...run, size: done.size }] : [];
     });
     const projected = projectSeconds(work.size, sized);
     if (projected === null) return null;

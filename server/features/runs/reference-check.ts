@@ -1,4 +1,5 @@
 import { dropUnusedSettings, trainsSearch } from "@/core/run/trained-method";
+import { getAblation } from "@/contracts/run-config/scoring";
 import { isDeepStrictEqual } from "node:util";
 import { AppError } from "@/contracts/errors";
 import { looksUpDocuments } from "@/contracts/run-config/retriever";
@@ -202,6 +203,17 @@ export class ReferenceCheck {
     if (source.kind !== "predict")
       return [{ path: "reuse.episodesOf", message: "must be a predict run" }];
     const wanted = withReusedSettings(config, source);
+    const [ablation, before] = [getAblation(config.reuse), getAblation(source.reuse)];
+    if (ablation !== null && ablation !== before && (before !== null || config.reuse.keepAnswers))
+      return [
+        {
+          path: "reuse.context",
+          message:
+            before !== null
+              ? `that run's episodes are ${before} already: name the run that searched`
+              : "its answers were given from the selected documents: set keepAnswers to false",
+        },
+      ];
     return [
       ...(["method", "questions", "corpus"] as const)
         .filter((key) => source[key] !== config[key])
@@ -271,8 +283,11 @@ function withReusedSettings(config: PredictConfig, source: PredictConfig): Predi
   const { retriever, search, searcher, methodSettings, documents, matchRun } = source;
   const { keepAnswers } = config.reuse;
   const answeredBy = keepAnswers && answersItself(source) ? "method" : "generator";
+  // An ablated episode answered again stays ablated.
+  const context = getAblation(config.reuse) ?? getAblation(source.reuse);
   return {
     ...config,
+    ...(context !== null && { reuse: { ...config.reuse, context } }),
     retriever,
     search,
     searcher,

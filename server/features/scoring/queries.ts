@@ -26,21 +26,22 @@ const isUnanswered = sql`NOT EXISTS (SELECT 1 FROM episodes e WHERE e.run_id = f
 
 const answerCountsRowSchema = z.object({
   config: jsonColumn<unknown>(),
+  /** Version of the set; null where there is none of its name. */
+  setId: z.string().nullable(),
+  /** Of the whole set. */
   questions: z.int(),
   answered: z.int(),
   failed: z.int(),
 });
 
-/** A run's configuration, and how many questions it asks, has answered and has failed to answer. */
+/** A run's configuration and question set, and how many questions it has answered and has failed to answer. */
 export const selectAnswerCounts = (db: Queries, runId: string) =>
   queryRow(db, answerCountsRowSchema)`
-    SELECT r.config,
-      (SELECT count(*)::int FROM questions q WHERE (q.ordinal < (r.config ->> 'limit')::int) IS NOT FALSE AND (r.config ->> 'method' IS DISTINCT FROM 'gold' OR cardinality(q.gold_ids) > 0)
-        AND q.set_id = coalesce((SELECT p.set_id FROM run_question_sets p WHERE p.run_id = r.id AND p.name = r.config ->> 'questions'),
-          (SELECT s.id FROM question_sets s WHERE s.name = r.config ->> 'questions' ORDER BY s.created_at DESC LIMIT 1))) AS questions,
+    SELECT r.config, s.id AS "setId", coalesce(s.questions, 0) AS questions,
       (SELECT count(*)::int FROM episodes e WHERE e.run_id = r.id AND e.phase = 'predict' AND e.answer_id IS NOT NULL) AS answered,
       (SELECT count(*)::int FROM question_failures f WHERE f.run_id = r.id AND ${isUnanswered}) AS failed
-    FROM runs r WHERE r.id = ${runId}::uuid`;
+    FROM runs r LEFT JOIN question_sets s ON s.id = coalesce((SELECT p.set_id FROM run_question_sets p WHERE p.run_id = r.id AND p.name = r.config ->> 'questions'),
+      (SELECT n.id FROM question_sets n WHERE n.name = r.config ->> 'questions' ORDER BY n.created_at DESC LIMIT 1)) WHERE r.id = ${runId}::uuid`;
 
 /** Scores of the run's answers that say whether a judge's reply could be read, `s`, with the judged scorer that they stand beside. */
 const fromUnread = (runId: string) => sql`

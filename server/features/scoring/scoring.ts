@@ -21,6 +21,7 @@ import type { Score } from "@/contracts/records/episode";
 import type { RuleScorer } from "@/contracts/run-config/scoring";
 import { combineWithVerdicts } from "@/core/scoring/judged-scoring";
 import { scoreByRule, scoreByRules, type Scorable } from "@/core/scoring/rule-scoring";
+import { countAskedQuestions } from "@/server/features/question-sets/count-chosen";
 import type { Database } from "@/server/platform/db/database";
 import {
   insertRuleScores,
@@ -49,9 +50,12 @@ export class Scoring {
     const { db } = this.database;
     const counts = await selectAnswerCounts(db, runId);
     if (!counts) throw new AppError("not-found", `There is no run ${runId}.`);
-    if (runConfigSchema.parse(counts.config).kind !== "predict")
+    const config = runConfigSchema.parse(counts.config);
+    if (config.kind !== "predict")
       throw new AppError("unsupported", "Only predict runs are scored.");
-    const { questions, answered, failed } = counts;
+    const { setId, answered, failed } = counts;
+    const questions =
+      setId === null ? 0 : await countAskedQuestions(db, setId, config, counts.questions);
     return {
       questions,
       answered,

@@ -31,16 +31,10 @@ export const selectAnsweredQuestions = (db: Queries, runId: string): Promise<Ans
     WHERE e.run_id = ${runId}::uuid AND e.phase = 'predict' ORDER BY q.ordinal`;
 
 /** Size of the version of a set that a run is pinned to, else of the newest; null where there is no such set. */
-export async function selectSetSize(
-  db: Queries,
-  runId: string,
-  name: string,
-): Promise<number | null> {
-  const row = await queryRow(db, z.object({ questions: z.int() }))`
-    SELECT s.questions FROM question_sets s WHERE s.id = coalesce((SELECT p.set_id FROM run_question_sets p WHERE p.run_id = ${runId}::uuid AND p.name = ${name}),
+export const selectRunSet = (db: Queries, runId: string, name: string) =>
+  queryRow(db, z.object({ id: z.string(), questions: z.int() }))`
+    SELECT s.id, s.questions FROM question_sets s WHERE s.id = coalesce((SELECT p.set_id FROM run_question_sets p WHERE p.run_id = ${runId}::uuid AND p.name = ${name}),
       (SELECT id FROM question_sets WHERE name = ${name} ORDER BY created_at DESC LIMIT 1))`;
-  return row?.questions ?? null;
-}
 
 /** Rollouts of a training run by step, with all that the searcher was asked and wrote. */
 export const selectRollouts = (db: Queries, runId: string) =>

@@ -8,11 +8,12 @@ import { runConfigSchema } from "@/contracts/run-config/run-config";
 import type { PredictConfig } from "@/contracts/run-config/predict-config";
 import { buildS3Sequence, buildStepSequence } from "@/core/upstream/episodes";
 import { readStoredEpisodes } from "@/server/features/episodes/worker-reads";
+import { countAskedQuestions } from "@/server/features/question-sets/count-chosen";
 import type { Database } from "@/server/platform/db/database";
 import {
   selectAnsweredQuestions,
   selectRollouts,
-  selectSetSize,
+  selectRunSet,
   type AnsweredQuestion,
 } from "./queries";
 import {
@@ -50,7 +51,11 @@ export class UpstreamExport {
     const { db } = this.database;
     const rows = await selectAnsweredQuestions(db, runId);
     const dataset = config.questions.replace(/^upstream\//, "").replaceAll("/", "_");
-    const setSize = (await selectSetSize(db, runId, config.questions)) ?? rows.length;
+    const set = await selectRunSet(db, runId, config.questions);
+    const asked =
+      set === null
+        ? rows.length
+        : await countAskedQuestions(db, set.id, { ...config, method: "all" }, set.questions);
     const sources = groupBySource(dataset, rows);
     const names = nameSources(sources.keys());
     const sequences: ExportedFiles = [];
@@ -69,7 +74,7 @@ export class UpstreamExport {
       isNaiveRag ? results : buildResults(sources, (row) => [row.ragAnswer, row.ragScore]),
     );
     const hasCache = Object.values(cache).some((table) => Object.keys(table).length > 0);
-    const stats = buildStats(results, Math.min(setSize, config.limit ?? setSize));
+    const stats = buildStats(results, asked);
     return [
       ...sequences,
       { path: `results/${config.method}.json`, content: formatJson(results) },

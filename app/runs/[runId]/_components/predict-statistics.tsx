@@ -5,6 +5,7 @@ import { useState } from "react";
 import type { Text } from "@/app/_i18n/format-text";
 import { useText } from "@/app/_i18n/text-provider";
 import { Ceiling } from "@/app/_statistics/ceiling";
+import { TypesTable } from "@/app/_statistics/figure-parts";
 import { ATTRIBUTION_PARTS, sumAttribution } from "@/app/_statistics/attribution";
 import { formatInteger, formatShare } from "@/app/_lib/format";
 import { useTRPC, type RunDetail, type RunStatistics } from "@/app/_lib/trpc";
@@ -21,7 +22,7 @@ type PredictStatisticsProps = { run: RunDetail; config: PredictConfig };
 /** Where a prediction's answers were lost by one of its scorers, with the accuracy's interval and the ceiling. */
 export function PredictStatistics({
   run,
-  config: { scorer, method, methodSettings, questions, limit },
+  config: { scorer, method, methodSettings, questions, limit, sampleSeed, skipYesNo },
 }: PredictStatisticsProps) {
   const t = useText();
   const runId = run.id;
@@ -58,12 +59,16 @@ export function PredictStatistics({
       ) : null}
       <RescoreButton runId={runId} results={query.data} />
       {shown ? <AnswerLosses runId={runId} result={shown} /> : null}
+      {shown ? <TypesTable types={shown.types} mean={shown.mean} /> : null}
       {method === "gold" ? (
         <p className="text-xs text-muted-foreground">
           {t("This is a ceiling: the generator got the gold documents and nothing else.")}
         </p>
       ) : shown && getMethodComponents({ method, methodSettings }).generates ? (
-        <Ceiling ceiling={shown.ceiling} launch={{ like: runId, questions, limit }} />
+        <Ceiling
+          ceiling={shown.ceiling}
+          launch={{ like: runId, questions, limit, sampleSeed, skipYesNo }}
+        />
       ) : null}
       <p className="text-xs text-muted-foreground">
         {t.rich(
@@ -114,6 +119,12 @@ function AnswerLosses({ runId, result }: { runId: string; result: RunStatistics 
       ? t("With every gold document handed over, {share} of {answers} answers are right.", {
           share: formatShare(attribution.withGoldCorrect / attribution.withGold),
           answers: formatInteger(attribution.withGold),
+        })
+      : null,
+    result.replies > 0
+      ? t("Of {replies} replies of the judge {share} said neither yes nor no and count as no.", {
+          replies: formatInteger(result.replies),
+          share: formatShare(result.unread / result.replies),
         })
       : null,
   ];

@@ -11,7 +11,11 @@ import { Button } from "@/app/_ui/button";
 import { Card, CardHeader } from "@/app/_ui/card";
 import { CopyButton } from "@/app/_ui/copy-button";
 import { EmptyState, QueryErrorState } from "@/app/_ui/states";
-import { formatServedName, type ServeConfig } from "@/contracts/run-config/serve-config";
+import {
+  formatServedName,
+  listServedNames,
+  type ServeConfig,
+} from "@/contracts/run-config/serve-config";
 import { TERMINAL_STATES } from "@/core/run/transitions";
 import { Stat, StatStrip } from "./stat";
 import { useLatest, useSeries, type Series } from "@/app/_lib/use-series";
@@ -139,6 +143,7 @@ function ServiceAddress({ address, config }: { address: string; config: ServeCon
     config.what === "model"
       ? buildModelSnippets(address, formatServedName(config), config.key)
       : buildRetrieverSnippets(address);
+  const aliases = config.what === "model" ? listServedNames(config).slice(1) : [];
   const [use, setUse] = useState("curl");
   const text = snippets[use] ?? "";
   const loopback =
@@ -172,6 +177,14 @@ function ServiceAddress({ address, config }: { address: string; config: ServeCon
                   })
                 : t("the worker’s engine"),
             key: config.key === null ? t("no key") : t("key “{key}”", { key: config.key }),
+          })}
+        </p>
+      ) : null}
+      {aliases.length > 0 ? (
+        <p className="mt-1 px-4 text-xs break-words text-muted-foreground">
+          {t.rich("Also answers to <name>{names}</name>", {
+            name: (names) => <span className="font-mono text-foreground">{names}</span>,
+            names: aliases.join(", "),
           })}
         </p>
       ) : null}

@@ -42,7 +42,7 @@ export function useAccuracyReferences(
 ): ReferenceValue[] {
   const t = useText();
   const trpc = useTRPC();
-  const isWhole = config !== null && config.limit === null;
+  const isWhole = config !== null && config.limit === null && !config.skipYesNo;
   const published = useQuery(
     trpc.leaderboard.published.queryOptions(undefined, { enabled: isWhole }),
   );
