@@ -4,7 +4,7 @@ import { memo, type ReactNode } from "react";
 import { useController, useFormContext } from "react-hook-form";
 import { useText } from "@/app/_i18n/text-provider";
 import { cn } from "@/app/_lib/cn";
-import { formatIssueMessage } from "@/app/_lib/config-text";
+import { formatIssueMessage } from "@/app/_lib/issue-text";
 import type { GlossaryTerm } from "@/core/glossary/glossary";
 import { isChanged, type Setting } from "@/core/run/settings";
 import { Select } from "@/app/_ui/field";

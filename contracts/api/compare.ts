@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { comparabilityReasonSchema } from "@/contracts/records/comparability";
 import { attributionSchema } from "@/contracts/records/episode";
 import { pairedComparisonSchema } from "@/contracts/api/leaderboard";
 import { rowIdSchema } from "./row-id";
@@ -59,7 +60,7 @@ export const compareResponseSchema = z.object({
   /** Scorers that every run has scores of. */
   scorers: z.array(z.string()),
   /** Why the runs have no common rank; empty where they have one. */
-  differences: z.array(z.object({ runId: z.uuid(), reasons: z.array(z.string()) })),
+  differences: z.array(z.object({ runId: z.uuid(), reasons: z.array(comparabilityReasonSchema) })),
   /** Questions that every run has scored. */
   common: z.int(),
   /** How many of them each set of runs answers right: bit i of the mask is run i. */

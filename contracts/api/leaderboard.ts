@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { comparabilityReasonSchema } from "@/contracts/records/comparability";
 import { runStateSchema } from "@/contracts/records/run-state";
 import { progressSchema } from "@/contracts/worker-protocol/reports";
 import { methodNameSchema } from "@/contracts/records/episode";
@@ -92,7 +93,8 @@ const leaderboardCellSchema = z.object({
     .nullable(),
   /** Also of the same training under other seeds; null under fewer than two. */
   seeds: seedResultsSchema.nullable(),
-  reason: z.string().nullable(),
+  /** Why it is incomplete; null where it is complete. */
+  reason: comparabilityReasonSchema.nullable(),
   searches: z.number(),
   documents: z.number(),
   seconds: z.number(),
@@ -171,7 +173,7 @@ export const leaderboardResponseSchema = z.object({
       label: z.string(),
       questionSet: z.string(),
       mean: z.number(),
-      reasons: z.array(z.string()),
+      reasons: z.array(comparabilityReasonSchema),
     }),
   ),
   /** Predict runs that are still to bring results. */

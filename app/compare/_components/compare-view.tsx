@@ -7,6 +7,7 @@ import { useText } from "@/app/_i18n/text-provider";
 import { formatInteger, formatNumber, formatShare } from "@/app/_lib/format";
 import { useTRPC, type Compared, type RunRow } from "@/app/_lib/trpc";
 import { useQueryParams } from "@/app/_lib/use-params";
+import { ComparabilityReasons } from "@/app/_statistics/comparability-reasons";
 import { formatInterval } from "@/app/_statistics/paired-tests";
 import { Badge, ImportedBadge } from "@/app/_ui/badge";
 import { Button } from "@/app/_ui/button";
@@ -241,11 +242,7 @@ function ComparedRuns({ compared, onRemove }: ComparedRunsProps) {
                   ].join(", ")}
                 </span>
               </p>
-              {reasons.map((reason) => (
-                <Badge key={reason} tone="warn" className="mt-1 mr-1 whitespace-normal">
-                  {reason}
-                </Badge>
-              ))}
+              <ComparabilityReasons reasons={reasons} className="mt-1 mr-1" />
             </div>
             {compared.runs.length > 2 ? (
               <Button

@@ -1,3 +1,4 @@
+import { formatReason } from "@/app/_statistics/comparability-reasons";
 import { formatShortId } from "@/app/_lib/format";
 import type { Leaderboard } from "@/app/_lib/trpc";
 import type { ExportTable } from "@/core/comparability/results-table";
@@ -45,7 +46,7 @@ export function buildExportTable(board: Leaderboard, published: PaperChoice | nu
               mean: cell.seeds.mean * 100,
               deviation: cell.seeds.deviation * 100,
             },
-            note: reason,
+            note: reason && formatReason(ENGLISH, reason),
             questions: scored,
             costs: { searches, documents, tokens, seconds, costUsd },
           };

@@ -72,7 +72,14 @@ const board = {
     createRow("rag", [createCell("run-rag", 0.382, { rank: 2 }), createCell("run-rag-2", 0.2)]),
     createRow("ircot", [
       createCell("run-ircot", 0.39, { rank: 2, comparison: createComparison(0.008, 0.4) as never }),
-      createCell("run-ircot-2", 0.25, { rank: null, reason: "incomplete: 12 of 72", runs: 3 }),
+      createCell("run-ircot-2", 0.25, {
+        rank: null,
+        reason: {
+          code: "incomplete",
+          values: { scored: 12, expected: 72, unscored: 0, failed: 0 },
+        },
+        runs: 3,
+      }),
     ]),
   ],
 } as unknown as Leaderboard;
