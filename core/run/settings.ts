@@ -299,3 +299,39 @@ export const listChangedSettings = (config: RunConfig): string[] =>
     .flatMap((group) => listActiveSettings(group, config))
     .filter((setting) => isChanged(setting, getSettingValue(config, setting.path)))
     .map(({ path }) => path);
+
+/** What a setting means in some kinds of run. */
+export interface SettingMeaning extends Pick<SettingMeta, "title" | "description" | "paper"> {
+  kinds: RunKind[];
+  /** Undefined where a value must be given. */
+  default: unknown;
+}
+
+/** What a path means, once for each different meaning; empty for a path of no setting. */
+export function listSettingMeanings(path: string): SettingMeaning[] {
+  const meanings = new Map<string, SettingMeaning>();
+  for (const kind of runKindSchema.options)
+    for (const served of ["retriever", "model"] as const)
+      for (const meaning of listSettingGroups(kind, served).flatMap((group) =>
+        listMeaningsInGroup(group, path),
+      )) {
+        const key = JSON.stringify(meaning);
+        const known = meanings.get(key) ?? { ...meaning, kinds: [] };
+        if (!known.kinds.includes(kind)) known.kinds.push(kind);
+        meanings.set(key, known);
+      }
+  return [...meanings.values()];
+}
+
+function listMeaningsInGroup(group: SettingGroup, path: string): Omit<SettingMeaning, "kinds">[] {
+  const { title, description, settings, variant } = group;
+  if (variant?.path === path) return [{ title, description, default: undefined }];
+  return [...settings, ...(variant?.options ?? []).flatMap((option) => option.settings)]
+    .filter((setting) => setting.path === path)
+    .map(({ meta, default: fallback }) => ({
+      title: meta.title,
+      description: meta.description,
+      ...(meta.paper !== undefined && { paper: meta.paper }),
+      default: fallback,
+    }));
+}
