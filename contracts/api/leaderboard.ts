@@ -95,7 +95,8 @@ const leaderboardCellSchema = z.object({
   seeds: seedResultsSchema.nullable(),
   /** Why it is incomplete; null where it is complete. */
   reason: comparabilityReasonSchema.nullable(),
-  searches: z.number(),
+  /** Mean over the questions of which it is known; null: of none. */
+  searches: z.number().nullable(),
   documents: z.number(),
   seconds: z.number(),
   tokens: z.number().nullable(),

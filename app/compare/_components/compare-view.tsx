@@ -233,9 +233,11 @@ function ComparedRuns({ compared, onRemove }: ComparedRunsProps) {
                 </span>
                 <span className="ml-2 text-2xs text-muted-foreground">
                   {[
-                    t(run.searches === 1 ? "{searches} search" : "{searches} searches", {
-                      searches: formatNumber(run.searches),
-                    }),
+                    run.searches === null
+                      ? t("searches unknown")
+                      : t(run.searches === 1 ? "{searches} search" : "{searches} searches", {
+                          searches: formatNumber(run.searches),
+                        }),
                     t(run.documents === 1 ? "{documents} document" : "{documents} documents", {
                       documents: formatNumber(run.documents),
                     }),
