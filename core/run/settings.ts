@@ -285,6 +285,30 @@ export function readValueAt(config: unknown, path: string): unknown {
   return kind && listLeftOut({ ...(config as object), kind })[path];
 }
 
+/** The default of a setting in the configurations that have these values at these paths. */
+export interface ConditionalDefault {
+  when: Readonly<Record<string, string>>;
+  value: unknown;
+}
+
+/** What `readValueAt` gives for a path that a configuration leaves out, by what the configuration is. */
+export const listConditionalDefaults = (path: string): ConditionalDefault[] =>
+  runKindSchema.options.flatMap((kind) =>
+    (kind === "serve" ? (["retriever", "model"] as const) : [null]).flatMap((what) => {
+      const when = { kind, ...(what && { what }) };
+      const list = (settings: readonly Setting[], more: object = {}): ConditionalDefault[] =>
+        settings
+          .filter((setting) => setting.path === path && setting.default !== undefined)
+          .map(({ default: value }) => ({ when: { ...when, ...more }, value }));
+      return listSettingGroups(kind, what ?? undefined).flatMap(({ settings, variant }) => [
+        ...list(settings),
+        ...(variant?.options ?? []).flatMap((option) =>
+          list(option.settings, { [variant!.path]: option.value }),
+        ),
+      ]);
+    }),
+  );
+
 /** The settings of a group that a configuration has: of a variant, those of the chosen kind. */
 export const listActiveSettings = (group: SettingGroup, config: unknown): Setting[] => {
   const { variant } = group;
