@@ -38,6 +38,7 @@ export async function takeReadmePictures(recorded: Recorded, open: OpenContext):
     const pending = watchRequests(page);
     await page.goto(buildAddress(name, recorded));
     await waitDrawn(page, pending);
+    if (language === "zh") await requireChineseFont(page);
     await sharp(await page.screenshot({ animations: "disabled" }))
       .resize(WIDTH * SCALE)
       .png({ palette: true, colours: 128, effort: 10 })
@@ -59,6 +60,20 @@ async function waitDrawn(page: Page, pending: ReturnType<typeof watchRequests>):
       );
     }),
   );
+}
+
+/** @throws Error where the browser has no font with Chinese characters and draws one box for all of them */
+async function requireChineseFont(page: Page): Promise<void> {
+  const isThere = await page.evaluate(() => {
+    const draw = (text: string): string => {
+      const canvas = document.createElement("canvas");
+      canvas.getContext("2d")?.fillText(text, 0, 20);
+      return canvas.toDataURL();
+    };
+    return draw("\u6f14") !== draw("\u7b54");
+  });
+  if (!isThere)
+    throw new Error("no font here has Chinese characters: install one, e.g. fonts-noto-cjk");
 }
 
 const FILM = { width: 1200, height: 750, shownWidth: 900 };
