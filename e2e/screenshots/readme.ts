@@ -65,12 +65,12 @@ async function waitDrawn(page: Page, pending: ReturnType<typeof watchRequests>):
 /** @throws Error where the browser has no font with Chinese characters and draws one box for all of them */
 async function requireChineseFont(page: Page): Promise<void> {
   const isThere = await page.evaluate(() => {
-    const draw = (text: string): string => {
+    const drawn = ["\u6f14", "\u7b54"].map((text) => {
       const canvas = document.createElement("canvas");
       canvas.getContext("2d")?.fillText(text, 0, 20);
       return canvas.toDataURL();
-    };
-    return draw("\u6f14") !== draw("\u7b54");
+    });
+    return drawn[0] !== drawn[1];
   });
   if (!isThere)
     throw new Error("no font here has Chinese characters: install one, e.g. fonts-noto-cjk");
