@@ -18,7 +18,7 @@ export function RunHardware({ runId }: { runId: string }) {
   return (
     <div className="mt-3 flex flex-wrap gap-3" data-hardware>
       {shown.map((chart) => (
-        <ChartCard key={chart.id} chart={chart} points={points} waiting={null} />
+        <ChartCard key={chart.id} chart={chart} points={points} waiting="" />
       ))}
     </div>
   );
