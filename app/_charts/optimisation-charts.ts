@@ -1,4 +1,5 @@
 import { markText } from "@/app/_i18n/format-text";
+import { HARDWARE_CHARTS } from "./hardware-charts";
 import type { TrainConfig } from "@/contracts/run-config/train-config";
 import { isGrouped } from "@/contracts/run-config/grouped";
 import { COLOUR, defineLines, defineSeries, explain, type ChartGroup } from "./definitions";
@@ -124,33 +125,7 @@ export const OPTIMISATION_CHARTS: readonly ChartGroup[] = [
         [defineSeries("memory/engine_peak_mb", markText("MiB"))],
         { unit: "count" },
       ),
-      defineLines(
-        "hardware",
-        "hardware-use",
-        "share",
-        [
-          defineSeries("system/cpu", markText("Processors")),
-          defineSeries("system/gpu_utilisation", markText("GPUs"), 2),
-        ],
-        { isOptional: true },
-      ),
-      defineLines(
-        "machine-memory",
-        "machine-memory",
-        "positive",
-        [
-          defineSeries("system/memory_mb", markText("Machine")),
-          defineSeries("system/gpu_memory_mb", markText("GPUs"), 2),
-        ],
-        { unit: "count", isOptional: true },
-      ),
-      defineLines(
-        "gpu-power",
-        "gpu-power",
-        "positive",
-        [defineSeries("system/gpu_power_w", markText("Watts"), 2)],
-        { isOptional: true },
-      ),
+      ...HARDWARE_CHARTS,
       defineLines(
         "endpoint-cost",
         "endpoint-cost",

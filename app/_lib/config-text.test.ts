@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { createText } from "@/app/_i18n/format-text";
 import { runConfigSchema } from "@/contracts/run-config/run-config";
 import { PRESETS } from "@/core/presets/run-presets";
-import { formatIssueMessage, parseConfigText } from "./config-text";
+import { parseConfigText } from "./config-text";
 
 const t = createText("en", {});
 
@@ -31,9 +31,4 @@ describe("parseConfigText", () => {
     ]));
   it("names a wrong kind", () =>
     expect(problems('{"kind":"trian","name":"x"}')[0]?.path).toBe("kind"));
-});
-
-describe("plainMessage", () => {
-  it("leaves unknown wording alone", () =>
-    expect(formatIssueMessage(t, "give the run a name")).toBe("give the run a name"));
 });

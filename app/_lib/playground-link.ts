@@ -1,5 +1,6 @@
 import { z } from "zod";
 import type { Text } from "@/app/_i18n/format-text";
+import { formatIssueMessage } from "@/app/_lib/issue-text";
 import {
   MAX_QUERY_LENGTH,
   retrieverSchema as retrieverSchema,
@@ -80,7 +81,9 @@ export function readPlaygroundParams(t: Text, params: Pick<URLSearchParams, "get
       problems.push(
         t("the retrievers (r) could not be read: {reasons}", {
           reasons: parsed.error.issues
-            .map((i) => [i.path.join("."), i.message].filter(Boolean).join(": "))
+            .map((i) =>
+              [i.path.join("."), formatIssueMessage(t, i.message)].filter(Boolean).join(": "),
+            )
             .join("; "),
         }),
       );

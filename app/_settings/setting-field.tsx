@@ -1,11 +1,10 @@
 "use client";
 import { RotateCcw } from "lucide-react";
-import { memo, type ReactNode } from "react";
+import { memo } from "react";
 import { useController, useFormContext } from "react-hook-form";
 import { useText } from "@/app/_i18n/text-provider";
 import { cn } from "@/app/_lib/cn";
-import { formatIssueMessage } from "@/app/_lib/config-text";
-import type { GlossaryTerm } from "@/core/glossary/glossary";
+import { formatIssueMessage } from "@/app/_lib/issue-text";
 import { isChanged, type Setting } from "@/core/run/settings";
 import { Select } from "@/app/_ui/field";
 import { Help } from "@/app/_ui/help";
@@ -18,32 +17,13 @@ import { formatDraftValue, type Draft } from "./draft";
 import { NamedSelect } from "./named-select";
 import { PromptField } from "./prompt-field";
 import { ServedModels } from "./served-models";
+import { SettingFacts } from "./setting-facts";
 import { NumberInput, TextInput } from "./setting-inputs";
-
-/** Terms of the glossary that say more than a setting's own text: formula and source. */
-const SETTING_TERMS: Readonly<Partial<Record<string, GlossaryTerm>>> = {
-  "search.turns": "turn",
-  "search.retrieve": "retrieve-select-turns",
-  "search.select": "retrieve-select-turns",
-  "searcher.model": "searcher",
-  "generator.model": "generator",
-  "generator.ragDocuments": "naive-rag",
-  "reward.weights.gbr": "gain-beyond-rag",
-  "coldStart.demonstrations": "cold-start-loss",
-  "rl.algorithm": "advantage",
-  "rl.groupSize": "advantage",
-  "rl.resample": "group-without-variance",
-  "rl.clip": "policy-loss",
-  "rl.klCoefficient": "kl",
-  "rl.entropyCoefficient": "entropy",
-  "rl.gradientClip": "gradient-norm",
-};
+import { SETTING_TERMS } from "./setting-terms";
 
 /** Prompts are long texts and take the whole width. */
 const findPromptSetting = (path: string): PromptSetting | null =>
   PROMPT_SETTINGS.find((setting) => setting === path) ?? null;
-
-const formatMono = (text: ReactNode) => <span className="font-mono">{text}</span>;
 
 /** One setting: its value, its meaning, its default and the paper's value, and what is wrong with what was typed. */
 export const SettingField = memo(function SettingField({ setting }: { setting: Setting }) {
@@ -101,26 +81,7 @@ export const SettingField = memo(function SettingField({ setting }: { setting: S
       <p id={`${id}-about`} className="mt-1 text-xs text-muted-foreground">
         <Description text={t(setting.meta.description)} />
       </p>
-      {setting.default !== undefined || setting.meta.paper ? (
-        <p className="mt-0.5 flex flex-wrap gap-x-3 text-2xs text-muted-foreground">
-          {setting.default !== undefined ? (
-            <span>
-              {t.rich("default <mono>{value}</mono>", {
-                value: describeValue(t, setting.default),
-                mono: formatMono,
-              })}
-            </span>
-          ) : null}
-          {setting.meta.paper ? (
-            <span>
-              {t.rich("paper <mono>{paper}</mono>", {
-                paper: setting.meta.paper,
-                mono: formatMono,
-              })}
-            </span>
-          ) : null}
-        </p>
-      ) : null}
+      <SettingFacts fallback={setting.default} paper={setting.meta.paper} />
     </div>
   );
 });

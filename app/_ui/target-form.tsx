@@ -2,6 +2,7 @@
 import { useState, type ReactNode } from "react";
 import type { z } from "zod";
 import { useText } from "@/app/_i18n/text-provider";
+import { formatIssueMessage } from "@/app/_lib/issue-text";
 import { Button } from "@/app/_ui/button";
 import { Input, LabelledField, Select } from "@/app/_ui/field";
 import { ErrorState } from "@/app/_ui/states";
@@ -60,9 +61,12 @@ export function TargetForm<Kind extends string>({
     const entries = fields[kind].map((field) => [field.name, read(field)]);
     const address = { ...(Object.fromEntries(entries) as Record<string, string>), kind };
     const issues = onSave({ name, address })?.issues;
-    setProblem(
-      issues?.map((i) => `${i.path.at(-1)?.toString() ?? ""}: ${i.message}`).join("\n") ?? null,
-    );
+    const named = [{ name: "name", label: "Name" }, ...fields[kind]];
+    const explain = ({ path, message }: z.core.$ZodIssue): string => {
+      const field = named.find((one) => one.name === path.at(-1));
+      return [...(field ? [t(field.label)] : []), formatIssueMessage(t, message)].join(": ");
+    };
+    setProblem(issues?.map(explain).join("\n") ?? null);
   };
   return (
     <form

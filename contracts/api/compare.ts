@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { comparabilityReasonSchema } from "@/contracts/records/comparability";
 import { attributionSchema } from "@/contracts/records/episode";
 import { pairedComparisonSchema } from "@/contracts/api/leaderboard";
 import { rowIdSchema } from "./row-id";
@@ -17,7 +18,7 @@ export const checkpointsResponseSchema = z.array(
     answer: z.string().nullable(),
     score: z.number().nullable(),
     baselineScore: z.number().nullable(),
-    searches: z.int(),
+    searches: z.int().nullable(),
     documents: z.int(),
     attribution: attributionSchema.nullable(),
   }),
@@ -50,7 +51,8 @@ export const compareResponseSchema = z.object({
       low: z.number(),
       high: z.number(),
       generator: z.string(),
-      searches: z.number(),
+      /** Mean over the questions of which it is known; null: of none. */
+      searches: z.number().nullable(),
       documents: z.number(),
     }),
   ),
@@ -59,7 +61,7 @@ export const compareResponseSchema = z.object({
   /** Scorers that every run has scores of. */
   scorers: z.array(z.string()),
   /** Why the runs have no common rank; empty where they have one. */
-  differences: z.array(z.object({ runId: z.uuid(), reasons: z.array(z.string()) })),
+  differences: z.array(z.object({ runId: z.uuid(), reasons: z.array(comparabilityReasonSchema) })),
   /** Questions that every run has scored. */
   common: z.int(),
   /** How many of them each set of runs answers right: bit i of the mask is run i. */
@@ -99,7 +101,7 @@ export const compareQuestionsResponseSchema = z.object({
           episodeId: z.uuid(),
           answer: z.string(),
           score: z.number(),
-          searches: z.int(),
+          searches: z.int().nullable(),
           documents: z.int(),
           attribution: attributionSchema.nullable(),
         }),

@@ -150,8 +150,8 @@ export const episodeRowSchema = z.object({
   baselineScore: z.number().nullable(),
   reward: z.number().nullable(),
   advantage: z.number().nullable(),
-  /** Searches after the retrieval with the question itself. */
-  searches: z.int(),
+  /** Searches after the retrieval with the question itself; null: not known, of an imported episode. */
+  searches: z.int().nullable(),
   /** Documents handed to the generator. */
   documents: z.int(),
   /** Tokens that models generated in the episode; null: not known. */

@@ -47,7 +47,7 @@ export const sameQuestionResponseSchema = z.object({
       answer: z.string().nullable(),
       score: z.number().nullable(),
       reward: z.number().nullable(),
-      searches: z.int(),
+      searches: z.int().nullable(),
     }),
   ),
   /** There are more than are listed. */

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { questionChoiceFields } from "@/contracts/run-config/question-choice";
+import { comparabilityReasonSchema } from "@/contracts/records/comparability";
 import { runStateSchema } from "@/contracts/records/run-state";
 import { progressSchema } from "@/contracts/worker-protocol/reports";
 import { methodNameSchema } from "@/contracts/records/episode";
@@ -107,8 +108,10 @@ const leaderboardCellSchema = z.object({
     .nullable(),
   /** Also of the same training under other seeds; null under fewer than two. */
   seeds: seedResultsSchema.nullable(),
-  reason: z.string().nullable(),
-  searches: z.number(),
+  /** Why it is incomplete; null where it is complete. */
+  reason: comparabilityReasonSchema.nullable(),
+  /** Mean over the questions of which it is known; null: of none. */
+  searches: z.number().nullable(),
   documents: z.number(),
   seconds: z.number(),
   tokens: z.number().nullable(),
@@ -189,7 +192,7 @@ export const leaderboardResponseSchema = z.object({
       label: z.string(),
       questionSet: z.string(),
       mean: z.number(),
-      reasons: z.array(z.string()),
+      reasons: z.array(comparabilityReasonSchema),
     }),
   ),
   /** Predict runs that are still to bring results. */

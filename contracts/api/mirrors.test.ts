@@ -19,6 +19,6 @@ it("takes an address alone, and says what is wrong with another", () => {
       "give the address alone; user and secret have fields of their own",
     ]);
   expect(explain({ url: "https://tracker", experiment: "a/b" })).toEqual([
-    "the experiment holds no slash and no control character",
+    "must hold no slash and no control character",
   ]);
 });

@@ -221,5 +221,7 @@ export const episodeRecordSchema = z.object({
   advantage: z.number().nullable(),
   attribution: attributionSchema.nullable(),
   formatErrors: z.array(formatErrorSchema),
+  /** The files that it was imported from do not show what was searched: its steps hold no search, and may have had some. */
+  unknownSearches: z.literal(true).optional(),
 });
 export type EpisodeRecord = z.infer<typeof episodeRecordSchema>;

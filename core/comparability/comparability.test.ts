@@ -9,6 +9,7 @@ import {
   buildScopeKey,
   type ResultFacts,
 } from "./comparability";
+import type { ComparabilityReason } from "@/contracts/records/comparability";
 import { predictConfigSchema } from "@/contracts/run-config/predict-config";
 
 const facts: ResultFacts = {
@@ -23,26 +24,26 @@ const facts: ResultFacts = {
   answersItself: false,
   scorer: "span@1",
 };
-const changed: [Partial<ResultFacts>, string][] = [
-  [{ corpus: "wiki-18" }, "another corpus: wiki-18"],
-  [{ corpusVersion: "c2" }, "another version of the corpus atlas"],
-  [{ generator: "qwen" }, "another generator: qwen"],
-  [{ promptStyle: "chat" }, "another prompt: chat"],
-  [{ maxTokens: 64 }, "another limit of answers: 64 tokens"],
-  [{ maxTokens: null }, "another limit of answers: not known"],
-  [{ scorer: "exact-match@1" }, "another scorer: exact-match@1"],
-  [{ questionSet: "nq" }, "other questions: nq"],
-  [{ questionSetVersion: "a2" }, "another version of atlas/held-out"],
-  [{ limit: 72 }, "only a part of the questions: first 72"],
-  [{ limit: 72, sampleSeed: 42 }, "only a part of the questions: 72 of each source by seed 42"],
-  [{ skipYesNo: true as const }, "only a part of the questions: without yes and no"],
+const changed: [Partial<ResultFacts>, ComparabilityReason["code"], object?][] = [
+  [{ corpus: "wiki-18" }, "corpus"],
+  [{ corpusVersion: "c2" }, "corpus-version", { corpus: "atlas" }],
+  [{ generator: "qwen" }, "generator"],
+  [{ promptStyle: "chat" }, "prompt"],
+  [{ maxTokens: 64 }, "token-limit", { tokens: 64 }],
+  [{ maxTokens: null }, "unknown-token-limit", {}],
+  [{ scorer: "exact-match@1" }, "scorer"],
+  [{ questionSet: "nq" }, "questions"],
+  [{ questionSetVersion: "a2" }, "questions-version", { questionSet: "atlas/held-out" }],
+  [{ limit: 72 }, "first-questions"],
+  [{ limit: 72, sampleSeed: 42 }, "sampled-questions"],
+  [{ skipYesNo: true as const }, "without-yes-no", {}],
 ];
 
 describe("comparability", () => {
-  it.each(changed)("%o is another key and says why", (change, reason) => {
+  it.each(changed)("%o is another key and says why", (change, code, values = change) => {
     const other = { ...facts, ...change };
     expect(buildComparabilityKey(other)).not.toBe(buildComparabilityKey(facts));
-    expect(listDifferences(other, facts)).toEqual([reason]);
+    expect(listDifferences(other, facts)).toEqual([{ code, values }]);
   });
 
   it("equal facts have one key and no difference; every difference is named", () => {
@@ -102,14 +103,15 @@ describe("comparability", () => {
       complete: true,
       reason: null,
     });
-    expect(assessCompleteness({ expected: 585, answered: 72, scored: 72 }).reason).toBe(
-      "incomplete: 72 of 585",
-    );
-    expect(assessCompleteness({ expected: 585, answered: 80, scored: 72 }).reason).toBe(
-      "incomplete: 72 of 585, 8 answered but not scored",
-    );
-    expect(
-      assessCompleteness({ expected: 585, answered: 582, scored: 582, failed: 3 }).reason,
-    ).toBe("incomplete: 582 of 585, 3 failed");
+    const lack = (counts: Omit<Parameters<typeof assessCompleteness>[0], "expected">) =>
+      assessCompleteness({ expected: 585, ...counts }).reason;
+    const incomplete = { scored: 72, expected: 585, unscored: 0, failed: 0 };
+    expect(lack({ answered: 72, scored: 72 })).toEqual({ code: "incomplete", values: incomplete });
+    expect(lack({ answered: 80, scored: 72 })?.values).toEqual({ ...incomplete, unscored: 8 });
+    expect(lack({ answered: 582, scored: 582, failed: 3 })?.values).toEqual({
+      ...incomplete,
+      scored: 582,
+      failed: 3,
+    });
   });
 });

@@ -1,5 +1,5 @@
-import { describeChoice } from "@/core/questions/choose-questions";
 import { getMethodComponents } from "@/core/run/methods";
+import type { ComparabilityReason } from "@/contracts/records/comparability";
 import type { PredictConfig } from "@/contracts/run-config/predict-config";
 
 /**
@@ -85,49 +85,63 @@ export function answersItself({
 export const isInScope = (f: ResultFacts, scope: ScopeFacts): boolean =>
   listScopeDifferences(f, scope).length === 0;
 
+const explain = (
+  code: ComparabilityReason["code"],
+  values: ComparabilityReason["values"] = {},
+): ComparabilityReason => ({ code, values });
+
 /** The reasons why two results cannot be ranked against each other, each with the first one's value; empty where they can. */
-export function listDifferences(a: ResultFacts, b: ResultFacts): string[] {
+export function listDifferences(a: ResultFacts, b: ResultFacts): ComparabilityReason[] {
   const reasons = listScopeDifferences(a, b);
-  if (a.questionSet !== b.questionSet) reasons.push(`other questions: ${a.questionSet}`);
+  const { questionSet } = a;
+  if (questionSet !== b.questionSet) reasons.push(explain("questions", { questionSet }));
   else if (a.questionSetVersion !== b.questionSetVersion)
-    reasons.push(`another version of ${a.questionSet}`);
-  else if (buildQuestionsKey(a) !== buildQuestionsKey(b)) reasons.push(describeAsked(a));
+    reasons.push(explain("questions-version", { questionSet }));
+  else reasons.push(...listChoiceDifferences(a, b));
   return reasons;
 }
 
-function describeAsked(facts: ResultFacts): string {
-  const { limit, sampleSeed, skipYesNo } = facts;
-  const choice = describeChoice({ limit, sampleSeed, skipYesNo });
-  return choice === null ? "all questions" : `only a part of the questions: ${choice}`;
+/** Why two results of one set are not of the same questions of it. */
+function listChoiceDifferences(a: ResultFacts, b: ResultFacts): ComparabilityReason[] {
+  const { limit, sampleSeed, skipYesNo } = a;
+  const reasons: ComparabilityReason[] = [];
+  if (limit !== b.limit || sampleSeed !== b.sampleSeed)
+    reasons.push(
+      limit === null
+        ? explain("all-questions")
+        : sampleSeed === undefined
+          ? explain("first-questions", { limit })
+          : explain("sampled-questions", { limit, sampleSeed }),
+    );
+  if (skipYesNo !== b.skipYesNo)
+    reasons.push(explain(skipYesNo ? "without-yes-no" : "with-yes-no"));
+  return reasons;
 }
 
 export function listScopeDifferences(
   a: ScopeFacts & { answersItself?: boolean },
   b: ScopeFacts & { answersItself?: boolean },
-): string[] {
-  const reasons: string[] = [];
-  if (a.corpus !== b.corpus) reasons.push(`another corpus: ${a.corpus}`);
-  else if (a.corpusVersion !== b.corpusVersion)
-    reasons.push(`another version of the corpus ${a.corpus}`);
-  if (a.generator !== b.generator) reasons.push(`another generator: ${a.generator}`);
+): ComparabilityReason[] {
+  const reasons: ComparabilityReason[] = [];
+  const { corpus, generator, promptStyle, maxTokens: tokens, scorer } = a;
+  if (corpus !== b.corpus) reasons.push(explain("corpus", { corpus }));
+  else if (a.corpusVersion !== b.corpusVersion) reasons.push(explain("corpus-version", { corpus }));
+  if (generator !== b.generator) reasons.push(explain("generator", { generator }));
   if (!a.answersItself && !b.answersItself) {
-    if (a.promptStyle !== b.promptStyle) reasons.push(`another prompt: ${a.promptStyle}`);
-    if (a.maxTokens !== b.maxTokens)
+    if (promptStyle !== b.promptStyle) reasons.push(explain("prompt", { promptStyle }));
+    if (tokens !== b.maxTokens)
       reasons.push(
-        `another limit of answers: ${a.maxTokens === null ? "not known" : formatTokens(a.maxTokens)}`,
+        tokens === null ? explain("unknown-token-limit") : explain("token-limit", { tokens }),
       );
   }
-  if (a.scorer !== b.scorer) reasons.push(`another scorer: ${a.scorer}`);
+  if (scorer !== b.scorer) reasons.push(explain("scorer", { scorer }));
   return reasons;
 }
 
-/** "1 token", "64 tokens". */
-const formatTokens = (tokens: number): string => `${tokens} ${tokens === 1 ? "token" : "tokens"}`;
-
 export interface Completeness {
   complete: boolean;
-  /** "incomplete: 72 of 585, 3 not scored"; null where it is complete. */
-  reason: string | null;
+  /** What is missing; null where it is complete. */
+  reason: ComparabilityReason | null;
 }
 
 /** Whether a result is complete. Missing questions never count as wrong: an incomplete result has no rank. */
@@ -146,6 +160,6 @@ export function assessCompleteness({
   const unscored = Math.max(0, Math.min(answered, expected) - scored);
   return {
     complete: false,
-    reason: `incomplete: ${scored} of ${expected}${unscored > 0 ? `, ${unscored} answered but not scored` : ""}${failed > 0 ? `, ${failed} failed` : ""}`,
+    reason: explain("incomplete", { scored, expected, unscored, failed }),
   };
 }

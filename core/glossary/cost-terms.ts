@@ -16,7 +16,7 @@ export const COST_TERMS = {
   },
   "hardware-use": {
     title: "Processors and GPUs in use",
-    text: "Share of the time since the step before in which the worker's machine was busy, by whatever ran on it. A GPU that waits while processors work, or the reverse, shows where a step loses time.",
+    text: "Share of the time since the report before in which the worker's machine was busy, by whatever ran on it. A GPU that waits while processors work, or the reverse, shows where a step loses time.",
   },
   "machine-memory": {
     title: "Memory in use",
@@ -24,7 +24,7 @@ export const COST_TERMS = {
   },
   "gpu-power": {
     title: "Power of the GPUs",
-    text: "Watts that the machine's GPUs draw together by their own report, mean since the step before.",
+    text: "Watts that the machine's GPUs draw together by their own figures, mean since the report before.",
   },
   "energy-estimate": {
     title: "Energy estimate",

@@ -271,20 +271,20 @@ export const METRICS = {
     "Peak memory of the engine: on its GPU, or on a CPU resident",
   ),
   "system/cpu": share(
-    "Share of the processors' time that the worker's machine used since the step before, by whatever ran on it",
+    "Share of the processors' time that the worker's machine used since the report before, by whatever ran on it",
   ),
-  "system/memory_mb": mebibytes("Memory of the worker's machine in use after the step"),
+  "system/memory_mb": mebibytes("Memory of the worker's machine in use at the report"),
   "system/gpu_utilisation": share(
-    "Share of the time since the step before in which a GPU of the machine was busy, mean over GPUs",
+    "Share of the time since the report before in which a GPU of the machine was busy, mean over GPUs",
   ),
   "system/gpu_memory_mb": mebibytes(
-    "Memory in use on the machine's GPUs together, mean since the step before",
+    "Memory in use on the machine's GPUs together, mean since the report before",
   ),
   "system/gpu_power_w": watts(
-    "Power that the machine's GPUs draw together, mean since the step before",
+    "Power that the machine's GPUs draw together, mean since the report before",
   ),
   "system/gpu_energy_wh": wattHours(
-    "Estimated energy of the machine's GPUs together since the step before: their power over time",
+    "Estimated energy of the machine's GPUs together since the report before: their power over time",
     "lower",
     "cost",
   ),

@@ -9,6 +9,7 @@ import {
   listChangedSettings,
   listSettingGroups,
   listLeftOut,
+  listSettingMeanings,
   readSettingValue,
   readValueAt,
   type Setting,
@@ -83,6 +84,15 @@ describe("settings", () => {
       0.5,
       expect.arrayContaining(["rl.topP"]),
     ]);
+  });
+
+  it("says what a path means, once where kinds of run agree", () => {
+    const steps = listSettingMeanings("rl.steps");
+    expect(steps).toEqual([expect.objectContaining({ kinds: ["train"], title: "Steps" })]);
+    const [corpus] = listSettingMeanings("corpus");
+    expect(corpus?.kinds.length, "of several kinds").toBeGreaterThan(1);
+    expect(listSettingMeanings("retriever.kind").map(({ title }) => title)).toContain("Retriever");
+    expect(listSettingMeanings("rl.stepz")).toEqual([]);
   });
 
   it("describes every setting: title and meaning", () => {

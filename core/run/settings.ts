@@ -286,6 +286,30 @@ export function readValueAt(config: unknown, path: string): unknown {
   return kind && listLeftOut({ ...(config as object), kind })[path];
 }
 
+/** The default of a setting in the configurations that have these values at these paths. */
+export interface ConditionalDefault {
+  when: Readonly<Record<string, string>>;
+  value: unknown;
+}
+
+/** What `readValueAt` gives for a path that a configuration leaves out, by what the configuration is. */
+export const listConditionalDefaults = (path: string): ConditionalDefault[] =>
+  runKindSchema.options.flatMap((kind) =>
+    (kind === "serve" ? (["retriever", "model"] as const) : [null]).flatMap((what) => {
+      const when = { kind, ...(what && { what }) };
+      const list = (settings: readonly Setting[], more: object = {}): ConditionalDefault[] =>
+        settings
+          .filter((setting) => setting.path === path && setting.default !== undefined)
+          .map(({ default: value }) => ({ when: { ...when, ...more }, value }));
+      return listSettingGroups(kind, what ?? undefined).flatMap(({ settings, variant }) => [
+        ...list(settings),
+        ...(variant?.options ?? []).flatMap((option) =>
+          list(option.settings, { [variant!.path]: option.value }),
+        ),
+      ]);
+    }),
+  );
+
 /** The settings of a group that a configuration reads: of a variant, those of the chosen kind. */
 export const listActiveSettings = (group: SettingGroup, config: unknown): Setting[] => {
   const { variant } = group;
@@ -306,3 +330,39 @@ export const listChangedSettings = (config: RunConfig): string[] =>
     .flatMap((group) => listActiveSettings(group, config))
     .filter((setting) => isChanged(setting, getSettingValue(config, setting.path)))
     .map(({ path }) => path);
+
+/** What a setting means in some kinds of run. */
+export interface SettingMeaning extends Pick<SettingMeta, "title" | "description" | "paper"> {
+  kinds: RunKind[];
+  /** Undefined where a value must be given. */
+  default: unknown;
+}
+
+/** What a path means, once for each different meaning; empty for a path of no setting. */
+export function listSettingMeanings(path: string): SettingMeaning[] {
+  const meanings = new Map<string, SettingMeaning>();
+  for (const kind of runKindSchema.options)
+    for (const served of ["retriever", "model"] as const)
+      for (const meaning of listSettingGroups(kind, served).flatMap((group) =>
+        listMeaningsInGroup(group, path),
+      )) {
+        const key = JSON.stringify(meaning);
+        const known = meanings.get(key) ?? { ...meaning, kinds: [] };
+        if (!known.kinds.includes(kind)) known.kinds.push(kind);
+        meanings.set(key, known);
+      }
+  return [...meanings.values()];
+}
+
+function listMeaningsInGroup(group: SettingGroup, path: string): Omit<SettingMeaning, "kinds">[] {
+  const { title, description, settings, variant } = group;
+  if (variant?.path === path) return [{ title, description, default: undefined }];
+  return [...settings, ...(variant?.options ?? []).flatMap((option) => option.settings)]
+    .filter((setting) => setting.path === path)
+    .map(({ meta, default: fallback }) => ({
+      title: meta.title,
+      description: meta.description,
+      ...(meta.paper !== undefined && { paper: meta.paper }),
+      default: fallback,
+    }));
+}

@@ -2,6 +2,9 @@
  * Pictures of every page and its main states in every width, theme and language, of the recorded product. A page that is
  * wider than its window, logs an error or never comes to rest is reported, and makes the exit code 1.
  *
+ * usage: npm run screenshots -- readme
+ *   makes the pictures of README.md anew, with the film of the first minutes, in docs/images/
+ *
  * usage: npm run screenshots [-- --page runs,home --width 390,1440,1920 --theme light,dark --language en,zh]
  *   each option is a list, by default of all; a page's name takes its states too: "run" means "run-metrics" as well
  *
@@ -18,6 +21,7 @@ import { PRODUCT_VARIABLES } from "../support/product";
 import { startRecordedProduct } from "../support/start-products";
 import { buildAddress, findRecorded, MISSING, PAGES, type PageName } from "./pages";
 import { takePicture } from "./picture";
+import { takeReadmePictures } from "./readme";
 
 const FOLDER = inRoot("test-results", "screenshots");
 /** A phone, a laptop, a large screen. */
@@ -38,6 +42,8 @@ interface Look {
 interface Options {
   pages: PageName[];
   looks: Look[];
+  /** The pictures of README.md in place of those of every page. */
+  isForReadme: boolean;
 }
 
 /** The values that a list in an option names. @throws Error where it names another */
@@ -63,7 +69,8 @@ function readWidths(given: string | undefined): number[] {
 
 /** What the command line asks for. @throws Error that says what is wrong with it */
 function readOptions(): Options {
-  const { values } = parseArgs({
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
     options: {
       page: { type: "string" },
       width: { type: "string" },
@@ -79,7 +86,9 @@ function readOptions(): Options {
   );
   const themes = readList(values.theme, THEMES);
   const widths = readWidths(values.width);
+  readList(positionals[0], ["readme"]);
   return {
+    isForReadme: positionals.length > 0,
     pages: names.filter((name) =>
       asked.some((page) => name === page || name.startsWith(`${page}-`)),
     ),
@@ -90,11 +99,15 @@ function readOptions(): Options {
 }
 
 /** A browser window of a person who has chosen language and theme, let in by the product. */
-async function openContext(browser: Browser, address: string, look: Look): Promise<BrowserContext> {
+async function openContext(
+  browser: Browser,
+  address: string,
+  look: Look & { height?: number },
+): Promise<BrowserContext> {
   const { origin } = new URL(address);
   const context = await browser.newContext({
     baseURL: origin,
-    viewport: { width: look.width, height: look.width < 768 ? 844 : 900 },
+    viewport: { width: look.width, height: look.height ?? (look.width < 768 ? 844 : 900) },
     locale: LOCALES[look.language],
     colorScheme: look.theme,
     reducedMotion: "reduce",
@@ -110,12 +123,21 @@ async function openContext(browser: Browser, address: string, look: Look): Promi
 }
 
 /** Takes all pictures of a product. @returns lines that name a picture and what is wrong on it */
-async function takePictures(address: string, { pages, looks }: Options): Promise<string[]> {
+async function takePictures(
+  address: string,
+  { pages, looks, isForReadme }: Options,
+): Promise<string[]> {
   const connection = connect(address);
   const recorded = await findRecorded(connection.client).finally(() => connection.close());
   const browser = await chromium.launch(buildLaunchOptions());
   const faults: string[] = [];
   try {
+    if (isForReadme) {
+      await takeReadmePictures(recorded, (language, size) =>
+        openContext(browser, address, { language, theme: "light", ...size }),
+      );
+      return [];
+    }
     for (const look of looks) {
       const started = Date.now();
       const folder = join(FOLDER, `${look.language}-${look.theme}-${look.width}`);
@@ -149,7 +171,8 @@ async function main(): Promise<number> {
   try {
     const faults = await takePictures(process.env[PRODUCT_VARIABLES.recorded] ?? "", options);
     for (const fault of faults) console.error(fault);
-    console.log(`${options.pages.length * options.looks.length} pages, ${faults.length} faults`);
+    if (!options.isForReadme)
+      console.log(`${options.pages.length * options.looks.length} pages, ${faults.length} faults`);
     return faults.length > 0 ? 1 : 0;
   } finally {
     await stop();

@@ -2,7 +2,7 @@ import type { Client } from "@/cli/client";
 import { RECORDED } from "../support/product";
 
 /** What of the recording the pages are opened with. */
-interface Recorded {
+export interface Recorded {
   training: string;
   collapsed: string;
   cancelled: string;

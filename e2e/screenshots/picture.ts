@@ -26,10 +26,7 @@ interface Picture {
 export async function takePicture(context: BrowserContext, picture: Picture): Promise<string[]> {
   const page = await context.newPage();
   const faults: string[] = [];
-  const pending = new Set<Request>();
-  page.on("request", (request) => pending.add(request));
-  page.on("requestfinished", (request) => pending.delete(request));
-  page.on("requestfailed", (request) => pending.delete(request));
+  const pending = watchRequests(page);
   page.on("pageerror", (error) => faults.push(`script error: ${error.message}`));
   page.on("console", (message) => {
     if (message.type() !== "error") return;
@@ -63,8 +60,17 @@ export async function takePicture(context: BrowserContext, picture: Picture): Pr
   return faults;
 }
 
+/** The requests of a page that have no answer yet. */
+export function watchRequests(page: Page): ReadonlySet<Request> {
+  const pending = new Set<Request>();
+  page.on("request", (request) => pending.add(request));
+  page.on("requestfinished", (request) => pending.delete(request));
+  page.on("requestfailed", (request) => pending.delete(request));
+  return pending;
+}
+
 /** Waits until the page follows the server and nothing of it has loaded for a moment. @throws Error after a minute */
-async function waitQuiet(page: Page, pending: ReadonlySet<Request>): Promise<void> {
+export async function waitQuiet(page: Page, pending: ReadonlySet<Request>): Promise<void> {
   const end = Date.now() + QUIET_TIMEOUT_MS;
   let restSince = Date.now();
   while (Date.now() - restSince < REST_MS) {

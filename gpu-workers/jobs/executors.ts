@@ -3,14 +3,15 @@ import { evaluateRetriever } from "./evaluate/evaluate";
 import { indexCorpus } from "./index/index-corpus";
 import { serve } from "./serve/serve";
 import type { Executor } from "./run-context";
+import { withHardware } from "./report-hardware";
 import { predict } from "./predict/predict";
 import { train } from "./train/train";
 
-/** What each kind of run does. */
+/** What each kind of run does. A training reports the machine by itself, with each step. */
 export const executors: Record<RunKind, Executor> = {
   train,
-  predict,
-  index: indexCorpus,
-  serve: serve,
-  evaluate: evaluateRetriever,
+  predict: withHardware(predict),
+  index: withHardware(indexCorpus),
+  serve: withHardware(serve),
+  evaluate: withHardware(evaluateRetriever),
 };

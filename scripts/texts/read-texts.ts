@@ -3,6 +3,7 @@ import { join } from "node:path";
 import ts from "typescript";
 import { runKindSchema } from "@/contracts/records/run-state";
 import { LEARNING_TITLES } from "@/core/run/learning";
+import { COMPARABILITY_REASONS } from "@/core/comparability/reasons";
 import { CORPUS_PRESETS } from "@/core/presets/corpus-presets";
 import { GLOSSARY, GLOSSARY_SECTIONS, METHOD_SUMMARIES } from "@/core/glossary/glossary";
 import { PASS_STATE_MEANINGS } from "@/core/metrics/pass-rates";
@@ -90,6 +91,7 @@ export function listTableTexts(): FoundText[] {
       p.description,
       p.byHand,
     ]),
+    comparability: Object.values(COMPARABILITY_REASONS),
     sweeps: [BAND_EXPLANATION],
   };
   return Object.entries(tables).flatMap(([place, texts]) =>

@@ -162,10 +162,12 @@ function Course({ points, shown, onToggle }: CourseProps) {
               </span>
               <span className="mt-0.5 block truncate font-medium">{p.answer || t("(empty)")}</span>
               <span className="block text-2xs text-muted-foreground">
-                {t(
-                  "{searches, plural, one {# search} other {# searches}}, {documents, plural, one {# document} other {# documents}}",
-                  { searches: p.searches, documents: p.documents },
-                )}
+                {p.searches === null
+                  ? t("searches unknown")
+                  : t(
+                      "{searches, plural, one {# search} other {# searches}}, {documents, plural, one {# document} other {# documents}}",
+                      { searches: p.searches, documents: p.documents },
+                    )}
               </span>
               <span className="block truncate text-2xs text-muted-foreground">
                 {p.attribution ? formatWords(t, p.attribution) : ""}

@@ -7,6 +7,7 @@ import { useText } from "@/app/_i18n/text-provider";
 import { formatInteger, formatNumber, formatShare } from "@/app/_lib/format";
 import { useTRPC, type Compared, type RunRow } from "@/app/_lib/trpc";
 import { useQueryParams } from "@/app/_lib/use-params";
+import { ComparabilityReasons } from "@/app/_statistics/comparability-reasons";
 import { formatInterval } from "@/app/_statistics/paired-tests";
 import { Badge, ImportedBadge } from "@/app/_ui/badge";
 import { Button } from "@/app/_ui/button";
@@ -232,20 +233,18 @@ function ComparedRuns({ compared, onRemove }: ComparedRunsProps) {
                 </span>
                 <span className="ml-2 text-2xs text-muted-foreground">
                   {[
-                    t(run.searches === 1 ? "{searches} search" : "{searches} searches", {
-                      searches: formatNumber(run.searches),
-                    }),
+                    run.searches === null
+                      ? t("searches unknown")
+                      : t(run.searches === 1 ? "{searches} search" : "{searches} searches", {
+                          searches: formatNumber(run.searches),
+                        }),
                     t(run.documents === 1 ? "{documents} document" : "{documents} documents", {
                       documents: formatNumber(run.documents),
                     }),
                   ].join(", ")}
                 </span>
               </p>
-              {reasons.map((reason) => (
-                <Badge key={reason} tone="warn" className="mt-1 mr-1 whitespace-normal">
-                  {reason}
-                </Badge>
-              ))}
+              <ComparabilityReasons reasons={reasons} className="mt-1 mr-1" />
             </div>
             {compared.runs.length > 2 ? (
               <Button

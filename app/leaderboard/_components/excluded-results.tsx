@@ -2,7 +2,7 @@ import Link from "next/link";
 import { useText } from "@/app/_i18n/text-provider";
 import { formatShare, formatShortId } from "@/app/_lib/format";
 import type { Leaderboard } from "@/app/_lib/trpc";
-import { Badge } from "@/app/_ui/badge";
+import { ComparabilityReasons } from "@/app/_statistics/comparability-reasons";
 import { Card, CardHeader } from "@/app/_ui/card";
 
 /** Results that are not comparable with those above, each with the reasons. */
@@ -31,11 +31,7 @@ export function ExcludedResults({ excluded }: { excluded: Leaderboard["excluded"
             </span>
             <span className="text-xs text-muted-foreground">{result.questionSet}</span>
             <span className="font-mono text-xs">{formatShare(result.mean)}</span>
-            {result.reasons.map((reason) => (
-              <Badge key={reason} tone="warn" className="whitespace-normal">
-                {reason}
-              </Badge>
-            ))}
+            <ComparabilityReasons reasons={result.reasons} />
           </li>
         ))}
       </ul>

@@ -1,3 +1,4 @@
+import { formatReason } from "@/app/_statistics/comparability-reasons";
 import { formatShortId } from "@/app/_lib/format";
 import type { Leaderboard } from "@/app/_lib/trpc";
 import type { ExportTable } from "@/core/comparability/results-table";
@@ -46,10 +47,10 @@ export function buildExportTable(board: Leaderboard, published: PaperChoice | nu
               mean: cell.seeds.mean * 100,
               deviation: cell.seeds.deviation * 100,
             },
-            macro: toPercent(computeMacroMean(cell.types)),
-            types: cell.types.map((part) => ({ ...part, mean: part.mean * 100 })),
-            unread: cell.replies === 0 ? null : (100 * cell.unread) / cell.replies,
-            note: reason,
+              macro: toPercent(computeMacroMean(cell.types)),
+              types: cell.types.map((part) => ({ ...part, mean: part.mean * 100 })),
+              unread: cell.replies === 0 ? null : (100 * cell.unread) / cell.replies,
+              note: reason && formatReason(ENGLISH, reason),
             questions: scored,
             costs: { searches, documents, tokens, seconds, costUsd },
           };

@@ -4,6 +4,7 @@ import { cn } from "@/app/_lib/cn";
 import { formatShare } from "@/app/_lib/format";
 import type { LeaderboardCell } from "@/app/_lib/trpc";
 import { FigureParts } from "@/app/_statistics/figure-parts";
+import { ComparabilityReasons } from "@/app/_statistics/comparability-reasons";
 import { SmallestDifference } from "@/app/_statistics/no-difference";
 import {
   formatInterval,
@@ -12,7 +13,6 @@ import {
   isSignificant,
   type Comparison,
 } from "@/app/_statistics/paired-tests";
-import { Badge } from "@/app/_ui/badge";
 import { Tooltip } from "@/app/_ui/tooltip";
 import { GLOSSARY } from "@/core/glossary/glossary";
 
@@ -50,11 +50,7 @@ export function MethodCell({ cell }: { cell: LeaderboardCell }) {
       <span className="block font-mono text-2xs whitespace-nowrap text-muted-foreground">
         {formatInterval(cell.low, cell.high)}
       </span>
-      {cell.reason ? (
-        <Badge tone="warn" className="whitespace-normal">
-          {cell.reason}
-        </Badge>
-      ) : null}
+      {cell.reason ? <ComparabilityReasons reasons={[cell.reason]} /> : null}
       {cell.comparison ? <Difference comparison={cell.comparison} /> : null}
       {cell.seeds ? (
         <span

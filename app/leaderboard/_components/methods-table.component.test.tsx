@@ -85,7 +85,14 @@ const board = {
     ]),
     createRow("ircot", [
       createCell("run-ircot", 0.39, { rank: 2, comparison: createComparison(0.008, 0.4) as never }),
-      createCell("run-ircot-2", 0.25, { rank: null, reason: "incomplete: 12 of 72", runs: 3 }),
+      createCell("run-ircot-2", 0.25, {
+        rank: null,
+        reason: {
+          code: "incomplete",
+          values: { scored: 12, expected: 72, unscored: 0, failed: 0 },
+        },
+        runs: 3,
+      }),
     ]),
   ],
 } as unknown as Leaderboard;

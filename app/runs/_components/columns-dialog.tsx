@@ -8,6 +8,7 @@ import { Dialog } from "@/app/_ui/dialog";
 import { SearchInput } from "@/app/_ui/search-input";
 import { RUN_KINDS } from "@/contracts/records/run-states";
 import { listSettingPaths } from "@/core/run/settings";
+import { ColumnHelp } from "./column-help";
 
 /** What a column shows, by the first part of its name. */
 const COLUMN_KINDS: Readonly<Record<string, string>> = {
@@ -74,8 +75,8 @@ export function ColumnsDialog({
         {ordered.slice(0, MOST_SHOWN).map((column) => {
           const chosen = columns.includes(column);
           return (
-            <li key={column}>
-              <label className="flex cursor-pointer items-center gap-2 rounded px-1 py-1 hover:bg-muted">
+            <li key={column} className="flex items-center">
+              <label className="flex min-w-0 flex-1 cursor-pointer items-center gap-2 rounded px-1 py-1 hover:bg-muted">
                 <input
                   type="checkbox"
                   className="size-4 accent-primary"
@@ -92,6 +93,7 @@ export function ColumnsDialog({
                 </span>
                 <span className="text-xs text-muted-foreground">{nameKind(t, column)}</span>
               </label>
+              <ColumnHelp column={column} />
             </li>
           );
         })}

@@ -4,6 +4,7 @@ import userEvent from "@testing-library/user-event";
 import { describe, expect, it, vi } from "vitest";
 import type { RunRow } from "@/app/_lib/trpc";
 import { renderPage } from "@/app/_testing/render-page";
+import { listSettingMeanings } from "@/core/run/settings";
 import type { RunSort } from "@/contracts/api/run-list";
 import { RunsTable } from "./runs-table";
 import { useSelection } from "./use-selection";
@@ -111,6 +112,11 @@ describe("the table of runs", () => {
     expect(readRow("bbbbbbbb-2").getAllByText("–")).toHaveLength(3);
     await user.click(screen.getByRole("button", { name: "rl.steps" }));
     expect(onSort).toHaveBeenCalledWith({ column: "setting:rl.steps", descending: true });
+    const [steps] = listSettingMeanings("rl.steps");
+    await user.click(screen.getByRole("button", { name: "What is rl.steps?" }));
+    expect(await screen.findByText(steps!.description)).toBeTruthy();
+    await user.click(screen.getByRole("button", { name: "What is x?" }));
+    expect(await screen.findByText("No form shows a setting of this name.")).toBeTruthy();
   });
 
   it("chooses rows, and all between two with Shift", async () => {

@@ -1,5 +1,5 @@
 "use client";
-import { useMemo, type ReactNode } from "react";
+import { useMemo } from "react";
 import type { Text } from "@/app/_i18n/format-text";
 import { useText } from "@/app/_i18n/text-provider";
 import { formatMetricValue } from "@/app/_lib/run-view";
@@ -9,11 +9,11 @@ import { useGradually } from "@/app/_lib/use-gradually";
 import { useNow } from "@/app/_lib/use-now";
 import { describeValue } from "@/app/_settings/describe-value";
 import { HEAD_HELP } from "@/app/_ui/head-label";
-import { MetricHelp } from "@/app/_ui/metric-help";
 import { RowTable, type ColumnSort, type RowColumn } from "@/app/_ui/row-table";
 import { StateCounts } from "@/app/_ui/state-counts";
 import type { RunSort } from "@/contracts/api/run-list";
 import { readRunColumn } from "@/core/run/run-columns";
+import { ColumnHelp } from "./column-help";
 import { RunDuration, RunHeadline, RunMenu, RunName, RunProgress, RunStates } from "./run-parts";
 import { SelectionBox, SelectionBoxOfAll } from "./selection-box";
 import type { Selection } from "./use-selection";
@@ -111,13 +111,6 @@ function nameColumn(t: Text, text: string): string {
   return column.value === "last" ? column.metric : t("{metric}, best", { metric: column.metric });
 }
 
-/** What a chosen metric means. */
-function helpWithColumn(t: Text, text: string): ReactNode {
-  const column = readRunColumn(text);
-  if (column.of === "setting") return null;
-  return <MetricHelp metric={column.metric} name={nameColumn(t, text)} className={HEAD_HELP} />;
-}
-
 const buildChosenColumn = (t: Text, text: string, folded: boolean): RowColumn<RunRow> => ({
   id: text,
   header: (
@@ -125,7 +118,7 @@ const buildChosenColumn = (t: Text, text: string, folded: boolean): RowColumn<Ru
       {nameColumn(t, text)}
     </span>
   ),
-  help: helpWithColumn(t, text),
+  help: <ColumnHelp column={text} name={nameColumn(t, text)} className={HEAD_HELP} />,
   width: "w-40",
   cell: (run) => (
     <span className="block truncate font-mono" data-column={text}>

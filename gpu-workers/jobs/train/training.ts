@@ -21,6 +21,7 @@ import type { Algorithm } from "@/gpu-workers/rl/algorithms/algorithm";
 import { createAlgorithm } from "@/gpu-workers/rl/algorithms/create-algorithm";
 import { runColdStartStep, splitValidationPart } from "@/gpu-workers/rl/cold-start";
 import { evaluateHeldOut } from "@/gpu-workers/rl/held-out-evaluation";
+import { buildHardwareMetrics } from "@/gpu-workers/jobs/report-hardware";
 import { buildMetricPoints, type MetricValues } from "@/gpu-workers/rl/metric-values";
 import type { EpisodeSource } from "@/gpu-workers/rl/episode-source";
 import { getSearcher, type Policy } from "@/gpu-workers/rl/policy";
@@ -31,7 +32,7 @@ import {
 import type { PolicyUpdate } from "@/gpu-workers/rl/policy-update/update-policy";
 import { QuestionPool } from "@/gpu-workers/rl/question-pool";
 import type { Rollouts } from "@/gpu-workers/rl/rollout";
-import { HardwareMeter, type HardwareUse } from "@/gpu-workers/runtime/hardware-meter";
+import { HardwareMeter } from "@/gpu-workers/runtime/hardware-meter";
 import { Stopwatch, type StepPhase } from "@/gpu-workers/runtime/stopwatch";
 import type { Searcher } from "@/gpu-workers/searcher/episode-inputs";
 import { EpisodeGrader } from "@/gpu-workers/searcher/episode-grader";
@@ -354,12 +355,3 @@ export class Training {
     else release();
   }
 }
-
-const buildHardwareMetrics = (use: HardwareUse): MetricValues => ({
-  "system/cpu": use.cpu,
-  "system/memory_mb": use.memoryMb,
-  "system/gpu_utilisation": use.gpuUtilisation,
-  "system/gpu_memory_mb": use.gpuMemoryMb,
-  "system/gpu_power_w": use.gpuPowerW,
-  "system/gpu_energy_wh": use.gpuEnergyWh,
-});

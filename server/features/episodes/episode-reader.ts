@@ -257,5 +257,6 @@ function toEpisodeRecord(row: EpisodeDetailRow, steps: readonly EpisodeStep[]): 
     advantage: row.advantage,
     attribution: row.attribution,
     formatErrors: row.formatErrors,
+    ...(row.searches === null && { unknownSearches: true }),
   });
 }

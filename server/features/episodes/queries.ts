@@ -105,6 +105,7 @@ const episodeDetailRowSchema = z.object({
   advantage: z.number().nullable(),
   attribution: z.string().nullable(),
   formatErrors: z.array(z.string()),
+  searches: z.int().nullable(),
   questionSet: z.string(),
   question: jsonColumn<EpisodeDetail["question"]>(),
   reward: jsonColumn<unknown>(),
@@ -121,7 +122,7 @@ export const selectEpisode = (db: Queries, id: string): Promise<EpisodeDetailRow
   queryRow(db, episodeDetailRowSchema)`
     SELECT e.id, e.ordinal, e.run_id AS "runId", e.attempt, (SELECT count(*)::int FROM attempts WHERE attempts.run_id = e.run_id) AS attempts, e.corpus, e.set_id AS "setId", e.question_id AS "questionId", e.phase, e.step, e.sample_index AS "sampleIndex", e.key, e.method,
       e.protocol, e.context_ids AS "contextIds", e.context_hashes AS "contextHashes", e.context_scores AS "contextScores", e.baseline_ids AS "baselineIds",
-      e.baseline_hashes AS "baselineHashes", e.baseline_scores AS "baselineScores", e.reward_detail AS reward, e.advantage, e.attribution, e.format_errors AS "formatErrors", e.usage,
+      e.baseline_hashes AS "baselineHashes", e.baseline_scores AS "baselineScores", e.reward_detail AS reward, e.advantage, e.attribution, e.format_errors AS "formatErrors", e.searches, e.usage,
       qs.name AS "questionSet",
       jsonb_build_object('id', q.id, 'question', q.question, 'answers', q.answers, 'goldIds', q.gold_ids, 'type', q.type, 'group', q.group_name, 'goldQueries', q.gold_queries) AS question,
       ${answerJson(sql`a`)} AS answer, ${scoreJson(sql`s`)} AS score, ${answerJson(sql`ba`)} AS "baselineAnswer", ${scoreJson(sql`bs`)} AS "baselineScore"

@@ -170,7 +170,9 @@ function toEpisodeRow(
     format_errors: record.formatErrors,
     usage: episode.usage ?? null,
     // Turn 0 is the retrieval with the question itself.
-    searches: episode.steps.filter((step) => step.kind === "retrieve" && step.turn > 0).length,
+    searches: record.unknownSearches
+      ? null
+      : episode.steps.filter((step) => step.kind === "retrieve" && step.turn > 0).length,
   };
 }
 

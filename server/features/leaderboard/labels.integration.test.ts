@@ -287,15 +287,14 @@ describe("common ranks", () => {
         generator: { ...generator, maxTokens: 64 },
       }),
     );
+    const reasons = [{ code: "token-limit", values: { tokens: 64 } }];
     const { scope } = await shown(short);
     expect(scope).toMatchObject({ maxTokens: 12 });
     const board = await server.plane.leaderboard.get({ scope: scope.key });
-    expect(board.excluded.find(({ runId }) => runId === long)?.reasons).toEqual([
-      "another limit of answers: 64 tokens",
-    ]);
+    expect(board.excluded.find(({ runId }) => runId === long)?.reasons).toEqual(reasons);
     expect(
       (await server.plane.predictionComparison.compare({ runs: [short, long] })).differences,
-    ).toEqual([{ runId: long, reasons: ["another limit of answers: 64 tokens"] }]);
+    ).toEqual([{ runId: long, reasons }]);
   });
 });
 
@@ -409,7 +408,9 @@ describe("versions", () => {
     expect(await versionOf(anew)).toBe(old);
     expect(
       (await server.plane.predictionComparison.compare({ runs: [during, after] })).differences,
-    ).toEqual([{ runId: after, reasons: ["another version of the corpus atlas"] }]);
+    ).toEqual([
+      { runId: after, reasons: [{ code: "corpus-version", values: { corpus: "atlas" } }] },
+    ]);
     const missing = await launch(during);
     expect(missing.present).toEqual([]);
     await cancel(missing.launched);
@@ -487,7 +488,9 @@ describe("versions", () => {
     const second = await ran(mine({ name: "second", method: "rag" }));
     expect(
       (await server.plane.predictionComparison.compare({ runs: [first, second] })).differences,
-    ).toEqual([{ runId: second, reasons: ["another version of the corpus mine"] }]);
+    ).toEqual([
+      { runId: second, reasons: [{ code: "corpus-version", values: { corpus: "mine" } }] },
+    ]);
     const missing = await launch(first);
     expect(missing.present).toEqual([]);
     await cancel(missing.launched);

@@ -1,4 +1,5 @@
 import { runConfigSchema } from "@/contracts/run-config/run-config";
+import type { ComparabilityReason } from "@/contracts/records/comparability";
 import type { PredictConfig } from "@/contracts/run-config/predict-config";
 import { assessCompleteness, type ResultFacts } from "@/core/comparability/comparability";
 import { countAskedQuestions, isChosen } from "@/server/features/question-sets/count-chosen";
@@ -17,7 +18,7 @@ export interface LeaderboardResult extends Omit<StoredResult, "config"> {
   expected: number;
   complete: boolean;
   /** Why it is incomplete; null where it is complete. */
-  reason: string | null;
+  reason: ComparabilityReason | null;
 }
 
 /** Reads the results of all predict runs. */

@@ -14,6 +14,11 @@ import { decodeQuestionScores, encodeQuestionScores, numberGroups } from "./ques
 
 let server: TestServer;
 let worker: TestWorker;
+const INCOMPLETE = {
+  code: "incomplete",
+  values: { scored: 5, expected: 12, unscored: 0, failed: 0 },
+};
+
 beforeAll(async () => {
   server = await startTestServer({ timings: { leaseMs: 60_000 } });
   await storeSamples(server.plane);
@@ -190,7 +195,7 @@ describe("the leaderboard", () => {
     expect(cellOf(rag)).toMatchObject({ rank: 2, comparison: null, reason: null });
     expect(cellOf(half)).toMatchObject({
       rank: null,
-      reason: "incomplete: 5 of 12",
+      reason: INCOMPLETE,
       comparison: null,
     });
     expect(board.rows.find((row) => row.id === board.reference)?.method).toBe("rag");
@@ -231,7 +236,13 @@ describe("the leaderboard", () => {
     const board = await server.plane.leaderboard.get({});
     expect(board.scopes).toHaveLength(2);
     expect(board.excluded).toMatchObject([
-      { runId: other, reasons: ["another generator: qwen", "another prompt: chat"] },
+      {
+        runId: other,
+        reasons: [
+          { code: "generator", values: { generator: "qwen" } },
+          { code: "prompt", values: { promptStyle: "chat" } },
+        ],
+      },
     ]);
     const theirs = await server.plane.leaderboard.get({ scope: board.scopes[1]!.key });
     expect(theirs.rows.map((row) => row.cells[0]?.runId)).toEqual([other]);
@@ -430,7 +441,7 @@ describe("the leaderboard", () => {
     const incomplete = await server.plane.predictionComparison.compare({ runs: [s3, half] });
     expect(incomplete).toMatchObject({
       common: 5,
-      differences: [{ runId: half, reasons: ["incomplete: 5 of 12"] }],
+      differences: [{ runId: half, reasons: [INCOMPLETE] }],
     });
   });
 

@@ -40,7 +40,7 @@ const tallySchema = z.object({
   scored: z.int(),
   ordinals: z.array(z.int()),
   values: z.array(z.number()),
-  searches: z.number(),
+  searches: z.number().nullable(),
   documents: z.number(),
   seconds: z.number(),
   tokens: z.number().nullable(),
@@ -123,7 +123,7 @@ export async function upsertStatistics(
     INSERT INTO run_statistics (run_id, set_id, generator, prompt_style, scorer, corpus, answered, scored, mean, low, high, clusters, searches, documents, seconds, tokens, cost_usd, attribution, outcomes, types, replies, unread)
     VALUES (${runId}::uuid, ${tally.setId}::uuid, ${tally.generator}, ${tally.promptStyle}, ${tally.scorer}, ${tally.corpus},
       (SELECT count(*) FROM episodes WHERE run_id = ${runId}::uuid AND set_id = ${tally.setId}::uuid AND phase = 'predict'), ${tally.scored}, ${figures.mean}, ${figures.low}, ${figures.high}, ${figures.clusters}::int,
-      ${tally.searches}, ${tally.documents}, ${tally.seconds}, ${tally.tokens}::float8, ${tally.costUsd}::float8, ${toJson(tally.attribution)}::jsonb, ${scores}, ${toJson(figures.types)}::jsonb, ${tally.replies}, ${tally.unread})
+      ${tally.searches}::float8, ${tally.documents}, ${tally.seconds}, ${tally.tokens}::float8, ${tally.costUsd}::float8, ${toJson(tally.attribution)}::jsonb, ${scores}, ${toJson(figures.types)}::jsonb, ${tally.replies}, ${tally.unread})
     ON CONFLICT (run_id, set_id, generator, prompt_style, scorer) DO UPDATE SET corpus = excluded.corpus, answered = excluded.answered, scored = excluded.scored, mean = excluded.mean, low = excluded.low, high = excluded.high,
       clusters = excluded.clusters, searches = excluded.searches, documents = excluded.documents, seconds = excluded.seconds, tokens = excluded.tokens, cost_usd = excluded.cost_usd, attribution = excluded.attribution,
       outcomes = excluded.outcomes, types = excluded.types, replies = excluded.replies, unread = excluded.unread, version = DEFAULT, updated_at = now()`;
@@ -164,7 +164,7 @@ export const runResultSchema = z.object({
   mean: z.number(),
   low: z.number(),
   high: z.number(),
-  searches: z.number(),
+  searches: z.number().nullable(),
   documents: z.number(),
   types: typeMeansSchema,
   replies: z.int(),

@@ -1,11 +1,11 @@
 import { z } from "zod";
-import type { listRunsRequestSchema, RunShelf, SettingCondition } from "@/contracts/api/run-list";
+import type { listRunsRequestSchema, RunShelf } from "@/contracts/api/run-list";
 import { runStateSchema, type RunState } from "@/contracts/records/run-state";
 import { readRunColumn } from "@/core/run/run-columns";
 import { DEFAULT_PROJECT, type Queries } from "@/server/platform/db/database";
-import { toJson } from "@/server/platform/db/json";
 import { buildLikePattern, escapeLike } from "@/server/platform/db/paging";
 import { empty, join, queryRows, sql, type Sql } from "@/server/platform/db/query";
+import { buildSettingCondition, buildSettingValue } from "./setting-sql";
 import { selectRuns, type StoredRun } from "./reader-queries";
 
 /** The SQL of the list of runs: its filter, its orders, the values of its columns. */
@@ -46,8 +46,6 @@ const VALUE_OF_SERIES = {
   greatest: sql`max(s.max_value)`,
 };
 
-const toPath = (path: string): string[] => path.split(".");
-
 /** The order by a column; what has no value stands last. */
 function buildOrder(sort: ListRequest["sort"]): Order {
   if (typeof sort === "string") return ORDERS[sort];
@@ -58,7 +56,7 @@ function buildOrder(sort: ListRequest["sort"]): Order {
     const value = sql`(SELECT ${VALUE_OF_SERIES[column.value]} FROM metric_series s WHERE s.run_id = r.id AND s.name = ${column.metric})`;
     return { key: sql`coalesce(${value}, ${worst})`, type: sql`float8`, descending };
   }
-  const value = sql`nullif(r.config #> ${toPath(column.path)}::text[], 'null'::jsonb)`;
+  const value = sql`nullif(${buildSettingValue(column.path, sql`r`)}, 'null'::jsonb)`;
   // In the order of jsonb null is the least and an object the greatest.
   const missing = descending ? sql`'null'::jsonb` : sql`'{}'::jsonb`;
   return { key: sql`coalesce(${value}, ${missing})`, type: sql`jsonb`, descending };
@@ -107,7 +105,7 @@ function buildFilter(
   if (kinds) conditions.push(sql`${run}.kind = ANY(${kinds}::text[])`);
   if (tags?.length) conditions.push(sql`${run}.tags @> ${tags}::text[]`);
   if (preset) conditions.push(sql`${run}.preset = ${preset}`);
-  for (const condition of settings) conditions.push(buildCondition(condition, run));
+  for (const condition of settings) conditions.push(buildSettingCondition(condition, run));
   if (text) {
     const part = buildLikePattern(text);
     conditions.push(
@@ -115,37 +113,6 @@ function buildFilter(
     );
   }
   return conditions;
-}
-
-/** Words that pages write for values that are no texts. */
-const WORDS: Readonly<Record<string, null | boolean>> = { none: null, on: true, off: false };
-
-/** {rl: {steps: 3}} of "rl.steps" and 3: what a configuration contains. */
-const nest = (keys: readonly string[], value: unknown): unknown =>
-  keys.reduceRight((inner, key) => ({ [key]: inner }), value);
-
-/**
- * Equality asks the index of all settings; an order is read from each configuration and holds for numbers alone. A run
- * without the setting passes no condition.
- */
-function buildCondition({ path, sign, value }: SettingCondition, run: Sql): Sql {
-  const keys = toPath(path);
-  const number = value.trim() === "" ? NaN : Number(value);
-  const quoted = keys.map((key) => `."${key}"`).join("");
-  if (sign !== "=" && sign !== "!=")
-    return Number.isFinite(number)
-      ? sql`${run}.config @@ ${`$${quoted} ${sign} ${number}`}::jsonpath IS TRUE`
-      : sql`false`;
-  const meanings: unknown[] = [value];
-  if (Number.isFinite(number)) meanings.push(number);
-  if (Object.hasOwn(WORDS, value)) meanings.push(WORDS[value]);
-  const equal = join(
-    meanings.map((meaning) => sql`${run}.config @> ${toJson(nest(keys, meaning))}::jsonb`),
-    " OR ",
-  );
-  return sign === "="
-    ? sql`(${equal})`
-    : sql`(${run}.config @? ${`$${quoted}`}::jsonpath AND NOT (${equal}))`;
 }
 
 /** Runs on a shelf by state. */

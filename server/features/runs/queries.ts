@@ -318,7 +318,7 @@ export async function selectLastStep(db: Queries, run: LockedRun): Promise<numbe
 /** Counts of what a run has reported: episodes, the last step, and how far each phase had come. */
 export type RunPoint = Record<string, number>;
 
-/** How far a run has come, and the furthest that it had when its worker was lost before. */
+/** How far a run has come, by what it did and not by the time that it took, and the furthest that it had when its worker was lost before. */
 export const selectRunPoint = (
   db: Queries,
   runId: string,
@@ -326,7 +326,7 @@ export const selectRunPoint = (
   queryRow(db, z.object({ point: jsonColumn<RunPoint>(), furthest: jsonColumn<RunPoint>() }))`
     SELECT r.furthest, jsonb_strip_nulls(jsonb_build_object(
         'episodes', (SELECT count(*) FROM episodes e WHERE e.run_id = r.id AND e.phase = 'predict'),
-        'step', (SELECT max(m.last_step) FROM metric_series m WHERE m.run_id = r.id))
+        'step', (SELECT max(m.last_step) FROM metric_series m WHERE m.run_id = r.id AND m.name NOT LIKE 'system/%'))
       || CASE WHEN r.progress IS NULL THEN '{}' ELSE jsonb_build_object(r.progress ->> 'phase', r.progress -> 'done') END) AS point
     FROM runs r WHERE r.id = ${runId}::uuid`;
 

@@ -12,6 +12,7 @@ import {
   type Answer,
   type DocumentText,
   type EpisodeRecord,
+  type MethodName,
   type Score,
 } from "@/contracts/records/episode";
 import type { PredictConfig } from "@/contracts/run-config/predict-config";
@@ -30,6 +31,15 @@ const FILE_SCORER = "generation-accuracy/upstream-file";
 const FILE_EXACT = "exact-match/upstream-file";
 const hashKey = (...parts: unknown[]): string => hashJson(["upstream", ...parts]);
 
+/** Methods whose number of searches is not known without them. */
+const SEARCHING: ReadonlySet<string> = new Set<MethodName>([
+  "s3",
+  "ircot",
+  "search-o1",
+  "search-r1",
+  "deepretrieval",
+]);
+
 /** What the two files of a table hold, question by question. */
 export interface TableRecords {
   records: EpisodeRecord[];
@@ -41,8 +51,6 @@ export interface TableRecords {
   unscored: string[];
   /** Windows that upstream's code has cut. */
   cutWindows: number;
-  /** Episodes of which the files do not show what was searched. */
-  withoutSearches: number;
 }
 
 /** Records of every question that either file holds. */
@@ -56,7 +64,6 @@ export function buildTableRecords(
   const unmatched: string[] = [];
   const unscored: string[] = [];
   let cutWindows = 0;
-  let withoutSearches = 0;
   // The two files may write one question differently (upstream appends question marks), so both go by the question.
   const [sequences, results] = [
     indexByQuestion(table.sequences, lookup),
@@ -79,7 +86,6 @@ export function buildTableRecords(
     });
     records.push(record);
     cutWindows += imported.cutWindows;
-    if (!imported.steps.some(({ kind }) => kind === "retrieve")) withoutSearches += 1;
     for (const document of imported.documents) documents.set(document.hash, document);
   }
   return {
@@ -88,7 +94,6 @@ export function buildTableRecords(
     unmatched,
     unscored,
     cutWindows,
-    withoutSearches,
   };
 }
 
@@ -168,6 +173,8 @@ function buildRecord({
     advantage: null,
     attribution: null,
     formatErrors: [],
+    ...(SEARCHING.has(config.method) &&
+      !steps.some(({ kind }) => kind === "retrieve") && { unknownSearches: true }),
   };
   return { record, imported };
 }

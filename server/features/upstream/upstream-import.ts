@@ -9,7 +9,6 @@ import {
   listEpisodeDocuments,
   type DocumentText,
   type EpisodeRecord,
-  type MethodName,
 } from "@/contracts/records/episode";
 import { predictConfigSchema, type PredictConfig } from "@/contracts/run-config/predict-config";
 import type { TrainConfig } from "@/contracts/run-config/train-config";
@@ -329,19 +328,11 @@ export class UpstreamImport {
   }
 }
 
-/** Methods whose number of searches is not known without them. */
-const SEARCHING: ReadonlySet<string> = new Set<MethodName>([
-  "s3",
-  "ircot",
-  "search-o1",
-  "search-r1",
-  "deepretrieval",
-]);
-
 /** Says what the files do not show of the searches. */
-function describeSearches({ records, cutWindows, withoutSearches }: TableRecords): string[] {
+function describeSearches({ records, cutWindows }: TableRecords): string[] {
   const notes: string[] = [];
-  if (withoutSearches > 0 && SEARCHING.has(records[0]!.episode.method))
+  const withoutSearches = records.filter((record) => record.unknownSearches).length;
+  if (withoutSearches > 0)
     notes.push(
       `${withoutSearches} of ${records.length} episodes show no search in the files: their queries and windows are unknown, not none.`,
     );

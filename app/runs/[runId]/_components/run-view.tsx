@@ -59,6 +59,9 @@ const IndexOverview = dynamic(() => import("./index-overview").then((m) => m.Ind
 const PredictOverview = dynamic(() => import("./predict-overview").then((m) => m.PredictOverview), {
   loading: PartLoading,
 });
+const RunHardware = dynamic(() => import("./run-hardware").then((m) => m.RunHardware), {
+  ssr: false,
+});
 const ServeOverview = dynamic(() => import("./serve-overview").then((m) => m.ServeOverview), {
   loading: PartLoading,
 });
@@ -181,7 +184,15 @@ function TabOfRun({ tab, run }: { tab: Tab; run: RunDetail }) {
   }
 }
 
-function Overview({ run }: { run: RunDetail }) {
+/** A training shows the machine among its charts, by step. */
+const Overview = ({ run }: { run: RunDetail }) => (
+  <>
+    <OverviewOfKind run={run} />
+    {run.kind === "train" ? null : <RunHardware runId={run.id} />}
+  </>
+);
+
+function OverviewOfKind({ run }: { run: RunDetail }) {
   const { config } = run;
   switch (config.kind) {
     case "train":

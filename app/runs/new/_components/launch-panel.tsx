@@ -4,7 +4,7 @@ import { Check, CircleAlert, CircleX, Rocket } from "lucide-react";
 import { useRouter } from "next/navigation";
 import { useFormContext } from "react-hook-form";
 import { useText } from "@/app/_i18n/text-provider";
-import { formatIssueMessage } from "@/app/_lib/config-text";
+import { formatIssueMessage } from "@/app/_lib/issue-text";
 import { useTRPC, type RunCheck } from "@/app/_lib/trpc";
 import { useDelayed } from "@/app/_lib/use-delayed";
 import { useTask } from "@/app/_lib/use-task";

@@ -56,6 +56,12 @@ it("each row leads to its episode and says how it went", () => {
   expect(row.cells[1]).toBe("4 sample 2");
 });
 
+it("says that searches are unknown where an import does not show them", () => {
+  setWide(true);
+  draw([createEpisode("a", { searches: null }), createEpisode("b", { searches: 0 })]);
+  expect([readRow("a").cells[6], readRow("b").cells[6]]).toEqual(["unknown", "0"]);
+});
+
 it("says what is missing, and each format error once", () => {
   setWide(true);
   draw([

@@ -27,6 +27,12 @@ interface EpisodeColumn extends RowColumn<Row> {
   term?: GlossaryTerm;
 }
 
+/** An imported episode may not show what was searched. */
+function SearchesCell({ searches }: { searches: number | null }) {
+  const t = useText();
+  return searches ?? <span className="text-muted-foreground">{t("unknown")}</span>;
+}
+
 const COLUMNS: EpisodeColumn[] = [
   {
     id: "question",
@@ -75,7 +81,7 @@ const COLUMNS: EpisodeColumn[] = [
     term: "search-effort",
     width: "w-24",
     className: "font-mono",
-    cell: (e) => e.searches,
+    cell: (e) => <SearchesCell searches={e.searches} />,
   },
   {
     id: "documents",
