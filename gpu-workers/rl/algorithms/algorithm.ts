@@ -29,7 +29,7 @@ export interface Credit {
 export interface Algorithm {
   readonly name: AlgorithmName;
   /** cross_entropy: only episodes with an advantage above 0 are learned. */
-  readonly loss: "ppo" | "cross_entropy";
+  readonly loss: "ppo" | "gspo" | "cispo" | "cross_entropy";
   /** Range of the importance ratio: [1 - low, 1 + high]. */
   readonly clipRange: { low: number; high: number };
   readonly usesCritic: boolean;

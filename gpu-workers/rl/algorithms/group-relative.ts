@@ -1,7 +1,7 @@
 import type { RlConfig } from "@/contracts/run-config/rl";
 import { creditByGroup, EPSILON, hasVariance, type Algorithm } from "./algorithm";
 
-/** What GRPO, Dr. GRPO and DAPO share: advantages relative to the group. */
+/** What GRPO, Dr. GRPO, DAPO, GSPO and CISPO share: advantages relative to the group. */
 
 /**
  * Reward minus the group's mean, divided by its sample standard deviation where `normaliseByDeviation`. Advantages sum

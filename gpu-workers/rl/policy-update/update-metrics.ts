@@ -61,15 +61,15 @@ export function computeCreditMetrics(
 
 /**
  * How the sampler's log-probabilities differ from the trainer's, where the trainer computed its own before the update;
- * otherwise `computeActorMetrics` measures it. Nothing with `rl.overlap`, because those episodes are of other weights, and
- * nothing where vLLM truncates, because it tells the truncated distribution's.
+ * otherwise `computeActorMetrics` measures it. With `rl.overlap` only the share of truncated weights, because those episodes
+ * are of other weights, and nothing where vLLM truncates, because it tells the truncated distribution's.
  */
 export function computeSamplerMismatch(
   experiences: readonly Experience[],
   { rl, searcher }: Pick<TrainConfig, "rl" | "searcher">,
 ): MetricValues {
   const { overlap, truncateRatio: cap } = rl;
-  if (overlap || (searcher.sampler === "vllm" && isTruncated(rl))) return {};
+  if (searcher.sampler === "vllm" && isTruncated(rl)) return {};
   const differences = experiences.flatMap(({ sequence, trainerLogprobs }) =>
     trainerLogprobs === null
       ? []
@@ -79,7 +79,7 @@ export function computeSamplerMismatch(
   );
   const truncated = differences.map((d) => (Math.exp(-d) > (cap ?? Infinity) ? 1 : 0));
   return {
-    ...computeMismatchMetrics(differences),
+    ...(overlap ? {} : computeMismatchMetrics(differences)),
     ...(cap === null || differences.length === 0
       ? {}
       : { "mismatch/truncated": computeMean(truncated)! }),
