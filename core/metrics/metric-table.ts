@@ -157,10 +157,18 @@ export const METRICS = {
   "search/copied_question": healthShare(
     "Share of queries that are the question itself (normalised words)",
   ),
+  "search/query_information": share(
+    "What queries tell of their questions: a lower bound of the mutual information, as a share of the most that it can be",
+    "higher",
+    "health",
+  ),
   "search/format_errors": healthNumber("Format errors per episode"),
   "search/implicit_selections": healthShare("Share of turns without a selection of their own"),
   "groups/without_variance": healthShare(
     "Share of groups that cannot teach: all their samples got the same reward",
+  ),
+  "groups/dead_questions": healthShare(
+    "Share of the step's questions, of those with several samples, that no sample answered right",
   ),
   "groups/resampled": count("Groups drawn again because they could not teach", "lower"),
   "critic/score/mean": number("Outcome reward of an episode, mean", "higher"),
@@ -202,6 +210,11 @@ export const METRICS = {
   "actor/lr": number("Learning rate of the searcher"),
   "actor/pg_clipfrac": healthShare("Share of action tokens whose ratio was clipped"),
   "actor/ratio_max": number("Largest importance ratio", null, "health"),
+  "actor/positive_logprob": number(
+    "Log-probability of an action token with a positive advantage before the update, mean",
+    "higher",
+    "health",
+  ),
   "actor/off_policy_steps": count(
     "Updates between the weights that the episodes were sampled with and those updated",
   ),

@@ -46,6 +46,11 @@ export function computeCreditMetrics(
   const returns = credits.flatMap((credit) => credit.returns ?? []);
   const advantages = credits.flatMap((credit) => credit.advantages);
   const explained = computeExplainedVariance(values, returns);
+  const positive = computeMean(
+    experiences.flatMap(({ oldLogprobs }, i) =>
+      oldLogprobs.filter((_, t) => credits[i]!.advantages[t]! > 0),
+    ),
+  );
   return {
     ...summariseMeanMaxMin(
       "critic/score",
@@ -56,6 +61,7 @@ export function computeCreditMetrics(
     ...summariseMeanMaxMin("critic/returns", returns),
     ...summariseMeanMaxMin("critic/values", values),
     ...(explained === null ? {} : { "critic/vf_explained_var": explained }),
+    ...(positive === undefined ? {} : { "actor/positive_logprob": positive }),
   };
 }
 
