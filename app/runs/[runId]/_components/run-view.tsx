@@ -113,7 +113,7 @@ export function RunView({ runId }: { runId: string }) {
   return (
     <>
       <RunHeader run={run} />
-      {isTraining ? <AlarmBanner runId={run.id} /> : null}
+      {isTraining ? <AlarmBanner run={run} /> : null}
       <FailedPreflight run={run} />
       <Tabs
         className="mt-4"
