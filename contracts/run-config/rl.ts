@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { algorithmNameSchema } from "./algorithm";
-import { isGrouped } from "./grouped";
+import { creditsTurns, isGrouped } from "./grouped";
 import { criticSchema } from "./critic";
 import { rolloutSamplingFields } from "./sampling";
 import { defineLaterSetting, defineSetting } from "./setting";
@@ -126,6 +126,20 @@ export const rlSchema = z
       "Normalisation",
       "The loss is averaged over all action tokens (`token`), within each episode and then over episodes (`sequence`), or divided by the longest possible episode (`constant`, as Dr. GRPO).",
       { paper: "token", advanced: true },
+    ),
+    credit: defineLaterSetting(
+      z.enum(["episode", "turn"]),
+      "episode",
+      "Credit",
+      "`episode`: every token of an episode has its advantage; `turn`: each turn is rewarded by what the answer gained by it, normalised over all turns of a question's samples, and credited with what followed (IGPO). The generator then answers after each turn, once for the same documents.",
+      { advanced: true },
+    ),
+    turnDiscount: defineLaterSetting(
+      z.number().min(0).max(1),
+      1,
+      "Turn discount",
+      "Of the rewards of later turns, with credit by turns.",
+      { advanced: true },
     ),
     gamma: defineSetting(
       z.number().min(0).max(1).default(1),
@@ -260,6 +274,11 @@ function listRlProblems(rl: Omit<RlConfig, never>): [path: string, message: stri
       algorithm === "dapo" && rl.resample === 0,
       "resample",
       "DAPO draws groups without variance again: give at least 1, or choose grpo",
+    ],
+    [
+      rl.credit === "turn" && !creditsTurns(algorithm),
+      "credit",
+      `${algorithm} has no group of turns: choose grpo, dr-grpo, dapo, gspo or cispo, or credit by episode`,
     ],
     [
       algorithm === "rejection-sampling" && rl.klCoefficient > 0,

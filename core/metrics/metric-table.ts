@@ -312,6 +312,11 @@ export const METRICS = {
   ),
   "progress/answered": count("Questions answered by a predict run", "higher"),
   "predict/accuracy": share("Running accuracy of a predict run", "higher", "headline", "progress"),
+  "generator/turn_answers": count(
+    "Answers that the step took for the gains of turns, beside those of its episodes",
+    "lower",
+    "cost",
+  ),
   "judge/calls": count("Requests that the judge has answered in this attempt", "lower", "cost"),
   "judge/prompt_tokens": costTokens("Prompt tokens that the judge has read in this attempt"),
   "judge/completion_tokens": costTokens("Tokens that the judge has written in this attempt"),

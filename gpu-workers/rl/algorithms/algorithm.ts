@@ -16,6 +16,8 @@ export interface Trajectory {
    * states, too.
    */
   areActions?: readonly boolean[];
+  /** With `rl.credit: turn`, what each turn earned, in order, and the turn of each action token. */
+  turns?: { rewards: readonly { turn: number; reward: number }[]; ofTokens: readonly number[] };
 }
 
 /** What the action tokens of an episode are credited with. */

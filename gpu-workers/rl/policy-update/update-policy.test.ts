@@ -170,6 +170,22 @@ describe("an update", () => {
     });
   });
 
+  it("credit by turns gives each turn's tokens their own advantage", async () => {
+    const made = parts(config({ algorithm: "dr-grpo", credit: "turn" }));
+    const ofTurns = groups.map((group) => ({
+      ...group,
+      samples: group.samples.map((sample, i) => ({
+        ...sample,
+        turnRewards: [0, i === 0 ? 1 : 0].map((reward, turn) => ({ turn, reward })),
+      })),
+    }));
+    await updatePolicy(made, ofTurns, 1);
+    const [good, bad] = made.policy.gradients[0]!.data;
+    // Rewards 0, 1 | 0, 0 of mean 0.25: two tokens of turn 0, one of turn 1.
+    expect(good!.advantages).toEqual([0, 0, 0.5, 0, 0.5, 0, 0.75]);
+    expect(bad!.advantages).toEqual([0, 0, -0.5, 0, -0.5, 0, -0.25]);
+  });
+
   it("rejection sampling learns the best episodes alone", async () => {
     const made = parts(config({ algorithm: "rejection-sampling" }));
     const { advantages } = await updatePolicy(made, groups, 1);
