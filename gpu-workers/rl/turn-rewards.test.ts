@@ -58,7 +58,13 @@ const outcomeOf = (value: number): Outcome => ({
 /** An episode whose turns select these documents of theirs. */
 function episodeOf(questionId: string, selections: string[][], accuracy: number): GradedEpisode {
   const steps = selections.flatMap((selected, turn): EpisodeStep[] => [
-    { kind: "retrieve", turn, seconds: 0, query: "q", documents: [ref(`a${turn}`), ref(`b${turn}`)] },
+    {
+      kind: "retrieve",
+      turn,
+      seconds: 0,
+      query: "q",
+      documents: [ref(`a${turn}`), ref(`b${turn}`)],
+    },
     { kind: "generate", turn, seconds: 0, text: "" },
     { kind: "select", turn, seconds: 0, selected, implicit: false },
   ]);
@@ -112,7 +118,12 @@ describe("the generator's answers after turns", () => {
 
   it("take none where every episode has one turn", async () => {
     const grader = recordingGrader();
-    const { rewards, answers } = await rewardTurns(grader, [episodeOf("q", [["a0"]], 1)], WEIGHTS, signal);
+    const { rewards, answers } = await rewardTurns(
+      grader,
+      [episodeOf("q", [["a0"]], 1)],
+      WEIGHTS,
+      signal,
+    );
     expect([answers, grader.asked]).toEqual([0, []]);
     expect(rewards).toEqual([[{ turn: 0, reward: 1 }]]);
   });
