@@ -73,6 +73,8 @@ export function SettingGroupCard({ group, filter = SHOW_ALL }: SettingGroupCardP
   );
 }
 
+const NORMALISATION: string = "rl.normalisation";
+
 /** What the algorithm's paper averages its loss by, where the draft has another normalisation. */
 function NormalisationHint({ values }: { values: unknown }) {
   const t = useText();
@@ -89,7 +91,7 @@ function NormalisationHint({ values }: { values: unknown }) {
       <Button
         size="sm"
         onClick={() =>
-          setValue("rl.normalisation", normalisation, { shouldValidate: true, shouldDirty: true })
+          setValue(NORMALISATION, normalisation, { shouldValidate: true, shouldDirty: true })
         }
       >
         {t("Take that")}
