@@ -68,6 +68,7 @@ const buildConfig = (name: Variant, url: string): TrainConfig =>
     rl: {
       ...smallTrainingConfig.rl,
       steps: STEPS,
+      questionsPerStep: 2,
       resample: 0,
       // Every group teaches, so that each step has a gradient to overlap with.
       algorithm: "reinforce++",
