@@ -132,7 +132,9 @@ def reference_gradient(
                 value = value + config["entropyCoef"] * (logp.exp() * logp).sum()
             total = total + w * value
         if kind == "gspo":
-            sequence_ratio = torch.stack([lp - datum["logprobs"][p] for p, lp in chosen]).mean().exp()
+            sequence_ratio = (
+                torch.stack([lp - datum["logprobs"][p] for p, lp in chosen]).mean().exp()
+            )
             advantage = datum["advantages"][0]
             bounded = sequence_ratio.clamp(1 - config["clipLow"], 1 + config["clipHigh"])
             gain = torch.minimum(sequence_ratio * advantage, bounded * advantage)
