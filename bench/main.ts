@@ -37,6 +37,11 @@ const BENCHES: Record<
       "docs/results.md: every method, answered by a running product (S3_SERVER); `results PART...` runs single parts",
     run: async (names) => (await import("./results")).results(names),
   },
+  overlap: {
+    about:
+      "wall time of a training step with the next one's episodes rolled out ahead, beside a generator that takes its time",
+    run: async () => (await import("./overlap")).overlap(),
+  },
   learning: {
     about:
       "what the default preset learns by GRPO and PPO, on three seeds each (about two hours; resumable)",

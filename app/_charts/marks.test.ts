@@ -68,6 +68,9 @@ describe("marks of alarms on charts", () => {
       "value-useless": "critic/vf_explained_var",
       "gradient-explosion": "critic/grad_norm",
       "generator-errors": "generator/retries",
+      "likelihood-displacement": "actor/positive_logprob",
+      "queries-alike": "search/query_information",
+      "dead-questions": "groups/dead_questions",
     };
     for (const [name, metric] of Object.entries(watched))
       expect(findChart(TRAIN_CHARTS, metric), name).not.toBeNull();

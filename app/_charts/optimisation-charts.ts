@@ -34,9 +34,10 @@ export const OPTIMISATION_CHARTS: readonly ChartGroup[] = [
         "positive",
         [
           defineSeries("groups/without_variance", markText("Share of groups")),
+          defineSeries("groups/dead_questions", markText("Dead questions"), 2),
           defineSeries("groups/resampled", markText("Resampled"), 5),
         ],
-        { shown: ({ rl }) => isGrouped(rl.algorithm) },
+        { shown: ({ rl }) => isGrouped(rl.algorithm) || rl.groupSize > 1 },
       ),
       defineLines("loss", "policy-loss", "free", [defineSeries("actor/pg_loss", markText("Loss"))]),
       defineLines(
@@ -59,6 +60,9 @@ export const OPTIMISATION_CHARTS: readonly ChartGroup[] = [
       ]),
       defineLines("entropy", "entropy", "positive", [
         defineSeries("actor/entropy_loss", markText("Entropy")),
+      ]),
+      defineLines("positive-logprob", "likelihood-of-good-episodes", "free", [
+        defineSeries("actor/positive_logprob", markText("Log-probability"), 3),
       ]),
       defineLines("gradient", "gradient-norm", "positive", [
         defineSeries("actor/grad_norm", markText("Norm")),

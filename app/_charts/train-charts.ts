@@ -124,6 +124,9 @@ export const TRAIN_CHARTS: readonly ChartGroup[] = [
         defineSeries("search/redundant_queries", markText("Repeated queries"), 2),
         defineSeries("search/copied_question", markText("The question itself"), 5),
       ]),
+      defineLines("query-information", "query-information", "share", [
+        defineSeries("search/query_information", markText("Information")),
+      ]),
       defineLines("length", "action-tokens", "positive", [
         defineSeries("response_length/mean", markText("Mean")),
         defineSeries("response_length/max", markText("Longest"), 6),

@@ -9,8 +9,10 @@ import {
   type Setting,
   type SettingGroup,
 } from "@/core/run/settings";
+import { findOtherNormalisation, isReadByAlgorithm } from "@/core/run/algorithm-settings";
 import { getSettingValue } from "@/core/run/setting-values";
 import { useText } from "@/app/_i18n/text-provider";
+import { Button } from "@/app/_ui/button";
 import { Card } from "@/app/_ui/card";
 import { DisclosureButton } from "@/app/_ui/disclosure-button";
 import { Select } from "@/app/_ui/field";
@@ -28,7 +30,14 @@ export function SettingGroupCard({ group, filter = SHOW_ALL }: SettingGroupCardP
   const values = useWatch({ control });
   const [open, setOpen] = useState(false);
   const filtering = isFiltering(filter);
-  const settings = filterSettings(t, listActiveSettings(group, values), filter, values);
+  const found = filterSettings(t, listActiveSettings(group, values), filter, values);
+  // What is set is shown, also where the algorithm does not read it: somebody may look for it.
+  const settings = found.filter(
+    (s) =>
+      filtering ||
+      isReadByAlgorithm(s.path, values) ||
+      isChanged(s, getSettingValue(values, s.path)),
+  );
   const plain = filtering ? settings : settings.filter((s) => !s.meta.advanced);
   const advanced = filtering ? [] : settings.filter((s) => s.meta.advanced);
   const changed = advanced.filter((s) => isChanged(s, getSettingValue(values, s.path))).length;
@@ -50,6 +59,7 @@ export function SettingGroupCard({ group, filter = SHOW_ALL }: SettingGroupCardP
           <VariantField id={group.id} variant={group.variant} values={values} />
         ) : null}
       </SettingGrid>
+      {group.id === "rl" ? <NormalisationHint values={values} /> : null}
       {advanced.length > 0 ? (
         <>
           <DisclosureButton open={open} onToggle={() => setOpen(!open)} className="mt-4">
@@ -61,6 +71,33 @@ export function SettingGroupCard({ group, filter = SHOW_ALL }: SettingGroupCardP
         </>
       ) : null}
     </Card>
+  );
+}
+
+const NORMALISATION: string = "rl.normalisation";
+
+/** What the algorithm's paper averages its loss by, where the draft has another normalisation. */
+function NormalisationHint({ values }: { values: unknown }) {
+  const t = useText();
+  const { setValue } = useFormContext<Draft>();
+  const other = findOtherNormalisation(values);
+  if (other === null) return null;
+  const { algorithm, normalisation } = other;
+  return (
+    <p className="mt-3 flex flex-wrap items-baseline gap-x-3 gap-y-1 text-xs text-muted-foreground">
+      {t("The paper of {algorithm} averages the loss by {normalisation}.", {
+        algorithm,
+        normalisation,
+      })}
+      <Button
+        size="sm"
+        onClick={() =>
+          setValue(NORMALISATION, normalisation, { shouldValidate: true, shouldDirty: true })
+        }
+      >
+        {t("Take that")}
+      </Button>
+    </p>
   );
 }
 

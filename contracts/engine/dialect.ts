@@ -31,7 +31,14 @@ export const loraTargetSchema = z.enum(LORA_TARGETS);
 /** language: the distribution of the next token. value: one number, the value of the state (a critic). */
 export const modelHeadSchema = z.enum(["language", "value"]);
 /** `value` on value models, the others on language models. */
-export const engineLossSchema = z.enum(["cross_entropy", "importance_sampling", "ppo", "value"]);
+export const engineLossSchema = z.enum([
+  "cross_entropy",
+  "importance_sampling",
+  "ppo",
+  "gspo",
+  "cispo",
+  "value",
+]);
 
 export const engineErrorCodeSchema = z.enum([
   "invalid-input",
@@ -204,7 +211,7 @@ export const datumSchema = z
     /** 0 for prompt, retrieved text and forced tokens. weights[0] is always 0. */
     weights: perTokenSchema,
     advantages: perTokenSchema.nullish(),
-    /** Under the sampling policy; needed by importance_sampling and ppo. */
+    /** Under the sampling policy; needed by importance_sampling, ppo, gspo and cispo. */
     logprobs: perTokenSchema.nullish(),
     /** Under the reference; needed where klCoef > 0. */
     referenceLogprobs: perTokenSchema.nullish(),
@@ -254,7 +261,10 @@ export const forwardResultSchema = z.object({
 });
 
 export const lossConfigSchema = z.strictObject({
-  /** PPO (Schulman et al. 2017): the ratio is clipped to [1 - clipLow, 1 + clipHigh]. */
+  /**
+   * The ratio is clipped to [1 - clipLow, 1 + clipHigh]: of each token (ppo: Schulman et al. 2017; cispo: MiniMax 2025) or
+   * of the whole datum (gspo: Zheng et al. 2025).
+   */
   clipLow: z.number().nonnegative().default(0.2),
   clipHigh: z.number().nonnegative().default(0.2),
   klCoef: z.number().nonnegative().default(0),

@@ -51,4 +51,19 @@ export const ALARM_MEANINGS: Readonly<Record<AlarmName, { title: string; meaning
     meaning:
       "Many requests to the generator or judge fail and are sent again. Each is answered in the end or stops the run, so no reward is wrong, but steps take long.",
   },
+  "likelihood-displacement": {
+    title: "Likelihood displacement",
+    meaning:
+      "The policy finds the tokens of its own good episodes ever less likely while the training reward still rises: the gradient pushes down good and bad alike, and collapse follows.",
+  },
+  "queries-alike": {
+    title: "Queries alike",
+    meaning:
+      "Queries hardly depend on the question any more: the searcher writes the same whatever is asked, so its searches find nothing for it.",
+  },
+  "dead-questions": {
+    title: "Dead questions",
+    meaning:
+      "Of nearly every question no sample is right, over ten steps: what earns a reward is not found by sampling.",
+  },
 };

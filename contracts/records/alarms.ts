@@ -12,6 +12,9 @@ export const alarmNameSchema = z.enum([
   "value-useless",
   "gradient-explosion",
   "generator-errors",
+  "likelihood-displacement",
+  "queries-alike",
+  "dead-questions",
 ]);
 export type AlarmName = z.infer<typeof alarmNameSchema>;
 

@@ -1,22 +1,35 @@
 import { z } from "zod";
 import { ALARM_MEANINGS } from "@/contracts/records/alarm-meanings";
 import { alarmNameSchema, type AlarmName } from "@/contracts/records/alarms";
-import { defineSetting } from "./setting";
+import { defineLaterSetting, defineSetting } from "./setting";
+
+/** Alarms that came after configurations were stored. */
+const LATER = [
+  "likelihood-displacement",
+  "queries-alike",
+  "dead-questions",
+] as const satisfies readonly AlarmName[];
+type LaterAlarm = (typeof LATER)[number];
 
 /** Alarms are always raised; these switches decide which of them end a run. */
+const defineSwitch = (name: AlarmName) =>
+  defineSetting(
+    z.boolean().default(false),
+    ALARM_MEANINGS[name].title,
+    ALARM_MEANINGS[name].meaning,
+  );
+const defineLaterSwitch = (name: AlarmName) =>
+  defineLaterSetting(z.boolean(), false, ALARM_MEANINGS[name].title, ALARM_MEANINGS[name].meaning);
+
 const switches = Object.fromEntries(
-  alarmNameSchema.options.map((name) => [
-    name,
-    defineSetting(
-      z.boolean().default(false),
-      ALARM_MEANINGS[name].title,
-      ALARM_MEANINGS[name].meaning,
-    ),
-  ]),
-) as Record<AlarmName, z.ZodDefault<z.ZodBoolean>>;
+  alarmNameSchema.exclude([...LATER]).options.map((name) => [name, defineSwitch(name)]),
+) as Record<Exclude<AlarmName, LaterAlarm>, ReturnType<typeof defineSwitch>>;
+const laterSwitches = Object.fromEntries(
+  LATER.map((name) => [name, defineLaterSwitch(name)]),
+) as Record<LaterAlarm, ReturnType<typeof defineLaterSwitch>>;
 
 export const alarmsSchema = z
-  .strictObject({ stopOn: z.strictObject(switches).prefault({}) })
+  .strictObject({ stopOn: z.strictObject({ ...switches, ...laterSwitches }).prefault({}) })
   .prefault({})
   .meta({
     title: "Stop on alarms",

@@ -8,5 +8,7 @@ export const algorithmNameSchema = z.enum([
   "reinforce++",
   "dapo",
   "rejection-sampling",
+  "gspo",
+  "cispo",
 ]);
 export type AlgorithmName = z.infer<typeof algorithmNameSchema>;

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { algorithmNameSchema } from "./algorithm";
-import { isGrouped } from "./grouped";
+import { creditsTurns, isGrouped } from "./grouped";
 import { criticSchema } from "./critic";
 import { rolloutSamplingFields } from "./sampling";
 import { defineLaterSetting, defineSetting } from "./setting";
@@ -22,7 +22,7 @@ export const rlSchema = z
     algorithm: defineSetting(
       algorithmNameSchema.default("grpo"),
       "Algorithm",
-      "`ppo`: a critic and GAE, as s3 trains; `grpo`: advantages normalised within a question's samples; `dr-grpo`: without the division by their deviation; `rloo`: against the mean of the other samples; `reinforce++`: normalised over the batch; `dapo`: GRPO with a higher upper clip and groups without variance drawn again; `rejection-sampling`: cross-entropy on each question's best episodes (docs/method.md).",
+      "`ppo`: a critic and GAE, as s3 trains; `grpo`: advantages normalised within a question's samples; `dr-grpo`: without the division by their deviation; `rloo`: against the mean of the other samples; `reinforce++`: normalised over the batch; `dapo`: GRPO with a higher upper clip and groups without variance drawn again; `gspo`: GRPO with one importance ratio an episode; `cispo`: GRPO whose clipped importance weight leaves every token its gradient; `rejection-sampling`: cross-entropy on each question's best episodes (docs/method.md).",
       { paper: "ppo" },
     ),
     steps: defineSetting(
@@ -105,13 +105,20 @@ export const rlSchema = z
     clip: defineSetting(
       z.number().min(0).max(1).default(0.2),
       "Clip",
-      "Range of the importance ratio.",
+      "Range of the importance ratio. GSPO and CISPO have bounds of their own.",
       { paper: "0.2", advanced: true },
     ),
     clipHigh: defineSetting(
       z.number().min(0).max(10).nullable().default(null),
       "Upper clip",
-      "Range of the importance ratio above 1; empty: as below it, with DAPO 0.28.",
+      "Range of the importance ratio above 1; empty: as below it, with DAPO 0.28, GSPO 4e-4, CISPO 4 (a weight of at most 5).",
+      { advanced: true },
+    ),
+    sequenceClip: defineLaterSetting(
+      z.number().min(0).max(1),
+      3e-4,
+      "Sequence clip",
+      "Range of an episode's importance ratio below 1, the geometric mean of its tokens' (GSPO); above 1 it is the upper clip.",
       { advanced: true },
     ),
     normalisation: defineSetting(
@@ -119,6 +126,20 @@ export const rlSchema = z
       "Normalisation",
       "The loss is averaged over all action tokens (`token`), within each episode and then over episodes (`sequence`), or divided by the longest possible episode (`constant`, as Dr. GRPO).",
       { paper: "token", advanced: true },
+    ),
+    credit: defineLaterSetting(
+      z.enum(["episode", "turn"]),
+      "episode",
+      "Credit",
+      "`episode`: every token of an episode has its advantage; `turn`: each turn is rewarded by what the answer gained by it, normalised over all turns of a question's samples, and credited with what followed (IGPO). The generator then answers after each turn, once for the same documents.",
+      { advanced: true },
+    ),
+    turnDiscount: defineLaterSetting(
+      z.number().min(0).max(1),
+      1,
+      "Turn discount",
+      "Of the rewards of later turns, with credit by turns.",
+      { advanced: true },
     ),
     gamma: defineSetting(
       z.number().min(0).max(1).default(1),
@@ -201,7 +222,7 @@ export const rlSchema = z
     overlap: defineSetting(
       z.boolean().default(false),
       "Overlap",
-      "The next step's episodes are rolled out while this step's gradient is taken: off-policy by one step, which the importance ratio corrects.",
+      "The next step's episodes are rolled out while this step's gradient is taken: off-policy by one step, which the importance ratio corrects, or truncated importance weights (`truncateRatio`).",
       { paper: "off", advanced: true },
     ),
     oldLogprobs: defineSetting(
@@ -213,7 +234,7 @@ export const rlSchema = z
     truncateRatio: defineSetting(
       z.number().min(1).max(100).nullable().default(null),
       "Truncate mismatch",
-      "Tokens are weighted by how much likelier the trainer finds them than the sampler did, at most this (truncated importance sampling); empty: not.",
+      "Tokens are weighted by how much likelier the trainer finds them than the sampler did, at most this (truncated importance sampling), for another numerics and, with overlap, for weights one step older; empty: not.",
       { advanced: true },
     ),
     critic: criticSchema,
@@ -255,6 +276,11 @@ function listRlProblems(rl: Omit<RlConfig, never>): [path: string, message: stri
       "DAPO draws groups without variance again: give at least 1, or choose grpo",
     ],
     [
+      rl.credit === "turn" && !creditsTurns(algorithm),
+      "credit",
+      `${algorithm} has no group of turns: choose grpo, dr-grpo, dapo, gspo or cispo, or credit by episode`,
+    ],
+    [
       algorithm === "rejection-sampling" && rl.klCoefficient > 0,
       "klCoefficient",
       "rejection sampling learns by cross-entropy, which has no KL term: set 0",
@@ -275,9 +301,9 @@ function listRlProblems(rl: Omit<RlConfig, never>): [path: string, message: stri
       "rollouts overlap a single optimiser step: set epochs to 1 and miniBatch to 0, or switch overlap off",
     ],
     [
-      rl.overlap && rl.oldLogprobs === "trainer",
+      rl.overlap && rl.oldLogprobs === "trainer" && rl.truncateRatio === null,
       "oldLogprobs",
-      "overlapped episodes are corrected by the sampler's log-probabilities: choose sampler, or switch overlap off",
+      "against the trainer's weights the ratio does not correct overlapped episodes, which are of the weights before: choose sampler, or give truncateRatio, e.g. 2",
     ],
     [
       rl.klTarget !== null && rl.klCoefficient === 0,

@@ -29,7 +29,7 @@ export function listTrainedMethodProblems(config: {
   search: { protocol: "paper" | "upstream"; decoding: "guided" | "free" };
   reward: { weights: RewardWeights };
   coldStart: { demonstrations: number };
-  rl: { steps: number };
+  rl: { steps: number; credit?: "episode" | "turn" | undefined };
 }): [path: string, message: string][] {
   const method = getTrainedMethod(config);
   if (method === "s3") return [];
@@ -45,6 +45,11 @@ export function listTrainedMethodProblems(config: {
       search.decoding === "guided",
       "search.decoding",
       `guided decoding writes the turns of s3: choose free to train ${method}`,
+    ],
+    [
+      rl.credit === "turn",
+      "rl.credit",
+      `turns are credited by what they gain for a frozen generator's answer, which ${method} has not: choose episode`,
     ],
     [
       method === "sft" && rl.steps > 0,

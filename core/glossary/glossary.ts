@@ -195,15 +195,30 @@ const TRAINING_TERMS = {
   },
   "group-without-variance": {
     title: "Groups without variance",
-    text: "Groups whose samples all got the same reward give no gradient; resampled ones were drawn again.",
+    text: "Groups whose samples all got the same reward give no gradient; resampled ones were drawn again. Of a dead question no sample is right.",
     source: "Yu et al. 2025 (DAPO, dynamic sampling)",
+  },
+  "query-information": {
+    title: "Information of queries",
+    text: "What a query tells of its question, of all that the step asked: near 0 the searcher writes the same whatever is asked.",
+    formula:
+      "I(query; question) / log n ≥ 1 + mean log softmax(10 × shared words)ᵢ / log n, n the questions",
+    source:
+      "van den Oord et al. 2018 (InfoNCE, arXiv 1807.03748); Wang et al. 2026 (RAGEN-2, arXiv 2604.06268)",
+  },
+  "likelihood-of-good-episodes": {
+    title: "Likelihood of good episodes",
+    text: "Mean log-probability of the tokens with a positive advantage, before the update. It should rise as the policy becomes sure of what is right; a steady fall comes before a collapse.",
+    formula: "mean log π(action token), advantage > 0",
+    source: "Deng et al. 2025 (arXiv 2512.04220)",
   },
   "policy-loss": {
     title: "Policy loss",
     text: "Per action token. Its size means little by itself; watch for jumps.",
     formula:
-      "PPO and GRPO: −min(ρ A, clip(ρ, 1 − ε, 1 + ε) A), ρ the importance ratio, A the advantage",
-    source: "Schulman et al. 2017 (PPO)",
+      "PPO and GRPO: −min(ρ A, clip(ρ, 1 − ε, 1 + ε) A), ρ the importance ratio, A the advantage; GSPO: ρ of the whole episode, the geometric mean of its tokens'; CISPO: −clip(ρ) A log π, clip(ρ) a constant",
+    source:
+      "Schulman et al. 2017 (PPO); Zheng et al. 2025 (GSPO, arXiv 2507.18071); MiniMax 2025 (CISPO, arXiv 2506.13585)",
   },
   "importance-ratio": {
     title: "Largest importance ratio",

@@ -24,6 +24,12 @@ const REMEDIES: Readonly<Record<AlarmName, string>> = {
     "Lower rl.learningRate (of a critic: rl.critic.learningRate) and go on from a checkpoint before it. A lower rl.gradientClip bounds the harm, not the cause.",
   "generator-errors":
     "Look at the endpoint's log and load. Lower generator.connection.concurrency or set generator.connection.requestsPerMinute; generator.connection.retrySeconds says how long a request is retried before the run stops.",
+  "likelihood-displacement":
+    "Go on from a checkpoint before it with a lower rl.learningRate, a higher rl.klCoefficient, or fewer optimiser steps on the same episodes (rl.epochs, a larger rl.miniBatch).",
+  "queries-alike":
+    "Go on from a checkpoint before it with a higher rl.klCoefficient or rl.temperature; charge for searches (reward.weights.search), so that one that finds nothing costs, and set search.skipSeen.",
+  "dead-questions":
+    "Give a cold start (coldStart.demonstrations) or easier questions, raise rl.groupSize or rl.temperature, or reward a step towards the answer (reward.weights.goldRecall).",
 };
 
 /** What is shown of an alarm: its name, its meaning, and the settings that help. */

@@ -167,10 +167,18 @@ export const METRICS = {
   "search/copied_question": healthShare(
     "Share of queries that are the question itself (normalised words)",
   ),
+  "search/query_information": share(
+    "What queries tell of their questions: a lower bound of the mutual information, as a share of the most that it can be",
+    "higher",
+    "health",
+  ),
   "search/format_errors": healthNumber("Format errors per episode"),
   "search/implicit_selections": healthShare("Share of turns without a selection of their own"),
   "groups/without_variance": healthShare(
     "Share of groups that cannot teach: all their samples got the same reward",
+  ),
+  "groups/dead_questions": healthShare(
+    "Share of the step's questions, of those with several samples, that no sample answered right",
   ),
   "groups/resampled": count("Groups drawn again because they could not teach", "lower"),
   "critic/score/mean": number("Outcome reward of an episode, mean", "higher"),
@@ -212,6 +220,11 @@ export const METRICS = {
   "actor/lr": number("Learning rate of the searcher"),
   "actor/pg_clipfrac": healthShare("Share of action tokens whose ratio was clipped"),
   "actor/ratio_max": number("Largest importance ratio", null, "health"),
+  "actor/positive_logprob": number(
+    "Log-probability of an action token with a positive advantage before the update, mean",
+    "higher",
+    "health",
+  ),
   "actor/off_policy_steps": count(
     "Updates between the weights that the episodes were sampled with and those updated",
   ),
@@ -309,6 +322,11 @@ export const METRICS = {
   ),
   "progress/answered": count("Questions answered by a predict run", "higher"),
   "predict/accuracy": share("Running accuracy of a predict run", "higher", "headline", "progress"),
+  "generator/turn_answers": count(
+    "Answers that the step took for the gains of turns, beside those of its episodes",
+    "lower",
+    "cost",
+  ),
   "judge/calls": count("Requests that the judge has answered in this attempt", "lower", "cost"),
   "judge/prompt_tokens": costTokens("Prompt tokens that the judge has read in this attempt"),
   "judge/completion_tokens": costTokens("Tokens that the judge has written in this attempt"),

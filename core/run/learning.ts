@@ -24,6 +24,7 @@ const COLLAPSES: ReadonlySet<AlarmName> = new Set<AlarmName>([
   "format-drift",
   "kl-runaway",
   "gradient-explosion",
+  "queries-alike",
 ]);
 
 /** A percentile interval of fewer clusters is narrower than what is known. */

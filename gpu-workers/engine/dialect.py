@@ -42,7 +42,7 @@ EngineKind = Literal[
     "encode_guided",
     "memory",
 ]
-EngineLoss = Literal["cross_entropy", "importance_sampling", "ppo", "value"]
+EngineLoss = Literal["cross_entropy", "importance_sampling", "ppo", "gspo", "cispo", "value"]
 
 
 class CapabilitiesModels(DialectModel):

@@ -182,9 +182,15 @@ def compute_policy_gradient(
 ) -> tuple[list[Tensor], list[Tensor]]:
     """Outputs of the autograd graph, and the gradients of the loss by them."""
     config = report.body.config
-    columns = report.gather_columns(
-        batch.actions, final.device, "advantages", "logprobs", "referenceLogprobs"
-    )
+    output = network.llama.head
+
+    @torch.no_grad()
+    def compute_logprobs() -> Tensor:
+        return compute_token_logprobs(
+            output, model.base.tokenizer, batch, final, config.temperature, False, None
+        )[0]
+
+    columns = report.gather_policy_columns(batch.actions, compute_logprobs, final.device)
 
     def loss(which: list[int], lp: Tensor, h: Tensor) -> tuple[Tensor, Tensor | None]:
         rows = to_index(np.array(which), final.device)
@@ -192,7 +198,6 @@ def compute_policy_gradient(
             lp, h, {name: column.index_select(0, rows) for name, column in columns.items()}
         )
 
-    output = network.llama.head
     with torch.no_grad():
         logprobs, _, d_final, d_output = compute_token_logprobs(
             output, model.base.tokenizer, batch, final, config.temperature, True, loss

@@ -1,13 +1,14 @@
 """What the operations on training data report: numbers per token, and sums over them."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 
 from .dialect import ForwardBackwardBody
-from .losses import compute_token_loss, compute_value_loss
+from .losses import average_log_ratios, compute_token_loss, compute_value_loss
 from .packing import Action
 
 
@@ -90,6 +91,23 @@ class LossReport:
             for name in ("weights", *names)
             if getattr(data[0], name) is not None
         }
+
+    def gather_policy_columns(
+        self, actions: list[Action], compute_logprobs: Callable[[], Tensor], device: torch.device
+    ) -> dict[str, Tensor]:
+        """What a policy loss reads of some actions; `compute_logprobs` is called for gspo alone.
+
+        All actions of a datum must be among them, because gspo's ratio is that of the whole datum.
+        """
+        columns = self.gather_columns(
+            actions, device, "advantages", "logprobs", "referenceLogprobs"
+        )
+        if self.body.loss == "gspo":
+            data = torch.tensor([a.datum for a in actions], device=device)
+            columns["sequenceLogRatios"] = average_log_ratios(
+                compute_logprobs(), columns["logprobs"], data
+            )
+        return columns
 
     def to_result(self) -> dict:
         """The operation's result, but for what is measured outside."""

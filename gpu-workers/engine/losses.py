@@ -62,6 +62,18 @@ def compute_value_loss(config: LossConfig, values: Tensor, data: Mapping[str, Te
     return ValueLoss(float(loss.detach()), len(v), clipped, d_values)
 
 
+def average_log_ratios(logprobs: Tensor, old: Tensor, sequences: Tensor) -> Tensor:
+    """Of each token [n] the mean of log p - log p_old over the tokens of its sequence.
+
+    `sequences` [n] numbers the sequence of each token. The result is the logarithm of GSPO's ratio
+    (Zheng et al. 2025, eq. 7).
+    """
+    size = int(sequences.max()) + 1 if len(sequences) else 0
+    sums = logprobs.new_zeros(size).index_add_(0, sequences, logprobs - old)
+    counts = logprobs.new_zeros(size).index_add_(0, sequences, torch.ones_like(logprobs))
+    return (sums / counts.clamp(min=1)).index_select(0, sequences)
+
+
 def compute_token_loss(
     kind: str,
     config: LossConfig,
@@ -72,8 +84,12 @@ def compute_token_loss(
     """The policy loss `kind` of `logprobs` [n], whose distributions have `entropies` [n].
 
     cross_entropy: -w log p. importance_sampling: -w r A with r = p / p_old. ppo (Schulman et al.
-    2017, eq. 7): -w min(r A, clip(r, 1 - clipLow, 1 + clipHigh) A). Each plus w klCoef KL(k1, k2 or
-    k3) minus w entropyCoef H.
+    2017, eq. 7): -w min(r A, clip(r, 1 - clipLow, 1 + clipHigh) A). gspo: the same of the whole
+    sequence's ratio s, whose logarithm `data` has as sequenceLogRatios; the gradient of s reaches
+    each token as s (GSPO-token: Zheng et al. 2025, eq. 13), which is GSPO's own (eq. 5) where a
+    sequence has one advantage. cispo (MiniMax 2025, eq. 4): -w c A log p with the constant
+    c = clip(r, 1 - clipLow, 1 + clipHigh), so that no token loses its gradient. Each plus w klCoef
+    KL(k1, k2 or k3) minus w entropyCoef H.
     """
     weights = data["weights"]
     lp = logprobs.detach().requires_grad_(True)
@@ -84,11 +100,18 @@ def compute_token_loss(
             loss = -(weights * lp).sum()
         else:
             ratio = (lp - data["logprobs"]).exp()
+            if kind == "gspo":
+                ratio = data["sequenceLogRatios"].exp() * (lp - lp.detach()).exp()
             gain = ratio * data["advantages"]
-            if kind == "ppo":
-                bounded = ratio.clamp(1 - config.clipLow, 1 + config.clipHigh) * data["advantages"]
-                clipped = int((bounded < gain).sum())
-                gain = torch.minimum(gain, bounded)
+            if kind != "importance_sampling":
+                bounded_ratio = ratio.clamp(1 - config.clipLow, 1 + config.clipHigh)
+                bounded = bounded_ratio * data["advantages"]
+                if kind == "cispo":
+                    clipped = int((bounded_ratio != ratio).sum())
+                    gain = bounded.detach() * lp
+                else:
+                    clipped = int((bounded < gain).sum())
+                    gain = torch.minimum(gain, bounded)
             loss = -(weights * gain).sum()
         policy = float(loss.detach())
         kl = 0.0

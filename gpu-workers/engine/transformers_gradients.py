@@ -143,9 +143,7 @@ def compute_library_gradients(
             outputs, gradients = [values], [report.add_value_loss(values, batch.actions)]
         else:
             logprobs, entropies = compute_logprobs(network, batch, report.body.config.temperature)
-            columns = report.gather_columns(
-                batch.actions, logprobs.device, "advantages", "logprobs", "referenceLogprobs"
-            )
+            columns = report.gather_policy_columns(batch.actions, logprobs.detach, logprobs.device)
             with torch.no_grad():
                 d_logprobs, d_entropies = report.add_policy_loss(
                     logprobs.detach(), entropies.detach(), columns

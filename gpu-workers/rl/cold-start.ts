@@ -82,7 +82,7 @@ export function listValidatedBatches(coldStart: TrainConfig["coldStart"]): Reado
 export async function runColdStartStep(
   policy: Policy,
   sequences: readonly TrainingSequence[],
-  config: Pick<TrainConfig, "rl">,
+  config: Pick<TrainConfig, "rl" | "search">,
   learningRate: number,
   signal: AbortSignal,
 ): Promise<number> {

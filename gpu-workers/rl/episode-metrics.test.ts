@@ -71,6 +71,7 @@ describe("metrics", () => {
       // The only query says what the question said.
       "search/redundant_queries": 1,
       "search/copied_question": 1,
+      "groups/dead_questions": 0,
       "search/gold_recall/turn_0": 0.5,
       "search/gold_recall/turn_1": 0.5,
       "search/format_errors/no-selection": 1,
@@ -163,6 +164,18 @@ describe("metrics", () => {
     for (const name of Object.keys(without))
       expect(name).not.toMatch(/searches|documents|gold_|redundant|implicit/);
     expect(without["search/format_errors"]).toBe(0);
+  });
+
+  it("of training count questions that no sample answered, of those with several", () => {
+    const dead = (records: EpisodeRecord[]) =>
+      computeTrainingMetrics(records, questions)["groups/dead_questions"];
+    const other: EpisodeRecord = {
+      ...record(0, 0),
+      episode: { ...record(0, 0).episode, questionId: "r" },
+    };
+    expect(dead([record(0, 0), record(0, 0), other])).toBe(1);
+    expect(dead([record(1, 0), record(0, 0), other, other])).toBe(0.5);
+    expect(dead([record(0, 0), other])).toBeUndefined();
   });
 
   it("leave out what has no meaning", () => {

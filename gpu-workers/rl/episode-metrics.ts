@@ -9,7 +9,9 @@ import {
   listQueries,
 } from "@/gpu-workers/searcher/episode-statistics";
 import { computeMean } from "@/core/statistics/summary";
+import { groupBy } from "@/lib/group-by";
 import { summariseMeanMaxMin, type MetricValues } from "./metric-values";
+import { computeQueryInformation, type QuestionQueries } from "./query-information";
 
 /** NaN for no values. */
 const average = (values: readonly number[]): number => computeMean(values) ?? NaN;
@@ -184,6 +186,24 @@ function computeLengthMetrics(records: readonly EpisodeRecord[]): MetricValues {
   };
 }
 
+/** Each episode's question, as turn 0 searches for it, with the queries that the searcher wrote. */
+const listQuestionQueries = (records: readonly EpisodeRecord[]): QuestionQueries[] =>
+  records.map(({ episode }) => ({
+    id: episode.questionId,
+    question: episode.steps.find((step) => step.kind === "retrieve")?.query ?? "",
+    queries: listQueries(episode),
+  }));
+
+/** Share of the questions with several samples of which no sample scored; undefined where no question has several. */
+function computeDeadShare(records: readonly EpisodeRecord[]): number | undefined {
+  const samples = groupBy(records, ({ episode }) => episode.questionId);
+  return computeMean(
+    [...samples.values()]
+      .filter((group) => group.length > 1)
+      .map((group) => (group.every(({ score }) => score?.value === 0) ? 1 : 0)),
+  );
+}
+
 /** Metrics of a training step over every episode that was rolled out, whether it is in the gradient or not. */
 export function computeTrainingMetrics(
   records: readonly EpisodeRecord[],
@@ -210,6 +230,8 @@ export function computeTrainingMetrics(
     "search/implicit_selections": means.implicit,
     "search/redundant_queries": means.redundant,
     "search/copied_question": means.copied,
+    "search/query_information": computeQueryInformation(listQuestionQueries(records)) ?? undefined,
+    "groups/dead_questions": computeDeadShare(records),
     ...nameByTurn("search/gold_recall/turn_", means.goldByTurn),
     ...averageFormatErrors(records),
     ...computeLengthMetrics(records),

@@ -1,3 +1,4 @@
+import { AppError } from "@/contracts/errors";
 import type { Episode, Reward } from "@/contracts/records/episode";
 import type { TrainConfig } from "@/contracts/run-config/train-config";
 import type { Question } from "@/contracts/worker-protocol/questions";
@@ -8,7 +9,14 @@ import type { Searcher } from "@/gpu-workers/searcher/episode-inputs";
 import type { EpisodeSource } from "./episode-source";
 import { drawQuestions, type QuestionPool } from "./question-pool";
 import { collectRewardFacts, computeReward } from "./reward";
+import { rewardTurns, type TurnReward } from "./turn-rewards";
 import type { Stopwatch, StepPhase } from "@/gpu-workers/runtime/stopwatch";
+
+/** Groups with the answers that were asked for beside those of their episodes, for the gains of turns. */
+interface RolledOut {
+  groups: Group[];
+  turnAnswers: number;
+}
 
 /** The groups of one step. */
 export interface Rollouts {
@@ -17,6 +25,8 @@ export interface Rollouts {
   dropped: Group[];
   /** Questions drawn in place of dropped groups. */
   resampled: number;
+  /** Answers for the gains of turns. */
+  turnAnswers: number;
 }
 
 /** The samples of one question in one step, with their rewards. */
@@ -24,7 +34,13 @@ export interface Group {
   question: Question;
   /** Naive RAG's outcome; null where the method has no frozen generator. */
   baseline: Outcome | null;
-  samples: { episode: Episode; outcome: Outcome; reward: Reward }[];
+  samples: {
+    episode: Episode;
+    outcome: Outcome;
+    reward: Reward;
+    /** With `rl.credit: turn`. */
+    turnRewards?: TurnReward[];
+  }[];
 }
 
 /** What rollouts are run and rewarded with. */
@@ -38,9 +54,9 @@ export interface RolloutDependencies {
   signal: AbortSignal;
 }
 
-/** Rewards of a group's samples, in order. */
+/** What the samples of a group are told apart by: their rewards, in order, or those of all their turns. */
 export const listRewards = ({ samples }: Group): number[] =>
-  samples.map(({ reward }) => reward.value);
+  samples.flatMap(({ reward, turnRewards }) => turnRewards?.map((t) => t.reward) ?? [reward.value]);
 
 /** Runs a group of `rl.groupSize` episodes for each question and computes their rewards. */
 export async function rollOut(
@@ -48,7 +64,7 @@ export async function rollOut(
   searcher: Searcher,
   questions: readonly Question[],
   step: number,
-): Promise<Group[]> {
+): Promise<RolledOut> {
   const { config, source, grader, baseline, stopwatch, signal } = dependencies;
   const { groupSize, temperature, topP, topK, repetitionPenalty } = config.rl;
   const requests = questions.flatMap((question) =>
@@ -74,7 +90,7 @@ export async function rollOut(
     grader.grade(episodes, askedQuestions, signal),
   );
   const baselines = (await baseline?.getOutcomes(questions, stopwatch, signal)) ?? null;
-  return questions.map((question, q) => ({
+  const groups = questions.map((question, q): Group => ({
     question,
     baseline: baselines?.[q] ?? null,
     samples: Array.from({ length: groupSize }, (_, s) => {
@@ -90,6 +106,32 @@ export async function rollOut(
       return { episode, outcome, reward: computeReward(config.reward.weights, facts) };
     }),
   }));
+  return config.rl.credit === "turn"
+    ? addTurnRewards(dependencies, groups)
+    : { groups, turnAnswers: 0 };
+}
+
+/** Groups with the rewards of their samples' turns. */
+async function addTurnRewards(
+  { config, grader, stopwatch, signal }: RolloutDependencies,
+  groups: readonly Group[],
+): Promise<RolledOut> {
+  const graded = groups.flatMap(({ question, baseline, samples }) => {
+    if (baseline === null)
+      throw new AppError("internal", "Credit by turns needs naive RAG's answers.");
+    return samples.map((sample) => ({ question, baseline, ...sample }));
+  });
+  const { rewards, answers } = await stopwatch.time("generator", () =>
+    rewardTurns(grader, graded, config.reward.weights, signal),
+  );
+  const ofTurns = rewards.values();
+  return {
+    groups: groups.map((group) => ({
+      ...group,
+      samples: group.samples.map((sample) => ({ ...sample, turnRewards: ofTurns.next().value! })),
+    })),
+    turnAnswers: answers,
+  };
 }
 
 /**
@@ -113,10 +155,14 @@ export async function rollOutStep(
 
   const kept: Group[] = [];
   const dropped: Group[] = [];
+  let turnAnswers = 0;
   for (let round = 0; round <= rl.resample && kept.length < rl.questionsPerStep; round++) {
     const questions = await drawQuestions(pool, rl.questionsPerStep - kept.length, areUnanswered);
-    for (const group of await rollOut(dependencies, searcher, questions, step))
+    const rolledOut = await rollOut(dependencies, searcher, questions, step);
+    turnAnswers += rolledOut.turnAnswers;
+    for (const group of rolledOut.groups)
       (dependencies.algorithm.isInformative(listRewards(group)) ? kept : dropped).push(group);
   }
-  return { kept, dropped, resampled: kept.length + dropped.length - rl.questionsPerStep };
+  const resampled = kept.length + dropped.length - rl.questionsPerStep;
+  return { kept, dropped, resampled, turnAnswers };
 }

@@ -112,7 +112,7 @@ export async function buildDemonstration(
   signal: AbortSignal,
 ): Promise<TrainingSequence> {
   const template = selectPrompt(settings);
-  const sequence: TrainingSequence = { ids: [], mask: [], logprobs: [], guides: [] };
+  const sequence: TrainingSequence = { ids: [], mask: [], logprobs: [], turns: [], guides: [] };
   for (const [turn, { window, text }] of path.entries()) {
     const prompt =
       turn === 0
@@ -135,6 +135,7 @@ export async function buildDemonstration(
         : { ids: tokenizer.encode(text), forced: [] };
     const start = sequence.ids.length + fed.length;
     sequence.ids.push(...fed, ...written.ids);
+    sequence.turns.push(...[...fed, ...written.ids].map(() => turn));
     sequence.mask.push(
       ...fed.map(() => 0 as const),
       ...written.ids.map((_, i) => (written.forced[i] ? 0 : 1)),

@@ -17,6 +17,8 @@ export interface TrainingSequence {
    * token after the first prompt for one, what was retrieved included.
    */
   states?: (0 | 1)[];
+  /** The turn that wrote, or was fed, each token. Same length as ids. */
+  turns: number[];
   /** Under guided decoding the grammar of each turn, with the range of tokens that it restricts. */
   guides: { start: number; end: number; lark: string }[];
 }
@@ -29,7 +31,7 @@ export function buildTrainingSequence(
   episode: Pick<Episode, "steps">,
   settings: SearchConfig,
 ): TrainingSequence {
-  const sequence: TrainingSequence = { ids: [], mask: [], logprobs: [], guides: [] };
+  const sequence: TrainingSequence = { ids: [], mask: [], logprobs: [], turns: [], guides: [] };
   let window = 0;
   let generation = 0;
   let prompt = 0;
@@ -44,6 +46,7 @@ export function buildTrainingSequence(
     sequence.ids.push(...ids);
     sequence.mask.push(...mask);
     sequence.logprobs.push(...logprobs);
+    sequence.turns.push(...ids.map(() => step.turn));
     if (settings.decoding === "guided")
       sequence.guides.push({
         start,
@@ -66,6 +69,7 @@ function cutAsReleased(sequence: TrainingSequence, prompt: number): TrainingSequ
     ids: sequence.ids.slice(begin, end),
     mask: sequence.mask.slice(begin, end),
     logprobs: sequence.logprobs.slice(begin, end),
+    turns: sequence.turns.slice(begin, end),
     guides: sequence.guides
       .filter(({ start }) => start < end)
       .map((guide) => ({

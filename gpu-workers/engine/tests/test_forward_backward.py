@@ -90,6 +90,7 @@ def reference_gradient(
     for datum in data:
         logits = model(torch.tensor([datum["ids"]])).logits[0].float() / t
         masks = allowed_tokens(session, datum)
+        chosen = []
         for p in range(1, len(datum["ids"])):
             w = datum["weights"][p]
             if w == 0:
@@ -102,8 +103,11 @@ def reference_gradient(
                 target = datum["ids"][p]
             logp = torch.log_softmax(row, -1)
             lp = logp[target]
+            chosen.append((p, lp))
             if kind == "cross_entropy":
                 value = -lp
+            elif kind == "gspo":
+                value = torch.zeros(())  # of the whole sequence, below
             else:
                 ratio = (lp - datum["logprobs"][p]).exp()
                 gain = ratio * datum["advantages"][p]
@@ -113,6 +117,9 @@ def reference_gradient(
                         ratio.clamp(1 - config["clipLow"], 1 + config["clipHigh"])
                         * datum["advantages"][p],
                     )
+                if kind == "cispo":
+                    bound = ratio.detach().clamp(1 - config["clipLow"], 1 + config["clipHigh"])
+                    gain = bound * datum["advantages"][p] * lp
                 value = -gain
             if config.get("klCoef"):
                 d = datum["referenceLogprobs"][p] - lp
@@ -124,6 +131,14 @@ def reference_gradient(
             if config.get("entropyCoef"):
                 value = value + config["entropyCoef"] * (logp.exp() * logp).sum()
             total = total + w * value
+        if kind == "gspo":
+            sequence_ratio = (
+                torch.stack([lp - datum["logprobs"][p] for p, lp in chosen]).mean().exp()
+            )
+            advantage = datum["advantages"][0]
+            bounded = sequence_ratio.clamp(1 - config["clipLow"], 1 + config["clipHigh"])
+            gain = torch.minimum(sequence_ratio * advantage, bounded * advantage)
+            total = total - sum(datum["weights"]) * gain
     total.backward()
     own = {f.name: f for f in session.trainable.layout}
     flat = torch.zeros_like(session.trainable.values)
@@ -155,6 +170,8 @@ CASES = [
         },
     ),
     ("ppo", {"clipLow": 0.2, "clipHigh": 0.2, "klCoef": 0.2, "klEstimator": "k2"}),
+    ("cispo", {"clipLow": 1.0, "clipHigh": 0.05, "temperature": 0.8}),
+    ("gspo", {"clipLow": 0.03, "clipHigh": 0.04, "klCoef": 0.2, "klEstimator": "k3"}),
 ]
 
 
@@ -163,6 +180,8 @@ CASES = [
 def test_gradients_equal_the_plain_forward(each_model, kind, config, first_layer):
     session = Session(each_model, {**LORA, "firstLayer": first_layer})
     data = make_data(session)
+    if kind == "gspo":  # a sequence has one weight, as it has one ratio
+        data = [{**d, "weights": [0.5 if w else 0.0 for w in d["weights"]]} for d in data]
     result = session.call("forward_backward", loss=kind, config=config, data=data)
     want, loss = reference_gradient(session, data, kind, config)
     assert result["loss"] == pytest.approx(loss, rel=1e-4)

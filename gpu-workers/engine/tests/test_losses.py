@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from engine.dialect import LossConfig
-from engine.losses import compute_token_loss, compute_value_loss
+from engine.losses import average_log_ratios, compute_token_loss, compute_value_loss
 
 SEQUENCES, LENGTH = 6, 9
 
@@ -32,7 +32,13 @@ def numbers(seed: int = 0) -> dict[str, torch.Tensor]:
     }
 
 
-def own(kind: str, config: LossConfig, t: dict[str, torch.Tensor], weights: torch.Tensor):
+def own(
+    kind: str,
+    config: LossConfig,
+    t: dict[str, torch.Tensor],
+    weights: torch.Tensor,
+    more: dict[str, torch.Tensor] | None = None,
+):
     """Our loss over the tokens of the mask, and its gradients put back into the padded shape."""
     picked = t["mask"] > 0
     data = {
@@ -40,6 +46,7 @@ def own(kind: str, config: LossConfig, t: dict[str, torch.Tensor], weights: torc
         "advantages": t["advantages"][:, None].expand_as(picked)[picked],
         "logprobs": t["old"][picked],
         **({"referenceLogprobs": t["reference"][picked]} if config.klCoef else {}),
+        **(more or {}),
     }
     part = compute_token_loss(kind, config, t["logprobs"][picked], t["entropies"][picked], data)
     full = torch.zeros_like(t["logprobs"])
@@ -150,6 +157,85 @@ def test_the_gradient_of_rloo_equals_trls():
     _, want, _ = trl_loss(rloo.RLOOTrainer, t, inputs, epsilon_low=0.2, epsilon_high=0.2)
     _, got, _ = own("importance_sampling", LossConfig(), t, t["mask"] / SEQUENCES)
     torch.testing.assert_close(got, want, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize(("low", "high"), [(0.03, 0.04), (3e-4, 4e-4), (10.0, 10.0)])
+def test_gspo_equals_its_formula(low, high):
+    """Zheng et al. 2025, equations 5 and 7, written out with one ratio a sequence; the gradient by
+    autograd through the mean of its log-ratios.
+    """
+    t = numbers(5)
+    counts = t["mask"].sum(1)
+    weights = t["mask"] / counts[:, None] / SEQUENCES
+    lp = t["logprobs"].clone().requires_grad_(True)
+    ratio = (((lp - t["old"]) * t["mask"]).sum(1) / counts).exp()
+    advantage = t["advantages"]
+    bounded = ratio.clamp(1 - low, 1 + high) * advantage
+    want = -torch.minimum(ratio * advantage, bounded).mean()
+    (want_lp,) = torch.autograd.grad(want, lp)
+
+    picked = t["mask"] > 0
+    sequences = torch.arange(SEQUENCES)[:, None].expand_as(picked)[picked]
+    log_ratios = average_log_ratios(t["logprobs"][picked], t["old"][picked], sequences)
+    part, d_lp, _ = own(
+        "gspo",
+        LossConfig(clipLow=low, clipHigh=high),
+        t,
+        weights,
+        {"sequenceLogRatios": log_ratios},
+    )
+    assert part.loss == pytest.approx(float(want.detach()), rel=1e-9)
+    torch.testing.assert_close(d_lp, want_lp, rtol=1e-9, atol=1e-12)
+    cut = (bounded < ratio * advantage) * counts
+    assert part.clipped == int(cut.sum())
+    assert (part.clipped > 0) == (low < 1)
+
+
+def test_gspo_gives_each_token_its_own_advantage():
+    """GSPO-token (equation 13): the sequence's ratio times the advantage of the token."""
+    t = numbers(6)
+    picked = t["mask"] > 0
+    sequences = torch.arange(SEQUENCES)[:, None].expand_as(picked)[picked]
+    log_ratios = average_log_ratios(t["logprobs"][picked], t["old"][picked], sequences)
+    advantages = torch.linspace(-1, 2, int(picked.sum()), dtype=torch.float64)
+    data = {
+        "weights": torch.ones_like(advantages),
+        "advantages": advantages,
+        "logprobs": t["old"][picked],
+        "sequenceLogRatios": log_ratios,
+    }
+    wide = LossConfig(clipLow=10.0, clipHigh=10.0)
+    lp, h = t["logprobs"][picked], t["entropies"][picked]
+    part = compute_token_loss("gspo", wide, lp, h, data)
+    torch.testing.assert_close(part.d_logprobs, -log_ratios.exp() * advantages)
+
+
+@pytest.mark.parametrize(("low", "high"), [(1.0, 4.0), (1.0, 0.2), (0.1, 0.1)])
+def test_cispo_equals_its_formula(low, high):
+    """MiniMax 2025, equations 4 and 5, averaged over all tokens: the clipped weight is a constant,
+    so a clipped token keeps its gradient.
+    """
+    t = numbers(7)
+    lp = t["logprobs"].clone().requires_grad_(True)
+    weight = torch.exp(lp - t["old"]).clamp(1 - low, 1 + high).detach()
+    objective = weight * t["advantages"][:, None] * lp * t["mask"]
+    want = -objective.sum() / t["mask"].sum()
+    (want_lp,) = torch.autograd.grad(want, lp)
+    config = LossConfig(clipLow=low, clipHigh=high)
+    part, d_lp, _ = own("cispo", config, t, t["mask"] / t["mask"].sum())
+    assert part.loss == pytest.approx(float(want.detach()), rel=1e-9)
+    torch.testing.assert_close(d_lp, want_lp, rtol=1e-9, atol=1e-12)
+    assert (d_lp[t["mask"] > 0] != 0).all()
+    ratios = torch.exp(t["logprobs"] - t["old"])[t["mask"] > 0]
+    assert part.clipped == int(((ratios > 1 + high) | (ratios < 1 - low)).sum())
+    assert (part.clipped > 0) == (high < 1)
+
+
+def test_the_mean_log_ratio_is_that_of_each_sequence():
+    lp = torch.tensor([1.0, 5.0, 3.0], dtype=torch.float64)
+    old = torch.tensor([0.0, 1.0, 1.0], dtype=torch.float64)
+    means = average_log_ratios(lp, old, torch.tensor([4, 1, 4]))
+    assert means.tolist() == [1.5, 4.0, 1.5]
 
 
 def differences(f, at: torch.Tensor, step: float = 1e-6) -> torch.Tensor:

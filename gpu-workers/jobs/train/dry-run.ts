@@ -38,7 +38,7 @@ export async function runDryRun(
     const { stopwatch } = training;
     const questions = training.pool.peek(Math.min(QUESTIONS, training.pool.size));
     context.reportProgress("rolling out eight questions", 0.3);
-    const groups = await rollOut(training, await training.getSearcher(), questions, 1);
+    const { groups } = await rollOut(training, await training.getSearcher(), questions, 1);
     context.reportProgress("taking a gradient", 0.7);
     await training.policy.model.snapshot(REFERENCE, { signal: training.signal });
     await computeTrialGradient(

@@ -362,6 +362,9 @@ describe.skipIf(!canTrainHere)("the executors on the real engine and retriever",
         groupSize: 2,
         resample: 0,
         overlap: true,
+        // Truncated importance weights: the trainer's present weights over those that sampled.
+        oldLogprobs: "trainer",
+        truncateRatio: 2,
       },
       checkpointing: { ...smallTrainingConfig.checkpointing, every: 3 },
     };
@@ -371,6 +374,10 @@ describe.skipIf(!canTrainHere)("the executors on the real engine and retriever",
     expect(context.points("actor/off_policy_steps").map(({ value }) => value)).toEqual([
       0, 1, 1, 0,
     ]);
+    // Reported, as the weights are; a step of tiny updates truncates few or none.
+    for (const { value } of context.points("mismatch/truncated"))
+      expect(value).toBeGreaterThanOrEqual(0);
+    expect(context.points("mismatch/truncated").length).toBeGreaterThan(0);
     for (const step of [1, 2, 3, 4]) {
       const at = (name: string): number =>
         context.points(name).find((point) => point.step === step)!.value;
@@ -390,6 +397,34 @@ describe.skipIf(!canTrainHere)("the executors on the real engine and retriever",
     // Each step has questions of its own: none was taken twice or left out.
     const drawn = questions.reduce((sum, set) => sum + set.size, 0);
     expect(new Set(questions.flatMap((set) => [...set])).size).toBe(drawn);
+  }, 600_000);
+
+  it("credits turns by what the answers after each gained, with GSPO's loss", async () => {
+    const config: TrainConfig = {
+      ...smallTrainingConfig,
+      rl: {
+        ...smallTrainingConfig.rl,
+        algorithm: "gspo",
+        normalisation: "sequence",
+        credit: "turn",
+        steps: 1,
+        questionsPerStep: 2,
+        groupSize: 3,
+        resample: 0,
+      },
+    };
+    const context = contextOf({ name: "turns", config });
+    await executors.train(context);
+    const records = context.records().filter(({ phase }) => phase === "train");
+    expect(records).toHaveLength(6);
+    const turns = records.map(
+      ({ episode }) => episode.steps.filter(({ kind }) => kind === "generate").length,
+    );
+    const [answers] = context.points("generator/turn_answers");
+    // Of each turn but an episode's last one answer at most.
+    expect(answers!.value).toBeLessThanOrEqual(turns.reduce((sum, n) => sum + n - 1, 0));
+    for (const name of ["actor/pg_loss", "actor/grad_norm"])
+      for (const { value } of context.points(name)) expect(Number.isFinite(value)).toBe(true);
   }, 600_000);
 
   it("predicts with a checkpoint, and goes on where it was", async () => {

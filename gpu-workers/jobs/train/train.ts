@@ -190,6 +190,7 @@ async function reportStep(
         "groups/without_variance": rollouts.dropped.length / groupCount,
       }),
       "groups/resampled": rollouts.resampled,
+      ...(config.rl.credit === "turn" && { "generator/turn_answers": rollouts.turnAnswers }),
       "memory/engine_peak_mb": await training.readEnginePeakMb(),
       ...computeTimingMetrics(stopwatch, records),
     },

@@ -1,7 +1,8 @@
 import { z } from "zod";
 import { alarmNameSchema, type AlarmChange } from "@/contracts/records/alarms";
 import { appendPoint, type MetricHistory } from "./metric-history";
-import { RULES, type RunSettings } from "./rules";
+import type { RunSettings } from "./alarm-rule";
+import { RULES } from "./rules";
 
 const pointSchema = z.strictObject({ step: z.int().nonnegative(), value: z.number() });
 

@@ -8,7 +8,8 @@ import {
 } from "@/contracts/records/alarms";
 import { formatAlarmEvidence } from "@/core/metrics/alarms";
 import { createRandom } from "@/core/statistics/bootstrap";
-import { RULES, type RunSettings } from "./rules";
+import type { RunSettings } from "./alarm-rule";
+import { RULES } from "./rules";
 import {
   updateAlarms,
   INITIAL_ALARM_STATE,
@@ -81,6 +82,9 @@ function healthy(steps: number, every: number, seed: number, learns = 1): Observ
           "response_length/mean": noisy(28 + 12 * curve(step), 0.15),
           "response_length/clip_ratio": share(0.1, 32, next),
           "generator/retries": share(0.02, 40, next),
+          "actor/positive_logprob": -noisy(0.45 - 0.25 * curve(step), 0.25),
+          "search/query_information": noisy(0.6, 0.3),
+          "groups/dead_questions": Math.min(10 / 12, share(0.4, 12, next)),
         },
       },
       ...(step % every === 0 ? [evaluation(step)] : []),
@@ -145,6 +149,9 @@ describe("healthy runs", () => {
       "response_length/clip_ratio": 1,
       "critic/vf_explained_var": -100,
       "generator/retries": 1,
+      "actor/positive_logprob": -20,
+      "search/query_information": 0,
+      "groups/dead_questions": 1,
       "held-out/gbr": -1,
       "reward/mean": -1,
     };
@@ -244,6 +251,21 @@ const COLLAPSES: Record<
     metric: "generator/retries",
     spoil: (_, n) => ({ "generator/retries": Math.min(0.8, 0.1 * n) }),
   },
+  "likelihood-displacement": {
+    metric: "actor/positive_logprob",
+    spoil: (v, n) => ({
+      "actor/positive_logprob": v["actor/positive_logprob"]! - 0.1 * n,
+      "reward/mean": Math.min(1, v["reward/mean"]! + 0.02 * n),
+    }),
+  },
+  "queries-alike": {
+    metric: "search/query_information",
+    spoil: (v, n) => ({ "search/query_information": v["search/query_information"]! * 0.8 ** n }),
+  },
+  "dead-questions": {
+    metric: "groups/dead_questions",
+    spoil: () => ({ "groups/dead_questions": 1 }),
+  },
 };
 
 describe("collapses", () => {
@@ -302,6 +324,19 @@ describe("collapses", () => {
       "reward/mean": Math.max(0, v["reward/mean"]! - 0.02 * n),
     }));
     expect(names(watch(both).changes)).toEqual([]);
+  });
+
+  it("good episodes that become unlikely while the reward falls are no displacement", () => {
+    const run = spoilt(healthy(40, 4, 5), 21, (v, n) => ({
+      "actor/positive_logprob": v["actor/positive_logprob"]! - 0.1 * n,
+      "reward/mean": Math.max(0, v["reward/mean"]! - 0.3),
+    }));
+    expect(names(watch(run).changes)).toEqual([]);
+  });
+
+  it("queries that tell nothing from the first step on are noticed as well", () => {
+    const run = spoilt(healthy(8, 4, 5), 1, () => ({ "search/query_information": 0.01 }));
+    expect(raised(watch(run).changes, "queries-alike")).toMatchObject({ step: 5, since: 1 });
   });
 
   it("groups without variance say nothing where the group is no baseline", () => {

@@ -1,7 +1,15 @@
-import type { AlarmEvidence, AlarmName, Measured } from "@/contracts/records/alarms";
+import type { Measured } from "@/contracts/records/alarms";
 import { isGrouped } from "@/contracts/run-config/grouped";
-import type { TrainConfig } from "@/contracts/run-config/train-config";
 import type { MetricName } from "@/core/metrics/metric-table";
+import {
+  compareWithLimit,
+  getPoints,
+  judgeValue,
+  selectWorst,
+  STEPS_TO_CLEAR,
+  type AlarmRule,
+  type RuleResult,
+} from "./alarm-rule";
 import {
   summariseBetween,
   takeLatest,
@@ -11,84 +19,7 @@ import {
   type MetricHistory,
   type Point,
 } from "./metric-history";
-
-/**
- * Result of a rule on the history so far. `bad` raises its alarm, several `good` in a row clear it, `between` leaves it
- * as it is. Two limits with space between them keep an alarm from switching on and off.
- */
-export interface RuleResult {
-  verdict: "bad" | "between" | "good";
-  /** First step that shows the problem. */
-  since: number;
-  evidence: AlarmEvidence[];
-}
-
-/** What a rule must know of the run's configuration. */
-export interface RunSettings {
-  algorithm: TrainConfig["rl"]["algorithm"];
-  groupSize: number;
-  gradientClip: number;
-  heldOutQuestions: number;
-}
-
-/** When an alarm is raised and cleared. */
-export interface AlarmRule {
-  name: AlarmName;
-  /** The rule is evaluated with every new point of these. */
-  metrics: readonly MetricName[];
-  /** Metrics that it reads as well, whose new points do not cause an evaluation. */
-  alsoReads?: readonly MetricName[];
-  /** Good results in a row that clear the alarm. */
-  clearAfter: number;
-  /** Null while too little is known. */
-  readonly evaluate: (history: MetricHistory, run: RunSettings) => RuleResult | null;
-}
-
-const STEPS_TO_CLEAR = 3;
-const getPoints = (history: MetricHistory, metric: MetricName): readonly Point[] =>
-  history[metric] ?? [];
-
-type Limit = NonNullable<AlarmEvidence["limit"]>;
-const exceedsLimit = ({ side, value }: Limit, other: number): boolean =>
-  side === "at-least" ? other >= value : other <= value;
-const judgeValue = (now: number, bad: Limit, clear: number): RuleResult["verdict"] =>
-  exceedsLimit(bad, now) ? "bad" : exceedsLimit({ ...bad, value: clear }, now) ? "between" : "good";
-
-/**
- * Compares the median of a metric's last points with two limits: bad where it has passed `limit`, good where it has not
- * passed `clear`. `since` is the first of these points that has passed `limit`.
- */
-function compareWithLimit(
-  metric: MetricName,
-  points: readonly Point[],
-  limit: Limit,
-  clear: number,
-  before: Measured | null = null,
-): RuleResult {
-  const now = summarisePoints(points)!;
-  const since = points.find(({ value }) => exceedsLimit(limit, value))?.step ?? now.fromStep;
-  return {
-    verdict: judgeValue(now.value, limit, clear),
-    since,
-    evidence: [{ metric, now, before, limit }],
-  };
-}
-
-/** The worst of several results, with the evidence of all that are as bad. */
-function selectWorst(results: readonly (RuleResult | null)[]): RuleResult | null {
-  const known = results.filter((result) => result !== null);
-  const verdict = (["bad", "between", "good"] as const).find((v) =>
-    known.some((result) => result.verdict === v),
-  );
-  const chosen = known.filter((result) => result.verdict === verdict);
-  return verdict === undefined
-    ? null
-    : {
-        verdict,
-        since: Math.min(...chosen.map(({ since }) => since)),
-        evidence: chosen.flatMap(({ evidence }) => evidence),
-      };
-}
+import { RECENT_RULES } from "./recent-rules";
 
 /**
  * Held-out GBR falls while the training reward rises. The best two neighbouring evaluations are compared with the last
@@ -393,4 +324,5 @@ export const RULES: readonly AlarmRule[] = [
   valueUseless,
   gradientExplosion,
   generatorErrors,
+  ...RECENT_RULES,
 ];

@@ -18,6 +18,8 @@ export interface Trajectory {
   areActions?: readonly boolean[];
   /** The critic's value after the last token where that is a state, too (`upstream`). Absent: 0, as the episode is over. */
   endValue?: number;
+  /** With `rl.credit: turn`, what each turn earned, in order, and the turn of each action token. */
+  turns?: { rewards: readonly { turn: number; reward: number }[]; ofTokens: readonly number[] };
 }
 
 /** What the action tokens of an episode are credited with. */
@@ -31,7 +33,7 @@ export interface Credit {
 export interface Algorithm {
   readonly name: AlgorithmName;
   /** cross_entropy: only episodes with an advantage above 0 are learned. */
-  readonly loss: "ppo" | "cross_entropy";
+  readonly loss: "ppo" | "gspo" | "cispo" | "cross_entropy";
   /** Range of the importance ratio: [1 - low, 1 + high]. */
   readonly clipRange: { low: number; high: number };
   readonly usesCritic: boolean;

@@ -94,6 +94,8 @@ describe("against torch on padded tensors (reference.py)", () => {
   it.each([
     ["grpo", reference.grpo],
     ["dapo", reference.grpo],
+    ["gspo", reference.grpo],
+    ["cispo", reference.grpo],
     ["dr-grpo", reference.drGrpo],
     ["rloo", reference.rloo],
   ] as const)("%s", (name, expected) => {
@@ -172,7 +174,7 @@ describe("properties", () => {
   });
 
   it("a group teaches group algorithms only where its rewards differ, PPO and REINFORCE++ always", () => {
-    for (const name of ["grpo", "dr-grpo", "rloo", "dapo"] as const) {
+    for (const name of ["grpo", "dr-grpo", "rloo", "dapo", "gspo", "cispo"] as const) {
       expect(createAlgorithm(settings(name)).isInformative([1, 1])).toBe(false);
       expect(createAlgorithm(settings(name)).isInformative([1, 0])).toBe(true);
     }
@@ -251,6 +253,18 @@ describe("clip-higher", () => {
       high: 0.1,
     });
   });
+
+  it("is of whole episodes with GSPO, and with CISPO has no end below 1", () => {
+    const rangeOf = (name: "gspo" | "cispo", rl = {}) =>
+      createAlgorithm(settings(name, { clip: 0.1, ...rl })).clipRange;
+    expect(rangeOf("gspo")).toEqual({ low: 3e-4, high: 4e-4 });
+    expect(rangeOf("gspo", { sequenceClip: 0.01, clipHigh: 0.02 })).toEqual({
+      low: 0.01,
+      high: 0.02,
+    });
+    expect(rangeOf("cispo")).toEqual({ low: 1, high: 4 });
+    expect(rangeOf("cispo", { clipHigh: 0.28 }).high).toBe(0.28);
+  });
 });
 
 describe("settings that cannot work are refused with how to mend them", () => {
@@ -261,7 +275,7 @@ describe("settings that cannot work are refused with how to mend them", () => {
     [{ algorithm: "rejection-sampling", klCoefficient: 0.1 }, "klCoefficient", /set 0/],
     [{ miniBatch: 33 }, "miniBatch", /only 32/],
     [{ overlap: true, epochs: 2 }, "overlap", /epochs to 1/],
-    [{ overlap: true, oldLogprobs: "trainer" }, "oldLogprobs", /sampler/],
+    [{ overlap: true, oldLogprobs: "trainer" }, "oldLogprobs", /sampler, or give truncateRatio/],
     [{ klTarget: 0.1 }, "klCoefficient", /above 0/],
     [{ truncateRatio: 2 }, "oldLogprobs", /trainer/],
     [{ critic: { model: "other" } }, "critic.model", /critic\.kind/],
@@ -275,6 +289,11 @@ describe("settings that cannot work are refused with how to mend them", () => {
     expect(issues.map((i) => i.path.join("."))).toEqual([path]);
     expect(issues[0]!.message).toMatch(message);
   });
+
+  it("overlapped episodes may be measured against the trainer where weights are truncated", () =>
+    expect(
+      settings("grpo", { overlap: true, oldLogprobs: "trainer", truncateRatio: 2 }).truncateRatio,
+    ).toBe(2));
 
   it("one sample a question is enough for PPO", () =>
     expect(settings("ppo", { groupSize: 1 }).groupSize).toBe(1));

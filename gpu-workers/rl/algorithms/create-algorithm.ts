@@ -1,9 +1,11 @@
 import type { RlConfig } from "@/contracts/run-config/rl";
 import type { AlgorithmName } from "@/contracts/run-config/algorithm";
 import type { Algorithm } from "./algorithm";
+import { createCispo } from "./cispo";
 import { createDapo } from "./dapo";
 import { createDrGrpo } from "./dr-grpo";
 import { createGrpo } from "./grpo";
+import { createGspo } from "./gspo";
 import { createPpo } from "./ppo";
 import { createReinforcePlusPlus } from "./reinforce-plus-plus";
 import { createRejectionSampling } from "./rejection-sampling";
@@ -17,6 +19,8 @@ const ALGORITHMS: Record<AlgorithmName, (rl: RlConfig) => Algorithm> = {
   "reinforce++": createReinforcePlusPlus,
   dapo: createDapo,
   "rejection-sampling": createRejectionSampling,
+  gspo: createGspo,
+  cispo: createCispo,
 };
 
 /** The algorithm that the configuration names. */

@@ -1,7 +1,8 @@
 import type { RlConfig } from "@/contracts/run-config/rl";
+import { creditByTurn } from "./turn-credit";
 import { creditByGroup, EPSILON, hasVariance, type Algorithm } from "./algorithm";
 
-/** What GRPO, Dr. GRPO and DAPO share: advantages relative to the group. */
+/** What GRPO, Dr. GRPO, DAPO, GSPO and CISPO share: advantages relative to the group. */
 
 /**
  * Reward minus the group's mean, divided by its sample standard deviation where `normaliseByDeviation`. Advantages sum
@@ -31,5 +32,16 @@ export const createGroupRelative = (
   clipRange: { low: rl.clip, high: rl.clipHigh ?? clipHigh },
   usesCritic: false,
   isInformative: hasVariance,
-  assignCredit: creditByGroup((rewards) => computeGroupAdvantages(rewards, normaliseByDeviation)),
+  assignCredit: assignGroupCredit(rl, (rewards) =>
+    computeGroupAdvantages(rewards, normaliseByDeviation),
+  ),
 });
+
+/** Credit of whole episodes, or of their turns. */
+const assignGroupCredit = (
+  rl: RlConfig,
+  computeAdvantages: (rewards: number[]) => number[],
+): Algorithm["assignCredit"] =>
+  rl.credit === "turn"
+    ? creditByTurn(computeAdvantages, rl.turnDiscount ?? 1)
+    : creditByGroup(computeAdvantages);

@@ -2,6 +2,7 @@ import type { EngineResult } from "@/contracts/engine/dialect";
 import type { Credit } from "@/gpu-workers/rl/algorithms/algorithm";
 import { KL_ESTIMATORS } from "@/gpu-workers/rl/algorithms/kl";
 import type { Group } from "@/gpu-workers/rl/rollout";
+import type { TurnReward } from "@/gpu-workers/rl/turn-rewards";
 import {
   appendEndState,
   buildDatum,
@@ -35,6 +36,8 @@ export interface Experience {
   endValue?: number;
   /** Of each state whether its token is an action token; absent: every state's is. */
   areActions?: boolean[];
+  /** With `rl.credit: turn`: what each turn earned, and the turn of each action token. */
+  turns?: { rewards: readonly TurnReward[]; ofTokens: number[] };
 }
 
 /** An experience with the advantages and returns of its action tokens. */
@@ -89,7 +92,7 @@ export async function buildExperiences(
         );
   for (const result of [forward, valued]) if (result !== null) noteOutOfMemory(notes, result);
   return sequences.map((sequence, i) =>
-    buildExperience(sequence, samples[i]!.reward.value, i, forward, valued, rl, klCoefficient),
+    buildExperience(sequence, samples[i]!, i, forward, valued, rl, klCoefficient),
   );
 }
 
@@ -115,7 +118,7 @@ function addEndStates(
 /** Puts together the results of the forward passes for the episode at `index` of the batch. Pure. */
 function buildExperience(
   sequence: TrainingSequence,
-  reward: number,
+  { reward, turnRewards }: Group["samples"][number],
   index: number,
   forward: EngineResult<"forward"> | null,
   valued: EngineResult<"forward"> | null,
@@ -134,7 +137,10 @@ function buildExperience(
   const penalised = referenceLogprobs !== null && trainerLogprobs !== null && rl.klIn === "reward";
   return {
     sequence,
-    reward,
+    reward: reward.value,
+    ...(turnRewards && {
+      turns: { rewards: turnRewards, ofTokens: pickActionTokens(sequence, sequence.turns) },
+    }),
     oldLogprobs: rl.oldLogprobs === "trainer" ? trainerLogprobs! : samplerLogprobs,
     trainerLogprobs,
     referenceLogprobs,

@@ -20,7 +20,7 @@ export type BuildLossRequest = (
 ) => Parameters<TrainedModel["forwardBackward"]>[0];
 
 /**
- * The policy's loss: PPO's clipped loss, or the cross-entropy of the algorithms that imitate their best episodes. Both
+ * The policy's loss: the algorithm's clipped loss, or the cross-entropy of those that imitate their best episodes. All
  * are taken at the temperature of the rollouts, because the policy that learns is the one that was sampled.
  */
 export const createPolicyLoss =
@@ -56,7 +56,7 @@ export const createPolicyLoss =
       entropyCoef: rl.entropyCoefficient,
       temperature: rl.temperature,
     };
-    return { loss: "ppo", config: lossConfig, data };
+    return { loss: algorithm.loss, config: lossConfig, data };
   };
 
 /**
@@ -111,7 +111,9 @@ export function computeTokenWeights(
 
 /**
  * Truncated importance weights of an episode's action tokens: how much likelier the trainer finds each token than the
- * sampler did, at most `cap`; 1 where `cap` is null. They correct for a sampler whose numerics differ from the trainer's.
+ * sampler did, at most `cap`; 1 where `cap` is null. They correct for a sampler whose numerics differ from the trainer's,
+ * and with `rl.overlap` for one whose weights are a step older: the trainer's present policy is then the one that the ratio
+ * is bounded around (Fu et al. 2025, arXiv 2505.24298, section 5.2).
  */
 function truncatedImportanceWeights(
   { sequence, trainerLogprobs }: Experience,

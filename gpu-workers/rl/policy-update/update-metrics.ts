@@ -46,6 +46,11 @@ export function computeCreditMetrics(
   const returns = credits.flatMap((credit) => credit.returns ?? []);
   const advantages = credits.flatMap((credit) => credit.advantages);
   const explained = computeExplainedVariance(values, returns);
+  const positive = computeMean(
+    experiences.flatMap(({ oldLogprobs }, i) =>
+      oldLogprobs.filter((_, t) => credits[i]!.advantages[t]! > 0),
+    ),
+  );
   return {
     ...summariseMeanMaxMin(
       "critic/score",
@@ -56,20 +61,21 @@ export function computeCreditMetrics(
     ...summariseMeanMaxMin("critic/returns", returns),
     ...summariseMeanMaxMin("critic/values", values),
     ...(explained === null ? {} : { "critic/vf_explained_var": explained }),
+    ...(positive === undefined ? {} : { "actor/positive_logprob": positive }),
   };
 }
 
 /**
  * How the sampler's log-probabilities differ from the trainer's, where the trainer computed its own before the update;
- * otherwise `computeActorMetrics` measures it. Nothing with `rl.overlap`, because those episodes are of other weights, and
- * nothing where vLLM truncates, because it tells the truncated distribution's.
+ * otherwise `computeActorMetrics` measures it. With `rl.overlap` only the share of truncated weights, because those episodes
+ * are of other weights, and nothing where vLLM truncates, because it tells the truncated distribution's.
  */
 export function computeSamplerMismatch(
   experiences: readonly Experience[],
   { rl, searcher }: Pick<TrainConfig, "rl" | "searcher">,
 ): MetricValues {
   const { overlap, truncateRatio: cap } = rl;
-  if (overlap || (searcher.sampler === "vllm" && isTruncated(rl))) return {};
+  if (searcher.sampler === "vllm" && isTruncated(rl)) return {};
   const differences = experiences.flatMap(({ sequence, trainerLogprobs }) =>
     trainerLogprobs === null
       ? []
@@ -79,7 +85,7 @@ export function computeSamplerMismatch(
   );
   const truncated = differences.map((d) => (Math.exp(-d) > (cap ?? Infinity) ? 1 : 0));
   return {
-    ...computeMismatchMetrics(differences),
+    ...(overlap ? {} : computeMismatchMetrics(differences)),
     ...(cap === null || differences.length === 0
       ? {}
       : { "mismatch/truncated": computeMean(truncated)! }),

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { EngineResult } from "@/contracts/engine/dialect";
+import { algorithmNameSchema } from "@/contracts/run-config/algorithm";
 import { trainConfigSchema, type TrainConfig } from "@/contracts/run-config/train-config";
 import { EngineError } from "@/gpu-workers/llm/engine/client";
 import { createAlgorithm } from "@/gpu-workers/rl/algorithms/create-algorithm";
@@ -140,7 +141,7 @@ const parts = (
 });
 
 describe("an update", () => {
-  it.each(["ppo", "grpo", "dr-grpo", "rloo", "reinforce++", "dapo", "rejection-sampling"] as const)(
+  it.each(algorithmNameSchema.options)(
     "%s: no fed, retrieved or forced token weighs anything or has an advantage",
     async (algorithm) => {
       const made = parts(config({ algorithm }));
@@ -157,6 +158,34 @@ describe("an update", () => {
       }
     },
   );
+
+  it.each(["gspo", "cispo"] as const)("%s asks the engine for its own loss", async (algorithm) => {
+    const run = config({ algorithm, clipHigh: 0.3 });
+    const made = parts(run);
+    await updatePolicy(made, groups, 1);
+    const [request] = made.policy.gradients;
+    expect(request!.loss).toBe(algorithm);
+    expect(request!.config).toMatchObject({
+      clipLow: algorithm === "gspo" ? 3e-4 : 1,
+      clipHigh: 0.3,
+    });
+  });
+
+  it("credit by turns gives each turn's tokens their own advantage", async () => {
+    const made = parts(config({ algorithm: "dr-grpo", credit: "turn" }));
+    const ofTurns = groups.map((group) => ({
+      ...group,
+      samples: group.samples.map((sample, i) => ({
+        ...sample,
+        turnRewards: [0, i === 0 ? 1 : 0].map((reward, turn) => ({ turn, reward })),
+      })),
+    }));
+    await updatePolicy(made, ofTurns, 1);
+    const [good, bad] = made.policy.gradients[0]!.data;
+    // Rewards 0, 1 | 0, 0 of mean 0.25: two tokens of turn 0, one of turn 1.
+    expect(good!.advantages).toEqual([0, 0, 0.5, 0, 0.5, 0, 0.75]);
+    expect(bad!.advantages).toEqual([0, 0, -0.5, 0, -0.5, 0, -0.25]);
+  });
 
   it("rejection sampling learns the best episodes alone", async () => {
     const made = parts(config({ algorithm: "rejection-sampling" }));
@@ -359,6 +388,16 @@ describe("an update", () => {
     expect(weights[2]! * 12).toBeCloseTo(1.05, 12);
     expect(weights[4]! * 12).toBeCloseTo(Math.exp(-0.2), 12);
     expect(metrics["mismatch/truncated"]).toBeCloseTo(1 / 3, 12);
+  });
+
+  it("episodes of the weights one step before are weighed the same way, and no mismatch is told", async () => {
+    const run = { oldLogprobs: "trainer", truncateRatio: 1.05 };
+    const [made, plain] = [parts(config({ ...run, overlap: true })), parts(config(run))];
+    const { metrics } = await updatePolicy(made, groups, 1);
+    await updatePolicy(plain, groups, 1);
+    expect(made.policy.gradients).toEqual(plain.policy.gradients);
+    expect(metrics["mismatch/truncated"]).toBeCloseTo(1 / 3, 12);
+    expect(metrics).not.toHaveProperty("mismatch/kl");
   });
 
   it("a loss that is not finite skips its optimiser step with the reason, and no other", async () => {

@@ -2,6 +2,7 @@
 import { screen } from "@testing-library/react";
 import { useLayoutEffect } from "react";
 import { expect, it } from "vitest";
+import type { RunDetail } from "@/app/_lib/trpc";
 import { renderPage } from "@/app/_testing/render-page";
 import { AlarmList } from "./alarm-list";
 
@@ -19,7 +20,7 @@ async function open(address: string): Promise<Element[]> {
   renderPage(
     <>
       <Watch />
-      <AlarmList runId="r" />
+      <AlarmList run={{ id: "r" } as RunDetail} />
     </>,
     { "alarms.list": () => [] },
     address,

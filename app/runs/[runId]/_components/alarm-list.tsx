@@ -4,17 +4,17 @@ import { TRAIN_CHARTS } from "@/app/_charts/train-charts";
 import { getChartAnchor, findChart } from "@/app/_charts/marks";
 import { useText } from "@/app/_i18n/text-provider";
 import { formatDateTime, formatNumber } from "@/app/_lib/format";
-import type { AlarmRow } from "@/app/_lib/trpc";
+import type { AlarmRow, RunDetail } from "@/app/_lib/trpc";
 import { Badge } from "@/app/_ui/badge";
 import { QueryErrorState } from "@/app/_ui/states";
 import type { AlarmEvidence, Measured } from "@/contracts/records/alarms";
 import { ALARMS } from "@/core/metrics/alarms";
-import { ALARMS_ANCHOR, useAlarms } from "./alarms";
+import { ALARMS_ANCHOR, RewindButton, useAlarms } from "./alarms";
 
 /** Every alarm of the run, with its evidence and its remedy. */
-export function AlarmList({ runId }: { runId: string }) {
+export function AlarmList({ run }: { run: RunDetail }) {
   const t = useText();
-  const query = useAlarms(runId);
+  const query = useAlarms(run.id);
   const list = useRef<HTMLElement>(null);
   // It is loaded after the page: the browser did not find it when it followed the link.
   useEffect(() => {
@@ -34,7 +34,7 @@ export function AlarmList({ runId }: { runId: string }) {
       ) : (
         <ul className="grid gap-3 xl:grid-cols-2">
           {query.alarms.map((alarm) => (
-            <Alarm key={`${alarm.name} ${alarm.raised.step}`} alarm={alarm} />
+            <Alarm key={`${alarm.name} ${alarm.raised.step}`} run={run} alarm={alarm} />
           ))}
         </ul>
       )}
@@ -42,7 +42,9 @@ export function AlarmList({ runId }: { runId: string }) {
   );
 }
 
-function Alarm({ alarm: { name, since, raised, cleared, evidence } }: { alarm: AlarmRow }) {
+type AlarmProps = { run: RunDetail; alarm: AlarmRow };
+
+function Alarm({ run, alarm: { name, since, raised, cleared, evidence } }: AlarmProps) {
   const t = useText();
   const { title, meaning, remedy } = ALARMS[name];
   return (
@@ -105,6 +107,11 @@ function Alarm({ alarm: { name, since, raised, cleared, evidence } }: { alarm: A
       <p className="mt-2 text-xs">
         <span className="font-medium">{t("What mends it:")}</span> {t(remedy)}
       </p>
+      {cleared === null ? (
+        <div className="mt-2">
+          <RewindButton run={run} />
+        </div>
+      ) : null}
     </li>
   );
 }

@@ -1,10 +1,14 @@
 "use client";
 import { useQuery } from "@tanstack/react-query";
 import { ArrowDown, TriangleAlert } from "lucide-react";
+import dynamic from "next/dynamic";
 import Link from "next/link";
 import { useText } from "@/app/_i18n/text-provider";
-import { useTRPC, type AlarmRow } from "@/app/_lib/trpc";
+import { useTRPC, type AlarmRow, type RunDetail } from "@/app/_lib/trpc";
 import { ALARMS } from "@/core/metrics/alarms";
+
+/** Only a run with an alarm needs it. */
+export const RewindButton = dynamic(() => import("./rewind-button").then((m) => m.RewindButton));
 
 /** The list's id in the page, for links to it. */
 export const ALARMS_ANCHOR = "alarms";
@@ -18,9 +22,9 @@ export function useAlarms(runId: string) {
 }
 
 /** Alarms that are raised now, above the tabs of the run. */
-export function AlarmBanner({ runId }: { runId: string }) {
+export function AlarmBanner({ run }: { run: RunDetail }) {
   const t = useText();
-  const standing = useAlarms(runId).alarms.filter(({ cleared }) => cleared === null);
+  const standing = useAlarms(run.id).alarms.filter(({ cleared }) => cleared === null);
   return (
     <div role="status">
       {standing.length === 0 ? null : (
@@ -39,8 +43,9 @@ export function AlarmBanner({ runId }: { runId: string }) {
               </span>
             </p>
           ))}
+          <RewindButton run={run} />
           <Link
-            href={`/runs/${runId}#${ALARMS_ANCHOR}`}
+            href={`/runs/${run.id}#${ALARMS_ANCHOR}`}
             className="ml-auto inline-flex items-center gap-1 text-xs underline decoration-dotted underline-offset-2"
           >
             {t("What was seen, and what mends it")} <ArrowDown className="size-3" aria-hidden />

@@ -116,7 +116,7 @@ export function RunView({ runId }: { runId: string }) {
   return (
     <>
       <RunHeader run={run} />
-      {isTraining ? <AlarmBanner runId={run.id} /> : null}
+      {isTraining ? <AlarmBanner run={run} /> : null}
       <FailedPreflight run={run} />
       <Tabs
         className="mt-4"

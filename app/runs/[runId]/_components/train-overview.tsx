@@ -83,7 +83,7 @@ export function TrainOverview({ run }: { run: RunDetail }) {
       <Summary config={config} series={series} isLoading={query.isPending} />
       <Spent tracks={tracks} series={series} />
       <QueryErrorState className="mt-4" title={t("The metrics could not be read")} query={query} />
-      <AlarmList runId={run.id} />
+      <AlarmList run={run} />
       <ChartPage state={state} tracks={tracks} markers={markers}>
         {groups.map((group) => (
           <section key={group.title} aria-label={t(group.title)} className="mt-5">

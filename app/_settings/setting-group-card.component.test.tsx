@@ -1,0 +1,47 @@
+// @vitest-environment jsdom
+import { screen } from "@testing-library/react";
+import userEvent from "@testing-library/user-event";
+import { FormProvider, useForm, useWatch } from "react-hook-form";
+import { expect, it } from "vitest";
+import { renderPage } from "@/app/_testing/render-page";
+import { trainConfigSchema } from "@/contracts/run-config/train-config";
+import { getSettingValue } from "@/core/run/setting-values";
+import { listSettingGroups } from "@/core/run/settings";
+import type { Draft } from "./draft";
+import { SettingGroupCard } from "./setting-group-card";
+
+const group = listSettingGroups("train").find(({ id }) => id === "rl")!;
+
+function Form({ rl }: { rl: object }) {
+  const form = useForm<Draft>({
+    defaultValues: trainConfigSchema.parse({ kind: "train", name: "t", rl }),
+  });
+  const values = useWatch({ control: form.control });
+  return (
+    <FormProvider {...form}>
+      <SettingGroupCard group={group} />
+      <output>{String(getSettingValue(values, "rl.normalisation"))}</output>
+    </FormProvider>
+  );
+}
+
+it("shows what the chosen algorithm reads, and what was changed", async () => {
+  renderPage(<Form rl={{ algorithm: "gspo", normalisation: "sequence", gamma: 0.9 }} />);
+  await userEvent.click(screen.getByText(/ more/));
+  expect(screen.getByLabelText("Sequence clip")).toBeTruthy();
+  expect(screen.queryByLabelText("Clip")).toBeNull();
+  expect(screen.queryByLabelText("Lambda")).toBeNull();
+  expect(screen.queryByLabelText("Critic's learning rate")).toBeNull();
+  expect(screen.getByLabelText("Gamma"), "changed, though GSPO does not read it").toBeTruthy();
+  await userEvent.selectOptions(screen.getByLabelText("Algorithm"), "ppo");
+  expect(screen.queryByLabelText("Sequence clip")).toBeNull();
+  expect(screen.getByLabelText("Lambda")).toBeTruthy();
+});
+
+it("offers the normalisation of the algorithm's paper", async () => {
+  renderPage(<Form rl={{ algorithm: "dr-grpo" }} />);
+  await screen.findByText("The paper of dr-grpo averages the loss by constant.");
+  await userEvent.click(screen.getByText("Take that"));
+  expect(screen.getByRole("status").textContent).toBe("constant");
+  expect(screen.queryByText("Take that")).toBeNull();
+});
