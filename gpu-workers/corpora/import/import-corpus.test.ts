@@ -12,6 +12,7 @@ import { AppError } from "@/contracts/errors";
 import { CorpusFile } from "@/gpu-workers/corpora/file/corpus-file";
 import { importCorpus, type ImportOptions } from "./import-corpus";
 import { writeJournal } from "./import-journal";
+import { writeParts } from "./testing/write-parts";
 
 vi.mock(import("./import-journal"), async (original) => {
   const journal = await original();
@@ -456,70 +457,9 @@ const sources: [string, string, () => string | Buffer][] = [
   ],
 ];
 
-/** Parts of what they are of, as `split` cuts them. */
-async function split(whole: string, content: string | Buffer, count: number): Promise<string> {
-  const bytes = Buffer.from(content);
-  const size = Math.ceil(bytes.length / count);
-  for (let i = 0; i < count; i++)
-    await file(
-      `${whole}part_a${String.fromCharCode(97 + i)}`,
-      bytes.subarray(i * size, (i + 1) * size),
-    );
-  return `${join(folder, whole)}part_*`;
-}
-
-describe("the parts of a file", () => {
-  const packed = () =>
-    gzipSync(lines.map((_, i) => JSON.stringify({ id: `d${i}`, text: `text of ${i}` })).join("\n"));
-  const sha256 = (content: Buffer) => createHash("sha256").update(content).digest("hex");
-
-  it("are imported as the whole would be, from their folder or by how their names begin, in an order that is said", async () => {
-    const content = packed();
-    const whole = await importCorpus(
-      options(await file("wiki.jsonl.gz", content), { name: "whole" }),
-    );
-    const byName = await split("named/wiki.jsonl.gz.", content, 4);
-    await file("named/other.csv", "id,text\na,b");
-    await split("unnamed/", content, 3);
-    const said: string[] = [];
-    const settings = { sha256: sha256(content) };
-    const log = (message: string) => void said.push(message);
-    for (const [name, path] of [
-      ["one", byName],
-      ["two", join(folder, "unnamed")],
-    ] as const) {
-      const manifest = await importCorpus(options(path, { name, settings, log }));
-      expect(manifest.hash).toBe(whole.hash);
-      expect(manifest.source).toMatchObject({ files: 1, sha256: whole.source.sha256 });
-      expect(await readFile(imported(name))).toEqual(await readFile(imported("whole")));
-    }
-    expect(said).toEqual([
-      "wiki.jsonl.gz is put together of its parts in this order: wiki.jsonl.gz.part_aa, wiki.jsonl.gz.part_ab, wiki.jsonl.gz.part_ac, wiki.jsonl.gz.part_ad.",
-      "part_aa is put together of its parts in this order: part_aa, part_ab, part_ac.",
-    ]);
-  });
-
-  it("are refused where one is missing, and where they are not what was asked for", async () => {
-    const content = packed();
-    const path = await split("x.jsonl.gz.", content, 4);
-    await expect(
-      importCorpus(options(path, { settings: { sha256: sha256(Buffer.from("else")) } })),
-    ).rejects.toThrow(/x\.jsonl\.gz has the sha256 .* and not .*its last part is missing/);
-    await rm(join(folder, "x.jsonl.gz.part_ad"));
-    await expect(importCorpus(options(path))).rejects.toMatchObject({ code: "invalid-input" });
-    await rm(join(folder, "x.jsonl.gz.part_ab"));
-    await expect(importCorpus(options(path))).rejects.toThrow(
-      "The part x.jsonl.gz.part_ab is missing: there are x.jsonl.gz.part_aa, x.jsonl.gz.part_ac.",
-    );
-    await expect(importCorpus(options(join(folder, "none.part_*")))).rejects.toMatchObject({
-      code: "not-found",
-    });
-  });
-});
-
 /** A file, a folder of many small ones, or parts of one. */
 async function source(name: string, content: string | Buffer): Promise<string> {
-  if (name === PARTS) return split(PARTS, content, 7);
+  if (name === PARTS) return writeParts(folder, PARTS, content, 7);
   if (name !== FOLDER) return file(name, content);
   for (const [i, part] of content.toString().split(SEPARATOR).entries())
     await file(join(FOLDER, `${String(i).padStart(3, "0")}.jsonl`), part);

@@ -24,6 +24,7 @@ import {
   type ImportSource,
 } from "./fetch-source";
 import { chooseFiles, type Format, type InputFile } from "./source-files";
+import { listNames, readFileState, requireChecksum } from "./source-state";
 import { listPaths } from "./split-parts";
 import { readSource } from "./read-source";
 import type { Place } from "./read-source-program";
@@ -169,7 +170,7 @@ async function openJournal(
 ): Promise<Journal> {
   const identity = JSON.stringify(source);
   const before = await readJournal(folder);
-  const states = await Promise.all(inputs.map(readState));
+  const states = await Promise.all(inputs.map(readFileState));
   const unchanged =
     before?.source === identity &&
     before.files.length === inputs.length &&
@@ -192,7 +193,7 @@ async function openJournal(
     );
     files.push({ name, bytes, mtimeMs: states[i]?.mtimeMs ?? 0, sha256 });
   }
-  requireChecksum(source, files);
+  if (source.kind === "path") requireChecksum(source.sha256 ?? null, files);
   const journal: Journal = {
     version: 3,
     source: identity,
@@ -206,32 +207,6 @@ async function openJournal(
   };
   await writeJournal(folder, journal);
   return journal;
-}
-
-const listNames = (files: readonly { name: string }[]): string =>
-  files.map(({ name }) => name).join(", ");
-
-/** Size and time of a file; of a file of parts those of all of them. */
-async function readState(file: InputFile): Promise<{ size: number; mtimeMs: number }> {
-  const states = await Promise.all(listPaths(file).map((path) => stat(path)));
-  return {
-    size: states.reduce((sum, { size }) => sum + size, 0),
-    mtimeMs: states.reduce((sum, { mtimeMs }) => sum + mtimeMs, 0),
-  };
-}
-
-/** @throws AppError "invalid-input" where files on this machine have not the checksum that was given */
-function requireChecksum(source: ImportSource, files: Journal["files"]): void {
-  const wanted = source.kind === "path" ? source.sha256 : undefined;
-  if (wanted === undefined || wanted === null) return;
-  const [file] = files;
-  if (files.length !== 1 || file?.sha256 !== wanted)
-    throw new AppError(
-      "invalid-input",
-      files.length === 1
-        ? `${file?.name ?? ""} has the sha256 ${file?.sha256 ?? ""} and not ${wanted}: it is damaged, another file, or its last part is missing.`
-        : `A checksum is of one file or of its parts, and here are ${files.length} files: ${listNames(files)}.`,
-    );
 }
 
 /** Reads all files from the journal's place on and keeps the journal. @returns what the first of them turned out to be */
