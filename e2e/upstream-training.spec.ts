@@ -123,7 +123,8 @@ test("a rag_cache.json is dropped, trained from, its searcher scored as released
     "checkpointing.every": "1",
   });
   const trainingUrl = await launchAndWait(page);
-  await expect(page.locator("[data-preflight]").first()).toContainText(
+  await page.getByRole("tab", { name: "history" }).click();
+  await expect(page.locator("main")).toContainText(
     /naive RAG known of \d+ \(100\.0%\) to train on/,
   );
   await page.getByRole("tab", { name: "episodes" }).click();
