@@ -37,6 +37,15 @@ const program = createProgram({
   print: () => undefined,
   printJson: () => undefined,
 });
+/** Scripts, files and options that upstream's README names. */
+const README = [
+  ...["download.py", "--save_path", "part_*", "gzip -d", "e5_Flat.index", "wiki-18.jsonl.gz"],
+  ...["retrieval_launch.sh", "retrieval_launch_mirage.sh", "retrieval_launch_bm25.sh"],
+  ...["host.sh", "tensor-parallel-size", "precompute.sh", "train_s3.sh", "evaluate-8-3-3.sh"],
+  ...["rag.sh", "deepretrieval.sh", "search_r1.sh", "ircot.py", "search_o1.sh", "run.sh"],
+  ...["conda", "pip install -e .", "pyserini", "flash-attn", "vLLM", "8420538", "wandb"],
+];
+
 /** Commands that the command line hands to the worker's own program. */
 const local = new Command("s3");
 for (const add of [addCheckpointCommands, addEncoderCommands, addIndexCommands, addModelCommands])
@@ -91,6 +100,8 @@ describe("the guide for users of upstream's code", () => {
     expect(listCode(readUpstreamGuide("coming-from-upstream.zh.md")).sort()).toEqual(
       listCode(english).sort(),
     ));
+
+  it.each(README)("has a word of %s", (name) => expect(english).toContain(name));
 
   it("names commands", () => expect(commands.length).toBeGreaterThan(25));
 

@@ -2,6 +2,9 @@ import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
+import { pino } from "pino";
+import { ATLAS_DIR } from "@/lib/paths.mjs";
+import { importAtlas } from "@/server/features/question-sets/atlas";
 import { listGuideCommands, readUpstreamGuide } from "@/cli/testing/guide-commands";
 import { runCli, type CliResult } from "@/cli/testing/run-cli";
 import { startTestServer, type TestServer } from "@/server/testing/test-server";
@@ -61,6 +64,7 @@ export async function startGuideRunner(): Promise<GuideRunner> {
   const server = await startTestServer({
     timings: { leaseMs: 60_000, offlineMs: 90_000, attachMs: 60_000 },
   });
+  await importAtlas(server.plane, ATLAS_DIR, pino({ level: "silent" }));
   const { token } = await server.plane.workerTokens.create("guide", "test");
   process.env.S3_IMPORT_ROOTS = folder;
   const worker = new RealWorker({
