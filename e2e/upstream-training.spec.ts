@@ -8,7 +8,7 @@ import { dropFiles } from "./support/drop-files";
 import { expect, expectAccessible, measureOverflow, test, waitLive } from "./support/product";
 
 /** Minutes on two slow cores: corpus encoded, model loaded, a cold start of two batches, a step, four questions answered. */
-const SPEC_MS = 300_000;
+const SPEC_MS = 480_000;
 const QUESTIONS = 4;
 const WRONG = "none of them";
 
@@ -160,11 +160,12 @@ test("a rag_cache.json is dropped, trained from, its searcher scored as released
   expect(await measureOverflow(page), "the dialog on a phone").toBeLessThanOrEqual(0);
   await page.setViewportSize({ width: 1440, height: 900 });
   const again = await exportFiles(page, back["out/results/s3"]!);
-  for (const path of [sequences, "results/s3.json", "results/s3_stats.json"])
-    expect(again[path], path).toEqual(
-      path.endsWith("_stats.json")
-        ? { ...(exported[path] as object), timestamp: expect.any(String) as string }
-        : exported[path],
-    );
+  for (const path of [sequences, "results/s3.json"])
+    expect(again[path], path).toEqual(exported[path]);
+  // The statistics' total is the set's: only the run here knew that it was asked four of its questions.
+  const countsOf = (files: Record<string, unknown>) =>
+    (files["results/s3_stats.json"] as { data_source_stats: object }).data_source_stats;
+  expect(countsOf(again)).toEqual(countsOf(exported));
+  await page.keyboard.press("Escape");
   await expect(page.locator("[data-episode]:visible")).toHaveCount(QUESTIONS);
 });

@@ -10,8 +10,8 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { ROOT, inRoot } from "../lib/paths.mjs";
 
-/** A part of the path of each file that is run. */
-const NAMED = "upstream";
+/** Parts of the paths of files that are run. */
+const NAMED = ["upstream", "guide-commands.integration"];
 
 /** @type {Record<string, Record<string, object>>} */
 const rows = JSON.parse(readFileSync(inRoot("scripts", "upstream", "rows.json"), "utf8"));
@@ -23,14 +23,14 @@ const runTests = (...program) =>
 
 const { values } = parseArgs({ options: { "no-browser": { type: "boolean" } } });
 const hasPassed = [
-  runTests(inRoot("node_modules", "vitest", "vitest.mjs"), "run", NAMED, ...files),
+  runTests(inRoot("node_modules", "vitest", "vitest.mjs"), "run", ...NAMED, ...files),
   values["no-browser"] ||
     runTests(
       inRoot("node_modules", "@playwright", "test", "cli.js"),
       "test",
       "--config",
       join("e2e", "playwright.config.ts"),
-      NAMED,
+      NAMED[0],
     ),
 ];
 process.exitCode = hasPassed.every(Boolean) ? 0 : 1;
