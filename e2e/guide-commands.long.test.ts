@@ -3,7 +3,7 @@ import { writeFile } from "node:fs/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { findFreePort } from "@/lib/free-port.mjs";
 import { waitUntil } from "@/lib/testing/wait-until";
-import { SMALL, startGuideRunner, type GuideRunner } from "./support/guide-commands";
+import { SHORT, startGuideRunner, type GuideRunner } from "./support/guide-commands";
 import { canTrain } from "./support/real-worker";
 
 /** The guide's commands for the baselines, on Atlas, with a model that the worker serves where one asks for an address. */
@@ -41,14 +41,14 @@ describe.skipIf(!canTrain)("the guide's commands for baselines, on Atlas", () =>
       "--set",
       `searcher.endpoint=${url}`,
     ];
-    const { out, error } = await guide.run(`predict --method ${method}`, {}, [...model, ...SMALL]);
+    const { out, error } = await guide.run(`predict --method ${method}`, {}, [...model, ...SHORT]);
     expect(out, error).toContain("2 of 2 questions answered");
   });
 
   it("DeepRetrieval over BM25 with operators, and the released judge at an address", async () => {
     const command =
       "predict --method deepretrieval --set searcher.model=DeepRetrieval/DeepRetrieval-NQ-BM25-3B --set searcher.endpoint=URL --set retriever.kind=bm25 --set retriever.operators=true";
-    const { out, error } = await guide.run(command, { URL: url }, SMALL);
+    const { out, error } = await guide.run(command, { URL: url }, SHORT);
     expect(out, error).toContain("2 of 2 questions answered");
     const scored = await guide.run(
       "evaluate RUN --scorer generation-accuracy/upstream --judge MODEL --judge-endpoint URL",

@@ -37,8 +37,12 @@ const ON_ATLAS: readonly (readonly [of: string, here: string])[] = [
   ["DeepRetrieval/DeepRetrieval-NQ-BM25-3B", "smollm2-135m-instruct"],
   ["MODEL", "smollm2-135m-instruct"],
 ];
-/** Small models often do not stop, and two questions show what two hundred do. */
-export const SMALL = ["--limit", "2", "--set", "methodSettings.maxTokens=16"];
+/** Two questions show what two hundred do, and BM25 encodes no corpus. */
+export const SMALL = ["--limit", "2", "--set", "retriever.kind=bm25"];
+/** A small model often does not stop. */
+export const SHORT = [...SMALL, "--set", "methodSettings.maxTokens=16"];
+/** Of a test that waits for runs; a busy machine takes many times as long as an idle one. */
+export const RUNS_MS = 480_000;
 
 export interface GuideRunner {
   folder: string;
