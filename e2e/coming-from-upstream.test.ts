@@ -55,12 +55,12 @@ interface Read {
   command: string;
   options: Record<string, unknown>;
 }
-let read: Read | null = null;
+const reads: Read[] = [];
 /** Reads words as a person's, with everything that the parser refuses, and does nothing. */
 function replaceActions(command: Command, path: readonly string[] = []): void {
   command.exitOverride().configureOutput({ writeErr: () => undefined });
   if (command.commands.length === 0)
-    command.action(() => void (read = { command: path.join(" "), options: command.opts() }));
+    command.action(() => void reads.push({ command: path.join(" "), options: command.opts() }));
   for (const child of command.commands) replaceActions(child, [...path, child.name()]);
 }
 for (const root of [program, local]) replaceActions(root);
@@ -70,8 +70,8 @@ async function readCommand(code: string): Promise<Read> {
   const isLocal = local.commands
     .find((command) => command.name() === words[0])
     ?.commands.some((command) => command.name() === words[1]);
-  read = null;
   await (isLocal ? local : program).parseAsync(words, { from: "user" });
+  const read = reads.pop();
   if (!read) throw new Error(`${code} was not read.`);
   return read;
 }

@@ -119,7 +119,7 @@ describe.skipIf(!canTrain)(
       const words = ["evaluate", ragRun, "--scorer", "generation-accuracy/upstream"];
       const scored = await guide.s3(...words, "--judge", "smollm2-135m-instruct");
       expect(scored.out, scored.error).toMatch(
-        /generation-accuracy\/upstream-1\.1 smollm2\S* +\S+ +2/,
+        /generation-accuracy\/upstream-1\.1 smollm2-135m-instruct.* +2$/m,
       );
     });
 
