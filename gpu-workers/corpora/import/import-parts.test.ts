@@ -35,9 +35,9 @@ describe("the parts of a file", () => {
     const whole = await importCorpus(
       options(await file("wiki.jsonl.gz", content), { name: "whole" }),
     );
-    const byName = await split("named/wiki.jsonl.gz.", content, 4);
+    const byName = split("named/wiki.jsonl.gz.", content, 4);
     await file("named/other.csv", "id,text\na,b");
-    await split("unnamed/", content, 3);
+    split("unnamed/", content, 3);
     const said: string[] = [];
     const settings = { sha256: sha256(content) };
     const log = (message: string) => void said.push(message);
@@ -58,7 +58,7 @@ describe("the parts of a file", () => {
 
   it("are refused where one is missing, and where they are not what was asked for", async () => {
     const content = packed();
-    const path = await split("x.jsonl.gz.", content, 4);
+    const path = split("x.jsonl.gz.", content, 4);
     await expect(
       importCorpus(options(path, { settings: { sha256: sha256(Buffer.from("else")) } })),
     ).rejects.toThrow(/x\.jsonl\.gz has the sha256 .* and not .*its last part is missing/);
