@@ -86,7 +86,7 @@ function buildConfig({ command, options }: Read): object | null {
   }
   if (command !== "launch" || typeof options.preset !== "string") return null;
   const { config } = findPreset(options.preset)!;
-  return applySettings(structuredClone(config) as Parameters<typeof applySettings>[0], set);
+  return applySettings(structuredClone(config), set!);
 }
 
 const commands = listGuideCommands(
