@@ -41,7 +41,7 @@ describe.skipIf(!canTrain)("the guide's commands for baselines, on Atlas", () =>
       "--set",
       `searcher.endpoint=${url}`,
     ];
-    const { out, error } = await guide.run(`predict --method ${method}`, {}, [...model, ...SHORT]);
+    const { out, error } = await guide.run(command, {}, [...model, ...SHORT]);
     expect(out, error).toContain("2 of 2 questions answered");
   });
 

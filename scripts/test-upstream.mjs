@@ -10,8 +10,8 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { ROOT, inRoot } from "../lib/paths.mjs";
 
-/** Parts of the paths of files that are run. */
-const NAMED = ["upstream", "guide-commands.integration"];
+/** Parts of the paths of files that are run: of tests, and of browser specs the first. */
+const NAMED = /** @type {const} */ (["upstream", "guide-commands.integration"]);
 
 /** @type {Record<string, Record<string, object>>} */
 const rows = JSON.parse(readFileSync(inRoot("scripts", "upstream", "rows.json"), "utf8"));
