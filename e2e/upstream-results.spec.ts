@@ -1,8 +1,8 @@
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import type { Page } from "@playwright/test";
 import { formatDocuments } from "@/contracts/formats/upstream/documents";
+import { dropFiles } from "./support/drop-files";
 import { expect, measureOverflow, test, waitLive } from "./support/product";
 
 const documents = formatDocuments([
@@ -88,22 +88,13 @@ test.beforeAll(() => {
 });
 test.afterAll(() => rmSync(dirname(folder), { recursive: true, force: true }));
 
-/** Drops files or folders as a person does from a file manager: the browser itself reads them. */
-async function drop(page: Page, paths: string[]): Promise<void> {
-  const session = await page.context().newCDPSession(page);
-  const data = { items: [], files: paths, dragOperationsMask: 1 };
-  for (const type of ["dragEnter", "dragOver", "drop"] as const)
-    await session.send("Input.dispatchDragEvent", { type, x: 300, y: 300, data });
-  await session.detach();
-}
-
 test("a folder of upstream's results, dropped on the page, becomes leaderboard rows and episodes to inspect", async ({
   page,
 }) => {
   await page.goto("/leaderboard");
   await waitLive(page);
   await expect(page.locator("tr[data-method]").first()).toBeVisible();
-  await drop(page, [folder]);
+  await dropFiles(page, [folder]);
 
   const dialog = page.getByRole("dialog");
   const parts = dialog.locator("[data-part]");

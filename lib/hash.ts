@@ -12,23 +12,25 @@ export const hashText = (text: string | Uint8Array): string =>
 export const hashJson = (value: unknown): string => hashText(JSON.stringify(value));
 
 /**
- * Sha256 (hex) of a file's content, read in constant memory.
+ * Sha256 (hex) of a file's content, of several as if they were one, read in constant memory.
  *
  * @param onBytes is given the size of each part that was read
  * @throws the signal's reason once it is aborted
  */
 export async function hashFile(
-  path: string,
+  paths: string | readonly string[],
   signal?: AbortSignal,
   onBytes: (bytes: number) => void = () => undefined,
 ): Promise<string> {
   const hash = createHash("sha256");
-  for await (const chunk of createReadStream(path, {
-    highWaterMark: READ_CHUNK_BYTES,
-  }) as AsyncIterable<Buffer>) {
-    signal?.throwIfAborted();
-    hash.update(chunk);
-    onBytes(chunk.length);
+  for (const path of [paths].flat()) {
+    for await (const chunk of createReadStream(path, {
+      highWaterMark: READ_CHUNK_BYTES,
+    }) as AsyncIterable<Buffer>) {
+      signal?.throwIfAborted();
+      hash.update(chunk);
+      onBytes(chunk.length);
+    }
   }
   return hash.digest("hex");
 }

@@ -1,5 +1,5 @@
 import { stat } from "node:fs/promises";
-import { basename, resolve } from "node:path";
+import { basename, dirname, join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Option, type Command } from "commander";
 import {
@@ -50,9 +50,9 @@ interface ImportOptions {
 export function addCorpusCommands(program: Command, context: CommandContext): void {
   const corpus = program.command("corpus").description("imports and lists corpora");
   corpus
-    .command("import <path>")
+    .command("import <path...>")
     .description(
-      `import a file (uploaded), a folder or path on the worker, an address, or one of ${CORPUS_PRESET_NAMES.join(", ")}`,
+      `import a file (uploaded), a folder or path on the worker, the parts of a file there (D/part_*), an address, or one of ${CORPUS_PRESET_NAMES.join(", ")}`,
     )
     .option("--name <name>", "name of the corpus (default: from the path)")
     .addOption(
@@ -62,7 +62,7 @@ export function addCorpusCommands(program: Command, context: CommandContext): vo
     )
     .option("--on-worker", "the path is one of the worker's machine")
     .option("--worker <name>", "only this worker takes it")
-    .option("--sha256 <hash>", "checksum that a downloaded file must have")
+    .option("--sha256 <hash>", "checksum that a downloaded file, or one on the worker, must have")
     .option("--licence <text>", "licence, shown beside the corpus")
     .option("--chunk-tokens <n>", "longest passage that text is cut into", parseInteger)
     .option("--chunk-overlap <n>", "tokens that neighbouring passages share", parseInteger)
@@ -85,7 +85,9 @@ export function addCorpusCommands(program: Command, context: CommandContext): vo
     .option("--preview", "only say what its beginning holds and how it is read")
     .option("--watch", "follow the run until it ends")
     .option("--json", "print JSON")
-    .action((from: string, options: ImportOptions) => importCorpus(context, from, options));
+    .action((paths: string[], options: ImportOptions) =>
+      importCorpus(context, joinPaths(paths), options),
+    );
   corpus
     .command("list")
     .description("list the corpora that workers hold")
@@ -114,6 +116,25 @@ export function addCorpusCommands(program: Command, context: CommandContext): vo
     corpus,
     "push",
     "write a corpus (its name, or a JSONL file) into OpenSearch, Elasticsearch or Qdrant; the same command goes on after an interruption",
+  );
+}
+
+/**
+ * One path for the parts of a file, which a shell has made of D/part_*: the files of a folder whose names begin alike.
+ * @throws AppError "invalid-input" for paths that are no parts of one file
+ */
+function joinPaths(paths: readonly string[]): string {
+  const [first = ""] = paths;
+  if (paths.length === 1) return first;
+  const beginning = basename(first).replace(/part[._-]?\w+$/, (part) => part.slice(0, 4));
+  if (
+    beginning !== basename(first) &&
+    paths.every((path) => dirname(path) === dirname(first) && basename(path).startsWith(beginning))
+  )
+    return join(resolve(dirname(first)), `${beginning}*`);
+  throw new AppError(
+    "invalid-input",
+    `One corpus is a file, a folder or the parts of one file (part_aa, part_ab, ...) in one folder, not ${paths.join(" ")}.`,
   );
 }
 
@@ -188,8 +209,11 @@ async function buildSource(
   if (isPreset(from) && !options.onWorker)
     return { kind: "preset", preset: from, withIndex: options.withIndex ?? false };
   if (isUrl(from)) return { kind: "url", url: from, sha256: options.sha256 ?? null, ...reading };
-  if (options.onWorker) return { kind: "path", path: from, ...reading };
+  const here = { kind: "path", ...(options.sha256 && { sha256: options.sha256 }), ...reading };
+  if (options.onWorker) return { ...here, path: from };
   const path = resolve(from);
+  // The worker of this machine can read parts where they are; they are not uploaded.
+  if (path.endsWith("*")) return { ...here, path };
   const entry = await stat(path).catch(() => {
     throw new AppError(
       "not-found",
@@ -197,7 +221,7 @@ async function buildSource(
     );
   });
   // A folder is not uploaded; the worker of this machine can read it where it is.
-  if (entry.isDirectory()) return { kind: "path", path, ...reading };
+  if (entry.isDirectory()) return { ...here, path };
   const { id, reused } = await uploadFile(context, path);
   if (!options.json) context.print(reused ? "the server has this file already" : "uploaded");
   return { kind: "upload", upload: id, fileName: basename(path), ...reading };

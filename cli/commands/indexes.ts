@@ -10,7 +10,7 @@ export function addIndexCommands(program: Command, { print }: CommandContext): v
   addLocalCommand(
     index,
     "adopt",
-    "use a FAISS index file (or its parts in order) as it is: row i is document i of the corpus",
+    "use a FAISS index file (or its parts, or their folder) as it is: row i is document i of the corpus",
   );
   index
     .command("plan <passages>")

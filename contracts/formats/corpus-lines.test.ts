@@ -98,6 +98,27 @@ describe("a corpus line", () => {
     ).toEqual({ id: "a", title: "T", text: "y" });
   });
 
+  it.each([
+    ['"Paris"\nParis is', "Paris", "Paris is"],
+    ["Paris\nParis is", "", "Paris\nParis is"],
+    ['"A "B" C"\ntext', 'A "B" C', "text"],
+    ["no line break", "", "no line break"],
+    ['"T" x\ny', "", '"T" x\ny'],
+    ["\ntext", "", "\ntext"],
+    ['"T"\r\ny', "T", "y"],
+    [{ title: "T", text: "x" }, "T", "x"],
+    [{ title: "T", contents: "T. c" }, "T", "T. c"],
+  ])(
+    "sends every line of the released code's corpora back as it stands: %s",
+    (line, title, text) => {
+      const fields = typeof line === "string" ? { contents: line } : line;
+      const record = parseCorpusLine(JSON.stringify({ id: "a", ...fields }), 1);
+      expect([record.title, record.text]).toEqual([title, text]);
+      const sent = record.contents ?? formatContents(record);
+      expect(sent).toBe("contents" in fields ? fields.contents : '"T"\nx');
+    },
+  );
+
   it("goes through upstream's contents and back unchanged", () => {
     const title = fc.string({ unit: "grapheme" }).filter((t) => !/[\r\n]/.test(t));
     fc.assert(

@@ -1,7 +1,7 @@
 import { z } from "zod";
 
 import { readingSettingsSchema } from "@/contracts/formats/reading";
-import { defineSetting } from "./setting";
+import { defineLaterSetting, defineSetting } from "./setting";
 
 /** Where a corpus comes from, and how its files are read. */
 
@@ -78,6 +78,8 @@ const reading = {
   ),
 };
 
+const sha256Schema = z.string().regex(/^[0-9a-f]{64}$/, "64 hexadecimal digits");
+
 const origin = {
   licence: defineSetting(
     z.string().trim().max(200).default(""),
@@ -109,7 +111,14 @@ export const corpusSourceSchema = z
       path: defineSetting(
         z.string().trim().min(1).max(4096),
         "Path",
-        "File or folder on the worker, in `imports` of its data folder or in a folder of its --import-root.",
+        "File or folder on the worker, in `imports` of its data folder or in a folder of its --import-root; `FOLDER/part_*`: the files of a folder whose names begin so. Parts that `split` made (part_aa, part_ab, ...) are read as one file, in the order of their names.",
+      ),
+      sha256: defineLaterSetting(
+        sha256Schema.nullable(),
+        null,
+        "Checksum",
+        "Sha256 of the file, of parts as one; a file that differs is refused. Empty: unchecked.",
+        { advanced: true },
       ),
       ...reading,
       ...origin,
@@ -122,11 +131,7 @@ export const corpusSourceSchema = z
         "Fetched by the worker, resumed after an interruption.",
       ),
       sha256: defineSetting(
-        z
-          .string()
-          .regex(/^[0-9a-f]{64}$/, "64 hexadecimal digits")
-          .nullable()
-          .default(null),
+        sha256Schema.nullable().default(null),
         "Checksum",
         "Sha256 of the file; a file that differs is refused. Empty: unchecked.",
       ),

@@ -24,6 +24,8 @@ export function suggestCorpusName(form: CorpusSource, fileName: string): string 
         : form.url.replace(/[?#].*$/, "").replace(/^https?:\/\/[^/]*/, "");
   const last =
     from
+      // Of parts the name of the whole, else that of their folder.
+      .replace(/[._-]?part[._-]?\*$/, "")
       .replace(/[/\\]+$/, "")
       .split(/[/\\]/)
       .at(-1) ?? "";

@@ -36,6 +36,34 @@ describe("documents as text", () => {
   });
 });
 
+describe("documents of files", () => {
+  const documents = [
+    { title: "Harbour", text: "H is a town." },
+    { title: "Ada Reyes", text: "Ada Reyes painted it.\nShe was born in 1901." },
+    { title: "Files", text: "see Doc 4 of the file" },
+    { title: "Bo", text: "Bo did not." },
+  ];
+
+  it("are written and read as upstream's scripts have them", () => {
+    const written = formatDocuments(documents);
+    expect(formatDocuments(documents.slice(1, 2))).toBe(
+      'Doc 1(Title: "Ada Reyes") Ada Reyes painted it.\nShe was born in 1901.',
+    );
+    // context.py hands over what stands before the text "Doc 4", wherever it stands; we read every document whole.
+    const handedOver = written.slice(0, written.indexOf("Doc 4"));
+    expect(parseDocuments(handedOver)).toEqual([
+      ...documents.slice(0, 2),
+      { title: "Files", text: "see" },
+    ]);
+    expect(parseDocuments(written)).toEqual(documents);
+    // context_with_info as its inference writes it: without quotes, the text on lines of its own.
+    const stored = documents
+      .map(({ title, text }, i) => `Doc ${i + 1} (Title: ${title})\n${text}\n\n`)
+      .join("");
+    expect(parseDocuments(stored)).toEqual(documents);
+  });
+});
+
 describe("files", () => {
   const read = (name: string, value: unknown) =>
     parseUpstreamFile(name, typeof value === "string" ? value : JSON.stringify(value));

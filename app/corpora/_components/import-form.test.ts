@@ -24,6 +24,11 @@ describe("the import dialog", () => {
   it("suggests a name that a corpus may have", () => {
     expect(suggestCorpusName(form, "")).toBe("wiki-18");
     expect(suggestCorpusName({ ...form, kind: "path" }, "")).toBe("chunk");
+    for (const [path, name] of [
+      ["/d/wiki-18/part_*", "wiki-18"],
+      ["/d/wiki-18.jsonl.gz.part_*", "wiki-18"],
+    ] as const)
+      expect(suggestCorpusName({ ...form, kind: "path", path }, "")).toBe(name);
     expect(suggestCorpusName({ ...form, kind: "preset" }, "")).toBe("wiki-18");
     expect(suggestCorpusName({ ...form, kind: "upload" }, "..My Notes (2).v2.MD.gz")).toBe(
       "My-Notes-2-.v2",

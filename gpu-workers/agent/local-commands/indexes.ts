@@ -19,7 +19,7 @@ export function addIndexCommands(program: Command): void {
     .description("indexes on this machine")
     .command("adopt <file...>")
     .description(
-      "use a FAISS index file (or its parts in order) as it is: row i is document i of the corpus",
+      "use a FAISS index file (or its parts, or their folder) as it is: row i is document i of the corpus",
     )
     .requiredOption("--corpus <name>", "corpus that it is of")
     .requiredOption("--encoder <name>", "encoder that made it")

@@ -1,6 +1,6 @@
 import { createReadStream, createWriteStream } from "node:fs";
 import { readFile, rename, rm, truncate, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import type { CorpusSource } from "@/contracts/run-config/corpus-source";
 import { CORPUS_PRESETS, type CorpusPreset, type HubFiles } from "@/core/presets/corpus-presets";
@@ -10,6 +10,7 @@ import { download, downloadBeginning } from "@/gpu-workers/runtime/download";
 import { listHubFiles, type HubFile } from "./hub-files";
 import { completeReading, listFiles, type InputFile, type ReadingOptions } from "./source-files";
 import { resolveImportPath } from "./import-roots";
+import { joinParts } from "./split-parts";
 
 /** A source that is imported. */
 export type ImportSource = Exclude<CorpusSource, { kind: "installed" }>;
@@ -136,13 +137,28 @@ export async function fetchSource(
   }
 }
 
-/** The files of a path that leads into one of the roots. @throws AppError "unauthorized" where it, or a link in it, does not */
+/**
+ * The files of a path that leads into one of the roots; of a path that ends with * those of its folder whose names begin
+ * so. Parts of one file are one.
+ * @throws AppError "unauthorized" where the path, or a link in it, leads elsewhere; "invalid-input" where a part is missing
+ */
 async function listAllowedFiles(path: string, roots: readonly string[]): Promise<InputFile[]> {
-  const files = await listFiles(await resolveImportPath(path, roots));
-  return Promise.all(
-    files.map(async (file) => ({ ...file, path: await resolveImportPath(file.path, roots) })),
-  );
+  const beginning = path.endsWith("*") ? basename(path).slice(0, -1) : null;
+  const at = beginning === null ? path : dirname(path);
+  const found = await listFiles(await resolveImportPath(at, roots));
+  const files =
+    beginning === null ? found : found.filter(({ name }) => isOfFolder(name, beginning));
+  if (beginning !== null && files.length === 0)
+    throw new AppError("not-found", `There is no file ${path} on this worker.`);
+  const allowed = files.map(async (file) => ({
+    ...file,
+    path: await resolveImportPath(file.path, roots),
+  }));
+  return joinParts(await Promise.all(allowed));
 }
+
+const isOfFolder = (name: string, beginning: string): boolean =>
+  name.startsWith(beginning) && !name.includes("/");
 
 /**
  * Downloads the datasets of a preset. Of several each gets a folder whose name begins with its place, because files are

@@ -12,6 +12,7 @@ import { AppError } from "@/contracts/errors";
 import { CorpusFile } from "@/gpu-workers/corpora/file/corpus-file";
 import { importCorpus, type ImportOptions } from "./import-corpus";
 import { writeJournal } from "./import-journal";
+import { writeParts } from "./testing/write-parts";
 
 vi.mock(import("./import-journal"), async (original) => {
   const journal = await original();
@@ -389,6 +390,7 @@ const lines = Array.from({ length: 3000 }, (_, i) =>
 );
 
 const FOLDER = "many";
+const PARTS = "x.jsonl.gz.";
 const SEPARATOR = "\f";
 const sources: [string, string, () => string | Buffer][] = [
   ["JSONL", "x.jsonl", () => lines.join("\n")],
@@ -414,6 +416,7 @@ const sources: [string, string, () => string | Buffer][] = [
         SEPARATOR,
       ),
   ],
+  ["gzip in parts", PARTS, () => gzipSync(lines.join("\n"))],
   [
     "text with bad bytes",
     "x.txt",
@@ -454,8 +457,9 @@ const sources: [string, string, () => string | Buffer][] = [
   ],
 ];
 
-/** A file, or a folder of many small ones. */
+/** A file, a folder of many small ones, or parts of one. */
 async function source(name: string, content: string | Buffer): Promise<string> {
+  if (name === PARTS) return writeParts(folder, PARTS, content, 7);
   if (name !== FOLDER) return file(name, content);
   for (const [i, part] of content.toString().split(SEPARATOR).entries())
     await file(join(FOLDER, `${String(i).padStart(3, "0")}.jsonl`), part);

@@ -24,6 +24,8 @@ import {
   type ImportSource,
 } from "./fetch-source";
 import { chooseFiles, type Format, type InputFile } from "./source-files";
+import { listNames, readFileState, requireChecksum } from "./source-state";
+import { listPaths } from "./split-parts";
 import { readSource } from "./read-source";
 import type { Place } from "./read-source-program";
 import { readJournal, writeJournal, type Journal } from "./import-journal";
@@ -168,7 +170,7 @@ async function openJournal(
 ): Promise<Journal> {
   const identity = JSON.stringify(source);
   const before = await readJournal(folder);
-  const states = await Promise.all(inputs.map(async ({ path }) => stat(path)));
+  const states = await Promise.all(inputs.map(readFileState));
   const unchanged =
     before?.source === identity &&
     before.files.length === inputs.length &&
@@ -183,12 +185,15 @@ async function openJournal(
   const total = sumBytes(inputs);
   let done = 0;
   const files: Journal["files"] = [];
-  for (const [i, { path, name, bytes }] of inputs.entries()) {
-    const sha256 = await hashFile(path, signal, (read) =>
+  for (const [i, input] of inputs.entries()) {
+    const { name, bytes, parts } = input;
+    if (parts) log(`${name} is put together of its parts in this order: ${listNames(parts)}.`);
+    const sha256 = await hashFile(listPaths(input), signal, (read) =>
       onProgress("taking checksums", (done += read), total),
     );
     files.push({ name, bytes, mtimeMs: states[i]?.mtimeMs ?? 0, sha256 });
   }
+  if (source.kind === "path") requireChecksum(source.sha256 ?? null, files);
   const journal: Journal = {
     version: 3,
     source: identity,

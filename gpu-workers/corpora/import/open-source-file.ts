@@ -1,4 +1,3 @@
-import { createReadStream } from "node:fs";
 import { open, type FileHandle } from "node:fs/promises";
 import type { AsyncBuffer } from "hyparquet";
 import { AppError } from "@/contracts/errors";
@@ -17,6 +16,7 @@ import { READ_CHUNK_BYTES } from "@/gpu-workers/corpora/file/lines";
 import { gunzip } from "@/lib/gunzip";
 import { openCorpusText } from "./read-text";
 import type { Format, InputFile, ReadingOptions } from "./source-files";
+import { listPaths, openJoinedBytes } from "./split-parts";
 
 /** A file of a source that was looked at. */
 export interface OpenedSourceFile extends OpenedCorpusFile {
@@ -45,8 +45,13 @@ export async function openSourceFile(
     const head = Buffer.alloc(CONTAINER_HEAD_BYTES);
     const { bytesRead } = await handle.read(head, 0, head.length, 0);
     const container = detectContainer(head.subarray(0, bytesRead));
-    if (container === "parquet" || (format === "parquet" && container === null))
-      return await openParquetFile(handle, file, reading, from);
+    const isParquet = container === "parquet" || (format === "parquet" && container === null);
+    if (isParquet && listPaths(file).length > 1)
+      throw new AppError(
+        "invalid-input",
+        `${file.name} is parquet in parts, which is read from its end: put them together first (cat ...part_* > NAME.parquet).`,
+      );
+    if (isParquet) return await openParquetFile(handle, file, reading, from);
     if (container !== null && container !== "gzip")
       throw new AppError("invalid-input", `${file.name} ${adviseOnContainer(container)}.`);
     const isGzip = container === "gzip";
@@ -67,11 +72,11 @@ async function openTextFile(
   headBytes: number,
 ): Promise<OpenedSourceFile> {
   const isBeginning = file.bytes > headBytes;
-  const stream = createReadStream(file.path, {
-    highWaterMark: READ_CHUNK_BYTES,
-    ...(isBeginning && { end: headBytes - 1 }),
+  const joined = openJoinedBytes(listPaths(file), {
+    chunkBytes: READ_CHUNK_BYTES,
+    ...(isBeginning && { length: headBytes }),
   });
-  const bytes = isGzip ? unpack(stream, file.name, isBeginning) : (stream as AsyncIterable<Buffer>);
+  const bytes = isGzip ? unpack(joined.bytes, file.name, isBeginning) : joined.bytes;
   const opened =
     format === "text"
       ? await openCorpusText(bytes, reading, file.name, from)
@@ -86,9 +91,9 @@ async function openTextFile(
   return {
     found: { ...opened.found, gzip: isGzip },
     batches: opened.batches,
-    getOffset: () => stream.bytesRead,
+    getOffset: joined.getOffset,
     close: async () => {
-      stream.destroy();
+      joined.close();
       await handle.close();
     },
   };

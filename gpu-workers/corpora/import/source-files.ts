@@ -9,16 +9,18 @@ export interface InputFile {
   path: string;
   name: string;
   bytes: number;
+  /** The files that it is put together of, in order; absent: it is one. */
+  parts?: readonly { path: string; name: string }[];
 }
 
 type Reading = Extract<CorpusSource, { kind: "path" }>;
 export type Format = Reading["format"];
 /** How files are read: the settings of a source that are about that. */
-export type ReadingOptions = Required<Omit<Reading, "kind" | "path" | "licence">>;
+export type ReadingOptions = Required<Omit<Reading, "kind" | "path" | "licence" | "sha256">>;
 
 /** The settings of a source, with those that it leaves out. */
 export const completeReading = (
-  source: Omit<Reading, "kind" | "path" | "licence">,
+  source: Omit<Reading, "kind" | "path" | "licence" | "sha256">,
 ): ReadingOptions => ({
   ...source,
   encoding: source.encoding ?? "auto",

@@ -144,6 +144,7 @@ describe("a reply", () => {
     ["Correct", null],
     ["True", null],
     ["Y", null],
+    ["The response contains one", null],
     ["The response is right", null],
     ["是", null],
     ["", null],

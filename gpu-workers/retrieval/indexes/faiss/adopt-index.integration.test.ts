@@ -1,10 +1,22 @@
-import { cp, mkdtemp, readFile, readdir, rm, stat, truncate, writeFile } from "node:fs/promises";
+import {
+  appendFile,
+  cp,
+  mkdir,
+  mkdtemp,
+  readFile,
+  readdir,
+  rm,
+  stat,
+  truncate,
+  writeFile,
+} from "node:fs/promises";
 import { existsSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
+import { basename, join, resolve } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { loadFaissAddon } from "./faiss-addon";
 import { adoptIndex } from "./adopt-index";
+import { findIndexFiles, joinIndexFiles } from "./index-parts";
 import { openDenseRetriever } from "@/gpu-workers/retrieval/backends/dense";
 import { readQuestions } from "@/gpu-workers/corpora/file/corpus-file";
 import { readIndexManifest, writeIndexManifest } from "./dense-index";
@@ -65,6 +77,47 @@ describe("adopting an index", () => {
         adoptIndex({ ...common(), files, factory: "Flat", indexDir }),
       ).rejects.toMatchObject({ code: "conflict" });
     }
+  });
+
+  it("joins the parts of a folder in their order, goes on where that was interrupted, and refuses a gap", async () => {
+    const bytes = await readFile(indexFile);
+    const parts = join(folder, "download");
+    await mkdir(parts);
+    for (const [i, name] of ["part_aa", "part_ab", "part_ac"].entries())
+      await writeFile(
+        join(parts, name),
+        bytes.subarray(i * 20_000, i === 2 ? undefined : (i + 1) * 20_000),
+      );
+    await writeFile(join(parts, "wiki-18.jsonl.gz"), "the corpus beside them");
+    const target = join(folder, "joined");
+    const paths = await findIndexFiles([parts]);
+    expect(paths.map((path) => basename(path))).toEqual(["part_aa", "part_ab", "part_ac"]);
+    const said: string[] = [];
+    const joining = joinIndexFiles(paths, target, (detail) => {
+      said.push(detail);
+      if (said.length === 3) throw new Error("killed");
+    });
+    await expect(joining).rejects.toThrow("killed");
+    // Killed while it wrote the third.
+    await appendFile(target, "half of a part");
+    await joinIndexFiles(paths, target, (detail) => said.push(detail));
+    expect(await readFile(target)).toEqual(bytes);
+    expect(said.slice(3)).toEqual([
+      "2 of 3 parts are joined already",
+      "joining part 3 of 3: part_ac",
+    ]);
+    const adopt = {
+      ...common(),
+      files: [parts],
+      factory: "Flat",
+      indexDir: join(folder, "of-folder"),
+    };
+    expect(await adoptIndex(adopt)).toMatchObject({ count: 40, dim: 384 });
+    await rm(join(parts, "part_ab"));
+    for (const files of [[parts], [join(parts, "part_aa"), join(parts, "part_ac")]])
+      await expect(adoptIndex({ ...adopt, files, indexDir: join(folder, "gap") })).rejects.toThrow(
+        "The part part_ab is missing",
+      );
   });
 
   it("refuses one that was truncated since, in one file or joined of parts, and encodes nothing in its place", async () => {

@@ -1,19 +1,18 @@
-import { createReadStream, createWriteStream } from "node:fs";
 import { mkdir, rename, rm, stat } from "node:fs/promises";
-import { join, resolve } from "node:path";
-import { pipeline } from "node:stream/promises";
+import { join } from "node:path";
 import { AppError } from "@/contracts/errors";
 import { CorpusFile } from "@/gpu-workers/corpora/file/corpus-file";
 import { type IndexIdentity, startFaissThread, writeIndexManifest } from "./dense-index";
 import { Encoder } from "@/gpu-workers/retrieval/encoders/encoder";
 import { hasIndex } from "@/gpu-workers/retrieval/indexes/index-store";
 import { computeIndexKey } from "./dense-index";
+import { findIndexFiles, joinIndexFiles } from "./index-parts";
 
 /** The one file of several parts; not the name of an index that was built here, which is built again where it is damaged. */
 const JOINED_FILE = "adopted.faiss";
 
 export interface AdoptOptions {
-  /** A FAISS index file, or its parts in order (upstream publishes e5_Flat.index so). */
+  /** A FAISS index file, its parts in order (upstream publishes e5_Flat.index so), or the folder that holds them. */
   files: readonly string[];
   corpusPath: string;
   encoder: string;
@@ -67,17 +66,16 @@ export async function adoptIndex({
     };
     const key = computeIndexKey(identity);
     if (await hasIndex(indexDir, key)) throw new IndexExistsError(join(indexDir, key));
+    const parts = await findIndexFiles(files);
     const temporary = join(indexDir, `${key}.adopting`);
-    // What an adoption left that was killed.
-    await rm(temporary, { recursive: true, force: true });
+    const file = parts.length === 1 ? parts[0]! : join(temporary, JOINED_FILE);
+    // What an interrupted adoption has joined is gone on with; of one file there is nothing to go on with.
+    if (parts.length === 1) await rm(temporary, { recursive: true, force: true });
     await mkdir(temporary, { recursive: true });
     try {
-      const file =
-        files.length === 1
-          ? resolve(files[0] ?? "")
-          : await joinParts(files, join(temporary, JOINED_FILE), onProgress);
+      if (parts.length > 1) await joinIndexFiles(parts, file, onProgress);
       const { count, dim, mapped } = await thread.call("load", {
-        path: await requireFile(file),
+        path: file,
         flat: factory === "Flat",
         parameters: {},
         madeElsewhere: true,
@@ -97,7 +95,7 @@ export async function adoptIndex({
         ...identity,
         count,
         dim,
-        file: files.length === 1 ? file : JOINED_FILE,
+        file: parts.length === 1 ? file : JOINED_FILE,
         bytes: (await stat(file)).size,
       });
       await rename(temporary, join(indexDir, key));
@@ -109,26 +107,4 @@ export async function adoptIndex({
   } finally {
     await Promise.all([thread.terminate(), encoder.close(), corpus.close()]);
   }
-}
-
-async function requireFile(path: string): Promise<string> {
-  await stat(path).catch((cause: unknown) => {
-    throw new AppError("not-found", `there is no file ${path}`, { cause });
-  });
-  return path;
-}
-
-async function joinParts(
-  files: readonly string[],
-  target: string,
-  onProgress?: (detail: string) => void,
-): Promise<string> {
-  for (const [i, file] of files.entries()) {
-    onProgress?.(`joining part ${i + 1} of ${files.length}`);
-    await pipeline(
-      createReadStream(await requireFile(resolve(file))),
-      createWriteStream(target, { flags: "a" }),
-    );
-  }
-  return target;
 }
