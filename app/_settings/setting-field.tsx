@@ -5,7 +5,7 @@ import { useController, useFormContext } from "react-hook-form";
 import { useText } from "@/app/_i18n/text-provider";
 import { cn } from "@/app/_lib/cn";
 import { formatIssueMessage } from "@/app/_lib/config-text";
-import type { GlossaryTerm } from "@/core/glossary/glossary";
+import type { GlossaryTerm } from "@/core/glossary/term-titles";
 import { isChanged, type Setting } from "@/core/run/settings";
 import { Select } from "@/app/_ui/field";
 import { Help } from "@/app/_ui/help";
