@@ -2,7 +2,8 @@ import { describe, expect, it } from "vitest";
 import { createText } from "@/app/_i18n/format-text";
 import { runConfigSchema } from "@/contracts/run-config/run-config";
 import { PRESETS } from "@/core/presets/run-presets";
-import { formatIssueMessage, parseConfigText } from "./config-text";
+import { parseConfigText } from "./config-text";
+import { formatIssueMessage } from "./issue-text";
 
 const t = createText("en", {});
 

@@ -1,13 +1,8 @@
 "use client";
 import { useState } from "react";
 import { useFormContext, useWatch } from "react-hook-form";
-import {
-  buildVariantDefaults,
-  isChanged,
-  listActiveSettings,
-  type Setting,
-  type SettingGroup,
-} from "@/core/run/settings";
+import type { Setting, SettingGroup } from "@/contracts/run-config/setting-group";
+import { buildVariantDefaults, isChanged, listActiveSettings } from "@/core/run/setting-groups";
 import { getSettingValue } from "@/core/run/setting-values";
 import { useText } from "@/app/_i18n/text-provider";
 import { Card } from "@/app/_ui/card";

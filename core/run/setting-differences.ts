@@ -1,5 +1,6 @@
 import type { RunConfig } from "@/contracts/run-config/run-config";
-import { listActiveSettings, listSettingGroups, getServed, readSettingValue } from "./settings";
+import { listActiveSettings, getServed, readSettingValue } from "./setting-groups";
+import { listSettingGroups } from "./settings";
 import { getSettingValue } from "./setting-values";
 
 /** A setting that two configurations give different values; undefined: one of them does not have it. */

@@ -4,7 +4,7 @@ import { CircleAlert, CircleX, Rocket } from "lucide-react";
 import { useRouter } from "next/navigation";
 import { useMemo } from "react";
 import { useText } from "@/app/_i18n/text-provider";
-import { formatIssueMessage } from "@/app/_lib/config-text";
+import { formatIssueMessage } from "@/app/_lib/issue-text";
 import { useTRPC } from "@/app/_lib/trpc";
 import { Button } from "@/app/_ui/button";
 import { ErrorState } from "@/app/_ui/states";
