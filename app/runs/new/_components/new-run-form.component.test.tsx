@@ -11,7 +11,8 @@ import { listSettingGroups } from "@/core/run/settings";
 import { NewRunForm } from "./new-run-form";
 import { formRules } from "./rules";
 
-await formRules.load();
+// Loaded before anything is drawn, as a test waits a second at most.
+await Promise.all([formRules.load(), import("./sweep-parts")]);
 
 const OFFERED = {
   models: new Set(["smollm2-135m-instruct"]),
@@ -138,15 +139,15 @@ describe("the new run form", () => {
       const rules = useModule(wanted);
       return isLoading ? null : rules;
     });
-    const { user, launch, launched } = await draw("atlas-smollm2");
-    await user.clear(findField("rl.steps"));
-    await user.type(findField("rl.steps"), "-3");
-    expect(launch.getByRole("button", { name: "Launch" })).toHaveProperty("disabled", true);
+    const { user, launch, launched } = await draw("serve-smollm2");
+    const button = launch.getByRole("button", { name: "Launch" });
+    await user.clear(findField("name"));
+    expect(button).toHaveProperty("disabled", true);
     isLoading = false;
-    await user.type(findField("rl.steps"), "{Backspace}7");
-    await launch.findByText(/must be at least 0/);
-    expect(launch.getByRole("button", { name: "Launch" })).toHaveProperty("disabled", true);
-    expect(launched).toEqual([]);
+    await user.type(findField("name"), "Mine");
+    await waitFor(() => expect(button).toHaveProperty("disabled", false), { timeout: 5_000 });
+    await user.click(button);
+    expect(launched).toMatchObject([{ config: { kind: "serve", name: "Mine" } }]);
   });
 
   it("waits for a worker where none can run it", async () => {
