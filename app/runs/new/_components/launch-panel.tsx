@@ -16,7 +16,7 @@ import { DryRunButton, DryRunPanel } from "./dry-run";
 import { LaunchCard } from "./launch-card";
 import { MemoryPanel } from "./memory-panel";
 import { ProjectedTime } from "./projected-time";
-import { formRules } from "./rules";
+import type { FormRules } from "./rules";
 import type { Draft } from "@/app/_settings/draft";
 
 const PlanOfRun = deferPart(
@@ -31,18 +31,25 @@ const CHECK_DELAY_MS = 350;
 
 interface LaunchPanelProps {
   config: RunConfig | null;
+  /** Null while what validates the settings is loaded. */
+  rules: FormRules | null;
   preset: string | null;
   onLaunched: () => void;
   onShowSetting: (path: string) => void;
 }
 
 /** The launch and the dry run, in sight wherever one is in the form, with what the configuration still needs. */
-export function LaunchPanel({ config, preset, onLaunched, onShowSetting }: LaunchPanelProps) {
+export function LaunchPanel({
+  config,
+  rules,
+  preset,
+  onLaunched,
+  onShowSetting,
+}: LaunchPanelProps) {
   const t = useText();
   const trpc = useTRPC();
   const router = useRouter();
   const { getValues } = useFormContext<Draft>();
-  const rules = formRules.useModule(true);
   const checkedConfig = useDelayed(config, CHECK_DELAY_MS);
   const check = useQuery(
     trpc.runs.check.queryOptions(checkedConfig ? { config: checkedConfig } : skipToken, {

@@ -179,6 +179,7 @@ function Launch({ run }: { run: NewRun }) {
   return (
     <LaunchPanel
       config={run.config}
+      rules={run.rules}
       preset={preset}
       onLaunched={kept.discard}
       onShowSetting={showSetting}

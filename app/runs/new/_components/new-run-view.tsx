@@ -108,13 +108,15 @@ export function NewRunView() {
   const presets = useQuery(trpc.catalogue.presets.queryOptions());
   const from = useQuery(trpc.runs.get.queryOptions(fromId ? { id: fromId } : skipToken));
   const error = presets.error ?? from.error;
-  const rules = formRules.useModule(true);
-  const start =
+  const choose = (rules: FormRules | null): Start | null =>
     presets.data && (!fromId || from.data)
       ? chooseStart(t, params, presets.data, from.data, rules)
       : null;
+  const ofPreset = choose(null);
   // What was kept is validated before anything is shown: it would take the place of what is typed meanwhile.
-  const isReady = start !== null && (rules !== null || readStoredDraft(start.draftName) === null);
+  const isKept = ofPreset !== null && readStoredDraft(ofPreset.draftName) !== null;
+  const rules = formRules.useModule(fromId !== null || params.has("corpus") || isKept);
+  const start = rules ? choose(rules) : isKept ? null : ofPreset;
   return (
     <>
       <h1 className="text-lg font-semibold">{t("New run")}</h1>
@@ -130,7 +132,7 @@ export function NewRunView() {
             if (fromId) void from.refetch();
           }}
         />
-      ) : isReady && presets.data ? (
+      ) : start && presets.data ? (
         <NewRunForm
           key={`${fromId ?? ""}${params.get("checkpoint") ?? params.get("branch") ?? ""}${params.get("state") ?? ""}${params.get("kind") ?? ""}${params.get("corpus") ?? ""}`}
           presets={params.get("corpus") ? [] : presets.data}

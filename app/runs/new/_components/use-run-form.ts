@@ -17,7 +17,8 @@ const resolveDraft: Resolver<Draft, unknown, RunConfig> = async (...values) =>
 /** The form with what is read of its values: the configuration is null while it is not valid, or not yet validated. */
 export function useRunForm(start: RunConfig) {
   const trpc = useTRPC();
-  const rules = formRules.useModule(true);
+  // Fetched once the settings stand: nobody waits for it before something was typed.
+  const rules = formRules.useModule(useDeferredValue(true, false));
   const form = useForm<Draft, unknown, RunConfig>({
     resolver: resolveDraft,
     mode: "onChange",
@@ -43,7 +44,7 @@ export function useRunForm(start: RunConfig) {
 
   // Shows the errors of the first values at once, not only after the first key.
   useEffect(() => {
-    void form.trigger();
-  }, [form]);
+    if (rules) void form.trigger();
+  }, [form, rules]);
   return { rules, form, draft, kind, served, settings, config, changed };
 }
