@@ -1,4 +1,5 @@
-import { GLOSSARY, type GlossaryTerm } from "@/core/glossary/glossary";
+import { GLOSSARY } from "@/core/glossary/glossary";
+import type { GlossaryTerm } from "@/core/glossary/term-titles";
 import type { MetricName } from "@/core/metrics/metric-table";
 import type { TrainConfig } from "@/contracts/run-config/train-config";
 import type { Scale } from "./axes";

@@ -1,7 +1,7 @@
 import { markText } from "@/app/_i18n/format-text";
 import { HARDWARE_CHARTS } from "./hardware-charts";
 import type { TrainConfig } from "@/contracts/run-config/train-config";
-import { isGrouped } from "@/contracts/run-config/grouped";
+import { isGrouped } from "@/contracts/run-config/algorithm-names";
 import { COLOUR, defineLines, defineSeries, explain, type ChartGroup } from "./definitions";
 
 /** The second part of a stack in a colour. */

@@ -2,7 +2,7 @@ import { markText } from "@/app/_i18n/format-text";
 import { isMetricMeasured } from "@/core/run/trained-method";
 import type { TrainConfig } from "@/contracts/run-config/train-config";
 import type { Quadrant } from "@/core/metrics/metric-definition";
-import { GLOSSARY } from "@/core/glossary/glossary";
+import { TERM_TITLES } from "@/core/glossary/term-titles";
 import { listQuadrantMetrics } from "@/core/metrics/metrics";
 import {
   COLOUR,
@@ -18,10 +18,10 @@ import { OPTIMISATION_CHARTS } from "./optimisation-charts";
 const countRewardTerms = ({ reward: { weights } }: TrainConfig): number =>
   Object.values(weights).filter((weight) => weight !== 0).length;
 const QUADRANT_LABELS: Readonly<Record<Quadrant, string>> = {
-  bothRight: GLOSSARY["both-right"].title,
-  gained: GLOSSARY.gained.title,
-  lost: GLOSSARY.lost.title,
-  bothWrong: GLOSSARY["both-wrong"].title,
+  bothRight: TERM_TITLES["both-right"],
+  gained: TERM_TITLES.gained,
+  lost: TERM_TITLES.lost,
+  bothWrong: TERM_TITLES["both-wrong"],
 };
 /** Who answers, as a share of the questions with this prefix of metrics. */
 const buildQuadrantSeries = (prefix: string): SeriesDefinition[] =>

@@ -1,6 +1,6 @@
 import type { RunKind } from "@/contracts/records/run-state";
 import type { RunConfig } from "@/contracts/run-config/run-config";
-import { TRAINED_METHODS } from "@/contracts/run-config/trained-method";
+import { TRAINED_METHODS } from "@/contracts/run-config/trained-method-names";
 import { toPredictConfig } from "@/core/run/predict-config";
 import { buildDefaultConfig } from "@/core/run/settings";
 

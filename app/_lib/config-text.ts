@@ -1,6 +1,6 @@
 import type { Text } from "@/app/_i18n/format-text";
-import { formatIssueMessage } from "@/app/_lib/issue-text";
 import { runConfigSchema, type RunConfig } from "@/contracts/run-config/run-config";
+import { formatIssueMessage } from "./issue-text";
 
 export type ParsedConfig =
   { ok: true; config: RunConfig } | { ok: false; problems: { path: string; message: string }[] };

@@ -1,5 +1,5 @@
 import { markText, type Text } from "@/app/_i18n/format-text";
-import type { GlossaryTerm } from "@/core/glossary/glossary";
+import type { GlossaryTerm } from "@/core/glossary/term-titles";
 
 const NAMES: Readonly<Record<string, string>> = {
   recall: markText("Recall"),

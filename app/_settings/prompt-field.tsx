@@ -1,7 +1,7 @@
 "use client";
 import { useWatch } from "react-hook-form";
 import { methodNameSchema, protocolSchema } from "@/contracts/records/episode";
-import type { PromptSetting } from "@/contracts/run-config/prompt";
+import type { PromptSetting } from "@/contracts/run-config/prompt-settings";
 import { findBuiltInPrompt } from "@/core/prompts/built-in-prompts";
 import { useText } from "@/app/_i18n/text-provider";
 import { Button } from "@/app/_ui/button";

@@ -3,7 +3,8 @@ import { screen, within } from "@testing-library/react";
 import userEvent from "@testing-library/user-event";
 import { FormProvider, useForm, useWatch } from "react-hook-form";
 import { describe, expect, it } from "vitest";
-import { listSettingGroups, type Setting } from "@/core/run/settings";
+import type { Setting } from "@/contracts/run-config/setting-group";
+import { listSettingGroups } from "@/core/run/settings";
 import { renderPage, type Answers } from "@/app/_testing/render-page";
 import { runConfigSchema } from "@/contracts/run-config/run-config";
 import { PRESETS } from "@/core/presets/run-presets";
@@ -145,7 +146,7 @@ describe("a setting's field", () => {
       />,
     );
     const user = userEvent.setup({ delay: null });
-    const text = screen.getByRole<HTMLTextAreaElement>("textbox");
+    const text = await screen.findByRole<HTMLTextAreaElement>("textbox");
     const builtIn = text.value;
     expect(builtIn).toMatch(/\{documents\}\n--- user ---\n\{question\}/);
     expect(text.readOnly).toBe(true);
@@ -158,8 +159,8 @@ describe("a setting's field", () => {
     expect(JSON.parse(screen.getByRole("status").textContent)).toBeNull();
   });
 
-  it("says that there is no prompt where the settings use none", () => {
+  it("says that there is no prompt where the settings use none", async () => {
     renderPage(<Form path="generator.promptTemplate" />);
-    expect(screen.getByText("There is no such prompt with these settings.")).toBeTruthy();
+    expect(await screen.findByText("There is no such prompt with these settings.")).toBeTruthy();
   });
 });

@@ -5,21 +5,30 @@ import { useController, useFormContext } from "react-hook-form";
 import { useText } from "@/app/_i18n/text-provider";
 import { cn } from "@/app/_lib/cn";
 import { formatIssueMessage } from "@/app/_lib/issue-text";
-import { isChanged, type Setting } from "@/core/run/settings";
+import type { Setting } from "@/contracts/run-config/setting-group";
+import { isChanged } from "@/core/run/setting-groups";
 import { Select } from "@/app/_ui/field";
 import { Help } from "@/app/_ui/help";
+import { deferPart } from "@/app/_ui/optional-part";
+import { Skeleton } from "@/app/_ui/states";
 import { Switch } from "@/app/_ui/switch";
-import { PROMPT_SETTINGS, type PromptSetting } from "@/contracts/run-config/prompt";
+import { PROMPT_SETTINGS, type PromptSetting } from "@/contracts/run-config/prompt-settings";
 import { CheckpointSelect } from "./checkpoint-select";
 import { describeValue } from "./describe-value";
 import { Description } from "./description";
 import { formatDraftValue, type Draft } from "./draft";
 import { NamedSelect } from "./named-select";
-import { PromptField } from "./prompt-field";
 import { ServedModels } from "./served-models";
 import { SettingFacts } from "./setting-facts";
 import { NumberInput, TextInput } from "./setting-inputs";
 import { SETTING_TERMS } from "./setting-terms";
+
+/** With the built-in prompts and the schemas that choose one: nobody reads them first. */
+const PromptField = deferPart(
+  () => import("./prompt-field").then((m) => m.PromptField),
+  () => <Skeleton className="mt-1 h-36" />,
+);
+
 
 /** Prompts are long texts and take the whole width. */
 const findPromptSetting = (path: string): PromptSetting | null =>

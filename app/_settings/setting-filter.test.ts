@@ -1,6 +1,7 @@
 import { expect, it } from "vitest";
 import { createText } from "@/app/_i18n/format-text";
-import { buildDefaultConfig, listActiveSettings, listSettingGroups } from "@/core/run/settings";
+import { listActiveSettings } from "@/core/run/setting-groups";
+import { buildDefaultConfig, listSettingGroups } from "@/core/run/settings";
 import { filterSettings } from "./setting-filter";
 
 const config = buildDefaultConfig("train");

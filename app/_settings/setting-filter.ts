@@ -1,5 +1,6 @@
 import type { Text } from "@/app/_i18n/format-text";
-import { isChanged, type Setting } from "@/core/run/settings";
+import type { Setting } from "@/contracts/run-config/setting-group";
+import { isChanged } from "@/core/run/setting-groups";
 import { getSettingValue } from "@/core/run/setting-values";
 
 /** Which settings are shown. */

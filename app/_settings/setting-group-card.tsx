@@ -1,15 +1,14 @@
 "use client";
 import { useState } from "react";
 import { useFormContext, useWatch } from "react-hook-form";
+import type { Setting, SettingGroup } from "@/contracts/run-config/setting-group";
+import { findOtherNormalisation, isReadByAlgorithm } from "@/core/run/algorithm-settings";
 import {
   buildVariantDefaults,
   isChanged,
   isGroupUsed,
   listActiveSettings,
-  type Setting,
-  type SettingGroup,
-} from "@/core/run/settings";
-import { findOtherNormalisation, isReadByAlgorithm } from "@/core/run/algorithm-settings";
+} from "@/core/run/setting-groups";
 import { getSettingValue } from "@/core/run/setting-values";
 import { useText } from "@/app/_i18n/text-provider";
 import { Button } from "@/app/_ui/button";

@@ -1,5 +1,6 @@
 import type { LeaderboardCell } from "@/app/_lib/trpc";
-import { GLOSSARY, type GlossaryTerm } from "@/core/glossary/glossary";
+import { GLOSSARY } from "@/core/glossary/glossary";
+import type { GlossaryTerm } from "@/core/glossary/term-titles";
 
 type Shares = LeaderboardCell["attribution"];
 

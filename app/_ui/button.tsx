@@ -1,7 +1,7 @@
 import { cva, type VariantProps } from "class-variance-authority";
-import { Slot } from "radix-ui";
 import type { ComponentProps } from "react";
 import { cn } from "@/app/_lib/cn";
+import { Slot } from "./slot";
 
 const button = cva(
   "inline-flex shrink-0 items-center justify-center gap-1.5 whitespace-nowrap rounded-md font-medium transition-colors disabled:pointer-events-none disabled:opacity-50 [&_svg]:size-4 [&_svg]:shrink-0",
@@ -29,7 +29,7 @@ export type ButtonProps = ComponentProps<"button"> &
 
 /** A button. `asChild` gives its look to a link. A button with only an icon needs an aria-label. */
 export function Button({ className, variant, size, asChild, type, ...props }: ButtonProps) {
-  const Component = asChild ? Slot.Root : "button";
+  const Component = asChild ? Slot : "button";
   return (
     <Component
       className={cn(button({ variant, size }), className)}

@@ -1,6 +1,10 @@
 "use client";
+import Link from "next/link";
 import { Popover as Primitive } from "radix-ui";
 import { useRef, type ReactNode, type RefObject } from "react";
+import { useText } from "@/app/_i18n/text-provider";
+import { GLOSSARY } from "@/core/glossary/glossary";
+import type { GlossaryTerm } from "@/core/glossary/term-titles";
 
 interface HelpPanelProps {
   open: boolean;
@@ -41,5 +45,21 @@ export function HelpPanel({ open, onOpenChange, trigger, id, name, children }: H
         </Primitive.Content>
       </Primitive.Portal>
     </Primitive.Root>
+  );
+}
+
+/** What a term of the glossary means, with its formula and source. */
+export function TermExplanation({ term }: { term: GlossaryTerm }) {
+  const t = useText();
+  const { text, formula, source } = GLOSSARY[term];
+  return (
+    <>
+      <p className="mt-1">{t(text)}</p>
+      {formula ? <code className="mt-1 block font-mono">{formula}</code> : null}
+      {source ? <p className="mt-1 text-muted-foreground">{source}</p> : null}
+      <Link href={`/glossary#${term}`} className="mt-1 inline-block text-primary hover:underline">
+        {t("In the glossary")}
+      </Link>
+    </>
   );
 }

@@ -11,10 +11,11 @@ interface HelpPopoverProps {
   /** Stands above the explanation. */
   title: ReactNode;
   className?: string | undefined;
-  children: ReactNode;
+  /** The explanation, or what draws it by parts that are loaded with what it is shown in. */
+  children: ReactNode | ((parts: typeof import("./help-panel")) => ReactNode);
 }
 
-/** What the explanation is shown in: loaded when the pointer or the focus comes to a button. */
+/** What the explanation is shown in, with the glossary: loaded when the pointer or the focus comes to a button. */
 export const helpParts = defer(() => import("./help-panel"));
 const preload = (): void => void helpParts.load().catch(() => undefined);
 
@@ -54,7 +55,7 @@ export function HelpPopover({ name, title, className, children }: HelpPopoverPro
           name={name}
         >
           <p className="font-medium">{title}</p>
-          {children}
+          {typeof children === "function" ? children(parts) : children}
         </parts.HelpPanel>
       ) : null}
     </>

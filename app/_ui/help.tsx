@@ -1,7 +1,6 @@
 "use client";
-import Link from "next/link";
 import { useText } from "@/app/_i18n/text-provider";
-import { GLOSSARY, type GlossaryEntry, type GlossaryTerm } from "@/core/glossary/glossary";
+import { TERM_TITLES, type GlossaryTerm } from "@/core/glossary/term-titles";
 import { HelpPopover } from "./help-popover";
 
 interface HelpProps {
@@ -14,17 +13,10 @@ interface HelpProps {
 /** What a term or metric means, from the glossary, with its formula and source: opened by click, touch or keyboard. */
 export function Help({ term, name, className }: HelpProps) {
   const t = useText();
-  const entry: GlossaryEntry = GLOSSARY[term];
-  const title = t(entry.title);
-  const { formula, source } = entry;
+  const title = t(TERM_TITLES[term]);
   return (
     <HelpPopover name={name ?? title} title={title} className={className}>
-      <p className="mt-1">{t(entry.text)}</p>
-      {formula ? <code className="mt-1 block font-mono">{formula}</code> : null}
-      {source ? <p className="mt-1 text-muted-foreground">{source}</p> : null}
-      <Link href={`/glossary#${term}`} className="mt-1 inline-block text-primary hover:underline">
-        {t("In the glossary")}
-      </Link>
+      {({ TermExplanation }) => <TermExplanation term={term} />}
     </HelpPopover>
   );
 }

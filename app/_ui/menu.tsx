@@ -1,6 +1,5 @@
 "use client";
 import { Check } from "lucide-react";
-import { Slot } from "radix-ui";
 import {
   createContext,
   useContext,
@@ -16,6 +15,7 @@ import {
 import { cn } from "@/app/_lib/cn";
 import { defer } from "./deferred";
 import type { MenuState } from "./menu-panel";
+import { Slot } from "./slot";
 
 /** What menus are made of: loaded when the pointer or the focus comes to one. */
 export const menuParts = defer(() => import("./menu-panel"));
@@ -56,7 +56,7 @@ export function MenuTrigger({ children }: { children: ReactNode; asChild: true }
     event.preventDefault();
   };
   return (
-    <Slot.Root
+    <Slot
       ref={trigger}
       id={triggerId}
       aria-haspopup="menu"
@@ -69,7 +69,7 @@ export function MenuTrigger({ children }: { children: ReactNode; asChild: true }
       onKeyDown={onKeyDown}
     >
       {children}
-    </Slot.Root>
+    </Slot>
   );
 }
 

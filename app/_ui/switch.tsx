@@ -1,20 +1,33 @@
 "use client";
-import { Switch as Primitive } from "radix-ui";
 import type { ComponentProps } from "react";
 import { cn } from "@/app/_lib/cn";
 
+type SwitchProps = Omit<ComponentProps<"button">, "onChange"> & {
+  checked: boolean;
+  onCheckedChange: (checked: boolean) => void;
+};
+
 /** Turns a setting on and off. It needs a label. */
-export function Switch({ className, ...props }: ComponentProps<typeof Primitive.Root>) {
+export function Switch({ className, checked, onCheckedChange, ...props }: SwitchProps) {
+  const state = checked ? "checked" : "unchecked";
   return (
-    <Primitive.Root
+    <button
+      type="button"
+      role="switch"
+      aria-checked={checked}
+      data-state={state}
       className={cn(
         "inline-flex h-5 w-9 shrink-0 items-center rounded-full border border-transparent bg-input p-px transition-colors data-[state=checked]:bg-primary",
         className,
       )}
+      onClick={() => onCheckedChange(!checked)}
       {...props}
     >
-      <Primitive.Thumb className="block size-4 rounded-full bg-card transition-transform data-[state=checked]:translate-x-4" />
-    </Primitive.Root>
+      <span
+        data-state={state}
+        className="block size-4 rounded-full bg-card transition-transform data-[state=checked]:translate-x-4"
+      />
+    </button>
   );
 }
 

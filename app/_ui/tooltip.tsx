@@ -1,7 +1,7 @@
 "use client";
-import { Slot } from "radix-ui";
 import { useEffect, useId, useRef, useState, type PointerEvent, type ReactNode } from "react";
 import { defer } from "./deferred";
+import { Slot } from "./slot";
 
 interface TooltipProps {
   content: ReactNode;
@@ -52,7 +52,7 @@ export function Tooltip({ content, children, side = "top" }: TooltipProps) {
   }, [open]);
   return (
     <>
-      <Slot.Root
+      <Slot
         ref={anchor}
         aria-describedby={open && parts ? id : undefined}
         data-state={open ? "open" : "closed"}
@@ -71,7 +71,7 @@ export function Tooltip({ content, children, side = "top" }: TooltipProps) {
         onBlur={() => change(false)}
       >
         {children}
-      </Slot.Root>
+      </Slot>
       {open && parts ? (
         <parts.TooltipPanel
           anchor={anchor}

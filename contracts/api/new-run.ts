@@ -1,6 +1,16 @@
 import { z } from "zod";
+import { runKindSchema } from "@/contracts/records/run-state";
+import { settingGroupSchema } from "@/contracts/run-config/setting-group";
 
 /** What the form of a new run is told beyond the check: checkpoints to choose from, and how long runs like it took. */
+
+/** A kind of run, and what it serves where it serves. */
+export const listSettingsRequestSchema = z.object({
+  kind: runKindSchema,
+  served: z.enum(["model", "retriever"]).default("retriever"),
+});
+/** All settings of such a run. */
+export const listSettingsResponseSchema = z.array(settingGroupSchema);
 
 export const checkpointChoicesRequestSchema = z.object({
   /** A checkpoint that is listed in any case, as the form names it. */

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import type { MethodName, Protocol } from "@/contracts/records/episode";
+import type { PromptSetting } from "./prompt-settings";
 
 /**
  * Settings that hold the text of a prompt, and what such a text must have. The built-in texts are in core/prompts.
@@ -7,15 +8,6 @@ import type { MethodName, Protocol } from "@/contracts/records/episode";
 
 /** An edited text of a prompt; null: the built-in one. */
 export const promptTextSchema = z.string().max(50_000).nullable().default(null);
-
-/** Settings that hold the text of a prompt. */
-export const PROMPT_SETTINGS = [
-  "methodSettings.promptTemplate",
-  "methodSettings.condensingPrompt",
-  "generator.promptTemplate",
-  "judge.promptTemplate",
-] as const;
-export type PromptSetting = (typeof PROMPT_SETTINGS)[number];
 
 /** What every version of a prompt must have. */
 export interface PromptForm {

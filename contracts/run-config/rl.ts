@@ -1,6 +1,5 @@
 import { z } from "zod";
-import { algorithmNameSchema } from "./algorithm";
-import { creditsTurns, isGrouped } from "./grouped";
+import { ALGORITHM_NAMES, creditsTurns, isGrouped } from "./algorithm-names";
 import { criticSchema } from "./critic";
 import { rolloutSamplingFields } from "./sampling";
 import { defineLaterSetting, defineSetting } from "./setting";
@@ -20,7 +19,7 @@ const ragRunsSchema = z
 export const rlSchema = z
   .strictObject({
     algorithm: defineSetting(
-      algorithmNameSchema.default("grpo"),
+      z.enum(ALGORITHM_NAMES).default("grpo"),
       "Algorithm",
       "`ppo`: a critic and GAE, as s3 trains; `grpo`: advantages normalised within a question's samples; `dr-grpo`: without the division by their deviation; `rloo`: against the mean of the other samples; `reinforce++`: normalised over the batch; `dapo`: GRPO with a higher upper clip and groups without variance drawn again; `gspo`: GRPO with one importance ratio an episode; `cispo`: GRPO whose clipped importance weight leaves every token its gradient; `rejection-sampling`: cross-entropy on each question's best episodes (docs/method.md).",
       { paper: "ppo" },

@@ -1,10 +1,13 @@
 import { z } from "zod";
 import type { RewardWeights } from "./reward";
 import { defineLaterSetting } from "./setting";
-
-/** Methods that are trained here: s3, and the baselines of its paper that are trained themselves. */
-export const TRAINED_METHODS = ["s3", "search-r1", "r1", "sft"] as const;
-export type TrainedMethod = (typeof TRAINED_METHODS)[number];
+import {
+  getTrainedMethod,
+  RAG_TERMS,
+  SEARCH_TERMS,
+  TRAINED_METHODS,
+  type TrainedMethod,
+} from "./trained-method-names";
 
 export const trainedMethodSchema = defineLaterSetting(
   z.enum(TRAINED_METHODS),
@@ -13,15 +16,6 @@ export const trainedMethodSchema = defineLaterSetting(
   "`s3`: a searcher for a frozen generator; `search-r1`: the model thinks, searches and answers by itself, and is rewarded for its answer; `r1`: the same without search; `sft`: supervised on gold answers, without reinforcement learning.",
   { paper: "s3" },
 );
-
-/** What a training configuration trains. */
-export const getTrainedMethod = ({ method }: { method?: TrainedMethod | undefined }) =>
-  method ?? "s3";
-
-/** Terms of the reward that compare with naive RAG, which a method without a frozen generator has not. */
-export const RAG_TERMS = ["gbr", "upstream"] as const satisfies (keyof RewardWeights)[];
-/** Terms of the reward that are about searches. */
-export const SEARCH_TERMS = ["goldRecall", "search"] as const satisfies (keyof RewardWeights)[];
 
 /** Settings that do not go with what is trained, by the one to change and how. */
 export function listTrainedMethodProblems(config: {

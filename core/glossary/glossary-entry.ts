@@ -1,3 +1,5 @@
+import type { GlossaryTerm } from "./term-titles";
+
 /**
  * Every term that the pages explain: its name, what it means in a sentence or two, its formula, and where it comes from.
  * The pages' help texts and docs/reference/glossary.md are both taken from here.
@@ -9,3 +11,6 @@ export interface GlossaryEntry {
   /** A paper (authors and year), or the part of s3 that it is taken from. */
   source?: string;
 }
+
+/** What terms mean, without their titles, which stand in term-titles.ts. */
+export type Explanations = Partial<Record<GlossaryTerm, Omit<GlossaryEntry, "title">>>;

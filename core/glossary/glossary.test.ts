@@ -1,5 +1,6 @@
 import { expect, it } from "vitest";
-import { GLOSSARY, GLOSSARY_SECTIONS, type GlossaryEntry } from "./glossary";
+import { GLOSSARY, GLOSSARY_SECTIONS } from "./glossary";
+import type { GlossaryEntry } from "./glossary-entry";
 
 const entries: [string, GlossaryEntry][] = Object.entries(GLOSSARY);
 

@@ -1,10 +1,6 @@
 import type { MethodName, Protocol } from "@/contracts/records/episode";
-import {
-  findPromptId,
-  type PromptContext,
-  type PromptId,
-  type PromptSetting,
-} from "@/contracts/run-config/prompt";
+import { findPromptId, type PromptContext, type PromptId } from "@/contracts/run-config/prompt";
+import type { PromptSetting } from "@/contracts/run-config/prompt-settings";
 import { cotPrompt, directPrompt, r1Prompt, sftPrompt } from "./answering";
 import { chatPrompt, judgePrompt, upstreamJudgePrompt } from "./generating";
 import {

@@ -4,8 +4,8 @@ import {
   parsePromptSections,
   PLACEHOLDER,
   type Message,
-  type PromptSetting,
 } from "@/contracts/run-config/prompt";
+import type { PromptSetting } from "@/contracts/run-config/prompt-settings";
 import type { PromptText } from "./prompt-text";
 import { formatPromptVersion } from "./prompt-version";
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { algorithmNameSchema } from "@/contracts/run-config/algorithm";
+import { ALGORITHM_NAMES } from "@/contracts/run-config/algorithm-names";
 import { rlSchema } from "@/contracts/run-config/rl";
 import { createAlgorithm } from "@/gpu-workers/rl/algorithms/create-algorithm";
 import { findOtherNormalisation, isReadByAlgorithm } from "./algorithm-settings";
@@ -17,7 +17,7 @@ describe("settings that an algorithm reads", () => {
   });
 
   it("hold the critic's exactly where there is one", () => {
-    for (const algorithm of algorithmNameSchema.options)
+    for (const algorithm of ALGORITHM_NAMES)
       expect(listRead(algorithm).includes("rl.critic.learningRate"), algorithm).toBe(
         createAlgorithm(rlSchema.parse({ algorithm })).usesCritic,
       );
@@ -35,7 +35,7 @@ describe("settings that an algorithm reads", () => {
   });
 
   it("decide the clip range: what is not read changes nothing", () => {
-    for (const algorithm of algorithmNameSchema.options) {
+    for (const algorithm of ALGORITHM_NAMES) {
       const rangeOf = (rl: object) =>
         createAlgorithm(rlSchema.parse({ algorithm, ...rl })).clipRange;
       for (const [name, value] of [

@@ -1,5 +1,9 @@
-import { algorithmNameSchema, type AlgorithmName } from "@/contracts/run-config/algorithm";
-import { creditsTurns, isGrouped } from "@/contracts/run-config/grouped";
+import {
+  ALGORITHM_NAMES,
+  creditsTurns,
+  isGrouped,
+  type AlgorithmName,
+} from "@/contracts/run-config/algorithm-names";
 import type { RlConfig } from "@/contracts/run-config/rl";
 import { getSettingValue } from "./setting-values";
 
@@ -40,8 +44,10 @@ const PAPER_NORMALISATION: Partial<Record<AlgorithmName, RlConfig["normalisation
   cispo: "token",
 };
 
-const readAlgorithm = (config: unknown): AlgorithmName | undefined =>
-  algorithmNameSchema.safeParse(getSettingValue(config, "rl.algorithm")).data;
+function readAlgorithm(config: unknown): AlgorithmName | undefined {
+  const value = getSettingValue(config, "rl.algorithm");
+  return ALGORITHM_NAMES.find((name) => name === value);
+}
 
 /** Whether the algorithm of a configuration reads the setting at a path; true where there is no algorithm. */
 export function isReadByAlgorithm(path: string, config: unknown): boolean {

@@ -1,6 +1,6 @@
 import type { PredictConfig } from "@/contracts/run-config/predict-config";
 import type { TrainConfig } from "@/contracts/run-config/train-config";
-import { getTrainedMethod } from "@/contracts/run-config/trained-method";
+import { getTrainedMethod } from "@/contracts/run-config/trained-method-names";
 import { buildDefaultConfig } from "./settings";
 
 /** A predict run over the held-out questions of a training run, by what it trains, as it searches and answers. */

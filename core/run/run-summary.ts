@@ -1,5 +1,5 @@
 import type { RunConfig } from "@/contracts/run-config/run-config";
-import { getTrainedMethod } from "@/contracts/run-config/trained-method";
+import { getTrainedMethod } from "@/contracts/run-config/trained-method-names";
 import { getMethodComponents } from "./methods";
 
 /** What a list shows of a run. */

@@ -1,6 +1,7 @@
 import type { RunConfig } from "@/contracts/run-config/run-config";
+import { listActiveSettings, getServed, readSettingValue } from "./setting-groups";
+import { listSettingGroups } from "./settings";
 import { isSettingUsed } from "./trained-method";
-import { listActiveSettings, listSettingGroups, getServed, readSettingValue } from "./settings";
 import { getSettingValue } from "./setting-values";
 
 /** A setting that two configurations give different values; undefined: one of them does not have it. */

@@ -2,17 +2,15 @@ import { describe, expect, it } from "vitest";
 import { runKindSchema } from "@/contracts/records/run-state";
 import { retrieverSchema } from "@/contracts/run-config/retriever";
 import { runConfigSchema } from "@/contracts/run-config/run-config";
+import type { Setting } from "@/contracts/run-config/setting-group";
+import { buildVariantDefaults, isChanged, readSettingValue } from "./setting-groups";
 import {
   buildDefaultConfig,
-  buildVariantDefaults,
-  isChanged,
   listChangedSettings,
   listSettingGroups,
   listLeftOut,
   listSettingMeanings,
-  readSettingValue,
   readValueAt,
-  type Setting,
 } from "./settings";
 import { getSettingValue } from "./setting-values";
 

@@ -1,49 +1,15 @@
 import { AppError } from "@/contracts/errors";
 import { runKindSchema, type RunKind } from "@/contracts/records/run-state";
 import { runConfigSchema, type RunConfig } from "@/contracts/run-config/run-config";
-import type { ServeConfig } from "@/contracts/run-config/serve-config";
 import type { SettingMeta } from "@/contracts/run-config/setting";
+import type { Setting, SettingControl, SettingGroup } from "@/contracts/run-config/setting-group";
+import { getServed, listActiveSettings, listChangedOf, type Served } from "./setting-groups";
 import { getSettingValue } from "./setting-values";
-import { isSettingUsed } from "./trained-method";
 
 /**
  * The one description of the settings of a run, read from the schemas in contracts/run-config: title, meaning, the
  * paper's value, type, default, choices and path. The form, the command line, sweeps and the documentation use it.
  */
-
-/** How a value is typed in, and within which limits. */
-type SettingControl =
-  | { kind: "number"; integer: boolean; min: number | null; max: number | null; nullable: boolean }
-  | { kind: "text"; nullable: boolean }
-  | { kind: "choice"; options: string[] }
-  | { kind: "switch" };
-
-export interface Setting {
-  /** Dotted path in the configuration, e.g. "rl.steps". */
-  path: string;
-  meta: SettingMeta;
-  /** Undefined where a value must be given. */
-  default: unknown;
-  control: SettingControl;
-}
-
-/** Settings of one kind of a group, e.g. of the retriever `bm25`. */
-export interface SettingVariant {
-  value: string;
-  settings: Setting[];
-}
-
-export interface SettingGroup {
-  id: string;
-  title: string;
-  description: string;
-  settings: Setting[];
-  /** A setting that decides which further settings the group has; null: none does. */
-  variant: { path: string; options: SettingVariant[] } | null;
-}
-
-/** What a serve run serves. */
-export type Served = ServeConfig["what"];
 
 /** A part of the schema: one setting, a fixed value, an object with its parts, or alternatives of which `kind` chooses one. */
 type Part = { path: string; meta: SettingMeta } & (
@@ -238,34 +204,6 @@ export function buildDefaultConfig(kind: RunKind, served: Served = "retriever"):
   return { ...config, name: "" };
 }
 
-/** Values of a variant's settings when it is chosen. */
-export const buildVariantDefaults = ({
-  value,
-  settings,
-}: SettingVariant): Record<string, unknown> => ({
-  kind: value,
-  ...Object.fromEntries(
-    settings.map((setting) => [
-      setting.path.split(".").at(-1) ?? setting.path,
-      setting.default === undefined ? "" : setting.default,
-    ]),
-  ),
-});
-
-/** What a configuration serves, where it serves. */
-export const getServed = (config: object): Served =>
-  "what" in config && config.what === "model" ? "model" : "retriever";
-
-/** Whether a value differs from the setting's default: not where it is left out, or where there is no default. */
-export const isChanged = (setting: Setting, value: unknown): boolean =>
-  setting.default !== undefined && value !== undefined && value !== setting.default;
-
-/** Value of a setting in a configuration; its default where it is left out. */
-export function readSettingValue(setting: Setting, config: unknown): unknown {
-  const value = getSettingValue(config, setting.path);
-  return value === undefined ? setting.default : value;
-}
-
 /** Values of settings that a configuration leaves out, by path: each its default. */
 export const listLeftOut = (config: { kind: RunKind }): Record<string, unknown> =>
   Object.fromEntries(
@@ -310,26 +248,9 @@ export const listConditionalDefaults = (path: string): ConditionalDefault[] =>
     }),
   );
 
-/** The settings of a group that a configuration reads: of a variant, those of the chosen kind. */
-export const listActiveSettings = (group: SettingGroup, config: unknown): Setting[] => {
-  const { variant } = group;
-  const chosen = variant && getSettingValue(config, variant.path);
-  const settings =
-    variant?.options.find(({ value }) => value === chosen)?.settings ?? group.settings;
-  return settings.filter(({ path }) => isSettingUsed(path, config));
-};
-
-/** Whether a configuration reads anything of a group. */
-export const isGroupUsed = (group: SettingGroup, config: unknown): boolean =>
-  listActiveSettings(group, config).length > 0 ||
-  (group.variant !== null && isSettingUsed(group.variant.path, config));
-
 /** Paths of all settings that differ from their defaults. */
 export const listChangedSettings = (config: RunConfig): string[] =>
-  listSettingGroups(config.kind, getServed(config))
-    .flatMap((group) => listActiveSettings(group, config))
-    .filter((setting) => isChanged(setting, getSettingValue(config, setting.path)))
-    .map(({ path }) => path);
+  listChangedOf(listSettingGroups(config.kind, getServed(config)), config);
 
 /** What a setting means in some kinds of run. */
 export interface SettingMeaning extends Pick<SettingMeta, "title" | "description" | "paper"> {

@@ -5,7 +5,7 @@ import {
   SEARCH_TERMS,
   TRAINED_METHODS,
   type TrainedMethod,
-} from "@/contracts/run-config/trained-method";
+} from "@/contracts/run-config/trained-method-names";
 import { METHODS } from "./methods";
 
 /** Naive RAG and the generator that answers it. */

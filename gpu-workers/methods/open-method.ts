@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import type { MethodName } from "@/contracts/records/episode";
-import { getTrainedMethod, type TrainedMethod } from "@/contracts/run-config/trained-method";
+import { getTrainedMethod, type TrainedMethod } from "@/contracts/run-config/trained-method-names";
 import { METHODS, getMethodComponents } from "@/core/run/methods";
 import { AppError } from "@/contracts/errors";
 import { findCondensingPrompt, findMethodPrompt } from "@/core/prompts/built-in-prompts";

@@ -12,7 +12,8 @@ import { GLOSSARY_SECTIONS } from "@/core/glossary/glossary";
 import type { MetricDefinition } from "@/core/metrics/metric-definition";
 import { METRIC_FAMILIES, METRICS } from "@/core/metrics/metric-table";
 import { describeSettingValue } from "@/core/run/setting-values";
-import { listSettingGroups, type Setting } from "@/core/run/settings";
+import type { Setting } from "@/contracts/run-config/setting-group";
+import { listSettingGroups } from "@/core/run/settings";
 import { ROOT } from "@/lib/paths.mjs";
 
 const FOLDER = join(ROOT, "docs", "reference");

@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { join } from "node:path";
-import { Tokenizer } from "@huggingface/tokenizers";
+import type { Tokenizer } from "@huggingface/tokenizers";
 import { z } from "zod";
 import { parseJsonOrNull } from "@/lib/json";
 import { modelDir } from "@/lib/paths.mjs";
@@ -19,6 +19,7 @@ const tokenizers = new Map<string, Promise<Tokenizer>>();
 async function loadTokenizer(model: string): Promise<Tokenizer> {
   const read = async (file: string): Promise<object> =>
     JSON.parse(await readFile(join(modelDir(model), file), "utf8")) as object;
+  const { Tokenizer } = await import("@huggingface/tokenizers");
   return new Tokenizer(
     await read("tokenizer.json"),
     await read("tokenizer_config.json").catch(() => ({})),

@@ -5,7 +5,7 @@ import { HEAD_HELP } from "@/app/_ui/head-label";
 import { Help } from "@/app/_ui/help";
 import { ScrollRegion } from "@/app/_ui/scroll-region";
 import { SortHead } from "@/app/_ui/sort-head";
-import type { GlossaryTerm } from "@/core/glossary/glossary";
+import type { GlossaryTerm } from "@/core/glossary/term-titles";
 import {
   computeMeanCost,
   COSTS,

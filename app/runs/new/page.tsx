@@ -3,6 +3,7 @@ import { titlePage } from "@/app/_i18n/server";
 import { PageData } from "@/app/_lib/page-data";
 import { readParams, type GivenParams } from "@/app/_lib/read-params";
 import { PageSkeleton } from "@/app/_ui/states";
+import { chooseKind } from "./_components/choose-kind";
 import { NewRunView } from "./_components/new-run-view";
 
 export const generateMetadata = titlePage("New run");
@@ -12,12 +13,18 @@ export default function NewRunPage({ searchParams }: { searchParams: GivenParams
     <Suspense fallback={<PageSkeleton />}>
       <PageData
         read={async ({ trpc, client }) => {
-          const from = (await readParams(searchParams)).get("from");
+          const params = await readParams(searchParams);
+          const id = params.get("from");
+          const readStart = async () => {
+            const presets = client.fetchQuery(trpc.catalogue.presets.queryOptions());
+            const from = id ? await client.fetchQuery(trpc.runs.get.queryOptions({ id })) : null;
+            const wanted = chooseKind(params, await presets, from);
+            await client.prefetchQuery(trpc.catalogue.settings.queryOptions(wanted));
+          };
           await Promise.all([
-            client.prefetchQuery(trpc.catalogue.presets.queryOptions()),
+            readStart(),
             client.prefetchQuery(trpc.catalogue.questionSets.queryOptions()),
             client.prefetchQuery(trpc.corpora.list.queryOptions()),
-            from && client.prefetchQuery(trpc.runs.get.queryOptions({ id: from })),
           ]);
         }}
       >

@@ -1,7 +1,7 @@
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
-import { isGrouped } from "@/contracts/run-config/grouped";
-import { getTrainedMethod } from "@/contracts/run-config/trained-method";
+import { isGrouped } from "@/contracts/run-config/algorithm-names";
+import { getTrainedMethod } from "@/contracts/run-config/trained-method-names";
 import { AppError } from "@/contracts/errors";
 import type { EpisodeRecord } from "@/contracts/records/episode";
 import type { Executor } from "@/gpu-workers/jobs/run-context";

@@ -1,4 +1,4 @@
-import type { TrainedMethod } from "@/contracts/run-config/trained-method";
+import type { TrainedMethod } from "@/contracts/run-config/trained-method-names";
 import type { Question } from "@/contracts/worker-protocol/questions";
 
 /** What a demonstration knows when its next text is due. */

@@ -3,7 +3,7 @@ import { AppError } from "@/contracts/errors";
 import type { Episode } from "@/contracts/records/episode";
 import { resolveSampling, type TokenSampling } from "@/contracts/run-config/sampling";
 import type { TrainConfig } from "@/contracts/run-config/train-config";
-import type { TrainedMethod } from "@/contracts/run-config/trained-method";
+import type { TrainedMethod } from "@/contracts/run-config/trained-method-names";
 import type { Question } from "@/contracts/worker-protocol/questions";
 import { findMethodPrompt } from "@/core/prompts/built-in-prompts";
 import { createPromptTemplate } from "@/core/prompts/prompt-template";

@@ -1,6 +1,6 @@
 import { AppError } from "@/contracts/errors";
 import type { TrainConfig } from "@/contracts/run-config/train-config";
-import { getTrainedMethod } from "@/contracts/run-config/trained-method";
+import { getTrainedMethod } from "@/contracts/run-config/trained-method-names";
 import type { DocumentStore } from "@/gpu-workers/retrieval/corpus/document-store";
 import type { Retriever } from "@/gpu-workers/retrieval/retriever";
 import type { EpisodeSource } from "@/gpu-workers/rl/episode-source";

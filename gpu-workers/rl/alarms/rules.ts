@@ -1,5 +1,5 @@
 import type { Measured } from "@/contracts/records/alarms";
-import { isGrouped } from "@/contracts/run-config/grouped";
+import { isGrouped } from "@/contracts/run-config/algorithm-names";
 import type { MetricName } from "@/core/metrics/metric-table";
 import {
   compareWithLimit,

@@ -1,4 +1,4 @@
-import type { AlgorithmName } from "@/contracts/run-config/algorithm";
+import type { AlgorithmName } from "@/contracts/run-config/algorithm-names";
 
 /**
  * An episode as an algorithm sees it. Lists have an entry for each action token, in order, those of the critic one for

@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { computeMean } from "@/core/statistics/summary";
 import { rlSchema } from "@/contracts/run-config/rl";
-import type { AlgorithmName } from "@/contracts/run-config/algorithm";
+import type { AlgorithmName } from "@/contracts/run-config/algorithm-names";
 import { createAlgorithm } from "./create-algorithm";
 import { computeNetReward, type Trajectory } from "./algorithm";
 import { computeDiscountedReturns, buildTokenRewards, whiten } from "./returns";

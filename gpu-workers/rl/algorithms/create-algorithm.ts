@@ -1,5 +1,5 @@
 import type { RlConfig } from "@/contracts/run-config/rl";
-import type { AlgorithmName } from "@/contracts/run-config/algorithm";
+import type { AlgorithmName } from "@/contracts/run-config/algorithm-names";
 import type { Algorithm } from "./algorithm";
 import { createCispo } from "./cispo";
 import { createDapo } from "./dapo";

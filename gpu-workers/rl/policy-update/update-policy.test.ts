@@ -2,7 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { EngineResult } from "@/contracts/engine/dialect";
-import { algorithmNameSchema } from "@/contracts/run-config/algorithm";
+import { ALGORITHM_NAMES } from "@/contracts/run-config/algorithm-names";
 import { trainConfigSchema, type TrainConfig } from "@/contracts/run-config/train-config";
 import { EngineError } from "@/gpu-workers/llm/engine/client";
 import { createAlgorithm } from "@/gpu-workers/rl/algorithms/create-algorithm";
@@ -141,7 +141,7 @@ const parts = (
 });
 
 describe("an update", () => {
-  it.each(algorithmNameSchema.options)(
+  it.each(ALGORITHM_NAMES)(
     "%s: no fed, retrieved or forced token weighs anything or has an advantage",
     async (algorithm) => {
       const made = parts(config({ algorithm }));

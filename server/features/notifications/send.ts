@@ -1,9 +1,8 @@
-import { fetch } from "undici";
 import { z } from "zod";
 import type { ChannelAddress } from "@/contracts/api/notifications";
 import { parseJsonOrNull } from "@/lib/json";
 import { describeFetchError } from "@/lib/errors";
-import { guardedAgent, guardedLookup } from "@/server/platform/guarded-agent";
+import { fetchGuarded, guardedLookup } from "@/server/platform/guarded-agent";
 import { buildMailText, buildRequest, type Message } from "./message";
 
 const SEND_MS = 15_000;
@@ -32,13 +31,12 @@ async function post(
   message: Message,
 ): Promise<void> {
   const { url, headers, body } = buildRequest(address, message, Date.now());
-  const response = await fetch(url, {
+  const response = await fetchGuarded(url, {
     method: "POST",
     headers,
     body,
     // Nothing is sent to where a redirection leads: that address was given by nobody.
     redirect: "manual",
-    dispatcher: guardedAgent,
     signal: AbortSignal.timeout(SEND_MS),
   }).catch((error: unknown) => {
     throw new Error(describeFetchError(error), { cause: error });

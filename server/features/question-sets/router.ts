@@ -13,6 +13,8 @@ import {
   listQuestionsRequestSchema,
   listQuestionsResponseSchema,
 } from "@/contracts/api/question-sets";
+import { listSettingsRequestSchema, listSettingsResponseSchema } from "@/contracts/api/new-run";
+import { listSettingGroups } from "@/core/run/settings";
 import { z } from "zod";
 import { procedure, router } from "@/server/trpc/trpc";
 
@@ -21,6 +23,11 @@ export const questionSetsRouter = router({
     .input(z.object({}).optional())
     .output(listPresetsResponseSchema)
     .query(({ ctx }) => ctx.services.launcher.listPresets()),
+  /** The description of a run's settings, so that a form can be drawn without their schemas. */
+  settings: procedure
+    .input(listSettingsRequestSchema)
+    .output(listSettingsResponseSchema)
+    .query(({ input }) => listSettingGroups(input.kind, input.served)),
   corpora: procedure
     .input(z.object({}).optional())
     .output(listCorporaResponseSchema)

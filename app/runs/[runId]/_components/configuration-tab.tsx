@@ -7,9 +7,9 @@ import {
   isChanged,
   isGroupUsed,
   listActiveSettings,
-  listSettingGroups,
   readSettingValue,
-} from "@/core/run/settings";
+} from "@/core/run/setting-groups";
+import { listSettingGroups } from "@/core/run/settings";
 import type { RunDetail } from "@/app/_lib/trpc";
 import { Card } from "@/app/_ui/card";
 import { CopyButton } from "@/app/_ui/copy-button";

@@ -8,8 +8,13 @@ import type { RunDetail } from "@/app/_lib/trpc";
 import { useRunActions } from "@/app/_lib/use-run-actions";
 import { Button } from "@/app/_ui/button";
 import { ConfirmDialog } from "@/app/_ui/confirm-dialog";
-import { StepsDialog } from "./steps-dialog";
+import { deferPart } from "@/app/_ui/optional-part";
 import { UpstreamFiles } from "./upstream-files";
+
+const StepsDialog = deferPart(
+  () => import("./steps-dialog").then((m) => m.StepsDialog),
+  () => null,
+);
 
 /**
  * What can be done with the run. Whatever stops it asks first, in a dialog: no button takes the place of the one that

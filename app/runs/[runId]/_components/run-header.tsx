@@ -10,7 +10,7 @@ import { ImportedBadge } from "@/app/_ui/badge";
 import { BackLink } from "@/app/_ui/back-link";
 import { CopyButton } from "@/app/_ui/copy-button";
 import { RunStateBadge } from "@/app/_ui/run-state";
-import { getTrainedMethod } from "@/contracts/run-config/trained-method";
+import { getTrainedMethod } from "@/contracts/run-config/trained-method-names";
 import { METHODS } from "@/core/run/methods";
 import { AwayNotice } from "./away-notice";
 import { LearningLine } from "./learning-line";

@@ -7,7 +7,8 @@ import { useNow } from "@/app/_lib/use-now";
 import type { Draft } from "@/app/_settings/draft";
 import { Button } from "@/app/_ui/button";
 import type { RunConfig } from "@/contracts/run-config/run-config";
-import { discardDraft, keepDraft, readDraft } from "./kept-draft";
+import { discardDraft } from "./draft-storage";
+import type { FormRules } from "./rules";
 
 interface KeptDraftOptions {
   /** What the form begins with: each has its own draft. */
@@ -15,25 +16,28 @@ interface KeptDraftOptions {
   begin: RunConfig;
   draft: Draft;
   form: UseFormReturn<Draft, unknown, RunConfig>;
+  /** Null while they are loaded: until then nothing is kept or given back. */
+  rules: FormRules | null;
 }
 
 /** Keeps the form's values in this browser, and gives back those that were kept before. */
-export function useKeptDraft({ key, begin, draft, form }: KeptDraftOptions) {
+export function useKeptDraft({ key, begin, draft, form, rules }: KeptDraftOptions) {
   const [restoredAt, setRestoredAt] = useState<number | null>(null);
   const restore = useCallback(
     (from: string): void => {
-      const kept = readDraft(from);
+      const kept = rules?.readDraft(from) ?? null;
       setRestoredAt(kept?.at ?? null);
       if (!kept) return;
       form.reset(kept.draft);
       void form.trigger();
     },
-    [form],
+    [form, rules],
   );
-  const first = useRef(key);
-  useEffect(() => restore(first.current), [restore]);
+  const now = useRef(key);
+  useEffect(() => void (now.current = key), [key]);
+  useEffect(() => restore(now.current), [restore]);
   // The values now: those of the draft are a moment old, and may be of what the form showed before.
-  useEffect(() => keepDraft(key, form.getValues(), begin), [key, begin, draft, form]);
+  useEffect(() => rules?.keepDraft(key, form.getValues(), begin), [key, begin, draft, form, rules]);
   const discard = (): void => {
     discardDraft(key);
     setRestoredAt(null);

@@ -1,7 +1,8 @@
 // @vitest-environment jsdom
 import { beforeEach, expect, it } from "vitest";
 import { buildDefaultConfig } from "@/core/run/settings";
-import { discardDraft, keepDraft, readDraft } from "./kept-draft";
+import { discardDraft } from "./draft-storage";
+import { keepDraft, readDraft } from "./kept-draft";
 
 const start = { ...buildDefaultConfig("train"), name: "A run" };
 

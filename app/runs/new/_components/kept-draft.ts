@@ -2,10 +2,10 @@ import { z } from "zod";
 import { parseJson } from "@/app/_lib/parse-json";
 import type { Draft } from "@/app/_settings/draft";
 import { runConfigSchema, type RunConfig } from "@/contracts/run-config/run-config";
+import { discardDraft, readStoredDraft, storeDraft } from "./draft-storage";
 
-/** Drafts of configurations, one for each thing that a form begins with, kept in this browser until they are launched or discarded. */
+/** Drafts of configurations, kept until they are launched or discarded. */
 
-const PREFIX = "s3.draft.";
 /** Older drafts are forgotten. */
 const KEPT_MS = 30 * 24 * 3_600_000;
 const storedSchema = z.object({ at: z.number(), draft: z.record(z.string(), z.unknown()) });
@@ -18,7 +18,7 @@ export interface KeptDraft {
 
 /** The draft that was kept for a form; null where there is none. */
 export function readDraft(key: string): KeptDraft | null {
-  const stored = storedSchema.safeParse(parseJson(localStorage.getItem(PREFIX + key) ?? "")).data;
+  const stored = storedSchema.safeParse(parseJson(readStoredDraft(key) ?? "")).data;
   if (!stored || Date.now() - stored.at > KEPT_MS) return null;
   // Settings that were added since take their defaults.
   const { data } = runConfigSchema.safeParse(stored.draft);
@@ -30,7 +30,5 @@ export function keepDraft(key: string, draft: Draft, start: RunConfig): void {
   const text = JSON.stringify(draft);
   if (text === JSON.stringify(start)) discardDraft(key);
   else if (text !== JSON.stringify(readDraft(key)?.draft))
-    localStorage.setItem(PREFIX + key, JSON.stringify({ at: Date.now(), draft }));
+    storeDraft(key, JSON.stringify({ at: Date.now(), draft }));
 }
-
-export const discardDraft = (key: string): void => localStorage.removeItem(PREFIX + key);

@@ -8,16 +8,21 @@ import { formatIssueMessage } from "@/app/_lib/issue-text";
 import { useTRPC, type RunCheck } from "@/app/_lib/trpc";
 import { useDelayed } from "@/app/_lib/use-delayed";
 import { useTask } from "@/app/_lib/use-task";
-import { IndexPlan } from "@/app/_retrieval/index-plan";
-import { buildPlanRequest } from "@/app/_retrieval/plan-question";
 import { Button } from "@/app/_ui/button";
-import { ErrorState } from "@/app/_ui/states";
-import { runConfigSchema, type RunConfig } from "@/contracts/run-config/run-config";
+import { deferPart } from "@/app/_ui/optional-part";
+import { ErrorState, Skeleton } from "@/app/_ui/states";
+import type { RunConfig } from "@/contracts/run-config/run-config";
 import { DryRunButton, DryRunPanel } from "./dry-run";
 import { LaunchCard } from "./launch-card";
 import { MemoryPanel } from "./memory-panel";
 import { ProjectedTime } from "./projected-time";
+import type { FormRules } from "./rules";
 import type { Draft } from "@/app/_settings/draft";
+
+const PlanOfRun = deferPart(
+  () => import("./plan-of-run").then((m) => m.PlanOfRun),
+  () => <Skeleton className="h-24" />,
+);
 
 type Problem = RunCheck["issues"][number];
 
@@ -26,13 +31,21 @@ const CHECK_DELAY_MS = 350;
 
 interface LaunchPanelProps {
   config: RunConfig | null;
+  /** Null while what validates the settings is loaded. */
+  rules: FormRules | null;
   preset: string | null;
   onLaunched: () => void;
   onShowSetting: (path: string) => void;
 }
 
 /** The launch and the dry run, in sight wherever one is in the form, with what the configuration still needs. */
-export function LaunchPanel({ config, preset, onLaunched, onShowSetting }: LaunchPanelProps) {
+export function LaunchPanel({
+  config,
+  rules,
+  preset,
+  onLaunched,
+  onShowSetting,
+}: LaunchPanelProps) {
   const t = useText();
   const trpc = useTRPC();
   const router = useRouter();
@@ -52,7 +65,7 @@ export function LaunchPanel({ config, preset, onLaunched, onShowSetting }: Launc
     }),
   );
   const dryRun = useTask();
-  const problems = config ? (check.data?.issues ?? []) : listProblems(getValues());
+  const problems = config ? (check.data?.issues ?? []) : (rules?.listProblems(getValues()) ?? []);
   const requirements = config ? (check.data?.requirements ?? []) : [];
   const unmet = requirements.filter((r) => !r.ok);
   const startable = config !== null && problems.length === 0;
@@ -105,9 +118,7 @@ export function LaunchPanel({ config, preset, onLaunched, onShowSetting }: Launc
       {config && check.data?.memory ? <MemoryPanel estimates={check.data.memory} /> : null}
       {config?.kind === "index" ? (
         <div className="mt-4 border-t pt-4">
-          <IndexPlan
-            question={buildPlanRequest(checkedConfig?.kind === "index" ? checkedConfig : config)}
-          />
+          <PlanOfRun config={checkedConfig?.kind === "index" ? checkedConfig : config} />
         </div>
       ) : null}
       {canDryRun ? <DryRunPanel dryRun={dryRun} /> : null}
@@ -174,11 +185,4 @@ function RequirementItem({ name, ok, detail }: RunCheck["requirements"][number])
       </span>
     </li>
   );
-}
-
-function listProblems(draft: Draft): Problem[] {
-  const result = runConfigSchema.safeParse(draft);
-  return result.success
-    ? []
-    : result.error.issues.map((i) => ({ path: i.path.join("."), message: i.message }));
 }

@@ -1,13 +1,18 @@
 // @vitest-environment jsdom
 import { fireEvent, screen, waitFor, within } from "@testing-library/react";
 import userEvent from "@testing-library/user-event";
-import { beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { PresetRow } from "@/app/_lib/trpc";
 import { renderPage, type Answers } from "@/app/_testing/render-page";
 import { runConfigSchema, type RunConfig } from "@/contracts/run-config/run-config";
 import { listRunParts } from "@/core/presets/run-parts";
 import { PRESETS } from "@/core/presets/run-presets";
+import { listSettingGroups } from "@/core/run/settings";
 import { NewRunForm } from "./new-run-form";
+import { formRules } from "./rules";
+
+// Loaded before anything is drawn, as a test waits a second at most.
+await Promise.all([formRules.load(), import("./sweep-parts")]);
 
 const OFFERED = {
   models: new Set(["smollm2-135m-instruct"]),
@@ -23,8 +28,8 @@ const presets: PresetRow[] = PRESETS.map((preset) => ({
 }));
 const findPreset = (id: string): PresetRow => presets.find((preset) => preset.id === id)!;
 
-/** The form as it opens with a preset; what is launched lands in `launched`. */
-function draw(presetId: string, answers: Answers = {}, address = "/runs/new") {
+/** The form as it opens with a preset, once its settings stand; what is launched lands in `launched`. */
+async function draw(presetId: string, answers: Answers = {}, address = "/runs/new") {
   const launched: { config: RunConfig; preset: string | null }[] = [];
   const preset = findPreset(presetId);
   const view = renderPage(
@@ -41,6 +46,7 @@ function draw(presetId: string, answers: Answers = {}, address = "/runs/new") {
       "runs.checkpointChoices": () => [],
       "corpora.list": () => [],
       "catalogue.questionSets": () => [],
+      "catalogue.settings": ({ kind, served }) => listSettingGroups(kind, served),
       "runs.launch": (input) => {
         launched.push(input as never);
         return { id: "11111111-1111-4111-8111-111111111111" };
@@ -49,7 +55,8 @@ function draw(presetId: string, answers: Answers = {}, address = "/runs/new") {
     },
     address,
   );
-  const launch = within(screen.getByRole("region", { name: "Launch" }));
+  await waitFor(() => expect(document.querySelector("[data-setting]")).not.toBeNull());
+  const launch = within(await screen.findByRole("region", { name: "Launch" }));
   return { ...view, user: userEvent.setup({ delay: null }), launched, launch };
 }
 
@@ -57,10 +64,11 @@ const findField = (path: string): HTMLInputElement =>
   document.getElementById(`setting-${path}`) as HTMLInputElement;
 
 beforeEach(() => localStorage.clear());
+afterEach(() => vi.restoreAllMocks());
 
 describe("the new run form", () => {
-  it("names each part that a preset lacks, with its size and the command that fetches it", () => {
-    draw("paper-qwen2.5-3b");
+  it("names each part that a preset lacks, with its size and the command that fetches it", async () => {
+    await draw("paper-qwen2.5-3b");
     const parts = within(screen.getByRole("list", { name: "Parts to fetch" }));
     expect(
       parts.getByText(
@@ -72,11 +80,11 @@ describe("the new run form", () => {
   });
 
   it("keeps what was changed until it is discarded", async () => {
-    const first = draw("serve-smollm2");
+    const first = await draw("serve-smollm2");
     fireEvent.change(findField("name"), { target: { value: "Mine" } });
     await waitFor(() => expect(localStorage.length).toBe(1));
     first.unmount();
-    const { user } = draw("serve-smollm2");
+    const { user } = await draw("serve-smollm2");
     await waitFor(() => expect(findField("name").value).toBe("Mine"));
     await user.click(screen.getByText("Discard them"));
     await waitFor(() => expect(findField("name").value).toBe("SmolLM2, served"));
@@ -84,7 +92,7 @@ describe("the new run form", () => {
   });
 
   it("finds settings by words, and those that were changed", async () => {
-    const { user } = draw("atlas-retrieval");
+    const { user } = await draw("atlas-retrieval");
     fireEvent.change(findField("k"), { target: { value: "7" } });
     const search = screen.getByPlaceholderText("Search settings");
     fireEvent.change(search, { target: { value: "corpus" } });
@@ -97,7 +105,7 @@ describe("the new run form", () => {
   });
 
   it("launches the configuration with what was changed, and nothing else", async () => {
-    const { user, launch, launched, visited } = draw("atlas-smollm2");
+    const { user, launch, launched, visited } = await draw("atlas-smollm2");
     await user.clear(findField("rl.steps"));
     await user.type(findField("rl.steps"), "7");
     const button = launch.getByRole("button", { name: "Launch" });
@@ -112,7 +120,7 @@ describe("the new run form", () => {
   });
 
   it("names a setting that is wrong, and launches nothing", async () => {
-    const { user, launch } = draw("atlas-smollm2");
+    const { user, launch } = await draw("atlas-smollm2");
     await user.clear(findField("rl.steps"));
     await user.type(findField("rl.steps"), "-3");
     await launch.findByText(/must be at least 0/);
@@ -124,8 +132,26 @@ describe("the new run form", () => {
     );
   });
 
+  it("can be filled in before validation is loaded, and launches nothing until then", async () => {
+    const { useModule } = formRules;
+    let isLoading = true;
+    vi.spyOn(formRules, "useModule").mockImplementation((wanted) => {
+      const rules = useModule(wanted);
+      return isLoading ? null : rules;
+    });
+    const { user, launch, launched } = await draw("serve-smollm2");
+    const button = launch.getByRole("button", { name: "Launch" });
+    await user.clear(findField("name"));
+    expect(button).toHaveProperty("disabled", true);
+    isLoading = false;
+    await user.type(findField("name"), "Mine");
+    await waitFor(() => expect(button).toHaveProperty("disabled", false), { timeout: 5_000 });
+    await user.click(button);
+    expect(launched).toMatchObject([{ config: { kind: "serve", name: "Mine" } }]);
+  });
+
   it("waits for a worker where none can run it", async () => {
-    const { launch, user, launched } = draw("atlas-rag", {
+    const { launch, user, launched } = await draw("atlas-rag", {
       "runs.check": () =>
         ({
           issues: [],
@@ -140,7 +166,7 @@ describe("the new run form", () => {
   });
 
   it("keeps what two kinds of run share when the kind changes", async () => {
-    const { user } = draw("atlas-smollm2");
+    const { user } = await draw("atlas-smollm2");
     await user.clear(findField("search.retrieve"));
     await user.type(findField("search.retrieve"), "5");
     await user.click(
@@ -155,7 +181,7 @@ describe("the new run form", () => {
 
   it("shows the runs of a sweep by their names, and says why it is none yet", async () => {
     const sent: unknown[] = [];
-    const { user } = draw(
+    const { user } = await draw(
       "atlas-smollm2",
       {
         "sweeps.launch": (input) => {
@@ -165,8 +191,8 @@ describe("the new run form", () => {
       },
       "/runs/new?as=sweep",
     );
+    const sweep = within(await screen.findByRole("region", { name: "Sweep" }));
     const launch = within(screen.getByRole("region", { name: "Launch" }));
-    const sweep = within(screen.getByRole("region", { name: "Sweep" }));
     await user.selectOptions(sweep.getByLabelText("Setting 1"), "rl.steps");
     expect(launch.getByText("Not yet a sweep"), "it has no values").toBeTruthy();
     expect(launch.getByRole("button", { name: "Launch" })).toHaveProperty("disabled", true);

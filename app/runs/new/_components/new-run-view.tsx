@@ -3,12 +3,12 @@ import { skipToken, useQuery } from "@tanstack/react-query";
 import { useSearchParams } from "next/navigation";
 import type { Text } from "@/app/_i18n/format-text";
 import { useText } from "@/app/_i18n/text-provider";
-import { buildBranchConfig, buildPredictConfig } from "@/app/_lib/config-conversion";
 import { useTRPC, type PresetRow, type RunDetail } from "@/app/_lib/trpc";
 import { ErrorState, Skeleton, SkeletonList } from "@/app/_ui/states";
-import { runConfigSchema, type RunConfig } from "@/contracts/run-config/run-config";
-import { runKindSchema } from "@/contracts/records/run-state";
+import type { RunConfig } from "@/contracts/run-config/run-config";
+import { readStoredDraft } from "./draft-storage";
 import { NewRunForm } from "./new-run-form";
+import { formRules, type FormRules } from "./rules";
 
 interface Start {
   config: RunConfig;
@@ -20,7 +20,12 @@ interface Start {
 }
 
 /** Of a run: a branch from its checkpoint, a prediction with it, or a copy. */
-function chooseStartOfRun(t: Text, params: URLSearchParams, from: RunDetail): Start {
+function chooseStartOfRun(
+  t: Text,
+  params: URLSearchParams,
+  from: RunDetail,
+  { buildBranchConfig, buildPredictConfig }: FormRules,
+): Start {
   const checkpoint = params.get("checkpoint");
   const step = Number(params.get("step") ?? 0);
   const values = { step, run: from.name };
@@ -54,28 +59,31 @@ function chooseStartOfRun(t: Text, params: URLSearchParams, from: RunDetail): St
 
 /**
  * The configuration that the form opens with: a run's (duplicate, or predict with its checkpoint), that of a corpus, a
- * preset's, or the first preset.
+ * preset's, or the first preset. Null where there is none, or while the rules by which it is made are loaded.
  */
 function chooseStart(
   t: Text,
   params: URLSearchParams,
   presets: readonly PresetRow[],
   from: RunDetail | undefined,
+  rules: FormRules | null,
 ): Start | null {
-  if (from) return chooseStartOfRun(t, params, from);
+  if (from) return rules && chooseStartOfRun(t, params, from, rules);
   const corpus = params.get("corpus");
-  const kind = runKindSchema.safeParse(params.get("kind")).data;
+  const kind = params.get("kind");
   if (corpus && (kind === "index" || kind === "serve"))
-    return {
-      config: runConfigSchema.parse({
-        kind,
-        name: `${kind === "index" ? "Index" : "Serve"} ${corpus}`.slice(0, 120),
-        corpus,
-      }),
-      preset: null,
-      origin: t("For the corpus “{corpus}”", { corpus }),
-      draftName: `${kind} ${corpus}`,
-    };
+    return (
+      rules && {
+        config: rules.runConfigSchema.parse({
+          kind,
+          name: `${kind === "index" ? "Index" : "Serve"} ${corpus}`.slice(0, 120),
+          corpus,
+        }),
+        preset: null,
+        origin: t("For the corpus “{corpus}”", { corpus }),
+        draftName: `${kind} ${corpus}`,
+      }
+    );
   const preset = presets.find((p) => p.id === params.get("preset")) ?? presets[0];
   if (!preset) return null;
   const questions = params.get("questions");
@@ -100,8 +108,15 @@ export function NewRunView() {
   const presets = useQuery(trpc.catalogue.presets.queryOptions());
   const from = useQuery(trpc.runs.get.queryOptions(fromId ? { id: fromId } : skipToken));
   const error = presets.error ?? from.error;
-  const start =
-    presets.data && (!fromId || from.data) ? chooseStart(t, params, presets.data, from.data) : null;
+  const choose = (rules: FormRules | null): Start | null =>
+    presets.data && (!fromId || from.data)
+      ? chooseStart(t, params, presets.data, from.data, rules)
+      : null;
+  const ofPreset = choose(null);
+  // What was kept is validated before anything is shown: it would take the place of what is typed meanwhile.
+  const isKept = ofPreset !== null && readStoredDraft(ofPreset.draftName) !== null;
+  const rules = formRules.useModule(fromId !== null || params.has("corpus") || isKept);
+  const start = rules ? choose(rules) : isKept ? null : ofPreset;
   return (
     <>
       <h1 className="text-lg font-semibold">{t("New run")}</h1>

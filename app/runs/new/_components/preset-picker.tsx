@@ -7,7 +7,7 @@ import type { PresetRow } from "@/app/_lib/trpc";
 import { Card } from "@/app/_ui/card";
 import { SearchInput } from "@/app/_ui/search-input";
 import { PartsToFetch } from "./parts-to-fetch";
-import { runKindSchema } from "@/contracts/records/run-state";
+import { RUN_KINDS } from "@/contracts/records/run-states";
 
 interface PresetPickerProps {
   presets: readonly PresetRow[];
@@ -17,7 +17,7 @@ interface PresetPickerProps {
 
 /** Training first, and what can run here before what cannot. */
 const rankPreset = ({ config, ready }: PresetRow): number =>
-  runKindSchema.options.indexOf(config.kind) + (ready ? 0 : 100);
+  RUN_KINDS.indexOf(config.kind) + (ready ? 0 : 100);
 
 /** Presets by name, in little room; what the chosen one is for, and what it lacks here, stands below. */
 export function PresetPicker({ presets, chosen, onChoose }: PresetPickerProps) {

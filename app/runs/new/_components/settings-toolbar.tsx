@@ -5,7 +5,7 @@ import { useShortcuts } from "@/app/_lib/use-shortcuts";
 import { Button } from "@/app/_ui/button";
 import { Select } from "@/app/_ui/field";
 import { SearchInput } from "@/app/_ui/search-input";
-import type { SettingGroup } from "@/core/run/settings";
+import type { SettingGroup } from "@/contracts/run-config/setting-group";
 
 interface SettingsToolbarProps {
   groups: readonly SettingGroup[];

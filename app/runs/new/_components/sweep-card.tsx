@@ -1,14 +1,15 @@
 "use client";
 import { Plus, X } from "lucide-react";
 import { useMemo } from "react";
-import type { SettingGroup } from "@/core/run/settings";
+import type { SettingGroup } from "@/contracts/run-config/setting-group";
 import { useText } from "@/app/_i18n/text-provider";
 import { Button } from "@/app/_ui/button";
 import { Card } from "@/app/_ui/card";
 import { Input, Select, Textarea } from "@/app/_ui/field";
 import { SWEEP_PRESETS, type SweepPreset } from "@/core/presets/sweep-presets";
 import { SegmentedControl } from "@/app/_ui/segmented-control";
-import { listVariableSettings, type SweepDraft } from "./sweep-draft";
+import type { SweepDraft } from "./empty-sweep";
+import { listVariableSettings } from "./sweep-draft";
 
 interface Props {
   draft: SweepDraft;

@@ -6,7 +6,8 @@ import { listSettingPaths } from "@/core/run/settings";
 import { expandSweepOrThrow } from "@/core/sweep/expand-sweep";
 import { sweepSpecSchema } from "@/contracts/run-config/sweep";
 import { SWEEP_PRESETS } from "@/core/presets/sweep-presets";
-import { createSweepDraft, EMPTY_SWEEP, readSweep, listVariableSettings } from "./sweep-draft";
+import { EMPTY_SWEEP } from "./empty-sweep";
+import { createSweepDraft, readSweep, listVariableSettings } from "./sweep-draft";
 
 const base = { ...runConfigSchema.parse(PRESETS[0]!.config), name: "Mine" };
 

@@ -1,27 +1,12 @@
 import { markText } from "@/app/_i18n/format-text";
 import type { Draft } from "@/app/_settings/draft";
 import { AppError } from "@/contracts/errors";
-import type { SettingGroup } from "@/core/run/settings";
+import type { SettingGroup } from "@/contracts/run-config/setting-group";
 import { expandSweep, formatSweepProblem, type SweepRun } from "@/core/sweep/expand-sweep";
 import { formatSettingValue } from "@/core/sweep/varied-settings";
 import { type SettingValue, type SweepSpec } from "@/contracts/run-config/sweep";
 import { parseRow, parseSeeds, parseValues } from "@/core/sweep/sweep-text";
-
-/** A sweep while it is typed: values as text. */
-export interface SweepDraft {
-  mode: "grid" | "list";
-  axes: { path: string; text: string }[];
-  /** One row a line, e.g. "rl.steps=2, search.turns=1". */
-  rows: string;
-  seeds: string;
-}
-
-export const EMPTY_SWEEP: SweepDraft = {
-  mode: "grid",
-  axes: [{ path: "", text: "" }],
-  rows: "",
-  seeds: "",
-};
+import { EMPTY_SWEEP, type SweepDraft } from "./empty-sweep";
 
 export type ReadSweep =
   { ok: true; spec: unknown; runs: SweepRun[] } | { ok: false; problems: string[] };

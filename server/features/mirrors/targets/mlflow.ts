@@ -1,4 +1,3 @@
-import { fetch } from "undici";
 import { z } from "zod";
 import type { MirrorAddress } from "@/contracts/api/mirrors";
 import { chunk } from "@/lib/chunk";
@@ -7,7 +6,7 @@ import { parseJsonOrNull } from "@/lib/json";
 import { flattenConfig } from "@/core/run/config-groups";
 import { TERMINAL_STATES } from "@/core/run/transitions";
 import type { RunState } from "@/contracts/records/run-state";
-import { guardedAgent } from "@/server/platform/guarded-agent";
+import { fetchGuarded } from "@/server/platform/guarded-agent";
 import type { MirroredRun, MirrorTarget, Place } from "./target";
 
 const ANSWER_MS = 15_000;
@@ -74,12 +73,11 @@ export function createMlflowTarget(
     const base = `${address.url.replace(/\/+$/, "")}/api/2.0/mlflow/${path}`;
     const url =
       method === "GET" ? `${base}?${new URLSearchParams(body as Record<string, string>)}` : base;
-    const response = await fetch(url, {
+    const response = await fetchGuarded(url, {
       method,
       headers: { "content-type": "application/json", ...authorise(address) },
       ...(method === "POST" && { body: JSON.stringify(body) }),
       redirect: "manual",
-      dispatcher: guardedAgent,
       signal: AbortSignal.timeout(ANSWER_MS),
     }).catch((error: unknown) => {
       throw new Error(describeFetchError(error), { cause: error });

@@ -14,15 +14,20 @@ import { useTRPC, type RunDetail } from "@/app/_lib/trpc";
 import { useQueryParams, useSearchText } from "@/app/_lib/use-params";
 import { Button } from "@/app/_ui/button";
 import { Select } from "@/app/_ui/field";
+import { deferPart } from "@/app/_ui/optional-part";
 import { EmptyState, QueryErrorState, Skeleton, SkeletonList } from "@/app/_ui/states";
 import { ViewsMenu } from "@/app/runs/_components/views-menu";
 import { EPISODE_MEASURES } from "@/contracts/api/episode-list-values";
 import { TERMINAL_STATES } from "@/core/run/transitions";
-import { EpisodesHistogram } from "./episodes-histogram";
 import { EpisodesTable } from "./episodes-table";
 import { FilterBar } from "./filter-bar";
 import { RangeChips } from "./range-fields";
 import { useListKeys } from "./use-list-keys";
+
+const EpisodesHistogram = deferPart(
+  () => import("./episodes-histogram").then((m) => m.EpisodesHistogram),
+  () => <Skeleton className="h-29" />,
+);
 
 const CLEARED = Object.fromEntries(FILTER_PARAMS.map((name) => [name, null]));
 

@@ -14,7 +14,7 @@ import { Help } from "@/app/_ui/help";
 import { RowTable, type RowColumn } from "@/app/_ui/row-table";
 import { ScoreMark } from "@/app/_ui/score-mark";
 import { EPISODE_SORTS } from "@/contracts/api/episode-list-values";
-import type { GlossaryTerm } from "@/core/glossary/glossary";
+import type { GlossaryTerm } from "@/core/glossary/term-titles";
 
 interface Row extends EpisodeRow {
   href: string;

@@ -1,4 +1,16 @@
-import type { AlgorithmName } from "./algorithm";
+/** Algorithms of reinforcement learning, apart from their schema: forms need no zod for them. */
+export const ALGORITHM_NAMES = [
+  "ppo",
+  "grpo",
+  "dr-grpo",
+  "rloo",
+  "reinforce++",
+  "dapo",
+  "rejection-sampling",
+  "gspo",
+  "cispo",
+] as const;
+export type AlgorithmName = (typeof ALGORITHM_NAMES)[number];
 
 /** Algorithms whose baseline is not the group's, so that one sample per question is enough. */
 const UNGROUPED: readonly AlgorithmName[] = ["ppo", "reinforce++"];

@@ -1,0 +1,8 @@
+/** Settings that hold the text of a prompt, apart from their schemas: forms need no zod for them. */
+export const PROMPT_SETTINGS = [
+  "methodSettings.promptTemplate",
+  "methodSettings.condensingPrompt",
+  "generator.promptTemplate",
+  "judge.promptTemplate",
+] as const;
+export type PromptSetting = (typeof PROMPT_SETTINGS)[number];
