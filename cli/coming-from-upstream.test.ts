@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Command } from "commander";
 import { describe, expect, it } from "vitest";
-import { runKindSchema } from "@/contracts/records/run-state";
+import { launchedKindSchema } from "@/contracts/records/run-state";
 import { runConfigSchema } from "@/contracts/run-config/run-config";
 import { findPreset } from "@/core/presets/run-presets";
 import { listSettingPaths } from "@/core/run/settings";
@@ -49,7 +49,7 @@ const commands = listCode(ours).flatMap((code) => {
   if (!found && code.startsWith("npm run s3 -- ")) throw new Error(`${code} is no command.`);
   return found ? [{ code, ...found }] : [];
 });
-const KNOWN = new Set(runKindSchema.options.flatMap((kind) => listSettingPaths(kind)));
+const KNOWN = new Set(launchedKindSchema.options.flatMap((kind) => listSettingPaths(kind)));
 
 describe("the guide for users of upstream's code", () => {
   it("has the same code in both languages", () =>

@@ -22,7 +22,7 @@ import { formatDraftValue, type Draft } from "@/app/_settings/draft";
 import { filterSettings, isFiltering, type SettingFilter } from "@/app/_settings/setting-filter";
 import { SettingGroupCard } from "@/app/_settings/setting-group-card";
 import { runConfigSchema, type RunConfig } from "@/contracts/run-config/run-config";
-import { runKindSchema, type RunKind } from "@/contracts/records/run-state";
+import { launchedKindSchema, type LaunchedKind } from "@/contracts/records/run-state";
 import { sweepSpecSchema } from "@/contracts/run-config/sweep";
 import { DraftNotice, useKeptDraft } from "./draft-notice";
 import { JsonPanel } from "./json-panel";
@@ -35,7 +35,7 @@ import { SweepCard } from "./sweep-card";
 import { createSweepDraft, EMPTY_SWEEP, readSweep } from "./sweep-draft";
 import { SweepLaunch } from "./sweep-launch";
 
-const KIND_LABEL: Record<RunKind, string> = {
+const KIND_LABEL: Record<LaunchedKind, string> = {
   train: markText("Train"),
   predict: markText("Predict"),
   index: markText("Index"),
@@ -58,7 +58,7 @@ function useRunForm(start: RunConfig) {
   const draft = useDeferredValue(useWatch({ control: form.control }));
   // Not deferred: fields of the kind before would write their settings back into the form.
   const [kindNow, what] = useWatch({ control: form.control, name: ["kind", "what"] });
-  const kind = runKindSchema.catch("train").parse(kindNow);
+  const kind = launchedKindSchema.catch("train").parse(kindNow);
   const served = getServed({ what });
   const groups = useMemo(() => listSettingGroups(kind, served), [kind, served]);
   const parsed = useMemo(() => runConfigSchema.safeParse(draft), [draft]);
@@ -128,7 +128,7 @@ export function NewRunForm({ presets, start, startPreset, origin, draftName }: N
     const found = presets.find(({ id }) => id === wanted);
     if (found && found.id !== begin.name) choosePreset(found);
   });
-  const changeKind = (next: RunKind) => {
+  const changeKind = (next: LaunchedKind) => {
     const current = runConfigSchema.safeParse({
       ...form.getValues(),
       name: form.getValues("name") || "-",
@@ -274,13 +274,13 @@ function SettingsForm({ groups, filter }: SettingsFormProps) {
 }
 
 interface FormToolbarProps {
-  kind: RunKind;
+  kind: LaunchedKind;
   served: Served;
   asSweep: boolean;
   view: "form" | "json";
   /** What the settings come from, in words. */
   note: string | null;
-  onKind: (kind: RunKind) => void;
+  onKind: (kind: LaunchedKind) => void;
   onServed: (served: Served) => void;
   onSweep: (asSweep: boolean) => void;
   onView: (view: "form" | "json") => void;
@@ -304,7 +304,7 @@ function FormToolbar({
       <SegmentedControl
         label={t("Kind of run")}
         value={kind}
-        options={runKindSchema.options}
+        options={launchedKindSchema.options}
         text={(k) => t(KIND_LABEL[k])}
         onChange={onKind}
       />
