@@ -191,9 +191,19 @@ const READ_ENDPOINTS: Record<string, MlflowEndpoint> = {
   }),
 };
 
+/** Clients of version 3 ask for a run's models before they list its files: none are kept apart from files. */
+const MODEL_ENDPOINTS: Record<string, MlflowEndpoint> = {
+  "logged-models/search": define("POST", R.anything, () => Promise.resolve({ models: [] })),
+};
+
 /** The paths below /api/2.0/mlflow/ that are answered. */
 export const MLFLOW_ENDPOINTS: ReadonlyMap<string, MlflowEndpoint> = new Map(
-  Object.entries({ ...EXPERIMENT_ENDPOINTS, ...RUN_ENDPOINTS, ...READ_ENDPOINTS }),
+  Object.entries({
+    ...EXPERIMENT_ENDPOINTS,
+    ...RUN_ENDPOINTS,
+    ...READ_ENDPOINTS,
+    ...MODEL_ENDPOINTS,
+  }),
 );
 
 async function searchRuns(

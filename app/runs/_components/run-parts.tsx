@@ -214,9 +214,11 @@ export function RunMenu({ run }: { run: RunRow }) {
           <MenuItem disabled={!canResume || busy} onSelect={() => resume(run.id)}>
             <Play /> {t("Resume")}
           </MenuItem>
-          <MenuItem onSelect={() => duplicate(run.id)}>
-            <Copy /> {t("Duplicate")}
-          </MenuItem>
+          {run.kind === "external" ? null : (
+            <MenuItem onSelect={() => duplicate(run.id)}>
+              <Copy /> {t("Duplicate")}
+            </MenuItem>
+          )}
           <MenuItem onSelect={() => setEditing(true)}>
             <Pencil /> {t("Name, tags, notes")}
           </MenuItem>

@@ -81,6 +81,7 @@ const pageSchema = {
 const nameSchema = z.string().trim().min(1, "give the experiment a name").max(500);
 
 export const mlflowRequests = {
+  anything: z.looseObject({}),
   createExperiment: z.object({ name: nameSchema, tags: z.array(tagSchema).default([]) }),
   experiment: z.object({ experiment_id: experimentIdSchema }),
   experimentByName: z.object({ experiment_name: z.string() }),

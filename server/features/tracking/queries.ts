@@ -87,6 +87,7 @@ const trackedRunSchema = z.object({
   reportedBy: z.string(),
   startTime: z.number(),
   endTime: z.number().nullable(),
+  heardAt: z.date(),
   tags: textsColumn,
   metrics: jsonColumn<{ key: string; step: number; timestamp: number; value: number }[]>(),
 });
@@ -102,7 +103,7 @@ export const selectTrackedRuns = (
 ): Promise<TrackedRun[]> =>
   queryRows(db, trackedRunSchema)`
     SELECT r.id, r.name, r.state, r.config, r.deleted_at IS NOT NULL AS "isDeleted", e.experiment_id::text AS "experimentId", e.reported_by AS "reportedBy",
-      e.start_time::float8 AS "startTime", e.end_time::float8 AS "endTime", e.tags,
+      e.start_time::float8 AS "startTime", e.end_time::float8 AS "endTime", e.heard_at AS "heardAt", e.tags,
       coalesce((SELECT jsonb_agg(jsonb_build_object('key', s.name, 'step', s.last_step, 'timestamp', s.last_at::bigint, 'value', s.last_value) ORDER BY s.name)
         FROM external_series s WHERE s.run_id = r.id), '[]') AS metrics
     FROM external_runs e JOIN runs r ON r.id = e.run_id

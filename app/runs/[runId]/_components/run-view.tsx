@@ -53,6 +53,10 @@ const EvaluateOverview = dynamic(
   () => import("./evaluate-overview").then((m) => m.EvaluateOverview),
   { loading: PartLoading },
 );
+const ExternalOverview = dynamic(
+  () => import("./external-overview").then((m) => m.ExternalOverview),
+  { loading: PartLoading },
+);
 const IndexOverview = dynamic(() => import("./index-overview").then((m) => m.IndexOverview), {
   loading: PartLoading,
 });
@@ -156,6 +160,8 @@ function listTabs(kind: RunKind): Tab[] {
   const isTraining = kind === "train";
   return TABS.filter((tab) => {
     if (tab === "checkpoints" || tab === "questions") return isTraining;
+    // Its overview shows every metric.
+    if (tab === "metrics" && kind === "external") return false;
     return tab !== "episodes" || isTraining || kind === "predict";
   });
 }
@@ -192,6 +198,8 @@ function Overview({ run }: { run: RunDetail }) {
       return <EvaluateOverview run={run} />;
     case "serve":
       return <ServeOverview run={run} config={config} />;
+    case "external":
+      return <ExternalOverview run={run} />;
     case "index":
       return <IndexOverview run={run} config={config} />;
   }
