@@ -25,7 +25,9 @@ def report_as_upstream(project, name, steps):
     config = {"actor": {"optim": {"lr": 1e-6}}, "data": {f"key{i}": i for i in range(150)}}
     mlflow.log_params(flatten(config))
     for step in range(1, steps + 1):
-        mlflow.log_metrics(metrics={"critic/score/mean": step / 8, "actor/pg_loss": -step / 16}, step=step)
+        mlflow.log_metrics(
+            metrics={"critic/score/mean": step / 8, "actor/pg_loss": -step / 16}, step=step
+        )
     run_id = mlflow.active_run().info.run_id
     mlflow.end_run()
     return run_id
@@ -36,11 +38,17 @@ def report_by_client(folder):
     client = MlflowClient()
     name = "another experiment"
     found = client.get_experiment_by_name(name)
-    experiment = found.experiment_id if found else client.create_experiment(name, tags={"team": "a"})
+    experiment = (
+        found.experiment_id if found else client.create_experiment(name, tags={"team": "a"})
+    )
     run = client.create_run(experiment, run_name="by client", tags={"phase": "one"})
     run_id = run.info.run_id
-    batch = [Metric("loss", 1.0 / (step + 1), 1_700_000_000_000 + step, step) for step in range(1_000)]
-    client.log_batch(run_id, metrics=batch, params=[Param("lr", "0.1")], tags=[RunTag("phase", "two")])
+    batch = [
+        Metric("loss", 1.0 / (step + 1), 1_700_000_000_000 + step, step) for step in range(1_000)
+    ]
+    client.log_batch(
+        run_id, metrics=batch, params=[Param("lr", "0.1")], tags=[RunTag("phase", "two")]
+    )
     client.log_batch(run_id, metrics=batch)
     client.log_metric(run_id, "odd", math.nan, step=1)
     client.set_tag(run_id, "mlflow.note.content", "what it is about")
@@ -50,9 +58,13 @@ def report_by_client(folder):
     return {
         "run": client.get_run(run_id).to_dictionary(),
         "history": len(client.get_metric_history(run_id, "loss")),
-        "found": [one.info.run_id for one in client.search_runs([experiment], "metrics.loss < 0.5")],
+        "found": [
+            one.info.run_id for one in client.search_runs([experiment], "metrics.loss < 0.5")
+        ],
         "files": [entry.path for entry in client.list_artifacts(run_id, "notes")],
-        "text": open(client.download_artifacts(run_id, "notes/first.txt", folder), encoding="utf-8").read(),
+        "text": open(
+            client.download_artifacts(run_id, "notes/first.txt", folder), encoding="utf-8"
+        ).read(),
         "experiments": sorted(one.name for one in client.search_experiments()),
     }
 
@@ -61,4 +73,12 @@ if __name__ == "__main__":
     address, folder = sys.argv[1:]
     mlflow.set_tracking_uri(address)
     upstream = report_as_upstream("s3", "ppo", 5)
-    print(json.dumps({"upstream": upstream, "client": report_by_client(folder), "version": mlflow.__version__}))
+    print(
+        json.dumps(
+            {
+                "upstream": upstream,
+                "client": report_by_client(folder),
+                "version": mlflow.__version__,
+            }
+        )
+    )

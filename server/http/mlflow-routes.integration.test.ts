@@ -192,7 +192,7 @@ describe("MLflow's tracking API", () => {
       status: 400,
       code: "RESOURCE_ALREADY_EXISTS",
     });
-    const ids = [];
+    const ids: string[] = [];
     for (const [i, loss] of [0.5, 0.25, 1].entries()) {
       const id = await begin(`run ${i}`, { experiment_id: experiment, start_time: AT + i });
       await log(id, [point("loss", 1, 9), point("loss", 2, loss)], {
