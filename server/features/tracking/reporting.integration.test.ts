@@ -1,0 +1,62 @@
+import { execFile } from "node:child_process";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { PYTHON, ROOT } from "@/lib/paths.mjs";
+import { startTestServer, type TestServer } from "@/server/testing/test-server";
+
+const run = promisify(execFile);
+
+/** Our own Python client against the real server, in real Python. */
+describe("the Python client", () => {
+  let server: TestServer;
+
+  beforeAll(async () => {
+    server = await startTestServer();
+  });
+  afterAll(() => server.stop());
+
+  const runPython = (code: string, address = server.url) =>
+    run(PYTHON, ["-c", code], {
+      cwd: server.artifactsDir,
+      env: {
+        ...process.env,
+        PYTHONPATH: join(ROOT, "gpu-workers", "client"),
+        S3_TRACKING_URI: address,
+        USER: "ada",
+      },
+    });
+
+  it("reports a run that crashes and goes on, as one curve without a point twice", async () => {
+    const begin = `import os, s3_client
+run = s3_client.init("mine", experiment="it's nq", config={"actor": {"lr": 1e-6}}, tags={"team": "a"}, folder="runs", resume=True)
+`;
+    await runPython(`${begin}
+for step in (1, 2): run.log({"reward/mean": step / 4}, step=step)
+assert run._sender.drain(20)
+run.log({"reward/mean": 0.75}, step=3)
+os._exit(9)`).catch((error: unknown) => expect(error).toMatchObject({ code: 9 }));
+    await runPython(`${begin}
+run.log({"reward/mean": 1})
+assert run.finish()`);
+    const { rows } = await server.plane.runReader.list({
+      shelf: "listed",
+      sort: "newest",
+      limit: 10,
+      columns: [],
+    });
+    expect(rows).toMatchObject([{ name: "mine", state: "succeeded", tags: ["team: a"] }]);
+    const [{ id }] = rows as [{ id: string }];
+    const series = await server.plane.metrics.readSeries(id, ["reward/mean"], 100);
+    expect(series["reward/mean"]!.map(({ step, value }) => [step, value])).toEqual([
+      [1, 0.25],
+      [2, 0.5],
+      [3, 0.75],
+      [4, 1],
+    ]);
+    expect((await server.plane.runReader.get(id)).config).toMatchObject({
+      experiment: "it's nq",
+      parameters: { "actor/lr": "1e-06" },
+    });
+  });
+});
