@@ -1,4 +1,4 @@
-"""Reports a run by MLflow's own client, as upstream's fork and current trainers do, and prints what the client reads back."""
+"""Reports runs by MLflow's own client, as trainers do, and prints what the client reads back."""
 
 import json
 import math

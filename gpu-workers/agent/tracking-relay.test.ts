@@ -33,9 +33,12 @@ describe("the relay of MLflow's API", () => {
     dashboard.close();
   });
 
-  const askAs = (headers: Record<string, string>): Promise<number | undefined> =>
+  const askAs = (
+    headers: Record<string, string>,
+    path = `/${PATH}`,
+  ): Promise<number | undefined> =>
     new Promise((resolve) => {
-      sendRequest(`${relay.address}/${PATH}`, { headers }, (response) => {
+      sendRequest(relay.address, { headers, path }, (response) => {
         response.resume();
         resolve(response.statusCode);
       }).end();
@@ -56,9 +59,14 @@ describe("the relay of MLflow's API", () => {
       "trpc/runs.list",
       "api/2.0/mlflow",
       "worker",
-      "api/2.0/mlflow/../../../trpc/x",
     ])
       expect((await fetch(`${relay.address}/${path}`)).status, path).toBe(404);
+    for (const path of [
+      "/api/2.0/mlflow/../../../trpc/x",
+      "http://evil.example/api/2.0/mlflow/x",
+      "//evil.example/api/2.0/mlflow/x",
+    ])
+      expect(await askAs({}, path), path).toBe(404);
     expect(await askAs({ host: "rebound.example" })).toBe(403);
     expect(await askAs({ origin: "http://evil.example" })).toBe(403);
     expect(asked).toEqual([]);

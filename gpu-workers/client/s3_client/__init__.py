@@ -1,4 +1,4 @@
-"""Reports a training run to the s3 dashboard: init, log, finish. Neither waits for the network, nor raises."""
+"""Reports a training run to the s3 dashboard: init, log, finish. No call waits or raises."""
 
 from s3_client.run import Run, init
 

@@ -1,4 +1,4 @@
-"""What a run has to report, as lines of a file: it is the queue, and what a crash leaves is sent later."""
+"""What a run has to report, as lines of a file: a queue that a crash leaves whole."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Journal:
         self.run_id: str | None = state.get("run_id")
 
     def append(self, event: dict) -> None:
-        """Writes an event, so that it outlives this process. Raises OSError where the disk takes none."""
+        """Writes an event, so that it outlives this process. Raises OSError where that fails."""
         line = json.dumps(event, separators=(",", ":")).encode() + b"\n"
         with self._lock:
             self._file.write(line)

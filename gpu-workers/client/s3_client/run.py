@@ -35,8 +35,10 @@ def init(
     """
     Begins to report a run, or goes on with one of this name after a crash.
 
-    address: of the dashboard, or of the worker that forwards to it; else S3_TRACKING_URI, else MLFLOW_TRACKING_URI.
-    token: a worker's token or the installation's secret; else MLFLOW_TRACKING_TOKEN. On one machine none is needed.
+    address: of the dashboard, or of the worker that forwards to it; else S3_TRACKING_URI, else
+        MLFLOW_TRACKING_URI.
+    token: a worker's token or the installation's secret; else MLFLOW_TRACKING_TOKEN. On one
+        machine none is needed.
     folder: where what was not sent yet is kept.
     resume: goes on with the run of this name in `folder`; without it, a new run begins.
 
@@ -78,7 +80,7 @@ def find_home(folder: Path, name: str, resume: bool) -> Path:
 
 
 class Run:
-    """Reports go to a file at once, and from there to the dashboard by a thread: no call waits or raises."""
+    """Reports go to a file, and from there to the dashboard by a thread: no call waits or raises."""
 
     def __init__(self, journal: Journal | None, sender: Sender | None) -> None:
         self._journal = journal
@@ -115,7 +117,11 @@ class Run:
         self._append({"kind": "log", "params": items, "tags": named})
 
     def log(self, values: Mapping[str, Any], step: int | None = None) -> None:
-        """Reports numbers of a step; without `step`, of the one after the last. What is no number is left out, with a warning."""
+        """
+        Reports numbers of a step; without `step`, of the one after the last.
+
+        What is no number is left out, with a warning.
+        """
         with self._lock:
             self._step = self._step + 1 if step is None else int(step)
             at, step = int(time.time() * 1000), self._step
@@ -134,9 +140,10 @@ class Run:
 
     def finish(self, status: str = "FINISHED", wait_seconds: float = 30) -> bool:
         """
-        Says how the run ended (FINISHED, FAILED or KILLED) and waits for a while until all was sent.
+        Says how the run ended (FINISHED, FAILED or KILLED), and waits until all was sent.
 
-        Returns whether it was; what was not is sent by `init` with `resume`, or by `python -m s3_client FOLDER`.
+        Returns whether it was; what was not is sent by `init` with `resume`, or by
+        `python -m s3_client FOLDER`.
         """
         self._append(
             {"kind": "update", "body": {"status": status, "end_time": int(time.time() * 1000)}}

@@ -1,4 +1,4 @@
-"""Sends a journal's events by MLflow's tracking API (docs/guides/external-runs.md), in a thread of its own."""
+"""Sends a journal's events by MLflow's tracking API, in a thread of its own."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class RefusedError(Exception):
 
 
 class Sender(threading.Thread):
-    """Sends events in their order until it is stopped. A server that is away is asked again, later and later."""
+    """Sends events in their order until it is stopped, and again where the server is away."""
 
     def __init__(self, journal: Journal, address: str, token: str | None) -> None:
         super().__init__(name="s3-client", daemon=True)
@@ -43,7 +43,7 @@ class Sender(threading.Thread):
     def drain(self, seconds: float) -> bool:
         """Waits until all was sent. Returns whether it was."""
         end = time.monotonic() + seconds
-        # The thread may have become idle before it saw the last event: only the journal says that all was sent.
+        # The thread may have been idle before the last event: only the journal says what was sent.
         while not self._journal.is_all_sent():
             left = end - time.monotonic()
             if left <= 0:

@@ -15,7 +15,7 @@ NOWHERE = "http://127.0.0.1:9"
 
 
 class Tracker(BaseHTTPRequestHandler):
-    """Answers as a dashboard does, with faults: `failures` requests get 503, parameters named `bad` a 400."""
+    """Answers as a dashboard does: `failures` requests get 503, parameters named `bad` a 400."""
 
     def do_POST(self):
         server = self.server
