@@ -61,7 +61,7 @@ const metricSchema = z.object({
 });
 export type MlflowMetric = z.output<typeof metricSchema>;
 
-export const RUN_STATUSES = ["RUNNING", "SCHEDULED", "FINISHED", "FAILED", "KILLED"] as const;
+const RUN_STATUSES = ["RUNNING", "SCHEDULED", "FINISHED", "FAILED", "KILLED"] as const;
 /** Older clients send the number of the enumeration. */
 const statusSchema = z.union([
   z.enum(RUN_STATUSES),

@@ -275,7 +275,7 @@ export class TrackedRuns {
   }
 
   /** Stores a line in the log of a run: what its curves cannot show. */
-  async tell(tx: Transaction, runId: string, message: string): Promise<void> {
+  private async tell(tx: Transaction, runId: string, message: string): Promise<void> {
     const run = { runId, attempt: ATTEMPT };
     const line = { at: Date.now(), level: "warn" as const, source: "mlflow", message };
     await this.logs.append(tx.db, { workerId: null, run }, [line]);
