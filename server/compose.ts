@@ -48,6 +48,7 @@ import { Sweeps } from "./features/sweeps/sweeps";
 import { Tasks } from "./features/tasks/tasks";
 import { Experiments } from "./features/tracking/experiments";
 import { TrackedFiles } from "./features/tracking/tracked-files";
+import { TrackedRollouts } from "./features/tracking/tracked-rollouts";
 import { TrackedRuns } from "./features/tracking/tracked-runs";
 import type { Timings } from "./platform/timings";
 import { UpstreamExport } from "./features/upstream/upstream-export";
@@ -202,6 +203,7 @@ export function compose({
     experiments,
     trackedRuns,
     trackedFiles: new TrackedFiles(database, store, trackedRuns),
+    trackedRollouts: new TrackedRollouts(database, questionSets, trackedRuns),
     newRun: new NewRun(database),
     notifications,
     mirrors,

@@ -67,6 +67,7 @@ const TOPICS: Record<
   },
   episodes: {
     ofRun: [
+      "externalRuns.get",
       "episodes.list",
       "episodes.summary",
       "episodes.facets",

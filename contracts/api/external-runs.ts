@@ -10,6 +10,8 @@ export const externalRunResponseSchema = z.object({
   heardAt: z.date(),
   /** Its tags by MLflow's names. */
   tags: z.record(z.string(), z.string()),
+  /** Episodes that were made of its rollouts. */
+  episodes: z.int(),
   /** Its files, each under /artifacts/ID/NAME. */
   files: z.array(z.object({ id: z.uuid(), path: z.string(), name: z.string(), bytes: z.number() })),
 });

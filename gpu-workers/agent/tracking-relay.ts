@@ -10,8 +10,8 @@ import { AppError } from "@/contracts/errors";
 import { hasErrorCode } from "@/lib/errors";
 import { isLoopbackHost } from "@/lib/loopback";
 
-/** What MLflow's clients ask: nothing else of the dashboard is forwarded. */
-const PATH = /^\/(?:ajax-)?api\/\d\.\d\/mlflow(?:-artifacts)?\//;
+/** What trainers ask: nothing else of the dashboard is forwarded. */
+const PATH = /^\/(?:ajax-)?api\/\d\.\d\/(?:mlflow|mlflow-artifacts|s3)\//;
 const HOST = "127.0.0.1";
 /** A dashboard that moves no byte for this long is taken for gone. */
 const SILENCE_MS = 60_000;

@@ -15,6 +15,7 @@ import {
 import { selectTrackedRuns, type TrackedRun } from "@/server/features/tracking/queries";
 import { readFilter, readOrder } from "@/server/features/tracking/search-filter";
 import type { TrackedFiles } from "@/server/features/tracking/tracked-files";
+import type { TrackedRollouts } from "@/server/features/tracking/tracked-rollouts";
 import type { TrackedRuns } from "@/server/features/tracking/tracked-runs";
 import type { Database } from "@/server/platform/db/database";
 
@@ -24,6 +25,7 @@ export interface TrackingServices {
   experiments: Experiments;
   trackedRuns: TrackedRuns;
   trackedFiles: TrackedFiles;
+  trackedRollouts: TrackedRollouts;
 }
 
 /** One path of the API: how it is asked, and what answers it. */

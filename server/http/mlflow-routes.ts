@@ -1,8 +1,10 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { pipeline } from "node:stream/promises";
 import { AppError, parseOrThrow, toWireError, type ErrorCode } from "@/contracts/errors";
+import { mlflowRequests } from "@/contracts/formats/mlflow/requests";
 import { parseJsonOrNull } from "@/lib/json";
 import { listEntries } from "@/server/features/tracking/mlflow-json";
+import { requireText } from "@/server/features/tracking/tracked-rollouts";
 import type { WorkerTokens } from "@/server/features/workers/worker-tokens";
 import { toDatabaseAppError } from "@/server/platform/db/errors";
 import type { Access } from "./access";
@@ -10,7 +12,7 @@ import { MLFLOW_ENDPOINTS, type TrackingServices } from "./mlflow-endpoints";
 import { openBodyStream, readBody } from "./request-body";
 
 /** Both prefixes are asked: programs use the first, MLflow's pages the second. */
-const PATH = /^\/(?:ajax-)?api\/\d\.\d\/(mlflow|mlflow-artifacts)\/(.+)$/;
+const PATH = /^\/(?:ajax-)?api\/\d\.\d\/(mlflow|mlflow-artifacts|s3)\/(.+)$/;
 const ARTIFACTS = "artifacts";
 const MAX_BODY_BYTES = 32 * 1024 * 1024;
 /** Without a token, as everything on this machine that trains may report. */
@@ -48,6 +50,7 @@ export async function serveMlflow(
     await requireAccess(request, services.workerTokens, access);
     const [, api, path] = PATH.exec(url.pathname)!;
     if (api === "mlflow-artifacts") await serveFiles(request, response, url, path!, services);
+    else if (api === "s3") sendJson(response, await storeRollouts(request, url, path!, services));
     else sendJson(response, await answerEndpoint(request, url, path!, services));
   } catch (error) {
     sendMlflowError(request, response, error);
@@ -88,6 +91,19 @@ async function answerEndpoint(
     throw new AppError("invalid-input", "A text holds the character 0, which cannot be stored.");
   const parsed = parseOrThrow(endpoint.schema, given, `The request ${path}`);
   return endpoint.answer(parsed as never, services);
+}
+
+/** POST /api/2.0/s3/rollouts: lines of a rollout file of a run that is observed. */
+async function storeRollouts(
+  request: IncomingMessage,
+  url: URL,
+  path: string,
+  { trackedRollouts }: TrackingServices,
+): Promise<object> {
+  if (path !== "rollouts" || request.method !== "POST")
+    throw new AppError("unsupported", `${request.method} ${url.pathname} is not answered here.`);
+  const parsed = parseOrThrow(mlflowRequests.rollouts, readQuery(url), "The query of rollouts");
+  return trackedRollouts.store(parsed, requireText(await readBody(request, MAX_BODY_BYTES)));
 }
 
 /** Parameters of an address; one that ends in `s` may be there several times. */

@@ -35,6 +35,7 @@ import type { Sweeps } from "@/server/features/sweeps/sweeps";
 import type { Tasks } from "@/server/features/tasks/tasks";
 import type { Experiments } from "@/server/features/tracking/experiments";
 import type { TrackedFiles } from "@/server/features/tracking/tracked-files";
+import type { TrackedRollouts } from "@/server/features/tracking/tracked-rollouts";
 import type { TrackedRuns } from "@/server/features/tracking/tracked-runs";
 import type { UpstreamExport } from "@/server/features/upstream/upstream-export";
 import type { UpstreamImport } from "@/server/features/upstream/upstream-import";
@@ -87,4 +88,5 @@ export interface Services {
   experiments: Experiments;
   trackedRuns: TrackedRuns;
   trackedFiles: TrackedFiles;
+  trackedRollouts: TrackedRollouts;
 }

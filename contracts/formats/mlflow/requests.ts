@@ -144,4 +144,13 @@ export const mlflowRequests = {
     max_results: integerSchema.pipe(z.number().positive().max(2_500)).default(2_500),
   }),
   listArtifacts: defineRunRequest({ path: z.string().default("") }),
+  /** Not MLflow's: a piece of a file of verl's rollout_data_dir, whose lines are the body. */
+  rollouts: defineRunRequest({
+    file: z.string().min(1).max(200),
+    /** Number of the first line in its file, from 0. */
+    line: integerSchema.pipe(z.number().min(0)).default(0),
+    questions: z.string().min(1, "name the question set that the rollouts answer"),
+    corpus: z.string().min(1).max(120).default("external"),
+  }),
 } as const;
+export type MlflowRolloutsRequest = z.output<typeof mlflowRequests.rollouts>;

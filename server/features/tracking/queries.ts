@@ -210,3 +210,39 @@ export const deleteTrackedFiles = (
     UPDATE artifacts SET deleted_at = clock_timestamp() WHERE run_id = ${runId}::uuid AND kind = 'export' AND deleted_at IS NULL
       AND (metadata ->> 'path' = ${path} OR starts_with(metadata ->> 'path', ${`${path}/`})) AND id IS DISTINCT FROM ${keptId}::uuid
     RETURNING id`;
+
+/** Those of these keys that a run has episodes of. */
+export async function selectEpisodeKeys(
+  db: Queries,
+  runId: string,
+  keys: readonly string[],
+): Promise<Set<string>> {
+  const rows = await queryRows(db, z.object({ key: z.string() }))`
+    SELECT key FROM episodes WHERE run_id = ${runId}::uuid AND phase = 'train' AND key = ANY(${keys}::text[])`;
+  return new Set(rows.map(({ key }) => key));
+}
+
+/** Samples of each question that a run has at these steps, by `STEP QUESTION`. */
+export async function selectSampleCounts(
+  db: Queries,
+  runId: string,
+  steps: readonly number[],
+): Promise<Map<string, number>> {
+  const rows = await queryRows(db, z.object({ key: z.string(), samples: z.int() }))`
+    SELECT step || ' ' || question_id AS key, count(*)::int AS samples FROM episodes
+    WHERE run_id = ${runId}::uuid AND phase = 'train' AND step = ANY(${steps}::int[]) GROUP BY step, question_id`;
+  return new Map(rows.map(({ key, samples }) => [key, samples]));
+}
+
+/** Pins a run to the newest version of a question set, unless it is pinned to one already. */
+export const pinQuestionSet = (db: Queries, runId: string, name: string): Promise<number> =>
+  db.$executeRaw`
+    INSERT INTO run_question_sets (run_id, name, set_id)
+    SELECT ${runId}::uuid, s.name, s.id FROM question_sets s WHERE s.project_id = ${DEFAULT_PROJECT}::uuid AND s.name = ${name}
+    ORDER BY s.created_at DESC LIMIT 1 ON CONFLICT (run_id, name) DO NOTHING`;
+
+export async function countEpisodes(db: Queries, runId: string): Promise<number> {
+  const row = await queryRow(db, z.object({ episodes: z.int() }))`
+    SELECT count(*)::int AS episodes FROM episodes WHERE run_id = ${runId}::uuid`;
+  return row?.episodes ?? 0;
+}

@@ -1,4 +1,5 @@
 import { execFile } from "node:child_process";
+import { mkdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -58,5 +59,49 @@ assert run.finish()`);
       experiment: "it's nq",
       parameters: { "actor/lr": "1e-06" },
     });
+  });
+
+  it("follows a folder of rollouts while it is written, each whole line once", async () => {
+    const question = {
+      id: "q",
+      question: "Who?",
+      answers: ["she"],
+      goldIds: [],
+      type: null,
+      group: null,
+      goldQueries: [],
+    };
+    await server.plane.questionSets.store("who", [question], "test");
+    const created = await fetch(`${server.url}/api/2.0/mlflow/runs/create`, {
+      method: "POST",
+      body: JSON.stringify({ experiment_id: "0" }),
+    });
+    const { run: made } = (await created.json()) as { run: { info: { run_id: string } } };
+    const id = made.info.run_id.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5");
+    const folder = join(server.artifactsDir, "rollouts");
+    await mkdir(folder);
+    const line = (score: number) =>
+      JSON.stringify({ input: "Question: Who?", output: "she", score });
+    const follow = async () => {
+      await runPython(`import sys
+from s3_client.follow import main
+sys.argv = ["follow", "rollouts", "--run", "${made.info.run_id}", "--questions", "who", "--address", "${server.url}", "--once"]
+sys.exit(main())`);
+      const list = { runId: id, filter: "all", sortDirection: "ascending", limit: 50 } as const;
+      const { rows } = await server.plane.episodeReader.list({ ...list, cursor: undefined });
+      return rows.map(({ step, reward }) => [step, reward]);
+    };
+    await writeFile(join(folder, "1.jsonl"), `${line(1)}\n${line(0).slice(0, 20)}`);
+    expect(await follow()).toEqual([[1, 1]]);
+    await writeFile(join(folder, "1.jsonl"), `${line(1)}\n${line(0)}\n`);
+    await writeFile(join(folder, "2.jsonl"), `${line(0.5)}\n`);
+    const all = [
+      [1, 1],
+      [1, 0],
+      [2, 0.5],
+    ];
+    expect(await follow()).toEqual(all);
+    await rm(join(folder, ".s3-sent.json"));
+    expect(await follow()).toEqual(all);
   });
 });

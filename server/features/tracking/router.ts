@@ -7,10 +7,11 @@ export const externalRunsRouter = router({
     .output(externalRunResponseSchema)
     .query(async ({ ctx, input }) => {
       const { trackedRuns, trackedFiles } = ctx.services;
-      const [{ reportedBy, heardAt, tags }, files] = await Promise.all([
+      const [{ reportedBy, heardAt, tags }, files, episodes] = await Promise.all([
         trackedRuns.get(input.runId),
         trackedFiles.list(input.runId),
+        trackedRuns.countEpisodes(input.runId),
       ]);
-      return { reportedBy, heardAt, tags, files };
+      return { reportedBy, heardAt, tags, files, episodes };
     }),
 });

@@ -18,6 +18,7 @@ import type { Database, Transaction } from "@/server/platform/db/database";
 import type { Experiments } from "./experiments";
 import { extendEnds, isBeyond, selectNovel, splitByValue } from "./novel-points";
 import {
+  countEpisodes,
   deleteTag,
   insertTrackedRun,
   reopenAttempt,
@@ -122,7 +123,7 @@ export class TrackedRuns {
         if (odd.length > 0) await this.tell(tx, id, describeOdd(odd));
         const config = { ...run.config, parameters: mergeParameters(run.config, params) };
         const added = toRecord(tags);
-        await updateTrackedRun(tx.db, id, { tags: added });
+        if (tags.length > 0) await updateTrackedRun(tx.db, id, { tags: added });
         if (params.length > 0 || tags.length > 0 || headline !== null)
           await this.showTags(tx, id, config, run.tags, { ...run.tags, ...added }, headline);
       });
@@ -185,6 +186,11 @@ export class TrackedRuns {
     return points.sort((a, b) => a.step - b.step || a.at - b.at);
   }
 
+  /** Episodes of a run that were made of its rollouts. */
+  countEpisodes(id: string): Promise<number> {
+    return countEpisodes(this.database.db, id);
+  }
+
   /** Runs whose trainer says nothing any more become stalled. @returns how many */
   async markSilent({ externalSilenceMs }: { externalSilenceMs: number }): Promise<number> {
     const silent = await selectSilentRuns(this.database.db, externalSilenceMs, this.upSince);
@@ -198,11 +204,11 @@ export class TrackedRuns {
     return silent.length;
   }
 
-  /** Runs work under the lock of a run, which is thereby heard from again. */
-  private change(
-    id: string,
-    work: (tx: Transaction, run: TrackedRun) => Promise<void>,
-  ): Promise<void> {
+  /**
+   * Runs work under the lock of a run, which is thereby heard from again.
+   * @throws AppError "not-found", "invalid-input" where it is deleted
+   */
+  change(id: string, work: (tx: Transaction, run: TrackedRun) => Promise<void>): Promise<void> {
     return this.database.transact(async (tx) => {
       const { state } = await lockRun(tx.db, id);
       const run = await this.requireTracked(tx, id);
@@ -214,6 +220,7 @@ export class TrackedRuns {
       const by = { actor: run.reportedBy || "trainer", reason: "heard from again" };
       if (state === "stalled") await moveTo(tx, id, "running", by);
       await work(tx, run);
+      await updateTrackedRun(tx.db, id);
     });
   }
 
@@ -275,9 +282,9 @@ export class TrackedRuns {
   }
 
   /** Stores a line in the log of a run: what its curves cannot show. */
-  private async tell(tx: Transaction, runId: string, message: string): Promise<void> {
+  async tell(tx: Transaction, runId: string, message: string, source = "mlflow"): Promise<void> {
     const run = { runId, attempt: ATTEMPT };
-    const line = { at: Date.now(), level: "warn" as const, source: "mlflow", message };
+    const line = { at: Date.now(), level: "warn" as const, source, message };
     await this.logs.append(tx.db, { workerId: null, run }, [line]);
     tx.emit({ kind: "logs", runId, payload: { count: 1 } });
   }

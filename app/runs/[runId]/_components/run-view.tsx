@@ -90,6 +90,9 @@ export function RunView({ runId }: { runId: string }) {
   const rawTab = params.get("tab");
   const query = useQuery(trpc.runs.get.queryOptions({ id: runId }));
   usePrefetchSeries(runId, TIMING_METRICS);
+  const external = useQuery(
+    trpc.externalRuns.get.queryOptions({ runId }, { enabled: query.data?.kind === "external" }),
+  );
   const run = query.data;
   const title = run?.name;
   useEffect(() => {
@@ -111,7 +114,7 @@ export function RunView({ runId }: { runId: string }) {
       </>
     );
   const isTraining = run.config.kind === "train";
-  const shown = listTabs(run.config.kind);
+  const shown = listTabs(run.config.kind, (external.data?.episodes ?? 0) > 0);
   // A tab that this kind of run does not have (an evaluate run's questions are on its overview) leads to the overview.
   const tab: Tab = isTab(rawTab) && shown.includes(rawTab) ? rawTab : "overview";
   return (
@@ -156,13 +159,13 @@ function LoadingRun() {
 }
 
 /** The tabs that a kind of run has something for. */
-function listTabs(kind: RunKind): Tab[] {
+function listTabs(kind: RunKind, hasRollouts: boolean): Tab[] {
   const isTraining = kind === "train";
   return TABS.filter((tab) => {
     if (tab === "checkpoints" || tab === "questions") return isTraining;
     // Its overview shows every metric.
     if (tab === "metrics" && kind === "external") return false;
-    return tab !== "episodes" || isTraining || kind === "predict";
+    return tab !== "episodes" || isTraining || kind === "predict" || hasRollouts;
   });
 }
 
