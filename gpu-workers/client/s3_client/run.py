@@ -80,7 +80,7 @@ def find_home(folder: Path, name: str, resume: bool) -> Path:
 
 
 class Run:
-    """Reports go to a file, and from there to the dashboard by a thread: no call waits or raises."""
+    """Reports go to a file, and by a thread to the dashboard: no call waits or raises."""
 
     def __init__(self, journal: Journal | None, sender: Sender | None) -> None:
         self._journal = journal

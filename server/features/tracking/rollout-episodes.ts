@@ -43,6 +43,14 @@ export interface RolloutPlace {
 export const buildRolloutKey = ({ runId, file, line }: RolloutPlace): string =>
   hashJson(["observed rollout 1", runId, file, line]);
 
+/** An episode with the texts that it names. */
+export interface BuiltRollout {
+  record: EpisodeRecord;
+  documents: DocumentText[];
+  /** Windows of which no document can be read. */
+  emptyWindows: number;
+}
+
 /**
  * The episode of a rollout: its searches, windows and selections as far as the text shows them, and the reward. Where it
  * shows none, prompt and answer are one step, as no search is made up.
@@ -51,7 +59,7 @@ export function buildRolloutEpisode(
   { input, output, score, step }: RolloutLine,
   question: Question,
   place: RolloutPlace & { fileStep: number; sampleIndex: number },
-): { record: EpisodeRecord; documents: DocumentText[] } {
+): BuiltRollout {
   const text = `${input.replace(TURN_MARKS, "")}<|im_start|>assistant\n${output}`;
   const read = parseSequence(
     { golden_answers: [], context_with_info: "", response_str: text },
@@ -85,5 +93,8 @@ export function buildRolloutEpisode(
     attribution: null,
     formatErrors: [],
   };
-  return { record, documents: hasSearches ? read.documents : [] };
+  const emptyWindows = read.steps.filter(
+    (one) => one.kind === "retrieve" && one.documents.length === 0,
+  ).length;
+  return { record, documents: hasSearches ? read.documents : [], emptyWindows };
 }

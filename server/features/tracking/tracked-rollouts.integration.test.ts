@@ -8,7 +8,7 @@ const DOCUMENT = (n: number) => `Doc ${n} (Title: "Card ${n}") Text of card ${n}
 const buildLine = (question: string, score: unknown, step = 3): string =>
   JSON.stringify({
     input: `user\nSearch.\n<question>\n${question}\n</question>\n<information>\n${DOCUMENT(1)}${DOCUMENT(2)}</information>\nassistant\n`,
-    output: `<think>more</think><important_info>[2]</important_info><search_complete>False</search_complete><query>{"query": "capital of it"}</query>\n\n<information>${DOCUMENT(3)}</information>\n\n<important_info>[1]</important_info><search_complete>True</search_complete>`,
+    output: `<think>more</think><important_info>[2]</important_info><search_complete>False</search_complete><query>{"query": "capital of it"}</query>\n\n<information>${DOCUMENT(3).replace("Doc 3", "Doc 1")}</information>\n\n<important_info>[1]</important_info><search_complete>True</search_complete>`,
     score,
     step,
   });
@@ -74,7 +74,8 @@ describe("rollouts of an observed run", () => {
       [3, 0.5, 1],
     ]);
     const episode = await server.plane.episodeReader.get(rows[0]!.id);
-    const kinds = episode.turns.flatMap((turn) => turn.steps.map(({ kind }) => kind));
+    const { steps, context } = episode.record.episode;
+    const kinds = steps.map(({ kind }) => kind);
     expect(kinds).toEqual([
       "retrieve",
       "generate",
@@ -84,7 +85,19 @@ describe("rollouts of an observed run", () => {
       "select",
       "stop",
     ]);
-    expect(episode.context.map(({ title }) => title)).toEqual(["Card 2", "Card 3"]);
+    expect(context.map(({ hash }) => episode.documents[hash]?.title)).toEqual(["Card 2", "Card 3"]);
+  });
+
+  it("whose windows hold no document that can be read are told of in the run's log", async () => {
+    const line = buildLine("What is question 1?", 1, 9).replace(
+      'Doc 1 (Title: \\"Card 3',
+      'Hit: (\\"Card 3',
+    );
+    expect((await send({ file: "9.jsonl" }, [line])).body).toMatchObject({ stored: 1 });
+    const { lines } = await server.plane.logs.listOfRun(toId(id), { level: "warn", limit: 5 });
+    expect(lines.map(({ message }) => message)).toEqual([
+      "Rollouts of 9.jsonl: 1 window holds no document that can be read (line 1).",
+    ]);
   });
 
   it("that cannot be used are answered and stand in the run's log", async () => {
@@ -95,7 +108,7 @@ describe("rollouts of an observed run", () => {
       buildLine("What is question 2?", null, 4).replace(`"score":null`, `"score":NaN`),
     ]);
     expect(body).toMatchObject({ stored: 1, refused: [{ line: 11 }, { line: 12 }] });
-    const { lines } = await server.plane.logs.listOfRun(toId(id), { level: "warn", limit: 5 });
+    const { lines } = await server.plane.logs.listOfRun(toId(id), { level: "warn", limit: 1 });
     expect(lines.map(({ message }) => message)).toEqual([
       expect.stringMatching(
         /^Rollouts of 4\.jsonl that cannot be used: line 11: .*; line 12: its question is not in the set/,

@@ -11,6 +11,7 @@ import { pinQuestionSet, selectEpisodeKeys, selectSampleCounts } from "./queries
 import {
   buildRolloutEpisode,
   buildRolloutKey,
+  type BuiltRollout,
   readRolloutLines,
   type ReadLine,
 } from "./rollout-episodes";
@@ -72,7 +73,8 @@ export class TrackedRollouts {
       "reason" in line ? [] : [line.rollout.step ?? fileStep],
     );
     const samples = await selectSampleCounts(tx.db, runId, [...new Set(steps)]);
-    const built: ReturnType<typeof buildRolloutEpisode>[] = [];
+    const built: BuiltRollout[] = [];
+    const empty: number[] = [];
     let repeated = 0;
     for (const line of lines) {
       const place = { runId, file, line: line.number };
@@ -89,9 +91,13 @@ export class TrackedRollouts {
         const key = `${step} ${question.id}`;
         const sampleIndex = samples.get(key) ?? 0;
         samples.set(key, sampleIndex + 1);
-        built.push(
-          buildRolloutEpisode(line.rollout, question, { ...place, fileStep: step, sampleIndex }),
-        );
+        const one = buildRolloutEpisode(line.rollout, question, {
+          ...place,
+          fileStep: step,
+          sampleIndex,
+        });
+        built.push(one);
+        for (let i = 0; i < one.emptyWindows; i++) empty.push(line.number + 1);
       }
     }
     if (built.length > 0) {
@@ -117,6 +123,7 @@ export class TrackedRollouts {
       const { phase, step } = built[0]!.record;
       tx.emit({ kind: "episodes", runId, payload: { phase, step, count: built.length } });
     }
+    if (empty.length > 0) await this.runs.tell(tx, runId, describeEmpty(file, empty), "rollouts");
     return { stored: built.length, repeated, refused };
   }
 }
@@ -125,6 +132,13 @@ function describeRefused(file: string, refused: StoredRollouts["refused"]): stri
   const named = refused.slice(0, MOST_NAMED).map(({ line, reason }) => `line ${line}: ${reason}`);
   const more = refused.length > MOST_NAMED ? `; and ${refused.length - MOST_NAMED} more` : "";
   return `Rollouts of ${file} that cannot be used: ${named.join("; ")}${more}.`;
+}
+
+/** Upstream numbers the documents of a window from 1; a window in another form is kept as the searcher's query alone. */
+function describeEmpty(file: string, lines: readonly number[]): string {
+  const named = [...new Set(lines)].slice(0, MOST_NAMED).join(", ");
+  const count = lines.length === 1 ? "1 window holds" : `${lines.length} windows hold`;
+  return `Rollouts of ${file}: ${count} no document that can be read (line ${named}).`;
 }
 
 /** @throws AppError "invalid-input" where the body is no text of lines */
