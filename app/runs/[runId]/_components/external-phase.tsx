@@ -31,26 +31,22 @@ export function ExternalPhase({ run }: { run: RunDetail }) {
 
 function describeState(t: Text, { state, endedAt }: RunDetail, heard: string): string {
   const ended = endedAt === null ? heard : formatDateTime(t, endedAt);
-  switch (state) {
-    case "stalled":
-      return t(
-        "Nothing was heard of its trainer since {heard}: it may have died, or it computes for long. Its next report wakes the run.",
-        { heard },
-      );
-    case "failed":
-      return t(
-        "Its trainer reported at {ended} that it failed. The reason stands in the trainer's own log.",
-        {
-          ended,
-        },
-      );
-    case "succeeded":
-      return t("Its trainer reported at {ended} that it finished.", { ended });
-    case "cancelled":
-      return t("Ended at {ended}, by its trainer or by hand.", { ended });
-    default:
-      return t("Another trainer makes this run and reports it live; last heard {heard}.", {
-        heard,
-      });
-  }
+  if (state === "stalled")
+    return t(
+      "Nothing was heard of its trainer since {heard}: it may have died, or it computes for long. Its next report wakes the run.",
+      { heard },
+    );
+  if (state === "failed")
+    return t(
+      "Its trainer reported at {ended} that it failed. The reason stands in the trainer's own log.",
+      {
+        ended,
+      },
+    );
+  if (state === "succeeded")
+    return t("Its trainer reported at {ended} that it finished.", { ended });
+  if (state === "cancelled") return t("Ended at {ended}, by its trainer or by hand.", { ended });
+  return t("Another trainer makes this run and reports it live; last heard {heard}.", {
+    heard,
+  });
 }
