@@ -14,11 +14,20 @@ from s3_client.sender import build_requests
 NOWHERE = "http://127.0.0.1:9"
 
 
+class TrackerServer(ThreadingHTTPServer):
+    def __init__(self):
+        super().__init__(("127.0.0.1", 0), Tracker)
+        self.failures = 0
+        self.asked: list[tuple[str, dict]] = []
+        self.address_text = f"http://127.0.0.1:{self.server_port}"
+
+
 class Tracker(BaseHTTPRequestHandler):
     """Answers as a dashboard does: `failures` requests get 503, parameters named `bad` a 400."""
 
     def do_POST(self):
         server = self.server
+        assert isinstance(server, TrackerServer)
         body = json.loads(self.rfile.read(int(self.headers["content-length"])))
         path = self.path.removeprefix("/api/2.0/mlflow/")
         status, answer = 200, {}
@@ -39,16 +48,14 @@ class Tracker(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(text)
 
-    def log_message(self, *_):
+    def log_message(self, format, *args):
         pass
 
 
 @pytest.fixture
 def tracker():
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Tracker)
-    server.failures, server.asked = 0, []
+    server = TrackerServer()
     Thread(target=server.serve_forever, daemon=True).start()
-    server.address_text = f"http://127.0.0.1:{server.server_port}"
     yield server
     server.shutdown()
 
@@ -77,6 +84,7 @@ def test_reports_in_order_and_says_how_it_ended(tracker, tmp_path):
 def test_waits_for_a_server_that_is_away_and_leaves_out_what_is_refused(tracker, tmp_path):
     tracker.failures = 2
     run = s3_client.init("a run", config={"bad": 1}, address=tracker.address_text, folder=tmp_path)
+    assert run._sender is not None
     assert run._sender.drain(20)
     run.log({"loss": 1})
     assert run.finish(wait_seconds=20)
@@ -97,6 +105,7 @@ def test_neither_waits_nor_raises_without_a_server(tmp_path):
 def test_goes_on_after_a_crash_where_it_was(tracker, tmp_path):
     first = s3_client.init("a run", address=NOWHERE, folder=tmp_path)
     first.log({"loss": 1}, step=4)
+    assert first._sender is not None
     first._sender.stop()
     with (tmp_path / "a_run.1" / "events.jsonl").open("ab") as file:
         file.write(b'{"kind":"log","metr')  # what a crash cuts short
