@@ -203,7 +203,7 @@ export function compose({
     experiments,
     trackedRuns,
     trackedFiles: new TrackedFiles(database, store, trackedRuns),
-    trackedRollouts: new TrackedRollouts(database, questionSets, trackedRuns),
+    trackedRollouts: new TrackedRollouts(questionSets, trackedRuns),
     newRun: new NewRun(database),
     notifications,
     mirrors,

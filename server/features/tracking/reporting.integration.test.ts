@@ -45,9 +45,10 @@ assert run.finish()`);
       sort: "newest",
       limit: 10,
       columns: [],
+      foldSweeps: false,
     });
     expect(rows).toMatchObject([{ name: "mine", state: "succeeded", tags: ["team: a"] }]);
-    const [{ id }] = rows as [{ id: string }];
+    const { id } = rows[0]!;
     const series = await server.plane.metrics.readSeries(id, ["reward/mean"], 100);
     expect(series["reward/mean"]!.map(({ step, value }) => [step, value])).toEqual([
       [1, 0.25],

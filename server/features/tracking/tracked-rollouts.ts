@@ -6,7 +6,7 @@ import type { QuestionSets } from "@/server/features/question-sets/question-sets
 import { QuestionLookup } from "@/server/features/upstream/question-lookup";
 import { findQuestion } from "@/server/features/upstream/rollout-records";
 import { applyCorpusIds } from "@/server/features/upstream/table-records";
-import type { Database, Transaction } from "@/server/platform/db/database";
+import type { Transaction } from "@/server/platform/db/database";
 import { pinQuestionSet, selectEpisodeKeys, selectSampleCounts } from "./queries";
 import {
   buildRolloutEpisode,
@@ -32,7 +32,6 @@ const MOST_NAMED = 10;
 /** Rollouts that a trainer writes become episodes of its run. */
 export class TrackedRollouts {
   constructor(
-    private readonly database: Database,
     private readonly questionSets: QuestionSets,
     private readonly runs: TrackedRuns,
   ) {}
