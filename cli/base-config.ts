@@ -1,5 +1,5 @@
 import { readFile } from "node:fs/promises";
-import { runKindSchema, type RunKind } from "@/contracts/records/run-state";
+import { launchedKindSchema, type LaunchedKind } from "@/contracts/records/run-state";
 import { AppError } from "@/contracts/errors";
 import { findPreset } from "@/core/presets/run-presets";
 
@@ -22,17 +22,17 @@ export async function readBaseConfig({
   preset,
   config,
   set,
-}: BaseConfigOptions): Promise<{ kind: RunKind }> {
+}: BaseConfigOptions): Promise<{ kind: LaunchedKind }> {
   if (preset !== undefined && config !== undefined)
     throw new AppError("invalid-input", "Give either --preset or --config.");
   if (config !== undefined) return readConfigFile(config);
   if (preset === undefined) return { kind: readAssignedKind(set) };
   const base = findPreset(preset)?.config;
   if (!base) throw new AppError("not-found", `There is no preset "${preset}".`);
-  return base;
+  return { ...base, kind: parseKind(base.kind) };
 }
 
-async function readConfigFile(file: string): Promise<{ kind: RunKind }> {
+async function readConfigFile(file: string): Promise<{ kind: LaunchedKind }> {
   const text = await readFile(file, "utf8").catch((error: Error) => {
     throw new AppError("invalid-input", `${file} cannot be read: ${error.message}`);
   });
@@ -49,7 +49,7 @@ async function readConfigFile(file: string): Promise<{ kind: RunKind }> {
   return { ...(config as object), kind: parseKind(kind, `${file}: `) };
 }
 
-function readAssignedKind(assignments: readonly string[]): RunKind {
+function readAssignedKind(assignments: readonly string[]): LaunchedKind {
   const given = assignments.findLast((assignment) => assignment.startsWith("kind="));
   if (given === undefined)
     throw new AppError(
@@ -59,12 +59,12 @@ function readAssignedKind(assignments: readonly string[]): RunKind {
   return parseKind(given.slice("kind=".length));
 }
 
-function parseKind(value: unknown, where = ""): RunKind {
-  const kind = runKindSchema.safeParse(value);
+function parseKind(value: unknown, where = ""): LaunchedKind {
+  const kind = launchedKindSchema.safeParse(value);
   if (!kind.success)
     throw new AppError(
       "invalid-input",
-      `${where}kind: must be one of ${runKindSchema.options.join(", ")}`,
+      `${where}kind: must be one of ${launchedKindSchema.options.join(", ")}`,
     );
   return kind.data;
 }

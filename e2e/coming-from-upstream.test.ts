@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { Command } from "commander";
 import { describe, expect, it } from "vitest";
-import { runKindSchema } from "@/contracts/records/run-state";
+import { launchedKindSchema } from "@/contracts/records/run-state";
 import { runConfigSchema } from "@/contracts/run-config/run-config";
 import { connect } from "@/cli/client";
 import { createProgram } from "@/cli/program";
@@ -93,7 +93,7 @@ const commands = listGuideCommands(
   english,
   program.commands.map((command) => command.name()),
 );
-const KNOWN = new Set(runKindSchema.options.flatMap((kind) => listSettingPaths(kind)));
+const KNOWN = new Set(launchedKindSchema.options.flatMap((kind) => listSettingPaths(kind)));
 
 describe("the guide for users of upstream's code", () => {
   it("has the same code in both languages", () =>

@@ -83,6 +83,7 @@ const python = {
     "-m",
     "pytest",
     join("gpu-workers", "engine"),
+    join("gpu-workers", "client"),
     "-q",
     `--junitxml=${join(REPORTS, "python.xml")}`,
   ],

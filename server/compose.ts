@@ -46,6 +46,10 @@ import { MaintenanceLoop, type MaintenanceJob } from "./platform/maintenance/mai
 import { SweepReader } from "./features/sweeps/sweep-reader";
 import { Sweeps } from "./features/sweeps/sweeps";
 import { Tasks } from "./features/tasks/tasks";
+import { Experiments } from "./features/tracking/experiments";
+import { TrackedFiles } from "./features/tracking/tracked-files";
+import { TrackedRollouts } from "./features/tracking/tracked-rollouts";
+import { TrackedRuns } from "./features/tracking/tracked-runs";
 import type { Timings } from "./platform/timings";
 import { UpstreamExport } from "./features/upstream/upstream-export";
 import { UpstreamImport } from "./features/upstream/upstream-import";
@@ -113,6 +117,8 @@ export function compose({
   const launcher = new Launcher(runs, referenceCheck, placement);
   const reportIngestion = new ReportIngestion(database, metrics, alarms, logs);
   const runOrganiser = new RunOrganiser(database);
+  const experiments = new Experiments(database);
+  const trackedRuns = new TrackedRuns(database, experiments, metrics, logs);
   const statistics = new RunStatistics(database);
   const scoring = new Scoring(database);
   const leaderboardResults = new LeaderboardResults(database);
@@ -139,6 +145,7 @@ export function compose({
       artifacts,
       uploads,
       logs,
+      trackedRuns,
     }),
     timings.maintenanceMs,
     log,
@@ -193,6 +200,10 @@ export function compose({
     upstreamExport: new UpstreamExport(database),
     home: new Home(database, alarms, leaderboardResults),
     search: new Search(database),
+    experiments,
+    trackedRuns,
+    trackedFiles: new TrackedFiles(database, store, trackedRuns),
+    trackedRollouts: new TrackedRollouts(questionSets, trackedRuns),
     newRun: new NewRun(database),
     notifications,
     mirrors,
@@ -238,6 +249,7 @@ function listMaintenanceJobs(
     runOrganiser: RunOrganiser;
     notifications: Notifications;
     mirrors: Mirrors;
+    trackedRuns: TrackedRuns;
   },
 ): MaintenanceJob[] {
   const { runs, workerRegistry, tasks, statistics, liveEvents, artifacts, uploads, logs } =
@@ -245,6 +257,7 @@ function listMaintenanceJobs(
   const { removalMs } = timings;
   return [
     { name: "expired leases", intervalMs: 0, run: () => runs.expireLeases() },
+    { name: "silent trainers", intervalMs: 0, run: () => services.trackedRuns.markSilent(timings) },
     { name: "silent workers", intervalMs: 0, run: () => workerRegistry.markSilentOffline() },
     { name: "old usage samples", intervalMs: 0, run: () => workerRegistry.pruneUsage() },
     { name: "overdue tasks", intervalMs: 0, run: () => tasks.endOverdue() },

@@ -5,7 +5,13 @@ describe("queriesToRefresh", () => {
   it("refreshes the run's own series and the list that shows its sparkline", () => {
     expect(listQueriesToRefresh({ id: "1", kind: "metrics", runId: "r" })).toEqual([
       {
-        procedures: ["metrics.seriesOfRuns", "metrics.names", "runs.learning", "runs.checkpoints"],
+        procedures: [
+          "metrics.seriesOfRuns",
+          "metrics.names",
+          "externalRuns.get",
+          "runs.learning",
+          "runs.checkpoints",
+        ],
         runId: "r",
       },
       { procedures: ["runs.list", "runs.compare", "sweeps.get", "sweeps.series"], runId: null },

@@ -28,7 +28,14 @@ const TOPICS: Record<
   { ofRun: ProcedureName[]; everywhere: ProcedureName[] }
 > = {
   run: {
-    ofRun: ["runs.get", "runs.learning", "runs.history", "runs.checkpoints", "alarms.list"],
+    ofRun: [
+      "runs.get",
+      "externalRuns.get",
+      "runs.learning",
+      "runs.history",
+      "runs.checkpoints",
+      "alarms.list",
+    ],
     everywhere: [
       "home.activity",
       "home.results",
@@ -45,7 +52,13 @@ const TOPICS: Record<
     ],
   },
   metrics: {
-    ofRun: ["metrics.seriesOfRuns", "metrics.names", "runs.learning", "runs.checkpoints"],
+    ofRun: [
+      "metrics.seriesOfRuns",
+      "metrics.names",
+      "externalRuns.get",
+      "runs.learning",
+      "runs.checkpoints",
+    ],
     everywhere: ["runs.list", "runs.compare", "sweeps.get", "sweeps.series"],
   },
   alarms: {
@@ -54,6 +67,7 @@ const TOPICS: Record<
   },
   episodes: {
     ofRun: [
+      "externalRuns.get",
       "episodes.list",
       "episodes.summary",
       "episodes.facets",

@@ -15,6 +15,7 @@ const RUN_STATES: Record<RunState, string> = {
   leased: markText("leased"),
   preparing: markText("preparing"),
   running: markText("running"),
+  stalled: markText("stalled"),
   pausing: markText("pausing"),
   paused: markText("paused"),
   cancelling: markText("cancelling"),
@@ -29,6 +30,7 @@ const RUN_KINDS: Record<RunKind, string> = {
   index: markText("index"),
   serve: markText("serve"),
   evaluate: markText("evaluate"),
+  external: markText("external"),
 };
 
 const PROGRESS_PHASES: Record<Progress["phase"], string> = {

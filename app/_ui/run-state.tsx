@@ -10,6 +10,7 @@ export const RUN_TONE: Record<RunState, { tone: BadgeTone; moving: boolean }> = 
   leased: { tone: "primary", moving: true },
   preparing: { tone: "primary", moving: true },
   running: { tone: "primary", moving: true },
+  stalled: { tone: "warn", moving: false },
   pausing: { tone: "warn", moving: true },
   paused: { tone: "warn", moving: false },
   cancelling: { tone: "warn", moving: true },

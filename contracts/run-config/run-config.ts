@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { evaluateConfigSchema } from "./evaluate-config";
+import { externalConfigSchema } from "./external-config";
 import { indexConfigSchema } from "./index-config";
 import { predictConfigSchema } from "./predict-config";
 import { serveConfigSchema } from "./serve-config";
@@ -17,6 +18,7 @@ export const runConfigSchema = z.discriminatedUnion("kind", [
   indexConfigSchema,
   serveConfigSchema,
   evaluateConfigSchema,
+  externalConfigSchema,
 ]);
 export type RunConfig = z.infer<typeof runConfigSchema>;
 export type RunConfigInput = z.input<typeof runConfigSchema>;

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { runKindSchema } from "@/contracts/records/run-state";
+import { launchedKindSchema } from "@/contracts/records/run-state";
 
 /**
  * A sweep: one configuration, varied over settings and seeds, launched as one group of runs. Every run has a whole
@@ -19,7 +19,10 @@ const common = {
   name: z.string().trim().min(1, "give the sweep a name").max(MAX_NAME_LENGTH),
   /** Configuration of a run, without a name; the varied settings replace its own. */
   base: z.looseObject({
-    kind: runKindSchema.exclude(["serve"], "a service does not end, so there is nothing to sweep"),
+    kind: launchedKindSchema.exclude(
+      ["serve"],
+      "a service does not end, so there is nothing to sweep",
+    ),
   }),
   /** Every setting is run under each; empty: under the configuration's own. */
   seeds: z

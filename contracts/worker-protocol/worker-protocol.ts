@@ -9,7 +9,7 @@ import { storedBaselineSchema, storedEpisodesSchema, storedVerdictSchema } from 
 import { taskRequestSchema } from "./tasks";
 import { wireErrorSchema } from "@/contracts/errors";
 import { answerSchema } from "@/contracts/records/episode";
-import { runKindSchema } from "@/contracts/records/run-state";
+import { launchedKindSchema } from "@/contracts/records/run-state";
 import { runConfigSchema } from "@/contracts/run-config/run-config";
 
 /**
@@ -57,7 +57,7 @@ export const workerMethods = {
       run: z
         .object({
           ...attemptRefSchema.shape,
-          kind: runKindSchema,
+          kind: launchedKindSchema,
           config: runConfigSchema,
           /** Last committed checkpoint of the run to resume from. */
           resume: z

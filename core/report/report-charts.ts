@@ -24,6 +24,7 @@ const CHARTS: Readonly<Record<RunKind, readonly ReportChart[]>> = {
   predict: [{ title: "Running accuracy", metrics: ["predict/accuracy"] }],
   evaluate: [],
   index: [],
+  external: [],
   serve: [{ title: "Requests a second", metrics: ["serve/requests_per_second"] }],
 };
 

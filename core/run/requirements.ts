@@ -75,6 +75,8 @@ export function requirementsFor(config: RunConfig): RunRequirements {
         corpora: imports ? [] : listLocalCorpora(config),
       };
     }
+    case "external":
+      return buildLightRequirements(null);
     case "evaluate":
       return {
         ...buildLightRequirements(null),

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { runKindSchema } from "@/contracts/records/run-state";
+import { launchedKindSchema } from "@/contracts/records/run-state";
 import { retrieverSchema } from "@/contracts/run-config/retriever";
 import { runConfigSchema } from "@/contracts/run-config/run-config";
 import type { Setting } from "@/contracts/run-config/setting-group";
@@ -21,7 +21,7 @@ describe("settings", () => {
         ? Object.entries(value).flatMap(([k, v]) => leaves(v, path ? `${path}.${k}` : k))
         : [path];
     for (const [kind, served] of [
-      ...runKindSchema.options.map((kind) => [kind, "retriever"] as const),
+      ...launchedKindSchema.options.map((kind) => [kind, "retriever"] as const),
       ["serve", "model"] as const,
     ]) {
       const groups = listSettingGroups(kind, served);
@@ -95,7 +95,7 @@ describe("settings", () => {
 
   it("describes every setting: title and meaning", () => {
     for (const [kind, served] of [
-      ...runKindSchema.options.map((kind) => [kind, "retriever"] as const),
+      ...launchedKindSchema.options.map((kind) => [kind, "retriever"] as const),
       ["serve", "model"] as const,
     ])
       for (const setting of listSettingGroups(kind, served).flatMap((g) => [

@@ -1,4 +1,4 @@
-import type { RunState } from "@/contracts/records/run-state";
+import type { RunKind, RunState } from "@/contracts/records/run-state";
 
 /** The only transitions there are. A requeue (lost lease, resume by a person) leads back to `queued`. */
 const TRANSITIONS: Readonly<Record<RunState, readonly RunState[]>> = {
@@ -13,6 +13,16 @@ const TRANSITIONS: Readonly<Record<RunState, readonly RunState[]>> = {
   succeeded: [],
   failed: ["queued"],
   cancelled: ["queued"],
+  stalled: [],
+};
+
+/** Of a run that another trainer makes: it says itself how it ended, and may go on after that or after a silence. */
+const EXTERNAL_TRANSITIONS: Partial<Record<RunState, readonly RunState[]>> = {
+  running: ["succeeded", "failed", "cancelled", "stalled"],
+  stalled: ["running", "cancelled"],
+  succeeded: ["running"],
+  failed: ["running"],
+  cancelled: ["running"],
 };
 
 export const TERMINAL_STATES: ReadonlySet<RunState> = new Set<RunState>([
@@ -29,5 +39,5 @@ export const HELD_STATES: ReadonlySet<RunState> = new Set<RunState>([
   "cancelling",
 ]);
 
-export const canTransition = (from: RunState, to: RunState): boolean =>
-  TRANSITIONS[from].includes(to);
+export const canTransition = (kind: RunKind, from: RunState, to: RunState): boolean =>
+  (kind === "external" ? EXTERNAL_TRANSITIONS : TRANSITIONS)[from]?.includes(to) ?? false;

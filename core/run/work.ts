@@ -61,6 +61,7 @@ export function describeWork(config: RunConfig): Work | null {
         unit: "corpora",
       };
     case "serve":
+    case "external":
       return null;
   }
 }

@@ -73,6 +73,9 @@ function parseRollouts(name: string, content: string): UpstreamFile | null {
     : { kind: "rollouts", name, step: step ? Number(step[1]) : null, lines: parsed };
 }
 
+/** JSON of a rollout, in which Python may have written NaN. @throws AppError "invalid-input" that names what it is */
+export const parseRolloutJson = (name: string, content: string): unknown => json(name, content);
+
 function json(name: string, content: string): unknown {
   try {
     const value: unknown = JSON.parse(content);

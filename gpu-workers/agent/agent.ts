@@ -1,7 +1,7 @@
 import { mkdir, rm } from "node:fs/promises";
 import { isDeepStrictEqual } from "node:util";
 import { AppError, toWireError } from "@/contracts/errors";
-import type { RunKind } from "@/contracts/records/run-state";
+import type { LaunchedKind } from "@/contracts/records/run-state";
 import type { WorkerRequest, WorkerResponse } from "@/contracts/worker-protocol/worker-protocol";
 import type { Executor } from "@/gpu-workers/jobs/run-context";
 import { Attempt, type AttemptDependencies, type LeasedRun } from "./attempt";
@@ -28,7 +28,7 @@ export interface AgentOptions {
   slots: Slots;
   /** Scratch folder of this agent alone; emptied when it starts. */
   workRoot: string;
-  executors: Record<RunKind, Executor>;
+  executors: Record<LaunchedKind, Executor>;
   taskHandlers: TaskHandlers;
   starters: ServiceStarters;
   log: AgentLog;

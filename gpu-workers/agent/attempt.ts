@@ -3,7 +3,7 @@ import { join } from "node:path";
 import type { Answer } from "@/contracts/records/episode";
 import { AppError, toWireError, type ErrorCode } from "@/contracts/errors";
 import type { RunConfig } from "@/contracts/run-config/run-config";
-import type { RunKind } from "@/contracts/records/run-state";
+import type { LaunchedKind } from "@/contracts/records/run-state";
 import type { WorkerRequest, WorkerResponse } from "@/contracts/worker-protocol/worker-protocol";
 import type { StoredBaseline, StoredVerdict } from "@/contracts/worker-protocol/stored-results";
 import type { Question } from "@/contracts/worker-protocol/questions";
@@ -36,7 +36,7 @@ export interface AttemptDependencies {
   connection: Pick<Connection, "request">;
   artifacts: ArtifactTransfer;
   services: ServiceRegistry;
-  executors: Record<RunKind, Executor>;
+  executors: Record<LaunchedKind, Executor>;
   log: AgentLog;
   /** Scratch folders of this worker's attempts are made in it. */
   workRoot: string;
@@ -59,7 +59,7 @@ export class Attempt implements RunContext {
   readonly runId: string;
   readonly attempt: number;
   readonly config: RunConfig;
-  readonly kind: RunKind;
+  readonly kind: LaunchedKind;
   readonly workDir: string;
   readonly signal: AbortSignal;
   readonly services: HeldServices;

@@ -1,13 +1,13 @@
 import { AppError } from "@/contracts/errors";
 import type { AttemptRef } from "@/contracts/worker-protocol/attempt";
 import type { WorkerRequest, WorkerResponse } from "@/contracts/worker-protocol/worker-protocol";
-import type { RunKind } from "@/contracts/records/run-state";
+import type { LaunchedKind } from "@/contracts/records/run-state";
 import type { Attempt } from "./attempt";
 
 type Slots = WorkerRequest<"lease">["freeSlots"];
 
 /** Runs of these kinds compute with the engine and hold its slot; the others are light. */
-const SLOT_OF: Record<RunKind, keyof Slots> = {
+const SLOT_OF: Record<LaunchedKind, keyof Slots> = {
   train: "engine",
   predict: "engine",
   index: "light",

@@ -18,12 +18,20 @@ interface CommandLine {
   engineDevice?: "cpu" | "cuda" | "mps";
   engineDtype?: "float32" | "bfloat16" | "float16";
   engineDevices?: number;
+  mlflowPort?: number;
 }
 
 const count = (text: string): number => {
   const value = Number(text);
   if (!Number.isInteger(value) || value < 0 || value > 64)
     throw new InvalidArgumentError("must be a whole number from 0 to 64.");
+  return value;
+};
+
+const port = (text: string): number => {
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < 0 || value > 65_535)
+    throw new InvalidArgumentError("must be a port from 0 (any) to 65535.");
   return value;
 };
 
@@ -114,6 +122,14 @@ const command = new Command("worker")
     )
       .env("S3_ENGINE_DEVICES")
       .argParser(count),
+  )
+  .addOption(
+    new Option(
+      "--mlflow-port <port>",
+      "port of this machine's loopback on which trainers report their runs by MLflow; forwarded to the dashboard (default: none)",
+    )
+      .env("S3_MLFLOW_PORT")
+      .argParser(port),
   )
   .parse();
 

@@ -23,6 +23,7 @@ import { Machine } from "@/gpu-workers/runtime/machine";
 import { findCapabilities, findModels } from "./capabilities";
 import { loadWorkerId, lockIdentity, workerNameSchema } from "./identity";
 import { AgentLog } from "./log";
+import { openTrackingRelay, type TrackingRelay } from "./tracking-relay";
 import { createDocumentReader, runQuery } from "./tasks";
 
 export interface WorkerOptions {
@@ -34,6 +35,8 @@ export interface WorkerOptions {
   engineDevice?: EngineOptions["device"];
   engineDtype?: EngineOptions["dtype"];
   engineDevices?: number;
+  /** Port on which MLflow's API is forwarded to the dashboard. */
+  mlflowPort?: number;
 }
 
 const FOLDERS = { atlasDir: ATLAS_DIR, dataDir: DATA_DIR };
@@ -62,11 +65,20 @@ export async function runWorker(options: WorkerOptions): Promise<number> {
   );
   const log = new AgentLog(options.name, logger);
   let unlock: () => void = () => undefined;
+  let relay: TrackingRelay | null = null;
   try {
     const name = parseOrThrow(workerNameSchema, options.name, "--name");
     unlock = lockIdentity(DATA_DIR, name);
     sendHeartbeats();
-    const agent = await createAgent(options, name, log);
+    const token = options.token || (await readLocalToken());
+    const agent = await createAgent({ ...options, token }, name, log);
+    if (options.mlflowPort !== undefined) {
+      relay = await openTrackingRelay({ ...options, token, port: options.mlflowPort });
+      log.writeLocally(
+        "info",
+        `MLFLOW_TRACKING_URI=${relay.address} reports runs to the dashboard`,
+      );
+    }
     const stop = (): void => void agent.stop();
     process.once("SIGTERM", stop);
     process.once("SIGINT", stop);
@@ -85,12 +97,17 @@ export async function runWorker(options: WorkerOptions): Promise<number> {
     );
     return error instanceof AppError && UNUSABLE_CODES.has(error.code) ? UNUSABLE : DEFECT;
   } finally {
+    await relay?.close();
     unlock();
   }
 }
 
-async function createAgent(options: WorkerOptions, name: string, log: AgentLog): Promise<Agent> {
-  const token = options.token || (await readLocalToken());
+async function createAgent(
+  options: WorkerOptions & { token: string },
+  name: string,
+  log: AgentLog,
+): Promise<Agent> {
+  const { token } = options;
   const [workerId, gpus, corpora] = await Promise.all([
     loadWorkerId(DATA_DIR, name, token),
     new Machine().readGpus(),

@@ -1,4 +1,4 @@
-import type { RunKind } from "@/contracts/records/run-state";
+import type { LaunchedKind } from "@/contracts/records/run-state";
 import { evaluateRetriever } from "./evaluate/evaluate";
 import { indexCorpus } from "./index/index-corpus";
 import { serve } from "./serve/serve";
@@ -8,7 +8,7 @@ import { predict } from "./predict/predict";
 import { train } from "./train/train";
 
 /** What each kind of run does. A training reports the machine by itself, with each step. */
-export const executors: Record<RunKind, Executor> = {
+export const executors: Record<LaunchedKind, Executor> = {
   train,
   predict: withHardware(predict),
   index: withHardware(indexCorpus),

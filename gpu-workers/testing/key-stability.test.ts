@@ -4,7 +4,7 @@ import { runConfigSchema } from "@/contracts/run-config/run-config";
 import { retrieverSchema } from "@/contracts/run-config/retriever";
 import { predictConfigSchema } from "@/contracts/run-config/predict-config";
 import type { SearchConfig } from "@/contracts/run-config/search";
-import { runKindSchema } from "@/contracts/records/run-state";
+import { launchedKindSchema } from "@/contracts/records/run-state";
 import { listSettingPaths } from "@/core/run/settings";
 import { hashOf, testRecorded, type Values } from "@/lib/testing/recorded";
 import { openMethod, openOwnModel, type OwnModel } from "@/gpu-workers/methods/open-method";
@@ -320,5 +320,5 @@ testRecorded(new URL("./key-stability.json", import.meta.url), {
     ),
 
   "paths of settings": () =>
-    Object.fromEntries(runKindSchema.options.map((kind) => [kind, listSettingPaths(kind)])),
+    Object.fromEntries(launchedKindSchema.options.map((kind) => [kind, listSettingPaths(kind)])),
 });

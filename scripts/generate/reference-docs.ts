@@ -7,7 +7,7 @@ import type { Command } from "commander";
 import { format } from "prettier";
 import { connect } from "@/cli/client";
 import { createProgram } from "@/cli/program";
-import { runKindSchema } from "@/contracts/records/run-state";
+import { launchedKindSchema } from "@/contracts/records/run-state";
 import { GLOSSARY_SECTIONS } from "@/core/glossary/glossary";
 import type { MetricDefinition } from "@/core/metrics/metric-definition";
 import { METRIC_FAMILIES, METRICS } from "@/core/metrics/metric-table";
@@ -64,7 +64,7 @@ const writeSettings = (settings: readonly Setting[]): string =>
 
 function writeSettingsPage(): string {
   const parts = ["# Settings of a run", NOTE];
-  for (const kind of runKindSchema.options) {
+  for (const kind of launchedKindSchema.options) {
     for (const served of kind === "serve" ? (["retriever", "model"] as const) : ([null] as const)) {
       parts.push(`## ${kind}${served ? `, a ${served}` : ""}`);
       for (const group of listSettingGroups(kind, served ?? "retriever")) {

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import ts from "typescript";
-import { runKindSchema } from "@/contracts/records/run-state";
+import { launchedKindSchema } from "@/contracts/records/run-state";
 import { LEARNING_TITLES } from "@/core/run/learning";
 import { COMPARABILITY_REASONS } from "@/core/comparability/reasons";
 import { CORPUS_PRESETS } from "@/core/presets/corpus-presets";
@@ -56,7 +56,7 @@ export function readCodeTexts(): FoundText[] {
 
 /** The texts that the pages take from tables of constants: metrics, alarms, settings, methods, presets, the glossary. */
 export function listTableTexts(): FoundText[] {
-  const kinds = runKindSchema.options;
+  const kinds = launchedKindSchema.options;
   const groups = kinds.flatMap((kind) =>
     (["retriever", "model"] as const).flatMap((served) => listSettingGroups(kind, served)),
   );

@@ -15,6 +15,7 @@ import { refuseUpgrade } from "@/server/platform/refuse-upgrade";
 import type { Access } from "./access";
 import { isArtifactPath, serveArtifact } from "./artifact-routes";
 import { findRefusalReason } from "./guard";
+import { isMlflowFile, isMlflowPath, serveMlflow } from "./mlflow-routes";
 import { BODY_LIMITS, BodyGuard, type BodyLimits } from "./request-body";
 import { setSecurityHeaders } from "./response-headers";
 import { SharedReads } from "./shared-reads";
@@ -67,7 +68,7 @@ interface Api {
 
 /**
  * The one HTTP server: /trpc, /trpc-ws, /worker, /worker/artifacts, /artifacts, /uploads, /worker/uploads, /tokens, /healthz, and
- * pages for all the rest. Everything must come from a loopback name (guard.ts). Workers prove themselves by token, whoever
+ * /api/2.0/mlflow, and pages for all the rest. Everything must come from a loopback name (guard.ts). Workers prove themselves by token, whoever
  * uses the page or the API by the installation's secret (access.ts).
  */
 export function createHttpServer(
@@ -151,6 +152,9 @@ async function handleRequest(
   } else if (isFile && pathname.startsWith("/worker/")) {
     if (isArtifactPath(pathname)) await serveArtifact(request, response, url, services);
     else await serveUpload(request, response, url, services, null);
+  } else if (isMlflowPath(pathname)) {
+    if (isMlflowFile(pathname) || api.bodies.admit(request, response))
+      await serveMlflow(request, response, url, services, access);
   } else if (!access.enter(request, response, url)) {
     const actor = access.identify(request.headers);
     if (actor === null) access.refuse(request.headers, response);

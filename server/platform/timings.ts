@@ -26,6 +26,8 @@ export interface Timings {
   importedUploadMs: number;
   /** How long an upload that was not imported is kept after it was last used. */
   unusedUploadMs: number;
+  /** An external run whose trainer says nothing for this long is stalled. */
+  externalSilenceMs: number;
   /** How long a new WebSocket may stay silent before it attaches. */
   attachMs: number;
 }
@@ -54,5 +56,6 @@ export const DEFAULT_TIMINGS: Timings = {
   deletedRunMs: 30 * 24 * 3_600_000,
   importedUploadMs: 3_600_000,
   unusedUploadMs: 7 * 24 * 3_600_000,
+  externalSilenceMs: 15 * 60_000,
   attachMs: 10_000,
 };

@@ -40,6 +40,7 @@ export const FAST_TIMINGS: Timings = {
   deletedRunMs: 3_600_000,
   importedUploadMs: 3_600_000,
   unusedUploadMs: 3_600_000,
+  externalSilenceMs: 3_600_000,
   attachMs: 10_000,
 };
 

@@ -12,6 +12,7 @@ import { leaderboardRouter } from "@/server/features/leaderboard/router";
 import { liveRouter } from "@/server/features/live/router";
 import { metricsRouter } from "@/server/features/metrics/router";
 import { retrievalEvaluationRouter } from "@/server/features/retrieval-evaluation/router";
+import { externalRunsRouter } from "@/server/features/tracking/router";
 import { runsRouter } from "@/server/features/runs/router";
 import { savedViewsRouter } from "@/server/features/saved-views/router";
 import { scoresRouter } from "@/server/features/scoring/router";
@@ -24,6 +25,7 @@ import { router } from "./trpc";
 
 export const appRouter = router({
   runs: runsRouter,
+  externalRuns: externalRunsRouter,
   sweeps: sweepsRouter,
   metrics: metricsRouter,
   alarms: alarmsRouter,

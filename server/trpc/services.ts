@@ -33,6 +33,10 @@ import type { Scoring } from "@/server/features/scoring/scoring";
 import type { SweepReader } from "@/server/features/sweeps/sweep-reader";
 import type { Sweeps } from "@/server/features/sweeps/sweeps";
 import type { Tasks } from "@/server/features/tasks/tasks";
+import type { Experiments } from "@/server/features/tracking/experiments";
+import type { TrackedFiles } from "@/server/features/tracking/tracked-files";
+import type { TrackedRollouts } from "@/server/features/tracking/tracked-rollouts";
+import type { TrackedRuns } from "@/server/features/tracking/tracked-runs";
 import type { UpstreamExport } from "@/server/features/upstream/upstream-export";
 import type { UpstreamImport } from "@/server/features/upstream/upstream-import";
 import type { WorkerConnections } from "@/server/features/workers/worker-connections";
@@ -81,4 +85,8 @@ export interface Services {
   notifications: Notifications;
   mirrors: Mirrors;
   search: Search;
+  experiments: Experiments;
+  trackedRuns: TrackedRuns;
+  trackedFiles: TrackedFiles;
+  trackedRollouts: TrackedRollouts;
 }

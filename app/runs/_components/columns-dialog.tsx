@@ -6,7 +6,7 @@ import { useText } from "@/app/_i18n/text-provider";
 import { useTRPC } from "@/app/_lib/trpc";
 import { Dialog } from "@/app/_ui/dialog";
 import { SearchInput } from "@/app/_ui/search-input";
-import { RUN_KINDS } from "@/contracts/records/run-states";
+import { LAUNCHED_KINDS } from "@/contracts/records/run-states";
 import { listSettingPaths } from "@/core/run/settings";
 import { ColumnHelp } from "./column-help";
 
@@ -26,7 +26,7 @@ const MOST_SHOWN = 60;
 
 /** Every path of every kind of run. */
 export const listAllSettingPaths = (): string[] => [
-  ...new Set(RUN_KINDS.flatMap(listSettingPaths)),
+  ...new Set(LAUNCHED_KINDS.flatMap(listSettingPaths)),
 ];
 
 /** Chooses further columns of the table: the last or best value of any metric, any setting. */

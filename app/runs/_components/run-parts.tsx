@@ -183,9 +183,11 @@ export function RunMenu({ run }: { run: RunRow }) {
   const organise = useOrganise();
   const [editing, setEditing] = useState(false);
   const router = useRouter();
-  const canCancel = canTransition(run.state, "cancelling") || canTransition(run.state, "cancelled");
-  const canResume = TERMINAL_STATES.has(run.state) && canTransition(run.state, "queued");
   const isOver = TERMINAL_STATES.has(run.state);
+  const canCancel =
+    !isOver &&
+    (["cancelling", "cancelled"] as const).some((to) => canTransition(run.kind, run.state, to));
+  const canResume = isOver && canTransition(run.kind, run.state, "queued");
   return (
     <>
       <Menu>
@@ -212,9 +214,11 @@ export function RunMenu({ run }: { run: RunRow }) {
           <MenuItem disabled={!canResume || busy} onSelect={() => resume(run.id)}>
             <Play /> {t("Resume")}
           </MenuItem>
-          <MenuItem onSelect={() => duplicate(run.id)}>
-            <Copy /> {t("Duplicate")}
-          </MenuItem>
+          {run.kind === "external" ? null : (
+            <MenuItem onSelect={() => duplicate(run.id)}>
+              <Copy /> {t("Duplicate")}
+            </MenuItem>
+          )}
           <MenuItem onSelect={() => setEditing(true)}>
             <Pencil /> {t("Name, tags, notes")}
           </MenuItem>

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pino } from "pino";
 import { AppError } from "@/contracts/errors";
-import type { RunKind } from "@/contracts/records/run-state";
+import type { LaunchedKind } from "@/contracts/records/run-state";
 import { PROTOCOL_VERSION } from "@/contracts/worker-protocol/worker-protocol";
 import type { Executor, RunContext } from "@/gpu-workers/jobs/run-context";
 import { Agent, type AgentOptions } from "@/gpu-workers/agent/agent";
@@ -24,8 +24,8 @@ export const NO_SERVICES: ServiceStarters = {
 };
 
 export const createExecutors = (
-  executors: Partial<Record<RunKind, Executor>>,
-): Record<RunKind, Executor> => ({
+  executors: Partial<Record<LaunchedKind, Executor>>,
+): Record<LaunchedKind, Executor> => ({
   train: rejectAsUnused("train"),
   predict: rejectAsUnused("predict"),
   index: rejectAsUnused("index"),
@@ -40,7 +40,7 @@ export class TestAgents {
 
   async start(
     server: string,
-    executors: Partial<Record<RunKind, Executor>>,
+    executors: Partial<Record<LaunchedKind, Executor>>,
     overrides: Partial<AgentOptions> = {},
   ): Promise<Agent> {
     const root = await mkdtemp(join(tmpdir(), "s3-agent-"));

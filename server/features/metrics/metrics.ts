@@ -74,6 +74,25 @@ export class Metrics {
     return (await this.readSeriesOfRuns([runId], names, maxPoints)).get(runId) ?? {};
   }
 
+  /** The points themselves, of every attempt that survives, in order of arrival. @param range of steps; null: all */
+  async readPoints(
+    db: Queries,
+    runId: string,
+    names: readonly string[],
+    range: { from: number; to: number } | null,
+  ): Promise<MetricPoint[]> {
+    const parts = await readParts(db, await selectHeads(db, [runId]), names);
+    const buckets = await readBuckets(db, parts, Number.MAX_SAFE_INTEGER, range);
+    return parts.flatMap((part) =>
+      (buckets.get(part) ?? []).map(({ minStep, at, mean }) => ({
+        name: part.name,
+        step: minStep,
+        at,
+        value: mean,
+      })),
+    );
+  }
+
   /** The same for several runs. Every run and name is there, empty where nothing was reported. */
   readSeriesOfRuns(
     runIds: readonly string[],

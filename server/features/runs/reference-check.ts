@@ -65,6 +65,13 @@ export class ReferenceCheck {
         if (config.what === "model" && config.checkpoint !== null)
           issues.push(...(await this.findCheckpointIssues(config.checkpoint, config)));
         break;
+      case "external":
+        issues.push({
+          path: "kind",
+          message:
+            "an external run is made by its trainer, which reports to this server's address (docs/guides/external-runs.md); nothing can be launched here",
+        });
+        break;
       case "index":
         break;
     }

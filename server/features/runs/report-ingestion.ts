@@ -156,7 +156,8 @@ const buildOrderError = (sequence: number, stored: number): AppError =>
     `Report ${sequence} came, but ${stored + 1} is next. Send the missing ones first.`,
   );
 
-const buildMetricsEvent = (runId: string, points: readonly MetricPoint[]): NewEvent => ({
+/** The event that tells of new points of a run. */
+export const buildMetricsEvent = (runId: string, points: readonly MetricPoint[]): NewEvent => ({
   kind: "metrics",
   runId,
   payload: {

@@ -240,13 +240,13 @@ export class RunReader {
 
 /** What a person may do with a run now. */
 function listActions({ kind, state, deletedAt }: StoredRun): RunDetail["actions"] {
-  const actions: RunDetail["actions"] = ["duplicate"];
+  const actions: RunDetail["actions"] = kind === "external" ? [] : ["duplicate"];
   const isOpen = !TERMINAL_STATES.has(state) && state !== "cancelling";
   if (isOpen) actions.push("cancel");
   if (isOpen && kind === "train") actions.push("steps");
-  if (kind !== "serve" && (state === "queued" || canTransition(state, "pausing")))
+  if (kind !== "serve" && (state === "queued" || canTransition(kind, state, "pausing")))
     actions.push("pause");
-  if (deletedAt === null && !HELD_STATES.has(state) && canTransition(state, "queued"))
+  if (deletedAt === null && !HELD_STATES.has(state) && canTransition(kind, state, "queued"))
     actions.push("resume");
   return actions;
 }

@@ -321,7 +321,7 @@ describe("runs", () => {
               history.forEach((h, i) => {
                 expect(h.sequence).toBe(i + 1);
                 expect(h.from).toBe(i === 0 ? null : history[i - 1]?.to);
-                if (h.from) expect(canTransition(h.from, h.to)).toBe(true);
+                if (h.from) expect(canTransition(run.kind, h.from, h.to)).toBe(true);
               });
               expect(history.at(-1)?.to).toBe(run.state);
               seen = history.length;

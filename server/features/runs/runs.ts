@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { AppError, parseOrThrow } from "@/contracts/errors";
-import type { RunState } from "@/contracts/records/run-state";
+import { launchedKindSchema, type RunState } from "@/contracts/records/run-state";
 import { runConfigSchema, type RunConfig } from "@/contracts/run-config/run-config";
 import type { TrainConfig } from "@/contracts/run-config/train-config";
 import type { WorkerRequest, WorkerResponse } from "@/contracts/worker-protocol/worker-protocol";
@@ -102,7 +102,7 @@ export class Runs {
       return {
         runId: run.id,
         attempt: run.attempt,
-        kind: run.kind,
+        kind: launchedKindSchema.parse(run.kind),
         config: runConfigSchema.parse(config),
         resume,
       };
@@ -189,7 +189,9 @@ export class Runs {
         "conflict",
         `The run has ${run.state} already; there is nothing to cancel.`,
       );
-    await changeState(tx, run, HELD_STATES.has(run.state) ? "cancelling" : "cancelled", by);
+    // Nobody is there who would stop an external run: from here on it counts as ended.
+    const isHeld = HELD_STATES.has(run.state) && run.kind !== "external";
+    await changeState(tx, run, isHeld ? "cancelling" : "cancelled", by);
     return { state: run.state };
   }
 
@@ -253,7 +255,7 @@ export class Runs {
     const run = await lockRun(tx.db, runId);
     if (run.isDeleted)
       throw new AppError("conflict", "This run was deleted: restore it before it is resumed.");
-    if (HELD_STATES.has(run.state) || !canTransition(run.state, "queued"))
+    if (HELD_STATES.has(run.state) || !canTransition(run.kind, run.state, "queued"))
       throw new AppError(
         "conflict",
         `Only a paused, failed or cancelled run can be resumed; this one is ${run.state}.`,

@@ -46,7 +46,7 @@ export async function changeState(
   { actor, reason }: TransitionReason,
   outcome: "succeeded" | "failed" | "cancelled" | "paused" | "lost" | null = null,
 ): Promise<void> {
-  if (!canTransition(run.state, to))
+  if (!canTransition(run.kind, run.state, to))
     throw new AppError("conflict", `A run that is ${run.state} cannot become ${to}.`);
   if (HELD_STATES.has(run.state) && !HELD_STATES.has(to)) {
     await tx.db.lease.deleteMany({ where: { runId: run.id } });

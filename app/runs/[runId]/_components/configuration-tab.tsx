@@ -14,11 +14,13 @@ import type { RunDetail } from "@/app/_lib/trpc";
 import { Card } from "@/app/_ui/card";
 import { CopyButton } from "@/app/_ui/copy-button";
 import { getSettingValue } from "@/core/run/setting-values";
+import { ExternalConfiguration } from "./external-configuration";
 import { ConfigurationDifference } from "./configuration-difference";
 
 /** The run's settings; those that differ from their defaults are marked. */
 export function ConfigurationTab({ run }: { run: RunDetail }) {
   const t = useText();
+  if (run.config.kind === "external") return <ExternalConfiguration config={run.config} />;
   const groups = listSettingGroups(run.config.kind, getServed(run.config)).filter((group) =>
     isGroupUsed(group, run.config),
   );

@@ -65,9 +65,15 @@ export function RunActions({ run }: { run: RunDetail }) {
         open={asked === "cancel"}
         onClose={close}
         title={t("Cancel this run?")}
-        description={t(
-          "Its worker stops after the call that is under way. What was reported stays, and the run can be resumed from its last checkpoint.",
-        )}
+        description={
+          run.kind === "external"
+            ? t(
+                "It counts as ended here. Its trainer is not stopped, and what it still reports is stored.",
+              )
+            : t(
+                "Its worker stops after the call that is under way. What was reported stays, and the run can be resumed from its last checkpoint.",
+              )
+        }
         confirmLabel={t("Cancel the run")}
         pending={actions.busy}
         onConfirm={() => {

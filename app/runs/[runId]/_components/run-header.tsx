@@ -13,6 +13,7 @@ import { RunStateBadge } from "@/app/_ui/run-state";
 import { getTrainedMethod } from "@/contracts/run-config/trained-method-names";
 import { METHODS } from "@/core/run/methods";
 import { AwayNotice } from "./away-notice";
+import { ExternalPhase } from "./external-phase";
 import { LearningLine } from "./learning-line";
 import { RunActions } from "./run-actions";
 import { RunNotes } from "./run-notes";
@@ -35,6 +36,8 @@ function listFacts(t: Text, run: RunDetail): [string, ReactNode][] {
     [t("Method"), method === null || method === "s3" ? null : t(METHODS[method].title)],
     [isS3 ? t("Searcher") : t("Model"), run.model],
     [t("Corpus"), run.corpus],
+    [t("Experiment"), config.kind === "external" ? config.experiment : null],
+    [t("Reported by"), config.kind === "external" ? run.createdBy : null],
     [t("Retrieve-select-turns"), run.setting && <span className="font-mono">{run.setting}</span>],
     [
       t("Worker"),
@@ -122,7 +125,7 @@ export function RunHeader({ run }: { run: RunDetail }) {
       </dl>
       <RunNotes run={run} />
       {run.kind === "train" ? <LearningLine run={run} /> : null}
-      <RunPhase run={run} />
+      {run.kind === "external" ? <ExternalPhase run={run} /> : <RunPhase run={run} />}
     </header>
   );
 }

@@ -53,6 +53,10 @@ const EvaluateOverview = dynamic(
   () => import("./evaluate-overview").then((m) => m.EvaluateOverview),
   { loading: PartLoading },
 );
+const ExternalOverview = dynamic(
+  () => import("./external-overview").then((m) => m.ExternalOverview),
+  { loading: PartLoading },
+);
 const IndexOverview = dynamic(() => import("./index-overview").then((m) => m.IndexOverview), {
   loading: PartLoading,
 });
@@ -89,6 +93,9 @@ export function RunView({ runId }: { runId: string }) {
   const rawTab = params.get("tab");
   const query = useQuery(trpc.runs.get.queryOptions({ id: runId }));
   usePrefetchSeries(runId, TIMING_METRICS);
+  const external = useQuery(
+    trpc.externalRuns.get.queryOptions({ runId }, { enabled: query.data?.kind === "external" }),
+  );
   const run = query.data;
   const title = run?.name;
   useEffect(() => {
@@ -110,7 +117,7 @@ export function RunView({ runId }: { runId: string }) {
       </>
     );
   const isTraining = run.config.kind === "train";
-  const shown = listTabs(run.config.kind);
+  const shown = listTabs(run.config.kind, (external.data?.episodes ?? 0) > 0);
   // A tab that this kind of run does not have (an evaluate run's questions are on its overview) leads to the overview.
   const tab: Tab = isTab(rawTab) && shown.includes(rawTab) ? rawTab : "overview";
   return (
@@ -155,11 +162,13 @@ function LoadingRun() {
 }
 
 /** The tabs that a kind of run has something for. */
-function listTabs(kind: RunKind): Tab[] {
+function listTabs(kind: RunKind, hasRollouts: boolean): Tab[] {
   const isTraining = kind === "train";
   return TABS.filter((tab) => {
     if (tab === "checkpoints" || tab === "questions") return isTraining;
-    return tab !== "episodes" || isTraining || kind === "predict";
+    // Its overview shows every metric.
+    if (tab === "metrics" && kind === "external") return false;
+    return tab !== "episodes" || isTraining || kind === "predict" || hasRollouts;
   });
 }
 
@@ -203,6 +212,8 @@ function OverviewOfKind({ run }: { run: RunDetail }) {
       return <EvaluateOverview run={run} />;
     case "serve":
       return <ServeOverview run={run} config={config} />;
+    case "external":
+      return <ExternalOverview run={run} />;
     case "index":
       return <IndexOverview run={run} config={config} />;
   }

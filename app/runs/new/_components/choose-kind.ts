@@ -1,5 +1,5 @@
 import type { PresetRow, RunDetail } from "@/app/_lib/trpc";
-import type { RunKind } from "@/contracts/records/run-state";
+import type { LaunchedKind } from "@/contracts/records/run-state";
 import { getServed, type Served } from "@/core/run/setting-groups";
 
 /** The kind of run that the form will open with by the page's address, and what it serves: whose settings are read ahead. */
@@ -7,7 +7,7 @@ export function chooseKind(
   params: URLSearchParams,
   presets: readonly Pick<PresetRow, "id" | "config">[],
   from: Pick<RunDetail, "config"> | null,
-): { kind: RunKind; served: Served } {
+): { kind: LaunchedKind; served: Served } {
   const isPrediction = from !== null && params.has("checkpoint") && !params.has("branch");
   if (isPrediction) return { kind: "predict", served: "retriever" };
   const kind = params.get("kind");

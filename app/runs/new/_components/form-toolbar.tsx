@@ -2,11 +2,11 @@
 import { markText } from "@/app/_i18n/format-text";
 import { useText } from "@/app/_i18n/text-provider";
 import { SegmentedControl } from "@/app/_ui/segmented-control";
-import type { RunKind } from "@/contracts/records/run-state";
-import { RUN_KINDS } from "@/contracts/records/run-states";
+import type { LaunchedKind } from "@/contracts/records/run-state";
+import { LAUNCHED_KINDS } from "@/contracts/records/run-states";
 import type { Served } from "@/core/run/setting-groups";
 
-const KIND_LABEL: Record<RunKind, string> = {
+const KIND_LABEL: Record<LaunchedKind, string> = {
   train: markText("Train"),
   predict: markText("Predict"),
   index: markText("Index"),
@@ -15,13 +15,13 @@ const KIND_LABEL: Record<RunKind, string> = {
 };
 
 interface FormToolbarProps {
-  kind: RunKind;
+  kind: LaunchedKind;
   served: Served;
   asSweep: boolean;
   view: "form" | "json";
   /** What the settings come from, in words. */
   note: string | null;
-  onKind: (kind: RunKind) => void;
+  onKind: (kind: LaunchedKind) => void;
   onServed: (served: Served) => void;
   onSweep: (asSweep: boolean) => void;
   onView: (view: "form" | "json") => void;
@@ -45,7 +45,7 @@ export function FormToolbar({
       <SegmentedControl
         label={t("Kind of run")}
         value={kind}
-        options={RUN_KINDS}
+        options={LAUNCHED_KINDS}
         text={(k) => t(KIND_LABEL[k])}
         onChange={onKind}
       />

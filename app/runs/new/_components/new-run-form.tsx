@@ -8,7 +8,7 @@ import { formatDraftValue } from "@/app/_settings/draft";
 import { defer } from "@/app/_ui/deferred";
 import { deferPart } from "@/app/_ui/optional-part";
 import { QueryErrorState, Skeleton } from "@/app/_ui/states";
-import type { RunKind } from "@/contracts/records/run-state";
+import type { LaunchedKind } from "@/contracts/records/run-state";
 import type { RunConfig } from "@/contracts/run-config/run-config";
 import type { SettingGroup } from "@/contracts/run-config/setting-group";
 import type { SweepPreset } from "@/core/presets/sweep-presets";
@@ -130,7 +130,7 @@ function useNewRun({ start, startPreset, draftName }: Omit<NewRunFormProps, "pre
       kept.restore(p.id);
       setParams({ preset: p.id, ...NO_ORIGIN });
     },
-    changeKind: (next: RunKind): void =>
+    changeKind: (next: LaunchedKind): void =>
       void formRules.load().then(({ convertKind, runConfigSchema }) => {
         const name = form.getValues("name") || "-";
         const current = runConfigSchema.safeParse({ ...form.getValues(), name });

@@ -4,7 +4,7 @@ import { useDeferredValue, useEffect, useMemo } from "react";
 import { useForm, useWatch, type Resolver } from "react-hook-form";
 import { useTRPC } from "@/app/_lib/trpc";
 import type { Draft } from "@/app/_settings/draft";
-import { RUN_KINDS } from "@/contracts/records/run-states";
+import { LAUNCHED_KINDS } from "@/contracts/records/run-states";
 import type { RunConfig } from "@/contracts/run-config/run-config";
 import { getServed, listChangedOf } from "@/core/run/setting-groups";
 import { formRules } from "./rules";
@@ -27,7 +27,7 @@ export function useRunForm(start: RunConfig) {
   const draft = useDeferredValue(useWatch({ control: form.control }));
   // Not deferred: fields of the kind before would write their settings back into the form.
   const [kindNow, what] = useWatch({ control: form.control, name: ["kind", "what"] });
-  const kind = RUN_KINDS.find((one) => one === kindNow) ?? "train";
+  const kind = LAUNCHED_KINDS.find((one) => one === kindNow) ?? "train";
   const served = getServed({ what });
   const settings = useQuery(
     trpc.catalogue.settings.queryOptions({ kind, served }, { staleTime: Infinity }),

@@ -1,0 +1,76 @@
+import { execFile } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { peerPython } from "@/bench/peers/venv";
+import { startTestServer, type TestServer } from "@/server/testing/test-server";
+
+const run = promisify(execFile);
+const REPORTER = fileURLToPath(new URL("support/report_by_mlflow.py", import.meta.url));
+const INSTALL_MS = 20 * 60_000;
+
+interface Report {
+  upstream: string;
+  client: {
+    run: {
+      info: { run_id: string; status: string };
+      data: { metrics: Record<string, number>; params: Record<string, string>; tags: object };
+    };
+    history: number;
+    found: string[];
+    files: string[];
+    text: string;
+    experiments: string[];
+  };
+}
+
+/**
+ * Runs that MLflow's own client reports. It is installed once (bench/requirements-mlflow.txt), or stands in the Python
+ * that S3_MLFLOW_PYTHON names.
+ */
+describe("MLflow's own client", () => {
+  let server: TestServer;
+  let report: Report;
+
+  beforeAll(async () => {
+    const python = process.env.S3_MLFLOW_PYTHON ?? (await peerPython("mlflow"));
+    server = await startTestServer();
+    const { stdout } = await run(python, [REPORTER, server.url, server.artifactsDir], {
+      env: { ...process.env, MLFLOW_HTTP_REQUEST_MAX_RETRIES: "1" },
+    });
+    report = JSON.parse(stdout.trim().split("\n").at(-1)!) as Report;
+  }, INSTALL_MS);
+  afterAll(() => server.stop());
+
+  const toId = (id: string): string =>
+    id.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5");
+
+  it("reports a run as upstream's code does", async () => {
+    const id = toId(report.upstream);
+    const shown = await server.plane.runReader.get(id);
+    expect(shown).toMatchObject({ name: "ppo", state: "succeeded", config: { experiment: "s3" } });
+    if (shown.config.kind !== "external") throw new Error("another kind");
+    expect(Object.keys(shown.config.parameters)).toHaveLength(151);
+    expect(shown.config.parameters["actor/optim/lr"]).toBe("1e-06");
+    const series = await server.plane.metrics.readSeries(id, ["critic/score/mean"], 100);
+    expect(series["critic/score/mean"]!.map(({ step, value }) => [step, value])).toEqual(
+      [1, 2, 3, 4, 5].map((step) => [step, step / 8]),
+    );
+  });
+
+  it("reads back what it reported", () => {
+    const { client } = report;
+    expect(client.run).toMatchObject({
+      info: { status: "FAILED" },
+      data: { metrics: { loss: 0.001 }, params: { lr: "0.1" } },
+    });
+    expect(client.run.data.tags).not.toHaveProperty("phase");
+    expect(client).toMatchObject({
+      history: 1_000,
+      found: [client.run.info.run_id],
+      files: ["notes/first.txt"],
+      text: "hello",
+      experiments: ["Default", "another experiment", "s3"],
+    });
+  });
+});

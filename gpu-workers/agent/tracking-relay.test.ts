@@ -1,0 +1,91 @@
+import {
+  createServer,
+  request as sendRequest,
+  type IncomingHttpHeaders,
+  type Server,
+} from "node:http";
+import type { AddressInfo } from "node:net";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { openTrackingRelay, type TrackingRelay } from "./tracking-relay";
+
+const PATH = "api/2.0/mlflow/runs/log-metric";
+
+describe("the relay of MLflow's API", () => {
+  let dashboard: Server;
+  let relay: TrackingRelay;
+  let asked: { url: string | undefined; headers: IncomingHttpHeaders; body: string }[] = [];
+
+  beforeAll(async () => {
+    dashboard = createServer((request, response) => {
+      let body = "";
+      request.on("data", (chunk: Buffer) => (body += chunk.toString()));
+      request.on("end", () => {
+        asked.push({ url: request.url, headers: request.headers, body });
+        response.writeHead(400, { "content-type": "application/json" }).end(`{"error_code":"X"}`);
+      });
+    });
+    await new Promise<void>((resolve) => dashboard.listen(0, "127.0.0.1", resolve));
+    const { port } = dashboard.address() as AddressInfo;
+    relay = await openTrackingRelay({ server: `http://127.0.0.1:${port}/`, token: "t", port: 0 });
+  });
+  afterAll(async () => {
+    await relay.close();
+    dashboard.close();
+  });
+
+  const askAs = (
+    headers: Record<string, string>,
+    path = `/${PATH}`,
+  ): Promise<number | undefined> =>
+    new Promise((resolve) => {
+      sendRequest(relay.address, { headers, path }, (response) => {
+        response.resume();
+        resolve(response.statusCode);
+      }).end();
+    });
+
+  it("forwards a request with the worker's token, and the answer as it is", async () => {
+    asked = [];
+    const answer = await fetch(`${relay.address}/${PATH}?a=1`, { method: "POST", body: "{}" });
+    expect([answer.status, await answer.text()]).toEqual([400, `{"error_code":"X"}`]);
+    expect(asked).toMatchObject([
+      { url: `/${PATH}?a=1`, body: "{}", headers: { authorization: "Bearer t" } },
+    ]);
+  });
+
+  it("forwards nothing else, and nothing of a page of elsewhere", async () => {
+    asked = [];
+    for (const path of [
+      "trpc/runs.list",
+      "api/2.0/mlflow",
+      "worker",
+    ])
+      expect((await fetch(`${relay.address}/${path}`)).status, path).toBe(404);
+    for (const path of [
+      "/api/2.0/mlflow/../../../trpc/x",
+      "http://evil.example/api/2.0/mlflow/x",
+      "//evil.example/api/2.0/mlflow/x",
+    ])
+      expect(await askAs({}, path), path).toBe(404);
+    expect(await askAs({ host: "rebound.example" })).toBe(403);
+    expect(await askAs({ origin: "http://evil.example" })).toBe(403);
+    expect(asked).toEqual([]);
+  });
+
+  it("says that the dashboard is away, so that clients try again", async () => {
+    const lost = await openTrackingRelay({ server: "http://127.0.0.1:9", token: "t", port: 0 });
+    const answer = await fetch(`${lost.address}/${PATH}`, { method: "POST", body: "{}" });
+    expect(answer.status).toBe(503);
+    expect(await answer.json()).toMatchObject({ error_code: "TEMPORARILY_UNAVAILABLE" });
+    await lost.close();
+  });
+
+  it("says that its port is taken", async () => {
+    const port = Number(new URL(relay.address).port);
+    await expect(
+      openTrackingRelay({ server: relay.address, token: "t", port }),
+    ).rejects.toMatchObject({
+      code: "conflict",
+    });
+  });
+});

@@ -1,0 +1,117 @@
+import {
+  createServer,
+  request as requestHttp,
+  type IncomingMessage,
+  type ServerResponse,
+} from "node:http";
+import { request as requestHttps } from "node:https";
+import type { AddressInfo } from "node:net";
+import { AppError } from "@/contracts/errors";
+import { hasErrorCode } from "@/lib/errors";
+import { isLoopbackHost } from "@/lib/loopback";
+
+/** What trainers ask: nothing else of the dashboard is forwarded. */
+const PATH = /^\/(?:ajax-)?api\/\d\.\d\/(?:mlflow|mlflow-artifacts|s3)\//;
+const HOST = "127.0.0.1";
+/** A dashboard that moves no byte for this long is taken for gone. */
+const SILENCE_MS = 60_000;
+
+export interface TrackingRelay {
+  /** What `MLFLOW_TRACKING_URI` is set to on this machine. */
+  address: string;
+  close(): Promise<void>;
+}
+
+interface TrackingRelayOptions {
+  /** Address of the dashboard. */
+  server: string;
+  /** The worker's token, by which it is let in; trainers need none. */
+  token: string;
+  /** Port of this machine's loopback; 0: any. */
+  port: number;
+}
+
+/**
+ * Offers the dashboard's MLflow API on this machine's loopback and forwards it with the worker's token, so that trainers
+ * on a machine that the dashboard cannot reach report there. A dashboard that is away is answered 503, after which
+ * MLflow's clients try again.
+ *
+ * @throws AppError "conflict" where the port is taken
+ */
+export async function openTrackingRelay(options: TrackingRelayOptions): Promise<TrackingRelay> {
+  const server = createServer((request, response) => forward(request, response, options));
+  // Files take as long as they take.
+  server.requestTimeout = 0;
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", reject);
+    server.listen(options.port, HOST, resolve);
+  }).catch((error: unknown) => {
+    if (!hasErrorCode(error, "EADDRINUSE")) throw error;
+    throw new AppError(
+      "conflict",
+      `Port ${options.port} is taken: give --mlflow-port another one, or 0 for any.`,
+      { cause: error },
+    );
+  });
+  return {
+    address: `http://${HOST}:${(server.address() as AddressInfo).port}`,
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
+  };
+}
+
+function forward(
+  request: IncomingMessage,
+  response: ServerResponse,
+  { server, token }: TrackingRelayOptions,
+): void {
+  const { host, origin, ...given } = request.headers;
+  // A page of elsewhere may reach this port through the browser: by a name of its own, or from its own origin.
+  if (!isLoopbackHost(host) || origin !== undefined)
+    return refuse(
+      response,
+      403,
+      "PERMISSION_DENIED",
+      "Only programs on this machine may report here.",
+    );
+  const base = new URL(server);
+  const url = URL.parse(request.url ?? "/", base);
+  // After its dots are resolved, and not another server's: the token goes to the dashboard alone.
+  if (url?.origin !== base.origin || !PATH.test(url.pathname))
+    return refuse(response, 404, "ENDPOINT_NOT_FOUND", "Only MLflow's API is forwarded here.");
+  const send = url.protocol === "https:" ? requestHttps : requestHttp;
+  const outgoing = send(url, {
+    method: request.method,
+    headers: { ...given, host: url.host, authorization: `Bearer ${token}` },
+    timeout: SILENCE_MS,
+  });
+  outgoing.on("timeout", () => outgoing.destroy(new Error("it says nothing")));
+  outgoing.on("response", (answer) => {
+    response.writeHead(answer.statusCode ?? 502, answer.headers);
+    answer.on("error", () => response.destroy());
+    answer.pipe(response);
+  });
+  outgoing.on("error", (error) =>
+    refuse(
+      response,
+      503,
+      "TEMPORARILY_UNAVAILABLE",
+      `The dashboard at ${new URL(server).origin} is not reached: ${error.message}`,
+    ),
+  );
+  request.on("error", () => outgoing.destroy());
+  response.on("close", () => {
+    if (!response.writableFinished) outgoing.destroy();
+  });
+  request.pipe(outgoing);
+}
+
+function refuse(response: ServerResponse, status: number, code: string, message: string): void {
+  if (response.headersSent || response.destroyed) return void response.destroy();
+  response
+    .writeHead(status, { "content-type": "application/json", connection: "close" })
+    .end(JSON.stringify({ error_code: code, message }));
+}

@@ -1,0 +1,91 @@
+import { createHash, randomUUID } from "node:crypto";
+import { Transform, type Readable } from "node:stream";
+import { AppError } from "@/contracts/errors";
+import { insertArtifact } from "@/server/features/artifacts/queries";
+import type { ArtifactStore } from "@/server/platform/artifacts/store";
+import type { Database } from "@/server/platform/db/database";
+import { deleteTrackedFiles, selectTrackedFiles, type TrackedFile } from "./queries";
+import type { TrackedRuns } from "./tracked-runs";
+
+/** Longest path of a file below its run. */
+const MOST_PATH = 1_000;
+
+const getFolder = (runId: string, id: string): string => `${runId}/1/${id}`;
+
+/** Name of a file in the store, from the last part of its path. */
+const toStoredName = (path: string): string =>
+  path
+    .slice(path.lastIndexOf("/") + 1)
+    .replace(/[^\w.-]/g, "_")
+    .slice(-100);
+
+/** Files that trainers store with their runs. The newest of a path counts. */
+export class TrackedFiles {
+  constructor(
+    private readonly database: Database,
+    private readonly store: ArtifactStore,
+    private readonly runs: TrackedRuns,
+  ) {}
+
+  async list(runId: string): Promise<TrackedFile[]> {
+    await this.runs.get(runId);
+    return selectTrackedFiles(this.database.db, runId);
+  }
+
+  /**
+   * Stores a file of a run; one that was there at the path is replaced when this one is whole.
+   * @throws AppError "invalid-input" for a path that leaves the run's folder, "storage-full"
+   */
+  async put(runId: string, path: string, bytes: Readable): Promise<void> {
+    requirePath(path);
+    const run = await this.runs.get(runId);
+    if (run.isDeleted) throw new AppError("invalid-input", "The run is deleted: restore it first.");
+    const id = randomUUID();
+    const name = toStoredName(path);
+    const hash = createHash("sha256");
+    let size = 0;
+    const measured = new Transform({
+      transform(chunk: Buffer, _, done) {
+        hash.update(chunk);
+        size += chunk.length;
+        done(null, chunk);
+      },
+    });
+    bytes.on("error", (error) => measured.destroy(error));
+    await this.store.put(`${getFolder(runId, id)}/${name}`, bytes.pipe(measured));
+    const files = [{ name, bytes: size, sha256: hash.digest("hex") }];
+    const replaced = await this.database.transact(async (tx) => {
+      const manifest = { id, kind: "export" as const, step: 0, files, metadata: { path } };
+      await insertArtifact(tx.db, { runId, attempt: 1 }, manifest, this.store.kind);
+      tx.emit({ kind: "run", runId, payload: {} });
+      return deleteTrackedFiles(tx.db, runId, path, id);
+    });
+    await this.removeAll(runId, replaced);
+  }
+
+  /** @throws AppError "not-found" */
+  async open(runId: string, path: string): Promise<{ bytes: number; stream: Readable }> {
+    const file = (await this.list(runId)).find((one) => one.path === path);
+    if (!file) throw new AppError("not-found", `The run has no file "${path}".`);
+    return this.store.read(`${getFolder(runId, file.id)}/${file.name}`);
+  }
+
+  /** Removes a file, or all files of a folder. */
+  async remove(runId: string, path: string): Promise<void> {
+    requirePath(path);
+    await this.runs.get(runId);
+    await this.removeAll(runId, await deleteTrackedFiles(this.database.db, runId, path, null));
+  }
+
+  private async removeAll(runId: string, files: readonly { id: string }[]): Promise<void> {
+    for (const { id } of files) await this.store.remove(getFolder(runId, id));
+  }
+}
+
+/** @throws AppError "invalid-input" */
+function requirePath(path: string): void {
+  const parts = path.split("/");
+  const isPlain = parts.every((part) => part !== "" && part !== "." && part !== "..");
+  if (!isPlain || path.length > MOST_PATH || path.includes("\\"))
+    throw new AppError("invalid-input", `"${path}" is no path of a file below its run.`);
+}

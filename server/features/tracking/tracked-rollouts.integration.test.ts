@@ -1,0 +1,122 @@
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { startTestServer, type TestServer } from "@/server/testing/test-server";
+
+const SET = "two questions";
+const DOCUMENT = (n: number) => `Doc ${n} (Title: "Card ${n}") Text of card ${n}.\n`;
+
+/** A line of verl's rollout_data_dir as upstream's fork writes it, decoded without special tokens. */
+const buildLine = (question: string, score: unknown, step = 3): string =>
+  JSON.stringify({
+    input: `user\nSearch.\n<question>\n${question}\n</question>\n<information>\n${DOCUMENT(1)}${DOCUMENT(2)}</information>\nassistant\n`,
+    output: `<think>more</think><important_info>[2]</important_info><search_complete>False</search_complete><query>{"query": "capital of it"}</query>\n\n<information>${DOCUMENT(3).replace("Doc 3", "Doc 1")}</information>\n\n<important_info>[1]</important_info><search_complete>True</search_complete>`,
+    score,
+    step,
+  });
+
+describe("rollouts of an observed run", () => {
+  let server: TestServer;
+  let id: string;
+
+  const send = async (query: Record<string, string>, lines: readonly string[]) => {
+    const response = await fetch(
+      `${server.url}/api/2.0/s3/rollouts?${new URLSearchParams({ run_id: id, questions: SET, ...query })}`,
+      { method: "POST", body: lines.join("\n") },
+    );
+    return { status: response.status, body: (await response.json()) as Record<string, unknown> };
+  };
+  const list = async () =>
+    (
+      await server.plane.episodeReader.list({
+        runId: toId(id),
+        filter: "all",
+        sortDirection: "ascending",
+        cursor: undefined,
+        limit: 50,
+      })
+    ).rows;
+  const toId = (hex: string): string =>
+    hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5");
+
+  beforeAll(async () => {
+    server = await startTestServer();
+    const record = (n: number) => ({
+      id: `q${n}`,
+      question: `What is question ${n}?`,
+      answers: ["an answer"],
+      goldIds: [],
+      type: null,
+      group: null,
+      goldQueries: [],
+    });
+    await server.plane.questionSets.store(SET, [record(1), record(2)], "test");
+    const response = await fetch(`${server.url}/api/2.0/mlflow/runs/create`, {
+      method: "POST",
+      body: JSON.stringify({ experiment_id: "0", run_name: "observed" }),
+    });
+    id = ((await response.json()) as { run: { info: { run_id: string } } }).run.info.run_id;
+  });
+  afterAll(() => server.stop());
+
+  it("become episodes with their searches, selections and reward, each line once", async () => {
+    const lines = [buildLine("What is question 1?", 1), buildLine("What is question 1?", 0)];
+    expect((await send({ file: "3.jsonl" }, lines)).body).toEqual({
+      stored: 2,
+      repeated: 0,
+      refused: [],
+    });
+    const again = [...lines, buildLine("What is question 2?", 0.5)];
+    expect((await send({ file: "3.jsonl" }, again)).body).toMatchObject({ stored: 1, repeated: 2 });
+    const rows = await list();
+    // The question's own retrieval is no search of the model.
+    expect(rows.map(({ step, reward, searches }) => [step, reward, searches])).toEqual([
+      [3, 1, 1],
+      [3, 0, 1],
+      [3, 0.5, 1],
+    ]);
+    const episode = await server.plane.episodeReader.get(rows[0]!.id);
+    const { steps, context } = episode.record.episode;
+    const kinds = steps.map(({ kind }) => kind);
+    expect(kinds).toEqual([
+      "retrieve",
+      "generate",
+      "select",
+      "retrieve",
+      "generate",
+      "select",
+      "stop",
+    ]);
+    expect(context.map(({ hash }) => episode.documents[hash]?.title)).toEqual(["Card 2", "Card 3"]);
+  });
+
+  it("whose windows hold no document that can be read are told of in the run's log", async () => {
+    const line = buildLine("What is question 1?", 1, 9).replace(
+      'Doc 1 (Title: \\"Card 3',
+      'Hit: (\\"Card 3',
+    );
+    expect((await send({ file: "9.jsonl" }, [line])).body).toMatchObject({ stored: 1 });
+    const { lines } = await server.plane.logs.listOfRun(toId(id), { level: "warn", limit: 5 });
+    expect(lines.map(({ message }) => message)).toEqual([
+      "Rollouts of 9.jsonl: 1 window holds no document that can be read (line 1).",
+    ]);
+  });
+
+  it("that cannot be used are answered and stand in the run's log", async () => {
+    const { body } = await send({ file: "4.jsonl", line: "10" }, [
+      "{",
+      buildLine("Who asks what nobody asked?", 1, 4),
+      // As Python writes it.
+      buildLine("What is question 2?", null, 4).replace(`"score":null`, `"score":NaN`),
+    ]);
+    expect(body).toMatchObject({ stored: 1, refused: [{ line: 11 }, { line: 12 }] });
+    const { lines } = await server.plane.logs.listOfRun(toId(id), { level: "warn", limit: 1 });
+    expect(lines.map(({ message }) => message)).toEqual([
+      expect.stringMatching(
+        /^Rollouts of 4\.jsonl that cannot be used: line 11: .*; line 12: its question is not in the set/,
+      ),
+    ]);
+    expect(await send({ file: "5.jsonl", questions: "no such set" }, ["{}"])).toMatchObject({
+      status: 400,
+      body: { error_code: "INVALID_PARAMETER_VALUE" },
+    });
+  });
+});
