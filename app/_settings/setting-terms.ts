@@ -1,4 +1,4 @@
-import type { GlossaryTerm } from "@/core/glossary/glossary";
+import type { GlossaryTerm } from "@/core/glossary/term-titles";
 
 /** Terms of the glossary that say more than a setting's own text: formula and source. */
 export const SETTING_TERMS: Readonly<Partial<Record<string, GlossaryTerm>>> = {

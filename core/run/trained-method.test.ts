@@ -2,7 +2,8 @@ import { describe, expect, it } from "vitest";
 import { trainConfigSchema, type TrainConfig } from "@/contracts/run-config/train-config";
 import { TRAINED_METHODS, type TrainedMethod } from "@/contracts/run-config/trained-method-names";
 import { METRICS } from "@/core/metrics/metric-table";
-import { isGroupUsed, listActiveSettings, listSettingGroups } from "./settings";
+import { isGroupUsed, listActiveSettings } from "./setting-groups";
+import { listSettingGroups } from "./settings";
 import { toPredictConfig } from "./predict-config";
 import { dropUnusedSettings, isMetricMeasured } from "./trained-method";
 

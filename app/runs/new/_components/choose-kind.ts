@@ -15,5 +15,7 @@ export function chooseKind(
     return { kind, served: "retriever" };
   const config =
     from?.config ?? (presets.find(({ id }) => id === params.get("preset")) ?? presets[0])?.config;
-  return { kind: config?.kind ?? "train", served: getServed(config ?? {}) };
+  // The run of another trainer is only observed: there is nothing to launch like it.
+  const given = config?.kind ?? "train";
+  return { kind: given === "external" ? "train" : given, served: getServed(config ?? {}) };
 }
