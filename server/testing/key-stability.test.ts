@@ -216,6 +216,10 @@ const MIGRATIONS = [
   "0035_notifications",
   "0037_inspector",
   "0046_mirrors",
+  "0047_unknown_searches",
+  "0048_statistics_by_type",
+  "0050_online_search",
+  "0058_external_runs",
 ];
 
 testRecorded(new URL("./key-stability.json", import.meta.url), {
