@@ -33,10 +33,7 @@ describe("the relay of MLflow's API", () => {
     dashboard.close();
   });
 
-  const askAs = (
-    headers: Record<string, string>,
-    path = `/${PATH}`,
-  ): Promise<number | undefined> =>
+  const askAs = (headers: Record<string, string>, path = `/${PATH}`): Promise<number | undefined> =>
     new Promise((resolve) => {
       sendRequest(relay.address, { headers, path }, (response) => {
         response.resume();
@@ -55,11 +52,7 @@ describe("the relay of MLflow's API", () => {
 
   it("forwards nothing else, and nothing of a page of elsewhere", async () => {
     asked = [];
-    for (const path of [
-      "trpc/runs.list",
-      "api/2.0/mlflow",
-      "worker",
-    ])
+    for (const path of ["trpc/runs.list", "api/2.0/mlflow", "worker"])
       expect((await fetch(`${relay.address}/${path}`)).status, path).toBe(404);
     for (const path of [
       "/api/2.0/mlflow/../../../trpc/x",
