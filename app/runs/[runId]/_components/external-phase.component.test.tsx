@@ -14,7 +14,13 @@ it.each([
   ["succeeded", "that it finished"],
 ] as const)("says of a run that is %s what its trainer said", async (state, text) => {
   renderPage(<ExternalPhase run={{ id: RUN_ID, state, endedAt: null } as unknown as RunDetail} />, {
-    "externalRuns.get": () => ({ reportedBy: "", heardAt: new Date(0), tags: {}, files: [], episodes: 0 }),
+    "externalRuns.get": () => ({
+      reportedBy: "",
+      heardAt: new Date(0),
+      tags: {},
+      files: [],
+      episodes: 0,
+    }),
   });
   expect((await screen.findByText(new RegExp(text))).textContent).not.toMatch(/succeeded/);
 });
