@@ -37,7 +37,7 @@ function mergeProps(given: Props, own: Props): Props {
         typeof other === "function" ? joinHandlers(other as Handler, value as Handler) : value;
   }
   if (given.className !== undefined)
-    merged.className = cn(given.className as string, own.className as string | undefined);
+    merged.className = cn(given.className, own.className as string | undefined);
   return merged;
 }
 
