@@ -1,4 +1,5 @@
 import type { RunKind } from "@/contracts/records/run-state";
+import type { PredictConfig } from "@/contracts/run-config/predict-config";
 import type { RunConfig } from "@/contracts/run-config/run-config";
 import { TRAINED_METHODS } from "@/contracts/run-config/trained-method-names";
 import { toPredictConfig } from "@/core/run/predict-config";
@@ -32,6 +33,7 @@ export function convertKind(config: RunConfig, kind: RunKind): RunConfig {
       // Of a method that answers by itself the answer is rewarded.
       ...(method && {
         method,
+        search: takeMethodSettings(config),
         reward: {
           scorer: config.scorer,
           weights: { ...base.reward.weights, gbr: 0, exactMatch: 1 },
@@ -47,6 +49,17 @@ export function convertKind(config: RunConfig, kind: RunKind): RunConfig {
     return { ...shared, corpus: config.corpus, questions: config.questions };
   return shared;
 }
+
+/** Searches of a method that answers by itself, as a training has them: back from what `toPredictConfig` gives. */
+const takeMethodSettings = ({
+  search,
+  methodSettings,
+}: PredictConfig): PredictConfig["search"] => ({
+  ...search,
+  retrieve: methodSettings.retrieve ?? search.retrieve,
+  turns: methodSettings.searches ?? search.turns,
+  turnTokens: methodSettings.maxTokens ?? search.turnTokens,
+});
 
 /** A predict run over the held-out questions of a training run, with one of its checkpoints. */
 export function buildPredictConfig(

@@ -12,9 +12,9 @@ import { SettingGroupCard } from "./setting-group-card";
 
 const group = listSettingGroups("train").find(({ id }) => id === "rl")!;
 
-function Form({ rl }: { rl: object }) {
+function Form({ rl, method }: { rl: object; method?: "sft" }) {
   const form = useForm<Draft>({
-    defaultValues: trainConfigSchema.parse({ kind: "train", name: "t", rl }),
+    defaultValues: { ...trainConfigSchema.parse({ kind: "train", name: "t", rl }), method },
   });
   const values = useWatch({ control: form.control });
   return (
@@ -43,5 +43,11 @@ it("offers the normalisation of the algorithm's paper", async () => {
   await screen.findByText("The paper of dr-grpo averages the loss by constant.");
   await userEvent.click(screen.getByText("Take that"));
   expect(screen.getByRole("status").textContent).toBe("constant");
+  expect(screen.queryByText("Take that")).toBeNull();
+});
+
+it("offers supervised training none, which reads neither algorithm nor normalisation", () => {
+  renderPage(<Form rl={{ algorithm: "dr-grpo", steps: 0 }} method="sft" />);
+  expect(screen.getByLabelText("Steps")).toBeTruthy();
   expect(screen.queryByText("Take that")).toBeNull();
 });

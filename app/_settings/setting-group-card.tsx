@@ -10,6 +10,7 @@ import {
   listActiveSettings,
 } from "@/core/run/setting-groups";
 import { getSettingValue } from "@/core/run/setting-values";
+import { isSettingUsed } from "@/core/run/trained-method";
 import { useText } from "@/app/_i18n/text-provider";
 import { Button } from "@/app/_ui/button";
 import { Card } from "@/app/_ui/card";
@@ -80,7 +81,8 @@ function NormalisationHint({ values }: { values: unknown }) {
   const t = useText();
   const { setValue } = useFormContext<Draft>();
   const other = findOtherNormalisation(values);
-  if (other === null) return null;
+  // Supervised training reads neither.
+  if (other === null || !isSettingUsed(NORMALISATION, values)) return null;
   const { algorithm, normalisation } = other;
   return (
     <p className="mt-3 flex flex-wrap items-baseline gap-x-3 gap-y-1 text-xs text-muted-foreground">

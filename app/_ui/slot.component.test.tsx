@@ -38,3 +38,16 @@ it("calls the handlers of both, and gives the element to the references of both"
   expect(outer.current).toBe(screen.getByRole("button"));
   expect(inner.current).toBe(outer.current);
 });
+
+it("keeps a handler where the child's own is undefined", async () => {
+  const called: string[] = [];
+  render(
+    <Slot onClick={() => called.push("given")}>
+      <button type="button" onClick={undefined}>
+        Go
+      </button>
+    </Slot>,
+  );
+  await userEvent.click(screen.getByRole("button"));
+  expect(called).toEqual(["given"]);
+});

@@ -31,11 +31,13 @@ function mergeProps(given: Props, own: Props): Props {
   const merged: Props = { ...given, ...own };
   for (const [name, value] of Object.entries(given)) {
     const other = own[name];
-    if (/^on[A-Z]/.test(name) && typeof value === "function" && typeof other === "function")
-      merged[name] = joinHandlers(other as Handler, value as Handler);
+    if (/^on[A-Z]/.test(name) && typeof value === "function")
+      // A handler that the child has only at times is undefined in between, and takes none away.
+      merged[name] =
+        typeof other === "function" ? joinHandlers(other as Handler, value as Handler) : value;
   }
   if (given.className !== undefined)
-    merged.className = cn(given.className as string, own.className as string | undefined);
+    merged.className = cn(given.className, own.className as string | undefined);
   return merged;
 }
 

@@ -33,7 +33,7 @@ it("reports the machine by the second while a run is on it, and once more when i
   await run(context);
   const last = items.length;
   expect(items.map((item) => item.kind === "metrics" && item.points)).toEqual(
-    items.map((_, i) => [
+    items.map((_, i): unknown => [
       expect.objectContaining({ name: "system/cpu", step: 0, value: (i + 1) / 10 }),
       expect.objectContaining({ name: "system/memory_mb", step: 0, value: 100 }),
     ]),

@@ -7,6 +7,9 @@ import { TextProvider } from "@/app/_i18n/text-provider";
 import { renderPage } from "@/app/_testing/render-page";
 import { MirrorDialog } from "./mirror-dialog";
 
+// Loaded before anything is drawn, as a test waits a second at most.
+await Promise.all([import("@/app/_i18n/zh/catalogue"), import("@/app/_ui/dialog-panel")]);
+
 it("says what is wrong with an entry in the language of the page, by the label of its field", async () => {
   const user = userEvent.setup({ delay: null });
   await act(async () => {

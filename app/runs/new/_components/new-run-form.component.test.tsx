@@ -133,7 +133,7 @@ describe("the new run form", () => {
   });
 
   it("can be filled in before validation is loaded, and launches nothing until then", async () => {
-    const { useModule } = formRules;
+    const useModule = formRules.useModule.bind(formRules);
     let isLoading = true;
     vi.spyOn(formRules, "useModule").mockImplementation((wanted) => {
       const rules = useModule(wanted);
