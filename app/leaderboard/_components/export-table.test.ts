@@ -18,16 +18,16 @@ it("a board's figures go with the number of questions, the costs and the trainin
     high: 0.6,
     scored: 72,
     comparison: null,
-      reason: {
-        code: "incomplete",
-        values: { scored: 72, expected: 585, unscored: 0, failed: 0 },
-      },
-      types: [
-        { type: "nq", scored: 60, mean: 0.6 },
-        { type: "hotpotqa", scored: 12, mean: 0 },
-      ],
-      replies: 50,
-      unread: 2,
+    reason: {
+      code: "incomplete",
+      values: { scored: 72, expected: 585, unscored: 0, failed: 0 },
+    },
+    types: [
+      { type: "nq", scored: 60, mean: 0.6 },
+      { type: "hotpotqa", scored: 12, mean: 0 },
+    ],
+    replies: 50,
+    unread: 2,
     searches: 2,
     documents: 5,
     tokens: 800,
