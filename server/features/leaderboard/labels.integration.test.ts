@@ -495,6 +495,8 @@ describe("questions of several data sources", () => {
     const choice = { questions: set, limit: 2, sampleSeed: 42 };
     for (const method of ["s3", "rag", "rag"])
       await ran(config({ name: "counted", method, ...choice }), { asked: [0, 1] });
+    // Makes the statistics of all of them.
+    await server.plane.leaderboard.get({});
     const { db } = server.plane.database;
     const counts: unknown[] = [];
     const $queryRaw = (query: { sql: string; values: unknown[] }) => {

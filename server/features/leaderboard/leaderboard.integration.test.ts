@@ -386,12 +386,9 @@ describe("the leaderboard", () => {
         "test",
       ),
     ).rejects.toThrow(/no question set "nowhere"/);
-    await expect(
-      server.plane.leaderboard.launch(
-        { methods: ["rag"], like, questions: "grouped", limit: null, sampleSeed: 42 },
-        "test",
-      ),
-    ).rejects.toMatchObject({ code: "invalid-input" });
+    const seeded = { methods: ["rag" as const], questions: "grouped", limit: null, sampleSeed: 42 };
+    const refused = server.plane.leaderboard.launch(seeded, "test");
+    await expect(refused).rejects.toMatchObject({ code: "invalid-input" });
     for (const { runId } of second.launched)
       await server.plane.runs.cancel(runId, { actor: "test", reason: null });
   });
