@@ -163,13 +163,14 @@ async function previewFile(
   );
   print(
     formatTable(
-      ["part", "questions", "with gold", "gold not found", "with options"],
+      ["part", "questions", "with gold", "gold not found", "with options", "yes or no"],
       preview.parts.map((part) => [
         part.name || "(one part)",
         String(part.questions),
         String(part.withGold),
         String(part.unresolvedGold),
         String(part.withOptions),
+        String(part.yesNo),
       ]),
     ),
   );

@@ -79,6 +79,8 @@ export const previewQuestionsResponseSchema = z.object({
       /** Of `questions`, those whose gold titles stand over no passage of `goldCorpus`, or over several. */ unresolvedGold:
         z.int(),
       withOptions: z.int(),
+      /** With a gold answer that is just yes or no: runs with skipYesNo leave them out. */
+      yesNo: z.int(),
     }),
   ),
   /** The first questions as they would be stored. */

@@ -21,6 +21,7 @@ const select = (turn: number, ...selected: string[]): EpisodeStep => ({
 });
 const EPISODE = {
   key: "k",
+  questionId: "q0",
   context: refs("a", "d", "c", "written-by-searcher-1"),
   steps: [
     retrieve(0, "a", "b", "c"),
@@ -35,6 +36,13 @@ const list = (ablation: Parameters<typeof ablateContext>[1], episode = EPISODE) 
   ablateContext(episode, ablation).context.map(({ id }) => id);
 
 describe("an ablated context", () => {
+  it("is refused where no window is known, as of imported files", () => {
+    for (const ablation of ["no-select", "no-init", "no-both"] as const)
+      expect(() => list(ablation, { ...EPISODE, steps: [] })).toThrow(
+        /question q0 shows no window/,
+      );
+  });
+
   it("holds the windows that its name leaves", () => {
     expect(list("no-select")).toEqual(["a", "b", "c", "d", "e", "f"]);
     expect(list("no-both")).toEqual(["d", "a", "e", "c", "f"]);

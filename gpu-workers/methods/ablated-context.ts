@@ -1,3 +1,4 @@
+import { AppError } from "@/contracts/errors";
 import type { Ablation } from "@/contracts/run-config/scoring";
 import type { DocumentRef, Episode } from "@/contracts/records/episode";
 import { computeCacheKey } from "@/gpu-workers/runtime/keys";
@@ -9,13 +10,20 @@ import { computeCacheKey } from "@/gpu-workers/runtime/keys";
  * - `no-select`: every document of every window, in the order in which they were shown
  * - `no-init`: what was selected from the windows after the first, in the order of the episode's own context
  * - `no-both`: every document of the windows after the first
+ *
+ * @throws AppError "unsupported" where the episode shows no window: what was shown is then unknown, not nothing
  */
-export function ablateContext<E extends Pick<Episode, "key" | "steps" | "context">>(
+export function ablateContext<E extends Pick<Episode, "key" | "questionId" | "steps" | "context">>(
   episode: E,
   ablation: Ablation,
 ): E {
-  const { key, steps, context } = episode;
+  const { key, questionId, steps, context } = episode;
   const windows = steps.flatMap((step) => (step.kind === "retrieve" ? [step] : []));
+  if (windows.length === 0)
+    throw new AppError(
+      "unsupported",
+      `reuse.context: the stored episode of question ${questionId} shows no window, as of imported files without searches, so its documents are not known; name a run that stored them.`,
+    );
   const later = windows.slice(1);
   const listShown = (shown: typeof windows): DocumentRef[] => [
     ...new Map(shown.flatMap(({ documents }) => documents.map((d) => [d.id, d] as const))).values(),

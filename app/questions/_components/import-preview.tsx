@@ -9,13 +9,11 @@ import { Skeleton } from "@/app/_ui/states";
 import type { ImportChoice, QuestionSource } from "./import-choice";
 import { ColumnMapping, PartChoice, ReadingChoice } from "./import-choices";
 
-/** How many questions name gold passages. */
-function formatGold(
-  t: Text,
-  parts: readonly { questions: number; withGold: number; unresolvedGold: number }[],
-): string {
-  const sum = (key: "questions" | "withGold" | "unresolvedGold"): number =>
-    parts.reduce((total, part) => total + part[key], 0);
+type Counts = Record<"questions" | "withGold" | "unresolvedGold" | "yesNo", number>;
+
+/** How many questions name gold passages, and how many are answered by yes or no. */
+function formatCounts(t: Text, parts: readonly Counts[]): string {
+  const sum = (key: keyof Counts): number => parts.reduce((total, part) => total + part[key], 0);
   const unresolved = sum("unresolvedGold");
   return [
     t("Gold passages: {gold} of {count, plural, one {# question} other {# questions}}.", {
@@ -30,6 +28,7 @@ function formatGold(
           ),
         ]
       : []),
+    t("Answered by yes or no: {yesNo}.", { yesNo: formatInteger(sum("yesNo")) }),
   ].join(" ");
 }
 
@@ -155,7 +154,7 @@ export function ImportPreview({
         ))}
       </ul>
       <p data-gold>
-        {formatGold(
+        {formatCounts(
           t,
           parts.filter(({ name }) => choice.parts === null || choice.parts.includes(name)),
         )}

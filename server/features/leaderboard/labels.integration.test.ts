@@ -1,28 +1,19 @@
 import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import type { EpisodeRecord } from "@/contracts/records/episode";
 import { EXAMPLE_ACTOR } from "@/contracts/records/example-actor";
 import { chooseQuestions } from "@/core/questions/choose-questions";
-import { formatUnreadId } from "@/core/scoring/judged-scoring";
 import { formatRuleId } from "@/core/scoring/rule-scoring";
-import { isRule } from "@/contracts/run-config/scoring";
 import { predictConfigSchema, type PredictConfig } from "@/contracts/run-config/predict-config";
-import type { ReansweredRecord } from "@/contracts/worker-protocol/reports";
 import { startTestServer, type TestServer } from "@/server/testing/test-server";
-import {
-  getPresetConfig,
-  buildDocument,
-  buildDocuments,
-  buildRecord,
-  storeSamples,
-} from "@/server/testing/samples";
+import { getPresetConfig, buildDocument, storeSamples } from "@/server/testing/samples";
 import type { TestWorker } from "@/server/testing/test-worker";
+import { LeaderboardResults } from "./leaderboard-results";
+import { finishRun, type FinishedRunOptions } from "./testing/finished-run";
 
 let server: TestServer;
 let worker: TestWorker;
 const me = { actor: "test", preset: null };
 const QUESTIONS = 8;
-const UNREAD = formatUnreadId(formatRuleId("span"));
 const config = (changes: object): PredictConfig =>
   predictConfigSchema.parse({ ...getPresetConfig("atlas-s3"), ...changes });
 const generator = config({}).generator;
@@ -38,80 +29,8 @@ const questionsOf = (set: string, note = "") =>
     goldQueries: [],
   }));
 
-/** Runs a prediction to its end; what it reuses is answered anew, or scored by another scorer. @returns its run */
-async function ran(
-  wanted: PredictConfig,
-  options: {
-    promptStyle?: string;
-    meanwhile?: () => Promise<unknown>;
-    /** When each question's search was fetched. */
-    fetchedAt?: (question: number) => string;
-    /** Questions that it answers; absent: all. */
-    asked?: readonly number[];
-    /** Whether the judge's reply about a question could not be read; absent: none was asked. */
-    isUnread?: (question: number) => boolean;
-  } = {},
-): Promise<string> {
-  const { id } = await server.plane.launcher.launch(wanted, me);
-  const run = await worker.leaseAndStart();
-  expect(run.runId).toBe(id);
-  await options.meanwhile?.();
-  const asked = options.asked ?? [...Array(QUESTIONS).keys()];
-  const records = asked.map((question): EpisodeRecord => {
-    const record = buildRecord({
-      step: null,
-      phase: "predict",
-      question,
-      right: question % 2 === 0,
-    });
-    const key = `${id} ${question}`;
-    return {
-      ...record,
-      episode: {
-        ...record.episode,
-        key,
-        method: wanted.method,
-        steps: record.episode.steps.map((step) =>
-          step.kind === "retrieve" && options.fetchedAt
-            ? { ...step, fetchedAt: options.fetchedAt(question) }
-            : step,
-        ),
-      },
-      answer: { ...record.answer!, key, promptStyle: options.promptStyle ?? "few-shot/1" },
-      score: {
-        ...record.score!,
-        scorer: isRule(wanted.scorer) ? formatRuleId(wanted.scorer) : wanted.scorer,
-      },
-      ...(options.isUnread && {
-        otherScores: [{ scorer: UNREAD, value: options.isUnread(question) ? 1 : 0 }],
-      }),
-    };
-  });
-  const { questions, corpus, reuse } = wanted;
-  const reanswered = records.map(({ episode, answer, score, attribution }): ReansweredRecord => ({
-    questionId: episode.questionId,
-    answer,
-    score,
-    attribution,
-  }));
-  await worker.request("report", {
-    runId: id,
-    attempt: run.attempt,
-    sequence: 1,
-    items: [
-      reuse.episodesOf === null
-        ? { kind: "episodes", corpus, questions, documents: buildDocuments(), records }
-        : { kind: "reanswered", questions, records: reanswered },
-    ],
-  });
-  await worker.request("transition", {
-    runId: id,
-    attempt: run.attempt,
-    to: "succeeded",
-    reason: null,
-  });
-  return id;
-}
+const ran = (wanted: PredictConfig, options: FinishedRunOptions = {}): Promise<string> =>
+  finishRun(server, worker, wanted, { asked: [...Array(QUESTIONS).keys()], ...options });
 
 /** The row and the scope under which a run's results by a scorer are shown. */
 async function shown(runId: string, scorer = formatRuleId("span")) {
@@ -428,8 +347,11 @@ describe("versions", () => {
       (await server.plane.predictionComparison.compare({ runs: [earlier, later, corpus] }))
         .differences,
     ).toEqual([
-      { runId: later, reasons: ["another corpus: web, fetched 2026-11-30"] },
-      { runId: corpus, reasons: ["another corpus: atlas"] },
+      {
+        runId: later,
+        reasons: [{ code: "corpus", values: { corpus: "web, fetched 2026-11-30" } }],
+      },
+      { runId: corpus, reasons: [{ code: "corpus", values: { corpus: "atlas" } }] },
     ]);
     expect((await shown(earlier)).scope.corpus).toBe("web, fetched 2026-11-20 to 2026-11-21");
     const [{ id }] = await server.plane.database.db.$queryRaw<
@@ -557,7 +479,35 @@ describe("questions of several data sources", () => {
     expect(summary).toMatchObject({ questions: 4, missing: 0 });
     const compared = await server.plane.predictionComparison.compare({ runs: [sampled, filtered] });
     expect(compared.differences).toEqual([
-      { runId: filtered, reasons: ["only a part of the questions: without yes and no"] },
+      {
+        runId: filtered,
+        reasons: [
+          { code: "all-questions", values: {} },
+          { code: "without-yes-no", values: {} },
+        ],
+      },
     ]);
+  });
+
+  it("are counted once for each choice, however many results there are", async () => {
+    const set = "counted";
+    await server.plane.questionSets.store(set, questionsOf(set), "test");
+    const choice = { questions: set, limit: 2, sampleSeed: 42 };
+    for (const method of ["s3", "rag", "rag"])
+      await ran(config({ name: "counted", method, ...choice }), { asked: [0, 1] });
+    // Makes the statistics of all of them.
+    await server.plane.leaderboard.get({});
+    const { db } = server.plane.database;
+    const counts: unknown[] = [];
+    const $queryRaw = (query: { sql: string; values: unknown[] }) => {
+      if (query.sql.includes('"hasGold"')) counts.push(query.values[0]);
+      return db.$queryRaw(query as never);
+    };
+    const counted = { db: { $queryRaw } } as unknown as typeof server.plane.database;
+    const results = new LeaderboardResults(counted);
+    await results.read();
+    const found = (await results.read()).filter(({ config }) => config.questions === set);
+    expect(found.map(({ expected }) => expected)).toEqual([2, 2, 2]);
+    expect(counts.filter((setId) => setId === found[0]!.setId)).toHaveLength(1);
   });
 });

@@ -4,7 +4,7 @@ import { describeChoice } from "@/core/questions/choose-questions";
 import { METHODS } from "@/core/run/methods";
 import { toPredictConfig } from "@/core/run/predict-config";
 import { isRule, needsJudge } from "@/contracts/run-config/scoring";
-import { AppError } from "@/contracts/errors";
+import { AppError, parseOrThrow } from "@/contracts/errors";
 import { EXAMPLE_ACTOR } from "@/contracts/records/example-actor";
 import { findPreset } from "@/core/presets/run-presets";
 import { runConfigSchema } from "@/contracts/run-config/run-config";
@@ -163,34 +163,38 @@ function indexByCell(results: readonly KnownResult[]): Map<string, string> {
   return runIdByCell;
 }
 
-/** The configuration of a method on questions, with the corpus, generator, retriever and scorer of `base`. */
+/** The configuration of a method on questions, with the corpus, generator, retriever and scorer of `base`. @throws AppError "invalid-input" where they do not go together */
 const buildConfig = (
   base: PredictConfig,
   method: PredictConfig["method"],
   questions: string,
   { limit, sampleSeed, skipYesNo }: QuestionChoice,
 ): PredictConfig =>
-  predictConfigSchema.parse({
-    ...base,
-    method,
-    questions,
-    limit,
-    sampleSeed,
-    skipYesNo,
-    matchRun: null,
-    reuse: { equalEpisodes: base.reuse.equalEpisodes },
-    name: [METHODS[method].title, questions, describeChoice({ limit, sampleSeed, skipYesNo })]
-      .filter((part) => part !== null)
-      .join(", ")
-      .slice(0, 120),
-    // Where a method may answer itself or not, the frozen generator answers: else it would be compared with another one.
-    methodSettings: {
-      ...base.methodSettings,
-      answeredBy: "generator",
-      ...(base.method === method ? {} : { promptTemplate: null, condensingPrompt: null }),
+  parseOrThrow(
+    predictConfigSchema,
+    {
+      ...base,
+      method,
+      questions,
+      limit,
+      sampleSeed,
+      skipYesNo,
+      matchRun: null,
+      reuse: { equalEpisodes: base.reuse.equalEpisodes },
+      name: [METHODS[method].title, questions, describeChoice({ limit, sampleSeed, skipYesNo })]
+        .filter((part) => part !== null)
+        .join(", ")
+        .slice(0, 120),
+      // Where a method may answer itself or not, the frozen generator answers: else it would be compared with another one.
+      methodSettings: {
+        ...base.methodSettings,
+        answeredBy: "generator",
+        ...(base.method === method ? {} : { promptTemplate: null, condensingPrompt: null }),
+      },
+      searcher: method === "s3" ? base.searcher : { ...base.searcher, checkpoint: null },
     },
-    searcher: method === "s3" ? base.searcher : { ...base.searcher, checkpoint: null },
-  });
+    `${METHODS[method].title} with these settings`,
+  );
 
 /** The row that a run would have with the prompts of today. */
 const getCurrentVariantId = (config: PredictConfig): string =>

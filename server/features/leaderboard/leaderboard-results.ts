@@ -26,8 +26,8 @@ export class LeaderboardResults {
   /** Configurations never change, and parsing them is most of a read's work. Null: not of a predict run. */
   private readonly configs = new Map<string, PredictConfig | null>();
 
-  /** Questions of runs that do not just ask the first ones, by run and version of the set: neither ever changes. */
-  private readonly asked = new Map<string, number>();
+  /** Questions of runs that do not just ask the first ones, by version of the set and choice: neither ever changes. */
+  private readonly asked = new Map<string, Promise<number>>();
 
   constructor(private readonly database: Database) {}
 
@@ -54,20 +54,20 @@ export class LeaderboardResults {
   }
 
   private async countExpected({
-    runId,
     setId,
     config,
     questions,
     withGold,
   }: StoredResult & { config: PredictConfig }): Promise<number> {
-    const { limit } = config;
+    const { limit, sampleSeed, skipYesNo, method } = config;
     if (!isChosen(config)) return withGold ?? Math.min(limit ?? questions, questions);
-    const key = `${runId} ${setId}`;
-    const known =
-      this.asked.get(key) ??
-      (await countAskedQuestions(this.database.db, setId, config, questions));
-    this.asked.set(key, known);
-    return known;
+    const key = JSON.stringify([setId, limit, sampleSeed, skipYesNo, method === "gold"]);
+    const known = this.asked.get(key);
+    if (known) return known;
+    const count = countAskedQuestions(this.database.db, setId, config, questions);
+    this.asked.set(key, count);
+    count.catch(() => this.asked.delete(key));
+    return count;
   }
 
   private parseConfig(runId: string, stored: unknown): PredictConfig | null {

@@ -10,7 +10,6 @@ import {
   storeSamples,
 } from "@/server/testing/samples";
 import type { TestWorker } from "@/server/testing/test-worker";
-import { decodeQuestionScores, encodeQuestionScores, numberGroups } from "./question-scores";
 
 let server: TestServer;
 let worker: TestWorker;
@@ -387,6 +386,9 @@ describe("the leaderboard", () => {
         "test",
       ),
     ).rejects.toThrow(/no question set "nowhere"/);
+    const seeded = { methods: ["rag" as const], questions: "grouped", limit: null, sampleSeed: 42 };
+    const refused = server.plane.leaderboard.launch(seeded, "test");
+    await expect(refused).rejects.toMatchObject({ code: "invalid-input" });
     for (const { runId } of second.launched)
       await server.plane.runs.cancel(runId, { actor: "test", reason: null });
   });
@@ -522,18 +524,5 @@ describe("what results leave open", () => {
     ).rejects.toThrow(/no complete result/);
     const comparison = strong!.cell.comparison;
     expect(comparison === null || comparison.smallestDifference! > 0).toBe(true);
-  });
-});
-
-describe("outcomes", () => {
-  it("are a byte each where all are right or wrong, else four, and come back as they were", () => {
-    const binary = Float32Array.from([1, 0, NaN, 1]);
-    const graded = Float32Array.from([1, 0.5, NaN, 0]);
-    expect(encodeQuestionScores(binary)).toHaveLength(4);
-    expect(decodeQuestionScores(encodeQuestionScores(binary), 4)).toEqual(binary);
-    expect(encodeQuestionScores(graded)).toHaveLength(16);
-    expect(decodeQuestionScores(encodeQuestionScores(graded), 4)).toEqual(graded);
-    expect(() => decodeQuestionScores(new Uint8Array(5), 4)).toThrow(RangeError);
-    expect([...numberGroups(["a", null, "b", "a"])]).toEqual([0, -1, 1, 0]);
   });
 });

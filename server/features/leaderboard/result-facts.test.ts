@@ -46,7 +46,7 @@ describe("the scope of a result", () => {
       corpusVersion: null,
     });
     expect(listDifferences(factsOfDays("2026-11-29"), factsOfDays("2026-11-30"))).toEqual([
-      "another corpus: web, fetched 2026-11-29",
+      { code: "corpus", values: { corpus: "web, fetched 2026-11-29" } },
     ]);
     expect(factsOfDays(null)).toEqual(factsOf({}));
   });

@@ -7,13 +7,13 @@ import {
 import { startTestServer, type TestServer } from "@/server/testing/test-server";
 import { storeSamples } from "@/server/testing/samples";
 
-/** One question by id, two by titles that the corpus has, one by a title that it has not, one without gold. */
+/** One question by id, two by titles that the corpus has, one by a title that it has not, one of yes or no without gold. */
 const content = [
   { id: "a", question: "A?", answers: ["x"], goldIds: ["d0"], goldTitles: ["Title d1"] },
   { id: "b", question: "B?", answers: ["x"], goldTitles: ["Title d1", "Title d2"] },
   { id: "c", question: "C?", answers: ["x"], goldTitles: ["Title d3"] },
   { id: "d", question: "D?", answers: ["x"], goldTitles: ["Title d1", "Nowhere"] },
-  { id: "e", question: "E?", answers: ["x"] },
+  { id: "e", question: "E?", answers: ["x", "Yes"] },
 ]
   .map((row) => JSON.stringify(row))
   .join("\n");
@@ -41,7 +41,7 @@ describe("gold passages that a question file names by title", () => {
       previewQuestionsRequestSchema.parse(source),
     );
     expect(parts).toEqual([
-      { name: "", questions: 5, withGold: 1, unresolvedGold: 0, withOptions: 0 },
+      { name: "", questions: 5, withGold: 1, unresolvedGold: 0, withOptions: 0, yesNo: 1 },
     ]);
     expect(warnings).toEqual([
       expect.stringMatching(
@@ -57,7 +57,7 @@ describe("gold passages that a question file names by title", () => {
       previewQuestionsRequestSchema.parse({ ...source, goldCorpus: "atlas" }),
     );
     expect([known.parts, known.warnings]).toEqual([
-      [{ name: "", questions: 5, withGold: 3, unresolvedGold: 1, withOptions: 0 }],
+      [{ name: "", questions: 5, withGold: 3, unresolvedGold: 1, withOptions: 0, yesNo: 1 }],
       [],
     ]);
     expect(known.sample[1]!.question.goldIds).toEqual(["d1", "d2"]);

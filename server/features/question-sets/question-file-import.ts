@@ -7,6 +7,7 @@ import type {
   previewQuestionsRequestSchema,
   previewQuestionsResponseSchema,
 } from "@/contracts/api/question-sets";
+import { isYesNoQuestion } from "@/core/questions/choose-questions";
 import { selectIdsByTitle } from "@/server/features/corpora/queries";
 import type { StoredCorpora } from "@/server/features/corpora/stored-corpora";
 import type { Database } from "@/server/platform/db/database";
@@ -55,6 +56,7 @@ export class QuestionFileImport {
         withGold: questions.filter(hasGold).length,
         unresolvedGold: unresolved,
         withOptions: questions.filter(({ options }) => options).length,
+        yesNo: questions.filter(isYesNoQuestion).length,
       })),
       sample: parts
         .flatMap(({ name, questions, goldTitles }) =>
