@@ -73,7 +73,7 @@ const rerank = {
   ),
 };
 
-/** Search services that the kind `online` knows (gpu-workers/retrieval/online/providers.ts). */
+/** Search services that the kind `online` knows (gpu-workers/retrieval/backends/online/providers.ts). */
 const ONLINE_PROVIDERS = ["searxng", "serper", "google-cse", "tavily"] as const;
 export type OnlineProvider = (typeof ONLINE_PROVIDERS)[number];
 

@@ -10,6 +10,7 @@ export const NOT_RUN: Readonly<Record<string, string>> = {
   "corpus import medcorp": "downloads; its test plays the hub",
   "launch --preset serve-paper-generator": "wants vLLM and a GPU; serve-model.test.ts",
   "launch --preset paper-full": "wants GPUs; its configuration is read by its schema",
+  "launch --preset search-r1-qwen2.5-3b-ppo": "wants GPUs; its configuration is read by its schema",
   "launch --preset paper-full --set search.protocol=upstream --set reward.scorer=generation-accuracy/upstream --set reward.weights.upstream=1 --set reward.weights.gbr=0 --set rl.topP=0.95 --set rl.adamBeta2=0.999 --set rl.weightDecay=0.01 --set rl.critic.lrWarmupSteps=15":
     "wants GPUs; cli/released-training.test.ts holds its values",
   "model fetch Qwen/Qwen2.5-7B-Instruct": "downloads; model.integration.test.ts plays the hub",

@@ -71,7 +71,7 @@ describe("llama.cpp's server as generator and judge", () => {
       expect(total).toBeGreaterThan(0.2);
       expect(total).toBeLessThan(1.0001);
     }
-    expect(replies[1]!.alternatives[0]!.token).toBe(" Paris");
+    expect(replies[1].alternatives[0]!.token).toBe(" Paris");
   });
 
   it("answers questions from documents", async () => {

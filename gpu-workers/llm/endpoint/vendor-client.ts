@@ -121,12 +121,7 @@ export class VendorClient {
   private async openVertexModel(model: string, fetch: typeof globalThis.fetch) {
     this.googleCredential ??= openGoogleCredential(this.base, this.apiKey, this.environment);
     const authClient = await this.googleCredential;
-    await authClient.getAccessToken().catch((cause: unknown) => {
-      throw new AppError(
-        "unauthorized",
-        `Google gives no access token for the service account: ${(cause as Error).message}`,
-      );
-    });
+    await authClient.getAccessToken().catch(throwWithoutToken);
     // Project and location stand in the base URL.
     const shared = { project: "-", location: "-", googleAuthOptions: { authClient }, fetch };
     if (isClaude(model))
@@ -140,6 +135,19 @@ export class VendorClient {
       baseURL: `${this.base}/publishers/google`,
     })(model);
   }
+}
+
+/**
+ * Without the cause, which holds the request.
+ * @throws AppError "unauthorized" where Google refuses or the key cannot sign; Error, to be tried again, where it could
+ *   not be asked or failed: tokens last an hour, and one outage must not end a run of a day
+ */
+function throwWithoutToken(error: Error & { status?: number }): never {
+  const reason = `Google gives no access token for the service account: ${error.message}`;
+  // A request that failed has its settings, and the status if it was answered.
+  const { status = 503 } = error;
+  if ("config" in error && (status === 429 || status >= 500)) throw new Error(reason);
+  throw new AppError("unauthorized", reason);
 }
 
 type Send = (url: string, init: { body: string; headers: Headers }) => Promise<Response>;

@@ -2,7 +2,7 @@ import { createVerify, generateKeyPairSync } from "node:crypto";
 import { mkdtemp, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { JWT } from "google-auth-library";
+import { JWT } from "google-auth-library";
 import { describe, expect, it, vi } from "vitest";
 import { openGoogleCredential, readBedrockCredentials } from "./vendor-credentials";
 import { VendorClient } from "./vendor-client";
@@ -73,6 +73,27 @@ describe("credentials of Vertex AI", () => {
       .update(`${header}.${claims}`)
       .verify(publicKey, signature!, "base64url");
     expect(verified).toBe(true);
+  });
+  it.each([
+    ["an outage", undefined, undefined],
+    ["status 503", 503, undefined],
+    ["a refusal", 400, "unauthorized"],
+  ])("%s of Google's tokens is tried again, or said once", async (_, status, code) => {
+    const endpoint = await ScriptedEndpoint.start([]);
+    const failure = Object.assign(new Error("no token"), { config: {}, ...(status && { status }) });
+    const asked = vi.spyOn(JWT.prototype, "getAccessToken").mockRejectedValue(failure);
+    const client = new VendorClient("vertex", new URL(endpoint.url).origin, account, {});
+    const body = { model: "m", max_tokens: 1, messages: [{ role: "user", content: "x" }] };
+    const { signal } = new AbortController();
+    const failed = await client
+      .exchange(body, { timeoutMs: 5000, signal })
+      .catch((error: Error & { code?: string }) => error);
+    // The endpoint's client repeats whatever is no AppError.
+    expect(failed).toMatchObject({ message: expect.stringContaining("no token") as unknown });
+    expect((failed as { code?: string }).code).toBe(code);
+    expect(endpoint.requests.length).toBe(0);
+    asked.mockRestore();
+    await endpoint.close();
   });
   it("the worker's file is read only where it is bound to the endpoint's origin", async () => {
     const path = join(await mkdtemp(join(tmpdir(), "s3-credentials-")), "key.json");

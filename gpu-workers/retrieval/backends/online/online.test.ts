@@ -301,6 +301,28 @@ describe("limits", () => {
     expect((await retriever.search(["a"], 1))[0]).toHaveLength(1);
     expect(asked.length).toBe(2);
   });
+  it("spends no more than its budget on searches at once", async () => {
+    const { url, asked } = await serve(one);
+    const retriever = await open(url, { requestBudget: 2 });
+    const searches = ["a", "b", "c", "d"].map((query) => retriever.search([query], 1));
+    const settled = await Promise.allSettled(searches);
+    expect(settled.filter(({ status }) => status === "fulfilled").length).toBe(2);
+    expect(asked.length).toBe(2);
+  });
+  it("asks once for a query that comes twice, also where it fails", async () => {
+    const { url, asked } = await serve({ status: 403, body: "" });
+    const retriever = await open(url);
+    await expect(Promise.all([1, 2, 3].map(() => retriever.search(["a"], 1)))).rejects.toThrow();
+    await expect(retriever.search(["b", "b"], 1)).rejects.toThrow();
+    expect(asked.map((each) => each.url.searchParams.get("q"))).toEqual(["a", "b"]);
+  });
+  it("dates results by when they came, not by when they were wanted", async () => {
+    const { url } = await serve(one);
+    const retriever = await open(url, { requestsPerSecond: 4 });
+    const found = await retriever.search(["a", "b"], 1);
+    const [first, second] = found.map(([result]) => Date.parse(result!.fetchedAt!));
+    expect(second! - first!).toBeGreaterThan(150);
+  });
   it("ends when it is cancelled", async () => {
     const { url } = await serve(one);
     const retriever = await open(url, { requestsPerSecond: 0.01 });

@@ -115,7 +115,11 @@ export class OnlineRetriever implements Retriever {
     const name = JSON.stringify([query, k]);
     const asking = this.asking.get(name);
     // Another search may be cancelled; this one then asks by itself.
-    if (asking) return asking.catch(() => this.findOrAsk(query, k, signal));
+    if (asking)
+      return asking.catch((error: unknown) => {
+        if (!(error instanceof AppError && error.code === "cancelled")) throw error;
+        return this.findOrAsk(query, k, signal);
+      });
     const asked = this.ask(query, k, signal).finally(() => this.asking.delete(name));
     this.asking.set(name, asked);
     return asked;
@@ -127,7 +131,6 @@ export class OnlineRetriever implements Retriever {
     k: number,
     signal: AbortSignal | undefined,
   ): Promise<KeptResults> {
-    const fetchedAt = new Date().toISOString();
     const results = new Map<string, OnlineResult>();
     for (let page = 0, more = true; more && results.size < k; page++) {
       const before = results.size;
@@ -136,6 +139,8 @@ export class OnlineRetriever implements Retriever {
         if (!results.has(result.url)) results.set(result.url, result);
       more = read.more && results.size > before;
     }
+    // Only now: a turn at a slow pace may come a day later.
+    const fetchedAt = new Date().toISOString();
     const kept = { query, k, fetchedAt, results: [...results.values()].slice(0, k) };
     await this.store.save(kept);
     return kept;
@@ -167,13 +172,11 @@ export class OnlineRetriever implements Retriever {
     nextRequest.set(this.base, at + 1000 / requestsPerSecond);
     if (at > now)
       await sleep(at - now, undefined, signal && { signal }).catch(() => throwIfCancelled(signal));
-    const sent = await this.store.countRequests();
-    if (sent >= requestBudget)
+    if (!this.store.takeRequest(requestBudget))
       throw new AppError(
         "unsupported",
         `The budget of ${requestBudget} requests to ${provider} for snapshot ${snapshot} is spent on this worker. Raise retriever.requestBudget; what was asked is kept.`,
       );
-    await this.store.recordRequest();
   }
 
   private toFailure(status: number, headers: Headers, text: string): AppError {

@@ -1,9 +1,9 @@
-import { appendFile, mkdir, readFile, rename, writeFile } from "node:fs/promises";
+import { appendFileSync, statSync } from "node:fs";
+import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { randomUUID } from "node:crypto";
 import { z } from "zod";
 import { parseOrThrow } from "@/contracts/errors";
-import { readFileSize } from "@/lib/files";
 import { hashJson } from "@/lib/hash";
 import { parseJsonOrNull } from "@/lib/json";
 import { onlineResultSchema } from "./providers";
@@ -53,12 +53,12 @@ export class ResultStore {
     await rename(temporary, path);
   }
 
-  countRequests(): Promise<number> {
-    return readFileSize(this.requestsPath);
-  }
-
-  recordRequest(): Promise<void> {
-    return appendFile(this.requestsPath, ".");
+  /** Takes one request of the budget, in one go: searches of this process do not take the same. @returns whether one was left */
+  takeRequest(budget: number): boolean {
+    const sent = statSync(this.requestsPath, { throwIfNoEntry: false })?.size ?? 0;
+    if (sent >= budget) return false;
+    appendFileSync(this.requestsPath, ".");
+    return true;
   }
 
   private getPath(query: string, k: number): string {
