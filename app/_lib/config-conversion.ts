@@ -1,8 +1,10 @@
 import type { RunKind } from "@/contracts/records/run-state";
 import type { RunConfig } from "@/contracts/run-config/run-config";
 import { TRAINED_METHODS } from "@/contracts/run-config/trained-method-names";
+import { assignSettings } from "@/core/run/assign-settings";
 import { toPredictConfig } from "@/core/run/predict-config";
 import { buildDefaultConfig } from "@/core/run/settings";
+import { listMethodChanges } from "@/core/run/trained-method";
 
 /** The same experiment as another kind: what both kinds have in common is kept. */
 export function convertKind(config: RunConfig, kind: RunKind): RunConfig {
@@ -19,7 +21,8 @@ export function convertKind(config: RunConfig, kind: RunKind): RunConfig {
       connection: _connection,
       ...searcher
     } = config.searcher;
-    return {
+    const { retrieve, searches, maxTokens } = config.methodSettings;
+    const converted = {
       ...base,
       name,
       seed,
@@ -29,15 +32,17 @@ export function convertKind(config: RunConfig, kind: RunKind): RunConfig {
       generator,
       data: { ...base.data, corpus: config.corpus, heldOutQuestions: config.questions },
       reward: { ...base.reward, scorer: config.scorer },
-      // Of a method that answers by itself the answer is rewarded.
       ...(method && {
         method,
-        reward: {
-          scorer: config.scorer,
-          weights: { ...base.reward.weights, gbr: 0, exactMatch: 1 },
+        search: {
+          ...search,
+          retrieve: retrieve ?? search.retrieve,
+          turns: searches ?? search.turns,
+          turnTokens: maxTokens ?? search.turnTokens,
         },
       }),
     };
+    return assignSettings(converted, listMethodChanges(converted)) as RunConfig;
   }
   if (!("retriever" in config) || !("retriever" in base)) return { ...base, name: config.name };
   const shared = { ...base, name: config.name, retriever: config.retriever };

@@ -29,7 +29,6 @@ const PromptField = deferPart(
   () => <Skeleton className="mt-1 h-36" />,
 );
 
-
 /** Prompts are long texts and take the whole width. */
 const findPromptSetting = (path: string): PromptSetting | null =>
   PROMPT_SETTINGS.find((setting) => setting === path) ?? null;
