@@ -5,7 +5,7 @@ import { useText } from "@/app/_i18n/text-provider";
 import { getSettingValue } from "@/core/run/setting-values";
 import { listMethodChanges, type MethodChange } from "@/core/run/trained-method";
 import { describeValue } from "./describe-value";
-import type { Draft } from "./draft";
+import { formatDraftValue, type Draft } from "./draft";
 
 const isMade = ({ path, value }: MethodChange, draft: unknown): boolean =>
   getSettingValue(draft, path) === value;
@@ -41,7 +41,7 @@ export function MethodFit() {
   return (
     <p role="status" className="mt-3 text-xs text-muted-foreground">
       {t("Set for {method}: {settings}.", {
-        method: String(values["method"]),
+        method: formatDraftValue(values["method"]),
         settings: shown.map(({ path, value }) => `${path} ${describeValue(t, value)}`).join(", "),
       })}
     </p>

@@ -31,9 +31,8 @@ export const questionChoiceFields = {
   skipYesNo: skipYesNoSchema,
 };
 
-const choiceSchema = z.object(questionChoiceFields);
 /** What of a configuration says which questions are asked. */
-export type QuestionChoice = z.infer<typeof choiceSchema>;
+export type QuestionChoice = z.infer<z.ZodObject<typeof questionChoiceFields>>;
 
 /** Refuses a seed that draws nothing, as an issue of the configuration. */
 export function checkQuestionChoice(
