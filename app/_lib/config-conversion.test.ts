@@ -15,19 +15,26 @@ describe("configurations", () => {
     );
   });
 
-  it("trains a method that answers by itself with the searches that it predicts with", () => {
-    const predict = runConfigSchema.parse({
-      kind: "predict",
-      name: "p",
-      method: "search-r1",
-      methodSettings: { retrieve: 5, searches: 2, maxTokens: 64 },
-    });
-    expect(convertKind(predict, "train")).toMatchObject({
-      method: "search-r1",
-      search: { retrieve: 5, turns: 2, turnTokens: 64 },
-      reward: { weights: { gbr: 0, exactMatch: 1 } },
-    });
-  });
+  it.each(["search-r1", "r1", "sft"] as const)(
+    "trains %s as a predict run of it searches and answers, with what it needs",
+    (method) => {
+      const predict = runConfigSchema.parse({
+        kind: "predict",
+        name: "p",
+        method,
+        search: { decoding: "guided" },
+        methodSettings: { retrieve: 5, searches: 2, maxTokens: 99 },
+      });
+      const train = runConfigSchema.parse(convertKind(predict, "train"));
+      expect(train).toMatchObject({
+        method,
+        search: { retrieve: 5, turns: 2, turnTokens: 99 },
+        ...(method === "sft"
+          ? { rl: { steps: 0 } }
+          : { reward: { weights: { gbr: 0, exactMatch: 1 } } }),
+      });
+    },
+  );
 
   it("predicts with a checkpoint", () => {
     const id = "6f1cdd4e-4a3c-4f0c-8f43-7a3d0a3f6a11";

@@ -1,9 +1,10 @@
 import type { RunKind } from "@/contracts/records/run-state";
-import type { PredictConfig } from "@/contracts/run-config/predict-config";
 import type { RunConfig } from "@/contracts/run-config/run-config";
 import { TRAINED_METHODS } from "@/contracts/run-config/trained-method-names";
+import { assignSettings } from "@/core/run/assign-settings";
 import { toPredictConfig } from "@/core/run/predict-config";
 import { buildDefaultConfig } from "@/core/run/settings";
+import { listMethodChanges } from "@/core/run/trained-method";
 
 /** The same experiment as another kind: what both kinds have in common is kept. */
 export function convertKind(config: RunConfig, kind: RunKind): RunConfig {
@@ -20,7 +21,8 @@ export function convertKind(config: RunConfig, kind: RunKind): RunConfig {
       connection: _connection,
       ...searcher
     } = config.searcher;
-    return {
+    const { retrieve, searches, maxTokens } = config.methodSettings;
+    const converted = {
       ...base,
       name,
       seed,
@@ -30,16 +32,17 @@ export function convertKind(config: RunConfig, kind: RunKind): RunConfig {
       generator,
       data: { ...base.data, corpus: config.corpus, heldOutQuestions: config.questions },
       reward: { ...base.reward, scorer: config.scorer },
-      // Of a method that answers by itself the answer is rewarded.
       ...(method && {
         method,
-        search: takeMethodSettings(config),
-        reward: {
-          scorer: config.scorer,
-          weights: { ...base.reward.weights, gbr: 0, exactMatch: 1 },
+        search: {
+          ...search,
+          retrieve: retrieve ?? search.retrieve,
+          turns: searches ?? search.turns,
+          turnTokens: maxTokens ?? search.turnTokens,
         },
       }),
     };
+    return assignSettings(converted, listMethodChanges(converted)) as RunConfig;
   }
   if (!("retriever" in config) || !("retriever" in base)) return { ...base, name: config.name };
   const shared = { ...base, name: config.name, retriever: config.retriever };
@@ -49,17 +52,6 @@ export function convertKind(config: RunConfig, kind: RunKind): RunConfig {
     return { ...shared, corpus: config.corpus, questions: config.questions };
   return shared;
 }
-
-/** Searches of a method that answers by itself, as a training has them: back from what `toPredictConfig` gives. */
-const takeMethodSettings = ({
-  search,
-  methodSettings,
-}: PredictConfig): PredictConfig["search"] => ({
-  ...search,
-  retrieve: methodSettings.retrieve ?? search.retrieve,
-  turns: methodSettings.searches ?? search.turns,
-  turnTokens: methodSettings.maxTokens ?? search.turnTokens,
-});
 
 /** A predict run over the held-out questions of a training run, with one of its checkpoints. */
 export function buildPredictConfig(

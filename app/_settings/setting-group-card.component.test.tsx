@@ -51,3 +51,40 @@ it("offers supervised training none, which reads neither algorithm nor normalisa
   expect(screen.getByLabelText("Steps")).toBeTruthy();
   expect(screen.queryByText("Take that")).toBeNull();
 });
+
+const methodGroup = listSettingGroups("train").find(({ settings }) =>
+  settings.some(({ path }) => path === "method"),
+)!;
+
+function MethodForm() {
+  const form = useForm<Draft>({
+    defaultValues: trainConfigSchema.parse({ kind: "train", name: "t" }),
+  });
+  const values = useWatch({ control: form.control });
+  const read = (path: string): string => String(getSettingValue(values, path));
+  return (
+    <FormProvider {...form}>
+      <SettingGroupCard group={methodGroup} />
+      <output aria-label="read">
+        {["reward.weights.gbr", "reward.weights.exactMatch", "rl.steps"].map(read).join(" ")}
+      </output>
+    </FormProvider>
+  );
+}
+
+it("rewards the answer of a method that has no generator, says so, and puts it back for s3", async () => {
+  renderPage(<MethodForm />);
+  const choose = (method: string) =>
+    userEvent.selectOptions(screen.getByLabelText("Method"), method);
+  const read = (): string | null => screen.getByLabelText("read").textContent;
+  expect(read()).toBe("1 0 20");
+  await choose("search-r1");
+  await screen.findByText("Set for search-r1: reward.weights.gbr 0, reward.weights.exactMatch 1.");
+  expect(read()).toBe("0 1 20");
+  await choose("sft");
+  await screen.findByText("Set for sft: rl.steps 0, coldStart.demonstrations 384.");
+  expect(read()).toBe("1 0 0");
+  await choose("s3");
+  expect(read()).toBe("1 0 20");
+  expect(screen.queryByText(/^Set for/)).toBeNull();
+});

@@ -19,6 +19,7 @@ import { Select } from "@/app/_ui/field";
 import { Description } from "./description";
 import { formatDraftValue, type Draft } from "./draft";
 import { SettingField } from "./setting-field";
+import { MethodFit } from "./method-fit";
 import { filterSettings, isFiltering, SHOW_ALL, type SettingFilter } from "./setting-filter";
 
 type SettingGroupCardProps = { group: SettingGroup; filter?: SettingFilter };
@@ -59,6 +60,7 @@ export function SettingGroupCard({ group, filter = SHOW_ALL }: SettingGroupCardP
           <VariantField id={group.id} variant={group.variant} values={values} />
         ) : null}
       </SettingGrid>
+      {group.settings.some(({ path }) => path === "method") ? <MethodFit /> : null}
       {group.id === "rl" ? <NormalisationHint values={values} /> : null}
       {advanced.length > 0 ? (
         <>

@@ -1,34 +1,6 @@
 import type { RunConfigInput } from "@/contracts/run-config/run-config";
-import { getFetchedSetName } from "./question-presets";
-
-export interface Preset {
-  id: string;
-  title: string;
-  /** What it is for, in a sentence. */
-  description: string;
-  config: RunConfigInput;
-}
-
-const atlas = {
-  data: { corpus: "atlas", trainQuestions: "atlas/train", heldOutQuestions: "atlas/held-out" },
-  retriever: { kind: "dense", encoder: "minilm", variant: "fp32" },
-  search: {
-    protocol: "paper",
-    retrieve: 3,
-    select: 2,
-    turns: 1,
-    skipSeen: false,
-    decoding: "guided",
-    queryTokens: 14,
-  },
-  searcher: { model: "smollm2-135m-instruct", adapter: { rank: 16, alpha: 32, firstLayer: 20 } },
-  generator: {
-    model: "smollm2-135m-instruct",
-    promptStyle: "few-shot",
-    maxTokens: 12,
-    ragDocuments: 3,
-  },
-} as const satisfies Partial<RunConfigInput>;
+import { ATLAS_BASELINES, SEARCH_R1_PRESETS } from "./baseline-presets";
+import { atlas, atlasTraining, wikipedia, type Preset } from "./preset-bases";
 
 /** Common to all that answers the held-out questions of Atlas. */
 const atlasAnswering = {
@@ -39,95 +11,6 @@ const atlasAnswering = {
   generator: atlas.generator,
   scorer: "span",
 } as const satisfies Partial<RunConfigInput>;
-
-const atlasTraining = {
-  ...atlas,
-  reward: { weights: { gbr: 1 }, scorer: "span" },
-  coldStart: {
-    demonstrations: 192,
-    batchSize: 8,
-    learningRate: 1e-3,
-    schedule: "linear",
-    validationQuestions: 24,
-    validateEvery: 8,
-  },
-  rl: {
-    steps: 12,
-    questionsPerStep: 8,
-    groupSize: 4,
-    temperature: 1,
-    learningRate: 5e-4,
-    resample: 1,
-  },
-  evaluation: { every: 4, questions: 72 },
-  checkpointing: { every: 4 },
-} as const satisfies Partial<RunConfigInput>;
-
-/** The baselines that are trained themselves, on the embedded corpus: few tokens, because a small model often does not stop. */
-const atlasBaseline = {
-  kind: "train",
-  data: atlas.data,
-  retriever: atlas.retriever,
-  searcher: atlas.searcher,
-  evaluation: atlasTraining.evaluation,
-  checkpointing: atlasTraining.checkpointing,
-} as const;
-
-/** GRPO as Search-R1's released script has it, with the groups, batches and learning rate of the small model. */
-const atlasBaselineRl = {
-  ...atlasTraining.rl,
-  klCoefficient: 0.001,
-  klEstimator: "k3",
-  klIn: "loss",
-} as const;
-
-const ATLAS_BASELINES: readonly Preset[] = [
-  {
-    id: "atlas-train-search-r1",
-    title: "Train Search-R1 on Atlas",
-    description:
-      "A 135M model learns to think, search and answer by itself: cold start on demonstrations, then GRPO with exact match of its answer as reward; retrieved documents have no loss. A laptop is enough.",
-    config: {
-      ...atlasBaseline,
-      name: "Atlas, SmolLM2-135M, Search-R1",
-      method: "search-r1",
-      search: { retrieve: 3, turns: 2, decoding: "free", turnTokens: 64 },
-      reward: { weights: { gbr: 0, exactMatch: 1 }, scorer: "span" },
-      coldStart: atlasTraining.coldStart,
-      rl: atlasBaselineRl,
-    },
-  },
-  {
-    id: "atlas-train-r1",
-    title: "Train R1 on Atlas",
-    description:
-      "The same without search: the model answers from what it knows, rewarded for exact match and for keeping the form.",
-    config: {
-      ...atlasBaseline,
-      name: "Atlas, SmolLM2-135M, R1",
-      method: "r1",
-      search: { decoding: "free", turnTokens: 64 },
-      reward: { weights: { gbr: 0, exactMatch: 1, format: 0.1 }, scorer: "span" },
-      coldStart: atlasTraining.coldStart,
-      rl: atlasBaselineRl,
-    },
-  },
-  {
-    id: "atlas-train-sft",
-    title: "Train SFT on Atlas",
-    description:
-      "Supervised on questions with their gold answers; of the weights compared on questions set apart, the best stay.",
-    config: {
-      ...atlasBaseline,
-      name: "Atlas, SmolLM2-135M, SFT",
-      method: "sft",
-      search: { decoding: "free", turnTokens: 24 },
-      reward: { scorer: "span" },
-      coldStart: { ...atlasTraining.coldStart, demonstrations: 384 },
-      rl: { steps: 0 },
-    },
-  },
-];
 
 /** The methods that s3 is compared with, on the embedded corpus, with few tokens, because a small model often does not stop. */
 const ATLAS_METHODS = [
@@ -163,34 +46,6 @@ const buildAtlasPreset = ([
     searcher: { model: atlas.searcher.model },
   },
 });
-
-/** Common to all runs on Wikipedia: the paper's 8-3-3, its questions, and its generator at an endpoint. */
-const wikipedia = {
-  data: {
-    corpus: "wiki-18",
-    trainQuestions: getFetchedSetName("s3-processed-data", "train_e5_s3"),
-    heldOutQuestions: getFetchedSetName("s3-processed-data", "test_e5_s3"),
-  },
-  retriever: { kind: "remote", url: "http://127.0.0.1:3000/retrieve" },
-  search: {
-    protocol: "paper",
-    retrieve: 8,
-    select: 3,
-    turns: 3,
-    decoding: "free",
-    turnTokens: 500,
-  },
-  generator: {
-    model: "Qwen/Qwen2.5-14B-Instruct-GPTQ-Int4",
-    endpoint: "http://127.0.0.1:8000/v1",
-    promptStyle: "chat",
-    maxTokens: 128,
-    ragDocuments: 3,
-  },
-  reward: { scorer: "generation-accuracy" },
-  judge: { model: "Qwen/Qwen2.5-14B-Instruct-GPTQ-Int4", endpoint: "http://127.0.0.1:8000/v1" },
-  evaluation: { every: 10, questions: 500 },
-} as const satisfies Partial<RunConfigInput>;
 
 /** PPO as in train_s3.sh and appendix A.2; all other settings have their defaults. */
 const paperPpo = {
@@ -248,68 +103,6 @@ const buildQwenPreset = ([id, label, rank, purpose]: (typeof QWEN_SEARCHERS)[num
     },
   },
 });
-
-/** Of Search-R1's paper (Jin et al. 2025, appendix) and released scripts, common to PPO and GRPO. */
-const searchR1Rl = {
-  steps: 500,
-  questionsPerStep: 512,
-  miniBatch: 256,
-  temperature: 1,
-  learningRate: 1e-6,
-  lrWarmupSteps: 142,
-  clip: 0.2,
-  klCoefficient: 0.001,
-  entropyCoefficient: 0.001,
-  oldLogprobs: "trainer",
-  resample: 0,
-} as const;
-
-const SEARCH_R1_ALGORITHMS = [
-  [
-    "ppo",
-    "PPO",
-    {
-      algorithm: "ppo",
-      groupSize: 1,
-      gamma: 1,
-      lambda: 1,
-      klEstimator: "k1",
-      klIn: "reward",
-      critic: { kind: "model", learningRate: 1e-5, lrWarmupSteps: 8, valueClip: 0.5 },
-    },
-  ],
-  ["grpo", "GRPO", { algorithm: "grpo", groupSize: 5, klEstimator: "k3", klIn: "loss" }],
-] as const;
-
-const SEARCH_R1_PRESETS: readonly Preset[] = (
-  [
-    ["3b", "3B"],
-    ["7b", "7B"],
-  ] as const
-).flatMap(([size, label]) =>
-  SEARCH_R1_ALGORITHMS.map(([algorithm, title, rl]) => ({
-    id: `search-r1-qwen2.5-${size}-${algorithm}`,
-    title: `Search-R1, Qwen2.5-${label}, ${title}`,
-    description: `As Search-R1's paper trains it: Qwen2.5-${label}-Instruct, all weights, ${title}, 500 steps of 512 questions, three passages a search, exact match as reward. The paper shards it over 8 GPUs; here each GPU holds the whole, which takes more memory than most have.`,
-    config: {
-      kind: "train",
-      name: `Wikipedia, Search-R1, Qwen2.5-${label}, ${title}`,
-      method: "search-r1",
-      data: wikipedia.data,
-      retriever: wikipedia.retriever,
-      search: { retrieve: 3, turns: 4, decoding: "free", turnTokens: 500 },
-      searcher: {
-        model: `qwen2.5-${size}-instruct`,
-        tuning: "full",
-        activationCheckpointing: true,
-      },
-      reward: { weights: { gbr: 0, exactMatch: 1 }, scorer: "exact-match" },
-      rl: { ...searchR1Rl, ...rl },
-      evaluation: { every: 50, questions: 500 },
-      checkpointing: { every: 100 },
-    },
-  })),
-);
 
 export const PRESETS: readonly Preset[] = [
   {

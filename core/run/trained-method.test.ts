@@ -5,7 +5,8 @@ import { METRICS } from "@/core/metrics/metric-table";
 import { isGroupUsed, listActiveSettings } from "./setting-groups";
 import { listSettingGroups } from "./settings";
 import { toPredictConfig } from "./predict-config";
-import { dropUnusedSettings, isMetricMeasured } from "./trained-method";
+import { assignSettings } from "./assign-settings";
+import { dropUnusedSettings, isMetricMeasured, listMethodChanges } from "./trained-method";
 
 const exact = { weights: { gbr: 0, exactMatch: 1 } };
 const base = { kind: "train", name: "t" } as const;
@@ -50,6 +51,27 @@ describe("what a training run trains", () => {
       expect(listUsed({ ...VALID.s3, ...changes } as TrainConfig)).toContain(path);
     },
   );
+
+  it.each(TRAINED_METHODS)("what %s refuses is set as it needs it, and nothing else", (method) => {
+    expect(listMethodChanges(VALID[method])).toEqual([]);
+    const refused = {
+      ...VALID.s3,
+      method,
+      search: { ...VALID.s3.search, decoding: "guided" as const },
+      rl: { ...VALID.s3.rl, credit: "turn" as const },
+    };
+    const changes = listMethodChanges(refused);
+    const fit = trainConfigSchema.parse(assignSettings(refused, changes));
+    const paths = changes.map(({ path }) => path);
+    const form = method === "s3" ? [] : ["search.decoding", "rl.credit"];
+    if (method === "search-r1" || method === "r1") {
+      expect(paths).toEqual([...form, "reward.weights.gbr", "reward.weights.exactMatch"]);
+      expect(fit.reward.weights).toMatchObject({ gbr: 0, exactMatch: 1 });
+    } else
+      expect(paths).toEqual(
+        method === "sft" ? [...form, "rl.steps", "coldStart.demonstrations"] : [],
+      );
+  });
 
   it("settings that a method does not read are not shown; of a group without any nothing is", () => {
     const all = listUsed(VALID.s3);

@@ -7,6 +7,7 @@ import {
   type TrainedMethod,
 } from "@/contracts/run-config/trained-method-names";
 import { METHODS } from "./methods";
+import { getSettingValue } from "./setting-values";
 
 /** Naive RAG and the generator that answers it. */
 const OF_GENERATOR = ["generator", "rl.filterAnswered", "rl.ragRuns"] as const;
@@ -88,4 +89,56 @@ export function dropUnusedSettings(config: TrainConfig): TrainConfig {
       ...(config.method === "sft" && { algorithm: "grpo" as const }),
     },
   };
+}
+
+/** A setting that a method needs otherwise than a configuration has it. */
+export interface MethodChange {
+  path: string;
+  before: unknown;
+  value: unknown;
+}
+
+/** Demonstrations where there were none: supervised training has nothing else to learn from. */
+const SFT_DEMONSTRATIONS = 384;
+
+/**
+ * What of a training configuration its method refuses (contracts' `listTrainedMethodProblems`), with what it needs in its
+ * place: the answer is rewarded by exact match where nothing else would be, and supervised training has demonstrations
+ * and no steps. Pure; `config` may be what a form holds.
+ */
+export function listMethodChanges(config: unknown): MethodChange[] {
+  const { kind, method } = (config ?? {}) as { kind?: unknown; method?: unknown };
+  const trained = TRAINED_METHODS.find((name) => name === method);
+  if (kind !== "train" || trained === undefined || trained === "s3") return [];
+  const read = (path: string): unknown => getSettingValue(config, path);
+  const wanted: [path: string, value: unknown][] = [
+    ["search.protocol", "paper"],
+    ["search.decoding", "free"],
+    ...(read("rl.credit") === "turn" ? [["rl.credit", "episode"] as [string, unknown]] : []),
+    ...(trained === "sft" ? listSftNeeds(read) : listRewardNeeds(trained, read)),
+  ];
+  return wanted.flatMap(([path, value]) =>
+    read(path) === value ? [] : [{ path, before: read(path), value }],
+  );
+}
+
+const listSftNeeds = (read: (path: string) => unknown): [string, unknown][] => [
+  ["rl.steps", 0],
+  ...(read("coldStart.demonstrations") === 0
+    ? [["coldStart.demonstrations", SFT_DEMONSTRATIONS] as [string, unknown]]
+    : []),
+];
+
+/** Nothing where a term that the method has is weighted. */
+function listRewardNeeds(method: TrainedMethod, read: (path: string) => unknown) {
+  const weights = (read("reward.weights") ?? {}) as Record<string, unknown>;
+  const isRewarded = Object.entries(weights).some(
+    ([term, weight]) =>
+      weight !== 0 && isSettingUsed(`reward.weights.${term}`, { kind: "train", method }),
+  );
+  const needs: [string, unknown][] = [
+    ["reward.weights.gbr", 0],
+    ["reward.weights.exactMatch", 1],
+  ];
+  return isRewarded ? [] : needs;
 }

@@ -1,4 +1,5 @@
 import { expect, it } from "vitest";
+import { trainConfigSchema } from "@/contracts/run-config/train-config";
 import { buildDefaultConfig } from "./settings";
 import { describeWork, projectSeconds } from "./work";
 
@@ -8,6 +9,17 @@ it("counts the episodes of a training run, and says that a service has no end", 
   const { rl } = config;
   expect(describeWork(config)?.size).toBe(rl.steps * rl.questionsPerStep * rl.groupSize);
   expect(describeWork(buildDefaultConfig("serve"))).toBeNull();
+});
+
+it("of supervised training counts the demonstrations, as it has no steps", () => {
+  const config = trainConfigSchema.parse({
+    kind: "train",
+    name: "t",
+    method: "sft",
+    coldStart: { demonstrations: 96 },
+    rl: { steps: 0 },
+  });
+  expect(describeWork(config)).toMatchObject({ size: 96, unit: "questions" });
 });
 
 it("scales past runs to the new size and takes their median", () => {

@@ -26,8 +26,10 @@ export function describeWork(config: RunConfig): Work | null {
           rl: { algorithm: rl.algorithm },
           data: { corpus: data.corpus },
         },
-        size: rl.steps * rl.questionsPerStep * rl.groupSize,
-        unit: "episodes",
+        // Supervised training makes no episodes.
+        ...(config.method === "sft"
+          ? { size: config.coldStart.demonstrations, unit: "questions" }
+          : { size: rl.steps * rl.questionsPerStep * rl.groupSize, unit: "episodes" }),
       };
     }
     case "predict":

@@ -90,8 +90,9 @@ class Trainable:
         """One step of AdamW (Loshchilov and Hutter 2019) with the accumulated gradient.
 
         Clears the gradient and returns its norm before clipping. Only matrices decay; norms and
-        biases do so where `decays` is "all", as with torch's optimiser over all parameters. A step that would make a weight NaN or infinite raises `not-finite` and changes no
-        weight; the gradient is dropped, or it would spoil the next step too.
+        biases do so where `decays` is "all", as with torch's optimiser over all parameters. A step
+        that would make a weight NaN or infinite raises `not-finite` and changes no weight; the
+        gradient is dropped, or it would spoil the next step too.
         """
         if self.gradient is None:
             raise EngineError(

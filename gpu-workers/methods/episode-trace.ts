@@ -33,6 +33,8 @@ export interface EpisodeTraceDependencies {
   signal: AbortSignal;
   /** The method's model thinks and acts in one text, so one that is cut within its thoughts is counted as truncated. */
   thinksInText: boolean;
+  /** The model learns: its reward tells it of a text without an answer, also of one that is cut before it says anything. */
+  learns?: true;
   /** A seed for the next call of the model. */
   nextSeed: () => number;
   /** Hears of the steps after each of them. */
@@ -66,7 +68,8 @@ export class EpisodeTrace {
     overrides: Partial<Pick<ModelRequest, "stop" | "maxTokens">> = {},
   ): Promise<ModelReply> {
     const { reply, call } = await this.callModel(messages, overrides);
-    if (!this.parts.thinksInText || reply.content === "") requireAnswer(reply, TOKEN_LIMIT);
+    const { thinksInText, learns } = this.parts;
+    if (!learns && (!thinksInText || reply.content === "")) requireAnswer(reply, TOKEN_LIMIT);
     this.record({ kind: "generate", ...call });
     if (reply.finish === "length") this.reject("truncated", reply.content.slice(-REJECTED));
     return reply;

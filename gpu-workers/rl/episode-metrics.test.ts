@@ -166,6 +166,29 @@ describe("metrics", () => {
     expect(without["search/format_errors"]).toBe(0);
   });
 
+  it("of training compare queries with the question, also where it was not searched with", () => {
+    const ask = (id: string, query: string): EpisodeRecord => ({
+      ...record(1, 0),
+      baseline: null,
+      episode: {
+        ...record(1, 0).episode,
+        method: "search-r1",
+        questionId: id,
+        steps: [{ kind: "retrieve", turn: 1, seconds: 0, query, documents: [] }],
+      },
+    });
+    const asked = new Map([
+      ["q", { ...question, question: "Who painted the Night Watch?" }],
+      ["r", { ...question, id: "r", question: "Which river flows through Lisbon?" }],
+    ]);
+    const measure = (first: string, second: string) =>
+      computeTrainingMetrics([ask("q", first), ask("r", second)], asked)[
+        "search/query_information"
+      ];
+    expect(measure("night watch painter", "lisbon river")).toBeGreaterThan(0.9);
+    expect(measure("tulips", "cheese")).toBe(0);
+  });
+
   it("of training count questions that no sample answered, of those with several", () => {
     const dead = (records: EpisodeRecord[]) =>
       computeTrainingMetrics(records, questions)["groups/dead_questions"];

@@ -186,11 +186,14 @@ function computeLengthMetrics(records: readonly EpisodeRecord[]): MetricValues {
   };
 }
 
-/** Each episode's question, as turn 0 searches for it, with the queries that the searcher wrote. */
-const listQuestionQueries = (records: readonly EpisodeRecord[]): QuestionQueries[] =>
+/** Each episode's question with the queries that the searcher wrote. */
+const listQuestionQueries = (
+  records: readonly EpisodeRecord[],
+  questions: ReadonlyMap<string, Question>,
+): QuestionQueries[] =>
   records.map(({ episode }) => ({
     id: episode.questionId,
-    question: episode.steps.find((step) => step.kind === "retrieve")?.query ?? "",
+    question: questions.get(episode.questionId)?.question ?? "",
     queries: listQueries(episode),
   }));
 
@@ -230,7 +233,8 @@ export function computeTrainingMetrics(
     "search/implicit_selections": means.implicit,
     "search/redundant_queries": means.redundant,
     "search/copied_question": means.copied,
-    "search/query_information": computeQueryInformation(listQuestionQueries(records)) ?? undefined,
+    "search/query_information":
+      computeQueryInformation(listQuestionQueries(records, questions)) ?? undefined,
     "groups/dead_questions": computeDeadShare(records),
     ...nameByTurn("search/gold_recall/turn_", means.goldByTurn),
     ...averageFormatErrors(records),

@@ -1,6 +1,7 @@
 import { AppError } from "@/contracts/errors";
 import type { FormatError } from "@/contracts/records/episode";
 import type { TrainConfig } from "@/contracts/run-config/train-config";
+import { getTrainedMethod } from "@/contracts/run-config/trained-method-names";
 import type { DryRunResult, TaskRequest } from "@/contracts/worker-protocol/tasks";
 import type { TaskContext } from "@/gpu-workers/jobs/task-context";
 import { REFERENCE } from "@/gpu-workers/rl/policy-update/update-dependencies";
@@ -152,7 +153,7 @@ function listWarnings(config: TrainConfig, result: Omit<DryRunResult, "warnings"
   const errors = result.formatErrors.reduce((sum, { count }) => sum + count, 0);
   if (errors > result.episodes)
     warnings.push(
-      `${errors} format errors in ${result.episodes} episodes: this searcher does not keep to the protocol; try guided decoding or a cold start.`,
+      `${errors} format errors in ${result.episodes} episodes: this searcher does not keep to the protocol; try ${getTrainedMethod(config) === "s3" ? "guided decoding or " : ""}a cold start.`,
     );
   // Supervised training compares no samples.
   const comparesSamples = config.rl.steps > 0;

@@ -1,4 +1,6 @@
 import { mkdtemp, rm } from "node:fs/promises";
+import { createServer, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -28,7 +30,7 @@ const ppo = (over: { rl?: object; reward?: object; generator?: object }): TrainC
     generator: { ...smallTrainingConfig.generator, ...over.generator },
   });
 
-describe.skipIf(!canTrainHere)("faults of a PPO run", () => {
+describe.skipIf(!canTrainHere)("faults of a training run", () => {
   const services = new LocalServices();
   let folder: string;
   beforeAll(async () => {
@@ -144,5 +146,32 @@ describe.skipIf(!canTrainHere)("faults of a PPO run", () => {
     expect(new Set(records.map(({ step }) => step))).toEqual(new Set(steps));
     for (const { answer } of records) expect(answer!.text).toBe("Asia");
     expect(run.checkpoints.map(({ step }) => step)).toEqual([0, ...steps]);
+  }, 600_000);
+
+  it("waits for a generator that stumbles, and fails with the reason where it refuses", async () => {
+    let calls = 0;
+    const server: Server = createServer((message, response) => {
+      message.resume().on("end", () => {
+        calls += 1;
+        if (calls > 20) response.writeHead(400).end('{"error":"out of credit"}');
+        else if (calls % 5 === 2) response.writeHead(503).end("busy");
+        else response.writeHead(200).end(JSON.stringify({ choices: [{ text: " Asia" }] }));
+      });
+    });
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    const endpoint = `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1`;
+    const context = contextOf("stumbling", {
+      ...smallTrainingConfig,
+      coldStart: { ...smallTrainingConfig.coldStart, demonstrations: 0 },
+      rl: { ...smallTrainingConfig.rl, steps: 50 },
+      generator: { ...smallTrainingConfig.generator, endpoint },
+    });
+    await expect(executors.train(context)).rejects.toMatchObject({
+      code: "generator-unavailable",
+      message: expect.stringContaining("out of credit") as unknown,
+    });
+    server.close();
+    expect(calls).toBeGreaterThan(20);
+    for (const { answer } of context.records()) expect(answer!.text).toBe("Asia");
   }, 600_000);
 });

@@ -73,8 +73,8 @@ export async function playMethodEpisode(
     condensing: null,
     signal,
     plan,
-    // A policy that learns may write thoughts alone: its reward tells it.
     thinksInText: true,
+    learns: true,
     nextSeed,
     ...(request.onSteps && { onSteps: request.onSteps }),
   });
