@@ -61,4 +61,12 @@ describe("configurations", () => {
       expect(getSettingValue(branch, "rl")).toEqual(getSettingValue(train, "rl"));
     }
   });
+
+  it("branches a supervised run with its demonstrations, as it learns from nothing else", () => {
+    const sft = runConfigSchema.parse(PRESETS.find(({ id }) => id === "atlas-train-sft")!.config);
+    const id = "6f1cdd4e-4a3c-4f0c-8f43-7a3d0a3f6a11";
+    expect(runConfigSchema.parse(buildBranchConfig(sft, { id, step: 0 }, "weights"))).toMatchObject(
+      { coldStart: { demonstrations: 384 } },
+    );
+  });
 });

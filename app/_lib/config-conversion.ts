@@ -70,7 +70,7 @@ export function buildPredictConfig(
 /** What a branch takes of a checkpoint: all, or the searcher's weights alone. */
 export type BranchState = "all" | "weights";
 
-/** A training run that continues from a checkpoint. Its cold start is already done. */
+/** A training run that continues from a checkpoint. Its cold start is already done, unless it is all that it learns from. */
 export function buildBranchConfig(
   config: RunConfig,
   checkpoint: { id: string; step: number },
@@ -82,6 +82,6 @@ export function buildBranchConfig(
     ...config,
     name: `${config.name}, ${origin} of step ${checkpoint.step}`.slice(0, 120),
     searcher: { ...config.searcher, checkpoint: checkpoint.id, checkpointState: state },
-    coldStart: { ...config.coldStart, demonstrations: 0 },
+    ...(config.method !== "sft" && { coldStart: { ...config.coldStart, demonstrations: 0 } }),
   };
 }

@@ -153,7 +153,7 @@ function listWarnings(config: TrainConfig, result: Omit<DryRunResult, "warnings"
   const errors = result.formatErrors.reduce((sum, { count }) => sum + count, 0);
   if (errors > result.episodes)
     warnings.push(
-      `${errors} format errors in ${result.episodes} episodes: this searcher does not keep to the protocol; try ${getTrainedMethod(config) === "s3" ? "guided decoding or " : ""}a cold start.`,
+      `${errors} format errors in ${result.episodes} episodes: this searcher does not keep to the protocol; ${adviseOnForm(config)}`,
     );
   // Supervised training compares no samples.
   const comparesSamples = config.rl.steps > 0;
@@ -182,6 +182,14 @@ function listWarnings(config: TrainConfig, result: Omit<DryRunResult, "warnings"
       `The run would take about ${Math.round(result.projectedSeconds / 3600)} hours on this worker.`,
     );
   return warnings;
+}
+
+/** What helps a searcher keep to the form. */
+function adviseOnForm(config: TrainConfig): string {
+  if (config.coldStart.demonstrations > 0) return "before the cold start this is common.";
+  return getTrainedMethod(config) === "s3"
+    ? "try guided decoding or a cold start."
+    : "try a cold start.";
 }
 
 const mean = (values: readonly number[]): number =>

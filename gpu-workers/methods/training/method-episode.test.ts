@@ -28,7 +28,11 @@ const NOTHING: Sampled = {
 it.each(["stop", "length"] as const)(
   "a policy that writes nothing has not answered, which is a format error and no failure (%s)",
   async (finishReason) => {
-    const template = createPromptTemplate(findMethodPrompt("r1", PROTOCOL)!, null, "prompt");
+    const template = createPromptTemplate(
+      findMethodPrompt("r1", PROTOCOL)!,
+      null,
+      "methodSettings.promptTemplate",
+    );
     const { steps, ownAnswer } = await playMethodEpisode(
       {
         definition: r1,
