@@ -1,4 +1,3 @@
-import type { RunConfig } from "@/contracts/run-config/run-config";
 import type { ServeConfig } from "@/contracts/run-config/serve-config";
 import type { Setting, SettingGroup, SettingVariant } from "@/contracts/run-config/setting-group";
 import { getSettingValue } from "./setting-values";
@@ -52,7 +51,7 @@ export const isGroupUsed = (group: SettingGroup, config: unknown): boolean =>
   (group.variant !== null && isSettingUsed(group.variant.path, config));
 
 /** Paths of those settings of these groups that differ from their defaults. */
-export const listChangedOf = (groups: readonly SettingGroup[], config: RunConfig): string[] =>
+export const listChangedOf = (groups: readonly SettingGroup[], config: unknown): string[] =>
   groups
     .flatMap((group) => listActiveSettings(group, config))
     .filter((setting) => isChanged(setting, getSettingValue(config, setting.path)))

@@ -124,6 +124,7 @@ describe("the new run form", () => {
     await user.clear(findField("rl.steps"));
     await user.type(findField("rl.steps"), "-3");
     await launch.findByText(/must be at least 0/);
+    expect(screen.getByRole("button", { name: /^Changed only \([1-9]/ })).toBeTruthy();
     expect(launch.getByText("1 setting to mend")).toBeTruthy();
     expect(launch.getByRole("button", { name: "Launch" })).toHaveProperty("disabled", true);
     await waitFor(() => expect(findField("rl.steps").getAttribute("aria-invalid")).toBe("true"));

@@ -37,9 +37,10 @@ export function useRunForm(start: RunConfig) {
     () => rules?.runConfigSchema.safeParse(draft).data ?? null,
     [rules, draft],
   );
+  // Of the draft: what is not valid yet is changed all the same.
   const changed = useMemo(
-    () => (config && groups ? listChangedOf(groups, config).length : 0),
-    [config, groups],
+    () => (groups ? listChangedOf(groups, draft).length : 0),
+    [draft, groups],
   );
 
   // Shows the errors of the first values at once, not only after the first key.
