@@ -35,7 +35,7 @@ test("a trainer's run appears as it is reported, its curve grows, and it ends as
   await expect(page.locator("[data-external-phase=running]")).toContainText("last heard");
   await report(2);
   await report(3);
-  await expect.poll(() => countPoints(page, "critic/score/mean")).toBe(3);
+  await expect.poll(() => countPoints(page, "panel-critic/score/mean")).toBe(3);
   await page.getByRole("tab", { name: "configuration" }).click();
   await expect(page.locator("[data-parameters]")).toContainText("actor/optim/lr1e-06");
   await expect(page.getByRole("tab", { name: "checkpoints" })).toHaveCount(0);

@@ -65,7 +65,7 @@ export const ChartCard = memo(function ChartCard({
     >
       <div className="flex items-baseline justify-between gap-3">
         <span className="flex min-w-0 items-center gap-0.5">
-          <h3 className="font-medium">{title}</h3>
+          <h3 className="min-w-0 font-medium break-words">{title}</h3>
           {chart.term ? <Help term={chart.term} /> : null}
         </span>
         <span className="flex shrink-0 items-baseline gap-1">

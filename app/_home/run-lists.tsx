@@ -92,7 +92,9 @@ export function ActiveRuns({ runs, count }: { runs: readonly HomeRun[]; count: n
                 <p className="text-xs text-muted-foreground">
                   {run.state === "queued"
                     ? t("waiting for a worker")
-                    : t("no progress reported yet")}
+                    : run.kind === "external"
+                      ? t("reported by its trainer")
+                      : t("no progress reported yet")}
                 </p>
               )}
             </li>

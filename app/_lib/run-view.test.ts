@@ -1,6 +1,14 @@
 import { describe, expect, it } from "vitest";
 import { createText } from "@/app/_i18n/format-text";
-import { countRuns, computeProgressShare, formatProgress, computeRunSeconds } from "./run-view";
+import { RUN_STATES } from "@/contracts/records/run-states";
+import {
+  computeProgressShare,
+  computeRunSeconds,
+  countRuns,
+  formatProgress,
+  STATE_FILTERS,
+  type StateFilter,
+} from "./run-view";
 
 const t = createText("en", {});
 
@@ -10,6 +18,15 @@ describe("run view", () => {
     expect(countRuns("all", counts)).toBe(15);
     expect(countRuns("active", counts)).toBe(3);
     expect(countRuns("cancelled", counts)).toBe(0);
+  });
+  it("shows a run in any state under All and under one filter more", () => {
+    for (const state of RUN_STATES) {
+      const filters = (Object.keys(STATE_FILTERS) as StateFilter[]).filter(
+        (filter) => countRuns(filter, { [state]: 1 }) === 1,
+      );
+      expect(filters, state).toHaveLength(2);
+      expect(filters[0]).toBe("all");
+    }
   });
   it("lets a running run tick and stops with its end", () => {
     const startedAt = new Date(1_000_000);

@@ -1,6 +1,7 @@
 import { markText, type Text } from "@/app/_i18n/format-text";
 import { type RunState } from "@/contracts/records/run-state";
-import { HELD_STATES, TERMINAL_STATES } from "@/core/run/transitions";
+import { RUN_STATES } from "@/contracts/records/run-states";
+import { TERMINAL_STATES } from "@/core/run/transitions";
 import type { Progress } from "@/contracts/worker-protocol/reports";
 import { findMetric } from "@/core/metrics/metrics";
 import { formatBytes, formatInteger, formatNumber, formatShare, formatWords } from "./format";
@@ -10,7 +11,7 @@ export const STATE_FILTERS = {
   all: { label: markText("All"), states: undefined },
   active: {
     label: markText("Active"),
-    states: ["queued", "leased", "preparing", "running", "pausing", "paused", "cancelling"],
+    states: RUN_STATES.filter((state) => !TERMINAL_STATES.has(state)),
   },
   succeeded: { label: markText("Succeeded"), states: ["succeeded"] },
   failed: { label: markText("Failed"), states: ["failed"] },
@@ -24,12 +25,7 @@ export const isStateFilter = (value: string | null): value is StateFilter =>
 
 /** How many runs a filter would show. */
 export function countRuns(filter: StateFilter, counts: Partial<Record<RunState, number>>): number {
-  const states: readonly RunState[] = STATE_FILTERS[filter].states ?? [
-    ...HELD_STATES,
-    ...TERMINAL_STATES,
-    "queued",
-    "paused",
-  ];
+  const states: readonly RunState[] = STATE_FILTERS[filter].states ?? RUN_STATES;
   return states.reduce((sum, s) => sum + (counts[s] ?? 0), 0);
 }
 

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { metricNameSchema } from "@/contracts/worker-protocol/metric-point";
 
 export const metricNamesRequestSchema = z.object({ runId: z.uuid() });
 
@@ -43,7 +44,7 @@ export const metricPointRowSchema = z.object({
 /** How far a run's metrics were read. Its text means nothing to a client. */
 const metricCursorSchema = z.string().max(100);
 
-const namesSchema = z.array(z.string().min(1).max(120)).min(1).max(100);
+const namesSchema = z.array(metricNameSchema).min(1).max(100);
 
 const readingShape = {
   names: namesSchema,

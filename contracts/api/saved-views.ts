@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { metricNameSchema } from "@/contracts/worker-protocol/metric-point";
 
 /** A list's filters, order and columns, as its page's address holds them: "state=failed&sort=name". */
 const addressViewSchema = z.object({ query: z.string().max(4000) });
@@ -9,7 +10,7 @@ const panelsViewSchema = z.object({
     .array(
       z.object({
         title: z.string().trim().max(120),
-        metrics: z.array(z.string().min(1).max(120)).min(1).max(20),
+        metrics: z.array(metricNameSchema).min(1).max(20),
       }),
     )
     .max(50),

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { metricNameSchema } from "@/contracts/worker-protocol/metric-point";
 import { runKindSchema, runStateSchema } from "@/contracts/records/run-state";
 import { settingValueSchema, sweepSpecSchema } from "@/contracts/run-config/sweep";
 import { progressSchema } from "@/contracts/worker-protocol/reports";
@@ -40,7 +41,7 @@ export const listSweepsResponseSchema = z.object({
   nextCursor: z.string().nullable(),
 });
 
-const metricNamesSchema = z.array(z.string().min(1).max(120)).max(6);
+const metricNamesSchema = z.array(metricNameSchema).max(6);
 
 export const getSweepRequestSchema = z.object({
   id: z.uuid(),
@@ -131,7 +132,7 @@ export const retrySweepResponseSchema = z.object({ queued: z.int() });
 
 export const sweepSeriesRequestSchema = z.object({
   id: z.uuid(),
-  metric: z.string().min(1).max(120),
+  metric: metricNameSchema,
 });
 
 export const sweepSeriesResponseSchema = z.object({

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { metricNameSchema } from "@/contracts/worker-protocol/metric-point";
 
 /** Known ways in which training a searcher collapses. Their rules are in gpu-workers/rl/alarms/rules.ts. */
 export const alarmNameSchema = z.enum([
@@ -28,7 +29,7 @@ export type Measured = z.infer<typeof measuredSchema>;
 
 /** What an alarm saw of one metric. */
 export const alarmEvidenceSchema = z.object({
-  metric: z.string().min(1).max(120),
+  metric: metricNameSchema,
   now: measuredSchema,
   /** What it is held against; null: the limit is a fixed one. */
   before: measuredSchema.nullable(),

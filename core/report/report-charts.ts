@@ -24,7 +24,14 @@ const CHARTS: Readonly<Record<RunKind, readonly ReportChart[]>> = {
   predict: [{ title: "Running accuracy", metrics: ["predict/accuracy"] }],
   evaluate: [],
   index: [],
-  external: [],
+  // Of those that trainers name as verl does.
+  external: [
+    { title: "Reward, training", metrics: ["critic/score/mean", "reward/mean"] },
+    { title: "Entropy of the policy", metrics: ["actor/entropy_loss"] },
+    { title: "KL to the reference", metrics: ["actor/kl_loss", "critic/kl"] },
+    { title: "Action tokens an episode", metrics: ["response_length/mean"] },
+    { title: "Seconds a step", metrics: ["timing_s/step"] },
+  ],
   serve: [{ title: "Requests a second", metrics: ["serve/requests_per_second"] }],
 };
 

@@ -82,6 +82,16 @@ describe("the report of a run", () => {
     expect((JSON.parse(data) as RunReport).run.notes).toBe(report.run.notes);
   });
 
+  it("draws the curves of a run of another trainer, which no worker attempted", () => {
+    const config = runConfigSchema.parse({ kind: "external", name: "n" });
+    const html = formatReportDocument({
+      ...report,
+      run: { ...report.run, kind: "external", config },
+      series: { "critic/score/mean": { steps: [0, 5], ats: [0, 1], values: [0.25, 0.5] } },
+    });
+    expect(html).toContain("Reward, training");
+    expect(html).not.toContain("Attempts");
+  });
   it("draws one point and a flat line, and nothing of nothing", () => {
     expect(drawLineChart("t", [{ label: "a", points: { steps: [], values: [] } }])).toBeNull();
     for (const values of [[3], [0, 0]]) {

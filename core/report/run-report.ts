@@ -87,7 +87,8 @@ function buildFacts({ run }: RunReport): ReportElement {
     ["Imported from", run.importedFrom],
     ["Started", run.startedAt && formatInstant(run.startedAt)],
     ["Ended", run.endedAt && formatInstant(run.endedAt)],
-    ["Attempts", String(run.attempts.length)],
+    // Workers make attempts: a run of another trainer has none.
+    ["Attempts", run.attempts.length === 0 ? null : String(run.attempts.length)],
     ["Tags", run.tags.join(", ") || null],
   ];
   return buildElement(

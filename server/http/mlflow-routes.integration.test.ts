@@ -1,5 +1,6 @@
 import { request as sendRequest } from "node:http";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { runConfigSchema } from "@/contracts/run-config/run-config";
 import { waitUntil } from "@/lib/testing/wait-until";
 import { startTestServer, type TestServer } from "@/server/testing/test-server";
 
@@ -282,6 +283,109 @@ describe("MLflow's tracking API", () => {
       }).end();
     });
     expect(status).toBe(403);
+  });
+
+  it("writes to no run but those that trainers report", async () => {
+    const config = runConfigSchema.parse({ kind: "predict", name: "native", questions: "q" });
+    const native = await server.plane.runs.create(config, { actor: "test", preset: null });
+    const id = native.replaceAll("-", "");
+    for (const [path, body] of [
+      ["runs/update", { status: "FINISHED", run_name: "mine" }],
+      ["runs/delete", {}],
+      ["runs/log-metric", point("a", 1, 1)],
+      ["runs/set-tag", { key: "a", value: "b" }],
+      ["runs/log-batch", { metrics: [point("a", -1, 1)] }],
+      ["runs/log-batch", { metrics: "no list" }],
+    ] as const)
+      expect(await fail(path, { run_id: id, ...body }), path).toMatchObject({
+        code: expect.stringMatching(/^RESOURCE_DOES_NOT_EXIST$|^INVALID/) as string,
+      });
+    const url = `${server.url}/api/2.0/mlflow-artifacts/artifacts/0/${id}/artifacts/a.txt`;
+    expect((await fetch(url, { method: "PUT", body: "a" })).status).toBe(404);
+    expect(await server.plane.runReader.get(native)).toMatchObject({
+      name: "native",
+      state: "queued",
+      tags: [],
+      deletedAt: null,
+    });
+    expect(await readLog(id)).toEqual([]);
+  });
+
+  it("keeps the name that a person gave until the trainer gives another", async () => {
+    const id = await begin("by the trainer");
+    await server.plane.runOrganiser.update({ ids: [toId(id)], name: "by a person" });
+    await api("runs/log-parameter", { run_id: id, key: "lr", value: "1" });
+    await api("runs/set-tag", { run_id: id, key: "team", value: "a" });
+    expect((await server.plane.runReader.get(toId(id))).name).toBe("by a person");
+    await api("runs/update", { run_id: id, run_name: "anew" });
+    expect((await server.plane.runReader.get(toId(id))).name).toBe("anew");
+  });
+
+  it("notes in the run's log, too, what no request may hold, and takes texts as they are", async () => {
+    const id = await begin();
+    const set = (value: string) => fail("runs/set-tag", { run_id: id, key: "a", value });
+    for (const value of ["nul \u0000", "half \ud800"])
+      expect(await set(value)).toMatchObject({ status: 400, code: "INVALID_PARAMETER_VALUE" });
+    await api("runs/set-tag", { run_id: id, key: "pattern", value: "[^\\u0000-\\u007f]" });
+    expect(
+      await fail("runs/log-parameter", { run_id: id, key: "a", value: "x".repeat(9_000) }),
+    ).toMatchObject({ status: 400 });
+    expect((await readLog(id)).map((line) => line.slice(0, 14))).toEqual([
+      "Refused: value",
+      "Refused: value",
+      "Refused: The r",
+    ]);
+    const { run } = await api<{ run: Run }>(`runs/get?run_id=${id}`);
+    expect(run.data.tags).toContainEqual({ key: "pattern", value: "[^\\u0000-\\u007f]" });
+  });
+
+  it("gives pages the curve of a metric whose name is as long as MLflow's may be", async () => {
+    const id = await begin();
+    const name = "n".repeat(250);
+    await log(id, [point(name, 1, 2)]);
+    const input = encodeURIComponent(
+      JSON.stringify({ json: { runIds: [toId(id)], names: [name], maxPoints: 10 } }),
+    );
+    const answer = await fetch(`${server.url}/trpc/metrics.seriesOfRuns?input=${input}`, {
+      headers: server.headers,
+    });
+    expect(answer.status).toBe(200);
+    expect(await fail("runs/log-metric", { run_id: id, ...point(`${name}n`, 1, 2) })).toMatchObject(
+      { status: 400 },
+    );
+  });
+
+  it("keeps one file of a path that two store at once, and refuses paths that cannot be stored", async () => {
+    const id = await begin();
+    const base = `${server.url}/api/2.0/mlflow-artifacts/artifacts`;
+    const put = (path: string, body: string) =>
+      fetch(`${base}/0/${id}/artifacts/${path}`, { method: "PUT", body });
+    const all = await Promise.all(Array.from({ length: 8 }, (_, i) => put("a.txt", `${i}`)));
+    expect(all.map(({ status }) => status)).toEqual(Array.from({ length: 8 }, () => 200));
+    expect(await server.plane.trackedFiles.list(toId(id))).toHaveLength(1);
+    for (const path of ["a%00b", "%2Fetc", "..%2F..%2Fa", "a%5C..%5Cb"])
+      expect((await put(path, "no")).status, path).toBe(400);
+    expect((await put("100%25/of%20it.txt", "all")).status).toBe(200);
+    const listed = await fetch(`${base}?path=${encodeURIComponent(`0/${id}/artifacts/100%`)}`);
+    expect(await listed.json()).toMatchObject({ files: [{ path: "of it.txt" }] });
+  });
+
+  it("counts no worker's token as a wrong secret", async () => {
+    const { token } = await server.plane.workerTokens.create("busy trainer", "test");
+    const path = "api/2.0/mlflow/experiments/get?experiment_id=0";
+    for (let i = 0; i < 40; i++)
+      expect(await ask(path, undefined, { authorization: `Bearer ${token}` })).toMatchObject({
+        status: 200,
+      });
+    // The page still explains itself to who has no secret.
+    expect((await fetch(server.url)).status).toBe(401);
+  });
+
+  it("removes a deleted run for good also where no end was told", async () => {
+    const id = await begin();
+    await api("runs/delete", { run_id: id });
+    await server.plane.runOrganiser.purge({ deletedRunMs: -1 });
+    expect(await fail(`runs/get?run_id=${id}`)).toMatchObject({ status: 404 });
   });
 
   it("answers in MLflow's form what it has not", async () => {

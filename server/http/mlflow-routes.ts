@@ -4,9 +4,9 @@ import { AppError, parseOrThrow, toWireError, type ErrorCode } from "@/contracts
 import { mlflowRequests } from "@/contracts/formats/mlflow/requests";
 import { parseJsonOrNull } from "@/lib/json";
 import { listEntries } from "@/server/features/tracking/mlflow-json";
-import { requireText } from "@/server/features/tracking/tracked-rollouts";
 import type { WorkerTokens } from "@/server/features/workers/worker-tokens";
 import { toDatabaseAppError } from "@/server/platform/db/errors";
+import { describeUnstorable, findUnstorable } from "@/server/platform/db/json";
 import type { Access } from "./access";
 import { MLFLOW_ENDPOINTS, type TrackingServices } from "./mlflow-endpoints";
 import { openBodyStream, readBody } from "./request-body";
@@ -67,8 +67,17 @@ async function requireAccess(
   workerTokens: WorkerTokens,
   access: Access,
 ): Promise<void> {
-  if (headers.authorization === undefined || access.identify(headers) !== ANYONE) return;
-  await workerTokens.verify(headers.authorization);
+  if (headers.authorization === undefined) return;
+  // A worker's token first: as a secret it would be a wrong one, and those are counted.
+  const isWorker = await workerTokens.verify(headers.authorization).then(
+    () => true,
+    () => false,
+  );
+  if (isWorker || access.identify(headers) !== ANYONE) return;
+  throw new AppError(
+    "unauthorized",
+    "The token is neither a worker's nor the installation's secret, or it is revoked. Create one on the Workers page, or send none on this machine.",
+  );
 }
 
 async function answerEndpoint(
@@ -87,10 +96,22 @@ async function answerEndpoint(
     request.method === "GET"
       ? readQuery(url)
       : parseJsonOrNull((await readBody(request, MAX_BODY_BYTES)).toString());
-  if (JSON.stringify(given).includes("\\u0000"))
-    throw new AppError("invalid-input", "A text holds the character 0, which cannot be stored.");
-  const parsed = parseOrThrow(endpoint.schema, given, `The request ${path}`);
+  let parsed;
+  try {
+    requireStorable(given);
+    parsed = parseOrThrow(endpoint.schema, given, `The request ${path}`);
+  } catch (error) {
+    const run = mlflowRequests.run.safeParse(given);
+    if (run.success) await services.trackedRuns.noteRefusal(run.data.run_id, error);
+    throw error;
+  }
   return endpoint.answer(parsed as never, services);
+}
+
+/** @throws AppError "invalid-input" where a text cannot be stored as it is: never another value without a word */
+function requireStorable(given: unknown): void {
+  const found = findUnstorable(given);
+  if (found !== null) throw new AppError("invalid-input", describeUnstorable(found));
 }
 
 /** POST /api/2.0/s3/rollouts: lines of a rollout file of a run that is observed. */
@@ -102,11 +123,13 @@ async function storeRollouts(
 ): Promise<object> {
   if (path !== "rollouts" || request.method !== "POST")
     throw new AppError("unsupported", `${request.method} ${url.pathname} is not answered here.`);
-  const parsed = parseOrThrow(mlflowRequests.rollouts, readQuery(url), "The query of rollouts");
-  return trackedRollouts.store(parsed, requireText(await readBody(request, MAX_BODY_BYTES)));
+  const query = readQuery(url);
+  requireStorable(query);
+  const parsed = parseOrThrow(mlflowRequests.rollouts, query, "The query of rollouts");
+  return trackedRollouts.store(parsed, (await readBody(request, MAX_BODY_BYTES)).toString("utf8"));
 }
 
-/** Parameters of an address; one that ends in `s` may be there several times. */
+/** Parameters of an address; `run_ids` may be there several times. */
 function readQuery({ searchParams }: URL): Record<string, string | string[]> {
   const names = [...new Set(searchParams.keys())];
   return Object.fromEntries(
@@ -126,8 +149,12 @@ async function serveFiles(
   { trackedFiles }: TrackingServices,
 ): Promise<void> {
   const isListing = path === ARTIFACTS && url.searchParams.has("path");
-  const full = isListing ? url.searchParams.get("path")! : path.slice(ARTIFACTS.length + 1);
-  const { runId, below } = parseFilePath(decodePath(full));
+  // The query is decoded already.
+  const full = isListing
+    ? url.searchParams.get("path")!
+    : decodePath(path.slice(ARTIFACTS.length + 1));
+  requireStorable(full);
+  const { runId, below } = parseFilePath(full);
   if (isListing && request.method === "GET") {
     const files = listEntries(await trackedFiles.list(runId), below);
     // Told as they lie right below the path that was asked for.

@@ -1,7 +1,7 @@
 import { initTRPC, TRPCError } from "@trpc/server";
 import { transformer } from "@/contracts/api/transformer";
 import { AppError, describeIssues, type ErrorCode } from "@/contracts/errors";
-import { toStorableText } from "@/server/platform/db/json";
+import { describeUnstorable, findUnstorable } from "@/server/platform/db/json";
 import { toDatabaseAppError } from "@/server/platform/db/errors";
 import type { Services } from "./services";
 import { ZodError } from "zod";
@@ -61,25 +61,13 @@ const appErrors = t.middleware(async ({ next }) => {
 /** Fields that hold files, whose readers name the line of what they cannot take. */
 const FILE_FIELDS = new Set(["content", "jsonl"]);
 
-/** Where in an input a text is that cannot be stored as it is; null where there is none. */
-function findUnstorable(value: unknown, path: string): string | null {
-  if (typeof value === "string") return toStorableText(value) === value ? null : path;
-  if (typeof value !== "object" || value === null) return null;
-  for (const [name, item] of Object.entries(value)) {
-    if (FILE_FIELDS.has(name)) continue;
-    const found = toStorableText(name) === name ? findUnstorable(item, `${path}.${name}`) : path;
-    if (found !== null) return found;
-  }
-  return null;
-}
-
 /** Texts of people are refused where the database would need them changed: never another value without a word. */
 const storableInput = t.middleware(async ({ next, getRawInput }) => {
-  const found = findUnstorable(await getRawInput(), "");
+  const found = findUnstorable(await getRawInput(), FILE_FIELDS);
   if (found === null) return next();
   throw new TRPCError({
     code: "BAD_REQUEST",
-    message: `${found.slice(1) || "The input"}: holds a NUL or half a character (a lone surrogate), which cannot be stored.`,
+    message: describeUnstorable(found),
   });
 });
 

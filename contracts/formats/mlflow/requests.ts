@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { metricNameSchema } from "@/contracts/worker-protocol/metric-point";
 
 /**
  * The requests of MLflow's tracking REST API (2.0) that are answered, as its clients of versions 2 and 3 send them. What a
@@ -48,7 +49,9 @@ const defineRunRequest = <Shape extends z.ZodRawShape>(shape: Shape) =>
     z.object({ run_id: runIdSchema, ...shape }),
   );
 
-const keySchema = z.string().min(1).max(250);
+const keySchema = metricNameSchema;
+/** Items of one kind in a request; MLflow's clients send at most 1000. */
+const MOST_ITEMS = 10_000;
 const tagSchema = z.object({ key: keySchema, value: z.string().max(100_000).default("") });
 const parameterSchema = z.object({ key: keySchema, value: z.string().max(8_000).default("") });
 
@@ -95,7 +98,7 @@ export const mlflowRequests = {
   setExperimentTag: z.object({ experiment_id: experimentIdSchema, ...tagSchema.shape }),
   createRun: z.object({
     experiment_id: experimentIdSchema.default("0"),
-    user_id: z.string().default(""),
+    user_id: z.string().max(256).default(""),
     run_name: z.string().max(1_000).default(""),
     start_time: millisecondsSchema.optional(),
     tags: z.array(tagSchema).default([]),
@@ -116,9 +119,9 @@ export const mlflowRequests = {
   logMetric: defineRunRequest(metricSchema.shape),
   logParameter: defineRunRequest(parameterSchema.shape),
   logBatch: defineRunRequest({
-    metrics: z.array(metricSchema).default([]),
-    params: z.array(parameterSchema).default([]),
-    tags: z.array(tagSchema).default([]),
+    metrics: z.array(metricSchema).max(MOST_ITEMS).default([]),
+    params: z.array(parameterSchema).max(MOST_ITEMS).default([]),
+    tags: z.array(tagSchema).max(MOST_ITEMS).default([]),
   }),
   setTag: defineRunRequest(tagSchema.shape),
   deleteTag: defineRunRequest({ key: keySchema }),
@@ -126,7 +129,7 @@ export const mlflowRequests = {
     datasets: z
       .array(
         z.object({
-          dataset: z.object({ name: z.string(), digest: z.string().default("") }),
+          dataset: z.object({ name: z.string(), digest: tagSchema.shape.value }),
         }),
       )
       .default([]),

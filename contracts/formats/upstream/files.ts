@@ -84,7 +84,7 @@ export const rolloutLineSchema = z.looseObject({
   input: textSchema,
   output: textSchema,
   score: z.union([z.number(), noNumberSchema]),
-  step: z.int().nonnegative().optional(),
+  step: z.int32().nonnegative().optional(),
   gts: gtsSchema.nullish(),
 });
 export type RolloutLine = z.infer<typeof rolloutLineSchema>;

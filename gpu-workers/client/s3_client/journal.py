@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import threading
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 
@@ -21,7 +23,10 @@ class Journal:
         if self._file.tell() > 0 and self._path.read_bytes()[-1:] != b"\n":
             self._file.write(b"\n")
             self._file.flush()
-        state = json.loads(self._place.read_text()) if self._place.exists() else {}
+        try:
+            state = json.loads(self._place.read_text())
+        except (FileNotFoundError, ValueError):
+            state = {}  # lost: all is sent again, of which the dashboard stores nothing twice
         self.sent: int = state.get("sent", 0)
         self.run_id: str | None = state.get("run_id")
 
@@ -59,17 +64,20 @@ class Journal:
     def is_all_sent(self) -> bool:
         return self.sent >= self._path.stat().st_size
 
-    def find_last_step(self) -> int:
-        """The greatest step that was ever reported; 0 where none was."""
-        steps = [0]
+    def read_all(self) -> Iterator[dict]:
+        """Every event that was written whole, sent or not."""
         with self._path.open("rb") as file:
             for line in file:
-                try:
-                    event = json.loads(line)
-                except ValueError:
-                    continue
-                steps += [metric["step"] for metric in event.get("metrics", [])]
-        return max(steps)
+                with suppress(ValueError):  # cut short by a crash
+                    yield json.loads(line)
+
+    def find_last_step(self) -> int:
+        """The greatest step that was ever reported; 0 where none was."""
+        steps = (metric["step"] for event in self.read_all() for metric in event.get("metrics", []))
+        return max(steps, default=0)
+
+    def count_episodes(self) -> int:
+        return sum(event["kind"] == "episode" for event in self.read_all())
 
     def close(self) -> None:
         self._file.close()

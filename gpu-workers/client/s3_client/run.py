@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import json
 import logging
 import math
 import os
@@ -9,9 +11,9 @@ import re
 import threading
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar, cast
 
 from s3_client.journal import Journal
 from s3_client.sender import KEY_TAG, Sender
@@ -19,6 +21,25 @@ from s3_client.sender import KEY_TAG, Sender
 log = logging.getLogger("s3_client")
 
 DEFAULT_ADDRESS = "http://127.0.0.1:3000"
+
+Work = TypeVar("Work", bound=Callable[..., Any])
+
+
+def answer_failures(answer: Any) -> Callable[[Work], Work]:
+    """Of a call by a trainer: what fails is logged, and answered so, whatever it was given."""
+
+    def wrap(work: Work) -> Work:
+        @functools.wraps(work)
+        def call(*given: Any, **named: Any) -> Any:
+            try:
+                return work(*given, **named)
+            except Exception as error:
+                log.error("%s failed, and reports nothing: %r", work.__name__, error)
+                return answer
+
+        return cast(Work, call)
+
+    return wrap
 
 
 def init(
@@ -55,10 +76,10 @@ def init(
         sender = Sender(
             journal, where or DEFAULT_ADDRESS, token or os.environ.get("MLFLOW_TRACKING_TOKEN")
         )
-    except OSError as error:
+        run = Run(journal, sender)
+    except Exception as error:  # whatever it is: the trainer goes on
         log.error("this run is not reported, as its journal cannot be written: %s", error)
         return Run(None, None)
-    run = Run(journal, sender)
     is_new = journal.sent == 0 and not journal.read(1)[0]
     run.begin(name, experiment, is_new=is_new)
     if config or tags:
@@ -76,7 +97,17 @@ def find_home(folder: Path, name: str, resume: bool) -> Path:
         if (found := re.fullmatch(re.escape(safe) + r"\.(\d+)", path.name))
     ]
     last = max(numbers, default=0)
-    return folder / f"{safe}.{last if resume and last > 0 else last + 1}"
+    if resume and last > 0:
+        return folder / f"{safe}.{last}"
+    folder.mkdir(parents=True, exist_ok=True)
+    while True:
+        last += 1
+        try:
+            # Another process that begins a run of this name at the same time has its own.
+            (folder / f"{safe}.{last}").mkdir()
+            return folder / f"{safe}.{last}"
+        except FileExistsError:
+            continue
 
 
 class Run:
@@ -87,6 +118,7 @@ class Run:
         self._sender = sender
         self._lock = threading.Lock()
         self._step = journal.find_last_step() if journal else 0
+        self._episodes = journal.count_episodes() if journal else 0
         self._lost = 0
 
     @property
@@ -109,6 +141,7 @@ class Run:
         else:
             self._append({"kind": "update", "body": {"status": "RUNNING"}})
 
+    @answer_failures(None)
     def configure(self, config: Mapping[str, Any], tags: Mapping[str, str]) -> None:
         """Reports the configuration, nested or flat, and tags."""
         flat = flatten(config)
@@ -116,6 +149,7 @@ class Run:
         named = [{"key": key[:250], "value": str(value)} for key, value in tags.items()]
         self._append({"kind": "log", "params": items, "tags": named})
 
+    @answer_failures(None)
     def log(self, values: Mapping[str, Any], step: int | None = None) -> None:
         """
         Reports numbers of a step; without `step`, of the one after the last.
@@ -129,7 +163,7 @@ class Run:
         for key, value in flatten(values).items():
             try:
                 number = float(value)
-            except (TypeError, ValueError):
+            except Exception:  # of tensors and arrays, of any kind
                 log.warning("%s is no number and is not reported: %.80r", key, value)
                 continue
             metrics.append(
@@ -138,6 +172,29 @@ class Run:
         if metrics:
             self._append({"kind": "log", "metrics": metrics})
 
+    @answer_failures(None)
+    def log_episode(
+        self, episode: Mapping[str, Any], *, questions: str, corpus: str | None = None
+    ) -> None:
+        """
+        Reports what the policy did for one question, as verl writes rollouts: `input` (the prompt
+        with its question), `output` (what followed, with the searches' tags), `score` (the reward,
+        or None), `step`, and `gts` where the prompt does not hold the question.
+
+        questions: the question set that is answered, which the dashboard must have.
+        corpus: the corpus that was searched, where it is one of the dashboard's.
+        """
+        line = {key: episode[key] for key in ("input", "output", "score")}
+        line["step"] = int(episode.get("step", self._step))
+        if episode.get("gts") is not None:
+            line["gts"] = episode["gts"]
+        query = {"questions": questions, **({"corpus": corpus} if corpus else {})}
+        text = json.dumps(line, default=str)
+        with self._lock:
+            number, self._episodes = self._episodes, self._episodes + 1
+            self._append({"kind": "episode", "query": query, "line": number, "text": text})
+
+    @answer_failures(False)
     def finish(self, status: str = "FINISHED", wait_seconds: float = 30) -> bool:
         """
         Says how the run ended (FINISHED, FAILED or KILLED), and waits until all was sent.
@@ -169,7 +226,7 @@ class Run:
             return
         try:
             self._journal.append(event)
-        except (OSError, TypeError, ValueError) as error:
+        except Exception as error:
             self._lost += 1
             log.error("a report is lost, %d so far: %s", self._lost, error)
         self._sender.wake()

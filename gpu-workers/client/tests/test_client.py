@@ -5,6 +5,7 @@ import math
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 import s3_client
@@ -18,23 +19,34 @@ class TrackerServer(ThreadingHTTPServer):
     def __init__(self):
         super().__init__(("127.0.0.1", 0), Tracker)
         self.failures = 0
+        self.missing = False
         self.asked: list[tuple[str, dict]] = []
         self.address_text = f"http://127.0.0.1:{self.server_port}"
 
 
 class Tracker(BaseHTTPRequestHandler):
-    """Answers as a dashboard does: `failures` requests get 503, parameters named `bad` a 400."""
+    """Answers as a dashboard does: `failures` requests get 503, items named `bad` a 400."""
+
+    def do_GET(self):
+        self.answer({})
 
     def do_POST(self):
+        text = self.rfile.read(int(self.headers["content-length"])).decode()
+        self.answer({"lines": text.split("\n")} if "/rollouts?" in self.path else json.loads(text))
+
+    def answer(self, body):
         server = self.server
         assert isinstance(server, TrackerServer)
-        body = json.loads(self.rfile.read(int(self.headers["content-length"])))
         path = self.path.removeprefix("/api/2.0/mlflow/")
         status, answer = 200, {}
-        if server.failures > 0:
+        if server.missing:
+            status = 404
+        elif server.failures > 0:
             server.failures -= 1
             status, answer = 503, {"error_code": "TEMPORARILY_UNAVAILABLE", "message": "away"}
-        elif any(item["key"] == "bad" for item in body.get("params", [])):
+        elif any(
+            item["key"] == "bad" for part in ("params", "metrics") for item in body.get(part, [])
+        ):
             status, answer = 400, {"error_code": "INVALID_PARAMETER_VALUE", "message": "bad"}
         else:
             server.asked.append((path, body))
@@ -42,6 +54,8 @@ class Tracker(BaseHTTPRequestHandler):
                 answer = {"run": {"info": {"run_id": "r1"}}}
             elif path == "experiments/create":
                 answer = {"experiment_id": "3"}
+            elif "/rollouts?" in path:
+                answer = {"refused": [{"line": 2, "reason": "no question"}]}
         text = json.dumps(answer).encode()
         self.send_response(status)
         self.send_header("content-length", str(len(text)))
@@ -90,6 +104,86 @@ def test_waits_for_a_server_that_is_away_and_leaves_out_what_is_refused(tracker,
     assert run.finish(wait_seconds=20)
     assert list_metrics(tracker) == [("loss", 1, 1.0)]
     assert [path for path, _ in tracker.asked].count("runs/create") == 1
+
+
+def test_leaves_out_only_the_items_that_are_refused(tracker, tmp_path):
+    run = s3_client.init(
+        "a run", config={"lr": 1, "bad": 1}, address=tracker.address_text, folder=tmp_path
+    )
+    for step in range(1, 8):
+        run.log({"loss": step, **({"bad": 1} if step == 3 else {})}, step=step)
+    assert run.finish(wait_seconds=20)
+    assert list_metrics(tracker) == [("loss", step, float(step)) for step in range(1, 8)]
+    sent = [item["key"] for _, body in tracker.asked for item in body.get("params", [])]
+    assert sent == ["lr"]
+
+
+def test_keeps_everything_where_the_run_cannot_be_made(tracker, tmp_path):
+    tracker.missing = True  # as another server at this address answers
+    run = s3_client.init("a run", address=tracker.address_text, folder=tmp_path)
+    run.log({"loss": 1})
+    assert not run.finish(wait_seconds=1)
+    tracker.missing = False
+    again = s3_client.init("a run", address=tracker.address_text, folder=tmp_path, resume=True)
+    assert again.finish(wait_seconds=20)
+    assert list_metrics(tracker) == [("loss", 1, 1.0)]
+
+
+def test_raises_for_nothing_that_it_is_given(tracker, tmp_path):
+    class Odd:
+        def __float__(self):
+            raise RuntimeError("a tensor of two elements")
+
+        def __str__(self):
+            raise RuntimeError("no text")
+
+    run = s3_client.init("a run", config={"odd": Odd()}, address=NOWHERE, folder=tmp_path)
+    run.log({"odd": Odd(), "huge": 10**400, "loss": 1})
+    run.log({"loss": 1}, step="no step")  # type: ignore[arg-type]
+    run.log(7)  # type: ignore[arg-type]
+    run.log_episode({}, questions="q")
+    lines = (tmp_path / "a_run.1" / "events.jsonl").read_text().splitlines()
+    assert [metric["key"] for line in lines for metric in json.loads(line).get("metrics", [])] == [
+        "loss"
+    ]
+
+
+def test_a_lost_place_sends_all_again(tracker, tmp_path):
+    first = s3_client.init("a run", address=tracker.address_text, folder=tmp_path)
+    first.log({"loss": 1})
+    assert first.finish(wait_seconds=20)
+    (tmp_path / "a_run.1" / "sent.json").write_text("")
+    run = s3_client.init("a run", address=tracker.address_text, folder=tmp_path, resume=True)
+    assert run.finish(wait_seconds=20)
+    assert list_metrics(tracker) == [("loss", 1, 1.0)] * 2
+
+
+def test_sends_episodes_as_lines_that_are_numbered_over_crashes(tracker, tmp_path):
+    def begin(resume):
+        return s3_client.init("r", address=tracker.address_text, folder=tmp_path, resume=resume)
+
+    episode = {"input": "<question>a</question>", "output": "b", "score": 0.5, "step": 3, "own": 1}
+    run = begin(resume=False)
+    for _ in range(3):
+        run.log_episode(episode, questions="nq")
+    assert run.finish(wait_seconds=20)
+    run = begin(resume=True)
+    run.log_episode({**episode, "score": None}, questions="nq", corpus="wiki")
+    assert run.finish(wait_seconds=20)
+    sent = {}
+    for path, body in tracker.asked:
+        if "/rollouts?" in path:
+            query = dict(parse_qsl(urlsplit(path).query))
+            assert (query["run_id"], query["file"], query["questions"]) == (
+                "r1",
+                "log_episode",
+                "nq",
+            )
+            for i, line in enumerate(body["lines"]):
+                sent[int(query["line"]) + i] = json.loads(line)
+    assert list(sent) == [0, 1, 2, 3]
+    assert sent[0] == {"input": "<question>a</question>", "output": "b", "score": 0.5, "step": 3}
+    assert sent[3]["score"] is None
 
 
 def test_neither_waits_nor_raises_without_a_server(tmp_path):

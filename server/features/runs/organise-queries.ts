@@ -39,14 +39,14 @@ export const selectOpenRuns = (
 
 const idSchema = z.object({ id: z.string() });
 
-/** Runs that were deleted so long ago that it is not undone any more, locked. */
+/** Runs that were deleted so long ago that it is not undone any more, locked. Those of other trainers also where no end was told. */
 export const selectPurgeable = (
   db: Queries,
   ageMs: number,
   limit: number,
 ): Promise<z.infer<typeof idSchema>[]> =>
   queryRows(db, idSchema)`
-    SELECT id FROM runs WHERE deleted_at < now() - ${ageMs} * interval '1 millisecond' AND purged_at IS NULL AND state = ANY(${[...TERMINAL_STATES]}::text[]) ORDER BY deleted_at LIMIT ${limit} FOR UPDATE SKIP LOCKED`;
+    SELECT id FROM runs WHERE deleted_at < now() - ${ageMs} * interval '1 millisecond' AND purged_at IS NULL AND (state = ANY(${[...TERMINAL_STATES]}::text[]) OR kind = 'external') ORDER BY deleted_at LIMIT ${limit} FOR UPDATE SKIP LOCKED`;
 
 /**
  * Removes what only deleted runs use: log lines, metrics, and checkpoints that no other run names, also those that a run

@@ -130,13 +130,14 @@ export const updateReportedColumns = (
   runId: string,
   columns: {
     config: ExternalConfig;
+    name: string | null;
     notes: string | null;
     addTags: readonly string[];
     removeTags: readonly string[];
     headline: number | null;
   },
 ): Promise<number> => db.$executeRaw`
-  UPDATE runs SET name = ${columns.config.name}, config = ${toJson(columns.config)}::jsonb, notes = coalesce(${columns.notes}, notes), headline = coalesce(${columns.headline}::float8, headline),
+  UPDATE runs SET name = coalesce(${columns.name}, name), config = ${toJson(columns.config)}::jsonb, notes = coalesce(${columns.notes}, notes), headline = coalesce(${columns.headline}::float8, headline),
     tags = ARRAY(SELECT DISTINCT t FROM unnest(tags || ${columns.addTags}::text[]) AS t WHERE t <> ALL(${columns.removeTags}::text[]) OR t = ANY(${columns.addTags}::text[]) ORDER BY t)
   WHERE id = ${runId}::uuid`;
 
@@ -175,15 +176,16 @@ export const upsertSeriesEnds = (
 
 const silentSchema = z.object({ id: z.string(), silentSeconds: z.number() });
 
-/** External runs that go on and were not heard from for so long, since the server is up. */
+/** External runs that go on and were not heard from for so long, since the server is up. @param id only this one */
 export const selectSilentRuns = (
   db: Queries,
   silenceMs: number,
   upSince: Date,
+  id: string | null = null,
 ): Promise<z.infer<typeof silentSchema>[]> =>
   queryRows(db, silentSchema)`
     SELECT r.id, extract(epoch FROM clock_timestamp() - e.heard_at)::float8 AS "silentSeconds" FROM runs r JOIN external_runs e ON e.run_id = r.id
-    WHERE r.kind = 'external' AND r.state = 'running' AND greatest(e.heard_at, ${upSince}) < clock_timestamp() - ${silenceMs} * interval '1 millisecond'`;
+    WHERE r.kind = 'external' AND r.state = 'running' AND (${id}::uuid IS NULL OR r.id = ${id}::uuid) AND greatest(e.heard_at, ${upSince}) < clock_timestamp() - ${silenceMs} * interval '1 millisecond'`;
 
 const fileSchema = z.object({
   id: z.string(),

@@ -14,6 +14,16 @@ describe("the Python client", () => {
 
   beforeAll(async () => {
     server = await startTestServer();
+    const question = {
+      id: "q",
+      question: "Who?",
+      answers: ["she"],
+      goldIds: [],
+      type: null,
+      group: null,
+      goldQueries: [],
+    };
+    await server.plane.questionSets.store("who", [question], "test");
   });
   afterAll(() => server.stop());
 
@@ -63,16 +73,6 @@ assert run.finish()`);
   });
 
   it("follows a folder of rollouts while it is written, each whole line once", async () => {
-    const question = {
-      id: "q",
-      question: "Who?",
-      answers: ["she"],
-      goldIds: [],
-      type: null,
-      group: null,
-      goldQueries: [],
-    };
-    await server.plane.questionSets.store("who", [question], "test");
     const created = await fetch(`${server.url}/api/2.0/mlflow/runs/create`, {
       method: "POST",
       body: JSON.stringify({ experiment_id: "0" }),
@@ -104,5 +104,37 @@ sys.exit(main())`);
     expect(await follow()).toEqual(all);
     await rm(join(folder, ".s3-sent.json"));
     expect(await follow()).toEqual(all);
+  });
+
+  it("reports episodes, and loses nothing to an item of the same batch that is refused", async () => {
+    await runPython(`import s3_client
+run = s3_client.init("with episodes", config={"lr": 1}, folder="episodes")
+run.configure({"lr": 2}, {})
+run.log({"loss": 1, "n" * 300: 1}, step=1)
+for score in (1, 0):
+    run.log_episode({"input": "Question: Who?", "output": "she", "score": score, "step": 1}, questions="who")
+run.log_episode({"input": "Question: Which?", "output": "it", "score": 1}, questions="who")
+run.log({"loss": 2}, step=2)
+assert run.finish()`);
+    const [found] = await server.plane.database.db.run.findMany({
+      where: { name: "with episodes" },
+    });
+    const { id, state } = found!;
+    expect(state).toBe("succeeded");
+    const series = await server.plane.metrics.readSeries(id, ["loss"], 100);
+    expect(series.loss!.map(({ step, value }) => [step, value])).toEqual([
+      [1, 1],
+      [2, 2],
+    ]);
+    const list = { runId: id, filter: "all", sortDirection: "ascending", limit: 50 } as const;
+    const { rows } = await server.plane.episodeReader.list({ ...list, cursor: undefined });
+    expect(rows.map(({ step, reward }) => [step, reward])).toEqual([
+      [1, 1],
+      [1, 0],
+    ]);
+    const { lines } = await server.plane.logs.listOfRun(id, { level: "warn", limit: 50 });
+    const told = lines.map(({ message }) => message).join("\n");
+    expect(told).toContain('Parameter "lr" was "1" and cannot become "2"');
+    expect(told).toContain("line 3: its question is not in the set");
   });
 });

@@ -38,8 +38,8 @@ export class TrackedFiles {
    */
   async put(runId: string, path: string, bytes: Readable): Promise<void> {
     requirePath(path);
-    const run = await this.runs.get(runId);
-    if (run.isDeleted) throw new AppError("invalid-input", "The run is deleted: restore it first.");
+    // Said before and after: a large file may take longer than a run may be silent.
+    await this.runs.change(runId, () => Promise.resolve());
     const id = randomUUID();
     const name = toStoredName(path);
     const hash = createHash("sha256");
@@ -54,11 +54,13 @@ export class TrackedFiles {
     bytes.on("error", (error) => measured.destroy(error));
     await this.store.put(`${getFolder(runId, id)}/${name}`, bytes.pipe(measured));
     const files = [{ name, bytes: size, sha256: hash.digest("hex") }];
-    const replaced = await this.database.transact(async (tx) => {
+    let replaced: { id: string }[] = [];
+    // Under the run's lock: of two that store one path at once, one stays.
+    await this.runs.change(runId, async (tx) => {
       const manifest = { id, kind: "export" as const, step: 0, files, metadata: { path } };
       await insertArtifact(tx.db, { runId, attempt: 1 }, manifest, this.store.kind);
       tx.emit({ kind: "run", runId, payload: {} });
-      return deleteTrackedFiles(tx.db, runId, path, id);
+      replaced = await deleteTrackedFiles(tx.db, runId, path, id);
     });
     await this.removeAll(runId, replaced);
   }

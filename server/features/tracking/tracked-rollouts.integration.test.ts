@@ -119,4 +119,19 @@ describe("rollouts of an observed run", () => {
       body: { error_code: "INVALID_PARAMETER_VALUE" },
     });
   });
+
+  it("are taken line by line: one that cannot be read or stored holds none up", async () => {
+    const { body } = await send({ file: "train/70.jsonl" }, [
+      "\u0000\u0000\u0000",
+      buildLine("What is question 1?", 1, 2 ** 40),
+      buildLine("What is question 1?", 1).replace(`,"step":3`, ""),
+    ]);
+    expect(body).toMatchObject({ stored: 1, refused: [{ line: 1 }, { line: 2 }] });
+    const { value } = (
+      await server.plane.database.db.$queryRaw<[{ value: number }]>`
+      SELECT max(step) AS value FROM episodes WHERE run_id = ${toId(id)}::uuid`
+    )[0];
+    expect(value, "the step that its file is named after").toBe(70);
+    expect((await send({ file: "a", questions: "no\u0000" }, [])).status).toBe(400);
+  });
 });

@@ -1,4 +1,3 @@
-import { AppError } from "@/contracts/errors";
 import type { MlflowRolloutsRequest } from "@/contracts/formats/mlflow/requests";
 import { selectIdsByHash } from "@/server/features/corpora/queries";
 import { storeEpisodes } from "@/server/features/episodes/store-episodes";
@@ -62,7 +61,7 @@ export class TrackedRollouts {
     lookup: QuestionLookup,
   ): Promise<StoredRollouts> {
     const refused: StoredRollouts["refused"] = [];
-    const fileStep = Number(/^(\d+)\.jsonl$/.exec(file)?.[1] ?? 0);
+    const fileStep = Number(/(?:^|\/)(\d{1,9})\.jsonl$/.exec(file)?.[1] ?? 0);
     const known = await selectEpisodeKeys(
       tx.db,
       runId,
@@ -138,12 +137,4 @@ function describeEmpty(file: string, lines: readonly number[]): string {
   const named = [...new Set(lines)].slice(0, MOST_NAMED).join(", ");
   const count = lines.length === 1 ? "1 window holds" : `${lines.length} windows hold`;
   return `Rollouts of ${file}: ${count} no document that can be read (line ${named}).`;
-}
-
-/** @throws AppError "invalid-input" where the body is no text of lines */
-export function requireText(body: Buffer): string {
-  const text = body.toString("utf8");
-  if (text.includes("\u0000"))
-    throw new AppError("invalid-input", "The lines hold the character 0, which cannot be stored.");
-  return text;
 }

@@ -53,6 +53,8 @@ const STATE_OF: Record<RunStatus, "running" | "succeeded" | "failed" | "cancelle
 };
 /** Names that the pages show are no longer. */
 const MOST_NAME = 120;
+/** Characters of a refusal that the log repeats. */
+const MOST_REFUSAL = 2_000;
 /** Points without a number that one line of the log names. */
 const MOST_NAMED = 20;
 
@@ -95,7 +97,7 @@ export class TrackedRuns {
         startTime: request.start_time ?? Date.now(),
         tags,
       });
-      await this.showTags(tx, id, config, {}, tags);
+      await this.showTags(tx, id, config, { [NAME_TAG]: name }, tags);
       const by = { actor: reportedBy || "trainer", reason: "reported by its trainer" };
       await appendHistory(tx, id, null, "running", ATTEMPT, by);
     });
@@ -194,10 +196,13 @@ export class TrackedRuns {
   /** Runs whose trainer says nothing any more become stalled. @returns how many */
   async markSilent({ externalSilenceMs }: { externalSilenceMs: number }): Promise<number> {
     const silent = await selectSilentRuns(this.database.db, externalSilenceMs, this.upSince);
-    for (const { id, silentSeconds } of silent)
+    for (const { id } of silent)
       await this.database.transact(async (tx) => {
         const run = await lockRun(tx.db, id);
-        if (run.state !== "running") return;
+        // It may have said something until the lock was there.
+        const [still] = await selectSilentRuns(tx.db, externalSilenceMs, this.upSince, id);
+        if (!still) return;
+        const { silentSeconds } = still;
         const reason = `its trainer has said nothing for ${Math.round(silentSeconds)} s; it may have died or may be computing`;
         await changeState(tx, run, "stalled", { actor: "server", reason });
       });
@@ -271,8 +276,11 @@ export class TrackedRuns {
     headline: number | null = null,
   ): Promise<void> {
     const shown = listShownTags(tags);
+    const name = tags[NAME_TAG] === before[NAME_TAG] ? undefined : tags[NAME_TAG];
     await updateReportedColumns(tx.db, id, {
-      config: { ...config, name: cutName(tags[NAME_TAG] ?? config.name) },
+      config: name === undefined ? config : { ...config, name: cutName(name) },
+      // What a person named stays until the trainer names it anew.
+      name: name === undefined ? null : cutName(name),
       notes: tags[NOTE_TAG] === before[NOTE_TAG] ? null : (tags[NOTE_TAG] ?? ""),
       addTags: shown,
       removeTags: listShownTags(before).filter((tag) => !shown.includes(tag)),
@@ -290,11 +298,11 @@ export class TrackedRuns {
   }
 
   /** What was refused stands in the run's log, too: trainers often swallow their tracker's errors. */
-  private async noteRefusal(id: string, error: unknown): Promise<void> {
+  async noteRefusal(id: string, error: unknown): Promise<void> {
     if (!(error instanceof AppError) || error.code !== "invalid-input") return;
     await this.database.transact(async (tx) => {
       const [run] = await selectTrackedRuns(tx.db, { ids: [id] });
-      if (run) await this.tell(tx, id, `Refused: ${error.message}`);
+      if (run) await this.tell(tx, id, `Refused: ${error.message.slice(0, MOST_REFUSAL)}`);
     });
   }
 }

@@ -4,6 +4,30 @@ const LONE_SURROGATE = /[\uD800-\uDBFF](?![\uDC00-\uDFFF])|(?<![\uD800-\uDBFF])[
 export const toStorableText = (text: string): string =>
   text.replaceAll("\u0000", "\uFFFD").replace(LONE_SURROGATE, "\uFFFD");
 
+/**
+ * Where in an input a text is that cannot be stored as it is, as ".a.b"; null where there is none.
+ * @param leftOut names of fields that are not looked into
+ */
+export function findUnstorable(
+  value: unknown,
+  leftOut: ReadonlySet<string> = new Set(),
+  path = "",
+): string | null {
+  if (typeof value === "string") return toStorableText(value) === value ? null : path;
+  if (typeof value !== "object" || value === null) return null;
+  for (const [name, item] of Object.entries(value)) {
+    if (leftOut.has(name)) continue;
+    const found =
+      toStorableText(name) === name ? findUnstorable(item, leftOut, `${path}.${name}`) : path;
+    if (found !== null) return found;
+  }
+  return null;
+}
+
+/** Says of a place that `findUnstorable` found why it is refused. */
+export const describeUnstorable = (path: string): string =>
+  `${path.slice(1) || "The input"}: holds a NUL or half a character (a lone surrogate), which cannot be stored.`;
+
 /** How NUL and half characters look in JSON, which escapes them and little else. */
 const ESCAPED_UNSTORABLE = /\\u(?:0000|d[89a-f])/;
 /** The same, and every other escape, so that a backslash that is itself escaped begins none. */
