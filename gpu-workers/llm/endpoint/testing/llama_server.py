@@ -3,7 +3,7 @@
 import sys
 import time
 
-import xllamacpp
+import xllamacpp  # pyright: ignore[reportMissingImports]  # in an environment of its own
 
 model, port, key = sys.argv[1:]
 params = xllamacpp.CommonParams()
