@@ -15,4 +15,3 @@ export const externalRunResponseSchema = z.object({
   /** Its files, each under /artifacts/ID/NAME. */
   files: z.array(z.object({ id: z.uuid(), path: z.string(), name: z.string(), bytes: z.number() })),
 });
-export type ExternalRun = z.infer<typeof externalRunResponseSchema>;

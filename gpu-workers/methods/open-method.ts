@@ -44,7 +44,7 @@ import { searchO1 } from "./search-o1";
 import { searchR1 } from "./search-r1";
 import { createPromptTemplate } from "@/core/prompts/prompt-template";
 
-export const METHOD_DEFINITIONS = {
+const METHOD_DEFINITIONS = {
   direct,
   sft,
   cot,

@@ -20,7 +20,7 @@ export interface GradedEpisode {
 }
 
 /** By how much the reward grows with the accuracy of the answer. */
-export const weighAccuracy = ({ gbr, upstream, accuracy }: RewardWeights): number =>
+const weighAccuracy = ({ gbr, upstream, accuracy }: RewardWeights): number =>
   gbr + 2 * upstream + accuracy;
 
 /**

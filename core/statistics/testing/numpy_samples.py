@@ -20,9 +20,7 @@ def draw(total, size, seed):
 
 large = draw(*LARGE)
 result = {
-    "cases": [
-        {"total": t, "size": n, "seed": s, "rows": draw(t, n, s)} for t, n, s in CASES
-    ],
+    "cases": [{"total": t, "size": n, "seed": s, "rows": draw(t, n, s)} for t, n, s in CASES],
     "large": {
         "total": LARGE[0],
         "size": LARGE[1],

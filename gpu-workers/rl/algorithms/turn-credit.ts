@@ -2,7 +2,7 @@ import type { Algorithm, Trajectory } from "./algorithm";
 import { computeDiscountedReturns } from "./returns";
 
 /** What each turn of an episode nets: its reward less the KL penalties of its action tokens. */
-export function listNetTurnRewards({ turns, penalties }: Trajectory): number[] {
+function listNetTurnRewards({ turns, penalties }: Trajectory): number[] {
   const { rewards, ofTokens } = turns!;
   return rewards.map(({ turn, reward }) =>
     ofTokens.reduce((net, of, t) => (of === turn ? net - penalties[t]! : net), reward),

@@ -9,7 +9,8 @@ import { Badge } from "@/app/_ui/badge";
 import { QueryErrorState } from "@/app/_ui/states";
 import type { AlarmEvidence, Measured } from "@/contracts/records/alarms";
 import { ALARMS } from "@/core/metrics/alarms";
-import { ALARMS_ANCHOR, RewindButton, useAlarms } from "./alarms";
+import { ALARMS_ANCHOR, RewindButton } from "./alarms";
+import { useAlarms } from "./use-alarms";
 
 /** Every alarm of the run, with its evidence and its remedy. */
 export function AlarmList({ run }: { run: RunDetail }) {

@@ -1,26 +1,17 @@
 "use client";
-import { useQuery } from "@tanstack/react-query";
 import { ArrowDown, TriangleAlert } from "lucide-react";
 import dynamic from "next/dynamic";
 import Link from "next/link";
 import { useText } from "@/app/_i18n/text-provider";
-import { useTRPC, type AlarmRow, type RunDetail } from "@/app/_lib/trpc";
+import type { RunDetail } from "@/app/_lib/trpc";
 import { ALARMS } from "@/core/metrics/alarms";
+import { useAlarms } from "./use-alarms";
 
 /** Only a run with an alarm needs it. */
 export const RewindButton = dynamic(() => import("./rewind-button").then((m) => m.RewindButton));
 
 /** The list's id in the page, for links to it. */
 export const ALARMS_ANCHOR = "alarms";
-const NO_ALARMS: readonly AlarmRow[] = [];
-
-/** Alarms of a run, the one raised last first; live events refresh them. */
-export function useAlarms(runId: string) {
-  const trpc = useTRPC();
-  const query = useQuery(trpc.alarms.list.queryOptions({ runId }));
-  return { ...query, alarms: query.data ?? NO_ALARMS };
-}
-
 /** Alarms that are raised now, above the tabs of the run. */
 export function AlarmBanner({ run }: { run: RunDetail }) {
   const t = useText();

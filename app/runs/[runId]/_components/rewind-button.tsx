@@ -9,7 +9,7 @@ import { useRunActions } from "@/app/_lib/use-run-actions";
 import { Button } from "@/app/_ui/button";
 import { useNotify } from "@/app/_ui/toast";
 import { findHealthyCheckpoint, takeRemainingSteps } from "@/core/run/healthy-checkpoint";
-import { useAlarms } from "./alarms";
+import { useAlarms } from "./use-alarms";
 
 /**
  * Launches a branch from the last checkpoint before the alarms that stand, for the steps that were left there, then pauses

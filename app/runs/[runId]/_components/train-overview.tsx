@@ -20,7 +20,7 @@ import type { MetricName } from "@/core/metrics/metric-table";
 import { dropUnusedSettings, isMetricMeasured } from "@/core/run/trained-method";
 import { TERMINAL_STATES } from "@/core/run/transitions";
 import { AlarmList } from "./alarm-list";
-import { useAlarms } from "./alarms";
+import { useAlarms } from "./use-alarms";
 import { isPreparing, Preparation } from "./preparation";
 import { SPENT_METRICS } from "./compute-spent";
 import { Spent } from "./spent";
