@@ -9,7 +9,7 @@ test("a mirror is added for earlier runs, catches up, is tried and removed", asy
   await page.getByRole("button", { name: "Add a mirror" }).click();
   const dialog = page.getByRole("dialog");
   await dialog.getByRole("button", { name: "Add", exact: true }).click();
-  await expect(dialog.getByRole("alert")).toContainText("give the name");
+  await expect(dialog.getByRole("alert")).toContainText("Name: must not be empty");
   await expect(dialog.getByRole("alert")).toContainText("give an address with http:// or https://");
   await expectAccessible(page);
   await dialog.getByLabel("Kind").selectOption("TensorBoard");

@@ -165,7 +165,9 @@ test("one's own questions are imported from a file; a bad line is named", async 
     const mended = join(folder, "mended.jsonl");
     writeFileSync(mended, `${JSON.stringify(good)}\n`);
     await dialog.getByLabel("File").setInputFiles(mended);
-    await expect(dialog.locator("[data-gold]")).toHaveText("Gold passages: 0 of 1 question.");
+    await expect(dialog.locator("[data-gold]")).toContainText(
+      "Gold passages: 0 of 1 question. Answered by yes or no: 0.",
+    );
     await dialog.getByRole("button", { name: "Import", exact: true }).click();
     await expect(dialog).toHaveCount(0);
     await expect(page.locator('[data-set="my-questions"]')).toContainText("no gold");

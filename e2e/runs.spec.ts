@@ -17,7 +17,7 @@ test("runs are found, kept in order and shown as people want them", async ({ pag
     await page.keyboard.press("Escape");
     await expect(row.locator('[data-column="setting:rl.steps"]')).toHaveText(/^\d+$/);
     await expect(row.locator('[data-column="best:reward/mean"]')).toHaveText(/\d/);
-    await page.getByRole("button", { name: "rl.steps" }).click();
+    await page.getByRole("button", { name: "rl.steps", exact: true }).click();
     await expect(page).toHaveURL(/sort=-setting%3Arl\.steps/);
   });
 

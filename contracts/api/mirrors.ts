@@ -7,7 +7,7 @@ const label = z
   .trim()
   .min(1, "must not be empty")
   .max(120)
-  .regex(/^[^/\\\p{Cc}]+$/u, "must hold no slash and no control character");
+  .regex(/^[^/\\\p{Cc}]*$/u, "must hold no slash and no control character");
 
 /** Where the metrics of runs are mirrored to, with the secret that it takes. It is sealed once stored, and shown to nobody. */
 export const mirrorAddressSchema = z.discriminatedUnion("kind", [
