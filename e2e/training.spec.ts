@@ -9,14 +9,17 @@ test("a training by PPO is launched from the form, followed live, cancelled, res
   test.setTimeout(TRAINING_MS);
   await page.goto("/runs/new?preset=atlas-smollm2-grpo");
   await waitLive(page);
-  const set = (path: string, value: string) => page.locator(`[id="setting-${path}"]`).fill(value);
+  const set = (path: string, value: string) =>
+    page.locator(`[id="setting-${path}"]`).fill(value, { timeout: 30_000 });
   await set("name", "From the form");
   await set("coldStart.demonstrations", "16");
   await set("search.retrieve", "4");
+  // Of groups, which PPO has not: its field goes with the algorithm.
+  await set("rl.resample", "0");
   await page.locator('[id="setting-rl.algorithm"]').selectOption("ppo");
+  await expect(page.locator('[id="setting-rl.resample"]')).toHaveCount(0);
   await set("rl.steps", "2");
   await set("rl.questionsPerStep", "2");
-  await set("rl.resample", "0");
   await set("evaluation.questions", "4");
   await set("checkpointing.every", "1");
   await page.getByRole("button", { name: "Launch", exact: true }).click();
