@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { stat } from "node:fs/promises";
+import { Transform, type TransformCallback } from "node:stream";
 
 const READ_CHUNK_BYTES = 1024 * 1024;
 
@@ -50,4 +51,35 @@ export async function hashGitBlob(path: string, signal?: AbortSignal): Promise<s
     hash.update(chunk);
   }
   return hash.digest("hex");
+}
+
+/** Passes bytes on, counts them and computes their sha256. */
+export class HashingStream extends Transform {
+  /** So many have come. */
+  bytes = 0;
+  private readonly hash = createHash("sha256");
+
+  /** @param check is given the bytes so far; what it throws ends the stream */
+  constructor(private readonly check: (bytes: number) => void = () => undefined) {
+    super();
+    // Whoever reads may begin later; until then an error that nobody hears would end the process.
+    this.on("error", () => undefined);
+  }
+
+  override _transform(chunk: Buffer, _encoding: BufferEncoding, done: TransformCallback): void {
+    this.bytes += chunk.length;
+    try {
+      this.check(this.bytes);
+    } catch (error) {
+      done(error as Error);
+      return;
+    }
+    this.hash.update(chunk);
+    done(null, chunk);
+  }
+
+  /** Sha256 (hex) of all that came; to be asked for once. */
+  digest(): string {
+    return this.hash.digest("hex");
+  }
 }

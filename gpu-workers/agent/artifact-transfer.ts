@@ -1,17 +1,17 @@
-import { createHash, randomUUID } from "node:crypto";
+import { randomUUID } from "node:crypto";
 import { createReadStream, createWriteStream } from "node:fs";
 import { mkdir, readdir, rm, stat } from "node:fs/promises";
 import http from "node:http";
 import https from "node:https";
 import { join } from "node:path";
-import { Readable, Transform } from "node:stream";
+import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { AppError, wireErrorSchema } from "@/contracts/errors";
 import { artifactFileSchema, type ArtifactManifest } from "@/contracts/worker-protocol/artifacts";
 import type { AttemptRef } from "@/contracts/worker-protocol/attempt";
 import { download } from "@/gpu-workers/runtime/download";
 import { hasErrorCode } from "@/lib/errors";
-import { hashFile } from "@/lib/hash";
+import { hashFile, HashingStream } from "@/lib/hash";
 import { parseJsonOrNull } from "@/lib/json";
 import { retry, waitInTurn } from "@/lib/retry";
 
@@ -172,17 +172,9 @@ export class ArtifactTransfer {
     request.end();
     const response = await waitForResponse(request);
     if (!isSuccess(response)) throw buildRefusal(response, await readBody(response));
-    const hash = createHash("sha256");
-    let bytes = 0;
-    const count = new Transform({
-      transform(chunk: Buffer, _encoding, done) {
-        hash.update(chunk);
-        bytes += chunk.length;
-        done(null, chunk);
-      },
-    });
+    const received = new HashingStream();
     try {
-      await pipeline(response, count, createWriteStream(path), { signal });
+      await pipeline(response, received, createWriteStream(path), { signal });
     } catch (error) {
       await rm(path, { force: true });
       if (hasErrorCode(error, "ENOSPC"))
@@ -193,7 +185,8 @@ export class ArtifactTransfer {
         );
       throw error;
     }
-    if (bytes !== file.bytes || hash.digest("hex") !== file.sha256) {
+    const { bytes } = received;
+    if (bytes !== file.bytes || received.digest() !== file.sha256) {
       await rm(path, { force: true });
       throw new Error(
         `${file.name} arrived with ${bytes} of ${file.bytes} bytes, or with another hash than it was stored with`,

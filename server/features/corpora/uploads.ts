@@ -1,6 +1,7 @@
-import { createHash, randomUUID } from "node:crypto";
-import { Readable, Transform } from "node:stream";
+import { randomUUID } from "node:crypto";
+import { Readable } from "node:stream";
 import { AppError } from "@/contracts/errors";
+import { HashingStream } from "@/lib/hash";
 import type { ArtifactStore } from "@/server/platform/artifacts/store";
 import { DEFAULT_PROJECT, type Database } from "@/server/platform/db/database";
 import type { Timings } from "@/server/platform/timings";
@@ -33,25 +34,13 @@ export class Uploads {
     actor: string,
   ): Promise<Upload & { reused: boolean }> {
     const id = randomUUID();
-    const hash = createHash("sha256");
-    let bytes = 0;
-    const tooLarge = (): AppError => this.buildTooLargeError();
-    const { limitBytes } = this;
-    const counted = new Transform({
-      transform(chunk: Buffer, _encoding, next) {
-        bytes += chunk.length;
-        if (bytes > limitBytes) return next(tooLarge());
-        hash.update(chunk);
-        next(null, chunk);
-      },
-    });
-    // The store opens its file first; until it reads, an error that nobody hears would end the process.
-    counted.on("error", () => undefined);
+    const counted = new HashingStream((bytes) => this.requireFits(bytes));
     body.once("error", (error) => counted.destroy(error));
     try {
       await this.artifacts.put(getFilePath(id), body.pipe(counted));
+      const { bytes } = counted;
       if (bytes === 0) throw new AppError("invalid-input", `${fileName} is empty.`);
-      const upload = { id, fileName, bytes, sha256: hash.digest("hex") };
+      const upload = { id, fileName, bytes, sha256: counted.digest() };
       if (await this.insertUpload(upload, actor)) return { ...upload, reused: false };
       const same = await this.find(upload.sha256);
       if (!same) throw new AppError("internal", "The upload is neither new nor known.");

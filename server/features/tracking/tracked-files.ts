@@ -1,6 +1,7 @@
-import { createHash, randomUUID } from "node:crypto";
-import { Transform, type Readable } from "node:stream";
+import { randomUUID } from "node:crypto";
+import type { Readable } from "node:stream";
 import { AppError } from "@/contracts/errors";
+import { HashingStream } from "@/lib/hash";
 import { insertArtifact } from "@/server/features/artifacts/queries";
 import type { ArtifactStore } from "@/server/platform/artifacts/store";
 import type { Database } from "@/server/platform/db/database";
@@ -42,18 +43,10 @@ export class TrackedFiles {
     await this.runs.change(runId, () => Promise.resolve());
     const id = randomUUID();
     const name = toStoredName(path);
-    const hash = createHash("sha256");
-    let size = 0;
-    const measured = new Transform({
-      transform(chunk: Buffer, _, done) {
-        hash.update(chunk);
-        size += chunk.length;
-        done(null, chunk);
-      },
-    });
+    const measured = new HashingStream();
     bytes.on("error", (error) => measured.destroy(error));
     await this.store.put(`${getFolder(runId, id)}/${name}`, bytes.pipe(measured));
-    const files = [{ name, bytes: size, sha256: hash.digest("hex") }];
+    const files = [{ name, bytes: measured.bytes, sha256: measured.digest() }];
     let replaced: { id: string }[] = [];
     // Under the run's lock: of two that store one path at once, one stays.
     await this.runs.change(runId, async (tx) => {
