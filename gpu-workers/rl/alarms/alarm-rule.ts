@@ -48,7 +48,7 @@ export type Limit = NonNullable<AlarmEvidence["limit"]>;
 const exceedsLimit = ({ side, value }: Limit, other: number): boolean =>
   side === "at-least" ? other >= value : other <= value;
 /** bad: past `bad`; good: not past `clear`. */
-export const judgeValue = (now: number, bad: Limit, clear: number): RuleResult["verdict"] =>
+const judgeValue = (now: number, bad: Limit, clear: number): RuleResult["verdict"] =>
   exceedsLimit(bad, now) ? "bad" : exceedsLimit({ ...bad, value: clear }, now) ? "between" : "good";
 
 /**
@@ -68,6 +68,32 @@ export function compareWithLimit(
     verdict: judgeValue(now.value, limit, clear),
     since,
     evidence: [{ metric, now, before, limit }],
+  };
+}
+
+/** A smaller rise of the training reward is none. */
+const MIN_RISE = 0.02;
+
+/**
+ * Judges whether a metric has fallen from its best window by `margin` while the training reward has risen: bad only where
+ * both hold, good once the fall is less than half of the margin.
+ *
+ * @param reward the training reward now, and as it was at the metric's best
+ */
+export function judgeFallWhileRewardRises(
+  metric: MetricName,
+  { now, best, margin }: { now: Measured; best: Measured; margin: number },
+  reward: { now: Measured; then: Measured },
+): Pick<RuleResult, "verdict" | "evidence"> {
+  const limit = { side: "at-most", value: best.value - margin } as const;
+  const risen = { side: "at-least", value: reward.then.value + MIN_RISE } as const;
+  const fall = judgeValue(now.value, limit, best.value - margin / 2);
+  return {
+    verdict: fall === "bad" && reward.now.value < risen.value ? "between" : fall,
+    evidence: [
+      { metric, now, before: best, limit },
+      { metric: "reward/mean", now: reward.now, before: reward.then, limit: risen },
+    ],
   };
 }
 

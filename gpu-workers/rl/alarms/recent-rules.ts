@@ -1,7 +1,7 @@
 import {
   compareWithLimit,
   getPoints,
-  judgeValue,
+  judgeFallWhileRewardRises,
   STEPS_TO_CLEAR,
   type AlarmRule,
 } from "./alarm-rule";
@@ -40,17 +40,14 @@ const likelihoodDisplacement: AlarmRule = {
     const then = summariseBetween(rewards, best.fromStep, best.toStep);
     const reward = summariseBetween(rewards, now.fromStep, now.toStep);
     if (!then || !reward) return null;
-    const fall = Math.max(MIN_FALL, Math.abs(best.value));
-    const limit = { side: "at-most", value: best.value - fall } as const;
-    const verdict = judgeValue(now.value, limit, best.value - fall / 2);
-    const risen = { side: "at-least", value: then.value + 0.02 } as const;
+    const margin = Math.max(MIN_FALL, Math.abs(best.value));
     return {
-      verdict: verdict === "bad" && reward.value < risen.value ? "between" : verdict,
-      since: recent.find(({ value }) => value <= limit.value)?.step ?? now.fromStep,
-      evidence: [
-        { metric: "actor/positive_logprob", now, before: best, limit },
-        { metric: "reward/mean", now: reward, before: then, limit: risen },
-      ],
+      ...judgeFallWhileRewardRises(
+        "actor/positive_logprob",
+        { now, best, margin },
+        { now: reward, then },
+      ),
+      since: recent.find(({ value }) => value <= best.value - margin)?.step ?? now.fromStep,
     };
   },
 };

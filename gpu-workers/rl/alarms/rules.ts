@@ -4,7 +4,7 @@ import type { MetricName } from "@/core/metrics/metric-table";
 import {
   compareWithLimit,
   getPoints,
-  judgeValue,
+  judgeFallWhileRewardRises,
   selectWorst,
   STEPS_TO_CLEAR,
   type AlarmRule,
@@ -57,22 +57,13 @@ const rewardHacking: AlarmRule = {
     );
     const recent = takeLatest(rewards);
     if (!then || !recent || recent[0]!.step <= then.fromStep) return null;
-    const reward = summarisePoints(recent)!;
-    const rises = reward.value >= then.value + 0.02;
-    const limit = { side: "at-most", value: best.value - margin } as const;
-    const fall = judgeValue(now.value, limit, best.value - margin / 2);
     return {
-      verdict: fall === "bad" && !rises ? "between" : fall,
+      ...judgeFallWhileRewardRises(
+        "held-out/gbr",
+        { now, best, margin },
+        { now: summarisePoints(recent)!, then },
+      ),
       since: now.fromStep,
-      evidence: [
-        { metric: "held-out/gbr", now, before: best, limit },
-        {
-          metric: "reward/mean",
-          now: reward,
-          before: then,
-          limit: { side: "at-least", value: then.value + 0.02 },
-        },
-      ],
     };
   },
 };
