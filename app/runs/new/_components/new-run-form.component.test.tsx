@@ -76,7 +76,7 @@ describe("the new run form", () => {
       ),
     ).toBeDefined();
     expect(parts.getByText("npm run s3 -- model fetch Qwen/Qwen2.5-3B-Instruct")).toBeDefined();
-    expect(parts.getAllByRole("button", { name: "Copy the command" })).toHaveLength(5);
+    expect(parts.getAllByRole("button", { name: "Copy the command" })).toHaveLength(7);
   });
 
   it("keeps what was changed until it is discarded", async () => {
