@@ -35,6 +35,7 @@ beforeAll(async () => {
   await once(server.listen(0, "127.0.0.1"), "listening");
   context = {
     server: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    secret: null,
     headers: {},
     print: () => undefined,
     printJson: () => undefined,
