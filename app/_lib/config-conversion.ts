@@ -21,14 +21,20 @@ export function convertKind(config: RunConfig, kind: RunKind): RunConfig {
       connection: _connection,
       ...searcher
     } = config.searcher;
-    const { retrieve, searches, maxTokens } = config.methodSettings;
+    const { retrieve, searches, maxTokens, promptTemplate } = config.methodSettings;
     const converted = {
       ...base,
       name,
       seed,
       retriever,
       search,
-      searcher: { ...base.searcher, ...searcher },
+      searcher: {
+        ...base.searcher,
+        ...searcher,
+        // The prompt of a method that is not trained is none of s3.
+        ...(promptTemplate !== null &&
+          TRAINED_METHODS.some((name) => name === config.method) && { promptTemplate }),
+      },
       generator,
       data: { ...base.data, corpus: config.corpus, heldOutQuestions: config.questions },
       reward: { ...base.reward, scorer: config.scorer },

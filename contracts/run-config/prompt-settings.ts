@@ -2,6 +2,7 @@
 export const PROMPT_SETTINGS = [
   "methodSettings.promptTemplate",
   "methodSettings.condensingPrompt",
+  "searcher.promptTemplate",
   "generator.promptTemplate",
   "judge.promptTemplate",
 ] as const;
