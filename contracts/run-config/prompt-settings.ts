@@ -4,6 +4,7 @@ export const PROMPT_SETTINGS = [
   "methodSettings.condensingPrompt",
   "searcher.promptTemplate",
   "generator.promptTemplate",
+  "generator.documentTemplate",
   "judge.promptTemplate",
 ] as const;
 export type PromptSetting = (typeof PROMPT_SETTINGS)[number];

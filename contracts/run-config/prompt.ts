@@ -38,9 +38,15 @@ export const PROMPT_FORMS = {
   "reason-in-documents": { required: ["reasoning", "query", "documents"] },
   /** Of s3. */
   full: { required: ["question", "information"], optional: ["retrieve", "select", "turns"] },
-  chat: { required: ["documents", "question"], replyIsWhole: true },
-  judge: { required: ["golds", "answer"], optional: ["question"], replyIsWhole: true },
-  "judge-upstream": { required: ["golds", "answer"], optional: ["question"], replyIsWhole: true },
+  chat: { required: ["documents", "question"], optional: ["options"], replyIsWhole: true },
+  /** Each document within `chat`. */
+  document: { required: ["text"], optional: ["number", "title"] },
+  judge: { required: ["golds", "answer"], optional: ["question", "options"], replyIsWhole: true },
+  "judge-upstream": {
+    required: ["golds", "answer"],
+    optional: ["question", "options"],
+    replyIsWhole: true,
+  },
 } as const satisfies Record<string, PromptForm>;
 export type PromptId = keyof typeof PROMPT_FORMS;
 
@@ -66,6 +72,8 @@ export function findPromptId(setting: PromptSetting, context: PromptContext): Pr
       return method === "search-o1" ? "reason-in-documents" : null;
     case "generator.promptTemplate":
       return promptStyle === "chat" ? "chat" : null;
+    case "generator.documentTemplate":
+      return promptStyle === "chat" ? "document" : null;
     case "judge.promptTemplate":
       return scorer === "generation-accuracy/upstream" ? "judge-upstream" : "judge";
   }

@@ -4,6 +4,8 @@ import { toPredictConfig } from "@/core/run/predict-config";
 import { DocumentStore } from "@/gpu-workers/retrieval/corpus/document-store";
 import { Stopwatch } from "@/gpu-workers/runtime/stopwatch";
 import { retriever, scripted, tokenizer } from "@/gpu-workers/searcher/testing/scripted-searcher";
+import type { ModelMethod } from "@/gpu-workers/searcher/method";
+import type { Policy } from "@/gpu-workers/rl/policy";
 import { openEpisodeSource } from "./open-source";
 
 const S3 = "--- user ---\nMINE {question}\n{information}";
@@ -55,13 +57,13 @@ it.each(["paper", "upstream"] as const)(
 it("has it in demonstrations, in held-out episodes, and in predict runs made of it", async () => {
   const search = { decoding: "free" };
   const { config, source } = openSource({ search, searcher: { promptTemplate: S3 } });
-  const model = {} as never;
+  const policy = { model: {}, tokenizer } as Policy;
   const signal = new AbortController().signal;
-  const [sequence] = await source.demonstrate([question], { model, tokenizer }, signal);
+  const [sequence] = await source.demonstrate([question], policy, signal);
   expect(tokenizer.decode(sequence!.ids)).toContain("MINE Who?");
   const { searcher } = scripted(() => ({ text: STOP }));
   const getKey = ({ source }: ReturnType<typeof openSource>) =>
-    source.createEvaluatedMethod(searcher).computeEpisodeKey(question);
+    (source.createEvaluatedMethod(searcher) as ModelMethod).computeEpisodeKey(question);
   expect(getKey({ config, source })).not.toBe(getKey(openSource({ search })));
   expect(toPredictConfig(config).methodSettings.promptTemplate).toBe(S3);
 });

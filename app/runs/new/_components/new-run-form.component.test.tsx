@@ -151,6 +151,14 @@ describe("the new run form", () => {
     expect(launched).toMatchObject([{ config: { kind: "serve", name: "Mine" } }]);
   });
 
+  it("says what share of the training questions the runs of naive RAG hold", async () => {
+    const baselines = { known: 1200, questions: 4800 };
+    const { launch } = await draw("atlas-smollm2", {
+      "runs.check": () => ({ issues: [], requirements: [], memory: null, baselines }) as never,
+    });
+    await launch.findByText(/they hold 1,200 of 4,800 training questions \(25%\)/);
+  });
+
   it("waits for a worker where none can run it", async () => {
     const { launch, user, launched } = await draw("atlas-rag", {
       "runs.check": () =>
