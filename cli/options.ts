@@ -10,3 +10,11 @@ export function parseInteger(value: string): number {
     throw new AppError("invalid-input", `${value} is not a whole number.`);
   return number;
 }
+
+/** Parses a sha256 that an option takes. @throws AppError "invalid-input" for anything else */
+export function parseSha256(value: string): string {
+  const digits = value.toLowerCase();
+  if (!/^[0-9a-f]{64}$/.test(digits))
+    throw new AppError("invalid-input", `${value} is no sha256: give its 64 hexadecimal digits.`);
+  return digits;
+}

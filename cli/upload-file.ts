@@ -20,14 +20,22 @@ const uploadedSchema = z.object({
 /**
  * Sends a file to the server, unless the server has a file of the same content already.
  *
+ * @param wanted sha256 that the file must have; absent: any
  * @returns the upload's id
- * @throws AppError with the server's reason where it refuses the file
+ * @throws AppError "invalid-input" where the file has another sha256; with the server's reason where it refuses the file
  */
 export async function uploadFile(
   { client, server, headers }: Omit<Connection, "close">,
   path: string,
+  wanted?: string,
 ): Promise<{ id: string; reused: boolean }> {
-  const known = await client.corpora.findUpload.query({ sha256: await hashFile(path) });
+  const sha256 = await hashFile(path);
+  if (wanted !== undefined && sha256 !== wanted)
+    throw new AppError(
+      "invalid-input",
+      `${basename(path)} has the sha256 ${sha256} and not ${wanted}: it is damaged or another file.`,
+    );
+  const known = await client.corpora.findUpload.query({ sha256 });
   if (known) return { id: known.id, reused: true };
   const url = new URL(`/uploads?name=${encodeURIComponent(basename(path))}`, server);
   const send = (url.protocol === "https:" ? secureRequest : request)(url, {

@@ -114,7 +114,7 @@ export function compose({
   const runs = new Runs(database, timings, maxAttempts);
   const placement = new Placement(database);
   const referenceCheck = new ReferenceCheck(database);
-  const launcher = new Launcher(runs, referenceCheck, placement);
+  const launcher = new Launcher(database, runs, referenceCheck, placement);
   const reportIngestion = new ReportIngestion(database, metrics, alarms, logs);
   const runOrganiser = new RunOrganiser(database);
   const experiments = new Experiments(database);
@@ -181,7 +181,14 @@ export function compose({
     runReader,
     learningReader,
     passRates: new PassRateReader(database),
-    reportReader: new ReportReader(runReader, learningReader, alarms, metrics, episodeReader),
+    reportReader: new ReportReader(
+      runReader,
+      learningReader,
+      alarms,
+      metrics,
+      episodeReader,
+      scoring,
+    ),
     sweeps: new Sweeps(database, runs, referenceCheck),
     sweepReader: new SweepReader(database, metrics),
     tasks,

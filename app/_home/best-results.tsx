@@ -2,6 +2,7 @@
 import Link from "next/link";
 import { useText } from "@/app/_i18n/text-provider";
 import { formatShare } from "@/app/_lib/format";
+import { FigureParts } from "@/app/_statistics/figure-parts";
 import { Card, CardHeader } from "@/app/_ui/card";
 import { Help } from "@/app/_ui/help";
 import { ScrollRegion } from "@/app/_ui/scroll-region";
@@ -73,6 +74,7 @@ export function BestResults({ best }: { best: readonly HomeBest[] }) {
                         high: formatShare(one.high),
                       })}
                     </span>
+                    <FigureParts {...one} />
                   </td>
                   <td className="px-4 text-xs text-muted-foreground">
                     {[one.corpus, one.generator, one.scorer].join(" · ")}

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { runConfigSchema } from "@/contracts/run-config/run-config";
+import { trainConfigSchema } from "@/contracts/run-config/train-config";
 import { PRESETS } from "@/core/presets/run-presets";
 import { getSettingValue } from "@/core/run/setting-values";
 import { buildBranchConfig, buildPredictConfig, convertKind } from "./config-conversion";
@@ -46,10 +47,10 @@ describe("configurations", () => {
 
   it("branches with the whole state of a checkpoint, or its weights alone, without a second cold start", () => {
     const id = "6f1cdd4e-4a3c-4f0c-8f43-7a3d0a3f6a11";
-    const train = runConfigSchema.parse({ ...PRESETS[0]!.config, name: "first" });
-    for (const [state, name] of [
-      ["all", "first, branch of step 10"],
-      ["weights", "first, weights of step 10"],
+    const train = trainConfigSchema.parse({ ...PRESETS[0]!.config, name: "first" });
+    for (const [state, name, scheduleOffset] of [
+      ["all", "first, branch of step 10", 10],
+      ["weights", "first, weights of step 10", undefined],
     ] as const) {
       const branch = runConfigSchema.parse(buildBranchConfig(train, { id, step: 10 }, state));
       expect(branch).toMatchObject({
@@ -58,7 +59,14 @@ describe("configurations", () => {
         searcher: { checkpoint: id, checkpointState: state },
         coldStart: { demonstrations: 0 },
       });
-      expect(getSettingValue(branch, "rl")).toEqual(getSettingValue(train, "rl"));
+      expect(getSettingValue(branch, "rl")).toEqual({ ...train.rl, scheduleOffset });
+      const again = { id, step: 4 };
+      expect(buildBranchConfig(branch, again, "all")).toMatchObject({
+        rl: { scheduleOffset: (scheduleOffset ?? 0) + 4 },
+      });
+      expect(
+        getSettingValue(buildBranchConfig(branch, again, "weights"), "rl.scheduleOffset"),
+      ).toBeUndefined();
     }
   });
 

@@ -21,14 +21,20 @@ export function convertKind(config: RunConfig, kind: RunKind): RunConfig {
       connection: _connection,
       ...searcher
     } = config.searcher;
-    const { retrieve, searches, maxTokens } = config.methodSettings;
+    const { retrieve, searches, maxTokens, promptTemplate } = config.methodSettings;
     const converted = {
       ...base,
       name,
       seed,
       retriever,
       search,
-      searcher: { ...base.searcher, ...searcher },
+      searcher: {
+        ...base.searcher,
+        ...searcher,
+        // The prompt of a method that is not trained is none of s3.
+        ...(promptTemplate !== null &&
+          TRAINED_METHODS.some((name) => name === config.method) && { promptTemplate }),
+      },
       generator,
       data: { ...base.data, corpus: config.corpus, heldOutQuestions: config.questions },
       reward: { ...base.reward, scorer: config.scorer },
@@ -70,7 +76,10 @@ export function buildPredictConfig(
 /** What a branch takes of a checkpoint: all, or the searcher's weights alone. */
 export type BranchState = "all" | "weights";
 
-/** A training run that continues from a checkpoint. Its cold start is already done, unless it is all that it learns from. */
+/**
+ * A training run that continues from a checkpoint. Its cold start is already done, unless it is all that it learns from.
+ * With the whole state it goes on in the schedules of the learning rates, with the weights alone they begin anew.
+ */
 export function buildBranchConfig(
   config: RunConfig,
   checkpoint: { id: string; step: number },
@@ -78,10 +87,12 @@ export function buildBranchConfig(
 ): RunConfig {
   if (config.kind !== "train") return config;
   const origin = state === "all" ? "branch" : "weights";
+  const before = state === "all" ? (config.rl.scheduleOffset ?? 0) + checkpoint.step : 0;
   return {
     ...config,
     name: `${config.name}, ${origin} of step ${checkpoint.step}`.slice(0, 120),
     searcher: { ...config.searcher, checkpoint: checkpoint.id, checkpointState: state },
+    rl: { ...config.rl, scheduleOffset: before === 0 ? undefined : before },
     ...(config.method !== "sft" && { coldStart: { ...config.coldStart, demonstrations: 0 } }),
   };
 }

@@ -20,7 +20,7 @@ import type { Client } from "@/cli/client";
 import { printLaunched, type CommandContext } from "@/cli/context";
 import { formatMegabytes, formatTable } from "@/cli/format";
 import { addLocalCommand } from "@/cli/local-program";
-import { parseInteger } from "@/cli/options";
+import { parseInteger, parseSha256 } from "@/cli/options";
 import { uploadFile } from "@/cli/upload-file";
 import { followRun } from "@/cli/watch-run";
 
@@ -62,7 +62,11 @@ export function addCorpusCommands(program: Command, context: CommandContext): vo
     )
     .option("--on-worker", "the path is one of the worker's machine")
     .option("--worker <name>", "only this worker takes it")
-    .option("--sha256 <hash>", "checksum that a downloaded file, or one on the worker, must have")
+    .option(
+      "--sha256 <hash>",
+      "checksum that the file, or its parts as one, must have",
+      parseSha256,
+    )
     .option("--licence <text>", "licence, shown beside the corpus")
     .option("--chunk-tokens <n>", "longest passage that text is cut into", parseInteger)
     .option("--chunk-overlap <n>", "tokens that neighbouring passages share", parseInteger)
@@ -206,8 +210,14 @@ async function buildSource(
     ...{ format, licence, chunkTokens, chunkOverlap, encoding, delimiter, quoting },
     ...columns,
   };
-  if (isPreset(from) && !options.onWorker)
+  if (isPreset(from) && !options.onWorker) {
+    if (options.sha256 !== undefined)
+      throw new AppError(
+        "invalid-input",
+        `${from} is checked by the checksums that its hub gives: leave --sha256 out.`,
+      );
     return { kind: "preset", preset: from, withIndex: options.withIndex ?? false };
+  }
   if (isUrl(from)) return { kind: "url", url: from, sha256: options.sha256 ?? null, ...reading };
   const here = { kind: "path", ...(options.sha256 && { sha256: options.sha256 }), ...reading };
   if (options.onWorker) return { ...here, path: from };
@@ -222,7 +232,7 @@ async function buildSource(
   });
   // A folder is not uploaded; the worker of this machine can read it where it is.
   if (entry.isDirectory()) return { ...here, path };
-  const { id, reused } = await uploadFile(context, path);
+  const { id, reused } = await uploadFile(context, path, options.sha256);
   if (!options.json) context.print(reused ? "the server has this file already" : "uploaded");
   return { kind: "upload", upload: id, fileName: basename(path), ...reading };
 }

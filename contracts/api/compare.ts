@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { comparabilityReasonSchema } from "@/contracts/records/comparability";
 import { attributionSchema } from "@/contracts/records/episode";
-import { pairedComparisonSchema } from "@/contracts/api/leaderboard";
+import { figurePartFields, pairedComparisonSchema } from "@/contracts/api/leaderboard";
 import { rowIdSchema } from "./row-id";
 
 export const checkpointsRequestSchema = z.object({
@@ -50,6 +50,7 @@ export const compareResponseSchema = z.object({
       mean: z.number(),
       low: z.number(),
       high: z.number(),
+      ...figurePartFields,
       generator: z.string(),
       /** Mean over the questions of which it is known; null: of none. */
       searches: z.number().nullable(),

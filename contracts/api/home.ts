@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { alarmNameSchema } from "@/contracts/records/alarms";
 import { runKindSchema, runStateSchema } from "@/contracts/records/run-state";
+import { figurePartFields } from "./leaderboard";
 import { progressSchema } from "@/contracts/worker-protocol/reports";
 
 export const homeActivityRequestSchema = z.object({
@@ -63,6 +64,7 @@ export const homeResultsResponseSchema = z.object({
       mean: z.number(),
       low: z.number(),
       high: z.number(),
+      ...figurePartFields,
       /** Complete results that it was chosen among. */
       results: z.int(),
     }),

@@ -54,7 +54,7 @@ export const typeMeansSchema = z.array(
 );
 
 /** What stands beside a pooled figure: its parts, and how many of the judge's replies could not be read. */
-const figureParts = {
+export const figurePartFields = {
   types: typeMeansSchema,
   /** Of the judge, as far as it was asked for this run; 0: the scorer asks none, or verdicts were taken over. */
   replies: z.int(),
@@ -116,7 +116,7 @@ const leaderboardCellSchema = z.object({
   seconds: z.number(),
   tokens: z.number().nullable(),
   costUsd: z.number().nullable(),
-  ...figureParts,
+  ...figurePartFields,
   attribution: attributionSharesSchema,
   /** Against the reference row; p-values also corrected by Holm over all comparisons that are shown. */
   comparison: pairedComparisonSchema
@@ -271,7 +271,7 @@ export const runStatisticsResponseSchema = z.array(
     low: z.number(),
     high: z.number(),
     clusters: z.int().nullable(),
-    ...figureParts,
+    ...figurePartFields,
     attribution: attributionSharesSchema,
     /** Of a run on the gold documents with the same questions, corpus, generator and scorer; null where there is none. */
     ceiling: ceilingSchema.nullable(),

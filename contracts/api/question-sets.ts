@@ -118,16 +118,16 @@ export const importQuestionFileResponseSchema = z.object({
   warnings: z.array(z.string()),
 });
 
-/** Something that a run needs and that a command fetches. */
+/** Something that a run needs and that a command fetches or serves. */
 export const runPartSchema = z.object({
-  kind: z.enum(["questions", "model", "corpus", "generator"]),
+  kind: z.enum(["questions", "model", "corpus", "encoder", "retriever", "generator"]),
   name: z.string(),
   /** `elsewhere`: behind an address, which only the run's preflight can ask. */
   state: z.enum(["here", "missing", "elsewhere"]),
-  /** What the command downloads; null where nothing says so. */
+  /** What the command downloads; null where nothing says so, or it downloads nothing. */
   downloadGiB: z.number().nullable(),
   licence: z.string().nullable(),
-  /** Fetches it; null where it comes by hand alone. */
+  /** Fetches or serves it; null where it comes by hand alone. */
   command: z.string().nullable(),
 });
 export type RunPart = z.infer<typeof runPartSchema>;
@@ -142,7 +142,7 @@ export const listPresetsResponseSchema = z.array(
     requirements: checkRunResponseSchema.shape.requirements,
     /** Every requirement is met by a worker that is online. */
     ready: z.boolean(),
-    /** What is fetched for it: question sets, models, its corpus and its generator. */
+    /** What is fetched or served for it: question sets, models, its corpus, its retriever and its generator. */
     parts: z.array(runPartSchema),
   }),
 );

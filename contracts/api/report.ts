@@ -2,6 +2,7 @@ import { z } from "zod";
 import { listAlarmsResponseSchema } from "./alarms";
 import { learningSchema } from "./learning";
 import { metricColumnsSchema } from "./metrics";
+import { scoreSummaryResponseSchema } from "./scores";
 import { runDetailSchema } from "./runs";
 
 export const runReportRequestSchema = z.object({ id: z.uuid() });
@@ -26,6 +27,8 @@ export const runReportResponseSchema = z.object({
   alarms: listAlarmsResponseSchema,
   /** At most 500 points each. */
   series: z.record(z.string(), metricColumnsSchema),
+  /** Of a predict run, by scorer; null of others. */
+  scores: scoreSummaryResponseSchema.nullable(),
   /** A few of the last evaluation, right ones and wrong ones. */
   episodes: z.array(reportEpisodeSchema),
 });

@@ -51,6 +51,8 @@ export const checkRunResponseSchema = z.object({
       }),
     )
     .nullable(),
+  /** Of the training questions those that the runs of `rl.ragRuns` have answered; null where there are none such. */
+  baselines: z.object({ known: z.int(), questions: z.int() }).nullable(),
 });
 
 export const runCheckpointsRequestSchema = z.object({ id: z.uuid() });

@@ -7,7 +7,7 @@ import {
   endpointSchema,
   thinkingSchema,
 } from "./model";
-import { checkPrompt, findPromptId, promptTextSchema } from "./prompt";
+import { checkPrompt, defineLaterPrompt, findPromptId, promptTextSchema } from "./prompt";
 import { defineSetting } from "./setting";
 
 export const generatorSchema = z
@@ -31,8 +31,12 @@ export const generatorSchema = z
     promptTemplate: defineSetting(
       promptTextSchema,
       "Prompt",
-      "Text of the prompt of style `chat` with its {placeholders}; empty: the built-in version. The version is part of every answer's key.",
+      "Text of the prompt of style `chat` with its {placeholders}; empty: the built-in version. Where it has {options}, {question} stands without those of a multiple choice. The version is part of every answer's key.",
       { advanced: true },
+    ),
+    documentTemplate: defineLaterPrompt(
+      "Document",
+      'How a document stands among the {documents} of the prompt of style `chat`: {number}, {title} and {text}, as they are, line breaks and all, one document after the other with a line feed between, e.g. `Doc {number}(Title: "{title}") {text}`; empty: `Context 1 (title): text`, in one line. It is part of every answer\'s key.',
     ),
     maxTokens: defineSetting(
       z.int().min(1).max(32_768).default(64),
@@ -46,7 +50,7 @@ export const generatorSchema = z
       { paper: "3" },
     ),
   })
-  .superRefine(({ promptStyle, promptTemplate, ...model }, context) => {
+  .superRefine(({ promptStyle, promptTemplate, documentTemplate, ...model }, context) => {
     checkThinking(context, model);
     const isChat = promptStyle === "chat";
     checkDialect(context, model, { path: "promptStyle", isChat, value: "chat" });
@@ -55,6 +59,12 @@ export const generatorSchema = z
       ["promptTemplate"],
       findPromptId("generator.promptTemplate", { promptStyle }),
       promptTemplate,
+    );
+    checkPrompt(
+      context,
+      ["documentTemplate"],
+      findPromptId("generator.documentTemplate", { promptStyle }),
+      documentTemplate ?? null,
     );
   })
   .prefault({})

@@ -2,7 +2,9 @@
 export const PROMPT_SETTINGS = [
   "methodSettings.promptTemplate",
   "methodSettings.condensingPrompt",
+  "searcher.promptTemplate",
   "generator.promptTemplate",
+  "generator.documentTemplate",
   "judge.promptTemplate",
 ] as const;
 export type PromptSetting = (typeof PROMPT_SETTINGS)[number];

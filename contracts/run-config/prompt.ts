@@ -1,13 +1,18 @@
 import { z } from "zod";
 import type { MethodName, Protocol } from "@/contracts/records/episode";
+import { defineLaterSetting } from "./setting";
 import type { PromptSetting } from "./prompt-settings";
 
 /**
  * Settings that hold the text of a prompt, and what such a text must have. The built-in texts are in core/prompts.
  */
 
+const editedTextSchema = z.string().max(50_000).nullable();
 /** An edited text of a prompt; null: the built-in one. */
-export const promptTextSchema = z.string().max(50_000).nullable().default(null);
+export const promptTextSchema = editedTextSchema.default(null);
+/** The same, of a setting that came after configurations were stored: absent is the built-in one, too. */
+export const defineLaterPrompt = (title: string, description: string) =>
+  defineLaterSetting(editedTextSchema, null, title, description, { advanced: true });
 
 /** What every version of a prompt must have. */
 export interface PromptForm {
@@ -33,15 +38,21 @@ export const PROMPT_FORMS = {
   "reason-in-documents": { required: ["reasoning", "query", "documents"] },
   /** Of s3. */
   full: { required: ["question", "information"], optional: ["retrieve", "select", "turns"] },
-  chat: { required: ["documents", "question"], replyIsWhole: true },
-  judge: { required: ["golds", "answer"], optional: ["question"], replyIsWhole: true },
-  "judge-upstream": { required: ["golds", "answer"], optional: ["question"], replyIsWhole: true },
+  chat: { required: ["documents", "question"], optional: ["options"], replyIsWhole: true },
+  /** Each document within `chat`. */
+  document: { required: ["text"], optional: ["number", "title"] },
+  judge: { required: ["golds", "answer"], optional: ["question", "options"], replyIsWhole: true },
+  "judge-upstream": {
+    required: ["golds", "answer"],
+    optional: ["question", "options"],
+    replyIsWhole: true,
+  },
 } as const satisfies Record<string, PromptForm>;
 export type PromptId = keyof typeof PROMPT_FORMS;
 
 /** The settings that decide which prompt a setting edits. */
 export interface PromptContext {
-  /** Absent or null outside of a predict run. */
+  /** Absent or null where no method is played, and in training of s3. */
   method?: MethodName | null;
   protocol?: Protocol;
   promptStyle?: string;
@@ -55,10 +66,14 @@ export function findPromptId(setting: PromptSetting, context: PromptContext): Pr
   switch (setting) {
     case "methodSettings.promptTemplate":
       return method && findMethodPromptId(method, protocol);
+    case "searcher.promptTemplate":
+      return findMethodPromptId(method ?? "s3", protocol);
     case "methodSettings.condensingPrompt":
       return method === "search-o1" ? "reason-in-documents" : null;
     case "generator.promptTemplate":
       return promptStyle === "chat" ? "chat" : null;
+    case "generator.documentTemplate":
+      return promptStyle === "chat" ? "document" : null;
     case "judge.promptTemplate":
       return scorer === "generation-accuracy/upstream" ? "judge-upstream" : "judge";
   }

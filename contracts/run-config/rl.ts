@@ -68,6 +68,13 @@ export const rlSchema = z
       "After the warm-up: `constant`, or down to 0 at the end of the run's steps, by half a `cosine` or in a `linear` way. A run that is given more steps stretches it.",
       { paper: "constant", advanced: true },
     ),
+    scheduleOffset: defineLaterSetting(
+      z.int().min(0).max(100_000),
+      0,
+      "Schedule offset",
+      "Steps of the learning-rate schedules, warm-ups included, that lie before this run's first: a run that goes on from a checkpoint's whole state gives those done there. Schedules end after these and the run's own steps.",
+      { advanced: true },
+    ),
     adamBeta1: defineLaterSetting(
       z.number().min(0).max(0.9999),
       0.9,

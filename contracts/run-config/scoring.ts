@@ -52,7 +52,7 @@ export const judgeSchema = z
     promptTemplate: defineSetting(
       promptTextSchema,
       "Prompt",
-      "Text of the judge's prompt with its {placeholders}; empty: the built-in version. Another text is another scorer.",
+      "Text of the judge's prompt with its {placeholders}; empty: the built-in version. Where it has {options}, {question} stands without those of a multiple choice. Another text is another scorer.",
       { advanced: true },
     ),
   })

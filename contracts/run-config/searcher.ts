@@ -9,6 +9,7 @@ import {
   modelApiSchema,
   thinkingSchema,
 } from "./model";
+import { defineLaterPrompt } from "./prompt";
 import { samplerFields } from "./sampler";
 import { defineSetting } from "./setting";
 
@@ -59,6 +60,10 @@ export const searcherSchema = z
   .strictObject({
     ...searcherFields,
     ...samplerFields,
+    promptTemplate: defineLaterPrompt(
+      "Prompt",
+      "Text of the prompt that the model is trained with, with its {placeholders}, e.g. the one that upstream's searcher was trained with; empty: the built-in version. Demonstrations, rollouts and held-out episodes have it, and predict runs made from the run's checkpoints.",
+    ),
     checkpointState: defineSetting(
       z.enum(["weights", "all"]).default("weights"),
       "Taken from the checkpoint",

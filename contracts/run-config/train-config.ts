@@ -2,6 +2,7 @@ import { z } from "zod";
 import { alarmsSchema } from "./alarms";
 import { nameSchema, seedSchema } from "./common";
 import { generatorSchema } from "./generator";
+import { checkPrompt, findPromptId } from "./prompt";
 import { retrieverSchema } from "./retriever";
 import { listSamplerProblems } from "./sampler";
 import { judgeSchema } from "./scoring";
@@ -10,6 +11,7 @@ import { searcherSchema } from "./searcher";
 import { checkpointingSchema, coldStartSchema, evaluationSchema } from "./training";
 import { rlSchema, type RlConfig } from "./rl";
 import { rewardSchema, type RewardWeights } from "./reward";
+import { getTrainedMethod } from "./trained-method-names";
 import { listTrainedMethodProblems, trainedMethodSchema } from "./trained-method";
 
 export const trainConfigSchema = z
@@ -38,6 +40,16 @@ export const trainConfigSchema = z
       ...listTurnProblems(config),
     ])
       context.addIssue({ code: "custom", path: path.split("."), message });
+    const { search, searcher } = config;
+    checkPrompt(
+      context,
+      ["searcher", "promptTemplate"],
+      findPromptId("searcher.promptTemplate", {
+        method: getTrainedMethod(config),
+        protocol: search.protocol,
+      }),
+      searcher.promptTemplate ?? null,
+    );
   });
 
 /** Settings that do not go with credit by turns, by the one to change and how. */

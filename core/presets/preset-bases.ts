@@ -55,14 +55,18 @@ export const atlasTraining = {
   checkpointing: { every: 4 },
 } as const satisfies Partial<RunConfigInput>;
 
-/** Common to all runs on Wikipedia: the paper's 8-3-3, its questions, and its generator at an endpoint. */
+/** Where `serve-paper-retriever` and `serve-paper-generator` listen, and what asks them looks for them. */
+export const SERVED_PORTS = { retriever: 3001, generator: 8000 } as const;
+const generatorEndpoint = `http://127.0.0.1:${SERVED_PORTS.generator}/v1`;
+
+/** Common to all runs on Wikipedia: the paper's 8-3-3, its questions, its retriever and its generator at an address. */
 export const wikipedia = {
   data: {
     corpus: "wiki-18",
     trainQuestions: getFetchedSetName("s3-processed-data", "train_e5_s3"),
     heldOutQuestions: getFetchedSetName("s3-processed-data", "test_e5_s3"),
   },
-  retriever: { kind: "remote", url: "http://127.0.0.1:3000/retrieve" },
+  retriever: { kind: "remote", url: `http://127.0.0.1:${SERVED_PORTS.retriever}/retrieve` },
   search: {
     protocol: "paper",
     retrieve: 8,
@@ -73,12 +77,12 @@ export const wikipedia = {
   },
   generator: {
     model: "Qwen/Qwen2.5-14B-Instruct-GPTQ-Int4",
-    endpoint: "http://127.0.0.1:8000/v1",
+    endpoint: generatorEndpoint,
     promptStyle: "chat",
     maxTokens: 128,
     ragDocuments: 3,
   },
   reward: { scorer: "generation-accuracy" },
-  judge: { model: "Qwen/Qwen2.5-14B-Instruct-GPTQ-Int4", endpoint: "http://127.0.0.1:8000/v1" },
+  judge: { model: "Qwen/Qwen2.5-14B-Instruct-GPTQ-Int4", endpoint: generatorEndpoint },
   evaluation: { every: 10, questions: 500 },
 } as const satisfies Partial<RunConfigInput>;

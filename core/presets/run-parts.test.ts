@@ -13,10 +13,11 @@ describe("the parts of a preset", () => {
     (id) => {
       const parts = listPartsOf(id);
       expect(new Set(parts.map(({ kind }) => kind))).toEqual(
-        new Set(["questions", "model", "corpus", "generator"]),
+        new Set(["questions", "model", "corpus", "encoder", "retriever", "generator"]),
       );
       for (const part of parts) {
         expect(part.command, part.name).toMatch(/^npm run s3 -- /);
+        if (part.kind === "retriever") continue; // It downloads nothing.
         expect(part.downloadGiB, part.name).toBeGreaterThan(0);
         expect(part.licence, part.name).not.toBeNull();
       }
@@ -44,12 +45,31 @@ describe("the parts of a preset", () => {
         downloadGiB: 65.1,
         command: "npm run s3 -- corpus import wiki-18 --with-index",
       },
+      { kind: "encoder", command: "npm run s3 -- encoder fetch e5-base-v2" },
+      {
+        kind: "retriever",
+        state: "elsewhere",
+        command: "npm run s3 -- launch --preset serve-paper-retriever",
+      },
       {
         kind: "generator",
         state: "elsewhere",
         command: "npm run s3 -- launch --preset serve-paper-generator",
       },
     ]);
+  });
+
+  it("that are served listen where the presets ask for them, and not where the page is", () => {
+    const parse = (id: string) => runConfigSchema.parse(findPreset(id)?.config);
+    const [retriever, generator] = ["serve-paper-retriever", "serve-paper-generator"].map(parse);
+    for (const { id } of PRESETS.filter((preset) => preset.id.startsWith("paper-"))) {
+      const config = parse(id);
+      if (config.kind !== "train" || config.retriever.kind !== "remote") throw new Error(id);
+      expect(retriever).toMatchObject({ port: Number(new URL(config.retriever.url).port) });
+      for (const { endpoint } of [config.generator, config.judge])
+        expect(generator).toMatchObject({ port: Number(new URL(endpoint!).port) });
+    }
+    expect(retriever).not.toMatchObject({ port: 3000 });
   });
 
   it("that no command brings have none", () => {

@@ -3,6 +3,7 @@ import type { RunConfig } from "@/contracts/run-config/run-config";
 import { requirementsFor } from "@/core/run/requirements";
 import { CORPUS_PRESETS, type CorpusPreset } from "./corpus-presets";
 import { getModelCommand, MODEL_PRESETS } from "./model-presets";
+import { wikipedia } from "./preset-bases";
 import { findQuestionPreset, QUESTION_PRESETS } from "./question-presets";
 
 /** What is here: models and corpora of the workers that are online, question sets of the server. */
@@ -14,6 +15,8 @@ export interface Offered {
 
 /** Bytes of a vector of the published index: E5's 768 numbers in float32. */
 const PUBLISHED_VECTOR_BYTES = 768 * 4;
+/** What the published index's encoder takes on disk, and the licence of its model card. */
+const PUBLISHED_ENCODER = { downloadGiB: 0.4, licence: "mit" };
 /** The preset that serves the generator of the paper. */
 const SERVED_GENERATOR = {
   model: "Qwen/Qwen2.5-14B-Instruct-GPTQ-Int4",
@@ -22,7 +25,7 @@ const SERVED_GENERATOR = {
   licence: "apache-2.0",
 };
 
-/** Lists all parts of a training run that are fetched: question sets, models, its corpus and its generator. */
+/** Lists all parts of a training run that are fetched or served: question sets, models, corpus, retriever, generator. */
 export function listRunParts(config: RunConfig, offered: Offered): RunPart[] {
   const { questions, models, corpora, generator } = requirementsFor(config);
   const parts: RunPart[] = [
@@ -31,7 +34,7 @@ export function listRunParts(config: RunConfig, offered: Offered): RunPart[] {
     ...corpora.map((name) => buildCorpusPart(name, offered, "missing")),
   ];
   if (config.kind === "train" && config.retriever.kind === "remote")
-    parts.push(buildCorpusPart(config.data.corpus, offered, "elsewhere"));
+    parts.push(...buildRetrieverParts(config.data.corpus, config.retriever.url, offered));
   if (config.kind === "train" && generator === "endpoint") {
     const { model } = config.generator;
     const known = model === SERVED_GENERATOR.model ? SERVED_GENERATOR : null;
@@ -90,4 +93,35 @@ function buildCorpusPart(
         ? null
         : `npm run s3 -- corpus import ${name}${preset.index ? " --with-index" : ""}`,
   };
+}
+
+/** A retriever at an address, and what serving a published corpus there takes. */
+function buildRetrieverParts(corpus: string, url: string, offered: Offered): RunPart[] {
+  const preset = (CORPUS_PRESETS as Partial<Record<string, CorpusPreset>>)[corpus];
+  const encoder = preset?.index?.encoder;
+  return [
+    buildCorpusPart(corpus, offered, "elsewhere"),
+    ...(encoder === undefined
+      ? []
+      : [
+          {
+            kind: "encoder" as const,
+            name: encoder,
+            state: "elsewhere" as const,
+            ...PUBLISHED_ENCODER,
+            command: `npm run s3 -- encoder fetch ${encoder}`,
+          },
+        ]),
+    {
+      kind: "retriever",
+      name: url,
+      state: "elsewhere",
+      downloadGiB: null,
+      licence: null,
+      command:
+        url === wikipedia.retriever.url
+          ? "npm run s3 -- launch --preset serve-paper-retriever"
+          : null,
+    },
+  ];
 }

@@ -1,6 +1,6 @@
 import type { RunConfigInput } from "@/contracts/run-config/run-config";
 import { ATLAS_BASELINES, SEARCH_R1_PRESETS } from "./baseline-presets";
-import { atlas, atlasTraining, wikipedia, type Preset } from "./preset-bases";
+import { atlas, atlasTraining, SERVED_PORTS, wikipedia, type Preset } from "./preset-bases";
 
 /** Common to all that answers the held-out questions of Atlas. */
 const atlasAnswering = {
@@ -205,6 +205,19 @@ export const PRESETS: readonly Preset[] = [
     },
   },
   {
+    id: "serve-paper-retriever",
+    title: "The paper's retriever",
+    description:
+      "E5 on Wikipedia 2018 as /retrieve, where the presets on Wikipedia ask it. A run on the worker that holds the corpus can search it itself: retriever of kind dense.",
+    config: {
+      kind: "serve",
+      name: "Wikipedia 2018, E5, served",
+      corpus: "wiki-18",
+      retriever: { kind: "dense", encoder: "e5-base-v2" },
+      port: SERVED_PORTS.retriever,
+    },
+  },
+  {
     id: "serve-paper-generator",
     title: "The paper's generator in vLLM",
     description:
@@ -215,6 +228,7 @@ export const PRESETS: readonly Preset[] = [
       name: "Qwen2.5-14B, vLLM",
       model: "Qwen/Qwen2.5-14B-Instruct-GPTQ-Int4",
       server: { kind: "vllm", maxModelLen: 16_384 },
+      port: SERVED_PORTS.generator,
     },
   },
   {

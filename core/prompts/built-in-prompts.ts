@@ -2,7 +2,7 @@ import type { MethodName, Protocol } from "@/contracts/records/episode";
 import { findPromptId, type PromptContext, type PromptId } from "@/contracts/run-config/prompt";
 import type { PromptSetting } from "@/contracts/run-config/prompt-settings";
 import { cotPrompt, directPrompt, r1Prompt, sftPrompt } from "./answering";
-import { chatPrompt, judgePrompt, upstreamJudgePrompt } from "./generating";
+import { chatPrompt, documentPrompt, judgePrompt, upstreamJudgePrompt } from "./generating";
 import {
   deepRetrievalPrompt,
   ircotPrompt,
@@ -27,6 +27,7 @@ const PROMPTS: Readonly<Record<PromptId, PromptText>> = {
   "reason-in-documents": reasonInDocumentsPrompt,
   full: s3Prompt,
   chat: chatPrompt,
+  document: documentPrompt,
   judge: judgePrompt,
   "judge-upstream": upstreamJudgePrompt,
 };

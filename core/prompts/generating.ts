@@ -12,6 +12,9 @@ Answer the user's question directly, in as few words as possible and without exp
 {question}`,
 );
 
+/** A document within the generator's prompt, in one line; without a title the brackets are left out. */
+export const documentPrompt = definePrompt("document", 1, "Context {number} ({title}): {text}");
+
 /** The judge's prompt: does the answer state the same as one of the gold answers? */
 export const judgePrompt = definePrompt(
   "judge",

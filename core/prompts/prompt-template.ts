@@ -15,6 +15,8 @@ export interface PromptTemplate {
   label: string;
   /** The part of the label after the prompt's id. */
   version: string;
+  /** Names of the placeholders that its text has. */
+  placeholders: ReadonlySet<string>;
   /** Messages with every placeholder filled. A value is never read as a template. */
   fill(values: Readonly<Record<string, string>>): Message[];
 }
@@ -40,10 +42,12 @@ export function createPromptTemplate(
   return {
     label: `${prompt.id}/${version}`,
     version,
+    placeholders: new Set([...text.matchAll(PLACEHOLDER)].map((match) => match[1]!)),
     fill: (values) =>
-      sections.map(({ role, content }) => ({
-        role,
-        content: content.replace(PLACEHOLDER, (_, name: string) => values[name] ?? ""),
-      })),
+      sections.map(({ role, content }) => ({ role, content: fillPlaceholders(content, values) })),
   };
 }
+
+/** Fills the placeholders of a text; a value is never read as a template. */
+export const fillPlaceholders = (text: string, values: Readonly<Record<string, string>>): string =>
+  text.replace(PLACEHOLDER, (_, name: string) => values[name] ?? "");

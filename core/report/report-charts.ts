@@ -12,6 +12,10 @@ const CHARTS: Readonly<Record<RunKind, readonly ReportChart[]>> = {
     { title: "Held-out accuracy", metrics: ["held-out/accuracy", "held-out/rag_accuracy"] },
     { title: "Reward, training", metrics: ["reward/mean"] },
     {
+      title: "Unread replies of the judge",
+      metrics: ["held-out/unread_replies", "reward/unread_replies"],
+    },
+    {
       title: "Gold documents, held-out",
       metrics: ["held-out/gold_selected", "held-out/gold_retrieved"],
     },

@@ -47,6 +47,7 @@ const report: RunReport = {
     "held-out/accuracy": { steps: [0, 5], ats: [0, 1], values: [0.25, 0.5] },
     "held-out/rag_accuracy": { steps: [0, 5], ats: [0, 1], values: [0.4, 0.4] },
   },
+  scores: null,
   episodes: [
     {
       step: 5,
@@ -80,6 +81,25 @@ describe("the report of a run", () => {
       expect(html).toContain(part);
     const data = /id="data">(.*)<\/script>/.exec(html)![1]!;
     expect((JSON.parse(data) as RunReport).run.notes).toBe(report.run.notes);
+  });
+
+  it("has a predict run's score by scorer, with the share of the judge's unread replies", () => {
+    const config = runConfigSchema.parse({ kind: "predict", name: "n" });
+    const html = formatReportDocument({
+      ...report,
+      run: { ...report.run, kind: "predict", config },
+      scores: {
+        ...{ questions: 50, answered: 40, missing: 10, failed: 1 },
+        scorers: [
+          { scorer: "judge/2", scored: 40, mean: 0.625 },
+          { scorer: "span/2", scored: 40, mean: 0.5 },
+        ],
+        unread: [{ scorer: "judge/2", replies: 40, unread: 3 }],
+      },
+    });
+    expect(html).toContain("<td>judge/2</td><td>62.5%</td><td>40</td><td>7.5% of 40</td>");
+    expect(html).toContain("<td>span/2</td><td>50.0%</td><td>40</td><td></td>");
+    expect(html).toContain("40 of 50 questions answered");
   });
 
   it("draws the curves of a run of another trainer, which no worker attempted", () => {

@@ -28,6 +28,7 @@ export function buildRunReport(report: RunReport): ReportElement {
     run.error ? buildElement("p", { class: "claim" }, run.error) : null,
     buildFacts(report),
     run.notes ? buildElement("p", { class: "notes" }, run.notes) : null,
+    buildScores(report),
     buildCharts(report),
     buildValues(report),
     buildAlarms(report),
@@ -38,6 +39,7 @@ export function buildRunReport(report: RunReport): ReportElement {
 
 const formatInstant = (at: Date): string =>
   `${at.toISOString().slice(0, 16).replace("T", " ")} UTC`;
+const formatPercent = (share: number): string => `${(100 * share).toFixed(1)}%`;
 const formatValue = (value: number): string => String(Number(value.toPrecision(4)));
 
 function buildSection(title: string, ...content: (ReportNode | null)[]): ReportElement {
@@ -96,6 +98,26 @@ function buildFacts({ run }: RunReport): ReportElement {
     {},
     facts.flatMap(([name, value]) =>
       value === null ? [] : [buildElement("dt", {}, name), buildElement("dd", {}, value)],
+    ),
+  );
+}
+
+/** The mean by scorer, and beside a judged one the share of the judge's replies that said neither yes nor no. */
+function buildScores({ scores }: RunReport): ReportElement | null {
+  if (scores === null || scores.scorers.length === 0) return null;
+  const rows = scores.scorers.map(({ scorer, scored, mean }) => {
+    const judged = scores.unread.find((counts) => counts.scorer === scorer);
+    const unread =
+      judged && `${formatPercent(judged.unread / judged.replies)} of ${judged.replies}`;
+    return [scorer, formatPercent(mean), String(scored), unread ?? ""];
+  });
+  return buildSection(
+    "Scores",
+    buildTable(["Scorer", "Mean", "Answers", "Unread replies of the judge"], rows),
+    buildElement(
+      "p",
+      { class: "quiet" },
+      `${scores.answered} of ${scores.questions} questions answered; the others count in no mean.`,
     ),
   );
 }

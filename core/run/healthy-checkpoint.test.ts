@@ -46,30 +46,16 @@ describe("the last healthy checkpoint", () => {
   });
 });
 
-it("a branch makes the steps that were left, with what is left of its warm-ups", () => {
+it("a branch makes the steps that were left, of the critic's warm-up, too", () => {
   const config = trainConfigSchema.parse({
     kind: "train",
     name: "t",
-    rl: {
-      algorithm: "ppo",
-      steps: 40,
-      lrWarmupSteps: 15,
-      critic: { warmupSteps: 12, lrWarmupSteps: 8 },
-    },
+    rl: { algorithm: "ppo", steps: 40, lrWarmupSteps: 15, critic: { warmupSteps: 12 } },
   });
   expect(takeRemainingSteps(config, 10)).toMatchObject({
-    rl: { steps: 30, lrWarmupSteps: 5, critic: { warmupSteps: 2, lrWarmupSteps: 0 } },
+    rl: { steps: 30, lrWarmupSteps: 15, critic: { warmupSteps: 2 } },
   });
   expect(takeRemainingSteps(config, 50)).toMatchObject({
-    rl: { steps: 1, lrWarmupSteps: 0, critic: { warmupSteps: 0, lrWarmupSteps: 0 } },
+    rl: { steps: 1, lrWarmupSteps: 15, critic: { warmupSteps: 0 } },
   });
-});
-
-it("a critic that warms up as the searcher does goes on doing so", () => {
-  const config = trainConfigSchema.parse({ kind: "train", name: "t", rl: { lrWarmupSteps: 9 } });
-  const branch = takeRemainingSteps(config, 4);
-  expect(branch).toMatchObject({ rl: { lrWarmupSteps: 5 } });
-  expect(JSON.stringify(branch.kind === "train" && branch.rl.critic)).toBe(
-    JSON.stringify(config.rl.critic),
-  );
 });

@@ -24,23 +24,13 @@ export function findHealthyCheckpoint<C extends { step: number }>(
     .reduce<C | null>((last, next) => (last === null || next.step > last.step ? next : last), null);
 }
 
-/** Of a branch from a checkpoint the steps that its run had left there, of which warm-ups may be over. */
+/** Of a branch from a checkpoint the steps that its run had left there, in the critic's warm-up as well. */
 export function takeRemainingSteps(config: RunConfig, step: number): RunConfig {
   if (config.kind !== "train") return config;
   const { rl } = config;
-  const takeLeft = (steps: number): number => Math.max(0, steps - step);
-  const { lrWarmupSteps } = rl.critic;
+  const warmupSteps = Math.max(0, rl.critic.warmupSteps - step);
   return {
     ...config,
-    rl: {
-      ...rl,
-      steps: Math.max(1, rl.steps - step),
-      lrWarmupSteps: takeLeft(rl.lrWarmupSteps),
-      critic: {
-        ...rl.critic,
-        warmupSteps: takeLeft(rl.critic.warmupSteps),
-        ...(typeof lrWarmupSteps === "number" && { lrWarmupSteps: takeLeft(lrWarmupSteps) }),
-      },
-    },
+    rl: { ...rl, steps: Math.max(1, rl.steps - step), critic: { ...rl.critic, warmupSteps } },
   };
 }

@@ -7,22 +7,23 @@ import { buildDefaultConfig } from "./settings";
 export function toPredictConfig(config: TrainConfig): PredictConfig {
   const base = buildDefaultConfig("predict") as PredictConfig;
   const { name, seed, retriever, search, generator } = config;
-  const { model, checkpoint, thinking, tuning, adapter } = config.searcher;
+  const { model, checkpoint, thinking, tuning, adapter, promptTemplate = null } = config.searcher;
   const method = getTrainedMethod(config);
   return {
     ...base,
     name,
     seed,
     method,
-    // s3 reads its own from `search`.
-    ...(method !== "s3" && {
-      methodSettings: {
-        ...base.methodSettings,
+    methodSettings: {
+      ...base.methodSettings,
+      promptTemplate,
+      // s3 reads its own from `search`.
+      ...(method !== "s3" && {
         retrieve: search.retrieve,
         searches: search.turns,
         maxTokens: search.turnTokens,
-      },
-    }),
+      }),
+    },
     retriever,
     search,
     searcher: { ...base.searcher, model, checkpoint, thinking, tuning, adapter },

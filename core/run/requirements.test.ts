@@ -125,6 +125,12 @@ const EXPECTED: Record<string, object> = {
   "search-r1-qwen2.5-7b-ppo": searchR1Training("qwen2.5-7b-instruct"),
   "search-r1-qwen2.5-7b-grpo": searchR1Training("qwen2.5-7b-instruct"),
   "serve-smollm2": { ...none, models: [smollm2], engine: true, preflight: ["model", "engine"] },
+  "serve-paper-retriever": {
+    ...none,
+    corpora: ["wiki-18"],
+    retriever: true,
+    preflight: ["retriever"],
+  },
   "serve-paper-generator": { ...none, vllmGpus: 1, preflight: ["vllm"] },
   "paper-full": { ...wikipediaTraining, models: ["qwen2.5-7b-instruct"] },
 };

@@ -79,10 +79,25 @@ export function formatQuestion({
   question: string;
   options?: MultipleChoice | null;
 }): string {
-  return options
-    ? `${question}\nOptions:\n${options.choices.map(({ letter, text }) => `${letter}. ${text}`).join("\n")}`
-    : question;
+  return options ? `${question}\nOptions:\n${formatOptions(options)}` : question;
 }
+
+const formatOptions = ({ choices }: MultipleChoice): string =>
+  choices.map(({ letter, text }) => `${letter}. ${text}`).join("\n");
+
+/** A question as a model is asked: whole, and of a multiple choice its parts, for prompts that have a place for options. */
+export interface QuestionText {
+  question: string;
+  parts?: { question: string; options: string };
+}
+
+/** The text of a question. Pure. */
+export const buildQuestionText = (asked: Parameters<typeof formatQuestion>[0]): QuestionText => ({
+  question: formatQuestion(asked),
+  ...(asked.options && {
+    parts: { question: asked.question, options: formatOptions(asked.options) },
+  }),
+});
 
 function scoreOption(prediction: string, options: MultipleChoice | null | undefined): 0 | 1 {
   if (!options)

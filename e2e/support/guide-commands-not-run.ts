@@ -8,6 +8,8 @@ export const NOT_RUN: Readonly<Record<string, string>> = {
     "writes into the installation's folders; adopt-index.integration.test.ts adopts parts of a folder",
   "questions fetch s3-processed-data": "downloads; its test plays the hub",
   "corpus import medcorp": "downloads; its test plays the hub",
+  "launch --preset serve-paper-retriever":
+    "wants wiki-18; serving is run with `launch --config retriever.json`",
   "launch --preset serve-paper-generator": "wants vLLM and a GPU; serve-model.test.ts",
   "launch --preset paper-full": "wants GPUs; its configuration is read by its schema",
   "launch --preset search-r1-qwen2.5-3b-ppo": "wants GPUs; its configuration is read by its schema",

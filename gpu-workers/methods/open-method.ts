@@ -116,9 +116,9 @@ export async function openOwnModel(
       note: describeLibrary(model.info),
     };
   }
-  const { policy, thinking } = await openSearcherPolicy(config, context, engine);
+  const { policy, note: use } = await openSearcherPolicy(config, context, engine);
   const opened = await getSearcher(policy, signal);
-  const note = `${thinking}${describeLibrary(policy.model.info)}`;
+  const note = `${use}${describeLibrary(policy.model.info)}`;
   return method === "s3"
     ? { kind: "searcher", searcher: opened, note }
     : {
@@ -137,16 +137,16 @@ export async function openOwnModel(
 /**
  * The untrained searcher, or a checkpoint's with the adapter it was trained with.
  *
- * @returns also what is worth saying of its thinking, which a checkpoint has from its training where the run leaves it
+ * @returns also where it is used otherwise than it was trained, and its thinking, which it has from there where the run leaves it
  */
 async function openSearcherPolicy(
-  { method, searcher, seed }: PredictConfig,
+  { method, searcher, methodSettings, seed }: PredictConfig,
   context: ModelContext,
   engine: EngineClient,
-): Promise<{ policy: Policy; thinking: string }> {
+): Promise<{ policy: Policy; note: string }> {
   const { signal } = context;
   if (searcher.checkpoint === null)
-    return { policy: await openPolicy(engine, searcher, seed, signal), thinking: "" };
+    return { policy: await openPolicy(engine, searcher, seed, signal), note: "" };
   const checkpoint = await context.fetchCheckpoint(searcher.checkpoint);
   if (checkpoint.config.kind !== "train")
     throw new AppError(
@@ -162,10 +162,17 @@ async function openSearcherPolicy(
     signal,
   );
   await policy.model.loadState(checkpoint.directory, { signal });
-  return {
-    policy,
-    thinking: `${describeTraining(method, getTrainedMethod(checkpoint.config))}${describeThinking(searcher.thinking, trained.thinking)}`,
-  };
+  const trainedAs = getTrainedMethod(checkpoint.config);
+  const isOtherPrompt =
+    method === trainedAs && methodSettings.promptTemplate !== (trained.promptTemplate ?? null);
+  const notes = [
+    describeTraining(method, trainedAs),
+    isOtherPrompt
+      ? ", asked with another prompt than in its training (searcher.promptTemplate there)"
+      : "",
+    describeThinking(searcher.thinking, trained.thinking),
+  ];
+  return { policy, note: notes.join("") };
 }
 
 /** Nothing where a checkpoint is used as what it was trained as. */

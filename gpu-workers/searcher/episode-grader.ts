@@ -1,4 +1,4 @@
-import { formatQuestion } from "@/core/scoring/rule-scoring";
+import { buildQuestionText } from "@/core/scoring/rule-scoring";
 import { AppError } from "@/contracts/errors";
 import type { Answer, DocumentRef, Episode, Score } from "@/contracts/records/episode";
 import type { Question } from "@/contracts/worker-protocol/questions";
@@ -51,7 +51,7 @@ export class EpisodeGrader {
         ? []
         : [
             {
-              question: formatQuestion(questions[i]!),
+              ...buildQuestionText(questions[i]!),
               documents: episode.context.map((ref) => this.documents.getText(ref)),
             },
           ],

@@ -110,8 +110,8 @@ export async function buildDemonstration(
   tokenizer: Tokenizer,
   settings: SearchConfig,
   signal: AbortSignal,
+  template = selectPrompt(settings),
 ): Promise<TrainingSequence> {
-  const template = selectPrompt(settings);
   const sequence: TrainingSequence = { ids: [], mask: [], logprobs: [], turns: [], guides: [] };
   for (const [turn, { window, text }] of path.entries()) {
     const prompt =

@@ -1,6 +1,7 @@
 import { formatQuestionText } from "@/contracts/formats/upstream/question-text";
 import { s3Prompt } from "@/core/prompts/searching";
 import type { Protocol } from "@/contracts/records/episode";
+import type { PromptSetting } from "@/contracts/run-config/prompt-settings";
 import type { SearchConfig } from "@/contracts/run-config/search";
 import type { Question } from "@/contracts/worker-protocol/questions";
 import { escapeToOneLine } from "@/gpu-workers/llm/prompts/escape-text";
@@ -63,8 +64,11 @@ const fullPrompt: SearcherPrompt = createFullPrompt(null);
  * The prompt of free decoding: the built-in text, or an edited one.
  * @throws AppError "invalid-input" that lists what is wrong with an edited text
  */
-export function createFullPrompt(edited: string | null): SearcherPrompt {
-  const template = createPromptTemplate(s3Prompt, edited, "methodSettings.promptTemplate");
+export function createFullPrompt(
+  edited: string | null,
+  setting: PromptSetting = "methodSettings.promptTemplate",
+): SearcherPrompt {
+  const template = createPromptTemplate(s3Prompt, edited, setting);
   const { version } = template;
   return {
     id: "full",

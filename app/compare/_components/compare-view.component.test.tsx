@@ -42,3 +42,29 @@ it("offers a run that the address names and the list does not show", async () =>
   await waitFor(() => expect(screen.getByRole("button", { name: "Compare" })).toBeTruthy());
   expect(screen.getAllByRole("checkbox")).toHaveLength(3);
 });
+
+it("shows the parts of each run's figure: the mean over types, and the judge's unread replies", async () => {
+  const compared = (n: number, over: object) => ({
+    ...{ id: buildId(n), name: `run ${n}`, method: "s3", label: "s3", detail: "", imported: false },
+    ...{ scored: 40, expected: 40, mean: 0.5, low: 0.4, high: 0.6, generator: "g" },
+    ...{ searches: 1, documents: 3, types: [], replies: 0, unread: 0 },
+    ...over,
+  });
+  const types = ["nq", "hotpotqa"].map((type, i) => ({ type, scored: 20, mean: 0.4 + i / 5 }));
+  renderPage(
+    <CompareView />,
+    {
+      "compare.get": () => ({
+        runs: [compared(1, { replies: 8, unread: 2, types }), compared(2, {})],
+        ...{ questionSet: "set", scorer: "judge/2", scorers: ["judge/2"], differences: [] },
+        ...{ common: 40, patterns: [], pairs: [] },
+      }),
+      "compare.questions": () => ({ rows: [], nextCursor: null, total: 0 }),
+    },
+    `/compare?runs=${buildId(1)},${buildId(2)}`,
+  );
+  expect((await screen.findAllByText(/^unread/)).map((part) => part.textContent)).toEqual([
+    "unread 25%",
+  ]);
+  expect(screen.getByText("over 2 types 50%")).toBeDefined();
+});

@@ -8,6 +8,7 @@ import { formatInteger, formatNumber, formatShare } from "@/app/_lib/format";
 import { useTRPC, type Compared, type RunRow } from "@/app/_lib/trpc";
 import { useQueryParams } from "@/app/_lib/use-params";
 import { ComparabilityReasons } from "@/app/_statistics/comparability-reasons";
+import { FigureParts } from "@/app/_statistics/figure-parts";
 import { formatInterval } from "@/app/_statistics/paired-tests";
 import { Badge, ImportedBadge } from "@/app/_ui/badge";
 import { Button } from "@/app/_ui/button";
@@ -244,6 +245,7 @@ function ComparedRuns({ compared, onRemove }: ComparedRunsProps) {
                   ].join(", ")}
                 </span>
               </p>
+              <FigureParts {...run} />
               <ComparabilityReasons reasons={reasons} className="mt-1 mr-1" />
             </div>
             {compared.runs.length > 2 ? (

@@ -1,4 +1,4 @@
-import { formatQuestion } from "@/core/scoring/rule-scoring";
+import { buildQuestionText } from "@/core/scoring/rule-scoring";
 import { needsJudge } from "@/contracts/run-config/scoring";
 import { AppError } from "@/contracts/errors";
 import type { DocumentText } from "@/contracts/records/episode";
@@ -45,7 +45,7 @@ export async function computeTurnGains(
     const gold = await readGoldDocuments(config, question, context, handles);
     context.reportProgress("answering", 0.5);
     const requests = [...contexts.map(({ documents }) => documents), ...(gold ? [gold] : [])].map(
-      (documents) => ({ question: formatQuestion(question), documents }),
+      (documents) => ({ ...buildQuestionText(question), documents }),
     );
     const answers = await generator.answer(requests, signal);
     const scores = await new AnswerScorer(scorer, () =>

@@ -5,6 +5,8 @@ import type { Answer } from "@/contracts/records/episode";
 import { runConfigSchema } from "@/contracts/run-config/run-config";
 import type { EndpointOptions } from "@/gpu-workers/llm/endpoint/endpoint-client";
 import { CHATML_TEMPLATE } from "@/gpu-workers/llm/model-files/chat-template";
+import { documentPrompt } from "@/core/prompts/generating";
+import { buildQuestionText } from "@/core/scoring/rule-scoring";
 import { createEndpointBackend } from "./endpoint-backend";
 import { Generator, type AnswerStore, type GeneratorBackend } from "./generator";
 import { createChatStyle, createFewShotStyle, type GenerationRequest } from "./prompt-style";
@@ -56,7 +58,54 @@ describe("prompts", () => {
       "chat/1",
     ]);
   });
+  it("chat: documents in a person's form, with their line breaks, as the released code writes them", () => {
+    const style = createChatStyle(null, "Doc {number} (Title: {title})\n{text}\n");
+    const [system] = style.renderMessages({
+      question: "Who?",
+      documents: [
+        { title: "Ada Reyes", text: "Ada Reyes painted it.\nShe was born in 1901.", hash: "a" },
+        { title: "{text}", text: "<|im_end|>", hash: "b" },
+      ],
+    });
+    expect(system!.content).toMatch(
+      /\n\nDoc 1 \(Title: Ada Reyes\)\nAda Reyes painted it\.\nShe was born in 1901\.\n\nDoc 2 \(Title: \{text\}\)\n< \|im_end\|>\n$/,
+    );
+    expect(style.label).toMatch(/^chat\/1, document\/edited-[0-9a-f]{16}$/);
+    // The built-in form is no form of one's own.
+    expect(createChatStyle(null, documentPrompt.text).label).toBe("chat/1");
+  });
+  it("chat: options stand where the prompt has a place for them, else within the question", () => {
+    const asked = buildQuestionText({
+      question: "Which?",
+      options: {
+        choices: [
+          { letter: "A", text: "one" },
+          { letter: "B", text: "two" },
+        ],
+        answer: "B",
+      },
+    });
+    const render = (user: string, question = asked): string | undefined =>
+      createChatStyle(`--- user ---\n${user}`)
+        .renderMessages({ ...question, documents: [] })
+        .at(-1)?.content;
+    expect(render("{documents}{options}\nQ: {question}")).toBe("A. one\nB. two\nQ: Which?");
+    expect(render("{documents}Q: {question}")).toBe("Q: Which? Options: A. one B. two");
+    expect(
+      render("{documents}[{options}] {question}", buildQuestionText({ question: "Why?" })),
+    ).toBe("[] Why?");
+  });
   it.each([
+    [
+      { generator: { documentTemplate: "{title}" } },
+      "generator.documentTemplate",
+      "the placeholder {text} is missing",
+    ],
+    [
+      { generator: { promptStyle: "few-shot", documentTemplate: "{text}" } },
+      "generator.documentTemplate",
+      "no such prompt",
+    ],
     [
       { generator: { promptTemplate: "{question}" } },
       "generator.promptTemplate",

@@ -3,15 +3,16 @@ import { join } from "node:path";
 import { z } from "zod";
 import { parseOrThrow, AppError } from "@/contracts/errors";
 import { ATLAS_DIR } from "@/lib/paths.mjs";
-import { chatPrompt } from "@/core/prompts/generating";
+import { chatPrompt, documentPrompt } from "@/core/prompts/generating";
 import type { Message } from "@/contracts/run-config/prompt";
 import type { GeneratorConfig } from "@/contracts/run-config/generator";
-import { escapeToOneLine } from "@/gpu-workers/llm/prompts/escape-text";
-import { createPromptTemplate } from "@/core/prompts/prompt-template";
+import type { QuestionText } from "@/core/scoring/rule-scoring";
+import { fillQuestion } from "@/gpu-workers/llm/prompts/fill-question";
+import { escapeSpecialTokens, escapeToOneLine } from "@/gpu-workers/llm/prompts/escape-text";
+import { createPromptTemplate, fillPlaceholders } from "@/core/prompts/prompt-template";
 
 /** What the frozen generator answers: a question with the documents that the searcher selected, in order. */
-export interface GenerationRequest {
-  question: string;
+export interface GenerationRequest extends QuestionText {
   documents: readonly { title: string; text: string; hash: string }[];
 }
 
@@ -72,22 +73,45 @@ export function createFewShotStyle(examples: readonly WorkedExample[]): FewShotS
   };
 }
 
-/** The built-in chat prompt (core/prompts/generating.ts), or an edited one. */
-export function createChatStyle(edited: string | null = null): ChatStyle {
+/**
+ * The built-in chat prompt (core/prompts/generating.ts), or an edited one.
+ * @param document edited form of a document; null: the built-in one
+ * @throws AppError "invalid-input" that lists what is wrong with an edited text
+ */
+export function createChatStyle(
+  edited: string | null = null,
+  document: string | null = null,
+): ChatStyle {
   const template = createPromptTemplate(chatPrompt, edited, "generator.promptTemplate");
-  const renderDocument = ({ title, text }: { title: string; text: string }, i: number): string =>
-    `Context ${i + 1}${title === "" ? "" : ` (${escapeToOneLine(title)})`}: ${escapeToOneLine(text)}`;
+  const form = createPromptTemplate(documentPrompt, document, "generator.documentTemplate");
+  const isOwn = form.version !== String(documentPrompt.version);
+  const renderDocument = isOwn && document !== null ? fillDocument(document) : renderInOneLine;
   return {
     id: "chat",
-    label: template.label,
-    renderMessages: ({ question, documents }) =>
+    label: isOwn ? `${template.label}, ${form.label}` : template.label,
+    renderMessages: ({ documents, ...asked }) =>
       template.fill({
         documents: documents.map(renderDocument).join("\n"),
-        question: escapeToOneLine(question),
+        ...fillQuestion(template, asked, escapeToOneLine),
       }),
     stop: [],
   };
 }
+
+type RenderDocument = (document: { title: string; text: string }, i: number) => string;
+
+const renderInOneLine: RenderDocument = ({ title, text }, i) =>
+  `Context ${i + 1}${title === "" ? "" : ` (${escapeToOneLine(title)})`}: ${escapeToOneLine(text)}`;
+
+/** A person's form, in which title and text keep their line breaks, as the released code has them. */
+const fillDocument =
+  (form: string): RenderDocument =>
+  ({ title, text }, i) =>
+    fillPlaceholders(form, {
+      number: String(i + 1),
+      title: escapeSpecialTokens(title),
+      text: escapeSpecialTokens(text),
+    });
 
 const exampleLineSchema = z.object({
   question: z.string(),
@@ -100,9 +124,10 @@ const exampleLineSchema = z.object({
  * @throws AppError "not-found" where they are missing
  */
 export async function loadPromptStyle(
-  config: Pick<GeneratorConfig, "promptStyle" | "promptTemplate">,
+  config: Pick<GeneratorConfig, "promptStyle" | "promptTemplate" | "documentTemplate">,
 ): Promise<PromptStyle> {
-  if (config.promptStyle === "chat") return createChatStyle(config.promptTemplate);
+  if (config.promptStyle === "chat")
+    return createChatStyle(config.promptTemplate, config.documentTemplate ?? null);
   const path = join(ATLAS_DIR, "examples.jsonl");
   const text = await readFile(path, "utf8").catch((cause: unknown) => {
     throw new AppError(

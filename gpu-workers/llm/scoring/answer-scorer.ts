@@ -4,7 +4,12 @@
  * (`upstream-judge.ts`).
  */
 
-import { formatQuestion, scoreByRule, scoreByRules, scoreSpan } from "@/core/scoring/rule-scoring";
+import {
+  buildQuestionText,
+  scoreByRule,
+  scoreByRules,
+  scoreSpan,
+} from "@/core/scoring/rule-scoring";
 import { formatJudgedId, formatUnreadId } from "@/core/scoring/judged-scoring";
 import { formatGoldAnswers } from "@/contracts/formats/upstream/question-text";
 import { isRule, type ScorerName } from "@/contracts/run-config/scoring";
@@ -195,7 +200,7 @@ export class AnswerScorer {
     const replies = new Map<number, string>();
     const verdicts = await judge.judge(
       items.map(({ question, answer }) => ({
-        question: formatQuestion(question),
+        ...buildQuestionText(question),
         golds: this.listGolds(question),
         answer: answer.text,
       })),

@@ -1,6 +1,7 @@
+import type { QuestionText } from "@/core/scoring/rule-scoring";
+
 /** One answer to be judged. */
-export interface JudgedAnswer {
-  question: string;
+export interface JudgedAnswer extends QuestionText {
   golds: readonly string[];
   answer: string;
 }

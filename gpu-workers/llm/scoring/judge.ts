@@ -15,6 +15,7 @@ import {
   type TimedReply,
 } from "@/gpu-workers/llm/endpoint/endpoint-client";
 import { escapeToOneLine } from "@/gpu-workers/llm/prompts/escape-text";
+import { fillQuestion } from "@/gpu-workers/llm/prompts/fill-question";
 import { createPromptTemplate } from "@/core/prompts/prompt-template";
 import {
   buildEndpointOptions,
@@ -48,9 +49,9 @@ export function createJudgePrompt(edited: string | null = null): {
   const template = createPromptTemplate(judgePrompt, edited, "judge.promptTemplate");
   return {
     version: template.version,
-    messages: ({ question, golds, answer }) =>
+    messages: ({ golds, answer, ...asked }) =>
       template.fill({
-        question: escapeToOneLine(question),
+        ...fillQuestion(template, asked, escapeToOneLine),
         golds: golds.map(escapeToOneLine).join(" | "),
         answer: escapeToOneLine(truncateMiddle(answer)) || "(empty)",
       }),

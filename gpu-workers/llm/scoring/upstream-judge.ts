@@ -1,3 +1,4 @@
+import { fillQuestion } from "@/gpu-workers/llm/prompts/fill-question";
 import { createPromptTemplate } from "@/core/prompts/prompt-template";
 import { upstreamJudgePrompt } from "@/core/prompts/generating";
 import type { Message } from "@/contracts/run-config/prompt";
@@ -21,8 +22,12 @@ export function createUpstreamJudgePrompt(
   const formatGolds = kind === "upstream-training" ? formatPythonList : formatNumpyArray;
   return {
     version: kind === "upstream-training" ? `${template.version}-list` : template.version,
-    messages: ({ question, golds, answer }) =>
-      template.fill({ question, golds: formatGolds(golds), answer }),
+    messages: ({ golds, answer, ...asked }) =>
+      template.fill({
+        ...fillQuestion(template, asked, (line) => line),
+        golds: formatGolds(golds),
+        answer,
+      }),
   };
 }
 

@@ -62,8 +62,8 @@ export class MethodSource implements EpisodeSource {
     this.definition = DEFINITIONS[name];
     this.template = createPromptTemplate(
       findMethodPrompt(name, PROTOCOL)!,
-      null,
-      "methodSettings.promptTemplate",
+      dependencies.config.searcher.promptTemplate ?? null,
+      "searcher.promptTemplate",
     );
   }
 

@@ -13,11 +13,11 @@ export const createS3Source = (
   play: (searcher, sampling, requests, stopwatch, signal) =>
     runEpisodes(searcher, search, sampling, requests, stopwatch, signal),
   async demonstrate(questions, { model, tokenizer }, signal) {
-    const { retriever, settings } = search;
+    const { retriever, settings, template } = search;
     const paths = await walkGoldPaths(questions, retriever, settings, signal);
     return Promise.all(
       questions.map((question, i) =>
-        buildDemonstration(question, paths[i]!, model, tokenizer, settings, signal),
+        buildDemonstration(question, paths[i]!, model, tokenizer, settings, signal, template),
       ),
     );
   },

@@ -1,6 +1,9 @@
+import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { rlSchema } from "@/contracts/run-config/rl";
+import { rlSchema, type RlConfig } from "@/contracts/run-config/rl";
 import { searchSchema } from "@/contracts/run-config/search";
+import { trainConfigSchema, type TrainConfig } from "@/contracts/run-config/train-config";
+import { takeRemainingSteps } from "@/core/run/healthy-checkpoint";
 import {
   computeRateFactor,
   getCriticSchedule,
@@ -13,7 +16,7 @@ import reference from "./learning-rate-reference.json";
 describe("learning rates, against transformers' schedulers (learning-rate-reference.py)", () => {
   it.each(reference)("$kind, $warmupSteps of $total steps of warm-up", (expected) => {
     const { warmupSteps, total, rates } = expected;
-    const schedule: Schedule = { kind: expected.kind as Schedule["kind"], warmupSteps };
+    const schedule: Schedule = { kind: expected.kind as Schedule["kind"], warmupSteps, offset: 0 };
     const factors = (protocol: "paper" | "upstream") =>
       rates.map((_, i) => computeRateFactor(schedule, i + 1, total, protocol));
     factors("upstream").forEach((factor, i) => {
@@ -29,21 +32,23 @@ describe("learning rates, against transformers' schedulers (learning-rate-refere
 
   it("as in the released script: 0 in the first step, the critic's full from step 16 on", () => {
     const rate = (warmupSteps: number, step: number) =>
-      computeRateFactor({ kind: "constant", warmupSteps }, step, 1500, "upstream");
+      computeRateFactor({ kind: "constant", warmupSteps, offset: 0 }, step, 1500, "upstream");
     expect([1, 2, 3].map((step) => rate(0, step))).toEqual([0, 1, 1]);
     expect([1, 2, 15, 16, 17].map((step) => rate(15, step))).toEqual([0, 1 / 15, 14 / 15, 1, 1]);
   });
 
   it("never rises again, nor falls below 0, in steps beyond the schedule", () => {
     for (const kind of ["linear", "cosine"] as const)
-      expect(computeRateFactor({ kind, warmupSteps: 2 }, 25, 10, "paper")).toBe(0);
+      expect(computeRateFactor({ kind, warmupSteps: 2, offset: 0 }, 25, 10, "paper")).toBe(0);
   });
 
   it("no step of a run is without learning under `paper`", () => {
     for (const kind of ["constant", "linear", "cosine"] as const)
       for (const warmupSteps of [0, 1, 4])
         for (let step = 1; step <= 5; step++)
-          expect(computeRateFactor({ kind, warmupSteps }, step, 5, "paper")).toBeGreaterThan(0);
+          expect(
+            computeRateFactor({ kind, warmupSteps, offset: 0 }, step, 5, "paper"),
+          ).toBeGreaterThan(0);
   });
 });
 
@@ -62,6 +67,38 @@ describe("schedules of a configuration", () => {
     const rl = rlSchema.parse({ algorithm: "ppo", ...settings });
     const list = ({ kind, warmupSteps }: Schedule) => [kind, warmupSteps];
     expect([list(getPolicySchedule(rl)), list(getCriticSchedule(rl))]).toEqual([policy, critic]);
+  });
+
+  it("a branch for the steps that were left has the rates that its run would have had", () => {
+    const kinds = fc.constantFrom("constant", "linear", "cosine");
+    const settings = fc.record({
+      schedule: kinds,
+      lrWarmupSteps: fc.nat(12),
+      critic: fc.record({
+        schedule: fc.constantFrom("as-searcher", "constant", "linear", "cosine"),
+        lrWarmupSteps: fc.option(fc.nat(12), { nil: undefined }),
+      }),
+    });
+    const length = fc.integer({ min: 2, max: 30 });
+    const listRates = (rl: RlConfig, protocol: "paper" | "upstream") =>
+      Array.from({ length: rl.steps }, (_, i) =>
+        [getPolicySchedule(rl), getCriticSchedule(rl)].map((schedule) =>
+          computeRateFactor(schedule, i + 1, rl.steps, protocol),
+        ),
+      );
+    fc.assert(
+      fc.property(settings, length, fc.nat(28), (rl, steps, at) => {
+        fc.pre(at < steps);
+        const run = trainConfigSchema.parse({ kind: "train", name: "t", rl: { ...rl, steps } });
+        const left = takeRemainingSteps(run, at) as TrainConfig;
+        const branch = trainConfigSchema.parse({
+          ...left,
+          rl: { ...left.rl, scheduleOffset: at },
+        });
+        for (const protocol of ["paper", "upstream"] as const)
+          expect(listRates(branch.rl, protocol)).toEqual(listRates(run.rl, protocol).slice(at));
+      }),
+    );
   });
 
   it("AdamW: what is not set is left to the engine", () => {

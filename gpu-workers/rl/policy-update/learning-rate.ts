@@ -1,18 +1,24 @@
 import type { RlConfig } from "@/contracts/run-config/rl";
 import type { TrainConfig } from "@/contracts/run-config/train-config";
 
-/** Learning rates by training step. They depend on nothing else, so a resumed run goes on with the same. */
+/**
+ * Learning rates by training step. They depend on nothing else, so a resumed run goes on with the same, and a branch that
+ * gives the steps done before it (`rl.scheduleOffset`) with those of the run that it branches from.
+ */
 
 /** How a learning rate changes: a linear warm-up, then what `kind` says. */
 export interface Schedule {
   kind: RlConfig["schedule"] & string;
   warmupSteps: number;
+  /** Steps of it that lie before the run's first. */
+  offset: number;
 }
 
 /** The schedule of the policy's learning rate. */
 export const getPolicySchedule = (rl: RlConfig): Schedule => ({
   kind: rl.schedule ?? "constant",
   warmupSteps: rl.lrWarmupSteps,
+  offset: rl.scheduleOffset ?? 0,
 });
 
 /** The schedule of the critic's learning rate: the policy's where its own settings are not given. */
@@ -22,6 +28,7 @@ export function getCriticSchedule(rl: RlConfig): Schedule {
   return {
     kind: schedule === "as-searcher" ? policy.kind : schedule,
     warmupSteps: lrWarmupSteps ?? policy.warmupSteps,
+    offset: policy.offset,
   };
 }
 
@@ -31,15 +38,17 @@ export function getCriticSchedule(rl: RlConfig): Schedule {
  * `upstream` counts steps from 0, as the released code does, so that the first step has rate 0, with a constant rate even
  * without warm-up (verl's `get_constant_schedule_with_warmup`).
  *
- * @param step training step, from 1
- * @param total steps of the run
+ * @param runStep training step of the run, from 1
+ * @param runSteps steps of the run
  */
 export function computeRateFactor(
-  { kind, warmupSteps }: Schedule,
-  step: number,
-  total: number,
+  { kind, warmupSteps, offset }: Schedule,
+  runStep: number,
+  runSteps: number,
   protocol: TrainConfig["search"]["protocol"],
 ): number {
+  const step = offset + runStep;
+  const total = offset + runSteps;
   const before = step - 1;
   if (protocol === "upstream") {
     if (kind === "constant") return Math.min(1, before / Math.max(1, warmupSteps));

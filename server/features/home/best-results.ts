@@ -16,7 +16,7 @@ export function chooseBest(results: readonly LeaderboardResult[]): HomeBest[] {
   const best = new Map<string, HomeBest>();
   for (const scope of listScopes(ranked))
     for (const result of ranked.filter(({ facts }) => isInScope(facts, scope))) {
-      const { facts, variant, runId, mean, low, high } = result;
+      const { facts, variant, runId, mean, low, high, types, replies, unread } = result;
       const key = buildQuestionsKey(facts);
       const found = best.get(key);
       if (found && found.scope !== scope.key) continue;
@@ -30,7 +30,7 @@ export function chooseBest(results: readonly LeaderboardResult[]): HomeBest[] {
       const choice = describeChoice({ limit, sampleSeed, skipYesNo });
       const questionSet = choice === null ? set : `${set}, ${choice}`;
       const { label } = variant;
-      const measured = { label, runId, mean, low, high, results };
+      const measured = { label, runId, mean, low, high, types, replies, unread, results };
       best.set(key, { questionSet, corpus, generator, scorer, scope: scopeKey, ...measured });
     }
   return [...best.values()].sort((a, b) => b.results - a.results).slice(0, LISTED_SETS);

@@ -1,5 +1,8 @@
 import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { compareResponseSchema } from "@/contracts/api/compare";
+import { homeResultsResponseSchema } from "@/contracts/api/home";
+import { runReportResponseSchema } from "@/contracts/api/report";
 import { EXAMPLE_ACTOR } from "@/contracts/records/example-actor";
 import { chooseQuestions } from "@/core/questions/choose-questions";
 import { formatRuleId } from "@/core/scoring/rule-scoring";
@@ -453,6 +456,16 @@ describe("questions of several data sources", () => {
     expect(await server.plane.leaderboard.readRunStatistics(run)).toContainEqual(
       expect.objectContaining(parts),
     );
+    // Wherever else the figure is shown.
+    const other = await ran(config({ name: "without a judge", questions: set }));
+    const compared = await server.plane.predictionComparison.compare({ runs: [run, other] });
+    expect(compareResponseSchema.parse(compared).runs).toMatchObject([parts, { replies: 0 }]);
+    const { best } = homeResultsResponseSchema.parse(await server.plane.home.readResults());
+    expect(best.find(({ questionSet }) => questionSet === set)).toMatchObject({
+      types: parts.types,
+    });
+    const report = runReportResponseSchema.parse(await server.plane.reportReader.read(run));
+    expect(report.scores?.unread).toMatchObject([{ replies: 8, unread: 2 }]);
   });
 
   it("are a column of their own where a seed draws some of each, or yes and no are left out", async () => {

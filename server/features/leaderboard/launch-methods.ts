@@ -78,6 +78,7 @@ function formatCellKey({
         generator.promptTemplate,
         generator.maxTokens,
         generator.thinking,
+        generator.documentTemplate,
       ];
   return JSON.stringify([
     variantId,

@@ -43,6 +43,7 @@ it.each([
     { generator: { promptTemplate: "{documents} Say it briefly: {question}" } },
     "its prompt has another text (generator.promptTemplate)",
   ],
+  [{ generator: { documentTemplate: "{text}" } }, "documents in another form"],
   [{ generator: { maxTokens: 8 } }, "end after 8 tokens, here 64 (generator.maxTokens)"],
   [{ generator: { thinking: "off" } }, "thinking is off, here template (generator.thinking)"],
 ])("says what differs: %o", (changes, said) => {

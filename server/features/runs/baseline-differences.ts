@@ -48,6 +48,8 @@ export function listBaselineDifferences(
     );
   else if (source.generator.promptTemplate !== generator.promptTemplate)
     found.push("its prompt has another text (generator.promptTemplate)");
+  else if ((source.generator.documentTemplate ?? null) !== (generator.documentTemplate ?? null))
+    found.push("its prompt shows documents in another form (generator.documentTemplate)");
   if (source.generator.maxTokens !== generator.maxTokens)
     found.push(
       `its answers end after ${source.generator.maxTokens} tokens, here ${generator.maxTokens} (generator.maxTokens)`,

@@ -5,6 +5,8 @@ import { AppError, describeIssues } from "@/contracts/errors";
 import { runConfigSchema, type RunConfig } from "@/contracts/run-config/run-config";
 import { listRunParts } from "@/core/presets/run-parts";
 import { PRESETS } from "@/core/presets/run-presets";
+import type { Database } from "@/server/platform/db/database";
+import { countKnownBaselines } from "./known-baselines";
 import type { Placement } from "./placement";
 import type { ReferenceCheck } from "./reference-check";
 import type { Runs } from "./runs";
@@ -12,6 +14,7 @@ import type { Runs } from "./runs";
 /** Checks configurations, and queues runs. */
 export class Launcher {
   constructor(
+    private readonly database: Database,
     private readonly runs: Runs,
     private readonly references: ReferenceCheck,
     private readonly placement: Placement,
@@ -63,18 +66,21 @@ export class Launcher {
         })),
         requirements: [],
         memory: null,
+        baselines: null,
       };
     const config = await this.references.applyReusedSettings(parsed.data);
-    const [issues, requirements, memory] = await Promise.all([
+    const [issues, requirements, memory, baselines] = await Promise.all([
       this.references.findIssues(config),
       this.placement.checkRequirements(config),
       this.placement.estimateMemory(config),
+      countKnownBaselines(this.database.db, config),
     ]);
     return {
       ok: issues.length === 0 && requirements.every((r) => r.ok),
       issues,
       requirements,
       memory,
+      baselines,
     };
   }
 }

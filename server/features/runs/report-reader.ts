@@ -6,6 +6,7 @@ import type { Alarms } from "@/server/features/alarms/alarms";
 import type { EpisodeReader } from "@/server/features/episodes/episode-reader";
 import type { LearningReader } from "@/server/features/learning/learning-reader";
 import type { Metrics } from "@/server/features/metrics/metrics";
+import type { Scoring } from "@/server/features/scoring/scoring";
 import type { RunReader } from "./run-reader";
 
 const POINTS = 500;
@@ -20,14 +21,16 @@ export class ReportReader {
     private readonly alarms: Alarms,
     private readonly metrics: Metrics,
     private readonly episodes: EpisodeReader,
+    private readonly scoring: Scoring,
   ) {}
 
   async read(id: string): Promise<RunReport> {
     const run = await this.runReader.get(id);
-    const [learning, alarms, series, episodes] = await Promise.all([
+    const [learning, alarms, series, scores, episodes] = await Promise.all([
       this.learning.read([id]),
       this.alarms.list(id),
       this.metrics.readSeries(id, listReportMetrics(run.kind), POINTS),
+      run.kind === "predict" ? this.scoring.readSummary(id) : null,
       this.readEpisodes(id, run.kind),
     ]);
     return {
@@ -38,6 +41,7 @@ export class ReportReader {
       series: Object.fromEntries(
         Object.entries(series).map(([name, entries]) => [name, toColumns(entries)]),
       ),
+      scores,
       episodes: episodes.map(toReportEpisode),
     };
   }

@@ -37,8 +37,24 @@ describe("a rag_cache.json of several data sources", () => {
     const ids = parseRunIds(ragRuns);
     expect(ids).toHaveLength(2);
     const train = { ...config, rl: { ...config.rl, ragRuns } };
-    const { issues } = await server.plane.launcher.check(train);
+    const { issues, baselines } = await server.plane.launcher.check(train);
     expect(issues.filter(({ path }) => path === "rl.ragRuns")).toEqual([]);
+    expect(baselines).toMatchObject({ known: 0 });
+    // A question mark more, other letters and white space are no other question.
+    const set = "of-the-cache";
+    await server.plane.questionSets.store(
+      set,
+      ["who wrote  NQ", "Who wrote hotpotqa?", "Who wrote neither?"].map((question, i) => ({
+        ...{ id: `q${i}`, question, answers: ["Ann"], goldIds: [], goldQueries: [] },
+        ...{ type: null, group: null },
+      })),
+      "test",
+    );
+    const asked = { ...train, data: { ...train.data, trainQuestions: set } };
+    expect(await server.plane.launcher.check(asked)).toMatchObject({
+      baselines: { known: 2, questions: 3 },
+    });
+    expect(await server.plane.launcher.check(config)).toMatchObject({ baselines: null });
     await server.plane.runs.create(train, { actor: "test", preset: null });
     const worker = await server.worker({ name: "trainer" });
     await worker.leaseAndStart();

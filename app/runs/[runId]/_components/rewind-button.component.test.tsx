@@ -1,5 +1,5 @@
 // @vitest-environment jsdom
-import { screen, waitFor } from "@testing-library/react";
+import { act, fireEvent, screen, waitFor } from "@testing-library/react";
 import userEvent from "@testing-library/user-event";
 import { expect, it } from "vitest";
 import type { AlarmRow, RunDetail } from "@/app/_lib/trpc";
@@ -18,7 +18,16 @@ const ALARM: AlarmRow = {
   cleared: null,
   evidence: [],
 };
-const config = trainConfigSchema.parse({ kind: "train", name: "run", rl: { steps: 20 } });
+const config = trainConfigSchema.parse({
+  kind: "train",
+  name: "run",
+  rl: { steps: 20, schedule: "cosine", lrWarmupSteps: 2 },
+});
+
+const listDisabled = (): boolean[] =>
+  screen
+    .getAllByRole<HTMLButtonElement>("button", { name: /Rewind/ })
+    .map(({ disabled }) => disabled);
 
 function draw(actions: RunDetail["actions"], steps: number[], launches: () => void = () => {}) {
   const asked: unknown[] = [];
@@ -26,8 +35,13 @@ function draw(actions: RunDetail["actions"], steps: number[], launches: () => vo
     asked.push([name, input]);
     return { state: "paused" } as never;
   };
+  const run = { id: RUN_ID, config, actions } as unknown as RunDetail;
   const { visited } = renderPage(
-    <RewindButton run={{ id: RUN_ID, config, actions } as unknown as RunDetail} />,
+    // One above the tabs, one at the alarm.
+    <>
+      <RewindButton run={run} />
+      <RewindButton run={run} />
+    </>,
     {
       "alarms.list": () => [ALARM],
       "runs.checkpoints": () =>
@@ -54,7 +68,8 @@ function draw(actions: RunDetail["actions"], steps: number[], launches: () => vo
 
 it("launches a branch from the last checkpoint before the alarm, then pauses the run", async () => {
   const { asked, visited } = draw(["pause", "cancel"], [12, 6, 3]);
-  await userEvent.click(await screen.findByRole("button", { name: "Rewind to step 6" }));
+  const [above, atAlarm] = await screen.findAllByRole("button", { name: "Rewind to step 6" });
+  await userEvent.click(above!);
   await waitFor(() => expect(asked).toHaveLength(2));
   expect(asked[0]).toMatchObject([
     "launch",
@@ -62,17 +77,29 @@ it("launches a branch from the last checkpoint before the alarm, then pauses the
       config: {
         searcher: { checkpoint: checkpointId(6), checkpointState: "all" },
         coldStart: { demonstrations: 0 },
-        rl: { steps: 14 },
+        rl: { steps: 14, schedule: "cosine", scheduleOffset: 6, lrWarmupSteps: 2 },
       },
     },
   ]);
   expect(asked[1]).toEqual(["pause", { id: RUN_ID }]);
   expect(visited).toEqual([`/runs/${BRANCH_ID}`]);
+  expect(listDisabled()).toEqual([true, true]);
+  fireEvent.click(atAlarm!);
+  expect(asked).toHaveLength(2);
+});
+
+it("launches one branch where both buttons are clicked before the page is drawn again", async () => {
+  const { asked } = draw(["pause"], [6]);
+  const buttons = await screen.findAllByRole("button", { name: /Rewind/ });
+  act(() => buttons.forEach((button) => button.click()));
+  await waitFor(() => expect(asked).toHaveLength(2));
+  expect(listDisabled()).toEqual([true, true]);
+  expect(asked.map((call) => (call as unknown[])[0])).toEqual(["launch", "pause"]);
 });
 
 it("cancels a run that cannot pause, and leaves one alone that is over", async () => {
   const running = draw(["cancel"], [6]);
-  await userEvent.click(await screen.findByRole("button", { name: /Rewind/ }));
+  await userEvent.click((await screen.findAllByRole("button", { name: /Rewind/ }))[0]!);
   await waitFor(() => expect(running.asked).toHaveLength(2));
   expect(running.asked[1]).toEqual(["cancel", { id: RUN_ID }]);
 });
@@ -81,9 +108,10 @@ it("stops nothing where the branch is refused", async () => {
   const { asked, visited } = draw(["pause"], [6], () => {
     throw new Error("no worker has this corpus");
   });
-  await userEvent.click(await screen.findByRole("button", { name: /Rewind/ }));
+  await userEvent.click((await screen.findAllByRole("button", { name: /Rewind/ }))[0]!);
   await screen.findByText("no worker has this corpus");
   expect([asked, visited]).toEqual([[], []]);
+  await waitFor(() => expect(listDisabled()).toEqual([false, false]));
 });
 
 it("is absent where no checkpoint is from before the alarm", async () => {

@@ -4,6 +4,8 @@ import { Check, CircleAlert, CircleX, Rocket } from "lucide-react";
 import { useRouter } from "next/navigation";
 import { useFormContext } from "react-hook-form";
 import { useText } from "@/app/_i18n/text-provider";
+import { cn } from "@/app/_lib/cn";
+import { formatInteger, formatShare } from "@/app/_lib/format";
 import { formatIssueMessage } from "@/app/_lib/issue-text";
 import { useTRPC, type RunCheck } from "@/app/_lib/trpc";
 import { useDelayed } from "@/app/_lib/use-delayed";
@@ -90,6 +92,7 @@ export function LaunchPanel({
       <p className="mt-2 text-xs text-muted-foreground">
         <ProjectedTime config={checkedConfig} />
       </p>
+      {check.data?.baselines ? <KnownBaselines {...check.data.baselines} /> : null}
       <ProblemList problems={problems} onShowSetting={onShowSetting} />
       <ErrorState className="mt-3" title={t("Not launched")} error={launch.error} />
       <ul className="mt-3 min-h-12 space-y-1.5 text-xs" aria-label={t("What a worker must have")}>
@@ -123,6 +126,23 @@ export function LaunchPanel({
       ) : null}
       {canDryRun ? <DryRunPanel dryRun={dryRun} /> : null}
     </LaunchCard>
+  );
+}
+
+/** What a training run need not retrieve for nor answer by naive RAG, as the runs of `rl.ragRuns` hold it. */
+function KnownBaselines({ known, questions }: NonNullable<RunCheck["baselines"]>) {
+  const t = useText();
+  return (
+    <p className={cn("mt-2 text-xs", known < questions ? "text-warn" : "text-muted-foreground")}>
+      {t(
+        "Naive RAG from runs: they hold {known} of {questions} training questions ({share}); the others are retrieved for and answered in the run.",
+        {
+          known: formatInteger(known),
+          questions: formatInteger(questions),
+          share: questions === 0 ? "0%" : formatShare(known / questions),
+        },
+      )}
+    </p>
   );
 }
 

@@ -76,7 +76,7 @@ describe("the new run form", () => {
       ),
     ).toBeDefined();
     expect(parts.getByText("npm run s3 -- model fetch Qwen/Qwen2.5-3B-Instruct")).toBeDefined();
-    expect(parts.getAllByRole("button", { name: "Copy the command" })).toHaveLength(5);
+    expect(parts.getAllByRole("button", { name: "Copy the command" })).toHaveLength(7);
   });
 
   it("keeps what was changed until it is discarded", async () => {
@@ -149,6 +149,14 @@ describe("the new run form", () => {
     await waitFor(() => expect(button).toHaveProperty("disabled", false), { timeout: 5_000 });
     await user.click(button);
     expect(launched).toMatchObject([{ config: { kind: "serve", name: "Mine" } }]);
+  });
+
+  it("says what share of the training questions the runs of naive RAG hold", async () => {
+    const baselines = { known: 1200, questions: 4800 };
+    const { launch } = await draw("atlas-smollm2", {
+      "runs.check": () => ({ issues: [], requirements: [], memory: null, baselines }) as never,
+    });
+    await launch.findByText(/they hold 1,200 of 4,800 training questions \(25%\)/);
   });
 
   it("waits for a worker where none can run it", async () => {

@@ -9,6 +9,8 @@ const KIND_LABEL: Record<RunPart["kind"], string> = {
   questions: markText("question set"),
   model: markText("model"),
   corpus: markText("corpus"),
+  encoder: markText("encoder"),
+  retriever: markText("retriever"),
   generator: markText("generator"),
 };
 
