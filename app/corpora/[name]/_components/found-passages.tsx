@@ -1,7 +1,7 @@
 "use client";
 import { useText } from "@/app/_i18n/text-provider";
 import { Skeleton } from "@/app/_ui/states";
-import { documentsResultSchema } from "@/contracts/worker-protocol/tasks";
+import { documentsResultSchema } from "@/contracts/worker-protocol/search-results";
 import { Passage } from "./passage";
 
 /** What a worker found under an id. */
