@@ -162,9 +162,7 @@ describe("a model from the hub", { timeout: 120_000 }, () => {
     await chmod(file, 0o644);
     await expect(fetchTiny({ tokenFile: file })).rejects.toThrow(/chmod 600/);
     await chmod(file, 0o600);
-    // The files are given out: what is refused then is what they hold.
-    hub.files = { ...hub.files, "config.json": Buffer.from('{"model_type": "bert"}') };
-    await expect(fetchTiny({ tokenFile: file })).rejects.toThrow(/bert/);
+    await fetchTiny({ tokenFile: file });
     expect(hub.authorizations.at(-1)).toBe("Bearer hf_secret");
     expect(said.join("")).toContain("gated: its terms must have been accepted");
     expect(`${said.join("")} ${String(refused)}`).not.toMatch(/hf_/);
@@ -176,6 +174,7 @@ describe("a model from the hub", { timeout: 120_000 }, () => {
     await expect(fetchTiny()).rejects.toMatchObject({ code: "unauthorized" });
     expect(hub.authorizations.every((header) => header === undefined)).toBe(true);
     vi.stubEnv("S3_CREDENTIALS", `HF_TOKEN=${hub.endpoint}`);
+    // The files are given out: what is refused then is what they hold.
     hub.files = { ...hub.files, "config.json": Buffer.from('{"model_type": "bert"}') };
     await expect(fetchTiny()).rejects.toThrow(/bert/);
     expect(hub.authorizations.at(-1)).toBe("Bearer hf_variable");
