@@ -10,7 +10,7 @@ const MINUTE_MS = 60_000;
 /** Integration tests that need a database but neither a model nor an index. */
 const DB = [
   "server/**/*.integration.test.ts",
-  "cli/cli.integration.test.ts",
+  "cli/**/*.integration.test.ts",
   "e2e/recording/*.integration.test.ts",
 ];
 /** Integration tests of corpora, encoders and indexes: ONNX Runtime and FAISS, no model that writes. */
@@ -51,7 +51,11 @@ export default defineConfig({
         maxWorkers: 2,
       }),
       project("db", DB, { ...onServices, maxWorkers: 2 }),
-      project("retrieval", RETRIEVAL, { ...onServices, fileParallelism: false }),
+      project("retrieval", RETRIEVAL, {
+        testTimeout: onServices.testTimeout,
+        hookTimeout: onServices.hookTimeout,
+        fileParallelism: false,
+      }),
       project("engine", ["**/*.integration.test.ts"], {
         ...onServices,
         exclude: [...exclude, ...DB, ...RETRIEVAL],

@@ -6,7 +6,7 @@ import { pino } from "pino";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { retrieverSchema } from "@/contracts/run-config/retriever";
 import type { AppError } from "@/contracts/errors";
-import { queryResultSchema } from "@/contracts/worker-protocol/tasks";
+import { queryResultSchema } from "@/contracts/worker-protocol/search-results";
 import type { AgentOptions } from "@/gpu-workers/agent/agent";
 import { createDefaultStarters } from "@/gpu-workers/agent/default-services";
 import { AgentLog } from "@/gpu-workers/agent/log";

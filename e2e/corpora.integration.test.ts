@@ -5,9 +5,9 @@ import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import type { RetrieverConfig } from "@/contracts/run-config/retriever";
+import { documentsResultSchema } from "@/contracts/worker-protocol/search-results";
 import {
   corpusPreviewResultSchema,
-  documentsResultSchema,
   indexPlanResultSchema,
   removeCorpusResultSchema,
 } from "@/contracts/worker-protocol/tasks";

@@ -1,7 +1,7 @@
 /**
  * Runs every test and adds them up. Its last line is "N passed, N failed".
  *
- * Two stages run at once; a lane that is free begins the longest stage that waits, by what it took last, so that both
+ * Three stages run at once; a lane that is free begins the longest stage that waits, by what it took last, so that both
  * cores have work until the end. What a stage prints comes out in one piece when it has ended.
  *
  * usage: node scripts/test.mjs [--long] [--only stage,stage]
@@ -27,8 +27,13 @@ import { duration } from "./setup/progress.mjs";
 const REPORTS = join(SETUP_DIR, "reports");
 /** What each stage took when it last passed. */
 const SECONDS_FILE = join(SETUP_DIR, "test-seconds.json");
-/** Stages that run at once: most compute on one core. */
-const LANES = 2;
+/**
+ * Stages that run at once. Each computes on one core for about two thirds of its time, and waits for a process, a page
+ * or a disk in the rest.
+ */
+const LANES = 3;
+/** Threads of PyTorch that share two busy cores wait for each other most of the time. */
+const ONE_THREAD = { OMP_NUM_THREADS: "1" };
 const MINUTE_MS = 60_000;
 /** So many failed files of a stage are run once more, alone. More are no matter of a busy machine. */
 const REPEATED_FILES = 3;
@@ -165,7 +170,7 @@ function runStage({ command: [program = "", ...args], env, limitMs }) {
     // No terminal input: nothing may wait for a person.
     const child = spawn(program, args, {
       cwd: ROOT,
-      env: { ...process.env, FORCE_COLOR: process.stdout.isTTY ? "1" : "0", ...env },
+      env: { ...process.env, ...ONE_THREAD, FORCE_COLOR: process.stdout.isTTY ? "1" : "0", ...env },
       stdio: ["ignore", "pipe", "pipe"],
       detached: true,
     });

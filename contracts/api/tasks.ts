@@ -2,7 +2,8 @@ import { z } from "zod";
 import { wireErrorSchema } from "@/contracts/errors";
 import { corpusSourceSchema } from "@/contracts/run-config/corpus-source";
 import { generatorSchema } from "@/contracts/run-config/generator";
-import { MAX_QUERY_LENGTH, retrieverSchema } from "@/contracts/run-config/retriever";
+import { MAX_QUERY_LENGTH } from "@/contracts/run-config/query-length";
+import { retrieverSchema } from "@/contracts/run-config/retriever";
 
 const taskStateSchema = z.enum(["running", "succeeded", "failed", "cancelled"]);
 

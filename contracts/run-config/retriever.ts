@@ -1,9 +1,6 @@
 import { z } from "zod";
 import { defineSetting } from "./setting";
 
-/** The longest query of the playground, in characters. */
-export const MAX_QUERY_LENGTH = 2000;
-
 /** How documents are found. The kinds share their settings, so that a hybrid is described by those of its two sides. */
 
 const dense = {

@@ -3,7 +3,7 @@ import { randomUUID } from "node:crypto";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { retrieverSchema } from "@/contracts/run-config/retriever";
 import { AppError } from "@/contracts/errors";
-import { queryResultSchema } from "@/contracts/worker-protocol/tasks";
+import { queryResultSchema } from "@/contracts/worker-protocol/search-results";
 import { EngineClient } from "@/gpu-workers/llm/engine/client";
 import type { Retriever } from "@/gpu-workers/retrieval/retriever";
 import type { ServiceStarters } from "./services";

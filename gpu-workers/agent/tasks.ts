@@ -3,15 +3,17 @@ import { join } from "node:path";
 import { AppError, parseOrThrow, toWireError } from "@/contracts/errors";
 import { retrieverSchema } from "@/contracts/run-config/retriever";
 import {
-  corpusPreviewResultSchema,
   documentsResultSchema,
+  queryResultSchema,
+  type QueryResult,
+} from "@/contracts/worker-protocol/search-results";
+import {
+  corpusPreviewResultSchema,
   dryRunResultSchema,
   indexPlanResultSchema,
   playResultSchema,
-  queryResultSchema,
   removeCorpusResultSchema,
   turnGainsResultSchema,
-  type QueryResult,
   type TaskRequest,
 } from "@/contracts/worker-protocol/tasks";
 import { CorpusFile } from "@/gpu-workers/corpora/file/corpus-file";

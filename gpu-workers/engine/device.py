@@ -46,6 +46,12 @@ def count_physical_cores() -> int:
     return max(1, len(cores))
 
 
+def count_threads() -> int:
+    """Threads of one operation: OMP_NUM_THREADS where it is a number, else the physical cores."""
+    wanted = os.environ.get("OMP_NUM_THREADS", "")
+    return int(wanted) if wanted.isdecimal() and int(wanted) > 0 else count_physical_cores()
+
+
 def has_cpu_bf16() -> bool:
     """Whether the CPU has avx512_bf16 or AMX.
 
@@ -82,7 +88,7 @@ def choose_device(
             if torch.backends.mps.is_available()
             else "cpu"
         )
-    threads = threads or count_physical_cores()
+    threads = threads or count_threads()
     torch.set_num_threads(threads)
     if kind == "cuda":
         bf16 = torch.cuda.is_bf16_supported(including_emulation=False)

@@ -26,7 +26,9 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=0, help="0: any free port")
     parser.add_argument("--device", choices=["cpu", "cuda", "mps"])
     parser.add_argument("--dtype", choices=["float32", "bfloat16", "float16"])
-    parser.add_argument("--threads", type=int, help="default: every physical core")
+    parser.add_argument(
+        "--threads", type=int, help="default: OMP_NUM_THREADS, else every physical core"
+    )
     parser.add_argument(
         "--devices",
         type=int,

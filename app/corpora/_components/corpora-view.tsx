@@ -1,6 +1,7 @@
 "use client";
 import { useQuery } from "@tanstack/react-query";
 import { Upload } from "lucide-react";
+import dynamic from "next/dynamic";
 import Link from "next/link";
 import { useState } from "react";
 import { markText } from "@/app/_i18n/format-text";
@@ -14,7 +15,11 @@ import { Button } from "@/app/_ui/button";
 import { Card, CardHeader } from "@/app/_ui/card";
 import { RunStateBadge } from "@/app/_ui/run-state";
 import { EmptyState, QueryErrorState, Skeleton } from "@/app/_ui/states";
-import { ImportDialog } from "./import-dialog";
+
+/** Loaded once it is opened: it knows every form of a corpus and what an index of it costs. */
+const ImportDialog = dynamic(() => import("./import-dialog").then((m) => m.ImportDialog), {
+  ssr: false,
+});
 
 const HEADS = [
   markText("Name"),
@@ -58,7 +63,7 @@ export function CorporaView() {
           <CorporaTable rows={query.data} />
         )}
       </div>
-      <ImportDialog open={importing} onOpenChange={setImporting} />
+      {importing ? <ImportDialog open onOpenChange={setImporting} /> : null}
     </>
   );
 }

@@ -6,7 +6,7 @@ import { formatInteger, formatSeconds } from "@/app/_lib/format";
 import { Button } from "@/app/_ui/button";
 import { Progress } from "@/app/_ui/progress";
 import { SkeletonList } from "@/app/_ui/states";
-import type { QueryResult } from "@/contracts/worker-protocol/tasks";
+import type { QueryResult } from "@/contracts/worker-protocol/search-results";
 import { GLOSSARY } from "@/core/glossary/glossary";
 import { getColumnLetter } from "./overlap";
 

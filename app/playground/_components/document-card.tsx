@@ -4,7 +4,7 @@ import { useText } from "@/app/_i18n/text-provider";
 import { cn } from "@/app/_lib/cn";
 import { formatNumber } from "@/app/_lib/format";
 import { Badge } from "@/app/_ui/badge";
-import type { QueryResult } from "@/contracts/worker-protocol/tasks";
+import type { QueryResult } from "@/contracts/worker-protocol/search-results";
 import type { TextPart } from "@/app/_episode/highlight";
 import { Marked } from "@/app/_episode/marked";
 import { GLOSSARY } from "@/core/glossary/glossary";

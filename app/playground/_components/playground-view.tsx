@@ -3,23 +3,23 @@ import { BarChart3 } from "lucide-react";
 import Link from "next/link";
 import { useCallback, useMemo, useState } from "react";
 import { useText } from "@/app/_i18n/text-provider";
-import {
-  buildPlaygroundHref,
-  DEPTHS,
-  MAX_COLUMNS,
-  readPlaygroundParams,
-  writePlaygroundParams,
-  type PlaygroundState,
-} from "@/app/_lib/playground-link";
+import type { PlaygroundState } from "@/app/_lib/playground-link";
 import { useQueryParams } from "@/app/_lib/use-params";
 import { Button } from "@/app/_ui/button";
 import { CopyButton } from "@/app/_ui/copy-button";
 import { Select } from "@/app/_ui/field";
-import { MAX_QUERY_LENGTH } from "@/contracts/run-config/retriever";
+import { MAX_QUERY_LENGTH } from "@/contracts/run-config/query-length";
 import { Columns } from "./columns";
 import { EpisodeNote } from "./episode-note";
 import { useQueryHistory } from "./history";
 import { HistoryMenu } from "./history-menu";
+import {
+  buildAddress,
+  DEPTHS,
+  MAX_COLUMNS,
+  readPlaygroundParams,
+  writePlaygroundParams,
+} from "./playground-address";
 import { QueryBar } from "./query-bar";
 import { AddRetriever, CorpusSelect, WorkerSelect } from "./search-controls";
 
@@ -43,7 +43,7 @@ export function PlaygroundView() {
     if (next.query !== "")
       history.add({
         query: next.query.slice(0, MAX_QUERY_LENGTH),
-        href: buildPlaygroundHref(next),
+        href: buildAddress(next),
         at: Date.now(),
       });
   };
@@ -105,7 +105,7 @@ function PermalinkButton({ state }: { state: PlaygroundState }) {
     <CopyButton
       size="sm"
       variant="ghost"
-      text={`${origin}${buildPlaygroundHref(state)}`}
+      text={`${origin}${buildAddress(state)}`}
       label={t("Copy link")}
     />
   );

@@ -2,21 +2,19 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { createText } from "@/app/_i18n/format-text";
 import {
-  DEFAULT_STATE,
-  readPlaygroundParams,
   buildPlaygroundHref,
   buildTurnHref,
   type PlaygroundState,
 } from "@/app/_lib/playground-link";
-import { compactRetriever, RETRIEVER_PRESETS, formatRetriever } from "@/app/_lib/retriever";
-import {
-  MAX_QUERY_LENGTH,
-  retrieverSchema as retrieverSchema,
-} from "@/contracts/run-config/retriever";
+import { formatRetriever } from "@/app/_lib/retriever";
+import { compactRetriever, RETRIEVER_PRESETS } from "@/app/_lib/retriever-presets";
+import { MAX_QUERY_LENGTH } from "@/contracts/run-config/query-length";
+import { retrieverSchema } from "@/contracts/run-config/retriever";
 import type { RunConfig } from "@/contracts/run-config/run-config";
 import { collectTerms, splitHighlights, stemWord } from "@/app/_episode/highlight";
 import { addEntry } from "./history";
 import { findOverlaps } from "./overlap";
+import { buildAddress, DEFAULT_STATE, readPlaygroundParams } from "./playground-address";
 
 const t = createText("en", {});
 
@@ -93,8 +91,10 @@ describe("the address", () => {
       worker: id,
       episode: id,
     };
-    expect(read(buildPlaygroundHref(state))).toEqual({ state, problem: null });
-    expect(buildPlaygroundHref(state)).not.toContain("efSearch");
+    for (const href of [buildPlaygroundHref(state), buildAddress(state)])
+      expect(read(href)).toEqual({ state, problem: null });
+    expect(buildAddress(state)).not.toContain("efSearch");
+    expect(buildAddress(DEFAULT_STATE)).toBe("/playground");
   });
 
   it("round-trips any query and any preset", () => {

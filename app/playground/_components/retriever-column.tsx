@@ -1,4 +1,5 @@
 "use client";
+import dynamic from "next/dynamic";
 import { useEffect, useState } from "react";
 import { useText } from "@/app/_i18n/text-provider";
 import type { PlaygroundState } from "@/app/_lib/playground-link";
@@ -11,8 +12,12 @@ import { ColumnTitle, SearchTimes, SearchWaiting } from "./column-parts";
 import { DocumentCard } from "./document-card";
 import type { TextPart } from "@/app/_episode/highlight";
 import { getColumnLetter, type OtherRank } from "./overlap";
-import { RetrieverDialog } from "./retriever-dialog";
 import { useRetrieverSearch } from "./use-retriever-search";
+
+/** Loaded once it is opened: it knows every setting of a retriever. */
+const RetrieverDialog = dynamic(() => import("./retriever-dialog").then((m) => m.RetrieverDialog), {
+  ssr: false,
+});
 
 interface RetrieverColumnProps {
   place: number;

@@ -2,13 +2,14 @@
 import { useQuery } from "@tanstack/react-query";
 import { Plus } from "lucide-react";
 import { useText } from "@/app/_i18n/text-provider";
-import { MAX_COLUMNS, type PlaygroundState } from "@/app/_lib/playground-link";
-import { RETRIEVER_PRESETS } from "@/app/_lib/retriever";
+import type { PlaygroundState } from "@/app/_lib/playground-link";
+import { RETRIEVER_PRESETS } from "@/app/_lib/retriever-presets";
 import { useTRPC } from "@/app/_lib/trpc";
 import { Button } from "@/app/_ui/button";
 import { Select } from "@/app/_ui/field";
 import { Menu, MenuContent, MenuItem, MenuTrigger } from "@/app/_ui/menu";
 import { searchesLocally } from "@/contracts/run-config/retriever";
+import { MAX_COLUMNS } from "./playground-address";
 
 type CorpusSelectProps = { corpus: string; onChange: (corpus: string) => void };
 

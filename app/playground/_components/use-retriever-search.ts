@@ -4,7 +4,7 @@ import { useText } from "@/app/_i18n/text-provider";
 import type { PlaygroundState } from "@/app/_lib/playground-link";
 import { useTask } from "@/app/_lib/use-task";
 import type { RetrieverConfig } from "@/contracts/run-config/retriever";
-import { queryResultSchema } from "@/contracts/worker-protocol/tasks";
+import { queryResultSchema } from "@/contracts/worker-protocol/search-results";
 
 /**
  * One retriever's search on a worker. It starts by itself whenever the query or a setting changes, and when `searchCount`

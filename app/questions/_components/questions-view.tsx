@@ -1,6 +1,7 @@
 "use client";
 import { useQuery } from "@tanstack/react-query";
 import { Upload } from "lucide-react";
+import dynamic from "next/dynamic";
 import { useState } from "react";
 import { useText } from "@/app/_i18n/text-provider";
 import { cn } from "@/app/_lib/cn";
@@ -12,8 +13,12 @@ import { Badge } from "@/app/_ui/badge";
 import { Button } from "@/app/_ui/button";
 import { Card } from "@/app/_ui/card";
 import { EmptyState, QueryErrorState, Skeleton } from "@/app/_ui/states";
-import { ImportDialog } from "./import-dialog";
 import { SetPreview } from "./set-preview";
+
+/** Loaded once it is opened: it reads every form of a question file. */
+const ImportDialog = dynamic(() => import("./import-dialog").then((m) => m.ImportDialog), {
+  ssr: false,
+});
 
 /** Question sets: those that came with the installation, and one's own. */
 export function QuestionsView() {
@@ -93,14 +98,16 @@ export function QuestionsView() {
           </div>
         )}
       </div>
-      <ImportDialog
-        open={importing}
-        onClose={() => setImporting(false)}
-        onImported={(name) => {
-          setImporting(false);
-          setParams({ set: name, q: null });
-        }}
-      />
+      {importing ? (
+        <ImportDialog
+          open
+          onClose={() => setImporting(false)}
+          onImported={(name) => {
+            setImporting(false);
+            setParams({ set: name, q: null });
+          }}
+        />
+      ) : null}
     </>
   );
 }

@@ -96,24 +96,22 @@ describe("a model from the hub", { timeout: 120_000 }, () => {
     await expect(fetchTiny()).rejects.toMatchObject({ code: "conflict" });
   });
 
-  it("goes on where the transfer broke off, by a later command", async () => {
+  it("goes on where the transfer broke off, by later commands, and at the commit where the revision is then: what is the same in both is kept", async () => {
+    const weights = `/${ID}/resolve/${hub.commit}/model.safetensors`;
+    const sizeOfPart = async () => (await stat(join(FOLDER, "model.safetensors.part"))).size;
     hub.cutAfter = 10_000;
     await expect(fetchTiny()).rejects.toThrow(/breaks off again and again/);
-    expect((await stat(join(FOLDER, "model.safetensors.part"))).size).toBe(10_000);
+    expect(await sizeOfPart()).toBe(10_000);
     expect(await listModels()).toEqual([".fetching"]);
+    hub.cutAfter = 5_000;
     hub.requests.length = 0;
-    await fetchTiny();
+    await expect(fetchTiny()).rejects.toThrow(/breaks off/);
     expect(hub.requests.slice(1)).toEqual([
-      `/${ID}/resolve/${hub.commit}/model.safetensors bytes=10000-`,
+      `${weights} bytes=10000-`,
       "/cdn/model.safetensors bytes=10000-",
     ]);
     expect(said.join("")).toMatch(/of it still to come/);
-    expect(existsSync(modelDir(NAME))).toBe(true);
-  });
-
-  it("is fetched at the commit where the revision is now; what is the same in both is kept", async () => {
-    hub.cutAfter = 10_000;
-    await expect(fetchTiny()).rejects.toThrow(/breaks off/);
+    expect(await sizeOfPart()).toBe(15_000);
     const before = hub.commit;
     hub.commit = "b".repeat(40);
     const { "README.md": _card, "generation_config.json": _left, ...rest } = hub.files;
@@ -123,8 +121,11 @@ describe("a model from the hub", { timeout: 120_000 }, () => {
     expect(said.join("")).toContain(`an interrupted download was of ${before}; main has moved`);
     expect(hub.requests.filter((path) => path.startsWith("/cdn/"))).toEqual([
       "/cdn/notes.txt",
-      "/cdn/model.safetensors bytes=10000-",
+      "/cdn/model.safetensors bytes=15000-",
     ]);
+    expect(await readFile(join(modelDir(NAME), "model.safetensors"))).toEqual(
+      saved["model.safetensors"],
+    );
     expect(existsSync(join(modelDir(NAME), "generation_config.json"))).toBe(false);
     // The commit that was there before is gone.
     await expect(fetchTiny({ revision: before, name: "older" })).rejects.toMatchObject({

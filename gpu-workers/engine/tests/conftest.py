@@ -29,6 +29,9 @@ needs_smollm2 = pytest.mark.skipif(
 LORA = {"rank": 4, "alpha": 8, "firstLayer": 1}
 
 make_torch_deterministic()
+# On matrices this small a second thread costs more than it computes.
+THREADS = 1
+torch.set_num_threads(THREADS)
 
 
 # Frozen bases in float32 by folder: loading one takes longer than most tests.
@@ -87,7 +90,7 @@ def tiny(tmp_path_factory) -> Path:
 
 def make_engine() -> Engine:
     """An engine on the CPU in float32 whose frozen bases are loaded once for all tests."""
-    engine = Engine(choose_device("cpu", "float32"))
+    engine = Engine(choose_device("cpu", "float32", THREADS))
     engine.bases = BASES
     return engine
 

@@ -50,6 +50,8 @@ const makeTiny = (preset: string, changes: Partial<TrainConfig["rl"]> = {}): Tra
   });
 };
 
+const NO_EVALUATION = { every: 0, questions: 0 };
+
 type Generated = Extract<EpisodeStep, { kind: "generate" }>;
 const listGenerated = (steps: readonly EpisodeStep[]): Generated[] =>
   steps.filter((step) => step.kind === "generate");
@@ -141,7 +143,11 @@ describe.skipIf(!canTrainHere)("baselines that are trained, on the real engine",
   });
 
   it("a run that resumes ends with the same weights and the same episodes", async () => {
-    const resumed = contextOf("search-r1-again", searchR1, { resume: whole.checkpoints[1]! });
+    const resumed = contextOf(
+      "search-r1-again",
+      { ...searchR1, evaluation: NO_EVALUATION },
+      { resume: whole.checkpoints[1]! },
+    );
     await executors.train(resumed);
     expect((await readHashes(resumed)).at(-1)).toBe((await readHashes(whole)).at(-1));
     const listEpisodes = (context: MemoryContext) =>
@@ -180,7 +186,7 @@ describe.skipIf(!canTrainHere)("baselines that are trained, on the real engine",
       steps: 1,
       klIn: "reward",
     });
-    const context = contextOf("r1", config);
+    const context = contextOf("r1", { ...config, evaluation: NO_EVALUATION });
     await executors.train(context);
     expect(context.preflightItems.map(({ name }) => name)).toEqual(["engine", "questions"]);
     const records = context.records().filter(({ phase }) => phase === "train");

@@ -17,6 +17,7 @@ const ppo = (over: { rl?: object; reward?: object; generator?: object }): TrainC
   trainConfigSchema.parse({
     ...smallTrainingConfig,
     coldStart: { ...smallTrainingConfig.coldStart, demonstrations: 0 },
+    evaluation: { every: 0, questions: 0 },
     reward: { ...smallTrainingConfig.reward, ...over.reward },
     rl: {
       ...smallTrainingConfig.rl,
@@ -71,7 +72,10 @@ describe.skipIf(!canTrainHere)("faults of a training run", () => {
       value.createModel = async (...args) => spoiled(await createModel(...args));
       return handle;
     };
-    const config = ppo({ reward: { weights: { gbr: 1, length: 10 } }, rl: { steps: 8 } });
+    const config = ppo({
+      reward: { weights: { gbr: 1, length: 10 } },
+      rl: { steps: 8, questionsPerStep: 2 },
+    });
     const run = new MemoryContext({
       config,
       services: Object.assign(Object.create(services) as LocalServices, {
@@ -163,6 +167,7 @@ describe.skipIf(!canTrainHere)("faults of a training run", () => {
     const context = contextOf("stumbling", {
       ...smallTrainingConfig,
       coldStart: { ...smallTrainingConfig.coldStart, demonstrations: 0 },
+      evaluation: { every: 0, questions: 0 },
       rl: { ...smallTrainingConfig.rl, steps: 50 },
       generator: { ...smallTrainingConfig.generator, endpoint },
     });

@@ -9,13 +9,15 @@ import {
 } from "@/contracts/api/tasks";
 import { AppError, parseOrThrow, toWireError, type WireError } from "@/contracts/errors";
 import {
-  corpusPreviewResultSchema,
   documentsResultSchema,
+  queryResultSchema,
+} from "@/contracts/worker-protocol/search-results";
+import {
+  corpusPreviewResultSchema,
   dryRunResultSchema,
   indexPlanResultSchema,
   playProgressSchema,
   playResultSchema,
-  queryResultSchema,
   removeCorpusResultSchema,
   turnGainsResultSchema,
 } from "@/contracts/worker-protocol/tasks";

@@ -1,4 +1,5 @@
 "use client";
+import dynamic from "next/dynamic";
 import { useState } from "react";
 import { useText } from "@/app/_i18n/text-provider";
 import { useTask } from "@/app/_lib/use-task";
@@ -7,7 +8,12 @@ import { Button } from "@/app/_ui/button";
 import { Card, CardHeader } from "@/app/_ui/card";
 import { Input } from "@/app/_ui/field";
 import { ErrorState, Skeleton } from "@/app/_ui/states";
-import { documentsResultSchema } from "@/contracts/worker-protocol/tasks";
+import { Passage } from "./passage";
+
+/** Loaded with the first answer: it reads what a worker's task answers. */
+const FoundPassages = dynamic(() => import("./found-passages").then((m) => m.FoundPassages), {
+  ssr: false,
+});
 
 type Sample = CorpusDetail["samples"][number];
 
@@ -25,10 +31,6 @@ export function Samples({
   const [typed, setTyped] = useState("");
   const [searchedId, setSearchedId] = useState<string | null>(null);
   const { task, start, clear, running, error } = useTask();
-  const found =
-    task?.state === "succeeded"
-      ? documentsResultSchema.safeParse(task.result).data?.documents
-      : undefined;
   const failure = error ?? task?.error ?? null;
   const find = (): void => {
     const id = typed.trim();
@@ -76,31 +78,12 @@ export function Samples({
           )
         ) : failure ? (
           <ErrorState className="m-4" title={t("The passage could not be read")} error={failure} />
-        ) : found === undefined ? (
-          <Skeleton className="m-4 h-16" />
-        ) : found.length === 0 ? (
-          <p className="px-4 pb-3 text-xs" role="status">
-            {t("The corpus has no passage with the id “{id}”. Clear the field to see samples.", {
-              id: searchedId,
-            })}
-          </p>
+        ) : task?.state === "succeeded" ? (
+          <FoundPassages result={task.result} id={searchedId} />
         ) : (
-          found.map((passage) => <Passage key={passage.id} passage={passage} />)
+          <Skeleton className="m-4 h-16" />
         )}
       </div>
     </Card>
-  );
-}
-
-function Passage({ passage }: { passage: Sample }) {
-  const t = useText();
-  return (
-    <article className="border-t px-4 py-2.5" data-passage={passage.id}>
-      <p className="flex flex-wrap items-baseline gap-x-2">
-        <span className="font-medium break-words">{passage.title || t("Untitled")}</span>
-        <code className="font-mono text-2xs break-all text-muted-foreground">{passage.id}</code>
-      </p>
-      <p className="mt-0.5 line-clamp-6 text-xs break-words whitespace-pre-wrap">{passage.text}</p>
-    </article>
   );
 }

@@ -3,7 +3,7 @@ import { skipToken, useQuery } from "@tanstack/react-query";
 import { Plus } from "lucide-react";
 import { useId, useState } from "react";
 import { useText } from "@/app/_i18n/text-provider";
-import { MAX_ANSWERERS, type Answerer } from "@/app/_lib/ask-link";
+import type { Answerer } from "@/app/_lib/ask-link";
 import { formatWords } from "@/app/_lib/format";
 import { useTRPC } from "@/app/_lib/trpc";
 import { Button } from "@/app/_ui/button";
@@ -12,6 +12,7 @@ import { LabelledField, Select } from "@/app/_ui/field";
 import { Menu, MenuContent, MenuItem, MenuTrigger } from "@/app/_ui/menu";
 import { methodNameSchema } from "@/contracts/records/episode";
 import { formatMethod } from "./answerer-texts";
+import { MAX_ANSWERERS } from "./ask-address";
 
 type AddAnswererProps = { disabled: boolean; onAdd: (answerer: Answerer) => void };
 

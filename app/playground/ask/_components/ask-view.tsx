@@ -1,14 +1,14 @@
 "use client";
 import { useState } from "react";
 import { useText } from "@/app/_i18n/text-provider";
-import { buildAskHref, MAX_ANSWERERS, readAskParams, writeAskParams } from "@/app/_lib/ask-link";
-import type { AskState } from "@/app/_lib/ask-link";
+import { buildAskHref, writeAskParams, type AskState } from "@/app/_lib/ask-link";
 import { cn } from "@/app/_lib/cn";
 import { useQueryParams } from "@/app/_lib/use-params";
 import { CopyButton } from "@/app/_ui/copy-button";
 import { CorpusSelect } from "../../_components/search-controls";
 import { AddAnswerer } from "./add-answerer";
 import { AnswererColumn, type Asked } from "./answerer-column";
+import { MAX_ANSWERERS, readAskParams } from "./ask-address";
 import { QuestionForm } from "./question-form";
 
 const COLUMNS = [

@@ -3,7 +3,7 @@ import { useState } from "react";
 import { useText } from "@/app/_i18n/text-provider";
 import { Button } from "@/app/_ui/button";
 import { Input } from "@/app/_ui/field";
-import { MAX_QUERY_LENGTH } from "@/contracts/run-config/retriever";
+import { MAX_QUERY_LENGTH } from "@/contracts/run-config/query-length";
 
 interface QuestionFormProps {
   question: string;

@@ -1,5 +1,6 @@
 "use client";
 import { keepPreviousData, useQuery } from "@tanstack/react-query";
+import dynamic from "next/dynamic";
 import Link from "next/link";
 import { useEffect, useMemo, type ReactNode } from "react";
 import { buildLedger } from "@/app/_episode/ledger";
@@ -17,11 +18,13 @@ import type { RunConfig } from "@/contracts/run-config/run-config";
 import { EpisodeFacts, EpisodeNavigation, GroupSamples } from "./episode-head";
 import { EpisodeComments, EpisodeLabels } from "./episode-notes";
 import { Outcome } from "./outcome";
-import { RawSteps } from "./raw-steps";
 import { SameQuestion } from "./same-question";
 import { useTurnGains } from "./turn-gains";
 import { useNeighbours } from "./use-neighbours";
-import { WhatIfView } from "./what-if-view";
+
+// Views that few open: they know what a worker's tasks take and answer.
+const RawSteps = dynamic(() => import("./raw-steps").then((m) => m.RawSteps));
+const WhatIfView = dynamic(() => import("./what-if-view").then((m) => m.WhatIfView));
 
 const VIEWS = {
   ledger: markText("Turn by turn"),

@@ -4,7 +4,8 @@ import { useId } from "react";
 import type { Ledger } from "@/app/_episode/ledger";
 import { markText } from "@/app/_i18n/format-text";
 import { useText } from "@/app/_i18n/text-provider";
-import { formatRetriever, RETRIEVER_PRESETS } from "@/app/_lib/retriever";
+import { formatRetriever } from "@/app/_lib/retriever";
+import { RETRIEVER_PRESETS } from "@/app/_lib/retriever-presets";
 import { useTRPC } from "@/app/_lib/trpc";
 import { LabelledField, Select, Textarea } from "@/app/_ui/field";
 import {

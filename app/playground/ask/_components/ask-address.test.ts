@@ -1,5 +1,6 @@
 import { expect, it } from "vitest";
-import { buildAskHref, readAskParams, type AskState } from "./ask-link";
+import { buildAskHref, type AskState } from "@/app/_lib/ask-link";
+import { readAskParams } from "./ask-address";
 
 const read = (href: string): AskState => readAskParams(new URL(href, "http://x").searchParams);
 const run = "0b0e7a4e-3c1c-4a6e-9e0e-0d6f1f3f1a2b";
