@@ -79,6 +79,7 @@ const loraTraining = (model: string) => ({
   ...wikipediaTraining,
   models: [model],
   sampler: true,
+  vllmGpus: 1,
   preflight: ["retriever", "engine", "sampler", "generator", "judge", "questions"],
 });
 
