@@ -81,7 +81,7 @@ export class VllmSampler {
       await this.writeWeights(folder, hash, signal);
       if (kind === "full") {
         this.loaded = null;
-        await Promise.allSettled(before?.running ?? []);
+        if (before) await Promise.allSettled(before.running);
       }
       await this.loadEverywhere(name, folder, signal);
     } catch (error) {
