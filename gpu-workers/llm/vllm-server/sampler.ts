@@ -11,6 +11,7 @@ import type { SampleSequence, Sampled } from "@/contracts/engine/dialect";
 import { AppError } from "@/contracts/errors";
 import type { CallOptions, EngineModel } from "@/gpu-workers/llm/engine/client";
 import type { Tokenizer } from "@/gpu-workers/llm/model-files/tokenizer";
+import { runAllOrNone } from "@/lib/all-or-none";
 import { BASE_MODEL_NAME, type VllmClient } from "./client";
 import type { SampledWeights } from "./launch-options";
 import { VllmReplicas } from "./replicas";
@@ -196,15 +197,10 @@ export class VllmSampler {
         "vLLM's guided decoding forces no tokens and gives no log-probabilities over the allowed ones, so it is not the policy that is trained. Set search.decoding to free, or searcher.sampler to engine.",
       );
     // One failure cancels the other requests: a step is sampled whole or not at all.
-    const stop = new AbortController();
-    const both = AbortSignal.any([signal, stop.signal]);
     const model = adapter ? name : BASE_MODEL_NAME;
-    const asked = sequences.map((sequence) => this.completeSequence(model, sequence, both));
-    const results = await Promise.all(asked).catch(async (error: unknown) => {
-      stop.abort();
-      await Promise.allSettled(asked);
-      throw error;
-    });
+    const results = await runAllOrNone(signal, (own) =>
+      sequences.map((sequence) => this.completeSequence(model, sequence, own)),
+    );
     const promptTokens = sequences.reduce((sum, { ids }) => sum + ids.length, 0);
     const sampledTokens = results.flat().reduce((sum, { ids }) => sum + ids.length, 0);
     // vLLM reports neither its use of the prefix cache nor the times of prefill and decoding.
