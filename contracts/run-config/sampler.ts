@@ -46,7 +46,7 @@ export const samplerFields = {
     1,
     "vLLM's tensor-parallel size",
     "GPUs that each replica is spread over.",
-    { paper: "1", advanced: true },
+    { advanced: true },
   ),
   activationCheckpointing: defineSetting(
     z.boolean().default(false),
