@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from "node:fs/promises";
+import { cp, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -214,6 +214,38 @@ describe.skipIf(problem !== null)("a real vLLM", () => {
         await sampler.close();
         await expect(score(name(2))).rejects.toMatchObject({ code: "sampler-unavailable" });
         expect((await score(BASE_MODEL_NAME)).length).toBe(ids.length - 1);
+      },
+      5 * MINUTES,
+    );
+
+    it(
+      "is not believed to sample with the engine's weights where it was given others",
+      async () => {
+        const { id, info } = policy.model;
+        const old = join(folder, "old");
+        await policy.model.export(old);
+        const hash = await learn();
+        const stale = new VllmSampler({
+          clients,
+          tokenizer: policy.tokenizer,
+          directory: join(folder, "stale"),
+          kind: "adapter",
+          tensorParallelSize: 1,
+          dtype: "float32",
+          model: {
+            id: `stale-${id}`,
+            info,
+            forward: (...args) => policy.model.forward(...args),
+            export: async (path) => {
+              await cp(old, path, { recursive: true });
+              return { hash, files: [] };
+            },
+          },
+        });
+        await expect(stale.useWeights(hash, signal)).rejects.toMatchObject({
+          code: "sampler-unavailable",
+          message: expect.stringContaining("does not compute with the weights") as string,
+        });
       },
       5 * MINUTES,
     );

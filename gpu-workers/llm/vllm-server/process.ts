@@ -77,7 +77,14 @@ export class VllmProcess {
       process.execPath,
       [GUARD, ...command, ...launch.args, "--host", "127.0.0.1", "--port", String(port)],
       {
-        env: { ...process.env, ...launch.env, VLLM_API_KEY: secret, PYTHONUNBUFFERED: "1" },
+        env: {
+          // Nothing is reported to others, unless the worker's environment says so.
+          VLLM_NO_USAGE_STATS: "1",
+          ...process.env,
+          ...launch.env,
+          VLLM_API_KEY: secret,
+          PYTHONUNBUFFERED: "1",
+        },
         stdio: ["pipe", "pipe", "pipe", "ipc"],
       },
     );

@@ -69,7 +69,7 @@ export class VllmSampler {
    *
    * @param hash of these weights
    * @throws AppError "internal" where the weights changed meanwhile, "sampler-unavailable" where a server fails or does not
-   * compute with them. Nothing can be sampled then before another call succeeds.
+   * compute with them. With whole weights nothing can be sampled then before another call succeeds.
    */
   async useWeights(hash: string, signal: AbortSignal): Promise<Sampler> {
     if (this.loaded?.hash === hash) return this.loaded.sampler;
