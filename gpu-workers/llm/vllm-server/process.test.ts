@@ -101,6 +101,9 @@ describe("the server's process", () => {
 
   it("that does not come up says why; one that is not installed says what to do", async () => {
     await expect(start({ model: "broken" })).rejects.toThrow("ValueError: no model folder");
+    await expect(start({ model: "noisy" })).rejects.toThrow(
+      /ended with code 1\.\n.*ValueError: no model folder\n\.\.\.\nline 21\n[^]*RuntimeError: see/,
+    );
     await expect(start({}, { command: ["no-such-vllm"] })).rejects.toThrow("S3_VLLM");
   });
 });
