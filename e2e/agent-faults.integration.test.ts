@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { AppError } from "@/contracts/errors";
+import { readSamplerPlacement } from "@/contracts/run-config/sampler";
 import { NO_SERVICES, TestAgents, waitForAbort } from "@/gpu-workers/agent/testing/harness";
 import type { StartedService } from "@/gpu-workers/agent/shared-service";
 import type { Executor } from "@/gpu-workers/jobs/run-context";
@@ -24,9 +25,9 @@ afterEach(async () => {
 });
 
 /** A sampler that is up and samples nothing. */
-const startSampler = (): Promise<StartedService<VllmClient>> =>
+const startSampler = (): Promise<StartedService<readonly VllmClient[]>> =>
   Promise.resolve({
-    value: {} as VllmClient,
+    value: [],
     address: null,
     stop: () => Promise.resolve(),
     ended: new Promise(() => undefined),
@@ -56,7 +57,13 @@ describe("a run", () => {
   it("that samples with vLLM keeps its lease", async () => {
     const runId = await launch(async (context) => {
       await context.services.acquireSampler(
-        { model: "m", rank: 16, memoryShare: 0.3 },
+        {
+          model: "m",
+          weights: { kind: "adapter", rank: 16 },
+          memoryShare: 0.3,
+          dtype: "float32",
+          placement: readSamplerPlacement({}),
+        },
         context.signal,
       );
       await context.markRunning();

@@ -19,6 +19,9 @@ export const VENV_DIR = resolve(ROOT, process.env.S3_VENV ?? ".venv");
 /** The project's own Python. */
 export const PYTHON = resolve(VENV_DIR, "bin", "python");
 
+/** vLLM's build for the CPU, for tests (`npm run setup:vllm`). */
+export const VLLM_DIR = resolve(SETUP_DIR, "vllm");
+
 /** Locks of the processes that serve this checkout's build of the page. */
 export const SERVING_DIR = resolve(ROOT, ".next", "serving");
 

@@ -1,7 +1,7 @@
 /**
  * Brings everything that `npm start` and `npm test` need. Plain Node: it runs before any package is there.
  *
- * usage: node scripts/setup.mjs [--test | --dev] [--only id,id]
+ * usage: node scripts/setup.mjs [--test | --dev | --vllm] [--only id,id]
  */
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -11,6 +11,7 @@ import { LOGS_DIR, SETUP_DIR } from "../lib/paths.mjs";
 import { duration, makeUi } from "./setup/progress.mjs";
 import { runSteps } from "./setup/step.mjs";
 import { stepsFor } from "./setup/steps.mjs";
+import { vllmStep } from "./setup/vllm.mjs";
 
 /** Two set-ups at once would spoil each other's work: the second waits. */
 async function waitForLock() {
@@ -24,7 +25,12 @@ async function waitForLock() {
 }
 
 const { values } = parseArgs({
-  options: { test: { type: "boolean" }, dev: { type: "boolean" }, only: { type: "string" } },
+  options: {
+    test: { type: "boolean" },
+    dev: { type: "boolean" },
+    vllm: { type: "boolean" },
+    only: { type: "string" },
+  },
 });
 const isDevelopment = values.dev === true || process.env.npm_lifecycle_event === "predev";
 const only = values.only?.split(",");
@@ -39,9 +45,10 @@ for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) {
     process.exit(130);
   });
 }
-const steps = stepsFor({ forTests: values.test === true, forDevelopment: isDevelopment }).filter(
-  (step) => !only || only.includes(step.id),
-);
+const wanted = values.vllm
+  ? [vllmStep]
+  : stepsFor({ forTests: values.test === true, forDevelopment: isDevelopment });
+const steps = wanted.filter((step) => !only || only.includes(step.id));
 const isReady = await runSteps(steps, { logsDir: LOGS_DIR, ui: makeUi(process.stdout) });
 lock.release();
 if (isReady) console.log(`Everything is set up (${duration(Date.now() - started)}).`);

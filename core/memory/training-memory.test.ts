@@ -37,6 +37,18 @@ describe("the memory of a training run", () => {
     expect(adviseOnMemory(estimate, config)).toContain("set searcher.tuning to lora");
   });
 
+  it("vLLM takes its share of the engine's GPU, and nothing of it where it has its own", () => {
+    const config = trainPreset("paper-qwen2.5-3b");
+    const apart = {
+      ...config,
+      searcher: { ...config.searcher, samplerPlacement: "apart" },
+    } as const;
+    const shared = onGpu("paper-qwen2.5-3b");
+    const own = estimateTrainingMemory(apart, ASSUMED_MACHINE)!;
+    expect(own.parts.map(({ name }) => name)).not.toContain("vLLM");
+    expect(shared - own.totalBytes).toBe(0.4 * ASSUMED_MACHINE.deviceBytes);
+  });
+
   it("the default preset fits into a laptop", () => {
     const laptop = describeMachine({
       hardware: { memoryMb: 8192, gpus: [] },

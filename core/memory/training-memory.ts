@@ -3,6 +3,7 @@ import { estimateMemory, type MemoryEstimate, type Tuning } from "./memory-estim
 import type { ModelShape } from "@/contracts/worker-protocol/model-shape";
 import { asksGenerator, dropUnusedSettings } from "@/core/run/trained-method";
 import { MODEL_SHAPES } from "./model-shape";
+import { readSamplerPlacement } from "@/contracts/run-config/sampler";
 import type { TrainConfig } from "@/contracts/run-config/train-config";
 import type { SearchConfig } from "@/contracts/run-config/search";
 
@@ -149,9 +150,16 @@ export function estimateTrainingMemory(
     tokenBudget: TOKEN_BUDGET,
     cacheBytes: computeCacheBound(machine.machineBytes),
     checkpointing: searcher.activationCheckpointing,
-    vllmBytes: searcher.sampler === "vllm" ? searcher.samplerMemory * machine.deviceBytes : null,
+    vllmBytes: searcher.sampler === "vllm" ? countVllmBytes(searcher, machine) : null,
   });
 }
+
+/** What vLLM takes of the device that trains: its share, or nothing where it has GPUs of its own. */
+const countVllmBytes = (
+  searcher: TrainConfig["searcher"],
+  { deviceBytes }: Pick<Machine, "deviceBytes">,
+): number =>
+  readSamplerPlacement(searcher).placement === "apart" ? 0 : searcher.samplerMemory * deviceBytes;
 
 /** An estimate up to this share of a device's memory fits even if it is a quarter too low. */
 const COMFORTABLE_SHARE = 0.8;

@@ -79,6 +79,7 @@ const loraTraining = (model: string) => ({
   ...wikipediaTraining,
   models: [model],
   sampler: true,
+  vllmGpus: 1,
   preflight: ["retriever", "engine", "sampler", "generator", "judge", "questions"],
 });
 
@@ -204,6 +205,22 @@ describe("requirements of a run", () => {
     expect(found.questions).toEqual(["atlas/train"]);
     expect(found.checkpoint).toBe(id);
     expect(found.preflight.at(-1)).toBe("checkpoint");
+  });
+
+  it("of a run that samples by vLLM are its GPUs, and one for the engine where they are apart", () => {
+    const count = (searcher: object) =>
+      getRequirements({
+        kind: "train",
+        name: "t",
+        search: { decoding: "free" },
+        rl: { oldLogprobs: "trainer" },
+        searcher: { sampler: "vllm", ...searcher },
+      }).vllmGpus;
+    const spread = { samplerReplicas: 2, samplerTensorParallel: 2 } as const;
+    expect(count({})).toBe(1);
+    expect(count(spread)).toBe(4);
+    expect(count({ ...spread, samplerPlacement: "apart" })).toBe(5);
+    expect(count({ ...spread, sampler: "engine" })).toBeUndefined();
   });
 
   it("of an index run are the corpus, unless it imports it", () => {

@@ -1,4 +1,5 @@
 import { searchesLocally } from "@/contracts/run-config/retriever";
+import { countSamplerDevices, readSamplerPlacement } from "@/contracts/run-config/sampler";
 import type { RunConfig } from "@/contracts/run-config/run-config";
 import type { ServeModelConfig } from "@/contracts/run-config/serve-config";
 import type { PredictConfig } from "@/contracts/run-config/predict-config";
@@ -95,6 +96,9 @@ function requirementsForTraining(config: TrainConfig): RunRequirements {
   const judgeHost = needsJudge(reward.scorer) ? getHost(judge.endpoint) : null;
   const criticModel = rl.algorithm === "ppo" ? rl.critic.model : null;
   const sampler = searcher.sampler === "vllm";
+  const placement = readSamplerPlacement(searcher);
+  // Of its own GPUs at least one is left for the engine.
+  const vllmGpus = countSamplerDevices(placement) + (placement.placement === "apart" ? 1 : 0);
   return {
     slot: "engine",
     worker: null,
@@ -110,6 +114,7 @@ function requirementsForTraining(config: TrainConfig): RunRequirements {
     retriever,
     engine: true,
     sampler,
+    ...(sampler ? { vllmGpus } : {}),
     searcher: "engine",
     generator: generatorHost,
     judge: judgeHost,

@@ -1,9 +1,15 @@
+import { isCpuBuild } from "@/contracts/worker-protocol/vllm-devices";
 import { ATLAS_DIR, DATA_DIR, modelDir } from "@/lib/paths.mjs";
 import { EngineProcess, type EngineOptions } from "@/gpu-workers/llm/engine/process";
 import { openRetriever } from "@/gpu-workers/retrieval/backends/open-retriever";
 import { describeProgress, type Retriever } from "@/gpu-workers/retrieval/retriever";
 import { VllmClient } from "@/gpu-workers/llm/vllm-server/client";
-import { requireVllm } from "@/gpu-workers/llm/vllm-server/installation";
+import {
+  listVisibleDevices,
+  planCpuReplicas,
+  planSamplerDevices,
+} from "@/gpu-workers/llm/vllm-server/device-plan";
+import { requireServingDevices, requireVllm } from "@/gpu-workers/llm/vllm-server/installation";
 import { VllmProcess } from "@/gpu-workers/llm/vllm-server/process";
 import {
   buildSamplerLaunch,
@@ -51,23 +57,37 @@ export function createDefaultStarters(
       return wrapRetriever(retriever, "url" in config ? config.url : null);
     },
 
-    async startSampler({ model, rank, memoryShare }, signal, onDetail) {
-      onDetail(`starting vLLM with ${model}`);
-      const { process, ...started } = await startVllmProcess(
-        buildSamplerLaunch({ model: modelDir(model), rank, memoryShare }),
-        log,
-        signal,
-        onDetail,
+    async startSampler(demand, signal, onDetail) {
+      onDetail("looking for vLLM and GPUs");
+      const version = await requireVllm("set searcher.sampler to engine");
+      const visible = listVisibleDevices((await new Machine().readGpus()).length);
+      const engineDevices = engineOptions.devices ?? 1;
+      const plan = isCpuBuild(version)
+        ? planCpuReplicas(demand.placement)
+        : planSamplerDevices(demand.placement, { visible, engineDevices });
+      onDetail(`starting vLLM ${version} with ${demand.model}`);
+      const { model, weights, dtype, memoryShare, placement } = demand;
+      const launches = plan.map((devices) =>
+        buildSamplerLaunch({
+          model: modelDir(model),
+          weights,
+          dtype,
+          memoryShare,
+          tensorParallelSize: placement.tensorParallelSize,
+          devices,
+          isCpuBuild: isCpuBuild(version),
+        }),
       );
-      return { value: new VllmClient(process), ...started };
+      return startReplicas(launches, log, signal, onDetail);
     },
 
     async startVllm(model, config, signal, onDetail) {
       onDetail("looking for vLLM and GPUs");
-      const version = await requireVllm(config, (await new Machine().readGpus()).length);
+      const version = await requireVllm("choose the server `engine`");
+      requireServingDevices(config, version, (await new Machine().readGpus()).length);
       onDetail(`starting vLLM ${version}`);
       const { process, ...started } = await startVllmProcess(
-        buildServeLaunch(model, config),
+        buildServeLaunch(model, config, isCpuBuild(version)),
         log,
         signal,
         onDetail,
@@ -102,6 +122,51 @@ async function startVllmProcess(
   const memoryMb = (): Promise<number | null> =>
     process.group === null ? Promise.resolve(null) : readGroupResidentMb(process.group);
   return { process, address: process.url, memoryMb, stop: () => process.stop(), ended };
+}
+
+/**
+ * Starts servers side by side. They are one service: where one does not start, or ends, the others are stopped, so that
+ * none goes on with weights of its own.
+ */
+async function startReplicas(
+  launches: readonly VllmLaunch[],
+  log: AgentLog,
+  signal: AbortSignal,
+  onDetail: (detail: string) => void,
+): Promise<StartedService<readonly VllmClient[]>> {
+  const failed = new AbortController();
+  const either = AbortSignal.any([signal, failed.signal]);
+  const outcomes = await Promise.allSettled(
+    launches.map((launch) =>
+      startVllmProcess(launch, log, either, onDetail).catch((error: unknown) => {
+        failed.abort(error);
+        throw error;
+      }),
+    ),
+  );
+  const started = outcomes.flatMap((outcome) =>
+    outcome.status === "fulfilled" ? [outcome.value] : [],
+  );
+  const stop = async (): Promise<void> =>
+    void (await Promise.all(started.map((replica) => replica.stop())));
+  if (started.length < launches.length) {
+    await stop();
+    signal.throwIfAborted();
+    throw failed.signal.reason;
+  }
+  return {
+    value: started.map(({ process }) => new VllmClient(process)),
+    address: started[0]!.address,
+    memoryMb: async () => {
+      const sizes = await Promise.all(started.map((replica) => replica.memoryMb()));
+      return sizes.reduce<number | null>(
+        (sum, size) => (sum === null || size === null ? null : sum + size),
+        0,
+      );
+    },
+    stop,
+    ended: Promise.race(started.map(({ ended }) => ended)),
+  };
 }
 
 /** A retriever lives in this process, so it ends only when it is asked to. */

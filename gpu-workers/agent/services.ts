@@ -27,7 +27,7 @@ export interface ServiceStarters {
     demand: SamplerRequirements,
     signal: AbortSignal,
     onDetail: (detail: string) => void,
-  ): Promise<StartedService<VllmClient>>;
+  ): Promise<StartedService<readonly VllmClient[]>>;
   startVllm(
     model: string,
     config: VllmConfig,
@@ -41,6 +41,18 @@ export function buildRetrieverKey(corpus: string, config: RetrieverConfig): stri
   return `retriever:${searchesLocally(config) ? corpus : "elsewhere"}:${config.kind}-${hashSettings(config)}`;
 }
 
+/** Names vLLM's servers by what they are started with; the number format is the worker's. */
+function buildSamplerKey({ model, weights, memoryShare, placement }: SamplerRequirements): string {
+  const { devices, replicas, tensorParallelSize } = placement;
+  const given = weights.kind === "adapter" ? `rank-${weights.rank}` : `full-${weights.runId}`;
+  const isPlain =
+    placement.placement === "colocated" &&
+    devices === null &&
+    replicas === 1 &&
+    tensorParallelSize === 1;
+  return `sampler:${model}:${given}:${memoryShare}${isPlain ? "" : `:${hashSettings(placement)}`}`;
+}
+
 const hashSettings = (config: object): string =>
   hashJson(Object.entries(config).sort()).slice(0, 8);
 
@@ -48,7 +60,7 @@ const hashSettings = (config: object): string =>
 export class ServiceRegistry {
   private readonly engine: SharedService<EngineClient>;
   private readonly retrievers = new Map<string, SharedService<Retriever>>();
-  private readonly samplers = new Map<string, SharedService<VllmClient>>();
+  private readonly samplers = new Map<string, SharedService<readonly VllmClient[]>>();
   private readonly vllms = new Map<string, SharedService<ModelBackend>>();
 
   constructor(
@@ -84,10 +96,15 @@ export class ServiceRegistry {
   acquireSampler(
     demand: SamplerRequirements,
     options: AcquireOptions,
-  ): Promise<ServiceHandle<VllmClient>> {
-    const key = `sampler:${demand.model}:rank-${demand.rank}:${demand.memoryShare}`;
-    return this.getOrCreate(this.samplers, "sampler", key, (signal, onDetail) =>
-      this.starters.startSampler(demand, signal, onDetail),
+  ): Promise<ServiceHandle<readonly VllmClient[]>> {
+    // Whole weights are of one run, which leaves nothing for another: it does not stay up unused.
+    const idleMs = demand.weights.kind === "full" ? 0 : this.idleMs;
+    return this.getOrCreate(
+      this.samplers,
+      "sampler",
+      buildSamplerKey(demand),
+      (signal, onDetail) => this.starters.startSampler(demand, signal, onDetail),
+      idleMs,
     ).acquire(options);
   }
 
@@ -199,7 +216,7 @@ export class HeldServices implements Services {
     demand: SamplerRequirements,
     signal: AbortSignal,
     onDetail?: (detail: string) => void,
-  ): Promise<ServiceHandle<VllmClient>> {
+  ): Promise<ServiceHandle<readonly VllmClient[]>> {
     return this.keep(
       this.registry.acquireSampler(demand, { signal, onDetail, onLost: this.onLost }),
     );

@@ -55,6 +55,20 @@ const never = (): AbortSignal => new AbortController().signal;
 const life = (lives: Life[], number: number): Life => lives[number - 1] as Life;
 
 describe("SharedService", () => {
+  it("tells what its start is doing, and nothing of what a server writes once it is up", async () => {
+    const { service, lives } = make();
+    const details: string[] = [];
+    const acquired = service.acquire({ signal: never(), onDetail: (text) => details.push(text) });
+    await waitUntil("it starts", () => lives.length === 1);
+    life(lives, 1).detail("loading");
+    life(lives, 1).ready();
+    await acquired;
+    life(lives, 1).detail("POST /v1/completions 200");
+    expect(details).toEqual(["loading"]);
+    expect(await service.buildReport()).toMatchObject({ state: "ready", detail: "" });
+    await service.stop();
+  });
+
   it("starts once for callers that come together, and counts them", async () => {
     const { service, lives } = make();
     const first = service.acquire({ signal: never() });

@@ -159,6 +159,8 @@ export class SharedService<T> {
     await this.stopping;
     signal.throwIfAborted();
     return this.definition.start(signal, (detail) => {
+      // A server that is up still writes lines; they say nothing of its start.
+      if (this.state !== "starting") return;
       this.detail = detail;
       for (const holder of this.life?.holders ?? []) holder.onDetail?.(detail);
     });

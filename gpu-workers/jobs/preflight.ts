@@ -58,14 +58,19 @@ export class Preflight {
       this.items.set(name, { name, state: "running", detail: "", error: null, ...change, seconds });
       return this.context.reportPreflight([...this.items.values()]);
     };
+    let isOver = false;
     // A detail that cannot be reported must not fail the check; the report at its end will.
-    const onDetail: ReportDetail = (detail) => void report({ detail }).catch(() => undefined);
+    const onDetail: ReportDetail = (detail) => {
+      if (!isOver) void report({ detail }).catch(() => undefined);
+    };
     await report({});
     try {
       const value = await work(onDetail);
+      isOver = true;
       await report({ state: "ready", detail: describe(value) });
       return value;
     } catch (error) {
+      isOver = true;
       await report({ state: "failed", error: toWireError(error).message });
       throw error;
     }

@@ -1,5 +1,6 @@
 import type { VllmConfig } from "@/contracts/run-config/model";
 import type { RetrieverConfig } from "@/contracts/run-config/retriever";
+import type { SamplerPlacement } from "@/contracts/run-config/sampler";
 import type { EngineClient } from "@/gpu-workers/llm/engine/client";
 import type { ModelBackend } from "@/gpu-workers/llm/serving/model-service";
 import type { VllmClient } from "@/gpu-workers/llm/vllm-server/client";
@@ -12,14 +13,18 @@ export interface ServiceHandle<T> {
   release(): void;
 }
 
-/** The vLLM server that a run samples by. Runs of equal settings share one. */
+/** The vLLM servers that a run samples by. Runs of equal settings that train adapters share them. */
 export interface SamplerRequirements {
   /** Name of the base model, installed on the worker. */
   model: string;
-  /** Rank of the adapters that it will be given. */
-  rank: number;
-  /** Share of the GPU's memory that it takes. */
+  /** What they will be given: adapters of a rank, or whole weights, which are one run's alone. */
+  weights: { kind: "adapter"; rank: number } | { kind: "full"; runId: string };
+  /** Share of each GPU's memory that they take. */
   memoryShare: number;
+  /** Number format that the worker's engine computes in. */
+  dtype: string;
+  /** How many there are, and on which GPUs. */
+  placement: SamplerPlacement;
 }
 
 /** The worker's shared services, started on demand and counted by reference. Each can fail with a clear AppError. */
@@ -36,12 +41,12 @@ export interface Services {
     signal: AbortSignal,
     onDetail?: (detail: string) => void,
   ): Promise<ServiceHandle<Retriever>>;
-  /** vLLM, where it is installed. */
+  /** vLLM, where it is installed: a client of each replica. Where one of them ends, all do, and the service is lost. */
   acquireSampler(
     demand: SamplerRequirements,
     signal: AbortSignal,
     onDetail?: (detail: string) => void,
-  ): Promise<ServiceHandle<VllmClient>>;
+  ): Promise<ServiceHandle<readonly VllmClient[]>>;
   /** A model in a vLLM that is installed on the worker. */
   acquireVllm(
     model: string,

@@ -1,12 +1,14 @@
 import type { EpisodeRecord } from "@/contracts/records/episode";
 import type { Question } from "@/contracts/worker-protocol/questions";
+import type { Searcher } from "@/gpu-workers/searcher/episode-inputs";
 import type { Method } from "@/gpu-workers/searcher/method";
 import { buildEpisodeRecord } from "@/gpu-workers/searcher/episode-record";
 import type { EpisodeGrader } from "@/gpu-workers/searcher/episode-grader";
 import type { RagBaseline } from "@/gpu-workers/searcher/rag-baseline";
 import { shuffleBySalt } from "@/gpu-workers/runtime/keys";
-import { Stopwatch } from "@/gpu-workers/runtime/stopwatch";
+import { Stopwatch, type StepPhase } from "@/gpu-workers/runtime/stopwatch";
 import { chunk } from "@/lib/chunk";
+import { answerAndGrade } from "./play-and-grade";
 
 /** Questions per batch: enough to fill the engine, few enough to show progress often. */
 const EVALUATION_BATCH = 24;
@@ -21,6 +23,8 @@ export const pickHeldOutQuestions = (questions: readonly Question[], count: numb
 /** What an evaluation runs and grades episodes with. */
 export interface EvaluationDependencies {
   method: Method;
+  /** What the method samples with. */
+  searcher: Pick<Searcher, "batchesItself">;
   grader: EpisodeGrader;
   /** Null where the method has no frozen generator. */
   baseline: RagBaseline | null;
@@ -37,19 +41,18 @@ export async function evaluateHeldOut(
   step: number,
   onBatch: (records: EpisodeRecord[], done: number) => Promise<void>,
 ): Promise<EpisodeRecord[]> {
-  const { method, grader, baseline, signal } = dependencies;
+  const { method, searcher, grader, baseline, signal } = dependencies;
   const all: EpisodeRecord[] = [];
   for (const batch of chunk(questions, EVALUATION_BATCH)) {
-    const episodes = await method.run(batch, signal);
-    const outcomes = await grader.grade(episodes, batch, signal);
+    const grading = { grader, stopwatch: new Stopwatch<StepPhase>() };
+    const graded = await answerAndGrade(grading, searcher, method, batch, signal);
     const baselines = (await baseline?.getOutcomes(batch, new Stopwatch(), signal)) ?? null;
     const records = batch.map((question, i) =>
       buildEpisodeRecord({
         phase: "held-out",
         step,
         question,
-        episode: episodes[i]!,
-        outcome: outcomes[i]!,
+        ...graded[i]!,
         baseline: baselines?.[i] ?? null,
         reward: null,
         advantage: null,

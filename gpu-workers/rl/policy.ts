@@ -91,5 +91,11 @@ export async function getSearcher(
   const { maxLength } = model.info;
   if (!vllm) return { model, tokenizer, identity, maxLength };
   const sampler = await vllm.useWeights(hash, signal);
-  return { model: sampler, tokenizer, identity: `${identity}:vllm`, maxLength };
+  return {
+    model: sampler,
+    tokenizer,
+    identity: `${identity}:vllm`,
+    maxLength,
+    batchesItself: true,
+  };
 }

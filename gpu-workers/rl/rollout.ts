@@ -5,8 +5,9 @@ import type { Question } from "@/contracts/worker-protocol/questions";
 import type { Algorithm } from "./algorithms/algorithm";
 import type { EpisodeGrader, Outcome } from "@/gpu-workers/searcher/episode-grader";
 import type { RagBaseline } from "@/gpu-workers/searcher/rag-baseline";
-import type { Searcher } from "@/gpu-workers/searcher/episode-inputs";
+import type { EpisodeRequest, Searcher } from "@/gpu-workers/searcher/episode-inputs";
 import type { EpisodeSource } from "./episode-source";
+import { playAndGrade } from "./play-and-grade";
 import { drawQuestions, type QuestionPool } from "./question-pool";
 import { collectRewardFacts, computeReward } from "./reward";
 import { rewardTurns, type TurnReward } from "./turn-rewards";
@@ -65,37 +66,30 @@ export async function rollOut(
   questions: readonly Question[],
   step: number,
 ): Promise<RolledOut> {
-  const { config, source, grader, baseline, stopwatch, signal } = dependencies;
+  const { config, source, baseline, stopwatch, signal } = dependencies;
   const { groupSize, temperature, topP, topK, repetitionPenalty } = config.rl;
   const requests = questions.flatMap((question) =>
     Array.from({ length: groupSize }, (_, sampleIndex) => ({ question, sampleIndex })),
   );
-  const episodes = await source.play(
-    searcher,
-    {
-      temperature,
-      topP,
-      topK,
-      repetitionPenalty,
-      seed: config.seed,
-      step,
-      training: true,
-    },
-    requests,
-    stopwatch,
-    signal,
-  );
-  const askedQuestions = requests.map(({ question }) => question);
-  const outcomes = await stopwatch.time("generator", () =>
-    grader.grade(episodes, askedQuestions, signal),
-  );
+  const sampling = {
+    temperature,
+    topP,
+    topK,
+    repetitionPenalty,
+    seed: config.seed,
+    step,
+    training: true,
+  };
+  const play = (part: readonly EpisodeRequest[], own: AbortSignal): Promise<Episode[]> =>
+    source.play(searcher, sampling, part, stopwatch, own);
+  const graded = await playAndGrade(dependencies, searcher, requests, play, signal);
   const baselines = (await baseline?.getOutcomes(questions, stopwatch, signal)) ?? null;
   const groups = questions.map((question, q): Group => ({
     question,
     baseline: baselines?.[q] ?? null,
     samples: Array.from({ length: groupSize }, (_, s) => {
       const i = q * groupSize + s;
-      const [episode, outcome] = [episodes[i]!, outcomes[i]!];
+      const { episode, outcome } = graded[i]!;
       const facts = collectRewardFacts(
         episode,
         question,

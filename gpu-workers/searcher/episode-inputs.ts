@@ -17,6 +17,8 @@ export interface Searcher {
   identity: string;
   /** Tokens of the longest sequence that the model reads. */
   maxLength: number;
+  /** Requests may come one by one: the server computes those together that are under way (vLLM). */
+  batchesItself?: true;
 }
 
 /** The environment that the searcher acts in. */

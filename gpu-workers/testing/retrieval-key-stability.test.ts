@@ -5,6 +5,7 @@ import { afterAll, afterEach, beforeAll, vi } from "vitest";
 import { corpusSourceSchema } from "@/contracts/run-config/corpus-source";
 import { runConfigSchema } from "@/contracts/run-config/run-config";
 import { retrieverSchema } from "@/contracts/run-config/retriever";
+import { readSamplerPlacement } from "@/contracts/run-config/sampler";
 import { inTurn, sha256, testRecorded } from "@/lib/testing/recorded";
 import { buildRetrieverKey, ServiceRegistry } from "@/gpu-workers/agent/services";
 import { NO_SERVICES } from "@/gpu-workers/agent/testing/harness";
@@ -352,7 +353,14 @@ testRecorded(new URL("./retrieval-key-stability.json", import.meta.url), {
     const options = { signal: SIGNAL, onLost: () => undefined };
     await registry.acquireEngine(options);
     await registry.acquireRetriever("atlas", settingsOf("dense"), options);
-    await registry.acquireSampler({ model: "m", rank: 16, memoryShare: 0.4 }, options);
+    const sampler = {
+      model: "m",
+      weights: { kind: "adapter", rank: 16 },
+      memoryShare: 0.4,
+      dtype: "bfloat16",
+      placement: readSamplerPlacement({}),
+    } as const;
+    await registry.acquireSampler(sampler, options);
     await registry.acquireVllm("m", vllm, options);
     const reports = await registry.listReports();
     await registry.stopAll();

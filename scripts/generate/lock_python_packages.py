@@ -17,6 +17,7 @@ import urllib.error
 import urllib.request
 import zipfile
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
@@ -40,13 +41,35 @@ LINUX = {
 }
 PLATFORMS = {**LINUX, "arm64": list(mac_platforms((26, 0), "arm64"))}
 
-#: A lock, the requirements files it is made of, and those that are installed with them.
+
+@dataclass(frozen=True)
+class Lock:
+    """What a lock is made of, and for which machines."""
+
+    #: Requirements files that it holds, and those that are installed with them.
+    files: list[str]
+    others: list[str] = field(default_factory=list)
+    #: Pythons and machines that it is for; by default all that are supported.
+    pythons: list[tuple[int, int]] = field(default_factory=lambda: PYTHONS)
+    machines: list[str] = field(default_factory=lambda: list(PLATFORMS))
+    #: Packages that others name and that are left out on purpose.
+    left_out: frozenset[str] = frozenset()
+
+
 LOCKS = {
-    "requirements.lock": (["requirements.txt"], ["requirements-torch.txt"]),
-    "requirements-torch.lock": (["requirements-torch.txt"], ["requirements.txt"]),
-    "requirements-test.lock": (
+    "requirements.lock": Lock(["requirements.txt"], ["requirements-torch.txt"]),
+    "requirements-torch.lock": Lock(["requirements-torch.txt"], ["requirements.txt"]),
+    "requirements-test.lock": Lock(
         ["requirements-test.txt"],
         ["requirements.txt", "requirements-torch.txt"],
+    ),
+    "requirements-vllm.lock": Lock(
+        ["requirements-vllm.txt"],
+        pythons=[(3, 11)],
+        machines=["x86_64"],
+        left_out=frozenset(
+            ["torch", "torchaudio", "torchcodec", "torchvision", "triton", "opencv-python-headless"]
+        ),
     ),
 }
 
@@ -132,8 +155,8 @@ def fetch_metadata(wheel: dict) -> str | None:
 
 
 def unpack_metadata(wheel: dict) -> str | None:
-    """Of an index that does not offer the metadata apart; not of a large wheel."""
-    if (wheel.get("size") or 0) > 50_000_000:
+    """Of an index that does not offer the metadata apart; not of a very large wheel."""
+    if (wheel.get("size") or 0) > 200_000_000:
         return None
     with zipfile.ZipFile(io.BytesIO(fetch(wheel["url"]))) as archive:
         name = next(each for each in archive.namelist() if each.endswith(".dist-info/METADATA"))
@@ -175,10 +198,12 @@ def applies(marker: Marker | None, environment: dict[str, str], extra: str = "")
     return marker is None or marker.evaluate({**environment, "extra": extra})
 
 
-def find_problems(files: list[str]) -> Iterator[str]:
+def find_problems(lock: Lock) -> Iterator[str]:
     """What is not pinned, not to be had or does not fit together, for each Python and machine."""
-    pins = [pin for file in files for pin in read_pins(file)]
+    pins = [pin for file in [*lock.files, *lock.others] for pin in read_pins(file)]
     for (python, machine), tags in SUPPORTED_TAGS.items():
+        if python not in lock.pythons or machine not in lock.machines:
+            continue
         environment = build_environment(python, machine)
         where = f"Python {python[0]}.{python[1]} on {machine}"
         chosen = {
@@ -197,6 +222,8 @@ def find_problems(files: list[str]) -> Iterator[str]:
                 if not applies(need.marker, environment, extra):
                     continue
                 needed = canonicalize_name(need.name)
+                if needed in lock.left_out:
+                    continue
                 says = f"{name} {chosen[name]} needs {need}"
                 if needed not in chosen:
                     yield f"{says}, which is not pinned, for {where}"
@@ -209,28 +236,28 @@ def find_problems(files: list[str]) -> Iterator[str]:
                         waiting.append((needed, each))
 
 
-def write_lock(lock: str, files: list[str]) -> None:
-    lines = [
-        f"# Made of {', '.join(files)} by `npm run lock:python`: pins, the sha256 of each wheel.",
-    ]
-    for file in files:
+def write_lock(name: str, lock: Lock) -> None:
+    files = ", ".join(lock.files)
+    lines = [f"# Made of {files} by `npm run lock:python`: pins, the sha256 of each wheel."]
+    wanted = frozenset().union(
+        *(SUPPORTED_TAGS[python, machine] for python in lock.pythons for machine in lock.machines)
+    )
+    for file in lock.files:
         for pin in read_pins(file):
             marker = f" ; {pin.marker}" if pin.marker else ""
             wheels = list_wheels(canonicalize_name(pin.name), get_version(pin))
-            hashes = sorted({wheel["hashes"]["sha256"] for wheel, _ in wheels})
+            hashes = sorted({wheel["hashes"]["sha256"] for wheel, tags in wheels if tags & wanted})
             lines.append(f"{pin.name}=={get_version(pin)}{marker} \\")
             lines.append(" \\\n".join(f"    --hash=sha256:{each}" for each in hashes))
-    (ENGINE / lock).write_text("\n".join(lines) + "\n")
+    (ENGINE / name).write_text("\n".join(lines) + "\n")
 
 
 def main() -> None:
-    problems = [
-        problem for files, others in LOCKS.values() for problem in find_problems([*files, *others])
-    ]
+    problems = [problem for lock in LOCKS.values() for problem in find_problems(lock)]
     if problems:
         raise SystemExit("\n".join(dict.fromkeys(problems)))
-    for lock, (files, _) in LOCKS.items():
-        write_lock(lock, files)
+    for name, lock in LOCKS.items():
+        write_lock(name, lock)
 
 
 if __name__ == "__main__":

@@ -151,22 +151,32 @@ export const installLocked = (/** @type {string[]} */ requirements) => [
  * lock. The CPU one is on PyTorch's own index, whose hashes no lock holds: it is taken by its exact version, alone.
  */
 async function installTorch(
-  /** @type {import("./step.mjs").StepContext} */ { exec, fetch, note },
+  /** @type {import("./step.mjs").StepContext} */ context,
   /** @type {string} */ version,
 ) {
-  if (process.platform === "linux" && !hasNvidiaGpu()) {
-    const cpu = ["--no-deps", `torch==${version}+cpu`];
-    for (const extra of [[], ["--extra-index-url", PYTORCH_CPU_INDEX]]) {
-      try {
-        return await exec(PYTHON, [...pip, "--retries", "1", "--timeout", "20", ...cpu, ...extra]);
-      } catch {
-        note(
-          `torch ${version} for CPU is not ${extra.length ? "on PyTorch's own index" : "on the configured index"}`,
-        );
-      }
+  const isCpu = process.platform === "linux" && !hasNvidiaGpu();
+  if (isCpu && (await installCpuTorch(context, PYTHON, version))) return;
+  await context.fetch(PYTHON, installLocked([TORCH_REQUIREMENTS, REQUIREMENTS]));
+}
+
+/** Installs torch's CPU build for a Python on Linux. @returns whether an index had it */
+export async function installCpuTorch(
+  /** @type {import("./step.mjs").StepContext} */ { exec, note },
+  /** @type {string} */ python,
+  /** @type {string} */ version,
+) {
+  const cpu = ["--no-deps", `torch==${version}+cpu`];
+  for (const extra of [[], ["--extra-index-url", PYTORCH_CPU_INDEX]]) {
+    try {
+      await exec(python, [...pip, "--retries", "1", "--timeout", "20", ...cpu, ...extra]);
+      return true;
+    } catch {
+      note(
+        `torch ${version} for CPU is not ${extra.length ? "on PyTorch's own index" : "on the configured index"}`,
+      );
     }
   }
-  await fetch(PYTHON, installLocked([TORCH_REQUIREMENTS, REQUIREMENTS]));
+  return false;
 }
 
 /**
@@ -199,6 +209,13 @@ const requirementsStep = (id, name, requirements, locked) => ({
     await context.fetch(PYTHON, installLocked(locked));
   },
 });
+
+/** The version of PyTorch that everything here is pinned to. */
+export function readTorchVersion() {
+  const version = readPins(readFileSync(TORCH_REQUIREMENTS, "utf8"), null).get("torch");
+  if (version === undefined) throw new StepError(`${TORCH_REQUIREMENTS} pins no torch`);
+  return version;
+}
 
 /** @type {import("./step.mjs").Step} */
 export const venvStep = {

@@ -11,7 +11,7 @@ import type { ServiceStarters } from "@/gpu-workers/agent/services";
 import { TestAgents, NO_SERVICES } from "@/gpu-workers/agent/testing/harness";
 import { ProtocolServer } from "@/gpu-workers/agent/testing/protocol-server";
 import { EndpointClient } from "@/gpu-workers/llm/endpoint/endpoint-client";
-import { requireVllm } from "@/gpu-workers/llm/vllm-server/installation";
+import { requireServingDevices, requireVllm } from "@/gpu-workers/llm/vllm-server/installation";
 import { VllmProcess } from "@/gpu-workers/llm/vllm-server/process";
 import { buildServeLaunch } from "@/gpu-workers/llm/vllm-server/launch-options";
 import { ModelService } from "@/gpu-workers/llm/serving/model-service";
@@ -20,7 +20,7 @@ import { waitUntil } from "@/lib/testing/wait-until";
 
 /**
  * vLLM's process handling against a program that stands in for it (testing/vllm-stand-in.mjs): what it is started with,
- * when it counts as ready, what happens when it dies, is restarted and stopped. A real vLLM is not run here.
+ * when it counts as ready, what happens when it dies, is restarted and stopped. A real one is run by vllm.long.test.ts.
  */
 const config = modelServerSchema.parse({
   kind: "vllm",
@@ -79,12 +79,22 @@ describe("vLLM", () => {
   });
 
   it("that is missing, too old or short of GPUs is refused with what to do", async () => {
-    expect(await requireVllm(config, 2)).toBe("0.9.1");
-    await expect(requireVllm(config, 1)).rejects.toThrow(/over 2 GPUs.*this worker has 1/);
+    const alternative = "take the engine";
+    expect(await requireVllm(alternative)).toBe("0.9.1");
+    expect(() => requireServingDevices(config, "0.9.1", 2)).not.toThrow();
+    expect(() => requireServingDevices(config, "0.9.1", 1)).toThrow(
+      /over 2 GPUs.*this worker has 1/,
+    );
+    // The build for the CPU has the machine, whatever GPUs there are.
+    const alone = { ...config, tensorParallelSize: 1 };
+    expect(() => requireServingDevices(alone, "0.9.1+cpu", 0)).not.toThrow();
+    expect(() => requireServingDevices(alone, "0.9.1", 0)).toThrow(/this worker has 0/);
     vi.stubEnv("VLLM_STAND_IN_VERSION", "0.4.2");
-    await expect(requireVllm(config, 2)).rejects.toThrow(/0\.4\.2 is too old/);
+    await expect(requireVllm(alternative)).rejects.toThrow(/0\.4\.2 is too old/);
     vi.stubEnv("S3_VLLM", join(folder, "nothing"));
-    await expect(requireVllm(config, 2)).rejects.toThrow(/not installed on this worker.*S3_VLLM/);
+    await expect(requireVllm(alternative)).rejects.toThrow(
+      /not installed on this worker.*S3_VLLM, or take the engine/,
+    );
   });
 
   it("counts as up when it answers, hides its key from the log, and stops politely with all it started", async () => {
@@ -128,7 +138,7 @@ describe("a serve run of a model in vLLM", () => {
   const starters = (): ServiceStarters => ({
     ...NO_SERVICES,
     async startVllm(model, settings, signal, onDetail) {
-      await requireVllm(settings, 2);
+      requireServingDevices(settings, await requireVllm("take the engine"), 2);
       let died: (reason: string) => void = () => undefined;
       const ended = new Promise<string>((done) => (died = done));
       const vllm = await VllmProcess.start(buildServeLaunch(model, settings), {

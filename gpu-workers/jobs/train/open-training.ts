@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { AppError } from "@/contracts/errors";
 import { chooseQuestions, describeSkipped } from "@/core/questions/choose-questions";
 import { parseRunIds } from "@/contracts/run-config/rl";
+import { readSamplerPlacement } from "@/contracts/run-config/sampler";
 import type { TrainConfig } from "@/contracts/run-config/train-config";
 import type { Question } from "@/contracts/worker-protocol/questions";
 import {
@@ -76,7 +77,7 @@ export async function openTraining(
             () => loadCheckpoint(context, config, requirements.checkpoint!, models),
             ({ step }) => (step === null ? "loaded" : `weights after step ${step}`),
           ),
-      requirements.sampler ? openSampler(preflight, context, config, models) : null,
+      requirements.sampler ? openSampler(preflight, context, config, engine) : null,
       requirements.judge === null ? null : preflight.checkJudge(config),
     ] as const);
     const training = new Training(context, config, {
@@ -120,26 +121,41 @@ async function loadTrainedModels(
 /** Starts vLLM, from which the policy samples then. */
 function openSampler(
   preflight: Preflight,
-  { services, signal, workDir }: TrainingContext,
+  { runId, services, signal, workDir }: TrainingContext,
   { searcher }: TrainConfig,
-  models: Promise<LoadedModels>,
-): Promise<void> {
+  engine: Promise<{ client: EngineClient; models: LoadedModels }>,
+): Promise<number> {
   return preflight.check(
     "sampler",
     async (onDetail) => {
-      const { policy } = await waitForEngine(models);
-      const { model, adapter, samplerMemory } = searcher;
-      const client = preflight.keep(
+      const { client, models } = await waitForEngine(engine);
+      const { policy } = models;
+      const { dtype } = await client.getCapabilities({ signal });
+      const { model, tuning, adapter, samplerMemory } = searcher;
+      const placement = readSamplerPlacement(searcher);
+      const weights =
+        tuning === "full"
+          ? ({ kind: "full", runId } as const)
+          : ({ kind: "adapter", rank: adapter.rank } as const);
+      const clients = preflight.keep(
         await services.acquireSampler(
-          { model, rank: adapter.rank, memoryShare: samplerMemory },
+          { model, weights, memoryShare: samplerMemory, dtype, placement },
           signal,
           onDetail,
         ),
       );
-      const adaptersFolder = join(workDir, "adapters");
-      policy.vllm = new VllmSampler(client, policy.model, policy.tokenizer, adaptersFolder);
+      policy.vllm = new VllmSampler({
+        clients,
+        model: policy.model,
+        tokenizer: policy.tokenizer,
+        directory: join(workDir, "vllm-weights"),
+        kind: weights.kind,
+        tensorParallelSize: placement.tensorParallelSize,
+        dtype,
+      });
+      return clients.length;
     },
-    () => "vLLM is healthy",
+    (replicas) => (replicas === 1 ? "vLLM is healthy" : `${replicas} replicas of vLLM are healthy`),
   );
 }
 

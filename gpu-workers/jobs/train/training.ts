@@ -14,6 +14,7 @@ import { openRunJudge } from "@/gpu-workers/llm/scoring/run-judge";
 import { createRagMethod } from "@/gpu-workers/methods/rag";
 import { openEpisodeSource } from "@/gpu-workers/methods/training/open-source";
 import { withRetrieverRetry } from "@/gpu-workers/retrieval/backends/retriever-retry";
+import { gatherSearches } from "@/gpu-workers/retrieval/service/coalescer";
 import { DocumentStore } from "@/gpu-workers/retrieval/corpus/document-store";
 import type { Retriever } from "@/gpu-workers/retrieval/retriever";
 import { AlarmMonitor } from "@/gpu-workers/rl/alarms/alarm-monitor";
@@ -30,6 +31,7 @@ import {
   type UpdateDependencies,
 } from "@/gpu-workers/rl/policy-update/update-dependencies";
 import type { PolicyUpdate } from "@/gpu-workers/rl/policy-update/update-policy";
+import { answerAndGrade } from "@/gpu-workers/rl/play-and-grade";
 import { QuestionPool } from "@/gpu-workers/rl/question-pool";
 import type { Rollouts } from "@/gpu-workers/rl/rollout";
 import { HardwareMeter } from "@/gpu-workers/runtime/hardware-meter";
@@ -139,7 +141,8 @@ export class Training {
     const { documents } = this;
     const warn = (message: string): void => context.log("warn", message);
     const retriever =
-      components.retriever && withRetrieverRetry(components.retriever, warn, signal);
+      components.retriever &&
+      gatherSearches(withRetrieverRetry(components.retriever, warn, signal));
     this.source = openEpisodeSource(config, retriever, documents);
     this.scorer = new AnswerScorer(
       config.reward.scorer,
@@ -228,12 +231,13 @@ export class Training {
 
   /** Mean score of greedy (`evaluation`) episodes on the validation questions with the present weights. */
   async validateColdStart(): Promise<number> {
-    const method = this.source.createEvaluatedMethod(await this.getSearcher());
+    const searcher = await this.getSearcher();
+    const method = this.source.createEvaluatedMethod(searcher);
+    const dependencies = { grader: this.grader, stopwatch: new Stopwatch<StepPhase>() };
     const scores: number[] = [];
     for (const batch of chunk(this.validationQuestions, VALIDATION_BATCH)) {
-      const episodes = await method.run(batch, this.signal);
-      const outcomes = await this.grader.grade(episodes, batch, this.signal);
-      scores.push(...outcomes.map(({ score }) => score.value));
+      const graded = await answerAndGrade(dependencies, searcher, method, batch, this.signal);
+      scores.push(...graded.map(({ outcome }) => outcome.score.value));
     }
     return computeMean(scores)!;
   }
@@ -260,9 +264,10 @@ export class Training {
     onBatch: (records: EpisodeRecord[], done: number) => Promise<void>,
   ): Promise<EpisodeRecord[]> {
     const { grader, baseline, signal } = this;
-    const method = this.source.createEvaluatedMethod(await this.getSearcher());
+    const searcher = await this.getSearcher();
+    const method = this.source.createEvaluatedMethod(searcher);
     return evaluateHeldOut(
-      { method, grader, baseline, signal },
+      { method, searcher, grader, baseline, signal },
       this.heldOutQuestions,
       step,
       onBatch,

@@ -151,6 +151,8 @@ function spawnEngine(
     cwd: resolve(ROOT, "gpu-workers"),
     env: {
       ...ALLOCATOR,
+      // Numbers of GPUs as nvidia-smi has them, as in vLLM's servers beside it.
+      CUDA_DEVICE_ORDER: "PCI_BUS_ID",
       ...process.env,
       S3_ENGINE_SECRET: secret,
       PYTHONUNBUFFERED: "1",

@@ -47,6 +47,8 @@ export type KeepAnswers = "each" | "unrecorded";
  */
 export class Generator {
   private readonly answers = new Map<string, Answer>();
+  /** What other calls are finding or generating, by key: it is waited for, not made twice. */
+  private readonly underWay = new Map<string, Promise<void>>();
 
   constructor(
     readonly model: string,
@@ -65,15 +67,26 @@ export class Generator {
         .map((request, i) => [keys[i]!, request] as const)
         .filter(([key]) => !this.answers.has(key)),
     );
-    if (unknown.size > 0) {
-      for (const [key, answer] of await this.store.findAnswers([...unknown.keys()])) {
-        this.answers.set(key, answer);
-        unknown.delete(key);
-      }
-    }
-    const missing = [...unknown];
-    for (const batch of chunk(missing, this.backend.batchSize)) await this.generate(batch, signal);
+    const others = [...unknown.keys()].flatMap((key) => this.underWay.get(key) ?? []);
+    for (const key of this.underWay.keys()) unknown.delete(key);
+    const own = this.findOrGenerate(unknown, signal).finally(() => {
+      for (const key of unknown.keys()) this.underWay.delete(key);
+    });
+    for (const key of unknown.keys()) this.underWay.set(key, own);
+    await Promise.all([own, ...others]);
     return keys.map((key) => this.answers.get(key)!);
+  }
+
+  /** Looks answers up in the store, and generates those that it lacks. */
+  private async findOrGenerate(
+    requests: ReadonlyMap<string, GenerationRequest>,
+    signal: AbortSignal,
+  ): Promise<void> {
+    if (requests.size === 0) return;
+    const found = await this.store.findAnswers([...requests.keys()]);
+    for (const [key, answer] of found) this.answers.set(key, answer);
+    const missing = [...requests].filter(([key]) => !found.has(key));
+    for (const batch of chunk(missing, this.backend.batchSize)) await this.generate(batch, signal);
   }
 
   /** Every answer known so far, for a checkpoint. */

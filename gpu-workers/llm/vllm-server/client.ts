@@ -37,6 +37,17 @@ const choiceSchema = z.object({
   logprobs: z.object({ token_logprobs: z.array(z.number().nullable()) }).nullish(),
 });
 const completionSchema = z.object({ choices: z.array(choiceSchema) });
+/** Per token of the prompt its entry by token id; the first has none, because nothing precedes it. */
+const scoredPromptSchema = z.object({
+  choices: z.tuple([
+    z.object({
+      prompt_logprobs: z.array(z.record(z.string(), z.object({ logprob: z.number() })).nullable()),
+    }),
+  ]),
+});
+/** What the processes of a server answered, one each. */
+const collectiveSchema = z.object({ results: z.array(z.unknown()) });
+const resetSchema = z.object({ success: z.literal(true) });
 const failureSchema = z.object({ error: z.object({ message: z.string() }) });
 
 /**
@@ -87,6 +98,54 @@ export class VllmClient {
   /** POST /v1/unload_lora_adapter */
   async unloadAdapter(name: string, signal: AbortSignal): Promise<void> {
     await this.post("/v1/unload_lora_adapter", { lora_name: name }, signal);
+  }
+
+  /**
+   * Puts whole weights in place of the present ones, while the server runs: /pause, reload_weights in every process,
+   * /reset_prefix_cache, /resume. Nothing may sample meanwhile. Where it fails the server may hold neither the old nor the
+   * new weights: it is of no more use.
+   *
+   * @param path folder that transformers can load, of the architecture that is served
+   * @param processes that the model is spread over (tensor-parallel size): each must have loaded
+   */
+  async reloadWeights(path: string, processes: number, signal: AbortSignal): Promise<void> {
+    await this.post("/pause?mode=wait", {}, signal);
+    const answer = await this.post(
+      "/collective_rpc",
+      { method: "reload_weights", kwargs: { weights_path: path } },
+      signal,
+    );
+    const loaded = collectiveSchema.safeParse(parseJsonOrNull(answer));
+    if (loaded.data?.results.length !== processes)
+      throw buildUnusableError(
+        `${processes} processes were to load the weights, it answered ${answer.slice(0, 300)}`,
+      );
+    const reset = await this.post("/reset_prefix_cache", {}, signal);
+    if (!resetSchema.safeParse(parseJsonOrNull(reset)).success)
+      throw buildUnusableError(
+        `its prefix cache, which is of the weights before, was not emptied: ${reset.slice(0, 300)}`,
+      );
+    await this.post("/resume", {}, signal);
+  }
+
+  /**
+   * Log-probabilities of a text's tokens but the first, each given those before it, at temperature 1.
+   * @param model name of a loaded adapter, or `BASE_MODEL_NAME`
+   */
+  async scoreText(model: string, ids: readonly number[], signal: AbortSignal): Promise<number[]> {
+    const text = await this.post(
+      "/v1/completions",
+      { model, prompt: ids, max_tokens: 1, temperature: 1, prompt_logprobs: 1 },
+      signal,
+    );
+    const parsed = scoredPromptSchema.safeParse(parseJsonOrNull(text));
+    const entries = parsed.data?.choices[0].prompt_logprobs.slice(1) ?? [];
+    const logprobs = entries.flatMap((entry, i) => entry?.[String(ids[i + 1])]?.logprob ?? []);
+    if (logprobs.length !== ids.length - 1)
+      throw buildUnusableError(
+        `it gave no log-probabilities of a prompt's tokens: ${text.slice(0, 300)}`,
+      );
+    return logprobs;
   }
 
   /** POST /v1/completions: `n` completions of one prompt. */

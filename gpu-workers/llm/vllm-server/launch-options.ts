@@ -1,4 +1,6 @@
 import { existsSync } from "node:fs";
+import { dirname, delimiter } from "node:path";
+import { fileURLToPath } from "node:url";
 import type { VllmConfig } from "@/contracts/run-config/model";
 import { AppError } from "@/contracts/errors";
 import { modelDir } from "@/lib/paths.mjs";
@@ -18,10 +20,14 @@ export interface VllmLaunch {
 const formatFlags = (flags: Record<string, string | number | null>): string[] =>
   Object.entries(flags).flatMap(([flag, value]) => (value === null ? [] : [flag, String(value)]));
 
+/** For vLLM's build for the CPU, where compiling graphs takes minutes. */
+const CPU_FLAGS = ["--enforce-eager"];
+
 /** Launch to serve a model: one in the worker's models folder, or one that vLLM finds by its name. */
 export function buildServeLaunch(
   model: string,
   { tensorParallelSize, gpuMemoryUtilization, maxModelLen }: VllmConfig,
+  isCpuBuild = false,
 ): VllmLaunch {
   const installed = modelDir(model);
   const flags = formatFlags({
@@ -32,7 +38,12 @@ export function buildServeLaunch(
   });
   return {
     errorCode: "generator-unavailable",
-    args: ["serve", existsSync(installed) ? installed : model, ...flags],
+    args: [
+      "serve",
+      existsSync(installed) ? installed : model,
+      ...flags,
+      ...(isCpuBuild ? CPU_FLAGS : []),
+    ],
     alternative: "choose the server `engine`",
   };
 }
@@ -40,43 +51,91 @@ export function buildServeLaunch(
 /** Adapter ranks that vLLM has kernels for. */
 const ADAPTER_RANKS = [8, 16, 32, 64, 128, 256, 320, 512];
 
-/**
- * Launch to sample rollouts of a searcher in training, whose adapters are loaded while vLLM runs.
- *
- * @param model folder of the base model
- * @param rank of the adapters that will be loaded
- * @param memoryShare of the GPU's memory that it takes for itself
- */
-export function buildSamplerLaunch({
-  model,
-  rank,
-  memoryShare,
-}: {
+/** What a sampling server is given while it runs: adapters of one rank, or all weights of the model. */
+export type SampledWeights = { kind: "adapter"; rank: number } | { kind: "full" };
+
+/** How vLLM is started to sample rollouts. */
+export interface SamplerLaunchOptions {
+  /** Folder of the base model. */
   model: string;
-  rank: number;
+  weights: SampledWeights;
+  /** Number format of the engine, so that both round alike. */
+  dtype: string;
+  /** Of the GPU's memory, that it takes for itself; of a build for the CPU, of the machine's. */
   memoryShare: number;
-}): VllmLaunch {
+  tensorParallelSize: number;
+  /** What CUDA_VISIBLE_DEVICES names; null: all that the worker sees. */
+  devices: string | null;
+  /** vLLM's build for the CPU. */
+  isCpuBuild: boolean;
+}
+
+/** Launch to sample rollouts of a searcher in training, whose weights are replaced while vLLM runs. */
+export function buildSamplerLaunch(options: SamplerLaunchOptions): VllmLaunch {
+  const { model, weights, dtype, memoryShare, tensorParallelSize, devices, isCpuBuild } = options;
+  const flags = formatFlags({
+    "--served-model-name": BASE_MODEL_NAME,
+    "--dtype": dtype,
+    "--gpu-memory-utilization": memoryShare,
+    "--tensor-parallel-size": tensorParallelSize,
+    // Log-probabilities at the sampling temperature: the importance ratio compares these.
+    "--logprobs-mode": "processed_logprobs",
+    // The model folder's own sampling defaults are not the policy.
+    "--generation-config": "vllm",
+  });
+  const updates = weights.kind === "adapter" ? buildAdapterUpdates(weights.rank) : WEIGHT_UPDATES;
+  return {
+    errorCode: "sampler-unavailable",
+    args: ["serve", model, ...updates.args, ...flags, ...(isCpuBuild ? CPU_FLAGS : [])],
+    env: {
+      ...updates.env,
+      // Numbers as nvidia-smi has them, as in the engine.
+      ...(devices === null
+        ? {}
+        : {
+            CUDA_DEVICE_ORDER: process.env.CUDA_DEVICE_ORDER ?? "PCI_BUS_ID",
+            CUDA_VISIBLE_DEVICES: devices,
+          }),
+    },
+    alternative: "set searcher.sampler to engine",
+  };
+}
+
+/** What lets weights be replaced while the server runs. */
+type Updates = Pick<VllmLaunch, "args"> & { env: Readonly<Record<string, string>> };
+
+/** @throws AppError "unsupported" where vLLM has no kernels for the rank */
+function buildAdapterUpdates(rank: number): Updates {
   const largest = ADAPTER_RANKS.find((size) => size >= rank);
   if (largest === undefined)
     throw new AppError(
       "unsupported",
       `vLLM serves adapters of at most rank ${ADAPTER_RANKS.at(-1)}: lower searcher.adapter.rank from ${rank}, or set searcher.sampler to engine.`,
     );
-  const flags = formatFlags({
-    "--served-model-name": BASE_MODEL_NAME,
-    "--max-lora-rank": largest,
-    // The present weights and the ones before, from which requests may still sample.
-    "--max-loras": 2,
-    "--gpu-memory-utilization": memoryShare,
-    // Log-probabilities at the sampling temperature: the importance ratio compares these.
-    "--logprobs-mode": "processed_logprobs",
-    // The model folder's own sampling defaults are not the policy.
-    "--generation-config": "vllm",
-  });
   return {
-    errorCode: "sampler-unavailable",
-    args: ["serve", model, "--enable-lora", ...flags],
+    args: [
+      "--enable-lora",
+      ...formatFlags({
+        "--max-lora-rank": largest,
+        // The present weights and the ones before, from which requests may still sample.
+        "--max-loras": 2,
+      }),
+    ],
     env: { VLLM_ALLOW_RUNTIME_LORA_UPDATING: "True" },
-    alternative: "set searcher.sampler to engine",
   };
 }
+
+/** Folder of `require_key.py`. */
+const PYTHON_FOLDER = dirname(fileURLToPath(import.meta.url));
+
+/**
+ * vLLM offers the requests that replace whole weights in its development mode alone, and asks for no key there: the
+ * middleware does.
+ */
+const WEIGHT_UPDATES: Updates = {
+  args: ["--middleware", "require_key.RequireKey"],
+  env: {
+    VLLM_SERVER_DEV_MODE: "1",
+    PYTHONPATH: [PYTHON_FOLDER, process.env.PYTHONPATH].filter(Boolean).join(delimiter),
+  },
+};

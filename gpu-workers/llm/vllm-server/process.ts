@@ -24,6 +24,8 @@ export interface VllmOptions {
 const GUARD = fileURLToPath(new URL("./guard.mjs", import.meta.url));
 /** Lines of output that are kept for the message of an unexpected end. */
 const TAIL_LINES = 40;
+/** How Python names an error. vLLM's processes pass it on, so the first one is the cause, and the last lines are its echo. */
+const ERROR_LINE = /\b\w*(Error|Exception|Interrupt)\b: ./;
 /** The guard's message with the process group that it has started. */
 const startedSchema = z.object({ group: z.int().positive() });
 
@@ -56,6 +58,7 @@ export class VllmProcess {
   /** Resolves with the reason when it has ended. */
   private readonly ended: Promise<AppError>;
   private groupId: number | null = null;
+  private firstError: string | null = null;
 
   /**
    * Starts the server and waits until it is healthy.
@@ -77,7 +80,14 @@ export class VllmProcess {
       process.execPath,
       [GUARD, ...command, ...launch.args, "--host", "127.0.0.1", "--port", String(port)],
       {
-        env: { ...process.env, ...launch.env, VLLM_API_KEY: secret, PYTHONUNBUFFERED: "1" },
+        env: {
+          // Nothing is reported to others, unless the worker's environment says so.
+          VLLM_NO_USAGE_STATS: "1",
+          ...process.env,
+          ...launch.env,
+          VLLM_API_KEY: secret,
+          PYTHONUNBUFFERED: "1",
+        },
         stdio: ["pipe", "pipe", "pipe", "ipc"],
       },
     );
@@ -89,6 +99,7 @@ export class VllmProcess {
         const line = raw.replaceAll(secret, "[key]");
         tail.push(line);
         if (tail.length > TAIL_LINES) tail.shift();
+        if (ERROR_LINE.test(line)) server.firstError ??= line;
         onLog?.(line);
       });
     }
@@ -134,7 +145,10 @@ export class VllmProcess {
     const hint = notFound
       ? ` It is not installed on this worker: install it in a Python environment of its own and name its program in S3_VLLM, or ${this.launch.alternative}.`
       : "";
-    return new AppError(this.launch.errorCode, [`vLLM ${event}.${hint}`, ...this.tail].join("\n"));
+    const cause = this.firstError;
+    const isCut = cause !== null && !this.tail.includes(cause);
+    const lines = [`vLLM ${event}.${hint}`, ...(isCut ? [cause, "..."] : []), ...this.tail];
+    return new AppError(this.launch.errorCode, lines.join("\n"));
   }
 
   /** Ends the server and everything that it started (the guard does, when its input closes), and waits for it. */

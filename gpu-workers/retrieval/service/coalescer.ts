@@ -1,5 +1,6 @@
+import { onAbort } from "@/lib/on-abort";
 import { AppError, type ErrorCode } from "@/contracts/errors";
-import type { RankedDocument } from "@/gpu-workers/retrieval/retriever";
+import type { RankedDocument, Retriever } from "@/gpu-workers/retrieval/retriever";
 
 type Search = (
   queries: readonly string[],
@@ -125,8 +126,9 @@ export class Coalescer {
     if (!first) return;
     const began = performance.now();
     const queries = batch.flatMap((request) => request.queries);
+    const combined = combineSignals(batch);
     try {
-      const results = await this.search(queries, first.k, combineSignals(batch));
+      const results = await this.search(queries, first.k, combined.signal);
       let start = 0;
       for (const request of batch) {
         request.resolve(results.slice(start, start + request.queries.length));
@@ -148,17 +150,42 @@ export class Coalescer {
           request.resolve,
           request.reject,
         );
+    } finally {
+      combined.release();
     }
   }
 }
 
-/** A signal that is aborted once every client of the batch is gone; undefined where one cannot go. */
-function combineSignals(batch: readonly Waiting[]): AbortSignal | undefined {
-  const signals = batch.flatMap(({ signal }) => signal ?? []);
-  if (signals.length < batch.length) return undefined;
+/**
+ * A retriever whose searches that come while others are under way are made as one batch. None is refused for being many:
+ * who asks here waits for each answer before it asks again.
+ */
+export function gatherSearches(retriever: Retriever): Retriever {
+  const coalescer = new Coalescer((queries, k, signal) => retriever.search(queries, k, signal), {
+    ...COALESCER_LIMITS,
+    waiting: Infinity,
+  });
+  return {
+    search: (queries, k, signal) => coalescer.submit(queries, k, signal),
+    getDocuments: (ids) => retriever.getDocuments(ids),
+    describe: () => retriever.describe(),
+    close: () => retriever.close(),
+  };
+}
+
+/**
+ * A signal that is aborted once every client of the batch is gone; undefined where one cannot go. `release` ends its
+ * listening: clients that share a signal outlive the batch.
+ */
+function combineSignals(batch: readonly Waiting[]): {
+  signal: AbortSignal | undefined;
+  release: () => void;
+} {
+  const signals = new Set(batch.map(({ signal }) => signal));
+  if (signals.has(undefined)) return { signal: undefined, release: () => undefined };
   const all = new AbortController();
-  let left = signals.filter((signal) => !signal.aborted).length;
-  for (const signal of signals)
-    signal.addEventListener("abort", () => --left === 0 && all.abort(), { once: true });
-  return all.signal;
+  const alive = [...signals].filter((signal) => !signal!.aborted);
+  let left = alive.length;
+  const undo = alive.map((signal) => onAbort(signal!, () => --left === 0 && all.abort()));
+  return { signal: all.signal, release: () => undo.forEach((each) => each()) };
 }

@@ -8,6 +8,7 @@ import {
   hardwareSchema,
   slotsSchema,
 } from "@/contracts/worker-protocol/attach";
+import { countVllmDevices } from "@/contracts/worker-protocol/vllm-devices";
 import {
   ASSUMED_MACHINE,
   describeMachine,
@@ -201,7 +202,7 @@ const isNamed = (worker: OnlineWorker, name: string | null): boolean =>
   name === null || name === worker.name || name === worker.id;
 const countFreeSlots = ({ freeSlots }: OnlineWorker): number => freeSlots.light + freeSlots.engine;
 const countVllmGpus = ({ capabilities, hardware }: OnlineWorker): number =>
-  capabilities.vllm ? hardware.gpus.length : 0;
+  countVllmDevices(capabilities.vllm, hardware.gpus.length);
 const canRun = (worker: OnlineWorker, required: WorkerRequirements): boolean =>
   (required.vllmGpus === undefined || countVllmGpus(worker) >= required.vllmGpus) &&
   isNamed(worker, required.worker) &&

@@ -11,6 +11,7 @@ import {
   type WorkerRequest,
   type WorkerResponse,
 } from "@/contracts/worker-protocol/worker-protocol";
+import { countVllmDevices } from "@/contracts/worker-protocol/vllm-devices";
 import type { Database } from "@/server/platform/db/database";
 import { toDatabaseAppError } from "@/server/platform/db/errors";
 import { refuseUpgrade } from "@/server/platform/refuse-upgrade";
@@ -219,7 +220,7 @@ export class WorkerConnections {
           name: attach.name,
           models: attach.capabilities.models,
           corpora: attach.capabilities.corpora,
-          vllmGpus: attach.capabilities.vllm ? attach.hardware.gpus.length : 0,
+          vllmGpus: countVllmDevices(attach.capabilities.vllm, attach.hardware.gpus.length),
         },
         announced: { at: 0, content: "" },
       };

@@ -1,10 +1,10 @@
 #!/usr/bin/env node
 /**
- * Stands in for vLLM's program in tests, as it cannot be installed where they run: `--version`, and `serve`, which
+ * Stands in for vLLM's program in tests, which are to be cheap: `--version`, and `serve`, which
  * answers /health after a moment and echoes requests. VLLM_STAND_IN names a folder for what it was given; the prompt
  * "die" ends it, as a crash would.
  */
-import { appendFileSync, existsSync } from "node:fs";
+import { appendFileSync, existsSync, readFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { join } from "node:path";
 
@@ -19,7 +19,12 @@ appendFileSync(
   `${JSON.stringify({ args: process.argv.slice(2), pid: process.pid, keyed: Boolean(process.env.VLLM_API_KEY) })}\n`,
 );
 console.error(`INFO loading with key ${process.env.VLLM_API_KEY}`);
-if (existsSync(join(folder, "refuse"))) {
+// A file "limit" holds how many servers find room on the GPU.
+const limit = existsSync(join(folder, "limit"))
+  ? Number(readFileSync(join(folder, "limit"), "utf8"))
+  : Infinity;
+const starts = readFileSync(join(folder, "starts.jsonl"), "utf8").trim().split("\n").length;
+if (existsSync(join(folder, "refuse")) || starts > limit) {
   console.error("torch.OutOfMemoryError: CUDA out of memory.");
   process.exit(1);
 }

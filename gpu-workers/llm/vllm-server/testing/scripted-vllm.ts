@@ -15,6 +15,7 @@ export interface CompletionBody {
   prompt: number[];
   n: number;
   max_tokens: number;
+  prompt_logprobs?: number;
   [setting: string]: unknown;
 }
 export type Script = (
@@ -24,7 +25,8 @@ export type Script = (
 
 /**
  * Plays the documented protocol of vLLM's OpenAI-compatible server: /health, /v1/completions, /v1/load_lora_adapter and
- * /v1/unload_lora_adapter with their checks and error bodies. For tests.
+ * /v1/unload_lora_adapter, and of its development mode what replaces whole weights, with their checks and error bodies.
+ * For tests.
  */
 export class ScriptedVllm {
   readonly requests: {
@@ -34,13 +36,23 @@ export class ScriptedVllm {
   }[] = [];
   readonly adapters = new Map<string, string>();
   private completions = 0;
+  /** By the whole weights that it holds. */
+  private ownLogprob: number;
+  isPaused = false;
+  /** Answers that weights were loaded, and goes on with those before. */
+  ignoresReload = false;
   /** Refuses the next load with this reason. */
   refuseLoad: string | null = null;
   /** Answers 503 so many times. */
   busy = 0;
   private readonly server: Server;
 
-  constructor(private readonly script: Script) {
+  /** @param score log-probability of every token with the weights of this folder (null: the base's) */
+  constructor(
+    private readonly script: Script,
+    private readonly score: (folder: string | null) => number = () => -2,
+  ) {
+    this.ownLogprob = score(null);
     this.server = createServer((request, response) => {
       void read(request).then((text) => {
         const body = (text === "" ? {} : JSON.parse(text)) as Record<string, unknown>;
@@ -65,10 +77,14 @@ export class ScriptedVllm {
             `Success: LoRA adapter '${String(body.lora_name)}' removed successfully.`,
           );
         }
+        const control = this.control(path, body);
+        if (control) return answer(...control);
         if (path !== "/v1/completions") return answer(404, error("Not Found", 404));
         const asked = body as CompletionBody;
+        if (this.isPaused) return answer(503, error("The server is paused.", 503));
         if (asked.model !== "base" && !this.adapters.has(asked.model))
           return answer(404, error(`The model \`${asked.model}\` does not exist.`, 404));
+        if (asked.prompt_logprobs !== undefined) return answer(200, this.scorePrompt(asked));
         const said = this.script(asked, this.completions++);
         if (said === "cut")
           return void response
@@ -112,6 +128,41 @@ export class ScriptedVllm {
     });
   }
 
+  /** What the development mode offers. @returns status and body, or null for another path */
+  private control(
+    path: string,
+    { method, kwargs }: Record<string, unknown>,
+  ): [status: number, body: unknown] | null {
+    switch (path) {
+      case "/pause?mode=wait":
+        this.isPaused = true;
+        return [200, { status: "paused" }];
+      case "/resume":
+        this.isPaused = false;
+        return [200, { status: "resumed" }];
+      case "/reset_prefix_cache":
+        return [200, { success: true }];
+      case "/collective_rpc": {
+        const { weights_path: folder } = kwargs as { weights_path: string };
+        if (method !== "reload_weights" || !existsSync(join(folder, "config.json")))
+          return [500, error("Call to collective_rpc method failed: no such folder", 500)];
+        if (!this.ignoresReload) this.ownLogprob = this.score(folder);
+        return [200, { results: [null] }];
+      }
+      default:
+        return null;
+    }
+  }
+
+  private scorePrompt({ model, prompt }: CompletionBody): unknown {
+    const folder = this.adapters.get(model);
+    const logprob = folder === undefined ? this.ownLogprob : this.score(folder);
+    const prompt_logprobs = prompt.map((id, i) =>
+      i === 0 ? null : { [id]: { logprob, rank: 1 }, [id + 1]: { logprob: -9, rank: 2 } },
+    );
+    return { choices: [{ index: 0, text: "x", finish_reason: "length", prompt_logprobs }] };
+  }
+
   private load(
     { lora_name: name, lora_path: path }: { lora_name: string; lora_path: string },
     answer: (status: number, value: unknown) => void,
@@ -129,9 +180,13 @@ export class ScriptedVllm {
     answer(200, `Success: LoRA adapter '${name}' added successfully.`);
   }
 
+  get port(): number {
+    return (this.server.address() as AddressInfo).port;
+  }
+
   async listen(port = 0): Promise<string> {
     await new Promise<void>((resolve) => this.server.listen(port, "127.0.0.1", resolve));
-    return `http://127.0.0.1:${(this.server.address() as AddressInfo).port}`;
+    return `http://127.0.0.1:${this.port}`;
   }
 
   async close(): Promise<void> {
