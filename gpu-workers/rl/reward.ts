@@ -2,8 +2,7 @@ import { scoreExactMatch, type Scorable } from "@/core/scoring/rule-scoring";
 import { AppError } from "@/contracts/errors";
 import type { RewardTerm, RewardWeights } from "@/contracts/run-config/reward";
 import type { Episode, Reward } from "@/contracts/records/episode";
-import { countTokens } from "@/gpu-workers/searcher/episode-statistics";
-import { listQueries } from "@/gpu-workers/searcher/episode-statistics";
+import { countTokens, listQueries } from "@/core/episode/episode-statistics";
 
 /** What the terms of the reward are computed from. */
 export interface RewardFacts {

@@ -16,7 +16,7 @@ import { openEpisodeSource } from "@/gpu-workers/methods/training/open-source";
 import { withRetrieverRetry } from "@/gpu-workers/retrieval/backends/retriever-retry";
 import { DocumentStore } from "@/gpu-workers/retrieval/corpus/document-store";
 import type { Retriever } from "@/gpu-workers/retrieval/retriever";
-import { AlarmMonitor } from "@/gpu-workers/rl/alarms/alarm-monitor";
+import { AlarmMonitor } from "@/gpu-workers/rl/alarm-monitor";
 import type { Algorithm } from "@/gpu-workers/rl/algorithms/algorithm";
 import { createAlgorithm } from "@/gpu-workers/rl/algorithms/create-algorithm";
 import { runColdStartStep, splitValidationPart } from "@/gpu-workers/rl/cold-start";

@@ -4,7 +4,7 @@ import { AppError } from "@/contracts/errors";
 import type { TrainConfig } from "@/contracts/run-config/train-config";
 import type { AttemptContext } from "@/gpu-workers/runtime/attempt-context";
 import type { MetricValues } from "@/gpu-workers/rl/metric-values";
-import { updateAlarms, INITIAL_ALARM_STATE, type AlarmState } from "./alarm-state";
+import { updateAlarms, INITIAL_ALARM_STATE, type AlarmState } from "@/core/alarms/alarm-state";
 
 /** Watches the metrics of one run: reports the alarms that they raise and clear, and decides whether the run must stop. */
 export class AlarmMonitor {
