@@ -11,7 +11,7 @@ import { hasErrorCode } from "@/lib/errors";
 import { isLoopbackHost } from "@/lib/loopback";
 
 /** What trainers ask: nothing else of the dashboard is forwarded. */
-const PATH = /^\/(?:ajax-)?api\/\d\.\d\/(?:mlflow|mlflow-artifacts|s3)\//;
+const PATH = /^\/(?:(?:ajax-)?api\/\d\.\d\/(?:mlflow|mlflow-artifacts|s3)\/|v1\/traces$)/;
 const HOST = "127.0.0.1";
 /** A dashboard that moves no byte for this long is taken for gone. */
 const SILENCE_MS = 60_000;
@@ -32,7 +32,7 @@ interface TrackingRelayOptions {
 }
 
 /**
- * Offers the dashboard's MLflow API on this machine's loopback and forwards it with the worker's token, so that trainers
+ * Offers the dashboard's MLflow API, and its address of traces, on this machine's loopback and forwards them with the worker's token, so that trainers
  * on a machine that the dashboard cannot reach report there. A dashboard that is away is answered 503, after which
  * MLflow's clients try again.
  *

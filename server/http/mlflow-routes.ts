@@ -62,7 +62,11 @@ const sendJson = (response: ServerResponse, body: object, status = 200): void =>
     .writeHead(status, { "content-type": "application/json", "cache-control": "no-store" })
     .end(JSON.stringify(body));
 
-async function requireAccess(
+/**
+ * Lets in who shows no token, as everything on this machine that trains may report, or a right one.
+ * @throws AppError "unauthorized"
+ */
+export async function requireAccess(
   { headers }: IncomingMessage,
   workerTokens: WorkerTokens,
   access: Access,
@@ -109,7 +113,7 @@ async function answerEndpoint(
 }
 
 /** @throws AppError "invalid-input" where a text cannot be stored as it is: never another value without a word */
-function requireStorable(given: unknown): void {
+export function requireStorable(given: unknown): void {
   const found = findUnstorable(given);
   if (found !== null) throw new AppError("invalid-input", describeUnstorable(found));
 }
@@ -126,11 +130,14 @@ async function storeRollouts(
   const query = readQuery(url);
   requireStorable(query);
   const parsed = parseOrThrow(mlflowRequests.rollouts, query, "The query of rollouts");
-  return trackedRollouts.store(parsed, (await readBody(request, MAX_BODY_BYTES)).toString("utf8"));
+  return trackedRollouts.storeLines(
+    parsed,
+    (await readBody(request, MAX_BODY_BYTES)).toString("utf8"),
+  );
 }
 
 /** Parameters of an address; `run_ids` may be there several times. */
-function readQuery({ searchParams }: URL): Record<string, string | string[]> {
+export function readQuery({ searchParams }: URL): Record<string, string | string[]> {
   const names = [...new Set(searchParams.keys())];
   return Object.fromEntries(
     names.map((name) => [

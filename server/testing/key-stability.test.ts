@@ -220,6 +220,7 @@ const MIGRATIONS = [
   "0048_statistics_by_type",
   "0050_online_search",
   "0058_external_runs",
+  "0065_traces",
 ];
 
 testRecorded(new URL("./key-stability.json", import.meta.url), {

@@ -220,19 +220,19 @@ export async function selectEpisodeKeys(
   keys: readonly string[],
 ): Promise<Set<string>> {
   const rows = await queryRows(db, z.object({ key: z.string() }))`
-    SELECT key FROM episodes WHERE run_id = ${runId}::uuid AND phase = 'train' AND key = ANY(${keys}::text[])`;
+    SELECT key FROM episodes WHERE run_id = ${runId}::uuid AND key = ANY(${keys}::text[])`;
   return new Set(rows.map(({ key }) => key));
 }
 
-/** Samples of each question that a run has at these steps, by `STEP QUESTION`. */
+/** Samples of each question that a run has at these steps, by `PHASE STEP QUESTION`. */
 export async function selectSampleCounts(
   db: Queries,
   runId: string,
   steps: readonly number[],
 ): Promise<Map<string, number>> {
   const rows = await queryRows(db, z.object({ key: z.string(), samples: z.int() }))`
-    SELECT step || ' ' || question_id AS key, count(*)::int AS samples FROM episodes
-    WHERE run_id = ${runId}::uuid AND phase = 'train' AND step = ANY(${steps}::int[]) GROUP BY step, question_id`;
+    SELECT phase || ' ' || step || ' ' || question_id AS key, count(*)::int AS samples FROM episodes
+    WHERE run_id = ${runId}::uuid AND step = ANY(${steps}::int[]) GROUP BY phase, step, question_id`;
   return new Map(rows.map(({ key, samples }) => [key, samples]));
 }
 
@@ -243,6 +243,7 @@ export const pinQuestionSet = (db: Queries, runId: string, name: string): Promis
     SELECT ${runId}::uuid, s.name, s.id FROM question_sets s WHERE s.project_id = ${DEFAULT_PROJECT}::uuid AND s.name = ${name}
     ORDER BY s.created_at DESC LIMIT 1 ON CONFLICT (run_id, name) DO NOTHING`;
 
+/** Episodes that were made of a run's rollouts. */
 export async function countEpisodes(db: Queries, runId: string): Promise<number> {
   const row = await queryRow(db, z.object({ episodes: z.int() }))`
     SELECT count(*)::int AS episodes FROM episodes WHERE run_id = ${runId}::uuid`;

@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import type { z } from "zod";
+import type { externalRunResponseSchema } from "@/contracts/api/external-runs";
 import { AppError } from "@/contracts/errors";
 import type { MlflowMetric, mlflowRequests, RunStatus } from "@/contracts/formats/mlflow/requests";
 import { externalConfigSchema, type ExternalConfig } from "@/contracts/run-config/external-config";
@@ -31,6 +32,8 @@ import {
   type TrackedRun,
 } from "./queries";
 import { listShownTags, NAME_TAG, NOTE_TAG } from "./reported-tags";
+import type { RunObserver } from "./run-observer";
+import { selectIssues, selectObservation, selectWaitingTraces } from "./trace-queries";
 
 type CreateRequest = z.output<typeof mlflowRequests.createRun>;
 type UpdateRequest = z.output<typeof mlflowRequests.updateRun>;
@@ -43,7 +46,13 @@ export interface Reported {
   tags?: readonly Text[];
 }
 
+type RolloutsSummary = Pick<
+  z.output<typeof externalRunResponseSchema>,
+  "episodes" | "issues" | "waitingTraces" | "baselineRunId"
+>;
+
 const ATTEMPT = 1;
+const HEADLINE = getHeadlineMetric("external");
 const STATE_OF: Record<RunStatus, "running" | "succeeded" | "failed" | "cancelled"> = {
   RUNNING: "running",
   SCHEDULED: "running",
@@ -51,6 +60,8 @@ const STATE_OF: Record<RunStatus, "running" | "succeeded" | "failed" | "cancelle
   FAILED: "failed",
   KILLED: "cancelled",
 };
+/** Parameters of a run; verl's whole configuration has some 600. */
+const MOST_PARAMETERS = 5_000;
 /** Names that the pages show are no longer. */
 const MOST_NAME = 120;
 /** Characters of a refusal that the log repeats. */
@@ -73,6 +84,7 @@ export class TrackedRuns {
     private readonly experiments: Experiments,
     private readonly metrics: Metrics,
     private readonly logs: Logs,
+    private readonly observer: RunObserver,
   ) {}
 
   /** @throws AppError "not-found" where there is no such experiment, "invalid-input" where it is deleted */
@@ -121,13 +133,15 @@ export class TrackedRuns {
     try {
       const { points, odd } = splitByValue(metrics);
       await this.change(id, async (tx, run) => {
-        const headline = await this.appendPoints(tx, id, points);
+        const novel = await this.appendPoints(tx, id, points);
+        const headline = novel.findLast(({ name }) => name === HEADLINE)?.value ?? null;
         if (odd.length > 0) await this.tell(tx, id, describeOdd(odd));
         const config = { ...run.config, parameters: mergeParameters(run.config, params) };
         const added = toRecord(tags);
         if (tags.length > 0) await updateTrackedRun(tx.db, id, { tags: added });
         if (params.length > 0 || tags.length > 0 || headline !== null)
           await this.showTags(tx, id, config, run.tags, { ...run.tags, ...added }, headline);
+        if (novel.length > 0) await this.observer.observePoints(tx, id, config, novel);
       });
     } catch (error) {
       await this.noteRefusal(id, error);
@@ -157,6 +171,8 @@ export class TrackedRuns {
       if (status === undefined) return;
       const by = { actor: run.reportedBy || "trainer", reason: `its trainer says ${status}` };
       await moveTo(tx, id, STATE_OF[status], by);
+      if (STATE_OF[status] !== "running")
+        await this.observer.sumUpRollouts(tx, id, run.config, { isOver: true });
     });
     return this.get(id);
   }
@@ -188,9 +204,21 @@ export class TrackedRuns {
     return points.sort((a, b) => a.step - b.step || a.at - b.at);
   }
 
-  /** Episodes of a run that were made of its rollouts. */
-  countEpisodes(id: string): Promise<number> {
-    return countEpisodes(this.database.db, id);
+  /** What became of a run's rollouts: episodes, what is unread, and traces that wait for spans. */
+  async describeRollouts(id: string): Promise<RolloutsSummary> {
+    const { db } = this.database;
+    const [episodes, issues, waiting, observation] = await Promise.all([
+      countEpisodes(db, id),
+      selectIssues(db, id),
+      selectWaitingTraces(db, id),
+      selectObservation(db, id),
+    ]);
+    return {
+      episodes,
+      issues,
+      waitingTraces: waiting?.traces ?? 0,
+      baselineRunId: observation?.baselineRunId ?? null,
+    };
   }
 
   /** Runs whose trainer says nothing any more become stalled. @returns how many */
@@ -205,6 +233,8 @@ export class TrackedRuns {
         const { silentSeconds } = still;
         const reason = `its trainer has said nothing for ${Math.round(silentSeconds)} s; it may have died or may be computing`;
         await changeState(tx, run, "stalled", { actor: "server", reason });
+        const { config } = await this.requireTracked(tx, id);
+        await this.observer.sumUpRollouts(tx, id, config, { isOver: true });
       });
     return silent.length;
   }
@@ -235,13 +265,13 @@ export class TrackedRuns {
     return run;
   }
 
-  /** Appends the points that are not stored yet. @returns the newest value of the headline metric; null: none came */
+  /** Appends the points that are not stored yet. @returns those */
   private async appendPoints(
     tx: Transaction,
     runId: string,
     points: readonly MetricPoint[],
-  ): Promise<number | null> {
-    if (points.length === 0) return null;
+  ): Promise<MetricPoint[]> {
+    if (points.length === 0) return [];
     const names = [...new Set(points.map(({ name }) => name))];
     const ends = new Map(
       (await selectSeriesEnds(tx.db, runId, names)).map((end) => [end.name, end]),
@@ -258,12 +288,11 @@ export class TrackedRuns {
             { from: Math.min(...steps), to: Math.max(...steps) },
           );
     const novel = selectNovel(points, stored);
-    if (novel.length === 0) return null;
+    if (novel.length === 0) return [];
     await this.metrics.append(tx.db, { runId, attempt: ATTEMPT }, novel);
     await upsertSeriesEnds(tx.db, runId, extendEnds(ends, novel));
     tx.emit(buildMetricsEvent(runId, novel));
-    const metric = getHeadlineMetric("external");
-    return novel.findLast(({ name }) => name === metric)?.value ?? null;
+    return novel;
   }
 
   /** Shows what was reported in the columns that the pages read. */
@@ -328,7 +357,7 @@ const cutName = (name: string): string => name.trim().slice(0, MOST_NAME).trim()
 const buildMissingRunError = (id: string): AppError =>
   new AppError("not-found", `There is no run ${id.replaceAll("-", "")} that a trainer reports.`);
 
-/** @throws AppError "invalid-input" for another value of a parameter */
+/** @throws AppError "invalid-input" for another value of a parameter, or too many parameters */
 function mergeParameters(config: ExternalConfig, params: readonly Text[]): Record<string, string> {
   const merged = new Map(Object.entries(config.parameters));
   for (const { key, value } of params) {
@@ -340,6 +369,11 @@ function mergeParameters(config: ExternalConfig, params: readonly Text[]): Recor
       );
     merged.set(key, value);
   }
+  if (merged.size > MOST_PARAMETERS)
+    throw new AppError(
+      "invalid-input",
+      `A run has at most ${MOST_PARAMETERS} parameters, and with these it would have ${merged.size}. Report numbers that change as metrics, and a large configuration as a file (log_artifact). Nothing of this request was stored.`,
+    );
   return Object.fromEntries(merged);
 }
 

@@ -6,9 +6,11 @@ import { useTRPC, type RunDetail } from "@/app/_lib/trpc";
 import { Card, CardHeader } from "@/app/_ui/card";
 import { ScrollRegion } from "@/app/_ui/scroll-region";
 import { QueryErrorState } from "@/app/_ui/states";
+import { AlarmList } from "./alarm-list";
 import { MetricsTab } from "./metrics-tab";
+import { RolloutsCard } from "./rollouts-card";
 
-/** A run of another trainer: its curves, and the files that it stored. */
+/** A run of another trainer: its curves, alarms and rollouts, and the files that it stored. */
 export function ExternalOverview({ run }: { run: RunDetail }) {
   const t = useText();
   const trpc = useTRPC();
@@ -17,6 +19,8 @@ export function ExternalOverview({ run }: { run: RunDetail }) {
   return (
     <>
       <MetricsTab run={run} />
+      <AlarmList run={run} />
+      {query.data ? <RolloutsCard external={query.data} /> : null}
       {query.isError && !query.data ? (
         <QueryErrorState title={t("The run's files could not be read")} query={query} />
       ) : null}

@@ -20,6 +20,9 @@ it.each([
       tags: {},
       files: [],
       episodes: 0,
+      issues: [],
+      waitingTraces: 0,
+      baselineRunId: null,
     }),
   });
   expect((await screen.findByText(new RegExp(text))).textContent).not.toMatch(/succeeded/);

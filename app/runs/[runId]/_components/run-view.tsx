@@ -123,7 +123,7 @@ export function RunView({ runId }: { runId: string }) {
   return (
     <>
       <RunHeader run={run} />
-      {isTraining ? <AlarmBanner run={run} /> : null}
+      {isTraining || run.kind === "external" ? <AlarmBanner run={run} /> : null}
       <FailedPreflight run={run} />
       <Tabs
         className="mt-4"
