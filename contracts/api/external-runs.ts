@@ -20,6 +20,8 @@ export const externalRunResponseSchema = z.object({
   heardAt: z.date(),
   /** Its tags by MLflow's names. */
   tags: z.record(z.string(), z.string()),
+  /** What it reported of its own configuration. */
+  parameters: z.record(z.string(), z.string()),
   /** Episodes that were made of its rollouts. */
   episodes: z.int(),
   issues: z.array(rolloutIssueSchema),

@@ -16,6 +16,7 @@ export const alarmNameSchema = z.enum([
   "likelihood-displacement",
   "queries-alike",
   "dead-questions",
+  "swallowed-errors",
 ]);
 export type AlarmName = z.infer<typeof alarmNameSchema>;
 

@@ -1,4 +1,4 @@
-import type { RaisedAlarm } from "@/contracts/records/alarms";
+import type { AlarmName, RaisedAlarm } from "@/contracts/records/alarms";
 import { ALARMS, formatAlarmEvidence } from "@/core/metrics/alarms";
 import { AppError } from "@/contracts/errors";
 import type { TrainConfig } from "@/contracts/run-config/train-config";
@@ -49,7 +49,8 @@ export class AlarmMonitor {
         this.context.log("info", `Alarm cleared after step ${step}: ${title}.`);
       else {
         this.context.log("warn", `Alarm after step ${step}: ${title}. ${formatEvidence(change)}`);
-        if (alarms.stopOn[change.name]) this.cause ??= change;
+        const { stopOn }: { stopOn: Partial<Record<AlarmName, boolean | undefined>> } = alarms;
+        if (stopOn[change.name]) this.cause ??= change;
       }
     }
   }

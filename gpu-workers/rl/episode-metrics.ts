@@ -140,6 +140,7 @@ const REWARD_METRICS: Record<RewardTerm, MetricName> = {
   format: "reward/format",
   length: "reward/length",
   search: "reward/search",
+  overlong: "reward/overlong",
 };
 
 /** Format errors per episode, of each kind that occurred. */

@@ -1,7 +1,8 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { pipeline } from "node:stream/promises";
+import { z } from "zod";
 import { AppError, parseOrThrow, toWireError, type ErrorCode } from "@/contracts/errors";
-import { mlflowRequests } from "@/contracts/formats/mlflow/requests";
+import { COMMAND_HEADER, mlflowRequests } from "@/contracts/formats/mlflow/requests";
 import { parseJsonOrNull } from "@/lib/json";
 import { listEntries } from "@/server/features/tracking/mlflow-json";
 import type { WorkerTokens } from "@/server/features/workers/worker-tokens";
@@ -109,8 +110,12 @@ async function answerEndpoint(
     if (run.success) await services.trackedRuns.noteRefusal(run.data.run_id, error);
     throw error;
   }
-  return endpoint.answer(parsed as never, services);
+  return endpoint.answer(parsed as never, services, readCommand(request));
 }
+
+/** The command's run that a client belongs to, as its worker's relay says; null: none. */
+const readCommand = ({ headers }: IncomingMessage): string | null =>
+  z.uuid().safeParse(headers[COMMAND_HEADER]).data ?? null;
 
 /** @throws AppError "invalid-input" where a text cannot be stored as it is: never another value without a word */
 export function requireStorable(given: unknown): void {

@@ -221,6 +221,7 @@ const MIGRATIONS = [
   "0050_online_search",
   "0058_external_runs",
   "0065_traces",
+  "0066_commands",
 ];
 
 testRecorded(new URL("./key-stability.json", import.meta.url), {

@@ -83,6 +83,9 @@ const pageSchema = {
 };
 const nameSchema = z.string().trim().min(1, "give the experiment a name").max(500);
 
+/** Of requests that a worker forwards for one of its commands: id of that run. */
+export const COMMAND_HEADER = "x-s3-command";
+
 /** Corpus of rollouts that name none of ours. */
 export const OTHER_CORPUS = "external";
 

@@ -13,12 +13,13 @@ export const externalRunsRouter = router({
     .output(externalRunResponseSchema)
     .query(async ({ ctx, input }) => {
       const { trackedRuns, trackedFiles } = ctx.services;
-      const [{ reportedBy, heardAt, tags }, files, rollouts] = await Promise.all([
+      const [{ reportedBy, heardAt, tags, config }, files, rollouts] = await Promise.all([
         trackedRuns.get(input.runId),
         trackedFiles.list(input.runId),
         trackedRuns.describeRollouts(input.runId),
       ]);
-      return { reportedBy, heardAt, tags, files, ...rollouts };
+      const { parameters } = config;
+      return { reportedBy, heardAt, tags, parameters, files, ...rollouts };
     }),
   mappings: procedure
     .output(traceMappingsResponseSchema)

@@ -19,6 +19,7 @@ import type { Database, Transaction } from "@/server/platform/db/database";
 import type { Experiments } from "./experiments";
 import { extendEnds, isBeyond, selectNovel, splitByValue } from "./novel-points";
 import {
+  claimRun,
   countEpisodes,
   deleteTag,
   insertTrackedRun,
@@ -87,9 +88,16 @@ export class TrackedRuns {
     private readonly observer: RunObserver,
   ) {}
 
-  /** @throws AppError "not-found" where there is no such experiment, "invalid-input" where it is deleted */
-  async create(request: CreateRequest): Promise<TrackedRun> {
+  /**
+   * A new run of a trainer, or the run of the command that it belongs to, where it is the first that this asks for.
+   *
+   * @param command id of the command's run; null: the trainer is no job of a worker
+   * @throws AppError "not-found" where there is no such experiment, "invalid-input" where it is deleted
+   */
+  async create(request: CreateRequest, command: string | null = null): Promise<TrackedRun> {
     const experiment = await this.experiments.requireActive(request.experiment_id);
+    if (command !== null && (await this.claim(command, experiment.id, request)))
+      return this.get(command);
     const id = randomUUID();
     const tags = toRecord(request.tags);
     const name = request.run_name || tags[NAME_TAG] || `${experiment.name} ${id.slice(0, 8)}`;
@@ -114,6 +122,20 @@ export class TrackedRuns {
       await appendHistory(tx, id, null, "running", ATTEMPT, by);
     });
     return this.get(id);
+  }
+
+  /** Gives the run of a command to its trainer. @returns whether it was free */
+  private async claim(
+    command: string,
+    experimentId: string,
+    { tags }: CreateRequest,
+  ): Promise<boolean> {
+    let isFree = false;
+    await this.change(command, async (tx) => {
+      isFree = (await claimRun(tx.db, command, experimentId)) === 1;
+      if (isFree) await updateTrackedRun(tx.db, command, { tags: toRecord(tags) });
+    });
+    return isFree;
   }
 
   /** @throws AppError "not-found" */
@@ -170,7 +192,8 @@ export class TrackedRuns {
       if (name) await this.showTags(tx, id, run.config, run.tags, { ...run.tags, ...tags });
       if (status === undefined) return;
       const by = { actor: run.reportedBy || "trainer", reason: `its trainer says ${status}` };
-      await moveTo(tx, id, STATE_OF[status], by);
+      // How a command ended is its worker's to say.
+      if (run.kind === "external") await moveTo(tx, id, STATE_OF[status], by);
       if (STATE_OF[status] !== "running")
         await this.observer.sumUpRollouts(tx, id, run.config, { isOver: true });
     });
@@ -181,7 +204,11 @@ export class TrackedRuns {
   async setDeleted(id: string, isDeleted: boolean): Promise<void> {
     await this.database.transact(async (tx) => {
       await lockRun(tx.db, id);
-      await this.requireTracked(tx, id);
+      if ((await this.requireTracked(tx, id)).kind === "command")
+        throw new AppError(
+          "invalid-input",
+          "This run is a command of a worker: delete or restore it on its page.",
+        );
       await tx.db.run.update({
         where: { id },
         data: { deletedAt: isDeleted ? new Date() : null },

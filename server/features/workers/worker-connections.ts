@@ -31,6 +31,8 @@ export interface AttachedWorker {
     corpora: string[];
     /** GPUs that its vLLM may have. */
     vllmGpus?: number;
+    /** Whether it runs commands. */
+    commands?: boolean;
   };
   /** The last heartbeat that the pages were told of. */
   announced: { at: number; content: string };
@@ -220,6 +222,7 @@ export class WorkerConnections {
           models: attach.capabilities.models,
           corpora: attach.capabilities.corpora,
           vllmGpus: attach.capabilities.vllm ? attach.hardware.gpus.length : 0,
+          commands: attach.capabilities.commands === true,
         },
         announced: { at: 0, content: "" },
       };

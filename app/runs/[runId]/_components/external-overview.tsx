@@ -6,6 +6,7 @@ import { useTRPC, type RunDetail } from "@/app/_lib/trpc";
 import { Card, CardHeader } from "@/app/_ui/card";
 import { ScrollRegion } from "@/app/_ui/scroll-region";
 import { QueryErrorState } from "@/app/_ui/states";
+import { ExternalConfiguration } from "./external-configuration";
 import { AlarmList } from "./alarm-list";
 import { MetricsTab } from "./metrics-tab";
 import { RolloutsCard } from "./rollouts-card";
@@ -21,6 +22,14 @@ export function ExternalOverview({ run }: { run: RunDetail }) {
       <MetricsTab run={run} />
       <AlarmList run={run} />
       {query.data ? <RolloutsCard external={query.data} /> : null}
+      {run.kind === "command" && query.data ? (
+        <div className="mt-5">
+          <h2 className="mb-2 text-xs font-semibold text-muted-foreground">
+            {t("Parameters of the trainer")}
+          </h2>
+          <ExternalConfiguration parameters={query.data.parameters} />
+        </div>
+      ) : null}
       {query.isError && !query.data ? (
         <QueryErrorState title={t("The run's files could not be read")} query={query} />
       ) : null}

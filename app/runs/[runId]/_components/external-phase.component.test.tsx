@@ -18,6 +18,7 @@ it.each([
       reportedBy: "",
       heardAt: new Date(0),
       tags: {},
+      parameters: {},
       files: [],
       episodes: 0,
       issues: [],
