@@ -1,6 +1,6 @@
 """
-Sends rollouts while a trainer writes them: verl's trainer.rollout_data_dir, saved results of verifiers
-and prime-rl, or the traces that an OpenTelemetry collector writes as JSON:
+Sends rollouts while a trainer writes them: verl's trainer.rollout_data_dir, saved results of
+verifiers and prime-rl, or the traces that an OpenTelemetry collector writes as JSON:
 
     python -m s3_client.follow FOLDER --run RUN_ID --questions SET [--format verifiers]
 
