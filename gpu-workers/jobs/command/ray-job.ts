@@ -13,6 +13,9 @@ const submittedSchema = z.object({ submission_id: z.string() });
 const jobSchema = z.object({ status: z.string(), message: z.string().nullish() });
 const logsSchema = z.object({ logs: z.string().nullable().default("") });
 
+/** What Ray's own clients authenticate with; newer versions of Ray want a token by default. */
+const TOKEN_VARIABLE = "RAY_AUTH_TOKEN";
+
 /** States that a job does not leave. */
 const ENDS: Readonly<Record<string, (message: string) => CommandFailure>> = {
   SUCCEEDED: () => null,
@@ -75,20 +78,27 @@ async function ask(
   url: string,
   { method = "GET", body }: { method?: "GET" | "POST"; body?: object } = {},
 ): Promise<unknown> {
+  const token = process.env[TOKEN_VARIABLE];
   let response: Response;
   try {
     response = await fetch(url, {
       method,
-      ...(body && {
-        body: JSON.stringify(body),
-        headers: { "content-type": "application/json" },
-      }),
+      ...(body && { body: JSON.stringify(body) }),
+      headers: {
+        ...(body && { "content-type": "application/json" }),
+        ...(token && { authorization: `Bearer ${token}` }),
+      },
       signal: AbortSignal.timeout(REQUEST_MS),
     });
   } catch (cause) {
     throw new AppError("internal", `Ray at ${new URL(url).origin} is not reached.`, { cause });
   }
   const text = await response.text();
+  if (response.status === 401 || response.status === 403)
+    throw new AppError(
+      "invalid-input",
+      `Ray at ${new URL(url).origin} wants ${token ? "another" : "a"} token: start the worker with Ray's token in ${TOKEN_VARIABLE}.`,
+    );
   if (!response.ok)
     throw new AppError(
       response.status < 500 ? "invalid-input" : "internal",

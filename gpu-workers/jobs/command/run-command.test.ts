@@ -19,6 +19,7 @@ describe("a command", () => {
   let asked: { path: string; query: URLSearchParams; body: string }[];
   let failures: number;
   let ray: { logs: string[]; status: string };
+  let authorizations: (string | undefined)[];
 
   beforeAll(async () => {
     server = createServer((request, response) => {
@@ -28,6 +29,9 @@ describe("a command", () => {
       request.on("end", () => {
         asked.push({ path: url.pathname, query: url.searchParams, body });
         if (failures-- > 0) return void response.writeHead(503).end("{}");
+        authorizations.push(request.headers.authorization);
+        if (url.pathname.startsWith("/api/jobs") && ray.status === "401")
+          return void response.writeHead(401).end("Unauthorized");
         if (url.pathname.startsWith("/api/jobs"))
           return void response.end(JSON.stringify(answerRay(url.pathname)));
         response.end(JSON.stringify({ refused: [] }));
@@ -39,6 +43,7 @@ describe("a command", () => {
   afterAll(() => server.close());
   beforeEach(async () => {
     asked = [];
+    authorizations = [];
     failures = 0;
     ray = { logs: [""], status: "SUCCEEDED" };
     folder = await mkdtemp(join(tmpdir(), "s3-command-"));
@@ -188,6 +193,15 @@ describe("a command", () => {
     };
     expect(submitted.entrypoint).toContain("bash -c 'it'\\''s mine'");
     expect(submitted.runtime_env.env_vars).toMatchObject({ MLFLOW_TRACKING_URI: address });
+  });
+
+  it("shows Ray the token of its worker, and says where Ray wants one", async () => {
+    process.env.RAY_AUTH_TOKEN = "of the worker";
+    await runCommand(open({ ray: { address } }), POLL);
+    expect(authorizations[0]).toBe("Bearer of the worker");
+    delete process.env.RAY_AUTH_TOKEN;
+    ray.status = "401";
+    await expect(runCommand(open({ ray: { address } }), POLL)).rejects.toThrow(/RAY_AUTH_TOKEN/);
   });
 
   it("stops its job of Ray where it is cancelled", async () => {
