@@ -1,3 +1,4 @@
+import { request } from "undici";
 import { z } from "zod";
 import { AppError, parseOrThrow } from "@/contracts/errors";
 import type { CommandFailure, StartedCommand } from "./run-command";
@@ -79,9 +80,10 @@ async function ask(
   { method = "GET", body }: { method?: "GET" | "POST"; body?: object } = {},
 ): Promise<unknown> {
   const token = process.env[TOKEN_VARIABLE];
-  let response: Response;
+  let answer: { status: number; text: string };
   try {
-    response = await fetch(url, {
+    // Not by fetch, whose sec-fetch-mode Ray takes for a browser's and refuses.
+    const { statusCode, body: received } = await request(url, {
       method,
       ...(body && { body: JSON.stringify(body) }),
       headers: {
@@ -90,19 +92,20 @@ async function ask(
       },
       signal: AbortSignal.timeout(REQUEST_MS),
     });
+    answer = { status: statusCode, text: await received.text() };
   } catch (cause) {
     throw new AppError("internal", `Ray at ${new URL(url).origin} is not reached.`, { cause });
   }
-  const text = await response.text();
-  if (response.status === 401 || response.status === 403)
+  const { status, text } = answer;
+  if (status === 401 || status === 403)
     throw new AppError(
       "invalid-input",
       `Ray at ${new URL(url).origin} wants ${token ? "another" : "a"} token: start the worker with Ray's token in ${TOKEN_VARIABLE}.`,
     );
-  if (!response.ok)
+  if (status >= 300)
     throw new AppError(
-      response.status < 500 ? "invalid-input" : "internal",
-      `Ray answered ${response.status}: ${text.slice(0, 1_000)}`,
+      status < 500 ? "invalid-input" : "internal",
+      `Ray answered ${status}: ${text.slice(0, 1_000)}`,
     );
   return JSON.parse(text) as unknown;
 }

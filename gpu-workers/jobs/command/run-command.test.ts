@@ -30,6 +30,9 @@ describe("a command", () => {
         asked.push({ path: url.pathname, query: url.searchParams, body });
         if (failures-- > 0) return void response.writeHead(503).end("{}");
         authorizations.push(request.headers.authorization);
+        // As Ray refuses what looks like a page's.
+        if (url.pathname === "/api/jobs/" && request.headers["sec-fetch-mode"] !== undefined)
+          return void response.writeHead(405).end("browser traffic");
         if (url.pathname.startsWith("/api/jobs") && ray.status === "401")
           return void response.writeHead(401).end("Unauthorized");
         if (url.pathname.startsWith("/api/jobs"))
