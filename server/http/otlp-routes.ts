@@ -51,7 +51,7 @@ export async function serveTraces(
       );
     const body = await readRequest(request);
     const traces = isJson ? parseJsonRequest(body) : decodeTraceRequest(body);
-    const rejected = await trackedTraces.receive(traces, readQuery(url) as Record<string, string>);
+    const rejected = await trackedTraces.receive(traces, readQuery(url));
     const partialSuccess = rejected && {
       rejectedSpans: String(rejected.rejectedSpans),
       errorMessage: rejected.reason,
