@@ -118,7 +118,7 @@ const readCommand = ({ headers }: IncomingMessage): string | null =>
   z.uuid().safeParse(headers[COMMAND_HEADER]).data ?? null;
 
 /** @throws AppError "invalid-input" where a text cannot be stored as it is: never another value without a word */
-export function requireStorable(given: unknown): void {
+function requireStorable(given: unknown): void {
   const found = findUnstorable(given);
   if (found !== null) throw new AppError("invalid-input", describeUnstorable(found));
 }

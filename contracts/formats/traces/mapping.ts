@@ -119,7 +119,6 @@ export type TraceMapping = z.infer<typeof traceMappingSchema>;
 export type VerlMapping = z.infer<typeof verlMappingSchema>;
 export type VerifiersMapping = z.infer<typeof verifiersMappingSchema>;
 export type OpenInferenceMapping = z.infer<typeof openInferenceMappingSchema>;
-export type SearchMapping = z.infer<typeof searchSchema>;
 export type DocumentMapping = z.infer<typeof documentSchema>;
 
 export const traceFormatSchema = z.enum(["verl", "verifiers", "openinference"]);
