@@ -48,7 +48,11 @@ import { Sweeps } from "./features/sweeps/sweeps";
 import { Tasks } from "./features/tasks/tasks";
 import { Experiments } from "./features/tracking/experiments";
 import { TrackedFiles } from "./features/tracking/tracked-files";
+import { RolloutStore } from "./features/tracking/rollout-store";
+import { RunObserver } from "./features/tracking/run-observer";
+import { TraceMappings } from "./features/tracking/trace-mappings";
 import { TrackedRollouts } from "./features/tracking/tracked-rollouts";
+import { TrackedTraces } from "./features/tracking/tracked-traces";
 import { TrackedRuns } from "./features/tracking/tracked-runs";
 import type { Timings } from "./platform/timings";
 import { UpstreamExport } from "./features/upstream/upstream-export";
@@ -118,7 +122,11 @@ export function compose({
   const reportIngestion = new ReportIngestion(database, metrics, alarms, logs);
   const runOrganiser = new RunOrganiser(database);
   const experiments = new Experiments(database);
-  const trackedRuns = new TrackedRuns(database, experiments, metrics, logs);
+  const runObserver = new RunObserver(metrics, alarms);
+  const trackedRuns = new TrackedRuns(database, experiments, metrics, logs, runObserver);
+  const traceMappings = new TraceMappings(database);
+  const rolloutStore = new RolloutStore(trackedRuns, runObserver);
+  const trackedTraces = new TrackedTraces(questionSets, trackedRuns, traceMappings, rolloutStore);
   const statistics = new RunStatistics(database);
   const scoring = new Scoring(database);
   const leaderboardResults = new LeaderboardResults(database);
@@ -210,7 +218,15 @@ export function compose({
     experiments,
     trackedRuns,
     trackedFiles: new TrackedFiles(database, store, trackedRuns),
-    trackedRollouts: new TrackedRollouts(questionSets, trackedRuns),
+    traceMappings,
+    trackedTraces,
+    trackedRollouts: new TrackedRollouts(
+      questionSets,
+      trackedRuns,
+      traceMappings,
+      rolloutStore,
+      trackedTraces,
+    ),
     newRun: new NewRun(database),
     notifications,
     mirrors,

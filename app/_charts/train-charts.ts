@@ -1,5 +1,6 @@
 import { markText } from "@/app/_i18n/format-text";
 import { isMetricMeasured } from "@/core/run/trained-method";
+import { listUsedTerms } from "@/core/run/reward-terms";
 import type { TrainConfig } from "@/contracts/run-config/train-config";
 import type { Quadrant } from "@/core/metrics/metric-definition";
 import { TERM_TITLES } from "@/core/glossary/term-titles";
@@ -16,7 +17,7 @@ import {
 import { OPTIMISATION_CHARTS } from "./optimisation-charts";
 
 const countRewardTerms = ({ reward: { weights } }: TrainConfig): number =>
-  Object.values(weights).filter((weight) => weight !== 0).length;
+  listUsedTerms(weights).length;
 const QUADRANT_LABELS: Readonly<Record<Quadrant, string>> = {
   bothRight: TERM_TITLES["both-right"],
   gained: TERM_TITLES.gained,
@@ -79,6 +80,7 @@ export const TRAIN_CHARTS: readonly ChartGroup[] = [
           defineSeries("reward/format", markText("Format"), 7),
           defineSeries("reward/length", markText("Length"), 2),
           defineSeries("reward/search", markText("Search"), 1, { dashed: true }),
+          defineSeries("reward/overlong", markText("Overlong"), 2, { dashed: true }),
         ],
         { shown: (config) => countRewardTerms(config) > 1 },
       ),

@@ -30,6 +30,7 @@ const RUN_KINDS: Record<RunKind, string> = {
   index: markText("index"),
   serve: markText("serve"),
   evaluate: markText("evaluate"),
+  command: markText("command"),
   external: markText("external"),
 };
 

@@ -61,6 +61,11 @@ export const ALARM_MEANINGS: Readonly<Record<AlarmName, { title: string; meaning
     meaning:
       "Queries hardly depend on the question any more: the searcher writes the same whatever is asked, so its searches find nothing for it.",
   },
+  "swallowed-errors": {
+    title: "Errors swallowed",
+    meaning:
+      "The trainer writes errors to its console and goes on: upstream's code skips the batch, so a run may succeed though nothing is learnt. The count is a metric.",
+  },
   "dead-questions": {
     title: "Dead questions",
     meaning:

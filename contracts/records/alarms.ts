@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { metricNameSchema } from "@/contracts/worker-protocol/metric-point";
 
-/** Known ways in which training a searcher collapses. Their rules are in gpu-workers/rl/alarms/rules.ts. */
+/** Known ways in which training a searcher collapses. Their rules are in core/alarms/rules.ts. */
 export const alarmNameSchema = z.enum([
   "reward-hacking",
   "entropy-collapse",
@@ -16,6 +16,7 @@ export const alarmNameSchema = z.enum([
   "likelihood-displacement",
   "queries-alike",
   "dead-questions",
+  "swallowed-errors",
 ]);
 export type AlarmName = z.infer<typeof alarmNameSchema>;
 

@@ -9,6 +9,8 @@ const LATER = [
   "queries-alike",
   "dead-questions",
 ] as const satisfies readonly AlarmName[];
+/** Alarms of commands, which no training run can stop on. */
+const OF_COMMANDS = ["swallowed-errors"] as const satisfies readonly AlarmName[];
 type LaterAlarm = (typeof LATER)[number];
 
 /** Alarms are always raised; these switches decide which of them end a run. */
@@ -22,8 +24,13 @@ const defineLaterSwitch = (name: AlarmName) =>
   defineLaterSetting(z.boolean(), false, ALARM_MEANINGS[name].title, ALARM_MEANINGS[name].meaning);
 
 const switches = Object.fromEntries(
-  alarmNameSchema.exclude([...LATER]).options.map((name) => [name, defineSwitch(name)]),
-) as Record<Exclude<AlarmName, LaterAlarm>, ReturnType<typeof defineSwitch>>;
+  alarmNameSchema
+    .exclude([...LATER, ...OF_COMMANDS])
+    .options.map((name) => [name, defineSwitch(name)]),
+) as Record<
+  Exclude<AlarmName, LaterAlarm | (typeof OF_COMMANDS)[number]>,
+  ReturnType<typeof defineSwitch>
+>;
 const laterSwitches = Object.fromEntries(
   LATER.map((name) => [name, defineLaterSwitch(name)]),
 ) as Record<LaterAlarm, ReturnType<typeof defineLaterSwitch>>;

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { scorerSchema } from "./scoring";
-import { defineSetting } from "./setting";
+import { defineLaterSetting, defineSetting } from "./setting";
 
 const weight = (fallback = 0) => z.number().min(-100).max(100).default(fallback);
 
@@ -36,6 +36,12 @@ export const rewardWeightsSchema = z
       "Cost of a thousand tokens that the searcher wrote; subtracted.",
     ),
     search: defineSetting(weight(), "Search", "Cost of each search after turn 0; subtracted."),
+    overlong: defineLaterSetting(
+      z.number().min(-100).max(100),
+      0,
+      "Soft overlong punishment",
+      "0 up to four fifths of the tokens that the turns allow (search.turns x search.turnTokens), then falling to -1 at all of them (DAPO).",
+    ),
   })
   .prefault({})
   .meta({ title: "Weights", description: "Terms of the reward; 0: not used." });
@@ -45,7 +51,7 @@ export type RewardTerm = keyof RewardWeights;
 export const rewardSchema = z
   .strictObject({ weights: rewardWeightsSchema, scorer: scorerSchema })
   .superRefine(({ weights }, context) => {
-    if (Object.values(weights).every((w) => w === 0))
+    if (Object.values(weights).every((w: number | undefined) => (w ?? 0) === 0))
       context.addIssue({
         code: "custom",
         path: ["weights", "gbr"],

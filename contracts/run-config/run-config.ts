@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { commandConfigSchema } from "./command-config";
 import { evaluateConfigSchema } from "./evaluate-config";
 import { externalConfigSchema } from "./external-config";
 import { indexConfigSchema } from "./index-config";
@@ -18,6 +19,7 @@ export const runConfigSchema = z.discriminatedUnion("kind", [
   indexConfigSchema,
   serveConfigSchema,
   evaluateConfigSchema,
+  commandConfigSchema,
   externalConfigSchema,
 ]);
 export type RunConfig = z.infer<typeof runConfigSchema>;

@@ -69,6 +69,8 @@ export const attachRequestSchema = z.object({
     shapes: z.record(z.string(), modelShapeSchema).optional(),
     /** Version of an installed vLLM. */
     vllm: z.string().nullish(),
+    /** Whether whoever started it lets it run commands. */
+    commands: z.boolean().optional(),
     /** What its results may depend on, by name: "commit", "node", "torch". */
     software: z.record(z.string(), z.string()).optional(),
   }),

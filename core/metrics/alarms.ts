@@ -28,6 +28,8 @@ const REMEDIES: Readonly<Record<AlarmName, string>> = {
     "Go on from a checkpoint before it with a lower rl.learningRate, a higher rl.klCoefficient, or fewer optimiser steps on the same episodes (rl.epochs, a larger rl.miniBatch).",
   "queries-alike":
     "Go on from a checkpoint before it with a higher rl.klCoefficient or rl.temperature; charge for searches (reward.weights.search), so that one that finds nothing costs, and set search.skipSeen.",
+  "swallowed-errors":
+    "Read the error in the run's log and mend its cause (often memory, or a retriever or generator that does not answer), then start the command again.",
   "dead-questions":
     "Give a cold start (coldStart.demonstrations) or easier questions, raise rl.groupSize or rl.temperature, or reward a step towards the answer (reward.weights.goldRecall).",
 };

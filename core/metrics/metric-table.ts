@@ -86,6 +86,10 @@ export const METRICS = {
     "What the cost of searching takes from the mean reward (negative)",
     "higher",
   ),
+  "reward/overlong": number(
+    "What the soft overlong punishment takes from the mean reward (negative)",
+    "higher",
+  ),
   "reward/unread_replies": share(
     "Share of the judge's replies in this step that said neither yes nor no and count as no, of the answers that the reward compares",
     "lower",
@@ -362,6 +366,9 @@ export const METRICS = {
   "retrieval/unknown_gold_questions": count(
     "Questions that name a gold document that the corpus does not hold",
     "lower",
+  ),
+  "command/swallowed_errors": healthCount(
+    "Errors that a command's trainer wrote to its console and went on from",
   ),
   "serve/requests_per_second": perSecond("Requests to the service a second", "higher"),
   "serve/queries_per_second": perSecond("Queries searched a second", "higher"),

@@ -62,6 +62,7 @@ const KIND_OF_PREFIX: Readonly<Record<string, RunKind>> = {
   judge: "predict",
   retrieval: "evaluate",
   serve: "serve",
+  command: "command",
 };
 const getRunKind = (name: string): RunKind => KIND_OF_PREFIX[name.split("/", 1)[0]!] ?? "train";
 

@@ -7,6 +7,15 @@ export interface ReportChart {
   metrics: readonly MetricName[];
 }
 
+/** Of other trainers, where they name metrics as verl does. */
+const OF_TRAINERS: readonly ReportChart[] = [
+  { title: "Reward, training", metrics: ["critic/score/mean", "reward/mean"] },
+  { title: "Entropy of the policy", metrics: ["actor/entropy_loss"] },
+  { title: "KL to the reference", metrics: ["actor/kl_loss", "critic/kl"] },
+  { title: "Action tokens an episode", metrics: ["response_length/mean"] },
+  { title: "Seconds a step", metrics: ["timing_s/step"] },
+];
+
 const CHARTS: Readonly<Record<RunKind, readonly ReportChart[]>> = {
   train: [
     { title: "Held-out accuracy", metrics: ["held-out/accuracy", "held-out/rag_accuracy"] },
@@ -28,14 +37,8 @@ const CHARTS: Readonly<Record<RunKind, readonly ReportChart[]>> = {
   predict: [{ title: "Running accuracy", metrics: ["predict/accuracy"] }],
   evaluate: [],
   index: [],
-  // Of those that trainers name as verl does.
-  external: [
-    { title: "Reward, training", metrics: ["critic/score/mean", "reward/mean"] },
-    { title: "Entropy of the policy", metrics: ["actor/entropy_loss"] },
-    { title: "KL to the reference", metrics: ["actor/kl_loss", "critic/kl"] },
-    { title: "Action tokens an episode", metrics: ["response_length/mean"] },
-    { title: "Seconds a step", metrics: ["timing_s/step"] },
-  ],
+  external: OF_TRAINERS,
+  command: OF_TRAINERS,
   serve: [{ title: "Requests a second", metrics: ["serve/requests_per_second"] }],
 };
 

@@ -24,6 +24,8 @@ export interface WorkerRequirements {
   corpora: string[];
   /** GPUs that a vLLM server takes on the worker; absent: no vLLM server is started. */
   vllmGpus?: number;
+  /** The worker must have been started to run commands; absent: it need not. */
+  commands?: boolean;
   /** Name or id of the one worker that may take it; null: any. */
   worker: string | null;
 }
@@ -78,6 +80,9 @@ export function requirementsFor(config: RunConfig): RunRequirements {
     }
     case "external":
       return buildLightRequirements(null);
+    case "command":
+      // It trains, as a run of the worker's engine does.
+      return { ...buildLightRequirements(config.worker), slot: "engine", commands: true };
     case "evaluate":
       return {
         ...buildLightRequirements(null),

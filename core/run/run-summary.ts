@@ -25,7 +25,7 @@ export function getRunModel(config: RunConfig): string | null {
 
 /** The corpus that a run searches or imports; null where it has none. */
 export function getRunCorpus(config: RunConfig): string | null {
-  if (config.kind === "external") return null;
+  if (config.kind === "external" || config.kind === "command") return null;
   if (config.kind === "train") return config.data.corpus;
   return config.kind === "serve" && config.what === "model" ? null : config.corpus;
 }

@@ -63,6 +63,7 @@ export function describeWork(config: RunConfig): Work | null {
         unit: "corpora",
       };
     case "serve":
+    case "command":
     case "external":
       return null;
   }

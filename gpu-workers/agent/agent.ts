@@ -41,6 +41,8 @@ export interface AgentOptions {
   timing?: Partial<AgentTiming>;
   connection?: Partial<ConnectionTiming>;
   reports?: AttemptDependencies["reports"];
+  /** Offers the dashboard's MLflow API for a command; absent or null: this worker runs none. */
+  openTracking?: AttemptDependencies["openTracking"];
   artifactRetryPausesMs?: readonly number[];
 }
 
@@ -264,6 +266,7 @@ export class Agent {
     const attempt = new Attempt(run, {
       connection: this.connection,
       artifacts: this.artifacts,
+      openTracking: this.options.openTracking ?? null,
       services: this.services,
       executors: options.executors,
       log: options.log,

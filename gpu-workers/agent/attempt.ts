@@ -29,6 +29,7 @@ import {
 } from "./paging";
 import { ReportQueue, type ReportQueueOptions } from "./report-queue";
 import { HeldServices, type ServiceRegistry } from "./services";
+import type { TrackingRelay } from "./tracking-relay";
 
 export type LeasedRun = NonNullable<WorkerResponse<"lease">["run"]>;
 
@@ -42,6 +43,8 @@ export interface AttemptDependencies {
   workRoot: string;
   /** Tells the server what corpora there are now. */
   reportCorpora: () => Promise<void>;
+  /** Offers the dashboard's MLflow API for the command of a run; null: this worker runs no commands. */
+  openTracking: ((runId: string) => Promise<TrackingRelay>) | null;
   reports?: Partial<Pick<ReportQueueOptions, "lingerMs" | "retryPausesMs">>;
 }
 
@@ -253,6 +256,15 @@ export class Attempt implements RunContext {
       "agent",
       `The checkpoint after step ${step} could not be stored; the last good one stays and the run goes on. ${error.message}`,
     );
+  }
+
+  get allowsCommands(): boolean {
+    return this.deps.openTracking !== null;
+  }
+  async openTracking(): Promise<TrackingRelay> {
+    if (this.deps.openTracking === null)
+      throw new AppError("unsupported", "This worker runs no commands.");
+    return this.deps.openTracking(this.runId);
   }
 
   fetchUpload(

@@ -13,6 +13,7 @@ const SLOT_OF: Record<LaunchedKind, keyof Slots> = {
   index: "light",
   serve: "light",
   evaluate: "light",
+  command: "engine",
 };
 
 interface HeldAttempt {

@@ -19,6 +19,7 @@ interface CommandLine {
   engineDtype?: "float32" | "bfloat16" | "float16";
   engineDevices?: number;
   mlflowPort?: number;
+  allowCommands: boolean;
 }
 
 const count = (text: string): number => {
@@ -130,6 +131,13 @@ const command = new Command("worker")
     )
       .env("S3_MLFLOW_PORT")
       .argParser(port),
+  )
+  .addOption(
+    new Option(
+      "--allow-commands",
+      "run commands as runs (other trainers): whoever may launch runs may then do on this machine what its user may (or S3_ALLOW_COMMANDS=1)",
+      // Not by `env`, for which any value would switch it on, 0 among them.
+    ).default(process.env.S3_ALLOW_COMMANDS === "1"),
   )
   .parse();
 

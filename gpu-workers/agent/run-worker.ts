@@ -35,6 +35,8 @@ export interface WorkerOptions {
   engineDevice?: EngineOptions["device"];
   engineDtype?: EngineOptions["dtype"];
   engineDevices?: number;
+  /** Whether commands may be run: whoever may launch runs may then do what this process' user may. */
+  allowCommands: boolean;
   /** Port on which MLflow's API is forwarded to the dashboard. */
   mlflowPort?: number;
 }
@@ -120,10 +122,16 @@ async function createAgent(
     token,
     workerId,
     name,
-    capabilities: await findCapabilities(SETUP_DIR, corpora, gpus.length, {
-      device: options.engineDevice,
-      dtype: options.engineDtype,
-    }),
+    capabilities: {
+      ...(await findCapabilities(SETUP_DIR, corpora, gpus.length, {
+        device: options.engineDevice,
+        dtype: options.engineDtype,
+      })),
+      commands: options.allowCommands,
+    },
+    openTracking: options.allowCommands
+      ? (command) => openTrackingRelay({ server: options.server, token, port: 0, command })
+      : null,
     readModels: () => findModels(SETUP_DIR),
     slots: { engine: options.engineSlots, light: options.lightSlots },
     workRoot: join(DATA_DIR, "work", workerId),

@@ -6,6 +6,7 @@ import {
 } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { COMMAND_HEADER } from "@/contracts/formats/mlflow/requests";
 import { openTrackingRelay, type TrackingRelay } from "./tracking-relay";
 
 const PATH = "api/2.0/mlflow/runs/log-metric";
@@ -50,9 +51,27 @@ describe("the relay of MLflow's API", () => {
     ]);
   });
 
+  it("forwards traces, and names the command that it is for whatever a client claims", async () => {
+    asked = [];
+    const { port } = dashboard.address() as AddressInfo;
+    const server = `http://127.0.0.1:${port}/`;
+    const ofCommand = await openTrackingRelay({ server, token: "t", port: 0, command: "id" });
+    for (const address of [relay.address, ofCommand.address])
+      await fetch(`${address}/v1/traces`, {
+        method: "POST",
+        headers: { [COMMAND_HEADER]: "another" },
+        body: "{}",
+      });
+    await ofCommand.close();
+    expect(asked.map(({ url, headers }) => [url, headers[COMMAND_HEADER]])).toEqual([
+      ["/v1/traces", undefined],
+      ["/v1/traces", "id"],
+    ]);
+  });
+
   it("forwards nothing else, and nothing of a page of elsewhere", async () => {
     asked = [];
-    for (const path of ["trpc/runs.list", "api/2.0/mlflow", "worker"])
+    for (const path of ["trpc/runs.list", "api/2.0/mlflow", "worker", "v1/traces/x", "v1/metrics"])
       expect((await fetch(`${relay.address}/${path}`)).status, path).toBe(404);
     for (const path of [
       "/api/2.0/mlflow/../../../trpc/x",

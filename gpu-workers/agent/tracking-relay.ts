@@ -7,11 +7,12 @@ import {
 import { request as requestHttps } from "node:https";
 import type { AddressInfo } from "node:net";
 import { AppError } from "@/contracts/errors";
+import { COMMAND_HEADER } from "@/contracts/formats/mlflow/requests";
 import { hasErrorCode } from "@/lib/errors";
 import { isLoopbackHost } from "@/lib/loopback";
 
 /** What trainers ask: nothing else of the dashboard is forwarded. */
-const PATH = /^\/(?:ajax-)?api\/\d\.\d\/(?:mlflow|mlflow-artifacts|s3)\//;
+const PATH = /^\/(?:(?:ajax-)?api\/\d\.\d\/(?:mlflow|mlflow-artifacts|s3)\/|v1\/traces$)/;
 const HOST = "127.0.0.1";
 /** A dashboard that moves no byte for this long is taken for gone. */
 const SILENCE_MS = 60_000;
@@ -29,10 +30,12 @@ interface TrackingRelayOptions {
   token: string;
   /** Port of this machine's loopback; 0: any. */
   port: number;
+  /** Id of the run of the command that it is for; absent: for every trainer of this machine. */
+  command?: string;
 }
 
 /**
- * Offers the dashboard's MLflow API on this machine's loopback and forwards it with the worker's token, so that trainers
+ * Offers the dashboard's MLflow API, and its address of traces, on this machine's loopback and forwards them with the worker's token, so that trainers
  * on a machine that the dashboard cannot reach report there. A dashboard that is away is answered 503, after which
  * MLflow's clients try again.
  *
@@ -66,9 +69,9 @@ export async function openTrackingRelay(options: TrackingRelayOptions): Promise<
 function forward(
   request: IncomingMessage,
   response: ServerResponse,
-  { server, token }: TrackingRelayOptions,
+  { server, token, command }: TrackingRelayOptions,
 ): void {
-  const { host, origin, ...given } = request.headers;
+  const { host, origin, [COMMAND_HEADER]: _, ...given } = request.headers;
   // A page of elsewhere may reach this port through the browser: by a name of its own, or from its own origin.
   if (!isLoopbackHost(host) || origin !== undefined)
     return refuse(
@@ -85,7 +88,12 @@ function forward(
   const send = url.protocol === "https:" ? requestHttps : requestHttp;
   const outgoing = send(url, {
     method: request.method,
-    headers: { ...given, host: url.host, authorization: `Bearer ${token}` },
+    headers: {
+      ...given,
+      host: url.host,
+      authorization: `Bearer ${token}`,
+      ...(command !== undefined && { [COMMAND_HEADER]: command }),
+    },
     timeout: SILENCE_MS,
   });
   outgoing.on("timeout", () => outgoing.destroy(new Error("it says nothing")));

@@ -1,4 +1,5 @@
 import type { LaunchedKind } from "@/contracts/records/run-state";
+import { runCommand } from "./command/run-command";
 import { evaluateRetriever } from "./evaluate/evaluate";
 import { indexCorpus } from "./index/index-corpus";
 import { serve } from "./serve/serve";
@@ -14,4 +15,5 @@ export const executors: Record<LaunchedKind, Executor> = {
   index: withHardware(indexCorpus),
   serve: withHardware(serve),
   evaluate: withHardware(evaluateRetriever),
+  command: withHardware((context) => runCommand(context)),
 };

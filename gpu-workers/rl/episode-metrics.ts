@@ -3,15 +3,11 @@ import type { Episode, EpisodeRecord } from "@/contracts/records/episode";
 import type { MetricName } from "@/core/metrics/metric-table";
 import { METHODS } from "@/core/run/methods";
 import type { Question } from "@/contracts/worker-protocol/questions";
-import {
-  countRepeatedQueries,
-  countTokens,
-  listQueries,
-} from "@/gpu-workers/searcher/episode-statistics";
+import { countRepeatedQueries, countTokens, listQueries } from "@/core/episode/episode-statistics";
 import { computeMean } from "@/core/statistics/summary";
 import { groupBy } from "@/lib/group-by";
 import { summariseMeanMaxMin, type MetricValues } from "./metric-values";
-import { computeQueryInformation, type QuestionQueries } from "./query-information";
+import { computeQueryInformation, type QuestionQueries } from "@/core/metrics/query-information";
 
 /** NaN for no values. */
 const average = (values: readonly number[]): number => computeMean(values) ?? NaN;
@@ -144,6 +140,7 @@ const REWARD_METRICS: Record<RewardTerm, MetricName> = {
   format: "reward/format",
   length: "reward/length",
   search: "reward/search",
+  overlong: "reward/overlong",
 };
 
 /** Format errors per episode, of each kind that occurred. */

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { rewardSchema } from "@/contracts/run-config/reward";
-import { computeReward } from "./reward";
+import { computeReward, punishOverlong } from "./reward";
 
 describe("reward", () => {
   it.each([
@@ -17,11 +17,43 @@ describe("reward", () => {
       goldRecall: 0.5,
       formatErrors: 0,
       actionTokens: 40,
+      mostTokens: 200,
       searches: 1,
     };
     const none = rewardSchema.parse({ weights: { gbr: 1 } }).weights;
     expect(computeReward(none, facts).value).toBe(gbr);
     expect(computeReward({ ...none, gbr: 0, upstream: 1 }, facts).value).toBe(upstream);
+  });
+
+  it("punishes overlong episodes as DAPO's equation 13 does, with its own lengths", () => {
+    const [most, cache] = [20480, 4096];
+    const reference = (length: number): number => {
+      if (length <= most - cache) return 0;
+      return length <= most ? (most - cache - length) / cache : -1;
+    };
+    for (const length of [0, 16383, 16384, 16385, 18432, 20479, 20480, 20481, 30000])
+      expect(punishOverlong(length, most), String(length)).toBe(reference(length));
+    expect(punishOverlong(18432, most)).toBe(-0.5);
+    const weights = rewardSchema.parse({ weights: { gbr: 0, accuracy: 1, overlong: 0.5 } }).weights;
+    const facts = {
+      accuracy: 1,
+      ragAccuracy: null,
+      exactMatch: 1,
+      goldRecall: null,
+      formatErrors: 0,
+    };
+    const reward = computeReward(weights, {
+      ...facts,
+      actionTokens: 90,
+      mostTokens: 100,
+      searches: 0,
+    });
+    expect([reward.name, reward.value]).toEqual(["accuracy + 0.5 overlong", 0.75]);
+  });
+
+  it("without the term is written as before there was one", () => {
+    expect(rewardSchema.parse({ weights: { overlong: 0 } })).toEqual(rewardSchema.parse({}));
+    expect(Object.keys(rewardSchema.parse({}).weights)).not.toContain("overlong");
   });
 
   it("is what its terms sum to, each under its name", () => {
@@ -36,6 +68,7 @@ describe("reward", () => {
       format: weight,
       length: weight,
       search: weight,
+      overlong: weight,
     });
     const facts = fc.record({
       accuracy: share,
@@ -44,6 +77,7 @@ describe("reward", () => {
       goldRecall: share,
       formatErrors: fc.nat(3),
       actionTokens: fc.nat(900),
+      mostTokens: fc.integer({ min: 1, max: 900 }),
       searches: fc.nat(3),
     });
     fc.assert(
@@ -61,7 +95,8 @@ describe("reward", () => {
           w.goldRecall * f.goldRecall +
           (f.formatErrors === 0 ? w.format : 0) -
           (w.length * f.actionTokens) / 1000 -
-          w.search * f.searches;
+          w.search * f.searches +
+          w.overlong * punishOverlong(f.actionTokens, f.mostTokens);
         expect(value).toBeCloseTo(direct, 9);
         expect(new Set(terms.map((t) => t.term))).toEqual(
           new Set(Object.entries(w).flatMap(([term, one]) => (one === 0 ? [] : [term]))),

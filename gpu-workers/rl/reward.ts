@@ -1,9 +1,9 @@
 import { scoreExactMatch, type Scorable } from "@/core/scoring/rule-scoring";
 import { AppError } from "@/contracts/errors";
 import type { RewardTerm, RewardWeights } from "@/contracts/run-config/reward";
+import { listUsedTerms } from "@/core/run/reward-terms";
 import type { Episode, Reward } from "@/contracts/records/episode";
-import { countTokens } from "@/gpu-workers/searcher/episode-statistics";
-import { listQueries } from "@/gpu-workers/searcher/episode-statistics";
+import { countTokens, listQueries } from "@/core/episode/episode-statistics";
 
 /** What the terms of the reward are computed from. */
 export interface RewardFacts {
@@ -15,18 +15,25 @@ export interface RewardFacts {
   /** Share of the gold documents that were selected; null where the question names none. */
   goldRecall: number | null;
   formatErrors: number;
-  /** Tokens that the searcher wrote. */
+  /** Tokens that the searcher wrote, and the most that its turns allow. */
   actionTokens: number;
+  mostTokens: number;
   searches: number;
 }
 
-/** @param answer the generator's, from the searcher's documents, or the method's own */
+/** What was made of an episode, and what it was made under. */
+export interface JudgedEpisode {
+  /** The generator's answer, from the searcher's documents, or the method's own. */
+  answer: string;
+  accuracy: number;
+  ragAccuracy: number | null;
+  search: { turns: number; turnTokens: number };
+}
+
 export function collectRewardFacts(
   episode: Pick<Episode, "steps" | "context">,
   question: Scorable & { goldIds: readonly string[] },
-  answer: string,
-  accuracy: number,
-  ragAccuracy: number | null,
+  { answer, accuracy, ragAccuracy, search }: JudgedEpisode,
 ): RewardFacts {
   const selected = new Set(episode.context.map(({ id }) => id));
   const { goldIds } = question;
@@ -40,6 +47,7 @@ export function collectRewardFacts(
         : goldIds.filter((id) => selected.has(id)).length / goldIds.length,
     formatErrors: episode.steps.filter(({ kind }) => kind === "reject").length,
     actionTokens: countTokens(episode).actions,
+    mostTokens: search.turns * search.turnTokens,
     searches: listQueries(episode).length,
   };
 }
@@ -79,7 +87,27 @@ const REWARD_TERMS: Record<RewardTerm, (facts: RewardFacts) => Omit<RewardPart, 
     { label: "thousands of tokens written", weight: -1, value: actionTokens / 1000 },
   ],
   search: ({ searches }) => [{ label: "searches after turn 0", weight: -1, value: searches }],
+  overlong: ({ actionTokens, mostTokens }) => [
+    {
+      label: "soft overlong punishment",
+      weight: 1,
+      value: punishOverlong(actionTokens, mostTokens),
+    },
+  ],
 };
+
+/** The part of all tokens over which DAPO punishes: 4096 of 20480. */
+const OVERLONG_PART = 4096 / 20480;
+
+/**
+ * DAPO's soft overlong punishment (Yu et al. 2025, arXiv 2503.14476, equation 13): 0 up to `most` less a fifth of it,
+ * then falling in a line to -1 at `most`, and -1 beyond.
+ */
+export function punishOverlong(tokens: number, most: number): number {
+  const cache = OVERLONG_PART * most;
+  if (tokens > most) return -1;
+  return Math.min(0, (most - cache - tokens) / cache);
+}
 
 /** The terms in use with their weights, e.g. "gbr" or "gbr + 0.1 format". */
 function formatRewardName(used: readonly (readonly [RewardTerm, number])[]): string {
@@ -88,9 +116,7 @@ function formatRewardName(used: readonly (readonly [RewardTerm, number])[]): str
 
 /** The weighted sum of the terms in use, with its parts: value = sum of weight x value over `terms`. */
 export function computeReward(weights: RewardWeights, facts: RewardFacts): Reward {
-  const used = (Object.entries(weights) as [RewardTerm, number][]).filter(
-    ([, weight]) => weight !== 0,
-  );
+  const used = listUsedTerms(weights);
   const terms = used.flatMap(([term, weight]) =>
     REWARD_TERMS[term](facts).map((part) => ({ ...part, weight: weight * part.weight, term })),
   );

@@ -46,7 +46,7 @@ export interface Group {
 
 /** What rollouts are run and rewarded with. */
 export interface RolloutDependencies {
-  config: Pick<TrainConfig, "rl" | "reward" | "seed">;
+  config: Pick<TrainConfig, "rl" | "reward" | "search" | "seed">;
   source: EpisodeSource;
   grader: EpisodeGrader;
   baseline: RagBaseline | null;
@@ -90,13 +90,12 @@ export async function rollOut(
     samples: Array.from({ length: groupSize }, (_, s) => {
       const i = q * groupSize + s;
       const { episode, outcome } = graded[i]!;
-      const facts = collectRewardFacts(
-        episode,
-        question,
-        outcome.answer.text,
-        outcome.score.value,
-        baselines?.[q]!.score.value ?? null,
-      );
+      const facts = collectRewardFacts(episode, question, {
+        answer: outcome.answer.text,
+        accuracy: outcome.score.value,
+        ragAccuracy: baselines?.[q]!.score.value ?? null,
+        search: config.search,
+      });
       return { episode, outcome, reward: computeReward(config.reward.weights, facts) };
     }),
   }));

@@ -4,7 +4,7 @@ import { z } from "zod";
 import { answerSchema } from "@/contracts/records/episode";
 import { AppError, parseOrThrow } from "@/contracts/errors";
 import type { EngineModel } from "@/gpu-workers/llm/engine/client";
-import { INITIAL_ALARM_STATE, alarmStateSchema } from "./alarms/alarm-state";
+import { INITIAL_ALARM_STATE, alarmStateSchema } from "@/core/alarms/alarm-state";
 
 /**
  * What a checkpoint holds in addition to the engine's state (weights, optimiser, snapshots), so that a resumed run does

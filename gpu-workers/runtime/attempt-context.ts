@@ -38,6 +38,8 @@ export interface AttemptContext {
   readonly workDir: string;
   /** Aborted when the run is cancelled or the lease is lost. */
   readonly signal: AbortSignal;
+  /** Whether whoever started this worker lets it run commands. */
+  readonly allowsCommands: boolean;
 
   /** What a person has asked of the run since it was leased. Training reads it between steps. */
   readonly requests: Readonly<RunRequests>;
@@ -105,6 +107,8 @@ export interface AttemptContext {
   reportCorpora(): Promise<void>;
   /** A stored API key for this endpoint; given to the attempt that holds the run, for keys that its configuration names. Never log it. */
   readEndpointKey(name: string, endpoint: string): Promise<string>;
+  /** Offers the dashboard's MLflow API on this machine's loopback, for the command of this run. */
+  openTracking(): Promise<{ address: string; close(): Promise<void> }>;
   /** Downloads a checkpoint by its artifact id. */
   fetchCheckpoint(artifactId: string): Promise<LocalCheckpoint & { config: RunConfig }>;
 }

@@ -106,6 +106,7 @@ const LEAST_CONFIGS: Record<string, object> = {
   "serve a model": { kind: "serve", what: "model", name: "n" },
   "serve by vLLM": { kind: "serve", what: "model", name: "n", server: { kind: "vllm" } },
   evaluate: { kind: "evaluate", name: "n" },
+  command: { kind: "command", name: "n" },
 };
 const LEAST_RETRIEVERS: Record<string, object> = {
   dense: { kind: "dense" },

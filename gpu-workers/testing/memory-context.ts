@@ -109,6 +109,8 @@ export interface MemoryContextOptions {
   /** A run whose episodes and verdicts are found by their keys. */
   equalTo?: MemoryContext;
   fetchCheckpoint?: (artifactId: string) => Promise<LocalCheckpoint & { config: RunConfig }>;
+  /** Where MLflow's API is, for commands; absent: none are allowed. */
+  tracking?: string;
   /** API keys by name. */
   keys?: ReadonlyMap<string, string>;
   onReport?: (item: ReportItem) => void;
@@ -263,6 +265,14 @@ export class MemoryContext implements RunContext {
       return Promise.reject(new AppError("not-found", `There is no key ${name} here.`));
     return Promise.resolve(key);
   }
+  get allowsCommands(): boolean {
+    return this.options.tracking !== undefined;
+  }
+  openTracking(): Promise<{ address: string; close(): Promise<void> }> {
+    if (this.options.tracking === undefined) throw new Error("the test gives no address");
+    return Promise.resolve({ address: this.options.tracking, close: () => Promise.resolve() });
+  }
+
   async commitCheckpoint(directory: string, step: number): Promise<void> {
     const checkpoint = { artifactId: `checkpoint-${step}`, step, directory };
     this.checkpoints.push(checkpoint);

@@ -32,14 +32,21 @@ export interface TrackingServices {
 export interface MlflowEndpoint {
   method: "GET" | "POST";
   schema: z.ZodType;
-  /** @param request what the schema made of it */
-  answer: (request: never, services: TrackingServices) => Promise<object>;
+  /**
+   * @param request what the schema made of it
+   * @param command id of the command's run that the client belongs to; null: none
+   */
+  answer: (request: never, services: TrackingServices, command: string | null) => Promise<object>;
 }
 
 const define = <Schema extends z.ZodType>(
   method: MlflowEndpoint["method"],
   schema: Schema,
-  answer: (request: z.output<Schema>, services: TrackingServices) => Promise<object>,
+  answer: (
+    request: z.output<Schema>,
+    services: TrackingServices,
+    command: string | null,
+  ) => Promise<object>,
 ): MlflowEndpoint => ({ method, schema, answer });
 
 const fitsView = (view: string, isDeleted: boolean): boolean =>
@@ -109,8 +116,8 @@ const EXPERIMENT_ENDPOINTS: Record<string, MlflowEndpoint> = {
 };
 
 const RUN_ENDPOINTS: Record<string, MlflowEndpoint> = {
-  "runs/create": define("POST", R.createRun, async (request, { trackedRuns }) => ({
-    run: buildRun(await trackedRuns.create(request)),
+  "runs/create": define("POST", R.createRun, async (request, { trackedRuns }, command) => ({
+    run: buildRun(await trackedRuns.create(request, command)),
   })),
   "runs/get": define("GET", R.run, async ({ run_id: id }, { trackedRuns }) => ({
     run: buildRun(await trackedRuns.get(id)),

@@ -1,7 +1,8 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { pipeline } from "node:stream/promises";
+import { z } from "zod";
 import { AppError, parseOrThrow, toWireError, type ErrorCode } from "@/contracts/errors";
-import { mlflowRequests } from "@/contracts/formats/mlflow/requests";
+import { COMMAND_HEADER, mlflowRequests } from "@/contracts/formats/mlflow/requests";
 import { parseJsonOrNull } from "@/lib/json";
 import { listEntries } from "@/server/features/tracking/mlflow-json";
 import type { WorkerTokens } from "@/server/features/workers/worker-tokens";
@@ -62,7 +63,11 @@ const sendJson = (response: ServerResponse, body: object, status = 200): void =>
     .writeHead(status, { "content-type": "application/json", "cache-control": "no-store" })
     .end(JSON.stringify(body));
 
-async function requireAccess(
+/**
+ * Lets in who shows no token, as everything on this machine that trains may report, or a right one.
+ * @throws AppError "unauthorized"
+ */
+export async function requireAccess(
   { headers }: IncomingMessage,
   workerTokens: WorkerTokens,
   access: Access,
@@ -105,8 +110,12 @@ async function answerEndpoint(
     if (run.success) await services.trackedRuns.noteRefusal(run.data.run_id, error);
     throw error;
   }
-  return endpoint.answer(parsed as never, services);
+  return endpoint.answer(parsed as never, services, readCommand(request));
 }
+
+/** The command's run that a client belongs to, as its worker's relay says; null: none. */
+const readCommand = ({ headers }: IncomingMessage): string | null =>
+  z.uuid().safeParse(headers[COMMAND_HEADER]).data ?? null;
 
 /** @throws AppError "invalid-input" where a text cannot be stored as it is: never another value without a word */
 function requireStorable(given: unknown): void {
@@ -126,11 +135,14 @@ async function storeRollouts(
   const query = readQuery(url);
   requireStorable(query);
   const parsed = parseOrThrow(mlflowRequests.rollouts, query, "The query of rollouts");
-  return trackedRollouts.store(parsed, (await readBody(request, MAX_BODY_BYTES)).toString("utf8"));
+  return trackedRollouts.storeLines(
+    parsed,
+    (await readBody(request, MAX_BODY_BYTES)).toString("utf8"),
+  );
 }
 
 /** Parameters of an address; `run_ids` may be there several times. */
-function readQuery({ searchParams }: URL): Record<string, string | string[]> {
+export function readQuery({ searchParams }: URL): Record<string, string | string[]> {
   const names = [...new Set(searchParams.keys())];
   return Object.fromEntries(
     names.map((name) => [

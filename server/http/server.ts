@@ -17,6 +17,7 @@ import { isArtifactPath, serveArtifact } from "./artifact-routes";
 import { findRefusalReason } from "./guard";
 import { isMlflowFile, isMlflowPath, serveMlflow } from "./mlflow-routes";
 import { BODY_LIMITS, BodyGuard, type BodyLimits } from "./request-body";
+import { isTracePath, serveTraces } from "./otlp-routes";
 import { setSecurityHeaders } from "./response-headers";
 import { SharedReads } from "./shared-reads";
 import { serveStaticFile, type StaticFiles } from "./static-files";
@@ -68,7 +69,7 @@ interface Api {
 
 /**
  * The one HTTP server: /trpc, /trpc-ws, /worker, /worker/artifacts, /artifacts, /uploads, /worker/uploads, /tokens, /healthz, and
- * /api/2.0/mlflow, and pages for all the rest. Everything must come from a loopback name (guard.ts). Workers prove themselves by token, whoever
+ * /api/2.0/mlflow, /v1/traces, and pages for all the rest. Everything must come from a loopback name (guard.ts). Workers prove themselves by token, whoever
  * uses the page or the API by the installation's secret (access.ts).
  */
 export function createHttpServer(
@@ -155,6 +156,9 @@ async function handleRequest(
   } else if (isMlflowPath(pathname)) {
     if (isMlflowFile(pathname) || api.bodies.admit(request, response))
       await serveMlflow(request, response, url, services, access);
+  } else if (isTracePath(pathname)) {
+    if (api.bodies.admit(request, response))
+      await serveTraces(request, response, url, services, access);
   } else if (!access.enter(request, response, url)) {
     const actor = access.identify(request.headers);
     if (actor === null) access.refuse(request.headers, response);

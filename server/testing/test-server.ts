@@ -60,6 +60,7 @@ export interface TestServer {
     models?: string[];
     corpora?: string[];
     vllmGpus?: number;
+    commands?: boolean;
   }): Promise<TestWorker>;
   stop(): Promise<void>;
 }
@@ -128,10 +129,20 @@ export async function startTestServer(
       models = ["smollm2-135m-instruct"],
       corpora = ["atlas"],
       vllmGpus,
+      commands,
     } = {}) {
       const token = tokens.get(id) ?? (await plane.workerTokens.create(name, "test")).token;
       tokens.set(id, token);
-      const worker = await TestWorker.attach({ url, token, id, name, models, corpora, vllmGpus });
+      const worker = await TestWorker.attach({
+        url,
+        token,
+        id,
+        name,
+        models,
+        corpora,
+        vllmGpus,
+        commands,
+      });
       workers.push(worker);
       return worker;
     },

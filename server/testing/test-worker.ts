@@ -21,6 +21,8 @@ interface Options {
   corpora: string[];
   /** GPUs, with vLLM installed; absent: it has neither. */
   vllmGpus?: number;
+  /** Whether it runs commands. */
+  commands?: boolean;
   attempts?: AttemptRef[];
 }
 
@@ -80,6 +82,7 @@ export class TestWorker {
         device: "cpu",
         dtype: "float32",
         vllm: options.vllmGpus ? "0.11.0" : null,
+        commands: options.commands ?? false,
       },
     });
     return worker;

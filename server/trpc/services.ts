@@ -35,6 +35,8 @@ import type { Sweeps } from "@/server/features/sweeps/sweeps";
 import type { Tasks } from "@/server/features/tasks/tasks";
 import type { Experiments } from "@/server/features/tracking/experiments";
 import type { TrackedFiles } from "@/server/features/tracking/tracked-files";
+import type { TraceMappings } from "@/server/features/tracking/trace-mappings";
+import type { TrackedTraces } from "@/server/features/tracking/tracked-traces";
 import type { TrackedRollouts } from "@/server/features/tracking/tracked-rollouts";
 import type { TrackedRuns } from "@/server/features/tracking/tracked-runs";
 import type { UpstreamExport } from "@/server/features/upstream/upstream-export";
@@ -89,4 +91,6 @@ export interface Services {
   trackedRuns: TrackedRuns;
   trackedFiles: TrackedFiles;
   trackedRollouts: TrackedRollouts;
+  trackedTraces: TrackedTraces;
+  traceMappings: TraceMappings;
 }

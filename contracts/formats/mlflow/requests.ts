@@ -83,6 +83,19 @@ const pageSchema = {
 };
 const nameSchema = z.string().trim().min(1, "give the experiment a name").max(500);
 
+/** Of requests that a worker forwards for one of its commands: id of that run. */
+export const COMMAND_HEADER = "x-s3-command";
+
+/** Corpus of rollouts that name none of ours. */
+export const OTHER_CORPUS = "external";
+
+/** What rollouts are of. */
+const rolloutTarget = {
+  run_id: runIdSchema,
+  questions: z.string().min(1, "name the question set that the rollouts answer"),
+  corpus: z.string().min(1).max(120).default(OTHER_CORPUS),
+};
+
 export const mlflowRequests = {
   anything: z.looseObject({}),
   createExperiment: z.object({ name: nameSchema, tags: z.array(tagSchema).default([]) }),
@@ -147,13 +160,16 @@ export const mlflowRequests = {
     max_results: integerSchema.pipe(z.number().positive().max(2_500)).default(2_500),
   }),
   listArtifacts: defineRunRequest({ path: z.string().default("") }),
-  /** Not MLflow's: a piece of a file of verl's rollout_data_dir, whose lines are the body. */
-  rollouts: defineRunRequest({
+  /** Not MLflow's: of which run spans of OpenTelemetry are. */
+  traces: z.object(rolloutTarget),
+  /** Not MLflow's: a piece of a file of rollouts, whose lines are the body. */
+  rollouts: z.object({
     file: z.string().min(1).max(200),
     /** Number of the first line in its file, from 0. */
     line: integerSchema.pipe(z.number().min(0)).default(0),
-    questions: z.string().min(1, "name the question set that the rollouts answer"),
-    corpus: z.string().min(1).max(120).default("external"),
+    ...rolloutTarget,
+    /** verl: rollout_data_dir; verifiers: its saved results; otlp: what a collector writes of OpenInference's spans. */
+    format: z.enum(["verl", "verifiers", "otlp"]).default("verl"),
   }),
 } as const;
 export type MlflowRolloutsRequest = z.output<typeof mlflowRequests.rollouts>;

@@ -31,6 +31,7 @@ export const createExecutors = (
   index: rejectAsUnused("index"),
   serve: rejectAsUnused("serve"),
   evaluate: rejectAsUnused("evaluate"),
+  command: rejectAsUnused("command"),
   ...executors,
 });
 

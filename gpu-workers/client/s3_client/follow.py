@@ -1,7 +1,8 @@
 """
-Sends rollouts while a trainer writes them (verl's trainer.rollout_data_dir):
+Sends rollouts while a trainer writes them: verl's trainer.rollout_data_dir, saved results of
+verifiers and prime-rl, or the traces that an OpenTelemetry collector writes as JSON:
 
-    python -m s3_client.follow FOLDER --run RUN_ID --questions SET
+    python -m s3_client.follow FOLDER --run RUN_ID --questions SET [--format verifiers]
 
 Each whole line is sent once; how far each file was read stands in FOLDER/.s3-sent.json.
 """
@@ -11,6 +12,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import sys
 import time
 import urllib.error
@@ -35,6 +37,12 @@ def read_piece(path: Path, place: int) -> bytes:
     return piece[: piece.rfind(b"\n") + 1]
 
 
+def order_naturally(path: Path) -> list[tuple[bool, int, str]]:
+    """A key by which 2.jsonl comes before 10.jsonl: steps are sent in their order."""
+    parts = re.split(r"(\d+)", path.as_posix())
+    return [(part.isdigit(), int(part) if part.isdigit() else 0, part) for part in parts]
+
+
 class Follower:
     """Sends what is new in a folder of JSONL files, and notes what was sent."""
 
@@ -50,7 +58,7 @@ class Follower:
     def send_new(self) -> int:
         """Sends what was written since, and says which lines were refused. Returns its lines."""
         lines = 0
-        for path in sorted(self._folder.rglob("*.jsonl")):
+        for path in sorted(self._folder.rglob("*.jsonl"), key=order_naturally):
             name = path.relative_to(self._folder).as_posix()
             place, line = self._sent.get(name, [0, 0])
             while piece := read_piece(path, place):
@@ -80,15 +88,18 @@ class Follower:
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m s3_client.follow")
-    parser.add_argument("folder", type=Path, help="the trainer's rollout_data_dir")
+    parser.add_argument("folder", type=Path, help="where the trainer writes its rollouts")
     parser.add_argument("--run", required=True, help="id of the run, as MLflow or init gave it")
     parser.add_argument("--questions", required=True, help="question set that they answer")
     parser.add_argument("--corpus", help="corpus that was searched, where it is one of ours")
+    parser.add_argument(
+        "--format", choices=["verl", "verifiers", "otlp"], default="verl", help="what wrote them"
+    )
     parser.add_argument("--address", default=os.environ.get("S3_TRACKING_URI", DEFAULT_ADDRESS))
     parser.add_argument("--every", type=float, default=2, help="seconds between two looks")
     parser.add_argument("--once", action="store_true", help="sends what is there and ends")
     options = parser.parse_args()
-    query = {"run_id": options.run, "questions": options.questions}
+    query = {"run_id": options.run, "questions": options.questions, "format": options.format}
     if options.corpus:
         query["corpus"] = options.corpus
     follower = Follower(options.folder, options.address, query)

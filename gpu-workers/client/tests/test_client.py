@@ -9,6 +9,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 import s3_client
+from s3_client.follow import Follower
 from s3_client.journal import Journal
 from s3_client.sender import build_requests
 
@@ -253,3 +254,16 @@ def test_joins_reports_but_keeps_their_order(tmp_path):
         ("runs/update", None),
         ("runs/log-batch", [3]),
     ]
+
+
+def test_follows_files_by_their_numbers_and_says_what_wrote_them(tracker, tmp_path):
+    for name in ("10.jsonl", "2.jsonl"):
+        (tmp_path / name).write_text(f'{{"file": "{name}"}}\n')
+    follower = Follower(tmp_path, tracker.address_text, {"run_id": "r", "format": "verifiers"})
+    assert follower.send_new() == 2
+    asked = [dict(parse_qsl(urlsplit(path).query)) for path, _ in tracker.asked]
+    assert [(one["file"], one["format"]) for one in asked] == [
+        ("2.jsonl", "verifiers"),
+        ("10.jsonl", "verifiers"),
+    ]
+    assert follower.send_new() == 0

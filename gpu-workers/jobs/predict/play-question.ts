@@ -119,7 +119,7 @@ async function setUp(
 
 /** The record of a played episode: without a score where the question has no answers. */
 async function answerEpisode(
-  { question, rewardWeights }: TaskOf<"play">,
+  { question, rewardWeights, config }: TaskOf<"play">,
   episode: Episode,
   { grader, rag }: Table,
   signal: AbortSignal,
@@ -135,13 +135,12 @@ async function answerEpisode(
     : null;
   const facts =
     baseline &&
-    collectRewardFacts(
-      episode,
-      question,
-      outcome!.answer.text,
-      outcome!.score.value,
-      baseline.score.value,
-    );
+    collectRewardFacts(episode, question, {
+      answer: outcome!.answer.text,
+      accuracy: outcome!.score.value,
+      ragAccuracy: baseline.score.value,
+      search: config.search,
+    });
   return buildEpisodeRecord({
     phase: "predict",
     step: null,

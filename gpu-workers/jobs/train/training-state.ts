@@ -2,7 +2,7 @@ import { rm } from "node:fs/promises";
 import type { TrainConfig } from "@/contracts/run-config/train-config";
 import type { EngineModel } from "@/gpu-workers/llm/engine/client";
 import type { Generator } from "@/gpu-workers/llm/generator/generator";
-import type { AlarmMonitor } from "@/gpu-workers/rl/alarms/alarm-monitor";
+import type { AlarmMonitor } from "@/gpu-workers/rl/alarm-monitor";
 import { adaptKlCoefficient } from "@/gpu-workers/rl/algorithms/kl";
 import {
   countSkippedInARow,

@@ -17,7 +17,7 @@ import { withRetrieverRetry } from "@/gpu-workers/retrieval/backends/retriever-r
 import { gatherSearches } from "@/gpu-workers/retrieval/service/coalescer";
 import { DocumentStore } from "@/gpu-workers/retrieval/corpus/document-store";
 import type { Retriever } from "@/gpu-workers/retrieval/retriever";
-import { AlarmMonitor } from "@/gpu-workers/rl/alarms/alarm-monitor";
+import { AlarmMonitor } from "@/gpu-workers/rl/alarm-monitor";
 import type { Algorithm } from "@/gpu-workers/rl/algorithms/algorithm";
 import { createAlgorithm } from "@/gpu-workers/rl/algorithms/create-algorithm";
 import { runColdStartStep, splitValidationPart } from "@/gpu-workers/rl/cold-start";

@@ -2,7 +2,11 @@ import type { AlarmChange, AlarmName } from "@/contracts/records/alarms";
 import type { AttemptRef } from "@/contracts/worker-protocol/attempt";
 import type { AlarmRow } from "@/contracts/api/alarms";
 import type { Database, Queries } from "@/server/platform/db/database";
-import { computeLineageCuts, type LineageAttempt } from "@/core/run/attempt-lineage";
+import {
+  computeLineageCuts,
+  type LineageAttempt,
+  type LineageOptions,
+} from "@/core/run/attempt-lineage";
 import { insertDeliveries } from "@/server/features/notifications/queries";
 import { insertAlarmChanges, selectAlarmChanges, type StoredAlarmChange } from "./queries";
 
@@ -49,12 +53,21 @@ export class Alarms {
       where: { runId: { in: ids } },
       select: { runId: true, number: true, fromStep: true },
     });
+    const kinds = new Map(
+      (await db.run.findMany({ where: { id: { in: ids } }, select: { id: true, kind: true } })).map(
+        ({ id, kind }) => [id, kind === "train" ? ("train" as const) : ("other" as const)],
+      ),
+    );
     const filterByRun = <T extends { runId: string }>(rows: readonly T[], runId: string): T[] =>
       rows.filter((row) => row.runId === runId);
     return new Map(
       ids.map((runId) => [
         runId,
-        pairAlarmChanges(filterByRun(changes, runId), filterByRun(attempts, runId)),
+        pairAlarmChanges(
+          filterByRun(changes, runId),
+          filterByRun(attempts, runId),
+          kinds.get(runId) ?? "other",
+        ),
       ]),
     );
   }
@@ -64,9 +77,10 @@ export class Alarms {
 function pairAlarmChanges(
   changes: readonly StoredAlarmChange[],
   attempts: readonly LineageAttempt[],
+  kind: LineageOptions["kind"],
 ): AlarmRow[] {
   const cuts = computeLineageCuts(attempts, {
-    kind: "train",
+    kind,
     ownAxis: false,
     firstSteps: new Map(),
   });

@@ -49,7 +49,7 @@ export const selectPurgeable = (
     SELECT id FROM runs WHERE deleted_at < now() - ${ageMs} * interval '1 millisecond' AND purged_at IS NULL AND (state = ANY(${[...TERMINAL_STATES]}::text[]) OR kind = 'external') ORDER BY deleted_at LIMIT ${limit} FOR UPDATE SKIP LOCKED`;
 
 /**
- * Removes what only deleted runs use: log lines, metrics, and checkpoints that no other run names, also those that a run
+ * Removes what only deleted runs use: log lines, metrics, spans, and checkpoints that no other run names, also those that a run
  * purged before was to keep for one of these. Episodes, answers and
  * scores stay, because other runs, the leaderboard and the caches share them.
  */
@@ -58,6 +58,8 @@ export async function purgeRuns(db: Queries, ids: readonly string[]): Promise<vo
   await db.$executeRaw`DELETE FROM metric_reports WHERE run_id = ANY(${ids}::uuid[])`;
   await db.$executeRaw`DELETE FROM metric_chunks WHERE run_id = ANY(${ids}::uuid[])`;
   await db.$executeRaw`DELETE FROM metric_series WHERE run_id = ANY(${ids}::uuid[])`;
+  await db.$executeRaw`DELETE FROM trace_spans WHERE run_id = ANY(${ids}::uuid[])`;
+  await db.$executeRaw`DELETE FROM rollout_issues WHERE run_id = ANY(${ids}::uuid[])`;
   // Their files go with those of other artifacts that nobody keeps.
   await db.$executeRaw`
     UPDATE artifacts a SET deleted_at = clock_timestamp() WHERE a.deleted_at IS NULL

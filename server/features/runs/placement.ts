@@ -54,6 +54,7 @@ export class Placement {
         checkOffered(workers, "corpus", corpus, (w) => w.capabilities.corpora),
       ),
       ...(required.vllmGpus === undefined ? [] : [checkVllm(workers, required.vllmGpus)]),
+      ...(required.commands ? [checkCommands(workers)] : []),
     ];
     if (checks.every((check) => check.ok) && !workers.some((w) => canRun(w, required)))
       checks.push({
@@ -196,6 +197,18 @@ function explainNoWorker(workers: readonly OnlineWorker[], required: WorkerRequi
     : `No attached worker has ${wanted}.`;
 }
 
+function checkCommands(workers: readonly OnlineWorker[]): CheckedRequirement {
+  const able = workers.filter(({ capabilities }) => capabilities.commands === true);
+  return able.length > 0
+    ? { name: "commands", ok: true, detail: `allowed on ${listNames(able)}` }
+    : {
+        name: "commands",
+        ok: false,
+        detail:
+          "no attached worker runs commands: start one with --allow-commands (S3_ALLOW_COMMANDS=1). Whoever may launch runs here may then do on its machine what its user may",
+      };
+}
+
 const listNames = (workers: readonly OnlineWorker[]): string =>
   workers.map((w) => w.name).join(", ");
 const isNamed = (worker: OnlineWorker, name: string | null): boolean =>
@@ -205,6 +218,7 @@ const countVllmGpus = ({ capabilities, hardware }: OnlineWorker): number =>
   countVllmDevices(capabilities.vllm, hardware.gpus.length);
 const canRun = (worker: OnlineWorker, required: WorkerRequirements): boolean =>
   (required.vllmGpus === undefined || countVllmGpus(worker) >= required.vllmGpus) &&
+  (!required.commands || worker.capabilities.commands === true) &&
   isNamed(worker, required.worker) &&
   required.models.every((model) => worker.capabilities.models.includes(model)) &&
   required.corpora.every((corpus) => worker.capabilities.corpora.includes(corpus));

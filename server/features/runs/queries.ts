@@ -100,6 +100,19 @@ export const insertQueuedRun = (
     ${row.requirements.vllmGpus ?? null}::int, ${row.requirements.worker}, 'queued', clock_timestamp(),
     ${row.place?.sweepId ?? null}::uuid, ${row.place?.row ?? null}::int, ${row.place ? toJson(row.place.varied) : null}::jsonb)`;
 
+/** Lets the trainer of a command report its run: an experiment is made where there is none of the name. */
+export async function insertCommandTracking(
+  db: Queries,
+  row: { id: string; experiment: string; actor: string },
+): Promise<void> {
+  await db.$executeRaw`
+    INSERT INTO experiments (project_id, name) VALUES (${DEFAULT_PROJECT}::uuid, ${row.experiment}) ON CONFLICT (project_id, name) DO NOTHING`;
+  await db.$executeRaw`
+    INSERT INTO external_runs (run_id, experiment_id, reported_by, start_time)
+    SELECT ${row.id}::uuid, id, ${row.actor}, extract(epoch FROM clock_timestamp())::bigint * 1000 FROM experiments
+    WHERE project_id = ${DEFAULT_PROJECT}::uuid AND name = ${row.experiment}`;
+}
+
 /** A run that another program executed, which counts as failed until its results are stored. */
 export async function insertExternalRun(
   db: Queries,
@@ -136,6 +149,8 @@ export interface LeasingWorker {
   corpora: string[];
   /** GPUs that its vLLM may have. */
   vllmGpus?: number;
+  /** Whether it runs commands. */
+  commands?: boolean;
 }
 
 /** Locks the oldest queued run that fits to a worker, and skips those that another transaction has locked. */
@@ -150,6 +165,7 @@ export const selectQueuedRunForUpdate = (
       AND ((slot = 'engine' AND ${freeSlots.engine} > 0) OR (slot = 'light' AND ${freeSlots.light} > 0))
       AND needs_models <@ ${worker.models}::text[] AND needs_corpora <@ ${worker.corpora}::text[]
       AND (needs_vllm_gpus IS NULL OR needs_vllm_gpus <= ${worker.vllmGpus ?? 0})
+      AND (kind <> 'command' OR ${worker.commands ?? false}::boolean)
       AND (needs_worker IS NULL OR needs_worker IN (${worker.name}, ${worker.id}))
     ORDER BY queued_at LIMIT 1 FOR UPDATE SKIP LOCKED`;
 

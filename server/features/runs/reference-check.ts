@@ -69,8 +69,18 @@ export class ReferenceCheck {
         issues.push({
           path: "kind",
           message:
-            "an external run is made by its trainer, which reports to this server's address (docs/guides/external-runs.md); nothing can be launched here",
+            "an external run is made by its trainer, which reports to this server's address (docs/guides/external-runs.md); to launch a trainer here, make it a run of kind command",
         });
+        break;
+      case "command":
+        if (config.rollouts.folder !== "")
+          issues.push(
+            ...(await this.findQuestionIssues(
+              "rollouts.questions",
+              config.rollouts.questions,
+              null,
+            )),
+          );
         break;
       case "index":
         break;

@@ -244,7 +244,11 @@ function listActions({ kind, state, deletedAt }: StoredRun): RunDetail["actions"
   const isOpen = !TERMINAL_STATES.has(state) && state !== "cancelling";
   if (isOpen) actions.push("cancel");
   if (isOpen && kind === "train") actions.push("steps");
-  if (kind !== "serve" && (state === "queued" || canTransition(kind, state, "pausing")))
+  if (
+    kind !== "serve" &&
+    kind !== "command" &&
+    (state === "queued" || canTransition(kind, state, "pausing"))
+  )
     actions.push("pause");
   if (deletedAt === null && !HELD_STATES.has(state) && canTransition(kind, state, "queued"))
     actions.push("resume");

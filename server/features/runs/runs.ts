@@ -15,6 +15,7 @@ import {
   extendLeases,
   hasLasted,
   insertAttempt,
+  insertCommandTracking,
   insertQueuedRun,
   renewAllLeases,
   selectExpiredLeases,
@@ -68,6 +69,8 @@ export class Runs {
     const { actor, preset, place } = options;
     const requirements = requirementsFor(config);
     await insertQueuedRun(tx.db, { id, config, requirements, actor, preset, place });
+    if (config.kind === "command")
+      await insertCommandTracking(tx.db, { id, experiment: config.experiment, actor });
     await pinQuestionSets(tx.db, id, config);
     await appendHistory(tx, id, null, "queued", 0, { actor, reason: null });
     return id;
@@ -200,6 +203,8 @@ export class Runs {
     return this.database.transact(async (tx) => {
       const run = await lockRun(tx.db, runId);
       if (run.state === "pausing" || run.state === "paused") return { state: run.state };
+      if (run.kind === "command")
+        throw new AppError("conflict", "A command cannot pause; cancel it instead.");
       if (run.kind === "serve")
         throw new AppError("conflict", "A service has nothing to go on from; cancel it instead.");
       await changeState(tx, run, run.state === "queued" ? "paused" : "pausing", by);
@@ -332,6 +337,10 @@ export class Runs {
     const isForgiven =
       point?.isNew === true || (run.kind === "serve" && (await hasServed(tx.db, run)));
     run.lostLeases = isForgiven ? 1 : run.lostLeases + 1;
+    if (run.kind === "command" && hasDied && !(await restartsItself(tx.db, run.id))) {
+      const lost = `${by.reason}; the command is not started again by itself (setting "restart")`;
+      return changeState(tx, run, "failed", { actor: by.actor, reason: lost }, "lost");
+    }
     const limit = hasDied ? Math.min(MAX_DEATHS, this.maxAttempts) : this.maxAttempts;
     if (run.lostLeases < limit) return changeState(tx, run, "queued", by, "lost");
     const where = point === null ? "" : ` at the same point (${point.text}), no new report between`;
@@ -349,6 +358,16 @@ async function recordPoint(db: Queries, runId: string): Promise<{ isNew: boolean
   if (further.length > 0) await updateFurthest(db, runId, Object.fromEntries(known));
   const text = Object.entries(point).map(([what, value]) => `${what} ${value}`);
   return { isNew: further.length > 0, text: text.join(", ") };
+}
+
+/** Whether a command may be started again without a person. */
+async function restartsItself(db: Queries, runId: string): Promise<boolean> {
+  const { config } = await db.run.findUniqueOrThrow({
+    where: { id: runId },
+    select: { config: true },
+  });
+  const parsed = runConfigSchema.parse(config);
+  return parsed.kind === "command" && parsed.restart;
 }
 
 const listRefs = (refs: readonly AttemptRef[]): AttemptRef[] =>

@@ -79,6 +79,8 @@ export async function insertTrackedRun(db: Queries, row: NewTrackedRun): Promise
 
 const trackedRunSchema = z.object({
   id: z.string(),
+  /** command: a job of a worker, whose state is the worker's to say. */
+  kind: z.enum(["external", "command"]),
   name: z.string(),
   state: runStateSchema,
   config: jsonColumn<ExternalConfig>(),
@@ -102,11 +104,12 @@ export const selectTrackedRuns = (
   }: { ids?: readonly string[] | null; experimentIds?: readonly string[] | null },
 ): Promise<TrackedRun[]> =>
   queryRows(db, trackedRunSchema)`
-    SELECT r.id, r.name, r.state, r.config, r.deleted_at IS NOT NULL AS "isDeleted", e.experiment_id::text AS "experimentId", e.reported_by AS "reportedBy",
+    SELECT r.id, r.kind, r.name, r.state, r.deleted_at IS NOT NULL AS "isDeleted", e.experiment_id::text AS "experimentId", e.reported_by AS "reportedBy",
       e.start_time::float8 AS "startTime", e.end_time::float8 AS "endTime", e.heard_at AS "heardAt", e.tags,
+      CASE r.kind WHEN 'external' THEN r.config ELSE jsonb_build_object('kind', 'external', 'name', r.name, 'experiment', x.name, 'parameters', e.parameters) END AS config,
       coalesce((SELECT jsonb_agg(jsonb_build_object('key', s.name, 'step', s.last_step, 'timestamp', s.last_at::bigint, 'value', s.last_value) ORDER BY s.name)
         FROM external_series s WHERE s.run_id = r.id), '[]') AS metrics
-    FROM external_runs e JOIN runs r ON r.id = e.run_id
+    FROM external_runs e JOIN runs r ON r.id = e.run_id JOIN experiments x ON x.id = e.experiment_id
     WHERE r.purged_at IS NULL AND (${ids}::uuid[] IS NULL OR r.id = ANY(${ids}::uuid[]))
       AND (${experimentIds}::bigint[] IS NULL OR e.experiment_id = ANY(${experimentIds}::bigint[]))
     ORDER BY e.start_time DESC, r.id`;
@@ -124,8 +127,12 @@ export const updateTrackedRun = (
 export const deleteTag = (db: Queries, runId: string, key: string): Promise<number> =>
   db.$executeRaw`UPDATE external_runs SET heard_at = clock_timestamp(), tags = tags - ${key}::text WHERE run_id = ${runId}::uuid AND tags ? ${key}::text`;
 
-/** Writes the columns of a run that follow from what its trainer reported; null: stays. */
-export const updateReportedColumns = (
+/** Gives the run of a command to its trainer, which asked for one in an experiment. @returns 0 where it was given already */
+export const claimRun = (db: Queries, runId: string, experimentId: string): Promise<number> =>
+  db.$executeRaw`UPDATE external_runs SET is_claimed = true, experiment_id = ${experimentId}::bigint WHERE run_id = ${runId}::uuid AND NOT is_claimed`;
+
+/** Writes the columns of a run that follow from what its trainer reported; null: stays. Of a command the parameters alone are its trainer's. */
+export const updateReportedColumns = async (
   db: Queries,
   runId: string,
   columns: {
@@ -136,10 +143,13 @@ export const updateReportedColumns = (
     removeTags: readonly string[];
     headline: number | null;
   },
-): Promise<number> => db.$executeRaw`
-  UPDATE runs SET name = coalesce(${columns.name}, name), config = ${toJson(columns.config)}::jsonb, notes = coalesce(${columns.notes}, notes), headline = coalesce(${columns.headline}::float8, headline),
+): Promise<void> => {
+  await db.$executeRaw`UPDATE external_runs SET parameters = ${toJson(columns.config.parameters)}::jsonb WHERE run_id = ${runId}::uuid`;
+  await db.$executeRaw`
+  UPDATE runs SET name = coalesce(${columns.name}, name), config = CASE kind WHEN 'external' THEN ${toJson(columns.config)}::jsonb ELSE config END, notes = coalesce(${columns.notes}, notes), headline = coalesce(${columns.headline}::float8, headline),
     tags = ARRAY(SELECT DISTINCT t FROM unnest(tags || ${columns.addTags}::text[]) AS t WHERE t <> ALL(${columns.removeTags}::text[]) OR t = ANY(${columns.addTags}::text[]) ORDER BY t)
   WHERE id = ${runId}::uuid`;
+};
 
 /** The attempt of a run that goes on after it had ended or was silent. */
 export const reopenAttempt = (db: Queries, runId: string): Promise<number> =>
@@ -220,19 +230,19 @@ export async function selectEpisodeKeys(
   keys: readonly string[],
 ): Promise<Set<string>> {
   const rows = await queryRows(db, z.object({ key: z.string() }))`
-    SELECT key FROM episodes WHERE run_id = ${runId}::uuid AND phase = 'train' AND key = ANY(${keys}::text[])`;
+    SELECT key FROM episodes WHERE run_id = ${runId}::uuid AND key = ANY(${keys}::text[])`;
   return new Set(rows.map(({ key }) => key));
 }
 
-/** Samples of each question that a run has at these steps, by `STEP QUESTION`. */
+/** Samples of each question that a run has at these steps, by `PHASE STEP QUESTION`. */
 export async function selectSampleCounts(
   db: Queries,
   runId: string,
   steps: readonly number[],
 ): Promise<Map<string, number>> {
   const rows = await queryRows(db, z.object({ key: z.string(), samples: z.int() }))`
-    SELECT step || ' ' || question_id AS key, count(*)::int AS samples FROM episodes
-    WHERE run_id = ${runId}::uuid AND phase = 'train' AND step = ANY(${steps}::int[]) GROUP BY step, question_id`;
+    SELECT phase || ' ' || step || ' ' || question_id AS key, count(*)::int AS samples FROM episodes
+    WHERE run_id = ${runId}::uuid AND step = ANY(${steps}::int[]) GROUP BY phase, step, question_id`;
   return new Map(rows.map(({ key, samples }) => [key, samples]));
 }
 
@@ -243,6 +253,7 @@ export const pinQuestionSet = (db: Queries, runId: string, name: string): Promis
     SELECT ${runId}::uuid, s.name, s.id FROM question_sets s WHERE s.project_id = ${DEFAULT_PROJECT}::uuid AND s.name = ${name}
     ORDER BY s.created_at DESC LIMIT 1 ON CONFLICT (run_id, name) DO NOTHING`;
 
+/** Episodes that were made of a run's rollouts. */
 export async function countEpisodes(db: Queries, runId: string): Promise<number> {
   const row = await queryRow(db, z.object({ episodes: z.int() }))`
     SELECT count(*)::int AS episodes FROM episodes WHERE run_id = ${runId}::uuid`;

@@ -1,4 +1,10 @@
-import { externalRunRequestSchema, externalRunResponseSchema } from "@/contracts/api/external-runs";
+import { z } from "zod";
+import {
+  externalRunRequestSchema,
+  externalRunResponseSchema,
+  saveTraceMappingRequestSchema,
+  traceMappingsResponseSchema,
+} from "@/contracts/api/external-runs";
 import { procedure, router } from "@/server/trpc/trpc";
 
 export const externalRunsRouter = router({
@@ -7,11 +13,21 @@ export const externalRunsRouter = router({
     .output(externalRunResponseSchema)
     .query(async ({ ctx, input }) => {
       const { trackedRuns, trackedFiles } = ctx.services;
-      const [{ reportedBy, heardAt, tags }, files, episodes] = await Promise.all([
+      const [{ reportedBy, heardAt, tags, config }, files, rollouts] = await Promise.all([
         trackedRuns.get(input.runId),
         trackedFiles.list(input.runId),
-        trackedRuns.countEpisodes(input.runId),
+        trackedRuns.describeRollouts(input.runId),
       ]);
-      return { reportedBy, heardAt, tags, files, episodes };
+      const { parameters } = config;
+      return { reportedBy, heardAt, tags, parameters, files, ...rollouts };
     }),
+  mappings: procedure
+    .output(traceMappingsResponseSchema)
+    .query(({ ctx }) => ctx.services.traceMappings.list()),
+  saveMapping: procedure
+    .input(saveTraceMappingRequestSchema)
+    .output(z.object({ version: z.int() }))
+    .mutation(({ ctx, input }) =>
+      ctx.services.traceMappings.save(input.mapping, input.version, ctx.actor),
+    ),
 });

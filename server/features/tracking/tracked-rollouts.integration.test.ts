@@ -96,7 +96,7 @@ describe("rollouts of an observed run", () => {
     expect((await send({ file: "9.jsonl" }, [line])).body).toMatchObject({ stored: 1 });
     const { lines } = await server.plane.logs.listOfRun(toId(id), { level: "warn", limit: 5 });
     expect(lines.map(({ message }) => message)).toEqual([
-      "Rollouts of 9.jsonl: 1 window holds no document that can be read (line 1).",
+      "Rollouts of 9.jsonl, unread: 1 × a window holds no document that can be read (e.g. capital of it).",
     ]);
   });
 
@@ -111,7 +111,7 @@ describe("rollouts of an observed run", () => {
     const { lines } = await server.plane.logs.listOfRun(toId(id), { level: "warn", limit: 1 });
     expect(lines.map(({ message }) => message)).toEqual([
       expect.stringMatching(
-        /^Rollouts of 4\.jsonl that cannot be used: line 11: .*; line 12: its question is not in the set/,
+        /^Rollouts of 4\.jsonl, unread: 1 × no reward .*; 1 × it is not JSON \(e\.g\. line 11: .*\); 1 × its question is not in the set "two questions" \(e\.g\. line 12: /,
       ),
     ]);
     expect(await send({ file: "5.jsonl", questions: "no such set" }, ["{}"])).toMatchObject({

@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import type { z } from "zod";
+import type { externalRunResponseSchema } from "@/contracts/api/external-runs";
 import { AppError } from "@/contracts/errors";
 import type { MlflowMetric, mlflowRequests, RunStatus } from "@/contracts/formats/mlflow/requests";
 import { externalConfigSchema, type ExternalConfig } from "@/contracts/run-config/external-config";
@@ -18,6 +19,7 @@ import type { Database, Transaction } from "@/server/platform/db/database";
 import type { Experiments } from "./experiments";
 import { extendEnds, isBeyond, selectNovel, splitByValue } from "./novel-points";
 import {
+  claimRun,
   countEpisodes,
   deleteTag,
   insertTrackedRun,
@@ -31,6 +33,8 @@ import {
   type TrackedRun,
 } from "./queries";
 import { listShownTags, NAME_TAG, NOTE_TAG } from "./reported-tags";
+import type { RunObserver } from "./run-observer";
+import { selectIssues, selectObservation, selectWaitingTraces } from "./trace-queries";
 
 type CreateRequest = z.output<typeof mlflowRequests.createRun>;
 type UpdateRequest = z.output<typeof mlflowRequests.updateRun>;
@@ -43,7 +47,13 @@ export interface Reported {
   tags?: readonly Text[];
 }
 
+type RolloutsSummary = Pick<
+  z.output<typeof externalRunResponseSchema>,
+  "episodes" | "issues" | "waitingTraces" | "baselineRunId"
+>;
+
 const ATTEMPT = 1;
+const HEADLINE = getHeadlineMetric("external");
 const STATE_OF: Record<RunStatus, "running" | "succeeded" | "failed" | "cancelled"> = {
   RUNNING: "running",
   SCHEDULED: "running",
@@ -51,6 +61,8 @@ const STATE_OF: Record<RunStatus, "running" | "succeeded" | "failed" | "cancelle
   FAILED: "failed",
   KILLED: "cancelled",
 };
+/** Parameters of a run; verl's whole configuration has some 600. */
+const MOST_PARAMETERS = 5_000;
 /** Names that the pages show are no longer. */
 const MOST_NAME = 120;
 /** Characters of a refusal that the log repeats. */
@@ -73,11 +85,19 @@ export class TrackedRuns {
     private readonly experiments: Experiments,
     private readonly metrics: Metrics,
     private readonly logs: Logs,
+    private readonly observer: RunObserver,
   ) {}
 
-  /** @throws AppError "not-found" where there is no such experiment, "invalid-input" where it is deleted */
-  async create(request: CreateRequest): Promise<TrackedRun> {
+  /**
+   * A new run of a trainer, or the run of the command that it belongs to, where it is the first that this asks for.
+   *
+   * @param command id of the command's run; null: the trainer is no job of a worker
+   * @throws AppError "not-found" where there is no such experiment, "invalid-input" where it is deleted
+   */
+  async create(request: CreateRequest, command: string | null = null): Promise<TrackedRun> {
     const experiment = await this.experiments.requireActive(request.experiment_id);
+    if (command !== null && (await this.claim(command, experiment.id, request)))
+      return this.get(command);
     const id = randomUUID();
     const tags = toRecord(request.tags);
     const name = request.run_name || tags[NAME_TAG] || `${experiment.name} ${id.slice(0, 8)}`;
@@ -104,6 +124,20 @@ export class TrackedRuns {
     return this.get(id);
   }
 
+  /** Gives the run of a command to its trainer. @returns whether it was free */
+  private async claim(
+    command: string,
+    experimentId: string,
+    { tags }: CreateRequest,
+  ): Promise<boolean> {
+    let isFree = false;
+    await this.change(command, async (tx) => {
+      isFree = (await claimRun(tx.db, command, experimentId)) === 1;
+      if (isFree) await updateTrackedRun(tx.db, command, { tags: toRecord(tags) });
+    });
+    return isFree;
+  }
+
   /** @throws AppError "not-found" */
   async get(id: string): Promise<TrackedRun> {
     const [run] = await selectTrackedRuns(this.database.db, { ids: [id] });
@@ -121,13 +155,15 @@ export class TrackedRuns {
     try {
       const { points, odd } = splitByValue(metrics);
       await this.change(id, async (tx, run) => {
-        const headline = await this.appendPoints(tx, id, points);
+        const novel = await this.appendPoints(tx, id, points);
+        const headline = novel.findLast(({ name }) => name === HEADLINE)?.value ?? null;
         if (odd.length > 0) await this.tell(tx, id, describeOdd(odd));
         const config = { ...run.config, parameters: mergeParameters(run.config, params) };
         const added = toRecord(tags);
         if (tags.length > 0) await updateTrackedRun(tx.db, id, { tags: added });
         if (params.length > 0 || tags.length > 0 || headline !== null)
           await this.showTags(tx, id, config, run.tags, { ...run.tags, ...added }, headline);
+        if (novel.length > 0) await this.observer.observePoints(tx, id, config, novel);
       });
     } catch (error) {
       await this.noteRefusal(id, error);
@@ -156,7 +192,10 @@ export class TrackedRuns {
       if (name) await this.showTags(tx, id, run.config, run.tags, { ...run.tags, ...tags });
       if (status === undefined) return;
       const by = { actor: run.reportedBy || "trainer", reason: `its trainer says ${status}` };
-      await moveTo(tx, id, STATE_OF[status], by);
+      // How a command ended is its worker's to say.
+      if (run.kind === "external") await moveTo(tx, id, STATE_OF[status], by);
+      if (STATE_OF[status] !== "running")
+        await this.observer.sumUpRollouts(tx, id, run.config, { isOver: true });
     });
     return this.get(id);
   }
@@ -165,7 +204,11 @@ export class TrackedRuns {
   async setDeleted(id: string, isDeleted: boolean): Promise<void> {
     await this.database.transact(async (tx) => {
       await lockRun(tx.db, id);
-      await this.requireTracked(tx, id);
+      if ((await this.requireTracked(tx, id)).kind === "command")
+        throw new AppError(
+          "invalid-input",
+          "This run is a command of a worker: delete or restore it on its page.",
+        );
       await tx.db.run.update({
         where: { id },
         data: { deletedAt: isDeleted ? new Date() : null },
@@ -188,9 +231,21 @@ export class TrackedRuns {
     return points.sort((a, b) => a.step - b.step || a.at - b.at);
   }
 
-  /** Episodes of a run that were made of its rollouts. */
-  countEpisodes(id: string): Promise<number> {
-    return countEpisodes(this.database.db, id);
+  /** What became of a run's rollouts: episodes, what is unread, and traces that wait for spans. */
+  async describeRollouts(id: string): Promise<RolloutsSummary> {
+    const { db } = this.database;
+    const [episodes, issues, waiting, observation] = await Promise.all([
+      countEpisodes(db, id),
+      selectIssues(db, id),
+      selectWaitingTraces(db, id),
+      selectObservation(db, id),
+    ]);
+    return {
+      episodes,
+      issues,
+      waitingTraces: waiting?.traces ?? 0,
+      baselineRunId: observation?.baselineRunId ?? null,
+    };
   }
 
   /** Runs whose trainer says nothing any more become stalled. @returns how many */
@@ -205,6 +260,8 @@ export class TrackedRuns {
         const { silentSeconds } = still;
         const reason = `its trainer has said nothing for ${Math.round(silentSeconds)} s; it may have died or may be computing`;
         await changeState(tx, run, "stalled", { actor: "server", reason });
+        const { config } = await this.requireTracked(tx, id);
+        await this.observer.sumUpRollouts(tx, id, config, { isOver: true });
       });
     return silent.length;
   }
@@ -235,13 +292,13 @@ export class TrackedRuns {
     return run;
   }
 
-  /** Appends the points that are not stored yet. @returns the newest value of the headline metric; null: none came */
+  /** Appends the points that are not stored yet. @returns those */
   private async appendPoints(
     tx: Transaction,
     runId: string,
     points: readonly MetricPoint[],
-  ): Promise<number | null> {
-    if (points.length === 0) return null;
+  ): Promise<MetricPoint[]> {
+    if (points.length === 0) return [];
     const names = [...new Set(points.map(({ name }) => name))];
     const ends = new Map(
       (await selectSeriesEnds(tx.db, runId, names)).map((end) => [end.name, end]),
@@ -258,12 +315,11 @@ export class TrackedRuns {
             { from: Math.min(...steps), to: Math.max(...steps) },
           );
     const novel = selectNovel(points, stored);
-    if (novel.length === 0) return null;
+    if (novel.length === 0) return [];
     await this.metrics.append(tx.db, { runId, attempt: ATTEMPT }, novel);
     await upsertSeriesEnds(tx.db, runId, extendEnds(ends, novel));
     tx.emit(buildMetricsEvent(runId, novel));
-    const metric = getHeadlineMetric("external");
-    return novel.findLast(({ name }) => name === metric)?.value ?? null;
+    return novel;
   }
 
   /** Shows what was reported in the columns that the pages read. */
@@ -328,7 +384,7 @@ const cutName = (name: string): string => name.trim().slice(0, MOST_NAME).trim()
 const buildMissingRunError = (id: string): AppError =>
   new AppError("not-found", `There is no run ${id.replaceAll("-", "")} that a trainer reports.`);
 
-/** @throws AppError "invalid-input" for another value of a parameter */
+/** @throws AppError "invalid-input" for another value of a parameter, or too many parameters */
 function mergeParameters(config: ExternalConfig, params: readonly Text[]): Record<string, string> {
   const merged = new Map(Object.entries(config.parameters));
   for (const { key, value } of params) {
@@ -340,6 +396,11 @@ function mergeParameters(config: ExternalConfig, params: readonly Text[]): Recor
       );
     merged.set(key, value);
   }
+  if (merged.size > MOST_PARAMETERS)
+    throw new AppError(
+      "invalid-input",
+      `A run has at most ${MOST_PARAMETERS} parameters, and with these it would have ${merged.size}. Report numbers that change as metrics, and a large configuration as a file (log_artifact). Nothing of this request was stored.`,
+    );
   return Object.fromEntries(merged);
 }
 

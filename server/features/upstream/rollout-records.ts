@@ -105,7 +105,7 @@ export function buildRolloutRecords(
 }
 
 /** The question that a rollout answers: by its own words, else by its prompt; null where the set has none such. */
-export function findQuestion({ gts, input }: RolloutLine, lookup: QuestionLookup) {
+function findQuestion({ gts, input }: RolloutLine, lookup: QuestionLookup) {
   const named = gts && typeof gts === "object" && !Array.isArray(gts) ? gts.question : undefined;
   return (named === undefined ? null : lookup.find(named)) ?? lookup.findInPrompt(input);
 }

@@ -32,6 +32,8 @@ export interface AttachedWorker {
     corpora: string[];
     /** GPUs that its vLLM may have. */
     vllmGpus?: number;
+    /** Whether it runs commands. */
+    commands?: boolean;
   };
   /** The last heartbeat that the pages were told of. */
   announced: { at: number; content: string };
@@ -221,6 +223,7 @@ export class WorkerConnections {
           models: attach.capabilities.models,
           corpora: attach.capabilities.corpora,
           vllmGpus: countVllmDevices(attach.capabilities.vllm, attach.hardware.gpus.length),
+          commands: attach.capabilities.commands === true,
         },
         announced: { at: 0, content: "" },
       };

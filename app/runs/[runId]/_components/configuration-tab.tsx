@@ -20,7 +20,8 @@ import { ConfigurationDifference } from "./configuration-difference";
 /** The run's settings; those that differ from their defaults are marked. */
 export function ConfigurationTab({ run }: { run: RunDetail }) {
   const t = useText();
-  if (run.config.kind === "external") return <ExternalConfiguration config={run.config} />;
+  if (run.config.kind === "external")
+    return <ExternalConfiguration parameters={run.config.parameters} />;
   const groups = listSettingGroups(run.config.kind, getServed(run.config)).filter((group) =>
     isGroupUsed(group, run.config),
   );

@@ -5,10 +5,10 @@ import { CopyButton } from "@/app/_ui/copy-button";
 import { EmptyState } from "@/app/_ui/states";
 import type { ExternalConfig } from "@/contracts/run-config/external-config";
 
-/** The configuration of another trainer, as it reported it. */
-export function ExternalConfiguration({ config }: { config: ExternalConfig }) {
+/** The configuration of another trainer, as it reported it as parameters. */
+export function ExternalConfiguration({ parameters: given }: Pick<ExternalConfig, "parameters">) {
   const t = useText();
-  const parameters = Object.entries(config.parameters).sort(([a], [b]) => (a < b ? -1 : 1));
+  const parameters = Object.entries(given).sort(([a], [b]) => (a < b ? -1 : 1));
   if (parameters.length === 0)
     return (
       <EmptyState title={t("No parameter was reported")}>
@@ -26,7 +26,7 @@ export function ExternalConfiguration({ config }: { config: ExternalConfig }) {
             },
           )}
         </p>
-        <CopyButton text={JSON.stringify(config.parameters, null, 2)} label={t("Copy as JSON")} />
+        <CopyButton text={JSON.stringify(given, null, 2)} label={t("Copy as JSON")} />
       </div>
       <Card className="px-4 py-3">
         <dl className="columns-1 gap-8 text-xs md:columns-2" data-parameters={parameters.length}>

@@ -6,9 +6,12 @@ import { useTRPC, type RunDetail } from "@/app/_lib/trpc";
 import { Card, CardHeader } from "@/app/_ui/card";
 import { ScrollRegion } from "@/app/_ui/scroll-region";
 import { QueryErrorState } from "@/app/_ui/states";
+import { ExternalConfiguration } from "./external-configuration";
+import { AlarmList } from "./alarm-list";
 import { MetricsTab } from "./metrics-tab";
+import { RolloutsCard } from "./rollouts-card";
 
-/** A run of another trainer: its curves, and the files that it stored. */
+/** A run of another trainer: its curves, alarms and rollouts, and the files that it stored. */
 export function ExternalOverview({ run }: { run: RunDetail }) {
   const t = useText();
   const trpc = useTRPC();
@@ -17,6 +20,16 @@ export function ExternalOverview({ run }: { run: RunDetail }) {
   return (
     <>
       <MetricsTab run={run} />
+      <AlarmList run={run} />
+      {query.data ? <RolloutsCard external={query.data} /> : null}
+      {run.kind === "command" && query.data ? (
+        <div className="mt-5">
+          <h2 className="mb-2 text-xs font-semibold text-muted-foreground">
+            {t("Parameters of the trainer")}
+          </h2>
+          <ExternalConfiguration parameters={query.data.parameters} />
+        </div>
+      ) : null}
       {query.isError && !query.data ? (
         <QueryErrorState title={t("The run's files could not be read")} query={query} />
       ) : null}

@@ -18,8 +18,12 @@ it.each([
       reportedBy: "",
       heardAt: new Date(0),
       tags: {},
+      parameters: {},
       files: [],
       episodes: 0,
+      issues: [],
+      waitingTraces: 0,
+      baselineRunId: null,
     }),
   });
   expect((await screen.findByText(new RegExp(text))).textContent).not.toMatch(/succeeded/);

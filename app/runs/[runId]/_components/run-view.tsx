@@ -94,7 +94,7 @@ export function RunView({ runId }: { runId: string }) {
   const query = useQuery(trpc.runs.get.queryOptions({ id: runId }));
   usePrefetchSeries(runId, TIMING_METRICS);
   const external = useQuery(
-    trpc.externalRuns.get.queryOptions({ runId }, { enabled: query.data?.kind === "external" }),
+    trpc.externalRuns.get.queryOptions({ runId }, { enabled: isOtherTrainers(query.data?.kind) }),
   );
   const run = query.data;
   const title = run?.name;
@@ -123,7 +123,7 @@ export function RunView({ runId }: { runId: string }) {
   return (
     <>
       <RunHeader run={run} />
-      {isTraining ? <AlarmBanner run={run} /> : null}
+      {isTraining || isOtherTrainers(run.kind) ? <AlarmBanner run={run} /> : null}
       <FailedPreflight run={run} />
       <Tabs
         className="mt-4"
@@ -161,13 +161,17 @@ function LoadingRun() {
   );
 }
 
+/** Whether another trainer reports the run. */
+const isOtherTrainers = (kind: RunKind | undefined): boolean =>
+  kind === "external" || kind === "command";
+
 /** The tabs that a kind of run has something for. */
 function listTabs(kind: RunKind, hasRollouts: boolean): Tab[] {
   const isTraining = kind === "train";
   return TABS.filter((tab) => {
     if (tab === "checkpoints" || tab === "questions") return isTraining;
     // Its overview shows every metric.
-    if (tab === "metrics" && kind === "external") return false;
+    if (tab === "metrics" && isOtherTrainers(kind)) return false;
     return tab !== "episodes" || isTraining || kind === "predict" || hasRollouts;
   });
 }
@@ -212,6 +216,7 @@ function OverviewOfKind({ run }: { run: RunDetail }) {
       return <EvaluateOverview run={run} />;
     case "serve":
       return <ServeOverview run={run} config={config} />;
+    case "command":
     case "external":
       return <ExternalOverview run={run} />;
     case "index":

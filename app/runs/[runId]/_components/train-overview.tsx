@@ -15,6 +15,7 @@ import { useText } from "@/app/_i18n/text-provider";
 import { formatNumber, formatSeconds, formatShare, formatSigned } from "@/app/_lib/format";
 import type { RunDetail } from "@/app/_lib/trpc";
 import { QueryErrorState } from "@/app/_ui/states";
+import { listUsedTerms } from "@/core/run/reward-terms";
 import type { TrainConfig } from "@/contracts/run-config/train-config";
 import type { MetricName } from "@/core/metrics/metric-table";
 import { dropUnusedSettings, isMetricMeasured } from "@/core/run/trained-method";
@@ -129,8 +130,7 @@ function useTrainCharts(config: TrainConfig | null, series: Series, isOver: bool
 
 /** The terms of the reward with their weights. */
 const formatRewardTerms = (weights: TrainConfig["reward"]["weights"]): string =>
-  Object.entries(weights)
-    .filter(([, weight]) => weight !== 0)
+  listUsedTerms(weights)
     .map(([term, weight]) => (weight === 1 ? term : `${weight} ${term}`))
     .join(" + ");
 

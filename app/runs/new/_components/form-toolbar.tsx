@@ -12,6 +12,7 @@ const KIND_LABEL: Record<LaunchedKind, string> = {
   index: markText("Index"),
   serve: markText("Serve"),
   evaluate: markText("Evaluate retrieval"),
+  command: markText("Command"),
 };
 
 interface FormToolbarProps {

@@ -1,10 +1,10 @@
-import type { RaisedAlarm } from "@/contracts/records/alarms";
+import type { AlarmName, RaisedAlarm } from "@/contracts/records/alarms";
 import { ALARMS, formatAlarmEvidence } from "@/core/metrics/alarms";
 import { AppError } from "@/contracts/errors";
 import type { TrainConfig } from "@/contracts/run-config/train-config";
 import type { AttemptContext } from "@/gpu-workers/runtime/attempt-context";
 import type { MetricValues } from "@/gpu-workers/rl/metric-values";
-import { updateAlarms, INITIAL_ALARM_STATE, type AlarmState } from "./alarm-state";
+import { updateAlarms, INITIAL_ALARM_STATE, type AlarmState } from "@/core/alarms/alarm-state";
 
 /** Watches the metrics of one run: reports the alarms that they raise and clear, and decides whether the run must stop. */
 export class AlarmMonitor {
@@ -49,7 +49,8 @@ export class AlarmMonitor {
         this.context.log("info", `Alarm cleared after step ${step}: ${title}.`);
       else {
         this.context.log("warn", `Alarm after step ${step}: ${title}. ${formatEvidence(change)}`);
-        if (alarms.stopOn[change.name]) this.cause ??= change;
+        const { stopOn }: { stopOn: Partial<Record<AlarmName, boolean | undefined>> } = alarms;
+        if (stopOn[change.name]) this.cause ??= change;
       }
     }
   }

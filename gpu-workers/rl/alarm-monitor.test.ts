@@ -14,7 +14,7 @@ import {
   type TrainerState,
 } from "@/gpu-workers/rl/trainer-state";
 import { AlarmMonitor } from "./alarm-monitor";
-import { INITIAL_ALARM_STATE } from "./alarm-state";
+import { INITIAL_ALARM_STATE } from "@/core/alarms/alarm-state";
 
 describe("the alarm monitor", () => {
   const preset = trainConfigSchema.parse(findPreset("atlas-smollm2-grpo")!.config);

@@ -1,0 +1,17 @@
+import { z } from "zod";
+
+/** A span of OpenTelemetry as it is kept: its attributes nested by the dots of their names. */
+export const traceSpanSchema = z.object({
+  traceId: z.string().regex(/^[0-9a-f]{32}$/, "no id of a trace: 32 hex digits"),
+  spanId: z.string().regex(/^[0-9a-f]{16}$/, "no id of a span: 16 hex digits"),
+  /** Null: the first of its trace. */
+  parentId: z.string().nullable(),
+  name: z.string(),
+  /** Milliseconds since the epoch. */
+  start: z.number(),
+  end: z.number(),
+  /** The message of a span that failed. */
+  error: z.string().nullable(),
+  attributes: z.record(z.string(), z.unknown()),
+});
+export type TraceSpan = z.infer<typeof traceSpanSchema>;

@@ -1,0 +1,81 @@
+import type { RolloutLine } from "@/contracts/formats/upstream/files";
+import type { VerlMapping } from "@/contracts/formats/traces/mapping";
+import { parseSequence } from "@/core/upstream/episodes";
+import { readFirst, readPlace, readTexts, toCount, toText } from "./read-place";
+import { readReward } from "./read-reward";
+import { cutExample, type PlayedSteps, type Rollout } from "./rollout";
+
+/** Marks by which chat templates begin a turn: the boundary of prompt and answer is known without them. */
+const TURN_MARKS = /<\|im_start\|>|<\|start_header_id\|>|<start_of_turn>/g;
+
+/**
+ * A line of a file that holds prompt and answer as texts, as verl writes its rollouts. Searches, windows and selections
+ * are those that the text shows by upstream's tags; where it shows none, prompt and answer are one step.
+ *
+ * @returns the rollout, or why there is none in the line
+ */
+export function readVerlRollout(line: unknown, mapping: VerlMapping): Rollout | string {
+  const input = readFirst([line], mapping.input, toText);
+  const output = readFirst([line], mapping.output, toWritten);
+  if (input === null) return `no prompt is at ${mapping.input.join(", ")}`;
+  if (output === null) return `no answer is at ${mapping.output.join(", ")}`;
+  const reward = readReward([line], mapping.reward);
+  const step = readFirst([line], mapping.step, toCount);
+  const written = mapping.step
+    .map((place) => readPlace(line, place))
+    .find((one) => one !== undefined);
+  if (step === null && written !== undefined && written !== null)
+    return `its step ${cutExample(written)} is no step: a whole number from 0 to 2147483647`;
+  return {
+    phase: "train",
+    step,
+    reward,
+    answer: null,
+    model: null,
+    method: "s3",
+    questions: readTexts([line], mapping.question),
+    prompts: [input],
+    unread:
+      reward === null
+        ? [{ reason: `no reward is at ${mapping.reward.join(", ")}`, example: cutExample(line) }]
+        : [],
+    play: (question) => playText({ input, output }, question),
+  };
+}
+
+/** An answer may be an empty text. */
+const toWritten = (value: unknown): string | null =>
+  typeof value === "string" ? value : toText(value);
+
+function playText(
+  { input, output }: Pick<RolloutLine, "input" | "output">,
+  question: string,
+): PlayedSteps {
+  const text = `${input.replace(TURN_MARKS, "")}<|im_start|>assistant\n${output}`;
+  const sequence = { golden_answers: [], context_with_info: "", response_str: text };
+  const { steps, documents } = parseSequence(sequence, question);
+  if (!steps.some(({ kind }) => kind === "retrieve"))
+    return {
+      steps: [{ kind: "generate", turn: 0, seconds: 0, prompt: input, text: output }],
+      context: [],
+      documents: [],
+      unread: [],
+    };
+  const shown = new Map(documents.map((document) => [document.id, document]));
+  const kept = steps.flatMap((one) => (one.kind === "select" ? one.selected : []));
+  return {
+    steps,
+    context: [...new Set(kept)].map((id) => ({ id, hash: shown.get(id)!.hash, score: null })),
+    documents,
+    unread: steps.flatMap((one) =>
+      one.kind === "retrieve" && one.documents.length === 0
+        ? [
+            {
+              reason: "a window holds no document that can be read",
+              example: cutExample(one.query),
+            },
+          ]
+        : [],
+    ),
+  };
+}

@@ -1,0 +1,133 @@
+import { request } from "undici";
+import { z } from "zod";
+import { AppError, parseOrThrow } from "@/contracts/errors";
+import type { CommandFailure, StartedCommand } from "./run-command";
+
+/** Ray's REST API of jobs. https://docs.ray.io/en/latest/cluster/running-applications/job-submission/rest.html */
+
+const POLL_MS = 2_000;
+const REQUEST_MS = 30_000;
+/** Time without an answer after which Ray is taken for gone. */
+const SILENCE_MS = 120_000;
+
+const submittedSchema = z.object({ submission_id: z.string() });
+const jobSchema = z.object({ status: z.string(), message: z.string().nullish() });
+const logsSchema = z.object({ logs: z.string().nullable().default("") });
+
+/** What Ray's own clients authenticate with; newer versions of Ray want a token by default. */
+const TOKEN_VARIABLE = "RAY_AUTH_TOKEN";
+
+/** States that a job does not leave. */
+const ENDS: Readonly<Record<string, (message: string) => CommandFailure>> = {
+  SUCCEEDED: () => null,
+  FAILED: (message) => `The job of Ray failed: ${message || "it gives no reason"}`,
+  STOPPED: (message) => `The job of Ray was stopped: ${message || "it gives no reason"}`,
+};
+
+/**
+ * Runs a command as a job of Ray and follows it to its end. It is stopped where the signal is aborted.
+ *
+ * @returns why it failed; null: it succeeded
+ * @throws AppError "invalid-input" where Ray refuses it, "internal" where Ray is gone
+ */
+export async function runRayJob({
+  command,
+  folder,
+  environment,
+  signal,
+  onLine,
+  address = "",
+}: StartedCommand & { address?: string }): Promise<CommandFailure> {
+  const base = `${address.replace(/\/$/, "")}/api/jobs/`;
+  const entrypoint = `cd ${quote(folder)} 2>/dev/null; bash -c ${quote(command)}`;
+  const { submission_id: id } = parseOrThrow(
+    submittedSchema,
+    await ask(base, {
+      method: "POST",
+      body: { entrypoint, runtime_env: { env_vars: environment } },
+    }),
+    "Ray's answer to the job",
+  );
+  const job = `${base}${encodeURIComponent(id)}`;
+  const log = new GrowingLog(onLine);
+  let heardAt = Date.now();
+  for (;;) {
+    if (signal.aborted) {
+      await ask(`${job}/stop`, { method: "POST" });
+      throw signal.reason;
+    }
+    try {
+      const { status, message } = parseOrThrow(jobSchema, await ask(job), "Ray's answer");
+      const { logs } = parseOrThrow(logsSchema, await ask(`${job}/logs`), "Ray's log");
+      heardAt = Date.now();
+      log.take(logs ?? "");
+      const end = ENDS[status];
+      if (end) return (log.finish(), end(message ?? ""));
+    } catch (error) {
+      if (Date.now() - heardAt > SILENCE_MS) throw error;
+    }
+    await new Promise<void>((done) => {
+      const timer = setTimeout(done, POLL_MS);
+      signal.addEventListener("abort", () => (clearTimeout(timer), done()), { once: true });
+    });
+  }
+}
+
+const quote = (text: string): string => `'${text.replaceAll("'", `'\\''`)}'`;
+
+async function ask(
+  url: string,
+  { method = "GET", body }: { method?: "GET" | "POST"; body?: object } = {},
+): Promise<unknown> {
+  const token = process.env[TOKEN_VARIABLE];
+  let answer: { status: number; text: string };
+  try {
+    // Not by fetch, whose sec-fetch-mode Ray takes for a browser's and refuses.
+    const { statusCode, body: received } = await request(url, {
+      method,
+      ...(body && { body: JSON.stringify(body) }),
+      headers: {
+        ...(body && { "content-type": "application/json" }),
+        ...(token && { authorization: `Bearer ${token}` }),
+      },
+      signal: AbortSignal.timeout(REQUEST_MS),
+    });
+    answer = { status: statusCode, text: await received.text() };
+  } catch (cause) {
+    throw new AppError("internal", `Ray at ${new URL(url).origin} is not reached.`, { cause });
+  }
+  const { status, text } = answer;
+  if (status === 401 || status === 403)
+    throw new AppError(
+      "invalid-input",
+      `Ray at ${new URL(url).origin} wants ${token ? "another" : "a"} token: start the worker with Ray's token in ${TOKEN_VARIABLE}.`,
+    );
+  if (status >= 300)
+    throw new AppError(
+      status < 500 ? "invalid-input" : "internal",
+      `Ray answered ${status}: ${text.slice(0, 1_000)}`,
+    );
+  return JSON.parse(text) as unknown;
+}
+
+/** A log that is read as a whole each time: what is new of it, by whole lines. */
+class GrowingLog {
+  private seen = 0;
+
+  private rest = "";
+
+  constructor(private readonly onLine: (line: string) => void) {}
+
+  take(whole: string): void {
+    // It was cut at its beginning, or begun anew.
+    const lines = (this.rest + whole.slice(Math.min(this.seen, whole.length))).split("\n");
+    this.seen = whole.length;
+    this.rest = lines.pop() ?? "";
+    for (const line of lines) this.onLine(line);
+  }
+
+  finish(): void {
+    if (this.rest !== "") this.onLine(this.rest);
+    this.rest = "";
+  }
+}

@@ -1,0 +1,229 @@
+import { mkdtemp, readFile, rm, writeFile, appendFile, mkdir } from "node:fs/promises";
+import { createServer, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { commandConfigSchema } from "@/contracts/run-config/command-config";
+import { MemoryContext } from "@/gpu-workers/testing/memory-context";
+import { describeExit } from "./command-process";
+import { runCommand } from "./run-command";
+
+const POLL = { pollMs: 20 };
+
+describe("a command", () => {
+  let folder: string;
+  let server: Server;
+  let address: string;
+  /** What was sent to MLflow's API, and what Ray was asked. */
+  let asked: { path: string; query: URLSearchParams; body: string }[];
+  let failures: number;
+  let ray: { logs: string[]; status: string };
+  let authorizations: (string | undefined)[];
+
+  beforeAll(async () => {
+    server = createServer((request, response) => {
+      const url = new URL(request.url!, "http://x");
+      let body = "";
+      request.on("data", (chunk: Buffer) => (body += chunk.toString()));
+      request.on("end", () => {
+        asked.push({ path: url.pathname, query: url.searchParams, body });
+        if (failures-- > 0) return void response.writeHead(503).end("{}");
+        authorizations.push(request.headers.authorization);
+        // As Ray refuses what looks like a page's.
+        if (url.pathname === "/api/jobs/" && request.headers["sec-fetch-mode"] !== undefined)
+          return void response.writeHead(405).end("browser traffic");
+        if (url.pathname.startsWith("/api/jobs") && ray.status === "401")
+          return void response.writeHead(401).end("Unauthorized");
+        if (url.pathname.startsWith("/api/jobs"))
+          return void response.end(JSON.stringify(answerRay(url.pathname)));
+        response.end(JSON.stringify({ refused: [] }));
+      });
+    });
+    await new Promise<void>((done) => server.listen(0, "127.0.0.1", done));
+    address = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  });
+  afterAll(() => server.close());
+  beforeEach(async () => {
+    asked = [];
+    authorizations = [];
+    failures = 0;
+    ray = { logs: [""], status: "SUCCEEDED" };
+    folder = await mkdtemp(join(tmpdir(), "s3-command-"));
+    return () => rm(folder, { recursive: true, force: true });
+  });
+  const answerRay = (path: string): object => {
+    if (path === "/api/jobs/") return { submission_id: "job-1" };
+    if (path.endsWith("/logs"))
+      return { logs: ray.logs.length > 1 ? ray.logs.shift() : ray.logs[0] };
+    const isOver = ray.logs.length === 1;
+    return { status: isOver ? ray.status : "RUNNING", message: isOver ? "bad luck" : null };
+  };
+
+  const open = (
+    settings: object,
+    { signal, tracking = address }: { signal?: AbortSignal; tracking?: string } = {},
+  ) =>
+    new MemoryContext({
+      config: commandConfigSchema.parse({ kind: "command", name: "n", folder, ...settings }),
+      services: {} as MemoryContext["services"],
+      workDir: join(folder, "work"),
+      ...(signal && { signal }),
+      ...(tracking !== "" && { tracking }),
+    });
+  const getLines = ({ logged }: MemoryContext) => logged.map(([, line]) => line);
+
+  it("has the addresses in its environment, its console in the log and its end from the exit code", async () => {
+    process.env.S3_SECRET_OF_WORKER = "hidden";
+    const context = open({
+      command:
+        'echo "$MLFLOW_TRACKING_URI $S3_RUN_ID $S3_RETRIEVER_URL $OWN [$S3_SECRET_OF_WORKER]"; pwd; echo err >&2',
+      environment: "OWN=a=b",
+      addresses: { retriever: "http://127.0.0.1:9/retrieve" },
+    });
+    await runCommand(context, POLL);
+    delete process.env.S3_SECRET_OF_WORKER;
+    const run = context.runId.replaceAll("-", "");
+    expect(getLines(context)).toEqual(
+      expect.arrayContaining([
+        `${address} ${run} http://127.0.0.1:9/retrieve a=b []`,
+        folder,
+        "err",
+      ]),
+    );
+    expect(asked.map(({ path }) => path)).toEqual([
+      `/api/2.0/mlflow-artifacts/artifacts/0/${run}/artifacts/output.log`,
+      "/api/2.0/mlflow/runs/update",
+    ]);
+    expect(asked[0]!.body).toContain("err\n");
+    expect(JSON.parse(asked[1]!.body)).toMatchObject({ run_id: run, status: "FINISHED" });
+  });
+
+  it("that fails says why", async () => {
+    await expect(runCommand(open({ command: "echo last words; exit 3" }), POLL)).rejects.toThrow(
+      /exit code 3/,
+    );
+    await expect(runCommand(open({ command: "kill -9 $$" }), POLL)).rejects.toThrow(
+      /killed \(exit code 137\)/,
+    );
+    expect(describeExit(143)).toMatch(/signal 15/);
+    expect(describeExit(127)).toMatch(/could not be started/);
+    await expect(
+      runCommand(open({ folder: "/no/such/folder", command: "true" }), POLL),
+    ).rejects.toMatchObject({ code: "not-found" });
+  });
+
+  it("runs only where the worker allows it", async () => {
+    const context = open({ command: "touch ran" }, { tracking: "" });
+    await expect(runCommand(context, POLL)).rejects.toThrow(/--allow-commands/);
+    await expect(readFile(join(folder, "ran"))).rejects.toThrow();
+  });
+
+  it("that is cancelled ends with its whole group, also what it left in the background", async () => {
+    const stop = new AbortController();
+    const command = "sleep 300 & echo $! > pid; (trap '' TERM; sleep 300) & echo started; wait";
+    const context = open({ command }, { signal: stop.signal });
+    const running = runCommand(context, POLL);
+    const isOver = expect(running).rejects.toThrow("enough");
+    await expect.poll(() => getLines(context), { timeout: 10_000 }).toContain("started");
+    const pid = Number(await readFile(join(folder, "pid"), "utf8"));
+    stop.abort(new Error("enough"));
+    await isOver;
+    await expect.poll(() => isAlive(pid), { timeout: 5_000 }).toBe(false);
+  });
+
+  it("that ends leaves nothing of its group behind", async () => {
+    await runCommand(open({ command: "sleep 300 & echo $! > pid" }), POLL);
+    const pid = Number(await readFile(join(folder, "pid"), "utf8"));
+    await expect.poll(() => isAlive(pid), { timeout: 5_000 }).toBe(false);
+  });
+
+  it("that swallows errors raises an alarm once, and counts them by its steps", async () => {
+    const context = open({
+      command:
+        'echo "(main_task pid=12) step:4 - x"; echo "Error in training loop: CUDA"; echo step:5; echo "Error in training loop: again"',
+    });
+    await runCommand(context, POLL);
+    const points = context.reports.flatMap((item) => (item.kind === "metrics" ? item.points : []));
+    expect(points).toMatchObject([
+      { name: "command/swallowed_errors", step: 4, value: 1 },
+      { name: "command/swallowed_errors", step: 5, value: 2 },
+    ]);
+    const alarms = context.reports.flatMap((item) => (item.kind === "alarms" ? item.changes : []));
+    expect(alarms).toMatchObject([{ to: "raised", name: "swallowed-errors", step: 4 }]);
+  });
+
+  it("of many lines keeps the log short and the file whole", async () => {
+    const context = open({ command: "for i in $(seq 5000); do echo line $i; done" });
+    await runCommand(context, POLL);
+    expect(getLines(context).length).toBeLessThan(2_000);
+    expect(getLines(context).some((line) => /lines are left out/.test(line))).toBe(true);
+    expect(asked[0]!.body.split("\n")).toHaveLength(5_001);
+  });
+
+  it("writes rollouts that are sent while it does, by their numbers, each line once", async () => {
+    failures = 1;
+    await mkdir(join(folder, "rollouts"));
+    const context = open({
+      command:
+        "sleep 0.3; echo '{\"b\":1}' > rollouts/10.jsonl; printf '{\"c\":1}' > rollouts/11.jsonl; sleep 0.3",
+      rollouts: { folder: "rollouts", format: "verifiers", questions: "set" },
+    });
+    await writeFile(join(folder, "rollouts", "2.jsonl"), '{"a":1}\n{"part');
+    const running = runCommand(context, POLL);
+    await expect.poll(() => asked.length, { timeout: 10_000 }).toBeGreaterThan(1);
+    await appendFile(join(folder, "rollouts", "2.jsonl"), '":2}\n');
+    await running;
+    const sent = asked.filter(({ path }) => path.endsWith("/rollouts")).slice(1);
+    expect(sent.map(({ query, body }) => [query.get("file"), query.get("line"), body])).toEqual([
+      ["2.jsonl", "0", '{"a":1}\n'],
+      ["2.jsonl", "1", '{"part":2}\n'],
+      ["10.jsonl", "0", '{"b":1}\n'],
+      ["11.jsonl", "0", '{"c":1}'],
+    ]);
+    expect(sent[0]!.query.get("format")).toBe("verifiers");
+    expect(getLines(context).filter((line) => /not sent yet/.test(line))).toHaveLength(1);
+  });
+
+  it("becomes a job of Ray where an address is given, with its log and its end", async () => {
+    ray = { logs: ["one\ntw", "one\ntwo\nthree"], status: "FAILED" };
+    const context = open({ command: "it's mine", ray: { address } });
+    await expect(runCommand(context, POLL)).rejects.toThrow(/job of Ray failed: bad luck/);
+    expect(getLines(context)).toEqual(["one", "two", "three"]);
+    const submitted = JSON.parse(asked[0]!.body) as {
+      entrypoint: string;
+      runtime_env: { env_vars: object };
+    };
+    expect(submitted.entrypoint).toContain("bash -c 'it'\\''s mine'");
+    expect(submitted.runtime_env.env_vars).toMatchObject({ MLFLOW_TRACKING_URI: address });
+  });
+
+  it("shows Ray the token of its worker, and says where Ray wants one", async () => {
+    process.env.RAY_AUTH_TOKEN = "of the worker";
+    await runCommand(open({ ray: { address } }), POLL);
+    expect(authorizations[0]).toBe("Bearer of the worker");
+    delete process.env.RAY_AUTH_TOKEN;
+    ray.status = "401";
+    await expect(runCommand(open({ ray: { address } }), POLL)).rejects.toThrow(/RAY_AUTH_TOKEN/);
+  });
+
+  it("stops its job of Ray where it is cancelled", async () => {
+    ray = { logs: ["a", "b", "c", "d", "e", "f", "g"], status: "SUCCEEDED" };
+    const stop = new AbortController();
+    const running = runCommand(open({ ray: { address } }, { signal: stop.signal }), POLL);
+    const isOver = expect(running).rejects.toThrow("enough");
+    await expect.poll(() => asked.some(({ path }) => path.endsWith("/logs"))).toBe(true);
+    stop.abort(new Error("enough"));
+    await isOver;
+    expect(asked.some(({ path }) => path === "/api/jobs/job-1/stop")).toBe(true);
+  });
+});
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
