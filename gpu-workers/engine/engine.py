@@ -2,7 +2,7 @@
 
 import platform
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -16,7 +16,7 @@ from .dialect_rules import DialectModel
 from .errors import EngineError
 from .fingerprint import compute_fingerprint
 from .forward_backward import AnyModel
-from .guided_decoding import encode_guided
+from .guided_decoding import Tokenizer, encode_guided
 from .llama import ARCHITECTURES
 from .memory import (
     empty_cache,
@@ -35,15 +35,50 @@ from .transformers_sampling import sample_library_rows
 Check = Callable[[], None]
 
 
-class EngineProtocol(Protocol):
-    """What serves operations: an Engine, or several as one (parallel.py)."""
+class ServedConfig(Protocol):
+    @property
+    def max_length(self) -> int: ...
+
+
+class ServedNetwork(Protocol):
+    @property
+    def config(self) -> ServedConfig: ...
+
+
+class ServedBase(Protocol):
+    @property
+    def folder(self) -> Path: ...
 
     @property
-    def models(self) -> dict[str, AnyModel]: ...
+    def tokenizer(self) -> Tokenizer: ...
+
+    @property
+    def model(self) -> ServedNetwork: ...
+
+
+class ServedModel(Protocol):
+    """What those who accept requests must know of a model, wherever its weights are."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def base(self) -> ServedBase: ...
+
+    @property
+    def trainable(self) -> object:
+        """False in a condition: nothing is trained."""
+
+
+class EngineProtocol(Protocol):
+    """What serves operations: an Engine, or many ranks (distributed/driver.py)."""
+
+    @property
+    def models(self) -> Mapping[str, ServedModel]: ...
 
     def run(self, kind: str, name: str, body: DialectModel, check: Check) -> dict: ...
 
-    def model(self, name: str) -> AnyModel: ...
+    def model(self, name: str) -> ServedModel: ...
 
     def capabilities(self) -> dict: ...
 

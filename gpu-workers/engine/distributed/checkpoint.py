@@ -10,10 +10,12 @@ import warnings
 from pathlib import Path
 
 import torch
-import torch.distributed.checkpoint as dcp
 from torch import Tensor
 from torch.distributed.checkpoint.api import CheckpointException
+from torch.distributed.checkpoint.filesystem import FileSystemReader, FileSystemWriter
 from torch.distributed.checkpoint.metadata import Metadata, TensorStorageMetadata
+from torch.distributed.checkpoint.state_dict_loader import load
+from torch.distributed.checkpoint.state_dict_saver import save
 
 from ..errors import EngineError
 from ..saved_state import (
@@ -48,7 +50,7 @@ class _MetadataUnpickler(pickle.Unpickler):
         raise pickle.UnpicklingError(f"{module}.{name} does not belong there")
 
 
-class StateReader(dcp.FileSystemReader):
+class StateReader(FileSystemReader):
     """DCP's reader, which builds no objects but DCP's own."""
 
     def read_metadata(self, *args, **kwargs) -> Metadata:
@@ -89,9 +91,9 @@ def write_shards(trainable: ShardedTrainable, path: Path) -> None:
         for name, tensor in trainable.wrap_rows(vector).items()
     }
     try:
-        dcp.save(
+        save(
             state,
-            storage_writer=dcp.FileSystemWriter(path, sync_files=True),
+            storage_writer=FileSystemWriter(path, sync_files=True),
             process_group=trainable.group.files_group,
         )
     except CheckpointException as error:  # raised on all ranks alike
@@ -138,7 +140,7 @@ def read_shards(trainable: ShardedTrainable, folder: Path, state: dict) -> dict[
         for name, tensor in trainable.wrap_rows(vector).items()
     }
     try:
-        dcp.load(
+        load(
             wanted,
             storage_reader=StateReader(folder),
             process_group=trainable.group.files_group,
@@ -167,7 +169,7 @@ def read_shards_whole(trainable: Trainable, folder: Path, state: dict) -> dict[s
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # that there is one process, which is meant
-            dcp.load(wanted, storage_reader=StateReader(folder), no_dist=True)
+            load(wanted, storage_reader=StateReader(folder), no_dist=True)
     except CheckpointException as error:
         raise EngineError(
             "invalid-input",

@@ -202,7 +202,8 @@ class DistributedEngine:
         if not self.placement.wait(PLACEMENT_SECONDS):
             raise SystemExit(f"Ray found no place for {self.ranks} ranks with {bundle} each.")
         # Operations one at a time; the others beside them.
-        actor = ray.remote(concurrency_groups={"control": 2, "watch": 1})(Rank)
+        remote: Any = ray.remote
+        actor = remote(concurrency_groups={"control": 2, "watch": 1})(Rank)
         path = os.pathsep.join(filter(None, [str(GPU_WORKERS), os.environ.get("PYTHONPATH", "")]))
         self.actors: list[Any] = [
             actor.options(
@@ -304,12 +305,12 @@ class DistributedEngine:
         ended = [
             rank.wait_for_end.options(concurrency_group="watch").remote() for rank in self.actors
         ]
+        done, _ = ray.wait(ended, num_returns=1)
         try:
-            done, _ = ray.wait(ended, num_returns=1)
             ray.get(done)
         except Exception as error:
             if not self._closed:
-                rank = ended.index(done[0]) if done else None
+                rank = ended.index(done[0])
                 self.fail(f"Rank {rank} of {self.ranks} has ended. {describe_failure(error)}")
 
     def run(self, kind: str, name: str, body: DialectModel, check: Check) -> dict:
@@ -491,4 +492,5 @@ class DistributedEngine:
 def describe_failure(error: BaseException) -> str:
     """A line on what Ray says of a rank's end."""
     lines = [line.strip() for line in str(error).strip().splitlines() if line.strip()]
-    return f"{type(error).__name__}: {lines[-1] if lines else ''}"
+    said = lines[-1] if lines else ""
+    return f"{type(error).__name__}: {said.partition(' Some common causes')[0]}"

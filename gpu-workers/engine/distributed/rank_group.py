@@ -109,7 +109,9 @@ class RankGroup:
             timeout=COLLECTIVE_LIMIT,
         )
         self.mesh: DeviceMesh = init_device_mesh(device.type, (ranks,))
-        self.files_group = dist.new_group(backend="gloo", timeout=FILES_LIMIT)
+        files_group = dist.new_group(backend="gloo", timeout=FILES_LIMIT)
+        assert isinstance(files_group, dist.ProcessGroup)  # this rank is a member
+        self.files_group = files_group
         self.clock = RankClock(device)
 
     def find_max(self, number: int) -> int:

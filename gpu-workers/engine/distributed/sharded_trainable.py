@@ -141,7 +141,7 @@ class ShardedTrainable(Trainable):
         """Adds the gradients that FSDP2 has scattered to a flat vector, and clears them."""
         for name, rows in self.tensors(total).items():
             gradient = self.parts[name].grad
-            if gradient is not None:
+            if isinstance(gradient, DTensor):
                 rows.add_(gradient.to_local())
                 self.parts[name].grad = None
 

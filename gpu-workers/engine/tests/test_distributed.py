@@ -365,6 +365,8 @@ def test_the_engine_tells_where_its_ranks_are_and_what_they_did(two):
         assert rank["tokens"] > 0
 
 
+# The driver's own watch, a thread, is told to end the process, too.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 def test_when_a_rank_is_killed_all_are_ended_with_the_reason(three):
     """The last test: nothing is left of the three ranks after it."""
     pids = [place["pid"] for place in three.engine.places]
