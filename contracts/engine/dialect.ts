@@ -98,6 +98,8 @@ export const createModelBodySchema = z
     checkpointing: z.boolean().default(false),
     /** Keeps AdamW's moments in the machine's memory instead of the accelerator's: less of it, slower steps. */
     offloadOptimizer: z.boolean().default(false),
+    /** Token budget of operations on this model that bring none; null: the engine's own choice. */
+    microbatchTokens: z.int().positive().nullable().default(null),
     /** Seed of the adapter's initial values. */
     seed: z.int().nonnegative(),
   })

@@ -73,8 +73,13 @@ def compute_final_states(model: Model, network: Network, batch: MicroBatch, chec
     return llama.final_norm(x)
 
 
+def choose_token_budget(model: AnyModel, body: ForwardBody | ForwardBackwardBody) -> int:
+    """Packed tokens of a micro-batch: of the operation, else of its model, else the engine's."""
+    return body.tokenBudget or model.token_budget or TOKEN_BUDGET
+
+
 def retry_with_smaller_microbatch(
-    body: ForwardBody | ForwardBackwardBody, attempt: Callable[[int], dict]
+    model: AnyModel, body: ForwardBody | ForwardBackwardBody, attempt: Callable[[int], dict]
 ) -> dict:
     """Runs `attempt(token budget)`; out of memory it starts again with half the budget.
 
@@ -82,7 +87,7 @@ def retry_with_smaller_microbatch(
     the least that can be computed; where even that fails raises `out-of-memory`.
     """
     longest = max(len(d.ids) for d in body.data)
-    budget, retried = body.tokenBudget or TOKEN_BUDGET, 0
+    budget, retried = choose_token_budget(model, body), 0
     while True:
         try:
             return attempt(budget) | {"tokenBudget": budget, "retriedOutOfMemory": retried}
@@ -186,7 +191,7 @@ def forward(model: AnyModel, body: ForwardBody, check: Check) -> dict:
                     write_per_token(result["entropies"], batch.actions, entropies)
         return result
 
-    return retry_with_smaller_microbatch(body, attempt)
+    return retry_with_smaller_microbatch(model, body, attempt)
 
 
 def compute_policy_gradient(
@@ -311,4 +316,6 @@ def forward_backward(model: AnyModel, body: ForwardBackwardBody, check: Check) -
             trainable.accumulate(total)
         return report.to_result()
 
-    return retry_with_smaller_microbatch(body, attempt) | {"seconds": time.perf_counter() - started}
+    return retry_with_smaller_microbatch(model, body, attempt) | {
+        "seconds": time.perf_counter() - started
+    }

@@ -86,6 +86,7 @@ class ModelState(Generic[B, T]):
     ):
         self.name, self.base, self.head, self.tuning = name, base, body.head, tuning
         self.checkpointing = body.checkpointing
+        self.token_budget = body.microbatchTokens
         if body.head == "language" and not base.model.config.has_head:
             raise EngineError(
                 "unsupported",

@@ -142,7 +142,7 @@ class RankEngine(Engine):
         trainable.update_network()
         report = forward_backward.make_report(model, body)
         total = torch.zeros_like(trainable.values)
-        budget = body.tokenBudget or forward_backward.TOKEN_BUDGET
+        budget = forward_backward.choose_token_budget(model, body)
         try:
             self._add_gradients(model, trainable, body, budget, report, total, check)
         finally:
