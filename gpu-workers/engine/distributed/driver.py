@@ -36,7 +36,6 @@ from ..huggingface import find_folder
 from ..llama import read_config
 from ..transformers_network import find_reason, load_library_config
 from .rank import Rank, RankAnswer, RankError, RankSettings
-from .rank_group import COLLECTIVE_LIMIT
 from .splitting import merge_results, split_by_cost
 
 log = logging.getLogger("engine")
@@ -79,7 +78,8 @@ def make_rank_settings(
     """How ranks compute, by the driver's own device; on a CPU they share the machine's cores."""
     if device.kind == "cpu" and cluster.address is None:
         threads = max(1, device.threads // (cluster.ranks or 1))
-    return RankSettings(device.kind, device.dtype_name, threads, cache_bytes)
+    limit_seconds = float(os.environ.get("S3_ENGINE_COLLECTIVE_SECONDS", "120"))
+    return RankSettings(device.kind, device.dtype_name, threads, cache_bytes, limit_seconds)
 
 
 class RemoteBase:
@@ -145,7 +145,7 @@ class DistributedEngine:
         fail: Callable[[str], NoReturn] = end_process,
     ):
         """`fail` is called once with the reason when the ranks have been ended for a failure."""
-        self.cluster, self._end = cluster, fail
+        self.cluster, self._end, self._limit = cluster, fail, settings.limit_seconds
         self.models: dict[str, RemoteModel] = {}
         self.bases: dict[Path, RemoteBase] = {}
         self.session_ranks: dict[str, int] = {}
@@ -193,14 +193,24 @@ class DistributedEngine:
             )
         return min(wanted, room)
 
+    def _place_ranks(self, kind: str, bundle: dict[str, float]) -> None:
+        """Reserves what each rank needs; fewer ranks where a machine turns out to be gone."""
+        deadline = time.monotonic() + PLACEMENT_SECONDS
+        while True:
+            self.placement = placement_group(
+                [bundle] * self.ranks, strategy=self.cluster.strategy.upper()
+            )
+            if self.placement.wait(PLACEMENT_SECONDS / 6):
+                return
+            remove_placement_group(self.placement)
+            if time.monotonic() > deadline:
+                raise SystemExit(f"Ray found no place for {self.ranks} ranks with {bundle} each.")
+            self.ranks = self._choose_ranks(kind)
+
     def _start_ranks(self, settings: RankSettings) -> None:
         """Places the ranks, makes their engines and joins them; returns once all are there."""
         bundle = {"CPU": 1.0} | ({"GPU": 1.0} if settings.kind == "cuda" else {})
-        self.placement = placement_group(
-            [bundle] * self.ranks, strategy=self.cluster.strategy.upper()
-        )
-        if not self.placement.wait(PLACEMENT_SECONDS):
-            raise SystemExit(f"Ray found no place for {self.ranks} ranks with {bundle} each.")
+        self._place_ranks(settings.kind, bundle)
         # Operations one at a time; the others beside them.
         remote: Any = ray.remote
         actor = remote(concurrency_groups={"control": 2, "watch": 1})(Rank)
@@ -483,7 +493,7 @@ class DistributedEngine:
         _, missing = ray.wait(pings, num_returns=len(pings), timeout=0)
         if not missing:
             return [], since
-        if time.monotonic() - since > COLLECTIVE_LIMIT.total_seconds():
+        if time.monotonic() - since > self._limit:
             lost = [i for i, ping in enumerate(pings) if ping in missing]
             self.fail(f"Ranks {lost} of {self.ranks} give no sign of life.")
         return pings, since

@@ -72,6 +72,8 @@ class RankSettings:
     dtype: str | None
     threads: int | None
     cache_bytes: int | None
+    #: How long a rank waits for another that gives no sign of life.
+    limit_seconds: float
 
 
 def check_shared_folder(folder: Path) -> None:
@@ -292,7 +294,7 @@ class Rank:
         if settings.kind == "cuda":
             torch.cuda.set_device(0)  # Ray shows each rank its own GPU alone
         device = choose_device(settings.kind, settings.dtype, settings.threads)
-        group = RankGroup(rank, ranks, rendezvous, device.torch_device)
+        group = RankGroup(rank, ranks, rendezvous, device.torch_device, settings.limit_seconds)
         self.engine = RankEngine(device, settings.cache_bytes, group)
         return {
             "rank": rank,
