@@ -49,6 +49,7 @@ PING_SECONDS = 20
 # Fields of results that must be equal on all ranks; where they are not, the ranks drifted apart.
 SAME_ON_ALL_RANKS = {"optim_step": ("gradNorm", "step"), "load_state": ("step",)}
 OBJECT_STORE_BYTES = 256 << 20
+START_ATTEMPTS = 3
 
 
 @dataclass
@@ -113,19 +114,29 @@ def start_local_cluster(kind: str, ranks: int | None) -> str:
     No dashboard. Whoever talks to it needs the token of `prepare_ray_environment`.
     """
     gpus = torch.cuda.device_count() if kind == "cuda" else 0
-    folder = tempfile.mkdtemp(prefix="s3ray-")
-    ray.init(
-        address="local",
-        num_cpus=max(ranks or 1, gpus, count_physical_cores()),
-        num_gpus=gpus,
-        include_dashboard=False,
-        object_store_memory=OBJECT_STORE_BYTES,
-        _node_ip_address=LOOPBACK if sys.platform == "linux" else None,
-        _temp_dir=folder,
-        logging_level=logging.ERROR,
-        log_to_driver=False,
-    )
-    return folder
+    for attempt in range(1, START_ATTEMPTS + 1):
+        folder = tempfile.mkdtemp(prefix="s3ray-")
+        try:
+            ray.init(
+                address="local",
+                num_cpus=max(ranks or 1, gpus, count_physical_cores()),
+                num_gpus=gpus,
+                include_dashboard=False,
+                object_store_memory=OBJECT_STORE_BYTES,
+                _node_ip_address=LOOPBACK if sys.platform == "linux" else None,
+                _temp_dir=folder,
+                logging_level=logging.ERROR,
+                log_to_driver=False,
+            )
+            return folder
+        except Exception as error:
+            # Ray gives its own processes half a minute, which a busy machine may need for others.
+            ray.shutdown()
+            shutil.rmtree(folder, ignore_errors=True)
+            if attempt == START_ATTEMPTS:
+                raise SystemExit(f"Ray does not start on this machine: {error}") from error
+            log.warning("Ray did not start (%s): once more", error)
+    raise AssertionError("the last attempt returns or raises")
 
 
 def end_process(reason: str) -> NoReturn:
