@@ -16,6 +16,7 @@ import sys
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 GPU_WORKERS = Path(__file__).resolve().parents[2]
 NAMES = {"a": f"s3a{os.getpid()}", "b": f"s3b{os.getpid()}"}
@@ -105,7 +106,7 @@ class Session:
 
         device = choose_device("cpu", "float32", 1)
         if ranks is None:
-            self.engine = Engine(device)
+            self.engine: Any = Engine(device)
         else:
             from engine.distributed.driver import (
                 ClusterSettings,
