@@ -47,7 +47,11 @@ for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) {
 }
 const wanted = values.vllm
   ? [vllmStep]
-  : stepsFor({ forTests: values.test === true, forDevelopment: isDevelopment });
+  : stepsFor({
+      forTests: values.test === true,
+      forDevelopment: isDevelopment,
+      withRay: only?.includes("python-ray") === true,
+    });
 const steps = wanted.filter((step) => !only || only.includes(step.id));
 const isReady = await runSteps(steps, { logsDir: LOGS_DIR, ui: makeUi(process.stdout) });
 lock.release();

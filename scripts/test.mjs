@@ -81,8 +81,8 @@ const vitest = ({ minutes, ...job }) => ({
 /** @type {Stage} */
 const python = {
   name: "python",
-  seconds: 110,
-  memoryGb: 2,
+  seconds: 200,
+  memoryGb: 4,
   command: [
     PYTHON,
     "-m",

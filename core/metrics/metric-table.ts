@@ -1,3 +1,4 @@
+import { RANK_METRICS } from "./rank-metrics";
 import {
   count,
   mebibytes,
@@ -287,6 +288,7 @@ export const METRICS = {
   "memory/engine_peak_mb": costMebibytes(
     "Peak memory of the engine: on its GPU, or on a CPU resident",
   ),
+  ...RANK_METRICS,
   "system/cpu": share(
     "Share of the processors' time that the worker's machine used since the report before, by whatever ran on it",
   ),

@@ -19,6 +19,7 @@ import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cache
+from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
 from packaging.markers import Marker
@@ -59,6 +60,10 @@ class Lock:
 LOCKS = {
     "requirements.lock": Lock(["requirements.txt"], ["requirements-torch.txt"]),
     "requirements-torch.lock": Lock(["requirements-torch.txt"], ["requirements.txt"]),
+    "requirements-ray.lock": Lock(
+        ["requirements-ray.txt"],
+        ["requirements.txt", "requirements-torch.txt"],
+    ),
     "requirements-test.lock": Lock(
         ["requirements-test.txt"],
         ["requirements.txt", "requirements-torch.txt"],
@@ -173,7 +178,15 @@ def read_needs(name: str, version: str) -> list[Requirement]:
             continue
         header = metadata.split("\n\n", 1)[0]
         return [Requirement(line) for line in re.findall(r"^Requires-Dist: (.+)$", header, re.M)]
-    raise SystemExit(f"{INDEX} does not tell what {name} {version} needs.")
+    try:  # as it is installed here: of a large wheel on an index without metadata apart
+        installed = distribution(name)
+    except PackageNotFoundError:
+        installed = None
+    if installed is None or Version(installed.version) != Version(version):
+        raise SystemExit(
+            f"{INDEX} does not tell what {name} {version} needs: install it here, then again."
+        )
+    return [Requirement(line) for line in installed.requires or []]
 
 
 def build_environment(python: tuple[int, int], machine: str) -> dict[str, str]:
