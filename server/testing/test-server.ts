@@ -42,6 +42,8 @@ export const FAST_TIMINGS: Timings = {
   unusedUploadMs: 3_600_000,
   externalSilenceMs: 3_600_000,
   attachMs: 10_000,
+  poolMs: 100,
+  poolRetryMs: 50,
 };
 
 export interface TestServer {

@@ -126,8 +126,17 @@ export class Placement {
   }
 
   private async listOnlineWorkers(): Promise<OnlineWorker[]> {
-    const rows = await this.database.db.worker.findMany({
-      where: { state: "online" },
+    const { db } = this.database;
+    // A pool's worker is given nothing before it is found to have what the pool offers, and once its job is told to end.
+    const closed = await db.poolWorker.findMany({
+      where: { workerId: { not: null }, state: { in: ["pending", "ending"] } },
+      select: { workerId: true },
+    });
+    const rows = await db.worker.findMany({
+      where: {
+        state: "online",
+        id: { notIn: closed.flatMap(({ workerId }) => workerId ?? []) },
+      },
       orderBy: { name: "asc" },
       select: { id: true, name: true, hardware: true, capabilities: true, freeSlots: true },
     });
