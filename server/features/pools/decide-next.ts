@@ -52,7 +52,7 @@ const isOver = (job: JobStatus | null): boolean =>
 const mayAppear = (worker: WatchedWorker, limits: WorkerLimits, now: Date): boolean =>
   worker.submittedAt !== null &&
   !worker.wasListed &&
-  now.getTime() - worker.submittedAt.getTime() < limits.appearsWithinMs;
+  Math.max(0, now.getTime() - worker.submittedAt.getTime()) < limits.appearsWithinMs;
 
 const describeJob = (job: JobStatus | null): string =>
   job ? job.detail : "the scheduler does not know its job";

@@ -71,8 +71,8 @@ done`);
     async cancel(name) {
       // TERM first; what is still there a minute later is killed.
       await run(`if alive ${name}; then
-  if [ -n "$(find "$root/${name}/told" -mmin +1 2>/dev/null)" ]; then kill -KILL -- "-$pid"
-  elif [ ! -e "$root/${name}/told" ]; then : > "$root/${name}/told"; kill -TERM -- "-$pid"; fi
+  if [ -n "$(find "$root/${name}/told" -mmin +1 2>/dev/null)" ]; then kill -s KILL -- "-$pid"
+  elif [ ! -e "$root/${name}/told" ]; then : > "$root/${name}/told"; kill -s TERM -- "-$pid"; fi
 fi`);
     },
     async readLog(name) {
