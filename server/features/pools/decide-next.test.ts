@@ -11,7 +11,7 @@ import type { JobStatus } from "./drivers/driver";
 
 const LIMITS: WorkerLimits = { idleMs: 60_000, startMs: 120_000, appearsWithinMs: 0 };
 const at = (seconds: number): Date => new Date(1_700_000_000_000 + seconds * 1_000);
-const job = (phase: JobStatus["phase"], detail = phase): JobStatus => ({ phase, detail });
+const job = (phase: JobStatus["phase"], detail: string = phase): JobStatus => ({ phase, detail });
 const RUNNING = job("running");
 
 const worker = (changes: Partial<WatchedWorker> = {}): WatchedWorker => ({

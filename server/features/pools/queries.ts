@@ -173,7 +173,7 @@ export const updateJob = (
   job: { detail: string; startedAt: Date | null },
 ): Promise<number> => db.$executeRaw`
   UPDATE pool_workers SET detail = ${job.detail},
-    started_at = coalesce(started_at, greatest(requested_at, least(clock_timestamp(), ${job.startedAt}::timestamptz)))
+    started_at = coalesce(started_at, CASE WHEN ${job.startedAt}::timestamptz IS NOT NULL THEN greatest(requested_at, least(clock_timestamp(), ${job.startedAt}::timestamptz)) END)
   WHERE id = ${id}::uuid`;
 
 /** Moves a live worker on; the times of its states go by the clock of the database. @returns 0 where it is in another state by now */

@@ -1,8 +1,9 @@
-import type { RequestInit } from "undici";
+import { strToU8, zipSync } from "fflate";
 import { z } from "zod";
 import { AppError, parseOrThrow } from "@/contracts/errors";
+import { hashText } from "@/lib/hash";
 import { parseJsonOrNull } from "@/lib/json";
-import { fetchGuarded } from "@/server/platform/guarded-agent";
+import { requestGuarded } from "@/server/platform/guarded-agent";
 import { keepLogTail, type JobStatus, type PoolDriver } from "./driver";
 
 const LONGEST_MS = 30_000;
@@ -23,40 +24,55 @@ const PHASES: Readonly<Record<z.output<typeof jobSchema>["status"], JobStatus["p
   FAILED: "failed",
 };
 
+const TOKEN_FILE = "s3-worker-token";
+/**
+ * Ray writes a job's environment variables into a log and, for a moment, into the process list. So the token comes as a
+ * file of the job's working folder, which the job takes away before anything else.
+ */
+const TAKE_TOKEN = `S3_WORKER_TOKEN="$(cat ./${TOKEN_FILE})" && rm -f ./${TOKEN_FILE} && export S3_WORKER_TOKEN || exit 1`;
+
 /** Jobs of a Ray cluster, by the REST API of its head (docs.ray.io, "Ray Jobs REST API"). Their submission id is the name. */
 export function createRayDriver(url: string, secret: string): PoolDriver {
   const base = url.replace(/\/+$/, "");
-  /** @returns null for 404 */
+  /** @returns the text; null for 404 */
   const ask = async (
     path: string,
-    init: RequestInit = {},
-  ): Promise<{ status: number; text: string } | null> => {
-    const response = await fetchGuarded(`${base}${path}`, {
-      ...init,
-      redirect: "error",
+    {
+      method = "GET",
+      body,
+    }: { method?: "GET" | "POST" | "PUT" | "DELETE"; body?: string | Uint8Array } = {},
+  ): Promise<string | null> => {
+    // By no `fetch`: Ray takes its headers for a browser's, from which it accepts no change.
+    const { statusCode, text } = await requestGuarded(`${base}${path}`, {
+      method,
+      body,
       signal: AbortSignal.timeout(LONGEST_MS),
       headers: {
         ...(secret !== "" && { authorization: `Bearer ${secret}` }),
-        ...(init.body != null && { "content-type": "application/json" }),
+        ...(typeof body === "string" && { "content-type": "application/json" }),
       },
-    }).catch((cause: unknown) => {
-      if (cause instanceof AppError) throw cause;
-      const reason = cause instanceof Error && cause.cause instanceof Error ? cause.cause : cause;
-      const said = reason instanceof Error ? reason.message : String(reason);
-      throw new AppError("unsupported", `Ray at ${base} does not answer: ${said}`, { cause });
-    });
-    const text = await response.text();
-    if (response.status === 404) return null;
-    if (response.ok) return { status: response.status, text };
-    if (/already exists/i.test(text)) return { status: 409, text };
-    throw new AppError(
-      "unsupported",
-      `Ray at ${base} answered ${response.status}: ${text.trim().split("\n").at(-1)?.slice(0, 500)}`,
-    );
+    })
+      .then(async (answer) => ({
+        statusCode: answer.statusCode,
+        text: await answer.body.text(),
+      }))
+      .catch((cause: unknown) => {
+        if (cause instanceof AppError) throw cause;
+        const said = cause instanceof Error ? cause.message : String(cause);
+        throw new AppError("unsupported", `Ray at ${base} does not answer: ${said}`, { cause });
+      });
+    if (statusCode === 404) return null;
+    if (statusCode >= 200 && statusCode < 300) return text;
+    // Somebody else has submitted it meanwhile: the same job.
+    if (/submission_id \S+ already exists/.test(text)) return text;
+    const said = text.trim().split("\n").at(-1)?.slice(0, 500) ?? "";
+    const advice =
+      statusCode === 401 ? " Give the pool the token of Ray's head as its secret." : "";
+    throw new AppError("unsupported", `Ray at ${base} answered ${statusCode}: ${said}.${advice}`);
   };
   const read = async (path: string): Promise<unknown> => {
     const answer = await ask(path);
-    return answer === null ? null : parseJsonOrNull(answer.text);
+    return answer === null ? null : parseJsonOrNull(answer);
   };
   return {
     async check() {
@@ -68,16 +84,20 @@ export function createRayDriver(url: string, secret: string): PoolDriver {
       return `Ray ${parsed.data.ray_version}`;
     },
     async submit({ name, script, gpus, token }) {
+      if ((await ask(`/api/jobs/${name}`)) !== null) return name;
+      const folder = `_ray_pkg_${hashText(`${name} ${token}`).slice(0, 32)}.zip`;
+      const body = zipSync({ [TOKEN_FILE]: [strToU8(token), { os: 3, attrs: 0o600 << 16 }] });
+      const uploaded = await ask(`/api/packages/gcs/${folder}`, { method: "PUT", body });
       const answer = await ask("/api/jobs/", {
         method: "POST",
         body: JSON.stringify({
           submission_id: name,
-          entrypoint: script,
+          entrypoint: `${TAKE_TOKEN}\n${script}`,
           entrypoint_num_gpus: gpus,
-          runtime_env: { env_vars: { S3_WORKER_TOKEN: token } },
+          runtime_env: { working_dir: `gcs://${folder}` },
         }),
       });
-      if (answer === null)
+      if (uploaded === null || answer === null)
         throw new AppError("unsupported", `${base} has no Jobs API: /api/jobs/ is not there.`);
       return name;
     },

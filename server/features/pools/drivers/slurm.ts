@@ -64,7 +64,9 @@ export function createSlurmDriver(host: string): PoolDriver {
       // The scheduler's own check: it says when it would begin, or why never.
       const said = await run(
         `command -v sbatch squeue scancel >/dev/null || { echo "sbatch, squeue and scancel are not in the PATH." >&2; exit 1; }
-sinfo --version && sbatch --test-only ${OPTIONS(name)} 2>&1`,
+sinfo --version || exit 1
+said="$(sbatch --test-only ${OPTIONS(name)} 2>&1)" || { echo "$said" >&2; exit 1; }
+echo "$said"`,
         script,
       );
       return said.trim();
