@@ -7,12 +7,13 @@ describe("what schedulers write", () => {
   it("reads squeue's lines by state, and of two jobs of a name the one that lives", () => {
     const queue = parseQueue(
       [
-        "s3-a|PENDING|Resources|N/A",
-        "s3-b|RUNNING|None|1700000000",
-        "s3-c|NODE_FAIL|None|1700000000",
-        "s3-d|COMPLETED|None|1700000000",
-        "s3-e|COMPLETED|None|1700000000",
-        "s3-e|PENDING|Dependency|N/A",
+        "s3-a|PENDING|Resources|N/A|N/A",
+        "s3-b|RUNNING|None|1700000000|1700003600",
+        "s3-c|NODE_FAIL|None|1700000000|1700000009",
+        "s3-d|COMPLETED|None|1700000000|1700000009",
+        "s3-e|COMPLETED|None|1700000000|1700000009",
+        "s3-e|PENDING|Dependency|N/A|N/A",
+        "s3-f|CANCELLED|None|1700000000|1700000000",
         "",
       ].join("\n"),
     );
@@ -23,6 +24,7 @@ describe("what schedulers write", () => {
       "s3-c": { phase: "failed", detail: "NODE_FAIL", startedAt },
       "s3-d": { phase: "ended", detail: "COMPLETED", startedAt },
       "s3-e": { phase: "queued", detail: "PENDING (Dependency)" },
+      "s3-f": { phase: "ended", detail: "CANCELLED" },
     });
   });
 

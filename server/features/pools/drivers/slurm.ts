@@ -31,16 +31,19 @@ const PHASES: Readonly<Record<string, JobStatus["phase"]>> = {
 /** Order in which one of two jobs of a name counts. */
 const LIVELINESS: readonly JobStatus["phase"][] = ["running", "queued", "ended", "failed"];
 
-/** Reads lines `name|state|reason|start` of squeue, times in seconds since the epoch. */
+/**
+ * Reads lines `name|state|reason|start|end` of squeue, times in seconds since the epoch. A job that was cancelled while
+ * it waited has no time between the two: it never ran.
+ */
 export function parseQueue(output: string): Map<string, JobStatus> {
   const jobs = new Map<string, JobStatus>();
   for (const line of output.split("\n").filter(Boolean)) {
-    const [name = "", state = "", reason = "", start = ""] = line.split("|");
+    const [name = "", state = "", reason = "", start = "", end = ""] = line.split("|");
     // Every other state is an end by fault: FAILED, TIMEOUT, NODE_FAIL, OUT_OF_MEMORY, PREEMPTED, ...
     const phase = PHASES[state] ?? "failed";
     const detail = reason && reason !== "None" ? `${state} (${reason})` : state;
-    const startedAt =
-      phase !== "queued" && /^\d+$/.test(start) ? new Date(Number(start) * 1_000) : undefined;
+    const hasRun = phase !== "queued" && /^\d+$/.test(start) && start !== end;
+    const startedAt = hasRun ? new Date(Number(start) * 1_000) : undefined;
     const known = jobs.get(name);
     if (!known || LIVELINESS.indexOf(phase) < LIVELINESS.indexOf(known.phase))
       jobs.set(name, { phase, detail, startedAt });
@@ -88,7 +91,7 @@ printf '%s' "$id"`,
     },
     async list(names) {
       const output = await run(
-        `SLURM_TIME_FORMAT=%s squeue ${own} --noheader --states=all --name=${names.join(",")} --format='%j|%T|%r|%S'`,
+        `SLURM_TIME_FORMAT=%s squeue ${own} --noheader --states=all --name=${names.join(",")} --format='%j|%T|%r|%S|%e'`,
       );
       return parseQueue(output);
     },
