@@ -53,12 +53,16 @@ const fits = (room: FreeWorker, run: WaitingRun): boolean =>
   (run.vllmGpus === null || run.vllmGpus <= room.vllmGpus);
 
 /** What a worker of a pool will have once it is attached. */
-const buildRoom = ({ offers }: PlannedPool): FreeWorker => ({
+const buildRoom = (offers: PoolOffers): FreeWorker => ({
   models: offers.models,
   corpora: offers.corpora,
   vllmGpus: offers.vllm ? offers.gpus : 0,
   free: { engine: offers.engineSlots, light: offers.lightSlots },
 });
+
+/** Whether a run could go to a new worker of a pool that offers this. */
+export const canOffer = (offers: PoolOffers, run: WaitingRun): boolean =>
+  fits(buildRoom(offers), run);
 
 /**
  * Gives each waiting run, the oldest first, to a free worker, else to one that is coming, else to a new one of the
@@ -77,7 +81,7 @@ export function planStarts(
   );
   const attached: Room[] = workers.map((worker) => ({ ...worker, free: { ...worker.free } }));
   const coming: Room[] = cheapest.flatMap((pool) =>
-    pool.coming.map((id) => ({ ...buildRoom(pool), take: () => void needed.add(id) })),
+    pool.coming.map((id) => ({ ...buildRoom(pool.offers), take: () => void needed.add(id) })),
   );
   const use = (rooms: readonly Room[], run: WaitingRun): boolean => {
     const room = rooms.find((one) => fits(one, run));
@@ -88,7 +92,7 @@ export function planStarts(
   };
   for (const run of runs) {
     if (use(attached, run)) continue;
-    const able = cheapest.filter((pool) => fits(buildRoom(pool), run));
+    const able = cheapest.filter(({ offers }) => canOffer(offers, run));
     for (const { id } of able) waiting.set(id, (waiting.get(id) ?? 0) + 1);
     if (use(coming, run)) continue;
     const pool = able.find(
@@ -96,7 +100,7 @@ export function planStarts(
     );
     if (!pool) continue;
     starts.set(pool.id, (starts.get(pool.id) ?? 0) + 1);
-    coming.push(buildRoom(pool));
+    coming.push(buildRoom(pool.offers));
     use(coming, run);
   }
   const unneeded = pools.flatMap((pool) => pool.coming).filter((id) => !needed.has(id));

@@ -110,7 +110,7 @@ describe("pools over ssh", () => {
 
   it("tells why a start failed with the end of its log, and is paused after three", async () => {
     await create({ template: "echo no model here; exit 3 # {{server}} {{worker}}" });
-    await launch();
+    const run = await launch();
     const failed = await waitForWorker("it failed", ({ state }) => state === "failed");
     expect(failed).toMatchObject({
       reason: "Its job was over before a worker attached: ended with code 3.",
@@ -123,6 +123,9 @@ describe("pools over ssh", () => {
     expect(pool).toMatchObject({ failures: 3, waiting: 1 });
     expect(pool.error).toMatch(/^3 starts in a row failed, so it is paused\. The last: Its job/);
     expect(pool.workers).toHaveLength(3);
+    expect((await server.plane.runReader.get(run)).waitingFor).toMatch(
+      /^no worker is attached.*; the pool box is paused: 3 starts in a row failed/,
+    );
     await server.plane.pools.pause(pool.id, false);
     await waitUntil("it tries again", async () => (await listWorkers()).length > 3);
     await server.plane.pools.pause(pool.id, true);

@@ -18,6 +18,7 @@ import {
 import { describeModelFetch } from "@/core/presets/model-presets";
 import { requirementsFor, type WorkerRequirements } from "@/core/run/requirements";
 import type { Offered } from "@/core/presets/run-parts";
+import { explainPools } from "@/server/features/pools/explain-pools";
 import { DEFAULT_PROJECT, type Database } from "@/server/platform/db/database";
 
 type RunCheck = z.infer<typeof checkRunResponseSchema>;
@@ -88,10 +89,12 @@ export class Placement {
     return estimates.length === 0 ? null : estimates;
   }
 
-  /** Says why a queued run is not taken yet. */
+  /** Says why a queued run is not taken yet, and what the pools do about it. */
   async explainWaiting(config: RunConfig): Promise<string> {
     const unmet = (await this.checkRequirements(config)).find((check) => !check.ok);
-    return unmet?.detail ?? "every worker that could take it is busy";
+    const reason = unmet?.detail ?? "every worker that could take it is busy";
+    const pools = await explainPools(this.database.db, requirementsFor(config));
+    return pools === null ? reason : `${reason}; ${pools}`;
   }
 
   /**
