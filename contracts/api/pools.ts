@@ -6,7 +6,7 @@ export const poolKindSchema = z.enum(["slurm", "ray", "kubernetes", "ssh", "skyp
 export type PoolKind = z.infer<typeof poolKindSchema>;
 
 /** A name that becomes part of names of workers, of files and of a shell's words. */
-export const poolNameSchema = z
+const poolNameSchema = z
   .string()
   .trim()
   .regex(/^[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?$/, "small letters, digits and dashes, at most 40");

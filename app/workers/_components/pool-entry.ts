@@ -1,6 +1,7 @@
 import { markText } from "@/app/_i18n/format-text";
 import type { PoolKind, PoolRow } from "@/contracts/api/pools";
 import { DEFAULT_TEMPLATES } from "@/core/pools/template";
+import { POOL_FIELDS } from "./pool-texts";
 
 /** What was entered in the form of a pool: nothing of it was checked. */
 export interface PoolEntry {
@@ -87,7 +88,12 @@ export function buildRequest({ kind, name, template, vllm, values }: PoolEntry):
     name,
     template,
     serverUrl,
-    target: { ...values, kind },
+    target: {
+      ...Object.fromEntries(
+        POOL_FIELDS[kind].map((field) => [field.name, values[field.name] ?? ""]),
+      ),
+      kind,
+    },
     offers: {
       models: split(values.models),
       corpora: split(values.corpora),

@@ -2,6 +2,7 @@
 import { useState } from "react";
 import { useText } from "@/app/_i18n/text-provider";
 import { DisclosureButton } from "@/app/_ui/disclosure-button";
+import { ScrollRegion } from "@/app/_ui/scroll-region";
 import { findTemplateProblems, renderTemplate } from "@/core/pools/template";
 import type { PoolEntry } from "./pool-entry";
 
@@ -24,14 +25,14 @@ export function PoolPreview({ entry }: { entry: PoolEntry }) {
         {t("What would be submitted")}
       </DisclosureButton>
       {open ? (
-        <pre
-          tabIndex={0}
-          aria-label={t("What would be submitted")}
-          className="mt-1 max-h-72 overflow-auto rounded-md border bg-muted px-3 py-2 font-mono text-xs"
-          data-testid="pool-preview"
+        <ScrollRegion
+          label={t("What would be submitted")}
+          className="mt-1 max-h-72 overflow-auto rounded-md border bg-muted px-3 py-2"
         >
-          {renderSample(entry)}
-        </pre>
+          <pre className="font-mono text-xs" data-testid="pool-preview">
+            {renderSample(entry)}
+          </pre>
+        </ScrollRegion>
       ) : null}
     </div>
   );

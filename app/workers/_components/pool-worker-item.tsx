@@ -7,6 +7,7 @@ import { useTRPC } from "@/app/_lib/trpc";
 import { Badge } from "@/app/_ui/badge";
 import { Button } from "@/app/_ui/button";
 import { DisclosureButton } from "@/app/_ui/disclosure-button";
+import { ScrollRegion } from "@/app/_ui/scroll-region";
 import { useNotify } from "@/app/_ui/toast";
 import type { PoolWorkerRow } from "@/contracts/api/pools";
 import { WORKER_STATES } from "./pool-texts";
@@ -62,13 +63,12 @@ export function PoolWorkerItem({ worker }: { worker: PoolWorkerRow }) {
               {t("End of its log")}
             </DisclosureButton>
             {isLogOpen ? (
-              <pre
-                tabIndex={0}
-                aria-label={t("End of the log of {name}", { name })}
-                className="mt-1 max-h-64 overflow-auto rounded-md border bg-muted px-3 py-2 font-mono text-xs whitespace-pre-wrap"
+              <ScrollRegion
+                label={t("End of the log of {name}", { name })}
+                className="mt-1 max-h-64 overflow-auto rounded-md border bg-muted px-3 py-2"
               >
-                {logTail}
-              </pre>
+                <pre className="font-mono text-xs whitespace-pre-wrap">{logTail}</pre>
+              </ScrollRegion>
             ) : null}
           </>
         ) : null}

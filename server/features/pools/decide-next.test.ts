@@ -153,13 +153,13 @@ describe("what becomes of a pool's worker", () => {
         fc.record({ job: anyJob, presence: anyPresence, isUnneeded: fc.boolean() }),
         fc.integer({ min: 0, max: 1_000 }),
         (w, f, seconds) => {
-          const decision = decideNext(w as WatchedWorker, f, LIMITS, at(seconds));
+          const decision = decideNext(w, f, LIMITS, at(seconds));
           const isLive = f.job?.phase === "queued" || f.job?.phase === "running";
           expect(decision.kind === "finish").toBe(!isLive);
           if (w.state === "ending") expect(decision.kind).not.toBe("end");
           if (w.state === "attached" && f.presence?.isOnline && f.presence.isBusy && isLive)
             expect(decision).toEqual({ kind: "keep", state: "attached" });
-          expect(decideNext(w as WatchedWorker, f, LIMITS, at(seconds))).toEqual(decision);
+          expect(decideNext(w, f, LIMITS, at(seconds))).toEqual(decision);
         },
       ),
       { numRuns: 5_000 },

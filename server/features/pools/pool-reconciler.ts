@@ -312,7 +312,14 @@ export class PoolReconciler {
     }
     await workerTokens.revoke(worker.tokenId);
     workerConnections.disconnectToken(worker.tokenId);
-    await markEnded(database.db, worker.id);
+    await database.transact(async (tx) => {
+      await markEnded(tx.db, worker.id);
+      // Its job is over, whatever its last heartbeat, which may have come after its connection was gone, has said.
+      const { workerId } = worker;
+      if (workerId === null) return;
+      await tx.db.worker.updateMany({ where: { id: workerId }, data: { state: "offline" } });
+      tx.emit({ kind: "worker", runId: null, payload: { workerId, state: "offline" } });
+    });
   }
 }
 
@@ -376,12 +383,15 @@ function decide(
 }
 
 function listLacking({ offers }: StoredPool, worker: LiveWorker): string[] {
-  const { models, corpora, gpus, vllm } = worker;
+  const { models, corpora, gpus, vllm, slots } = worker;
   return [
     ...offers.models.filter((one) => !models?.includes(one)).map((one) => `the model ${one}`),
     ...offers.corpora.filter((one) => !corpora?.includes(one)).map((one) => `the corpus ${one}`),
     ...(offers.gpus > (gpus ?? 0) ? [`${offers.gpus} GPUs (it has ${gpus ?? 0})`] : []),
     ...(offers.vllm && !vllm ? ["vLLM"] : []),
+    // Without them a run that made the pool start it would never come to it.
+    ...(offers.engineSlots > (slots?.engine ?? 0) ? [`${offers.engineSlots} engine slots`] : []),
+    ...(offers.lightSlots > (slots?.light ?? 0) ? [`${offers.lightSlots} light slots`] : []),
   ];
 }
 

@@ -7,7 +7,7 @@ import {
   type PoolOffers,
   type PoolTarget,
 } from "@/contracts/api/pools";
-import { slotsSchema } from "@/contracts/worker-protocol/attach";
+import { type slotsSchema } from "@/contracts/worker-protocol/attach";
 import type { Queries } from "@/server/platform/db/database";
 import { jsonColumn, queryRow, queryRows, sql } from "@/server/platform/db/query";
 import type { FreeWorker, WaitingRun } from "./plan-starts";
@@ -108,6 +108,7 @@ const liveWorkerSchema = z.object({
   corpora: jsonColumn<string[] | null>(),
   vllm: z.string().nullable(),
   gpus: z.int().nullable(),
+  slots: jsonColumn<z.infer<typeof slotsSchema> | null>(),
 });
 export type LiveWorker = z.infer<typeof liveWorkerSchema>;
 
@@ -119,7 +120,7 @@ export const selectLiveWorkers = (db: Queries): Promise<LiveWorker[]> =>
       w.id AS "attachedId", coalesce(w.state = 'online', false) AS "isOnline", w.last_seen_at AS "lastSeenAt",
       coalesce(EXISTS (SELECT 1 FROM leases l WHERE l.worker_id = w.id) OR EXISTS (SELECT 1 FROM tasks t WHERE t.worker_id = w.id AND t.state = 'running'), false) AS "isBusy",
       w.capabilities -> 'models' AS models, w.capabilities -> 'corpora' AS corpora, w.capabilities ->> 'vllm' AS vllm,
-      jsonb_array_length(w.hardware -> 'gpus') AS gpus
+      jsonb_array_length(w.hardware -> 'gpus') AS gpus, w.slots
     FROM pool_workers p LEFT JOIN workers w ON w.token_id = p.token_id
     WHERE ${LIVE} ORDER BY p.requested_at, p.id`;
 

@@ -80,11 +80,11 @@ export async function updateModels(
     UPDATE workers SET capabilities = capabilities || ${toJson({ models, shapes: shapes ?? {} })}::jsonb WHERE id = ${workerId}::uuid`;
 }
 
-/** Ids of the workers that the Workers page shows: not those that a pool has ended. */
+/** Ids of the workers that the Workers page shows: not those whose job a pool has ended, which never come back. */
 export async function selectShownIds(db: Queries): Promise<string[]> {
   const rows = await queryRows(db, z.object({ id: z.string() }))`
-    SELECT w.id FROM workers w
-    WHERE w.state = 'online' OR NOT EXISTS (SELECT 1 FROM pool_workers p WHERE p.worker_id = w.id AND p.state IN ('ended', 'failed'))`;
+    SELECT w.id FROM workers w JOIN worker_tokens t ON t.id = w.token_id
+    WHERE w.state = 'online' OR NOT (t.single_worker AND t.revoked_at IS NOT NULL)`;
   return rows.map(({ id }) => id);
 }
 

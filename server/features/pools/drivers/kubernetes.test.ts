@@ -85,7 +85,7 @@ class Api {
       const sent = JSON.parse(body) as Stored;
       // By the schemas that Kubernetes publishes: unknown fields, missing ones, wrong types.
       if (kind === "jobs") new Job(sent as never).validate();
-      else new Secret(sent as never).validate();
+      else new Secret(sent).validate();
       if (store.has(sent.metadata.name))
         return refuse(409, `${kind} "${sent.metadata.name}" already exists`);
       if (searchParams.get("dryRun") !== "All") store.set(sent.metadata.name, sent);
@@ -253,7 +253,7 @@ describe("Jobs of Kubernetes", () => {
       detail: "ErrImagePull: no such image",
     });
     const unschedulable = { type: "PodScheduled", status: "False", message: "0/3 nodes" };
-    expect(readJobStatus({}, { status: { conditions: [unschedulable] } } as never)).toEqual({
+    expect(readJobStatus({}, { status: { conditions: [unschedulable] } })).toEqual({
       phase: "queued",
       detail: "0/3 nodes",
     });

@@ -25,8 +25,8 @@ socket.on("close", () => process.exit(1));
 
 /** @type {Map<number, { resolve: (result: any) => void, reject: (error: Error) => void }>} */
 const pending = new Map();
-socket.on("message", (data) => {
-  const frame = JSON.parse(String(data));
+socket.on("message", (/** @type {Buffer} */ data) => {
+  const frame = JSON.parse(data.toString());
   if (frame.type !== "response") return;
   const entry = pending.get(frame.id);
   pending.delete(frame.id);
