@@ -162,7 +162,7 @@ describe("what becomes of a pool's worker", () => {
           expect(decideNext(w, f, LIMITS, at(seconds))).toEqual(decision);
         },
       ),
-      { numRuns: 5_000 },
+      { numRuns: 1_000 },
     );
   });
 });

@@ -29,13 +29,17 @@ export interface PlannedPool {
   live: number;
   /** Whether it may start one now. */
   mayStart: boolean;
-  /** Its workers that were requested and have not attached, oldest first. */
-  coming: readonly string[];
+}
+
+/** A worker that was requested and has not attached. */
+export interface ComingWorker {
+  id: string;
+  poolId: string;
 }
 
 export interface Plan {
-  /** How many workers each pool starts, by its id; pools that start none are absent. */
-  starts: ReadonlyMap<string, number>;
+  /** Pools that start a worker, by id, in this order; one that starts several stands there as often. */
+  starts: readonly string[];
   /** Coming workers that no run waits for. */
   unneeded: readonly string[];
   /** Runs that each pool could take and that no attached worker has room for, by its id. */
@@ -67,22 +71,26 @@ export const canOffer = (offers: PoolOffers, run: WaitingRun): boolean =>
 /**
  * Gives each waiting run, the oldest first, to a free worker, else to one that is coming, else to a new one of the
  * cheapest pool that could take it and whose quota has room.
+ *
+ * @param coming the oldest first: then the same runs, once what was started is coming, start nothing more
  */
 export function planStarts(
   pools: readonly PlannedPool[],
+  coming: readonly ComingWorker[],
   workers: readonly FreeWorker[],
   runs: readonly WaitingRun[],
 ): Plan {
-  const starts = new Map<string, number>();
+  const starts: string[] = [];
   const waiting = new Map<string, number>();
   const needed = new Set<string>();
   const cheapest = [...pools].sort(
     (a, b) => a.costPerHour - b.costPerHour || (a.name < b.name ? -1 : 1),
   );
   const attached: Room[] = workers.map((worker) => ({ ...worker, free: { ...worker.free } }));
-  const coming: Room[] = cheapest.flatMap((pool) =>
-    pool.coming.map((id) => ({ ...buildRoom(pool.offers), take: () => void needed.add(id) })),
-  );
+  const arriving: Room[] = coming.flatMap(({ id, poolId }) => {
+    const pool = pools.find((one) => one.id === poolId);
+    return pool ? [{ ...buildRoom(pool.offers), take: () => void needed.add(id) }] : [];
+  });
   const use = (rooms: readonly Room[], run: WaitingRun): boolean => {
     const room = rooms.find((one) => fits(one, run));
     if (!room) return false;
@@ -90,19 +98,20 @@ export function planStarts(
     room.take?.();
     return true;
   };
+  const countStarts = (id: string): number => starts.filter((one) => one === id).length;
   for (const run of runs) {
     if (use(attached, run)) continue;
     const able = cheapest.filter(({ offers }) => canOffer(offers, run));
     for (const { id } of able) waiting.set(id, (waiting.get(id) ?? 0) + 1);
-    if (use(coming, run)) continue;
+    if (use(arriving, run)) continue;
     const pool = able.find(
-      ({ id, mayStart, live, quota }) => mayStart && live + (starts.get(id) ?? 0) < quota,
+      ({ id, mayStart, live, quota }) => mayStart && live + countStarts(id) < quota,
     );
     if (!pool) continue;
-    starts.set(pool.id, (starts.get(pool.id) ?? 0) + 1);
-    coming.push(buildRoom(pool.offers));
-    use(coming, run);
+    starts.push(pool.id);
+    arriving.push(buildRoom(pool.offers));
+    use(arriving, run);
   }
-  const unneeded = pools.flatMap((pool) => pool.coming).filter((id) => !needed.has(id));
+  const unneeded = coming.map(({ id }) => id).filter((id) => !needed.has(id));
   return { starts, unneeded, waiting };
 }

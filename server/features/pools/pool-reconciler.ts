@@ -112,14 +112,18 @@ export class PoolReconciler {
   /** Requests workers for runs that wait; the pools are locked, so that no two such decisions exceed a quota. */
   private async requestWorkers(): Promise<void> {
     const { database, readSecret } = this.deps;
-    if ((await readPlan(database.db, await selectPools(database.db))).starts.size === 0) return;
+    if ((await readPlan(database.db, await selectPools(database.db))).starts.length === 0) return;
     const secret = await readSecret();
     await database.transact(async (tx) => {
       const pools = await selectPoolsForUpdate(tx.db);
       const { starts } = await readPlan(tx.db, pools);
-      for (const pool of pools)
-        for (let i = 0; i < (starts.get(pool.id) ?? 0); i++)
-          await this.insertWorker(tx, pool, secret, false);
+      for (const id of starts)
+        await this.insertWorker(
+          tx,
+          pools.find((pool) => pool.id === id)!,
+          secret,
+          false,
+        );
     });
   }
 
@@ -397,20 +401,16 @@ function listLacking({ offers }: StoredPool, worker: LiveWorker): string[] {
 
 /** Which workers are wanted now. */
 export async function readPlan(db: Queries, pools: readonly StoredPool[]): Promise<Plan> {
-  if (pools.length === 0) return planStarts([], [], []);
+  if (pools.length === 0) return planStarts([], [], [], []);
   const live = await selectLiveWorkers(db);
   const [runs, workers] = [await selectWaitingRuns(db), await selectFreeWorkers(db)];
-  const isComing = ({ state }: LiveWorker): boolean => state === "requested" || state === "pending";
   const plan = planStarts(
-    pools.map((pool) => {
-      const own = live.filter(({ poolId }) => poolId === pool.id);
-      return {
-        ...pool,
-        live: own.length,
-        mayStart: !pool.paused && pool.isDue,
-        coming: own.filter(isComing).map(({ id }) => id),
-      };
-    }),
+    pools.map((pool) => ({
+      ...pool,
+      live: live.filter(({ poolId }) => poolId === pool.id).length,
+      mayStart: !pool.paused && pool.isDue,
+    })),
+    live.filter(({ state }) => state === "requested" || state === "pending"),
     workers,
     runs,
   );
