@@ -91,7 +91,9 @@ it("shows what would be submitted, says what is wrong with a template, and sends
   await user.type(dialog.getByLabelText("Host"), "me@box");
   await user.type(dialog.getByLabelText("Models"), "a, b");
   await user.type(template, "{{{{token}}");
-  expect(dialog.getAllByRole("alert")[0]!.textContent).toContain("the token is part of no template");
+  expect(dialog.getAllByRole("alert")[0]!.textContent).toContain(
+    "the token is part of no template",
+  );
   await act(async () => {
     await user.clear(template);
     await user.click(template);
