@@ -63,6 +63,33 @@ describe("the command line", () => {
     expect((await s3(["mirror", "list"])).out).toBe("No mirror: metrics are here alone.");
   });
 
+  it("adds a pool with a template from a file, tries, changes, pauses and removes it", async () => {
+    const template = join(server.artifactsDir, "job.sh");
+    const { out } = await s3(["pools", "template", "ssh"]);
+    await writeFile(template, out.replace("s3-dashboard", "clone"));
+    const add = ["pools", "add", "lab", "--kind", "ssh", "--template", template];
+    const wrong = await s3([...add, "--host", "-oProxyCommand=id", "--server-url", server.url]);
+    expect(wrong).toMatchObject({
+      code: 1,
+      error: expect.stringContaining("target.host") as string,
+    });
+    const given = ["--host", "nowhere.invalid", "--server-url", server.url, "--models", "a, b"];
+    expect(await s3([...add, ...given, "--cost", "2.5"])).toMatchObject({ code: 0 });
+    const tried = await s3(["pools", "test", "lab"]);
+    expect(tried).toMatchObject({ code: 1, error: expect.stringMatching(/ssh|program/) as string });
+    expect(await s3(["pools", "edit", "lab", "--quota", "3", "--vllm"])).toMatchObject({ code: 0 });
+    expect(await s3(["pools", "pause", "lab"])).toMatchObject({ code: 0, out: "Paused." });
+    expect((await s3(["pools", "list"])).out).toMatch(/lab +ssh +0 +3 +0 +0\.000 +paused/);
+    const [pool] = JSON.parse((await s3(["pools", "list", "--json"])).out) as object[];
+    expect(pool).toMatchObject({
+      costPerHour: 2.5,
+      offers: { models: ["a", "b"], vllm: true, gpus: 0 },
+      template: expect.stringContaining('cd "$HOME/clone"') as string,
+    });
+    expect(await s3(["pools", "remove", "lab"])).toMatchObject({ code: 0, out: "Removed." });
+    expect((await s3(["pools", "list"])).out).toBe("No pool: workers are attached by hand.");
+  });
+
   it("follows a run to its end, and exports it", async () => {
     const worker = await server.worker();
     worker.keepAlive([]);

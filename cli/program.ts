@@ -6,6 +6,7 @@ import { addEncoderCommands } from "./commands/encoder";
 import { addIndexCommands } from "./commands/indexes";
 import { addModelCommands } from "./commands/model";
 import { addMirrorCommands } from "./commands/mirror";
+import { addPoolCommands } from "./commands/pools";
 import { addPredictionCommands } from "./commands/predictions";
 import { addQuestionCommands } from "./commands/questions";
 import { addBundleCommand } from "./commands/bundle";
@@ -26,6 +27,7 @@ export function createProgram(context: CommandContext): Command {
   addRunCommands(program, context);
   addBundleCommand(program, context);
   addWorkerCommands(program, context);
+  addPoolCommands(program, context);
   addMirrorCommands(program, context);
   addPredictionCommands(program, context);
   addQuestionCommands(program, context);

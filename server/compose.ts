@@ -28,6 +28,8 @@ import { Mirrors } from "./features/mirrors/mirrors";
 import { Notifications } from "./features/notifications/notifications";
 import { RetrievalEvaluation } from "./features/retrieval-evaluation/retrieval-evaluation";
 import { Launcher } from "./features/runs/launcher";
+import { PoolReconciler } from "./features/pools/pool-reconciler";
+import { Pools } from "./features/pools/pools";
 import { Placement } from "./features/runs/placement";
 import { NewRun } from "./features/runs/new-run";
 import { ReferenceCheck } from "./features/runs/reference-check";
@@ -46,6 +48,7 @@ import { MaintenanceLoop, type MaintenanceJob } from "./platform/maintenance/mai
 import { SweepReader } from "./features/sweeps/sweep-reader";
 import { Sweeps } from "./features/sweeps/sweeps";
 import { Tasks } from "./features/tasks/tasks";
+import { createSecretReader } from "./features/keys/seal";
 import { Experiments } from "./features/tracking/experiments";
 import { TrackedFiles } from "./features/tracking/tracked-files";
 import { RolloutStore } from "./features/tracking/rollout-store";
@@ -109,6 +112,16 @@ export function compose({
   const endpointKeys = new EndpointKeys(database, dataDir);
   const notifications = new Notifications(database, dataDir);
   const mirrors = new Mirrors(database, logs, { dataDir, wait: mirrorWait });
+  const readSecret = createSecretReader(dataDir);
+  const pools = new Pools(database, readSecret);
+  const poolReconciler = new PoolReconciler({
+    database,
+    workerTokens,
+    workerConnections,
+    timings,
+    log,
+    readSecret,
+  });
   const artifacts = new Artifacts(database, store);
   const uploads = new Uploads(database, store, uploadLimitBytes);
   const questionSets = new QuestionSets(database);
@@ -154,6 +167,7 @@ export function compose({
       uploads,
       logs,
       trackedRuns,
+      poolReconciler,
     }),
     timings.maintenanceMs,
     log,
@@ -230,6 +244,8 @@ export function compose({
     newRun: new NewRun(database),
     notifications,
     mirrors,
+    pools,
+    poolReconciler,
     async start() {
       await runs.renewLeases();
       // A store that is away now is tidied by the next start.
@@ -255,7 +271,7 @@ export function compose({
     async stop() {
       workerConnections.stop();
       await maintenance.stop();
-      await Promise.all([notifications.stop(), mirrors.stop()]);
+      await Promise.all([notifications.stop(), mirrors.stop(), poolReconciler.stop()]);
       await liveEvents.stop();
       await database.close();
     },
@@ -273,6 +289,7 @@ function listMaintenanceJobs(
     notifications: Notifications;
     mirrors: Mirrors;
     trackedRuns: TrackedRuns;
+    poolReconciler: PoolReconciler;
   },
 ): MaintenanceJob[] {
   const { runs, workerRegistry, tasks, statistics, liveEvents, artifacts, uploads, logs } =
@@ -287,6 +304,7 @@ function listMaintenanceJobs(
     { name: "reported metrics", intervalMs: 0, run: () => compactMetrics(database) },
     { name: "notifications", intervalMs: 0, run: () => services.notifications.deliverDue() },
     { name: "mirrors", intervalMs: 0, run: () => services.mirrors.deliverDue() },
+    { name: "pools", intervalMs: 0, run: () => services.poolReconciler.reconcileDue() },
     { name: "run statistics", intervalMs: 0, run: () => statistics.refreshEnded() },
     { name: "old events", intervalMs: removalMs, run: () => liveEvents.prune() },
     { name: "abandoned artifacts", intervalMs: removalMs, run: () => artifacts.removeAbandoned() },

@@ -1,11 +1,10 @@
-import { readFile } from "node:fs/promises";
-import { text } from "node:stream/consumers";
 import type { Command } from "commander";
-import { AppError, parseOrThrow } from "@/contracts/errors";
+import { parseOrThrow } from "@/contracts/errors";
 import { createMirrorRequestSchema } from "@/contracts/api/mirrors";
 import { chooseByPrefix } from "@/cli/client";
 import type { CommandContext } from "@/cli/context";
 import { formatTable, shortenId } from "@/cli/format";
+import { readSecret } from "@/cli/read-secret";
 
 interface AddOptions {
   kind: string;
@@ -100,12 +99,4 @@ export function addMirrorCommands(
       await client.mirrors.remove.mutate({ id: await find(given) });
       print("Removed.");
     });
-}
-
-/** The secret of a file without the end of its line. @throws AppError "invalid-input" where there is none */
-async function readSecret(file: string): Promise<string> {
-  const found = file === "-" ? await text(process.stdin) : await readFile(file, "utf8");
-  const secret = found.trim();
-  if (!secret) throw new AppError("invalid-input", `${file} holds no secret.`);
-  return secret;
 }

@@ -1,4 +1,4 @@
-import type { RequestInit, Response } from "undici";
+import type { Dispatcher, RequestInit, Response } from "undici";
 import { AppError } from "@/contracts/errors";
 import { createGuardedLookup, OWN_NETWORKS } from "@/lib/guarded-lookup";
 
@@ -12,19 +12,25 @@ export const guardedLookup = createGuardedLookup(
     ),
 );
 
-let opened: Promise<(url: string, init: RequestInit) => Promise<Response>> | undefined;
+let opened: Promise<{ undici: typeof import("undici"); dispatcher: Dispatcher }> | undefined;
 
-const openFetch = async (): Promise<(url: string, init: RequestInit) => Promise<Response>> => {
-  const { Agent, fetch } = await import("undici");
-  const dispatcher = new Agent({ connect: { lookup: guardedLookup } });
-  return (url, init) => fetch(url, { ...init, dispatcher });
+/** The library comes with the first request: most servers make none, and it takes 3 MB of the heap. */
+const open = async () => {
+  const undici = await import("undici");
+  return { undici, dispatcher: new undici.Agent({ connect: { lookup: guardedLookup } }) };
 };
 
-/**
- * A request of the server to an address that a person gave. The library comes with the first one: most servers make none,
- * and it takes 3 MB of the heap.
- */
+/** A request of the server to an address that a person gave. */
 export async function fetchGuarded(url: string, init: RequestInit): Promise<Response> {
-  opened ??= openFetch();
-  return (await opened)(url, init);
+  const { undici, dispatcher } = await (opened ??= open());
+  return undici.fetch(url, { ...init, dispatcher });
+}
+
+/** The same without the headers by which a server takes its client for a browser; no redirection is followed. */
+export async function requestGuarded(
+  url: string,
+  options: Pick<Dispatcher.RequestOptions, "method" | "headers" | "body" | "signal">,
+): Promise<Dispatcher.ResponseData> {
+  const { undici, dispatcher } = await (opened ??= open());
+  return undici.request(url, { ...options, dispatcher });
 }

@@ -30,6 +30,10 @@ export interface Timings {
   externalSilenceMs: number;
   /** How long a new WebSocket may stay silent before it attaches. */
   attachMs: number;
+  /** Time between two looks at the scheduler of a pool whose workers have not ended. */
+  poolMs: number;
+  /** Wait after the first start of a pool that failed; it doubles up to twenty times as long. */
+  poolRetryMs: number;
 }
 
 export const DEFAULT_TIMINGS: Timings = {
@@ -58,4 +62,6 @@ export const DEFAULT_TIMINGS: Timings = {
   unusedUploadMs: 7 * 24 * 3_600_000,
   externalSilenceMs: 15 * 60_000,
   attachMs: 10_000,
+  poolMs: 5_000,
+  poolRetryMs: 30_000,
 };

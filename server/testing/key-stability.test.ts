@@ -220,6 +220,8 @@ const MIGRATIONS = [
   "0048_statistics_by_type",
   "0050_online_search",
   "0058_external_runs",
+  "0063_pools",
+  "0064_single_worker_tokens",
   "0065_traces",
   "0066_commands",
 ];

@@ -42,6 +42,8 @@ export const FAST_TIMINGS: Timings = {
   unusedUploadMs: 3_600_000,
   externalSilenceMs: 3_600_000,
   attachMs: 10_000,
+  poolMs: 100,
+  poolRetryMs: 50,
 };
 
 export interface TestServer {
@@ -53,6 +55,8 @@ export interface TestServer {
   headers: { authorization: string };
   /** Folder of the artifact store. */
   artifactsDir: string;
+  timings: Timings;
+  log: Logger;
   /** Attaches a worker with a token of its own; one of the same id as before with the same token. */
   worker(options?: {
     id?: string;
@@ -99,10 +103,11 @@ export async function startTestServer(
   const artifactsDir = await mkdtemp(join(tmpdir(), "s3-artifacts-"));
   const log = options.log ?? pino({ level: process.env.LOG_LEVEL ?? "silent" });
   const store = options.store?.(artifactsDir) ?? new FileStore(artifactsDir);
+  const timings = { ...FAST_TIMINGS, ...options.timings };
   const plane = compose({
     databaseUrl,
     store,
-    timings: { ...FAST_TIMINGS, ...options.timings },
+    timings,
     maxAttempts: options.maxAttempts,
     uploadLimitBytes: options.uploadLimitBytes,
     log,
@@ -123,6 +128,8 @@ export async function startTestServer(
     address: addAccessSecret(url, secret),
     headers: { authorization: `Bearer ${secret}` },
     artifactsDir,
+    timings,
+    log,
     async worker({
       id = randomUUID(),
       name = "tester",

@@ -8,6 +8,7 @@ import { homeRouter } from "@/server/features/home/router";
 import { inspectorRouter } from "@/server/features/inspector/router";
 import { keysRouter } from "@/server/features/keys/router";
 import { mirrorsRouter } from "@/server/features/mirrors/router";
+import { poolsRouter } from "@/server/features/pools/router";
 import { leaderboardRouter } from "@/server/features/leaderboard/router";
 import { liveRouter } from "@/server/features/live/router";
 import { metricsRouter } from "@/server/features/metrics/router";
@@ -45,6 +46,7 @@ export const appRouter = router({
   home: homeRouter,
   notifications: notificationsRouter,
   mirrors: mirrorsRouter,
+  pools: poolsRouter,
   search: searchRouter,
   live: liveRouter,
 });

@@ -1,5 +1,7 @@
 import type { Alarms } from "@/server/features/alarms/alarms";
 import type { Artifacts } from "@/server/features/artifacts/artifacts";
+import type { PoolReconciler } from "@/server/features/pools/pool-reconciler";
+import type { Pools } from "@/server/features/pools/pools";
 import type { QuestionSets } from "@/server/features/question-sets/question-sets";
 import type { QuestionFileImport } from "@/server/features/question-sets/question-file-import";
 import type { PredictionComparison } from "@/server/features/compare/prediction-comparison";
@@ -86,6 +88,8 @@ export interface Services {
   newRun: NewRun;
   notifications: Notifications;
   mirrors: Mirrors;
+  pools: Pools;
+  poolReconciler: PoolReconciler;
   search: Search;
   experiments: Experiments;
   trackedRuns: TrackedRuns;

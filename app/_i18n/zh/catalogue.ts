@@ -7,6 +7,7 @@ import launch from "./launch.json";
 import leaderboard from "./leaderboard.json";
 import metrics from "./metrics.json";
 import playground from "./playground.json";
+import pools from "./pools.json";
 import presets from "./presets.json";
 import retrieval from "./retrieval.json";
 import runs from "./runs.json";
@@ -24,6 +25,7 @@ export const PARTS: Readonly<Record<string, Catalogue>> = {
   retrieval,
   corpora,
   playground,
+  pools,
   settings,
   glossary,
   metrics,

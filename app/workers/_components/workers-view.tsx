@@ -8,10 +8,11 @@ import { Button } from "@/app/_ui/button";
 import { EmptyState, QueryErrorState, Skeleton } from "@/app/_ui/states";
 import { AttachDialog } from "./attach-dialog";
 import { Keys } from "./keys";
+import { Pools } from "./pools";
 import { Tokens } from "./tokens";
 import { WorkerCard } from "./worker-card";
 
-/** Attached workers, their tokens, and the API keys of model endpoints. */
+/** Attached workers, pools that start some, tokens, and the API keys of model endpoints. */
 export function WorkersView() {
   const t = useText();
   const trpc = useTRPC();
@@ -43,6 +44,7 @@ export function WorkersView() {
           query.data.map((worker) => <WorkerCard key={worker.id} worker={worker} />)
         )}
       </div>
+      <Pools />
       <Tokens />
       <Keys />
       <AttachDialog open={attaching} onOpenChange={setAttaching} />

@@ -19,6 +19,7 @@ import {
 import { describeModelFetch } from "@/core/presets/model-presets";
 import { requirementsFor, type WorkerRequirements } from "@/core/run/requirements";
 import type { Offered } from "@/core/presets/run-parts";
+import { explainPools } from "@/server/features/pools/explain-pools";
 import { DEFAULT_PROJECT, type Database } from "@/server/platform/db/database";
 
 type RunCheck = z.infer<typeof checkRunResponseSchema>;
@@ -90,10 +91,12 @@ export class Placement {
     return estimates.length === 0 ? null : estimates;
   }
 
-  /** Says why a queued run is not taken yet. */
+  /** Says why a queued run is not taken yet, and what the pools do about it. */
   async explainWaiting(config: RunConfig): Promise<string> {
     const unmet = (await this.checkRequirements(config)).find((check) => !check.ok);
-    return unmet?.detail ?? "every worker that could take it is busy";
+    const reason = unmet?.detail ?? "every worker that could take it is busy";
+    const pools = await explainPools(this.database.db, requirementsFor(config));
+    return pools === null ? reason : `${reason}; ${pools}`;
   }
 
   /**
@@ -128,8 +131,17 @@ export class Placement {
   }
 
   private async listOnlineWorkers(): Promise<OnlineWorker[]> {
-    const rows = await this.database.db.worker.findMany({
-      where: { state: "online" },
+    const { db } = this.database;
+    // A pool's worker is given nothing before it is found to have what the pool offers, and once its job is told to end.
+    const closed = await db.poolWorker.findMany({
+      where: { workerId: { not: null }, state: { in: ["pending", "ending"] } },
+      select: { workerId: true },
+    });
+    const rows = await db.worker.findMany({
+      where: {
+        state: "online",
+        id: { notIn: closed.flatMap(({ workerId }) => workerId ?? []) },
+      },
       orderBy: { name: "asc" },
       select: { id: true, name: true, hardware: true, capabilities: true, freeSlots: true },
     });

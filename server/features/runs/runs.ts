@@ -8,6 +8,7 @@ import type { AttemptRef } from "@/contracts/worker-protocol/attempt";
 import { requirementsFor } from "@/core/run/requirements";
 import { canTransition, HELD_STATES, TERMINAL_STATES } from "@/core/run/transitions";
 import type { VariedSettings } from "@/core/sweep/varied-settings";
+import { selectMayLease } from "@/server/features/pools/queries";
 import { pinQuestionSets } from "@/server/features/question-sets/versions";
 import type { Database, Queries, Transaction } from "@/server/platform/db/database";
 import type { Timings } from "@/server/platform/timings";
@@ -85,6 +86,7 @@ export class Runs {
     freeSlots: { engine: number; light: number },
   ): Promise<Lease | null> {
     return this.database.transact(async (tx) => {
+      if (!(await selectMayLease(tx.db, worker.id))) return null;
       const row = await selectQueuedRunForUpdate(tx.db, worker, freeSlots);
       if (!row) return null;
       const { config, ...run } = row;

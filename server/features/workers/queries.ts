@@ -10,6 +10,23 @@ import { jsonColumn, queryRow, queryRows } from "@/server/platform/db/query";
 
 type WorkerRow = z.infer<typeof workerRowSchema>;
 
+/**
+ * Whether a worker may attach with a token: one that a pool gave its job is for the worker that came with it first. The
+ * token is locked until the end of the transaction, so that two that come at once are not both the first.
+ */
+export async function selectMayAttach(
+  db: Queries,
+  tokenId: string,
+  workerId: string,
+): Promise<boolean> {
+  const token = await queryRow(db, z.object({ single: z.boolean() }))`
+    SELECT single_worker AS single FROM worker_tokens WHERE id = ${tokenId}::uuid FOR NO KEY UPDATE`;
+  if (!token?.single) return true;
+  const others = await queryRows(db, z.object({ id: z.string() }))`
+    SELECT id FROM workers WHERE token_id = ${tokenId}::uuid AND id <> ${workerId}::uuid LIMIT 1`;
+  return others.length === 0;
+}
+
 /** Stores a worker that attaches. @returns false where its id came with another token first */
 export async function upsertWorker(
   db: Queries,
@@ -61,6 +78,14 @@ export async function updateModels(
 ): Promise<void> {
   await db.$executeRaw`
     UPDATE workers SET capabilities = capabilities || ${toJson({ models, shapes: shapes ?? {} })}::jsonb WHERE id = ${workerId}::uuid`;
+}
+
+/** Ids of the workers that the Workers page shows: not those whose job a pool has ended, which never come back. */
+export async function selectShownIds(db: Queries): Promise<string[]> {
+  const rows = await queryRows(db, z.object({ id: z.string() }))`
+    SELECT w.id FROM workers w JOIN worker_tokens t ON t.id = w.token_id
+    WHERE w.state = 'online' OR NOT (t.single_worker AND t.revoked_at IS NOT NULL)`;
+  return rows.map(({ id }) => id);
 }
 
 /** Ids of workers that are online but were not heard from for so long. */

@@ -1,7 +1,7 @@
 import { workerRowSchema, type WorkerRow } from "@/contracts/api/workers";
 import type { Logs } from "@/server/features/logs/logs";
 import type { Database } from "@/server/platform/db/database";
-import { selectHeldRuns, selectRecentUsage } from "./queries";
+import { selectHeldRuns, selectRecentUsage, selectShownIds } from "./queries";
 
 const USAGE_POINTS = 120;
 const LOG_LINES = 20;
@@ -16,8 +16,12 @@ export class WorkerReader {
   /** Workers, those that are online first, each with its services, use, runs, tasks and log lines. */
   async list(): Promise<WorkerRow[]> {
     const { db } = this.database;
+    const shown = await selectShownIds(db);
     const [workers, services, usage, runs, tasks] = await Promise.all([
-      db.worker.findMany({ orderBy: [{ state: "desc" }, { name: "asc" }, { id: "asc" }] }),
+      db.worker.findMany({
+        where: { id: { in: shown } },
+        orderBy: [{ state: "desc" }, { name: "asc" }, { id: "asc" }],
+      }),
       db.service.findMany({
         orderBy: { key: "asc" },
         select: { workerId: true, report: true },

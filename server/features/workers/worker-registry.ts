@@ -1,9 +1,11 @@
 import { AppError } from "@/contracts/errors";
 import { PROTOCOL_VERSION, type WorkerRequest } from "@/contracts/worker-protocol/worker-protocol";
+import { bindPoolWorker } from "@/server/features/pools/queries";
 import type { Database } from "@/server/platform/db/database";
 import type { Timings } from "@/server/platform/timings";
 import {
   deleteOldUsage,
+  selectMayAttach,
   selectSilentWorkers,
   storeHeartbeat,
   updateModels,
@@ -17,7 +19,7 @@ export class WorkerRegistry {
     private readonly timings: Timings,
   ) {}
 
-  /** @throws AppError "unsupported" for another protocol version, "conflict" where the id belongs to another token */
+  /** @throws AppError "unsupported" for another protocol version, "conflict" where the id belongs to another token, "unauthorized" where the token belongs to another worker */
   async attach(tokenId: string, request: WorkerRequest<"attach">): Promise<void> {
     if (request.protocolVersion !== PROTOCOL_VERSION) {
       throw new AppError(
@@ -26,11 +28,17 @@ export class WorkerRegistry {
       );
     }
     await this.database.transact(async (tx) => {
+      if (!(await selectMayAttach(tx.db, tokenId, request.workerId)))
+        throw new AppError(
+          "unauthorized",
+          "A pool gave this token to a job, and another worker has attached with it. Each worker of a pool is started with the token of its own job.",
+        );
       if (!(await upsertWorker(tx.db, tokenId, request)))
         throw new AppError(
           "conflict",
           `Worker ${request.workerId} belongs to another token, and only that one attaches it. Start this worker under another --name, or with another data folder.`,
         );
+      await bindPoolWorker(tx.db, tokenId, request.workerId);
       tx.emit({
         kind: "worker",
         runId: null,

@@ -2,7 +2,7 @@ import { createHash, randomBytes, randomUUID, timingSafeEqual } from "node:crypt
 import type { z } from "zod";
 import { AppError } from "@/contracts/errors";
 import type { listTokensResponseSchema } from "@/contracts/api/workers";
-import { DEFAULT_PROJECT, type Database } from "@/server/platform/db/database";
+import { DEFAULT_PROJECT, type Database, type Queries } from "@/server/platform/db/database";
 import { markTokenUsed, revokeToken } from "./queries";
 
 const sha256 = (text: string): Uint8Array<ArrayBuffer> =>
@@ -14,7 +14,18 @@ export class WorkerTokens {
 
   async create(name: string, actor: string): Promise<{ id: string; token: string }> {
     const token = `s3w_${randomBytes(32).toString("base64url")}`;
-    const id = await this.store(name, token, actor);
+    const id = await this.store(this.database.db, { name, token, actor });
+    return { id, token };
+  }
+
+  /** Makes, within a transaction, the token of a pool's job: the first worker that attaches with it keeps it for itself. */
+  async createForJob(
+    db: Queries,
+    name: string,
+    actor: string,
+  ): Promise<{ id: string; token: string }> {
+    const token = `s3w_${randomBytes(32).toString("base64url")}`;
+    const id = await this.store(db, { name, token, actor, singleWorker: true });
     return { id, token };
   }
 
@@ -22,20 +33,28 @@ export class WorkerTokens {
   async ensure(name: string, token: string, actor: string): Promise<void> {
     const { db } = this.database;
     const known = await db.workerToken.findUnique({ where: { sha256: sha256(token) } });
-    if (!known) await this.store(name, token, actor);
+    if (!known) await this.store(db, { name, token, actor });
   }
 
-  private async store(name: string, token: string, actor: string): Promise<string> {
+  private async store(
+    db: Queries,
+    {
+      token,
+      actor,
+      ...row
+    }: { name: string; token: string; actor: string; singleWorker?: boolean },
+  ): Promise<string> {
     const id = randomUUID();
-    await this.database.db.workerToken.create({
-      data: { id, projectId: DEFAULT_PROJECT, name, sha256: sha256(token), createdBy: actor },
+    await db.workerToken.create({
+      data: { ...row, id, projectId: DEFAULT_PROJECT, sha256: sha256(token), createdBy: actor },
     });
     return id;
   }
 
-  /** Tokens without their hashes, newest first. */
+  /** Tokens without their hashes, newest first; not those of pools' jobs, which end with their job. */
   list(): Promise<z.infer<typeof listTokensResponseSchema>> {
     return this.database.db.workerToken.findMany({
+      where: { singleWorker: false },
       orderBy: { createdAt: "desc" },
       select: {
         id: true,

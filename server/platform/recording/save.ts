@@ -102,6 +102,7 @@ async function readTables({
 async function removeSecrets(client: pg.Client): Promise<void> {
   await client.query("DELETE FROM endpoint_keys");
   await client.query("DELETE FROM mirrors");
+  await client.query("DELETE FROM pools");
   await client.query(
     `UPDATE worker_tokens SET sha256 = sha256(convert_to('not recorded ' || id, 'UTF8')), revoked_at = coalesce(revoked_at, created_at)`,
   );

@@ -1,0 +1,117 @@
+import type { PoolOffers } from "@/contracts/api/pools";
+
+/** Which workers the pools start for the runs that wait. Pure, so that it can be tested without a scheduler. */
+
+export interface WaitingRun {
+  slot: "engine" | "light";
+  models: readonly string[];
+  corpora: readonly string[];
+  /** GPUs that its vLLM needs; null: it needs none. */
+  vllmGpus: number | null;
+}
+
+/** A worker that is attached and has free slots. */
+export interface FreeWorker {
+  models: readonly string[];
+  corpora: readonly string[];
+  /** GPUs that its vLLM may have. */
+  vllmGpus: number;
+  free: { engine: number; light: number };
+}
+
+export interface PlannedPool {
+  id: string;
+  name: string;
+  offers: PoolOffers;
+  quota: number;
+  costPerHour: number;
+  /** Its workers that have not ended, whatever their state. */
+  live: number;
+  /** Whether it may start one now. */
+  mayStart: boolean;
+}
+
+/** A worker that was requested and has not attached. */
+export interface ComingWorker {
+  id: string;
+  poolId: string;
+}
+
+export interface Plan {
+  /** Pools that start a worker, by id, in this order; one that starts several stands there as often. */
+  starts: readonly string[];
+  /** Coming workers that no run waits for. */
+  unneeded: readonly string[];
+  /** Runs that each pool could take and that no attached worker has room for, by its id. */
+  waiting: ReadonlyMap<string, number>;
+}
+
+interface Room extends FreeWorker {
+  take?: () => void;
+}
+
+const fits = (room: FreeWorker, run: WaitingRun): boolean =>
+  room.free[run.slot] > 0 &&
+  run.models.every((model) => room.models.includes(model)) &&
+  run.corpora.every((corpus) => room.corpora.includes(corpus)) &&
+  (run.vllmGpus === null || run.vllmGpus <= room.vllmGpus);
+
+/** What a worker of a pool will have once it is attached. */
+const buildRoom = (offers: PoolOffers): FreeWorker => ({
+  models: offers.models,
+  corpora: offers.corpora,
+  vllmGpus: offers.vllm ? offers.gpus : 0,
+  free: { engine: offers.engineSlots, light: offers.lightSlots },
+});
+
+/** Whether a run could go to a new worker of a pool that offers this. */
+export const canOffer = (offers: PoolOffers, run: WaitingRun): boolean =>
+  fits(buildRoom(offers), run);
+
+/**
+ * Gives each waiting run, the oldest first, to a free worker, else to one that is coming, else to a new one of the
+ * cheapest pool that could take it and whose quota has room.
+ *
+ * @param coming the oldest first: then the same runs, once what was started is coming, start nothing more
+ */
+export function planStarts(
+  pools: readonly PlannedPool[],
+  coming: readonly ComingWorker[],
+  workers: readonly FreeWorker[],
+  runs: readonly WaitingRun[],
+): Plan {
+  const starts: string[] = [];
+  const waiting = new Map<string, number>();
+  const needed = new Set<string>();
+  const cheapest = [...pools].sort(
+    (a, b) => a.costPerHour - b.costPerHour || (a.name < b.name ? -1 : 1),
+  );
+  const attached: Room[] = workers.map((worker) => ({ ...worker, free: { ...worker.free } }));
+  const arriving: Room[] = coming.flatMap(({ id, poolId }) => {
+    const pool = pools.find((one) => one.id === poolId);
+    return pool ? [{ ...buildRoom(pool.offers), take: () => void needed.add(id) }] : [];
+  });
+  const use = (rooms: readonly Room[], run: WaitingRun): boolean => {
+    const room = rooms.find((one) => fits(one, run));
+    if (!room) return false;
+    room.free[run.slot] -= 1;
+    room.take?.();
+    return true;
+  };
+  const countStarts = (id: string): number => starts.filter((one) => one === id).length;
+  for (const run of runs) {
+    if (use(attached, run)) continue;
+    const able = cheapest.filter(({ offers }) => canOffer(offers, run));
+    for (const { id } of able) waiting.set(id, (waiting.get(id) ?? 0) + 1);
+    if (use(arriving, run)) continue;
+    const pool = able.find(
+      ({ id, mayStart, live, quota }) => mayStart && live + countStarts(id) < quota,
+    );
+    if (!pool) continue;
+    starts.push(pool.id);
+    arriving.push(buildRoom(pool.offers));
+    use(arriving, run);
+  }
+  const unneeded = coming.map(({ id }) => id).filter((id) => !needed.has(id));
+  return { starts, unneeded, waiting };
+}
