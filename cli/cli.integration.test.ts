@@ -47,6 +47,28 @@ describe("the command line", () => {
     await server.plane.runs.cancel(id, { actor: "test", reason: null });
   });
 
+  it("plans memory on GPUs that are not here, and warns before a launch that does not fit", async () => {
+    const full = ["--preset", "paper-full"];
+    const five = await s3(["memory", ...full, "--gpus", "5", "--gpu-memory", "80"]);
+    expect(five.out).toMatch(
+      /GiB of 80\.0 GiB \(each of 5 GPUs\): does not fit\n.*GPUs of 80\.0 GiB/,
+    );
+    expect(five.out).toMatch(/trained weights and optimiser +[\d.]+ GiB +1\/5 of 7\.62 billion/);
+    const one = JSON.parse((await s3(["memory", ...full, "--json"])).out) as { worker: null }[];
+    expect(one).toMatchObject([{ worker: null, ranks: 1, verdict: "too small" }]);
+    const none = await s3(["memory", ...full, "--gpus", "0"]);
+    expect(none).toMatchObject({ code: 1, error: expect.stringContaining("at least one GPU") });
+    expect(await s3(["memory", "--preset", "atlas-rag", "--gpus", "2"])).toMatchObject({
+      code: 1,
+      error: expect.stringContaining("trains nothing") as string,
+    });
+    const large = ["model=qwen2.5-7b-instruct", "tuning=full", "adapter.firstLayer=0"];
+    const changes = large.flatMap((change) => ["--set", `searcher.${change}`]);
+    const launched = await s3(["launch", "--preset", "atlas-smollm2-grpo", ...changes]);
+    expect(launched.error).toMatch(/^memory: .* does not fit; .*any one of these makes it fit/);
+    expect((await s3(["cancel", launched.out.trim()])).code).toBe(0);
+  });
+
   it("adds a mirror with a secret from a file, tries, lists and removes it", async () => {
     const secretFile = join(server.artifactsDir, "token");
     await writeFile(secretFile, "sesame-4711\n");

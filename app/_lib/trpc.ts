@@ -10,6 +10,7 @@ export type RunRow = Outputs["runs"]["list"]["rows"][number];
 export type RunDetail = Outputs["runs"]["get"];
 export type Checkpoint = Outputs["runs"]["checkpoints"][number];
 export type RunCheck = Outputs["runs"]["check"];
+export type MemoryPlan = NonNullable<Outputs["runs"]["planMemory"]>;
 export type AlarmRow = Outputs["alarms"]["list"][number];
 export type LogEntry = Outputs["runs"]["logs"]["lines"][number];
 export type EpisodeRow = Outputs["episodes"]["list"]["rows"][number];

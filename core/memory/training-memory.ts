@@ -1,8 +1,14 @@
 import { formatBytes } from "./index-plan";
-import { estimateMemory, type MemoryEstimate, type Tuning } from "./memory-estimate";
+import {
+  estimateMemory,
+  type MemoryEstimate,
+  type MemorySpec,
+  type Tuning,
+} from "./memory-estimate";
 import type { ModelShape } from "@/contracts/worker-protocol/model-shape";
 import { asksGenerator, dropUnusedSettings } from "@/core/run/trained-method";
 import { MODEL_SHAPES } from "./model-shape";
+import { estimateShardedMemory } from "./sharded-memory";
 import type { TrainConfig } from "@/contracts/run-config/train-config";
 import type { SearchConfig } from "@/contracts/run-config/search";
 
@@ -14,17 +20,20 @@ export interface Machine {
   deviceBytes: number;
   /** Memory of the machine, from which the engine takes the bound of its caches. */
   machineBytes: number;
+  /** Devices that train one model together, each with its share of the weights; 1: it has the whole model. */
+  ranks: number;
 }
 
 const GIB = 2 ** 30;
 
-/** The machine of a worker, as it attached; of several GPUs the largest, since each holds the whole model. */
+/** The machine of a worker, as it attached. Each of its GPUs is a rank with an equal share, so the smallest one counts. */
 export function describeMachine(worker: {
   hardware: { memoryMb: number; gpus: readonly { memoryMb: number }[] };
   capabilities: { device: string; dtype: string };
 }): Machine {
   const machineBytes = worker.hardware.memoryMb * 2 ** 20;
-  const gpu = Math.max(0, ...worker.hardware.gpus.map(({ memoryMb }) => memoryMb)) * 2 ** 20;
+  const gpus = worker.hardware.gpus.map(({ memoryMb }) => memoryMb * 2 ** 20);
+  const gpu = gpus.length === 0 ? 0 : Math.min(...gpus);
   const device =
     worker.capabilities.device === "cuda" && gpu > 0
       ? "cuda"
@@ -36,6 +45,7 @@ export function describeMachine(worker: {
     dtype: worker.capabilities.dtype === "float32" ? "float32" : "bfloat16",
     machineBytes,
     deviceBytes: device === "cuda" ? gpu : machineBytes,
+    ranks: device === "cuda" ? gpus.length : 1,
   };
 }
 
@@ -45,7 +55,15 @@ export const ASSUMED_MACHINE: Machine = {
   dtype: "bfloat16",
   deviceBytes: 80 * GIB,
   machineBytes: 256 * GIB,
+  ranks: 1,
 };
+
+/** GPUs that a person thinks of, of one size, in machines like the assumed one. */
+export const describePlannedMachine = (gpus: number, gibibytes: number): Machine => ({
+  ...ASSUMED_MACHINE,
+  deviceBytes: gibibytes * GIB,
+  ranks: gpus,
+});
 
 /** Tokens of a passage with its number, of 100 words as in wiki-18, or of the embedded corpus' single sentences. */
 const PASSAGE_TOKENS = 160;
@@ -92,14 +110,27 @@ function estimateOwnAnswerTokens(
 export type Shapes = Readonly<Record<string, ModelShape>>;
 
 /**
- * Estimates the memory that a training run takes on a device of this machine; null where the shape of one of its models
- * is not known. Pure, so that the form, the server and the worker agree.
+ * Estimates the memory that a training run takes on a device of this machine, of several on each; null where the shape of
+ * one of its models is not known. Pure, so that the form, the server and the worker agree.
  */
 export function estimateTrainingMemory(
   config: TrainConfig,
   machine: Machine,
   shapes: Shapes = {},
 ): MemoryEstimate | null {
+  const spec = buildMemorySpec(config, machine, shapes);
+  if (spec === null) return null;
+  return machine.ranks > 1
+    ? estimateShardedMemory(spec, {
+        ranks: machine.ranks,
+        offloadOptimizer: false,
+        base: "whole",
+      })
+    : estimateMemory(spec);
+}
+
+/** What of a configuration decides about memory; null where the shape of one of its models is not known. */
+function buildMemorySpec(config: TrainConfig, machine: Machine, shapes: Shapes): MemorySpec | null {
   const findShape = (name: string): ModelShape | null => shapes[name] ?? MODEL_SHAPES[name] ?? null;
   const { searcher, generator, rl, search, data } = dropUnusedSettings(config);
   const shape = findShape(searcher.model);
@@ -126,7 +157,7 @@ export function estimateTrainingMemory(
     rl.critic.kind === "adapter"
       ? adapter
       : { kind: "full", firstLayer: criticShape ? 0 : adapter.firstLayer };
-  return estimateMemory({
+  return {
     device: machine.device,
     dtypeBytes: machine.dtype === "float32" ? 4 : 2,
     searcher: shape,
@@ -150,7 +181,7 @@ export function estimateTrainingMemory(
     cacheBytes: computeCacheBound(machine.machineBytes),
     checkpointing: searcher.activationCheckpointing,
     vllmBytes: searcher.sampler === "vllm" ? searcher.samplerMemory * machine.deviceBytes : null,
-  });
+  };
 }
 
 /** An estimate up to this share of a device's memory fits even if it is a quarter too low. */
@@ -163,10 +194,123 @@ export const judgeMemory = (neededBytes: number, deviceBytes: number): MemoryVer
       ? "tight"
       : "too small";
 
-/** Which setting to change where the memory is too small, by the largest part. */
-export function adviseOnMemory({ parts }: MemoryEstimate, config: TrainConfig): string {
-  const largest = [...parts].sort((a, b) => b.bytes - a.bytes)[0]!;
-  const advice: Partial<Record<(typeof parts)[number]["name"], string>> = {
+/** An estimate with the device that it is held against, and what to change where it does not fit. */
+export interface JudgedMemory extends MemoryEstimate {
+  device: Machine["device"];
+  deviceBytes: number;
+  ranks: number;
+  verdict: MemoryVerdict;
+  advice: string | null;
+}
+
+/** Estimates and judges at once; null where the shape of one of the models is not known. */
+export function judgeTrainingMemory(
+  config: TrainConfig,
+  machine: Machine,
+  shapes: Shapes = {},
+): JudgedMemory | null {
+  const estimate = estimateTrainingMemory(config, machine, shapes);
+  if (estimate === null) return null;
+  const { device, deviceBytes, ranks } = machine;
+  const verdict = judgeMemory(estimate.totalBytes, deviceBytes);
+  const advice = verdict === "fits" ? null : adviseOnMemory(estimate, config, machine, shapes);
+  return { ...estimate, device, deviceBytes, ranks, verdict, advice };
+}
+
+/** A change after which the run fits, with the memory that it then takes of a device. */
+interface FittingChange {
+  change: string;
+  totalBytes: number;
+}
+
+/** More ranks than this are not proposed. */
+const MOST_RANKS = 64;
+
+/** Single changes after which the run fits comfortably, by calculation, the least first. */
+function listFittingChanges(
+  config: TrainConfig,
+  machine: Machine,
+  shapes: Shapes,
+): FittingChange[] {
+  const { searcher, rl } = config;
+  const tryChange = (
+    change: string,
+    changed: TrainConfig,
+    on: Machine = machine,
+  ): FittingChange[] => {
+    const totalBytes = estimateTrainingMemory(changed, on, shapes)?.totalBytes ?? Infinity;
+    return judgeMemory(totalBytes, on.deviceBytes) === "fits" ? [{ change, totalBytes }] : [];
+  };
+  const checkpointed = { ...config, searcher: { ...searcher, activationCheckpointing: true } };
+  const changes: FittingChange[] = [];
+  if (!searcher.activationCheckpointing)
+    changes.push(...tryChange("searcher.activationCheckpointing=true", checkpointed));
+  if (rl.algorithm === "ppo" && rl.critic.kind === "model")
+    changes.push(
+      ...tryChange("rl.critic.kind=adapter", {
+        ...config,
+        rl: { ...rl, critic: { ...rl.critic, kind: "adapter", model: null } },
+      }),
+    );
+  if (searcher.tuning === "full")
+    changes.push(
+      ...tryChange("searcher.tuning=lora", {
+        ...config,
+        searcher: { ...searcher, tuning: "lora" },
+      }),
+    );
+  if (machine.device !== "cuda") return changes;
+  const more = findFewestRanks((ranks) => tryRanks(ranks, config), machine.ranks + 1);
+  const moreCheckpointed = searcher.activationCheckpointing
+    ? []
+    : findFewestRanks((ranks) => tryRanks(ranks, checkpointed), machine.ranks + 1);
+  return [...changes, ...more, ...moreCheckpointed.filter(isNew)];
+
+  function tryRanks(ranks: number, changed: TrainConfig): FittingChange[] {
+    const what = `${ranks} GPUs of ${formatBytes(machine.deviceBytes)}`;
+    return tryChange(
+      changed === checkpointed ? `${what} with searcher.activationCheckpointing=true` : what,
+      changed,
+      { ...machine, ranks },
+    );
+  }
+  function isNew({ change }: FittingChange): boolean {
+    return !more.some((known) => change.startsWith(`${known.change} `));
+  }
+}
+
+/** The first number of ranks, from `from` on, for which `tryRanks` finds a change. */
+function findFewestRanks(
+  tryRanks: (ranks: number) => FittingChange[],
+  from: number,
+): FittingChange[] {
+  for (let ranks = from; ranks <= MOST_RANKS; ranks++) {
+    const found = tryRanks(ranks);
+    if (found.length > 0) return found;
+  }
+  return [];
+}
+
+/** What is the largest part and, of single changes, which make the run fit; where none does, what makes the part smaller. */
+function adviseOnMemory(
+  estimate: MemoryEstimate,
+  config: TrainConfig,
+  machine: Machine,
+  shapes: Shapes = {},
+): string {
+  const largest = [...estimate.parts].sort((a, b) => b.bytes - a.bytes)[0]!;
+  const found = `the largest part is ${largest.name} (${formatBytes(largest.bytes)})`;
+  const changes = listFittingChanges(config, machine, shapes);
+  if (changes.length === 0) return `${found}: ${adviseOnPart(largest.name, config)}`;
+  const listed = changes.map(
+    ({ change, totalBytes }) => `${change} (${formatBytes(totalBytes)} each)`,
+  );
+  return `${found}; any one of these makes it fit: ${listed.join(", ")}`;
+}
+
+/** Which setting makes a part smaller. */
+function adviseOnPart(name: MemoryEstimate["parts"][number]["name"], config: TrainConfig): string {
+  const advice: Partial<Record<typeof name, string>> = {
     gradient: config.searcher.activationCheckpointing
       ? "shorten the episodes (search.turns, search.retrieve, search.turnTokens)"
       : "switch searcher.activationCheckpointing on",
@@ -184,5 +328,5 @@ export function adviseOnMemory({ parts }: MemoryEstimate, config: TrainConfig): 
     vLLM: "lower searcher.samplerMemory",
     generator: "give the generator an endpoint of its own",
   };
-  return `the largest part is ${largest.name} (${formatBytes(largest.bytes)}): ${advice[largest.name] ?? "choose a smaller model"}`;
+  return advice[name] ?? "choose a smaller model";
 }
