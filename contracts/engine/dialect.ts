@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { clusterStatusSchema, rankTimesSchema } from "./cluster";
 
 /**
  * The engine dialect: the operations of a process that samples tokens and computes gradients.
@@ -95,6 +96,10 @@ export const createModelBodySchema = z
     beside: z.string().min(1).nullable().default(null),
     /** Keeps only the layers' inputs for the gradient and computes the rest again: less memory, more time. */
     checkpointing: z.boolean().default(false),
+    /** Keeps AdamW's moments in the machine's memory instead of the accelerator's: less of it, slower steps. */
+    offloadOptimizer: z.boolean().default(false),
+    /** Token budget of operations on this model that bring none; null: the engine's own choice. */
+    microbatchTokens: z.int().positive().nullable().default(null),
     /** Seed of the adapter's initial values. */
     seed: z.int().nonnegative(),
   })
@@ -337,7 +342,12 @@ export const optimStepBodySchema = z.strictObject({
    */
   keepActivations: z.boolean().default(false),
 });
-export const optimStepResultSchema = z.object({ gradNorm: z.number(), step: z.int() });
+export const optimStepResultSchema = z.object({
+  gradNorm: z.number(),
+  step: z.int(),
+  /** Of a distributed engine: what each rank did since the step before, of whatever model. */
+  ranks: z.array(rankTimesSchema).optional(),
+});
 
 export const snapshotBodySchema = z.strictObject({ name: z.string().min(1) });
 export const pathBodySchema = z.strictObject({ path: z.string().min(1) });
@@ -441,6 +451,8 @@ export const capabilitiesSchema = z.object({
   versions: z.record(z.string(), z.string()),
   /** Hash of the versions of numerics and torch, dtype, device and threads: equal fingerprints give equal bits. */
   fingerprint: z.string(),
+  /** Where the ranks of a distributed engine are; null or absent: one process. */
+  cluster: clusterStatusSchema.nullish(),
 });
 
 export type FullConfig = z.infer<typeof fullConfigSchema>;

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { isTruncated } from "./sampling";
-import { defineSetting } from "./setting";
+import { defineLaterSetting, defineSetting } from "./setting";
 import type { RlConfig } from "./rl";
 
 /** Which program writes the episodes of a training run, and what it costs the trainer's device. */
@@ -22,6 +22,20 @@ export const samplerFields = {
     "Activation checkpointing",
     "Layers' activations are computed again for the gradient instead of kept: much less memory, about a third more time.",
     { paper: "on", advanced: true },
+  ),
+  microbatchTokens: defineLaterSetting(
+    z.int().min(64).max(1_000_000).nullable(),
+    null,
+    "Tokens of a micro-batch",
+    "Most tokens that the gradient is computed for at once, on each GPU; empty: 2048. More of them use a GPU better and take more memory; the result is the same.",
+    { paper: "24000 a GPU", advanced: true },
+  ),
+  offloadOptimizer: defineLaterSetting(
+    z.boolean(),
+    false,
+    "Optimiser in the machine's memory",
+    "AdamW's moments, 8 bytes a trained weight, are kept in the machine's memory instead of the GPU's, and come to it tensor by tensor at each step: slower steps.",
+    { paper: "off", advanced: true },
   ),
 };
 

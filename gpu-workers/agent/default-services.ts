@@ -19,7 +19,10 @@ import type { StartedService } from "./shared-service";
 /** The real services: the Python engine and vLLM as processes of their own, retrievers in worker threads of this one. */
 export function createDefaultStarters(
   log: AgentLog,
-  engineOptions: Pick<EngineOptions, "device" | "dtype" | "devices" | "threads"> = {},
+  engineOptions: Pick<
+    EngineOptions,
+    "device" | "dtype" | "devices" | "rayAddress" | "rayStrategy" | "threads"
+  > = {},
 ): ServiceStarters {
   return {
     async startEngine(_signal, onDetail) {

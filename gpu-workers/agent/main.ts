@@ -18,6 +18,8 @@ interface CommandLine {
   engineDevice?: "cpu" | "cuda" | "mps";
   engineDtype?: "float32" | "bfloat16" | "float16";
   engineDevices?: number;
+  rayAddress?: string;
+  rayStrategy?: "pack" | "spread";
   mlflowPort?: number;
 }
 
@@ -118,10 +120,24 @@ const command = new Command("worker")
   .addOption(
     new Option(
       "--engine-devices <n>",
-      "GPUs of this machine that train together, each holding the whole model",
+      "GPUs that train one model together by Ray, at most (default: all of this machine, or of the cluster)",
     )
       .env("S3_ENGINE_DEVICES")
       .argParser(count),
+  )
+  .addOption(
+    new Option(
+      "--ray-address <address>",
+      "Ray cluster that exists and that this machine is a node of, e.g. auto or 10.0.0.1:6379 (default: several GPUs start one of this machine alone)",
+    ).env("S3_RAY_ADDRESS"),
+  )
+  .addOption(
+    new Option(
+      "--ray-strategy <strategy>",
+      "ranks on as few machines as hold them, or on as many as there are (default: pack)",
+    )
+      .env("S3_RAY_STRATEGY")
+      .choices(["pack", "spread"]),
   )
   .addOption(
     new Option(

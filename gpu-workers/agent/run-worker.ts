@@ -24,6 +24,7 @@ import { findCapabilities, findModels } from "./capabilities";
 import { loadWorkerId, lockIdentity, workerNameSchema } from "./identity";
 import { AgentLog } from "./log";
 import { openTrackingRelay, type TrackingRelay } from "./tracking-relay";
+import { readSoftware } from "./software";
 import { createDocumentReader, runQuery } from "./tasks";
 
 export interface WorkerOptions {
@@ -35,6 +36,8 @@ export interface WorkerOptions {
   engineDevice?: EngineOptions["device"];
   engineDtype?: EngineOptions["dtype"];
   engineDevices?: number;
+  rayAddress?: string;
+  rayStrategy?: EngineOptions["rayStrategy"];
   /** Port on which MLflow's API is forwarded to the dashboard. */
   mlflowPort?: number;
 }
@@ -141,12 +144,34 @@ async function createAgent(
     starters: createDefaultStarters(log, {
       device: options.engineDevice,
       dtype: options.engineDtype,
-      devices: options.engineDevices,
+      devices: await chooseDevices(options, gpus.length, log),
+      rayAddress: options.rayAddress,
+      rayStrategy: options.rayStrategy,
     }),
     log,
     corpora: reporter,
     protocolVersion: PROTOCOL_VERSION,
   });
+}
+
+/**
+ * How many GPUs train together; undefined: the engine decides.
+ * Where Ray is not installed a machine of several GPUs trains on one, and says so: what was asked for is not replaced.
+ */
+async function chooseDevices(
+  options: Pick<WorkerOptions, "engineDevices" | "rayAddress" | "engineDevice">,
+  gpus: number,
+  log: AgentLog,
+): Promise<number | undefined> {
+  const { engineDevices, rayAddress, engineDevice = "cuda" } = options;
+  if (engineDevices !== undefined || rayAddress !== undefined) return engineDevices;
+  if (gpus < 2 || engineDevice !== "cuda") return undefined;
+  if ((await readSoftware()).ray !== undefined) return gpus;
+  log.writeLocally(
+    "warn",
+    `This machine has ${gpus} GPUs, but without Ray one of them is used: node scripts/setup.mjs --only python-ray`,
+  );
+  return undefined;
 }
 
 /** The server leaves the local worker's token in the data folder when it starts, perhaps a moment after this process. */

@@ -7,7 +7,15 @@ import { ROOT, VENV_DIR } from "@/lib/paths.mjs";
 const run = promisify(execFile);
 
 /** Python packages that results may depend on. */
-const PACKAGES = ["torch", "transformers", "tokenizers", "llguidance", "numpy", "onnxruntime"];
+const PACKAGES = [
+  "torch",
+  "transformers",
+  "tokenizers",
+  "llguidance",
+  "numpy",
+  "onnxruntime",
+  "ray",
+];
 
 /** Versions of what a run's results may depend on, by name; what is not found is left out. */
 export async function readSoftware(): Promise<Record<string, string>> {

@@ -54,6 +54,36 @@ class CapabilitiesModels(DialectModel):
     step: int
 
 
+class CapabilitiesClusterNodes(DialectModel):
+    model_config = ConfigDict(extra="ignore")
+
+    id: str
+    address: str
+    alive: bool
+    cpus: float
+    gpus: float
+    memoryBytes: float
+    ranks: list[int]
+
+
+class CapabilitiesClusterRanks(DialectModel):
+    model_config = ConfigDict(extra="ignore")
+
+    rank: int
+    node: str
+    device: str
+    pid: int
+
+
+class CapabilitiesCluster(DialectModel):
+    model_config = ConfigDict(extra="ignore")
+
+    address: str | None
+    strategy: Literal["pack", "spread"]
+    nodes: list[CapabilitiesClusterNodes]
+    ranks: list[CapabilitiesClusterRanks]
+
+
 class Capabilities(DialectModel):
     model_config = ConfigDict(extra="ignore")
 
@@ -71,6 +101,7 @@ class Capabilities(DialectModel):
     heads: list[str]
     versions: dict[str, str]
     fingerprint: str
+    cluster: CapabilitiesCluster | None = None
 
 
 class LoraConfig(DialectModel):
@@ -93,6 +124,8 @@ class CreateModelBody(DialectModel):
     head: ModelHead = "language"
     beside: Annotated[str, Field(min_length=1)] | None = None
     checkpointing: bool = False
+    offloadOptimizer: bool = False
+    microbatchTokens: Annotated[int, Field(gt=0)] | None = None
     seed: Annotated[int, Field(ge=0)]
 
 
@@ -277,11 +310,23 @@ class OptimStepBody(DialectModel):
     keepActivations: bool = False
 
 
+class OptimStepResultRanks(DialectModel):
+    model_config = ConfigDict(extra="ignore")
+
+    rank: int
+    computeSeconds: float
+    communicationSeconds: float
+    waitSeconds: float
+    peakMemoryBytes: float
+    tokens: int
+
+
 class OptimStepResult(DialectModel):
     model_config = ConfigDict(extra="ignore")
 
     gradNorm: float
     step: int
+    ranks: list[OptimStepResultRanks] | None = None
 
 
 class PathBody(DialectModel):

@@ -2,7 +2,7 @@
 
 import platform
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -16,7 +16,7 @@ from .dialect_rules import DialectModel
 from .errors import EngineError
 from .fingerprint import compute_fingerprint
 from .forward_backward import AnyModel
-from .guided_decoding import encode_guided
+from .guided_decoding import Tokenizer, encode_guided
 from .llama import ARCHITECTURES
 from .memory import (
     empty_cache,
@@ -27,7 +27,7 @@ from .memory import (
     get_peak_resident_bytes,
     get_resident_bytes,
 )
-from .model import FrozenBase, Model
+from .model import FrozenBase, MakeTrainable, Model
 from .transformers_model import LibraryLora, TransformersBase, TransformersModel
 from .transformers_network import describe_library, find_reason
 from .transformers_sampling import sample_library_rows
@@ -35,15 +35,50 @@ from .transformers_sampling import sample_library_rows
 Check = Callable[[], None]
 
 
-class EngineProtocol(Protocol):
-    """What serves operations: an Engine, or several as one (parallel.py)."""
+class ServedConfig(Protocol):
+    @property
+    def max_length(self) -> int: ...
+
+
+class ServedNetwork(Protocol):
+    @property
+    def config(self) -> ServedConfig: ...
+
+
+class ServedBase(Protocol):
+    @property
+    def folder(self) -> Path: ...
 
     @property
-    def models(self) -> dict[str, AnyModel]: ...
+    def tokenizer(self) -> Tokenizer: ...
+
+    @property
+    def model(self) -> ServedNetwork: ...
+
+
+class ServedModel(Protocol):
+    """What those who accept requests must know of a model, wherever its weights are."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def base(self) -> ServedBase: ...
+
+    @property
+    def trainable(self) -> object:
+        """False in a condition: nothing is trained."""
+
+
+class EngineProtocol(Protocol):
+    """What serves operations: an Engine, or many ranks (distributed/driver.py)."""
+
+    @property
+    def models(self) -> Mapping[str, ServedModel]: ...
 
     def run(self, kind: str, name: str, body: DialectModel, check: Check) -> dict: ...
 
-    def model(self, name: str) -> AnyModel: ...
+    def model(self, name: str) -> ServedModel: ...
 
     def capabilities(self) -> dict: ...
 
@@ -55,6 +90,7 @@ class Engine:
         """`cache_bytes` bounds each activation cache, of which a model has up to three."""
         self.device = device
         self.cache_bytes = cache_bytes or min(2 << 30, get_memory_bytes() // 12)
+        self.make_trainable: MakeTrainable | None = None
         self.bases: dict[Path, FrozenBase | TransformersBase] = {}
         self.models: dict[str, AnyModel] = {}
         self.handlers: dict[str, Callable[[str, Any, Check], dict]] = {
@@ -91,6 +127,14 @@ class Engine:
             )
         return self.models[name]
 
+    def load_base(self, body: dialect.CreateModelBody) -> FrozenBase | TransformersBase:
+        """The frozen base of a model, which is loaded once."""
+        folder = huggingface.find_folder(Path(body.base), "actor").resolve()
+        if folder not in self.bases:
+            load = FrozenBase if find_reason(folder) is None else TransformersBase
+            self.bases[folder] = load(folder, self.device)
+        return self.bases[folder]
+
     def create_model(self, name: str, body: dialect.CreateModelBody, check: Check) -> dict:
         started = time.perf_counter()
         if name in self.models:
@@ -98,16 +142,12 @@ class Engine:
                 "conflict",
                 f"There is already a model {name!r}: delete it first or choose another name.",
             )
-        folder = huggingface.find_folder(Path(body.base), "actor").resolve()
-        if folder not in self.bases:
-            load = FrozenBase if find_reason(folder) is None else TransformersBase
-            self.bases[folder] = load(folder, self.device)
-        base = self.bases[folder]
+        base = self.load_base(body)
         other = self.model(body.beside) if body.beside else None
         if isinstance(base, TransformersBase):
-            model = TransformersModel(name, body, base)
+            model = TransformersModel(name, body, base, self.make_trainable)
         else:
-            model = Model(name, body, base, self.cache_bytes, share_activations_with=other)
+            model = Model(name, body, base, self.cache_bytes, other, self.make_trainable)
         self.models[name] = model
         c = base.model.config
         return {
@@ -115,7 +155,7 @@ class Engine:
             "vocabulary": c.vocabulary,
             "maxLength": c.max_length,
             "parameters": base.model.parameters,
-            "trainable": 0 if model.trainable is None else model.trainable.values.numel(),
+            "trainable": 0 if model.trainable is None else model.trainable.size,
             "eosIds": list(c.eos_ids),
             "seconds": time.perf_counter() - started,
             "library": describe_library() if isinstance(base, TransformersBase) else None,
@@ -187,7 +227,7 @@ class Engine:
 
     def import_weights(self, name: str, body: dialect.PathBody, check: Check) -> dict:
         model = self.model(name)
-        model.require_trainable().reset(huggingface.read_weights(model, Path(body.path)))
+        model.require_trainable().load(huggingface.read_weights(model, Path(body.path)))
         model.clear_activations()
         return self._describe_weights(model)
 

@@ -16,7 +16,7 @@ from torch import Tensor
 from .attention import attend, to_index
 from .dialect import ForwardBackwardBody, ForwardBody
 from .errors import EngineError
-from .llama import run_layers
+from .llama import Llama, run_layers
 from .loss_report import LossReport, write_per_token
 from .memory import empty_cache, is_out_of_memory
 from .model import Model, Network
@@ -40,14 +40,19 @@ AnyNetwork = Network | LibraryNetwork
 AnyBatch = MicroBatch | PaddedBatch
 
 
+def read_input_states(model: Model, llama: Llama, batch: MicroBatch) -> Tensor:
+    """Hidden states [T, hidden] that enter the first trained layer."""
+    lower, device = model.lower, llama.embedding.device
+    if lower is None:
+        return llama.embedding.index_select(0, to_index(batch.ids, device))
+    return lower.hidden.index_select(0, to_index(batch.slots, device))
+
+
 def compute_final_states(model: Model, network: Network, batch: MicroBatch, check: Check) -> Tensor:
     """Normalised final hidden states [R, hidden] of the rows that predict an action."""
-    llama, lower = network.llama, model.lower
-    c, device = llama.config, llama.embedding.device
-    if lower is None:
-        x = llama.embedding.index_select(0, to_index(batch.ids, device))
-    else:
-        x = lower.hidden.index_select(0, to_index(batch.slots, device))
+    llama = network.llama
+    c = llama.config
+    x = read_input_states(model, llama, batch)
 
     def attention(layer: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
         return attend(batch.last_plan if layer == c.layers - 1 else batch.plan, q, k, v, c)
@@ -68,8 +73,13 @@ def compute_final_states(model: Model, network: Network, batch: MicroBatch, chec
     return llama.final_norm(x)
 
 
+def choose_token_budget(model: AnyModel, body: ForwardBody | ForwardBackwardBody) -> int:
+    """Packed tokens of a micro-batch: of the operation, else of its model, else the engine's."""
+    return body.tokenBudget or model.token_budget or TOKEN_BUDGET
+
+
 def retry_with_smaller_microbatch(
-    body: ForwardBody | ForwardBackwardBody, attempt: Callable[[int], dict]
+    model: AnyModel, body: ForwardBody | ForwardBackwardBody, attempt: Callable[[int], dict]
 ) -> dict:
     """Runs `attempt(token budget)`; out of memory it starts again with half the budget.
 
@@ -77,7 +87,7 @@ def retry_with_smaller_microbatch(
     the least that can be computed; where even that fails raises `out-of-memory`.
     """
     longest = max(len(d.ids) for d in body.data)
-    budget, retried = body.tokenBudget or TOKEN_BUDGET, 0
+    budget, retried = choose_token_budget(model, body), 0
     while True:
         try:
             return attempt(budget) | {"tokenBudget": budget, "retriedOutOfMemory": retried}
@@ -136,13 +146,8 @@ def compute_numbers(
 
 
 @torch.no_grad()
-def forward(model: AnyModel, body: ForwardBody, check: Check) -> dict:
-    """Runs a `forward` operation.
-
-    Gives log-probabilities of weighted tokens under the policy and, where asked, a reference; a
-    value model gives values.
-    """
-    trainable = model.require_trainable() if body.adapter else None
+def build_forward_networks(model: AnyModel, body: ForwardBody) -> dict[str, AnyNetwork]:
+    """The networks that a `forward` computes with, by the list of its result that each gives."""
     is_value_model = model.head == "value"
     if is_value_model and (not body.adapter or body.reference is not None or body.entropy):
         raise EngineError(
@@ -151,15 +156,27 @@ def forward(model: AnyModel, body: ForwardBody, check: Check) -> dict:
             "reference nor entropy.",
         )
     network = model.build_frozen_network()
-    if trainable is not None:
-        network = model.build_network(trainable.tensors(trainable.values))
+    if body.adapter:
+        trainable = model.require_trainable()
+        network = model.build_network(trainable.gather(trainable.values))
     networks = {"values" if is_value_model else "logprobs": network}
     if body.reference == "base":
         networks["referenceLogprobs"] = model.build_frozen_network()
     elif body.reference is not None:
         owner = model.require_trainable()
         snapshot = owner.get_snapshot(body.reference)
-        networks["referenceLogprobs"] = model.build_network(owner.tensors(snapshot))
+        networks["referenceLogprobs"] = model.build_network(owner.gather(snapshot))
+    return networks
+
+
+@torch.no_grad()
+def forward(model: AnyModel, body: ForwardBody, check: Check) -> dict:
+    """Runs a `forward` operation.
+
+    Gives log-probabilities of weighted tokens under the policy and, where asked, a reference; a
+    value model gives values.
+    """
+    networks = build_forward_networks(model, body)
 
     def attempt(budget: int) -> dict:
         result: dict[str, list] = {"logprobs": [], "values": []}
@@ -174,7 +191,7 @@ def forward(model: AnyModel, body: ForwardBody, check: Check) -> dict:
                     write_per_token(result["entropies"], batch.actions, entropies)
         return result
 
-    return retry_with_smaller_microbatch(body, attempt)
+    return retry_with_smaller_microbatch(model, body, attempt)
 
 
 def compute_policy_gradient(
@@ -245,6 +262,32 @@ def compute_gradients(
     return torch.autograd.grad(outputs, leaves, gradients, allow_unused=True)
 
 
+def check_loss(model: AnyModel, body: ForwardBackwardBody) -> None:
+    """Raises `invalid-input` where the loss is not of the model's kind."""
+    if (model.head == "value") != (body.loss == "value"):
+        raise EngineError(
+            "invalid-input",
+            f"Model {model.name!r} is a {model.head} model: loss {body.loss!r} is of the other "
+            "kind.",
+        )
+
+
+def make_report(model: AnyModel, body: ForwardBackwardBody) -> LossReport:
+    """An empty report of a forward_backward."""
+    rows = zeros_per_token(body)
+    return LossReport(body, *(([], rows) if model.head == "value" else (rows, [])))
+
+
+def check_finite_loss(report: LossReport) -> None:
+    """Raises `not-finite` where the loss is NaN or infinite."""
+    if not math.isfinite(report.sums["loss"]):
+        raise EngineError(
+            "not-finite",
+            "The loss is NaN or infinite; nothing was accumulated. Check advantages, "
+            "log-probabilities and returns.",
+        )
+
+
 def forward_backward(model: AnyModel, body: ForwardBackwardBody, check: Check) -> dict:
     """Runs a `forward_backward` operation.
 
@@ -252,13 +295,7 @@ def forward_backward(model: AnyModel, body: ForwardBackwardBody, check: Check) -
     """
     started = time.perf_counter()
     trainable = model.require_trainable()
-    is_value_model = model.head == "value"
-    if is_value_model != (body.loss == "value"):
-        raise EngineError(
-            "invalid-input",
-            f"Model {model.name!r} is a {model.head} model: loss {body.loss!r} is of the other "
-            "kind.",
-        )
+    check_loss(model, body)
 
     def attempt(budget: int) -> dict:
         leaves = trainable.tensors(trainable.values, grad=True)
@@ -266,23 +303,19 @@ def forward_backward(model: AnyModel, body: ForwardBackwardBody, check: Check) -
             network = model.build_network(leaves)
         total = torch.zeros_like(trainable.values)
         totals = trainable.tensors(total)
-        rows = zeros_per_token(body)
-        report = LossReport(body, *(([], rows) if is_value_model else (rows, [])))
+        report = make_report(model, body)
         for batch in iterate_batches(model, body, check, budget):
             found = compute_gradients(model, network, batch, list(leaves.values()), report, check)
             for name, gradient in zip(leaves, found, strict=True):
                 if gradient is not None:
                     totals[name].add_(gradient)
             report.computed += batch.ids.size
-        if not math.isfinite(report.sums["loss"]):
-            raise EngineError(
-                "not-finite",
-                "The loss is NaN or infinite; nothing was accumulated. Check advantages, "
-                "log-probabilities and returns.",
-            )
+        check_finite_loss(report)
         check()
         if report.sums["tokens"]:
             trainable.accumulate(total)
         return report.to_result()
 
-    return retry_with_smaller_microbatch(body, attempt) | {"seconds": time.perf_counter() - started}
+    return retry_with_smaller_microbatch(model, body, attempt) | {
+        "seconds": time.perf_counter() - started
+    }

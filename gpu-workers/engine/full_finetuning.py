@@ -40,16 +40,16 @@ class FullFinetuning:
         return found
 
     def init_tensors(self, seed: int) -> dict[str, Tensor]:
-        """The base's weights in float32; nothing is random, so `seed` is not used."""
-        return {name: tensor.float() for name, tensor in self.get_trained(self.llama).items()}
+        """The base's weights; nothing is random, so `seed` is not used."""
+        return self.get_trained(self.llama)
 
     def build_network(self, tensors: dict[str, Tensor]) -> tuple[Llama, Linear]:
         """The transformer with these tensors in the device's dtype; gradients reach them.
 
-        In float32 they are used without a copy.
+        Those that are not given are the base's. In float32 they are used without a copy.
         """
         base, dtype = self.llama, self.llama.embedding.dtype
-        cast = {name: tensors[name].to(dtype) for name in self.shapes}
+        cast = {name: tensors[name].to(dtype) for name in self.shapes if name in tensors}
         layers = [
             replace(
                 layer,
@@ -63,7 +63,9 @@ class FullFinetuning:
         ]
         embedding = cast.get("embedding", base.embedding)
         head = embedding if base.head is base.embedding else cast.get("head", base.head)
-        llama = replace(base, layers=layers, norm=cast["norm"], embedding=embedding, head=head)
+        llama = replace(
+            base, layers=layers, norm=cast.get("norm", base.norm), embedding=embedding, head=head
+        )
         return llama, apply_linear
 
     def build_float32_model(self, tensors: dict[str, Tensor]) -> Llama:

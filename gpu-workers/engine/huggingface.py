@@ -108,7 +108,7 @@ def export_weights(model: AnyModel, path: Path, merged: bool) -> dict:
 def build_full_export(model: AnyModel) -> dict:
     """Files of a transformers folder by name, for `write_folder`."""
     trainable, tuning = model.require_trainable(), model.require_tuning()
-    tensors = trainable.tensors(trainable.values)
+    tensors = trainable.gather_masters()
     is_value_model = model.head == "value"
     folder = model.base.folder
     config = read_json(folder / "config.json")
@@ -206,7 +206,7 @@ def build_adapter_export(model: AnyModel, c: LoraConfig) -> dict:
         "fan_in_fan_out": False,
         "modules_to_save": ["score"] if is_value_model else None,
     }
-    tensors = {to_peft_name(name): t for name, t in trainable.tensors(trainable.values).items()}
+    tensors = {to_peft_name(name): t for name, t in trainable.gather_masters().items()}
     return {"adapter_model.safetensors": tensors, "adapter_config.json": config}
 
 
@@ -229,8 +229,8 @@ def to_peft_name(name: str) -> str:
     return name if name.startswith(PREFIX) else PREFIX + name
 
 
-def read_weights(model: AnyModel, path: Path) -> Tensor:
-    """Values [size] of the trained tensors, from a folder of PEFT or transformers.
+def read_weights(model: AnyModel, path: Path) -> dict[str, Tensor]:
+    """The trained tensors by name, from a folder of PEFT or transformers.
 
     Raises an EngineError where the folder does not fit the model.
     """
@@ -256,8 +256,8 @@ def read_weights(model: AnyModel, path: Path) -> Tensor:
             f"{folder.name} holds {found}, which this model does not train: create the model "
             f"{remedy}.",
         )
-    parts = [tensors[p.name].float().reshape(-1) for p in model.require_trainable().layout]
-    return torch.cat([p.to(model.base.model.device) for p in parts])
+    device = model.base.model.device
+    return {name: tensors[name].to(device) for name in model.require_trainable().shapes}
 
 
 def read_adapter(model: AnyModel, tuning: Lora | LibraryLora, folder: Path) -> dict[str, Tensor]:
@@ -265,10 +265,10 @@ def read_adapter(model: AnyModel, tuning: Lora | LibraryLora, folder: Path) -> d
     saved = ["score"] if model.head == "value" else None
     raw = read_adapter_config(folder, saved)
     stored = read_factors(folder)
-    layout = model.require_trainable().layout
-    wanted = {to_peft_name(p.name): p for p in layout}
+    shapes = model.require_trainable().shapes
+    wanted = {to_peft_name(name): name for name in shapes}
     wrong = [
-        n for n, p in wanted.items() if n not in stored or tuple(stored[n].shape) != p.shape
+        n for n, own in wanted.items() if n not in stored or tuple(stored[n].shape) != shapes[own]
     ] + [n for n in stored if n not in wanted]
     if wrong:
         c = tuning.config
@@ -280,7 +280,7 @@ def read_adapter(model: AnyModel, tuning: Lora | LibraryLora, folder: Path) -> d
             f"{c.firstLayer}): {wrong[0]} is the first of {len(wrong)} tensors that differ. "
             "Create the model with the adapter's numbers.",
         )
-    tensors = {p.name: stored[n] for n, p in wanted.items()}
+    tensors = {own: stored[n] for n, own in wanted.items()}
     for name in [n for n in tensors if n.endswith(".lora_B.weight")]:
         scale = compute_scale(raw, to_module_name(name), tuning.config.rank)
         tensors[name] = tensors[name] * (scale / tuning.scale)

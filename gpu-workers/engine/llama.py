@@ -210,6 +210,10 @@ class Llama:
     def device(self) -> torch.device:
         return self.embedding.device
 
+    @property
+    def dtype(self) -> torch.dtype:
+        return self.embedding.dtype
+
     def positions(self, positions: Tensor) -> tuple[Tensor, Tensor]:
         """Cosine and sine [T, head_dim / 2] for token positions [T]."""
         return self.cos.index_select(0, positions), self.sin.index_select(0, positions)

@@ -64,9 +64,14 @@ class Lora:
         return found
 
     def build_network(self, tensors: dict[str, Tensor]) -> tuple[Llama, Linear]:
-        """The frozen transformer with these factors added to its maps; gradients reach them."""
+        """The frozen transformer with these factors added to its maps; gradients reach them.
+
+        A map whose factors are not given stays as it is.
+        """
         table: dict[tuple[int, str], tuple[list[tuple[int, int]], list[Tensor]]] = {}
         for pair in self.pairs:
+            if pair.name("A") not in tensors:
+                continue
             ranges, factors = table.setdefault((pair.layer, FUSED[pair.target]), ([], []))
             ranges.append(get_column_range(pair.target, self.llama.config))
             factors += [tensors[pair.name("A")], tensors[pair.name("B")]]

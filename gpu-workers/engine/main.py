@@ -11,6 +11,10 @@ import socket
 import sys
 import threading
 import time
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .engine import EngineProtocol
 
 
 def watch_parent(parent: int) -> None:
@@ -18,6 +22,30 @@ def watch_parent(parent: int) -> None:
     while os.getppid() == parent:
         time.sleep(1)
     os._exit(0)
+
+
+def make_engine(arguments: argparse.Namespace) -> "EngineProtocol":
+    """The engine of one process, or of several ranks where that is asked for."""
+    from .device import choose_device
+    from .engine import Engine, make_torch_deterministic
+
+    make_torch_deterministic()
+    device = choose_device(arguments.device, arguments.dtype, arguments.threads)
+    if (arguments.devices or 1) == 1 and not arguments.ray_address:
+        return Engine(device, arguments.cache_bytes)
+    from .distributed.ray_environment import prepare_ray_environment
+
+    prepare_ray_environment(arguments.ray_address)
+    try:
+        from .distributed.driver import ClusterSettings, DistributedEngine, make_rank_settings
+    except ModuleNotFoundError as error:
+        sys.exit(
+            f"Several GPUs need Ray, which is not installed ({error.name}): `node "
+            "scripts/setup.mjs --only python-ray` installs it."
+        )
+    cluster = ClusterSettings(arguments.devices, arguments.ray_address, arguments.ray_strategy)
+    settings = make_rank_settings(device, arguments.threads, arguments.cache_bytes, cluster)
+    return DistributedEngine(settings, cluster)
 
 
 def main() -> None:
@@ -30,8 +58,17 @@ def main() -> None:
     parser.add_argument(
         "--devices",
         type=int,
-        default=1,
-        help="GPUs of this machine that work together (on a CPU: processes)",
+        help="GPUs that work together by Ray, at most (on a CPU: processes); default: 1, with "
+        "--ray-address all of the cluster",
+    )
+    parser.add_argument(
+        "--ray-address", help="of a Ray cluster that exists; default: one of this machine alone"
+    )
+    parser.add_argument(
+        "--ray-strategy",
+        choices=["pack", "spread"],
+        default="pack",
+        help="ranks on as few machines as hold them, or on as many as there are",
     )
     parser.add_argument("--cache-bytes", type=int, help="bound of each activation cache")
     arguments = parser.parse_args()
@@ -48,20 +85,10 @@ def main() -> None:
 
     import uvicorn
 
-    from .device import choose_device
-    from .engine import Engine, make_torch_deterministic
     from .http_app import make_app
     from .operations import Operations
 
-    make_torch_deterministic()
-    device = choose_device(arguments.device, arguments.dtype, arguments.threads)
-    if arguments.devices > 1:
-        from .parallel import ParallelEngine
-
-        engine = ParallelEngine(device, arguments.devices, arguments.cache_bytes)
-    else:
-        engine = Engine(device, arguments.cache_bytes)
-    app = make_app(Operations(engine), secret)
+    app = make_app(Operations(make_engine(arguments)), secret)
     with socket.socket() as listening:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listening.bind(("127.0.0.1", arguments.port))

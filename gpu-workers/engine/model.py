@@ -76,9 +76,17 @@ T = TypeVar("T", bound=Tuning)
 class ModelState(Generic[B, T]):
     """A base with what is trained of it, whoever computes its layers."""
 
-    def __init__(self, name: str, body: CreateModelBody, base: B, tuning: T | None):
+    def __init__(
+        self,
+        name: str,
+        body: CreateModelBody,
+        base: B,
+        tuning: T | None,
+        make_trainable: "MakeTrainable | None" = None,
+    ):
         self.name, self.base, self.head, self.tuning = name, base, body.head, tuning
         self.checkpointing = body.checkpointing
+        self.token_budget = body.microbatchTokens
         if body.head == "language" and not base.model.config.has_head:
             raise EngineError(
                 "unsupported",
@@ -86,18 +94,25 @@ class ModelState(Generic[B, T]):
                 "the base of a critic.",
             )
         self.first_trained_layer = tuning.first_layer if tuning else 0
-        self.trainable = self._init_trainable(tuning, body.seed) if tuning else None
+        self.trainable: Trainable | None = None
+        if tuning is not None:
+            shapes, initial = self._init_tensors(tuning, body.seed)
+            if make_trainable is None:
+                self.trainable = Trainable(shapes, initial, body.offloadOptimizer)
+            else:
+                self.trainable = make_trainable(self, body, shapes, initial)
 
-    def _init_trainable(self, tuning: T, seed: int) -> Trainable:
+    def _init_tensors(
+        self, tuning: T, seed: int
+    ) -> tuple[dict[str, tuple[int, ...]], dict[str, Tensor]]:
+        """Shapes and initial values of what is trained, by name."""
         shapes, initial = tuning.shapes, tuning.init_tensors(seed)
         if self.head == "value":
             hidden = self.base.model.config.hidden
             shapes = shapes | value_head.get_shapes(hidden)
             initial = initial | value_head.init_tensors(hidden)
         device = self.base.model.device
-        return Trainable(
-            shapes, torch.cat([initial[name].reshape(-1).to(device) for name in shapes])
-        )
+        return shapes, {name: initial[name].to(device) for name in shapes}
 
     @property
     def spec(self) -> dict:
@@ -140,6 +155,13 @@ class ModelState(Generic[B, T]):
         """Lets the activations of these conversations be evicted as any other."""
 
 
+# Makes what holds the trained tensors of a model, of its body of create_model, their shapes and
+# initial values.
+MakeTrainable = Callable[
+    [ModelState, CreateModelBody, dict[str, tuple[int, ...]], dict[str, Tensor]], Trainable
+]
+
+
 class Model(ModelState[FrozenBase, Lora | FullFinetuning]):
     """A model on the engine's own layers. All methods run on the worker thread.
 
@@ -157,6 +179,7 @@ class Model(ModelState[FrozenBase, Lora | FullFinetuning]):
         base: FrozenBase,
         cache_bytes: int,
         share_activations_with: ModelState | None = None,
+        make_trainable: "MakeTrainable | None" = None,
     ):
         llama, layers = base.model, base.model.config.layers
         tuning: Lora | FullFinetuning | None = None
@@ -166,7 +189,7 @@ class Model(ModelState[FrozenBase, Lora | FullFinetuning]):
         elif body.full:
             check_first_layer(body.full.firstLayer, layers)
             tuning = FullFinetuning(body.full, llama, body.head == "language")
-        super().__init__(name, body, base, tuning)
+        super().__init__(name, body, base, tuning, make_trainable)
         self.frozen = KVCache(llama, 0, layers, False, cache_bytes)
         self.lower: KVCache | None = None
         if share_activations_with is not None:
@@ -206,9 +229,13 @@ class Model(ModelState[FrozenBase, Lora | FullFinetuning]):
         trainable = self.require_trainable()
         if self._merged is None or self._merged[0] != trainable.version:
             old = self._merged[1] if self._merged else None
-            merged = self.require_tuning().merge(trainable.tensors(trainable.values), old)
+            merged = self.require_tuning().merge(trainable.gather(trainable.values), old)
             self._merged = (trainable.version, merged)
         return self._merged[1]
+
+    def drop_merged(self) -> None:
+        """Frees the transformer for sampling; it is made again where it is wanted."""
+        self._merged = None
 
     def upper(self) -> KVCache:
         """Cache of the trained layers, cleared where the weights have changed."""

@@ -12,9 +12,8 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from .dialect import SampleResult
-from .engine import EngineProtocol
+from .engine import EngineProtocol, ServedModel
 from .errors import EngineError
-from .model import ModelState
 from .operations import Operation, format_validation_error
 
 
@@ -115,16 +114,16 @@ def load_chat_tokenizer(folder: Path):
     return tokenizer
 
 
-def find_model(request: CompletionRequest, engine: EngineProtocol) -> tuple[ModelState, bool]:
+def find_model(request: CompletionRequest, engine: EngineProtocol) -> tuple[ServedModel, bool]:
     """The model of a request, and whether its trained weights are wanted."""
     name, _, base = request.model.partition(":")
     if base not in ("", "base"):
         raise EngineError("not-found", f'Model {request.model!r}: after ":" only "base" is known.')
     model = engine.model(name)
-    return model, model.trainable is not None and not base
+    return model, bool(model.trainable) and not base
 
 
-def tokenize_prompts(request: CompletionRequest, model: ModelState) -> list[list[int]]:
+def tokenize_prompts(request: CompletionRequest, model: ServedModel) -> list[list[int]]:
     """Token ids of each prompt; a chat is one prompt."""
     tokenizer = model.base.tokenizer
     if request.messages is not None:

@@ -36,23 +36,48 @@ class Trainable:
     """Master weights with accumulated gradient, AdamW state and snapshots.
 
     `version` changes with every change of the values. lora.py, full_finetuning.py and value_head.py
-    say which tensors there are.
+    say which tensors there are. With `offload` AdamW's moments lie in the machine's memory and come
+    to the device one tensor at a time.
     """
 
-    def __init__(self, shapes: dict[str, tuple[int, ...]], values: Tensor):
-        self.layout = lay_out_parameters(shapes)
+    def __init__(
+        self, shapes: dict[str, tuple[int, ...]], initial: dict[str, Tensor], offload: bool = False
+    ):
+        self.shapes = shapes
+        self.layout = lay_out_parameters(self.list_held_shapes())
+        self.size = sum(math.prod(shape) for shape in shapes.values())
+        self.offload = offload
         self.version = 0
         self.snapshots: dict[str, Tensor] = {}
-        self.reset(values)
+        self.load(initial)
+
+    def list_held_shapes(self) -> dict[str, tuple[int, ...]]:
+        """Shapes of what the flat vectors hold of each tensor: here all of it."""
+        return self.shapes
+
+    def load(self, tensors: dict[str, Tensor]) -> None:
+        """Takes over whole tensors by name, with an optimiser that has not seen any step."""
+        self.reset(torch.cat([tensors[p.name].float().reshape(-1) for p in self.layout]))
+
+    def take_held(self, whole: Tensor) -> Tensor:
+        """Of a flat vector of whole tensors what is held here: all of it."""
+        return whole
 
     def reset(self, values: Tensor) -> None:
         """Takes over values [size], with an optimiser that has not seen any step."""
         self.values = values
         self.gradient: Tensor | None = None
-        self.moment1 = torch.zeros_like(values)
-        self.moment2 = torch.zeros_like(values)
+        self.moment1, self.moment2 = self.new_moment(), self.new_moment()
         self.step = 0
         self.mark_changed()
+
+    def new_moment(self, given: Tensor | None = None) -> Tensor:
+        """A moment of AdamW [size], where moments are kept: zeros, or a given one."""
+        device = torch.device("cpu") if self.offload else self.values.device
+        if given is not None:
+            return given.to(device)
+        pinned = self.offload and self.values.device.type == "cuda"  # copied several times faster
+        return torch.zeros(self.values.shape, device=device, pin_memory=pinned)
 
     def mark_changed(self) -> None:
         """Must follow every change of `values`: caches compare versions."""
@@ -68,9 +93,26 @@ class Trainable:
             {name: v.detach().requires_grad_(True) for name, v in views.items()} if grad else views
         )
 
+    def gather(self, values: Tensor) -> dict[str, Tensor]:
+        """Whole tensors by name of a flat vector, for a network; here the same as `tensors`."""
+        return self.tensors(values)
+
+    def gather_masters(self) -> dict[str, Tensor]:
+        """The present whole tensors by name in float32, as they are kept, to write to files."""
+        return self.tensors(self.values)
+
+    def compute_norm(self, gradient: Tensor) -> float:
+        """Euclidean norm of a flat gradient, over all that is trained."""
+        return float(torch.linalg.vector_norm(gradient, dtype=torch.float64))
+
+    def find_first(self, index: int | None) -> int | None:
+        """The lowest index that anyone who holds a part of the tensors has found; here: its own."""
+        return index
+
     def accumulate(self, gradient: Tensor) -> None:
         """Adds a flat gradient to the accumulated one; one that is not finite is refused."""
-        if not torch.isfinite(gradient).all():
+        is_finite = bool(torch.isfinite(gradient).all())
+        if self.find_first(None if is_finite else 0) is not None:
             raise EngineError(
                 "not-finite",
                 "The gradient holds NaN or infinity; nothing was accumulated. Check advantages, "
@@ -98,7 +140,7 @@ class Trainable:
             raise EngineError(
                 "conflict", "There is no gradient: call forward_backward before optim_step."
             )
-        norm = float(torch.linalg.vector_norm(self.gradient, dtype=torch.float64))
+        norm = self.compute_norm(self.gradient)
         if not math.isfinite(norm):
             self.gradient = None
             raise EngineError(
@@ -109,32 +151,43 @@ class Trainable:
         shrink = grad_clip / (norm + 1e-6) if grad_clip is not None and norm > grad_clip else None
         b1, b2 = betas
         step = self.step + 1
+
+        def compute(p: ParameterSlice, gradient: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+            """The tensor's next values and moments."""
+            here, device = slice(p.start, p.start + p.size), gradient.device
+            gradient = gradient[here] if shrink is None else gradient[here] * shrink
+            moment1 = torch.lerp(self.moment1[here].to(device), gradient, 1 - b1)
+            moment2 = (self.moment2[here].to(device) * b2).addcmul_(
+                gradient, gradient, value=1 - b2
+            )
+            denominator = (moment2 / (1 - b2**step)).sqrt_().add_(eps)
+            decay = weight_decay if decays == "all" or len(p.shape) > 1 else 0.0
+            values = (self.values[here] * (1 - lr * decay)).addcdiv_(
+                moment1, denominator, value=-lr / (1 - b1**step)
+            )
+            return values, moment1, moment2
+
         # Tensor by tensor, so that no second copy of everything is allocated: one pass checks, the
         # next writes.
-        for write in (False, True):
-            for p in self.layout:
-                here = slice(p.start, p.start + p.size)
-                gradient = self.gradient[here] if shrink is None else self.gradient[here] * shrink
-                moment1 = torch.lerp(self.moment1[here], gradient, 1 - b1)
-                moment2 = (self.moment2[here] * b2).addcmul_(gradient, gradient, value=1 - b2)
-                denominator = (moment2 / (1 - b2**step)).sqrt_().add_(eps)
-                decay = weight_decay if decays == "all" or len(p.shape) > 1 else 0.0
-                values = (self.values[here] * (1 - lr * decay)).addcdiv_(
-                    moment1, denominator, value=-lr / (1 - b1**step)
-                )
-                if write:
-                    self.values[here], self.moment1[here], self.moment2[here] = (
-                        values,
-                        moment1,
-                        moment2,
-                    )
-                elif not torch.isfinite(values).all():
-                    self.gradient = None
-                    raise EngineError(
-                        "not-finite",
-                        f"The step would make a weight of {p.name} NaN or infinite; the weights "
-                        "were not changed and the gradient was dropped.",
-                    )
+        gradient = self.gradient
+        found = next(
+            (
+                i
+                for i, p in enumerate(self.layout)
+                if not torch.isfinite(compute(p, gradient)[0]).all()
+            ),
+            None,
+        )
+        if (first := self.find_first(found)) is not None:
+            self.gradient = None
+            raise EngineError(
+                "not-finite",
+                f"The step would make a weight of {self.layout[first].name} NaN or infinite; the "
+                "weights were not changed and the gradient was dropped.",
+            )
+        for p in self.layout:
+            here = slice(p.start, p.start + p.size)
+            self.values[here], self.moment1[here], self.moment2[here] = compute(p, gradient)
         self.step, self.gradient = step, None
         self.mark_changed()
         return norm

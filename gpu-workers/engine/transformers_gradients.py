@@ -5,6 +5,7 @@ Sequences lie in batches padded at their ends, which causal attention never look
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
@@ -107,14 +108,15 @@ def compute_logprobs(
     return logprobs.gather(1, tokens[:, None])[:, 0], entropies
 
 
-def compute_action_values(network: LibraryNetwork, batch: PaddedBatch) -> Tensor:
+# Values [n] of final states [n, hidden], by the value head.
+Score = Callable[[Tensor], Tensor]
+
+
+def compute_action_values(network: LibraryNetwork, batch: PaddedBatch, score: Score) -> Tensor:
     """Values [actions] of the states that actions are chosen from."""
-    if network.score is None:
-        raise ValueError("a language model has no values")
     device = network.base.device
     final = network.compute_final_states(to_index(batch.ids, device), to_index(batch.mask, device))
-    states = final[to_index(batch.rows, device), to_index(batch.columns, device)]
-    return compute_values(network.score, states)
+    return score(final[to_index(batch.rows, device), to_index(batch.columns, device)])
 
 
 @torch.no_grad()
@@ -124,8 +126,37 @@ def compute_library_numbers(
     """Of each action the log-probability with its entropy, or a value model's value."""
     with network.activate():
         if network.score is not None:
-            return compute_action_values(network, batch), None
+            return compute_action_values(
+                network, batch, partial(compute_values, network.score)
+            ), None
         return compute_logprobs(network, batch, body.temperature)
+
+
+def compute_library_loss(
+    network: LibraryNetwork, batch: PaddedBatch, report: LossReport | None, score: Score | None
+) -> tuple[list[Tensor], list[Tensor]]:
+    """Outputs of the autograd graph and the loss's gradients by them; the report is added to.
+
+    `score`: the value head of a value model. Without a report the gradients are 0.
+    """
+    if score is not None:
+        values = compute_action_values(network, batch, score)
+        if report is None:
+            return [values], [torch.zeros_like(values)]
+        return [values], [report.add_value_loss(values, batch.actions)]
+    temperature = 1.0 if report is None else report.body.config.temperature
+    logprobs, entropies = compute_logprobs(network, batch, temperature)
+    if report is None:
+        return [logprobs], [torch.zeros_like(logprobs)]
+    columns = report.gather_policy_columns(batch.actions, logprobs.detach, logprobs.device)
+    with torch.no_grad():
+        d_logprobs, d_entropies = report.add_policy_loss(
+            logprobs.detach(), entropies.detach(), columns
+        )
+    report.write_logprobs(batch.actions, logprobs.detach())
+    if d_entropies is None:
+        return [logprobs], [d_logprobs]
+    return [logprobs, entropies], [d_logprobs, d_entropies]
 
 
 def compute_library_gradients(
@@ -137,21 +168,8 @@ def compute_library_gradients(
     check: Callable[[], None],
 ) -> tuple[Tensor | None, ...]:
     """Gradients of the loss of a batch by the leaves; what is reported of it is added."""
+    score = None if network.score is None else partial(compute_values, network.score)
     with network.activate(checkpointing), torch.enable_grad():
-        if network.score is not None:
-            values = compute_action_values(network, batch)
-            outputs, gradients = [values], [report.add_value_loss(values, batch.actions)]
-        else:
-            logprobs, entropies = compute_logprobs(network, batch, report.body.config.temperature)
-            columns = report.gather_policy_columns(batch.actions, logprobs.detach, logprobs.device)
-            with torch.no_grad():
-                d_logprobs, d_entropies = report.add_policy_loss(
-                    logprobs.detach(), entropies.detach(), columns
-                )
-            report.write_logprobs(batch.actions, logprobs.detach())
-            outputs, gradients = [logprobs], [d_logprobs]
-            if d_entropies is not None:
-                outputs.append(entropies)
-                gradients.append(d_entropies)
+        outputs, gradients = compute_library_loss(network, batch, report, score)
         check()
         return torch.autograd.grad(outputs, leaves, gradients, allow_unused=True)

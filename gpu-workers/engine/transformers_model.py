@@ -12,7 +12,7 @@ from .errors import EngineError
 from .guided_decoding import Tokenizer
 from .llama import FUSED
 from .lora import check_first_layer
-from .model import ModelState
+from .model import MakeTrainable, ModelState
 from .peft_adapter import PREFIX, to_module_name
 from .transformers_network import LibraryModel, LibraryNetwork, load_library_model
 
@@ -108,8 +108,8 @@ class LibraryFullFinetuning:
         self.shapes = {name: tuple(base.get_parameter(name).shape) for name in self.names}
 
     def init_tensors(self, seed: int) -> dict[str, Tensor]:
-        """The base's weights in float32; nothing is random, so `seed` is not used."""
-        return {name: self.base.get_parameter(name).detach().float() for name in self.names}
+        """The base's weights; nothing is random, so `seed` is not used."""
+        return {name: self.base.get_parameter(name).detach() for name in self.names}
 
     def build_network(self, tensors: dict[str, Tensor]) -> LibraryNetwork:
         """The model with these tensors in its own dtype; gradients reach them."""
@@ -151,7 +151,13 @@ LibraryTuning = LibraryLora | LibraryFullFinetuning
 class TransformersModel(ModelState[TransformersBase, LibraryTuning]):
     """A model on transformers' layers. It keeps nothing between calls."""
 
-    def __init__(self, name: str, body: CreateModelBody, base: TransformersBase):
+    def __init__(
+        self,
+        name: str,
+        body: CreateModelBody,
+        base: TransformersBase,
+        make_trainable: MakeTrainable | None = None,
+    ):
         layers = base.model.config.layers
         tuning: LibraryTuning | None = None
         if body.lora:
@@ -160,7 +166,7 @@ class TransformersModel(ModelState[TransformersBase, LibraryTuning]):
         elif body.full:
             check_first_layer(body.full.firstLayer, layers)
             tuning = LibraryFullFinetuning(body.full, base.model, body.head == "language")
-        super().__init__(name, body, base, tuning)
+        super().__init__(name, body, base, tuning, make_trainable)
 
     def build_frozen_network(self) -> LibraryNetwork:
         """The base as it was loaded."""
@@ -177,4 +183,4 @@ class TransformersModel(ModelState[TransformersBase, LibraryTuning]):
         if not adapted:
             return self.build_frozen_network()
         trainable = self.require_trainable()
-        return self.build_network(trainable.tensors(trainable.values))
+        return self.build_network(trainable.gather(trainable.values))

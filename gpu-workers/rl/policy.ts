@@ -23,7 +23,12 @@ export interface Policy {
 
 /** The settings of the searcher that training runs and methods share. */
 type SearcherModel = Pick<TrainConfig["searcher"], "model" | "tuning" | "adapter" | "thinking"> &
-  Partial<Pick<TrainConfig["searcher"], "activationCheckpointing">>;
+  Partial<
+    Pick<
+      TrainConfig["searcher"],
+      "activationCheckpointing" | "microbatchTokens" | "offloadOptimizer"
+    >
+  >;
 
 /** Loads the searcher's base with fresh trainable weights, which only the seed decides: the untrained searcher. */
 export async function openPolicy(
@@ -39,7 +44,7 @@ export async function openPolicy(
     {
       base: directory,
       ...selectTrainedWeights(searcher),
-      checkpointing: searcher.activationCheckpointing,
+      ...selectMemorySettings(searcher),
       seed,
     },
     searcher.thinking,
@@ -54,6 +59,15 @@ const selectTrainedWeights = ({
   adapter,
 }: SearcherModel): Pick<EngineBody<"create_model">, "lora" | "full"> =>
   tuning === "full" ? { lora: null, full: { firstLayer: adapter.firstLayer } } : { lora: adapter };
+
+/** What is traded for memory when a model is trained; the critic's are the searcher's. */
+const selectMemorySettings = (
+  searcher: SearcherModel,
+): Pick<EngineBody<"create_model">, "checkpointing" | "microbatchTokens" | "offloadOptimizer"> => ({
+  checkpointing: searcher.activationCheckpointing,
+  microbatchTokens: searcher.microbatchTokens ?? null,
+  offloadOptimizer: searcher.offloadOptimizer ?? false,
+});
 
 /**
  * Loads PPO's critic: a second adapter on the searcher's base, or a model of its own with trained weights. On the same
@@ -74,7 +88,7 @@ export async function openCritic(
     ...(critic.kind === "adapter"
       ? { lora: searcher.adapter }
       : { lora: null, full: { firstLayer } }),
-    checkpointing: searcher.activationCheckpointing,
+    ...selectMemorySettings(searcher),
     // A seed of its own, because the searcher's adapter has the same shape.
     seed: seed + 1,
   } as const;

@@ -158,6 +158,7 @@ function nameInnerObjects(definitions: Record<string, JsonSchema>): Map<string, 
       return { $ref: `#/$defs/${name}` };
     }
     if (typeof schema.items === "object") return { ...schema, items: visit(schema.items, name) };
+    if (schema.anyOf) return { ...schema, anyOf: schema.anyOf.map((part) => visit(part, name)) };
     return schema;
   };
   for (const [name, schema] of Object.entries(definitions)) {

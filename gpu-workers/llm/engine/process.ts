@@ -16,8 +16,12 @@ export interface EngineOptions {
   /** Default: what the machine has. */
   device?: "cpu" | "cuda" | "mps";
   dtype?: "float32" | "bfloat16" | "float16";
-  /** GPUs that work together; on a CPU processes. Default 1. */
+  /** GPUs that work together by Ray, at most; on a CPU processes. Default 1, with `rayAddress` all of the cluster. */
   devices?: number;
+  /** Of a Ray cluster that exists; without it several devices start one of this machine alone. */
+  rayAddress?: string;
+  /** Ranks on as few machines as hold them (default), or on as many as there are. */
+  rayStrategy?: "pack" | "spread";
   /** Torch threads; default every physical core. */
   threads?: number;
   /** Bound of each activation cache. */
@@ -43,6 +47,10 @@ const ALLOCATOR = {
 };
 
 const HANG_MS = 90_000;
+
+/** Ranks come up one after another's torch, on machines that may be busy. */
+const chooseStartLimit = ({ devices = 1, rayAddress }: EngineOptions): number =>
+  devices > 1 || rayAddress !== undefined ? 900_000 : 120_000;
 
 /** Lines of error output that are kept for the message of an unexpected end. */
 const TAIL_LINES = 40;
@@ -80,7 +88,7 @@ export class EngineProcess {
       ),
     );
     const port = await Promise.race([
-      waitForPort(child, options.startMilliseconds ?? 120_000, buildExitError),
+      waitForPort(child, options.startMilliseconds ?? chooseStartLimit(options), buildExitError),
       ended.then((error) => Promise.reject(error)),
     ]);
     const endpoint = { url: `http://127.0.0.1:${port}`, secret };
@@ -137,6 +145,8 @@ function spawnEngine(
     ["--device", options.device],
     ["--dtype", options.dtype],
     ["--devices", options.devices],
+    ["--ray-address", options.rayAddress],
+    ["--ray-strategy", options.rayStrategy],
     ["--threads", options.threads],
     ["--cache-bytes", options.cacheBytes],
   ];

@@ -43,7 +43,7 @@ export async function runOptimizerEpochs(
       const result = await model.forwardBackward(buildRequest(batch), { signal });
       noteOutOfMemory(notes, result);
       await untilWeightsMayChange();
-      const { gradNorm } = await model.optimStep(
+      const { gradNorm, ranks } = await model.optimStep(
         {
           learningRate,
           gradClip: gradientClip,
@@ -52,6 +52,7 @@ export async function runOptimizerEpochs(
         },
         { signal },
       );
+      notes.rankTimes.push(...(ranks ?? []));
       results.push({ ...result, gradNorm, batch });
     } catch (error) {
       if (!(error instanceof EngineError && error.engineCode === "not-finite")) throw error;

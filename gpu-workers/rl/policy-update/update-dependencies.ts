@@ -1,3 +1,4 @@
+import type { RankTimes } from "@/contracts/engine/cluster";
 import type { EngineResult } from "@/contracts/engine/dialect";
 import type { TrainConfig } from "@/contracts/run-config/train-config";
 import type { EngineModel } from "@/gpu-workers/llm/engine/client";
@@ -41,10 +42,16 @@ export interface UpdateNotes {
   /** Why optimiser steps were skipped. */
   skipped: string[];
   outOfMemory: OutOfMemory | null;
+  /** Of a distributed engine: what its ranks did until each optimiser step. */
+  rankTimes: RankTimes[];
 }
 
 /** Notes without an entry. */
-export const createUpdateNotes = (): UpdateNotes => ({ skipped: [], outOfMemory: null });
+export const createUpdateNotes = (): UpdateNotes => ({
+  skipped: [],
+  outOfMemory: null,
+  rankTimes: [],
+});
 
 /** Adds what the engine reports of one call. */
 export function noteOutOfMemory(

@@ -1,4 +1,10 @@
-import { computeExplainedVariance, computeMean, findMaximum } from "@/core/statistics/summary";
+import {
+  computeExplainedVariance,
+  computeMean,
+  findMaximum,
+  findMinimum,
+} from "@/core/statistics/summary";
+import type { RankTimes } from "@/contracts/engine/cluster";
 import type { TrainConfig } from "@/contracts/run-config/train-config";
 import { computeNetReward, type Credit } from "@/gpu-workers/rl/algorithms/algorithm";
 import { KL_ESTIMATORS } from "@/gpu-workers/rl/algorithms/kl";
@@ -155,3 +161,25 @@ const listLogprobDifferences = ({ batch, logprobs }: MiniBatchResult): number[] 
   batch.flatMap(({ experience: { sequence, oldLogprobs } }, i) =>
     pickActionTokens(sequence, logprobs[i]!).map((logprob, t) => oldLogprobs[t]! - logprob),
   );
+
+/** How a distributed engine's ranks spent the step; nothing of one process, which has none. */
+export function computeRankMetrics(times: readonly RankTimes[]): MetricValues {
+  if (times.length === 0) return {};
+  const ranks = [...new Set(times.map(({ rank }) => rank))];
+  const sum = (of: readonly RankTimes[], read: (one: RankTimes) => number): number =>
+    of.reduce((total, one) => total + read(one), 0);
+  const readAll = (one: RankTimes): number =>
+    one.computeSeconds + one.communicationSeconds + one.waitSeconds;
+  const utilisations = ranks.map((rank) => {
+    const own = times.filter((one) => one.rank === rank);
+    return sum(own, (one) => one.computeSeconds) / sum(own, readAll);
+  });
+  return {
+    "engine/ranks": ranks.length,
+    "engine/communication_share":
+      sum(times, (one) => one.communicationSeconds) / sum(times, readAll),
+    "engine/rank_utilisation_min": findMinimum(utilisations),
+    "engine/rank_utilisation_mean": computeMean(utilisations),
+    "engine/rank_memory_max_mb": findMaximum(times.map((one) => one.peakMemoryBytes)) / 2 ** 20,
+  };
+}

@@ -23,6 +23,7 @@ import {
   computeCreditMetrics,
   computeCriticMetrics,
   computeKlMetrics,
+  computeRankMetrics,
   computeSamplerMismatch,
 } from "./update-metrics";
 
@@ -100,6 +101,7 @@ export async function updatePolicy(
   }
 
   const { skipped, outOfMemory } = notes;
+  Object.assign(metrics, computeRankMetrics(notes.rankTimes));
   metrics["actor/skipped_updates"] = skipped.length;
   metrics["memory/out_of_memory_retries"] = outOfMemory?.retries ?? 0;
   const meanAdvantages = credits.map(({ advantages }) => computeMean(advantages) ?? 0);

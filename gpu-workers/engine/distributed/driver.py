@@ -1,0 +1,496 @@
+"""The engine's process where ranks compute: starts them by Ray and hands them the operations.
+
+Sequences and data are split by their tokens. The results are those of one process, up to the order
+in which floating-point numbers are added. On the first failure of a rank, a machine or the network
+all ranks are ended and the engine with them: the run goes on from its last checkpoint with as many
+ranks as there are then. `prepare_ray_environment` comes before the import of this file.
+"""
+
+import atexit
+import contextlib
+import logging
+import os
+import shutil
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, NoReturn
+
+import ray
+import torch
+from ray.exceptions import RayError
+from ray.util.placement_group import placement_group, remove_placement_group
+from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
+
+from .. import dialect
+from ..device import Device, count_physical_cores
+from ..dialect_rules import DialectModel
+from ..engine import Check
+from ..errors import CancelledError
+from ..guided_decoding import Tokenizer
+from ..huggingface import find_folder
+from ..llama import read_config
+from ..transformers_network import find_reason, load_library_config
+from .rank import Rank, RankAnswer, RankError, RankSettings
+from .rank_group import COLLECTIVE_LIMIT
+from .splitting import merge_results, split_by_cost
+
+log = logging.getLogger("engine")
+Strategy = Literal["pack", "spread"]
+GPU_WORKERS = Path(__file__).resolve().parents[2]
+# An address of this machine alone. Ray replaces 127.0.0.1 by the outer address.
+LOOPBACK = "127.0.0.2"
+PLACEMENT_SECONDS = 120
+JOIN_SECONDS = 600
+PING_SECONDS = 20
+# Fields of results that must be equal on all ranks; where they are not, the ranks drifted apart.
+SAME_ON_ALL_RANKS = {"optim_step": ("gradNorm", "step"), "load_state": ("step",)}
+OBJECT_STORE_BYTES = 256 << 20
+
+
+@dataclass
+class ClusterSettings:
+    """How ranks are started."""
+
+    #: None: one for each GPU of the cluster; more than there are: as many as there are.
+    ranks: int | None = None
+    #: Of a Ray cluster that exists; None: one of this machine is started and ends with the engine.
+    address: str | None = None
+    strategy: Strategy = "pack"
+
+
+@dataclass
+class RemoteConfig:
+    max_length: int
+
+
+@dataclass
+class RemoteNetwork:
+    config: RemoteConfig
+
+
+def make_rank_settings(
+    device: Device, threads: int | None, cache_bytes: int | None, cluster: ClusterSettings
+) -> RankSettings:
+    """How ranks compute, by the driver's own device; on a CPU they share the machine's cores."""
+    if device.kind == "cpu" and cluster.address is None:
+        threads = max(1, device.threads // (cluster.ranks or 1))
+    return RankSettings(device.kind, device.dtype_name, threads, cache_bytes)
+
+
+class RemoteBase:
+    """Folder and tokenizer of a base whose weights are on the ranks."""
+
+    def __init__(self, folder: Path):
+        if find_reason(folder) is None:
+            config = read_config(folder)
+        else:
+            config = load_library_config(folder)[1]
+        self.folder = folder
+        self.model = RemoteNetwork(RemoteConfig(config.max_length))
+        self.tokenizer = Tokenizer(folder, config.vocabulary, config.eos_ids)
+
+
+@dataclass
+class RemoteModel:
+    """What the driver knows of a model on the ranks."""
+
+    name: str
+    base: RemoteBase
+    head: str
+    #: Whether anything is trained.
+    trainable: bool
+    step: int = 0
+
+
+def start_local_cluster(kind: str, ranks: int | None) -> str:
+    """Starts a Ray cluster of this machine; returns its temporary folder.
+
+    No dashboard. Whoever talks to it needs the token of `prepare_ray_environment`.
+    """
+    gpus = torch.cuda.device_count() if kind == "cuda" else 0
+    folder = tempfile.mkdtemp(prefix="s3ray-")
+    ray.init(
+        address="local",
+        num_cpus=max(ranks or 1, gpus, count_physical_cores()),
+        num_gpus=gpus,
+        include_dashboard=False,
+        object_store_memory=OBJECT_STORE_BYTES,
+        _node_ip_address=LOOPBACK if sys.platform == "linux" else None,
+        _temp_dir=folder,
+        logging_level=logging.ERROR,
+        log_to_driver=False,
+    )
+    return folder
+
+
+def end_process(reason: str) -> NoReturn:
+    """Ends the engine with a reason; whoever started it sees the end of its error output."""
+    log.error(reason)
+    logging.shutdown()
+    os._exit(1)
+
+
+class DistributedEngine:
+    """An engine over all ranks (EngineProtocol). `run` is called by one thread."""
+
+    def __init__(
+        self,
+        settings: RankSettings,
+        cluster: ClusterSettings,
+        fail: Callable[[str], NoReturn] = end_process,
+    ):
+        """`fail` is called once with the reason when the ranks have been ended for a failure."""
+        self.cluster, self._end = cluster, fail
+        self.models: dict[str, RemoteModel] = {}
+        self.bases: dict[Path, RemoteBase] = {}
+        self.session_ranks: dict[str, int] = {}
+        self._failure = threading.Lock()
+        self._closed = self._owns_connection = False
+        self._folder: str | None = None
+        self._idle: list[float] = []
+        self._tokens: list[int] = []
+        atexit.register(self.close)
+        self._connect(settings)
+        self.ranks = self._choose_ranks(settings.kind)
+        self._start_ranks(settings)
+        self._idle, self._tokens = [0.0] * self.ranks, [0] * self.ranks
+        self._capabilities = self._get([self.actors[0].describe.remote()], JOIN_SECONDS)[0]
+        threading.Thread(target=self._watch, daemon=True).start()
+
+    def _connect(self, settings: RankSettings) -> None:
+        """Joins the cluster that was given, or starts one."""
+        if ray.is_initialized():  # whoever connected this process ends the connection, too
+            return
+        self._owns_connection = True
+        if self.cluster.address is None:
+            if settings.kind == "mps":
+                raise SystemExit("Ranks: this machine has one GPU, and it is used whole.")
+            self._folder = start_local_cluster(settings.kind, self.cluster.ranks)
+            return
+        try:
+            ray.init(address=self.cluster.address, logging_level=logging.ERROR, log_to_driver=False)
+        except (RayError, ConnectionError, RuntimeError, ValueError) as error:
+            raise SystemExit(
+                f"--ray-address {self.cluster.address}: the cluster does not answer. This machine "
+                f"must be one of its nodes (`ray start --address=...`). ({error})"
+            ) from error
+
+    def _choose_ranks(self, kind: str) -> int:
+        """As many ranks as are wanted, or as there is room for."""
+        resource = "GPU" if kind == "cuda" else "CPU"
+        room = int(ray.available_resources().get(resource, 0))
+        if room == 0:
+            raise SystemExit(f"The Ray cluster has no free {resource}: no rank can be placed.")
+        wanted = self.cluster.ranks or room
+        if wanted > room:
+            log.warning(
+                "%d ranks were asked for, but there are %d free %ss", wanted, room, resource
+            )
+        return min(wanted, room)
+
+    def _start_ranks(self, settings: RankSettings) -> None:
+        """Places the ranks, makes their engines and joins them; returns once all are there."""
+        bundle = {"CPU": 1.0} | ({"GPU": 1.0} if settings.kind == "cuda" else {})
+        self.placement = placement_group(
+            [bundle] * self.ranks, strategy=self.cluster.strategy.upper()
+        )
+        if not self.placement.wait(PLACEMENT_SECONDS):
+            raise SystemExit(f"Ray found no place for {self.ranks} ranks with {bundle} each.")
+        # Operations one at a time; the others beside them.
+        remote: Any = ray.remote
+        actor = remote(concurrency_groups={"control": 2, "watch": 1})(Rank)
+        path = os.pathsep.join(filter(None, [str(GPU_WORKERS), os.environ.get("PYTHONPATH", "")]))
+        self.actors: list[Any] = [
+            actor.options(
+                num_cpus=1,
+                num_gpus=bundle.get("GPU", 0),
+                max_restarts=0,
+                scheduling_strategy=PlacementGroupSchedulingStrategy(
+                    self.placement, placement_group_bundle_index=i
+                ),
+                runtime_env={"env_vars": {"PYTHONPATH": path}},
+            ).remote()
+            for i in range(self.ranks)
+        ]
+        address, port = self._get([self.actors[0].find_address.remote()], JOIN_SECONDS)[0]
+        joined = [
+            rank.join.remote(i, self.ranks, f"tcp://{address}:{port}", settings)
+            for i, rank in enumerate(self.actors)
+        ]
+        self.places: list[dict] = self._get(joined, JOIN_SECONDS)
+
+    def _get(self, answers: list, seconds: float) -> list:
+        """Answers of ranks; ends all where one does not come."""
+        try:
+            return ray.get(answers, timeout=seconds)
+        except Exception as error:
+            self.fail(describe_failure(error))
+
+    def model(self, name: str) -> RemoteModel:
+        """Raises `not-found` where there is none of this name."""
+        if name not in self.models:
+            present = ", ".join(self.models) or "none"
+            raise RankError(
+                "not-found", f"There is no model {name!r}: create it first. Present: {present}."
+            ).to_exception()
+        return self.models[name]
+
+    def capabilities(self) -> dict:
+        """Those of rank 0, with the models and where the ranks are."""
+        models = [
+            {"id": m.name, "base": m.base.folder.name, "head": m.head, "step": m.step}
+            for m in list(self.models.values())
+        ]
+        return self._capabilities | {"models": models, "cluster": self.describe_cluster()}
+
+    def describe_cluster(self) -> dict:
+        """The dialect's ClusterStatus."""
+        nodes = []
+        for node in ray.nodes():
+            resources = node.get("Resources", {})
+            held = [place["rank"] for place in self.places if place["node"] == node["NodeID"]]
+            nodes.append(
+                {
+                    "id": node["NodeID"],
+                    "address": node["NodeManagerAddress"],
+                    "alive": bool(node["Alive"]),
+                    "cpus": resources.get("CPU", 0),
+                    "gpus": resources.get("GPU", 0),
+                    "memoryBytes": resources.get("memory", 0),
+                    "ranks": held,
+                }
+            )
+        return {
+            "address": self.cluster.address,
+            "strategy": self.cluster.strategy,
+            "nodes": nodes,
+            "ranks": self.places,
+        }
+
+    def close(self) -> None:
+        """Ends all ranks, and the cluster if it is this engine's own."""
+        if self._closed:
+            return
+        self._closed = True
+        self._end_ranks()
+        if self._owns_connection:
+            with contextlib.suppress(Exception):
+                ray.shutdown()
+        if self._folder is not None:
+            shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _end_ranks(self) -> None:
+        for rank in getattr(self, "actors", []):
+            with contextlib.suppress(Exception):
+                ray.kill(rank)
+        with contextlib.suppress(Exception):
+            remove_placement_group(self.placement)
+
+    def fail(self, reason: str) -> NoReturn:
+        """Ends all ranks, then the engine: what the ranks hold is no longer of one piece."""
+        with self._failure:
+            self.close()
+            self._end(
+                f"{reason} All {len(getattr(self, 'actors', []))} ranks were ended; the run goes "
+                "on from its last checkpoint with as many ranks as there are."
+            )
+
+    def _watch(self) -> None:
+        """Ends everything once a rank has ended, whether or not anything is asked of it."""
+        ended = [
+            rank.wait_for_end.options(concurrency_group="watch").remote() for rank in self.actors
+        ]
+        done, _ = ray.wait(ended, num_returns=1)
+        try:
+            ray.get(done)
+        except Exception as error:
+            if not self._closed:
+                rank = ended.index(done[0])
+                self.fail(f"Rank {rank} of {self.ranks} has ended. {describe_failure(error)}")
+
+    def run(self, kind: str, name: str, body: DialectModel, check: Check) -> dict:
+        """Executes one operation on all ranks."""
+        match body:
+            case dialect.SampleBody():
+                parts = self._split_sequences(body)
+                return self._run_split(kind, name, body, "sequences", parts, check)
+            case dialect.ForwardBody() | dialect.ForwardBackwardBody():
+                ids = [datum.ids for datum in body.data]
+                parts = split_by_cost(ids, [len(i) for i in ids], self.ranks)
+                return self._run_split(kind, name, body, "data", parts, check)
+            case dialect.EndSessionsBody():
+                for session in body.sessions:
+                    self.session_ranks.pop(session, None)
+        return self._run_alike(kind, name, body, check)
+
+    def _run_alike(self, kind: str, name: str, body: DialectModel, check: Check) -> dict:
+        """Runs an operation that is the same on every rank, and checks that they agree."""
+        answers, error = self._run_on_all_ranks(kind, name, [body] * self.ranks, check)
+        results = [answer.result for answer in answers if answer.result is not None]
+        if error is not None:
+            if kind == "create_model" and error.code != "conflict":
+                # Deleted where it was made, so that all ranks hold the same models.
+                self._run_on_all_ranks(
+                    "delete_model", name, [dialect.EmptyBody()] * self.ranks, lambda: None
+                )
+            elif kind != "create_model" and 0 < len(results) < len(answers):
+                self.fail(f"{kind} succeeded on some ranks only: {error.message}")
+            raise error.to_exception()
+        for field in SAME_ON_ALL_RANKS.get(kind, ()):
+            if len({result[field] for result in results}) > 1:
+                self.fail(f"{kind} gave different {field} on the ranks: they have drifted apart.")
+        return self._note_result(kind, name, body, results)
+
+    def _note_result(self, kind: str, name: str, body: DialectModel, results: list[dict]) -> dict:
+        """The operation's one result; keeps what the driver must know of the models."""
+        first = results[0]
+        if isinstance(body, dialect.CreateModelBody):
+            folder = find_folder(Path(body.base), "actor").resolve()
+            if folder not in self.bases:
+                self.bases[folder] = RemoteBase(folder)
+            is_trained = body.lora is not None or body.full is not None
+            self.models[name] = RemoteModel(name, self.bases[folder], body.head, is_trained)
+        elif kind == "delete_model":
+            self.models.pop(name, None)
+        elif kind == "memory":
+            return {key: sum(result[key] for result in results) for key in first}
+        if "step" in first:
+            self.models[name].step = first["step"]
+        if kind == "optim_step":
+            return first | {"ranks": self._take_times()}
+        return first
+
+    def _take_times(self) -> list[dict]:
+        """What each rank did since the last call, as the dialect's RankTimes."""
+        found = self._get([rank.take_times.remote() for rank in self.actors], JOIN_SECONDS)
+        for i, times in enumerate(found):
+            times["waitSeconds"] += self._idle[i]
+            times |= {"rank": i, "tokens": self._tokens[i]}
+        self._idle, self._tokens = [0.0] * self.ranks, [0] * self.ranks
+        return found
+
+    def _split_sequences(self, body: dialect.SampleBody) -> list[list[int]]:
+        """Indices of the sequences for each rank.
+
+        A conversation stays on the rank that has its activations; new ones are split by tokens.
+        """
+        sequences = body.sequences
+        parts: list[list[int]] = [[] for _ in range(self.ranks)]
+        new = [i for i, s in enumerate(sequences) if s.session not in self.session_ranks]
+        if new:
+            costs = [(len(sequences[i].ids) + sequences[i].maxTokens) * sequences[i].n for i in new]
+            split = split_by_cost([sequences[i].ids for i in new], costs, self.ranks)
+            parts = [[new[k] for k in part] for part in split]
+        for i, sequence in enumerate(sequences):
+            if sequence.session in self.session_ranks:
+                parts[self.session_ranks[sequence.session]].append(i)
+        for rank, part in enumerate(parts):
+            for i in part:
+                session = sequences[i].session
+                if session is not None:
+                    self.session_ranks[session] = rank
+        return parts
+
+    def _run_split(
+        self,
+        kind: str,
+        name: str,
+        body: DialectModel,
+        field: str,
+        parts: list[list[int]],
+        check: Check,
+    ) -> dict:
+        """Runs an operation with the list `field` of its body split over the ranks."""
+        items = getattr(body, field)
+        bodies = [body.model_copy(update={field: [items[i] for i in part]}) for part in parts]
+        answers, error = self._run_on_all_ranks(kind, name, bodies, check, parts)
+        if error is not None:
+            raise error.to_exception()
+        results = [answer.result or {} for answer in answers]
+        for i, result in enumerate(results):
+            usage = result.get("usage", {})
+            self._tokens[i] += result.get("computedTokens", 0)
+            self._tokens[i] += usage.get("computedTokens", 0) + usage.get("sampledTokens", 0)
+        return merge_results(results, parts, len(items))
+
+    def _run_on_all_ranks(
+        self,
+        kind: str,
+        name: str,
+        bodies: Sequence[DialectModel],
+        check: Check,
+        parts: list[list[int]] | None = None,
+    ) -> tuple[list[RankAnswer], RankError | None]:
+        """Runs an operation on all ranks at once; the answers by rank and the first error."""
+        refs = [
+            rank.run.remote(kind, name, body, parts is None or bool(parts[i]))
+            for i, (rank, body) in enumerate(zip(self.actors, bodies, strict=True))
+        ]
+        answers, is_cancelled = self._wait_for(refs, check, parts is not None)
+        slowest = max(answer.seconds for answer in answers)
+        for i, answer in enumerate(answers):
+            self._idle[i] += slowest - answer.seconds
+        errors = [answer.error for answer in answers if answer.error is not None]
+        if not errors and is_cancelled:
+            errors = [RankError("cancelled", "")]
+        # Where one rank fails the others are cancelled: the failure is the reason.
+        errors.sort(key=lambda error: error.code == "cancelled")
+        return answers, errors[0] if errors else None
+
+    def _wait_for(
+        self, refs: list, check: Check, can_cancel: bool
+    ) -> tuple[list[RankAnswer], bool]:
+        """One answer of each rank, and whether the operation was cancelled meanwhile.
+
+        Where `check` raises or a rank fails, the ranks are told to stop, and their answers are
+        still awaited. A rank that does not answer at all, whatever it computes, is lost.
+        """
+        is_cancelled, waiting = False, list(refs)
+        pings = [], time.monotonic()
+        while waiting:
+            done, waiting = ray.wait(waiting, num_returns=len(waiting), timeout=0.1)
+            try:
+                failed = any(answer.error is not None for answer in ray.get(done))
+            except Exception as error:
+                self.fail(describe_failure(error))
+            try:
+                check()
+            except CancelledError:
+                is_cancelled = True
+            if waiting and can_cancel and (failed or is_cancelled):
+                self._call_all("cancel")
+            pings = self._check_pings(*pings)
+        return ray.get(refs), is_cancelled
+
+    def _call_all(self, method: str) -> list:
+        """Calls a method on all ranks beside what they do."""
+        return [
+            getattr(rank, method).options(concurrency_group="control").remote()
+            for rank in self.actors
+        ]
+
+    def _check_pings(self, pings: list, since: float) -> tuple[list, float]:
+        """Asks all ranks now and then for a sign of life; ends all where one gives none."""
+        if time.monotonic() - since < PING_SECONDS and not pings:
+            return pings, since
+        if not pings:
+            return self._call_all("ping"), time.monotonic()
+        _, missing = ray.wait(pings, num_returns=len(pings), timeout=0)
+        if not missing:
+            return [], since
+        if time.monotonic() - since > COLLECTIVE_LIMIT.total_seconds():
+            lost = [i for i, ping in enumerate(pings) if ping in missing]
+            self.fail(f"Ranks {lost} of {self.ranks} give no sign of life.")
+        return pings, since
+
+
+def describe_failure(error: BaseException) -> str:
+    """A line on what Ray says of a rank's end."""
+    lines = [line.strip() for line in str(error).strip().splitlines() if line.strip()]
+    said = lines[-1] if lines else ""
+    return f"{type(error).__name__}: {said.partition(' Some common causes')[0]}"

@@ -1,0 +1,367 @@
+"""One rank: an engine of one process whose trained tensors are sharded over all ranks.
+
+What a rank computes alone (sampling, `forward`) may fail or be cancelled on it alone. Where ranks
+work together they first agree that all can go on; a failure in the midst of that cannot be mended,
+and the driver ends all ranks.
+"""
+
+import logging
+import os
+import socket
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple, TypeVar
+
+import psutil
+import torch
+
+from .. import dialect, forward_backward, huggingface, saved_state
+from ..device import Device, choose_device
+from ..dialect import Datum, EngineErrorCode
+from ..dialect_rules import DialectModel
+from ..engine import Check, Engine, make_torch_deterministic
+from ..errors import CancelledError, EngineError
+from ..forward_backward import AnyBatch, AnyModel
+from ..loss_report import LossReport
+from ..memory import get_peak_device_bytes, get_peak_resident_bytes, is_out_of_memory
+from ..model import Model
+from .checkpoint import check_shards, describe_state, read_shards, write_shards
+from .rank_group import RankGroup
+from .sharded_trainable import ShardedTrainable
+
+log = logging.getLogger("engine")
+T = TypeVar("T")
+# What a rank brings to the others before each micro-batch.
+NO_BATCH, HAS_BATCH, STOPS = 0, 1, 2
+#: Operations that are split: a rank without a part still takes part in what all do together.
+SPLIT = ("sample", "forward", "forward_backward")
+
+
+class OtherRankError(CancelledError):
+    """Another rank failed or was cancelled, so that this one did not go on."""
+
+
+class RankError(NamedTuple):
+    """An EngineError that can be sent to another process."""
+
+    code: EngineErrorCode
+    message: str
+
+    def to_exception(self) -> EngineError:
+        return (
+            CancelledError() if self.code == "cancelled" else EngineError(self.code, self.message)
+        )
+
+
+class RankAnswer(NamedTuple):
+    """What a rank sends back: a result or an error, and the seconds that it took."""
+
+    result: dict | None
+    error: RankError | None
+    seconds: float
+
+
+@dataclass
+class RankSettings:
+    """How a rank computes; the same for all."""
+
+    kind: str
+    dtype: str | None
+    threads: int | None
+    cache_bytes: int | None
+
+
+def check_shared_folder(folder: Path) -> None:
+    """Raises `invalid-input` where this machine does not see a folder that rank 0 has made."""
+    if not folder.is_dir():
+        raise EngineError(
+            "invalid-input",
+            f"{socket.gethostname()} does not see {folder}, which rank 0 has made: with ranks on "
+            "several machines the worker's data folder must lie on a file system that all of them "
+            "share.",
+        )
+
+
+class RankEngine(Engine):
+    """The engine of one rank. Its operations must be called on all ranks in the same order."""
+
+    def __init__(self, device: Device, cache_bytes: int | None, group: RankGroup):
+        super().__init__(device, cache_bytes)
+        self.group = group
+        self.make_trainable = lambda model, body, shapes, initial: ShardedTrainable(
+            model, body, shapes, initial, group
+        )
+
+    def sharded(self, name: str) -> ShardedTrainable:
+        """What is trained of a model; raises `unsupported` where nothing is."""
+        trainable = self.model(name).require_trainable()
+        assert isinstance(trainable, ShardedTrainable)
+        return trainable
+
+    def agree(self, work: Callable[[], T]) -> T:
+        """Calls `work`, in which ranks do nothing together, and raises on all if it did on one."""
+        try:
+            result = work()
+        except Exception:
+            self.group.find_max(STOPS)
+            raise
+        if self.group.find_max(NO_BATCH) == STOPS:
+            raise OtherRankError()
+        return result
+
+    def create_model(self, name: str, body: dialect.CreateModelBody, check: Check) -> dict:
+        """Loads the base on every rank, then shards what is trained of it."""
+        self.agree(lambda: self.load_base(body))
+        return super().create_model(name, body, check)
+
+    def prepare(self, kind: str, name: str, body: DialectModel) -> None:
+        """Gathers what a split operation needs of all ranks; its own part then needs no other."""
+        model = self.model(name)
+        if isinstance(body, dialect.SampleBody) and body.adapter:
+            trainable = self.sharded(name)
+            if isinstance(model, Model) and model.head == "language":
+                model.merged()
+            else:
+                trainable.gather(trainable.values)
+        elif isinstance(body, dialect.ForwardBody) and not body.data:
+            forward_backward.build_forward_networks(model, body)
+
+    def forward_backward(self, name: str, body: dialect.ForwardBackwardBody, check: Check) -> dict:
+        """This rank's part of the data, in step with the others.
+
+        Every rank runs equally many micro-batches: one that has no more goes along with a batch
+        of one token, whose gradient is 0.
+        """
+        started = time.perf_counter()
+        model, trainable = self.model(name), self.sharded(name)
+        forward_backward.check_loss(model, body)
+        trainable.drop_whole_tensors()
+        trainable.update_network()
+        report = forward_backward.make_report(model, body)
+        total = torch.zeros_like(trainable.values)
+        budget = forward_backward.choose_token_budget(model, body)
+        try:
+            self._add_gradients(model, trainable, body, budget, report, total, check)
+        finally:
+            trainable.clear_gradient()
+        self.agree(lambda: forward_backward.check_finite_loss(report))
+        if self.group.find_max(int(report.sums["tokens"])):
+            trainable.accumulate(total)
+        return report.to_result() | {
+            "tokenBudget": budget,
+            "retriedOutOfMemory": 0,
+            "seconds": time.perf_counter() - started,
+        }
+
+    def _add_gradients(
+        self,
+        model: AnyModel,
+        trainable: ShardedTrainable,
+        body: dialect.ForwardBackwardBody,
+        budget: int,
+        report: LossReport,
+        total: torch.Tensor,
+        check: Check,
+    ) -> None:
+        """Adds the gradients of all micro-batches of all ranks to this rank's rows."""
+        filler = Datum(ids=[0, 0], weights=[0.0, 1.0])
+        idle = next(
+            forward_backward.iterate_batches(
+                model, body.model_copy(update={"data": [filler]}), lambda: None, budget
+            )
+        )
+        batches = forward_backward.iterate_batches(model, body, check, budget)
+
+        def take_batch() -> AnyBatch | None:
+            check()
+            return next(batches, None)
+
+        while True:
+            try:
+                batch = take_batch()
+            except Exception:
+                self.group.find_max(STOPS)
+                raise
+            most = self.group.find_max(NO_BATCH if batch is None else HAS_BATCH)
+            if most == STOPS:
+                raise OtherRankError()
+            if most == NO_BATCH:
+                return
+            trainable.network.add_gradient(batch or idle, None if batch is None else report)
+            trainable.take_gradient(total)
+            report.computed += 0 if batch is None else batch.ids.size
+
+    def import_weights(self, name: str, body: dialect.PathBody, check: Check) -> dict:
+        model = self.model(name)
+        tensors = self.agree(lambda: huggingface.read_weights(model, Path(body.path)))
+        self.sharded(name).load(tensors)
+        model.clear_activations()
+        return self.weights_hash(name, dialect.EmptyBody(), check)
+
+    def export(self, name: str, body: dialect.ExportBody, check: Check) -> dict:
+        """Rank 0 writes the folder; the others bring their rows."""
+        with self.sharded(name).hold_masters():
+            return self.agree(
+                lambda: super(RankEngine, self).export(name, body, check) if self.is_first else {}
+            )
+
+    @property
+    def is_first(self) -> bool:
+        return self.group.rank == 0
+
+    def save_state(self, name: str, body: dialect.PathBody, check: Check) -> dict:
+        """Every rank writes its rows into one folder, which takes its place when all have."""
+        model, trainable = self.model(name), self.sharded(name)
+        target = Path(body.path).absolute()
+        building = saved_state.get_partial_folder(target)
+        digest = trainable.hash()
+        description = describe_state(trainable, model.spec, digest)
+
+        def begin() -> None:
+            with saved_state.drop_partial_folder(target):
+                saved_state.begin_folder(target)
+
+        def finish() -> int:
+            with saved_state.drop_partial_folder(target):
+                saved_state.write_file(building / "state.json", description)
+                check_shards(trainable, building, description)
+                return saved_state.end_folder(target)
+
+        self.agree(begin if self.is_first else lambda: None)
+        self.agree(lambda: check_shared_folder(building))
+        write_shards(trainable, building)
+        size = self.agree(finish if self.is_first else lambda: 0)
+        model.clear_activations()
+        return {"step": trainable.step, "hash": digest, "bytes": size}
+
+    def load_state(self, name: str, body: dialect.PathBody, check: Check) -> dict:
+        """Loads a state that any number of ranks or one process saved."""
+        model, trainable = self.model(name), self.sharded(name)
+        folder = saved_state.find_state(body.path)
+        state = self.agree(lambda: saved_state.read_state(folder, model.spec))
+        if state["format"] == saved_state.SHARDED_FORMAT:
+            self.agree(lambda: check_shards(trainable, folder, state))
+            vectors = read_shards(trainable, folder, state)
+        else:
+            vectors = self.agree(
+                lambda: saved_state.read_whole_state(trainable, model.spec, folder, state)
+            )
+        loaded = saved_state.apply_state(trainable, folder, state, vectors)
+        model.clear_activations()
+        return loaded
+
+
+class Rank:
+    """A rank as the driver calls it by Ray: operations one at a time, `cancel` beside them."""
+
+    def __init__(self) -> None:
+        self.engine: RankEngine | None = None
+        self.cancelled = threading.Event()
+
+    def find_address(self) -> tuple[str, int]:
+        """This machine's address in the cluster, and a port that is free on it now."""
+        import ray
+
+        address = ray.util.get_node_ip_address()
+        with socket.socket() as probe:
+            probe.bind((address, 0))
+            return address, probe.getsockname()[1]
+
+    def join(self, rank: int, ranks: int, rendezvous: str, settings: RankSettings) -> dict:
+        """Makes the engine and joins the process group; returns where this rank is."""
+        import ray
+
+        address = ray.util.get_node_ip_address()
+        # Without it gloo takes what the host's name stands for, which is often 127.0.0.1.
+        interface = next(
+            (
+                n
+                for n, found in psutil.net_if_addrs().items()
+                for a in found
+                if a.address == address
+            ),
+            None,
+        )
+        if interface is not None:
+            os.environ.setdefault("GLOO_SOCKET_IFNAME", interface)
+            os.environ.setdefault("NCCL_SOCKET_IFNAME", interface)
+        make_torch_deterministic()
+        if settings.kind == "cuda":
+            torch.cuda.set_device(0)  # Ray shows each rank its own GPU alone
+        device = choose_device(settings.kind, settings.dtype, settings.threads)
+        group = RankGroup(rank, ranks, rendezvous, device.torch_device)
+        self.engine = RankEngine(device, settings.cache_bytes, group)
+        return {
+            "rank": rank,
+            "node": ray.get_runtime_context().get_node_id(),
+            "device": device.name,
+            "pid": os.getpid(),
+        }
+
+    def describe(self) -> dict:
+        """The capabilities of this rank."""
+        assert self.engine is not None
+        return self.engine.capabilities()
+
+    def ping(self) -> None:
+        """Returns at once from a process that lives, whatever it computes."""
+
+    def wait_for_end(self) -> None:
+        """Never returns: the driver hears by it that this process has ended."""
+        threading.Event().wait()
+
+    def cancel(self) -> None:
+        """Stops the operation that runs, where it stops for cancelling."""
+        self.cancelled.set()
+
+    def take_times(self) -> dict:
+        """Seconds since the last call, and the most memory so far."""
+        assert self.engine is not None
+        peak = get_peak_device_bytes() or get_peak_resident_bytes()
+        return self.engine.group.clock.take() | {"peakMemoryBytes": peak}
+
+    def run(self, kind: str, name: str, body: DialectModel, has_part: bool) -> RankAnswer:
+        """This rank's part of an operation.
+
+        Raises where ranks were at work together: then the ranks must be ended.
+        """
+        assert self.engine is not None
+        self.cancelled.clear()
+        started = time.perf_counter()
+        try:
+            answer = self._catch_errors(kind, lambda: self._run(kind, name, body, has_part))
+        finally:
+            seconds = time.perf_counter() - started
+            self.engine.group.clock.busy += seconds
+        return RankAnswer(answer[0], answer[1], seconds)
+
+    def _run(self, kind: str, name: str, body: DialectModel, has_part: bool) -> dict:
+        assert self.engine is not None
+
+        def check() -> None:
+            if self.cancelled.is_set():
+                raise CancelledError()
+
+        if kind in SPLIT:
+            self.engine.prepare(kind, name, body)
+            if not has_part and kind != "forward_backward":
+                return {}
+        return self.engine.run(kind, name, body, check)
+
+    @staticmethod
+    def _catch_errors(kind: str, work: Callable[[], dict]) -> tuple[dict | None, RankError | None]:
+        try:
+            return work(), None
+        except EngineError as error:
+            return None, RankError(error.code, error.message)
+        except Exception as error:
+            # Alone a rank may run out of memory and go on; what is done together has no way back.
+            if kind in ("sample", "forward") and is_out_of_memory(error):
+                return None, RankError(
+                    "out-of-memory",
+                    f"A device ran out of memory: use fewer or shorter sequences. ({error})",
+                )
+            raise
