@@ -47,6 +47,8 @@ export interface MemorySpec {
   cacheBytes: number;
   /** Activations are computed again in the backward pass instead of kept. */
   checkpointing: boolean;
+  /** AdamW's two moments lie in the machine's memory instead of the GPU's. */
+  offloadOptimizer: boolean;
   /** Bytes of the same device that vLLM reserves; null: the engine samples. */
   vllmBytes: number | null;
 }
@@ -109,13 +111,13 @@ export function estimateMemory(demand: MemorySpec): MemoryEstimate {
     ),
     buildPart(
       "trained weights and optimiser",
-      countStateBytes(trained, demand.reference),
-      `${formatCount(trained)} trained parameters: float32 values, gradient and two moments${demand.reference ? ", and the reference" : ""}`,
+      countStateBytes(trained, demand, demand.reference),
+      `${formatCount(trained)} trained parameters: ${describeState(demand)}`,
     ),
     buildPart(
       "critic",
       critic
-        ? countStateBytes(criticTrained, false) +
+        ? countStateBytes(criticTrained, demand, false) +
             (critic.shape ? countParameters(critic.shape) * dtypeBytes : 0)
         : 0,
       `${formatCount(criticTrained)} trained parameters with value head${critic?.shape ? ", on a model of its own" : ", on the searcher's base"}`,
@@ -195,9 +197,17 @@ export function countTrainedParameters(shape: ModelShape, tuning: Tuning): numbe
   return tuning.firstLayer === 0 ? layers + countVocabularyParameters(shape) : layers;
 }
 
-/** Values, gradient and AdamW's two moments in float32, and a frozen copy of the values. */
-export const countStateBytes = (trained: number, reference: boolean): number =>
-  trained * FLOAT32 * (reference ? 5 : 4);
+/** Whether AdamW's moments are in another memory than the weights. */
+const isOffloaded = ({ offloadOptimizer, device }: MemorySpec): boolean =>
+  offloadOptimizer && device !== "cpu";
+
+/** Bytes of values, gradient and AdamW's two moments in float32, and of a frozen copy of the values. */
+export const countStateBytes = (trained: number, demand: MemorySpec, reference: boolean): number =>
+  trained * FLOAT32 * ((isOffloaded(demand) ? 2 : 4) + (reference ? 1 : 0));
+
+/** What countStateBytes counts, for people. */
+export const describeState = (demand: MemorySpec): string =>
+  `float32 values, gradient${isOffloaded(demand) ? " (the two moments lie in the machine's memory)" : ", two moments"}${demand.reference ? ", the reference" : ""}`;
 
 /** An adapter is added into copies of the matrices that it adapts; whole weights are cast, where the device computes in another format than float32. */
 export function countMergedBytes(shape: ModelShape, tuning: Tuning, dtypeBytes: number): number {

@@ -52,6 +52,7 @@ const buildSpec = (
   tokenBudget: 8192,
   cacheBytes: 0,
   checkpointing: true,
+  offloadOptimizer: false,
   // The engine samples nothing in these, and vLLM takes nothing.
   vllmBytes: 0,
   ...change,
@@ -73,14 +74,13 @@ const NOTHING: MemorySpec["searcher"] = {
 function countFsdpBytes(spec: MemorySpec, ranks: number): number {
   const { parts, totalBytes } = estimateShardedMemory(spec, {
     ranks,
-    offloadOptimizer: false,
     base: "sharded",
   });
   return totalBytes - (parts.find(({ name }) => name === "process")?.bytes ?? 0);
 }
 
-const estimateRank = (spec: MemorySpec, ranks: number, offloadOptimizer = false) =>
-  estimateShardedMemory(spec, { ranks, offloadOptimizer, base: "whole" });
+const estimateRank = (spec: MemorySpec, ranks: number) =>
+  estimateShardedMemory(spec, { ranks, base: "whole" });
 
 describe("the memory of one of several ranks", () => {
   it.each(recorded)(
@@ -114,9 +114,8 @@ describe("the memory of one of several ranks", () => {
   it("a rank's share of what is trained is the whole divided by the ranks", () => {
     const bytesOf = (ranks: number, offloadOptimizer: boolean): number =>
       estimateRank(
-        buildSpec("qwen2.5-7b-instruct", tuningOf(null)),
+        buildSpec("qwen2.5-7b-instruct", tuningOf(null), { offloadOptimizer }),
         ranks,
-        offloadOptimizer,
       ).parts.find(({ name }) => name === "trained weights and optimiser")!.bytes;
     // Values, gradient, two moments, and FSDP2's copy in bfloat16.
     expect(bytesOf(4, false) * 4).toBe(18 * countParameters(MODEL_SHAPES["qwen2.5-7b-instruct"]!));

@@ -12,6 +12,7 @@ import {
   countSamplingBytes,
   countStateBytes,
   countTrainedParameters,
+  describeState,
   findLargestTensor,
   FLOAT32,
   formatCount,
@@ -39,8 +40,6 @@ import {
 export interface Sharding {
   /** At least 1. What is trained is split into as many equal shares. */
   ranks: number;
-  /** AdamW's two moments lie in the machine's memory instead of the GPU's. */
-  offloadOptimizer: boolean;
   /**
    * whole: the base's weights stay whole on every rank, as the engine keeps them for its frozen layers, and FSDP2 holds a
    * copy of the trained ones in the number format of compute beside the float32 values. sharded: FSDP2 holds all.
@@ -105,13 +104,13 @@ function listLastingParts(
     ),
     buildPart(
       "trained weights and optimiser",
-      countShareBytes(searcher!, demand.reference, dtypeBytes, sharding),
-      `1/${sharding.ranks} of ${formatCount(trained)} trained parameters: float32 values, gradient${sharding.offloadOptimizer ? " (the two moments lie in the machine's memory)" : ", two moments"}${demand.reference ? ", the reference" : ""}`,
+      countShareBytes(searcher!, demand, demand.reference, sharding),
+      `1/${sharding.ranks} of ${formatCount(trained)} trained parameters: ${describeState(demand)}`,
     ),
     buildPart(
       "critic",
       critic
-        ? countShareBytes(critic, false, dtypeBytes, sharding) +
+        ? countShareBytes(critic, demand, false, sharding) +
             (demand.critic?.shape ? countBaseBytes(critic, dtypeBytes, sharding) : 0)
         : 0,
       critic
@@ -237,14 +236,13 @@ const getShardBytes = ({ tuning }: TrainedModel, dtypeBytes: number): number =>
 /** A rank's share of values, gradient, moments and reference in float32, and of FSDP2's copy. */
 function countShareBytes(
   model: TrainedModel,
+  demand: MemorySpec,
   reference: boolean,
-  dtypeBytes: number,
-  { ranks, offloadOptimizer, base }: Sharding,
+  { ranks, base }: Sharding,
 ): number {
   const trained = countTrained(model);
-  const moments = offloadOptimizer ? 2 * FLOAT32 * trained : 0;
-  const copy = base === "whole" ? trained * getShardBytes(model, dtypeBytes) : 0;
-  return (countStateBytes(trained, reference) - moments + copy) / ranks;
+  const copy = base === "whole" ? trained * getShardBytes(model, demand.dtypeBytes) : 0;
+  return (countStateBytes(trained, demand, reference) + copy) / ranks;
 }
 
 /** The trained weights whole, as sampling and `forward` need them: dropped before a gradient is taken. */

@@ -29,7 +29,7 @@ const GIB = 2 ** 30;
 /** The machine of a worker, as it attached. Each of its GPUs is a rank with an equal share, so the smallest one counts. */
 export function describeMachine(worker: {
   hardware: { memoryMb: number; gpus: readonly { memoryMb: number }[] };
-  capabilities: { device: string; dtype: string };
+  capabilities: { device: string; dtype: string; ranks?: number };
 }): Machine {
   const machineBytes = worker.hardware.memoryMb * 2 ** 20;
   const gpus = worker.hardware.gpus.map(({ memoryMb }) => memoryMb * 2 ** 20);
@@ -40,12 +40,14 @@ export function describeMachine(worker: {
       : worker.capabilities.device === "mps"
         ? "mps"
         : "cpu";
+  const ranks = worker.capabilities.ranks ?? (device === "cuda" ? gpus.length : 1);
   return {
     device,
     dtype: worker.capabilities.dtype === "float32" ? "float32" : "bfloat16",
     machineBytes,
-    deviceBytes: device === "cuda" ? gpu : machineBytes,
-    ranks: device === "cuda" ? gpus.length : 1,
+    // On a CPU the ranks are processes that share the machine.
+    deviceBytes: device === "cuda" ? gpu : machineBytes / ranks,
+    ranks,
   };
 }
 
@@ -71,7 +73,7 @@ const ATLAS_PASSAGE_TOKENS = 20;
 /** Instructions and question. */
 const INSTRUCTION_TOKENS = { guided: 40, free: 450 } as const;
 const OWN_ANSWER_TOKENS = 160;
-/** Packed tokens of a micro-batch, and the bound of a cache, as the engine sets them (forward_backward.py, engine.py). */
+/** Packed tokens of a micro-batch where no setting says, and the bound of a cache, as the engine sets them (forward_backward.py, engine.py). */
 const TOKEN_BUDGET = 2048;
 const computeCacheBound = (machineBytes: number): number => Math.min(2 ** 31, machineBytes / 12);
 /** Few-shot examples or chat template around a generator's documents. */
@@ -121,11 +123,7 @@ export function estimateTrainingMemory(
   const spec = buildMemorySpec(config, machine, shapes);
   if (spec === null) return null;
   return machine.ranks > 1
-    ? estimateShardedMemory(spec, {
-        ranks: machine.ranks,
-        offloadOptimizer: false,
-        base: "whole",
-      })
+    ? estimateShardedMemory(spec, { ranks: machine.ranks, base: "whole" })
     : estimateMemory(spec);
 }
 
@@ -177,7 +175,8 @@ function buildMemorySpec(config: TrainConfig, machine: Machine, shapes: Shapes):
     promptTokens: Math.min(tokens.prompt, shape.maxLength - 1),
     contextTokens: Math.min(tokens.longest, shape.maxLength),
     windowTokens: tokens.window,
-    tokenBudget: TOKEN_BUDGET,
+    tokenBudget: searcher.microbatchTokens ?? TOKEN_BUDGET,
+    offloadOptimizer: searcher.offloadOptimizer ?? false,
     cacheBytes: computeCacheBound(machine.machineBytes),
     checkpointing: searcher.activationCheckpointing,
     vllmBytes: searcher.sampler === "vllm" ? searcher.samplerMemory * machine.deviceBytes : null,
@@ -245,6 +244,13 @@ function listFittingChanges(
   const changes: FittingChange[] = [];
   if (!searcher.activationCheckpointing)
     changes.push(...tryChange("searcher.activationCheckpointing=true", checkpointed));
+  if (!searcher.offloadOptimizer && machine.device !== "cpu")
+    changes.push(
+      ...tryChange("searcher.offloadOptimizer=true", {
+        ...config,
+        searcher: { ...searcher, offloadOptimizer: true },
+      }),
+    );
   if (rl.algorithm === "ppo" && rl.critic.kind === "model")
     changes.push(
       ...tryChange("rl.critic.kind=adapter", {

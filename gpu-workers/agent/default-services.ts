@@ -35,7 +35,9 @@ export function createDefaultStarters(
         onLog: (line) => log.write("info", line, "engine"),
       });
       const { pid } = process;
+      const { cluster } = await process.client.getCapabilities();
       return {
+        cluster,
         value: process.client,
         address: process.endpoint.url,
         memoryMb: () => (pid === undefined ? Promise.resolve(null) : readResidentMb(pid)),

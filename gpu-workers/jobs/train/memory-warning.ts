@@ -11,14 +11,15 @@ export function buildMemoryWarning(
     dtype,
     memoryBytes,
     deviceMemoryBytes,
-  }: Pick<Capabilities, "device" | "dtype" | "memoryBytes" | "deviceMemoryBytes">,
+    cluster,
+  }: Pick<Capabilities, "device" | "dtype" | "memoryBytes" | "deviceMemoryBytes" | "cluster">,
 ): string | null {
   const judged = judgeTrainingMemory(config, {
     device,
     dtype,
     deviceBytes: deviceMemoryBytes > 0 ? deviceMemoryBytes : memoryBytes,
     machineBytes: memoryBytes,
-    ranks: 1,
+    ranks: cluster?.ranks.length ?? 1,
   });
   if (judged === null || judged.verdict === "fits") return null;
   return `By calculation this run takes ${formatBytes(judged.totalBytes)} of ${formatBytes(judged.deviceBytes)} (${device}); ${judged.advice}. It is tried all the same: where memory does not suffice, the engine halves its batches.`;

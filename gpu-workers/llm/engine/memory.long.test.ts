@@ -92,6 +92,7 @@ const buildDemand = ({
   tokenBudget: 2048,
   cacheBytes: CACHE_BYTES,
   checkpointing: false,
+  offloadOptimizer: false,
   vllmBytes: null,
 });
 
