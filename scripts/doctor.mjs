@@ -46,11 +46,11 @@ function print(
   return requirements.every(({ state }) => state === "ok");
 }
 
-const all = stepsFor({ forTests: true, forDevelopment: false }).filter(
+const all = stepsFor({ forTests: true, forDevelopment: false, withRay: true }).filter(
   ({ id }) => id !== "machine",
 );
 const isForTests = (/** @type {import("./setup/step.mjs").Step} */ { id }) =>
-  id === "python-test" || id === "chromium";
+  ["python-ray", "python-test", "chromium"].includes(id);
 const setUp = all
   .filter((step) => !isForTests(step))
   .map((step) => ({ ...stateOf(step), remedy: "npm start (or npm test) installs it" }));

@@ -39,9 +39,11 @@ for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) {
     process.exit(130);
   });
 }
-const steps = stepsFor({ forTests: values.test === true, forDevelopment: isDevelopment }).filter(
-  (step) => !only || only.includes(step.id),
-);
+const steps = stepsFor({
+  forTests: values.test === true,
+  forDevelopment: isDevelopment,
+  withRay: only?.includes("python-ray") === true,
+}).filter((step) => !only || only.includes(step.id));
 const isReady = await runSteps(steps, { logsDir: LOGS_DIR, ui: makeUi(process.stdout) });
 lock.release();
 if (isReady) console.log(`Everything is set up (${duration(Date.now() - started)}).`);

@@ -2,16 +2,21 @@
 
     python gpu-workers/engine/check_gpu.py [--device cuda|mps|cpu]
                                            [--model FOLDER | --random tiny|0.5b|1.5b|3b|7b]
+                                           [--ranks N]
 
-Needs Python, torch and transformers only. Without --model a random model is made in a temporary
-folder. Prints a line for each check. Exit code 0: everything agrees; 1: something does not; 2:
-there is no such device.
+Needs Python, torch and transformers only; with more than one GPU also Ray, pydantic and psutil, to
+check them as ranks of one engine (--ranks N: so many, also on a CPU). Without --model a random
+model is made in a temporary folder. Prints a line for each check. Exit code 0: everything agrees;
+1: something does not; 2: there is no such device.
 """
 
 import argparse
+import importlib.util
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -245,6 +250,102 @@ def check_agreement(folder: Path, kind: str, vocabulary: int) -> list[Check]:
     return checks
 
 
+@contextmanager
+def open_ranks(kind: str, dtype: str, ranks: int) -> Iterator[Any]:
+    """An engine of that many ranks, by a Ray of this machine."""
+    from engine.distributed.ray_environment import prepare_ray_environment
+
+    prepare_ray_environment(None)
+    from engine.distributed.driver import ClusterSettings, DistributedEngine, make_rank_settings
+
+    cluster = ClusterSettings(ranks)
+    settings = make_rank_settings(choose_device(kind, dtype), None, 1 << 30, cluster)
+    engine = DistributedEngine(settings, cluster)
+    try:
+        yield engine
+    finally:
+        engine.close()
+
+
+class RanksRunner(EngineRunner):
+    """An engine of several ranks. What they hold is read through saved states."""
+
+    def __init__(self, folder: Path, engine: Any, scratch: Path):
+        self.engine = engine
+        self.folder, self.scratch = folder, scratch
+        self.reader = EngineRunner(folder, "cpu", "float32")
+
+    def create(self, model: str = "policy", seed: int = 3, **settings: Any) -> None:
+        body = {"base": str(self.folder), "lora": None, "seed": seed, **settings}
+        self.call("create_model", model, **body)
+        self.reader.create(model, seed, **settings)
+        path = str(self.scratch / f"{model}-given")
+        self.reader.call("save_state", model, path=path)
+        self.call("load_state", model, path=path)
+
+    def trainable(self, model: str) -> Trainable:
+        path = str(self.scratch / f"{model}-read")
+        self.call("save_state", model, path=path)
+        self.reader.call("load_state", model, path=path)
+        return self.reader.trainable(model)
+
+
+def check_ranks(
+    folder: Path, kind: str, vocabulary: int, ranks: int, group: int, context: int, scratch: Path
+) -> list[Check]:
+    """Ranks against one process on the CPU, both in float32; then their speed."""
+    data = make_data(vocabulary, 4, 24, 56)
+    reference = run_training(EngineRunner(folder, "cpu", "float32"), data)
+    with open_ranks(kind, "float32", ranks) as engine:
+        running, ranks = RanksRunner(folder, engine, scratch), engine.ranks
+        found = run_training(running, data)
+        checks = []
+        for name, expected in reference.items():
+            difference = relative_error(found[name], expected)
+            tolerance = GRADIENT_TOLERANCE
+            if name == "log-probabilities":
+                difference = float((found[name] - expected).abs().max())
+                tolerance = LOGPROB_TOLERANCE
+            checks.append(check_close(f"{ranks} ranks against CPU, {name}", difference, tolerance))
+        path = str(scratch / "resumed")
+        running.call("save_state", path=path)
+        ends = []
+        for _ in range(2):
+            running.call("load_state", path=path)
+            running.call("forward_backward", loss="ppo", data=data)
+            running.call("optim_step", learningRate=1e-3)
+            ends.append(running.call("weights_hash")["hash"])
+        same = ends[0] == ends[1]
+        checks.append(
+            Check(f"{ranks} ranks, resumed twice", "equal" if same else "differ", "equal", same)
+        )
+        return checks + measure_ranks(running, make_data(vocabulary, group, context // 2, context))
+
+
+def measure_ranks(running: RanksRunner, data: list[dict]) -> list[Check]:
+    """Speed of the gradient over all ranks, and what of their time is communication."""
+    seconds, times = 0.0, []
+    for _ in range(2):  # the first round does not count
+        started = time.perf_counter()
+        running.call("forward_backward", loss="ppo", data=data)
+        times = running.call("optim_step", learningRate=0.0)["ranks"]
+        seconds = time.perf_counter() - started
+    tokens = sum(len(d["ids"]) for d in data)
+    names = ("computeSeconds", "communicationSeconds", "waitSeconds")
+    whole = sum(rank[name] for rank in times for name in names)
+    talking = sum(rank["communicationSeconds"] for rank in times)
+    ranks = len(times)
+    return [
+        Check(
+            f"{ranks} ranks, gradient in float32",
+            f"{tokens / seconds:.0f} tokens/s",
+            f"{len(data)} sequences",
+            None,
+        ),
+        Check(f"{ranks} ranks, communication", f"{talking / whole:.0%}", "of their time", None),
+    ]
+
+
 def check_close(name: str, difference: float, tolerance: float) -> Check:
     """A check that holds where the difference is below the tolerance."""
     return Check(name, f"{difference:.1e}", f"below {tolerance:.0e}", difference < tolerance)
@@ -337,6 +438,9 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("--group", type=int, default=8)
     parser.add_argument("--context", type=int, default=256)
+    parser.add_argument(
+        "--ranks", type=int, help="check so many GPUs as ranks of one engine (default: all)"
+    )
     options = parser.parse_args(arguments)
     make_torch_deterministic()
     kind = options.device or (
@@ -361,6 +465,13 @@ def main(arguments: list[str] | None = None) -> int:
         checks = check_agreement(folder, kind, vocabulary)
         checks.append(check_drift(folder, kind, vocabulary))
         checks += measure(folder, kind, vocabulary, options.group, options.context)
+        ranks = options.ranks or (torch.cuda.device_count() if kind == "cuda" else 1)
+        if ranks > 1 and (MISSING or importlib.util.find_spec("ray") is None):
+            absent = " and ".join([*MISSING, "Ray"] if MISSING else ["Ray"])
+            print(f"without {absent}: {ranks} GPUs as ranks of one engine are not checked")
+        elif ranks > 1:
+            sizes = (ranks, options.group, options.context)
+            checks += check_ranks(folder, kind, vocabulary, *sizes, Path(scratch))
     width = max(len(c.name) for c in checks)
     for c in checks:
         mark = "  " if c.holds is None else "ok" if c.holds else "NO"

@@ -18,6 +18,7 @@ import urllib.request
 import zipfile
 from collections.abc import Iterator
 from functools import cache
+from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
 from packaging.markers import Marker
@@ -44,6 +45,10 @@ PLATFORMS = {**LINUX, "arm64": list(mac_platforms((26, 0), "arm64"))}
 LOCKS = {
     "requirements.lock": (["requirements.txt"], ["requirements-torch.txt"]),
     "requirements-torch.lock": (["requirements-torch.txt"], ["requirements.txt"]),
+    "requirements-ray.lock": (
+        ["requirements-ray.txt"],
+        ["requirements.txt", "requirements-torch.txt"],
+    ),
     "requirements-test.lock": (
         ["requirements-test.txt"],
         ["requirements.txt", "requirements-torch.txt"],
@@ -150,7 +155,15 @@ def read_needs(name: str, version: str) -> list[Requirement]:
             continue
         header = metadata.split("\n\n", 1)[0]
         return [Requirement(line) for line in re.findall(r"^Requires-Dist: (.+)$", header, re.M)]
-    raise SystemExit(f"{INDEX} does not tell what {name} {version} needs.")
+    try:  # as it is installed here: of a large wheel on an index without metadata apart
+        installed = distribution(name)
+    except PackageNotFoundError:
+        installed = None
+    if installed is None or Version(installed.version) != Version(version):
+        raise SystemExit(
+            f"{INDEX} does not tell what {name} {version} needs: install it here, then again."
+        )
+    return [Requirement(line) for line in installed.requires or []]
 
 
 def build_environment(python: tuple[int, int], machine: str) -> dict[str, str]:

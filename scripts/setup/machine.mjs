@@ -50,8 +50,11 @@ export const findCompiler = () =>
   ["c++", "g++", "clang++"].find((command) => capture(command, ["--version"]) !== null) ?? null;
 
 /** Whether an NVIDIA GPU can be used here. */
-export const hasNvidiaGpu = () =>
-  /GPU \d+/.test(capture("nvidia-smi", ["-L"], { timeoutMs: 5_000 }) ?? "");
+export const hasNvidiaGpu = () => countNvidiaGpus() > 0;
+
+/** GPUs of NVIDIA that the driver shows. */
+export const countNvidiaGpus = () =>
+  (capture("nvidia-smi", ["-L"], { timeoutMs: 5_000 }) ?? "").match(/GPU \d+/g)?.length ?? 0;
 
 /** Free space for what setup installs, in GiB. */
 function freeGib() {

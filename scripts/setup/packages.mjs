@@ -227,6 +227,14 @@ export const pythonStep = requirementsStep(
   [TORCH_REQUIREMENTS, REQUIREMENTS],
   [REQUIREMENTS],
 );
+const RAY_REQUIREMENTS = inRoot(ENGINE, "requirements-ray.txt");
+/** Ray: several GPUs as one engine. */
+export const pythonRayStep = requirementsStep(
+  "python-ray",
+  "Ray for several GPUs",
+  [RAY_REQUIREMENTS],
+  [REQUIREMENTS, RAY_REQUIREMENTS],
+);
 const TEST_REQUIREMENTS = inRoot(ENGINE, "requirements-test.txt");
 export const pythonTestStep = requirementsStep(
   "python-test",

@@ -108,7 +108,7 @@ describe("locks of Python packages", () => {
   /** "numpy==2.4.6; python_version >= 3.11", without the spaces that pip does not read. */
   const normalise = (pin: string): string => pin.replace(/\s*;\s*/, "; ").trim();
 
-  it.each(["requirements", "requirements-torch", "requirements-test"])(
+  it.each(["requirements", "requirements-torch", "requirements-ray", "requirements-test"])(
     "%s: each pin has the hashes of its wheels; else `npm run lock:python` was forgotten",
     (name) => {
       const pins = readFileSync(engine(`${name}.txt`), "utf8")

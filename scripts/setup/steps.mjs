@@ -2,9 +2,9 @@
 import { chromiumStep, pageStep, postgresStep, prismaStep } from "./application.mjs";
 import { atlasStep } from "./data.mjs";
 import { faissStep } from "./faiss.mjs";
-import { machineRequirements } from "./machine.mjs";
+import { countNvidiaGpus, machineRequirements } from "./machine.mjs";
 import { encoderStep, languageModelStep } from "./models.mjs";
-import { npmStep, pythonStep, pythonTestStep, venvStep } from "./packages.mjs";
+import { npmStep, pythonRayStep, pythonStep, pythonTestStep, venvStep } from "./packages.mjs";
 import { StepError } from "./step.mjs";
 
 /** First of all: is this machine able to? Nothing is installed before this says yes. */
@@ -35,10 +35,10 @@ const machineProblems = () =>
   );
 
 /**
- * @param {{ forTests: boolean, forDevelopment: boolean }} purpose
+ * @param {{ forTests: boolean, forDevelopment: boolean, withRay: boolean }} purpose `withRay`: Ray is asked for by name
  * @returns {import("./step.mjs").Step[]}
  */
-export function stepsFor({ forTests, forDevelopment }) {
+export function stepsFor({ forTests, forDevelopment, withRay }) {
   return [
     machineStep,
     npmStep,
@@ -46,6 +46,7 @@ export function stepsFor({ forTests, forDevelopment }) {
     postgresStep,
     venvStep,
     pythonStep,
+    ...(forTests || withRay || countNvidiaGpus() > 1 ? [pythonRayStep] : []),
     languageModelStep,
     encoderStep,
     atlasStep,

@@ -55,7 +55,7 @@ describe("a worker's cluster", () => {
     expect(listRanks("10.0.0.2")).toEqual(["Rank 1 NVIDIA H200"]);
     const gone = within(screen.getByRole("listitem", { name: "Machine 10.0.0.2" }));
     expect(gone.getByText("gone")).toBeDefined();
-    expect(gone.getByText("1 GPU, 1 core, 64 GB")).toBeDefined();
+    expect(gone.getByText("1 GPU, 1 core, 64 GiB")).toBeDefined();
     const spare = within(screen.getByRole("listitem", { name: "Machine 10.0.0.3" }));
     expect(spare.getByText("no rank")).toBeDefined();
   });

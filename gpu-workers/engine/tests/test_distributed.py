@@ -8,13 +8,14 @@ import pickle
 import shutil
 import signal
 import time
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
-from engine import dialect
+from engine import check_gpu, dialect
 from engine.device import choose_device
 from engine.distributed.ray_environment import prepare_ray_environment
 
@@ -363,6 +364,24 @@ def test_the_engine_tells_where_its_ranks_are_and_what_they_did(two):
         assert rank["communicationSeconds"] > 0
         assert rank["peakMemoryBytes"] > 1 << 20
         assert rank["tokens"] > 0
+
+
+def test_the_check_of_gpus_checks_ranks_and_can_fail(two, tiny, tmp_path, monkeypatch):
+    monkeypatch.setattr(check_gpu, "open_ranks", lambda *_: nullcontext(two.engine))
+    sizes = (320, 2, 2, 64)
+    checks = check_gpu.check_ranks(tiny, "cpu", *sizes, tmp_path)
+    assert all(c.holds is not False for c in checks)
+    assert sum(c.holds is True for c in checks) >= 8
+    for name in ("policy", "full", "critic"):
+        two("delete_model", name)
+    right = check_gpu.RanksRunner.gradient
+    monkeypatch.setattr(
+        check_gpu.RanksRunner, "gradient", lambda self, model: right(self, model) * 1.01
+    )
+    wrong = [
+        c.name for c in check_gpu.check_ranks(tiny, "cpu", *sizes, tmp_path) if c.holds is False
+    ]
+    assert wrong == [f"2 ranks against CPU, gradient, {m}" for m in ("policy", "full", "critic")]
 
 
 # The driver's own watch, a thread, is told to end the process, too.

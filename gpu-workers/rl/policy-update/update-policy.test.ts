@@ -68,10 +68,13 @@ class RecordingModel {
       ...this.fitting(this.gradients.length),
     });
   }
+  /** What the ranks of a distributed engine did; undefined: one process. */
+  ranks: EngineResult<"optim_step">["ranks"];
   optimStep(body: Body<"optimStep">): Promise<EngineResult<"optim_step">> {
     this.calls.push("step");
     this.steps.push(body);
-    return Promise.resolve({ gradNorm: 2, step: this.steps.length });
+    const { ranks } = this;
+    return Promise.resolve({ gradNorm: 2, step: this.steps.length, ...(ranks && { ranks }) });
   }
 }
 
@@ -277,6 +280,28 @@ describe("an update", () => {
       "critic/lr": 0.05,
       "actor/lr": 0.025,
     });
+  });
+
+  it("reports how the ranks of a distributed engine spent the step, and nothing of one process", async () => {
+    const made = parts(config({ algorithm: "grpo", epochs: 2 }));
+    const rank = (rank: number, computeSeconds: number, waitSeconds: number) => ({
+      rank,
+      computeSeconds,
+      waitSeconds,
+      communicationSeconds: 1,
+      peakMemoryBytes: (rank + 1) * 2 ** 20,
+      tokens: 5,
+    });
+    made.policy.ranks = [rank(0, 9, 0), rank(1, 4, 5)];
+    expect((await updatePolicy(made, groups, 1)).metrics).toMatchObject({
+      "engine/ranks": 2,
+      "engine/communication_share": 0.1,
+      "engine/rank_utilisation_min": 0.4,
+      "engine/rank_utilisation_mean": 0.65,
+      "engine/rank_memory_max_mb": 2,
+    });
+    const alone = await updatePolicy(parts(config({ algorithm: "grpo" })), groups, 1);
+    expect(Object.keys(alone.metrics).filter((name) => name.startsWith("engine/"))).toEqual([]);
   });
 
   it("PPO under upstream: the critic values and learns every token after the first prompt", async () => {
