@@ -3,6 +3,7 @@ import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { listShellCommands, readGuide } from "@/cli/testing/guide-commands";
 import { runCli, type CliResult } from "@/cli/testing/run-cli";
 import { startTestServer, type TestServer } from "@/server/testing/test-server";
 import { buildDocuments, buildRecord, storeSamples } from "@/server/testing/samples";
@@ -67,6 +68,17 @@ describe("the command line", () => {
     const launched = await s3(["launch", "--preset", "atlas-smollm2-grpo", ...changes]);
     expect(launched.error).toMatch(/^memory: .* does not fit; .*any one of these makes it fit/);
     expect((await s3(["cancel", launched.out.trim()])).code).toBe(0);
+  });
+
+  it("runs the commands of the guide from a laptop to a cluster", async () => {
+    const prefix = "npm run s3 -- ";
+    const commands = listShellCommands(readGuide("cluster.md")).filter((c) => c.startsWith(prefix));
+    expect(commands.length).toBeGreaterThan(2);
+    for (const command of commands) {
+      const { code, out, error } = await s3(command.slice(prefix.length).split(" "));
+      expect({ command, code, error }).toEqual({ command, code: 0, error: "" });
+      expect(out).toMatch(/GiB of [\d.]+ GiB/);
+    }
   });
 
   it("adds a mirror with a secret from a file, tries, lists and removes it", async () => {
