@@ -58,7 +58,10 @@ describe("the command line", () => {
     const one = JSON.parse((await s3(["memory", ...full, "--json"])).out) as { worker: null }[];
     expect(one).toMatchObject([{ worker: null, ranks: 1, verdict: "too small" }]);
     const none = await s3(["memory", ...full, "--gpus", "0"]);
-    expect(none).toMatchObject({ code: 1, error: expect.stringContaining("at least one GPU") });
+    expect(none).toMatchObject({
+      code: 1,
+      error: expect.stringContaining("at least one GPU") as string,
+    });
     expect(await s3(["memory", "--preset", "atlas-rag", "--gpus", "2"])).toMatchObject({
       code: 1,
       error: expect.stringContaining("trains nothing") as string,
