@@ -225,79 +225,72 @@ interface FittingChange {
 /** More ranks than this are not proposed. */
 const MOST_RANKS = 64;
 
-/** Single changes after which the run fits comfortably, by calculation, the least first. */
+/** A configuration with another choice, and how that is said. */
+type Alternative = [change: string, config: TrainConfig];
+
+/** Choices that take less memory, each by itself. */
+function listAlternatives(config: TrainConfig, device: Machine["device"]): Alternative[] {
+  const { searcher, rl } = config;
+  const critic = { ...rl.critic, kind: "adapter", model: null } as const;
+  const withAdapter = { ...config, rl: { ...rl, critic } };
+  const lora = { ...searcher, tuning: "lora" } as const;
+  const offloaded = { ...searcher, offloadOptimizer: true };
+  const trainsCritic = rl.algorithm === "ppo" && rl.critic.kind === "model";
+  const isFull = searcher.tuning === "full";
+  const alternatives: [applies: boolean, ...Alternative][] = [
+    [!searcher.activationCheckpointing, CHECKPOINTING, switchCheckpointingOn(config)],
+    [
+      !searcher.offloadOptimizer && device !== "cpu",
+      "searcher.offloadOptimizer=true",
+      { ...config, searcher: offloaded },
+    ],
+    [trainsCritic, "rl.critic.kind=adapter", withAdapter],
+    [isFull, "searcher.tuning=lora", { ...config, searcher: lora }],
+    [
+      isFull && trainsCritic,
+      "searcher.tuning=lora with rl.critic.kind=adapter",
+      { ...withAdapter, searcher: lora },
+    ],
+  ];
+  return alternatives.flatMap(([applies, ...alternative]) => (applies ? [alternative] : []));
+}
+
+const CHECKPOINTING = "searcher.activationCheckpointing=true";
+const switchCheckpointingOn = (config: TrainConfig): TrainConfig => ({
+  ...config,
+  searcher: { ...config.searcher, activationCheckpointing: true },
+});
+
+/** Changes after which the run fits comfortably, by calculation: of the configuration, and of the number of GPUs. */
 function listFittingChanges(
   config: TrainConfig,
   machine: Machine,
   shapes: Shapes,
 ): FittingChange[] {
-  const { searcher, rl } = config;
-  const tryChange = (
-    change: string,
-    changed: TrainConfig,
-    on: Machine = machine,
-  ): FittingChange[] => {
+  const tryOn = (on: Machine, change: string, changed: TrainConfig): FittingChange | null => {
     const totalBytes = estimateTrainingMemory(changed, on, shapes)?.totalBytes ?? Infinity;
-    return judgeMemory(totalBytes, on.deviceBytes) === "fits" ? [{ change, totalBytes }] : [];
+    return judgeMemory(totalBytes, on.deviceBytes) === "fits" ? { change, totalBytes } : null;
   };
-  const checkpointed = { ...config, searcher: { ...searcher, activationCheckpointing: true } };
-  const changes: FittingChange[] = [];
-  if (!searcher.activationCheckpointing)
-    changes.push(...tryChange("searcher.activationCheckpointing=true", checkpointed));
-  if (!searcher.offloadOptimizer && machine.device !== "cpu")
-    changes.push(
-      ...tryChange("searcher.offloadOptimizer=true", {
-        ...config,
-        searcher: { ...searcher, offloadOptimizer: true },
-      }),
-    );
-  if (rl.algorithm === "ppo" && rl.critic.kind === "model")
-    changes.push(
-      ...tryChange("rl.critic.kind=adapter", {
-        ...config,
-        rl: { ...rl, critic: { ...rl.critic, kind: "adapter", model: null } },
-      }),
-    );
-  if (searcher.tuning === "full")
-    changes.push(
-      ...tryChange("searcher.tuning=lora", {
-        ...config,
-        searcher: { ...searcher, tuning: "lora" },
-      }),
-    );
-  if (machine.device !== "cuda") return changes;
-  const more = findFewestRanks((ranks) => tryRanks(ranks, config), machine.ranks + 1);
-  const moreCheckpointed = searcher.activationCheckpointing
-    ? []
-    : findFewestRanks((ranks) => tryRanks(ranks, checkpointed), machine.ranks + 1);
-  return [...changes, ...more, ...moreCheckpointed.filter(isNew)];
-
-  function tryRanks(ranks: number, changed: TrainConfig): FittingChange[] {
-    const what = `${ranks} GPUs of ${formatBytes(machine.deviceBytes)}`;
-    return tryChange(
-      changed === checkpointed ? `${what} with searcher.activationCheckpointing=true` : what,
-      changed,
-      { ...machine, ranks },
-    );
+  const found = listAlternatives(config, machine.device).map(([change, changed]) =>
+    tryOn(machine, change, changed),
+  );
+  if (machine.device === "cuda") {
+    const findRanks = (suffix: string, changed: TrainConfig): FittingChange | null => {
+      for (let ranks = machine.ranks + 1; ranks <= MOST_RANKS; ranks++) {
+        const what = `${ranks} GPUs of ${formatBytes(machine.deviceBytes)}${suffix}`;
+        const fitting = tryOn({ ...machine, ranks }, what, changed);
+        if (fitting) return fitting;
+      }
+      return null;
+    };
+    found.push(findRanks("", config));
+    if (!config.searcher.activationCheckpointing)
+      found.push(findRanks(` with ${CHECKPOINTING}`, switchCheckpointingOn(config)));
   }
-  function isNew({ change }: FittingChange): boolean {
-    return !more.some((known) => change.startsWith(`${known.change} `));
-  }
+  return found.filter((change) => change !== null);
 }
 
-/** The first number of ranks, from `from` on, for which `tryRanks` finds a change. */
-function findFewestRanks(
-  tryRanks: (ranks: number) => FittingChange[],
-  from: number,
-): FittingChange[] {
-  for (let ranks = from; ranks <= MOST_RANKS; ranks++) {
-    const found = tryRanks(ranks);
-    if (found.length > 0) return found;
-  }
-  return [];
-}
-
-/** What is the largest part and, of single changes, which make the run fit; where none does, what makes the part smaller. */
+/** What is the largest part and which changes make the run fit; where none does, what makes the part smaller. */
 function adviseOnMemory(
   estimate: MemoryEstimate,
   config: TrainConfig,
