@@ -2,7 +2,7 @@ import { z } from "zod";
 
 /** What a distributed engine tells of its ranks: one model on several GPUs or machines, joined by Ray. */
 
-export const placementStrategySchema = z.enum(["pack", "spread"]);
+const placementStrategySchema = z.enum(["pack", "spread"]);
 
 export const clusterStatusSchema = z.object({
   /** Address of a Ray cluster that was given; null: the engine started one of its own. */
@@ -31,7 +31,6 @@ export const clusterStatusSchema = z.object({
     }),
   ),
 });
-export type ClusterStatus = z.infer<typeof clusterStatusSchema>;
 
 /** Seconds and memory of a rank since the optimiser step before. */
 export const rankTimesSchema = z.object({

@@ -1,3 +1,4 @@
+import { RANK_METRICS } from "./rank-metrics";
 import {
   count,
   mebibytes,
@@ -283,24 +284,7 @@ export const METRICS = {
   "memory/engine_peak_mb": costMebibytes(
     "Peak memory of the engine: on its GPU, or on a CPU resident",
   ),
-  "engine/ranks": count(
-    "GPUs, or processes on a CPU, that trained the model together (distributed engine)",
-  ),
-  "engine/communication_share": share(
-    "Share of the ranks' time that passed in collectives: gathering weights, scattering gradients; on GPUs it overlaps with computing and counts here",
-    "lower",
-  ),
-  "engine/rank_utilisation_min": share(
-    "Share of its time in which the least busy rank computed, instead of communicating or waiting for slower ones",
-    "higher",
-  ),
-  "engine/rank_utilisation_mean": share(
-    "Share of their time in which the ranks computed, mean over ranks",
-    "higher",
-  ),
-  "engine/rank_memory_max_mb": costMebibytes(
-    "Peak memory of the rank that took most: on its GPU, or on a CPU resident",
-  ),
+  ...RANK_METRICS,
   "system/cpu": share(
     "Share of the processors' time that the worker's machine used since the report before, by whatever ran on it",
   ),

@@ -36,7 +36,6 @@ from ..huggingface import find_folder
 from ..llama import read_config
 from ..transformers_network import find_reason, load_library_config
 from .rank import Rank, RankAnswer, RankError, RankSettings
-from .rank_group import COLLECTIVE_LIMIT
 from .splitting import merge_results, split_by_cost
 
 log = logging.getLogger("engine")
@@ -50,6 +49,7 @@ PING_SECONDS = 20
 # Fields of results that must be equal on all ranks; where they are not, the ranks drifted apart.
 SAME_ON_ALL_RANKS = {"optim_step": ("gradNorm", "step"), "load_state": ("step",)}
 OBJECT_STORE_BYTES = 256 << 20
+START_ATTEMPTS = 3
 
 
 @dataclass
@@ -79,7 +79,8 @@ def make_rank_settings(
     """How ranks compute, by the driver's own device; on a CPU they share the machine's cores."""
     if device.kind == "cpu" and cluster.address is None:
         threads = max(1, device.threads // (cluster.ranks or 1))
-    return RankSettings(device.kind, device.dtype_name, threads, cache_bytes)
+    limit_seconds = float(os.environ.get("S3_ENGINE_COLLECTIVE_SECONDS", "120"))
+    return RankSettings(device.kind, device.dtype_name, threads, cache_bytes, limit_seconds)
 
 
 class RemoteBase:
@@ -113,19 +114,29 @@ def start_local_cluster(kind: str, ranks: int | None) -> str:
     No dashboard. Whoever talks to it needs the token of `prepare_ray_environment`.
     """
     gpus = torch.cuda.device_count() if kind == "cuda" else 0
-    folder = tempfile.mkdtemp(prefix="s3ray-")
-    ray.init(
-        address="local",
-        num_cpus=max(ranks or 1, gpus, count_physical_cores()),
-        num_gpus=gpus,
-        include_dashboard=False,
-        object_store_memory=OBJECT_STORE_BYTES,
-        _node_ip_address=LOOPBACK if sys.platform == "linux" else None,
-        _temp_dir=folder,
-        logging_level=logging.ERROR,
-        log_to_driver=False,
-    )
-    return folder
+    for attempt in range(1, START_ATTEMPTS + 1):
+        folder = tempfile.mkdtemp(prefix="s3ray-")
+        try:
+            ray.init(
+                address="local",
+                num_cpus=max(ranks or 1, gpus, count_physical_cores()),
+                num_gpus=gpus,
+                include_dashboard=False,
+                object_store_memory=OBJECT_STORE_BYTES,
+                _node_ip_address=LOOPBACK if sys.platform == "linux" else None,
+                _temp_dir=folder,
+                logging_level=logging.ERROR,
+                log_to_driver=False,
+            )
+            return folder
+        except Exception as error:
+            # Ray gives its own processes half a minute, which a busy machine may need for others.
+            ray.shutdown()
+            shutil.rmtree(folder, ignore_errors=True)
+            if attempt == START_ATTEMPTS:
+                raise SystemExit(f"Ray does not start on this machine: {error}") from error
+            log.warning("Ray did not start (%s): once more", error)
+    raise AssertionError("the last attempt returns or raises")
 
 
 def end_process(reason: str) -> NoReturn:
@@ -145,7 +156,7 @@ class DistributedEngine:
         fail: Callable[[str], NoReturn] = end_process,
     ):
         """`fail` is called once with the reason when the ranks have been ended for a failure."""
-        self.cluster, self._end = cluster, fail
+        self.cluster, self._end, self._limit = cluster, fail, settings.limit_seconds
         self.models: dict[str, RemoteModel] = {}
         self.bases: dict[Path, RemoteBase] = {}
         self.session_ranks: dict[str, int] = {}
@@ -193,14 +204,24 @@ class DistributedEngine:
             )
         return min(wanted, room)
 
+    def _place_ranks(self, kind: str, bundle: dict[str, float]) -> None:
+        """Reserves what each rank needs; fewer ranks where a machine turns out to be gone."""
+        deadline = time.monotonic() + PLACEMENT_SECONDS
+        while True:
+            self.placement = placement_group(
+                [bundle] * self.ranks, strategy=self.cluster.strategy.upper()
+            )
+            if self.placement.wait(PLACEMENT_SECONDS / 6):
+                return
+            remove_placement_group(self.placement)
+            if time.monotonic() > deadline:
+                raise SystemExit(f"Ray found no place for {self.ranks} ranks with {bundle} each.")
+            self.ranks = self._choose_ranks(kind)
+
     def _start_ranks(self, settings: RankSettings) -> None:
         """Places the ranks, makes their engines and joins them; returns once all are there."""
         bundle = {"CPU": 1.0} | ({"GPU": 1.0} if settings.kind == "cuda" else {})
-        self.placement = placement_group(
-            [bundle] * self.ranks, strategy=self.cluster.strategy.upper()
-        )
-        if not self.placement.wait(PLACEMENT_SECONDS):
-            raise SystemExit(f"Ray found no place for {self.ranks} ranks with {bundle} each.")
+        self._place_ranks(settings.kind, bundle)
         # Operations one at a time; the others beside them.
         remote: Any = ray.remote
         actor = remote(concurrency_groups={"control": 2, "watch": 1})(Rank)
@@ -483,7 +504,7 @@ class DistributedEngine:
         _, missing = ray.wait(pings, num_returns=len(pings), timeout=0)
         if not missing:
             return [], since
-        if time.monotonic() - since > COLLECTIVE_LIMIT.total_seconds():
+        if time.monotonic() - since > self._limit:
             lost = [i for i, ping in enumerate(pings) if ping in missing]
             self.fail(f"Ranks {lost} of {self.ranks} give no sign of life.")
         return pings, since

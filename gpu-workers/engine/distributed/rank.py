@@ -72,6 +72,21 @@ class RankSettings:
     dtype: str | None
     threads: int | None
     cache_bytes: int | None
+    #: How long a rank waits for another that gives no sign of life.
+    limit_seconds: float
+
+
+def to_engine_error(error: Exception) -> EngineError:
+    """What a rank reports of a failure in which the others have no part: all can go on."""
+    if isinstance(error, EngineError):
+        return error
+    if is_out_of_memory(error):
+        return EngineError(
+            "out-of-memory",
+            f"A device ran out of memory: use fewer or shorter sequences. ({error})",
+        )
+    log.error("an operation failed", exc_info=error)
+    return EngineError("internal", f"{type(error).__name__}: {error}")
 
 
 def check_shared_folder(folder: Path) -> None:
@@ -105,9 +120,9 @@ class RankEngine(Engine):
         """Calls `work`, in which ranks do nothing together, and raises on all if it did on one."""
         try:
             result = work()
-        except Exception:
+        except Exception as error:
             self.group.find_max(STOPS)
-            raise
+            raise to_engine_error(error) from error
         if self.group.find_max(NO_BATCH) == STOPS:
             raise OtherRankError()
         return result
@@ -182,9 +197,9 @@ class RankEngine(Engine):
         while True:
             try:
                 batch = take_batch()
-            except Exception:
+            except Exception as error:
                 self.group.find_max(STOPS)
-                raise
+                raise to_engine_error(error) from error
             most = self.group.find_max(NO_BATCH if batch is None else HAS_BATCH)
             if most == STOPS:
                 raise OtherRankError()
@@ -292,7 +307,7 @@ class Rank:
         if settings.kind == "cuda":
             torch.cuda.set_device(0)  # Ray shows each rank its own GPU alone
         device = choose_device(settings.kind, settings.dtype, settings.threads)
-        group = RankGroup(rank, ranks, rendezvous, device.torch_device)
+        group = RankGroup(rank, ranks, rendezvous, device.torch_device, settings.limit_seconds)
         self.engine = RankEngine(device, settings.cache_bytes, group)
         return {
             "rank": rank,
@@ -359,9 +374,7 @@ class Rank:
             return None, RankError(error.code, error.message)
         except Exception as error:
             # Alone a rank may run out of memory and go on; what is done together has no way back.
-            if kind in ("sample", "forward") and is_out_of_memory(error):
-                return None, RankError(
-                    "out-of-memory",
-                    f"A device ran out of memory: use fewer or shorter sequences. ({error})",
-                )
-            raise
+            if kind not in ("sample", "forward") or not is_out_of_memory(error):
+                raise
+            found = to_engine_error(error)
+            return None, RankError(found.code, found.message)

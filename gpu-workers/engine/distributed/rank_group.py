@@ -1,6 +1,5 @@
 """The ranks of a model's process group: what they agree on, and how long they take for it."""
 
-import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,10 +16,8 @@ from torch.distributed.fsdp._fully_shard._fsdp_collectives import (
 )
 from torch.distributed.tensor import DTensor, Shard
 
-# How long a rank waits for the others within a collective. Ray notices a process that has ended at
-# once; this is for one that lives and does not answer, and for a network that is cut.
-COLLECTIVE_LIMIT = timedelta(seconds=float(os.environ.get("S3_ENGINE_COLLECTIVE_SECONDS", "120")))
-# The same where ranks write or read files, whose disks may differ much in speed.
+# How long ranks wait for each other where they write or read files, whose disks may differ much in
+# speed.
 FILES_LIMIT = timedelta(minutes=60)
 
 
@@ -98,15 +95,22 @@ class TimedReduceScatter(DefaultReduceScatter):
 class RankGroup:
     """This rank's place among the others. Every method must be called by all ranks alike."""
 
-    def __init__(self, rank: int, ranks: int, rendezvous: str, device: torch.device):
-        """Joins the group; returns once all are there. `rendezvous`: tcp://ADDRESS:PORT."""
+    def __init__(
+        self, rank: int, ranks: int, rendezvous: str, device: torch.device, limit_seconds: float
+    ):
+        """Joins the group; returns once all are there. `rendezvous`: tcp://ADDRESS:PORT.
+
+        `limit_seconds`: how long a rank waits for the others within a collective. Ray notices a
+        process that has ended at once; this is for one that lives and does not answer, and for a
+        network that is cut.
+        """
         self.rank, self.ranks, self.device = rank, ranks, device
         dist.init_process_group(
             "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo",
             init_method=rendezvous,
             rank=rank,
             world_size=ranks,
-            timeout=COLLECTIVE_LIMIT,
+            timeout=timedelta(seconds=limit_seconds),
         )
         self.mesh: DeviceMesh = init_device_mesh(device.type, (ranks,))
         files_group = dist.new_group(backend="gloo", timeout=FILES_LIMIT)

@@ -33,6 +33,7 @@ from engine.engine import Engine
 from engine.errors import CancelledError, EngineError
 
 from .conftest import LORA, save_model
+from .library_models import save_library_model
 
 # A sum over parts differs from the sum over all by rounding of float32: about 1e-7 of the norm for
 # each addition.
@@ -75,9 +76,9 @@ def cluster():
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def start(ranks: int, tiny: Path) -> Caller:
+def start(ranks: int, tiny: Path, dtype: str = "float32") -> Caller:
     settings = ClusterSettings(ranks=ranks)
-    device = choose_device("cpu", "float32", 1)
+    device = choose_device("cpu", dtype, 1)
     return Caller(
         DistributedEngine(make_rank_settings(device, None, None, settings), settings, raise_reason),
         tiny,
@@ -106,6 +107,11 @@ def one(tiny):
 @pytest.fixture(scope="module")
 def tied(tmp_path_factory) -> Path:
     return save_model(tmp_path_factory.mktemp("qwen2"), "qwen2")
+
+
+@pytest.fixture(scope="module")
+def library(tmp_path_factory) -> Path:
+    return save_library_model(tmp_path_factory.mktemp("qwen3"), "qwen3")
 
 
 def make_data(count: int, seed: int = 0, prompt: int = 6) -> list[dict]:
@@ -150,14 +156,27 @@ def differ(a: torch.Tensor, b: torch.Tensor) -> float:
     return float((a - b).norm() / b.norm())
 
 
-CASES = {"lora": {}, "full": FULL, "upper": UPPER, "critic": CRITIC, "full-critic": CRITIC | FULL}
+CASES = {
+    "lora": {},
+    "full": FULL,
+    "upper": {**UPPER, "checkpointing": True},
+    "critic": CRITIC,
+    "full-critic": CRITIC | FULL,
+    # Of an architecture that transformers computes.
+    "library-full": {**FULL, "checkpointing": True},
+    "library-critic": CRITIC,
+}
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_gradients_and_steps_equal_those_of_one_process(one, two, three, tied, tmp_path, case):
+def test_gradients_and_steps_equal_those_of_one_process(
+    one, two, three, tied, library, tmp_path, case
+):
     settings = dict(CASES[case])
     if case == "full":
         settings["base"] = tied
+    elif case.startswith("library"):
+        settings["base"] = library
     one.make(case, **settings)
     for engine in (two, three):
         engine.make(case, **settings)
@@ -336,6 +355,28 @@ def test_weights_are_exported_and_imported_as_by_one_process(one, two, tmp_path)
         assert written["hash"] == digest
         for engine in (one, two):
             assert engine("import_weights", name, path=str(tmp_path / case))["hash"] == digest
+
+
+def test_bfloat16_weights_keep_float32_masters(cluster, tiny, tmp_path):
+    two, one = start(2, tiny, "bfloat16"), Caller(Engine(choose_device("cpu", "bfloat16", 1)), tiny)
+    data = [{**d, "logprobs": None, "advantages": None} for d in make_data(4)]
+    for engine in (two, one):
+        engine.make("m", **FULL)
+        first = engine("forward_backward", loss="cross_entropy", data=data)["loss"]
+        # Too small a step for bfloat16: only masters remember it.
+        engine("optim_step", learningRate=1e-5)
+        second = engine("forward_backward", loss="cross_entropy", data=data)["loss"]
+        assert second == pytest.approx(first, rel=1e-2)
+    two("save_state", path=str(tmp_path / "two"))
+    values = one.engine.model("m").require_trainable().values.clone()
+    gradient = one.engine.model("m").require_trainable().gradient
+    one("load_state", path=str(tmp_path / "two"))
+    loaded = one.engine.model("m").require_trainable()
+    assert not torch.equal(values, values.bfloat16().float())
+    assert differ(loaded.values, values) < 1e-4
+    # Each rank's part of a gradient is rounded to bfloat16, eight bits.
+    assert differ(loaded.gradient, gradient) < 3e-2
+    two.engine.close()
 
 
 def test_a_model_that_cannot_be_made_is_made_nowhere(two):
