@@ -35,7 +35,10 @@ export function createDefaultStarters(
         onLog: (line) => log.write("info", line, "engine"),
       });
       const { pid } = process;
-      const { cluster } = await process.client.getCapabilities();
+      const { cluster } = await process.client.getCapabilities().catch(async (error: unknown) => {
+        await process.stop();
+        throw error;
+      });
       return {
         cluster,
         value: process.client,

@@ -3,7 +3,7 @@ import { formatBytes } from "@/app/_lib/format";
 import type { WorkerRow } from "@/app/_lib/trpc";
 import { Badge } from "@/app/_ui/badge";
 
-export type ClusterStatus = NonNullable<WorkerRow["services"][number]["cluster"]>;
+type ClusterStatus = NonNullable<WorkerRow["services"][number]["cluster"]>;
 type ClusterNode = ClusterStatus["nodes"][number];
 type Rank = ClusterStatus["ranks"][number];
 

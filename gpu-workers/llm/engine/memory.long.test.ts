@@ -151,9 +151,9 @@ describe.skipIf(!installed)(
         tuning: "lora",
       },
       {
-        what: "two ranks that train all weights",
-        firstLayer: 0,
-        questions: 2,
+        what: "two ranks that train the weights of the upper third",
+        firstLayer: 20,
+        questions: 1,
         groupSize: 4,
         promptTokens: 120,
         contextTokens: 220,
