@@ -75,7 +75,10 @@ export function estimateShardedMemory(whole: MemorySpec, sharding: Sharding): Me
   if (critic)
     models.push({ shape: critic.shape ?? searcher, tuning: critic.tuning, hasHead: false });
   return addParts(
-    [...listLastingParts(demand, sharding, models), ...listPhases(demand, sharding, models)],
+    [
+      ...listLastingParts(demand, sharding, models),
+      ...dropReusedPasses(listPhases(demand, sharding, models), demand.device),
+    ],
     demand.device,
   );
 }
@@ -134,6 +137,19 @@ function listLastingParts(
       device === "cuda" ? "CUDA context and libraries" : "Python, torch, tokenizer",
     ),
   ];
+}
+
+const PASSES = ["log-probabilities", "gather buffer", "gradient", "reduced gradients"] as const;
+
+/** On a CPU, where all phases count, passes over the same data still reuse each other's memory: the largest stays. */
+function dropReusedPasses(
+  phases: MemoryEstimate["parts"],
+  device: MemorySpec["device"],
+): MemoryEstimate["parts"] {
+  if (device !== "cpu") return phases;
+  const passes = phases.filter(({ name }) => PASSES.some((pass) => pass === name));
+  const most = Math.max(...passes.map(({ bytes }) => bytes));
+  return phases.filter((phase) => !passes.includes(phase) || phase.bytes === most);
 }
 
 /** What is used in turn within a step. */
