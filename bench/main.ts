@@ -42,6 +42,11 @@ const BENCHES: Record<
       "wall time of a training step with the next one's episodes rolled out ahead, beside a generator that takes its time",
     run: async () => (await import("./overlap")).overlap(),
   },
+  cluster: {
+    about:
+      "a gradient on one and on two ranks of this machine, its memory beside the plan's, and the plan for Qwen2.5-7B on 5 and 8 GPUs",
+    run: async () => (await import("./cluster")).measureCluster(),
+  },
   learning: {
     about:
       "what the default preset learns by GRPO and PPO, on three seeds each (about two hours; resumable)",

@@ -3,6 +3,7 @@ import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { listShellCommands, readGuide } from "@/cli/testing/guide-commands";
 import { runCli, type CliResult } from "@/cli/testing/run-cli";
 import { startTestServer, type TestServer } from "@/server/testing/test-server";
 import { buildDocuments, buildRecord, storeSamples } from "@/server/testing/samples";
@@ -45,6 +46,42 @@ describe("the command line", () => {
     });
     expect(await s3(["resume", id.slice(0, 8)])).toMatchObject({ code: 0, out: `${id} is queued` });
     await server.plane.runs.cancel(id, { actor: "test", reason: null });
+  });
+
+  it("plans memory on GPUs that are not here, and warns before a launch that does not fit", async () => {
+    const full = ["--preset", "paper-full"];
+    const five = await s3(["memory", ...full, "--gpus", "5", "--gpu-memory", "80"]);
+    expect(five.out).toMatch(
+      /GiB of 80\.0 GiB \(each of 5 GPUs\): does not fit\n.*GPUs of 80\.0 GiB/,
+    );
+    expect(five.out).toMatch(/trained weights and optimiser +[\d.]+ GiB +1\/5 of 7\.62 billion/);
+    const one = JSON.parse((await s3(["memory", ...full, "--json"])).out) as { worker: null }[];
+    expect(one).toMatchObject([{ worker: null, ranks: 1, verdict: "too small" }]);
+    const none = await s3(["memory", ...full, "--gpus", "0"]);
+    expect(none).toMatchObject({
+      code: 1,
+      error: expect.stringContaining("at least one GPU") as string,
+    });
+    expect(await s3(["memory", "--preset", "atlas-rag", "--gpus", "2"])).toMatchObject({
+      code: 1,
+      error: expect.stringContaining("trains nothing") as string,
+    });
+    const large = ["model=qwen2.5-7b-instruct", "tuning=full", "adapter.firstLayer=0"];
+    const changes = large.flatMap((change) => ["--set", `searcher.${change}`]);
+    const launched = await s3(["launch", "--preset", "atlas-smollm2-grpo", ...changes]);
+    expect(launched.error).toMatch(/^memory: .* does not fit; .*any one of these makes it fit/);
+    expect((await s3(["cancel", launched.out.trim()])).code).toBe(0);
+  });
+
+  it("runs the commands of the guide from a laptop to a cluster", async () => {
+    const prefix = "npm run s3 -- ";
+    const commands = listShellCommands(readGuide("cluster.md")).filter((c) => c.startsWith(prefix));
+    expect(commands.length).toBeGreaterThan(2);
+    for (const command of commands) {
+      const { code, out, error } = await s3(command.slice(prefix.length).split(" "));
+      expect({ command, code, error }).toEqual({ command, code: 0, error: "" });
+      expect(out).toMatch(/GiB of [\d.]+ GiB/);
+    }
   });
 
   it("adds a mirror with a secret from a file, tries, lists and removes it", async () => {

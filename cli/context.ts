@@ -4,6 +4,8 @@ import type { Connection } from "./client";
 export interface CommandContext extends Omit<Connection, "close"> {
   print: (text: string) => void;
   printJson: (value: unknown) => void;
+  /** Says what a person should know, apart from what a program reads. */
+  warn: (text: string) => void;
 }
 
 /** Prints what was launched: the id alone, or where the command goes on, a line that says so. */

@@ -10,6 +10,7 @@ const context: CommandContext = {
   ...connection,
   print,
   printJson: (value) => print(JSON.stringify(value, null, 2)),
+  warn: (text) => void process.stderr.write(`${text}\n`),
 };
 
 createProgram(context)

@@ -5,6 +5,7 @@ import { addCorpusCommands } from "./commands/corpus";
 import { addEncoderCommands } from "./commands/encoder";
 import { addIndexCommands } from "./commands/indexes";
 import { addModelCommands } from "./commands/model";
+import { addMemoryCommand } from "./commands/memory";
 import { addMirrorCommands } from "./commands/mirror";
 import { addPoolCommands } from "./commands/pools";
 import { addPredictionCommands } from "./commands/predictions";
@@ -25,6 +26,7 @@ export function createProgram(context: CommandContext): Command {
     .showHelpAfterError()
     .configureHelp({ showGlobalOptions: true });
   addRunCommands(program, context);
+  addMemoryCommand(program, context);
   addBundleCommand(program, context);
   addWorkerCommands(program, context);
   addPoolCommands(program, context);

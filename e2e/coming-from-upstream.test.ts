@@ -36,6 +36,7 @@ const program = createProgram({
   ...connection,
   print: () => undefined,
   printJson: () => undefined,
+  warn: () => undefined,
 });
 /** Scripts, files and options that upstream's README names. */
 const README = [

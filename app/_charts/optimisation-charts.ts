@@ -1,5 +1,6 @@
 import { markText } from "@/app/_i18n/format-text";
 import { HARDWARE_CHARTS } from "./hardware-charts";
+import { RANK_CHARTS } from "./rank-charts";
 import type { TrainConfig } from "@/contracts/run-config/train-config";
 import { isGrouped } from "@/contracts/run-config/algorithm-names";
 import { COLOUR, defineLines, defineSeries, explain, type ChartGroup } from "./definitions";
@@ -129,6 +130,7 @@ export const OPTIMISATION_CHARTS: readonly ChartGroup[] = [
         [defineSeries("memory/engine_peak_mb", markText("MiB"))],
         { unit: "count" },
       ),
+      ...RANK_CHARTS,
       ...HARDWARE_CHARTS,
       defineLines(
         "endpoint-cost",

@@ -12,6 +12,7 @@ export type Checkpoint = Outputs["runs"]["checkpoints"][number];
 export type RunCheck = Outputs["runs"]["check"];
 export type ExternalRun = Outputs["externalRuns"]["get"];
 export type TraceMappingRow = Outputs["externalRuns"]["mappings"][number];
+export type MemoryPlan = NonNullable<Outputs["runs"]["planMemory"]>;
 export type AlarmRow = Outputs["alarms"]["list"][number];
 export type LogEntry = Outputs["runs"]["logs"]["lines"][number];
 export type EpisodeRow = Outputs["episodes"]["list"]["rows"][number];

@@ -15,6 +15,7 @@ import {
 } from "@/cli/format";
 import { collect, parseInteger } from "@/cli/options";
 import { applySettings } from "@/cli/settings";
+import { listMemoryWarnings } from "./memory";
 import { followRun } from "@/cli/watch-run";
 
 interface LaunchOptions extends BaseConfigOptions {
@@ -41,10 +42,9 @@ export function addRunCommands(program: Command, context: CommandContext): void 
     .option("--watch", "follow the run until it ends")
     .option("--json", "print JSON")
     .action(async (options: LaunchOptions) => {
-      const { id } = await client.runs.launch.mutate({
-        config: applySettings(await readBaseConfig(options), options.set),
-        preset: options.preset,
-      });
+      const config = applySettings(await readBaseConfig(options), options.set);
+      for (const warning of await listMemoryWarnings(client, config)) context.warn(warning);
+      const { id } = await client.runs.launch.mutate({ config, preset: options.preset });
       printLaunched(context, { id }, { json: options.json, goesOn: options.watch });
       if (options.watch) await followRun(context, id, options.json);
     });

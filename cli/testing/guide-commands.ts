@@ -1,9 +1,15 @@
 import { readFileSync } from "node:fs";
 import { inRoot } from "@/lib/paths.mjs";
 
-/** The guide for users of upstream's code. */
-export const readUpstreamGuide = (name = "coming-from-upstream.md"): string =>
+export const readGuide = (name: string): string =>
   readFileSync(inRoot("docs", "guides", name), "utf8");
+
+/** The guide for users of upstream's code. */
+export const readUpstreamGuide = (name = "coming-from-upstream.md"): string => readGuide(name);
+
+/** The lines of the blocks of shell commands of a guide. */
+export const listShellCommands = (guide: string): string[] =>
+  [...guide.matchAll(/^```sh\n([^]*?)^```/gm)].flatMap(([, block]) => block!.trim().split("\n"));
 
 /** The texts in backticks of a Markdown text. */
 export const listCode = (text: string): string[] =>

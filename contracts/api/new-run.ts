@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { runKindSchema } from "@/contracts/records/run-state";
 import { settingGroupSchema } from "@/contracts/run-config/setting-group";
+import { memoryEstimateSchema } from "./runs";
 
 /** What the form of a new run is told beyond the check: checkpoints to choose from, and how long runs like it took. */
 
@@ -47,3 +48,13 @@ export const projectTimeResponseSchema = z
     workers: z.array(z.string()),
   })
   .nullable();
+
+/** GPUs that a person thinks of, attached or not, all of one size. */
+export const planMemoryRequestSchema = z.object({
+  config: z.unknown(),
+  gpus: z.int().min(1, "give at least one GPU").max(1024, "give at most 1024 GPUs"),
+  gibibytes: z.number().positive("give a GPU's memory in GiB").max(4096),
+});
+
+/** Memory of each GPU; null where the shape of one of the models is not known. */
+export const planMemoryResponseSchema = memoryEstimateSchema.nullable();

@@ -21,12 +21,20 @@ export const cancelRunResponseSchema = z.object({ state: runStateSchema });
 
 export const checkRunRequestSchema = z.object({ config: z.unknown() });
 
-const estimateSchema = z.object({
+/** Estimated memory of a training run on one device. */
+export const memoryEstimateSchema = z.object({
   totalBytes: z.number(),
-  /** Of the three phases of a step the largest counts, on a CPU all. */
+  /** Of the phases of a step the largest counts, on a CPU all. */
   parts: z.array(
     z.object({ name: z.string(), bytes: z.number(), detail: z.string(), phase: z.boolean() }),
   ),
+  device: z.enum(["cpu", "cuda", "mps"]),
+  deviceBytes: z.number(),
+  /** Devices that share the model; the estimate is that of each. */
+  ranks: z.int().positive(),
+  verdict: z.enum(["fits", "tight", "too small"]),
+  /** What to change where it does not fit. */
+  advice: z.string().nullable(),
 });
 
 export const checkRunResponseSchema = z.object({
@@ -40,14 +48,9 @@ export const checkRunResponseSchema = z.object({
   memory: z
     .array(
       z.object({
-        ...estimateSchema.shape,
+        ...memoryEstimateSchema.shape,
         /** Name of an attached worker that could take it; null where there is none and one GPU of 80 GB is assumed. */
         worker: z.string().nullable(),
-        device: z.enum(["cpu", "cuda", "mps"]),
-        deviceBytes: z.number(),
-        verdict: z.enum(["fits", "tight", "too small"]),
-        /** What to change where it does not fit. */
-        advice: z.string().nullable(),
       }),
     )
     .nullable(),

@@ -31,6 +31,7 @@ export const clusterStatusSchema = z.object({
     }),
   ),
 });
+export type ClusterStatus = z.infer<typeof clusterStatusSchema>;
 
 /** Seconds and memory of a rank since the optimiser step before. */
 export const rankTimesSchema = z.object({

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { clusterStatusSchema } from "@/contracts/engine/cluster";
 import { attemptRefSchema } from "./attempt";
 import { modelShapeSchema } from "./model-shape";
 
@@ -42,6 +43,8 @@ export const serviceReportSchema = z.object({
   /** How many runs and tasks hold it. */
   references: z.int().nonnegative(),
   startedAt: z.number().nullable(),
+  /** Of an engine whose ranks share a model: its machines, and where the ranks are. */
+  cluster: clusterStatusSchema.nullish(),
 });
 export type ServiceReport = z.infer<typeof serviceReportSchema>;
 
@@ -65,6 +68,8 @@ export const attachRequestSchema = z.object({
     corpora: z.array(z.string()),
     device: z.string(),
     dtype: z.string(),
+    /** GPUs, or processes on a CPU, that train one model together; absent: not known before the engine starts. */
+    ranks: z.int().positive().optional(),
     /** Of the models whose architecture the engine computes, by name: what a memory estimate needs. */
     shapes: z.record(z.string(), modelShapeSchema).optional(),
     /** Version of an installed vLLM. */

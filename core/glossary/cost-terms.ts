@@ -17,6 +17,12 @@ export const COST_TERMS = {
   "machine-memory": {
     text: "In MiB, of the worker's machine and of its GPUs together, by whatever ran on it.",
   },
+  "rank-use": {
+    text: "Share of their time in which the ranks of a distributed engine computed, and in which they gathered weights and scattered gradients. The rest is waiting for a slower rank: a least busy rank far below the mean has too little work.",
+  },
+  "rank-memory": {
+    text: "In MiB, the most that any rank has taken so far: on its GPU, or on a CPU resident. The estimate before the launch is for this.",
+  },
   "gpu-power": {
     text: "Watts that the machine's GPUs draw together by their own figures, mean since the report before.",
   },

@@ -71,6 +71,8 @@ export const TERM_TITLES = {
   "engine-memory": "Peak memory of the engine",
   "hardware-use": "Processors and GPUs in use",
   "machine-memory": "Memory in use",
+  "rank-use": "Use of the ranks",
+  "rank-memory": "Memory of the fullest rank",
   "gpu-power": "Power of the GPUs",
   "energy-estimate": "Energy estimate",
   "endpoint-cost": "Cost of endpoints",

@@ -24,6 +24,7 @@ const demand: MemorySpec = {
   tokenBudget: 2048,
   cacheBytes: 2 ** 31,
   checkpointing: false,
+  offloadOptimizer: false,
   vllmBytes: null,
 };
 const bytesOf = (change: Partial<MemorySpec>, name: string): number =>

@@ -47,11 +47,13 @@ export interface MemorySpec {
   cacheBytes: number;
   /** Activations are computed again in the backward pass instead of kept. */
   checkpointing: boolean;
+  /** AdamW's two moments lie in the machine's memory instead of the GPU's. */
+  offloadOptimizer: boolean;
   /** Bytes of the same device that vLLM reserves; null: the engine samples. */
   vllmBytes: number | null;
 }
 
-interface MemoryPart {
+export interface MemoryPart {
   name:
     | "weights"
     | "merged weights"
@@ -63,6 +65,9 @@ interface MemoryPart {
     | "process"
     | "sampling"
     | "gradient"
+    | "log-probabilities"
+    | "gather buffer"
+    | "reduced gradients"
     | "optimiser step";
   bytes: number;
   /** What it is made of, for people. */
@@ -76,14 +81,14 @@ export interface MemoryEstimate {
   totalBytes: number;
 }
 
-const FLOAT32 = 4;
+export const FLOAT32 = 4;
 /** Rows of a sampling batch, and rows of logits that the gradient holds at once (sampling.py, token_logprobs.py). */
 const SAMPLED_ROWS = 128;
-const LOGIT_ROWS = 256;
+export const LOGIT_ROWS = 256;
 /** Queries of a segment that read the same keys (attention.py). */
 const CHUNK = 256;
 /** Python, torch and the tokenizer: resident memory of an engine without a model on a CPU; a CUDA context and its libraries. */
-const PROCESS_BYTES = { cpu: 0.42e9, mps: 0.42e9, cuda: 0.7e9 } as const;
+export const PROCESS_BYTES = { cpu: 0.42e9, mps: 0.42e9, cuda: 0.7e9 } as const;
 
 /** Estimates the memory of a run by its parts. */
 export function estimateMemory(demand: MemorySpec): MemoryEstimate {
@@ -106,13 +111,13 @@ export function estimateMemory(demand: MemorySpec): MemoryEstimate {
     ),
     buildPart(
       "trained weights and optimiser",
-      countStateBytes(trained, demand.reference),
-      `${formatCount(trained)} trained parameters: float32 values, gradient and two moments${demand.reference ? ", and the reference" : ""}`,
+      countStateBytes(trained, demand, demand.reference),
+      `${formatCount(trained)} trained parameters: ${describeState(demand)}`,
     ),
     buildPart(
       "critic",
       critic
-        ? countStateBytes(criticTrained, false) +
+        ? countStateBytes(criticTrained, demand, false) +
             (critic.shape ? countParameters(critic.shape) * dtypeBytes : 0)
         : 0,
       `${formatCount(criticTrained)} trained parameters with value head${critic?.shape ? ", on a model of its own" : ", on the searcher's base"}`,
@@ -159,7 +164,13 @@ export function estimateMemory(demand: MemorySpec): MemoryEstimate {
       "new values and moments of one tensor beside the old",
       true,
     ),
-  ].filter(({ bytes }) => bytes > 0);
+  ];
+  return addParts(parts, device);
+}
+
+/** Adds up the parts that take memory: lasting ones, and of the phases the largest, on a CPU all. */
+export function addParts(all: MemoryPart[], device: MemorySpec["device"]): MemoryEstimate {
+  const parts = all.filter(({ bytes }) => bytes > 0);
   const lasting = parts.filter(({ phase }) => !phase).reduce((sum, { bytes }) => sum + bytes, 0);
   const phases = parts.filter(({ phase }) => phase).map(({ bytes }) => bytes);
   return {
@@ -170,7 +181,7 @@ export function estimateMemory(demand: MemorySpec): MemoryEstimate {
   };
 }
 
-const buildPart = (
+export const buildPart = (
   name: MemoryPart["name"],
   bytes: number,
   detail: string,
@@ -186,19 +197,27 @@ export function countTrainedParameters(shape: ModelShape, tuning: Tuning): numbe
   return tuning.firstLayer === 0 ? layers + countVocabularyParameters(shape) : layers;
 }
 
-/** Values, gradient and AdamW's two moments in float32, and a frozen copy of the values. */
-const countStateBytes = (trained: number, reference: boolean): number =>
-  trained * FLOAT32 * (reference ? 5 : 4);
+/** Whether AdamW's moments are in another memory than the weights. */
+const isOffloaded = ({ offloadOptimizer, device }: MemorySpec): boolean =>
+  offloadOptimizer && device !== "cpu";
+
+/** Bytes of values, gradient and AdamW's two moments in float32, and of a frozen copy of the values. */
+export const countStateBytes = (trained: number, demand: MemorySpec, reference: boolean): number =>
+  trained * FLOAT32 * ((isOffloaded(demand) ? 2 : 4) + (reference ? 1 : 0));
+
+/** What countStateBytes counts, for people. */
+export const describeState = (demand: MemorySpec): string =>
+  `float32 values, gradient${isOffloaded(demand) ? " (the two moments lie in the machine's memory)" : ", two moments"}${demand.reference ? ", the reference" : ""}`;
 
 /** An adapter is added into copies of the matrices that it adapts; whole weights are cast, where the device computes in another format than float32. */
-function countMergedBytes(shape: ModelShape, tuning: Tuning, dtypeBytes: number): number {
+export function countMergedBytes(shape: ModelShape, tuning: Tuning, dtypeBytes: number): number {
   if (tuning.kind === "lora")
     return (shape.layers - tuning.firstLayer) * countLayerParameters(shape) * dtypeBytes;
   return dtypeBytes === FLOAT32 ? 0 : countTrainedParameters(shape, tuning) * dtypeBytes;
 }
 
 /** Numbers of the largest tensor that is trained: the optimiser goes tensor by tensor. */
-function findLargestTensor(shape: ModelShape, tuning: Tuning): number {
+export function findLargestTensor(shape: ModelShape, tuning: Tuning): number {
   if (tuning.kind === "lora")
     return Math.max(shape.intermediate, getQueryWidth(shape)) * tuning.rank;
   return Math.max(
@@ -217,7 +236,7 @@ const countStepTokens = ({
   Math.ceil(episodes / groupSize) * promptTokens + episodes * (contextTokens - promptTokens);
 
 /** Tokens of one micro-batch: at least one whole episode, at most the whole step. */
-const countPackedTokens = (demand: MemorySpec): number =>
+export const countPackedTokens = (demand: MemorySpec): number =>
   Math.min(Math.max(demand.tokenBudget, demand.contextTokens), countStepTokens(demand));
 
 /** Tokens of one sampling batch. */
@@ -232,7 +251,7 @@ function countBatchTokens({
 }
 
 /** Below the first trained layer with the hidden states, above it, and the generator's. None grows beyond its bound, but for what one batch needs. */
-function countCacheBytes(demand: MemorySpec): number {
+export function countCacheBytes(demand: MemorySpec): number {
   const { searcher, tuning, generator, dtypeBytes } = demand;
   const needed = demand.vllmBytes === null ? countBatchTokens(demand) : 0;
   const limitBytes = (tokens: number, numbers: number): number =>
@@ -262,7 +281,7 @@ function countCacheBytes(demand: MemorySpec): number {
 const countLayerNumbers = (shape: ModelShape): number =>
   4 * shape.hidden + 2 * getQueryWidth(shape) + 2 * getKeyWidth(shape) + 3 * shape.intermediate;
 
-function countSamplingBytes(demand: MemorySpec): number {
+export function countSamplingBytes(demand: MemorySpec): number {
   const { searcher, dtypeBytes, groupSize, promptTokens, windowTokens } = demand;
   const rows = Math.min(SAMPLED_ROWS, demand.episodes);
   const kept = countBatchTokens(demand) * searcher.layers * 2 * getKeyWidth(searcher) * dtypeBytes;
@@ -272,8 +291,28 @@ function countSamplingBytes(demand: MemorySpec): number {
   return kept + read * countLayerNumbers(searcher) * dtypeBytes + logits;
 }
 
+/** A forward pass without gradient of a micro-batch: its hidden states, one layer's numbers, and logits. */
+export const countForwardBytes = (demand: MemorySpec): number =>
+  countPackedTokens(demand) *
+    (demand.searcher.hidden + countLayerNumbers(demand.searcher)) *
+    demand.dtypeBytes +
+  countLogitBytes(demand, demand.searcher);
+
 /** What the backward pass needs of each trained layer's forward pass, one layer's gradient, and the logits of some rows. */
 function countGradientBytes(demand: MemorySpec, shape: ModelShape, tuning: Tuning): number {
+  const { dtypeBytes } = demand;
+  const trained = countTrainedParameters(shape, tuning);
+  const cast = tuning.kind === "full" && dtypeBytes !== FLOAT32 ? trained * dtypeBytes : 0;
+  const { kept, backward } = countActivationBytes(demand, shape, tuning);
+  return kept + backward + countLogitBytes(demand, shape) + cast + 2 * trained * FLOAT32;
+}
+
+/** Activations of a micro-batch: what the backward pass needs of the trained layers, and what one layer's backward pass adds. */
+export function countActivationBytes(
+  demand: MemorySpec,
+  shape: ModelShape,
+  tuning: Tuning,
+): { kept: number; backward: number } {
   const { dtypeBytes, contextTokens, promptTokens, groupSize } = demand;
   const tokens = countPackedTokens(demand);
   const layers = shape.layers - tuning.firstLayer;
@@ -283,19 +322,21 @@ function countGradientBytes(demand: MemorySpec, shape: ModelShape, tuning: Tunin
     contextTokens / Math.min(CHUNK, Math.max(1, own)) / 2 +
     0.5 +
     (groupSize > 1 ? promptTokens / Math.max(1, own) / 2 : 0);
-  const kept =
+  const layer =
     4 * shape.hidden +
     3 * getQueryWidth(shape) +
     keysPerQuery * 2 * getKeyWidth(shape) +
     3 * shape.intermediate;
-  const activations =
-    tokens * (demand.checkpointing ? layers * shape.hidden + kept : layers * kept) * dtypeBytes;
-  const backward = tokens * countLayerNumbers(shape) * dtypeBytes;
-  const logits = LOGIT_ROWS * shape.vocabulary * (4 * FLOAT32 + dtypeBytes);
-  const trained = countTrainedParameters(shape, tuning);
-  const cast = tuning.kind === "full" && dtypeBytes !== FLOAT32 ? trained * dtypeBytes : 0;
-  return activations + backward + logits + cast + 2 * trained * FLOAT32;
+  const recomputed = demand.checkpointing ? layer : 0;
+  return {
+    kept: tokens * layers * (demand.checkpointing ? shape.hidden : layer) * dtypeBytes,
+    backward: tokens * (recomputed + countLayerNumbers(shape)) * dtypeBytes,
+  };
 }
 
-const formatCount = (count: number): string =>
+/** Logits of the rows that are computed at once, and what their gradient takes. */
+export const countLogitBytes = ({ dtypeBytes }: MemorySpec, shape: ModelShape): number =>
+  LOGIT_ROWS * shape.vocabulary * (4 * FLOAT32 + dtypeBytes);
+
+export const formatCount = (count: number): string =>
   count >= 1e9 ? `${(count / 1e9).toFixed(2)} billion` : `${(count / 1e6).toFixed(1)} million`;

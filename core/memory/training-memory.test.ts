@@ -5,8 +5,9 @@ import type { TrainConfig } from "@/contracts/run-config/train-config";
 import {
   ASSUMED_MACHINE,
   describeMachine,
-  adviseOnMemory,
+  describePlannedMachine,
   judgeMemory,
+  judgeTrainingMemory,
   estimateTrainingMemory,
 } from "./training-memory";
 
@@ -28,13 +29,33 @@ describe("the memory of a training run", () => {
     expect(judgeMemory(totals[3]!, ASSUMED_MACHINE.deviceBytes)).not.toBe("too small");
   });
 
-  it("the paper's full setting does not fit into one GPU, and the advice says what to change", () => {
+  it("the paper's full setting does not fit into one GPU, and the advice names what makes it fit", () => {
     const config = trainPreset("paper-full");
-    const estimate = estimateTrainingMemory(config, ASSUMED_MACHINE)!;
-    expect(judgeMemory(estimate.totalBytes, ASSUMED_MACHINE.deviceBytes)).toBe("too small");
+    const one = judgeTrainingMemory(config, ASSUMED_MACHINE)!;
+    expect(one.verdict).toBe("too small");
     // 16 bytes for each of 7.6 billion parameters of the critic, 20 of the searcher with its reference.
-    expect(estimate.totalBytes).toBeGreaterThan(270 * GB);
-    expect(adviseOnMemory(estimate, config)).toContain("set searcher.tuning to lora");
+    expect(one.totalBytes).toBeGreaterThan(270 * GB);
+    const [, ranks] = /(\d+) GPUs of 80\.0 GiB \(/.exec(one.advice!)!;
+    const there = judgeTrainingMemory(config, describePlannedMachine(Number(ranks), 80))!;
+    expect(there).toMatchObject({ verdict: "fits", advice: null, ranks: Number(ranks) });
+    const fewer = judgeTrainingMemory(config, describePlannedMachine(Number(ranks) - 1, 80))!;
+    expect(fewer.verdict, "no fewer are enough").not.toBe("fits");
+    expect(fewer.advice).toContain(`${ranks} GPUs of`);
+  });
+
+  it("names single settings that make it fit, and each of them does", () => {
+    const config = trainPreset("paper-full");
+    const full = {
+      ...config,
+      rl: { ...config.rl, algorithm: "grpo" as const, questionsPerStep: 8, groupSize: 4 },
+      searcher: { ...config.searcher, tuning: "full" as const, activationCheckpointing: true },
+    };
+    const two = describePlannedMachine(2, 80);
+    const { advice, verdict } = judgeTrainingMemory(full, two)!;
+    expect(verdict).toBe("too small");
+    expect(advice).toContain("searcher.tuning=lora");
+    const lora = { ...full, searcher: { ...full.searcher, tuning: "lora" as const } };
+    expect(judgeTrainingMemory(lora, two)!.verdict).toBe("fits");
   });
 
   it("vLLM takes its share of the engine's GPU, and nothing of it where it has its own", () => {
@@ -59,6 +80,7 @@ describe("the memory of a training run", () => {
       dtype: "float32",
       machineBytes: 2 ** 33,
       deviceBytes: 2 ** 33,
+      ranks: 1,
     });
     expect(
       judgeMemory(
@@ -68,12 +90,17 @@ describe("the memory of a training run", () => {
     ).toBe("fits");
   });
 
-  it("of several GPUs the largest counts: each holds the whole model", () => {
+  it("several GPUs share the model equally, so the smallest counts", () => {
     const worker = {
       hardware: { memoryMb: 2 ** 18, gpus: [{ memoryMb: 40_960 }, { memoryMb: 81_920 }] },
       capabilities: { device: "cuda", dtype: "bfloat16" },
     };
-    expect(describeMachine(worker)).toMatchObject({ device: "cuda", deviceBytes: 80 * 2 ** 30 });
+    const machine = describeMachine(worker);
+    expect(machine).toMatchObject({ device: "cuda", deviceBytes: 40 * 2 ** 30, ranks: 2 });
+    const config = trainPreset("paper-qwen2.5-7b");
+    expect(estimateTrainingMemory(config, machine)!.totalBytes).toBeLessThan(
+      estimateTrainingMemory(config, { ...machine, ranks: 1 })!.totalBytes,
+    );
   });
 
   it("says nothing of a model whose shape nobody knows, and uses the shape that a worker tells", () => {

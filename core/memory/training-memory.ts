@@ -1,9 +1,15 @@
 import { formatBytes } from "./index-plan";
-import { estimateMemory, type MemoryEstimate, type Tuning } from "./memory-estimate";
+import {
+  estimateMemory,
+  type MemoryEstimate,
+  type MemorySpec,
+  type Tuning,
+} from "./memory-estimate";
 import type { ModelShape } from "@/contracts/worker-protocol/model-shape";
 import { asksGenerator, dropUnusedSettings } from "@/core/run/trained-method";
 import { MODEL_SHAPES } from "./model-shape";
 import { readSamplerPlacement } from "@/contracts/run-config/sampler";
+import { estimateShardedMemory } from "./sharded-memory";
 import type { TrainConfig } from "@/contracts/run-config/train-config";
 import type { SearchConfig } from "@/contracts/run-config/search";
 
@@ -15,28 +21,34 @@ export interface Machine {
   deviceBytes: number;
   /** Memory of the machine, from which the engine takes the bound of its caches. */
   machineBytes: number;
+  /** Devices that train one model together, each with its share of the weights; 1: it has the whole model. */
+  ranks: number;
 }
 
 const GIB = 2 ** 30;
 
-/** The machine of a worker, as it attached; of several GPUs the largest, since each holds the whole model. */
+/** The machine of a worker, as it attached. Each of its GPUs is a rank with an equal share, so the smallest one counts. */
 export function describeMachine(worker: {
   hardware: { memoryMb: number; gpus: readonly { memoryMb: number }[] };
-  capabilities: { device: string; dtype: string };
+  capabilities: { device: string; dtype: string; ranks?: number };
 }): Machine {
   const machineBytes = worker.hardware.memoryMb * 2 ** 20;
-  const gpu = Math.max(0, ...worker.hardware.gpus.map(({ memoryMb }) => memoryMb)) * 2 ** 20;
+  const gpus = worker.hardware.gpus.map(({ memoryMb }) => memoryMb * 2 ** 20);
+  const gpu = gpus.length === 0 ? 0 : Math.min(...gpus);
   const device =
     worker.capabilities.device === "cuda" && gpu > 0
       ? "cuda"
       : worker.capabilities.device === "mps"
         ? "mps"
         : "cpu";
+  const ranks = worker.capabilities.ranks ?? (device === "cuda" ? gpus.length : 1);
   return {
     device,
     dtype: worker.capabilities.dtype === "float32" ? "float32" : "bfloat16",
     machineBytes,
-    deviceBytes: device === "cuda" ? gpu : machineBytes,
+    // On a CPU the ranks are processes that share the machine.
+    deviceBytes: device === "cuda" ? gpu : machineBytes / ranks,
+    ranks,
   };
 }
 
@@ -46,7 +58,15 @@ export const ASSUMED_MACHINE: Machine = {
   dtype: "bfloat16",
   deviceBytes: 80 * GIB,
   machineBytes: 256 * GIB,
+  ranks: 1,
 };
+
+/** GPUs that a person thinks of, of one size, in machines like the assumed one. */
+export const describePlannedMachine = (gpus: number, gibibytes: number): Machine => ({
+  ...ASSUMED_MACHINE,
+  deviceBytes: gibibytes * GIB,
+  ranks: gpus,
+});
 
 /** Tokens of a passage with its number, of 100 words as in wiki-18, or of the embedded corpus' single sentences. */
 const PASSAGE_TOKENS = 160;
@@ -54,7 +74,7 @@ const ATLAS_PASSAGE_TOKENS = 20;
 /** Instructions and question. */
 const INSTRUCTION_TOKENS = { guided: 40, free: 450 } as const;
 const OWN_ANSWER_TOKENS = 160;
-/** Packed tokens of a micro-batch, and the bound of a cache, as the engine sets them (forward_backward.py, engine.py). */
+/** Packed tokens of a micro-batch where no setting says, and the bound of a cache, as the engine sets them (forward_backward.py, engine.py). */
 const TOKEN_BUDGET = 2048;
 const computeCacheBound = (machineBytes: number): number => Math.min(2 ** 31, machineBytes / 12);
 /** Few-shot examples or chat template around a generator's documents. */
@@ -93,14 +113,23 @@ function estimateOwnAnswerTokens(
 export type Shapes = Readonly<Record<string, ModelShape>>;
 
 /**
- * Estimates the memory that a training run takes on a device of this machine; null where the shape of one of its models
- * is not known. Pure, so that the form, the server and the worker agree.
+ * Estimates the memory that a training run takes on a device of this machine, of several on each; null where the shape of
+ * one of its models is not known. Pure, so that the form, the server and the worker agree.
  */
 export function estimateTrainingMemory(
   config: TrainConfig,
   machine: Machine,
   shapes: Shapes = {},
 ): MemoryEstimate | null {
+  const spec = buildMemorySpec(config, machine, shapes);
+  if (spec === null) return null;
+  return machine.ranks > 1
+    ? estimateShardedMemory(spec, { ranks: machine.ranks, base: "whole" })
+    : estimateMemory(spec);
+}
+
+/** What of a configuration decides about memory; null where the shape of one of its models is not known. */
+function buildMemorySpec(config: TrainConfig, machine: Machine, shapes: Shapes): MemorySpec | null {
   const findShape = (name: string): ModelShape | null => shapes[name] ?? MODEL_SHAPES[name] ?? null;
   const { searcher, generator, rl, search, data } = dropUnusedSettings(config);
   const shape = findShape(searcher.model);
@@ -127,7 +156,7 @@ export function estimateTrainingMemory(
     rl.critic.kind === "adapter"
       ? adapter
       : { kind: "full", firstLayer: criticShape ? 0 : adapter.firstLayer };
-  return estimateMemory({
+  return {
     device: machine.device,
     dtypeBytes: machine.dtype === "float32" ? 4 : 2,
     searcher: shape,
@@ -147,11 +176,12 @@ export function estimateTrainingMemory(
     promptTokens: Math.min(tokens.prompt, shape.maxLength - 1),
     contextTokens: Math.min(tokens.longest, shape.maxLength),
     windowTokens: tokens.window,
-    tokenBudget: TOKEN_BUDGET,
+    tokenBudget: searcher.microbatchTokens ?? TOKEN_BUDGET,
+    offloadOptimizer: searcher.offloadOptimizer ?? false,
     cacheBytes: computeCacheBound(machine.machineBytes),
     checkpointing: searcher.activationCheckpointing,
     vllmBytes: searcher.sampler === "vllm" ? countVllmBytes(searcher, machine) : null,
-  });
+  };
 }
 
 /** What vLLM takes of the device that trains: its share, or nothing where it has GPUs of its own. */
@@ -171,10 +201,123 @@ export const judgeMemory = (neededBytes: number, deviceBytes: number): MemoryVer
       ? "tight"
       : "too small";
 
-/** Which setting to change where the memory is too small, by the largest part. */
-export function adviseOnMemory({ parts }: MemoryEstimate, config: TrainConfig): string {
-  const largest = [...parts].sort((a, b) => b.bytes - a.bytes)[0]!;
-  const advice: Partial<Record<(typeof parts)[number]["name"], string>> = {
+/** An estimate with the device that it is held against, and what to change where it does not fit. */
+export interface JudgedMemory extends MemoryEstimate {
+  device: Machine["device"];
+  deviceBytes: number;
+  ranks: number;
+  verdict: MemoryVerdict;
+  advice: string | null;
+}
+
+/** Estimates and judges at once; null where the shape of one of the models is not known. */
+export function judgeTrainingMemory(
+  config: TrainConfig,
+  machine: Machine,
+  shapes: Shapes = {},
+): JudgedMemory | null {
+  const estimate = estimateTrainingMemory(config, machine, shapes);
+  if (estimate === null) return null;
+  const { device, deviceBytes, ranks } = machine;
+  const verdict = judgeMemory(estimate.totalBytes, deviceBytes);
+  const advice = verdict === "fits" ? null : adviseOnMemory(estimate, config, machine, shapes);
+  return { ...estimate, device, deviceBytes, ranks, verdict, advice };
+}
+
+/** A change after which the run fits, with the memory that it then takes of a device. */
+interface FittingChange {
+  change: string;
+  totalBytes: number;
+}
+
+/** More ranks than this are not proposed. */
+const MOST_RANKS = 64;
+
+/** A configuration with another choice, and how that is said. */
+type Alternative = [change: string, config: TrainConfig];
+
+/** Choices that take less memory, each by itself. */
+function listAlternatives(config: TrainConfig, device: Machine["device"]): Alternative[] {
+  const { searcher, rl } = config;
+  const critic = { ...rl.critic, kind: "adapter", model: null } as const;
+  const withAdapter = { ...config, rl: { ...rl, critic } };
+  const lora = { ...searcher, tuning: "lora" } as const;
+  const offloaded = { ...searcher, offloadOptimizer: true };
+  const trainsCritic = rl.algorithm === "ppo" && rl.critic.kind === "model";
+  const isFull = searcher.tuning === "full";
+  const alternatives: [applies: boolean, ...Alternative][] = [
+    [!searcher.activationCheckpointing, CHECKPOINTING, switchCheckpointingOn(config)],
+    [
+      !searcher.offloadOptimizer && device !== "cpu",
+      "searcher.offloadOptimizer=true",
+      { ...config, searcher: offloaded },
+    ],
+    [trainsCritic, "rl.critic.kind=adapter", withAdapter],
+    [isFull, "searcher.tuning=lora", { ...config, searcher: lora }],
+    [
+      isFull && trainsCritic,
+      "searcher.tuning=lora with rl.critic.kind=adapter",
+      { ...withAdapter, searcher: lora },
+    ],
+  ];
+  return alternatives.flatMap(([applies, ...alternative]) => (applies ? [alternative] : []));
+}
+
+const CHECKPOINTING = "searcher.activationCheckpointing=true";
+const switchCheckpointingOn = (config: TrainConfig): TrainConfig => ({
+  ...config,
+  searcher: { ...config.searcher, activationCheckpointing: true },
+});
+
+/** Changes after which the run fits comfortably, by calculation: of the configuration, and of the number of GPUs. */
+function listFittingChanges(
+  config: TrainConfig,
+  machine: Machine,
+  shapes: Shapes,
+): FittingChange[] {
+  const tryOn = (on: Machine, change: string, changed: TrainConfig): FittingChange | null => {
+    const totalBytes = estimateTrainingMemory(changed, on, shapes)?.totalBytes ?? Infinity;
+    return judgeMemory(totalBytes, on.deviceBytes) === "fits" ? { change, totalBytes } : null;
+  };
+  const found = listAlternatives(config, machine.device).map(([change, changed]) =>
+    tryOn(machine, change, changed),
+  );
+  if (machine.device === "cuda") {
+    const findRanks = (suffix: string, changed: TrainConfig): FittingChange | null => {
+      for (let ranks = machine.ranks + 1; ranks <= MOST_RANKS; ranks++) {
+        const what = `${ranks} GPUs of ${formatBytes(machine.deviceBytes)}${suffix}`;
+        const fitting = tryOn({ ...machine, ranks }, what, changed);
+        if (fitting) return fitting;
+      }
+      return null;
+    };
+    found.push(findRanks("", config));
+    if (!config.searcher.activationCheckpointing)
+      found.push(findRanks(` with ${CHECKPOINTING}`, switchCheckpointingOn(config)));
+  }
+  return found.filter((change) => change !== null);
+}
+
+/** What is the largest part and which changes make the run fit; where none does, what makes the part smaller. */
+function adviseOnMemory(
+  estimate: MemoryEstimate,
+  config: TrainConfig,
+  machine: Machine,
+  shapes: Shapes = {},
+): string {
+  const largest = [...estimate.parts].sort((a, b) => b.bytes - a.bytes)[0]!;
+  const found = `the largest part is ${largest.name} (${formatBytes(largest.bytes)})`;
+  const changes = listFittingChanges(config, machine, shapes);
+  if (changes.length === 0) return `${found}: ${adviseOnPart(largest.name, config)}`;
+  const listed = changes.map(
+    ({ change, totalBytes }) => `${change} (${formatBytes(totalBytes)} each)`,
+  );
+  return `${found}; any one of these makes it fit: ${listed.join(", ")}`;
+}
+
+/** Which setting makes a part smaller. */
+function adviseOnPart(name: MemoryEstimate["parts"][number]["name"], config: TrainConfig): string {
+  const advice: Partial<Record<typeof name, string>> = {
     gradient: config.searcher.activationCheckpointing
       ? "shorten the episodes (search.turns, search.retrieve, search.turnTokens)"
       : "switch searcher.activationCheckpointing on",
@@ -192,5 +335,5 @@ export function adviseOnMemory({ parts }: MemoryEstimate, config: TrainConfig): 
     vLLM: "lower searcher.samplerMemory",
     generator: "give the generator an endpoint of its own",
   };
-  return `the largest part is ${largest.name} (${formatBytes(largest.bytes)}): ${advice[largest.name] ?? "choose a smaller model"}`;
+  return advice[name] ?? "choose a smaller model";
 }

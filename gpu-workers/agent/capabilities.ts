@@ -15,7 +15,7 @@ export async function findCapabilities(
   setupDir: string,
   corpora: string[],
   gpus: number,
-  chosen: Partial<Pick<AttachCapabilities, "device" | "dtype">> = {},
+  chosen: Partial<Pick<AttachCapabilities, "device" | "dtype" | "ranks">> = {},
 ): Promise<AttachCapabilities> {
   const device =
     gpus > 0 ? "cuda" : os.platform() === "darwin" && os.arch() === "arm64" ? "mps" : "cpu";
@@ -27,6 +27,7 @@ export async function findCapabilities(
     dtype:
       chosen.dtype ??
       (device === "cuda" || /\b(avx512_bf16|amx_bf16)\b/.test(flags) ? "bfloat16" : "float32"),
+    ranks: chosen.ranks,
     vllm: await readVllmVersion(),
     software: await readSoftware(),
   };

@@ -41,7 +41,12 @@ export function createDefaultStarters(
         onLog: (line) => log.write("info", line, "engine"),
       });
       const { pid } = process;
+      const { cluster } = await process.client.getCapabilities().catch(async (error: unknown) => {
+        await process.stop();
+        throw error;
+      });
       return {
+        cluster,
         value: process.client,
         address: process.endpoint.url,
         memoryMb: () => (pid === undefined ? Promise.resolve(null) : readResidentMb(pid)),

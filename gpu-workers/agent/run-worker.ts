@@ -118,6 +118,7 @@ async function createAgent(
     new Machine().readGpus(),
     listInstalledCorpora(FOLDERS),
   ]);
+  const devices = await chooseDevices(options, gpus.length, log);
   const reporter = new CorpusReporter(FOLDERS);
   const pathOf = (corpus: string): string => getCorpusPath(corpus, FOLDERS);
   return new Agent({
@@ -129,6 +130,8 @@ async function createAgent(
       ...(await findCapabilities(SETUP_DIR, corpora, gpus.length, {
         device: options.engineDevice,
         dtype: options.engineDtype,
+        // How many a Ray cluster that exists has is known once the engine is one of its jobs.
+        ranks: devices ?? (options.rayAddress === undefined ? 1 : undefined),
       })),
       commands: options.allowCommands,
     },
@@ -152,7 +155,7 @@ async function createAgent(
     starters: createDefaultStarters(log, {
       device: options.engineDevice,
       dtype: options.engineDtype,
-      devices: await chooseDevices(options, gpus.length, log),
+      devices,
       rayAddress: options.rayAddress,
       rayStrategy: options.rayStrategy,
     }),

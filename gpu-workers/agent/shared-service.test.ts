@@ -1,8 +1,20 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
+import type { ClusterStatus } from "@/contracts/engine/cluster";
 import { AppError } from "@/contracts/errors";
+import { serviceReportSchema } from "@/contracts/worker-protocol/attach";
 import { SharedService, type StartedService } from "./shared-service";
 import { waitUntil } from "@/lib/testing/wait-until";
+
+/** Where the ranks of a service are that has two. */
+const CLUSTER: ClusterStatus = {
+  address: null,
+  strategy: "pack",
+  nodes: [
+    { id: "n", address: "127.0.0.1", alive: true, cpus: 2, gpus: 0, memoryBytes: 1, ranks: [0, 1] },
+  ],
+  ranks: [0, 1].map((rank) => ({ rank, node: "n", device: "cpu", pid: 10 + rank })),
+};
 
 interface Life {
   number: number;
@@ -31,6 +43,7 @@ function make(idleMs = 20): { service: SharedService<number>; lives: Life[] } {
             resolve({
               value: life.number,
               address: null,
+              cluster: CLUSTER,
               memoryMb: () => Promise.resolve(7),
               ended,
               stop: () => Promise.resolve(void (life.stopped = true)),
@@ -82,6 +95,7 @@ describe("SharedService", () => {
       state: "ready",
       references: 2,
       memoryMb: 7,
+      cluster: CLUSTER,
     });
     a.release();
     a.release(); // a second release of the same handle is not somebody else's
@@ -100,11 +114,9 @@ describe("SharedService", () => {
     expect(life(lives, 1).stopped).toBe(false);
     again.release();
     await waitUntil("it stops", () => life(lives, 1).stopped);
-    expect(await service.buildReport()).toMatchObject({
-      state: "stopped",
-      references: 0,
-      error: null,
-    });
+    const report = await service.buildReport();
+    expect(report).toMatchObject({ state: "stopped", references: 0, error: null, cluster: null });
+    expect(serviceReportSchema.parse(report)).toEqual(report);
   });
 
   it("passes on what it does while it starts, also to those who come later", async () => {

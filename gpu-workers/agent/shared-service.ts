@@ -1,4 +1,5 @@
 import { AppError, toWireError } from "@/contracts/errors";
+import type { ClusterStatus } from "@/contracts/engine/cluster";
 import type { ServiceReport } from "@/contracts/worker-protocol/attach";
 import type { ServiceHandle } from "@/gpu-workers/jobs/run-context";
 
@@ -7,6 +8,8 @@ export interface StartedService<T> {
   value: T;
   /** Loopback address, where it has one. */
   address: string | null;
+  /** Where the ranks of an engine are, if it has several. */
+  cluster?: ClusterStatus | null;
   /** Resident memory now, or null where nobody can say. */
   memoryMb?(): Promise<number | null>;
   /** Ends it and resolves when nothing of it is left. */
@@ -100,6 +103,7 @@ export class SharedService<T> {
       address: this.current?.address ?? null,
       references: this.life?.holders.size ?? 0,
       startedAt: this.life?.startedAt ?? null,
+      cluster: this.current?.cluster ?? null,
     };
   }
 

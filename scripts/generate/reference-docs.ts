@@ -145,6 +145,7 @@ function writeCommandLinePage(): string {
     ...connection,
     print: () => undefined,
     printJson: () => undefined,
+    warn: () => undefined,
   });
   const page = ["# Command line", NOTE, program.description(), ...writeCommand(program, "")];
   connection.close();

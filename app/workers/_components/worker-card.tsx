@@ -15,6 +15,7 @@ import { FactList, type Fact } from "@/app/_ui/fact-list";
 import { LogView } from "@/app/_ui/log-view";
 import { Progress } from "@/app/_ui/progress";
 import { RunStateBadge } from "@/app/_ui/run-state";
+import { Cluster } from "./cluster";
 import { UsageCharts } from "./usage-charts";
 
 const SERVICE_TONE: Record<WorkerRow["services"][number]["state"], BadgeTone> = {
@@ -55,6 +56,7 @@ export function WorkerCard({ worker }: { worker: WorkerRow }) {
   const t = useText();
   const now = useNow();
   const online = worker.state === "online";
+  const cluster = worker.services.find((service) => service.cluster)?.cluster;
   return (
     <Card data-worker={worker.id} aria-label={t("Worker {name}", { name: worker.name })}>
       <header className="flex flex-wrap items-center gap-x-3 gap-y-1 border-b px-4 py-3">
@@ -122,6 +124,7 @@ export function WorkerCard({ worker }: { worker: WorkerRow }) {
           </ul>
         </section>
         <Services worker={worker} />
+        {online && cluster ? <Cluster cluster={cluster} /> : null}
       </div>
       <WorkerLogs worker={worker} />
     </Card>

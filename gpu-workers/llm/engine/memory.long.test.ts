@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import type { Datum } from "@/contracts/engine/dialect";
 import { estimateMemory, type MemorySpec } from "@/core/memory/memory-estimate";
+import { estimateShardedMemory } from "@/core/memory/sharded-memory";
 import { MODEL_SHAPES } from "@/core/memory/model-shape";
 import { modelDir, PYTHON } from "@/lib/paths.mjs";
 import { EngineProcess } from "./process";
@@ -20,10 +21,15 @@ interface Work {
   groupSize: number;
   promptTokens: number;
   contextTokens: number;
+  /** Processes that share what is trained; 1: none shares. */
+  ranks: number;
+  tuning: "lora" | "full";
 }
 
-/** One step of training on random tokens, as a run does it; the peak of resident memory. */
+/** One step of training on random tokens, as a run does it; the peak of resident memory, of several ranks the largest. */
 async function measure({
+  ranks,
+  tuning,
   firstLayer,
   questions,
   groupSize,
@@ -34,11 +40,14 @@ async function measure({
     device: "cpu",
     dtype: "float32",
     cacheBytes: CACHE_BYTES,
+    devices: ranks,
   });
   try {
     const model = await engine.client.createModel("m", {
       base: modelDir(MODEL),
-      lora: { rank: 16, alpha: 32, firstLayer },
+      ...(tuning === "lora"
+        ? { lora: { rank: 16, alpha: 32, firstLayer } }
+        : { lora: null, full: { firstLayer } }),
       seed: 1,
     });
     await model.snapshot("reference");
@@ -62,8 +71,18 @@ async function measure({
       const values = all.map((_, at) => (at >= ids.length ? 1 : 0));
       return { ids: all, weights: values, advantages: values, logprobs: values.map(() => -5) };
     });
+    const { referenceLogprobs } = await model.forward({
+      adapter: true,
+      data,
+      reference: "reference",
+    });
+    expect(referenceLogprobs).toHaveLength(data.length);
     await model.forwardBackward({ loss: "ppo", data });
-    await model.optimStep({ learningRate: 1e-4 });
+    const stepped = await model.optimStep({ learningRate: 1e-4 });
+    if (ranks > 1) {
+      expect(stepped.ranks).toHaveLength(ranks);
+      return Math.max(...stepped.ranks!.map(({ peakMemoryBytes }) => peakMemoryBytes));
+    }
     return (await engine.client.getMemory()).peakResidentBytes;
   } finally {
     await engine.stop();
@@ -71,6 +90,7 @@ async function measure({
 }
 
 const buildDemand = ({
+  tuning,
   firstLayer,
   questions,
   groupSize,
@@ -80,7 +100,7 @@ const buildDemand = ({
   device: "cpu",
   dtypeBytes: 4,
   searcher: MODEL_SHAPES[MODEL]!,
-  tuning: { kind: "lora", rank: 16, firstLayer },
+  tuning: tuning === "lora" ? { kind: "lora", rank: 16, firstLayer } : { kind: "full", firstLayer },
   critic: null,
   generator: null,
   reference: true,
@@ -92,6 +112,7 @@ const buildDemand = ({
   tokenBudget: 2048,
   cacheBytes: CACHE_BYTES,
   checkpointing: false,
+  offloadOptimizer: false,
   vllmBytes: null,
 });
 
@@ -106,6 +127,8 @@ describe.skipIf(!installed)(
         groupSize: 4,
         promptTokens: 120,
         contextTokens: 220,
+        ranks: 1,
+        tuning: "lora",
       },
       {
         what: "all layers, contexts of 1,024 tokens",
@@ -114,10 +137,36 @@ describe.skipIf(!installed)(
         groupSize: 4,
         promptTokens: 512,
         contextTokens: 1024,
+        ranks: 1,
+        tuning: "lora",
+      },
+      {
+        what: "two ranks with an adapter on all layers",
+        firstLayer: 0,
+        questions: 2,
+        groupSize: 4,
+        promptTokens: 256,
+        contextTokens: 512,
+        ranks: 2,
+        tuning: "lora",
+      },
+      {
+        what: "two ranks that train the weights of the upper third",
+        firstLayer: 20,
+        questions: 1,
+        groupSize: 4,
+        promptTokens: 120,
+        contextTokens: 220,
+        ranks: 2,
+        tuning: "full",
       },
     ])("$what", async (work) => {
       const measured = await measure(work);
-      const estimate = estimateMemory(buildDemand(work));
+      const demand = buildDemand(work);
+      const estimate =
+        work.ranks > 1
+          ? estimateShardedMemory(demand, { ranks: work.ranks, base: "whole" })
+          : estimateMemory(demand);
       expect(
         Math.abs(estimate.totalBytes / measured - 1),
         `estimated ${estimate.totalBytes}, measured ${measured}`,

@@ -1,7 +1,8 @@
 import type { z } from "zod";
+import type { planMemoryRequestSchema, planMemoryResponseSchema } from "@/contracts/api/new-run";
 import type { listPresetsResponseSchema } from "@/contracts/api/question-sets";
 import type { checkRunResponseSchema } from "@/contracts/api/runs";
-import { AppError, describeIssues } from "@/contracts/errors";
+import { parseOrThrow } from "@/contracts/errors";
 import { runConfigSchema, type RunConfig } from "@/contracts/run-config/run-config";
 import { listRunParts } from "@/core/presets/run-parts";
 import { PRESETS } from "@/core/presets/run-presets";
@@ -25,15 +26,14 @@ export class Launcher {
     input: unknown,
     options: { actor: string; preset: string | null },
   ): Promise<{ id: string }> {
-    const parsed = runConfigSchema.safeParse(input);
-    if (!parsed.success)
-      throw new AppError(
-        "invalid-input",
-        `The configuration is not valid:\n${describeIssues(parsed.error)}`,
-      );
-    const config = await this.references.applyReusedSettings(parsed.data);
+    const config = await this.parse(input);
     await this.references.requireAll(config);
     return { id: await this.runs.create(config, options) };
+  }
+
+  private async parse(input: unknown): Promise<RunConfig> {
+    const config = parseOrThrow(runConfigSchema, input, "The configuration");
+    return this.references.applyReusedSettings(config);
   }
 
   /** @throws AppError "invalid-input" where the configuration names something that is not there */
@@ -52,6 +52,15 @@ export class Launcher {
         return { id, title, description, config, requirements, ready: ok, parts };
       }),
     );
+  }
+
+  /** Plans a training run's memory on GPUs that need not be here. @throws AppError "invalid-input" that names every wrong setting */
+  async planMemory({
+    config: input,
+    ...gpus
+  }: z.infer<typeof planMemoryRequestSchema>): Promise<z.infer<typeof planMemoryResponseSchema>> {
+    const config = await this.parse(input);
+    return this.placement.planMemory(config, gpus);
   }
 
   /** Lists everything that keeps a configuration from starting now. */

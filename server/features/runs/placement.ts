@@ -1,4 +1,5 @@
 import { z } from "zod";
+import type { planMemoryResponseSchema } from "@/contracts/api/new-run";
 import type { checkRunResponseSchema } from "@/contracts/api/runs";
 import { AppError } from "@/contracts/errors";
 import type { RunConfig } from "@/contracts/run-config/run-config";
@@ -12,9 +13,8 @@ import { countVllmDevices } from "@/contracts/worker-protocol/vllm-devices";
 import {
   ASSUMED_MACHINE,
   describeMachine,
-  adviseOnMemory,
-  judgeMemory,
-  estimateTrainingMemory,
+  describePlannedMachine,
+  judgeTrainingMemory,
 } from "@/core/memory/training-memory";
 import { describeModelFetch } from "@/core/presets/model-presets";
 import { requirementsFor, type WorkerRequirements } from "@/core/run/requirements";
@@ -27,6 +27,7 @@ type RunCheck = z.infer<typeof checkRunResponseSchema>;
 export type CheckedRequirement = RunCheck["requirements"][number];
 /** What training would take of the memory of a device. */
 export type MemoryEstimates = RunCheck["memory"];
+type MemoryPlan = z.infer<typeof planMemoryResponseSchema>;
 
 const onlineWorkerSchema = z.object({
   id: z.string(),
@@ -70,10 +71,7 @@ export class Placement {
   async estimateMemory(config: RunConfig): Promise<MemoryEstimates> {
     if (config.kind !== "train") return null;
     const workers = await this.listOnlineWorkers();
-    const shapes = Object.assign(
-      {},
-      ...workers.map(({ capabilities }) => capabilities.shapes ?? {}),
-    ) as Record<string, ModelShape>;
+    const shapes = mergeShapes(workers);
     const required = requirementsFor(config);
     const able = workers
       .filter((w) => canRun(w, required))
@@ -81,14 +79,25 @@ export class Placement {
     const estimates = (
       able.length > 0 ? able : [{ worker: null, machine: ASSUMED_MACHINE }]
     ).flatMap(({ worker, machine }) => {
-      const estimate = estimateTrainingMemory(config, machine, shapes);
-      if (estimate === null) return [];
-      const { device, deviceBytes } = machine;
-      const verdict = judgeMemory(estimate.totalBytes, deviceBytes);
-      const advice = verdict === "fits" ? null : adviseOnMemory(estimate, config);
-      return [{ ...estimate, worker, device, deviceBytes, verdict, advice }];
+      const judged = judgeTrainingMemory(config, machine, shapes);
+      return judged === null ? [] : [{ ...judged, worker }];
     });
     return estimates.length === 0 ? null : estimates;
+  }
+
+  /**
+   * Plans the memory of a training run on GPUs that need not be here; null where the shape of one of its models is not known.
+   *
+   * @throws AppError "invalid-input" where the configuration trains nothing
+   */
+  async planMemory(
+    config: RunConfig,
+    { gpus, gibibytes }: { gpus: number; gibibytes: number },
+  ): Promise<MemoryPlan> {
+    if (config.kind !== "train")
+      throw new AppError("invalid-input", `A run of kind ${config.kind} trains nothing.`);
+    const shapes = mergeShapes(await this.listOnlineWorkers());
+    return judgeTrainingMemory(config, describePlannedMachine(gpus, gibibytes), shapes);
   }
 
   /** Says why a queued run is not taken yet, and what the pools do about it. */
@@ -148,6 +157,13 @@ export class Placement {
     return onlineWorkerSchema.array().parse(rows);
   }
 }
+
+/** The shapes of all models that some worker has. */
+const mergeShapes = (workers: readonly OnlineWorker[]): Record<string, ModelShape> =>
+  Object.assign({}, ...workers.map(({ capabilities }) => capabilities.shapes ?? {})) as Record<
+    string,
+    ModelShape
+  >;
 
 function checkAnyWorker(workers: readonly OnlineWorker[]): CheckedRequirement {
   const ok = workers.length > 0;

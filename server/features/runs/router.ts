@@ -35,6 +35,8 @@ import {
 import {
   checkpointChoicesRequestSchema,
   checkpointChoicesResponseSchema,
+  planMemoryRequestSchema,
+  planMemoryResponseSchema,
   projectTimeRequestSchema,
   projectTimeResponseSchema,
 } from "@/contracts/api/new-run";
@@ -95,6 +97,11 @@ export const runsRouter = router({
     .input(checkpointChoicesRequestSchema)
     .output(checkpointChoicesResponseSchema)
     .query(({ ctx, input }) => ctx.services.newRun.listCheckpoints(input.chosen ?? null)),
+  /** Memory of a training run on GPUs that need not be attached. */
+  planMemory: procedure
+    .input(planMemoryRequestSchema)
+    .output(planMemoryResponseSchema)
+    .query(({ ctx, input }) => ctx.services.launcher.planMemory(input)),
   /** How long a run will take, by runs like it that ended. */
   projectTime: procedure
     .input(projectTimeRequestSchema)

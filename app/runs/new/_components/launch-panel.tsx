@@ -118,7 +118,12 @@ export function LaunchPanel({
           </Button>
         </div>
       ) : null}
-      {config && check.data?.memory ? <MemoryPanel estimates={check.data.memory} /> : null}
+      {config?.kind === "train" ? (
+        <MemoryPanel
+          config={checkedConfig?.kind === "train" ? checkedConfig : config}
+          estimates={check.data?.memory ?? []}
+        />
+      ) : null}
       {config?.kind === "index" ? (
         <div className="mt-4 border-t pt-4">
           <PlanOfRun config={checkedConfig?.kind === "index" ? checkedConfig : config} />

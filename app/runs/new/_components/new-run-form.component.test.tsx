@@ -5,7 +5,13 @@ import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { PresetRow } from "@/app/_lib/trpc";
 import { renderPage, type Answers } from "@/app/_testing/render-page";
 import { runConfigSchema, type RunConfig } from "@/contracts/run-config/run-config";
+import { trainConfigSchema } from "@/contracts/run-config/train-config";
 import { listRunParts } from "@/core/presets/run-parts";
+import {
+  ASSUMED_MACHINE,
+  describePlannedMachine,
+  judgeTrainingMemory,
+} from "@/core/memory/training-memory";
 import { PRESETS } from "@/core/presets/run-presets";
 import { listSettingGroups } from "@/core/run/settings";
 import { NewRunForm } from "./new-run-form";
@@ -26,6 +32,7 @@ const presets: PresetRow[] = PRESETS.map((preset) => ({
   requirements: [],
   parts: listRunParts(runConfigSchema.parse(preset.config), OFFERED),
 }));
+const FULL = trainConfigSchema.parse(PRESETS.find(({ id }) => id === "paper-full")!.config);
 const findPreset = (id: string): PresetRow => presets.find((preset) => preset.id === id)!;
 
 /** The form as it opens with a preset, once its settings stand; what is launched lands in `launched`. */
@@ -172,6 +179,30 @@ describe("the new run form", () => {
     expect(launch.getByRole("button", { name: "Launch" })).toHaveProperty("disabled", true);
     await user.click(launch.getByRole("button", { name: "Queue anyway" }));
     await waitFor(() => expect(launched).toHaveLength(1));
+  });
+
+  it("says plainly that a run does not fit, and plans for GPUs that are typed", async () => {
+    const one = judgeTrainingMemory(FULL, ASSUMED_MACHINE)!;
+    const asked: unknown[] = [];
+    const { launch, user } = await draw("paper-full", {
+      "runs.check": () =>
+        ({ issues: [], requirements: [], memory: [{ ...one, worker: "box" }] }) as never,
+      "runs.planMemory": ({ gpus, gibibytes }) => {
+        asked.push([gpus, gibibytes]);
+        return judgeTrainingMemory(FULL, describePlannedMachine(gpus, gibibytes));
+      },
+    });
+    const memory = within(await launch.findByRole("region", { name: "Memory" }));
+    await memory.findByText(/of 80\.0 GiB \(a GPU of box\): does not fit/);
+    expect(memory.getByText(/any one of these makes it fit: .*GPUs of 80\.0 GiB/)).toBeDefined();
+    await user.type(memory.getByLabelText("Number of GPUs"), "24");
+    await memory.findByText(/\(each of 24 GPUs, which share the model\): fits/, undefined, {
+      timeout: 5_000,
+    });
+    expect(asked).toEqual([[24, 80]]);
+    await user.type(memory.getByLabelText("Number of GPUs"), ".5");
+    expect(memory.getByText(/^Give a whole number of GPUs/)).toBeDefined();
+    expect(memory.queryByText(/each of 24 GPUs/)).toBeNull();
   });
 
   it("keeps what two kinds of run share when the kind changes", async () => {

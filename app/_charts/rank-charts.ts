@@ -1,0 +1,26 @@
+import { markText } from "@/app/_i18n/format-text";
+import { defineLines, defineSeries, type ChartDefinition } from "./definitions";
+
+/** What the ranks of a distributed engine do, step by step. */
+export const RANK_CHARTS: readonly ChartDefinition[] = [
+  defineLines(
+    "rank-use",
+    "rank-use",
+    "share",
+    [
+      defineSeries("engine/rank_utilisation_mean", markText("Computing, mean")),
+      defineSeries("engine/rank_utilisation_min", markText("Computing, least busy rank"), 6, {
+        dashed: true,
+      }),
+      defineSeries("engine/communication_share", markText("Communicating"), 2),
+    ],
+    { isOptional: true },
+  ),
+  defineLines(
+    "rank-memory",
+    "rank-memory",
+    "positive",
+    [defineSeries("engine/rank_memory_max_mb", markText("Fullest rank"))],
+    { unit: "count", isOptional: true },
+  ),
+];

@@ -1,0 +1,144 @@
+import { readFileSync } from "node:fs";
+import { describe, expect, it } from "vitest";
+import { z } from "zod";
+import type { MemorySpec, Tuning } from "./memory-estimate";
+import { countParameters, MODEL_SHAPES } from "./model-shape";
+import { estimateShardedMemory } from "./sharded-memory";
+
+const GIB = 2 ** 30;
+/** Made by gpu-workers/engine/tests/fake_sharded_memory.py; test_sharded_memory.py measures some of them again. */
+const recordedSchema = z.array(
+  z.object({
+    model: z.string(),
+    layers: z.int(),
+    ranks: z.int(),
+    tokens: z.int(),
+    head: z.enum(["language", "value"]),
+    lora_rank: z.int().nullable(),
+    checkpointing: z.boolean(),
+    bytes: z.number(),
+  }),
+);
+const recorded = recordedSchema.parse(
+  JSON.parse(
+    readFileSync(
+      new URL("../../gpu-workers/engine/tests/fake_sharded_memory.json", import.meta.url),
+      "utf8",
+    ),
+  ),
+);
+
+const tuningOf = (rank: number | null): Tuning =>
+  rank === null ? { kind: "full", firstLayer: 0 } : { kind: "lora", rank, firstLayer: 0 };
+
+/** One sequence of so many tokens on each rank, as the fake tensors' step has it. */
+const buildSpec = (
+  model: string,
+  tuning: Tuning,
+  change: Partial<MemorySpec> = {},
+): MemorySpec => ({
+  device: "cuda",
+  dtypeBytes: 2,
+  searcher: MODEL_SHAPES[model]!,
+  tuning,
+  critic: null,
+  generator: null,
+  reference: false,
+  episodes: 1,
+  groupSize: 1,
+  promptTokens: 0,
+  contextTokens: 8192,
+  windowTokens: 0,
+  tokenBudget: 8192,
+  cacheBytes: 0,
+  checkpointing: true,
+  offloadOptimizer: false,
+  // The engine samples nothing in these, and vLLM takes nothing.
+  vllmBytes: 0,
+  ...change,
+});
+
+/** Without weight: takes the searcher's place where the critic alone is looked at. */
+const NOTHING: MemorySpec["searcher"] = {
+  ...MODEL_SHAPES["qwen2.5-0.5b-instruct"]!,
+  hidden: 1,
+  layers: 1,
+  heads: 1,
+  kvHeads: 1,
+  headDim: 1,
+  intermediate: 1,
+  vocabulary: 1,
+};
+
+/** What FSDP2 itself takes: without process. */
+function countFsdpBytes(spec: MemorySpec, ranks: number): number {
+  const { parts, totalBytes } = estimateShardedMemory(spec, {
+    ranks,
+    base: "sharded",
+  });
+  return totalBytes - (parts.find(({ name }) => name === "process")?.bytes ?? 0);
+}
+
+const estimateRank = (spec: MemorySpec, ranks: number) =>
+  estimateShardedMemory(spec, { ranks, base: "whole" });
+
+describe("the memory of one of several ranks", () => {
+  it.each(recorded)(
+    "is within 10 % of the fake tensors' of $layers layers of $model, $head, rank of LoRA $lora_rank, on $ranks ranks with $tokens tokens",
+    ({ model, layers, ranks, tokens, head, lora_rank, checkpointing, bytes }) => {
+      const shape = { ...MODEL_SHAPES[model]!, layers };
+      const work = { contextTokens: tokens, tokenBudget: tokens, checkpointing };
+      const tuning = tuningOf(lora_rank);
+      const spec = buildSpec(model, tuning, { ...work, searcher: shape });
+      const estimate = countFsdpBytes(
+        head === "language" ? spec : { ...spec, searcher: NOTHING, critic: { shape, tuning } },
+        ranks,
+      );
+      expect(
+        Math.abs(estimate / bytes - 1),
+        `estimated ${(estimate / GIB).toFixed(2)}, fake tensors ${(bytes / GIB).toFixed(2)} GiB`,
+      ).toBeLessThan(0.1);
+    },
+  );
+
+  it("falls with every rank, towards what each rank has whole", () => {
+    const spec = buildSpec("qwen2.5-7b-instruct", tuningOf(null));
+    const totals = [2, 3, 5, 8, 16, 64, 1024].map((ranks) => estimateRank(spec, ranks).totalBytes);
+    expect([...totals].sort((a, b) => b - a)).toEqual(totals);
+    const { parts, totalBytes } = estimateRank(spec, 2 ** 30);
+    const shared = parts.find(({ name }) => name === "trained weights and optimiser")!.bytes;
+    expect(shared / totalBytes).toBeLessThan(1e-6);
+    expect(totalBytes).toBeGreaterThan(2 * 7.6e9);
+  });
+
+  it("a rank's share of what is trained is the whole divided by the ranks", () => {
+    const bytesOf = (ranks: number, offloadOptimizer: boolean): number =>
+      estimateRank(
+        buildSpec("qwen2.5-7b-instruct", tuningOf(null), { offloadOptimizer }),
+        ranks,
+      ).parts.find(({ name }) => name === "trained weights and optimiser")!.bytes;
+    // Values, gradient, two moments, and FSDP2's copy in bfloat16.
+    expect(bytesOf(4, false) * 4).toBe(18 * countParameters(MODEL_SHAPES["qwen2.5-7b-instruct"]!));
+    expect(bytesOf(4, true) / bytesOf(4, false)).toBeCloseTo(10 / 18, 10);
+  });
+
+  it("a rank takes whole groups of the step, at least one", () => {
+    const countSampling = (episodes: number, ranks: number): number =>
+      estimateRank(
+        buildSpec("qwen2.5-0.5b-instruct", tuningOf(16), {
+          vllmBytes: null,
+          episodes,
+          groupSize: 4,
+          promptTokens: 100,
+          contextTokens: 400,
+          cacheBytes: 2 ** 31,
+        }),
+        ranks,
+      ).parts.find(({ name }) => name === "sampling")!.bytes;
+    expect(countSampling(36, 4), "nine groups: the largest share has three").toBeGreaterThan(
+      countSampling(32, 4),
+    );
+    expect(countSampling(36, 4)).toBe(countSampling(24, 2));
+    expect(countSampling(4, 8)).toBe(countSampling(4, 2));
+  });
+});

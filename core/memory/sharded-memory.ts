@@ -1,0 +1,319 @@
+import { formatBytes } from "./index-plan";
+import type { ModelShape } from "@/contracts/worker-protocol/model-shape";
+import {
+  addParts,
+  buildPart,
+  countActivationBytes,
+  countCacheBytes,
+  countForwardBytes,
+  countLogitBytes,
+  countMergedBytes,
+  countPackedTokens,
+  countSamplingBytes,
+  countStateBytes,
+  countTrainedParameters,
+  describeState,
+  findLargestTensor,
+  FLOAT32,
+  formatCount,
+  LOGIT_ROWS,
+  PROCESS_BYTES,
+  type MemoryEstimate,
+  type MemorySpec,
+  type Tuning,
+} from "./memory-estimate";
+import {
+  countAdapterParameters,
+  countLayerParameters,
+  countParameters,
+  countVocabularyParameters,
+} from "./model-shape";
+
+/**
+ * Estimates the memory of one rank, in bytes, where several train one model by PyTorch's FSDP2 (`fully_shard` on each
+ * layer and on the rest; Zhao et al. 2023, "PyTorch FSDP", arXiv 2304.11277): every rank keeps its share of what is
+ * trained, and gathers a layer when it is computed. What FSDP2 takes is held against fake tensors
+ * (gpu-workers/engine/tests/fake_sharded_memory.py), the whole against real ranks on a CPU; on GPUs by calculation only.
+ */
+
+/** How a model is spread over ranks. */
+export interface Sharding {
+  /** At least 1. What is trained is split into as many equal shares. */
+  ranks: number;
+  /**
+   * whole: the base's weights stay whole on every rank, as the engine keeps them for its frozen layers, and FSDP2 holds a
+   * copy of the trained ones in the number format of compute beside the float32 values. sharded: FSDP2 holds all.
+   */
+  base: "whole" | "sharded";
+}
+
+/** A model that is trained; `hasHead`: with an output matrix, which a critic lacks. */
+interface TrainedModel {
+  shape: ModelShape;
+  tuning: Tuning;
+  hasHead: boolean;
+}
+
+/** The work of one rank: of the step's groups its share, as nearly as whole groups allow. */
+function takeRankShare(demand: MemorySpec, ranks: number): MemorySpec {
+  const groups = Math.ceil(demand.episodes / demand.groupSize / ranks);
+  return {
+    ...demand,
+    episodes: Math.min(demand.episodes, groups * demand.groupSize),
+    generator: demand.generator && {
+      ...demand.generator,
+      tokens: Math.ceil(demand.generator.tokens / ranks),
+    },
+  };
+}
+
+/** Estimates the memory of one rank by its parts. @param whole the work of all ranks, of which each takes its share */
+export function estimateShardedMemory(whole: MemorySpec, sharding: Sharding): MemoryEstimate {
+  const demand = takeRankShare(whole, sharding.ranks);
+  const { searcher, tuning, critic } = demand;
+  const models: TrainedModel[] = [{ shape: searcher, tuning, hasHead: true }];
+  if (critic)
+    models.push({ shape: critic.shape ?? searcher, tuning: critic.tuning, hasHead: false });
+  return addParts(
+    [
+      ...listLastingParts(demand, sharding, models),
+      ...dropReusedPasses(listPhases(demand, sharding, models), demand.device),
+    ],
+    demand.device,
+  );
+}
+
+/** What is kept for the whole run. */
+function listLastingParts(
+  demand: MemorySpec,
+  sharding: Sharding,
+  [searcher, critic]: TrainedModel[],
+): MemoryEstimate["parts"] {
+  const { dtypeBytes, device, generator, tuning } = demand;
+  const trained = countTrained(searcher!);
+  const merges = sharding.base === "whole" && tuning.kind === "lora" && demand.vllmBytes === null;
+  return [
+    buildPart(
+      "weights",
+      countBaseBytes(searcher!, dtypeBytes, sharding),
+      sharding.base === "whole"
+        ? `${formatCount(countParameters(demand.searcher))} parameters of ${dtypeBytes} bytes, whole on every rank`
+        : "a rank's share of the frozen parameters",
+    ),
+    buildPart(
+      "merged weights",
+      merges ? countMergedBytes(demand.searcher, tuning, dtypeBytes) : 0,
+      "the trained weights as sampling computes with them",
+    ),
+    buildPart(
+      "trained weights and optimiser",
+      countShareBytes(searcher!, demand, demand.reference, sharding),
+      `1/${sharding.ranks} of ${formatCount(trained)} trained parameters: ${describeState(demand)}`,
+    ),
+    buildPart(
+      "critic",
+      critic
+        ? countShareBytes(critic, demand, false, sharding) +
+            (demand.critic?.shape ? countBaseBytes(critic, dtypeBytes, sharding) : 0)
+        : 0,
+      critic
+        ? `1/${sharding.ranks} of ${formatCount(countTrained(critic))} trained parameters with value head${demand.critic?.shape ? ", on a model of its own" : ", on the searcher's base"}`
+        : "",
+    ),
+    buildPart(
+      "generator",
+      generator && !generator.sharesBase ? countParameters(generator.shape) * dtypeBytes : 0,
+      "frozen, whole on every rank",
+    ),
+    buildPart(
+      "caches",
+      countCacheBytes(demand),
+      `keys, values and hidden states that are used again; each cache at most ${formatBytes(demand.cacheBytes)}`,
+    ),
+    buildPart("vLLM", demand.vllmBytes ?? 0, "its share of the GPU"),
+    buildPart(
+      "process",
+      PROCESS_BYTES[device],
+      device === "cuda" ? "CUDA context and libraries" : "Python, torch, tokenizer",
+    ),
+  ];
+}
+
+const PASSES = ["log-probabilities", "gather buffer", "gradient", "reduced gradients"] as const;
+
+/** On a CPU, where all phases count, passes over the same data still reuse each other's memory: the largest stays. */
+function dropReusedPasses(
+  phases: MemoryEstimate["parts"],
+  device: MemorySpec["device"],
+): MemoryEstimate["parts"] {
+  if (device !== "cpu") return phases;
+  const passes = phases.filter(({ name }) => PASSES.some((pass) => pass === name));
+  const most = Math.max(...passes.map(({ bytes }) => bytes));
+  return phases.filter((phase) => !passes.includes(phase) || phase.bytes === most);
+}
+
+/** What is used in turn within a step. */
+function listPhases(
+  demand: MemorySpec,
+  sharding: Sharding,
+  models: TrainedModel[],
+): MemoryEstimate["parts"] {
+  const { dtypeBytes } = demand;
+  const { ranks } = sharding;
+  const whole = countWholeBytes(models[0]!, dtypeBytes, sharding);
+  const findLargest = (count: (model: TrainedModel) => number): number =>
+    Math.max(...models.map(count));
+  return [
+    buildPart(
+      "sampling",
+      demand.vllmBytes === null ? whole + countSamplingBytes(demand) : 0,
+      "the trained weights gathered whole, keys and values of the sequences that are written, one layer's activations, logits",
+      true,
+    ),
+    buildPart(
+      "log-probabilities",
+      sharding.base === "whole"
+        ? whole * (demand.reference ? 2 : 1) + countForwardBytes(demand)
+        : 0,
+      "policy and reference gathered whole, one layer's activations, logits",
+      true,
+    ),
+    buildPart(
+      "gather buffer",
+      findLargest(
+        (model) =>
+          2 *
+          (countRootBytes(model, dtypeBytes, sharding) +
+            countLayerBytes(model, dtypeBytes, sharding)),
+      ),
+      "what comes from the other ranks, and embedding, output and first layer that are copied from it",
+      true,
+    ),
+    buildPart(
+      "gradient",
+      findLargest((model) => countGradientBytes(demand, sharding, model)),
+      `activations of ${Math.round(countPackedTokens(demand))} packed tokens, logits, embedding, output and two layers gathered, and one layer's gradient before it is scattered`,
+      true,
+    ),
+    buildPart(
+      "reduced gradients",
+      findLargest(
+        (model) =>
+          countTrainedRoot(model) * (2 * dtypeBytes + FLOAT32) +
+          countNewGradientBytes(model, dtypeBytes, sharding),
+      ),
+      "embedding and output gathered, and their gradients before they are scattered over the ranks",
+      true,
+    ),
+    buildPart(
+      "optimiser step",
+      (findLargest((model) => findLargestTensor(model.shape, model.tuning)) * 5 * FLOAT32) / ranks,
+      "new values and moments of one tensor's share beside the old",
+      true,
+    ),
+  ];
+}
+
+const isRootTrained = ({ tuning }: TrainedModel): boolean =>
+  tuning.kind === "full" && tuning.firstLayer === 0;
+
+/** Numbers of the output matrix, where it is another than the embedding. */
+const countHead = ({ shape }: TrainedModel): number =>
+  shape.tied ? 0 : shape.vocabulary * shape.hidden;
+
+/** Parameters that get a gradient; a critic has no output matrix. */
+const countTrained = (model: TrainedModel): number =>
+  countTrainedParameters(model.shape, model.tuning) -
+  (isRootTrained(model) && !model.hasHead ? countHead(model) : 0);
+
+/** Numbers of embedding and output. */
+const countRoot = (model: TrainedModel): number =>
+  countVocabularyParameters(model.shape) - (model.hasHead ? 0 : countHead(model));
+
+const countTrainedRoot = (model: TrainedModel): number =>
+  isRootTrained(model) ? countRoot(model) : 0;
+
+/** Low-rank factors of one layer. */
+const countLayerFactors = ({ shape, tuning }: TrainedModel): number =>
+  tuning.kind === "lora" ? countAdapterParameters(shape, tuning.rank, 0) / shape.layers : 0;
+
+/** Bytes of the base that a rank holds for the whole run. */
+function countBaseBytes(model: TrainedModel, dtypeBytes: number, sharding: Sharding): number {
+  const all = countParameters(model.shape) - (model.hasHead ? 0 : countHead(model));
+  if (sharding.base === "whole") return all * dtypeBytes;
+  const frozen = model.tuning.kind === "lora" ? all : all - countTrained(model);
+  return (frozen * dtypeBytes) / sharding.ranks;
+}
+
+/** Bytes of a number as FSDP2 holds it: low-rank factors in float32, weights in the number format of compute. */
+const getShardBytes = ({ tuning }: TrainedModel, dtypeBytes: number): number =>
+  tuning.kind === "lora" ? FLOAT32 : dtypeBytes;
+
+/** A rank's share of values, gradient, moments and reference in float32, and of FSDP2's copy. */
+function countShareBytes(
+  model: TrainedModel,
+  demand: MemorySpec,
+  reference: boolean,
+  { ranks, base }: Sharding,
+): number {
+  const trained = countTrained(model);
+  const copy = base === "whole" ? trained * getShardBytes(model, demand.dtypeBytes) : 0;
+  return (countStateBytes(trained, demand, reference) + copy) / ranks;
+}
+
+/** The trained weights whole, as sampling and `forward` need them: dropped before a gradient is taken. */
+const countWholeBytes = (model: TrainedModel, dtypeBytes: number, { base }: Sharding): number =>
+  base === "whole" ? countTrained(model) * getShardBytes(model, dtypeBytes) : 0;
+
+/** Embedding and output as they are gathered for a gradient. */
+const countRootBytes = (model: TrainedModel, dtypeBytes: number, { base }: Sharding): number =>
+  (base === "whole" ? countTrainedRoot(model) : countRoot(model)) * dtypeBytes;
+
+/** One layer as it is gathered for a gradient. */
+function countLayerBytes(model: TrainedModel, dtypeBytes: number, { base }: Sharding): number {
+  if (base === "sharded")
+    return (countLayerParameters(model.shape) + countLayerFactors(model)) * dtypeBytes;
+  return model.tuning.kind === "lora"
+    ? countLayerFactors(model) * FLOAT32
+    : countLayerParameters(model.shape) * dtypeBytes;
+}
+
+/** The engine adds an operation's gradient to the accumulated one at its end: until then a share of it stands beside it, with FSDP2's. */
+const countNewGradientBytes = (
+  model: TrainedModel,
+  dtypeBytes: number,
+  { ranks, base }: Sharding,
+): number =>
+  base === "whole"
+    ? (countTrained(model) * (FLOAT32 + getShardBytes(model, dtypeBytes))) / ranks
+    : 0;
+
+/**
+ * The largest of the gradient's moments: at the end of the forward pass logits beside the kept activations; in the
+ * backward pass two layers gathered, one layer's gradient as it is computed, that of the layer before in float32 as it is
+ * scattered, and the output matrix's, which waits for the embedding's.
+ */
+function countGradientBytes(demand: MemorySpec, sharding: Sharding, model: TrainedModel): number {
+  const { shape, tuning, hasHead } = model;
+  const { dtypeBytes } = demand;
+  const { kept, backward } = countActivationBytes(demand, shape, tuning);
+  const output = hasHead && isRootTrained(model) ? shape.vocabulary * shape.hidden : 0;
+  // The engine writes the output's gradient out in float32 (token_logprobs.py); alone there are the logits in both formats.
+  const atLogits = !hasHead
+    ? 0
+    : sharding.base === "whole"
+      ? countLogitBytes(demand, shape) + output * (FLOAT32 + dtypeBytes)
+      : LOGIT_ROWS * shape.vocabulary * (FLOAT32 + dtypeBytes);
+  const layer = tuning.kind === "lora" ? countLayerFactors(model) : countLayerParameters(shape);
+  const atLayer =
+    backward +
+    2 * countLayerBytes(model, dtypeBytes, sharding) +
+    layer * (getShardBytes(model, dtypeBytes) + FLOAT32) +
+    output * dtypeBytes;
+  return (
+    kept +
+    countRootBytes(model, dtypeBytes, sharding) +
+    Math.max(atLogits, atLayer) +
+    countNewGradientBytes(model, dtypeBytes, sharding)
+  );
+}

@@ -1,0 +1,14 @@
+"""The recorded memory of sharded training, measured again where it is quick."""
+
+import pytest
+
+from .fake_sharded_memory import Case, measure_case, read_recorded
+
+SMALL = [
+    (case, size) for case, size in read_recorded() if case.layers <= 2 and case.head == "language"
+]
+
+
+@pytest.mark.parametrize(("case", "recorded"), SMALL, ids=lambda value: str(value))
+def test_recorded_bytes_are_those_of_fake_tensors(case: Case, recorded: int):
+    assert measure_case(case) == pytest.approx(recorded, rel=0.01)
