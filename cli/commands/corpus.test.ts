@@ -39,6 +39,7 @@ beforeAll(async () => {
     headers: {},
     print: () => undefined,
     printJson: () => undefined,
+    warn: () => undefined,
     client: {
       corpora: { findUpload: { query: () => Promise.resolve(null) } },
       runs: {
