@@ -115,7 +115,7 @@ function ColumnHead({ shown, detail, why }: ColumnHeadProps) {
         ·{" "}
         <Link
           href={`/runs/${shown.runId}/episodes/${shown.id}`}
-          className="text-primary hover:underline"
+          className="text-primary underline"
         >
           {t("whole episode")}
         </Link>
