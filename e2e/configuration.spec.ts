@@ -141,7 +141,7 @@ test("launch stays in sight, settings are found, and a draft survives a reload",
   await expect(page).toHaveURL(/changed=1/);
 });
 
-test("sets are chosen with their sizes, groups are reached from the contents, and what is changed stands alone", async ({
+test("sets are chosen with their sizes, groups are reached from the contents, what is changed stands alone, and the time is foreseen", async ({
   page,
 }) => {
   await page.locator('[data-preset="atlas-rag"]').click();
@@ -154,6 +154,10 @@ test("sets are chosen with their sizes, groups are reached from the contents, an
   await expect(generator.getByRole("heading")).toBeInViewport();
 
   await page.locator('[id="setting-limit"]').fill("6");
+  await expect(
+    page.getByRole("region", { name: "Launch" }),
+    "foreseen by the runs of the recording",
+  ).toContainText(/About .+ from \d+ runs? like it/);
   await page.getByRole("button", { name: /^Changed only \([1-9]\d*\)$/ }).click();
   await expect(page.locator('[id="setting-limit"]')).toBeVisible();
   const changed = page.getByRole("button", { name: /^Changed only/ });
