@@ -105,6 +105,7 @@ test("every metric is found, pinned and put into panels that the project keeps",
   await search.fill("^actor/.*loss$");
   await expect(page.locator("article h3", { hasText: "actor/pg_loss" })).toBeVisible();
   await expect(page.locator("article h3", { hasText: "reward/mean" })).toHaveCount(0);
+  await expect(page).toHaveURL(/metric=%5Eactor/);
   await page.getByRole("button", { name: "Pin actor/pg_loss" }).click();
   await search.fill("");
 
@@ -131,4 +132,54 @@ test("every metric is found, pinned and put into panels that the project keeps",
   expect(await measureOverflow(page)).toBeLessThanOrEqual(0);
   await page.getByRole("button", { name: `Delete the set ${name}` }).click();
   await expect(panels).toHaveCount(0);
+});
+
+test("an axis counts time or episodes, leaves outliers out; the machine and what is compared with stand beside the curves", async ({
+  page,
+}) => {
+  await openRun(page, RECORDED.training);
+  const chart = page.locator('[data-chart="reward"]');
+  const readCurve = () => chart.locator("[data-curve]").first().getAttribute("d");
+  const status = chart.getByRole("status");
+  const press = async (key: string): Promise<void> => {
+    await chart.getByRole("group").focus();
+    await page.keyboard.press(key);
+  };
+  await expect(chart.locator("[data-curve]").first()).toBeVisible();
+  await press("ArrowLeft");
+  await expect(status).toContainText(/^step \d/);
+  await page.keyboard.press("Escape");
+
+  for (const [axis, name] of [
+    ["time", "Wall time"],
+    ["episodes", "Episodes"],
+  ] as const) {
+    const before = await readCurve();
+    await page.getByLabel("Axis", { exact: true }).selectOption({ label: name });
+    await expect(page).toHaveURL(new RegExp(`x=${axis}`));
+    await expect.poll(readCurve, { message: name }).not.toBe(before);
+  }
+  await page.getByLabel("Axis", { exact: true }).selectOption("step");
+  await page.getByRole("button", { name: "Without outliers" }).click();
+  await expect(page).toHaveURL(/outliers=out/);
+  await page.reload();
+  await expect(page.getByRole("button", { name: "Without outliers" })).toHaveAttribute(
+    "aria-pressed",
+    "true",
+  );
+
+  // The machine, by the run's own steps.
+  const machine = page.locator('[data-chart="machine-memory"]');
+  await machine.scrollIntoViewIfNeeded();
+  await expect(machine.locator("[data-curve]").first()).toBeVisible();
+  await machine.getByRole("group").focus();
+  await page.keyboard.press("ArrowLeft");
+  await expect(machine.getByRole("status")).toContainText(/^step \d+.*: Machine [\d,]+/);
+
+  // Naive RAG on the same questions, as a line over a prediction's accuracy.
+  await openRun(page, "Atlas held-out, s3, trained");
+  const accuracy = page.locator('[data-chart="predict-accuracy"]');
+  await accuracy.scrollIntoViewIfNeeded();
+  await expect(accuracy.locator(".recharts-reference-line-line")).toHaveCount(1);
+  await expect(accuracy.locator("svg.recharts-surface")).toContainText(/Naive RAG \d/);
 });

@@ -140,3 +140,51 @@ test("launch stays in sight, settings are found, and a draft survives a reload",
   await page.getByRole("button", { name: /Changed only/ }).click();
   await expect(page).toHaveURL(/changed=1/);
 });
+
+test("sets are chosen with their sizes, groups are reached from the contents, what is changed stands alone, and the time is foreseen", async ({
+  page,
+}) => {
+  await page.locator('[data-preset="atlas-rag"]').click();
+  await expect(
+    page.locator('[id="setting-questions"]').getByRole("option", { name: /^atlas\/held-out/ }),
+  ).toHaveText(/\([\d,]+ questions\)$/);
+
+  const generator = page.getByRole("region", { name: "Generator" });
+  await page.getByLabel("Go to a group of settings").selectOption({ label: "Generator" });
+  await expect(generator.getByRole("heading")).toBeInViewport();
+
+  await page.locator('[id="setting-limit"]').fill("6");
+  await expect(
+    page.getByRole("region", { name: "Launch" }),
+    "foreseen by the runs of the recording",
+  ).toContainText(/About .+ from \d+ runs? like it/);
+  await page.getByRole("button", { name: /^Changed only \([1-9]\d*\)$/ }).click();
+  await expect(page.locator('[id="setting-limit"]')).toBeVisible();
+  const changed = page.getByRole("button", { name: /^Changed only/ });
+  const count = Number(/\d+/.exec(await changed.innerText())?.[0]);
+  await expect(page.locator("[data-setting]")).toHaveCount(count);
+});
+
+test("a setting that the method does not read but that is wrong is reached and mended in the form", async ({
+  page,
+}) => {
+  await page.goto("/runs/new?preset=atlas-smollm2-grpo");
+  await waitLive(page);
+  const size = page.locator('[id="setting-rl.groupSize"]');
+  await size.fill("1");
+  await page.locator('[id="setting-method"]').selectOption("sft");
+  const launch = page.getByRole("region", { name: "Launch" });
+  await launch.getByRole("link", { name: "rl.groupSize" }).click();
+  await expect(size).toBeFocused();
+  await size.fill("4");
+  await expect(launch).not.toContainText("rl.groupSize");
+  await expect(size).toHaveCount(0);
+});
+
+test("a dry run is started and stopped beside the launch", async ({ page }) => {
+  const launch = page.getByRole("region", { name: "Launch" });
+  await launch.getByRole("button", { name: "Dry run" }).click();
+  await expect(launch.getByRole("progressbar", { name: "Dry run" })).toBeVisible();
+  await launch.getByRole("button", { name: "Stop" }).click();
+  await expect(launch.getByText("Stopped.")).toBeVisible();
+});

@@ -1,28 +1,33 @@
 import { expect, measureOverflow, test, waitLive, countPoints } from "./support/product";
 
+type Sent = { run: { info: { run_id: string } } };
+
+/** Reports to the product as a trainer's MLflow client does. */
+async function send(productUrl: string, path: string, body: object): Promise<Sent> {
+  const response = await fetch(`${productUrl}/api/2.0/mlflow/${path}`, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify(body),
+  });
+  expect(response.status, path).toBe(200);
+  return (await response.json()) as Sent;
+}
+
 test("a trainer's run appears as it is reported, its curve grows, and it ends as its trainer says", async ({
   page,
   productUrl,
 }, { retry }) => {
   const name = `reported ${retry}`;
-  const send = async (
-    path: string,
-    body: object,
-  ): Promise<{ run: { info: { run_id: string } } }> => {
-    const response = await fetch(`${productUrl}/api/2.0/mlflow/${path}`, {
-      method: "POST",
-      headers: { "content-type": "application/json" },
-      body: JSON.stringify(body),
-    });
-    expect(response.status, path).toBe(200);
-    return (await response.json()) as { run: { info: { run_id: string } } };
-  };
   await page.goto(`/runs?q=${encodeURIComponent(name)}`);
   await waitLive(page);
-  const { run } = await send("runs/create", { experiment_id: "0", run_name: name, user_id: "ada" });
+  const { run } = await send(productUrl, "runs/create", {
+    experiment_id: "0",
+    run_name: name,
+    user_id: "ada",
+  });
   const id = run.info.run_id;
   const report = (step: number) =>
-    send("runs/log-batch", {
+    send(productUrl, "runs/log-batch", {
       run_id: id,
       metrics: [
         { key: "critic/score/mean", value: step / 8, timestamp: 1_700_000_000_000 + step, step },
@@ -39,14 +44,53 @@ test("a trainer's run appears as it is reported, its curve grows, and it ends as
   await page.getByRole("tab", { name: "configuration" }).click();
   await expect(page.locator("[data-parameters]")).toContainText("actor/optim/lr1e-06");
   await expect(page.getByRole("tab", { name: "checkpoints" })).toHaveCount(0);
-  await send("runs/log-batch", {
+  await send(productUrl, "runs/log-batch", {
     run_id: id,
     metrics: [{ key: "critic/score/mean", value: "NaN", timestamp: 5, step: 4 }],
   });
   await page.getByRole("tab", { name: "logs" }).click();
   await expect(page.getByRole("log")).toContainText("critic/score/mean at step 4 is NaN");
-  await send("runs/update", { run_id: id, status: "FAILED" });
+  await send(productUrl, "runs/update", { run_id: id, status: "FAILED" });
   await expect(page.locator("[data-external-phase=failed]")).toContainText("that it failed");
   await page.setViewportSize({ width: 390, height: 844 });
   expect(await measureOverflow(page)).toBeLessThanOrEqual(0);
+});
+
+test("runs of other trainers are compared at once, and seeds of one configuration are one curve with its band", async ({
+  page,
+  productUrl,
+}, { retry }) => {
+  const name = `compared ${retry}`;
+  for (const seed of [1, 2, 3]) {
+    const { run } = await send(productUrl, "runs/create", {
+      experiment_id: "0",
+      run_name: `${name}, seed ${seed}`,
+    });
+    const { run_id } = run.info;
+    await send(productUrl, "runs/log-batch", {
+      run_id,
+      metrics: [1, 2, 3].map((step) => ({
+        key: "critic/score/mean",
+        value: (step + seed) / 8,
+        timestamp: 1_700_000_000_000 + step,
+        step,
+      })),
+      params: [{ key: "lr", value: "1e-06" }],
+    });
+    await send(productUrl, "runs/update", { run_id, status: "FINISHED" });
+  }
+  await page.goto(`/runs?q=${encodeURIComponent(name)}`);
+  await waitLive(page);
+  await expect(page.locator("tr[data-run]")).toHaveCount(3);
+  await page.getByRole("checkbox", { name: "Select all rows shown" }).check();
+  await page.getByRole("link", { name: "Compare", exact: true }).last().click();
+  const chart = page.locator('[data-overlay="critic/score/mean"]');
+  await expect(chart, "nobody had to choose a metric").toHaveAttribute("data-curves", "3");
+  await page.getByLabel("Group by").selectOption("config");
+  await expect(chart).toHaveAttribute("data-curves", "1");
+  await expect(
+    chart.getByRole("button", { name: /\(3\)/ }),
+    "N stands in the legend",
+  ).toBeVisible();
+  await expect(chart.locator("[data-area]"), "its 95% interval").not.toHaveCount(0);
 });

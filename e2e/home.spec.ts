@@ -30,7 +30,7 @@ test("home shows what ended, what is best and the next steps, and leads to all p
   await expect(page.getByRole("menuitem", { name: "Workers" })).toBeVisible();
 });
 
-test("the palette finds pages, runs and questions by keyboard alone", async ({ page }) => {
+test("the palette finds pages, runs, questions and actions by keyboard alone", async ({ page }) => {
   await page.goto("/glossary");
   await waitLive(page);
   await page.keyboard.press("Control+k");
@@ -45,7 +45,13 @@ test("the palette finds pages, runs and questions by keyboard alone", async ({ p
   await expect(page).toHaveURL(/\/runs\/[0-9a-f-]{36}/);
   await page.keyboard.press("Control+k");
   await expect(page.getByRole("option").first()).toContainText(RECORDED.collapsed);
-  await page.keyboard.press("Escape");
+  await field.fill("capital");
+  const question = page.getByRole("option").filter({ hasText: "atlas/" }).first();
+  await expect(question).toContainText(/capital/i);
+  await field.fill("dark theme");
+  await expect(page.getByRole("option", { selected: true })).toContainText("Use the dark theme");
+  await page.keyboard.press("Enter");
+  await expect(page.locator("html")).toHaveClass(/dark/);
   await expect(page.getByRole("dialog")).toHaveCount(0);
   await page.keyboard.press("?");
   await expect(page.getByRole("dialog", { name: "Keys of this page" })).toContainText("Ctrl K");

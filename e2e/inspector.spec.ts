@@ -50,12 +50,37 @@ test("an episode: marked answers, tokens by keys, notes, the question elsewhere,
   await expect(page.getByTestId("token-facts").first()).toContainText(/of \d+: .*id \d+/);
   await page.getByRole("button", { name: "advantage" }).click();
   await expectAccessible(page);
+  await page.getByRole("button", { name: "loss mask" }).click();
+  await expect(page).toHaveURL(/colour=loss\+mask/);
+  await expect(page.getByText("coloured: carries loss").first()).toBeVisible();
 
   await page.getByRole("tab", { name: "Same question elsewhere" }).click();
   await expect(page.getByTestId("same-question").getByText("this one")).toBeVisible();
   await expect
     .poll(() => page.getByTestId("same-question").getByRole("link").count())
     .toBeGreaterThan(2);
+});
+
+test("an episode is copied as JSON, and its query is opened in the playground", async ({
+  page,
+}) => {
+  await page.context().grantPermissions(["clipboard-read", "clipboard-write"]);
+  await openEpisode(page);
+  await page.getByRole("button", { name: "Copy JSON" }).click();
+  await expect(page.getByText("Copied to the clipboard")).toBeAttached();
+  const copied = await page.evaluate(() => navigator.clipboard.readText());
+  const { question, record } = JSON.parse(copied) as {
+    question: { question: string };
+    record: { episode: { steps: { kind: string; query?: string }[] } };
+  };
+  await expect(page.getByRole("heading", { level: 1 })).toHaveText(question.question);
+  const query = record.episode.steps.find(({ kind }) => kind === "retrieve")?.query ?? "";
+  await page
+    .locator("[data-turn='0']")
+    .getByRole("link", { name: /playground/i })
+    .click();
+  await expect(page).toHaveURL(/\/playground\?/);
+  await expect(page.getByLabel("Query", { exact: true })).toHaveValue(query);
 });
 
 test("the raw view of an episode does not move while it loads", async ({ page }) => {
@@ -88,6 +113,18 @@ test("what if: another query from a turn on, played beside how it was", async ({
   await expect(played.locator("[data-turn='0']")).toBeVisible({ timeout: PLAY_MS });
   await expect(played.getByTestId("played-answer")).toContainText(/reward/, { timeout: PLAY_MS });
   await expect(played.getByText("not an episode of the run")).toBeVisible();
+
+  // Another selection: without its documents the turn hands over fewer.
+  await page.getByLabel("How").selectOption({ label: "with another selection" });
+  const selected = page.getByRole("group", { name: "Selected in turn 0" }).getByRole("checkbox");
+  const wanted = (await selected.first().isChecked()) ? selected.first() : selected.last();
+  await wanted.click();
+  await page.getByRole("button", { name: "Play from here" }).click();
+  await expect(page.getByRole("button", { name: "Playing" })).toBeVisible();
+  await expect(page.getByRole("button", { name: "Play from here" })).toBeEnabled({
+    timeout: PLAY_MS,
+  });
+  await expect(played.getByTestId("played-answer")).toContainText(/reward/);
 });
 
 test("ask: a typed question, answered by methods side by side, stopped, and kept in a link", async ({

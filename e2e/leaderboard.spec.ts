@@ -19,6 +19,8 @@ test("from an empty leaderboard to s3, RAG and IRCoT compared, with the signific
   );
   await page.goto("/");
   await waitLive(page);
+  const steps = page.getByRole("region", { name: "Next steps" });
+  await expect(steps.locator("[data-step]").first()).toBeVisible();
   await page.locator("aside").getByRole("link", { name: "Leaderboard" }).click();
   await expect(page.getByText("Nothing has been answered yet")).toBeVisible();
   for (const method of ["s3", "RAG", "IRCoT"])

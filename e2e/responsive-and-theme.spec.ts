@@ -20,20 +20,25 @@ const PAGES = [
   "/questions",
   "/retrieval",
   "/playground",
+  "/playground/ask",
   "/sweeps",
   "/leaderboard",
   "/compare",
   "/labels",
   "/notifications",
+  "/mirrors",
   "/glossary",
 ];
-const TABS = [
+const PARTS = [
   "",
+  "?tab=metrics",
   "?tab=episodes",
+  "?tab=questions",
   "?tab=logs",
   "?tab=checkpoints",
   "?tab=configuration",
   "?tab=history",
+  "/report",
 ];
 
 /** Lightness of what lies behind the page, 0 to 255. */
@@ -58,7 +63,7 @@ test("no page is wider than a phone, and all can be read in both themes", async 
   await page.goto(`/runs?q=${encodeURIComponent(RECORDED.training)}`);
   await waitLive(page);
   const run = await page.locator("li[data-run] a").first().getAttribute("href");
-  for (const path of [...PAGES, ...TABS.map((tab) => `${run}${tab}`)]) {
+  for (const path of [...PAGES, ...PARTS.map((part) => `${run}${part}`)]) {
     await page.goto(path);
     await expect(page.locator("main h1")).toBeVisible();
     await expect(page.locator("main [aria-busy=true]")).toHaveCount(0, { timeout: 60_000 });
@@ -73,6 +78,9 @@ test("no page is wider than a phone, and all can be read in both themes", async 
   await page.locator("[data-episode]:visible a").first().click();
   await expect(page.locator("[data-turn]").first()).toBeVisible();
   expect(await measureOverflow(page), "episode").toBeLessThanOrEqual(0);
+  await page.goto(`/runs/compare?ids=${run?.split("/").at(-1)}`);
+  await expect(page.locator("[data-overlay]").first()).toBeVisible();
+  expect(await measureOverflow(page), "comparison of runs").toBeLessThanOrEqual(0);
 });
 
 test("the theme can be chosen and is kept", async ({ page }) => {

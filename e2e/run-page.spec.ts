@@ -1,5 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { readFile } from "node:fs/promises";
+import { pathToFileURL } from "node:url";
+import type { WebSocketRoute } from "@playwright/test";
 import { connect } from "@/cli/client";
 import { findPreset } from "@/core/presets/run-presets";
 import { TestWorker } from "@/server/testing/test-worker";
@@ -7,7 +9,7 @@ import { expect, expectAccessible, openRun, RECORDED, test, waitLive } from "./s
 
 test("a run says whether it learns, its log is searched, its settings are compared, its report opens without a server", async ({
   page,
-}) => {
+}, testInfo) => {
   await openRun(page, RECORDED.collapsed);
   await expect(page.locator("[data-learning]")).toContainText("Groups without variance since step");
   await expect(page.locator("[data-learning=learns]")).toHaveCount(0);
@@ -26,6 +28,17 @@ test("a run says whether it learns, its log is searched, its settings are compar
   await page.getByLabel("Lines that contain").fill("HELD-OUT AFTER");
   await expect(log).not.toContainText("cold start");
   await expect(log).toContainText("held-out after step");
+  await expect(page).toHaveURL(/line=HELD-OUT\+AFTER/);
+  await page.reload();
+  await expect(log, "a link shows the same lines").toContainText("held-out after step");
+  await expect(log).not.toContainText("cold start");
+  await page.getByLabel("Level").selectOption("error");
+  await expect(page).toHaveURL(/level=error/);
+  await expect(page.getByText("No line contains this")).toBeVisible();
+  await page.getByLabel("Level").selectOption("info");
+  await page.getByLabel("Lines that contain").fill("");
+  await expect(log).toContainText("cold start");
+  await expect(page.getByRole("button", { name: "Following" })).toBeDisabled();
 
   await page.getByRole("tab", { name: "configuration" }).click();
   await page.getByLabel("Compare with").selectOption("preset:atlas-smollm2-grpo");
@@ -39,10 +52,70 @@ test("a run says whether it learns, its log is searched, its settings are compar
   await expect(page.locator(".run-report svg").first()).toBeVisible();
   const saving = page.waitForEvent("download");
   await page.getByRole("button", { name: "Save as one file" }).click();
-  const path = await (await saving).path();
+  const path = testInfo.outputPath("report.html");
+  await (await saving).saveAs(path);
   const html = await readFile(path, "utf8");
-  expect(html).toContain("Held-out accuracy");
   expect(html).not.toMatch(/src=|href=/);
+  await page.goto(pathToFileURL(path).href);
+  await expect(page.getByRole("heading", { level: 1 })).toHaveText(RECORDED.training);
+  await expect(page.getByText("Held-out accuracy").first()).toBeVisible();
+  await expect(page.locator("svg path").first()).toBeVisible();
+});
+
+test("while the server is away a run's page keeps what it shows, says so, and heals itself", async ({
+  page,
+  productAddress,
+}, { retry }) => {
+  const open = new Set<WebSocketRoute>();
+  let isAway = false;
+  await page.routeWebSocket(/\/trpc-ws/, (socket) => {
+    // Not at once: a routed socket that is closed before it opens tells the page of no error.
+    if (isAway) return void setTimeout(() => void socket.close(), 200);
+    socket.connectToServer();
+    open.add(socket);
+  });
+  await page.route(/\/trpc\//, (route) => (isAway ? route.abort() : route.continue()));
+  await openRun(page, RECORDED.training);
+  const id = new URL(page.url()).pathname.split("/").at(-1)!;
+  const chart = page.locator('[data-chart="reward"] [data-curve]').first();
+  await expect(chart).toBeVisible();
+
+  isAway = true;
+  for (const socket of open) await socket.close();
+  await expect(page.locator("[data-away]")).toContainText("The server does not answer");
+  await expect(chart).toBeVisible();
+  await expect(page.locator("[data-learning]")).toContainText("held-out over its start");
+
+  const { client, close } = connect(productAddress);
+  try {
+    const notes = `Written while it was away, ${retry}`;
+    await client.runs.update.mutate({ ids: [id], notes });
+    isAway = false;
+    await expect(page.locator("[data-away]")).toHaveCount(0);
+    await expect(page.locator("[data-run-notes]")).toContainText(notes);
+    await expect(page.locator("main").getByRole("alert")).toHaveCount(0);
+  } finally {
+    await client.runs.update.mutate({ ids: [id], notes: "" });
+    close();
+  }
+});
+
+test("name, tags and notes are written on the run's page", async ({ page }) => {
+  await openRun(page, "Cancelled");
+  const edit = page.getByRole("button", { name: "Name, tags, notes" });
+  const write = async (name: string, tags: string, notes: string): Promise<void> => {
+    await edit.click();
+    const dialog = page.getByRole("dialog");
+    await dialog.getByLabel("Name").fill(name);
+    await dialog.getByLabel("Tags").fill(tags);
+    await dialog.getByLabel("Notes").fill(notes);
+    await dialog.getByRole("button", { name: "Save" }).click();
+    await expect(page.getByRole("heading", { level: 1 })).toHaveText(name);
+  };
+  await write("Given up", "odd, early", "It was too slow.");
+  await expect(page.locator("[data-run-notes]")).toContainText(/early.*odd.*It was too slow\./);
+  await write("Cancelled", "", "");
+  await expect(page.locator("[data-run-notes]")).not.toContainText("odd");
 });
 
 test("a run is prepared, followed, changed, paused and cancelled without a jump or a second question", async ({
@@ -126,6 +199,37 @@ test("a run is prepared, followed, changed, paused and cancelled without a jump 
     await expect(progress).toContainText("Step 3 of 20");
     await expect(progress.locator("[data-time-left]")).toContainText(/about .+ left, .+ to .+/);
     await expect(preparation).toHaveCount(0);
+
+    // The log follows new lines at its end only, and is brought back there.
+    await page.getByRole("tab", { name: "logs" }).click();
+    const reportLines = (sequence: number, word: string) =>
+      worker!.request("report", {
+        ...ref,
+        sequence,
+        items: [
+          {
+            kind: "logs",
+            lines: Array.from({ length: 60 }, (_, i) => ({
+              at: Date.now(),
+              level: "info" as const,
+              source: "train",
+              message: `${word} ${i}`,
+            })),
+          },
+        ],
+      });
+    await reportLines(3, "early line");
+    const log = page.getByRole("log");
+    await expect(log.getByText("early line 59")).toBeInViewport();
+    await expect(page.getByRole("button", { name: "Following" })).toBeDisabled();
+    await log.evaluate((box) => box.scrollTo({ top: 0 }));
+    const follow = page.getByRole("button", { name: "Follow", exact: true });
+    await expect(follow).toBeEnabled();
+    await reportLines(4, "late line");
+    await expect(log.getByText("late line 59")).toBeAttached();
+    await expect(log.getByText("early line 0")).toBeInViewport();
+    await follow.click();
+    await expect(log.getByText("late line 59")).toBeInViewport();
 
     await page.getByRole("button", { name: "Steps", exact: true }).click();
     await page.getByLabel("Steps in total").fill("30");

@@ -64,6 +64,23 @@ test("runs are found, kept in order and shown as people want them", async ({ pag
     await expect(row).toBeVisible();
   });
 
+  await test.step("put into the archive and back, several at once", async () => {
+    const listed = page.locator("tr[data-run]");
+    await page.goto("/runs?kind=train");
+    await expect(row).toBeVisible();
+    const count = await listed.count();
+    await page.getByRole("checkbox", { name: "Select all rows shown" }).check();
+    await page.getByRole("button", { name: "Archive", exact: true }).click();
+    await expect(listed).toHaveCount(0);
+    await page.getByLabel("Shelf").selectOption("archived");
+    await expect(listed).toHaveCount(count);
+    await page.getByRole("checkbox", { name: "Select all rows shown" }).check();
+    await page.getByRole("button", { name: "Back to the list", exact: true }).click();
+    await expect(listed).toHaveCount(0);
+    await page.getByLabel("Shelf").selectOption("listed");
+    await expect(listed).toHaveCount(count);
+  });
+
   await test.step("as it was", async () => {
     await row.getByRole("checkbox").check();
     await page.getByRole("button", { name: "Tag", exact: true }).click();
@@ -105,6 +122,11 @@ test("chosen runs are drawn over each other, and their differences listed", asyn
     .toBeGreaterThan(changed);
 
   await page.getByRole("tab", { name: "Environment" }).click();
+  const environments = page.locator("[data-differences]");
+  await expect(environments.getByRole("columnheader", { name: RECORDED.training })).toBeVisible();
+  await expect(
+    environments.getByRole("row", { name: /worker|python|node/i }).first(),
+  ).toBeVisible();
   await page.getByRole("tab", { name: "Episodes" }).click();
   await page.getByLabel("First run").selectOption({ label: RECORDED.training });
   await expect(page.getByLabel("Question", { exact: true })).not.toHaveValue("");
@@ -115,4 +137,33 @@ test("chosen runs are drawn over each other, and their differences listed", asyn
     "true",
   );
   await expect(page.getByLabel("Group by")).toHaveValue("config");
+});
+
+test("runs of a sweep are drawn over each other; episodes stand turn beside turn", async ({
+  page,
+}) => {
+  const compare = async (...names: string[]): Promise<void> => {
+    await page.goto("/runs");
+    await waitLive(page);
+    for (const name of names)
+      await page
+        .locator("tr[data-run]")
+        .filter({ has: page.getByRole("link", { name, exact: true }) })
+        .getByRole("checkbox")
+        .check();
+    await page.getByRole("link", { name: "Compare", exact: true }).last().click();
+    await expect(page).toHaveURL(/\/runs\/compare\?ids=/);
+  };
+  await compare("RAG by documents: documents=1", "RAG by documents: documents=2");
+  await expect(page.locator("[data-overlay]").first()).toHaveAttribute("data-curves", "2");
+  await page.getByRole("tab", { name: "Configuration" }).click();
+  await expect(
+    page.locator("[data-differences]").getByRole("row", { name: /^documents/ }),
+  ).toContainText(/1.*2/);
+
+  await compare("Atlas held-out, s3", "Atlas held-out, s3, trained");
+  await page.getByRole("tab", { name: "Episodes" }).click();
+  const columns = page.locator("[data-side-by-side]");
+  await expect(columns.locator("[data-turn='0']")).toHaveCount(2);
+  await expect(columns.getByRole("link", { name: "whole episode" })).toHaveCount(2);
 });

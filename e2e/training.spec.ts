@@ -74,6 +74,10 @@ test("a training by PPO is launched from the form, followed live, cancelled, res
   await page.getByRole("tab", { name: "checkpoints" }).click();
   const checkpoint = page.locator("[data-checkpoint]").first();
   const checkpointId = (await checkpoint.getAttribute("data-checkpoint")) ?? "";
+  await checkpoint.getByRole("link", { name: "Predict with this checkpoint" }).click();
+  await expect(page.locator('[id="setting-searcher.checkpoint"]')).toHaveValue(checkpointId);
+  await expect(page.getByText("Step 2 of From the form")).toBeVisible();
+  await page.goto(`${runUrl}?tab=checkpoints`);
   await checkpoint.getByRole("link", { name: "Branch" }).click();
   await expect(page.locator('[id="setting-searcher.checkpoint"]')).toHaveValue(checkpointId);
   await expect(page.locator('[id="setting-coldStart.demonstrations"]')).toHaveValue("0");

@@ -31,16 +31,18 @@ export const useQueryParams = (): [URLSearchParams, typeof replaceParams] => [
 ];
 
 /**
- * The text of a search field. It goes into the address as `q` when nothing was typed for a moment; `searched` is what
- * stands there.
+ * The text of a search field. It goes into the address when nothing was typed for a moment; `searched` is what stands
+ * there.
+ *
+ * @param name of the parameter; tabs of one page have different ones
  */
-export function useSearchText(): {
+export function useSearchText(name = "q"): {
   text: string;
   setText: (text: string) => void;
   searched: string;
 } {
   const [params, setParams] = useQueryParams();
-  const searched = params.get("q") ?? "";
+  const searched = params.get(name) ?? "";
   const [text, setText] = useState(searched);
   const written = useRef(searched);
   // A link to the same page brings another text.
@@ -56,9 +58,9 @@ export function useSearchText(): {
       // A link may have been followed meanwhile: its page has another address.
       if (window.location.pathname !== pathname) return;
       written.current = text.trim();
-      setParams({ q: written.current || null });
+      setParams({ [name]: written.current || null });
     }, REST_MS);
     return () => clearTimeout(wait);
-  }, [text, setParams]);
+  }, [text, name, setParams]);
   return { text, setText, searched };
 }

@@ -1,8 +1,11 @@
 // @vitest-environment jsdom
-import { screen } from "@testing-library/react";
+import { zodResolver } from "@hookform/resolvers/zod";
+import { screen, waitFor } from "@testing-library/react";
 import userEvent from "@testing-library/user-event";
+import { useEffect } from "react";
 import { FormProvider, useForm, useWatch } from "react-hook-form";
 import { expect, it } from "vitest";
+import type { ZodType } from "zod";
 import { renderPage } from "@/app/_testing/render-page";
 import { trainConfigSchema } from "@/contracts/run-config/train-config";
 import { getSettingValue } from "@/core/run/setting-values";
@@ -50,6 +53,37 @@ it("offers supervised training none, which reads neither algorithm nor normalisa
   renderPage(<Form rl={{ algorithm: "dr-grpo", steps: 0 }} method="sft" />);
   expect(screen.getByLabelText("Steps")).toBeTruthy();
   expect(screen.queryByText("Take that")).toBeNull();
+});
+
+/** A form that is validated; supervised training reads no groups. */
+function ValidatedForm({ groupSize }: { groupSize: number }) {
+  const form = useForm<Draft>({
+    // The schema parses anything; here its input is typed as what the form holds.
+    resolver: zodResolver(trainConfigSchema as unknown as ZodType<Draft, Draft>),
+    mode: "onChange",
+    defaultValues: {
+      ...trainConfigSchema.parse({ kind: "train", name: "t" }),
+      method: "sft",
+      coldStart: { demonstrations: 16 },
+      rl: { steps: 0, groupSize },
+    },
+  });
+  useEffect(() => void form.trigger(), [form]);
+  return (
+    <FormProvider {...form}>
+      <SettingGroupCard group={group} />
+    </FormProvider>
+  );
+}
+
+it("shows what is wrong though the method does not read it, until it is mended", async () => {
+  renderPage(<ValidatedForm groupSize={1} />);
+  const field = await screen.findByLabelText("Samples per question");
+  expect(screen.getByRole("alert").textContent).toContain("at least 2");
+  await userEvent.clear(field);
+  await userEvent.type(field, "4");
+  await waitFor(() => expect(screen.queryByLabelText("Samples per question")).toBeNull());
+  expect(screen.getByLabelText("Steps")).toBeTruthy();
 });
 
 const methodGroup = listSettingGroups("train").find(({ settings }) =>

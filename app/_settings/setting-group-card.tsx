@@ -21,6 +21,7 @@ import { formatDraftValue, type Draft } from "./draft";
 import { SettingField } from "./setting-field";
 import { MethodFit } from "./method-fit";
 import { filterSettings, isFiltering, SHOW_ALL, type SettingFilter } from "./setting-filter";
+import { useIsWrong } from "./use-is-wrong";
 
 type SettingGroupCardProps = { group: SettingGroup; filter?: SettingFilter };
 
@@ -31,18 +32,20 @@ export function SettingGroupCard({ group, filter = SHOW_ALL }: SettingGroupCardP
   const values = useWatch({ control });
   const [open, setOpen] = useState(false);
   const filtering = isFiltering(filter);
-  const found = filterSettings(t, listActiveSettings(group, values), filter, values);
-  // What is set is shown, also where the algorithm does not read it: somebody may look for it.
+  const isWrong = useIsWrong();
+  const found = filterSettings(t, listActiveSettings(group, values, isWrong), filter, values);
+  // What is set or wrong is shown, also where the algorithm does not read it: somebody may look for it.
   const settings = found.filter(
     (s) =>
       filtering ||
       isReadByAlgorithm(s.path, values) ||
+      isWrong(s.path) ||
       isChanged(s, getSettingValue(values, s.path)),
   );
   const plain = filtering ? settings : settings.filter((s) => !s.meta.advanced);
   const advanced = filtering ? [] : settings.filter((s) => s.meta.advanced);
   const changed = advanced.filter((s) => isChanged(s, getSettingValue(values, s.path))).length;
-  if (filtering ? settings.length === 0 : !isGroupUsed(group, values)) return null;
+  if (filtering ? settings.length === 0 : !isGroupUsed(group, values, isWrong)) return null;
   return (
     <Card
       id={`group-${group.id}`}

@@ -36,18 +36,33 @@ export function readSettingValue(setting: Setting, config: unknown): unknown {
   return value === undefined ? setting.default : value;
 }
 
-/** The settings of a group that a configuration reads: of a variant, those of the chosen kind. */
-export const listActiveSettings = (group: SettingGroup, config: unknown): Setting[] => {
+/** Whether the setting at a path is not valid. */
+export type IsWrong = (path: string) => boolean;
+const isNeverWrong: IsWrong = () => false;
+
+/**
+ * The settings of a group that a configuration reads: of a variant, those of the chosen kind. What is wrong is among them
+ * though the method does not read it, as a configuration is launched only when all of it is valid.
+ */
+export const listActiveSettings = (
+  group: SettingGroup,
+  config: unknown,
+  isWrong = isNeverWrong,
+): Setting[] => {
   const { variant } = group;
   const chosen = variant && getSettingValue(config, variant.path);
   const settings =
     variant?.options.find(({ value }) => value === chosen)?.settings ?? group.settings;
-  return settings.filter(({ path }) => isSettingUsed(path, config));
+  return settings.filter(({ path }) => isSettingUsed(path, config) || isWrong(path));
 };
 
-/** Whether a configuration reads anything of a group. */
-export const isGroupUsed = (group: SettingGroup, config: unknown): boolean =>
-  listActiveSettings(group, config).length > 0 ||
+/** Whether a configuration reads anything of a group, or something of it is wrong. */
+export const isGroupUsed = (
+  group: SettingGroup,
+  config: unknown,
+  isWrong = isNeverWrong,
+): boolean =>
+  listActiveSettings(group, config, isWrong).length > 0 ||
   (group.variant !== null && isSettingUsed(group.variant.path, config));
 
 /** Paths of those settings of these groups that differ from their defaults. */

@@ -1,6 +1,7 @@
 /**
  * Pictures of every page and its main states in every width, theme and language, of the recorded product. A page that is
- * wider than its window, logs an error or never comes to rest is reported, and makes the exit code 1.
+ * wider than its window, logs an error, never comes to rest or has a fault that axe finds (looked for in English) is
+ * reported, and makes the exit code 1.
  *
  * usage: npm run screenshots -- readme
  *   makes the pictures of README.md anew, with the film of the first minutes, in docs/images/
@@ -19,8 +20,16 @@ import { inRoot } from "@/lib/paths.mjs";
 import { buildLaunchOptions } from "../support/browser";
 import { PRODUCT_VARIABLES } from "../support/product";
 import { startRecordedProduct } from "../support/start-products";
-import { buildAddress, findRecorded, MISSING, PAGES, type PageName } from "./pages";
-import { takePicture } from "./picture";
+import {
+  addRuns,
+  buildAddress,
+  findRecorded,
+  MISSING,
+  PAGES,
+  type PageName,
+  type Shown,
+} from "./pages";
+import { takePicture, type Picture } from "./picture";
 import { takeReadmePictures } from "./readme";
 
 const FOLDER = inRoot("test-results", "screenshots");
@@ -128,12 +137,18 @@ async function takePictures(
   { pages, looks, isForReadme }: Options,
 ): Promise<string[]> {
   const connection = connect(address);
-  const recorded = await findRecorded(connection.client).finally(() => connection.close());
+  const { origin } = new URL(address);
+  const known = async (): Promise<Shown> => ({
+    ...(await findRecorded(connection.client)),
+    // README's pictures show the example alone.
+    ...(isForReadme ? { external: "", serve: "" } : await addRuns(connection.client, origin)),
+  });
+  const shown = await known().finally(() => connection.close());
   const browser = await chromium.launch(buildLaunchOptions());
   const faults: string[] = [];
   try {
     if (isForReadme) {
-      await takeReadmePictures(recorded, (language, size) =>
+      await takeReadmePictures(shown, (language, size) =>
         openContext(browser, address, { language, theme: "light", ...size }),
       );
       return [];
@@ -144,8 +159,13 @@ async function takePictures(
       const context = await openContext(browser, address, look);
       for (const name of pages) {
         const file = join(folder, `${name}.png`);
-        const url = buildAddress(name, recorded);
-        for (const fault of await takePicture(context, { url, file, isMissing: MISSING.has(name) }))
+        const picture: Picture = {
+          url: buildAddress(name, shown),
+          file,
+          isMissing: MISSING.has(name),
+          isChecked: look.language === "en",
+        };
+        for (const fault of await takePicture(context, picture))
           faults.push(`${relative(FOLDER, file)}: ${fault}`);
       }
       await context.close();

@@ -16,7 +16,16 @@ export interface Recorded {
   episode: string;
 }
 
-type Address = string | ((recorded: Recorded) => string);
+/** What no recording has: a run of another trainer, and a model service. */
+export interface Added {
+  external: string;
+  serve: string;
+}
+
+/** A product with what was added to it. */
+export type Shown = Recorded & Added;
+
+type Address = string | ((shown: Shown) => string);
 
 /** Addresses of the pages and their main states by name. A state's name begins with its page's. */
 export const PAGES = {
@@ -45,6 +54,9 @@ export const PAGES = {
   "run-evaluate": ({ evaluations }) => `/runs/${evaluations[0]}`,
   "run-index": ({ index }) => `/runs/${index}`,
   "run-imported": ({ imported }) => `/runs/${imported}`,
+  "run-external": ({ external }) => `/runs/${external}`,
+  "run-external-configuration": ({ external }) => `/runs/${external}?tab=configuration`,
+  "run-serve": ({ serve }) => `/runs/${serve}`,
   "run-missing": "/runs/00000000-0000-4000-8000-000000000000",
   report: ({ training }) => `/runs/${training}/report`,
   episode: ({ training, episode }) => `/runs/${training}/episodes/${episode}?filter=correct`,
@@ -72,6 +84,7 @@ export const PAGES = {
   notifications: "/notifications",
   glossary: "/glossary",
   "new-run": "/runs/new",
+  "new-run-sweep": "/runs/new?as=sweep&preset=atlas-rag",
   "new-run-copy": ({ training }) => `/runs/new?from=${training}`,
   missing: "/no-such-page",
 } satisfies Record<string, Address>;
@@ -81,10 +94,60 @@ export type PageName = keyof typeof PAGES;
 /** Pages that show what does not exist: the browser logs that it was not found. */
 export const MISSING: ReadonlySet<PageName> = new Set(["run-missing", "missing"]);
 
-/** The address of a page in the recorded product. */
-export function buildAddress(name: PageName, recorded: Recorded): string {
+/** The address of a page. */
+export function buildAddress(name: PageName, shown: Shown): string {
   const address: Address = PAGES[name];
-  return typeof address === "string" ? address : address(recorded);
+  return typeof address === "string" ? address : address(shown);
+}
+
+/** Adds a run of another trainer, which goes on, and a service that waits for a worker with its model. */
+export async function addRuns(client: Client, origin: string): Promise<Added> {
+  const report = async (path: string, body: object): Promise<unknown> => {
+    const response = await fetch(`${origin}/api/2.0/mlflow/${path}`, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify(body),
+    });
+    if (!response.ok) throw new Error(`${path}: ${await response.text()}`);
+    return response.json();
+  };
+  const name = "Search-R1 by verl";
+  const { run } = (await report("runs/create", { experiment_id: "0", run_name: name })) as {
+    run: { info: { run_id: string } };
+  };
+  const { run_id } = run.info;
+  const steps = Array.from({ length: 40 }, (_, step) => step);
+  await report("runs/log-batch", {
+    run_id,
+    params: [
+      { key: "actor/optim/lr", value: "1e-06" },
+      { key: "algorithm/adv_estimator", value: "grpo" },
+    ],
+    metrics: steps.flatMap((step) =>
+      Object.entries({
+        "critic/score/mean": 0.5 - 0.4 * Math.exp(-step / 15),
+        "response_length/mean": 400 - 2 * step,
+        "actor/entropy_loss": Math.exp(-step / 20),
+      }).map(([key, value]) => ({
+        key,
+        value,
+        step,
+        timestamp: 1_700_000_000_000 + step * 60_000,
+      })),
+    ),
+  });
+  // MLflow writes ids without dashes.
+  const external = run_id.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5");
+  const { id: serve } = await client.runs.launch.mutate({
+    config: {
+      kind: "serve",
+      what: "model",
+      name: "Served elsewhere",
+      model: "qwen2.5-14b-instruct",
+      server: { kind: "vllm" },
+    },
+  });
+  return { external, serve };
 }
 
 /** Looks up what the pages are opened with. @throws Error where the recording has no such thing */

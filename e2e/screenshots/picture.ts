@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { BrowserContext, Page, Request } from "@playwright/test";
-import { measureOverflow } from "../support/product";
+import { findAccessibilityFaults, measureOverflow } from "../support/product";
 
 /** A page that is not quiet by then has a fault: something on it loads for ever. */
 const QUIET_TIMEOUT_MS = 60_000;
@@ -9,13 +9,15 @@ const REST_MS = 500;
 /** Of a long list its rows far below are no news, and they are not drawn until someone scrolls there. */
 const MOST_PIXELS = 12_000;
 
-interface Picture {
+export interface Picture {
   /** Address of the page. */
   url: string;
   /** Where the PNG is written. */
   file: string;
   /** The page says that something does not exist, which the browser logs as an error. */
   isMissing: boolean;
+  /** Whether axe looks at it too: a second a page, and the language changes nothing that it sees. */
+  isChecked: boolean;
 }
 
 /**
@@ -51,6 +53,7 @@ export async function takePicture(context: BrowserContext, picture: Picture): Pr
       clip: { x: 0, y: 0, width, height: Math.min(height, MOST_PIXELS) },
       animations: "disabled",
     });
+    if (picture.isChecked) faults.push(...(await findAccessibilityFaults(page)));
   } catch (error) {
     // The pictures of the other pages are wanted all the same.
     faults.push(error instanceof Error ? error.message : String(error));

@@ -4,7 +4,7 @@ import sharp from "sharp";
 import type { Language } from "@/app/_i18n/language";
 import { inRoot } from "@/lib/paths.mjs";
 import { RECORDED, waitLive } from "../support/product";
-import { buildAddress, type PageName, type Recorded } from "./pages";
+import { buildAddress, type PageName, type Shown } from "./pages";
 import { waitQuiet, watchRequests } from "./picture";
 
 /** The pictures of README.md and README.zh.md, small enough to be kept with the sources. */
@@ -31,12 +31,12 @@ export type OpenContext = (
 ) => Promise<BrowserContext>;
 
 /** Takes the pictures, and the film of the first minutes. */
-export async function takeReadmePictures(recorded: Recorded, open: OpenContext): Promise<void> {
+export async function takeReadmePictures(shown: Shown, open: OpenContext): Promise<void> {
   for (const [file, name, height, language] of PICTURES) {
     const context = await open(language, { width: WIDTH, height });
     const page = await context.newPage();
     const pending = watchRequests(page);
-    await page.goto(buildAddress(name, recorded));
+    await page.goto(buildAddress(name, shown));
     await waitDrawn(page, pending);
     if (language === "zh") await requireChineseFont(page);
     await sharp(await page.screenshot({ animations: "disabled" }))

@@ -20,12 +20,14 @@ function getProductAddress(product: Product): string {
   return url;
 }
 
+/** Success criteria of WCAG, as axe names them. */
+const CRITERIA = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"];
+
 /**
- * What a page shows must be usable without a mouse and without seeing it (WCAG 2.1 AA, as far as axe can tell).
+ * What keeps a page from being used without a mouse or without seeing it (WCAG 2.1 AA, as far as axe can tell).
  * @param rules only these rules of axe
  */
-export async function expectAccessible(page: Page, rules?: string[]): Promise<void> {
-  if (page.isClosed() || page.url() === "about:blank") return;
+export async function findAccessibilityFaults(page: Page, rules?: string[]): Promise<string[]> {
   // An open menu or dialog holds the focus; what lies behind it is hidden and cannot be reached.
   const isCovered = (await page.locator("[role=menu], [role=dialog], [role=listbox]").count()) > 0;
   const axe = new AxeBuilder({ page })
@@ -33,16 +35,22 @@ export async function expectAccessible(page: Page, rules?: string[]): Promise<vo
     .options({ resultTypes: ["violations"] })
     .setLegacyMode(true);
   if (rules) axe.withRules(rules);
-  else
-    axe
-      .withTags(["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"])
-      .disableRules(isCovered ? ["aria-hidden-focus"] : []);
+  else axe.withTags(CRITERIA).disableRules(isCovered ? ["aria-hidden-focus"] : []);
   const { violations } = await axe.analyze();
-  const found = violations.map(
+  return violations.map(
     ({ id, help, nodes }) =>
       `${id}: ${help}\n${nodes.map(({ target, failureSummary }) => `  ${target.join(" ")}\n    ${failureSummary}`).join("\n")}`,
   );
-  expect(found, `accessibility of ${page.url()}`).toEqual([]);
+}
+
+/**
+ * Fails where axe finds fault with what a page shows.
+ * @param rules only these rules of axe
+ */
+export async function expectAccessible(page: Page, rules?: string[]): Promise<void> {
+  if (page.isClosed() || page.url() === "about:blank") return;
+  const faults = await findAccessibilityFaults(page, rules);
+  expect(faults, `accessibility of ${page.url()}`).toEqual([]);
 }
 
 /** A page of the product; a script error on it fails the test, and so does a page that axe finds fault with. */

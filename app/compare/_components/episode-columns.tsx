@@ -113,10 +113,7 @@ function ColumnHead({ shown, detail, why }: ColumnHeadProps) {
           documents: record.episode.context.length,
         })}{" "}
         ·{" "}
-        <Link
-          href={`/runs/${shown.runId}/episodes/${shown.id}`}
-          className="text-primary hover:underline"
-        >
+        <Link href={`/runs/${shown.runId}/episodes/${shown.id}`} className="text-primary underline">
           {t("whole episode")}
         </Link>
       </p>

@@ -6,7 +6,7 @@ import type { Text } from "@/app/_i18n/format-text";
 import { useText } from "@/app/_i18n/text-provider";
 import { formatInteger } from "@/app/_lib/format";
 import { saveFile } from "@/app/_lib/save-file";
-import { useDelayed } from "@/app/_lib/use-delayed";
+import { useQueryParams, useSearchText } from "@/app/_lib/use-params";
 import { useTRPC, type LogEntry } from "@/app/_lib/trpc";
 import { Button } from "@/app/_ui/button";
 import { Input, Select } from "@/app/_ui/field";
@@ -15,16 +15,15 @@ import { EmptyState, QueryErrorState, Skeleton } from "@/app/_ui/states";
 
 const LIMIT = 2000;
 const LEVELS: readonly LogEntry["level"][] = ["debug", "info", "warn", "error"];
-/** How long nothing must be typed before it is searched. */
-const REST_MS = 250;
+const DEFAULT_LEVEL = "info";
 
-/** The run's log, by level and text, searched over the whole of it. */
+/** The run's log, by level and text, searched over the whole of it; the address holds both. */
 export function LogsTab({ runId }: { runId: string }) {
   const t = useText();
   const trpc = useTRPC();
-  const [level, setLevel] = useState<LogEntry["level"]>("info");
-  const [text, setText] = useState("");
-  const searched = useDelayed(text.trim(), REST_MS);
+  const [params, setParams] = useQueryParams();
+  const level = LEVELS.find((one) => one === params.get("level")) ?? DEFAULT_LEVEL;
+  const { text, setText, searched } = useSearchText("line");
   const [follows, setFollows] = useState(true);
   const [jump, setJump] = useState(0);
   const query = useQuery(
@@ -41,7 +40,9 @@ export function LogsTab({ runId }: { runId: string }) {
           aria-label={t("Level")}
           className="w-auto"
           value={level}
-          onChange={(e) => setLevel(LEVELS.find((l) => l === e.target.value) ?? "info")}
+          onChange={({ target: { value } }) =>
+            setParams({ level: value === DEFAULT_LEVEL ? null : value })
+          }
           options={LEVELS.map((l) => ({
             value: l,
             text: l === "error" ? t("error only") : t("{level} and graver", { level: l }),

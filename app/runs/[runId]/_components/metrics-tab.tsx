@@ -1,10 +1,11 @@
 "use client";
 import { useQuery } from "@tanstack/react-query";
-import { useDeferredValue, useMemo, useState } from "react";
+import { useMemo, useState } from "react";
 import { ChartPage } from "@/app/_charts/chart-page";
 import { findNames, groupNames, isPinned, moveEntry, togglePin } from "@/app/_charts/panels";
 import { useText } from "@/app/_i18n/text-provider";
 import { useTRPC, type RunDetail } from "@/app/_lib/trpc";
+import { useSearchText } from "@/app/_lib/use-params";
 import { useSeries, type Series } from "@/app/_lib/use-series";
 import { Button } from "@/app/_ui/button";
 import { SearchInput } from "@/app/_ui/search-input";
@@ -28,9 +29,8 @@ export function MetricsTab({ run }: { run: RunDetail }) {
   const shared = useSeries(run.id, RUN_CHART_METRICS).data ?? NO_SERIES;
   const { state, tracks, markers, steps } = useRunCharts(run, shared);
   const panels = usePanels();
-  const [pattern, setPattern] = useState("");
+  const { text: pattern, setText: setPattern, searched } = useSearchText("metric");
   const [edited, setEdited] = useState<number | "new" | null>(null);
-  const searched = useDeferredValue(pattern);
   const found = useMemo(() => findNames(names, searched), [names, searched]);
   const groups = useMemo(() => groupNames(t, found ?? []), [t, found]);
   if (query.isError && !query.data)

@@ -1,7 +1,7 @@
 "use client";
 import { keepPreviousData, useQuery } from "@tanstack/react-query";
 import Link from "next/link";
-import { useMemo, useState } from "react";
+import { useMemo } from "react";
 import { markText } from "@/app/_i18n/format-text";
 import { useText } from "@/app/_i18n/text-provider";
 import { useTRPC } from "@/app/_lib/trpc";
@@ -176,7 +176,7 @@ function ComparisonHead({ runs, missing, grouping, onGroup }: ComparisonHeadProp
 /** How configurations and environments differ; both show all or only the changed. */
 function DifferenceTabs({ runs }: { runs: ComparedRun[] }) {
   const t = useText();
-  const [all, setAll] = useState(false);
+  const [params, setParams] = useQueryParams();
   const configs = useMemo(
     () => runs.map(({ config, leftOut }) => flattenConfig(config, leftOut)),
     [runs],
@@ -187,7 +187,11 @@ function DifferenceTabs({ runs }: { runs: ComparedRun[] }) {
     [runs],
   );
   const unrecorded = runs.filter(({ environment }) => environment === null).length;
-  const shared = { runs, all, onAll: setAll };
+  const shared = {
+    runs,
+    all: params.get("same") === "1",
+    onAll: (all: boolean) => setParams({ same: all ? "1" : null }),
+  };
   return (
     <>
       <TabsContent value="configuration">

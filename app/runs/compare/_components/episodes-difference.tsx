@@ -21,21 +21,24 @@ export function EpisodesDifference({ runs, chosen, setParams }: EpisodesDifferen
   const find = (id: string | null, otherwise: number) =>
     runs.find((run) => run.id === id) ?? runs[otherwise] ?? runs[0]!;
   const [a, b] = [find(chosen.a, 0), find(chosen.b, 1)];
-  const listed = useQuery(
-    trpc.episodes.list.queryOptions(
-      { runId: a.id, limit: 200 },
-      { placeholderData: keepPreviousData },
-    ),
+  const newest = (runId: string) =>
+    trpc.episodes.list.queryOptions({ runId, limit: 200 }, { placeholderData: keepPreviousData });
+  const [listed, others] = [useQuery(newest(a.id)), useQuery(newest(b.id))];
+  const ofBoth = new Set(others.data?.rows.map(({ questionId }) => questionId));
+  // Those that both played stand first: only they can be compared.
+  const rows = (listed.data?.rows ?? []).toSorted(
+    (one, other) => Number(ofBoth.has(other.questionId)) - Number(ofBoth.has(one.questionId)),
   );
-  const questions = new Map(listed.data?.rows.map((row) => [row.questionId, row.question]));
-  const question = chosen.question ?? [...questions.keys()][0] ?? null;
+  const questions = new Map(rows.map((row) => [row.questionId, row.question]));
+  const first = others.isPending ? null : ([...questions.keys()][0] ?? null);
+  const question = chosen.question ?? first;
   const ofQuestion = (runId: string) =>
     trpc.episodes.list.queryOptions(
       { runId, questionId: question ?? "", limit: 1 },
       { enabled: question !== null },
     );
   const [ofA, ofB] = [useQuery(ofQuestion(a.id)), useQuery(ofQuestion(b.id))];
-  const failed = [listed, ofA, ofB].find((query) => query.isError && !query.data);
+  const failed = [listed, others, ofA, ofB].find((query) => query.isError && !query.data);
   const found = [ofA.data?.rows[0], ofB.data?.rows[0]];
   const options = runs.map(({ id, name }) => ({ value: id, text: name }));
   return (
@@ -69,7 +72,7 @@ export function EpisodesDifference({ runs, chosen, setParams }: EpisodesDifferen
       <div className="mt-3 overflow-hidden rounded-lg border">
         {failed ? (
           <QueryErrorState title={t("The episodes could not be read")} query={failed} />
-        ) : listed.data && question === null ? (
+        ) : listed.data && others.data && question === null ? (
           <EmptyState title={t("No episode")}>
             {t("{name} has not played any question yet.", { name: a.name })}
           </EmptyState>

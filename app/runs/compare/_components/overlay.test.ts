@@ -51,4 +51,26 @@ describe("the overlay of runs", () => {
   it("begins with metrics that the runs have", () => {
     expect(chooseMetrics(runs)).toEqual(["reward/mean"]);
   });
+
+  it("begins with what most runs of other trainers reported, outcomes first", () => {
+    const reported = (id: string, ...names: string[]): ComparedRun => ({
+      ...create(id, 1, 1),
+      kind: "external",
+      metrics: Object.fromEntries(names.map((name) => [name, { last: 1, least: 0, greatest: 1 }])),
+    });
+    const verl = reported("v", "actor/lr", "critic/score/mean", "perf/mfu");
+    const trl = reported("t", "actor/lr", "critic/score/mean", "train/loss");
+    expect(chooseMetrics([verl, trl])).toEqual([
+      "critic/score/mean",
+      "actor/lr",
+      "perf/mfu",
+      "train/loss",
+    ]);
+    const many = reported("m", ...Array.from({ length: 9 }, (_, i) => `m${i}`));
+    expect(chooseMetrics([many])).toHaveLength(6);
+    // Beside a run of this product each has its curves.
+    expect(chooseMetrics([runs[0]!, many])).toEqual(["reward/mean", "m0", "m1", "m2"]);
+    // Nothing is added for a run that is seen already.
+    expect(chooseMetrics([runs[0]!, reported("r", "reward/mean", "x")])).toEqual(["reward/mean"]);
+  });
 });

@@ -68,7 +68,13 @@ export const buildOverlay = (
     return [{ ...style, points }];
   });
 
-/** The metrics that runs are compared by before anyone chooses: headlines and outcomes that any of them has. */
+/** Charts that a comparison begins with. */
+const FIRST_CHARTS = 6;
+
+/**
+ * The metrics that runs are compared by before anyone chooses: headlines and outcomes that any of them has. Runs that have
+ * none of these (another trainer names its own) are seen in metrics that most of them reported.
+ */
 export function chooseMetrics(runs: readonly ComparedRun[]): string[] {
   const has = (name: string): boolean => runs.some(({ metrics }) => name in metrics);
   const vital = runs.flatMap(({ kind }) => [
@@ -76,7 +82,24 @@ export function chooseMetrics(runs: readonly ComparedRun[]): string[] {
     ...listMetricsWithRole("outcome", kind),
     ...listMetricsWithRole("health", kind),
   ]);
-  return [...new Set(vital)].filter(has).slice(0, 6);
+  const known = [...new Set(vital)].filter(has);
+  const others = runs.filter(({ metrics }) => !known.some((name) => name in metrics));
+  const common = listCommonMetrics(others).slice(
+    0,
+    known.length === 0 ? FIRST_CHARTS : FIRST_CHARTS / 2,
+  );
+  return [...known.slice(0, FIRST_CHARTS - common.length), ...common];
+}
+
+/** What the names of rewards and scores hold, whatever the trainer. */
+const OUTCOME = /reward|score|accuracy|success|return/i;
+
+/** Metrics of runs, those first that more of them reported; then those of outcomes, then by name. */
+function listCommonMetrics(runs: readonly ComparedRun[]): string[] {
+  const count = (name: string): number => runs.filter(({ metrics }) => name in metrics).length;
+  return listMetricNames(runs).toSorted(
+    (a, b) => count(b) - count(a) || Number(OUTCOME.test(b)) - Number(OUTCOME.test(a)),
+  );
 }
 
 /** Every metric that any of the runs reported, by name. */

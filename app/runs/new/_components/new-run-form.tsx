@@ -161,8 +161,18 @@ function useSweep(wanted: boolean) {
   return { sweep, setSweep, sweepPreset, setSweepPreset, sweepParts: parts };
 }
 
-/** How long the address takes to bring a searched setting into the form. */
+/** How long the address takes to bring a searched setting into the form, and how long it may take on a busy machine. */
 const SHOWN_AFTER_MS = 150;
+const SHOWN_WITHIN_MS = 3_000;
+
+/** Puts the focus into a setting's field once it is drawn. */
+function focusSetting(path: string, waitedMs = 0): void {
+  setTimeout(() => {
+    const field = document.getElementById(`setting-${path}`);
+    if (field) field.focus();
+    else if (waitedMs < SHOWN_WITHIN_MS) focusSetting(path, waitedMs + SHOWN_AFTER_MS);
+  }, SHOWN_AFTER_MS);
+}
 
 /** What is launched: the run, or the sweep. */
 function Launch({ run }: { run: NewRun }) {
@@ -172,7 +182,7 @@ function Launch({ run }: { run: NewRun }) {
     // The field may be among those that are folded away or filtered out.
     run.search.setText(path);
     run.setParams({ q: path, changed: null });
-    setTimeout(() => document.getElementById(`setting-${path}`)?.focus(), SHOWN_AFTER_MS);
+    focusSetting(path);
   };
   if (sweepParts) return <LaunchOfSweep run={run} parts={sweepParts} />;
   if (run.asSweep) return <SettingsLoading />;

@@ -5,6 +5,7 @@ import { useGradually } from "@/app/_lib/use-gradually";
 import type { Draft } from "@/app/_settings/draft";
 import { filterSettings, isFiltering, type SettingFilter } from "@/app/_settings/setting-filter";
 import { SettingGroupCard } from "@/app/_settings/setting-group-card";
+import { useIsWrong } from "@/app/_settings/use-is-wrong";
 import { EmptyState } from "@/app/_ui/states";
 import type { SettingGroup } from "@/contracts/run-config/setting-group";
 import { listActiveSettings } from "@/core/run/setting-groups";
@@ -18,11 +19,13 @@ type SettingsFormProps = { groups: readonly SettingGroup[]; filter: SettingFilte
 export function SettingsForm({ groups, filter }: SettingsFormProps) {
   const t = useText();
   const values = useWatch<Draft>();
+  const isWrong = useIsWrong();
   const drawn = useGradually(groups, FIRST_GROUPS);
   const found =
     !isFiltering(filter) ||
     groups.some(
-      (group) => filterSettings(t, listActiveSettings(group, values), filter, values).length > 0,
+      (group) =>
+        filterSettings(t, listActiveSettings(group, values, isWrong), filter, values).length > 0,
     );
   return (
     <form className="space-y-3" onSubmit={(e) => e.preventDefault()} noValidate>

@@ -5,6 +5,7 @@ import { markText } from "@/app/_i18n/format-text";
 import { useText } from "@/app/_i18n/text-provider";
 import { cn } from "@/app/_lib/cn";
 import { formatInteger, formatSeconds } from "@/app/_lib/format";
+import { useQueryParams } from "@/app/_lib/use-params";
 import { Badge } from "@/app/_ui/badge";
 import { Button } from "@/app/_ui/button";
 import { Card } from "@/app/_ui/card";
@@ -24,10 +25,11 @@ interface RawStepsProps {
 /** What the tokens of all steps are coloured by. */
 type TokenLook = { model: string | null; advantage: number | null; overlay: Overlay };
 
-/** Every step as it happened, without interpretation. */
+/** Every step as it happened, without interpretation. The address holds what colours the tokens. */
 export function RawSteps({ steps, model, advantage }: RawStepsProps) {
   const t = useText();
-  const [overlay, setOverlay] = useState<Overlay>("log-probability");
+  const [params, setParams] = useQueryParams();
+  const overlay = OVERLAYS.find((one) => one === params.get("colour")) ?? OVERLAYS[0];
   const hasTokens = steps.some((step) => step.kind === "generate" && step.ids?.length);
   const look = { model, advantage, overlay };
   return (
@@ -40,7 +42,7 @@ export function RawSteps({ steps, model, advantage }: RawStepsProps) {
             value={overlay}
             options={OVERLAYS}
             text={(value) => t(value)}
-            onChange={setOverlay}
+            onChange={(next) => setParams({ colour: next === OVERLAYS[0] ? null : next })}
           />
         </div>
       ) : null}
