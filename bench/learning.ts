@@ -2,7 +2,7 @@ import { findPreset } from "@/core/presets/run-presets";
 import { trainConfigSchema, type TrainConfig } from "@/contracts/run-config/train-config";
 import { bootstrapClusters, type Interval, type Observation } from "@/core/statistics/bootstrap";
 import { LocalServices } from "@/gpu-workers/testing/memory-context";
-import { measureSupervised } from "./learning/supervised";
+import { measureSupervised, type SupervisedRow } from "./learning/supervised";
 import {
   Examiner,
   mean,
@@ -19,7 +19,7 @@ import { bar, machine, printBars, printTable, readResult, type BenchResult } fro
  * every held-out question with naive RAG, document-matched RAG, and the searcher untrained, after the cold start and
  * after reinforcement learning. Every stage is kept under bench/.work/learning/ as it comes: a second start goes on where
  * the first was. `learning grpo` or `learning ppo` makes one algorithm's stages only, without a result; `learning
- * supervised` measures cold starts alone and puts them beside the stored result.
+ * supervised [ROW...]` measures cold starts alone and puts them beside the stored result.
  */
 const PRESETS = { grpo: "atlas-smollm2-grpo", ppo: "atlas-smollm2" } as const;
 /** What a new user trains with. */
@@ -37,7 +37,10 @@ const ACCURACY_AIM = 0.7;
 
 export async function learning(names: readonly string[]): Promise<BenchResult | void> {
   const known = Object.keys(PRESETS) as AlgorithmName[];
-  const unknown = names.find((name) => ![...known, SUPERVISED].some((one) => one === name));
+  const supervisedOnly = names[0] === SUPERVISED;
+  const unknown = supervisedOnly
+    ? undefined
+    : names.find((name) => !known.some((one) => one === name));
   if (unknown !== undefined)
     throw new Error(
       `There is no algorithm "${unknown}" in this bench: choose from ${[...known, SUPERVISED].join(", ")}.`,
@@ -45,9 +48,11 @@ export async function learning(names: readonly string[]): Promise<BenchResult | 
   const services = new LocalServices();
   try {
     const examiner = await Examiner.open(services, configOf("grpo"));
-    const measureColdStarts = () => measureSupervised(examiner, configOf("ppo"), SEEDS);
-    if (names.includes(SUPERVISED))
-      return { ...(await readResult("learning")), supervised: await measureColdStarts() };
+    const result = await readResult("learning");
+    const stored = (result["supervised"] ?? { rows: [] }) as { rows: SupervisedRow[] };
+    const measureColdStarts = (rows: readonly string[]) =>
+      measureSupervised(examiner, configOf("ppo"), SEEDS, rows, stored.rows);
+    if (supervisedOnly) return { ...result, supervised: await measureColdStarts(names.slice(1)) };
     const studies: Study[] = [];
     const results: { study: Study; seeds: SeedResults[] }[] = [];
     for (const algorithm of known.filter((name) => names.length === 0 || names.includes(name))) {
@@ -78,7 +83,7 @@ export async function learning(names: readonly string[]): Promise<BenchResult | 
       untrained: bootstrapClusters(toObservations(untrained)),
       /** Which algorithm the bars are of: the better one, which is the default preset's. */
       better: better.algorithm,
-      supervised: await measureColdStarts(),
+      supervised: await measureColdStarts([]),
       algorithms: reports.map(({ bars: _bars, ...report }) => report),
       bars: [
         ...better.bars,

@@ -1,45 +1,56 @@
 import type { TrainConfig } from "@/contracts/run-config/train-config";
-import { bootstrapClusters } from "@/core/statistics/bootstrap";
-import { machine, printTable } from "../lib";
+import { bootstrapClusters, type Interval } from "@/core/statistics/bootstrap";
+import { machine, printTable, type Machine } from "../lib";
 import { toObservations, type Examiner, Study } from "./study";
 
 /** Demonstrations of the rows that differ in nothing else. */
-const DEMONSTRATIONS = [192, 384, 48, 96] as const;
+const DEMONSTRATIONS = [192, 96, 48, 384] as const;
 /** A cold start as simple as there is. */
 const PLAIN = { schedule: "constant", validationQuestions: 0 } as const;
 
+/** A cold start's accuracy on all held-out questions, over the seeds. */
+export interface SupervisedRow {
+  coldStart: TrainConfig["coldStart"];
+  accuracy: Interval;
+  seeds: { seed: number; accuracy: number }[];
+  at: string;
+  machine: Machine;
+}
+
+const nameRow = ({ demonstrations, schedule }: TrainConfig["coldStart"]): string =>
+  `${demonstrations}-${schedule}`;
+
 /**
  * How far supervision alone comes: cold starts of several lengths without any reinforcement learning, all held-out
- * questions. Row by row over the seeds, so that what is there after an interruption is whole rows.
+ * questions. `names` chooses rows (`192-linear` is the preset's own; none: all); the others stay as they are stored.
+ * @throws where a name is no row's
  */
 export async function measureSupervised(
   examiner: Examiner,
   config: TrainConfig,
   seeds: readonly number[],
-) {
-  const rows = [];
+  names: readonly string[],
+  stored: readonly SupervisedRow[],
+): Promise<{ rows: SupervisedRow[] }> {
   const plain = DEMONSTRATIONS.map((demonstrations) => ({
     ...config.coldStart,
     ...PLAIN,
     demonstrations,
   }));
-  // The preset's own way first.
-  for (const coldStart of [config.coldStart, ...plain]) {
-    const study = new Study(
-      `supervised-${coldStart.demonstrations}-${coldStart.schedule}`,
-      { ...config, coldStart, rl: { ...config.rl, steps: 0 } },
-      examiner,
+  const coldStarts = [config.coldStart, ...plain];
+  const unknown = names.find((name) => !coldStarts.some((one) => nameRow(one) === name));
+  if (unknown !== undefined)
+    throw new Error(
+      `There is no supervised row "${unknown}": choose from ${coldStarts.map(nameRow).join(", ")}.`,
     );
-    const results = [];
-    for (const seed of seeds) results.push(await study.runColdStart(seed));
-    rows.push({
-      coldStart,
-      accuracy: bootstrapClusters(results.flatMap(toObservations)),
-      seeds: results.map((result, i) => ({
-        seed: seeds[i]!,
-        accuracy: bootstrapClusters(toObservations(result)).mean,
-      })),
-    });
+  const rows: SupervisedRow[] = [];
+  for (const coldStart of coldStarts) {
+    const name = nameRow(coldStart);
+    const measured = names.length === 0 || names.includes(name);
+    const row = measured
+      ? await measureRow(examiner, { ...config, coldStart }, seeds)
+      : stored.find((one) => nameRow(one.coldStart) === name);
+    if (row) rows.push(row);
   }
   printTable([
     ["demonstrations", "rate", "accuracy", "95% interval", "by seed"],
@@ -51,5 +62,29 @@ export async function measureSupervised(
       each.map((seed) => seed.accuracy.toFixed(3)).join(", "),
     ]),
   ]);
-  return { at: new Date().toISOString(), machine: machine(), rows };
+  return { rows };
+}
+
+async function measureRow(
+  examiner: Examiner,
+  config: TrainConfig,
+  seeds: readonly number[],
+): Promise<SupervisedRow> {
+  const study = new Study(
+    `supervised-${nameRow(config.coldStart)}`,
+    { ...config, rl: { ...config.rl, steps: 0 } },
+    examiner,
+  );
+  const results = [];
+  for (const seed of seeds) results.push(await study.runColdStart(seed));
+  return {
+    coldStart: config.coldStart,
+    accuracy: bootstrapClusters(results.flatMap(toObservations)),
+    seeds: results.map((result, i) => ({
+      seed: seeds[i]!,
+      accuracy: bootstrapClusters(toObservations(result)).mean,
+    })),
+    at: new Date().toISOString(),
+    machine: machine(),
+  };
 }
