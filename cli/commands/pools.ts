@@ -25,6 +25,7 @@ interface PoolOptions {
   corpora?: string;
   gpus?: string;
   vllm?: boolean;
+  commands?: boolean;
   engineSlots?: string;
   lightSlots?: string;
   quota?: string;
@@ -51,7 +52,7 @@ async function readOptions(
   options: PoolOptions,
 ): Promise<{ target: object; offers: object; rest: object }> {
   const { kind, host, url, context, namespace, template, secretFile } = options;
-  const { models, corpora, vllm } = options;
+  const { models, corpora, vllm, commands } = options;
   return {
     target: keepGiven({ kind, host, url, context, namespace }),
     offers: keepGiven({
@@ -59,6 +60,7 @@ async function readOptions(
       corpora: corpora === undefined ? undefined : split(corpora),
       gpus: toNumber(options.gpus),
       vllm,
+      commands,
       engineSlots: toNumber(options.engineSlots),
       lightSlots: toNumber(options.lightSlots),
     }),
@@ -90,6 +92,9 @@ const addPoolOptions = (command: Command): Command =>
     .option("--corpora <names>", "that its workers have, with commas between")
     .option("--gpus <n>", "of each worker (default: 0)")
     .option("--vllm", "vLLM is installed there")
+    .option("--no-vllm", "it is not (default)")
+    .option("--commands", "its workers run commands: the template has --allow-commands")
+    .option("--no-commands", "they do not (default)")
     .option("--engine-slots <n>", "of each worker (default: 1)")
     .option("--light-slots <n>", "of each worker (default: 4)")
     .option("--quota <n>", "most workers at once (default: 1)")

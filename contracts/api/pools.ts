@@ -61,6 +61,8 @@ export const poolOffersSchema = z.object({
   gpus: z.int().min(0).max(64).default(0),
   /** Whether vLLM is installed, for runs whose episodes it writes. */
   vllm: z.boolean().default(false),
+  /** Whether they are started to run commands (`--allow-commands` in the template). */
+  commands: z.boolean().default(false),
   engineSlots: z.int().min(0).max(64).default(1),
   lightSlots: z.int().min(0).max(64).default(4),
 });
@@ -90,7 +92,10 @@ export const createPoolRequestSchema = z.object({
 });
 export type CreatePoolRequest = z.output<typeof createPoolRequestSchema>;
 
-/** Without `secret` the stored one stays. Workers that are there go on as they were started. */
+/**
+ * Without `secret` the stored one stays, unless the scheduler gets another address: it was given for that one alone.
+ * Workers that are there go on as they were started.
+ */
 export const updatePoolRequestSchema = z.object({
   id: z.uuid(),
   ...editablePool,

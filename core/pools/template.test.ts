@@ -4,6 +4,7 @@ import { poolKindSchema } from "@/contracts/api/pools";
 import {
   DEFAULT_TEMPLATES,
   findTemplateProblems,
+  hideTokens,
   renderTemplate,
   TEMPLATE_NAMES,
   type TemplateValues,
@@ -50,6 +51,13 @@ describe("templates of pools", () => {
     const render = (server: string) => () => renderTemplate("slurm", LEAST, { ...VALUES, server });
     for (const server of ["http://a b", "http://a;reboot", "$(id)", "`id`", "'", '"', "a\nb", "a#"])
       expect(render(server), server).toThrow(/without blanks and quotes/);
+  });
+
+  it("hides tokens in what a job wrote", () => {
+    const token = `s3w_${"a-Z_".repeat(10)}abc`;
+    expect(hideTokens(`S3_WORKER_TOKEN=${token}\n'${token}'`)).toBe(
+      "S3_WORKER_TOKEN=s3w_(hidden)\n's3w_(hidden)'",
+    );
   });
 
   it("replaces the known names and nothing else", () => {

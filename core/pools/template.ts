@@ -32,6 +32,10 @@ export const TEMPLATE_NAMES = Object.keys(NAMES) as readonly (keyof TemplateValu
 const VARIABLE = /\{\{\s*([^{}]*?)\s*\}\}/g;
 /** A token of this product: it would stand in every log of the scheduler. */
 const TOKEN = /s3w_[\w-]{20,}/;
+/** Takes tokens out of what a job or a scheduler wrote, e.g. of a script that lists its environment. */
+export const hideTokens = (text: string): string =>
+  text.replace(new RegExp(TOKEN, "g"), "s3w_(hidden)");
+
 const SAFE_VALUE = /^[\w.:/[\]~%@-]*$/;
 
 /**

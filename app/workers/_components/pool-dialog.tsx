@@ -195,15 +195,40 @@ function TextFields({ entry, change }: FieldsProps) {
           />
         </LabelledField>
       ))}
-      <label className="flex items-center gap-1.5 self-end">
-        <input
-          type="checkbox"
-          className="accent-primary"
+      <div className="flex flex-col justify-end gap-1.5">
+        <CheckField
+          label={t("vLLM is installed there")}
           checked={entry.vllm}
-          onChange={(e) => change({ vllm: e.target.checked })}
+          onChange={(vllm) => change({ vllm })}
         />
-        {t("vLLM is installed there")}
-      </label>
+        <CheckField
+          label={t("They run commands: the template starts them with --allow-commands")}
+          checked={entry.commands}
+          onChange={(commands) => change({ commands })}
+        />
+      </div>
     </>
+  );
+}
+
+function CheckField({
+  label,
+  checked,
+  onChange,
+}: {
+  label: string;
+  checked: boolean;
+  onChange: (checked: boolean) => void;
+}) {
+  return (
+    <label className="flex items-center gap-1.5">
+      <input
+        type="checkbox"
+        className="accent-primary"
+        checked={checked}
+        onChange={(e) => onChange(e.target.checked)}
+      />
+      {label}
+    </label>
   );
 }

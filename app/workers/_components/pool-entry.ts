@@ -9,6 +9,7 @@ export interface PoolEntry {
   name: string;
   template: string;
   vllm: boolean;
+  commands: boolean;
   /** The texts of the other fields, by their names. */
   values: Readonly<Record<string, string>>;
 }
@@ -50,6 +51,7 @@ export function buildEntry(pool: PoolRow | null, origin: string): PoolEntry {
       name: "",
       template: DEFAULT_TEMPLATES.slurm,
       vllm: false,
+      commands: false,
       values: { ...initial, serverUrl: origin, secret: "" },
     };
   const { kind, ...target } = pool.target;
@@ -59,6 +61,7 @@ export function buildEntry(pool: PoolRow | null, origin: string): PoolEntry {
     name: pool.name,
     template: pool.template,
     vllm: pool.offers.vllm,
+    commands: pool.offers.commands,
     values: {
       ...target,
       ...Object.fromEntries(NUMBERS.map(({ name }) => [name, String(stored[name])])),
@@ -79,8 +82,9 @@ const split = (text = ""): string[] =>
 /** An empty text is no number. */
 const readNumber = (text = ""): number => (text.trim() === "" ? NaN : Number(text));
 
-/** The request that the schemas check; an empty secret leaves the stored one. */
-export function buildRequest({ kind, name, template, vllm, values }: PoolEntry): object {
+/** The request that the schemas check; an empty secret leaves the stored one at its address. */
+export function buildRequest(entry: PoolEntry): object {
+  const { kind, name, template, vllm, commands, values } = entry;
   const { serverUrl, secret } = values;
   const numbers = NUMBERS.map((field) => [field.name, readNumber(values[field.name])] as const);
   const isOffered = ([field]: readonly [string, number]): boolean => OFFERED.has(field);
@@ -98,6 +102,7 @@ export function buildRequest({ kind, name, template, vllm, values }: PoolEntry):
       models: split(values.models),
       corpora: split(values.corpora),
       vllm,
+      commands,
       ...Object.fromEntries(numbers.filter(isOffered)),
     },
     ...Object.fromEntries(numbers.filter((one) => !isOffered(one))),

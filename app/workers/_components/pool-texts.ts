@@ -40,7 +40,9 @@ export const POOL_FIELDS: Readonly<Record<PoolKind, readonly PoolField[]>> = {
     {
       name: "secret",
       label: markText("Token of the head"),
-      hint: markText("Empty: as it is, or none. It is sealed once stored, and shown to nobody."),
+      hint: markText(
+        "Empty: as it is, or none; another address needs it again. It is sealed once stored, and shown to nobody.",
+      ),
       secret: true,
     },
   ],

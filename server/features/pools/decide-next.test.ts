@@ -26,6 +26,7 @@ const facts = (changes: Partial<WorkerFacts> = {}): WorkerFacts => ({
   job: RUNNING,
   presence: null,
   isUnneeded: false,
+  listeningSince: at(0),
   ...changes,
 });
 const online = (changes: Partial<NonNullable<WorkerFacts["presence"]>> = {}) => ({
@@ -114,6 +115,19 @@ describe("what becomes of a pool's worker", () => {
     expect(decide(attached, { presence }, 121)).toMatchObject({ kind: "end", failing: true });
   });
 
+  it("is given its time anew by a server that was away for longer than the limits", () => {
+    const listeningSince = at(10_000);
+    const silent = { presence: online({ isOnline: false }), listeningSince };
+    const coming = { startedAt: at(0) };
+    for (const [w, f] of [
+      [{ state: "attached" as const, startedAt: at(0) }, silent],
+      [coming, { listeningSince }],
+    ] as const) {
+      expect(decide(w, f, 10_120)).toMatchObject({ kind: "keep" });
+      expect(decide(w, f, 10_121)).toMatchObject({ kind: "end", failing: true });
+    }
+  });
+
   it("is over with its job", () => {
     const attached = { state: "attached" as const };
     const presence = online({ isBusy: true });
@@ -150,7 +164,12 @@ describe("what becomes of a pool's worker", () => {
           startedAt: time,
           idleSince: time,
         }),
-        fc.record({ job: anyJob, presence: anyPresence, isUnneeded: fc.boolean() }),
+        fc.record({
+          job: anyJob,
+          presence: anyPresence,
+          isUnneeded: fc.boolean(),
+          listeningSince: fc.integer({ min: 0, max: 500 }).map(at),
+        }),
         fc.integer({ min: 0, max: 1_000 }),
         (w, f, seconds) => {
           const decision = decideNext(w, f, LIMITS, at(seconds));

@@ -28,6 +28,8 @@ export interface WorkerFacts {
   } | null;
   /** No run waits for a worker that is still coming. */
   isUnneeded: boolean;
+  /** Since when this server runs: no worker could attach or be heard before. */
+  listeningSince: Date;
 }
 
 export interface WorkerLimits {
@@ -53,6 +55,10 @@ const mayAppear = (worker: WatchedWorker, limits: WorkerLimits, now: Date): bool
   worker.submittedAt !== null &&
   !worker.wasListed &&
   Math.max(0, now.getTime() - worker.submittedAt.getTime()) < limits.appearsWithinMs;
+
+/** Time since a moment, as far as this server was there. */
+const getElapsedMs = (since: Date, { listeningSince }: WorkerFacts, now: Date): number =>
+  now.getTime() - Math.max(since.getTime(), listeningSince.getTime());
 
 const describeJob = (job: JobStatus | null): string =>
   job ? job.detail : "the scheduler does not know its job";
@@ -87,7 +93,7 @@ export function decideNext(
     };
   if (!presence.isOnline) {
     const silentMs = now.getTime() - presence.lastSeenAt.getTime();
-    if (silentMs <= limits.startMs)
+    if (getElapsedMs(presence.lastSeenAt, facts, now) <= limits.startMs)
       return { kind: "keep", state: worker.state === "pending" ? "attached" : worker.state };
     return {
       kind: "end",
@@ -110,11 +116,12 @@ export function decideNext(
 /** Of one whose worker has not attached. */
 function decideComing(
   worker: WatchedWorker,
-  { job, isUnneeded }: WorkerFacts,
+  facts: WorkerFacts,
   limits: WorkerLimits,
   now: Date,
   isGone: boolean,
 ): Decision {
+  const { job, isUnneeded } = facts;
   if (isGone)
     return {
       kind: "finish",
@@ -124,8 +131,7 @@ function decideComing(
   // A job that waits costs nothing; one that runs is soon a worker, which the idle limit ends.
   if (isUnneeded && job?.phase === "queued")
     return { kind: "end", failing: false, reason: "No run waits for it any more." };
-  const runsMs = worker.startedAt ? now.getTime() - worker.startedAt.getTime() : 0;
-  if (runsMs > limits.startMs)
+  if (worker.startedAt && getElapsedMs(worker.startedAt, facts, now) > limits.startMs)
     return {
       kind: "end",
       failing: true,

@@ -9,7 +9,11 @@ export async function explainPools(
   required: WorkerRequirements,
 ): Promise<string | null> {
   if (required.worker !== null) return null;
-  const run = { ...required, vllmGpus: required.vllmGpus ?? null };
+  const run = {
+    ...required,
+    vllmGpus: required.vllmGpus ?? null,
+    commands: required.commands ?? false,
+  };
   const able = (await selectPools(db)).filter(({ offers }) => canOffer(offers, run));
   if (able.length === 0) return null;
   const live = await selectLiveWorkers(db);

@@ -24,6 +24,7 @@ const run = (changes: Partial<WaitingRun> = {}): WaitingRun => ({
   models: ["m"],
   corpora: [],
   vllmGpus: null,
+  commands: false,
   ...changes,
 });
 const plan = (
@@ -57,11 +58,22 @@ describe("which workers are started", () => {
     expect(starts([plain], [], [run({ vllmGpus: 1 })]), "GPUs without vLLM").toEqual([]);
   });
 
+  it("starts none for a command where its workers are not started to run commands", () => {
+    const command = run({ models: [], commands: true });
+    expect(plan([pool()], [], [command])).toMatchObject({ starts: [], waiting: new Map() });
+    const able = pool({ offers: poolOffersSchema.parse({ commands: true }) });
+    expect(starts([able], [], [command])).toEqual(["a"]);
+    const free = { models: [], corpora: [], vllmGpus: 0, free: { engine: 1, light: 1 } };
+    expect(starts([able], [{ ...free, commands: false }], [command])).toEqual(["a"]);
+    expect(starts([able], [{ ...free, commands: true }], [command])).toEqual([]);
+  });
+
   it("leaves a run to a worker that is free, or coming, and cancels one that comes for nothing", () => {
     const free: FreeWorker = {
       models: ["m"],
       corpora: [],
       vllmGpus: 0,
+      commands: false,
       free: { engine: 1, light: 0 },
     };
     expect(starts([pool()], [free], [run()])).toEqual([]);
@@ -88,6 +100,7 @@ describe("which workers are started", () => {
     corpora: fc.subarray(["c"]),
     gpus: fc.nat(2),
     vllm: fc.boolean(),
+    commands: fc.boolean(),
     engineSlots: fc.nat(2),
     lightSlots: fc.nat(2),
   });
@@ -103,6 +116,7 @@ describe("which workers are started", () => {
     models: fc.subarray(["m", "n"]),
     corpora: fc.subarray(["c"]),
     vllmGpus: fc.option(fc.nat(2)),
+    commands: fc.boolean(),
   });
 
   const anyComing = fc.array(fc.nat(2), { maxLength: 4 });

@@ -8,6 +8,8 @@ export interface WaitingRun {
   corpora: readonly string[];
   /** GPUs that its vLLM needs; null: it needs none. */
   vllmGpus: number | null;
+  /** It is a command: only a worker that was started to run commands takes it. */
+  commands: boolean;
 }
 
 /** A worker that is attached and has free slots. */
@@ -16,6 +18,8 @@ export interface FreeWorker {
   corpora: readonly string[];
   /** GPUs that its vLLM may have. */
   vllmGpus: number;
+  /** Whether it runs commands. */
+  commands: boolean;
   free: { engine: number; light: number };
 }
 
@@ -54,13 +58,15 @@ const fits = (room: FreeWorker, run: WaitingRun): boolean =>
   room.free[run.slot] > 0 &&
   run.models.every((model) => room.models.includes(model)) &&
   run.corpora.every((corpus) => room.corpora.includes(corpus)) &&
-  (run.vllmGpus === null || run.vllmGpus <= room.vllmGpus);
+  (run.vllmGpus === null || run.vllmGpus <= room.vllmGpus) &&
+  (!run.commands || room.commands);
 
 /** What a worker of a pool will have once it is attached. */
 const buildRoom = (offers: PoolOffers): FreeWorker => ({
   models: offers.models,
   corpora: offers.corpora,
   vllmGpus: offers.vllm ? offers.gpus : 0,
+  commands: offers.commands,
   free: { engine: offers.engineSlots, light: offers.lightSlots },
 });
 

@@ -1,7 +1,8 @@
 import { randomUUID } from "node:crypto";
 import type { Logger } from "pino";
 import { AppError, toWireError } from "@/contracts/errors";
-import { renderTemplate, type TemplateValues } from "@/core/pools/template";
+import { countVllmDevices } from "@/contracts/worker-protocol/vllm-devices";
+import { hideTokens, renderTemplate, type TemplateValues } from "@/core/pools/template";
 import { seal, unseal } from "@/server/features/keys/seal";
 import type { WorkerConnections } from "@/server/features/workers/worker-connections";
 import type { WorkerTokens } from "@/server/features/workers/worker-tokens";
@@ -57,6 +58,8 @@ export class PoolReconciler {
   /** Rounds by pool: each pool has one at a time, and waits for no other. */
   private readonly rounds = new Map<string, Promise<void>>();
   private stopped = false;
+  /** When this server first looked, by the clock of the database: who was not heard from before could not be heard. */
+  private listeningSince: Date | null = null;
 
   constructor(private readonly deps: ReconcilerDependencies) {}
 
@@ -241,19 +244,22 @@ export class PoolReconciler {
         detail: job.detail.slice(0, LONGEST_REASON),
         startedAt: isBegun ? startedAt : null,
       });
-    const decision = decide(pool, driver, worker, job, isUnneeded);
+    this.listeningSince ??= worker.now;
+    const decision = decide(pool, driver, worker, job, isUnneeded, this.listeningSince);
     if (decision.kind === "keep") {
-      if (decision.state === "ending") return this.finishOrTell(driver, worker, job);
+      if (decision.state === "ending") return this.tellToEnd(driver, worker, job);
       return this.keep(pool, worker, decision);
     }
-    if (worker.state === "ending") return this.finishOrTell(driver, worker, job);
+    if (worker.state === "ending") return this.finish(driver, worker, job);
     const isKnownLog = decision.kind === "finish" || decision.failing;
     const logTail = isKnownLog ? await readLog(driver, worker) : null;
     await this.end(pool, worker, { ...decision, reason: decision.reason ?? "" }, logTail);
     const [ending] = (await this.listLive(pool.id)).filter(
       ({ id, state }) => id === worker.id && state === "ending",
     );
-    if (ending) await this.finishOrTell(driver, ending, job);
+    if (!ending) return;
+    if (decision.kind === "finish") await this.finish(driver, ending, job);
+    else await this.tellToEnd(driver, ending, job);
   }
 
   private async keep(
@@ -295,29 +301,41 @@ export class PoolReconciler {
     });
   }
 
-  /** Tells the job of an ending worker to end, or, once it has, removes what is left of it. */
-  private async finishOrTell(
+  /** Tells the job of an ending worker to end; one that is not listed yet is told once it is. */
+  private async tellToEnd(
+    driver: PoolDriver,
+    worker: LiveWorker,
+    job: JobStatus | null,
+  ): Promise<void> {
+    if (job) await this.tryToEnd(worker, () => driver.cancel(nameJob(worker.id)));
+  }
+
+  /** @returns whether it succeeded; else the reason is stored, and the next look tries again */
+  private async tryToEnd({ id }: LiveWorker, step: () => Promise<void>): Promise<boolean> {
+    try {
+      await step();
+      return true;
+    } catch (error) {
+      await this.deps.database.db.poolWorker.updateMany({
+        where: { id, state: "ending" },
+        data: { detail: `It could not be ended: ${describe(error)}` },
+      });
+      return false;
+    }
+  }
+
+  /** Removes what is left of a job that is over, and of its worker here. */
+  private async finish(
     driver: PoolDriver,
     worker: LiveWorker,
     job: JobStatus | null,
   ): Promise<void> {
     const { database, workerTokens, workerConnections } = this.deps;
-    const name = nameJob(worker.id);
-    try {
-      if (job && (job.phase === "queued" || job.phase === "running"))
-        return await driver.cancel(name);
-      await driver.release(name);
-    } catch (error) {
-      await database.db.poolWorker.updateMany({
-        where: { id: worker.id, state: "ending" },
-        data: { detail: `It could not be ended: ${describe(error)}` },
-      });
-      return;
-    }
+    if (!(await this.tryToEnd(worker, () => driver.release(nameJob(worker.id))))) return;
     await workerTokens.revoke(worker.tokenId);
     workerConnections.disconnectToken(worker.tokenId);
     await database.transact(async (tx) => {
-      await markEnded(tx.db, worker.id);
+      await markEnded(tx.db, worker.id, job?.endedAt ?? null);
       // Its job is over, whatever its last heartbeat, which may have come after its connection was gone, has said.
       const { workerId } = worker;
       if (workerId === null) return;
@@ -330,11 +348,12 @@ export class PoolReconciler {
 /** Name of a job: unique, and short enough for a label of Kubernetes. */
 export const nameJob = (id: string): string => `s3-${id}`;
 
-const describe = (error: unknown): string => toWireError(error).message.slice(0, LONGEST_REASON);
+const describe = (error: unknown): string =>
+  hideTokens(toWireError(error).message).slice(0, LONGEST_REASON);
 
 const readLog = (driver: PoolDriver, { id }: LiveWorker): Promise<string | null> =>
   driver.readLog(nameJob(id)).then(
-    (log) => log || null,
+    (log) => hideTokens(log) || null,
     (error: unknown) => `Its log could not be read: ${describe(error)}`,
   );
 
@@ -358,6 +377,7 @@ function decide(
   worker: LiveWorker,
   job: JobStatus | null,
   isUnneeded: boolean,
+  listeningSince: Date,
 ): Decision {
   const presence: WorkerFacts["presence"] =
     worker.attachedId && worker.lastSeenAt
@@ -376,7 +396,7 @@ function decide(
       startedAt: worker.startedAt,
       idleSince: worker.idleSince,
     },
-    { job, presence, isUnneeded },
+    { job, presence, isUnneeded, listeningSince },
     {
       idleMs: pool.idleSeconds * 1_000,
       startMs: pool.startSeconds * 1_000,
@@ -387,12 +407,20 @@ function decide(
 }
 
 function listLacking({ offers }: StoredPool, worker: LiveWorker): string[] {
-  const { models, corpora, gpus, vllm, slots } = worker;
+  const { models, corpora, vllm, slots } = worker;
+  const gpus = worker.gpus ?? 0;
+  const vllmDevices = countVllmDevices(vllm, gpus);
   return [
     ...offers.models.filter((one) => !models?.includes(one)).map((one) => `the model ${one}`),
     ...offers.corpora.filter((one) => !corpora?.includes(one)).map((one) => `the corpus ${one}`),
-    ...(offers.gpus > (gpus ?? 0) ? [`${offers.gpus} GPUs (it has ${gpus ?? 0})`] : []),
+    ...(offers.gpus > gpus ? [`${offers.gpus} GPUs (it has ${gpus})`] : []),
     ...(offers.vllm && !vllm ? ["vLLM"] : []),
+    ...(offers.vllm && vllm && gpus >= offers.gpus && vllmDevices < offers.gpus
+      ? [`vLLM on ${offers.gpus} GPUs (it has ${vllm})`]
+      : []),
+    ...(offers.commands && !worker.commands
+      ? ["--allow-commands (S3_ALLOW_COMMANDS=1) in its template"]
+      : []),
     // Without them a run that made the pool start it would never come to it.
     ...(offers.engineSlots > (slots?.engine ?? 0) ? [`${offers.engineSlots} engine slots`] : []),
     ...(offers.lightSlots > (slots?.light ?? 0) ? [`${offers.lightSlots} light slots`] : []),

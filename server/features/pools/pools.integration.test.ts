@@ -1,7 +1,12 @@
-import { readdir } from "node:fs/promises";
+import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
-import { createPoolRequestSchema, type PoolRow, type PoolWorkerRow } from "@/contracts/api/pools";
+import {
+  createPoolRequestSchema,
+  updatePoolRequestSchema,
+  type PoolRow,
+  type PoolWorkerRow,
+} from "@/contracts/api/pools";
 import { PROTOCOL_VERSION } from "@/contracts/worker-protocol/worker-protocol";
 import { inRoot } from "@/lib/paths.mjs";
 import { waitUntil } from "@/lib/testing/wait-until";
@@ -235,6 +240,80 @@ describe("pools over ssh", () => {
     const ended = await waitForWorker("it has ended", ({ endedAt }) => endedAt !== null);
     expect(ended).toMatchObject({ state: "ended", reason: "Ended by somebody." });
     expect(await getState(run)).toBe("queued");
+  });
+
+  it("forgets the secret of a scheduler that gets another address", async () => {
+    const { db } = server.plane.database;
+    const template = "exec worker --server {{server}} --name {{worker}}";
+    const ray = (url: string) => ({ template, target: { kind: "ray", url } });
+    const { id } = await create({ ...ray("http://127.0.0.1:8265"), secret: "sesame" });
+    const hasSecret = async () => (await findPool()).hasSecret;
+    const update = (changes: object) =>
+      server.plane.pools.update(
+        updatePoolRequestSchema.parse({
+          id,
+          name: "box",
+          serverUrl: server.url,
+          ...ray("http://127.0.0.1:8265"),
+          ...changes,
+        }),
+      );
+    await update({ quota: 2 });
+    expect(await hasSecret()).toBe(true);
+    await update(ray("http://127.0.0.2:8265"));
+    expect(await hasSecret()).toBe(false);
+    await update({ ...ray("http://127.0.0.3:8265"), secret: "again" });
+    expect(await hasSecret()).toBe(true);
+    expect(await db.poolWorker.count({ where: { poolId: id } })).toBe(0);
+  });
+
+  it("starts a worker for a command only where its workers run commands", async () => {
+    const { id } = await create({ idleSeconds: 600 });
+    const { id: run } = await server.plane.launcher.launch(
+      { kind: "command", name: "another trainer", command: "true" },
+      { actor: "test", preset: null },
+    );
+    expect((await findPool()).waiting).toBe(0);
+    expect((await server.plane.runReader.get(run)).waitingFor).not.toContain("the pool box");
+    await server.plane.poolReconciler.reconcileDue();
+    expect(await listWorkers()).toEqual([]);
+    const { offers } = await findPool();
+    await server.plane.database.db.pool.update({
+      where: { id },
+      data: { offers: { ...offers, commands: true } },
+    });
+    const poor = await waitForWorker("it is refused", ({ state }) => state === "failed");
+    expect(poor.reason).toContain("It attached without --allow-commands");
+  });
+
+  it("counts the cost of a job that ended while the server was away until its end", async () => {
+    const { id } = await create({ idleSeconds: 600 });
+    await server.plane.poolReconciler.requestWorker(id);
+    const worker = await waitForWorker("it is idle", ({ state }) => state === "idle");
+    // As if it had been started, and ended, long before the server looked again.
+    const { db } = server.plane.database;
+    await db.pool.update({ where: { id }, data: { claimedUntil: new Date(Date.now() + 60_000) } });
+    await waitUntil("nobody looks", () =>
+      server.plane.poolReconciler.reconcileDue().then(() => true),
+    );
+    const folder = join(host.home, ".s3-pool", `s3-${worker.id}`);
+    const pid = Number(await readFile(join(folder, "pid"), "utf8"));
+    process.kill(-pid, "SIGTERM");
+    await waitUntil("its job is over", () =>
+      readFile(join(folder, "status"), "utf8").then(Boolean, () => false),
+    );
+    const hourAgo = Date.now() - 3_600_000;
+    await writeFile(join(folder, "ended"), String(Math.floor(hourAgo / 1_000)));
+    await db.poolWorker.update({
+      where: { id: worker.id },
+      data: {
+        startedAt: new Date(hourAgo - 1_800_000),
+        requestedAt: new Date(hourAgo - 1_900_000),
+      },
+    });
+    await db.pool.update({ where: { id }, data: { claimedUntil: new Date(0) } });
+    const ended = await waitForWorker("it has ended", ({ endedAt }) => endedAt !== null);
+    expect(ended.cost).toBeCloseTo(1_800, -1);
   });
 
   it("gives no second worker the token of a job", async () => {

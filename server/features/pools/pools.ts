@@ -73,7 +73,7 @@ export class Pools {
   }
 
   /**
-   * Changes a pool; workers that are there go on as they were started.
+   * Changes a pool; workers that are there go on as they were started. Its secret does not go along to another scheduler.
    *
    * @throws AppError "not-found", "conflict" where it has workers and would be reached otherwise, "invalid-input"
    */
@@ -95,9 +95,11 @@ export class Pools {
           "conflict",
           "Its workers are known to the scheduler it has now. End them before it is given another.",
         );
+      // A secret goes nowhere but where it was given for.
+      const kept = isElsewhere ? { sealed: null } : {};
       await db.pool.update({
         where: { id },
-        data: { ...columns, ...(sealed !== undefined && { sealed }) },
+        data: { ...columns, ...(sealed === undefined ? kept : { sealed }) },
       });
     });
   }

@@ -8,6 +8,7 @@ import {
   type PoolTarget,
 } from "@/contracts/api/pools";
 import { type slotsSchema } from "@/contracts/worker-protocol/attach";
+import { countVllmDevices } from "@/contracts/worker-protocol/vllm-devices";
 import type { Queries } from "@/server/platform/db/database";
 import { jsonColumn, queryRow, queryRows, sql } from "@/server/platform/db/query";
 import type { FreeWorker, WaitingRun } from "./plan-starts";
@@ -107,6 +108,7 @@ const liveWorkerSchema = z.object({
   models: jsonColumn<string[] | null>(),
   corpora: jsonColumn<string[] | null>(),
   vllm: z.string().nullable(),
+  commands: z.boolean(),
   gpus: z.int().nullable(),
   slots: jsonColumn<z.infer<typeof slotsSchema> | null>(),
 });
@@ -120,7 +122,7 @@ export const selectLiveWorkers = (db: Queries): Promise<LiveWorker[]> =>
       w.id AS "attachedId", coalesce(w.state = 'online', false) AS "isOnline", w.last_seen_at AS "lastSeenAt",
       coalesce(EXISTS (SELECT 1 FROM leases l WHERE l.worker_id = w.id) OR EXISTS (SELECT 1 FROM tasks t WHERE t.worker_id = w.id AND t.state = 'running'), false) AS "isBusy",
       w.capabilities -> 'models' AS models, w.capabilities -> 'corpora' AS corpora, w.capabilities ->> 'vllm' AS vllm,
-      jsonb_array_length(w.hardware -> 'gpus') AS gpus, w.slots
+      coalesce((w.capabilities ->> 'commands')::boolean, false) AS commands, jsonb_array_length(w.hardware -> 'gpus') AS gpus, w.slots
     FROM pool_workers p LEFT JOIN workers w ON w.token_id = p.token_id
     WHERE ${LIVE} ORDER BY p.requested_at, p.id`;
 
@@ -129,28 +131,33 @@ const waitingRunSchema = z.object({
   models: z.array(z.string()),
   corpora: z.array(z.string()),
   vllmGpus: z.int().nullable(),
+  commands: z.boolean(),
 });
 
 /** Queued runs that may go to any worker, in the order in which they are leased. */
 export const selectWaitingRuns = (db: Queries): Promise<WaitingRun[]> =>
   queryRows(db, waitingRunSchema)`
-    SELECT slot, needs_models AS models, needs_corpora AS corpora, needs_vllm_gpus AS "vllmGpus" FROM runs
+    SELECT slot, needs_models AS models, needs_corpora AS corpora, needs_vllm_gpus AS "vllmGpus", kind = 'command' AS commands FROM runs
     WHERE state = 'queued' AND executor = 'native' AND needs_worker IS NULL ORDER BY queued_at LIMIT 1000`;
 
 const freeWorkerSchema = z.object({
   models: jsonColumn<string[]>(),
   corpora: jsonColumn<string[]>(),
-  vllmGpus: z.int(),
+  vllm: z.string().nullable(),
+  gpus: z.int(),
+  commands: z.boolean(),
   free: jsonColumn<z.infer<typeof slotsSchema>>(),
 });
 
 /** Workers that are online and are given runs. */
-export const selectFreeWorkers = (db: Queries): Promise<FreeWorker[]> =>
-  queryRows(db, freeWorkerSchema)`
-    SELECT w.capabilities -> 'models' AS models, w.capabilities -> 'corpora' AS corpora, w.free_slots AS free,
-      CASE WHEN w.capabilities ->> 'vllm' IS NULL THEN 0 ELSE jsonb_array_length(w.hardware -> 'gpus') END AS "vllmGpus"
+export const selectFreeWorkers = async (db: Queries): Promise<FreeWorker[]> => {
+  const rows = await queryRows(db, freeWorkerSchema)`
+    SELECT w.capabilities -> 'models' AS models, w.capabilities -> 'corpora' AS corpora, w.free_slots AS free, w.capabilities ->> 'vllm' AS vllm,
+      jsonb_array_length(w.hardware -> 'gpus') AS gpus, coalesce((w.capabilities ->> 'commands')::boolean, false) AS commands
     FROM workers w WHERE w.state = 'online' AND NOT EXISTS (SELECT 1 FROM pool_workers p WHERE p.worker_id = w.id AND p.state NOT IN ('attached', 'idle'))
     ORDER BY w.name`;
+  return rows.map(({ vllm, gpus, ...row }) => ({ ...row, vllmGpus: countVllmDevices(vllm, gpus) }));
+};
 
 /** Locks the row of a pool's worker until the end of the transaction. @returns whether it still is in one of these states */
 export const lockPoolWorker = async (
@@ -188,11 +195,12 @@ export const updateState = (
     idle_since = CASE WHEN ${to} = 'idle' THEN coalesce(idle_since, clock_timestamp()) END
   WHERE id = ${id}::uuid AND state = ${from}`;
 
-/** Notes that a job was submitted. @returns 0 where it is not wanted any more */
+/** Notes that a job was submitted; of a worker that was ended meanwhile too, as its job is there to be ended. */
 export const markSubmitted = (db: Queries, id: string, externalId: string): Promise<number> =>
   db.$executeRaw`
-  UPDATE pool_workers SET state = 'pending', external_id = ${externalId}, sealed_token = NULL, reason = NULL, submitted_at = clock_timestamp()
-  WHERE id = ${id}::uuid AND state = 'requested'`;
+  UPDATE pool_workers SET state = CASE WHEN state = 'requested' THEN 'pending' ELSE state END, reason = CASE WHEN state = 'ending' THEN reason END,
+    external_id = ${externalId}, sealed_token = NULL, submitted_at = clock_timestamp()
+  WHERE id = ${id}::uuid AND state IN ('requested', 'ending')`;
 
 /** Marks a worker as one whose job is told to end. @returns 0 where it is ending, or has ended */
 export const markEnding = (
@@ -203,8 +211,12 @@ export const markEnding = (
   UPDATE pool_workers p SET state = 'ending', failing = ${failing}, reason = ${reason}, log_tail = ${logTail}, sealed_token = NULL, idle_since = NULL
   WHERE p.id = ${id}::uuid AND ${LIVE} AND p.state <> 'ending'`;
 
-export const markEnded = (db: Queries, id: string): Promise<number> => db.$executeRaw`
-  UPDATE pool_workers SET state = CASE WHEN failing THEN 'failed' ELSE 'ended' END, ended_at = clock_timestamp() WHERE id = ${id}::uuid AND state = 'ending'`;
+/** Notes that a job is over: since when its scheduler says, which may be long ago where the server was away; else since now. */
+export const markEnded = (db: Queries, id: string, endedAt: Date | null): Promise<number> =>
+  db.$executeRaw`
+  UPDATE pool_workers SET state = CASE WHEN failing THEN 'failed' ELSE 'ended' END,
+    ended_at = least(clock_timestamp(), greatest(coalesce(started_at, requested_at), coalesce(${endedAt}::timestamptz, clock_timestamp())))
+  WHERE id = ${id}::uuid AND state = 'ending'`;
 
 /** Counts a start that failed: the next one waits, twice as long each time, and after so many none is made until a person resumes the pool. */
 export const countFailure = (

@@ -16,6 +16,8 @@ export interface JobStatus {
   detail: string;
   /** By the scheduler's clock, where it says. */
   startedAt?: Date;
+  /** Of one that is over, by the scheduler's clock, where it says. */
+  endedAt?: Date;
 }
 
 export interface PoolDriver {

@@ -1,7 +1,15 @@
-import { describe, expect, it } from "vitest";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, expect, it, onTestFinished, vi } from "vitest";
+import { waitUntil } from "@/lib/testing/wait-until";
+import { createRayDriver } from "./ray";
 import { runProgram, runShell, quoteWord } from "./shell";
 import { parseClusters } from "./skypilot";
 import { parseQueue } from "./slurm";
+import { createSshDriver } from "./ssh";
 
 describe("what schedulers write", () => {
   it("reads squeue's lines by state, and of two jobs of a name the one that lives", () => {
@@ -18,13 +26,14 @@ describe("what schedulers write", () => {
       ].join("\n"),
     );
     const startedAt = new Date(1_700_000_000_000);
+    const endedAt = new Date(1_700_000_009_000);
     expect(Object.fromEntries(queue)).toEqual({
       "s3-a": { phase: "queued", detail: "PENDING (Resources)" },
       "s3-b": { phase: "running", detail: "RUNNING", startedAt },
-      "s3-c": { phase: "failed", detail: "NODE_FAIL", startedAt },
-      "s3-d": { phase: "ended", detail: "COMPLETED", startedAt },
+      "s3-c": { phase: "failed", detail: "NODE_FAIL", startedAt, endedAt },
+      "s3-d": { phase: "ended", detail: "COMPLETED", startedAt, endedAt },
       "s3-e": { phase: "queued", detail: "PENDING (Dependency)" },
-      "s3-f": { phase: "ended", detail: "CANCELLED" },
+      "s3-f": { phase: "ended", detail: "CANCELLED", endedAt: startedAt },
     });
   });
 
@@ -74,5 +83,74 @@ describe("programs of schedulers", () => {
   it("takes any text as one word", async () => {
     const text = `a'b"c $(id) \\ \n d`;
     expect(await runShell(`printf %s ${quoteWord(text)}`, { host: "" })).toBe(text);
+  });
+});
+
+describe("processes of SSH pools", () => {
+  const start = async (script: string) => {
+    const home = await mkdtemp(join(tmpdir(), "s3-pool-home-"));
+    vi.stubEnv("HOME", home);
+    const driver = createSshDriver("");
+    const name = "s3-job";
+    onTestFinished(async () => {
+      await waitUntil("it has ended", async () => (await read())?.phase !== "running");
+      await driver.release(name);
+      vi.unstubAllEnvs();
+      await rm(home, { recursive: true });
+    });
+    const read = async () => (await driver.list([name])).get(name);
+    const readFileOf = (file: string) =>
+      readFile(join(home, ".s3-pool", name, file), "utf8").catch(() => "");
+    await driver.submit({ name, script, gpus: 0, token: "t" });
+    return { driver, name, read, readFileOf };
+  };
+
+  it("are running for as long as the script takes to end, and tell when they began and ended", async () => {
+    const before = Math.floor(Date.now() / 1_000) * 1_000;
+    const { driver, name, read, readFileOf } = await start(
+      "trap 'sleep 1; exit 7' TERM; echo ready > ready; while :; do sleep 0.1; done",
+    );
+    await waitUntil("it runs", async () => (await readFileOf("ready")) !== "");
+    await driver.cancel(name);
+    expect(await read(), "it was told").toMatchObject({ phase: "running" });
+    await driver.release(name);
+    const ended = await waitUntil("it ends", async () => {
+      const job = await read();
+      return job?.phase !== "running" && job;
+    });
+    expect(ended).toMatchObject({ phase: "failed", detail: "ended with code 7" });
+    const { startedAt, endedAt } = ended;
+    expect(startedAt!.getTime()).toBeGreaterThanOrEqual(before);
+    expect(endedAt!.getTime()).toBeGreaterThanOrEqual(startedAt!.getTime());
+    expect(endedAt!.getTime()).toBeLessThanOrEqual(Date.now());
+  });
+
+  it("leave nothing behind that the script had started beside them", async () => {
+    const { read, readFileOf } = await start("sleep 600 & echo $! > left");
+    await waitUntil("it ends", async () => (await read())?.phase === "ended");
+    const left = Number(await readFileOf("left"));
+    await waitUntil("what it left has ended", () => {
+      try {
+        process.kill(left, 0);
+        return false;
+      } catch {
+        return true;
+      }
+    });
+  });
+});
+
+describe("Ray Jobs", () => {
+  it("takes a page of something else for no answer, not for a job that is gone", async () => {
+    const server = createServer((_, response) => response.end("<html>Sign in</html>"));
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    onTestFinished(() => void server.close());
+    const driver = createRayDriver(
+      `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+      "",
+    );
+    await expect(driver.list(["s3-job"])).rejects.toThrow(
+      "/api/jobs/s3-job answered no JSON, so it is no Ray head: <html>Sign in",
+    );
   });
 });

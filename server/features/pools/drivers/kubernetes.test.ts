@@ -221,6 +221,7 @@ describe("Jobs of Kubernetes", () => {
     });
     expect(await driver.readLog(NAME)).toBe("one\ntwo\n");
     await driver.cancel(NAME);
+    expect(await list(), "its pod is ending").toMatchObject({ [NAME]: { phase: "running" } });
     api.pods = [];
     expect(await list()).toEqual({ [NAME]: { phase: "ended", detail: "Suspended" } });
     for (let i = 0; i < 2; i++) await driver.release(NAME);
@@ -268,6 +269,11 @@ describe("Jobs of Kubernetes", () => {
     expect(readJobStatus(failed, status({ state: { terminated } }))).toEqual({
       phase: "failed",
       detail: "Failed: BackoffLimitExceeded x; container ended with code 2 (Error)",
+    });
+    const finishedAt = new Date("2026-11-30T06:00:00Z");
+    const timed = { exitCode: 2, reason: "Error", finishedAt };
+    expect(readJobStatus(failed, status({ state: { terminated: timed } }))).toMatchObject({
+      endedAt: finishedAt,
     });
   });
 });

@@ -63,6 +63,17 @@ const passOver =
     if (!codes.includes(readCode(error) ?? 0)) throw error;
   };
 
+const isPodOver = ({ status }: V1Pod): boolean =>
+  status?.phase === "Succeeded" || status?.phase === "Failed";
+
+const readTimes = (
+  started: Date | string | undefined,
+  ended: Date | string | undefined,
+): Pick<JobStatus, "startedAt" | "endedAt"> => ({
+  ...(started && { startedAt: new Date(started) }),
+  ...(ended && { endedAt: new Date(ended) }),
+});
+
 /**
  * State of a job and its pod. It counts as running once its pod has a node: that is then taken, whatever the pod still
  * waits for, e.g. its image.
@@ -71,7 +82,8 @@ export function readJobStatus(job: V1Job, pod: V1Pod | undefined): JobStatus {
   const condition = job.status?.conditions?.find(
     ({ type, status }) => status === "True" && (type === "Failed" || type === "Complete"),
   );
-  if (condition?.type === "Complete") return { phase: "ended", detail: "Complete" };
+  const scheduled = pod?.status?.conditions?.find(({ type }) => type === "PodScheduled");
+  const isScheduled = scheduled?.status === "True";
   const container = pod?.status?.containerStatuses?.[0];
   const { waiting, terminated } = container?.state ?? {};
   const said = [
@@ -79,16 +91,21 @@ export function readJobStatus(job: V1Job, pod: V1Pod | undefined): JobStatus {
     terminated && `container ended with code ${terminated.exitCode} (${terminated.reason ?? ""})`,
     waiting && `${waiting.reason ?? "waiting"}: ${waiting.message ?? ""}`.trim(),
   ].filter(Boolean);
-  if (condition) return { phase: "failed", detail: said.join("; ") };
-  if (job.spec?.suspend && !job.status?.active) return { phase: "ended", detail: "Suspended" };
-  const scheduled = pod?.status?.conditions?.find(({ type }) => type === "PodScheduled");
-  if (!pod || scheduled?.status !== "True")
-    return { phase: "queued", detail: scheduled?.message ?? "waits for its pod" };
-  const startedAt = scheduled.lastTransitionTime;
+  const times = readTimes(
+    isScheduled ? scheduled.lastTransitionTime : undefined,
+    terminated?.finishedAt ?? condition?.lastTransitionTime,
+  );
+  if (condition?.type === "Complete") return { phase: "ended", detail: "Complete", ...times };
+  if (condition) return { phase: "failed", detail: said.join("; "), ...times };
+  // A pod that was told to end counts no longer as active, and has its node until it has ended.
+  const isPodThere = pod !== undefined && !isPodOver(pod);
+  if (job.spec?.suspend && !job.status?.active && !isPodThere)
+    return { phase: "ended", detail: "Suspended", ...times };
+  if (!isScheduled) return { phase: "queued", detail: scheduled?.message ?? "waits for its pod" };
   return {
     phase: "running",
-    detail: said.join("; ") || (pod.status?.phase ?? "scheduled"),
-    ...(startedAt && { startedAt: new Date(startedAt) }),
+    detail: said.join("; ") || (pod?.status?.phase ?? "scheduled"),
+    ...(times.startedAt && { startedAt: times.startedAt }),
   };
 }
 

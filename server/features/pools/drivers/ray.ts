@@ -13,6 +13,7 @@ const jobSchema = z.object({
   message: z.string().nullish(),
   /** Milliseconds since the epoch. */
   start_time: z.number().nullish(),
+  end_time: z.number().nullish(),
   driver_exit_code: z.int().nullish(),
 });
 
@@ -70,9 +71,17 @@ export function createRayDriver(url: string, secret: string): PoolDriver {
       statusCode === 401 ? " Give the pool the token of Ray's head as its secret." : "";
     throw new AppError("unsupported", `Ray at ${base} answered ${statusCode}: ${said}.${advice}`);
   };
+  /** @returns null for 404 alone: what is no JSON comes from something else, e.g. a proxy's page */
   const read = async (path: string): Promise<unknown> => {
     const answer = await ask(path);
-    return answer === null ? null : parseJsonOrNull(answer);
+    if (answer === null) return null;
+    const parsed = parseJsonOrNull(answer);
+    if (parsed === null)
+      throw new AppError(
+        "unsupported",
+        `${base}${path} answered no JSON, so it is no Ray head: ${answer.trim().slice(0, 200)}`,
+      );
+    return parsed;
   };
   return {
     async check() {
@@ -114,6 +123,7 @@ export function createRayDriver(url: string, secret: string): PoolDriver {
           detail: detail.filter(Boolean).join(": "),
           ...(job.start_time != null &&
             job.status !== "PENDING" && { startedAt: new Date(job.start_time) }),
+          ...(job.end_time != null && { endedAt: new Date(job.end_time) }),
         });
       }
       return jobs;

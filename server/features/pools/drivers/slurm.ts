@@ -44,9 +44,12 @@ export function parseQueue(output: string): Map<string, JobStatus> {
     const detail = reason && reason !== "None" ? `${state} (${reason})` : state;
     const hasRun = phase !== "queued" && /^\d+$/.test(start) && start !== end;
     const startedAt = hasRun ? new Date(Number(start) * 1_000) : undefined;
+    // Of one that runs it is when its time limit ends it.
+    const isOver = phase === "ended" || phase === "failed";
+    const endedAt = isOver && /^\d+$/.test(end) ? new Date(Number(end) * 1_000) : undefined;
     const known = jobs.get(name);
     if (!known || LIVELINESS.indexOf(phase) < LIVELINESS.indexOf(known.phase))
-      jobs.set(name, { phase, detail, startedAt });
+      jobs.set(name, { phase, detail, startedAt, endedAt });
   }
   return jobs;
 }

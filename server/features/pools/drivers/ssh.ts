@@ -3,30 +3,47 @@ import { runShell } from "./shell";
 
 /**
  * Shell functions that every call begins with. A job is a folder of its own with the script, its log, the id of its
- * process group (a number that is used again belongs to a process that began at another time) and its exit code.
+ * process group (a number that is used again belongs to a process that began at another time), its exit code, and when it
+ * began and ended, in seconds since the epoch.
  */
 const FUNCTIONS = `umask 077
 root="$HOME/.s3-pool"
 began() { ps -o lstart= -p "$1" 2>/dev/null; }
 alive() { [ -s "$root/$1/pid" ] && pid="$(cat "$root/$1/pid")" && kill -0 "$pid" 2>/dev/null && [ "$(began "$pid")" = "$(cat "$root/$1/began" 2>/dev/null)" ]; }
+tell() { if [ -s "$root/$1/$2" ]; then cat "$root/$1/$2"; else echo -; fi; }
 `;
+/**
+ * Leads the job's process group for as long as the script runs: told to end, it waits for the script, which is told as
+ * well. What the script has left behind, e.g. a tunnel, is then told to end too.
+ */
+const LEADER = `trap : TERM; sh ./script; code=$?; date +%s > ended; echo "$code" > status; trap "" TERM; kill -s TERM 0`;
 
-/** Reads lines `name running|ended code|cut`. */
+/** Reads lines `name running|ended|cut code started ended`; what is not known is `-`. */
 function parseJobs(output: string): Map<string, JobStatus> {
   const jobs = new Map<string, JobStatus>();
   for (const line of output.split("\n").filter(Boolean)) {
-    const [name = "", state = "", code = ""] = line.split(" ");
-    jobs.set(name, buildStatus(state, code));
+    const [name = "", state = "", code = "", started = "", ended = ""] = line.split(" ");
+    jobs.set(name, {
+      ...buildStatus(state, code),
+      ...readTime("startedAt", started),
+      ...(state === "ended" && readTime("endedAt", ended)),
+    });
   }
   return jobs;
 }
+
+const readTime = (name: "startedAt" | "endedAt", seconds: string) =>
+  /^\d+$/.test(seconds) ? { [name]: new Date(Number(seconds) * 1_000) } : {};
 
 function buildStatus(state: string, code: string): JobStatus {
   if (state === "running") return { phase: "running", detail: "running" };
   if (state === "cut")
     return { phase: "failed", detail: "the connection ended while it was started" };
   if (code === "0") return { phase: "ended", detail: "ended with code 0" };
-  return { phase: "failed", detail: code ? `ended with code ${code}` : "its process is gone" };
+  return {
+    phase: "failed",
+    detail: code === "-" ? "its process is gone" : `ended with code ${code}`,
+  };
 }
 
 /**
@@ -51,7 +68,8 @@ mkdir -p "$root" && uname -sn`);
 mkdir -p "$root" && cd "$root" || exit 1
 if mkdir ${name} 2>/dev/null; then
   cd ${name} && cat > script || exit 1
-  setsid sh -c 'sh ./script; echo $? > status' > log 2>&1 < /dev/null &
+  date +%s > started
+  setsid sh -c '${LEADER}' > log 2>&1 < /dev/null &
   pid=$!
   began "$pid" > began; echo "$pid" > pid
 fi`,
@@ -62,9 +80,10 @@ fi`,
     async list(names) {
       const output = await run(`for job in ${names.join(" ")}; do
   [ -d "$root/$job" ] || continue
-  if alive "$job"; then echo "$job running"
-  elif [ -s "$root/$job/pid" ]; then echo "$job ended $(cat "$root/$job/status" 2>/dev/null)"
-  else echo "$job cut"; fi
+  if alive "$job"; then state=running
+  elif [ -s "$root/$job/pid" ]; then state=ended
+  else state=cut; fi
+  echo "$job $state $(tell "$job" status) $(tell "$job" started) $(tell "$job" ended)"
 done`);
       return parseJobs(output);
     },
