@@ -115,7 +115,7 @@ describe("replicas of vLLM", () => {
     const first = await ask(8);
     first.release();
     const [unused] = await listStarts();
-    await (await ask(8)).release();
+    (await ask(8)).release();
     expect(await listStarts(), "the same is kept for the next run").toHaveLength(1);
     await ask(16);
     expect(isAlive(unused!), "it is gone before the other starts").toBe(false);
