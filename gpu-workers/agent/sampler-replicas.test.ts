@@ -106,6 +106,24 @@ describe("replicas of vLLM", () => {
     await waitUntil("both are stopped", () => !starts.some(isAlive));
   });
 
+  it("that nobody uses make room for others; those in use stay", async () => {
+    const ask = (rank: number) =>
+      hold().acquireSampler(
+        { ...demand, weights: { kind: "adapter", rank }, placement: readSamplerPlacement({}) },
+        signal,
+      );
+    const first = await ask(8);
+    first.release();
+    const [unused] = await listStarts();
+    (await ask(8)).release();
+    expect(await listStarts(), "the same is kept for the next run").toHaveLength(1);
+    await ask(16);
+    expect(isAlive(unused!), "it is gone before the other starts").toBe(false);
+    await ask(32);
+    const [, second, third] = await listStarts();
+    expect([second, third].map((start) => isAlive(start!))).toEqual([true, true]);
+  });
+
   it("need GPUs where the build is not for the CPU", async () => {
     vi.stubEnv("VLLM_STAND_IN_VERSION", "0.32.0");
     vi.stubEnv("CUDA_VISIBLE_DEVICES", "0,1");

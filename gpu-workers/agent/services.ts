@@ -93,19 +93,27 @@ export class ServiceRegistry {
     ).acquire(options);
   }
 
-  acquireSampler(
+  async acquireSampler(
     demand: SamplerRequirements,
     options: AcquireOptions,
   ): Promise<ServiceHandle<readonly VllmClient[]>> {
+    const key = buildSamplerKey(demand);
+    await this.stopIdleSamplers(key);
     // Whole weights are of one run, which leaves nothing for another: it does not stay up unused.
     const idleMs = demand.weights.kind === "full" ? 0 : this.idleMs;
     return this.getOrCreate(
       this.samplers,
       "sampler",
-      buildSamplerKey(demand),
+      key,
       (signal, onDetail) => this.starters.startSampler(demand, signal, onDetail),
       idleMs,
     ).acquire(options);
+  }
+
+  /** Stops the samplers that nobody uses, but for that of this key: each keeps its share of the GPUs while it is up. */
+  private async stopIdleSamplers(wanted: string | null): Promise<void> {
+    const idle = [...this.samplers].filter(([key, { isHeld }]) => key !== wanted && !isHeld);
+    await Promise.all(idle.map(([, service]) => service.stop()));
   }
 
   /** The service of this key, made when it is first asked for. */
@@ -133,11 +141,12 @@ export class ServiceRegistry {
     ] as SharedService<unknown>[];
   }
 
-  acquireVllm(
+  async acquireVllm(
     model: string,
     config: VllmConfig,
     options: AcquireOptions,
   ): Promise<ServiceHandle<ModelBackend>> {
+    await this.stopIdleSamplers(null);
     // Its GPUs are for whoever comes next: it does not stay up unused.
     return this.getOrCreate(
       this.vllms,

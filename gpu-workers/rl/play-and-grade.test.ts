@@ -57,7 +57,7 @@ function setUp(batchesItself: boolean, failure?: AppError) {
     describe: () => ({ kind: "dense", key: "test", title: "test", documents: null }),
     close: () => Promise.resolve(),
   });
-  const { searcher } = scripted((_, turn) => ({ text: TEXTS[turn]! }));
+  const { searcher, ended } = scripted((_, turn) => ({ text: TEXTS[turn]! }));
   const sample = searcher.model.sample.bind(searcher.model);
   searcher.model.sample = (body, options) => {
     events.push(`sample ${body.sequences.length}`);
@@ -83,19 +83,19 @@ function setUp(batchesItself: boolean, failure?: AppError) {
   const grader = new EpisodeGrader(generator, documents, scorer);
   const stopwatch = new Stopwatch<StepPhase>();
   const environment = { retriever, documents, settings };
-  const run = (count: number) =>
+  const run = (count: number, signal = never) =>
     playAndGrade(
       { grader, stopwatch },
       batchesItself ? { batchesItself } : {},
       Array.from({ length: count }, (_, i) => ({ question: question(i), sampleIndex: 0 })),
       (items, own) => runEpisodes(searcher, environment, sampling, items, stopwatch, own),
-      never,
+      signal,
     );
   const release = async (): Promise<void> => {
     while (!held.has("0")) await tick();
     held.get("0")!();
   };
-  return { events, run, release, countBatches: () => batches };
+  return { events, run, release, ended, countBatches: () => batches };
 }
 const tick = () => new Promise((resolve) => setTimeout(resolve, 1));
 
@@ -128,10 +128,26 @@ describe("episodes of a searcher that batches by itself", () => {
     expect(countBatches()).toBeLessThan(30);
   });
 
-  it("are cancelled by the first failure, which is told", async () => {
-    const { run, events } = setUp(true, new AppError("generator-unavailable", "gone"));
+  it("are cancelled by the first failure, which is told, and have all ended then", async () => {
+    const { run, events, ended } = setUp(true, new AppError("generator-unavailable", "gone"));
     await expect(run(3)).rejects.toMatchObject({ code: "generator-unavailable" });
     expect(events).toContain("cancelled");
+    expect(ended).toHaveLength(3);
+    const done = [...events];
+    for (let i = 0; i < 20; i++) await tick();
+    expect(events, "nothing goes on").toEqual(done);
+  });
+
+  it("end with the run that they are of", async () => {
+    const { run, events, ended } = setUp(true);
+    const stop = new AbortController();
+    const running = run(1, stop.signal);
+    running.catch(() => undefined);
+    while (!events.includes("search 0")) await tick();
+    stop.abort(new AppError("cancelled", "The run was cancelled."));
+    await expect(running).rejects.toMatchObject({ code: "cancelled" });
+    expect(ended).toHaveLength(1);
+    expect(events).toEqual(["search 0", "cancelled"]);
   });
 });
 

@@ -17,10 +17,15 @@ export function buildMemoryWarning(
   const judged = judgeTrainingMemory(config, {
     device,
     dtype,
-    deviceBytes: deviceMemoryBytes > 0 ? deviceMemoryBytes : memoryBytes,
+    // On a CPU the ranks are processes that share the machine.
+    deviceBytes: deviceMemoryBytes > 0 ? deviceMemoryBytes : memoryBytes / countSharing(cluster),
     machineBytes: memoryBytes,
     ranks: cluster?.ranks.length ?? 1,
   });
   if (judged === null || judged.verdict === "fits") return null;
   return `By calculation this run takes ${formatBytes(judged.totalBytes)} of ${formatBytes(judged.deviceBytes)} (${device}); ${judged.advice}. It is tried all the same: where memory does not suffice, the engine halves its batches.`;
 }
+
+/** Ranks on the machine that has most of them. */
+const countSharing = (cluster: Capabilities["cluster"]): number =>
+  Math.max(1, ...(cluster?.nodes ?? []).map(({ ranks }) => ranks.length));

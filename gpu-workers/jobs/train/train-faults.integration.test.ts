@@ -96,6 +96,44 @@ describe.skipIf(!canTrainHere)("faults of a training run", () => {
     expect(weights.length).toBeGreaterThan(2);
   }, 600_000);
 
+  it("an update that fails ends the rollouts that overlap it before the run ends", async () => {
+    let underWay = 0;
+    let asked = 0;
+    const failing = (model: EngineModel): EngineModel => {
+      const sample = model.sample.bind(model);
+      model.sample = (body, options) => {
+        underWay += 1;
+        asked += 1;
+        return sample(body, options).finally(() => (underWay -= 1));
+      };
+      model.forwardBackward = () => Promise.reject(new Error("the device is lost"));
+      return model;
+    };
+    const run = new MemoryContext({
+      config: {
+        ...ppo({
+          reward: { weights: { gbr: 1, length: 10 } },
+          rl: { steps: 3, questionsPerStep: 2, overlap: true, oldLogprobs: "sampler" },
+        }),
+        checkpointing: { every: 100, keep: 1 },
+      },
+      services: Object.assign(Object.create(services) as LocalServices, {
+        acquireEngine: async () => {
+          const handle = await services.acquireEngine();
+          const createModel = handle.value.createModel.bind(handle.value);
+          handle.value.createModel = async (...args) => failing(await createModel(...args));
+          return handle;
+        },
+      }),
+      workDir: join(folder, "overlapped"),
+    });
+    await expect(executors.train(run)).rejects.toThrow("the device is lost");
+    expect(underWay).toBe(0);
+    const before = asked;
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    expect(asked).toBe(before);
+  }, 600_000);
+
   it("a generator that is slow and answers garbage is waited for: every reward is of an answer that it gave in the end", async () => {
     const faults: ScriptedReply[] = [
       "hang",

@@ -14,6 +14,7 @@ import { computeHeldOutMetrics, computeTrainingMetrics } from "@/gpu-workers/rl/
 import { updatePolicy, type PolicyUpdate } from "@/gpu-workers/rl/policy-update/update-policy";
 import { rollOutStep, type Rollouts } from "@/gpu-workers/rl/rollout";
 import { computeTimingMetrics } from "@/gpu-workers/rl/timing-metrics";
+import { runAllOrNone } from "@/lib/all-or-none";
 import { openTraining } from "./open-training";
 import type { Training } from "./training";
 
@@ -134,16 +135,35 @@ async function runTrainingStep(
   ahead: Rollouts | null,
   overlap: boolean,
 ): Promise<Rollouts | null> {
-  const { config, pool } = training;
+  const { pool } = training;
   training.stopwatch.restart();
   await reportStepProgress(training, step - 1, `step ${step}`);
 
   const searcher = await training.getSearcher();
   const rollouts = ahead ?? (await rollOutStep(training, searcher, pool, step));
-  const next = overlap ? rollOutStep(training, searcher, pool, step + 1) : Promise.resolve(null);
-  next.catch(() => undefined); // Awaited before the weights change; a failure of the update comes first.
+  // Where one of the two fails, the other ends before the services are given back.
+  const [upcoming, learned] = await runAllOrNone(training.signal, (signal) => {
+    const next = overlap
+      ? rollOutStep({ ...training, signal }, searcher, pool, step + 1)
+      : Promise.resolve(null);
+    return [next, learnFrom(training, rollouts, step, next)] as const;
+  });
+  await reportStep(training, step, { rollouts, ...learned, offPolicy: ahead !== null });
+  return upcoming;
+}
+
+/**
+ * Updates the policy by a step's rollouts and reports their episodes. Where no group is informative, nothing is changed.
+ *
+ * @param next rollouts that are made meanwhile: the weights change once they have ended
+ */
+async function learnFrom(
+  training: Training,
+  rollouts: Rollouts,
+  step: number,
+  next: Promise<unknown>,
+): Promise<Pick<StepResult, "update" | "records">> {
   const untilSamplingEnds = async (): Promise<void> => void (await next);
-  // Where no group is informative, the step changes nothing.
   const update =
     rollouts.kept.length === 0
       ? null
@@ -152,12 +172,9 @@ async function runTrainingStep(
           rollouts.kept,
           step,
         );
-
   const records = training.buildTrainRecords(rollouts, update?.advantages ?? null, step);
-  await training.reportEpisodes(records, config.data.trainQuestions);
-  const upcoming = await next;
-  await reportStep(training, step, { rollouts, update, records, offPolicy: ahead !== null });
-  return upcoming;
+  await training.reportEpisodes(records, training.config.data.trainQuestions);
+  return { update, records };
 }
 
 interface StepResult {

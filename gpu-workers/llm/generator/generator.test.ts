@@ -168,6 +168,42 @@ describe("the generator", () => {
     expect(inner.asked).toHaveLength(3);
   });
 
+  it("a call that waits for another's answer fails only where that answer failed, and ends after its own", async () => {
+    const held = new Map<string, { answer: () => void; fail: () => void }>();
+    const slow: GeneratorBackend = {
+      identity: { endpoint: "x" },
+      batchSize: 8,
+      complete: (requests) =>
+        requests.map(
+          ({ question: text }) =>
+            new Promise((resolve, reject) =>
+              held.set(text, {
+                answer: () =>
+                  resolve({ text, content: text, thoughts: null, finish: "stop", seconds: 0 }),
+                fail: () => reject(new Error(`no answer to ${text}`)),
+              }),
+            ),
+        ),
+    };
+    const saved: string[] = [];
+    const generator = new Generator("m", asked, 8, slow, {
+      ...nowhere,
+      saveAnswers: (answers) => Promise.resolve(void saved.push(...answers.map((a) => a.text))),
+    });
+    const ask = (...questions: string[]) => generator.answer(questions.map(request), signal);
+    const first = ask("a", "b");
+    const ofA = ask("a");
+    const ofB = ask("b", "c").finally(() => saved.push("end of b and c"));
+    while (held.size < 3) await new Promise((resolve) => setImmediate(resolve));
+    held.get("a")!.answer();
+    held.get("b")!.fail();
+    await expect(first).rejects.toThrow("no answer to b");
+    expect((await ofA).map(({ text }) => text)).toEqual(["a"]);
+    held.get("c")!.answer();
+    await expect(ofB).rejects.toThrow("no answer to b");
+    expect(saved).toEqual(["a", "c", "end of b and c"]);
+  });
+
   it("finds stored answers, saves new ones, and takes up what was remembered", async () => {
     const saved: Answer[] = [];
     const first = new Generator("m", fewShot, 8, backend(), {

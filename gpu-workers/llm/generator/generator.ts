@@ -73,7 +73,10 @@ export class Generator {
       for (const key of unknown.keys()) this.underWay.delete(key);
     });
     for (const key of unknown.keys()) this.underWay.set(key, own);
-    await Promise.all([own, ...others]);
+    // Also where one fails all are waited for, so that nothing is generated or stored once this call has ended.
+    const settled = await Promise.allSettled([own, ...others]);
+    const failed = settled.find((result) => result.status === "rejected");
+    if (failed && keys.some((key) => !this.answers.has(key))) throw failed.reason;
     return keys.map((key) => this.answers.get(key)!);
   }
 
