@@ -1,7 +1,7 @@
 import type { EngineOptions } from "@/gpu-workers/llm/engine/process";
 
 /** What of a worker's GPUs its engine takes. */
-export interface EngineDevices {
+interface EngineDevices {
   /** GPUs, or processes on a CPU, that train one model together, at most; undefined: the engine decides. */
   devices: number | undefined;
   /** How many they are; undefined: known once the engine has joined its Ray cluster. */
