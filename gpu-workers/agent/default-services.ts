@@ -22,13 +22,18 @@ import type { AgentLog } from "./log";
 import type { ServiceStarters } from "./services";
 import type { StartedService } from "./shared-service";
 
-/** The real services: the Python engine and vLLM as processes of their own, retrievers in worker threads of this one. */
+/**
+ * The real services: the Python engine and vLLM as processes of their own, retrievers in worker threads of this one.
+ *
+ * @param engineDevices GPUs from the first on that the engine trains on; null: those that its Ray cluster gives it
+ */
 export function createDefaultStarters(
   log: AgentLog,
   engineOptions: Pick<
     EngineOptions,
     "device" | "dtype" | "devices" | "rayAddress" | "rayStrategy" | "threads"
   > = {},
+  engineDevices: number | null = engineOptions.devices ?? 1,
 ): ServiceStarters {
   return {
     async startEngine(_signal, onDetail) {
@@ -69,7 +74,6 @@ export function createDefaultStarters(
       onDetail("looking for vLLM and GPUs");
       const version = await requireVllm("set searcher.sampler to engine");
       const visible = listVisibleDevices((await new Machine().readGpus()).length);
-      const engineDevices = engineOptions.devices ?? 1;
       const plan = isCpuBuild(version)
         ? planCpuReplicas(demand.placement)
         : planSamplerDevices(demand.placement, { visible, engineDevices });

@@ -8,6 +8,7 @@ import { exitWithParent, sendHeartbeats, LOCAL_WORKER_TOKEN_FILE } from "@/lib/p
 import { retry, waitFor } from "@/lib/retry";
 import { PROTOCOL_VERSION } from "@/contracts/worker-protocol/worker-protocol";
 import type { EngineOptions } from "@/gpu-workers/llm/engine/process";
+import { listVisibleDevices } from "@/gpu-workers/llm/vllm-server/device-plan";
 import { executors } from "@/gpu-workers/jobs/executors";
 import { runDryRun } from "@/gpu-workers/jobs/train/dry-run";
 import { playQuestion } from "@/gpu-workers/jobs/predict/play-question";
@@ -21,6 +22,7 @@ import { getCorpusPath, listInstalledCorpora } from "@/gpu-workers/corpora/insta
 import { createDefaultStarters } from "./default-services";
 import { Machine } from "@/gpu-workers/runtime/machine";
 import { findCapabilities, findModels } from "./capabilities";
+import { chooseEngineDevices } from "./engine-devices";
 import { loadWorkerId, lockIdentity, workerNameSchema } from "./identity";
 import { AgentLog } from "./log";
 import { openTrackingRelay, type TrackingRelay } from "./tracking-relay";
@@ -118,7 +120,12 @@ async function createAgent(
     new Machine().readGpus(),
     listInstalledCorpora(FOLDERS),
   ]);
-  const devices = await chooseDevices(options, gpus.length, log);
+  const engine = chooseEngineDevices(
+    options,
+    listVisibleDevices(gpus.length).length,
+    (await readSoftware()).ray !== undefined,
+  );
+  if (engine.warning !== null) log.writeLocally("warn", engine.warning);
   const reporter = new CorpusReporter(FOLDERS);
   const pathOf = (corpus: string): string => getCorpusPath(corpus, FOLDERS);
   return new Agent({
@@ -130,8 +137,7 @@ async function createAgent(
       ...(await findCapabilities(SETUP_DIR, corpora, gpus.length, {
         device: options.engineDevice,
         dtype: options.engineDtype,
-        // How many a Ray cluster that exists has is known once the engine is one of its jobs.
-        ranks: devices ?? (options.rayAddress === undefined ? 1 : undefined),
+        ranks: engine.ranks,
       })),
       commands: options.allowCommands,
     },
@@ -152,37 +158,21 @@ async function createAgent(
       "turn-gains": computeTurnGains,
       play: playQuestion,
     },
-    starters: createDefaultStarters(log, {
-      device: options.engineDevice,
-      dtype: options.engineDtype,
-      devices,
-      rayAddress: options.rayAddress,
-      rayStrategy: options.rayStrategy,
-    }),
+    starters: createDefaultStarters(
+      log,
+      {
+        device: options.engineDevice,
+        dtype: options.engineDtype,
+        devices: engine.devices,
+        rayAddress: options.rayAddress,
+        rayStrategy: options.rayStrategy,
+      },
+      engine.gpus,
+    ),
     log,
     corpora: reporter,
     protocolVersion: PROTOCOL_VERSION,
   });
-}
-
-/**
- * How many GPUs train together; undefined: the engine decides.
- * Where Ray is not installed a machine of several GPUs trains on one, and says so: what was asked for is not replaced.
- */
-async function chooseDevices(
-  options: Pick<WorkerOptions, "engineDevices" | "rayAddress" | "engineDevice">,
-  gpus: number,
-  log: AgentLog,
-): Promise<number | undefined> {
-  const { engineDevices, rayAddress, engineDevice = "cuda" } = options;
-  if (engineDevices !== undefined || rayAddress !== undefined) return engineDevices;
-  if (gpus < 2 || engineDevice !== "cuda") return undefined;
-  if ((await readSoftware()).ray !== undefined) return gpus;
-  log.writeLocally(
-    "warn",
-    `This machine has ${gpus} GPUs, but without Ray one of them is used: node scripts/setup.mjs --only python-ray`,
-  );
-  return undefined;
 }
 
 /** The server leaves the local worker's token in the data folder when it starts, perhaps a moment after this process. */

@@ -64,6 +64,7 @@ export interface TestServer {
     models?: string[];
     corpora?: string[];
     vllmGpus?: number;
+    ranks?: number;
     commands?: boolean;
   }): Promise<TestWorker>;
   stop(): Promise<void>;
@@ -136,6 +137,7 @@ export async function startTestServer(
       models = ["smollm2-135m-instruct"],
       corpora = ["atlas"],
       vllmGpus,
+      ranks,
       commands,
     } = {}) {
       const token = tokens.get(id) ?? (await plane.workerTokens.create(name, "test")).token;
@@ -148,6 +150,7 @@ export async function startTestServer(
         models,
         corpora,
         vllmGpus,
+        ranks,
         commands,
       });
       workers.push(worker);

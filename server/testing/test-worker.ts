@@ -21,6 +21,8 @@ interface Options {
   corpora: string[];
   /** GPUs, with vLLM installed; absent: it has neither. */
   vllmGpus?: number;
+  /** GPUs that its engine trains on; left out: it uses the CPU. */
+  ranks?: number;
   /** Whether it runs commands. */
   commands?: boolean;
   attempts?: AttemptRef[];
@@ -79,7 +81,8 @@ export class TestWorker {
       capabilities: {
         models: options.models,
         corpora: options.corpora,
-        device: "cpu",
+        device: options.ranks === undefined ? "cpu" : "cuda",
+        ranks: options.ranks,
         dtype: "float32",
         vllm: options.vllmGpus ? "0.11.0" : null,
         commands: options.commands ?? false,

@@ -111,9 +111,11 @@ class RemoteModel:
 def start_local_cluster(kind: str, ranks: int | None) -> str:
     """Starts a Ray cluster of this machine; returns its temporary folder.
 
-    No dashboard. Whoever talks to it needs the token of `prepare_ray_environment`.
+    No dashboard. Whoever talks to it needs the token of `prepare_ray_environment`. It has as many
+    GPUs as there are ranks, from the first on: others may be vLLM's (searcher.samplerPlacement).
     """
     gpus = torch.cuda.device_count() if kind == "cuda" else 0
+    gpus = min(ranks or gpus, gpus)
     for attempt in range(1, START_ATTEMPTS + 1):
         folder = tempfile.mkdtemp(prefix="s3ray-")
         try:
@@ -124,7 +126,8 @@ def start_local_cluster(kind: str, ranks: int | None) -> str:
                 include_dashboard=False,
                 object_store_memory=OBJECT_STORE_BYTES,
                 _node_ip_address=LOOPBACK if sys.platform == "linux" else None,
-                _temp_dir=folder,
+                # Below the folder that only this user may enter: Ray opens its own to everyone.
+                _temp_dir=os.path.join(folder, "ray"),
                 logging_level=logging.ERROR,
                 log_to_driver=False,
             )
@@ -163,6 +166,8 @@ class DistributedEngine:
         self._failure = threading.Lock()
         self._closed = self._owns_connection = False
         self._folder: str | None = None
+        self._rendezvous: str | None = None
+        self._operation = 0
         self._idle: list[float] = []
         self._tokens: list[int] = []
         atexit.register(self.close)
@@ -238,12 +243,23 @@ class DistributedEngine:
             ).remote()
             for i in range(self.ranks)
         ]
-        address, port = self._get([self.actors[0].find_address.remote()], JOIN_SECONDS)[0]
+        rendezvous = self._choose_rendezvous()
         joined = [
-            rank.join.remote(i, self.ranks, f"tcp://{address}:{port}", settings)
+            rank.join.remote(i, self.ranks, rendezvous, settings)
             for i, rank in enumerate(self.actors)
         ]
         self.places: list[dict] = self._get(joined, JOIN_SECONDS)
+
+    def _choose_rendezvous(self) -> str:
+        """Where the ranks find each other: a file, or among several machines a port of rank 0.
+
+        A port is open to whoever reaches the machine, and torch asks for no token.
+        """
+        if self.cluster.address is None:
+            self._rendezvous = tempfile.mkdtemp(prefix="s3ranks-")
+            return Path(self._rendezvous, "store").as_uri()
+        address, port = self._get([self.actors[0].find_address.remote()], JOIN_SECONDS)[0]
+        return f"tcp://{address}:{port}"
 
     def _get(self, answers: list, seconds: float) -> list:
         """Answers of ranks; ends all where one does not come."""
@@ -302,8 +318,8 @@ class DistributedEngine:
         if self._owns_connection:
             with contextlib.suppress(Exception):
                 ray.shutdown()
-        if self._folder is not None:
-            shutil.rmtree(self._folder, ignore_errors=True)
+        for folder in filter(None, (self._folder, self._rendezvous)):
+            shutil.rmtree(folder, ignore_errors=True)
 
     def _end_ranks(self) -> None:
         for rank in getattr(self, "actors", []):
@@ -448,8 +464,9 @@ class DistributedEngine:
         parts: list[list[int]] | None = None,
     ) -> tuple[list[RankAnswer], RankError | None]:
         """Runs an operation on all ranks at once; the answers by rank and the first error."""
+        self._operation += 1
         refs = [
-            rank.run.remote(kind, name, body, parts is None or bool(parts[i]))
+            rank.run.remote(self._operation, kind, name, body, parts is None or bool(parts[i]))
             for i, (rank, body) in enumerate(zip(self.actors, bodies, strict=True))
         ]
         answers, is_cancelled = self._wait_for(refs, check, parts is not None)
@@ -484,14 +501,14 @@ class DistributedEngine:
             except CancelledError:
                 is_cancelled = True
             if waiting and can_cancel and (failed or is_cancelled):
-                self._call_all("cancel")
+                self._call_all("cancel", self._operation)
             pings = self._check_pings(*pings)
         return ray.get(refs), is_cancelled
 
-    def _call_all(self, method: str) -> list:
+    def _call_all(self, method: str, *arguments: int) -> list:
         """Calls a method on all ranks beside what they do."""
         return [
-            getattr(rank, method).options(concurrency_group="control").remote()
+            getattr(rank, method).options(concurrency_group="control").remote(*arguments)
             for rank in self.actors
         ]
 

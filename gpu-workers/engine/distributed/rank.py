@@ -100,6 +100,15 @@ def check_shared_folder(folder: Path) -> None:
         )
 
 
+def find_interface(address: str) -> str | None:
+    """The network interface of an address of this machine; the loopback's for all of 127.*."""
+    wanted = "127.0.0.1" if address.startswith("127.") else address
+    return next(
+        (n for n, found in psutil.net_if_addrs().items() if wanted in {a.address for a in found}),
+        None,
+    )
+
+
 class RankEngine(Engine):
     """The engine of one rank. Its operations must be called on all ranks in the same order."""
 
@@ -274,7 +283,9 @@ class Rank:
 
     def __init__(self) -> None:
         self.engine: RankEngine | None = None
-        self.cancelled = threading.Event()
+        #: Number of the last operation that was cancelled. A call may come before its operation or
+        #: after it, since the two are not ordered.
+        self.cancelled = 0
 
     def find_address(self) -> tuple[str, int]:
         """This machine's address in the cluster, and a port that is free on it now."""
@@ -291,15 +302,7 @@ class Rank:
 
         address = ray.util.get_node_ip_address()
         # Without it gloo takes what the host's name stands for, which is often 127.0.0.1.
-        interface = next(
-            (
-                n
-                for n, found in psutil.net_if_addrs().items()
-                for a in found
-                if a.address == address
-            ),
-            None,
-        )
+        interface = find_interface(address)
         if interface is not None:
             os.environ.setdefault("GLOO_SOCKET_IFNAME", interface)
             os.environ.setdefault("NCCL_SOCKET_IFNAME", interface)
@@ -328,9 +331,9 @@ class Rank:
         """Never returns: the driver hears by it that this process has ended."""
         threading.Event().wait()
 
-    def cancel(self) -> None:
-        """Stops the operation that runs, where it stops for cancelling."""
-        self.cancelled.set()
+    def cancel(self, operation: int) -> None:
+        """Stops the operation of this number, where it stops for cancelling; no later one."""
+        self.cancelled = max(self.cancelled, operation)
 
     def take_times(self) -> dict:
         """Seconds since the last call, and the most memory so far."""
@@ -338,28 +341,29 @@ class Rank:
         peak = get_peak_device_bytes() or get_peak_resident_bytes()
         return self.engine.group.clock.take() | {"peakMemoryBytes": peak}
 
-    def run(self, kind: str, name: str, body: DialectModel, has_part: bool) -> RankAnswer:
-        """This rank's part of an operation.
+    def run(
+        self, operation: int, kind: str, name: str, body: DialectModel, has_part: bool
+    ) -> RankAnswer:
+        """This rank's part of an operation, whose number is greater than those before.
 
         Raises where ranks were at work together: then the ranks must be ended.
         """
         assert self.engine is not None
-        self.cancelled.clear()
         started = time.perf_counter()
+
+        def check() -> None:
+            if self.cancelled >= operation:
+                raise CancelledError()
+
         try:
-            answer = self._catch_errors(kind, lambda: self._run(kind, name, body, has_part))
+            answer = self._catch_errors(kind, lambda: self._run(kind, name, body, has_part, check))
         finally:
             seconds = time.perf_counter() - started
             self.engine.group.clock.busy += seconds
         return RankAnswer(answer[0], answer[1], seconds)
 
-    def _run(self, kind: str, name: str, body: DialectModel, has_part: bool) -> dict:
+    def _run(self, kind: str, name: str, body: DialectModel, has_part: bool, check: Check) -> dict:
         assert self.engine is not None
-
-        def check() -> None:
-            if self.cancelled.is_set():
-                raise CancelledError()
-
         if kind in SPLIT:
             self.engine.prepare(kind, name, body)
             if not has_part and kind != "forward_backward":

@@ -98,7 +98,9 @@ class RankGroup:
     def __init__(
         self, rank: int, ranks: int, rendezvous: str, device: torch.device, limit_seconds: float
     ):
-        """Joins the group; returns once all are there. `rendezvous`: tcp://ADDRESS:PORT.
+        """Joins the group; returns once all are there.
+
+        `rendezvous`: tcp://ADDRESS:PORT, or file:///PATH of a file that is not there yet.
 
         `limit_seconds`: how long a rank waits for the others within a collective. Ray notices a
         process that has ended at once; this is for one that lives and does not answer, and for a

@@ -48,9 +48,12 @@ const ALLOCATOR = {
 
 const HANG_MS = 90_000;
 
+const hasRanks = ({ devices = 1, rayAddress }: EngineOptions): boolean =>
+  devices > 1 || rayAddress !== undefined;
+
 /** Ranks come up one after another's torch, on machines that may be busy. */
-const chooseStartLimit = ({ devices = 1, rayAddress }: EngineOptions): number =>
-  devices > 1 || rayAddress !== undefined ? 900_000 : 120_000;
+const chooseStartLimit = (options: EngineOptions): number =>
+  hasRanks(options) ? 900_000 : 120_000;
 
 /** Lines of error output that are kept for the message of an unexpected end. */
 const TAIL_LINES = 40;
@@ -65,6 +68,7 @@ export class EngineProcess {
     readonly endpoint: EngineEndpoint,
     readonly client: EngineClient,
     private readonly ended: Promise<AppError>,
+    private readonly stopMs: number,
   ) {}
 
   /**
@@ -92,7 +96,13 @@ export class EngineProcess {
       ended.then((error) => Promise.reject(error)),
     ]);
     const endpoint = { url: `http://127.0.0.1:${port}`, secret };
-    const engine = new EngineProcess(child, endpoint, new EngineClient(endpoint), ended);
+    const engine = new EngineProcess(
+      child,
+      endpoint,
+      new EngineClient(endpoint),
+      ended,
+      hasRanks(options) ? 30_000 : 3_000,
+    );
     engine.watchHealth(options.hangMilliseconds ?? HANG_MS);
     void ended.then((error) => {
       if (engine.stopping) return;
@@ -126,12 +136,12 @@ export class EngineProcess {
     return this.child.exitCode === null && this.child.signalCode === null;
   }
 
-  /** Ends the process: by SIGTERM, and by SIGKILL if it still runs after three seconds. */
+  /** Ends the process: by SIGTERM, and by SIGKILL if it still runs after three seconds, of ranks after thirty. */
   async stop(): Promise<void> {
     this.stopping = true;
     if (!this.isRunning) return;
     this.child.kill("SIGTERM");
-    const limit = setTimeout(() => this.child.kill("SIGKILL"), 3_000);
+    const limit = setTimeout(() => this.child.kill("SIGKILL"), this.stopMs);
     await this.ended;
     clearTimeout(limit);
   }

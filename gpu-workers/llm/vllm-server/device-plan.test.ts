@@ -1,12 +1,19 @@
 import { describe, expect, it } from "vitest";
 import { readSamplerPlacement } from "@/contracts/run-config/sampler";
 import { trainConfigSchema } from "@/contracts/run-config/train-config";
-import { listVisibleDevices, planCpuReplicas, planSamplerDevices } from "./device-plan";
+import {
+  listVisibleDevices,
+  planCpuReplicas,
+  planSamplerDevices,
+  type WorkerDevices,
+} from "./device-plan";
 
 const eight = { visible: listVisibleDevices(8, undefined), engineDevices: 1 };
 const apart = { samplerPlacement: "apart" } as const;
-const plan = (settings: Parameters<typeof readSamplerPlacement>[0], devices = eight) =>
-  planSamplerDevices(readSamplerPlacement(settings), devices);
+const plan = (
+  settings: Parameters<typeof readSamplerPlacement>[0],
+  devices: WorkerDevices = eight,
+) => planSamplerDevices(readSamplerPlacement(settings), devices);
 
 describe("GPUs of vLLM", () => {
   it.each([
@@ -28,9 +35,31 @@ describe("GPUs of vLLM", () => {
 
   it("that are not there are refused with what to lower", () => {
     const one = { visible: ["0"], engineDevices: 1 };
-    expect(() => plan(apart, one)).toThrow(/number 1 .*this worker has 1, of which the engine/);
+    expect(() => plan(apart, one)).toThrow(
+      /this worker has 1, of which the engine trains on 1: lower these, or choose/,
+    );
     expect(() => plan({ samplerReplicas: 9 })).toThrow(/9 GPUs.*this worker has 8: lower/);
-    expect(() => plan({ samplerDevices: "8" })).toThrow("number 8");
+    expect(() => plan({ samplerDevices: "8" })).toThrow("names GPU 8, counted");
+  });
+
+  it("are refused apart from an engine that trains on all of them, with how to start the worker", () => {
+    const all = { ...eight, engineDevices: 8 };
+    expect(() => plan({ ...apart, samplerReplicas: 3 }, all)).toThrow(
+      /engine trains on 8: start the worker with --engine-devices 5 or less/,
+    );
+    expect(() => plan({ ...apart, samplerDevices: "7" }, all)).toThrow(
+      /GPU 7, which the engine trains on: .*apart start the worker with a smaller/,
+    );
+    expect(plan({ samplerReplicas: 8 }, all)).toHaveLength(8);
+  });
+
+  it("are named by the user where a Ray cluster gives the engine its own", () => {
+    const given = { ...eight, engineDevices: null };
+    expect(() => plan(apart, given)).toThrow(
+      /--ray-address.*name those in searcher.samplerDevices/,
+    );
+    expect(plan({ ...apart, samplerDevices: "0" }, given)).toEqual(["0"]);
+    expect(plan({}, given)).toEqual(["0"]);
   });
 
   it("are counted among those that CUDA is shown, by whatever name", () => {

@@ -5,8 +5,8 @@ import { AppError } from "@/contracts/errors";
 export interface WorkerDevices {
   /** Names for CUDA_VISIBLE_DEVICES, in the order in which the engine counts them. */
   visible: readonly string[];
-  /** GPUs from the first on that the engine trains on. */
-  engineDevices: number;
+  /** GPUs from the first on that the engine trains on; null: those that a Ray cluster gives it, which nobody here knows. */
+  engineDevices: number | null;
 }
 
 /**
@@ -37,19 +37,26 @@ export function planSamplerDevices(
   const { replicas, tensorParallelSize } = placement;
   const wanted = countSamplerDevices(placement);
   const apart = placement.placement === "apart";
-  const first = apart ? engineDevices : 0;
-  const chosen = placement.devices ?? Array.from({ length: wanted }, (_, i) => first + i);
+  if (apart && engineDevices === null && placement.devices === null)
+    throw new AppError(
+      "unsupported",
+      "The engine trains on the GPUs that its Ray cluster gives it (--ray-address), so which are vLLM's own is not known here: start Ray on this machine without some of them, and name those in searcher.samplerDevices.",
+    );
+  const taken = apart ? (engineDevices ?? 0) : 0;
+  const chosen = placement.devices ?? Array.from({ length: wanted }, (_, i) => taken + i);
   const missing = chosen.find((device) => device >= visible.length);
   if (missing !== undefined)
     throw new AppError(
       "unsupported",
-      `vLLM is to have ${wanted} ${apart ? "GPUs of its own" : "GPUs"} (searcher.samplerReplicas times samplerTensorParallel), among them number ${missing} counted from 0, and this worker has ${visible.length}${apart ? `, of which the engine takes ${engineDevices}` : ""}: lower these, or choose samplerPlacement colocated.`,
+      placement.devices === null
+        ? explainTooFew(wanted, visible.length, apart ? taken : null)
+        : `searcher.samplerDevices names GPU ${missing}, counted from 0, and this worker has ${visible.length}: name others.`,
     );
-  const shared = chosen.find((device) => device < engineDevices);
-  if (apart && shared !== undefined)
+  const shared = chosen.find((device) => device < taken);
+  if (shared !== undefined)
     throw new AppError(
       "unsupported",
-      `searcher.samplerDevices names GPU ${shared}, which the engine trains on: with samplerPlacement apart name others, from ${engineDevices} on.`,
+      `searcher.samplerDevices names GPU ${shared}, which the engine trains on: with samplerPlacement apart ${taken < visible.length ? `name others, from ${taken} on, or ` : ""}start the worker with a smaller --engine-devices.`,
     );
   return Array.from({ length: replicas }, (_, replica) =>
     chosen
@@ -57,6 +64,15 @@ export function planSamplerDevices(
       .map((device) => visible[device]!)
       .join(","),
   );
+}
+
+/** @param taken GPUs that the engine trains on, where vLLM is to have others; null: they share them */
+function explainTooFew(wanted: number, has: number, taken: number | null): string {
+  const what = `vLLM is to have ${wanted} GPUs${taken === null ? "" : " of its own"} (searcher.samplerReplicas times samplerTensorParallel), and this worker has ${has}`;
+  if (taken === null) return `${what}: lower these.`;
+  const restart =
+    has > wanted ? `start the worker with --engine-devices ${has - wanted} or less, ` : "";
+  return `${what}, of which the engine trains on ${taken}: ${restart}lower these, or choose samplerPlacement colocated.`;
 }
 
 /**

@@ -3,6 +3,7 @@ import type { planMemoryResponseSchema } from "@/contracts/api/new-run";
 import type { checkRunResponseSchema } from "@/contracts/api/runs";
 import { AppError } from "@/contracts/errors";
 import type { RunConfig } from "@/contracts/run-config/run-config";
+import { countSamplerDevices, readSamplerPlacement } from "@/contracts/run-config/sampler";
 import type { ModelShape } from "@/contracts/worker-protocol/model-shape";
 import {
   attachRequestSchema,
@@ -55,7 +56,9 @@ export class Placement {
       ...required.corpora.map((corpus) =>
         checkOffered(workers, "corpus", corpus, (w) => w.capabilities.corpora),
       ),
-      ...(required.vllmGpus === undefined ? [] : [checkVllm(workers, required.vllmGpus)]),
+      ...(required.vllmGpus === undefined
+        ? []
+        : [checkVllm(workers, required.vllmGpus, countOwnSamplerGpus(config))]),
       ...(required.commands ? [checkCommands(workers)] : []),
     ];
     if (checks.every((check) => check.ok) && !workers.some((w) => canRun(w, required)))
@@ -197,8 +200,25 @@ function checkOffered(
   return { name: `${kind} ${name}`, ok, detail };
 }
 
-function checkVllm(workers: readonly OnlineWorker[], gpus: number): CheckedRequirement {
+/** @param own GPUs that vLLM is to have beside the engine's; null: it shares them, or there is no engine */
+function checkVllm(
+  workers: readonly OnlineWorker[],
+  gpus: number,
+  own: number | null,
+): CheckedRequirement {
   const having = workers.filter((w) => countVllmGpus(w) > 0);
+  const large = having.filter((w) => countVllmGpus(w) >= gpus);
+  if (own !== null && large.length > 0 && large.every((w) => (countLeftGpus(w) ?? own) < own)) {
+    const taken = large.map((w) => {
+      const all = countVllmGpus(w);
+      return `on ${w.name} it trains on ${w.capabilities.ranks} of ${all}, start that worker with --engine-devices ${all - own}`;
+    });
+    return {
+      name: "vLLM",
+      ok: false,
+      detail: `needs ${own} GPUs beside the engine's: ${taken.join("; ")}`,
+    };
+  }
   const most = Math.max(0, ...having.map(countVllmGpus));
   const detail =
     having.length === 0
@@ -244,6 +264,18 @@ const isNamed = (worker: OnlineWorker, name: string | null): boolean =>
 const countFreeSlots = ({ freeSlots }: OnlineWorker): number => freeSlots.light + freeSlots.engine;
 const countVllmGpus = ({ capabilities, hardware }: OnlineWorker): number =>
   countVllmDevices(capabilities.vllm, hardware.gpus.length);
+/** GPUs that a worker's engine leaves; null: not known before it has joined its Ray cluster. */
+function countLeftGpus(worker: OnlineWorker): number | null {
+  const { device, ranks } = worker.capabilities;
+  if (device !== "cuda") return countVllmGpus(worker);
+  return ranks === undefined ? null : countVllmGpus(worker) - ranks;
+}
+/** GPUs that a run's vLLM is to have for itself; null: it shares the engine's, or there is none. */
+function countOwnSamplerGpus(config: RunConfig): number | null {
+  if (config.kind !== "train" || config.searcher.sampler !== "vllm") return null;
+  const placement = readSamplerPlacement(config.searcher);
+  return placement.placement === "apart" ? countSamplerDevices(placement) : null;
+}
 const canRun = (worker: OnlineWorker, required: WorkerRequirements): boolean =>
   (required.vllmGpus === undefined || countVllmGpus(worker) >= required.vllmGpus) &&
   (!required.commands || worker.capabilities.commands === true) &&

@@ -62,6 +62,26 @@ it("a model for vLLM goes to a worker that has vLLM and as many GPUs as it is sp
   expect((await server.plane.runReader.get(wider.id)).waitingFor).toMatch(/4 GPUs/);
 });
 
+it("vLLM beside the engine is refused by the check where engines train on all GPUs, with how to start the worker", async () => {
+  const check = async () => {
+    const { requirements } = await server.plane.launcher.check({
+      kind: "train",
+      name: "apart",
+      search: { decoding: "free" },
+      rl: { oldLogprobs: "trainer" },
+      searcher: { sampler: "vllm", samplerPlacement: "apart", samplerReplicas: 3 },
+    });
+    return requirements.find(({ name }) => name === "vLLM");
+  };
+  await server.worker({ name: "greedy", vllmGpus: 8, ranks: 8 });
+  expect(await check()).toMatchObject({
+    ok: false,
+    detail: expect.stringMatching(/on greedy it trains on 8 of 8.*--engine-devices 5/) as string,
+  });
+  await server.worker({ name: "halved", vllmGpus: 8, ranks: 4 });
+  expect(await check()).toMatchObject({ ok: true });
+});
+
 it("a service may lose its worker any number of times, as long as it was up for a while in between", async () => {
   const worker = await server.worker({ name: "restarting" });
   const { id } = await server.plane.launcher.launch(
