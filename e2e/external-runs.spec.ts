@@ -61,12 +61,14 @@ test("runs of other trainers are compared at once, and seeds of one configuratio
   productUrl,
 }, { retry }) => {
   const name = `compared ${retry}`;
+  const ids: string[] = [];
   for (const seed of [1, 2, 3]) {
     const { run } = await send(productUrl, "runs/create", {
       experiment_id: "0",
       run_name: `${name}, seed ${seed}`,
     });
     const { run_id } = run.info;
+    ids.push(run_id);
     await send(productUrl, "runs/log-batch", {
       run_id,
       metrics: [1, 2, 3].map((step) => ({
@@ -93,4 +95,10 @@ test("runs of other trainers are compared at once, and seeds of one configuratio
     "N stands in the legend",
   ).toBeVisible();
   await expect(chart.locator("[data-area]"), "its 95% interval").not.toHaveCount(0);
+
+  // By the ids that MLflow's client returned, which have no hyphens.
+  await page.goto(`/runs/compare?ids=${ids.join(",")}`);
+  await expect(chart).toHaveAttribute("data-curves", "3");
+  await page.goto(`/runs/${ids[0]}?tab=logs`);
+  await expect(page).toHaveURL(/\/runs\/[0-9a-f]{8}-[0-9a-f-]{27}\?tab=logs$/);
 });

@@ -51,7 +51,7 @@ export const Legend = memo(function Legend({
     onIsolate(key);
   };
   return (
-    <div className="flex min-w-0 flex-wrap items-baseline gap-x-3 gap-y-0.5 text-2xs text-muted-foreground">
+    <div className="flex min-w-0 flex-wrap items-baseline gap-x-3 text-2xs text-muted-foreground">
       {entries.map(({ style, isHidden, latest, read }) => (
         <button
           key={style.key}
@@ -59,7 +59,7 @@ export const Legend = memo(function Legend({
           aria-pressed={!isHidden}
           title={t(HINT)}
           className={cn(
-            "inline-flex max-w-full items-center gap-1.5 rounded hover:text-foreground",
+            "inline-flex min-h-6 max-w-full items-center gap-1.5 rounded hover:text-foreground",
             isHidden && "line-through",
           )}
           onClick={(event) => onClick(style.key, event)}

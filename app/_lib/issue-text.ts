@@ -25,6 +25,7 @@ const SCHEMA_MESSAGES: ReadonlySet<string> = new Set([
   markText("give the address alone; user and secret have fields of their own"),
   markText("must not be empty"),
   markText("must hold no slash and no control character"),
+  markText("must be numbers of GPUs with commas between, e.g. 2,3"),
   markText("small letters, digits and dashes, at most 40"),
   markText("a host as ssh takes it, e.g. user@login.example.org"),
 ]);

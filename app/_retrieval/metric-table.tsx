@@ -5,6 +5,7 @@ import { formatRetriever } from "@/app/_lib/retriever";
 import type { RetrieverComparison } from "@/app/_lib/trpc";
 import { HEAD_HELP, TermHead } from "@/app/_ui/head-label";
 import { Help } from "@/app/_ui/help";
+import { ScrollRegion } from "@/app/_ui/scroll-region";
 import { DifferenceCell, IntervalCell } from "./interval";
 import { explainMetric, findMetricTerm, formatMetricLabel, getRunColour } from "./metric-label";
 
@@ -157,9 +158,10 @@ type SliceTableProps = { comparison: RetrieverComparison; by: "type" | "hops"; m
 export function SliceTable({ comparison, by, metric }: SliceTableProps) {
   const t = useText();
   const slices = comparison.slices.filter((slice) => slice.by === by);
+  const label = by === "type" ? t("By type") : t("By hops");
   return (
-    <div className="relative overflow-x-auto">
-      <table className="w-full text-left" aria-label={by === "type" ? t("By type") : t("By hops")}>
+    <ScrollRegion label={label}>
+      <table className="w-full text-left" aria-label={label}>
         <thead className="border-b text-xs text-muted-foreground">
           <tr>
             <th scope="col" className="h-8 pr-3 font-medium">
@@ -201,6 +203,6 @@ export function SliceTable({ comparison, by, metric }: SliceTableProps) {
           ))}
         </tbody>
       </table>
-    </div>
+    </ScrollRegion>
   );
 }

@@ -1,10 +1,12 @@
 import { z } from "zod";
+import { runIdSchema } from "@/contracts/records/run-id";
 import { runKindSchema, runStateSchema } from "@/contracts/records/run-state";
 import { runConfigSchema } from "@/contracts/run-config/run-config";
 
 /** Any runs beside each other: their metrics, configurations and environments. */
 
-export const compareRunsRequestSchema = z.object({ ids: z.array(z.uuid()).min(1).max(200) });
+/** Ids may be without hyphens, as in addresses that were made of what MLflow returned. */
+export const compareRunsRequestSchema = z.object({ ids: z.array(runIdSchema).min(1).max(200) });
 
 const metricSummarySchema = z.object({
   last: z.number(),

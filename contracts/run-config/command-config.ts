@@ -11,7 +11,10 @@ const addressSchema = z
   .string()
   .max(2_000)
   .default("")
-  .refine((text) => text === "" || /^https?:\/\/\S+$/.test(text), "an address begins with http://");
+  .refine(
+    (text) => text === "" || /^https?:\/\/\S+$/.test(text),
+    "give an address with http:// or https://",
+  );
 
 /** Lines of a setting of the environment as names and values. */
 export const parseEnvironment = (text: string): Record<string, string> =>
@@ -27,7 +30,7 @@ export const commandConfigSchema = z.strictObject({
   kind: z.literal("command"),
   name: nameSchema,
   command: defineSetting(
-    z.string().trim().min(1, "give the command").max(20_000).default("bash train.sh"),
+    z.string().trim().min(1, "must not be empty").max(20_000).default("bash train.sh"),
     "Command",
     "Given to bash on a worker that was started with --allow-commands. Its environment has MLFLOW_TRACKING_URI, S3_RUN_ID and the addresses below.",
   ),

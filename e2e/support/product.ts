@@ -21,10 +21,10 @@ function getProductAddress(product: Product): string {
 }
 
 /** Success criteria of WCAG, as axe names them. */
-const CRITERIA = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"];
+const CRITERIA = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"];
 
 /**
- * What keeps a page from being used without a mouse or without seeing it (WCAG 2.1 AA, as far as axe can tell).
+ * What keeps a page from being used without a mouse or without seeing it (WCAG 2.2 AA, as far as axe can tell).
  * @param rules only these rules of axe
  */
 export async function findAccessibilityFaults(page: Page, rules?: string[]): Promise<string[]> {

@@ -3,11 +3,11 @@ import { useText } from "@/app/_i18n/text-provider";
 import { ATTRIBUTION_PARTS, sumAttribution } from "@/app/_statistics/attribution";
 import { Ceiling } from "@/app/_statistics/ceiling";
 import { formatInteger, formatShare } from "@/app/_lib/format";
-import type { Leaderboard } from "@/app/_lib/trpc";
+import type { Leaderboard, LeaderboardCell } from "@/app/_lib/trpc";
 import { Card, CardHeader } from "@/app/_ui/card";
 import { ColumnSelect, useColumn } from "./column-select";
 
-/** For each method the stage at which its wrong answers were lost; a part leads to its episodes. */
+/** For each method the stage at which its wrong answers were lost; a count leads to its episodes. */
 export function AttributionCard({ board }: { board: Leaderboard }) {
   const t = useText();
   const [column, setColumn] = useColumn(board);
@@ -72,30 +72,80 @@ export function AttributionCard({ board }: { board: Leaderboard }) {
                     : t("no answer had all gold documents")}
                 </span>
               </div>
-              <div className="mt-1 flex h-4 gap-px overflow-hidden rounded-sm">
-                {parts.map((part) => {
-                  const count = cell.attribution[part.key];
-                  return count === 0 ? null : (
-                    <Link
-                      key={part.key}
-                      href={`/runs/${cell.runId}?tab=episodes&filter=${part.filter}`}
-                      style={{ flexGrow: count, background: part.colour }}
-                      className="min-w-px hover:opacity-80"
-                      aria-label={t("{method}: {part}, {count} of {total}", {
-                        method: row.label,
-                        part: t(part.label),
-                        count: formatInteger(count),
-                        total: formatInteger(total),
-                      })}
-                      title={`${t(part.label)}: ${formatInteger(count)} (${formatShare(count / total)})`}
-                    />
-                  );
-                })}
-              </div>
+              <AttributionBar parts={parts} counts={cell.attribution} />
+              <ul className="mt-0.5 flex flex-wrap gap-x-1">
+                {parts
+                  .filter(({ key }) => cell.attribution[key] > 0)
+                  .map((part) => (
+                    <li key={part.key}>
+                      <PartLink
+                        method={row.label}
+                        runId={cell.runId}
+                        part={part}
+                        count={cell.attribution[part.key]}
+                        total={total}
+                      />
+                    </li>
+                  ))}
+              </ul>
             </li>
           );
         })}
       </ul>
     </Card>
+  );
+}
+
+type Part = (typeof ATTRIBUTION_PARTS)[number];
+
+/** Shares of the answers; a thin part is no target to click at, so the counts below it are the links. */
+function AttributionBar({
+  parts,
+  counts,
+}: {
+  parts: readonly Part[];
+  counts: LeaderboardCell["attribution"];
+}) {
+  return (
+    <div className="mt-1 flex h-4 gap-px overflow-hidden rounded-sm" aria-hidden>
+      {parts.map(({ key, colour }) =>
+        counts[key] === 0 ? null : (
+          <span
+            key={key}
+            className="min-w-px"
+            style={{ flexGrow: counts[key], background: colour }}
+          />
+        ),
+      )}
+    </div>
+  );
+}
+
+interface PartLinkProps {
+  method: string;
+  runId: string;
+  part: Part;
+  count: number;
+  total: number;
+}
+
+/** How many answers were lost at a stage, as a link to their episodes of at least 24 by 24 pixels (WCAG 2.5.8). */
+function PartLink({ method, runId, part, count, total }: PartLinkProps) {
+  const t = useText();
+  return (
+    <Link
+      href={`/runs/${runId}?tab=episodes&filter=${part.filter}`}
+      className="inline-flex h-6 min-w-6 items-center gap-1 rounded-sm px-1 text-2xs hover:underline"
+      aria-label={t("{method}: {part}, {count} of {total}", {
+        method,
+        part: t(part.label),
+        count: formatInteger(count),
+        total: formatInteger(total),
+      })}
+      title={`${t(part.label)}: ${formatInteger(count)} (${formatShare(count / total)})`}
+    >
+      <span className="size-2.5 rounded-xs" style={{ background: part.colour }} aria-hidden />
+      {formatInteger(count)}
+    </Link>
   );
 }

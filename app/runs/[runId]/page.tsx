@@ -1,9 +1,11 @@
+import { redirect } from "next/navigation";
 import { Suspense } from "react";
 import { titlePage } from "@/app/_i18n/server";
 import { PageData } from "@/app/_lib/page-data";
 import { readParams, type GivenParams } from "@/app/_lib/read-params";
 import { buildEpisodesRequest, parseEpisodeFilter } from "@/app/_episode/episode-filter";
 import { PageSkeleton } from "@/app/_ui/states";
+import { runIdSchema } from "@/contracts/records/run-id";
 import { RunView } from "./_components/run-view";
 
 export const generateMetadata = titlePage("Run");
@@ -15,6 +17,9 @@ interface PageParams {
 
 export default async function RunPage({ params, searchParams }: PageParams) {
   const { runId } = await params;
+  // Whoever has an id from MLflow has it without hyphens.
+  const id = runIdSchema.safeParse(runId).data ?? runId;
+  if (id !== runId) redirect(`/runs/${id}?${await readParams(searchParams)}`);
   return (
     <Suspense fallback={<PageSkeleton />}>
       <PageData

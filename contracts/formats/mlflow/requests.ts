@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { runIdSchema } from "@/contracts/records/run-id";
 import { metricNameSchema } from "@/contracts/worker-protocol/metric-point";
 
 /**
@@ -24,20 +25,6 @@ const experimentIdSchema = z
   .union([z.string(), z.int()])
   .transform(String)
   .pipe(z.string().regex(/^\d{1,18}$/, "no id of an experiment: it is a number"));
-
-/** Our run ids without hyphens, as MLflow writes its own. */
-const runIdSchema = z
-  .string()
-  .regex(
-    /^[0-9a-f]{32}$|^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i,
-    "no id of a run: 32 hex digits",
-  )
-  .transform((text) =>
-    text
-      .toLowerCase()
-      .replaceAll("-", "")
-      .replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5"),
-  );
 
 /** A request about a run, which older clients name `run_uuid`. */
 const defineRunRequest = <Shape extends z.ZodRawShape>(shape: Shape) =>

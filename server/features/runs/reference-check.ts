@@ -3,6 +3,7 @@ import { getAblation } from "@/contracts/run-config/scoring";
 import { isDeepStrictEqual } from "node:util";
 import { AppError } from "@/contracts/errors";
 import { looksUpDocuments } from "@/contracts/run-config/retriever";
+import type { CommandConfig } from "@/contracts/run-config/command-config";
 import { parseRunIds } from "@/contracts/run-config/rl";
 import { runConfigSchema, type RunConfig } from "@/contracts/run-config/run-config";
 import type { ServeModelConfig } from "@/contracts/run-config/serve-config";
@@ -73,18 +74,33 @@ export class ReferenceCheck {
         });
         break;
       case "command":
-        if (config.rollouts.folder !== "")
-          issues.push(
-            ...(await this.findQuestionIssues(
-              "rollouts.questions",
-              config.rollouts.questions,
-              null,
-            )),
-          );
+        issues.push(...(await this.findCommandIssues(config)));
         break;
       case "index":
         break;
     }
+    return issues;
+  }
+
+  private async findCommandIssues({
+    experiment: name,
+    rollouts,
+  }: CommandConfig): Promise<ConfigurationIssue[]> {
+    const issues: ConfigurationIssue[] = [];
+    const found = await this.database.db.experiment.findUnique({
+      where: { projectId_name: { projectId: DEFAULT_PROJECT, name } },
+      select: { deletedAt: true },
+    });
+    // Its trainer could create no run there.
+    if (found !== null && found.deletedAt !== null)
+      issues.push({
+        path: "experiment",
+        message: `experiment "${name}" is deleted: restore it, or name another one`,
+      });
+    if (rollouts.folder !== "")
+      issues.push(
+        ...(await this.findQuestionIssues("rollouts.questions", rollouts.questions, null)),
+      );
     return issues;
   }
 

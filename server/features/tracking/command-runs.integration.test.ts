@@ -39,6 +39,21 @@ describe("runs of commands", () => {
     await able.request("transition", { runId: id, attempt: 1, to: "cancelled", reason: null });
   });
 
+  it("name no experiment that is deleted, and no question set that is not there", async () => {
+    const { experiments, launcher } = server.plane;
+    await experiments.update(await experiments.create("old", {}), { isDeleted: true });
+    const { issues } = await launcher.check({
+      kind: "command",
+      name: "trainer",
+      experiment: "old",
+      rollouts: { folder: "/rollouts", questions: "nowhere" },
+    });
+    expect(issues).toMatchObject([
+      { path: "experiment", message: expect.stringContaining('"old" is deleted') as string },
+      { path: "rollouts.questions" },
+    ]);
+  });
+
   it("are given to their trainer as its run, once; how they end is the worker's to say", async () => {
     const id = await launch();
     const worker = await server.worker({ commands: true });

@@ -92,11 +92,11 @@ interface RowProps {
 function Row({ title, value, changed, paper, about, path }: RowProps) {
   const t = useText();
   return (
-    <div className="flex items-baseline justify-between gap-4 py-0.5 text-xs">
+    <div className="flex min-h-6 items-baseline justify-between gap-4 text-xs">
       <dt className="min-w-0 text-muted-foreground">
         {about ? (
           <details>
-            <summary className="cursor-pointer underline decoration-dotted underline-offset-2">
+            <summary className="cursor-pointer py-1 underline decoration-dotted underline-offset-2">
               {title}
             </summary>
             <p className="mt-1 mb-1.5 max-w-prose">
