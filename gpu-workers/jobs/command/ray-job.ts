@@ -33,13 +33,14 @@ const ENDS: Readonly<Record<string, (message: string) => CommandFailure>> = {
 export async function runRayJob({
   command,
   folder,
+  isGivenFolder,
   environment,
   signal,
   onLine,
   address = "",
 }: StartedCommand & { address?: string }): Promise<CommandFailure> {
   const base = `${address.replace(/\/$/, "")}/api/jobs/`;
-  const entrypoint = `cd ${quote(folder)} 2>/dev/null; bash -c ${quote(command)}`;
+  const entrypoint = `${isGivenFolder ? `cd ${quote(folder)} &&` : `cd ${quote(folder)} 2>/dev/null;`} bash -c ${quote(command)}`;
   const { submission_id: id } = parseOrThrow(
     submittedSchema,
     await ask(base, {

@@ -1,3 +1,4 @@
+import { spawn } from "node:child_process";
 import { mkdtemp, readFile, rm, writeFile, appendFile, mkdir } from "node:fs/promises";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -75,14 +76,16 @@ describe("a command", () => {
 
   it("has the addresses in its environment, its console in the log and its end from the exit code", async () => {
     process.env.S3_SECRET_OF_WORKER = "hidden";
+    process.env.DATABASE_URL = "postgres://of-the-server";
     const context = open({
       command:
-        'echo "$MLFLOW_TRACKING_URI $S3_RUN_ID $S3_RETRIEVER_URL $OWN [$S3_SECRET_OF_WORKER]"; pwd; echo err >&2',
+        'echo "$MLFLOW_TRACKING_URI $S3_RUN_ID $S3_RETRIEVER_URL $OWN [$S3_SECRET_OF_WORKER$DATABASE_URL]"; pwd; echo err >&2',
       environment: "OWN=a=b",
       addresses: { retriever: "http://127.0.0.1:9/retrieve" },
     });
     await runCommand(context, POLL);
     delete process.env.S3_SECRET_OF_WORKER;
+    delete process.env.DATABASE_URL;
     const run = context.runId.replaceAll("-", "");
     expect(getLines(context)).toEqual(
       expect.arrayContaining([
@@ -131,6 +134,30 @@ describe("a command", () => {
     await isOver;
     await expect.poll(() => isAlive(pid), { timeout: 5_000 }).toBe(false);
   });
+
+  it("that is cancelled gets its time to end by itself", async () => {
+    const stop = new AbortController();
+    const command =
+      "trap 'sleep 2; echo saved > saved; exit 1' TERM; echo started; while :; do sleep 0.1; done";
+    const context = open({ command }, { signal: stop.signal });
+    const isOver = expect(runCommand(context, POLL)).rejects.toThrow("enough");
+    await expect.poll(() => getLines(context), { timeout: 10_000 }).toContain("started");
+    stop.abort(new Error("enough"));
+    await isOver;
+    expect(await readFile(join(folder, "saved"), "utf8")).toBe("saved\n");
+  });
+
+  it("ends with its worker, also where that was killed", async () => {
+    const program = join(import.meta.dirname, "testing", "worker-with-command.ts");
+    const worker = spawn(process.execPath, ["--import", "tsx", program, folder], {
+      stdio: "ignore",
+    });
+    const readPid = () => readFile(join(folder, "pid"), "utf8").then(Number, () => 0);
+    await expect.poll(readPid, { timeout: 30_000 }).toBeGreaterThan(0);
+    const pid = await readPid();
+    worker.kill("SIGKILL");
+    await expect.poll(() => isAlive(pid), { timeout: 10_000 }).toBe(false);
+  }, 50_000);
 
   it("that ends leaves nothing of its group behind", async () => {
     await runCommand(open({ command: "sleep 300 & echo $! > pid" }), POLL);
@@ -194,7 +221,7 @@ describe("a command", () => {
       entrypoint: string;
       runtime_env: { env_vars: object };
     };
-    expect(submitted.entrypoint).toContain("bash -c 'it'\\''s mine'");
+    expect(submitted.entrypoint).toBe(`cd '${folder}' && bash -c 'it'\\''s mine'`);
     expect(submitted.runtime_env.env_vars).toMatchObject({ MLFLOW_TRACKING_URI: address });
   });
 
