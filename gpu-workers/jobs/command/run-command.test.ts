@@ -180,6 +180,14 @@ describe("a command", () => {
     expect(alarms).toMatchObject([{ to: "raised", name: "swallowed-errors", step: 4 }]);
   });
 
+  it("whose output cannot be written goes on, and the log says so", async () => {
+    await mkdir(join(folder, "work", "output.log"), { recursive: true });
+    const context = open({ command: "echo still here" });
+    await runCommand(context, POLL);
+    expect(getLines(context)).toContain("still here");
+    expect(getLines(context).some((line) => /output.log is not written/.test(line))).toBe(true);
+  });
+
   it("of many lines keeps the log short and the file whole", async () => {
     const context = open({ command: "for i in $(seq 5000); do echo line $i; done" });
     await runCommand(context, POLL);
@@ -193,13 +201,15 @@ describe("a command", () => {
     await mkdir(join(folder, "rollouts"));
     const context = open({
       command:
-        "sleep 0.3; echo '{\"b\":1}' > rollouts/10.jsonl; printf '{\"c\":1}' > rollouts/11.jsonl; sleep 0.3",
+        "until [ -e go ]; do sleep 0.05; done; echo '{\"b\":1}' > rollouts/10.jsonl; printf '{\"c\":1}' > rollouts/11.jsonl; sleep 0.3",
       rollouts: { folder: "rollouts", format: "verifiers", questions: "set" },
     });
     await writeFile(join(folder, "rollouts", "2.jsonl"), '{"a":1}\n{"part');
     const running = runCommand(context, POLL);
     await expect.poll(() => asked.length, { timeout: 10_000 }).toBeGreaterThan(1);
     await appendFile(join(folder, "rollouts", "2.jsonl"), '":2}\n');
+    await expect.poll(() => asked.length, { timeout: 10_000 }).toBeGreaterThan(2);
+    await writeFile(join(folder, "go"), "");
     await running;
     const sent = asked.filter(({ path }) => path.endsWith("/rollouts")).slice(1);
     expect(sent.map(({ query, body }) => [query.get("file"), query.get("line"), body])).toEqual([
@@ -243,6 +253,20 @@ describe("a command", () => {
     stop.abort(new Error("enough"));
     await isOver;
     expect(asked.some(({ path }) => path === "/api/jobs/job-1/stop")).toBe(true);
+  });
+
+  it("says where its job of Ray cannot be stopped", async () => {
+    ray = { logs: ["a", "b", "c", "d", "e", "f", "g"], status: "SUCCEEDED" };
+    const stop = new AbortController();
+    const context = open({ ray: { address } }, { signal: stop.signal });
+    const isOver = expect(runCommand(context, POLL)).rejects.toThrow("enough");
+    await expect.poll(() => asked.some(({ path }) => path.endsWith("/logs"))).toBe(true);
+    ray.status = "401";
+    stop.abort(new Error("enough"));
+    await isOver;
+    expect(getLines(context).some((line) => /job-1 of Ray could not be stopped/.test(line))).toBe(
+      true,
+    );
   });
 });
 
