@@ -40,7 +40,7 @@ export const rewardWeightsSchema = z
       z.number().min(-100).max(100),
       0,
       "Soft overlong punishment",
-      "0 up to four fifths of the tokens that the turns allow (search.turns x search.turnTokens), then falling to -1 at all of them (DAPO).",
+      "0 up to four fifths of the tokens that an episode may write (free decoding: search.turnTokens a turn, the last selection included), then falling to -1 at all of them (DAPO).",
     ),
   })
   .prefault({})

@@ -4,7 +4,7 @@ import { exportTraceRequestSchema } from "@/contracts/formats/otlp/export-reques
 import type { TraceSpan } from "@/contracts/formats/traces/span";
 import { DEFAULT_MAPPINGS } from "./mappings";
 import { readOpenInferenceRollout } from "./read-openinference";
-import { readResourceSpans } from "./read-otlp";
+import { nestAttributes, readResourceSpans } from "./read-otlp";
 import type { Rollout } from "./rollout";
 
 const MAPPING = DEFAULT_MAPPINGS.openinference;
@@ -48,4 +48,40 @@ it("a trace without its first span is none; failed spans and unknown kinds are l
     expect.arrayContaining(['span "rerank" failed', 'spans of kind "none" are not read']),
   );
   expect(context).toHaveLength(2);
+});
+
+it("attributes whose names have many parts stay flat, and long names are cut where they are listed", () => {
+  const deep = Array.from({ length: 100_000 }, () => "a").join(".");
+  expect(nestAttributes({ [deep]: 1, "b.c": 2 })).toEqual({ [deep]: 1, b: { c: 2 } });
+  const named = RESOURCE!.spans.map((span) => ({
+    ...span,
+    name: "n".repeat(10_000),
+    error: span.parentId === null ? null : "failed",
+  }));
+  for (const { reason } of play(named).unread) expect(reason.length).toBeLessThan(310);
+});
+
+it("a span whose ids are none is refused with its reason", () => {
+  const [resource] = readResourceSpans(
+    exportTraceRequestSchema.parse({
+      resourceSpans: [
+        {
+          scopeSpans: [
+            {
+              spans: [
+                { traceId: "a".repeat(32), spanId: "b".repeat(16), parentSpanId: "\u0000" },
+                { traceId: "a".repeat(32), spanId: "none", name: "n".repeat(10_000) },
+              ],
+            },
+          ],
+        },
+      ],
+    }),
+  );
+  expect(resource!.spans).toEqual([]);
+  expect(resource!.refused).toHaveLength(2);
+  for (const reason of resource!.refused) {
+    expect(reason).toMatch(/no id of a span/);
+    expect(reason.length).toBeLessThan(400);
+  }
 });

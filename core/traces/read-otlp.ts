@@ -4,6 +4,7 @@ import type {
   KeyValue,
   OtlpSpan,
 } from "@/contracts/formats/otlp/export-request";
+import { cutExample } from "./rollout";
 import { traceSpanSchema, type TraceSpan } from "@/contracts/formats/traces/span";
 
 /** Spans of one resource: the program that made them, as it describes itself. */
@@ -39,7 +40,9 @@ function readSpan(span: OtlpSpan): TraceSpan | string {
     error: ERROR.has(span.status?.code) ? span.status!.message || "no reason given" : null,
     attributes: nestAttributes(readAttributes(span.attributes)),
   });
-  return parsed.success ? parsed.data : `span "${span.name}": ${parsed.error.issues[0]!.message}`;
+  return parsed.success
+    ? parsed.data
+    : `span "${cutExample(span.name)}": ${parsed.error.issues[0]!.message}`;
 }
 
 /** Nanoseconds as milliseconds with their fraction; a double is exact to a fraction of a microsecond. */
@@ -65,6 +68,9 @@ function readValue(value: AnyValue): unknown {
   return value.stringValue ?? value.boolValue ?? value.bytesValue ?? null;
 }
 
+/** Parts of a name that are nested; a longer name stays as it is. OpenInference's own have some ten. */
+const MOST_PARTS = 32;
+
 /** Largest number of an item; beyond it a number is a name. */
 const MOST_ITEMS = 10_000;
 
@@ -76,13 +82,13 @@ export function nestAttributes(flat: Readonly<Record<string, unknown>>): Record<
   const root = new Map<string, unknown>();
   const left: [string, unknown][] = [];
   for (const [name, value] of Object.entries(flat))
-    if (!insert(root, name.split("."), value)) left.push([name, value]);
+    if (!insert(root, name.split(".", MOST_PARTS + 1), value)) left.push([name, value]);
   return toObject([...Object.entries(toPlain(root) as object), ...left]);
 }
 
 function insert(node: Map<string, unknown>, parts: readonly string[], value: unknown): boolean {
   const [first, ...rest] = parts;
-  if (first === undefined || first === "") return false;
+  if (first === undefined || first === "" || parts.length > MOST_PARTS) return false;
   const there = node.get(first);
   if (rest.length === 0) {
     if (there !== undefined) return false;

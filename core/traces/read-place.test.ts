@@ -2,6 +2,8 @@ import fc from "fast-check";
 import { expect, it } from "vitest";
 import { readFirst, readPlace, toCount, toNumber, toText } from "./read-place";
 import { nestAttributes } from "./read-otlp";
+import { readReward } from "./read-reward";
+import { cutExample } from "./rollout";
 
 it("a place leads through objects, lists, texts of JSON and names with dots", () => {
   const value = { a: { b: [{ c: 1 }, { c: 2 }] }, text: '{"q": ["x"]}', "s3.step": 4, "a.d": 5 };
@@ -59,4 +61,14 @@ it("a name that stands in the way of another loses nothing", () => {
     1, 2, 4,
   ]);
   expect(({} as { x?: unknown }).x).toBeUndefined();
+});
+
+it("a reward that no double holds is none", () => {
+  expect(readReward([{ r: { a: 1e308, b: "1e308" } }], ["r"])).toBeNull();
+  expect(readReward([{ r: "1e309" }, { r: 0.5 }], ["r"])).toMatchObject([{ value: 0.5 }]);
+});
+
+it("an example of what is nested deeper than can be written says so", () => {
+  const deep = JSON.parse("[".repeat(200_000) + "]".repeat(200_000)) as unknown;
+  expect(cutExample(deep)).toMatch(/too deeply/);
 });

@@ -1,7 +1,10 @@
 import { readFirst, readPlace, toNumber } from "./read-place";
 import type { RewardPart } from "./rollout";
 
-/** The parts of a reward at the first place that holds one: a number, or numbers or `{score, weight}` by name. */
+/**
+ * The parts of a reward at the first place that holds one: a number, or numbers or `{score, weight}` by name. Parts whose
+ * sum is no number that a double holds are none.
+ */
 export const readReward = (
   values: readonly unknown[],
   places: readonly string[],
@@ -17,5 +20,6 @@ function toParts(value: unknown): RewardPart[] | null {
       ? []
       : [{ label, weight: toNumber(readPlace(part, "weight")) ?? 1, value: score }];
   });
-  return parts.length === 0 ? null : parts;
+  const sum = parts.reduce((total, part) => total + part.weight * part.value, 0);
+  return parts.length === 0 || !Number.isFinite(sum) ? null : parts;
 }

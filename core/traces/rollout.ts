@@ -48,6 +48,16 @@ const MOST_EXAMPLE = 300;
 
 /** Shortens what is shown as an example. */
 export const cutExample = (value: unknown): string => {
-  const text = typeof value === "string" ? value : (JSON.stringify(value) ?? String(value));
+  const text = typeof value === "string" ? value : writeJson(value);
   return text.length > MOST_EXAMPLE ? `${text.slice(0, MOST_EXAMPLE)}…` : text;
 };
+
+/** JSON that was read may be nested deeper than it can be written. */
+function writeJson(value: unknown): string {
+  try {
+    return JSON.stringify(value) ?? String(value);
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    return "nested too deeply to be shown";
+  }
+}

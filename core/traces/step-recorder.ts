@@ -34,7 +34,8 @@ export class StepRecorder {
   constructor(private readonly question: string) {}
 
   recordUnread(reason: string, example: unknown): void {
-    this.unread.push({ reason, example: cutExample(example) });
+    // Names of tools and spans stand in it, of any length.
+    this.unread.push({ reason: cutExample(reason), example: cutExample(example) });
   }
 
   /** What the model wrote, which may hold a selection of the last window by upstream's tags. */

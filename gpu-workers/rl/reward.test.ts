@@ -1,7 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { rewardSchema } from "@/contracts/run-config/reward";
-import { computeReward, punishOverlong } from "./reward";
+import { searchSchema } from "@/contracts/run-config/search";
+import { collectRewardFacts, computeReward, punishOverlong } from "./reward";
 
 describe("reward", () => {
   it.each([
@@ -49,6 +50,28 @@ describe("reward", () => {
       searches: 0,
     });
     expect([reward.name, reward.value]).toEqual(["accuracy + 0.5 overlong", 0.75]);
+  });
+
+  it("counts every turn of an episode among the tokens that it may write, also without a search", () => {
+    const collect = (turns: number) =>
+      collectRewardFacts(
+        { steps: [], context: [] },
+        { answers: ["a"], goldIds: [] },
+        {
+          answer: "a",
+          accuracy: 1,
+          ragAccuracy: null,
+          search: searchSchema.parse({
+            turns,
+            turnTokens: 100,
+            decoding: "free",
+            protocol: "paper",
+          }),
+        },
+      );
+    expect(collect(3).mostTokens).toBe(400);
+    const weights = rewardSchema.parse({ weights: { gbr: 0, overlong: 1 } }).weights;
+    expect(computeReward(weights, collect(0)).value).toBe(0);
   });
 
   it("without the term is written as before there was one", () => {

@@ -4,6 +4,8 @@ import type { RewardTerm, RewardWeights } from "@/contracts/run-config/reward";
 import { listUsedTerms } from "@/core/run/reward-terms";
 import type { Episode, Reward } from "@/contracts/records/episode";
 import { countTokens, listQueries } from "@/core/episode/episode-statistics";
+import type { SearchConfig } from "@/contracts/run-config/search";
+import { computeMaxEpisodeTokens } from "@/gpu-workers/searcher/turn-decoding";
 
 /** What the terms of the reward are computed from. */
 export interface RewardFacts {
@@ -27,7 +29,7 @@ export interface JudgedEpisode {
   answer: string;
   accuracy: number;
   ragAccuracy: number | null;
-  search: { turns: number; turnTokens: number };
+  search: SearchConfig;
 }
 
 export function collectRewardFacts(
@@ -47,7 +49,7 @@ export function collectRewardFacts(
         : goldIds.filter((id) => selected.has(id)).length / goldIds.length,
     formatErrors: episode.steps.filter(({ kind }) => kind === "reject").length,
     actionTokens: countTokens(episode).actions,
-    mostTokens: search.turns * search.turnTokens,
+    mostTokens: computeMaxEpisodeTokens(search),
     searches: listQueries(episode).length,
   };
 }

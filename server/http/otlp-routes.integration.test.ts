@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto";
 import { gunzipSync, gzipSync } from "node:zlib";
 import { readFileSync } from "node:fs";
 import protobuf from "protobufjs";
@@ -251,6 +252,26 @@ describe("traces by OTLP", () => {
       { version: 1, createdBy: "anna", mapping: { reward: ["gain"] } },
     ]);
     await traceMappings.save(DEFAULT_MAPPINGS.openinference, 1, "anna");
+  });
+
+  it("with names of any length are listed by their beginnings, and a set that cannot be named is refused", async () => {
+    const run = await createRun();
+    // Random, as an index takes a long text that packs well.
+    const long = randomBytes(10_000).toString("hex");
+    const root = { "openinference.span.kind": "AGENT", "input.value": "What is question 1?" };
+    const child = {
+      "openinference.span.kind": "TOOL",
+      "tool.name": `t${long}`,
+    };
+    expect((await postJson(buildRequest(1, root, child), run)).status).toBe(200);
+    const { issues } = await describeRollouts(run);
+    expect(issues.some(({ reason }) => reason.startsWith(`tool "t${long.slice(0, 100)}`))).toBe(
+      true,
+    );
+    const model = { ...root, "output.value": "an answer", "llm.model_name": long };
+    expect((await postJson(buildRequest(2, model, null), run)).status).toBe(200);
+    const refused = await postJson(buildRequest(3, root, null), run, "nul\u0000");
+    expect(refused.status).toBe(400);
   });
 
   it("of a file that a collector wrote are the same, line by line", async () => {

@@ -12,13 +12,16 @@ const GRACE_MS = 10_000;
 const DRAIN_MS = 1_000;
 /** Exit codes above it stand for a signal. */
 const SIGNAL_CODES = 128;
-const LEFT_OUT = /^S3_|^MLFLOW_TRACKING_(?:TOKEN|USERNAME|PASSWORD)$/;
+/** The worker's and the server's own: a local worker has the server's environment, with the address of its database. */
+const LEFT_OUT = /^S3_|^DATABASE_URL$|^MLFLOW_TRACKING_(?:TOKEN|USERNAME|PASSWORD)$/;
 
 /**
  * The command, under a watch that ends its whole group where the worker itself is gone: a worker that is killed can stop
- * nothing. $1: the command, $2: the worker's process id.
+ * nothing. A signal to the group does not end this shell before the command, which would lose its time to end.
+ * $1: the command, $2: the worker's process id.
  */
 const SUPERVISOR = `
+trap : TERM INT
 ( trap '' TERM INT
   while kill -0 "$2" 2>/dev/null; do sleep 1; done
   kill -TERM -- "-$$"; sleep 10; kill -KILL -- "-$$" ) >/dev/null 2>&1 &

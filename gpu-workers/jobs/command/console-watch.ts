@@ -30,12 +30,19 @@ export class ConsoleWatch {
   private lines = 0;
   private leftOut = 0;
   private isClosed = false;
+  private hasFile = true;
 
   private constructor(
     private readonly context: Told,
     readonly path: string,
     private readonly file: WriteStream,
-  ) {}
+  ) {
+    // A full disk ends the file, not the worker; unheard, it would.
+    file.once("error", (error) => {
+      this.hasFile = false;
+      context.log("error", `output.log is not written any more: ${error.message}`);
+    });
+  }
 
   static async open(context: Told, path: string): Promise<ConsoleWatch> {
     await mkdir(dirname(path), { recursive: true });
@@ -43,18 +50,17 @@ export class ConsoleWatch {
   }
 
   take(raw: string): void {
-    this.file.write(`${raw}\n`);
+    if (this.hasFile) this.file.write(`${raw}\n`);
     // Of a progress bar the last state.
     const line = stripVTControlCharacters(raw.slice(raw.trimEnd().lastIndexOf("\r") + 1)).trimEnd();
     if (line === "") return;
     const step = STEP.exec(line.replace(RAY_PREFIX, ""));
     if (step) this.step = Number(step[1]);
     if (SWALLOWED.some((pattern) => pattern.test(line))) {
-      this.context.log("error", line.slice(0, MOST_CHARACTERS));
+      this.tell("error", line);
       return this.countSwallowed();
     }
-    if (this.hasRoom()) this.context.log("info", line.slice(0, MOST_CHARACTERS));
-    else this.leftOut += 1;
+    this.tell("info", line);
   }
 
   /** Ends the file; what was left out of the log is said. Doing it twice changes nothing. */
@@ -62,7 +68,16 @@ export class ConsoleWatch {
     if (this.isClosed) return;
     this.isClosed = true;
     this.sayLeftOut();
-    await new Promise<void>((done) => this.file.end(() => done()));
+    if (!this.hasFile) return;
+    await new Promise<void>((done) => {
+      this.file.once("error", () => done());
+      this.file.end(() => done());
+    });
+  }
+
+  private tell(level: "info" | "error", line: string): void {
+    if (this.hasRoom()) this.context.log(level, line.slice(0, MOST_CHARACTERS));
+    else this.leftOut += 1;
   }
 
   private hasRoom(): boolean {

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { request } from "undici";
 import { z } from "zod";
 import { AppError, parseOrThrow } from "@/contracts/errors";
@@ -33,13 +34,14 @@ const ENDS: Readonly<Record<string, (message: string) => CommandFailure>> = {
 export async function runRayJob({
   command,
   folder,
+  isGivenFolder,
   environment,
   signal,
   onLine,
   address = "",
 }: StartedCommand & { address?: string }): Promise<CommandFailure> {
   const base = `${address.replace(/\/$/, "")}/api/jobs/`;
-  const entrypoint = `cd ${quote(folder)} 2>/dev/null; bash -c ${quote(command)}`;
+  const entrypoint = `${isGivenFolder ? `cd ${quote(folder)} &&` : `cd ${quote(folder)} 2>/dev/null;`} bash -c ${quote(command)}`;
   const { submission_id: id } = parseOrThrow(
     submittedSchema,
     await ask(base, {
@@ -53,7 +55,10 @@ export async function runRayJob({
   let heardAt = Date.now();
   for (;;) {
     if (signal.aborted) {
-      await ask(`${job}/stop`, { method: "POST" });
+      await ask(`${job}/stop`, { method: "POST" }).catch((error: unknown) => {
+        const why = error instanceof Error ? error.message : String(error);
+        onLine(`The job ${id} of Ray could not be stopped and may go on: ${why}`);
+      });
       throw signal.reason;
     }
     try {
@@ -66,10 +71,7 @@ export async function runRayJob({
     } catch (error) {
       if (Date.now() - heardAt > SILENCE_MS) throw error;
     }
-    await new Promise<void>((done) => {
-      const timer = setTimeout(done, POLL_MS);
-      signal.addEventListener("abort", () => (clearTimeout(timer), done()), { once: true });
-    });
+    await sleep(POLL_MS, undefined, { signal }).catch(() => undefined);
   }
 }
 

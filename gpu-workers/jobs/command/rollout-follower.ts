@@ -1,5 +1,6 @@
 import { open, readdir } from "node:fs/promises";
 import { join, relative, sep } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { z } from "zod";
 import { AppError, parseOrThrow } from "@/contracts/errors";
 
@@ -44,10 +45,7 @@ export class RolloutFollower {
     const ended = AbortSignal.any([signal, this.stopping.signal]);
     while (!ended.aborted) {
       await this.sendNew(false);
-      await new Promise<void>((done) => {
-        const timer = setTimeout(done, pollMs);
-        ended.addEventListener("abort", () => (clearTimeout(timer), done()), { once: true });
-      });
+      await sleep(pollMs, undefined, { signal: ended }).catch(() => undefined);
     }
   }
 

@@ -1,3 +1,4 @@
+import { spawn } from "node:child_process";
 import { mkdtemp, readFile, rm, writeFile, appendFile, mkdir } from "node:fs/promises";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -75,14 +76,16 @@ describe("a command", () => {
 
   it("has the addresses in its environment, its console in the log and its end from the exit code", async () => {
     process.env.S3_SECRET_OF_WORKER = "hidden";
+    process.env.DATABASE_URL = "postgres://of-the-server";
     const context = open({
       command:
-        'echo "$MLFLOW_TRACKING_URI $S3_RUN_ID $S3_RETRIEVER_URL $OWN [$S3_SECRET_OF_WORKER]"; pwd; echo err >&2',
+        'echo "$MLFLOW_TRACKING_URI $S3_RUN_ID $S3_RETRIEVER_URL $OWN [$S3_SECRET_OF_WORKER$DATABASE_URL]"; pwd; echo err >&2',
       environment: "OWN=a=b",
       addresses: { retriever: "http://127.0.0.1:9/retrieve" },
     });
     await runCommand(context, POLL);
     delete process.env.S3_SECRET_OF_WORKER;
+    delete process.env.DATABASE_URL;
     const run = context.runId.replaceAll("-", "");
     expect(getLines(context)).toEqual(
       expect.arrayContaining([
@@ -132,6 +135,30 @@ describe("a command", () => {
     await expect.poll(() => isAlive(pid), { timeout: 5_000 }).toBe(false);
   });
 
+  it("that is cancelled gets its time to end by itself", async () => {
+    const stop = new AbortController();
+    const command =
+      "trap 'sleep 2; echo saved > saved; exit 1' TERM; echo started; while :; do sleep 0.1; done";
+    const context = open({ command }, { signal: stop.signal });
+    const isOver = expect(runCommand(context, POLL)).rejects.toThrow("enough");
+    await expect.poll(() => getLines(context), { timeout: 10_000 }).toContain("started");
+    stop.abort(new Error("enough"));
+    await isOver;
+    expect(await readFile(join(folder, "saved"), "utf8")).toBe("saved\n");
+  });
+
+  it("ends with its worker, also where that was killed", async () => {
+    const program = join(import.meta.dirname, "testing", "worker-with-command.ts");
+    const worker = spawn(process.execPath, ["--import", "tsx", program, folder], {
+      stdio: "ignore",
+    });
+    const readPid = () => readFile(join(folder, "pid"), "utf8").then(Number, () => 0);
+    await expect.poll(readPid, { timeout: 30_000 }).toBeGreaterThan(0);
+    const pid = await readPid();
+    worker.kill("SIGKILL");
+    await expect.poll(() => isAlive(pid), { timeout: 10_000 }).toBe(false);
+  }, 50_000);
+
   it("that ends leaves nothing of its group behind", async () => {
     await runCommand(open({ command: "sleep 300 & echo $! > pid" }), POLL);
     const pid = Number(await readFile(join(folder, "pid"), "utf8"));
@@ -153,6 +180,14 @@ describe("a command", () => {
     expect(alarms).toMatchObject([{ to: "raised", name: "swallowed-errors", step: 4 }]);
   });
 
+  it("whose output cannot be written goes on, and the log says so", async () => {
+    await mkdir(join(folder, "work", "output.log"), { recursive: true });
+    const context = open({ command: "echo still here" });
+    await runCommand(context, POLL);
+    expect(getLines(context)).toContain("still here");
+    expect(getLines(context).some((line) => /output.log is not written/.test(line))).toBe(true);
+  });
+
   it("of many lines keeps the log short and the file whole", async () => {
     const context = open({ command: "for i in $(seq 5000); do echo line $i; done" });
     await runCommand(context, POLL);
@@ -166,13 +201,15 @@ describe("a command", () => {
     await mkdir(join(folder, "rollouts"));
     const context = open({
       command:
-        "sleep 0.3; echo '{\"b\":1}' > rollouts/10.jsonl; printf '{\"c\":1}' > rollouts/11.jsonl; sleep 0.3",
+        "until [ -e go ]; do sleep 0.05; done; echo '{\"b\":1}' > rollouts/10.jsonl; printf '{\"c\":1}' > rollouts/11.jsonl; sleep 0.3",
       rollouts: { folder: "rollouts", format: "verifiers", questions: "set" },
     });
     await writeFile(join(folder, "rollouts", "2.jsonl"), '{"a":1}\n{"part');
     const running = runCommand(context, POLL);
     await expect.poll(() => asked.length, { timeout: 10_000 }).toBeGreaterThan(1);
     await appendFile(join(folder, "rollouts", "2.jsonl"), '":2}\n');
+    await expect.poll(() => asked.length, { timeout: 10_000 }).toBeGreaterThan(2);
+    await writeFile(join(folder, "go"), "");
     await running;
     const sent = asked.filter(({ path }) => path.endsWith("/rollouts")).slice(1);
     expect(sent.map(({ query, body }) => [query.get("file"), query.get("line"), body])).toEqual([
@@ -194,7 +231,7 @@ describe("a command", () => {
       entrypoint: string;
       runtime_env: { env_vars: object };
     };
-    expect(submitted.entrypoint).toContain("bash -c 'it'\\''s mine'");
+    expect(submitted.entrypoint).toBe(`cd '${folder}' && bash -c 'it'\\''s mine'`);
     expect(submitted.runtime_env.env_vars).toMatchObject({ MLFLOW_TRACKING_URI: address });
   });
 
@@ -216,6 +253,20 @@ describe("a command", () => {
     stop.abort(new Error("enough"));
     await isOver;
     expect(asked.some(({ path }) => path === "/api/jobs/job-1/stop")).toBe(true);
+  });
+
+  it("says where its job of Ray cannot be stopped", async () => {
+    ray = { logs: ["a", "b", "c", "d", "e", "f", "g"], status: "SUCCEEDED" };
+    const stop = new AbortController();
+    const context = open({ ray: { address } }, { signal: stop.signal });
+    const isOver = expect(runCommand(context, POLL)).rejects.toThrow("enough");
+    await expect.poll(() => asked.some(({ path }) => path.endsWith("/logs"))).toBe(true);
+    ray.status = "401";
+    stop.abort(new Error("enough"));
+    await isOver;
+    expect(getLines(context).some((line) => /job-1 of Ray could not be stopped/.test(line))).toBe(
+      true,
+    );
   });
 });
 

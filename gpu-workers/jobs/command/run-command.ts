@@ -16,6 +16,8 @@ export type CommandFailure = string | null;
 export interface StartedCommand {
   command: string;
   folder: string;
+  /** Whether a person names the folder: it must be there. The worker's own is none of another machine of Ray. */
+  isGivenFolder: boolean;
   /** Beside the worker's own environment. */
   environment: Record<string, string>;
   signal: AbortSignal;
@@ -52,6 +54,7 @@ export async function runCommand(context: RunContext, times: CommandTimes = TIME
     const failure = await (config.ray.address === "" ? runProcess : runRayJob)({
       command: config.command,
       folder,
+      isGivenFolder: config.folder !== "",
       environment: buildEnvironment(config, context, tracking.address),
       signal,
       onLine: (line) => watch.take(line),

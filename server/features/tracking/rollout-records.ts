@@ -26,6 +26,8 @@ export const buildTraceKey = (runId: string, traceId: string): string =>
 
 /** Under which the trainer's own judgement of an answer is stored. */
 const TRAINER_SCORER = "trainer/1";
+/** Characters of a model's name: indexes of the database hold it. */
+const MOST_MODEL = 300;
 /** Part of a reward that adds nothing to it and says whether it counts as right. */
 export const RIGHT_TERM = "right";
 
@@ -100,7 +102,7 @@ function buildReward(parts: readonly RewardPart[], rightFrom: number) {
 
 function buildAnswer({ answer, model }: Rollout): Answer | null {
   if (answer === null) return null;
-  const generator = model ?? "trainer";
+  const generator = model?.slice(0, MOST_MODEL) ?? "trainer";
   return {
     key: hashJson(["observed answer 1", generator, answer]),
     generator,

@@ -3,7 +3,7 @@ import { traceFormatSchema, type TraceMapping } from "@/contracts/formats/traces
 import type { TraceSpan } from "@/contracts/formats/traces/span";
 import { rolloutIssueSchema } from "@/contracts/api/external-runs";
 import type { AlarmState } from "@/core/alarms/alarm-state";
-import type { Unread } from "@/core/traces/rollout";
+import { cutExample, type Unread } from "@/core/traces/rollout";
 import { DEFAULT_PROJECT, type Queries } from "@/server/platform/db/database";
 import { toJson } from "@/server/platform/db/json";
 import { jsonColumn, queryRow, queryRows } from "@/server/platform/db/query";
@@ -50,7 +50,9 @@ export async function upsertIssues(
     SELECT reason FROM rollout_issues WHERE run_id = ${runId}::uuid AND format = ${format}`;
   const reasons = new Set(known.map(({ reason }) => reason));
   const issues = new Map<string, { reason: string; count: number; example: string }>();
-  for (const { reason, example } of unread) {
+  for (const { reason: whole, example } of unread) {
+    // Names of spans and tools stand in it, of any length, and it is part of the table's key.
+    const reason = cutExample(whole);
     const named = reasons.has(reason) || reasons.size < MOST_REASONS ? reason : OTHER;
     reasons.add(named);
     const count = (issues.get(named)?.count ?? 0) + 1;

@@ -11,6 +11,7 @@ import { cutExample, type Unread } from "@/core/traces/rollout";
 import type { QuestionSets } from "@/server/features/question-sets/question-sets";
 import { QuestionLookup } from "@/server/features/upstream/question-lookup";
 import type { Transaction } from "@/server/platform/db/database";
+import { describeUnstorable, findUnstorable } from "@/server/platform/db/json";
 import type { TrackedRun } from "./queries";
 import { buildTraceKey } from "./rollout-records";
 import type { RolloutStore } from "./rollout-store";
@@ -196,19 +197,18 @@ function readTarget(attributes: Record<string, unknown>, defaults: TraceDefaults
   const read = (name: keyof typeof NAMES): unknown => attributes[NAMES[name]] ?? defaults[name];
   if (read("run_id") === undefined || read("questions") === undefined)
     throw new AppError("invalid-input", `The spans name no run or no question set. ${HOW}`);
+  const given = {
+    run_id: read("run_id"),
+    questions: read("questions"),
+    corpus: read("corpus") ?? OTHER_CORPUS,
+  };
+  const unstorable = findUnstorable(given);
+  if (unstorable !== null) throw new AppError("invalid-input", describeUnstorable(unstorable));
   const {
     run_id: runId,
     questions,
     corpus,
-  } = parseOrThrow(
-    mlflowRequests.traces,
-    {
-      run_id: read("run_id"),
-      questions: read("questions"),
-      corpus: read("corpus") ?? OTHER_CORPUS,
-    },
-    "What the spans say of their run",
-  );
+  } = parseOrThrow(mlflowRequests.traces, given, "What the spans say of their run");
   return { runId, questions, corpus };
 }
 

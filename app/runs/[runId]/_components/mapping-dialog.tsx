@@ -72,7 +72,7 @@ function MappingForm({ row }: { row: TraceMappingRow }) {
       setProblem(null);
       save.mutate({ mapping, version: row.version });
     } catch (error) {
-      setProblem(error as Error);
+      setProblem(new Error(t("The mapping is not JSON: {why}", { why: (error as Error).message })));
     }
   };
   return (

@@ -55,11 +55,10 @@ export function RolloutsCard({ external }: { external: ExternalRun }) {
       {issues.length === 0 ? null : (
         <ScrollRegion label={t("Unread")} className="max-h-80">
           <table className="w-full text-xs">
-            <thead className="text-left text-muted-foreground">
+            <thead className="text-left whitespace-nowrap text-muted-foreground">
               <tr>
                 <th className="px-4 py-1 font-normal">{t("Unread")}</th>
-                <th className="px-2 py-1 font-normal">{t("Reason")}</th>
-                <th className="px-2 py-1 font-normal">{t("Example")}</th>
+                <th className="px-2 py-1 font-normal">{t("Reason and example")}</th>
                 <th className="px-4 py-1 font-normal">{t("Last")}</th>
               </tr>
             </thead>
@@ -68,10 +67,10 @@ export function RolloutsCard({ external }: { external: ExternalRun }) {
                 <tr key={`${format} ${reason}`} className="align-top" data-issue={count}>
                   <td className="px-4 py-1 tabular-nums">{count}</td>
                   <td className="px-2 py-1">
-                    {format}: {reason}
+                    {format}: <span className="wrap-anywhere">{reason}</span>
+                    <div className="font-mono break-all text-muted-foreground">{example}</div>
                   </td>
-                  <td className="px-2 py-1 font-mono break-all">{example}</td>
-                  <td className="px-4 py-1 whitespace-nowrap">{formatDateTime(t, lastAt)}</td>
+                  <td className="px-4 py-1 sm:whitespace-nowrap">{formatDateTime(t, lastAt)}</td>
                 </tr>
               ))}
             </tbody>
