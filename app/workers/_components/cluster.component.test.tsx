@@ -27,7 +27,15 @@ const cluster = clusterStatusSchema.parse({
       memoryBytes: 64 * 2 ** 30,
       ranks: [1],
     },
-    { id: "c", address: "10.0.0.3", alive: true, cpus: 8, gpus: 0, memoryBytes: 2 ** 30, ranks: [] },
+    {
+      id: "c",
+      address: "10.0.0.3",
+      alive: true,
+      cpus: 8,
+      gpus: 0,
+      memoryBytes: 2 ** 30,
+      ranks: [],
+    },
   ],
   ranks: [
     { rank: 0, node: "a", device: "NVIDIA H200", pid: 11 },
