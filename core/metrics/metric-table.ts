@@ -1,3 +1,4 @@
+import type { METRIC_FAMILIES } from "./metric-families";
 import { RANK_METRICS } from "./rank-metrics";
 import {
   count,
@@ -397,23 +398,6 @@ export const METRICS = {
   "serve/memory_mb": costMebibytes(
     "Resident memory of the process that serves: the worker's, or the model server's",
   ),
-} as const satisfies Record<string, MetricDefinition>;
-
-/** Prefixes of metrics whose last part is known at run time only: a question set, a turn, a kind of format error. */
-export const METRIC_FAMILIES = {
-  "val/test_score/": share(
-    "Generation accuracy on this set of held-out questions, greedy",
-    "higher",
-  ),
-  "search/gold_recall/turn_": share(
-    "Share of gold documents in the windows up to this turn",
-    "higher",
-  ),
-  "held-out/gold_recall/turn_": share(
-    "Share of gold documents in the windows up to this turn, held-out",
-    "higher",
-  ),
-  "search/format_errors/": healthNumber("Format errors of this kind per episode"),
 } as const satisfies Record<string, MetricDefinition>;
 
 export type MetricName = keyof typeof METRICS | `${keyof typeof METRIC_FAMILIES}${string}`;

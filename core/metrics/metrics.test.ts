@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { METRIC_FAMILIES, METRICS } from "./metric-table";
+import { METRIC_FAMILIES } from "./metric-families";
+import { METRICS } from "./metric-table";
 import {
   findMetric,
   getBetterDirection,

@@ -1,5 +1,6 @@
 import type { RunKind } from "@/contracts/records/run-state";
-import { METRIC_FAMILIES, METRICS, type MetricName } from "./metric-table";
+import { METRIC_FAMILIES } from "./metric-families";
+import { METRICS, type MetricName } from "./metric-table";
 import {
   QUADRANTS,
   type MetricDefinition,

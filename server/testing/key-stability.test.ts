@@ -21,7 +21,8 @@ import {
   formatErrorSchema,
 } from "@/contracts/records/episode";
 import { errorCodeSchema } from "@/contracts/errors";
-import { METRIC_FAMILIES, METRICS } from "@/core/metrics/metric-table";
+import { METRIC_FAMILIES } from "@/core/metrics/metric-families";
+import { METRICS } from "@/core/metrics/metric-table";
 import { PRESETS } from "@/core/presets/run-presets";
 import { predictConfigSchema, type PredictConfig } from "@/contracts/run-config/predict-config";
 import { trainConfigSchema } from "@/contracts/run-config/train-config";

@@ -72,13 +72,14 @@ class LoraLinear(nn.Module):
 
 
 def build_model(case: Case) -> Any:
-    shape = SHAPES[case.model] | {"num_hidden_layers": case.layers}
-    config = Qwen2Config(**shape, max_position_embeddings=32768, num_labels=1)
+    shape: dict[str, Any] = SHAPES[case.model] | {"num_hidden_layers": case.layers}
+    config = Qwen2Config(**shape, max_position_embeddings=32768)
+    config.num_labels = 1
     config._attn_implementation = "sdpa"
     kind = Qwen2ForCausalLM if case.head == "language" else Qwen2ForTokenClassification
     # Frozen weights are held in the number format of compute, trained ones in float32.
     torch.set_default_dtype(torch.float32 if case.lora_rank is None else torch.bfloat16)
-    model = kind(config)
+    model: Any = kind(config)
     torch.set_default_dtype(torch.float32)
     if case.lora_rank is not None:
         model.requires_grad_(False)
@@ -110,8 +111,8 @@ def measure_case(case: Case) -> int:
             trained = [p for p in model.parameters() if p.requires_grad]
             optimiser = torch.optim.AdamW(trained, lr=1e-6, foreach=False)
             rows = {"logits_to_keep": LOGIT_ROWS} if case.head == "language" else {}
-            for _ in range(2):
-                tracker = FSDPMemTracker(model, optimiser)
+            trackers = [FSDPMemTracker(model, optimiser) for _ in range(2)]
+            for tracker in trackers:
                 with tracker:
                     for _ in range(2):
                         ids = torch.randint(0, 1000, (1, case.tokens))
@@ -121,7 +122,7 @@ def measure_case(case: Case) -> int:
                         tracker.reset_mod_stats()
                     optimiser.step()
                     optimiser.zero_grad()
-            (peak,) = tracker.get_tracker_snapshot("peak").values()
+            (peak,) = trackers[-1].get_tracker_snapshot("peak").values()
             return peak["Total"]
     finally:
         dist.destroy_process_group()

@@ -4,7 +4,7 @@ import type { Readable } from "node:stream";
 import { AppError } from "@/contracts/errors";
 import { hasErrorCode } from "@/lib/errors";
 import { onAbort } from "@/lib/on-abort";
-import type { CommandFailure, StartedCommand } from "./run-command";
+import type { CommandFailure, StartedCommand } from "./started-command";
 
 /** Time that a group gets to end by itself. */
 const GRACE_MS = 10_000;

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { request } from "undici";
 import { z } from "zod";
 import { AppError, parseOrThrow } from "@/contracts/errors";
-import type { CommandFailure, StartedCommand } from "./run-command";
+import type { CommandFailure, StartedCommand } from "./started-command";
 
 /** Ray's REST API of jobs. https://docs.ray.io/en/latest/cluster/running-applications/job-submission/rest.html */
 

@@ -8,21 +8,7 @@ import { ConsoleWatch } from "./console-watch";
 import { runProcess } from "./command-process";
 import { runRayJob } from "./ray-job";
 import { RolloutFollower } from "./rollout-follower";
-
-/** How a command ended; null: well. */
-export type CommandFailure = string | null;
-
-/** What a command is started with. */
-export interface StartedCommand {
-  command: string;
-  folder: string;
-  /** Whether a person names the folder: it must be there. The worker's own is none of another machine of Ray. */
-  isGivenFolder: boolean;
-  /** Beside the worker's own environment. */
-  environment: Record<string, string>;
-  signal: AbortSignal;
-  onLine: (line: string) => void;
-}
+import type { CommandFailure } from "./started-command";
 
 /** Times of the follower; tests bring shorter ones. */
 export interface CommandTimes {

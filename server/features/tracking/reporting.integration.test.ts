@@ -135,6 +135,8 @@ assert run.finish()`);
     const { lines } = await server.plane.logs.listOfRun(id, { level: "warn", limit: 50 });
     const told = lines.map(({ message }) => message).join("\n");
     expect(told).toContain('Parameter "lr" was "1" and cannot become "2"');
-    expect(told).toContain("line 3: its question is not in the set");
+    expect(told).toContain(
+      'unread: 1 × its question is not in the set "who" (e.g. line 3: Question: Which?)',
+    );
   });
 });

@@ -7,6 +7,18 @@ import type { QuestionLookup } from "@/server/features/upstream/question-lookup"
 
 /** Rollouts of other trainers as episodes of their run. Pure. */
 
+/** What became of the lines that were sent. */
+export interface StoredRollouts {
+  stored: number;
+  /** Lines that were stored before. */
+  repeated: number;
+  /** Lines of the file, from 1, that cannot be used, and why. */
+  refused: { line: number; reason: string }[];
+}
+
+/** A line of a file, numbered from 0, and its JSON or why it is none. */
+export type ReadLine = { number: number } & ({ value: unknown } | { reason: string });
+
 /** Where a rollout lies: its place makes the episode's key, so that it is stored once. */
 export interface RolloutPlace {
   runId: string;

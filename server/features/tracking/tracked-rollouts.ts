@@ -6,23 +6,11 @@ import { cutExample, type Rollout } from "@/core/traces/rollout";
 import { parseRolloutJson } from "@/core/upstream/parse-file";
 import type { QuestionSets } from "@/server/features/question-sets/question-sets";
 import { QuestionLookup } from "@/server/features/upstream/question-lookup";
-import { buildRolloutKey } from "./rollout-records";
+import { buildRolloutKey, type ReadLine, type StoredRollouts } from "./rollout-records";
 import type { RolloutStore, SentRollout } from "./rollout-store";
 import type { TraceMappings } from "./trace-mappings";
 import type { TrackedRuns } from "./tracked-runs";
 import type { TrackedTraces } from "./tracked-traces";
-
-/** What became of the lines that were sent. */
-export interface StoredRollouts {
-  stored: number;
-  /** Lines that were stored before. */
-  repeated: number;
-  /** Lines of the file, from 1, that cannot be used, and why. */
-  refused: { line: number; reason: string }[];
-}
-
-/** A line of a file, numbered from 0, and its JSON or why it is none. */
-export type ReadLine = { number: number } & ({ value: unknown } | { reason: string });
 
 /** Rollouts that a trainer writes become episodes of its run. */
 export class TrackedRollouts {

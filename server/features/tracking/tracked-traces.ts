@@ -13,7 +13,7 @@ import { QuestionLookup } from "@/server/features/upstream/question-lookup";
 import type { Transaction } from "@/server/platform/db/database";
 import { describeUnstorable, findUnstorable } from "@/server/platform/db/json";
 import type { TrackedRun } from "./queries";
-import { buildTraceKey } from "./rollout-records";
+import { buildTraceKey, type ReadLine, type StoredRollouts } from "./rollout-records";
 import type { RolloutStore } from "./rollout-store";
 import type { TraceMappings } from "./trace-mappings";
 import {
@@ -23,7 +23,6 @@ import {
   selectWholeTraces,
   upsertIssues,
 } from "./trace-queries";
-import type { ReadLine, StoredRollouts } from "./tracked-rollouts";
 import type { TrackedRuns } from "./tracked-runs";
 
 /** The run that spans are of, and what they answer. */

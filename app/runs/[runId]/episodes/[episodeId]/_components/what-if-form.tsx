@@ -117,7 +117,7 @@ function SelectionField({ draft, ledger, onChange }: SelectionFieldProps) {
     <fieldset>
       <legend className="font-medium">{t("Selected in turn {turn}", { turn: draft.turn })}</legend>
       {ledger.turns[draft.turn]?.documents.map(({ id, text, rank }) => (
-        <label key={`${rank} ${id}`} className="flex items-baseline gap-2 py-0.5 text-xs">
+        <label key={`${rank} ${id}`} className="flex min-h-6 items-baseline gap-2 py-1 text-xs">
           <input
             type="checkbox"
             className="translate-y-0.5 accent-primary"
