@@ -47,7 +47,7 @@ export function UsageCharts({ worker }: { worker: WorkerRow }) {
   ];
   return (
     <div
-      className="grid grid-cols-2 content-start gap-3"
+      className="grid grid-cols-1 content-start gap-3 sm:grid-cols-2"
       aria-label={t("Use over the last hour")}
       role="group"
     >
