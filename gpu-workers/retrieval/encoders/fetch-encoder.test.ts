@@ -40,7 +40,7 @@ beforeAll(async () => {
     });
     if (breaks-- > 0)
       response.write(body.subarray(start, start + 3000), () =>
-        setTimeout(() => response.destroy(), 50),
+        setTimeout(() => response.destroy(), 300),
       );
     else response.end(body.subarray(start));
   });
