@@ -14,8 +14,8 @@ import { bar, machine, printBars, printTable, type BenchResult } from "./lib";
 /**
  * Log-probabilities, gradient and optimiser step on one and on two ranks of this machine, which are processes that share its
  * processors: seconds, what the ranks did, and the memory of the fullest one beside the plan's. Then the plan for the
- * paper's model on 5 and 8 GPUs of 80 GB, which is calculation: no GPU was measured, and verl publishes no throughput of
- * this model on these numbers of GPUs that it could be put beside.
+ * paper's model on 5 and 8 GPUs of 80 GB, which is calculation: no GPU was measured, and no throughput by
+ * verl of this model on these numbers of GPUs was found that it could be put beside.
  */
 const MODEL = "smollm2-135m-instruct";
 const RANKS = [1, 2] as const;

@@ -88,11 +88,11 @@ export const LOGIT_ROWS = 256;
 /** Queries of a segment that read the same keys (attention.py). */
 const CHUNK = 256;
 /** Python, torch and the tokenizer: resident memory of an engine without a model on a CPU; a CUDA context and its libraries. */
-export const PROCESS_BYTES = { cpu: 0.42e9, mps: 0.42e9, cuda: 0.7e9 } as const;
+const PROCESS_BYTES = { cpu: 0.42e9, mps: 0.42e9, cuda: 0.7e9 } as const;
 
 /** Estimates the memory of a run by its parts. */
 export function estimateMemory(demand: MemorySpec): MemoryEstimate {
-  const { searcher, tuning, critic, generator, dtypeBytes, device } = demand;
+  const { searcher, tuning, critic, dtypeBytes, device } = demand;
   const trained = countTrainedParameters(searcher, tuning);
   const criticShape = critic?.shape ?? searcher;
   const criticTrained = critic ? countTrainedParameters(criticShape, critic.tuning) : 0;
@@ -122,22 +122,7 @@ export function estimateMemory(demand: MemorySpec): MemoryEstimate {
         : 0,
       `${formatCount(criticTrained)} trained parameters with value head${critic?.shape ? ", on a model of its own" : ", on the searcher's base"}`,
     ),
-    buildPart(
-      "generator",
-      generator && !generator.sharesBase ? countParameters(generator.shape) * dtypeBytes : 0,
-      "frozen, in the same engine",
-    ),
-    buildPart(
-      "caches",
-      countCacheBytes(demand),
-      `keys, values and hidden states that are used again; each cache at most ${formatBytes(demand.cacheBytes)}`,
-    ),
-    buildPart("vLLM", demand.vllmBytes ?? 0, "its share of the GPU"),
-    buildPart(
-      "process",
-      PROCESS_BYTES[device],
-      device === "cuda" ? "CUDA context and libraries" : "Python, torch, tokenizer",
-    ),
+    ...listUnsharedParts(demand, "frozen, in the same engine"),
     buildPart(
       "sampling",
       samples ? countSamplingBytes(demand) : 0,
@@ -166,6 +151,29 @@ export function estimateMemory(demand: MemorySpec): MemoryEstimate {
     ),
   ];
   return addParts(parts, device);
+}
+
+/** What a process holds whole, also as one rank of several. */
+export function listUnsharedParts(demand: MemorySpec, generatorNote: string): MemoryPart[] {
+  const { generator, dtypeBytes, device } = demand;
+  return [
+    buildPart(
+      "generator",
+      generator && !generator.sharesBase ? countParameters(generator.shape) * dtypeBytes : 0,
+      generatorNote,
+    ),
+    buildPart(
+      "caches",
+      countCacheBytes(demand),
+      `keys, values and hidden states that are used again; each cache at most ${formatBytes(demand.cacheBytes)}`,
+    ),
+    buildPart("vLLM", demand.vllmBytes ?? 0, "its share of the GPU"),
+    buildPart(
+      "process",
+      PROCESS_BYTES[device],
+      device === "cuda" ? "CUDA context and libraries" : "Python, torch, tokenizer",
+    ),
+  ];
 }
 
 /** Adds up the parts that take memory: lasting ones, and of the phases the largest, on a CPU all. */
@@ -251,7 +259,7 @@ function countBatchTokens({
 }
 
 /** Below the first trained layer with the hidden states, above it, and the generator's. None grows beyond its bound, but for what one batch needs. */
-export function countCacheBytes(demand: MemorySpec): number {
+function countCacheBytes(demand: MemorySpec): number {
   const { searcher, tuning, generator, dtypeBytes } = demand;
   const needed = demand.vllmBytes === null ? countBatchTokens(demand) : 0;
   const limitBytes = (tokens: number, numbers: number): number =>

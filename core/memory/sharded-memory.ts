@@ -1,10 +1,8 @@
-import { formatBytes } from "./index-plan";
 import type { ModelShape } from "@/contracts/worker-protocol/model-shape";
 import {
   addParts,
   buildPart,
   countActivationBytes,
-  countCacheBytes,
   countForwardBytes,
   countLogitBytes,
   countMergedBytes,
@@ -16,8 +14,8 @@ import {
   findLargestTensor,
   FLOAT32,
   formatCount,
+  listUnsharedParts,
   LOGIT_ROWS,
-  PROCESS_BYTES,
   type MemoryEstimate,
   type MemorySpec,
   type Tuning,
@@ -89,7 +87,7 @@ function listLastingParts(
   sharding: Sharding,
   [searcher, critic]: TrainedModel[],
 ): MemoryEstimate["parts"] {
-  const { dtypeBytes, device, generator, tuning } = demand;
+  const { dtypeBytes, tuning } = demand;
   const trained = countTrained(searcher!);
   const merges = sharding.base === "whole" && tuning.kind === "lora" && demand.vllmBytes === null;
   return [
@@ -120,22 +118,7 @@ function listLastingParts(
         ? `1/${sharding.ranks} of ${formatCount(countTrained(critic))} trained parameters with value head${demand.critic?.shape ? ", on a model of its own" : ", on the searcher's base"}`
         : "",
     ),
-    buildPart(
-      "generator",
-      generator && !generator.sharesBase ? countParameters(generator.shape) * dtypeBytes : 0,
-      "frozen, whole on every rank",
-    ),
-    buildPart(
-      "caches",
-      countCacheBytes(demand),
-      `keys, values and hidden states that are used again; each cache at most ${formatBytes(demand.cacheBytes)}`,
-    ),
-    buildPart("vLLM", demand.vllmBytes ?? 0, "its share of the GPU"),
-    buildPart(
-      "process",
-      PROCESS_BYTES[device],
-      device === "cuda" ? "CUDA context and libraries" : "Python, torch, tokenizer",
-    ),
+    ...listUnsharedParts(demand, "frozen, whole on every rank"),
   ];
 }
 

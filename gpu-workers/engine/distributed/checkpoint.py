@@ -7,7 +7,10 @@ run code: only the classes that DCP writes are read.
 
 import pickle
 import warnings
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeVar
 
 import torch
 from torch import Tensor
@@ -27,6 +30,7 @@ from ..saved_state import (
 from ..trainable import Trainable
 from .sharded_trainable import ShardedTrainable
 
+T = TypeVar("T", bound=Tensor)
 # Names by which tensors lie in the files: what they are, then the tensor's own name.
 VALUES, MOMENT1, MOMENT2, GRADIENT = "values", "moment1", "moment2", "gradient"
 METADATA = ".metadata"
@@ -78,6 +82,29 @@ def describe_failures(error: CheckpointException) -> str:
     return f"rank {rank}: {failure}"
 
 
+def name_tensors(
+    vectors: dict[str, Tensor], split: Callable[[Tensor], Mapping[str, T]]
+) -> dict[str, T]:
+    """The tensors that `split` finds in flat vectors, by their names in the files."""
+    return {
+        f"{key}.{name}": tensor
+        for key, vector in vectors.items()
+        for name, tensor in split(vector).items()
+    }
+
+
+@contextmanager
+def explain_unreadable(folder: Path) -> Iterator[None]:
+    """Raises `invalid-input` where DCP cannot read a folder; it fails on all ranks alike."""
+    try:
+        yield
+    except CheckpointException as error:
+        raise EngineError(
+            "invalid-input",
+            f"The saved state {folder.name} is damaged: {describe_failures(error)}",
+        ) from error
+
+
 def write_shards(trainable: ShardedTrainable, path: Path) -> None:
     """Writes this rank's files into a folder that all ranks see; all ranks take part."""
     vectors = {VALUES: trainable.values, MOMENT1: trainable.moment1, MOMENT2: trainable.moment2}
@@ -85,11 +112,7 @@ def write_shards(trainable: ShardedTrainable, path: Path) -> None:
         vectors[GRADIENT] = trainable.gradient
     for i, values in enumerate(trainable.snapshots.values()):
         vectors[get_snapshot_key(i)] = values
-    state = {
-        f"{kind}.{name}": tensor
-        for kind, vector in vectors.items()
-        for name, tensor in trainable.wrap_rows(vector).items()
-    }
+    state = name_tensors(vectors, trainable.wrap_rows)
     try:
         save(
             state,
@@ -134,22 +157,13 @@ def read_shards(trainable: ShardedTrainable, folder: Path, state: dict) -> dict[
     """
     keys = list_keys(state)
     vectors = {key: torch.empty_like(trainable.values) for key in keys}
-    wanted = {
-        f"{key}.{name}": tensor
-        for key, vector in vectors.items()
-        for name, tensor in trainable.wrap_rows(vector).items()
-    }
-    try:
+    wanted = name_tensors(vectors, trainable.wrap_rows)
+    with explain_unreadable(folder):
         load(
             wanted,
             storage_reader=StateReader(folder),
             process_group=trainable.group.files_group,
         )
-    except CheckpointException as error:  # raised on all ranks alike
-        raise EngineError(
-            "invalid-input",
-            f"The saved state {folder.name} is damaged: {describe_failures(error)}",
-        ) from error
     for key, vector in vectors.items():
         for name, rows in trainable.tensors(vector).items():
             rows.copy_(wanted[f"{key}.{name}"].to_local())
@@ -161,18 +175,8 @@ def read_shards_whole(trainable: Trainable, folder: Path, state: dict) -> dict[s
     check_shards(trainable, folder, state)
     keys = list_keys(state)
     vectors = {key: torch.empty(trainable.size) for key in keys}
-    wanted = {
-        f"{key}.{name}": tensor
-        for key, vector in vectors.items()
-        for name, tensor in trainable.tensors(vector).items()
-    }
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # that there is one process, which is meant
-            load(wanted, storage_reader=StateReader(folder), no_dist=True)
-    except CheckpointException as error:
-        raise EngineError(
-            "invalid-input",
-            f"The saved state {folder.name} is damaged: {describe_failures(error)}",
-        ) from error
+    wanted = name_tensors(vectors, trainable.tensors)
+    with explain_unreadable(folder), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that there is one process, which is meant
+        load(wanted, storage_reader=StateReader(folder), no_dist=True)
     return vectors
