@@ -69,10 +69,7 @@ export function ActiveRuns({ runs, count }: { runs: readonly HomeRun[]; count: n
               data-run={run.id}
               className={`${row} items-center sm:grid-cols-[minmax(0,1fr)_7rem_minmax(0,14rem)]`}
             >
-              <Link
-                href={`/runs/${run.id}`}
-                className="truncate font-medium after:absolute after:inset-0"
-              >
+              <Link href={`/runs/${run.id}`} className="truncate row-link">
                 {run.name}
               </Link>
               <span className="flex items-center gap-2">
@@ -135,10 +132,7 @@ export function EndedRuns({ runs, count, since }: EndedRunsProps) {
               className={`${row} items-baseline sm:grid-cols-[minmax(0,1fr)_7rem_minmax(0,14rem)]`}
             >
               <span className="flex min-w-0 items-baseline gap-2">
-                <Link
-                  href={`/runs/${run.id}`}
-                  className="truncate font-medium after:absolute after:inset-0"
-                >
+                <Link href={`/runs/${run.id}`} className="truncate row-link">
                   {run.name}
                 </Link>
                 {run.endedAt && run.endedAt > since ? (

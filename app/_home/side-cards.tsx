@@ -63,7 +63,7 @@ export function NextSteps({ done }: { done: HomeResults["done"] }) {
               />
             )}
             <span>
-              <Link href={href} className="font-medium after:absolute after:inset-0">
+              <Link href={href} className="row-link">
                 {t(title)}
               </Link>
               <span className="block text-xs text-muted-foreground">{t(text)}</span>
@@ -92,7 +92,7 @@ export function AlarmsCard({ alarms }: { alarms: HomeActivity["alarms"] }) {
           >
             <TriangleAlert className="mt-0.5 size-4 shrink-0 text-warn" aria-hidden />
             <span className="min-w-0">
-              <Link href={`/runs/${runId}`} className="font-medium after:absolute after:inset-0">
+              <Link href={`/runs/${runId}`} className="row-link">
                 {t(ALARMS[name].title)}
               </Link>
               <span className="block truncate text-xs text-muted-foreground">{run}</span>

@@ -145,7 +145,7 @@ function CorporaTable({ rows }: { rows: CorpusRow[] }) {
               <td className="h-14 max-w-60 px-3">
                 <Link
                   href={`/corpora/${encodeURIComponent(row.name)}`}
-                  className="font-medium break-all after:absolute after:inset-0"
+                  className="row-link break-all"
                 >
                   {row.name}
                 </Link>

@@ -53,10 +53,7 @@ export function RunName({ run, folded }: { run: RunRow; folded: boolean }) {
   const runs = sweep ? Object.values(sweep.counts).reduce((sum, n) => sum + n, 0) : 0;
   return (
     <>
-      <Link
-        href={sweep && folded ? `/sweeps/${sweep.id}` : `/runs/${run.id}`}
-        className="font-medium after:absolute after:inset-0"
-      >
+      <Link href={sweep && folded ? `/sweeps/${sweep.id}` : `/runs/${run.id}`} className="row-link">
         {sweep && folded
           ? t("{name}, {runs, plural, one {# run} other {# runs}}", { name: sweep.name, runs })
           : run.name}

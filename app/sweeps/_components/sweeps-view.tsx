@@ -77,10 +77,7 @@ function SweepItem({ row }: { row: SweepRow }) {
   return (
     <li className="relative rounded-lg border bg-card p-3 hover:bg-muted/50" data-sweep={row.id}>
       <div className="flex flex-wrap items-baseline justify-between gap-x-4 gap-y-1">
-        <Link
-          href={`/sweeps/${row.id}`}
-          className="min-w-0 font-medium break-words after:absolute after:inset-0"
-        >
+        <Link href={`/sweeps/${row.id}`} className="min-w-0 row-link break-words">
           {row.name}
         </Link>
         <time

@@ -118,11 +118,7 @@ function QuestionCell({ row: { href, question, answer } }: { row: Row }) {
   const t = useText();
   return (
     <>
-      <Link
-        href={href}
-        className="line-clamp-1 font-medium after:absolute after:inset-0"
-        title={question}
-      >
+      <Link href={href} className="line-clamp-1 row-link" title={question}>
         {question}
       </Link>
       <span className="line-clamp-1 text-2xs text-muted-foreground" title={answer ?? ""}>
@@ -253,10 +249,7 @@ function NarrowList({ rows, onNearEnd }: ListProps) {
       {rows.slice(visible.first, visible.last).map((e) => (
         <li key={e.id} className="h-28 pb-2" data-episode={e.id}>
           <div className="relative h-full overflow-hidden rounded-lg border bg-card p-3 has-[a:focus-visible]:ring-2 has-[a:focus-visible]:ring-primary">
-            <Link
-              href={e.href}
-              className="line-clamp-1 font-medium outline-none after:absolute after:inset-0"
-            >
+            <Link href={e.href} className="line-clamp-1 row-link outline-none">
               {e.question}
             </Link>
             <p className="line-clamp-1 text-xs text-muted-foreground">
