@@ -10,6 +10,14 @@ export const rolloutIssueSchema = z.object({
   lastAt: z.date(),
 });
 
+/** A run of naive RAG that another trainer's episodes are compared with. */
+const externalBaselineSchema = z.object({
+  runId: z.uuid(),
+  corpus: z.string(),
+  scorer: z.string(),
+});
+export type ExternalBaseline = z.infer<typeof externalBaselineSchema>;
+
 export const externalRunRequestSchema = z.object({ runId: z.uuid() });
 
 /** What a trainer reported of its run, beside the curves and the configuration. */
@@ -28,7 +36,7 @@ export const externalRunResponseSchema = z.object({
   /** Traces that are no episode yet, as a span of theirs is missing. */
   waitingTraces: z.int(),
   /** The run of naive RAG that its episodes are compared with; null: there is none yet. */
-  baselineRunId: z.uuid().nullable(),
+  baseline: externalBaselineSchema.nullable(),
   /** Its files, each under /artifacts/ID/NAME. */
   files: z.array(z.object({ id: z.uuid(), path: z.string(), name: z.string(), bytes: z.number() })),
 });

@@ -129,7 +129,7 @@ export class RolloutStore {
   ): Promise<void> {
     const { id: runId } = run;
     await pinQuestionSet(tx.db, runId, questions);
-    await chooseBaselineRun(tx.db, runId, questions);
+    await chooseBaselineRun(tx.db, runId, { questions, corpus });
     const documents = new Map(
       built.flatMap((one) => one.documents).map((document) => [document.hash, document]),
     );

@@ -28,10 +28,10 @@ describe("runs of other trainers", () => {
       score,
       step,
     });
-  const send = async (run: string, lines: readonly string[], file: string) =>
+  const send = async (run: string, lines: readonly string[], file: string, corpus?: string) =>
     (await (
       await fetch(
-        `${server.url}/api/2.0/s3/rollouts?${new URLSearchParams({ run_id: run, questions: SET, file })}`,
+        `${server.url}/api/2.0/s3/rollouts?${new URLSearchParams({ run_id: run, questions: SET, file, ...(corpus ? { corpus } : {}) })}`,
         { method: "POST", body: lines.join("\n") },
       )
     ).json()) as unknown;
@@ -48,8 +48,9 @@ describe("runs of other trainers", () => {
     ]);
 
   /** Naive RAG's answers to the first two questions: one right, one wrong. */
-  const predictNaively = async (): Promise<string> => {
+  const predictNaively = async (changes: object = {}): Promise<string> => {
     const config = predictConfigSchema.parse({
+      ...changes,
       kind: "predict",
       name: "naive",
       method: "rag",
@@ -127,7 +128,7 @@ describe("runs of other trainers", () => {
     expect(await read(run, "reward/utility_1_gen_1")).toEqual([[1, 0.5]]);
     expect(await read(run, "reward/utility_-1_gen_0")).toEqual([[1, 0.5]]);
     expect(await server.plane.trackedRuns.describeRollouts(toId(run))).toMatchObject({
-      baselineRunId: naive,
+      baseline: { runId: naive, corpus: "atlas", scorer: "span" },
     });
     await ask("runs/update", { run_id: run, status: "FINISHED" });
     expect(await read(run, "reward/mean")).toEqual([
@@ -145,6 +146,18 @@ describe("runs of other trainers", () => {
     });
     const { record } = await server.plane.episodeReader.get(rows[0]!.id);
     expect(record.baseline).toMatchObject({ answer: { text: "right" }, score: { value: 1 } });
+  });
+
+  it("are compared with naive RAG on the corpus that was searched, not with RAG that is matched in documents", async () => {
+    const describe = async (run: string) =>
+      (await server.plane.trackedRuns.describeRollouts(toId(run))).baseline?.runId ?? null;
+    const naive = await predictNaively({ name: "naive RAG on Atlas" });
+    await predictNaively({ name: "matched", matchRun: naive });
+    const [known, other] = [await createRun(), await createRun()];
+    await send(known, [buildLine(0, 1, 1)], "1.jsonl", "atlas");
+    expect(await describe(known)).toBe(naive);
+    await send(other, [buildLine(0, 1, 1)], "1.jsonl", "wiki-18");
+    expect(await describe(other)).toBeNull();
   });
 
   it("raise the alarms that only rollouts can show", async () => {

@@ -1,7 +1,8 @@
 import { z } from "zod";
+import { OTHER_CORPUS } from "@/contracts/formats/mlflow/requests";
 import { traceFormatSchema, type TraceMapping } from "@/contracts/formats/traces/mapping";
 import type { TraceSpan } from "@/contracts/formats/traces/span";
-import { rolloutIssueSchema } from "@/contracts/api/external-runs";
+import { rolloutIssueSchema, type ExternalBaseline } from "@/contracts/api/external-runs";
 import type { AlarmState } from "@/core/alarms/alarm-state";
 import { cutExample, type Unread } from "@/core/traces/rollout";
 import { DEFAULT_PROJECT, type Queries } from "@/server/platform/db/database";
@@ -129,7 +130,7 @@ export const selectWaitingTraces = (db: Queries, runId: string) =>
 const observationSchema = z.object({
   alarms: jsonColumn<{ state: AlarmState; heldOutQuestions: number } | null>(),
   summedStep: z.int(),
-  baselineRunId: z.string().nullable(),
+  baseline: jsonColumn<ExternalBaseline | null>(),
   reported: z.array(z.string()),
 });
 export type Observation = z.infer<typeof observationSchema>;
@@ -137,7 +138,9 @@ export type Observation = z.infer<typeof observationSchema>;
 /** What is known of a run by watching it, with the names of the metrics that its trainer reports. */
 export const selectObservation = (db: Queries, runId: string): Promise<Observation | null> =>
   queryRow(db, observationSchema)`
-    SELECT alarms, summed_step AS "summedStep", baseline_run_id AS "baselineRunId",
+    SELECT alarms, summed_step AS "summedStep", 
+      (SELECT jsonb_build_object('runId', r.id, 'corpus', r.config ->> 'corpus', 'scorer', coalesce(r.config ->> 'scorer', 'span'))
+        FROM runs r WHERE r.id = baseline_run_id) AS baseline,
       ARRAY(SELECT name FROM external_series WHERE run_id = ${runId}::uuid) AS reported
     FROM external_runs WHERE run_id = ${runId}::uuid`;
 
@@ -150,13 +153,18 @@ export const updateObservation = (
 
 /**
  * Chooses the run of naive RAG that a run's episodes are compared with, where none is chosen: the newest prediction by it on
- * the same version of the question set. It stays, so that a run is compared with one thing.
+ * the same version of the question set and on the same corpus, on any where the run's corpus is none of ours. RAG that is
+ * matched in documents to another run is not naive. It stays, so that a run is compared with one thing.
  */
-export const chooseBaselineRun = (db: Queries, runId: string, set: string): Promise<number> =>
-  db.$executeRaw`
+export const chooseBaselineRun = (
+  db: Queries,
+  runId: string,
+  { questions, corpus }: { questions: string; corpus: string },
+): Promise<number> => db.$executeRaw`
     UPDATE external_runs SET baseline_run_id = (
-      SELECT r.id FROM runs r JOIN run_question_sets mine ON mine.run_id = ${runId}::uuid AND mine.name = ${set}
+      SELECT r.id FROM runs r JOIN run_question_sets mine ON mine.run_id = ${runId}::uuid AND mine.name = ${questions}
       WHERE r.kind = 'predict' AND r.state = 'succeeded' AND r.deleted_at IS NULL AND r.config ->> 'method' = 'rag'
+        AND r.config ->> 'matchRun' IS NULL AND (${corpus} = ${OTHER_CORPUS} OR r.config ->> 'corpus' = ${corpus})
         AND EXISTS (SELECT 1 FROM episodes e WHERE e.run_id = r.id AND e.set_id = mine.set_id AND e.score_id IS NOT NULL)
       ORDER BY r.created_at DESC LIMIT 1)
     WHERE run_id = ${runId}::uuid AND baseline_run_id IS NULL`;

@@ -49,7 +49,7 @@ export interface Reported {
 
 type RolloutsSummary = Pick<
   z.output<typeof externalRunResponseSchema>,
-  "episodes" | "issues" | "waitingTraces" | "baselineRunId"
+  "episodes" | "issues" | "waitingTraces" | "baseline"
 >;
 
 const ATTEMPT = 1;
@@ -244,7 +244,7 @@ export class TrackedRuns {
       episodes,
       issues,
       waitingTraces: waiting?.traces ?? 0,
-      baselineRunId: observation?.baselineRunId ?? null,
+      baseline: observation?.baseline ?? null,
     };
   }
 

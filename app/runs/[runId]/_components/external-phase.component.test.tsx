@@ -23,7 +23,7 @@ it.each([
       episodes: 0,
       issues: [],
       waitingTraces: 0,
-      baselineRunId: null,
+      baseline: null,
     }),
   });
   expect((await screen.findByText(new RegExp(text))).textContent).not.toMatch(/succeeded/);

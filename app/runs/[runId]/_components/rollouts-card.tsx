@@ -15,7 +15,7 @@ const MappingDialog = dynamic(() => import("./mapping-dialog").then((m) => m.Map
 export function RolloutsCard({ external }: { external: ExternalRun }) {
   const t = useText();
   const [isOpen, setOpen] = useState(false);
-  const { episodes, issues, waitingTraces, baselineRunId } = external;
+  const { episodes, issues, waitingTraces, baseline } = external;
   const unread = issues.reduce((sum, { count }) => sum + count, 0);
   return (
     <Card className="mt-5" data-rollouts={episodes}>
@@ -39,15 +39,22 @@ export function RolloutsCard({ external }: { external: ExternalRun }) {
             )}
           </p>
         ) : null}
-        {episodes === 0 ? null : baselineRunId === null ? (
-          <p>{t("No prediction by naive RAG on these questions is there to compare with.")}</p>
+        {episodes === 0 ? null : baseline === null ? (
+          <p>
+            {t(
+              "No prediction by naive RAG on these questions and this corpus is there to compare with.",
+            )}
+          </p>
         ) : (
           <p>
             <Link
-              href={`/runs/${baselineRunId}`}
+              href={`/runs/${baseline.runId}`}
               className="underline decoration-dotted underline-offset-2"
             >
-              {t("Compared with this run of naive RAG")}
+              {t("Compared with this run of naive RAG on {corpus}, scored by {scorer}", {
+                corpus: baseline.corpus,
+                scorer: baseline.scorer,
+              })}
             </Link>
           </p>
         )}
