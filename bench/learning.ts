@@ -18,8 +18,8 @@ import { bar, machine, printBars, printTable, readResult, type BenchResult } fro
  * Does the default preset learn, and by which algorithm? Trains GRPO and PPO from scratch on three seeds each and answers
  * every held-out question with naive RAG, document-matched RAG, and the searcher untrained, after the cold start and
  * after reinforcement learning. Every stage is kept under bench/.work/learning/ as it comes: a second start goes on where
- * the first was. `learning grpo` or `learning ppo` makes one algorithm's stages only, without a result; `learning
- * supervised [ROW...]` measures cold starts alone and puts them beside the stored result.
+ * the first was. `learning grpo` or `learning ppo` makes one algorithm's stages only, without a result; `learning grpo ppo`
+ * keeps the stored rows of cold starts alone, and `learning supervised [ROW...]` measures these and keeps the others.
  */
 const PRESETS = { grpo: "atlas-smollm2-grpo", ppo: "atlas-smollm2" } as const;
 /** What a new user trains with. */
@@ -62,9 +62,10 @@ export async function learning(names: readonly string[]): Promise<BenchResult | 
       studies.push(study);
       results.push({ study, seeds });
     }
+    // The algorithms may be trained beside each other; what both share is answered once.
+    if (results.length < known.length) return;
     const rag = await examiner.naiveRag();
     const untrained = await examiner.untrained();
-    if (results.length < known.length) return;
     const reports = results.map(({ study, seeds }) => ({
       algorithm: study.algorithm,
       ...summarise(study.config, examiner.first(TUNED_ON), rag, untrained, seeds),
@@ -83,7 +84,7 @@ export async function learning(names: readonly string[]): Promise<BenchResult | 
       untrained: bootstrapClusters(toObservations(untrained)),
       /** Which algorithm the bars are of: the better one, which is the default preset's. */
       better: better.algorithm,
-      supervised: await measureColdStarts([]),
+      supervised: names.length > 0 ? stored : await measureColdStarts([]),
       algorithms: reports.map(({ bars: _bars, ...report }) => report),
       bars: [
         ...better.bars,
