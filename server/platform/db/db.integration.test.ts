@@ -163,7 +163,7 @@ describe("transactions past Prisma", () => {
     const rowSchema = z.object({ id: z.int(), numbers: z.instanceof(Uint8Array) });
     const select = (db: Statements) =>
       queryRows(db, rowSchema)`SELECT id, array_send(numbers) AS numbers FROM kept ORDER BY id`;
-    const insert = (db: Statements, id: number) =>
+    const insert = async (db: Statements, id: number): Promise<number> =>
       db.$executeRaw`INSERT INTO kept VALUES (${id}, ${encodeDoubles(numbers)}::float8[])`;
     try {
       await database.db.$executeRaw`CREATE TABLE kept (id int PRIMARY KEY, numbers float8[])`;

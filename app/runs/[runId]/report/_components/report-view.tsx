@@ -12,7 +12,7 @@ import { defer } from "@/app/_ui/deferred";
 import { QueryErrorState, Skeleton } from "@/app/_ui/states";
 import type { ReportNode } from "@/core/report/report-node";
 
-/** What makes a report of the data, by the schemas of settings: fetched beside the data. */
+/** What makes a report of the data: fetched beside it. */
 const reportParts = defer(() => import("./report-parts"));
 
 /** A run's report, to print or to save as one file. It is a snapshot: it does not change while it is read. */
