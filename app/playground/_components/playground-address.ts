@@ -40,7 +40,7 @@ export function buildAddress(state: SearchState, retrievers: string | null): str
   return params.length > 0 ? `/playground?${new URLSearchParams(params)}` : "/playground";
 }
 
-export interface ParsedSearch {
+interface ParsedSearch {
   state: SearchState;
   /** Which parameters could not be read, for `describeProblems`. */
   problems: string[];

@@ -104,7 +104,7 @@ const seriesSchema = z.object({
   maxValue: doubleSchema.nullable(),
 });
 /** What is known of a series without its points. */
-export type StoredSeries = z.infer<typeof seriesSchema>;
+type StoredSeries = z.infer<typeof seriesSchema>;
 
 /** The series of runs by attempt. @param names null: every series */
 export const selectSeries = (
