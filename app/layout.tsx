@@ -10,6 +10,10 @@ import { Providers } from "./_lib/providers";
 import { readLivePosition } from "./_lib/page-data";
 import { Shell } from "./_shell/shell";
 import "./globals.css";
+// What every page may show: as parts of the layout their scripts come with the first ones, and not in a second request on
+// which the page waits before it answers.
+import "./error";
+import "./not-found";
 
 export async function generateMetadata(): Promise<Metadata> {
   const t = await readText();

@@ -1,5 +1,5 @@
 import { CircleStop, GitBranch, OctagonAlert, Search } from "lucide-react";
-import Link from "next/link";
+import { Link } from "@/app/_ui/link";
 import { useMemo, type ReactNode } from "react";
 import { useText } from "@/app/_i18n/text-provider";
 import { cn } from "@/app/_lib/cn";

@@ -1,8 +1,11 @@
 "use client";
 import { useMemo } from "react";
 import type { DocumentText, EpisodeRecord, EpisodeStep } from "@/contracts/records/episode";
-import { playProgressSchema, playResultSchema } from "@/contracts/worker-protocol/tasks";
 import { useCancelOnLeave, useTask } from "@/app/_lib/use-task";
+import { defer } from "@/app/_ui/deferred";
+
+/** What checks the answers of workers: fetched while they play. */
+export const playedResults = defer(() => import("@/contracts/worker-protocol/tasks"));
 
 /** A question while it is played, and after. */
 export interface Play {
@@ -29,13 +32,14 @@ export function usePlay(): Play {
   const { task, start, cancel, running, error } = handle;
   useCancelOnLeave(handle);
   const state = task?.state;
+  const schemas = playedResults.useModule(running || task !== undefined);
   const result = useMemo(
-    () => (state === "succeeded" ? playResultSchema.parse(task?.result) : null),
-    [state, task?.result],
+    () => (schemas && state === "succeeded" ? schemas.playResultSchema.parse(task?.result) : null),
+    [schemas, state, task?.result],
   );
   const partial = useMemo(
-    () => (task?.partial ? playProgressSchema.parse(task.partial) : null),
-    [task?.partial],
+    () => (schemas && task?.partial ? schemas.playProgressSchema.parse(task.partial) : null),
+    [schemas, task?.partial],
   );
   const texts = result?.documents ?? partial?.documents;
   const documents = useMemo(
@@ -48,7 +52,8 @@ export function usePlay(): Play {
     record: result?.record ?? null,
     seconds: result?.seconds ?? null,
     detail: task?.detail ?? "",
-    running,
+    // Until its answer can be checked there is none.
+    running: running || (state === "succeeded" && schemas === null),
     failure: error ?? (state === "failed" ? (task?.error ?? null) : null),
     stopped: state === "cancelled",
     start,

@@ -1,5 +1,5 @@
 "use client";
-import Link from "next/link";
+import { Link } from "@/app/_ui/link";
 import { useText } from "@/app/_i18n/text-provider";
 import { formatShare } from "@/app/_lib/format";
 import { FigureParts } from "@/app/_statistics/figure-parts";

@@ -1,6 +1,6 @@
 "use client";
 import { CircleCheck, CircleDashed, TriangleAlert } from "lucide-react";
-import Link from "next/link";
+import { Link } from "@/app/_ui/link";
 import { markText } from "@/app/_i18n/format-text";
 import { useText } from "@/app/_i18n/text-provider";
 import type { HomeActivity, HomeResults } from "@/app/_lib/trpc";

@@ -9,7 +9,7 @@ export interface PlaygroundState {
   corpus: string;
   query: string;
   k: number;
-  retrievers: RetrieverConfig[];
+  retrievers: readonly RetrieverConfig[];
   /** A worker's id; null: any that can. */
   worker: string | null;
   /** Episode whose gold documents are marked. */

@@ -1,7 +1,6 @@
 "use client";
 import {
   keepPreviousData,
-  usePrefetchQuery,
   useQuery,
   useQueryClient,
   type QueryClient,
@@ -133,9 +132,9 @@ export function useSeries(
   return useQuery({ ...useSeriesQuery([runId], { names, ...rest }), select });
 }
 
-/** Reads the series of a run before the component that shows them is there. */
+/** Reads the series of a run before the component that shows them is there, and draws nothing anew for them. */
 export function usePrefetchSeries(runId: string, names: readonly string[]): void {
-  usePrefetchQuery(useSeriesQuery([runId], { names }));
+  useQuery({ ...useSeriesQuery([runId], { names }), notifyOnChangeProps: [] });
 }
 
 /** The last value of a series; null where there is none. */

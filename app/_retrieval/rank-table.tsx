@@ -1,5 +1,5 @@
 import { Check, X } from "lucide-react";
-import Link from "next/link";
+import { Link } from "@/app/_ui/link";
 import { useText } from "@/app/_i18n/text-provider";
 import { buildPlaygroundHref } from "@/app/_lib/playground-link";
 import { formatRetriever } from "@/app/_lib/retriever";

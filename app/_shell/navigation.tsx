@@ -1,7 +1,7 @@
 "use client";
 import { Ellipsis } from "lucide-react";
-import Link from "next/link";
-import { usePathname, useRouter } from "next/navigation";
+import { Link } from "@/app/_ui/link";
+import { usePathname } from "next/navigation";
 import { Fragment, type ComponentProps } from "react";
 import { useText } from "@/app/_i18n/text-provider";
 import { cn } from "@/app/_lib/cn";
@@ -33,21 +33,14 @@ export function Brand() {
   );
 }
 
-type PageLinkProps = { page: Page } & Omit<ComponentProps<typeof Link>, "href" | "prefetch">;
+type PageLinkProps = { page: Page } & Omit<ComponentProps<typeof Link>, "href">;
 
-/** A link to a page. The page's scripts are fetched once the pointer is on it: a dozen pages at once are too much. */
+/** A link to a page. */
 function PageLink({ page: { href, label, icon: Icon }, ...props }: PageLinkProps) {
   const t = useText();
-  const router = useRouter();
   const isCurrent = findPage(usePathname())?.href === href;
   return (
-    <Link
-      href={href}
-      prefetch={false}
-      onPointerEnter={() => router.prefetch(href)}
-      aria-current={isCurrent ? "page" : undefined}
-      {...props}
-    >
+    <Link href={href} aria-current={isCurrent ? "page" : undefined} {...props}>
       <Icon className="size-4 shrink-0" aria-hidden /> {t(label)}
     </Link>
   );

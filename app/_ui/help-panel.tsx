@@ -1,5 +1,5 @@
 "use client";
-import Link from "next/link";
+import { Link } from "@/app/_ui/link";
 import { Popover as Primitive } from "radix-ui";
 import { useRef, type ReactNode, type RefObject } from "react";
 import { useText } from "@/app/_i18n/text-provider";

@@ -23,6 +23,8 @@ const reportEpisodeSchema = z.object({
 export const runReportResponseSchema = z.object({
   madeAt: z.date(),
   run: runDetailSchema,
+  /** Paths of the settings that differ from their defaults. */
+  changedSettings: z.array(z.string()),
   learning: learningSchema.nullable(),
   alarms: listAlarmsResponseSchema,
   /** At most 500 points each. */

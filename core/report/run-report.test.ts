@@ -41,6 +41,7 @@ const report: RunReport = {
     waitingFor: null,
     actions: [],
   },
+  changedSettings: ["rl.steps"],
   learning: { verdict: "too-early", difference: null, alarms: [], missing: "evaluation" },
   alarms: [],
   series: {

@@ -3,7 +3,6 @@ import { findPreset } from "@/core/presets/run-presets";
 import { ALARMS } from "@/core/metrics/alarms";
 import { getMetricLabel } from "@/core/metrics/metrics";
 import { formatLearningEvidence, LEARNING_TITLES } from "@/core/run/learning";
-import { listChangedSettings } from "@/core/run/settings";
 import { describeSettingValue, getSettingValue } from "@/core/run/setting-values";
 import { drawLineChart } from "./line-chart";
 import { listReportCharts } from "./report-charts";
@@ -155,8 +154,8 @@ function buildAlarms({ alarms }: RunReport): ReportElement | null {
   return buildSection("Alarms", buildTable(["Alarm", "When", "Meaning"], rows));
 }
 
-function buildSettings({ run }: RunReport): ReportElement {
-  const rows = listChangedSettings(run.config).map((path) => [
+function buildSettings({ run, changedSettings }: RunReport): ReportElement {
+  const rows = changedSettings.map((path) => [
     path,
     describeSettingValue(getSettingValue(run.config, path)),
   ]);

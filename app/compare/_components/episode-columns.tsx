@@ -1,6 +1,6 @@
 "use client";
 import { useQueries } from "@tanstack/react-query";
-import Link from "next/link";
+import { Link } from "@/app/_ui/link";
 import { useText } from "@/app/_i18n/text-provider";
 import { buildTurnHref } from "@/app/_lib/playground-link";
 import { useTRPC, type EpisodeDetail } from "@/app/_lib/trpc";

@@ -1,4 +1,4 @@
-import Link from "next/link";
+import { Link } from "@/app/_ui/link";
 import { useText } from "@/app/_i18n/text-provider";
 import { formatInteger, formatShare } from "@/app/_lib/format";
 import type { ImportedResults } from "@/app/_lib/trpc";

@@ -1,7 +1,7 @@
 "use client";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { Rocket } from "lucide-react";
-import Link from "next/link";
+import { Link } from "@/app/_ui/link";
 import { useState } from "react";
 import { useText } from "@/app/_i18n/text-provider";
 import { useTRPC, type Leaderboard } from "@/app/_lib/trpc";

@@ -16,7 +16,7 @@ it("says what is wrong with an entry in the language of the page, by the label o
     renderPage(
       <Suspense fallback="loading">
         <TextProvider language="zh">
-          <MirrorDialog open onOpenChange={() => undefined} />
+          <MirrorDialog onClose={() => undefined} />
         </TextProvider>
       </Suspense>,
     );

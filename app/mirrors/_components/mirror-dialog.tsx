@@ -8,19 +8,17 @@ import { TargetForm } from "@/app/_ui/target-form";
 import { createMirrorRequestSchema } from "@/contracts/api/mirrors";
 import { MIRROR_FIELDS, MIRROR_KINDS, MIRROR_MEANINGS } from "./mirror-texts";
 
-type MirrorDialogProps = { open: boolean; onOpenChange: (open: boolean) => void };
-
 /** Adds a mirror. */
-export function MirrorDialog({ open, onOpenChange }: MirrorDialogProps) {
+export function MirrorDialog({ onClose }: { onClose: () => void }) {
   const t = useText();
   return (
     <Dialog
-      open={open}
-      onOpenChange={onOpenChange}
+      open
+      onOpenChange={(open) => !open && onClose()}
       title={t("Add a mirror")}
       description={t("The secret is sealed once stored, and shown to nobody.")}
     >
-      <MirrorForm onDone={() => onOpenChange(false)} />
+      <MirrorForm onDone={onClose} />
     </Dialog>
   );
 }

@@ -1,6 +1,7 @@
 "use client";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { Plug, Plus } from "lucide-react";
+import dynamic from "next/dynamic";
 import { useState } from "react";
 import { useText } from "@/app/_i18n/text-provider";
 import { useTRPC } from "@/app/_lib/trpc";
@@ -10,8 +11,12 @@ import { QueryErrorState, Skeleton } from "@/app/_ui/states";
 import { TargetItem } from "@/app/_ui/target-item";
 import { useNotify } from "@/app/_ui/toast";
 import type { MirrorRow } from "@/contracts/api/mirrors";
-import { MirrorDialog } from "./mirror-dialog";
 import { MIRROR_KINDS } from "./mirror-texts";
+
+/** Loaded when it is opened first: it checks what was entered by the schemas. */
+const MirrorDialog = dynamic(() => import("./mirror-dialog").then((m) => m.MirrorDialog), {
+  ssr: false,
+});
 
 /** Where the metrics of runs are mirrored to. */
 export function MirrorsView() {
@@ -51,7 +56,7 @@ export function MirrorsView() {
           ))}
         </ul>
       </Card>
-      <MirrorDialog open={adding} onOpenChange={setAdding} />
+      {adding ? <MirrorDialog onClose={() => setAdding(false)} /> : null}
     </>
   );
 }

@@ -12,19 +12,17 @@ import {
 } from "@/contracts/api/notifications";
 import { CHANNEL_FIELDS, CHANNEL_KINDS, EVENT_TEXTS } from "./channel-texts";
 
-type ChannelDialogProps = { open: boolean; onOpenChange: (open: boolean) => void };
-
 /** Adds a channel. */
-export function ChannelDialog({ open, onOpenChange }: ChannelDialogProps) {
+export function ChannelDialog({ onClose }: { onClose: () => void }) {
   const t = useText();
   return (
     <Dialog
-      open={open}
-      onOpenChange={onOpenChange}
+      open
+      onOpenChange={(open) => !open && onClose()}
       title={t("Add a channel")}
       description={t("Address and secrets are sealed once stored, and shown to nobody.")}
     >
-      <ChannelForm onDone={() => onOpenChange(false)} />
+      <ChannelForm onDone={onClose} />
     </Dialog>
   );
 }

@@ -1,6 +1,7 @@
 "use client";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { Plus, Send } from "lucide-react";
+import dynamic from "next/dynamic";
 import { useState } from "react";
 import { useText } from "@/app/_i18n/text-provider";
 import { useTRPC } from "@/app/_lib/trpc";
@@ -11,8 +12,12 @@ import { TargetItem } from "@/app/_ui/target-item";
 import { useNotify } from "@/app/_ui/toast";
 import type { ChannelRow } from "@/contracts/api/notifications";
 import { BrowserCard } from "./browser-card";
-import { ChannelDialog } from "./channel-dialog";
 import { CHANNEL_KINDS, EVENT_TEXTS } from "./channel-texts";
+
+/** Loaded when it is opened first: it checks what was entered by the schemas. */
+const ChannelDialog = dynamic(() => import("./channel-dialog").then((m) => m.ChannelDialog), {
+  ssr: false,
+});
 
 /** Where people are told of runs that end and of alarms. */
 export function NotificationsView() {
@@ -57,7 +62,7 @@ export function NotificationsView() {
         </Card>
         <BrowserCard />
       </div>
-      <ChannelDialog open={adding} onOpenChange={setAdding} />
+      {adding ? <ChannelDialog onClose={() => setAdding(false)} /> : null}
     </>
   );
 }

@@ -1,15 +1,17 @@
 "use client";
 import { skipToken, useQuery } from "@tanstack/react-query";
-import Link from "next/link";
+import { Link } from "@/app/_ui/link";
 import { useCallback, useMemo, useState } from "react";
 import { useText } from "@/app/_i18n/text-provider";
 import { cn } from "@/app/_lib/cn";
 import type { PlaygroundState } from "@/app/_lib/playground-link";
 import { useTRPC } from "@/app/_lib/trpc";
 import { Button } from "@/app/_ui/button";
-import { EmptyState } from "@/app/_ui/states";
+import { EmptyState, Skeleton } from "@/app/_ui/states";
+import type { RetrieverConfig } from "@/contracts/run-config/retriever";
 import { collectTerms, splitHighlights } from "@/app/_episode/highlight";
 import { findOverlaps } from "./overlap";
+import type { SearchState } from "./playground-address";
 import { RetrieverColumn } from "./retriever-column";
 
 const WIDTH = [
@@ -21,18 +23,20 @@ const WIDTH = [
 ] as const;
 
 interface ColumnsProps {
-  state: PlaygroundState;
+  search: SearchState;
+  /** Null until they are read. */
+  retrievers: readonly RetrieverConfig[] | null;
   searchCount: number;
   onChange: (next: Partial<PlaygroundState>) => void;
 }
 
 /** The retrievers' answers side by side, each document with its ranks in the other columns. */
-export function Columns({ state, searchCount, onChange }: ColumnsProps) {
+export function Columns({ search, retrievers, searchCount, onChange }: ColumnsProps) {
   const t = useText();
   const trpc = useTRPC();
   const workers = useQuery(trpc.workers.list.queryOptions());
   const episode = useQuery(
-    trpc.episodes.get.queryOptions(state.episode ? { id: state.episode } : skipToken),
+    trpc.episodes.get.queryOptions(search.episode ? { id: search.episode } : skipToken),
   );
   // Ids that each column found, by its place; null while it has no answer.
   const [found, setFound] = useState<Record<number, string[] | null>>({});
@@ -42,9 +46,9 @@ export function Columns({ state, searchCount, onChange }: ColumnsProps) {
       setFound((all) => (areSameIds(all[place] ?? null, ids) ? all : { ...all, [place]: ids })),
     [],
   );
-  const { retrievers, corpus, query } = state;
+  const { corpus, query } = search;
   const elsewhere = useMemo(
-    () => findOverlaps(retrievers.map((_, i) => found[i] ?? null)),
+    () => findOverlaps((retrievers ?? []).map((_, i) => found[i] ?? null)),
     [retrievers, found],
   );
   const gold = useMemo(
@@ -72,6 +76,7 @@ export function Columns({ state, searchCount, onChange }: ColumnsProps) {
       </div>
     );
   if (query === "") return <NoQuery />;
+  if (retrievers === null) return <Skeleton className="mt-4 h-80" />;
   return (
     <div
       className={cn(
@@ -84,7 +89,7 @@ export function Columns({ state, searchCount, onChange }: ColumnsProps) {
         <RetrieverColumn
           key={place}
           place={place}
-          state={state}
+          search={search}
           retriever={retriever}
           searchCount={searchCount}
           gold={gold}

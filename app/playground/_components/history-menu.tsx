@@ -1,6 +1,6 @@
 "use client";
 import { History, X } from "lucide-react";
-import Link from "next/link";
+import { Link } from "@/app/_ui/link";
 import { useText } from "@/app/_i18n/text-provider";
 import { formatAgo } from "@/app/_lib/format";
 import { useNow } from "@/app/_lib/use-now";

@@ -1,40 +1,57 @@
 "use client";
 import { BarChart3 } from "lucide-react";
-import Link from "next/link";
-import { useCallback, useMemo, useState } from "react";
+import { Link } from "@/app/_ui/link";
+import { useCallback, useDeferredValue, useMemo, useState } from "react";
 import { useText } from "@/app/_i18n/text-provider";
 import type { PlaygroundState } from "@/app/_lib/playground-link";
 import { useQueryParams } from "@/app/_lib/use-params";
 import { Button } from "@/app/_ui/button";
 import { CopyButton } from "@/app/_ui/copy-button";
+import { defer } from "@/app/_ui/deferred";
 import { Select } from "@/app/_ui/field";
 import { MAX_QUERY_LENGTH } from "@/contracts/run-config/query-length";
 import { Columns } from "./columns";
+import { CorpusSelect } from "./corpus-select";
 import { EpisodeNote } from "./episode-note";
 import { useQueryHistory } from "./history";
 import { HistoryMenu } from "./history-menu";
 import {
   buildAddress,
   DEPTHS,
+  describeProblems,
   MAX_COLUMNS,
-  readPlaygroundParams,
-  writePlaygroundParams,
+  readSearchParams,
+  writeSearchParams,
 } from "./playground-address";
 import { QueryBar } from "./query-bar";
-import { AddRetriever, CorpusSelect, WorkerSelect } from "./search-controls";
+import { AddRetriever, WorkerSelect } from "./search-controls";
+
+/** What reads the settings of retrievers: fetched once the form answers. */
+const retrieverParams = defer(() => import("./retriever-params"));
 
 /** One query against up to four retrievers. The address holds the state: every change is searched at once. */
 export function PlaygroundView() {
   const t = useText();
   const [params, setParams] = useQueryParams();
-  const { state, problem } = useMemo(() => readPlaygroundParams(t, params), [t, params]);
+  const { state, problems, isCut } = useMemo(() => readSearchParams(t, params), [t, params]);
+  const rules = retrieverParams.useModule(useDeferredValue(true, false));
+  const given = params.get("r");
+  const read = useMemo(() => rules?.readRetrievers(t, given) ?? null, [rules, t, given]);
+  const retrievers = read?.retrievers ?? null;
+  const problem = read && describeProblems(t, [...problems, ...read.problems], isCut);
   // Counts searches, so that the same query can be searched again.
   const [searchCount, setSearchCount] = useState(0);
   const history = useQueryHistory();
   const change = useCallback(
-    (next: Partial<PlaygroundState>) => setParams(writePlaygroundParams({ ...state, ...next })),
-    [setParams, state],
+    ({ retrievers: chosen, ...next }: Partial<PlaygroundState>) =>
+      setParams({
+        ...writeSearchParams({ ...state, ...next }),
+        ...(rules && chosen ? { r: rules.writeRetrievers(chosen) } : {}),
+      }),
+    [setParams, state, rules],
   );
+  // What cannot be read is in no address that is given away.
+  const written = rules && retrievers ? rules.writeRetrievers(retrievers) : given;
 
   const search = (query: string) => {
     const next = { ...state, query: query.trim() };
@@ -43,7 +60,7 @@ export function PlaygroundView() {
     if (next.query !== "")
       history.add({
         query: next.query.slice(0, MAX_QUERY_LENGTH),
-        href: buildAddress(next),
+        href: buildAddress(next, written),
         at: Date.now(),
       });
   };
@@ -71,14 +88,19 @@ export function PlaygroundView() {
             options={[...new Set([...DEPTHS, state.k])].sort((a, b) => a - b)}
           />
         </label>
-        <WorkerSelect state={state} onChange={(worker) => change({ worker })} />
+        <WorkerSelect
+          state={state}
+          isLocal={rules !== null && retrievers !== null && retrievers.some(rules.searchesLocally)}
+          onChange={(worker) => change({ worker })}
+        />
         <AddRetriever
-          disabled={state.retrievers.length >= MAX_COLUMNS}
-          onAdd={(config) => change({ retrievers: [...state.retrievers, config] })}
+          isFull={retrievers !== null && retrievers.length >= MAX_COLUMNS}
+          presets={rules?.RETRIEVER_PRESETS ?? null}
+          onAdd={(config) => change({ retrievers: [...(retrievers ?? []), config] })}
         />
         <div className="ml-auto flex items-center gap-1">
           <HistoryMenu history={history} />
-          <PermalinkButton state={state} />
+          <PermalinkButton address={buildAddress(state, written)} />
         </div>
       </div>
       {problem ? (
@@ -93,20 +115,15 @@ export function PlaygroundView() {
           onClose={() => change({ episode: null })}
         />
       ) : null}
-      <Columns state={state} searchCount={searchCount} onChange={change} />
+      <Columns search={state} retrievers={retrievers} searchCount={searchCount} onChange={change} />
     </>
   );
 }
 
-function PermalinkButton({ state }: { state: PlaygroundState }) {
+function PermalinkButton({ address }: { address: string }) {
   const t = useText();
   const origin = typeof window === "undefined" ? "" : window.location.origin;
   return (
-    <CopyButton
-      size="sm"
-      variant="ghost"
-      text={`${origin}${buildAddress(state)}`}
-      label={t("Copy link")}
-    />
+    <CopyButton size="sm" variant="ghost" text={`${origin}${address}`} label={t("Copy link")} />
   );
 }

@@ -14,9 +14,16 @@ import type { RunConfig } from "@/contracts/run-config/run-config";
 import { collectTerms, splitHighlights, stemWord } from "@/app/_episode/highlight";
 import { addEntry } from "./history";
 import { findOverlaps } from "./overlap";
-import { buildAddress, DEFAULT_STATE, readPlaygroundParams } from "./playground-address";
+import {
+  buildAddress,
+  DEFAULT_SEARCH,
+  describeProblems,
+  readSearchParams,
+} from "./playground-address";
+import { DEFAULT_RETRIEVERS, readRetrievers, writeRetrievers } from "./retriever-params";
 
 const t = createText("en", {});
+const DEFAULT_STATE: PlaygroundState = { ...DEFAULT_SEARCH, retrievers: DEFAULT_RETRIEVERS };
 
 describe("highlighting", () => {
   const marked = (text: string, query: string) =>
@@ -74,8 +81,17 @@ describe("overlap", () => {
 });
 
 describe("the address", () => {
-  const read = (href: string) =>
-    readPlaygroundParams(t, new URLSearchParams(href.split("?")[1] ?? ""));
+  const read = (href: string) => {
+    const params = new URLSearchParams(href.split("?")[1] ?? "");
+    const { state, problems, isCut } = readSearchParams(t, params);
+    const { retrievers, problems: more } = readRetrievers(t, params.get("r"));
+    return {
+      state: { ...state, retrievers },
+      problem: describeProblems(t, [...problems, ...more], isCut),
+    };
+  };
+  const write = ({ retrievers, ...search }: PlaygroundState) =>
+    buildAddress(search, writeRetrievers(retrievers));
   const id = "2f1d4f6a-8c2b-4a55-9d07-0d2f0f3f5b11";
 
   it("is empty for the defaults and holds every change", () => {
@@ -91,10 +107,10 @@ describe("the address", () => {
       worker: id,
       episode: id,
     };
-    for (const href of [buildPlaygroundHref(state), buildAddress(state)])
+    for (const href of [buildPlaygroundHref(state), write(state)])
       expect(read(href)).toEqual({ state, problem: null });
-    expect(buildAddress(state)).not.toContain("efSearch");
-    expect(buildAddress(DEFAULT_STATE)).toBe("/playground");
+    expect(write(state)).not.toContain("efSearch");
+    expect(write(DEFAULT_STATE)).toBe("/playground");
   });
 
   it("round-trips any query and any preset", () => {

@@ -2,7 +2,6 @@
 import dynamic from "next/dynamic";
 import { useEffect, useState } from "react";
 import { useText } from "@/app/_i18n/text-provider";
-import type { PlaygroundState } from "@/app/_lib/playground-link";
 import { formatRetriever } from "@/app/_lib/retriever";
 import { Badge } from "@/app/_ui/badge";
 import { Card } from "@/app/_ui/card";
@@ -12,6 +11,7 @@ import { ColumnTitle, SearchTimes, SearchWaiting } from "./column-parts";
 import { DocumentCard } from "./document-card";
 import type { TextPart } from "@/app/_episode/highlight";
 import { getColumnLetter, type OtherRank } from "./overlap";
+import type { SearchState } from "./playground-address";
 import { useRetrieverSearch } from "./use-retriever-search";
 
 /** Loaded once it is opened: it knows every setting of a retriever. */
@@ -21,7 +21,7 @@ const RetrieverDialog = dynamic(() => import("./retriever-dialog").then((m) => m
 
 interface RetrieverColumnProps {
   place: number;
-  state: PlaygroundState;
+  search: SearchState;
   retriever: RetrieverConfig;
   /** Changes with each search, so that the same query is searched again. */
   searchCount: number;
@@ -43,7 +43,7 @@ interface RetrieverColumnProps {
  */
 export function RetrieverColumn({
   place,
-  state,
+  search: asked,
   retriever,
   searchCount,
   gold,
@@ -59,7 +59,7 @@ export function RetrieverColumn({
   const t = useText();
   const [editing, setEditing] = useState(false);
   const { running, result, failure, stopped, task, search, cancel } = useRetrieverSearch(
-    state,
+    asked,
     retriever,
     searchCount,
   );
@@ -106,7 +106,7 @@ export function RetrieverColumn({
       </header>
       <div aria-live="polite">
         {running ? (
-          <SearchWaiting detail={task?.detail ?? ""} fraction={task?.fraction ?? 0} k={state.k} />
+          <SearchWaiting detail={task?.detail ?? ""} fraction={task?.fraction ?? 0} k={asked.k} />
         ) : null}
         {failure && !stopped ? (
           <ErrorState

@@ -1,17 +1,20 @@
 "use client";
 import { useEffect, useMemo, useRef } from "react";
 import { useText } from "@/app/_i18n/text-provider";
-import type { PlaygroundState } from "@/app/_lib/playground-link";
 import { useTask } from "@/app/_lib/use-task";
+import { defer } from "@/app/_ui/deferred";
 import type { RetrieverConfig } from "@/contracts/run-config/retriever";
-import { queryResultSchema } from "@/contracts/worker-protocol/search-results";
+import type { SearchState } from "./playground-address";
+
+/** What checks the answers of workers: fetched while they search. */
+const searchResults = defer(() => import("@/contracts/worker-protocol/search-results"));
 
 /**
  * One retriever's search on a worker. It starts by itself whenever the query or a setting changes, and when `searchCount`
  * does: the same query is then searched again.
  */
 export function useRetrieverSearch(
-  { corpus, query, k, worker }: PlaygroundState,
+  { corpus, query, k, worker }: SearchState,
   retriever: RetrieverConfig,
   searchCount: number,
 ) {
@@ -28,21 +31,27 @@ export function useRetrieverSearch(
     lastKey.current = key;
     start(request);
   }, [key, request, start]);
+  const schemas = searchResults.useModule(true);
   const parsed = useMemo(
-    () => (task?.state === "succeeded" ? queryResultSchema.safeParse(task.result) : null),
-    [task],
+    () =>
+      task?.state === "succeeded"
+        ? (schemas?.queryResultSchema.safeParse(task.result) ?? null)
+        : null,
+    [task, schemas],
   );
+  // Until its answer can be checked there is none.
+  const isOpen = running || (task?.state === "succeeded" && schemas === null);
   const mismatch =
     parsed && !parsed.success
       ? { message: t("Worker and page are of different versions: restart both.") }
       : null;
   return {
     task,
-    running,
+    running: isOpen,
     cancel,
     search: () => start(request),
-    result: !running && parsed?.success ? parsed.data : null,
-    failure: running ? null : (error ?? task?.error ?? mismatch),
-    stopped: !running && task?.state === "cancelled",
+    result: !isOpen && parsed?.success ? parsed.data : null,
+    failure: isOpen ? null : (error ?? task?.error ?? mismatch),
+    stopped: !isOpen && task?.state === "cancelled",
   };
 }

@@ -7,6 +7,7 @@ import { buildEpisodesRequest, parseEpisodeFilter } from "@/app/_episode/episode
 import { PageSkeleton } from "@/app/_ui/states";
 import { runIdSchema } from "@/contracts/records/run-id";
 import { RunView } from "./_components/run-view";
+import { TRAIN_METRICS } from "./_components/train-metrics";
 
 export const generateMetadata = titlePage("Run");
 
@@ -41,7 +42,7 @@ export default async function RunPage({ params, searchParams }: PageParams) {
           ]);
         }}
       >
-        <RunView runId={runId} />
+        <RunView runId={runId} trainMetrics={TRAIN_METRICS} />
       </PageData>
     </Suspense>
   );

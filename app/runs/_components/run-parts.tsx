@@ -12,7 +12,7 @@ import {
   TriangleAlert,
   Undo2,
 } from "lucide-react";
-import Link from "next/link";
+import { Link } from "@/app/_ui/link";
 import { useRouter } from "next/navigation";
 import { useState } from "react";
 import { Sparkline } from "@/app/_charts/sparkline";

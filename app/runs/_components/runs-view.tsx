@@ -1,7 +1,7 @@
 "use client";
 import { keepPreviousData, useInfiniteQuery } from "@tanstack/react-query";
 import { Plus } from "lucide-react";
-import Link from "next/link";
+import { Link } from "@/app/_ui/link";
 import { useMemo } from "react";
 import { useText } from "@/app/_i18n/text-provider";
 import { markText } from "@/app/_i18n/format-text";

@@ -1,6 +1,6 @@
 "use client";
 import { Archive, ArchiveRestore, ChartLine, Square, Tag, Trash2, Undo2, X } from "lucide-react";
-import Link from "next/link";
+import { Link } from "@/app/_ui/link";
 import { useState } from "react";
 import { useText } from "@/app/_i18n/text-provider";
 import { useShortcuts } from "@/app/_lib/use-shortcuts";

@@ -22,26 +22,24 @@ import { POOL_FIELDS, POOL_KINDS, POOL_MEANINGS, type PoolField } from "./pool-t
 
 const OFFERED_HINT = markText("That its workers have, with commas between.");
 
-type PoolDialogProps = { pool: PoolRow | "new" | null; onClose: () => void };
+type PoolDialogProps = { pool: PoolRow | "new"; onClose: () => void };
 
 /** Adds or changes a pool. */
 export function PoolDialog({ pool, onClose }: PoolDialogProps) {
   const t = useText();
   return (
     <Dialog
-      open={pool !== null}
+      open
       onOpenChange={(open) => {
         if (!open) onClose();
       }}
       className="max-w-3xl"
-      title={
-        pool === "new" || pool === null ? t("Add a pool") : t("Change {name}", { name: pool.name })
-      }
+      title={pool === "new" ? t("Add a pool") : t("Change {name}", { name: pool.name })}
       description={t(
         "Runs that need no more than what its workers have make it start one. Workers that are there go on as they were started.",
       )}
     >
-      {pool === null ? null : <PoolForm pool={pool === "new" ? null : pool} onDone={onClose} />}
+      <PoolForm pool={pool === "new" ? null : pool} onDone={onClose} />
     </Dialog>
   );
 }

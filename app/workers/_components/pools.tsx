@@ -1,6 +1,7 @@
 "use client";
 import { useQuery } from "@tanstack/react-query";
 import { Plus } from "lucide-react";
+import dynamic from "next/dynamic";
 import { useState } from "react";
 import { useText } from "@/app/_i18n/text-provider";
 import { useTRPC } from "@/app/_lib/trpc";
@@ -8,7 +9,11 @@ import { Button } from "@/app/_ui/button";
 import { QueryErrorState } from "@/app/_ui/states";
 import type { PoolRow } from "@/contracts/api/pools";
 import { PoolCard } from "./pool-card";
-import { PoolDialog } from "./pool-dialog";
+
+/** Loaded when it is opened first: it checks what was entered by the schemas. */
+const PoolDialog = dynamic(() => import("./pool-dialog").then((m) => m.PoolDialog), {
+  ssr: false,
+});
 
 /** Pools of machines on which the server starts workers for runs that wait. */
 export function Pools() {
@@ -40,7 +45,7 @@ export function Pools() {
           ))}
         </ul>
       )}
-      <PoolDialog pool={editing} onClose={() => setEditing(null)} />
+      {editing === null ? null : <PoolDialog pool={editing} onClose={() => setEditing(null)} />}
     </section>
   );
 }

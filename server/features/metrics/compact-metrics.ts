@@ -1,5 +1,5 @@
 import { groupBy } from "@/lib/group-by";
-import type { Database, Queries } from "@/server/platform/db/database";
+import type { Database, Statements } from "@/server/platform/db/database";
 import { selectRunForUpdate } from "@/server/features/runs/queries";
 import { appendBuckets, type Append } from "./metric-chunks";
 import {
@@ -13,7 +13,7 @@ import { readParts } from "./stored-series";
 
 /** A run that goes on keeps so many reports, or so many points, before they are moved: each move writes chunks anew. */
 const REPORTS = 128;
-const POINTS = 50_000;
+const POINTS = 100_000;
 /** Runs in one round. */
 const RUNS = 50;
 
@@ -29,8 +29,8 @@ export async function compactMetrics(
 ): Promise<number> {
   const runs = await selectCompactable(database.db, reports, points, RUNS);
   for (const { runId } of runs) {
-    const moving = await database.readAtOnce((db) => readMoving(db, runId));
-    await database.transact(({ db }) => moveReports(db, runId, moving));
+    const moving = await database.readArrays((db) => readMoving(db, runId));
+    await database.transactArrays((db) => moveReports(db, runId, moving));
   }
   return runs.length;
 }
@@ -41,7 +41,7 @@ interface Moving {
   appends: Map<number, Append[]>;
 }
 
-async function readMoving(db: Queries, runId: string): Promise<Moving> {
+async function readMoving(db: Statements, runId: string): Promise<Moving> {
   const heads = await selectHeads(db, [runId]);
   const parts = await readParts(db, heads, null);
   const appends = parts
@@ -62,7 +62,11 @@ async function readMoving(db: Queries, runId: string): Promise<Moving> {
 }
 
 /** Nothing happens where another server has moved them meanwhile. The run itself is locked for the last two statements only. */
-async function moveReports(db: Queries, runId: string, { heads, appends }: Moving): Promise<void> {
+async function moveReports(
+  db: Statements,
+  runId: string,
+  { heads, appends }: Moving,
+): Promise<void> {
   await lockCompaction(db);
   const now = await selectHeads(db, [runId]);
   const isUnchanged = heads.every(({ number, compacted, head }) =>

@@ -1,14 +1,8 @@
 import type { AttemptRef } from "@/contracts/worker-protocol/attempt";
 import { groupBy } from "@/lib/group-by";
 import { decodeDoubles, decodeIntegers } from "@/server/platform/db/binary-arrays";
-import type { Queries } from "@/server/platform/db/database";
-import {
-  appendToChunks,
-  selectChunks,
-  type ChunkParts,
-  type ChunkRange,
-  type MetricChunk,
-} from "./queries";
+import type { Statements } from "@/server/platform/db/database";
+import { appendToChunks, selectChunks, type ChunkParts, type MetricChunk } from "./queries";
 import { CHUNK_SIZE, chooseLevel, listChunks, rollUp, type Bucket } from "./rollup";
 
 function toBuckets(row: MetricChunk): Bucket[] {
@@ -40,7 +34,7 @@ export interface Append {
 
 /** Appends buckets to a level of several series in one statement, and rolls chunks that became full up into the next. */
 export async function appendBuckets(
-  db: Queries,
+  db: Statements,
   ref: AttemptRef,
   level: number,
   items: readonly Append[],
@@ -57,10 +51,11 @@ export async function appendBuckets(
     mins: [],
     maxs: [],
   };
-  const full: ChunkRange[] = [];
+  const full: FullChunk[] = [];
   for (const { name, offset, buckets } of items) {
     for (let from = 0; from < buckets.length;) {
       const chunk = Math.floor((offset + from) / CHUNK_SIZE);
+      const begin = from;
       const end = Math.min(buckets.length, (chunk + 1) * CHUNK_SIZE - offset);
       parts.names.push(name);
       parts.chunks.push(chunk);
@@ -77,19 +72,49 @@ export async function appendBuckets(
       }
       parts.lasts.push(parts.means.length);
       if ((offset + from) % CHUNK_SIZE === 0)
-        full.push({ ...ref, name, level, first: chunk, last: chunk });
+        full.push({
+          name,
+          chunk,
+          buckets: from - begin === CHUNK_SIZE ? buckets.slice(begin, from) : null,
+        });
     }
   }
   await appendToChunks(db, ref, level, parts);
   if (full.length === 0) return;
   const next = new Map<string, Append & { buckets: Bucket[] }>();
-  for (const row of await selectChunks(db, full)) {
-    const buckets = rollUp(toBuckets(row));
-    const item = next.get(row.name);
-    if (item) item.buckets.push(...buckets);
-    else next.set(row.name, { name: row.name, offset: (row.chunk * CHUNK_SIZE) / 2, buckets });
+  for (const { name, chunk, buckets } of await readFullChunks(db, ref, level, full)) {
+    const rolled = rollUp(buckets);
+    const item = next.get(name);
+    if (item) item.buckets.push(...rolled);
+    else next.set(name, { name, offset: (chunk * CHUNK_SIZE) / 2, buckets: rolled });
   }
   await appendBuckets(db, ref, level + 1, [...next.values()]);
+}
+
+/** A chunk of a series that became full; `buckets`: null where some of them were stored before. */
+interface FullChunk {
+  name: string;
+  chunk: number;
+  buckets: readonly Bucket[] | null;
+}
+
+/** The buckets of chunks, in their order; only those that are not at hand are read. */
+async function readFullChunks(
+  db: Statements,
+  ref: AttemptRef,
+  level: number,
+  chunks: readonly FullChunk[],
+): Promise<{ name: string; chunk: number; buckets: readonly Bucket[] }[]> {
+  const missing = chunks.flatMap(({ name, chunk, buckets }) =>
+    buckets === null ? [{ ...ref, name, level, first: chunk, last: chunk }] : [],
+  );
+  const rows = missing.length === 0 ? [] : await selectChunks(db, missing);
+  const read = new Map(rows.map((row) => [`${row.chunk} ${row.name}`, row]));
+  return chunks.flatMap(({ name, chunk, buckets }) => {
+    const row = read.get(`${chunk} ${name}`);
+    const all = buckets ?? (row ? toBuckets(row) : null);
+    return all === null ? [] : [{ name, chunk, buckets: all }];
+  });
 }
 
 /** What one attempt stored of a series. */
@@ -120,7 +145,7 @@ export interface StepRange {
  * straddles the cut is replaced by its own points, so that nothing beyond the cut shows through.
  */
 export async function readBuckets(
-  db: Queries,
+  db: Statements,
   parts: readonly StoredPart[],
   limit: number,
   range: StepRange | null,
@@ -173,7 +198,7 @@ function countPoints(
 }
 
 async function cutBuckets(
-  db: Queries,
+  db: Statements,
   part: StoredPart,
   chunks: readonly MetricChunk[],
 ): Promise<Bucket[]> {
@@ -196,7 +221,7 @@ async function cutBuckets(
 
 /** The surviving ones of the points `from` .. `from + count` of a series that lie in chunks, in order of arrival. */
 export async function readPoints(
-  db: Queries,
+  db: Statements,
   { runId, attempt, name, cut }: StoredPart,
   from: number,
   count: number,

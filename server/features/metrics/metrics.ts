@@ -10,7 +10,7 @@ import type { MetricPoint } from "@/contracts/worker-protocol/metric-point";
 import { toColumns } from "@/core/metrics/columns";
 import { findMetric } from "@/core/metrics/metrics";
 import { groupBy } from "@/lib/group-by";
-import type { Database, Queries } from "@/server/platform/db/database";
+import type { Database, Statements } from "@/server/platform/db/database";
 import { readBuckets } from "./metric-chunks";
 import { insertReport, selectHeads, type AttemptHead, type ReportedSeries } from "./queries";
 import {
@@ -39,13 +39,13 @@ export class Metrics {
   constructor(private readonly database: Database) {}
 
   /** Appends points of an attempt. Call it under the run's row lock, which keeps them in order. */
-  async append(db: Queries, ref: AttemptRef, points: readonly MetricPoint[]): Promise<void> {
+  async append(db: Statements, ref: AttemptRef, points: readonly MetricPoint[]): Promise<void> {
     if (points.length > 0) await insertReport(db, ref, toReportedSeries(points));
   }
 
   /** Every metric of a run with its last point that survives. */
   listMetrics(runId: string): Promise<z.infer<typeof metricNamesResponseSchema>> {
-    return this.database.readAtOnce(async (db) => {
+    return this.database.readArrays(async (db) => {
       const parts = await readParts(db, await selectHeads(db, [runId]), null);
       const rows = [...groupBy(parts, ({ name }) => name)].map(async ([name, ofName]) => {
         const newest = ofName.findLast(({ firstStep, cut }) => firstStep <= cut);
@@ -76,7 +76,7 @@ export class Metrics {
 
   /** The points themselves, of every attempt that survives, in order of arrival. @param range of steps; null: all */
   async readPoints(
-    db: Queries,
+    db: Statements,
     runId: string,
     names: readonly string[],
     range: { from: number; to: number } | null,
@@ -99,7 +99,7 @@ export class Metrics {
     names: readonly string[],
     maxPoints: number,
   ): Promise<Map<string, SeriesEntries>> {
-    return this.database.readAtOnce(async (db) =>
+    return this.database.readArrays(async (db) =>
       readWhole(db, await selectHeads(db, runIds), { runIds, names, maxPoints, range: null }),
     );
   }
@@ -118,7 +118,7 @@ export class Metrics {
     runIds: readonly string[],
     names: readonly string[],
   ): Promise<Map<string, Map<string, SeriesResult>>> {
-    return this.database.readAtOnce((db) => readResults(db, runIds, names));
+    return this.database.readArrays((db) => readResults(db, runIds, names));
   }
 
   /**
@@ -129,7 +129,7 @@ export class Metrics {
     const heads = await selectHeads(this.database.db, request.runIds);
     const state = heads.map(({ runId, number, head }) => `${runId} ${number} ${head}`);
     return this.answers.get(JSON.stringify([request, state]), () =>
-      this.database.readAtOnce((db) => readAnswer(db, request)),
+      this.database.readArrays((db) => readAnswer(db, request)),
     );
   }
 
@@ -187,7 +187,7 @@ export function toReportedSeries(points: readonly MetricPoint[]): ReportedSeries
   return series;
 }
 
-async function readAnswer(db: Queries, request: SeriesRequest): Promise<Answer> {
+async function readAnswer(db: Statements, request: SeriesRequest): Promise<Answer> {
   const { runIds, names, maxPoints, from, to, since } = request;
   const range =
     from === undefined && to === undefined ? null : { from: from ?? 0, to: to ?? MAX_STEP };
@@ -213,7 +213,7 @@ async function readAnswer(db: Queries, request: SeriesRequest): Promise<Answer> 
 }
 
 async function readWhole(
-  db: Queries,
+  db: Statements,
   heads: readonly AttemptHead[],
   { runIds, names, maxPoints, range }: SeriesReading & { runIds: readonly string[] },
 ): Promise<Map<string, SeriesEntries>> {

@@ -7,7 +7,7 @@ import {
   encodeIntegers,
   formatTexts,
 } from "@/server/platform/db/binary-arrays";
-import type { Queries } from "@/server/platform/db/database";
+import type { Statements } from "@/server/platform/db/database";
 import { LOCKS } from "@/server/platform/db/locks";
 import { toJson } from "@/server/platform/db/json";
 import { queryRows } from "@/server/platform/db/query";
@@ -49,7 +49,7 @@ export const encodeReportedSeries = (series: ReportedSeries): (string | Buffer)[
 
 /** Extends the series of an attempt and keeps the points themselves until they are compacted. */
 export async function insertReport(
-  db: Queries,
+  db: Statements,
   ref: AttemptRef,
   series: ReportedSeries,
 ): Promise<void> {
@@ -72,7 +72,7 @@ const headSchema = z.object({
 export type AttemptHead = z.infer<typeof headSchema>;
 
 /** The attempts of runs, by number. */
-export const selectHeads = (db: Queries, runIds: readonly string[]): Promise<AttemptHead[]> =>
+export const selectHeads = (db: Statements, runIds: readonly string[]): Promise<AttemptHead[]> =>
   queryRows(db, headSchema, { check: "first" })`
     SELECT a.run_id AS "runId", r.kind, a.number, a.from_step AS "fromStep", a.compacted_report::float8 AS compacted,
       greatest(a.compacted_report, (SELECT max(m.id) FROM metric_reports m WHERE m.run_id = a.run_id AND m.attempt = a.number))::float8 AS head
@@ -88,6 +88,37 @@ const storedReportSchema = z.object({
   values: z.instanceof(Uint8Array),
 });
 
+/** Any double, also what is no number. */
+const doubleSchema = z.custom<number>((value) => typeof value === "number");
+
+const seriesSchema = z.object({
+  runId: z.string(),
+  attempt: z.int(),
+  name: z.string(),
+  points: z.int(),
+  firstStep: z.int(),
+  lastStep: z.int(),
+  lastValue: doubleSchema,
+  lastAt: z.date(),
+  minValue: doubleSchema.nullable(),
+  maxValue: doubleSchema.nullable(),
+});
+/** What is known of a series without its points. */
+type StoredSeries = z.infer<typeof seriesSchema>;
+
+/** The series of runs by attempt. @param names null: every series */
+export const selectSeries = (
+  db: Statements,
+  runIds: readonly string[],
+  names: readonly string[] | null,
+): Promise<StoredSeries[]> =>
+  queryRows(db, seriesSchema, { check: "first" })`
+    SELECT s.run_id AS "runId", s.attempt, s.name, s.points, s.first_step AS "firstStep", s.last_step AS "lastStep", s.last_value AS "lastValue",
+      s.last_at AS "lastAt", s.min_value AS "minValue", s.max_value AS "maxValue"
+    FROM metric_series s
+    WHERE s.run_id = ANY(${runIds}::uuid[]) AND (${names === null}::boolean OR s.name = ANY(${names ?? []}::text[]))
+    ORDER BY s.attempt`;
+
 /** Points of a series that are not in chunks yet, in their order. */
 export interface SeriesTail extends AttemptRef {
   name: string;
@@ -98,7 +129,7 @@ export interface SeriesTail extends AttemptRef {
 
 /** What was reported after a report of each run, and is not in chunks yet. @param names null: every series */
 export async function selectTails(
-  db: Queries,
+  db: Statements,
   runs: readonly { id: string; after: number }[],
   names: readonly string[] | null,
 ): Promise<SeriesTail[]> {
@@ -162,7 +193,7 @@ export interface ChunkRange {
 
 /** The chunks of ranges that reach into steps, those of the highest level first, in the order of a series. */
 export const selectChunks = (
-  db: Queries,
+  db: Statements,
   ranges: readonly ChunkRange[],
   steps: { from: number; to: number } | null = null,
 ): Promise<MetricChunk[]> =>
@@ -179,7 +210,7 @@ const valueStepSchema = z.object({ step: z.int().nullable() });
 
 /** The first step in chunks at which each series has a value, in the order given; null where none has it. */
 export const selectStepsOfValues = (
-  db: Queries,
+  db: Statements,
   values: readonly { runId: string; attempt: number; name: string; value: number }[],
 ): Promise<z.infer<typeof valueStepSchema>[]> =>
   queryRows(db, valueStepSchema)`
@@ -207,11 +238,11 @@ export interface ChunkParts {
 
 /** Appends buckets to chunks of one level; a chunk that does not exist yet is created. */
 export const appendToChunks = (
-  db: Queries,
+  db: Statements,
   ref: AttemptRef,
   level: number,
   parts: ChunkParts,
-): Promise<number> => db.$executeRaw`
+): PromiseLike<number> => db.$executeRaw`
   INSERT INTO metric_chunks AS c (run_id, attempt, name, level, chunk, min_steps, max_steps, at, means, mins, maxs)
   SELECT ${ref.runId}::uuid, ${ref.attempt}, n.name, ${level}, n.chunk, (${encodeIntegers(parts.minSteps)}::int[])[n.first:n.last],
     (${encodeIntegers(parts.maxSteps)}::int[])[n.first:n.last], (${encodeDoubles(parts.at)}::float8[])[n.first:n.last],
@@ -226,14 +257,14 @@ export const appendToChunks = (
     maxs = CASE WHEN c.level > 0 THEN c.maxs || excluded.maxs ELSE '{}' END`;
 
 /** One transaction at a time moves reports into chunks. */
-export const lockCompaction = (db: Queries): Promise<number> =>
+export const lockCompaction = (db: Statements): PromiseLike<number> =>
   db.$executeRaw`SELECT pg_advisory_xact_lock(${LOCKS.compaction}::bigint)`;
 
 const compactableSchema = z.object({ runId: z.string() });
 
 /** Runs whose reports are to be compacted: those with many of them, and those that have ended, the oldest first. */
 export const selectCompactable = (
-  db: Queries,
+  db: Statements,
   reports: number,
   points: number,
   limit: number,
@@ -246,10 +277,10 @@ export const selectCompactable = (
 
 /** Deletes the reports of attempts, which lie in chunks now, and keeps which was the newest. */
 export const deleteReports = (
-  db: Queries,
+  db: Statements,
   runId: string,
   heads: readonly AttemptHead[],
-): Promise<number> => db.$executeRaw`
+): PromiseLike<number> => db.$executeRaw`
   WITH moved AS (
     SELECT h.number, h.head FROM jsonb_to_recordset(${toJson(heads)}::jsonb) AS h(number int, head bigint)
   ), kept AS (

@@ -1,8 +1,8 @@
 import type { MetricEntry } from "@/core/metrics/columns";
-import type { Queries } from "@/server/platform/db/database";
+import type { Statements } from "@/server/platform/db/database";
 import { groupBy } from "@/lib/group-by";
-import type { StepRange } from "./metric-chunks";
-import { selectTails, type AttemptHead, type SeriesTail } from "./queries";
+import { getSeriesKey, type StepRange } from "./metric-chunks";
+import { selectSeries, selectTails, type AttemptHead, type SeriesTail } from "./queries";
 import type { Bucket } from "./rollup";
 import { toTail } from "./stored-series";
 
@@ -49,7 +49,7 @@ function findReport(cursor: string | undefined, newest: AttemptHead | undefined)
  * @param heads all attempts of the runs, by number
  */
 export async function readNewPoints(
-  db: Queries,
+  db: Statements,
   heads: readonly AttemptHead[],
   { names, maxPoints, range, since }: SeriesReading & { since: Readonly<Record<string, string>> },
 ): Promise<Map<string, SeriesEntries>> {
@@ -79,25 +79,22 @@ export async function readNewPoints(
 
 /** Runs of several attempts whose newest one may have got a first step by these points: earlier attempts end there. */
 async function listChangedLineages(
-  db: Queries,
+  db: Statements,
   newest: ReadonlyMap<string, AttemptHead>,
   tails: readonly SeriesTail[],
 ): Promise<Set<string>> {
   const resumed = tails.filter(({ runId }) => newest.get(runId)!.number > 1);
   if (resumed.length === 0) return new Set();
-  const rows = await db.metricSeries.findMany({
-    where: {
-      OR: resumed.map(({ runId, attempt, name }) => ({ runId, attempt, name })),
-    },
-    select: { runId: true, name: true, firstStep: true },
-  });
-  const firstSteps = new Map(
-    rows.map(({ runId, name, firstStep }) => [`${runId} ${name}`, firstStep]),
+  const rows = await selectSeries(
+    db,
+    [...new Set(resumed.map(({ runId }) => runId))],
+    [...new Set(resumed.map(({ name }) => name))],
   );
+  const firstSteps = new Map(rows.map((row) => [getSeriesKey(row), row.firstStep]));
   return new Set(
     resumed
-      .filter(({ runId, name, steps }) =>
-        steps.some((step) => step <= (firstSteps.get(`${runId} ${name}`) ?? step)),
+      .filter((tail) =>
+        tail.steps.some((step) => step <= (firstSteps.get(getSeriesKey(tail)) ?? step)),
       )
       .map(({ runId }) => runId),
   );

@@ -1,6 +1,6 @@
 import { isLowerBetter } from "@/core/metrics/metrics";
 import { groupBy } from "@/lib/group-by";
-import type { Queries } from "@/server/platform/db/database";
+import type { Statements } from "@/server/platform/db/database";
 import { readBuckets, type StoredPart } from "./metric-chunks";
 import { selectHeads, selectStepsOfValues } from "./queries";
 import { readParts } from "./stored-series";
@@ -18,7 +18,7 @@ export interface SeriesResult {
 
 /** Results of the series of runs by run and name; a series without a point is absent. */
 export async function readResults(
-  db: Queries,
+  db: Statements,
   runIds: readonly string[],
   names: readonly string[],
 ): Promise<Map<string, Map<string, SeriesResult>>> {
@@ -70,7 +70,7 @@ const isWhole = (part: StoredPart): boolean => part.lastStep <= part.cut && getB
 
 /** The step at which each series was at its best first. */
 async function findBestSteps(
-  db: Queries,
+  db: Statements,
   parts: readonly StoredPart[],
 ): Promise<Map<StoredPart, number>> {
   const rows = await selectStepsOfValues(

@@ -1,8 +1,8 @@
 import { computeLineageCuts, hasOwnAxis } from "@/core/run/attempt-lineage";
 import { groupBy } from "@/lib/group-by";
-import type { Queries } from "@/server/platform/db/database";
+import type { Statements } from "@/server/platform/db/database";
 import { getSeriesKey, type StoredPart } from "./metric-chunks";
-import { selectTails, type AttemptHead, type SeriesTail } from "./queries";
+import { selectSeries, selectTails, type AttemptHead, type SeriesTail } from "./queries";
 import { toBucket, type Bucket } from "./rollup";
 
 /**
@@ -13,17 +13,14 @@ import { toBucket, type Bucket } from "./rollup";
  * @param names null: every series
  */
 export async function readParts(
-  db: Queries,
+  db: Statements,
   heads: readonly AttemptHead[],
   names: readonly string[] | null,
 ): Promise<StoredPart[]> {
   const byRun = groupBy(heads, ({ runId }) => runId);
   const runIds = [...byRun.keys()];
   const [rows, tails] = await Promise.all([
-    db.metricSeries.findMany({
-      where: { runId: { in: runIds }, ...(names && { name: { in: [...names] } }) },
-      orderBy: { attempt: "asc" },
-    }),
+    selectSeries(db, runIds, names),
     selectTails(
       db,
       runIds.map((id) => ({ id, after: 0 })),

@@ -43,13 +43,19 @@ export class Launcher {
 
   /** Lists the presets, with what each needs and lacks here. */
   async listPresets(): Promise<z.infer<typeof listPresetsResponseSchema>> {
-    const offered = await this.placement.listOffered();
+    const workers = await this.placement.listOnlineWorkers();
+    const offered = await this.placement.listOffered(workers);
+    const known = this.references.openNames();
     return Promise.all(
       PRESETS.map(async ({ id, title, description, config: input }) => {
         const config = runConfigSchema.parse(input);
-        const { requirements, ok } = await this.check(config);
+        const [issues, requirements] = await Promise.all([
+          this.references.findIssues(config, known),
+          this.placement.checkRequirements(config, workers),
+        ]);
+        const ready = issues.length === 0 && requirements.every(({ ok }) => ok);
         const parts = listRunParts(config, offered);
-        return { id, title, description, config, requirements, ready: ok, parts };
+        return { id, title, description, config, requirements, ready, parts };
       }),
     );
   }

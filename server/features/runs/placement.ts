@@ -43,9 +43,12 @@ type OnlineWorker = z.infer<typeof onlineWorkerSchema>;
 export class Placement {
   constructor(private readonly database: Database) {}
 
-  /** Checks each requirement of a run against the workers that are online. */
-  async checkRequirements(config: RunConfig): Promise<CheckedRequirement[]> {
-    const workers = await this.listOnlineWorkers();
+  /** Checks each requirement of a run against the workers that are online. @param online as read before; left out: as now */
+  async checkRequirements(
+    config: RunConfig,
+    online?: readonly OnlineWorker[],
+  ): Promise<CheckedRequirement[]> {
+    const workers = online ?? (await this.listOnlineWorkers());
     const required = requirementsFor(config);
     const checks = [
       checkAnyWorker(workers),
@@ -126,15 +129,12 @@ export class Placement {
   }
 
   /** What is here for runs: models and corpora of the workers that are online, and the server's question sets. */
-  async listOffered(): Promise<Offered> {
-    const [workers, sets] = await Promise.all([
-      this.listOnlineWorkers(),
-      this.database.db.questionSet.findMany({
-        where: { projectId: DEFAULT_PROJECT },
-        distinct: ["name"],
-        select: { name: true },
-      }),
-    ]);
+  async listOffered(workers: readonly OnlineWorker[]): Promise<Offered> {
+    const sets = await this.database.db.questionSet.findMany({
+      where: { projectId: DEFAULT_PROJECT },
+      distinct: ["name"],
+      select: { name: true },
+    });
     return {
       models: new Set(workers.flatMap((w) => w.capabilities.models)),
       corpora: new Set(workers.flatMap((w) => w.capabilities.corpora)),
@@ -142,7 +142,8 @@ export class Placement {
     };
   }
 
-  private async listOnlineWorkers(): Promise<OnlineWorker[]> {
+  /** The workers that could be given something now. */
+  async listOnlineWorkers(): Promise<OnlineWorker[]> {
     const { db } = this.database;
     // A pool's worker is given nothing before it is found to have what the pool offers, and once its job is told to end.
     const closed = await db.poolWorker.findMany({

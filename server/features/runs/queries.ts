@@ -18,6 +18,7 @@ import {
   type Database,
   type NewEvent,
   type Queries,
+  type Statements,
 } from "@/server/platform/db/database";
 import { encodeReportedSeries, type ReportedSeries } from "@/server/features/metrics/queries";
 import { toJson } from "@/server/platform/db/json";
@@ -40,7 +41,7 @@ const lockedRunSchema = z.object({
 export type LockedRun = z.infer<typeof lockedRunSchema>;
 
 /** Locks a run's row until the end of the transaction; what only names the run, or compacts its metrics, is not kept waiting. */
-export const selectRunForUpdate = (db: Queries, runId: string): Promise<LockedRun | null> =>
+export const selectRunForUpdate = (db: Statements, runId: string): Promise<LockedRun | null> =>
   queryRow(db, lockedRunSchema)`
     SELECT id, kind, state, attempt, lost_leases AS "lostLeases", deleted_at IS NOT NULL AS "isDeleted" FROM runs WHERE id = ${runId}::uuid FOR NO KEY UPDATE`;
 

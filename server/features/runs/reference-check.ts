@@ -17,7 +17,8 @@ import { getRunModel } from "@/core/run/run-summary";
 import { DEFAULT_PROJECT, type Database } from "@/server/platform/db/database";
 import { selectCurrentCorpusVersion } from "@/server/features/corpora/queries";
 import { listBaselineDifferences } from "./baseline-differences";
-import { isCorpusKnown, selectCheckpointConfig } from "./queries";
+import { KnownNames } from "./known-names";
+import { selectCheckpointConfig } from "./queries";
 
 /** What is wrong with a setting, by its path. */
 export interface ConfigurationIssue {
@@ -39,23 +40,29 @@ export class ReferenceCheck {
       );
   }
 
+  /** What is here by name: pass it to `findIssues` where several configurations are checked at once. */
+  openNames(): KnownNames {
+    return new KnownNames(this.database.db);
+  }
+
   /** Finds everything that the configuration names and that is not there, or does not fit. */
-  async findIssues(config: RunConfig): Promise<ConfigurationIssue[]> {
+  async findIssues(config: RunConfig, known = this.openNames()): Promise<ConfigurationIssue[]> {
     const issues: ConfigurationIssue[] = [];
     const corpusPath = config.kind === "train" ? "data.corpus" : "corpus";
     for (const corpus of requirementsFor(config).corpora)
-      if (!(await isCorpusKnown(this.database.db, corpus)))
+      if (!(await known.hasCorpus(corpus)))
         issues.push({ path: corpusPath, message: `there is no corpus "${corpus}"` });
     switch (config.kind) {
       case "train":
-        issues.push(...(await this.findTrainingIssues(config)));
+        issues.push(...(await this.findTrainingIssues(config, known)));
         break;
       case "predict":
-        issues.push(...(await this.findPredictionIssues(config)));
+        issues.push(...(await this.findPredictionIssues(config, known)));
         break;
       case "evaluate":
         issues.push(
-          ...(await this.findQuestionIssues(
+          ...(await findQuestionIssues(
+            known,
             "questions",
             config.questions,
             "so a retriever cannot be measured on them",
@@ -74,7 +81,7 @@ export class ReferenceCheck {
         });
         break;
       case "command":
-        issues.push(...(await this.findCommandIssues(config)));
+        issues.push(...(await this.findCommandIssues(config, known)));
         break;
       case "index":
         break;
@@ -82,10 +89,10 @@ export class ReferenceCheck {
     return issues;
   }
 
-  private async findCommandIssues({
-    experiment: name,
-    rollouts,
-  }: CommandConfig): Promise<ConfigurationIssue[]> {
+  private async findCommandIssues(
+    { experiment: name, rollouts }: CommandConfig,
+    known: KnownNames,
+  ): Promise<ConfigurationIssue[]> {
     const issues: ConfigurationIssue[] = [];
     const found = await this.database.db.experiment.findUnique({
       where: { projectId_name: { projectId: DEFAULT_PROJECT, name } },
@@ -99,16 +106,24 @@ export class ReferenceCheck {
       });
     if (rollouts.folder !== "")
       issues.push(
-        ...(await this.findQuestionIssues("rollouts.questions", rollouts.questions, null)),
+        ...(await findQuestionIssues(known, "rollouts.questions", rollouts.questions, null)),
       );
     return issues;
   }
 
-  private async findTrainingIssues(whole: TrainConfig): Promise<ConfigurationIssue[]> {
+  private async findTrainingIssues(
+    whole: TrainConfig,
+    known: KnownNames,
+  ): Promise<ConfigurationIssue[]> {
     const config = dropUnusedSettings(whole);
     const { data, reward, coldStart, evaluation, searcher } = config;
-    const issues = await this.findQuestionIssues("data.trainQuestions", data.trainQuestions, null);
-    if ((await this.countGoldQuestions(data.trainQuestions)) === 0) {
+    const issues = await findQuestionIssues(
+      known,
+      "data.trainQuestions",
+      data.trainQuestions,
+      null,
+    );
+    if ((await known.countGoldQuestions(data.trainQuestions)) === 0) {
       const noGold = `the questions of "${data.trainQuestions}" name no gold documents`;
       if (reward.weights.goldRecall !== 0)
         issues.push({ path: "reward.weights.goldRecall", message: `${noGold}; set it to 0` });
@@ -120,7 +135,7 @@ export class ReferenceCheck {
     }
     if (evaluation.questions > 0)
       issues.push(
-        ...(await this.findQuestionIssues("data.heldOutQuestions", data.heldOutQuestions, null)),
+        ...(await findQuestionIssues(known, "data.heldOutQuestions", data.heldOutQuestions, null)),
       );
     if (searcher.checkpoint !== null)
       issues.push(...(await this.findCheckpointIssues(searcher.checkpoint, config)));
@@ -162,9 +177,13 @@ export class ReferenceCheck {
     ];
   }
 
-  private async findPredictionIssues(config: PredictConfig): Promise<ConfigurationIssue[]> {
+  private async findPredictionIssues(
+    config: PredictConfig,
+    known: KnownNames,
+  ): Promise<ConfigurationIssue[]> {
     const { method, questions, retriever, reuse, matchRun, searcher } = config;
-    const issues = await this.findQuestionIssues(
+    const issues = await findQuestionIssues(
+      known,
       "questions",
       questions,
       method === "gold" ? "so there is no ceiling to measure" : null,
@@ -184,37 +203,6 @@ export class ReferenceCheck {
     if (searcher.checkpoint !== null)
       issues.push(...(await this.findCheckpointIssues(searcher.checkpoint, config)));
     return issues;
-  }
-
-  /** @param needsGold what is impossible without gold documents; null: they are not needed */
-  private async findQuestionIssues(
-    path: string,
-    name: string,
-    needsGold: string | null,
-  ): Promise<ConfigurationIssue[]> {
-    const withGold = await this.countGoldQuestions(name);
-    if (withGold === null) {
-      const fetching = describeFetchCommand(name);
-      const advice = fetching === null ? "" : `: ${fetching}`;
-      return [{ path, message: `there is no question set "${name}"${advice}` }];
-    }
-    if (needsGold === null || withGold > 0) return [];
-    return [
-      {
-        path,
-        message: `the questions of "${name}" name no gold documents (goldIds), ${needsGold}`,
-      },
-    ];
-  }
-
-  /** Questions with gold documents in the newest version of a set; null where there is no such set. */
-  private async countGoldQuestions(name: string): Promise<number | null> {
-    const set = await this.database.db.questionSet.findFirst({
-      where: { projectId: DEFAULT_PROJECT, name },
-      orderBy: { createdAt: "desc" },
-      select: { withGold: true },
-    });
-    return set?.withGold ?? null;
   }
 
   /**
@@ -298,6 +286,25 @@ export class ReferenceCheck {
       ? findBranchIssues(config, source)
       : [];
   }
+}
+
+/** @param needsGold what is impossible without gold documents; null: they are not needed */
+async function findQuestionIssues(
+  known: KnownNames,
+  path: string,
+  name: string,
+  needsGold: string | null,
+): Promise<ConfigurationIssue[]> {
+  const withGold = await known.countGoldQuestions(name);
+  if (withGold === null) {
+    const fetching = describeFetchCommand(name);
+    const advice = fetching === null ? "" : `: ${fetching}`;
+    return [{ path, message: `there is no question set "${name}"${advice}` }];
+  }
+  if (needsGold === null || withGold > 0) return [];
+  return [
+    { path, message: `the questions of "${name}" name no gold documents (goldIds), ${needsGold}` },
+  ];
 }
 
 /** Settings that stored episodes, and kept answers, were made by. */

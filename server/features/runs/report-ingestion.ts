@@ -14,7 +14,9 @@ import {
 } from "@/server/features/episodes/store-episodes";
 import type { Logs } from "@/server/features/logs/logs";
 import { toReportedSeries, type Metrics } from "@/server/features/metrics/metrics";
+import type { MetricName } from "@/core/metrics/metric-table";
 import { getHeadlineMetric } from "@/core/metrics/metrics";
+import { groupBy } from "@/lib/group-by";
 import { ingestMetrics, recordReport, type LockedRun, type ReportedColumns } from "./queries";
 import { buildStaleError, requireLease } from "./runs";
 import { buildMissingError, lockRun } from "./state-machine";
@@ -172,14 +174,14 @@ const buildProgressEvent = (runId: string, progress: Progress): NewEvent => ({
   payload: progress,
 });
 
-/** The last value of each kind's headline metric; a metric may be that of several kinds. */
+/** The kinds of runs of each headline metric, of which there may be several. Made once: every report asks. */
+const KINDS_OF_HEADLINE = groupBy(runKindSchema.options, getHeadlineMetric);
+
+/** The last value of each kind's headline metric. */
 function findHeadlines(points: readonly MetricPoint[]): Partial<Record<RunKind, number>> {
   const found: Partial<Record<RunKind, number>> = {};
-  for (const kind of runKindSchema.options) {
-    const name = getHeadlineMetric(kind);
-    const headline = points.findLast((point) => point.name === name);
-    if (headline) found[kind] = headline.value;
-  }
+  for (const { name, value } of points)
+    for (const kind of KINDS_OF_HEADLINE.get(name as MetricName) ?? []) found[kind] = value;
   return found;
 }
 

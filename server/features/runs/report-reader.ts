@@ -2,6 +2,7 @@ import type { RunReport } from "@/contracts/api/report";
 import type { EpisodeDetail } from "@/contracts/api/episodes";
 import { toColumns } from "@/core/metrics/columns";
 import { listReportMetrics } from "@/core/report/report-charts";
+import { listChangedSettings } from "@/core/run/settings";
 import type { Alarms } from "@/server/features/alarms/alarms";
 import type { EpisodeReader } from "@/server/features/episodes/episode-reader";
 import type { LearningReader } from "@/server/features/learning/learning-reader";
@@ -36,6 +37,7 @@ export class ReportReader {
     return {
       madeAt: new Date(),
       run,
+      changedSettings: listChangedSettings(run.config),
       learning: learning[id] ?? null,
       alarms,
       series: Object.fromEntries(

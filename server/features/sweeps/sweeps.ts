@@ -143,8 +143,9 @@ export class Sweeps {
   private async requireReferences(runs: readonly SweepRun[]): Promise<void> {
     const problems: SweepProblem[] = [];
     const combinations = runs.filter((run) => run.seed === runs[0]?.seed);
+    const known = this.references.openNames();
     for (const { config, row } of combinations)
-      for (const issue of await this.references.findIssues(config))
+      for (const issue of await this.references.findIssues(config, known))
         problems.push({ rows: [row], ...issue });
     if (problems.length > 0)
       throw new AppError(

@@ -3,13 +3,16 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import pg from "pg";
+import { z } from "zod";
 import { findPreset } from "@/core/presets/run-presets";
 import { runConfigSchema } from "@/contracts/run-config/run-config";
 import { trainConfigSchema } from "@/contracts/run-config/train-config";
 import { createEmptyDatabase, createMigratedDatabase } from "@/server/testing/test-server";
-import { Database } from "./database";
+import { decodeDoubles, encodeDoubles } from "./binary-arrays";
+import { Database, type Statements } from "./database";
 import { Prisma } from "./generated/client";
 import { migrate, MIGRATIONS_DIR } from "./migrate";
+import { queryRows } from "./query";
 
 describe("migrations", () => {
   let directory: string;
@@ -139,6 +142,54 @@ describe("the Prisma schema", () => {
         { n: number }[]
       >`SELECT count(*)::int AS n FROM information_schema.tables WHERE table_schema = 'public' AND table_name <> 'schema_migrations'`;
       expect(tables[0]?.n).toBe(models.length);
+    } finally {
+      await database.close();
+    }
+  });
+});
+
+describe("transactions past Prisma", () => {
+  it("write all or nothing, read as of their beginning, and give numbers back bit by bit", async () => {
+    const database = new Database(await createEmptyDatabase());
+    const numbers = [
+      0,
+      -0,
+      0.1,
+      Number.NaN,
+      Number.NEGATIVE_INFINITY,
+      5e-324,
+      1.7976931348623157e308,
+    ];
+    const rowSchema = z.object({ id: z.int(), numbers: z.instanceof(Uint8Array) });
+    const select = (db: Statements) =>
+      queryRows(db, rowSchema)`SELECT id, array_send(numbers) AS numbers FROM kept ORDER BY id`;
+    const insert = async (db: Statements, id: number): Promise<number> =>
+      db.$executeRaw`INSERT INTO kept VALUES (${id}, ${encodeDoubles(numbers)}::float8[])`;
+    try {
+      await database.db.$executeRaw`CREATE TABLE kept (id int PRIMARY KEY, numbers float8[])`;
+      const failing = database.transactArrays(async (db) => {
+        await insert(db, 1);
+        await insert(db, 1);
+      });
+      await expect(failing).rejects.toThrow(/duplicate key/);
+      const before = database.commits;
+      const written = await database.transactArrays((db) =>
+        Promise.all([insert(db, 2), insert(db, 3)]),
+      );
+      expect(written).toEqual([1, 1]);
+      expect(database.commits).toBe(before + 1);
+      const seen = await database.readArrays(async (db) => {
+        const first = await select(db);
+        await database.transactArrays((other) => insert(other, 4));
+        return [first, await select(db)];
+      });
+      expect(seen.map((rows) => rows.map(({ id }) => id))).toEqual([
+        [2, 3],
+        [2, 3],
+      ]);
+      for (const row of seen[0]!) expect(decodeDoubles(row.numbers)).toEqual(numbers);
+      expect(await select(database.db)).toHaveLength(3);
+      await expect(database.readArrays((db) => insert(db, 5))).rejects.toThrow(/read-only/);
     } finally {
       await database.close();
     }

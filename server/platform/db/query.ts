@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { checkRows } from "./check-rows";
-import type { Queries } from "./database";
+import type { Statements } from "./database";
 import { Prisma } from "./generated/client";
 
 /** Tagged template of a statement: every `${value}` becomes a parameter, a nested `sql` becomes text. */
@@ -25,14 +25,14 @@ interface QueryOptions {
  * @throws AppError "internal" where a row does not match, which means that statement and schema disagree
  */
 export const queryRows =
-  <Row>(db: Queries, rowSchema: z.ZodType<Row>, { check = "every" }: QueryOptions = {}) =>
+  <Row>(db: Statements, rowSchema: z.ZodType<Row>, { check = "every" }: QueryOptions = {}) =>
   async (text: TemplateStringsArray, ...values: unknown[]): Promise<Row[]> => {
     return checkRows(await db.$queryRaw(sql(text, ...values)), rowSchema, check);
   };
 
 /** As `queryRows`, for a statement that returns at most one row; null where it returns none. */
 export const queryRow =
-  <Row>(db: Queries, rowSchema: z.ZodType<Row>) =>
+  <Row>(db: Statements, rowSchema: z.ZodType<Row>) =>
   async (text: TemplateStringsArray, ...values: unknown[]): Promise<Row | null> => {
     const [row] = await queryRows(db, rowSchema)(text, ...values);
     return row ?? null;

@@ -1,7 +1,7 @@
 "use client";
 import { useQuery } from "@tanstack/react-query";
 import { Hammer, RadioTower, Search } from "lucide-react";
-import Link from "next/link";
+import { Link } from "@/app/_ui/link";
 import { useEffect } from "react";
 import { useText } from "@/app/_i18n/text-provider";
 import { formatBytes, formatDateTime, formatInteger, formatNumber, NONE } from "@/app/_lib/format";

@@ -10,13 +10,10 @@ import { Button } from "@/app/_ui/button";
 import { Dialog } from "@/app/_ui/dialog";
 import { LabelledField, Select } from "@/app/_ui/field";
 import { Menu, MenuContent, MenuItem, MenuTrigger } from "@/app/_ui/menu";
-import { methodNameSchema } from "@/contracts/records/episode";
 import { formatMethod } from "./answerer-texts";
-import { MAX_ANSWERERS } from "./ask-address";
+import { ANSWERING_METHODS, MAX_ANSWERERS } from "./ask-address";
 
 type AddAnswererProps = { disabled: boolean; onAdd: (answerer: Answerer) => void };
-
-const NAMES = methodNameSchema.exclude(["gold"]).options;
 
 /** Adds a column: a method with an untrained model, a run as it answers, or a checkpoint. */
 export function AddAnswerer({ disabled, onAdd }: AddAnswererProps) {
@@ -37,7 +34,7 @@ export function AddAnswerer({ disabled, onAdd }: AddAnswererProps) {
         </MenuTrigger>
         <MenuContent align="start">
           <MenuItem onSelect={() => setChoosing(true)}>{t("A checkpoint or a run…")}</MenuItem>
-          {NAMES.map((method) => (
+          {ANSWERING_METHODS.map((method) => (
             <MenuItem key={method} onSelect={() => onAdd({ method })}>
               {formatMethod(t, method)}
             </MenuItem>

@@ -1,16 +1,19 @@
 "use client";
 import { skipToken, useQuery } from "@tanstack/react-query";
 import { X } from "lucide-react";
-import { useEffect, useMemo, useRef } from "react";
+import { useDeferredValue, useEffect, useMemo, useRef } from "react";
 import { PlayedEpisode } from "@/app/_episode/played-episode";
 import { usePlay } from "@/app/_episode/use-play";
 import { useText } from "@/app/_i18n/text-provider";
 import type { Answerer, AskState } from "@/app/_lib/ask-link";
 import { useTRPC } from "@/app/_lib/trpc";
 import { Button } from "@/app/_ui/button";
+import { defer } from "@/app/_ui/deferred";
 import { ErrorState } from "@/app/_ui/states";
 import { formatMethod, formatRunAnswerer } from "./answerer-texts";
-import { buildAnswererConfig } from "./answerer-config";
+
+/** What makes configurations, by their schemas: fetched once the form answers. */
+const answererConfig = defer(() => import("./answerer-config"));
 
 /** What was asked by one press of the button. */
 export type Asked = Pick<AskState, "question" | "expected">;
@@ -64,11 +67,12 @@ export function AnswererColumn({ answerer, corpus, asked, onRemove }: AnswererCo
   );
 }
 
-/** The configuration of an answerer and how it is called; null until it is read. */
+/** The configuration of an answerer and how it is called; null until it is read and its rules are loaded. */
 function useAnswerer(answerer: Answerer, corpus: string) {
   const t = useText();
   const trpc = useTRPC();
   const ofRun = "run" in answerer;
+  const rules = answererConfig.useModule(useDeferredValue(true, false));
   const run = useQuery(trpc.runs.get.queryOptions(ofRun ? { id: answerer.run } : skipToken));
   const checkpoints = useQuery(
     trpc.runs.checkpoints.queryOptions(ofRun ? { id: answerer.run } : skipToken),
@@ -78,7 +82,7 @@ function useAnswerer(answerer: Answerer, corpus: string) {
     const preset = presets.data?.find(({ id }) => id === `atlas-${answerer.method}`);
     return {
       title: formatMethod(t, answerer.method),
-      config: preset ? buildAnswererConfig(preset.config, corpus, null) : null,
+      config: (preset && rules?.buildAnswererConfig(preset.config, corpus, null)) ?? null,
       error: presets.error,
     };
   }
@@ -87,7 +91,7 @@ function useAnswerer(answerer: Answerer, corpus: string) {
   const name = run.data?.name ?? t("run");
   return {
     title: formatRunAnswerer(t, { run: name, checkpoint, step }),
-    config: run.data ? buildAnswererConfig(run.data.config, corpus, checkpoint) : null,
+    config: (run.data && rules?.buildAnswererConfig(run.data.config, corpus, checkpoint)) ?? null,
     error: run.error,
   };
 }

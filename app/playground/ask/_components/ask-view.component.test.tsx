@@ -2,10 +2,14 @@
 import { screen, within } from "@testing-library/react";
 import userEvent from "@testing-library/user-event";
 import { expect, it } from "vitest";
+import { playedResults } from "@/app/_episode/use-play";
 import { renderPage, type Answers } from "@/app/_testing/render-page";
 import type { EpisodeStep } from "@/contracts/records/episode";
 import type { PlayResult } from "@/contracts/worker-protocol/tasks";
 import { AskView } from "./ask-view";
+
+// Loaded before anything is drawn, as a test waits a second at most.
+await Promise.all([playedResults.load(), import("./answerer-config")]);
 
 const text = { id: "d", hash: "h", title: "Lima", text: "Lima is the capital of Peru." };
 const steps: EpisodeStep[] = [

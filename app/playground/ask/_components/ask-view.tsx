@@ -5,7 +5,7 @@ import { buildAskHref, writeAskParams, type AskState } from "@/app/_lib/ask-link
 import { cn } from "@/app/_lib/cn";
 import { useQueryParams } from "@/app/_lib/use-params";
 import { CopyButton } from "@/app/_ui/copy-button";
-import { CorpusSelect } from "../../_components/search-controls";
+import { CorpusSelect } from "../../_components/corpus-select";
 import { AddAnswerer } from "./add-answerer";
 import { AnswererColumn, type Asked } from "./answerer-column";
 import { MAX_ANSWERERS, readAskParams } from "./ask-address";

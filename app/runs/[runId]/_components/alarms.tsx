@@ -1,7 +1,7 @@
 "use client";
 import { ArrowDown, TriangleAlert } from "lucide-react";
 import dynamic from "next/dynamic";
-import Link from "next/link";
+import { Link } from "@/app/_ui/link";
 import { useText } from "@/app/_i18n/text-provider";
 import type { RunDetail } from "@/app/_lib/trpc";
 import { ALARMS } from "@/core/metrics/alarms";

@@ -1,5 +1,5 @@
 "use client";
-import Link from "next/link";
+import { Link } from "@/app/_ui/link";
 import { useText } from "@/app/_i18n/text-provider";
 import { formatWords } from "@/app/_lib/format";
 import type { RunDetail } from "@/app/_lib/trpc";

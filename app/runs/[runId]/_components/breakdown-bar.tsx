@@ -1,5 +1,5 @@
 "use client";
-import Link from "next/link";
+import { Link } from "@/app/_ui/link";
 import { useText } from "@/app/_i18n/text-provider";
 import { formatInteger, formatShare } from "@/app/_lib/format";
 import { Card, CardHeader } from "@/app/_ui/card";

@@ -1,7 +1,7 @@
 "use client";
 import { useQuery } from "@tanstack/react-query";
 import { FlaskConical, GitBranch } from "lucide-react";
-import Link from "next/link";
+import { Link } from "@/app/_ui/link";
 import { useText } from "@/app/_i18n/text-provider";
 import { formatBytes, formatDateTime, formatShare, formatShortId } from "@/app/_lib/format";
 import { useTRPC, type Checkpoint, type RunDetail } from "@/app/_lib/trpc";

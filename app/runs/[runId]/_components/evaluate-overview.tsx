@@ -1,7 +1,7 @@
 "use client";
 import { useQuery } from "@tanstack/react-query";
 import { Columns3 } from "lucide-react";
-import Link from "next/link";
+import { Link } from "@/app/_ui/link";
 import { useText } from "@/app/_i18n/text-provider";
 import { ComparisonView } from "@/app/_retrieval/comparison-view";
 import { formatInteger, formatNumber, formatShare } from "@/app/_lib/format";

@@ -1,6 +1,6 @@
 "use client";
 import { Search } from "lucide-react";
-import Link from "next/link";
+import { Link } from "@/app/_ui/link";
 import { useText } from "@/app/_i18n/text-provider";
 import type { RunDetail } from "@/app/_lib/trpc";
 import { Button } from "@/app/_ui/button";

@@ -1,6 +1,6 @@
 "use client";
 import dynamic from "next/dynamic";
-import Link from "next/link";
+import { Link } from "@/app/_ui/link";
 import { useState } from "react";
 import { useText } from "@/app/_i18n/text-provider";
 import { formatDateTime } from "@/app/_lib/format";

@@ -2,7 +2,7 @@
 import type { Text } from "@/app/_i18n/format-text";
 import { useText } from "@/app/_i18n/text-provider";
 import { RunDuration } from "@/app/runs/_components/run-parts";
-import Link from "next/link";
+import { Link } from "@/app/_ui/link";
 import type { ReactNode } from "react";
 import { formatDateTime, formatShortId, formatWords } from "@/app/_lib/format";
 import type { RunDetail } from "@/app/_lib/trpc";

@@ -1,7 +1,7 @@
 "use client";
 import { useQuery } from "@tanstack/react-query";
 import dynamic from "next/dynamic";
-import Link from "next/link";
+import { Link } from "@/app/_ui/link";
 import { useEffect } from "react";
 import { markText } from "@/app/_i18n/format-text";
 import { useText } from "@/app/_i18n/text-provider";
@@ -41,14 +41,8 @@ const MetricsTab = dynamic(() => import("./metrics-tab").then((m) => m.MetricsTa
 const PassRates = dynamic(() => import("./pass-rates").then((m) => m.PassRates), {
   loading: PartLoading,
 });
-const TrainOverview = dynamic(() => import("./train-overview").then((m) => m.TrainOverview), {
-  loading: PartLoading,
-});
-/** Comes with the overview, once the page answers: charts are not a part of what it needs for that. */
-const PrefetchTrainSeries = dynamic(
-  () => import("./train-overview").then((m) => m.PrefetchTrainSeries),
-  { ssr: false },
-);
+const loadTrainOverview = () => import("./train-overview").then((m) => m.TrainOverview);
+const TrainOverview = dynamic(loadTrainOverview, { loading: PartLoading });
 const EvaluateOverview = dynamic(
   () => import("./evaluate-overview").then((m) => m.EvaluateOverview),
   { loading: PartLoading },
@@ -85,14 +79,29 @@ const isTab = (value: string | null): value is Tab => TABS.some((tab) => tab ===
 
 const isOnOverview = (rawTab: string | null): boolean => !isTab(rawTab) || rawTab === "overview";
 
+const NO_METRICS: readonly string[] = [];
+
+interface RunViewProps {
+  runId: string;
+  /** What the charts of a training run show: read at once, before its kind is known and before the charts are loaded. */
+  trainMetrics: readonly string[];
+}
+
 /** A run with its tabs; the address holds the tab. */
-export function RunView({ runId }: { runId: string }) {
+export function RunView({ runId, trainMetrics }: RunViewProps) {
   const t = useText();
   const trpc = useTRPC();
   const [params, setParams] = useQueryParams();
   const rawTab = params.get("tab");
   const query = useQuery(trpc.runs.get.queryOptions({ id: runId }));
-  usePrefetchSeries(runId, TIMING_METRICS);
+  // Of a run that is not known yet, as of one that is trained: nothing waits for its kind.
+  const mayTrain = query.data === undefined || query.data.kind === "train";
+  const showsTraining = mayTrain && isOnOverview(rawTab);
+  usePrefetchSeries(runId, mayTrain ? TIMING_METRICS : NO_METRICS);
+  usePrefetchSeries(runId, showsTraining ? trainMetrics : NO_METRICS);
+  useEffect(() => {
+    if (showsTraining) void loadTrainOverview();
+  }, [showsTraining]);
   const external = useQuery(
     trpc.externalRuns.get.queryOptions({ runId }, { enabled: isOtherTrainers(query.data?.kind) }),
   );
@@ -109,13 +118,7 @@ export function RunView({ runId }: { runId: string }) {
         </Button>
       </QueryErrorState>
     );
-  if (!run)
-    return (
-      <>
-        <LoadingRun />
-        {isOnOverview(rawTab) ? <PrefetchTrainSeries runId={runId} /> : null}
-      </>
-    );
+  if (!run) return <LoadingRun />;
   const isTraining = run.config.kind === "train";
   const shown = listTabs(run.config.kind, (external.data?.episodes ?? 0) > 0);
   // A tab that this kind of run does not have (an evaluate run's questions are on its overview) leads to the overview.

@@ -5,7 +5,7 @@ import { describe, expect, it } from "vitest";
 import { renderPage } from "@/app/_testing/render-page";
 import { computeSpent } from "./compute-spent";
 import { Spent } from "./spent";
-import { TRAIN_METRICS } from "./train-overview";
+import { TRAIN_METRICS } from "./train-metrics";
 
 const track = (end: number) => ({ steps: [0, 1], xs: [0, end] });
 const tracks = { episodes: track(24), tokens: track(960), time: track(65) };

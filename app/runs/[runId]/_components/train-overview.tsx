@@ -2,13 +2,8 @@
 import { useMemo } from "react";
 import { ChartCard } from "@/app/_charts/chart-card";
 import { ChartPage } from "@/app/_charts/chart-page";
-import { listMetrics, type ChartDefinition } from "@/app/_charts/definitions";
-import {
-  hideUnreported,
-  selectTrainCharts,
-  splitEmptyCharts,
-  TRAIN_CHARTS,
-} from "@/app/_charts/train-charts";
+import type { ChartDefinition } from "@/app/_charts/definitions";
+import { hideUnreported, selectTrainCharts, splitEmptyCharts } from "@/app/_charts/train-charts";
 import { findMarks } from "@/app/_charts/marks";
 import type { Text } from "@/app/_i18n/format-text";
 import { useText } from "@/app/_i18n/text-provider";
@@ -23,28 +18,14 @@ import { TERMINAL_STATES } from "@/core/run/transitions";
 import { AlarmList } from "./alarm-list";
 import { useAlarms } from "./use-alarms";
 import { isPreparing, Preparation } from "./preparation";
-import { SPENT_METRICS } from "./compute-spent";
 import { Spent } from "./spent";
 import { Stat, StatStrip } from "./stat";
 import { Unmeasured } from "./unmeasured";
-import { RUN_CHART_METRICS, useDetail, useRunCharts } from "./use-run-charts";
-import { useLatest, usePrefetchSeries, useSeries, type Series } from "@/app/_lib/use-series";
+import { TRAIN_METRICS } from "./train-metrics";
+import { useDetail, useRunCharts } from "./use-run-charts";
+import { useLatest, useSeries, type Series } from "@/app/_lib/use-series";
 
-export const TRAIN_METRICS = [
-  ...new Set<string>([
-    ...listMetrics(TRAIN_CHARTS),
-    "held-out/gbr",
-    ...RUN_CHART_METRICS,
-    ...SPENT_METRICS,
-  ]),
-];
 const NO_SERIES: Series = {};
-
-/** Reads what the charts show before the run is known, so that they need not wait for its kind. */
-export function PrefetchTrainSeries({ runId }: { runId: string }) {
-  usePrefetchSeries(runId, TRAIN_METRICS);
-  return null;
-}
 
 /** Why a chart is still empty. */
 function explainEmptyChart(

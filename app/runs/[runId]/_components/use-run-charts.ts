@@ -4,14 +4,11 @@ import { useEffect, useMemo, useState } from "react";
 import { listMarkers, type ChartMarker } from "@/app/_charts/marks";
 import type { Zoom } from "@/app/_charts/settings";
 import { useChartSettings, type ChartSettingsState } from "@/app/_charts/use-chart-settings";
-import { buildTracks, findStep, TRACK_METRICS, type Tracks } from "@/app/_charts/x-axis";
+import { buildTracks, findStep, type Tracks } from "@/app/_charts/x-axis";
 import { useText } from "@/app/_i18n/text-provider";
 import { useTRPC, type RunDetail } from "@/app/_lib/trpc";
 import { useSeries, type Series } from "@/app/_lib/use-series";
-
-const EVALUATION_METRIC = "held-out/accuracy";
-/** What useRunCharts reads of a run beside the charts' own metrics. */
-export const RUN_CHART_METRICS = [...TRACK_METRICS, EVALUATION_METRIC, "timing_s/step"] as const;
+import { EVALUATION_METRIC } from "./train-metrics";
 
 /** How long the zoom must rest before points are asked for. */
 const REST_MS = 200;

@@ -1,22 +1,28 @@
 "use client";
 import { keepPreviousData, useQuery } from "@tanstack/react-query";
-import Link from "next/link";
+import { Link } from "@/app/_ui/link";
+import dynamic from "next/dynamic";
 import { useMemo } from "react";
 import { markText } from "@/app/_i18n/format-text";
 import { useText } from "@/app/_i18n/text-provider";
 import { useTRPC } from "@/app/_lib/trpc";
 import { useQueryParams } from "@/app/_lib/use-params";
 import { BackLink } from "@/app/_ui/back-link";
-import { EmptyState, QueryErrorState, Skeleton } from "@/app/_ui/states";
+import { EmptyState, QueryErrorState, Skeleton, SkeletonList } from "@/app/_ui/states";
 import { Tabs, TabsContent, TabsList, TabsTrigger } from "@/app/_ui/tabs";
 import type { ComparedRun } from "@/contracts/api/run-comparison";
 import { flattenConfig, listChangedPaths } from "@/core/run/config-groups";
 import { CurvesTab } from "./curves-tab";
 import { DifferencesTable } from "./differences-table";
-import { EpisodesDifference } from "./episodes-difference";
 import { GroupSelect } from "./group-select";
 import { chooseMetrics, groupRuns } from "./overlay";
 import { ValuesTable } from "./values-table";
+
+/** Loaded when its tab is opened: it shows turns and documents. */
+const EpisodesDifference = dynamic(
+  () => import("./episodes-difference").then((m) => m.EpisodesDifference),
+  { loading: () => <SkeletonList count={2} className="h-40" list="mt-4 space-y-3" /> },
+);
 
 const TABS = {
   curves: markText("Curves"),

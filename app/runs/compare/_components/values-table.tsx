@@ -2,7 +2,7 @@
 import type { Text } from "@/app/_i18n/format-text";
 import { useText } from "@/app/_i18n/text-provider";
 import { formatMetricValue } from "@/app/_lib/run-view";
-import Link from "next/link";
+import { Link } from "@/app/_ui/link";
 import { Fragment } from "react";
 import { NONE } from "@/app/_lib/format";
 import { useSeriesOfRuns, type Series } from "@/app/_lib/use-series";

@@ -1,5 +1,5 @@
 "use client";
-import Link from "next/link";
+import { Link } from "@/app/_ui/link";
 import { useEffect, useMemo, useSyncExternalStore } from "react";
 import { keepFilter, nextOrder, type EpisodeFilter } from "@/app/_episode/episode-filter";
 import { markText } from "@/app/_i18n/format-text";

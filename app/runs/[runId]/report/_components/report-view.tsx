@@ -2,16 +2,18 @@
 import { useQuery } from "@tanstack/react-query";
 import { getNonce } from "get-nonce";
 import { Download, Printer } from "lucide-react";
-import { createElement, useMemo, type ReactNode } from "react";
+import { createElement, useDeferredValue, useMemo, type ReactNode } from "react";
 import { useText } from "@/app/_i18n/text-provider";
 import { saveFile } from "@/app/_lib/save-file";
 import { useTRPC } from "@/app/_lib/trpc";
 import { BackLink } from "@/app/_ui/back-link";
 import { Button } from "@/app/_ui/button";
+import { defer } from "@/app/_ui/deferred";
 import { QueryErrorState, Skeleton } from "@/app/_ui/states";
-import { formatReportDocument, REPORT_STYLES } from "@/core/report/report-document";
 import type { ReportNode } from "@/core/report/report-node";
-import { buildRunReport } from "@/core/report/run-report";
+
+/** What makes a report of the data: fetched beside it. */
+const reportParts = defer(() => import("./report-parts"));
 
 /** A run's report, to print or to save as one file. It is a snapshot: it does not change while it is read. */
 export function ReportView({ runId }: { runId: string }) {
@@ -21,28 +23,31 @@ export function ReportView({ runId }: { runId: string }) {
     trpc.runs.report.queryOptions({ id: runId }, { staleTime: Number.POSITIVE_INFINITY }),
   );
   const { data } = query;
-  const report = useMemo(() => data && buildRunReport(data), [data]);
+  const parts = reportParts.useModule(useDeferredValue(true, false));
+  const report = useMemo(() => data && parts?.buildRunReport(data), [data, parts]);
   return (
     <>
       <div className="flex flex-wrap items-center justify-between gap-2 print:hidden">
         <BackLink href={`/runs/${runId}`}>{t("Run")}</BackLink>
         <div className="flex gap-2">
-          <Button disabled={!data} onClick={() => window.print()}>
+          <Button disabled={!report} onClick={() => window.print()}>
             <Printer /> {t("Print")}
           </Button>
           <Button
-            disabled={!data}
+            disabled={!data || !parts}
             onClick={() =>
-              data && saveFile(`run-${runId}.html`, "text/html", formatReportDocument(data))
+              data &&
+              parts &&
+              saveFile(`run-${runId}.html`, "text/html", parts.formatReportDocument(data))
             }
           >
             <Download /> {t("Save as one file")}
           </Button>
         </div>
       </div>
-      {report ? (
+      {report && parts ? (
         <>
-          <style nonce={getNonce()}>{REPORT_STYLES}</style>
+          <style nonce={getNonce()}>{parts.REPORT_STYLES}</style>
           <div className="mt-4 rounded-lg border bg-white p-6 print:border-0 print:p-0">
             {toReact(report, 0)}
           </div>

@@ -1,6 +1,6 @@
 "use client";
 import { ChevronLeft, ChevronRight, MessageCircleQuestion } from "lucide-react";
-import Link from "next/link";
+import { Link } from "@/app/_ui/link";
 import { type ReactNode } from "react";
 import { useText } from "@/app/_i18n/text-provider";
 import { buildAskHref } from "@/app/_lib/ask-link";

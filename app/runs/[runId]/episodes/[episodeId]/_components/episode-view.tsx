@@ -1,7 +1,7 @@
 "use client";
 import { keepPreviousData, useQuery } from "@tanstack/react-query";
 import dynamic from "next/dynamic";
-import Link from "next/link";
+import { Link } from "@/app/_ui/link";
 import { useEffect, useMemo, type ReactNode } from "react";
 import { buildLedger } from "@/app/_episode/ledger";
 import { TurnCard } from "@/app/_episode/turn-card";

@@ -1,0 +1,26 @@
+"use client";
+import NextLink from "next/link";
+import { useState, type ComponentProps } from "react";
+
+interface LinkProps extends Omit<ComponentProps<typeof NextLink>, "prefetch"> {
+  /** False: its page is fetched once it is followed, where the pointer crosses many such links. */
+  prefetch?: false;
+}
+
+/**
+ * A link to a page, which is fetched once the pointer is on the link. The framework would fetch the page of every link in
+ * sight: a list has dozens, each of which the server draws, while the page itself still asks for its data.
+ */
+export function Link({ prefetch, onPointerEnter, ...props }: LinkProps) {
+  const [isWanted, setWanted] = useState(false);
+  return (
+    <NextLink
+      {...props}
+      prefetch={isWanted ? null : false}
+      onPointerEnter={(event) => {
+        if (prefetch !== false) setWanted(true);
+        onPointerEnter?.(event);
+      }}
+    />
+  );
+}
