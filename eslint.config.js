@@ -89,6 +89,16 @@ export default tseslint.config(
     },
   },
   {
+    files: ["app/**/*.tsx"],
+    ignores: ["app/_ui/link.tsx"],
+    rules: {
+      "no-restricted-imports": [
+        "error",
+        { paths: [{ name: "next/link", message: "Use Link of app/_ui/link.tsx." }] },
+      ],
+    },
+  },
+  {
     // What a person reads comes from the page's language: `t("…")`, see app/_i18n.
     files: ["app/**/*.tsx"],
     ignores: ["**/*.test.tsx", "app/_testing/**"],
