@@ -2,6 +2,7 @@
 
 import hashlib
 import math
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 import torch
@@ -32,6 +33,24 @@ def lay_out_parameters(shapes: dict[str, tuple[int, ...]]) -> list[ParameterSlic
     return parts
 
 
+class LazyTensors(Mapping[str, Tensor]):
+    """Tensors by name, each of which is made when it is asked for, and not kept."""
+
+    def __init__(self, names: Iterable[str], read: Callable[[str], Tensor]):
+        self.names, self.read = dict.fromkeys(names), read
+
+    def __getitem__(self, name: str) -> Tensor:
+        if name not in self.names:
+            raise KeyError(name)
+        return self.read(name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.names)
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+
 class Trainable:
     """Master weights with accumulated gradient, AdamW state and snapshots.
 
@@ -41,7 +60,10 @@ class Trainable:
     """
 
     def __init__(
-        self, shapes: dict[str, tuple[int, ...]], initial: dict[str, Tensor], offload: bool = False
+        self,
+        shapes: dict[str, tuple[int, ...]],
+        initial: Mapping[str, Tensor],
+        offload: bool = False,
     ):
         self.shapes = shapes
         self.layout = lay_out_parameters(self.list_held_shapes())
@@ -55,7 +77,7 @@ class Trainable:
         """Shapes of what the flat vectors hold of each tensor: here all of it."""
         return self.shapes
 
-    def load(self, tensors: dict[str, Tensor]) -> None:
+    def load(self, tensors: Mapping[str, Tensor]) -> None:
         """Takes over whole tensors by name, with an optimiser that has not seen any step."""
         self.reset(torch.cat([tensors[p.name].float().reshape(-1) for p in self.layout]))
 
