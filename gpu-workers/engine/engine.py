@@ -212,7 +212,7 @@ class Engine:
                 "invalid-input",
                 'The name "base" stands for the model as it was loaded: choose another.',
             )
-        trainable.snapshots[body.name] = trainable.values.clone()
+        trainable.take_snapshot(body.name)
         return {}
 
     def save_state(self, name: str, body: dialect.PathBody, check: Check) -> dict:

@@ -55,8 +55,8 @@ class Trainable:
     """Master weights with accumulated gradient, AdamW state and snapshots.
 
     `version` changes with every change of the values. lora.py, full_finetuning.py and value_head.py
-    say which tensors there are. With `offload` AdamW's moments lie in the machine's memory and come
-    to the device one tensor at a time.
+    say which tensors there are. With `offload` AdamW's moments and the snapshots lie in the
+    machine's memory and come to the device one tensor at a time.
     """
 
     def __init__(
@@ -89,17 +89,24 @@ class Trainable:
         """Takes over values [size], with an optimiser that has not seen any step."""
         self.values = values
         self.gradient: Tensor | None = None
-        self.moment1, self.moment2 = self.new_moment(), self.new_moment()
+        self.moment1, self.moment2 = (self.make_aside().zero_() for _ in range(2))
         self.step = 0
         self.mark_changed()
 
-    def new_moment(self, given: Tensor | None = None) -> Tensor:
-        """A moment of AdamW [size], where moments are kept: zeros, or a given one."""
+    def make_aside(self) -> Tensor:
+        """A flat vector [size] without values, where moments and snapshots are kept."""
         device = torch.device("cpu") if self.offload else self.values.device
-        if given is not None:
-            return given.to(device)
         pinned = self.offload and self.values.device.type == "cuda"  # copied several times faster
-        return torch.zeros(self.values.shape, device=device, pin_memory=pinned)
+        return torch.empty(self.values.shape, device=device, pin_memory=pinned)
+
+    def put_aside(self, given: Tensor) -> Tensor:
+        """A flat vector where moments and snapshots are kept: the given one, if it is there."""
+        device = torch.device("cpu") if self.offload else self.values.device
+        return given if given.device.type == device.type else self.make_aside().copy_(given)
+
+    def take_snapshot(self, name: str) -> None:
+        """Keeps the present values under a name."""
+        self.snapshots[name] = self.make_aside().copy_(self.values)
 
     def mark_changed(self) -> None:
         """Must follow every change of `values`: caches compare versions."""
@@ -116,8 +123,8 @@ class Trainable:
         )
 
     def gather(self, values: Tensor) -> dict[str, Tensor]:
-        """Whole tensors by name of a flat vector, for a network; here the same as `tensors`."""
-        return self.tensors(values)
+        """Whole tensors by name of a flat vector, on the device, for a network."""
+        return self.tensors(values.to(self.values.device))
 
     def gather_masters(self) -> dict[str, Tensor]:
         """The present whole tensors by name in float32, as they are kept, to write to files."""

@@ -67,11 +67,10 @@ class ShardedTrainable(Trainable):
         tensors = [whole[p.start : p.start + p.size].view(p.shape) for p in parts]
         return torch.cat([self.take_rows(tensor).reshape(-1) for tensor in tensors])
 
-    def wrap_rows(self, values: Tensor, dtype: torch.dtype | None = None) -> dict[str, DTensor]:
-        """A flat vector's rows as sharded tensors by name, in the device's memory."""
-        device = self.values.device
+    def wrap_rows(self, values: Tensor) -> dict[str, DTensor]:
+        """A flat vector's rows as sharded tensors by name, where the vector lies."""
         return {
-            name: self.group.wrap(rows.to(device, dtype), self.shapes[name])
+            name: self.group.wrap(rows, self.shapes[name])
             for name, rows in self.tensors(values).items()
         }
 
