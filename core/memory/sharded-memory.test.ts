@@ -19,14 +19,23 @@ const recordedSchema = z.array(
     bytes: z.number(),
   }),
 );
-const recorded = recordedSchema.parse(
+const readRecorded = (name: string): unknown =>
   JSON.parse(
-    readFileSync(
-      new URL("../../gpu-workers/engine/tests/fake_sharded_memory.json", import.meta.url),
-      "utf8",
-    ),
-  ),
+    readFileSync(new URL(`../../gpu-workers/engine/tests/${name}.json`, import.meta.url), "utf8"),
+  );
+const recorded = recordedSchema.parse(readRecorded("fake_sharded_memory"));
+/** Of the engine's own layers, losses and state, by fake_engine_memory.py; all weights are trained, with checkpointing. */
+const ofEngineSchema = z.array(
+  z.object({
+    model: z.string(),
+    layers: z.int(),
+    ranks: z.int(),
+    tokens: z.int(),
+    head: z.enum(["language", "value"]),
+    bytes: z.object({ forward: z.number(), gradient: z.number() }),
+  }),
 );
+const ofEngine = ofEngineSchema.parse(readRecorded("fake_engine_memory"));
 
 const tuningOf = (rank: number | null): Tuning =>
   rank === null ? { kind: "full", firstLayer: 0 } : { kind: "lora", rank, firstLayer: 0 };
@@ -97,6 +106,37 @@ describe("the memory of one of several ranks", () => {
       expect(
         Math.abs(estimate / bytes - 1),
         `estimated ${(estimate / GIB).toFixed(2)}, fake tensors ${(bytes / GIB).toFixed(2)} GiB`,
+      ).toBeLessThan(0.1);
+    },
+  );
+
+  it.each(
+    ofEngine.flatMap((entry) => [
+      { ...entry, what: "log-probabilities" as const, measured: entry.bytes.forward },
+      { ...entry, what: "gradient" as const, measured: entry.bytes.gradient },
+    ]),
+  )(
+    "is within 10 % of the engine's fake tensors at $what, $layers layers of $model, $head, on $ranks ranks",
+    ({ model, layers, ranks, tokens, head, what, measured }) => {
+      const shape = { ...MODEL_SHAPES[model]!, layers };
+      const tuning = tuningOf(null);
+      const isPolicy = head === "language";
+      const spec = buildSpec(model, tuning, {
+        contextTokens: tokens,
+        tokenBudget: tokens,
+        reference: isPolicy,
+        searcher: isPolicy ? shape : NOTHING,
+        critic: isPolicy ? null : { shape, tuning },
+      });
+      const { parts } = estimateRank(spec, ranks);
+      const sizeOf = (...names: string[]): number[] =>
+        parts.filter(({ name }) => names.includes(name)).map(({ bytes }) => bytes);
+      const [lasting = 0] = sizeOf(isPolicy ? "trained weights and optimiser" : "critic");
+      const turns = what === "gradient" ? ["gradient", "reduced gradients"] : [what];
+      const estimate = lasting + Math.max(...sizeOf(...turns, "gather buffer"));
+      expect(
+        Math.abs(estimate / measured - 1),
+        `estimated ${(estimate / GIB).toFixed(2)}, fake tensors ${(measured / GIB).toFixed(2)} GiB`,
       ).toBeLessThan(0.1);
     },
   );

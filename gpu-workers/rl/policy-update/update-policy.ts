@@ -160,8 +160,10 @@ export async function computeTrialGradient(
   const { config, critic, policy, signal, stopwatch } = dependencies;
   const credited = await buildCreditedExperiences(dependencies, groups, createUpdateNotes());
   const tryStep = async (model: TrainedModel, buildRequest: BuildLossRequest): Promise<void> => {
-    await model.forwardBackward(buildRequest(credited), { signal });
-    await model.optimStep({ learningRate: 0, ...selectOptimizer(config) }, { signal });
+    const { tokens } = await model.forwardBackward(buildRequest(credited), { signal });
+    // Without a token that weighs anything there is no gradient to step with.
+    if (tokens > 0)
+      await model.optimStep({ learningRate: 0, ...selectOptimizer(config) }, { signal });
   };
   if (critic !== null) {
     const loss = createValueLoss(config.rl.critic.valueClip);
