@@ -65,7 +65,7 @@ export const samplerFields = {
     z.boolean(),
     false,
     "Optimiser in the machine's memory",
-    "AdamW's moments, 8 bytes a trained weight, are kept in the machine's memory instead of the GPU's, and come to it tensor by tensor at each step: slower steps.",
+    "AdamW's moments, 8 bytes a trained weight, and the reference of the KL penalty, 4 bytes, are kept in the machine's memory instead of the GPU's, and come to it tensor by tensor at each step: slower steps.",
     { paper: "off", advanced: true },
   ),
 };

@@ -47,7 +47,7 @@ export interface MemorySpec {
   cacheBytes: number;
   /** Activations are computed again in the backward pass instead of kept. */
   checkpointing: boolean;
-  /** AdamW's two moments lie in the machine's memory instead of the GPU's. */
+  /** AdamW's two moments and the reference lie in the machine's memory instead of the GPU's. */
   offloadOptimizer: boolean;
   /** Bytes of the same device that vLLM reserves; null: the engine samples. */
   vllmBytes: number | null;
@@ -112,7 +112,7 @@ export function estimateMemory(demand: MemorySpec): MemoryEstimate {
     buildPart(
       "trained weights and optimiser",
       countStateBytes(trained, demand, demand.reference),
-      `${formatCount(trained)} trained parameters: ${describeState(demand)}`,
+      `${formatCount(trained)} trained parameters: gradient, ${describeLastingState(demand)}`,
     ),
     buildPart(
       "critic",
@@ -154,7 +154,11 @@ export function estimateMemory(demand: MemorySpec): MemoryEstimate {
 }
 
 /** What a process holds whole, also as one rank of several. */
-export function listUnsharedParts(demand: MemorySpec, generatorNote: string): MemoryPart[] {
+export function listUnsharedParts(
+  demand: MemorySpec,
+  generatorNote: string,
+  cacheBytes = countCacheBytes(demand),
+): MemoryPart[] {
   const { generator, dtypeBytes, device } = demand;
   return [
     buildPart(
@@ -164,7 +168,7 @@ export function listUnsharedParts(demand: MemorySpec, generatorNote: string): Me
     ),
     buildPart(
       "caches",
-      countCacheBytes(demand),
+      cacheBytes,
       `keys, values and hidden states that are used again; each cache at most ${formatBytes(demand.cacheBytes)}`,
     ),
     buildPart("vLLM", demand.vllmBytes ?? 0, "its share of the GPU"),
@@ -205,17 +209,26 @@ export function countTrainedParameters(shape: ModelShape, tuning: Tuning): numbe
   return tuning.firstLayer === 0 ? layers + countVocabularyParameters(shape) : layers;
 }
 
-/** Whether AdamW's moments are in another memory than the weights. */
+/** Whether AdamW's moments and the reference are in another memory than the weights. */
 const isOffloaded = ({ offloadOptimizer, device }: MemorySpec): boolean =>
   offloadOptimizer && device !== "cpu";
 
-/** Bytes of values, gradient and AdamW's two moments in float32, and of a frozen copy of the values. */
-export const countStateBytes = (trained: number, demand: MemorySpec, reference: boolean): number =>
-  trained * FLOAT32 * ((isOffloaded(demand) ? 2 : 4) + (reference ? 1 : 0));
+/** Bytes of values and AdamW's two moments in float32, and of a frozen copy of the values. */
+export const countLastingStateBytes = (
+  trained: number,
+  demand: MemorySpec,
+  reference: boolean,
+): number => trained * FLOAT32 * (isOffloaded(demand) ? 1 : 3 + (reference ? 1 : 0));
 
-/** What countStateBytes counts, for people. */
-export const describeState = (demand: MemorySpec): string =>
-  `float32 values, gradient${isOffloaded(demand) ? " (the two moments lie in the machine's memory)" : ", two moments"}${demand.reference ? ", the reference" : ""}`;
+/** The same with the gradient. */
+const countStateBytes = (trained: number, demand: MemorySpec, reference: boolean): number =>
+  countLastingStateBytes(trained, demand, reference) + trained * FLOAT32;
+
+/** What of the state is kept besides the gradient, for people. */
+export const describeLastingState = (demand: MemorySpec): string =>
+  isOffloaded(demand)
+    ? `float32 values (the two moments${demand.reference ? " and the reference" : ""} lie in the machine's memory)`
+    : `float32 values, two moments${demand.reference ? ", the reference" : ""}`;
 
 /** An adapter is added into copies of the matrices that it adapts; whole weights are cast, where the device computes in another format than float32. */
 export function countMergedBytes(shape: ModelShape, tuning: Tuning, dtypeBytes: number): number {
@@ -258,14 +271,17 @@ function countBatchTokens({
   return Math.ceil(rows / groupSize) * promptTokens + rows * (contextTokens - promptTokens);
 }
 
-/** Below the first trained layer with the hidden states, above it, and the generator's. None grows beyond its bound, but for what one batch needs. */
-function countCacheBytes(demand: MemorySpec): number {
+/**
+ * Below the first trained layer with the hidden states, above it, and the generator's. None grows beyond its bound, but
+ * for what one batch needs. @param keepsBatch whether what a batch needed above the bound is kept after sampling
+ */
+export function countCacheBytes(demand: MemorySpec, keepsBatch = true): number {
   const { searcher, tuning, generator, dtypeBytes } = demand;
   const needed = demand.vllmBytes === null ? countBatchTokens(demand) : 0;
-  const limitBytes = (tokens: number, numbers: number): number =>
+  const limitBytes = (tokens: number, numbers: number, most = needed): number =>
     Math.min(
       tokens * numbers * dtypeBytes,
-      Math.max(demand.cacheBytes, needed * numbers * dtypeBytes),
+      Math.max(demand.cacheBytes, most * numbers * dtypeBytes),
     );
   const keys = 2 * getKeyWidth(searcher);
   const lower =
@@ -274,7 +290,11 @@ function countCacheBytes(demand: MemorySpec): number {
       : 0;
   const upper =
     demand.vllmBytes === null
-      ? limitBytes(countStepTokens(demand), (searcher.layers - tuning.firstLayer) * keys)
+      ? limitBytes(
+          countStepTokens(demand),
+          (searcher.layers - tuning.firstLayer) * keys,
+          keepsBatch ? needed : 0,
+        )
       : 0;
   return (
     lower +
@@ -299,12 +319,14 @@ export function countSamplingBytes(demand: MemorySpec): number {
   return kept + read * countLayerNumbers(searcher) * dtypeBytes + logits;
 }
 
-/** A forward pass without gradient of a micro-batch: its hidden states, one layer's numbers, and logits. */
-export const countForwardBytes = (demand: MemorySpec): number =>
-  countPackedTokens(demand) *
-    (demand.searcher.hidden + countLayerNumbers(demand.searcher)) *
-    demand.dtypeBytes +
-  countLogitBytes(demand, demand.searcher);
+/** A forward pass without gradient of a micro-batch: its hidden states, one layer's numbers, and logits with what their sum takes, where the model has any. */
+export const countForwardBytes = (
+  demand: MemorySpec,
+  shape: ModelShape,
+  hasHead: boolean,
+): number =>
+  countPackedTokens(demand) * (shape.hidden + countLayerNumbers(shape)) * demand.dtypeBytes +
+  (hasHead ? LOGIT_ROWS * shape.vocabulary * 2 * FLOAT32 : 0);
 
 /** What the backward pass needs of each trained layer's forward pass, one layer's gradient, and the logits of some rows. */
 function countGradientBytes(demand: MemorySpec, shape: ModelShape, tuning: Tuning): number {

@@ -19,14 +19,23 @@ const recordedSchema = z.array(
     bytes: z.number(),
   }),
 );
-const recorded = recordedSchema.parse(
+const readRecorded = (name: string): unknown =>
   JSON.parse(
-    readFileSync(
-      new URL("../../gpu-workers/engine/tests/fake_sharded_memory.json", import.meta.url),
-      "utf8",
-    ),
-  ),
+    readFileSync(new URL(`../../gpu-workers/engine/tests/${name}.json`, import.meta.url), "utf8"),
+  );
+const recorded = recordedSchema.parse(readRecorded("fake_sharded_memory"));
+/** Of the engine's own layers, losses and state, by fake_engine_memory.py; all weights are trained, with checkpointing. */
+const ofEngineSchema = z.array(
+  z.object({
+    model: z.string(),
+    layers: z.int(),
+    ranks: z.int(),
+    tokens: z.int(),
+    head: z.enum(["language", "value"]),
+    bytes: z.object({ forward: z.number(), gradient: z.number() }),
+  }),
 );
+const ofEngine = ofEngineSchema.parse(readRecorded("fake_engine_memory"));
 
 const tuningOf = (rank: number | null): Tuning =>
   rank === null ? { kind: "full", firstLayer: 0 } : { kind: "lora", rank, firstLayer: 0 };
@@ -101,14 +110,48 @@ describe("the memory of one of several ranks", () => {
     },
   );
 
+  it.each(
+    ofEngine.flatMap((entry) => [
+      { ...entry, what: "log-probabilities" as const, measured: entry.bytes.forward },
+      { ...entry, what: "gradient" as const, measured: entry.bytes.gradient },
+    ]),
+  )(
+    "is within 10 % of the engine's fake tensors at $what, $layers layers of $model, $head, on $ranks ranks",
+    ({ model, layers, ranks, tokens, head, what, measured }) => {
+      const shape = { ...MODEL_SHAPES[model]!, layers };
+      const tuning = tuningOf(null);
+      const isPolicy = head === "language";
+      const spec = buildSpec(model, tuning, {
+        contextTokens: tokens,
+        tokenBudget: tokens,
+        reference: isPolicy,
+        searcher: isPolicy ? shape : NOTHING,
+        critic: isPolicy ? null : { shape, tuning },
+      });
+      const { parts } = estimateRank(spec, ranks);
+      const sizeOf = (...names: string[]): number[] =>
+        parts.filter(({ name }) => names.includes(name)).map(({ bytes }) => bytes);
+      const [lasting = 0] = sizeOf(isPolicy ? "trained weights and optimiser" : "critic");
+      const turns = what === "gradient" ? ["gradient", "reduced gradients"] : [what];
+      const estimate = lasting + Math.max(...sizeOf(...turns, "gather buffer"));
+      expect(
+        Math.abs(estimate / measured - 1),
+        `estimated ${(estimate / GIB).toFixed(2)}, fake tensors ${(measured / GIB).toFixed(2)} GiB`,
+      ).toBeLessThan(0.1);
+    },
+  );
+
   it("falls with every rank, towards what each rank has whole", () => {
-    const spec = buildSpec("qwen2.5-7b-instruct", tuningOf(null));
+    const spec = buildSpec("qwen2.5-7b-instruct", tuningOf(16));
     const totals = [2, 3, 5, 8, 16, 64, 1024].map((ranks) => estimateRank(spec, ranks).totalBytes);
     expect([...totals].sort((a, b) => b - a)).toEqual(totals);
     const { parts, totalBytes } = estimateRank(spec, 2 ** 30);
     const shared = parts.find(({ name }) => name === "trained weights and optimiser")!.bytes;
     expect(shared / totalBytes).toBeLessThan(1e-6);
     expect(totalBytes).toBeGreaterThan(2 * 7.6e9);
+    // Where all weights are trained only a few layers and the activations are whole.
+    const full = buildSpec("qwen2.5-7b-instruct", tuningOf(null), { reference: true });
+    expect(estimateRank(full, 2 ** 30).totalBytes).toBeLessThan(12 * GIB);
   });
 
   it("a rank's share of what is trained is the whole divided by the ranks", () => {
@@ -117,9 +160,48 @@ describe("the memory of one of several ranks", () => {
         buildSpec("qwen2.5-7b-instruct", tuningOf(null), { offloadOptimizer }),
         ranks,
       ).parts.find(({ name }) => name === "trained weights and optimiser")!.bytes;
-    // Values, gradient, two moments, and FSDP2's copy in bfloat16.
-    expect(bytesOf(4, false) * 4).toBe(18 * countParameters(MODEL_SHAPES["qwen2.5-7b-instruct"]!));
-    expect(bytesOf(4, true) / bytesOf(4, false)).toBeCloseTo(10 / 18, 10);
+    // Values, two moments, and FSDP2's copy in bfloat16; the gradient is there only for a while.
+    expect(bytesOf(4, false) * 4).toBe(14 * countParameters(MODEL_SHAPES["qwen2.5-7b-instruct"]!));
+    expect(bytesOf(4, true) / bytesOf(4, false)).toBeCloseTo(6 / 14, 10);
+  });
+
+  it("a rank holds of a base what one of its models computes with and does not train", () => {
+    const shape = MODEL_SHAPES["qwen2.5-7b-instruct"]!;
+    const head = shape.vocabulary * shape.hidden;
+    const bytesOf = (tuning: Tuning, change: Partial<MemorySpec> = {}): number =>
+      estimateRank(buildSpec("qwen2.5-7b-instruct", tuning, change), 4).parts.find(
+        ({ name }) => name === "weights",
+      )?.bytes ?? 0;
+    const [lora, full] = [tuningOf(16), tuningOf(null)];
+    const all = countParameters(shape);
+    expect(bytesOf(lora)).toBe(2 * all);
+    expect(bytesOf(full)).toBe(0);
+    expect(bytesOf(full, { critic: { shape: null, tuning: full } })).toBe(0);
+    expect(bytesOf(full, { critic: { shape: null, tuning: lora } })).toBe(2 * (all - head));
+    const generator = { shape, sharesBase: true, tokens: 0 };
+    expect(bytesOf(full, { generator })).toBe(2 * all);
+    const upper = bytesOf({ kind: "full", firstLayer: 14 });
+    expect(upper / (2 * (head + all / 2))).toBeCloseTo(1, 2);
+    // A critic of its own, of which nothing is frozen either.
+    const { parts } = estimateRank(
+      buildSpec("qwen2.5-7b-instruct", full, { critic: { shape, tuning: full } }),
+      4,
+    );
+    const critic = parts.find(({ name }) => name === "critic")!.bytes;
+    expect((critic * 4) / (14 * (all - head))).toBeCloseTo(1, 6);
+  });
+
+  it("log-probabilities of trained weights take a few layers, whatever the number of layers", () => {
+    const bytesOf = (layers: number): number =>
+      estimateRank(
+        buildSpec("qwen2.5-7b-instruct", tuningOf(null), {
+          reference: true,
+          searcher: { ...MODEL_SHAPES["qwen2.5-7b-instruct"]!, layers },
+        }),
+        5,
+      ).parts.find(({ name }) => name === "log-probabilities")!.bytes;
+    expect(bytesOf(28)).toBe(bytesOf(4));
+    expect(bytesOf(28)).toBeLessThan(5 * GIB);
   });
 
   it("a rank takes whole groups of the step, at least one", () => {

@@ -3,14 +3,15 @@ import {
   addParts,
   buildPart,
   countActivationBytes,
+  countCacheBytes,
   countForwardBytes,
+  countLastingStateBytes,
   countLogitBytes,
   countMergedBytes,
   countPackedTokens,
   countSamplingBytes,
-  countStateBytes,
   countTrainedParameters,
-  describeState,
+  describeLastingState,
   findLargestTensor,
   FLOAT32,
   formatCount,
@@ -30,8 +31,9 @@ import {
 /**
  * Estimates the memory of one rank, in bytes, where several train one model by PyTorch's FSDP2 (`fully_shard` on each
  * layer and on the rest; Zhao et al. 2023, "PyTorch FSDP", arXiv 2304.11277): every rank keeps its share of what is
- * trained, and gathers a layer when it is computed. What FSDP2 takes is held against fake tensors
- * (gpu-workers/engine/tests/fake_sharded_memory.py), the whole against real ranks on a CPU; on GPUs by calculation only.
+ * trained, and gathers a layer when it is computed, for log-probabilities and values as for a gradient. What FSDP2 takes is
+ * held against fake tensors (gpu-workers/engine/tests/fake_sharded_memory.py), the whole against real ranks on a CPU; on
+ * GPUs by calculation only.
  */
 
 /** How a model is spread over ranks. */
@@ -39,8 +41,9 @@ export interface Sharding {
   /** At least 1. What is trained is split into as many equal shares. */
   ranks: number;
   /**
-   * whole: the base's weights stay whole on every rank, as the engine keeps them for its frozen layers, and FSDP2 holds a
-   * copy of the trained ones in the number format of compute beside the float32 values. sharded: FSDP2 holds all.
+   * whole: the base's frozen weights stay whole on every rank, as the engine keeps them, and FSDP2 holds a copy of the
+   * trained ones in the number format of compute beside the float32 values; a gradient lasts until the optimiser's step.
+   * sharded: FSDP2 and torch's AdamW hold all, as in the fake tensors' step.
    */
   base: "whole" | "sharded";
 }
@@ -89,13 +92,15 @@ function listLastingParts(
 ): MemoryEstimate["parts"] {
   const { dtypeBytes, tuning } = demand;
   const trained = countTrained(searcher!);
+  const sharing = demand.critic?.shape === null ? [searcher!, critic!] : [searcher!];
+  const frozen = countFrozen(sharing, demand.generator?.sharesBase ?? false);
   const merges = sharding.base === "whole" && tuning.kind === "lora" && demand.vllmBytes === null;
   return [
     buildPart(
       "weights",
-      countBaseBytes(searcher!, dtypeBytes, sharding),
+      (frozen * dtypeBytes) / (sharding.base === "whole" ? 1 : sharding.ranks),
       sharding.base === "whole"
-        ? `${formatCount(countParameters(demand.searcher))} parameters of ${dtypeBytes} bytes, whole on every rank`
+        ? `${formatCount(frozen)} frozen parameters of ${dtypeBytes} bytes, whole on every rank`
         : "a rank's share of the frozen parameters",
     ),
     buildPart(
@@ -106,19 +111,26 @@ function listLastingParts(
     buildPart(
       "trained weights and optimiser",
       countShareBytes(searcher!, demand, demand.reference, sharding),
-      `1/${sharding.ranks} of ${formatCount(trained)} trained parameters: ${describeState(demand)}`,
+      `1/${sharding.ranks} of ${formatCount(trained)} trained parameters: ${describeLastingState(demand)}`,
     ),
     buildPart(
       "critic",
       critic
         ? countShareBytes(critic, demand, false, sharding) +
-            (demand.critic?.shape ? countBaseBytes(critic, dtypeBytes, sharding) : 0)
+            (demand.critic?.shape
+              ? (countFrozen([critic], false) * dtypeBytes) /
+                (sharding.base === "whole" ? 1 : sharding.ranks)
+              : 0)
         : 0,
       critic
         ? `1/${sharding.ranks} of ${formatCount(countTrained(critic))} trained parameters with value head${demand.critic?.shape ? ", on a model of its own" : ", on the searcher's base"}`
         : "",
     ),
-    ...listUnsharedParts(demand, "frozen, whole on every rank"),
+    ...listUnsharedParts(
+      demand,
+      "frozen, whole on every rank",
+      countCacheBytes(demand, !dropsSampled(demand)),
+    ),
   ];
 }
 
@@ -149,16 +161,20 @@ function listPhases(
   return [
     buildPart(
       "sampling",
-      demand.vllmBytes === null ? whole + countSamplingBytes(demand) : 0,
+      demand.vllmBytes === null
+        ? whole +
+            countSamplingBytes(demand) +
+            (dropsSampled(demand) ? countCacheBytes(demand) - countCacheBytes(demand, false) : 0)
+        : 0,
       "the trained weights gathered whole, keys and values of the sequences that are written, one layer's activations, logits",
       true,
     ),
     buildPart(
       "log-probabilities",
       sharding.base === "whole"
-        ? whole * (demand.reference ? 2 : 1) + countForwardBytes(demand)
+        ? findLargest((model) => countNumbersBytes(demand, sharding, model))
         : 0,
-      "policy and reference gathered whole, one layer's activations, logits",
+      "embedding, output and two layers gathered, one layer's activations, logits",
       true,
     ),
     buildPart(
@@ -190,8 +206,13 @@ function listPhases(
     ),
     buildPart(
       "optimiser step",
-      (findLargest((model) => findLargestTensor(model.shape, model.tuning)) * 5 * FLOAT32) / ranks,
-      "new values and moments of one tensor's share beside the old",
+      findLargest(
+        (model) =>
+          findLargestTensor(model.shape, model.tuning) * 5 +
+          (sharding.base === "whole" ? countTrained(model) : 0),
+      ) *
+        (FLOAT32 / ranks),
+      "the gradient, and new values and moments of one tensor's share beside the old",
       true,
     ),
   ];
@@ -220,19 +241,23 @@ const countTrainedRoot = (model: TrainedModel): number =>
 const countLayerFactors = ({ shape, tuning }: TrainedModel): number =>
   tuning.kind === "lora" ? countAdapterParameters(shape, tuning.rank, 0) / shape.layers : 0;
 
-/** Bytes of the base that a rank holds for the whole run. */
-function countBaseBytes(model: TrainedModel, dtypeBytes: number, sharding: Sharding): number {
-  const all = countParameters(model.shape) - (model.hasHead ? 0 : countHead(model));
-  if (sharding.base === "whole") return all * dtypeBytes;
-  const frozen = model.tuning.kind === "lora" ? all : all - countTrained(model);
-  return (frozen * dtypeBytes) / sharding.ranks;
+/** Parameters of one base that its models compute with and do not train: those of one are among those of another. */
+function countFrozen(models: readonly TrainedModel[], servesGenerator: boolean): number {
+  const counts = models.map((model) => {
+    const all = countParameters(model.shape) - (model.hasHead ? 0 : countHead(model));
+    return model.tuning.kind === "lora" ? all : all - countTrained(model);
+  });
+  return Math.max(...counts, servesGenerator ? countParameters(models[0]!.shape) : 0);
 }
+
+/** Whether the engine frees what it sampled with before it computes anything else: where that is large. */
+const dropsSampled = ({ tuning }: MemorySpec): boolean => tuning.kind === "full";
 
 /** Bytes of a number as FSDP2 holds it: low-rank factors in float32, weights in the number format of compute. */
 const getShardBytes = ({ tuning }: TrainedModel, dtypeBytes: number): number =>
   tuning.kind === "lora" ? FLOAT32 : dtypeBytes;
 
-/** A rank's share of values, gradient, moments and reference in float32, and of FSDP2's copy. */
+/** A rank's share of values, moments and reference in float32, and of FSDP2's copy; of torch's gradient, which lasts. */
 function countShareBytes(
   model: TrainedModel,
   demand: MemorySpec,
@@ -240,11 +265,11 @@ function countShareBytes(
   { ranks, base }: Sharding,
 ): number {
   const trained = countTrained(model);
-  const copy = base === "whole" ? trained * getShardBytes(model, demand.dtypeBytes) : 0;
-  return (countStateBytes(trained, demand, reference) + copy) / ranks;
+  const beside = base === "whole" ? getShardBytes(model, demand.dtypeBytes) : FLOAT32;
+  return (countLastingStateBytes(trained, demand, reference) + trained * beside) / ranks;
 }
 
-/** The trained weights whole, as sampling and `forward` need them: dropped before a gradient is taken. */
+/** The trained weights whole, as sampling needs them: dropped before anything else, where they are large. */
 const countWholeBytes = (model: TrainedModel, dtypeBytes: number, { base }: Sharding): number =>
   base === "whole" ? countTrained(model) * getShardBytes(model, dtypeBytes) : 0;
 
@@ -261,7 +286,18 @@ function countLayerBytes(model: TrainedModel, dtypeBytes: number, { base }: Shar
     : countLayerParameters(model.shape) * dtypeBytes;
 }
 
-/** The engine adds an operation's gradient to the accumulated one at its end: until then a share of it stands beside it, with FSDP2's. */
+/** Log-probabilities or values: of trained weights layer by layer, of an adapter with all factors gathered, and the reference's. */
+function countNumbersBytes(demand: MemorySpec, sharding: Sharding, model: TrainedModel): number {
+  const { dtypeBytes, reference } = demand;
+  const gathered =
+    model.tuning.kind === "lora"
+      ? countWholeBytes(model, dtypeBytes, sharding) * (model.hasHead && reference ? 2 : 1)
+      : countRootBytes(model, dtypeBytes, sharding) +
+        2 * countLayerBytes(model, dtypeBytes, sharding);
+  return gathered + countForwardBytes(demand, model.shape, model.hasHead);
+}
+
+/** A share of an operation's gradient, which becomes the accumulated one at its end, and of FSDP2's. */
 const countNewGradientBytes = (
   model: TrainedModel,
   dtypeBytes: number,

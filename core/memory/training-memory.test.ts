@@ -33,14 +33,40 @@ describe("the memory of a training run", () => {
     const config = trainPreset("paper-full");
     const one = judgeTrainingMemory(config, ASSUMED_MACHINE)!;
     expect(one.verdict).toBe("too small");
-    // 16 bytes for each of 7.6 billion parameters of the critic, 20 of the searcher with its reference.
-    expect(one.totalBytes).toBeGreaterThan(270 * GB);
+    // Values and gradients of searcher and critic in float32, and one's gradient as it is computed.
+    expect(one.totalBytes).toBeGreaterThan(7.6 * (8 + 8 + 8) * GB);
     const [, ranks] = /(\d+) GPUs of 80\.0 GiB \(/.exec(one.advice!)!;
     const there = judgeTrainingMemory(config, describePlannedMachine(Number(ranks), 80))!;
     expect(there).toMatchObject({ verdict: "fits", advice: null, ranks: Number(ranks) });
+    expect(there.ranks, "as the paper has it").toBe(5);
     const fewer = judgeTrainingMemory(config, describePlannedMachine(Number(ranks) - 1, 80))!;
     expect(fewer.verdict, "no fewer are enough").not.toBe("fits");
     expect(fewer.advice).toContain(`${ranks} GPUs of`);
+  });
+
+  it("the paper's full setting fits into its five GPUs however its episodes are sampled", () => {
+    const config = trainPreset("paper-full");
+    const five = describePlannedMachine(5, 80);
+    const { parts } = judgeTrainingMemory(config, five)!;
+    const names = parts.map(({ name }) => name);
+    expect(names, "all weights are trained, vLLM samples").not.toContain("weights");
+    expect(names).not.toContain("sampling");
+    const { offloadOptimizer: _, ...searcher } = config.searcher;
+    const ways: Partial<TrainConfig["searcher"]>[] = [
+      { sampler: "engine", offloadOptimizer: true },
+      { samplerPlacement: "apart" },
+    ];
+    for (const way of ways) {
+      const changed = { ...config, searcher: { ...searcher, ...way } };
+      expect(judgeTrainingMemory(changed, five), JSON.stringify(way)).toMatchObject({
+        verdict: "fits",
+      });
+    }
+    const withoutPlace = judgeTrainingMemory({ ...config, searcher }, five)!;
+    expect(withoutPlace.verdict).toBe("too small");
+    expect(withoutPlace.advice).toMatch(
+      /searcher\.offloadOptimizer=true \(.*searcher\.samplerPlacement=apart \(/,
+    );
   });
 
   it("names single settings that make it fit, and each of them does", () => {

@@ -243,6 +243,9 @@ function listAlternatives(config: TrainConfig, device: Machine["device"]): Alter
   const withAdapter = { ...config, rl: { ...rl, critic } };
   const lora = { ...searcher, tuning: "lora" } as const;
   const offloaded = { ...searcher, offloadOptimizer: true };
+  const apart = { ...searcher, sampler: "vllm", samplerPlacement: "apart" } as const;
+  const sharesGpus =
+    searcher.sampler === "engine" || readSamplerPlacement(searcher).placement === "colocated";
   const trainsCritic = rl.algorithm === "ppo" && rl.critic.kind === "model";
   const isFull = searcher.tuning === "full";
   const alternatives: [applies: boolean, ...Alternative][] = [
@@ -251,6 +254,13 @@ function listAlternatives(config: TrainConfig, device: Machine["device"]): Alter
       !searcher.offloadOptimizer && device !== "cpu",
       "searcher.offloadOptimizer=true",
       { ...config, searcher: offloaded },
+    ],
+    [
+      device === "cuda" && sharesGpus && config.search.decoding === "free",
+      searcher.sampler === "vllm"
+        ? "searcher.samplerPlacement=apart"
+        : "searcher.sampler=vllm with searcher.samplerPlacement=apart",
+      { ...config, searcher: apart },
     ],
     [trainsCritic, "rl.critic.kind=adapter", withAdapter],
     [isFull, "searcher.tuning=lora", { ...config, searcher: lora }],

@@ -109,7 +109,7 @@ export const SEARCH_R1_PRESETS: readonly Preset[] = (
   SEARCH_R1_ALGORITHMS.map(([algorithm, title, rl]) => ({
     id: `search-r1-qwen2.5-${size}-${algorithm}`,
     title: `Search-R1, Qwen2.5-${label}, ${title}`,
-    description: `As Search-R1's paper trains it: Qwen2.5-${label}-Instruct, all weights, ${title}, 500 steps of 512 questions, three passages a search, exact match as reward. The paper shards it over 8 GPUs; here each GPU holds the whole, which takes more memory than most have.`,
+    description: `As Search-R1's paper trains it: Qwen2.5-${label}-Instruct, all weights, ${title}, 500 steps of 512 questions, three passages a search, exact match as reward. The paper shards it over 8 GPUs; here all GPUs of the worker share it.`,
     config: {
       kind: "train",
       name: `Wikipedia, Search-R1, Qwen2.5-${label}, ${title}`,

@@ -235,12 +235,20 @@ export const PRESETS: readonly Preset[] = [
     id: "paper-full",
     title: "The paper's full setting",
     description:
-      "Searcher and critic Qwen2.5-7B-Instruct, all weights trained, PPO, 20 steps of 120 questions; generator Qwen2.5-14B at its own endpoint. The paper shards it over 5 A100; here each GPU holds the whole, which takes more memory than most have.",
+      "Searcher and critic Qwen2.5-7B-Instruct, all weights trained, PPO, 20 steps of 120 questions; generator Qwen2.5-14B at its own endpoint. For five GPUs of 80 GB, as in the paper: they share the weights, vLLM samples beside them, and AdamW's moments and the reference lie in the machine's memory.",
     config: {
       kind: "train",
       name: "Wikipedia, Qwen2.5-7B, full, 8-3-3",
       ...wikipedia,
-      searcher: { model: "qwen2.5-7b-instruct", tuning: "full", activationCheckpointing: true },
+      searcher: {
+        model: "qwen2.5-7b-instruct",
+        tuning: "full",
+        sampler: "vllm",
+        samplerMemory: 0.35,
+        samplerReplicas: 5,
+        activationCheckpointing: true,
+        offloadOptimizer: true,
+      },
       rl: {
         ...paperPpo,
         learningRate: 1e-6,

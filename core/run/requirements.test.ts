@@ -75,7 +75,7 @@ const wikipediaTraining = {
   questions: ["s3-processed-data/train_e5_s3", "s3-processed-data/test_e5_s3"],
   preflight: ["retriever", "engine", "generator", "judge", "questions"],
 };
-const loraTraining = (model: string) => ({
+const vllmTraining = (model: string) => ({
   ...wikipediaTraining,
   models: [model],
   sampler: true,
@@ -117,10 +117,10 @@ const EXPECTED: Record<string, object> = {
     questions: ["atlas/held-out"],
     preflight: ["retriever", "questions"],
   },
-  "paper-qwen2.5-0.5b": loraTraining("qwen2.5-0.5b-instruct"),
-  "paper-qwen2.5-1.5b": loraTraining("qwen2.5-1.5b-instruct"),
-  "paper-qwen2.5-3b": loraTraining("qwen2.5-3b-instruct"),
-  "paper-qwen2.5-7b": loraTraining("qwen2.5-7b-instruct"),
+  "paper-qwen2.5-0.5b": vllmTraining("qwen2.5-0.5b-instruct"),
+  "paper-qwen2.5-1.5b": vllmTraining("qwen2.5-1.5b-instruct"),
+  "paper-qwen2.5-3b": vllmTraining("qwen2.5-3b-instruct"),
+  "paper-qwen2.5-7b": vllmTraining("qwen2.5-7b-instruct"),
   "search-r1-qwen2.5-3b-ppo": searchR1Training("qwen2.5-3b-instruct"),
   "search-r1-qwen2.5-3b-grpo": searchR1Training("qwen2.5-3b-instruct"),
   "search-r1-qwen2.5-7b-ppo": searchR1Training("qwen2.5-7b-instruct"),
@@ -133,7 +133,7 @@ const EXPECTED: Record<string, object> = {
     preflight: ["retriever"],
   },
   "serve-paper-generator": { ...none, vllmGpus: 1, preflight: ["vllm"] },
-  "paper-full": { ...wikipediaTraining, models: ["qwen2.5-7b-instruct"] },
+  "paper-full": { ...vllmTraining("qwen2.5-7b-instruct"), vllmGpus: 5 },
 };
 
 describe("requirements of a run", () => {

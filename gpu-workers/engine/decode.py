@@ -104,8 +104,8 @@ class Decoder:
         `room` is the number of tokens by which a row may grow.
         """
         self.model, self.caches = model, caches
-        c, device = model.config, model.embedding.device
-        self.dtype, self.device = model.embedding.dtype, device
+        c, device = model.config, model.device
+        self.dtype, self.device = model.dtype, device
         levels = find_shared_blocks(rows)
         count = len(rows)
         shared = np.zeros(count, np.int64)

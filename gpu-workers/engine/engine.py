@@ -91,6 +91,8 @@ class Engine:
         self.device = device
         self.cache_bytes = cache_bytes or min(2 << 30, get_memory_bytes() // 12)
         self.make_trainable: MakeTrainable | None = None
+        #: Whether a base holds no tensors before somebody says which.
+        self.begins_empty = False
         self.bases: dict[Path, FrozenBase | TransformersBase] = {}
         self.models: dict[str, AnyModel] = {}
         self.handlers: dict[str, Callable[[str, Any, Check], dict]] = {
@@ -132,7 +134,7 @@ class Engine:
         folder = huggingface.find_folder(Path(body.base), "actor").resolve()
         if folder not in self.bases:
             load = FrozenBase if find_reason(folder) is None else TransformersBase
-            self.bases[folder] = load(folder, self.device)
+            self.bases[folder] = load(folder, self.device, self.begins_empty)
         return self.bases[folder]
 
     def create_model(self, name: str, body: dialect.CreateModelBody, check: Check) -> dict:
@@ -210,7 +212,7 @@ class Engine:
                 "invalid-input",
                 'The name "base" stands for the model as it was loaded: choose another.',
             )
-        trainable.snapshots[body.name] = trainable.values.clone()
+        trainable.take_snapshot(body.name)
         return {}
 
     def save_state(self, name: str, body: dialect.PathBody, check: Check) -> dict:

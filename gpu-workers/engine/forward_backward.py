@@ -42,7 +42,7 @@ AnyBatch = MicroBatch | PaddedBatch
 
 def read_input_states(model: Model, llama: Llama, batch: MicroBatch) -> Tensor:
     """Hidden states [T, hidden] that enter the first trained layer."""
-    lower, device = model.lower, llama.embedding.device
+    lower, device = model.lower, llama.device
     if lower is None:
         return llama.embedding.index_select(0, to_index(batch.ids, device))
     return lower.hidden.index_select(0, to_index(batch.slots, device))
@@ -145,21 +145,25 @@ def compute_numbers(
     return logprobs, entropies
 
 
-@torch.no_grad()
-def build_forward_networks(model: AnyModel, body: ForwardBody) -> dict[str, AnyNetwork]:
-    """The networks that a `forward` computes with, by the list of its result that each gives."""
-    is_value_model = model.head == "value"
-    if is_value_model and (not body.adapter or body.reference is not None or body.entropy):
+def check_forward(model: AnyModel, body: ForwardBody) -> None:
+    """Raises `invalid-input` where a value model is asked for what it has not."""
+    if model.head == "value" and (not body.adapter or body.reference is not None or body.entropy):
         raise EngineError(
             "invalid-input",
             f"Model {model.name!r} is a value model: forward takes adapter true, and neither "
             "reference nor entropy.",
         )
+
+
+@torch.no_grad()
+def build_forward_networks(model: AnyModel, body: ForwardBody) -> dict[str, AnyNetwork]:
+    """The networks that a `forward` computes with, by the list of its result that each gives."""
+    check_forward(model, body)
     network = model.build_frozen_network()
     if body.adapter:
         trainable = model.require_trainable()
         network = model.build_network(trainable.gather(trainable.values))
-    networks = {"values" if is_value_model else "logprobs": network}
+    networks = {"values" if model.head == "value" else "logprobs": network}
     if body.reference == "base":
         networks["referenceLogprobs"] = model.build_frozen_network()
     elif body.reference is not None:
@@ -167,6 +171,22 @@ def build_forward_networks(model: AnyModel, body: ForwardBody) -> dict[str, AnyN
         snapshot = owner.get_snapshot(body.reference)
         networks["referenceLogprobs"] = model.build_network(owner.gather(snapshot))
     return networks
+
+
+def make_forward_result(body: ForwardBody, parts: list[str]) -> dict[str, list]:
+    """Zeros for every token, in the lists of a `forward`'s result that are computed."""
+    result: dict[str, list] = {"logprobs": [], "values": []}
+    result |= {part: zeros_per_token(body) for part in parts}
+    return result | ({"entropies": zeros_per_token(body)} if body.entropy else {})
+
+
+def write_numbers(
+    result: dict[str, list], part: str, batch: AnyBatch, numbers: Tensor, entropies: Tensor | None
+) -> None:
+    """Writes what `compute_numbers` gave to the list `part`; entropies are the policy's."""
+    write_per_token(result[part], batch.actions, numbers)
+    if "entropies" in result and part == "logprobs" and entropies is not None:
+        write_per_token(result["entropies"], batch.actions, entropies)
 
 
 @torch.no_grad()
@@ -179,16 +199,11 @@ def forward(model: AnyModel, body: ForwardBody, check: Check) -> dict:
     networks = build_forward_networks(model, body)
 
     def attempt(budget: int) -> dict:
-        result: dict[str, list] = {"logprobs": [], "values": []}
-        result |= {name: zeros_per_token(body) for name in networks}
-        if body.entropy:
-            result["entropies"] = zeros_per_token(body)
+        result = make_forward_result(body, list(networks))
         for batch in iterate_batches(model, body, check, budget):
             for name, network in networks.items():
-                numbers, entropies = compute_numbers(model, network, batch, body, check)
-                write_per_token(result[name], batch.actions, numbers)
-                if body.entropy and name == "logprobs" and entropies is not None:
-                    write_per_token(result["entropies"], batch.actions, entropies)
+                found = compute_numbers(model, network, batch, body, check)
+                write_numbers(result, name, batch, *found)
         return result
 
     return retry_with_smaller_microbatch(model, body, attempt)

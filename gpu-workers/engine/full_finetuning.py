@@ -1,5 +1,6 @@
 """FullFinetuning fine-tuning: the weights themselves are trained."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import torch
@@ -7,7 +8,8 @@ from torch import Tensor
 
 from .dialect import FullConfig
 from .errors import EngineError
-from .llama import Linear, Llama, apply_linear
+from .llama import Linear, Llama, LlamaConfig, StoredLlama, apply_linear
+from .trainable import LazyTensors
 
 
 class FullFinetuning:
@@ -21,27 +23,20 @@ class FullFinetuning:
     def __init__(self, config: FullConfig, llama: Llama, output: bool = True):
         self.config, self.llama, self.output = config, llama, output
         self.first_layer = config.firstLayer
-        self.shapes = {name: tuple(t.shape) for name, t in self.get_trained(llama).items()}
+        trained = {n: t for n, t in llama.list_tensors().items() if self._is_trained(n)}
+        self.shapes = {name: tuple(tensor.shape) for name, tensor in trained.items()}
 
-    def get_trained(self, llama: Llama) -> dict[str, Tensor]:
-        """The trained tensors as they are in a transformer, by name."""
-        found = {
-            f"layers.{i}.{field}": tensor
-            for i, layer in enumerate(llama.layers)
-            if i >= self.first_layer
-            for field, tensor in vars(layer).items()
-            if tensor is not None
-        }
-        found["norm"] = llama.norm
-        if self.first_layer == 0:
-            found["embedding"] = llama.embedding
-            if self.output and llama.head is not llama.embedding:
-                found["head"] = llama.head
-        return found
+    def _is_trained(self, name: str) -> bool:
+        if name.startswith("layers."):
+            return int(name.split(".")[1]) >= self.first_layer
+        if name == "head":
+            return self.first_layer == 0 and self.output
+        return name == "norm" or self.first_layer == 0
 
     def init_tensors(self, seed: int) -> dict[str, Tensor]:
         """The base's weights; nothing is random, so `seed` is not used."""
-        return self.get_trained(self.llama)
+        tensors = self.llama.list_tensors()
+        return {name: tensors[name] for name in self.shapes}
 
     def build_network(self, tensors: dict[str, Tensor]) -> tuple[Llama, Linear]:
         """The transformer with these tensors in the device's dtype; gradients reach them.
@@ -71,60 +66,49 @@ class FullFinetuning:
     def build_float32_model(self, tensors: dict[str, Tensor]) -> Llama:
         """The transformer in float32, with the trained tensors as they are kept."""
         base = self.llama
-        exact = replace(
-            base,
-            layers=[
-                replace(layer, **{k: t.float() for k, t in vars(layer).items() if t is not None})
-                for layer in base.layers
-            ],
-        )
-        exact = replace(exact, norm=base.norm.float(), embedding=base.embedding.float())
-        exact.head = exact.embedding if base.head is base.embedding else base.head.float()
-        return FullFinetuning(self.config, exact, self.output).build_network(tensors)[0]
+        # What is frozen in the machine's memory: it is only written to a file.
+        exact = replace(base, layers=[replace(layer) for layer in base.layers])
+        for name, tensor in base.list_tensors().items():
+            if name in self.shapes:
+                exact.set_tensor(name, tensors[name].float())
+            elif name != "head" or self.output:
+                exact.set_tensor(name, tensor.cpu().float())
+        return exact
 
     @torch.no_grad()
     def merge(self, tensors: dict[str, Tensor], old: Llama | None) -> Llama:
         """The transformer for sampling; `old`, an earlier result, is not needed here."""
         return self.build_network(tensors)[0]
 
-    def extract_trained(self, other: Llama, name: str) -> dict[str, Tensor]:
-        """The trained tensors of another transformer, in float32.
+    def extract_trained(self, other: StoredLlama, name: str) -> Mapping[str, Tensor]:
+        """The trained tensors of another transformer, in its number format, as they are asked for.
 
         Raises `invalid-input` where it has another shape, or where a frozen tensor differs.
         """
-        mine, theirs = describe_shape(self.llama), describe_shape(other)
-        if mine != theirs or [t.shape for t in self.get_trained(other).values()] != list(
-            map(torch.Size, self.shapes.values())
+        mine, theirs = describe_shape(self.llama.config), describe_shape(other.config)
+        if mine != theirs or {n for n in other.list_names() if self._is_trained(n)} != set(
+            self.shapes
         ):
             raise EngineError(
                 "invalid-input",
                 f"{name} is of another architecture ({theirs}) than this model ({mine}).",
             )
-        dtype = self.llama.embedding.dtype
-        frozen = (
-            {} if self.first_layer == 0 else {"embedding": (self.llama.embedding, other.embedding)}
-        )
-        if frozen and self.output:
-            frozen["head"] = (self.llama.head, other.head)
-        for i in range(self.first_layer):
-            frozen |= {
-                f"layers.{i}.{k}": (t, getattr(other.layers[i], k))
-                for k, t in vars(self.llama.layers[i]).items()
-                if t is not None
-            }
-        for tensor, (ours, given) in frozen.items():
-            if not torch.equal(ours, given.to(dtype)):
+        frozen = {n: t for n, t in self.llama.list_tensors().items() if n not in self.shapes}
+        frozen.pop("head", None)
+        if self.first_layer and self.output:
+            frozen["head"] = self.llama.head
+        for tensor, ours in frozen.items():
+            if not torch.equal(ours, other.read(tensor).to(ours.device, ours.dtype)):
                 raise EngineError(
                     "invalid-input",
                     f"{name} differs from the base in {tensor}, which is frozen here: create the "
                     f"model with full.firstLayer 0, or with {name} as its base.",
                 )
-        return {key: t.float() for key, t in self.get_trained(other).items()}
+        return LazyTensors(self.shapes, other.read)
 
 
-def describe_shape(llama: Llama) -> dict[str, int]:
+def describe_shape(c: LlamaConfig) -> dict[str, int]:
     """The numbers in which two architectures are compared."""
-    c = llama.config
     return {
         "hidden": c.hidden,
         "layers": c.layers,

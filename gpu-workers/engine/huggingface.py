@@ -1,6 +1,7 @@
 """Weights in the folders of other libraries: PEFT's adapters, transformers' models."""
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
@@ -10,7 +11,7 @@ from . import value_head
 from .dialect import LoraConfig
 from .errors import EngineError
 from .full_finetuning import FullFinetuning
-from .llama import ARCHITECTURES, FUSED, Llama, get_block_name, get_column_range, load_llama
+from .llama import ARCHITECTURES, FUSED, Llama, StoredLlama, get_block_name, get_column_range
 from .lora import Lora
 from .model import Model
 from .model_folder import (
@@ -29,6 +30,7 @@ from .peft_adapter import (
     to_module_name,
 )
 from .saved_state import write_folder
+from .trainable import LazyTensors
 from .transformers_model import LibraryFullFinetuning, LibraryLora, TransformersModel
 from .transformers_network import LibraryModel, load_library_model, shares_head
 
@@ -229,10 +231,11 @@ def to_peft_name(name: str) -> str:
     return name if name.startswith(PREFIX) else PREFIX + name
 
 
-def read_weights(model: AnyModel, path: Path) -> dict[str, Tensor]:
-    """The trained tensors by name, from a folder of PEFT or transformers.
+def read_weights(model: AnyModel, path: Path) -> Mapping[str, Tensor]:
+    """The trained tensors by name, from a folder of PEFT or transformers, on the model's device.
 
-    Raises an EngineError where the folder does not fit the model.
+    They are read as they are asked for, so that they need not be there all at once. Raises an
+    EngineError where the folder does not fit the model.
     """
     folder = find_folder(path, "critic" if model.head == "value" else "actor")
     is_adapter = (folder / "adapter_config.json").exists()
@@ -257,7 +260,7 @@ def read_weights(model: AnyModel, path: Path) -> dict[str, Tensor]:
             f"{remedy}.",
         )
     device = model.base.model.device
-    return {name: tensors[name].to(device) for name in model.require_trainable().shapes}
+    return LazyTensors(model.require_trainable().shapes, lambda name: tensors[name].to(device))
 
 
 def read_adapter(model: AnyModel, tuning: Lora | LibraryLora, folder: Path) -> dict[str, Tensor]:
@@ -289,17 +292,17 @@ def read_adapter(model: AnyModel, tuning: Lora | LibraryLora, folder: Path) -> d
 
 def read_full_weights(
     model: AnyModel, tuning: FullFinetuning | LibraryFullFinetuning, folder: Path
-) -> dict[str, Tensor]:
+) -> Mapping[str, Tensor]:
     """The trained tensors of a transformers folder by name, with the value head of a critic."""
     base = model.base.model
     if isinstance(tuning, LibraryFullFinetuning):
-        other = LibraryModel(*load_library_model(folder, torch.float32, base.device))
-        tensors = tuning.extract_trained(other, folder.name)
+        loaded = load_library_model(folder, torch.float32, torch.device("cpu"))
+        tensors = tuning.extract_trained(LibraryModel(*loaded), folder.name)
     else:
-        llama = load_llama(folder, torch.float32, base.device)
-        tensors = tuning.extract_trained(llama, folder.name)
+        tensors = tuning.extract_trained(StoredLlama(folder, torch.float32), folder.name)
     if model.head == "value":
         stored = find_tensors(list_weight_files(folder))
+        head = {}
         for name, shape in value_head.get_shapes(base.config.hidden).items():
             if name not in stored or stored[name].shape != shape:
                 raise EngineError(
@@ -307,5 +310,6 @@ def read_full_weights(
                     f"{folder.name} holds no value head ({name} {list(shape)}): to begin a "
                     "critic from a language model, create it with that folder as its base.",
                 )
-            tensors[name] = read_tensor(name, stored[name])
+            head[name] = read_tensor(name, stored[name])
+        return LazyTensors([*tensors, *head], lambda n: head[n] if n in head else tensors[n])
     return tensors

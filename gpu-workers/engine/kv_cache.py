@@ -30,7 +30,7 @@ class KVCache:
     def __init__(self, model: Llama, first: int, count: int, hidden: bool, budget_bytes: int):
         c = model.config
         self.model, self.first, self.count = model, first, count
-        self.dtype, self.device = model.embedding.dtype, model.embedding.device
+        self.dtype, self.device = model.dtype, model.device
         self.widths = [c.kv_width] * (2 * count) + ([c.hidden] if hidden else [])
         self.bytes_per_token = sum(self.widths) * self.dtype.itemsize
         self.budget = max(1024, budget_bytes // max(1, self.bytes_per_token))

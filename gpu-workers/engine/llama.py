@@ -46,6 +46,14 @@ FUSED = {
     "down_proj": "down",
 }
 
+# Where the tensors outside of the layers, and the norms within them, lie in a model folder.
+ROOT_TENSORS = {
+    "norm": "model.norm.weight",
+    "embedding": "model.embed_tokens.weight",
+    "head": "lm_head.weight",
+}
+NORMS = {"norm1": "input_layernorm", "norm2": "post_attention_layernorm"}
+
 
 def get_block_name(target: str) -> str:
     """The part of a layer, by Hugging Face's name, that holds a map: self_attn or mlp."""
@@ -208,11 +216,35 @@ class Llama:
 
     @property
     def device(self) -> torch.device:
-        return self.embedding.device
+        """Where it computes; single tensors may be on meta, where they are not held."""
+        return self.cos.device
 
     @property
     def dtype(self) -> torch.dtype:
         return self.embedding.dtype
+
+    def list_tensors(self) -> dict[str, Tensor]:
+        """All weights by name: "layers.0.qkv", ..., "norm", "embedding"; "head" where it is not the
+        embedding.
+        """
+        found = {
+            f"layers.{i}.{field}": tensor
+            for i, layer in enumerate(self.layers)
+            for field, tensor in vars(layer).items()
+            if tensor is not None
+        }
+        found |= {"norm": self.norm, "embedding": self.embedding}
+        return found if self.head is self.embedding else found | {"head": self.head}
+
+    def set_tensor(self, name: str, tensor: Tensor) -> None:
+        """Puts a tensor in the place of the one of that name."""
+        if name == "embedding" and self.head is self.embedding:
+            self.head = tensor
+        if name in ROOT_TENSORS:
+            setattr(self, name, tensor)
+            return
+        layer, field = name.removeprefix("layers.").split(".")
+        setattr(self.layers[int(layer)], field, tensor)
 
     def positions(self, positions: Tensor) -> tuple[Tensor, Tensor]:
         """Cosine and sine [T, head_dim / 2] for token positions [T]."""
@@ -228,66 +260,82 @@ class Llama:
         return rms_norm(hidden, self.norm, self.config.norm_eps)
 
 
+class StoredLlama:
+    """A transformer in a Hugging Face folder, whose tensors are read one at a time.
+
+    Their names are those of `Llama.list_tensors`; q/k/v and gate/up are fused as they are read.
+    """
+
+    def __init__(self, folder: Path, dtype: torch.dtype):
+        self.config, self.dtype = read_config(folder), dtype
+        self.stored = find_llama_tensors(folder, self.config)
+        # A stored head counts also where config.json calls it tied: it may have been trained apart.
+        self.has_own_head = self.config.has_head and "lm_head.weight" in self.stored
+        if self.has_own_head and self.config.tied:
+            self.has_own_head = not torch.equal(self.read("head"), self.read("embedding"))
+
+    def _get(self, name: str) -> Tensor:
+        return read_tensor(name, self.stored[name]).to(self.dtype)
+
+    def list_names(self) -> list[str]:
+        """The names of all tensors."""
+        return list(self.build(torch.device("meta"), is_empty=True).list_tensors())
+
+    def read(self, name: str) -> Tensor:
+        """A tensor by its name, in the machine's memory."""
+        if name == "head" and not self.has_own_head:
+            name = "embedding"
+        if name in ROOT_TENSORS:
+            # Kept apart from the file, whose pages would otherwise all stay in memory.
+            return self._get(ROOT_TENSORS[name]).clone()
+        layer, field = name.removeprefix("layers.").split(".")
+        if field in NORMS:
+            return self._get(f"model.layers.{layer}.{NORMS[field]}.weight").clone()
+        kind = "bias" if field.endswith("_bias") else "weight"
+        maps = [target for target, fused in FUSED.items() if fused == field.removesuffix("_bias")]
+        parts = [
+            self._get(f"model.layers.{layer}.{get_block_name(target)}.{target}.{kind}")
+            for target in maps
+        ]
+        whole = torch.cat(parts)
+        return whole.t().contiguous() if kind == "weight" else whole
+
+    def build(self, device: torch.device, is_empty: bool = False) -> Llama:
+        """The transformer on a device. `is_empty`: its tensors are on meta, not read yet."""
+        c = self.config
+
+        def get(name: str, *shape: int) -> Tensor:
+            if is_empty:
+                return torch.empty(shape, dtype=self.dtype, device="meta")
+            return self.read(name).to(device)
+
+        qkv = c.q_width + 2 * c.kv_width
+        layers = [
+            Layer(
+                norm1=get(f"layers.{i}.norm1", c.hidden),
+                norm2=get(f"layers.{i}.norm2", c.hidden),
+                qkv=get(f"layers.{i}.qkv", c.hidden, qkv),
+                qkv_bias=get(f"layers.{i}.qkv_bias", qkv) if c.qkv_bias else None,
+                o=get(f"layers.{i}.o", c.q_width, c.hidden),
+                o_bias=get(f"layers.{i}.o_bias", c.hidden) if c.o_bias else None,
+                gate_up=get(f"layers.{i}.gate_up", c.hidden, 2 * c.intermediate),
+                down=get(f"layers.{i}.down", c.intermediate, c.hidden),
+            )
+            for i in range(c.layers)
+        ]
+        embedding = get("embedding", c.vocabulary, c.hidden)
+        head = get("head", c.vocabulary, c.hidden) if self.has_own_head else embedding
+        cos, sin = compute_rotary_tables(c, c.max_length)
+        llama = Llama(
+            c, embedding, head, get("norm", c.hidden), layers, cos.to(device), sin.to(device), 0
+        )
+        llama.parameters = sum(t.numel() for t in llama.list_tensors().values())
+        return llama
+
+
 def load_llama(folder: Path, dtype: torch.dtype, device: torch.device) -> Llama:
     """Loads the safetensors of a Hugging Face folder, fusing q/k/v and gate/up."""
-    config = read_config(folder)
-    stored = find_llama_tensors(folder, config)
-
-    def get(name: str) -> Tensor:
-        return read_tensor(name, stored[name]).to(dtype)
-
-    def get_copy(name: str) -> Tensor:
-        """Kept apart from the file, whose pages would otherwise all stay in memory beside the fused
-        copies.
-        """
-        return get(name).to(device, copy=True)
-
-    def get_matrix(*names: str) -> Tensor:
-        return torch.cat([get(f"{n}.weight") for n in names]).t().contiguous().to(device)
-
-    def get_bias(*names: str) -> Tensor | None:
-        if f"{names[0]}.bias" not in stored:
-            return None
-        return torch.cat([get(f"{n}.bias") for n in names]).to(device)
-
-    layers = []
-    for i in range(config.layers):
-        attention, mlp = f"model.layers.{i}.self_attn.", f"model.layers.{i}.mlp."
-        qkv = [attention + n for n in ("q_proj", "k_proj", "v_proj")]
-        layers.append(
-            Layer(
-                norm1=get_copy(f"model.layers.{i}.input_layernorm.weight"),
-                norm2=get_copy(f"model.layers.{i}.post_attention_layernorm.weight"),
-                qkv=get_matrix(*qkv),
-                qkv_bias=get_bias(*qkv),
-                o=get_matrix(attention + "o_proj"),
-                o_bias=get_bias(attention + "o_proj"),
-                gate_up=get_matrix(mlp + "gate_proj", mlp + "up_proj"),
-                down=get_matrix(mlp + "down_proj"),
-            )
-        )
-    embedding = get_copy("model.embed_tokens.weight")
-    head = embedding
-    if config.has_head and "lm_head.weight" in stored:
-        # A stored head counts also where config.json calls it tied: it may have been trained apart.
-        own = get_copy("lm_head.weight")
-        head = embedding if config.tied and torch.equal(own, embedding) else own
-    cos, sin = compute_rotary_tables(config, config.max_length)
-    tensors = (
-        [embedding]
-        + ([] if head is embedding else [head])
-        + [t for layer in layers for t in vars(layer).values() if t is not None]
-    )
-    return Llama(
-        config,
-        embedding,
-        head,
-        get_copy("model.norm.weight"),
-        layers,
-        cos.to(device),
-        sin.to(device),
-        sum(t.numel() for t in tensors) + config.hidden,
-    )
+    return StoredLlama(folder, dtype).build(device)
 
 
 def compute_rotary_tables(config: LlamaConfig, length: int) -> tuple[Tensor, Tensor]:

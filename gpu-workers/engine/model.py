@@ -1,6 +1,6 @@
 """A model: trained weights (or none) on a shared frozen base, with cached activations."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
@@ -17,22 +17,48 @@ from .errors import EngineError
 from .full_finetuning import FullFinetuning
 from .guided_decoding import Tokenizer
 from .kv_cache import InputSource, KVCache
-from .llama import Linear, Llama, apply_linear, load_llama
+from .llama import Linear, Llama, StoredLlama, apply_linear
 from .lora import Lora, check_first_layer
 from .radix_tree import Node
-from .trainable import Trainable
+from .trainable import LazyTensors, Trainable
 
 if TYPE_CHECKING:
     from .transformers_model import TransformersBase
 
 
 class FrozenBase:
-    """Frozen weights and tokenizer, loaded once per folder and shared by all models on it."""
+    """Frozen weights and tokenizer, loaded once per folder and shared by all models on it.
 
-    def __init__(self, folder: Path, device: Device):
+    Tensors that are not held are on the device meta: they have a shape and no numbers.
+    """
+
+    def __init__(self, folder: Path, device: Device, is_empty: bool = False):
+        """`is_empty`: no tensor is held yet."""
         self.folder = folder
-        self.model = load_llama(folder, device.dtype, device.torch_device)
+        self.stored = StoredLlama(folder, device.dtype)
+        self.model = self.stored.build(device.torch_device, is_empty)
         self.tokenizer = Tokenizer(folder, self.model.config.vocabulary, self.model.config.eos_ids)
+
+    def list_names(self) -> set[str]:
+        """The names of all tensors."""
+        return set(self.model.list_tensors())
+
+    def read(self, name: str) -> Tensor:
+        """A tensor by its name, from the folder where it is not held."""
+        tensor = self.model.list_tensors()[name]
+        return self.stored.read(name) if tensor.is_meta else tensor
+
+    def keep_all(self) -> None:
+        """Holds all tensors."""
+        self.keep(self.list_names())
+
+    def keep(self, names: set[str]) -> None:
+        """Holds these tensors and no others."""
+        for name, tensor in self.model.list_tensors().items():
+            if name not in names:
+                self.model.set_tensor(name, tensor.to("meta"))
+            elif tensor.is_meta:
+                self.model.set_tensor(name, self.stored.read(name).to(self.model.device))
 
 
 @dataclass
@@ -104,7 +130,7 @@ class ModelState(Generic[B, T]):
 
     def _init_tensors(
         self, tuning: T, seed: int
-    ) -> tuple[dict[str, tuple[int, ...]], dict[str, Tensor]]:
+    ) -> tuple[dict[str, tuple[int, ...]], Mapping[str, Tensor]]:
         """Shapes and initial values of what is trained, by name."""
         shapes, initial = tuning.shapes, tuning.init_tensors(seed)
         if self.head == "value":
@@ -112,7 +138,19 @@ class ModelState(Generic[B, T]):
             shapes = shapes | value_head.get_shapes(hidden)
             initial = initial | value_head.init_tensors(hidden)
         device = self.base.model.device
-        return shapes, {name: initial[name].to(device) for name in shapes}
+
+        def read(name: str) -> Tensor:
+            tensor = initial[name]
+            return (self.base.read(name) if tensor.is_meta else tensor).to(device)
+
+        return shapes, LazyTensors(shapes, read)
+
+    def list_frozen_tensors(self) -> set[str]:
+        """Names of the base's tensors that it computes with where nothing is gathered."""
+        names = self.base.list_names()
+        if self.tuning and isinstance(self.tuning.config, FullConfig):
+            names -= set(self.tuning.shapes)
+        return names
 
     @property
     def spec(self) -> dict:
@@ -158,7 +196,7 @@ class ModelState(Generic[B, T]):
 # Makes what holds the trained tensors of a model, of its body of create_model, their shapes and
 # initial values.
 MakeTrainable = Callable[
-    [ModelState, CreateModelBody, dict[str, tuple[int, ...]], dict[str, Tensor]], Trainable
+    [ModelState, CreateModelBody, dict[str, tuple[int, ...]], Mapping[str, Tensor]], Trainable
 ]
 
 
@@ -201,6 +239,11 @@ class Model(ModelState[FrozenBase, Lora | FullFinetuning]):
         self._upper_version = 0
         self._merged: tuple[int, Llama] | None = None
 
+    def list_frozen_tensors(self) -> set[str]:
+        """As of every model; a value model needs no output matrix."""
+        names = super().list_frozen_tensors()
+        return names - {"head"} if self.head == "value" else names
+
     def _check_shareable(self, other: ModelState) -> "Model":
         if (
             isinstance(other, Model)
@@ -234,8 +277,9 @@ class Model(ModelState[FrozenBase, Lora | FullFinetuning]):
         return self._merged[1]
 
     def drop_merged(self) -> None:
-        """Frees the transformer for sampling; it is made again where it is wanted."""
+        """Frees the transformer for sampling and its activations; made again where it is wanted."""
         self._merged = None
+        self._upper.clear()
 
     def upper(self) -> KVCache:
         """Cache of the trained layers, cleared where the weights have changed."""

@@ -114,7 +114,7 @@ def pack(
     `slots`: where the lower cache holds the hidden states of each datum; empty where all layers are
     trained.
     """
-    c, device = model.base.model.config, model.base.model.embedding.device
+    c, device = model.base.model.config, model.base.model.device
     used = 0
 
     def allocate(count: int) -> np.ndarray:
@@ -147,7 +147,7 @@ def pack(
             last.append(
                 Segment(np.array([place[int(s.queries[k])] for k in here]), s.depths[here], s.keys)
             )
-    dtype = model.base.model.embedding.dtype
+    dtype = model.base.model.dtype
     return MicroBatch(
         flat,
         to_index(action_rows.reshape(-1), device),

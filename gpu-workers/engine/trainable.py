@@ -2,6 +2,7 @@
 
 import hashlib
 import math
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 import torch
@@ -32,16 +33,37 @@ def lay_out_parameters(shapes: dict[str, tuple[int, ...]]) -> list[ParameterSlic
     return parts
 
 
+class LazyTensors(Mapping[str, Tensor]):
+    """Tensors by name, each of which is made when it is asked for, and not kept."""
+
+    def __init__(self, names: Iterable[str], read: Callable[[str], Tensor]):
+        self.names, self.read = dict.fromkeys(names), read
+
+    def __getitem__(self, name: str) -> Tensor:
+        if name not in self.names:
+            raise KeyError(name)
+        return self.read(name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.names)
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+
 class Trainable:
     """Master weights with accumulated gradient, AdamW state and snapshots.
 
     `version` changes with every change of the values. lora.py, full_finetuning.py and value_head.py
-    say which tensors there are. With `offload` AdamW's moments lie in the machine's memory and come
-    to the device one tensor at a time.
+    say which tensors there are. With `offload` AdamW's moments and the snapshots lie in the
+    machine's memory and come to the device one tensor at a time.
     """
 
     def __init__(
-        self, shapes: dict[str, tuple[int, ...]], initial: dict[str, Tensor], offload: bool = False
+        self,
+        shapes: dict[str, tuple[int, ...]],
+        initial: Mapping[str, Tensor],
+        offload: bool = False,
     ):
         self.shapes = shapes
         self.layout = lay_out_parameters(self.list_held_shapes())
@@ -55,7 +77,7 @@ class Trainable:
         """Shapes of what the flat vectors hold of each tensor: here all of it."""
         return self.shapes
 
-    def load(self, tensors: dict[str, Tensor]) -> None:
+    def load(self, tensors: Mapping[str, Tensor]) -> None:
         """Takes over whole tensors by name, with an optimiser that has not seen any step."""
         self.reset(torch.cat([tensors[p.name].float().reshape(-1) for p in self.layout]))
 
@@ -67,17 +89,24 @@ class Trainable:
         """Takes over values [size], with an optimiser that has not seen any step."""
         self.values = values
         self.gradient: Tensor | None = None
-        self.moment1, self.moment2 = self.new_moment(), self.new_moment()
+        self.moment1, self.moment2 = (self.make_aside().zero_() for _ in range(2))
         self.step = 0
         self.mark_changed()
 
-    def new_moment(self, given: Tensor | None = None) -> Tensor:
-        """A moment of AdamW [size], where moments are kept: zeros, or a given one."""
+    def make_aside(self) -> Tensor:
+        """A flat vector [size] without values, where moments and snapshots are kept."""
         device = torch.device("cpu") if self.offload else self.values.device
-        if given is not None:
-            return given.to(device)
         pinned = self.offload and self.values.device.type == "cuda"  # copied several times faster
-        return torch.zeros(self.values.shape, device=device, pin_memory=pinned)
+        return torch.empty(self.values.shape, device=device, pin_memory=pinned)
+
+    def put_aside(self, given: Tensor) -> Tensor:
+        """A flat vector where moments and snapshots are kept: the given one, if it is there."""
+        device = torch.device("cpu") if self.offload else self.values.device
+        return given if given.device.type == device.type else self.make_aside().copy_(given)
+
+    def take_snapshot(self, name: str) -> None:
+        """Keeps the present values under a name."""
+        self.snapshots[name] = self.make_aside().copy_(self.values)
 
     def mark_changed(self) -> None:
         """Must follow every change of `values`: caches compare versions."""
@@ -94,8 +123,8 @@ class Trainable:
         )
 
     def gather(self, values: Tensor) -> dict[str, Tensor]:
-        """Whole tensors by name of a flat vector, for a network; here the same as `tensors`."""
-        return self.tensors(values)
+        """Whole tensors by name of a flat vector, on the device, for a network."""
+        return self.tensors(values.to(self.values.device))
 
     def gather_masters(self) -> dict[str, Tensor]:
         """The present whole tensors by name in float32, as they are kept, to write to files."""

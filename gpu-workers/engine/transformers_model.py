@@ -18,13 +18,47 @@ from .transformers_network import LibraryModel, LibraryNetwork, load_library_mod
 
 
 class TransformersBase:
-    """Frozen model of transformers and its tokenizer, shared by all models on it."""
+    """Frozen model of transformers and its tokenizer, shared by all models on it.
 
-    def __init__(self, folder: Path, device: Device):
-        self.folder = folder
-        self.model = LibraryModel(*load_library_model(folder, device.dtype, device.torch_device))
+    Parameters that are not held are on the device meta: they have a shape and no numbers. Until
+    `keep` is called, what was read from the folder stays in the machine's memory.
+    """
+
+    def __init__(self, folder: Path, device: Device, is_empty: bool = False):
+        """`is_empty`: no parameter is on the device yet."""
+        self.folder, self.dtype = folder, device.dtype
+        self._read: LibraryModel | None = None
+        place = torch.device("cpu") if is_empty else device.torch_device
+        self.model = LibraryModel(*load_library_model(folder, device.dtype, place))
+        self.model.move_to(device.torch_device)
         c = self.model.config
         self.tokenizer = Tokenizer(folder, c.vocabulary, c.eos_ids)
+
+    def list_names(self) -> set[str]:
+        """The names of all parameters."""
+        return set(self.model.places)
+
+    def read(self, name: str) -> Tensor:
+        """A parameter by its name, from the folder where it is not held."""
+        parameter = self.model.get_parameter(name)
+        if not parameter.is_meta:
+            return parameter
+        if self._read is None:
+            loaded = load_library_model(self.folder, self.dtype, torch.device("cpu"))
+            self._read = LibraryModel(*loaded)
+        return self._read.get_parameter(name)
+
+    def keep_all(self) -> None:
+        """Holds all parameters."""
+        self.keep(self.list_names())
+
+    def keep(self, names: set[str]) -> None:
+        """Holds these parameters and no others."""
+        for name in self.model.places:
+            place = self.model.device if name in names else torch.device("meta")
+            if self.model.get_parameter(name).device.type != place.type:
+                self.model.set_parameter(name, self.read(name).to(place))
+        self._read = None
 
 
 class LibraryLora:
@@ -136,7 +170,7 @@ class LibraryFullFinetuning:
         for key, tensor in mine.items():
             if key in self.shapes or (not other.config.has_head and id(tensor) in unused):
                 continue
-            if not torch.equal(tensor, theirs[key].to(tensor.dtype)):
+            if not torch.equal(tensor, theirs[key].to(tensor.device, tensor.dtype)):
                 raise EngineError(
                     "invalid-input",
                     f"{name} differs from the base in {key}, which is frozen here: create the "

@@ -225,6 +225,8 @@ class LibraryModel:
 
     def __init__(self, model: Any, config: TransformersConfig):
         self.model, self.config = model, config
+        #: Where it computes; single parameters may be on meta, where they are not held.
+        self.device: torch.device = next(model.parameters()).device
         self.parameters = sum(p.numel() for p in model.parameters())
         head = model.get_output_embeddings()
         if head is not None and head.weight.shape[0] != config.vocabulary:
@@ -255,10 +257,6 @@ class LibraryModel:
                     self.places.setdefault(name, []).append((module, key))
 
     @property
-    def device(self) -> torch.device:
-        return next(self.model.parameters()).device
-
-    @property
     def dtype(self) -> torch.dtype:
         return next(self.model.parameters()).dtype
 
@@ -269,6 +267,20 @@ class LibraryModel:
         if parameter is None:
             raise ValueError(f"{name} is no parameter")
         return parameter
+
+    def set_parameter(self, name: str, tensor: Tensor) -> None:
+        """Puts a frozen tensor in the place of a parameter, wherever it is used."""
+        parameter = nn.Parameter(tensor, requires_grad=False)
+        for module, key in self.places[name]:
+            module._parameters[key] = parameter
+
+    def move_to(self, device: torch.device) -> None:
+        """Moves the tables that are no parameters; it computes there then."""
+        for module in self.model.modules():
+            for key, table in module._buffers.items():
+                if table is not None:
+                    module._buffers[key] = table.to(device)
+        self.device = device
 
     def require_layers(self) -> str:
         """The name of the list of layers; raises `unsupported` where it was not found."""

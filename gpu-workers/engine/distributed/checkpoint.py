@@ -156,7 +156,11 @@ def read_shards(trainable: ShardedTrainable, folder: Path, state: dict) -> dict[
     `check_shards` must have passed on every rank.
     """
     keys = list_keys(state)
-    vectors = {key: torch.empty_like(trainable.values) for key in keys}
+    on_device = (VALUES, GRADIENT)
+    vectors = {
+        key: torch.empty_like(trainable.values) if key in on_device else trainable.make_aside()
+        for key in keys
+    }
     wanted = name_tensors(vectors, trainable.wrap_rows)
     with explain_unreadable(folder):
         load(

@@ -1,8 +1,8 @@
 """One rank: an engine of one process whose trained tensors are sharded over all ranks.
 
-What a rank computes alone (sampling, `forward`) may fail or be cancelled on it alone. Where ranks
-work together they first agree that all can go on; a failure in the midst of that cannot be mended,
-and the driver ends all ranks.
+What a rank computes alone (sampling, `forward` of an adapter) may fail or be cancelled on it alone.
+Where ranks work together they first agree that all can go on; a failure in the midst of that cannot
+be mended, and the driver ends all ranks.
 """
 
 import logging
@@ -10,7 +10,7 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple, TypeVar
@@ -25,7 +25,6 @@ from ..dialect_rules import DialectModel
 from ..engine import Check, Engine, make_torch_deterministic
 from ..errors import CancelledError, EngineError
 from ..forward_backward import AnyBatch, AnyModel
-from ..loss_report import LossReport
 from ..memory import get_peak_device_bytes, get_peak_resident_bytes, is_out_of_memory
 from ..model import Model
 from .checkpoint import check_shards, describe_state, read_shards, write_shards
@@ -36,7 +35,7 @@ log = logging.getLogger("engine")
 T = TypeVar("T")
 # What a rank brings to the others before each micro-batch.
 NO_BATCH, HAS_BATCH, STOPS = 0, 1, 2
-#: Operations that are split: a rank without a part still takes part in what all do together.
+#: Operations that are split over the ranks.
 SPLIT = ("sample", "forward", "forward_backward")
 
 
@@ -114,7 +113,7 @@ class RankEngine(Engine):
 
     def __init__(self, device: Device, cache_bytes: int | None, group: RankGroup):
         super().__init__(device, cache_bytes)
-        self.group = group
+        self.group, self.begins_empty = group, True
         self.make_trainable = lambda model, body, shapes, initial: ShardedTrainable(
             model, body, shapes, initial, group
         )
@@ -137,21 +136,91 @@ class RankEngine(Engine):
         return result
 
     def create_model(self, name: str, body: dialect.CreateModelBody, check: Check) -> dict:
-        """Loads the base on every rank, then shards what is trained of it."""
-        self.agree(lambda: self.load_base(body))
-        return super().create_model(name, body, check)
+        """Shards what is trained of a base, and holds on every rank what is frozen of it."""
 
-    def prepare(self, kind: str, name: str, body: DialectModel) -> None:
-        """Gathers what a split operation needs of all ranks; its own part then needs no other."""
+        def create() -> dict:
+            try:
+                return super(RankEngine, self).create_model(name, body, check)
+            finally:
+                self.release_unused_tensors()
+
+        return self.agree(create)
+
+    def delete_model(self, name: str, body: dialect.EmptyBody, check: Check) -> dict:
+        """Also frees what of its base no other model computes with."""
+        found = super().delete_model(name, body, check)
+        self.release_unused_tensors()
+        return found
+
+    def release_unused_tensors(self) -> None:
+        """Holds of each base what its models compute with where nothing is gathered."""
+        for base in self.bases.values():
+            models = [m for m in self.models.values() if m.base is base]
+            base.keep(set[str]().union(*(m.list_frozen_tensors() for m in models)))
+
+    def drop_whole_tensors(self) -> None:
+        """Frees what sampling and the untrained base need and no other operation, of all models."""
+        for model in self.models.values():
+            if isinstance(model.trainable, ShardedTrainable):
+                model.trainable.drop_whole_tensors()
+        self.release_unused_tensors()
+
+    def is_in_step(self, kind: str, name: str, body: DialectModel) -> bool:
+        """Whether ranks run an operation micro-batch by micro-batch together, also without data.
+
+        So is `forward` of trained weights, each layer of which is gathered when it is reached. The
+        factors of an adapter are small: they are gathered once, and each rank goes on alone.
+        """
+        if isinstance(body, dialect.ForwardBody):
+            return body.adapter and self.model(name).spec["full"] is not None
+        return kind == "forward_backward"
+
+    def prepare(self, name: str, body: DialectModel) -> None:
+        """Gathers what an operation that ranks run alone needs of all of them."""
+        assert isinstance(body, dialect.SampleBody | dialect.ForwardBody)
         model = self.model(name)
-        if isinstance(body, dialect.SampleBody) and body.adapter:
+        if not body.adapter:
+            self.agree(model.base.keep_all)
+        if isinstance(body, dialect.ForwardBody):
+            if not body.data:
+                forward_backward.build_forward_networks(model, body)
+        elif body.adapter:
             trainable = self.sharded(name)
             if isinstance(model, Model) and model.head == "language":
                 model.merged()
             else:
                 trainable.gather(trainable.values)
-        elif isinstance(body, dialect.ForwardBody) and not body.data:
-            forward_backward.build_forward_networks(model, body)
+
+    def forward(self, name: str, body: dialect.ForwardBody, check: Check) -> dict:
+        """This rank's part of the data; of trained weights in step with the others."""
+        if not self.is_in_step("forward", name, body):
+            return super().forward(name, body, check)
+        model, trainable = self.model(name), self.sharded(name)
+        forward_backward.check_forward(model, body)
+        self.drop_whole_tensors()
+        passes: dict[str, torch.Tensor | None] = {
+            "values" if model.head == "value" else "logprobs": trainable.values
+        }
+        if body.reference == "base":
+            self.agree(model.base.keep_all)
+            passes["referenceLogprobs"] = None
+        elif body.reference is not None:
+            passes["referenceLogprobs"] = trainable.get_snapshot(body.reference)
+        budget = forward_backward.choose_token_budget(model, body)
+        result = forward_backward.make_forward_result(body, list(passes))
+        for part, values in passes.items():
+            if values is not None:
+                trainable.update_network(None if values is trainable.values else values)
+            for batch, is_own in self._iterate_in_step(model, body, budget, check):
+                if values is None:
+                    frozen = model.build_frozen_network()
+                    found = forward_backward.compute_numbers(model, frozen, batch, body, check)
+                else:
+                    found = trainable.network.compute_numbers(batch, body)
+                if is_own:
+                    forward_backward.write_numbers(result, part, batch, *found)
+        self.release_unused_tensors()
+        return result | {"tokenBudget": budget, "retriedOutOfMemory": 0}
 
     def forward_backward(self, name: str, body: dialect.ForwardBackwardBody, check: Check) -> dict:
         """This rank's part of the data, in step with the others.
@@ -162,13 +231,16 @@ class RankEngine(Engine):
         started = time.perf_counter()
         model, trainable = self.model(name), self.sharded(name)
         forward_backward.check_loss(model, body)
-        trainable.drop_whole_tensors()
+        self.drop_whole_tensors()
         trainable.update_network()
         report = forward_backward.make_report(model, body)
         total = torch.zeros_like(trainable.values)
         budget = forward_backward.choose_token_budget(model, body)
         try:
-            self._add_gradients(model, trainable, body, budget, report, total, check)
+            for batch, is_own in self._iterate_in_step(model, body, budget, check):
+                trainable.network.add_gradient(batch, report if is_own else None)
+                trainable.take_gradient(total)
+                report.computed += batch.ids.size if is_own else 0
         finally:
             trainable.clear_gradient()
         self.agree(lambda: forward_backward.check_finite_loss(report))
@@ -180,17 +252,17 @@ class RankEngine(Engine):
             "seconds": time.perf_counter() - started,
         }
 
-    def _add_gradients(
+    def _iterate_in_step(
         self,
         model: AnyModel,
-        trainable: ShardedTrainable,
-        body: dialect.ForwardBackwardBody,
+        body: dialect.ForwardBody | dialect.ForwardBackwardBody,
         budget: int,
-        report: LossReport,
-        total: torch.Tensor,
         check: Check,
-    ) -> None:
-        """Adds the gradients of all micro-batches of all ranks to this rank's rows."""
+    ) -> Iterator[tuple[AnyBatch, bool]]:
+        """As many micro-batches as the rank with most has, and whether each is this rank's own.
+
+        One that is not has one token: it only takes part in what ranks do together.
+        """
         filler = Datum(ids=[0, 0], weights=[0.0, 1.0])
         idle = next(
             forward_backward.iterate_batches(
@@ -214,14 +286,15 @@ class RankEngine(Engine):
                 raise OtherRankError()
             if most == NO_BATCH:
                 return
-            trainable.network.add_gradient(batch or idle, None if batch is None else report)
-            trainable.take_gradient(total)
-            report.computed += 0 if batch is None else batch.ids.size
+            yield batch or idle, batch is not None
 
     def import_weights(self, name: str, body: dialect.PathBody, check: Check) -> dict:
         model = self.model(name)
-        tensors = self.agree(lambda: huggingface.read_weights(model, Path(body.path)))
-        self.sharded(name).load(tensors)
+        trainable = self.sharded(name)
+        values = self.agree(
+            lambda: trainable.take_values(huggingface.read_weights(model, Path(body.path)))
+        )
+        trainable.reset(values)
         model.clear_activations()
         return self.weights_hash(name, dialect.EmptyBody(), check)
 
@@ -356,29 +429,30 @@ class Rank:
                 raise CancelledError()
 
         try:
-            answer = self._catch_errors(kind, lambda: self._run(kind, name, body, has_part, check))
+            result, error = self._try(kind, name, body, has_part, check)
         finally:
             seconds = time.perf_counter() - started
             self.engine.group.clock.busy += seconds
-        return RankAnswer(answer[0], answer[1], seconds)
+        return RankAnswer(result, error, seconds)
 
-    def _run(self, kind: str, name: str, body: DialectModel, has_part: bool, check: Check) -> dict:
+    def _try(
+        self, kind: str, name: str, body: DialectModel, has_part: bool, check: Check
+    ) -> tuple[dict | None, RankError | None]:
+        """The result or the error of an operation with which all can go on; raises others."""
         assert self.engine is not None
-        if kind in SPLIT:
-            self.engine.prepare(kind, name, body)
-            if not has_part and kind != "forward_backward":
-                return {}
-        return self.engine.run(kind, name, body, check)
-
-    @staticmethod
-    def _catch_errors(kind: str, work: Callable[[], dict]) -> tuple[dict | None, RankError | None]:
+        is_alone = False
         try:
-            return work(), None
+            is_alone = kind in SPLIT and not self.engine.is_in_step(kind, name, body)
+            if is_alone:
+                self.engine.prepare(name, body)
+                if not has_part:
+                    return {}, None
+            return self.engine.run(kind, name, body, check), None
         except EngineError as error:
             return None, RankError(error.code, error.message)
         except Exception as error:
             # Alone a rank may run out of memory and go on; what is done together has no way back.
-            if kind not in ("sample", "forward") or not is_out_of_memory(error):
+            if not is_alone or not is_out_of_memory(error):
                 raise
             found = to_engine_error(error)
             return None, RankError(found.code, found.message)

@@ -115,6 +115,8 @@ class RankGroup:
             timeout=timedelta(seconds=limit_seconds),
         )
         self.mesh: DeviceMesh = init_device_mesh(device.type, (ranks,))
+        # Of what lies in the machines' memory.
+        self.host_mesh = self.mesh if device.type == "cpu" else init_device_mesh("cpu", (ranks,))
         files_group = dist.new_group(backend="gloo", timeout=FILES_LIMIT)
         assert isinstance(files_group, dist.ProcessGroup)  # this rank is a member
         self.files_group = files_group
@@ -139,8 +141,9 @@ class RankGroup:
         first dimension.
         """
         stride = torch.empty(shape, device="meta").stride()
+        mesh = self.host_mesh if local.device.type == "cpu" else self.mesh
         return DTensor.from_local(
-            local, self.mesh, [Shard(0)], run_check=False, shape=torch.Size(shape), stride=stride
+            local, mesh, [Shard(0)], run_check=False, shape=torch.Size(shape), stride=stride
         )
 
     def gather(self, sharded: DTensor) -> Tensor:

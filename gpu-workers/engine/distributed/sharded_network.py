@@ -20,6 +20,7 @@ from torch.distributed.fsdp import FSDPModule, MixedPrecisionPolicy, fully_shard
 from torch.distributed.tensor import DTensor
 
 from ..attention import attend
+from ..dialect import ForwardBody
 from ..forward_backward import (
     AnyBatch,
     compute_policy_gradient,
@@ -29,7 +30,13 @@ from ..llama import apply_linear, run_layers
 from ..loss_report import LossReport
 from ..model import Model, ModelState, Network
 from ..packing import MicroBatch
-from ..transformers_gradients import PaddedBatch, compute_library_loss
+from ..token_logprobs import compute_token_logprobs
+from ..transformers_gradients import (
+    PaddedBatch,
+    compute_action_values,
+    compute_library_loss,
+    compute_logprobs,
+)
 from ..transformers_model import TransformersModel
 from ..value_head import compute_values, get_shapes
 from .rank_group import RankGroup, TimedAllGather, TimedReduceScatter
@@ -40,12 +47,13 @@ Tensors = dict[str, Tensor]
 class ShardGroup(nn.Module):
     """Trained tensors that are gathered together."""
 
-    def __init__(self, tensors: Tensors):
+    def __init__(self, shapes: dict[str, tuple[int, ...]], dtype: torch.dtype):
         super().__init__()
-        self.names = list(tensors)
-        for i, tensor in enumerate(tensors.values()):
-            # Of its own: what is trained must not change the frozen base.
-            self.register_parameter(f"tensor{i}", nn.Parameter(tensor.clone()))
+        self.names = list(shapes)
+        for i, shape in enumerate(shapes.values()):
+            # Without numbers: no rank holds them whole before they are shards.
+            tensor = torch.empty(shape, dtype=dtype, device="meta")
+            self.register_parameter(f"tensor{i}", nn.Parameter(tensor))
 
     def tensors(self) -> Tensors:
         """The tensors by name: whole within `forward`, otherwise this rank's shards."""
@@ -77,11 +85,12 @@ def make_loss(outputs: list[Tensor], gradients: list[Tensor]) -> Tensor:
 class ShardedNetwork:
     """The trained tensors of a model as FSDP2 modules."""
 
-    def __init__(self, model: ModelState, initial: Tensors, group: RankGroup):
-        """`initial`: whole tensors by name, the same on every rank; it is emptied."""
+    def __init__(self, model: ModelState, shapes: dict[str, tuple[int, ...]], group: RankGroup):
+        """`shapes` of the whole tensors by name. The shards hold no values yet."""
         self.model, self.group = model, group
+        rest = dict(shapes)
         head = get_shapes(0) if model.head == "value" else {}
-        self.score = self._shard({n: initial.pop(n) for n in head}, torch.float32)
+        self.score = self._shard({n: rest.pop(n) for n in head}, torch.float32)
         # Factors and value head are kept and used in float32, weights in the device's dtype.
         is_lora = model.spec["lora"] is not None
         dtype = torch.float32 if is_lora else model.base.model.dtype
@@ -89,17 +98,18 @@ class ShardedNetwork:
         if isinstance(model, Model):
             count = model.base.model.config.layers
             for i in range(model.first_trained_layer, count):
-                own = {n: initial.pop(n) for n in list(initial) if f"layers.{i}." in n}
+                own = {n: rest.pop(n) for n in list(rest) if f"layers.{i}." in n}
                 self.layers[i] = self._shard(own, dtype)
-        self.root = ShardGroup({n: initial.pop(n).to(dtype) for n in list(initial)})
+        self.root = ShardGroup(rest, dtype)
         for i, layer in self.layers.items():
             self.root.add_module(f"layer{i}", layer)
         self.root.add_module("score", self.score)
         self._apply_fsdp(self.root)
+        self.root.to_empty(device=group.device)
 
-    def _shard(self, tensors: Tensors, dtype: torch.dtype) -> ShardGroup:
-        module = ShardGroup({name: tensor.to(dtype) for name, tensor in tensors.items()})
-        if tensors:
+    def _shard(self, shapes: dict[str, tuple[int, ...]], dtype: torch.dtype) -> ShardGroup:
+        module = ShardGroup(shapes, dtype)
+        if shapes:
             self._apply_fsdp(module)
         return module
 
@@ -155,6 +165,45 @@ class ShardedNetwork:
             return make_loss(outputs, [torch.zeros_like(o) for o in outputs])
         network = Network(llama, apply_linear, None)
         return make_loss(*compute_policy_gradient(model, network, batch, final, report))
+
+    @torch.no_grad()
+    def compute_numbers(self, batch: AnyBatch, body: ForwardBody) -> tuple[Tensor, Tensor | None]:
+        """As forward_backward.compute_numbers, with each layer gathered when it is reached.
+
+        The weights are those that the shards hold; all ranks take part.
+        """
+        try:
+            return self.root(None, lambda _, tensors: self._compute_numbers(tensors, batch, body))
+        finally:
+            # FSDP2 keeps the root's tensors whole for a backward pass, which does not come.
+            cast(FSDPModule, self.root).reshard()
+
+    def _compute_numbers(
+        self, tensors: Tensors, batch: AnyBatch, body: ForwardBody
+    ) -> tuple[Tensor, Tensor | None]:
+        model = self.model
+        if isinstance(model, TransformersModel):
+            assert isinstance(batch, PaddedBatch)
+            network = model.build_network(tensors)
+            with network.activate():
+                if model.head == "value":
+                    return compute_action_values(network, batch, self._apply_score), None
+                return compute_logprobs(network, batch, body.temperature)
+        assert isinstance(model, Model)
+        assert isinstance(batch, MicroBatch)
+        final = self._compute_final_states(model, tensors, batch)
+        if model.head == "value":
+            return self._apply_score(final).index_select(0, batch.action_rows), None
+        llama, _ = model.require_tuning().build_network(tensors)
+        return compute_token_logprobs(
+            llama.head,
+            model.base.tokenizer,
+            batch,
+            final,
+            body.temperature,
+            body.entropy,
+            None,
+        )[:2]
 
     def _apply_score(self, final: Tensor) -> Tensor:
         """Values of final states by the value head, whose tensors are a group of their own."""

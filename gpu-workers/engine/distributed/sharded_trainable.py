@@ -2,12 +2,12 @@
 
 The flat vectors of `Trainable` hold this rank's rows of every tensor, so that AdamW and snapshots
 are those of one process. The masters are float32; FSDP2 gathers copies of them in the number format
-that the network computes in. Whole tensors exist on a rank while it samples or runs `forward`, and
-are dropped before a gradient is computed.
+that the network computes in, layer by layer. Whole tensors exist on a rank while it samples, and
+are dropped, where they are large, before `forward` or a gradient is computed.
 """
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 import torch
@@ -32,11 +32,11 @@ class ShardedTrainable(Trainable):
         model: ModelState,
         body: CreateModelBody,
         shapes: dict[str, tuple[int, ...]],
-        initial: dict[str, Tensor],
+        initial: Mapping[str, Tensor],
         group: RankGroup,
     ):
         self.model, self.group = model, group
-        self.network = ShardedNetwork(model, dict(initial), group)
+        self.network = ShardedNetwork(model, shapes, group)
         self.parts: dict[str, DTensor] = self.network.shards()
         self._network_version = -1
         self._whole: tuple[int, dict[str, Tensor]] | None = None
@@ -46,9 +46,16 @@ class ShardedTrainable(Trainable):
     def list_held_shapes(self) -> dict[str, tuple[int, ...]]:
         return {name: tuple(self.parts[name].to_local().shape) for name in self.shapes}
 
-    def load(self, tensors: dict[str, Tensor]) -> None:
-        rows = [self.take_rows(tensors[p.name]).float().reshape(-1) for p in self.layout]
-        self.reset(torch.cat(rows))
+    def load(self, tensors: Mapping[str, Tensor]) -> None:
+        self.reset(self.take_values(tensors))
+
+    def take_values(self, tensors: Mapping[str, Tensor]) -> Tensor:
+        """The flat vector of this rank's rows of whole tensors, of which one is read at a time."""
+        size = sum(p.size for p in self.layout)
+        values = torch.empty(size, device=self.group.device)
+        for name, rows in self.tensors(values).items():
+            rows.copy_(self.take_rows(tensors[name]))
+        return values
 
     def take_rows(self, whole: Tensor) -> Tensor:
         """This rank's rows of a whole tensor, as FSDP2 cuts it; there may be none."""
@@ -60,11 +67,10 @@ class ShardedTrainable(Trainable):
         tensors = [whole[p.start : p.start + p.size].view(p.shape) for p in parts]
         return torch.cat([self.take_rows(tensor).reshape(-1) for tensor in tensors])
 
-    def wrap_rows(self, values: Tensor, dtype: torch.dtype | None = None) -> dict[str, DTensor]:
-        """A flat vector's rows as sharded tensors by name, in the device's memory."""
-        device = self.values.device
+    def wrap_rows(self, values: Tensor) -> dict[str, DTensor]:
+        """A flat vector's rows as sharded tensors by name, where the vector lies."""
         return {
-            name: self.group.wrap(rows.to(device, dtype), self.shapes[name])
+            name: self.group.wrap(rows, self.shapes[name])
             for name, rows in self.tensors(values).items()
         }
 
@@ -81,7 +87,7 @@ class ShardedTrainable(Trainable):
         return whole
 
     def drop_whole_tensors(self) -> None:
-        """Frees what sampling needs and a gradient does not, where it is large."""
+        """Frees what sampling needs and other operations do not, where it is large."""
         if self.model.spec["full"] is None:
             return
         self._whole = None
@@ -128,14 +134,17 @@ class ShardedTrainable(Trainable):
         lowest = -self.group.find_max(-(NONE_FOUND if index is None else index))
         return None if lowest == NONE_FOUND else lowest
 
-    def update_network(self) -> None:
-        """Writes the present values to the parameters of FSDP2, where they have changed."""
-        if self._network_version == self.version:
+    def update_network(self, values: Tensor | None = None) -> None:
+        """Writes the present values to the parameters of FSDP2, where they hold others.
+
+        `values`: a snapshot's instead.
+        """
+        if values is None and self._network_version == self.version:
             return
         with torch.no_grad():
-            for name, rows in self.tensors(self.values).items():
+            for name, rows in self.tensors(self.values if values is None else values).items():
                 self.parts[name].to_local().copy_(rows)
-        self._network_version = self.version
+        self._network_version = self.version if values is None else -1
 
     def take_gradient(self, total: Tensor) -> None:
         """Adds the gradients that FSDP2 has scattered to a flat vector, and clears them."""

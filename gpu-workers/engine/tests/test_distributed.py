@@ -181,6 +181,9 @@ def test_gradients_and_steps_equal_those_of_one_process(
     one.make(case, **settings)
     for engine in (two, three):
         engine.make(case, **settings)
+    if settings.get("head") != "value":
+        for engine in (one, two, three):
+            engine("snapshot", case, name="reference")
     for step in range(2):
         # One sequence leaves ranks without any; a small budget makes several micro-batches, of
         # which ranks have different numbers. Two operations add up before the step.
@@ -203,8 +206,37 @@ def test_gradients_and_steps_equal_those_of_one_process(
             assert differ(saved.gradient, gradient) < TOLERANCE
         norms = [e("optim_step", case, learningRate=1e-3)["gradNorm"] for e in (one, two, three)]
         assert norms[1:] == pytest.approx([norms[0]] * 2, rel=1e-5)
+    compare_scores((one, two, three), case, settings)
     for engine in (one, two, three):
         engine("delete_model", case)
+
+
+def compare_scores(engines: tuple[Caller, ...], name: str, settings: dict) -> None:
+    """`forward` gives the same on all engines, with ranks that have no data or other batches."""
+    if settings.get("head") == "value":
+        calls = [{"adapter": True}]
+    else:
+        calls = [
+            {"adapter": True, "reference": "reference", "entropy": True, "temperature": 0.7},
+            {"adapter": True, "reference": "base"},
+            # The base's own weights are read again where all of them are trained, and dropped.
+            {"adapter": False},
+            {"adapter": True, "reference": "reference"},
+        ]
+    for call in calls:
+        for count in (1, 5):
+            data = make_data(count)
+            expected, *found = [
+                e("forward", name, data=data, tokenBudget=40, **call) for e in engines
+            ]
+            for scored in found:
+                assert scored.keys() == expected.keys()
+                for key in set(expected) - {"tokenBudget", "retriedOutOfMemory"}:
+                    assert len(scored[key]) == len(expected[key])
+                    for row, wanted in zip(scored[key], expected[key], strict=True):
+                        assert row == pytest.approx(wanted, rel=1e-5, abs=1e-4)
+            if "reference" in call:
+                assert expected["logprobs"] != expected["referenceLogprobs"]
 
 
 def test_sampling_and_scoring_equal_one_process_and_stay_with_their_activations(one, two):

@@ -6,7 +6,7 @@ import { ALGORITHM_NAMES } from "@/contracts/run-config/algorithm-names";
 import { trainConfigSchema, type TrainConfig } from "@/contracts/run-config/train-config";
 import { EngineError } from "@/gpu-workers/llm/engine/client";
 import { createAlgorithm } from "@/gpu-workers/rl/algorithms/create-algorithm";
-import { countSkippedInARow, updatePolicy } from "./update-policy";
+import { computeTrialGradient, countSkippedInARow, updatePolicy } from "./update-policy";
 import { splitIntoMiniBatches } from "./optimizer-epochs";
 import { computeTokenWeights } from "./losses";
 import type { UpdateDependencies } from "./update-dependencies";
@@ -498,6 +498,13 @@ describe("an update", () => {
     settle();
     await update;
     expect(made.policy.calls).toEqual(["gradient", "step"]);
+  });
+
+  it("a dry run's has no gradient beside another one, and changes no weight", async () => {
+    const made = parts(config({ algorithm: "ppo" }));
+    await computeTrialGradient(made, groups);
+    for (const { calls, steps } of [made.critic as RecordingModel, made.policy])
+      expect([...calls.slice(-2), steps[0]!.learningRate]).toEqual(["gradient", "step", 0]);
   });
 });
 

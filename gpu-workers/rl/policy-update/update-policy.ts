@@ -7,13 +7,15 @@ import {
   computeRateFactor,
   getCriticSchedule,
   getPolicySchedule,
+  selectOptimizer,
   type Schedule,
 } from "./learning-rate";
-import { createPolicyLoss, createValueLoss } from "./losses";
+import { createPolicyLoss, createValueLoss, type BuildLossRequest } from "./losses";
 import { runOptimizerEpochs, type MiniBatchResult } from "./optimizer-epochs";
 import {
   createUpdateNotes,
   type OutOfMemory,
+  type TrainedModel,
   type UpdateDependencies,
   type UpdateNotes,
 } from "./update-dependencies";
@@ -147,17 +149,25 @@ export function countSkippedInARow(
   return count;
 }
 
-/** Computes the gradient of one step's groups without an optimiser step, for a dry run. */
+/**
+ * Computes the gradients of one step's groups for a dry run. The optimiser's steps change no weight, but take their time and
+ * memory, and no gradient is kept beside the next.
+ */
 export async function computeTrialGradient(
   dependencies: UpdateDependencies,
   groups: readonly Group[],
 ): Promise<void> {
   const { config, critic, policy, signal, stopwatch } = dependencies;
   const credited = await buildCreditedExperiences(dependencies, groups, createUpdateNotes());
+  const tryStep = async (model: TrainedModel, buildRequest: BuildLossRequest): Promise<void> => {
+    const { tokens } = await model.forwardBackward(buildRequest(credited), { signal });
+    // Without a token that weighs anything there is no gradient to step with.
+    if (tokens > 0)
+      await model.optimStep({ learningRate: 0, ...selectOptimizer(config) }, { signal });
+  };
   if (critic !== null) {
     const loss = createValueLoss(config.rl.critic.valueClip);
-    await stopwatch.time("update_critic", () => critic.forwardBackward(loss(credited), { signal }));
+    await stopwatch.time("update_critic", () => tryStep(critic, loss));
   }
-  const loss = createPolicyLoss(dependencies);
-  await stopwatch.time("update_actor", () => policy.forwardBackward(loss(credited), { signal }));
+  await stopwatch.time("update_actor", () => tryStep(policy, createPolicyLoss(dependencies)));
 }
