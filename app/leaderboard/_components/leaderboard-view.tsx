@@ -2,7 +2,6 @@
 import { keepPreviousData, useQuery } from "@tanstack/react-query";
 import { GitCompareArrows } from "lucide-react";
 import Link from "next/link";
-import { useState } from "react";
 import { useText } from "@/app/_i18n/text-provider";
 import { useTRPC } from "@/app/_lib/trpc";
 import { useQueryParams } from "@/app/_lib/use-params";
@@ -37,7 +36,10 @@ const PublishedTables = deferPart(
   () => null,
 );
 
-/** Methods by question sets, with tests, costs and attribution; the address holds scope and reference. */
+/**
+ * Methods by question sets, with tests, costs and attribution; the address holds scope, reference and the picked rows
+ * (`pick`, their keys).
+ */
 export function LeaderboardView() {
   const t = useText();
   const trpc = useTRPC();
@@ -49,7 +51,6 @@ export function LeaderboardView() {
     ),
   );
   const published = useQuery(trpc.leaderboard.published.queryOptions());
-  const [picked, setPicked] = useState<readonly string[]>([]);
   const board = query.data;
   const generators = published.data ? listPaperGenerators(published.data) : [];
   const generator = generators.find((g) => g === params.get("paper"));
@@ -66,6 +67,12 @@ export function LeaderboardView() {
       </div>
     );
   const empty = board.rows.length === 0;
+  const keys = params.get("pick")?.split(",") ?? [];
+  const picked = board.rows.filter(({ key }) => keys.includes(key)).map(({ id }) => id);
+  const pick = (ids: readonly string[]): void => {
+    const chosen = board.rows.filter(({ id }) => ids.includes(id));
+    setParams({ pick: chosen.map(({ key }) => key).join(",") });
+  };
   const compared = findComparableRuns(t, board, picked);
   return (
     <>
@@ -118,7 +125,7 @@ export function LeaderboardView() {
           aria-busy={query.isPlaceholderData}
         >
           <ScopeBar board={board} setParams={setParams} />
-          <RankedMethods board={board} published={paper} picked={picked} onPick={setPicked} />
+          <RankedMethods board={board} published={paper} picked={picked} onPick={pick} />
           <div className="flex flex-wrap items-center gap-x-4 gap-y-1 text-xs text-muted-foreground">
             <label className="flex items-center gap-2">
               {t("The paper's rows, never ranked")}
