@@ -27,6 +27,7 @@ import { SPENT_METRICS } from "./compute-spent";
 import { Spent } from "./spent";
 import { Stat, StatStrip } from "./stat";
 import { Unmeasured } from "./unmeasured";
+import { usePublishedLines } from "./use-published-lines";
 import { RUN_CHART_METRICS, useDetail, useRunCharts } from "./use-run-charts";
 import { useLatest, usePrefetchSeries, useSeries, type Series } from "@/app/_lib/use-series";
 
@@ -75,6 +76,7 @@ export function TrainOverview({ run }: { run: RunDetail }) {
   const { alarms } = useAlarms(run.id);
   const { state, tracks, markers, steps } = useRunCharts(run, series);
   const detail = useDetail(run.id, series, steps);
+  const published = usePublishedLines(config?.data.heldOutQuestions ?? "");
   const marks = useMemo(() => findMarks(groups, alarms), [groups, alarms]);
   if (!config) return null;
   const hasPoints = Object.values(series).some((points) => points.length > 0);
@@ -98,6 +100,10 @@ export function TrainOverview({ run }: { run: RunDetail }) {
                   detail={detail}
                   marks={marks.get(chart.id)}
                   lastStep={config.rl.steps}
+                  {...(chart.id === "reward" && {
+                    references: published.references,
+                    actions: published.menu,
+                  })}
                   waiting={
                     query.isPending ? t("Loading") : explainEmptyChart(t, chart, run, config)
                   }
