@@ -101,3 +101,19 @@ export async function countPoints(page: Page, chart: string): Promise<number> {
 /** Pixels by which the page is wider than its window. */
 export const measureOverflow = (page: Page): Promise<number> =>
   page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
+
+/** Lightness of what lies behind the page, 0 to 255. */
+const readLightness = (page: Page): Promise<number> =>
+  page.evaluate(() => {
+    const context = document.createElement("canvas").getContext("2d");
+    if (!context) throw new Error("no canvas");
+    context.fillStyle = getComputedStyle(document.body).backgroundColor;
+    context.fillRect(0, 0, 1, 1);
+    return context.getImageData(0, 0, 1, 1).data[0] ?? 0;
+  });
+
+/** Asks for a theme as the system does, and waits until the page wears it. */
+export async function wearTheme(page: Page, colorScheme: "light" | "dark"): Promise<void> {
+  await page.emulateMedia({ colorScheme });
+  await expect.poll(async () => (await readLightness(page)) < 60).toBe(colorScheme === "dark");
+}

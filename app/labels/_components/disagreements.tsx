@@ -6,7 +6,7 @@ import { useEffect, useState } from "react";
 import { useText } from "@/app/_i18n/text-provider";
 import { cn } from "@/app/_lib/cn";
 import { useTRPC, type DisagreementRow } from "@/app/_lib/trpc";
-import { useQueryParams } from "@/app/_lib/use-params";
+import { useQuickParam } from "@/app/_lib/use-params";
 import { useShortcuts } from "@/app/_lib/use-shortcuts";
 import { Badge } from "@/app/_ui/badge";
 import { Button } from "@/app/_ui/button";
@@ -17,11 +17,13 @@ import { useNotify } from "@/app/_ui/toast";
 const getRowKey = (row: DisagreementRow): string =>
   `${row.answerId} ${row.questionId} ${row.judge}`;
 
-/** Where a disagreement stands in what was read, by the question and judge of an address; null: not there. */
-function findPlace(rows: readonly DisagreementRow[], params: URLSearchParams): number | null {
-  const question = params.get("question");
-  if (question === null) return 0;
-  const judge = params.get("judge");
+/** Where a disagreement stands in what was read, by its question and judge; the first without them; null: not there. */
+function findPlace(
+  rows: readonly DisagreementRow[],
+  question: string,
+  judge: string,
+): number | null {
+  if (question === "") return 0;
   const ofQuestion = rows.findIndex(({ questionId }) => questionId === question);
   const exact = rows.findIndex((row) => row.questionId === question && row.judge === judge);
   const place = exact < 0 ? ofQuestion : exact;
@@ -36,7 +38,8 @@ export function Disagreements({ runId }: { runId: string }) {
   const trpc = useTRPC();
   const queryClient = useQueryClient();
   const notify = useNotify();
-  const [params, setParams] = useQueryParams();
+  const [question, setQuestion] = useQuickParam("question");
+  const [judge, setJudge] = useQuickParam("judge");
   const [givenLabels, setGivenLabels] = useState<ReadonlyMap<string, boolean | null>>(new Map());
   const query = useInfiniteQuery(
     trpc.scores.disagreements.infiniteQueryOptions(
@@ -46,7 +49,7 @@ export function Disagreements({ runId }: { runId: string }) {
   );
   const rows = query.data?.pages.flatMap((page) => page.rows) ?? [];
   const { hasNextPage, isFetchingNextPage, fetchNextPage } = query;
-  const place = findPlace(rows, params);
+  const place = findPlace(rows, question, judge);
   // What the address names may stand on a later page.
   const isSought = place === null && hasNextPage;
   const at = place ?? 0;
@@ -70,7 +73,9 @@ export function Disagreements({ runId }: { runId: string }) {
 
   const move = (by: number): void => {
     const next = rows[Math.min(Math.max(at + by, 0), rows.length - 1)];
-    if (next) setParams({ question: next.questionId, judge: next.judge });
+    if (!next) return;
+    setQuestion(next.questionId);
+    setJudge(next.judge);
   };
   const saveLabel = (correct: boolean | null): void => {
     if (!row) return;

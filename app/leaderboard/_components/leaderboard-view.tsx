@@ -21,6 +21,7 @@ import { RankedMethods } from "./ranked-methods";
 import { listPaperGenerators } from "./published";
 import { ScopeBar } from "./scope-bar";
 import { SignificanceTable } from "./significance-table";
+import { usePicked } from "./use-picked";
 
 /** Below the tables, which answer without them. */
 const PlannerCard = deferPart(
@@ -52,6 +53,7 @@ export function LeaderboardView() {
   );
   const published = useQuery(trpc.leaderboard.published.queryOptions());
   const board = query.data;
+  const { picked, onPick } = usePicked(board?.rows ?? []);
   const generators = published.data ? listPaperGenerators(published.data) : [];
   const generator = generators.find((g) => g === params.get("paper"));
   const paper =
@@ -67,12 +69,6 @@ export function LeaderboardView() {
       </div>
     );
   const empty = board.rows.length === 0;
-  const keys = params.get("pick")?.split(",") ?? [];
-  const picked = board.rows.filter(({ key }) => keys.includes(key)).map(({ id }) => id);
-  const pick = (ids: readonly string[]): void => {
-    const chosen = board.rows.filter(({ id }) => ids.includes(id));
-    setParams({ pick: chosen.map(({ key }) => key).join(",") });
-  };
   const compared = findComparableRuns(t, board, picked);
   return (
     <>
@@ -125,7 +121,7 @@ export function LeaderboardView() {
           aria-busy={query.isPlaceholderData}
         >
           <ScopeBar board={board} setParams={setParams} />
-          <RankedMethods board={board} published={paper} picked={picked} onPick={pick} />
+          <RankedMethods board={board} published={paper} picked={picked} onPick={onPick} />
           <div className="flex flex-wrap items-center gap-x-4 gap-y-1 text-xs text-muted-foreground">
             <label className="flex items-center gap-2">
               {t("The paper's rows, never ranked")}
