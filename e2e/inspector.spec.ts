@@ -147,7 +147,7 @@ test("what if: another retriever and another generator", async ({ page }, { retr
     await expect(generator.getByRole("option", { name: twin })).toBeAttached();
     await generator.selectOption(twin);
     const [request] = await Promise.all([
-      page.waitForRequest(/tasks\.start/),
+      page.waitForRequest(/tasks\.create/),
       page.getByRole("button", { name: "Play from here" }).click(),
     ]);
     const sent = request.postData() ?? "";

@@ -192,7 +192,7 @@ test("an imported run and another trainer's stand in the overlay beside the prod
   await expectCurves("critic/score/mean", [trainer, RECORDED.training]);
   await expectCurves("reward/mean", [trainer, RECORDED.training]);
   await expectCurves("predict/accuracy", [imported, predicted]);
-  const lone = page.locator('[data-overlay="predict/accuracy"] svg circle');
+  const lone = page.locator('[data-overlay="predict/accuracy"] .recharts-surface circle');
   await expect(lone, "the one point of the imported run").toHaveCount(1);
 
   await page.getByRole("tab", { name: "Values" }).click();

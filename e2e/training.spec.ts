@@ -137,7 +137,7 @@ test("a training by PPO is launched from the form, followed live, cancelled, res
   await searcher.selectOption({ label: "checkpoint of step 1" });
   await page.getByLabel("How").selectOption("again");
   const [request] = await Promise.all([
-    page.waitForRequest(/tasks\.start/),
+    page.waitForRequest(/tasks\.create/),
     page.getByRole("button", { name: "Play from here" }).click(),
   ]);
   expect(request.postData()).toContain(`"checkpoint":"${await searcher.inputValue()}"`);

@@ -26,14 +26,20 @@ const CRITERIA = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"];
 /**
  * What keeps a page from being used without a mouse or without seeing it (WCAG 2.2 AA, as far as axe can tell).
  * @param rules only these rules of axe
+ * @param within a selector: only what it finds is looked at, as behind a dialog
  */
-export async function findAccessibilityFaults(page: Page, rules?: string[]): Promise<string[]> {
+export async function findAccessibilityFaults(
+  page: Page,
+  rules?: string[],
+  within?: string,
+): Promise<string[]> {
   // An open menu or dialog holds the focus; what lies behind it is hidden and cannot be reached.
   const isCovered = (await page.locator("[role=menu], [role=dialog], [role=listbox]").count()) > 0;
   const axe = new AxeBuilder({ page })
     // Nodes without fault are not told of; pages have no frames of other origins, for which axe opens a page of its own.
     .options({ resultTypes: ["violations"] })
     .setLegacyMode(true);
+  if (within) axe.include(within);
   if (rules) axe.withRules(rules);
   else axe.withTags(CRITERIA).disableRules(isCovered ? ["aria-hidden-focus"] : []);
   const { violations } = await axe.analyze();
