@@ -1,4 +1,5 @@
 import { readFile } from "node:fs/promises";
+import { sendTracking } from "./support/mlflow";
 import { expect, measureOverflow, openRun, RECORDED, test, waitLive } from "./support/product";
 
 test("charts are smoothed, zoomed together, read by keys, opened and saved", async ({ page }) => {
@@ -82,6 +83,13 @@ test("charts are smoothed, zoomed together, read by keys, opened and saved", asy
   await page.getByRole("combobox", { name: "Axis" }).selectOption("tokens");
   await page.getByRole("button", { name: "Log y" }).click();
   await expect(page).toHaveURL(/x=tokens.*log=y/);
+  const linear = await readCurve();
+  await page.getByRole("button", { name: "Log x" }).click();
+  await expect(page).toHaveURL(/x=tokens.*log=xy/);
+  await expect.poll(readCurve, { message: "the same points at other places" }).not.toBe(linear);
+  await page.reload();
+  await expect(page.getByRole("button", { name: "Log x" })).toHaveAttribute("aria-pressed", "true");
+  await expect(chart.locator("[data-curve]").first()).toBeVisible();
   await page.getByRole("button", { name: "Markers" }).click();
   await page.getByRole("menuitemcheckbox", { name: /Checkpoints/ }).click();
   await page.keyboard.press("Escape");
@@ -182,4 +190,95 @@ test("an axis counts time or episodes, leaves outliers out; the machine and what
   await accuracy.scrollIntoViewIfNeeded();
   await expect(accuracy.locator(".recharts-reference-line-line")).toHaveCount(1);
   await expect(accuracy.locator("svg.recharts-surface")).toContainText(/Naive RAG \d/);
+});
+
+test("a part that is zoomed to is asked for in full resolution and drawn with more points; a reset brings the whole back", async ({
+  page,
+  productUrl,
+}) => {
+  const name = `many steps at ${Date.now()}`;
+  const { run } = await sendTracking(productUrl, "runs/create", {
+    experiment_id: "0",
+    run_name: name,
+  });
+  const [steps, batch] = [4_000, 1_000];
+  for (let start = 0; start < steps; start += batch)
+    await sendTracking(productUrl, "runs/log-batch", {
+      run_id: run.info.run_id,
+      metrics: Array.from({ length: batch }, (_, i) => ({
+        key: "critic/score/mean",
+        value: 0.5 + 0.4 * Math.sin((start + i) / 7),
+        timestamp: 1_700_000_000_000 + start + i,
+        step: start + i,
+      })),
+    });
+  await openRun(page, name);
+  const asked: { from: number; to: number }[] = [];
+  page.on("request", (request) => {
+    if (!request.url().includes("metrics.seriesOfRuns")) return;
+    const range = /"from":(\d+),"to":(\d+)/.exec(decodeURIComponent(request.url()));
+    if (range) asked.push({ from: Number(range[1]), to: Number(range[2]) });
+  });
+  const chart = page.locator('[data-chart="panel-critic/score/mean"]');
+  const curve = chart.locator("[data-curve]").first();
+  const readCurve = async (): Promise<string> => (await curve.getAttribute("d")) ?? "";
+  const countDrawn = async (): Promise<number> => (await readCurve()).match(/[ML]/g)?.length ?? 0;
+  await expect.poll(countDrawn).toBeGreaterThan(100);
+  const whole = await readCurve();
+  const coarse = await countDrawn();
+  expect(coarse, "the whole is drawn by fewer points than it has").toBeLessThan(steps / 4);
+
+  const box = (await chart.getByRole("group").boundingBox())!;
+  await page.mouse.move(box.x + box.width * 0.5, box.y + 60);
+  await page.mouse.down();
+  await page.mouse.move(box.x + box.width * 0.6, box.y + 60, { steps: 4 });
+  await page.mouse.up();
+  await expect.poll(() => asked.length, { message: "the part is asked for" }).toBeGreaterThan(0);
+  const { from, to } = asked.at(-1)!;
+  expect(from).toBeGreaterThan(steps * 0.35);
+  expect(to).toBeLessThan(steps * 0.7);
+  // Each of its steps, and a point of the whole beyond each end.
+  await expect.poll(countDrawn).toBeGreaterThan(0.95 * (to - from));
+  expect(to - from, "more than the whole has there").toBeGreaterThan(2 * (coarse / 10));
+
+  await page.getByRole("button", { name: "Reset zoom" }).click();
+  await expect.poll(readCurve).toBe(whole);
+  // A link to the part asks for it at once.
+  asked.length = 0;
+  await page.goto(`${page.url().split("?")[0]}?zoom=1000..1200`);
+  await expect.poll(countDrawn).toBeGreaterThan(190);
+  expect(asked).toContainEqual({ from: 1_000, to: 1_200 });
+});
+
+test("published rows stand as lines over a run's held-out accuracy, with their source, and the address keeps them", async ({
+  page,
+}) => {
+  await openRun(page, RECORDED.training);
+  const chart = page.locator('[data-chart="reward"]');
+  await expect(chart.locator("[data-curve]").first()).toBeVisible();
+  await expect(chart.getByRole("button", { name: /^Naive RAG, held-out/ })).toBeVisible();
+  const line = chart.locator("svg.recharts-surface").getByText(/^s3, Claude-3-Haiku 58\.9%/);
+  await expect(line).toHaveCount(0);
+  await chart.getByRole("button", { name: "Published results as lines" }).click();
+  const rows = page.getByRole("menuitemcheckbox");
+  await expect(rows.first()).toBeVisible();
+  await rows
+    .filter({ hasText: "s3 (Qwen2.5-7B-Instruct) with Claude-3-Haiku on wiki-18" })
+    .filter({ hasText: "58.9%" })
+    .click();
+  await page.keyboard.press("Escape");
+  await expect(page).toHaveURL(/published=table-1-s3-/);
+  await expect(line).toHaveText("s3, Claude-3-Haiku 58.9%, arXiv:2505.14146v1");
+  await expect(chart.locator("[data-notes]")).toContainText(
+    "on average over 6 question sets, of which atlas/held-out is none",
+  );
+  await page.reload();
+  await expect(line).toHaveCount(1);
+  await page.setViewportSize({ width: 390, height: 844 });
+  expect(await measureOverflow(page)).toBeLessThanOrEqual(0);
+  await chart.getByRole("button", { name: "Published results as lines" }).click();
+  await page.getByRole("menuitemcheckbox", { checked: true }).click();
+  await page.keyboard.press("Escape");
+  await expect(line).toHaveCount(0);
+  await expect(page).not.toHaveURL(/published=/);
 });

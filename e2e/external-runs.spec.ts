@@ -1,17 +1,5 @@
+import { sendTracking } from "./support/mlflow";
 import { expect, measureOverflow, test, waitLive, countPoints } from "./support/product";
-
-type Sent = { run: { info: { run_id: string } } };
-
-/** Reports to the product as a trainer's MLflow client does. */
-async function send(productUrl: string, path: string, body: object): Promise<Sent> {
-  const response = await fetch(`${productUrl}/api/2.0/mlflow/${path}`, {
-    method: "POST",
-    headers: { "content-type": "application/json" },
-    body: JSON.stringify(body),
-  });
-  expect(response.status, path).toBe(200);
-  return (await response.json()) as Sent;
-}
 
 test("a trainer's run appears as it is reported, its curve grows, and it ends as its trainer says", async ({
   page,
@@ -20,14 +8,14 @@ test("a trainer's run appears as it is reported, its curve grows, and it ends as
   const name = `reported ${retry}`;
   await page.goto(`/runs?q=${encodeURIComponent(name)}`);
   await waitLive(page);
-  const { run } = await send(productUrl, "runs/create", {
+  const { run } = await sendTracking(productUrl, "runs/create", {
     experiment_id: "0",
     run_name: name,
     user_id: "ada",
   });
   const id = run.info.run_id;
   const report = (step: number) =>
-    send(productUrl, "runs/log-batch", {
+    sendTracking(productUrl, "runs/log-batch", {
       run_id: id,
       metrics: [
         { key: "critic/score/mean", value: step / 8, timestamp: 1_700_000_000_000 + step, step },
@@ -44,13 +32,13 @@ test("a trainer's run appears as it is reported, its curve grows, and it ends as
   await page.getByRole("tab", { name: "configuration" }).click();
   await expect(page.locator("[data-parameters]")).toContainText("actor/optim/lr1e-06");
   await expect(page.getByRole("tab", { name: "checkpoints" })).toHaveCount(0);
-  await send(productUrl, "runs/log-batch", {
+  await sendTracking(productUrl, "runs/log-batch", {
     run_id: id,
     metrics: [{ key: "critic/score/mean", value: "NaN", timestamp: 5, step: 4 }],
   });
   await page.getByRole("tab", { name: "logs" }).click();
   await expect(page.getByRole("log")).toContainText("critic/score/mean at step 4 is NaN");
-  await send(productUrl, "runs/update", { run_id: id, status: "FAILED" });
+  await sendTracking(productUrl, "runs/update", { run_id: id, status: "FAILED" });
   await expect(page.locator("[data-external-phase=failed]")).toContainText("that it failed");
   await page.setViewportSize({ width: 390, height: 844 });
   expect(await measureOverflow(page)).toBeLessThanOrEqual(0);
@@ -63,13 +51,13 @@ test("runs of other trainers are compared at once, and seeds of one configuratio
   const name = `compared ${retry}`;
   const ids: string[] = [];
   for (const seed of [1, 2, 3]) {
-    const { run } = await send(productUrl, "runs/create", {
+    const { run } = await sendTracking(productUrl, "runs/create", {
       experiment_id: "0",
       run_name: `${name}, seed ${seed}`,
     });
     const { run_id } = run.info;
     ids.push(run_id);
-    await send(productUrl, "runs/log-batch", {
+    await sendTracking(productUrl, "runs/log-batch", {
       run_id,
       metrics: [1, 2, 3].map((step) => ({
         key: "critic/score/mean",
@@ -79,7 +67,7 @@ test("runs of other trainers are compared at once, and seeds of one configuratio
       })),
       params: [{ key: "lr", value: "1e-06" }],
     });
-    await send(productUrl, "runs/update", { run_id, status: "FINISHED" });
+    await sendTracking(productUrl, "runs/update", { run_id, status: "FINISHED" });
   }
   await page.goto(`/runs?q=${encodeURIComponent(name)}`);
   await waitLive(page);

@@ -3,7 +3,12 @@ import { buildLaunchOptions } from "./support/browser";
 import type { Product } from "./support/product";
 
 /** Specs that begin with an empty product; all others begin with the recorded one. */
-const FRESH = ["training.spec.ts", "leaderboard.spec.ts", "upstream-training.spec.ts"];
+const FRESH = [
+  "empty-pages.spec.ts",
+  "training.spec.ts",
+  "leaderboard.spec.ts",
+  "upstream-training.spec.ts",
+];
 
 /** Real model, real database, real browser: one spec at a time. No spec needs another to have run before it. */
 export default defineConfig<{ product: Product }>({

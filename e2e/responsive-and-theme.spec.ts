@@ -1,4 +1,3 @@
-import type { Page } from "@playwright/test";
 import {
   expect,
   expectAccessible,
@@ -6,6 +5,7 @@ import {
   RECORDED,
   test,
   waitLive,
+  wearTheme,
 } from "./support/product";
 
 const PHONE = { width: 390, height: 844 };
@@ -40,22 +40,6 @@ const PARTS = [
   "?tab=history",
   "/report",
 ];
-
-/** Lightness of what lies behind the page, 0 to 255. */
-const readLightness = (page: Page): Promise<number> =>
-  page.evaluate(() => {
-    const context = document.createElement("canvas").getContext("2d");
-    if (!context) throw new Error("no canvas");
-    context.fillStyle = getComputedStyle(document.body).backgroundColor;
-    context.fillRect(0, 0, 1, 1);
-    return context.getImageData(0, 0, 1, 1).data[0] ?? 0;
-  });
-
-/** Asks for a theme as the system does, and waits until the page wears it. */
-async function wearTheme(page: Page, colorScheme: "light" | "dark"): Promise<void> {
-  await page.emulateMedia({ colorScheme });
-  await expect.poll(async () => (await readLightness(page)) < 60).toBe(colorScheme === "dark");
-}
 
 test("no page is wider than a phone, and all can be read in both themes", async ({ page }) => {
   test.setTimeout(300_000);

@@ -1,3 +1,4 @@
+import { sendTracking } from "./support/mlflow";
 import { expect, RECORDED, test, waitLive } from "./support/product";
 
 /** The list of runs as people keep it in order, and runs beside each other. */
@@ -137,6 +138,68 @@ test("chosen runs are drawn over each other, and their differences listed", asyn
     "true",
   );
   await expect(page.getByLabel("Group by")).toHaveValue("config");
+});
+
+test("an imported run and another trainer's stand in the overlay beside the product's own", async ({
+  page,
+  productUrl,
+}) => {
+  const trainer = `reported at ${Date.now()}`;
+  const { run } = await sendTracking(productUrl, "runs/create", {
+    experiment_id: "0",
+    run_name: trainer,
+  });
+  await sendTracking(productUrl, "runs/log-batch", {
+    run_id: run.info.run_id,
+    params: [{ key: "actor/optim/lr", value: "1e-06" }],
+    metrics: [1, 2, 3].flatMap((step) =>
+      ["reward/mean", "critic/score/mean"].map((key) => ({
+        key,
+        value: step / 8,
+        timestamp: 1_700_000_000_000 + step,
+        step,
+      })),
+    ),
+  });
+  await sendTracking(productUrl, "runs/update", {
+    run_id: run.info.run_id,
+    status: "FINISHED",
+  });
+  const imported = "s3 · lighthouses";
+  const predicted = "Atlas held-out, s3, trained";
+  await page.goto("/runs");
+  await waitLive(page);
+  for (const name of [trainer, imported, predicted, RECORDED.training])
+    await page
+      .locator("tr[data-run]")
+      .filter({ has: page.getByRole("link", { name, exact: true }) })
+      .getByRole("checkbox")
+      .check();
+  await page.getByRole("link", { name: "Compare", exact: true }).last().click();
+  await expect(page.getByRole("heading", { level: 1 })).toHaveText("Compare 4 runs");
+
+  const legendOf = (metric: string) =>
+    page.locator(`[data-overlay="${metric}"]`).getByRole("button");
+  const expectCurves = async (metric: string, names: readonly string[]): Promise<void> => {
+    const chart = page.locator(`[data-overlay="${metric}"]`);
+    await chart.scrollIntoViewIfNeeded();
+    await expect(chart).toHaveAttribute("data-curves", String(names.length));
+    for (const name of names)
+      await expect(legendOf(metric).filter({ hasText: name }).first()).toBeVisible();
+    await expect(chart.locator("[data-curve]")).toHaveCount(names.length);
+  };
+  await page.getByRole("combobox", { name: "Add a metric" }).fill("critic/score/mean");
+  await expectCurves("critic/score/mean", [trainer, RECORDED.training]);
+  await expectCurves("reward/mean", [trainer, RECORDED.training]);
+  await expectCurves("predict/accuracy", [imported, predicted]);
+  const lone = page.locator('[data-overlay="predict/accuracy"] .recharts-surface circle');
+  await expect(lone, "the one point of the imported run").toHaveCount(1);
+
+  await page.getByRole("tab", { name: "Values" }).click();
+  for (const name of [trainer, imported, predicted, RECORDED.training])
+    await expect(page.getByRole("main").getByText(name).first()).toBeVisible();
+  await page.getByRole("tab", { name: "Configuration" }).click();
+  await expect(page.getByText("are defaults, not facts")).toBeVisible();
 });
 
 test("runs of a sweep are drawn over each other; episodes stand turn beside turn", async ({

@@ -126,6 +126,20 @@ test("a training by PPO is launched from the form, followed live, cancelled, res
   await expect(page.getByTestId("tokens").first()).toContainText(/[a-z]{3}/i);
   await expect(page.getByText("Only ids")).toHaveCount(0);
 
+  // What if another checkpoint had searched: its weights are here.
+  await page.goto(`${permalink.split("?")[0]}?view=what-if&turn=0`);
+  const searcher = page.getByLabel("Searcher");
+  await searcher.selectOption({ label: "checkpoint of step 1" });
+  await page.getByLabel("How").selectOption("again");
+  const [request] = await Promise.all([
+    page.waitForRequest(/tasks\.create/),
+    page.getByRole("button", { name: "Play from here" }).click(),
+  ]);
+  expect(request.postData()).toContain(`"checkpoint":"${await searcher.inputValue()}"`);
+  await expect(page.getByTestId("what-if").getByTestId("played-answer")).toContainText(/reward/, {
+    timeout: 120_000,
+  });
+
   // One held-out question across the evaluations of the run, side by side.
   await page.goto(`/compare?train=${runUrl.split("/").at(-1)}`);
   const evaluations = page.locator("[data-checkpoint-step]");

@@ -22,6 +22,8 @@ import { findX, type Track, type XKind } from "./x-axis";
 export interface ReferenceValue {
   label: string;
   value: number;
+  /** What it is, in words, where the label is too short for that: said below the chart. */
+  note?: string;
 }
 
 interface PlotDrawingProps {
@@ -92,9 +94,9 @@ const PlotDrawing = memo(function PlotDrawing({
       />
       <Markers markers={markers} track={track} view={view} />
       <Curves view={view} />
-      {references.map(({ label, value }) => (
+      {references.map(({ label, note, value }) => (
         <ReferenceLine
-          key={label}
+          key={note ?? label}
           y={value}
           stroke="var(--foreground)"
           strokeOpacity={0.55}

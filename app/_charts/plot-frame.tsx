@@ -51,6 +51,7 @@ export function PlotFrame(props: PlotFrameProps) {
   const summary = legend
     .map((l) => `${l.style.label} ${formatValue(unit, l.latest?.value ?? null)}`)
     .join(", ");
+  const notes = [...view.notes, ...references.flatMap(({ note }) => note ?? [])];
   return (
     <>
       <div className="mt-2 flex items-start justify-between gap-2">
@@ -97,9 +98,9 @@ export function PlotFrame(props: PlotFrameProps) {
         </p>
       </div>
       {/* eslint-enable jsx-a11y/no-noninteractive-tabindex */}
-      {view.notes.length > 0 ? (
+      {notes.length > 0 ? (
         <p className="mb-1 text-2xs text-muted-foreground" data-notes>
-          {view.notes.join(" ")}
+          {notes.join(" ")}
         </p>
       ) : null}
     </>

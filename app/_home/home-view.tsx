@@ -64,7 +64,7 @@ export function HomeView() {
           {results.data ? <NextSteps done={results.data.done} /> : null}
           {activity.data ? (
             <WorkersCard workers={activity.data.workers} />
-          ) : (
+          ) : activity.isError ? null : (
             <Skeleton className="h-28" />
           )}
         </div>

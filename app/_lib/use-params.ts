@@ -31,6 +31,30 @@ export const useQueryParams = (): [URLSearchParams, typeof replaceParams] => [
 ];
 
 /**
+ * A parameter that one changes by quick clicks or keys: a change shows at once, before the address is read again, so that
+ * the next one goes on from it. A link and the way back bring another value.
+ */
+export function useQuickParam(name: string): [string, (text: string) => void] {
+  const [params, setParams] = useQueryParams();
+  const inAddress = params.get(name) ?? "";
+  const [text, setText] = useState(inAddress);
+  const written = useRef(inAddress);
+  useEffect(() => {
+    // What was read may be from before the last change.
+    const isLate = inAddress !== (new URLSearchParams(window.location.search).get(name) ?? "");
+    if (isLate || inAddress === written.current) return;
+    written.current = inAddress;
+    setText(inAddress);
+  }, [inAddress, name]);
+  const change = (next: string): void => {
+    written.current = next;
+    setText(next);
+    setParams({ [name]: next });
+  };
+  return [text, change];
+}
+
+/**
  * The text of a search field. It goes into the address when nothing was typed for a moment; `searched` is what stands
  * there.
  *

@@ -65,7 +65,8 @@ afterEach(cleanup);
 
 /**
  * Draws a part of a page with all that the layout gives it: queries and mutations answered from memory, an address that
- * follows the router, tooltips and messages. `visited` lists the addresses that were pushed.
+ * follows the router, tooltips and messages. `visited` lists the addresses that were pushed; `queryClient` holds what was
+ * read.
  */
 export function renderPage(ui: ReactNode, answers: Answers = {}, address = "/") {
   stubLayout();
@@ -80,7 +81,7 @@ export function renderPage(ui: ReactNode, answers: Answers = {}, address = "/") 
       </TRPCProvider>
     </Layout>,
   );
-  return { ...view, visited };
+  return { ...view, visited, queryClient };
 }
 
 function Layout({

@@ -47,6 +47,12 @@ const toNumber = (text: string | undefined): number | undefined =>
 const keepGiven = (fields: object): object =>
   Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));
 
+/** The fields of a stored pool that a person may change. */
+const keepEditable = (pool: PoolRow): object =>
+  Object.fromEntries(
+    Object.entries(pool).filter(([field]) => Object.hasOwn(updatePoolRequestSchema.shape, field)),
+  );
+
 /** What the options of `add` and `edit` say, in the form of a request. */
 async function readOptions(
   options: PoolOptions,
@@ -252,7 +258,7 @@ function addWriteCommands(
       const request = parseOrThrow(
         updatePoolRequestSchema,
         {
-          ...pool,
+          ...keepEditable(pool),
           ...(name !== undefined && { name }),
           target: { ...pool.target, ...target },
           offers: { ...pool.offers, ...offers },

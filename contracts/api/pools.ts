@@ -35,27 +35,36 @@ const kubernetesName = z
   .max(200)
   .regex(/^[\w.:/@-]*$/, "letters, digits and . : / @ - _ only");
 
+/** Options of which no other is dropped in silence: what is unknown, or of another kind of pool, is refused by its name. */
+const defineOptions = <Options extends z.ZodRawShape>(options: Options) =>
+  z.strictObject(options, {
+    error: (issue) =>
+      issue.code === "unrecognized_keys"
+        ? `unknown option ${issue.keys.join(", ")}: there are ${Object.keys(options).join(", ")}`
+        : undefined,
+  });
+
 /** How the scheduler of a pool is reached. */
 export const poolTargetSchema = z.discriminatedUnion("kind", [
   /** By `sbatch`, `squeue` and `scancel` of this machine, or of a login node by ssh. */
-  z.object({ kind: z.literal("slurm"), host: sshHost.default("") }),
+  defineOptions({ kind: z.literal("slurm"), host: sshHost.default("") }),
   /** By the Jobs REST API of a Ray head. */
-  z.object({ kind: z.literal("ray"), url: address }),
+  defineOptions({ kind: z.literal("ray"), url: address }),
   /** By a context of the kubeconfig of whoever started the server; empty: its current one. */
-  z.object({
+  defineOptions({
     kind: z.literal("kubernetes"),
     context: kubernetesName.default(""),
     namespace: kubernetesName.default("default").transform((name) => name || "default"),
   }),
   /** A machine that ssh reaches without a question. */
-  z.object({ kind: z.literal("ssh"), host: sshHost.min(1, "must not be empty") }),
+  defineOptions({ kind: z.literal("ssh"), host: sshHost.min(1, "must not be empty") }),
   /** By the program `sky` of this machine. */
-  z.object({ kind: z.literal("skypilot") }),
+  defineOptions({ kind: z.literal("skypilot") }),
 ]);
 export type PoolTarget = z.infer<typeof poolTargetSchema>;
 
 /** What each worker of a pool has: only runs that need no more than this make it start one. */
-export const poolOffersSchema = z.object({
+export const poolOffersSchema = defineOptions({
   models: z.array(z.string().min(1).max(200)).max(200).default([]),
   corpora: z.array(z.string().min(1).max(200)).max(200).default([]),
   gpus: z.int().min(0).max(64).default(0),
@@ -85,7 +94,7 @@ const editablePool = {
   costPerHour: z.number().min(0).max(1e6).default(0),
 };
 
-export const createPoolRequestSchema = z.object({
+export const createPoolRequestSchema = defineOptions({
   ...editablePool,
   /** Bearer token of Ray's head, where it wants one. It is sealed, and shown to nobody. */
   secret: z.string().max(2_000).default(""),
@@ -96,7 +105,7 @@ export type CreatePoolRequest = z.output<typeof createPoolRequestSchema>;
  * Without `secret` the stored one stays, unless the scheduler gets another address: it was given for that one alone.
  * Workers that are there go on as they were started.
  */
-export const updatePoolRequestSchema = z.object({
+export const updatePoolRequestSchema = defineOptions({
   id: z.uuid(),
   ...editablePool,
   secret: z.string().max(2_000).optional(),

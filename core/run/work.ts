@@ -79,6 +79,10 @@ const likeChoice = ({ limit, sampleSeed, skipYesNo }: QuestionChoice): Record<st
 export const isSameWork = (a: Work, b: Work): boolean =>
   JSON.stringify(a.like) === JSON.stringify(b.like);
 
+/** Of a prediction over a whole question set, how many questions that is; null where its settings leave some of it out. */
+export const countWholeSet = (config: RunConfig, questions: number | null): number | null =>
+  config.kind === "predict" && config.limit === null && !config.skipYesNo ? questions : null;
+
 /**
  * Seconds that a run will take by runs like it.
  *

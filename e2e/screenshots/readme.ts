@@ -49,7 +49,10 @@ export async function takeReadmePictures(shown: Shown, open: OpenContext): Promi
   await takeFilm(open);
 }
 
-/** Waits until the page is quiet and every chart in the window is drawn: they are drawn one after the other. */
+/**
+ * Waits until the page is quiet, every chart in the window is drawn (they are drawn one after the other) and the form of a
+ * new run knows what a worker must have, which it asks for some time after the last change.
+ */
 async function waitDrawn(page: Page, pending: ReturnType<typeof watchRequests>): Promise<void> {
   await waitQuiet(page, pending);
   await page.waitForFunction(() =>
@@ -59,6 +62,9 @@ async function waitDrawn(page: Page, pending: ReturnType<typeof watchRequests>):
         bottom < 0 || top > window.innerHeight || chart.querySelector(".recharts-surface") !== null
       );
     }),
+  );
+  await page.waitForFunction(
+    () => document.querySelector("[aria-label='What a worker must have']:empty") === null,
   );
 }
 

@@ -26,14 +26,20 @@ const CRITERIA = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"];
 /**
  * What keeps a page from being used without a mouse or without seeing it (WCAG 2.2 AA, as far as axe can tell).
  * @param rules only these rules of axe
+ * @param within a selector: only what it finds is looked at, as behind a dialog
  */
-export async function findAccessibilityFaults(page: Page, rules?: string[]): Promise<string[]> {
+export async function findAccessibilityFaults(
+  page: Page,
+  rules?: string[],
+  within?: string,
+): Promise<string[]> {
   // An open menu or dialog holds the focus; what lies behind it is hidden and cannot be reached.
   const isCovered = (await page.locator("[role=menu], [role=dialog], [role=listbox]").count()) > 0;
   const axe = new AxeBuilder({ page })
     // Nodes without fault are not told of; pages have no frames of other origins, for which axe opens a page of its own.
     .options({ resultTypes: ["violations"] })
     .setLegacyMode(true);
+  if (within) axe.include(within);
   if (rules) axe.withRules(rules);
   else axe.withTags(CRITERIA).disableRules(isCovered ? ["aria-hidden-focus"] : []);
   const { violations } = await axe.analyze();
@@ -101,3 +107,19 @@ export async function countPoints(page: Page, chart: string): Promise<number> {
 /** Pixels by which the page is wider than its window. */
 export const measureOverflow = (page: Page): Promise<number> =>
   page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
+
+/** Lightness of what lies behind the page, 0 to 255. */
+const readLightness = (page: Page): Promise<number> =>
+  page.evaluate(() => {
+    const context = document.createElement("canvas").getContext("2d");
+    if (!context) throw new Error("no canvas");
+    context.fillStyle = getComputedStyle(document.body).backgroundColor;
+    context.fillRect(0, 0, 1, 1);
+    return context.getImageData(0, 0, 1, 1).data[0] ?? 0;
+  });
+
+/** Asks for a theme as the system does, and waits until the page wears it. */
+export async function wearTheme(page: Page, colorScheme: "light" | "dark"): Promise<void> {
+  await page.emulateMedia({ colorScheme });
+  await expect.poll(async () => (await readLightness(page)) < 60).toBe(colorScheme === "dark");
+}

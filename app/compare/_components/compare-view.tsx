@@ -17,7 +17,7 @@ import { Select } from "@/app/_ui/field";
 import { EmptyState, QueryErrorState, Skeleton } from "@/app/_ui/states";
 import { CheckpointsView } from "./checkpoints-view";
 import { PairsTable } from "./pairs-table";
-import { LETTERS, RUN_COLOURS } from "./patterns";
+import { LETTERS, readPair, RUN_COLOURS, writePair } from "./patterns";
 import { Quadrants } from "./quadrants";
 import { QuestionsList } from "./questions-list";
 import { UpsetPlot } from "./upset-plot";
@@ -183,10 +183,17 @@ function Comparison({ runs }: { runs: string[] }) {
       </header>
       <ComparedRuns
         compared={compared}
-        onRemove={(id) => setParams({ runs: runs.filter((r) => r !== id).join(","), who: null })}
+        onRemove={(id) =>
+          setParams({ runs: runs.filter((r) => r !== id).join(","), who: null, pair: null })
+        }
       />
       <div className="mt-4 grid grid-cols-1 items-start gap-4 lg:grid-cols-2">
-        <Quadrants compared={compared} onSelect={select} />
+        <Quadrants
+          compared={compared}
+          pair={readPair(params.get("pair"), compared.runs.length)}
+          onPair={(pair) => setParams({ pair: writePair(pair) })}
+          onSelect={select}
+        />
         <UpsetPlot compared={compared} selected={params.get("who")} onSelect={select} />
       </div>
       <PairsTable compared={compared} />

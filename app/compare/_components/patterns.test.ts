@@ -1,6 +1,14 @@
 import { describe, expect, it } from "vitest";
 import { createText } from "@/app/_i18n/format-text";
-import { parseMask, formatFilter, countQuadrants, readFilter, writeFilter } from "./patterns";
+import {
+  parseMask,
+  formatFilter,
+  countQuadrants,
+  readFilter,
+  readPair,
+  writeFilter,
+  writePair,
+} from "./patterns";
 
 describe("patterns of who is right", () => {
   it("go through the address and back", () => {
@@ -12,6 +20,14 @@ describe("patterns of who is right", () => {
       expect(readFilter(bad, 3)).toEqual({ right: [], wrong: [] });
     expect(writeFilter({ right: [], wrong: [] }, 2)).toBeNull();
     expect(writeFilter(parseMask(0b101, 3), 3)).toBe("101");
+  });
+
+  it("are of a pair that goes through the address and back", () => {
+    expect(readPair("AC", 3)).toEqual([0, 2]);
+    expect(writePair([0, 2])).toBe("AC");
+    expect(writePair([0, 1])).toBeNull();
+    for (const bad of [null, "", "A", "AA", "CA", "AD", "ABC", "ax"])
+      expect(readPair(bad, 3)).toEqual([0, 1]);
   });
 
   it("add up to quadrants of any two runs", () => {

@@ -34,6 +34,29 @@ export const writeFilter = ({ right, wrong }: PatternFilter, runs: number): stri
         right.includes(i) ? "1" : wrong.includes(i) ? "0" : "x",
       ).join("");
 
+/** Two of the compared runs, by their places. */
+export type Pair = readonly [first: number, second: number];
+
+const FIRST_PAIR: Pair = [0, 1];
+
+/** "AC": the first and the third run. Anything else, or a run that is not there, is the first two. */
+export function readPair(text: string | null, runs: number): Pair {
+  const [first, second, ...more] = [...(text ?? "")].map((letter) =>
+    LETTERS.findIndex((one) => one === letter),
+  );
+  const isThere = (place: number | undefined): place is number =>
+    place !== undefined && place >= 0 && place < runs;
+  return isThere(first) && isThere(second) && first < second && more.length === 0
+    ? [first, second]
+    : FIRST_PAIR;
+}
+
+/** The pair as text for the address ("AC"); null for the first two, which are shown without it. */
+export const writePair = ([first, second]: Pair): string | null =>
+  first === FIRST_PAIR[0] && second === FIRST_PAIR[1]
+    ? null
+    : `${LETTERS[first]}${LETTERS[second]}`;
+
 /** The filter for exactly the runs of a bit mask: bit i is set where run i is right. */
 export const parseMask = (mask: number, runs: number): PatternFilter => ({
   right: Array.from({ length: runs }, (_, i) => i).filter((i) => mask & (1 << i)),

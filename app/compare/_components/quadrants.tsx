@@ -1,20 +1,23 @@
-import { useState } from "react";
 import { useText } from "@/app/_i18n/text-provider";
 import { cn } from "@/app/_lib/cn";
 import { formatInteger, formatShare } from "@/app/_lib/format";
 import type { Compared } from "@/app/_lib/trpc";
 import { Card, CardHeader } from "@/app/_ui/card";
 import { Select } from "@/app/_ui/field";
-import { LETTERS, countQuadrants, writeFilter } from "./patterns";
+import { LETTERS, countQuadrants, writeFilter, type Pair } from "./patterns";
 
-type QuadrantsProps = { compared: Compared; onSelect: (filter: string | null) => void };
+interface QuadrantsProps {
+  compared: Compared;
+  /** Which two of the runs. */
+  pair: Pair;
+  onPair: (pair: Pair) => void;
+  onSelect: (filter: string | null) => void;
+}
 
 /** Two of the runs: both right, one right, neither. Each field leads to its questions. */
-export function Quadrants({ compared, onSelect }: QuadrantsProps) {
+export function Quadrants({ compared, pair: [a, b], onPair, onSelect }: QuadrantsProps) {
   const t = useText();
-  const [pair, setPair] = useState<[number, number]>([0, 1]);
   const n = compared.runs.length;
-  const [a, b] = pair[1] < n ? pair : [0, 1];
   const counts = countQuadrants(compared.patterns, a, b);
   const [first, second] = [LETTERS[a]!, LETTERS[b]!];
   const fields = [
@@ -54,7 +57,7 @@ export function Quadrants({ compared, onSelect }: QuadrantsProps) {
             value={`${a} ${b}`}
             onChange={(e) => {
               const [x, y] = e.target.value.split(" ").map(Number);
-              setPair([x ?? 0, y ?? 1]);
+              onPair([x ?? 0, y ?? 1]);
             }}
             options={compared.pairs.map((p) => ({
               value: `${p.first} ${p.second}`,

@@ -6,6 +6,7 @@ import { useEffect, useState } from "react";
 import { useText } from "@/app/_i18n/text-provider";
 import { cn } from "@/app/_lib/cn";
 import { useTRPC, type DisagreementRow } from "@/app/_lib/trpc";
+import { useQuickParam } from "@/app/_lib/use-params";
 import { useShortcuts } from "@/app/_lib/use-shortcuts";
 import { Badge } from "@/app/_ui/badge";
 import { Button } from "@/app/_ui/button";
@@ -16,13 +17,29 @@ import { useNotify } from "@/app/_ui/toast";
 const getRowKey = (row: DisagreementRow): string =>
   `${row.answerId} ${row.questionId} ${row.judge}`;
 
-/** One disagreement at a time. Keys: y right, n wrong, u unlabelled, j next, k previous. */
+/** Where a disagreement stands in what was read, by its question and judge; the first without them; null: not there. */
+function findPlace(
+  rows: readonly DisagreementRow[],
+  question: string,
+  judge: string,
+): number | null {
+  if (question === "") return 0;
+  const ofQuestion = rows.findIndex(({ questionId }) => questionId === question);
+  const exact = rows.findIndex((row) => row.questionId === question && row.judge === judge);
+  const place = exact < 0 ? ofQuestion : exact;
+  return place < 0 ? null : place;
+}
+
+/**
+ * One disagreement at a time; the address holds which. Keys: y right, n wrong, u unlabelled, j next, k previous.
+ */
 export function Disagreements({ runId }: { runId: string }) {
   const t = useText();
   const trpc = useTRPC();
   const queryClient = useQueryClient();
   const notify = useNotify();
-  const [at, setAt] = useState(0);
+  const [question, setQuestion] = useQuickParam("question");
+  const [judge, setJudge] = useQuickParam("judge");
   const [givenLabels, setGivenLabels] = useState<ReadonlyMap<string, boolean | null>>(new Map());
   const query = useInfiniteQuery(
     trpc.scores.disagreements.infiniteQueryOptions(
@@ -31,7 +48,12 @@ export function Disagreements({ runId }: { runId: string }) {
     ),
   );
   const rows = query.data?.pages.flatMap((page) => page.rows) ?? [];
-  const row = rows[Math.min(at, rows.length - 1)];
+  const { hasNextPage, isFetchingNextPage, fetchNextPage } = query;
+  const place = findPlace(rows, question, judge);
+  // What the address names may stand on a later page.
+  const isSought = place === null && hasNextPage;
+  const at = place ?? 0;
+  const row = rows[at];
   const getLabel = (one: DisagreementRow): boolean | null =>
     givenLabels.get(getRowKey(one)) ?? (givenLabels.has(getRowKey(one)) ? null : one.label);
   const save = useMutation(
@@ -44,26 +66,32 @@ export function Disagreements({ runId }: { runId: string }) {
       },
     }),
   );
-  const { hasNextPage, isFetchingNextPage, fetchNextPage } = query;
   useEffect(() => {
-    if (at >= rows.length - 10 && hasNextPage && !isFetchingNextPage) void fetchNextPage();
-  }, [at, rows.length, hasNextPage, isFetchingNextPage, fetchNextPage]);
+    const isWanted = isSought || at >= rows.length - 10;
+    if (isWanted && hasNextPage && !isFetchingNextPage) void fetchNextPage();
+  }, [isSought, at, rows.length, hasNextPage, isFetchingNextPage, fetchNextPage]);
 
+  const move = (by: number): void => {
+    const next = rows[Math.min(Math.max(at + by, 0), rows.length - 1)];
+    if (!next) return;
+    setQuestion(next.questionId);
+    setJudge(next.judge);
+  };
   const saveLabel = (correct: boolean | null): void => {
     if (!row) return;
     setGivenLabels((before) => new Map(before).set(getRowKey(row), correct));
     save.mutate({ answerId: row.answerId, setId: row.setId, questionId: row.questionId, correct });
-    if (correct !== null) setAt((i) => Math.min(i + 1, rows.length - 1));
+    if (correct !== null) move(1);
   };
   useShortcuts({
     y: { label: t("The answer is right"), run: () => saveLabel(true) },
     n: { label: t("The answer is wrong"), run: () => saveLabel(false) },
     u: { label: t("Take the label back"), run: () => saveLabel(null) },
-    j: { label: t("Next"), run: () => setAt((i) => Math.min(i + 1, rows.length - 1)) },
-    k: { label: t("Previous"), run: () => setAt((i) => Math.max(i - 1, 0)) },
+    j: { label: t("Next"), run: () => move(1) },
+    k: { label: t("Previous"), run: () => move(-1) },
   });
 
-  if (query.isPending) return <Skeleton className="h-64" />;
+  if (query.isPending || isSought) return <Skeleton className="h-64" />;
   if (query.isError)
     return <QueryErrorState title={t("The disagreements could not be read")} query={query} />;
   if (!row)
@@ -78,7 +106,7 @@ export function Disagreements({ runId }: { runId: string }) {
       <div className="flex items-center justify-between gap-3 text-xs text-muted-foreground">
         <span className="tabular-nums">
           {t("{position} of {total} · {labelled} labelled", {
-            position: Math.min(at, rows.length - 1) + 1,
+            position: at + 1,
             total: `${rows.length}${query.hasNextPage ? "+" : ""}`,
             labelled: rows.filter((one) => getLabel(one) !== null).length,
           })}
@@ -134,7 +162,7 @@ export function Disagreements({ runId }: { runId: string }) {
             title={t("Previous (k)")}
             aria-keyshortcuts="k"
             disabled={at === 0}
-            onClick={() => setAt((i) => Math.max(i - 1, 0))}
+            onClick={() => move(-1)}
           >
             <ChevronLeft />
           </Button>
@@ -144,7 +172,7 @@ export function Disagreements({ runId }: { runId: string }) {
             title={t("Next (j)")}
             aria-keyshortcuts="j"
             disabled={at >= rows.length - 1}
-            onClick={() => setAt((i) => Math.min(i + 1, rows.length - 1))}
+            onClick={() => move(1)}
           >
             <ChevronRight />
           </Button>

@@ -2,7 +2,6 @@
 import { keepPreviousData, useQuery } from "@tanstack/react-query";
 import { GitCompareArrows } from "lucide-react";
 import { Link } from "@/app/_ui/link";
-import { useState } from "react";
 import { useText } from "@/app/_i18n/text-provider";
 import { useTRPC } from "@/app/_lib/trpc";
 import { useQueryParams } from "@/app/_lib/use-params";
@@ -22,6 +21,7 @@ import { RankedMethods } from "./ranked-methods";
 import { listPaperGenerators } from "./published";
 import { ScopeBar } from "./scope-bar";
 import { SignificanceTable } from "./significance-table";
+import { usePicked } from "./use-picked";
 
 /** Below the tables, which answer without them. */
 const PlannerCard = deferPart(
@@ -37,7 +37,10 @@ const PublishedTables = deferPart(
   () => null,
 );
 
-/** Methods by question sets, with tests, costs and attribution; the address holds scope and reference. */
+/**
+ * Methods by question sets, with tests, costs and attribution; the address holds scope, reference and the picked rows
+ * (`pick`, their keys).
+ */
 export function LeaderboardView() {
   const t = useText();
   const trpc = useTRPC();
@@ -49,8 +52,8 @@ export function LeaderboardView() {
     ),
   );
   const published = useQuery(trpc.leaderboard.published.queryOptions());
-  const [picked, setPicked] = useState<readonly string[]>([]);
   const board = query.data;
+  const { picked, onPick } = usePicked(board?.rows ?? []);
   const generators = published.data ? listPaperGenerators(published.data) : [];
   const generator = generators.find((g) => g === params.get("paper"));
   const paper =
@@ -118,7 +121,7 @@ export function LeaderboardView() {
           aria-busy={query.isPlaceholderData}
         >
           <ScopeBar board={board} setParams={setParams} />
-          <RankedMethods board={board} published={paper} picked={picked} onPick={setPicked} />
+          <RankedMethods board={board} published={paper} picked={picked} onPick={onPick} />
           <div className="flex flex-wrap items-center gap-x-4 gap-y-1 text-xs text-muted-foreground">
             <label className="flex items-center gap-2">
               {t("The paper's rows, never ranked")}

@@ -1,6 +1,6 @@
-import { useState } from "react";
 import { useText } from "@/app/_i18n/text-provider";
 import { formatInteger, NONE } from "@/app/_lib/format";
+import { useQueryParams } from "@/app/_lib/use-params";
 import { Badge } from "@/app/_ui/badge";
 import { ScrollRegion } from "@/app/_ui/scroll-region";
 import { Card } from "@/app/_ui/card";
@@ -9,14 +9,26 @@ import type { PublishedResults } from "@/contracts/formats/published-results";
 import { findAverageDifferences } from "@/core/comparability/published-results";
 import { buildPaperTables } from "./published";
 
-/** The paper's tables as printed, and the averages that do not agree with their cells. */
+/**
+ * The paper's tables as printed, and the averages that do not agree with their cells. The address holds that they are
+ * open, and in which metric.
+ */
 export function PublishedTables({ results }: { results: PublishedResults }) {
   const t = useText();
-  const [metric, setMetric] = useState<"accuracy" | "em">("accuracy");
+  const [params, setParams] = useQueryParams();
+  const isOpen = params.has("tables");
+  const metric = params.get("tables") === "em" ? "em" : "accuracy";
   const differences = findAverageDifferences(results);
   const head = "h-8 px-3 text-right font-medium whitespace-nowrap";
   return (
-    <details className="mt-4 rounded-lg border bg-card" data-published-tables>
+    <details
+      className="mt-4 rounded-lg border bg-card"
+      data-published-tables
+      open={isOpen}
+      onToggle={({ currentTarget: { open } }) => {
+        if (open !== isOpen) setParams({ tables: open ? metric : null });
+      }}
+    >
       <summary className="cursor-pointer px-4 py-3 font-medium">
         {t("Published results")} <Badge tone="outline">{t("published")}</Badge>
         <span className="mt-0.5 block text-xs font-normal text-muted-foreground">
@@ -36,7 +48,7 @@ export function PublishedTables({ results }: { results: PublishedResults }) {
           aria-label={t("Metric")}
           className="w-auto"
           value={metric}
-          onChange={(e) => setMetric(e.target.value === "em" ? "em" : "accuracy")}
+          onChange={(e) => setParams({ tables: e.target.value })}
           options={[
             { value: "accuracy", text: t("Accuracy (general: span or judge; medical: judge)") },
             { value: "em", text: t("Exact match") },

@@ -7,6 +7,7 @@ import {
   listPaperGenerators,
   findPaperSet,
   buildPaperTables,
+  listPublishedLines,
   selectPublishedRows,
 } from "./published";
 import { ENGLISH, type Column } from "./leaderboard-text";
@@ -83,4 +84,29 @@ it("holds every printed row in its table, with what its cells give where that di
     ["DeepRetrieval-BM25", 75.8, 75.5],
     ["RAG-E5", 74.6, 74.4],
   ]);
+});
+
+it("gives lines for a chart: the figure on the run's set, else the average, and says which", () => {
+  const find = (questionSet: string, id: string) =>
+    listPublishedLines(ENGLISH, results, questionSet).find((line) => line.id === id);
+  const id = "table-1-s3-qwen2.5-7b-instruct-with-claude-3-haiku-on-wiki-18";
+  const row = results.rows.find(
+    (one) => one.table === "Table 1" && one.method === "s3" && one.generator === "Claude-3-Haiku",
+  );
+  const onSet = find("upstream/nq", id);
+  expect(onSet?.value).toBe((row?.scores.nq?.gen_acc ?? 0) / 100);
+  expect(onSet?.note).toMatch(
+    /arXiv:2505\.14146v1, Table 1: s3 .+ on all 3,610 questions of nq\.$/,
+  );
+  const average = find("atlas/held-out", id);
+  expect(average?.value).toBe(0.589);
+  expect(average?.label).toBe("s3, Claude-3-Haiku 58.9%, arXiv:2505.14146v1");
+  expect(average?.note).toContain(
+    "on average over 6 question sets, of which atlas/held-out is none",
+  );
+  // Table 2 has the same row on other sets: the medical ones.
+  expect(find("upstream/nq", id.replace("table-1", "table-2"))).toBeUndefined();
+  const ids = listPublishedLines(ENGLISH, results, "atlas/held-out").map((line) => line.id);
+  expect(new Set(ids).size).toBe(results.rows.length);
+  expect(ids.every((one) => !one.includes(","))).toBe(true);
 });

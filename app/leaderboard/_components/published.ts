@@ -5,6 +5,7 @@ import type {
   PublishedRow,
 } from "@/contracts/formats/published-results";
 import { findAverageDifferences, formatPublishedRow } from "@/core/comparability/published-results";
+import { formatInteger } from "@/app/_lib/format";
 import type { Column } from "./leaderboard-text";
 
 /**
@@ -84,6 +85,64 @@ export function selectPublishedRows(
           .join(" · "),
         trainingSamples: row.trainingSamples,
         cells,
+      },
+    ];
+  });
+}
+
+/** A published row's accuracy, to draw over a run's. */
+export interface PublishedLine {
+  /** For addresses: the same for the same row. */
+  id: string;
+  name: string;
+  /** 0 to 1. */
+  value: number;
+  /** Of the line in a chart: method, generator, figure and source. */
+  label: string;
+  /** Row, table and questions that the figure is of, in words. */
+  note: string;
+}
+
+const writeRowId = (row: PublishedRow): string =>
+  `${row.table} ${formatPublishedRow(row)}`
+    .toLowerCase()
+    .replace(/[^a-z0-9.]+/g, "-")
+    .replace(/-$/, "");
+
+/**
+ * The rows' figures on a run's question set. A set that the paper does not have is compared with the rows' averages, and
+ * the notes say so.
+ */
+export function listPublishedLines(
+  t: Text,
+  results: PublishedResults,
+  questionSet: string,
+): PublishedLine[] {
+  const set = findPaperSet(questionSet, results);
+  const source = results.source.identifier;
+  return results.rows.flatMap((row): PublishedLine[] => {
+    const figures = set === null ? row.average : row.scores[set];
+    const percent = figures?.[getAccuracyMetric(row)];
+    if (percent === undefined) return [];
+    const name = formatPublishedRow(row);
+    const of = { source, table: row.table, row: name, percent };
+    return [
+      {
+        id: writeRowId(row),
+        name,
+        value: percent / 100,
+        label: `${row.method}, ${row.generator} ${percent}%, ${source}`,
+        note:
+          set === null
+            ? t(
+                "{source}, {table}: {row}, {percent}% on average over {sets} question sets, of which {questionSet} is none.",
+                { ...of, sets: Object.keys(row.scores).length, questionSet },
+              )
+            : t("{source}, {table}: {row}, {percent}% on all {questions} questions of {set}.", {
+                ...of,
+                questions: formatInteger(results.questions[set] ?? 0),
+                set,
+              }),
       },
     ];
   });

@@ -21,7 +21,14 @@ export function ScopeBar({ board, setParams }: ScopeBarProps) {
           className="w-auto max-w-full md:max-w-120"
           value={board.scope ?? ""}
           onChange={(e) =>
-            setParams({ scope: e.target.value, reference: null, pin: null, open: null, sort: null })
+            setParams({
+              scope: e.target.value,
+              reference: null,
+              pin: null,
+              pick: null,
+              open: null,
+              sort: null,
+            })
           }
           options={board.scopes.map((s) => ({
             value: s.key,

@@ -9,6 +9,7 @@ import { useTRPC } from "@/app/_lib/trpc";
 import { Button } from "@/app/_ui/button";
 import { Dialog } from "@/app/_ui/dialog";
 import { Input } from "@/app/_ui/field";
+import { ScrollRegion } from "@/app/_ui/scroll-region";
 import { ErrorState } from "@/app/_ui/states";
 import { useNotify } from "@/app/_ui/toast";
 import { IMPORT_EVERYTHING, type ImportChoice, type QuestionSource } from "./import-choice";
@@ -116,9 +117,9 @@ export function ImportDialog({
         }}
         className="space-y-3"
       >
-        <pre className="overflow-x-auto rounded-md bg-muted px-3 py-2 font-mono text-2xs">
-          {EXAMPLE}
-        </pre>
+        <ScrollRegion label={t("Lines of a file")} className="rounded-md bg-muted px-3 py-2">
+          <pre className="font-mono text-2xs">{EXAMPLE}</pre>
+        </ScrollRegion>
         <p className="text-xs text-muted-foreground">
           {t.rich("Upstream's published questions: {command}", {
             command: <code className="font-mono text-2xs">{FETCH_COMMAND}</code>,

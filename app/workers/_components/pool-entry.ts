@@ -94,7 +94,9 @@ export function buildRequest(entry: PoolEntry): object {
     serverUrl,
     target: {
       ...Object.fromEntries(
-        POOL_FIELDS[kind].map((field) => [field.name, values[field.name] ?? ""]),
+        POOL_FIELDS[kind]
+          .filter((field) => !field.secret)
+          .map((field) => [field.name, values[field.name] ?? ""]),
       ),
       kind,
     },

@@ -1,5 +1,9 @@
+import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { predictConfigSchema } from "@/contracts/run-config/predict-config";
 import { EXAMPLE_ACTOR } from "@/contracts/records/example-actor";
+import { findPreset } from "@/core/presets/run-presets";
+import { DEFAULT_PROJECT } from "@/server/platform/db/database";
 import { getPresetConfig, storeSamples } from "@/server/testing/samples";
 import { startTestServer, type TestServer } from "@/server/testing/test-server";
 
@@ -56,5 +60,43 @@ describe("the home page, the palette and the form of a new run", () => {
     expect(projected?.seconds).toBeCloseTo(200, 0);
     const other = { ...config, searcher: { ...config.searcher, model: "another" } };
     expect(await plane.newRun.projectTime(other)).toBeNull();
+  });
+
+  it("projects a run over a whole question set from runs over a part of it, and back", async () => {
+    const { plane } = server;
+    const { db } = plane.database;
+    const preset = predictConfigSchema.parse(findPreset("atlas-rag")?.config);
+    const config = { ...preset, questions: "of this test" };
+    const end = async (limit: number | null, seconds: number): Promise<void> => {
+      const id = await plane.runs.create({ ...config, limit }, { actor: "test", preset: null });
+      await db.$executeRaw`
+        UPDATE runs SET state = 'succeeded', attempt = 1, started_at = now() - make_interval(secs => ${seconds}), ended_at = now() WHERE id = ${id}::uuid`;
+    };
+    await end(10, 20);
+    expect(
+      await plane.newRun.projectTime({ ...config, limit: null }),
+      "nobody knows how many questions there are",
+    ).toBeNull();
+    await db.questionSet.create({
+      data: {
+        id: randomUUID(),
+        projectId: DEFAULT_PROJECT,
+        name: config.questions,
+        contentHash: "0",
+        questions: 200,
+        withGold: 0,
+        createdBy: "test",
+      },
+    });
+    const whole = await plane.newRun.projectTime({ ...config, limit: null });
+    expect(whole).toMatchObject({ runs: 1, unit: "questions" });
+    expect(whole?.seconds).toBeCloseTo(400, 0);
+    await end(null, 600);
+    const part = await plane.newRun.projectTime({ ...config, limit: 50 });
+    expect(part?.runs).toBe(2);
+    expect(part?.low).toBeCloseTo(100, 0);
+    expect(part?.high).toBeCloseTo(150, 0);
+    const filtered = { ...config, limit: null, skipYesNo: true };
+    expect(await plane.newRun.projectTime(filtered), "a part that nobody counted").toBeNull();
   });
 });

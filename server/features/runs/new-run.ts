@@ -2,7 +2,13 @@ import { z } from "zod";
 import type { CheckpointChoice, projectTimeResponseSchema } from "@/contracts/api/new-run";
 import type { RunKind } from "@/contracts/records/run-state";
 import { runConfigSchema } from "@/contracts/run-config/run-config";
-import { describeWork, isSameWork, projectSeconds, type Work } from "@/core/run/work";
+import {
+  countWholeSet,
+  describeWork,
+  isSameWork,
+  projectSeconds,
+  type Work,
+} from "@/core/run/work";
 import { DEFAULT_PROJECT, type Database, type Queries } from "@/server/platform/db/database";
 import { toJson } from "@/server/platform/db/json";
 import { queryRows } from "@/server/platform/db/query";
@@ -25,19 +31,31 @@ export class NewRun {
     const { success, data: config } = runConfigSchema.safeParse(input);
     const work = success ? describeWork(config) : null;
     if (!success || work === null) return null;
-    const past = await selectPastRuns(this.database.db, config.kind, work);
+    const { db } = this.database;
+    const past = await selectPastRuns(db, config.kind, work);
+    // A run over all questions is like one over some of them, once it is known how many all are.
+    const all = config.kind === "predict" ? await countQuestions(db, config.questions) : null;
     const sized = past.flatMap(({ config: stored, ...run }) => {
       const parsed = runConfigSchema.safeParse(stored);
       const done = parsed.success ? describeWork(parsed.data) : null;
       // A sample matches what a run over the first questions is like; its time is of other questions.
-      return done && isSameWork(done, work) ? [{ ...run, size: done.size }] : [];
+      return parsed.success && done && isSameWork(done, work)
+        ? [{ ...run, size: done.size ?? countWholeSet(parsed.data, all) }]
+        : [];
     });
-    const projected = projectSeconds(work.size, sized);
+    const projected = projectSeconds(work.size ?? countWholeSet(config, all), sized);
     if (projected === null) return null;
     const workers = [...new Set(sized.flatMap(({ worker }) => worker ?? []))];
     return { ...projected, unit: work.unit, workers };
   }
 }
+
+/** Questions of the newest set of a name; null where there is none. */
+const countQuestions = async (db: Queries, name: string): Promise<number | null> =>
+  (
+    await queryRows(db, z.object({ questions: z.int() }))`
+      SELECT questions FROM question_sets WHERE project_id = ${DEFAULT_PROJECT}::uuid AND name = ${name} ORDER BY created_at DESC LIMIT 1`
+  )[0]?.questions ?? null;
 
 const checkpointSchema = z.object({
   id: z.string(),

@@ -39,7 +39,7 @@ export function ExternalOverview({ run }: { run: RunDetail }) {
           <ScrollRegion label={t("Files")} className="mt-2 max-h-80">
             <ul className="px-4 pb-3 text-xs">
               {files.map(({ id, path, name, bytes }) => (
-                <li key={id} className="flex justify-between gap-4 py-0.5">
+                <li key={id} className="flex min-h-7 items-center justify-between gap-4">
                   <a
                     href={`/artifacts/${id}/${encodeURIComponent(name)}`}
                     className="min-w-0 font-mono break-all underline decoration-dotted underline-offset-2"

@@ -13,12 +13,21 @@ import { useNotify } from "@/app/_ui/toast";
 const writeMapping = (mapping: TraceMappingRow["mapping"]): string =>
   JSON.stringify(mapping, null, 2);
 
-/** Shows and changes where the rollouts of a format are read. */
+type TraceFormat = TraceMappingRow["mapping"]["format"];
+
+/** What somebody typed, and the version that it is a change of. */
+interface MappingDraft {
+  text: string;
+  base: number;
+}
+
+/** Shows and changes where the rollouts of a format are read. What was typed stays, whatever is read anew meanwhile. */
 export function MappingDialog({ onClose }: { onClose: () => void }) {
   const t = useText();
   const trpc = useTRPC();
   const query = useQuery(trpc.externalRuns.mappings.queryOptions());
-  const [format, setFormat] = useState<TraceMappingRow["mapping"]["format"]>("verl");
+  const [format, setFormat] = useState<TraceFormat>("verl");
+  const [drafts, setDrafts] = useState<Partial<Record<TraceFormat, MappingDraft>>>({});
   const rows = query.data ?? [];
   const row = rows.find(({ mapping }) => mapping.format === format);
   return (
@@ -44,25 +53,45 @@ export function MappingDialog({ onClose }: { onClose: () => void }) {
             text={(one) => one}
             onChange={setFormat}
           />
-          <MappingForm key={`${format} ${row.version}`} row={row} />
+          <MappingForm
+            key={format}
+            row={row}
+            draft={drafts[format] ?? null}
+            onDraft={(draft) =>
+              setDrafts((before) => ({ ...before, [format]: draft ?? undefined }))
+            }
+          />
         </>
       )}
     </Dialog>
   );
 }
 
-function MappingForm({ row }: { row: TraceMappingRow }) {
+interface MappingFormProps {
+  row: TraceMappingRow;
+  /** Null: the stored mapping as it is. */
+  draft: MappingDraft | null;
+  onDraft: (draft: MappingDraft | null) => void;
+}
+
+function MappingForm({ row, draft, onDraft }: MappingFormProps) {
   const t = useText();
   const trpc = useTRPC();
   const queryClient = useQueryClient();
   const notify = useNotify();
-  const [text, setText] = useState(writeMapping(row.mapping));
   const [problem, setProblem] = useState<Error | null>(null);
+  const stored = writeMapping(row.mapping);
+  const text = draft?.text ?? stored;
+  const base = draft?.base ?? row.version;
+  const isOutdated = base < row.version;
+  const write = (next: string): void => onDraft(next === stored ? null : { text: next, base });
   const save = useMutation(
     trpc.externalRuns.saveMapping.mutationOptions({
-      onSuccess: ({ version }) => {
+      onSuccess: async ({ version }) => {
         notify("good", t("Stored as version {version}", { version }));
-        void queryClient.invalidateQueries(trpc.externalRuns.pathFilter());
+        onDraft({ text, base: version });
+        await queryClient.invalidateQueries(trpc.externalRuns.pathFilter());
+        onDraft(null);
       },
     }),
   );
@@ -70,7 +99,7 @@ function MappingForm({ row }: { row: TraceMappingRow }) {
     try {
       const mapping = JSON.parse(text) as TraceMappingRow["mapping"];
       setProblem(null);
-      save.mutate({ mapping, version: row.version });
+      save.mutate({ mapping, version: base });
     } catch (error) {
       setProblem(new Error(t("The mapping is not JSON: {why}", { why: (error as Error).message })));
     }
@@ -96,17 +125,37 @@ function MappingForm({ row }: { row: TraceMappingRow }) {
           id="mapping"
           className="h-72 font-mono text-xs"
           spellCheck={false}
+          // Nothing is typed into what is being stored.
+          readOnly={save.isPending}
           value={text}
-          onChange={(event) => setText(event.target.value)}
+          onChange={(event) => write(event.target.value)}
         />
       </LabelledField>
+      {isOutdated ? (
+        <div role="status" className="mt-3 text-xs text-warn">
+          <p>
+            {t(
+              "Version {version} was stored by {by} since you began. What you typed is kept here, and is a change of version {base}.",
+              { version: row.version, by: row.createdBy ?? "", base },
+            )}
+          </p>
+          <div className="mt-2 flex flex-wrap gap-2">
+            <Button size="sm" onClick={() => onDraft(null)}>
+              {t("Show the stored one")}
+            </Button>
+            <Button size="sm" onClick={() => onDraft({ text, base: row.version })}>
+              {t("Go on with mine")}
+            </Button>
+          </div>
+        </div>
+      ) : null}
       <ErrorState className="mt-3" title={t("Not stored")} error={problem ?? save.error} />
       <div className="mt-4 flex justify-end gap-2">
-        <Button onClick={() => setText(writeMapping(row.initial))}>{t("Begin anew")}</Button>
+        <Button onClick={() => write(writeMapping(row.initial))}>{t("Begin anew")}</Button>
         <Button
           type="submit"
           variant="primary"
-          disabled={save.isPending || text === writeMapping(row.mapping)}
+          disabled={save.isPending || isOutdated || text === stored}
         >
           {t("Store as a new version")}
         </Button>

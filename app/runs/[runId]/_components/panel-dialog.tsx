@@ -67,7 +67,7 @@ export function PanelDialog({ panel, names, onSave, onClose }: PanelDialogProps)
           />
           <div className="mt-2 max-h-64 overflow-y-auto rounded-md border p-2">
             {[...others, ...(found ?? [])].map((name) => (
-              <label key={name} className="flex items-center gap-2 py-0.5 font-mono text-xs">
+              <label key={name} className="flex min-h-7 items-center gap-2 font-mono text-xs">
                 <input
                   type="checkbox"
                   className="accent-(--primary)"

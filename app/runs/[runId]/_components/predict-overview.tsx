@@ -1,5 +1,6 @@
 "use client";
 import { useQuery } from "@tanstack/react-query";
+import { useMemo } from "react";
 import { ChartCard } from "@/app/_charts/chart-card";
 import { listMetrics } from "@/app/_charts/definitions";
 import { PREDICT_CHARTS } from "@/app/_charts/predict-charts";
@@ -14,6 +15,7 @@ import { PredictStatistics } from "./predict-statistics";
 import { Stat, StatStrip } from "./stat";
 import { useAccuracyReferences } from "./use-accuracy-references";
 import { useBreakdown } from "./use-breakdown";
+import { usePublishedLines } from "./use-published-lines";
 import { useSeries, type Series } from "@/app/_lib/use-series";
 
 const METRICS = listMetrics(PREDICT_CHARTS);
@@ -29,7 +31,13 @@ export function PredictOverview({ run }: { run: RunDetail }) {
   const part = steps.data?.find((s) => s.phase === "predict");
   const accuracy = part?.accuracy ?? null;
   const rag = part?.baselineAccuracy ?? null;
-  const references = useAccuracyReferences(run.config.kind === "predict" ? run.config : null, rag);
+  const config = run.config.kind === "predict" ? run.config : null;
+  const known = useAccuracyReferences(config, rag);
+  const published = usePublishedLines(config?.questions ?? "");
+  const references = useMemo(
+    () => [...known, ...published.references],
+    [known, published.references],
+  );
   if (run.config.kind !== "predict") return null;
   const compared = run.config.method === "s3" && rag !== null;
   const href = (p: { filter: string }) => `/runs/${run.id}?tab=episodes&filter=${p.filter}`;
@@ -94,7 +102,10 @@ export function PredictOverview({ run }: { run: RunDetail }) {
               key={chart.id}
               chart={chart}
               points={series.data ?? NO_SERIES}
-              references={chart.id === "predict-accuracy" ? references : undefined}
+              {...(chart.id === "predict-accuracy" && {
+                references,
+                actions: published.menu,
+              })}
               waiting={
                 series.isPending
                   ? t("Loading")

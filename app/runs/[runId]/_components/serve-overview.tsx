@@ -10,6 +10,7 @@ import type { RunDetail } from "@/app/_lib/trpc";
 import { Button } from "@/app/_ui/button";
 import { Card, CardHeader } from "@/app/_ui/card";
 import { CopyButton } from "@/app/_ui/copy-button";
+import { ScrollRegion } from "@/app/_ui/scroll-region";
 import { EmptyState, QueryErrorState } from "@/app/_ui/states";
 import {
   formatServedName,
@@ -209,9 +210,9 @@ function ServiceAddress({ address, config }: { address: string; config: ServeCon
           label={t("Copy the snippet")}
         />
       </div>
-      <pre className="mx-4 mt-2 overflow-x-auto rounded-md bg-muted px-3 py-2 font-mono text-xs">
-        {text}
-      </pre>
+      <ScrollRegion label={t(use)} className="mx-4 mt-2 rounded-md bg-muted px-3 py-2">
+        <pre className="font-mono text-xs">{text}</pre>
+      </ScrollRegion>
     </Card>
   );
 }

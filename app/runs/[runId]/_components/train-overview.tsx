@@ -22,6 +22,7 @@ import { Spent } from "./spent";
 import { Stat, StatStrip } from "./stat";
 import { Unmeasured } from "./unmeasured";
 import { TRAIN_METRICS } from "./train-metrics";
+import { usePublishedLines } from "./use-published-lines";
 import { useDetail, useRunCharts } from "./use-run-charts";
 import { useLatest, useSeries, type Series } from "@/app/_lib/use-series";
 
@@ -56,6 +57,7 @@ export function TrainOverview({ run }: { run: RunDetail }) {
   const { alarms } = useAlarms(run.id);
   const { state, tracks, markers, steps } = useRunCharts(run, series);
   const detail = useDetail(run.id, series, steps);
+  const published = usePublishedLines(config?.data.heldOutQuestions ?? "");
   const marks = useMemo(() => findMarks(groups, alarms), [groups, alarms]);
   if (!config) return null;
   const hasPoints = Object.values(series).some((points) => points.length > 0);
@@ -79,6 +81,10 @@ export function TrainOverview({ run }: { run: RunDetail }) {
                   detail={detail}
                   marks={marks.get(chart.id)}
                   lastStep={config.rl.steps}
+                  {...(chart.id === "reward" && {
+                    references: published.references,
+                    actions: published.menu,
+                  })}
                   waiting={
                     query.isPending ? t("Loading") : explainEmptyChart(t, chart, run, config)
                   }

@@ -1,0 +1,117 @@
+"use client";
+import { useQuery } from "@tanstack/react-query";
+import { BookOpenText } from "lucide-react";
+import { useCallback, useMemo, type ReactNode } from "react";
+import type { ReferenceValue } from "@/app/_charts/plot-drawing";
+import { useText } from "@/app/_i18n/text-provider";
+import { formatShare } from "@/app/_lib/format";
+import { useTRPC } from "@/app/_lib/trpc";
+import { useQueryParams } from "@/app/_lib/use-params";
+import { Button } from "@/app/_ui/button";
+import { Menu, MenuCheckboxItem, MenuContent, MenuItem, MenuTrigger } from "@/app/_ui/menu";
+import { listPublishedLines, type PublishedLine } from "@/app/leaderboard/_components/published";
+
+const PARAM = "published";
+
+/** The published rows on a question set; read once they are asked for. */
+function useLines(questionSet: string, enabled: boolean) {
+  const t = useText();
+  const trpc = useTRPC();
+  const query = useQuery(trpc.leaderboard.published.queryOptions(undefined, { enabled }));
+  const lines = useMemo(
+    () => (query.data ? listPublishedLines(t, query.data, questionSet) : null),
+    [t, query.data, questionSet],
+  );
+  return { lines, isError: query.isError };
+}
+
+/**
+ * Published rows that a chart of a run's accuracy shows as lines: the address holds which.
+ *
+ * @returns the lines, and the menu that chooses them
+ */
+export function usePublishedLines(questionSet: string): {
+  references: readonly ReferenceValue[];
+  menu: ReactNode;
+} {
+  const [params, setParams] = useQueryParams();
+  const text = params.get(PARAM) ?? "";
+  const chosen = useMemo(() => text.split(",").filter(Boolean), [text]);
+  const { lines } = useLines(questionSet, chosen.length > 0);
+  const references = useMemo(
+    () => lines?.filter(({ id }) => chosen.includes(id)) ?? [],
+    [lines, chosen],
+  );
+  const toggle = useCallback(
+    (id: string): void => {
+      const next = chosen.includes(id) ? chosen.filter((one) => one !== id) : [...chosen, id];
+      setParams({ [PARAM]: next.join(",") });
+    },
+    [chosen, setParams],
+  );
+  // The same node as before: a chart with other buttons is drawn again.
+  const menu = useMemo(
+    () => <PublishedMenu questionSet={questionSet} chosen={chosen} onToggle={toggle} />,
+    [questionSet, chosen, toggle],
+  );
+  return { references, menu };
+}
+
+interface PublishedMenuProps {
+  questionSet: string;
+  /** Ids of rows. */
+  chosen: readonly string[];
+  onToggle: (id: string) => void;
+}
+
+function PublishedMenu(props: PublishedMenuProps) {
+  const t = useText();
+  return (
+    <Menu>
+      <MenuTrigger asChild>
+        <Button
+          variant="ghost"
+          size="icon-sm"
+          className="-my-1 print:hidden"
+          aria-label={t("Published results as lines")}
+          title={t("Published results as lines")}
+        >
+          <BookOpenText />
+        </Button>
+      </MenuTrigger>
+      <MenuContent className="max-h-96 max-w-[calc(100vw-2rem)] overflow-y-auto">
+        <PublishedItems {...props} />
+      </MenuContent>
+    </Menu>
+  );
+}
+
+/** The rows, best first. */
+function PublishedItems({ questionSet, chosen, onToggle }: PublishedMenuProps) {
+  const t = useText();
+  const { lines, isError } = useLines(questionSet, true);
+  const rows = useMemo(() => lines?.toSorted(compareLines) ?? [], [lines]);
+  if (rows.length === 0)
+    return (
+      <MenuItem disabled className="text-xs">
+        {isError
+          ? t("The published results could not be read")
+          : lines
+            ? t("No published row has a figure for this question set.")
+            : t("Loading")}
+      </MenuItem>
+    );
+  return rows.map(({ id, name, value }) => (
+    <MenuCheckboxItem
+      key={id}
+      checked={chosen.includes(id)}
+      onCheckedChange={() => onToggle(id)}
+      className="text-xs"
+    >
+      <span className="min-w-0 flex-1">{name}</span>
+      <span className="ml-3 font-mono">{formatShare(value)}</span>
+    </MenuCheckboxItem>
+  ));
+}
+
+const compareLines = (a: PublishedLine, b: PublishedLine): number => b.value - a.value;
