@@ -10,9 +10,7 @@ import atexit
 import contextlib
 import logging
 import os
-import shutil
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -36,6 +34,7 @@ from ..huggingface import find_folder
 from ..llama import read_config
 from ..transformers_network import find_reason, load_library_config
 from .rank import Rank, RankAnswer, RankError, RankSettings
+from .ray_environment import ClusterFolder, remove_left_folders
 from .splitting import merge_results, split_by_cost
 
 log = logging.getLogger("engine")
@@ -108,16 +107,19 @@ class RemoteModel:
     step: int = 0
 
 
-def start_local_cluster(kind: str, ranks: int | None) -> str:
+def start_local_cluster(kind: str, ranks: int | None) -> ClusterFolder:
     """Starts a Ray cluster of this machine; returns its temporary folder.
+
+    What engines left that were killed is removed first.
 
     No dashboard. Whoever talks to it needs the token of `prepare_ray_environment`. It has as many
     GPUs as there are ranks, from the first on: others may be vLLM's (searcher.samplerPlacement).
     """
     gpus = torch.cuda.device_count() if kind == "cuda" else 0
     gpus = min(ranks or gpus, gpus)
+    remove_left_folders()
     for attempt in range(1, START_ATTEMPTS + 1):
-        folder = tempfile.mkdtemp(prefix="s3ray-")
+        folder = ClusterFolder()
         try:
             ray.init(
                 address="local",
@@ -127,7 +129,7 @@ def start_local_cluster(kind: str, ranks: int | None) -> str:
                 object_store_memory=OBJECT_STORE_BYTES,
                 _node_ip_address=LOOPBACK if sys.platform == "linux" else None,
                 # Below the folder that only this user may enter: Ray opens its own to everyone.
-                _temp_dir=os.path.join(folder, "ray"),
+                _temp_dir=str(folder.path / "ray"),
                 logging_level=logging.ERROR,
                 log_to_driver=False,
             )
@@ -135,7 +137,7 @@ def start_local_cluster(kind: str, ranks: int | None) -> str:
         except Exception as error:
             # Ray gives its own processes half a minute, which a busy machine may need for others.
             ray.shutdown()
-            shutil.rmtree(folder, ignore_errors=True)
+            folder.remove()
             if attempt == START_ATTEMPTS:
                 raise SystemExit(f"Ray does not start on this machine: {error}") from error
             log.warning("Ray did not start (%s): once more", error)
@@ -165,8 +167,8 @@ class DistributedEngine:
         self.session_ranks: dict[str, int] = {}
         self._failure = threading.Lock()
         self._closed = self._owns_connection = False
-        self._folder: str | None = None
-        self._rendezvous: str | None = None
+        self._folder: ClusterFolder | None = None
+        self._rendezvous: ClusterFolder | None = None
         self._operation = 0
         self._idle: list[float] = []
         self._tokens: list[int] = []
@@ -256,8 +258,8 @@ class DistributedEngine:
         A port is open to whoever reaches the machine, and torch asks for no token.
         """
         if self.cluster.address is None:
-            self._rendezvous = tempfile.mkdtemp(prefix="s3ranks-")
-            return Path(self._rendezvous, "store").as_uri()
+            self._rendezvous = ClusterFolder()
+            return (self._rendezvous.path / "store").as_uri()
         address, port = self._get([self.actors[0].find_address.remote()], JOIN_SECONDS)[0]
         return f"tcp://{address}:{port}"
 
@@ -319,7 +321,7 @@ class DistributedEngine:
             with contextlib.suppress(Exception):
                 ray.shutdown()
         for folder in filter(None, (self._folder, self._rendezvous)):
-            shutil.rmtree(folder, ignore_errors=True)
+            folder.remove()
 
     def _end_ranks(self) -> None:
         for rank in getattr(self, "actors", []):
