@@ -20,7 +20,7 @@ from typing import Any, Literal, NoReturn
 
 import ray
 import torch
-from ray.exceptions import RayError
+from ray.exceptions import RayActorError, RayError
 from ray.util.placement_group import placement_group, remove_placement_group
 from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 
@@ -349,8 +349,12 @@ class DistributedEngine:
             ray.get(done)
         except Exception as error:
             if not self._closed:
-                rank = ended.index(done[0])
-                self.fail(f"Rank {rank} of {self.ranks} has ended. {describe_failure(error)}")
+                self._fail_by(ended.index(done[0]), error)
+
+    def _fail_by(self, rank: int, error: Exception) -> NoReturn:
+        """Ends all for what Ray says of one rank."""
+        what = "ended" if isinstance(error, RayActorError) else "failed"
+        self.fail(f"Rank {rank} of {self.ranks} has {what}. {describe_failure(error)}")
 
     def run(self, kind: str, name: str, body: DialectModel, check: Check) -> dict:
         """Executes one operation on all ranks."""
@@ -494,10 +498,8 @@ class DistributedEngine:
         pings = [], time.monotonic()
         while waiting:
             done, waiting = ray.wait(waiting, num_returns=len(waiting), timeout=0.1)
-            try:
-                failed = any(answer.error is not None for answer in ray.get(done))
-            except Exception as error:
-                self.fail(describe_failure(error))
+            come = [self._read_answer(refs, ref) for ref in done]
+            failed = any(answer.error is not None for answer in come)
             try:
                 check()
             except CancelledError:
@@ -506,6 +508,13 @@ class DistributedEngine:
                 self._call_all("cancel", self._operation)
             pings = self._check_pings(*pings)
         return ray.get(refs), is_cancelled
+
+    def _read_answer(self, refs: list, ref: Any) -> RankAnswer:
+        """The answer of one rank; ends all where it has none to give."""
+        try:
+            return ray.get(ref)
+        except Exception as error:
+            self._fail_by(refs.index(ref), error)
 
     def _call_all(self, method: str, *arguments: int) -> list:
         """Calls a method on all ranks beside what they do."""
