@@ -166,6 +166,7 @@ class DistributedEngine:
         self.bases: dict[Path, RemoteBase] = {}
         self.session_ranks: dict[str, int] = {}
         self._failure = threading.Lock()
+        self._reason = ""
         self._closed = self._owns_connection = False
         self._folder: ClusterFolder | None = None
         self._rendezvous: ClusterFolder | None = None
@@ -331,12 +332,16 @@ class DistributedEngine:
             remove_placement_group(self.placement)
 
     def fail(self, reason: str) -> NoReturn:
-        """Ends all ranks, then the engine: what the ranks hold is no longer of one piece."""
+        """Ends all ranks, then the engine: what the ranks hold is no longer of one piece.
+
+        The first reason counts: that other ranks were ended is its consequence.
+        """
         with self._failure:
+            self._reason = self._reason or reason
             self.close()
             self._end(
-                f"{reason} All {len(getattr(self, 'actors', []))} ranks were ended; the run goes "
-                "on from its last checkpoint with as many ranks as there are."
+                f"{self._reason} All {len(getattr(self, 'actors', []))} ranks were ended; the run "
+                "goes on from its last checkpoint with as many ranks as there are."
             )
 
     def _watch(self) -> None:
