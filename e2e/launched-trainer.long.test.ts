@@ -1,62 +1,33 @@
-import { spawn, type ChildProcess } from "node:child_process";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { peerPython } from "@/bench/peers/venv";
 import { commandConfigSchema } from "@/contracts/run-config/command-config";
-import { findFreePort } from "@/lib/free-port.mjs";
-import { retry, waitFor } from "@/lib/retry";
+import { runRayJob } from "@/gpu-workers/jobs/command/ray-job";
 import { startTestServer, type TestServer } from "@/server/testing/test-server";
+import { RayHead } from "./support/ray-head";
 import { RealWorker } from "./support/real-worker";
 
 const TRAINER = fileURLToPath(new URL("support/upstream_trainer.py", import.meta.url));
 /** Ray begins a driver and a worker of it, each of which loads torch. */
 const START_MS = 10 * 60_000;
 const INSTALL_MS = 20 * 60_000;
-/** Of Ray, which wants one by default. */
-const TOKEN = "a-token-of-this-test-alone-0123456789";
 const STEPS = 30;
 const BROKEN = 4;
 
-/**
- * A real worker and a real Ray: the job sends what upstream's fork sends, from a small training on the CPU. Ray and
- * MLflow's client are installed once (bench/requirements-ray.txt), or stand in the Python that S3_RAY_PYTHON names.
- */
+/** A real worker and a real Ray: the job sends what upstream's fork sends, from a small training on the CPU. */
 describe("a launched trainer", () => {
   let server: TestServer;
   let worker: RealWorker;
-  let ray: ChildProcess;
+  let ray: RayHead;
   let folder: string;
   let python: string;
-  let dashboard: string;
 
   beforeAll(async () => {
-    python = process.env.S3_RAY_PYTHON ?? (await peerPython("ray"));
-    folder = await mkdtemp(join(tmpdir(), "s3-ray-"));
-    const port = await findFreePort();
-    dashboard = `http://127.0.0.1:${port}`;
-    const ports = await Promise.all([findFreePort(), findFreePort()]);
-    ray = spawn(
-      join(dirname(python), "ray"),
-      [
-        ...["start", "--head", "--block", "--node-ip-address=127.0.0.1", "--num-cpus=2"],
-        ...[`--port=${ports[0]}`, `--ray-client-server-port=${ports[1]}`],
-        ...[`--dashboard-port=${port}`, "--disable-usage-stats", `--temp-dir=${folder}/t`],
-      ],
-      {
-        stdio: process.env.S3_RAY_DEBUG ? "inherit" : "ignore",
-        detached: true,
-        env: { ...process.env, RAY_AUTH_MODE: "token", RAY_AUTH_TOKEN: TOKEN },
-      },
-    );
-    const headers = { authorization: `Bearer ${TOKEN}` };
-    const ask = async (): Promise<void> => {
-      if (!(await fetch(`${dashboard}/api/jobs/`, { headers })).ok)
-        throw new Error("Ray is not ready");
-    };
-    await retry(ask, { attempts: 240, backoff: waitFor(500) });
+    python = await RayHead.findPython();
+    folder = await mkdtemp(join(tmpdir(), "s3-launched-"));
+    ray = await RayHead.start({ cpus: 2 });
     server = await startTestServer({ timings: { leaseMs: 60_000, offlineMs: 60_000 } });
     const record = { id: "q1", question: "What is question 1?", answers: ["x"], goldIds: [] };
     await server.plane.questionSets.store(
@@ -65,7 +36,7 @@ describe("a launched trainer", () => {
       "test",
     );
     const { token } = await server.plane.workerTokens.create("real", "test");
-    Object.assign(process.env, { S3_ALLOW_COMMANDS: "1", RAY_AUTH_TOKEN: TOKEN });
+    Object.assign(process.env, { S3_ALLOW_COMMANDS: "1", RAY_AUTH_TOKEN: ray.token });
     const dataDir = join(folder, "data");
     worker = new RealWorker({ server: server.url, token, dataDir, name: "real", restart: false });
     delete process.env.S3_ALLOW_COMMANDS;
@@ -73,7 +44,7 @@ describe("a launched trainer", () => {
   }, INSTALL_MS);
   afterAll(async () => {
     await worker?.stop();
-    if (ray?.pid !== undefined) process.kill(-ray.pid, "SIGTERM");
+    await ray?.stop();
     await server?.stop();
     await rm(folder, { recursive: true, force: true });
   });
@@ -102,7 +73,7 @@ describe("a launched trainer", () => {
     (await server.plane.metrics.readSeries(id, ["critic/score/mean"], 100))["critic/score/mean"]!;
 
   it("as a job of Ray is seen live, with curves, rollouts and alarm, and ends as the job does", async () => {
-    const id = await launch({ ray: { address: dashboard } });
+    const id = await launch({ ray: { address: ray.url } });
     // While it runs.
     await expect
       .poll(() => describeRun(id), { timeout: START_MS, interval: 2_000 })
@@ -131,6 +102,27 @@ describe("a launched trainer", () => {
     expect(alarms).toContain("swallowed-errors");
     const { lines } = await server.plane.logs.listOfRun(id, { level: "info", limit: 500 });
     expect(lines.some(({ message }) => /Error in training loop/.test(message))).toBe(true);
+  });
+
+  it("as a job of Ray that Ray has already is followed, and begun no second time", async () => {
+    const lines: string[] = [];
+    const follow = () =>
+      runRayJob({
+        command: `echo begun | tee -a ${folder}/begun`,
+        folder,
+        isGivenFolder: true,
+        environment: {},
+        signal: new AbortController().signal,
+        onLine: (line) => lines.push(line),
+        address: ray.url,
+        runId: "of-this-test",
+        attempt: 1,
+      });
+    process.env.RAY_AUTH_TOKEN = ray.token;
+    expect([await follow(), await follow()]).toEqual([null, null]);
+    delete process.env.RAY_AUTH_TOKEN;
+    expect(await readFile(join(folder, "begun"), "utf8")).toBe("begun\n");
+    expect(lines.filter((line) => line === "begun")).toHaveLength(2);
   });
 
   it("as a process fails with its reason, and is cancelled with its group", async () => {

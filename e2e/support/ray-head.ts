@@ -2,14 +2,17 @@ import { spawn, type ChildProcess } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { peerPython } from "@/bench/peers/venv";
 import { findFreePort } from "@/lib/free-port.mjs";
 import { waitUntil } from "@/lib/testing/wait-until";
 
 const START_MS = 180_000;
 
-/** The head of a Ray cluster of this machine alone, whose API wants a token. Ray is installed once (bench/requirements-ray.txt). */
+/**
+ * The head of a Ray cluster of this machine alone, whose API wants a token. Ray is installed once
+ * (bench/requirements-ray.txt), or stands in the Python that S3_RAY_PYTHON names. With S3_RAY_DEBUG it writes to the console.
+ */
 export class RayHead {
   private constructor(
     readonly url: string,
@@ -19,17 +22,27 @@ export class RayHead {
     private readonly child: ChildProcess,
   ) {}
 
-  static async start(): Promise<RayHead> {
-    const python = process.env.S3_RAY_PYTHON ?? (await peerPython("ray"));
+  /** @param cpus how many its jobs' tasks and actors may have */
+  static async start({ cpus = 1 } = {}): Promise<RayHead> {
+    const python = await RayHead.findPython();
     // Ray puts sockets into it, whose path must be short.
     const folder = await mkdtemp(join(tmpdir(), "s3r-"));
     const token = randomBytes(32).toString("hex");
     await writeFile(join(folder, "token"), token, { mode: 0o600 });
     const [port, clientPort, dashboardPort, agentPort] = await findPorts(4);
     const child = spawn(
-      join(dirname(python), "ray"),
+      python,
       [
-        ...["start", "--head", "--block", "--num-cpus=1", "--disable-usage-stats"],
+        // No program of its own is installed where the product's Python has Ray already.
+        ...[
+          "-m",
+          "ray.scripts.scripts",
+          "start",
+          "--head",
+          "--block",
+          `--num-cpus=${cpus}`,
+          "--disable-usage-stats",
+        ],
         // Ray takes 127.0.0.1 for "find my own address", and waits for the outer one.
         ...[
           "--node-ip-address=127.0.0.2",
@@ -42,7 +55,7 @@ export class RayHead {
       ],
       {
         detached: true,
-        stdio: "ignore",
+        stdio: process.env.S3_RAY_DEBUG ? "inherit" : "ignore",
         env: {
           ...process.env,
           RAY_AUTH_MODE: "token",
@@ -54,6 +67,11 @@ export class RayHead {
     const head = new RayHead(`http://127.0.0.1:${dashboardPort}`, token, folder, child);
     await waitUntil("Ray answers", () => head.isReady(), START_MS);
     return head;
+  }
+
+  /** The Python that Ray and MLflow's client are installed in: by default one of the benches' own, made once. */
+  static findPython(): Promise<string> {
+    return Promise.resolve(process.env.S3_RAY_PYTHON ?? peerPython("ray"));
   }
 
   private isReady(): Promise<boolean> {

@@ -53,13 +53,15 @@ export class RealWorker {
       dataDir: string;
       name: string;
       restart: boolean;
+      /** More of its command line. */
+      flags?: readonly string[];
     },
   ) {
     this.start();
   }
 
   private start(): void {
-    const { server, token, dataDir, name, restart } = this.options;
+    const { server, token, dataDir, name, restart, flags = [] } = this.options;
     const args = [
       "--import",
       "tsx",
@@ -70,6 +72,7 @@ export class RealWorker {
       dataDir,
       "--name",
       name,
+      ...flags,
     ];
     const child = spawn(process.execPath, args, {
       env: { ...process.env, S3_WORKER_TOKEN: token },

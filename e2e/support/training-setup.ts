@@ -39,7 +39,7 @@ export class TrainingSetup {
   }
 
   /** Starts a worker with a token of its own. */
-  async worker(name: string, restart: boolean): Promise<RealWorker> {
+  async worker(name: string, restart: boolean, flags: readonly string[] = []): Promise<RealWorker> {
     const { token } = await this.server.plane.workerTokens.create(name, "test");
     const worker = new RealWorker({
       server: this.server.url,
@@ -47,6 +47,7 @@ export class TrainingSetup {
       dataDir: this.folder,
       name,
       restart,
+      flags,
     });
     this.workers.push(worker);
     return worker;
@@ -100,11 +101,16 @@ export class TrainingSetup {
 
   /** The weights that a run ends with when nothing happens to it. */
   async undisturbed(): Promise<unknown> {
+    return (await this.weights(await this.trainUndisturbed())).get(2);
+  }
+
+  /** Trains a run that nothing happens to. @returns its id */
+  async trainUndisturbed(): Promise<string> {
     const runId = await this.launch();
     await this.succeeded(runId);
     const weights = await this.weights(runId);
     expect([...weights.keys()].sort()).toEqual([0, 1, 2]);
     expect(new Set(weights.values()).size, "every step changes the weights").toBe(3);
-    return weights.get(2);
+    return runId;
   }
 }

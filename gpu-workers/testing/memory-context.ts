@@ -20,7 +20,7 @@ import type {
   Progress,
   ReportItem,
 } from "@/contracts/worker-protocol/reports";
-import { EngineProcess } from "@/gpu-workers/llm/engine/process";
+import { EngineProcess, type EngineOptions } from "@/gpu-workers/llm/engine/process";
 import { openRetriever } from "@/gpu-workers/retrieval/backends/open-retriever";
 import type { Retriever } from "@/gpu-workers/retrieval/retriever";
 import type { RunContext, ServiceHandle, Services } from "@/gpu-workers/jobs/run-context";
@@ -34,14 +34,16 @@ export class LocalServices implements Services {
   /**
    * @param corpora paths of corpora beside the embedded one, by name
    * @param dataDir where their indexes are kept
+   * @param engineOptions how the engine is started
    */
   constructor(
     private readonly corpora: Readonly<Record<string, string>> = {},
     private readonly dataDir: string = DATA_DIR,
+    private readonly engineOptions: EngineOptions = {},
   ) {}
 
   async acquireEngine(): Promise<ServiceHandle<EngineProcess["client"]>> {
-    this.process ??= EngineProcess.start();
+    this.process ??= EngineProcess.start(this.engineOptions);
     const client = (await this.process).client.createSession();
     return { value: client, release: () => void client.deleteModels() };
   }

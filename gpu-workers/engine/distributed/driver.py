@@ -10,9 +10,7 @@ import atexit
 import contextlib
 import logging
 import os
-import shutil
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -22,7 +20,7 @@ from typing import Any, Literal, NoReturn
 
 import ray
 import torch
-from ray.exceptions import RayError
+from ray.exceptions import RayActorError, RayError
 from ray.util.placement_group import placement_group, remove_placement_group
 from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 
@@ -36,6 +34,7 @@ from ..huggingface import find_folder
 from ..llama import read_config
 from ..transformers_network import find_reason, load_library_config
 from .rank import Rank, RankAnswer, RankError, RankSettings
+from .ray_environment import ClusterFolder, remove_left_folders
 from .splitting import merge_results, split_by_cost
 
 log = logging.getLogger("engine")
@@ -108,16 +107,19 @@ class RemoteModel:
     step: int = 0
 
 
-def start_local_cluster(kind: str, ranks: int | None) -> str:
+def start_local_cluster(kind: str, ranks: int | None) -> ClusterFolder:
     """Starts a Ray cluster of this machine; returns its temporary folder.
+
+    What engines left that were killed is removed first.
 
     No dashboard. Whoever talks to it needs the token of `prepare_ray_environment`. It has as many
     GPUs as there are ranks, from the first on: others may be vLLM's (searcher.samplerPlacement).
     """
     gpus = torch.cuda.device_count() if kind == "cuda" else 0
     gpus = min(ranks or gpus, gpus)
+    remove_left_folders()
     for attempt in range(1, START_ATTEMPTS + 1):
-        folder = tempfile.mkdtemp(prefix="s3ray-")
+        folder = ClusterFolder()
         try:
             ray.init(
                 address="local",
@@ -127,7 +129,7 @@ def start_local_cluster(kind: str, ranks: int | None) -> str:
                 object_store_memory=OBJECT_STORE_BYTES,
                 _node_ip_address=LOOPBACK if sys.platform == "linux" else None,
                 # Below the folder that only this user may enter: Ray opens its own to everyone.
-                _temp_dir=os.path.join(folder, "ray"),
+                _temp_dir=str(folder.path / "ray"),
                 logging_level=logging.ERROR,
                 log_to_driver=False,
             )
@@ -135,7 +137,7 @@ def start_local_cluster(kind: str, ranks: int | None) -> str:
         except Exception as error:
             # Ray gives its own processes half a minute, which a busy machine may need for others.
             ray.shutdown()
-            shutil.rmtree(folder, ignore_errors=True)
+            folder.remove()
             if attempt == START_ATTEMPTS:
                 raise SystemExit(f"Ray does not start on this machine: {error}") from error
             log.warning("Ray did not start (%s): once more", error)
@@ -164,9 +166,10 @@ class DistributedEngine:
         self.bases: dict[Path, RemoteBase] = {}
         self.session_ranks: dict[str, int] = {}
         self._failure = threading.Lock()
+        self._reason = ""
         self._closed = self._owns_connection = False
-        self._folder: str | None = None
-        self._rendezvous: str | None = None
+        self._folder: ClusterFolder | None = None
+        self._rendezvous: ClusterFolder | None = None
         self._operation = 0
         self._idle: list[float] = []
         self._tokens: list[int] = []
@@ -256,8 +259,8 @@ class DistributedEngine:
         A port is open to whoever reaches the machine, and torch asks for no token.
         """
         if self.cluster.address is None:
-            self._rendezvous = tempfile.mkdtemp(prefix="s3ranks-")
-            return Path(self._rendezvous, "store").as_uri()
+            self._rendezvous = ClusterFolder()
+            return (self._rendezvous.path / "store").as_uri()
         address, port = self._get([self.actors[0].find_address.remote()], JOIN_SECONDS)[0]
         return f"tcp://{address}:{port}"
 
@@ -319,7 +322,7 @@ class DistributedEngine:
             with contextlib.suppress(Exception):
                 ray.shutdown()
         for folder in filter(None, (self._folder, self._rendezvous)):
-            shutil.rmtree(folder, ignore_errors=True)
+            folder.remove()
 
     def _end_ranks(self) -> None:
         for rank in getattr(self, "actors", []):
@@ -329,12 +332,16 @@ class DistributedEngine:
             remove_placement_group(self.placement)
 
     def fail(self, reason: str) -> NoReturn:
-        """Ends all ranks, then the engine: what the ranks hold is no longer of one piece."""
+        """Ends all ranks, then the engine: what the ranks hold is no longer of one piece.
+
+        The first reason counts: that other ranks were ended is its consequence.
+        """
         with self._failure:
+            self._reason = self._reason or reason
             self.close()
             self._end(
-                f"{reason} All {len(getattr(self, 'actors', []))} ranks were ended; the run goes "
-                "on from its last checkpoint with as many ranks as there are."
+                f"{self._reason} All {len(getattr(self, 'actors', []))} ranks were ended; the run "
+                "goes on from its last checkpoint with as many ranks as there are."
             )
 
     def _watch(self) -> None:
@@ -347,8 +354,12 @@ class DistributedEngine:
             ray.get(done)
         except Exception as error:
             if not self._closed:
-                rank = ended.index(done[0])
-                self.fail(f"Rank {rank} of {self.ranks} has ended. {describe_failure(error)}")
+                self._fail_by(ended.index(done[0]), error)
+
+    def _fail_by(self, rank: int, error: Exception) -> NoReturn:
+        """Ends all for what Ray says of one rank."""
+        what = "ended" if isinstance(error, RayActorError) else "failed"
+        self.fail(f"Rank {rank} of {self.ranks} has {what}. {describe_failure(error)}")
 
     def run(self, kind: str, name: str, body: DialectModel, check: Check) -> dict:
         """Executes one operation on all ranks."""
@@ -492,10 +503,8 @@ class DistributedEngine:
         pings = [], time.monotonic()
         while waiting:
             done, waiting = ray.wait(waiting, num_returns=len(waiting), timeout=0.1)
-            try:
-                failed = any(answer.error is not None for answer in ray.get(done))
-            except Exception as error:
-                self.fail(describe_failure(error))
+            come = [self._read_answer(refs, ref) for ref in done]
+            failed = any(answer.error is not None for answer in come)
             try:
                 check()
             except CancelledError:
@@ -504,6 +513,13 @@ class DistributedEngine:
                 self._call_all("cancel", self._operation)
             pings = self._check_pings(*pings)
         return ray.get(refs), is_cancelled
+
+    def _read_answer(self, refs: list, ref: Any) -> RankAnswer:
+        """The answer of one rank; ends all where it has none to give."""
+        try:
+            return ray.get(ref)
+        except Exception as error:
+            self._fail_by(refs.index(ref), error)
 
     def _call_all(self, method: str, *arguments: int) -> list:
         """Calls a method on all ranks beside what they do."""

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { request } from "undici";
 import { z } from "zod";
 import { AppError, parseOrThrow } from "@/contracts/errors";
+import { retry, waitFor } from "@/lib/retry";
 import type { CommandFailure, StartedCommand } from "./started-command";
 
 /** Ray's REST API of jobs. https://docs.ray.io/en/latest/cluster/running-applications/job-submission/rest.html */
@@ -10,13 +11,17 @@ const POLL_MS = 2_000;
 const REQUEST_MS = 30_000;
 /** Time without an answer after which Ray is taken for gone. */
 const SILENCE_MS = 120_000;
+/** Times that a job is submitted where no answer comes. */
+const SUBMISSIONS = 4;
 
-const submittedSchema = z.object({ submission_id: z.string() });
 const jobSchema = z.object({ status: z.string(), message: z.string().nullish() });
 const logsSchema = z.object({ logs: z.string().nullable().default("") });
 
 /** What Ray's own clients authenticate with; newer versions of Ray want a token by default. */
 const TOKEN_VARIABLE = "RAY_AUTH_TOKEN";
+
+/** Ray's answer to a second job of the same submission id, in a trace. */
+const ALREADY_THERE = /submission_id \S+ already exists/;
 
 /** States that a job does not leave. */
 const ENDS: Readonly<Record<string, (message: string) => CommandFailure>> = {
@@ -25,40 +30,47 @@ const ENDS: Readonly<Record<string, (message: string) => CommandFailure>> = {
   STOPPED: (message) => `The job of Ray was stopped: ${message || "it gives no reason"}`,
 };
 
+/** No answer came: Ray may have done what it was asked. */
+class NoAnswerError extends AppError {
+  constructor(url: string, cause: unknown) {
+    super("internal", `Ray at ${new URL(url).origin} is not reached.`, { cause });
+  }
+}
+
+/** What a job of Ray is started with. */
+interface RayJob extends StartedCommand {
+  address: string;
+  /** The job is named after them, so that one whose answer was lost is found again. */
+  runId: string;
+  attempt: number;
+}
+
 /**
- * Runs a command as a job of Ray and follows it to its end. It is stopped where the signal is aborted.
+ * Runs a command as a job of Ray and follows it to its end. It is stopped where the signal is aborted; one that an
+ * earlier attempt at the run left, whose worker was lost, is stopped first.
  *
  * @returns why it failed; null: it succeeded
  * @throws AppError "invalid-input" where Ray refuses it, "internal" where Ray is gone
  */
-export async function runRayJob({
-  command,
-  folder,
-  isGivenFolder,
-  environment,
-  signal,
-  onLine,
-  address = "",
-}: StartedCommand & { address?: string }): Promise<CommandFailure> {
+export async function runRayJob(started: RayJob): Promise<CommandFailure> {
+  const { signal, onLine, address, runId, attempt } = started;
   const base = `${address.replace(/\/$/, "")}/api/jobs/`;
-  const entrypoint = `${isGivenFolder ? `cd ${quote(folder)} &&` : `cd ${quote(folder)} 2>/dev/null;`} bash -c ${quote(command)}`;
-  const { submission_id: id } = parseOrThrow(
-    submittedSchema,
-    await ask(base, {
-      method: "POST",
-      body: { entrypoint, runtime_env: { env_vars: environment } },
-    }),
-    "Ray's answer to the job",
-  );
-  const job = `${base}${encodeURIComponent(id)}`;
+  const id = nameJob(runId, attempt);
+  const job = `${base}${id}`;
+  if (attempt > 1) await stopJob(base, nameJob(runId, attempt - 1), onLine);
+  signal.throwIfAborted();
+  try {
+    await submit(base, id, started);
+  } catch (error) {
+    if (error instanceof NoAnswerError) await stopJob(base, id, onLine);
+    signal.throwIfAborted();
+    throw error;
+  }
   const log = new GrowingLog(onLine);
   let heardAt = Date.now();
   for (;;) {
     if (signal.aborted) {
-      await ask(`${job}/stop`, { method: "POST" }).catch((error: unknown) => {
-        const why = error instanceof Error ? error.message : String(error);
-        onLine(`The job ${id} of Ray could not be stopped and may go on: ${why}`);
-      });
+      await stopJob(base, id, onLine);
       throw signal.reason;
     }
     try {
@@ -73,6 +85,39 @@ export async function runRayJob({
     }
     await sleep(POLL_MS, undefined, { signal }).catch(() => undefined);
   }
+}
+
+const nameJob = (runId: string, attempt: number): string => `s3-${runId}-${attempt}`;
+
+/** Submits a job; where no answer comes it is sent again, and one that Ray has by this name is the same. */
+async function submit(
+  base: string,
+  id: string,
+  { command, folder, isGivenFolder, environment, signal }: StartedCommand,
+): Promise<void> {
+  const entrypoint = `${isGivenFolder ? `cd ${quote(folder)} &&` : `cd ${quote(folder)} 2>/dev/null;`} bash -c ${quote(command)}`;
+  const body = { submission_id: id, entrypoint, runtime_env: { env_vars: environment } };
+  await retry(
+    () =>
+      ask(base, { method: "POST", body }).catch((error: unknown) => {
+        if (!(error instanceof AppError && ALREADY_THERE.test(error.message))) throw error;
+      }),
+    {
+      attempts: SUBMISSIONS,
+      backoff: waitFor(POLL_MS),
+      // An answer that is under way is awaited, as what it says must be stopped.
+      shouldRetry: (error) => error instanceof NoAnswerError && !signal.aborted,
+    },
+  );
+}
+
+/** Stops a job; one that is over, or was never there, is none to stop. */
+async function stopJob(base: string, id: string, onLine: (line: string) => void): Promise<void> {
+  await ask(`${base}${id}/stop`, { method: "POST" }).catch((error: unknown) => {
+    if (error instanceof AppError && error.code === "not-found") return;
+    const why = error instanceof Error ? error.message : String(error);
+    onLine(`The job ${id} of Ray could not be stopped and may go on: ${why}`);
+  });
 }
 
 const quote = (text: string): string => `'${text.replaceAll("'", `'\\''`)}'`;
@@ -96,7 +141,7 @@ async function ask(
     });
     answer = { status: statusCode, text: await received.text() };
   } catch (cause) {
-    throw new AppError("internal", `Ray at ${new URL(url).origin} is not reached.`, { cause });
+    throw new NoAnswerError(url, cause);
   }
   const { status, text } = answer;
   if (status === 401 || status === 403)
@@ -106,8 +151,9 @@ async function ask(
     );
   if (status >= 300)
     throw new AppError(
-      status < 500 ? "invalid-input" : "internal",
-      `Ray answered ${status}: ${text.slice(0, 1_000)}`,
+      status === 404 ? "not-found" : status < 500 ? "invalid-input" : "internal",
+      // A trace says at its end what failed.
+      `Ray answered ${status}: ${text.trim().slice(-1_000)}`,
     );
   return JSON.parse(text) as unknown;
 }

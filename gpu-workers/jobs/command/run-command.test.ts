@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { mkdtemp, readFile, rm, writeFile, appendFile, mkdir } from "node:fs/promises";
-import { createServer, type Server } from "node:http";
+import { createServer, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -19,7 +19,8 @@ describe("a command", () => {
   /** What was sent to MLflow's API, and what Ray was asked. */
   let asked: { path: string; query: URLSearchParams; body: string }[];
   let failures: number;
-  let ray: { logs: string[]; status: string };
+  /** `lost`: jobs that Ray begins and whose answer does not come. */
+  let ray: { logs: string[]; status: string; jobs: Set<string>; lost: number };
   let authorizations: (string | undefined)[];
 
   beforeAll(async () => {
@@ -36,8 +37,12 @@ describe("a command", () => {
           return void response.writeHead(405).end("browser traffic");
         if (url.pathname.startsWith("/api/jobs") && ray.status === "401")
           return void response.writeHead(401).end("Unauthorized");
-        if (url.pathname.startsWith("/api/jobs"))
+        if (url.pathname === "/api/jobs/") return submitJob(body, response);
+        if (url.pathname.startsWith("/api/jobs/")) {
+          if (!ray.jobs.has(url.pathname.split("/")[3]!))
+            return void response.writeHead(404).end("Job does not exist");
           return void response.end(JSON.stringify(answerRay(url.pathname)));
+        }
         response.end(JSON.stringify({ refused: [] }));
       });
     });
@@ -49,12 +54,24 @@ describe("a command", () => {
     asked = [];
     authorizations = [];
     failures = 0;
-    ray = { logs: [""], status: "SUCCEEDED" };
+    ray = { logs: [""], status: "SUCCEEDED", jobs: new Set(), lost: 0 };
     folder = await mkdtemp(join(tmpdir(), "s3-command-"));
     return () => rm(folder, { recursive: true, force: true });
   });
+  /** As Ray's dashboard does, which asks an agent, whose refusal it hands on as a trace. */
+  const submitJob = (body: string, response: ServerResponse): void => {
+    const { submission_id: id } = JSON.parse(body) as { submission_id: string };
+    if (ray.jobs.has(id))
+      return void response
+        .writeHead(500)
+        .end(
+          `Traceback (most recent call last):\nRuntimeError: Request failed with status code 400: Traceback\n${"  at\n".repeat(500)}ValueError: Job with submission_id ${id} already exists. Please use a different submission_id.\n.`,
+        );
+    ray.jobs.add(id);
+    if (ray.lost-- > 0) return void response.destroy();
+    response.end(JSON.stringify({ submission_id: id }));
+  };
   const answerRay = (path: string): object => {
-    if (path === "/api/jobs/") return { submission_id: "job-1" };
     if (path.endsWith("/logs"))
       return { logs: ray.logs.length > 1 ? ray.logs.shift() : ray.logs[0] };
     const isOver = ray.logs.length === 1;
@@ -72,6 +89,9 @@ describe("a command", () => {
       ...(signal && { signal }),
       ...(tracking !== "" && { tracking }),
     });
+  const nameJob = ({ runId }: MemoryContext, attempt: number) => `s3-${runId}-${attempt}`;
+  const countStops = (context: MemoryContext, attempt: number) =>
+    asked.filter(({ path }) => path === `/api/jobs/${nameJob(context, attempt)}/stop`).length;
   const getLines = ({ logged }: MemoryContext) => logged.map(([, line]) => line);
 
   it("has the addresses in its environment, its console in the log and its end from the exit code", async () => {
@@ -223,14 +243,16 @@ describe("a command", () => {
   });
 
   it("becomes a job of Ray where an address is given, with its log and its end", async () => {
-    ray = { logs: ["one\ntw", "one\ntwo\nthree"], status: "FAILED" };
+    Object.assign(ray, { logs: ["one\ntw", "one\ntwo\nthree"], status: "FAILED" });
     const context = open({ command: "it's mine", ray: { address } });
     await expect(runCommand(context, POLL)).rejects.toThrow(/job of Ray failed: bad luck/);
     expect(getLines(context)).toEqual(["one", "two", "three"]);
     const submitted = JSON.parse(asked[0]!.body) as {
+      submission_id: string;
       entrypoint: string;
       runtime_env: { env_vars: object };
     };
+    expect(submitted.submission_id).toBe(nameJob(context, 1));
     expect(submitted.entrypoint).toBe(`cd '${folder}' && bash -c 'it'\\''s mine'`);
     expect(submitted.runtime_env.env_vars).toMatchObject({ MLFLOW_TRACKING_URI: address });
   });
@@ -245,18 +267,49 @@ describe("a command", () => {
   });
 
   it("stops its job of Ray where it is cancelled", async () => {
-    ray = { logs: ["a", "b", "c", "d", "e", "f", "g"], status: "SUCCEEDED" };
+    ray.logs = ["a", "b", "c", "d", "e", "f", "g"];
     const stop = new AbortController();
-    const running = runCommand(open({ ray: { address } }, { signal: stop.signal }), POLL);
-    const isOver = expect(running).rejects.toThrow("enough");
+    const context = open({ ray: { address } }, { signal: stop.signal });
+    const isOver = expect(runCommand(context, POLL)).rejects.toThrow("enough");
     await expect.poll(() => asked.some(({ path }) => path.endsWith("/logs"))).toBe(true);
     stop.abort(new Error("enough"));
     await isOver;
-    expect(asked.some(({ path }) => path === "/api/jobs/job-1/stop")).toBe(true);
+    expect(countStops(context, 1)).toBe(1);
+  });
+
+  it("follows its job of Ray where the answer to it was lost, and makes no second one", async () => {
+    Object.assign(ray, { lost: 1, logs: ["one"] });
+    const context = open({ ray: { address } });
+    await runCommand(context, POLL);
+    expect(asked.filter(({ path }) => path === "/api/jobs/")).toHaveLength(2);
+    expect([...ray.jobs]).toEqual([nameJob(context, 1)]);
+    expect(getLines(context)).toEqual(["one"]);
+  });
+
+  it("stops the job of Ray whose answer was lost where it is cancelled meanwhile", async () => {
+    Object.assign(ray, { lost: 1, logs: ["a", "b", "c"] });
+    const stop = new AbortController();
+    const context = open({ ray: { address } }, { signal: stop.signal });
+    const isOver = expect(runCommand(context, POLL)).rejects.toThrow();
+    await expect.poll(() => ray.jobs.size).toBe(1);
+    stop.abort(new Error("enough"));
+    await isOver;
+    expect(countStops(context, 1)).toBe(1);
+  });
+
+  it("stops the job of Ray of the attempt before, whose worker was lost, and none that is not there", async () => {
+    const context = Object.assign(open({ ray: { address } }), { attempt: 2 });
+    ray.jobs.add(nameJob(context, 1));
+    await runCommand(context, POLL);
+    expect(asked[0]!.path).toBe(`/api/jobs/${nameJob(context, 1)}/stop`);
+    expect([...ray.jobs]).toEqual([nameJob(context, 1), nameJob(context, 2)]);
+    ray.jobs.clear();
+    await runCommand(context, POLL);
+    expect(getLines(context)).toEqual([]);
   });
 
   it("says where its job of Ray cannot be stopped", async () => {
-    ray = { logs: ["a", "b", "c", "d", "e", "f", "g"], status: "SUCCEEDED" };
+    ray.logs = ["a", "b", "c", "d", "e", "f", "g"];
     const stop = new AbortController();
     const context = open({ ray: { address } }, { signal: stop.signal });
     const isOver = expect(runCommand(context, POLL)).rejects.toThrow("enough");
@@ -264,7 +317,7 @@ describe("a command", () => {
     ray.status = "401";
     stop.abort(new Error("enough"));
     await isOver;
-    expect(getLines(context).some((line) => /job-1 of Ray could not be stopped/.test(line))).toBe(
+    expect(getLines(context).some((line) => /-1 of Ray could not be stopped/.test(line))).toBe(
       true,
     );
   });

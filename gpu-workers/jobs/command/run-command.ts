@@ -37,15 +37,19 @@ export async function runCommand(context: RunContext, times: CommandTimes = TIME
   const following = follower?.follow(times.pollMs, signal);
   try {
     await context.markRunning();
-    const failure = await (config.ray.address === "" ? runProcess : runRayJob)({
+    const started = {
       command: config.command,
       folder,
       isGivenFolder: config.folder !== "",
       environment: buildEnvironment(config, context, tracking.address),
       signal,
-      onLine: (line) => watch.take(line),
-      ...(config.ray.address !== "" && { address: config.ray.address }),
-    });
+      onLine: (line: string) => watch.take(line),
+    };
+    const { address } = config.ray;
+    const { runId, attempt } = context;
+    const failure = await (address === ""
+      ? runProcess(started)
+      : runRayJob({ ...started, address, runId, attempt }));
     await Promise.all([follower?.finish(), watch.close()]);
     await following;
     await sayEnd(context, tracking.address, failure, watch.path);

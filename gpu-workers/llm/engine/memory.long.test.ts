@@ -1,75 +1,43 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import type { Datum } from "@/contracts/engine/dialect";
-import { estimateMemory, type MemorySpec } from "@/core/memory/memory-estimate";
-import { estimateShardedMemory } from "@/core/memory/sharded-memory";
-import { MODEL_SHAPES } from "@/core/memory/model-shape";
 import { modelDir, PYTHON } from "@/lib/paths.mjs";
-import { EngineProcess } from "./process";
+import {
+  buildTrialDatum,
+  createTokenDraw,
+  planTrialBytes,
+  readPeakBytes,
+  TRIAL_MODEL,
+  withTrialModel,
+  type TrialWork,
+} from "./testing/trial-engine";
 
-const MODEL = "smollm2-135m-instruct";
-const installed = existsSync(PYTHON) && existsSync(join(modelDir(MODEL), "config.json"));
-const CACHE_BYTES = 2 ** 30;
+const installed = existsSync(PYTHON) && existsSync(join(modelDir(TRIAL_MODEL), "config.json"));
 /** What is measured may differ from the estimate by this share. */
 const TOLERANCE = 0.25;
+const SAMPLED = 16;
 
-interface Work {
-  what: string;
-  firstLayer: number;
-  questions: number;
-  groupSize: number;
-  promptTokens: number;
-  contextTokens: number;
-  /** Processes that share what is trained; 1: none shares. */
-  ranks: number;
-  tuning: "lora" | "full";
-}
+type Work = Omit<TrialWork, "cacheBytes" | "isWhole"> & { what: string };
 
 /** One step of training on random tokens, as a run does it; the peak of resident memory, of several ranks the largest. */
-async function measure({
-  ranks,
-  tuning,
-  firstLayer,
-  questions,
-  groupSize,
-  promptTokens,
-  contextTokens,
-}: Work): Promise<number> {
-  const engine = await EngineProcess.start({
-    device: "cpu",
-    dtype: "float32",
-    cacheBytes: CACHE_BYTES,
-    devices: ranks,
-  });
-  try {
-    const model = await engine.client.createModel("m", {
-      base: modelDir(MODEL),
-      ...(tuning === "lora"
-        ? { lora: { rank: 16, alpha: 32, firstLayer } }
-        : { lora: null, full: { firstLayer } }),
-      seed: 1,
-    });
+const measure = (work: TrialWork): Promise<number> =>
+  withTrialModel(work, async (model, client) => {
+    const { ranks, questions, groupSize, promptTokens, contextTokens } = work;
     await model.snapshot("reference");
-    let state = 1;
-    const token = (): number => 100 + ((state = (state * 48_271) % 2_147_483_647) % 40_000);
-    const prompts = Array.from({ length: questions }, () =>
-      Array.from({ length: promptTokens }, token),
-    );
+    const draw = createTokenDraw();
     const written = contextTokens - promptTokens;
-    const sequences = prompts.flatMap((ids) =>
+    const sequences = Array.from({ length: questions }, () => draw(promptTokens)).flatMap((ids) =>
       Array.from({ length: groupSize }, (_, s) => ({
-        ids: [...ids, 50 + s, ...Array.from({ length: written - 17 }, token)],
-        maxTokens: 16,
+        ids: [...ids, 50 + s, ...draw(written - SAMPLED - 1)],
+        maxTokens: SAMPLED,
         temperature: 1,
         seed: s,
       })),
     );
     const sampled = await model.sample({ adapter: true, sequences });
-    const data = sequences.map(({ ids }, i): Datum => {
-      const all = [...ids, ...sampled.sequences[i]![0]!.ids];
-      const values = all.map((_, at) => (at >= ids.length ? 1 : 0));
-      return { ids: all, weights: values, advantages: values, logprobs: values.map(() => -5) };
+    const data = sequences.map(({ ids }, i) => {
+      const chosen = sampled.sequences[i]![0]!.ids;
+      return buildTrialDatum([...ids, ...chosen], ids.length, chosen.length);
     });
     const { referenceLogprobs } = await model.forward({
       adapter: true,
@@ -79,45 +47,12 @@ async function measure({
     expect(referenceLogprobs).toHaveLength(data.length);
     await model.forwardBackward({ loss: "ppo", data });
     const stepped = await model.optimStep({ learningRate: 1e-4 });
-    if (ranks > 1) {
-      expect(stepped.ranks).toHaveLength(ranks);
-      return Math.max(...stepped.ranks!.map(({ peakMemoryBytes }) => peakMemoryBytes));
-    }
-    return (await engine.client.getMemory()).peakResidentBytes;
-  } finally {
-    await engine.stop();
-  }
-}
-
-const buildDemand = ({
-  tuning,
-  firstLayer,
-  questions,
-  groupSize,
-  promptTokens,
-  contextTokens,
-}: Work): MemorySpec => ({
-  device: "cpu",
-  dtypeBytes: 4,
-  searcher: MODEL_SHAPES[MODEL]!,
-  tuning: tuning === "lora" ? { kind: "lora", rank: 16, firstLayer } : { kind: "full", firstLayer },
-  critic: null,
-  generator: null,
-  reference: true,
-  episodes: questions * groupSize,
-  groupSize,
-  promptTokens,
-  contextTokens,
-  windowTokens: contextTokens - promptTokens,
-  tokenBudget: 2048,
-  cacheBytes: CACHE_BYTES,
-  checkpointing: false,
-  offloadOptimizer: false,
-  vllmBytes: null,
-});
+    expect(stepped.ranks ?? []).toHaveLength(ranks > 1 ? ranks : 0);
+    return readPeakBytes(client, stepped);
+  });
 
 describe.skipIf(!installed)(
-  `the memory estimate against the engine with ${MODEL} (needs the set-up's Python and model)`,
+  `the memory estimate against the engine with ${TRIAL_MODEL} (needs the set-up's Python and model)`,
   () => {
     it.each<Work>([
       {
@@ -160,16 +95,13 @@ describe.skipIf(!installed)(
         ranks: 2,
         tuning: "full",
       },
-    ])("$what", async (work) => {
+    ])("$what", async ({ what: _, ...demand }) => {
+      const work = { ...demand, cacheBytes: 2 ** 30, isWhole: true };
       const measured = await measure(work);
-      const demand = buildDemand(work);
-      const estimate =
-        work.ranks > 1
-          ? estimateShardedMemory(demand, { ranks: work.ranks, base: "whole" })
-          : estimateMemory(demand);
+      const estimated = planTrialBytes(work);
       expect(
-        Math.abs(estimate.totalBytes / measured - 1),
-        `estimated ${estimate.totalBytes}, measured ${measured}`,
+        Math.abs(estimated / measured - 1),
+        `estimated ${estimated}, measured ${measured}`,
       ).toBeLessThan(TOLERANCE);
     });
   },
