@@ -233,7 +233,10 @@ describe.skipIf(problem !== null)("a real Tinker server", () => {
         expect(engine!.detail).toContain(`at ${url}`);
         expect(run.checkpoints.map(({ step }) => step)).toEqual([0, 1, 2]);
         const stored = await readFile(join(run.checkpoints[1]!.directory, "tinker.json"), "utf8");
-        expect(JSON.parse(stored)).toMatchObject({ url, path: expect.stringContaining("tinker:") });
+        expect(JSON.parse(stored)).toMatchObject({
+          url,
+          path: expect.stringContaining("tinker:") as string,
+        });
         const names = new Set(
           run.reports.flatMap((item) =>
             item.kind === "metrics" ? item.points.map(({ name }) => name) : [],

@@ -121,7 +121,18 @@ class SdkSampler:
                 self.client.compute_logprobs(types.ModelInput.from_ints(ids)) for ids in sequences
             ]
             answers = [wait(future, check) for future in futures]
-        return [[float(p) for p in answer[1:]] for answer in answers]
+        return [
+            drop_first(answer, len(ids)) for answer, ids in zip(answers, sequences, strict=True)
+        ]
+
+
+def drop_first(logprobs: list[float | None], tokens: int) -> list[float]:
+    """Log-probabilities of a sequence's tokens from the second on.
+
+    Services say nothing of the first token, for which nothing is known, or leave it out (SkyRL
+    0.3.0).
+    """
+    return [float(p) for p in logprobs[max(0, len(logprobs) - tokens + 1) :] if p is not None]
 
 
 def read_sample(sequence: types.SampledSequence) -> ServiceSample:

@@ -77,10 +77,11 @@ export class Placement {
     const workers = await this.listOnlineWorkers();
     const shapes = mergeShapes(workers);
     const required = requirementsFor(config);
-    const able = workers
-      // A service has memory of its own.
-      .filter((w) => canRun(w, required) && !trainsElsewhere(w))
-      .map((w) => ({ worker: w.name, machine: describeMachine(w) }));
+    const fitting = workers.filter((w) => canRun(w, required));
+    // A service has memory of its own.
+    const here = fitting.filter((w) => !trainsElsewhere(w));
+    if (here.length < fitting.length && here.length === 0) return null;
+    const able = here.map((w) => ({ worker: w.name, machine: describeMachine(w) }));
     const estimates = (
       able.length > 0 ? able : [{ worker: null, machine: ASSUMED_MACHINE }]
     ).flatMap(({ worker, machine }) => {
