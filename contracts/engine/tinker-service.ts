@@ -7,4 +7,3 @@ export const tinkerServiceSchema = z.object({
   /** The base models that it offers, by its own names. */
   models: z.array(z.string()),
 });
-export type TinkerServiceStatus = z.infer<typeof tinkerServiceSchema>;

@@ -75,7 +75,7 @@ LOCKS = {
     ),
     "requirements-skyrl.lock": Lock(
         ["requirements-skyrl.txt"],
-        pythons=[(3, 12)],
+        pythons=[(3, 11)],
         machines=["x86_64"],
         left_out=frozenset(["torch", "triton"]),
     ),

@@ -63,9 +63,9 @@ const describeServer = () => hashTexts(readLock(SERVER_REQUIREMENTS), readTorchV
 
 /** The wheels that the lock names are for this Python alone. */
 const findServerPython = () =>
-  ["python3.12", process.env.S3_PYTHON ?? "python3"].find((command) => {
+  ["python3.11", process.env.S3_PYTHON ?? "python3"].find((command) => {
     const [major, minor] = parseVersion(capture(command, ["--version"])) ?? [];
-    return major === 3 && minor === 12;
+    return major === 3 && minor === 11;
   });
 
 /** Why SkyRL's server cannot be installed on this machine; null: it can. */
@@ -73,7 +73,7 @@ export function findSkyrlProblem() {
   if (process.platform !== "linux" || arch() !== "x64")
     return "SkyRL's server for the CPU is installed on x86-64 Linux alone";
   return findServerPython() === undefined
-    ? "SkyRL's server for the CPU wants Python 3.12 (python3.12, or S3_PYTHON)"
+    ? "SkyRL's server for the CPU wants Python 3.11 (python3.11, or S3_PYTHON)"
     : null;
 }
 
@@ -86,7 +86,7 @@ export const skyrlStep = {
   run: async (context) => {
     const problem = findSkyrlProblem();
     if (problem !== null)
-      throw new StepError(problem, "install python3.12 with venv, on x86-64 Linux.");
+      throw new StepError(problem, "install python3.11 with venv, on x86-64 Linux.");
     const python = join(SKYRL_DIR, "bin", "python");
     rmSync(SKYRL_DIR, { recursive: true, force: true });
     await context.exec(/** @type {string} */ (findServerPython()), ["-m", "venv", SKYRL_DIR]);

@@ -4,6 +4,9 @@ As `python -m skyrl.tinker.api`, but its engine is started by this Python in pla
 it listens on the loopback alone. Ends when its parent does.
 """
 
+# The server lies in an environment of its own.
+# pyright: reportMissingImports=false
+
 import argparse
 import os
 import sys

@@ -56,6 +56,7 @@ class PlayedModel:
     def __init__(self, service: "PlayedService", session: Session):
         self.service, self.session = service, session
         self.steps: list[AdamStep] = []
+        self.is_closed = False
 
     def score(self, data: list[ServiceDatum]) -> list[list[float]]:
         ids = [[*d.inputs, d.targets[-1]] for d in data]
@@ -99,6 +100,9 @@ class PlayedModel:
     def open_sampler(self) -> "PlayedSampler":
         self.service.opened += 1
         return PlayedSampler(self, self.session.trainable.values.clone())
+
+    def close(self) -> None:
+        self.is_closed = True
 
     def save_state(self, name: str) -> str:
         return self.service.keep(self, f"tinker://run/weights/{name}")
@@ -298,6 +302,8 @@ def test_a_saved_state_is_the_services_and_goes_on(tiny, service, remote, tmp_pa
     assert resumed.call("weights_hash")["hash"] != saved["hash"]
     loaded = resumed.call("load_state", path=str(tmp_path / "state"))
     assert (loaded["hash"], loaded["step"]) == (saved["hash"], 1)
+    # Of the three the one that was loaded into has given its place back.
+    assert [model.is_closed for model in service.made] == [False, True, False]
     found = resumed.call("forward", adapter=True, data=data, reference="start")
     assert found["logprobs"] == expected["logprobs"]
     assert found["referenceLogprobs"] == expected["referenceLogprobs"]
@@ -310,6 +316,13 @@ def test_a_saved_state_is_the_services_and_goes_on(tiny, service, remote, tmp_pa
     Session(tiny, LORA).call("save_state", path=str(tmp_path / "own"))
     with pytest.raises(EngineError, match="on a worker without --tinker-url"):
         resumed.call("load_state", path=str(tmp_path / "own"))
+
+
+def test_a_deleted_model_gives_its_place_back(service, remote):
+    remote.call("delete_model")
+    assert [model.is_closed for model in service.made] == [True]
+    with pytest.raises(EngineError, match="There is no model 'm'"):
+        remote.call("weights_hash")
 
 
 def test_untrained_weights_of_a_seed_have_one_hash(tiny, service):
@@ -331,8 +344,8 @@ def test_a_model_without_an_adapter_is_this_processs_own(tiny, service):
 
 def test_sampling_opens_the_weights_once_a_step(service, remote):
     sequences = [{"ids": [5, 6, 7], "maxTokens": 4, "n": 2}, {"ids": [8, 9], "maxTokens": 3}]
-    for _ in range(2):
-        result = remote.call("sample", adapter=True, sequences=sequences)
+    remote.call("sample", adapter=True, sequences=sequences)
+    result = remote.call("sample", adapter=True, sequences=sequences)
     assert [[len(s["ids"]) for s in of] for of in result["sequences"]] == [[4, 4], [3]]
     assert result["usage"]["promptTokens"] == 5
     assert result["usage"]["sampledTokens"] == 11

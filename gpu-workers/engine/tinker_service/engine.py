@@ -158,8 +158,8 @@ class TinkerEngine:
         }
 
     def delete_model(self, model: ServedByTinker, body: dialect.EmptyBody, check: Check) -> dict:
-        # The service forgets what nobody holds once the session has ended.
         del self.served[model.name]
+        model.remote.close()
         return {}
 
     def sample(self, model: ServedByTinker, body: dialect.SampleBody, check: Check) -> dict:
@@ -260,7 +260,9 @@ class TinkerEngine:
         if state["lora"] != model.lora.model_dump():
             raise EngineError("invalid-input", f"{folder.name} is of another adapter.")
         # A service loads into a new model alone.
+        before = model.remote
         model.remote = self.service.load_model(state["path"])
+        before.close()
         model.step, model.snapshots = state["step"], dict(state["snapshots"])
         model.change()
         model.hash = state["hash"]

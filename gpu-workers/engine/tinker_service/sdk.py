@@ -1,5 +1,8 @@
 """A Tinker service, asked by the official SDK (package `tinker`, `npm run setup:tinker`)."""
 
+# The SDK lies in a folder of its own.
+# pyright: reportMissingImports=false
+
 import contextlib
 import tarfile
 import tempfile
@@ -14,6 +17,7 @@ from typing import Any
 import httpx
 import tinker
 from tinker import types
+from tinker.lib.client_connection_pool_type import ClientConnectionPoolType
 
 from ..dialect import EngineErrorCode
 from ..errors import EngineError
@@ -25,6 +29,7 @@ HEALTH_SECONDS = 15
 #: Between two looks at whether the operation was cancelled.
 POLL_SECONDS = 0.5
 DOWNLOAD_SECONDS = 600
+UNLOAD_SECONDS = 20
 #: The SDK refuses to start without a key of this form; a server of one's own does not look at it.
 NO_KEY = "tml-none"
 CODES: dict[int, EngineErrorCode] = {
@@ -46,7 +51,7 @@ def translate_errors(what: str) -> Iterator[None]:
         code = CODES.get(error.status_code, "internal")
         detail = f"{error.status_code}: {error.message}"
         raise EngineError(code, f"The Tinker service refused {what} ({detail})") from error
-    except tinker.TinkerError as error:
+    except (tinker.TinkerError, ValueError) as error:  # ValueError: of a future that failed
         raise EngineError("internal", f"The Tinker service failed at {what}: {error}") from error
 
 
@@ -188,6 +193,19 @@ class SdkModel:
     def save_weights(self, name: str) -> str:
         with translate_errors("saving its weights"):
             return self.client.save_weights_for_sampler(name).result().path
+
+    def close(self) -> None:
+        # The SDK has this request, but no method of the client for it. A service that does not know
+        # it forgets the model once the session has ended.
+        holder = self.client.holder
+        request = types.UnloadModelRequest(model_id=self.client.model_id)
+
+        async def unload() -> None:
+            with holder.aclient(ClientConnectionPoolType.TRAIN) as client:
+                await client.models.unload(request=request)
+
+        with contextlib.suppress(Exception):
+            holder.run_coroutine_threadsafe(unload()).result(timeout=UNLOAD_SECONDS)
 
 
 def read_logprobs(answer: types.ForwardBackwardOutput) -> list[list[float]]:

@@ -81,6 +81,10 @@ class ServiceModel(Protocol):
         """Saves the weights at the service for sampling; returns the path there."""
         ...
 
+    def close(self) -> None:
+        """Gives the model's place back; what was saved stays. Never fails."""
+        ...
+
 
 class Service(Protocol):
     """A Tinker service. Its failures are raised as EngineError."""
