@@ -93,7 +93,7 @@ export const skyrlStep = {
     if (!(await installCpuTorch(context, python, readTorchVersion())))
       throw new StepError("no index has PyTorch's build for the CPU");
     await context.fetch(python, [...installLocked([SERVER_REQUIREMENTS]), "--no-deps"]);
-    if (capture(python, ["-c", "import skyrl.tinker.api"], { timeoutMs: 300_000 }) === null)
+    if (capture(python, ["-c", "import jax, peft, skyrl"], { timeoutMs: 300_000 }) === null)
       throw new StepError("the installed server cannot be imported");
     writeStamp(SERVER_STAMP, describeServer());
   },

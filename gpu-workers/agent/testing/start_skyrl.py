@@ -1,7 +1,7 @@
 """Starts SkyRL's Tinker server in its own environment (`npm run setup:skyrl`), for tests.
 
 As `python -m skyrl.tinker.api`, but its engine is started by this Python in place of `uv run`, and
-it listens on the loopback alone. Ends when its parent does.
+it listens on the loopback alone. Ends when its parent does. `--engine` first: starts that engine.
 """
 
 # The server lies in an environment of its own.
@@ -9,17 +9,17 @@ it listens on the loopback alone. Ends when its parent does.
 
 import argparse
 import os
+import runpy
 import sys
 import threading
 import time
+import typing
 
-import skyrl.tinker.api as api
-import uvicorn
-from skyrl.tinker.config import EngineConfig, add_model, config_to_argv
+import typing_extensions
 
-
-def build_engine_command(parent: list[str], config: EngineConfig) -> list[str]:
-    return [sys.executable, "-m", "skyrl.tinker.engine", *config_to_argv(config)]
+# pydantic asks for this one before Python 3.12, and SkyRL takes the other. (Type checkers do not
+# see that a module's name may be replaced.)
+typing.TypedDict = typing_extensions.TypedDict  # pyright: ignore[reportAttributeAccessIssue]
 
 
 def watch_parent(parent: int) -> None:
@@ -29,7 +29,14 @@ def watch_parent(parent: int) -> None:
     os.kill(os.getpid(), 15)
 
 
-def main() -> None:
+def serve() -> None:
+    import skyrl.tinker.api as api
+    import uvicorn
+    from skyrl.tinker.config import EngineConfig, add_model, config_to_argv
+
+    def build_engine_command(parent: list[str], config: EngineConfig) -> list[str]:
+        return [sys.executable, __file__, "--engine", *config_to_argv(config)]
+
     parser = argparse.ArgumentParser(description=__doc__)
     add_model(parser, EngineConfig)
     parser.add_argument("--port", type=int, required=True)
@@ -42,4 +49,8 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    if sys.argv[1:2] == ["--engine"]:
+        del sys.argv[1]
+        runpy.run_module("skyrl.tinker.engine", run_name="__main__", alter_sys=True)
+    else:
+        serve()

@@ -250,7 +250,9 @@ class SdkService:
     def download(self, path: str, folder: Path) -> None:
         with translate_errors(f"giving out {path}"):
             rest = self.client.create_rest_client()
-            archive = rest.get_checkpoint_archive_url_from_tinker_path(path).result().url
+            # The run, then the checkpoint; SkyRL 0.3.0 leaves out "sampler_weights" between them.
+            run, _, checkpoint = path.removeprefix("tinker://").partition("/")
+            archive = rest.get_checkpoint_archive_url(run, checkpoint).result().url
         with tempfile.TemporaryFile() as file:
             try:
                 with urllib.request.urlopen(archive, timeout=DOWNLOAD_SECONDS) as answer:
