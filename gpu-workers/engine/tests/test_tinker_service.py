@@ -309,6 +309,9 @@ def test_a_saved_state_is_the_services_and_goes_on(tiny, service, remote, tmp_pa
     assert found["referenceLogprobs"] == expected["referenceLogprobs"]
 
     state = json.loads((tmp_path / "state" / "tinker.json").read_text())
+    service.saved[state["path"]] *= 0
+    with pytest.raises(EngineError, match="loaded other weights than it saved"):
+        resumed.call("load_state", path=str(tmp_path / "state"))
     state["url"] = "https://other.example"
     (tmp_path / "state" / "tinker.json").write_text(json.dumps(state))
     with pytest.raises(EngineError, match=r"at https://other\.example, not of"):

@@ -27,6 +27,10 @@ from .service import AdamStep, Check, Sampler, Service, ServiceModel
 
 STATE_FILE = "tinker.json"
 FORMAT = 1
+#: Scored when a state is saved and when it is loaded: a service may load other weights than it
+#: saved.
+PROBE = list(range(10, 42))
+PROBE_TOLERANCE = 0.05
 
 
 @dataclass
@@ -47,6 +51,14 @@ class ServedByTinker(RemoteModel):
         if self.sampler is None:
             self.sampler = self.remote.open_sampler()
         return self.sampler
+
+    def probe(self) -> list[float]:
+        """Log-probabilities by which the present weights are known again."""
+        ones = [1.0] * (len(PROBE) - 1)
+        [logprobs] = self.remote.forward(
+            [mapping.ServiceDatum(PROBE[:-1], PROBE[1:], {"weights": ones})]
+        )
+        return logprobs
 
     def change(self) -> None:
         """The weights are others from now on."""
@@ -238,6 +250,7 @@ class TinkerEngine:
             "step": model.step,
             "hash": model.hash,
             "snapshots": model.snapshots,
+            "probe": model.probe(),
         }
         size = write_folder(Path(body.path), {STATE_FILE: state})
         return {"step": model.step, "hash": model.hash, "bytes": size}
@@ -259,10 +272,18 @@ class TinkerEngine:
             )
         if state["lora"] != model.lora.model_dump():
             raise EngineError("invalid-input", f"{folder.name} is of another adapter.")
-        # A service loads into a new model alone.
-        before = model.remote
+        # A service loads into a new model alone. The place of the one before is given back first:
+        # SkyRL 0.3.0 loads right only into the place that the weights were saved from.
+        model.remote.close()
         model.remote = self.service.load_model(state["path"])
-        before.close()
+        distance = max(abs(a - b) for a, b in zip(model.probe(), state["probe"], strict=True))
+        if not distance < PROBE_TOLERANCE:
+            raise EngineError(
+                "internal",
+                f"The Tinker service loaded other weights than it saved at {state['path']}: "
+                f"log-probabilities differ by {distance:.3g}. With SkyRL, end the other runs at "
+                "the service, then resume.",
+            )
         model.step, model.snapshots = state["step"], dict(state["snapshots"])
         model.change()
         model.hash = state["hash"]
