@@ -23,6 +23,7 @@ describe("what a Tinker service cannot do", () => {
         "searcher.adapter.firstLayer: a service adapts all layers, give 0",
         "search.decoding: a service knows no grammars, choose free",
         "rl.algorithm: a service has no critic, choose grpo",
+        "rl.klCoefficient: a service compares with no reference, give 0",
         "rl.entropyCoefficient: a service has no entropy bonus, give 0",
       ],
     });
@@ -40,9 +41,11 @@ describe("what a Tinker service cannot do", () => {
     ]);
   });
 
-  it("is a KL in the loss, not one in the reward", () => {
-    expect(listLimits({ ...fits, rl: { klCoefficient: 0.1 } })).toEqual(["rl.klIn"]);
-    expect(listLimits({ ...fits, rl: { klCoefficient: 0.1, klIn: "reward" } })).toBeUndefined();
+  it("is a KL, wherever it stands", () => {
+    for (const klIn of ["loss", "reward"])
+      expect(listLimits({ ...fits, rl: { klCoefficient: 0.1, klIn } })).toEqual([
+        "rl.klCoefficient",
+      ]);
   });
 
   it("is to go on from weights without their optimiser", () => {

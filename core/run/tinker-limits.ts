@@ -55,11 +55,7 @@ export function listTinkerLimits(config: TrainConfig): string[] {
       "rl.algorithm",
       "a service has no ratio of whole sequences, choose grpo or cispo",
     ],
-    [
-      rl.klCoefficient > 0 && rl.klIn === "loss",
-      "rl.klIn",
-      "a service has no KL in its losses, choose reward, or set rl.klCoefficient to 0",
-    ],
+    [rl.klCoefficient > 0, "rl.klCoefficient", "a service compares with no reference, give 0"],
     [rl.entropyCoefficient > 0, "rl.entropyCoefficient", "a service has no entropy bonus, give 0"],
     [
       rl.temperature !== 1,

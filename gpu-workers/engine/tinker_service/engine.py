@@ -43,8 +43,6 @@ class ServedByTinker(RemoteModel):
     #: Names the weights: a service tells no hash. Equal names are equal weights, not the reverse.
     hash: str = field(kw_only=True)
     sampler: Sampler | None = field(default=None, kw_only=True)
-    #: Paths of weights at the service, by the name of the snapshot.
-    snapshots: dict[str, str] = field(default_factory=dict, kw_only=True)
 
     def open_sampler(self) -> Sampler:
         """Of the present weights; opened once for each."""
@@ -181,7 +179,7 @@ class TinkerEngine:
         if body.adapter:
             sampler = model.open_sampler()
         else:
-            sampler = self.service.open_sampler(base=model.service_base)
+            sampler = self.service.open_sampler(model.service_base)
         answers = sampler.sample(requests, check)
         sequences = [
             [cut_sample(sample, request, tokenizer) for sample in samples]
@@ -199,21 +197,7 @@ class TinkerEngine:
 
     def forward(self, model: ServedByTinker, body: dialect.ForwardBody, check: Check) -> dict:
         data = mapping.map_scored(body)
-        result = mapping.report_scored(body, model.remote.forward(data))
-        if body.reference is not None:
-            sampler = self._open_reference(model, body.reference)
-            logprobs = sampler.compute_logprobs([datum.ids for datum in body.data], check)
-            actions = mapping.list_actions(body.data)
-            result["referenceLogprobs"] = mapping.unshift(body.data, logprobs, actions)
-        return result
-
-    def _open_reference(self, model: ServedByTinker, name: str) -> Sampler:
-        if name == "base":
-            return self.service.open_sampler(base=model.service_base)
-        if name not in model.snapshots:
-            present = ", ".join(model.snapshots) or "none"
-            raise EngineError("not-found", f"There is no snapshot {name!r}. Present: {present}.")
-        return self.service.open_sampler(path=model.snapshots[name])
+        return mapping.report_scored(body, model.remote.forward(data))
 
     def forward_backward(
         self, model: ServedByTinker, body: dialect.ForwardBackwardBody, check: Check
@@ -235,8 +219,9 @@ class TinkerEngine:
         return {"gradNorm": find_gradient_norm(metrics), "step": model.step}
 
     def snapshot(self, model: ServedByTinker, body: dialect.SnapshotBody, check: Check) -> dict:
-        name = f"{body.name}-{secrets.token_hex(4)}"
-        model.snapshots[body.name] = model.remote.save_weights(name)
+        # Nothing is compared with it: `forward` refuses references. SkyRL 0.3.0 samples from saved
+        # weights in the place of those that it trains, so asking for their log-probabilities would
+        # undo the training.
         return {}
 
     def save_state(self, model: ServedByTinker, body: dialect.PathBody, check: Check) -> dict:
@@ -249,7 +234,6 @@ class TinkerEngine:
             "lora": model.lora.model_dump(),
             "step": model.step,
             "hash": model.hash,
-            "snapshots": model.snapshots,
             "probe": model.probe(),
         }
         size = write_folder(Path(body.path), {STATE_FILE: state})
@@ -284,7 +268,7 @@ class TinkerEngine:
                 f"log-probabilities differ by {distance:.3g}. With SkyRL, end the other runs at "
                 "the service, then resume.",
             )
-        model.step, model.snapshots = state["step"], dict(state["snapshots"])
+        model.step = state["step"]
         model.change()
         model.hash = state["hash"]
         return {"step": model.step, "hash": model.hash, "bytes": 0}

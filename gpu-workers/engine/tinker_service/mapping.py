@@ -83,8 +83,8 @@ def check_scoring(datum: Datum, temperature: float) -> None:
 
 def map_scored(body: ForwardBody) -> list[ServiceDatum]:
     """The data of a `forward`; raises `unsupported` for what a service does not compute."""
-    if not body.adapter:
-        raise refuse("scores by what is trained alone", "ask for reference base")
+    if not body.adapter or body.reference is not None:
+        raise refuse("scores by what is trained alone", "set rl.klCoefficient to 0")
     if body.entropy:
         raise refuse("tells no entropies", "ask for log-probabilities alone")
     for datum in body.data:
@@ -108,7 +108,7 @@ def map_loss(body: ForwardBackwardBody) -> tuple[str, dict[str, float] | None]:
             "choose an rl.algorithm of ppo's, cispo's or cross-entropy's loss, e.g. grpo",
         )
     if config.klCoef:
-        raise refuse("has no KL in its losses", "set rl.klIn to reward, or rl.klCoefficient to 0")
+        raise refuse("has no KL in its losses", "set rl.klCoefficient to 0")
     if config.entropyCoef:
         raise refuse("has no entropy bonus", "set rl.entropyCoefficient to 0")
     if body.loss not in CLIPPED:

@@ -120,25 +120,6 @@ class SdkSampler:
             answers = [wait(future, check) for future in futures]
         return [[read_sample(sequence) for sequence in answer.sequences] for answer in answers]
 
-    def compute_logprobs(self, sequences: list[list[int]], check: Check) -> list[list[float]]:
-        with translate_errors("computing log-probabilities"):
-            futures = [
-                self.client.compute_logprobs(types.ModelInput.from_ints(ids)) for ids in sequences
-            ]
-            answers = [wait(future, check) for future in futures]
-        return [
-            drop_first(answer, len(ids)) for answer, ids in zip(answers, sequences, strict=True)
-        ]
-
-
-def drop_first(logprobs: list[float | None], tokens: int) -> list[float]:
-    """Log-probabilities of a sequence's tokens from the second on.
-
-    Services say nothing of the first token, for which nothing is known, or leave it out (SkyRL
-    0.3.0).
-    """
-    return [float(p) for p in logprobs[max(0, len(logprobs) - tokens + 1) :] if p is not None]
-
 
 def read_sample(sequence: types.SampledSequence) -> ServiceSample:
     """Raises `internal` where the service gives no log-probability for each token."""
@@ -243,9 +224,9 @@ class SdkService:
         with translate_errors(f"loading {path}"):
             return SdkModel(self.client.create_training_client_from_state_with_optimizer(path))
 
-    def open_sampler(self, *, base: str | None = None, path: str | None = None) -> SdkSampler:
+    def open_sampler(self, base: str) -> SdkSampler:
         with translate_errors("opening a sampler"):
-            return SdkSampler(self.client.create_sampling_client(path, base))
+            return SdkSampler(self.client.create_sampling_client(base_model=base))
 
     def download(self, path: str, folder: Path) -> None:
         with translate_errors(f"giving out {path}"):

@@ -51,10 +51,6 @@ class Sampler(Protocol):
 
     def sample(self, requests: list[SampleRequest], check: Check) -> list[list[ServiceSample]]: ...
 
-    def compute_logprobs(self, sequences: list[list[int]], check: Check) -> list[list[float]]:
-        """Of each sequence, of its tokens from the second on."""
-        ...
-
 
 class ServiceModel(Protocol):
     """A model that the service trains. Lists of log-probabilities are as ServiceDatum's."""
@@ -105,8 +101,8 @@ class Service(Protocol):
         """A new model with the weights and the optimiser that were saved at this path."""
         ...
 
-    def open_sampler(self, *, base: str | None = None, path: str | None = None) -> Sampler:
-        """Of a base model, or of saved weights."""
+    def open_sampler(self, base: str) -> Sampler:
+        """Of a base model."""
         ...
 
     def download(self, path: str, folder: Path) -> None:

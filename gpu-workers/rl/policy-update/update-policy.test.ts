@@ -56,7 +56,7 @@ class RecordingModel {
       loss: 0.5,
       policyLoss: 0.4,
       tokens,
-      entropy: this.tells ? tokens : null,
+      entropy: tokens,
       kl: 0,
       clipped: 1,
       ratio: { sum: tokens, min: 1, max: 1.25 },
@@ -68,16 +68,13 @@ class RecordingModel {
       ...this.fitting(this.gradients.length),
     });
   }
-  /** Whether it measures entropy and gradient norm, as an engine does and a Tinker service may not. */
-  tells = true;
   /** What the ranks of a distributed engine did; undefined: one process. */
   ranks: EngineResult<"optim_step">["ranks"];
   optimStep(body: Body<"optimStep">): Promise<EngineResult<"optim_step">> {
     this.calls.push("step");
     this.steps.push(body);
     const { ranks } = this;
-    const gradNorm = this.tells ? 2 : null;
-    return Promise.resolve({ gradNorm, step: this.steps.length, ...(ranks && { ranks }) });
+    return Promise.resolve({ gradNorm: 2, step: this.steps.length, ...(ranks && { ranks }) });
   }
 }
 
@@ -305,17 +302,6 @@ describe("an update", () => {
     });
     const alone = await updatePolicy(parts(config({ algorithm: "grpo" })), groups, 1);
     expect(Object.keys(alone.metrics).filter((name) => name.startsWith("engine/"))).toEqual([]);
-  });
-
-  it("leaves out what a Tinker service does not tell", async () => {
-    const made = parts(config({ algorithm: "grpo" }));
-    const told = Object.keys((await updatePolicy(made, groups, 1)).metrics);
-    made.policy.tells = false;
-    const found = Object.keys((await updatePolicy(made, groups, 1)).metrics);
-    expect(told.filter((name) => !found.includes(name))).toEqual([
-      "actor/entropy_loss",
-      "actor/grad_norm",
-    ]);
   });
 
   it("PPO under upstream: the critic values and learns every token after the first prompt", async () => {
