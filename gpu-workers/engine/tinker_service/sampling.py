@@ -35,7 +35,7 @@ def map_sequence(
         inputs=request.ids,
         count=request.n,
         max_tokens=request.maxTokens,
-        seed=request.seed,
+        seed=request.seed % 2**31,  # services take 32 bits
         temperature=request.temperature,
         top_p=request.topP,
         top_k=request.topK or -1,
