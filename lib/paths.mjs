@@ -22,6 +22,12 @@ export const PYTHON = resolve(VENV_DIR, "bin", "python");
 /** vLLM's build for the CPU, for tests (`npm run setup:vllm`). */
 export const VLLM_DIR = resolve(SETUP_DIR, "vllm");
 
+/** The SDK of Tinker services (`npm run setup:tinker`); another folder holds another version of it. */
+export const TINKER_DIR = resolve(ROOT, process.env.S3_TINKER_SDK ?? resolve(SETUP_DIR, "tinker"));
+
+/** A Tinker-compatible server for the CPU, for tests (`npm run setup:skyrl`). */
+export const SKYRL_DIR = resolve(SETUP_DIR, "skyrl");
+
 /** Locks of the processes that serve this checkout's build of the page. */
 export const SERVING_DIR = resolve(ROOT, ".next", "serving");
 

@@ -1,7 +1,7 @@
 /**
  * Brings everything that `npm start` and `npm test` need. Plain Node: it runs before any package is there.
  *
- * usage: node scripts/setup.mjs [--test | --dev | --vllm] [--only id,id]
+ * usage: node scripts/setup.mjs [--test | --dev | --vllm | --tinker | --skyrl] [--only id,id]
  */
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -11,6 +11,7 @@ import { LOGS_DIR, SETUP_DIR } from "../lib/paths.mjs";
 import { duration, makeUi } from "./setup/progress.mjs";
 import { runSteps } from "./setup/step.mjs";
 import { stepsFor } from "./setup/steps.mjs";
+import { skyrlStep, tinkerStep } from "./setup/tinker.mjs";
 import { vllmStep } from "./setup/vllm.mjs";
 
 /** Two set-ups at once would spoil each other's work: the second waits. */
@@ -29,6 +30,8 @@ const { values } = parseArgs({
     test: { type: "boolean" },
     dev: { type: "boolean" },
     vllm: { type: "boolean" },
+    tinker: { type: "boolean" },
+    skyrl: { type: "boolean" },
     only: { type: "string" },
   },
 });
@@ -45,13 +48,19 @@ for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) {
     process.exit(130);
   });
 }
-const wanted = values.vllm
-  ? [vllmStep]
-  : stepsFor({
-      forTests: values.test === true,
-      forDevelopment: isDevelopment,
-      withRay: only?.includes("python-ray") === true,
-    });
+const apart = [
+  ...(values.vllm ? [vllmStep] : []),
+  ...(values.tinker || values.skyrl ? [tinkerStep] : []),
+  ...(values.skyrl ? [skyrlStep] : []),
+];
+const wanted =
+  apart.length > 0
+    ? apart
+    : stepsFor({
+        forTests: values.test === true,
+        forDevelopment: isDevelopment,
+        withRay: only?.includes("python-ray") === true,
+      });
 const steps = wanted.filter((step) => !only || only.includes(step.id));
 const isReady = await runSteps(steps, { logsDir: LOGS_DIR, ui: makeUi(process.stdout) });
 lock.release();

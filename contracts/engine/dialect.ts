@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { clusterStatusSchema, rankTimesSchema } from "./cluster";
+import { tinkerServiceSchema } from "./tinker-service";
 
 /**
  * The engine dialect: the operations of a process that samples tokens and computes gradients.
@@ -126,6 +127,11 @@ export const createModelResultSchema = z.object({
   library: z.string().nullable().default(null),
   /** There: the names of the linear maps that have low-rank factors; null: the engine's own layers, or no factors. */
   adaptedMaps: z.array(z.string()).nullable().default(null),
+  /**
+   * Where a Tinker service trains the model and samples from it: its address and its name of the base, which join the
+   * engine's fingerprint. Null: the engine itself. `parameters` and `trainable` are 0 there, as the service does not tell.
+   */
+  service: z.string().nullable().default(null),
 });
 
 /** A llguidance grammar in Lark syntax. */
@@ -310,7 +316,8 @@ export const forwardBackwardResultSchema = z.object({
   /** Of a language model: the loss without the KL and the entropy. */
   policyLoss: z.number(),
   tokens: z.int(),
-  entropy: z.number(),
+  /** Null: a Tinker service does not tell. */
+  entropy: z.number().nullable(),
   kl: z.number(),
   /** Tokens whose ratio was clipped. */
   clipped: z.int(),
@@ -343,7 +350,8 @@ export const optimStepBodySchema = z.strictObject({
   keepActivations: z.boolean().default(false),
 });
 export const optimStepResultSchema = z.object({
-  gradNorm: z.number(),
+  /** Null: a Tinker service that does not tell. */
+  gradNorm: z.number().nullable(),
   step: z.int(),
   /** Of a distributed engine: what each rank did since the step before, of whatever model. */
   ranks: z.array(rankTimesSchema).optional(),
@@ -453,6 +461,8 @@ export const capabilitiesSchema = z.object({
   fingerprint: z.string(),
   /** Where the ranks of a distributed engine are; null or absent: one process. */
   cluster: clusterStatusSchema.nullish(),
+  /** The Tinker service at which models with an adapter are; null or absent: none. */
+  service: tinkerServiceSchema.nullish(),
 });
 
 export type FullConfig = z.infer<typeof fullConfigSchema>;

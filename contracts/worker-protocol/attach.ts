@@ -74,6 +74,8 @@ export const attachRequestSchema = z.object({
     shapes: z.record(z.string(), modelShapeSchema).optional(),
     /** Version of an installed vLLM. */
     vllm: z.string().nullish(),
+    /** Address of the Tinker service that trains in place of its engine; absent: its engine trains. */
+    tinker: z.string().optional(),
     /** Whether whoever started it lets it run commands. */
     commands: z.boolean().optional(),
     /** What its results may depend on, by name: "commit", "node", "torch". */

@@ -138,6 +138,19 @@ export const PRESETS: readonly Preset[] = [
       ...atlasTraining,
     },
   },
+  {
+    id: "atlas-smollm2-tinker",
+    title: "Atlas with SmolLM2 at a Tinker service, GRPO",
+    description:
+      "GRPO with what a Tinker-compatible service can do: free decoding, an adapter on all layers, no critic. The worker is started with --tinker-url; the frozen generator stays in its own engine.",
+    config: {
+      kind: "train",
+      name: "Atlas, SmolLM2-135M, GRPO, Tinker",
+      ...atlasTraining,
+      search: { ...atlas.search, decoding: "free", turnTokens: 64 },
+      searcher: { ...atlas.searcher, adapter: { rank: 16, alpha: 32, firstLayer: 0 } },
+    },
+  },
   ...ATLAS_BASELINES,
   {
     id: "atlas-s3",

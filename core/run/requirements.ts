@@ -7,6 +7,7 @@ import type { TrainConfig } from "@/contracts/run-config/train-config";
 import { needsJudge } from "@/contracts/run-config/scoring";
 import type { PreflightItem } from "@/contracts/worker-protocol/reports";
 import { getMethodComponents } from "./methods";
+import { listPredictionLimits, listTinkerLimits } from "./tinker-limits";
 import { asksGenerator, dropUnusedSettings, trainsSearch } from "./trained-method";
 
 /**
@@ -26,6 +27,8 @@ export interface WorkerRequirements {
   vllmGpus?: number;
   /** The worker must have been started to run commands; absent: it need not. */
   commands?: boolean;
+  /** Why no worker that trains at a Tinker service can take it, by settings; absent: one can. */
+  ownEngine?: string[];
   /** Name or id of the one worker that may take it; null: any. */
   worker: string | null;
 }
@@ -95,7 +98,8 @@ export function requirementsFor(config: RunConfig): RunRequirements {
 }
 
 function requirementsForTraining(config: TrainConfig): RunRequirements {
-  const { data, searcher, generator, judge, reward, rl, evaluation } = dropUnusedSettings(config);
+  const used = dropUnusedSettings(config);
+  const { data, searcher, generator, judge, reward, rl, evaluation } = used;
   const retriever = trainsSearch(config);
   const generatorHost = asksGenerator(config) ? getHost(generator.endpoint) : null;
   const judgeHost = needsJudge(reward.scorer) ? getHost(judge.endpoint) : null;
@@ -120,6 +124,7 @@ function requirementsForTraining(config: TrainConfig): RunRequirements {
     engine: true,
     sampler,
     ...(sampler ? { vllmGpus } : {}),
+    ...buildOwnEngine(listTinkerLimits(used)),
     searcher: "engine",
     generator: generatorHost,
     judge: judgeHost,
@@ -159,6 +164,7 @@ function requirementsForPrediction(config: PredictConfig): RunRequirements {
     corpora: retriever ? listLocalCorpora(config) : [],
     retriever,
     engine,
+    ...(searcherHost === "engine" ? buildOwnEngine(listPredictionLimits(config)) : {}),
     sampler: false,
     searcher: searcherHost,
     generator: generatorHost,
@@ -184,6 +190,9 @@ function requirementsForServedModel(config: ServeModelConfig): RunRequirements {
     return { ...shared, vllmGpus: server.tensorParallelSize, preflight: ["vllm"] };
   return { ...shared, models: [model], engine: true, preflight: ["model", "engine"] };
 }
+
+const buildOwnEngine = (limits: string[]): Pick<WorkerRequirements, "ownEngine"> =>
+  limits.length === 0 ? {} : { ownEngine: limits };
 
 /** A run that holds a light slot and needs nothing else. */
 const buildLightRequirements = (worker: string | null): RunRequirements => ({

@@ -31,7 +31,7 @@ export function createDefaultStarters(
   log: AgentLog,
   engineOptions: Pick<
     EngineOptions,
-    "device" | "dtype" | "devices" | "rayAddress" | "rayStrategy" | "threads"
+    "device" | "dtype" | "devices" | "rayAddress" | "rayStrategy" | "threads" | "tinker"
   > = {},
   engineDevices: number | null = engineOptions.devices ?? 1,
 ): ServiceStarters {

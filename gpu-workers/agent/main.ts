@@ -20,6 +20,8 @@ interface CommandLine {
   engineDevices?: number;
   rayAddress?: string;
   rayStrategy?: "pack" | "spread";
+  tinkerUrl?: string;
+  tinkerBase?: string[];
   mlflowPort?: number;
   allowCommands: boolean;
 }
@@ -142,6 +144,18 @@ const command = new Command("worker")
   )
   .addOption(
     new Option(
+      "--tinker-url <url>",
+      "Tinker-compatible service that trains the searcher in place of this machine, e.g. http://127.0.0.1:8000; its key is TINKER_API_KEY, where --credential lets that go there (default: the worker's own engine)",
+    ).env("S3_TINKER_URL"),
+  )
+  .addOption(
+    new Option(
+      "--tinker-base <FOLDER=NAME>",
+      "the service's name of the base model whose installed folder is FOLDER; may be repeated, or S3_TINKER_BASES with commas (default: the model it offers under that name)",
+    ).argParser(collect),
+  )
+  .addOption(
+    new Option(
       "--mlflow-port <port>",
       "port of this machine's loopback on which trainers report their runs by MLflow; forwarded to the dashboard (default: none)",
     )
@@ -162,6 +176,7 @@ if (options.data !== undefined) process.env.S3_DATA_DIR = resolve(options.data);
 for (const [name, values, separator] of [
   ["S3_IMPORT_ROOTS", options.importRoot?.map((root) => resolve(root)), delimiter],
   ["S3_CREDENTIALS", options.credential, ","],
+  ["S3_TINKER_BASES", options.tinkerBase, ","],
 ] as const)
   if (values) process.env[name] = [process.env[name], ...values].filter(Boolean).join(separator);
 const token = readToken(options.tokenFile);

@@ -25,6 +25,7 @@ import { findCapabilities, findModels } from "./capabilities";
 import { chooseEngineDevices } from "./engine-devices";
 import { loadWorkerId, lockIdentity, workerNameSchema } from "./identity";
 import { AgentLog } from "./log";
+import { chooseTinkerService } from "./tinker-service";
 import { openTrackingRelay, type TrackingRelay } from "./tracking-relay";
 import { readSoftware } from "./software";
 import { createDocumentReader, runQuery } from "./tasks";
@@ -40,6 +41,10 @@ export interface WorkerOptions {
   engineDevices?: number;
   rayAddress?: string;
   rayStrategy?: EngineOptions["rayStrategy"];
+  /** A Tinker service that trains in place of the engine. */
+  tinkerUrl?: string;
+  /** `FOLDER=NAME`: the service's names of base models. */
+  tinkerBase?: readonly string[];
   /** Whether commands may be run: whoever may launch runs may then do what this process' user may. */
   allowCommands: boolean;
   /** Port on which MLflow's API is forwarded to the dashboard. */
@@ -120,6 +125,7 @@ async function createAgent(
     new Machine().readGpus(),
     listInstalledCorpora(FOLDERS),
   ]);
+  const tinker = chooseTinkerService(options);
   const engine = chooseEngineDevices(
     options,
     listVisibleDevices(gpus.length).length,
@@ -140,6 +146,7 @@ async function createAgent(
         ranks: engine.ranks,
       })),
       commands: options.allowCommands,
+      ...(tinker && { tinker: tinker.url }),
     },
     openTracking: options.allowCommands
       ? (command) => openTrackingRelay({ server: options.server, token, port: 0, command })
@@ -166,6 +173,7 @@ async function createAgent(
         devices: engine.devices,
         rayAddress: options.rayAddress,
         rayStrategy: options.rayStrategy,
+        tinker,
       },
       engine.gpus,
     ),

@@ -84,6 +84,13 @@ class CapabilitiesCluster(DialectModel):
     ranks: list[CapabilitiesClusterRanks]
 
 
+class CapabilitiesService(DialectModel):
+    model_config = ConfigDict(extra="ignore")
+
+    url: str
+    models: list[str]
+
+
 class Capabilities(DialectModel):
     model_config = ConfigDict(extra="ignore")
 
@@ -102,6 +109,7 @@ class Capabilities(DialectModel):
     versions: dict[str, str]
     fingerprint: str
     cluster: CapabilitiesCluster | None = None
+    service: CapabilitiesService | None = None
 
 
 class LoraConfig(DialectModel):
@@ -141,6 +149,7 @@ class CreateModelResult(DialectModel):
     seconds: float
     library: str | None = None
     adaptedMaps: list[str] | None = None
+    service: str | None = None
 
 
 class GuidedSpan(DialectModel):
@@ -234,7 +243,7 @@ class ForwardBackwardResult(DialectModel):
     loss: float
     policyLoss: float
     tokens: int
-    entropy: float
+    entropy: float | None
     kl: float
     clipped: int
     ratio: ForwardBackwardResultRatio
@@ -324,7 +333,7 @@ class OptimStepResultRanks(DialectModel):
 class OptimStepResult(DialectModel):
     model_config = ConfigDict(extra="ignore")
 
-    gradNorm: float
+    gradNorm: float | None
     step: int
     ranks: list[OptimStepResultRanks] | None = None
 

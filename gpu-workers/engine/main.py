@@ -14,7 +14,7 @@ import time
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from .engine import EngineProtocol
+    from .engine import Engine, EngineProtocol
 
 
 def watch_parent(parent: int) -> None:
@@ -24,13 +24,36 @@ def watch_parent(parent: int) -> None:
     os._exit(0)
 
 
+def make_tinker_engine(local: "Engine", arguments: argparse.Namespace) -> "EngineProtocol":
+    """An engine whose models with an adapter are at a Tinker service."""
+    from .errors import EngineError
+
+    try:
+        from .tinker_service.engine import TinkerEngine
+        from .tinker_service.sdk import SdkService
+    except ModuleNotFoundError as error:
+        sys.exit(
+            f"A Tinker service needs its SDK, which is not installed ({error.name}): `npm run "
+            "setup:tinker` installs it."
+        )
+    # A key that stays in the environment would be every child's.
+    key = os.environ.pop("TINKER_API_KEY", None)
+    named = dict(pair.split("=", 1) for pair in arguments.tinker_base)
+    try:
+        return TinkerEngine(local, SdkService(arguments.tinker_url, key), named)
+    except EngineError as error:
+        sys.exit(error.message)
+
+
 def make_engine(arguments: argparse.Namespace) -> "EngineProtocol":
-    """The engine of one process, or of several ranks where that is asked for."""
+    """The engine of one process, or of several ranks or a service where that is asked for."""
     from .device import choose_device
     from .engine import Engine, make_torch_deterministic
 
     make_torch_deterministic()
     device = choose_device(arguments.device, arguments.dtype, arguments.threads)
+    if arguments.tinker_url:
+        return make_tinker_engine(Engine(device, arguments.cache_bytes), arguments)
     if (arguments.devices or 1) == 1 and not arguments.ray_address:
         return Engine(device, arguments.cache_bytes)
     from .distributed.ray_environment import prepare_ray_environment
@@ -73,6 +96,17 @@ def main() -> None:
         help="ranks on as few machines as hold them, or on as many as there are",
     )
     parser.add_argument("--cache-bytes", type=int, help="bound of each activation cache")
+    parser.add_argument(
+        "--tinker-url",
+        help="Tinker service that trains models with an adapter; its key is in TINKER_API_KEY",
+    )
+    parser.add_argument(
+        "--tinker-base",
+        action="append",
+        default=[],
+        metavar="FOLDER=NAME",
+        help="the service's name of the base model of an installed folder",
+    )
     arguments = parser.parse_args()
     secret = os.environ.pop("S3_ENGINE_SECRET", "")
     if not secret:

@@ -68,6 +68,17 @@ LOCKS = {
         ["requirements-test.txt"],
         ["requirements.txt", "requirements-torch.txt"],
     ),
+    "requirements-tinker.lock": Lock(
+        ["requirements-tinker.txt"],
+        ["requirements.txt", "requirements-torch.txt"],
+        pythons=PYTHONS[1:],
+    ),
+    "requirements-skyrl.lock": Lock(
+        ["requirements-skyrl.txt"],
+        pythons=[(3, 11)],
+        machines=["x86_64"],
+        left_out=frozenset(["torch", "triton"]),
+    ),
     "requirements-vllm.lock": Lock(
         ["requirements-vllm.txt"],
         pythons=[(3, 11)],

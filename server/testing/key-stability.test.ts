@@ -225,6 +225,7 @@ const MIGRATIONS = [
   "0064_single_worker_tokens",
   "0065_traces",
   "0066_commands",
+  "0067_own_engine",
 ];
 
 testRecorded(new URL("./key-stability.json", import.meta.url), {

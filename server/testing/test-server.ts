@@ -66,6 +66,7 @@ export interface TestServer {
     vllmGpus?: number;
     ranks?: number;
     commands?: boolean;
+    tinker?: string;
   }): Promise<TestWorker>;
   stop(): Promise<void>;
 }
@@ -139,6 +140,7 @@ export async function startTestServer(
       vllmGpus,
       ranks,
       commands,
+      tinker,
     } = {}) {
       const token = tokens.get(id) ?? (await plane.workerTokens.create(name, "test")).token;
       tokens.set(id, token);
@@ -152,6 +154,7 @@ export async function startTestServer(
         vllmGpus,
         ranks,
         commands,
+        tinker,
       });
       workers.push(worker);
       return worker;

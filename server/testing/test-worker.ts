@@ -25,6 +25,8 @@ interface Options {
   ranks?: number;
   /** Whether it runs commands. */
   commands?: boolean;
+  /** Address of the Tinker service that trains in place of its engine. */
+  tinker?: string;
   attempts?: AttemptRef[];
 }
 
@@ -86,6 +88,7 @@ export class TestWorker {
         dtype: "float32",
         vllm: options.vllmGpus ? "0.11.0" : null,
         commands: options.commands ?? false,
+        ...(options.tinker !== undefined && { tinker: options.tinker }),
       },
     });
     return worker;

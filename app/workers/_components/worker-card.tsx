@@ -37,6 +37,9 @@ function listWorkerFacts(t: Text, { hardware, capabilities, slots, freeSlots }: 
         : hardware.gpus.map((g) => `${g.name}, ${formatMegabytes(g.memoryMb)}`).join("; "),
     ],
     [t("Computes on"), `${capabilities.device}, ${capabilities.dtype}`],
+    ...(capabilities.tinker === undefined
+      ? []
+      : [[t("Trains at"), t("Tinker service, {url}", { url: capabilities.tinker })] as Fact]),
     [t("Models"), capabilities.models.join(", ") || t("none")],
     [t("Corpora"), capabilities.corpora.join(", ") || t("none")],
     [

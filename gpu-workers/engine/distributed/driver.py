@@ -29,10 +29,8 @@ from ..device import Device, count_physical_cores
 from ..dialect_rules import DialectModel
 from ..engine import Check
 from ..errors import CancelledError
-from ..guided_decoding import Tokenizer
 from ..huggingface import find_folder
-from ..llama import read_config
-from ..transformers_network import find_reason, load_library_config
+from ..remote_model import RemoteBase, RemoteModel
 from .rank import Rank, RankAnswer, RankError, RankSettings
 from .ray_environment import ClusterFolder, remove_left_folders
 from .splitting import merge_results, split_by_cost
@@ -62,16 +60,6 @@ class ClusterSettings:
     strategy: Strategy = "pack"
 
 
-@dataclass
-class RemoteConfig:
-    max_length: int
-
-
-@dataclass
-class RemoteNetwork:
-    config: RemoteConfig
-
-
 def make_rank_settings(
     device: Device, threads: int | None, cache_bytes: int | None, cluster: ClusterSettings
 ) -> RankSettings:
@@ -80,31 +68,6 @@ def make_rank_settings(
         threads = max(1, device.threads // (cluster.ranks or 1))
     limit_seconds = float(os.environ.get("S3_ENGINE_COLLECTIVE_SECONDS", "120"))
     return RankSettings(device.kind, device.dtype_name, threads, cache_bytes, limit_seconds)
-
-
-class RemoteBase:
-    """Folder and tokenizer of a base whose weights are on the ranks."""
-
-    def __init__(self, folder: Path):
-        if find_reason(folder) is None:
-            config = read_config(folder)
-        else:
-            config = load_library_config(folder)[1]
-        self.folder = folder
-        self.model = RemoteNetwork(RemoteConfig(config.max_length))
-        self.tokenizer = Tokenizer(folder, config.vocabulary, config.eos_ids)
-
-
-@dataclass
-class RemoteModel:
-    """What the driver knows of a model on the ranks."""
-
-    name: str
-    base: RemoteBase
-    head: str
-    #: Whether anything is trained.
-    trainable: bool
-    step: int = 0
 
 
 def start_local_cluster(kind: str, ranks: int | None) -> ClusterFolder:

@@ -16,6 +16,7 @@ import { RetryStats } from "@/gpu-workers/llm/endpoint/retry-stats";
 import { UsageSum } from "@/gpu-workers/llm/usage-sum";
 import type { EngineClient, EngineModel } from "@/gpu-workers/llm/engine/client";
 import { VllmSampler } from "@/gpu-workers/llm/vllm-server/sampler";
+import { requirementsFor } from "@/core/run/requirements";
 import { dropUnusedSettings, trainsSearch } from "@/core/run/trained-method";
 import { createAlgorithm } from "@/gpu-workers/rl/algorithms/create-algorithm";
 import { pickHeldOutQuestions } from "@/gpu-workers/rl/held-out-evaluation";
@@ -52,7 +53,7 @@ export async function openTraining(
     const engine = preflight.openEngine(
       (client, onDetail) => loadTrainedModels(context, config, client, onDetail),
       ({ policy, critic }) =>
-        `${config.searcher.model}: ${describeSize(policy.model)} parameters are trained${critic ? `; critic: ${describeSize(critic)}` : ""}${describeLibrary(policy.model.info)}`,
+        `${config.searcher.model}${describeTrained(policy.model)}${critic ? `; critic: ${describeSize(critic)}` : ""}${describeLibrary(policy.model.info)}`,
     );
     const models = engine.then((opened) => opened.models);
     models.catch(() => undefined); // Not every run waits for it.
@@ -108,7 +109,9 @@ async function loadTrainedModels(
   onDetail: ReportDetail,
 ): Promise<LoadedModels> {
   const { signal } = context;
-  const warning = buildMemoryWarning(config, await client.getCapabilities({ signal }));
+  const capabilities = await client.getCapabilities({ signal });
+  if (capabilities.service) requireServed(config, capabilities.service.url);
+  const warning = capabilities.service ? null : buildMemoryWarning(config, capabilities);
   if (warning !== null) context.log("warn", warning);
   onDetail(`loading ${config.searcher.model}`);
   const policy = await openPolicy(client, config.searcher, config.seed, signal);
@@ -116,6 +119,16 @@ async function loadTrainedModels(
     ? await openCritic(client, policy, config, signal)
     : null;
   return { policy, critic };
+}
+
+/** @throws AppError "unsupported" where a Tinker service cannot do what the run asks for */
+function requireServed(config: TrainConfig, url: string): void {
+  const { ownEngine } = requirementsFor(config);
+  if (ownEngine)
+    throw new AppError(
+      "unsupported",
+      `The Tinker service at ${url} cannot follow ${ownEngine.join("; ")}.`,
+    );
 }
 
 /** Starts vLLM, from which the policy samples then. */
@@ -183,6 +196,10 @@ async function loadCheckpoint(
 
 const describeSize = ({ info }: EngineModel): string =>
   `${info.trainable.toLocaleString("en")} of ${info.parameters.toLocaleString("en")}`;
+
+/** A service does not tell. */
+const describeTrained = (model: EngineModel): string =>
+  model.info.service ? "" : `: ${describeSize(model)} parameters are trained`;
 
 async function loadQuestions(
   context: TrainingContext,

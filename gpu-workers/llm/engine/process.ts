@@ -1,15 +1,25 @@
 import { spawn, type ChildProcess, type ChildProcessByStdio } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { resolve } from "node:path";
+import { delimiter, resolve } from "node:path";
 import type { Readable } from "node:stream";
 import { createInterface } from "node:readline";
 import { z } from "zod";
 import { AppError } from "@/contracts/errors";
-import { PYTHON, ROOT } from "@/lib/paths.mjs";
+import { PYTHON, ROOT, TINKER_DIR } from "@/lib/paths.mjs";
 import { parseJsonOrNull } from "@/lib/json";
 import { EngineClient, type EngineEndpoint } from "./client";
 
 const readySchema = z.object({ port: z.int().positive(), pid: z.int().positive() });
+
+/** A service that trains the models with an adapter in the engine's place. */
+export interface TinkerService {
+  /** Address of its API. */
+  url: string;
+  /** Its key; undefined: it asks for none. */
+  key: string | undefined;
+  /** Its names of base models, by the name of the installed folder: those that it does not itself offer under that name. */
+  bases: Readonly<Record<string, string>>;
+}
 
 /** How the engine process is started and watched. */
 export interface EngineOptions {
@@ -22,6 +32,8 @@ export interface EngineOptions {
   rayAddress?: string;
   /** Ranks on as few machines as hold them (default), or on as many as there are. */
   rayStrategy?: "pack" | "spread";
+  /** Default: the engine trains by itself. */
+  tinker?: TinkerService;
   /** Torch threads; default every physical core. */
   threads?: number;
   /** Bound of each activation cache. */
@@ -151,6 +163,7 @@ function spawnEngine(
   options: EngineOptions,
   secret: string,
 ): ChildProcessByStdio<null, Readable, Readable> {
+  const { tinker } = options;
   const flags: [string, string | number | undefined][] = [
     ["--device", options.device],
     ["--dtype", options.dtype],
@@ -159,6 +172,11 @@ function spawnEngine(
     ["--ray-strategy", options.rayStrategy],
     ["--threads", options.threads],
     ["--cache-bytes", options.cacheBytes],
+    ["--tinker-url", tinker?.url],
+    ...Object.entries(tinker?.bases ?? {}).map(([folder, name]): [string, string] => [
+      "--tinker-base",
+      `${folder}=${name}`,
+    ]),
   ];
   const args = [
     "-m",
@@ -174,6 +192,9 @@ function spawnEngine(
       // Numbers of GPUs as nvidia-smi has them, as in vLLM's servers beside it.
       CUDA_DEVICE_ORDER: "PCI_BUS_ID",
       ...process.env,
+      ...(tinker && { PYTHONPATH: buildSdkPath() }),
+      // The worker's own variable goes where the worker was told that it may (default-services.ts), and nowhere else.
+      TINKER_API_KEY: tinker?.key,
       S3_ENGINE_SECRET: secret,
       PYTHONUNBUFFERED: "1",
       PYTHONDONTWRITEBYTECODE: "1",
@@ -182,6 +203,10 @@ function spawnEngine(
     stdio: ["ignore", "pipe", "pipe"],
   });
 }
+
+/** Where Python finds the SDK of Tinker services, besides what it finds anyway. */
+const buildSdkPath = (): string =>
+  [TINKER_DIR, process.env.PYTHONPATH].filter(Boolean).join(delimiter);
 
 /** The port that the engine writes to its output when it is ready. Kills it where that takes too long. */
 function waitForPort(

@@ -32,14 +32,14 @@ export function findInstalledModel(name: string): string {
 export async function computeModelFingerprint(
   engine: EngineClient,
   directory: string,
-  { library }: Pick<EngineModel["info"], "library">,
+  { library, service }: Pick<EngineModel["info"], "library"> & Partial<EngineModel["info"]>,
   signal: AbortSignal,
 ): Promise<string> {
   const [{ fingerprint }, base] = await Promise.all([
     engine.getCapabilities({ signal }),
     hashModelFolder(directory),
   ]);
-  return `${base}:${fingerprint}${library ? `:${library}` : ""}`;
+  return `${base}:${fingerprint}${library ? `:${library}` : ""}${service ? `:${service}` : ""}`;
 }
 
 /** A model of the engine on an installed folder, with the folder's tokenizer. */
@@ -74,7 +74,10 @@ export async function loadEngineModel(
 export const describeLibrary = ({
   library,
   adaptedMaps = null,
+  service = null,
 }: Pick<EngineModel["info"], "library"> & Partial<EngineModel["info"]>): string =>
-  library
-    ? `, its layers by ${library.replace(/ numerics.*$/, "")} (several times slower than the engine's own)${adaptedMaps ? `, low-rank factors on its maps ${adaptedMaps.join(", ")}` : ""}`
-    : "";
+  service
+    ? `, trained as ${service}`
+    : library
+      ? `, its layers by ${library.replace(/ numerics.*$/, "")} (several times slower than the engine's own)${adaptedMaps ? `, low-rank factors on its maps ${adaptedMaps.join(", ")}` : ""}`
+      : "";

@@ -13,7 +13,7 @@ import {
 
 /** What the engine returned for one mini-batch that was learned from. */
 export type MiniBatchResult = EngineResult<"forward_backward"> & {
-  gradNorm: number;
+  gradNorm: number | null;
   batch: readonly CreditedExperience[];
 };
 

@@ -114,7 +114,7 @@ export function computeCriticMetrics(results: readonly MiniBatchResult[]): Metri
   return {
     "critic/vf_loss": averageOver(results, ({ loss }) => loss),
     "critic/vf_clipfrac": computeTokenShare(results, ({ valueClipped }) => valueClipped),
-    "critic/grad_norm": averageOver(results, ({ gradNorm }) => gradNorm),
+    ...computeGradNorm("critic/grad_norm", results),
   };
 }
 
@@ -133,13 +133,21 @@ export function computeActorMetrics(
   const mismatch = known || rl.overlap ? [] : listLogprobDifferences(results[0]!);
   return {
     "actor/pg_loss": averageOver(results, ({ policyLoss }) => policyLoss),
-    "actor/entropy_loss": computeTokenShare(results, ({ entropy }) => entropy),
+    ...(results.every(({ entropy }) => entropy !== null) && {
+      "actor/entropy_loss": computeTokenShare(results, ({ entropy }) => entropy!),
+    }),
     "actor/pg_clipfrac": computeTokenShare(results, ({ clipped }) => clipped),
     "actor/ppo_kl": computeMean(results.flatMap(listLogprobDifferences)) ?? 0,
-    "actor/grad_norm": averageOver(results, ({ gradNorm }) => gradNorm),
+    ...computeGradNorm("actor/grad_norm", results),
     "actor/ratio_max": findMaximum(results.map(({ ratio }) => ratio.max)),
     ...computeMismatchMetrics(mismatch),
   };
+}
+
+/** Nothing where a Tinker service does not tell it. */
+function computeGradNorm(name: string, results: readonly MiniBatchResult[]): MetricValues {
+  const norms = results.flatMap(({ gradNorm }) => (gradNorm === null ? [] : [gradNorm]));
+  return norms.length === 0 ? {} : { [name]: computeMean(norms)! };
 }
 
 const averageOver = (

@@ -13,6 +13,7 @@ export async function explainPools(
     ...required,
     vllmGpus: required.vllmGpus ?? null,
     commands: required.commands ?? false,
+    needsOwnEngine: required.ownEngine !== undefined,
   };
   const able = (await selectPools(db)).filter(({ offers }) => canOffer(offers, run));
   if (able.length === 0) return null;

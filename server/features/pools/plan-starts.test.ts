@@ -25,6 +25,7 @@ const run = (changes: Partial<WaitingRun> = {}): WaitingRun => ({
   corpora: [],
   vllmGpus: null,
   commands: false,
+  needsOwnEngine: false,
   ...changes,
 });
 const plan = (
@@ -63,7 +64,13 @@ describe("which workers are started", () => {
     expect(plan([pool()], [], [command])).toMatchObject({ starts: [], waiting: new Map() });
     const able = pool({ offers: poolOffersSchema.parse({ commands: true }) });
     expect(starts([able], [], [command])).toEqual(["a"]);
-    const free = { models: [], corpora: [], vllmGpus: 0, free: { engine: 1, light: 1 } };
+    const free = {
+      models: [],
+      corpora: [],
+      vllmGpus: 0,
+      trainsElsewhere: false,
+      free: { engine: 1, light: 1 },
+    };
     expect(starts([able], [{ ...free, commands: false }], [command])).toEqual(["a"]);
     expect(starts([able], [{ ...free, commands: true }], [command])).toEqual([]);
   });
@@ -74,6 +81,7 @@ describe("which workers are started", () => {
       corpora: [],
       vllmGpus: 0,
       commands: false,
+      trainsElsewhere: false,
       free: { engine: 1, light: 0 },
     };
     expect(starts([pool()], [free], [run()])).toEqual([]);
@@ -83,6 +91,19 @@ describe("which workers are started", () => {
     expect(plan(two, [], [run()], coming)).toMatchObject({ starts: [], unneeded: ["y"] });
     expect(starts(two, [], [run(), run(), run()], coming)).toEqual(["a"]);
     expect(plan(two, [free], [run()], coming).unneeded).toEqual(["x", "y"]);
+  });
+
+  it("leaves no run to a worker whose Tinker service cannot do it", () => {
+    const elsewhere: FreeWorker = {
+      models: ["m"],
+      corpora: [],
+      vllmGpus: 0,
+      commands: false,
+      trainsElsewhere: true,
+      free: { engine: 1, light: 0 },
+    };
+    expect(starts([pool()], [elsewhere], [run()])).toEqual([]);
+    expect(starts([pool()], [elsewhere], [run({ needsOwnEngine: true })])).toEqual(["a"]);
   });
 
   it("takes the cheapest pool that has room, then the next", () => {
@@ -117,6 +138,7 @@ describe("which workers are started", () => {
     corpora: fc.subarray(["c"]),
     vllmGpus: fc.option(fc.nat(2)),
     commands: fc.boolean(),
+    needsOwnEngine: fc.boolean(),
   });
 
   const anyComing = fc.array(fc.nat(2), { maxLength: 4 });

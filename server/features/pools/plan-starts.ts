@@ -10,6 +10,8 @@ export interface WaitingRun {
   vllmGpus: number | null;
   /** It is a command: only a worker that was started to run commands takes it. */
   commands: boolean;
+  /** Only a worker whose own engine trains takes it. */
+  needsOwnEngine: boolean;
 }
 
 /** A worker that is attached and has free slots. */
@@ -20,6 +22,8 @@ export interface FreeWorker {
   vllmGpus: number;
   /** Whether it runs commands. */
   commands: boolean;
+  /** Whether it trains at a Tinker service. */
+  trainsElsewhere: boolean;
   free: { engine: number; light: number };
 }
 
@@ -59,7 +63,8 @@ const fits = (room: FreeWorker, run: WaitingRun): boolean =>
   run.models.every((model) => room.models.includes(model)) &&
   run.corpora.every((corpus) => room.corpora.includes(corpus)) &&
   (run.vllmGpus === null || run.vllmGpus <= room.vllmGpus) &&
-  (!run.commands || room.commands);
+  (!run.commands || room.commands) &&
+  !(run.needsOwnEngine && room.trainsElsewhere);
 
 /** What a worker of a pool will have once it is attached. */
 const buildRoom = (offers: PoolOffers): FreeWorker => ({
@@ -67,6 +72,8 @@ const buildRoom = (offers: PoolOffers): FreeWorker => ({
   corpora: offers.corpora,
   vllmGpus: offers.vllm ? offers.gpus : 0,
   commands: offers.commands,
+  // A pool does not say what its template starts workers with.
+  trainsElsewhere: false,
   free: { engine: offers.engineSlots, light: offers.lightSlots },
 });
 

@@ -132,12 +132,13 @@ const waitingRunSchema = z.object({
   corpora: z.array(z.string()),
   vllmGpus: z.int().nullable(),
   commands: z.boolean(),
+  needsOwnEngine: z.boolean(),
 });
 
 /** Queued runs that may go to any worker, in the order in which they are leased. */
 export const selectWaitingRuns = (db: Queries): Promise<WaitingRun[]> =>
   queryRows(db, waitingRunSchema)`
-    SELECT slot, needs_models AS models, needs_corpora AS corpora, needs_vllm_gpus AS "vllmGpus", kind = 'command' AS commands FROM runs
+    SELECT slot, needs_models AS models, needs_corpora AS corpora, needs_vllm_gpus AS "vllmGpus", kind = 'command' AS commands, needs_own_engine AS "needsOwnEngine" FROM runs
     WHERE state = 'queued' AND executor = 'native' AND needs_worker IS NULL ORDER BY queued_at LIMIT 1000`;
 
 const freeWorkerSchema = z.object({
@@ -146,6 +147,7 @@ const freeWorkerSchema = z.object({
   vllm: z.string().nullable(),
   gpus: z.int(),
   commands: z.boolean(),
+  trainsElsewhere: z.boolean(),
   free: jsonColumn<z.infer<typeof slotsSchema>>(),
 });
 
@@ -153,7 +155,8 @@ const freeWorkerSchema = z.object({
 export const selectFreeWorkers = async (db: Queries): Promise<FreeWorker[]> => {
   const rows = await queryRows(db, freeWorkerSchema)`
     SELECT w.capabilities -> 'models' AS models, w.capabilities -> 'corpora' AS corpora, w.free_slots AS free, w.capabilities ->> 'vllm' AS vllm,
-      jsonb_array_length(w.hardware -> 'gpus') AS gpus, coalesce((w.capabilities ->> 'commands')::boolean, false) AS commands
+      jsonb_array_length(w.hardware -> 'gpus') AS gpus, coalesce((w.capabilities ->> 'commands')::boolean, false) AS commands,
+      w.capabilities ? 'tinker' AS "trainsElsewhere"
     FROM workers w WHERE w.state = 'online' AND NOT EXISTS (SELECT 1 FROM pool_workers p WHERE p.worker_id = w.id AND p.state NOT IN ('attached', 'idle'))
     ORDER BY w.name`;
   return rows.map(({ vllm, gpus, ...row }) => ({ ...row, vllmGpus: countVllmDevices(vllm, gpus) }));

@@ -63,6 +63,7 @@ export class Placement {
         ? []
         : [checkVllm(workers, required.vllmGpus, countOwnSamplerGpus(config))]),
       ...(required.commands ? [checkCommands(workers)] : []),
+      ...(required.ownEngine ? checkOwnEngine(workers, required.ownEngine) : []),
     ];
     if (checks.every((check) => check.ok) && !workers.some((w) => canRun(w, required)))
       checks.push({
@@ -79,9 +80,11 @@ export class Placement {
     const workers = await this.listOnlineWorkers();
     const shapes = mergeShapes(workers);
     const required = requirementsFor(config);
-    const able = workers
-      .filter((w) => canRun(w, required))
-      .map((w) => ({ worker: w.name, machine: describeMachine(w) }));
+    const fitting = workers.filter((w) => canRun(w, required));
+    // A service has memory of its own.
+    const here = fitting.filter((w) => !trainsElsewhere(w));
+    if (here.length < fitting.length && here.length === 0) return null;
+    const able = here.map((w) => ({ worker: w.name, machine: describeMachine(w) }));
     const estimates = (
       able.length > 0 ? able : [{ worker: null, machine: ASSUMED_MACHINE }]
     ).flatMap(({ worker, machine }) => {
@@ -258,6 +261,23 @@ function checkCommands(workers: readonly OnlineWorker[]): CheckedRequirement {
       };
 }
 
+/** Nothing where no worker trains at a service. */
+function checkOwnEngine(
+  workers: readonly OnlineWorker[],
+  limits: readonly string[],
+): CheckedRequirement[] {
+  const elsewhere = workers.filter(trainsElsewhere);
+  if (elsewhere.length === 0) return [];
+  const own = workers.filter((w) => !trainsElsewhere(w));
+  const detail =
+    own.length > 0
+      ? `on ${listNames(own)}`
+      : `${listNames(elsewhere)} trains at a Tinker service, which cannot follow ${limits.join("; ")}. Change these, or attach a worker without --tinker-url`;
+  return [{ name: "engine of the worker", ok: own.length > 0, detail }];
+}
+
+const trainsElsewhere = ({ capabilities }: OnlineWorker): boolean =>
+  capabilities.tinker !== undefined;
 const listNames = (workers: readonly OnlineWorker[]): string =>
   workers.map((w) => w.name).join(", ");
 const isNamed = (worker: OnlineWorker, name: string | null): boolean =>
@@ -280,6 +300,7 @@ function countOwnSamplerGpus(config: RunConfig): number | null {
 const canRun = (worker: OnlineWorker, required: WorkerRequirements): boolean =>
   (required.vllmGpus === undefined || countVllmGpus(worker) >= required.vllmGpus) &&
   (!required.commands || worker.capabilities.commands === true) &&
+  (!required.ownEngine || !trainsElsewhere(worker)) &&
   isNamed(worker, required.worker) &&
   required.models.every((model) => worker.capabilities.models.includes(model)) &&
   required.corpora.every((corpus) => worker.capabilities.corpora.includes(corpus));

@@ -95,10 +95,10 @@ export const insertQueuedRun = (
     place: { sweepId: string; row: number; varied: VariedSettings } | undefined;
   },
 ): Promise<number> => db.$executeRaw`
-  INSERT INTO runs (id, project_id, created_by, created_at, kind, name, preset, config, slot, needs_models, needs_corpora, needs_vllm_gpus, needs_worker, state, queued_at, sweep_id, sweep_row, varied)
+  INSERT INTO runs (id, project_id, created_by, created_at, kind, name, preset, config, slot, needs_models, needs_corpora, needs_vllm_gpus, needs_own_engine, needs_worker, state, queued_at, sweep_id, sweep_row, varied)
   VALUES (${row.id}::uuid, ${DEFAULT_PROJECT}::uuid, ${row.actor}, clock_timestamp(), ${row.config.kind}, ${row.config.name}, ${row.preset},
     ${toJson(row.config)}::jsonb, ${row.requirements.slot}, ${row.requirements.models}::text[], ${row.requirements.corpora}::text[],
-    ${row.requirements.vllmGpus ?? null}::int, ${row.requirements.worker}, 'queued', clock_timestamp(),
+    ${row.requirements.vllmGpus ?? null}::int, ${row.requirements.ownEngine !== undefined}, ${row.requirements.worker}, 'queued', clock_timestamp(),
     ${row.place?.sweepId ?? null}::uuid, ${row.place?.row ?? null}::int, ${row.place ? toJson(row.place.varied) : null}::jsonb)`;
 
 /** Lets the trainer of a command report its run: an experiment is made where there is none of the name. */
@@ -152,6 +152,8 @@ export interface LeasingWorker {
   vllmGpus?: number;
   /** Whether it runs commands. */
   commands?: boolean;
+  /** Whether it trains at a Tinker service. */
+  trainsElsewhere?: boolean;
 }
 
 /** Locks the oldest queued run that fits to a worker, and skips those that another transaction has locked. */
@@ -166,6 +168,7 @@ export const selectQueuedRunForUpdate = (
       AND ((slot = 'engine' AND ${freeSlots.engine} > 0) OR (slot = 'light' AND ${freeSlots.light} > 0))
       AND needs_models <@ ${worker.models}::text[] AND needs_corpora <@ ${worker.corpora}::text[]
       AND (needs_vllm_gpus IS NULL OR needs_vllm_gpus <= ${worker.vllmGpus ?? 0})
+      AND NOT (needs_own_engine AND ${worker.trainsElsewhere ?? false}::boolean)
       AND (kind <> 'command' OR ${worker.commands ?? false}::boolean)
       AND (needs_worker IS NULL OR needs_worker IN (${worker.name}, ${worker.id}))
     ORDER BY queued_at LIMIT 1 FOR UPDATE SKIP LOCKED`;

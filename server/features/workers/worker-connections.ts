@@ -34,6 +34,8 @@ export interface AttachedWorker {
     vllmGpus?: number;
     /** Whether it runs commands. */
     commands?: boolean;
+    /** Whether it trains at a Tinker service. */
+    trainsElsewhere?: boolean;
   };
   /** The last heartbeat that the pages were told of. */
   announced: { at: number; content: string };
@@ -224,6 +226,7 @@ export class WorkerConnections {
           corpora: attach.capabilities.corpora,
           vllmGpus: countVllmDevices(attach.capabilities.vllm, attach.hardware.gpus.length),
           commands: attach.capabilities.commands === true,
+          trainsElsewhere: attach.capabilities.tinker !== undefined,
         },
         announced: { at: 0, content: "" },
       };

@@ -57,6 +57,7 @@ const createEngineModel = (
     seconds: 0,
     library: null,
     adaptedMaps: null,
+    service: null,
   },
   forward: ({ data }) =>
     Promise.resolve({

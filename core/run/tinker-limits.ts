@@ -1,0 +1,81 @@
+import { isTruncated } from "@/contracts/run-config/sampling";
+import type { PredictConfig } from "@/contracts/run-config/predict-config";
+import type { TrainConfig } from "@/contracts/run-config/train-config";
+import { trainsSearch } from "./trained-method";
+
+/** The only alpha of Tinker services, which have no setting for it. */
+const SERVICE_ALPHA = 32;
+
+/** A setting that a Tinker service cannot follow, and what to give it instead. */
+type Limit = [applies: boolean, path: string, remedy: string];
+
+const describeLimits = (limits: readonly Limit[]): string[] =>
+  limits.flatMap(([applies, path, remedy]) => (applies ? [`${path}: ${remedy}`] : []));
+
+/**
+ * What of a training run a Tinker service cannot do, each by the setting to change; none: it can. The engine refuses the same
+ * where it is asked (gpu-workers/engine/tinker_service/mapping.py); here it is known before the launch. Pure.
+ *
+ * @param config without the settings that its method does not use
+ */
+export function listTinkerLimits(config: TrainConfig): string[] {
+  const { search, searcher, rl } = config;
+  const { adapter } = searcher;
+  const isFull = searcher.tuning === "full";
+  return describeLimits([
+    [isFull, "searcher.tuning", "a service trains no whole weights, choose lora"],
+    [
+      !isFull && adapter.firstLayer > 0,
+      "searcher.adapter.firstLayer",
+      "a service adapts all layers, give 0",
+    ],
+    [
+      !isFull && adapter.alpha !== SERVICE_ALPHA,
+      "searcher.adapter.alpha",
+      `a service has ${SERVICE_ALPHA}, give that`,
+    ],
+    [
+      searcher.sampler === "vllm",
+      "searcher.sampler",
+      "a service samples from what it trains, choose engine",
+    ],
+    [
+      searcher.checkpoint !== null && searcher.checkpointState === "weights",
+      "searcher.checkpointState",
+      "a service goes on from its own whole states alone, choose all",
+    ],
+    [
+      trainsSearch(config) && search.decoding === "guided",
+      "search.decoding",
+      "a service knows no grammars, choose free",
+    ],
+    [rl.algorithm === "ppo", "rl.algorithm", "a service has no critic, choose grpo"],
+    [
+      rl.algorithm === "gspo",
+      "rl.algorithm",
+      "a service has no ratio of whole sequences, choose grpo or cispo",
+    ],
+    [rl.klCoefficient > 0, "rl.klCoefficient", "a service compares with no reference, give 0"],
+    [rl.entropyCoefficient > 0, "rl.entropyCoefficient", "a service has no entropy bonus, give 0"],
+    [
+      rl.temperature !== 1,
+      "rl.temperature",
+      "a service trains at temperature 1, sample at the same",
+    ],
+    [
+      isTruncated(rl),
+      "rl.topP, rl.topK, rl.repetitionPenalty",
+      "a service may give the log-probabilities of what is left, sample from all tokens",
+    ],
+  ]);
+}
+
+/** The same of answering questions: only a checkpoint's adapter is at the service. Pure. */
+export const listPredictionLimits = ({ method, searcher, search }: PredictConfig): string[] =>
+  describeLimits([
+    [
+      (method === "s3" || searcher.checkpoint !== null) && search.decoding === "guided",
+      "search.decoding",
+      "a service knows no grammars, choose free",
+    ],
+  ]);

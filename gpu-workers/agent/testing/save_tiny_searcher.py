@@ -1,0 +1,41 @@
+"""Saves a searcher of two small random layers with the tokenizer of an installed model, for tests.
+
+`python save_tiny_searcher.py INSTALLED TARGET`
+"""
+
+import json
+import shutil
+import sys
+from pathlib import Path
+
+import torch
+from transformers import LlamaConfig, LlamaForCausalLM
+
+TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "chat_template.jinja")
+
+
+def main(installed: Path, target: Path) -> None:
+    torch.manual_seed(7)
+    ends = json.loads((installed / "config.json").read_text())
+    config = LlamaConfig(
+        vocab_size=ends["vocab_size"],
+        hidden_size=32,
+        intermediate_size=64,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        max_position_embeddings=4096,
+        bos_token_id=ends["bos_token_id"],
+        eos_token_id=ends["eos_token_id"],
+        pad_token_id=ends["eos_token_id"],
+        tie_word_embeddings=True,
+        initializer_range=0.2,
+    )
+    LlamaForCausalLM(config).save_pretrained(target)
+    for name in TOKENIZER_FILES:
+        if (installed / name).exists():
+            shutil.copyfile(installed / name, target / name)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), Path(sys.argv[2]))
