@@ -95,7 +95,7 @@ async function replay(
     if (call.kind !== "optim_step") continue;
     const { gradNorm, ranks } = await model!.optimStep(call.body);
     expect(ranks).toHaveLength(2);
-    note("gradient norm", call.result.gradNorm, gradNorm);
+    note("gradient norm", call.result.gradNorm ?? NaN, gradNorm ?? NaN);
   }
   return measures;
 }
