@@ -199,16 +199,16 @@ describe.skipIf(problem !== null)("a real Tinker server", () => {
       const preset = trainConfigSchema.parse(findPreset("atlas-smollm2-tinker")!.config);
       const config: TrainConfig = trainConfigSchema.parse({
         ...preset,
-        search: { ...preset.search, turns: 1, turnTokens: 16 },
+        search: { ...preset.search, turns: 1, turnTokens: 48 },
         searcher: { model: searcher, adapter: LORA },
-        // So that every step has something to learn.
+        // Texts of random weights differ in length alone.
         reward: { ...preset.reward, weights: { gbr: 1, length: 10 } },
         coldStart: { demonstrations: 2, batchSize: 2, validationQuestions: 0 },
         rl: {
           ...preset.rl,
           steps: 2,
           questionsPerStep: 2,
-          groupSize: 2,
+          groupSize: 4,
           resample: 0,
           filterAnswered: false,
         },
