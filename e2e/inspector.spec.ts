@@ -165,6 +165,7 @@ test("what if: another retriever and another generator", async ({ page }, { retr
         found.map((document) => document.getAttribute("data-document")),
       );
     await expect(listDocuments("What if").first()).toBeVisible();
+    await expect(listDocuments("As it was").first()).toBeVisible();
     expect(await readIds("What if"), "another retriever finds others").not.toEqual(
       await readIds("As it was"),
     );

@@ -48,7 +48,7 @@ export function Disagreements({ runId }: { runId: string }) {
     ),
   );
   const rows = query.data?.pages.flatMap((page) => page.rows) ?? [];
-  const { hasNextPage, isFetchingNextPage, fetchNextPage } = query;
+  const { hasNextPage, isFetchingNextPage, isError, fetchNextPage } = query;
   const place = findPlace(rows, question, judge);
   // What the address names may stand on a later page.
   const isSought = place === null && hasNextPage;
@@ -68,8 +68,8 @@ export function Disagreements({ runId }: { runId: string }) {
   );
   useEffect(() => {
     const isWanted = isSought || at >= rows.length - 10;
-    if (isWanted && hasNextPage && !isFetchingNextPage) void fetchNextPage();
-  }, [isSought, at, rows.length, hasNextPage, isFetchingNextPage, fetchNextPage]);
+    if (isWanted && hasNextPage && !isFetchingNextPage && !isError) void fetchNextPage();
+  }, [isSought, at, rows.length, hasNextPage, isFetchingNextPage, isError, fetchNextPage]);
 
   const move = (by: number): void => {
     const next = rows[Math.min(Math.max(at + by, 0), rows.length - 1)];
@@ -91,7 +91,7 @@ export function Disagreements({ runId }: { runId: string }) {
     k: { label: t("Previous"), run: () => move(-1) },
   });
 
-  if (query.isPending || isSought) return <Skeleton className="h-64" />;
+  if (query.isPending || (isSought && !isError)) return <Skeleton className="h-64" />;
   if (query.isError)
     return <QueryErrorState title={t("The disagreements could not be read")} query={query} />;
   if (!row)

@@ -96,7 +96,7 @@ it("gives lines for a chart: the figure on the run's set, else the average, and 
   const onSet = find("upstream/nq", id);
   expect(onSet?.value).toBe((row?.scores.nq?.gen_acc ?? 0) / 100);
   expect(onSet?.note).toMatch(
-    /arXiv:2505\.14146v1, Table 1: s3 .+ on all 3,610 questions of nq\.$/,
+    /arXiv:2505\.14146v1, Table 1 \(generation-accuracy\): s3 .+ on all 3,610 questions of nq\.$/,
   );
   const average = find("atlas/held-out", id);
   expect(average?.value).toBe(0.589);

@@ -103,6 +103,13 @@ export interface PublishedLine {
   note: string;
 }
 
+/** What a printed figure counts, by the product's scorers. */
+const SCORERS: Record<PublishedMetric, string> = {
+  gen_acc: "generation-accuracy",
+  judge_acc: "judge",
+  em: "exact-match",
+};
+
 const writeRowId = (row: PublishedRow): string =>
   `${row.table} ${formatPublishedRow(row)}`
     .toLowerCase()
@@ -110,22 +117,24 @@ const writeRowId = (row: PublishedRow): string =>
     .replace(/-$/, "");
 
 /**
- * The rows' figures on a run's question set. A set that the paper does not have is compared with the rows' averages, and
+ * The rows' figures on a run's question set: exact match where the run is scored by it, accuracy otherwise; the notes say which. A set that the paper does not have is compared with the rows' averages, and
  * the notes say so.
  */
 export function listPublishedLines(
   t: Text,
   results: PublishedResults,
   questionSet: string,
+  scorer?: string,
 ): PublishedLine[] {
   const set = findPaperSet(questionSet, results);
   const source = results.source.identifier;
   return results.rows.flatMap((row): PublishedLine[] => {
     const figures = set === null ? row.average : row.scores[set];
-    const percent = figures?.[getAccuracyMetric(row)];
+    const metric = scorer === "exact-match" ? "em" : getAccuracyMetric(row);
+    const percent = figures?.[metric];
     if (percent === undefined) return [];
     const name = formatPublishedRow(row);
-    const of = { source, table: row.table, row: name, percent };
+    const of = { source, table: `${row.table} (${SCORERS[metric]})`, row: name, percent };
     return [
       {
         id: writeRowId(row),

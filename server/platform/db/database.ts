@@ -132,11 +132,16 @@ export class Database {
 
   private async runPlain<T>(begin: string, work: (db: Statements) => Promise<T>): Promise<T> {
     const client = await this.pool.connect();
+    // The statement under way fails by it. Heard by nobody, it would end the process.
+    const ignore = (): void => undefined;
+    client.on("error", ignore);
+    const { statements, close } = createStatements(client);
     // A connection on which it cannot be ended is not used again.
     let isSpoilt = true;
     try {
       await client.query(begin);
-      const result = await work(createStatements(client)).catch(async (error: unknown) => {
+      const result = await work(statements).catch(async (error: unknown) => {
+        close();
         await client.query("ROLLBACK");
         isSpoilt = false;
         throw error;
@@ -145,6 +150,7 @@ export class Database {
       isSpoilt = false;
       return result;
     } finally {
+      client.off("error", ignore);
       client.release(isSpoilt);
     }
   }
@@ -174,18 +180,23 @@ export class Database {
   }
 }
 
-/** Statements on one connection, one after the other, also where several are begun at once. */
-function createStatements(client: pg.PoolClient): Statements {
+/** Statements on one connection, one after the other, also where several are begun at once; none after `close`. */
+function createStatements(client: pg.PoolClient): { statements: Statements; close: () => void } {
   let last: Promise<unknown> = Promise.resolve();
+  let isOpen = true;
   const run = ({ text, values }: Sql): Promise<pg.QueryResult> => {
-    const result = last.then(() => client.query(text, values));
+    const result = last.then(() => {
+      if (!isOpen) throw new Error("The transaction has ended.");
+      return client.query(text, values);
+    });
     last = result.catch(() => undefined);
     return result;
   };
-  return {
+  const statements: Statements = {
     $queryRaw: async (query) => (await run(query)).rows as unknown[],
     $executeRaw: async (text, ...values) => (await run(Prisma.sql(text, ...values))).rowCount ?? 0,
   };
+  return { statements, close: () => void (isOpen = false) };
 }
 
 /** What `store_events` needs beside the transaction: the lock, the channel and the events as JSON. */

@@ -190,6 +190,23 @@ describe("transactions past Prisma", () => {
       for (const row of seen[0]!) expect(decodeDoubles(row.numbers)).toEqual(numbers);
       expect(await select(database.db)).toHaveLength(3);
       await expect(database.readArrays((db) => insert(db, 5))).rejects.toThrow(/read-only/);
+
+      // What was begun with a statement that failed is not written after all.
+      const begun = database.transactArrays((db) =>
+        Promise.all([insert(db, 2), insert(db, 6), insert(db, 7)]),
+      );
+      await expect(begun).rejects.toThrow(/duplicate key/);
+      // A connection that the database ends fails what uses it, and nothing else.
+      const ended = database.readArrays(async (db) => {
+        const [own] = await queryRows(
+          db,
+          z.object({ pid: z.int() }),
+        )`SELECT pg_backend_pid() AS pid`;
+        await database.db.$queryRaw`SELECT pg_terminate_backend(${own!.pid}::int)`;
+        return select(db);
+      });
+      await expect(ended).rejects.toThrow();
+      expect(await database.readArrays(select)).toHaveLength(3);
     } finally {
       await database.close();
     }

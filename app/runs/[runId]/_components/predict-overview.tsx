@@ -33,7 +33,10 @@ export function PredictOverview({ run }: { run: RunDetail }) {
   const rag = part?.baselineAccuracy ?? null;
   const config = run.config.kind === "predict" ? run.config : null;
   const known = useAccuracyReferences(config, rag);
-  const published = usePublishedLines(config?.questions ?? "");
+  const published = usePublishedLines({
+    questionSet: config?.questions ?? "",
+    scorer: config?.scorer,
+  });
   const references = useMemo(
     () => [...known, ...published.references],
     [known, published.references],

@@ -57,7 +57,10 @@ export function TrainOverview({ run }: { run: RunDetail }) {
   const { alarms } = useAlarms(run.id);
   const { state, tracks, markers, steps } = useRunCharts(run, series);
   const detail = useDetail(run.id, series, steps);
-  const published = usePublishedLines(config?.data.heldOutQuestions ?? "");
+  const published = usePublishedLines({
+    questionSet: config?.data.heldOutQuestions ?? "",
+    scorer: config?.reward.scorer,
+  });
   const marks = useMemo(() => findMarks(groups, alarms), [groups, alarms]);
   if (!config) return null;
   const hasPoints = Object.values(series).some((points) => points.length > 0);

@@ -13,14 +13,20 @@ import { listPublishedLines, type PublishedLine } from "@/app/leaderboard/_compo
 
 const PARAM = "published";
 
+interface Scored {
+  questionSet: string;
+  /** Of the run; absent: its configuration is not there. */
+  scorer: string | undefined;
+}
+
 /** The published rows on a question set; read once they are asked for. */
-function useLines(questionSet: string, enabled: boolean) {
+function useLines({ questionSet, scorer }: Scored, enabled: boolean) {
   const t = useText();
   const trpc = useTRPC();
   const query = useQuery(trpc.leaderboard.published.queryOptions(undefined, { enabled }));
   const lines = useMemo(
-    () => (query.data ? listPublishedLines(t, query.data, questionSet) : null),
-    [t, query.data, questionSet],
+    () => (query.data ? listPublishedLines(t, query.data, questionSet, scorer) : null),
+    [t, query.data, questionSet, scorer],
   );
   return { lines, isError: query.isError };
 }
@@ -30,35 +36,39 @@ function useLines(questionSet: string, enabled: boolean) {
  *
  * @returns the lines, and the menu that chooses them
  */
-export function usePublishedLines(questionSet: string): {
+export function usePublishedLines({ questionSet, scorer }: Scored): {
   references: readonly ReferenceValue[];
   menu: ReactNode;
 } {
   const [params, setParams] = useQueryParams();
   const text = params.get(PARAM) ?? "";
   const chosen = useMemo(() => text.split(",").filter(Boolean), [text]);
-  const { lines } = useLines(questionSet, chosen.length > 0);
+  const { lines } = useLines({ questionSet, scorer }, chosen.length > 0);
   const references = useMemo(
     () => lines?.filter(({ id }) => chosen.includes(id)) ?? [],
     [lines, chosen],
   );
   const toggle = useCallback(
     (id: string): void => {
-      const next = chosen.includes(id) ? chosen.filter((one) => one !== id) : [...chosen, id];
+      // From the address bar: the last pick may not be read yet.
+      const text = new URLSearchParams(window.location.search).get(PARAM) ?? "";
+      const now = text.split(",").filter(Boolean);
+      const next = now.includes(id) ? now.filter((one) => one !== id) : [...now, id];
       setParams({ [PARAM]: next.join(",") });
     },
-    [chosen, setParams],
+    [setParams],
   );
   // The same node as before: a chart with other buttons is drawn again.
   const menu = useMemo(
-    () => <PublishedMenu questionSet={questionSet} chosen={chosen} onToggle={toggle} />,
-    [questionSet, chosen, toggle],
+    () => (
+      <PublishedMenu questionSet={questionSet} scorer={scorer} chosen={chosen} onToggle={toggle} />
+    ),
+    [questionSet, scorer, chosen, toggle],
   );
   return { references, menu };
 }
 
-interface PublishedMenuProps {
-  questionSet: string;
+interface PublishedMenuProps extends Scored {
   /** Ids of rows. */
   chosen: readonly string[];
   onToggle: (id: string) => void;
@@ -87,9 +97,9 @@ function PublishedMenu(props: PublishedMenuProps) {
 }
 
 /** The rows, best first. */
-function PublishedItems({ questionSet, chosen, onToggle }: PublishedMenuProps) {
+function PublishedItems({ questionSet, scorer, chosen, onToggle }: PublishedMenuProps) {
   const t = useText();
-  const { lines, isError } = useLines(questionSet, true);
+  const { lines, isError } = useLines({ questionSet, scorer }, true);
   const rows = useMemo(() => lines?.toSorted(compareLines) ?? [], [lines]);
   if (rows.length === 0)
     return (
