@@ -49,6 +49,8 @@ export interface MemorySpec {
   checkpointing: boolean;
   /** AdamW's two moments and the reference lie in the machine's memory instead of the GPU's. */
   offloadOptimizer: boolean;
+  /** The engine samples the next step between this step's gradient and its optimiser's step. */
+  overlap?: boolean;
   /** Bytes of the same device that vLLM reserves; null: the engine samples. */
   vllmBytes: number | null;
 }

@@ -164,7 +164,10 @@ function listPhases(
       demand.vllmBytes === null
         ? whole +
             countSamplingBytes(demand) +
-            (dropsSampled(demand) ? countCacheBytes(demand) - countCacheBytes(demand, false) : 0)
+            (dropsSampled(demand) ? countCacheBytes(demand) - countCacheBytes(demand, false) : 0) +
+            (demand.overlap && sharding.base === "whole"
+              ? (countTrained(models[0]!) * FLOAT32) / ranks
+              : 0)
         : 0,
       "the trained weights gathered whole, keys and values of the sequences that are written, one layer's activations, logits",
       true,
@@ -241,13 +244,19 @@ const countTrainedRoot = (model: TrainedModel): number =>
 const countLayerFactors = ({ shape, tuning }: TrainedModel): number =>
   tuning.kind === "lora" ? countAdapterParameters(shape, tuning.rank, 0) / shape.layers : 0;
 
-/** Parameters of one base that its models compute with and do not train: those of one are among those of another. */
+/**
+ * Parameters of one base that its models compute with and do not train. But for the output matrix, those of one are among
+ * those of another.
+ */
 function countFrozen(models: readonly TrainedModel[], servesGenerator: boolean): number {
-  const counts = models.map((model) => {
-    const all = countParameters(model.shape) - (model.hasHead ? 0 : countHead(model));
-    return model.tuning.kind === "lora" ? all : all - countTrained(model);
-  });
-  return Math.max(...counts, servesGenerator ? countParameters(models[0]!.shape) : 0);
+  const head = countHead(models[0]!);
+  const all = countParameters(models[0]!.shape) - head;
+  const counts = models.map((model) =>
+    model.tuning.kind === "lora" ? all : all - countTrained({ ...model, hasHead: false }),
+  );
+  const needsHead =
+    servesGenerator || models.some((model) => model.hasHead && !isRootTrained(model));
+  return Math.max(...counts, servesGenerator ? all : 0) + (needsHead ? head : 0);
 }
 
 /** Whether the engine frees what it sampled with before it computes anything else: where that is large. */

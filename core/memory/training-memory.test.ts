@@ -44,7 +44,7 @@ describe("the memory of a training run", () => {
     expect(fewer.advice).toContain(`${ranks} GPUs of`);
   });
 
-  it("the paper's full setting fits into its five GPUs however its episodes are sampled", () => {
+  it("the paper's full setting fits into five GPUs for training however its episodes are sampled", () => {
     const config = trainPreset("paper-full");
     const five = describePlannedMachine(5, 80);
     const { parts } = judgeTrainingMemory(config, five)!;
@@ -65,7 +65,7 @@ describe("the memory of a training run", () => {
     const withoutPlace = judgeTrainingMemory({ ...config, searcher }, five)!;
     expect(withoutPlace.verdict).toBe("too small");
     expect(withoutPlace.advice).toMatch(
-      /searcher\.offloadOptimizer=true \(.*searcher\.samplerPlacement=apart \(/,
+      /searcher\.offloadOptimizer=true \(.*searcher\.samplerPlacement=apart on further GPUs \(/,
     );
   });
 

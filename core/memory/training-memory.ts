@@ -178,6 +178,7 @@ function buildMemorySpec(config: TrainConfig, machine: Machine, shapes: Shapes):
     windowTokens: tokens.window,
     tokenBudget: searcher.microbatchTokens ?? TOKEN_BUDGET,
     offloadOptimizer: searcher.offloadOptimizer ?? false,
+    overlap: rl.overlap,
     cacheBytes: computeCacheBound(machine.machineBytes),
     checkpointing: searcher.activationCheckpointing,
     vllmBytes: searcher.sampler === "vllm" ? countVllmBytes(searcher, machine) : null,
@@ -258,8 +259,8 @@ function listAlternatives(config: TrainConfig, device: Machine["device"]): Alter
     [
       device === "cuda" && sharesGpus && config.search.decoding === "free",
       searcher.sampler === "vllm"
-        ? "searcher.samplerPlacement=apart"
-        : "searcher.sampler=vllm with searcher.samplerPlacement=apart",
+        ? "searcher.samplerPlacement=apart on further GPUs"
+        : "searcher.sampler=vllm with searcher.samplerPlacement=apart on further GPUs",
       { ...config, searcher: apart },
     ],
     [trainsCritic, "rl.critic.kind=adapter", withAdapter],

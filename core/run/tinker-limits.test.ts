@@ -36,6 +36,9 @@ describe("what a Tinker service cannot do", () => {
     expect(listLimits({ ...fits, ...sampled })).toEqual(["searcher.sampler"]);
     expect(listLimits({ ...fits, rl: { algorithm: "gspo" } })).toEqual(["rl.algorithm"]);
     expect(listLimits({ ...fits, rl: { temperature: 0.6 } })).toEqual(["rl.temperature"]);
+    expect(listLimits({ ...fits, evaluation: { repetitionPenalty: 1.1 } })).toEqual([
+      "evaluation.repetitionPenalty",
+    ]);
     expect(listLimits({ ...fits, rl: { topP: 0.9 } })).toEqual([
       "rl.topP, rl.topK, rl.repetitionPenalty",
     ]);
@@ -62,6 +65,12 @@ describe("what a Tinker service cannot do", () => {
     expect(listLimits(predict)).toBeUndefined();
     expect(listLimits(guided)).toEqual(["search.decoding"]);
     expect(listLimits({ ...guided, method: "rag" })).toBeUndefined();
+    const own = { ...predict, searcher: { adapter: { alpha: 16 } } };
+    expect(listLimits(own)).toEqual(["searcher.adapter.alpha"]);
+    expect(listLimits({ ...own, method: "rag" })).toBeUndefined();
+    expect(listLimits({ ...predict, methodSettings: { repetitionPenalty: 1.1 } })).toEqual([
+      "methodSettings.repetitionPenalty",
+    ]);
     expect(listLimits({ kind: "evaluate", name: "e", questions: "a/b" })).toBeUndefined();
   });
 });

@@ -9,6 +9,9 @@ const SERVICE_ALPHA = 32;
 /** A setting that a Tinker service cannot follow, and what to give it instead. */
 type Limit = [applies: boolean, path: string, remedy: string];
 
+/** How a searcher is adapted. */
+type Adapted = Pick<TrainConfig["searcher"], "tuning" | "adapter">;
+
 const describeLimits = (limits: readonly Limit[]): string[] =>
   limits.flatMap(([applies, path, remedy]) => (applies ? [`${path}: ${remedy}`] : []));
 
@@ -19,21 +22,9 @@ const describeLimits = (limits: readonly Limit[]): string[] =>
  * @param config without the settings that its method does not use
  */
 export function listTinkerLimits(config: TrainConfig): string[] {
-  const { search, searcher, rl } = config;
-  const { adapter } = searcher;
-  const isFull = searcher.tuning === "full";
+  const { search, searcher, rl, evaluation } = config;
   return describeLimits([
-    [isFull, "searcher.tuning", "a service trains no whole weights, choose lora"],
-    [
-      !isFull && adapter.firstLayer > 0,
-      "searcher.adapter.firstLayer",
-      "a service adapts all layers, give 0",
-    ],
-    [
-      !isFull && adapter.alpha !== SERVICE_ALPHA,
-      "searcher.adapter.alpha",
-      `a service has ${SERVICE_ALPHA}, give that`,
-    ],
+    ...listAdapterLimits(searcher),
     [
       searcher.sampler === "vllm",
       "searcher.sampler",
@@ -67,15 +58,48 @@ export function listTinkerLimits(config: TrainConfig): string[] {
       "rl.topP, rl.topK, rl.repetitionPenalty",
       "a service may give the log-probabilities of what is left, sample from all tokens",
     ],
+    [
+      evaluation.questions > 0 && (evaluation.repetitionPenalty ?? 1) !== 1,
+      "evaluation.repetitionPenalty",
+      "a service has none, give 1",
+    ],
   ]);
 }
 
-/** The same of answering questions: only a checkpoint's adapter is at the service. Pure. */
-export const listPredictionLimits = ({ method, searcher, search }: PredictConfig): string[] =>
-  describeLimits([
+/** What of an adapter a service cannot make. */
+function listAdapterLimits({ tuning, adapter }: Adapted): Limit[] {
+  const isFull = tuning === "full";
+  return [
+    [isFull, "searcher.tuning", "a service trains no whole weights, choose lora"],
     [
-      (method === "s3" || searcher.checkpoint !== null) && search.decoding === "guided",
+      !isFull && adapter.firstLayer > 0,
+      "searcher.adapter.firstLayer",
+      "a service adapts all layers, give 0",
+    ],
+    [
+      !isFull && adapter.alpha !== SERVICE_ALPHA,
+      "searcher.adapter.alpha",
+      `a service has ${SERVICE_ALPHA}, give that`,
+    ],
+  ];
+}
+
+/** The same of answering questions: only an adapter is at the service, an untrained searcher's of s3 or a checkpoint's. Pure. */
+export function listPredictionLimits(config: PredictConfig): string[] {
+  const { method, methodSettings, searcher, search } = config;
+  const isServed = method === "s3" || searcher.checkpoint !== null;
+  return describeLimits([
+    [
+      isServed && search.decoding === "guided",
       "search.decoding",
       "a service knows no grammars, choose free",
     ],
+    [
+      isServed && (methodSettings.repetitionPenalty ?? 1) !== 1,
+      "methodSettings.repetitionPenalty",
+      "a service has none, give 1",
+    ],
+    // A checkpoint's adapter is as it was trained.
+    ...(isServed && searcher.checkpoint === null ? listAdapterLimits(searcher) : []),
   ]);
+}

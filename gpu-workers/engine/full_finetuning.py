@@ -114,6 +114,7 @@ def describe_shape(c: LlamaConfig) -> dict[str, int]:
         "layers": c.layers,
         "heads": c.heads,
         "keyValueHeads": c.kv_heads,
+        "headDim": c.head_dim,
         "intermediate": c.intermediate,
         "vocabulary": c.vocabulary,
     }

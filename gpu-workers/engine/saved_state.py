@@ -161,6 +161,12 @@ def explain_damage(folder: Path) -> Iterator[None]:
 def read_state(folder: Path, spec: dict) -> dict:
     """state.json of a folder; raises where it is of another kind of model than `spec`."""
     with explain_damage(folder):
+        if (folder / "tinker.json").exists():
+            raise EngineError(
+                "unsupported",
+                f"The weights of {folder.name} are at a Tinker service: go on with it on a worker "
+                "with --tinker-url; to export it, set S3_TINKER_URL.",
+            )
         state = json.loads((folder / "state.json").read_text())
         saved = {
             "lora": state.get("lora"),

@@ -6,6 +6,7 @@ import { trainConfigSchema } from "@/contracts/run-config/train-config";
 import { EngineProcess } from "@/gpu-workers/llm/engine/process";
 import { findInstalledModel } from "@/gpu-workers/llm/model-files/installed-model";
 import { openPolicy } from "@/gpu-workers/rl/policy";
+import { chooseTinkerService } from "../tinker-service";
 import { checkNewModelName, installModel, printInstalled } from "./install-model";
 import { runInterruptibly } from "./terminal";
 
@@ -52,7 +53,8 @@ async function convertCheckpoint(
     JSON.parse(await readFile(configFile, "utf8")) as unknown,
     configFile,
   );
-  const engine = await EngineProcess.start();
+  const tinker = chooseTinkerService({ tinkerUrl: process.env.S3_TINKER_URL });
+  const engine = await EngineProcess.start({ tinker });
   try {
     const { model } = await openPolicy(engine.client, searcher, seed, signal);
     await model.loadState(folder, { signal });

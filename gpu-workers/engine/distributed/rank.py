@@ -25,8 +25,12 @@ from ..dialect_rules import DialectModel
 from ..engine import Check, Engine, make_torch_deterministic
 from ..errors import CancelledError, EngineError
 from ..forward_backward import AnyBatch, AnyModel
-from ..memory import get_peak_device_bytes, get_peak_resident_bytes, is_out_of_memory
-from ..model import Model
+from ..memory import (
+    empty_cache,
+    get_peak_device_bytes,
+    get_peak_resident_bytes,
+    is_out_of_memory,
+)
 from .checkpoint import check_shards, describe_state, read_shards, write_shards
 from .rank_group import RankGroup
 from .sharded_trainable import ShardedTrainable
@@ -150,6 +154,7 @@ class RankEngine(Engine):
         """Also frees what of its base no other model computes with."""
         found = super().delete_model(name, body, check)
         self.release_unused_tensors()
+        empty_cache()
         return found
 
     def release_unused_tensors(self) -> None:
@@ -186,10 +191,7 @@ class RankEngine(Engine):
                 forward_backward.build_forward_networks(model, body)
         elif body.adapter:
             trainable = self.sharded(name)
-            if isinstance(model, Model) and model.head == "language":
-                model.merged()
-            else:
-                trainable.gather(trainable.values)
+            trainable.gather(trainable.values)
 
     def forward(self, name: str, body: dialect.ForwardBody, check: Check) -> dict:
         """This rank's part of the data; of trained weights in step with the others."""
@@ -214,7 +216,10 @@ class RankEngine(Engine):
             for batch, is_own in self._iterate_in_step(model, body, budget, check):
                 if values is None:
                     frozen = model.build_frozen_network()
-                    found = forward_backward.compute_numbers(model, frozen, batch, body, check)
+                    # Cancelled between batches only: others would wait for a rank that left alone.
+                    found = forward_backward.compute_numbers(
+                        model, frozen, batch, body, lambda: None
+                    )
                 else:
                     found = trainable.network.compute_numbers(batch, body)
                 if is_own:
@@ -442,9 +447,9 @@ class Rank:
         assert self.engine is not None
         is_alone = False
         try:
-            is_alone = kind in SPLIT and not self.engine.is_in_step(kind, name, body)
-            if is_alone:
+            if kind in SPLIT and not self.engine.is_in_step(kind, name, body):
                 self.engine.prepare(name, body)
+                is_alone = True
                 if not has_part:
                     return {}, None
             return self.engine.run(kind, name, body, check), None

@@ -1,7 +1,7 @@
 """Models at a Tinker service: gradients, reports and refusals.
 
 The service is played by an engine of this process that computes the losses as Tinker publishes
-them. The SDK and a real server are tested in gpu-workers/llm/engine/tinker.long.test.ts.
+them. The SDK and a real server are tested in gpu-workers/agent/tinker.long.test.ts.
 """
 
 import json

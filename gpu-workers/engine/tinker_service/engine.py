@@ -257,7 +257,7 @@ class TinkerEngine:
         if state["lora"] != model.lora.model_dump():
             raise EngineError("invalid-input", f"{folder.name} is of another adapter.")
         # A service loads into a new model alone. The place of the one before is given back first:
-        # SkyRL 0.3.0 loads right only into the place that the weights were saved from.
+        # with SkyRL 0.3.0 only loading into the place that the weights were saved from was tried.
         model.remote.close()
         model.remote = self.service.load_model(state["path"])
         distance = max(abs(a - b) for a, b in zip(model.probe(), state["probe"], strict=True))
@@ -265,8 +265,8 @@ class TinkerEngine:
             raise EngineError(
                 "internal",
                 f"The Tinker service loaded other weights than it saved at {state['path']}: "
-                f"log-probabilities differ by {distance:.3g}. With SkyRL, end the other runs at "
-                "the service, then resume.",
+                f"log-probabilities differ by {distance:.3g}. Resume once no other run is at "
+                "the service, or from another checkpoint.",
             )
         model.step = state["step"]
         model.change()

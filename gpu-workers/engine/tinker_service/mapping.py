@@ -4,7 +4,8 @@ A list "per token" of the dialect has an entry for each of `ids`: entry i belong
 ids[0..i-1] predict. A service reads ids[:-1] and has an entry for each of them: entry i belongs to
 the token that follows, so every list is shifted by one to the left, and back in its answers.
 
-Losses are sums over tokens there, too. Those of policies take no weights: where w >= 0,
+Losses are sums over tokens there, too, as Tinker documents them (SkyRL's JAX server takes means of
+each sequence). Those of policies take no weights: where w >= 0,
 w min(r A, clip(r) A) = min(r w A, clip(r) w A), so the weight goes into the advantage.
 """
 
@@ -215,6 +216,12 @@ def find_gradient_norm(metrics: dict[str, float]) -> float | None:
     """The norm among a service's metrics of a step, of which each has names of its own."""
     for name, value in metrics.items():
         if "grad_norm" in name or "grad_l2" in name:
+            if not math.isfinite(value):
+                raise EngineError(
+                    "internal",
+                    "The gradient was NaN or infinite, and the service has stepped by it: resume "
+                    "the run from its last checkpoint, with a lower rl.learningRate.",
+                )
             return float(value)
     return None
 

@@ -20,7 +20,10 @@ def map_sequence(
     if request.guide is not None:
         raise refuse("knows no grammars", "set search.decoding to free")
     if request.repetitionPenalty != 1:
-        raise refuse("has no repetition penalty", "set rl.repetitionPenalty to 1")
+        raise refuse(
+            "has no repetition penalty",
+            "set rl.repetitionPenalty to 1, as that of evaluation and methodSettings",
+        )
     if len(request.ids) + request.maxTokens > max_length:
         raise EngineError(
             "invalid-input",

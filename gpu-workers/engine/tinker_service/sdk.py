@@ -29,6 +29,8 @@ HEALTH_SECONDS = 15
 #: Between two looks at whether the operation was cancelled.
 POLL_SECONDS = 0.5
 DOWNLOAD_SECONDS = 600
+#: The SDK asks again without end where a service is gone.
+ANSWER_SECONDS = 3600
 UNLOAD_SECONDS = 20
 #: The SDK refuses to start without a key of this form; a server of one's own does not look at it.
 NO_KEY = "tml-none"
@@ -53,6 +55,12 @@ def translate_errors(what: str) -> Iterator[None]:
         raise EngineError(code, f"The Tinker service refused {what} ({detail})") from error
     except (tinker.TinkerError, ValueError) as error:  # ValueError: of a future that failed
         raise EngineError("internal", f"The Tinker service failed at {what}: {error}") from error
+    except FutureTimeoutError as error:
+        raise EngineError(
+            "internal",
+            f"The Tinker service did not answer {what} in time: see whether it runs, then resume "
+            "the run from its last checkpoint.",
+        ) from error
 
 
 def wait(future: Any, check: Check) -> Any:
@@ -72,10 +80,14 @@ def wait(future: Any, check: Check) -> Any:
                 raise
 
 
-def check_reachable(url: str) -> None:
+def check_reachable(url: str, key: str | None) -> None:
     """Raises EngineError where nothing of Tinker's answers at the address."""
     try:
-        answer = httpx.get(f"{url}/api/v1/healthz", timeout=HEALTH_SECONDS)
+        answer = httpx.get(
+            f"{url}/api/v1/healthz",
+            headers={"X-API-Key": key} if key else {},
+            timeout=HEALTH_SECONDS,
+        )
     except httpx.HTTPError as error:
         raise EngineError(
             "internal",
@@ -84,13 +96,17 @@ def check_reachable(url: str) -> None:
         ) from error
     if answer.status_code in (401, 403):
         raise EngineError(
-            "unauthorized", f"{url} does not take the key: set TINKER_API_KEY to another one."
+            "unauthorized",
+            f"{url} does not take the key: set TINKER_API_KEY to another one."
+            if key
+            else f"{url} wants a key: set TINKER_API_KEY, and allow it by --credential "
+            "TINKER_API_KEY=ORIGIN.",
         )
     if answer.status_code >= 400:
         raise EngineError(
             "internal",
             f"{url}/api/v1/healthz answers {answer.status_code}: it is no Tinker service, or "
-            "--tinker-url names more than its origin.",
+            "--tinker-url has another path than the service.",
         )
 
 
@@ -148,7 +164,9 @@ class SdkModel:
 
     def forward(self, data: list[ServiceDatum]) -> list[list[float]]:
         with translate_errors("forward"):
-            answer = self.client.forward([to_datum(d) for d in data], "cross_entropy").result()
+            answer = self.client.forward([to_datum(d) for d in data], "cross_entropy").result(
+                timeout=ANSWER_SECONDS
+            )
         return read_logprobs(answer)
 
     def forward_backward(
@@ -156,12 +174,13 @@ class SdkModel:
     ) -> list[list[float]]:
         with translate_errors("forward_backward"):
             mapped = [to_datum(d) for d in data]
-            return read_logprobs(self.client.forward_backward(mapped, loss, config).result())
+            answer = self.client.forward_backward(mapped, loss, config)
+            return read_logprobs(answer.result(timeout=ANSWER_SECONDS))
 
     def optim_step(self, step: AdamStep) -> dict[str, float]:
         with translate_errors("optim_step"):
-            answer = self.client.optim_step(types.AdamParams(**vars(step))).result()
-        return answer.metrics or {}
+            answer = self.client.optim_step(types.AdamParams(**vars(step)))
+            return answer.result(timeout=ANSWER_SECONDS).metrics or {}
 
     def open_sampler(self) -> SdkSampler:
         with translate_errors("handing its weights to the sampler"):
@@ -169,11 +188,12 @@ class SdkModel:
 
     def save_state(self, name: str) -> str:
         with translate_errors("save_state"):
-            return self.client.save_state(name).result().path
+            return self.client.save_state(name).result(timeout=ANSWER_SECONDS).path
 
     def save_weights(self, name: str) -> str:
         with translate_errors("saving its weights"):
-            return self.client.save_weights_for_sampler(name).result().path
+            saved = self.client.save_weights_for_sampler(name)
+            return saved.result(timeout=ANSWER_SECONDS).path
 
     def close(self) -> None:
         # The SDK has this request, but no method of the client for it. A service that does not know
@@ -200,8 +220,9 @@ class SdkService:
         """Raises EngineError where it does not answer."""
         self.url = url.rstrip("/")
         self.version = tinker.__version__
-        check_reachable(self.url)
-        self.client = tinker.ServiceClient(base_url=self.url, api_key=key or NO_KEY)
+        check_reachable(self.url, key)
+        with translate_errors("opening a session: is TINKER_API_KEY right?"):
+            self.client = tinker.ServiceClient(base_url=self.url, api_key=key or NO_KEY)
 
     def list_models(self) -> list[str]:
         with translate_errors("listing its models"):
@@ -233,7 +254,8 @@ class SdkService:
             rest = self.client.create_rest_client()
             # The run, then the checkpoint; SkyRL 0.3.0 leaves out "sampler_weights" between them.
             run, _, checkpoint = path.removeprefix("tinker://").partition("/")
-            archive = rest.get_checkpoint_archive_url(run, checkpoint).result().url
+            answer = rest.get_checkpoint_archive_url(run, checkpoint)
+            archive = answer.result(timeout=ANSWER_SECONDS).url
         with tempfile.TemporaryFile() as file:
             try:
                 with urllib.request.urlopen(archive, timeout=DOWNLOAD_SECONDS) as answer:

@@ -15,7 +15,7 @@ export async function explainPools(
     commands: required.commands ?? false,
     needsOwnEngine: required.ownEngine !== undefined,
   };
-  const able = (await selectPools(db)).filter(({ offers }) => canOffer(offers, run));
+  const able = (await selectPools(db)).filter((pool) => canOffer(pool, run));
   if (able.length === 0) return null;
   const live = await selectLiveWorkers(db);
   const said = able.map(({ id, name, quota, paused, isDue, error }) => {

@@ -104,6 +104,10 @@ describe("which workers are started", () => {
     };
     expect(starts([pool()], [elsewhere], [run()])).toEqual([]);
     expect(starts([pool()], [elsewhere], [run({ needsOwnEngine: true })])).toEqual(["a"]);
+    // Nor is a worker started that could not do it either.
+    const rented = pool({ template: "npm run worker -- --tinker-url http://host:8000" });
+    expect(starts([rented], [], [run()])).toEqual(["a"]);
+    expect(starts([rented], [], [run({ needsOwnEngine: true })])).toEqual([]);
   });
 
   it("takes the cheapest pool that has room, then the next", () => {

@@ -31,6 +31,8 @@ export interface PlannedPool {
   id: string;
   name: string;
   offers: PoolOffers;
+  /** What its workers are started by. */
+  template?: string;
   quota: number;
   costPerHour: number;
   /** Its workers that have not ended, whatever their state. */
@@ -66,20 +68,22 @@ const fits = (room: FreeWorker, run: WaitingRun): boolean =>
   (!run.commands || room.commands) &&
   !(run.needsOwnEngine && room.trainsElsewhere);
 
+/** In a template: its workers train at a Tinker service. */
+const TINKER = /--tinker-url|S3_TINKER_URL/;
+type Offering = Pick<PlannedPool, "offers" | "template">;
+
 /** What a worker of a pool will have once it is attached. */
-const buildRoom = (offers: PoolOffers): FreeWorker => ({
+const buildRoom = ({ offers, template = "" }: Offering): FreeWorker => ({
   models: offers.models,
   corpora: offers.corpora,
   vllmGpus: offers.vllm ? offers.gpus : 0,
   commands: offers.commands,
-  // A pool does not say what its template starts workers with.
-  trainsElsewhere: false,
+  trainsElsewhere: TINKER.test(template),
   free: { engine: offers.engineSlots, light: offers.lightSlots },
 });
 
 /** Whether a run could go to a new worker of a pool that offers this. */
-export const canOffer = (offers: PoolOffers, run: WaitingRun): boolean =>
-  fits(buildRoom(offers), run);
+export const canOffer = (pool: Offering, run: WaitingRun): boolean => fits(buildRoom(pool), run);
 
 /**
  * Gives each waiting run, the oldest first, to a free worker, else to one that is coming, else to a new one of the
@@ -102,7 +106,7 @@ export function planStarts(
   const attached: Room[] = workers.map((worker) => ({ ...worker, free: { ...worker.free } }));
   const arriving: Room[] = coming.flatMap(({ id, poolId }) => {
     const pool = pools.find((one) => one.id === poolId);
-    return pool ? [{ ...buildRoom(pool.offers), take: () => void needed.add(id) }] : [];
+    return pool ? [{ ...buildRoom(pool), take: () => void needed.add(id) }] : [];
   });
   const use = (rooms: readonly Room[], run: WaitingRun): boolean => {
     const room = rooms.find((one) => fits(one, run));
@@ -114,7 +118,7 @@ export function planStarts(
   const countStarts = (id: string): number => starts.filter((one) => one === id).length;
   for (const run of runs) {
     if (use(attached, run)) continue;
-    const able = cheapest.filter(({ offers }) => canOffer(offers, run));
+    const able = cheapest.filter((pool) => canOffer(pool, run));
     for (const { id } of able) waiting.set(id, (waiting.get(id) ?? 0) + 1);
     if (use(arriving, run)) continue;
     const pool = able.find(
@@ -122,7 +126,7 @@ export function planStarts(
     );
     if (!pool) continue;
     starts.push(pool.id);
-    arriving.push(buildRoom(pool.offers));
+    arriving.push(buildRoom(pool));
     use(arriving, run);
   }
   const unneeded = coming.map(({ id }) => id).filter((id) => !needed.has(id));
