@@ -96,6 +96,8 @@ describe("the home page, the palette and the form of a new run", () => {
     expect(part?.runs).toBe(2);
     expect(part?.low).toBeCloseTo(100, 0);
     expect(part?.high).toBeCloseTo(150, 0);
+    const beyond = await plane.newRun.projectTime({ ...config, limit: 1000 });
+    expect(beyond?.high, "a limit beyond the set asks the set").toBeCloseTo(600, 0);
     const filtered = { ...config, limit: null, skipYesNo: true };
     expect(await plane.newRun.projectTime(filtered), "a part that nobody counted").toBeNull();
   });
