@@ -84,7 +84,7 @@ test("one's own corpus: imported from a file, indexed, tried in the playground, 
     await waitLive(page);
     await page.getByRole("button", { name: "Import a corpus" }).first().click();
     const dialog = page.getByRole("dialog");
-    await dialog.getByLabel("File").setInputFiles(files.corpus);
+    await dialog.getByLabel("File", { exact: true }).setInputFiles(files.corpus);
     await expect(dialog.getByLabel("Name", { exact: true })).toHaveValue("towns");
     await dialog.getByRole("button", { name: "Import", exact: true }).click();
     await expect(dialog).toHaveCount(0);
@@ -108,7 +108,7 @@ test("one's own corpus: imported from a file, indexed, tried in the playground, 
     ] as const) {
       await page.goto("/questions");
       await page.getByRole("button", { name: "Import questions" }).first().click();
-      await dialog.getByLabel("File").setInputFiles(file);
+      await dialog.getByLabel("File", { exact: true }).setInputFiles(file);
       await expect(dialog.getByLabel("Name")).toHaveValue(name);
       await dialog.getByRole("button", { name: "Import", exact: true }).click();
       await expect(page.locator(`[data-set="${name}"]`)).toBeVisible();

@@ -158,13 +158,13 @@ test("one's own questions are imported from a file; a bad line is named", async 
     await waitLive(page);
     await page.getByRole("button", { name: "Import questions" }).click();
     const dialog = page.getByRole("dialog");
-    await dialog.getByLabel("File").setInputFiles(file);
+    await dialog.getByLabel("File", { exact: true }).setInputFiles(file);
     await expect(dialog.getByLabel("Name")).toHaveValue("my-questions");
     await dialog.getByRole("button", { name: "Import", exact: true }).click();
     await expect(dialog.getByRole("alert")).toContainText(/line 2/);
     const mended = join(folder, "mended.jsonl");
     writeFileSync(mended, `${JSON.stringify(good)}\n`);
-    await dialog.getByLabel("File").setInputFiles(mended);
+    await dialog.getByLabel("File", { exact: true }).setInputFiles(mended);
     await expect(dialog.locator("[data-gold]")).toContainText(
       "Gold passages: 0 of 1 question. Answered by yes or no: 0.",
     );
