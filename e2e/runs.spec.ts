@@ -1,7 +1,21 @@
+import type { Page } from "@playwright/test";
 import { sendTracking } from "./support/mlflow";
 import { expect, RECORDED, test, waitLive } from "./support/product";
 
 /** The list of runs as people keep it in order, and runs beside each other. */
+
+/** Checks runs in the list by their names, and opens their comparison. */
+async function compareRuns(page: Page, names: readonly string[]): Promise<void> {
+  await page.goto("/runs");
+  await waitLive(page);
+  for (const name of names)
+    await page
+      .locator("tr[data-run]")
+      .filter({ has: page.getByRole("link", { name, exact: true }) })
+      .getByRole("checkbox")
+      .check();
+  await page.getByRole("link", { name: "Compare", exact: true }).last().click();
+}
 
 test("runs are found, kept in order and shown as people want them", async ({ page }) => {
   await page.goto("/runs?kind=train");
@@ -167,15 +181,7 @@ test("an imported run and another trainer's stand in the overlay beside the prod
   });
   const imported = "s3 · lighthouses";
   const predicted = "Atlas held-out, s3, trained";
-  await page.goto("/runs");
-  await waitLive(page);
-  for (const name of [trainer, imported, predicted, RECORDED.training])
-    await page
-      .locator("tr[data-run]")
-      .filter({ has: page.getByRole("link", { name, exact: true }) })
-      .getByRole("checkbox")
-      .check();
-  await page.getByRole("link", { name: "Compare", exact: true }).last().click();
+  await compareRuns(page, [trainer, imported, predicted, RECORDED.training]);
   await expect(page.getByRole("heading", { level: 1 })).toHaveText("Compare 4 runs");
 
   const legendOf = (metric: string) =>
@@ -206,15 +212,7 @@ test("runs of a sweep are drawn over each other; episodes stand turn beside turn
   page,
 }) => {
   const compare = async (...names: string[]): Promise<void> => {
-    await page.goto("/runs");
-    await waitLive(page);
-    for (const name of names)
-      await page
-        .locator("tr[data-run]")
-        .filter({ has: page.getByRole("link", { name, exact: true }) })
-        .getByRole("checkbox")
-        .check();
-    await page.getByRole("link", { name: "Compare", exact: true }).last().click();
+    await compareRuns(page, names);
     await expect(page).toHaveURL(/\/runs\/compare\?ids=/);
   };
   await compare("RAG by documents: documents=1", "RAG by documents: documents=2");

@@ -1,6 +1,6 @@
 "use client";
 import { useSearchParams } from "next/navigation";
-import { useEffect, useRef, useState } from "react";
+import { useCallback, useEffect, useRef, useState } from "react";
 
 /** How long nothing must be typed before the address changes. */
 const REST_MS = 300;
@@ -46,11 +46,14 @@ export function useQuickParam(name: string): [string, (text: string) => void] {
     written.current = inAddress;
     setText(inAddress);
   }, [inAddress, name]);
-  const change = (next: string): void => {
-    written.current = next;
-    setText(next);
-    setParams({ [name]: next });
-  };
+  const change = useCallback(
+    (next: string): void => {
+      written.current = next;
+      setText(next);
+      setParams({ [name]: next });
+    },
+    [name, setParams],
+  );
   return [text, change];
 }
 

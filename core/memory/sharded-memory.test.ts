@@ -7,13 +7,15 @@ import { estimateShardedMemory } from "./sharded-memory";
 
 const GIB = 2 ** 30;
 /** Made by gpu-workers/engine/tests/fake_sharded_memory.py; test_sharded_memory.py measures some of them again. */
+const caseSchema = z.object({
+  model: z.string(),
+  layers: z.int(),
+  ranks: z.int(),
+  tokens: z.int(),
+  head: z.enum(["language", "value"]),
+});
 const recordedSchema = z.array(
-  z.object({
-    model: z.string(),
-    layers: z.int(),
-    ranks: z.int(),
-    tokens: z.int(),
-    head: z.enum(["language", "value"]),
+  caseSchema.extend({
     lora_rank: z.int().nullable(),
     checkpointing: z.boolean(),
     bytes: z.number(),
@@ -26,12 +28,7 @@ const readRecorded = (name: string): unknown =>
 const recorded = recordedSchema.parse(readRecorded("fake_sharded_memory"));
 /** Of the engine's own layers, losses and state, by fake_engine_memory.py; all weights are trained, with checkpointing. */
 const ofEngineSchema = z.array(
-  z.object({
-    model: z.string(),
-    layers: z.int(),
-    ranks: z.int(),
-    tokens: z.int(),
-    head: z.enum(["language", "value"]),
+  caseSchema.extend({
     bytes: z.object({ forward: z.number(), gradient: z.number() }),
   }),
 );

@@ -79,9 +79,21 @@ const likeChoice = ({ limit, sampleSeed, skipYesNo }: QuestionChoice): Record<st
 export const isSameWork = (a: Work, b: Work): boolean =>
   JSON.stringify(a.like) === JSON.stringify(b.like);
 
-/** Of a prediction over a whole question set, how many questions that is; null where its settings leave some of it out. */
-export const countWholeSet = (config: RunConfig, questions: number | null): number | null =>
-  config.kind === "predict" && config.limit === null && !config.skipYesNo ? questions : null;
+/**
+ * The size of a run, where the question set that it asks has so many questions: a limit beyond its end asks them all.
+ *
+ * @param questions null: not known, or the run asks no set
+ * @returns null where the run asks all and it is not known how many that are, or a filter leaves some out
+ */
+export function countAsked(
+  config: RunConfig,
+  size: number | null,
+  questions: number | null,
+): number | null {
+  if (size !== null) return questions === null ? size : Math.min(size, questions);
+  const isWhole = config.kind === "predict" && config.limit === null && !config.skipYesNo;
+  return isWhole ? questions : null;
+}
 
 /**
  * Seconds that a run will take by runs like it.

@@ -19,6 +19,8 @@ from .trainable import Trainable
 FORMAT = 1
 #: Of several ranks, each with files of its own (distributed/checkpoint.py).
 SHARDED_FORMAT = 2
+# In a folder whose weights are at a Tinker service: where they are there.
+SERVICE_FILE = "tinker.json"
 
 
 def build_write_error(target: Path, error: Exception) -> EngineError:
@@ -161,7 +163,7 @@ def explain_damage(folder: Path) -> Iterator[None]:
 def read_state(folder: Path, spec: dict) -> dict:
     """state.json of a folder; raises where it is of another kind of model than `spec`."""
     with explain_damage(folder):
-        if (folder / "tinker.json").exists():
+        if (folder / SERVICE_FILE).exists():
             raise EngineError(
                 "unsupported",
                 f"The weights of {folder.name} are at a Tinker service: go on with it on a worker "

@@ -1,30 +1,26 @@
 /** Tinker: the SDK for a worker that trains at a service, and for tests a real server on the CPU. Neither is part of set-up. */
-import { mkdirSync, readFileSync, rmSync } from "node:fs";
-import { arch } from "node:os";
+import { mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { PYTHON, SKYRL_DIR, TINKER_DIR, inRoot } from "../../lib/paths.mjs";
 import { capture } from "../lib/run.mjs";
 import { isAtLeast, parseVersion } from "./machine.mjs";
-import { installCpuTorch, installLocked, readTorchVersion } from "./packages.mjs";
-import { hashTexts, readStamp, writeStamp } from "./stamp.mjs";
+import {
+  createEnvironment,
+  describeEnvironment,
+  FETCH_REMEDY,
+  findEnvironmentProblem,
+  isMade,
+  readLock,
+} from "./own-environment.mjs";
+import { installLocked } from "./packages.mjs";
+import { hashTexts, writeStamp } from "./stamp.mjs";
 import { StepError } from "./step.mjs";
 
 const SDK_REQUIREMENTS = inRoot("gpu-workers", "engine", "requirements-tinker.txt");
 const SERVER_REQUIREMENTS = inRoot("gpu-workers", "engine", "requirements-skyrl.txt");
 const SDK_STAMP = join(TINKER_DIR, "made-from");
 const SERVER_STAMP = join(SKYRL_DIR, "made-from");
-const REMEDY =
-  "check that the Python package index can be reached (`pip download pip`), then run the same command again; what was fetched is kept.";
-
-const readLock = (/** @type {string} */ requirements) =>
-  readFileSync(requirements.replace(/\.txt$/, ".lock"), "utf8");
-
-/** A folder that a stamp says was made from this. */
-function isMade(/** @type {string} */ stamp, /** @type {string} */ source) {
-  const found = readStamp(stamp);
-  if (found === null) return "it is not installed yet";
-  return found === source || "other versions are pinned now";
-}
+const SERVER = "SkyRL's server";
 
 /** Of the project's own Python and the lock, as compiled packages are of one version of Python. */
 const describeSdk = () =>
@@ -39,7 +35,7 @@ const describeSdk = () =>
 export const tinkerStep = {
   id: "tinker",
   name: "SDK of Tinker services (20 MB)",
-  remedy: REMEDY,
+  remedy: FETCH_REMEDY,
   done: () => isMade(SDK_STAMP, describeSdk()),
   run: async ({ fetch }) => {
     if (!isAtLeast(parseVersion(capture(PYTHON, ["--version"])), [3, 11]))
@@ -59,42 +55,20 @@ export const tinkerStep = {
   },
 };
 
-const describeServer = () => hashTexts(readLock(SERVER_REQUIREMENTS), readTorchVersion());
-
-/** The wheels that the lock names are for this Python alone. */
-const findServerPython = () =>
-  ["python3.11", process.env.S3_PYTHON ?? "python3"].find((command) => {
-    const [major, minor] = parseVersion(capture(command, ["--version"])) ?? [];
-    return major === 3 && minor === 11;
-  });
-
 /** Why SkyRL's server cannot be installed on this machine; null: it can. */
-export function findSkyrlProblem() {
-  if (process.platform !== "linux" || arch() !== "x64")
-    return "SkyRL's server for the CPU is installed on x86-64 Linux alone";
-  return findServerPython() === undefined
-    ? "SkyRL's server for the CPU wants Python 3.11 (python3.11, or S3_PYTHON)"
-    : null;
-}
+export const findSkyrlProblem = () => findEnvironmentProblem(SERVER);
 
 /** @type {import("./step.mjs").Step} */
 export const skyrlStep = {
   id: "skyrl",
   name: "SkyRL's Tinker server for the CPU (2 GB, for tests)",
-  remedy: REMEDY,
-  done: () => isMade(SERVER_STAMP, describeServer()),
+  remedy: FETCH_REMEDY,
+  done: () => isMade(SERVER_STAMP, describeEnvironment(SERVER_REQUIREMENTS)),
   run: async (context) => {
-    const problem = findSkyrlProblem();
-    if (problem !== null)
-      throw new StepError(problem, "install python3.11 with venv, on x86-64 Linux.");
+    await createEnvironment(context, SERVER, SKYRL_DIR, SERVER_REQUIREMENTS);
     const python = join(SKYRL_DIR, "bin", "python");
-    rmSync(SKYRL_DIR, { recursive: true, force: true });
-    await context.exec(/** @type {string} */ (findServerPython()), ["-m", "venv", SKYRL_DIR]);
-    if (!(await installCpuTorch(context, python, readTorchVersion())))
-      throw new StepError("no index has PyTorch's build for the CPU");
-    await context.fetch(python, [...installLocked([SERVER_REQUIREMENTS]), "--no-deps"]);
     if (capture(python, ["-c", "import jax, peft, skyrl"], { timeoutMs: 300_000 }) === null)
       throw new StepError("the installed server cannot be imported");
-    writeStamp(SERVER_STAMP, describeServer());
+    writeStamp(SERVER_STAMP, describeEnvironment(SERVER_REQUIREMENTS));
   },
 };

@@ -211,21 +211,30 @@ class RankEngine(Engine):
         budget = forward_backward.choose_token_budget(model, body)
         result = forward_backward.make_forward_result(body, list(passes))
         for part, values in passes.items():
-            if values is not None:
-                trainable.update_network(None if values is trainable.values else values)
+            compute = self._prepare_pass(model, trainable, body, values)
             for batch, is_own in self._iterate_in_step(model, body, budget, check):
-                if values is None:
-                    frozen = model.build_frozen_network()
-                    # Cancelled between batches only: others would wait for a rank that left alone.
-                    found = forward_backward.compute_numbers(
-                        model, frozen, batch, body, lambda: None
-                    )
-                else:
-                    found = trainable.network.compute_numbers(batch, body)
+                found = compute(batch)
                 if is_own:
                     forward_backward.write_numbers(result, part, batch, *found)
         self.release_unused_tensors()
         return result | {"tokenBudget": budget, "retriedOutOfMemory": 0}
+
+    @staticmethod
+    def _prepare_pass(
+        model: AnyModel,
+        trainable: ShardedTrainable,
+        body: dialect.ForwardBody,
+        values: torch.Tensor | None,
+    ) -> Callable[[AnyBatch], tuple[torch.Tensor, torch.Tensor | None]]:
+        """What computes a micro-batch's numbers with these trained values; None: as loaded."""
+        if values is not None:
+            trainable.update_network(None if values is trainable.values else values)
+            return lambda batch: trainable.network.compute_numbers(batch, body)
+        frozen = model.build_frozen_network()
+        # Cancelled between batches only: others would wait for a rank that left alone.
+        return lambda batch: forward_backward.compute_numbers(
+            model, frozen, batch, body, lambda: None
+        )
 
     def forward_backward(self, name: str, body: dialect.ForwardBackwardBody, check: Check) -> dict:
         """This rank's part of the data, in step with the others.

@@ -19,13 +19,12 @@ from ..errors import EngineError
 from ..huggingface import find_folder
 from ..model_folder import read_json
 from ..remote_model import RemoteBase, RemoteModel
-from ..saved_state import write_folder
+from ..saved_state import SERVICE_FILE, write_folder
 from . import mapping
 from .mapping import choose_base, find_gradient_norm, map_lora, refuse
 from .sampling import cut_sample, map_sample
 from .service import AdamStep, Check, Sampler, Service, ServiceModel
 
-STATE_FILE = "tinker.json"
 FORMAT = 1
 #: Scored when a state is saved and when it is loaded: a service may load other weights than it
 #: saved.
@@ -236,18 +235,18 @@ class TinkerEngine:
             "hash": model.hash,
             "probe": model.probe(),
         }
-        size = write_folder(Path(body.path), {STATE_FILE: state})
+        size = write_folder(Path(body.path), {SERVICE_FILE: state})
         return {"step": model.step, "hash": model.hash, "bytes": size}
 
     def load_state(self, model: ServedByTinker, body: dialect.PathBody, check: Check) -> dict:
         folder = Path(body.path)
-        if not (folder / STATE_FILE).exists():
+        if not (folder / SERVICE_FILE).exists():
             raise EngineError(
                 "unsupported",
                 f"{folder.name} holds weights of an engine's own, which a Tinker service does not "
                 "take: go on with it on a worker without --tinker-url.",
             )
-        state = read_json(folder / STATE_FILE)
+        state = read_json(folder / SERVICE_FILE)
         if state["url"] != self.service.url or state["base"] != model.service_base:
             raise EngineError(
                 "invalid-input",

@@ -80,6 +80,11 @@ def wait(future: Any, check: Check) -> Any:
                 raise
 
 
+def await_answer(future: Any) -> Any:
+    """The result of one of the SDK's futures, of what cannot be called back."""
+    return future.result(timeout=ANSWER_SECONDS)
+
+
 def check_reachable(url: str, key: str | None) -> None:
     """Raises EngineError where nothing of Tinker's answers at the address."""
     try:
@@ -164,9 +169,7 @@ class SdkModel:
 
     def forward(self, data: list[ServiceDatum]) -> list[list[float]]:
         with translate_errors("forward"):
-            answer = self.client.forward([to_datum(d) for d in data], "cross_entropy").result(
-                timeout=ANSWER_SECONDS
-            )
+            answer = await_answer(self.client.forward([to_datum(d) for d in data], "cross_entropy"))
         return read_logprobs(answer)
 
     def forward_backward(
@@ -174,13 +177,12 @@ class SdkModel:
     ) -> list[list[float]]:
         with translate_errors("forward_backward"):
             mapped = [to_datum(d) for d in data]
-            answer = self.client.forward_backward(mapped, loss, config)
-            return read_logprobs(answer.result(timeout=ANSWER_SECONDS))
+            return read_logprobs(await_answer(self.client.forward_backward(mapped, loss, config)))
 
     def optim_step(self, step: AdamStep) -> dict[str, float]:
         with translate_errors("optim_step"):
-            answer = self.client.optim_step(types.AdamParams(**vars(step)))
-            return answer.result(timeout=ANSWER_SECONDS).metrics or {}
+            answer = await_answer(self.client.optim_step(types.AdamParams(**vars(step))))
+        return answer.metrics or {}
 
     def open_sampler(self) -> SdkSampler:
         with translate_errors("handing its weights to the sampler"):
@@ -188,12 +190,11 @@ class SdkModel:
 
     def save_state(self, name: str) -> str:
         with translate_errors("save_state"):
-            return self.client.save_state(name).result(timeout=ANSWER_SECONDS).path
+            return await_answer(self.client.save_state(name)).path
 
     def save_weights(self, name: str) -> str:
         with translate_errors("saving its weights"):
-            saved = self.client.save_weights_for_sampler(name)
-            return saved.result(timeout=ANSWER_SECONDS).path
+            return await_answer(self.client.save_weights_for_sampler(name)).path
 
     def close(self) -> None:
         # The SDK has this request, but no method of the client for it. A service that does not know
@@ -254,8 +255,7 @@ class SdkService:
             rest = self.client.create_rest_client()
             # The run, then the checkpoint; SkyRL 0.3.0 leaves out "sampler_weights" between them.
             run, _, checkpoint = path.removeprefix("tinker://").partition("/")
-            answer = rest.get_checkpoint_archive_url(run, checkpoint)
-            archive = answer.result(timeout=ANSWER_SECONDS).url
+            archive = await_answer(rest.get_checkpoint_archive_url(run, checkpoint)).url
         with tempfile.TemporaryFile() as file:
             try:
                 with urllib.request.urlopen(archive, timeout=DOWNLOAD_SECONDS) as answer:

@@ -28,6 +28,15 @@ const run = (changes: Partial<WaitingRun> = {}): WaitingRun => ({
   needsOwnEngine: false,
   ...changes,
 });
+const worker = (changes: Partial<FreeWorker> = {}): FreeWorker => ({
+  models: ["m"],
+  corpora: [],
+  vllmGpus: 0,
+  commands: false,
+  trainsElsewhere: false,
+  free: { engine: 1, light: 0 },
+  ...changes,
+});
 const plan = (
   pools: readonly PlannedPool[],
   workers: readonly FreeWorker[],
@@ -64,26 +73,12 @@ describe("which workers are started", () => {
     expect(plan([pool()], [], [command])).toMatchObject({ starts: [], waiting: new Map() });
     const able = pool({ offers: poolOffersSchema.parse({ commands: true }) });
     expect(starts([able], [], [command])).toEqual(["a"]);
-    const free = {
-      models: [],
-      corpora: [],
-      vllmGpus: 0,
-      trainsElsewhere: false,
-      free: { engine: 1, light: 1 },
-    };
-    expect(starts([able], [{ ...free, commands: false }], [command])).toEqual(["a"]);
-    expect(starts([able], [{ ...free, commands: true }], [command])).toEqual([]);
+    expect(starts([able], [worker()], [command])).toEqual(["a"]);
+    expect(starts([able], [worker({ commands: true })], [command])).toEqual([]);
   });
 
   it("leaves a run to a worker that is free, or coming, and cancels one that comes for nothing", () => {
-    const free: FreeWorker = {
-      models: ["m"],
-      corpora: [],
-      vllmGpus: 0,
-      commands: false,
-      trainsElsewhere: false,
-      free: { engine: 1, light: 0 },
-    };
+    const free = worker();
     expect(starts([pool()], [free], [run()])).toEqual([]);
     expect(starts([pool()], [free], [run(), run()])).toEqual(["a"]);
     const coming = ["x", "y"].map((id) => ({ id, poolId: "a" }));
@@ -94,14 +89,7 @@ describe("which workers are started", () => {
   });
 
   it("leaves no run to a worker whose Tinker service cannot do it", () => {
-    const elsewhere: FreeWorker = {
-      models: ["m"],
-      corpora: [],
-      vllmGpus: 0,
-      commands: false,
-      trainsElsewhere: true,
-      free: { engine: 1, light: 0 },
-    };
+    const elsewhere = worker({ trainsElsewhere: true });
     expect(starts([pool()], [elsewhere], [run()])).toEqual([]);
     expect(starts([pool()], [elsewhere], [run({ needsOwnEngine: true })])).toEqual(["a"]);
     // Nor is a worker started that could not do it either.

@@ -1,14 +1,8 @@
 import { z } from "zod";
 import type { CheckpointChoice, projectTimeResponseSchema } from "@/contracts/api/new-run";
 import type { RunKind } from "@/contracts/records/run-state";
-import { runConfigSchema, type RunConfig } from "@/contracts/run-config/run-config";
-import {
-  countWholeSet,
-  describeWork,
-  isSameWork,
-  projectSeconds,
-  type Work,
-} from "@/core/run/work";
+import { runConfigSchema } from "@/contracts/run-config/run-config";
+import { countAsked, describeWork, isSameWork, projectSeconds, type Work } from "@/core/run/work";
 import { DEFAULT_PROJECT, type Database, type Queries } from "@/server/platform/db/database";
 import { toJson } from "@/server/platform/db/json";
 import { queryRows } from "@/server/platform/db/query";
@@ -35,18 +29,15 @@ export class NewRun {
     const past = await selectPastRuns(db, config.kind, work);
     // A run over all questions is like one over some of them, once it is known how many all are.
     const all = config.kind === "predict" ? await countQuestions(db, config.questions) : null;
-    // A limit beyond the set's end asks all questions.
-    const countAsked = (of: RunConfig, size: number | null): number | null =>
-      size !== null && all !== null ? Math.min(size, all) : (size ?? countWholeSet(of, all));
     const sized = past.flatMap(({ config: stored, ...run }) => {
       const parsed = runConfigSchema.safeParse(stored);
       const done = parsed.success ? describeWork(parsed.data) : null;
       // A sample matches what a run over the first questions is like; its time is of other questions.
       return parsed.success && done && isSameWork(done, work)
-        ? [{ ...run, size: countAsked(parsed.data, done.size) }]
+        ? [{ ...run, size: countAsked(parsed.data, done.size, all) }]
         : [];
     });
-    const projected = projectSeconds(countAsked(config, work.size), sized);
+    const projected = projectSeconds(countAsked(config, work.size, all), sized);
     if (projected === null) return null;
     const workers = [...new Set(sized.flatMap(({ worker }) => worker ?? []))];
     return { ...projected, unit: work.unit, workers };

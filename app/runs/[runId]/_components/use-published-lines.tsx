@@ -6,7 +6,7 @@ import type { ReferenceValue } from "@/app/_charts/plot-drawing";
 import { useText } from "@/app/_i18n/text-provider";
 import { formatShare } from "@/app/_lib/format";
 import { useTRPC } from "@/app/_lib/trpc";
-import { useQueryParams } from "@/app/_lib/use-params";
+import { useQuickParam } from "@/app/_lib/use-params";
 import { Button } from "@/app/_ui/button";
 import { Menu, MenuCheckboxItem, MenuContent, MenuItem, MenuTrigger } from "@/app/_ui/menu";
 import { listPublishedLines, type PublishedLine } from "@/app/leaderboard/_components/published";
@@ -40,8 +40,7 @@ export function usePublishedLines({ questionSet, scorer }: Scored): {
   references: readonly ReferenceValue[];
   menu: ReactNode;
 } {
-  const [params, setParams] = useQueryParams();
-  const text = params.get(PARAM) ?? "";
+  const [text, setText] = useQuickParam(PARAM);
   const chosen = useMemo(() => text.split(",").filter(Boolean), [text]);
   const { lines } = useLines({ questionSet, scorer }, chosen.length > 0);
   const references = useMemo(
@@ -50,13 +49,10 @@ export function usePublishedLines({ questionSet, scorer }: Scored): {
   );
   const toggle = useCallback(
     (id: string): void => {
-      // From the address bar: the last pick may not be read yet.
-      const text = new URLSearchParams(window.location.search).get(PARAM) ?? "";
-      const now = text.split(",").filter(Boolean);
-      const next = now.includes(id) ? now.filter((one) => one !== id) : [...now, id];
-      setParams({ [PARAM]: next.join(",") });
+      const next = chosen.includes(id) ? chosen.filter((one) => one !== id) : [...chosen, id];
+      setText(next.join(","));
     },
-    [setParams],
+    [chosen, setText],
   );
   // The same node as before: a chart with other buttons is drawn again.
   const menu = useMemo(
