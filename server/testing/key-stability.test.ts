@@ -226,6 +226,7 @@ const MIGRATIONS = [
   "0065_traces",
   "0066_commands",
   "0067_own_engine",
+  "0068_leases_until_taken_back",
 ];
 
 testRecorded(new URL("./key-stability.json", import.meta.url), {

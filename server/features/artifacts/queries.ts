@@ -16,7 +16,7 @@ export async function selectUploadState(
 ): Promise<{ committed: boolean } | null> {
   return queryRow(db, z.object({ committed: z.boolean() }))`
     SELECT EXISTS (SELECT 1 FROM artifacts a WHERE a.id = ${artifactId}::uuid) AS committed FROM leases l JOIN workers w ON w.id = l.worker_id
-    WHERE l.run_id = ${ref.runId}::uuid AND l.attempt = ${ref.attempt} AND l.expires_at > clock_timestamp() AND w.token_id = ${workerTokenId}::uuid`;
+    WHERE l.run_id = ${ref.runId}::uuid AND l.attempt = ${ref.attempt} AND w.token_id = ${workerTokenId}::uuid`;
 }
 
 /** @returns false where the artifact was stored before */

@@ -214,7 +214,10 @@ const extendedLeaseSchema = attemptRefRowSchema.extend({
   steps: z.int().nullable(),
 });
 
-/** Extends those leases of a worker that have not expired. @returns them, with what is now wanted of their runs */
+/**
+ * Extends those leases that a worker holds. It holds one until it is taken back, though its time be over: after an outage
+ * of the database a heartbeat can come before the renewal. @returns them, with what is now wanted of their runs
+ */
 export const extendLeases = (
   db: Queries,
   workerId: string,
@@ -224,7 +227,7 @@ export const extendLeases = (
   queryRows(db, extendedLeaseSchema)`
     UPDATE leases l SET expires_at = clock_timestamp() + ${leaseMs} * interval '1 millisecond'
     FROM runs r, unnest(${attempts.map((a) => a.runId)}::uuid[], ${attempts.map((a) => a.attempt)}::int[]) AS a(run_id, attempt)
-    WHERE l.run_id = a.run_id AND l.attempt = a.attempt AND l.worker_id = ${workerId}::uuid AND l.expires_at > clock_timestamp() AND r.id = l.run_id
+    WHERE l.run_id = a.run_id AND l.attempt = a.attempt AND l.worker_id = ${workerId}::uuid AND r.id = l.run_id
     RETURNING l.run_id AS "runId", l.attempt, r.state, (r.config #>> '{rl,steps}')::int AS steps`;
 
 /** Gives every lease its full time again. */
@@ -255,7 +258,7 @@ export async function selectReportSequence(
 ): Promise<number | null> {
   const row = await queryRow(db, z.object({ sequence: z.int() }))`
     SELECT a.sequence FROM leases l JOIN attempts a ON a.run_id = l.run_id AND a.number = l.attempt
-    WHERE l.run_id = ${ref.runId}::uuid AND l.attempt = ${ref.attempt} AND l.worker_id = ${workerId}::uuid AND l.expires_at > clock_timestamp()`;
+    WHERE l.run_id = ${ref.runId}::uuid AND l.attempt = ${ref.attempt} AND l.worker_id = ${workerId}::uuid`;
   return row?.sequence ?? null;
 }
 

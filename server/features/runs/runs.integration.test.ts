@@ -2,7 +2,9 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { randomUUID } from "node:crypto";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { AppError } from "@/contracts/errors";
 import type { AttemptRef } from "@/contracts/worker-protocol/attempt";
+import type { ReportItem } from "@/contracts/worker-protocol/reports";
 import { canTransition, HELD_STATES } from "@/core/run/transitions";
 import { startTestServer, type TestServer } from "@/server/testing/test-server";
 import {
@@ -222,6 +224,41 @@ describe("runs", () => {
       await expect(
         server.plane.database.db.$executeRawUnsafe(`DELETE FROM ${table}`),
       ).rejects.toThrow(/append-only/);
+  });
+
+  it("leaves a lease whose time is over to its worker until it is taken back", async () => {
+    const quiet = await startTestServer({ timings: { leaseMs: 1, maintenanceMs: 3_600_000 } });
+    try {
+      await storeSamples(quiet.plane);
+      const id = await quiet.plane.runs.create(getPresetConfig(), {
+        actor: "tester",
+        preset: null,
+      });
+      const holder = await quiet.worker();
+      const { attempt } = await holder.leaseAndStart();
+      const ref = { runId: id, attempt };
+      const report = (sequence: number, items: ReportItem[]) =>
+        holder.request("report", { ...ref, sequence, items });
+      const metrics: ReportItem = {
+        kind: "metrics",
+        points: [{ name: "reward/mean", step: 1, value: 0.5, at: 1_000 }],
+      };
+      const log: ReportItem = {
+        kind: "logs",
+        lines: [{ at: 1_000, level: "info", source: "test", message: "on" }],
+      };
+      await sleep(10);
+      expect(await report(1, [metrics])).toEqual({ accepted: true });
+      expect(await report(2, [log])).toEqual({ accepted: true });
+      expect((await holder.heartbeat([ref])).lost).toEqual([]);
+      await sleep(10);
+      expect(await quiet.plane.runs.expireLeases()).toBe(1);
+      await expect(report(3, [metrics])).rejects.toThrow(AppError);
+      await expect(report(3, [log])).rejects.toThrow(AppError);
+      expect((await holder.heartbeat([ref])).lost).toEqual([ref]);
+    } finally {
+      await quiet.stop();
+    }
   });
 
   it("keeps its invariants under any sequence of operations", async () => {
