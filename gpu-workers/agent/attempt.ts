@@ -226,7 +226,7 @@ export class Attempt implements RunContext {
     directory: string,
     step: number,
     metadata: Record<string, unknown>,
-  ): Promise<void> {
+  ): Promise<boolean> {
     // What the checkpoint stands for must be stored before it: whoever resumes from it finds the curve up to its step.
     await this.reports.flush();
     try {
@@ -237,11 +237,13 @@ export class Attempt implements RunContext {
         this.signal,
       );
       this.checkpointFailure = null;
+      return true;
     } catch (error) {
       this.signal.throwIfAborted();
       if (error instanceof AppError && error.code === "stale-attempt")
         this.end({ how: "lost", error });
       this.skipCheckpoint(step, error);
+      return false;
     } finally {
       // A long run would else fill the worker's disk with what the server keeps, or with what it has no room for.
       await rm(directory, { recursive: true, force: true }).catch(() => undefined);

@@ -86,12 +86,13 @@ export interface AttemptContext {
    * Where it cannot be stored (a full disk), that is logged, the last good one stays and the run goes on: the call
    * resolves. A run whose last checkpoint could not be stored fails with the reason when its executor returns.
    * Stored or not, the folder is deleted.
+   * @returns whether it is stored
    */
   commitCheckpoint(
     directory: string,
     step: number,
     metadata: Record<string, unknown>,
-  ): Promise<void>;
+  ): Promise<boolean>;
   /**
    * Says that a checkpoint could not be written on this worker, with what follows for one that cannot be stored.
    * @throws `error` itself where it is neither a full disk nor a failure that may pass

@@ -1,4 +1,4 @@
-import { readFile } from "node:fs/promises";
+import { readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { parseQuestionSet } from "@/contracts/formats/corpus-lines";
 import { listEpisodeDocuments, type Answer, type EpisodeRecord } from "@/contracts/records/episode";
@@ -117,6 +117,8 @@ export interface MemoryContextOptions {
   keys?: ReadonlyMap<string, string>;
   onReport?: (item: ReportItem) => void;
   onCheckpoint?: (checkpoint: LocalCheckpoint) => Promise<void>;
+  /** How many checkpoints after the first find no room. */
+  refusedCheckpoints?: number;
 }
 
 /** A run context that keeps everything in memory and checkpoints where they were written. */
@@ -275,10 +277,17 @@ export class MemoryContext implements RunContext {
     return Promise.resolve({ address: this.options.tracking, close: () => Promise.resolve() });
   }
 
-  async commitCheckpoint(directory: string, step: number): Promise<void> {
+  async commitCheckpoint(directory: string, step: number): Promise<boolean> {
+    const { refusedCheckpoints = 0 } = this.options;
+    if (this.checkpoints.length > 0 && this.skippedCheckpoints.length < refusedCheckpoints) {
+      this.skipCheckpoint(step, new AppError("storage-full", "There is no room."));
+      await rm(directory, { recursive: true });
+      return false;
+    }
     const checkpoint = { artifactId: `checkpoint-${step}`, step, directory };
     this.checkpoints.push(checkpoint);
     await this.options.onCheckpoint?.(checkpoint);
+    return true;
   }
   skipCheckpoint(step: number, error: unknown): void {
     this.skippedCheckpoints.push({ step, error });

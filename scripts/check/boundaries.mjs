@@ -30,6 +30,13 @@ const TOP_FOLDERS = {
   app: ["contracts", "core"],
 };
 
+/** What a folder of the server may import of the server besides itself; `server/trpc` and the files beside them: all. */
+const SERVER_FOLDERS = {
+  platform: [],
+  features: ["platform"],
+  http: ["platform", "features", "router", "server"],
+};
+
 const element = (/** @type {string} */ type, /** @type {string} */ pattern) => ({
   type,
   pattern,
@@ -45,6 +52,7 @@ const elements = [
   ...WORKER_FOLDERS.map((folder) => element(worker(folder), `gpu-workers/${folder}`)),
   element("gpu-workers", "gpu-workers"),
   element("router", "server/trpc"),
+  ...Object.keys(SERVER_FOLDERS).map((folder) => element(folder, `server/${folder}`)),
   ...Object.keys(TOP_FOLDERS)
     .filter((folder) => folder !== "gpu-workers")
     .map((folder) => element(folder, folder)),
@@ -55,7 +63,7 @@ const elements = [
 function typesUnder(/** @type {string} */ folder) {
   if (folder === "gpu-workers")
     return ["gpu-workers", ...WORKER_FOLDERS.map(worker), ...RETRIEVAL_FOLDERS.map(retrieval)];
-  return folder === "server" ? ["server", "router"] : [folder];
+  return folder === "server" ? ["server", "router", ...Object.keys(SERVER_FOLDERS)] : [folder];
 }
 
 const allow = (/** @type {string[]} */ from, /** @type {string[]} */ to, extra = {}) => ({
@@ -85,10 +93,22 @@ const policies = [
   ...Object.entries(TOP_FOLDERS).map(([folder, targets]) =>
     allow(typesUnder(folder), [
       ...targets.flatMap(typesUnder),
-      ...(folder === "gpu-workers" ? [] : typesUnder(folder)),
+      ...(folder === "gpu-workers" || folder === "server" ? [] : typesUnder(folder)),
     ]),
   ),
   ...workerPolicies(),
+  allow(["server", "router"], typesUnder("server")),
+  ...Object.entries(SERVER_FOLDERS).map(([folder, targets]) =>
+    allow([folder], [folder, ...targets]),
+  ),
+  // A feature knows nothing of what carries its answers, but where its procedures stand.
+  {
+    from: {
+      element: { types: { anyOf: ["features"] } },
+      file: { categories: { anyOf: ["procedures"] } },
+    },
+    allow: { to: { element: { types: { anyOf: ["router"] } } } },
+  },
   allow(["scripts", "bench", "e2e", "prisma"], ["*"]),
   // The router's type gives pages and command line their API.
   allow(["app", "cli"], ["router"], { dependency: { kind: "type" } }),
@@ -102,6 +122,7 @@ const policies = [
 export const boundarySettings = {
   "boundaries/elements": elements,
   "boundaries/files": [
+    { category: "procedures", pattern: ["server/features/*/router.ts"] },
     { category: "test", pattern: ["**/*.{test,spec}.{ts,tsx}", "**/testing/**"] },
   ],
   "boundaries/ignore": ["*.{js,mjs,ts}"],

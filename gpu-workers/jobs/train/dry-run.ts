@@ -222,7 +222,7 @@ function createDryRunContext(taskId: string, task: TaskContext): TrainingContext
     readStoredBaselines: (runs) => task.readStoredBaselines(runs),
     findAnswers: (keys) => task.findAnswers(keys),
     saveAnswers: (answers) => task.saveAnswers(answers),
-    commitCheckpoint: nothing,
+    commitCheckpoint: () => Promise.resolve(true),
     skipCheckpoint: (_step, error) => {
       throw error;
     },

@@ -96,6 +96,20 @@ describe.skipIf(!canTrainHere)("faults of a training run", () => {
     expect(weights.length).toBeGreaterThan(2);
   }, 600_000);
 
+  it("a run does not end before its last checkpoint is stored, where room comes", async () => {
+    const run = new MemoryContext({
+      config: ppo({ reward: { weights: { gbr: 1, length: 10 } }, rl: { steps: 1 } }),
+      services,
+      workDir: join(folder, "no-room"),
+      refusedCheckpoints: 2,
+    });
+    await executors.train(run);
+    expect(run.skippedCheckpoints.map(({ step }) => step)).toEqual([1, 1]);
+    const [first, last] = await statesOf(run);
+    expect(last?.step).toBe(1);
+    expect(last?.weightsHash).not.toBe(first?.weightsHash);
+  }, 600_000);
+
   it("an update that fails ends the rollouts that overlap it before the run ends", async () => {
     let underWay = 0;
     let asked = 0;

@@ -15,6 +15,7 @@ import { updatePolicy, type PolicyUpdate } from "@/gpu-workers/rl/policy-update/
 import { rollOutStep, type Rollouts } from "@/gpu-workers/rl/rollout";
 import { computeTimingMetrics } from "@/gpu-workers/rl/timing-metrics";
 import { runAllOrNone } from "@/lib/all-or-none";
+import { doubleWait, retry } from "@/lib/retry";
 import { openTraining } from "./open-training";
 import type { Training } from "./training";
 
@@ -50,7 +51,7 @@ export const train: Executor = async (context) => {
     while (step < total || ahead !== null) {
       // A run is paused where nothing is under way, so that the resumed one does the same.
       if (context.requests.pause && ahead === null) {
-        if (!isSaved) await saveCheckpoint(training, step);
+        if (!isSaved) await saveLastCheckpoint(training, step);
         return context.pause();
       }
       step += 1;
@@ -69,7 +70,8 @@ export const train: Executor = async (context) => {
       // After the last step there is nothing left to stop.
       const stop = alarms.shouldStop && ahead === null && !isLast;
       isSaved = stop || isLast || isRegular(checkpointing.every, step);
-      if (isSaved) await saveCheckpoint(training, step);
+      if (stop || isLast) await saveLastCheckpoint(training, step);
+      else if (isSaved) await saveCheckpoint(training, step);
       await training.reportResources(step);
       if (stop) throw alarms.buildStopError(step);
       if (isLast) total = training.totalSteps;
@@ -269,8 +271,35 @@ async function evaluateHeldOut(training: Training, step: number): Promise<void> 
   );
 }
 
-/** Saves everything that a resumed run needs; it counts once the server has committed it. */
-async function saveCheckpoint(training: Training, step: number): Promise<void> {
+/** How long a run that ends or pauses waits for room for its checkpoint: what it has learnt since the one before stands nowhere else. */
+const WAIT_FOR_ROOM_MS = 30 * 60_000;
+
+/** Saves the checkpoint with which a run ends or pauses, again and again where there is no room for it. */
+async function saveLastCheckpoint(training: Training, step: number): Promise<void> {
+  const { context } = training;
+  const notStored = new Error("The checkpoint is not stored.");
+  const save = async (attempt: number): Promise<void> => {
+    if (await saveCheckpoint(training, step)) return;
+    if (attempt === 1)
+      context.log(
+        "warn",
+        `The run would end here: for ${WAIT_FOR_ROOM_MS / 60_000} minutes it tries to store the checkpoint again.`,
+      );
+    throw notStored;
+  };
+  await retry(save, {
+    backoff: doubleWait(5_000, { longestMs: 60_000 }),
+    budgetMs: WAIT_FOR_ROOM_MS,
+    signal: context.signal,
+    shouldRetry: (error) => error === notStored,
+  }).catch((error: unknown) => {
+    // The attempt says why, and fails.
+    if (error !== notStored) throw error;
+  });
+}
+
+/** Saves everything that a resumed run needs; it counts once the server has committed it. @returns whether it is stored */
+async function saveCheckpoint(training: Training, step: number): Promise<boolean> {
   const { context, config } = training;
   const start = performance.now();
   await context.reportProgress({
@@ -289,9 +318,9 @@ async function saveCheckpoint(training: Training, step: number): Promise<void> {
     context.skipCheckpoint(step, error);
     return null;
   });
-  if (hash === null) return;
+  if (hash === null) return false;
   await context.flush();
-  await context.commitCheckpoint(directory, step, {
+  const isStored = await context.commitCheckpoint(directory, step, {
     model: config.searcher.model,
     adapter: config.searcher.adapter,
     weightsHash: hash,
@@ -300,4 +329,5 @@ async function saveCheckpoint(training: Training, step: number): Promise<void> {
     { "timing_s/save_checkpoint": (performance.now() - start) / 1000 },
     step,
   );
+  return isStored;
 }
