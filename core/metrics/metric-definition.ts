@@ -12,10 +12,6 @@ export type MetricUnit =
   | "watts"
   | "wattHours";
 
-/** A part of all questions, by who answers them: the searcher alone, naive RAG alone, both, neither. */
-export const QUADRANTS = ["bothRight", "gained", "lost", "bothWrong"] as const;
-export type Quadrant = (typeof QUADRANTS)[number];
-
 export type MetricRole =
   /** The one number of a run in a list. */
   | "headline"
@@ -28,8 +24,7 @@ export type MetricRole =
   /** Shows early that training or a service goes wrong. */
   | "health"
   /** Time, memory, tokens, searches or money. */
-  | "cost"
-  | Quadrant;
+  | "cost";
 
 export interface MetricDefinition {
   description: string;

@@ -57,22 +57,18 @@ export const METRICS = {
   "reward/utility_1_gen_1": share(
     "Share of episodes whose answer is right where naive RAG's is wrong",
     "higher",
-    "gained",
   ),
   "reward/utility_0_gen_1": share(
     "Share of episodes whose answer is right as naive RAG's is",
     "higher",
-    "bothRight",
   ),
   "reward/utility_0_gen_0": share(
     "Share of episodes whose answer is wrong as naive RAG's is",
     "lower",
-    "bothWrong",
   ),
   "reward/utility_-1_gen_0": share(
     "Share of episodes whose answer is wrong where naive RAG's is right",
     "lower",
-    "lost",
   ),
   "reward/gbr": number("What Gain Beyond RAG adds to the mean reward", "higher"),
   "reward/upstream": number("What utility + generation adds to the mean reward", "higher"),
@@ -118,23 +114,13 @@ export const METRICS = {
   "held-out/gained": share(
     "Share of held-out questions that s3 answers and naive RAG does not",
     "higher",
-    "gained",
   ),
   "held-out/lost": share(
     "Share of held-out questions that naive RAG answers and s3 does not",
     "lower",
-    "lost",
   ),
-  "held-out/both_right": share(
-    "Share of held-out questions that both answer",
-    "higher",
-    "bothRight",
-  ),
-  "held-out/both_wrong": share(
-    "Share of held-out questions that neither answers",
-    "lower",
-    "bothWrong",
-  ),
+  "held-out/both_right": share("Share of held-out questions that both answer", "higher"),
+  "held-out/both_wrong": share("Share of held-out questions that neither answers", "lower"),
   "held-out/gold_retrieved": share("Share of gold documents in any window, held-out", "higher"),
   "held-out/gold_selected": share(
     "Share of gold documents handed to the generator, held-out",
