@@ -1,5 +1,6 @@
-import { GLOSSARY } from "@/core/glossary/glossary";
-import type { GlossaryTerm } from "@/core/glossary/term-titles";
+import { COST_TERMS } from "@/core/glossary/cost-terms";
+import { TERM_TITLES, type GlossaryTerm } from "@/core/glossary/term-titles";
+import { GAIN_TERMS, SEARCH_TERMS, TRAINING_TERMS } from "@/core/glossary/training-terms";
 import type { MetricName } from "@/core/metrics/metric-table";
 import type { TrainConfig } from "@/contracts/run-config/train-config";
 import type { Scale } from "./axes";
@@ -17,13 +18,17 @@ export const COLOUR = {
   bothWrong: "var(--series-7)",
 } as const;
 
+/** Terms of the glossary that charts show. The whole glossary is loaded only where its entries are opened. */
+const CHART_TERMS = { ...GAIN_TERMS, ...SEARCH_TERMS, ...TRAINING_TERMS, ...COST_TERMS };
+type ChartTerm = keyof typeof CHART_TERMS;
+
 /** Title and explanation of a chart that shows a term of the glossary. */
 export const explain = (
-  term: GlossaryTerm,
+  term: ChartTerm,
 ): { term: GlossaryTerm; title: string; explanation: string } => ({
   term,
-  title: GLOSSARY[term].title,
-  explanation: GLOSSARY[term].text,
+  title: TERM_TITLES[term],
+  explanation: CHART_TERMS[term].text,
 });
 
 export interface SeriesDefinition {
@@ -87,7 +92,7 @@ export const defineSeries = (
 /** A chart of lines that shows a term of the glossary. */
 export const defineLines = (
   id: string,
-  term: GlossaryTerm,
+  term: ChartTerm,
   scale: Scale,
   series: SeriesDefinition[],
   rest: Partial<LineChart> = {},
@@ -104,7 +109,7 @@ export const defineLines = (
 /** A chart of stacked shares that shows a term of the glossary: a step without all of them is left out. */
 export const defineShares = (
   id: string,
-  term: GlossaryTerm,
+  term: ChartTerm,
   series: SeriesDefinition[],
 ): StackChart => ({
   id,

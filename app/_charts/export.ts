@@ -1,11 +1,21 @@
 import { markText, type Text } from "@/app/_i18n/format-text";
+import { saveFile } from "@/app/_lib/save-file";
 import { escapeCsvField } from "@/core/comparability/results-table";
 import { findMetric } from "@/core/metrics/metrics";
 import type { PlacedLine } from "./prepare";
 import type { SeriesStyle } from "./view";
 import type { XKind } from "./x-axis";
 
-/** What is saved of a plot as text. Pure. */
+/** What is saved of a plot as text. */
+
+/** What a table is made of. */
+export interface PlotTableRequest {
+  lines: readonly PlacedLine[];
+  styles: readonly SeriesStyle[];
+  /** Null: the axis counts steps. */
+  xKind: XKind | null;
+  smoothing: number;
+}
 
 export interface PlotTable {
   /** For people, in their language. */
@@ -33,9 +43,7 @@ const EXTREME_COLUMNS = [markText("{label} min"), markText("{label} max")];
  */
 export function buildPlotTable(
   t: Text,
-  lines: readonly PlacedLine[],
-  styles: readonly SeriesStyle[],
-  { xKind, smoothing }: { xKind: XKind | null; smoothing: number },
+  { lines, styles, xKind, smoothing }: PlotTableRequest,
 ): PlotTable {
   const labels = new Map(styles.map(({ key, label }) => [key, label]));
   const parts = lines.map((line) => {
@@ -110,3 +118,7 @@ export const formatFileName = (title: string): string =>
     .toLowerCase()
     .replaceAll(/[^\p{L}\p{N}]+/gu, "-")
     .replaceAll(/^-|-$/g, "") || "chart";
+
+/** Lets the browser save what a plot draws as comma-separated values, named after its title. */
+export const savePlotCsv = (t: Text, title: string, request: PlotTableRequest): void =>
+  saveFile(`${formatFileName(title)}.csv`, "text/csv", formatCsv(buildPlotTable(t, request)));

@@ -7,7 +7,7 @@ import { Button } from "@/app/_ui/button";
 import { Dialog } from "@/app/_ui/dialog";
 import { ScrollRegion } from "@/app/_ui/scroll-region";
 import { SegmentedControl } from "@/app/_ui/segmented-control";
-import type { PlotTable } from "./export";
+import { buildPlotTable, type PlotTable, type PlotTableRequest } from "./export";
 import { PlotFrame, StepLabel, type PlotFrameProps } from "./plot-frame";
 import type { OpenPlot } from "./plot-menu";
 
@@ -22,11 +22,11 @@ interface PlotDialogProps {
   open: OpenPlot;
   onOpen: (open: OpenPlot | null) => void;
   frame: Omit<PlotFrameProps, "height" | "onOpen">;
-  buildTable: () => PlotTable;
+  values: PlotTableRequest;
 }
 
 /** A plot over the whole window, as chart or as table. */
-export function PlotDialog({ open, onOpen, frame, buildTable }: PlotDialogProps) {
+export function PlotDialog({ open, onOpen, frame, values }: PlotDialogProps) {
   const t = useText();
   return (
     <Dialog
@@ -48,7 +48,7 @@ export function PlotDialog({ open, onOpen, frame, buildTable }: PlotDialogProps)
       {open === "chart" ? (
         <PlotFrame {...frame} height={HEIGHT} />
       ) : (
-        <ValueTable label={frame.label} table={buildTable()} />
+        <ValueTable label={frame.label} table={buildPlotTable(t, values)} />
       )}
     </Dialog>
   );

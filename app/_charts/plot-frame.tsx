@@ -30,7 +30,7 @@ export interface PlotFrameProps {
   onIsolate: (key: string) => void;
   /** Absent: it is open over the whole window already. */
   onOpen?: (open: OpenPlot) => void;
-  onCsv: () => void;
+  saveCsv: () => Promise<void>;
   /** True while a gesture of this plot changes the zoom. */
   active: RefObject<boolean>;
   /** As CSS has it; a number is in pixels. */

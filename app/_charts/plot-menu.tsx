@@ -6,7 +6,6 @@ import { Button } from "@/app/_ui/button";
 import { Menu, MenuContent, MenuItem, MenuTrigger } from "@/app/_ui/menu";
 import { useNotify } from "@/app/_ui/toast";
 import type { LegendEntry } from "./legend";
-import { savePlotPng, savePlotSvg } from "./save-image";
 
 /** How a plot is opened over the whole window. */
 export type OpenPlot = "chart" | "table";
@@ -17,18 +16,25 @@ interface PlotMenuProps {
   plot: RefObject<HTMLElement | null>;
   /** Absent: it is open over the whole window already. */
   onOpen?: (open: OpenPlot) => void;
-  onCsv: () => void;
+  saveCsv: () => Promise<void>;
 }
 
 /** What can be done with a plot: opened larger, read as a table, saved. */
-export function PlotMenu({ label, legend, plot, onOpen, onCsv }: PlotMenuProps) {
+export function PlotMenu({ label, legend, plot, onOpen, saveCsv }: PlotMenuProps) {
   const t = useText();
   const notify = useNotify();
-  const save = (saving: boolean | Promise<boolean>): void =>
-    void Promise.resolve(saving).then(
-      (isSaved) => isSaved || notify("bad", t("The chart is not drawn yet")),
-      () => notify("bad", t("The browser could not draw the picture")),
-    );
+  const savePicture = (name: "savePlotPng" | "savePlotSvg"): void => {
+    const drawn = plot.current;
+    if (!drawn) return;
+    void import("./save-image")
+      .then((saving) => saving[name](drawn, label, legend))
+      .then(
+        (isSaved) => isSaved || notify("bad", t("The chart is not drawn yet")),
+        () => notify("bad", t("The browser could not draw the picture")),
+      );
+  };
+  const saveValues = (): void =>
+    void saveCsv().catch(() => notify("bad", t("The values could not be saved")));
   return (
     <Menu>
       <MenuTrigger asChild>
@@ -52,13 +58,13 @@ export function PlotMenu({ label, legend, plot, onOpen, onCsv }: PlotMenuProps) 
             </MenuItem>
           </>
         ) : null}
-        <MenuItem onSelect={() => plot.current && save(savePlotPng(plot.current, label, legend))}>
+        <MenuItem onSelect={() => savePicture("savePlotPng")}>
           <Image aria-hidden /> {t("Save as PNG")}
         </MenuItem>
-        <MenuItem onSelect={() => plot.current && save(savePlotSvg(plot.current, label, legend))}>
+        <MenuItem onSelect={() => savePicture("savePlotSvg")}>
           <Image aria-hidden /> {t("Save as SVG")}
         </MenuItem>
-        <MenuItem onSelect={onCsv}>
+        <MenuItem onSelect={saveValues}>
           <FileSpreadsheet aria-hidden /> {t("Save values as CSV")}
         </MenuItem>
       </MenuContent>

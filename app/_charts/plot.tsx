@@ -1,15 +1,13 @@
 "use client";
 import { useCallback, useMemo, useRef, useState } from "react";
 import { useText } from "@/app/_i18n/text-provider";
-import { saveFile } from "@/app/_lib/save-file";
+import { deferPart } from "@/app/_ui/optional-part";
 import type { Scale } from "./axes";
 import { useChartScope, useDrawnZoom } from "./chart-scope";
-import { buildPlotTable, formatCsv, formatFileName } from "./export";
 import type { LegendEntry } from "./legend";
 import type { ChartMarker } from "./marks";
 import type { ReferenceValue } from "./plot-drawing";
 import { PlotFrame } from "./plot-frame";
-import { PlotDialog } from "./plot-dialog";
 import type { OpenPlot } from "./plot-menu";
 import { PLOT_HEIGHT } from "./plot-size";
 import { readLine, type PlacedLine } from "./prepare";
@@ -17,6 +15,11 @@ import type { Unit } from "./units";
 import type { ShownSeries } from "./use-shown-series";
 import { buildView } from "./view";
 import { findX } from "./x-axis";
+
+const PlotDialog = deferPart(
+  () => import("./plot-dialog").then((m) => m.PlotDialog),
+  () => null,
+);
 
 interface PlotProps {
   label: string;
@@ -84,11 +87,12 @@ export function Plot({
       };
     });
   }, [lines, styles, hidden]);
-  const buildTable = () =>
-    buildPlotTable(t, visible, styles, {
-      xKind: track ? xKind : null,
-      smoothing: kind === "lines" ? settings.smoothing : 0,
-    });
+  const values = {
+    lines: visible,
+    styles,
+    xKind: track ? xKind : null,
+    smoothing: kind === "lines" ? settings.smoothing : 0,
+  };
   const frame = {
     label,
     view,
@@ -99,15 +103,13 @@ export function Plot({
     isSmoothed: settings.smoothing > 0 && kind === "lines",
     onToggle: shown.toggle,
     onIsolate: shown.isolate,
-    onCsv: () => saveFile(`${formatFileName(label)}.csv`, "text/csv", formatCsv(buildTable())),
+    saveCsv: () => import("./export").then(({ savePlotCsv }) => savePlotCsv(t, label, values)),
     active,
   };
   return (
     <>
       <PlotFrame {...frame} height={PLOT_HEIGHT} onOpen={setOpen} />
-      {open ? (
-        <PlotDialog open={open} onOpen={setOpen} frame={frame} buildTable={buildTable} />
-      ) : null}
+      {open ? <PlotDialog open={open} onOpen={setOpen} frame={frame} values={values} /> : null}
     </>
   );
 }

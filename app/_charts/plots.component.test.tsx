@@ -140,7 +140,7 @@ describe("a line plot", () => {
     await draw();
     await user.click(screen.getByRole("button", { name: /full screen, table, export/ }));
     await user.click(screen.getByRole("menuitem", { name: "Show as table" }));
-    const dialog = within(screen.getByRole("dialog", { name: "Accuracy" }));
+    const dialog = within(await screen.findByRole("dialog", { name: "Accuracy" }));
     expect(dialog.getAllByRole("row").map((row) => row.textContent)).toEqual([
       "stepRewardHeld-outNothing yet",
       "001–",

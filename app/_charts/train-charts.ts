@@ -2,9 +2,12 @@ import { markText } from "@/app/_i18n/format-text";
 import { isMetricMeasured } from "@/core/run/trained-method";
 import { listUsedTerms } from "@/core/run/reward-terms";
 import type { TrainConfig } from "@/contracts/run-config/train-config";
-import type { Quadrant } from "@/core/metrics/metric-definition";
 import { TERM_TITLES } from "@/core/glossary/term-titles";
-import { listQuadrantMetrics } from "@/core/metrics/metrics";
+import {
+  HELD_OUT_QUADRANTS,
+  TRAINING_QUADRANTS,
+  type QuadrantMetrics,
+} from "@/core/metrics/quadrant-metrics";
 import {
   COLOUR,
   defineLines,
@@ -18,17 +21,13 @@ import { OPTIMISATION_CHARTS } from "./optimisation-charts";
 
 const countRewardTerms = ({ reward: { weights } }: TrainConfig): number =>
   listUsedTerms(weights).length;
-const QUADRANT_LABELS: Readonly<Record<Quadrant, string>> = {
-  bothRight: TERM_TITLES["both-right"],
-  gained: TERM_TITLES.gained,
-  lost: TERM_TITLES.lost,
-  bothWrong: TERM_TITLES["both-wrong"],
-};
-/** Who answers, as a share of the questions with this prefix of metrics. */
-const buildQuadrantSeries = (prefix: string): SeriesDefinition[] =>
-  listQuadrantMetrics(prefix).map(({ quadrant, metric }) =>
-    defineSeries(metric, QUADRANT_LABELS[quadrant], COLOUR[quadrant]),
-  );
+/** Who answers, as a share of the questions. */
+const buildQuadrantSeries = (metrics: QuadrantMetrics): SeriesDefinition[] => [
+  defineSeries(metrics.bothRight, TERM_TITLES["both-right"], COLOUR.bothRight),
+  defineSeries(metrics.gained, TERM_TITLES.gained, COLOUR.gained),
+  defineSeries(metrics.lost, TERM_TITLES.lost, COLOUR.lost),
+  defineSeries(metrics.bothWrong, TERM_TITLES["both-wrong"], COLOUR.bothWrong),
+];
 /** Colours of the palette, by turn. */
 const TURNS = [
   { colour: 1, label: markText("Turn 0") },
@@ -59,7 +58,7 @@ export const TRAIN_CHARTS: readonly ChartGroup[] = [
         { unit: "number", wide: true },
       ),
       {
-        ...defineShares("quadrants", "gain-beyond-rag", buildQuadrantSeries("held-out/")),
+        ...defineShares("quadrants", "gain-beyond-rag", buildQuadrantSeries(HELD_OUT_QUADRANTS)),
         title: markText("Gain Beyond RAG, held-out"),
       },
     ],
@@ -84,7 +83,7 @@ export const TRAIN_CHARTS: readonly ChartGroup[] = [
         ],
         { shown: (config) => countRewardTerms(config) > 1 },
       ),
-      defineShares("outcomes", "training-outcomes", buildQuadrantSeries("reward/")),
+      defineShares("outcomes", "training-outcomes", buildQuadrantSeries(TRAINING_QUADRANTS)),
     ],
   },
   {

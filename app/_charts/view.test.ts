@@ -192,7 +192,9 @@ describe("files", () => {
       ],
       0.5,
     );
-    const table = buildPlotTable(t, [line], [{ key: "a", label: 'A, "b"', colour: "red" }], {
+    const table = buildPlotTable(t, {
+      lines: [line],
+      styles: [{ key: "a", label: 'A, "b"', colour: "red" }],
       xKind: null,
       smoothing: 0.5,
     });
@@ -207,7 +209,7 @@ describe("files", () => {
   it("have the names of metrics as heads, in every language", () => {
     const line = { ...place([{ step: 1, value: 1 }]), key: "reward/mean" };
     const styles = [{ key: "reward/mean", label: "奖励", colour: "red" }];
-    const table = buildPlotTable(t, [line], styles, { xKind: "time", smoothing: 0 });
+    const table = buildPlotTable(t, { lines: [line], styles, xKind: "time", smoothing: 0 });
     expect(table.columns.at(-1)).toBe("奖励");
     expect(formatCsv(table)).toMatch(/^\uFEFFstep,time,reward\/mean\r\n/);
   });

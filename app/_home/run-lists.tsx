@@ -4,12 +4,8 @@ import type { ReactNode } from "react";
 import type { Text } from "@/app/_i18n/format-text";
 import { useText } from "@/app/_i18n/text-provider";
 import { formatAgo, formatSeconds } from "@/app/_lib/format";
-import {
-  computeProgressShare,
-  computeRunSeconds,
-  formatProgress,
-  formatMetricValue,
-} from "@/app/_lib/run-view";
+import { formatMetricValue } from "@/app/_lib/format-metric";
+import { computeProgressShare, computeRunSeconds, formatProgress } from "@/app/_lib/run-view";
 import { useNow } from "@/app/_lib/use-now";
 import { Badge } from "@/app/_ui/badge";
 import { Card, CardHeader } from "@/app/_ui/card";

@@ -3,8 +3,7 @@ import { type RunState } from "@/contracts/records/run-state";
 import { RUN_STATES } from "@/contracts/records/run-states";
 import { TERMINAL_STATES } from "@/core/run/transitions";
 import type { Progress } from "@/contracts/worker-protocol/reports";
-import { findMetric } from "@/core/metrics/metrics";
-import { formatBytes, formatInteger, formatNumber, formatShare, formatWords } from "./format";
+import { formatBytes, formatInteger, formatWords } from "./format";
 
 /** States as people filter by them; the labels are shown by `t(label)`. */
 export const STATE_FILTERS = {
@@ -52,7 +51,3 @@ export function formatProgress(t: Text, progress: Progress | null): string {
   const count = progress.total > 0 ? ` ${format(progress.done)} / ${format(progress.total)}` : "";
   return `${formatWords(t, progress.phase)}${count}`;
 }
-
-/** A value of a metric: a share in percent, else a number. */
-export const formatMetricValue = (metric: string, value: number | null): string =>
-  findMetric(metric)?.unit === "share" ? formatShare(value) : formatNumber(value);

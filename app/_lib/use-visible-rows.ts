@@ -4,6 +4,9 @@ import { useEffect, useRef, useState, type RefObject } from "react";
 /** Rows that are drawn above and below what is in sight, so that fast scrolling and the keyboard find them. */
 const BESIDE = 50;
 
+/** Rows that are drawn first, so that the page shows and answers early: more than fit into most windows. */
+const FIRST = 30;
+
 /** The numbers of the rows to draw, the last one excluded. */
 interface VisibleRows {
   first: number;
@@ -21,7 +24,7 @@ export function useVisibleRows<Box extends HTMLElement>(
   rowPixels: number,
 ): VisibleRows & { box: RefObject<Box | null> } {
   const box = useRef<Box>(null);
-  const [rows, setRows] = useState<VisibleRows>({ first: 0, last: 2 * BESIDE });
+  const [rows, setRows] = useState<VisibleRows>({ first: 0, last: FIRST });
   useEffect(() => {
     const measure = () => {
       const top = box.current?.getBoundingClientRect().top ?? 0;

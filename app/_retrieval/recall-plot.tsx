@@ -1,17 +1,17 @@
 "use client";
 import { useMemo } from "react";
 import { ChartScopeProvider } from "@/app/_charts/chart-scope";
-import { explain } from "@/app/_charts/definitions";
 import { LinePlot } from "@/app/_charts/line-plot";
 import { StepLabel } from "@/app/_charts/plot-frame";
 import { useText } from "@/app/_i18n/text-provider";
 import { formatRetriever } from "@/app/_lib/retriever";
 import type { RetrieverComparison } from "@/app/_lib/trpc";
+import { GLOSSARY } from "@/core/glossary/glossary";
 import { getRunColour } from "./metric-label";
 
 const PLOTS = [
-  { value: "recall", ...explain("recall") },
-  { value: "fullSupport", ...explain("full-support") },
+  { value: "recall", ...GLOSSARY.recall },
+  { value: "fullSupport", ...GLOSSARY["full-support"] },
 ] as const;
 
 /** Recall and full support over the depth k, one curve for each retriever. */
@@ -30,7 +30,7 @@ export function RecallPlots({ comparison }: { comparison: RetrieverComparison })
               <h3 className="font-medium">{t(plot.title)}</h3>
               <StepLabel />
             </div>
-            <p className="text-xs text-muted-foreground">{t(plot.explanation)}</p>
+            <p className="text-xs text-muted-foreground">{t(plot.text)}</p>
             <Plot comparison={comparison} value={plot.value} label={t(plot.title)} />
           </article>
         ))}

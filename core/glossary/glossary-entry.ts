@@ -14,3 +14,6 @@ export interface GlossaryEntry {
 
 /** What terms mean, without their titles, which stand in term-titles.ts. */
 export type Explanations = Partial<Record<GlossaryTerm, Omit<GlossaryEntry, "title">>>;
+
+/** The paper, as a source. */
+export const S3 = "Jiang et al. 2025 (s3, arXiv 2505.14146)";

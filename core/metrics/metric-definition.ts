@@ -12,10 +12,6 @@ export type MetricUnit =
   | "watts"
   | "wattHours";
 
-/** A part of all questions, by who answers them: the searcher alone, naive RAG alone, both, neither. */
-export const QUADRANTS = ["bothRight", "gained", "lost", "bothWrong"] as const;
-export type Quadrant = (typeof QUADRANTS)[number];
-
 export type MetricRole =
   /** The one number of a run in a list. */
   | "headline"
@@ -29,7 +25,8 @@ export type MetricRole =
   | "health"
   /** Time, memory, tokens, searches or money. */
   | "cost"
-  | Quadrant;
+  /** Who answers, as a share of the questions; `quadrant-metrics.ts` says which of the four. */
+  | "quadrant";
 
 export interface MetricDefinition {
   description: string;

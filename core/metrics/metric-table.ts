@@ -57,22 +57,22 @@ export const METRICS = {
   "reward/utility_1_gen_1": share(
     "Share of episodes whose answer is right where naive RAG's is wrong",
     "higher",
-    "gained",
+    "quadrant",
   ),
   "reward/utility_0_gen_1": share(
     "Share of episodes whose answer is right as naive RAG's is",
     "higher",
-    "bothRight",
+    "quadrant",
   ),
   "reward/utility_0_gen_0": share(
     "Share of episodes whose answer is wrong as naive RAG's is",
     "lower",
-    "bothWrong",
+    "quadrant",
   ),
   "reward/utility_-1_gen_0": share(
     "Share of episodes whose answer is wrong where naive RAG's is right",
     "lower",
-    "lost",
+    "quadrant",
   ),
   "reward/gbr": number("What Gain Beyond RAG adds to the mean reward", "higher"),
   "reward/upstream": number("What utility + generation adds to the mean reward", "higher"),
@@ -118,22 +118,22 @@ export const METRICS = {
   "held-out/gained": share(
     "Share of held-out questions that s3 answers and naive RAG does not",
     "higher",
-    "gained",
+    "quadrant",
   ),
   "held-out/lost": share(
     "Share of held-out questions that naive RAG answers and s3 does not",
     "lower",
-    "lost",
+    "quadrant",
   ),
   "held-out/both_right": share(
     "Share of held-out questions that both answer",
     "higher",
-    "bothRight",
+    "quadrant",
   ),
   "held-out/both_wrong": share(
     "Share of held-out questions that neither answers",
     "lower",
-    "bothWrong",
+    "quadrant",
   ),
   "held-out/gold_retrieved": share("Share of gold documents in any window, held-out", "higher"),
   "held-out/gold_selected": share(

@@ -1,12 +1,7 @@
 import type { RunKind } from "@/contracts/records/run-state";
 import { METRIC_FAMILIES } from "./metric-families";
 import { METRICS, type MetricName } from "./metric-table";
-import {
-  QUADRANTS,
-  type MetricDefinition,
-  type MetricRole,
-  type Quadrant,
-} from "./metric-definition";
+import type { MetricDefinition, MetricRole } from "./metric-definition";
 
 /** Choosing metrics by their roles, and what is known of one by its name. */
 
@@ -82,11 +77,3 @@ export const getHeadlineMetric = (kind: RunKind): MetricName =>
 /** The metrics that a sweep's table begins with: the outcome, then the headline. Index runs report none. */
 export const listSweepMetrics = (kind: RunKind): MetricName[] =>
   kind === "index" ? [] : [...listMetricsWithRole("outcome", kind), getHeadlineMetric(kind)];
-
-/** The metric of each quadrant under a prefix, e.g. "held-out/" or "reward/". */
-export const listQuadrantMetrics = (prefix: string): { quadrant: Quadrant; metric: MetricName }[] =>
-  QUADRANTS.flatMap((quadrant) =>
-    listMetricsWithRole(quadrant)
-      .filter((metric) => metric.startsWith(prefix))
-      .map((metric) => ({ quadrant, metric })),
-  );

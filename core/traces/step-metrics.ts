@@ -1,5 +1,10 @@
 import { countRepeatedQueries } from "@/core/episode/episode-statistics";
 import type { MetricName } from "@/core/metrics/metric-table";
+import {
+  HELD_OUT_QUADRANTS,
+  TRAINING_QUADRANTS,
+  type QuadrantMetrics,
+} from "@/core/metrics/quadrant-metrics";
 import { computeQueryInformation } from "@/core/metrics/query-information";
 import { computeMean } from "@/core/statistics/summary";
 
@@ -41,12 +46,7 @@ export function computeObservedTrainingMetrics(episodes: readonly ObservedEpisod
       groups.filter((group) => group.every(({ isRight }) => isRight !== null)),
       (group) => group.every(({ isRight }) => isRight === false),
     ),
-    ...measureQuadrants(judged, {
-      gained: "reward/utility_1_gen_1",
-      bothRight: "reward/utility_0_gen_1",
-      bothWrong: "reward/utility_0_gen_0",
-      lost: "reward/utility_-1_gen_0",
-    }),
+    ...measureQuadrants(judged, TRAINING_QUADRANTS),
   });
 }
 
@@ -61,19 +61,14 @@ export function computeObservedHeldOutMetrics(episodes: readonly ObservedEpisode
     "held-out/rag_accuracy": naive,
     "held-out/gbr": accuracy === undefined || naive === undefined ? undefined : accuracy - naive,
     ...measureQueries(episodes, "held-out/searches", "held-out/redundant_queries"),
-    ...measureQuadrants(judged, {
-      gained: "held-out/gained",
-      bothRight: "held-out/both_right",
-      bothWrong: "held-out/both_wrong",
-      lost: "held-out/lost",
-    }),
+    ...measureQuadrants(judged, HELD_OUT_QUADRANTS),
   });
 }
 
 /** Shares of the episodes whose naive RAG is known, by who is right. */
 function measureQuadrants(
   judged: readonly ObservedEpisode[],
-  names: Record<"gained" | "bothRight" | "bothWrong" | "lost", MetricName>,
+  names: QuadrantMetrics,
 ): Partial<Record<MetricName, number | undefined>> {
   const compared = judged.filter(({ naive }) => naive !== null);
   const measure = (right: boolean, naive: boolean): number | undefined =>

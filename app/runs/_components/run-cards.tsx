@@ -3,7 +3,8 @@ import type { RunRow } from "@/app/_lib/trpc";
 import { useGradually } from "@/app/_lib/use-gradually";
 import { SelectionBox } from "./selection-box";
 import type { Selection } from "./use-selection";
-import { RunDuration, RunHeadline, RunMenu, RunName, RunProgress, RunStates } from "./run-parts";
+import { RunDuration } from "./run-duration";
+import { RunHeadline, RunMenu, RunName, RunProgress, RunStates } from "./run-parts";
 
 /** Cards that are drawn before all others: on a phone about a window of them; elsewhere none is seen. */
 const FIRST_CARDS = 8;

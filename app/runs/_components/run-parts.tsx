@@ -18,15 +18,10 @@ import { useState } from "react";
 import { Sparkline } from "@/app/_charts/sparkline";
 import type { Text } from "@/app/_i18n/format-text";
 import { useText } from "@/app/_i18n/text-provider";
-import { formatSeconds, NONE, formatShortId, formatWords } from "@/app/_lib/format";
-import {
-  computeProgressShare,
-  formatProgress,
-  computeRunSeconds,
-  formatMetricValue,
-} from "@/app/_lib/run-view";
+import { NONE, formatShortId, formatWords } from "@/app/_lib/format";
+import { formatMetricValue } from "@/app/_lib/format-metric";
+import { computeProgressShare, formatProgress } from "@/app/_lib/run-view";
 import type { RunRow } from "@/app/_lib/trpc";
-import { useNow } from "@/app/_lib/use-now";
 import { useRunActions } from "@/app/_lib/use-run-actions";
 import { Badge, ImportedBadge } from "@/app/_ui/badge";
 import { Button } from "@/app/_ui/button";
@@ -132,11 +127,6 @@ export function RunProgress({ run }: { run: RunRow }) {
       </p>
     </div>
   );
-}
-
-/** How long a run took, or takes so far. */
-export function RunDuration({ run }: { run: Pick<RunRow, "startedAt" | "endedAt"> }) {
-  return <>{formatSeconds(computeRunSeconds(run, useNow()))}</>;
 }
 
 /** The run's headline metric with its recent values. */

@@ -2,7 +2,7 @@
 import { useMemo } from "react";
 import type { Text } from "@/app/_i18n/format-text";
 import { useText } from "@/app/_i18n/text-provider";
-import { formatMetricValue } from "@/app/_lib/run-view";
+import { formatMetricValue } from "@/app/_lib/format-metric";
 import { formatAgo, formatDateTime, NONE } from "@/app/_lib/format";
 import type { RunRow } from "@/app/_lib/trpc";
 import { useGradually } from "@/app/_lib/use-gradually";
@@ -14,7 +14,8 @@ import { StateCounts } from "@/app/_ui/state-counts";
 import type { RunSort } from "@/contracts/api/run-list";
 import { readRunColumn } from "@/core/run/run-columns";
 import { ColumnHelp } from "./column-help";
-import { RunDuration, RunHeadline, RunMenu, RunName, RunProgress, RunStates } from "./run-parts";
+import { RunDuration } from "./run-duration";
+import { RunHeadline, RunMenu, RunName, RunProgress, RunStates } from "./run-parts";
 import { SelectionBox, SelectionBoxOfAll } from "./selection-box";
 import type { Selection } from "./use-selection";
 

@@ -1,7 +1,8 @@
 "use client";
 import type { Text } from "@/app/_i18n/format-text";
 import { useText } from "@/app/_i18n/text-provider";
-import { RunDuration } from "@/app/runs/_components/run-parts";
+import { RunDuration } from "@/app/runs/_components/run-duration";
+import dynamic from "next/dynamic";
 import { Link } from "@/app/_ui/link";
 import type { ReactNode } from "react";
 import { formatDateTime, formatShortId, formatWords } from "@/app/_lib/format";
@@ -13,11 +14,14 @@ import { RunStateBadge } from "@/app/_ui/run-state";
 import { getTrainedMethod } from "@/contracts/run-config/trained-method-names";
 import { METHODS } from "@/core/run/methods";
 import { AwayNotice } from "./away-notice";
-import { ExternalPhase } from "./external-phase";
 import { LearningLine } from "./learning-line";
 import { RunActions } from "./run-actions";
 import { RunNotes } from "./run-notes";
 import { RunPhase } from "./run-phase";
+
+const ExternalPhase = dynamic(() => import("./external-phase").then((m) => m.ExternalPhase), {
+  loading: () => <p className="mt-3 min-h-10" />,
+});
 
 const LINK = "underline decoration-dotted underline-offset-2";
 

@@ -5,7 +5,12 @@ import { useText } from "@/app/_i18n/text-provider";
 import type { RunDetail } from "@/app/_lib/trpc";
 import { Badge } from "@/app/_ui/badge";
 import { Button } from "@/app/_ui/button";
-import { EditDialog } from "@/app/runs/_components/edit-dialog";
+import { deferPart } from "@/app/_ui/optional-part";
+
+const EditDialog = deferPart(
+  () => import("@/app/runs/_components/edit-dialog").then((m) => m.EditDialog),
+  () => null,
+);
 
 /** Tags and notes of the run, and where they are written. */
 export function RunNotes({ run }: { run: RunDetail }) {

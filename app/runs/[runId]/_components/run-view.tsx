@@ -6,6 +6,7 @@ import { useEffect } from "react";
 import { markText } from "@/app/_i18n/format-text";
 import { useText } from "@/app/_i18n/text-provider";
 import { useTRPC, type RunDetail } from "@/app/_lib/trpc";
+import { useIsPainted } from "@/app/_lib/use-is-painted";
 import { useQueryParams } from "@/app/_lib/use-params";
 import { Button } from "@/app/_ui/button";
 import { QueryErrorState, Skeleton, SkeletonList } from "@/app/_ui/states";
@@ -26,9 +27,8 @@ const ConfigurationTab = dynamic(
   () => import("./configuration-tab").then((m) => m.ConfigurationTab),
   { loading: PartLoading },
 );
-const EpisodesTab = dynamic(() => import("./episodes/episodes-tab").then((m) => m.EpisodesTab), {
-  loading: PartLoading,
-});
+const loadEpisodesTab = () => import("./episodes/episodes-tab").then((m) => m.EpisodesTab);
+const EpisodesTab = dynamic(loadEpisodesTab, { loading: PartLoading });
 const HistoryTab = dynamic(() => import("./history-tab").then((m) => m.HistoryTab), {
   loading: PartLoading,
 });
@@ -63,6 +63,12 @@ const RunHardware = dynamic(() => import("./run-hardware").then((m) => m.RunHard
 const ServeOverview = dynamic(() => import("./serve-overview").then((m) => m.ServeOverview), {
   loading: PartLoading,
 });
+
+/** The tab that an address names. */
+const readTab = (search: string): string | null => new URLSearchParams(search).get("tab");
+// Its script is on its way while the page becomes interactive.
+if (typeof window !== "undefined" && readTab(window.location.search) === "episodes")
+  void loadEpisodesTab().catch(() => undefined);
 
 const TABS = [
   markText("overview"),
@@ -99,9 +105,12 @@ export function RunView({ runId, trainMetrics }: RunViewProps) {
   const showsTraining = mayTrain && isOnOverview(rawTab);
   usePrefetchSeries(runId, mayTrain ? TIMING_METRICS : NO_METRICS);
   usePrefetchSeries(runId, showsTraining ? trainMetrics : NO_METRICS);
+  // The charts are the largest part: header and tabs answer before their scripts are loaded.
+  const isPainted = useIsPainted();
+  const loadsTraining = showsTraining && isPainted;
   useEffect(() => {
-    if (showsTraining) void loadTrainOverview();
-  }, [showsTraining]);
+    if (loadsTraining) void loadTrainOverview();
+  }, [loadsTraining]);
   const external = useQuery(
     trpc.externalRuns.get.queryOptions({ runId }, { enabled: isOtherTrainers(query.data?.kind) }),
   );
@@ -144,7 +153,7 @@ export function RunView({ runId, trainMetrics }: RunViewProps) {
         </TabsList>
         {TABS.map((name) => (
           <TabsContent key={name} value={name}>
-            <TabOfRun tab={name} run={run} />
+            {isPainted || name !== "overview" ? <TabOfRun tab={name} run={run} /> : <PartLoading />}
           </TabsContent>
         ))}
       </Tabs>

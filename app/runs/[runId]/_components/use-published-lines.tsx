@@ -9,7 +9,10 @@ import { useTRPC } from "@/app/_lib/trpc";
 import { useQuickParam } from "@/app/_lib/use-params";
 import { Button } from "@/app/_ui/button";
 import { Menu, MenuCheckboxItem, MenuContent, MenuItem, MenuTrigger } from "@/app/_ui/menu";
-import { listPublishedLines, type PublishedLine } from "@/app/leaderboard/_components/published";
+import { defer } from "@/app/_ui/deferred";
+import type { PublishedLine } from "@/app/leaderboard/_components/published";
+
+const published = defer(() => import("@/app/leaderboard/_components/published"));
 
 const PARAM = "published";
 
@@ -24,9 +27,10 @@ function useLines({ questionSet, scorer }: Scored, enabled: boolean) {
   const t = useText();
   const trpc = useTRPC();
   const query = useQuery(trpc.leaderboard.published.queryOptions(undefined, { enabled }));
+  const reader = published.useOptionalModule(enabled);
   const lines = useMemo(
-    () => (query.data ? listPublishedLines(t, query.data, questionSet, scorer) : null),
-    [t, query.data, questionSet, scorer],
+    () => (query.data && reader?.listPublishedLines(t, query.data, questionSet, scorer)) ?? null,
+    [t, query.data, reader, questionSet, scorer],
   );
   return { lines, isError: query.isError };
 }

@@ -1,7 +1,7 @@
 "use client";
 import type { Text } from "@/app/_i18n/format-text";
 import { useText } from "@/app/_i18n/text-provider";
-import { formatMetricValue } from "@/app/_lib/run-view";
+import { formatMetricValue } from "@/app/_lib/format-metric";
 import { Link } from "@/app/_ui/link";
 import { Fragment } from "react";
 import { NONE } from "@/app/_lib/format";

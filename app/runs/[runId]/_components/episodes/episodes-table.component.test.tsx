@@ -1,6 +1,6 @@
 // @vitest-environment jsdom
 import { within } from "@testing-library/react";
-import { expect, it } from "vitest";
+import { expect, it, vi } from "vitest";
 import type { EpisodeRow } from "@/app/_lib/trpc";
 import { renderPage } from "@/app/_testing/render-page";
 import { EpisodesTable } from "./episodes-table";
@@ -26,12 +26,13 @@ const createEpisode = (id: string, changes: Partial<EpisodeRow> = {}): EpisodeRo
     ...changes,
   }) as EpisodeRow;
 
-const draw = (rows: EpisodeRow[]) =>
+const draw = (rows: EpisodeRow[], onNearEnd?: () => void) =>
   renderPage(
     <EpisodesTable
       runId="r"
       rows={rows}
       filter={{ sort: "recorded", sortDirection: "descending" }}
+      onNearEnd={onNearEnd}
     />,
   );
 const setWide = (matches: boolean) => {
@@ -113,4 +114,16 @@ it("draws only the rows near the screen", () => {
   expect(document.querySelectorAll("tr[data-episode]").length).toBeLessThan(150);
   const [gap] = document.querySelectorAll<HTMLElement>("tr[aria-hidden]");
   expect(Number.parseInt(gap!.style.height)).toBeGreaterThan(40_000);
+});
+
+it("asks for no more rows before the reader comes near the end of those that are there", () => {
+  setWide(true);
+  const onNearEnd = vi.fn();
+  draw(
+    Array.from({ length: 100 }, (_, i) => createEpisode(String(i))),
+    onNearEnd,
+  );
+  expect(onNearEnd).not.toHaveBeenCalled();
+  draw([createEpisode("last")], onNearEnd);
+  expect(onNearEnd).toHaveBeenCalled();
 });
