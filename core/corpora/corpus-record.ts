@@ -1,6 +1,6 @@
 import { type CorpusRecord, parseContents, withContents } from "@/contracts/formats/corpus-lines";
 import type { SourceRow } from "@/core/reading/source-record";
-import { readText as readScalar, refuseBytes, ValueProblem } from "@/core/reading/text-values";
+import { NO_VALUE, readText as readScalar, refuseBytes, ValueProblem } from "@/core/reading/text-values";
 import { type CorpusColumns, isContents } from "./corpus-columns";
 
 /** A document of a record of a file. Texts are taken letter by letter; what is no text is a problem, never a text. */
@@ -42,8 +42,8 @@ function readRecord(row: SourceRow, columns: CorpusColumns, fallbackId: string):
       blank ??= text;
       continue;
     }
-    if (/^\s*(?:nan|NaN|<NA>)\s*$/.test(text))
-      throw new RecordProblem(`holds ${text.trim()}, as pandas writes no value, in "${column}"`);
+    if (NO_VALUE.test(text))
+      throw new RecordProblem(`holds ${text.trim()}, which stands for no value, in "${column}"`);
     return isContents(column)
       ? { id, ...splitContents(text, title ?? "") }
       : { id, title: title ?? "", text };

@@ -154,7 +154,7 @@ describe("JSONL", () => {
       'holds a list where a text is wanted (in "title")',
       'holds a dictionary (en) where a text is wanted (in "text")',
       { id: "8", title: "T", text: "eight" },
-      'holds nan, as pandas writes no value, in "text"',
+      'holds nan, which stands for no value, in "text"',
       expect.stringContaining("holds bytes as Python shows them"),
       'holds Infinity, which is no text (in "_id")',
       { id: "12", title: "T", text: "" },
