@@ -1,6 +1,11 @@
 import { type CorpusRecord, parseContents, withContents } from "@/contracts/formats/corpus-lines";
 import type { SourceRow } from "@/core/reading/source-record";
-import { NO_VALUE, readText as readScalar, refuseBytes, ValueProblem } from "@/core/reading/text-values";
+import {
+  NO_VALUE,
+  readText as readScalar,
+  refuseBytes,
+  ValueProblem,
+} from "@/core/reading/text-values";
 import { type CorpusColumns, isContents } from "./corpus-columns";
 
 /** A document of a record of a file. Texts are taken letter by letter; what is no text is a problem, never a text. */
