@@ -86,7 +86,7 @@ function refuseShown(text: string): void {
 export const NO_VALUE =
   /^\s*(?:nan|NaN|NaT|<NA>|\\N|#N\/A|#(?:REF|VALUE|DIV\/0|NUM|NULL|SPILL|CALC|ERROR)!|#NAME\?)\s*$/;
 /** A cell that a spreadsheet computes: ="001", =CONCAT(A1). */
-const FORMULA = /^\s*=\s*(?:["[{(]|[A-Z]{2,}\()/;
+export const FORMULA = /^\s*=\s*(?:["[{(]|[A-Z]{2,}\()/;
 
 /**
  * Whether a value is missing: NaN, or in a table's cell what stands for no value.
@@ -162,7 +162,7 @@ function flattenItem(item: unknown, context: ValueContext): string[] {
 }
 
 /** The list of texts that a text is; null: it is none. */
-function findListText(text: string): unknown[] | null {
+export function findListText(text: string): unknown[] | null {
   if (!/^\s*\[.*['"].*\]\s*$/s.test(text)) return null;
   try {
     const { value } = parseList(text.trim());
