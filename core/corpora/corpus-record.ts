@@ -1,6 +1,13 @@
 import { type CorpusRecord, parseContents, withContents } from "@/contracts/formats/corpus-lines";
 import type { SourceRow } from "@/core/reading/source-record";
-import { readText as readScalar, refuseBytes, ValueProblem } from "@/core/reading/text-values";
+import {
+  findListText,
+  FORMULA,
+  NO_VALUE,
+  readText as readScalar,
+  refuseBytes,
+  ValueProblem,
+} from "@/core/reading/text-values";
 import { type CorpusColumns, isContents } from "./corpus-columns";
 
 /** A document of a record of a file. Texts are taken letter by letter; what is no text is a problem, never a text. */
@@ -29,6 +36,10 @@ export function toCorpusRecord(
 
 function readRecord(row: SourceRow, columns: CorpusColumns, fallbackId: string): CorpusRecord {
   const id = columns.id === null ? fallbackId : (readText(row, columns.id) ?? "");
+  if (FORMULA.test(id))
+    throw new RecordProblem(
+      `holds the formula ${id.slice(0, 60)} in "${columns.id}": save the table with its values`,
+    );
   if (id === "") throw new RecordProblem(`has no id in "${columns.id}"`);
   if (id.length > MAX_ID_CHARACTERS)
     throw new RecordProblem(`has an id of more than ${MAX_ID_CHARACTERS} characters`);
@@ -42,8 +53,12 @@ function readRecord(row: SourceRow, columns: CorpusColumns, fallbackId: string):
       blank ??= text;
       continue;
     }
-    if (/^\s*(?:nan|NaN|<NA>)\s*$/.test(text))
-      throw new RecordProblem(`holds ${text.trim()}, as pandas writes no value, in "${column}"`);
+    if (NO_VALUE.test(text))
+      throw new RecordProblem(`holds ${text.trim()}, which stands for no value, in "${column}"`);
+    if (findListText(text)?.every((item) => typeof item === "string"))
+      throw new RecordProblem(
+        `holds a list that was made a text in "${column}": write its texts as one, as they are to be read`,
+      );
     return isContents(column)
       ? { id, ...splitContents(text, title ?? "") }
       : { id, title: title ?? "", text };

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { blankThoughts, joinThoughts, splitThoughts } from "./thoughts";
+import { blankThoughts, findUnreadMark, joinThoughts, splitThoughts } from "./thoughts";
 
 describe("thoughts in a text", () => {
   it.each([
@@ -32,6 +32,27 @@ describe("thoughts in a text", () => {
     expect(splitThoughts("Paris?", prompt)).toEqual({ text: "", thoughts: "Paris?", open: true });
     expect(splitThoughts("Paris?</think>Rome", prompt).text).toBe("Rome");
     expect(splitThoughts("Rome", "Mind the tag <think> in this question.").text).toBe("Rome");
+  });
+
+  it("between marks that are not read are known, and never in a text that was split", () => {
+    for (const text of [
+      "<|begin_of_thought|>Paris?<|end_of_thought|>Rome",
+      "<|START_THINKING|>Paris?<|END_THINKING|>Rome",
+      "<|channel>thought\nParis?<channel|>Rome",
+      "<mm:think>Paris?</mm:think>Rome",
+      "<longcat_think>Paris?</longcat_think>Rome",
+      "<think time=3>Paris?</think time>Rome",
+      "analysisThe user asks for a capital: Paris?assistantfinalRome",
+    ])
+      expect(findUnreadMark(splitThoughts(text).text), text).not.toBeNull();
+    for (const text of [
+      "Rome",
+      "<think>Paris?</think>Rome",
+      "<seed:think>Paris?</seed:think>Rome",
+      "I think it is <b>Rome</b>; the analysis of a final is over",
+      "analysis of variance",
+    ])
+      expect(findUnreadMark(splitThoughts(text).text), text).toBeNull();
   });
 
   const word = fc.stringMatching(/^[a-z]{1,12}$/);

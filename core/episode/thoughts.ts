@@ -56,6 +56,17 @@ export function splitThoughts(text: string, prompt = ""): SplitText {
 export const blankThoughts = (text: string): string =>
   removeSpans(text, findThoughts(text).spans, ({ start, end }) => " ".repeat(end - start));
 
+/** Marks that are not read, and gpt-oss's text without its special tokens. A reply with one is refused, so no answer changes. */
+const UNREAD_MARK =
+  /<\|(?:begin_of_thought|START_THINKING|think)\|>|<\|channel>thought|<\/?[a-z]{1,12}[:_]think(?:ing)?>|<\/?think(?:ing)?\s[^<>]{0,80}>|^\s*analysis(?=[\sA-Z])[^]*?assistant ?final(?=.)/;
+
+/**
+ * A mark of thoughts that `splitThoughts` does not know, in a text that it gave; null: there is none. Whoever reads one
+ * adds it to `MARKS`, and raises the versions of what is read.
+ */
+export const findUnreadMark = (text: string): string | null =>
+  UNREAD_MARK.exec(text)?.[0].trim().slice(0, 30) ?? null;
+
 /** Puts thoughts that a server gave apart before the text that followed them, as models write them. */
 export const joinThoughts = (thoughts: string | null, text: string): string =>
   thoughts === null ? text : `<think>\n${thoughts}\n</think>\n\n${text}`;

@@ -9,6 +9,10 @@ export type Container =
   | "lz4"
   | "zip"
   | "tar"
+  | "rar"
+  | "compress"
+  | "ole"
+  | "avro"
   | "parquet"
   | "arrow"
   | "sqlite"
@@ -28,6 +32,12 @@ const MAGIC: readonly (readonly [Container, number, string])[] = [
   ["lz4", 0, "\x04\x22\x4d\x18"],
   ["zip", 0, "PK\x03\x04"],
   ["zip", 0, "PK\x05\x06"],
+  // The first of several parts.
+  ["zip", 0, "PK\x07\x08PK"],
+  ["rar", 0, "Rar!\x1a\x07"],
+  ["compress", 0, "\x1f\x9d"],
+  ["ole", 0, "\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"],
+  ["avro", 0, "Obj\x01"],
   ["tar", 257, "ustar"],
   ["parquet", 0, "PAR1"],
   ["arrow", 0, "ARROW1"],
@@ -49,9 +59,23 @@ export function detectContainer(head: Uint8Array): Container | null {
     const bytes = head.subarray(offset, offset + magic.length);
     if (bytes.length === magic.length && String.fromCharCode(...bytes) === magic) return container;
   }
+  // A frame that Zstandard's readers pass over.
+  if (head[0]! >> 4 === 5 && String.fromCharCode(...head.subarray(1, 4)) === "*M\x18")
+    return "zstd";
+  if (isOldTar(head)) return "tar";
   // A pickle of protocol 2 and later: its mark, the protocol, and a frame or an opening.
   if (head[0] === 0x80 && (head[1] ?? 0) >= 2 && (head[1] ?? 0) <= 5) return "pickle";
   return null;
+}
+
+/** Whether a header of tar of before POSIX begins here, which has no mark: the sum of its bytes stands in it. */
+function isOldTar(head: Uint8Array): boolean {
+  const field = String.fromCharCode(...head.subarray(148, 156));
+  if (head.length < CONTAINER_HEAD_BYTES || !/^ *[0-7]+[\0 ]*$/.test(field)) return false;
+  const sum = head
+    .subarray(0, CONTAINER_HEAD_BYTES)
+    .reduce((total, byte, i) => total + (i >= 148 && i < 156 ? 32 : byte), 0);
+  return parseInt(field.trim(), 8) === sum;
 }
 
 const ADVICE: Record<Container, string> = {
@@ -62,6 +86,10 @@ const ADVICE: Record<Container, string> = {
   "7z": "is a 7z archive: unpack it and bring the file in it",
   lz4: "is lz4: unpack it (lz4 -d) and bring what is in it",
   zip: "is a zip archive (as Excel's .xlsx is): unpack it (unzip), or save the sheet as CSV, and bring that file",
+  rar: "is a RAR archive: unpack it and bring the file in it",
+  compress: "is compressed by compress: unpack it (uncompress) and bring what is in it",
+  ole: "is a file of old Excel or Word (.xls, .doc): save the sheet as CSV and bring that file",
+  avro: "is Avro: write it as parquet or JSON lines and bring that file",
   tar: "is a tar archive: unpack it (tar -xf) and bring the file in it",
   parquet: "is parquet: set the format to parquet",
   arrow: "is Arrow: write it as parquet (pandas: to_parquet) and bring that file",

@@ -14,7 +14,7 @@ import {
 export function detectJsonForm(head: string): Exclude<RecordForm, "table"> | null {
   const [first = "", second = ""] = head
     .split(/\r\n|\r|\n/)
-    .map((line) => line.trim())
+    .map((line) => line.replace(BEFORE_RECORD, "").trim())
     .filter((line) => line !== "");
   if (/^\[\s*(?:\{|$|\])/.test(first)) return "json-list";
   if (!first.startsWith("{")) return null;
@@ -32,10 +32,17 @@ function parses(text: string): boolean {
   }
 }
 
+/** The mark of a file that was put behind another one, and that of a record in a JSON text sequence (RFC 7464). */
+const BEFORE_RECORD = /^[\ufeff\x1e]+/;
+
 /** The record of a JSON text, or what is wrong with it. */
-function parseJsonRecord(text: string, line: number): SourceRecord {
+function parseJsonRecord(written: string, line: number): SourceRecord {
+  const text = written.replace(BEFORE_RECORD, "");
   // Said at once: a file of another kind has millions of such lines.
-  if (!/^[ \t]*[{[]/.test(text)) return { line, problem: `is not JSON: ${shorten(text)}` };
+  if (!/^[ \t]*[{[]/.test(text)) {
+    const advice = line === 1 && /[,;|\t]/.test(text) ? "; of a table set the format" : "";
+    return { line, problem: `is not JSON: ${shorten(text)}${advice}` };
+  }
   try {
     const value = parseJson(text);
     if (typeof value === "object" && value !== null && !Array.isArray(value))
@@ -172,7 +179,7 @@ export class JsonObjectsParser implements RecordParser<SourceRecord> {
 
   /** Takes a character between objects. */
   private takeBetween(character: string): SourceRecord[] {
-    if (/\s/.test(character)) return [];
+    if (/[\s\x1e]/.test(character)) return [];
     const { line } = this;
     if (this.isList && character === "[" && !this.isOpened) {
       this.isOpened = true;

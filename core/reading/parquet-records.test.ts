@@ -171,3 +171,35 @@ it("numbers of a VARIANT, of which hyparquet rounds decimals, are refused", asyn
   expect(readText(text)).toBe("1.50");
   expect(() => readText(score)).toThrow("a number of parquet's type VARIANT");
 });
+
+it("a time of day is no number, and two columns of one name are refused", async () => {
+  const optional = { repetition_type: "OPTIONAL" } as const;
+  const time = { type: "INT64", converted_type: "TIME_MICROS", ...optional } as const;
+  const [row] = await read({
+    schema: [
+      { name: "root", num_children: 2 },
+      { name: "time", ...time },
+      { name: "list", converted_type: "LIST", num_children: 1, ...optional },
+      { name: "list", num_children: 1, repetition_type: "REPEATED" },
+      { name: "element", ...time },
+    ],
+    columnData: [
+      { name: "time", data: [3_723_000_000n] },
+      { name: "list", data: [[5n, undefined]] },
+    ],
+  } as unknown as Written);
+  const [first, none] = row!.list as unknown[];
+  for (const value of [row!.time, first])
+    expect(() => readText(value)).toThrow("holds a time of day where a text is wanted");
+  expect(none ?? null).toBeNull();
+  const text = { name: "answers", type: "BYTE_ARRAY", ...optional } as const;
+  await expect(
+    read({
+      schema: [{ name: "root", num_children: 2 }, text, text],
+      columnData: [
+        { name: "answers", data: ["a"] },
+        { name: "answers", data: ["b"] },
+      ],
+    } as unknown as Written),
+  ).rejects.toThrow('two columns "answers": rename one');
+});

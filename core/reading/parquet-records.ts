@@ -45,13 +45,20 @@ export async function openParquet(file: AsyncBuffer, fileName: string): Promise<
   };
   const metadata = await read(() => parquetMetadataAsync(file));
   const { children } = parquetSchema(metadata);
+  const names = children.map(({ element }) => element.name);
+  const repeated = names.find((name, i) => names.indexOf(name) < i);
+  if (repeated !== undefined)
+    throw new AppError(
+      "invalid-input",
+      `${fileName} has two columns ${JSON.stringify(repeated)}: rename one of them.`,
+    );
   const converters = children.flatMap((column) => {
     const convert = createConverter(column);
     return convert ? [[column.element.name, convert] as const] : [];
   });
   const total = metadata.row_groups.reduce((sum, group) => sum + Number(group.num_rows), 0);
   return {
-    columns: children.map(({ element }) => element.name),
+    columns: names,
     textual: children.flatMap(({ element: { name, type, repetition_type: repeated } }) =>
       type === "BYTE_ARRAY" && repeated !== "REPEATED" ? [name] : [],
     ),

@@ -53,6 +53,9 @@ function toEach(convert: Convert | null): Convert | null {
 
 function createLeafConverter(element: SchemaElement): Convert | null {
   const { type, logical_type: logical } = element;
+  // hyparquet gives the number of milliseconds or less since midnight.
+  if (/^TIME_M/.test(element.converted_type ?? "") || logical?.type === "TIME")
+    return toEach((value) => (value == null ? value : new UnreadValue("a time of day")));
   const isDecimal = element.converted_type === "DECIMAL" || logical?.type === "DECIMAL";
   if (!isDecimal) return type === "FLOAT" ? toEach(toShortestFloat) : null;
   const scale = element.scale ?? (logical?.type === "DECIMAL" ? logical.scale : 0);

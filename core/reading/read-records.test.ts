@@ -197,6 +197,23 @@ for table in json.load(sys.stdin):
   });
 });
 
+it("rows that are no records of a table are problems", async () => {
+  const joined = await read(
+    "\ufeffid,question,answers\n1,Q?,a\n\ufeffid, question,answers\n2,R?,b\n3,S?,c,\n",
+  );
+  expect(joined.all.map(({ line, ...rest }) => [line, rest.problem ?? rest.row])).toEqual([
+    [2, { id: "1", question: "Q?", answers: "a" }],
+    [3, "repeats the heading, as where tables were put together"],
+    [4, { id: "2", question: "R?", answers: "b" }],
+    [5, expect.stringMatching(/4 fields .*, and the heading end with a delimiter where the rows/)],
+  ]);
+  const markdown = await read("| id | question | answers |\n|:---|-----|---:|\n| 1 | --- | - |\n");
+  expect(rowsOf(markdown)).toEqual([
+    "is a line of dashes, as Markdown has below a heading",
+    expect.objectContaining({ id: " 1 ", question: " --- " }),
+  ]);
+});
+
 describe("encodings", () => {
   const text = "id,question,answers\n1,Wo liegt Köln?,Łódź 👩‍🔬\n";
   const encode = (value: string, littleEndian: boolean): Uint8Array => {
@@ -223,6 +240,15 @@ describe("encodings", () => {
         problem: expect.stringContaining("is not UTF-8 but probably Windows-1252: set") as string,
       },
       { line: 3, row: { id: "2", question: "Who?", answers: "Ada" } },
+    ]);
+    // Those of one byte a character cannot be told from one another: a word shows whether it is the right one.
+    const cyrillic = Buffer.concat([
+      Buffer.from("id,question,answers\n1,"),
+      Buffer.from([0xcc, 0xee, 0xf1, 0xea, 0xe2, 0xe0]),
+      Buffer.from("?,b\n"),
+    ]);
+    expect(rowsOf(await read(cyrillic))).toEqual([
+      expect.stringContaining('have it converted where "Ìîñêâà" is right, else save it as UTF-8'),
     ]);
     expect(rowsOf(await read(latin, { encoding: "windows-1252" }))[0]).toMatchObject({
       question: "Wo liegt Köln?",
@@ -259,6 +285,13 @@ describe("encodings", () => {
   });
 
   it("of binary and packed files are refused by what they are", async () => {
+    // Without the mark of POSIX, as old programs write it: the sum of the header's bytes is in it.
+    const oldTar = Buffer.alloc(1024);
+    oldTar.write("q.csv\0", 0);
+    oldTar.write("0000644\0", 100);
+    oldTar.write("        ", 148);
+    const sum = oldTar.subarray(0, 512).reduce((total, byte) => total + byte, 0);
+    oldTar.write(`${sum.toString(8).padStart(6, "0")}\0 `, 148);
     for (const [bytes, message] of [
       [[0x1f, 0x8b, 8], "is gzip"],
       [[0x28, 0xb5, 0x2f, 0xfd], "is Zstandard"],
@@ -269,6 +302,16 @@ describe("encodings", () => {
       [[0x80, 4, 0x95], "pickle"],
       [[0xff, 0xfe, 0, 0, 0x61, 0, 0, 0], "is UTF-32"],
       [Buffer.from("version https://git-lfs.github.com/spec/v1"), "git lfs pull"],
+      [[0x52, 0x2a, 0x4d, 0x18, 4, 0, 0, 0], "is Zstandard"],
+      [Buffer.from("PK\x07\x08PK\x03\x04"), "is a zip archive"],
+      [Buffer.from("Rar!\x1a\x07\x00"), "is a RAR archive"],
+      [[0xd0, 0xcf, 0x11, 0xe0, 0xa1, 0xb1, 0x1a, 0xe1], "save the sheet as CSV"],
+      [[0x1f, 0x9d, 0x90], "uncompress"],
+      [Buffer.from("Obj\x01"), "is Avro"],
+      [oldTar, "is a tar archive"],
+      [Buffer.from("id,que\0stion\n1,2\n"), "is binary"],
+      [Buffer.from("\n<!doctype html><p>404</p>"), "perhaps the error that a server gave"],
+      [Buffer.from('<?xml version="1.0"?><a/>'), "is a web page or XML"],
       [[0xff, 0x00, 0xc3, 0x00, 0x28, 0, 0, 1, 2, 0xff], "is binary"],
       [[0x20, 0x0a], "is empty"],
     ] as const)
@@ -331,6 +374,14 @@ describe("JSON", () => {
       line: 1,
       problem: "is not JSON: the list is not closed with ]",
     });
+    for (const mark of ["\ufeff", "\x1e"]) {
+      const marked = await read(`${mark}{"a": 1}\n${mark}{"a": 2}\n`, {}, 3);
+      expect(rowsOf(marked)).toEqual([{ a: 1 }, { a: 2 }]);
+    }
+    expect(rowsOf(await read("id,a\n1,2\n", {}, 9, "json"))).toEqual([
+      "is not JSON: id,a; of a table set the format",
+      "is not JSON: 1,2",
+    ]);
     expect((await read("x\ny\n", {}, 1, "json")).all).toEqual([
       { line: 1, problem: "is not JSON: x" },
       { line: 2, problem: "is not JSON: y" },

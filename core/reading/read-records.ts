@@ -66,6 +66,11 @@ export async function readRecords(
   if (text.slice(0, 8000).includes("\0") && text.includes(INVALID))
     throw new AppError("invalid-input", `${fileName} is binary, not text.`);
 
+  if (/^\s*<(?:!doctype|html|\?xml)\b/i.test(text))
+    throw new AppError(
+      "invalid-input",
+      `${fileName} is a web page or XML, perhaps the error that a server gave in its place: bring JSON lines, CSV or parquet.`,
+    );
   const jsonForm = kind === "table" ? null : (detectJsonForm(text) ?? NO_JSON[kind]);
   const table = jsonForm === null ? openTable(text, isWhole, settings, fileName) : null;
   const parser =
@@ -89,7 +94,7 @@ export async function readRecords(
       columns: table?.columns ?? [],
     },
     doubt: table?.doubt ?? null,
-    records: markInvalid(read(), encoding, detected.encoding),
+    records: markInvalid(read(), encoding, detected.encoding, head),
   };
 }
 
@@ -154,11 +159,12 @@ async function* markInvalid(
   batches: AsyncGenerator<SourceRecord[]>,
   encoding: Encoding,
   detected: Encoding,
+  head: Uint8Array,
 ): AsyncGenerator<SourceRecord[]> {
   const advice =
     encoding === detected || encoding !== "utf-8"
       ? ""
-      : ` but probably ${formatEncoding(detected)}: set the encoding to ${detected} to have it converted`;
+      : ` but probably ${formatEncoding(detected)}: set the encoding to ${detected} to have it converted${describeSample(head, detected)}`;
   const problem = `is not ${formatEncoding(encoding)}${advice}`;
   const mark = (record: SourceRecord): SourceRecord => {
     if (record.problem === undefined)
@@ -169,6 +175,16 @@ async function* markInvalid(
       : record;
   };
   for await (const batch of batches) yield batch.map(mark);
+}
+
+/** A word by which it can be told whether an encoding is the right one: others of one byte a character cannot be told. */
+function describeSample(head: Uint8Array, encoding: Encoding): string {
+  const [word] = /[\p{L}\p{N}]*[^\x00-\x7f\s][\p{L}\p{N}]*/u.exec(
+    new TextDecoding(encoding).decode(head),
+  ) ?? [""];
+  return word === ""
+    ? ""
+    : ` where ${JSON.stringify(word.slice(0, 30))} is right, else save it as UTF-8`;
 }
 
 function holdsInvalid(value: unknown): boolean {
@@ -197,8 +213,11 @@ function openTable(
       "invalid-input",
       `${fileName} has no heading, which must name the columns: its first line ${heading?.problem ?? "does not end"}.`,
     );
+  if (heading.fields.some((field) => field.includes("\0")))
+    throw new AppError("invalid-input", `${fileName} is binary, not text.`);
   const columns = nameColumns(heading.fields);
-  return { dialect, doubt, columns, parser: new TableRecordParser(dialect, columns, skipped) };
+  const parser = new TableRecordParser(dialect, columns, heading.fields, skipped);
+  return { dialect, doubt, columns, parser };
 }
 
 /** Each column by a name of its own: the second "answer" is "answer (2)", one without a name is "unnamed". */
@@ -221,6 +240,7 @@ class TableRecordParser implements RecordParser<SourceRecord> {
   constructor(
     dialect: TableDialect,
     private readonly columns: readonly string[],
+    private readonly heading: readonly string[],
     private readonly skipped: string,
   ) {
     this.rows = new TableParser(dialect);
@@ -237,6 +257,16 @@ class TableRecordParser implements RecordParser<SourceRecord> {
     return this.toRecords(this.rows.end());
   }
 
+  /** Why a row is none: tables that were put together repeat their heading, Markdown draws a line below it. */
+  private findNoRecord(fields: readonly string[]): string | null {
+    if (fields.every((field, i) => field.trim() === this.heading[i]!.trim()))
+      return "repeats the heading, as where tables were put together";
+    const isLine =
+      fields.some((field) => field.includes("---")) &&
+      fields.every((field) => /^\s*(?::?-{3,}:?)?\s*$/.test(field));
+    return isLine ? "is a line of dashes, as Markdown has below a heading" : null;
+  }
+
   private toRecords(rows: readonly TableRow[]): SourceRecord[] {
     const below = this.isHeadingBehind ? rows : rows.slice(1);
     this.isHeadingBehind ||= rows.length > 0;
@@ -244,6 +274,8 @@ class TableRecordParser implements RecordParser<SourceRecord> {
       const line = row.line + this.skippedLines;
       if (row.problem !== undefined) return { line, problem: row.problem };
       const { fields } = row;
+      const problem = this.findNoRecord(fields);
+      if (problem !== null) return { line, problem };
       return {
         line,
         row: Object.fromEntries(this.columns.map((name, i) => [name, fields[i] ?? ""])),

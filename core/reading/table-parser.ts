@@ -87,10 +87,15 @@ export class TableParser implements RecordParser<TableRow> {
   }
 
   /** What is wrong with the number of fields; null: nothing. The first row says how many there are. */
-  private findWrongWidth({ length }: readonly string[]): string | null {
+  private findWrongWidth(fields: readonly string[]): string | null {
+    const { length } = fields;
     this.width ??= length;
     if (length === this.width) return null;
-    return `has ${length} ${length === 1 ? "field" : "fields"} where the heading has ${this.width}${length > this.width ? ": a field that holds the delimiter must be quoted" : ""}`;
+    const advice =
+      length < this.width
+        ? ""
+        : `: a field that holds the delimiter must be quoted${fields.at(-1) === "" ? ", and the heading end with a delimiter where the rows do" : ""}`;
+    return `has ${length} ${length === 1 ? "field" : "fields"} where the heading has ${this.width}${advice}`;
   }
 
   /** The place after a line break that starts here; here where none does. */

@@ -152,6 +152,7 @@ it("lists in other clothes are lists, or problems", () => {
     "deque(['a', 'b'])",
     "collections.deque(['a', 'b'])",
     String.raw`"[\"a\", \"b\"]"`,
+    '"["a", "b"]"',
     `"['a', 'b']"`,
     `'["a", "b"]'`,
     "{'text': array(['a', 'b'], dtype=object), 'answer_start': array([1, 2], dtype=int32)}",
@@ -163,6 +164,13 @@ it("lists in other clothes are lists, or problems", () => {
     expect(readTexts(text, json)).toEqual([text]);
   }
   expect(readTexts("set()", cell)).toEqual([]);
+  // As spreadsheets keep a text from being computed, and as PostgreSQL writes an array.
+  expect(readTexts(`'['a', "b"]`, cell)).toEqual(["a", "b"]);
+  expect(readTexts(`'["a"]`, json)).toEqual([`'["a"]`]);
+  for (const text of ["{a,b}", '{a,"b c"}', "{a}"])
+    expect(() => readTexts(text, cell), text).toThrow(/Write it as JSON, or set the cells to text/);
+  expect(readTexts("{a,b}", { ...cell, cells: "text" })).toEqual(["{a,b}"]);
+  expect(readTexts(String.raw`{\rm d}`, cell)).toEqual([String.raw`{\rm d}`]);
   for (const text of [
     "[('a', 1), ('b', 2)]",
     "OrderedDict([('text', ['a'])])",
@@ -174,6 +182,46 @@ it("lists in other clothes are lists, or problems", () => {
       expect(() => readTexts(text, context), text).toThrow(ValueProblem);
   expect(() => readTexts([["a", 1]], json)).toThrow("pairs of a text and a number");
   expect(() => readText("b'Who?'")).toThrow("bytes as Python shows them");
+});
+
+it("what a program shows of a value is not its text", () => {
+  for (const text of [
+    "Decimal('3.14')",
+    "np.float64(3.0)",
+    "np.str_('a')",
+    "Timestamp('2020-01-02 00:00:00')",
+    "datetime.date(2020, 1, 2)",
+    "UUID('0f')",
+    "Counter({'a': 2})",
+    "defaultdict(<class 'list'>, {'a': ['x']})",
+    "dict(text='a')",
+    "pd.Series(['a'])",
+    "Index(['a'], dtype='object')",
+    "tensor([1, 2])",
+    "<ArrowStringArray>\n['a', 'b']\nLength: 2, dtype: string",
+    "0    a\n1    b\nName: x, dtype: object",
+    "<generator object <genexpr> at 0x7f>",
+    'c("a", "b")',
+    "[object Object]",
+  ])
+    for (const context of [cell, json]) {
+      expect(() => readTexts(text, context), text).toThrow(ValueProblem);
+      expect(() => readTexts([text], json), text).toThrow(ValueProblem);
+    }
+  for (const text of ["print('a')", "Index (finance)", "f(x)", "c(x)", "Counter(5)", "dtype: a b"])
+    for (const context of [cell, json]) expect(readTexts(text, context)).toEqual([text]);
+});
+
+it("a formula is not its value, and the error of one is none", () => {
+  for (const text of ['="001"', "=CONCAT(A1,B1)", '=["a"]'])
+    expect(() => isMissing(text, cell), text).toThrow("holds the formula");
+  for (const text of ["= 3", "=)", "=A"]) expect(isMissing(text, cell)).toBe(false);
+  expect(isMissing('="001"', { ...cell, cells: "text" })).toBe(false);
+  expect(isMissing('="001"', json)).toBe(false);
+  for (const text of ["\\N", "#N/A", "#REF!", "#NAME?", "#DIV/0!"]) {
+    expect(isMissing(text, cell), text).toBe(true);
+    expect(isMissing(text, json), text).toBe(false);
+  }
 });
 
 it("what may be another value is heard of", () => {

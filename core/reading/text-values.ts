@@ -38,7 +38,7 @@ export interface ValueContext extends ValueSettings {
 export function readText(value: unknown): string | undefined {
   if (value === null || value === undefined) return undefined;
   if (typeof value === "string") {
-    refuseBytes(value);
+    refuseShown(value.trim());
     return value.trim() === "" ? undefined : value.trim();
   }
   if (typeof value === "number" && !Number.isFinite(value))
@@ -61,11 +61,46 @@ export function refuseBytes(text: string): void {
     );
 }
 
-/** Whether a value is missing, as pandas has it: NaN, or in a table's cell a word that it writes for it. */
-export const isMissing = (value: unknown, { isCell, cells }: ValueContext): boolean =>
-  typeof value === "string"
-    ? isCell && cells === "lists" && /^\s*(?:nan|NaN|NaT|<NA>)\s*$/.test(value)
-    : Number.isNaN(value);
+/** How Python, R and JavaScript show values that are no text, whole: Decimal('1.5'), c("a", "b"), a printed Series. */
+const SHOWN = new RegExp(
+  [
+    String.raw`^(?:\w+\.)*(?:Decimal|Fraction|Timestamp|Timedelta|datetime|UUID|ObjectId|PosixPath|defaultdict|str_|bytes_|bool_|u?int\d+|float\d+)\(.*\)$`,
+    String.raw`^(?:\w+\.)*(?:Counter|OrderedDict|Series|DataFrame|Index|Categorical|[tT]ensor)\(\s*[[{].*\)$`,
+    String.raw`^datetime\.(?:date|time|timedelta)\(.*\)$|^dict\(\w+=.*\)$`,
+    String.raw`^c\((?:"[^"]*"|'[^']*')(?:, ?(?:"[^"]*"|'[^']*'))*\)$`,
+    String.raw`^<[^>]* object\b.* at 0x[\da-f]+>$|^\[object \w+\](?:, ?\[object \w+\])*$|(?:\n|, )dtype: [\w[\], ]+$`,
+  ].join("|"),
+  "s",
+);
+
+/** Refuses what a program shows of a value that is no text. @throws ValueProblem */
+function refuseShown(text: string): void {
+  refuseBytes(text);
+  if (SHOWN.test(text))
+    throw new ValueProblem(
+      `holds a value as a program shows it, ${shorten(text)}: write what it stands for as text, or as a list of JSON`,
+    );
+}
+
+/** What stands for no value: pandas', MySQL's, and the errors of a spreadsheet's formulas. */
+export const NO_VALUE =
+  /^\s*(?:nan|NaN|NaT|<NA>|\\N|#N\/A|#(?:REF|VALUE|DIV\/0|NUM|NULL|SPILL|CALC|ERROR)!|#NAME\?)\s*$/;
+/** A cell that a spreadsheet computes: ="001", =CONCAT(A1). */
+export const FORMULA = /^\s*=\s*(?:["[{(]|[A-Z]{2,}\()/;
+
+/**
+ * Whether a value is missing: NaN, or in a table's cell what stands for no value.
+ * @throws ValueProblem for a cell that holds a formula in the place of its value
+ */
+export function isMissing(value: unknown, { isCell, cells }: ValueContext): boolean {
+  if (typeof value !== "string") return Number.isNaN(value);
+  if (!isCell || cells === "text") return false;
+  if (FORMULA.test(value))
+    throw new ValueProblem(
+      `holds the formula ${shorten(value.trim())}: save the table with its values, or set the cells to text where it is the text`,
+    );
+  return NO_VALUE.test(value);
+}
 
 /** Words that stand for nothing, or for true and false, more often than for themselves. */
 const SUSPICIOUS_WORD = /^(?:none|null|nan|n\/a|true|false)$/i;
@@ -87,7 +122,7 @@ export function readTexts(value: unknown, context: ValueContext): string[] {
 function readPlainText(text: string, context: ValueContext): string[] {
   const trimmed = text.trim();
   if (trimmed === "") return [];
-  refuseBytes(trimmed);
+  refuseShown(trimmed);
   if (context.isCell && context.booleans === "yes-no" && /^(?:true|false)$/i.test(trimmed))
     return flattenTexts(trimmed.toLowerCase() === "true", context);
   if (!context.isCell || context.cells === "text" || !trimmed.includes("|")) {
@@ -127,7 +162,7 @@ function flattenItem(item: unknown, context: ValueContext): string[] {
 }
 
 /** The list of texts that a text is; null: it is none. */
-function findListText(text: string): unknown[] | null {
+export function findListText(text: string): unknown[] | null {
   if (!/^\s*\[.*['"].*\]\s*$/s.test(text)) return null;
   try {
     const { value } = parseList(text.trim());
@@ -184,22 +219,26 @@ export function readListText(text: string, context: ValueContext): { value: unkn
     if (!(error instanceof LiteralError)) throw error;
     if (!isMeantAsList(trimmed, context.isCell)) return null;
     throw new ValueProblem(
-      `looks like a list, but it is none of JSON, Python or NumPy: ${shorten(trimmed)} (${error.message})`,
+      `looks like a list, but it is none of JSON, Python or NumPy: ${shorten(trimmed)} (${error.message}). Write it as JSON${context.isCell ? ", or set the cells to text where it is one text" : ""}`,
     );
   }
 }
 
-/** A list that was made a text twice, without the quotes around it; in a cell, brackets around quoted texts with commas. */
+/**
+ * A list that was made a text twice, without the quotes around it; in a cell, brackets around quoted texts with commas,
+ * and a list without the apostrophe by which spreadsheets keep a text from being computed.
+ */
 function removeOuterQuotes(text: string, { isCell }: ValueContext): string {
   const isTwice = /^(["'])\s*[[{(].*[\])}]\s*\1$/s.test(text);
   const isOpen = isCell && /^(?:"[^"]*"|'[^']*')(?:\s*,\s*(?:"[^"]*"|'[^']*'))+$/.test(text);
   if (isOpen) return `[${text}]`;
-  if (!isTwice) return text;
+  if (!isTwice) return isCell && /^'\s*[[{]\s*['"\d].*[\]}]$/s.test(text) ? text.slice(1) : text;
   try {
     return String(parseList(text).value).trim();
   } catch (error) {
-    if (error instanceof LiteralError) return text;
-    throw error;
+    if (!(error instanceof LiteralError)) throw error;
+    // Its own quotes were not escaped.
+    return /^.\s*[[{(]\s*['"]/.test(text) ? text.slice(1, -1).trim() : text;
   }
 }
 
@@ -214,11 +253,11 @@ function parseList(text: string): { value: unknown; note: ValueNote } {
   return { value, note: isNumpy ? "numpy-list" : "python-list" };
 }
 
-/** A quote or a list after the opening bracket, or in a table brackets around it all. */
+/** A quote or a list after the opening bracket, or in a table brackets around it all, as PostgreSQL's braces are. */
 const isMeantAsList = (text: string, isCell: boolean): boolean =>
   /^(?:\w*array\(|[\w.]+\(\s*[[{(]+|[[{]\s*)(?:[[({]\s*)*[rRbBuU]?['"]/.test(text) ||
   /^\(\s*(['"]).*?\1\s*,/.test(text) ||
-  (isCell && text.startsWith("[") && text.endsWith("]"));
+  (isCell && /^(?:\[.*\]|\{[^{}\\]*\})$/s.test(text));
 
 function holdsString(value: unknown): boolean {
   if (Array.isArray(value)) return value.some(holdsString);

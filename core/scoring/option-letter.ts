@@ -75,11 +75,13 @@ const listBoxed = (text: string): string[] =>
 
 /** What a reply says in its words. */
 function findWritten(text: string, options: Options): Found {
-  const plain = removeMarkup(text);
+  const plain = removeMarkup(text).replace(options.label, "");
   const words = normaliseWords(plain);
   const same = options.choices.filter((each) => each.words.join(" ") === words.join(" "));
   if (same.length === 1 && plain.length > 1) return same[0]!.letter;
-  const rest = options.rejected.reduce((left, pattern) => left.replace(pattern, " "), plain);
+  const rest = options.rejected
+    .reduce((left, pattern) => left.replace(pattern, " "), plain)
+    .replace(/ ?\( *\)?(?= *(?:$|[.,;:\n]))/g, "");
   return (
     findStated(rest, options) ??
     findLeading(rest, options) ??
@@ -90,14 +92,18 @@ function findWritten(text: string, options: Options): Found {
   );
 }
 
-/** Removes LaTeX and Markdown around words, and collapses white space. */
+/** Removes LaTeX, Markdown, special tokens and what is not seen around words, and collapses white space. */
 const removeMarkup = (text: string): string =>
   text
-    .replace(/\\(?:text(?:bf|it|rm)?|math(?:bf|rm|bb|sf)|boxed|bf|rm)(?![a-z])/g, "")
+    .replace(/\\(?:text(?:bf|it|rm)?|math(?:bf|rm|bb|sf)|[bf]?boxed|fbox|bf|rm)(?![a-z])/g, "")
+    .replace(
+      /<[|｜][^<>|｜\n]{1,40}[|｜]>|<\/?s>|<(?:end_of_turn|eos)>|[\u200b-\u200f\u2060\ufeff]/g,
+      "",
+    )
     .replace(/<\/?(?:b|strong|em|i|u)>|\\[()[\]]|[*`$~{}\\]|__/g, "")
     .replace(/[^\S\n]+/g, " ")
     .replace(/(?: ?\n ?)+/g, "\n")
-    .replace(/(^|\n)[#>\-•+ ]+/g, "$1")
+    .replace(/(^|\n)[#>\-•+| ]+/g, "$1")
     .trim();
 
 /** The last statement of an answer: one that is called final before all others, one after an "if" after all others. */
@@ -134,13 +140,18 @@ function isArticle(text: string, match: RegExpMatchArray, { choices }: Options):
   return !begins && !AFTER_LETTER.test(word);
 }
 
+/** What goes on after a letter whose option is put aside: ". Copper is wrong". */
+const REJECTED_TEXT =
+  /^[.)] [^.,;!?\n]{0,80} (?:is|are) (?:wrong|incorrect|false|ruled out|not (?:correct|right|the answer))(?!\p{L})/u;
+
 /** A letter at the beginning, unless the lines begin as a list of the options does, or alone on the last line. */
 function findLeading(text: string, options: Options): Found {
   const lines = text.split("\n");
   const leads = lines.map((line) => options.leading.exec(line));
   const letters = new Set(leads.flatMap((match) => match?.[0].at(-1)!.toUpperCase() ?? []));
   const isList = letters.size > 1 && [...letters][0] === options.choices[0]!.letter;
-  if (leads[0] && !isList) return readLetter(lines[0]!, leads[0], options);
+  const isRejected = leads[0] && REJECTED_TEXT.test(lines[0]!.slice(leads[0][0].length));
+  if (leads[0] && !isList && !isRejected) return readLetter(lines[0]!, leads[0], options);
   const [line, last] = [lines.at(-1)!, leads.at(-1)];
   const standsAlone = last && !/[\p{L}\p{N}]/u.test(line.slice(findLetterAt(last) + 1));
   return standsAlone ? readLetter(line, last, options) : null;
@@ -204,10 +215,10 @@ const inAnyCase = (words: string): string =>
     .join("|");
 
 const NOT = inAnyCase(
-  "not|neither|isn't|rather than|instead of|over|than|excluding|unlike|against|rule out|rules out|ruled out|ruling out|eliminate|eliminates|eliminated|eliminating|exclude|excludes|excluded|reject|rejects|rejected",
+  "not|neither|isn't|can't be|cannot be|can not be|couldn't be|could not be|rather than|instead of|over|than|excluding|unlike|against|rule out|rules out|ruled out|ruling out|eliminate|eliminates|eliminated|eliminating|exclude|excludes|excluded|reject|rejects|rejected",
 );
 const WRONG =
-  "(?:not|wrong|incorrect|false|ruled out|excluded|eliminated|less|unlikely|implausible|irrelevant|inappropriate|contraindicated)";
+  "(?:not (?:the |an? )?(?:\\p{L}+ )?(?:correct|right|answer|best|true)|not|wrong|incorrect|false|ruled out|excluded|eliminated|less|unlikely|implausible|irrelevant|inappropriate|contraindicated)";
 const NOUN =
   "(?:answers?|choice|option|response|solution|selection|conclusion|verdict|antwort|réponse|respuesta|risposta|resposta|ответ)";
 const VERB =
@@ -216,6 +227,9 @@ const FILLER =
   "(?:(?:therefore|thus|hence|clearly|likely|definitely|probably|most likely|indeed|then|just|simply|actually|rather|instead|but|the|letter|option|choice|answer|number|la|die|der)[ :]{1,2}){0,6}";
 const CHOOSE =
   "(?:choose|chose|pick|picked|select|selected|go with|going with|opt for|opted for|settle on|vote for)";
+const ASIAN_NOT = "(?:不是|不选|不選|并非|並非|排除|而非)";
+const ASIAN_WRONG =
+  "(?:选项|選項|项|項)? ?(?:是|都|均)?(?:不正确|不正確|不对|不對|错误|錯誤|错|錯|不符)";
 const ASIAN =
   "(?:(?:答案|答え|正解|回答|정답)(?:应该是|应为|是|为|选择|选|は|은|는)?|应选|故选|选择|选) ?:? ?(?:选项)?";
 
@@ -231,6 +245,8 @@ function buildPatterns(letters: string) {
   const named = `(?:(?:${inAnyCase("option|choice|answer|options|choices|answers")}) )?${capital}${close}`;
   const list = `${named}(?:(?: ?, ?${named}){0,25} ?,? (?:and|or|nor|&) ${named})?`;
   return {
+    /** "A:" for "Answer:" before an option alone. */
+    label: new RegExp(String.raw`^A ?: ?(?=[(\[]?[${letters}](?:[)\].]{0,2}\s*$|[).] ))`),
     /** Options that are named to be put aside: "not A", "A and B are wrong". */
     rejected: [
       new RegExp(`${before}(?:${NOT}) (?:the )?${list}`, "gu"),
@@ -238,6 +254,8 @@ function buildPatterns(letters: string) {
         `${list} (?:is|are|was|were|can be|seems?|looks?) (?:(?:all|both|also|clearly|therefore) ){0,3}${WRONG}`,
         "gu",
       ),
+      new RegExp(`${ASIAN_NOT} ?(?:选项|選項)?${capital}(?: ?[、,和] ?${capital}){0,25}`, "gu"),
+      new RegExp(`${capital}(?: ?[、,和] ?${capital}){0,25} ?${ASIAN_WRONG}`, "gu"),
     ],
     statement: new RegExp(
       String.raw`(?<!\p{L})(?:(?:final|correct|best|right) ){0,3}${NOUN}(?:[ _](?:choice|option|letter))?(?:,? \p{L}+,?){0,5}?(?: \([^()\n]{0,20}\))?${VERB}${FILLER}${any}|${ASIAN}${any}`,
@@ -245,11 +263,11 @@ function buildPatterns(letters: string) {
     ),
     choosing: new RegExp(`${before}${CHOOSE} ${FILLER}${any}`, "giu"),
     correct: new RegExp(
-      `${any}(?=${close} (?:is|are|seems|would be|must be) (?:(?:the|most|clearly|therefore|indeed|likely|a) ){0,4}(?:correct|right|best(?! known)|true|accurate|appropriate|answer)|[项項] ?正确)`,
+      `${any}(?=${close} (?:is|are|seems|would be|must be) (?:(?:the|most|clearly|therefore|indeed|likely|a) ){0,4}(?:correct|right|best(?! known)|true|accurate|appropriate|answer)|[项項]? ?(?:是|为)?正[确確])`,
       "giu",
     ),
     leading: new RegExp(
-      String.raw`^(?:(?:${inAnyCase("option|choice|answer")}) )?(?:[(["'“‘「『【<]{1,3} ?[${letters}${small}](?= ?[)\]"'”’」』】>])|[${small}](?=\s*$|[).:\]](?!\p{L}))|[${letters}](?=\s*$| ?[,;:.)\]–—](?!\p{L})| ?-(?!\p{L})| (?:because|since)(?!\p{L})))`,
+      String.raw`^(?:(?:${inAnyCase("option|choice|answer")}) )?(?:[(["'“‘「『【<]{1,3} ?[${letters}${small}](?= ?[)\]"'”’」』】>])|[${small}](?=\s*$|[).:\]](?!\p{L}))|[${letters}](?=\s*$| ?\|| ?[,;:.)\]–—](?!\p{L})|[。、]| ?-(?!\p{L})| (?:because|since)(?!\p{L})))`,
       "u",
     ),
     emphasised: new RegExp(
@@ -261,7 +279,7 @@ function buildPatterns(letters: string) {
       "giu",
     ),
     bare: new RegExp(
-      String.raw`(?:^|[,;:.!?→>\n]|(?<!\p{L})(?:${inAnyCase("but|so|therefore|thus|hence|is|be|it's|maybe|probably")})) ?${capital}(?= ?(?:$|[.,;:!)\]"'\n]))`,
+      String.raw`(?:^|[,;:.!?→。\n]|[-=]>|而是|是|(?<!\p{L})(?:${inAnyCase("but|so|therefore|thus|hence|is|be|it's|maybe|probably|definitely|certainly|think|say|guess|believe")})) ?${capital}(?= ?(?:$|[.,;:!?)\]"'。\n]))`,
       "gu",
     ),
     /** What stands before and after a letter where a second one is chosen beside it. */

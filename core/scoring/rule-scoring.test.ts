@@ -79,7 +79,7 @@ describe("option letters", () => {
   };
   it("are scored, and asked below the question", () => {
     expect(scoreByRule("option-letter", "B", { answers: ["Vitamin B12"], options })).toEqual({
-      scorer: "option-letter/2",
+      scorer: "option-letter/3",
       value: 1,
     });
     expect(() => scoreByRule("option-letter", "B", { answers: ["x"] })).toThrow(
@@ -95,7 +95,7 @@ describe("option letters", () => {
 it("a rule is outdated where only an earlier version of it has scored", () => {
   expect(listOutdatedRules(["span/1", "option-letter/1", "judge/1 m"])).toEqual([
     "span/2",
-    "option-letter/2",
+    "option-letter/3",
   ]);
   expect(
     listOutdatedRules([
@@ -103,7 +103,7 @@ it("a rule is outdated where only an earlier version of it has scored", () => {
       "span/2",
       "span/upstream-1",
       "option-letter/1",
-      "option-letter/2",
+      "option-letter/3",
     ]),
   ).toEqual([]);
   expect(listOutdatedRules(["span/upstream-1"])).toEqual([]);

@@ -125,7 +125,7 @@ const RULES: Record<RuleScorer, { id: string; score: ScoreAnswer }> = {
   f1: { id: "f1/1", score: (prediction, { answers }) => scoreTokenF1(prediction, answers) },
   // 2: thoughts are read over, and a stated answer comes before options that are only mentioned.
   "option-letter": {
-    id: "option-letter/2",
+    id: "option-letter/3",
     score: (prediction, { options }) => scoreOption(prediction, options),
   },
 };

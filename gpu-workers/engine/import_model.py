@@ -16,7 +16,9 @@ import gc
 import json
 import shutil
 import sys
-from collections.abc import Callable
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -109,7 +111,13 @@ def check_language_model(folder: Path, config: AnyConfig) -> None:
         check_is_content(path)
         if name.endswith(".json") and name.startswith("tokenizer"):
             read_json(path)
-    largest = max(Tokenizer(folder, config.vocabulary, ()).plain.get_vocab().values())
+    try:
+        largest = max(Tokenizer(folder, config.vocabulary, ()).plain.get_vocab().values())
+    except Exception as error:  # tokenizers raises nothing more special
+        raise EngineError(
+            "invalid-input",
+            f"{folder.name}/tokenizer.json is no tokenizer ({error}): copy it again.",
+        ) from error
     beyond = max([largest, *config.eos_ids])
     if beyond >= config.vocabulary:
         raise EngineError(
@@ -319,6 +327,8 @@ def build_probes(folder: Path) -> tuple[dict, list[str]]:
     told_by = [None, True, False] if "enable_thinking" in str(template) else [None]
     chats = [(c, t, render(c, t)) for t in told_by for c in PROBE_CHATS] if template else []
     told = [text for _, _, text in chats if text is not None]
+    if template and not told:
+        notes.append("its chat template renders no chat: it cannot be asked in one until it is set")
     if any(tokenizer(t, add_special_tokens=False).input_ids != plain.encode(t) for t in told):
         notes.append(
             "its tokenizer.json is used; transformers makes up another one by the model's type"
@@ -337,6 +347,21 @@ def build_probes(folder: Path) -> tuple[dict, list[str]]:
     return probes, notes
 
 
+@contextmanager
+def refuse_odd_values(folder: Path) -> Iterator[None]:
+    """Raises `invalid-input` where a value of the folder's files is none that is computed with."""
+    try:
+        yield
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        traceback.print_exc()
+        raise EngineError(
+            "invalid-input",
+            f"{folder.name} holds a value in one of its JSON files that no model of its kind has "
+            f"({type(error).__name__}: {error}). Copy the folder again, or compare config.json and "
+            "generation_config.json with those of the model that was trained.",
+        ) from error
+
+
 def import_model(source: Path, target: Path, base: Path | None) -> dict:
     """Imports a model as the module's beginning says; raises an EngineError."""
     if not source.is_dir():
@@ -351,12 +376,13 @@ def import_model(source: Path, target: Path, base: Path | None) -> dict:
             f"{source} is no model: it holds neither config.json nor adapter_config.json nor "
             "global_step_N.",
         )
-    notes = write_model(folder, base, target)
-    try:
-        further, probes = check_written(target)
-    except BaseException:
-        shutil.rmtree(target, ignore_errors=True)  # nothing is left of a model that is refused
-        raise
+    with refuse_odd_values(folder):
+        notes = write_model(folder, base, target)
+        try:
+            further, probes = check_written(target)
+        except BaseException:
+            shutil.rmtree(target, ignore_errors=True)  # nothing is left of a model that is refused
+            raise
     return {"path": str(folder), "notes": notes + further, "probes": probes}
 
 
@@ -375,7 +401,8 @@ def check_written(target: Path) -> tuple[list[str], dict]:
 
 def check_model_settings(source: Path) -> dict:
     """Refuses what the configuration and tokenizer of a folder without weights already tell."""
-    check_language_model(source, read_any_config(source))
+    with refuse_odd_values(source):
+        check_language_model(source, read_any_config(source))
     return {"path": str(source), "notes": [], "probes": {"texts": [], "chats": []}}
 
 

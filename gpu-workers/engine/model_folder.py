@@ -28,6 +28,7 @@ DTYPES = {
 IGNORED_TENSORS = re.compile(r"rotary_emb\.inv_freq$")
 # The value head of a token classifier.
 SCORE_TENSORS = re.compile(r"^(score|classifier)\.(weight|bias)$")
+PLAIN_NAME = re.compile(r"[^/\\\0]+\.safetensors")
 SHARD = re.compile(r"-(\d+)-of-(\d+)\.safetensors$")
 
 
@@ -93,7 +94,16 @@ def list_weight_files(folder: Path) -> list[Path]:
     if whole.exists() or whole.is_symlink():
         return [whole]
     if index.exists():
-        wanted = set(read_json(index).get("weight_map", {}).values())
+        where = read_json(index).get("weight_map")
+        names = list(where.values()) if isinstance(where, dict) else [None]
+        # A path would lead out of the folder.
+        if any(not isinstance(n, str) or not PLAIN_NAME.fullmatch(n) for n in names):
+            raise EngineError(
+                "invalid-input",
+                f"{folder.name}/{index.name} has no weight_map that gives each tensor the name of "
+                "a file in this folder: copy the folder again, or save the model anew.",
+            )
+        wanted = set(names)
     else:
         wanted = {p.name for p in folder.glob("*.safetensors")}
         for numbers in [m for name in list(wanted) if (m := SHARD.search(name))]:

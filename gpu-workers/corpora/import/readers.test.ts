@@ -114,6 +114,12 @@ describe("JSONL", () => {
           { minLength: 1, maxLength: 8 },
         ),
         async (documents) => {
+          // What is a problem instead: bytes, lists and formulas that were made texts.
+          fc.pre(
+            !documents.some((each) =>
+              Object.values(each).some((value) => /^\s*[b[=]/.test(String(value))),
+            ),
+          );
           const lines = documents.map(
             ({ id, title, text }) =>
               `{"id":${typeof id === "bigint" ? id : JSON.stringify(id)},"title":${JSON.stringify(title)},"text":${JSON.stringify(text)}}`,
@@ -143,6 +149,10 @@ describe("JSONL", () => {
         '{"_id":"10","text":"b\'Paris\'"}',
         '{"_id":Infinity,"text":"x"}',
         '{"_id":"12","text":"","title":"T"}',
+        JSON.stringify({ _id: "13", text: "['One.', \"Two's.\"]" }),
+        JSON.stringify({ _id: '="005"', text: "x" }),
+        '{"_id":"15","text":"[\'a\'] is a list"}',
+        '{"_id":"16","text":"#REF!"}',
       ].join("\n"),
     );
     expect(items.map(({ record, problem }) => record ?? problem)).toEqual([
@@ -154,10 +164,14 @@ describe("JSONL", () => {
       'holds a list where a text is wanted (in "title")',
       'holds a dictionary (en) where a text is wanted (in "text")',
       { id: "8", title: "T", text: "eight" },
-      'holds nan, as pandas writes no value, in "text"',
+      'holds nan, which stands for no value, in "text"',
       expect.stringContaining("holds bytes as Python shows them"),
       'holds Infinity, which is no text (in "_id")',
       { id: "12", title: "T", text: "" },
+      expect.stringContaining('holds a list that was made a text in "text"'),
+      'holds the formula ="005" in "_id": save the table with its values',
+      { id: "15", title: "", text: "['a'] is a list" },
+      'holds #REF!, which stands for no value, in "text"',
     ]);
     await expect(
       read("q.tsv", 'id\ttitle\ttext\n1\t"Low"\t"Low" is an album\n2\ta\tb\n'),

@@ -161,6 +161,50 @@ def test_missing_shards_are_refused(model, tmp_path, with_index):
     assert "lacks 1 of its 3 weight files: model-00002-of-00003.safetensors" in message
 
 
+@pytest.mark.parametrize(
+    "where",
+    [
+        None,
+        ["a"],
+        {"a": 1},
+        {"a": "../qwen/model.safetensors"},
+        {"a": "/b.safetensors"},
+        {"a": ".."},
+    ],
+)
+def test_an_index_names_files_of_its_folder(model, tmp_path, where):
+    (model / "model.safetensors").unlink()
+    edit(model, "model.safetensors.index.json", weight_map=where)
+    assert "has no weight_map that gives each tensor" in refused(model, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "changes"),
+    [
+        ("config.json", {"num_attention_heads": "8"}),
+        ("config.json", {"num_attention_heads": None}),
+        ("config.json", {"num_attention_heads": 0}),
+        ("generation_config.json", {"eos_token_id": [[1]]}),
+    ],
+)
+def test_odd_values_are_refused_with_their_reason(model, tmp_path, name, changes):
+    said = refused(edit(model, name, **changes), tmp_path)
+    assert "holds a value in one of its JSON files that no model of its kind has" in said
+
+
+def test_a_file_that_is_no_tokenizer_is_refused(model, tmp_path):
+    (model / "tokenizer.json").write_text("{}")
+    assert "tokenizer.json is no tokenizer (Model missing" in refused(model, tmp_path)
+
+
+@pytest.mark.parametrize("template", ["{% for", "{{ raise_exception('no') }}"])
+def test_a_template_that_renders_nothing_is_told(model, tmp_path, template):
+    edit(model, "tokenizer_config.json", chat_template=template)
+    (model / "chat_template.jinja").unlink(missing_ok=True)
+    notes = import_model(model, tmp_path / "imported", None)["notes"]
+    assert any("renders no chat" in note for note in notes)
+
+
 def test_a_cut_file_is_refused(model, tmp_path):
     data = (model / "model.safetensors").read_bytes()
     (model / "model.safetensors").write_bytes(data[: len(data) // 2])

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it } from "vitest";
 import { ScriptedEndpoint, type ScriptedReply } from "@/gpu-workers/testing/scripted-endpoint";
-import { EndpointClient, type EndpointOptions } from "./endpoint-client";
+import { EndpointClient, type EndpointOptions, requireAnswer } from "./endpoint-client";
 import { RateLimit } from "./rate-limit";
 import { RetryStats } from "./retry-stats";
 
@@ -50,6 +50,24 @@ describe("faults of an endpoint", () => {
       ).rejects.toMatchObject({ code: "generator-unavailable" });
     },
   );
+  it("NaN and Infinity, as Python writes them, are none", async () => {
+    const raw =
+      '{"choices": [{"text": "is NaN", "finish_reason": "stop", "logprobs": {"top_logprobs": [{"a": -Infinity, "b": -1}]}}], "usage": {"prompt_tokens": NaN, "completion_tokens": 2}}';
+    expect(await (await client([{ raw }])).complete(BODY, never)).toMatchObject({
+      text: "is NaN",
+      usage: { promptTokens: 0, completionTokens: 2 },
+      alternatives: [{ token: "b", logprob: -1 }],
+    });
+    expect(endpoint!.requests).toHaveLength(1);
+  });
+  it("thoughts between marks that are not read are an error that names them", () => {
+    const reply = { content: "", thoughts: null, finish: "stop" } as const;
+    const text = "<|START_THINKING|>Paris?<|END_THINKING|>Rome";
+    expect(() => requireAnswer({ ...reply, text }, "limit")).toThrow(
+      /marks that are not read \("<\|START_THINKING\|>"\).*--reasoning-parser/,
+    );
+    expect(() => requireAnswer({ ...reply, text: "Rome" }, "limit")).not.toThrow();
+  });
   it("every try is counted, answered or failed", async () => {
     const tries = new RetryStats();
     const asked = await client([{ status: 503 }, "cut", "hello", "hello"], {

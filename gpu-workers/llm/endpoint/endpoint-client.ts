@@ -9,10 +9,10 @@
 import { isVendorDialect, type DialectName } from "@/contracts/run-config/model";
 import type { ModelUsage } from "@/contracts/records/episode";
 import { AppError } from "@/contracts/errors";
-import { joinThoughts } from "@/core/episode/thoughts";
+import { findUnreadMark, joinThoughts } from "@/core/episode/thoughts";
 import type { CompletionBody } from "./completion-body";
 import { findEnvironmentKey } from "./environment-key";
-import { parseJsonOrNull } from "@/lib/json";
+import { parsePythonJsonOrNull } from "@/lib/json";
 import { doubleWait, parseRetryAfter, retry } from "@/lib/retry";
 import { postJson, type HttpReply } from "./post-json";
 import { buildCancelledError, getSharedRateLimit, type RateLimit } from "./rate-limit";
@@ -257,7 +257,7 @@ export class EndpointClient {
   private async exchange(url: URL, sent: object, signal: AbortSignal): Promise<VendorExchange> {
     if (this.vendor === null) {
       const answered = await this.post(url, sent, signal);
-      return { ...answered, reply: readReply(parseJsonOrNull(answered.text)), ignored: [] };
+      return { ...answered, reply: readReply(parsePythonJsonOrNull(answered.text)), ignored: [] };
     }
     const { timeoutMs } = this.options;
     return this.vendor
@@ -373,9 +373,16 @@ export const endsInThoughts = ({ text, content, thoughts, finish }: Ending): boo
 
 /**
  * @param limit on the tokens of a reply, as people find it
- * @throws AppError "generator-unavailable" where a reply ended within its reasoning, so that there is no answer
+ * @throws AppError "generator-unavailable" where a reply ended within its reasoning, so that there is no answer, or where
+ * its thoughts cannot be told from its answer
  */
 export function requireAnswer(reply: Ending, limit: string): void {
+  const mark = findUnreadMark(reply.text);
+  if (mark !== null)
+    throw new AppError(
+      "generator-unavailable",
+      `The model's reply holds thoughts between marks that are not read (${JSON.stringify(mark)}). Have its server give them apart (vLLM: --reasoning-parser).`,
+    );
   if (!endsInThoughts(reply)) return;
   throw new AppError(
     "generator-unavailable",

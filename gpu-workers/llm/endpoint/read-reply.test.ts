@@ -51,6 +51,10 @@ describe("a reply", () => {
   it.each([
     ["stop", "stop"],
     ["content_filter", "content_filter"],
+    ["STOP", "stop"],
+    ["Length", "length"],
+    ["eos_token", "eos_token"],
+    ["", null],
     [null, null],
     [7, null],
   ])("ends by %j: %j", (finish_reason, finish) =>

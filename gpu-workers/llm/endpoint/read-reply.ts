@@ -108,10 +108,10 @@ export function buildReply({
   };
 }
 
-/** A server that does not know the field at all leaves it out; then a text that came is whole. */
+/** A server that does not know the field at all leaves it out; then a text that came is whole. Case says nothing. */
 function readFinish(finish: unknown, text: string | null): string | null {
   if (finish === undefined && text) return "stop";
-  return typeof finish === "string" ? finish : null;
+  return typeof finish === "string" && finish !== "" ? finish.toLowerCase() : null;
 }
 
 const partSchema = z.looseObject({ type: z.string().nullish().catch(null) });

@@ -32,6 +32,12 @@ describe("a refused parameter", () => {
     ],
     ["Groq", openAi("`logprobs` is not supported with this model"), ["logprobs", "top_logprobs"]],
     [
+      "Gemini",
+      openAi("Logprobs is not supported for the current model."),
+      ["logprobs", "top_logprobs"],
+    ],
+    ["Anthropic", openAi("Temperature may not be set for this model."), ["temperature"]],
+    [
       "a server that names both",
       openAi("logprobs and top_logprobs are not supported"),
       ["top_logprobs", "logprobs"],

@@ -144,6 +144,6 @@ function readRefusal(text: string): { message: string; places: string[] } {
   };
 }
 
-/** Whether a message names a parameter: an ordinary word only between quotation marks. */
+/** Whether a message names a parameter, also as its first word: an ordinary word only between quotation marks. */
 const mentions = (message: string, name: string): boolean =>
-  new RegExp(name === "stop" ? "[\"'`]stop[\"'`]" : `(?<!\\w)${name}(?!\\w)`).test(message);
+  new RegExp(name === "stop" ? "[\"'`]stop[\"'`]" : `(?<!\\w)${name}(?!\\w)`, "i").test(message);

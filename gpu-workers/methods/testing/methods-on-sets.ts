@@ -138,7 +138,7 @@ export function describeOnSets(sets: readonly RealSet[]): void {
             if (method === "gold")
               expect(episode.context.map(({ id }) => id)).toEqual(question.goldIds);
             // Scored by the scorer that was asked for, and by every other rule that the set allows.
-            expect(score!.scorer).toBe(medical ? "option-letter/2" : "span/2");
+            expect(score!.scorer).toBe(medical ? "option-letter/3" : "span/2");
             expect([score!, ...otherScores!].sort(byScorer)).toEqual(
               scoreByRules(answer!.text, question).sort(byScorer),
             );

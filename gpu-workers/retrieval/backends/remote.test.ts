@@ -88,6 +88,27 @@ describe("the remote retriever", () => {
     ]);
   });
 
+  it("keeps other texts under one id, as parts of one document have it, each by its content too", async () => {
+    const part = (text: string) => ({ document: { id: "a", title: "T", text }, score: 1 });
+    const ranked = plain(await search({ result: [["x", "y", "x", "y"].map(part)] }));
+    expect(ranked).toEqual([
+      ["a", "T", "x", 1],
+      [expect.stringMatching(/^a#[0-9a-f]{16}$/), "T", "y", 1],
+    ]);
+  });
+
+  it("takes NaN and Infinity, as Python writes them, for no score", async () => {
+    const body = { result: [[hit("a", 1), hit("b", 2), hit('N"aN', 3)]] };
+    const text = JSON.stringify(body).replace('"score":1', '"score":NaN');
+    const { url } = await scripted(status(200, text.replace('"score":2', '"score": -Infinity')));
+    const remote = await RemoteRetriever.open(url, { times });
+    expect((await remote.search(["q"], 5))[0]!.map(({ id, score }) => [id, score])).toEqual([
+      ["a", 1],
+      ["b", 1 / 2],
+      ['N"aN', 1 / 3],
+    ]);
+  });
+
   it.each([
     ["distances", [hit("a", 0.1), hit("b", 1.1), hit("c", 2)]],
     ["scores in no order", [hit("a", 0.4), hit("b", 0.9), hit("c", 0.1)]],

@@ -1,6 +1,6 @@
 import { hashDocument } from "@/core/episode/document-hash";
 import type { DocumentText } from "@/contracts/records/episode";
-import { parseJsonOrNull } from "@/lib/json";
+import { parseJsonOrNull, parsePythonJsonOrNull } from "@/lib/json";
 import { parseRetryAfter } from "@/lib/retry";
 import { AppError, parseOrThrow } from "@/contracts/errors";
 import {
@@ -103,8 +103,8 @@ export class RemoteRetriever implements Retriever {
     const { href } = this.endpoint;
     const content = this.health?.key ?? null;
     const key = computeRetrievalKey(
-      // The second version keeps the server's order, whatever its scores mean.
-      content === null ? ["remote", href, 2] : ["remote content", content],
+      // The second version keeps the server's order, whatever its scores mean; the third, other texts under one id.
+      content === null ? ["remote", href, 3] : ["remote content", content],
     );
     const title =
       content === null
@@ -153,12 +153,8 @@ export class RemoteRetriever implements Retriever {
   }
 
   private parse(text: string, expected: number, topk: number): RankedDocument[][] {
-    let body: unknown;
-    try {
-      body = JSON.parse(text);
-    } catch (cause) {
-      throw new TransientFailure(`the answer is not JSON: ${text.slice(0, 80)}`, { cause });
-    }
+    const body = parsePythonJsonOrNull(text);
+    if (body === null) throw new TransientFailure(`the answer is not JSON: ${text.slice(0, 80)}`);
     const { result } = parseOrThrow(
       retrieveResponseOfAnySchema,
       body,
@@ -205,17 +201,20 @@ async function readHealth(
 
 /**
  * Documents in the server's order, each once. Scores that do not fall along it (distances, or none) say nothing that
- * others could compare: 1 / rank takes their place. A document without an id is known by its content.
+ * others could compare: 1 / rank takes their place. A document without an id is known by its content, one with the id of
+ * another text before it by both.
  */
 function rankHits(hits: AnyHit[]): RankedDocument[] {
-  const seen = new Set<string>();
-  const found = hits.flatMap(({ document: { id, ...sent }, score }) => {
+  const hashes = new Map<string, string>();
+  const found = hits.flatMap(({ document: { id: given, ...sent }, score }) => {
     const hash = hashDocument(sent);
-    const document = { ...sent, id: id ?? `content-${hash.slice(0, 16)}`, hash, score };
+    const content = hash.slice(0, 16);
+    const own = given ?? `content-${content}`;
+    const id = (hashes.get(own) ?? hash) === hash ? own : `${own}#${content}`;
     const isFiller = score !== null && Math.abs(score) >= FILLER_SCORE;
-    if (isFiller || seen.has(document.id)) return [];
-    seen.add(document.id);
-    return [document];
+    if (isFiller || hashes.has(id)) return [];
+    hashes.set(id, hash);
+    return [{ ...sent, id, hash, score }];
   });
   const falls = found.every(
     ({ score }, i) => score !== null && score <= (found[i - 1]?.score ?? Infinity),

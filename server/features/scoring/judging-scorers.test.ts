@@ -18,7 +18,7 @@ describe("the family and version of a stored scorer", () => {
   it.each([
     ["a rule", formatRuleId("span"), "span/", "2"],
     ["a rule before", "span/1", "span/", "1"],
-    ["a rule of two words", formatRuleId("option-letter"), "option-letter/", "2"],
+    ["a rule of two words", formatRuleId("option-letter"), "option-letter/", "3"],
     ["a judge", judged("m"), "judge/ m", "2.1"],
     ["a judge before", "judge/1 m", "judge/ m", "1"],
     ["a judge whose model has a slash", judged("a/7b"), "judge/ a/7b", "2.1"],

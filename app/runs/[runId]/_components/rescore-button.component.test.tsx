@@ -13,13 +13,13 @@ it("scores answers again that an earlier rule has scored", async () => {
   renderPage(<RescoreButton runId="r" results={build({ "span/1": 12, "option-letter/1": 12 })} />, {
     "scores.rescore": (input) => (asked.push(input), { added: 3 }),
   });
-  expect(screen.getByText(/earlier version of span\/2, option-letter\/2/)).toBeTruthy();
+  expect(screen.getByText(/earlier version of span\/2, option-letter\/3/)).toBeTruthy();
   await userEvent.click(screen.getByRole("button", { name: "Score again" }));
   await waitFor(() => expect(asked).toEqual([{ runId: "r" }]));
 });
 
 it("is not there where the present rules have scored", () => {
-  const results = build({ "span/1": 12, "span/2": 12, "option-letter/2": 12 });
+  const results = build({ "span/1": 12, "span/2": 12, "option-letter/3": 12 });
   renderPage(<RescoreButton runId="r" results={results} />);
   expect(screen.queryByRole("button")).toBeNull();
 });

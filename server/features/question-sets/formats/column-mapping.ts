@@ -204,7 +204,9 @@ export function mapRow(
   }
   return {
     record,
-    goldTitles: read("goldTitles", (value) => toTitles(value, reading)),
+    goldTitles: read("goldTitles", (value) =>
+      toTitles(value, reading, /titles?$/i.test(mapping.goldTitles ?? "")),
+    ),
     split: read("split", readText) ?? null,
     textOptions: inColumn ? null : describeTextOptions(written, record),
   };
@@ -241,22 +243,27 @@ const addAliases = (answers: readonly string[], aliases: readonly string[]): str
 
 /**
  * Titles: a list of them, HotpotQA's [title, sentence] pairs, MuSiQue's paragraphs, a dictionary of a list of titles, or
- * contents with a quoted title; in a table's cell as `readTexts` reads it. Whatever is no title counts for none.
+ * contents with a quoted title; in a table's cell as `readTexts` reads it. Numbers are titles where a column or key is
+ * called so, else, as positions, none.
+ * @param isNamed whether the column is called so
+ * @throws ValueProblem where it is, and holds something else
  */
-function toTitles(value: unknown, reading: RowReading): string[] {
+function toTitles(value: unknown, reading: RowReading, isNamed: boolean): string[] {
   const read = typeof value === "string" ? (readListText(value, reading)?.value ?? value) : value;
-  const list = isDictionary(read) && Array.isArray(read.title) ? read.title : read;
+  const isList = isDictionary(read) && Array.isArray(read.title);
+  const list = isList ? read.title : read;
   const items: unknown[] = Array.isArray(list)
     ? list
     : typeof list === "string"
       ? readTexts(list, reading)
-      : [];
+      : [list];
   const titles = items.flatMap((item) => {
     if (typeof item === "string") return parseContents(item).title || item.trim();
-    if (Array.isArray(item)) return typeof item[0] === "string" ? item[0] : [];
-    if (isDictionary(item) && typeof item.title === "string")
-      return item.is_supporting === false ? [] : item.title;
-    return [];
+    const isTitled = isDictionary(item) && Object.hasOwn(item, "title");
+    if (isTitled && item.is_supporting === false) return [];
+    const title = Array.isArray(item) ? (item[0] as unknown) : isTitled ? item.title : item;
+    if (typeof title === "string") return title;
+    return isNamed || isList || isTitled ? (readText(title) ?? []) : [];
   });
   return [...new Set(titles.filter((title) => title !== ""))];
 }

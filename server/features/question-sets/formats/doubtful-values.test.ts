@@ -108,4 +108,55 @@ describe("values of question files of which it cannot be told what was meant", (
     const read1 = await read("q.parquet", new Uint8Array(file));
     expect(records(read1)[0]!.answers).toEqual(["1.500", "90071992547409.931"]);
   });
+
+  it("files that hold their questions in another way are read, or say how to write them", async () => {
+    const question = { question: "a?", answers: ["x"] };
+    const byId = await read("q.json", JSON.stringify({ q1: question, q2: { ...question, id: 7 } }));
+    expect([byId.format, records(byId).map(({ id }) => id)]).toEqual(["jsonl", ["q1", "7"]]);
+    for (const name of ["q.csv", "q.tsv.gz", "q"]) {
+      const file = await read(name, JSON.stringify({ id: 1, ...question }));
+      expect([file.format, records(file).length]).toEqual(["jsonl", 1]);
+    }
+    for (const [content, message] of [
+      [{ id: { 0: 1 }, question: { 0: "a?" }, answers: { 0: ["x"] } }, 'orient="records"'],
+      [{ id: [1], question: ["a?"], answers: [["x"]] }, 'orient="records"'],
+      [{ version: "1", data: [{ id: 1, ...question }] }, 'in a list under "data"'],
+    ] as const)
+      await expect(read("q.json", JSON.stringify(content))).rejects.toThrow(message);
+    const one = await read("q.json", JSON.stringify({ id: 1, ...question, data: [{}] }));
+    expect(records(one)).toHaveLength(1);
+  });
+
+  it("titles that are numbers are titles where a column is called so, and what is none is a problem", async () => {
+    const rows = [
+      { goldTitles: [1984, "U"] },
+      { goldTitles: [[1984, 0]] },
+      { goldTitles: "[1984]" },
+      { supporting_facts: { title: [1984], sent_id: [0] } },
+      { paragraphs: [{ title: 1984 }, { title: "V", is_supporting: false }] },
+      // Positions, as upstream's cube sets have them.
+      { reward_model: { ground_truth: { gt_docs: [7, 8] } } },
+      { goldTitles: { T: 1 } },
+      { goldTitles: [{ name: "T" }] },
+    ];
+    const titles = await Promise.all(
+      rows.map(async (row) => {
+        const line = JSON.stringify({ id: "1", question: "a?", answers: ["x"], ...row });
+        const file = await read("q.jsonl", line);
+        return file.parts[0]?.questions[0]?.goldTitles ?? problems(file)[0];
+      }),
+    );
+    expect(titles).toEqual([
+      ["1984", "U"],
+      ["1984"],
+      ["[1984]"],
+      ["1984"],
+      ["1984"],
+      [],
+      expect.stringContaining("goldTitles holds a dictionary (T)"),
+      expect.stringContaining("goldTitles holds a dictionary (name)"),
+    ]);
+    const table = await read("q.csv", 'id,question,answers,gold_titles\n1,a?,x,"[1984, 1985]"\n');
+    expect(table.parts[0]!.questions[0]!.goldTitles).toEqual(["1984", "1985"]);
+  });
 });

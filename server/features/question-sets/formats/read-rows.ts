@@ -11,6 +11,7 @@ import { openParquet } from "@/core/reading/parquet-records";
 import { readRecords } from "@/core/reading/read-records";
 import type { SourceRecord, SourceRow } from "@/core/reading/source-record";
 import { isDictionary } from "@/core/reading/text-values";
+import { guessMapping } from "./column-mapping";
 import { gunzip } from "@/lib/gunzip";
 
 /** Reads the rows of a question file, each with the place it stands at, so that every problem can be pointed at. */
@@ -66,12 +67,12 @@ export async function openRows({
     throw new AppError("invalid-input", `${fileName} is not a parquet file.`);
   const isPacked = container === "gzip";
   const bytes = isPacked ? unpack(fileName, content) : Readable.from(cutIntoPieces(content));
-  const kind = chooseKind(fileName, format);
+  const { kind, isKnown } = chooseKind(fileName, format);
   const delimiter = reading.delimiter === "auto" && format === "tsv" ? "tab" : reading.delimiter;
   const read = await readRecords(bytes, { ...reading, delimiter }, fileName, kind);
   const { found, doubt, records } = read;
   const { columns, ...text } = found;
-  if (kind === "auto" && found.form === "table" && columns.length < 2)
+  if (!isKnown && found.form === "table" && columns.length < 2)
     throw new AppError(
       "invalid-input",
       `${fileName}: it cannot be told what kind of file this is. Give its format: ${questionFormatSchema.options.slice(1).join(", ")}.`,
@@ -81,18 +82,21 @@ export async function openRows({
     const isTab = found.dialect?.delimiter === "tab";
     return { ...opened, format: isTab ? "tsv" : "csv", columns, rows: nameRows(records) };
   }
-  const { isMirage, all } = await expandMirage(records);
+  const { isMirage, all } = await expandMirage(records, fileName);
   const known = isMirage ? "mirage" : found.form === "json-lines" ? "jsonl" : "json";
   return { ...opened, format: known, columns: null, rows: all };
 }
 
-/** By the format, else by the name; else by the content alone. */
-function chooseKind(fileName: string, format: QuestionFormat): "json" | "table" | "auto" {
-  if (format === "csv" || format === "tsv") return "table";
-  if (format !== "auto") return "json";
+/** By the format, else by the name; else by the content alone, which also tells JSON that is called a table. */
+function chooseKind(
+  fileName: string,
+  format: QuestionFormat,
+): { kind: "json" | "table" | "auto"; isKnown: boolean } {
+  if (format === "csv" || format === "tsv") return { kind: "table", isKnown: true };
+  if (format !== "auto") return { kind: "json", isKnown: true };
   const extension = /\.(\w+)(?:\.gz)?$/i.exec(fileName)?.[1]?.toLowerCase() ?? "";
-  if (["jsonl", "ndjson", "json"].includes(extension)) return "json";
-  return ["csv", "tsv", "tab"].includes(extension) ? "table" : "auto";
+  if (["jsonl", "ndjson", "json"].includes(extension)) return { kind: "json", isKnown: true };
+  return { kind: "auto", isKnown: ["csv", "tsv", "tab"].includes(extension) };
 }
 
 /** The records of a piece are there at once, so a piece is small. */
@@ -129,11 +133,13 @@ const toQuestionRow = (record: SourceRecord): QuestionRow => ({
 });
 
 /**
- * MIRAGE's benchmark.json, {data set: {id: {question, options, answer}}}, is one object whose values are its
- * questions; every other file has a question an object.
+ * MIRAGE's benchmark.json, {data set: {id: {question, options, answer}}}, is one object that holds its questions, and so
+ * is {id: {question, ...}}; every other file has a question an object.
+ * @throws AppError "invalid-input" where one object holds all questions in another way
  */
 async function expandMirage(
   records: AsyncGenerator<SourceRecord[]>,
+  fileName: string,
 ): Promise<{ isMirage: boolean; all: AsyncGenerator<QuestionRow[]> }> {
   let head: SourceRecord[] = [];
   for (let next = await records.next(); !next.done; next = await records.next()) {
@@ -141,31 +147,69 @@ async function expandMirage(
     if (head.length > 1) break;
   }
   const [first] = head;
-  const mirage =
-    head.length === 1 && first?.problem === undefined && first && isNested(first.row)
-      ? first.row
-      : null;
+  const only = head.length === 1 && first && first.problem === undefined ? first.row : null;
+  const isMirage = only !== null && isNested(only);
+  const within = only && listRowsWithin(only, fileName);
   async function* read(): AsyncGenerator<QuestionRow[]> {
-    yield mirage ? listMirageRows(mirage) : head.map(toQuestionRow);
+    yield within ?? head.map(toQuestionRow);
     yield* nameRows(records);
   }
-  return { isMirage: mirage !== null, all: read() };
+  return { isMirage, all: read() };
+}
+
+/** Keys under which files hold a list of all their questions. */
+const LIST_KEY = /^(?:data|questions|examples|rows|records|items|instances|samples)$/i;
+
+/** The questions within a file's only object; null: it is one itself. */
+function listRowsWithin(row: SourceRow, fileName: string): QuestionRow[] | null {
+  if (isNested(row)) return listMirageRows(row);
+  if (isKeyed(row)) return listKeyedRows(row, null);
+  const refuse = (problem: string): never => {
+    throw new AppError("invalid-input", `${fileName} ${problem}`);
+  };
+  const columns = Object.values(row);
+  const isQuestion = guessMapping(Object.keys(row)).question !== null;
+  const lengths = new Set(
+    columns.map((each) =>
+      Array.isArray(each) || isDictionary(each) ? Object.keys(each).join() : null,
+    ),
+  );
+  if (isQuestion && lengths.size === 1 && !lengths.has(null))
+    return refuse(
+      'holds a table by columns, as pandas\' to_json writes it: write it with orient="records", lines=True.',
+    );
+  const list = Object.entries(row).find(
+    ([key, value]) => LIST_KEY.test(key) && Array.isArray(value) && value.some(isDictionary),
+  );
+  return list === undefined || isQuestion
+    ? null
+    : refuse(
+        `seems to hold its questions in a list under ${JSON.stringify(list[0])}: bring that list as the file.`,
+      );
 }
 
 /** Whether all values of a row are dictionaries of dictionaries. */
 const isNested = (row: SourceRow): row is Record<string, Record<string, SourceRow>> =>
   Object.values(row).every((part) => isDictionary(part) && Object.values(part).every(isDictionary));
 
-const listMirageRows = (file: Record<string, Record<string, SourceRow>>): QuestionRow[] =>
-  Object.entries(file).flatMap(([part, questions]) =>
-    Object.entries(questions).map(([id, value]) => ({
-      where: `${part}/${id}`,
-      fallbackId: id,
-      hasKey: true,
-      part,
-      value,
-    })),
+/** Whether a row holds questions by their ids. */
+const isKeyed = (row: SourceRow): row is Record<string, SourceRow> =>
+  Object.keys(row).length > 0 &&
+  Object.values(row).every(
+    (value) => isDictionary(value) && guessMapping(Object.keys(value)).question !== null,
   );
+
+const listMirageRows = (file: Record<string, Record<string, SourceRow>>): QuestionRow[] =>
+  Object.entries(file).flatMap(([part, questions]) => listKeyedRows(questions, part));
+
+const listKeyedRows = (questions: Record<string, SourceRow>, part: string | null): QuestionRow[] =>
+  Object.entries(questions).map(([id, value]) => ({
+    where: part === null ? id : `${part}/${id}`,
+    fallbackId: id,
+    hasKey: true,
+    part,
+    value,
+  }));
 
 async function openParquetRows(fileName: string, content: Uint8Array): Promise<QuestionRows> {
   const file = {
