@@ -3,6 +3,7 @@ import { z } from "zod";
 /** Codes are stable; messages tell people what is wrong and how to fix it. */
 export const errorCodeSchema = z.enum([
   "invalid-input",
+  "too-large",
   "not-found",
   "conflict",
   "unauthorized",

@@ -256,6 +256,7 @@ export function compose({
           database,
           workerRegistry,
           runs,
+          trackedRuns,
           reportIngestion,
           artifacts,
           questionSets,

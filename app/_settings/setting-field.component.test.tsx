@@ -3,6 +3,7 @@ import { screen, within } from "@testing-library/react";
 import userEvent from "@testing-library/user-event";
 import { FormProvider, useForm, useWatch } from "react-hook-form";
 import { describe, expect, it } from "vitest";
+import type { WorkerRow } from "@/contracts/api/workers";
 import type { Setting } from "@/contracts/run-config/setting-group";
 import { listSettingGroups } from "@/core/run/settings";
 import { renderPage, type Answers } from "@/app/_testing/render-page";
@@ -162,5 +163,30 @@ describe("a setting's field", () => {
   it("says that there is no prompt where the settings use none", async () => {
     renderPage(<Form path="generator.promptTemplate" />);
     expect(await screen.findByText("There is no such prompt with these settings.")).toBeTruthy();
+  });
+});
+
+describe("models of the workers", () => {
+  const models = ["minilm", "ranker", "critic", "smollm2-135m-instruct"];
+  const modelRoles = { minilm: "encoder", ranker: "reranker", critic: "critic" };
+  const listOffered = async (path: string, capabilities: object): Promise<string[]> => {
+    const workers = [{ name: "w", capabilities }] as unknown as WorkerRow[];
+    renderPage(<Form path={path} />, { "workers.list": () => workers });
+    await screen.findByRole("combobox");
+    return [...document.querySelectorAll("option")].map(({ value }) => value);
+  };
+
+  it.each([
+    ["generator.model", ["smollm2-135m-instruct"]],
+    ["judge.model", ["smollm2-135m-instruct"]],
+    ["rl.critic.model", ["critic", "smollm2-135m-instruct"]],
+    ["retriever.encoder", ["minilm"]],
+    ["retriever.reranker", ["ranker"]],
+  ])("are offered for %s where they can be used so", async (path, offered) => {
+    expect(await listOffered(path, { models, modelRoles })).toEqual(offered);
+  });
+
+  it("of an older worker, which does not tell, are all offered", async () => {
+    expect(await listOffered("generator.model", { models })).toEqual(models);
   });
 });

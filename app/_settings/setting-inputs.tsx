@@ -3,6 +3,7 @@ import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { useText } from "@/app/_i18n/text-provider";
 import { cn } from "@/app/_lib/cn";
+import { listModels, type ModelUse } from "@/app/_lib/list-models";
 import { useTRPC } from "@/app/_lib/trpc";
 import { Input } from "@/app/_ui/field";
 import { formatDraftValue } from "./draft";
@@ -86,11 +87,17 @@ export function TextInput({ path, nullable, value, onChange, className, ...rest 
 /** Names that exist on this installation, for the settings that name something. */
 function useSuggestions(path: string): string[] {
   const trpc = useTRPC();
-  const last = path.split(".").at(-1) ?? "";
+  const [name = "", group] = path.split(".").reverse();
+  const use = getModelUse(name, group);
   const workers = useQuery(
-    trpc.workers.list.queryOptions(undefined, { enabled: last === "model" || last === "worker" }),
+    trpc.workers.list.queryOptions(undefined, { enabled: use !== null || name === "worker" }),
   );
-  if (last === "model")
-    return [...new Set(workers.data?.flatMap((w) => w.capabilities.models) ?? [])];
-  return last === "worker" ? (workers.data?.map((w) => w.name) ?? []) : [];
+  if (use !== null) return listModels(workers.data ?? [], use);
+  return name === "worker" ? (workers.data?.map((w) => w.name) ?? []) : [];
+}
+
+/** What the model of a setting is for; null: the setting names no model. */
+function getModelUse(name: string, group: string | undefined): ModelUse | null {
+  if (name === "model") return group === "critic" ? "critic" : "text";
+  return name === "encoder" || name === "reranker" ? name : null;
 }

@@ -26,6 +26,7 @@ interface PoolOptions {
   gpus?: string;
   vllm?: boolean;
   commands?: boolean;
+  tinker?: boolean;
   engineSlots?: string;
   lightSlots?: string;
   quota?: string;
@@ -58,7 +59,7 @@ async function readOptions(
   options: PoolOptions,
 ): Promise<{ target: object; offers: object; rest: object }> {
   const { kind, host, url, context, namespace, template, secretFile } = options;
-  const { models, corpora, vllm, commands } = options;
+  const { models, corpora, vllm, commands, tinker } = options;
   return {
     target: keepGiven({ kind, host, url, context, namespace }),
     offers: keepGiven({
@@ -67,6 +68,7 @@ async function readOptions(
       gpus: toNumber(options.gpus),
       vllm,
       commands,
+      tinker,
       engineSlots: toNumber(options.engineSlots),
       lightSlots: toNumber(options.lightSlots),
     }),
@@ -101,6 +103,8 @@ const addPoolOptions = (command: Command): Command =>
     .option("--no-vllm", "it is not (default)")
     .option("--commands", "its workers run commands: the template has --allow-commands")
     .option("--no-commands", "they do not (default)")
+    .option("--tinker", "a Tinker service trains for them: the template has --tinker-url")
+    .option("--no-tinker", "their own engine trains (default)")
     .option("--engine-slots <n>", "of each worker (default: 1)")
     .option("--light-slots <n>", "of each worker (default: 4)")
     .option("--quota <n>", "most workers at once (default: 1)")

@@ -72,6 +72,8 @@ export const poolOffersSchema = defineOptions({
   vllm: z.boolean().default(false),
   /** Whether they are started to run commands (`--allow-commands` in the template). */
   commands: z.boolean().default(false),
+  /** Whether they leave training to a Tinker service (`--tinker-url` in the template). */
+  tinker: z.boolean().default(false),
   engineSlots: z.int().min(0).max(64).default(1),
   lightSlots: z.int().min(0).max(64).default(4),
 });

@@ -54,6 +54,10 @@ export const slotsSchema = z.object({
   light: z.int().nonnegative(),
 });
 
+/** What a model that writes no text is for: vectors of passages, orders of passages, values of states. */
+const modelRoleSchema = z.enum(["encoder", "reranker", "critic"]);
+export type ModelRole = z.infer<typeof modelRoleSchema>;
+
 export const attachRequestSchema = z.object({
   protocolVersion: z.int(),
   /** Survives restarts of the agent, so that a worker is one row. */
@@ -65,6 +69,8 @@ export const attachRequestSchema = z.object({
   attempts: z.array(attemptRefSchema),
   capabilities: z.object({
     models: z.array(z.string()),
+    /** What those of them that write no text are for, by name; whatever is not named writes text. */
+    modelRoles: z.record(z.string(), modelRoleSchema).optional(),
     corpora: z.array(z.string()),
     device: z.string(),
     dtype: z.string(),

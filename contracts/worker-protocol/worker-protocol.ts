@@ -192,7 +192,11 @@ export const workerMethods = {
   },
   /** All models on the worker: whenever one was installed or removed after it attached. */
   models: {
-    request: attachRequestSchema.shape.capabilities.pick({ models: true, shapes: true }),
+    request: attachRequestSchema.shape.capabilities.pick({
+      models: true,
+      modelRoles: true,
+      shapes: true,
+    }),
     response: nothingSchema,
   },
   /** Log lines of the agent and its services that belong to no run. */

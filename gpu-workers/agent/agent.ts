@@ -97,8 +97,8 @@ export class Agent {
   constructor(private readonly options: AgentOptions) {
     this.timing = { ...DEFAULT_TIMING, ...options.timing };
     this.refusals = new Refusals(options.log);
-    const { models, shapes } = options.capabilities;
-    this.models = { models, shapes };
+    const { models, modelRoles, shapes } = options.capabilities;
+    this.models = { models, modelRoles, shapes };
     this.services = new ServiceRegistry(options.starters, this.timing.serviceIdleMs);
     this.artifacts = new ArtifactTransfer({
       server: options.server,

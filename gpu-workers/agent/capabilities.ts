@@ -2,6 +2,8 @@ import { existsSync } from "node:fs";
 import { readFile, readdir } from "node:fs/promises";
 import os from "node:os";
 import { join } from "node:path";
+import { z } from "zod";
+import type { ModelRole } from "@/contracts/worker-protocol/attach";
 import type { ModelShape } from "@/contracts/worker-protocol/model-shape";
 import { parseModelShape } from "@/core/memory/model-shape";
 import type { WorkerRequest } from "@/contracts/worker-protocol/worker-protocol";
@@ -33,7 +35,12 @@ export async function findCapabilities(
   };
 }
 
-/** The models that are installed here, by name, and the shapes of those whose architecture the engine computes. */
+const modelConfigSchema = z.object({
+  architectures: z.array(z.string()).nullish(),
+  is_encoder_decoder: z.boolean().nullish(),
+});
+
+/** The models that are installed here, by name, what those are for that write no text, and the shapes that the engine computes. */
 export async function findModels(setupDir: string): Promise<WorkerRequest<"models">> {
   const folder = join(setupDir, "models");
   const entries = await readdir(folder, { withFileTypes: true }).catch(() => []);
@@ -45,21 +52,45 @@ export async function findModels(setupDir: string): Promise<WorkerRequest<"model
     )
     .map(({ name }) => name)
     .sort();
-  const shapes = await Promise.all(
-    models.map(async (name) => [name, await readShape(join(folder, name, "config.json"))] as const),
-  );
+  const read = await Promise.all(models.map((name) => readModel(join(folder, name))));
+  const pick = <T>(values: readonly (T | null)[]): Record<string, T> =>
+    Object.fromEntries(
+      models.flatMap((name, at) => {
+        const value = values[at] ?? null;
+        return value === null ? [] : [[name, value]];
+      }),
+    );
   return {
     models,
-    shapes: Object.fromEntries(
-      shapes.filter((entry): entry is [string, ModelShape] => entry[1] !== null),
-    ),
+    modelRoles: pick(read.map(({ role }) => role)),
+    shapes: pick(read.map(({ shape }) => shape)),
   };
 }
 
-async function readShape(path: string): Promise<ModelShape | null> {
+async function readModel(
+  folder: string,
+): Promise<{ role: ModelRole | null; shape: ModelShape | null }> {
   try {
-    return parseModelShape(JSON.parse(await readFile(path, "utf8")));
+    const json: unknown = JSON.parse(await readFile(join(folder, "config.json"), "utf8"));
+    const files = await readdir(folder);
+    return { role: findRole(modelConfigSchema.parse(json), files), shape: parseModelShape(json) };
   } catch {
-    return null; // a broken folder: the run that wants it says so
+    return { role: null, shape: null }; // a broken folder: the run that wants it says so
   }
+}
+
+/** What a model is for by its heads, of which the engine asks the same (load_library_config); null: it writes text. */
+function findRole(
+  { architectures, is_encoder_decoder: hasEncoder }: z.infer<typeof modelConfigSchema>,
+  files: readonly string[],
+): ModelRole | null {
+  const has = (...heads: string[]): boolean =>
+    architectures?.some((name) => heads.some((head) => name.endsWith(head))) ?? false;
+  if (has("SequenceClassification")) return "reranker";
+  // Sentence encoders are made of language models too; the engine reads no ONNX.
+  const isOnnx = files.some((name) => name === "onnx" || name.endsWith(".onnx"));
+  if (isOnnx && !files.some((name) => name.endsWith(".safetensors"))) return "encoder";
+  if (has("TokenClassification")) return "critic";
+  if (!architectures?.length) return null;
+  return has("CausalLM", "LMHeadModel") && !hasEncoder ? null : "encoder";
 }

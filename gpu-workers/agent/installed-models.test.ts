@@ -44,12 +44,12 @@ const reports = (): WorkerRequest<"models">[] =>
 it("a running worker tells the server of a model as soon as its import is complete", async () => {
   await write("old");
   const readModels = () => findModels(setup);
-  const { models, shapes } = await readModels();
+  const known = await readModels();
   const agent = await agents.start(
     server.url,
     {},
     {
-      capabilities: { models, shapes, corpora: [], device: "cpu", dtype: "float32" },
+      capabilities: { ...known, corpora: [], device: "cpu", dtype: "float32" },
       readModels,
     },
   );
@@ -79,4 +79,28 @@ it("models of other architectures have no shape", async () => {
   const { models, shapes } = await findModels(setup);
   expect(models).toEqual(["known", "unknown"]);
   expect(Object.keys(shapes!)).toEqual(["known"]);
+});
+
+it("says what models that write no text are for, as the engine would refuse them", async () => {
+  const writeAs = (folder: string, architecture: string, more: object = {}) =>
+    write(folder, { ...CONFIG, architectures: [architecture], ...more });
+  await writeAs("llama", "LlamaForCausalLM");
+  await writeAs("gpt2", "GPT2LMHeadModel");
+  await writeAs("critic", "Qwen2ForTokenClassification");
+  await writeAs("bert", "BertModel");
+  await writeAs("cross-encoder", "BertForSequenceClassification");
+  await writeAs("translator", "MarianForCausalLM", { is_encoder_decoder: true });
+  await writeAs("embedding", "Qwen3ForCausalLM");
+  await writeFile(join(setup, "models", "embedding", "model.onnx"), "");
+  await writeAs("both", "LlamaForCausalLM");
+  await mkdir(join(setup, "models", "both", "onnx"));
+  await writeFile(join(setup, "models", "both", "model.safetensors"), "");
+  await write("untold");
+  expect((await findModels(setup)).modelRoles).toEqual({
+    bert: "encoder",
+    critic: "critic",
+    "cross-encoder": "reranker",
+    embedding: "encoder",
+    translator: "encoder",
+  });
 });

@@ -31,8 +31,8 @@ describe("the Tinker service of a worker", () => {
     const allowed = { ...key, S3_CREDENTIALS: `TINKER_API_KEY=${URL}` };
     expect(chooseTinkerService({ tinkerUrl: URL }, allowed)?.key).toBe("tml-secret");
     for (const environment of [key, { ...key, S3_CREDENTIALS: "TINKER_API_KEY=https://other" }])
-      expect(() => chooseTinkerService({ tinkerUrl: URL }, environment)).toThrow(
-        `--credential TINKER_API_KEY=${URL}`,
+      expect(() => chooseTinkerService({ tinkerUrl: `${URL}/v1` }, environment)).toThrow(
+        `Start it with this flag added: --credential TINKER_API_KEY=${URL}`,
       );
     expect(() =>
       chooseTinkerService({ tinkerUrl: URL }, { S3_CREDENTIALS: `TINKER_API_KEY=${URL}` }),

@@ -42,9 +42,19 @@ export function chooseTinkerService(
       "With --tinker-url the service trains: leave --engine-devices and --ray-address out.",
     );
   const url = address.href.replace(/\/$/, "");
-  const isAllowed = parseCredentials(environment.S3_CREDENTIALS).some(([name]) => name === KEY);
-  const hasKey = Boolean(environment[KEY]) || isAllowed;
-  return { url, key: readCredential(hasKey ? KEY : null, url, environment), bases };
+  const allowed = parseCredentials(environment.S3_CREDENTIALS).filter(([name]) => name === KEY);
+  const hasKey = Boolean(environment[KEY]);
+  // No run chooses this address: what is missing is one flag alone.
+  if (hasKey && !allowed.some(([, origin]) => origin === address.origin))
+    throw new AppError(
+      "unauthorized",
+      `${KEY} is set, but this worker was not told to send it to ${address.origin}. Start it with this flag added: --credential ${KEY}=${address.origin}${allowed.length === 0 ? ` (or unset ${KEY}, where the service wants no key)` : ""}`,
+    );
+  return {
+    url,
+    key: readCredential(hasKey || allowed.length > 0 ? KEY : null, url, environment),
+    bases,
+  };
 }
 
 /** @throws AppError "invalid-input" for an entry of another form */

@@ -8,6 +8,7 @@ const STATUS: Partial<Record<ErrorCode, number>> = {
   "not-found": 404,
   unsupported: 405,
   conflict: 409,
+  "too-large": 413,
   "stale-attempt": 409,
   "storage-full": 507,
   "database-unavailable": 503,

@@ -22,6 +22,7 @@ const ANYONE = null;
 const CODES: Partial<Record<ErrorCode, readonly [status: number, code: string]>> = {
   "invalid-input": [400, "INVALID_PARAMETER_VALUE"],
   "not-found": [404, "RESOURCE_DOES_NOT_EXIST"],
+  "too-large": [413, "INVALID_PARAMETER_VALUE"],
   conflict: [400, "RESOURCE_ALREADY_EXISTS"],
   unauthorized: [401, "UNAUTHENTICATED"],
   unsupported: [404, "ENDPOINT_NOT_FOUND"],

@@ -68,17 +68,53 @@ const { nested } = {
 const ROOT = protobuf.Root.fromJSON({ nested });
 const REQUEST = ROOT.lookupType("ExportTraceServiceRequest");
 
+/** Wire type of what is preceded by its length: messages, texts, bytes. */
+const LENGTH_DELIMITED = 2;
+
+/** The refusal of a request that would take much more memory than it has bytes. */
+export const buildTooManyError = (most: number): AppError =>
+  new AppError(
+    "too-large",
+    `The request has more than ${most} fields, which is the most of one: send fewer spans at once (max_export_batch_size of the exporter, OTEL_BSP_MAX_EXPORT_BATCH_SIZE).`,
+  );
+
 /** Ids are bytes, which OTLP's JSON writes as hex. */
 const ID_FIELDS = ["traceId", "spanId", "parentSpanId"] as const;
 
-/** A request in the form of OTLP's JSON. @throws AppError "invalid-input" where the bytes are none */
-export function decodeTraceRequest(bytes: Uint8Array): unknown {
+/** Counts the fields of a message and of those within it, without building them, until there are more than `most`. */
+function countFields(
+  reader: protobuf.Reader,
+  type: protobuf.Type,
+  end: number,
+  most: number,
+): number {
+  let fields = 0;
+  while (reader.pos < end && fields <= most) {
+    const tag = reader.uint32();
+    fields += 1;
+    const inner = type.fieldsById[tag >>> 3]?.resolve().resolvedType;
+    if (inner instanceof protobuf.Type && (tag & 7) === LENGTH_DELIMITED) {
+      const bytes = reader.uint32();
+      fields += countFields(reader, inner, reader.pos + bytes, most - fields);
+    } else reader.skipType(tag & 7);
+  }
+  return fields;
+}
+
+/**
+ * A request in the form of OTLP's JSON.
+ * @throws AppError "invalid-input" where the bytes are none, "too-large" where they are more than so many fields
+ */
+export function decodeTraceRequest(bytes: Uint8Array, mostFields: number): unknown {
   let request: {
     resourceSpans?: { scopeSpans?: { spans?: Record<string, string>[] }[] }[];
   };
   try {
+    const fields = countFields(protobuf.Reader.create(bytes), REQUEST, bytes.length, mostFields);
+    if (fields > mostFields) throw buildTooManyError(mostFields);
     request = REQUEST.toObject(REQUEST.decode(bytes), { longs: String, bytes: String });
   } catch (cause) {
+    if (cause instanceof AppError) throw cause;
     const why = cause instanceof Error ? cause.message : String(cause);
     throw new AppError("invalid-input", `The body is no ExportTraceServiceRequest: ${why}`, {
       cause,

@@ -145,7 +145,7 @@ describe("traces by OTLP", () => {
 
   it("are the same as protobuf and as JSON", () => {
     const raw = gunzipSync(Buffer.from(RECORDED.body, "base64"));
-    const decoded = decodeTraceRequest(raw) as {
+    const decoded = decodeTraceRequest(raw, 10_000) as {
       resourceSpans: { scopeSpans: { spans: object[] }[] }[];
     };
     const given = RECORDED.json as typeof decoded;
@@ -214,6 +214,36 @@ describe("traces by OTLP", () => {
       [`{"resourceSpans":${"[".repeat(50_000)}`, { "content-type": "application/json" }, 400],
     ] as const)
       expect((await post(content, headers)).status, content.slice(0, 20)).toBe(expected);
+  });
+
+  it("are refused where they are many tiny fields, before these are built", async () => {
+    // Empty spans, empty attributes, empty values of a list: two bytes each.
+    const wrap = (tag: number, inner: Buffer): Buffer => {
+      const writer = protobuf.Writer.create().uint32(tag).bytes(inner);
+      return Buffer.from(writer.finish());
+    };
+    const repeat = (pair: string): Buffer => Buffer.alloc(4 * 2 ** 20, pair, "hex");
+    const asSpans = (spans: Buffer): Buffer => wrap(10, wrap(18, spans));
+    const json = (text: string): string => `{"resourceSpans":[{"scopeSpans":[{"spans":[${text}`;
+    const protobufs = [repeat("1200"), asSpans(repeat("1200")), asSpans(wrap(18, repeat("4a00")))];
+    const jsons = [
+      json("{},".repeat(2 ** 20)),
+      json('"\\\"",'.repeat(2 ** 20)),
+      json("[".repeat(2 ** 20)),
+    ];
+    for (const [type, bodies] of [
+      ["application/x-protobuf", protobufs],
+      ["application/json", jsons.map((text) => Buffer.from(text))],
+    ] as const)
+      for (const body of bodies) {
+        const packed = gzipSync(body, { level: 1 });
+        const answer = await post(packed, { "content-type": type, "content-encoding": "gzip" });
+        expect(answer.status).toBe(413);
+        expect(answer.body.toString()).toContain("more than 1000000 fields");
+      }
+    // What stands within a text is no field of the request.
+    const text = JSON.stringify({ resourceSpans: [], note: '{"[,\\'.repeat(2 ** 19) });
+    expect((await post(text, { "content-type": "application/json" })).status).toBe(200);
   });
 
   it("take a part where another part is refused, and say how much", async () => {

@@ -7,7 +7,12 @@ import type { WorkerTokens } from "@/server/features/workers/worker-tokens";
 import { toDatabaseAppError } from "@/server/platform/db/errors";
 import type { Access } from "./access";
 import { readQuery, requireAccess } from "./mlflow-routes";
-import { decodeTraceRequest, encodeStatus, encodeTraceResponse } from "./otlp-protobuf";
+import {
+  buildTooManyError,
+  decodeTraceRequest,
+  encodeStatus,
+  encodeTraceResponse,
+} from "./otlp-protobuf";
 import { readBody } from "./request-body";
 
 const PATH = "/v1/traces";
@@ -17,9 +22,16 @@ const MAX_BODY_BYTES = 32 * 1024 * 1024;
 /** Unpacked. */
 const MAX_REQUEST_BYTES = 128 * 1024 * 1024;
 
+/**
+ * Fields of a request, as protobuf counts them, or objects, lists and commas of its JSON: an attribute has four. An
+ * exporter's batch of 512 spans with 400 attributes each has fewer. So many empty values take some 250 MB once read.
+ */
+const MOST_FIELDS = 1_000_000;
+
 /** HTTP status, code of google.rpc, and whether the exporter may send it again. */
 const CODES: Partial<Record<ErrorCode, readonly [status: number, code: number]>> = {
   "invalid-input": [400, 3],
+  "too-large": [413, 8],
   "not-found": [404, 5],
   unauthorized: [401, 16],
   unsupported: [415, 12],
@@ -50,7 +62,7 @@ export async function serveTraces(
         `Traces are posted as ${PROTOBUF} or ${JSON_TYPE}; this is ${request.method} of ${type ?? "no type"}.`,
       );
     const body = await readRequest(request);
-    const traces = isJson ? parseJsonRequest(body) : decodeTraceRequest(body);
+    const traces = isJson ? parseJsonRequest(body) : decodeTraceRequest(body, MOST_FIELDS);
     const rejected = await trackedTraces.receive(traces, readQuery(url));
     const partialSuccess = rejected && {
       rejectedSpans: String(rejected.rejectedSpans),
@@ -101,7 +113,31 @@ async function readRequest(request: IncomingMessage): Promise<Buffer> {
 }
 
 function parseJsonRequest(body: Buffer): unknown {
+  if (countJsonFields(body, MOST_FIELDS) > MOST_FIELDS) throw buildTooManyError(MOST_FIELDS);
   const request = parseJsonOrNull(body.toString("utf8"));
   if (request === null) throw new AppError("invalid-input", "The body is not JSON.");
   return request;
+}
+
+const [QUOTE, BACKSLASH, COMMA, BRACE, BRACKET] = Buffer.from('"\\,{[');
+
+/** Counts objects, lists and commas outside of texts, until there are more than `most`. */
+function countJsonFields(body: Buffer, most: number): number {
+  let fields = 0;
+  for (let at = 0; at < body.length && fields <= most; at++) {
+    const byte = body[at];
+    if (byte === COMMA || byte === BRACE || byte === BRACKET) fields += 1;
+    else if (byte === QUOTE) at = findTextEnd(body, at + 1);
+  }
+  return fields;
+}
+
+/** Place of the quote that ends a text, or the body's end. */
+function findTextEnd(body: Buffer, start: number): number {
+  for (let at = body.indexOf(QUOTE!, start); at >= 0; at = body.indexOf(QUOTE!, at + 1)) {
+    let first = at;
+    while (first > start && body[first - 1] === BACKSLASH) first -= 1;
+    if ((at - first) % 2 === 0) return at;
+  }
+  return body.length;
 }

@@ -1,4 +1,5 @@
 import { parseRunIds } from "@/contracts/run-config/rl";
+import { TERMINAL_STATES } from "@/core/run/transitions";
 import type { Artifacts } from "@/server/features/artifacts/artifacts";
 import type { QuestionSets } from "@/server/features/question-sets/question-sets";
 import type { WorkerCorpora } from "@/server/features/corpora/worker-corpora";
@@ -18,6 +19,7 @@ import type { EndpointKeys } from "@/server/features/keys/endpoint-keys";
 import type { Logs } from "@/server/features/logs/logs";
 import type { ReportIngestion } from "@/server/features/runs/report-ingestion";
 import type { Runs } from "@/server/features/runs/runs";
+import type { TrackedRuns } from "@/server/features/tracking/tracked-runs";
 import type { Tasks } from "@/server/features/tasks/tasks";
 import type { Timings } from "@/server/platform/timings";
 import {
@@ -33,6 +35,7 @@ interface WorkerServices {
   database: Database;
   workerRegistry: WorkerRegistry;
   runs: Runs;
+  trackedRuns: TrackedRuns;
   reportIngestion: ReportIngestion;
   artifacts: Artifacts;
   questionSets: QuestionSets;
@@ -49,7 +52,7 @@ const ANNOUNCE_MS = 5_000;
 /** Answers each method of the worker protocol by a call of a service. */
 export function createWorkerHandlers(services: WorkerServices): WorkerHandlers {
   const { database, workerRegistry, runs, reportIngestion, artifacts, questionSets } = services;
-  const { workerCorpora, tasks, logs, endpointKeys, timings } = services;
+  const { workerCorpora, tasks, logs, endpointKeys, timings, trackedRuns } = services;
   const { db } = database;
   return {
     async attach(tokenId, request) {
@@ -80,6 +83,7 @@ export function createWorkerHandlers(services: WorkerServices): WorkerHandlers {
     lease: async ({ worker }, { freeSlots }) => ({ run: await runs.lease(worker, freeSlots) }),
     async transition({ worker }, { to, reason, ...ref }) {
       await runs.transition(worker, ref, to, reason);
+      if (TERMINAL_STATES.has(to)) await trackedRuns.closeCommand(ref.runId);
       return {};
     },
     report: ({ worker }, request) => reportIngestion.ingest(worker.id, request),

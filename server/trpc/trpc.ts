@@ -15,6 +15,7 @@ export interface ApiContext {
 
 const HTTP_CODE: Record<ErrorCode, TRPCError["code"]> = {
   "invalid-input": "BAD_REQUEST",
+  "too-large": "PAYLOAD_TOO_LARGE",
   "not-found": "NOT_FOUND",
   conflict: "CONFLICT",
   unauthorized: "UNAUTHORIZED",

@@ -204,6 +204,11 @@ function TextFields({ entry, change }: FieldsProps) {
           checked={entry.commands}
           onChange={(commands) => change({ commands })}
         />
+        <CheckField
+          label={t("A Tinker service trains for them: the template starts them with --tinker-url")}
+          checked={entry.tinker}
+          onChange={(tinker) => change({ tinker })}
+        />
       </div>
     </>
   );

@@ -10,6 +10,7 @@ export interface PoolEntry {
   template: string;
   vllm: boolean;
   commands: boolean;
+  tinker: boolean;
   /** The texts of the other fields, by their names. */
   values: Readonly<Record<string, string>>;
 }
@@ -52,6 +53,7 @@ export function buildEntry(pool: PoolRow | null, origin: string): PoolEntry {
       template: DEFAULT_TEMPLATES.slurm,
       vllm: false,
       commands: false,
+      tinker: false,
       values: { ...initial, serverUrl: origin, secret: "" },
     };
   const { kind, ...target } = pool.target;
@@ -62,6 +64,7 @@ export function buildEntry(pool: PoolRow | null, origin: string): PoolEntry {
     template: pool.template,
     vllm: pool.offers.vllm,
     commands: pool.offers.commands,
+    tinker: pool.offers.tinker,
     values: {
       ...target,
       ...Object.fromEntries(NUMBERS.map(({ name }) => [name, String(stored[name])])),
@@ -84,7 +87,7 @@ const readNumber = (text = ""): number => (text.trim() === "" ? NaN : Number(tex
 
 /** The request that the schemas check; an empty secret leaves the stored one at its address. */
 export function buildRequest(entry: PoolEntry): object {
-  const { kind, name, template, vllm, commands, values } = entry;
+  const { kind, name, template, vllm, commands, tinker, values } = entry;
   const { serverUrl, secret } = values;
   const numbers = NUMBERS.map((field) => [field.name, readNumber(values[field.name])] as const);
   const isOffered = ([field]: readonly [string, number]): boolean => OFFERED.has(field);
@@ -105,6 +108,7 @@ export function buildRequest(entry: PoolEntry): object {
       corpora: split(values.corpora),
       vllm,
       commands,
+      tinker,
       ...Object.fromEntries(numbers.filter(isOffered)),
     },
     ...Object.fromEntries(numbers.filter((one) => !isOffered(one))),

@@ -91,6 +91,7 @@ it("shows what would be submitted, says what is wrong with a template, and sends
   await user.type(dialog.getByLabelText("Host"), "me@box");
   await user.type(dialog.getByLabelText("Models"), "a, b");
   await user.click(dialog.getByLabelText(/^They run commands/));
+  await user.click(dialog.getByLabelText(/^A Tinker service trains/));
   await user.type(template, "{{{{token}}");
   expect(dialog.getAllByRole("alert")[0]!.textContent).toContain(
     "the token is part of no template",
@@ -105,7 +106,14 @@ it("shows what would be submitted, says what is wrong with a template, and sends
     {
       name: "lab",
       target: { kind: "ssh", host: "me@box" },
-      offers: { models: ["a", "b"], corpora: [], gpus: 1, vllm: false, commands: true },
+      offers: {
+        models: ["a", "b"],
+        corpora: [],
+        gpus: 1,
+        vllm: false,
+        commands: true,
+        tinker: true,
+      },
       quota: 1,
       idleSeconds: 300,
     },

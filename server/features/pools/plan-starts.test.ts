@@ -93,7 +93,7 @@ describe("which workers are started", () => {
     expect(starts([pool()], [elsewhere], [run()])).toEqual([]);
     expect(starts([pool()], [elsewhere], [run({ needsOwnEngine: true })])).toEqual(["a"]);
     // Nor is a worker started that could not do it either.
-    const rented = pool({ template: "npm run worker -- --tinker-url http://host:8000" });
+    const rented = pool({ offers: { ...pool().offers, tinker: true } });
     expect(starts([rented], [], [run()])).toEqual(["a"]);
     expect(starts([rented], [], [run({ needsOwnEngine: true })])).toEqual([]);
   });
@@ -114,6 +114,7 @@ describe("which workers are started", () => {
     gpus: fc.nat(2),
     vllm: fc.boolean(),
     commands: fc.boolean(),
+    tinker: fc.boolean(),
     engineSlots: fc.nat(2),
     lightSlots: fc.nat(2),
   });

@@ -31,8 +31,6 @@ export interface PlannedPool {
   id: string;
   name: string;
   offers: PoolOffers;
-  /** What its workers are started by. */
-  template?: string;
   quota: number;
   costPerHour: number;
   /** Its workers that have not ended, whatever their state. */
@@ -68,17 +66,15 @@ const fits = (room: FreeWorker, run: WaitingRun): boolean =>
   (!run.commands || room.commands) &&
   !(run.needsOwnEngine && room.trainsElsewhere);
 
-/** In a template: its workers train at a Tinker service. */
-const TINKER = /--tinker-url|S3_TINKER_URL/;
-type Offering = Pick<PlannedPool, "offers" | "template">;
+type Offering = Pick<PlannedPool, "offers">;
 
 /** What a worker of a pool will have once it is attached. */
-const buildRoom = ({ offers, template = "" }: Offering): FreeWorker => ({
+const buildRoom = ({ offers }: Offering): FreeWorker => ({
   models: offers.models,
   corpora: offers.corpora,
   vllmGpus: offers.vllm ? offers.gpus : 0,
   commands: offers.commands,
-  trainsElsewhere: TINKER.test(template),
+  trainsElsewhere: offers.tinker,
   free: { engine: offers.engineSlots, light: offers.lightSlots },
 });
 

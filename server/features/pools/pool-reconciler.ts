@@ -421,6 +421,9 @@ function listLacking({ offers }: StoredPool, worker: LiveWorker): string[] {
     ...(offers.commands && !worker.commands
       ? ["--allow-commands (S3_ALLOW_COMMANDS=1) in its template"]
       : []),
+    ...(worker.trainsElsewhere && !offers.tinker
+      ? ["training by its own engine (it was started with --tinker-url)"]
+      : []),
     // Without them a run that made the pool start it would never come to it.
     ...(offers.engineSlots > (slots?.engine ?? 0) ? [`${offers.engineSlots} engine slots`] : []),
     ...(offers.lightSlots > (slots?.light ?? 0) ? [`${offers.lightSlots} light slots`] : []),

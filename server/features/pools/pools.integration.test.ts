@@ -286,6 +286,16 @@ describe("pools over ssh", () => {
     expect(poor.reason).toContain("It attached without --allow-commands");
   });
 
+  it("knows by its offer whether a Tinker service trains, by its template where an older version stored it", async () => {
+    const template =
+      "exec worker --tinker-url http://host:8000 --server {{server}} --name {{worker}}";
+    const { id } = await create({ template, quota: 0 });
+    expect((await findPool()).offers.tinker).toBe(false);
+    const { tinker: _, ...offers } = (await findPool()).offers;
+    await server.plane.database.db.pool.update({ where: { id }, data: { offers } });
+    expect((await findPool()).offers.tinker).toBe(true);
+  });
+
   it("counts the cost of a job that ended while the server was away until its end", async () => {
     const { id } = await create({ idleSeconds: 600 });
     await server.plane.poolReconciler.requestWorker(id);

@@ -45,12 +45,15 @@ export type StoredPool = z.infer<typeof storedPoolSchema>;
 const POOL_COLUMNS = sql`c.id, c.name, c.target, c.sealed, c.template, c.server_url AS "serverUrl", c.offers, c.quota, c.idle_seconds AS "idleSeconds",
   c.start_seconds AS "startSeconds", c.cost_per_hour AS "costPerHour", c.paused, c.failures, c.error, c.next_start_at <= clock_timestamp() AS "isDue"`;
 
-/** What was stored by an older version is read with the defaults of this one. */
-const readPool = (row: StoredPool): StoredPool => ({
-  ...row,
-  target: poolTargetSchema.parse(row.target),
-  offers: poolOffersSchema.parse(row.offers),
-});
+/**
+ * What was stored by an older version is read with the defaults of this one; whether a Tinker service trains, which those
+ * did not say, its template tells.
+ */
+const readPool = (row: StoredPool): StoredPool => {
+  const stored: object = { tinker: /--tinker-url|S3_TINKER_URL/.test(row.template) };
+  const offers = poolOffersSchema.parse(Object.assign(stored, row.offers));
+  return { ...row, target: poolTargetSchema.parse(row.target), offers };
+};
 
 /** Pools by name. */
 export const selectPools = async (db: Queries): Promise<StoredPool[]> =>
@@ -109,6 +112,7 @@ const liveWorkerSchema = z.object({
   corpora: jsonColumn<string[] | null>(),
   vllm: z.string().nullable(),
   commands: z.boolean(),
+  trainsElsewhere: z.boolean(),
   gpus: z.int().nullable(),
   slots: jsonColumn<z.infer<typeof slotsSchema> | null>(),
 });
@@ -122,7 +126,7 @@ export const selectLiveWorkers = (db: Queries): Promise<LiveWorker[]> =>
       w.id AS "attachedId", coalesce(w.state = 'online', false) AS "isOnline", w.last_seen_at AS "lastSeenAt",
       coalesce(EXISTS (SELECT 1 FROM leases l WHERE l.worker_id = w.id) OR EXISTS (SELECT 1 FROM tasks t WHERE t.worker_id = w.id AND t.state = 'running'), false) AS "isBusy",
       w.capabilities -> 'models' AS models, w.capabilities -> 'corpora' AS corpora, w.capabilities ->> 'vllm' AS vllm,
-      coalesce((w.capabilities ->> 'commands')::boolean, false) AS commands, jsonb_array_length(w.hardware -> 'gpus') AS gpus, w.slots
+      coalesce((w.capabilities ->> 'commands')::boolean, false) AS commands, coalesce(w.capabilities ? 'tinker', false) AS "trainsElsewhere", jsonb_array_length(w.hardware -> 'gpus') AS gpus, w.slots
     FROM pool_workers p LEFT JOIN workers w ON w.token_id = p.token_id
     WHERE ${LIVE} ORDER BY p.requested_at, p.id`;
 

@@ -7,19 +7,23 @@ import { runConfigSchema, type RunConfig } from "@/contracts/run-config/run-conf
 import { listRunParts } from "@/core/presets/run-parts";
 import { PRESETS } from "@/core/presets/run-presets";
 import type { Database } from "@/server/platform/db/database";
-import { countKnownBaselines } from "./known-baselines";
+import { KnownBaselines } from "./known-baselines";
 import type { Placement } from "./placement";
 import type { ReferenceCheck } from "./reference-check";
 import type { Runs } from "./runs";
 
 /** Checks configurations, and queues runs. */
 export class Launcher {
+  private readonly baselines: KnownBaselines;
+
   constructor(
-    private readonly database: Database,
+    database: Database,
     private readonly runs: Runs,
     private readonly references: ReferenceCheck,
     private readonly placement: Placement,
-  ) {}
+  ) {
+    this.baselines = new KnownBaselines(database.db);
+  }
 
   /** Queues a run. @throws AppError "invalid-input" that names every setting that is wrong, by its path */
   async launch(
@@ -88,7 +92,7 @@ export class Launcher {
       this.references.findIssues(config),
       this.placement.checkRequirements(config),
       this.placement.estimateMemory(config),
-      countKnownBaselines(this.database.db, config),
+      this.baselines.count(config),
     ]);
     return {
       ok: issues.length === 0 && requirements.every((r) => r.ok),

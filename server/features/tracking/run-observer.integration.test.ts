@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { commandConfigSchema } from "@/contracts/run-config/command-config";
 import { predictConfigSchema } from "@/contracts/run-config/predict-config";
 import { buildDocuments, buildRecord, storeSamples } from "@/server/testing/samples";
 import { startTestServer, type TestServer } from "@/server/testing/test-server";
@@ -158,6 +159,29 @@ describe("runs of other trainers", () => {
     expect(await describe(known)).toBe(naive);
     await send(other, [buildLine(0, 1, 1)], "1.jsonl", "wiki-18");
     expect(await describe(other)).toBeNull();
+  });
+
+  it("that are commands are summed up when their worker has sent all, not when the trainer says its end", async () => {
+    const config = { kind: "command", name: "trainer", experiment: "nq", command: "true" };
+    const id = await server.plane.runs.create(commandConfigSchema.parse(config), {
+      actor: "test",
+      preset: null,
+    });
+    const worker = await server.worker({ commands: true });
+    const { attempt } = await worker.leaseAndStart();
+    const run = id.replaceAll("-", "");
+    await send(run, [buildLine(0, 1, 1)], "1.jsonl");
+    await ask("runs/update", { run_id: run, status: "FINISHED" });
+    await send(run, [buildLine(0, 1, 1), buildLine(1, 0, 1)], "1.jsonl");
+    await send(run, [buildLine(1, 0, 2)], "2.jsonl");
+    expect(await read(run, "reward/mean")).toEqual([]);
+    const end = { runId: id, attempt, to: "succeeded", reason: null } as const;
+    await worker.request("transition", end);
+    await worker.request("transition", end);
+    expect(await read(run, "reward/mean")).toEqual([
+      [1, 0.5],
+      [2, 0],
+    ]);
   });
 
   it("raise the alarms that only rollouts can show", async () => {

@@ -192,12 +192,23 @@ export class TrackedRuns {
       if (name) await this.showTags(tx, id, run.config, run.tags, { ...run.tags, ...tags });
       if (status === undefined) return;
       const by = { actor: run.reportedBy || "trainer", reason: `its trainer says ${status}` };
-      // How a command ended is its worker's to say.
-      if (run.kind === "external") await moveTo(tx, id, STATE_OF[status], by);
+      // How a command ended is its worker's to say, once it has sent the rollouts that are left (closeCommand).
+      if (run.kind !== "external") return;
+      await moveTo(tx, id, STATE_OF[status], by);
       if (STATE_OF[status] !== "running")
         await this.observer.sumUpRollouts(tx, id, run.config, { isOver: true });
     });
     return this.get(id);
+  }
+
+  /** Sums up the last steps of a command whose worker says that it is over; of any other run nothing. */
+  closeCommand(id: string): Promise<void> {
+    return this.database.transact(async (tx) => {
+      const [run] = await selectTrackedRuns(tx.db, { ids: [id] });
+      if (run?.kind !== "command") return;
+      await lockRun(tx.db, id);
+      await this.observer.sumUpRollouts(tx, id, run.config, { isOver: true });
+    });
   }
 
   /** Deletes a run, or restores it, as MLflow's clients do: also one that goes on. */

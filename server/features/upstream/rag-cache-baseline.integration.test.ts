@@ -3,6 +3,7 @@ import { parseRunIds } from "@/contracts/run-config/rl";
 import { predictConfigSchema, type PredictConfig } from "@/contracts/run-config/predict-config";
 import { getPresetConfig, storeSamples } from "@/server/testing/samples";
 import { startTestServer, type TestServer } from "@/server/testing/test-server";
+import { KnownBaselines } from "@/server/features/runs/known-baselines";
 import { file, importFiles } from "./testing/upstream-files";
 
 /** An imported rag_cache.json as naive RAG of a training run: what the launch checks, and what a worker is given. */
@@ -54,6 +55,16 @@ describe("a rag_cache.json of several data sources", () => {
     expect(await server.plane.launcher.check(asked)).toMatchObject({
       baselines: { known: 2, questions: 3 },
     });
+    // The runs have ended: their questions are not read again with every change of the form.
+    const { db } = server.plane.database;
+    let statements = 0;
+    const counter = new KnownBaselines({
+      $queryRaw: (query) => ((statements += 1), db.$queryRaw(query)),
+      $executeRaw: (query) => db.$executeRaw(query),
+    });
+    const again = [await counter.count(asked), await counter.count(asked)];
+    expect(again).toEqual([1, 2].map(() => ({ known: 2, questions: 3 })));
+    expect(statements).toBe(4);
     expect(await server.plane.launcher.check(config)).toMatchObject({ baselines: null });
     await server.plane.runs.create(train, { actor: "test", preset: null });
     const worker = await server.worker({ name: "trainer" });

@@ -74,10 +74,10 @@ export async function storeHeartbeat(
 export async function updateModels(
   db: Queries,
   workerId: string,
-  { models, shapes }: WorkerRequest<"models">,
+  { models, modelRoles, shapes }: WorkerRequest<"models">,
 ): Promise<void> {
   await db.$executeRaw`
-    UPDATE workers SET capabilities = capabilities || ${toJson({ models, shapes: shapes ?? {} })}::jsonb WHERE id = ${workerId}::uuid`;
+    UPDATE workers SET capabilities = capabilities || ${toJson({ models, modelRoles: modelRoles ?? {}, shapes: shapes ?? {} })}::jsonb WHERE id = ${workerId}::uuid`;
 }
 
 /** Ids of the workers that the Workers page shows: not those whose job a pool has ended, which never come back. */

@@ -25,13 +25,15 @@ it("a model that an attached worker reports later is matched with the runs that 
     maxLength: 8192,
   };
   const models = ["smollm2-135m-instruct"];
-  await worker.request("models", { models, shapes: { [models[0]!]: shape } });
+  const modelRoles = { minilm: "encoder" } as const;
+  await worker.request("models", { models, modelRoles, shapes: { [models[0]!]: shape } });
   expect((await worker.lease()).run?.runId).toBe(id);
   const { capabilities } = await server.plane.database.db.worker.findUniqueOrThrow({
     where: { id: worker.id },
   });
   expect(capabilities).toMatchObject({
     models,
+    modelRoles,
     shapes: { [models[0]!]: shape },
     corpora: ["atlas"],
     device: "cpu",

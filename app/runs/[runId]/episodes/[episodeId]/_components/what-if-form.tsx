@@ -4,6 +4,7 @@ import { useId } from "react";
 import type { Ledger } from "@/app/_episode/ledger";
 import { markText } from "@/app/_i18n/format-text";
 import { useText } from "@/app/_i18n/text-provider";
+import { listModels } from "@/app/_lib/list-models";
 import { formatRetriever } from "@/app/_lib/retriever";
 import { RETRIEVER_PRESETS } from "@/app/_lib/retriever-presets";
 import { useTRPC } from "@/app/_lib/trpc";
@@ -148,7 +149,7 @@ function ModelFields({ id, draft, config, checkpoints, onChange }: ModelFieldsPr
   const t = useText();
   const trpc = useTRPC();
   const workers = useQuery(trpc.workers.list.queryOptions());
-  const models = workers.data?.flatMap((worker) => worker.capabilities.models) ?? [];
+  const models = listModels(workers.data ?? [], "text");
   const retrievers = [config.retriever, ...RETRIEVER_PRESETS.map(({ config }) => config)];
   const names = retrievers.map((one) => formatRetriever(t, one));
   const searchers = [
