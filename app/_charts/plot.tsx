@@ -86,7 +86,7 @@ export function Plot({
   }, [lines, styles, hidden]);
   const buildTable = () =>
     buildPlotTable(t, visible, styles, {
-      xKind: track ? xKind : null,
+      xKind: xKind === "step" ? null : xKind,
       smoothing: kind === "lines" ? settings.smoothing : 0,
     });
   const frame = {
