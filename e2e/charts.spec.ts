@@ -383,8 +383,8 @@ test("compared runs are zoomed in full resolution, and stand on an axis of time,
 test("two fingers zoom the charts of a prediction together, one scrolls on, and a button shows all again", async ({
   page,
 }) => {
-  await page.setViewportSize({ width: 390, height: 844 });
   await openRun(page, "Atlas held-out, s3, trained");
+  await page.setViewportSize({ width: 390, height: 844 });
   const chart = page.locator('[data-chart="predict-accuracy"]');
   const other = page.locator('[data-chart="predict-answered"]');
   const readCurve = (of = chart) => of.locator("[data-curve]").first().getAttribute("d");

@@ -107,6 +107,15 @@ describe("the mean of several curves at places of their own", () => {
     ]);
   });
 
+  it("begins where all have begun within one distance", () => {
+    const points = computeBandAtPlaces([at([0, 1], [10, 1], [20, 1]), at([4, 3], [14, 3])], 100);
+    expect(points.map(({ step, mean, n }) => [step, mean, n])).toEqual([
+      [0, 2, 2],
+      [10, 2, 2],
+      [20, 2, 2],
+    ]);
+  });
+
   it("holds a run from its first point to its last, and breaks there", () => {
     const points = computeBandAtPlaces(
       [at([0, 1], [1, 1], [2, 1], [3, 1]), at([1, 3], [2, 3])],

@@ -29,8 +29,8 @@ function computeDistance(points: readonly CurvePoint[]): number {
 
 /**
  * Mean of several runs on an axis on which each has places of its own, as one of time: `step` is such a place. The mean
- * stands at even places; a run takes part from its first point to its last, with the mean of its points since the place
- * before, or where there is none with its latest value.
+ * stands at even places; a run takes part from the place before its first point to the one after its last, with the mean of
+ * its points since the place before, or where there is none with its latest value.
  *
  * @param runs each ascending in `step`
  * @param limit about how many places there are at most
@@ -50,8 +50,8 @@ export function computeBandAtPlaces(
     const entries: CurvePoint[] = [];
     const end = Math.ceil((points.at(-1)!.step - first) / width);
     let next = 0;
-    let value = 0;
-    for (let bin = Math.ceil((points[0]!.step - first) / width); bin <= end; bin++) {
+    let { value } = points[0]!;
+    for (let bin = Math.floor((points[0]!.step - first) / width); bin <= end; bin++) {
       let [sum, count] = [0, 0];
       for (; next < points.length; next++) {
         const point = points[next]!;

@@ -61,9 +61,11 @@ export function CurvesTab({ runs, groups, metrics, onMetrics }: CurvesTabProps) 
           <p className="text-xs text-muted-foreground">
             {t(BAND_EXPLANATION)}{" "}
             {t("A curve breaks where another number of runs stands behind it.")}{" "}
-            {t(
-              "On another axis than steps it is the mean of what its runs had reached at the same place.",
-            )}
+            {x === "step"
+              ? null
+              : t(
+                  "On another axis than steps it is the mean of what its runs had reached at the same place.",
+                )}
           </p>
         ) : null}
       </div>

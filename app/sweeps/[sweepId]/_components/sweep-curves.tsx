@@ -82,9 +82,11 @@ export function SweepCurves({ sweep, metric }: { sweep: SweepDetail; metric: str
         </div>
         <p className="text-xs text-muted-foreground">
           {t(BAND_EXPLANATION)} {t("A curve breaks where another number of runs stands behind it.")}{" "}
-          {t(
-            "On another axis than steps it is the mean of what its runs had reached at the same place.",
-          )}{" "}
+          {x === "step"
+            ? null
+            : t(
+                "On another axis than steps it is the mean of what its runs had reached at the same place.",
+              )}{" "}
           {all > curves.length
             ? t("The best {shown} of {all} settings.", { shown: curves.length, all })
             : null}
