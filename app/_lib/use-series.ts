@@ -21,7 +21,7 @@ export interface StepRange {
 }
 
 /** What is read of each series. */
-export interface SeriesReading {
+interface SeriesReading {
   names: readonly string[];
   maxPoints?: number;
   /** Of each run only these steps, with so many points of their own: what a chart shows that is zoomed. */
@@ -143,16 +143,12 @@ export function useSeriesOfRuns(runIds: readonly string[], reading: SeriesReadin
 }
 
 /** The series of a run; live events bring what is new. */
-export function useSeries(
-  runId: string,
-  names: readonly string[],
-  rest: Omit<SeriesReading, "names"> = {},
-) {
+export function useSeries(runId: string, names: readonly string[]) {
   const select = useCallback(
     (answer: Answer): Series | undefined => answer[runId] && getSeries(answer[runId]),
     [runId],
   );
-  return useQuery({ ...useSeriesQuery([runId], { names, ...rest }), select });
+  return useQuery({ ...useSeriesQuery([runId], { names }), select });
 }
 
 /** Reads the series of a run before the component that shows them is there, and draws nothing anew for them. */
