@@ -282,3 +282,150 @@ test("published rows stand as lines over a run's held-out accuracy, with their s
   await expect(line).toHaveCount(0);
   await expect(page).not.toHaveURL(/published=/);
 });
+
+test("compared runs are zoomed in full resolution, and stand on an axis of time, alone and as a mean; a link shows the same", async ({
+  page,
+  productUrl,
+}) => {
+  const [steps, batch] = [2_000, 1_000];
+  const ids: string[] = [];
+  for (const seconds of [1, 2]) {
+    const { run } = await sendTracking(productUrl, "runs/create", {
+      experiment_id: "0",
+      run_name: `${seconds} s a step at ${Date.now()}`,
+    });
+    ids.push(run.info.run_id);
+    for (let start = 0; start < steps; start += batch)
+      await sendTracking(productUrl, "runs/log-batch", {
+        run_id: run.info.run_id,
+        metrics: Array.from({ length: batch }, (_, i) => ({
+          key: "critic/score/mean",
+          value: 0.5 + 0.4 * Math.sin((start + i) / 7),
+          timestamp: 1_700_000_000_000 + 1_000 * seconds * (start + i),
+          step: start + i,
+        })),
+      });
+  }
+  const asked: { runs: number; from: number; to: number }[] = [];
+  page.on("request", (request) => {
+    const url = decodeURIComponent(request.url());
+    if (!url.includes("metrics.seriesOfRuns")) return;
+    for (const [, runs, from, to] of url.matchAll(
+      /"runIds":\[([^\]]*)\][^}]*"from":(\d+),"to":(\d+)/g,
+    ))
+      asked.push({ runs: runs!.split(",").length, from: Number(from), to: Number(to) });
+  });
+  await page.goto(`/runs/compare?ids=${ids.join(",")}`);
+  const chart = page.locator('[data-overlay="critic/score/mean"]');
+  const curves = chart.locator("[data-curve]");
+  /** The places of a curve's points on the screen, from left to right. */
+  const readPlaces = async (i: number): Promise<number[]> =>
+    [...((await curves.nth(i).getAttribute("d")) ?? "").matchAll(/[ML](-?[\d.]+),/g)].map(([, x]) =>
+      Number(x),
+    );
+  const count = async (i: number): Promise<number> => (await readPlaces(i)).length;
+  const zoom = async (): Promise<void> => {
+    asked.length = 0;
+    const box = (await chart.getByRole("group").boundingBox())!;
+    await page.mouse.move(box.x + box.width * 0.4, box.y + 60);
+    await page.mouse.down();
+    await page.mouse.move(box.x + box.width * 0.5, box.y + 60, { steps: 4 });
+    await page.mouse.up();
+  };
+  await expect(curves).toHaveCount(2);
+  const coarse = await count(0);
+  expect(coarse, "the whole is drawn by fewer points than it has").toBeLessThan(steps / 4);
+  await expect(page.getByRole("button", { name: "Markers" }), "nothing is marked here").toHaveCount(
+    0,
+  );
+
+  // One request asks for the part of both runs.
+  await zoom();
+  await expect.poll(() => asked.length, { message: "the part is asked for" }).toBe(1);
+  const { runs, from, to } = asked[0]!;
+  expect(runs).toBe(2);
+  expect(to - from, "a part").toBeLessThan(steps / 5);
+  for (const i of [0, 1]) await expect.poll(() => count(i)).toBeGreaterThan(0.95 * (to - from));
+  await expect(page).toHaveURL(/zoom=[\d.]+\.\.[\d.]+/);
+  await page.reload();
+  await expect
+    .poll(() => count(0), { message: "a link shows the same" })
+    .toBeGreaterThan(0.95 * (to - from));
+  await page.getByRole("button", { name: "Reset zoom" }).click();
+  await expect.poll(() => count(0)).toBe(coarse);
+
+  // The same steps took one run twice the time: its curve is twice as long.
+  const axis = page.getByRole("combobox", { name: "Axis" });
+  await expect(axis.getByRole("option", { name: "Tokens (not measured)" })).toBeDisabled();
+  await axis.selectOption({ label: "Wall time" });
+  await expect(page).toHaveURL(/x=time/);
+  const readLength = async (i: number): Promise<number> => {
+    const places = await readPlaces(i);
+    return places.at(-1)! - places[0]!;
+  };
+  await expect.poll(async () => (await readLength(1)) / (await readLength(0))).toBeCloseTo(2, 1);
+  // At the same time they are at other steps, which are asked for.
+  await zoom();
+  await expect.poll(() => asked.length).toBe(2);
+  const [fast, slow] = asked.map((range) => range.to - range.from).sort((a, b) => b - a);
+  expect(fast! / slow!).toBeCloseTo(2, 1);
+  await expect.poll(() => count(0)).toBeGreaterThan(0.95 * fast!);
+  await page.getByRole("button", { name: "Reset zoom" }).click();
+
+  // Their mean reaches as far as the longer one; behind the end of the shorter one it is another mean.
+  const longest = await readLength(1);
+  await page.getByLabel("Group by").selectOption("config");
+  await expect(curves).toHaveCount(1);
+  await expect.poll(async () => (await readLength(0)) / longest).toBeCloseTo(1, 1);
+  expect((await curves.first().getAttribute("d"))!.match(/M/g)).toHaveLength(2);
+});
+
+test("two fingers zoom the charts of a prediction together, one scrolls on, and a button shows all again", async ({
+  page,
+}) => {
+  await openRun(page, "Atlas held-out, s3, trained");
+  await page.setViewportSize({ width: 390, height: 844 });
+  const chart = page.locator('[data-chart="predict-accuracy"]');
+  const other = page.locator('[data-chart="predict-answered"]');
+  const readCurve = (of = chart) => of.locator("[data-curve]").first().getAttribute("d");
+  await chart.scrollIntoViewIfNeeded();
+  await expect(other.locator("[data-curve]").first()).toBeVisible();
+  const [whole, otherWhole] = [await readCurve(), await readCurve(other)];
+  const reset = page.getByRole("button", { name: "Reset zoom" });
+  await expect(reset).toHaveCount(0);
+
+  const box = (await chart.getByRole("group").boundingBox())!;
+  const browser = await page.context().newCDPSession(page);
+  await browser.send("Emulation.setTouchEmulationEnabled", { enabled: true, maxTouchPoints: 2 });
+  const touch = (
+    type: "touchStart" | "touchMove" | "touchEnd",
+    ...places: [x: number, y: number][]
+  ) =>
+    browser.send("Input.dispatchTouchEvent", {
+      type,
+      touchPoints: places.map(([x, y], id) => ({
+        id,
+        x: box.x + x * box.width,
+        y: box.y + y * box.height,
+      })),
+    });
+  await touch("touchStart", [0.45, 0.5]);
+  await touch("touchStart", [0.45, 0.5], [0.65, 0.5]);
+  for (const spread of [0.05, 0.1, 0.15, 0.2])
+    await touch("touchMove", [0.45 - spread, 0.5], [0.65 + spread, 0.5]);
+  await touch("touchEnd");
+  await expect.poll(() => readCurve()).not.toBe(whole);
+  await expect.poll(() => readCurve(other), { message: "one zoom a page" }).not.toBe(otherWhole);
+  await expect(reset.first()).toBeVisible();
+  expect(await measureOverflow(page)).toBeLessThanOrEqual(0);
+  await reset.first().click();
+  await expect.poll(() => readCurve()).toBe(whole);
+  await expect.poll(() => readCurve(other)).toBe(otherWhole);
+  await expect(reset).toHaveCount(0);
+
+  const top = await page.evaluate(() => window.scrollY);
+  await touch("touchStart", [0.5, 0.9]);
+  for (const y of [0.7, 0.5, 0.3, 0.1]) await touch("touchMove", [0.5, y]);
+  await touch("touchEnd");
+  await expect.poll(() => page.evaluate(() => window.scrollY)).not.toBe(top);
+});

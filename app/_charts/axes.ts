@@ -66,6 +66,31 @@ export function scaleZoom(
   return low <= whole[0] && high >= whole[1] ? null : [low, high];
 }
 
+/** A finger on a plot: the place that it holds, and where on the axis it is. */
+export interface Finger {
+  x: number;
+  share: number;
+}
+
+/** Two fingers are taken to be at least this share of the axis apart. */
+const LEAST_SPREAD = 0.05;
+
+/** The part of an axis at which two fingers keep the places that they hold; it stays within `whole`, which null stands for. */
+export function pinchZoom(
+  { log }: Axis,
+  whole: readonly [number, number],
+  fingers: readonly [Finger, Finger],
+): [number, number] | null {
+  const [left, right] = [...fingers].sort((a, b) => a.x - b.x) as [Finger, Finger];
+  const [low, high] = [left.x, right.x].map((x) => (log ? Math.log(x) : x)) as [number, number];
+  const length = (high - low) / Math.max(LEAST_SPREAD, right.share - left.share);
+  const start = low - left.share * length;
+  const [from, to] = [start, start + length].map((end) => (log ? Math.exp(end) : end));
+  const part: [number, number] = [Math.max(whole[0], from!), Math.min(whole[1], to!)];
+  const isWhole = part[0] <= whole[0] && part[1] >= whole[1];
+  return isWhole || part[0] >= part[1] ? null : part;
+}
+
 /** share: at least 0..1; positive: from 0; free: around the values. */
 export type Scale = "share" | "positive" | "free";
 

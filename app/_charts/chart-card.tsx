@@ -5,13 +5,14 @@ import { useText } from "@/app/_i18n/text-provider";
 import { cn } from "@/app/_lib/cn";
 import { Help } from "@/app/_ui/help";
 import type { ChartDefinition } from "./definitions";
-import { ChartScopeProvider } from "./chart-scope";
+import { ChartScopeProvider, useChartScope } from "./chart-scope";
 import { LinePlot } from "./line-plot";
 import { getChartAnchor, type AlarmMark } from "./marks";
 import type { ReferenceValue } from "./plot-drawing";
 import { StepLabel, WaitingPlot } from "./plot-frame";
 import type { Point } from "./point";
 import { StackPlot } from "./stack-plot";
+import type { XName } from "./x-axis";
 
 interface ChartCardProps {
   chart: ChartDefinition;
@@ -113,12 +114,17 @@ export const ChartCard = memo(function ChartCard({
       </div>
     </article>
   );
-  return chart.ownAxis ? (
-    <ChartScopeProvider xName={chart.ownAxis}>{card}</ChartScopeProvider>
-  ) : (
-    card
-  );
+  return chart.ownAxis ? <OwnAxis xName={chart.ownAxis}>{card}</OwnAxis> : card;
 }, isSameCard);
+
+/** A chart shares zoom and hovered place with those around it that have the same axis. */
+function OwnAxis({ xName, children }: { xName: XName; children: ReactNode }) {
+  return useChartScope().xName === xName ? (
+    children
+  ) : (
+    <ChartScopeProvider xName={xName}>{children}</ChartScopeProvider>
+  );
+}
 
 type Points = ChartCardProps["points"];
 

@@ -17,14 +17,17 @@ import type { Track, Tracks, XKind, XName } from "./x-axis";
 /** What the charts of a page share. */
 export interface ChartScope {
   settings: ChartSettings;
-  /** What the horizontal axis counts; steps where the run has no track of what was asked for. */
+  /** What the horizontal axis counts; steps where nothing has measured what was asked for. */
   xKind: XKind;
   /** What one of it is called: "step". */
   xName: XName;
+  /** Where steps stand; null: at themselves, or where each series has a track of its own. */
   track: Track | null;
   /** The place under the pointer. */
   hover: Store<number | null>;
   zoom: Store<Zoom | null>;
+  /** A toolbar shows the zoom, and takes it back. */
+  hasToolbar: boolean;
   /** What happened at which step, for every chart. */
   markers: readonly ChartMarker[];
 }
@@ -38,6 +41,7 @@ const createScope = (): ChartScope => ({
   track: null,
   hover: createStore<number | null>(null),
   zoom: createStore<Zoom | null>(null),
+  hasToolbar: false,
   markers: NO_MARKERS,
 });
 
@@ -50,8 +54,11 @@ interface ChartScopeProviderProps {
   settings?: ChartSettings;
   /** What the horizontal axis can count beside steps. */
   tracks?: Tracks;
+  /** The same, where each series has tracks of its own. */
+  kinds?: readonly XKind[];
   /** What the axis counts where it is not the run's steps: then it counts nothing else. */
   xName?: XName;
+  /** That of a toolbar; absent: their own. */
   zoom?: Store<Zoom | null>;
   markers?: readonly ChartMarker[];
   children: ReactNode;
@@ -61,6 +68,7 @@ interface ChartScopeProviderProps {
 export function ChartScopeProvider({
   settings,
   tracks,
+  kinds,
   xName = "step",
   zoom,
   markers = NO_MARKERS,
@@ -70,17 +78,19 @@ export function ChartScopeProvider({
   const [own] = useState(createScope);
   const used = settings ?? around.settings;
   const track = (used.x !== "step" && tracks?.[used.x]) || null;
+  const xKind = track || kinds?.includes(used.x) ? used.x : "step";
   const scope = useMemo<ChartScope>(
     () => ({
       settings: used,
-      xKind: track ? used.x : "step",
+      xKind,
       xName,
       track,
       hover: own.hover,
       zoom: zoom ?? own.zoom,
+      hasToolbar: zoom !== undefined,
       markers,
     }),
-    [used, track, xName, own, zoom, markers],
+    [used, xKind, track, xName, own, zoom, markers],
   );
   return <ChartScopeContext value={scope}>{children}</ChartScopeContext>;
 }

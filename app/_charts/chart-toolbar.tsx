@@ -1,5 +1,5 @@
 "use client";
-import { Check, ListFilter, X } from "lucide-react";
+import { Check, ListFilter } from "lucide-react";
 import { useId, useState } from "react";
 import { markText } from "@/app/_i18n/format-text";
 import { useText } from "@/app/_i18n/text-provider";
@@ -8,10 +8,11 @@ import { Input, Select } from "@/app/_ui/field";
 import { Menu, MenuCheckboxItem, MenuContent, MenuTrigger } from "@/app/_ui/menu";
 import { Tooltip } from "@/app/_ui/tooltip";
 import { useZoom, useChartScope } from "./chart-scope";
+import { ResetZoom } from "./reset-zoom";
 import { MARKER_KINDS, MAX_SMOOTHING, parseZoom, type MarkerKind } from "./settings";
 import { SMOOTHING_FORMULA } from "./smooth";
 import type { ChartSettingsState } from "./use-chart-settings";
-import { X_KINDS, type Tracks, type XKind } from "./x-axis";
+import { X_KINDS, type XKind } from "./x-axis";
 
 const X_TEXTS: Readonly<Record<XKind, string>> = {
   step: markText("Steps"),
@@ -29,20 +30,14 @@ const MARKER_TEXTS: Readonly<Record<MarkerKind, string>> = {
 
 interface ChartToolbarProps {
   state: ChartSettingsState;
-  /** What the horizontal axis can count beside steps. */
-  tracks?: Tracks;
+  /** What the horizontal axis can count. */
+  kinds: readonly XKind[];
   /** Kinds of markers that the page has. */
-  markers?: readonly MarkerKind[];
+  markers: readonly MarkerKind[];
 }
 
-const NO_TRACKS: Tracks = {};
-
 /** How all charts below it are drawn. It stands within their scope. */
-export function ChartToolbar({
-  state: { settings, change },
-  tracks = NO_TRACKS,
-  markers = MARKER_KINDS,
-}: ChartToolbarProps) {
+export function ChartToolbar({ state: { settings, change }, kinds, markers }: ChartToolbarProps) {
   const t = useText();
   const axis = useId();
   return (
@@ -63,10 +58,10 @@ export function ChartToolbar({
           onChange={(event) => change({ x: event.target.value as XKind })}
         >
           {X_KINDS.map((kind) => (
-            <option key={kind} value={kind} disabled={kind !== "step" && !tracks[kind]}>
-              {kind !== "step" && !tracks[kind]
-                ? t("{axis} (not measured)", { axis: t(X_TEXTS[kind]) })
-                : t(X_TEXTS[kind])}
+            <option key={kind} value={kind} disabled={!kinds.includes(kind)}>
+              {kinds.includes(kind)
+                ? t(X_TEXTS[kind])
+                : t("{axis} (not measured)", { axis: t(X_TEXTS[kind]) })}
             </option>
           ))}
         </Select>
@@ -199,11 +194,7 @@ function ZoomFields() {
       <button type="submit" className="sr-only">
         {t("Show this part")}
       </button>
-      {zoom ? (
-        <Button size="sm" variant="ghost" onClick={() => store.set(null)}>
-          <X /> {t("Reset zoom")}
-        </Button>
-      ) : null}
+      <ResetZoom />
     </form>
   );
 }

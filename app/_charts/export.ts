@@ -22,7 +22,7 @@ export interface PlotTable {
   columns: string[];
   /** For programs: the same in every language. */
   names: string[];
-  /** Ascending in step; null where a series has no point. */
+  /** Ascending in step; null where a series has no point, and as the step of a mean of runs at different ones. */
   rows: (number | null)[][];
 }
 
@@ -70,12 +70,12 @@ export function buildPlotTable(
     };
   });
   const places = new Map(
-    lines.flatMap(({ points }) =>
-      points.map(({ step, x }) => [`${step} ${x}`, { step, x }] as const),
+    lines.flatMap(({ points, isPlaced }) =>
+      points.map(({ step, x }) => [`${step} ${x}`, { step: isPlaced ? null : step, x }] as const),
     ),
   );
   const rows = [...places]
-    .sort(([, a], [, b]) => a.x - b.x || a.step - b.step)
+    .sort(([, a], [, b]) => a.x - b.x || (a.step ?? 0) - (b.step ?? 0))
     .map(([place, { step, x }]) => [
       step,
       ...(xKind === null ? [] : [x]),

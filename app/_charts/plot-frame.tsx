@@ -9,6 +9,7 @@ import type { ChartMarker } from "./marks";
 import type { ReferenceValue } from "./plot-drawing";
 import { PlotMenu, type OpenPlot } from "./plot-menu";
 import { PLOT, PLOT_HEIGHT } from "./plot-size";
+import { ResetZoom } from "./reset-zoom";
 import { formatValue, type Unit } from "./units";
 import { useInSight } from "./use-in-sight";
 import { usePlotPointer } from "./use-plot-pointer";
@@ -39,12 +40,12 @@ export interface PlotFrameProps {
 
 /**
  * What all plots share: a legend with the latest values, or with those of the hovered place; a crosshair at the same
- * place on every chart of the page; a zoom by dragging. The arrow keys move the hovered place.
+ * place on every chart of the page; a zoom by dragging, or with two fingers. The arrow keys move the hovered place.
  */
 export function PlotFrame(props: PlotFrameProps) {
   const t = useText();
   const { label, view, legend, unit, markers, references, height } = props;
-  const { xKind, track } = useChartScope();
+  const { xKind, track, hasToolbar } = useChartScope();
   const plot = useRef<HTMLDivElement>(null);
   const isInSight = useInSight(plot);
   const { handlers, selection, spoken } = usePlotPointer(props);
@@ -62,7 +63,11 @@ export function PlotFrame(props: PlotFrameProps) {
           onToggle={props.onToggle}
           onIsolate={props.onIsolate}
         />
-        <PlotMenu {...props} plot={plot} />
+        <span className="-mt-1 flex shrink-0 items-center">
+          {/* A dialog covers the toolbar. */}
+          {hasToolbar && props.onOpen ? null : <ResetZoom />}
+          <PlotMenu {...props} plot={plot} />
+        </span>
       </div>
       {/* eslint-disable jsx-a11y/no-noninteractive-tabindex -- the plot is one focus stop whose arrow keys read out its points; no interactive role fits it */}
       <div

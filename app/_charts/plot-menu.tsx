@@ -41,7 +41,7 @@ export function PlotMenu({ label, legend, plot, onOpen, saveCsv }: PlotMenuProps
         <Button
           variant="ghost"
           size="icon-sm"
-          className="-mt-1 -mr-1.5 print:hidden"
+          className="-mr-1.5 print:hidden"
           aria-label={t("{label}: full screen, table, export", { label })}
         >
           <EllipsisVertical />

@@ -90,7 +90,7 @@ export function Plot({
   const values = {
     lines: visible,
     styles,
-    xKind: track ? xKind : null,
+    xKind: xKind === "step" ? null : xKind,
     smoothing: kind === "lines" ? settings.smoothing : 0,
   };
   const frame = {

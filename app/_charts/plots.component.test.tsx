@@ -122,6 +122,39 @@ describe("a line plot", () => {
     expect(readPath()).toBe(zoomed);
   });
 
+  it("is zoomed with two fingers, and shows all again by a button", async () => {
+    const user = userEvent.setup({ delay: null });
+    const { container } = await draw();
+    const plot = screen.getByRole("group");
+    const readPath = () => findCurves(container, "curve")[0]!.getAttribute("d")!;
+    const whole = readPath();
+    expect(screen.queryByRole("button", { name: "Reset zoom" })).toBeNull();
+    const touch = (pointerId: number, step: number) => ({
+      pointerId,
+      pointerType: "touch",
+      clientX: computePlace(step, 4),
+    });
+    // One finger reads; the second one makes it a zoom: steps 1 and 3 are drawn to the ends.
+    fireEvent.pointerDown(plot, touch(1, 1));
+    fireEvent.pointerMove(plot, touch(1, 1));
+    expect(screen.getByText("step 1")).toBeTruthy();
+    expect(readPath()).toBe(whole);
+    fireEvent.pointerDown(plot, touch(2, 3));
+    fireEvent.pointerMove(plot, touch(1, 0));
+    fireEvent.pointerMove(plot, touch(2, 4));
+    expect(readPath()).toBe("M-156,150L44,114.5L244,79L444,43.5L644,8");
+    // Together again, everything is there.
+    fireEvent.pointerMove(plot, touch(1, 1.5));
+    fireEvent.pointerMove(plot, touch(2, 2.5));
+    expect(readPath()).toBe(whole);
+    fireEvent.pointerMove(plot, touch(1, 0));
+    fireEvent.pointerMove(plot, touch(2, 4));
+    fireEvent.pointerUp(plot, touch(1, 0));
+    fireEvent.pointerUp(plot, touch(2, 4));
+    await user.click(screen.getByRole("button", { name: "Reset zoom" }));
+    expect(readPath()).toBe(whole);
+  });
+
   it("hides a series by its legend, and shows one alone", async () => {
     const user = userEvent.setup({ delay: null });
     const { container } = await draw();

@@ -15,6 +15,8 @@ export interface SeriesInput {
   detail?: readonly Point[];
   /** Where its steps stand on the horizontal axis; absent: as those of the page's run. */
   track?: Track | null;
+  /** The `step` of its points is a place of the axis: a mean of runs that are at different steps there. */
+  isPlaced?: boolean;
 }
 
 /** A point where it is drawn. */
@@ -43,6 +45,7 @@ export interface PlacedLine {
   hasBand: boolean;
   /** Points that have no place on the axis, e.g. reported before it begins. */
   unplaced: number;
+  isPlaced?: boolean;
 }
 
 /** The usual distance between neighbours of an ascending list: their median; 1 where there are too few to say. */
@@ -132,6 +135,7 @@ export function placeLine(input: SeriesInput, { track, smoothing }: Placing): Pl
     parts,
     hasBand: all.some(({ band }) => band),
     unplaced: all.length - points.length,
+    isPlaced: input.isPlaced,
   };
 }
 
@@ -153,12 +157,13 @@ export interface Reading {
 
 /**
  * The value of a series at a place: that of its point there, or of the point that stands for several around it; between
- * points the one before, as carried. Null before the first point.
+ * points the one before, as carried. Null before the first point, and after the last of a line that is placed.
  */
-export function readLine({ points, xs }: PlacedLine, x: number): Reading | null {
+export function readLine({ points, xs, isPlaced }: PlacedLine, x: number): Reading | null {
   const i = findFirstAtLeast(xs, x);
   const after = points[i];
-  const isHere = after && (after.x === x || (after.count > 1 && i > 0));
+  if (isPlaced && !after) return null;
+  const isHere = after && (after.x === x || ((isPlaced || after.count > 1) && i > 0));
   const point = isHere ? after : points[i - 1];
   if (!point) return null;
   const { value, smoothed, step } = point;

@@ -2,7 +2,15 @@
 import { useRef, useState, type KeyboardEvent, type PointerEvent, type RefObject } from "react";
 import type { Text } from "@/app/_i18n/format-text";
 import { useText } from "@/app/_i18n/text-provider";
-import { findNeighbour, findXAtShare, formatX, fromShare, scaleZoom } from "./axes";
+import {
+  findNeighbour,
+  findXAtShare,
+  formatX,
+  fromShare,
+  pinchZoom,
+  scaleZoom,
+  type Finger,
+} from "./axes";
 import { useChartScope } from "./chart-scope";
 import type { LegendEntry } from "./legend";
 import { PLOT } from "./plot-size";
@@ -48,6 +56,7 @@ export function usePlotPointer({ view, legend, unit, active }: PlotPointerReques
   const [selection, setSelection] = useState<Zoom | null>(null);
   const [spoken, setSpoken] = useState("");
   const start = useRef<{ share: number; left: number } | null>(null);
+  const fingers = useRef(new Map<number, Finger>());
 
   const findShare = (event: PointerEvent<HTMLElement>): number => {
     const box = event.currentTarget.getBoundingClientRect();
@@ -58,8 +67,24 @@ export function usePlotPointer({ view, legend, unit, active }: PlotPointerReques
     zoom.set(next);
     active.current = false;
   };
+  const touch = ({ pointerId }: PointerEvent, share: number): void => {
+    fingers.current.set(pointerId, { share, x: 0 });
+    // Those that were down before may have been moved since, alone.
+    for (const finger of fingers.current.values()) finger.x = fromShare(view.x, finger.share);
+  };
+  /** Whether the event is one of two fingers, which zoom. */
+  const pinch = ({ pointerId }: PointerEvent, share: number): boolean => {
+    const finger = fingers.current.get(pointerId);
+    if (finger) finger.share = share;
+    const [one, other, third] = [...fingers.current.values()];
+    if (!finger || !one || !other || third) return false;
+    hover.set(null);
+    setZoom(pinchZoom(view.x, view.whole, [one, other]));
+    return true;
+  };
   const move = (event: PointerEvent<HTMLElement>): void => {
     const share = findShare(event);
+    if (pinch(event, share)) return;
     hover.set(findXAtShare(view.xs, view.x, share));
     if (!start.current) return;
     const isDrag = Math.abs(event.clientX - start.current.left) >= MIN_DRAG;
@@ -116,15 +141,20 @@ export function usePlotPointer({ view, legend, unit, active }: PlotPointerReques
     handlers: {
       onPointerMove: move,
       onPointerDown: (event: PointerEvent<HTMLElement>) => {
-        // A finger reads along the curve; it zooms by the fields of the toolbar.
-        if (event.button === 0 && event.pointerType !== "touch") {
+        // One finger reads along the curve, two zoom.
+        if (event.pointerType === "touch") touch(event, findShare(event));
+        else if (event.button === 0) {
           start.current = { share: findShare(event), left: event.clientX };
           event.currentTarget.setPointerCapture?.(event.pointerId);
         }
         move(event);
       },
-      onPointerUp: stop,
-      onPointerCancel: () => {
+      onPointerUp: (event: PointerEvent) => {
+        fingers.current.delete(event.pointerId);
+        stop();
+      },
+      onPointerCancel: (event: PointerEvent) => {
+        fingers.current.delete(event.pointerId);
         start.current = null;
         setSelection(null);
       },

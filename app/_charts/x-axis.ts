@@ -1,4 +1,5 @@
 import { markText } from "@/app/_i18n/format-text";
+import type { StepRange } from "@/app/_lib/use-series";
 import type { Point } from "./point";
 
 /** What the horizontal axis counts: steps, or what a track of the run maps steps to. Pure. */
@@ -21,6 +22,9 @@ export interface Track {
   steps: readonly number[];
   xs: readonly number[];
 }
+
+/** Of a run that has not measured what the axis counts: nothing of it has a place. */
+export const NO_TRACK: Track = { steps: [], xs: [] };
 
 /** The tracks that a run's metrics give. Seconds since its first point, episodes and tokens up to a step. */
 export type Tracks = Partial<Record<Exclude<XKind, "step">, Track>>;
@@ -57,6 +61,15 @@ export function findStep(track: Track | null, x: number): number {
   return interpolate(xs, steps, x) ?? (x < (xs[0] ?? 0) ? steps[0] : steps.at(-1)) ?? x;
 }
 
+/** The steps that a part of the axis shows. */
+export const findStepRange = (
+  track: Track | null,
+  [from, to]: readonly [number, number],
+): StepRange => ({
+  from: Math.floor(findStep(track, from)),
+  to: Math.ceil(findStep(track, to)),
+});
+
 type SeriesOfRun = Readonly<Record<string, readonly Point[] | undefined>>;
 
 /** Seconds between the first point of the run and the last one of each step. */
@@ -83,6 +96,20 @@ function buildTotalTrack(points: readonly { step: number; amount: number }[]): T
     xs: [0, ...points.map(({ amount }) => (total += Math.max(0, amount)))],
   };
 }
+
+/**
+ * What the axis of several runs can count, by the names of metrics that any of them reported: what `buildTracks` makes of
+ * them.
+ */
+export const listKinds = (names: ReadonlySet<string>): XKind[] => {
+  const [tokens, length] = TRACK_METRICS;
+  return X_KINDS.filter(
+    (kind) =>
+      kind === "step" ||
+      ((kind === "time" ? names.size > 0 : names.has(tokens)) &&
+        (kind !== "episodes" || names.has(length))),
+  );
+};
 
 /** Metrics that `buildTracks` reads beside those that are drawn. */
 export const TRACK_METRICS = ["state_tokens/total", "response_length/mean"] as const;

@@ -4,6 +4,7 @@ import {
   useQuery,
   useQueryClient,
   type QueryClient,
+  type QueryKey,
 } from "@tanstack/react-query";
 import { useCallback, useMemo } from "react";
 import type { MetricColumns, MetricSeries } from "@/contracts/api/metrics";
@@ -13,13 +14,18 @@ import { useTRPC, useTRPCClient } from "./trpc";
 /** Points of a run by metric, in the order in which they were reported. */
 export type Series = Readonly<Record<string, readonly MetricEntry[]>>;
 
+/** Steps of a run, both ends included. */
+export interface StepRange {
+  from: number;
+  to: number;
+}
+
 /** What is read of each series. */
-export interface SeriesReading {
+interface SeriesReading {
   names: readonly string[];
   maxPoints?: number;
-  /** Only these steps, with so many points of their own: what a chart shows that is zoomed. */
-  from?: number;
-  to?: number;
+  /** Of each run only these steps, with so many points of their own: what a chart shows that is zoomed. */
+  steps?: Readonly<Record<string, StepRange>>;
 }
 
 const MAX_POINTS = 500;
@@ -38,31 +44,48 @@ function buildSeriesQuery(
   client: ReturnType<typeof useTRPCClient>,
   queryClient: QueryClient,
   runIds: readonly string[],
-  { names, maxPoints = MAX_POINTS, from, to }: SeriesReading,
+  { names, maxPoints = MAX_POINTS, steps }: SeriesReading,
 ) {
-  const input = { runIds: [...runIds], names: [...names], maxPoints, from, to };
-  const { queryKey } = trpc.metrics.seriesOfRuns.queryOptions(input);
+  const input = { runIds: [...runIds], names: [...names], maxPoints };
+  const whole: QueryKey = trpc.metrics.seriesOfRuns.queryOptions(input).queryKey;
+  const queryKey = steps ? [...whole, steps] : whole;
   return {
     queryKey,
     queryFn: async ({ signal }: { signal: AbortSignal }): Promise<Answer> => {
       const before = queryClient.getQueryData<Answer>(queryKey);
       const since = listCursors(before ?? {}, maxPoints);
-      const calls = [];
-      for (let start = 0; start < runIds.length; start += RUNS_A_CALL) {
-        const part = runIds.slice(start, start + RUNS_A_CALL);
-        const known = Object.entries(since).filter(([runId]) => part.includes(runId));
-        calls.push(
-          client.metrics.seriesOfRuns.query(
-            { ...input, runIds: part, since: Object.fromEntries(known) },
-            { signal },
-          ),
+      const calls = listCalls(runIds, steps).map((part) => {
+        const known = Object.entries(since).filter(([runId]) => part.runIds.includes(runId));
+        return client.metrics.seriesOfRuns.query(
+          { ...input, ...part, since: Object.fromEntries(known) },
+          { signal },
         );
-      }
+      });
       return mergeAnswers(before, Object.assign({}, ...(await Promise.all(calls))) as Answer);
     },
     // A merge keeps what did not change; comparing a hundred thousand numbers would only take time.
     structuralSharing: false,
   };
+}
+
+/** Runs by the steps that are read of them, at most so many in one call. */
+function listCalls(
+  runIds: readonly string[],
+  steps: SeriesReading["steps"],
+): ({ runIds: string[] } & Partial<StepRange>)[] {
+  const calls = new Map<string, { runIds: string[] } & Partial<StepRange>>();
+  const counts = new Map<string, number>();
+  for (const runId of runIds) {
+    const range = steps?.[runId];
+    const key = `${range?.from} ${range?.to}`;
+    const count = counts.get(key) ?? 0;
+    counts.set(key, count + 1);
+    const call = `${key} ${Math.floor(count / RUNS_A_CALL)}`;
+    const there = calls.get(call);
+    if (there) there.runIds.push(runId);
+    else calls.set(call, { runIds: [runId], ...range });
+  }
+  return [...calls.values()];
 }
 
 /** Cursors of the runs whose series have not grown so long that they should be read coarser. */
@@ -120,16 +143,12 @@ export function useSeriesOfRuns(runIds: readonly string[], reading: SeriesReadin
 }
 
 /** The series of a run; live events bring what is new. */
-export function useSeries(
-  runId: string,
-  names: readonly string[],
-  rest: Omit<SeriesReading, "names"> = {},
-) {
+export function useSeries(runId: string, names: readonly string[]) {
   const select = useCallback(
     (answer: Answer): Series | undefined => answer[runId] && getSeries(answer[runId]),
     [runId],
   );
-  return useQuery({ ...useSeriesQuery([runId], { names, ...rest }), select });
+  return useQuery({ ...useSeriesQuery([runId], { names }), select });
 }
 
 /** Reads the series of a run before the component that shows them is there, and draws nothing anew for them. */

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { computeBand, type CurvePoint } from "./mean-curve";
+import { computeBand, computeBandAtPlaces, type CurvePoint } from "./mean-curve";
 
 const curve = (...values: (number | null)[]): CurvePoint[] =>
   values.flatMap((value, i) => (value === null ? [] : [{ step: i + 1, value, count: 1 }]));
@@ -87,5 +87,58 @@ describe("the mean of several curves", () => {
       }),
     );
     expect(computeBand([[], []], 10)).toEqual([]);
+  });
+});
+
+describe("the mean of several curves at places of their own", () => {
+  const at = (...points: [place: number, value: number][]): CurvePoint[] =>
+    points.map(([step, value]) => ({ step, value, count: 1 }));
+  const read = (runs: readonly CurvePoint[][], limit = 100) =>
+    computeBandAtPlaces(runs, limit).map(({ step, mean, n }) => [step, mean, n]);
+
+  it("is that of what each had reached, whatever their steps", () => {
+    // One run has a point every 10 places, the other every 20: its latest value holds between.
+    const fast = at([0, 0], [10, 1], [20, 2], [30, 3], [40, 4]);
+    const slow = at([0, 10], [20, 12], [40, 14]);
+    expect(read([fast, slow])).toEqual([
+      [0, 5, 2],
+      [20, (1.5 + 12) / 2, 2],
+      [40, (3.5 + 14) / 2, 2],
+    ]);
+  });
+
+  it("begins where all have begun within one distance", () => {
+    const points = computeBandAtPlaces([at([0, 1], [10, 1], [20, 1]), at([4, 3], [14, 3])], 100);
+    expect(points.map(({ step, mean, n }) => [step, mean, n])).toEqual([
+      [0, 2, 2],
+      [10, 2, 2],
+      [20, 2, 2],
+    ]);
+  });
+
+  it("holds a run from its first point to its last, and breaks there", () => {
+    const points = computeBandAtPlaces(
+      [at([0, 1], [1, 1], [2, 1], [3, 1]), at([1, 3], [2, 3])],
+      100,
+    );
+    expect(points.map(({ n, stretch, low }) => [n, stretch, low === null])).toEqual([
+      [1, 0, true],
+      [2, 1, false],
+      [2, 1, false],
+      [1, 2, true],
+    ]);
+  });
+
+  it("keeps to its limit and loses no value", () => {
+    const long = Array.from({ length: 1000 }, (_, i) => [i / 7, i] as [number, number]);
+    const points = computeBandAtPlaces([at(...long)], 50);
+    expect(points.length).toBeLessThanOrEqual(51);
+    expect(points.at(-1)!.step).toBeCloseTo(999 / 7);
+    expect(points.at(-1)!.mean).toBeGreaterThan(980);
+  });
+
+  it("stands a lone point where it is, and is nothing of nothing", () => {
+    expect(read([at([5, 2])])).toEqual([[5, 2, 1]]);
+    expect(read([[]])).toEqual([]);
   });
 });

@@ -11,13 +11,13 @@ import {
 import { useMemo, useRef } from "react";
 import { ChartCard } from "@/app/_charts/chart-card";
 import { buildPanelChart, type Panel } from "@/app/_charts/panels";
+import { useDetail } from "@/app/_charts/use-detail";
 import { useInSight } from "@/app/_charts/use-in-sight";
 import { useText } from "@/app/_i18n/text-provider";
 import type { RunDetail } from "@/app/_lib/trpc";
 import { useSeries, type Series } from "@/app/_lib/use-series";
 import { Button } from "@/app/_ui/button";
 import { TERMINAL_STATES } from "@/core/run/transitions";
-import { useDetail } from "./use-run-charts";
 
 const NO_SERIES: Series = {};
 const NO_NAMES: readonly string[] = [];

@@ -2,6 +2,7 @@
 import { useQuery } from "@tanstack/react-query";
 import { useMemo } from "react";
 import { ChartCard } from "@/app/_charts/chart-card";
+import { ChartScopeProvider } from "@/app/_charts/chart-scope";
 import { listMetrics } from "@/app/_charts/definitions";
 import { PREDICT_CHARTS } from "@/app/_charts/predict-charts";
 import { useText } from "@/app/_i18n/text-provider";
@@ -99,26 +100,28 @@ export function PredictOverview({ run }: { run: RunDetail }) {
       <PredictQuestions runId={run.id} />
       {/* A curve needs two points; a short run reports once, and the numbers above show that. */}
       {ended && METRICS.every((m) => (series.data?.[m]?.length ?? 0) < 2) ? null : (
-        <div className="mt-3 flex flex-wrap gap-3">
-          {PREDICT_CHARTS.flatMap((g) => g.charts).map((chart) => (
-            <ChartCard
-              key={chart.id}
-              chart={chart}
-              points={series.data ?? NO_SERIES}
-              {...(chart.id === "predict-accuracy" && {
-                references,
-                actions: published.menu,
-              })}
-              waiting={
-                series.isPending
-                  ? t("Loading")
-                  : ended
-                    ? t("No point was reported.")
-                    : t("Comes with the first answers.")
-              }
-            />
-          ))}
-        </div>
+        <ChartScopeProvider xName="question">
+          <div className="mt-3 flex flex-wrap gap-3">
+            {PREDICT_CHARTS.flatMap((g) => g.charts).map((chart) => (
+              <ChartCard
+                key={chart.id}
+                chart={chart}
+                points={series.data ?? NO_SERIES}
+                {...(chart.id === "predict-accuracy" && {
+                  references,
+                  actions: published.menu,
+                })}
+                waiting={
+                  series.isPending
+                    ? t("Loading")
+                    : ended
+                      ? t("No point was reported.")
+                      : t("Comes with the first answers.")
+                }
+              />
+            ))}
+          </div>
+        </ChartScopeProvider>
       )}
     </>
   );

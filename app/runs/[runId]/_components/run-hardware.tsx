@@ -1,5 +1,6 @@
 "use client";
 import { ChartCard } from "@/app/_charts/chart-card";
+import { ChartScopeProvider } from "@/app/_charts/chart-scope";
 import { HARDWARE_TIME_CHARTS } from "@/app/_charts/hardware-charts";
 import { useSeries, type Series } from "@/app/_lib/use-series";
 
@@ -16,10 +17,12 @@ export function RunHardware({ runId }: { runId: string }) {
   );
   if (shown.length === 0) return null;
   return (
-    <div className="mt-3 flex flex-wrap gap-3" data-hardware>
-      {shown.map((chart) => (
-        <ChartCard key={chart.id} chart={chart} points={points} waiting="" />
-      ))}
-    </div>
+    <ChartScopeProvider xName="second">
+      <div className="mt-3 flex flex-wrap gap-3" data-hardware>
+        {shown.map((chart) => (
+          <ChartCard key={chart.id} chart={chart} points={points} waiting="" />
+        ))}
+      </div>
+    </ChartScopeProvider>
   );
 }

@@ -1,6 +1,7 @@
 "use client";
 import { useState } from "react";
 import { ChartCard } from "@/app/_charts/chart-card";
+import { ChartScopeProvider } from "@/app/_charts/chart-scope";
 import { listMetrics } from "@/app/_charts/definitions";
 import { SERVE_CHARTS, SERVE_MODEL_CHARTS } from "@/app/_charts/serve-charts";
 import { markText } from "@/app/_i18n/format-text";
@@ -91,24 +92,26 @@ export function ServeOverview({ run, config }: { run: RunDetail; config: ServeCo
         </StatStrip>
       </div>
       <QueryErrorState className="mt-4" title={t("The metrics could not be read")} query={query} />
-      <div className="mt-3 flex flex-wrap gap-3">
-        {(config.what === "model" ? SERVE_MODEL_CHARTS : SERVE_CHARTS)
-          .flatMap((group) => group.charts)
-          .map((chart) => (
-            <ChartCard
-              key={chart.id}
-              chart={chart}
-              points={series}
-              waiting={
-                query.isPending
-                  ? t("Loading")
-                  : ended
-                    ? t("No point was reported.")
-                    : t("Comes with the first requests.")
-              }
-            />
-          ))}
-      </div>
+      <ChartScopeProvider xName="second">
+        <div className="mt-3 flex flex-wrap gap-3">
+          {(config.what === "model" ? SERVE_MODEL_CHARTS : SERVE_CHARTS)
+            .flatMap((group) => group.charts)
+            .map((chart) => (
+              <ChartCard
+                key={chart.id}
+                chart={chart}
+                points={series}
+                waiting={
+                  query.isPending
+                    ? t("Loading")
+                    : ended
+                      ? t("No point was reported.")
+                      : t("Comes with the first requests.")
+                }
+              />
+            ))}
+        </div>
+      </ChartScopeProvider>
     </>
   );
 }

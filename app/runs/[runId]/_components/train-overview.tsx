@@ -5,6 +5,7 @@ import { ChartPage } from "@/app/_charts/chart-page";
 import type { ChartDefinition } from "@/app/_charts/definitions";
 import { hideUnreported, selectTrainCharts, splitEmptyCharts } from "@/app/_charts/train-charts";
 import { findMarks } from "@/app/_charts/marks";
+import { useDetail } from "@/app/_charts/use-detail";
 import type { Text } from "@/app/_i18n/format-text";
 import { useText } from "@/app/_i18n/text-provider";
 import { formatNumber, formatSeconds, formatShare, formatSigned } from "@/app/_lib/format";
@@ -23,7 +24,7 @@ import { Stat, StatStrip } from "./stat";
 import { Unmeasured } from "./unmeasured";
 import { TRAIN_METRICS } from "./train-metrics";
 import { usePublishedLines } from "./use-published-lines";
-import { useDetail, useRunCharts } from "./use-run-charts";
+import { useRunCharts } from "./use-run-charts";
 import { useLatest, useSeries, type Series } from "@/app/_lib/use-series";
 
 const NO_SERIES: Series = {};
@@ -71,7 +72,7 @@ export function TrainOverview({ run }: { run: RunDetail }) {
       <Spent tracks={tracks} series={series} />
       <QueryErrorState className="mt-4" title={t("The metrics could not be read")} query={query} />
       <AlarmList run={run} />
-      <ChartPage state={state} tracks={tracks} markers={markers}>
+      <ChartPage state={state} tracks={tracks} markers={markers} hasAlarms>
         {groups.map((group) => (
           <section key={group.title} aria-label={t(group.title)} className="mt-5">
             <h2 className="mb-2 text-xs font-semibold text-muted-foreground">{t(group.title)}</h2>

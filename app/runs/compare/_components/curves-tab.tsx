@@ -1,13 +1,16 @@
 "use client";
-import { useId } from "react";
+import { useId, useMemo } from "react";
 import { ChartPage } from "@/app/_charts/chart-page";
 import { useChartSettings } from "@/app/_charts/use-chart-settings";
+import { useTracksOfRuns } from "@/app/_charts/use-run-lines";
+import { listKinds } from "@/app/_charts/x-axis";
 import { useText } from "@/app/_i18n/text-provider";
 import { Input } from "@/app/_ui/field";
+import { QueryErrorState } from "@/app/_ui/states";
 import type { ComparedRun } from "@/contracts/api/run-comparison";
 import { BAND_EXPLANATION } from "@/core/sweep/sweep-table";
 import { OverlayChart } from "./overlay-chart";
-import { listMetricNames, type RunGroup } from "./overlay";
+import { listLineGroups, listMetricNames, type RunGroup } from "./overlay";
 
 interface CurvesTabProps {
   runs: readonly ComparedRun[];
@@ -21,11 +24,16 @@ export function CurvesTab({ runs, groups, metrics, onMetrics }: CurvesTabProps) 
   const t = useText();
   const state = useChartSettings();
   const listId = useId();
-  const names = listMetricNames(runs);
-  const shown = metrics.filter((metric) => names.includes(metric));
+  const names = useMemo(() => listMetricNames(runs), [runs]);
+  const shown = useMemo(() => metrics.filter((metric) => names.includes(metric)), [metrics, names]);
+  const lineGroups = useMemo(() => listLineGroups(runs, groups), [runs, groups]);
+  const runIds = useMemo(() => runs.map(({ id }) => id), [runs]);
+  const kinds = useMemo(() => listKinds(new Set(names)), [names]);
+  const { x } = state.settings;
+  const placing = useTracksOfRuns(runIds, shown, kinds.includes(x) ? x : "step");
   const isGrouped = groups.some(({ members }) => members.length > 1);
   return (
-    <ChartPage state={state}>
+    <ChartPage state={state} kinds={kinds}>
       <div className="mt-3 flex flex-wrap items-center gap-x-4 gap-y-2">
         <label className="flex items-center gap-2">
           {t("Add a metric")}
@@ -52,10 +60,20 @@ export function CurvesTab({ runs, groups, metrics, onMetrics }: CurvesTabProps) 
         {isGrouped ? (
           <p className="text-xs text-muted-foreground">
             {t(BAND_EXPLANATION)}{" "}
-            {t("A curve breaks where another number of runs stands behind it.")}
+            {t("A curve breaks where another number of runs stands behind it.")}{" "}
+            {x === "step"
+              ? null
+              : t(
+                  "On another axis than steps it is the mean of what its runs had reached at the same place.",
+                )}
           </p>
         ) : null}
       </div>
+      <QueryErrorState
+        className="mt-3"
+        title={t("The axis could not be read")}
+        query={placing.query}
+      />
       {shown.length === 0 ? (
         <p className="mt-4 text-muted-foreground">
           {names.length === 0
@@ -68,7 +86,8 @@ export function CurvesTab({ runs, groups, metrics, onMetrics }: CurvesTabProps) 
             <OverlayChart
               key={metric}
               runs={runs}
-              groups={groups}
+              groups={lineGroups}
+              tracks={placing.isPending ? null : placing.tracks}
               metric={metric}
               onRemove={() => onMetrics(shown.filter((one) => one !== metric))}
             />

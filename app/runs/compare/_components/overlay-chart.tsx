@@ -1,26 +1,32 @@
 "use client";
 import { X } from "lucide-react";
 import { useMemo, useRef } from "react";
-import { LinePlot } from "@/app/_charts/line-plot";
+import { LinePlot, type LineSeries } from "@/app/_charts/line-plot";
 import { StepLabel, WaitingPlot } from "@/app/_charts/plot-frame";
+import { MEAN_POINTS, type LineGroup, type TracksOfRuns } from "@/app/_charts/run-lines";
 import { useInSight } from "@/app/_charts/use-in-sight";
+import { useRunLines } from "@/app/_charts/use-run-lines";
 import { useText } from "@/app/_i18n/text-provider";
-import { useSeriesOfRuns } from "@/app/_lib/use-series";
 import { Button } from "@/app/_ui/button";
 import { QueryErrorState } from "@/app/_ui/states";
 import type { ComparedRun } from "@/contracts/api/run-comparison";
 import { findMetric } from "@/core/metrics/metrics";
-import { buildOverlay, CURVE_POINTS, findScale, type RunGroup } from "./overlay";
+import { findScale } from "./overlay";
 
 interface OverlayChartProps {
   runs: readonly ComparedRun[];
-  groups: readonly RunGroup[];
+  groups: readonly LineGroup[];
   metric: string;
+  /** Where the steps of the runs stand on the axis; null while that is not known. */
+  tracks: TracksOfRuns | null;
   onRemove: () => void;
 }
 
+const NO_TRACKS: TracksOfRuns = {};
+const NO_LINES: readonly LineSeries[] = [];
+
 /** One metric of all compared runs. Its points are read when it comes into sight. */
-export function OverlayChart({ runs, groups, metric, onRemove }: OverlayChartProps) {
+export function OverlayChart({ runs, groups, metric, tracks, onRemove }: OverlayChartProps) {
   const t = useText();
   const known = findMetric(metric);
   const card = useRef<HTMLElement>(null);
@@ -29,11 +35,14 @@ export function OverlayChart({ runs, groups, metric, onRemove }: OverlayChartPro
     () => (isInSight ? runs.filter(({ metrics }) => metric in metrics).map(({ id }) => id) : []),
     [runs, metric, isInSight],
   );
-  const query = useSeriesOfRuns(ids, { names: [metric], maxPoints: CURVE_POINTS });
-  const series = useMemo(
-    () => (query.data ? buildOverlay(runs, groups, query.data, metric) : []),
-    [runs, groups, query.data, metric],
-  );
+  const { query, lines } = useRunLines({
+    runIds: ids,
+    groups,
+    metric,
+    tracks: tracks ?? NO_TRACKS,
+    maxPoints: MEAN_POINTS,
+  });
+  const series = tracks ? lines : NO_LINES;
   return (
     <article
       ref={card}
@@ -62,7 +71,7 @@ export function OverlayChart({ runs, groups, metric, onRemove }: OverlayChartPro
           <QueryErrorState title={t("The curves could not be read")} query={query} />
         ) : series.length === 0 ? (
           <WaitingPlot>
-            {query.data ? t("None of these runs reported this metric.") : t("Loading")}
+            {query.data && tracks ? t("None of these runs reported this metric.") : t("Loading")}
           </WaitingPlot>
         ) : (
           <LinePlot label={metric} series={series} {...findScale(metric)} />

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { ComparedRun } from "@/contracts/api/run-comparison";
-import { buildOverlay, chooseMetrics, groupRuns } from "./overlay";
+import { buildRunLines } from "@/app/_charts/run-lines";
+import { chooseMetrics, groupRuns, listLineGroups, type Grouping } from "./overlay";
 
 const create = (id: string, seed: number, steps: number): ComparedRun =>
   ({
@@ -30,21 +31,30 @@ describe("the overlay of runs", () => {
     c: { m: [at(1, 9)] },
   };
 
+  const build = (of: readonly ComparedRun[], grouping: Grouping) =>
+    buildRunLines({
+      metric: "m",
+      groups: listLineGroups(of, groupRuns(of, grouping)),
+      series,
+      xKind: "step",
+      tracks: {},
+    });
+
   it("draws a run's own points, and the mean of runs with their interval", () => {
-    const grouped = buildOverlay(runs, groupRuns(runs, "config"), series, "m");
+    const grouped = build(runs, "config");
     expect(grouped.map(({ label }) => label)).toEqual(["steps 10 (2)", "steps 20"]);
     expect(grouped[0]!.points).toMatchObject([
       { step: 1, value: 1 },
       { step: 2, value: 3 },
     ]);
     expect(grouped[0]!.points[0]!.band).not.toBeNull();
-    expect(buildOverlay(runs, groupRuns(runs, "each"), series, "m")).toHaveLength(3);
+    expect(build(runs, "each")).toHaveLength(3);
   });
 
   it("gives a group the same curve whatever else is shown", () => {
     const some = runs.slice(0, 2);
-    const [alone] = buildOverlay(some, groupRuns(some, "config"), series, "m");
-    const [among] = buildOverlay(runs, groupRuns(runs, "config"), series, "m");
+    const [alone] = build(some, "config");
+    const [among] = build(runs, "config");
     expect(alone!.points).toEqual(among!.points);
   });
 

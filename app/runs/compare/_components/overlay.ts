@@ -1,21 +1,12 @@
-import type { LineSeries } from "@/app/_charts/line-plot";
 import type { Scale } from "@/app/_charts/axes";
+import type { LineGroup } from "@/app/_charts/run-lines";
 import type { Unit } from "@/app/_charts/units";
-import type { Series } from "@/app/_lib/use-series";
 import type { ComparedRun } from "@/contracts/api/run-comparison";
-import {
-  findMetric,
-  getHeadlineMetric,
-  getMetricRange,
-  listMetricsWithRole,
-} from "@/core/metrics/metrics";
+import { findMetric, getHeadlineMetric, listMetricsWithRole } from "@/core/metrics/metrics";
 import { groupConfigs, type ConfigGroup } from "@/core/run/config-groups";
-import { computeBand } from "@/core/statistics/mean-curve";
 
 /** What the comparison draws of its runs. Pure. */
 
-/** Points of each curve, however many there are, so that what else is shown changes none of them. */
-export const CURVE_POINTS = 250;
 const COLOURS = 7;
 const DASHES = [false, true, "2 3", "8 3 2 3"] as const;
 
@@ -42,31 +33,18 @@ export function groupRuns(runs: readonly ComparedRun[], grouping: Grouping): Run
   }));
 }
 
-/** One curve a group: the run's own points, or the mean of its runs with their 95% interval. */
-export const buildOverlay = (
+/** The groups as the charts draw them. */
+export const listLineGroups = (
   runs: readonly ComparedRun[],
   groups: readonly RunGroup[],
-  series: Readonly<Record<string, Series>>,
-  metric: string,
-): LineSeries[] =>
-  groups.flatMap(({ key, label, colour, dashed, members }): LineSeries[] => {
-    const curves = members
-      .map((member) => series[runs[member]!.id]?.[metric] ?? [])
-      .filter((points) => points.length > 0);
-    const [only] = curves;
-    if (!only) return [];
-    const style = { key, label, colour, dashed };
-    if (members.length === 1) return [{ ...style, points: only }];
-    const points = computeBand(curves, CURVE_POINTS, getMetricRange(metric)).map(
-      ({ step, mean, low, high, stretch }) => ({
-        step,
-        value: mean,
-        band: low === null || high === null ? null : ([low, high] as const),
-        stretch,
-      }),
-    );
-    return [{ ...style, points }];
-  });
+): LineGroup[] =>
+  groups.map(({ key, label, colour, dashed, members }) => ({
+    key,
+    label,
+    colour,
+    dashed,
+    runIds: members.map((member) => runs[member]!.id),
+  }));
 
 /** Charts that a comparison begins with. */
 const FIRST_CHARTS = 6;

@@ -57,11 +57,11 @@ interface ValuesTableProps {
 /** Last and best value of each metric, and the one at a step; of groups their means with the 95% interval. */
 export function ValuesTable({ runs, groups, metrics, step, onStep }: ValuesTableProps) {
   const t = useText();
-  const { data } = useSeriesOfRuns(step === null ? [] : runs.map(({ id }) => id), {
+  const ids = step === null ? [] : runs.map(({ id }) => id);
+  const { data } = useSeriesOfRuns(ids, {
     names: metrics,
     maxPoints: 2,
-    from: step ?? 0,
-    to: step ?? 0,
+    steps: Object.fromEntries(ids.map((id) => [id, { from: step!, to: step! }])),
   });
   const columns = [t("last"), t("best"), ...(step === null ? [] : [t("step {step}", { step })])];
   const read = (member: number, metric: string): Values =>

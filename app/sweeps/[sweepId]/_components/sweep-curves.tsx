@@ -1,11 +1,17 @@
 "use client";
 import { keepPreviousData, useQuery } from "@tanstack/react-query";
 import { useMemo } from "react";
-import { ChartScopeProvider } from "@/app/_charts/chart-scope";
-import { LinePlot, type LineSeries } from "@/app/_charts/line-plot";
+import { ChartPage } from "@/app/_charts/chart-page";
+import { useChartScope } from "@/app/_charts/chart-scope";
+import { LinePlot } from "@/app/_charts/line-plot";
 import { StepLabel, WaitingPlot } from "@/app/_charts/plot-frame";
+import { toMeanPoints, type LineGroup, type TracksOfRuns } from "@/app/_charts/run-lines";
+import { useChartSettings } from "@/app/_charts/use-chart-settings";
+import { useRestingZoom } from "@/app/_charts/use-detail";
+import { useRunLines, useTracksOfRuns } from "@/app/_charts/use-run-lines";
+import { listKinds } from "@/app/_charts/x-axis";
 import { useText } from "@/app/_i18n/text-provider";
-import { useTRPC, type SweepDetail } from "@/app/_lib/trpc";
+import { useTRPC, type SweepCurves as Curves, type SweepDetail } from "@/app/_lib/trpc";
 import { Card } from "@/app/_ui/card";
 import { QueryErrorState } from "@/app/_ui/states";
 import { TERMINAL_STATES } from "@/core/run/transitions";
@@ -13,10 +19,16 @@ import { BAND_EXPLANATION } from "@/core/sweep/sweep-table";
 import { findAppearance, formatRowLabel, selectCurves } from "./curves";
 import { getRowColour } from "./row-colour";
 
+/** Points of each run, as the server reads them for its means. */
+const RUN_POINTS = 500;
+const NO_IDS: readonly string[] = [];
+const NO_CURVES: Curves = [];
+
 /** One metric over the steps: one curve for each setting, the mean over its seeds with its interval. */
 export function SweepCurves({ sweep, metric }: { sweep: SweepDetail; metric: string }) {
   const t = useText();
   const trpc = useTRPC();
+  const state = useChartSettings();
   const query = useQuery(
     trpc.sweeps.series.queryOptions(
       { id: sweep.id, metric },
@@ -24,23 +36,23 @@ export function SweepCurves({ sweep, metric }: { sweep: SweepDetail; metric: str
     ),
   );
   const data = query.data?.metric === metric ? query.data : undefined;
-  const curves = useMemo(() => selectCurves(data?.curves ?? [], metric), [data, metric]);
-  const series = useMemo<LineSeries[]>(
+  const curves = useMemo(() => selectCurves(data?.curves ?? NO_CURVES, metric), [data, metric]);
+  const groups = useMemo(
     () =>
-      curves.map(({ row, points }) => ({
+      curves.map(({ row }): LineGroup => ({
         key: String(row),
         label: formatRowLabel(t, sweep, row),
         colour: getRowColour(row),
         dashed: row >= 7,
-        points: points.map(({ step, mean, low, high, stretch }) => ({
-          step,
-          value: mean,
-          band: low === null || high === null ? null : [low, high],
-          stretch,
-        })),
+        runIds: sweep.members.filter((run) => run.row === row).map(({ id }) => id),
       })),
     [t, curves, sweep],
   );
+  const kinds = useMemo(() => listKinds(new Set(sweep.available)), [sweep.available]);
+  const runIds = useMemo(() => groups.flatMap((group) => group.runIds), [groups]);
+  const metrics = useMemo(() => [metric], [metric]);
+  const { x } = state.settings;
+  const placing = useTracksOfRuns(runIds, metrics, kinds.includes(x) ? x : "step");
   const all = data?.curves.length ?? 0;
   const waiting = !data
     ? t("Loading")
@@ -52,7 +64,12 @@ export function SweepCurves({ sweep, metric }: { sweep: SweepDetail; metric: str
       <QueryErrorState className="mt-4" title={t("The curves could not be read")} query={query} />
     );
   return (
-    <ChartScopeProvider>
+    <ChartPage state={state} kinds={kinds}>
+      <QueryErrorState
+        className="mt-3"
+        title={t("The axis could not be read")}
+        query={placing.query}
+      />
       <Card
         className="mt-4 px-3 pt-2.5 pb-1"
         aria-label={t("Curves of {metric}", { metric })}
@@ -65,16 +82,59 @@ export function SweepCurves({ sweep, metric }: { sweep: SweepDetail; metric: str
         </div>
         <p className="text-xs text-muted-foreground">
           {t(BAND_EXPLANATION)} {t("A curve breaks where another number of runs stands behind it.")}{" "}
+          {x === "step"
+            ? null
+            : t(
+                "On another axis than steps it is the mean of what its runs had reached at the same place.",
+              )}{" "}
           {all > curves.length
             ? t("The best {shown} of {all} settings.", { shown: curves.length, all })
             : null}
         </p>
         {curves.length === 0 ? (
           <WaitingPlot>{waiting}</WaitingPlot>
+        ) : placing.isPending ? (
+          <WaitingPlot>{t("Loading")}</WaitingPlot>
         ) : (
-          <LinePlot label={metric} series={series} {...findAppearance(metric)} />
+          <CurvesPlot metric={metric} curves={curves} groups={groups} tracks={placing.tracks} />
         )}
       </Card>
-    </ChartScopeProvider>
+    </ChartPage>
+  );
+}
+
+interface CurvesPlotProps {
+  metric: string;
+  curves: Curves;
+  groups: readonly LineGroup[];
+  tracks: TracksOfRuns;
+}
+
+/** The means over steps come from the server; of a part, and on another axis, they are made of the runs' own points. */
+function CurvesPlot({ metric, curves, groups, tracks }: CurvesPlotProps) {
+  const t = useText();
+  const { xKind, zoom } = useChartScope();
+  const isOwn = useRestingZoom(zoom) !== null || xKind !== "step";
+  const runIds = useMemo(
+    () => (isOwn ? groups.flatMap((group) => group.runIds) : NO_IDS),
+    [isOwn, groups],
+  );
+  const own = useRunLines({ runIds, groups, metric, tracks, maxPoints: RUN_POINTS });
+  const whole = useMemo(
+    () =>
+      groups.map(({ runIds: _, ...style }, i) => ({
+        ...style,
+        points: toMeanPoints(curves[i]!.points),
+        track: null,
+      })),
+    [groups, curves],
+  );
+  const isThere = isOwn && own.lines.length > 0;
+  if (own.query.isError && isOwn)
+    return <QueryErrorState title={t("The curves could not be read")} query={own.query} />;
+  // The server's means have places on steps only.
+  if (xKind !== "step" && !isThere) return <WaitingPlot>{t("Loading")}</WaitingPlot>;
+  return (
+    <LinePlot label={metric} series={isThere ? own.lines : whole} {...findAppearance(metric)} />
   );
 }

@@ -20,7 +20,12 @@ import { SweepTable } from "./sweep-table";
 /** Comes after the table, which answers without it. */
 const SweepCurves = deferPart(
   () => import("./sweep-curves").then((m) => m.SweepCurves),
-  () => <Skeleton className="mt-4 h-62" />,
+  () => (
+    <>
+      <Skeleton className="mt-4 h-11.5" />
+      <Skeleton className="mt-4 h-62" />
+    </>
+  ),
 );
 
 const ORIGIN = markText(

@@ -1,0 +1,73 @@
+"use client";
+import { useMemo } from "react";
+import { useSeriesOfRuns } from "@/app/_lib/use-series";
+import { useChartScope } from "./chart-scope";
+import type { LineSeries } from "./line-plot";
+import { buildRunLines, type LineGroup, type SeriesOfRuns, type TracksOfRuns } from "./run-lines";
+import { useDetailOfRuns, useRestingZoom } from "./use-detail";
+import { buildTracks, findStepRange, TRACK_METRICS, type Track, type XKind } from "./x-axis";
+
+const NO_IDS: readonly string[] = [];
+const NO_SERIES: SeriesOfRuns = {};
+const NO_TRACKS: TracksOfRuns = {};
+
+/**
+ * Where the steps of runs stand on another axis; read when it is chosen. Time begins at the first point of the metrics
+ * that are read.
+ *
+ * @param metrics that are drawn: of another trainer's run nothing else is known
+ */
+export function useTracksOfRuns(
+  runIds: readonly string[],
+  metrics: readonly string[],
+  kind: XKind,
+) {
+  const names = useMemo(
+    () => [...new Set([...TRACK_METRICS, "timing_s/step", ...metrics])].slice(0, MOST_NAMES),
+    [metrics],
+  );
+  const isNeeded = kind !== "step";
+  const query = useSeriesOfRuns(isNeeded ? runIds : NO_IDS, { names });
+  const tracks = useMemo(
+    () =>
+      Object.fromEntries(
+        Object.entries(query.data ?? NO_SERIES).map(([id, series]) => [id, buildTracks(series)]),
+      ),
+    [query.data],
+  );
+  return { query, tracks: isNeeded ? tracks : NO_TRACKS, isPending: isNeeded && query.isPending };
+}
+
+/** Names of metrics in one request. */
+const MOST_NAMES = 100;
+
+interface RunLinesReading {
+  /** Runs that are read; none while nothing is in sight. */
+  runIds: readonly string[];
+  groups: readonly LineGroup[];
+  metric: string;
+  tracks: TracksOfRuns;
+  maxPoints: number;
+}
+
+/** The curves of one metric of several runs on the axis of the page, the part that is zoomed to in full resolution. */
+export function useRunLines({ runIds, groups, metric, tracks, maxPoints }: RunLinesReading) {
+  const { xKind, zoom: store } = useChartScope();
+  const zoom = useRestingZoom(store);
+  const names = useMemo(() => [metric], [metric]);
+  const query = useSeriesOfRuns(runIds, { names, maxPoints });
+  const series = query.data ?? NO_SERIES;
+  const steps = useMemo(() => {
+    if (!zoom || runIds.length === 0) return null;
+    const placed = runIds.filter((id) => xKind === "step" || tracks[id]?.[xKind]);
+    const findTrack = (id: string): Track | null =>
+      xKind === "step" ? null : (tracks[id]?.[xKind] ?? null);
+    return Object.fromEntries(placed.map((id) => [id, findStepRange(findTrack(id), zoom)]));
+  }, [zoom, runIds, xKind, tracks]);
+  const detail = useDetailOfRuns(series, steps);
+  const lines = useMemo<LineSeries[]>(
+    () => buildRunLines({ metric, groups, series, detail, xKind, tracks }),
+    [metric, groups, series, detail, xKind, tracks],
+  );
+  return { query, lines };
+}
