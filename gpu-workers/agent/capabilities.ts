@@ -3,8 +3,8 @@ import { readFile, readdir } from "node:fs/promises";
 import os from "node:os";
 import { join } from "node:path";
 import type { ModelShape } from "@/contracts/worker-protocol/model-shape";
-import { parseModelShape } from "@/core/memory/model-shape";
 import type { WorkerRequest } from "@/contracts/worker-protocol/worker-protocol";
+import { readModelShape } from "@/gpu-workers/llm/model-files/installed-model";
 import { readVllmVersion } from "@/gpu-workers/llm/vllm-server/installation";
 import { readSoftware } from "./software";
 
@@ -46,7 +46,7 @@ export async function findModels(setupDir: string): Promise<WorkerRequest<"model
     .map(({ name }) => name)
     .sort();
   const shapes = await Promise.all(
-    models.map(async (name) => [name, await readShape(join(folder, name, "config.json"))] as const),
+    models.map(async (name) => [name, await readModelShape(join(folder, name))] as const),
   );
   return {
     models,
@@ -54,12 +54,4 @@ export async function findModels(setupDir: string): Promise<WorkerRequest<"model
       shapes.filter((entry): entry is [string, ModelShape] => entry[1] !== null),
     ),
   };
-}
-
-async function readShape(path: string): Promise<ModelShape | null> {
-  try {
-    return parseModelShape(JSON.parse(await readFile(path, "utf8")));
-  } catch {
-    return null; // a broken folder: the run that wants it says so
-  }
 }
