@@ -10,6 +10,7 @@ from torch.distributed.tensor import DTensor
 
 from .rank_group import RankGroup, TimedAllGather, TimedReduceScatter
 
+X = TypeVar("X")
 T = TypeVar("T")
 Tensors = dict[str, Tensor]
 Shapes = dict[str, tuple[int, ...]]
@@ -30,14 +31,12 @@ class ShardGroup(nn.Module):
         """The tensors by name: whole within `forward`, otherwise this rank's shards."""
         return {name: getattr(self, f"tensor{i}") for i, name in enumerate(self.names)}
 
-    def forward(self, x: Tensor | None, compute: Callable[[Tensor | None, Tensors], T]) -> T:
+    def forward(self, x: X, compute: Callable[[X, Tensors], T]) -> T:
         """`compute(x, tensors)`, with the tensors whole."""
         return compute(x, self.tensors())
 
 
-def call_together(
-    groups: list[ShardGroup], x: Tensor | None, compute: Callable[[Tensor | None, Tensors], T]
-) -> T:
+def call_together(groups: list[ShardGroup], x: X, compute: Callable[[X, Tensors], T]) -> T:
     """`compute(x, tensors)`, with the tensors of all groups whole."""
     first, *rest = groups
     if not rest:

@@ -108,7 +108,7 @@ def make_model(case: Case, group: RankGroup) -> tuple[Model, ShardedTrainable]:
     body = dialect.CreateModelBody.model_validate(
         {
             "base": "model",
-            "lora": None if is_full else {"rank": case.lora_rank, "alpha": 2 * case.lora_rank},
+            "lora": None if is_full else {"rank": case.lora_rank, "alpha": 1},
             "full": {"firstLayer": 0} if is_full else None,
             "shardBase": not is_full,
             "head": case.head,
