@@ -32,6 +32,7 @@ const WORK = {
   contextTokens: 220,
   cacheBytes: 2 ** 28,
   isWhole: false,
+  shardsBase: false,
 } as const satisfies Partial<TrialWork>;
 /** The plan may differ from what is measured by this share. */
 const TOLERANCE = 0.25;

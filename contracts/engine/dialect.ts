@@ -99,6 +99,11 @@ export const createModelBodySchema = z
     checkpointing: z.boolean().default(false),
     /** Keeps AdamW's moments in the machine's memory instead of the accelerator's: less of it, slower steps. */
     offloadOptimizer: z.boolean().default(false),
+    /**
+     * Where several ranks compute: each holds its share of the frozen base, whose layers are gathered as they are reached:
+     * less memory, more communication. One process and models that transformers computes hold it whole all the same.
+     */
+    shardBase: z.boolean().default(false),
     /** Token budget of operations on this model that bring none; null: the engine's own choice. */
     microbatchTokens: z.int().positive().nullable().default(null),
     /** Seed of the adapter's initial values. */
@@ -111,6 +116,11 @@ export const createModelBodySchema = z
   .refine((body) => body.head === "language" || body.lora || body.full, {
     path: ["head"],
     error: "a value model is trained: give lora or full",
+  })
+  .refine((body) => !body.shardBase || body.lora?.firstLayer === 0, {
+    path: ["shardBase"],
+    error:
+      "shardBase needs lora with firstLayer 0: other layers each rank computes alone",
   });
 export const createModelResultSchema = z.object({
   layers: z.int(),

@@ -321,13 +321,33 @@ export function countSamplingBytes(demand: MemorySpec): number {
   return kept + read * countLayerNumbers(searcher) * dtypeBytes + logits;
 }
 
-/** A forward pass without gradient of a micro-batch: its hidden states, one layer's numbers, and logits with what their sum takes, where the model has any. */
+/** A micro-batch's queries of one path, which read the same keys, and how many keys those are on average. */
+function countKeysRead({ contextTokens, promptTokens, groupSize }: MemorySpec): {
+  queries: number;
+  keys: number;
+} {
+  const prompt = groupSize > 1 ? promptTokens : 0;
+  const own = Math.max(1, contextTokens - prompt);
+  const queries = Math.min(CHUNK, own);
+  return { queries, keys: prompt + (own + queries) / 2 };
+}
+
+/** The additive masks of a micro-batch's attention, one for all layers and one for the last, with a row for each head of a group. */
+export const countMaskBytes = (demand: MemorySpec, { heads, kvHeads }: ModelShape): number =>
+  2 *
+  countPackedTokens(demand) *
+  countKeysRead(demand).keys *
+  (heads / kvHeads) *
+  demand.dtypeBytes;
+
+/** A forward pass without gradient of a micro-batch: its masks and hidden states, one layer's numbers, and logits with what their sum takes, where the model has any. */
 export const countForwardBytes = (
   demand: MemorySpec,
   shape: ModelShape,
   hasHead: boolean,
 ): number =>
   countPackedTokens(demand) * (shape.hidden + countLayerNumbers(shape)) * demand.dtypeBytes +
+  countMaskBytes(demand, shape) +
   (hasHead ? LOGIT_ROWS * shape.vocabulary * 2 * FLOAT32 : 0);
 
 /** What the backward pass needs of each trained layer's forward pass, one layer's gradient, and the logits of some rows. */
@@ -336,7 +356,14 @@ function countGradientBytes(demand: MemorySpec, shape: ModelShape, tuning: Tunin
   const trained = countTrainedParameters(shape, tuning);
   const cast = tuning.kind === "full" && dtypeBytes !== FLOAT32 ? trained * dtypeBytes : 0;
   const { kept, backward } = countActivationBytes(demand, shape, tuning);
-  return kept + backward + countLogitBytes(demand, shape) + cast + 2 * trained * FLOAT32;
+  return (
+    kept +
+    backward +
+    countMaskBytes(demand, shape) +
+    countLogitBytes(shape) +
+    cast +
+    2 * trained * FLOAT32
+  );
 }
 
 /** Activations of a micro-batch: what the backward pass needs of the trained layers, and what one layer's backward pass adds. */
@@ -345,19 +372,15 @@ export function countActivationBytes(
   shape: ModelShape,
   tuning: Tuning,
 ): { kept: number; backward: number } {
-  const { dtypeBytes, contextTokens, promptTokens, groupSize } = demand;
+  const { dtypeBytes } = demand;
   const tokens = countPackedTokens(demand);
   const layers = shape.layers - tuning.firstLayer;
   // Each chunk of queries gathers the keys of its whole path.
-  const own = groupSize > 1 ? contextTokens - promptTokens : contextTokens;
-  const keysPerQuery =
-    contextTokens / Math.min(CHUNK, Math.max(1, own)) / 2 +
-    0.5 +
-    (groupSize > 1 ? promptTokens / Math.max(1, own) / 2 : 0);
+  const { queries, keys } = countKeysRead(demand);
   const layer =
     4 * shape.hidden +
     3 * getQueryWidth(shape) +
-    keysPerQuery * 2 * getKeyWidth(shape) +
+    (keys / queries) * 2 * getKeyWidth(shape) +
     3 * shape.intermediate;
   const recomputed = demand.checkpointing ? layer : 0;
   return {
@@ -366,9 +389,9 @@ export function countActivationBytes(
   };
 }
 
-/** Logits of the rows that are computed at once, and what their gradient takes. */
-export const countLogitBytes = ({ dtypeBytes }: MemorySpec, shape: ModelShape): number =>
-  LOGIT_ROWS * shape.vocabulary * (4 * FLOAT32 + dtypeBytes);
+/** Of the rows that are computed at once logits, probabilities, the gradient, and two terms of the entropy's (token_logprobs.py). */
+export const countLogitBytes = (shape: ModelShape): number =>
+  LOGIT_ROWS * shape.vocabulary * 5 * FLOAT32;
 
 export const formatCount = (count: number): string =>
   count >= 1e9 ? `${(count / 1e9).toFixed(2)} billion` : `${(count / 1e6).toFixed(1)} million`;

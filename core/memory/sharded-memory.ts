@@ -7,6 +7,7 @@ import {
   countForwardBytes,
   countLastingStateBytes,
   countLogitBytes,
+  countMaskBytes,
   countMergedBytes,
   countPackedTokens,
   countSamplingBytes,
@@ -41,11 +42,12 @@ export interface Sharding {
   /** At least 1. What is trained is split into as many equal shares. */
   ranks: number;
   /**
-   * whole: the base's frozen weights stay whole on every rank, as the engine keeps them, and FSDP2 holds a copy of the
-   * trained ones in the number format of compute beside the float32 values; a gradient lasts until the optimiser's step.
-   * sharded: FSDP2 and torch's AdamW hold all, as in the fake tensors' step.
+   * whole: frozen weights stay whole on every rank, and FSDP2 holds a copy of the trained ones in the number format of
+   * compute beside the float32 values; a gradient lasts until the optimiser's step.
+   * sharded: of frozen weights below factors on all layers, too, each rank has its share, gathered as what is trained is.
+   * torch: FSDP2 and torch's AdamW hold all, as in the step of fake_sharded_memory.py.
    */
-  base: "whole" | "sharded";
+  base: "whole" | "sharded" | "torch";
 }
 
 /** A model that is trained; `hasHead`: with an output matrix, which a critic lacks. */
@@ -93,15 +95,17 @@ function listLastingParts(
   const { dtypeBytes, tuning } = demand;
   const trained = countTrained(searcher!);
   const sharing = demand.critic?.shape === null ? [searcher!, critic!] : [searcher!];
-  const frozen = countFrozen(sharing, demand.generator?.sharesBase ?? false);
-  const merges = sharding.base === "whole" && tuning.kind === "lora" && demand.vllmBytes === null;
+  const frozen = countFrozen(sharing, demand.generator?.sharesBase ?? false, sharding);
+  const shared = countSharedFrozen(sharing, sharding);
+  const merges =
+    tuning.kind === "lora" && demand.vllmBytes === null && !dropsSampled(searcher!, sharding);
   return [
     buildPart(
       "weights",
-      (frozen * dtypeBytes) / (sharding.base === "whole" ? 1 : sharding.ranks),
-      sharding.base === "whole"
-        ? `${formatCount(frozen)} frozen parameters of ${dtypeBytes} bytes, whole on every rank`
-        : "a rank's share of the frozen parameters",
+      (frozen + shared / sharding.ranks) * dtypeBytes,
+      shared > 0
+        ? `1/${sharding.ranks} of ${formatCount(shared)} frozen parameters of ${dtypeBytes} bytes`
+        : `${formatCount(frozen)} frozen parameters of ${dtypeBytes} bytes, whole on every rank`,
     ),
     buildPart(
       "merged weights",
@@ -118,8 +122,9 @@ function listLastingParts(
       critic
         ? countShareBytes(critic, demand, false, sharding) +
             (demand.critic?.shape
-              ? (countFrozen([critic], false) * dtypeBytes) /
-                (sharding.base === "whole" ? 1 : sharding.ranks)
+              ? (countFrozen([critic], false, sharding) +
+                  countSharedFrozen([critic], sharding) / sharding.ranks) *
+                dtypeBytes
               : 0)
         : 0,
       critic
@@ -129,7 +134,7 @@ function listLastingParts(
     ...listUnsharedParts(
       demand,
       "frozen, whole on every rank",
-      countCacheBytes(demand, !dropsSampled(demand)),
+      countCacheBytes(demand, !dropsSampled(searcher!, sharding)),
     ),
   ];
 }
@@ -155,7 +160,13 @@ function listPhases(
 ): MemoryEstimate["parts"] {
   const { dtypeBytes } = demand;
   const { ranks } = sharding;
-  const whole = countWholeBytes(models[0]!, dtypeBytes, sharding);
+  const [searcher] = models;
+  const whole =
+    countWholeBytes(searcher!, dtypeBytes, sharding) +
+    (holdsShare(searcher!, sharding)
+      ? countParameters(demand.searcher) * dtypeBytes +
+        countMergedBytes(demand.searcher, demand.tuning, dtypeBytes)
+      : 0);
   const findLargest = (count: (model: TrainedModel) => number): number =>
     Math.max(...models.map(count));
   return [
@@ -164,17 +175,19 @@ function listPhases(
       demand.vllmBytes === null
         ? whole +
             countSamplingBytes(demand) +
-            (dropsSampled(demand) ? countCacheBytes(demand) - countCacheBytes(demand, false) : 0) +
-            (demand.overlap && sharding.base === "whole"
-              ? (countTrained(models[0]!) * FLOAT32) / ranks
+            (dropsSampled(searcher!, sharding)
+              ? countCacheBytes(demand) - countCacheBytes(demand, false)
+              : 0) +
+            (demand.overlap && sharding.base !== "torch"
+              ? (countTrained(searcher!) * FLOAT32) / ranks
               : 0)
         : 0,
-      "the trained weights gathered whole, keys and values of the sequences that are written, one layer's activations, logits",
+      "the weights gathered whole, keys and values of the sequences that are written, one layer's activations, logits",
       true,
     ),
     buildPart(
       "log-probabilities",
-      sharding.base === "whole"
+      sharding.base !== "torch"
         ? findLargest((model) => countNumbersBytes(demand, sharding, model))
         : 0,
       "embedding, output and two layers gathered, one layer's activations, logits",
@@ -184,9 +197,10 @@ function listPhases(
       "gather buffer",
       findLargest(
         (model) =>
+          (sharding.base === "torch" ? 0 : countMaskBytes(demand, model.shape)) +
           2 *
-          (countRootBytes(model, dtypeBytes, sharding) +
-            countLayerBytes(model, dtypeBytes, sharding)),
+            (countRootBytes(model, dtypeBytes, sharding) +
+              countLayerBytes(model, dtypeBytes, sharding)),
       ),
       "what comes from the other ranks, and embedding, output and first layer that are copied from it",
       true,
@@ -212,7 +226,7 @@ function listPhases(
       findLargest(
         (model) =>
           findLargestTensor(model.shape, model.tuning) * 5 +
-          (sharding.base === "whole" ? countTrained(model) : 0),
+          (sharding.base !== "torch" ? countTrained(model) : 0),
       ) *
         (FLOAT32 / ranks),
       "the gradient, and new values and moments of one tensor's share beside the old",
@@ -244,23 +258,42 @@ const countTrainedRoot = (model: TrainedModel): number =>
 const countLayerFactors = ({ shape, tuning }: TrainedModel): number =>
   tuning.kind === "lora" ? countAdapterParameters(shape, tuning.rank, 0) / shape.layers : 0;
 
+/** Whether a rank holds only its share of the frozen weights below what is trained. */
+const holdsShare = ({ tuning }: TrainedModel, { base }: Sharding): boolean =>
+  base === "sharded" && tuning.kind === "lora" && tuning.firstLayer === 0;
+
 /**
- * Parameters of one base that its models compute with and do not train. But for the output matrix, those of one are among
- * those of another.
+ * Parameters of one base that its models compute with and do not train, and that a rank holds whole. But for the output
+ * matrix, those of one are among those of another.
  */
-function countFrozen(models: readonly TrainedModel[], servesGenerator: boolean): number {
+function countFrozen(
+  models: readonly TrainedModel[],
+  servesGenerator: boolean,
+  sharding: Sharding,
+): number {
+  if (sharding.base === "torch") return 0;
   const head = countHead(models[0]!);
   const all = countParameters(models[0]!.shape) - head;
-  const counts = models.map((model) =>
+  const whole = models.filter((model) => !holdsShare(model, sharding));
+  const counts = whole.map((model) =>
     model.tuning.kind === "lora" ? all : all - countTrained({ ...model, hasHead: false }),
   );
   const needsHead =
-    servesGenerator || models.some((model) => model.hasHead && !isRootTrained(model));
-  return Math.max(...counts, servesGenerator ? all : 0) + (needsHead ? head : 0);
+    servesGenerator || whole.some((model) => model.hasHead && !isRootTrained(model));
+  return Math.max(0, ...counts, servesGenerator ? all : 0) + (needsHead ? head : 0);
+}
+
+/** Parameters of one base of which a rank holds its share: all of them, where a model computes with shares. */
+function countSharedFrozen(models: readonly TrainedModel[], sharding: Sharding): number {
+  if (sharding.base === "torch") return countFrozen(models, false, { ...sharding, base: "whole" });
+  return models.some((model) => holdsShare(model, sharding))
+    ? countParameters(models[0]!.shape)
+    : 0;
 }
 
 /** Whether the engine frees what it sampled with before it computes anything else: where that is large. */
-const dropsSampled = ({ tuning }: MemorySpec): boolean => tuning.kind === "full";
+const dropsSampled = (model: TrainedModel, sharding: Sharding): boolean =>
+  model.tuning.kind === "full" || sharding.base === "torch" || holdsShare(model, sharding);
 
 /** Bytes of a number as FSDP2 holds it: low-rank factors in float32, weights in the number format of compute. */
 const getShardBytes = ({ tuning }: TrainedModel, dtypeBytes: number): number =>
@@ -274,32 +307,34 @@ function countShareBytes(
   { ranks, base }: Sharding,
 ): number {
   const trained = countTrained(model);
-  const beside = base === "whole" ? getShardBytes(model, demand.dtypeBytes) : FLOAT32;
+  const beside = base === "torch" ? FLOAT32 : getShardBytes(model, demand.dtypeBytes);
   return (countLastingStateBytes(trained, demand, reference) + trained * beside) / ranks;
 }
 
 /** The trained weights whole, as sampling needs them: dropped before anything else, where they are large. */
 const countWholeBytes = (model: TrainedModel, dtypeBytes: number, { base }: Sharding): number =>
-  base === "whole" ? countTrained(model) * getShardBytes(model, dtypeBytes) : 0;
+  base === "torch" ? 0 : countTrained(model) * getShardBytes(model, dtypeBytes);
 
-/** Embedding and output as they are gathered for a gradient. */
-const countRootBytes = (model: TrainedModel, dtypeBytes: number, { base }: Sharding): number =>
-  (base === "whole" ? countTrainedRoot(model) : countRoot(model)) * dtypeBytes;
-
-/** One layer as it is gathered for a gradient. */
-function countLayerBytes(model: TrainedModel, dtypeBytes: number, { base }: Sharding): number {
-  if (base === "sharded")
-    return (countLayerParameters(model.shape) + countLayerFactors(model)) * dtypeBytes;
-  return model.tuning.kind === "lora"
-    ? countLayerFactors(model) * FLOAT32
-    : countLayerParameters(model.shape) * dtypeBytes;
+/** Embedding and output as they are gathered for a gradient; a base's have the output matrix also for a critic. */
+function countRootBytes(model: TrainedModel, dtypeBytes: number, sharding: Sharding): number {
+  if (sharding.base === "torch") return countRoot(model) * dtypeBytes;
+  if (holdsShare(model, sharding)) return countVocabularyParameters(model.shape) * dtypeBytes;
+  return countTrainedRoot(model) * dtypeBytes;
 }
 
-/** Log-probabilities or values: of trained weights layer by layer, of an adapter with all factors gathered, and the reference's. */
+/** One layer as it is gathered for a gradient. */
+function countLayerBytes(model: TrainedModel, dtypeBytes: number, sharding: Sharding): number {
+  const layer = countLayerParameters(model.shape) * dtypeBytes;
+  if (sharding.base === "torch") return layer + countLayerFactors(model) * dtypeBytes;
+  if (model.tuning.kind === "full") return layer;
+  return countLayerFactors(model) * FLOAT32 + (holdsShare(model, sharding) ? layer : 0);
+}
+
+/** Log-probabilities or values: where layers are gathered one by one, else of an adapter with all factors gathered, and the reference's. */
 function countNumbersBytes(demand: MemorySpec, sharding: Sharding, model: TrainedModel): number {
   const { dtypeBytes, reference } = demand;
   const gathered =
-    model.tuning.kind === "lora"
+    model.tuning.kind === "lora" && !holdsShare(model, sharding)
       ? countWholeBytes(model, dtypeBytes, sharding) * (model.hasHead && reference ? 2 : 1)
       : countRootBytes(model, dtypeBytes, sharding) +
         2 * countLayerBytes(model, dtypeBytes, sharding);
@@ -312,7 +347,7 @@ const countNewGradientBytes = (
   dtypeBytes: number,
   { ranks, base }: Sharding,
 ): number =>
-  base === "whole"
+  base !== "torch"
     ? (countTrained(model) * (FLOAT32 + getShardBytes(model, dtypeBytes))) / ranks
     : 0;
 
@@ -326,12 +361,14 @@ function countGradientBytes(demand: MemorySpec, sharding: Sharding, model: Train
   const { dtypeBytes } = demand;
   const { kept, backward } = countActivationBytes(demand, shape, tuning);
   const output = hasHead && isRootTrained(model) ? shape.vocabulary * shape.hidden : 0;
+  const logits = LOGIT_ROWS * shape.vocabulary;
   // The engine writes the output's gradient out in float32 (token_logprobs.py); alone there are the logits in both formats.
   const atLogits = !hasHead
     ? 0
-    : sharding.base === "whole"
-      ? countLogitBytes(demand, shape) + output * (FLOAT32 + dtypeBytes)
-      : LOGIT_ROWS * shape.vocabulary * (FLOAT32 + dtypeBytes);
+    : sharding.base === "torch"
+      ? logits * (FLOAT32 + dtypeBytes)
+      : output * FLOAT32 +
+        Math.max(countLogitBytes(shape), logits * (2 * FLOAT32 + dtypeBytes) + output * dtypeBytes);
   const layer = tuning.kind === "lora" ? countLayerFactors(model) : countLayerParameters(shape);
   const atLayer =
     backward +
@@ -340,6 +377,7 @@ function countGradientBytes(demand: MemorySpec, sharding: Sharding, model: Train
     output * dtypeBytes;
   return (
     kept +
+    (sharding.base === "torch" ? 0 : countMaskBytes(demand, shape)) +
     countRootBytes(model, dtypeBytes, sharding) +
     Math.max(atLogits, atLayer) +
     countNewGradientBytes(model, dtypeBytes, sharding)

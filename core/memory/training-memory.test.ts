@@ -8,6 +8,7 @@ import {
   describePlannedMachine,
   judgeMemory,
   judgeTrainingMemory,
+  sharesBase,
   estimateTrainingMemory,
 } from "./training-memory";
 
@@ -82,6 +83,20 @@ describe("the memory of a training run", () => {
     expect(advice).toContain("searcher.tuning=lora");
     const lora = { ...full, searcher: { ...full.searcher, tuning: "lora" as const } };
     expect(judgeTrainingMemory(lora, two)!.verdict).toBe("fits");
+  });
+
+  it("ranks share the base below adapters where whole ones do not fit, and only there", () => {
+    const config = trainPreset("paper-qwen2.5-7b");
+    const small = describePlannedMachine(4, 24);
+    expect(sharesBase(config, describePlannedMachine(4, 80))).toBe(false);
+    expect(sharesBase(config, describePlannedMachine(1, 24))).toBe(false);
+    expect(sharesBase(config, small)).toBe(true);
+    const weights = estimateTrainingMemory(config, small)!.parts.find((p) => p.name === "weights")!;
+    expect(weights.detail).toMatch(/^1\/4 of 7\.62 billion/);
+    const upper = { ...config.searcher, adapter: { ...config.searcher.adapter, firstLayer: 1 } };
+    expect(sharesBase({ ...config, searcher: upper }, small), "lower layers are whole").toBe(false);
+    const generator = { ...config.generator, model: config.searcher.model, endpoint: null };
+    expect(sharesBase({ ...config, generator }, small), "the generator needs it").toBe(false);
   });
 
   it("vLLM takes its share of the engine's GPU, and nothing of it where it has its own", () => {

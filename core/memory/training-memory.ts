@@ -123,9 +123,23 @@ export function estimateTrainingMemory(
 ): MemoryEstimate | null {
   const spec = buildMemorySpec(config, machine, shapes);
   if (spec === null) return null;
-  return machine.ranks > 1
-    ? estimateShardedMemory(spec, { ranks: machine.ranks, base: "whole" })
-    : estimateMemory(spec);
+  if (machine.ranks === 1) return estimateMemory(spec);
+  const base = sharesBase(config, machine, shapes) ? "sharded" : "whole";
+  return estimateShardedMemory(spec, { ranks: machine.ranks, base });
+}
+
+/**
+ * Whether each of several ranks holds only its share of the frozen weights below adapters: where whole ones would not fit,
+ * since gathering them costs communication, and no generator in the engine needs them whole.
+ */
+export function sharesBase(config: TrainConfig, machine: Machine, shapes: Shapes = {}): boolean {
+  const { ranks, deviceBytes } = machine;
+  const spec = ranks > 1 ? buildMemorySpec(config, machine, shapes) : null;
+  if (spec === null || spec.generator?.sharesBase) return false;
+  const [whole, sharded] = (["whole", "sharded"] as const).map(
+    (base) => estimateShardedMemory(spec, { ranks, base }).totalBytes,
+  );
+  return judgeMemory(whole!, deviceBytes) !== "fits" && sharded! < whole!;
 }
 
 /** What of a configuration decides about memory; null where the shape of one of its models is not known. */

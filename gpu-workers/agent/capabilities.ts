@@ -5,8 +5,8 @@ import { join } from "node:path";
 import { z } from "zod";
 import type { ModelRole } from "@/contracts/worker-protocol/attach";
 import type { ModelShape } from "@/contracts/worker-protocol/model-shape";
-import { parseModelShape } from "@/core/memory/model-shape";
 import type { WorkerRequest } from "@/contracts/worker-protocol/worker-protocol";
+import { readModelShape } from "@/gpu-workers/llm/model-files/installed-model";
 import { readVllmVersion } from "@/gpu-workers/llm/vllm-server/installation";
 import { readSoftware } from "./software";
 
@@ -52,7 +52,10 @@ export async function findModels(setupDir: string): Promise<WorkerRequest<"model
     )
     .map(({ name }) => name)
     .sort();
-  const read = await Promise.all(models.map((name) => readModel(join(folder, name))));
+  const [roles, shapes] = await Promise.all([
+    Promise.all(models.map((name) => readModelRole(join(folder, name)))),
+    Promise.all(models.map((name) => readModelShape(join(folder, name)))),
+  ]);
   const pick = <T>(values: readonly (T | null)[]): Record<string, T> =>
     Object.fromEntries(
       models.flatMap((name, at) => {
@@ -62,20 +65,17 @@ export async function findModels(setupDir: string): Promise<WorkerRequest<"model
     );
   return {
     models,
-    modelRoles: pick(read.map(({ role }) => role)),
-    shapes: pick(read.map(({ shape }) => shape)),
+    modelRoles: pick(roles),
+    shapes: pick(shapes),
   };
 }
 
-async function readModel(
-  folder: string,
-): Promise<{ role: ModelRole | null; shape: ModelShape | null }> {
+async function readModelRole(folder: string): Promise<ModelRole | null> {
   try {
     const json: unknown = JSON.parse(await readFile(join(folder, "config.json"), "utf8"));
-    const files = await readdir(folder);
-    return { role: findRole(modelConfigSchema.parse(json), files), shape: parseModelShape(json) };
+    return findRole(modelConfigSchema.parse(json), await readdir(folder));
   } catch {
-    return { role: null, shape: null }; // a broken folder: the run that wants it says so
+    return null; // a broken folder: the run that wants it says so
   }
 }
 

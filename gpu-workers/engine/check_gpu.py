@@ -44,6 +44,8 @@ GRADIENT_TOLERANCE = 2e-3
 # can bear.
 DRIFT_TOLERANCE = 0.1
 ADAPTER: dict[str, Any] = {"lora": {"rank": 8, "alpha": 16, "firstLayer": 1}}
+# Ranks share the base below factors on all layers; one process holds it whole.
+CRITIC: dict[str, Any] = {"lora": {"rank": 8, "alpha": 16}, "shardBase": True, "head": "value"}
 
 
 @dataclass
@@ -166,7 +168,7 @@ def run_training(running: EngineRunner, data: list[dict]) -> dict[str, torch.Ten
     cases: list[tuple[str, dict[str, Any], str]] = [
         ("policy", ADAPTER, "ppo"),
         ("full", {"full": {"firstLayer": 1}}, "ppo"),
-        ("critic", {**ADAPTER, "head": "value"}, "value"),
+        ("critic", CRITIC, "value"),
     ]
     for model, settings, loss in cases:
         if model != "policy":

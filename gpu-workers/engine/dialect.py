@@ -133,6 +133,7 @@ class CreateModelBody(DialectModel):
     beside: Annotated[str, Field(min_length=1)] | None = None
     checkpointing: bool = False
     offloadOptimizer: bool = False
+    shardBase: bool = False
     microbatchTokens: Annotated[int, Field(gt=0)] | None = None
     seed: Annotated[int, Field(ge=0)]
 

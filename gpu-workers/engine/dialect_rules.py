@@ -39,6 +39,10 @@ def check_create_model(body: CreateModelBody) -> None:
         raise ValueError("a model is trained by lora or by full, not both: set one to null")
     if body.head == "value" and not (body.lora or body.full):
         raise ValueError("a value model is trained: give lora or full")
+    if body.shardBase and (body.lora is None or body.lora.firstLayer):
+        raise ValueError(
+            "shardBase needs lora with firstLayer 0: other layers each rank computes alone"
+        )
 
 
 def check_datum(datum: Datum) -> None:

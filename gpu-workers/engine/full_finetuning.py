@@ -43,25 +43,9 @@ class FullFinetuning:
 
         Those that are not given are the base's. In float32 they are used without a copy.
         """
-        base, dtype = self.llama, self.llama.embedding.dtype
+        dtype = self.llama.dtype
         cast = {name: tensors[name].to(dtype) for name in self.shapes if name in tensors}
-        layers = [
-            replace(
-                layer,
-                **{
-                    field: cast[f"layers.{i}.{field}"]
-                    for field in vars(layer)
-                    if f"layers.{i}.{field}" in cast
-                },
-            )
-            for i, layer in enumerate(base.layers)
-        ]
-        embedding = cast.get("embedding", base.embedding)
-        head = embedding if base.head is base.embedding else cast.get("head", base.head)
-        llama = replace(
-            base, layers=layers, norm=cast.get("norm", base.norm), embedding=embedding, head=head
-        )
-        return llama, apply_linear
+        return self.llama.replace_tensors(cast), apply_linear
 
     def build_float32_model(self, tensors: dict[str, Tensor]) -> Llama:
         """The transformer in float32, with the trained tensors as they are kept."""

@@ -6,8 +6,8 @@ lie packed in one matrix without padding, attention reads keys by slot, and the 
 computed only where its output is used.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -245,6 +245,23 @@ class Llama:
             return
         layer, field = name.removeprefix("layers.").split(".")
         setattr(self.layers[int(layer)], field, tensor)
+
+    def replace_tensors(self, given: Mapping[str, Tensor]) -> "Llama":
+        """The transformer with these tensors, named as in `list_tensors`, in the place of its own.
+
+        A head that is the embedding stays so.
+        """
+        layers = [
+            replace(
+                layer,
+                **{f: given[name] for f in vars(layer) if (name := f"layers.{i}.{f}") in given},
+            )
+            for i, layer in enumerate(self.layers)
+        ]
+        embedding = given.get("embedding", self.embedding)
+        head = embedding if self.head is self.embedding else given.get("head", self.head)
+        norm = given.get("norm", self.norm)
+        return replace(self, layers=layers, norm=norm, embedding=embedding, head=head)
 
     def positions(self, positions: Tensor) -> tuple[Tensor, Tensor]:
         """Cosine and sine [T, head_dim / 2] for token positions [T]."""

@@ -66,7 +66,8 @@ class Lora:
     def build_network(self, tensors: dict[str, Tensor]) -> tuple[Llama, Linear]:
         """The frozen transformer with these factors added to its maps; gradients reach them.
 
-        A map whose factors are not given stays as it is.
+        A map whose factors are not given stays as it is. Frozen tensors that are given, by their
+        names in the base, take the place of the base's own.
         """
         table: dict[tuple[int, str], tuple[list[tuple[int, int]], list[Tensor]]] = {}
         for pair in self.pairs:
@@ -82,7 +83,7 @@ class Lora:
                 return apply_linear(layer, name, x, weight, bias)
             return lora_linear(x, weight, bias, self.scale, *entry)
 
-        return self.llama, apply
+        return self.llama.replace_tensors(tensors), apply
 
     @torch.no_grad()
     def merge(self, tensors: dict[str, Tensor], old: Llama | None) -> Llama:

@@ -52,13 +52,14 @@ class FrozenBase:
         """Holds all tensors."""
         self.keep(self.list_names())
 
-    def keep(self, names: set[str]) -> None:
-        """Holds these tensors and no others."""
+    def keep(self, names: set[str], read: Callable[[str], Tensor] | None = None) -> None:
+        """Holds these tensors and no others. `read` gets one, from elsewhere than the folder."""
         for name, tensor in self.model.list_tensors().items():
             if name not in names:
                 self.model.set_tensor(name, tensor.to("meta"))
             elif tensor.is_meta:
-                self.model.set_tensor(name, self.stored.read(name).to(self.model.device))
+                found = (read or self.stored.read)(name)
+                self.model.set_tensor(name, found.to(self.model.device))
 
 
 @dataclass

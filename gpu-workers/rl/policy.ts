@@ -30,12 +30,17 @@ type SearcherModel = Pick<TrainConfig["searcher"], "model" | "tuning" | "adapter
     >
   >;
 
-/** Loads the searcher's base with fresh trainable weights, which only the seed decides: the untrained searcher. */
+/**
+ * Loads the searcher's base with fresh trainable weights, which only the seed decides: the untrained searcher.
+ *
+ * @param shardsBase whether each rank holds only its share of the base below an adapter
+ */
 export async function openPolicy(
   engine: EngineClient,
   searcher: SearcherModel,
   seed: number,
   signal: AbortSignal,
+  shardsBase = false,
 ): Promise<Policy> {
   const directory = findInstalledModel(searcher.model);
   const loaded = await loadEngineModel(
@@ -45,6 +50,7 @@ export async function openPolicy(
       base: directory,
       ...selectTrainedWeights(searcher),
       ...selectMemorySettings(searcher),
+      shardBase: shardsBase && canShardBase(searcher.tuning === "lora", searcher),
       seed,
     },
     searcher.thinking,
@@ -69,15 +75,22 @@ const selectMemorySettings = (
   offloadOptimizer: searcher.offloadOptimizer ?? false,
 });
 
+/** Layers without factors are computed by each rank alone, so it has them whole. */
+const canShardBase = (isAdapter: boolean, { adapter }: SearcherModel): boolean =>
+  isAdapter && adapter.firstLayer === 0;
+
 /**
  * Loads PPO's critic: a second adapter on the searcher's base, or a model of its own with trained weights. On the same
  * base it shares the searcher's activations of the frozen layers.
+ *
+ * @param shardsBase as of `openPolicy`
  */
 export async function openCritic(
   engine: EngineClient,
   policy: Policy,
   { searcher, rl: { critic }, seed }: Pick<TrainConfig, "searcher" | "rl" | "seed">,
   signal: AbortSignal,
+  shardsBase = false,
 ): Promise<EngineModel> {
   const shareActivationsWith = critic.model === null ? policy.model.id : null;
   const firstLayer = critic.model === null ? searcher.adapter.firstLayer : 0;
@@ -89,6 +102,7 @@ export async function openCritic(
       ? { lora: searcher.adapter }
       : { lora: null, full: { firstLayer } }),
     ...selectMemorySettings(searcher),
+    shardBase: shardsBase && canShardBase(critic.kind === "adapter", searcher),
     // A seed of its own, because the searcher's adapter has the same shape.
     seed: seed + 1,
   } as const;

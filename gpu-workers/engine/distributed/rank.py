@@ -10,7 +10,7 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple, TypeVar
@@ -31,8 +31,10 @@ from ..memory import (
     get_peak_resident_bytes,
     is_out_of_memory,
 )
+from ..model import FrozenBase, Model, ModelState
 from .checkpoint import check_shards, describe_state, read_shards, write_shards
 from .rank_group import RankGroup
+from .sharded_base import ShardedBase
 from .sharded_trainable import ShardedTrainable
 
 log = logging.getLogger("engine")
@@ -118,9 +120,30 @@ class RankEngine(Engine):
     def __init__(self, device: Device, cache_bytes: int | None, group: RankGroup):
         super().__init__(device, cache_bytes)
         self.group, self.begins_empty = group, True
-        self.make_trainable = lambda model, body, shapes, initial: ShardedTrainable(
-            model, body, shapes, initial, group
-        )
+        #: The bases that adapters share, of which this rank holds a part.
+        self.shards: dict[Path, ShardedBase] = {}
+        self.make_trainable = self.make_sharded
+
+    def make_sharded(
+        self,
+        model: ModelState,
+        body: dialect.CreateModelBody,
+        shapes: dict[str, tuple[int, ...]],
+        initial: Mapping[str, torch.Tensor],
+    ) -> ShardedTrainable:
+        """What is trained of a model. A base that transformers computes is never sharded."""
+        base, folder = model.base, model.base.folder
+        if not body.shardBase or not isinstance(base, FrozenBase):
+            return ShardedTrainable(model, body, shapes, initial, self.group)
+        if folder not in self.shards:
+            self.shards[folder] = ShardedBase(base, self.group)
+        return ShardedTrainable(model, body, shapes, initial, self.group, self.shards[folder])
+
+    @staticmethod
+    def find_shards(model: ModelState) -> ShardedBase | None:
+        """The shards of the base that a model computes with; None: it is held whole."""
+        trainable = model.trainable
+        return trainable.network.base if isinstance(trainable, ShardedTrainable) else None
 
     def sharded(self, name: str) -> ShardedTrainable:
         """What is trained of a model; raises `unsupported` where nothing is."""
@@ -159,9 +182,12 @@ class RankEngine(Engine):
 
     def release_unused_tensors(self) -> None:
         """Holds of each base what its models compute with where nothing is gathered."""
-        for base in self.bases.values():
+        for folder, base in self.bases.items():
             models = [m for m in self.models.values() if m.base is base]
-            base.keep(set[str]().union(*(m.list_frozen_tensors() for m in models)))
+            whole = [m for m in models if self.find_shards(m) is None]
+            base.keep(set[str]().union(*(m.list_frozen_tensors() for m in whole)))
+            if len(whole) == len(models):
+                self.shards.pop(folder, None)
 
     def drop_whole_tensors(self) -> None:
         """Frees what sampling and the untrained base need and no other operation, of all models."""
@@ -173,18 +199,25 @@ class RankEngine(Engine):
     def is_in_step(self, kind: str, name: str, body: DialectModel) -> bool:
         """Whether ranks run an operation micro-batch by micro-batch together, also without data.
 
-        So is `forward` of trained weights, each layer of which is gathered when it is reached. The
-        factors of an adapter are small: they are gathered once, and each rank goes on alone.
+        So is `forward` of trained weights and on a sharded base, each layer of which is gathered
+        when it is reached. The factors of an adapter are small: they are gathered once, and each
+        rank goes on alone.
         """
         if isinstance(body, dialect.ForwardBody):
-            return body.adapter and self.model(name).spec["full"] is not None
+            model = self.model(name)
+            is_sharded = self.find_shards(model) is not None
+            return is_sharded or (body.adapter and model.spec["full"] is not None)
         return kind == "forward_backward"
 
     def prepare(self, name: str, body: DialectModel) -> None:
         """Gathers what an operation that ranks run alone needs of all of them."""
         assert isinstance(body, dialect.SampleBody | dialect.ForwardBody)
         model = self.model(name)
-        if not body.adapter:
+        shards = self.find_shards(model)
+        if shards is not None:
+            assert isinstance(model, Model)
+            model.base.keep(model.base.list_names(), shards.gather)
+        elif not body.adapter:
             self.agree(model.base.keep_all)
         if isinstance(body, dialect.ForwardBody):
             if not body.data:
@@ -194,17 +227,20 @@ class RankEngine(Engine):
             trainable.gather(trainable.values)
 
     def forward(self, name: str, body: dialect.ForwardBody, check: Check) -> dict:
-        """This rank's part of the data; of trained weights in step with the others."""
+        """This rank's part of the data; where layers are gathered in step with the others."""
         if not self.is_in_step("forward", name, body):
             return super().forward(name, body, check)
         model, trainable = self.model(name), self.sharded(name)
         forward_backward.check_forward(model, body)
         self.drop_whole_tensors()
         passes: dict[str, torch.Tensor | None] = {
-            "values" if model.head == "value" else "logprobs": trainable.values
+            "values" if model.head == "value" else "logprobs": (
+                trainable.values if body.adapter else None
+            )
         }
         if body.reference == "base":
-            self.agree(model.base.keep_all)
+            if self.find_shards(model) is None:
+                self.agree(model.base.keep_all)
             passes["referenceLogprobs"] = None
         elif body.reference is not None:
             passes["referenceLogprobs"] = trainable.get_snapshot(body.reference)
@@ -230,6 +266,8 @@ class RankEngine(Engine):
         if values is not None:
             trainable.update_network(None if values is trainable.values else values)
             return lambda batch: trainable.network.compute_numbers(batch, body)
+        if trainable.network.base is not None:
+            return lambda batch: trainable.network.compute_numbers(batch, body, is_adapted=False)
         frozen = model.build_frozen_network()
         # Cancelled between batches only: others would wait for a rank that left alone.
         return lambda batch: forward_backward.compute_numbers(

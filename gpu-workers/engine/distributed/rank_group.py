@@ -93,7 +93,7 @@ class TimedReduceScatter(DefaultReduceScatter):
 
 
 class RankGroup:
-    """This rank's place among the others. Every method must be called by all ranks alike."""
+    """This rank's place among the others. What it does with them all ranks must call alike."""
 
     def __init__(
         self, rank: int, ranks: int, rendezvous: str, device: torch.device, limit_seconds: float
@@ -135,6 +135,11 @@ class RankGroup:
         found = torch.tensor(number, dtype=torch.float64)
         dist.all_reduce(found)
         return float(found)
+
+    def take_rows(self, whole: Tensor) -> Tensor:
+        """This rank's rows of a whole tensor, as FSDP2 cuts it; there may be none."""
+        chunks = torch.chunk(whole, self.ranks)
+        return chunks[self.rank] if self.rank < len(chunks) else whole[:0]
 
     def wrap(self, local: Tensor, shape: tuple[int, ...]) -> DTensor:
         """This rank's rows `local` of a tensor [shape] that is sharded over the ranks by its

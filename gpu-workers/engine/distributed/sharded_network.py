@@ -1,22 +1,20 @@
 """What is trained as modules of FSDP2, and the gradient of a micro-batch through them.
 
-A layer's trained tensors are gathered when the layer is reached, forward and backward, and its
-gradient is scattered when its backward pass has ended (`fully_shard`; Zhao et al. 2023, PyTorch
-FSDP). Packing, attention, losses and their gradients are those of one process. A model that
-transformers computes is gathered as one piece.
+A layer's trained tensors, and its frozen ones where the base is sharded, are gathered when the
+layer is reached, forward and backward, and its gradient is scattered when its backward pass has
+ended (`fully_shard`; Zhao et al. 2023, PyTorch FSDP). Packing, attention, losses and their
+gradients are those of one process. A model that transformers computes is gathered as one piece.
 
 FSDP2 collects gradients in hooks of modules: the root's tensors may be used only within its
 forward, and the backward pass must begin from a tensor that came out of it.
 """
 
-from collections.abc import Callable
 from contextlib import ExitStack
 from typing import cast
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.autograd import Function
-from torch.distributed.fsdp import FSDPModule, MixedPrecisionPolicy, fully_shard
 from torch.distributed.tensor import DTensor
 
 from ..attention import attend
@@ -39,29 +37,17 @@ from ..transformers_gradients import (
 )
 from ..transformers_model import TransformersModel
 from ..value_head import compute_values, get_shapes
-from .rank_group import RankGroup, TimedAllGather, TimedReduceScatter
-
-Tensors = dict[str, Tensor]
-
-
-class ShardGroup(nn.Module):
-    """Trained tensors that are gathered together."""
-
-    def __init__(self, shapes: dict[str, tuple[int, ...]], dtype: torch.dtype):
-        super().__init__()
-        self.names = list(shapes)
-        for i, shape in enumerate(shapes.values()):
-            # Without numbers: no rank holds them whole before they are shards.
-            tensor = torch.empty(shape, dtype=dtype, device="meta")
-            self.register_parameter(f"tensor{i}", nn.Parameter(tensor))
-
-    def tensors(self) -> Tensors:
-        """The tensors by name: whole within `forward`, otherwise this rank's shards."""
-        return {name: getattr(self, f"tensor{i}") for i, name in enumerate(self.names)}
-
-    def forward(self, x: Tensor | None, compute: Callable[[Tensor | None, Tensors], Tensor]):
-        """`compute(x, tensors)`, with the tensors whole."""
-        return compute(x, self.tensors())
+from .rank_group import RankGroup
+from .shard_group import (
+    Shapes,
+    ShardGroup,
+    Tensors,
+    apply_fsdp,
+    call_together,
+    list_shards,
+    reshard,
+)
+from .sharded_base import ShardedBase
 
 
 class _Loss(Function):
@@ -85,9 +71,14 @@ def make_loss(outputs: list[Tensor], gradients: list[Tensor]) -> Tensor:
 class ShardedNetwork:
     """The trained tensors of a model as FSDP2 modules."""
 
-    def __init__(self, model: ModelState, shapes: dict[str, tuple[int, ...]], group: RankGroup):
-        """`shapes` of the whole tensors by name. The shards hold no values yet."""
-        self.model, self.group = model, group
+    def __init__(
+        self, model: ModelState, shapes: Shapes, group: RankGroup, base: ShardedBase | None = None
+    ):
+        """`shapes` of the whole tensors by name. The shards hold no values yet.
+
+        `base`: where the frozen tensors below the factors are shards, too.
+        """
+        self.model, self.group, self.base = model, group, base
         rest = dict(shapes)
         head = get_shapes(0) if model.head == "value" else {}
         self.score = self._shard({n: rest.pop(n) for n in head}, torch.float32)
@@ -104,30 +95,23 @@ class ShardedNetwork:
         for i, layer in self.layers.items():
             self.root.add_module(f"layer{i}", layer)
         self.root.add_module("score", self.score)
-        self._apply_fsdp(self.root)
+        apply_fsdp(self.root, group)
         self.root.to_empty(device=group.device)
 
-    def _shard(self, shapes: dict[str, tuple[int, ...]], dtype: torch.dtype) -> ShardGroup:
+    def _shard(self, shapes: Shapes, dtype: torch.dtype) -> ShardGroup:
         module = ShardGroup(shapes, dtype)
         if shapes:
-            self._apply_fsdp(module)
+            apply_fsdp(module, self.group)
         return module
-
-    def _apply_fsdp(self, module: nn.Module) -> None:
-        # Ranks' gradients are summed in float32. The loss is a sum over tokens, so nothing is
-        # divided; gloo has no scaled sum, which FSDP2 takes for a factor unless told otherwise.
-        policy = MixedPrecisionPolicy(reduce_dtype=torch.float32, cast_forward_inputs=False)
-        sharded = cast(FSDPModule, fully_shard(module, mesh=self.group.mesh, mp_policy=policy))
-        sharded.set_gradient_divide_factor(1.0)
-        sharded.set_force_sum_reduction_for_comms(True)
-        if next(module.parameters(), None) is not None:
-            sharded.set_custom_all_gather(TimedAllGather(self.group.clock))
-            sharded.set_custom_reduce_scatter(TimedReduceScatter(self.group.clock))
 
     def shards(self) -> dict[str, DTensor]:
         """The sharded parameters by name."""
-        modules = [self.root, *self.layers.values(), self.score]
-        return {n: cast(DTensor, p) for m in modules for n, p in m.tensors().items()}
+        return list_shards([self.root, *self.layers.values(), self.score])
+
+    def _list_roots(self, is_adapted: bool = True) -> list[ShardGroup]:
+        """The roots of what a pass gathers; the trained one's is not among them without factors."""
+        frozen = [self.base.root] if self.base else []
+        return frozen + ([self.root] if is_adapted else [])
 
     def add_gradient(self, batch: AnyBatch, report: LossReport | None) -> None:
         """Adds the gradient of a micro-batch to the shards' `.grad`; all ranks take part.
@@ -135,8 +119,10 @@ class ShardedNetwork:
         `report` None: the batch only goes along with those of other ranks and adds nothing.
         """
         with ExitStack() as active, torch.enable_grad():
-            loss = self.root(
-                None, lambda _, tensors: self._compute_loss(tensors, batch, report, active)
+            loss = call_together(
+                self._list_roots(),
+                None,
+                lambda _, tensors: self._compute_loss(tensors, batch, report, active),
             )
             # The contexts of transformers' layers must last: checkpointing computes them again.
             loss.backward()
@@ -167,19 +153,27 @@ class ShardedNetwork:
         return make_loss(*compute_policy_gradient(model, network, batch, final, report))
 
     @torch.no_grad()
-    def compute_numbers(self, batch: AnyBatch, body: ForwardBody) -> tuple[Tensor, Tensor | None]:
+    def compute_numbers(
+        self, batch: AnyBatch, body: ForwardBody, is_adapted: bool = True
+    ) -> tuple[Tensor, Tensor | None]:
         """As forward_backward.compute_numbers, with each layer gathered when it is reached.
 
-        The weights are those that the shards hold; all ranks take part.
+        The weights are those that the shards hold; all ranks take part. `is_adapted` False: of a
+        sharded base without its factors.
         """
+        roots = self._list_roots(is_adapted)
         try:
-            return self.root(None, lambda _, tensors: self._compute_numbers(tensors, batch, body))
+            return call_together(
+                roots,
+                None,
+                lambda _, tensors: self._compute_numbers(tensors, batch, body, is_adapted),
+            )
         finally:
-            # FSDP2 keeps the root's tensors whole for a backward pass, which does not come.
-            cast(FSDPModule, self.root).reshard()
+            # A backward pass does not come.
+            reshard(roots)
 
     def _compute_numbers(
-        self, tensors: Tensors, batch: AnyBatch, body: ForwardBody
+        self, tensors: Tensors, batch: AnyBatch, body: ForwardBody, is_adapted: bool
     ) -> tuple[Tensor, Tensor | None]:
         model = self.model
         if isinstance(model, TransformersModel):
@@ -191,7 +185,7 @@ class ShardedNetwork:
                 return compute_logprobs(network, batch, body.temperature)
         assert isinstance(model, Model)
         assert isinstance(batch, MicroBatch)
-        final = self._compute_final_states(model, tensors, batch)
+        final = self._compute_final_states(model, tensors, batch, is_adapted)
         if model.head == "value":
             return self._apply_score(final).index_select(0, batch.action_rows), None
         llama, _ = model.require_tuning().build_network(tensors)
@@ -209,7 +203,9 @@ class ShardedNetwork:
         """Values of final states by the value head, whose tensors are a group of their own."""
         return self.score(final, lambda x, tensors: compute_values(tensors, x))
 
-    def _compute_final_states(self, model: Model, tensors: Tensors, batch: MicroBatch) -> Tensor:
+    def _compute_final_states(
+        self, model: Model, tensors: Tensors, batch: MicroBatch, is_adapted: bool = True
+    ) -> Tensor:
         """As forward_backward.compute_final_states, with each layer's tensors by its module."""
         tuning = model.require_tuning()
         llama, _ = tuning.build_network(tensors)
@@ -235,5 +231,6 @@ class ShardedNetwork:
                     checkpointing=model.checkpointing,
                 )
 
-            x = module(x, compute)
+            groups = [self.base.layers[i]] if self.base else []
+            x = call_together(groups + ([module] if is_adapted else []), x, compute)
         return llama.final_norm(x)

@@ -18,6 +18,7 @@ from ..dialect import CreateModelBody
 from ..model import Model, ModelState
 from ..trainable import Trainable, lay_out_parameters
 from .rank_group import RankGroup
+from .sharded_base import ShardedBase
 from .sharded_network import ShardedNetwork
 
 # Stands for "none" where ranks compare indices.
@@ -34,9 +35,11 @@ class ShardedTrainable(Trainable):
         shapes: dict[str, tuple[int, ...]],
         initial: Mapping[str, Tensor],
         group: RankGroup,
+        base: ShardedBase | None = None,
     ):
+        """`base`: the shards of the frozen base; None: every rank holds it whole."""
         self.model, self.group = model, group
-        self.network = ShardedNetwork(model, shapes, group)
+        self.network = ShardedNetwork(model, shapes, group, base)
         self.parts: dict[str, DTensor] = self.network.shards()
         self._network_version = -1
         self._whole: tuple[int, dict[str, Tensor]] | None = None
@@ -54,18 +57,13 @@ class ShardedTrainable(Trainable):
         size = sum(p.size for p in self.layout)
         values = torch.empty(size, device=self.group.device)
         for name, rows in self.tensors(values).items():
-            rows.copy_(self.take_rows(tensors[name]))
+            rows.copy_(self.group.take_rows(tensors[name]))
         return values
-
-    def take_rows(self, whole: Tensor) -> Tensor:
-        """This rank's rows of a whole tensor, as FSDP2 cuts it; there may be none."""
-        chunks = torch.chunk(whole, self.group.ranks)
-        return chunks[self.group.rank] if self.group.rank < len(chunks) else whole[:0]
 
     def take_held(self, whole: Tensor) -> Tensor:
         parts = lay_out_parameters(self.shapes)
         tensors = [whole[p.start : p.start + p.size].view(p.shape) for p in parts]
-        return torch.cat([self.take_rows(tensor).reshape(-1) for tensor in tensors])
+        return torch.cat([self.group.take_rows(tensor).reshape(-1) for tensor in tensors])
 
     def wrap_rows(self, values: Tensor) -> dict[str, DTensor]:
         """A flat vector's rows as sharded tensors by name, where the vector lies."""
@@ -88,7 +86,7 @@ class ShardedTrainable(Trainable):
 
     def drop_whole_tensors(self) -> None:
         """Frees what sampling needs and other operations do not, where it is large."""
-        if self.model.spec["full"] is None:
+        if self.model.spec["full"] is None and self.network.base is None:
             return
         self._whole = None
         if isinstance(self.model, Model):

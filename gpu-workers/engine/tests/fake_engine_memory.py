@@ -2,7 +2,7 @@
 
 What fake_sharded_memory.py does for FSDP2 under torch's own AdamW and transformers' model, for the
 engine's own layers, packing, losses and state: peaks of `forward` and of `forward_backward` where
-all weights are trained.
+all weights are trained, and of adapters on a sharded base.
 """
 
 import json
@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 import torch.distributed as dist
-from torch import Tensor
+from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.distributed._tools.mem_tracker import MemTracker
 from torch.distributed.device_mesh import init_device_mesh
@@ -21,6 +21,7 @@ from torch.testing._internal.distributed.fake_pg import FakeStore
 
 from engine import dialect, forward_backward
 from engine.distributed.rank_group import RankClock, RankGroup
+from engine.distributed.sharded_base import ShardedBase
 from engine.distributed.sharded_trainable import ShardedTrainable
 from engine.llama import LlamaConfig, StoredLlama
 from engine.loss_report import LossReport
@@ -35,13 +36,14 @@ CPU = torch.device("cpu")
 
 @dataclass(frozen=True)
 class Case:
-    """One sequence of `tokens` on each rank; all weights are trained, with checkpointing."""
+    """One sequence of `tokens` on each rank, with checkpointing."""
 
     model: str
     layers: int  # as many of the model's
     ranks: int
     tokens: int
     head: str  # language or value
+    lora_rank: int | None  # of factors on all layers of a sharded base; None: all weights
 
 
 class FakeGroup(RankGroup):
@@ -101,11 +103,14 @@ def make_model(case: Case, group: RankGroup) -> tuple[Model, ShardedTrainable]:
         model=stored.build(CPU, is_empty=True),
         tokenizer=SimpleNamespace(vocabulary=stored.config.vocabulary),
     )
+    base.read = lambda name: torch.empty_like(base.model.list_tensors()[name], device=CPU)
+    is_full = case.lora_rank is None
     body = dialect.CreateModelBody.model_validate(
         {
             "base": "model",
-            "lora": None,
-            "full": {"firstLayer": 0},
+            "lora": None if is_full else {"rank": case.lora_rank, "alpha": 1},
+            "full": {"firstLayer": 0} if is_full else None,
+            "shardBase": not is_full,
             "head": case.head,
             "seed": 0,
             "checkpointing": True,
@@ -113,8 +118,10 @@ def make_model(case: Case, group: RankGroup) -> tuple[Model, ShardedTrainable]:
     )
 
     def make_trainable(model, body, shapes, _):
-        given = LazyTensors(shapes, lambda name: torch.empty(shapes[name], dtype=torch.bfloat16))
-        return ShardedTrainable(model, body, shapes, given, group)
+        dtype = torch.bfloat16 if is_full else torch.float32
+        given = LazyTensors(shapes, lambda name: torch.empty(shapes[name], dtype=dtype))
+        shards = None if is_full else ShardedBase(base, group)
+        return ShardedTrainable(model, body, shapes, given, group, shards)
 
     model = Model("m", body, base, 1 << 20, None, make_trainable)
     trainable = model.trainable
@@ -122,6 +129,15 @@ def make_model(case: Case, group: RankGroup) -> tuple[Model, ShardedTrainable]:
     if case.head == "language":
         trainable.take_snapshot("reference")
     return model, trainable
+
+
+class TotalTracker(MemTracker):
+    """Without hooks that tell gradients from other tensors: frozen parameters take none."""
+
+    def _track_module_params_and_buffers(
+        self, module: nn.Module, install_grad_hooks: bool = True
+    ) -> tuple[int, int]:
+        return super()._track_module_params_and_buffers(module, install_grad_hooks=False)
 
 
 def read_peak(tracker: MemTracker) -> int:
@@ -137,7 +153,7 @@ def measure_case(case: Case) -> dict[str, int]:
         with FakeTensorMode(allow_non_fake_inputs=True):
             found = {}
             for what in ("forward", "gradient"):
-                tracker = MemTracker()
+                tracker = TotalTracker()
                 with tracker:
                     run_pass(case, group, what, tracker)
                 found[what] = read_peak(tracker)

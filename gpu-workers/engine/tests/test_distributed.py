@@ -41,6 +41,7 @@ TOLERANCE = 1e-5
 FULL = {"lora": None, "full": {"firstLayer": 0}}
 UPPER = {"lora": None, "full": {"firstLayer": 2}}
 CRITIC = {"head": "value"}
+SHARDED_BASE = {"lora": {**LORA, "firstLayer": 0}, "shardBase": True}
 
 
 class RanksLostError(Exception):
@@ -162,6 +163,8 @@ CASES = {
     "upper": {**UPPER, "checkpointing": True},
     "critic": CRITIC,
     "full-critic": CRITIC | FULL,
+    "sharded-base": {**SHARDED_BASE, "checkpointing": True},
+    "sharded-base-critic": CRITIC | SHARDED_BASE,
     # Of an architecture that transformers computes.
     "library-full": {**FULL, "checkpointing": True},
     "library-critic": CRITIC,
@@ -173,7 +176,7 @@ def test_gradients_and_steps_equal_those_of_one_process(
     one, two, three, tied, library, tmp_path, case
 ):
     settings = dict(CASES[case])
-    if case == "full":
+    if case in ("full", "sharded-base"):
         settings["base"] = tied
     elif case.startswith("library"):
         settings["base"] = library
@@ -218,7 +221,8 @@ def compare_scores(engines: tuple[Caller, ...], name: str, settings: dict) -> No
         calls = [
             {"adapter": True, "reference": "reference", "entropy": True, "temperature": 0.7},
             {"adapter": True, "reference": "base"},
-            # The base's own weights are read again where all of them are trained, and dropped.
+            # The base's own weights are read again where all of them are trained, and dropped;
+            # where the base is sharded they are gathered layer by layer.
             {"adapter": False},
             {"adapter": True, "reference": "reference"},
         ]
@@ -238,9 +242,10 @@ def compare_scores(engines: tuple[Caller, ...], name: str, settings: dict) -> No
                 assert expected["logprobs"] != expected["referenceLogprobs"]
 
 
-def test_sampling_and_scoring_equal_one_process_and_stay_with_their_activations(one, two):
+@pytest.mark.parametrize("settings", [UPPER, SHARDED_BASE], ids=["upper", "sharded-base"])
+def test_sampling_and_scoring_equal_one_process_and_stay_with_their_activations(one, two, settings):
     for engine in (one, two):
-        engine.make("s", **UPPER)
+        engine.make("s", **settings)
         engine("forward_backward", "s", loss="ppo", data=make_data(3))
         engine("optim_step", "s", learningRate=1e-3)
         engine("snapshot", "s", name="reference")
@@ -268,6 +273,8 @@ def test_sampling_and_scoring_equal_one_process_and_stay_with_their_activations(
             for row, wanted in zip(scored[1][key], scored[0][key], strict=True):
                 assert row == pytest.approx(wanted, abs=1e-4)
         assert scored[1]["logprobs"] != scored[1]["referenceLogprobs"]
+    for engine in (one, two):
+        engine("delete_model", "s")
 
 
 def step_once(engine: Caller, name: str, seed: int) -> float:
@@ -275,7 +282,7 @@ def step_once(engine: Caller, name: str, seed: int) -> float:
     return engine("optim_step", name, learningRate=1e-3)["gradNorm"]
 
 
-@pytest.mark.parametrize("case", ["lora", "full"])
+@pytest.mark.parametrize("case", ["sharded-base", "full"])
 def test_checkpoints_go_from_any_number_of_ranks_to_any_other(one, two, three, tmp_path, case):
     settings = {**CASES[case], "offloadOptimizer": case == "full"}
     name = f"moved-{case}"

@@ -15,7 +15,7 @@ from engine.transformers_network import LibraryModel
 
 from .conftest import LORA
 from .library_models import save_library_model
-from .test_distributed import CRITIC, FULL, UPPER, Caller, make_data
+from .test_distributed import CRITIC, FULL, SHARDED_BASE, UPPER, Caller, make_data
 
 
 @pytest.fixture(scope="module")
@@ -122,3 +122,45 @@ def test_no_tensor_is_read_twice_or_before_its_turn(rank, monkeypatch):
     rank.make("m", **FULL)
     assert sorted(read) == sorted(base.model.list_tensors())
     assert max(most) <= 2  # the last one, until the next has come
+
+
+def test_adapters_share_the_shards_of_a_base_and_hold_none_of_it_whole(rank):
+    rank.make("policy", **SHARDED_BASE)
+    rank.make("critic", **CRITIC, **SHARDED_BASE)
+    rank.make("whole", lora=LORA)
+    everything = set(next(iter(rank.engine.bases.values())).model.list_tensors())
+    assert list_held(rank) == everything
+    rank("delete_model", "whole")
+    assert list_held(rank) == set()
+    (shards,) = rank.engine.shards.values()
+    assert set(shards.parts) == everything
+    for name in ("policy", "critic"):
+        assert rank.engine.find_shards(rank.engine.model(name)) is shards
+        rank("delete_model", name)
+    assert not rank.engine.shards
+
+
+def test_a_sharded_base_computes_what_a_whole_one_does_to_the_last_bit(rank):
+    sequences = [{"ids": d["ids"], "maxTokens": 4, "seed": i} for i, d in enumerate(make_data(3))]
+    found = []
+    for base in ({}, {"shardBase": True}):
+        rank.make("m", **SHARDED_BASE | {"shardBase": False} | base)
+        # Factors B are zero at first.
+        rank("forward_backward", "m", loss="ppo", data=make_data(5), tokenBudget=40)
+        rank("optim_step", "m", learningRate=1e-2)
+        rank("forward_backward", "m", loss="ppo", data=make_data(5, 1), tokenBudget=40)
+        gradient = rank.engine.model("m").require_trainable().gradient.clone()
+        drawn = []
+        for adapter in (True, False):
+            body = dialect.SampleBody.model_validate({"adapter": adapter, "sequences": sequences})
+            rank.engine.prepare("m", body)
+            drawn.append(rank("sample", "m", adapter=adapter, sequences=sequences)["sequences"])
+            assert "layers.0.qkv" in list_held(rank)
+        scored = rank("forward", "m", adapter=True, reference="base", data=make_data(5))
+        assert bool(list_held(rank)) is not bool(base)
+        untrained = rank("forward", "m", adapter=False, data=make_data(5))
+        assert untrained["logprobs"] == scored["referenceLogprobs"] != scored["logprobs"]
+        found.append((gradient, drawn, scored))
+        rank("delete_model", "m")
+    assert torch.equal(found[0][0], found[1][0])
+    assert found[0][1:] == found[1][1:]

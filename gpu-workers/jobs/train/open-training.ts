@@ -16,6 +16,7 @@ import { RetryStats } from "@/gpu-workers/llm/endpoint/retry-stats";
 import { UsageSum } from "@/gpu-workers/llm/usage-sum";
 import type { EngineClient, EngineModel } from "@/gpu-workers/llm/engine/client";
 import { VllmSampler } from "@/gpu-workers/llm/vllm-server/sampler";
+import { sharesBase } from "@/core/memory/training-memory";
 import { requirementsFor } from "@/core/run/requirements";
 import { dropUnusedSettings, trainsSearch } from "@/core/run/trained-method";
 import { createAlgorithm } from "@/gpu-workers/rl/algorithms/create-algorithm";
@@ -30,7 +31,7 @@ import {
 import { getBaselineKey } from "@/gpu-workers/searcher/rag-baseline";
 import { matchBaselines, type KnownBaselines } from "@/gpu-workers/searcher/known-baselines";
 import { hasGoldPath } from "@/gpu-workers/searcher/gold-path";
-import { buildMemoryWarning } from "./memory-warning";
+import { buildMemoryWarning, describeEngineMachine, readShapes } from "./memory-warning";
 import { Training, type TrainingContext } from "./training";
 
 /** Policy and critic as the engine has loaded them. */
@@ -111,12 +112,15 @@ async function loadTrainedModels(
   const { signal } = context;
   const capabilities = await client.getCapabilities({ signal });
   if (capabilities.service) requireServed(config, capabilities.service.url);
-  const warning = capabilities.service ? null : buildMemoryWarning(config, capabilities);
+  const machine = describeEngineMachine(capabilities);
+  const shapes = await readShapes(config);
+  const warning = capabilities.service ? null : buildMemoryWarning(config, machine, shapes);
   if (warning !== null) context.log("warn", warning);
   onDetail(`loading ${config.searcher.model}`);
-  const policy = await openPolicy(client, config.searcher, config.seed, signal);
+  const shardsBase = sharesBase(config, machine, shapes);
+  const policy = await openPolicy(client, config.searcher, config.seed, signal, shardsBase);
   const critic = createAlgorithm(config.rl).usesCritic
-    ? await openCritic(client, policy, config, signal)
+    ? await openCritic(client, policy, config, signal, shardsBase)
     : null;
   return { policy, critic };
 }

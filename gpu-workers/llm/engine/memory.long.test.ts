@@ -17,7 +17,8 @@ const installed = existsSync(PYTHON) && existsSync(join(modelDir(TRIAL_MODEL), "
 const TOLERANCE = 0.25;
 const SAMPLED = 16;
 
-type Work = Omit<TrialWork, "cacheBytes" | "isWhole"> & { what: string };
+type Work = Omit<TrialWork, "cacheBytes" | "isWhole" | "shardsBase"> &
+  Partial<Pick<TrialWork, "shardsBase">> & { what: string };
 
 /** One step of training on random tokens, as a run does it; the peak of resident memory, of several ranks the largest. */
 const measure = (work: TrialWork): Promise<number> =>
@@ -86,6 +87,17 @@ describe.skipIf(!installed)(
         tuning: "lora",
       },
       {
+        what: "two ranks with an adapter on all layers, each with its share of the base",
+        firstLayer: 0,
+        questions: 2,
+        groupSize: 4,
+        promptTokens: 256,
+        contextTokens: 512,
+        ranks: 2,
+        tuning: "lora",
+        shardsBase: true,
+      },
+      {
         what: "two ranks that train the weights of the upper third",
         firstLayer: 20,
         questions: 1,
@@ -96,7 +108,7 @@ describe.skipIf(!installed)(
         tuning: "full",
       },
     ])("$what", async ({ what: _, ...demand }) => {
-      const work = { ...demand, cacheBytes: 2 ** 30, isWhole: true };
+      const work = { shardsBase: false, ...demand, cacheBytes: 2 ** 30, isWhole: true };
       const measured = await measure(work);
       const estimated = planTrialBytes(work);
       expect(

@@ -1,9 +1,13 @@
 /** model-files/: models as folders on the worker: where they are, their hash, their tokenizer. */
 
 import { existsSync } from "node:fs";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
 import type { EngineBody } from "@/contracts/engine/dialect";
 import { AppError } from "@/contracts/errors";
 import type { Thinking } from "@/contracts/run-config/model";
+import type { ModelShape } from "@/contracts/worker-protocol/model-shape";
+import { parseModelShape } from "@/core/memory/model-shape";
 import { modelDir } from "@/lib/paths.mjs";
 import type { EngineClient, EngineModel } from "@/gpu-workers/llm/engine/client";
 import { hashModelFolder } from "./model-hash";
@@ -21,6 +25,15 @@ export function findInstalledModel(name: string): string {
       `Model "${name}" is not installed on this worker (looked in its models folder). Install it there or choose another model.`,
     );
   return directory;
+}
+
+/** The shape of a model in a folder; null where the engine's own layers do not compute it. */
+export async function readModelShape(directory: string): Promise<ModelShape | null> {
+  try {
+    return parseModelShape(JSON.parse(await readFile(join(directory, "config.json"), "utf8")));
+  } catch {
+    return null; // a broken folder: the run that wants it says so
+  }
 }
 
 /**

@@ -16,6 +16,8 @@ export interface TrialWork {
   /** Processes that share what is trained; 1: none shares. */
   ranks: number;
   tuning: "lora" | "full";
+  /** Whether each rank holds only its share of the frozen base. */
+  shardsBase: boolean;
   firstLayer: number;
   questions: number;
   groupSize: number;
@@ -43,7 +45,7 @@ export function buildTrialDatum(ids: number[], promptTokens: number, weight: num
 
 /** Starts an engine with a model to train, hands it over and ends it. */
 export async function withTrialModel<T>(
-  { ranks, tuning, firstLayer, cacheBytes }: TrialWork,
+  { ranks, tuning, shardsBase, firstLayer, cacheBytes }: TrialWork,
   use: (model: EngineModel, client: EngineClient) => Promise<T>,
 ): Promise<T> {
   const engine = await EngineProcess.start({
@@ -58,6 +60,7 @@ export async function withTrialModel<T>(
       ...(tuning === "lora"
         ? { lora: { rank: LORA_RANK, alpha: 2 * LORA_RANK, firstLayer } }
         : { lora: null, full: { firstLayer } }),
+      shardBase: shardsBase,
       seed: 1,
     });
     return await use(model, engine.client);
@@ -102,6 +105,8 @@ export function planTrialBytes(work: TrialWork): number {
     vllmBytes: work.isWhole ? null : 0,
   };
   const estimate =
-    ranks > 1 ? estimateShardedMemory(spec, { ranks, base: "whole" }) : estimateMemory(spec);
+    ranks > 1
+      ? estimateShardedMemory(spec, { ranks, base: work.shardsBase ? "sharded" : "whole" })
+      : estimateMemory(spec);
   return estimate.totalBytes;
 }
