@@ -14,7 +14,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, NoReturn
 
@@ -25,7 +25,7 @@ from ray.util.placement_group import placement_group, remove_placement_group
 from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 
 from .. import dialect
-from ..device import Device, count_physical_cores
+from ..device import choose_device, count_physical_cores
 from ..dialect_rules import DialectModel
 from ..engine import Check
 from ..errors import CancelledError
@@ -61,13 +61,23 @@ class ClusterSettings:
 
 
 def make_rank_settings(
-    device: Device, threads: int | None, cache_bytes: int | None, cluster: ClusterSettings
+    kind: str | None,
+    dtype: str | None,
+    threads: int | None,
+    cache_bytes: int | None,
+    cluster: ClusterSettings,
 ) -> RankSettings:
-    """How ranks compute, by the driver's own device; on a CPU they share the machine's cores."""
-    if device.kind == "cpu" and cluster.address is None:
-        threads = max(1, device.threads // (cluster.ranks or 1))
+    """How ranks compute. What is None is chosen: by this machine's device, or in a cluster that was
+    given by the ranks' machines, as the driver's need have no GPU. On one machine ranks of a CPU
+    share its cores.
+    """
+    if cluster.address is None:
+        device = choose_device(kind, dtype, threads)
+        kind, dtype = device.kind, device.dtype_name
+        if kind == "cpu":
+            threads = max(1, device.threads // (cluster.ranks or 1))
     limit_seconds = float(os.environ.get("S3_ENGINE_COLLECTIVE_SECONDS", "120"))
-    return RankSettings(device.kind, device.dtype_name, threads, cache_bytes, limit_seconds)
+    return RankSettings(kind, dtype, threads, cache_bytes, limit_seconds)
 
 
 def start_local_cluster(kind: str, ranks: int | None) -> ClusterFolder:
@@ -107,6 +117,11 @@ def start_local_cluster(kind: str, ranks: int | None) -> ClusterFolder:
     raise AssertionError("the last attempt returns or raises")
 
 
+def choose_kind(resources: dict[str, float]) -> str:
+    """What the ranks of a Ray cluster compute on, by its resources: its GPUs where it has any."""
+    return "cuda" if resources.get("GPU", 0) >= 1 else "cpu"
+
+
 def end_process(reason: str) -> NoReturn:
     """Ends the engine with a reason; whoever started it sees the end of its error output."""
     log.error(reason)
@@ -138,6 +153,7 @@ class DistributedEngine:
         self._tokens: list[int] = []
         atexit.register(self.close)
         self._connect(settings)
+        settings = replace(settings, kind=settings.kind or choose_kind(ray.cluster_resources()))
         self.ranks = self._choose_ranks(settings.kind)
         self._start_ranks(settings)
         self._idle, self._tokens = [0.0] * self.ranks, [0] * self.ranks
@@ -162,7 +178,7 @@ class DistributedEngine:
                 f"must be one of its nodes (`ray start --address=...`). ({error})"
             ) from error
 
-    def _choose_ranks(self, kind: str) -> int:
+    def _choose_ranks(self, kind: str | None) -> int:
         """As many ranks as are wanted, or as there is room for."""
         resource = "GPU" if kind == "cuda" else "CPU"
         room = int(ray.available_resources().get(resource, 0))
@@ -175,7 +191,7 @@ class DistributedEngine:
             )
         return min(wanted, room)
 
-    def _place_ranks(self, kind: str, bundle: dict[str, float]) -> None:
+    def _place_ranks(self, kind: str | None, bundle: dict[str, float]) -> None:
         """Reserves what each rank needs; fewer ranks where a machine turns out to be gone."""
         deadline = time.monotonic() + PLACEMENT_SECONDS
         while True:
@@ -215,6 +231,13 @@ class DistributedEngine:
             for i, rank in enumerate(self.actors)
         ]
         self.places: list[dict] = self._get(joined, JOIN_SECONDS)
+        formats = sorted({place["dtype"] for place in self.places})
+        if len(formats) > 1:
+            self.close()
+            raise SystemExit(
+                f"The ranks' devices do well with different number formats ({', '.join(formats)}): "
+                "choose one for all (--engine-dtype)."
+            )
 
     def _choose_rendezvous(self) -> str:
         """Where the ranks find each other: a file, or among several machines a port of rank 0.

@@ -32,3 +32,16 @@ it("ranks on one machine without GPUs share its memory, those on machines of the
   expect(buildMemoryWarning(config, describeEngine([0, 1, 2, 3]))).toBeNull();
   expect(buildMemoryWarning(config, describeEngine([0, 0, 0, 0]))).toContain("of 2.0 GiB (cpu)");
 });
+
+it("promises halved batches of one process only: ranks do not halve theirs", () => {
+  const one = buildMemoryWarning(config, {
+    ...describeEngine([0]),
+    memoryBytes: 2 ** 30,
+    cluster: null,
+  });
+  expect(one).toContain("the engine halves its batches");
+  const ranks = buildMemoryWarning(config, describeEngine([0, 0, 0, 0]));
+  expect(ranks).toContain("on each of 4 ranks");
+  expect(ranks).not.toContain("the engine halves");
+  expect(ranks).toContain("ranks do not halve their batches");
+});

@@ -1,7 +1,7 @@
 import type { Capabilities } from "@/contracts/engine/dialect";
 import { formatBytes } from "@/core/memory/index-plan";
 import type { TrainConfig } from "@/contracts/run-config/train-config";
-import { judgeTrainingMemory } from "@/core/memory/training-memory";
+import { describeCluster, judgeTrainingMemory } from "@/core/memory/training-memory";
 
 /** What to say before a run that may not fit into the memory of the engine's device; null where it fits or nobody can tell. */
 export function buildMemoryWarning(
@@ -14,18 +14,22 @@ export function buildMemoryWarning(
     cluster,
   }: Pick<Capabilities, "device" | "dtype" | "memoryBytes" | "deviceMemoryBytes" | "cluster">,
 ): string | null {
-  const judged = judgeTrainingMemory(config, {
-    device,
-    dtype,
-    // On a CPU the ranks are processes that share the machine.
-    deviceBytes: deviceMemoryBytes > 0 ? deviceMemoryBytes : memoryBytes / countSharing(cluster),
-    machineBytes: memoryBytes,
-    ranks: cluster?.ranks.length ?? 1,
-  });
+  const judged = judgeTrainingMemory(
+    config,
+    cluster
+      ? describeCluster(cluster, memoryBytes)
+      : {
+          device,
+          dtype,
+          deviceBytes: deviceMemoryBytes > 0 ? deviceMemoryBytes : memoryBytes,
+          machineBytes: memoryBytes,
+          ranks: 1,
+        },
+  );
   if (judged === null || judged.verdict === "fits") return null;
-  return `By calculation this run takes ${formatBytes(judged.totalBytes)} of ${formatBytes(judged.deviceBytes)} (${device}); ${judged.advice}. It is tried all the same: where memory does not suffice, the engine halves its batches.`;
+  const each = judged.ranks > 1 ? ` on each of ${judged.ranks} ranks` : "";
+  const then = cluster
+    ? "ranks do not halve their batches, and one that does not fit ends the attempt (searcher.microbatchTokens makes them smaller)"
+    : "where memory does not suffice, the engine halves its batches";
+  return `By calculation this run takes ${formatBytes(judged.totalBytes)} of ${formatBytes(judged.deviceBytes)} (${judged.device})${each}; ${judged.advice}. It is tried all the same: ${then}.`;
 }
-
-/** Ranks on the machine that has most of them. */
-const countSharing = (cluster: Capabilities["cluster"]): number =>
-  Math.max(1, ...(cluster?.nodes ?? []).map(({ ranks }) => ranks.length));
