@@ -153,9 +153,9 @@ class DistributedEngine:
         self._tokens: list[int] = []
         atexit.register(self.close)
         self._connect(settings)
-        settings = replace(settings, kind=settings.kind or choose_kind(ray.cluster_resources()))
-        self.ranks = self._choose_ranks(settings.kind)
-        self._start_ranks(settings)
+        kind = settings.kind or choose_kind(ray.cluster_resources())
+        self.ranks = self._choose_ranks(kind)
+        self._start_ranks(kind, replace(settings, kind=kind))
         self._idle, self._tokens = [0.0] * self.ranks, [0] * self.ranks
         self._capabilities = self._get([self.actors[0].describe.remote()], JOIN_SECONDS)[0]
         threading.Thread(target=self._watch, daemon=True).start()
@@ -168,7 +168,7 @@ class DistributedEngine:
         if self.cluster.address is None:
             if settings.kind == "mps":
                 raise SystemExit("Ranks: this machine has one GPU, and it is used whole.")
-            self._folder = start_local_cluster(settings.kind, self.cluster.ranks)
+            self._folder = start_local_cluster(settings.kind or "cpu", self.cluster.ranks)
             return
         try:
             ray.init(address=self.cluster.address, logging_level=logging.ERROR, log_to_driver=False)
@@ -178,7 +178,7 @@ class DistributedEngine:
                 f"must be one of its nodes (`ray start --address=...`). ({error})"
             ) from error
 
-    def _choose_ranks(self, kind: str | None) -> int:
+    def _choose_ranks(self, kind: str) -> int:
         """As many ranks as are wanted, or as there is room for."""
         resource = "GPU" if kind == "cuda" else "CPU"
         room = int(ray.available_resources().get(resource, 0))
@@ -191,7 +191,7 @@ class DistributedEngine:
             )
         return min(wanted, room)
 
-    def _place_ranks(self, kind: str | None, bundle: dict[str, float]) -> None:
+    def _place_ranks(self, kind: str, bundle: dict[str, float]) -> None:
         """Reserves what each rank needs; fewer ranks where a machine turns out to be gone."""
         deadline = time.monotonic() + PLACEMENT_SECONDS
         while True:
@@ -205,10 +205,10 @@ class DistributedEngine:
                 raise SystemExit(f"Ray found no place for {self.ranks} ranks with {bundle} each.")
             self.ranks = self._choose_ranks(kind)
 
-    def _start_ranks(self, settings: RankSettings) -> None:
+    def _start_ranks(self, kind: str, settings: RankSettings) -> None:
         """Places the ranks, makes their engines and joins them; returns once all are there."""
-        bundle = {"CPU": 1.0} | ({"GPU": 1.0} if settings.kind == "cuda" else {})
-        self._place_ranks(settings.kind, bundle)
+        bundle = {"CPU": 1.0} | ({"GPU": 1.0} if kind == "cuda" else {})
+        self._place_ranks(kind, bundle)
         # Operations one at a time; the others beside them.
         remote: Any = ray.remote
         actor = remote(concurrency_groups={"control": 2, "watch": 1})(Rank)

@@ -155,7 +155,9 @@ export class Placement {
   }
 
   /** The Ray clusters that engines have joined, by worker: of those whose ranks are not known otherwise. */
-  private async readClusters(workers: readonly OnlineWorker[]): Promise<Map<string, ClusterStatus>> {
+  private async readClusters(
+    workers: readonly OnlineWorker[],
+  ): Promise<Map<string, ClusterStatus>> {
     const ids = workers.filter((w) => w.capabilities.ranks === null).map(({ id }) => id);
     if (ids.length === 0) return new Map();
     const rows = await this.database.db.service.findMany({

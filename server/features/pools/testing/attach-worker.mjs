@@ -9,8 +9,9 @@ import { parseArgs } from "node:util";
 import WebSocket from "ws";
 
 const text = /** @type {const} */ ({ type: "string", default: "" });
-const slots = { "engine-slots": text, "light-slots": text };
-const { values } = parseArgs({ options: { protocol: text, server: text, name: text, ...slots } });
+// Of its slots it is told, as every template of a pool does; it has its own.
+const told = { "engine-slots": text, "light-slots": text };
+const { values } = parseArgs({ options: { protocol: text, server: text, name: text, ...told } });
 const token = process.env.S3_WORKER_TOKEN ?? "";
 process.stdout.write(`token: ${token === "" ? "none" : "given"}\n`);
 process.once("SIGTERM", () => process.exit(0));
