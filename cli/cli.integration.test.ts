@@ -105,7 +105,7 @@ describe("the command line", () => {
     expect(said.map(({ code }) => code)).toMatchObject([0, 0, expect.any(Number), 0]);
     expect(said[0]!.out).toContain("#SBATCH --gpus-per-node={{gpus}}");
     // Whether Slurm is here, and set up, is not this test's matter: it is Slurm that is asked.
-    expect(`${said[2]!.out}${said[2]!.error}`).toMatch(/slurm|sbatch/i);
+    expect(`${said[2]!.out}${said[2]!.error}`).toMatch(/slurm|sbatch|sinfo/i);
     expect(said[3]!.out).toMatch(/lab +slurm +0 +2 /);
     expect((await s3(["pools", "remove", "lab"])).code).toBe(0);
   });
