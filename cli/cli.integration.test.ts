@@ -77,13 +77,37 @@ describe("the command line", () => {
 
   it("runs the commands of the guide from a laptop to a cluster", async () => {
     const prefix = "npm run s3 -- ";
-    const commands = listShellCommands(readGuide("cluster.md")).filter((c) => c.startsWith(prefix));
-    expect(commands.length).toBeGreaterThan(2);
-    for (const command of commands) {
-      const { code, out, error } = await s3(command.slice(prefix.length).split(" "));
+    const commands = listShellCommands(readGuide("cluster.md")).flatMap((command) =>
+      command.startsWith(prefix) ? [command.slice(prefix.length)] : [],
+    );
+    const plans = commands.filter((command) => command.startsWith("memory "));
+    expect(plans.length).toBeGreaterThan(2);
+    for (const command of plans) {
+      const { code, out, error } = await s3(command.split(" "));
       expect({ command, code, error }).toEqual({ command, code: 0, error: "" });
       expect(out).toMatch(/GiB of [\d.]+ GiB/);
     }
+    const pools = commands.filter((command) => !plans.includes(command));
+    expect(pools.map((command) => command.split(" ", 2).join(" "))).toEqual([
+      "pools template",
+      "pools add",
+      "pools test",
+      "pools list",
+    ]);
+    const script = join(server.artifactsDir, "job.sh");
+    const said = [];
+    for (const command of pools) {
+      const [words = "", file] = command.split(" > ");
+      const result = await s3(words.replace("job.sh", script).split(" "));
+      if (file === "job.sh") await writeFile(script, result.out);
+      said.push(result);
+    }
+    expect(said.map(({ code }) => code)).toMatchObject([0, 0, expect.any(Number), 0]);
+    expect(said[0]!.out).toContain("#SBATCH --gpus-per-node={{gpus}}");
+    // Whether Slurm is here, and set up, is not this test's matter: it is Slurm that is asked.
+    expect(`${said[2]!.out}${said[2]!.error}`).toMatch(/slurm|sbatch|sinfo/i);
+    expect(said[3]!.out).toMatch(/lab +slurm +0 +2 /);
+    expect((await s3(["pools", "remove", "lab"])).code).toBe(0);
   });
 
   it("adds a mirror with a secret from a file, tries, lists and removes it", async () => {

@@ -4,6 +4,7 @@ import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { peerPython } from "@/bench/peers/venv";
 import { startTestServer, type TestServer } from "@/server/testing/test-server";
+import { expectRunOfTransformers } from "@/server/testing/transformers-run";
 
 const run = promisify(execFile);
 const REPORTER = fileURLToPath(new URL("support/report_by_mlflow.py", import.meta.url));
@@ -31,9 +32,10 @@ interface Report {
 describe("MLflow's own client", () => {
   let server: TestServer;
   let report: Report;
+  let python: string;
 
   beforeAll(async () => {
-    const python = process.env.S3_MLFLOW_PYTHON ?? (await peerPython("mlflow"));
+    python = process.env.S3_MLFLOW_PYTHON ?? (await peerPython("mlflow"));
     server = await startTestServer();
     const { stdout } = await run(python, [REPORTER, server.url, server.artifactsDir], {
       env: { ...process.env, MLFLOW_HTTP_REQUEST_MAX_RETRIES: "1" },
@@ -57,6 +59,9 @@ describe("MLflow's own client", () => {
       [1, 2, 3, 4, 5].map((step) => [step, step / 8]),
     );
   });
+
+  it("reports a training of transformers, by transformers' own callback, live and its end", () =>
+    expectRunOfTransformers(server, python, { reporter: "mlflow", name: "by transformers" }));
 
   it("reads back what it reported", () => {
     const { client } = report;

@@ -1,11 +1,12 @@
 import { spawnSync } from "node:child_process";
-import { mkdtemp, readdir, rm } from "node:fs/promises";
+import { mkdtemp, readdir, rm, symlink } from "node:fs/promises";
 import { homedir, tmpdir } from "node:os";
 import { join } from "node:path";
 import { pino } from "pino";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { createPoolRequestSchema, type PoolRow, type PoolWorkerRow } from "@/contracts/api/pools";
 import { predictConfigSchema } from "@/contracts/run-config/predict-config";
+import { DEFAULT_TEMPLATES } from "@/core/pools/template";
 import { ATLAS_DIR, ROOT } from "@/lib/paths.mjs";
 import { waitUntil } from "@/lib/testing/wait-until";
 import { createRayDriver } from "@/server/features/pools/drivers/ray";
@@ -20,8 +21,30 @@ import { hasSlurm, SlurmCluster } from "./support/slurm-cluster";
 const LIMIT_MS = 15 * 60_000;
 const MODEL = "smollm2-135m-instruct";
 
+if (!hasSlurm)
+  console.warn(
+    "skipped: Slurm needs root and `apt-get install slurmctld slurmd slurm-client munge`",
+  );
+if (!canTrain) console.warn("skipped: pools need the set-up's models and Python");
+
 let server: TestServer;
 let data: string;
+let home: string;
+const { HOME, S3_DATA_DIR } = process.env;
+
+/** A home folder with a clone where the templates that pools begin with look for it, for every program that is started. */
+beforeAll(async () => {
+  home = await mkdtemp(join(tmpdir(), "s3-home-"));
+  await symlink(ROOT, join(home, "s3-dashboard"));
+  process.env.HOME = home;
+  process.env.S3_DATA_DIR = join(home, "data");
+});
+afterAll(async () => {
+  process.env.HOME = HOME;
+  if (S3_DATA_DIR === undefined) delete process.env.S3_DATA_DIR;
+  else process.env.S3_DATA_DIR = S3_DATA_DIR;
+  await rm(home, { recursive: true, force: true });
+});
 
 const findPool = async (): Promise<PoolRow> => (await server.plane.pools.list())[0]!;
 const waitForWorker = (what: string, matches: (worker: PoolWorkerRow) => boolean) =>
@@ -148,8 +171,8 @@ describe.skipIf(!canTrain || !hasSlurm)(
     const TEMPLATE = () =>
       getTemplate("#!/bin/sh\n#SBATCH --gpus-per-node={{gpus}} --time=01:00:00");
 
-    it("starts a real worker for a run, and ends it when it is idle", async () => {
-      const { id } = await createPool(target, TEMPLATE());
+    it("starts a real worker for a run by the template that a pool begins with, and ends it when it is idle", async () => {
+      const { id } = await createPool(target, DEFAULT_TEMPLATES.slurm);
       expect((await server.plane.pools.test(id)).said).toMatch(/^slurm.* \d[\s\S]*to start at/);
       expect(slurm.listJobs(), "a test starts none").toEqual([]);
       const stopWatching = watchProcesses();
@@ -230,8 +253,8 @@ describe.skipIf(!canTrain)(
     afterAll(() => ray.stop());
     const target = () => ({ kind: "ray", url: ray.url });
 
-    it("starts a real worker for a run, and ends it when it is idle; the token is in no log and no argument", async () => {
-      const { id } = await createPool(target(), getTemplate(""), { secret: ray.token });
+    it("starts a real worker for a run by the template that a pool begins with, and ends it when it is idle; the token is in no log and no argument", async () => {
+      const { id } = await createPool(target(), DEFAULT_TEMPLATES.ray, { secret: ray.token });
       expect((await server.plane.pools.test(id)).said).toMatch(/^Ray \d/);
       const stopWatching = watchProcesses();
       const worker = await expectOneLife();

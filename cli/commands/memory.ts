@@ -68,8 +68,10 @@ async function printMemory(
       );
     return print(formatEstimate(plan, `each of ${options.gpus} GPUs`));
   }
-  const { memory } = await client.runs.check.query({ config });
+  const { memory, unjoined } = await client.runs.check.query({ config });
   if (options.json) return printJson(memory);
+  for (const worker of unjoined) print(describeUnjoined(worker));
+  if (memory === null && unjoined.length > 0) return;
   if (memory === null)
     return print(
       "Not known: the run trains nothing, or the shape of one of its models is not known.",
@@ -77,6 +79,8 @@ async function printMemory(
   for (const estimate of memory) print(formatEstimate(estimate, describeWorker(estimate)));
 }
 
+const describeUnjoined = (worker: string): string =>
+  `${worker}: not known before its engine has joined the Ray cluster, which a dry run or a first run does; --gpus and --gpu-memory plan for GPUs that you name`;
 const describeWorker = ({ worker, ranks }: Estimate & { worker: string | null }): string =>
   worker === null
     ? "one GPU, assumed: no worker could take it"
@@ -106,11 +110,12 @@ function formatEstimate(estimate: Estimate, place: string): string {
 
 /** One line for each place where a run that is about to be launched does not fit comfortably. */
 export async function listMemoryWarnings(client: Client, config: object): Promise<string[]> {
-  const { memory } = await client.runs.check.query({ config });
-  return (memory ?? [])
+  const { memory, unjoined } = await client.runs.check.query({ config });
+  const tooLarge = (memory ?? [])
     .filter(({ verdict }) => verdict !== "fits")
     .map(
       (estimate) =>
         `memory: ${formatBytes(estimate.totalBytes)} of ${formatBytes(estimate.deviceBytes)} (${describeWorker(estimate)}): ${VERDICT[estimate.verdict]}; ${estimate.advice ?? ""}`,
     );
+  return [...tooLarge, ...unjoined.map((worker) => `memory: ${describeUnjoined(worker)}`)];
 }

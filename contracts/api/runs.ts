@@ -54,6 +54,8 @@ export const checkRunResponseSchema = z.object({
       }),
     )
     .nullable(),
+  /** Workers that could take a training run, but whose engine has not joined its Ray cluster yet: what their GPUs are is not known. */
+  unjoined: z.array(z.string()),
   /** Of the training questions those that the runs of `rl.ragRuns` have answered; null where there are none such. */
   baselines: z.object({ known: z.int(), questions: z.int() }).nullable(),
 });

@@ -27,6 +27,9 @@ export const clusterStatusSchema = z.object({
       node: z.string(),
       /** Name of the GPU or processor. */
       device: z.string(),
+      /** Memory of its GPU; 0 where it computes on a CPU; absent in reports of older workers. */
+      deviceMemoryBytes: z.number().optional(),
+      dtype: z.enum(["float32", "bfloat16", "float16"]).optional(),
       pid: z.int(),
     }),
   ),

@@ -43,7 +43,7 @@ export const serviceReportSchema = z.object({
   /** How many runs and tasks hold it. */
   references: z.int().nonnegative(),
   startedAt: z.number().nullable(),
-  /** Of an engine whose ranks share a model: its machines, and where the ranks are. */
+  /** Of an engine whose ranks share a model: its machines, and where the ranks are; of one that has stopped, as it was. */
   cluster: clusterStatusSchema.nullish(),
 });
 export type ServiceReport = z.infer<typeof serviceReportSchema>;
@@ -74,8 +74,8 @@ export const attachRequestSchema = z.object({
     corpora: z.array(z.string()),
     device: z.string(),
     dtype: z.string(),
-    /** GPUs, or processes on a CPU, that train one model together; absent: not known before the engine starts. */
-    ranks: z.int().positive().optional(),
+    /** GPUs, or processes on a CPU, that train one model together; null: of a Ray cluster, known once the engine has joined it. */
+    ranks: z.int().positive().nullish(),
     /** Of the models whose architecture the engine computes, by name: what a memory estimate needs. */
     shapes: z.record(z.string(), modelShapeSchema).optional(),
     /** Version of an installed vLLM. */

@@ -115,7 +115,7 @@ describe("the memory of a training run", () => {
     const laptop = describeMachine({
       hardware: { memoryMb: 8192, gpus: [] },
       capabilities: { device: "cpu", dtype: "float32" },
-    });
+    })!;
     expect(laptop).toEqual({
       device: "cpu",
       dtype: "float32",
@@ -136,12 +136,49 @@ describe("the memory of a training run", () => {
       hardware: { memoryMb: 2 ** 18, gpus: [{ memoryMb: 40_960 }, { memoryMb: 81_920 }] },
       capabilities: { device: "cuda", dtype: "bfloat16" },
     };
-    const machine = describeMachine(worker);
+    const machine = describeMachine(worker)!;
     expect(machine).toMatchObject({ device: "cuda", deviceBytes: 40 * 2 ** 30, ranks: 2 });
     const config = trainPreset("paper-qwen2.5-7b");
     expect(estimateTrainingMemory(config, machine)!.totalBytes).toBeLessThan(
       estimateTrainingMemory(config, { ...machine, ranks: 1 })!.totalBytes,
     );
+  });
+
+  it("of a Ray cluster's GPUs all count once the engine has joined it, whatever the worker's machine has", () => {
+    const gpus = [{ memoryMb: 81_920 }];
+    const capabilities = { device: "cuda", dtype: "bfloat16", ranks: null };
+    const joining = { hardware: { memoryMb: 2 ** 18, gpus }, capabilities };
+    expect(describeMachine(joining), "before").toBeNull();
+    const ranks = [80, 80, 40].map((gib, rank) => ({
+      rank,
+      node: String(rank),
+      device: "GPU",
+      deviceMemoryBytes: gib * 2 ** 30,
+      dtype: "bfloat16" as const,
+      pid: rank,
+    }));
+    const nodes = ranks.map(({ node, rank }) => ({
+      id: node,
+      address: "10.0.0.1",
+      alive: true,
+      cpus: 8,
+      gpus: 1,
+      memoryBytes: 2 ** 38,
+      ranks: [rank],
+    }));
+    const cluster = { address: "auto", strategy: "spread" as const, nodes, ranks };
+    const expected = { device: "cuda", dtype: "bfloat16", deviceBytes: 40 * 2 ** 30, ranks: 3 };
+    expect(describeMachine({ ...joining, cluster })).toMatchObject(expected);
+    const head = {
+      hardware: { memoryMb: 8192, gpus: [] },
+      capabilities: { ...capabilities, device: "cpu" },
+    };
+    expect(describeMachine({ ...head, cluster })).toMatchObject(expected);
+    const onCpus = ranks.map((rank) => ({ ...rank, deviceMemoryBytes: 0 }));
+    const oneHost = [{ ...nodes[0]!, ranks: [0, 1] }, nodes[2]!];
+    expect(
+      describeMachine({ ...head, cluster: { ...cluster, ranks: onCpus, nodes: oneHost } }),
+    ).toMatchObject({ device: "cpu", deviceBytes: 2 ** 32, ranks: 3 });
   });
 
   it("says nothing of a model whose shape nobody knows, and uses the shape that a worker tells", () => {

@@ -5,6 +5,7 @@ import {
   type MemorySpec,
   type Tuning,
 } from "./memory-estimate";
+import type { ClusterStatus } from "@/contracts/engine/cluster";
 import type { ModelShape } from "@/contracts/worker-protocol/model-shape";
 import { asksGenerator, dropUnusedSettings } from "@/core/run/trained-method";
 import { MODEL_SHAPES } from "./model-shape";
@@ -27,12 +28,18 @@ export interface Machine {
 
 const GIB = 2 ** 30;
 
-/** The machine of a worker, as it attached. Each of its GPUs is a rank with an equal share, so the smallest one counts. */
+/**
+ * The machine of a worker, as it attached; where its engine's ranks are those of a Ray cluster, as the engine last found them,
+ * and null before. Each GPU is a rank with an equal share, so the smallest one counts.
+ */
 export function describeMachine(worker: {
   hardware: { memoryMb: number; gpus: readonly { memoryMb: number }[] };
-  capabilities: { device: string; dtype: string; ranks?: number };
-}): Machine {
+  capabilities: { device: string; dtype: string; ranks?: number | null };
+  cluster?: ClusterStatus | null;
+}): Machine | null {
   const machineBytes = worker.hardware.memoryMb * 2 ** 20;
+  if (worker.capabilities.ranks === null)
+    return worker.cluster ? describeCluster(worker.cluster, machineBytes) : null;
   const gpus = worker.hardware.gpus.map(({ memoryMb }) => memoryMb * 2 ** 20);
   const gpu = gpus.length === 0 ? 0 : Math.min(...gpus);
   const device =
@@ -49,6 +56,20 @@ export function describeMachine(worker: {
     // On a CPU the ranks are processes that share the machine.
     deviceBytes: device === "cuda" ? gpu : machineBytes / ranks,
     ranks,
+  };
+}
+
+/** The machine of a rank: of several on one machine without GPUs each has its share of it. */
+export function describeCluster({ ranks, nodes }: ClusterStatus, machineBytes: number): Machine {
+  const gpu = Math.min(...ranks.map(({ deviceMemoryBytes }) => deviceMemoryBytes ?? 0));
+  const hosts = nodes.filter((node) => node.ranks.length > 0);
+  const isOnGpus = gpu > 0;
+  return {
+    device: isOnGpus ? "cuda" : "cpu",
+    dtype: ranks[0]?.dtype ?? "float32",
+    machineBytes,
+    deviceBytes: isOnGpus ? gpu : machineBytes / Math.max(1, ...hosts.map((n) => n.ranks.length)),
+    ranks: ranks.length,
   };
 }
 

@@ -17,6 +17,9 @@ export const RANK_METRICS = {
     "Share of their time in which the ranks computed, mean over ranks",
     "higher",
   ),
+  "engine/slowest_rank": count(
+    "Number of the rank that computed longest, for which the others waited; the Workers page says where it is",
+  ),
   "engine/rank_memory_max_mb": mebibytes(
     "Peak memory of the rank that took most: on its GPU, or on a CPU resident",
     "lower",

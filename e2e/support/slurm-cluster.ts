@@ -105,7 +105,7 @@ JobAcctGatherType=jobacct_gather/none
 ReturnToService=2
 KillWait=30
 MinJobAge=300
-NodeName=localhost CPUs=1 Boards=1 SocketsPerBoard=1 CoresPerSocket=1 ThreadsPerCore=1 State=UNKNOWN
+NodeName=localhost CPUs=8 RealMemory=65536 Boards=1 SocketsPerBoard=8 CoresPerSocket=1 ThreadsPerCore=1 State=UNKNOWN
 PartitionName=all Nodes=ALL Default=YES MaxTime=INFINITE State=UP
 SlurmdParameters=config_overrides
 `;

@@ -9,13 +9,13 @@ describe("GPUs that the engine trains on", () => {
     ["no more than CUDA sees", { engineDevices: 16 }, 8, true, [8, 8, 8]],
     ["none on a CPU, whose ranks are processes", { engineDevices: 2 }, 0, true, [2, 2, 0]],
     ["none where it is to use the CPU", { engineDevice: "cpu" }, 8, true, [undefined, 1, 0]],
-    ["those of a Ray cluster", { rayAddress: "auto" }, 8, true, [undefined, undefined, null]],
+    ["those of a Ray cluster", { rayAddress: "auto" }, 8, true, [undefined, null, null]],
     [
       "at most so many of a Ray cluster",
       { rayAddress: "auto", engineDevices: 12 },
       8,
       true,
-      [12, 12, null],
+      [12, null, null],
     ],
   ] as const)("are %s", (_, options, visible, hasRay, [devices, ranks, gpus]) =>
     expect(chooseEngineDevices(options, visible, hasRay)).toMatchObject({ devices, ranks, gpus }),

@@ -4,8 +4,8 @@ import type { EngineOptions } from "@/gpu-workers/llm/engine/process";
 interface EngineDevices {
   /** GPUs, or processes on a CPU, that train one model together, at most; undefined: the engine decides. */
   devices: number | undefined;
-  /** How many they are; undefined: known once the engine has joined its Ray cluster. */
-  ranks: number | undefined;
+  /** How many they are; null: known once the engine has joined its Ray cluster. */
+  ranks: number | null;
   /** GPUs of this machine from the first on that it trains on; null: those that a Ray cluster gives it. */
   gpus: number | null;
   /** What the user should know of the choice; null: nothing. */
@@ -31,7 +31,7 @@ export function chooseEngineDevices(
   if (rayAddress !== undefined)
     return {
       devices: engineDevices,
-      ranks: engineDevices,
+      ranks: null,
       gpus: isOnGpus ? null : 0,
       warning: null,
     };

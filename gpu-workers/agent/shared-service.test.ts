@@ -115,7 +115,8 @@ describe("SharedService", () => {
     again.release();
     await waitUntil("it stops", () => life(lives, 1).stopped);
     const report = await service.buildReport();
-    expect(report).toMatchObject({ state: "stopped", references: 0, error: null, cluster: null });
+    expect(report).toMatchObject({ state: "stopped", references: 0, error: null });
+    expect(report.cluster, "its ranks, for the plan of the next run").toEqual(CLUSTER);
     expect(serviceReportSchema.parse(report)).toEqual(report);
   });
 

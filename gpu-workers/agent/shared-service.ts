@@ -62,6 +62,8 @@ export class SharedService<T> {
   private detail = "";
   private error: string | null = null;
   private current: StartedService<T> | null = null;
+  /** As the last life told it: what its ranks were, they probably are again. */
+  private cluster: ClusterStatus | null = null;
 
   constructor(readonly definition: ServiceDefinition<T>) {}
 
@@ -103,7 +105,7 @@ export class SharedService<T> {
       address: this.current?.address ?? null,
       references: this.life?.holders.size ?? 0,
       startedAt: this.life?.startedAt ?? null,
-      cluster: this.current?.cluster ?? null,
+      cluster: this.cluster,
     };
   }
 
@@ -135,6 +137,7 @@ export class SharedService<T> {
         this.state = "ready";
         this.detail = "";
         this.current = started;
+        this.cluster = started.cluster ?? null;
         void started.ended.then((reason) =>
           this.end(
             life,

@@ -261,7 +261,7 @@ def open_ranks(kind: str, dtype: str, ranks: int) -> Iterator[Any]:
     from engine.distributed.driver import ClusterSettings, DistributedEngine, make_rank_settings
 
     cluster = ClusterSettings(ranks)
-    settings = make_rank_settings(choose_device(kind, dtype), None, 1 << 30, cluster)
+    settings = make_rank_settings(kind, dtype, None, 1 << 30, cluster)
     engine = DistributedEngine(settings, cluster)
     try:
         yield engine

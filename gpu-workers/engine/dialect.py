@@ -72,6 +72,8 @@ class CapabilitiesClusterRanks(DialectModel):
     rank: int
     node: str
     device: str
+    deviceMemoryBytes: float | None = None
+    dtype: Literal["float32", "bfloat16", "float16"] | None = None
     pid: int
 
 

@@ -51,11 +51,11 @@ def make_engine(arguments: argparse.Namespace) -> "EngineProtocol":
     from .engine import Engine, make_torch_deterministic
 
     make_torch_deterministic()
-    device = choose_device(arguments.device, arguments.dtype, arguments.threads)
+    chosen = arguments.device, arguments.dtype, arguments.threads
     if arguments.tinker_url:
-        return make_tinker_engine(Engine(device, arguments.cache_bytes), arguments)
+        return make_tinker_engine(Engine(choose_device(*chosen), arguments.cache_bytes), arguments)
     if (arguments.devices or 1) == 1 and not arguments.ray_address:
-        return Engine(device, arguments.cache_bytes)
+        return Engine(choose_device(*chosen), arguments.cache_bytes)
     from .distributed.ray_environment import prepare_ray_environment
 
     prepare_ray_environment(arguments.ray_address)
@@ -67,7 +67,7 @@ def make_engine(arguments: argparse.Namespace) -> "EngineProtocol":
             "scripts/setup.mjs --only python-ray` installs it."
         )
     cluster = ClusterSettings(arguments.devices, arguments.ray_address, arguments.ray_strategy)
-    settings = make_rank_settings(device, arguments.threads, arguments.cache_bytes, cluster)
+    settings = make_rank_settings(*chosen, arguments.cache_bytes, cluster)
     return DistributedEngine(settings, cluster)
 
 

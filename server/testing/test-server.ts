@@ -64,7 +64,7 @@ export interface TestServer {
     models?: string[];
     corpora?: string[];
     vllmGpus?: number;
-    ranks?: number;
+    ranks?: number | null;
     commands?: boolean;
     tinker?: string;
   }): Promise<TestWorker>;

@@ -8,6 +8,7 @@ import {
   type WorkerRequest,
   type WorkerResponse,
 } from "@/contracts/worker-protocol/worker-protocol";
+import type { ServiceReport } from "@/contracts/worker-protocol/attach";
 import type { AttemptRef } from "@/contracts/worker-protocol/attempt";
 
 export type Notice = Exclude<ServerFrame, { type: "response" }>;
@@ -21,8 +22,8 @@ interface Options {
   corpora: string[];
   /** GPUs, with vLLM installed; absent: it has neither. */
   vllmGpus?: number;
-  /** GPUs that its engine trains on; left out: it uses the CPU. */
-  ranks?: number;
+  /** GPUs that its engine trains on; left out: it uses the CPU; null: those of a Ray cluster. */
+  ranks?: number | null;
   /** Whether it runs commands. */
   commands?: boolean;
   /** Address of the Tinker service that trains in place of its engine. */
@@ -125,11 +126,14 @@ export class TestWorker {
     return run;
   }
 
-  heartbeat(attempts: AttemptRef[]): Promise<WorkerResponse<"heartbeat">> {
+  heartbeat(
+    attempts: AttemptRef[],
+    services: ServiceReport[] = [],
+  ): Promise<WorkerResponse<"heartbeat">> {
     return this.request("heartbeat", {
       attempts,
       usage: { cpu: 0.5, memoryMb: 100, gpus: [] },
-      services: [],
+      services,
       freeSlots: { engine: 1, light: 4 },
     });
   }

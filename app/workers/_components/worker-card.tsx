@@ -59,7 +59,9 @@ export function WorkerCard({ worker }: { worker: WorkerRow }) {
   const t = useText();
   const now = useNow();
   const online = worker.state === "online";
-  const cluster = worker.services.find((service) => service.cluster)?.cluster;
+  const cluster = worker.services.find(
+    ({ cluster, state }) => cluster && state === "ready",
+  )?.cluster;
   return (
     <Card data-worker={worker.id} aria-label={t("Worker {name}", { name: worker.name })}>
       <header className="flex flex-wrap items-center gap-x-3 gap-y-1 border-b px-4 py-3">

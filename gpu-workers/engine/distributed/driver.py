@@ -14,7 +14,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, NoReturn
 
@@ -25,7 +25,7 @@ from ray.util.placement_group import placement_group, remove_placement_group
 from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 
 from .. import dialect
-from ..device import Device, count_physical_cores
+from ..device import choose_device, count_physical_cores
 from ..dialect_rules import DialectModel
 from ..engine import Check
 from ..errors import CancelledError
@@ -61,13 +61,23 @@ class ClusterSettings:
 
 
 def make_rank_settings(
-    device: Device, threads: int | None, cache_bytes: int | None, cluster: ClusterSettings
+    kind: str | None,
+    dtype: str | None,
+    threads: int | None,
+    cache_bytes: int | None,
+    cluster: ClusterSettings,
 ) -> RankSettings:
-    """How ranks compute, by the driver's own device; on a CPU they share the machine's cores."""
-    if device.kind == "cpu" and cluster.address is None:
-        threads = max(1, device.threads // (cluster.ranks or 1))
+    """How ranks compute. What is None is chosen: by this machine's device, or in a cluster that was
+    given by the ranks' machines, as the driver's need have no GPU. On one machine ranks of a CPU
+    share its cores.
+    """
+    if cluster.address is None:
+        device = choose_device(kind, dtype, threads)
+        kind, dtype = device.kind, device.dtype_name
+        if kind == "cpu":
+            threads = max(1, device.threads // (cluster.ranks or 1))
     limit_seconds = float(os.environ.get("S3_ENGINE_COLLECTIVE_SECONDS", "120"))
-    return RankSettings(device.kind, device.dtype_name, threads, cache_bytes, limit_seconds)
+    return RankSettings(kind, dtype, threads, cache_bytes, limit_seconds)
 
 
 def start_local_cluster(kind: str, ranks: int | None) -> ClusterFolder:
@@ -107,6 +117,11 @@ def start_local_cluster(kind: str, ranks: int | None) -> ClusterFolder:
     raise AssertionError("the last attempt returns or raises")
 
 
+def choose_kind(resources: dict[str, float]) -> str:
+    """What the ranks of a Ray cluster compute on, by its resources: its GPUs where it has any."""
+    return "cuda" if resources.get("GPU", 0) >= 1 else "cpu"
+
+
 def end_process(reason: str) -> NoReturn:
     """Ends the engine with a reason; whoever started it sees the end of its error output."""
     log.error(reason)
@@ -138,8 +153,9 @@ class DistributedEngine:
         self._tokens: list[int] = []
         atexit.register(self.close)
         self._connect(settings)
-        self.ranks = self._choose_ranks(settings.kind)
-        self._start_ranks(settings)
+        kind = settings.kind or choose_kind(ray.cluster_resources())
+        self.ranks = self._choose_ranks(kind)
+        self._start_ranks(kind, replace(settings, kind=kind))
         self._idle, self._tokens = [0.0] * self.ranks, [0] * self.ranks
         self._capabilities = self._get([self.actors[0].describe.remote()], JOIN_SECONDS)[0]
         threading.Thread(target=self._watch, daemon=True).start()
@@ -152,7 +168,7 @@ class DistributedEngine:
         if self.cluster.address is None:
             if settings.kind == "mps":
                 raise SystemExit("Ranks: this machine has one GPU, and it is used whole.")
-            self._folder = start_local_cluster(settings.kind, self.cluster.ranks)
+            self._folder = start_local_cluster(settings.kind or "cpu", self.cluster.ranks)
             return
         try:
             ray.init(address=self.cluster.address, logging_level=logging.ERROR, log_to_driver=False)
@@ -189,10 +205,10 @@ class DistributedEngine:
                 raise SystemExit(f"Ray found no place for {self.ranks} ranks with {bundle} each.")
             self.ranks = self._choose_ranks(kind)
 
-    def _start_ranks(self, settings: RankSettings) -> None:
+    def _start_ranks(self, kind: str, settings: RankSettings) -> None:
         """Places the ranks, makes their engines and joins them; returns once all are there."""
-        bundle = {"CPU": 1.0} | ({"GPU": 1.0} if settings.kind == "cuda" else {})
-        self._place_ranks(settings.kind, bundle)
+        bundle = {"CPU": 1.0} | ({"GPU": 1.0} if kind == "cuda" else {})
+        self._place_ranks(kind, bundle)
         # Operations one at a time; the others beside them.
         remote: Any = ray.remote
         actor = remote(concurrency_groups={"control": 2, "watch": 1})(Rank)
@@ -215,6 +231,13 @@ class DistributedEngine:
             for i, rank in enumerate(self.actors)
         ]
         self.places: list[dict] = self._get(joined, JOIN_SECONDS)
+        formats = sorted({place["dtype"] for place in self.places})
+        if len(formats) > 1:
+            self.close()
+            raise SystemExit(
+                f"The ranks' devices do well with different number formats ({', '.join(formats)}): "
+                "choose one for all (--engine-dtype)."
+            )
 
     def _choose_rendezvous(self) -> str:
         """Where the ranks find each other: a file, or among several machines a port of rank 0.

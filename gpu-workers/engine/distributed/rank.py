@@ -27,6 +27,7 @@ from ..errors import CancelledError, EngineError
 from ..forward_backward import AnyBatch, AnyModel
 from ..memory import (
     empty_cache,
+    get_device_memory_bytes,
     get_peak_device_bytes,
     get_peak_resident_bytes,
     is_out_of_memory,
@@ -73,7 +74,9 @@ class RankAnswer(NamedTuple):
 class RankSettings:
     """How a rank computes; the same for all."""
 
-    kind: str
+    #: cpu, cuda or mps; None: cuda where the cluster has GPUs, else cpu.
+    kind: str | None
+    #: None: as each rank's device does well, which must then be the same for all.
     dtype: str | None
     threads: int | None
     cache_bytes: int | None
@@ -441,6 +444,8 @@ class Rank:
             "rank": rank,
             "node": ray.get_runtime_context().get_node_id(),
             "device": device.name,
+            "deviceMemoryBytes": 0 if device.kind == "cpu" else get_device_memory_bytes(),
+            "dtype": device.dtype_name,
             "pid": os.getpid(),
         }
 

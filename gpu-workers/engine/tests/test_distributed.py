@@ -5,7 +5,10 @@ the order in which numbers are added (float32).
 import json
 import os
 import pickle
+import re
 import signal
+import subprocess
+import sys
 import time
 from contextlib import nullcontext
 from pathlib import Path
@@ -23,8 +26,10 @@ prepare_ray_environment(None)
 import ray
 
 from engine.distributed.driver import (
+    GPU_WORKERS,
     ClusterSettings,
     DistributedEngine,
+    choose_kind,
     make_rank_settings,
     start_local_cluster,
 )
@@ -79,11 +84,8 @@ def cluster():
 
 def start(ranks: int, tiny: Path, dtype: str = "float32") -> Caller:
     settings = ClusterSettings(ranks=ranks)
-    device = choose_device("cpu", dtype, 1)
-    return Caller(
-        DistributedEngine(make_rank_settings(device, None, None, settings), settings, raise_reason),
-        tiny,
-    )
+    rank_settings = make_rank_settings("cpu", dtype, 1, None, settings)
+    return Caller(DistributedEngine(rank_settings, settings, raise_reason), tiny)
 
 
 @pytest.fixture(scope="module")
@@ -437,6 +439,8 @@ def test_the_engine_tells_where_its_ranks_are_and_what_they_did(two):
     capabilities = dialect.Capabilities.model_validate(two.engine.capabilities())
     assert capabilities.cluster is not None
     assert [rank.rank for rank in capabilities.cluster.ranks] == [0, 1]
+    computes = [(rank.deviceMemoryBytes, rank.dtype) for rank in capabilities.cluster.ranks]
+    assert computes == [(0, "float32")] * 2
     assert [rank for node in capabilities.cluster.nodes for rank in node.ranks] == [0, 1]
     assert "told" in [model.id for model in capabilities.models]
     two("forward_backward", "told", loss="ppo", data=make_data(4))
@@ -460,6 +464,64 @@ def test_the_check_of_gpus_checks_ranks_and_can_fail(two, tiny, tmp_path, monkey
     checks = check_gpu.check_ranks(tiny, "cpu", 320, 2, 2, 64, tmp_path)
     assert [c.name for c in checks if c.holds is False] == ["2 ranks against CPU, gradient, full"]
     assert sum(c.holds is True for c in checks) >= 7
+
+
+# In processes of their own: this one is a Ray cluster's already.
+CHECK_RANKS = """
+import sys
+from pathlib import Path
+from engine import check_gpu
+folder, scratch = map(Path, sys.argv[1:])
+for check in check_gpu.check_ranks(folder, "cpu", 320, 2, 2, 64, scratch):
+    print(check.holds, check.name)
+"""
+# A head whose machine has no GPU, in a cluster whose others are said to have two.
+START_ON_A_HEAD = """
+from argparse import Namespace
+from engine.distributed.ray_environment import prepare_ray_environment
+prepare_ray_environment(None)
+import ray
+from engine.distributed.driver import LOOPBACK
+from engine.main import make_engine
+settings = {"include_dashboard": False, "object_store_memory": 100 << 20}
+ray.init(address="local", num_cpus=2, num_gpus=2, _node_ip_address=LOOPBACK, **settings)
+given = {"device": None, "dtype": None, "threads": 1, "devices": None, "cache_bytes": None}
+make_engine(Namespace(ray_address="given", ray_strategy="pack", tinker_url=None, **given))
+"""
+
+
+def run_script(script: str, *arguments: object) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", script, *map(str, arguments)],
+        cwd=GPU_WORKERS,
+        capture_output=True,
+        text=True,
+    )
+
+
+def test_the_check_of_gpus_starts_ranks_by_itself(tiny, tmp_path):
+    done = run_script(CHECK_RANKS, tiny, tmp_path)
+    assert done.returncode == 0, done.stderr[-2000:]
+    lines = done.stdout.splitlines()
+    assert "True 2 ranks, resumed twice" in lines
+    assert sum(line.startswith("True 2 ranks against CPU, ") for line in lines) >= 7
+    assert not [line for line in lines if line.startswith("False")]
+
+
+@pytest.mark.skipif(
+    torch.cuda.is_available(), reason="this machine has a GPU, so it is no head without one"
+)
+def test_ranks_are_on_a_clusters_gpus_whatever_the_drivers_machine_has():
+    given = ClusterSettings(address="auto")
+    for kind in ("cuda", None):
+        assert make_rank_settings(kind, None, None, None, given).kind == kind
+    assert choose_kind({"CPU": 8.0, "GPU": 2.0}) == "cuda"
+    assert choose_kind({"CPU": 8.0}) == "cpu"
+    done = run_script(START_ON_A_HEAD)
+    # No GPU is there in truth: what counts is that ranks look for one, and none computes on a CPU.
+    assert done.returncode == 1, done.stderr[-2000:]
+    assert re.search("cuda", done.stderr, re.IGNORECASE), done.stderr[-2000:]
+    assert "All 2 ranks were ended" in done.stderr
 
 
 def test_a_cluster_of_this_machine_is_this_users_and_has_the_gpus_of_its_ranks(

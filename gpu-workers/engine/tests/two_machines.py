@@ -115,7 +115,7 @@ class Session:
             )
 
             cluster = ClusterSettings(ranks, f"{ADDRESS['a']}:{PORT}", "spread")
-            settings = make_rank_settings(device, None, None, cluster)
+            settings = make_rank_settings("cpu", "float32", 1, None, cluster)
             self.engine = DistributedEngine(settings, cluster, raise_reason)
         self.call("create_model", base=str(folder), lora=None, full={"firstLayer": 0}, seed=1)
 
@@ -167,13 +167,13 @@ def play(folder: Path) -> None:
         norms.append(two.step())
         tell("equal", norms=norms, expected=expected[:2], nodes=nodes)
         lose(two, finding, harm)
-        if finding == "cut":
-            break
-        start_ray("b", folder / "again")
-    left = Session(model, 2)
-    step = left.call("load_state", path=state)["step"]
-    tell("resumed", ranks=left.engine.ranks, step=step, norm=left.step(), expected=expected[1])
-    left.engine.close()
+        left = Session(model, 2)
+        step = left.call("load_state", path=state)["step"]
+        ranks, norm = left.engine.ranks, left.step()
+        tell("resumed", after=finding, ranks=ranks, step=step, norm=norm, expected=expected[1])
+        left.engine.close()
+        if finding == "killed":
+            start_ray("b", folder / "again")
 
 
 def main() -> None:

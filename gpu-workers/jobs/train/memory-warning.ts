@@ -1,9 +1,19 @@
 import type { Capabilities } from "@/contracts/engine/dialect";
 import { formatBytes } from "@/core/memory/index-plan";
 import type { TrainConfig } from "@/contracts/run-config/train-config";
-import { judgeTrainingMemory, type Machine, type Shapes } from "@/core/memory/training-memory";
+import {
+  describeCluster,
+  judgeTrainingMemory,
+  type Machine,
+  type Shapes,
+} from "@/core/memory/training-memory";
 import { readModelShape } from "@/gpu-workers/llm/model-files/installed-model";
 import { modelDir } from "@/lib/paths.mjs";
+
+type Engine = Pick<
+  Capabilities,
+  "device" | "dtype" | "memoryBytes" | "deviceMemoryBytes" | "cluster"
+>;
 
 /** The machine that an engine computes on; each of several ranks has a device of it. */
 export const describeEngineMachine = ({
@@ -12,17 +22,16 @@ export const describeEngineMachine = ({
   memoryBytes,
   deviceMemoryBytes,
   cluster,
-}: Pick<
-  Capabilities,
-  "device" | "dtype" | "memoryBytes" | "deviceMemoryBytes" | "cluster"
->): Machine => ({
-  device,
-  dtype,
-  // On a CPU the ranks are processes that share the machine.
-  deviceBytes: deviceMemoryBytes > 0 ? deviceMemoryBytes : memoryBytes / countSharing(cluster),
-  machineBytes: memoryBytes,
-  ranks: cluster?.ranks.length ?? 1,
-});
+}: Engine): Machine =>
+  cluster
+    ? describeCluster(cluster, memoryBytes)
+    : {
+        device,
+        dtype,
+        deviceBytes: deviceMemoryBytes > 0 ? deviceMemoryBytes : memoryBytes,
+        machineBytes: memoryBytes,
+        ranks: 1,
+      };
 
 /** The shapes of a run's models, as far as they are installed here. */
 export async function readShapes({ searcher, generator, rl }: TrainConfig): Promise<Shapes> {
@@ -36,14 +45,14 @@ export async function readShapes({ searcher, generator, rl }: TrainConfig): Prom
 /** What to say before a run that may not fit into the memory of the engine's device; null where it fits or nobody can tell. */
 export function buildMemoryWarning(
   config: TrainConfig,
-  machine: Machine,
+  engine: Engine,
   shapes: Shapes = {},
 ): string | null {
-  const judged = judgeTrainingMemory(config, machine, shapes);
+  const judged = judgeTrainingMemory(config, describeEngineMachine(engine), shapes);
   if (judged === null || judged.verdict === "fits") return null;
-  return `By calculation this run takes ${formatBytes(judged.totalBytes)} of ${formatBytes(judged.deviceBytes)} (${judged.device}); ${judged.advice}. It is tried all the same: where memory does not suffice, the engine halves its batches.`;
+  const each = judged.ranks > 1 ? ` on each of ${judged.ranks} ranks` : "";
+  const then = engine.cluster
+    ? "ranks do not halve their batches, and one that does not fit ends the attempt (searcher.microbatchTokens makes them smaller)"
+    : "where memory does not suffice, the engine halves its batches";
+  return `By calculation this run takes ${formatBytes(judged.totalBytes)} of ${formatBytes(judged.deviceBytes)} (${judged.device})${each}; ${judged.advice}. It is tried all the same: ${then}.`;
 }
-
-/** Ranks on the machine that has most of them. */
-const countSharing = (cluster: Capabilities["cluster"]): number =>
-  Math.max(1, ...(cluster?.nodes ?? []).map(({ ranks }) => ranks.length));

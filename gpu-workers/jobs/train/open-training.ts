@@ -114,7 +114,7 @@ async function loadTrainedModels(
   if (capabilities.service) requireServed(config, capabilities.service.url);
   const machine = describeEngineMachine(capabilities);
   const shapes = await readShapes(config);
-  const warning = capabilities.service ? null : buildMemoryWarning(config, machine, shapes);
+  const warning = capabilities.service ? null : buildMemoryWarning(config, capabilities, shapes);
   if (warning !== null) context.log("warn", warning);
   onDetail(`loading ${config.searcher.model}`);
   const shardsBase = sharesBase(config, machine, shapes);

@@ -29,6 +29,7 @@ const findingSchema = z.discriminatedUnion("finding", [
   }),
   z.object({
     finding: z.literal("resumed"),
+    after: z.enum(["killed", "cut"]),
     ranks: z.int(),
     step: z.int(),
     norm: z.number(),
@@ -51,9 +52,14 @@ it.skipIf(!canMakeMachines)(
     expect(findings.map(({ finding }) => finding)).toEqual([
       "equal",
       "killed",
+      "resumed",
       "equal",
       "cut",
       "resumed",
+    ]);
+    expect(findings.flatMap((found) => ("after" in found ? [found.after] : []))).toEqual([
+      "killed",
+      "cut",
     ]);
     const isClose = (value: number, expected: number): void =>
       expect(Math.abs(value - expected) / expected).toBeLessThan(1e-5);

@@ -178,16 +178,16 @@ export function computeRankMetrics(times: readonly RankTimes[]): MetricValues {
     of.reduce((total, one) => total + read(one), 0);
   const readAll = (one: RankTimes): number =>
     one.computeSeconds + one.communicationSeconds + one.waitSeconds;
-  const utilisations = ranks.map((rank) => {
-    const own = times.filter((one) => one.rank === rank);
-    return sum(own, (one) => one.computeSeconds) / sum(own, readAll);
-  });
+  const owns = ranks.map((rank) => times.filter((one) => one.rank === rank));
+  const computing = owns.map((own) => sum(own, (one) => one.computeSeconds));
+  const utilisations = owns.map((own, i) => computing[i]! / sum(own, readAll));
   return {
     "engine/ranks": ranks.length,
     "engine/communication_share":
       sum(times, (one) => one.communicationSeconds) / sum(times, readAll),
     "engine/rank_utilisation_min": findMinimum(utilisations),
     "engine/rank_utilisation_mean": computeMean(utilisations),
+    "engine/slowest_rank": ranks[computing.indexOf(findMaximum(computing))],
     "engine/rank_memory_max_mb": findMaximum(times.map((one) => one.peakMemoryBytes)) / 2 ** 20,
   };
 }

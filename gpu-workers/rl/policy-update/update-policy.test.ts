@@ -292,12 +292,13 @@ describe("an update", () => {
       peakMemoryBytes: (rank + 1) * 2 ** 20,
       tokens: 5,
     });
-    made.policy.ranks = [rank(0, 9, 0), rank(1, 4, 5)];
+    made.policy.ranks = [rank(0, 4, 5), rank(1, 9, 0)];
     expect((await updatePolicy(made, groups, 1)).metrics).toMatchObject({
       "engine/ranks": 2,
       "engine/communication_share": 0.1,
       "engine/rank_utilisation_min": 0.4,
       "engine/rank_utilisation_mean": 0.65,
+      "engine/slowest_rank": 1,
       "engine/rank_memory_max_mb": 2,
     });
     const alone = await updatePolicy(parts(config({ algorithm: "grpo" })), groups, 1);

@@ -1,4 +1,4 @@
-import { readdir, readFile, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import {
@@ -8,6 +8,7 @@ import {
   type PoolWorkerRow,
 } from "@/contracts/api/pools";
 import { PROTOCOL_VERSION } from "@/contracts/worker-protocol/worker-protocol";
+import { DEFAULT_TEMPLATES } from "@/core/pools/template";
 import { inRoot } from "@/lib/paths.mjs";
 import { waitUntil } from "@/lib/testing/wait-until";
 import { createSecretReader } from "@/server/features/keys/seal";
@@ -20,6 +21,16 @@ const WORKER = inRoot("server", "features", "pools", "testing", "attach-worker.m
 /** Starts a process that speaks the worker protocol, as the agent does. */
 const TEMPLATE = `cd ${inRoot()} && exec ${process.execPath} ${WORKER} --protocol ${PROTOCOL_VERSION} --server {{server}} --name {{worker}}`;
 
+/** What the templates that pools begin with expect in a home folder: a clone, whose worker is the process above. */
+async function makeClone(home: string): Promise<void> {
+  const worker = `${process.execPath} ${WORKER} --protocol ${PROTOCOL_VERSION}`;
+  await mkdir(join(home, "s3-dashboard"));
+  await writeFile(
+    join(home, "s3-dashboard", "package.json"),
+    JSON.stringify({ private: true, scripts: { worker } }),
+  );
+}
+
 /** Pools over ssh: real processes, real connections, one real database. */
 describe("pools over ssh", () => {
   let host: SshHost;
@@ -27,6 +38,7 @@ describe("pools over ssh", () => {
 
   beforeAll(async () => {
     host = await startSshHost();
+    await makeClone(host.home);
     server = await startTestServer({ timings: { offlineMs: 60_000, leaseMs: 60_000 } });
     await storeSamples(server.plane);
   });
@@ -79,8 +91,8 @@ describe("pools over ssh", () => {
     waitUntil(what, async () => (await listWorkers()).find(matches));
   const getState = async (id: string) => (await server.plane.runReader.get(id)).state;
 
-  it("starts a worker for a run that waits, and ends it when it is idle", async () => {
-    const { id } = await create();
+  it("starts a worker for a run that waits by the template that a pool begins with, and ends it when it is idle", async () => {
+    const { id } = await create({ template: DEFAULT_TEMPLATES.ssh });
     expect((await server.plane.pools.test(id)).said).toMatch(/^Linux \S+ can be reached$/);
     expect(await listWorkers(), "none before a run waits").toEqual([]);
     const run = await launch();

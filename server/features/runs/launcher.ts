@@ -85,10 +85,11 @@ export class Launcher {
         })),
         requirements: [],
         memory: null,
+        unjoined: [],
         baselines: null,
       };
     const config = await this.references.applyReusedSettings(parsed.data);
-    const [issues, requirements, memory, baselines] = await Promise.all([
+    const [issues, requirements, estimates, baselines] = await Promise.all([
       this.references.findIssues(config),
       this.placement.checkRequirements(config),
       this.placement.estimateMemory(config),
@@ -98,7 +99,7 @@ export class Launcher {
       ok: issues.length === 0 && requirements.every((r) => r.ok),
       issues,
       requirements,
-      memory,
+      ...estimates,
       baselines,
     };
   }

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import type { planMemoryResponseSchema } from "@/contracts/api/new-run";
 import type { checkRunResponseSchema } from "@/contracts/api/runs";
+import type { ClusterStatus } from "@/contracts/engine/cluster";
 import { AppError } from "@/contracts/errors";
 import type { RunConfig } from "@/contracts/run-config/run-config";
 import { countSamplerDevices, readSamplerPlacement } from "@/contracts/run-config/sampler";
@@ -8,6 +9,7 @@ import type { ModelShape } from "@/contracts/worker-protocol/model-shape";
 import {
   attachRequestSchema,
   hardwareSchema,
+  serviceReportSchema,
   slotsSchema,
 } from "@/contracts/worker-protocol/attach";
 import { countVllmDevices } from "@/contracts/worker-protocol/vllm-devices";
@@ -27,7 +29,7 @@ type RunCheck = z.infer<typeof checkRunResponseSchema>;
 /** Something that a worker must have, met or not. */
 export type CheckedRequirement = RunCheck["requirements"][number];
 /** What training would take of the memory of a device. */
-export type MemoryEstimates = RunCheck["memory"];
+export type MemoryEstimates = Pick<RunCheck, "memory" | "unjoined">;
 type MemoryPlan = z.infer<typeof planMemoryResponseSchema>;
 
 const onlineWorkerSchema = z.object({
@@ -76,22 +78,29 @@ export class Placement {
 
   /** Estimates the memory of a training run on each worker that could take it; on an assumed GPU where there is none. */
   async estimateMemory(config: RunConfig): Promise<MemoryEstimates> {
-    if (config.kind !== "train") return null;
+    if (config.kind !== "train") return { memory: null, unjoined: [] };
     const workers = await this.listOnlineWorkers();
     const shapes = mergeShapes(workers);
     const required = requirementsFor(config);
     const fitting = workers.filter((w) => canRun(w, required));
     // A service has memory of its own.
     const here = fitting.filter((w) => !trainsElsewhere(w));
-    if (here.length < fitting.length && here.length === 0) return null;
-    const able = here.map((w) => ({ worker: w.name, machine: describeMachine(w) }));
+    if (here.length < fitting.length && here.length === 0) return { memory: null, unjoined: [] };
+    const clusters = await this.readClusters(here);
+    const able = here.map((w) => ({
+      worker: w.name,
+      machine: describeMachine({ ...w, cluster: clusters.get(w.id) }),
+    }));
     const estimates = (
       able.length > 0 ? able : [{ worker: null, machine: ASSUMED_MACHINE }]
     ).flatMap(({ worker, machine }) => {
-      const judged = judgeTrainingMemory(config, machine, shapes);
+      const judged = machine && judgeTrainingMemory(config, machine, shapes);
       return judged === null ? [] : [{ ...judged, worker }];
     });
-    return estimates.length === 0 ? null : estimates;
+    return {
+      memory: estimates.length === 0 ? null : estimates,
+      unjoined: able.flatMap(({ worker, machine }) => (machine === null ? [worker] : [])),
+    };
   }
 
   /**
@@ -143,6 +152,24 @@ export class Placement {
       corpora: new Set(workers.flatMap((w) => w.capabilities.corpora)),
       questions: new Set(sets.map(({ name }) => name)),
     };
+  }
+
+  /** The Ray clusters that engines have joined, by worker: of those whose ranks are not known otherwise. */
+  private async readClusters(
+    workers: readonly OnlineWorker[],
+  ): Promise<Map<string, ClusterStatus>> {
+    const ids = workers.filter((w) => w.capabilities.ranks === null).map(({ id }) => id);
+    if (ids.length === 0) return new Map();
+    const rows = await this.database.db.service.findMany({
+      where: { workerId: { in: ids }, kind: "engine" },
+      select: { workerId: true, report: true },
+    });
+    return new Map(
+      rows.flatMap(({ workerId, report }) => {
+        const { cluster } = serviceReportSchema.parse(report);
+        return cluster ? [[workerId, cluster] as const] : [];
+      }),
+    );
   }
 
   /** The workers that could be given something now. */
@@ -289,7 +316,7 @@ const countVllmGpus = ({ capabilities, hardware }: OnlineWorker): number =>
 function countLeftGpus(worker: OnlineWorker): number | null {
   const { device, ranks } = worker.capabilities;
   if (device !== "cuda") return countVllmGpus(worker);
-  return ranks === undefined ? null : countVllmGpus(worker) - ranks;
+  return ranks == null ? null : countVllmGpus(worker) - ranks;
 }
 /** GPUs that a run's vLLM is to have for itself; null: it shares the engine's, or there is none. */
 function countOwnSamplerGpus(config: RunConfig): number | null {

@@ -5,8 +5,11 @@ import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { PYTHON, ROOT } from "@/lib/paths.mjs";
 import { startTestServer, type TestServer } from "@/server/testing/test-server";
+import { expectRunOfTransformers } from "@/server/testing/transformers-run";
 
 const run = promisify(execFile);
+/** Transformers takes seconds to import, on a busy machine minutes. */
+const IMPORT_MS = 10 * 60_000;
 
 /** Our own Python client against the real server, in real Python. */
 describe("the Python client", () => {
@@ -105,6 +108,12 @@ sys.exit(main())`);
     await rm(join(folder, ".s3-sent.json"));
     expect(await follow()).toEqual(all);
   });
+
+  it(
+    "reports a training of transformers live by the example's callback, and its end",
+    () => expectRunOfTransformers(server, PYTHON, { reporter: "callback", name: "by callback" }),
+    IMPORT_MS,
+  );
 
   it("reports episodes, and loses nothing to an item of the same batch that is refused", async () => {
     await runPython(`import s3_client

@@ -122,6 +122,7 @@ export function LaunchPanel({
         <MemoryPanel
           config={checkedConfig?.kind === "train" ? checkedConfig : config}
           estimates={check.data?.memory ?? []}
+          unjoined={check.data?.unjoined ?? []}
         />
       ) : null}
       {config?.kind === "index" ? (

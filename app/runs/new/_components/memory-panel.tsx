@@ -24,10 +24,12 @@ const describePlace = (t: Text, { worker, device, ranks }: Estimate): string =>
 interface MemoryPanelProps {
   config: TrainConfig;
   estimates: readonly Estimate[];
+  /** Workers whose engine has not joined its Ray cluster yet. */
+  unjoined: readonly string[];
 }
 
 /** The estimated memory of a training run, on the workers and on GPUs that one thinks of. It warns and never refuses. */
-export function MemoryPanel({ config, estimates }: MemoryPanelProps) {
+export function MemoryPanel({ config, estimates, unjoined }: MemoryPanelProps) {
   const t = useText();
   return (
     <section className="mt-3 border-t pt-3 text-xs" aria-label={t("Memory")}>
@@ -38,6 +40,14 @@ export function MemoryPanel({ config, estimates }: MemoryPanelProps) {
           estimate={estimate}
           place={describePlace(t, estimate)}
         />
+      ))}
+      {unjoined.map((worker) => (
+        <p key={worker} className="mt-1.5 text-muted-foreground">
+          {t(
+            "{worker}: not known yet. Its engine takes the GPUs of a Ray cluster, and has not joined it since the worker started; a dry run does.",
+            { worker },
+          )}
+        </p>
       ))}
       <MemoryPlanner config={config} />
     </section>

@@ -186,7 +186,12 @@ describe("the new run form", () => {
     const asked: unknown[] = [];
     const { launch, user } = await draw("paper-full", {
       "runs.check": () =>
-        ({ issues: [], requirements: [], memory: [{ ...one, worker: "box" }] }) as never,
+        ({
+          issues: [],
+          requirements: [],
+          memory: [{ ...one, worker: "box" }],
+          unjoined: ["head"],
+        }) as never,
       "runs.planMemory": ({ gpus, gibibytes }) => {
         asked.push([gpus, gibibytes]);
         return judgeTrainingMemory(FULL, describePlannedMachine(gpus, gibibytes));
@@ -194,6 +199,7 @@ describe("the new run form", () => {
     });
     const memory = within(await launch.findByRole("region", { name: "Memory" }));
     await memory.findByText(/of 80\.0 GiB \(a GPU of box\): does not fit/);
+    expect(memory.getByText(/^head: not known yet\. .* GPUs of a Ray cluster/)).toBeDefined();
     expect(memory.getByText(/any one of these makes it fit: .*GPUs of 80\.0 GiB/)).toBeDefined();
     await user.type(memory.getByLabelText("Number of GPUs"), "24");
     await memory.findByText(/\(each of 24 GPUs, which share the model\): fits/, undefined, {

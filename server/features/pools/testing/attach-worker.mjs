@@ -2,14 +2,16 @@
  * A process that speaks the worker protocol and computes nothing: it attaches with the token of its environment, brings
  * every run that it is given to its end, and stops at SIGTERM. Plain JavaScript, as each test starts several.
  *
- * usage: node attach-worker.mjs --protocol VERSION --server URL --name NAME
+ * usage: node attach-worker.mjs --protocol VERSION --server URL --name NAME [--engine-slots N] [--light-slots N]
  */
 import { randomUUID } from "node:crypto";
 import { parseArgs } from "node:util";
 import WebSocket from "ws";
 
 const text = /** @type {const} */ ({ type: "string", default: "" });
-const { values } = parseArgs({ options: { protocol: text, server: text, name: text } });
+// Of its slots it is told, as every template of a pool does; it has its own.
+const told = { "engine-slots": text, "light-slots": text };
+const { values } = parseArgs({ options: { protocol: text, server: text, name: text, ...told } });
 const token = process.env.S3_WORKER_TOKEN ?? "";
 process.stdout.write(`token: ${token === "" ? "none" : "given"}\n`);
 process.once("SIGTERM", () => process.exit(0));

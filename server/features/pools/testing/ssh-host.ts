@@ -29,6 +29,10 @@ export async function startSshHost(): Promise<SshHost> {
   const programs = join(folder, "bin");
   await Promise.all([mkdir(home), mkdir(programs)]);
   const isReal = existsSync(SSHD) && process.getuid?.() === 0;
+  if (!isReal)
+    console.warn(
+      "no real ssh: a shell of this machine stands in for it (a real one needs root and `apt-get install openssh-server`)",
+    );
   const sshd = isReal ? await startSshd(folder, home) : null;
   const script = isReal
     ? `exec /usr/bin/ssh -F ${folder}/config "$@"`
