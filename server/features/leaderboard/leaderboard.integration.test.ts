@@ -1,9 +1,6 @@
-import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { EpisodeRecord } from "@/contracts/records/episode";
 import { predictConfigSchema, type PredictConfig } from "@/contracts/run-config/predict-config";
-import type { RunConfig } from "@/contracts/run-config/run-config";
-import { trainConfigSchema } from "@/contracts/run-config/train-config";
 import { bootstrapClusters } from "@/core/statistics/bootstrap";
 import { startTestServer, type TestServer } from "@/server/testing/test-server";
 import {
@@ -394,52 +391,6 @@ describe("the leaderboard", () => {
     await expect(refused).rejects.toMatchObject({ code: "invalid-input" });
     for (const { runId } of second.launched)
       await server.plane.runs.cancel(runId, { actor: "test", reason: null });
-  });
-
-  it("lets s3 search with a chosen checkpoint, as that was trained, and the others without", async () => {
-    const { plane } = server;
-    const preset = trainConfigSchema.parse(getPresetConfig());
-    const trained = { ...preset, search: { ...preset.search, turns: 2 } };
-    const insertCheckpoint = async (of: RunConfig): Promise<string> => {
-      await plane.runs.create(of, { actor: "test", preset: null });
-      const { runId, attempt } = await worker.leaseAndStart();
-      const id = randomUUID();
-      await plane.database.db.$executeRaw`
-        INSERT INTO artifacts (id, project_id, run_id, attempt, kind, step, files, bytes, metadata, store, created_at)
-        VALUES (${id}::uuid, '00000000-0000-4000-8000-000000000001', ${runId}::uuid, ${attempt}, 'checkpoint', 1, '[]', 1, '{}', 'file', now())`;
-      await worker.request("transition", { runId, attempt, to: "succeeded", reason: null });
-      return id;
-    };
-    const checkpoint = await insertCheckpoint(trained);
-    const request = {
-      methods: ["s3", "rag"],
-      like: s3,
-      questions: "grouped",
-      limit: null,
-    } as const;
-    const launch = (of: string) =>
-      plane.leaderboard.launch(
-        { ...request, methods: [...request.methods], checkpoint: of },
-        "test",
-      );
-    const { launched, present } = await launch(checkpoint);
-    expect(present, "naive RAG does not search with it").toEqual([{ method: "rag", runId: rag }]);
-    const [{ runId }] = launched as [(typeof launched)[number]];
-    expect((await plane.runReader.get(runId)).config).toMatchObject({
-      method: "s3",
-      searcher: { model: trained.searcher.model, checkpoint },
-      search: trained.search,
-      generator: config({}).generator,
-    });
-    expect(await launch(checkpoint)).toMatchObject({
-      launched: [],
-      present: [{ method: "s3", runId }, { method: "rag" }],
-    });
-    await plane.runs.cancel(runId, { actor: "test", reason: null });
-    await expect(
-      launch(await insertCheckpoint(getPresetConfig("atlas-train-search-r1"))),
-    ).rejects.toThrow(/was trained as Search-R1/);
-    await expect(launch(randomUUID())).rejects.toMatchObject({ code: "not-found" });
   });
 
   it("compares question by question", async () => {
