@@ -3,7 +3,7 @@ import { GeistSans } from "geist/font/sans";
 import type { Metadata, Viewport } from "next";
 import { headers } from "next/headers";
 import type { ReactNode } from "react";
-import { LANGUAGE_TAGS } from "./_i18n/language";
+import { LANGUAGE_TAGS } from "@/core/texts/languages";
 import { readLanguage, readText } from "./_i18n/server";
 import { TextProvider } from "./_i18n/text-provider";
 import { Providers } from "./_lib/providers";

@@ -44,7 +44,7 @@ const onProduct =
 const FILLED_PARTS: Readonly<Record<string, FilledPart>> = {
   charts: onProduct(measureCharts),
   episodes: onProduct(async ({ plane }, { big }) => ({
-    bars: await measureEpisodes(plane.episodeReader, big[0]!),
+    bars: await measureEpisodes(plane.episodeReader, big[0]!, big[1]!),
     figures: {},
   })),
   runs: onProduct(async ({ plane }) => ({

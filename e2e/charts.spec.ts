@@ -91,9 +91,11 @@ test("charts are smoothed, zoomed together, read by keys, opened and saved", asy
   await expect(page.getByRole("button", { name: "Log x" })).toHaveAttribute("aria-pressed", "true");
   await expect(chart.locator("[data-curve]").first()).toBeVisible();
   await page.getByRole("button", { name: "Markers" }).click();
-  await page.getByRole("menuitemcheckbox", { name: /Checkpoints/ }).click();
+  for (const kind of ["Checkpoints", "Evaluations"])
+    await page.getByRole("menuitemcheckbox", { name: kind }).click();
   await page.keyboard.press("Escape");
-  await expect(chart.locator('[data-markers="checkpoint"]')).toHaveCount(1);
+  for (const kind of ["checkpoint", "evaluation"])
+    await expect(chart.locator(`[data-markers="${kind}"]`)).toHaveCount(1);
 });
 
 test("every metric is found, pinned and put into panels that the project keeps", async ({

@@ -1,6 +1,9 @@
 import { execFile } from "node:child_process";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
 import { promisify } from "node:util";
-import { expect, test, waitLive } from "./support/product";
+import { expect, RECORDED, test, waitLive } from "./support/product";
 
 const run = promisify(execFile);
 const TOLERATED_MS = 120_000;
@@ -53,4 +56,37 @@ test("a wrong setting on the command line is refused by its path", async ({ prod
   await expect(
     runCommand(productAddress, "launch", "--preset", "atlas-smollm2-grpo", "--set", "rl.stepz=2"),
   ).rejects.toThrow(/stepz/);
+});
+
+test("a run's report is bundled in a folder that opens from the disk without a server, in either language", async ({
+  page,
+  productAddress,
+}, testInfo) => {
+  test.setTimeout(3 * TOLERATED_MS);
+  const requested: string[] = [];
+  page.on("request", (request) => requested.push(request.url()));
+  const listed = JSON.parse(await runCommand(productAddress, "list", "--json")) as {
+    id: string;
+    name: string;
+  }[];
+  const { id } = listed.find(({ name }) => name === RECORDED.training)!;
+  for (const [language, tag, chart] of [
+    ["en", "en", "Held-out accuracy"],
+    ["zh", "zh-Hans", "留出准确率"],
+  ] as const) {
+    const folder = testInfo.outputPath(language);
+    const asked = ["run", "bundle", id, "--to", folder, "--language", language];
+    expect(await runCommand(productAddress, ...asked)).toContain("wrote");
+    const address = pathToFileURL(join(folder, "index.html")).href;
+    await page.goto(address);
+    await expect(page.locator("html")).toHaveAttribute("lang", tag);
+    await expect(page.getByRole("heading", { level: 1 })).toHaveText(RECORDED.training);
+    await expect(page.locator("figcaption", { hasText: chart }).first()).toBeVisible();
+    await expect(page.locator("svg path").first()).toBeVisible();
+    expect(requested.splice(0)).toEqual([address]);
+    const data = JSON.parse(await readFile(join(folder, "report.json"), "utf8")) as {
+      run: { name: string };
+    };
+    expect(data.run.name).toBe(RECORDED.training);
+  }
 });

@@ -1,5 +1,7 @@
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
+import { connect } from "@/cli/client";
+import { findPreset } from "@/core/presets/run-presets";
 import {
   expect,
   expectAccessible,
@@ -68,6 +70,45 @@ test("a term is explained at a setting, with its formula, and closed by the keyb
   await expect(page.getByRole("link", { name: "In the glossary" })).toBeVisible();
   await page.keyboard.press("Escape");
   await expect(help).toBeFocused();
+});
+
+test("the browser tells of a run that ends, once it is asked to and may", async ({
+  page,
+  context,
+  productUrl,
+  productAddress,
+}) => {
+  await context.grantPermissions(["notifications"], { origin: productUrl });
+  await page.addInitScript(() => {
+    const shown: string[] = [];
+    const Browser = window.Notification;
+    class Kept extends Browser {
+      constructor(title: string, options?: NotificationOptions) {
+        super(title, options);
+        shown.push(title);
+      }
+    }
+    Object.assign(window, { Notification: Kept, shownNotifications: shown });
+  });
+  const listShown = () =>
+    page.evaluate(() => (window as unknown as { shownNotifications: string[] }).shownNotifications);
+  const { client, close } = connect(productAddress);
+  const end = async (name: string) => {
+    const config = { ...findPreset("atlas-rag")!.config, name };
+    const { id } = await client.runs.launch.mutate({ config });
+    await client.runs.cancel.mutate({ id, reason: null });
+  };
+  try {
+    await page.goto("/notifications");
+    await waitLive(page);
+    const choice = page.getByRole("switch", { name: "Runs that end, and alarms" });
+    await choice.click();
+    await expect(choice).toBeChecked();
+    await end("Ended and told");
+    await expect.poll(listShown).toEqual(["Ended and told: cancelled"]);
+  } finally {
+    close();
+  }
 });
 
 test("a channel is added, tested against a real receiver, and removed", async ({ page }) => {

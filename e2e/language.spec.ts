@@ -69,6 +69,16 @@ test.describe("a browser that asks for Chinese", () => {
     ).toEqual([]);
     await expect(page.locator("[data-run-progress]")).toContainText(HAN);
     await expect(page.locator("main [aria-busy=true]")).toHaveCount(0);
+
+    await page.getByRole("link", { name: "报告" }).click();
+    const report = page.locator(".run-report");
+    await expect(report.locator("h2").first()).toBeVisible();
+    expect(
+      (await report.locator("h2, th, figcaption").allInnerTexts()).filter(
+        (text) => !HAN.test(text),
+      ),
+      "headings of the report that are not Chinese",
+    ).toEqual([]);
   });
 
   test("can be switched to English and back, and the choice is kept", async ({ page }) => {

@@ -44,12 +44,42 @@ test("a run says whether it learns, its log is searched, its settings are compar
   await page.getByLabel("Compare with").selectOption("preset:atlas-smollm2-grpo");
   const difference = page.locator("[data-configuration-difference]");
   await expect(difference.getByRole("row", { name: /rl\.algorithm/ })).toContainText("ppo");
+  await page.getByRole("button", { name: "What is rl.algorithm?" }).click();
+  await expect(page.getByRole("dialog", { name: "rl.algorithm" })).toContainText("default");
+  await page.keyboard.press("Escape");
   await expectAccessible(page);
 
   await page.getByRole("link", { name: "Report" }).click();
   await expect(page.getByRole("heading", { level: 1, name: RECORDED.training })).toBeVisible();
   await expect(page.locator(".run-report .claim")).toContainText("held-out over its start");
   await expect(page.locator(".run-report svg").first()).toBeVisible();
+
+  await test.step("on paper it stands alone, and nothing of it is cut", async () => {
+    const window = page.viewportSize()!;
+    await page.emulateMedia({ media: "print" });
+    // A4 at 96 dots an inch, less the margins.
+    await page.setViewportSize({ width: 718, height: 1000 });
+    await expect(page.locator("aside")).toBeHidden();
+    await expect(page.getByRole("button", { name: "Print" })).toBeHidden();
+    const cut = await page.locator(".run-report").evaluate((report) => {
+      const faults: string[] = [];
+      const paper = document.documentElement.clientWidth;
+      for (const each of report.querySelectorAll("*"))
+        if (each.getBoundingClientRect().right > paper + 1) faults.push(`wide: ${each.outerHTML}`);
+      for (let box = report.parentElement; box; box = box.parentElement)
+        if (
+          getComputedStyle(box).overflowY !== "visible" &&
+          box.scrollHeight > box.clientHeight + 1
+        )
+          if (box !== document.documentElement && box !== document.body)
+            faults.push(`cut: ${box.className}`);
+      return faults;
+    });
+    expect(cut).toEqual([]);
+    await page.emulateMedia({ media: null });
+    await page.setViewportSize(window);
+  });
+
   const saving = page.waitForEvent("download");
   await page.getByRole("button", { name: "Save as one file" }).click();
   const path = testInfo.outputPath("report.html");

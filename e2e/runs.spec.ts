@@ -227,4 +227,37 @@ test("runs of a sweep are drawn over each other; episodes stand turn beside turn
   const columns = page.locator("[data-side-by-side]");
   await expect(columns.locator("[data-turn='0']")).toHaveCount(2);
   await expect(columns.getByRole("link", { name: "whole episode" })).toHaveCount(2);
+
+  await test.step("the questions in common are searched, and a link shows the chosen one", async () => {
+    const questions = page.getByLabel("Question", { exact: true });
+    const total = await questions.locator("option").count();
+    expect(total).toBeGreaterThan(1);
+    await expect(page.getByText(`${total} questions in common`)).toBeVisible();
+    const last = questions.locator("option").last();
+    const text = (await last.textContent())!;
+    await page.getByLabel("Search the questions").fill(text);
+    await expect(page.getByText("1 question in common")).toBeVisible();
+    await questions.selectOption({ label: text });
+    await expect(page).toHaveURL(/question=.+&set=/);
+    await page.getByLabel("Search the questions").fill("no such question");
+    await expect(page.getByText("0 questions in common")).toBeVisible();
+    await page.reload();
+    await expect(
+      questions.locator("option:checked"),
+      "a link that the search leaves out",
+    ).toHaveText(text);
+    await expect(columns.locator("[data-turn='0']")).toHaveCount(2);
+  });
+
+  await compare(RECORDED.training, RECORDED.collapsed);
+  await page.getByRole("tab", { name: "Episodes" }).click();
+  // With itself a run has all questions in common, up to its first step fewer.
+  await page.getByLabel("Second run").selectOption({ label: RECORDED.training });
+  const count = async () =>
+    Number(/^\d+/.exec(await page.getByText(/^\d+ questions? in common/).innerText())![0]);
+  await expect.poll(count).toBeGreaterThan(1);
+  const all = await count();
+  await page.getByLabel("Newest episodes up to step").fill("1");
+  await expect(page).toHaveURL(/until=1/);
+  await expect.poll(count).toBeLessThan(all);
 });

@@ -1,16 +1,7 @@
-/** The languages of the interface. Documents, answers and messages of servers stay as they were written. */
-export const LANGUAGES = [
-  { value: "en", label: "English" },
-  { value: "zh", label: "简体中文" },
-] as const;
-
-export type Language = (typeof LANGUAGES)[number]["value"];
+import { LANGUAGES, type Language } from "@/core/texts/languages";
 
 /** The cookie that holds what a person has chosen. */
 export const LANGUAGE_COOKIE = "s3-language";
-
-/** What `lang` of a page says. */
-export const LANGUAGE_TAGS: Record<Language, string> = { en: "en", zh: "zh-Hans" };
 
 const findLanguage = (value: string): Language | undefined =>
   LANGUAGES.find((language) => language.value === value)?.value;

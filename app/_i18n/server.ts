@@ -1,8 +1,10 @@
 import { cookies, headers } from "next/headers";
 import type { Metadata } from "next";
-import { loadCatalogue } from "./catalogue";
-import { createText, NO_TRANSLATION, type Text } from "./format-text";
-import { chooseLanguage, LANGUAGE_COOKIE, type Language } from "./language";
+import { loadCatalogue } from "@/core/texts/catalogue";
+import { NO_TRANSLATION } from "@/core/texts/format-text";
+import type { Language } from "@/core/texts/languages";
+import { createText, type Text } from "./format-text";
+import { chooseLanguage, LANGUAGE_COOKIE } from "./language";
 
 /** The language of the page that is made. */
 export async function readLanguage(): Promise<Language> {

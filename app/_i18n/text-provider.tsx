@@ -1,9 +1,11 @@
 "use client";
 import { createContext, use, useCallback, useContext, useMemo, type ReactNode } from "react";
 import { useRouter } from "next/navigation";
-import { loadCatalogue } from "./catalogue";
-import { createText, NO_TRANSLATION, type Text } from "./format-text";
-import { LANGUAGE_COOKIE, type Language } from "./language";
+import { loadCatalogue } from "@/core/texts/catalogue";
+import { NO_TRANSLATION } from "@/core/texts/format-text";
+import type { Language } from "@/core/texts/languages";
+import { createText, type Text } from "./format-text";
+import { LANGUAGE_COOKIE } from "./language";
 
 const ENGLISH = createText("en", NO_TRANSLATION);
 

@@ -36,6 +36,7 @@ export type ImportedResults = Outputs["upstream"]["import"];
 export type AgreementRow = Outputs["scores"]["agreement"][number];
 export type DisagreementRow = Outputs["scores"]["disagreements"]["rows"][number];
 export type Compared = Outputs["compare"]["get"];
+export type CommonQuestion = Outputs["episodes"]["common"]["rows"][number];
 export type ComparedQuestion = Outputs["compare"]["questions"]["rows"][number];
 export type CheckpointAnswer = Outputs["compare"]["checkpoints"][number];
 export type SweepRow = Outputs["sweeps"]["list"]["rows"][number];

@@ -4,7 +4,7 @@ import { useFormContext, useWatch } from "react-hook-form";
 import { useText } from "@/app/_i18n/text-provider";
 import { getSettingValue } from "@/core/run/setting-values";
 import { listMethodChanges, type MethodChange } from "@/core/run/trained-method";
-import { describeValue } from "./describe-value";
+import { describeValue } from "@/core/run/describe-value";
 import { formatDraftValue, type Draft } from "./draft";
 
 const isMade = ({ path, value }: MethodChange, draft: unknown): boolean =>

@@ -1,6 +1,6 @@
 import type { ReactNode } from "react";
 import { useText } from "@/app/_i18n/text-provider";
-import { describeValue } from "./describe-value";
+import { describeValue } from "@/core/run/describe-value";
 
 const formatMono = (text: ReactNode) => <span className="font-mono">{text}</span>;
 

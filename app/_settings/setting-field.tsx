@@ -14,7 +14,7 @@ import { Skeleton } from "@/app/_ui/states";
 import { Switch } from "@/app/_ui/switch";
 import { PROMPT_SETTINGS, type PromptSetting } from "@/contracts/run-config/prompt-settings";
 import { CheckpointSelect } from "./checkpoint-select";
-import { describeValue } from "./describe-value";
+import { describeValue } from "@/core/run/describe-value";
 import { Description } from "./description";
 import { formatDraftValue, type Draft } from "./draft";
 import { NamedSelect } from "./named-select";

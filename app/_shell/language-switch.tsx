@@ -1,6 +1,6 @@
 "use client";
 import { Check, Languages } from "lucide-react";
-import { LANGUAGES, LANGUAGE_TAGS } from "@/app/_i18n/language";
+import { LANGUAGES, LANGUAGE_TAGS } from "@/core/texts/languages";
 import { useLanguageChoice, useText } from "@/app/_i18n/text-provider";
 import { Button } from "@/app/_ui/button";
 import { Menu, MenuContent, MenuItem, MenuTrigger } from "@/app/_ui/menu";

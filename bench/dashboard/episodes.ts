@@ -35,8 +35,15 @@ const LISTS: Readonly<Record<string, object>> = {
   ...Object.fromEntries(episodeSortSchema.options.map((sort) => [`by ${sort}`, { sort }])),
 };
 
-/** 95th percentile of a page of 100, of its counts with a histogram, and of opening an episode, in milliseconds. */
-export async function measureEpisodes(reader: EpisodeReader, runId: string): Promise<Bar[]> {
+/**
+ * 95th percentile of a page of 100, of its counts with a histogram, of the questions in common with another run, and of
+ * opening an episode, in milliseconds.
+ */
+export async function measureEpisodes(
+  reader: EpisodeReader,
+  runId: string,
+  otherId: string,
+): Promise<Bar[]> {
   const bars: Bar[] = [];
   for (const [name, request] of Object.entries(LISTS)) {
     let cursor: string | null = null;
@@ -51,6 +58,12 @@ export async function measureEpisodes(reader: EpisodeReader, runId: string): Pro
       bar(`episodes, ${name}`, pages, "ms", "<=", LIST_LIMIT_MS),
       bar(`counts of episodes, ${name}`, counts, "ms", "<=", LIST_LIMIT_MS),
     );
+  }
+  for (const [name, request] of Object.entries({ all: {}, "of a text": { text: "ba" } })) {
+    const common = await time(REPEATS, () =>
+      reader.listCommonQuestions({ a: runId, b: otherId, limit: 100, ...request }),
+    );
+    bars.push(bar(`questions in common, ${name}`, common, "ms", "<=", LIST_LIMIT_MS));
   }
   const { rows } = await reader.list({ runId, limit: 100 });
   let next = 0;

@@ -137,6 +137,45 @@ export const episodeFacetsResponseSchema = z.object({
   measures: z.array(episodeMeasureSchema),
 });
 
+/** Questions that two runs have both played. */
+export const commonQuestionsRequestSchema = z.object({
+  a: z.uuid(),
+  b: z.uuid(),
+  /** Of each run's episodes only those up to this step, and those without one; without it all. */
+  step: z.int().nonnegative().optional(),
+  /** A part of the question. */
+  text: z.string().max(200).optional(),
+  /** One question alone, of every set or of one. */
+  questionId: z.string().optional(),
+  setId: z.uuid().optional(),
+  limit: z.int().min(1).max(200).default(50),
+});
+export type CommonQuestionsRequest = z.output<typeof commonQuestionsRequestSchema>;
+
+const commonEpisodeSchema = z.object({
+  id: z.uuid(),
+  phase: episodePhaseSchema,
+  step: z.int().nullable(),
+  score: z.number().nullable(),
+});
+
+export const commonQuestionsResponseSchema = z.object({
+  /** How many there are, and at how many of them the scores differ by a thousandth or more. */
+  total: z.int(),
+  differing: z.int(),
+  /** Those with the greatest difference first, then those that the first run played last. */
+  rows: z.array(
+    z.object({
+      setId: z.uuid(),
+      questionId: z.string(),
+      question: z.string(),
+      /** The newest episode of each run. */
+      a: commonEpisodeSchema,
+      b: commonEpisodeSchema,
+    }),
+  ),
+});
+
 export const episodeRowSchema = z.object({
   id: z.uuid(),
   phase: episodePhaseSchema,

@@ -1,5 +1,6 @@
 import type { MetricColumns } from "@/contracts/api/metrics";
 import { findMaximum, findMinimum } from "@/core/statistics/summary";
+import type { Translate } from "@/core/texts/format-text";
 import { buildElement, type ReportElement } from "./report-node";
 
 /** A line of a chart. */
@@ -13,7 +14,11 @@ const HEIGHT = 150;
 const EDGE = { left: 44, right: 8, top: 8, bottom: 20 };
 
 /** Draws lines over steps as SVG; lines are told apart by dashes, too. Null where there is no point. */
-export function drawLineChart(title: string, lines: readonly ReportLine[]): ReportElement | null {
+export function drawLineChart(
+  t: Translate,
+  title: string,
+  lines: readonly ReportLine[],
+): ReportElement | null {
   const drawn = lines.filter(({ points }) => points.values.length > 0);
   const values = drawn.flatMap(({ points }) => points.values);
   const steps = drawn.flatMap(({ points }) => points.steps);
@@ -36,7 +41,7 @@ export function drawLineChart(title: string, lines: readonly ReportLine[]): Repo
       {
         viewBox: `0 0 ${WIDTH} ${HEIGHT}`,
         role: "img",
-        "aria-label": `${title}: ${drawn.map(describeLine).join("; ")}`,
+        "aria-label": `${title}: ${drawn.map((line) => describeLine(t, line)).join("; ")}`,
       },
       [bottom, (bottom + top) / 2, top].flatMap((value) => [
         buildElement("line", {
@@ -83,8 +88,14 @@ const buildPath = (
     .map((value, i) => `${i === 0 ? "M" : "L"}${x(steps[i]!).toFixed(1)} ${y(value).toFixed(1)}`)
     .join("");
 
-const describeLine = ({ label, points }: ReportLine): string =>
-  `${label} from ${formatTick(points.values[0]!)} at step ${points.steps[0]} to ${formatTick(points.values.at(-1)!)} at step ${points.steps.at(-1)}`;
+const describeLine = (t: Translate, { label, points }: ReportLine): string =>
+  t("{label} from {first} at step {from} to {last} at step {to}", {
+    label,
+    first: formatTick(points.values[0]!),
+    from: points.steps[0]!,
+    last: formatTick(points.values.at(-1)!),
+    to: points.steps.at(-1)!,
+  });
 
 const findRange = (values: readonly number[]): [number, number] => [
   findMinimum(values),

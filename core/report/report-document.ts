@@ -1,4 +1,6 @@
 import type { RunReport } from "@/contracts/api/report";
+import type { Translate } from "@/core/texts/format-text";
+import { LANGUAGE_TAGS } from "@/core/texts/languages";
 import { escapeHtml, formatHtml } from "./report-node";
 import { buildRunReport } from "./run-report";
 
@@ -33,11 +35,11 @@ export const REPORT_STYLES = `
 `;
 
 /** A report as one file that opens without a server: text, charts and, for programs, the data. */
-export function formatReportDocument(report: RunReport): string {
+export function formatReportDocument(t: Translate, report: RunReport): string {
   // "<" cannot close the element that the data stands in.
   const data = JSON.stringify(report).replaceAll("<", "\\u003c");
   return `<!doctype html>
-<html lang="en">
+<html lang="${LANGUAGE_TAGS[t.language]}">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
@@ -46,7 +48,7 @@ export function formatReportDocument(report: RunReport): string {
 ${REPORT_STYLES}@media print { body { margin: 0; padding: 0; } }</style>
 </head>
 <body>
-${formatHtml(buildRunReport(report))}
+${formatHtml(buildRunReport(t, report))}
 <script type="application/json" id="data">${data}</script>
 </body>
 </html>

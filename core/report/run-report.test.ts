@@ -1,10 +1,14 @@
 import { describe, expect, it } from "vitest";
 import type { RunReport } from "@/contracts/api/report";
 import { runConfigSchema } from "@/contracts/run-config/run-config";
+import { createTranslate, NO_TRANSLATION, type Translate } from "@/core/texts/format-text";
+import { CHINESE } from "@/core/texts/zh/catalogue";
 import { drawLineChart } from "./line-chart";
 import { formatReportDocument } from "./report-document";
-import { formatHtml } from "./report-node";
+import { formatHtml, type ReportNode } from "./report-node";
+import { buildRunReport } from "./run-report";
 
+const ENGLISH = createTranslate("en", NO_TRANSLATION);
 const AT = new Date("2026-03-01T10:00:00Z");
 const report: RunReport = {
   madeAt: AT,
@@ -62,8 +66,37 @@ const report: RunReport = {
   ],
 };
 
+const raised = { step: 3, at: AT };
+/** With everything that a report can hold. */
+const full: RunReport = {
+  ...report,
+  run: {
+    ...report.run,
+    error: "It broke.",
+    preset: "atlas-smollm2-grpo",
+    branchedFrom: { checkpointId: "c", runId: report.run.id, name: "origin", step: 3 },
+    importedFrom: "folder",
+    endedAt: AT,
+    tags: ["tag"],
+  },
+  alarms: [
+    { name: "kl-runaway", since: 2, ...{ raised, evidence: [] }, cleared: { step: 4, at: AT } },
+    { name: "entropy-collapse", since: 3, ...{ raised, evidence: [] }, cleared: null },
+  ],
+  changedSettings: ["rl.steps", "notThere"],
+  scores: {
+    ...{ questions: 50, answered: 40, missing: 10, failed: 1 },
+    scorers: [{ scorer: "judge/2", scored: 40, mean: 0.625 }],
+    unread: [{ scorer: "judge/2", replies: 40, unread: 3 }],
+  },
+  episodes: [
+    { ...report.episodes[0]!, baseline: { answer: "b", score: 1 } },
+    { ...report.episodes[0]!, answer: "a", score: 0.5, searches: [{ query: "q", selected: [] }] },
+  ],
+};
+
 describe("the report of a run", () => {
-  const html = formatReportDocument(report);
+  const html = formatReportDocument(ENGLISH, report);
 
   it("opens without a server: nothing is fetched, nothing runs", () => {
     expect(html).not.toMatch(/https?:|src=|href=|<script(?! type="application\/json")/);
@@ -86,7 +119,7 @@ describe("the report of a run", () => {
 
   it("has a predict run's score by scorer, with the share of the judge's unread replies", () => {
     const config = runConfigSchema.parse({ kind: "predict", name: "n" });
-    const html = formatReportDocument({
+    const html = formatReportDocument(ENGLISH, {
       ...report,
       run: { ...report.run, kind: "predict", config },
       scores: {
@@ -105,7 +138,7 @@ describe("the report of a run", () => {
 
   it("draws the curves of a run of another trainer, which no worker attempted", () => {
     const config = runConfigSchema.parse({ kind: "external", name: "n" });
-    const html = formatReportDocument({
+    const html = formatReportDocument(ENGLISH, {
       ...report,
       run: { ...report.run, kind: "external", config },
       series: { "critic/score/mean": { steps: [0, 5], ats: [0, 1], values: [0.25, 0.5] } },
@@ -114,10 +147,50 @@ describe("the report of a run", () => {
     expect(html).not.toContain("Attempts");
   });
   it("draws one point and a flat line, and nothing of nothing", () => {
-    expect(drawLineChart("t", [{ label: "a", points: { steps: [], values: [] } }])).toBeNull();
+    expect(
+      drawLineChart(ENGLISH, "t", [{ label: "a", points: { steps: [], values: [] } }]),
+    ).toBeNull();
     for (const values of [[3], [0, 0]]) {
-      const chart = drawLineChart("t", [{ label: "a", points: { steps: values, values } }]);
+      const chart = drawLineChart(ENGLISH, "t", [
+        { label: "a", points: { steps: values, values } },
+      ]);
       expect(formatHtml(chart!)).not.toMatch(/NaN|Infinity/);
     }
   });
+
+  it("is written in Chinese but for what people, models and programs wrote", () => {
+    const chinese = createTranslate("zh", CHINESE);
+    const html = formatReportDocument(chinese, full);
+    expect(html).toContain('<html lang="zh-Hans">');
+    for (const part of ["为时尚早，无法判断", "留出准确率", "成功", "朴素 RAG：", "评判模型"])
+      expect(html).toContain(part);
+  });
+
+  it("asks for every text that stands in none of the data", () => {
+    const mark: Translate = Object.assign(
+      (...asked: Parameters<Translate>) => `⟦${ENGLISH(...asked)}⟧`,
+      { language: "en" as const },
+    );
+    const texts = listTexts(buildRunReport(mark, full));
+    expect(texts.length).toBeGreaterThan(60);
+    const data = JSON.stringify(full);
+    const isData = (text: string) => data.includes(JSON.stringify(text).slice(1, -1));
+    const bare = texts
+      .map((text) => dropMarked(text).trim())
+      .filter((text) => /[a-z]{2}/i.test(text.replace(/UTC$/, "")) && !isData(text));
+    expect(bare).toEqual([]);
+  });
 });
+
+/** Every text of a report, those of attributes that are read out too. */
+function listTexts(node: ReportNode): string[] {
+  if (typeof node === "string") return [node];
+  const label = node.attributes["aria-label"];
+  return [...(label === undefined ? [] : [String(label)]), ...node.children.flatMap(listTexts)];
+}
+
+/** A text without what was marked, marks within marks too. */
+function dropMarked(text: string): string {
+  const left = text.replaceAll(/⟦[^⟦⟧]*⟧/g, "");
+  return left === text ? text : dropMarked(left);
+}

@@ -1,11 +1,14 @@
 import { describe, expect, it } from "vitest";
 import type { LearningDifference } from "@/contracts/api/learning";
+import { createTranslate, NO_TRANSLATION } from "@/core/texts/format-text";
 import {
   computeLearningDifference,
   formatLearningEvidence,
   judgeLearning,
   type LearningFacts,
 } from "./learning";
+
+const ENGLISH = createTranslate("en", NO_TRANSLATION);
 
 const difference = (low: number, mean: number, high: number): LearningDifference => ({
   fromStep: 0,
@@ -57,11 +60,12 @@ describe("whether a run learns", () => {
   });
 
   it("gives its evidence in one line", () => {
-    expect(formatLearningEvidence(judge({ difference: GAIN }))).toBe(
+    expect(formatLearningEvidence(ENGLISH, judge({ difference: GAIN }))).toBe(
       "+0.11 held-out over its start, 95% 0.04 to 0.18, 72 questions",
     );
     expect(
       formatLearningEvidence(
+        ENGLISH,
         judge({
           difference: difference(-0.2, -0.1, -0.001),
           alarms: [{ name: "kl-runaway", since: 3 }],
@@ -70,9 +74,12 @@ describe("whether a run learns", () => {
     ).toBe(
       "KL runaway since step 3; −0.10 held-out over its start, 95% −0.20 to 0.00, 72 questions",
     );
-    expect(formatLearningEvidence(judge({ isOpen: true }))).toBe(
+    expect(formatLearningEvidence(ENGLISH, judge({ isOpen: true }))).toBe(
       "two held-out evaluations are needed",
     );
+    expect(
+      formatLearningEvidence(ENGLISH, judge({ difference: { ...GAIN, clusters: 9 } })),
+    ).toContain("; an interval needs at least 10 groups of held-out questions");
   });
 
   it("draws whole groups of questions", () => {

@@ -2,6 +2,7 @@ import type { Learning, LearningDifference, LearningVerdict } from "@/contracts/
 import type { AlarmName } from "@/contracts/records/alarms";
 import { bootstrapPairs, type ClusterSum } from "@/core/statistics/bootstrap";
 import { ALARMS } from "@/core/metrics/alarms";
+import { markText, type Translate } from "@/core/texts/format-text";
 
 /** Whether a training run learns, told from stored results alone. */
 
@@ -71,23 +72,34 @@ export const LEARNING_TITLES: Readonly<Record<LearningVerdict, string>> = {
 };
 
 const MISSING_TEXTS: Readonly<Record<NonNullable<Learning["missing"]>, string>> = {
-  evaluation: "two held-out evaluations are needed",
-  "no-held-out": "this run asks no held-out questions",
-  "few-questions": `an interval needs at least ${MIN_CLUSTERS} groups of held-out questions`,
+  evaluation: markText("two held-out evaluations are needed"),
+  "no-held-out": markText("this run asks no held-out questions"),
+  "few-questions": markText("an interval needs at least {clusters} groups of held-out questions"),
 };
 
 /** The evidence in words, e.g. "+0.11 held-out over its start, 95% 0.04 to 0.18, 72 questions". */
-export function formatLearningEvidence({ difference, alarms, missing }: Learning): string {
-  const parts = alarms.map(({ name, since }) => `${ALARMS[name].title} since step ${since}`);
-  if (difference !== null) parts.push(formatDifference(difference));
-  if (missing !== null) parts.push(MISSING_TEXTS[missing]);
+export function formatLearningEvidence(
+  t: Translate,
+  { difference, alarms, missing }: Learning,
+): string {
+  const parts = alarms.map(({ name, since }) =>
+    t("{alarm} since step {since}", { alarm: t(ALARMS[name].title), since }),
+  );
+  if (difference !== null) parts.push(formatDifference(t, difference));
+  if (missing !== null) parts.push(t(MISSING_TEXTS[missing], { clusters: MIN_CLUSTERS }));
   return parts.join("; ");
 }
 
-function formatDifference({ mean, low, high, questions }: LearningDifference): string {
-  const sign = mean < 0 ? "−" : "+";
-  return `${sign}${Math.abs(mean).toFixed(2)} held-out over its start, 95% ${formatEnd(low)} to ${formatEnd(high)}, ${questions} questions`;
-}
+const formatDifference = (
+  t: Translate,
+  { mean, low, high, questions }: LearningDifference,
+): string =>
+  t("{mean} held-out over its start, 95% {low} to {high}, {questions} questions", {
+    mean: `${mean < 0 ? "−" : "+"}${Math.abs(mean).toFixed(2)}`,
+    low: formatEnd(low),
+    high: formatEnd(high),
+    questions,
+  });
 
 /** Two decimals with a true minus; a value that rounds to zero has no sign. */
 function formatEnd(value: number): string {

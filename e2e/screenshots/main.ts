@@ -14,7 +14,8 @@
 import { join, relative } from "node:path";
 import { parseArgs } from "node:util";
 import { chromium, type Browser, type BrowserContext } from "@playwright/test";
-import { LANGUAGE_COOKIE, LANGUAGES, type Language } from "@/app/_i18n/language";
+import { LANGUAGE_COOKIE } from "@/app/_i18n/language";
+import { LANGUAGES, type Language } from "@/core/texts/languages";
 import { connect } from "@/cli/client";
 import { inRoot } from "@/lib/paths.mjs";
 import { buildLaunchOptions } from "../support/browser";

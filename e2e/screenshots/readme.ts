@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import type { BrowserContext, Page } from "@playwright/test";
 import sharp from "sharp";
-import type { Language } from "@/app/_i18n/language";
+import type { Language } from "@/core/texts/languages";
 import { inRoot } from "@/lib/paths.mjs";
 import { RECORDED, waitLive } from "../support/product";
 import { buildAddress, type PageName, type Shown } from "./pages";

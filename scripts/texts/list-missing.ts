@@ -3,7 +3,7 @@
  *
  * usage: npm run texts [PLACE ...]    a place is the beginning of a path in app/, or settings, glossary, metrics …
  */
-import { CHINESE } from "@/app/_i18n/zh/catalogue";
+import { CHINESE } from "@/core/texts/zh/catalogue";
 import { listTableTexts, readCodeTexts } from "./read-texts";
 
 const places = process.argv.slice(2);

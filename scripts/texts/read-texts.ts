@@ -35,18 +35,23 @@ function listLiterals(node: ts.Expression): string[] {
   return [];
 }
 
-/** The texts that the pages' own code asks for. */
+/** The texts that the code of pages, and of what core writes for them, asks for. */
 export function readCodeTexts(): FoundText[] {
-  return readdirSync(join(ROOT, "app"), { recursive: true, encoding: "utf8" })
+  return ["app", "core"]
+    .flatMap((folder) =>
+      readdirSync(join(ROOT, folder), { recursive: true, encoding: "utf8" }).map((path) =>
+        join(folder, path),
+      ),
+    )
     .filter((path) => /\.tsx?$/.test(path) && !/\.test\.tsx?$|testing\//.test(path))
     .flatMap((path) => {
-      const text = readFileSync(join(ROOT, "app", path), "utf8");
+      const text = readFileSync(join(ROOT, path), "utf8");
       const source = ts.createSourceFile(path, text, ts.ScriptTarget.Latest);
       const found: FoundText[] = [];
       const visit = (node: ts.Node): void => {
         if (ts.isCallExpression(node) && ASKING.has(node.expression.getText(source)))
           for (const english of node.arguments[0] ? listLiterals(node.arguments[0]) : [])
-            found.push({ english, place: `app/${path}` });
+            found.push({ english, place: path });
         ts.forEachChild(node, visit);
       };
       visit(source);

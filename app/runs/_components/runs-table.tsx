@@ -7,7 +7,7 @@ import { formatAgo, formatDateTime, NONE } from "@/app/_lib/format";
 import type { RunRow } from "@/app/_lib/trpc";
 import { useGradually } from "@/app/_lib/use-gradually";
 import { useNow } from "@/app/_lib/use-now";
-import { describeValue } from "@/app/_settings/describe-value";
+import { describeValue } from "@/core/run/describe-value";
 import { HEAD_HELP } from "@/app/_ui/head-label";
 import { RowTable, type ColumnSort, type RowColumn } from "@/app/_ui/row-table";
 import { StateCounts } from "@/app/_ui/state-counts";

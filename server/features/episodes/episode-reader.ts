@@ -1,6 +1,8 @@
 import type { z } from "zod";
 import {
   listEpisodesRequestSchema,
+  type CommonQuestionsRequest,
+  type commonQuestionsResponseSchema,
   type EpisodeDetail,
   type episodeFacetsResponseSchema,
   type EpisodeMeasure,
@@ -23,6 +25,7 @@ import { selectCorpusDocuments, selectDocumentTexts } from "@/server/features/co
 import type { Database, Queries } from "@/server/platform/db/database";
 import { cutPage, formatCursor } from "@/server/platform/db/paging";
 import { empty } from "@/server/platform/db/query";
+import { selectCommonQuestions } from "./common-questions";
 import { chooseEdges, chooseSample, countBars, describeBar, REAL_MEASURES } from "./histogram";
 import { parsePlace, summarizeFacets } from "./list-parts";
 import {
@@ -140,6 +143,13 @@ export class EpisodeReader {
   async listFacets(runId: string): Promise<z.infer<typeof episodeFacetsResponseSchema>> {
     const { db } = this.database;
     return summarizeFacets(await selectFacets(db, runId, await buildLineageJoin(db, runId)));
+  }
+
+  /** The questions that two runs have in common, with the newest surviving episode of each. */
+  listCommonQuestions(
+    request: CommonQuestionsRequest,
+  ): Promise<z.infer<typeof commonQuestionsResponseSchema>> {
+    return selectCommonQuestions(this.database.db, request);
   }
 
   /** Which steps and phases of a run have episodes, with means over them. */

@@ -1,4 +1,6 @@
 import {
+  commonQuestionsRequestSchema,
+  commonQuestionsResponseSchema,
   getEpisodeRequestSchema,
   episodeDetailSchema,
   listEpisodesRequestSchema,
@@ -49,6 +51,11 @@ export const episodesRouter = router({
     .input(passRatesRequestSchema)
     .output(passRatesResponseSchema)
     .query(({ ctx, input }) => ctx.services.passRates.list(input)),
+  /** The questions that two runs have in common, with the newest episode of each. */
+  common: procedure
+    .input(commonQuestionsRequestSchema)
+    .output(commonQuestionsResponseSchema)
+    .query(({ ctx, input }) => ctx.services.episodeReader.listCommonQuestions(input)),
   turnGains: procedure
     .input(turnGainsRequestSchema)
     .output(turnGainsResponseSchema)

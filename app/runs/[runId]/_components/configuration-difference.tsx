@@ -3,7 +3,7 @@ import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import type { Text } from "@/app/_i18n/format-text";
 import { useText } from "@/app/_i18n/text-provider";
-import { describeValue } from "@/app/_settings/describe-value";
+import { describeValue } from "@/core/run/describe-value";
 import { useTRPC, type RunDetail } from "@/app/_lib/trpc";
 import { useQueryParams } from "@/app/_lib/use-params";
 import { Select } from "@/app/_ui/field";

@@ -1,6 +1,7 @@
 "use client";
 import { useText } from "@/app/_i18n/text-provider";
-import { describeValue } from "@/app/_settings/describe-value";
+import { describeValue } from "@/core/run/describe-value";
+import { SettingHelp } from "@/app/_settings/setting-help";
 import { cn } from "@/app/_lib/cn";
 import {
   getServed,
@@ -65,8 +66,6 @@ export function ConfigurationTab({ run }: { run: RunDetail }) {
                       title={t(s.meta.title)}
                       value={describeValue(t, value)}
                       changed={isChanged(s, value)}
-                      paper={s.meta.paper}
-                      about={s.meta.description && t(s.meta.description)}
                       path={s.path}
                     />
                   );
@@ -84,30 +83,16 @@ interface RowProps {
   title: string;
   value: string;
   changed: boolean;
-  paper?: string;
-  about?: string;
   path?: string;
 }
 
-function Row({ title, value, changed, paper, about, path }: RowProps) {
+function Row({ title, value, changed, path }: RowProps) {
   const t = useText();
   return (
     <div className="flex min-h-6 items-baseline justify-between gap-4 text-xs">
-      <dt className="min-w-0 text-muted-foreground">
-        {about ? (
-          <details>
-            <summary className="cursor-pointer py-1 underline decoration-dotted underline-offset-2">
-              {title}
-            </summary>
-            <p className="mt-1 mb-1.5 max-w-prose">
-              {about}
-              {paper ? ` ${t("Paper: {paper}.", { paper })}` : ""}{" "}
-              <span className="font-mono text-2xs">docs/reference/settings.md: {path}</span>
-            </p>
-          </details>
-        ) : (
-          title
-        )}
+      <dt className="flex min-w-0 items-center text-muted-foreground">
+        {title}
+        {path ? <SettingHelp path={path} /> : null}
       </dt>
       <dd className={cn("min-w-0 text-right font-mono break-words", changed && "text-primary")}>
         {changed ? (

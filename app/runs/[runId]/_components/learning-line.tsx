@@ -5,8 +5,7 @@ import { useTRPC, type RunDetail } from "@/app/_lib/trpc";
 import { Badge, type BadgeTone } from "@/app/_ui/badge";
 import { Skeleton } from "@/app/_ui/states";
 import type { LearningVerdict } from "@/contracts/api/learning";
-import { LEARNING_TITLES } from "@/core/run/learning";
-import { writeLearningEvidence } from "./learning-evidence";
+import { formatLearningEvidence, LEARNING_TITLES } from "@/core/run/learning";
 
 const TONES: Record<LearningVerdict, BadgeTone> = {
   learns: "good",
@@ -35,7 +34,7 @@ export function LearningLine({ run }: { run: RunDetail }) {
       <Badge tone={TONES[learning.verdict]} className="text-xs">
         {t(LEARNING_TITLES[learning.verdict])}
       </Badge>
-      <span>{writeLearningEvidence(t, learning)}</span>
+      <span>{formatLearningEvidence(t, learning)}</span>
       {learning.difference ? (
         <span className="text-xs text-muted-foreground">
           {t("step {toStep} against step {fromStep}, question by question", {

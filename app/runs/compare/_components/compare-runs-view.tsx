@@ -132,11 +132,7 @@ function Comparison({ runs, missing }: ComparisonProps) {
         </TabsContent>
         <DifferenceTabs runs={runs} />
         <TabsContent value="episodes">
-          <EpisodesDifference
-            runs={runs}
-            chosen={{ a: params.get("a"), b: params.get("b"), question: params.get("question") }}
-            setParams={setParams}
-          />
+          <EpisodesDifference runs={runs} />
         </TabsContent>
       </Tabs>
     </>

@@ -1,7 +1,7 @@
 "use client";
 import { useText } from "@/app/_i18n/text-provider";
 import { NONE } from "@/app/_lib/format";
-import { describeValue } from "@/app/_settings/describe-value";
+import { describeValue } from "@/core/run/describe-value";
 import { ScrollRegion } from "@/app/_ui/scroll-region";
 import { LabelledSwitch } from "@/app/_ui/switch";
 import type { ComparedRun } from "@/contracts/api/run-comparison";

@@ -24,7 +24,7 @@ export function ReportView({ runId }: { runId: string }) {
   );
   const { data } = query;
   const parts = reportParts.useModule(useDeferredValue(true, false));
-  const report = useMemo(() => data && parts?.buildRunReport(data), [data, parts]);
+  const report = useMemo(() => data && parts?.buildRunReport(t, data), [data, parts, t]);
   return (
     <>
       <div className="flex flex-wrap items-center justify-between gap-2 print:hidden">
@@ -38,7 +38,7 @@ export function ReportView({ runId }: { runId: string }) {
             onClick={() =>
               data &&
               parts &&
-              saveFile(`run-${runId}.html`, "text/html", parts.formatReportDocument(data))
+              saveFile(`run-${runId}.html`, "text/html", parts.formatReportDocument(t, data))
             }
           >
             <Download /> {t("Save as one file")}

@@ -9,6 +9,7 @@ import metrics from "./metrics.json";
 import playground from "./playground.json";
 import pools from "./pools.json";
 import presets from "./presets.json";
+import report from "./report.json";
 import retrieval from "./retrieval.json";
 import runs from "./runs.json";
 import settings from "./settings.json";
@@ -19,6 +20,7 @@ export const PARTS: Readonly<Record<string, Catalogue>> = {
   shell,
   charts,
   runs,
+  report,
   episode,
   launch,
   leaderboard,

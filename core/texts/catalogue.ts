@@ -1,5 +1,5 @@
 import type { Catalogue } from "./format-text";
-import type { Language } from "./language";
+import type { Language } from "./languages";
 
 let chinese: Promise<Catalogue> | undefined;
 

@@ -1,0 +1,53 @@
+import { IntlMessageFormat } from "intl-messageformat";
+import type { Language } from "./languages";
+
+/** English texts of the interface with their translation. */
+export type Catalogue = Readonly<Record<string, string>>;
+
+/** English needs none. */
+export const NO_TRANSLATION: Catalogue = {};
+
+type Values = Readonly<Record<string, string | number>>;
+
+/**
+ * Writes texts in one language. A text is given in English, as ICU message where values stand in it:
+ * `t("{count, plural, one {# run} other {# runs}}", { count })`. A text without a translation stays English, which
+ * catalogue.test.ts does not let happen.
+ */
+export interface Translate {
+  (english: string, values?: Values): string;
+  language: Language;
+}
+
+/**
+ * Marks a text that is translated where it is shown, with `t(text)`: labels in tables of constants, which stand outside
+ * of what is called with `t`.
+ */
+export const markText = <T extends string>(english: T): T => english;
+
+/** Parses the messages of one language. They are kept, as the same are written again at every render. */
+export function createParser(
+  language: Language,
+  catalogue: Catalogue,
+): (english: string) => IntlMessageFormat {
+  const parsed = new Map<string, IntlMessageFormat>();
+  return (english) => {
+    let message = parsed.get(english);
+    if (!message) {
+      message = new IntlMessageFormat(catalogue[english] ?? english, language);
+      parsed.set(english, message);
+    }
+    return message;
+  };
+}
+
+/** The texts of one language. @param parse of `createParser` for the same */
+export function createTranslate(
+  language: Language,
+  catalogue: Catalogue,
+  parse = createParser(language, catalogue),
+): Translate {
+  const write = (english: string, values?: Values): string =>
+    values === undefined ? (catalogue[english] ?? english) : String(parse(english).format(values));
+  return Object.assign(write, { language });
+}
