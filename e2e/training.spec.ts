@@ -147,6 +147,22 @@ test("a training by PPO is launched from the form, followed live, cancelled, res
   await expect(page.locator("[data-side-by-side] [data-turn='0']")).toHaveCount(2);
   await expect(page.locator("[data-side-by-side]")).toContainText("step 2");
 
+  // On the leaderboard s3 searches with a checkpoint of it.
+  await page.goto("/leaderboard");
+  const launching = page.getByLabel("s3 searches with");
+  const option = launching.locator("option", { hasText: "From the form, step 2" }).first();
+  await launching.selectOption((await option.getAttribute("value"))!);
+  for (const method of ["RAG", "IRCoT"])
+    await page.getByRole("checkbox", { name: new RegExp(`^${method}`) }).uncheck();
+  await page.getByLabel("First questions only").fill("2");
+  const [launched] = await Promise.all([
+    page.waitForRequest(/leaderboard\.launch/),
+    page.getByRole("button", { name: "Launch 1 method" }).click(),
+  ]);
+  expect(launched.postData()).toContain(`"checkpoint":"${await launching.inputValue()}"`);
+  await expect(page.locator("[data-active]")).toHaveAttribute("data-active", "1");
+  await expect(page.locator("tr[data-method]")).toContainText(["step 2"], { timeout: 120_000 });
+
   // The list shows it with its sparkline, and its row leads back.
   await page.goto("/runs");
   const row = page.locator(`tr[data-run="${runUrl.split("/").at(-1)}"]`);

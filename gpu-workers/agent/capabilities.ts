@@ -4,7 +4,6 @@ import os from "node:os";
 import { join } from "node:path";
 import { z } from "zod";
 import type { ModelRole } from "@/contracts/worker-protocol/attach";
-import type { ModelShape } from "@/contracts/worker-protocol/model-shape";
 import type { WorkerRequest } from "@/contracts/worker-protocol/worker-protocol";
 import { readModelShape } from "@/gpu-workers/llm/model-files/installed-model";
 import { readVllmVersion } from "@/gpu-workers/llm/vllm-server/installation";
