@@ -1,0 +1,125 @@
+import { S3, type Explanations } from "./glossary-entry";
+
+/** How a searcher learns: cold start, rewards, losses, and what is watched meanwhile. */
+export const TRAINING_TERMS = {
+  lora: {
+    text: "Low-rank adaptation: the weights stay frozen, and two small factors beside each chosen map are trained.",
+    formula: "W x + (α / r) B A x, A of r rows, B of r columns",
+    source: "Hu et al. 2021 (LoRA, arXiv 2106.09685), section 4.1; gpu-workers/engine/lora.py",
+  },
+  "cold-start": {
+    text: "Supervised steps on demonstrations before reinforcement learning, for a model that cannot yet follow the protocol.",
+    source: "gpu-workers/rl/cold-start.ts",
+  },
+  "gold-path": {
+    text: "The demonstration of s3: in each window the gold documents are selected; while some are missing, the next gold query is written.",
+    source: "gpu-workers/searcher/gold-path.ts",
+  },
+  "guided-decoding": {
+    text: "A grammar leaves the model only well-formed turns. A token's probability is taken over what the grammar allows; where it leaves no choice the token has no loss.",
+    source: "gpu-workers/searcher/turn-grammar.ts; gpu-workers/engine/guided_decoding.py",
+  },
+  rollouts: {
+    text: "The episodes that a training step plays and learns from. Those of one question are a group.",
+    source: "gpu-workers/rl/rollout.ts",
+  },
+  "held-out-questions": {
+    text: "Questions that are not trained on. They are asked every few steps, beside naive RAG.",
+    source: "gpu-workers/rl/held-out-evaluation.ts",
+  },
+  critic: {
+    text: "A model that tells, for each token, the reward still to come. PPO measures advantages against it.",
+    formula: "GAE: Σ (γλ)ˡ δₜ₊ₗ, δₜ = rₜ + γ V(sₜ₊₁) − V(sₜ)",
+    source: "Schulman et al. 2016 (GAE, arXiv 1506.02438), equation 16; Schulman et al. 2017 (PPO)",
+  },
+  reward: {
+    text: "What training makes larger: the terms that the configuration weighs, such as Gain Beyond RAG. An episode that is not trained on has none.",
+    formula: "Σ weight × term",
+    source: `${S3}, section 3`,
+  },
+  "reward-and-accuracy": {
+    text: "Training reward per step; the answer is right on held-out questions, greedy, against naive RAG on the same questions.",
+    formula: "Σ reward / episodes of the step, Σ score / held-out questions",
+    source: "gpu-workers/rl/episode-metrics.ts",
+  },
+  "training-outcomes": {
+    text: "Share of episodes by who answers; the names are upstream's utility and generation.",
+    formula: "episodes of each of the four / episodes of the step",
+    source: "gpu-workers/rl/episode-metrics.ts",
+  },
+  "reward-terms": {
+    text: "What each term adds to the mean reward; a cost is below zero.",
+    formula: "reward = Σ weight × term",
+  },
+  "cold-start-loss": {
+    text: "Cross-entropy per action token on gold-path demonstrations, by batch, before reinforcement learning.",
+    formula: "−mean log π(action token)",
+  },
+  "cold-start-validation": {
+    text: "Accuracy on training questions that are set apart, by batch. The weights that score best here begin the reinforcement learning.",
+    formula: "Σ score / questions set apart",
+    source: "gpu-workers/jobs/train/training.ts, validateColdStart",
+  },
+  "group-without-variance": {
+    text: "Groups whose samples all got the same reward give no gradient; resampled ones were drawn again. Of a dead question no sample is right.",
+    source: "Yu et al. 2025 (DAPO, dynamic sampling)",
+  },
+  "query-information": {
+    text: "What a query tells of its question, of all that the step asked: near 0 the searcher writes the same whatever is asked.",
+    formula:
+      "I(query; question) / log n ≥ 1 + mean log softmax(10 × shared words)ᵢ / log n, n the questions",
+    source:
+      "van den Oord et al. 2018 (InfoNCE, arXiv 1807.03748); Wang et al. 2026 (RAGEN-2, arXiv 2604.06268)",
+  },
+  "likelihood-of-good-episodes": {
+    text: "Mean log-probability of the tokens with a positive advantage, before the update. It should rise as the policy becomes sure of what is right; a steady fall comes before a collapse.",
+    formula: "mean log π(action token), advantage > 0",
+    source: "Deng et al. 2025 (arXiv 2512.04220)",
+  },
+  "policy-loss": {
+    text: "Per action token. Its size means little by itself; watch for jumps.",
+    formula:
+      "PPO and GRPO: −min(ρ A, clip(ρ, 1 − ε, 1 + ε) A), ρ the importance ratio, A the advantage; GSPO: ρ of the whole episode, the geometric mean of its tokens'; CISPO: −clip(ρ) A log π, clip(ρ) a constant",
+    source:
+      "Schulman et al. 2017 (PPO); Zheng et al. 2025 (GSPO, arXiv 2507.18071); MiniMax 2025 (CISPO, arXiv 2506.13585)",
+  },
+  "importance-ratio": {
+    text: "Rollouts overlap the update, so episodes are of the weights one step before; far from 1 the update hardly corrects that.",
+    formula: "π(token) under the weights now / under the weights that sampled it",
+  },
+  kl: {
+    text: "How far the policy went from where reinforcement learning began, per action token.",
+    formula:
+      "estimators of KL(π ‖ π₀) with d = log π − log π₀: k1 = d, k2 = d² / 2, k3 = exp(−d) − 1 + d",
+    source: "Schulman 2020 (Approximating KL divergence)",
+  },
+  "sampler-mismatch": {
+    text: "Distance of their log-probabilities of the same token: large ones make the importance ratio wrong.",
+    formula: "|log π(token) in the sampler − in the trainer|",
+  },
+  entropy: {
+    text: "Of the policy per action token; a fall to zero means it no longer explores.",
+    formula: "−Σ π(v) log π(v) over the vocabulary",
+  },
+  "gradient-norm": {
+    text: "Norm before clipping: repeated peaks precede a collapse. Share of action tokens whose ratio was clipped.",
+    formula: "‖gradient‖₂",
+  },
+  "values-and-returns": {
+    text: "What the critic expected before the update, and what came: they should approach each other.",
+    source: "Schulman et al. 2016 (GAE)",
+  },
+  "explained-variance": {
+    text: "Share of the returns' variance that the critic foresaw: 0 knows only the mean, below 0 is worse than that.",
+    formula: "1 − Var(return − value) / Var(return)",
+  },
+  "value-loss": {
+    text: "Half the squared error per action token, and the share of tokens whose loss was clipped.",
+    formula: "(value − return)² / 2",
+    source: "Schulman et al. 2017 (PPO); verl's clipping",
+  },
+  "critic-gradient-norm": {
+    text: "Before clipping.",
+    formula: "‖gradient‖₂",
+  },
+} satisfies Explanations;
