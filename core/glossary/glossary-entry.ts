@@ -8,12 +8,12 @@ export interface GlossaryEntry {
   title: string;
   text: string;
   formula?: string;
-  /** A paper (authors and year), or the part of s3 that it is taken from. */
+  /** A paper (authors and year), the part of s3 that it is taken from, or the file where the rule stands, from the repository's root. */
   source?: string;
 }
 
+/** The paper that most terms come from. */
+export const S3 = "Jiang et al. 2025 (s3, arXiv 2505.14146)";
+
 /** What terms mean, without their titles, which stand in term-titles.ts. */
 export type Explanations = Partial<Record<GlossaryTerm, Omit<GlossaryEntry, "title">>>;
-
-/** The paper, as a source. */
-export const S3 = "Jiang et al. 2025 (s3, arXiv 2505.14146)";

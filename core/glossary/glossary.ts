@@ -1,12 +1,22 @@
 import type { MethodName } from "@/contracts/records/episode";
 import { COST_TERMS } from "./cost-terms";
 import { S3, type Explanations, type GlossaryEntry } from "./glossary-entry";
+import { RUN_TERMS } from "./run-terms";
 import { TERM_TITLES, type GlossaryTerm } from "./term-titles";
 import { GAIN_TERMS, SEARCH_TERMS, TRAINING_TERMS } from "./training-terms";
 
 const EPISODE_TERMS = {
+  method: {
+    text: "A way to answer a question: s3's search, or a baseline such as naive RAG, IRCoT or Search-R1.",
+    source: "core/run/methods.ts; gpu-workers/methods/open-method.ts",
+  },
+  protocol: {
+    text: "The rules of an episode: the paper's, or those of the released code with its defects.",
+    source: "gpu-workers/searcher/protocol.ts; gpu-workers/searcher/upstream-turn.ts",
+  },
   episode: {
     text: "One question on its way through search, answer and score. In training a question has several, its samples.",
+    source: "contracts/records/episode.ts",
   },
   turn: {
     text: "One retrieval and what the searcher does with it. Turn 0 retrieves with the question itself.",
@@ -20,8 +30,13 @@ const EPISODE_TERMS = {
     text: "Documents a window, documents that may be selected of it, and searches after turn 0: 8-3-3 is the paper's setting.",
     source: `${S3}, table 3`,
   },
+  "question-set": {
+    text: "Questions with their gold answers and, where they are known, gold documents, type and group. A run keeps the version that it asked.",
+    source: "contracts/formats/question-file.ts",
+  },
   "gold-document": {
     text: "A document that the question set names as evidence for the answer.",
+    source: "goldIds of a question: contracts/formats/question-file.ts",
   },
   searcher: {
     text: "The model that selects documents and writes queries. It is the one that is trained.",
@@ -41,9 +56,12 @@ const EPISODE_TERMS = {
   },
   "new-document": {
     text: "No earlier window of the episode held the document.",
+    formula: "document ∉ windows of earlier turns",
+    source: "gpu-workers/rl/episode-metrics.ts",
   },
   "retriever-score": {
     text: "Score of this retriever; scores of different retrievers have different scales",
+    source: "gpu-workers/retrieval/retriever.ts, RankedDocument",
   },
   advantage: {
     text: "How much better an episode did than expected: what the policy gradient weighs its tokens by. Where a whole group got the same reward it is 0.",
@@ -60,32 +78,68 @@ const EPISODE_TERMS = {
   },
   "turn-gain": {
     text: "What the generator answers from the documents kept up to each turn, and from the gold documents alone.",
+    formula: "score of the answer from the union of the selections of turns 0..t",
+    source: "core/episode/turn-contexts.ts",
   },
   ceiling: {
     text: "What the generator answers from the gold documents alone. Answered once for all methods.",
+    formula: "score of the answer from the gold documents alone, mean over questions",
+    source: "gpu-workers/methods/gold.ts",
   },
 } satisfies Explanations;
 
 /** Quadrants of Gain Beyond RAG, and the stages at which an answer is lost. */
 const OUTCOME_TERMS = {
   ...GAIN_TERMS,
-  "both-right": { text: "s3 and naive RAG answer" },
-  gained: { text: "s3 answers, naive RAG does not" },
-  lost: { text: "naive RAG answers, s3 does not" },
-  "both-wrong": { text: "neither answers" },
-  correct: { text: "the answer is right" },
+  "both-right": {
+    text: "s3 and naive RAG answer",
+    formula: "score of s3's answer = 1, of naive RAG's = 1",
+    source: "gpu-workers/rl/episode-metrics.ts",
+  },
+  gained: {
+    text: "s3 answers, naive RAG does not",
+    formula: "score of s3's answer = 1, of naive RAG's = 0",
+    source: "gpu-workers/rl/episode-metrics.ts",
+  },
+  lost: {
+    text: "naive RAG answers, s3 does not",
+    formula: "score of s3's answer = 0, of naive RAG's = 1",
+    source: "gpu-workers/rl/episode-metrics.ts",
+  },
+  "both-wrong": {
+    text: "neither answers",
+    formula: "score of s3's answer = 0, of naive RAG's = 0",
+    source: "gpu-workers/rl/episode-metrics.ts",
+  },
+  correct: {
+    text: "the answer is right",
+    formula: "score = 1",
+    source: "core/episode/turns.ts, attributeFailure",
+  },
   outcome: {
     text: "Whether the answer is right, and where it is wrong the stage at which it was lost; with the episode's format errors.",
+    source: "core/episode/turns.ts, attributeFailure",
   },
   "never-retrieved": {
     text: "some gold document was in no window",
+    formula: "gold ⊄ windows",
+    source: "core/episode/turns.ts, attributeFailure",
   },
-  "not-selected": { text: "retrieved, but not handed over" },
+  "not-selected": {
+    text: "retrieved, but not handed over",
+    formula: "gold ⊆ windows, gold ⊄ handed over",
+    source: "core/episode/turns.ts, attributeFailure",
+  },
   "generator-failed": {
     text: "it had the gold documents and answered wrong",
+    formula: "gold ⊆ handed over, score < 1",
+    source: "core/episode/turns.ts, attributeFailure",
   },
   span: {
     text: "Share of answers in which the words of a gold answer stand in a row, whatever the case, punctuation and Unicode form; a number is one word.",
+    formula:
+      "1 where a gold answer's words stand in the answer in a row, else 0; mean over answers",
+    source: "core/scoring/span-words.ts",
   },
   "generation-accuracy": {
     text: "Share of answers that hold a gold answer or that the judge calls right. The paper's main figure.",
@@ -97,11 +151,27 @@ const OUTCOME_TERMS = {
   },
   "unread-reply": {
     text: "A judge's reply that says neither yes nor no. It counts as no, is counted and listed, and its share stands beside the judged figure.",
+    formula: "unread replies / replies",
+    source: "gpu-workers/llm/scoring/answer-scorer.ts",
   },
   "scorer-doubtful": {
     text: "wrong, while two judging scorers differ",
+    formula: "score < 1; of span, judge and option letter one ≥ 0.5, another < 0.5",
+    source: "server/features/scoring/judging-scorers.ts",
   },
-  "no-gold": { text: "the question names no gold documents" },
+  "no-gold": {
+    text: "the question names no gold documents",
+    formula: "gold = ∅, score < 1",
+    source: "core/episode/turns.ts, attributeFailure",
+  },
+  scorer: {
+    text: "What decides whether an answer is right: a rule, or a model as judge. Its version is part of its name, and only scores by the same scorer are compared.",
+    source: "core/scoring/rule-scoring.ts; gpu-workers/llm/scoring/answer-scorer.ts",
+  },
+  judge: {
+    text: "A model that is asked, at temperature 0, whether an answer states what a gold answer states. It says yes or no.",
+    source: "gpu-workers/llm/scoring/judge.ts; the prompt: core/prompts/generating.ts",
+  },
 } satisfies Explanations;
 
 const RETRIEVAL_TERMS = {
@@ -129,6 +199,38 @@ const RETRIEVAL_TERMS = {
     formula:
       "Σ 1 / log₂(rank + 1) over the gold documents found, by that of a ranking that begins with all of them",
     source: "Järvelin and Kekäläinen 2002; trec_eval, ndcg_cut_k",
+  },
+  corpus: {
+    text: "The passages that are searched, each with id, title and text. An imported corpus has a hash of them as its version.",
+    source: "contracts/formats/corpus-lines.ts",
+  },
+  retriever: {
+    text: "What ranks the passages of a corpus for a query: by vectors, by BM25, by both, or a server elsewhere.",
+    source: "gpu-workers/retrieval/backends/open-retriever.ts",
+  },
+  index: {
+    text: "What makes a corpus searchable: the vectors of its passages, or the words that BM25 counts. It is built once for a corpus, an encoder and settings.",
+    source: "gpu-workers/retrieval/indexes/index-store.ts",
+  },
+  encoder: {
+    text: "The model that makes a vector of a passage or a query. A passage's score is the inner product of the two.",
+    formula: "score = ⟨query, passage⟩",
+    source: "gpu-workers/retrieval/encoders/encoder.ts",
+  },
+  bm25: {
+    text: "Ranks passages by the words that they share with the query; rare words count more, long passages less.",
+    formula:
+      "Σ idf × tf / (tf + k1 × (1 − b + b × length / mean length)), idf = ln(1 + (N − df + 0.5) / (df + 0.5))",
+    source: "Robertson and Zaragoza 2009; as in Lucene",
+  },
+  hybrid: {
+    text: "Two rankings, by vectors and by BM25, made one: by reciprocal ranks, or by weighted scores that are scaled to 0..1.",
+    formula: "Σ 1 / (k + rank), or Σ weight × scaled score",
+    source: "Cormack, Clarke and Buettcher 2009; gpu-workers/retrieval/backends/fusion.ts",
+  },
+  reranker: {
+    text: "A model that reads query and passage together and sorts the first documents of a ranking anew; the others stay behind them.",
+    source: "Nogueira and Cho 2019 (arXiv 1901.04085); gpu-workers/retrieval/backends/reranking.ts",
   },
 } satisfies Explanations;
 
@@ -170,9 +272,14 @@ const STATISTICS_TERMS = {
   },
   "discordant-questions": {
     text: "Questions that only this method answers, and only the reference",
+    formula:
+      "|right of this method ∖ right of the reference| : |right of the reference ∖ right of this method|",
+    source: "core/statistics/comparison.ts",
   },
   "pareto-front": {
     text: "Per question. The line is the Pareto front: no other method is both cheaper and better.",
+    formula: "methods of which no other has cost ≤ and score ≥, one of them strictly",
+    source: "core/statistics/comparison.ts, findParetoFront",
   },
   kappa: {
     text: "Agreement of two raters beyond what chance gives: 1 is full agreement, 0 is chance. Not defined where nothing is labelled or one verdict was given throughout.",
@@ -190,6 +297,7 @@ const EXPLANATIONS: Required<Explanations> = {
   ...OUTCOME_TERMS,
   ...SEARCH_TERMS,
   ...TRAINING_TERMS,
+  ...RUN_TERMS,
   ...COST_TERMS,
   ...RETRIEVAL_TERMS,
   ...STATISTICS_TERMS,
@@ -230,6 +338,7 @@ export const GLOSSARY_SECTIONS: readonly {
   { title: "Outcomes", terms: addTitles(OUTCOME_TERMS) },
   { title: "Search", terms: addTitles(SEARCH_TERMS) },
   { title: "Training", terms: addTitles(TRAINING_TERMS) },
+  { title: "Runs and workers", terms: addTitles(RUN_TERMS) },
   { title: "Time, memory and progress", terms: addTitles(COST_TERMS) },
   { title: "Retrieval", terms: addTitles(RETRIEVAL_TERMS) },
   { title: "Statistics", terms: addTitles(STATISTICS_TERMS) },

@@ -21,19 +21,59 @@ export const SEARCH_TERMS = {
   },
   "search-effort": {
     text: "Searches after the question's own retrieval, and documents handed over: gains should not come from more of them alone.",
+    formula: "queries / episodes, documents handed over / episodes",
+    source: "gpu-workers/rl/episode-metrics.ts",
   },
   "format-error": {
     text: "Format errors per episode, and the share of turns without a selection of their own.",
+    formula: "format errors / episodes, selections that were implicit / selections",
+    source: "gpu-workers/rl/episode-metrics.ts",
   },
   novelty: {
     text: "Documents of later windows that no earlier one held; queries that repeat an earlier one or the question.",
+    formula:
+      "documents in no earlier window / documents of turns 1 and later, queries equal to an earlier one or the question / queries",
+    source: "gpu-workers/rl/episode-metrics.ts",
   },
   "action-tokens": {
     text: "Tokens that the searcher wrote itself, mean and longest.",
+    formula: "tokens chosen by the searcher, summed over the turns of an episode",
+    source: "core/episode/episode-statistics.ts, countTokens",
   },
 } satisfies Explanations;
 
+/** How a searcher learns: cold start, rewards, losses, and what is watched meanwhile. */
 export const TRAINING_TERMS = {
+  lora: {
+    text: "Low-rank adaptation: the weights stay frozen, and two small factors beside each chosen map are trained.",
+    formula: "W x + (α / r) B A x, A of r rows, B of r columns",
+    source: "Hu et al. 2021 (LoRA, arXiv 2106.09685), section 4.1; gpu-workers/engine/lora.py",
+  },
+  "cold-start": {
+    text: "Supervised steps on demonstrations before reinforcement learning, for a model that cannot yet follow the protocol.",
+    source: "gpu-workers/rl/cold-start.ts",
+  },
+  "gold-path": {
+    text: "The demonstration of s3: in each window the gold documents are selected; while some are missing, the next gold query is written.",
+    source: "gpu-workers/searcher/gold-path.ts",
+  },
+  "guided-decoding": {
+    text: "A grammar leaves the model only well-formed turns. A token's probability is taken over what the grammar allows; where it leaves no choice the token has no loss.",
+    source: "gpu-workers/searcher/turn-grammar.ts; gpu-workers/engine/guided_decoding.py",
+  },
+  rollouts: {
+    text: "The episodes that a training step plays and learns from. Those of one question are a group.",
+    source: "gpu-workers/rl/rollout.ts",
+  },
+  "held-out-questions": {
+    text: "Questions that are not trained on. They are asked every few steps, beside naive RAG.",
+    source: "gpu-workers/rl/held-out-evaluation.ts",
+  },
+  critic: {
+    text: "A model that tells, for each token, the reward still to come. PPO measures advantages against it.",
+    formula: "GAE: Σ (γλ)ˡ δₜ₊ₗ, δₜ = rₜ + γ V(sₜ₊₁) − V(sₜ)",
+    source: "Schulman et al. 2016 (GAE, arXiv 1506.02438), equation 16; Schulman et al. 2017 (PPO)",
+  },
   reward: {
     text: "What training makes larger: the terms that the configuration weighs, such as Gain Beyond RAG. An episode that is not trained on has none.",
     formula: "Σ weight × term",
@@ -41,9 +81,13 @@ export const TRAINING_TERMS = {
   },
   "reward-and-accuracy": {
     text: "Training reward per step; the answer is right on held-out questions, greedy, against naive RAG on the same questions.",
+    formula: "Σ reward / episodes of the step, Σ score / held-out questions",
+    source: "gpu-workers/rl/episode-metrics.ts",
   },
   "training-outcomes": {
     text: "Share of episodes by who answers; the names are upstream's utility and generation.",
+    formula: "episodes of each of the four / episodes of the step",
+    source: "gpu-workers/rl/episode-metrics.ts",
   },
   "reward-terms": {
     text: "What each term adds to the mean reward; a cost is below zero.",
@@ -55,6 +99,8 @@ export const TRAINING_TERMS = {
   },
   "cold-start-validation": {
     text: "Accuracy on training questions that are set apart, by batch. The weights that score best here begin the reinforcement learning.",
+    formula: "Σ score / questions set apart",
+    source: "gpu-workers/jobs/train/training.ts, validateColdStart",
   },
   "group-without-variance": {
     text: "Groups whose samples all got the same reward give no gradient; resampled ones were drawn again. Of a dead question no sample is right.",
