@@ -299,6 +299,11 @@ function listMaintenanceJobs(
   return [
     { name: "expired leases", intervalMs: 0, run: () => runs.expireLeases() },
     { name: "silent trainers", intervalMs: 0, run: () => services.trackedRuns.markSilent(timings) },
+    {
+      name: "ended commands",
+      intervalMs: 60_000,
+      run: () => services.trackedRuns.closeEndedCommands(),
+    },
     { name: "silent workers", intervalMs: 0, run: () => workerRegistry.markSilentOffline() },
     { name: "old usage samples", intervalMs: 0, run: () => workerRegistry.pruneUsage() },
     { name: "overdue tasks", intervalMs: 0, run: () => tasks.endOverdue() },

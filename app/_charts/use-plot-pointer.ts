@@ -142,8 +142,11 @@ export function usePlotPointer({ view, legend, unit, active }: PlotPointerReques
       onPointerMove: move,
       onPointerDown: (event: PointerEvent<HTMLElement>) => {
         // One finger reads along the curve, two zoom.
-        if (event.pointerType === "touch") touch(event, findShare(event));
-        else if (event.button === 0) {
+        if (event.pointerType === "touch") {
+          // It is the first one: others that are known were lifted where the plot did not see it.
+          if (event.isPrimary) fingers.current.clear();
+          touch(event, findShare(event));
+        } else if (event.button === 0) {
           start.current = { share: findShare(event), left: event.clientX };
           event.currentTarget.setPointerCapture?.(event.pointerId);
         }

@@ -51,7 +51,7 @@ export function addMemoryCommand(program: Command, context: CommandContext): voi
 }
 
 async function printMemory(
-  { client, print, printJson }: CommandContext,
+  { client, print, printJson, warn }: CommandContext,
   options: MemoryOptions,
 ): Promise<void> {
   const config = applySettings(await readBaseConfig(options), options.set);
@@ -69,8 +69,8 @@ async function printMemory(
     return print(formatEstimate(plan, `each of ${options.gpus} GPUs`));
   }
   const { memory, unjoined } = await client.runs.check.query({ config });
+  for (const worker of unjoined) (options.json ? warn : print)(describeUnjoined(worker));
   if (options.json) return printJson(memory);
-  for (const worker of unjoined) print(describeUnjoined(worker));
   if (memory === null && unjoined.length > 0) return;
   if (memory === null)
     return print(
@@ -80,12 +80,12 @@ async function printMemory(
 }
 
 const describeUnjoined = (worker: string): string =>
-  `${worker}: not known before its engine has joined the Ray cluster, which a dry run or a first run does; --gpus and --gpu-memory plan for GPUs that you name`;
-const describeWorker = ({ worker, ranks }: Estimate & { worker: string | null }): string =>
+  `${worker}: not known before its engine has joined the Ray cluster, which a dry run or a first run does; s3 memory --gpus N --gpu-memory GiB plans for GPUs that you name`;
+const describeWorker = ({ worker, ranks, device }: Estimate & { worker: string | null }): string =>
   worker === null
     ? "one GPU, assumed: no worker could take it"
     : ranks > 1
-      ? `each of the ${ranks} GPUs of ${worker}`
+      ? `each of the ${ranks} ${device === "cpu" ? "ranks" : "GPUs"} of ${worker}`
       : worker;
 
 /** The sum with its verdict, what makes it fit, and the parts; those with a star are in turn. */

@@ -29,6 +29,8 @@ export const clusterStatusSchema = z.object({
       device: z.string(),
       /** Memory of its GPU; 0 where it computes on a CPU; absent in reports of older workers. */
       deviceMemoryBytes: z.number().optional(),
+      /** Memory of its machine; absent in reports of older workers. */
+      memoryBytes: z.number().optional(),
       dtype: z.enum(["float32", "bfloat16", "float16"]).optional(),
       pid: z.int(),
     }),

@@ -119,8 +119,7 @@ export const createModelBodySchema = z
   })
   .refine((body) => !body.shardBase || body.lora?.firstLayer === 0, {
     path: ["shardBase"],
-    error:
-      "shardBase needs lora with firstLayer 0: other layers each rank computes alone",
+    error: "shardBase needs lora with firstLayer 0: other layers each rank computes alone",
   });
 export const createModelResultSchema = z.object({
   layers: z.int(),

@@ -1,6 +1,7 @@
 import type { MethodName } from "@/contracts/records/episode";
 import { COST_TERMS } from "./cost-terms";
 import { S3, type Explanations, type GlossaryEntry } from "./glossary-entry";
+import { LEARNING_TERMS } from "./learning-terms";
 import { RUN_TERMS } from "./run-terms";
 import { TERM_TITLES, type GlossaryTerm } from "./term-titles";
 import { GAIN_TERMS, SEARCH_TERMS, TRAINING_TERMS } from "./training-terms";
@@ -296,6 +297,7 @@ const EXPLANATIONS: Required<Explanations> = {
   ...EPISODE_TERMS,
   ...OUTCOME_TERMS,
   ...SEARCH_TERMS,
+  ...LEARNING_TERMS,
   ...TRAINING_TERMS,
   ...RUN_TERMS,
   ...COST_TERMS,
@@ -337,7 +339,7 @@ export const GLOSSARY_SECTIONS: readonly {
   { title: "Episodes", terms: addTitles(EPISODE_TERMS) },
   { title: "Outcomes", terms: addTitles(OUTCOME_TERMS) },
   { title: "Search", terms: addTitles(SEARCH_TERMS) },
-  { title: "Training", terms: addTitles(TRAINING_TERMS) },
+  { title: "Training", terms: addTitles({ ...LEARNING_TERMS, ...TRAINING_TERMS }) },
   { title: "Runs and workers", terms: addTitles(RUN_TERMS) },
   { title: "Time, memory and progress", terms: addTitles(COST_TERMS) },
   { title: "Retrieval", terms: addTitles(RETRIEVAL_TERMS) },

@@ -154,6 +154,7 @@ describe("the memory of a training run", () => {
       node: String(rank),
       device: "GPU",
       deviceMemoryBytes: gib * 2 ** 30,
+      memoryBytes: 2 ** 38,
       dtype: "bfloat16" as const,
       pid: rank,
     }));
@@ -178,7 +179,7 @@ describe("the memory of a training run", () => {
     const oneHost = [{ ...nodes[0]!, ranks: [0, 1] }, nodes[2]!];
     expect(
       describeMachine({ ...head, cluster: { ...cluster, ranks: onCpus, nodes: oneHost } }),
-    ).toMatchObject({ device: "cpu", deviceBytes: 2 ** 32, ranks: 3 });
+    ).toMatchObject({ device: "cpu", deviceBytes: 2 ** 37, ranks: 3 });
   });
 
   it("says nothing of a model whose shape nobody knows, and uses the shape that a worker tells", () => {

@@ -60,7 +60,8 @@ export function describeMachine(worker: {
 }
 
 /** The machine of a rank: of several on one machine without GPUs each has its share of it. */
-export function describeCluster({ ranks, nodes }: ClusterStatus, machineBytes: number): Machine {
+export function describeCluster({ ranks, nodes }: ClusterStatus, workerBytes: number): Machine {
+  const machineBytes = Math.min(...ranks.map((rank) => rank.memoryBytes ?? workerBytes));
   const gpu = Math.min(...ranks.map(({ deviceMemoryBytes }) => deviceMemoryBytes ?? 0));
   const hosts = nodes.filter((node) => node.ranks.length > 0);
   const isOnGpus = gpu > 0;

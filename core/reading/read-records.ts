@@ -179,7 +179,7 @@ async function* markInvalid(
 
 /** A word by which it can be told whether an encoding is the right one: others of one byte a character cannot be told. */
 function describeSample(head: Uint8Array, encoding: Encoding): string {
-  const [word] = /[\p{L}\p{N}]*[^\x00-\x7f\s][\p{L}\p{N}]*/u.exec(
+  const [word] = /(?<![\p{L}\p{N}])[\p{L}\p{N}]*[^\x00-\x7f\s][\p{L}\p{N}]*/u.exec(
     new TextDecoding(encoding).decode(head),
   ) ?? [""];
   return word === ""

@@ -163,9 +163,11 @@ function flattenItem(item: unknown, context: ValueContext): string[] {
 
 /** The list of texts that a text is; null: it is none. */
 export function findListText(text: string): unknown[] | null {
-  if (!/^\s*\[.*['"].*\]\s*$/s.test(text)) return null;
+  const trimmed = text.trim();
+  // No pattern over the whole of it, which would take the square of its length: a document may be long.
+  if (!trimmed.startsWith("[") || !trimmed.endsWith("]") || !/['"]/.test(trimmed)) return null;
   try {
-    const { value } = parseList(text.trim());
+    const { value } = parseList(trimmed);
     return Array.isArray(value) ? value : null;
   } catch (error) {
     if (error instanceof LiteralError) return null;

@@ -162,7 +162,7 @@ describe("the report of a run", () => {
     const chinese = createTranslate("zh", CHINESE);
     const html = formatReportDocument(chinese, full);
     expect(html).toContain('<html lang="zh-Hans">');
-    for (const part of ["为时尚早，无法判断", "留出准确率", "成功", "朴素 RAG：", "评判模型"])
+    for (const part of ["为时尚早，无法判断", "留出准确率", "成功", "朴素 RAG：", "评判器"])
       expect(html).toContain(part);
   });
 

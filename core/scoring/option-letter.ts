@@ -150,7 +150,13 @@ function findLeading(text: string, options: Options): Found {
   const leads = lines.map((line) => options.leading.exec(line));
   const letters = new Set(leads.flatMap((match) => match?.[0].at(-1)!.toUpperCase() ?? []));
   const isList = letters.size > 1 && [...letters][0] === options.choices[0]!.letter;
-  const isRejected = leads[0] && REJECTED_TEXT.test(lines[0]!.slice(leads[0][0].length));
+  const led =
+    leads[0] && options.choices.find(({ letter }) => letter === leads[0]![0].at(-1)!.toUpperCase());
+  // An option's own text may say that something is wrong.
+  const isRejected =
+    led &&
+    REJECTED_TEXT.test(lines[0]!.slice(leads[0]![0].length)) &&
+    !REJECTED_TEXT.test(`. ${led.text}`);
   if (leads[0] && !isList && !isRejected) return readLetter(lines[0]!, leads[0], options);
   const [line, last] = [lines.at(-1)!, leads.at(-1)];
   const standsAlone = last && !/[\p{L}\p{N}]/u.test(line.slice(findLetterAt(last) + 1));
@@ -279,7 +285,7 @@ function buildPatterns(letters: string) {
       "giu",
     ),
     bare: new RegExp(
-      String.raw`(?:^|[,;:.!?→。\n]|[-=]>|而是|是|(?<!\p{L})(?:${inAnyCase("but|so|therefore|thus|hence|is|be|it's|maybe|probably|definitely|certainly|think|say|guess|believe")})) ?${capital}(?= ?(?:$|[.,;:!?)\]"'。\n]))`,
+      String.raw`(?:^|[,;:.!?→。\n]|[-=]>|而是|(?<!还)是|(?<!\p{L})(?:${inAnyCase("but|so|therefore|thus|hence|is|be|it's|maybe|probably|definitely|certainly|think|say|guess|believe")})) ?${capital}(?= ?(?:$|[.,;:!?)\]"'。\n]))`,
       "gu",
     ),
     /** What stands before and after a letter where a second one is chosen beside it. */
@@ -288,7 +294,7 @@ function buildPatterns(letters: string) {
       "u",
     ),
     further: new RegExp(
-      String.raw`^${close} ?(?:, ?)?(?:and|or|&|\/|,) ?${open}([${letters}])${after}(?=${close} ?(?:$|[.,;:)\n]|and |or ))`,
+      String.raw`^${close} ?(?:, ?)?(?:and|or|&|\/|,|[、。|和或与]|还是) ?${open}([${letters}])${after}(?=${close} ?(?:$|[.,;:)\n、。|？?和都]|and |or ))`,
       "u",
     ),
   };

@@ -256,7 +256,7 @@ export class Attempt implements RunContext {
     this.writeLog(
       "error",
       "agent",
-      `The checkpoint after step ${step} could not be stored; the last good one stays and the run goes on. ${error.message}`,
+      `The checkpoint after step ${step} could not be stored; the last good one stays. ${error.message}`,
     );
   }
 

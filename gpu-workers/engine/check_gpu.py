@@ -45,7 +45,7 @@ GRADIENT_TOLERANCE = 2e-3
 DRIFT_TOLERANCE = 0.1
 ADAPTER: dict[str, Any] = {"lora": {"rank": 8, "alpha": 16, "firstLayer": 1}}
 # Ranks share the base below factors on all layers; one process holds it whole.
-CRITIC: dict[str, Any] = {"lora": {"rank": 8, "alpha": 16}, "shardBase": True, "head": "value"}
+SHARED: dict[str, Any] = {"lora": {"rank": 8, "alpha": 16}, "shardBase": True}
 
 
 @dataclass
@@ -156,7 +156,7 @@ def compute_transformers_logprobs(folder: Path, data: list[dict]) -> torch.Tenso
 def run_training(running: EngineRunner, data: list[dict]) -> dict[str, torch.Tensor]:
     """Log-probabilities, gradients and weights after a step, to compare between two devices.
 
-    PPO by adapter and in full, and a critic by adapter.
+    PPO by adapter and in full, and a critic by adapter; adapters also on a shared base.
     """
     found = {}
     running.create("policy", **ADAPTER)
@@ -168,7 +168,9 @@ def run_training(running: EngineRunner, data: list[dict]) -> dict[str, torch.Ten
     cases: list[tuple[str, dict[str, Any], str]] = [
         ("policy", ADAPTER, "ppo"),
         ("full", {"full": {"firstLayer": 1}}, "ppo"),
-        ("critic", CRITIC, "value"),
+        ("critic", {**ADAPTER, "head": "value"}, "value"),
+        ("shared", SHARED, "ppo"),
+        ("shared-critic", {**SHARED, "head": "value"}, "value"),
     ]
     for model, settings, loss in cases:
         if model != "policy":

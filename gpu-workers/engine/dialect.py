@@ -73,6 +73,7 @@ class CapabilitiesClusterRanks(DialectModel):
     node: str
     device: str
     deviceMemoryBytes: float | None = None
+    memoryBytes: float | None = None
     dtype: Literal["float32", "bfloat16", "float16"] | None = None
     pid: int
 

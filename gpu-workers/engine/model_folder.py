@@ -95,15 +95,15 @@ def list_weight_files(folder: Path) -> list[Path]:
         return [whole]
     if index.exists():
         where = read_json(index).get("weight_map")
-        names = list(where.values()) if isinstance(where, dict) else [None]
+        names = list(where.values()) if isinstance(where, dict) else []
+        wanted = {name for name in names if isinstance(name, str) and PLAIN_NAME.fullmatch(name)}
         # A path would lead out of the folder.
-        if any(not isinstance(n, str) or not PLAIN_NAME.fullmatch(n) for n in names):
+        if not names or not all(isinstance(name, str) and name in wanted for name in names):
             raise EngineError(
                 "invalid-input",
                 f"{folder.name}/{index.name} has no weight_map that gives each tensor the name of "
                 "a file in this folder: copy the folder again, or save the model anew.",
             )
-        wanted = set(names)
     else:
         wanted = {p.name for p in folder.glob("*.safetensors")}
         for numbers in [m for name in list(wanted) if (m := SHARD.search(name))]:

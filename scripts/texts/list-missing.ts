@@ -1,7 +1,7 @@
 /**
  * Lists the texts of the interface that have no Chinese yet, as JSON to be filled in.
  *
- * usage: npm run texts [PLACE ...]    a place is the beginning of a path in app/, or settings, glossary, metrics …
+ * usage: npm run texts [PLACE ...]    a place is the beginning of a path in app/ or core/, or settings, glossary, metrics …
  */
 import { CHINESE } from "@/core/texts/zh/catalogue";
 import { listTableTexts, readCodeTexts } from "./read-texts";

@@ -353,7 +353,7 @@ testRecorded(new URL("./key-stability.json", import.meta.url), {
     };
   },
 
-  // The database refuses to start where one that it has applied was changed. New ones may follow.
+  // The database refuses to start where one that it has applied was changed. A new one is recorded with UPDATE_KEYS=1.
   migrations: () =>
     Object.fromEntries(
       readdirSync(MIGRATIONS_DIR, { withFileTypes: true })

@@ -13,7 +13,7 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, NoReturn
@@ -117,7 +117,7 @@ def start_local_cluster(kind: str, ranks: int | None) -> ClusterFolder:
     raise AssertionError("the last attempt returns or raises")
 
 
-def choose_kind(resources: dict[str, float]) -> str:
+def choose_kind(resources: Mapping[str, float]) -> str:
     """What the ranks of a Ray cluster compute on, by its resources: its GPUs where it has any."""
     return "cuda" if resources.get("GPU", 0) >= 1 else "cpu"
 

@@ -1,10 +1,12 @@
 """One rank: an engine of one process whose trained tensors are sharded over all ranks.
 
-What a rank computes alone (sampling, `forward` of an adapter) may fail or be cancelled on it alone.
+What a rank computes alone (sampling, `forward` of an adapter on a whole base) may fail or be
+cancelled on it alone.
 Where ranks work together they first agree that all can go on; a failure in the midst of that cannot
 be mended, and the driver ends all ranks.
 """
 
+import gc
 import logging
 import os
 import socket
@@ -28,6 +30,7 @@ from ..forward_backward import AnyBatch, AnyModel
 from ..memory import (
     empty_cache,
     get_device_memory_bytes,
+    get_memory_bytes,
     get_peak_device_bytes,
     get_peak_resident_bytes,
     is_out_of_memory,
@@ -180,6 +183,8 @@ class RankEngine(Engine):
         """Also frees what of its base no other model computes with."""
         found = super().delete_model(name, body, check)
         self.release_unused_tensors()
+        # What is trained and its model refer to each other: only the collector frees them.
+        gc.collect()
         empty_cache()
         return found
 
@@ -445,6 +450,7 @@ class Rank:
             "node": ray.get_runtime_context().get_node_id(),
             "device": device.name,
             "deviceMemoryBytes": 0 if device.kind == "cpu" else get_device_memory_bytes(),
+            "memoryBytes": get_memory_bytes(),
             "dtype": device.dtype_name,
             "pid": os.getpid(),
         }

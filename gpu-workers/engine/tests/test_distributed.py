@@ -484,7 +484,14 @@ import ray
 from engine.distributed.driver import LOOPBACK
 from engine.main import make_engine
 settings = {"include_dashboard": False, "object_store_memory": 100 << 20}
-ray.init(address="local", num_cpus=2, num_gpus=2, _node_ip_address=LOOPBACK, **settings)
+for attempt in range(3):
+    try:
+        ray.init(address="local", num_cpus=2, num_gpus=2, _node_ip_address=LOOPBACK, **settings)
+        break
+    except Exception:
+        ray.shutdown()
+        if attempt == 2:
+            raise
 given = {"device": None, "dtype": None, "threads": 1, "devices": None, "cache_bytes": None}
 make_engine(Namespace(ray_address="given", ray_strategy="pack", tinker_url=None, **given))
 """
@@ -496,6 +503,7 @@ def run_script(script: str, *arguments: object) -> subprocess.CompletedProcess[s
         cwd=GPU_WORKERS,
         capture_output=True,
         text=True,
+        timeout=600,
     )
 
 

@@ -37,16 +37,16 @@ export const train: Executor = async (context) => {
     const isRegular = (every: number, step: number): boolean => every > 0 && step % every === 0;
 
     let total = training.totalSteps;
+    let isSaved = true;
     let step = await training.restore();
     if (step === null) {
       await runColdStart(training);
       await training.snapshotReference();
       if (total === 0 || evaluation.every > 0) await evaluateHeldOut(training, 0);
-      await saveCheckpoint(training, 0);
+      isSaved = await saveCheckpoint(training, 0);
       await training.reportResources(0);
       step = 0;
     }
-    let isSaved = true;
     let ahead: Rollouts | null = null;
     while (step < total || ahead !== null) {
       // A run is paused where nothing is under way, so that the resumed one does the same.
@@ -69,9 +69,9 @@ export const train: Executor = async (context) => {
       if (isLast || isRegular(evaluation.every, step)) await evaluateHeldOut(training, step);
       // After the last step there is nothing left to stop.
       const stop = alarms.shouldStop && ahead === null && !isLast;
-      isSaved = stop || isLast || isRegular(checkpointing.every, step);
-      if (stop || isLast) await saveLastCheckpoint(training, step);
-      else if (isSaved) await saveCheckpoint(training, step);
+      isSaved = false;
+      if (stop || isLast) isSaved = await saveLastCheckpoint(training, step);
+      else if (isRegular(checkpointing.every, step)) isSaved = await saveCheckpoint(training, step);
       await training.reportResources(step);
       if (stop) throw alarms.buildStopError(step);
       if (isLast) total = training.totalSteps;
@@ -271,11 +271,11 @@ async function evaluateHeldOut(training: Training, step: number): Promise<void> 
   );
 }
 
-/** How long a run that ends or pauses waits for room for its checkpoint: what it has learnt since the one before stands nowhere else. */
+/** How long a run that ends or pauses tries to store its checkpoint: what it has learnt since the one before stands nowhere else. */
 const WAIT_FOR_ROOM_MS = 30 * 60_000;
 
-/** Saves the checkpoint with which a run ends or pauses, again and again where there is no room for it. */
-async function saveLastCheckpoint(training: Training, step: number): Promise<void> {
+/** Saves the checkpoint with which a run ends or pauses, again and again where it cannot be stored. @returns whether it is stored */
+async function saveLastCheckpoint(training: Training, step: number): Promise<boolean> {
   const { context } = training;
   const notStored = new Error("The checkpoint is not stored.");
   const save = async (attempt: number): Promise<void> => {
@@ -283,19 +283,23 @@ async function saveLastCheckpoint(training: Training, step: number): Promise<voi
     if (attempt === 1)
       context.log(
         "warn",
-        `The run would end here: for ${WAIT_FOR_ROOM_MS / 60_000} minutes it tries to store the checkpoint again.`,
+        `The run ends or pauses with this checkpoint: for ${WAIT_FOR_ROOM_MS / 60_000} minutes it tries to store it again.`,
       );
     throw notStored;
   };
-  await retry(save, {
+  return retry(save, {
     backoff: doubleWait(5_000, { longestMs: 60_000 }),
     budgetMs: WAIT_FOR_ROOM_MS,
     signal: context.signal,
     shouldRetry: (error) => error === notStored,
-  }).catch((error: unknown) => {
-    // The attempt says why, and fails.
-    if (error !== notStored) throw error;
-  });
+  }).then(
+    () => true,
+    (error: unknown) => {
+      // The attempt says why, and fails.
+      if (error !== notStored) throw error;
+      return false;
+    },
+  );
 }
 
 /** Saves everything that a resumed run needs; it counts once the server has committed it. @returns whether it is stored */
@@ -325,9 +329,10 @@ async function saveCheckpoint(training: Training, step: number): Promise<boolean
     adapter: config.searcher.adapter,
     weightsHash: hash,
   });
-  await training.reportMetrics(
-    { "timing_s/save_checkpoint": (performance.now() - start) / 1000 },
-    step,
-  );
+  if (isStored)
+    await training.reportMetrics(
+      { "timing_s/save_checkpoint": (performance.now() - start) / 1000 },
+      step,
+    );
   return isStored;
 }

@@ -184,6 +184,25 @@ describe("runs of other trainers", () => {
     ]);
   });
 
+  it("that are commands are summed up also where their worker is lost", async () => {
+    const config = { kind: "command", name: "lost", experiment: "nq", command: "true" };
+    const id = await server.plane.runs.create(commandConfigSchema.parse(config), {
+      actor: "test",
+      preset: null,
+    });
+    const worker = await server.worker({ commands: true, name: "lost" });
+    await worker.leaseAndStart();
+    const run = id.replaceAll("-", "");
+    await send(run, [buildLine(0, 1, 1)], "1.jsonl");
+    await ask("runs/update", { run_id: run, status: "FINISHED" });
+    await server.plane.database.db.$executeRaw`
+      UPDATE leases SET expires_at = now() - interval '1 second' WHERE run_id = ${id}::uuid`;
+    await server.plane.runs.expireLeases();
+    expect((await server.plane.runReader.get(id)).state).toBe("failed");
+    expect(await server.plane.trackedRuns.closeEndedCommands()).toBeGreaterThan(0);
+    expect(await read(run, "reward/mean")).toEqual([[1, 1]]);
+  });
+
   it("raise the alarms that only rollouts can show", async () => {
     const run = await createRun();
     for (let step = 1; step <= 8; step++)

@@ -6,6 +6,7 @@ import type { MlflowMetric, mlflowRequests, RunStatus } from "@/contracts/format
 import { externalConfigSchema, type ExternalConfig } from "@/contracts/run-config/external-config";
 import type { MetricPoint } from "@/contracts/worker-protocol/metric-point";
 import { getHeadlineMetric } from "@/core/metrics/metrics";
+import { TERMINAL_STATES } from "@/core/run/transitions";
 import type { Logs } from "@/server/features/logs/logs";
 import type { Metrics } from "@/server/features/metrics/metrics";
 import { buildMetricsEvent } from "@/server/features/runs/report-ingestion";
@@ -209,6 +210,20 @@ export class TrackedRuns {
       await lockRun(tx.db, id);
       await this.observer.sumUpRollouts(tx, id, run.config, { isOver: true });
     });
+  }
+
+  /** Sums up the last steps of commands that ended within the hour, also of those whose worker was lost. @returns how many */
+  async closeEndedCommands(): Promise<number> {
+    const ended = await this.database.db.run.findMany({
+      where: {
+        kind: "command",
+        state: { in: [...TERMINAL_STATES] },
+        endedAt: { gt: new Date(Date.now() - 3_600_000) },
+      },
+      select: { id: true },
+    });
+    for (const { id } of ended) await this.closeCommand(id);
+    return ended.length;
   }
 
   /** Deletes a run, or restores it, as MLflow's clients do: also one that goes on. */

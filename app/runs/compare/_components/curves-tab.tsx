@@ -29,8 +29,8 @@ export function CurvesTab({ runs, groups, metrics, onMetrics }: CurvesTabProps) 
   const lineGroups = useMemo(() => listLineGroups(runs, groups), [runs, groups]);
   const runIds = useMemo(() => runs.map(({ id }) => id), [runs]);
   const kinds = useMemo(() => listKinds(new Set(names)), [names]);
-  const { x } = state.settings;
-  const placing = useTracksOfRuns(runIds, shown, kinds.includes(x) ? x : "step");
+  const x = kinds.includes(state.settings.x) ? state.settings.x : "step";
+  const placing = useTracksOfRuns(runIds, shown, x);
   const isGrouped = groups.some(({ members }) => members.length > 1);
   return (
     <ChartPage state={state} kinds={kinds}>

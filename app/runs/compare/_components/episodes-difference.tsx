@@ -2,7 +2,7 @@
 import { useQuery } from "@tanstack/react-query";
 import { useText } from "@/app/_i18n/text-provider";
 import { useTRPC } from "@/app/_lib/trpc";
-import { useQueryParams } from "@/app/_lib/use-params";
+import { useQueryParams, useQuickParam } from "@/app/_lib/use-params";
 import { Input, LabelledField, Select } from "@/app/_ui/field";
 import type { ComparedRun } from "@/contracts/api/run-comparison";
 import { CommonQuestions } from "./common-questions";
@@ -17,7 +17,8 @@ export function EpisodesDifference({ runs }: { runs: readonly ComparedRun[] }) {
   const [a, b] = [find("a", 0), find("b", 1)];
   const steps = useQuery(trpc.episodes.steps.queryOptions({ runId: a.id }));
   const last = steps.data?.findLast(({ step }) => step !== null)?.step ?? null;
-  const until = /^\d{1,9}$/.test(params.get("until") ?? "") ? Number(params.get("until")) : null;
+  const [written, setWritten] = useQuickParam("until");
+  const until = /^\d{1,9}$/.test(written) ? Number(written) : undefined;
   const options = runs.map(({ id, name }) => ({ value: id, text: name }));
   return (
     <>
@@ -44,12 +45,12 @@ export function EpisodesDifference({ runs }: { runs: readonly ComparedRun[] }) {
             type="number"
             min={0}
             placeholder={last === null ? "" : String(last)}
-            value={until ?? ""}
-            onChange={(event) => setParams({ until: event.target.value })}
+            value={written}
+            onChange={(event) => setWritten(event.target.value)}
           />
         </LabelledField>
       </div>
-      <CommonQuestions key={`${a.id} ${b.id}`} a={a} b={b} step={until ?? undefined} />
+      <CommonQuestions key={`${a.id} ${b.id}`} a={a} b={b} step={until} />
     </>
   );
 }

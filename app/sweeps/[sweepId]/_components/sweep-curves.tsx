@@ -5,7 +5,12 @@ import { ChartPage } from "@/app/_charts/chart-page";
 import { useChartScope } from "@/app/_charts/chart-scope";
 import { LinePlot } from "@/app/_charts/line-plot";
 import { StepLabel, WaitingPlot } from "@/app/_charts/plot-frame";
-import { toMeanPoints, type LineGroup, type TracksOfRuns } from "@/app/_charts/run-lines";
+import {
+  MEAN_POINTS,
+  toMeanPoints,
+  type LineGroup,
+  type TracksOfRuns,
+} from "@/app/_charts/run-lines";
 import { useChartSettings } from "@/app/_charts/use-chart-settings";
 import { useRestingZoom } from "@/app/_charts/use-detail";
 import { useRunLines, useTracksOfRuns } from "@/app/_charts/use-run-lines";
@@ -19,8 +24,6 @@ import { BAND_EXPLANATION } from "@/core/sweep/sweep-table";
 import { findAppearance, formatRowLabel, selectCurves } from "./curves";
 import { getRowColour } from "./row-colour";
 
-/** Points of each run, as the server reads them for its means. */
-const RUN_POINTS = 500;
 const NO_IDS: readonly string[] = [];
 const NO_CURVES: Curves = [];
 
@@ -51,8 +54,8 @@ export function SweepCurves({ sweep, metric }: { sweep: SweepDetail; metric: str
   const kinds = useMemo(() => listKinds(new Set(sweep.available)), [sweep.available]);
   const runIds = useMemo(() => groups.flatMap((group) => group.runIds), [groups]);
   const metrics = useMemo(() => [metric], [metric]);
-  const { x } = state.settings;
-  const placing = useTracksOfRuns(runIds, metrics, kinds.includes(x) ? x : "step");
+  const x = kinds.includes(state.settings.x) ? state.settings.x : "step";
+  const placing = useTracksOfRuns(runIds, metrics, x);
   const all = data?.curves.length ?? 0;
   const waiting = !data
     ? t("Loading")
@@ -119,7 +122,8 @@ function CurvesPlot({ metric, curves, groups, tracks }: CurvesPlotProps) {
     () => (isOwn ? groups.flatMap((group) => group.runIds) : NO_IDS),
     [isOwn, groups],
   );
-  const own = useRunLines({ runIds, groups, metric, tracks, maxPoints: RUN_POINTS });
+  // No more than a mean has: of a run with more the part that is zoomed to is asked for.
+  const own = useRunLines({ runIds, groups, metric, tracks, maxPoints: MEAN_POINTS });
   const whole = useMemo(
     () =>
       groups.map(({ runIds: _, ...style }, i) => ({
