@@ -200,6 +200,6 @@ it("a time of day is no number, and two columns of one name are refused", async 
         { name: "answers", data: ["a"] },
         { name: "answers", data: ["b"] },
       ],
-    } as unknown as Written),
+    }),
   ).rejects.toThrow('two columns "answers": rename one');
 });
