@@ -151,7 +151,7 @@ test("a training by PPO is launched from the form, followed live, cancelled, res
   await page.goto("/leaderboard");
   const launching = page.getByLabel("s3 searches with");
   const option = launching.locator("option", { hasText: "From the form, step 2" }).first();
-  await launching.selectOption((await option.getAttribute("value")));
+  await launching.selectOption(await option.getAttribute("value"));
   for (const method of ["RAG", "IRCoT"])
     await page.getByRole("checkbox", { name: new RegExp(`^${method}`) }).uncheck();
   await page.getByLabel("First questions only").fill("2");
