@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import next from "next";
-import pino, { type Logger } from "pino";
+import pino from "pino";
 import { z } from "zod";
 import { providePageApi } from "@/contracts/api/page-api";
 import { AppError, parseOrThrow } from "@/contracts/errors";
@@ -12,6 +12,7 @@ import { createArtifactStore } from "./platform/artifacts/create-store";
 import { loadExample } from "./features/example/load-example";
 import { importAtlas } from "./features/question-sets/atlas";
 import { compose } from "./compose";
+import { exitOnUncaught } from "./exit-on-uncaught";
 import { migrate } from "./platform/db/migrate";
 import { Access } from "./http/access";
 import { requireLoopback } from "./http/guard";
@@ -103,22 +104,6 @@ async function main(): Promise<void> {
     { address: `http://${env.HOST.includes(":") ? `[${env.HOST}]` : env.HOST}:${port}` },
     "listening",
   );
-}
-
-/**
- * Ends the process at an error that nobody caught, as nobody knows what state it left: the supervisor starts another.
- * Next.js listens too, but only logs them.
- */
-function exitOnUncaught(log: Logger): void {
-  for (const event of ["uncaughtException", "unhandledRejection"] as const) {
-    process.removeAllListeners(event);
-    process.on(event, (error: unknown) => {
-      // A page that is left while it is rendered leaves a rejection behind, and no state.
-      if (error instanceof Error && /^(?:AbortError|ResponseAborted)$/.test(error.name)) return;
-      log.fatal({ error }, `${event}: the server ends, to be started again`);
-      process.exit(1);
-    });
-  }
 }
 
 async function createPages(dev: boolean): Promise<Pages> {
