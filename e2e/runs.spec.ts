@@ -144,6 +144,7 @@ test("chosen runs are drawn over each other, and their differences listed", asyn
   ).toBeVisible();
   await page.getByRole("tab", { name: "Episodes" }).click();
   await page.getByLabel("First run").selectOption({ label: RECORDED.training });
+  await page.getByLabel("Second run").selectOption({ label: RECORDED.training });
   await expect(page.getByLabel("Question", { exact: true })).not.toHaveValue("");
 
   await page.reload();
