@@ -34,12 +34,13 @@ export class LocalServices implements Services {
   /**
    * @param corpora paths of corpora beside the embedded one, by name
    * @param dataDir where their indexes are kept
-   * @param engineOptions how the engine is started
+   * @param engineOptions how the engine is started; float32 by default, as a processor that multiplies bfloat16 would be
+   *   given that, whose rounding by batches no test to the last bit survives
    */
   constructor(
     private readonly corpora: Readonly<Record<string, string>> = {},
     private readonly dataDir: string = DATA_DIR,
-    private readonly engineOptions: EngineOptions = {},
+    private readonly engineOptions: EngineOptions = { dtype: "float32" },
   ) {}
 
   async acquireEngine(): Promise<ServiceHandle<EngineProcess["client"]>> {
