@@ -121,10 +121,10 @@ const browser = {
 /** @type {Stage[]} */
 const STAGES = [
   browser,
-  vitest({ name: "engine", seconds: 600, memoryGb: 4, minutes: 45 }),
-  vitest({ name: "unit", seconds: 360, memoryGb: 3, minutes: 20 }),
-  vitest({ name: "retrieval", seconds: 300, memoryGb: 3, minutes: 20 }),
-  vitest({ name: "db", seconds: 180, memoryGb: 3, minutes: 20 }),
+  vitest({ name: "engine", seconds: 600, memoryGb: 4, minutes: 70 }),
+  vitest({ name: "unit", seconds: 360, memoryGb: 3, minutes: 40 }),
+  vitest({ name: "retrieval", seconds: 300, memoryGb: 3, minutes: 40 }),
+  vitest({ name: "db", seconds: 180, memoryGb: 3, minutes: 40 }),
   python,
   ...CHECKS.map(({ name, command, seconds }) => ({
     name,
