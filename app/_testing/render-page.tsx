@@ -1,5 +1,5 @@
 import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
-import { cleanup, render } from "@testing-library/react";
+import { cleanup, configure, render } from "@testing-library/react";
 import { createTRPCClient, TRPCClientError, type TRPCLink } from "@trpc/client";
 import { observable } from "@trpc/server/observable";
 import type { inferRouterInputs, inferRouterOutputs } from "@trpc/server";
@@ -22,6 +22,8 @@ import { tooltipParts } from "@/app/_ui/tooltip";
 import type { AppRouter } from "@/server/trpc/router";
 import { stubLayout } from "./stub-layout";
 
+// A busy machine takes its time.
+configure({ asyncUtilTimeout: 20_000 });
 // Loaded before anything is drawn, so that what opens stands there at once.
 await Promise.all([dialogParts.load(), helpParts.load(), menuParts.load(), tooltipParts.load()]);
 

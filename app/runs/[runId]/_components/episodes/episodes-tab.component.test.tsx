@@ -1,5 +1,5 @@
 // @vitest-environment jsdom
-import { configure, fireEvent, screen, waitFor } from "@testing-library/react";
+import { fireEvent, screen, waitFor } from "@testing-library/react";
 import { beforeEach, expect, it, vi } from "vitest";
 import type { EpisodeRow, RunDetail } from "@/app/_lib/trpc";
 import { renderPage } from "@/app/_testing/render-page";
@@ -24,8 +24,6 @@ const createEpisode = (n: number) =>
     attribution: "correct",
     formatErrors: [],
   }) as unknown as EpisodeRow;
-
-configure({ asyncUtilTimeout: 10_000 });
 
 const run = { id: "r", state: "succeeded" } as RunDetail;
 const list = vi.fn();
