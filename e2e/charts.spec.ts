@@ -194,26 +194,37 @@ test("an axis counts time or episodes, leaves outliers out; the machine and what
   await expect(accuracy.locator("svg.recharts-surface")).toContainText(/Naive RAG \d/);
 });
 
-test("a part that is zoomed to is asked for in full resolution and drawn with more points; a reset brings the whole back", async ({
-  page,
-  productUrl,
-}) => {
-  const name = `many steps at ${Date.now()}`;
+/** Reports a run of another trainer whose one metric is a wave of many steps. @returns its id */
+async function reportWave(
+  productUrl: string,
+  name: string,
+  { steps, stepMs }: { steps: number; stepMs: number },
+): Promise<string> {
   const { run } = await sendTracking(productUrl, "runs/create", {
     experiment_id: "0",
     run_name: name,
   });
-  const [steps, batch] = [4_000, 1_000];
+  const batch = 1_000;
   for (let start = 0; start < steps; start += batch)
     await sendTracking(productUrl, "runs/log-batch", {
       run_id: run.info.run_id,
       metrics: Array.from({ length: batch }, (_, i) => ({
         key: "critic/score/mean",
         value: 0.5 + 0.4 * Math.sin((start + i) / 7),
-        timestamp: 1_700_000_000_000 + start + i,
+        timestamp: 1_700_000_000_000 + stepMs * (start + i),
         step: start + i,
       })),
     });
+  return run.info.run_id;
+}
+
+test("a part that is zoomed to is asked for in full resolution and drawn with more points; a reset brings the whole back", async ({
+  page,
+  productUrl,
+}) => {
+  const name = `many steps at ${Date.now()}`;
+  const steps = 4_000;
+  await reportWave(productUrl, name, { steps, stepMs: 1 });
   await openRun(page, name);
   const asked: { from: number; to: number }[] = [];
   page.on("request", (request) => {
@@ -289,24 +300,11 @@ test("compared runs are zoomed in full resolution, and stand on an axis of time,
   page,
   productUrl,
 }) => {
-  const [steps, batch] = [2_000, 1_000];
+  const steps = 2_000;
   const ids: string[] = [];
   for (const seconds of [1, 2]) {
-    const { run } = await sendTracking(productUrl, "runs/create", {
-      experiment_id: "0",
-      run_name: `${seconds} s a step at ${Date.now()}`,
-    });
-    ids.push(run.info.run_id);
-    for (let start = 0; start < steps; start += batch)
-      await sendTracking(productUrl, "runs/log-batch", {
-        run_id: run.info.run_id,
-        metrics: Array.from({ length: batch }, (_, i) => ({
-          key: "critic/score/mean",
-          value: 0.5 + 0.4 * Math.sin((start + i) / 7),
-          timestamp: 1_700_000_000_000 + 1_000 * seconds * (start + i),
-          step: start + i,
-        })),
-      });
+    const name = `${seconds} s a step at ${Date.now()}`;
+    ids.push(await reportWave(productUrl, name, { steps, stepMs: 1_000 * seconds }));
   }
   const asked: { runs: number; from: number; to: number }[] = [];
   page.on("request", (request) => {

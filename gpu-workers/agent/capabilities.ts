@@ -4,8 +4,9 @@ import os from "node:os";
 import { join } from "node:path";
 import { z } from "zod";
 import type { ModelRole } from "@/contracts/worker-protocol/attach";
+import type { ModelShape } from "@/contracts/worker-protocol/model-shape";
 import type { WorkerRequest } from "@/contracts/worker-protocol/worker-protocol";
-import { readModelShape } from "@/gpu-workers/llm/model-files/installed-model";
+import { parseModelShape } from "@/core/memory/model-shape";
 import { readVllmVersion } from "@/gpu-workers/llm/vllm-server/installation";
 import { readSoftware } from "./software";
 
@@ -51,10 +52,7 @@ export async function findModels(setupDir: string): Promise<WorkerRequest<"model
     )
     .map(({ name }) => name)
     .sort();
-  const [roles, shapes] = await Promise.all([
-    Promise.all(models.map((name) => readModelRole(join(folder, name)))),
-    Promise.all(models.map((name) => readModelShape(join(folder, name)))),
-  ]);
+  const read = await Promise.all(models.map((name) => readModel(join(folder, name))));
   const pick = <T>(values: readonly (T | null)[]): Record<string, T> =>
     Object.fromEntries(
       models.flatMap((name, at) => {
@@ -64,17 +62,21 @@ export async function findModels(setupDir: string): Promise<WorkerRequest<"model
     );
   return {
     models,
-    modelRoles: pick(roles),
-    shapes: pick(shapes),
+    modelRoles: pick(read.map(({ role }) => role)),
+    shapes: pick(read.map(({ shape }) => shape)),
   };
 }
 
-async function readModelRole(folder: string): Promise<ModelRole | null> {
+/** It is done again every few seconds, so each file is read once. */
+async function readModel(
+  folder: string,
+): Promise<{ role: ModelRole | null; shape: ModelShape | null }> {
   try {
     const json: unknown = JSON.parse(await readFile(join(folder, "config.json"), "utf8"));
-    return findRole(modelConfigSchema.parse(json), await readdir(folder));
+    const role = findRole(modelConfigSchema.parse(json), await readdir(folder));
+    return { role, shape: parseModelShape(json) };
   } catch {
-    return null; // a broken folder: the run that wants it says so
+    return { role: null, shape: null }; // a broken folder: the run that wants it says so
   }
 }
 
