@@ -1,7 +1,7 @@
 "use client";
 import { useEffect } from "react";
 import { useText } from "@/app/_i18n/text-provider";
-import { isMissingScript, reloadOnce } from "./_lib/missing-script";
+import { isMissingScript, reloadOnce } from "./_lib/format/missing-script";
 import { ErrorState } from "./_ui/states";
 
 export default function PageError({ error, reset }: { error: Error; reset: () => void }) {

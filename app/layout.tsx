@@ -7,7 +7,7 @@ import { LANGUAGE_TAGS } from "@/core/texts/languages";
 import { readLanguage, readText } from "./_i18n/server";
 import { TextProvider } from "./_i18n/text-provider";
 import { Providers } from "./_lib/providers";
-import { readLivePosition } from "./_lib/page-data";
+import { readLivePosition } from "./_lib/live/page-data";
 import { Shell } from "./_shell/shell";
 import "./globals.css";
 // What every page may show: as parts of the layout their scripts come with the first ones, and not in a second request on

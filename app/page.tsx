@@ -1,6 +1,6 @@
 import type { Metadata } from "next";
 import { Suspense } from "react";
-import { PageData } from "./_lib/page-data";
+import { PageData } from "./_lib/live/page-data";
 import { PageSkeleton } from "./_ui/states";
 import { HomeView } from "./_home/home-view";
 

@@ -4,15 +4,15 @@ import { memo, useMemo, type ReactNode } from "react";
 import { useText } from "@/app/_i18n/text-provider";
 import { cn } from "@/app/_lib/cn";
 import { Help } from "@/app/_ui/help";
-import type { ChartDefinition } from "./definitions";
+import type { ChartDefinition } from "./definitions/definitions";
 import { ChartScopeProvider, useChartScope } from "./chart-scope";
-import { LinePlot } from "./line-plot";
-import { getChartAnchor, type AlarmMark } from "./marks";
-import type { ReferenceValue } from "./plot-drawing";
-import { StepLabel, WaitingPlot } from "./plot-frame";
-import type { Point } from "./point";
-import { StackPlot } from "./stack-plot";
-import type { XName } from "./x-axis";
+import { LinePlot } from "./drawing/line-plot";
+import { getChartAnchor, type AlarmMark } from "./prepare/marks";
+import type { ReferenceValue } from "./drawing/plot-drawing";
+import { StepLabel, WaitingPlot } from "./drawing/plot-frame";
+import type { Point } from "./prepare/point";
+import { StackPlot } from "./drawing/stack-plot";
+import type { XName } from "./prepare/x-axis";
 
 interface ChartCardProps {
   chart: ChartDefinition;

@@ -2,10 +2,10 @@
 import { useDeferredValue, useMemo, type ReactNode } from "react";
 import { ChartScopeProvider } from "./chart-scope";
 import { ChartToolbar } from "./chart-toolbar";
-import type { ChartMarker } from "./marks";
-import { MARKER_KINDS, type MarkerKind } from "./settings";
+import type { ChartMarker } from "./prepare/marks";
+import { MARKER_KINDS, type MarkerKind } from "./prepare/settings";
 import type { ChartSettingsState } from "./use-chart-settings";
-import { X_KINDS, type Tracks, type XKind } from "./x-axis";
+import { X_KINDS, type Tracks, type XKind } from "./prepare/x-axis";
 
 interface ChartPageProps {
   state: ChartSettingsState;

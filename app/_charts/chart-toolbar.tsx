@@ -8,11 +8,11 @@ import { Input, Select } from "@/app/_ui/field";
 import { Menu, MenuCheckboxItem, MenuContent, MenuTrigger } from "@/app/_ui/menu";
 import { Tooltip } from "@/app/_ui/tooltip";
 import { useZoom, useChartScope } from "./chart-scope";
-import { ResetZoom } from "./reset-zoom";
-import { MARKER_KINDS, MAX_SMOOTHING, parseZoom, type MarkerKind } from "./settings";
-import { SMOOTHING_FORMULA } from "./smooth";
+import { ResetZoom } from "./drawing/reset-zoom";
+import { MARKER_KINDS, MAX_SMOOTHING, parseZoom, type MarkerKind } from "./prepare/settings";
+import { SMOOTHING_FORMULA } from "./prepare/smooth";
 import type { ChartSettingsState } from "./use-chart-settings";
-import { X_KINDS, type XKind } from "./x-axis";
+import { X_KINDS, type XKind } from "./prepare/x-axis";
 
 const X_TEXTS: Readonly<Record<XKind, string>> = {
   step: markText("Steps"),

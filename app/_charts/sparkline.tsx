@@ -1,6 +1,6 @@
 "use client";
 import { useText } from "@/app/_i18n/text-provider";
-import { buildSparkPath } from "./spark-paths";
+import { buildSparkPath } from "./prepare/spark-paths";
 
 type SparklineProps = { values: readonly number[]; label: string; width?: number; height?: number };
 

@@ -1,7 +1,7 @@
 "use client";
 import { useSearchParams } from "next/navigation";
 import { useCallback, useEffect, useMemo, useState } from "react";
-import { replaceParams } from "@/app/_lib/use-params";
+import { replaceParams } from "@/app/_lib/hooks/use-params";
 import {
   DEFAULT_SETTINGS,
   formatSettings,
@@ -10,7 +10,7 @@ import {
   parseZoom,
   type ChartSettings,
   type Zoom,
-} from "./settings";
+} from "./prepare/settings";
 import { createStore, type Store } from "./store";
 
 const STORAGE_KEY = "s3:charts";

@@ -1,7 +1,7 @@
 "use client";
 import { useEffect, useMemo, useState } from "react";
-import { useSeriesOfRuns, type Series, type StepRange } from "@/app/_lib/use-series";
-import type { Zoom } from "./settings";
+import { useSeriesOfRuns, type Series, type StepRange } from "@/app/_lib/live/use-series";
+import type { Zoom } from "./prepare/settings";
 import type { Store } from "./store";
 
 /** How long the zoom must rest before points are asked for. */

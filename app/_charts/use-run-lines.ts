@@ -1,11 +1,22 @@
 "use client";
 import { useMemo } from "react";
-import { useSeriesOfRuns } from "@/app/_lib/use-series";
+import { useSeriesOfRuns } from "@/app/_lib/live/use-series";
 import { useChartScope } from "./chart-scope";
-import type { LineSeries } from "./line-plot";
-import { buildRunLines, type LineGroup, type SeriesOfRuns, type TracksOfRuns } from "./run-lines";
+import type { LineSeries } from "./drawing/line-plot";
+import {
+  buildRunLines,
+  type LineGroup,
+  type SeriesOfRuns,
+  type TracksOfRuns,
+} from "./prepare/run-lines";
 import { useDetailOfRuns, useRestingZoom } from "./use-detail";
-import { buildTracks, findStepRange, TRACK_METRICS, type Track, type XKind } from "./x-axis";
+import {
+  buildTracks,
+  findStepRange,
+  TRACK_METRICS,
+  type Track,
+  type XKind,
+} from "./prepare/x-axis";
 
 const NO_IDS: readonly string[] = [];
 const NO_SERIES: SeriesOfRuns = {};

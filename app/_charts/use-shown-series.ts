@@ -1,7 +1,7 @@
 "use client";
 import { useMemo, useState } from "react";
 import { isolateSeries, toggleSeries } from "./shown-series";
-import type { SeriesStyle } from "./view";
+import type { SeriesStyle } from "./prepare/view";
 
 /** The series of a plot and which of them its legend hides. */
 export interface ShownSeries {

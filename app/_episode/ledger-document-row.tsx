@@ -2,7 +2,7 @@
 import { useMemo, useState } from "react";
 import { useText } from "@/app/_i18n/text-provider";
 import { cn } from "@/app/_lib/cn";
-import { NONE } from "@/app/_lib/format";
+import { NONE } from "@/app/_lib/format/format";
 import { Badge } from "@/app/_ui/badge";
 import { splitHighlights, type Terms } from "./highlight";
 import type { LedgerDocument } from "./ledger";

@@ -2,7 +2,7 @@
 import { LoaderCircle, Square } from "lucide-react";
 import { useMemo } from "react";
 import { useText } from "@/app/_i18n/text-provider";
-import { formatNumber, formatSeconds } from "@/app/_lib/format";
+import { formatNumber, formatSeconds } from "@/app/_lib/format/format";
 import { Badge } from "@/app/_ui/badge";
 import { Button } from "@/app/_ui/button";
 import { Card } from "@/app/_ui/card";

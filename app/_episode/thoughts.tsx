@@ -1,5 +1,5 @@
 import { useText } from "@/app/_i18n/text-provider";
-import { formatInteger } from "@/app/_lib/format";
+import { formatInteger } from "@/app/_lib/format/format";
 
 /** What a model thought before it answered: kept to be looked at, and scored by nothing. */
 export function Thoughts({ text }: { text: string }) {

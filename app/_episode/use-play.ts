@@ -1,7 +1,7 @@
 "use client";
 import { useMemo } from "react";
 import type { DocumentText, EpisodeRecord, EpisodeStep } from "@/contracts/records/episode";
-import { useCancelOnLeave, useTask } from "@/app/_lib/use-task";
+import { useCancelOnLeave, useTask } from "@/app/_lib/live/use-task";
 import { defer } from "@/app/_ui/deferred";
 
 /** What checks the answers of workers: fetched while they play. */

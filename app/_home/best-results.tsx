@@ -1,7 +1,7 @@
 "use client";
 import { Link } from "@/app/_ui/link";
 import { useText } from "@/app/_i18n/text-provider";
-import { formatShare } from "@/app/_lib/format";
+import { formatShare } from "@/app/_lib/format/format";
 import { FigureParts } from "@/app/_statistics/figure-parts";
 import { Card, CardHeader } from "@/app/_ui/card";
 import { Help } from "@/app/_ui/help";

@@ -3,7 +3,7 @@ import { keepPreviousData, skipToken, useQuery } from "@tanstack/react-query";
 import { Plus } from "lucide-react";
 import { Link } from "@/app/_ui/link";
 import { useText } from "@/app/_i18n/text-provider";
-import { useTRPC } from "@/app/_lib/trpc";
+import { useTRPC } from "@/app/_lib/live/trpc";
 import { Button } from "@/app/_ui/button";
 import { QueryErrorState, Skeleton } from "@/app/_ui/states";
 import { BestResults } from "./best-results";

@@ -3,7 +3,7 @@ import { CircleCheck, CircleDashed, TriangleAlert } from "lucide-react";
 import { Link } from "@/app/_ui/link";
 import { markText } from "@/app/_i18n/format-text";
 import { useText } from "@/app/_i18n/text-provider";
-import type { HomeActivity, HomeResults } from "@/app/_lib/trpc";
+import type { HomeActivity, HomeResults } from "@/app/_lib/live/trpc";
 import { Badge } from "@/app/_ui/badge";
 import { Card, CardHeader } from "@/app/_ui/card";
 import { ALARMS } from "@/core/metrics/alarms";

@@ -1,6 +1,6 @@
 "use client";
 import { useEffect, useState } from "react";
-import { parseJson } from "@/app/_lib/parse-json";
+import { parseJson } from "@/app/_lib/config/parse-json";
 
 const KEY = "s3.visit";
 /** Who comes back later than this begins a new visit. */

@@ -7,8 +7,8 @@ import { useState, type ReactNode } from "react";
 import { transformer } from "@/contracts/api/transformer";
 import type { AppRouter } from "@/server/trpc/router";
 import { ToastProvider } from "@/app/_ui/toast";
-import { LiveProvider } from "./live";
-import { TRPCProvider } from "./trpc";
+import { LiveProvider } from "./live/live";
+import { TRPCProvider } from "./live/trpc";
 
 /** Whether a retry cannot help: the input was refused, or what was asked for does not exist. */
 const isFinal = (error: unknown): boolean => {

@@ -3,7 +3,7 @@ import { type RunState } from "@/contracts/records/run-state";
 import { RUN_STATES } from "@/contracts/records/run-states";
 import { TERMINAL_STATES } from "@/core/run/transitions";
 import type { Progress } from "@/contracts/worker-protocol/reports";
-import { formatBytes, formatInteger, formatWords } from "./format";
+import { formatBytes, formatInteger, formatWords } from "./format/format";
 
 /** States as people filter by them; the labels are shown by `t(label)`. */
 export const STATE_FILTERS = {

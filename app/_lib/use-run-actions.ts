@@ -3,7 +3,7 @@ import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { useRouter } from "next/navigation";
 import { useText } from "@/app/_i18n/text-provider";
 import { useNotify } from "@/app/_ui/toast";
-import { useTRPC } from "./trpc";
+import { useTRPC } from "./live/trpc";
 
 /** Cancel, pause, resume and duplicate, with their messages; the live events bring the new state. */
 export function useRunActions() {

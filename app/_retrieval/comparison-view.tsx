@@ -2,8 +2,8 @@
 import { useState } from "react";
 import { useText } from "@/app/_i18n/text-provider";
 import { cn } from "@/app/_lib/cn";
-import { formatRetriever } from "@/app/_lib/retriever";
-import type { RetrieverComparison } from "@/app/_lib/trpc";
+import { formatRetriever } from "@/app/_lib/config/retriever";
+import type { RetrieverComparison } from "@/app/_lib/live/trpc";
 import { Card } from "@/app/_ui/card";
 import { Select } from "@/app/_ui/field";
 import { WarningList } from "@/app/_ui/warning-list";

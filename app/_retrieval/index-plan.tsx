@@ -1,8 +1,8 @@
 "use client";
 import type { Text } from "@/app/_i18n/format-text";
 import { useText } from "@/app/_i18n/text-provider";
-import { formatBytes, formatInteger, formatNumber, formatSeconds } from "@/app/_lib/format";
-import { useFollowingTask } from "@/app/_lib/use-task";
+import { formatBytes, formatInteger, formatNumber, formatSeconds } from "@/app/_lib/format/format";
+import { useFollowingTask } from "@/app/_lib/live/use-task";
 import { Badge } from "@/app/_ui/badge";
 import { FactList, type Fact } from "@/app/_ui/fact-list";
 import { Progress } from "@/app/_ui/progress";

@@ -1,7 +1,7 @@
 import { useText } from "@/app/_i18n/text-provider";
 import { cn } from "@/app/_lib/cn";
-import { formatShare, NONE } from "@/app/_lib/format";
-import type { RetrieverComparison } from "@/app/_lib/trpc";
+import { formatShare, NONE } from "@/app/_lib/format/format";
+import type { RetrieverComparison } from "@/app/_lib/live/trpc";
 import { SmallestDifference } from "@/app/_statistics/no-difference";
 
 type Difference = RetrieverComparison["differences"][number][number];

@@ -1,8 +1,8 @@
 import { Link } from "@/app/_ui/link";
 import type { ReactNode } from "react";
 import { useText } from "@/app/_i18n/text-provider";
-import { formatRetriever } from "@/app/_lib/retriever";
-import type { RetrieverComparison } from "@/app/_lib/trpc";
+import { formatRetriever } from "@/app/_lib/config/retriever";
+import type { RetrieverComparison } from "@/app/_lib/live/trpc";
 import { HEAD_HELP, TermHead } from "@/app/_ui/head-label";
 import { Help } from "@/app/_ui/help";
 import { ScrollRegion } from "@/app/_ui/scroll-region";

@@ -1,7 +1,7 @@
 import type { Text } from "@/app/_i18n/format-text";
-import { NONE } from "@/app/_lib/format";
-import { formatRetriever } from "@/app/_lib/retriever";
-import type { RetrieverComparison } from "@/app/_lib/trpc";
+import { NONE } from "@/app/_lib/format/format";
+import { formatRetriever } from "@/app/_lib/config/retriever";
+import type { RetrieverComparison } from "@/app/_lib/live/trpc";
 
 type Runs = RetrieverComparison["runs"];
 

@@ -1,9 +1,9 @@
 "use client";
 import { keepPreviousData, useInfiniteQuery } from "@tanstack/react-query";
 import { useText } from "@/app/_i18n/text-provider";
-import { formatInteger } from "@/app/_lib/format";
-import { useTRPC, type RetrieverComparison } from "@/app/_lib/trpc";
-import { useQueryParams, useSearchText } from "@/app/_lib/use-params";
+import { formatInteger } from "@/app/_lib/format/format";
+import { useTRPC, type RetrieverComparison } from "@/app/_lib/live/trpc";
+import { useQueryParams, useSearchText } from "@/app/_lib/hooks/use-params";
 import { Button } from "@/app/_ui/button";
 import { Select } from "@/app/_ui/field";
 import { SearchInput } from "@/app/_ui/search-input";

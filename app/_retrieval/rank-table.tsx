@@ -2,8 +2,8 @@ import { Check, X } from "lucide-react";
 import { Link } from "@/app/_ui/link";
 import { useText } from "@/app/_i18n/text-provider";
 import { buildPlaygroundHref } from "@/app/_lib/playground-link";
-import { formatRetriever } from "@/app/_lib/retriever";
-import type { RetrieverComparison, RankedQuestion } from "@/app/_lib/trpc";
+import { formatRetriever } from "@/app/_lib/config/retriever";
+import type { RetrieverComparison, RankedQuestion } from "@/app/_lib/live/trpc";
 import { getRunColour } from "./metric-label";
 import { formatRanks } from "./question-filter";
 

@@ -1,11 +1,11 @@
 "use client";
 import { useMemo } from "react";
 import { ChartScopeProvider } from "@/app/_charts/chart-scope";
-import { LinePlot } from "@/app/_charts/line-plot";
-import { StepLabel } from "@/app/_charts/plot-frame";
+import { LinePlot } from "@/app/_charts/drawing/line-plot";
+import { StepLabel } from "@/app/_charts/drawing/plot-frame";
 import { useText } from "@/app/_i18n/text-provider";
-import { formatRetriever } from "@/app/_lib/retriever";
-import type { RetrieverComparison } from "@/app/_lib/trpc";
+import { formatRetriever } from "@/app/_lib/config/retriever";
+import type { RetrieverComparison } from "@/app/_lib/live/trpc";
 import { GLOSSARY } from "@/core/glossary/glossary";
 import { getRunColour } from "./metric-label";
 

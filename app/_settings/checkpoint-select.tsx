@@ -3,9 +3,9 @@ import { useQuery } from "@tanstack/react-query";
 import { Link } from "@/app/_ui/link";
 import type { ComponentProps } from "react";
 import { useText } from "@/app/_i18n/text-provider";
-import { formatAgo, formatShortId, NONE } from "@/app/_lib/format";
-import { useTRPC } from "@/app/_lib/trpc";
-import { useNow } from "@/app/_lib/use-now";
+import { formatAgo, formatShortId, NONE } from "@/app/_lib/format/format";
+import { useTRPC } from "@/app/_lib/live/trpc";
+import { useNow } from "@/app/_lib/hooks/use-now";
 import { Select } from "@/app/_ui/field";
 
 type CheckpointSelectProps = Omit<ComponentProps<typeof Select>, "value" | "onChange"> & {

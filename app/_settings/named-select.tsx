@@ -3,7 +3,7 @@ import { useQuery } from "@tanstack/react-query";
 import type { ComponentProps } from "react";
 import { markText } from "@/app/_i18n/format-text";
 import { useText } from "@/app/_i18n/text-provider";
-import { useTRPC } from "@/app/_lib/trpc";
+import { useTRPC } from "@/app/_lib/live/trpc";
 import { Select } from "@/app/_ui/field";
 
 type NamedSelectProps = Omit<ComponentProps<typeof Select>, "value" | "onChange"> & {

@@ -4,7 +4,7 @@ import { memo } from "react";
 import { useController, useFormContext } from "react-hook-form";
 import { useText } from "@/app/_i18n/text-provider";
 import { cn } from "@/app/_lib/cn";
-import { formatIssueMessage } from "@/app/_lib/issue-text";
+import { formatIssueMessage } from "@/app/_lib/format/issue-text";
 import type { Setting } from "@/contracts/run-config/setting-group";
 import { isChanged } from "@/core/run/setting-groups";
 import { Select } from "@/app/_ui/field";

@@ -3,8 +3,8 @@ import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { useText } from "@/app/_i18n/text-provider";
 import { cn } from "@/app/_lib/cn";
-import { listModels, type ModelUse } from "@/app/_lib/list-models";
-import { useTRPC } from "@/app/_lib/trpc";
+import { listModels, type ModelUse } from "@/app/_lib/config/list-models";
+import { useTRPC } from "@/app/_lib/live/trpc";
 import { Input } from "@/app/_ui/field";
 import { formatDraftValue } from "./draft";
 

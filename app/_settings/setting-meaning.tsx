@@ -1,6 +1,6 @@
 import { Link } from "@/app/_ui/link";
 import { useText } from "@/app/_i18n/text-provider";
-import { WORDS } from "@/app/_lib/words";
+import { WORDS } from "@/app/_lib/format/words";
 import { listSettingMeanings } from "@/core/run/settings";
 import { Description } from "./description";
 import { SettingFacts } from "./setting-facts";

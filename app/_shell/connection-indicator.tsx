@@ -2,7 +2,7 @@
 import { markText } from "@/app/_i18n/format-text";
 import { useText } from "@/app/_i18n/text-provider";
 import { cn } from "@/app/_lib/cn";
-import { useConnection, type Connection } from "@/app/_lib/live";
+import { useConnection, type Connection } from "@/app/_lib/live/live";
 
 const TEXT: Record<Connection, string> = {
   connecting: markText("Connecting"),

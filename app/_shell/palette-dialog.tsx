@@ -6,9 +6,9 @@ import { useMemo, useRef, useState, type KeyboardEvent } from "react";
 import { markText, type Text } from "@/app/_i18n/format-text";
 import { useText } from "@/app/_i18n/text-provider";
 import { cn } from "@/app/_lib/cn";
-import { formatWords } from "@/app/_lib/format";
-import { useDelayed } from "@/app/_lib/use-delayed";
-import { useTRPC } from "@/app/_lib/trpc";
+import { formatWords } from "@/app/_lib/format/format";
+import { useDelayed } from "@/app/_lib/hooks/use-delayed";
+import { useTRPC } from "@/app/_lib/live/trpc";
 import { Dialog } from "@/app/_ui/dialog";
 import { Input } from "@/app/_ui/field";
 import {

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { markText, type Text } from "@/app/_i18n/format-text";
-import { formatWords } from "@/app/_lib/format";
-import { parseJson } from "@/app/_lib/parse-json";
+import { formatWords } from "@/app/_lib/format/format";
+import { parseJson } from "@/app/_lib/config/parse-json";
 import type { SearchResults } from "@/contracts/api/search";
 import { PAGES } from "./pages";
 

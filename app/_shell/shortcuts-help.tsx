@@ -2,7 +2,7 @@
 import { Keyboard } from "lucide-react";
 import { useState } from "react";
 import { useText } from "@/app/_i18n/text-provider";
-import { listShortcuts, useShortcuts } from "@/app/_lib/use-shortcuts";
+import { listShortcuts, useShortcuts } from "@/app/_lib/hooks/use-shortcuts";
 import { Button } from "@/app/_ui/button";
 import { Dialog } from "@/app/_ui/dialog";
 

@@ -1,4 +1,4 @@
-import type { LeaderboardCell } from "@/app/_lib/trpc";
+import type { LeaderboardCell } from "@/app/_lib/live/trpc";
 import { GLOSSARY } from "@/core/glossary/glossary";
 import type { GlossaryTerm } from "@/core/glossary/term-titles";
 

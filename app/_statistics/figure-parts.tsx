@@ -1,6 +1,6 @@
 import { useText } from "@/app/_i18n/text-provider";
-import { formatInteger, formatShare } from "@/app/_lib/format";
-import type { RunStatistics } from "@/app/_lib/trpc";
+import { formatInteger, formatShare } from "@/app/_lib/format/format";
+import type { RunStatistics } from "@/app/_lib/live/trpc";
 import { Card, CardHeader } from "@/app/_ui/card";
 import { Tooltip } from "@/app/_ui/tooltip";
 import { GLOSSARY } from "@/core/glossary/glossary";

@@ -1,4 +1,4 @@
-import type { LeaderboardCell } from "@/app/_lib/trpc";
+import type { LeaderboardCell } from "@/app/_lib/live/trpc";
 
 /** Two methods tested on the questions that both answered. */
 export type Comparison = NonNullable<LeaderboardCell["comparison"]>;

@@ -13,7 +13,7 @@ import {
 } from "next/dist/shared/lib/hooks-client-context.shared-runtime";
 import { useEffect, useMemo, useState, type ReactNode } from "react";
 import { afterEach, vi } from "vitest";
-import { TRPCProvider } from "@/app/_lib/trpc";
+import { TRPCProvider } from "@/app/_lib/live/trpc";
 import { ToastProvider } from "@/app/_ui/toast";
 import { dialogParts } from "@/app/_ui/dialog";
 import { helpParts } from "@/app/_ui/help-popover";

@@ -2,8 +2,8 @@
 import { useLayoutEffect, useRef } from "react";
 import { useText } from "@/app/_i18n/text-provider";
 import { cn } from "@/app/_lib/cn";
-import { formatDateTime, formatTime } from "@/app/_lib/format";
-import type { LogEntry } from "@/app/_lib/trpc";
+import { formatDateTime, formatTime } from "@/app/_lib/format/format";
+import type { LogEntry } from "@/app/_lib/live/trpc";
 import { ScrollRegion } from "./scroll-region";
 
 const TONE: Record<LogEntry["level"], string> = {

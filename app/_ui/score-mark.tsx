@@ -1,7 +1,7 @@
 "use client";
 import { Check, X } from "lucide-react";
 import { useText } from "@/app/_i18n/text-provider";
-import { formatNumber, NONE } from "@/app/_lib/format";
+import { formatNumber, NONE } from "@/app/_lib/format/format";
 
 /** Right, wrong, in between or not scored, shown by shape and by colour. */
 export function ScoreMark({ score }: { score: number | null }) {

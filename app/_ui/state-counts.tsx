@@ -1,6 +1,6 @@
 "use client";
 import { useText } from "@/app/_i18n/text-provider";
-import { formatWords } from "@/app/_lib/format";
+import { formatWords } from "@/app/_lib/format/format";
 import type { RunState } from "@/contracts/records/run-state";
 import { RUN_STATES } from "@/contracts/records/run-states";
 import { Badge } from "./badge";

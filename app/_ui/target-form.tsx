@@ -2,7 +2,7 @@
 import { useState, type ReactNode } from "react";
 import type { z } from "zod";
 import { useText } from "@/app/_i18n/text-provider";
-import { formatIssueMessage } from "@/app/_lib/issue-text";
+import { formatIssueMessage } from "@/app/_lib/format/issue-text";
 import { Button } from "@/app/_ui/button";
 import { Input, LabelledField, Select } from "@/app/_ui/field";
 import { ErrorState } from "@/app/_ui/states";

@@ -1,6 +1,6 @@
 import { Suspense } from "react";
-import { PageData } from "@/app/_lib/page-data";
-import { readParams, type GivenParams } from "@/app/_lib/read-params";
+import { PageData } from "@/app/_lib/live/page-data";
+import { readParams, type GivenParams } from "@/app/_lib/hooks/read-params";
 import { PageSkeleton } from "@/app/_ui/states";
 import { RunsView } from "./_components/runs-view";
 import { buildListRequest, readRunsFilter } from "./_components/runs-filter";

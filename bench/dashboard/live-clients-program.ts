@@ -6,8 +6,8 @@
  */
 import { createTRPCClient, createWSClient, httpBatchLink, splitLink, wsLink } from "@trpc/client";
 import WebSocket from "ws";
-import { listQueriesToRefresh, type LiveEvent } from "@/app/_lib/live-topics";
-import { RefreshPace } from "@/app/_lib/refresh-pace";
+import { listQueriesToRefresh, type LiveEvent } from "@/app/_lib/live/live-topics";
+import { RefreshPace } from "@/app/_lib/live/refresh-pace";
 import type { MetricSeries } from "@/contracts/api/metrics";
 import { transformer } from "@/contracts/api/transformer";
 import { mergeSeries } from "@/core/metrics/columns";

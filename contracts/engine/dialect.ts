@@ -14,9 +14,9 @@ import { tinkerServiceSchema } from "./tinker-service";
  * - Every list "per token" has the length of `ids`; entry i belongs to token i, predicted from ids[0..i-1].
  * - Losses are sums over tokens; the caller normalises by the weights.
  *
- * This file is the one source: `npm run generate` writes gpu-workers/engine/dialect.schema.json (JSON Schema) and, from
- * it, gpu-workers/engine/dialect.py (pydantic). Rules between fields, which JSON Schema cannot say, stand here as
- * refinements and once more in gpu-workers/engine/dialect_rules.py; gpu-workers/engine/tests/dialect_cases.json holds both
+ * This file is the one source: `npm run generate` writes gpu-workers/engine/api/dialect.schema.json (JSON Schema) and, from
+ * it, gpu-workers/engine/api/dialect.py (pydantic). Rules between fields, which JSON Schema cannot say, stand here as
+ * refinements and once more in gpu-workers/engine/api/dialect_rules.py; gpu-workers/engine/tests/dialect_cases.json holds both
  * languages to the same answers. In a body an optional field may be null, and an unknown field is refused.
  */
 

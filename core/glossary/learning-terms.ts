@@ -5,7 +5,8 @@ export const LEARNING_TERMS = {
   lora: {
     text: "Low-rank adaptation: the weights stay frozen, and two small factors beside each chosen map are trained.",
     formula: "W x + (α / r) B A x, A of r rows, B of r columns",
-    source: "Hu et al. 2021 (LoRA, arXiv 2106.09685), section 4.1; gpu-workers/engine/lora.py",
+    source:
+      "Hu et al. 2021 (LoRA, arXiv 2106.09685), section 4.1; gpu-workers/engine/models/lora.py",
   },
   "cold-start": {
     text: "Supervised steps on demonstrations before reinforcement learning, for a model that cannot yet follow the protocol.",
@@ -17,7 +18,7 @@ export const LEARNING_TERMS = {
   },
   "guided-decoding": {
     text: "A grammar leaves the model only well-formed turns. A token's probability is taken over what the grammar allows; where it leaves no choice the token has no loss.",
-    source: "gpu-workers/searcher/turn-grammar.ts; gpu-workers/engine/guided_decoding.py",
+    source: "gpu-workers/searcher/turn-grammar.ts; gpu-workers/engine/sampling/guided_decoding.py",
   },
   rollouts: {
     text: "The episodes that a training step plays and learns from. Those of one question are a group.",

@@ -24,17 +24,17 @@ from typing import Any
 if not __package__:  # started as a file: the package is found from the folder above
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
-from engine.fallback_modules import install_fallbacks
+from engine.models.fallback_modules import install_fallbacks
 
 MISSING = install_fallbacks()
 
 import torch
 
-from engine import dialect
+from engine.api import dialect
 from engine.device import choose_device
 from engine.engine import Engine, make_torch_deterministic
-from engine.tiny_model import SHAPES, save_qwen2
-from engine.trainable import Trainable
+from engine.models.tiny_model import SHAPES, save_qwen2
+from engine.training.trainable import Trainable
 
 # Largest difference of a log-probability, and of a gradient relative to its norm, between two
 # float32 computations.
@@ -463,7 +463,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"{running.engine.device.name} ({kind}), torch {torch.__version__}, {what}")
         if MISSING:
             print(f"without {' and '.join(MISSING)}: guided decoding is not checked")
-        from engine.llama import read_config
+        from engine.models.llama import read_config
 
         vocabulary = read_config(folder).vocabulary
         checks = check_agreement(folder, kind, vocabulary)

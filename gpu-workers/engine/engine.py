@@ -10,14 +10,11 @@ from typing import Any, Protocol, cast, get_args
 
 import torch
 
-from . import dialect, forward_backward, huggingface, sampling, saved_state
+from .api import dialect
+from .api.dialect_rules import DialectModel
 from .device import Device
-from .dialect_rules import DialectModel
 from .errors import EngineError
 from .fingerprint import compute_fingerprint
-from .forward_backward import AnyModel
-from .guided_decoding import Tokenizer, encode_guided
-from .llama import ARCHITECTURES
 from .memory import (
     empty_cache,
     get_device_bytes,
@@ -27,10 +24,16 @@ from .memory import (
     get_peak_resident_bytes,
     get_resident_bytes,
 )
-from .model import FrozenBase, MakeTrainable, Model
-from .transformers_model import LibraryLora, TransformersBase, TransformersModel
-from .transformers_network import describe_library, find_reason
-from .transformers_sampling import sample_library_rows
+from .models import huggingface
+from .models.llama import ARCHITECTURES
+from .models.model import FrozenBase, MakeTrainable, Model
+from .models.transformers_model import LibraryLora, TransformersBase, TransformersModel
+from .models.transformers_network import describe_library, find_reason
+from .sampling import sampling
+from .sampling.guided_decoding import Tokenizer, encode_guided
+from .sampling.transformers_sampling import sample_library_rows
+from .training import forward_backward, saved_state
+from .training.forward_backward import AnyModel
 
 Check = Callable[[], None]
 

@@ -1,6 +1,6 @@
 """The engine's errors. A message says what is wrong and how to mend it."""
 
-from .dialect import EngineErrorCode
+from .api.dialect import EngineErrorCode
 
 
 class EngineError(Exception):

@@ -26,14 +26,13 @@ import psutil
 import torch
 from torch import Tensor
 
+from .api.dialect import OPERATIONS, LoraConfig
 from .device import choose_device
-from .dialect import OPERATIONS, LoraConfig
 from .engine import Engine
 from .errors import EngineError
-from .guided_decoding import Tokenizer
-from .huggingface import find_folder, is_tied
-from .llama import HEAD_AND_EMBEDDING, LlamaConfig, find_llama_tensors, read_config
-from .model_folder import (
+from .models.huggingface import find_folder, is_tied
+from .models.llama import HEAD_AND_EMBEDDING, LlamaConfig, find_llama_tensors, read_config
+from .models.model_folder import (
     StoredTensor,
     check_is_content,
     list_kept_files,
@@ -41,10 +40,9 @@ from .model_folder import (
     read_json,
     read_tensor,
 )
-from .peft_adapter import merge_factors, read_scaled_factors
-from .saved_state import write_folder
-from .transformers_model import LibraryLora
-from .transformers_network import (
+from .models.peft_adapter import merge_factors, read_scaled_factors
+from .models.transformers_model import LibraryLora
+from .models.transformers_network import (
     LibraryModel,
     TransformersConfig,
     check_is_causal,
@@ -55,6 +53,8 @@ from .transformers_network import (
     load_library_model,
     name_head_and_embedding,
 )
+from .sampling.guided_decoding import Tokenizer
+from .training.saved_state import write_folder
 
 # Texts whose ids every tokenizer of the model must agree on.
 PROBE_TEXTS = [

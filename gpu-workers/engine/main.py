@@ -121,8 +121,8 @@ def main() -> None:
 
     import uvicorn
 
-    from .http_app import make_app
-    from .operations import Operations
+    from .api.http_app import make_app
+    from .api.operations import Operations
 
     app = make_app(Operations(make_engine(arguments)), secret)
     with socket.socket() as listening:

@@ -11,9 +11,9 @@ import { z } from "zod";
 import * as dialect from "@/contracts/engine/dialect";
 import { renderPythonModels, type EngineSchema } from "./python-models";
 
-const ENGINE = fileURLToPath(new URL("../../gpu-workers/engine/", import.meta.url));
-const SCHEMA_FILE = resolve(ENGINE, "dialect.schema.json");
-const PYTHON_FILE = resolve(ENGINE, "dialect.py");
+const API = fileURLToPath(new URL("../../gpu-workers/engine/api/", import.meta.url));
+const SCHEMA_FILE = resolve(API, "dialect.schema.json");
+const PYTHON_FILE = resolve(API, "dialect.py");
 
 /** Every exported schema of the dialect by its name: `lossConfigSchema` is `LossConfig`. */
 function nameSchemas(): z.core.$ZodRegistry<{ id: string }> {

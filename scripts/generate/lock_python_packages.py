@@ -28,7 +28,7 @@ from packaging.tags import compatible_tags, cpython_tags, mac_platforms
 from packaging.utils import canonicalize_name, parse_wheel_filename
 from packaging.version import Version
 
-ENGINE = Path(__file__).resolve().parents[2] / "gpu-workers" / "engine"
+ENGINE = Path(__file__).resolve().parents[2] / "gpu-workers" / "engine" / "requirements"
 PYTHONS = [(3, 10), (3, 11), (3, 12), (3, 13), (3, 14)]
 #: The newest C library whose wheels are taken; pip leaves out those newer than the machine's.
 GLIBC = 39

@@ -126,8 +126,8 @@ const missingPins = (/** @type {string[]} */ files) => {
 };
 
 const ENGINE = join("gpu-workers", "engine");
-const REQUIREMENTS = inRoot(ENGINE, "requirements.txt");
-const TORCH_REQUIREMENTS = inRoot(ENGINE, "requirements-torch.txt");
+const REQUIREMENTS = inRoot(ENGINE, "requirements", "requirements.txt");
+const TORCH_REQUIREMENTS = inRoot(ENGINE, "requirements", "requirements-torch.txt");
 
 const pip = [
   "-m",
@@ -244,7 +244,7 @@ export const pythonStep = requirementsStep(
   [TORCH_REQUIREMENTS, REQUIREMENTS],
   [REQUIREMENTS],
 );
-const RAY_REQUIREMENTS = inRoot(ENGINE, "requirements-ray.txt");
+const RAY_REQUIREMENTS = inRoot(ENGINE, "requirements", "requirements-ray.txt");
 /** Ray: several GPUs as one engine. */
 export const pythonRayStep = requirementsStep(
   "python-ray",
@@ -252,7 +252,7 @@ export const pythonRayStep = requirementsStep(
   [RAY_REQUIREMENTS],
   [REQUIREMENTS, RAY_REQUIREMENTS],
 );
-const TEST_REQUIREMENTS = inRoot(ENGINE, "requirements-test.txt");
+const TEST_REQUIREMENTS = inRoot(ENGINE, "requirements", "requirements-test.txt");
 export const pythonTestStep = requirementsStep(
   "python-test",
   "Python test packages",

@@ -104,7 +104,7 @@ describe("packages", () => {
 });
 
 describe("locks of Python packages", () => {
-  const engine = (name: string): string => inRoot("gpu-workers", "engine", name);
+  const engine = (name: string): string => inRoot("gpu-workers", "engine", "requirements", name);
   /** "numpy==2.4.6; python_version >= 3.11", without the spaces that pip does not read. */
   const normalise = (pin: string): string => pin.replace(/\s*;\s*/, "; ").trim();
 

@@ -16,8 +16,13 @@ import { installLocked } from "./packages.mjs";
 import { hashTexts, writeStamp } from "./stamp.mjs";
 import { StepError } from "./step.mjs";
 
-const SDK_REQUIREMENTS = inRoot("gpu-workers", "engine", "requirements-tinker.txt");
-const SERVER_REQUIREMENTS = inRoot("gpu-workers", "engine", "requirements-skyrl.txt");
+const SDK_REQUIREMENTS = inRoot("gpu-workers", "engine", "requirements", "requirements-tinker.txt");
+const SERVER_REQUIREMENTS = inRoot(
+  "gpu-workers",
+  "engine",
+  "requirements",
+  "requirements-skyrl.txt",
+);
 const SDK_STAMP = join(TINKER_DIR, "made-from");
 const SERVER_STAMP = join(SKYRL_DIR, "made-from");
 const SERVER = "SkyRL's server";

@@ -14,7 +14,7 @@ import { readPins } from "./packages.mjs";
 import { writeStamp } from "./stamp.mjs";
 import { StepError } from "./step.mjs";
 
-const REQUIREMENTS = inRoot("gpu-workers", "engine", "requirements-vllm.txt");
+const REQUIREMENTS = inRoot("gpu-workers", "engine", "requirements", "requirements-vllm.txt");
 const STAMP = join(VLLM_DIR, "made-from");
 const SERVER = "vLLM's build";
 

@@ -3,7 +3,7 @@ import { useQueries } from "@tanstack/react-query";
 import { Link } from "@/app/_ui/link";
 import { useText } from "@/app/_i18n/text-provider";
 import { buildTurnHref } from "@/app/_lib/playground-link";
-import { useTRPC, type EpisodeDetail } from "@/app/_lib/trpc";
+import { useTRPC, type EpisodeDetail } from "@/app/_lib/live/trpc";
 import { ScrollRegion } from "@/app/_ui/scroll-region";
 import { ScoreMark } from "@/app/_ui/score-mark";
 import { QueryErrorState, Skeleton } from "@/app/_ui/states";

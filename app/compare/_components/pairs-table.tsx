@@ -1,5 +1,5 @@
 import { useText } from "@/app/_i18n/text-provider";
-import type { Compared } from "@/app/_lib/trpc";
+import type { Compared } from "@/app/_lib/live/trpc";
 import { PairedTestTable } from "@/app/_statistics/paired-test-table";
 import { Card, CardHeader } from "@/app/_ui/card";
 import { LETTERS } from "./patterns";

@@ -1,5 +1,5 @@
 import type { Text } from "@/app/_i18n/format-text";
-import type { Compared } from "@/app/_lib/trpc";
+import type { Compared } from "@/app/_lib/live/trpc";
 
 /** Letters that name the compared runs. */
 export const LETTERS = ["A", "B", "C", "D", "E", "F"] as const;

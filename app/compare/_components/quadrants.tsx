@@ -1,7 +1,7 @@
 import { useText } from "@/app/_i18n/text-provider";
 import { cn } from "@/app/_lib/cn";
-import { formatInteger, formatShare } from "@/app/_lib/format";
-import type { Compared } from "@/app/_lib/trpc";
+import { formatInteger, formatShare } from "@/app/_lib/format/format";
+import type { Compared } from "@/app/_lib/live/trpc";
 import { Card, CardHeader } from "@/app/_ui/card";
 import { Select } from "@/app/_ui/field";
 import { LETTERS, countQuadrants, writeFilter, type Pair } from "./patterns";

@@ -1,7 +1,7 @@
 import { useText } from "@/app/_i18n/text-provider";
 import { cn } from "@/app/_lib/cn";
-import { formatInteger } from "@/app/_lib/format";
-import type { Compared } from "@/app/_lib/trpc";
+import { formatInteger } from "@/app/_lib/format/format";
+import type { Compared } from "@/app/_lib/live/trpc";
 import { ScrollRegion } from "@/app/_ui/scroll-region";
 import { Card, CardHeader } from "@/app/_ui/card";
 import { GLOSSARY } from "@/core/glossary/glossary";

@@ -1,6 +1,6 @@
 "use client";
 import { useText } from "@/app/_i18n/text-provider";
-import { useFollowingTask } from "@/app/_lib/use-task";
+import { useFollowingTask } from "@/app/_lib/live/use-task";
 import { Progress } from "@/app/_ui/progress";
 import { ErrorState } from "@/app/_ui/states";
 import type { CorpusSource } from "@/contracts/run-config/corpus-source";

@@ -3,7 +3,7 @@ import { screen, waitFor, within } from "@testing-library/react";
 import userEvent from "@testing-library/user-event";
 import { describe, expect, it } from "vitest";
 import { renderPage } from "@/app/_testing/render-page";
-import type { TaskDetail } from "@/app/_lib/trpc";
+import type { TaskDetail } from "@/app/_lib/live/trpc";
 import type { CorpusSource } from "@/contracts/run-config/corpus-source";
 import type { CorpusPreviewResult } from "@/contracts/worker-protocol/tasks";
 import { ImportDialog } from "./import-dialog";

@@ -2,8 +2,8 @@
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useEffect, useRef, useState } from "react";
 import { useText } from "@/app/_i18n/text-provider";
-import { formatBytes } from "@/app/_lib/format";
-import { useTRPC } from "@/app/_lib/trpc";
+import { formatBytes } from "@/app/_lib/format/format";
+import { useTRPC } from "@/app/_lib/live/trpc";
 import { IndexPlan } from "@/app/_retrieval/index-plan";
 import { Button } from "@/app/_ui/button";
 import { Dialog } from "@/app/_ui/dialog";

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import type { Text } from "@/app/_i18n/format-text";
-import { parseJson } from "@/app/_lib/parse-json";
+import { parseJson } from "@/app/_lib/config/parse-json";
 import { wireErrorSchema } from "@/contracts/errors";
 
 const uploadedSchema = z.object({

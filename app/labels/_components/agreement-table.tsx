@@ -1,5 +1,5 @@
 import { useText } from "@/app/_i18n/text-provider";
-import type { AgreementRow } from "@/app/_lib/trpc";
+import type { AgreementRow } from "@/app/_lib/live/trpc";
 import { Card } from "@/app/_ui/card";
 import { HEAD_HELP, TermHead } from "@/app/_ui/head-label";
 import { Help } from "@/app/_ui/help";

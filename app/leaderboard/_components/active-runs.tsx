@@ -1,6 +1,6 @@
 import { Link } from "@/app/_ui/link";
-import { formatInteger } from "@/app/_lib/format";
-import type { Leaderboard } from "@/app/_lib/trpc";
+import { formatInteger } from "@/app/_lib/format/format";
+import type { Leaderboard } from "@/app/_lib/live/trpc";
 import { Card } from "@/app/_ui/card";
 import { RunStateBadge } from "@/app/_ui/run-state";
 

@@ -1,5 +1,5 @@
 import type { Text } from "@/app/_i18n/format-text";
-import type { Leaderboard } from "@/app/_lib/trpc";
+import type { Leaderboard } from "@/app/_lib/live/trpc";
 import { formatColumnTitle } from "./leaderboard-text";
 
 /** Methods that are compared question by question at once. */

@@ -4,7 +4,7 @@ import { Rocket } from "lucide-react";
 import { Link } from "@/app/_ui/link";
 import { useState } from "react";
 import { useText } from "@/app/_i18n/text-provider";
-import { useTRPC, type Leaderboard } from "@/app/_lib/trpc";
+import { useTRPC, type Leaderboard } from "@/app/_lib/live/trpc";
 import { CheckpointSelect } from "@/app/_settings/checkpoint-select";
 import { Button } from "@/app/_ui/button";
 import { Card, CardHeader } from "@/app/_ui/card";

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import type { Leaderboard } from "@/app/_lib/trpc";
+import type { Leaderboard } from "@/app/_lib/live/trpc";
 import { buildScopeKey } from "@/core/comparability/comparability";
 import {
   computeMeanCost,

@@ -1,6 +1,6 @@
 import { createText, markText, type Text } from "@/app/_i18n/format-text";
-import type { Leaderboard } from "@/app/_lib/trpc";
-import { formatNumber } from "@/app/_lib/format";
+import type { Leaderboard } from "@/app/_lib/live/trpc";
+import { formatNumber } from "@/app/_lib/format/format";
 import { parseScopeKey } from "@/core/comparability/comparability";
 
 export type Column = Leaderboard["columns"][number];

@@ -3,37 +3,37 @@ import { keepPreviousData, useQuery } from "@tanstack/react-query";
 import { GitCompareArrows } from "lucide-react";
 import { Link } from "@/app/_ui/link";
 import { useText } from "@/app/_i18n/text-provider";
-import { useTRPC } from "@/app/_lib/trpc";
-import { useQueryParams } from "@/app/_lib/use-params";
+import { useTRPC } from "@/app/_lib/live/trpc";
+import { useQueryParams } from "@/app/_lib/hooks/use-params";
 import { Button } from "@/app/_ui/button";
 import { Select } from "@/app/_ui/field";
 import { deferPart } from "@/app/_ui/optional-part";
 import { QueryErrorState, Skeleton } from "@/app/_ui/states";
 import { GLOSSARY } from "@/core/glossary/glossary";
 import { ActiveRuns } from "./active-runs";
-import { AttributionCard } from "./attribution-card";
+import { AttributionCard } from "./cards/attribution-card";
 import { findComparableRuns } from "./comparable-runs";
-import { ExcludedResults } from "./excluded-results";
-import { ExportMenu } from "./export-menu";
-import { ImportUpstream } from "./import-upstream";
+import { ExcludedResults } from "./table/excluded-results";
+import { ExportMenu } from "./table/export-menu";
+import { ImportUpstream } from "./import/import-upstream";
 import { LaunchPanel } from "./launch-panel";
-import { RankedMethods } from "./ranked-methods";
-import { listPaperGenerators } from "./published";
+import { RankedMethods } from "./table/ranked-methods";
+import { listPaperGenerators } from "./cards/published";
 import { ScopeBar } from "./scope-bar";
-import { SignificanceTable } from "./significance-table";
-import { usePicked } from "./use-picked";
+import { SignificanceTable } from "./cards/significance-table";
+import { usePicked } from "./import/use-picked";
 
 /** Below the tables, which answer without them. */
 const PlannerCard = deferPart(
-  () => import("./planner-card").then((m) => m.PlannerCard),
+  () => import("./cards/planner-card").then((m) => m.PlannerCard),
   () => <Skeleton className="h-48" />,
 );
 const CostCard = deferPart(
-  () => import("./cost-card").then((m) => m.CostCard),
+  () => import("./cards/cost-card").then((m) => m.CostCard),
   () => <Skeleton className="h-96" />,
 );
 const PublishedTables = deferPart(
-  () => import("./published-tables").then((m) => m.PublishedTables),
+  () => import("./cards/published-tables").then((m) => m.PublishedTables),
   () => null,
 );
 

@@ -1,5 +1,5 @@
 import { useText } from "@/app/_i18n/text-provider";
-import type { Leaderboard } from "@/app/_lib/trpc";
+import type { Leaderboard } from "@/app/_lib/live/trpc";
 import { Select } from "@/app/_ui/field";
 import { formatScope } from "./leaderboard-text";
 

@@ -5,7 +5,7 @@ import { useCallback, useMemo, useState } from "react";
 import { useText } from "@/app/_i18n/text-provider";
 import { cn } from "@/app/_lib/cn";
 import type { PlaygroundState } from "@/app/_lib/playground-link";
-import { useTRPC } from "@/app/_lib/trpc";
+import { useTRPC } from "@/app/_lib/live/trpc";
 import { Button } from "@/app/_ui/button";
 import { EmptyState, Skeleton } from "@/app/_ui/states";
 import type { RetrieverConfig } from "@/contracts/run-config/retriever";

@@ -2,7 +2,7 @@
 import { memo, useState } from "react";
 import { useText } from "@/app/_i18n/text-provider";
 import { cn } from "@/app/_lib/cn";
-import { formatNumber } from "@/app/_lib/format";
+import { formatNumber } from "@/app/_lib/format/format";
 import { Badge } from "@/app/_ui/badge";
 import type { QueryResult } from "@/contracts/worker-protocol/search-results";
 import type { TextPart } from "@/app/_episode/highlight";

@@ -4,7 +4,7 @@ import { X } from "lucide-react";
 import { Link } from "@/app/_ui/link";
 import type { ReactNode } from "react";
 import { useText } from "@/app/_i18n/text-provider";
-import { useTRPC, type EpisodeDetail } from "@/app/_lib/trpc";
+import { useTRPC, type EpisodeDetail } from "@/app/_lib/live/trpc";
 import { Button } from "@/app/_ui/button";
 
 type EpisodeNoteProps = { id: string; corpus: string; onClose: () => void };

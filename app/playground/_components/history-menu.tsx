@@ -2,8 +2,8 @@
 import { History, X } from "lucide-react";
 import { Link } from "@/app/_ui/link";
 import { useText } from "@/app/_i18n/text-provider";
-import { formatAgo } from "@/app/_lib/format";
-import { useNow } from "@/app/_lib/use-now";
+import { formatAgo } from "@/app/_lib/format/format";
+import { useNow } from "@/app/_lib/hooks/use-now";
 import { Button } from "@/app/_ui/button";
 import { Menu, MenuContent, MenuItem, MenuTrigger } from "@/app/_ui/menu";
 import type { useQueryHistory } from "./history";

@@ -1,6 +1,6 @@
 "use client";
 import { useCallback, useSyncExternalStore } from "react";
-import { parseJson } from "@/app/_lib/parse-json";
+import { parseJson } from "@/app/_lib/config/parse-json";
 
 /** Queries that this browser asked, the newest first. Kept in the browser alone. */
 const KEY = "s3.playground.history";

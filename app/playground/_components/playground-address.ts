@@ -1,5 +1,5 @@
 import type { Text } from "@/app/_i18n/format-text";
-import { formatInteger } from "@/app/_lib/format";
+import { formatInteger } from "@/app/_lib/format/format";
 import { cutForAddress, LINK_DEFAULTS, type PlaygroundState } from "@/app/_lib/playground-link";
 import { isUuid } from "@/app/_lib/uuid";
 import { MAX_QUERY_LENGTH } from "@/contracts/run-config/query-length";

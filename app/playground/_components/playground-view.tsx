@@ -4,7 +4,7 @@ import { Link } from "@/app/_ui/link";
 import { useCallback, useDeferredValue, useMemo, useState } from "react";
 import { useText } from "@/app/_i18n/text-provider";
 import type { PlaygroundState } from "@/app/_lib/playground-link";
-import { useQueryParams } from "@/app/_lib/use-params";
+import { useQueryParams } from "@/app/_lib/hooks/use-params";
 import { Button } from "@/app/_ui/button";
 import { CopyButton } from "@/app/_ui/copy-button";
 import { defer } from "@/app/_ui/deferred";

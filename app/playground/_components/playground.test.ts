@@ -6,8 +6,8 @@ import {
   buildTurnHref,
   type PlaygroundState,
 } from "@/app/_lib/playground-link";
-import { formatRetriever } from "@/app/_lib/retriever";
-import { compactRetriever, RETRIEVER_PRESETS } from "@/app/_lib/retriever-presets";
+import { formatRetriever } from "@/app/_lib/config/retriever";
+import { compactRetriever, RETRIEVER_PRESETS } from "@/app/_lib/config/retriever-presets";
 import { MAX_QUERY_LENGTH } from "@/contracts/run-config/query-length";
 import { retrieverSchema } from "@/contracts/run-config/retriever";
 import type { RunConfig } from "@/contracts/run-config/run-config";

@@ -2,7 +2,7 @@
 import { Search } from "lucide-react";
 import { useRef, useState } from "react";
 import { useText } from "@/app/_i18n/text-provider";
-import { useShortcuts } from "@/app/_lib/use-shortcuts";
+import { useShortcuts } from "@/app/_lib/hooks/use-shortcuts";
 import { Button } from "@/app/_ui/button";
 import { Input } from "@/app/_ui/field";
 

@@ -2,7 +2,7 @@
 import dynamic from "next/dynamic";
 import { useEffect, useState } from "react";
 import { useText } from "@/app/_i18n/text-provider";
-import { formatRetriever } from "@/app/_lib/retriever";
+import { formatRetriever } from "@/app/_lib/config/retriever";
 import { Badge } from "@/app/_ui/badge";
 import { Card } from "@/app/_ui/card";
 import { ErrorState } from "@/app/_ui/states";

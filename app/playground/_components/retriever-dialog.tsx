@@ -4,7 +4,7 @@ import { FormProvider, useForm } from "react-hook-form";
 import { z } from "zod";
 import { listSettingGroups } from "@/core/run/settings";
 import { useText } from "@/app/_i18n/text-provider";
-import { RETRIEVER_PRESETS } from "@/app/_lib/retriever-presets";
+import { RETRIEVER_PRESETS } from "@/app/_lib/config/retriever-presets";
 import { SettingGroupCard } from "@/app/_settings/setting-group-card";
 import type { Draft } from "@/app/_settings/draft";
 import { Button } from "@/app/_ui/button";

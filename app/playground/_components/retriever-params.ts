@@ -1,8 +1,8 @@
 import { z } from "zod";
 import type { Text } from "@/app/_i18n/format-text";
-import { formatIssueMessage } from "@/app/_lib/issue-text";
-import { parseJson } from "@/app/_lib/parse-json";
-import { compactRetriever, RETRIEVER_PRESETS } from "@/app/_lib/retriever-presets";
+import { formatIssueMessage } from "@/app/_lib/format/issue-text";
+import { parseJson } from "@/app/_lib/config/parse-json";
+import { compactRetriever, RETRIEVER_PRESETS } from "@/app/_lib/config/retriever-presets";
 import {
   retrieverSchema,
   searchesLocally,

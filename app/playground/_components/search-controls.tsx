@@ -2,7 +2,7 @@
 import { useQuery } from "@tanstack/react-query";
 import { Plus } from "lucide-react";
 import { useText } from "@/app/_i18n/text-provider";
-import { useTRPC } from "@/app/_lib/trpc";
+import { useTRPC } from "@/app/_lib/live/trpc";
 import { Button } from "@/app/_ui/button";
 import { Select } from "@/app/_ui/field";
 import { Menu, MenuContent, MenuItem, MenuTrigger } from "@/app/_ui/menu";

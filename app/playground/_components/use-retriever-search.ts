@@ -1,7 +1,7 @@
 "use client";
 import { useEffect, useMemo, useRef } from "react";
 import { useText } from "@/app/_i18n/text-provider";
-import { useTask } from "@/app/_lib/use-task";
+import { useTask } from "@/app/_lib/live/use-task";
 import { defer } from "@/app/_ui/deferred";
 import type { RetrieverConfig } from "@/contracts/run-config/retriever";
 import type { SearchState } from "./playground-address";

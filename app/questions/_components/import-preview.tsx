@@ -2,9 +2,9 @@
 import { useQuery } from "@tanstack/react-query";
 import type { Text } from "@/app/_i18n/format-text";
 import { useText } from "@/app/_i18n/text-provider";
-import { formatInteger } from "@/app/_lib/format";
+import { formatInteger } from "@/app/_lib/format/format";
 import { formatFound } from "@/app/corpora/_components/reading-texts";
-import { useTRPC, useTRPCClient } from "@/app/_lib/trpc";
+import { useTRPC, useTRPCClient } from "@/app/_lib/live/trpc";
 import { Skeleton } from "@/app/_ui/states";
 import type { ImportChoice, QuestionSource } from "./import-choice";
 import { ColumnMapping, PartChoice, ReadingChoice } from "./import-choices";

@@ -3,7 +3,7 @@ import { screen } from "@testing-library/react";
 import userEvent from "@testing-library/user-event";
 import { expect, it, vi } from "vitest";
 import { renderPage } from "@/app/_testing/render-page";
-import type { EvaluationRow } from "@/app/_lib/trpc";
+import type { EvaluationRow } from "@/app/_lib/live/trpc";
 import { retrieverSchema } from "@/contracts/run-config/retriever";
 import { RunPicker } from "./run-picker";
 

@@ -2,10 +2,10 @@
 import { useState } from "react";
 import { useText } from "@/app/_i18n/text-provider";
 import { cn } from "@/app/_lib/cn";
-import { formatAgo, formatShare } from "@/app/_lib/format";
-import { formatRetriever } from "@/app/_lib/retriever";
-import type { EvaluationRow } from "@/app/_lib/trpc";
-import { useNow } from "@/app/_lib/use-now";
+import { formatAgo, formatShare } from "@/app/_lib/format/format";
+import { formatRetriever } from "@/app/_lib/config/retriever";
+import type { EvaluationRow } from "@/app/_lib/live/trpc";
+import { useNow } from "@/app/_lib/hooks/use-now";
 import { Button } from "@/app/_ui/button";
 import { RunStateBadge } from "@/app/_ui/run-state";
 import { getRunColour } from "@/app/_retrieval/metric-label";

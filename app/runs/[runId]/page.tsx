@@ -1,13 +1,13 @@
 import { redirect } from "next/navigation";
 import { Suspense } from "react";
 import { titlePage } from "@/app/_i18n/server";
-import { PageData } from "@/app/_lib/page-data";
-import { readParams, type GivenParams } from "@/app/_lib/read-params";
+import { PageData } from "@/app/_lib/live/page-data";
+import { readParams, type GivenParams } from "@/app/_lib/hooks/read-params";
 import { buildEpisodesRequest, parseEpisodeFilter } from "@/app/_episode/episode-filter";
 import { PageSkeleton } from "@/app/_ui/states";
 import { runIdSchema } from "@/contracts/records/run-id";
 import { RunView } from "./_components/run-view";
-import { TRAIN_METRICS } from "./_components/train-metrics";
+import { TRAIN_METRICS } from "./_components/overview/train-metrics";
 
 export const generateMetadata = titlePage("Run");
 

@@ -3,7 +3,7 @@ import { useQuery } from "@tanstack/react-query";
 import { useMemo, useState } from "react";
 import { markText, type Text } from "@/app/_i18n/format-text";
 import { useText } from "@/app/_i18n/text-provider";
-import { useTRPC } from "@/app/_lib/trpc";
+import { useTRPC } from "@/app/_lib/live/trpc";
 import { Dialog } from "@/app/_ui/dialog";
 import { SearchInput } from "@/app/_ui/search-input";
 import { LAUNCHED_KINDS } from "@/contracts/records/run-states";

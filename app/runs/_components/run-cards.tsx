@@ -1,6 +1,6 @@
 "use client";
-import type { RunRow } from "@/app/_lib/trpc";
-import { useGradually } from "@/app/_lib/use-gradually";
+import type { RunRow } from "@/app/_lib/live/trpc";
+import { useGradually } from "@/app/_lib/hooks/use-gradually";
 import { SelectionBox } from "./selection-box";
 import type { Selection } from "./use-selection";
 import { RunDuration } from "./run-duration";

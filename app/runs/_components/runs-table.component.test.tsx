@@ -2,7 +2,7 @@
 import { screen, within } from "@testing-library/react";
 import userEvent from "@testing-library/user-event";
 import { describe, expect, it, vi } from "vitest";
-import type { RunRow } from "@/app/_lib/trpc";
+import type { RunRow } from "@/app/_lib/live/trpc";
 import { renderPage } from "@/app/_testing/render-page";
 import { listSettingMeanings } from "@/core/run/settings";
 import type { RunSort } from "@/contracts/api/run-list";

@@ -2,11 +2,11 @@
 import { useMemo } from "react";
 import type { Text } from "@/app/_i18n/format-text";
 import { useText } from "@/app/_i18n/text-provider";
-import { formatMetricValue } from "@/app/_lib/format-metric";
-import { formatAgo, formatDateTime, NONE } from "@/app/_lib/format";
-import type { RunRow } from "@/app/_lib/trpc";
-import { useGradually } from "@/app/_lib/use-gradually";
-import { useNow } from "@/app/_lib/use-now";
+import { formatMetricValue } from "@/app/_lib/format/format-metric";
+import { formatAgo, formatDateTime, NONE } from "@/app/_lib/format/format";
+import type { RunRow } from "@/app/_lib/live/trpc";
+import { useGradually } from "@/app/_lib/hooks/use-gradually";
+import { useNow } from "@/app/_lib/hooks/use-now";
 import { describeValue } from "@/core/run/describe-value";
 import { HEAD_HELP } from "@/app/_ui/head-label";
 import { RowTable, type ColumnSort, type RowColumn } from "@/app/_ui/row-table";

@@ -3,7 +3,7 @@ import { Grid3x3 } from "lucide-react";
 import { useRouter } from "next/navigation";
 import { useText } from "@/app/_i18n/text-provider";
 import { cn } from "@/app/_lib/cn";
-import { formatInteger, formatWords } from "@/app/_lib/format";
+import { formatInteger, formatWords } from "@/app/_lib/format/format";
 import { countRuns, STATE_FILTERS, type StateFilter } from "@/app/_lib/run-view";
 import { Button } from "@/app/_ui/button";
 import { Select } from "@/app/_ui/field";

@@ -3,7 +3,7 @@ import { Archive, ArchiveRestore, ChartLine, Square, Tag, Trash2, Undo2, X } fro
 import { Link } from "@/app/_ui/link";
 import { useState } from "react";
 import { useText } from "@/app/_i18n/text-provider";
-import { useShortcuts } from "@/app/_lib/use-shortcuts";
+import { useShortcuts } from "@/app/_lib/hooks/use-shortcuts";
 import { Button } from "@/app/_ui/button";
 import { ConfirmDialog } from "@/app/_ui/confirm-dialog";
 import type { RunShelf } from "@/contracts/api/run-list";

@@ -1,7 +1,7 @@
 "use client";
 import { useEffect, useRef } from "react";
 import { useText } from "@/app/_i18n/text-provider";
-import type { RunRow } from "@/app/_lib/trpc";
+import type { RunRow } from "@/app/_lib/live/trpc";
 import type { Selection } from "./use-selection";
 
 const BOX = "size-4 cursor-pointer accent-primary";

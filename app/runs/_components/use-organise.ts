@@ -2,7 +2,7 @@
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import type { Text } from "@/app/_i18n/format-text";
 import { useText } from "@/app/_i18n/text-provider";
-import { useTRPC, useTRPCClient } from "@/app/_lib/trpc";
+import { useTRPC, useTRPCClient } from "@/app/_lib/live/trpc";
 import { useNotify } from "@/app/_ui/toast";
 import type { UpdateRunsRequest } from "@/contracts/api/run-list";
 

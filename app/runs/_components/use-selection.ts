@@ -1,7 +1,7 @@
 "use client";
 import { useQueryClient } from "@tanstack/react-query";
 import { useCallback, useMemo, useRef, useState } from "react";
-import { useTRPC, type RunRow } from "@/app/_lib/trpc";
+import { useTRPC, type RunRow } from "@/app/_lib/live/trpc";
 
 /** Which runs are chosen for an action; the row of a folded sweep stands for all runs of it. */
 export interface Selection {

@@ -1,7 +1,7 @@
 import { Suspense } from "react";
 import { titlePage } from "@/app/_i18n/server";
-import { PageData } from "@/app/_lib/page-data";
-import { readParams, type GivenParams } from "@/app/_lib/read-params";
+import { PageData } from "@/app/_lib/live/page-data";
+import { readParams, type GivenParams } from "@/app/_lib/hooks/read-params";
 import { PageSkeleton } from "@/app/_ui/states";
 import { readMetricChoice } from "./_components/read-metric-choice";
 import { SweepView } from "./_components/sweep-view";

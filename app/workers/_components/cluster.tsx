@@ -1,6 +1,6 @@
 import { useText } from "@/app/_i18n/text-provider";
-import { formatBytes } from "@/app/_lib/format";
-import type { WorkerRow } from "@/app/_lib/trpc";
+import { formatBytes } from "@/app/_lib/format/format";
+import type { WorkerRow } from "@/app/_lib/live/trpc";
 import { Badge } from "@/app/_ui/badge";
 
 type ClusterStatus = NonNullable<WorkerRow["services"][number]["cluster"]>;

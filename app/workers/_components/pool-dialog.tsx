@@ -1,10 +1,10 @@
 "use client";
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
-import { formatIssueMessage } from "@/app/_lib/issue-text";
+import { formatIssueMessage } from "@/app/_lib/format/issue-text";
 import { markText } from "@/app/_i18n/format-text";
 import { useText } from "@/app/_i18n/text-provider";
-import { useTRPC } from "@/app/_lib/trpc";
+import { useTRPC } from "@/app/_lib/live/trpc";
 import { Button } from "@/app/_ui/button";
 import { Dialog } from "@/app/_ui/dialog";
 import { Input, LabelledField, Select, Textarea } from "@/app/_ui/field";

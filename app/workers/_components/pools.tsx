@@ -4,7 +4,7 @@ import { Plus } from "lucide-react";
 import dynamic from "next/dynamic";
 import { useState } from "react";
 import { useText } from "@/app/_i18n/text-provider";
-import { useTRPC } from "@/app/_lib/trpc";
+import { useTRPC } from "@/app/_lib/live/trpc";
 import { Button } from "@/app/_ui/button";
 import { QueryErrorState } from "@/app/_ui/states";
 import type { PoolRow } from "@/contracts/api/pools";

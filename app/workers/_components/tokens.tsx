@@ -2,8 +2,8 @@
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 import { useText } from "@/app/_i18n/text-provider";
-import { formatDateTime } from "@/app/_lib/format";
-import { useTRPC } from "@/app/_lib/trpc";
+import { formatDateTime } from "@/app/_lib/format/format";
+import { useTRPC } from "@/app/_lib/live/trpc";
 import { Badge } from "@/app/_ui/badge";
 import { Button } from "@/app/_ui/button";
 import { ConfirmDialog } from "@/app/_ui/confirm-dialog";

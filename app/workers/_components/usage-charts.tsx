@@ -1,7 +1,7 @@
-import { buildAreaPaths } from "@/app/_charts/spark-paths";
+import { buildAreaPaths } from "@/app/_charts/prepare/spark-paths";
 import { useText } from "@/app/_i18n/text-provider";
-import { formatMegabytes, formatShare, NONE } from "@/app/_lib/format";
-import type { WorkerRow } from "@/app/_lib/trpc";
+import { formatMegabytes, formatShare, NONE } from "@/app/_lib/format/format";
+import type { WorkerRow } from "@/app/_lib/live/trpc";
 
 interface UsageSeries {
   label: string;

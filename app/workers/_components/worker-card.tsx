@@ -4,10 +4,16 @@ import { Link } from "@/app/_ui/link";
 import { useState } from "react";
 import type { Text } from "@/app/_i18n/format-text";
 import { useText } from "@/app/_i18n/text-provider";
-import { formatAgo, formatDateTime, formatMegabytes, formatWords, NONE } from "@/app/_lib/format";
+import {
+  formatAgo,
+  formatDateTime,
+  formatMegabytes,
+  formatWords,
+  NONE,
+} from "@/app/_lib/format/format";
 import { computeProgressShare, formatProgress } from "@/app/_lib/run-view";
-import { useTRPC, type WorkerRow } from "@/app/_lib/trpc";
-import { useNow } from "@/app/_lib/use-now";
+import { useTRPC, type WorkerRow } from "@/app/_lib/live/trpc";
+import { useNow } from "@/app/_lib/hooks/use-now";
 import { Badge, type BadgeTone } from "@/app/_ui/badge";
 import { Card } from "@/app/_ui/card";
 import { DisclosureButton } from "@/app/_ui/disclosure-button";

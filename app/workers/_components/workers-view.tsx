@@ -3,7 +3,7 @@ import { useQuery } from "@tanstack/react-query";
 import { Plug } from "lucide-react";
 import { useState } from "react";
 import { useText } from "@/app/_i18n/text-provider";
-import { useTRPC } from "@/app/_lib/trpc";
+import { useTRPC } from "@/app/_lib/live/trpc";
 import { Button } from "@/app/_ui/button";
 import { EmptyState, QueryErrorState, Skeleton } from "@/app/_ui/states";
 import { AttachDialog } from "./attach-dialog";

@@ -21,13 +21,13 @@ from torch.distributed.checkpoint.state_dict_loader import load
 from torch.distributed.checkpoint.state_dict_saver import save
 
 from ..errors import EngineError
-from ..saved_state import (
+from ..training.saved_state import (
     SHARDED_FORMAT,
     build_write_error,
     check_stored_shapes,
     explain_damage,
 )
-from ..trainable import Trainable
+from ..training.trainable import Trainable
 from .sharded_trainable import ShardedTrainable
 
 T = TypeVar("T", bound=Tensor)

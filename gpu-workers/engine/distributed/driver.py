@@ -24,13 +24,13 @@ from ray.exceptions import RayActorError, RayError
 from ray.util.placement_group import placement_group, remove_placement_group
 from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 
-from .. import dialect
+from ..api import dialect
+from ..api.dialect_rules import DialectModel
 from ..device import choose_device, count_physical_cores
-from ..dialect_rules import DialectModel
 from ..engine import Check
 from ..errors import CancelledError
-from ..huggingface import find_folder
-from ..remote_model import RemoteBase, RemoteModel
+from ..models.huggingface import find_folder
+from ..models.remote_model import RemoteBase, RemoteModel
 from .rank import Rank, RankAnswer, RankError, RankSettings
 from .ray_environment import ClusterFolder, remove_left_folders
 from .splitting import merge_results, split_by_cost

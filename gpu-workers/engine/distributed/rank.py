@@ -20,13 +20,12 @@ from typing import NamedTuple, TypeVar
 import psutil
 import torch
 
-from .. import dialect, forward_backward, huggingface, saved_state
+from ..api import dialect
+from ..api.dialect import Datum, EngineErrorCode
+from ..api.dialect_rules import DialectModel
 from ..device import Device, choose_device
-from ..dialect import Datum, EngineErrorCode
-from ..dialect_rules import DialectModel
 from ..engine import Check, Engine, make_torch_deterministic
 from ..errors import CancelledError, EngineError
-from ..forward_backward import AnyBatch, AnyModel
 from ..memory import (
     empty_cache,
     get_device_memory_bytes,
@@ -35,7 +34,10 @@ from ..memory import (
     get_peak_resident_bytes,
     is_out_of_memory,
 )
-from ..model import FrozenBase, Model, ModelState
+from ..models import huggingface
+from ..models.model import FrozenBase, Model, ModelState
+from ..training import forward_backward, saved_state
+from ..training.forward_backward import AnyBatch, AnyModel
 from .checkpoint import check_shards, describe_state, read_shards, write_shards
 from .rank_group import RankGroup
 from .sharded_base import ShardedBase

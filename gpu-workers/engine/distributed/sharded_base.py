@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from ..model import FrozenBase
+from ..models.model import FrozenBase
 from .rank_group import RankGroup
 from .shard_group import ShardGroup, apply_fsdp, list_shards
 

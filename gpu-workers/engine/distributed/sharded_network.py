@@ -17,26 +17,26 @@ from torch import Tensor
 from torch.autograd import Function
 from torch.distributed.tensor import DTensor
 
-from ..attention import attend
-from ..dialect import ForwardBody
-from ..forward_backward import (
+from ..api.dialect import ForwardBody
+from ..models.attention import attend
+from ..models.llama import apply_linear, run_layers
+from ..models.model import Model, ModelState, Network
+from ..models.transformers_model import TransformersModel
+from ..models.value_head import compute_values, get_shapes
+from ..sampling.token_logprobs import compute_token_logprobs
+from ..training.forward_backward import (
     AnyBatch,
     compute_policy_gradient,
     read_input_states,
 )
-from ..llama import apply_linear, run_layers
-from ..loss_report import LossReport
-from ..model import Model, ModelState, Network
-from ..packing import MicroBatch
-from ..token_logprobs import compute_token_logprobs
-from ..transformers_gradients import (
+from ..training.loss_report import LossReport
+from ..training.packing import MicroBatch
+from ..training.transformers_gradients import (
     PaddedBatch,
     compute_action_values,
     compute_library_loss,
     compute_logprobs,
 )
-from ..transformers_model import TransformersModel
-from ..value_head import compute_values, get_shapes
 from .rank_group import RankGroup
 from .shard_group import (
     Shapes,

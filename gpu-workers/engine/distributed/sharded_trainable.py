@@ -14,9 +14,9 @@ import torch
 from torch import Tensor
 from torch.distributed.tensor import DTensor
 
-from ..dialect import CreateModelBody
-from ..model import Model, ModelState
-from ..trainable import Trainable, lay_out_parameters
+from ..api.dialect import CreateModelBody
+from ..models.model import Model, ModelState
+from ..training.trainable import Trainable, lay_out_parameters
 from .rank_group import RankGroup
 from .sharded_base import ShardedBase
 from .sharded_network import ShardedNetwork

@@ -11,15 +11,15 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 import pytest
 import torch
 
+from engine.api.dialect import OPERATIONS
 from engine.device import choose_device
-from engine.dialect import OPERATIONS
 from engine.engine import Check, Engine, make_torch_deterministic
-from engine.kv_cache import KVCache
-from engine.lora import Lora
-from engine.model import FrozenBase, Model
-from engine.tiny_model import save_tokenizer
-from engine.trainable import Trainable
-from engine.transformers_model import TransformersBase, TransformersModel
+from engine.models.kv_cache import KVCache
+from engine.models.lora import Lora
+from engine.models.model import FrozenBase, Model
+from engine.models.tiny_model import save_tokenizer
+from engine.models.transformers_model import TransformersBase, TransformersModel
+from engine.training.trainable import Trainable
 
 ROOT = Path(__file__).resolve().parents[3]
 SMOLLM2 = Path(os.environ.get("S3_SETUP_DIR", ROOT / ".setup")) / "models" / "smollm2-135m-instruct"

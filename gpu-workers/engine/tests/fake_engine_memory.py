@@ -19,14 +19,15 @@ from torch.distributed._tools.mem_tracker import MemTracker
 from torch.distributed.device_mesh import init_device_mesh
 from torch.testing._internal.distributed.fake_pg import FakeStore
 
-from engine import dialect, forward_backward
+from engine.api import dialect
 from engine.distributed.rank_group import RankClock, RankGroup
 from engine.distributed.sharded_base import ShardedBase
 from engine.distributed.sharded_trainable import ShardedTrainable
-from engine.llama import LlamaConfig, StoredLlama
-from engine.loss_report import LossReport
-from engine.model import Model
-from engine.trainable import LazyTensors
+from engine.models.llama import LlamaConfig, StoredLlama
+from engine.models.model import Model
+from engine.training import forward_backward
+from engine.training.loss_report import LossReport
+from engine.training.trainable import LazyTensors
 
 from .fake_sharded_memory import SHAPES
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import torch
 
-from engine.tiny_model import save_tokenizer
+from engine.models.tiny_model import save_tokenizer
 
 SIZES: dict[str, Any] = {
     "vocab_size": 320,

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from engine.dialect import OPERATIONS, OperationRequest
-from engine.dialect_rules import DialectModel
+from engine.api.dialect import OPERATIONS, OperationRequest
+from engine.api.dialect_rules import DialectModel
 
 CASES = json.loads(Path(__file__).with_name("dialect_cases.json").read_text())
 

@@ -17,7 +17,8 @@ from typing import Any
 import pytest
 import torch
 
-from engine import check_gpu, dialect
+from engine import check_gpu
+from engine.api import dialect
 from engine.device import choose_device
 from engine.distributed.ray_environment import prepare_ray_environment
 

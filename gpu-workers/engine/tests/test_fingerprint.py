@@ -19,7 +19,7 @@ from engine.fingerprint import (
     continue_sha256,
     describe_device,
 )
-from engine.tiny_model import save_tokenizer
+from engine.models.tiny_model import save_tokenizer
 
 from .conftest import ROOT, Session
 

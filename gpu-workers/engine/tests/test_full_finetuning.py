@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from engine.errors import EngineError
-from engine.full_finetuning import FullFinetuning
-from engine.huggingface import collect_weights
+from engine.models.huggingface import collect_weights
+from engine.training.full_finetuning import FullFinetuning
 
 from .conftest import LORA, Session, reference_logprobs, reference_model
 from .test_forward_backward import relative

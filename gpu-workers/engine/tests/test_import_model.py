@@ -9,11 +9,11 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from engine.api.openai_api import parse_completion, tokenize_prompts
 from engine.errors import EngineError
-from engine.guided_decoding import Tokenizer
 from engine.import_model import import_model
-from engine.openai_api import parse_completion, tokenize_prompts
-from engine.tiny_model import save_qwen2
+from engine.models.tiny_model import save_qwen2
+from engine.sampling.guided_decoding import Tokenizer
 
 from .conftest import Session, reference_logprobs
 from .library_models import save_library_model

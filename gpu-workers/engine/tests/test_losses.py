@@ -8,8 +8,8 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from engine.dialect import LossConfig
-from engine.losses import average_log_ratios, compute_token_loss, compute_value_loss
+from engine.api.dialect import LossConfig
+from engine.training.losses import average_log_ratios, compute_token_loss, compute_value_loss
 
 SEQUENCES, LENGTH = 6, 9
 

@@ -2,8 +2,8 @@
 
 import pytest
 
+from engine.api.openai_api import parse_completion
 from engine.errors import EngineError
-from engine.openai_api import parse_completion
 
 CHAT = {"model": "m", "messages": [{"role": "user", "content": "Say hello."}]}
 OPTIONAL = [

@@ -5,8 +5,8 @@ import threading
 import pytest
 import torch
 
+from engine.api.operations import Operations
 from engine.errors import CancelledError, EngineError
-from engine.operations import Operations
 
 from .conftest import LORA, Session, make_engine
 
@@ -207,7 +207,7 @@ def test_a_gradient_in_progress_is_saved(tiny, tmp_path):
 
 
 def test_a_full_disk_keeps_the_last_good_state(tiny, tmp_path, monkeypatch):
-    from engine import saved_state
+    from engine.training import saved_state
 
     session = Session(tiny)
     session.call("save_state", path=str(tmp_path / "state"))

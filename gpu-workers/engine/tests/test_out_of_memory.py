@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from engine import forward_backward
 from engine.errors import EngineError
+from engine.training import forward_backward
 
 from .conftest import ROOT, Session
 from .test_forward_backward import relative

@@ -6,12 +6,12 @@ import pytest
 import torch
 import torch.distributed as dist
 
-from engine import dialect
+from engine.api import dialect
 from engine.device import choose_device
 from engine.distributed.rank import RankEngine
 from engine.distributed.rank_group import RankGroup
 from engine.distributed.sharded_trainable import ShardedTrainable
-from engine.transformers_network import LibraryModel
+from engine.models.transformers_network import LibraryModel
 
 from .conftest import LORA
 from .library_models import save_library_model

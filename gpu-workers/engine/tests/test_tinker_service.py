@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import torch
 
-from engine import dialect
+from engine.api import dialect
 from engine.errors import EngineError
 from engine.tinker_service.engine import TinkerEngine
 from engine.tinker_service.mapping import (

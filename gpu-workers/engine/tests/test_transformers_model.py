@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 import torch
 
-from engine.dialect import OPERATIONS
+from engine.api.dialect import OPERATIONS
 from engine.errors import EngineError
-from engine.transformers_model import LibraryFullFinetuning, LibraryLora
+from engine.models.transformers_model import LibraryFullFinetuning, LibraryLora
 
 from .conftest import Session, make_engine, reference_logprobs
 from .library_models import KINDS, save_library_model

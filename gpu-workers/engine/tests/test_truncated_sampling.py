@@ -15,8 +15,8 @@ from transformers import (
     TopPLogitsWarper,
 )
 
-from engine.dialect import SampleSequence
-from engine.sampling import Row, penalise_repetition, truncate_distribution
+from engine.api.dialect import SampleSequence
+from engine.sampling.sampling import Row, penalise_repetition, truncate_distribution
 
 from .conftest import Session
 

@@ -120,7 +120,7 @@ class Session:
         self.call("create_model", base=str(folder), lora=None, full={"firstLayer": 0}, seed=1)
 
     def call(self, kind: str, **body) -> dict:
-        from engine import dialect
+        from engine.api import dialect
 
         models = dialect.OPERATIONS[kind]
         return self.engine.run(kind, "m", models.body.model_validate(body), lambda: None)
@@ -150,7 +150,7 @@ def lose(session: Session, finding: str, harm) -> None:
 
 def play(folder: Path) -> None:
     """Everything that happens on machine a, whose processes these are."""
-    from engine.tiny_model import save_qwen2
+    from engine.models.tiny_model import save_qwen2
 
     model = save_qwen2(folder / "model", "tiny")
     one = Session(model, None)

@@ -12,14 +12,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from .. import dialect
-from ..dialect_rules import DialectModel
+from ..api import dialect
+from ..api.dialect_rules import DialectModel
 from ..engine import Engine
 from ..errors import EngineError
-from ..huggingface import find_folder
-from ..model_folder import read_json
-from ..remote_model import RemoteBase, RemoteModel
-from ..saved_state import SERVICE_FILE, write_folder
+from ..models.huggingface import find_folder
+from ..models.model_folder import read_json
+from ..models.remote_model import RemoteBase, RemoteModel
+from ..training.saved_state import SERVICE_FILE, write_folder
 from . import mapping
 from .mapping import choose_base, find_gradient_norm, map_lora, refuse
 from .sampling import cut_sample, map_sample

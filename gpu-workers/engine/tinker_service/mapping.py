@@ -14,10 +14,10 @@ from dataclasses import dataclass
 
 import torch
 
-from ..dialect import CreateModelBody, Datum, ForwardBackwardBody, ForwardBody, LoraConfig
+from ..api.dialect import CreateModelBody, Datum, ForwardBackwardBody, ForwardBody, LoraConfig
 from ..errors import EngineError
-from ..loss_report import LossReport
-from ..packing import Action
+from ..training.loss_report import LossReport
+from ..training.packing import Action
 
 ATTENTION = frozenset(("q_proj", "k_proj", "v_proj", "o_proj"))
 FEED_FORWARD = frozenset(("gate_proj", "up_proj", "down_proj"))

@@ -1,8 +1,8 @@
 """Samples as a service has them, and as the dialect's. Pure."""
 
-from ..dialect import SampleBody, SampleSequence
+from ..api.dialect import SampleBody, SampleSequence
 from ..errors import EngineError
-from ..guided_decoding import Tokenizer
+from ..sampling.guided_decoding import Tokenizer
 from .mapping import refuse
 from .service import SampleRequest, ServiceSample
 

@@ -19,7 +19,7 @@ import tinker
 from tinker import types
 from tinker.lib.client_connection_pool_type import ClientConnectionPoolType
 
-from ..dialect import EngineErrorCode
+from ..api.dialect import EngineErrorCode
 from ..errors import EngineError
 from .mapping import ServiceDatum, ServiceLora
 from .service import AdamStep, Check, SampleRequest, ServiceSample

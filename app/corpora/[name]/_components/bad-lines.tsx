@@ -1,6 +1,6 @@
 import { useText } from "@/app/_i18n/text-provider";
-import { formatInteger } from "@/app/_lib/format";
-import type { CorpusDetail } from "@/app/_lib/trpc";
+import { formatInteger } from "@/app/_lib/format/format";
+import type { CorpusDetail } from "@/app/_lib/live/trpc";
 
 type Manifest = NonNullable<CorpusDetail["manifest"]>;
 

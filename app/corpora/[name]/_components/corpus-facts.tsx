@@ -1,8 +1,14 @@
 import { Link } from "@/app/_ui/link";
 import type { Text } from "@/app/_i18n/format-text";
 import { useText } from "@/app/_i18n/text-provider";
-import { formatBytes, formatDateTime, formatInteger, formatNumber, NONE } from "@/app/_lib/format";
-import type { CorpusDetail } from "@/app/_lib/trpc";
+import {
+  formatBytes,
+  formatDateTime,
+  formatInteger,
+  formatNumber,
+  NONE,
+} from "@/app/_lib/format/format";
+import type { CorpusDetail } from "@/app/_lib/live/trpc";
 import type { FoundCorpusFile } from "@/contracts/formats/corpus-reading";
 import { Badge } from "@/app/_ui/badge";
 import { FactList, type Fact } from "@/app/_ui/fact-list";

@@ -4,8 +4,14 @@ import { Hammer, RadioTower, Search } from "lucide-react";
 import { Link } from "@/app/_ui/link";
 import { useEffect } from "react";
 import { useText } from "@/app/_i18n/text-provider";
-import { formatBytes, formatDateTime, formatInteger, formatNumber, NONE } from "@/app/_lib/format";
-import { useTRPC, type CorpusDetail } from "@/app/_lib/trpc";
+import {
+  formatBytes,
+  formatDateTime,
+  formatInteger,
+  formatNumber,
+  NONE,
+} from "@/app/_lib/format/format";
+import { useTRPC, type CorpusDetail } from "@/app/_lib/live/trpc";
 import { BackLink } from "@/app/_ui/back-link";
 import { Button } from "@/app/_ui/button";
 import { Card, CardHeader } from "@/app/_ui/card";

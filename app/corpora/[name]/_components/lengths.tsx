@@ -1,5 +1,5 @@
 import { useText } from "@/app/_i18n/text-provider";
-import { formatInteger } from "@/app/_lib/format";
+import { formatInteger } from "@/app/_lib/format/format";
 import type { LengthHistogram } from "@/contracts/worker-protocol/corpus-report";
 import { buildLengthBars } from "./length-bars";
 

@@ -3,7 +3,7 @@ import { Trash2 } from "lucide-react";
 import dynamic from "next/dynamic";
 import { useState } from "react";
 import { useText } from "@/app/_i18n/text-provider";
-import type { CorpusDetail } from "@/app/_lib/trpc";
+import type { CorpusDetail } from "@/app/_lib/live/trpc";
 import { Button } from "@/app/_ui/button";
 import { Dialog } from "@/app/_ui/dialog";
 

@@ -2,8 +2,8 @@
 import dynamic from "next/dynamic";
 import { useState } from "react";
 import { useText } from "@/app/_i18n/text-provider";
-import { useTask } from "@/app/_lib/use-task";
-import type { CorpusDetail } from "@/app/_lib/trpc";
+import { useTask } from "@/app/_lib/live/use-task";
+import type { CorpusDetail } from "@/app/_lib/live/trpc";
 import { Button } from "@/app/_ui/button";
 import { Card, CardHeader } from "@/app/_ui/card";
 import { Input } from "@/app/_ui/field";

@@ -6,7 +6,7 @@ import { PlayedEpisode } from "@/app/_episode/played-episode";
 import { usePlay } from "@/app/_episode/use-play";
 import { useText } from "@/app/_i18n/text-provider";
 import type { Answerer, AskState } from "@/app/_lib/ask-link";
-import { useTRPC } from "@/app/_lib/trpc";
+import { useTRPC } from "@/app/_lib/live/trpc";
 import { Button } from "@/app/_ui/button";
 import { defer } from "@/app/_ui/deferred";
 import { ErrorState } from "@/app/_ui/states";

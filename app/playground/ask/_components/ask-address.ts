@@ -1,5 +1,5 @@
 import { DEFAULT_ASK_STATE, type Answerer, type AskState } from "@/app/_lib/ask-link";
-import { parseJson } from "@/app/_lib/parse-json";
+import { parseJson } from "@/app/_lib/config/parse-json";
 import { isUuid } from "@/app/_lib/uuid";
 import type { MethodName } from "@/contracts/records/episode";
 import { METHOD_NAMES } from "@/contracts/records/method-names";

@@ -5,64 +5,76 @@ import { Link } from "@/app/_ui/link";
 import { useEffect } from "react";
 import { markText } from "@/app/_i18n/format-text";
 import { useText } from "@/app/_i18n/text-provider";
-import { useTRPC, type RunDetail } from "@/app/_lib/trpc";
-import { useIsPainted } from "@/app/_lib/use-is-painted";
-import { useQueryParams } from "@/app/_lib/use-params";
+import { useTRPC, type RunDetail } from "@/app/_lib/live/trpc";
+import { useIsPainted } from "@/app/_lib/hooks/use-is-painted";
+import { useQueryParams } from "@/app/_lib/hooks/use-params";
 import { Button } from "@/app/_ui/button";
 import { QueryErrorState, Skeleton, SkeletonList } from "@/app/_ui/states";
 import type { RunKind } from "@/contracts/records/run-state";
 import { Tabs, TabsContent, TabsList, TabsTrigger } from "@/app/_ui/tabs";
-import { AlarmBanner } from "./alarms";
-import { FailedPreflight } from "./preflight";
-import { RunHeader } from "./run-header";
-import { usePrefetchSeries } from "@/app/_lib/use-series";
-import { TIMING_METRICS } from "./use-time-left";
+import { AlarmBanner } from "./header/alarms";
+import { FailedPreflight } from "./overview/preflight";
+import { RunHeader } from "./header/run-header";
+import { usePrefetchSeries } from "@/app/_lib/live/use-series";
+import { TIMING_METRICS } from "./header/use-time-left";
 
 /** Each part is loaded when it is shown: a run shows one of them at a time. */
 const PartLoading = () => <SkeletonList count={3} className="h-40" list="mt-4 space-y-3" />;
-const CheckpointsTab = dynamic(() => import("./checkpoints-tab").then((m) => m.CheckpointsTab), {
-  loading: PartLoading,
-});
+const CheckpointsTab = dynamic(
+  () => import("./tabs/checkpoints-tab").then((m) => m.CheckpointsTab),
+  {
+    loading: PartLoading,
+  },
+);
 const ConfigurationTab = dynamic(
-  () => import("./configuration-tab").then((m) => m.ConfigurationTab),
+  () => import("./tabs/configuration-tab").then((m) => m.ConfigurationTab),
   { loading: PartLoading },
 );
 const loadEpisodesTab = () => import("./episodes/episodes-tab").then((m) => m.EpisodesTab);
 const EpisodesTab = dynamic(loadEpisodesTab, { loading: PartLoading });
-const HistoryTab = dynamic(() => import("./history-tab").then((m) => m.HistoryTab), {
+const HistoryTab = dynamic(() => import("./tabs/history-tab").then((m) => m.HistoryTab), {
   loading: PartLoading,
 });
-const LogsTab = dynamic(() => import("./logs-tab").then((m) => m.LogsTab), {
+const LogsTab = dynamic(() => import("./tabs/logs-tab").then((m) => m.LogsTab), {
   loading: PartLoading,
 });
-const MetricsTab = dynamic(() => import("./metrics-tab").then((m) => m.MetricsTab), {
+const MetricsTab = dynamic(() => import("./tabs/metrics-tab").then((m) => m.MetricsTab), {
   loading: PartLoading,
 });
-const PassRates = dynamic(() => import("./pass-rates").then((m) => m.PassRates), {
+const PassRates = dynamic(() => import("./overview/pass-rates").then((m) => m.PassRates), {
   loading: PartLoading,
 });
-const loadTrainOverview = () => import("./train-overview").then((m) => m.TrainOverview);
+const loadTrainOverview = () => import("./overview/train-overview").then((m) => m.TrainOverview);
 const TrainOverview = dynamic(loadTrainOverview, { loading: PartLoading });
 const EvaluateOverview = dynamic(
-  () => import("./evaluate-overview").then((m) => m.EvaluateOverview),
+  () => import("./overview/evaluate-overview").then((m) => m.EvaluateOverview),
   { loading: PartLoading },
 );
 const ExternalOverview = dynamic(
-  () => import("./external-overview").then((m) => m.ExternalOverview),
+  () => import("./overview/external-overview").then((m) => m.ExternalOverview),
   { loading: PartLoading },
 );
-const IndexOverview = dynamic(() => import("./index-overview").then((m) => m.IndexOverview), {
-  loading: PartLoading,
-});
-const PredictOverview = dynamic(() => import("./predict-overview").then((m) => m.PredictOverview), {
-  loading: PartLoading,
-});
-const RunHardware = dynamic(() => import("./run-hardware").then((m) => m.RunHardware), {
+const IndexOverview = dynamic(
+  () => import("./overview/index-overview").then((m) => m.IndexOverview),
+  {
+    loading: PartLoading,
+  },
+);
+const PredictOverview = dynamic(
+  () => import("./overview/predict-overview").then((m) => m.PredictOverview),
+  {
+    loading: PartLoading,
+  },
+);
+const RunHardware = dynamic(() => import("./tabs/run-hardware").then((m) => m.RunHardware), {
   ssr: false,
 });
-const ServeOverview = dynamic(() => import("./serve-overview").then((m) => m.ServeOverview), {
-  loading: PartLoading,
-});
+const ServeOverview = dynamic(
+  () => import("./overview/serve-overview").then((m) => m.ServeOverview),
+  {
+    loading: PartLoading,
+  },
+);
 
 /** The tab that an address names. */
 const readTab = (search: string): string | null => new URLSearchParams(search).get("tab");

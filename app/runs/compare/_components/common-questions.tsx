@@ -1,8 +1,8 @@
 "use client";
 import { keepPreviousData, useQuery } from "@tanstack/react-query";
 import { useText } from "@/app/_i18n/text-provider";
-import { useTRPC, type CommonQuestion } from "@/app/_lib/trpc";
-import { useQueryParams, useSearchText } from "@/app/_lib/use-params";
+import { useTRPC, type CommonQuestion } from "@/app/_lib/live/trpc";
+import { useQueryParams, useSearchText } from "@/app/_lib/hooks/use-params";
 import { LabelledField, Select } from "@/app/_ui/field";
 import { SearchInput } from "@/app/_ui/search-input";
 import { EmptyState, QueryErrorState, Skeleton } from "@/app/_ui/states";

@@ -3,7 +3,7 @@ import { useId, useMemo } from "react";
 import { ChartPage } from "@/app/_charts/chart-page";
 import { useChartSettings } from "@/app/_charts/use-chart-settings";
 import { useTracksOfRuns } from "@/app/_charts/use-run-lines";
-import { listKinds } from "@/app/_charts/x-axis";
+import { listKinds } from "@/app/_charts/prepare/x-axis";
 import { useText } from "@/app/_i18n/text-provider";
 import { Input } from "@/app/_ui/field";
 import { QueryErrorState } from "@/app/_ui/states";

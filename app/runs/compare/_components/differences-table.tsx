@@ -1,6 +1,6 @@
 "use client";
 import { useText } from "@/app/_i18n/text-provider";
-import { NONE } from "@/app/_lib/format";
+import { NONE } from "@/app/_lib/format/format";
 import { describeValue } from "@/core/run/describe-value";
 import { ScrollRegion } from "@/app/_ui/scroll-region";
 import { LabelledSwitch } from "@/app/_ui/switch";

@@ -1,8 +1,8 @@
 "use client";
 import { useQuery } from "@tanstack/react-query";
 import { useText } from "@/app/_i18n/text-provider";
-import { useTRPC } from "@/app/_lib/trpc";
-import { useQueryParams, useQuickParam } from "@/app/_lib/use-params";
+import { useTRPC } from "@/app/_lib/live/trpc";
+import { useQueryParams, useQuickParam } from "@/app/_lib/hooks/use-params";
 import { Input, LabelledField, Select } from "@/app/_ui/field";
 import type { ComparedRun } from "@/contracts/api/run-comparison";
 import { CommonQuestions } from "./common-questions";

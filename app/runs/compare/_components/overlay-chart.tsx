@@ -1,10 +1,10 @@
 "use client";
 import { X } from "lucide-react";
 import { useMemo, useRef } from "react";
-import { LinePlot, type LineSeries } from "@/app/_charts/line-plot";
-import { StepLabel, WaitingPlot } from "@/app/_charts/plot-frame";
-import { MEAN_POINTS, type LineGroup, type TracksOfRuns } from "@/app/_charts/run-lines";
-import { useInSight } from "@/app/_charts/use-in-sight";
+import { LinePlot, type LineSeries } from "@/app/_charts/drawing/line-plot";
+import { StepLabel, WaitingPlot } from "@/app/_charts/drawing/plot-frame";
+import { MEAN_POINTS, type LineGroup, type TracksOfRuns } from "@/app/_charts/prepare/run-lines";
+import { useInSight } from "@/app/_charts/drawing/use-in-sight";
 import { useRunLines } from "@/app/_charts/use-run-lines";
 import { useText } from "@/app/_i18n/text-provider";
 import { Button } from "@/app/_ui/button";

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { ComparedRun } from "@/contracts/api/run-comparison";
-import { buildRunLines } from "@/app/_charts/run-lines";
+import { buildRunLines } from "@/app/_charts/prepare/run-lines";
 import { chooseMetrics, groupRuns, listLineGroups, type Grouping } from "./overlay";
 
 const create = (id: string, seed: number, steps: number): ComparedRun =>

@@ -1,6 +1,6 @@
-import type { Scale } from "@/app/_charts/axes";
-import type { LineGroup } from "@/app/_charts/run-lines";
-import type { Unit } from "@/app/_charts/units";
+import type { Scale } from "@/app/_charts/prepare/axes";
+import type { LineGroup } from "@/app/_charts/prepare/run-lines";
+import type { Unit } from "@/app/_charts/prepare/units";
 import type { ComparedRun } from "@/contracts/api/run-comparison";
 import { findMetric, getHeadlineMetric, listMetricsWithRole } from "@/core/metrics/metrics";
 import { groupConfigs, type ConfigGroup } from "@/core/run/config-groups";

@@ -1,11 +1,11 @@
 "use client";
 import type { Text } from "@/app/_i18n/format-text";
 import { useText } from "@/app/_i18n/text-provider";
-import { formatMetricValue } from "@/app/_lib/format-metric";
+import { formatMetricValue } from "@/app/_lib/format/format-metric";
 import { Link } from "@/app/_ui/link";
 import { Fragment } from "react";
-import { NONE } from "@/app/_lib/format";
-import { useSeriesOfRuns, type Series } from "@/app/_lib/use-series";
+import { NONE } from "@/app/_lib/format/format";
+import { useSeriesOfRuns, type Series } from "@/app/_lib/live/use-series";
 import { Input } from "@/app/_ui/field";
 import { HEAD_HELP } from "@/app/_ui/head-label";
 import { MetricHelp } from "@/app/_ui/metric-help";

@@ -1,4 +1,4 @@
-import type { PresetRow, RunDetail } from "@/app/_lib/trpc";
+import type { PresetRow, RunDetail } from "@/app/_lib/live/trpc";
 import type { LaunchedKind } from "@/contracts/records/run-state";
 import { getServed, type Served } from "@/core/run/setting-groups";
 

@@ -2,8 +2,8 @@
 import { useCallback, useEffect, useRef, useState } from "react";
 import type { UseFormReturn } from "react-hook-form";
 import { useText } from "@/app/_i18n/text-provider";
-import { formatAgo } from "@/app/_lib/format";
-import { useNow } from "@/app/_lib/use-now";
+import { formatAgo } from "@/app/_lib/format/format";
+import { useNow } from "@/app/_lib/hooks/use-now";
 import type { Draft } from "@/app/_settings/draft";
 import { Button } from "@/app/_ui/button";
 import type { RunConfig } from "@/contracts/run-config/run-config";

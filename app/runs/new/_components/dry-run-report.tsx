@@ -8,7 +8,7 @@ import {
   formatSeconds,
   formatShare,
   formatWords,
-} from "@/app/_lib/format";
+} from "@/app/_lib/format/format";
 import { FactList, type Fact } from "@/app/_ui/fact-list";
 import { ErrorState } from "@/app/_ui/states";
 import { WarningList } from "@/app/_ui/warning-list";

@@ -1,7 +1,7 @@
 "use client";
 import { FlaskConical } from "lucide-react";
 import { useText } from "@/app/_i18n/text-provider";
-import type { useTask } from "@/app/_lib/use-task";
+import type { useTask } from "@/app/_lib/live/use-task";
 import { Button } from "@/app/_ui/button";
 import { deferPart } from "@/app/_ui/optional-part";
 import { Progress } from "@/app/_ui/progress";

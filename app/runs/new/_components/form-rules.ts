@@ -1,12 +1,16 @@
 import { zodResolver } from "@hookform/resolvers/zod";
 import type { z } from "zod";
-import type { RunCheck } from "@/app/_lib/trpc";
+import type { RunCheck } from "@/app/_lib/live/trpc";
 import type { Draft } from "@/app/_settings/draft";
 import { runConfigSchema, type RunConfig } from "@/contracts/run-config/run-config";
 
 /** What the form needs the schemas of configurations for: `formRules` (rules.ts) loads it once the page answers. */
 
-export { buildBranchConfig, buildPredictConfig, convertKind } from "@/app/_lib/config-conversion";
+export {
+  buildBranchConfig,
+  buildPredictConfig,
+  convertKind,
+} from "@/app/_lib/config/config-conversion";
 export { buildDefaultConfig } from "@/core/run/settings";
 export { keepDraft, readDraft } from "./kept-draft";
 export { runConfigSchema };

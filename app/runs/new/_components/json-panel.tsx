@@ -1,7 +1,7 @@
 "use client";
 import { useMemo, useState } from "react";
 import { useText } from "@/app/_i18n/text-provider";
-import { parseConfigText } from "@/app/_lib/config-text";
+import { parseConfigText } from "@/app/_lib/config/config-text";
 import { Button } from "@/app/_ui/button";
 import { CopyButton } from "@/app/_ui/copy-button";
 import { Textarea } from "@/app/_ui/field";

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { parseJson } from "@/app/_lib/parse-json";
+import { parseJson } from "@/app/_lib/config/parse-json";
 import type { Draft } from "@/app/_settings/draft";
 import { runConfigSchema, type RunConfig } from "@/contracts/run-config/run-config";
 import { discardDraft, readStoredDraft, storeDraft } from "./draft-storage";

@@ -1,6 +1,6 @@
 import { markText, type Text } from "@/app/_i18n/format-text";
 import { useText } from "@/app/_i18n/text-provider";
-import type { RunCheck } from "@/app/_lib/trpc";
+import type { RunCheck } from "@/app/_lib/live/trpc";
 import type { TrainConfig } from "@/contracts/run-config/train-config";
 import { MemoryEstimate } from "./memory-estimate";
 import { MemoryPlanner } from "./memory-planner";

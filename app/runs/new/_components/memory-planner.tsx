@@ -1,8 +1,8 @@
 import { keepPreviousData, skipToken, useQuery } from "@tanstack/react-query";
 import { useId, useState } from "react";
 import { useText } from "@/app/_i18n/text-provider";
-import { useTRPC } from "@/app/_lib/trpc";
-import { useDelayed } from "@/app/_lib/use-delayed";
+import { useTRPC } from "@/app/_lib/live/trpc";
+import { useDelayed } from "@/app/_lib/hooks/use-delayed";
 import { Input } from "@/app/_ui/field";
 import type { TrainConfig } from "@/contracts/run-config/train-config";
 import { MemoryEstimate } from "./memory-estimate";

@@ -2,7 +2,7 @@
 import { fireEvent, screen, waitFor, within } from "@testing-library/react";
 import userEvent from "@testing-library/user-event";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import type { PresetRow } from "@/app/_lib/trpc";
+import type { PresetRow } from "@/app/_lib/live/trpc";
 import { renderPage, type Answers } from "@/app/_testing/render-page";
 import { runConfigSchema, type RunConfig } from "@/contracts/run-config/run-config";
 import { trainConfigSchema } from "@/contracts/run-config/train-config";

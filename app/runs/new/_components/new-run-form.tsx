@@ -2,8 +2,8 @@
 import { useEffect, useMemo, useRef, useState } from "react";
 import { FormProvider } from "react-hook-form";
 import { useText } from "@/app/_i18n/text-provider";
-import type { PresetRow } from "@/app/_lib/trpc";
-import { useQueryParams, useSearchText } from "@/app/_lib/use-params";
+import type { PresetRow } from "@/app/_lib/live/trpc";
+import { useQueryParams, useSearchText } from "@/app/_lib/hooks/use-params";
 import { formatDraftValue } from "@/app/_settings/draft";
 import { defer } from "@/app/_ui/deferred";
 import { deferPart } from "@/app/_ui/optional-part";

@@ -3,7 +3,7 @@ import { skipToken, useQuery } from "@tanstack/react-query";
 import { useSearchParams } from "next/navigation";
 import type { Text } from "@/app/_i18n/format-text";
 import { useText } from "@/app/_i18n/text-provider";
-import { useTRPC, type PresetRow, type RunDetail } from "@/app/_lib/trpc";
+import { useTRPC, type PresetRow, type RunDetail } from "@/app/_lib/live/trpc";
 import { ErrorState, Skeleton, SkeletonList } from "@/app/_ui/states";
 import type { RunConfig } from "@/contracts/run-config/run-config";
 import { readStoredDraft } from "./draft-storage";

@@ -3,7 +3,7 @@ import { CircleAlert } from "lucide-react";
 import { useState } from "react";
 import { useText } from "@/app/_i18n/text-provider";
 import { cn } from "@/app/_lib/cn";
-import type { PresetRow } from "@/app/_lib/trpc";
+import type { PresetRow } from "@/app/_lib/live/trpc";
 import { Card } from "@/app/_ui/card";
 import { SearchInput } from "@/app/_ui/search-input";
 import { PartsToFetch } from "./parts-to-fetch";

@@ -2,8 +2,8 @@
 import { keepPreviousData, skipToken, useQuery } from "@tanstack/react-query";
 import { markText } from "@/app/_i18n/format-text";
 import { useText } from "@/app/_i18n/text-provider";
-import { formatSeconds } from "@/app/_lib/format";
-import { useTRPC } from "@/app/_lib/trpc";
+import { formatSeconds } from "@/app/_lib/format/format";
+import { useTRPC } from "@/app/_lib/live/trpc";
 import type { RunConfig } from "@/contracts/run-config/run-config";
 
 /** What the work of a run is counted in. */

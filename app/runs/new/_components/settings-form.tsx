@@ -1,7 +1,7 @@
 "use client";
 import { useWatch } from "react-hook-form";
 import { useText } from "@/app/_i18n/text-provider";
-import { useGradually } from "@/app/_lib/use-gradually";
+import { useGradually } from "@/app/_lib/hooks/use-gradually";
 import type { Draft } from "@/app/_settings/draft";
 import { filterSettings, isFiltering, type SettingFilter } from "@/app/_settings/setting-filter";
 import { SettingGroupCard } from "@/app/_settings/setting-group-card";

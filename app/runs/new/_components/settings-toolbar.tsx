@@ -1,7 +1,7 @@
 "use client";
 import { useRef } from "react";
 import { useText } from "@/app/_i18n/text-provider";
-import { useShortcuts } from "@/app/_lib/use-shortcuts";
+import { useShortcuts } from "@/app/_lib/hooks/use-shortcuts";
 import { Button } from "@/app/_ui/button";
 import { Select } from "@/app/_ui/field";
 import { SearchInput } from "@/app/_ui/search-input";

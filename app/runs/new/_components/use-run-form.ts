@@ -2,7 +2,7 @@
 import { useQuery } from "@tanstack/react-query";
 import { useDeferredValue, useEffect, useMemo } from "react";
 import { useForm, useWatch, type Resolver } from "react-hook-form";
-import { useTRPC } from "@/app/_lib/trpc";
+import { useTRPC } from "@/app/_lib/live/trpc";
 import type { Draft } from "@/app/_settings/draft";
 import { LAUNCHED_KINDS } from "@/contracts/records/run-states";
 import type { RunConfig } from "@/contracts/run-config/run-config";

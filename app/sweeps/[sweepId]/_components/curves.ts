@@ -1,12 +1,12 @@
 import type { Text } from "@/app/_i18n/format-text";
-import { PREDICT_CHARTS } from "@/app/_charts/predict-charts";
-import type { Scale } from "@/app/_charts/axes";
-import { SERVE_CHARTS } from "@/app/_charts/serve-charts";
-import { TRAIN_CHARTS } from "@/app/_charts/train-charts";
-import type { Unit } from "@/app/_charts/units";
+import { PREDICT_CHARTS } from "@/app/_charts/definitions/predict-charts";
+import type { Scale } from "@/app/_charts/prepare/axes";
+import { SERVE_CHARTS } from "@/app/_charts/definitions/serve-charts";
+import { TRAIN_CHARTS } from "@/app/_charts/definitions/train-charts";
+import type { Unit } from "@/app/_charts/prepare/units";
 import { isLowerBetter } from "@/core/metrics/metrics";
 import { formatVariedSettings } from "@/core/sweep/varied-settings";
-import type { SweepCurves, SweepDetail } from "@/app/_lib/trpc";
+import type { SweepCurves, SweepDetail } from "@/app/_lib/live/trpc";
 
 /** More curves than this cannot be told apart by eye. */
 const MAX_CURVES = 7;

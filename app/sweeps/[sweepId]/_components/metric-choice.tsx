@@ -1,7 +1,7 @@
 import { X } from "lucide-react";
 import type { Text } from "@/app/_i18n/format-text";
 import { useText } from "@/app/_i18n/text-provider";
-import type { SweepDetail } from "@/app/_lib/trpc";
+import type { SweepDetail } from "@/app/_lib/live/trpc";
 import { Select } from "@/app/_ui/field";
 import { findMetric } from "@/core/metrics/metrics";
 

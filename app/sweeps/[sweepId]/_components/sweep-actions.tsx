@@ -6,7 +6,7 @@ import { useState } from "react";
 import { useText } from "@/app/_i18n/text-provider";
 import { copyText } from "@/app/_lib/copy-text";
 import { saveFile } from "@/app/_lib/save-file";
-import { useTRPC, type SweepDetail } from "@/app/_lib/trpc";
+import { useTRPC, type SweepDetail } from "@/app/_lib/live/trpc";
 import { Button } from "@/app/_ui/button";
 import { ConfirmDialog } from "@/app/_ui/confirm-dialog";
 import { Menu, MenuContent, MenuItem, MenuTrigger } from "@/app/_ui/menu";

@@ -3,11 +3,11 @@ import { fireEvent, screen, waitFor } from "@testing-library/react";
 import userEvent from "@testing-library/user-event";
 import { beforeAll, expect, it } from "vitest";
 import { renderPage } from "@/app/_testing/render-page";
-import type { SweepDetail } from "@/app/_lib/trpc";
+import type { SweepDetail } from "@/app/_lib/live/trpc";
 import { SweepCurves } from "./sweep-curves";
 
 beforeAll(async () => {
-  await import("@/app/_charts/plot-drawing");
+  await import("@/app/_charts/drawing/plot-drawing");
 });
 
 const STEPS = 1_000;

@@ -3,20 +3,20 @@ import { keepPreviousData, useQuery } from "@tanstack/react-query";
 import { useMemo } from "react";
 import { ChartPage } from "@/app/_charts/chart-page";
 import { useChartScope } from "@/app/_charts/chart-scope";
-import { LinePlot } from "@/app/_charts/line-plot";
-import { StepLabel, WaitingPlot } from "@/app/_charts/plot-frame";
+import { LinePlot } from "@/app/_charts/drawing/line-plot";
+import { StepLabel, WaitingPlot } from "@/app/_charts/drawing/plot-frame";
 import {
   MEAN_POINTS,
   toMeanPoints,
   type LineGroup,
   type TracksOfRuns,
-} from "@/app/_charts/run-lines";
+} from "@/app/_charts/prepare/run-lines";
 import { useChartSettings } from "@/app/_charts/use-chart-settings";
 import { useRestingZoom } from "@/app/_charts/use-detail";
 import { useRunLines, useTracksOfRuns } from "@/app/_charts/use-run-lines";
-import { listKinds } from "@/app/_charts/x-axis";
+import { listKinds } from "@/app/_charts/prepare/x-axis";
 import { useText } from "@/app/_i18n/text-provider";
-import { useTRPC, type SweepCurves as Curves, type SweepDetail } from "@/app/_lib/trpc";
+import { useTRPC, type SweepCurves as Curves, type SweepDetail } from "@/app/_lib/live/trpc";
 import { Card } from "@/app/_ui/card";
 import { QueryErrorState } from "@/app/_ui/states";
 import { TERMINAL_STATES } from "@/core/run/transitions";

@@ -4,7 +4,7 @@ import userEvent from "@testing-library/user-event";
 import { useLayoutEffect, useRef, useState } from "react";
 import { expect, it } from "vitest";
 import { renderPage } from "@/app/_testing/render-page";
-import type { SweepDetail } from "@/app/_lib/trpc";
+import type { SweepDetail } from "@/app/_lib/live/trpc";
 import { SweepTable } from "./sweep-table";
 
 const VALUES: Record<string, number> = { "reward/mean": 0.25, "held-out/accuracy": 0.75 };

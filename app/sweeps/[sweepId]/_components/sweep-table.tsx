@@ -1,9 +1,15 @@
 "use client";
 import { useMemo } from "react";
 import { useText } from "@/app/_i18n/text-provider";
-import { formatSort, getNextSort, readSort, sortRows, type Sort } from "@/app/_lib/table-sort";
-import { useGradually } from "@/app/_lib/use-gradually";
-import type { SweepDetail } from "@/app/_lib/trpc";
+import {
+  formatSort,
+  getNextSort,
+  readSort,
+  sortRows,
+  type Sort,
+} from "@/app/_lib/format/table-sort";
+import { useGradually } from "@/app/_lib/hooks/use-gradually";
+import type { SweepDetail } from "@/app/_lib/live/trpc";
 import { Card } from "@/app/_ui/card";
 import { ScrollRegion } from "@/app/_ui/scroll-region";
 import { HEAD_HELP } from "@/app/_ui/head-label";

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { formatSort, getNextSort, readSort, sortRows } from "@/app/_lib/table-sort";
+import { formatSort, getNextSort, readSort, sortRows } from "@/app/_lib/format/table-sort";
 import { getRunValue } from "./table-rows";
 
 describe("the sort of a sweep's table", () => {

@@ -1,6 +1,6 @@
 import type { Text } from "@/app/_i18n/format-text";
-import type { SortValue } from "@/app/_lib/table-sort";
-import type { SweepDetail } from "@/app/_lib/trpc";
+import type { SortValue } from "@/app/_lib/format/table-sort";
+import type { SweepDetail } from "@/app/_lib/live/trpc";
 import { isLowerBetter } from "@/core/metrics/metrics";
 import { shortenPaths } from "@/core/sweep/varied-settings";
 

@@ -1,7 +1,7 @@
 // @vitest-environment jsdom
 import { fireEvent, screen, waitFor } from "@testing-library/react";
 import { beforeEach, expect, it, vi } from "vitest";
-import type { EpisodeRow, RunDetail } from "@/app/_lib/trpc";
+import type { EpisodeRow, RunDetail } from "@/app/_lib/live/trpc";
 import { renderPage } from "@/app/_testing/render-page";
 import { EpisodesTab } from "./episodes-tab";
 

@@ -9,9 +9,9 @@ import {
 } from "@/app/_episode/episode-filter";
 import type { Text } from "@/app/_i18n/format-text";
 import { useText } from "@/app/_i18n/text-provider";
-import { formatWords } from "@/app/_lib/format";
-import { useTRPC, type RunDetail } from "@/app/_lib/trpc";
-import { useQueryParams, useSearchText } from "@/app/_lib/use-params";
+import { formatWords } from "@/app/_lib/format/format";
+import { useTRPC, type RunDetail } from "@/app/_lib/live/trpc";
+import { useQueryParams, useSearchText } from "@/app/_lib/hooks/use-params";
 import { Button } from "@/app/_ui/button";
 import { Select } from "@/app/_ui/field";
 import { deferPart } from "@/app/_ui/optional-part";

@@ -1,7 +1,7 @@
 // @vitest-environment jsdom
 import { within } from "@testing-library/react";
 import { expect, it, vi } from "vitest";
-import type { EpisodeRow } from "@/app/_lib/trpc";
+import type { EpisodeRow } from "@/app/_lib/live/trpc";
 import { renderPage } from "@/app/_testing/render-page";
 import { EpisodesTable } from "./episodes-table";
 

@@ -4,10 +4,16 @@ import { useEffect, useMemo, useSyncExternalStore } from "react";
 import { keepFilter, nextOrder, type EpisodeFilter } from "@/app/_episode/episode-filter";
 import { markText } from "@/app/_i18n/format-text";
 import { useText } from "@/app/_i18n/text-provider";
-import { formatInteger, formatNumber, formatSigned, formatWords, NONE } from "@/app/_lib/format";
-import type { EpisodeRow } from "@/app/_lib/trpc";
-import { useQueryParams } from "@/app/_lib/use-params";
-import { useVisibleRows } from "@/app/_lib/use-visible-rows";
+import {
+  formatInteger,
+  formatNumber,
+  formatSigned,
+  formatWords,
+  NONE,
+} from "@/app/_lib/format/format";
+import type { EpisodeRow } from "@/app/_lib/live/trpc";
+import { useQueryParams } from "@/app/_lib/hooks/use-params";
+import { useVisibleRows } from "@/app/_lib/hooks/use-visible-rows";
 import { Badge } from "@/app/_ui/badge";
 import { HEAD_HELP } from "@/app/_ui/head-label";
 import { Help } from "@/app/_ui/help";

@@ -3,13 +3,13 @@ import { SlidersHorizontal } from "lucide-react";
 import { useState } from "react";
 import { markText } from "@/app/_i18n/format-text";
 import { useText } from "@/app/_i18n/text-provider";
-import { formatInteger, formatWords } from "@/app/_lib/format";
+import { formatInteger, formatWords } from "@/app/_lib/format/format";
 import { Button } from "@/app/_ui/button";
 import { Select } from "@/app/_ui/field";
 import { SearchInput } from "@/app/_ui/search-input";
 import type { EpisodeFilter } from "@/app/_episode/episode-filter";
 import { EPISODE_MEASURES } from "@/contracts/api/episode-list-values";
-import type { EpisodeFacets } from "@/app/_lib/trpc";
+import type { EpisodeFacets } from "@/app/_lib/live/trpc";
 import { RangeFields } from "./range-fields";
 
 const OUTCOMES: Record<EpisodeFilter["filter"], string> = {

@@ -3,7 +3,7 @@ import { X } from "lucide-react";
 import { useState } from "react";
 import { formatRange, parseRange } from "@/app/_episode/episode-filter";
 import { useText } from "@/app/_i18n/text-provider";
-import { formatWords } from "@/app/_lib/format";
+import { formatWords } from "@/app/_lib/format/format";
 import { Button } from "@/app/_ui/button";
 import { Input } from "@/app/_ui/field";
 import type { EpisodeMeasure } from "@/contracts/api/episodes";

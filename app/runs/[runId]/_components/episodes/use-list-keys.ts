@@ -1,5 +1,5 @@
 "use client";
-import { useShortcuts } from "@/app/_lib/use-shortcuts";
+import { useShortcuts } from "@/app/_lib/hooks/use-shortcuts";
 
 const listLinks = (): HTMLAnchorElement[] => [
   ...document.querySelectorAll<HTMLAnchorElement>("[data-episode] a"),

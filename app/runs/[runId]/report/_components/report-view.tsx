@@ -5,7 +5,7 @@ import { Download, Printer } from "lucide-react";
 import { createElement, useDeferredValue, useMemo, type ReactNode } from "react";
 import { useText } from "@/app/_i18n/text-provider";
 import { saveFile } from "@/app/_lib/save-file";
-import { useTRPC } from "@/app/_lib/trpc";
+import { useTRPC } from "@/app/_lib/live/trpc";
 import { BackLink } from "@/app/_ui/back-link";
 import { Button } from "@/app/_ui/button";
 import { defer } from "@/app/_ui/deferred";

@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
 import { createText } from "@/app/_i18n/format-text";
 import { buildLedger } from "@/app/_episode/ledger";
-import type { EpisodeDetail } from "@/app/_lib/trpc";
+import type { EpisodeDetail } from "@/app/_lib/live/trpc";
 import type { EpisodeStep } from "@/contracts/records/episode";
 import { trainConfigSchema } from "@/contracts/run-config/train-config";
 import { buildChange, createDraft, findProblem, selectTurn } from "./episode-change";

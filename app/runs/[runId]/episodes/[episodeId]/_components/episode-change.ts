@@ -1,6 +1,6 @@
 import type { Text } from "@/app/_i18n/format-text";
 import type { Ledger } from "@/app/_episode/ledger";
-import type { EpisodeDetail } from "@/app/_lib/trpc";
+import type { EpisodeDetail } from "@/app/_lib/live/trpc";
 import type { EpisodeChange } from "@/contracts/api/tasks";
 import type { GeneratorConfig } from "@/contracts/run-config/generator";
 import type { RetrieverConfig } from "@/contracts/run-config/retriever";

@@ -3,7 +3,7 @@ import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { Tag, Trash2, X } from "lucide-react";
 import { useId, useState, type FormEvent } from "react";
 import { useText } from "@/app/_i18n/text-provider";
-import { useTRPC } from "@/app/_lib/trpc";
+import { useTRPC } from "@/app/_lib/live/trpc";
 import { Button } from "@/app/_ui/button";
 import { Card } from "@/app/_ui/card";
 import { Input, Textarea } from "@/app/_ui/field";

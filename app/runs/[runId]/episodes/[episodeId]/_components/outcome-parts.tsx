@@ -1,7 +1,7 @@
 import type { ReactNode } from "react";
 import { useText } from "@/app/_i18n/text-provider";
-import { formatNumber, formatSigned, NONE } from "@/app/_lib/format";
-import type { EpisodeDetail } from "@/app/_lib/trpc";
+import { formatNumber, formatSigned, NONE } from "@/app/_lib/format/format";
+import type { EpisodeDetail } from "@/app/_lib/live/trpc";
 import { listRewardParts } from "@/app/_episode/ledger";
 import { Badge } from "@/app/_ui/badge";
 import type { DocumentRef } from "@/contracts/records/episode";

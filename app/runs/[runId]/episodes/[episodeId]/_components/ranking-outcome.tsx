@@ -1,7 +1,7 @@
 import { useText } from "@/app/_i18n/text-provider";
-import type { EpisodeDetail } from "@/app/_lib/trpc";
+import type { EpisodeDetail } from "@/app/_lib/live/trpc";
 import { Card } from "@/app/_ui/card";
-import { formatNumber } from "@/app/_lib/format";
+import { formatNumber } from "@/app/_lib/format/format";
 import { listMetricsWithin, rankGold } from "@/core/metrics/ranking-metrics";
 import { explainMetric, formatMetricLabel } from "@/app/_retrieval/metric-label";
 

@@ -4,14 +4,14 @@ import { Link } from "@/app/_ui/link";
 import type { Text } from "@/app/_i18n/format-text";
 import { useText } from "@/app/_i18n/text-provider";
 import { cn } from "@/app/_lib/cn";
-import { formatNumber, formatWords, NONE } from "@/app/_lib/format";
-import { useTRPC, type EpisodeDetail } from "@/app/_lib/trpc";
+import { formatNumber, formatWords, NONE } from "@/app/_lib/format/format";
+import { useTRPC, type EpisodeDetail } from "@/app/_lib/live/trpc";
 import { Badge } from "@/app/_ui/badge";
 import { Card } from "@/app/_ui/card";
 import { ScoreMark } from "@/app/_ui/score-mark";
 import { EmptyState, QueryErrorState, Skeleton } from "@/app/_ui/states";
 import { METHODS } from "@/core/run/methods";
-import type { SameQuestionRow } from "@/app/_lib/trpc";
+import type { SameQuestionRow } from "@/app/_lib/live/trpc";
 
 /** The same question at other steps and checkpoints, of other runs and methods. */
 export function SameQuestion({ detail }: { detail: EpisodeDetail }) {

@@ -5,7 +5,7 @@ import { z } from "zod";
 import { markText } from "@/app/_i18n/format-text";
 import { useText } from "@/app/_i18n/text-provider";
 import { cn } from "@/app/_lib/cn";
-import { formatInteger, formatNumber } from "@/app/_lib/format";
+import { formatInteger, formatNumber } from "@/app/_lib/format/format";
 import type { StepOfKind } from "@/contracts/records/episode";
 import { describeToken, listTokens, shadeToken, type Overlay, type TokenFacts } from "./tokens";
 

@@ -2,8 +2,8 @@
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useEffect } from "react";
 import type { TurnGain } from "@/app/_episode/ledger";
-import { useTRPC, type EpisodeDetail } from "@/app/_lib/trpc";
-import { useTask } from "@/app/_lib/use-task";
+import { useTRPC, type EpisodeDetail } from "@/app/_lib/live/trpc";
+import { useTask } from "@/app/_lib/live/use-task";
 
 export interface TurnGains {
   /** The generator's answer if the search had ended with that turn. */

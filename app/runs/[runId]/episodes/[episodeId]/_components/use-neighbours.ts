@@ -4,9 +4,9 @@ import { useRouter } from "next/navigation";
 import { useEffect } from "react";
 import { keepFilter, parseEpisodeFilter } from "@/app/_episode/episode-filter";
 import { useText } from "@/app/_i18n/text-provider";
-import { useTRPC } from "@/app/_lib/trpc";
-import { useQueryParams } from "@/app/_lib/use-params";
-import { useShortcuts } from "@/app/_lib/use-shortcuts";
+import { useTRPC } from "@/app/_lib/live/trpc";
+import { useQueryParams } from "@/app/_lib/hooks/use-params";
+import { useShortcuts } from "@/app/_lib/hooks/use-shortcuts";
 
 /** What is before and after an episode in the list that it was opened from. */
 export interface Neighbours {

@@ -4,10 +4,10 @@ import { useId } from "react";
 import type { Ledger } from "@/app/_episode/ledger";
 import { markText } from "@/app/_i18n/format-text";
 import { useText } from "@/app/_i18n/text-provider";
-import { listModels } from "@/app/_lib/list-models";
-import { formatRetriever } from "@/app/_lib/retriever";
-import { RETRIEVER_PRESETS } from "@/app/_lib/retriever-presets";
-import { useTRPC } from "@/app/_lib/trpc";
+import { listModels } from "@/app/_lib/config/list-models";
+import { formatRetriever } from "@/app/_lib/config/retriever";
+import { RETRIEVER_PRESETS } from "@/app/_lib/config/retriever-presets";
+import { useTRPC } from "@/app/_lib/live/trpc";
 import { LabelledField, Select, Textarea } from "@/app/_ui/field";
 import {
   CHANGES,

@@ -1,0 +1,48 @@
+"use client";
+import { memo, useMemo } from "react";
+import { useChartScope } from "@/app/_charts/chart-scope";
+import type { ChartMarker } from "@/app/_charts/prepare/marks";
+import { Plot } from "./plot";
+import { placeStack, prepareStack } from "@/app/_charts/prepare/prepare";
+import type { LineSeries } from "./line-plot";
+import type { Unit } from "@/app/_charts/prepare/units";
+import { useShownSeries } from "@/app/_charts/use-shown-series";
+
+interface StackPlotProps {
+  label: string;
+  series: readonly LineSeries[];
+  /** See prepareStack. */
+  missing: "zero" | "drop";
+  /** Shares fill 0..1. */
+  share?: boolean;
+  unit: Unit;
+  lastStep?: number;
+  marks?: readonly ChartMarker[];
+}
+
+/** Parts of a whole over the steps, stacked in the order given, the first at the bottom. */
+export const StackPlot = memo(function StackPlot({
+  series,
+  missing,
+  share = false,
+  ...props
+}: StackPlotProps) {
+  const { track } = useChartScope();
+  const present = useMemo(() => series.filter((s) => s.points.length > 0), [series]);
+  const legend = useShownSeries(present);
+  const { hidden } = legend;
+  const lines = useMemo(() => {
+    const data = prepareStack(present, missing);
+    const keys = data.keys.filter((key) => !hidden.has(key));
+    return placeStack({ rows: data.rows, keys }, track);
+  }, [present, missing, hidden, track]);
+  return (
+    <Plot
+      {...props}
+      kind="stack"
+      scale={share ? "share" : "positive"}
+      lines={lines}
+      legend={legend}
+    />
+  );
+});
