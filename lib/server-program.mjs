@@ -6,7 +6,7 @@ import { inRoot } from "./paths.mjs";
  * packages, 25 MB more.
  */
 export const SERVER_ARGUMENTS = [
-  "--max-semi-space-size=8",
+  "--max-semi-space-size=16",
   "--import",
   new URL("own-source-maps.mjs", import.meta.url).href,
   "--import",

@@ -16,10 +16,16 @@ import { LONG_NAMES } from "./fill-metrics";
 import { beginRun, buildPoints } from "./reporter";
 import { startServerProcess, type ServerProcess } from "./server-process";
 
-/** Steps in one report: alone, and in batches of a thousand points, the most that MLflow takes in one request. */
-const STEPS_A_REPORT = { alone: 1, batches: 20 } as const;
-type Way = keyof typeof STEPS_A_REPORT;
-const WAYS: readonly Way[] = ["alone", "batches"];
+const WAYS = ["alone", "batches"] as const;
+type Way = (typeof WAYS)[number];
+/**
+ * Steps in one report. In batches each side gets the most that its own sender puts into one: a worker's queue 200 steps
+ * (gpu-workers/agent/report-queue.ts), a client of MLflow a thousand points, which is the limit of its `log-batch`.
+ */
+const STEPS_A_REPORT: Readonly<Record<"worker" | "rest", Record<Way, number>>> = {
+  worker: { alone: 1, batches: 200 },
+  rest: { alone: 1, batches: 20 },
+};
 /** How long each side is fed each way. */
 const SECONDS = 20;
 /** Steps that are stored one by one for the size on disk. */
@@ -109,7 +115,10 @@ async function measureOurs(server: ServerProcess): Promise<Record<Way, number>> 
   const rates = { alone: 0, batches: 0 };
   for (const way of WAYS) {
     const reporter = await beginRun(server);
-    rates[way] = await measureRate((points) => reporter.report(points), STEPS_A_REPORT[way]);
+    rates[way] = await measureRate(
+      (points) => reporter.report(points),
+      STEPS_A_REPORT.worker[way],
+    );
     await reporter.end();
   }
   return rates;
@@ -199,7 +208,7 @@ async function measureByRest(server: string): Promise<Record<Way, number>> {
           timestamp: at,
         })),
       });
-    rates[way] = await measureRate(send, STEPS_A_REPORT[way]);
+    rates[way] = await measureRate(send, STEPS_A_REPORT.rest[way]);
   }
   return rates;
 }

@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { connect } from "@/cli/client";
 import type { MetricPoint } from "@/contracts/worker-protocol/metric-point";
+import { groupBy } from "@/lib/group-by";
 import { getPresetConfig } from "@/server/testing/samples";
 import { TestWorker } from "@/server/testing/test-worker";
 import { LONG_NAMES } from "./fill-metrics";
@@ -19,7 +20,7 @@ export const buildPoints = (first: number, steps: number): MetricPoint[] =>
 
 /** A run, and the worker that reports its metrics. */
 export interface Reporter {
-  /** Resolves when the points are stored. */
+  /** Sends points as a worker does, each step an item of its own; resolves when they are stored. */
   report(points: MetricPoint[]): Promise<unknown>;
   /** Ends the run and leaves. */
   end(): Promise<void>;
@@ -47,7 +48,10 @@ export async function beginRun(server: ServerProcess): Promise<Reporter> {
         runId,
         attempt,
         sequence: ++sequence,
-        items: [{ kind: "metrics", points }],
+        items: [...groupBy(points, ({ step }) => step).values()].map((ofStep) => ({
+          kind: "metrics",
+          points: ofStep,
+        })),
       }),
     async end() {
       await worker.request("transition", { runId, attempt, to: "succeeded", reason: null });

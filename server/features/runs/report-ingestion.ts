@@ -230,24 +230,36 @@ function getMergeKey(item: ReportItem): unknown {
  * Merges the items of a report into fewer, which need fewer statements: episodes of one corpus and question set
  * together, metrics together, and of the run's progress and preflight only the last.
  */
-export function mergeItems(items: readonly ReportItem[]): ReportItem[] {
-  const merged = new Map<unknown, ReportItem>();
-  for (const item of items) {
-    const key = getMergeKey(item);
-    const before = merged.get(key);
-    if (before?.kind === "episodes" && item.kind === "episodes")
-      merged.set(key, {
-        ...before,
-        documents: [...before.documents, ...item.documents],
-        records: [...before.records, ...item.records],
-      });
-    else if (before?.kind === "reanswered" && item.kind === "reanswered")
-      merged.set(key, { ...before, records: [...before.records, ...item.records] });
-    else if (before?.kind === "metrics" && item.kind === "metrics")
-      merged.set(key, { ...before, points: [...before.points, ...item.points] });
-    else if (before?.kind === "logs" && item.kind === "logs")
-      merged.set(key, { ...before, lines: [...before.lines, ...item.lines] });
-    else merged.set(key, item);
+export const mergeItems = (items: readonly ReportItem[]): ReportItem[] =>
+  [...groupBy(items, getMergeKey).values()].map(joinItems);
+
+/** One item for several of one merge key, in their order. */
+function joinItems(items: readonly ReportItem[]): ReportItem {
+  const last = items.at(-1)!;
+  if (items.length === 1) return last;
+  const select = <K extends ReportItem["kind"]>(kind: K) =>
+    items.filter((item): item is Extract<ReportItem, { kind: K }> => item.kind === kind);
+  switch (last.kind) {
+    case "episodes": {
+      const all = select("episodes");
+      return {
+        ...all[0]!,
+        documents: all.flatMap(({ documents }) => documents),
+        records: all.flatMap(({ records }) => records),
+      };
+    }
+    case "reanswered": {
+      const all = select("reanswered");
+      return { ...all[0]!, records: all.flatMap(({ records }) => records) };
+    }
+    case "metrics":
+      return { ...last, points: select("metrics").flatMap(({ points }) => points) };
+    case "logs":
+      return { ...last, lines: select("logs").flatMap(({ lines }) => lines) };
+    case "alarms":
+    case "failures":
+    case "preflight":
+    case "progress":
+      return last;
   }
-  return [...merged.values()];
 }
