@@ -1,7 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { mkdtemp, rm } from "node:fs/promises";
 import { createServer, type Server } from "node:http";
-import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pino } from "pino";
@@ -12,6 +11,7 @@ import { importAtlas } from "@/server/features/question-sets/atlas";
 import { startTestServer, type TestServer } from "@/server/testing/test-server";
 import { canTrain, RealWorker } from "./support/real-worker";
 import { waitUntil } from "@/lib/testing/wait-until";
+import { listenLocally } from "@/lib/testing/listen-locally";
 
 /** How often the worker is killed; S3_KILLS makes a short run of it. */
 const KILLS = Number(process.env.S3_KILLS ?? 20);
@@ -37,6 +37,7 @@ describe.skipIf(!canTrain)(
   () => {
     let server: TestServer;
     let generator: Server;
+    let endpoint: string;
     let worker: RealWorker;
     let folder: string;
     let slow = false;
@@ -54,7 +55,7 @@ describe.skipIf(!canTrain)(
           );
         });
       });
-      await new Promise<void>((resolve) => generator.listen(0, "127.0.0.1", resolve));
+      endpoint = `${await listenLocally(generator)}/v1`;
       server = await startTestServer({
         maxAttempts: KILLS + 5,
         timings: { leaseMs: 4_000, heartbeatMs: 500, attachMs: 10_000 },
@@ -79,7 +80,6 @@ describe.skipIf(!canTrain)(
 
     const stateOf = async (id: string) => (await server.plane.runReader.get(id)).state;
     const launch = (model: string): Promise<string> => {
-      const endpoint = `http://127.0.0.1:${(generator.address() as AddressInfo).port}/v1`;
       return server.plane.runs.create(
         predictConfigSchema.parse({
           kind: "predict",

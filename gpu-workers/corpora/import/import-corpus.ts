@@ -425,5 +425,3 @@ async function removeAbandoned(staging: string, mine: string): Promise<void> {
 const sumBytes = (files: readonly { bytes: number }[]): number =>
   files.reduce((sum, { bytes }) => sum + bytes, 0);
 const formatCount = (value: number): string => value.toLocaleString("en-US");
-const hasErrorCode = (error: unknown, code: string): boolean =>
-  error instanceof Error && "code" in error && error.code === code;

@@ -1,10 +1,10 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { createServer, type Server } from "node:http";
-import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { trainConfigSchema, type TrainConfig } from "@/contracts/run-config/train-config";
+import { listenLocally } from "@/lib/testing/listen-locally";
 import type { EngineModel } from "@/gpu-workers/llm/engine/client";
 import { executors } from "@/gpu-workers/jobs/executors";
 import { LocalServices, MemoryContext } from "@/gpu-workers/testing/memory-context";
@@ -214,8 +214,7 @@ describe.skipIf(!canTrainHere)("faults of a training run", () => {
         else response.writeHead(200).end(JSON.stringify({ choices: [{ text: " Asia" }] }));
       });
     });
-    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-    const endpoint = `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1`;
+    const endpoint = `${await listenLocally(server)}/v1`;
     const context = contextOf("stumbling", {
       ...smallTrainingConfig,
       coldStart: { ...smallTrainingConfig.coldStart, demonstrations: 0 },

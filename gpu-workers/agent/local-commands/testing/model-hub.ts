@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
+import { listenLocally } from "@/lib/testing/listen-locally";
 
 const sha256 = (bytes: Buffer): string => createHash("sha256").update(bytes).digest("hex");
 const gitBlob = (bytes: Buffer): string =>
@@ -35,9 +35,8 @@ export class ModelHub {
 
   static async start(id: string, files: HubRepository): Promise<ModelHub> {
     const server = createServer();
-    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-    const { port } = server.address() as AddressInfo;
-    const hub = new ModelHub(server, `http://127.0.0.1:${port}`, id, files);
+    const address = await listenLocally(server);
+    const hub = new ModelHub(server, address, id, files);
     server.on("request", (request, response) => hub.answer(request, response));
     return hub;
   }

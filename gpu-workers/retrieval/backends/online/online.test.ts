@@ -1,11 +1,11 @@
 import { mkdtemp, readdir, readFile } from "node:fs/promises";
 import { createServer, type IncomingHttpHeaders } from "node:http";
-import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
 import { z } from "zod";
 import { retrieverSchema, type RetrieverConfigOfKind } from "@/contracts/run-config/retriever";
+import { listenLocally } from "@/lib/testing/listen-locally";
 import { OnlineRetriever } from "./online";
 
 /**
@@ -44,12 +44,12 @@ async function serve(...answers: Answer[]): Promise<{ url: string; asked: Asked[
         .end(typeof body === "string" ? body : JSON.stringify(body));
     });
   });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const url = await listenLocally(server);
   closing.push(() => {
     server.closeAllConnections();
     return new Promise((resolve) => server.close(() => resolve()));
   });
-  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, asked };
+  return { url, asked };
 }
 
 const policy = { requestMs: 1000, backoffMs: 5, attempts: 3 };

@@ -1,10 +1,10 @@
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { waitUntil } from "@/lib/testing/wait-until";
+import { listenLocally } from "@/lib/testing/listen-locally";
 import { createRayDriver } from "./ray";
 import { runProgram, runShell, quoteWord } from "./shell";
 import { parseClusters } from "./skypilot";
@@ -143,10 +143,10 @@ describe("processes of SSH pools", () => {
 describe("Ray Jobs", () => {
   it("takes a page of something else for no answer, not for a job that is gone", async () => {
     const server = createServer((_, response) => response.end("<html>Sign in</html>"));
-    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    const address = await listenLocally(server);
     onTestFinished(() => void server.close());
     const driver = createRayDriver(
-      `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+      address,
       "",
     );
     await expect(driver.list(["s3-job"])).rejects.toThrow(
