@@ -55,7 +55,7 @@ describe("the plan of an index run", () => {
     };
     const worker = { memoryBytes: 8 * GIB, freeDiskBytes: 20 * GIB };
     expect(listPlanWarnings(t, { ...worker, indexes: [index] })).toEqual([
-      "Building takes 60.0 GiB of disk; 20.0 GiB are free.",
+      "Building takes 60 GiB of disk; 20 GiB are free.",
     ]);
     expect(listPlanWarnings(t, { ...worker, indexes: [{ ...index, isThere: true }] })).toEqual([]);
     expect(
@@ -64,7 +64,7 @@ describe("the plan of an index run", () => {
         indexes: [{ ...index, diskBytes: 0, buildBytes: 9 * GIB, searchBytes: 8.5 * GIB }],
       }),
     ).toEqual([
-      expect.stringContaining("Building takes 9.0 GiB of memory"),
+      expect.stringContaining("Building takes 9 GiB of memory"),
       expect.stringContaining("Searching takes 8.5 GiB"),
     ]);
   });

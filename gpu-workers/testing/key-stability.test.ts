@@ -6,7 +6,8 @@ import { predictConfigSchema } from "@/contracts/run-config/predict-config";
 import type { SearchConfig } from "@/contracts/run-config/search";
 import { launchedKindSchema } from "@/contracts/records/run-state";
 import { listSettingPaths } from "@/core/run/settings";
-import { hashOf, testRecorded, type Values } from "@/lib/testing/recorded";
+import { hashJson } from "@/lib/hash";
+import { testRecorded, type Values } from "@/lib/testing/recorded";
 import { openMethod, openOwnModel, type OwnModel } from "@/gpu-workers/methods/open-method";
 import { hash32 } from "@/gpu-workers/corpora/file/row-table";
 import { DocumentStore } from "@/gpu-workers/retrieval/corpus/document-store";
@@ -126,7 +127,7 @@ const LEAST_SOURCES: Record<string, object> = {
 /** Some keys hold settings with sorted fields, others as they stand. */
 const bothHashes = (value: object) => ({
   sorted: computeCacheKey(value),
-  asItStands: hashOf(value),
+  asItStands: hashJson(value),
 });
 
 testRecorded(new URL("./key-stability.json", import.meta.url), {

@@ -11,9 +11,10 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
+import { hashFile } from "../../lib/hash-file.mjs";
 import { PYTHON, SETUP_DIR, inRoot } from "../../lib/paths.mjs";
 import { StepError } from "./step.mjs";
-import { hashFile, hashTexts } from "./stamp.mjs";
+import { hashTexts } from "./stamp.mjs";
 
 const DOWNLOADS = join(SETUP_DIR, "downloads");
 const MODELS = join(SETUP_DIR, "models");

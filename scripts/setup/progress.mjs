@@ -21,7 +21,7 @@ export function bar(/** @type {number} */ share) {
   return `[${"█".repeat(filled)}${"·".repeat(BAR_WIDTH - filled)}] ${String(Math.floor(share * 100)).padStart(3)} %`;
 }
 
-function lastLine(/** @type {string} */ log) {
+function readLastLine(/** @type {string} */ log) {
   if (!existsSync(log)) return "";
   const { size } = statSync(log);
   const buffer = Buffer.alloc(Math.min(size, 2_000));
@@ -48,7 +48,7 @@ export function makeUi(out) {
     let frame = 0;
     const draw = () => {
       const share = progress?.() ?? null;
-      const line = `${SPINNER[frame++ % SPINNER.length]} ${name}  ${share === null ? "" : `${bar(share)}  `}${elapsed()}  ${noted || lastLine(log)}`;
+      const line = `${SPINNER[frame++ % SPINNER.length]} ${name}  ${share === null ? "" : `${bar(share)}  `}${elapsed()}  ${noted || readLastLine(log)}`;
       out.write(`\r\u001b[K${line.slice(0, (out.columns ?? 80) - 1)}`);
     };
     const plain = () => {

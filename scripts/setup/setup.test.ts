@@ -2,12 +2,13 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { hashFile } from "@/lib/hash-file.mjs";
 import { inRoot } from "@/lib/paths.mjs";
 import { isAtLeast, parseVersion } from "./machine.mjs";
 import { verifySha256 } from "./models.mjs";
 import { installLocked, missingPackages, readPins } from "./packages.mjs";
 import { bar, duration } from "./progress.mjs";
-import { hashFile, hashTexts, hashTree } from "./stamp.mjs";
+import { hashTexts, hashTree } from "./stamp.mjs";
 
 let folder: string;
 beforeEach(() => (folder = mkdtempSync(join(tmpdir(), "s3-setup-"))));

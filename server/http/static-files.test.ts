@@ -38,7 +38,7 @@ describe("scripts and styles of a build", () => {
   const get = (path: string, headers: Record<string, string>, method = "GET") =>
     new Promise<{ status?: number; headers: IncomingHttpHeaders; body: Buffer }>(
       (resolve, reject) => {
-        request(`${address}${path}`, { headers, method }, (response) => {
+        request(address, { path, headers, method }, (response) => {
           const parts: Buffer[] = [];
           response.on("data", (part: Buffer) => parts.push(part));
           response.on("end", () =>

@@ -14,6 +14,7 @@ import {
   looksRounded,
   noteRoundedId,
 } from "@/core/reading/rounded-ids";
+import { hasErrorCode } from "@/lib/errors";
 import { hashFile } from "@/lib/hash";
 import type { IsolatedLimits } from "@/lib/isolated-process";
 import { saveRows } from "@/gpu-workers/corpora/file/row-file";

@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { commandConfigSchema } from "@/contracts/run-config/command-config";
+import { isAlive } from "@/lib/lock.mjs";
 import { listenLocally } from "@/lib/testing/listen-locally";
 import { MemoryContext } from "@/gpu-workers/testing/memory-context";
 import { describeExit } from "./command-process";
@@ -321,12 +322,3 @@ describe("a command", () => {
     );
   });
 });
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
-  }
-}

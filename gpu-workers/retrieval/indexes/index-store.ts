@@ -4,6 +4,8 @@ import { hostname } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { AppError } from "@/contracts/errors";
+import { hasErrorCode } from "@/lib/errors";
+import { isAlive } from "@/lib/lock.mjs";
 
 /**
  * Indexes on disk, one folder each, named by what they are of. A folder appears only when it is complete: it is
