@@ -2,10 +2,10 @@ import { spawn } from "node:child_process";
 import { mkdtemp, rm } from "node:fs/promises";
 import { loadavg, tmpdir } from "node:os";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import pg from "pg";
 import type { MetricPoint } from "@/contracts/worker-protocol/metric-point";
 import { findFreePort } from "@/lib/free-port.mjs";
+import { waitUntil } from "@/lib/testing/wait-until";
 import { compactMetrics } from "@/server/features/metrics/compact-metrics";
 import { Database } from "@/server/platform/db/database";
 import { migrate } from "@/server/platform/db/migrate";
@@ -24,6 +24,8 @@ const WAYS: readonly Way[] = ["alone", "batches"];
 const SECONDS = 20;
 /** Steps that are stored one by one for the size on disk. */
 const STORED_STEPS = 3_000;
+/** The longest start of MLflow's tracking server. */
+const START_MS = 300_000;
 
 type Send = (points: MetricPoint[]) => Promise<unknown>;
 
@@ -204,14 +206,13 @@ async function measureByRest(server: string): Promise<Record<Way, number>> {
   return rates;
 }
 
-async function waitForMlflow(port: number): Promise<void> {
-  for (let tries = 0; tries < 300; tries++) {
-    const isUp = await fetch(`http://127.0.0.1:${port}/health`).then(
-      ({ ok }) => ok,
-      () => false,
-    );
-    if (isUp) return;
-    await sleep(1_000);
-  }
-  throw new Error("MLflow's tracking server did not start within five minutes.");
-}
+const waitForMlflow = (port: number): Promise<true> =>
+  waitUntil(
+    "MLflow's tracking server starts",
+    () =>
+      fetch(`http://127.0.0.1:${port}/health`).then(
+        ({ ok }) => ok,
+        () => false,
+      ),
+    START_MS,
+  );
