@@ -6,14 +6,14 @@
 import { join } from "node:path";
 import { readHeldLock } from "../lib/lock.mjs";
 import { DATA_DIR } from "../lib/paths.mjs";
-import { hasNvidiaGpu, machineRequirements } from "./setup/machine.mjs";
+import { hasNvidiaGpu, listMachineRequirements } from "./setup/machine.mjs";
 import { stepsFor } from "./setup/steps.mjs";
 
 /** @type {Record<string, string>} */
 const MARKS = { ok: "✓", missing: "✗", old: "✗" };
 
 /** State of a step as a requirement; a check that cannot be made says why. */
-function stateOf(/** @type {import("./setup/step.mjs").Step} */ step) {
+function describeStep(/** @type {import("./setup/step.mjs").Step} */ step) {
   try {
     const reason = step.done();
     if (reason === true) return { name: step.name, state: "ok", found: "installed" };
@@ -56,7 +56,7 @@ const setUp = all
   .map((step) => ({ ...stateOf(step), remedy: "npm start (or npm test) installs it" }));
 const isInstalled = setUp.every(({ state }) => state === "ok");
 
-const isMachineReady = print("This machine", machineRequirements({ isInstalled }));
+const isMachineReady = print("This machine", listMachineRequirements({ isInstalled }));
 const isSetUp = print("Installed by npm start", setUp);
 // Tests are not needed to use the dashboard: their state is told, but does not count.
 print(

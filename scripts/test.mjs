@@ -23,7 +23,7 @@ import {
   readPlaywright,
   readVitest,
 } from "./lib/stages.mjs";
-import { duration } from "./setup/progress.mjs";
+import { formatDuration } from "./setup/progress.mjs";
 
 const REPORTS = join(SETUP_DIR, "reports");
 /** What each stage took when it last passed. */
@@ -270,11 +270,11 @@ writeFileSync(SECONDS_FILE, `${JSON.stringify(Object.fromEntries(seconds))}\n`);
 console.log("\n── summary ──");
 for (const { stage, result, ms } of results) {
   const mark = result.failed === 0 ? "✓" : "✗";
-  console.log(`${mark} ${stage.name.padEnd(14)} ${formatSummary([result]).padEnd(36)} ${duration(ms)}`);
+  console.log(`${mark} ${stage.name.padEnd(14)} ${formatSummary([result]).padEnd(36)} ${formatDuration(ms)}`);
   for (const failure of result.failures) console.log(`    ${failure}`);
   for (const title of result.flaky) console.log(`    only when repeated: ${title}`);
 }
-console.log(`in ${duration(Date.now() - started)}`);
+console.log(`in ${formatDuration(Date.now() - started)}`);
 const outcomes = results.map(({ result }) => result);
 console.log(`\n${formatSummary(outcomes)}`);
 process.exitCode = outcomes.length === 0 || outcomes.some(({ failed }) => failed > 0) ? 1 : 0;

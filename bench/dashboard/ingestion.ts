@@ -10,8 +10,8 @@ import { compactMetrics } from "@/server/features/metrics/compact-metrics";
 import { Database } from "@/server/platform/db/database";
 import { migrate } from "@/server/platform/db/migrate";
 import { startPostgres } from "@/server/testing/postgres";
-import { bar, type Bar } from "../lib";
-import { peerPython } from "../peers/venv";
+import { buildBar, type Bar } from "../lib";
+import { ensurePeerPython } from "../peers/venv";
 import { LONG_NAMES } from "./fill-metrics";
 import { beginRun, buildPoints } from "./reporter";
 import { startServerProcess, type ServerProcess } from "./server-process";
@@ -71,21 +71,21 @@ export async function measureIngestion(): Promise<{
       loads.push(loadavg()[0]!);
       return {
         bars: [
-          bar(
+          buildBar(
             "points a second in batches, of MLflow's",
             ours.batches / theirs.batches,
             "times",
             ">=",
             20,
           ),
-          bar(
+          buildBar(
             "points a second step by step, of MLflow's",
             ours.alone / theirs.alone,
             "times",
             ">=",
             10,
           ),
-          bar("a point on disk, reported step by step", bytes, "bytes", "<=", 120),
+          buildBar("a point on disk, reported step by step", bytes, "bytes", "<=", 120),
         ],
         figures: {
           /** `ours` by the worker's protocol, `overRest` by the REST that `theirs` are sent by. */
@@ -150,7 +150,7 @@ async function measureSize(server: ServerProcess, url: string): Promise<number> 
 
 /** MLflow's tracking server as its documentation starts it, on its own default store, fed over its REST API. */
 async function measureMlflow(folder: string): Promise<Record<Way, number>> {
-  const python = await peerPython("mlflow");
+  const python = await ensurePeerPython("mlflow");
   const port = await findFreePort();
   const server = spawn(
     python,

@@ -42,7 +42,7 @@ import {
 import { createUpstreamJudgePrompt } from "@/gpu-workers/llm/scoring/upstream-judge";
 import {
   CHOICE,
-  documentOf,
+  buildDocument,
   EMPTY_RUN,
   ENGINE,
   ENGINE_MODEL,
@@ -106,7 +106,7 @@ async function answerKey(open: (store: never) => Generator | Promise<Generator>)
     return Promise.resolve(new Map(keys.map((key) => [key, { key, ...known }])));
   };
   const generator = await open({ findAnswers, saveAnswers: () => Promise.resolve() } as never);
-  const documents = [documentOf("d1"), documentOf("d2")];
+  const documents = [buildDocument("d1"), buildDocument("d2")];
   await generator.answer([{ question: "Who wrote Hamlet?", documents }], SIGNAL);
   return asked.join();
 }
@@ -302,7 +302,7 @@ testRecorded(new URL("./model-key-stability.json", import.meta.url), {
   "prompts as they are sent": () => {
     const filled = (prompt: PromptText) =>
       hashJson(createPromptTemplate(prompt, null, "methodSettings.promptTemplate").fill(FILLING));
-    const documents = [documentOf("d1"), { ...documentOf("d2"), title: "" }];
+    const documents = [buildDocument("d1"), { ...buildDocument("d2"), title: "" }];
     const request = { question: "Who\nwrote it?", documents };
     const item = { question: "Q?", golds: ["a", "b"], answer: "x".repeat(5000) };
     const search = predictConfigSchema.parse(EMPTY_RUN).search;

@@ -134,7 +134,7 @@ const RETRIEVERS: Record<string, object> = {
   opensearch: { kind: "opensearch", url: "http://search.test:9200", index: "wiki" },
   qdrant: { kind: "qdrant", url: "http://vectors.test:6333", collection: "wiki" },
 };
-const settingsOf = (name: string) => retrieverSchema.parse(RETRIEVERS[name]);
+const parseSettings = (name: string) => retrieverSchema.parse(RETRIEVERS[name]);
 
 const HEALTH = {
   status: "ready",
@@ -172,7 +172,7 @@ async function qdrantKey(vectors: object): Promise<string> {
   const info = { status: "green", points_count: 2, config: { params: { vectors } } };
   vi.spyOn(QdrantConnection.prototype, "request").mockResolvedValueOnce(info);
   const loadEncoder = () => Promise.resolve({ ...ENCODER, close } as never);
-  return (await QdrantRetriever.open(settingsOf("qdrant") as never, { loadEncoder })).describe()
+  return (await QdrantRetriever.open(parseSettings("qdrant") as never, { loadEncoder })).describe()
     .key;
 }
 
@@ -352,7 +352,7 @@ testRecorded(new URL("./retrieval-key-stability.json", import.meta.url), {
     const vllm = (runConfigSchema.parse(served) as { server: object }).server as never;
     const options = { signal: SIGNAL, onLost: () => undefined };
     await registry.acquireEngine(options);
-    await registry.acquireRetriever("atlas", settingsOf("dense"), options);
+    await registry.acquireRetriever("atlas", parseSettings("dense"), options);
     const sampler = {
       model: "m",
       weights: { kind: "adapter", rank: 16 },
@@ -365,7 +365,7 @@ testRecorded(new URL("./retrieval-key-stability.json", import.meta.url), {
     const reports = await registry.listReports();
     await registry.stopAll();
     const keys = (corpus: string) =>
-      Object.keys(RETRIEVERS).map((name) => [name, buildRetrieverKey(corpus, settingsOf(name))]);
+      Object.keys(RETRIEVERS).map((name) => [name, buildRetrieverKey(corpus, parseSettings(name))]);
     return {
       reports: reports.map(({ key, kind }) => [key, kind]),
       ...(Object.fromEntries(keys("atlas")) as Record<string, string>),

@@ -127,7 +127,7 @@ async function importInto(
   let open = true;
   try {
     const found = await readAllFiles(folder, chosen, fetched, writer, journal, options);
-    if (writer.documents === 0) throw noPassageError(fetched.from, journal);
+    if (writer.documents === 0) throw createNoPassageError(fetched.from, journal);
     const finished = await writer.finish();
     open = false;
     const state = await stat(join(folder, DOCUMENTS));
@@ -366,7 +366,7 @@ const nameTakenError = (name: string): AppError =>
     `This worker has a corpus "${name}" already. Choose another name, or delete corpora/${name} in its data folder first.`,
   );
 
-function noPassageError(from: string, { badLines }: Journal): AppError {
+function createNoPassageError(from: string, { badLines }: Journal): AppError {
   const examples = badLines.first
     .slice(0, 5)
     .map(({ file, line, reason }) => `${file}, line ${line} ${reason}`);

@@ -41,9 +41,9 @@ describe.skipIf(!canTrainHere)("faults of a training run", () => {
     await services.close();
     await rm(folder, { recursive: true, force: true });
   });
-  const contextOf = (name: string, config: TrainConfig) =>
+  const createContext = (name: string, config: TrainConfig) =>
     new MemoryContext({ config, services, workDir: join(folder, name) });
-  const statesOf = (run: MemoryContext) =>
+  const readStates = (run: MemoryContext) =>
     Promise.all(run.checkpoints.map(({ directory }) => readTrainerState(directory)));
 
   it("a loss that is not finite changes no weights, and three such steps in a row end the run with the reason", async () => {
@@ -89,7 +89,7 @@ describe.skipIf(!canTrainHere)("faults of a training run", () => {
     expect(run.points("actor/skipped_updates").map(({ value }) => value)).toEqual(
       [0, 2, 2, 2].slice(0, run.points("actor/skipped_updates").length),
     );
-    const states = await statesOf(run);
+    const states = await readStates(run);
     const weights = states.map(({ weightsHash, criticHash }) => `${weightsHash} ${criticHash}`);
     expect(weights[1], "the first step learned").not.toBe(weights[0]);
     expect(new Set(weights.slice(1)).size, "nothing after it did").toBe(1);
@@ -105,7 +105,7 @@ describe.skipIf(!canTrainHere)("faults of a training run", () => {
     });
     await executors.train(run);
     expect(run.skippedCheckpoints.map(({ step }) => step)).toEqual([1, 1]);
-    const [first, last] = await statesOf(run);
+    const [first, last] = await readStates(run);
     expect(last?.step).toBe(1);
     expect(last?.weightsHash).not.toBe(first?.weightsHash);
   }, 600_000);
@@ -160,7 +160,7 @@ describe.skipIf(!canTrainHere)("faults of a training run", () => {
     const endpoint = await ScriptedEndpoint.start(
       (_, call) => (call > 1 && faults.shift()) || " Asia",
     );
-    const run = contextOf(
+    const run = createContext(
       "garbage",
       ppo({
         generator: { endpoint: endpoint.url, connection: { timeoutSeconds: 2, retrySeconds: 60 } },
@@ -185,7 +185,7 @@ describe.skipIf(!canTrainHere)("faults of a training run", () => {
     const endpoint = await ScriptedEndpoint.start((_, call) =>
       call > 12 ? { raw: "<html>sign in</html>" } : " Asia",
     );
-    const run = contextOf(
+    const run = createContext(
       "broken",
       ppo({
         rl: { steps: 20 },
@@ -215,7 +215,7 @@ describe.skipIf(!canTrainHere)("faults of a training run", () => {
       });
     });
     const endpoint = `${await listenLocally(server)}/v1`;
-    const context = contextOf("stumbling", {
+    const context = createContext("stumbling", {
       ...smallTrainingConfig,
       coldStart: { ...smallTrainingConfig.coldStart, demonstrations: 0 },
       evaluation: { every: 0, questions: 0 },
