@@ -3,7 +3,7 @@ import { formatJudgedId } from "@/core/scoring/judged-scoring";
 import { judgePrompt } from "@/core/prompts/generating";
 import { formatEditedVersion, formatPromptVersion } from "@/core/prompts/prompt-version";
 import { formatRuleId } from "@/core/scoring/rule-scoring";
-import { VERSION_IN_NAME, VERSION_NUMBER } from "./judging-scorers";
+import { VERSION_IN_NAME, VERSION_NUMBER } from "./judging-scorers-sql";
 
 /** PostgreSQL reads both patterns as JavaScript does. */
 const parseFamily = (name: string) => name.replace(new RegExp(VERSION_IN_NAME), "$1");
