@@ -3,7 +3,7 @@ import i18next from "eslint-plugin-i18next";
 import jsxA11y from "eslint-plugin-jsx-a11y";
 import reactHooks from "eslint-plugin-react-hooks";
 import tseslint from "typescript-eslint";
-import { boundaryRule, boundarySettings } from "./scripts/check/boundaries.mjs";
+import { boundaryFiles, boundaryRule, boundarySettings } from "./scripts/check/boundaries.mjs";
 import { nameRule, sqlPlaces, sqlRule } from "./scripts/check/restrictions.mjs";
 
 const LINES_OF_A_FILE = 400;
@@ -49,7 +49,7 @@ export default tseslint.config(
     },
   },
   {
-    files: ["**/*.{ts,tsx}"],
+    files: boundaryFiles,
     plugins: { boundaries },
     settings: {
       ...boundarySettings,
