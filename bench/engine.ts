@@ -78,7 +78,13 @@ export async function run(): Promise<BenchResult> {
         ">=",
         FASTER,
       ),
-      buildBar(`peak memory of TRL's, ${where}`, ours.peakBytes / theirs.peakBytes, "times", "<=", 1),
+      buildBar(
+        `peak memory of TRL's, ${where}`,
+        ours.peakBytes / theirs.peakBytes,
+        "times",
+        "<=",
+        1,
+      ),
     ];
   });
   printBars(bars);

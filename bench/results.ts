@@ -83,7 +83,9 @@ export async function results(names: string[]): Promise<void> {
   const connection = connect(process.env.S3_SERVER);
   const { client, server, close } = connection;
   try {
-    const sets = SETS.filter(({ corpus }) => corpus === "atlas" || existsSync(getDataFolder(corpus)));
+    const sets = SETS.filter(
+      ({ corpus }) => corpus === "atlas" || existsSync(getDataFolder(corpus)),
+    );
     for (const { corpus } of SETS)
       if (!sets.some((set) => set.corpus === corpus))
         say(`left out: ${corpus} is not beside the repository (${getDataFolder(corpus)})`);

@@ -53,9 +53,7 @@ describe("the command line", () => {
     const five = await s3(["memory", ...full, "--gpus", "5", "--gpu-memory", "80"]);
     expect(five.out).toMatch(/GiB of 80 GiB \(each of 5 GPUs\): fits\n/);
     const two = await s3(["memory", ...full, "--gpus", "2", "--gpu-memory", "80"]);
-    expect(two.out).toMatch(
-      /GiB of 80 GiB \(each of 2 GPUs\): does not fit\n.*GPUs of 80 GiB/,
-    );
+    expect(two.out).toMatch(/GiB of 80 GiB \(each of 2 GPUs\): does not fit\n.*GPUs of 80 GiB/);
     expect(five.out).toMatch(/trained weights and optimiser +[\d.]+ GiB +1\/5 of 7\.62 billion/);
     const one = JSON.parse((await s3(["memory", ...full, "--json"])).out) as { worker: null }[];
     expect(one).toMatchObject([{ worker: null, ranks: 1, verdict: "too small" }]);

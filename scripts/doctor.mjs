@@ -53,7 +53,7 @@ const isForTests = (/** @type {import("./setup/step.mjs").Step} */ { id }) =>
   ["python-ray", "python-test", "chromium"].includes(id);
 const setUp = all
   .filter((step) => !isForTests(step))
-  .map((step) => ({ ...stateOf(step), remedy: "npm start (or npm test) installs it" }));
+  .map((step) => ({ ...describeStep(step), remedy: "npm start (or npm test) installs it" }));
 const isInstalled = setUp.every(({ state }) => state === "ok");
 
 const isMachineReady = print("This machine", listMachineRequirements({ isInstalled }));
@@ -61,7 +61,7 @@ const isSetUp = print("Installed by npm start", setUp);
 // Tests are not needed to use the dashboard: their state is told, but does not count.
 print(
   "Installed by npm test",
-  all.filter(isForTests).map((step) => ({ ...stateOf(step), remedy: "npm test installs it" })),
+  all.filter(isForTests).map((step) => ({ ...describeStep(step), remedy: "npm test installs it" })),
 );
 
 const lock = readHeldLock(join(DATA_DIR, "supervisor.lock"));

@@ -270,7 +270,9 @@ writeFileSync(SECONDS_FILE, `${JSON.stringify(Object.fromEntries(seconds))}\n`);
 console.log("\n── summary ──");
 for (const { stage, result, ms } of results) {
   const mark = result.failed === 0 ? "✓" : "✗";
-  console.log(`${mark} ${stage.name.padEnd(14)} ${formatSummary([result]).padEnd(36)} ${formatDuration(ms)}`);
+  console.log(
+    `${mark} ${stage.name.padEnd(14)} ${formatSummary([result]).padEnd(36)} ${formatDuration(ms)}`,
+  );
   for (const failure of result.failures) console.log(`    ${failure}`);
   for (const title of result.flaky) console.log(`    only when repeated: ${title}`);
 }

@@ -31,7 +31,9 @@ describe("the plan of an index run", () => {
     expect(buildQuestion({ retriever: { kind: "remote", url: "http://x" } })).toContain(
       "another server",
     );
-    expect(buildQuestion({ source: { kind: "path", path: "/x" } })).toContain("when it is imported");
+    expect(buildQuestion({ source: { kind: "path", path: "/x" } })).toContain(
+      "when it is imported",
+    );
     expect(
       buildQuestion({
         source: { kind: "preset", preset: "wiki-18", withIndex: true },

@@ -145,7 +145,10 @@ export class HeldOutEvaluator {
     });
   }
 
-  private async rag(documents: DocumentStore, countDocuments: (id: string) => number): Promise<Method> {
+  private async rag(
+    documents: DocumentStore,
+    countDocuments: (id: string) => number,
+  ): Promise<Method> {
     const { value: retriever } = await this.services.acquireRetriever(
       this.config.data.corpus,
       this.config.retriever,

@@ -49,8 +49,7 @@ describe("a URL", () => {
 
 describe("a served model", () => {
   const isAccepted = (host: string): boolean =>
-    serveConfigSchema.safeParse({ kind: "serve", what: "model", name: "m", host })
-      .success;
+    serveConfigSchema.safeParse({ kind: "serve", what: "model", name: "m", host }).success;
 
   it.each(LOOPBACK)("needs no key on %s", (host) => expect(isAccepted(host)).toBe(true));
   it.each(ELSEWHERE)("needs one on %s", (host) => expect(isAccepted(host)).toBe(false));

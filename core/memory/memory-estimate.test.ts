@@ -106,7 +106,9 @@ describe("the memory estimate", () => {
   });
 
   it("checkpointing keeps less of the activations, a longer context more, and a cache ends at its bound", () => {
-    expect(getBytes({ checkpointing: true }, "gradient")).toBeLessThan(getBytes({}, "gradient") / 4);
+    expect(getBytes({ checkpointing: true }, "gradient")).toBeLessThan(
+      getBytes({}, "gradient") / 4,
+    );
     expect(getBytes({ contextTokens: 4000 }, "gradient")).toBeLessThan(getBytes({}, "gradient"));
     const upper = {
       tuning: { kind: "lora", rank: 64, firstLayer: 14 },

@@ -132,7 +132,7 @@ describe("the memory of one of several ranks", () => {
         ...(isPolicy ? ["weights", "trained weights and optimiser"] : ["critic"]),
       ).reduce((sum, bytes) => sum + bytes, 0);
       const turns = what === "gradient" ? ["gradient", "reduced gradients"] : [what];
-      const estimate = lasting + Math.max(...sizeOf(...turns, "gather buffer"));
+      const estimate = lasting + Math.max(...listSizes(...turns, "gather buffer"));
       expect(
         Math.abs(estimate / measured - 1),
         `estimated ${(estimate / GIB).toFixed(2)}, fake tensors ${(measured / GIB).toFixed(2)} GiB`,

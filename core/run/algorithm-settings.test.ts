@@ -43,7 +43,8 @@ describe("settings that an algorithm reads", () => {
         ["clipHigh", 0.06],
         ["sequenceClip", 0.07],
       ] as const) {
-        const changes = JSON.stringify(getClipRange({ [name]: value })) !== JSON.stringify(getClipRange({}));
+        const changes =
+          JSON.stringify(getClipRange({ [name]: value })) !== JSON.stringify(getClipRange({}));
         expect(listRead(algorithm).includes(`rl.${name}`), `${algorithm} ${name}`).toBe(changes);
       }
     }

@@ -44,7 +44,7 @@ function played(stored: Record<string, string>, answersAs: ModelMethod["ownAnswe
         some.map(
           ({ id }) => (
             asked.push(id),
-            book.add({ ...documentOf(id), score: 1 }),
+            book.add({ ...buildDocument(id), score: 1 }),
             buildEpisode(id, "anew")
           ),
         ),

@@ -64,7 +64,7 @@ export class CachedMethod implements Method {
     const idByKey = new Map(
       questions.map((question) => [this.method.computeEpisodeKey(question), question.id]),
     );
-    const { episodes, documents } = await this.context.findEpisodes([...idOf.keys()]);
+    const { episodes, documents } = await this.context.findEpisodes([...idByKey.keys()]);
     for (const text of documents) this.documents.add({ ...text, score: 0 });
     return new Map(
       episodes.flatMap(({ episode, answer }): [string, Episode][] => {

@@ -8,7 +8,11 @@ import {
   renderUpstreamWindow,
 } from "./upstream-context";
 
-const buildDocument = (id: string, title = `Title ${id}`, text = `Text ${id}.`): RankedDocument => ({
+const buildDocument = (
+  id: string,
+  title = `Title ${id}`,
+  text = `Text ${id}.`,
+): RankedDocument => ({
   id,
   title,
   text,
@@ -179,7 +183,10 @@ describe("the context of a conversation", () => {
   });
 
   it("contents without a line break are a title without a text, so that the second is a repetition", () => {
-    const window = [buildDocument("a", "", "only one line"), buildDocument("b", "", "another line")];
+    const window = [
+      buildDocument("a", "", "only one line"),
+      buildDocument("b", "", "another line"),
+    ];
     expect(handOver(window, "")).toMatchObject([{ id: "a", title: "only one line", text: "" }]);
     const lines = buildDocument("c", "", "Paris\nParis is a city.");
     expect(handOver([lines], "")).toMatchObject([
@@ -208,7 +215,10 @@ describe("the context of a conversation", () => {
 
   it("the searcher's own document is handed over, whole where no tag follows", () => {
     const own = '<information>Doc 1(Title: "Mine") made up</information>';
-    expect(listIds(handOver(buildDocuments("a"), select("1") + own))).toEqual(["a", "written-by-searcher-1"]);
+    expect(listIds(handOver(buildDocuments("a"), select("1") + own))).toEqual([
+      "a",
+      "written-by-searcher-1",
+    ]);
   });
 
   it("a window that is cut runs on into the next one, whose tag then finds it used", () => {
@@ -230,7 +240,10 @@ describe("the context of a conversation", () => {
     const long = buildDocument("a", "A", "word ".repeat(40).trim());
     const window = `<information>\nDoc 1 (Title: "A") ${shown}`;
     const rest = `${select("1")}${QUERY}${renderUpstreamWindow(buildDocuments("c"))}`;
-    expect(listIds(listUpstreamContext(window + rest, [[long], buildDocuments("c")]))).toEqual(["a", "c"]);
+    expect(listIds(listUpstreamContext(window + rest, [[long], buildDocuments("c")]))).toEqual([
+      "a",
+      "c",
+    ]);
     const own = `${window.replace("word", "wood")}, I say</information>`;
     expect(listIds(listUpstreamContext(own, [[long]]))).toEqual(["written-by-searcher-1"]);
   });

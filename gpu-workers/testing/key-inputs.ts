@@ -45,7 +45,9 @@ export const buildDocument = (id: string): RankedDocument => ({
 export const RETRIEVER: Retriever = {
   search: (queries, k) =>
     Promise.resolve(
-      queries.map((query) => Array.from({ length: k }, (_, i) => buildDocument(`${query} ${i + 1}`))),
+      queries.map((query) =>
+        Array.from({ length: k }, (_, i) => buildDocument(`${query} ${i + 1}`)),
+      ),
     ),
   getDocuments: (ids) => Promise.resolve(ids.map(buildDocument)),
   describe: () => ({ kind: "remote", key: "retriever-key", title: "scripted", documents: null }),

@@ -214,16 +214,18 @@ testRecorded(new URL("./key-stability.json", import.meta.url), {
       for (const method of ["ircot", "deepretrieval", "search-r1", "search-o1"] as const) {
         const methodSettings = { answeredBy: "generator" };
         keys[`${method}, ${protocol}`] = await computeKey({ method, search });
-        keys[`${method}, ${protocol}, generator`] = await computeKey({ method, search, methodSettings });
+        keys[`${method}, ${protocol}, generator`] = await computeKey({
+          method,
+          search,
+          methodSettings,
+        });
       }
       const own = { method: "s3", search, methodSettings: { promptTemplate: S3_PROMPT } };
       keys[`s3 in the engine, ${protocol}`] = await computeKey({ method: "s3", search }, IN_ENGINE);
       keys[`s3 in the engine, ${protocol}, own prompt`] = await computeKey(own, IN_ENGINE);
       for (const decoding of DECODINGS)
-        keys[`s3 in the engine, ${protocol}, ${decoding}, another chat template`] = await computeKey(
-          { method: "s3", search: { protocol, decoding } },
-          OF_ANOTHER_TEMPLATE,
-        );
+        keys[`s3 in the engine, ${protocol}, ${decoding}, another chat template`] =
+          await computeKey({ method: "s3", search: { protocol, decoding } }, OF_ANOTHER_TEMPLATE);
       for (const method of ["cot", "search-o1"] as const) {
         const model = {
           name: "m",

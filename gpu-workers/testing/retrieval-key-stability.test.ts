@@ -164,7 +164,7 @@ async function openSearchKey(changes: object, fields: readonly string[]): Promis
     .mockResolvedValueOnce({ count: 3 })
     .mockResolvedValueOnce({ fields: Object.fromEntries(fields.map((f) => [f, searchable])) })
     .mockResolvedValueOnce({ b: index("u2"), a: index("u1") });
-  const config = { ...settingsOf("opensearch"), ...changes } as never;
+  const config = { ...parseSettings("opensearch"), ...changes } as never;
   return (await OpenSearchRetriever.open(config)).describe().key;
 }
 

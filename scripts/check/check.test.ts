@@ -115,14 +115,9 @@ describe("layers", () => {
 /** What rules say of a file's code. */
 function lintBy(config: Linter.Config, file: string, code: string): string[] {
   return new Linter({ cwd: ROOT })
-    .verify(
-      code,
-      [
-        { files: ["**/*.ts"], languageOptions: { parser: tseslint.parser } },
-        config,
-      ],
-      { filename: join(ROOT, file) },
-    )
+    .verify(code, [{ files: ["**/*.ts"], languageOptions: { parser: tseslint.parser } }, config], {
+      filename: join(ROOT, file),
+    })
     .map(({ message }) => message);
 }
 

@@ -226,7 +226,9 @@ testRecorded(new URL("./key-stability.json", import.meta.url), {
     Object.fromEntries(
       PRESETS.flatMap(({ id, config }) => {
         const parsed = predictConfigSchema.safeParse(config).data;
-        return parsed ? [[id, hashJson(describeVariant(parsed, null, getOwnPrompt(parsed)).id)]] : [];
+        return parsed
+          ? [[id, hashJson(describeVariant(parsed, null, getOwnPrompt(parsed)).id)]]
+          : [];
       }),
     ),
 
@@ -336,7 +338,10 @@ testRecorded(new URL("./key-stability.json", import.meta.url), {
         const { paths, runs } = expandSweepOrThrow(spec);
         const described = runs.map(({ name, row, seed, varied }) => ({ name, row, seed, varied }));
         const configs = runs.map(({ config }) => hashJson(config));
-        return [id, { spec: hashJson(sweepSpecSchema.parse(spec)), paths, runs: described, configs }];
+        return [
+          id,
+          { spec: hashJson(sweepSpecSchema.parse(spec)), paths, runs: described, configs },
+        ];
       }),
     ),
 

@@ -393,7 +393,8 @@ describe("chunks", () => {
             const chunk = chunks[i];
             if (!chunk) continue;
             expect(next.start).toBeGreaterThan(chunk.start);
-            const shared = next.start < chunk.end ? countTextTokens(text.slice(next.start, chunk.end)) : 0;
+            const shared =
+              next.start < chunk.end ? countTextTokens(text.slice(next.start, chunk.end)) : 0;
             expect(shared).toBeLessThanOrEqual(chunkOverlap + (keepsWords ? 0 : 1));
             // A word at either edge is given up rather than cut: at most its tokens less one, each.
             expect(shared).toBeGreaterThanOrEqual(chunkOverlap - 2 * 3);
@@ -420,7 +421,11 @@ describe("chunks", () => {
 
   it("of a short text are the text", () => {
     expect(
-      splitIntoChunks("one two", { chunkTokens: 16, chunkOverlap: 4, countTokens: countWordTokens }),
+      splitIntoChunks("one two", {
+        chunkTokens: 16,
+        chunkOverlap: 4,
+        countTokens: countWordTokens,
+      }),
     ).toEqual([{ start: 0, end: 7 }]);
     expect(
       splitIntoChunks(" \n ", { chunkTokens: 16, chunkOverlap: 4, countTokens: countWordTokens }),

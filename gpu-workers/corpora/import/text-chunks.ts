@@ -117,7 +117,7 @@ function limitTokens(
     ) {
       const word = words[i];
       if (!word || word.start >= chunk.end) break;
-      const characters = [...pieceOf(word, chunk)];
+      const characters = [...cutPiece(word, chunk)];
       tokens += countTokens(characters.join(""));
       if (tokens <= limit) continue;
       if (word.start > chunk.start) return words[i - 1]?.end ?? chunk.end;

@@ -206,7 +206,9 @@ describe("an evaluate run", () => {
     await expect(
       evaluateRetriever(createContext(new WordRetriever(), [question("a", "word1", ["x", "y"])])),
     ).rejects.toThrow(/another corpus/);
-    const silent = createContext(new WordRetriever({ byId: false }), [question("a", "word1", ["x"])]);
+    const silent = createContext(new WordRetriever({ byId: false }), [
+      question("a", "word1", ["x"]),
+    ]);
     await evaluateRetriever(silent);
     expect(silent.points("retrieval/unknown_gold")).toEqual([]);
   });

@@ -337,6 +337,8 @@ describe("the OpenSearch retriever", () => {
     const readKey = async ({ url }: ScriptedServer): Promise<string> =>
       (await open(url)).describe().key;
     expect(await readKey(first)).toBe(await readKey(first));
-    expect(new Set([await readKey(first), await readKey(second), await readKey(third)]).size).toBe(3);
+    expect(new Set([await readKey(first), await readKey(second), await readKey(third)]).size).toBe(
+      3,
+    );
   });
 });

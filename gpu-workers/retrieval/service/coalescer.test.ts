@@ -199,11 +199,14 @@ describe("the coalescer", () => {
         fc.integer({ min: 1, max: 8 }),
         fc.integer({ min: 1, max: 3 }),
         async (requests, batch, parallel) => {
-          const coalescer = new Coalescer((queries, k) => Promise.resolve(buildRankings(queries, k)), {
-            batch,
-            waiting: 1000,
-            parallel,
-          });
+          const coalescer = new Coalescer(
+            (queries, k) => Promise.resolve(buildRankings(queries, k)),
+            {
+              batch,
+              waiting: 1000,
+              parallel,
+            },
+          );
           const results = await Promise.all(
             requests.map(({ queries, k }) => coalescer.submit(queries, k)),
           );

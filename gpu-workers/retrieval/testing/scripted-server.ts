@@ -28,10 +28,7 @@ export class ScriptedServer {
   ): Promise<ScriptedServer> {
     const server = createServer();
     const address = await listenLocally(server);
-    const scripted = new ScriptedServer(
-      server,
-      address,
-    );
+    const scripted = new ScriptedServer(server, address);
     server.on("request", (request, response) => {
       void (async () => {
         const chunks: Buffer[] = [];

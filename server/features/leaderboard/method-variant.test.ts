@@ -23,7 +23,9 @@ describe("a row of the leaderboard", () => {
     expect(
       describeVariant(config({ methodSettings: { promptTemplate: edited } }), null, null).detail,
     ).toMatch(/prompt full\/edited-[0-9a-f]{16}/);
-    expect(describeId({ methodSettings: { promptTemplate: text } }), "the built-in text").toBe(describeId({}));
+    expect(describeId({ methodSettings: { promptTemplate: text } }), "the built-in text").toBe(
+      describeId({}),
+    );
     expect(
       describeId({ search: { decoding: "guided" }, methodSettings: { promptTemplate: text } }),
       "not the one of guided decoding",
@@ -50,7 +52,9 @@ describe("a row of the leaderboard", () => {
       expect(ids[0], method).not.toContain("thinking");
       expect(describeVariant(of("off"), null, null).detail).toContain(" · thinking off");
     }
-    expect(describeId({ method: "rag", searcher: { thinking: "on" } })).toBe(describeId({ method: "rag" }));
+    expect(describeId({ method: "rag", searcher: { thinking: "on" } })).toBe(
+      describeId({ method: "rag" }),
+    );
   });
 
   it("of a trained baseline says the step, and how much it was trained on", () => {
@@ -143,8 +147,8 @@ describe("a row of the leaderboard", () => {
       detail: expect.not.stringContaining("answers itself") as string,
     });
     expect(describeId({ method: "cot", reuse })).not.toBe(describeId({ method: "cot" }));
-    expect(describeId({ method: "ircot", methodSettings: { answeredBy: "generator" }, reuse })).toBe(
-      describeId({ method: "ircot", methodSettings: { answeredBy: "generator" } }),
-    );
+    expect(
+      describeId({ method: "ircot", methodSettings: { answeredBy: "generator" }, reuse }),
+    ).toBe(describeId({ method: "ircot", methodSettings: { answeredBy: "generator" } }));
   });
 });

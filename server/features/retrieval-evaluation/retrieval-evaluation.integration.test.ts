@@ -27,7 +27,11 @@ const QUESTIONS = Array.from({ length: 60 }, (_, i) => ({
 const WITH_GOLD = QUESTIONS.filter((q) => q.goldIds.length > 0);
 
 /** A ranking drawn at random, or one that puts the gold documents first. */
-function buildRanking(question: (typeof QUESTIONS)[number], skill: number, depth: number): string[] {
+function buildRanking(
+  question: (typeof QUESTIONS)[number],
+  skill: number,
+  depth: number,
+): string[] {
   const random = createRandom(Number(question.id.slice(1)) + Math.round(skill * 1000));
   const keyed = DOCUMENTS.map(({ id }) => ({
     id,
@@ -39,7 +43,10 @@ function buildRanking(question: (typeof QUESTIONS)[number], skill: number, depth
     .map((d) => d.id);
 }
 
-function buildRecord(question: (typeof QUESTIONS)[number], ranking: readonly string[]): EpisodeRecord {
+function buildRecord(
+  question: (typeof QUESTIONS)[number],
+  ranking: readonly string[],
+): EpisodeRecord {
   const documents = ranking.map((id, i) => ({
     id,
     hash: buildDocument(id).hash,
@@ -193,7 +200,9 @@ describe("retrieval evaluation", () => {
     });
     expect(next).toBeNull();
     expect(new Map(questions.map((q) => [q.questionId, q.ranks]))).toEqual(
-      new Map(WITH_GOLD.map((q) => [q.id, rankGold(buildRanking(q, 0.4, 20), q.goldIds, 20).ranks])),
+      new Map(
+        WITH_GOLD.map((q) => [q.id, rankGold(buildRanking(q, 0.4, 20), q.goldIds, 20).ranks]),
+      ),
     );
   });
 

@@ -145,10 +145,7 @@ describe("Ray Jobs", () => {
     const server = createServer((_, response) => response.end("<html>Sign in</html>"));
     const address = await listenLocally(server);
     onTestFinished(() => void server.close());
-    const driver = createRayDriver(
-      address,
-      "",
-    );
+    const driver = createRayDriver(address, "");
     await expect(driver.list(["s3-job"])).rejects.toThrow(
       "/api/jobs/s3-job answered no JSON, so it is no Ray head: <html>Sign in",
     );
