@@ -3,7 +3,8 @@ import i18next from "eslint-plugin-i18next";
 import jsxA11y from "eslint-plugin-jsx-a11y";
 import reactHooks from "eslint-plugin-react-hooks";
 import tseslint from "typescript-eslint";
-import { boundaryRule, boundarySettings } from "./scripts/check/boundaries.mjs";
+import { boundaryFiles, boundaryRule, boundarySettings } from "./scripts/check/boundaries.mjs";
+import { nameRule, sqlPlaces, sqlRule } from "./scripts/check/restrictions.mjs";
 
 const LINES_OF_A_FILE = 400;
 const LINES_OF_A_TEST = 500;
@@ -44,10 +45,11 @@ export default tseslint.config(
       "@typescript-eslint/no-floating-promises": "error",
       "@typescript-eslint/no-misused-promises": "error",
       "@typescript-eslint/switch-exhaustiveness-check": "error",
+      "no-restricted-syntax": nameRule,
     },
   },
   {
-    files: ["**/*.{ts,tsx}"],
+    files: boundaryFiles,
     plugins: { boundaries },
     settings: {
       ...boundarySettings,
@@ -98,6 +100,7 @@ export default tseslint.config(
       ],
     },
   },
+  { ...sqlPlaces, rules: { "no-restricted-imports": sqlRule } },
   {
     // What a person reads comes from the page's language: `t("…")`, see app/_i18n.
     files: ["app/**/*.tsx"],

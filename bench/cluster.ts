@@ -13,7 +13,7 @@ import {
   withTrialModel,
   type TrialWork,
 } from "@/gpu-workers/llm/engine/testing/trial-engine";
-import { bar, machine, printBars, printTable, type BenchResult } from "./lib";
+import { buildBar, machine, printBars, printTable, type BenchResult } from "./lib";
 
 /**
  * Log-probabilities, gradient and optimiser step on one and on two ranks of this machine, which are processes that share its
@@ -71,7 +71,7 @@ export async function measureCluster(): Promise<BenchResult> {
     ...plans.map((p) => [p.preset, p.tuning, p.gpus, p.gibibytes.toFixed(1), p.verdict]),
   ]);
   const bars = measured.map((m) =>
-    bar(
+    buildBar(
       `memory of a rank as planned, ${m.tuning}, ${m.ranks === 1 ? "one rank" : `${m.ranks} ranks`}`,
       Math.abs(m.plannedBytes / m.peakBytes - 1),
       "share off",

@@ -14,8 +14,8 @@ import { ATLAS_DIR, modelDir, ROOT } from "@/lib/paths.mjs";
 import type { EngineModel } from "@/gpu-workers/llm/engine/client";
 import { EngineProcess } from "@/gpu-workers/llm/engine/process";
 import { loadTokenizer, type Tokenizer } from "@/gpu-workers/llm/model-files/tokenizer";
-import { bar, machine, printBars, printTable, type BenchResult } from "./lib";
-import { peerPython } from "./peers/venv";
+import { buildBar, machine, printBars, printTable, type BenchResult } from "./lib";
+import { ensurePeerPython } from "./peers/venv";
 
 /**
  * One training step, ours and that of TRL's GRPOTrainer: the same model, adapter, layers, prompts, group size and bound
@@ -71,14 +71,20 @@ export async function run(): Promise<BenchResult> {
   const bars = measured.flatMap(({ setting, ours, theirs }) => {
     const where = `context ${setting.context}, group of ${setting.samples}`;
     return [
-      bar(
+      buildBar(
         `faster than TRL's GRPOTrainer, ${where}`,
         theirs.secondsPerStep / ours.secondsPerStep,
         "times",
         ">=",
         FASTER,
       ),
-      bar(`peak memory of TRL's, ${where}`, ours.peakBytes / theirs.peakBytes, "times", "<=", 1),
+      buildBar(
+        `peak memory of TRL's, ${where}`,
+        ours.peakBytes / theirs.peakBytes,
+        "times",
+        "<=",
+        1,
+      ),
     ];
   });
   printBars(bars);
@@ -296,7 +302,7 @@ class Peer {
     threads: number,
     bf16: boolean,
   ): Promise<Peer> {
-    const python = await peerPython("engine");
+    const python = await ensurePeerPython("engine");
     const folder = join(ROOT, "bench", ".work", "engine");
     await mkdir(folder, { recursive: true });
     const spec = join(folder, "spec.json");

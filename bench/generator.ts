@@ -12,7 +12,7 @@ import type { GenerationRequest } from "@/gpu-workers/llm/generator/prompt-style
 import { atlasQuestions, LocalServices } from "@/gpu-workers/testing/memory-context";
 import { chunk } from "@/lib/chunk";
 import { ATLAS_DIR } from "@/lib/paths.mjs";
-import { bar, machine, printBars, printTable, type BenchResult } from "./lib";
+import { buildBar, machine, printBars, printTable, type BenchResult } from "./lib";
 
 /**
  * Would llama.cpp serve the default's frozen generator faster than the worker's engine? Both answer the same held-out
@@ -110,7 +110,7 @@ function report(sides: readonly Side[], questions: readonly Question[]): BenchRe
     ]),
   ]);
   const bars = [
-    bar(
+    buildBar(
       "questions a second, engine against llama.cpp",
       own.questionsPerSecond / served.questionsPerSecond,
       "times",

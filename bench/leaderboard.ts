@@ -15,7 +15,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { endpointSpeed } from "./leaderboard/endpoint";
-import { bar, type BenchResult, machine, printBars, printTable } from "./lib";
+import { buildBar, type BenchResult, machine, printBars, printTable } from "./lib";
 
 /**
  * The leaderboard over a million scores, on a real PostgreSQL of its own and over HTTP. The rows go through the real
@@ -85,9 +85,9 @@ export async function run(): Promise<BenchResult> {
       await plane.start();
       const endpoint = await endpointSpeed(plane, port);
       const bars = [
-        bar("scores on the leaderboard", scored, "scores", ">=", SCORES),
-        bar("leaderboard, p95", figures.again.p95, "ms", "<=", 300),
-        bar("leaderboard with a new reference, p95", figures.fresh.p95, "ms", "<=", 300),
+        buildBar("scores on the leaderboard", scored, "scores", ">=", SCORES),
+        buildBar("leaderboard, p95", figures.again.p95, "ms", "<=", 300),
+        buildBar("leaderboard with a new reference, p95", figures.fresh.p95, "ms", "<=", 300),
         ...endpoint.bars,
       ];
       printBars(bars);

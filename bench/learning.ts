@@ -4,7 +4,7 @@ import { bootstrapClusters, type Interval, type Observation } from "@/core/stati
 import { LocalServices } from "@/gpu-workers/testing/memory-context";
 import { measureSupervised, type SupervisedRow } from "./learning/supervised";
 import {
-  Examiner,
+  HeldOutEvaluator,
   mean,
   round,
   Study,
@@ -12,7 +12,7 @@ import {
   type Result,
   type SeedResults,
 } from "./learning/study";
-import { bar, machine, printBars, printTable, readResult, type BenchResult } from "./lib";
+import { buildBar, machine, printBars, printTable, readResult, type BenchResult } from "./lib";
 
 /**
  * Does the default preset learn, and by which algorithm? Trains GRPO and PPO from scratch on three seeds each and answers
@@ -47,16 +47,16 @@ export async function learning(names: readonly string[]): Promise<BenchResult | 
     );
   const services = new LocalServices();
   try {
-    const examiner = await Examiner.open(services, configOf("grpo"));
+    const evaluator = await HeldOutEvaluator.open(services, parseConfig("grpo"));
     const result = await readResult("learning");
     const stored = (result["supervised"] ?? { rows: [] }) as { rows: SupervisedRow[] };
     const measureColdStarts = (rows: readonly string[]) =>
-      measureSupervised(examiner, configOf("ppo"), SEEDS, rows, stored.rows);
+      measureSupervised(evaluator, parseConfig("ppo"), SEEDS, rows, stored.rows);
     if (supervisedOnly) return { ...result, supervised: await measureColdStarts(names.slice(1)) };
     const studies: Study[] = [];
     const results: { study: Study; seeds: SeedResults[] }[] = [];
     for (const algorithm of known.filter((name) => names.length === 0 || names.includes(name))) {
-      const study = new Study(algorithm, configOf(algorithm), examiner);
+      const study = new Study(algorithm, parseConfig(algorithm), evaluator);
       const seeds = [];
       for (const seed of SEEDS) seeds.push(await study.run(seed, studies));
       studies.push(study);
@@ -64,11 +64,11 @@ export async function learning(names: readonly string[]): Promise<BenchResult | 
     }
     // The algorithms may be trained beside each other; what both share is answered once.
     if (results.length < known.length) return;
-    const rag = await examiner.naiveRag();
-    const untrained = await examiner.untrained();
+    const rag = await evaluator.naiveRag();
+    const untrained = await evaluator.untrained();
     const reports = results.map(({ study, seeds }) => ({
       algorithm: study.algorithm,
-      ...summarise(study.config, examiner.first(TUNED_ON), rag, untrained, seeds),
+      ...summarise(study.config, evaluator.first(TUNED_ON), rag, untrained, seeds),
     }));
     const better = reports.reduce((best, report) =>
       report.accuracy.trained.mean > best.accuracy.trained.mean ? report : best,
@@ -88,7 +88,7 @@ export async function learning(names: readonly string[]): Promise<BenchResult | 
       algorithms: reports.map(({ bars: _bars, ...report }) => report),
       bars: [
         ...better.bars,
-        bar(
+        buildBar(
           "the default preset trains by the better algorithm",
           Number(PRESETS[better.algorithm as AlgorithmName] === DEFAULT_PRESET),
           "yes = 1",
@@ -102,7 +102,7 @@ export async function learning(names: readonly string[]): Promise<BenchResult | 
   }
 }
 
-const configOf = (algorithm: AlgorithmName): TrainConfig =>
+const parseConfig = (algorithm: AlgorithmName): TrainConfig =>
   trainConfigSchema.parse({ ...findPreset(PRESETS[algorithm])!.config, seed: 0 });
 
 /** One algorithm's accuracies and paired gains with intervals clustered by country, and which bars are met. Pure. */
@@ -151,42 +151,42 @@ function summarise(
     gains,
     seeds: perSeed,
     bars: [
-      bar(
+      buildBar(
         "longest training of a seed",
         Math.max(...perSeed.map(({ training }) => training.totalSeconds)),
         "s",
         "<=",
         TRAINING_BAR_SECONDS,
       ),
-      bar(
+      buildBar(
         "pooled gain over naive RAG, lower end of the interval",
         gains.overNaiveRag.low,
         "accuracy",
         ">",
         0,
       ),
-      bar(
+      buildBar(
         "pooled gain over the cold start, lower end of the interval",
         gains.overColdStart.low,
         "accuracy",
         ">",
         0,
       ),
-      bar(
+      buildBar(
         "least gain over naive RAG on a seed",
         Math.min(...perSeed.map((seed) => seed.gainOverNaiveRag.mean)),
         "accuracy",
         ">",
         0,
       ),
-      bar(
+      buildBar(
         "least gain over the cold start on a seed",
         Math.min(...perSeed.map((seed) => seed.gainOverColdStart.mean)),
         "accuracy",
         ">",
         0,
       ),
-      bar("held-out accuracy after training", trained.mean, "accuracy", ">=", ACCURACY_AIM),
+      buildBar("held-out accuracy after training", trained.mean, "accuracy", ">=", ACCURACY_AIM),
     ],
   };
 }

@@ -21,8 +21,8 @@ const RELATIONS = {
   ">": (value: number, limit: number) => value > limit,
 };
 
-/** A bar from its figure: bar("memory", 310, "MB", "<=", 400). A value that is not a number holds nothing. */
-export function bar(
+/** A bar from its figure: buildBar("memory", 310, "MB", "<=", 400). A value that is not a number holds nothing. */
+export function buildBar(
   name: string,
   value: number,
   unit: string,

@@ -8,7 +8,7 @@ import { executors } from "@/gpu-workers/jobs/executors";
 import { LocalServices, MemoryContext } from "@/gpu-workers/testing/memory-context";
 import { ScriptedEndpoint } from "@/gpu-workers/testing/scripted-endpoint";
 import { smallTrainingConfig } from "@/gpu-workers/testing/small-training";
-import { bar, machine, printBars, printTable, type BenchResult } from "./lib";
+import { buildBar, machine, printBars, printTable, type BenchResult } from "./lib";
 
 /**
  * What rolling out one step ahead (`rl.overlap`) saves: the small preset trains with a generator behind an endpoint that
@@ -92,7 +92,7 @@ function report(names: readonly Variant[], seconds: Record<string, number[]>): B
   const bars = names
     .slice(1)
     .map((name, i) =>
-      bar(`${name}, against in turn`, medians[0]! / medians[i + 1]!, "times", ">", 1),
+      buildBar(`${name}, against in turn`, medians[0]! / medians[i + 1]!, "times", ">", 1),
     );
   printBars(bars);
   return {

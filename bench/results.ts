@@ -83,10 +83,12 @@ export async function results(names: string[]): Promise<void> {
   const connection = connect(process.env.S3_SERVER);
   const { client, server, close } = connection;
   try {
-    const sets = SETS.filter(({ corpus }) => corpus === "atlas" || existsSync(dataOf(corpus)));
+    const sets = SETS.filter(
+      ({ corpus }) => corpus === "atlas" || existsSync(getDataFolder(corpus)),
+    );
     for (const { corpus } of SETS)
       if (!sets.some((set) => set.corpus === corpus))
-        say(`left out: ${corpus} is not beside the repository (${dataOf(corpus)})`);
+        say(`left out: ${corpus} is not beside the repository (${getDataFolder(corpus)})`);
     const unknown = names.filter(
       (name) =>
         !sets.some(({ corpus, methods }) =>
@@ -103,7 +105,7 @@ export async function results(names: string[]): Promise<void> {
         (method) => names.length === 0 || names.includes(`${set.corpus}/${method}`),
       );
       if (parts.length > 0 && set !== atlas) await bring(connection, set.corpus);
-      for (const part of parts) await done(client, await configOf(client, set, part));
+      for (const part of parts) await done(client, await buildConfig(client, set, part));
     }
     await write(client, sets);
     say(`written to ${PAGE}`);
@@ -115,12 +117,12 @@ export async function results(names: string[]): Promise<void> {
   }
 }
 
-const dataOf = (corpus: string): string => join(ROOT, "..", "shared", "data", corpus);
+const getDataFolder = (corpus: string): string => join(ROOT, "..", "shared", "data", corpus);
 
 /** Imports a real set's passages and questions, where the server has not got them. */
 async function bring(connection: Connection, corpus: string): Promise<void> {
   const { client } = connection;
-  const folder = dataOf(corpus);
+  const folder = getDataFolder(corpus);
   const sets = await client.catalogue.questionSets.query();
   if (!sets.some(({ name }) => name.startsWith(`${corpus}/`))) {
     const lines = (await readFile(join(folder, "questions.jsonl"), "utf8"))
@@ -161,7 +163,7 @@ async function bring(connection: Connection, corpus: string): Promise<void> {
 }
 
 /** The configuration of a part; throws where it needs another part's result that is not there. */
-async function configOf(client: Client, set: Set, part: string): Promise<RunConfig> {
+async function buildConfig(client: Client, set: Set, part: string): Promise<RunConfig> {
   if (part === "training")
     return runConfigSchema.parse({ ...findPreset("atlas-smollm2-grpo")!.config, seed: SEED });
   const method = part === "s3-trained" ? "s3" : part === "rag-matched" ? "rag" : part;
@@ -176,24 +178,24 @@ async function configOf(client: Client, set: Set, part: string): Promise<RunConf
       ...(ANSWERED_BY_GENERATOR.has(method) && { answeredBy: "generator" }),
     },
     ...(part === "s3-trained" && {
-      searcher: { ...preset.searcher, checkpoint: await checkpointOf(client) },
+      searcher: { ...preset.searcher, checkpoint: await findCheckpoint(client) },
     }),
     ...(part === "rag-matched" && {
-      matchRun: await runOf(client, await configOf(client, set, "s3-trained")),
+      matchRun: await findRun(client, await buildConfig(client, set, "s3-trained")),
     }),
   });
 }
 
 /** The succeeded run of a configuration. */
-async function runOf(client: Client, config: RunConfig): Promise<string> {
+async function findRun(client: Client, config: RunConfig): Promise<string> {
   const found = (await same(client, config)).find(({ state }) => state === "succeeded");
   if (!found) throw new AppError("not-found", `"${config.name}" must have run before this part.`);
   return found.id;
 }
 
-async function checkpointOf(client: Client): Promise<string> {
+async function findCheckpoint(client: Client): Promise<string> {
   const checkpoints = await client.runs.checkpoints.query({
-    id: await runOf(client, await configOf(client, atlas, "training")),
+    id: await findRun(client, await buildConfig(client, atlas, "training")),
   });
   return checkpoints.reduce((last, checkpoint) => (checkpoint.step > last.step ? checkpoint : last))
     .id;
@@ -245,7 +247,7 @@ async function write(client: Client, sets: readonly Set[]): Promise<void> {
     if (!scope) continue;
     const board = await client.leaderboard.get.query({ scope: scope.key });
     tables.push(
-      `### ${set.questions}\n\n${formatMarkdown(buildExportTable(board, null))}\n${detailsOf(board)}`,
+      `### ${set.questions}\n\n${formatMarkdown(buildExportTable(board, null))}\n${formatDetails(board)}`,
     );
   }
   if (tables.length === 0) throw new AppError("not-found", "The leaderboard has no results yet.");
@@ -263,7 +265,7 @@ async function write(client: Client, sets: readonly Set[]): Promise<void> {
 }
 
 /** Beside the accuracies: what each method took, and at which stage its wrong answers were lost, in percent. */
-function detailsOf(board: Leaderboard): string {
+function formatDetails(board: Leaderboard): string {
   const line = (cells: readonly string[]): string => `| ${cells.join(" | ")} |`;
   const costs = ["searches", "documents", "tokens", "seconds"] as const;
   const parts = ATTRIBUTION_PARTS.filter(({ key }) =>

@@ -10,7 +10,7 @@ import {
 } from "@trpc/client";
 import { transformer } from "@/contracts/api/transformer";
 import WebSocket from "ws";
-import { LOOPBACK_NAMES } from "@/lib/loopback";
+import { isLoopbackName } from "@/contracts/formats/loopback";
 import { AppError } from "@/contracts/errors";
 import { readAccessSecret } from "@/lib/access.mjs";
 import { readHeldLock } from "@/lib/lock.mjs";
@@ -42,7 +42,7 @@ function findSecret({ searchParams, hostname, port }: URL, running: string | nul
   const given = searchParams.get("token") ?? process.env.S3_TOKEN;
   if (given) return given;
   const isOther = running !== null && new URL(running).port !== port;
-  return LOOPBACK_NAMES.has(hostname) && !isOther ? readAccessSecret(DATA_DIR) : null;
+  return isLoopbackName(hostname) && !isOther ? readAccessSecret(DATA_DIR) : null;
 }
 
 /**

@@ -65,11 +65,11 @@ async function behindProxy(): Promise<TcpProxy> {
 
 const launch = (): Promise<string> =>
   server.plane.runs.create(getPresetConfig(), { actor: "test", preset: null });
-const stateOf = async (runId: string): Promise<string> =>
+const readState = async (runId: string): Promise<string> =>
   (await server.plane.runReader.get(runId)).state;
-const historyOf = async (runId: string): Promise<string[]> =>
+const listHistory = async (runId: string): Promise<string[]> =>
   (await server.plane.runReader.listHistory(runId)).map(({ attempt, to }) => `${attempt} ${to}`);
-const stepsOf = async (runId: string): Promise<number[]> =>
+const listSteps = async (runId: string): Promise<number[]> =>
   ((await server.plane.metrics.readSeries(runId, ["reward/mean"], 2000))["reward/mean"] ?? []).map(
     ({ step }) => step,
   );
@@ -125,9 +125,9 @@ describe("reports", () => {
       { server: proxy.url },
     );
     const runId = await launch();
-    await waitUntil("the run ends", async () => (await stateOf(runId)) === "succeeded", 100_000);
-    expect(await stepsOf(runId)).toEqual(steps);
-    expect((await historyOf(runId)).filter((line) => line.endsWith("leased"))).toEqual([
+    await waitUntil("the run ends", async () => (await readState(runId)) === "succeeded", 100_000);
+    expect(await listSteps(runId)).toEqual(steps);
+    expect((await listHistory(runId)).filter((line) => line.endsWith("leased"))).toEqual([
       "1 leased",
     ]);
   });
@@ -147,7 +147,7 @@ describe("reports", () => {
       ];
     });
     const runId = await launch();
-    await waitUntil("the run ends", async () => (await stateOf(runId)) === "succeeded");
+    await waitUntil("the run ends", async () => (await readState(runId)) === "succeeded");
     expect(seen).toEqual([8, "Lima", 0]);
   });
 });
@@ -163,10 +163,10 @@ describe("a run moves from one worker to another", () => {
     );
     await attach("second", counting(6, 5, done));
     await first.stop();
-    await waitUntil("the run ends", async () => (await stateOf(runId)) === "succeeded");
+    await waitUntil("the run ends", async () => (await readState(runId)) === "succeeded");
     expect(done[0]).toBe("attempt 1 from 0");
     expect(done[1]).toMatch(/^attempt 2 from [2-6]$/);
-    expect(await stepsOf(runId)).toEqual([1, 2, 3, 4, 5, 6]);
+    expect(await listSteps(runId)).toEqual([1, 2, 3, 4, 5, 6]);
     const given = (await server.plane.runReader.listHistory(runId)).find(
       ({ to, attempt }) => to === "queued" && attempt === 1,
     );
@@ -201,13 +201,13 @@ describe("a run moves from one worker to another", () => {
     await attach("second", counting(3, 5));
     await waitUntil(
       "the other worker finishes it",
-      async () => (await stateOf(runId)) === "succeeded",
+      async () => (await readState(runId)) === "succeeded",
     );
     await waitUntil("the first drops it", () => dropped !== null);
     proxy.heal();
     expect(dropped).toMatchObject({ code: "stale-attempt" });
     expect(late).toMatchObject({ code: "stale-attempt" });
-    expect(await stepsOf(runId)).toEqual([1, 2, 3]);
+    expect(await listSteps(runId)).toEqual([1, 2, 3]);
     expect(
       (await server.plane.runReader.listHistory(runId)).find(
         ({ to, attempt }) => to === "queued" && attempt === 1,
@@ -234,12 +234,12 @@ describe("a clock that jumps", () => {
     await waitUntil("a lease runs out", async () => {
       await jump(1);
       await server.plane.runs.expireLeases();
-      return (await historyOf(runId)).includes("1 queued");
+      return (await listHistory(runId)).includes("1 queued");
     });
-    await waitUntil("the run ends", async () => (await stateOf(runId)) === "succeeded");
+    await waitUntil("the run ends", async () => (await readState(runId)) === "succeeded");
     expect(done.length).toBeGreaterThanOrEqual(2);
     expect(done[1]).toMatch(/^attempt 2 from [2-8]$/);
-    expect(await stepsOf(runId)).toEqual([1, 2, 3, 4, 5, 6, 7, 8]);
+    expect(await listSteps(runId)).toEqual([1, 2, 3, 4, 5, 6, 7, 8]);
   });
 
   it("back changes nothing: the next heartbeat sets the lease right", async () => {
@@ -257,9 +257,9 @@ describe("a clock that jumps", () => {
       >`SELECT extract(epoch FROM expires_at - clock_timestamp())::float8 AS seconds FROM leases WHERE run_id = ${runId}::uuid`;
       return lease !== undefined && lease.seconds <= LONG_LEASE_MS / 1000;
     });
-    await waitUntil("the run ends", async () => (await stateOf(runId)) === "succeeded");
+    await waitUntil("the run ends", async () => (await readState(runId)) === "succeeded");
     expect(done).toEqual(["attempt 1 from 0"]);
-    expect(await stepsOf(runId)).toEqual([1, 2, 3, 4, 5, 6, 7, 8]);
+    expect(await listSteps(runId)).toEqual([1, 2, 3, 4, 5, 6, 7, 8]);
   });
 
   it("at the worker, by hours and both ways, loses nothing", async () => {
@@ -279,9 +279,9 @@ describe("a clock that jumps", () => {
         ),
       );
       Date.now = () => real() - 5 * 3_600_000;
-      await waitUntil("the run ends", async () => (await stateOf(runId)) === "succeeded");
+      await waitUntil("the run ends", async () => (await readState(runId)) === "succeeded");
       expect(done).toEqual(["attempt 1 from 0"]);
-      expect(await stepsOf(runId)).toEqual([1, 2, 3, 4, 5, 6, 7, 8]);
+      expect(await listSteps(runId)).toEqual([1, 2, 3, 4, 5, 6, 7, 8]);
     } finally {
       Date.now = real;
     }
@@ -298,12 +298,12 @@ describe("cancelling", () => {
       throw context.signal.reason as Error;
     });
     const runId = await launch();
-    await waitUntil("it runs", async () => (await stateOf(runId)) === "running");
+    await waitUntil("it runs", async () => (await readState(runId)) === "running");
     const askedAt = Date.now();
     await server.plane.runs.cancel(runId, { actor: "a person", reason: null });
-    await waitUntil("it is cancelled", async () => (await stateOf(runId)) === "cancelled");
+    await waitUntil("it is cancelled", async () => (await readState(runId)) === "cancelled");
     expect(noticedAt - askedAt).toBeLessThan(1_000);
-    expect(await stepsOf(runId)).toEqual([7]);
+    expect(await listSteps(runId)).toEqual([7]);
   });
 
   it("and resuming goes on from the last checkpoint", async () => {
@@ -315,11 +315,11 @@ describe("cancelling", () => {
       async () => (await server.plane.artifacts.listCheckpoints(runId)).length >= 1,
     );
     await server.plane.runs.cancel(runId, { actor: "a person", reason: null });
-    await waitUntil("it is cancelled", async () => (await stateOf(runId)) === "cancelled");
+    await waitUntil("it is cancelled", async () => (await readState(runId)) === "cancelled");
     await server.plane.runs.resume(runId, { actor: "a person", reason: null });
-    await waitUntil("it ends", async () => (await stateOf(runId)) === "succeeded");
+    await waitUntil("it ends", async () => (await readState(runId)) === "succeeded");
     expect(done[1]).toMatch(/^attempt 2 from [1-4]$/);
-    expect(await stepsOf(runId)).toEqual([1, 2, 3, 4]);
+    expect(await listSteps(runId)).toEqual([1, 2, 3, 4]);
   });
 });
 
@@ -330,7 +330,7 @@ describe("artifacts", () => {
       await checkpoint(context, 1, 40 * 2 ** 20);
     });
     const runId = await launch();
-    await waitUntil("the run ends", async () => (await stateOf(runId)) === "succeeded");
+    await waitUntil("the run ends", async () => (await readState(runId)) === "succeeded");
     const [stored] = await server.plane.artifacts.listCheckpoints(runId);
     expect(stored?.bytes).toBe(40 * 2 ** 20);
   });

@@ -142,7 +142,7 @@ async function task(input: unknown): Promise<TaskDetail> {
   return server.plane.tasks.get(taskId);
 }
 /** What the server knows of the indexes of a corpus, once it knows of any. */
-async function indexesOf(corpus: string) {
+async function listIndexes(corpus: string) {
   await waitUntil(
     "an index is reported",
     async () => (await server.plane.workerCorpora.get(corpus)).indexes.length > 0,
@@ -211,7 +211,7 @@ describe("the plan of an index", { timeout: 240_000 }, () => {
       { index: "BM25", isThere: true, passagesPerSecond: null, seconds: 0 },
     ]);
     // The sample told the size of the whole.
-    const [report] = await indexesOf("lakes");
+    const [report] = await listIndexes("lakes");
     expect(Math.abs((hybrid.indexes[1]?.fileBytes ?? 0) / (report?.bytes ?? 1) - 1)).toBeLessThan(
       0.1,
     );
@@ -249,7 +249,7 @@ describe("a corpus that is deleted", () => {
     const search = async (query: string) =>
       task({ kind: "query", corpus: "birds", retriever: { kind: "bm25" }, query });
     expect((await search("finch")).state).toBe("succeeded");
-    expect(await indexesOf("birds")).toHaveLength(1);
+    expect(await listIndexes("birds")).toHaveLength(1);
 
     // Another corpus of the same content keeps the index.
     expect(
@@ -261,13 +261,13 @@ describe("a corpus that is deleted", () => {
     await expect(server.plane.workerCorpora.get("birds")).rejects.toMatchObject({
       code: "not-found",
     });
-    expect(await indexesOf("twins")).toHaveLength(1);
+    expect(await listIndexes("twins")).toHaveLength(1);
 
     await writeFile(path, lines(["lark", "thrush"]));
     await ended(await launch("birds", { kind: "path", path }));
     expect((await search("lark")).result).toMatchObject({ documents: [{ id: "lark" }] });
     expect((await search("finch")).result).toMatchObject({ documents: [] });
-    await indexesOf("birds");
+    await listIndexes("birds");
     const removed = removeCorpusResultSchema.parse(
       (await task({ kind: "remove-corpus", corpus: "birds", workerId: await workerId() })).result,
     );

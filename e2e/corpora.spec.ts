@@ -9,7 +9,7 @@ const INDEXED_MS = 120_000;
 const folder = mkdtempSync(join(tmpdir(), "s3-e2e-corpora-"));
 test.afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-function fileOf(name: string, lines: readonly string[]): string {
+function writeLines(name: string, lines: readonly string[]): string {
   const path = join(folder, name);
   writeFileSync(path, lines.join("\n"));
   return path;
@@ -25,7 +25,7 @@ test("a corpus is imported from a file, indexed, and shown with what was left ou
       contents: `"The ${animal}"\nThe ${animal} lives at the river ${i}.`,
     }),
   );
-  const path = fileOf("river-animals.jsonl", [
+  const path = writeLines("river-animals.jsonl", [
     ...animals,
     "no JSON at all",
     JSON.stringify({ id: "a0", contents: '"The heron"\nThe heron lives at the river 0.' }),
@@ -134,7 +134,7 @@ test("an import that cannot be is told on the page, and the command line imports
     timeout: 60_000,
   });
 
-  fileOf("notes.md", [
+  writeLines("notes.md", [
     "# Rivers",
     "",
     "Herons stand in the shallows.",

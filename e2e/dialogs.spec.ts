@@ -5,7 +5,7 @@ import { DEFAULT_TEMPLATES } from "@/core/pools/template";
 import { findPreset } from "@/core/presets/run-presets";
 import { findRecorded, type Recorded } from "./screenshots/pages";
 import { sendTracking } from "./support/mlflow";
-import { expect, findAccessibilityFaults, test, waitLive, wearTheme } from "./support/product";
+import { expect, findAccessibilityFaults, test, waitLive, emulateTheme } from "./support/product";
 
 /**
  * Every dialog of the product, held against WCAG 2.2 AA by axe in both themes, on a phone and on a laptop, and against the
@@ -259,13 +259,13 @@ async function checkDialogs(
       await open(page);
       await expect(page.getByRole("dialog"), name).toBeVisible();
       await expect(page.locator("[role=dialog] .animate-pulse")).toHaveCount(0);
-      await wearTheme(page, "light");
+      await emulateTheme(page, "light");
       for (const size of [LAPTOP, PHONE]) {
         await page.setViewportSize(size);
         expect.soft(await findFaults(page), `${name}, ${size.width} pixels`).toEqual([]);
       }
       // The theme changes colours alone.
-      await wearTheme(page, "dark");
+      await emulateTheme(page, "dark");
       expect.soft(await findFaults(page, ["color-contrast"]), `${name}, dark`).toEqual([]);
     });
     await step.catch((error: unknown) => expect.soft(String(error), name).toBe(""));

@@ -6,7 +6,7 @@ import {
   measureOverflow,
   test,
   waitLive,
-  wearTheme,
+  emulateTheme,
 } from "./support/product";
 
 /** Pages, and what those say that have nothing to show. */
@@ -84,9 +84,9 @@ test("pages of a product on its first day can be read in both themes, on a phone
         expect.soft(await measureOverflow(page), look).toBeLessThanOrEqual(0);
       }
       // The theme changes colours alone.
-      await wearTheme(page, "dark");
+      await emulateTheme(page, "dark");
       const faults = await findAccessibilityFaults(page, ["color-contrast"]);
       expect.soft(faults, `${address}, dark`).toEqual([]);
-      await wearTheme(page, "light");
+      await emulateTheme(page, "light");
     });
 });

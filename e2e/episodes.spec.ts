@@ -18,10 +18,10 @@ interface Row {
   Tokens: string;
 }
 
-const rowsOf = (page: Page): Locator => page.locator("tr[data-episode]");
+const findRows = (page: Page): Locator => page.locator("tr[data-episode]");
 
 function readRows(page: Page): Promise<Row[]> {
-  return rowsOf(page).evaluateAll((rows) =>
+  return findRows(page).evaluateAll((rows) =>
     rows.map((row) => {
       const heads = [...(row.closest("table")?.querySelectorAll("thead th") ?? [])];
       const cells = [...row.children].map((cell) => {
@@ -66,11 +66,11 @@ async function openEpisodes(page: Page, filter = ""): Promise<Row[]> {
   await waitLive(page);
   const count = page.locator("[data-episode-count]");
   await expect(count).toHaveText(/^\d+ episodes$/);
-  await expect(rowsOf(page)).toHaveCount(Number.parseInt(await count.innerText(), 10));
+  await expect(findRows(page)).toHaveCount(Number.parseInt(await count.innerText(), 10));
   return readRows(page);
 }
 
-const outcomeOf = (page: Page): Locator => page.getByLabel("Filter", { exact: true });
+const findOutcomeFilter = (page: Page): Locator => page.getByLabel("Filter", { exact: true });
 
 test("episodes are filtered by outcome and by text, and the address brings the same list back", async ({
   page,
@@ -82,17 +82,17 @@ test("episodes are filtered by outcome and by text, and the address brings the s
   expect(right.length + wrong.length).toBe(all.length);
 
   await test.step("by outcome", async () => {
-    await outcomeOf(page).selectOption("correct");
+    await findOutcomeFilter(page).selectOption("correct");
     await expectListed(page, right);
-    await outcomeOf(page).selectOption("wrong");
+    await findOutcomeFilter(page).selectOption("wrong");
     await expectListed(page, wrong);
-    await outcomeOf(page).selectOption("lost");
+    await findOutcomeFilter(page).selectOption("lost");
     await expectListed(
       page,
       wrong.filter((row) => row.RAG === "right"),
     );
     await expectParams(page, { filter: "lost" });
-    await outcomeOf(page).selectOption("all");
+    await findOutcomeFilter(page).selectOption("all");
     await expectListed(page, all);
     await expectParams(page, { filter: null });
   });
@@ -120,18 +120,18 @@ test("episodes are filtered by outcome and by text, and the address brings the s
 
   await test.step("by both, kept in the address", async () => {
     const isRight = all[0]?.Right === "right";
-    await outcomeOf(page).selectOption(isRight ? "wrong" : "correct");
+    await findOutcomeFilter(page).selectOption(isRight ? "wrong" : "correct");
     await expectListed(
       page,
       found.filter((row) => (row.Right === "right") !== isRight),
     );
-    await outcomeOf(page).selectOption(isRight ? "correct" : "wrong");
+    await findOutcomeFilter(page).selectOption(isRight ? "correct" : "wrong");
     const both = found.filter((row) => (row.Right === "right") === isRight);
     await expectListed(page, both);
     await page.reload();
     await expectListed(page, both);
     await expect(search).toHaveValue(word);
-    await expect(outcomeOf(page)).toHaveValue(isRight ? "correct" : "wrong");
+    await expect(findOutcomeFilter(page)).toHaveValue(isRight ? "correct" : "wrong");
     await page.getByRole("button", { name: "Clear the filter" }).click();
     await expectListed(page, all);
     await expectParams(page, { q: null, in: null, filter: null });
@@ -195,12 +195,12 @@ test("bars filter by their values, with Shift by all between, and count what is 
   await bars.nth(2).click({ modifiers: ["Shift"] });
   await expectListed(page, choose(second, third));
   await expectParams(page, { documents: `${second}..${third}` });
-  await outcomeOf(page).selectOption("correct");
+  await findOutcomeFilter(page).selectOption("correct");
   await expectListed(
     page,
     choose(second, third).filter((row) => row.Right === "right"),
   );
-  await outcomeOf(page).selectOption("all");
+  await findOutcomeFilter(page).selectOption("all");
 
   await page.getByRole("button", { name: "Ranges" }).click();
   await page.getByRole("textbox", { name: "documents" }).fill(`..${second}`);
@@ -218,7 +218,7 @@ test("keys go through the list and open an episode, whose neighbours are those o
   const listed = await openEpisodes(page, `&${new URLSearchParams(filter)}`);
   expect(listed.length).toBeGreaterThan(3);
   expect(listed.every((row) => row.Right === "right")).toBe(true);
-  const linkOf = (row: number): Locator => rowsOf(page).nth(row).getByRole("link");
+  const findLink = (row: number): Locator => findRows(page).nth(row).getByRole("link");
   /** The episode at a place of the list, from 0, is open, and the page knows what is beside it. */
   const expectOpen = async (place: number): Promise<void> => {
     await expect(page.getByText(`${place + 1} of ${listed.length}`, { exact: true })).toBeVisible();
@@ -230,15 +230,15 @@ test("keys go through the list and open an episode, whose neighbours are those o
 
   await test.step("j and k move, / searches, Enter opens", async () => {
     await page.keyboard.press("j");
-    await expect(linkOf(0)).toBeFocused();
+    await expect(findLink(0)).toBeFocused();
     await page.keyboard.press("j");
     await page.keyboard.press("j");
-    await expect(linkOf(2)).toBeFocused();
+    await expect(findLink(2)).toBeFocused();
     await page.keyboard.press("k");
-    await expect(linkOf(1)).toBeFocused();
+    await expect(findLink(1)).toBeFocused();
     await page.keyboard.press("/");
     await expect(page.locator("[data-episode-search]")).toBeFocused();
-    await linkOf(1).focus();
+    await findLink(1).focus();
     await page.keyboard.press("Enter");
     await expect(page).toHaveURL(/\/episodes\/[0-9a-f-]{36}\?/);
     await expectOpen(1);
@@ -263,7 +263,7 @@ test("keys go through the list and open an episode, whose neighbours are those o
       .click();
     await expectListed(page, listed);
     await expectParams(page, { tab: "episodes", ...filter });
-    await linkOf(listed.length - 1).click();
+    await findLink(listed.length - 1).click();
     await expectOpen(listed.length - 1);
     await expect(page.getByRole("button", { name: "Next episode" })).toBeDisabled();
   });

@@ -18,9 +18,9 @@ it("the example's command gives upstream's script our retriever and MLflow, and 
   const config = runConfigSchema.parse(readExample("external-runs.md"));
   if (config.kind !== "command") throw new Error("another kind");
   const { addresses, command } = config;
-  const portOf = (id: string): unknown => (findPreset(id)!.config as { port?: number }).port;
-  expect(Number(new URL(addresses.retriever).port)).toBe(portOf("serve-paper-retriever"));
-  expect(Number(new URL(addresses.generator).port)).toBe(portOf("serve-paper-generator"));
+  const getPort = (id: string): unknown => (findPreset(id)!.config as { port?: number }).port;
+  expect(Number(new URL(addresses.retriever).port)).toBe(getPort("serve-paper-retriever"));
+  expect(Number(new URL(addresses.generator).port)).toBe(getPort("serve-paper-generator"));
 
   const folder = await mkdtemp(join(tmpdir(), "s3-upstream-"));
   try {

@@ -2,7 +2,7 @@ import { execFile } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { peerPython } from "@/bench/peers/venv";
+import { ensurePeerPython } from "@/bench/peers/venv";
 import { startTestServer, type TestServer } from "@/server/testing/test-server";
 import { expectRunOfTransformers } from "@/server/testing/transformers-run";
 
@@ -35,7 +35,7 @@ describe("MLflow's own client", () => {
   let python: string;
 
   beforeAll(async () => {
-    python = process.env.S3_MLFLOW_PYTHON ?? (await peerPython("mlflow"));
+    python = process.env.S3_MLFLOW_PYTHON ?? (await ensurePeerPython("mlflow"));
     server = await startTestServer();
     const { stdout } = await run(python, [REPORTER, server.url, server.artifactsDir], {
       env: { ...process.env, MLFLOW_HTTP_REQUEST_MAX_RETRIES: "1" },

@@ -39,10 +39,10 @@ describe.skipIf(!canTrain)(
       const more = ["--name", "in-parts", "--no-index", "--watch"];
       const joined = await guide.run("corpus import D/part_*", { "D/part_*": parts }, more);
       expect(joined, joined.error).toMatchObject({ code: 0 });
-      const contentOf = async (name: string): Promise<string | undefined> =>
+      const readContent = async (name: string): Promise<string | undefined> =>
         /content \S+/.exec((await guide.s3("corpus", "show", name)).out)?.[0];
-      expect(await contentOf("in-parts")).toMatch(/content [0-9a-f]+/);
-      expect(await contentOf("in-parts")).toBe(await contentOf("animals"));
+      expect(await readContent("in-parts")).toMatch(/content [0-9a-f]+/);
+      expect(await readContent("in-parts")).toBe(await readContent("animals"));
     });
 
     it("serve a retriever as /retrieve, by the configuration that it shows", async () => {

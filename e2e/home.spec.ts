@@ -1,7 +1,7 @@
 import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
 import { connect } from "@/cli/client";
 import { findPreset } from "@/core/presets/run-presets";
+import { listenLocally } from "@/lib/testing/listen-locally";
 import {
   expect,
   expectAccessible,
@@ -119,7 +119,7 @@ test("a channel is added, tested against a real receiver, and removed", async ({
     request.on("data", (part: Buffer) => got.push(part.toString()));
     request.on("end", () => response.end("ok"));
   });
-  await new Promise<void>((resolve) => receiver.listen(0, "127.0.0.1", resolve));
+  const address = await listenLocally(receiver);
   try {
     await page.goto("/notifications");
     await waitLive(page);
@@ -129,8 +129,7 @@ test("a channel is added, tested against a real receiver, and removed", async ({
     await expect(dialog.getByRole("alert")).toContainText("give it a name");
     await expectAccessible(page);
     await dialog.getByLabel("Name").fill("team");
-    const { port } = receiver.address() as AddressInfo;
-    await dialog.getByLabel("Address").fill(`http://127.0.0.1:${port}/hook`);
+    await dialog.getByLabel("Address").fill(`${address}/hook`);
     await dialog.getByRole("button", { name: "Add", exact: true }).click();
     const channel = page.locator('[data-channel="team"]');
     await channel.getByRole("button", { name: "Send a test" }).click();

@@ -1,7 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { mkdtemp, rm } from "node:fs/promises";
 import { createServer, type Server } from "node:http";
-import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pino } from "pino";
@@ -12,6 +11,7 @@ import { importAtlas } from "@/server/features/question-sets/atlas";
 import { startTestServer, type TestServer } from "@/server/testing/test-server";
 import { canTrain, RealWorker } from "./support/real-worker";
 import { waitUntil } from "@/lib/testing/wait-until";
+import { listenLocally } from "@/lib/testing/listen-locally";
 
 /** How often the worker is killed; S3_KILLS makes a short run of it. */
 const KILLS = Number(process.env.S3_KILLS ?? 20);
@@ -37,6 +37,7 @@ describe.skipIf(!canTrain)(
   () => {
     let server: TestServer;
     let generator: Server;
+    let endpoint: string;
     let worker: RealWorker;
     let folder: string;
     let slow = false;
@@ -54,7 +55,7 @@ describe.skipIf(!canTrain)(
           );
         });
       });
-      await new Promise<void>((resolve) => generator.listen(0, "127.0.0.1", resolve));
+      endpoint = `${await listenLocally(generator)}/v1`;
       server = await startTestServer({
         maxAttempts: KILLS + 5,
         timings: { leaseMs: 4_000, heartbeatMs: 500, attachMs: 10_000 },
@@ -77,9 +78,8 @@ describe.skipIf(!canTrain)(
       await rm(folder, { recursive: true, force: true });
     });
 
-    const stateOf = async (id: string) => (await server.plane.runReader.get(id)).state;
+    const readState = async (id: string) => (await server.plane.runReader.get(id)).state;
     const launch = (model: string): Promise<string> => {
-      const endpoint = `http://127.0.0.1:${(generator.address() as AddressInfo).port}/v1`;
       return server.plane.runs.create(
         predictConfigSchema.parse({
           kind: "predict",
@@ -96,14 +96,14 @@ describe.skipIf(!canTrain)(
     const succeeded = async (id: string): Promise<void> => {
       await waitUntil(
         "the run ends",
-        async () => ["succeeded", "failed"].includes(await stateOf(id)),
+        async () => ["succeeded", "failed"].includes(await readState(id)),
         LIMIT_MS,
       );
       const { state, error } = await server.plane.runReader.get(id);
       expect([state, error]).toEqual(["succeeded", null]);
     };
     /** All that a run has stored of each question, without what may differ: times, and the model's name in keys. */
-    const resultsOf = async (id: string): Promise<unknown[]> =>
+    const listResults = async (id: string): Promise<unknown[]> =>
       server.plane.database.db.$queryRaw`
       SELECT e.question_id, e.key, e.context_ids, a.text, s.scorer, s.value, b.value AS baseline, (SELECT count(*)::int FROM steps t WHERE t.episode_id = e.id) AS steps,
         (SELECT json_agg(json_build_array(o.scorer, o.value) ORDER BY o.scorer) FROM scores o WHERE o.answer_id = e.answer_id AND o.question_id = e.question_id) AS others
@@ -118,7 +118,7 @@ describe.skipIf(!canTrain)(
       for (let kill = 0; kill < KILLS; kill++) {
         await waitUntil(
           "an attempt is under way",
-          async () => ["leased", "preparing", "running"].includes(await stateOf(disturbed)),
+          async () => ["leased", "preparing", "running"].includes(await readState(disturbed)),
           LIMIT_MS,
         );
         await sleep(random() * WITHIN_MS);
@@ -144,7 +144,7 @@ describe.skipIf(!canTrain)(
       expect(answered).toBeGreaterThan(0);
       expect(answered).toBeLessThan(questions);
       await succeeded(disturbed);
-      const [expected, got] = [await resultsOf(undisturbed), await resultsOf(disturbed)];
+      const [expected, got] = [await listResults(undisturbed), await listResults(disturbed)];
       expect(expected.length).toBe(questions);
       expect(got).toEqual(expected);
       // The curve ends at the accuracy over all attempts, not at the last one's.

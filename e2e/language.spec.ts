@@ -5,16 +5,16 @@ import { expect, expectAccessible, openRun, RECORDED, test, waitLive } from "./s
 
 const HAN = /\p{Script=Han}/u;
 
-const headingOf = (page: Page): Locator => page.getByRole("heading", { level: 1 });
-const navigationOf = (page: Page): Locator => page.locator("aside").getByRole("navigation");
+const findHeading = (page: Page): Locator => page.getByRole("heading", { level: 1 });
+const findNavigation = (page: Page): Locator => page.locator("aside").getByRole("navigation");
 
 /** Waits until the page says that it is in a language, by `lang` and by the names in its navigation. */
 async function expectLanguage(page: Page, language: "en" | "zh-Hans"): Promise<void> {
   await waitLive(page);
   await expect(page.locator("html")).toHaveAttribute("lang", language);
   const isChinese = language === "zh-Hans";
-  await expect(navigationOf(page)).toHaveAccessibleName(isChinese ? "主导航" : "Main");
-  const links = navigationOf(page).getByRole("link");
+  await expect(findNavigation(page)).toHaveAccessibleName(isChinese ? "主导航" : "Main");
+  const links = findNavigation(page).getByRole("link");
   const names = (await links.allInnerTexts()).map((name) => name.trim());
   expect(names).toContain(isChinese ? "运行" : "Runs");
   expect(
@@ -25,7 +25,7 @@ async function expectLanguage(page: Page, language: "en" | "zh-Hans"): Promise<v
 
 /** Waits until a page with this heading is shown in a language. */
 async function expectPage(page: Page, heading: string, language: "en" | "zh-Hans"): Promise<void> {
-  await expect(headingOf(page)).toHaveText(heading);
+  await expect(findHeading(page)).toHaveText(heading);
   await expectLanguage(page, language);
 }
 
@@ -41,13 +41,13 @@ test.describe("a browser that asks for Chinese", () => {
   test("sees home, runs and a run in Chinese", async ({ page }) => {
     await page.goto("/");
     await expectLanguage(page, "zh-Hans");
-    await expect(headingOf(page)).toHaveText("首页");
+    await expect(findHeading(page)).toHaveText("首页");
     await expect(page.getByRole("region", { name: "已结束" })).toContainText(/成功|失败|已取消/);
     await expectAccessible(page);
 
-    await navigationOf(page).getByRole("link", { name: "运行", exact: true }).click();
+    await findNavigation(page).getByRole("link", { name: "运行", exact: true }).click();
     await expect(page).toHaveURL(/\/runs$/);
-    await expect(headingOf(page)).toHaveText("运行");
+    await expect(findHeading(page)).toHaveText("运行");
     await expectLanguage(page, "zh-Hans");
     const heads = page.locator("thead th").filter({ hasText: /\S/ });
     await expect(heads.filter({ hasText: "时长" })).toHaveCount(1);
@@ -60,7 +60,7 @@ test.describe("a browser that asks for Chinese", () => {
     // What people wrote stays as they wrote it.
     await openRun(page, RECORDED.training);
     await expectLanguage(page, "zh-Hans");
-    await expect(headingOf(page)).toHaveText(RECORDED.training);
+    await expect(findHeading(page)).toHaveText(RECORDED.training);
     const tabs = page.getByRole("tablist", { name: "运行的各部分" }).getByRole("tab");
     await expect(tabs.first()).toHaveText("概览");
     expect(
@@ -89,8 +89,8 @@ test.describe("a browser that asks for Chinese", () => {
     await expectPage(page, "Home", "en");
     await page.reload();
     await expectPage(page, "Home", "en");
-    await navigationOf(page).getByRole("link", { name: "Runs", exact: true }).click();
-    await expect(headingOf(page)).toHaveText("Runs");
+    await findNavigation(page).getByRole("link", { name: "Runs", exact: true }).click();
+    await expect(findHeading(page)).toHaveText("Runs");
 
     await chooseLanguage(page, "Language", "简体中文");
     await expectPage(page, "运行", "zh-Hans");

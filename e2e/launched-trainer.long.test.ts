@@ -65,7 +65,7 @@ describe("a launched trainer", () => {
   const describeRun = async (id: string) => ({
     state: await readState(id),
     hasCurve: (await readScores(id)).length > 3,
-    lines: (await server.plane.logs.listOfRun(id, { level: "info", limit: 20 })).lines.map(
+    lines: (await server.plane.logs.listForRun(id, { level: "info", limit: 20 })).lines.map(
       ({ message }) => message,
     ),
   });
@@ -100,7 +100,7 @@ describe("a launched trainer", () => {
     expect(derived["search/searches"]).toHaveLength(STEPS - 1);
     const alarms = (await server.plane.alarms.list(id)).map(({ name }) => name);
     expect(alarms).toContain("swallowed-errors");
-    const { lines } = await server.plane.logs.listOfRun(id, { level: "info", limit: 500 });
+    const { lines } = await server.plane.logs.listForRun(id, { level: "info", limit: 500 });
     expect(lines.some(({ message }) => /Error in training loop/.test(message))).toBe(true);
   });
 

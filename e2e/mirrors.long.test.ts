@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { peerPython } from "@/bench/peers/venv";
+import { ensurePeerPython } from "@/bench/peers/venv";
 import type { MirrorAddress } from "@/contracts/api/mirrors";
 import { findFreePort } from "@/lib/free-port.mjs";
 import { waitUntil } from "@/lib/testing/wait-until";
@@ -108,7 +108,7 @@ describe("runs mirrored to real trackers", () => {
   };
 
   beforeAll(async () => {
-    python = process.env.S3_TRACKERS_PYTHON ?? (await peerPython("trackers"));
+    python = process.env.S3_TRACKERS_PYTHON ?? (await ensurePeerPython("trackers"));
     process.env.S3_WANDB_PYTHON = python;
     server = await startTestServer({
       maxAttempts: 50,

@@ -5,7 +5,7 @@ import {
   RECORDED,
   test,
   waitLive,
-  wearTheme,
+  emulateTheme,
 } from "./support/product";
 
 const PHONE = { width: 390, height: 844 };
@@ -52,10 +52,10 @@ test("no page is wider than a phone, and all can be read in both themes", async 
     await expect(page.locator("main h1")).toBeVisible();
     await expect(page.locator("main [aria-busy=true]")).toHaveCount(0, { timeout: 60_000 });
     expect(await measureOverflow(page), path).toBeLessThanOrEqual(0);
-    await wearTheme(page, "light");
+    await emulateTheme(page, "light");
     await expectAccessible(page);
     // The theme changes colours alone.
-    await wearTheme(page, "dark");
+    await emulateTheme(page, "dark");
     await expectAccessible(page, ["color-contrast"]);
   }
   await page.goto(`${run}?tab=episodes`);

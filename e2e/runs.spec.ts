@@ -185,14 +185,14 @@ test("an imported run and another trainer's stand in the overlay beside the prod
   await compareRuns(page, [trainer, imported, predicted, RECORDED.training]);
   await expect(page.getByRole("heading", { level: 1 })).toHaveText("Compare 4 runs");
 
-  const legendOf = (metric: string) =>
+  const findLegend = (metric: string) =>
     page.locator(`[data-overlay="${metric}"]`).getByRole("button");
   const expectCurves = async (metric: string, names: readonly string[]): Promise<void> => {
     const chart = page.locator(`[data-overlay="${metric}"]`);
     await chart.scrollIntoViewIfNeeded();
     await expect(chart).toHaveAttribute("data-curves", String(names.length));
     for (const name of names)
-      await expect(legendOf(metric).filter({ hasText: name }).first()).toBeVisible();
+      await expect(findLegend(metric).filter({ hasText: name }).first()).toBeVisible();
     await expect(chart.locator("[data-curve]")).toHaveCount(names.length);
   };
   await page.getByRole("combobox", { name: "Add a metric" }).fill("critic/score/mean");

@@ -9,7 +9,7 @@ import {
   openRun,
   RECORDED,
   test,
-  wearTheme,
+  emulateTheme,
 } from "./support/product";
 
 /** Pages while they load, where nothing could be read, and while the server is away: held against WCAG 2.2 AA by axe. */
@@ -28,10 +28,10 @@ async function checkLooks(page: Page, name: string): Promise<void> {
     expect.soft(await measureOverflow(page), `${name}, ${size.width}`).toBeLessThanOrEqual(0);
   }
   // The theme changes colours alone.
-  await wearTheme(page, "dark");
+  await emulateTheme(page, "dark");
   const faults = await findAccessibilityFaults(page, ["color-contrast"], "main");
   expect.soft(faults, `${name}, dark`).toEqual([]);
-  await wearTheme(page, "light");
+  await emulateTheme(page, "light");
 }
 
 /** Has the browser ask for what a page shows, which otherwise comes with the page. */

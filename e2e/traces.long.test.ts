@@ -2,7 +2,7 @@ import { execFile } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { peerPython } from "@/bench/peers/venv";
+import { ensurePeerPython } from "@/bench/peers/venv";
 import { startTestServer, type TestServer } from "@/server/testing/test-server";
 
 const run = promisify(execFile);
@@ -18,7 +18,7 @@ let server: TestServer;
 let python: string;
 
 beforeAll(async () => {
-  python = process.env.S3_OTLP_PYTHON ?? (await peerPython("otlp"));
+  python = process.env.S3_OTLP_PYTHON ?? (await ensurePeerPython("otlp"));
   server = await startTestServer();
   const record = { id: "q1", question: QUESTION, answers: ["an answer"], goldIds: [] };
   await server.plane.questionSets.store(

@@ -36,9 +36,9 @@ test.beforeAll(() => {
 test.afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 const RUN_URL = /\/runs\/[0-9a-f-]{36}$/;
-const settingOf = (page: Page, path: string) => page.locator(`[id="setting-${path}"]`);
+const findSetting = (page: Page, path: string) => page.locator(`[id="setting-${path}"]`);
 const fillSettings = async (page: Page, settings: Record<string, string>) => {
-  for (const [path, value] of Object.entries(settings)) await settingOf(page, path).fill(value);
+  for (const [path, value] of Object.entries(settings)) await findSetting(page, path).fill(value);
 };
 
 async function launchAndWait(page: Page): Promise<string> {
@@ -105,7 +105,7 @@ test("a rag_cache.json is dropped, trained from, its searcher scored as released
   await waitLive(page);
   await page
     .locator('[id^="group-"]')
-    .filter({ has: settingOf(page, "rl.steps") })
+    .filter({ has: findSetting(page, "rl.steps") })
     .getByRole("button", { name: /^\d+ more/ })
     .click();
   await fillSettings(page, {
@@ -135,8 +135,8 @@ test("a rag_cache.json is dropped, trained from, its searcher scored as released
   await page.goto(trainingUrl);
   await page.getByRole("tab", { name: "checkpoints" }).click();
   await page.getByRole("link", { name: "Predict with this checkpoint" }).first().click();
-  await expect(settingOf(page, "searcher.checkpoint")).not.toHaveValue("");
-  await settingOf(page, "scorer").selectOption("generation-accuracy/upstream");
+  await expect(findSetting(page, "searcher.checkpoint")).not.toHaveValue("");
+  await findSetting(page, "scorer").selectOption("generation-accuracy/upstream");
   await fillSettings(page, { name: "As released", limit: `${QUESTIONS}` });
   const predictUrl = await launchAndWait(page);
   await expect(page.locator("main")).toContainText("generation-accuracy/upstream-1");
@@ -159,9 +159,9 @@ test("a rag_cache.json is dropped, trained from, its searcher scored as released
   for (const path of [sequences, "results/s3.json"])
     expect(again[path], path).toEqual(exported[path]);
   // The statistics' total is the set's: only the run here knew that it was asked two of its questions.
-  const countsOf = (files: Record<string, unknown>) =>
+  const getCounts = (files: Record<string, unknown>) =>
     (files["results/s3_stats.json"] as { data_source_stats: object }).data_source_stats;
-  expect(countsOf(again)).toEqual(countsOf(exported));
+  expect(getCounts(again)).toEqual(getCounts(exported));
   await page.keyboard.press("Escape");
   await expect(page.locator("main header [data-imported]")).toBeVisible();
 });

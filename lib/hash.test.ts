@@ -2,7 +2,7 @@ import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { buffer } from "node:stream/consumers";
 import { expect, it } from "vitest";
-import { hashText, HashingStream } from "./hash";
+import { hashText, HashingStream, isSameSecret } from "./hash";
 
 it("passes bytes on with their number and sha256", async () => {
   const stream = Readable.from([Buffer.from("ab"), Buffer.from("c")]).pipe(new HashingStream());
@@ -27,4 +27,10 @@ it("an error before anybody reads does not end the process", async () => {
   stream.destroy(new Error("cut"));
   await new Promise((resolve) => setImmediate(resolve));
   await expect(buffer(stream)).rejects.toThrow();
+});
+
+it("tells a secret from others, whatever their length", () => {
+  expect(isSameSecret("s3-secret", "s3-secret")).toBe(true);
+  for (const wrong of ["", "s3-secre", "s3-secret ", "S3-secret"])
+    expect(isSameSecret(wrong, "s3-secret"), wrong).toBe(false);
 });

@@ -1,9 +1,10 @@
-import { createHash } from "node:crypto";
+import { createHash, timingSafeEqual } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { stat } from "node:fs/promises";
 import { Transform, type TransformCallback } from "node:stream";
+import { READ_CHUNK_BYTES } from "./hash-file.mjs";
 
-const READ_CHUNK_BYTES = 1024 * 1024;
+export { hashFile } from "./hash-file.mjs";
 
 /** Sha256 (hex) of a text's UTF-8 bytes, or of bytes. */
 export const hashText = (text: string | Uint8Array): string =>
@@ -12,29 +13,9 @@ export const hashText = (text: string | Uint8Array): string =>
 /** Sha256 (hex) of a value's JSON, its keys in the order in which they stand. */
 export const hashJson = (value: unknown): string => hashText(JSON.stringify(value));
 
-/**
- * Sha256 (hex) of a file's content, of several as if they were one, read in constant memory.
- *
- * @param onBytes is given the size of each part that was read
- * @throws the signal's reason once it is aborted
- */
-export async function hashFile(
-  paths: string | readonly string[],
-  signal?: AbortSignal,
-  onBytes: (bytes: number) => void = () => undefined,
-): Promise<string> {
-  const hash = createHash("sha256");
-  for (const path of [paths].flat()) {
-    for await (const chunk of createReadStream(path, {
-      highWaterMark: READ_CHUNK_BYTES,
-    }) as AsyncIterable<Buffer>) {
-      signal?.throwIfAborted();
-      hash.update(chunk);
-      onBytes(chunk.length);
-    }
-  }
-  return hash.digest("hex");
-}
+/** Whether a secret is the expected one, in a time that does not tell where they differ. */
+export const isSameSecret = (shown: string, expected: string): boolean =>
+  timingSafeEqual(Buffer.from(hashText(shown)), Buffer.from(hashText(expected)));
 
 /**
  * Git's id (hex) of a file's content as a blob: the sha1 of its kind, its length in bytes and its content.

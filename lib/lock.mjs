@@ -27,11 +27,11 @@ export function isAlive(/** @type {number} */ pid) {
   } catch (error) {
     return getErrorCode(error) === "EPERM";
   }
-  return processState(pid)?.state !== "Z";
+  return readProcessState(pid)?.state !== "Z";
 }
 
 /** Name, state letter, parent and start time of a process, from /proc; null elsewhere or when it is gone. */
-export function processState(/** @type {number} */ pid) {
+export function readProcessState(/** @type {number} */ pid) {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
     const [, name = "", rest = ""] = /^\d+ \((.*)\) (.*)$/s.exec(stat) ?? [];
@@ -56,7 +56,7 @@ export function readLock(/** @type {string} */ file) {
 
 /** When a process was started; null where it is gone. On Linux in ticks since the machine was. */
 function getStart(/** @type {number} */ pid) {
-  if (process.platform === "linux") return processState(pid)?.started ?? null;
+  if (process.platform === "linux") return readProcessState(pid)?.started ?? null;
   try {
     return (
       execFileSync("ps", ["-o", "lstart=", "-p", String(pid)], {
@@ -106,7 +106,7 @@ export function readHeldLock(/** @type {string} */ file) {
 }
 
 /** Processes that hold a lock in the folder; locks of the dead are removed. */
-export function holdersIn(/** @type {string} */ folder) {
+export function listHolders(/** @type {string} */ folder) {
   let names;
   try {
     names = readdirSync(folder).filter((name) => name.endsWith(".lock"));

@@ -1,4 +1,5 @@
 import { writeFile } from "node:fs/promises";
+import { isAlive } from "./lock.mjs";
 
 /**
  * What the supervisor (scripts/start.mjs) and the processes it starts agree on.
@@ -17,16 +18,6 @@ const HEARTBEAT_MS = 1_000;
 export const LOCAL_WORKER_TOKEN_FILE = "local-worker.token";
 
 const WATCH_INTERVAL_MS = 1_000;
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    // EPERM: it lives, under another user.
-    return error instanceof Error && "code" in error && error.code === "EPERM";
-  }
-}
 
 /**
  * Ends this process soon after its supervisor has died, so that nothing is left behind.

@@ -7,7 +7,7 @@ import { spawn } from "node:child_process";
 import { parseArgs } from "node:util";
 import { CHECKS, FIXES } from "./check/steps.mjs";
 import { ROOT } from "../lib/paths.mjs";
-import { duration } from "./setup/progress.mjs";
+import { formatDuration } from "./setup/progress.mjs";
 
 /** Checks that run at once: each uses about one core. */
 const LANES = 2;
@@ -54,7 +54,7 @@ await Promise.all(
   Array.from({ length: LANES }, async () => {
     for (let check = waiting.shift(); check; check = waiting.shift()) {
       const { ok, output, ms } = await runCheck(check.command);
-      console.log(`${ok ? "✓" : "✗"} ${check.name.padEnd(14)} ${duration(ms)}`);
+      console.log(`${ok ? "✓" : "✗"} ${check.name.padEnd(14)} ${formatDuration(ms)}`);
       if (ok) continue;
       failed += 1;
       console.log(`${output.trim()}\n  ${check.remedy}\n`);

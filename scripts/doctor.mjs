@@ -6,14 +6,14 @@
 import { join } from "node:path";
 import { readHeldLock } from "../lib/lock.mjs";
 import { DATA_DIR } from "../lib/paths.mjs";
-import { hasNvidiaGpu, machineRequirements } from "./setup/machine.mjs";
+import { hasNvidiaGpu, listMachineRequirements } from "./setup/machine.mjs";
 import { stepsFor } from "./setup/steps.mjs";
 
 /** @type {Record<string, string>} */
 const MARKS = { ok: "✓", missing: "✗", old: "✗" };
 
 /** State of a step as a requirement; a check that cannot be made says why. */
-function stateOf(/** @type {import("./setup/step.mjs").Step} */ step) {
+function describeStep(/** @type {import("./setup/step.mjs").Step} */ step) {
   try {
     const reason = step.done();
     if (reason === true) return { name: step.name, state: "ok", found: "installed" };
@@ -53,15 +53,15 @@ const isForTests = (/** @type {import("./setup/step.mjs").Step} */ { id }) =>
   ["python-ray", "python-test", "chromium"].includes(id);
 const setUp = all
   .filter((step) => !isForTests(step))
-  .map((step) => ({ ...stateOf(step), remedy: "npm start (or npm test) installs it" }));
+  .map((step) => ({ ...describeStep(step), remedy: "npm start (or npm test) installs it" }));
 const isInstalled = setUp.every(({ state }) => state === "ok");
 
-const isMachineReady = print("This machine", machineRequirements({ isInstalled }));
+const isMachineReady = print("This machine", listMachineRequirements({ isInstalled }));
 const isSetUp = print("Installed by npm start", setUp);
 // Tests are not needed to use the dashboard: their state is told, but does not count.
 print(
   "Installed by npm test",
-  all.filter(isForTests).map((step) => ({ ...stateOf(step), remedy: "npm test installs it" })),
+  all.filter(isForTests).map((step) => ({ ...describeStep(step), remedy: "npm test installs it" })),
 );
 
 const lock = readHeldLock(join(DATA_DIR, "supervisor.lock"));

@@ -8,7 +8,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import { takeLock } from "../lib/lock.mjs";
 import { LOGS_DIR, SETUP_DIR } from "../lib/paths.mjs";
-import { duration, makeUi } from "./setup/progress.mjs";
+import { formatDuration, makeUi } from "./setup/progress.mjs";
 import { runSteps } from "./setup/step.mjs";
 import { stepsFor } from "./setup/steps.mjs";
 import { skyrlStep, tinkerStep } from "./setup/tinker.mjs";
@@ -64,5 +64,5 @@ const wanted =
 const steps = wanted.filter((step) => !only || only.includes(step.id));
 const isReady = await runSteps(steps, { logsDir: LOGS_DIR, ui: makeUi(process.stdout) });
 lock.release();
-if (isReady) console.log(`Everything is set up (${duration(Date.now() - started)}).`);
+if (isReady) console.log(`Everything is set up (${formatDuration(Date.now() - started)}).`);
 process.exitCode = isReady ? 0 : 1;

@@ -13,16 +13,17 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { CHECKS } from "./check/steps.mjs";
 import { PYTHON, ROOT, SETUP_DIR, inRoot } from "../lib/paths.mjs";
+import { killGroup } from "../lib/process-group.mjs";
 import { readSeconds, runInLanes } from "./lib/schedule.mjs";
 import {
-  lastLine,
+  formatSummary,
   mergeRepeated,
   outcome,
   readJunit,
   readPlaywright,
   readVitest,
 } from "./lib/stages.mjs";
-import { duration } from "./setup/progress.mjs";
+import { formatDuration } from "./setup/progress.mjs";
 
 const REPORTS = join(SETUP_DIR, "reports");
 /** What each stage took when it last passed. */
@@ -140,22 +141,11 @@ const LONG_STAGES = [vitest({ name: "long", seconds: 3600, memoryGb: 8, minutes:
 /** @type {Set<import("node:child_process").ChildProcess>} */
 const running = new Set();
 
-/** A stage's process has a group of its own, so that all that it started can be ended. */
-function killGroup(
-  /** @type {import("node:child_process").ChildProcess} */ child,
-  /** @type {NodeJS.Signals} */ signal,
-) {
-  try {
-    if (child.pid) process.kill(-child.pid, signal);
-  } catch {
-    // It has ended.
-  }
-}
 for (const name of /** @type {const} */ (["SIGINT", "SIGTERM", "SIGHUP"])) {
   process.on(name, () => {
-    for (const child of running) killGroup(child, "SIGTERM");
+    for (const child of running) killGroup(child.pid, "SIGTERM");
     setTimeout(() => {
-      for (const child of running) killGroup(child, "SIGKILL");
+      for (const child of running) killGroup(child.pid, "SIGKILL");
       process.exit(130);
     }, 3_000);
   });
@@ -184,11 +174,11 @@ function runStage({ command: [program = "", ...args], env, limitMs }) {
     let overtime = null;
     const timer = setTimeout(() => {
       overtime = `took longer than ${limitMs / MINUTE_MS} minutes`;
-      killGroup(child, "SIGKILL");
+      killGroup(child.pid, "SIGKILL");
     }, limitMs);
     const finish = (/** @type {string | null} */ problem) => {
       clearTimeout(timer);
-      killGroup(child, "SIGKILL"); // what it has left behind
+      killGroup(child.pid, "SIGKILL"); // what it has left behind
       running.delete(child);
       const end = () => resolve({ problem: overtime ?? problem, output });
       child.once("close", end);
@@ -280,11 +270,13 @@ writeFileSync(SECONDS_FILE, `${JSON.stringify(Object.fromEntries(seconds))}\n`);
 console.log("\n── summary ──");
 for (const { stage, result, ms } of results) {
   const mark = result.failed === 0 ? "✓" : "✗";
-  console.log(`${mark} ${stage.name.padEnd(14)} ${lastLine([result]).padEnd(36)} ${duration(ms)}`);
+  console.log(
+    `${mark} ${stage.name.padEnd(14)} ${formatSummary([result]).padEnd(36)} ${formatDuration(ms)}`,
+  );
   for (const failure of result.failures) console.log(`    ${failure}`);
   for (const title of result.flaky) console.log(`    only when repeated: ${title}`);
 }
-console.log(`in ${duration(Date.now() - started)}`);
+console.log(`in ${formatDuration(Date.now() - started)}`);
 const outcomes = results.map(({ result }) => result);
-console.log(`\n${lastLine(outcomes)}`);
+console.log(`\n${formatSummary(outcomes)}`);
 process.exitCode = outcomes.length === 0 || outcomes.some(({ failed }) => failed > 0) ? 1 : 0;

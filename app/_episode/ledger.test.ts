@@ -15,7 +15,7 @@ const steps: EpisodeStep[] = [
 ];
 const context = [ref("a"), ref("b")];
 
-describe("ledgerOf", () => {
+describe("buildLedger", () => {
   const ledger = buildLedger(steps, ["a", "c"], {
     "h-a": { id: "a", hash: "h-a", title: "A", text: "about a" },
   });

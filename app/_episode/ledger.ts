@@ -118,10 +118,10 @@ export function explainAttribution(
   t: Text,
   attribution: Attribution | null,
   fates: readonly GoldOutcome[],
-  titleOf: (id: string) => string,
+  getTitle: (id: string) => string,
 ): string | null {
   const writeNames = (wanted: readonly GoldOutcome[]) =>
-    wanted.map((f) => `“${titleOf(f.id)}”`).join(", ");
+    wanted.map((f) => `“${getTitle(f.id)}”`).join(", ");
   switch (attribution) {
     case null:
       return null;

@@ -3,7 +3,7 @@ import { indexConfigSchema } from "@/contracts/run-config/index-config";
 import { createText } from "@/app/_i18n/format-text";
 import { buildPlanRequest, listPlanWarnings } from "./plan-question";
 
-const questionOf = (settings: Record<string, unknown>) =>
+const buildQuestion = (settings: Record<string, unknown>) =>
   buildPlanRequest(
     indexConfigSchema.parse({ kind: "index", name: "x", corpus: "mine", ...settings }),
   );
@@ -12,28 +12,30 @@ const GIB = 1024 ** 3;
 
 describe("the plan of an index run", () => {
   it("is asked for a corpus that is there, and for one whose size is published", () => {
-    expect(questionOf({ worker: "box" })).toMatchObject({
+    expect(buildQuestion({ worker: "box" })).toMatchObject({
       corpus: "mine",
       passages: null,
       worker: "box",
       retriever: { kind: "dense" },
     });
     expect(
-      questionOf({ source: { kind: "preset", preset: "wiki-18" }, retriever: { kind: "bm25" } }),
+      buildQuestion({ source: { kind: "preset", preset: "wiki-18" }, retriever: { kind: "bm25" } }),
     ).toMatchObject({ passages: 21_015_324 });
     expect(
-      questionOf({ source: { kind: "preset", preset: "wiki-18", withIndex: true } }),
+      buildQuestion({ source: { kind: "preset", preset: "wiki-18", withIndex: true } }),
     ).toMatchObject({ passages: 21_015_324 });
   });
 
   it("is none where nothing is built or nothing is known, and says why", () => {
-    expect(questionOf({ buildIndex: false })).toContain("imported only");
-    expect(questionOf({ retriever: { kind: "remote", url: "http://x" } })).toContain(
+    expect(buildQuestion({ buildIndex: false })).toContain("imported only");
+    expect(buildQuestion({ retriever: { kind: "remote", url: "http://x" } })).toContain(
       "another server",
     );
-    expect(questionOf({ source: { kind: "path", path: "/x" } })).toContain("when it is imported");
+    expect(buildQuestion({ source: { kind: "path", path: "/x" } })).toContain(
+      "when it is imported",
+    );
     expect(
-      questionOf({
+      buildQuestion({
         source: { kind: "preset", preset: "wiki-18", withIndex: true },
         retriever: { kind: "dense", encoder: "e5-base-v2" },
       }),
@@ -55,7 +57,7 @@ describe("the plan of an index run", () => {
     };
     const worker = { memoryBytes: 8 * GIB, freeDiskBytes: 20 * GIB };
     expect(listPlanWarnings(t, { ...worker, indexes: [index] })).toEqual([
-      "Building takes 60.0 GiB of disk; 20.0 GiB are free.",
+      "Building takes 60 GiB of disk; 20 GiB are free.",
     ]);
     expect(listPlanWarnings(t, { ...worker, indexes: [{ ...index, isThere: true }] })).toEqual([]);
     expect(
@@ -64,7 +66,7 @@ describe("the plan of an index run", () => {
         indexes: [{ ...index, diskBytes: 0, buildBytes: 9 * GIB, searchBytes: 8.5 * GIB }],
       }),
     ).toEqual([
-      expect.stringContaining("Building takes 9.0 GiB of memory"),
+      expect.stringContaining("Building takes 9 GiB of memory"),
       expect.stringContaining("Searching takes 8.5 GiB"),
     ]);
   });

@@ -95,7 +95,7 @@ export const SettingField = memo(function SettingField({ setting }: { setting: S
 });
 
 /** Whether a setting names a corpus or a question set that must exist when the run starts. */
-const isNameOf = (path: string): boolean => /(^|\.)(corpus|\w*questions)$/i.test(path);
+const isNamePath = (path: string): boolean => /(^|\.)(corpus|\w*questions)$/i.test(path);
 
 interface ControlProps {
   setting: Setting;
@@ -159,7 +159,7 @@ function Control({ setting, id, value, onChange, onBlur, invalid }: ControlProps
             onChange={onChange}
           />
         );
-      if (isNameOf(setting.path))
+      if (isNamePath(setting.path))
         return (
           <NamedSelect
             {...shared}

@@ -39,9 +39,9 @@ interface Props<R> {
 export function RowTable<R>({
   columns,
   rows,
-  getKey: keyOf,
+  getKey,
   rowProps,
-  getSort: sortOf,
+  getSort,
   minWidth,
   rowHeight,
   className,
@@ -58,7 +58,7 @@ export function RowTable<R>({
                 header={column.header}
                 help={column.help}
                 width={column.width}
-                sort={sortOf?.(id) ?? null}
+                sort={getSort?.(id) ?? null}
               />
             ))}
           </tr>
@@ -67,7 +67,7 @@ export function RowTable<R>({
           {visible ? <Gap pixels={visible.first * visible.rowPixels} /> : null}
           {rows.slice(visible?.first, visible?.last).map((row) => (
             <tr
-              key={keyOf(row)}
+              key={getKey(row)}
               className="relative border-b last:border-0 hover:bg-muted/50"
               {...rowProps?.(row)}
             >

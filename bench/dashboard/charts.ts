@@ -1,4 +1,4 @@
-import { bar, type Bar } from "../lib";
+import { buildBar, type Bar } from "../lib";
 import { measureRequests, type Product } from "./product";
 import { LONG_NAMES } from "./fill-metrics";
 import { SIZES, type FilledRuns } from "./sizes";
@@ -35,11 +35,11 @@ export async function measureCharts(
   ]);
   return {
     bars: [
-      bar("a metric of 10 runs of 100,000 steps, p95", chart.p95, "ms", "<=", 200),
-      bar("the same zoomed to 1,000 steps, p95", zoomed.p95, "ms", "<=", 200),
-      bar("50 metrics of a run of 100,000 steps, p95", all.p95, "ms", "<=", 1_000),
-      bar("table of a sweep of 200 runs, p95", table.p95, "ms", "<=", 1_000),
-      bar("curves of a sweep of 200 runs, p95", curves.p95, "ms", "<=", 1_000),
+      buildBar("a metric of 10 runs of 100,000 steps, p95", chart.p95, "ms", "<=", 200),
+      buildBar("the same zoomed to 1,000 steps, p95", zoomed.p95, "ms", "<=", 200),
+      buildBar("50 metrics of a run of 100,000 steps, p95", all.p95, "ms", "<=", 1_000),
+      buildBar("table of a sweep of 200 runs, p95", table.p95, "ms", "<=", 1_000),
+      buildBar("curves of a sweep of 200 runs, p95", curves.p95, "ms", "<=", 1_000),
     ],
     figures: { chart, zoomed, all, table, curves },
   };

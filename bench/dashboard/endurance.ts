@@ -2,7 +2,7 @@ import { loadavg } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
 import { migrate } from "@/server/platform/db/migrate";
 import { startPostgres } from "@/server/testing/postgres";
-import { bar, type Bar } from "../lib";
+import { buildBar, type Bar } from "../lib";
 import { beginRun, buildPoints } from "./reporter";
 import { startServerProcess } from "./server-process";
 
@@ -46,7 +46,7 @@ export async function measureEndurance(): Promise<{
       const memory = warm.map(({ mb }) => mb);
       return {
         bars: [
-          bar(
+          buildBar(
             `growth of the server's memory while metrics come in for ${MINUTES} minutes`,
             fitSlope(warm),
             "MB a minute",

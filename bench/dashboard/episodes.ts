@@ -1,5 +1,5 @@
 import { performance } from "node:perf_hooks";
-import { bar, type Bar } from "@/bench/lib";
+import { buildBar, type Bar } from "@/bench/lib";
 import { episodeSortSchema } from "@/contracts/api/episodes";
 import { computeQuantile } from "@/core/statistics/bootstrap";
 import type { EpisodeReader } from "@/server/features/episodes/episode-reader";
@@ -55,20 +55,20 @@ export async function measureEpisodes(
       reader.summarize({ runId, filter: "all", ranges: {}, measure: "reward", ...request }),
     );
     bars.push(
-      bar(`episodes, ${name}`, pages, "ms", "<=", LIST_LIMIT_MS),
-      bar(`counts of episodes, ${name}`, counts, "ms", "<=", LIST_LIMIT_MS),
+      buildBar(`episodes, ${name}`, pages, "ms", "<=", LIST_LIMIT_MS),
+      buildBar(`counts of episodes, ${name}`, counts, "ms", "<=", LIST_LIMIT_MS),
     );
   }
   for (const [name, request] of Object.entries({ all: {}, "of a text": { text: "ba" } })) {
     const common = await time(REPEATS, () =>
       reader.listCommonQuestions({ a: runId, b: otherId, limit: 100, ...request }),
     );
-    bars.push(bar(`questions in common, ${name}`, common, "ms", "<=", LIST_LIMIT_MS));
+    bars.push(buildBar(`questions in common, ${name}`, common, "ms", "<=", LIST_LIMIT_MS));
   }
   const { rows } = await reader.list({ runId, limit: 100 });
   let next = 0;
   const open = await time(rows.length, () => reader.get(rows[next++]!.id));
-  bars.push(bar("an episode opened", open, "ms", "<=", OPEN_LIMIT_MS));
+  bars.push(buildBar("an episode opened", open, "ms", "<=", OPEN_LIMIT_MS));
   return bars;
 }
 

@@ -2,16 +2,16 @@ import { spawn } from "node:child_process";
 import { mkdtemp, rm } from "node:fs/promises";
 import { loadavg, tmpdir } from "node:os";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import pg from "pg";
 import type { MetricPoint } from "@/contracts/worker-protocol/metric-point";
 import { findFreePort } from "@/lib/free-port.mjs";
+import { waitUntil } from "@/lib/testing/wait-until";
 import { compactMetrics } from "@/server/features/metrics/compact-metrics";
 import { Database } from "@/server/platform/db/database";
 import { migrate } from "@/server/platform/db/migrate";
 import { startPostgres } from "@/server/testing/postgres";
-import { bar, type Bar } from "../lib";
-import { peerPython } from "../peers/venv";
+import { buildBar, type Bar } from "../lib";
+import { ensurePeerPython } from "../peers/venv";
 import { LONG_NAMES } from "./fill-metrics";
 import { beginRun, buildPoints } from "./reporter";
 import { startServerProcess, type ServerProcess } from "./server-process";
@@ -30,6 +30,8 @@ const STEPS_A_REPORT: Readonly<Record<"worker" | "rest", Record<Way, number>>> =
 const SECONDS = 20;
 /** Steps that are stored one by one for the size on disk. */
 const STORED_STEPS = 3_000;
+/** The longest start of MLflow's tracking server. */
+const START_MS = 300_000;
 
 type Send = (points: MetricPoint[]) => Promise<unknown>;
 
@@ -75,21 +77,21 @@ export async function measureIngestion(): Promise<{
       loads.push(loadavg()[0]!);
       return {
         bars: [
-          bar(
+          buildBar(
             "points a second in batches, of MLflow's",
             ours.batches / theirs.batches,
             "times",
             ">=",
             20,
           ),
-          bar(
+          buildBar(
             "points a second step by step, of MLflow's",
             ours.alone / theirs.alone,
             "times",
             ">=",
             10,
           ),
-          bar("a point on disk, reported step by step", bytes, "bytes", "<=", 120),
+          buildBar("a point on disk, reported step by step", bytes, "bytes", "<=", 120),
         ],
         figures: {
           /** `ours` by the worker's protocol, `overRest` by the REST that `theirs` are sent by. */
@@ -157,7 +159,7 @@ async function measureSize(server: ServerProcess, url: string): Promise<number> 
 
 /** MLflow's tracking server as its documentation starts it, on its own default store, fed over its REST API. */
 async function measureMlflow(folder: string): Promise<Record<Way, number>> {
-  const python = await peerPython("mlflow");
+  const python = await ensurePeerPython("mlflow");
   const port = await findFreePort();
   const server = spawn(
     python,
@@ -213,14 +215,13 @@ async function measureByRest(server: string): Promise<Record<Way, number>> {
   return rates;
 }
 
-async function waitForMlflow(port: number): Promise<void> {
-  for (let tries = 0; tries < 300; tries++) {
-    const isUp = await fetch(`http://127.0.0.1:${port}/health`).then(
-      ({ ok }) => ok,
-      () => false,
-    );
-    if (isUp) return;
-    await sleep(1_000);
-  }
-  throw new Error("MLflow's tracking server did not start within five minutes.");
-}
+const waitForMlflow = (port: number): Promise<true> =>
+  waitUntil(
+    "MLflow's tracking server starts",
+    () =>
+      fetch(`http://127.0.0.1:${port}/health`).then(
+        ({ ok }) => ok,
+        () => false,
+      ),
+    START_MS,
+  );

@@ -11,7 +11,7 @@ import { migrate } from "@/server/platform/db/migrate";
 import { startPostgres } from "@/server/testing/postgres";
 import { getPresetConfig } from "@/server/testing/samples";
 import { TestWorker } from "@/server/testing/test-worker";
-import { bar, type Bar } from "../lib";
+import { buildBar, type Bar } from "../lib";
 import { DEFINE_NAME } from "./browser-script";
 import { LONG_NAMES } from "./fill-metrics";
 import { startServerProcess, type ServerProcess } from "./server-process";
@@ -103,17 +103,17 @@ async function followRun(
     const p95 = (values: readonly number[]): number => percentile(values, 0.95) ?? NaN;
     return {
       bars: [
-        bar("a reported point on the screen, p95", p95(onScreen), "ms", "<=", 1_000),
-        bar(
+        buildBar("a reported point on the screen, p95", p95(onScreen), "ms", "<=", 1_000),
+        buildBar(
           "points on the screen, of those reported",
           (drawn.at(-1)?.points ?? 0) / (curves * STEPS),
           "share",
           ">=",
           1,
         ),
-        bar("a reported point at a client, p95", p95(others.delays), "ms", "<=", 1_000),
-        bar("points that a client missed", others.missing, "points", "<=", 0),
-        bar("points that a client had twice", others.doubled, "points", "<=", 0),
+        buildBar("a reported point at a client, p95", p95(others.delays), "ms", "<=", 1_000),
+        buildBar("points that a client missed", others.missing, "points", "<=", 0),
+        buildBar("points that a client had twice", others.doubled, "points", "<=", 0),
       ],
       figures: {
         clients: CLIENTS,

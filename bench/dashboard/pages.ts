@@ -2,7 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { chromium, type Browser, type Page } from "@playwright/test";
 import { buildLaunchOptions } from "@/e2e/support/browser";
 import { percentile } from "@/gpu-workers/runtime/latency";
-import { bar, type Bar } from "../lib";
+import { buildBar, type Bar } from "../lib";
 import { DEFINE_NAME } from "./browser-script";
 import { startServerProcess, type ServerProcess } from "./server-process";
 import type { FilledRuns } from "./sizes";
@@ -76,21 +76,21 @@ export async function measurePages(
       const worst = summarize(visits.slice(1));
       figures[name] = worst;
       bars.push(
-        bar(`${name}: can be used after`, worst.ready, "ms", "<=", page.limit),
-        bar(`${name}: longest task`, worst.longestTask, "ms", "<=", 200),
-        bar(`${name}: JavaScript before it answers`, worst.scriptsReady, "KB", "<=", 200),
-        bar(`${name}: JavaScript once its charts stand`, worst.scriptsCharts, "KB", "<=", 330),
+        buildBar(`${name}: can be used after`, worst.ready, "ms", "<=", page.limit),
+        buildBar(`${name}: longest task`, worst.longestTask, "ms", "<=", 200),
+        buildBar(`${name}: JavaScript before it answers`, worst.scriptsReady, "KB", "<=", 200),
+        buildBar(`${name}: JavaScript once its charts stand`, worst.scriptsCharts, "KB", "<=", 330),
       );
     }
     const gestures = await measureGestures(browser, server, `/runs/${big[0]}`);
     bars.push(
-      bar("hover over a chart painted, p95", gestures.hover, "ms", "<=", 100),
-      bar("zoom of all charts painted, p95", gestures.zoom, "ms", "<=", 100),
-      bar("longest task while zooming", gestures.longestTask, "ms", "<=", 200),
+      buildBar("hover over a chart painted, p95", gestures.hover, "ms", "<=", 100),
+      buildBar("zoom of all charts painted, p95", gestures.zoom, "ms", "<=", 100),
+      buildBar("longest task while zooming", gestures.longestTask, "ms", "<=", 200),
     );
     await sleep(IDLE_MS);
     const memory = await server.readMemory();
-    bars.push(bar("memory of the idle server", memory, "MB", "<=", 300));
+    bars.push(buildBar("memory of the idle server", memory, "MB", "<=", 300));
     return { bars, figures: { visits: figures, gestures, memoryMb: memory } };
   } finally {
     await browser.close();

@@ -1,7 +1,7 @@
 import { performance } from "node:perf_hooks";
 import { listRunsRequestSchema } from "@/contracts/api/run-list";
 import { computeQuantile } from "@/core/statistics/bootstrap";
-import { bar, type Bar } from "@/bench/lib";
+import { buildBar, type Bar } from "@/bench/lib";
 import type { RunReader } from "@/server/features/runs/run-reader";
 
 const REPEATS = 40;
@@ -44,7 +44,7 @@ export async function measureRunLists(reader: RunReader): Promise<Bar[]> {
       cursor = page.nextCursor;
     }
     times.sort((a, b) => a - b);
-    bars.push(bar(`runs, ${name}`, computeQuantile(times, 0.95), "ms", "<=", LIMIT_MS));
+    bars.push(buildBar(`runs, ${name}`, computeQuantile(times, 0.95), "ms", "<=", LIMIT_MS));
   }
   return bars;
 }

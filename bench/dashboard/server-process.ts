@@ -2,13 +2,13 @@ import { spawn } from "node:child_process";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { addAccessSecret, readAccessSecret } from "@/lib/access.mjs";
 import { findFreePort } from "@/lib/free-port.mjs";
 import { LOCAL_WORKER_TOKEN_FILE } from "@/lib/parent-watchdog";
+import { waitUntil } from "@/lib/testing/wait-until";
 import { SERVER_ARGUMENTS, SERVER_VARIABLES } from "@/lib/server-program.mjs";
 
-const START_SECONDS = 60;
+const START_MS = 60_000;
 
 /** The server as `npm start` runs it, pages and all, in a process of its own; no worker is attached. */
 export interface ServerProcess {
@@ -61,16 +61,15 @@ export async function startServerProcess(databaseUrl: string): Promise<ServerPro
   };
 }
 
-async function waitUntilReady(url: string, hasEnded: () => boolean): Promise<void> {
-  for (let tries = 0; tries < START_SECONDS * 4 && !hasEnded(); tries++) {
-    const answers = await fetch(url, { redirect: "manual" }).then(
-      () => true,
-      () => false,
-    );
-    if (answers) return;
-    await sleep(250);
-  }
-  throw new Error(
-    hasEnded() ? "The server ended." : `The server did not start within ${START_SECONDS} s.`,
+const waitUntilReady = (url: string, hasEnded: () => boolean): Promise<true> =>
+  waitUntil(
+    "the server starts",
+    () => {
+      if (hasEnded()) throw new Error("The server ended.");
+      return fetch(url, { redirect: "manual" }).then(
+        () => true,
+        () => false,
+      );
+    },
+    START_MS,
   );
-}

@@ -12,7 +12,7 @@ import { TERMINAL_STATES } from "@/core/run/transitions";
 import { RealWorker } from "@/e2e/support/real-worker";
 import { importAtlas } from "@/server/features/question-sets/atlas";
 import type { ControlPlane } from "@/server/compose";
-import { bar, type Bar, printTable } from "@/bench/lib";
+import { buildBar, type Bar, printTable } from "@/bench/lib";
 
 /**
  * Answering at a model server that takes 50 ms a reply, 64 at once: a predict run in the worker's own process, the
@@ -96,7 +96,7 @@ export async function endpointSpeed(
     ]);
     return {
       bars: [
-        bar(
+        buildBar(
           "1,000 questions at an endpoint of 50 ms, 64 at once, against the ideal time",
           median / IDEAL_SECONDS,
           "times",

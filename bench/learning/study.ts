@@ -65,7 +65,7 @@ const workFolder = (name: string, inputs: unknown): string =>
   );
 
 /** Answers all held-out questions with a method, and keeps the results batch by batch. */
-export class Examiner {
+export class HeldOutEvaluator {
   /** The engine that holds the models of the pass under way. */
   private held: ServiceHandle<EngineClient> | null = null;
 
@@ -78,7 +78,7 @@ export class Examiner {
   ) {}
 
   /** For configurations that search, answer and score as this one does. */
-  static async open(services: LocalServices, config: TrainConfig): Promise<Examiner> {
+  static async open(services: LocalServices, config: TrainConfig): Promise<HeldOutEvaluator> {
     const { data, retriever, search, searcher, generator: frozen, reward } = config;
     const folder = workFolder("answers", {
       data,
@@ -96,7 +96,7 @@ export class Examiner {
     };
     const heldOut = await atlasQuestions(data.heldOutQuestions);
     const generator = await openGenerator(engine, frozen, store, signal);
-    return new Examiner(
+    return new HeldOutEvaluator(
       services,
       config,
       folder,
@@ -145,13 +145,16 @@ export class Examiner {
     });
   }
 
-  private async rag(documents: DocumentStore, countOf: (id: string) => number): Promise<Method> {
+  private async rag(
+    documents: DocumentStore,
+    countDocuments: (id: string) => number,
+  ): Promise<Method> {
     const { value: retriever } = await this.services.acquireRetriever(
       this.config.data.corpus,
       this.config.retriever,
       signal,
     );
-    return createRagMethod(retriever, documents, countOf);
+    return createRagMethod(retriever, documents, countDocuments);
   }
 
   private async answer(
@@ -202,7 +205,7 @@ export class Study {
   constructor(
     readonly algorithm: string,
     readonly config: TrainConfig,
-    private readonly examiner: Examiner,
+    private readonly evaluator: HeldOutEvaluator,
   ) {
     this.folder = workFolder(algorithm, config);
   }
@@ -220,17 +223,17 @@ export class Study {
     await this.train(seed);
     const path = (name: string): string => join(this.seedFolder(seed), `${name}.jsonl`);
     for (const other of others) await this.adoptColdStart(seed, other);
-    const coldStart = await this.examiner.searcher(
+    const coldStart = await this.evaluator.searcher(
       path("cold-start"),
       seed,
       this.checkpoint(seed, 0),
     );
-    const trained = await this.examiner.searcher(
+    const trained = await this.evaluator.searcher(
       path("trained"),
       seed,
       this.checkpoint(seed, this.config.rl.steps),
     );
-    const matched = await this.examiner.matchedRag(path("matched-rag"), trained);
+    const matched = await this.evaluator.matchedRag(path("matched-rag"), trained);
     return { seed, coldStart, trained, matched, training: await this.training(seed) };
   }
 
@@ -238,7 +241,7 @@ export class Study {
   async runColdStart(seed: number): Promise<Result[]> {
     await this.train(seed);
     const path = join(this.seedFolder(seed), "cold-start.jsonl");
-    return this.examiner.searcher(path, seed, this.checkpoint(seed, 0));
+    return this.evaluator.searcher(path, seed, this.checkpoint(seed, 0));
   }
 
   /** Equal weights give equal answers. */
@@ -273,7 +276,7 @@ export class Study {
     };
     const context = new MemoryContext({
       config,
-      services: this.examiner.services,
+      services: this.evaluator.services,
       workDir: folder,
       resume:
         last === null

@@ -1,7 +1,7 @@
 import type { TrainConfig } from "@/contracts/run-config/train-config";
 import { bootstrapClusters, type Interval } from "@/core/statistics/bootstrap";
 import { machine, printTable, type Machine } from "../lib";
-import { toObservations, type Examiner, Study } from "./study";
+import { toObservations, type HeldOutEvaluator, Study } from "./study";
 
 /** Demonstrations of the rows that differ in nothing else. */
 const DEMONSTRATIONS = [192, 96, 48, 384] as const;
@@ -26,7 +26,7 @@ const nameRow = ({ demonstrations, schedule }: TrainConfig["coldStart"]): string
  * @throws where a name is no row's
  */
 export async function measureSupervised(
-  examiner: Examiner,
+  evaluator: HeldOutEvaluator,
   config: TrainConfig,
   seeds: readonly number[],
   names: readonly string[],
@@ -48,7 +48,7 @@ export async function measureSupervised(
     const name = nameRow(coldStart);
     const measured = names.length === 0 || names.includes(name);
     const row = measured
-      ? await measureRow(examiner, { ...config, coldStart }, seeds)
+      ? await measureRow(evaluator, { ...config, coldStart }, seeds)
       : stored.find((one) => nameRow(one.coldStart) === name);
     if (row) rows.push(row);
   }
@@ -66,14 +66,14 @@ export async function measureSupervised(
 }
 
 async function measureRow(
-  examiner: Examiner,
+  evaluator: HeldOutEvaluator,
   config: TrainConfig,
   seeds: readonly number[],
 ): Promise<SupervisedRow> {
   const study = new Study(
     `supervised-${nameRow(config.coldStart)}`,
     { ...config, rl: { ...config.rl, steps: 0 } },
-    examiner,
+    evaluator,
   );
   const results = [];
   for (const seed of seeds) results.push(await study.runColdStart(seed));

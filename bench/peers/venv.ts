@@ -12,7 +12,7 @@ const run = promisify(execFile);
  * of that file. It sees the packages of the product's Python, so that both sides run the same torch.
  * @returns its interpreter.
  */
-export async function peerPython(name: string): Promise<string> {
+export async function ensurePeerPython(name: string): Promise<string> {
   const requirements = join(ROOT, "bench", `requirements-${name}.txt`);
   const folder = join(ROOT, "bench", ".work", `venv-${name}`);
   const python = join(folder, "bin", "python");

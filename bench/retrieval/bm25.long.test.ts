@@ -54,7 +54,7 @@ it("indexes and searches a million passages of 100 words within 2 GiB, and finds
 
 /** The K best scores of each query by the formula, over every passage. */
 async function byReading(path: string, queries: readonly string[][]): Promise<number[][]> {
-  const numberOf = new Map([...new Set(queries.flat())].map((term, i) => [term, i]));
+  const termNumbers = new Map([...new Set(queries.flat())].map((term, i) => [term, i]));
   const matches: { row: number; term: number; count: number }[] = [];
   const lengths = new Uint32Array(PASSAGES);
   for await (const { text, number } of readLines(path)) {
@@ -62,18 +62,18 @@ async function byReading(path: string, queries: readonly string[][]): Promise<nu
     lengths[number - 1] = terms.length;
     const counts = new Map<number, number>();
     for (const term of terms) {
-      const known = numberOf.get(term);
+      const known = termNumbers.get(term);
       if (known !== undefined) counts.set(known, (counts.get(known) ?? 0) + 1);
     }
     for (const [term, count] of counts) matches.push({ row: number - 1, term, count });
   }
   const mean = lengths.reduce((sum, length) => sum + length, 0) / PASSAGES;
-  const documents = new Uint32Array(numberOf.size);
+  const documents = new Uint32Array(termNumbers.size);
   for (const { term } of matches) documents[term] = (documents[term] ?? 0) + 1;
   return queries.map((query) => {
-    const weights = new Float64Array(numberOf.size);
+    const weights = new Float64Array(termNumbers.size);
     for (const term of query) {
-      const i = numberOf.get(term) ?? 0;
+      const i = termNumbers.get(term) ?? 0;
       weights[i] = (weights[i] ?? 0) + computeInverseDocumentFrequency(PASSAGES, documents[i] ?? 0);
     }
     const scores = new Float64Array(PASSAGES);

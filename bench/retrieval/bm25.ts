@@ -9,8 +9,8 @@ import { ROOT } from "@/lib/paths.mjs";
 import { analyse } from "@/gpu-workers/retrieval/indexes/bm25/analyser";
 import { percentile } from "@/gpu-workers/runtime/latency";
 import { formatPassage } from "@/gpu-workers/retrieval/corpus/passage-text";
-import { bar, type Bar, printTable } from "@/bench/lib";
-import { peerPython } from "@/bench/peers/venv";
+import { buildBar, type Bar, printTable } from "@/bench/lib";
+import { ensurePeerPython } from "@/bench/peers/venv";
 import { type QuestionSet, questionSets } from "./data";
 import { type Section, type SectionOptions, type SectionResult, workFolder } from "./section";
 
@@ -37,7 +37,7 @@ export const bm25Section: Section = {
 
 async function run({ long }: SectionOptions): Promise<SectionResult> {
   const { source, sets } = await questionSets();
-  const python = await peerPython("bm25");
+  const python = await ensurePeerPython("bm25");
   const folder = workFolder("bm25");
   await rm(folder, { recursive: true, force: true });
   await mkdir(folder, { recursive: true });
@@ -126,7 +126,7 @@ async function compareRankings(set: QuestionSet, python: string, folder: string,
     ),
   );
   bars.push(
-    bar(
+    buildBar(
       `bm25, ${set.name}: largest relative difference of a score from bm25s' with the same terms`,
       difference,
       "",
@@ -144,7 +144,7 @@ async function compareRankings(set: QuestionSet, python: string, folder: string,
       );
     const shares = { k, ours: share(ours), sameTerms: share(sameTerms), ownTerms: share(ownTerms) };
     bars.push(
-      bar(
+      buildBar(
         `bm25, ${set.name}: recall@${k}, points from bm25s' with the same terms`,
         Math.abs(shares.ours - shares.sameTerms) * 100,
         "points",
@@ -153,7 +153,7 @@ async function compareRankings(set: QuestionSet, python: string, folder: string,
       ),
     );
     bars.push(
-      bar(
+      buildBar(
         `bm25, ${set.name}: recall@${k}, points behind bm25s' with its own terms`,
         (shares.ownTerms - shares.ours) * 100,
         "points",
@@ -263,7 +263,7 @@ async function compareSpeed(
   const ofBm25s = peers.filter(({ name }) => name.startsWith("bm25s"));
   const smallest = Math.min(...ofBm25s.map(({ memory }) => memory.bytes));
   bars.push(
-    bar(
+    buildBar(
       `bm25, ${size} passages: search p50 relative to the fastest peer`,
       (ours?.p50 ?? NaN) / Math.min(...peers.map(({ p50 }) => p50)),
       "times",
@@ -272,7 +272,7 @@ async function compareSpeed(
     ),
   );
   bars.push(
-    bar(
+    buildBar(
       `bm25, ${size} passages: memory a passage relative to bm25s`,
       (ours?.memory.bytes ?? NaN) / smallest,
       "times",
@@ -282,7 +282,7 @@ async function compareSpeed(
   );
   if (size >= 1_000_000) {
     bars.push(
-      bar(
+      buildBar(
         `bm25, ${size} passages: peak memory of the build`,
         (ours?.build.peakBytes ?? NaN) / GIB,
         "GiB",
@@ -291,7 +291,7 @@ async function compareSpeed(
       ),
     );
     bars.push(
-      bar(
+      buildBar(
         `bm25, ${size} passages: memory of the search`,
         (ours?.memory.residentBytes ?? NaN) / GIB,
         "GiB",

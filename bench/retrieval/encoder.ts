@@ -4,7 +4,7 @@ import type { RankedRow } from "@/gpu-workers/retrieval/indexes/ranked-row";
 import { Encoder, type TextKind } from "@/gpu-workers/retrieval/encoders/encoder";
 import { percentile } from "@/gpu-workers/runtime/latency";
 import { formatPassage } from "@/gpu-workers/retrieval/corpus/passage-text";
-import { bar, type Bar, machine, printTable } from "@/bench/lib";
+import { buildBar, type Bar, machine, printTable } from "@/bench/lib";
 import { type QuestionSet, questionSets } from "./data";
 import { openFlat } from "./flat";
 import { Peer, rankedRows } from "./peer";
@@ -69,7 +69,7 @@ async function run(): Promise<SectionResult> {
       const quality = await compare(encoders, peer, set, own.length, scratch, fp32.dim);
       agreement[set.name] = quality;
       flat.push(
-        bar(
+        buildBar(
           `flat, ${set.name}: results identical to faiss-cpu's on the same vectors, rounding aside`,
           quality.flat.identicalUpToRounding,
           "share",
@@ -102,14 +102,14 @@ async function run(): Promise<SectionResult> {
         queryLatencyMs: latency,
       },
       bars: [
-        bar(
+        buildBar(
           "encoding, fp32: passages a second, relative to sentence-transformers",
           rates.fp32 / rates.peer,
           "times",
           ">=",
           1,
         ),
-        bar(
+        buildBar(
           "encoding, int8: passages a second, relative to sentence-transformers",
           rates.int8 / rates.peer,
           "times",
@@ -119,7 +119,7 @@ async function run(): Promise<SectionResult> {
         // Products of bytes are hardly faster than those of float32 where a processor has no instruction for them.
         ...(machine().vectors.some((flag) => flag.includes("vnni"))
           ? [
-              bar(
+              buildBar(
                 "encoding, int8: passages a second, relative to fp32 (with VNNI)",
                 rates.int8 / rates.fp32,
                 "times",
@@ -129,21 +129,21 @@ async function run(): Promise<SectionResult> {
             ]
           : []),
         // Rounded: a hundredth as the difference of two shares is not quite one.
-        bar(
+        buildBar(
           "int8: full-support@10 lost to fp32, worst set",
           Number(worst.loss.toFixed(9)),
           "share",
           "<=",
           0.01,
         ),
-        bar(
+        buildBar(
           "int8: overlap of the top 10 with the peer, worst set",
           worst.overlap,
           "share",
           ">=",
           0.95,
         ),
-        bar(
+        buildBar(
           "fp32: rankings identical to the peer's, rounding aside",
           worst.identical,
           "share",

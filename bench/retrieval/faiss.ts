@@ -2,7 +2,7 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { DenseIndex } from "@/gpu-workers/retrieval/indexes/faiss/dense-index";
 import type { RankedRow } from "@/gpu-workers/retrieval/indexes/ranked-row";
-import { bar, type Bar, printTable } from "@/bench/lib";
+import { buildBar, type Bar, printTable } from "@/bench/lib";
 import { identical } from "./encoder";
 import { openFlat } from "./flat";
 import { Peer, rankedRows } from "./peer";
@@ -38,7 +38,7 @@ async function run(): Promise<SectionResult> {
         const measured = await inTurns(index, peer, queries, queryFile, batch);
         flat.push({ size, batch, ...measured.figures });
         bars.push(
-          bar(
+          buildBar(
             `faiss, flat ${size}, ${batch} together: time of a search, relative to faiss-cpu`,
             measured.figures.oursMs / measured.figures.peerMs,
             "times",
@@ -48,7 +48,7 @@ async function run(): Promise<SectionResult> {
         );
         if (batch === QUERIES)
           bars.push(
-            bar(
+            buildBar(
               `faiss, flat ${size}: results identical to faiss-cpu's, rounding aside`,
               measured.agreement.identicalUpToRounding,
               "share",

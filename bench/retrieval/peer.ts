@@ -4,7 +4,7 @@ import { createInterface } from "node:readline";
 import { z } from "zod";
 import { ROOT } from "@/lib/paths.mjs";
 import type { RankedRow } from "@/gpu-workers/retrieval/indexes/ranked-row";
-import { peerPython } from "@/bench/peers/venv";
+import { ensurePeerPython } from "@/bench/peers/venv";
 
 /** What a search of the peer's found, as ours says it. */
 export function rankedRows({
@@ -30,7 +30,7 @@ export class Peer {
 
   static async start(): Promise<Peer> {
     const child = spawn(
-      await peerPython("retrieval"),
+      await ensurePeerPython("retrieval"),
       [join(ROOT, "bench", "peers", "retrieval.py")],
       { stdio: "pipe" },
     );

@@ -10,8 +10,8 @@ import { retrieveResponseWithScoresSchema } from "@/contracts/formats/retrieve";
 import { percentile } from "@/gpu-workers/runtime/latency";
 import { openRetriever } from "@/gpu-workers/retrieval/backends/open-retriever";
 import { RetrieveService } from "@/gpu-workers/retrieval/service/retrieve-service";
-import { bar, printTable } from "@/bench/lib";
-import { peerPython } from "@/bench/peers/venv";
+import { buildBar, printTable } from "@/bench/lib";
+import { ensurePeerPython } from "@/bench/peers/venv";
 import { questionSets } from "./data";
 import type { Section, SectionResult } from "./section";
 import { findFreePort } from "@/lib/free-port.mjs";
@@ -113,14 +113,14 @@ async function run(): Promise<SectionResult> {
         memoryMb: service.readMetrics().memoryMb,
       },
       bars: [
-        bar(
+        buildBar(
           `/retrieve: requests a second at ${most} clients, relative to FastAPI`,
           (loads.ours[most]?.perSecond ?? 0) / (loads.peer[most]?.perSecond ?? Infinity),
           "times",
           ">=",
           2,
         ),
-        bar("/retrieve: same first document as the peer's", same, "share", ">=", 0.99),
+        buildBar("/retrieve: same first document as the peer's", same, "share", ">=", 0.99),
       ],
     };
   } finally {
@@ -222,7 +222,7 @@ async function startPeer(
 ): Promise<{ url: string; child: ChildProcess }> {
   const port = await findFreePort();
   const child = spawn(
-    await peerPython("retrieval"),
+    await ensurePeerPython("retrieval"),
     [join(ROOT, "bench", "peers", "retrieve_server.py"), index, corpus, String(port)],
     { stdio: ["ignore", "ignore", "pipe"] },
   );

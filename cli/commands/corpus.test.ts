@@ -1,13 +1,12 @@
 import { createHash } from "node:crypto";
-import { once } from "node:events";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Command } from "commander";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { CommandContext } from "@/cli/context";
+import { listenLocally } from "@/lib/testing/listen-locally";
 import { addCorpusCommands } from "./corpus";
 
 const TEXT = '{"id": "1", "contents": "Paris"}\n';
@@ -32,9 +31,8 @@ let context: CommandContext;
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "corpus-command-"));
   await writeFile(join(folder, "corpus.jsonl"), TEXT);
-  await once(server.listen(0, "127.0.0.1"), "listening");
   context = {
-    server: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    server: await listenLocally(server),
     secret: null,
     headers: {},
     print: () => undefined,

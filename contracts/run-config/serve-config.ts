@@ -4,6 +4,7 @@ import { corpusNameSchema } from "./corpus-source";
 import { modelServerSchema } from "./model";
 import { retrieverSchema } from "./retriever";
 import { defineLaterSetting, defineSetting } from "./setting";
+import { isLoopbackName } from "@/contracts/formats/loopback";
 import { DEFAULT_TOPK, RETRIEVE_LIMITS } from "@/contracts/formats/retrieve";
 
 const serveLimitsSchema = z
@@ -59,9 +60,6 @@ const listenFields = {
     "How others reach it, e.g. http://gpu-box:3000, where that differs from what it listens on.",
   ),
 };
-
-/** Whether an address reaches no other machine. */
-export const isLoopback = (host: string): boolean => /^(127\.|localhost$|::1$)/.test(host);
 
 const serveRetrieverConfigSchema = z
   .strictObject({
@@ -138,7 +136,7 @@ const serveModelConfigSchema = z
   .superRefine(({ host, key, advertise, server, checkpoint }, context) => {
     const wrong = (path: string, message: string): void =>
       context.addIssue({ code: "custom", path: [path], message });
-    if (!isLoopback(host) && key === null)
+    if (!isLoopbackName(host) && key === null)
       wrong(
         "key",
         `is needed where the service listens on ${host}: without one, whoever reaches it there can use the model. Store one on the Workers page`,

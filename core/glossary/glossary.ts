@@ -158,7 +158,7 @@ const OUTCOME_TERMS = {
   "scorer-doubtful": {
     text: "wrong, while two judging scorers differ",
     formula: "score < 1; of span, judge and option letter one ≥ 0.5, another < 0.5",
-    source: "server/features/scoring/judging-scorers.ts",
+    source: "server/features/scoring/judging-scorers-sql.ts",
   },
   "no-gold": {
     text: "the question names no gold documents",

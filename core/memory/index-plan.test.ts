@@ -79,6 +79,15 @@ describe("the plan of an index", () => {
       nprobe: 32,
       quantizer_efSearch: 100,
     });
-    expect(formatBytes(1536)).toBe("1.5 KiB");
   });
+
+  it.each([
+    [0, "0 B"],
+    [1023, "1023 B"],
+    [1536, "1.5 KiB"],
+    [512 * 1024 ** 2, "512 MiB"],
+    [100 * 1024 ** 3, "100 GiB"],
+    [1.4 * 1024 ** 4, "1.4 TiB"],
+    [5000 * 1024 ** 4, "5000 TiB"],
+  ])("writes %d bytes as %s", (bytes, text) => expect(formatBytes(bytes)).toBe(text));
 });

@@ -195,9 +195,10 @@ export function getSearchParameters(
   return parameters;
 }
 
-/** "1.4 GiB". */
+/** Bytes as "12 B", "1.5 KiB", "512 MiB" or "1.4 TiB". */
 export function formatBytes(bytes: number): string {
-  const units = ["bytes", "KiB", "MiB", "GiB", "TiB"];
+  const units = ["B", "KiB", "MiB", "GiB", "TiB"];
   const power = bytes < 1 ? 0 : Math.min(units.length - 1, Math.floor(Math.log2(bytes) / 10));
-  return `${power === 0 ? Math.round(bytes) : (bytes / 1024 ** power).toFixed(1)} ${units[power]}`;
+  const digits = (bytes / 1024 ** power).toFixed(power === 0 ? 0 : 1);
+  return `${digits.replace(/\.0$/, "")} ${units[power]}`;
 }

@@ -27,7 +27,7 @@ const demand: MemorySpec = {
   offloadOptimizer: false,
   vllmBytes: null,
 };
-const bytesOf = (change: Partial<MemorySpec>, name: string): number =>
+const getBytes = (change: Partial<MemorySpec>, name: string): number =>
   estimateMemory({ ...demand, ...change }).parts.find((part) => part.name === name)?.bytes ?? 0;
 const total = (change: Partial<MemorySpec>): number =>
   estimateMemory({ ...demand, ...change }).totalBytes;
@@ -77,9 +77,9 @@ describe("the memory estimate", () => {
     const full = { tuning: { kind: "full", firstLayer: 0 }, reference: false } as const;
     const count = countTrainedParameters(demand.searcher, full.tuning);
     expect(count).toBe(countParameters(demand.searcher));
-    expect(bytesOf(full, "trained weights and optimiser")).toBe(16 * count);
-    expect(bytesOf(full, "merged weights")).toBe(2 * count);
-    expect(bytesOf({ ...full, dtypeBytes: 4 }, "merged weights")).toBe(0);
+    expect(getBytes(full, "trained weights and optimiser")).toBe(16 * count);
+    expect(getBytes(full, "merged weights")).toBe(2 * count);
+    expect(getBytes({ ...full, dtypeBytes: 4 }, "merged weights")).toBe(0);
     expect(total(full)).toBeGreaterThan(135 * GB);
   });
 
@@ -87,35 +87,37 @@ describe("the memory estimate", () => {
     const upper = countTrainedParameters(demand.searcher, { kind: "full", firstLayer: 27 });
     expect(upper).toBeLessThan(0.25 * GB);
     expect(
-      bytesOf({ tuning: { kind: "lora", rank: 64, firstLayer: 14 } }, "merged weights") * 2,
-    ).toBe(bytesOf({}, "merged weights"));
+      getBytes({ tuning: { kind: "lora", rank: 64, firstLayer: 14 } }, "merged weights") * 2,
+    ).toBe(getBytes({}, "merged weights"));
   });
 
   it("a critic of its own takes weights and optimiser, an adapter only the latter", () => {
     const tuning = { kind: "lora", rank: 64, firstLayer: 0 } as const;
     expect(
-      bytesOf({ critic: { shape: demand.searcher, tuning } }, "critic") -
-        bytesOf({ critic: { shape: null, tuning } }, "critic"),
+      getBytes({ critic: { shape: demand.searcher, tuning } }, "critic") -
+        getBytes({ critic: { shape: null, tuning } }, "critic"),
     ).toBe(2 * countParameters(demand.searcher));
   });
 
   it("vLLM takes its share, and the engine neither merges nor samples then", () => {
     const withVllm = { vllmBytes: 32 * GB };
-    expect(bytesOf(withVllm, "vLLM")).toBe(32 * GB);
-    expect(bytesOf(withVllm, "merged weights") + bytesOf(withVllm, "sampling")).toBe(0);
+    expect(getBytes(withVllm, "vLLM")).toBe(32 * GB);
+    expect(getBytes(withVllm, "merged weights") + getBytes(withVllm, "sampling")).toBe(0);
   });
 
   it("checkpointing keeps less of the activations, a longer context more, and a cache ends at its bound", () => {
-    expect(bytesOf({ checkpointing: true }, "gradient")).toBeLessThan(bytesOf({}, "gradient") / 4);
-    expect(bytesOf({ contextTokens: 4000 }, "gradient")).toBeLessThan(bytesOf({}, "gradient"));
+    expect(getBytes({ checkpointing: true }, "gradient")).toBeLessThan(
+      getBytes({}, "gradient") / 4,
+    );
+    expect(getBytes({ contextTokens: 4000 }, "gradient")).toBeLessThan(getBytes({}, "gradient"));
     const upper = {
       tuning: { kind: "lora", rank: 64, firstLayer: 14 },
       vllmBytes: 32 * GB,
     } as const;
-    expect(bytesOf(upper, "caches")).toBe(2 ** 31);
-    expect(bytesOf({ ...upper, cacheBytes: 2 ** 28 }, "caches")).toBe(2 ** 28);
+    expect(getBytes(upper, "caches")).toBe(2 ** 31);
+    expect(getBytes({ ...upper, cacheBytes: 2 ** 28 }, "caches")).toBe(2 ** 28);
     // The engine's own sampling needs the keys of a whole batch, whatever the bound.
-    expect(bytesOf({}, "caches")).toBe(120 * 8000 * 28 * 2 * 512 * 2);
+    expect(getBytes({}, "caches")).toBe(120 * 8000 * 28 * 2 * 512 * 2);
   });
 
   it("of a step's phases the largest counts on a GPU, all of them on a CPU", () => {

@@ -34,7 +34,7 @@ const ofEngineSchema = z.array(
 );
 const ofEngine = ofEngineSchema.parse(readRecorded("fake_engine_memory"));
 
-const tuningOf = (rank: number | null): Tuning =>
+const buildTuning = (rank: number | null): Tuning =>
   rank === null ? { kind: "full", firstLayer: 0 } : { kind: "lora", rank, firstLayer: 0 };
 
 /** One sequence of so many tokens on each rank, as the fake tensors' step has it. */
@@ -94,7 +94,7 @@ describe("the memory of one of several ranks", () => {
     ({ model, layers, ranks, tokens, head, lora_rank, checkpointing, bytes }) => {
       const shape = { ...MODEL_SHAPES[model]!, layers };
       const work = { contextTokens: tokens, tokenBudget: tokens, checkpointing };
-      const tuning = tuningOf(lora_rank);
+      const tuning = buildTuning(lora_rank);
       const spec = buildSpec(model, tuning, { ...work, searcher: shape });
       const estimate = countFsdpBytes(
         head === "language" ? spec : { ...spec, searcher: NOTHING, critic: { shape, tuning } },
@@ -116,7 +116,7 @@ describe("the memory of one of several ranks", () => {
     "is within 10 % of the engine's fake tensors at $what, $layers layers of $model, $head, rank of LoRA $lora_rank, on $ranks ranks",
     ({ model, layers, ranks, tokens, head, lora_rank, what, measured }) => {
       const shape = { ...MODEL_SHAPES[model]!, layers };
-      const tuning = tuningOf(lora_rank);
+      const tuning = buildTuning(lora_rank);
       const isPolicy = head === "language";
       const spec = buildSpec(model, tuning, {
         contextTokens: tokens,
@@ -126,13 +126,13 @@ describe("the memory of one of several ranks", () => {
         critic: isPolicy ? null : { shape, tuning },
       });
       const { parts } = estimateRank(spec, ranks, "sharded");
-      const sizeOf = (...names: string[]): number[] =>
+      const listSizes = (...names: string[]): number[] =>
         parts.filter(({ name }) => names.includes(name)).map(({ bytes }) => bytes);
-      const lasting = sizeOf(
+      const lasting = listSizes(
         ...(isPolicy ? ["weights", "trained weights and optimiser"] : ["critic"]),
       ).reduce((sum, bytes) => sum + bytes, 0);
       const turns = what === "gradient" ? ["gradient", "reduced gradients"] : [what];
-      const estimate = lasting + Math.max(...sizeOf(...turns, "gather buffer"));
+      const estimate = lasting + Math.max(...listSizes(...turns, "gather buffer"));
       expect(
         Math.abs(estimate / measured - 1),
         `estimated ${(estimate / GIB).toFixed(2)}, fake tensors ${(measured / GIB).toFixed(2)} GiB`,
@@ -141,7 +141,7 @@ describe("the memory of one of several ranks", () => {
   );
 
   it("falls with every rank, towards what each rank has whole", () => {
-    const spec = buildSpec("qwen2.5-7b-instruct", tuningOf(16));
+    const spec = buildSpec("qwen2.5-7b-instruct", buildTuning(16));
     const totals = [2, 3, 5, 8, 16, 64, 1024].map((ranks) => estimateRank(spec, ranks).totalBytes);
     expect([...totals].sort((a, b) => b - a)).toEqual(totals);
     const { parts, totalBytes } = estimateRank(spec, 2 ** 30);
@@ -149,37 +149,37 @@ describe("the memory of one of several ranks", () => {
     expect(shared / totalBytes).toBeLessThan(1e-6);
     expect(totalBytes).toBeGreaterThan(2 * 7.6e9);
     // Where all weights are trained only a few layers and the activations are whole.
-    const full = buildSpec("qwen2.5-7b-instruct", tuningOf(null), { reference: true });
+    const full = buildSpec("qwen2.5-7b-instruct", buildTuning(null), { reference: true });
     expect(estimateRank(full, 2 ** 30).totalBytes).toBeLessThan(12 * GIB);
   });
 
   it("a rank's share of what is trained is the whole divided by the ranks", () => {
-    const bytesOf = (ranks: number, offloadOptimizer: boolean): number =>
+    const getBytes = (ranks: number, offloadOptimizer: boolean): number =>
       estimateRank(
-        buildSpec("qwen2.5-7b-instruct", tuningOf(null), { offloadOptimizer }),
+        buildSpec("qwen2.5-7b-instruct", buildTuning(null), { offloadOptimizer }),
         ranks,
       ).parts.find(({ name }) => name === "trained weights and optimiser")!.bytes;
     // Values, two moments, and FSDP2's copy in bfloat16; the gradient is there only for a while.
-    expect(bytesOf(4, false) * 4).toBe(14 * countParameters(MODEL_SHAPES["qwen2.5-7b-instruct"]!));
-    expect(bytesOf(4, true) / bytesOf(4, false)).toBeCloseTo(6 / 14, 10);
+    expect(getBytes(4, false) * 4).toBe(14 * countParameters(MODEL_SHAPES["qwen2.5-7b-instruct"]!));
+    expect(getBytes(4, true) / getBytes(4, false)).toBeCloseTo(6 / 14, 10);
   });
 
   it("a rank holds of a base what one of its models computes with and does not train", () => {
     const shape = MODEL_SHAPES["qwen2.5-7b-instruct"]!;
     const head = shape.vocabulary * shape.hidden;
-    const bytesOf = (tuning: Tuning, change: Partial<MemorySpec> = {}): number =>
+    const getBytes = (tuning: Tuning, change: Partial<MemorySpec> = {}): number =>
       estimateRank(buildSpec("qwen2.5-7b-instruct", tuning, change), 4).parts.find(
         ({ name }) => name === "weights",
       )?.bytes ?? 0;
-    const [lora, full] = [tuningOf(16), tuningOf(null)];
+    const [lora, full] = [buildTuning(16), buildTuning(null)];
     const all = countParameters(shape);
-    expect(bytesOf(lora)).toBe(2 * all);
-    expect(bytesOf(full)).toBe(0);
-    expect(bytesOf(full, { critic: { shape: null, tuning: full } })).toBe(0);
-    expect(bytesOf(full, { critic: { shape: null, tuning: lora } })).toBe(2 * (all - head));
+    expect(getBytes(lora)).toBe(2 * all);
+    expect(getBytes(full)).toBe(0);
+    expect(getBytes(full, { critic: { shape: null, tuning: full } })).toBe(0);
+    expect(getBytes(full, { critic: { shape: null, tuning: lora } })).toBe(2 * (all - head));
     const generator = { shape, sharesBase: true, tokens: 0 };
-    expect(bytesOf(full, { generator })).toBe(2 * all);
-    const upper = bytesOf({ kind: "full", firstLayer: 14 });
+    expect(getBytes(full, { generator })).toBe(2 * all);
+    const upper = getBytes({ kind: "full", firstLayer: 14 });
     expect(upper / (2 * (head + all / 2))).toBeCloseTo(1, 2);
     // A critic of its own, of which nothing is frozen either.
     const { parts } = estimateRank(
@@ -193,21 +193,21 @@ describe("the memory of one of several ranks", () => {
   it("a rank holds its share of the base below factors on all layers, and gathers all of it to sample", () => {
     const shape = MODEL_SHAPES["qwen2.5-7b-instruct"]!;
     const all = 2 * countParameters(shape);
-    const sizesOf = (tuning: Tuning, change: Partial<MemorySpec> = {}): Record<string, number> =>
+    const getSizes = (tuning: Tuning, change: Partial<MemorySpec> = {}): Record<string, number> =>
       Object.fromEntries(
         estimateRank(buildSpec("qwen2.5-7b-instruct", tuning, change), 4, "sharded").parts.map(
           ({ name, bytes }) => [name, bytes],
         ),
       );
-    const lora = tuningOf(16);
-    expect(sizesOf(lora).weights).toBe(all / 4);
+    const lora = buildTuning(16);
+    expect(getSizes(lora).weights).toBe(all / 4);
     const critics = { critic: { shape: null, tuning: lora } };
-    expect(sizesOf(lora, critics).weights, "both adapters share it").toBe(all / 4);
-    expect(sizesOf({ ...lora, firstLayer: 1 }).weights, "lower layers are whole").toBe(all);
-    const sampled = sizesOf(lora, { vllmBytes: null });
+    expect(getSizes(lora, critics).weights, "both adapters share it").toBe(all / 4);
+    expect(getSizes({ ...lora, firstLayer: 1 }).weights, "lower layers are whole").toBe(all);
+    const sampled = getSizes(lora, { vllmBytes: null });
     expect(sampled["merged weights"], "not kept").toBeUndefined();
     expect(
-      sampled.sampling! - sizesOf({ ...lora, firstLayer: 1 }, { vllmBytes: null }).sampling!,
+      sampled.sampling! - getSizes({ ...lora, firstLayer: 1 }, { vllmBytes: null }).sampling!,
     ).toBeGreaterThan(1.8 * all);
     // At 72B, whole weights alone are more than a GPU has.
     const large = { ...shape, hidden: 8192, layers: 80, intermediate: 29_568 };
@@ -217,22 +217,22 @@ describe("the memory of one of several ranks", () => {
   });
 
   it("log-probabilities of trained weights take a few layers, whatever the number of layers", () => {
-    const bytesOf = (layers: number): number =>
+    const getBytes = (layers: number): number =>
       estimateRank(
-        buildSpec("qwen2.5-7b-instruct", tuningOf(null), {
+        buildSpec("qwen2.5-7b-instruct", buildTuning(null), {
           reference: true,
           searcher: { ...MODEL_SHAPES["qwen2.5-7b-instruct"]!, layers },
         }),
         5,
       ).parts.find(({ name }) => name === "log-probabilities")!.bytes;
-    expect(bytesOf(28)).toBe(bytesOf(4));
-    expect(bytesOf(28)).toBeLessThan(6 * GIB);
+    expect(getBytes(28)).toBe(getBytes(4));
+    expect(getBytes(28)).toBeLessThan(6 * GIB);
   });
 
   it("a rank takes whole groups of the step, at least one", () => {
     const countSampling = (episodes: number, ranks: number): number =>
       estimateRank(
-        buildSpec("qwen2.5-0.5b-instruct", tuningOf(16), {
+        buildSpec("qwen2.5-0.5b-instruct", buildTuning(16), {
           vllmBytes: null,
           episodes,
           groupSize: 4,

@@ -36,7 +36,7 @@ describe("the memory of a training run", () => {
     expect(one.verdict).toBe("too small");
     // Values and gradients of searcher and critic in float32, and one's gradient as it is computed.
     expect(one.totalBytes).toBeGreaterThan(7.6 * (8 + 8 + 8) * GB);
-    const [, ranks] = /(\d+) GPUs of 80\.0 GiB \(/.exec(one.advice!)!;
+    const [, ranks] = /(\d+) GPUs of 80 GiB \(/.exec(one.advice!)!;
     const there = judgeTrainingMemory(config, describePlannedMachine(Number(ranks), 80))!;
     expect(there).toMatchObject({ verdict: "fits", advice: null, ranks: Number(ranks) });
     expect(there.ranks, "as the paper has it").toBe(5);

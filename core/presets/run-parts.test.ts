@@ -4,14 +4,14 @@ import { listRunParts, type Offered } from "./run-parts";
 import { findPreset, PRESETS } from "./run-presets";
 
 const NOTHING: Offered = { models: new Set(), corpora: new Set(), questions: new Set() };
-const listPartsOf = (id: string, offered = NOTHING) =>
+const listPresetParts = (id: string, offered = NOTHING) =>
   listRunParts(runConfigSchema.parse(findPreset(id)?.config), offered);
 
 describe("the parts of a preset", () => {
   it.each(PRESETS.filter(({ id }) => id.startsWith("paper-")).map(({ id }) => id))(
     "%s are each named with size, licence and the command that fetches them",
     (id) => {
-      const parts = listPartsOf(id);
+      const parts = listPresetParts(id);
       expect(new Set(parts.map(({ kind }) => kind))).toEqual(
         new Set(["questions", "model", "corpus", "encoder", "retriever", "generator"]),
       );
@@ -30,7 +30,7 @@ describe("the parts of a preset", () => {
       models: new Set(["qwen2.5-3b-instruct"]),
       questions: new Set(["s3-processed-data/test_e5_s3"]),
     };
-    expect(listPartsOf("paper-qwen2.5-3b", offered)).toMatchObject([
+    expect(listPresetParts("paper-qwen2.5-3b", offered)).toMatchObject([
       { kind: "questions", name: "s3-processed-data/train_e5_s3", state: "missing" },
       { kind: "questions", name: "s3-processed-data/test_e5_s3", state: "here" },
       {
@@ -73,6 +73,6 @@ describe("the parts of a preset", () => {
   });
 
   it("that no command brings have none", () => {
-    expect(listPartsOf("atlas-smollm2").every(({ command }) => command === null)).toBe(true);
+    expect(listPresetParts("atlas-smollm2").every(({ command }) => command === null)).toBe(true);
   });
 });

@@ -40,7 +40,7 @@ async function read(
   for await (const batch of records) all.push(...batch);
   return { found, all };
 }
-const rowsOf = ({ all }: Records) => all.map((record) => record.problem ?? record.row);
+const listRows = ({ all }: Records) => all.map((record) => record.problem ?? record.row);
 
 /** As Python's csv writes a table, all its fields quoted where `all` is set. */
 function writeTable(
@@ -137,7 +137,7 @@ for table in json.load(sys.stdin):
         const [heading = [], ...rows] = tables[Math.floor(i / 6)]!;
         const told = await read(text, dialect === "escaped" ? { quoting: "backslash" } : {}, 1000);
         expect(
-          rowsOf(told),
+          listRows(told),
           `${dialect} ${seed} ${JSON.stringify(text)} ${JSON.stringify(told.found)}`,
         ).toEqual(
           rows.map((row) => Object.fromEntries(heading.map((name, at) => [name, row[at]]))),
@@ -160,7 +160,7 @@ for table in json.load(sys.stdin):
       [10, "7"],
     ]);
     const open = await read('a,b\n1,2\n3,"open\n4,5\n');
-    expect(rowsOf(open)).toEqual([
+    expect(listRows(open)).toEqual([
       { a: "1", b: "2" },
       expect.stringContaining("opens a quote that is not closed by the end"),
       { a: "4", b: "5" },
@@ -185,12 +185,12 @@ for table in json.load(sys.stdin):
       { line: 3, row: { unnamed: "0", Id: "1", Answer: "a;b", "Answer (2)": "c" } },
     ]);
     const spaced = await read('id, question, answers\n1, "Who, me?", Ada\n');
-    expect(rowsOf(spaced)).toEqual([{ id: "1", question: "Who, me?", answers: " Ada" }]);
+    expect(listRows(spaced)).toEqual([{ id: "1", question: "Who, me?", answers: " Ada" }]);
     const unquoted = await read(
       'id\tquestion\tanswers\n1\t"Heroes" by whom?\tDavid\n2\t5" of what?\tsnow\n',
     );
     expect(unquoted.found.dialect).toMatchObject({ delimiter: "tab", quoting: "none" });
-    expect(rowsOf(unquoted)).toMatchObject([
+    expect(listRows(unquoted)).toMatchObject([
       { question: '"Heroes" by whom?' },
       { question: '5" of what?' },
     ]);
@@ -208,7 +208,7 @@ it("rows that are no records of a table are problems", async () => {
     [5, expect.stringMatching(/4 fields .*, and the heading end with a delimiter where the rows/)],
   ]);
   const markdown = await read("| id | question | answers |\n|:---|-----|---:|\n| 1 | --- | - |\n");
-  expect(rowsOf(markdown)).toEqual([
+  expect(listRows(markdown)).toEqual([
     "is a line of dashes, as Markdown has below a heading",
     expect.objectContaining({ id: " 1 ", question: " --- " }),
   ]);
@@ -228,7 +228,7 @@ describe("encodings", () => {
         await expect(read(bytes)).rejects.toThrow(
           `Set its encoding to ${encoding} to have it converted`,
         );
-        expect(rowsOf(await read(bytes, { encoding }, 3))).toEqual(rowsOf(await read(text)));
+        expect(listRows(await read(bytes, { encoding }, 3))).toEqual(listRows(await read(text)));
       }
     const latin = Buffer.from(
       "id,question,answers\n1,Wo liegt K\xf6ln?,am Rhein\n2,Who?,Ada\n",
@@ -247,10 +247,10 @@ describe("encodings", () => {
       Buffer.from([0xcc, 0xee, 0xf1, 0xea, 0xe2, 0xe0]),
       Buffer.from("?,b\n"),
     ]);
-    expect(rowsOf(await read(cyrillic))).toEqual([
+    expect(listRows(await read(cyrillic))).toEqual([
       expect.stringContaining('have it converted where "Ìîñêâà" is right, else save it as UTF-8'),
     ]);
-    expect(rowsOf(await read(latin, { encoding: "windows-1252" }))[0]).toMatchObject({
+    expect(listRows(await read(latin, { encoding: "windows-1252" }))[0]).toMatchObject({
       question: "Wo liegt Köln?",
     });
     await expect(read(text, { encoding: "windows-1252" })).rejects.toThrow("is UTF-8");
@@ -259,7 +259,7 @@ describe("encodings", () => {
       Buffer.from("2,\xff,b\n", "latin1"),
       Buffer.from("3,\ufffd,b\n"),
     ]);
-    expect(rowsOf(await read(oneLine, {}, 5))).toEqual([
+    expect(listRows(await read(oneLine, {}, 5))).toEqual([
       expect.objectContaining({ answers: "Łódź 👩‍🔬" }),
       "is not UTF-8",
       { id: "3", question: "\ufffd", answers: "b" },
@@ -278,7 +278,7 @@ describe("encodings", () => {
             encoding === "utf-8"
               ? new TextEncoder().encode(json)
               : encode(json, encoding === "utf-16le");
-          expect(rowsOf(await read(bytes, { encoding }, size))).toEqual([{ a: value }]);
+          expect(listRows(await read(bytes, { encoding }, size))).toEqual([{ a: value }]);
         },
       ),
     );
@@ -376,9 +376,9 @@ describe("JSON", () => {
     });
     for (const mark of ["\ufeff", "\x1e"]) {
       const marked = await read(`${mark}{"a": 1}\n${mark}{"a": 2}\n`, {}, 3);
-      expect(rowsOf(marked)).toEqual([{ a: 1 }, { a: 2 }]);
+      expect(listRows(marked)).toEqual([{ a: 1 }, { a: 2 }]);
     }
-    expect(rowsOf(await read("id,a\n1,2\n", {}, 9, "json"))).toEqual([
+    expect(listRows(await read("id,a\n1,2\n", {}, 9, "json"))).toEqual([
       "is not JSON: id,a; of a table set the format",
       "is not JSON: 1,2",
     ]);

@@ -59,7 +59,7 @@ interface Trial {
   share: number;
   sample: string;
 }
-type ToldTrial = Trial & Pick<DetectedDialect, "doubt">;
+type ChosenTrial = Trial & Pick<DetectedDialect, "doubt">;
 
 /**
  * How fields are quoted. A quote that opens a field and is closed at its end means quoting; where others open fields and
@@ -69,7 +69,7 @@ function detectQuoting(
   set: ReadingSettings["quoting"],
   delimiter: Delimiter,
   trial: (quoting: Quoting) => Trial,
-): ToldTrial {
+): ChosenTrial {
   if (set !== "auto") return { ...trial(set), doubt: null };
   const doubled = trial("doubled");
   if (!doubled.sample.includes('"')) return { ...doubled, doubt: null };

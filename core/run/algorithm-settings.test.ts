@@ -36,14 +36,15 @@ describe("settings that an algorithm reads", () => {
 
   it("decide the clip range: what is not read changes nothing", () => {
     for (const algorithm of ALGORITHM_NAMES) {
-      const rangeOf = (rl: object) =>
+      const getClipRange = (rl: object) =>
         createAlgorithm(rlSchema.parse({ algorithm, ...rl })).clipRange;
       for (const [name, value] of [
         ["clip", 0.05],
         ["clipHigh", 0.06],
         ["sequenceClip", 0.07],
       ] as const) {
-        const changes = JSON.stringify(rangeOf({ [name]: value })) !== JSON.stringify(rangeOf({}));
+        const changes =
+          JSON.stringify(getClipRange({ [name]: value })) !== JSON.stringify(getClipRange({}));
         expect(listRead(algorithm).includes(`rl.${name}`), `${algorithm} ${name}`).toBe(changes);
       }
     }

@@ -3,7 +3,7 @@ import { computeLineageCuts } from "./attempt-lineage";
 
 const train = { kind: "train", ownAxis: false, firstSteps: new Map<number, number>() } as const;
 
-describe("cutsOf", () => {
+describe("computeLineageCuts", () => {
   it("keeps everything of a single attempt", () => {
     expect(computeLineageCuts([{ number: 1, fromStep: null }], train).get(1)).toBe(
       Number.POSITIVE_INFINITY,

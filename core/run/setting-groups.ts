@@ -66,7 +66,7 @@ export const isGroupUsed = (
   (group.variant !== null && isSettingUsed(group.variant.path, config));
 
 /** Paths of those settings of these groups that differ from their defaults. */
-export const listChangedOf = (groups: readonly SettingGroup[], config: unknown): string[] =>
+export const listChangedInGroups = (groups: readonly SettingGroup[], config: unknown): string[] =>
   groups
     .flatMap((group) => listActiveSettings(group, config))
     .filter((setting) => isChanged(setting, getSettingValue(config, setting.path)))

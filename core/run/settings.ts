@@ -3,7 +3,7 @@ import { runKindSchema, type RunKind } from "@/contracts/records/run-state";
 import { runConfigSchema, type RunConfig } from "@/contracts/run-config/run-config";
 import type { SettingMeta } from "@/contracts/run-config/setting";
 import type { Setting, SettingControl, SettingGroup } from "@/contracts/run-config/setting-group";
-import { getServed, listActiveSettings, listChangedOf, type Served } from "./setting-groups";
+import { getServed, listActiveSettings, listChangedInGroups, type Served } from "./setting-groups";
 import { getSettingValue } from "./setting-values";
 
 /**
@@ -250,7 +250,7 @@ export const listConditionalDefaults = (path: string): ConditionalDefault[] =>
 
 /** Paths of all settings that differ from their defaults. */
 export const listChangedSettings = (config: RunConfig): string[] =>
-  listChangedOf(listSettingGroups(config.kind, getServed(config)), config);
+  listChangedInGroups(listSettingGroups(config.kind, getServed(config)), config);
 
 /** What a setting means in some kinds of run. */
 export interface SettingMeaning extends Pick<SettingMeta, "title" | "description" | "paper"> {

@@ -135,9 +135,9 @@ export const formatRuleId = (rule: RuleScorer): string => RULES[rule].id;
 
 /** Whether a stored score was given by another version of a rule than the present one. */
 export const isOfEarlierVersion = (rule: RuleScorer, stored: string): boolean =>
-  isEarlierOf(RULES[rule].id, stored);
+  isEarlierVersion(RULES[rule].id, stored);
 
-function isEarlierOf(id: string, stored: string): boolean {
+function isEarlierVersion(id: string, stored: string): boolean {
   const name = id.replace(/\d+$/, "");
   return stored !== id && stored.startsWith(name) && /^\d+$/.test(stored.slice(name.length));
 }
@@ -148,7 +148,7 @@ function isEarlierOf(id: string, stored: string): boolean {
  */
 export const listOutdatedRules = (scorers: readonly string[], whole = scorers): string[] =>
   Object.values(RULES).flatMap(({ id }) =>
-    scorers.some((scorer) => isEarlierOf(id, scorer)) && !whole.includes(id) ? [id] : [],
+    scorers.some((scorer) => isEarlierVersion(id, scorer)) && !whole.includes(id) ? [id] : [],
   );
 
 /** Scores one answer by a rule; the rule's version travels with the value. */

@@ -80,7 +80,7 @@ describe("against scipy and statsmodels", () => {
       high,
       standardError,
     } of reference.paired) {
-      const interval = bootstrapPairs(sumsOf(cluster, first, second), {
+      const interval = bootstrapPairs(sumDifferences(cluster, first, second), {
         samples: 40_000,
         seed: 5,
       });
@@ -99,7 +99,7 @@ describe("against scipy and statsmodels", () => {
   });
 });
 
-function sumsOf(
+function sumDifferences(
   cluster: readonly number[],
   first: readonly number[],
   second: readonly number[],

@@ -64,17 +64,17 @@ export function computeWilsonInterval(
  */
 export function findParetoFront<T>(
   points: readonly T[],
-  costOf: (point: T) => number,
-  valueOf: (point: T) => number,
+  getCost: (point: T) => number,
+  getValue: (point: T) => number,
 ): T[] {
-  const sorted = [...points].sort((a, b) => costOf(a) - costOf(b) || valueOf(b) - valueOf(a));
+  const sorted = [...points].sort((a, b) => getCost(a) - getCost(b) || getValue(b) - getValue(a));
   const front: T[] = [];
   for (const point of sorted) {
     const last = front[front.length - 1];
     if (
       last === undefined ||
-      valueOf(point) > valueOf(last) ||
-      (valueOf(point) === valueOf(last) && costOf(point) === costOf(last))
+      getValue(point) > getValue(last) ||
+      (getValue(point) === getValue(last) && getCost(point) === getCost(last))
     )
       front.push(point);
   }

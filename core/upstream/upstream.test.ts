@@ -214,7 +214,7 @@ Look again:
     };
     const { steps, context, documents, cutWindows } = parseSequence(sequence, question.question);
     keep(documents);
-    const idOf = (title: string) => documents.find((document) => document.title === title)!.id;
+    const findId = (title: string) => documents.find((document) => document.title === title)!.id;
     const shown = steps.map((step) =>
       step.kind === "retrieve"
         ? [step.turn, step.query, step.documents.map(({ hash }) => getText(hash).title)]
@@ -225,13 +225,13 @@ Look again:
     expect(shown).toEqual([
       [0, "Who painted Harbour at Dawn?", ["Harbour", "Dawn"]],
       [0, "generate"],
-      [0, [idOf("Dawn")], false],
+      [0, [findId("Dawn")], false],
       [1, "Harbour at Dawn painter", ["Ada Reyes", "Bo"]],
       [1, "generate"],
-      [1, [idOf("Ada Reyes"), idOf("Bo")], true],
+      [1, [findId("Ada Reyes"), findId("Bo")], true],
       [2, "one more", ["Ada Reyes"]],
       [2, "generate"],
-      [2, [idOf("Ada Reyes")], false],
+      [2, [findId("Ada Reyes")], false],
       [2, "stop"],
     ]);
     expect(documents.find(({ title }) => title === "Dawn")!.text).toBe(
@@ -242,7 +242,7 @@ Look again:
   });
 
   it("s3: what the model writes as a window is none, and what the file does not show is not made up", () => {
-    const kindsOf = (response_str?: string) =>
+    const listKinds = (response_str?: string) =>
       parseSequence(
         {
           golden_answers: ["a"],
@@ -251,11 +251,11 @@ Look again:
         },
         "q",
       ).steps.map(({ kind }) => kind);
-    expect(kindsOf()).toEqual([]);
-    expect(kindsOf("")).toEqual([]);
+    expect(listKinds()).toEqual([]);
+    expect(listKinds("")).toEqual([]);
     // As this product exported it before: the model's words alone.
     expect(
-      kindsOf('<query>{"query": "x"}</query>\n<search_complete>True</search_complete>'),
+      listKinds('<query>{"query": "x"}</query>\n<search_complete>True</search_complete>'),
     ).toEqual(["generate", "stop"]);
     const invented = conversation.replace(
       "<important_info>[2]</important_info>",

@@ -119,7 +119,7 @@ const readLightness = (page: Page): Promise<number> =>
   });
 
 /** Asks for a theme as the system does, and waits until the page wears it. */
-export async function wearTheme(page: Page, colorScheme: "light" | "dark"): Promise<void> {
+export async function emulateTheme(page: Page, colorScheme: "light" | "dark"): Promise<void> {
   await page.emulateMedia({ colorScheme });
   await expect.poll(async () => (await readLightness(page)) < 60).toBe(colorScheme === "dark");
 }

@@ -3,7 +3,7 @@ import { randomBytes } from "node:crypto";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { peerPython } from "@/bench/peers/venv";
+import { ensurePeerPython } from "@/bench/peers/venv";
 import { findFreePort } from "@/lib/free-port.mjs";
 import { waitUntil } from "@/lib/testing/wait-until";
 
@@ -71,7 +71,7 @@ export class RayHead {
 
   /** The Python that Ray and MLflow's client are installed in: by default one of the benches' own, made once. */
   static findPython(): Promise<string> {
-    return Promise.resolve(process.env.S3_RAY_PYTHON ?? peerPython("ray"));
+    return Promise.resolve(process.env.S3_RAY_PYTHON ?? ensurePeerPython("ray"));
   }
 
   private isReady(): Promise<boolean> {

@@ -94,7 +94,7 @@ export class RealWorker {
 
   /** Process id of its engine, or null where it has none. */
   enginePid(): number | null {
-    return childrenOf(this.pid).find(isEngine) ?? null;
+    return listChildren(this.pid).find(isEngine) ?? null;
   }
 
   async stop(): Promise<void> {
@@ -116,7 +116,7 @@ export function isEngine(pid: number): boolean {
   }
 }
 
-function childrenOf(pid: number): number[] {
+function listChildren(pid: number): number[] {
   const ids = readdirSync("/proc").filter((name) => /^\d+$/.test(name));
   return ids.map(Number).filter((id) => {
     try {

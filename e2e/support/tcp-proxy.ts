@@ -1,9 +1,11 @@
 import net from "node:net";
+import { listenLocally } from "@/lib/testing/listen-locally";
 
 /** A TCP proxy between a worker and the server, to break what a network breaks. */
 export class TcpProxy {
   private readonly sockets = new Set<net.Socket>();
   private readonly server: net.Server;
+  url = "";
   /** While true, connections stay open and no byte passes in either direction. */
   private silent = false;
 
@@ -29,12 +31,8 @@ export class TcpProxy {
 
   static async start(target: string): Promise<TcpProxy> {
     const proxy = new TcpProxy(new URL(target));
-    await new Promise<void>((resolve) => proxy.server.listen(0, "127.0.0.1", resolve));
+    proxy.url = await listenLocally(proxy.server);
     return proxy;
-  }
-
-  get url(): string {
-    return `http://127.0.0.1:${(this.server.address() as net.AddressInfo).port}`;
   }
 
   /** Resets every connection; new ones pass. */

@@ -10,7 +10,7 @@ const item = (step: number): ReportItem => ({
   kind: "metrics",
   points: [{ name: "reward/mean", step, value: 0, at: 0 }],
 });
-const stepOf = (report: ReportItem): number =>
+const getStep = (report: ReportItem): number =>
   report.kind === "metrics" ? (report.points[0]?.step ?? -1) : -1;
 
 function make(options: Partial<ReportQueueOptions> = {}): {
@@ -24,7 +24,7 @@ function make(options: Partial<ReportQueueOptions> = {}): {
     lingerMs: 5,
     retryPausesMs: [1, 1, 1],
     send: (sequence, items) =>
-      Promise.resolve(void sent.push({ sequence, steps: items.map(stepOf) })),
+      Promise.resolve(void sent.push({ sequence, steps: items.map(getStep) })),
     onFailed: (error) => failures.push(error),
     ...options,
   });
@@ -61,7 +61,7 @@ describe("ReportQueue", () => {
     const attempts: { sequence: number; steps: number[] }[] = [];
     const { queue } = make({
       send: (sequence, items) => {
-        attempts.push({ sequence, steps: items.map(stepOf) });
+        attempts.push({ sequence, steps: items.map(getStep) });
         if (attempts.length < 3) return Promise.reject(new AppError("internal", "not now"));
         return Promise.resolve();
       },
@@ -117,7 +117,7 @@ describe("ReportQueue", () => {
                 return Promise.reject(new AppError("storage-full", "not now"));
               expect(sequence).toBe(++last);
               expect(items.length).toBeLessThanOrEqual(maxItems);
-              stored.push(...items.map(stepOf));
+              stored.push(...items.map(getStep));
               return Promise.resolve();
             },
           });

@@ -133,7 +133,7 @@ async function createAgent(
   );
   if (engine.warning !== null) log.writeLocally("warn", engine.warning);
   const reporter = new CorpusReporter(FOLDERS);
-  const pathOf = (corpus: string): string => getCorpusPath(corpus, FOLDERS);
+  const findCorpus = (corpus: string): string => getCorpusPath(corpus, FOLDERS);
   return new Agent({
     server: options.server,
     token,
@@ -157,9 +157,9 @@ async function createAgent(
     executors,
     taskHandlers: {
       query: runQuery,
-      documents: createDocumentReader(pathOf),
+      documents: createDocumentReader(findCorpus),
       "dry-run": runDryRun,
-      "index-plan": createIndexPlanner(pathOf, DATA_DIR),
+      "index-plan": createIndexPlanner(findCorpus, DATA_DIR),
       "corpus-preview": createCorpusPreviewer(DATA_DIR),
       "remove-corpus": createCorpusRemover(reporter, FOLDERS),
       "turn-gains": computeTurnGains,

@@ -6,6 +6,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { AppError } from "@/contracts/errors";
 import { readSamplerPlacement } from "@/contracts/run-config/sampler";
 import type { SamplerRequirements } from "@/gpu-workers/jobs/run-context";
+import { isAlive } from "@/lib/lock.mjs";
 import { waitUntil } from "@/lib/testing/wait-until";
 import { createDefaultStarters } from "./default-services";
 import { AgentLog } from "./log";
@@ -45,14 +46,7 @@ async function listStarts(): Promise<{ pid: number; args: string[] }[]> {
   const lines = text.split("\n").filter(Boolean);
   return lines.map((line) => JSON.parse(line) as { pid: number; args: string[] });
 }
-const isAlive = ({ pid }: { pid: number }): boolean => {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
-  }
-};
+const isRunning = ({ pid }: { pid: number }): boolean => isAlive(pid);
 const reports = async () => (await registry.listReports()).filter(({ kind }) => kind === "sampler");
 
 describe("replicas of vLLM", () => {
@@ -70,12 +64,12 @@ describe("replicas of vLLM", () => {
       code: "sampler-unavailable",
       message: expect.stringContaining("SIGKILL") as string,
     });
-    await waitUntil("the others are stopped", () => !first.some(isAlive));
+    await waitUntil("the others are stopped", () => !first.some(isRunning));
     expect(await reports()).toMatchObject([{ state: "failed", references: 0 }]);
     await hold().acquireSampler(demand, signal);
     const all = await listStarts();
     expect(all).toHaveLength(6);
-    expect(all.slice(3).every(isAlive)).toBe(true);
+    expect(all.slice(3).every(isRunning)).toBe(true);
   });
 
   it("of which one does not start are none", async () => {
@@ -84,7 +78,7 @@ describe("replicas of vLLM", () => {
       code: "sampler-unavailable",
       message: expect.stringContaining("CUDA out of memory") as string,
     });
-    expect((await listStarts()).some(isAlive)).toBe(false);
+    expect((await listStarts()).some(isRunning)).toBe(false);
   });
 
   it("with whole weights are of one run, and stop with it", async () => {
@@ -101,9 +95,9 @@ describe("replicas of vLLM", () => {
     expect(starts).toHaveLength(2);
     expect(one.value[0]).not.toBe(other.value[0]);
     one.release();
-    await waitUntil("its server is stopped", () => starts.filter(isAlive).length === 1);
+    await waitUntil("its server is stopped", () => starts.filter(isRunning).length === 1);
     other.release();
-    await waitUntil("both are stopped", () => !starts.some(isAlive));
+    await waitUntil("both are stopped", () => !starts.some(isRunning));
   });
 
   it("that nobody uses make room for others; those in use stay", async () => {
@@ -118,10 +112,10 @@ describe("replicas of vLLM", () => {
     (await ask(8)).release();
     expect(await listStarts(), "the same is kept for the next run").toHaveLength(1);
     await ask(16);
-    expect(isAlive(unused!), "it is gone before the other starts").toBe(false);
+    expect(isRunning(unused!), "it is gone before the other starts").toBe(false);
     await ask(32);
     const [, second, third] = await listStarts();
-    expect([second, third].map((start) => isAlive(start!))).toEqual([true, true]);
+    expect([second, third].map((start) => isRunning(start!))).toEqual([true, true]);
   });
 
   it("need GPUs where the build is not for the CPU", async () => {

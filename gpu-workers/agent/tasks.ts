@@ -70,9 +70,9 @@ export async function runQuery(task: TaskOf<"query">, context: TaskContext): Pro
 
 /** Reads documents of a corpus by their ids; those that it does not have are left out. */
 export const createDocumentReader =
-  (pathOf: (corpus: string) => string) =>
+  (findCorpus: (corpus: string) => string) =>
   async (task: TaskOf<"documents">, { signal }: TaskContext): Promise<unknown> => {
-    const corpus = await CorpusFile.open(pathOf(task.corpus), signal);
+    const corpus = await CorpusFile.open(findCorpus(task.corpus), signal);
     try {
       const rows = task.ids
         .map((id) => corpus.findRow(id))

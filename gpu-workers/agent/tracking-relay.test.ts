@@ -4,15 +4,16 @@ import {
   type IncomingHttpHeaders,
   type Server,
 } from "node:http";
-import type { AddressInfo } from "node:net";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { COMMAND_HEADER } from "@/contracts/formats/mlflow/requests";
+import { listenLocally } from "@/lib/testing/listen-locally";
 import { openTrackingRelay, type TrackingRelay } from "./tracking-relay";
 
 const PATH = "api/2.0/mlflow/runs/log-metric";
 
 describe("the relay of MLflow's API", () => {
   let dashboard: Server;
+  let server: string;
   let relay: TrackingRelay;
   let asked: { url: string | undefined; headers: IncomingHttpHeaders; body: string }[] = [];
 
@@ -25,9 +26,8 @@ describe("the relay of MLflow's API", () => {
         response.writeHead(400, { "content-type": "application/json" }).end(`{"error_code":"X"}`);
       });
     });
-    await new Promise<void>((resolve) => dashboard.listen(0, "127.0.0.1", resolve));
-    const { port } = dashboard.address() as AddressInfo;
-    relay = await openTrackingRelay({ server: `http://127.0.0.1:${port}/`, token: "t", port: 0 });
+    server = `${await listenLocally(dashboard)}/`;
+    relay = await openTrackingRelay({ server, token: "t", port: 0 });
   });
   afterAll(async () => {
     await relay.close();
@@ -53,8 +53,6 @@ describe("the relay of MLflow's API", () => {
 
   it("forwards traces, and names the command that it is for whatever a client claims", async () => {
     asked = [];
-    const { port } = dashboard.address() as AddressInfo;
-    const server = `http://127.0.0.1:${port}/`;
     const ofCommand = await openTrackingRelay({ server, token: "t", port: 0, command: "id" });
     for (const address of [relay.address, ofCommand.address])
       await fetch(`${address}/v1/traces`, {

@@ -9,7 +9,7 @@ import type { AddressInfo } from "node:net";
 import { AppError } from "@/contracts/errors";
 import { COMMAND_HEADER } from "@/contracts/formats/mlflow/requests";
 import { hasErrorCode } from "@/lib/errors";
-import { isLoopbackHost } from "@/lib/loopback";
+import { isLoopbackHost } from "@/contracts/formats/loopback";
 
 /** What trainers ask: nothing else of the dashboard is forwarded. */
 const PATH = /^\/(?:(?:ajax-)?api\/\d\.\d\/(?:mlflow|mlflow-artifacts|s3)\/|v1\/traces$)/;

@@ -16,7 +16,7 @@ const questions: Question[] = ["a", "b", "c", "d"].map((id) => ({
   group: null,
   goldQueries: [],
 }));
-const episodeOf = (id: string, made: "stored" | "anew"): Episode => ({
+const buildEpisode = (id: string, made: "stored" | "anew"): Episode => ({
   key: `key of ${id}`,
   method: "cot",
   protocol: "paper",
@@ -25,7 +25,7 @@ const episodeOf = (id: string, made: "stored" | "anew"): Episode => ({
   steps: [{ kind: "generate", turn: 0, seconds: 0, text: made }],
   context: [{ id: "d", hash: `hash of ${id}`, score: 1 }],
 });
-const documentOf = (id: string) => ({
+const buildDocument = (id: string) => ({
   id: "d",
   hash: `hash of ${id}`,
   title: "",
@@ -44,8 +44,8 @@ function played(stored: Record<string, string>, answersAs: ModelMethod["ownAnswe
         some.map(
           ({ id }) => (
             asked.push(id),
-            book.add({ ...documentOf(id), score: 1 }),
-            episodeOf(id, "anew")
+            book.add({ ...buildDocument(id), score: 1 }),
+            buildEpisode(id, "anew")
           ),
         ),
       ),
@@ -60,7 +60,7 @@ function played(stored: Record<string, string>, answersAs: ModelMethod["ownAnswe
       findEpisodes: (keys) =>
         Promise.resolve({
           episodes: there(keys).map((id) => ({
-            episode: episodeOf(id, "stored"),
+            episode: buildEpisode(id, "stored"),
             answer: {
               key: stored[id]!,
               generator: "m",
@@ -69,7 +69,7 @@ function played(stored: Record<string, string>, answersAs: ModelMethod["ownAnswe
               seconds: 0,
             },
           })),
-          documents: there(keys).map(documentOf),
+          documents: there(keys).map(buildDocument),
         }),
     },
     book,

@@ -61,14 +61,14 @@ export class CachedMethod implements Method {
   /** By question id. */
   private async find(questions: readonly Question[]): Promise<Map<string, Episode>> {
     const { ownAnswerLabel: answersAs } = this.method;
-    const idOf = new Map(
+    const idByKey = new Map(
       questions.map((question) => [this.method.computeEpisodeKey(question), question.id]),
     );
-    const { episodes, documents } = await this.context.findEpisodes([...idOf.keys()]);
+    const { episodes, documents } = await this.context.findEpisodes([...idByKey.keys()]);
     for (const text of documents) this.documents.add({ ...text, score: 0 });
     return new Map(
       episodes.flatMap(({ episode, answer }): [string, Episode][] => {
-        const id = idOf.get(episode.key)!;
+        const id = idByKey.get(episode.key)!;
         if (!answersAs) return [[id, episode]];
         return answer?.key === computeOwnAnswerKey(episode.key, answersAs)
           ? [[id, { ...episode, ownAnswer: { ...answersAs, text: answer.text } }]]

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { methodNameSchema } from "@/contracts/records/episode";
 import {
-  configOf,
+  buildConfig,
   describeOnSets,
   openServices,
   ran,
@@ -17,10 +17,10 @@ describe("every method on the embedded default", () => {
     "%s answers two questions of Atlas",
     async (method) => {
       // Greedy texts of a small model rarely end by themselves: as long as it takes for a query or an answer.
-      const { methodSettings } = configOf(method, {});
+      const { methodSettings } = buildConfig(method, {});
       const maxTokens = Math.min(32, methodSettings.maxTokens ?? Infinity);
       const records = await ran(
-        configOf(method, { limit: 2, methodSettings: { ...methodSettings, maxTokens } }),
+        buildConfig(method, { limit: 2, methodSettings: { ...methodSettings, maxTokens } }),
       );
       expect(records).toHaveLength(2);
     },

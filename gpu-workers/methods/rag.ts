@@ -14,14 +14,14 @@ const UPSTREAM_WINDOW = 12;
 export function createRagMethod(
   retriever: Pick<Retriever, "search" | "describe">,
   documents: DocumentStore,
-  countOf: (questionId: string) => number,
+  countDocuments: (questionId: string) => number,
   protocol: Protocol = "paper",
 ): Method {
   return {
     name: "rag",
     async run(questions, signal) {
       const start = performance.now();
-      const counts = questions.map(({ id }) => countOf(id));
+      const counts = questions.map(({ id }) => countDocuments(id));
       const found = await retriever.search(
         questions.map(({ question }) => question),
         Math.max(protocol === "upstream" ? UPSTREAM_WINDOW : 1, ...counts),

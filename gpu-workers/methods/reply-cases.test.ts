@@ -58,7 +58,7 @@ describe.skipIf(!existsSync(CASES_DIR))(
     });
     afterAll(() => endpoint.close());
 
-    const configOf = (model: string, more: { address?: string; maxTokens?: number } = {}) => {
+    const buildConfig = (model: string, more: { address?: string; maxTokens?: number } = {}) => {
       const { address = endpoint.url, maxTokens = 2048 } = more;
       const server = { model, endpoint: address, connection: { retrySeconds: 0 } };
       return predictConfigSchema.parse({
@@ -84,40 +84,40 @@ describe.skipIf(!existsSync(CASES_DIR))(
       });
       return (await method.run([question], signal))[0]!;
     };
-    const answerOf = async (...asked: Parameters<typeof configOf>) =>
-      (await ask(configOf(...asked))).ownAnswer?.text;
-    const generate = async (...asked: Parameters<typeof configOf>) => {
+    const findAnswer = async (...asked: Parameters<typeof buildConfig>) =>
+      (await ask(buildConfig(...asked))).ownAnswer?.text;
+    const generate = async (...asked: Parameters<typeof buildConfig>) => {
       const store = {
         findAnswers: () => Promise.resolve(new Map()),
         saveAnswers: () => Promise.resolve(),
       };
-      const generator = await openGenerator(null, configOf(...asked).generator, store, signal);
+      const generator = await openGenerator(null, buildConfig(...asked).generator, store, signal);
       return (await generator.answer([{ question: "Capital?", documents: [] }], signal))[0]!;
     };
     const judge = async (model: string) => {
-      const opened = await openJudge(configOf(model).judge, null, {}, signal);
+      const opened = await openJudge(buildConfig(model).judge, null, {}, signal);
       return opened.judge([{ question: "Capital?", golds: ["Paris"], answer: "Paris" }], signal);
     };
-    const probe = (model: string) => probeMethodModel(configOf(model).searcher, signal, {});
+    const probe = (model: string) => probeMethodModel(buildConfig(model).searcher, signal, {});
 
     const OPTIONS = readQuestions(join(CASES_DIR, "60-option-letter", "q.jsonl"));
     it.each(OPTIONS.map((question) => [question.id, question] as const))(
       "case 60: %s",
       async (id, question) => {
-        const { ownAnswer } = await ask(configOf("replies"), question);
+        const { ownAnswer } = await ask(buildConfig("replies"), question);
         const { value } = scoreByRule("option-letter", ownAnswer!.text, question);
         expect(value).toBe(id === "wrong-article" ? 0 : 1);
       },
     );
 
     it("case 61: an answer beside thoughts counts, one cut within them is an error", async () => {
-      expect(await answerOf("reasoner")).toBe("Paris");
+      expect(await findAnswer("reasoner")).toBe("Paris");
       for (const model of ["reasoner", "null-length"])
-        await expect(answerOf(model, { maxTokens: 32 })).rejects.toThrow(
+        await expect(findAnswer(model, { maxTokens: 32 })).rejects.toThrow(
           /cut within its reasoning.*Raise the token limit \(methodSettings\.maxTokens/,
         );
       await expect(generate("reasoner", { maxTokens: 32 })).rejects.toThrow(/generator\.maxTokens/);
-      await expect(answerOf("null-stop")).rejects.toThrow(
+      await expect(findAnswer("null-stop")).rejects.toThrow(
         /within its reasoning and gave no answer/,
       );
       expect(await probe("null-length")).toMatch(/answers in .* only its thoughts/);
@@ -125,7 +125,7 @@ describe.skipIf(!existsSync(CASES_DIR))(
     });
 
     it.each(["think", "think-tail"])("case 62: %s is read over, and kept", async (model) => {
-      const episode = await ask(configOf(model));
+      const episode = await ask(buildConfig(model));
       const { text } = episode.ownAnswer!;
       const score = (rule: "span" | "exact-match", gold: string) =>
         scoreByRule(rule, text, { answers: [gold] }).value;
@@ -151,7 +151,7 @@ describe.skipIf(!existsSync(CASES_DIR))(
     });
 
     it.each(["filter", "filter-null"])("case 64: %s is an error with its reason", async (model) => {
-      for (const asks of [answerOf, generate]) {
+      for (const asks of [findAnswer, generate]) {
         const error = await asks(model).catch((caught: unknown) => caught as Error);
         expect(error).toMatchObject({
           message: expect.stringMatching(/finish_reason content_filter/) as unknown,
@@ -165,13 +165,13 @@ describe.skipIf(!existsSync(CASES_DIR))(
       "case 67: the judge %s is read by its text",
       async (model) => {
         expect(await judge(model)).toEqual([true]);
-        expect(await probeJudge(configOf(model).judge, null, {}, signal)).toMatch(/answers in/);
+        expect(await probeJudge(buildConfig(model).judge, null, {}, signal)).toMatch(/answers in/);
       },
     );
 
     it("case 68: refused parameters are replaced or left out, once for all requests", async () => {
       for (const model of ["maxtok400", "temp400"]) {
-        expect([await answerOf(model), await answerOf(model)]).toEqual(["Paris", "Paris"]);
+        expect([await findAnswer(model), await findAnswer(model)]).toEqual(["Paris", "Paris"]);
         expect(await generate(model)).toMatchObject({ text: "Paris" });
         expect(await endpoint.readRequests(model)).toHaveLength(4);
         expect(await probe(model)).toMatch(/it refuses (max_tokens|temperature)/);
@@ -183,7 +183,7 @@ describe.skipIf(!existsSync(CASES_DIR))(
 
     it("case 69: the query of a base URL stays", async () => {
       const address = `${endpoint.origin}/openai/deployments/d1?api-version=2024-10-21`;
-      expect(await answerOf("ok", { address })).toBe("Paris");
+      expect(await findAnswer("ok", { address })).toBe("Paris");
       const requests = await endpoint.readRequests("ok");
       expect(requests.map(({ path }) => path)).toContain(
         "/openai/deployments/d1/chat/completions?api-version=2024-10-21",
@@ -191,9 +191,9 @@ describe.skipIf(!existsSync(CASES_DIR))(
     });
 
     it("usage may be absent; an error within a reply is no answer", async () => {
-      expect(await answerOf("usage-none")).toBe("Paris");
-      await expect(answerOf("error200")).rejects.toThrow(/Provider returned error/);
-      expect(await probeGenerator(null, configOf("think").generator, signal)).toMatch(/Rome/);
+      expect(await findAnswer("usage-none")).toBe("Paris");
+      await expect(findAnswer("error200")).rejects.toThrow(/Provider returned error/);
+      expect(await probeGenerator(null, buildConfig("think").generator, signal)).toMatch(/Rome/);
     });
   },
 );

@@ -16,13 +16,13 @@ const questions: Question[] = Array.from({ length: 300 }, (_, i) => ({
   group: null,
   goldQueries: [],
 }));
-const documentOf = (id: string) => ({
+const buildDocument = (id: string) => ({
   id: `d-${id}`,
   hash: `d-${id}`,
   title: id,
   text: `text of ${id}`,
 });
-const episodeOf = (id: string): Episode => ({
+const buildEpisode = (id: string): Episode => ({
   key: id,
   method: "rag",
   protocol: "paper",
@@ -43,8 +43,8 @@ function server(missing: readonly string[] = [], refusals = 0) {
     if (calls.length <= refusals) return Promise.reject(new Error("the connection is gone"));
     const there = ids.filter((id) => !missing.includes(id));
     return Promise.resolve({
-      episodes: there.reverse().map((id) => ({ episode: episodeOf(id), answer: null })),
-      documents: there.map(documentOf),
+      episodes: there.reverse().map((id) => ({ episode: buildEpisode(id), answer: null })),
+      documents: there.map(buildDocument),
     });
   };
   return { calls, readStoredEpisodes };

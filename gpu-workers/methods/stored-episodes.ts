@@ -19,7 +19,7 @@ type Stored = WorkerResponse<"storedEpisodes">["episodes"][number];
 
 interface Page {
   byQuestion: ReadonlyMap<string, Stored>;
-  textOf: ReadonlyMap<string, DocumentText>;
+  textByHash: ReadonlyMap<string, DocumentText>;
 }
 
 /**
@@ -28,7 +28,7 @@ interface Page {
  */
 export class StoredEpisodes {
   private readonly pages = new Map<number, Promise<Page>>();
-  private readonly pageOf: ReadonlyMap<string, number>;
+  private readonly pageById: ReadonlyMap<string, number>;
 
   /** @param questions all that will be asked for, about in that order */
   constructor(
@@ -37,7 +37,7 @@ export class StoredEpisodes {
     private readonly documents: DocumentStore,
     private readonly questions: readonly Question[],
   ) {
-    this.pageOf = new Map(questions.map(({ id }, i) => [id, Math.floor(i / PAGE)]));
+    this.pageById = new Map(questions.map(({ id }, i) => [id, Math.floor(i / PAGE)]));
     this.prefetchPage(0);
   }
 
@@ -45,7 +45,7 @@ export class StoredEpisodes {
   async getEpisodes(
     batch: readonly Question[],
   ): Promise<{ episode: Episode; answer: Answer | null }[]> {
-    const numbers = [...new Set(batch.map(({ id }) => this.pageOf.get(id) ?? 0))].sort(
+    const numbers = [...new Set(batch.map(({ id }) => this.pageById.get(id) ?? 0))].sort(
       (a, b) => a - b,
     );
     const loading = numbers.map((number) => this.page(number));
@@ -60,7 +60,7 @@ export class StoredEpisodes {
           `Run ${this.runId} has stored no episode of question ${id}. Let that run finish, or set the same limit.`,
         );
       for (const { hash } of listEpisodeDocuments(stored.episode)) {
-        const text = loadPage.textOf.get(hash);
+        const text = loadPage.textByHash.get(hash);
         if (text) this.documents.add({ ...text, score: 0 });
       }
       return stored;
@@ -76,12 +76,12 @@ export class StoredEpisodes {
     const known = this.pages.get(number);
     if (known) return known;
     const ids = this.questions.slice(number * PAGE, (number + 1) * PAGE).map(({ id }) => id);
-    if (ids.length === 0) return Promise.resolve({ byQuestion: new Map(), textOf: new Map() });
+    if (ids.length === 0) return Promise.resolve({ byQuestion: new Map(), textByHash: new Map() });
     const page = this.context
       .readStoredEpisodes(this.runId, ids)
       .then(({ episodes, documents }) => ({
         byQuestion: new Map(episodes.map((stored) => [stored.episode.questionId, stored])),
-        textOf: new Map(documents.map((text) => [text.hash, text])),
+        textByHash: new Map(documents.map((text) => [text.hash, text])),
       }));
     this.pages.set(number, page);
     page.catch(() => this.pages.delete(number));

@@ -49,14 +49,14 @@ describe("rewards of turns", () => {
 });
 
 const ref = (id: string): DocumentRef => ({ id, hash: `h${id}`, score: 1 });
-const outcomeOf = (value: number): Outcome => ({
+const buildOutcome = (value: number): Outcome => ({
   context: [],
   answer: { key: "k", generator: "g", promptStyle: "p", text: "", seconds: 0 },
   score: { scorer: "span/2", value },
 });
 
 /** An episode whose turns select these documents of theirs. */
-function episodeOf(questionId: string, selections: string[][], accuracy: number): GradedEpisode {
+function buildEpisode(questionId: string, selections: string[][], accuracy: number): GradedEpisode {
   const steps = selections.flatMap((selected, turn): EpisodeStep[] => [
     {
       kind: "retrieve",
@@ -76,9 +76,9 @@ function episodeOf(questionId: string, selections: string[][], accuracy: number)
   return {
     question: { id: questionId } as GradedEpisode["question"],
     episode,
-    outcome: outcomeOf(accuracy),
+    outcome: buildOutcome(accuracy),
     reward: { name: "gbr", terms: [], value: accuracy },
-    baseline: outcomeOf(0),
+    baseline: buildOutcome(0),
   };
 }
 
@@ -90,7 +90,7 @@ function recordingGrader() {
     grade: (episodes: readonly Episode[]) => {
       asked.push(...episodes.map(({ context }) => context.map(({ id }) => id)));
       return Promise.resolve(
-        episodes.map(({ context }) => outcomeOf(context.some(({ id }) => id === "b1") ? 1 : 0)),
+        episodes.map(({ context }) => buildOutcome(context.some(({ id }) => id === "b1") ? 1 : 0)),
       );
     },
   };
@@ -102,9 +102,9 @@ describe("the generator's answers after turns", () => {
     const grader = recordingGrader();
     const graded = [
       // The second turn adds nothing, the third b2: the answer after turn 1 is that after turn 0.
-      episodeOf("q", [["a0"], [], ["b2"]], 0),
-      episodeOf("q", [["a0"], ["b1"], []], 1),
-      episodeOf("other", [["a0"], ["a1"]], 0),
+      buildEpisode("q", [["a0"], [], ["b2"]], 0),
+      buildEpisode("q", [["a0"], ["b1"], []], 1),
+      buildEpisode("other", [["a0"], ["a1"]], 0),
     ];
     const { rewards, answers } = await rewardTurns(grader, graded, WEIGHTS, signal);
     expect(grader.asked).toEqual([["a0"], ["a0"]]);
@@ -120,7 +120,7 @@ describe("the generator's answers after turns", () => {
     const grader = recordingGrader();
     const { rewards, answers } = await rewardTurns(
       grader,
-      [episodeOf("q", [["a0"]], 1)],
+      [buildEpisode("q", [["a0"]], 1)],
       WEIGHTS,
       signal,
     );
@@ -130,7 +130,7 @@ describe("the generator's answers after turns", () => {
 
   it("fail as the generator does: a failure is no reward", async () => {
     const grader = { grade: () => Promise.reject(new Error("the generator is away")) };
-    const graded = [episodeOf("q", [["a0"], ["b1"]], 1)];
+    const graded = [buildEpisode("q", [["a0"], ["b1"]], 1)];
     await expect(rewardTurns(grader, graded, WEIGHTS, signal)).rejects.toThrow("away");
   });
 });

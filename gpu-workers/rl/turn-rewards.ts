@@ -79,9 +79,9 @@ export async function rewardTurns(
       })),
   );
   // The question tells equal documents apart, as two questions may be handed the same.
-  const keyOf = ({ sample, episode }: TurnQuestion): string =>
+  const buildKey = ({ sample, episode }: TurnQuestion): string =>
     JSON.stringify([graded[sample]!.question.id, joinHashes(episode.context)]);
-  const distinct = [...new Map(asked.map((entry) => [keyOf(entry), entry])).values()];
+  const distinct = [...new Map(asked.map((entry) => [buildKey(entry), entry])).values()];
   const outcomes =
     distinct.length === 0
       ? []
@@ -90,13 +90,13 @@ export async function rewardTurns(
           distinct.map(({ sample }) => graded[sample]!.question),
           signal,
         );
-  const scores = new Map(distinct.map((entry, i) => [keyOf(entry), outcomes[i]!.score.value]));
+  const scores = new Map(distinct.map((entry, i) => [buildKey(entry), outcomes[i]!.score.value]));
   const weight = weighAccuracy(weights);
   const rewards = graded.map(({ outcome, baseline, reward }, sample) => {
     const known = new Map(
       asked
         .filter((entry) => entry.sample === sample)
-        .map((entry) => [entry.turn, scores.get(keyOf(entry))!]),
+        .map((entry) => [entry.turn, scores.get(buildKey(entry))!]),
     );
     const course = turns[sample]!.map(({ turn }) => ({
       turn,

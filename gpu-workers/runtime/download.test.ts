@@ -1,11 +1,11 @@
 import { createHash } from "node:crypto";
 import { mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { corpusSourceSchema } from "@/contracts/run-config/corpus-source";
+import { listenLocally } from "@/lib/testing/listen-locally";
 import { download, type DownloadOptions } from "./download";
 import { fetchSource } from "@/gpu-workers/corpora/import/fetch-source";
 import { importCorpus } from "@/gpu-workers/corpora/import/import-corpus";
@@ -22,8 +22,7 @@ beforeEach(async () => {
     asked.push(`${request.url ?? ""} ${request.headers.range ?? ""}`.trim());
     handle(request, response);
   });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  url = await listenLocally(server);
 });
 afterEach(async () => {
   server.closeAllConnections();

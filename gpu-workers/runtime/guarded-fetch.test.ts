@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
 import dns from "node:dns";
 import { afterEach, describe, expect, it, vi } from "vitest";
+import { listenLocally } from "@/lib/testing/listen-locally";
 import { guardedFetch } from "./guarded-fetch";
 
 const closing: (() => void)[] = [];
@@ -18,11 +18,10 @@ async function serve(
     requests.push(request);
     answer(request, response);
   });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const url = await listenLocally(server);
   closing.push(() => server.closeAllConnections());
   closing.push(() => server.close());
-  const { port } = server.address() as AddressInfo;
-  return { url: `http://127.0.0.1:${port}`, port, requests };
+  return { url, port: Number(new URL(url).port), requests };
 }
 const redirectTo =
   (location: string) =>

@@ -2,8 +2,7 @@ import { createServer, type IncomingMessage, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { hostname } from "node:os";
 import { AppError } from "@/contracts/errors";
-import { isLoopback } from "@/contracts/run-config/serve-config";
-import { isLoopbackHost } from "@/lib/loopback";
+import { isLoopbackHost, isLoopbackUrl } from "@/contracts/formats/loopback";
 import { retry, waitFor } from "@/lib/retry";
 import type { AttemptContext } from "./attempt-context";
 
@@ -39,7 +38,7 @@ export async function listen(host: string, port: number): Promise<{ server: Serv
 export function requireNoPage({ headers }: IncomingMessage, url: string): void {
   if (headers.origin !== undefined)
     throw new AppError("unauthorized", "requests from web pages are not answered");
-  if (isLoopback(new URL(url).hostname.replace(/^\[|\]$/g, "")) && !isLoopbackHost(headers.host))
+  if (isLoopbackUrl(url) && !isLoopbackHost(headers.host))
     throw new AppError(
       "unauthorized",
       `the Host header names ${JSON.stringify(headers.host ?? "")}; this service is asked as 127.0.0.1 or localhost`,

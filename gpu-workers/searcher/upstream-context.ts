@@ -167,7 +167,7 @@ export function listUpstreamContext(
     }
   let written = 0;
   return extractUpstreamDocuments(conversation).map((piece) => {
-    const source = known.get(toKey(piece)) ?? shown.find((_, i) => isCutOf(pieces[i]![0], piece));
+    const source = known.get(toKey(piece)) ?? shown.find((_, i) => isCut(pieces[i]![0], piece));
     if (source) return known.has(toKey(piece)) ? source : alter(source, piece);
     written += 1;
     return {
@@ -200,7 +200,7 @@ const KNOWN_BY = 40;
 const TURN = /^\uFFFD*\s*<(?:important_info|search_complete|query|think|\||information)/;
 
 /** Whether a piece is the beginning of a document, or a few of its words and what stands behind the cut. */
-function isCutOf(whole: Titled | undefined, piece: Titled): boolean {
+function isCut(whole: Titled | undefined, piece: Titled): boolean {
   if (whole?.title !== piece.title) return false;
   let length = 0;
   while (length < piece.text.length && whole.text[length] === piece.text[length]) length += 1;

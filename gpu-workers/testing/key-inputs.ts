@@ -33,7 +33,7 @@ export const CHOICE: Question = {
   },
 };
 
-export const documentOf = (id: string): RankedDocument => ({
+export const buildDocument = (id: string): RankedDocument => ({
   id,
   hash: hashDocument({ title: `Title ${id}`, text: `Text of ${id}.` }),
   title: `Title ${id}`,
@@ -45,9 +45,11 @@ export const documentOf = (id: string): RankedDocument => ({
 export const RETRIEVER: Retriever = {
   search: (queries, k) =>
     Promise.resolve(
-      queries.map((query) => Array.from({ length: k }, (_, i) => documentOf(`${query} ${i + 1}`))),
+      queries.map((query) =>
+        Array.from({ length: k }, (_, i) => buildDocument(`${query} ${i + 1}`)),
+      ),
     ),
-  getDocuments: (ids) => Promise.resolve(ids.map(documentOf)),
+  getDocuments: (ids) => Promise.resolve(ids.map(buildDocument)),
   describe: () => ({ kind: "remote", key: "retriever-key", title: "scripted", documents: null }),
   close: () => Promise.resolve(),
 };

@@ -6,7 +6,8 @@ import { predictConfigSchema } from "@/contracts/run-config/predict-config";
 import type { SearchConfig } from "@/contracts/run-config/search";
 import { launchedKindSchema } from "@/contracts/records/run-state";
 import { listSettingPaths } from "@/core/run/settings";
-import { hashOf, testRecorded, type Values } from "@/lib/testing/recorded";
+import { hashJson } from "@/lib/hash";
+import { testRecorded, type Values } from "@/lib/testing/recorded";
 import { openMethod, openOwnModel, type OwnModel } from "@/gpu-workers/methods/open-method";
 import { hash32 } from "@/gpu-workers/corpora/file/row-table";
 import { DocumentStore } from "@/gpu-workers/retrieval/corpus/document-store";
@@ -55,7 +56,7 @@ const DECODINGS = ["guided", "free"] as const;
 const ENDPOINT = { model: "m", endpoint: "http://model.test:8000/v1/" };
 const RUN = "00000000-0000-4000-8000-000000000001";
 
-const openOf = async (changes: object, own: OwnModel | null, question = QUESTION) => {
+const openConfigured = async (changes: object, own: OwnModel | null, question = QUESTION) => {
   const config = predictConfigSchema.parse({ ...EMPTY_RUN, searcher: ENDPOINT, ...changes });
   const context = { signal: SIGNAL, fetchCheckpoint: () => Promise.reject(new Error("none")) };
   return openMethod(config, {
@@ -68,8 +69,8 @@ const openOf = async (changes: object, own: OwnModel | null, question = QUESTION
 };
 
 /** Key of a question's episode by a method with this configuration; one that asks a model says it beforehand. */
-async function keyOf(changes: object, own: OwnModel | null = null, question = QUESTION) {
-  const method = await openOf(changes, own, question);
+async function computeKey(changes: object, own: OwnModel | null = null, question = QUESTION) {
+  const method = await openConfigured(changes, own, question);
   if ("computeEpisodeKey" in method)
     return [method.computeEpisodeKey(question), method.ownAnswerLabel];
   const [episode] = await method.run([question], SIGNAL);
@@ -126,7 +127,7 @@ const LEAST_SOURCES: Record<string, object> = {
 /** Some keys hold settings with sorted fields, others as they stand. */
 const bothHashes = (value: object) => ({
   sorted: computeCacheKey(value),
-  asItStands: hashOf(value),
+  asItStands: hashJson(value),
 });
 
 testRecorded(new URL("./key-stability.json", import.meta.url), {
@@ -209,20 +210,22 @@ testRecorded(new URL("./key-stability.json", import.meta.url), {
     for (const protocol of PROTOCOLS) {
       const search = { protocol };
       for (const method of ["rag", "gold", "s3", "direct", "sft", "cot", "r1"] as const)
-        keys[`${method}, ${protocol}`] = await keyOf({ method, search });
+        keys[`${method}, ${protocol}`] = await computeKey({ method, search });
       for (const method of ["ircot", "deepretrieval", "search-r1", "search-o1"] as const) {
         const methodSettings = { answeredBy: "generator" };
-        keys[`${method}, ${protocol}`] = await keyOf({ method, search });
-        keys[`${method}, ${protocol}, generator`] = await keyOf({ method, search, methodSettings });
+        keys[`${method}, ${protocol}`] = await computeKey({ method, search });
+        keys[`${method}, ${protocol}, generator`] = await computeKey({
+          method,
+          search,
+          methodSettings,
+        });
       }
       const own = { method: "s3", search, methodSettings: { promptTemplate: S3_PROMPT } };
-      keys[`s3 in the engine, ${protocol}`] = await keyOf({ method: "s3", search }, IN_ENGINE);
-      keys[`s3 in the engine, ${protocol}, own prompt`] = await keyOf(own, IN_ENGINE);
+      keys[`s3 in the engine, ${protocol}`] = await computeKey({ method: "s3", search }, IN_ENGINE);
+      keys[`s3 in the engine, ${protocol}, own prompt`] = await computeKey(own, IN_ENGINE);
       for (const decoding of DECODINGS)
-        keys[`s3 in the engine, ${protocol}, ${decoding}, another chat template`] = await keyOf(
-          { method: "s3", search: { protocol, decoding } },
-          OF_ANOTHER_TEMPLATE,
-        );
+        keys[`s3 in the engine, ${protocol}, ${decoding}, another chat template`] =
+          await computeKey({ method: "s3", search: { protocol, decoding } }, OF_ANOTHER_TEMPLATE);
       for (const method of ["cot", "search-o1"] as const) {
         const model = {
           name: "m",
@@ -230,7 +233,7 @@ testRecorded(new URL("./key-stability.json", import.meta.url), {
           describeChat,
           reply: () => Promise.reject(new Error()),
         };
-        keys[`${method}, ${protocol}, another chat template`] = await keyOf(
+        keys[`${method}, ${protocol}, another chat template`] = await computeKey(
           { method, search },
           { kind: "text", model },
         );
@@ -242,7 +245,7 @@ testRecorded(new URL("./key-stability.json", import.meta.url), {
       condensingPrompt: "--- user ---\n{reasoning} {query} {documents}",
     };
     const settings = (methodSettings: object, method = "s3", search: object = SEARCH) =>
-      keyOf({ method, search, methodSettings });
+      computeKey({ method, search, methodSettings });
     const upstream = { protocol: "upstream" };
     return {
       ...keys,
@@ -255,10 +258,10 @@ testRecorded(new URL("./key-stability.json", import.meta.url), {
       }),
       "s3, own prompt": await settings({ promptTemplate: S3_PROMPT }),
       "ircot, greedy upstream": await settings({ temperature: 0 }, "ircot", upstream),
-      "cot, chatml": await keyOf({ method: "cot", searcher: { ...ENDPOINT, api: "chatml" } }),
-      "cot, multiple choice": await keyOf({ method: "cot" }, null, CHOICE),
-      "rag, five documents": await keyOf({ method: "rag", documents: 5 }),
-      "rag, matched": await keyOf({ method: "rag", documents: 1, matchRun: RUN }),
+      "cot, chatml": await computeKey({ method: "cot", searcher: { ...ENDPOINT, api: "chatml" } }),
+      "cot, multiple choice": await computeKey({ method: "cot" }, null, CHOICE),
+      "rag, five documents": await computeKey({ method: "rag", documents: 5 }),
+      "rag, matched": await computeKey({ method: "rag", documents: 1, matchRun: RUN }),
     };
   },
 
@@ -284,7 +287,7 @@ testRecorded(new URL("./key-stability.json", import.meta.url), {
         };
         const own: OwnModel = { kind: "text", model: { name: "m", identity: "i", reply } };
         const search = { protocol, retrieve: 3, turns: 2 };
-        await (await openOf({ method, search }, own)).run([CHOICE], SIGNAL);
+        await (await openConfigured({ method, search }, own)).run([CHOICE], SIGNAL);
         hashes[`${method}, ${protocol}`] = { requests: sent.length, hash: computeCacheKey(sent) };
       }
     }

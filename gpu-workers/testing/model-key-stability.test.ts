@@ -9,7 +9,8 @@ import type { PromptText } from "@/core/prompts/prompt-text";
 import { formatEditedVersion, formatPromptVersion } from "@/core/prompts/prompt-version";
 import { predictConfigSchema } from "@/contracts/run-config/predict-config";
 import { trainConfigSchema } from "@/contracts/run-config/train-config";
-import { hashOf, testRecorded, type Values } from "@/lib/testing/recorded";
+import { hashJson } from "@/lib/hash";
+import { testRecorded, type Values } from "@/lib/testing/recorded";
 import { createEndpointBackend } from "@/gpu-workers/llm/generator/endpoint-backend";
 import { createEngineBackend } from "@/gpu-workers/llm/generator/engine-backend";
 import { Generator, type GeneratorBackend } from "@/gpu-workers/llm/generator/generator";
@@ -41,7 +42,7 @@ import {
 import { createUpstreamJudgePrompt } from "@/gpu-workers/llm/scoring/upstream-judge";
 import {
   CHOICE,
-  documentOf,
+  buildDocument,
   EMPTY_RUN,
   ENGINE,
   ENGINE_MODEL,
@@ -105,7 +106,7 @@ async function answerKey(open: (store: never) => Generator | Promise<Generator>)
     return Promise.resolve(new Map(keys.map((key) => [key, { key, ...known }])));
   };
   const generator = await open({ findAnswers, saveAnswers: () => Promise.resolve() } as never);
-  const documents = [documentOf("d1"), documentOf("d2")];
+  const documents = [buildDocument("d1"), buildDocument("d2")];
   await generator.answer([{ question: "Who wrote Hamlet?", documents }], SIGNAL);
   return asked.join();
 }
@@ -132,7 +133,7 @@ function describePrompt(prompt: PromptText): Values {
     createPromptTemplate(prompt, text, "methodSettings.promptTemplate").label;
   return {
     id: prompt.id,
-    text: hashOf(prompt.text),
+    text: hashJson(prompt.text),
     placeholders: [prompt.required, prompt.optional ?? []],
     versions: [null, prompt.text, edited].map((text) => formatPromptVersion(prompt, text)),
     labels: [null, prompt.text, edited].map(open),
@@ -300,8 +301,8 @@ testRecorded(new URL("./model-key-stability.json", import.meta.url), {
   // Under one version a model must be asked the same words.
   "prompts as they are sent": () => {
     const filled = (prompt: PromptText) =>
-      hashOf(createPromptTemplate(prompt, null, "methodSettings.promptTemplate").fill(FILLING));
-    const documents = [documentOf("d1"), { ...documentOf("d2"), title: "" }];
+      hashJson(createPromptTemplate(prompt, null, "methodSettings.promptTemplate").fill(FILLING));
+    const documents = [buildDocument("d1"), { ...buildDocument("d2"), title: "" }];
     const request = { question: "Who\nwrote it?", documents };
     const item = { question: "Q?", golds: ["a", "b"], answer: "x".repeat(5000) };
     const search = predictConfigSchema.parse(EMPTY_RUN).search;
@@ -313,32 +314,32 @@ testRecorded(new URL("./model-key-stability.json", import.meta.url), {
         findMethodPrompt("search-o1", "paper")!,
         findCondensingPrompt("search-o1")!,
       ].map(filled),
-      chat: [createChatStyle().label, hashOf(createChatStyle().renderMessages(request))],
+      chat: [createChatStyle().label, hashJson(createChatStyle().renderMessages(request))],
       "chat, edited": [
         createChatStyle(CHAT_PROMPT).label,
-        hashOf(createChatStyle(CHAT_PROMPT).renderMessages(request)),
+        hashJson(createChatStyle(CHAT_PROMPT).renderMessages(request)),
       ],
       "few-shot": [
         createFewShotStyle([EXAMPLE]).label,
-        hashOf(createFewShotStyle([EXAMPLE]).renderPrompt(request)),
+        hashJson(createFewShotStyle([EXAMPLE]).renderPrompt(request)),
       ],
-      judge: [createJudgePrompt().version, hashOf(createJudgePrompt().messages(item))],
+      judge: [createJudgePrompt().version, hashJson(createJudgePrompt().messages(item))],
       "judge, edited": createJudgePrompt(JUDGE_PROMPT).version,
       "judge, upstream": (["upstream", "upstream-training"] as const).map((kind) => {
         const prompt = createUpstreamJudgePrompt(null, kind);
-        return [prompt.version, hashOf(prompt.messages(item))];
+        return [prompt.version, hashJson(prompt.messages(item))];
       }),
       "search loop": templates.map((template) => [
         template.id,
         template.version,
-        hashOf(template.renderStart("Q?", documents, search, CHATML_TEMPLATE)),
-        hashOf([
+        hashJson(template.renderStart("Q?", documents, search, CHATML_TEMPLATE)),
+        hashJson([
           template.renderObservation(documents, 1, "paper"),
           template.renderObservation(documents, 0, "paper"),
         ]),
       ]),
       "search loop, edited": [createFullPrompt(S3_PROMPT).id, createFullPrompt(S3_PROMPT).version],
-      grammar: [false, true].map((last) => hashOf(renderTurnGrammar({ ...shape, last }))),
+      grammar: [false, true].map((last) => hashJson(renderTurnGrammar({ ...shape, last }))),
       stops: PROTOCOLS.map((protocol) =>
         [false, true].map((last) => listStopStrings(protocol, last)),
       ),

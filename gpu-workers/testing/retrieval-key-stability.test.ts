@@ -6,11 +6,11 @@ import { corpusSourceSchema } from "@/contracts/run-config/corpus-source";
 import { runConfigSchema } from "@/contracts/run-config/run-config";
 import { retrieverSchema } from "@/contracts/run-config/retriever";
 import { readSamplerPlacement } from "@/contracts/run-config/sampler";
-import { inTurn, sha256, testRecorded } from "@/lib/testing/recorded";
+import { inTurn, testRecorded } from "@/lib/testing/recorded";
 import { buildRetrieverKey, ServiceRegistry } from "@/gpu-workers/agent/services";
 import { NO_SERVICES } from "@/gpu-workers/agent/testing/harness";
 import { importCorpus } from "@/gpu-workers/corpora/import/import-corpus";
-import { hashFile } from "@/lib/hash";
+import { hashFile, hashText } from "@/lib/hash";
 import { Bm25Index, computeBm25Key } from "@/gpu-workers/retrieval/indexes/bm25/bm25-index";
 import type { Analysis } from "@/gpu-workers/retrieval/indexes/bm25/analyser";
 import { formatPassage } from "@/gpu-workers/retrieval/corpus/passage-text";
@@ -134,7 +134,7 @@ const RETRIEVERS: Record<string, object> = {
   opensearch: { kind: "opensearch", url: "http://search.test:9200", index: "wiki" },
   qdrant: { kind: "qdrant", url: "http://vectors.test:6333", collection: "wiki" },
 };
-const settingsOf = (name: string) => retrieverSchema.parse(RETRIEVERS[name]);
+const parseSettings = (name: string) => retrieverSchema.parse(RETRIEVERS[name]);
 
 const HEALTH = {
   status: "ready",
@@ -164,7 +164,7 @@ async function openSearchKey(changes: object, fields: readonly string[]): Promis
     .mockResolvedValueOnce({ count: 3 })
     .mockResolvedValueOnce({ fields: Object.fromEntries(fields.map((f) => [f, searchable])) })
     .mockResolvedValueOnce({ b: index("u2"), a: index("u1") });
-  const config = { ...settingsOf("opensearch"), ...changes } as never;
+  const config = { ...parseSettings("opensearch"), ...changes } as never;
   return (await OpenSearchRetriever.open(config)).describe().key;
 }
 
@@ -172,7 +172,7 @@ async function qdrantKey(vectors: object): Promise<string> {
   const info = { status: "green", points_count: 2, config: { params: { vectors } } };
   vi.spyOn(QdrantConnection.prototype, "request").mockResolvedValueOnce(info);
   const loadEncoder = () => Promise.resolve({ ...ENCODER, close } as never);
-  return (await QdrantRetriever.open(settingsOf("qdrant") as never, { loadEncoder })).describe()
+  return (await QdrantRetriever.open(parseSettings("qdrant") as never, { loadEncoder })).describe()
     .key;
 }
 
@@ -210,7 +210,7 @@ testRecorded(new URL("./retrieval-key-stability.json", import.meta.url), {
     for (const id of ["a", "2", "c"]) table.add(hash32(id));
     const starts = Float64Array.from([0, 61, 120, 180]);
     await saveRows(path, { bytes: 180, mtimeMs: 1 }, { hash: corpus.hash, starts, table });
-    const rows = sha256((await readFile(getRowFilePath(path))).toString("latin1"));
+    const rows = hashText((await readFile(getRowFilePath(path))).toString("latin1"));
     await rm(getRowFilePath(path));
     const documents = await corpus.getDocuments(["c", "2", "a"]);
     await corpus.close();
@@ -330,7 +330,7 @@ testRecorded(new URL("./retrieval-key-stability.json", import.meta.url), {
     const directory = join(await buildBm25("english-1"), key);
     const files = (await readdir(directory)).filter((name) => name.endsWith(".bin")).sort();
     const content = async (name: string) =>
-      sha256((await readFile(join(directory, name))).subarray(16).toString("latin1"));
+      hashText((await readFile(join(directory, name))).subarray(16).toString("latin1"));
     const manifest = await readFile(join(directory, "manifest.json"), "utf8");
     return {
       ...(await inTurn(Object.fromEntries(files.map((name) => [name, () => content(name)])))),
@@ -352,7 +352,7 @@ testRecorded(new URL("./retrieval-key-stability.json", import.meta.url), {
     const vllm = (runConfigSchema.parse(served) as { server: object }).server as never;
     const options = { signal: SIGNAL, onLost: () => undefined };
     await registry.acquireEngine(options);
-    await registry.acquireRetriever("atlas", settingsOf("dense"), options);
+    await registry.acquireRetriever("atlas", parseSettings("dense"), options);
     const sampler = {
       model: "m",
       weights: { kind: "adapter", rank: 16 },
@@ -365,7 +365,7 @@ testRecorded(new URL("./retrieval-key-stability.json", import.meta.url), {
     const reports = await registry.listReports();
     await registry.stopAll();
     const keys = (corpus: string) =>
-      Object.keys(RETRIEVERS).map((name) => [name, buildRetrieverKey(corpus, settingsOf(name))]);
+      Object.keys(RETRIEVERS).map((name) => [name, buildRetrieverKey(corpus, parseSettings(name))]);
     return {
       reports: reports.map(({ key, kind }) => [key, kind]),
       ...(Object.fromEntries(keys("atlas")) as Record<string, string>),

@@ -1,5 +1,5 @@
 import { createServer, type IncomingHttpHeaders, type Server } from "node:http";
-import type { AddressInfo } from "node:net";
+import { listenLocally } from "@/lib/testing/listen-locally";
 
 /** A request as it arrived. */
 export interface ScriptedRequest {
@@ -34,6 +34,8 @@ export type ScriptedReply =
 export class ScriptedEndpoint {
   readonly requests: ScriptedRequest[] = [];
   private server: Server | null = null;
+  /** Base URL, as a configuration names it. */
+  url = "";
   /** Most requests that were under way together. */
   mostAtOnce = 0;
   private active = 0;
@@ -111,13 +113,8 @@ export class ScriptedEndpoint {
         })();
       });
     });
-    await new Promise<void>((resolve) => endpoint.server!.listen(0, "127.0.0.1", resolve));
+    endpoint.url = `${await listenLocally(endpoint.server)}/v1`;
     return endpoint;
-  }
-
-  /** Base URL, as a configuration names it. */
-  get url(): string {
-    return `http://127.0.0.1:${(this.server!.address() as AddressInfo).port}/v1`;
   }
 
   async close(): Promise<void> {

@@ -1,13 +1,7 @@
-import { createHash } from "node:crypto";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { expect, it } from "vitest";
 
 export type Values = Record<string, unknown>;
-
-export const sha256 = (text: string): string => createHash("sha256").update(text).digest("hex");
-
-/** Hash of a value as plain JSON: its fields in the order in which they stand. */
-export const hashOf = (value: unknown): string => sha256(JSON.stringify(value));
 
 /**
  * Declares a test for each group of values, against what is recorded of them in a JSON file. Stored episodes, answers,

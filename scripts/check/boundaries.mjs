@@ -119,6 +119,8 @@ const policies = [
   },
 ];
 
+export const boundaryFiles = ["**/*.{ts,tsx,mjs}"];
+
 export const boundarySettings = {
   "boundaries/elements": elements,
   "boundaries/files": [

@@ -5,7 +5,8 @@ import boundaries from "eslint-plugin-boundaries";
 import tseslint from "typescript-eslint";
 import { describe, expect, it } from "vitest";
 import { ROOT } from "@/lib/paths.mjs";
-import { boundaryRule, boundarySettings } from "./boundaries.mjs";
+import { boundaryFiles, boundaryRule, boundarySettings } from "./boundaries.mjs";
+import { nameRule, sqlPlaces, sqlRule } from "./restrictions.mjs";
 
 /** What dependency-cruiser says of some files, by the rules of this repository. */
 function findArrows(...paths: string[]): { status: number | null; output: string } {
@@ -39,7 +40,7 @@ describe("layers", () => {
         code,
         [
           {
-            files: ["**/*.ts", "**/*.tsx"],
+            files: boundaryFiles,
             languageOptions: { parser: tseslint.parser },
             plugins: {
               boundaries: boundaries as unknown as NonNullable<Linter.Config["plugins"]>[string],
@@ -72,6 +73,8 @@ describe("layers", () => {
     ["core/run/settings.ts", `import { ROOT } from "@/lib/paths.mjs";`],
     ["contracts/errors.ts", `import { METRICS } from "@/core/metrics/metrics";`],
     ["lib/retry.ts", `import { AppError } from "@/contracts/errors";`],
+    ["lib/lock.mjs", `import { parseVersion } from "../scripts/setup/machine.mjs";`],
+    ["gpu-workers/llm/x.mjs", `import { stepsFor } from "../../scripts/setup/steps.mjs";`],
     ["gpu-workers/llm/x.ts", `import { runEpisodes } from "@/gpu-workers/searcher/episode";`],
     ["gpu-workers/searcher/x.ts", `export * from "@/gpu-workers/rl/reward";`],
     [
@@ -101,8 +104,63 @@ describe("layers", () => {
       `import { CorpusFile } from "@/gpu-workers/corpora/file/corpus-file";`,
     ],
     ["gpu-workers/agent/agent.test.ts", `import { compose } from "@/server/compose";`],
+    ["gpu-workers/llm/x.mjs", `import { ROOT } from "../../lib/paths.mjs";`],
+    ["scripts/setup.mjs", `import { ROOT } from "../lib/paths.mjs";`],
     ["bench/main.ts", `import { compose } from "@/server/compose";`],
   ])("allow in %s: %s", (file, code) => {
     expect(lint(file, code)).toEqual([]);
   });
+});
+
+/** What rules say of a file's code. */
+function lintBy(config: Linter.Config, file: string, code: string): string[] {
+  return new Linter({ cwd: ROOT })
+    .verify(code, [{ files: ["**/*.ts"], languageOptions: { parser: tseslint.parser } }, config], {
+      filename: join(ROOT, file),
+    })
+    .map(({ message }) => message);
+}
+
+describe("names", () => {
+  const lint = (code: string): string[] =>
+    lintBy({ files: ["**/*.ts"], rules: { "no-restricted-syntax": nameRule } }, "lib/x.ts", code);
+
+  it.each([
+    `function stateOf() {}`,
+    `export async function stateOf() {}`,
+    `const stateOf = (run: Run): string => run.state;`,
+    `const stateOf = async function () {};`,
+    `class Runs { stateOf(): void {} }`,
+    `class Runs { private readonly stateOf = () => 1; }`,
+  ])("of functions that begin with no verb are refused: %s", (code) => {
+    expect(lint(code)).toEqual([expect.stringContaining("begins with a verb")]);
+  });
+
+  it.each([
+    `function readState() {}`,
+    `const { indexOf } = text; text.indexOf("a");`,
+    `const of = (id: string) => id;`,
+    `const episodesOf = "id";`,
+    `const isOfRun = () => true;`,
+  ])("of others are not: %s", (code) => expect(lint(code)).toEqual([]));
+});
+
+describe("SQL", () => {
+  const lint = (file: string, code: string): string[] =>
+    lintBy({ ...sqlPlaces, rules: { "no-restricted-imports": sqlRule } }, file, code);
+  const STATEMENTS = `import { queryRows, sql } from "@/server/platform/db/query";`;
+
+  it.each([
+    ["server/features/runs/runs.ts", STATEMENTS],
+    ["server/features/runs/router.ts", `import { queryRow } from "../../platform/db/query";`],
+  ])("is refused in %s: %s", (file, code) => expect(lint(file, code)).not.toEqual([]));
+
+  it.each([
+    ["server/features/runs/queries.ts", STATEMENTS],
+    ["server/features/runs/list-queries.ts", STATEMENTS],
+    ["server/features/runs/setting-sql.ts", STATEMENTS],
+    ["server/features/runs/runs.integration.test.ts", STATEMENTS],
+    ["server/features/runs/runs.ts", `import type { Sql } from "@/server/platform/db/query";`],
+    ["server/platform/maintenance/loop.ts", STATEMENTS],
+  ])("is allowed in %s: %s", (file, code) => expect(lint(file, code)).toEqual([]));
 });

@@ -44,11 +44,11 @@ function buildEngineSchema(): EngineSchema {
     id,
     schema,
   ]);
-  const nameOf = (schema: z.ZodType): string => registry.get(schema)!.id;
+  const getName = (schema: z.ZodType): string => registry.get(schema)!.id;
   const operations = Object.entries(dialect.engineOperations).map(
     ([kind, { body, result, mutates }]) => [
       kind,
-      { body: nameOf(body), result: nameOf(result), mutates },
+      { body: getName(body), result: getName(result), mutates },
     ],
   );
   return {

@@ -3,7 +3,7 @@ import { cpSync, existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { holdersIn, isAlive, processState, readLock, takeLock } from "@/lib/lock.mjs";
+import { listHolders, isAlive, readProcessState, readLock, takeLock } from "@/lib/lock.mjs";
 import { tail } from "./run.mjs";
 
 let folder: string;
@@ -47,7 +47,7 @@ describe("the lock", () => {
       file,
       JSON.stringify({
         pid: other.pid,
-        started: processState(other.pid)?.started ?? null,
+        started: readProcessState(other.pid)?.started ?? null,
         url: "http://there",
       }),
     );
@@ -78,14 +78,14 @@ describe("the lock", () => {
     takeLock(file);
     writeFileSync(
       `${file}.second.lock`,
-      JSON.stringify({ pid: other.pid, started: processState(other.pid)?.started ?? null }),
+      JSON.stringify({ pid: other.pid, started: readProcessState(other.pid)?.started ?? null }),
     );
     const locks = dirname(file);
-    expect(holdersIn(locks)).toContain(other.pid);
+    expect(listHolders(locks)).toContain(other.pid);
     await other.end();
-    expect(holdersIn(locks)).not.toContain(other.pid);
+    expect(listHolders(locks)).not.toContain(other.pid);
     expect(existsSync(`${file}.second.lock`)).toBe(false);
-    expect(holdersIn(`${locks}-none`)).toEqual([]);
+    expect(listHolders(`${locks}-none`)).toEqual([]);
   });
 
   it("is updated and released by its holder only", () => {

@@ -2,6 +2,7 @@
 import { spawn, spawnSync } from "node:child_process";
 import { closeSync, openSync, readFileSync, writeSync } from "node:fs";
 import { ROOT } from "../../lib/paths.mjs";
+import { killGroup } from "../../lib/process-group.mjs";
 
 /** Program that ended with an error, did not start, or took too long. */
 export class CommandError extends Error {
@@ -50,7 +51,7 @@ export function run(command, args, { log, cwd = ROOT, env = {}, timeoutMs }) {
       stdio: ["ignore", file, file],
       detached: true,
     });
-    const stopChild = () => killGroup(child.pid);
+    const stopChild = () => killGroup(child.pid, "SIGKILL");
     process.once("exit", stopChild);
     let timedOut = false;
     const timer = timeoutMs && setTimeout(() => ((timedOut = true), stopChild()), timeoutMs);
@@ -70,15 +71,6 @@ export function run(command, args, { log, cwd = ROOT, env = {}, timeoutMs }) {
       finish(code === 0 ? null : signal ? `was ended by ${signal}` : `ended with code ${code}`);
     });
   });
-}
-
-function killGroup(/** @type {number | undefined} */ pid) {
-  if (!pid) return;
-  try {
-    process.kill(-pid, "SIGKILL");
-  } catch {
-    // It has ended by itself.
-  }
 }
 
 /** What a short command prints, or null where it fails or does not exist. */

@@ -140,7 +140,7 @@ export function readPlaywright(text) {
  * The sum of outcomes as the last line: "N passed, N failed", and skipped ones where there are any.
  * @param {Pick<Outcome, "passed" | "failed" | "skipped">[]} outcomes
  */
-export function lastLine(outcomes) {
+export function formatSummary(outcomes) {
   const sum = (/** @type {"passed" | "failed" | "skipped"} */ key) =>
     outcomes.reduce((total, one) => total + one[key], 0);
   const skipped = sum("skipped");

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import {
-  lastLine,
+  formatSummary,
   mergeRepeated,
   outcome,
   readJunit,
@@ -84,7 +84,7 @@ describe("reports", () => {
 
 describe("the last line", () => {
   it("is the sum", () => {
-    expect(lastLine([outcome(1), outcome(2, 1)])).toBe("3 passed, 1 failed");
-    expect(lastLine([outcome(1, 0, 2)])).toBe("1 passed, 0 failed, 2 skipped");
+    expect(formatSummary([outcome(1), outcome(2, 1)])).toBe("3 passed, 1 failed");
+    expect(formatSummary([outcome(1, 0, 2)])).toBe("1 passed, 0 failed, 2 skipped");
   });
 });

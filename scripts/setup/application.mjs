@@ -2,7 +2,7 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
-import { holdersIn } from "../../lib/lock.mjs";
+import { listHolders } from "../../lib/lock.mjs";
 import { SERVING_DIR, SETUP_DIR, inRoot } from "../../lib/paths.mjs";
 import { capture } from "../lib/run.mjs";
 import { compressStaticFiles } from "./compress-static.mjs";
@@ -125,7 +125,7 @@ export const pageStep = {
     return readStamp(PAGE_STAMP) === pageInputs() || "its source has changed";
   },
   run: async ({ exec }) => {
-    const [server] = holdersIn(SERVING_DIR);
+    const [server] = listHolders(SERVING_DIR);
     if (server !== undefined)
       throw new StepError(
         `process ${server} serves the page as it was built before`,
@@ -164,7 +164,7 @@ const opens = (/** @type {string} */ path) =>
     { timeoutMs: 60_000 },
   )?.includes("opens") === true;
 
-function systemBrowser() {
+function findSystemBrowser() {
   for (const name of SYSTEM_BROWSERS) {
     const path = capture("sh", ["-c", `command -v ${name}`]);
     if (path && opens(path)) return path;
@@ -186,7 +186,7 @@ export const chromiumStep = {
   run: async ({ exec, fetch, note }) => {
     const usable = () => {
       const own = playwrightBrowser();
-      return own !== null && opens(own) ? own : systemBrowser();
+      return own !== null && opens(own) ? own : findSystemBrowser();
     };
     let executablePath = usable();
     if (executablePath === null) {

@@ -17,7 +17,7 @@ const read = (file: string) =>
   ) as Row[];
 const atlas = makeAtlas(read);
 const questions = [...atlas.train, ...atlas.heldOut];
-const textOf = new Map(atlas.corpus.map((card) => [card.id, card.text]));
+const textById = new Map(atlas.corpus.map((card) => [card.id, card.text]));
 
 describe("cleaning", () => {
   it.each([
@@ -71,7 +71,7 @@ describe("Atlas", () => {
     ]) {
       expect(new Set(ids).size).toBe(ids.length);
     }
-    expect(textOf.get("kenya:capital")).toBe("Nairobi is the capital city of Kenya.");
+    expect(textById.get("kenya:capital")).toBe("Nairobi is the capital city of Kenya.");
   });
 
   it("splits by country and keeps the countries of examples out", () => {
@@ -80,13 +80,13 @@ describe("Atlas", () => {
     expect(questions.filter((q) => EXAMPLE_COUNTRIES.includes(q.group))).toEqual([]);
     expect(atlas.examples.map((q) => q.group).toSorted()).toEqual(EXAMPLE_COUNTRIES.toSorted());
     for (const { goldIds, goldTexts } of atlas.examples)
-      expect(goldTexts).toEqual(goldIds.map((id) => textOf.get(id)));
+      expect(goldTexts).toEqual(goldIds.map((id) => textById.get(id)));
   });
 
   it("answers every question from its two gold cards, the second of which the question does not name", () => {
     for (const { question, answers, goldIds, group, goldQueries } of questions) {
       expect(goldIds).toHaveLength(2);
-      const [bridge, fact] = goldIds.map((id) => textOf.get(id) ?? "");
+      const [bridge, fact] = goldIds.map((id) => textById.get(id) ?? "");
       expect(bridge).toContain(group);
       expect(answers.some((answer) => normalised(fact ?? "").includes(normalised(answer)))).toBe(
         true,

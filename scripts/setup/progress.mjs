@@ -8,7 +8,7 @@ const FRAME_MS = 120;
 const PLAIN_MS = 15_000;
 
 /** "1 min 12 s" from milliseconds. */
-export function duration(/** @type {number} */ ms) {
+export function formatDuration(/** @type {number} */ ms) {
   const seconds = ms / 1000;
   if (seconds < 10) return `${seconds.toFixed(1)} s`;
   if (seconds < 60) return `${Math.round(seconds)} s`;
@@ -16,12 +16,12 @@ export function duration(/** @type {number} */ ms) {
 }
 
 /** A bar of a share between 0 and 1, with percent. */
-export function bar(/** @type {number} */ share) {
+export function formatBar(/** @type {number} */ share) {
   const filled = Math.round(Math.min(1, Math.max(0, share)) * BAR_WIDTH);
   return `[${"█".repeat(filled)}${"·".repeat(BAR_WIDTH - filled)}] ${String(Math.floor(share * 100)).padStart(3)} %`;
 }
 
-function lastLine(/** @type {string} */ log) {
+function readLastLine(/** @type {string} */ log) {
   if (!existsSync(log)) return "";
   const { size } = statSync(log);
   const buffer = Buffer.alloc(Math.min(size, 2_000));
@@ -43,12 +43,12 @@ export function makeUi(out) {
   /** @type {Ui["begin"]} */
   const begin = (name, reason, log, progress) => {
     const started = Date.now();
-    const elapsed = () => duration(Date.now() - started);
+    const elapsed = () => formatDuration(Date.now() - started);
     let noted = "";
     let frame = 0;
     const draw = () => {
       const share = progress?.() ?? null;
-      const line = `${SPINNER[frame++ % SPINNER.length]} ${name}  ${share === null ? "" : `${bar(share)}  `}${elapsed()}  ${noted || lastLine(log)}`;
+      const line = `${SPINNER[frame++ % SPINNER.length]} ${name}  ${share === null ? "" : `${formatBar(share)}  `}${elapsed()}  ${noted || readLastLine(log)}`;
       out.write(`\r\u001b[K${line.slice(0, (out.columns ?? 80) - 1)}`);
     };
     const plain = () => {

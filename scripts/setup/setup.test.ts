@@ -2,12 +2,13 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { hashFile } from "@/lib/hash-file.mjs";
 import { inRoot } from "@/lib/paths.mjs";
 import { isAtLeast, parseVersion } from "./machine.mjs";
 import { verifySha256 } from "./models.mjs";
 import { installLocked, missingPackages, readPins } from "./packages.mjs";
-import { bar, duration } from "./progress.mjs";
-import { hashFile, hashTexts, hashTree } from "./stamp.mjs";
+import { formatBar, formatDuration } from "./progress.mjs";
+import { hashTexts, hashTree } from "./stamp.mjs";
 
 let folder: string;
 beforeEach(() => (folder = mkdtempSync(join(tmpdir(), "s3-setup-"))));
@@ -146,8 +147,8 @@ describe("locks of Python packages", () => {
 
 describe("progress", () => {
   it("is shown as a bar and as a duration", () => {
-    expect(bar(0.5)).toBe(`[${"█".repeat(12)}${"·".repeat(12)}]  50 %`);
-    expect([duration(1_230), duration(42_000), duration(75_000)]).toEqual([
+    expect(formatBar(0.5)).toBe(`[${"█".repeat(12)}${"·".repeat(12)}]  50 %`);
+    expect([formatDuration(1_230), formatDuration(42_000), formatDuration(75_000)]).toEqual([
       "1.2 s",
       "42 s",
       "1 min 15 s",

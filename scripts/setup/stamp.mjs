@@ -1,28 +1,13 @@
 /** Stamps: a step is done when what it was made from is what is there now. */
 import { createHash } from "node:crypto";
-import {
-  createReadStream,
-  existsSync,
-  mkdirSync,
-  readFileSync,
-  readdirSync,
-  writeFileSync,
-} from "node:fs";
+import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { pipeline } from "node:stream/promises";
 
 /** sha256 of texts in order. */
 export const hashTexts = (/** @type {string[]} */ ...texts) =>
   texts
     .reduce((hash, text) => hash.update(`${text.length}:${text}`), createHash("sha256"))
     .digest("hex");
-
-/** sha256 of a file, in a stream (files may be large). */
-export async function hashFile(/** @type {string} */ file) {
-  const hash = createHash("sha256");
-  await pipeline(createReadStream(file), hash);
-  return hash.digest("hex");
-}
 
 /**
  * sha256 over the names and contents of all files under the paths.

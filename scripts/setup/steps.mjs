@@ -2,7 +2,7 @@
 import { chromiumStep, pageStep, postgresStep, prismaStep } from "./application.mjs";
 import { atlasStep } from "./data.mjs";
 import { faissStep } from "./faiss.mjs";
-import { countNvidiaGpus, machineRequirements } from "./machine.mjs";
+import { countNvidiaGpus, listMachineRequirements } from "./machine.mjs";
 import { encoderStep, languageModelStep } from "./models.mjs";
 import { npmStep, pythonRayStep, pythonStep, pythonTestStep, venvStep } from "./packages.mjs";
 import { StepError } from "./step.mjs";
@@ -30,7 +30,7 @@ const machineStep = {
 };
 
 const machineProblems = () =>
-  machineRequirements({ isInstalled: pythonStep.done() === true }).filter(
+  listMachineRequirements({ isInstalled: pythonStep.done() === true }).filter(
     ({ state }) => state !== "ok",
   );
 

@@ -10,12 +10,12 @@ const POLL_MS = 250;
  * @param {string[]} names
  */
 export function followLogs(folder, names) {
-  const positions = new Map(names.map((name) => [name, sizeOf(join(folder, `${name}.log`))]));
+  const positions = new Map(names.map((name) => [name, readSize(join(folder, `${name}.log`))]));
   const rests = new Map(names.map((name) => [name, ""]));
   setInterval(() => {
     for (const name of names) {
       const file = join(folder, `${name}.log`);
-      const size = sizeOf(file);
+      const size = readSize(file);
       const from = Math.min(positions.get(name) ?? 0, size);
       positions.set(name, size);
       if (size === from) continue;
@@ -26,7 +26,7 @@ export function followLogs(folder, names) {
   }, POLL_MS).unref();
 }
 
-const sizeOf = (/** @type {string} */ file) => (existsSync(file) ? statSync(file).size : 0);
+const readSize = (/** @type {string} */ file) => (existsSync(file) ? statSync(file).size : 0);
 
 function read(/** @type {string} */ file, /** @type {number} */ from, /** @type {number} */ to) {
   const buffer = Buffer.alloc(to - from);

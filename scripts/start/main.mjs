@@ -1,7 +1,7 @@
 /** The supervisor as a program: prints what happens, and stops everything on a signal. */
 import { join } from "node:path";
-import { processState } from "../../lib/lock.mjs";
-import { duration } from "../setup/progress.mjs";
+import { readProcessState } from "../../lib/lock.mjs";
+import { formatDuration } from "../setup/progress.mjs";
 import { StartError } from "./start-error.mjs";
 import { startAll } from "./supervisor.mjs";
 
@@ -13,10 +13,10 @@ const say = (/** @type {string} */ text) =>
 /** npm runs this script, often through a shell; where npm is killed, nobody is left to stop it. */
 function watchNpm() {
   const parent = process.ppid;
-  const state = processState(parent);
+  const state = readProcessState(parent);
   const through = state?.name.match(/^(?:sh|dash|bash|zsh)$/) ? state.parent : null;
   return () =>
-    process.ppid === parent && (through === null || processState(parent)?.parent === through);
+    process.ppid === parent && (through === null || readProcessState(parent)?.parent === through);
 }
 
 /**
@@ -66,7 +66,7 @@ export function runSupervisor(settings) {
       system = result;
       if (stopping) return;
       console.log(
-        `\n  S3 is ready: ${result.url}\n  The address holds the secret that lets a browser in: keep it to yourself.\n  (${duration(Date.now() - started)}; logs in ${join(settings.dataDir, "logs")}; Ctrl-C stops everything)\n`,
+        `\n  S3 is ready: ${result.url}\n  The address holds the secret that lets a browser in: keep it to yourself.\n  (${formatDuration(Date.now() - started)}; logs in ${join(settings.dataDir, "logs")}; Ctrl-C stops everything)\n`,
       );
       void result.failed.then((reason) => {
         exitCode = 1;

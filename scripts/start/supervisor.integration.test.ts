@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import {
   existsSync,
@@ -16,6 +15,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { Client } from "pg";
 import { isAlive } from "@/lib/lock.mjs";
 import { findFreePort } from "@/lib/free-port.mjs";
+import { waitUntil } from "@/lib/testing/wait-until";
 import { findMarked, findWorkingIn } from "./processes.mjs";
 
 /**
@@ -63,7 +63,7 @@ beforeEach(async () => {
 
 afterEach(async () => {
   for (const child of started.splice(0)) child.kill("SIGTERM");
-  await until(() => processesOf(dataDir).length === 0, 20_000);
+  await waitUntil("all processes end", () => listProcesses(dataDir).length === 0);
   rmSync(folder, { recursive: true, force: true });
 });
 
@@ -90,20 +90,8 @@ function start(server = "server.mjs", policy?: Record<string, number>) {
   };
 }
 
-async function until(
-  condition: () => boolean | Promise<boolean>,
-  timeoutMs = 30_000,
-  what: () => string = () => condition.toString(),
-) {
-  const end = Date.now() + timeoutMs;
-  while (!(await condition())) {
-    if (Date.now() > end) throw new Error(`not within ${timeoutMs / 1000} s: ${what()}`);
-    await sleep(50);
-  }
-}
-
 /** Every process that has to do with the data directory. */
-function processesOf(directory: string): number[] {
+function listProcesses(directory: string): number[] {
   if (process.platform !== "linux") return [];
   const supervised = readdirSync("/proc").filter((name) => {
     if (!/^\d+$/.test(name)) return false;
@@ -119,18 +107,31 @@ function processesOf(directory: string): number[] {
   return [...supervised.map(Number), ...findWorkingIn(join(directory, "postgres"))];
 }
 
-const ready = (run: ReturnType<typeof start>) =>
-  until(() => run.output().includes("S3 is ready"), 60_000, run.output);
-const serverAnswer = async () =>
+const waitUntilReady = (run: ReturnType<typeof start>) =>
+  waitUntil("S3 is ready", () => run.output().includes("S3 is ready"), 60_000).catch(
+    (cause: unknown) => {
+      throw new Error(run.output(), { cause });
+    },
+  );
+const waitForWorker = () =>
+  waitUntil("the worker starts", () => existsSync(join(dataDir, "workers")));
+const waitForOtherServer = (pid: number) =>
+  waitUntil("another server answers", () =>
+    askServer().then(
+      (answer) => answer.pid !== pid,
+      () => false,
+    ),
+  );
+const askServer = async () =>
   (await (await fetch(`http://127.0.0.1:${port}/`)).json()) as { pid: number; database: string };
-const workers = () =>
+const listWorkers = () =>
   readFileSync(join(dataDir, "workers"), "utf8")
     .trim()
     .split("\n")
     .map((line) => line.split(" "));
-const postmaster = () =>
+const readPostmaster = () =>
   Number(readFileSync(join(dataDir, "postgres", "postmaster.pid"), "utf8").split("\n")[0]);
-const lockHolder = () =>
+const readLockHolder = () =>
   JSON.parse(readFileSync(join(dataDir, "supervisor.lock"), "utf8")) as { id: string };
 
 async function query(url: string, sql: string): Promise<unknown[]> {
@@ -147,9 +148,9 @@ async function query(url: string, sql: string): Promise<unknown[]> {
 describe("the supervisor", () => {
   it("refuses a second instance, mends what is killed, and leaves nothing behind", async () => {
     const run = start();
-    await ready(run);
-    await until(() => existsSync(join(dataDir, "workers")));
-    expect(workers()[0]?.[2]).toBe("a-token");
+    await waitUntilReady(run);
+    await waitForWorker();
+    expect(listWorkers()[0]?.[2]).toBe("a-token");
 
     const second = start();
     expect(await second.ended).toBe(1);
@@ -161,57 +162,52 @@ describe("the supervisor", () => {
     );
     expect(modes).toEqual(["700", "700", "600", "600", "600"]);
 
-    const { pid: server, database } = await serverAnswer();
+    const { pid: server, database } = await askServer();
     process.kill(server, "SIGKILL");
-    await until(() =>
-      serverAnswer().then(
-        ({ pid }) => pid !== server,
-        () => false,
-      ),
-    );
+    await waitForOtherServer(server);
     expect(run.output()).toContain("The server was ended by SIGKILL. Starting it again");
 
     await query(database, "CREATE TABLE kept AS SELECT 7 AS n");
-    const killed = postmaster();
+    const killed = readPostmaster();
     process.kill(killed, "SIGKILL");
-    await until(() =>
+    await waitUntil("the database answers", () =>
       query(database, "SELECT n FROM kept").then(
         (rows) => rows.length === 1,
         () => false,
       ),
     );
-    expect(postmaster()).not.toBe(killed);
+    expect(readPostmaster()).not.toBe(killed);
     expect(run.output()).toContain("The database was ended by SIGKILL");
 
-    const [worker, engine] = (workers()[0] ?? []).map(Number);
+    const [worker, engine] = (listWorkers()[0] ?? []).map(Number);
     process.kill(worker ?? 0, "SIGKILL");
-    await until(() => workers().length === 2);
+    await waitUntil("a second worker starts", () => listWorkers().length === 2);
     expect(isAlive(engine ?? 0)).toBe(false);
 
-    const { id } = lockHolder();
+    const { id } = readLockHolder();
     run.signal("SIGINT");
     expect(await run.ended).toBe(0);
-    expect(processesOf(dataDir)).toEqual([]);
+    expect(listProcesses(dataDir)).toEqual([]);
     expect(findMarked(id)).toEqual([]);
     expect(existsSync(join(dataDir, "supervisor.lock"))).toBe(false);
   });
 
   it("that is killed outright takes its children along, and the next one starts on the same data", async () => {
     const run = start();
-    await ready(run);
-    const { database } = await serverAnswer();
+    await waitUntilReady(run);
+    const { database } = await askServer();
     await query(database, "CREATE TABLE kept AS SELECT 7 AS n");
-    await until(() => existsSync(join(dataDir, "workers")));
-    const engine = Number(workers()[0]?.[1]);
+    await waitForWorker();
+    const engine = Number(listWorkers()[0]?.[1]);
     run.signal("SIGKILL");
     await run.ended;
     const next = start();
-    await ready(next);
+    await waitUntilReady(next);
     expect(isAlive(engine)).toBe(false);
-    expect(await query((await serverAnswer()).database, "SELECT n FROM kept")).toEqual([{ n: 7 }]);
+    expect(await query((await askServer()).database, "SELECT n FROM kept")).toEqual([{ n: 7 }]);
     next.signal("SIGTERM");
     expect(await next.ended).toBe(0);
-    expect(processesOf(dataDir)).toEqual([]);
+    expect(listProcesses(dataDir)).toEqual([]);
   });
 
   it("gives up on a server that always dies, with the reason, and stops the database", async () => {
@@ -225,7 +221,7 @@ describe("the supervisor", () => {
     expect(await run.ended).toBe(1);
     expect(run.output()).toContain("The server ended with code 3, 5 times in a row");
     expect(run.output()).toContain("the reason why");
-    expect(processesOf(dataDir)).toEqual([]);
+    expect(listProcesses(dataDir)).toEqual([]);
   });
 
   it("ends a server and a worker that live but do not move, and starts others", async () => {
@@ -236,22 +232,21 @@ describe("the supervisor", () => {
       quickDeaths: 5,
       hangMs: 1_500,
     });
-    await ready(run);
-    await until(() => existsSync(join(dataDir, "workers")));
+    await waitUntilReady(run);
+    await waitForWorker();
     const heartbeats = (name: string) => join(dataDir, "logs", `${name}.heartbeat`);
-    await until(() => ["server", "worker"].every((name) => existsSync(heartbeats(name))));
-    const { pid: server } = await serverAnswer();
-    const [worker] = (workers()[0] ?? []).map(Number);
+    await waitUntil("both send heartbeats", () =>
+      ["server", "worker"].every((name) => existsSync(heartbeats(name))),
+    );
+    const { pid: server } = await askServer();
+    const [worker] = (listWorkers()[0] ?? []).map(Number);
     process.kill(server, "SIGSTOP");
     process.kill(worker ?? 0, "SIGSTOP");
-    await until(() => run.output().includes("The server has not moved for 1.5 s and is killed."));
-    await until(() => workers().length === 2);
-    await until(() =>
-      serverAnswer().then(
-        ({ pid }) => pid !== server,
-        () => false,
-      ),
+    await waitUntil("the server is killed", () =>
+      run.output().includes("The server has not moved for 1.5 s and is killed."),
     );
+    await waitUntil("a second worker starts", () => listWorkers().length === 2);
+    await waitForOtherServer(server);
     run.signal("SIGTERM");
     expect(await run.ended).toBe(0);
   });
@@ -266,9 +261,9 @@ describe("the supervisor", () => {
       hangMs: 45_000,
     });
     const deaths = () => run.output().split("The worker ended with code 3. Starting").length - 1;
-    await until(() => deaths() > 6);
+    await waitUntil("the worker dies again", () => deaths() > 6);
     expect(run.output()).toContain("The worker ended with code 3, 3 times in a row");
-    expect((await serverAnswer()).pid).toBeGreaterThan(0);
+    expect((await askServer()).pid).toBeGreaterThan(0);
     run.signal("SIGTERM");
     expect(await run.ended).toBe(0);
   });
@@ -276,10 +271,10 @@ describe("the supervisor", () => {
   it("can be interrupted while it starts", async () => {
     mkdirSync(dataDir, { recursive: true });
     const run = start("worker.mjs"); // never answers
-    await until(() => existsSync(join(dataDir, "workers")));
+    await waitForWorker();
     run.signal("SIGINT");
     expect(await run.ended).toBe(0);
-    expect(processesOf(dataDir)).toEqual([]);
+    expect(listProcesses(dataDir)).toEqual([]);
   });
 
   it("refuses a database made by another major version, and says what to do", async () => {
@@ -294,7 +289,7 @@ describe("the supervisor", () => {
 
   it("names the port that is taken", async () => {
     const run = start();
-    await ready(run);
+    await waitUntilReady(run);
     const other = join(folder, "other");
     const script = readFileSync(join(folder, "start.mjs"), "utf8").replace(
       JSON.stringify(dataDir),

@@ -1,8 +1,6 @@
 import type { IncomingHttpHeaders } from "node:http";
 import { AppError } from "@/contracts/errors";
-import { isLoopbackHost, LOOPBACK_NAMES, parseHostname } from "@/lib/loopback";
-
-const LOOPBACK_ADDRESSES = new Set(["localhost", "127.0.0.1", "::1"]);
+import { isLoopbackHost, isLoopbackName, parseHostname } from "@/contracts/formats/loopback";
 
 /**
  * The reason to refuse a request; null where there is none. A page of another site may reach this server through the browser: by
@@ -23,7 +21,7 @@ export function findRefusalReason(headers: IncomingHttpHeaders): string | null {
   // Two services on one machine are two sites: the port must be ours too.
   if (
     from === null ||
-    !LOOPBACK_NAMES.has(from) ||
+    !isLoopbackName(from) ||
     getPort(origin) !== getPort(`http://${headers.host ?? ""}`)
   )
     return `Origin "${origin}" is not this page.`;
@@ -37,7 +35,7 @@ const getPort = (url: string): string => {
 
 /** @throws AppError "unsupported" for an address that others can reach: there is no access control yet */
 export function requireLoopback(host: string): void {
-  if (LOOPBACK_ADDRESSES.has(host)) return;
+  if (isLoopbackName(host)) return;
   throw new AppError(
     "unsupported",
     `The server will not listen on ${host}: whoever reaches it could use it, because access control cannot be configured yet. Leave HOST at 127.0.0.1; from another machine, use an SSH tunnel (ssh -L 3000:127.0.0.1:3000).`,

@@ -66,7 +66,7 @@ describe("MLflow's tracking API", () => {
       ({ step, value }) => [step, value],
     );
   const readLog = async (id: string) =>
-    (await server.plane.logs.listOfRun(toId(id), { level: "debug", limit: 50 })).lines.map(
+    (await server.plane.logs.listForRun(toId(id), { level: "debug", limit: 50 })).lines.map(
       ({ message }) => message,
     );
 

@@ -61,7 +61,7 @@ const readSteps = (body: Buffer | string): unknown =>
     .result.data.json[runId];
 
 it("is read once for all who ask after a commit, and again after the next", async () => {
-  const read = vi.spyOn(server.plane.metrics, "answerOfRuns");
+  const read = vi.spyOn(server.plane.metrics, "readSeriesUpdates");
   await report(1);
   const ask = () => get(ofRun(), server.headers);
   const answers = await Promise.all(Array.from({ length: 20 }, ask));

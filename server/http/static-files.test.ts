@@ -1,10 +1,10 @@
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { createServer, request, type IncomingHttpHeaders, type Server } from "node:http";
-import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { brotliDecompressSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { listenLocally } from "@/lib/testing/listen-locally";
 import { compressStaticFiles } from "@/scripts/setup/compress-static.mjs";
 import { listStaticFiles, serveStaticFile, type StaticFiles } from "./static-files";
 
@@ -14,6 +14,7 @@ describe("scripts and styles of a build", () => {
   let folder: string;
   let files: StaticFiles;
   let server: Server;
+  let address: string;
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), "s3-static-"));
     await mkdir(join(folder, "chunks"));
@@ -27,7 +28,7 @@ describe("scripts and styles of a build", () => {
         if (!served) res.writeHead(404).end("otherwise");
       });
     });
-    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    address = await listenLocally(server);
   });
   afterAll(async () => {
     server.close();
@@ -37,8 +38,7 @@ describe("scripts and styles of a build", () => {
   const get = (path: string, headers: Record<string, string>, method = "GET") =>
     new Promise<{ status?: number; headers: IncomingHttpHeaders; body: Buffer }>(
       (resolve, reject) => {
-        const { port } = server.address() as AddressInfo;
-        request({ port, host: "127.0.0.1", path, headers, method }, (response) => {
+        request(address, { path, headers, method }, (response) => {
           const parts: Buffer[] = [];
           response.on("data", (part: Buffer) => parts.push(part));
           response.on("end", () =>

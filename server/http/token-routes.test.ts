@@ -1,13 +1,12 @@
 import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
 import { afterAll, beforeAll, expect, it } from "vitest";
+import { listenLocally } from "@/lib/testing/listen-locally";
 import { isTokenPath, serveTokens } from "./token-routes";
 
 const server = createServer((request, response) => void serveTokens(request, response));
 let address = "";
 beforeAll(async () => {
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  address = `http://127.0.0.1:${(server.address() as AddressInfo).port}/tokens`;
+  address = `${await listenLocally(server)}/tokens`;
 });
 afterAll(() => server.close());
 

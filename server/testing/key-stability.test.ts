@@ -31,7 +31,8 @@ import { bootstrapClusters } from "@/core/statistics/bootstrap";
 import { expandSweepOrThrow } from "@/core/sweep/expand-sweep";
 import { sweepSpecSchema } from "@/contracts/run-config/sweep";
 import { SWEEP_PRESETS } from "@/core/presets/sweep-presets";
-import { hashOf, sha256, testRecorded, type Values } from "@/lib/testing/recorded";
+import { hashJson, hashText } from "@/lib/hash";
+import { testRecorded, type Values } from "@/lib/testing/recorded";
 import { buildQuestionKey } from "@/contracts/formats/upstream/files";
 import { StoredCorpora } from "@/server/features/corpora/stored-corpora";
 import { computeVersion, QuestionSets } from "@/server/features/question-sets/question-sets";
@@ -225,7 +226,9 @@ testRecorded(new URL("./key-stability.json", import.meta.url), {
     Object.fromEntries(
       PRESETS.flatMap(({ id, config }) => {
         const parsed = predictConfigSchema.safeParse(config).data;
-        return parsed ? [[id, hashOf(describeVariant(parsed, null, getOwnPrompt(parsed)).id)]] : [];
+        return parsed
+          ? [[id, hashJson(describeVariant(parsed, null, getOwnPrompt(parsed)).id)]]
+          : [];
       }),
     ),
 
@@ -334,8 +337,11 @@ testRecorded(new URL("./key-stability.json", import.meta.url), {
       SWEEP_PRESETS.map(({ id, spec }) => {
         const { paths, runs } = expandSweepOrThrow(spec);
         const described = runs.map(({ name, row, seed, varied }) => ({ name, row, seed, varied }));
-        const configs = runs.map(({ config }) => hashOf(config));
-        return [id, { spec: hashOf(sweepSpecSchema.parse(spec)), paths, runs: described, configs }];
+        const configs = runs.map(({ config }) => hashJson(config));
+        return [
+          id,
+          { spec: hashJson(sweepSpecSchema.parse(spec)), paths, runs: described, configs },
+        ];
       }),
     ),
 
@@ -360,7 +366,7 @@ testRecorded(new URL("./key-stability.json", import.meta.url), {
         .filter((entry) => entry.isDirectory())
         .map(({ name }) => [
           name,
-          sha256(readFileSync(join(MIGRATIONS_DIR, name, "migration.sql"), "utf8")),
+          hashText(readFileSync(join(MIGRATIONS_DIR, name, "migration.sql"), "utf8")),
         ]),
     ),
 

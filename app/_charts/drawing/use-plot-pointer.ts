@@ -9,7 +9,7 @@ import {
   fromShare,
   pinchZoom,
   scaleZoom,
-  type Finger,
+  type TouchPoint,
 } from "@/app/_charts/prepare/axes";
 import { useChartScope } from "@/app/_charts/chart-scope";
 import type { LegendEntry } from "./legend";
@@ -56,7 +56,7 @@ export function usePlotPointer({ view, legend, unit, active }: PlotPointerReques
   const [selection, setSelection] = useState<Zoom | null>(null);
   const [spoken, setSpoken] = useState("");
   const start = useRef<{ share: number; left: number } | null>(null);
-  const fingers = useRef(new Map<number, Finger>());
+  const fingers = useRef(new Map<number, TouchPoint>());
 
   const findShare = (event: PointerEvent<HTMLElement>): number => {
     const box = event.currentTarget.getBoundingClientRect();

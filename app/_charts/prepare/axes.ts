@@ -67,7 +67,7 @@ export function scaleZoom(
 }
 
 /** A finger on a plot: the place that it holds, and where on the axis it is. */
-export interface Finger {
+export interface TouchPoint {
   x: number;
   share: number;
 }
@@ -79,9 +79,9 @@ const LEAST_SPREAD = 0.05;
 export function pinchZoom(
   { log }: Axis,
   whole: readonly [number, number],
-  fingers: readonly [Finger, Finger],
+  fingers: readonly [TouchPoint, TouchPoint],
 ): [number, number] | null {
-  const [left, right] = [...fingers].sort((a, b) => a.x - b.x) as [Finger, Finger];
+  const [left, right] = [...fingers].sort((a, b) => a.x - b.x) as [TouchPoint, TouchPoint];
   const [low, high] = [left.x, right.x].map((x) => (log ? Math.log(x) : x)) as [number, number];
   const length = (high - low) / Math.max(LEAST_SPREAD, right.share - left.share);
   const start = low - left.share * length;

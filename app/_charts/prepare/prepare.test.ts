@@ -7,13 +7,13 @@ import {
   placeStack,
   prepareStack,
   readLine,
-  type Placing,
+  type LineSettings,
 } from "./prepare";
 import type { Point } from "./point";
 import { buildAreaPaths, buildSparkPath } from "./spark-paths";
 
 const points = (...pairs: [number, number][]) => pairs.map(([step, value]) => ({ step, value }));
-const STEPS: Placing = { track: null, smoothing: 0 };
+const STEPS: LineSettings = { track: null, smoothing: 0 };
 const place = (list: readonly Point[], rest = {}, placing = STEPS) =>
   placeLine({ key: "a", label: "A", points: list, ...rest }, placing);
 

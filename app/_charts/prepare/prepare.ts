@@ -102,7 +102,7 @@ const computeLimit = (points: readonly Point[]): number =>
   2 * Math.max(1, computeCadence(points.map(({ step }) => step)));
 
 /** How a series is placed. */
-export interface Placing {
+export interface LineSettings {
   /** The horizontal axis of the page's run; null: steps. */
   track: Track | null;
   /** See smoothValues; 0: none. */
@@ -110,7 +110,7 @@ export interface Placing {
 }
 
 /** Places a series on the horizontal axis and smooths it. */
-export function placeLine(input: SeriesInput, { track, smoothing }: Placing): PlacedLine {
+export function placeLine(input: SeriesInput, { track, smoothing }: LineSettings): PlacedLine {
   const whole = sortPoints(input.points);
   const detail = sortPoints(input.detail ?? []);
   const all = mergeDetail(whole, detail);

@@ -1,6 +1,9 @@
 /** How numbers, times and texts are written everywhere on the page. */
 import type { Text } from "@/app/_i18n/format-text";
+import { formatBytes } from "@/core/memory/index-plan";
 import { WORDS } from "./words";
+
+export { formatBytes };
 
 export const NONE = "–";
 
@@ -48,14 +51,7 @@ export function formatSigned(value: number): string {
 /** Mebibytes as "512 MiB" or "1.5 GiB". */
 export function formatMegabytes(mb: number | null | undefined): string {
   if (mb === null || mb === undefined) return NONE;
-  return mb >= 1024 ? `${trimZeros((mb / 1024).toFixed(1))} GiB` : `${Math.round(mb)} MiB`;
-}
-
-/** Bytes as "12 B", "1.5 KiB", "512 MiB" or "1.5 GiB". */
-export function formatBytes(bytes: number): string {
-  if (bytes < 1024) return `${bytes} B`;
-  if (bytes < 1024 ** 2) return `${trimZeros((bytes / 1024).toFixed(1))} KiB`;
-  return formatMegabytes(bytes / 1024 ** 2);
+  return formatBytes((mb < 1024 ? Math.round(mb) : mb) * 1024 ** 2);
 }
 
 /** Watt-hours as "12 Wh" or "1.5 kWh". */

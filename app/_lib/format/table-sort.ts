@@ -26,11 +26,11 @@ export type SortValue = SettingValue | undefined;
 export function sortRows<T>(
   rows: readonly T[],
   sort: Sort | null,
-  valueOf: (row: T, column: string) => SortValue,
+  getValue: (row: T, column: string) => SortValue,
 ): T[] {
   if (!sort) return [...rows];
   return rows
-    .map((row) => ({ row, value: valueOf(row, sort.column) ?? null }))
+    .map((row) => ({ row, value: getValue(row, sort.column) ?? null }))
     .sort((a, b) => {
       if (a.value === null || b.value === null)
         return a.value === b.value ? 0 : a.value === null ? 1 : -1;

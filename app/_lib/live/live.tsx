@@ -83,12 +83,12 @@ export function LiveProvider({ position, children }: LiveProviderProps) {
     [queryClient],
   );
 
-  const tellOf = useEventNotifier();
+  const notify = useEventNotifier();
   // Only the first page's: what is read later is newer.
   const [after] = useState(position);
   const onEvent = useCallback(
     (event: LiveEvent) => {
-      tellOf(event);
+      notify(event);
       for (const topic of listQueriesToRefresh(event)) {
         const key = `${topic.procedures.join()} ${topic.runId ?? ""}`;
         pending.current.set(key, topic);
@@ -97,7 +97,7 @@ export function LiveProvider({ position, children }: LiveProviderProps) {
       }
       if (pending.current.size > 0) pace.current?.ask();
     },
-    [tellOf],
+    [notify],
   );
   const isOutdated = useCallback(
     (key: QueryKey) => [...arrived.current.values()].some((topic) => isShownBy(topic, key)),

@@ -8,6 +8,7 @@ import { CopyButton } from "@/app/_ui/copy-button";
 import { Dialog } from "@/app/_ui/dialog";
 import { Input } from "@/app/_ui/field";
 import { ErrorState } from "@/app/_ui/states";
+import { isLoopbackUrl } from "@/contracts/formats/loopback";
 
 type AttachDialogProps = { open: boolean; onOpenChange: (open: boolean) => void };
 
@@ -87,7 +88,7 @@ function AttachForm({ onDone }: { onDone: () => void }) {
         value={address}
         onChange={(e) => setAddress(e.target.value)}
       />
-      {isLoopback(address) ? (
+      {isLoopbackUrl(address) ? (
         <p className="mt-1.5 text-xs text-muted-foreground">
           {t(
             "A loopback address is reached only from this machine, or from another through a tunnel: ssh -R PORT:127.0.0.1:PORT user@machine.",
@@ -100,12 +101,4 @@ function AttachForm({ onDone }: { onDone: () => void }) {
       </Button>
     </form>
   );
-}
-
-function isLoopback(address: string): boolean {
-  try {
-    return ["localhost", "127.0.0.1", "[::1]"].includes(new URL(address).hostname);
-  } catch {
-    return false;
-  }
 }

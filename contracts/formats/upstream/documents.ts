@@ -31,7 +31,7 @@ export function parseDocuments(text: string): UpstreamDocument[] {
   }
   return starts.map(({ body }, i) => {
     const rest = text.slice(body, starts[i + 1]?.at ?? text.length);
-    const end = titleEnd(rest);
+    const end = findTitleEnd(rest);
     return {
       title: unquoted(rest.slice(0, end.title)),
       text: rest
@@ -42,7 +42,7 @@ export function parseDocuments(text: string): UpstreamDocument[] {
   });
 }
 
-function titleEnd(rest: string): { title: number; body: number } {
+function findTitleEnd(rest: string): { title: number; body: number } {
   const line = rest.indexOf("\n") < 0 ? rest.length : rest.indexOf("\n");
   if (rest.startsWith('"')) {
     const quoted = rest.indexOf('")', 1);

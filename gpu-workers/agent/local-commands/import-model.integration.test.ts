@@ -190,11 +190,11 @@ describe.skipIf(!existsSync(script) || !existsSync(installed))(
       const tokenizer = JSON.parse(
         await readFile(join(modelDir(NAME), "tokenizer.json"), "utf8"),
       ) as { added_tokens: { id: number; content: string }[] };
-      const idOf = (content: string) =>
+      const findTokenId = (content: string) =>
         tokenizer.added_tokens.find((token) => token.content === content)!.id;
       const ids = model.encode(model.chat.render([{ role: "user", content: "Hi" }]));
-      expect(ids[0]).toBe(idOf("<|start_header_id|>"));
-      expect(ids.filter((id) => id === idOf("<|eot_id|>"))).toHaveLength(1);
+      expect(ids[0]).toBe(findTokenId("<|start_header_id|>"));
+      expect(ids.filter((id) => id === findTokenId("<|eot_id|>"))).toHaveLength(1);
     });
   },
 );

@@ -23,7 +23,7 @@ export const NO_SERVICES: ServiceStarters = {
   startVllm: rejectAsUnused("vLLM"),
 };
 
-export const createExecutors = (
+const createExecutors = (
   executors: Partial<Record<LaunchedKind, Executor>>,
 ): Record<LaunchedKind, Executor> => ({
   train: rejectAsUnused("train"),

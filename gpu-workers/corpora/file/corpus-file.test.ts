@@ -79,19 +79,19 @@ describe("a corpus file", () => {
   });
 
   it("is known by its documents and their order, not by its layout", async () => {
-    const hashOf = async (content: string): Promise<string> => {
+    const hashCorpus = async (content: string): Promise<string> => {
       const corpus = await CorpusFile.open(await file(content));
       await corpus.close();
       return corpus.hash;
     };
-    const hash = await hashOf(lines.join("\n"));
+    const hash = await hashCorpus(lines.join("\n"));
     expect(
-      await hashOf(
+      await hashCorpus(
         `${lines[0]}\n${'{ "text": "second ü", "title": "B", "id": "b", "x": 1 }'}\r\n\n${lines[2]}\n`,
       ),
     ).toBe(hash);
-    expect(await hashOf([...lines].reverse().join("\n"))).not.toBe(hash);
-    expect(await hashOf(lines.slice(0, 2).join("\n"))).not.toBe(hash);
+    expect(await hashCorpus([...lines].reverse().join("\n"))).not.toBe(hash);
+    expect(await hashCorpus(lines.slice(0, 2).join("\n"))).not.toBe(hash);
   });
 
   it("may be empty", async () => {

@@ -14,6 +14,7 @@ import {
   looksRounded,
   noteRoundedId,
 } from "@/core/reading/rounded-ids";
+import { hasErrorCode } from "@/lib/errors";
 import { hashFile } from "@/lib/hash";
 import type { IsolatedLimits } from "@/lib/isolated-process";
 import { saveRows } from "@/gpu-workers/corpora/file/row-file";
@@ -126,7 +127,7 @@ async function importInto(
   let open = true;
   try {
     const found = await readAllFiles(folder, chosen, fetched, writer, journal, options);
-    if (writer.documents === 0) throw noPassageError(fetched.from, journal);
+    if (writer.documents === 0) throw createNoPassageError(fetched.from, journal);
     const finished = await writer.finish();
     open = false;
     const state = await stat(join(folder, DOCUMENTS));
@@ -365,7 +366,7 @@ const nameTakenError = (name: string): AppError =>
     `This worker has a corpus "${name}" already. Choose another name, or delete corpora/${name} in its data folder first.`,
   );
 
-function noPassageError(from: string, { badLines }: Journal): AppError {
+function createNoPassageError(from: string, { badLines }: Journal): AppError {
   const examples = badLines.first
     .slice(0, 5)
     .map(({ file, line, reason }) => `${file}, line ${line} ${reason}`);
@@ -425,5 +426,3 @@ async function removeAbandoned(staging: string, mine: string): Promise<void> {
 const sumBytes = (files: readonly { bytes: number }[]): number =>
   files.reduce((sum, { bytes }) => sum + bytes, 0);
 const formatCount = (value: number): string => value.toLocaleString("en-US");
-const hasErrorCode = (error: unknown, code: string): boolean =>
-  error instanceof Error && "code" in error && error.code === code;

@@ -1,9 +1,9 @@
-import { createHash } from "node:crypto";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { hashText } from "@/lib/hash";
 import { importCorpus } from "./import-corpus";
 import { buildImportOptions } from "./testing/import-options";
 import { writeParts } from "./testing/write-parts";
@@ -28,7 +28,6 @@ const lines = Array.from({ length: 3000 });
 describe("the parts of a file", () => {
   const packed = () =>
     gzipSync(lines.map((_, i) => JSON.stringify({ id: `d${i}`, text: `text of ${i}` })).join("\n"));
-  const sha256 = (content: Buffer) => createHash("sha256").update(content).digest("hex");
 
   it("are imported as the whole would be, from their folder or by how their names begin, in an order that is said", async () => {
     const content = packed();
@@ -39,7 +38,7 @@ describe("the parts of a file", () => {
     await file("named/other.csv", "id,text\na,b");
     split("unnamed/", content, 3);
     const said: string[] = [];
-    const settings = { sha256: sha256(content) };
+    const settings = { sha256: hashText(content) };
     const log = (message: string) => void said.push(message);
     for (const [name, path] of [
       ["one", byName],
@@ -60,7 +59,7 @@ describe("the parts of a file", () => {
     const content = packed();
     const path = split("x.jsonl.gz.", content, 4);
     await expect(
-      importCorpus(options(path, { settings: { sha256: sha256(Buffer.from("else")) } })),
+      importCorpus(options(path, { settings: { sha256: hashText("else") } })),
     ).rejects.toThrow(/x\.jsonl\.gz has the sha256 .* and not .*its last part is missing/);
     await rm(join(folder, "x.jsonl.gz.part_ad"));
     await expect(importCorpus(options(path))).rejects.toMatchObject({ code: "invalid-input" });

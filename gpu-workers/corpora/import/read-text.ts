@@ -49,7 +49,7 @@ export async function openCorpusText(
       "invalid-input",
       `The overlap (${reading.chunkOverlap} tokens) must be shorter than a passage (${reading.chunkTokens} tokens).`,
     );
-  const tokensOf = await getTokenCounter();
+  const countTokens = await getTokenCounter();
   const pieces = bytes[Symbol.asyncIterator]();
   const head = await pieces.next();
   const detected = detectEncoding(head.done ? new Uint8Array() : head.value).encoding;
@@ -59,7 +59,7 @@ export async function openCorpusText(
     let item = 0;
     for await (const items of isOther && detected !== "windows-1252"
       ? [[{ line: 1, record: null, problem: describeOther(detected) }]]
-      : readPassages(decode(head, pieces, encoding), reading, encoding, fileName, tokensOf)) {
+      : readPassages(decode(head, pieces, encoding), reading, encoding, fileName, countTokens)) {
       const start = item;
       item += items.length;
       yield items.slice(Math.max(0, from - start));
@@ -97,7 +97,7 @@ async function* readPassages(
   { chunkTokens, chunkOverlap }: TextReading,
   encoding: Encoding,
   fileName: string,
-  tokensOf: (word: string) => number,
+  countTokens: (word: string) => number,
 ): AsyncGenerator<CorpusItem[]> {
   const title = createTitleTracker(fileName);
   let passages = 0;
@@ -116,7 +116,7 @@ async function* readPassages(
       items.push({ line: broken, record: null, problem: describeInvalid(encoding) });
     }
     const text = block.text.replaceAll(INVALID, REPLACEMENT);
-    const chunks = splitIntoChunks(text, { chunkTokens, chunkOverlap, countTokens: tokensOf });
+    const chunks = splitIntoChunks(text, { chunkTokens, chunkOverlap, countTokens });
     // A block that is no more than one passage is given whole: carried over, it would come again and again.
     const rest = block.last || chunks.length < 2 ? undefined : chunks.at(-1);
     const titleAt = title.in(text);

@@ -342,10 +342,10 @@ describe("parquet", () => {
 
 describe("chunks", () => {
   // Words of one to four tokens, as a tokenizer of word pieces has them.
-  const tokensOf = (word: string): number => 1 + Math.floor([...word].length / 4);
-  const countOf = (text: string): number =>
+  const countWordTokens = (word: string): number => 1 + Math.floor([...word].length / 4);
+  const countTextTokens = (text: string): number =>
     [...text.matchAll(/[\p{L}\p{N}\p{M}]+|[^\s]/gu)].reduce(
-      (sum, [word]) => sum + tokensOf(word),
+      (sum, [word]) => sum + countWordTokens(word),
       0,
     );
   const texts = fc
@@ -368,7 +368,7 @@ describe("chunks", () => {
           const chunks = splitIntoChunks(text, {
             chunkTokens,
             chunkOverlap,
-            countTokens: tokensOf,
+            countTokens: countWordTokens,
           });
           const covered = new Set<number>();
           for (const { start, end } of chunks) for (let i = start; i < end; i++) covered.add(i);
@@ -377,7 +377,7 @@ describe("chunks", () => {
               expect(covered.has(i), `character ${i} of ${JSON.stringify(text)}`).toBe(true);
           const keepsWords = chunkOverlap >= 6;
           for (const { start, end } of chunks) {
-            expect(countOf(text.slice(start, end))).toBeLessThanOrEqual(chunkTokens);
+            expect(countTextTokens(text.slice(start, end))).toBeLessThanOrEqual(chunkTokens);
             if (!keepsWords) continue;
             expect(
               /[\p{L}\p{N}]$/u.test(text.slice(0, start)) &&
@@ -393,7 +393,8 @@ describe("chunks", () => {
             const chunk = chunks[i];
             if (!chunk) continue;
             expect(next.start).toBeGreaterThan(chunk.start);
-            const shared = next.start < chunk.end ? countOf(text.slice(next.start, chunk.end)) : 0;
+            const shared =
+              next.start < chunk.end ? countTextTokens(text.slice(next.start, chunk.end)) : 0;
             expect(shared).toBeLessThanOrEqual(chunkOverlap + (keepsWords ? 0 : 1));
             // A word at either edge is given up rather than cut: at most its tokens less one, each.
             expect(shared).toBeGreaterThanOrEqual(chunkOverlap - 2 * 3);
@@ -420,10 +421,14 @@ describe("chunks", () => {
 
   it("of a short text are the text", () => {
     expect(
-      splitIntoChunks("one two", { chunkTokens: 16, chunkOverlap: 4, countTokens: tokensOf }),
+      splitIntoChunks("one two", {
+        chunkTokens: 16,
+        chunkOverlap: 4,
+        countTokens: countWordTokens,
+      }),
     ).toEqual([{ start: 0, end: 7 }]);
     expect(
-      splitIntoChunks(" \n ", { chunkTokens: 16, chunkOverlap: 4, countTokens: tokensOf }),
+      splitIntoChunks(" \n ", { chunkTokens: 16, chunkOverlap: 4, countTokens: countWordTokens }),
     ).toEqual([]);
   });
 });

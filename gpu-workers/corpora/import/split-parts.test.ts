@@ -5,10 +5,10 @@ import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { joinParts, openJoinedBytes } from "./split-parts";
 
-const filesOf = (...names: string[]) =>
+const listFiles = (...names: string[]) =>
   names.map((name) => ({ path: `/d/${name}`, name, bytes: 10 }));
 const describeParts = (...names: string[]) =>
-  joinParts(filesOf(...names)).map(({ name, bytes, parts }) => [
+  joinParts(listFiles(...names)).map(({ name, bytes, parts }) => [
     name,
     bytes,
     ...(parts ?? []).map((part) => part.name),
@@ -50,7 +50,7 @@ describe("parts of a file", () => {
     [["w.gz.part_00", "w.gz.part_02"], "w.gz.part_01"],
     [["w.part-02", "w.part-03"], "w.part-00"],
   ])("%j lack %s, which is said", (names, missing) =>
-    expect(() => joinParts(filesOf(...names))).toThrow(`The part ${missing} is missing`),
+    expect(() => joinParts(listFiles(...names))).toThrow(`The part ${missing} is missing`),
   );
 
   it("of any number are in order, and none of them can be missing within", () => {
@@ -59,10 +59,10 @@ describe("parts of a file", () => {
     fc.assert(
       fc.property(fc.integer({ min: 3, max: names.length }), fc.nat(), (count, at) => {
         const some = names.slice(0, count);
-        const [whole] = joinParts(filesOf(...some.toReversed()));
+        const [whole] = joinParts(listFiles(...some.toReversed()));
         expect(whole!.parts!.map(({ name }) => name)).toEqual(some);
         const missing = at % (count - 1);
-        expect(() => joinParts(filesOf(...some.toSpliced(missing, 1)))).toThrow(
+        expect(() => joinParts(listFiles(...some.toSpliced(missing, 1)))).toThrow(
           `The part ${names[missing]!} is missing`,
         );
       }),

@@ -27,14 +27,14 @@ const WORD = /[\p{L}\p{N}\p{M}]+|[^\s]/gu;
  */
 export function splitIntoChunks(
   text: string,
-  { chunkTokens, chunkOverlap, countTokens: tokensOf }: ChunkOptions,
+  { chunkTokens, chunkOverlap, countTokens }: ChunkOptions,
 ): Chunk[] {
   const words: Chunk[] = [];
   const parts: { text: string; start: number }[] = [];
   for (const match of text.matchAll(WORD)) {
     const [word] = match;
     words.push({ start: match.index, end: match.index + word.length });
-    for (const part of splitWord(word, tokensOf(word)))
+    for (const part of splitWord(word, countTokens(word)))
       parts.push({ text: part.text, start: match.index + part.start });
   }
   if (parts.length === 0) return [];
@@ -43,7 +43,7 @@ export function splitIntoChunks(
     chunkOverlap: Math.min(chunkOverlap, chunkTokens - 1),
     splitter: () => parts,
   });
-  return limitTokens(alignToWords(windows, words), text, words, chunkTokens, tokensOf);
+  return limitTokens(alignToWords(windows, words), text, words, chunkTokens, countTokens);
 }
 
 /** Cuts a word into `count` parts, or into its characters where it has fewer: the tokens of a rare script may outnumber them. */
@@ -104,9 +104,9 @@ function limitTokens(
   text: string,
   words: readonly Chunk[],
   limit: number,
-  tokensOf: (word: string) => number,
+  countTokens: (word: string) => number,
 ): Chunk[] {
-  const pieceOf = ({ start, end }: Chunk, chunk: Chunk): string =>
+  const cutPiece = ({ start, end }: Chunk, chunk: Chunk): string =>
     text.slice(Math.max(start, chunk.start), Math.min(end, chunk.end));
   const fitting = (chunk: Chunk): number => {
     let tokens = 0;
@@ -117,11 +117,11 @@ function limitTokens(
     ) {
       const word = words[i];
       if (!word || word.start >= chunk.end) break;
-      const characters = [...pieceOf(word, chunk)];
-      tokens += tokensOf(characters.join(""));
+      const characters = [...cutPiece(word, chunk)];
+      tokens += countTokens(characters.join(""));
       if (tokens <= limit) continue;
       if (word.start > chunk.start) return words[i - 1]?.end ?? chunk.end;
-      while (characters.length > 1 && tokensOf(characters.join("")) > limit) characters.pop();
+      while (characters.length > 1 && countTokens(characters.join("")) > limit) characters.pop();
       return chunk.start + characters.join("").length;
     }
     return chunk.end;

@@ -2,8 +2,8 @@ import { spawn, type ChildProcess } from "node:child_process";
 import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
 import { AppError } from "@/contracts/errors";
-import { hasErrorCode } from "@/lib/errors";
 import { onAbort } from "@/lib/on-abort";
+import { killGroup } from "@/lib/process-group.mjs";
 import type { CommandFailure, StartedCommand } from "./started-command";
 
 /** Time that a group gets to end by itself. */
@@ -54,8 +54,8 @@ export async function runProcess({
   const reading = Promise.all([readLines(child.stdout, onLine), readLines(child.stderr, onLine)]);
   let force: NodeJS.Timeout | undefined;
   const forget = onAbort(signal, () => {
-    killGroup(child, "SIGTERM");
-    force = setTimeout(() => killGroup(child, "SIGKILL"), GRACE_MS);
+    killGroup(child.pid, "SIGTERM");
+    force = setTimeout(() => killGroup(child.pid, "SIGKILL"), GRACE_MS);
   });
   try {
     const code = await waitForExit(child);
@@ -65,7 +65,7 @@ export async function runProcess({
   } finally {
     forget();
     clearTimeout(force);
-    killGroup(child, "SIGKILL");
+    killGroup(child.pid, "SIGKILL");
     child.stdout.destroy();
     child.stderr.destroy();
   }
@@ -91,16 +91,6 @@ async function readLines(stream: Readable, onLine: (line: string) => void): Prom
   // An end of the group closes the pipe within a line.
   stream.on("error", () => undefined);
   for await (const line of createInterface({ input: stream })) onLine(line);
-}
-
-function killGroup({ pid }: ChildProcess, signal: NodeJS.Signals): void {
-  if (pid === undefined) return;
-  try {
-    process.kill(-pid, signal);
-  } catch (error) {
-    // ESRCH: the group is over. EPERM: of it only what belongs to others is left.
-    if (!hasErrorCode(error, "ESRCH") && !hasErrorCode(error, "EPERM")) throw error;
-  }
 }
 
 /** Why a command with this exit code failed; null for 0. */

@@ -4,7 +4,7 @@ import { dirname } from "node:path";
 import { stripVTControlCharacters } from "node:util";
 import type { RunContext } from "@/gpu-workers/jobs/run-context";
 
-type Told = Pick<RunContext, "log" | "report">;
+type ReportingContext = Pick<RunContext, "log" | "report">;
 
 /** Characters of a line that the run's log keeps; the file has all. */
 const MOST_CHARACTERS = 4_000;
@@ -33,7 +33,7 @@ export class ConsoleWatch {
   private hasFile = true;
 
   private constructor(
-    private readonly context: Told,
+    private readonly context: ReportingContext,
     readonly path: string,
     private readonly file: WriteStream,
   ) {
@@ -44,7 +44,7 @@ export class ConsoleWatch {
     });
   }
 
-  static async open(context: Told, path: string): Promise<ConsoleWatch> {
+  static async open(context: ReportingContext, path: string): Promise<ConsoleWatch> {
     await mkdir(dirname(path), { recursive: true });
     return new ConsoleWatch(context, path, createWriteStream(path));
   }

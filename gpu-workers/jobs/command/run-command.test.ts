@@ -1,11 +1,12 @@
 import { spawn } from "node:child_process";
 import { mkdtemp, readFile, rm, writeFile, appendFile, mkdir } from "node:fs/promises";
 import { createServer, type Server, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { commandConfigSchema } from "@/contracts/run-config/command-config";
+import { isAlive } from "@/lib/lock.mjs";
+import { listenLocally } from "@/lib/testing/listen-locally";
 import { MemoryContext } from "@/gpu-workers/testing/memory-context";
 import { describeExit } from "./command-process";
 import { runCommand } from "./run-command";
@@ -46,8 +47,7 @@ describe("a command", () => {
         response.end(JSON.stringify({ refused: [] }));
       });
     });
-    await new Promise<void>((done) => server.listen(0, "127.0.0.1", done));
-    address = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    address = await listenLocally(server);
   });
   afterAll(() => server.close());
   beforeEach(async () => {
@@ -322,12 +322,3 @@ describe("a command", () => {
     );
   });
 });
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
-  }
-}

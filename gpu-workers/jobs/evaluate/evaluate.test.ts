@@ -71,7 +71,7 @@ class Context extends MemoryContext {
   }
 }
 
-function contextOf(
+function createContext(
   retriever: Retriever,
   questions: Question[],
   config: Record<string, unknown> = {},
@@ -108,7 +108,7 @@ const QUESTIONS = Array.from({ length: 200 }, (_, i) =>
 
 describe("an evaluate run", () => {
   it("stores a ranking for each question as one retrieve step, its texts once, and reports the means", async () => {
-    const context = contextOf(new WordRetriever(), QUESTIONS);
+    const context = createContext(new WordRetriever(), QUESTIONS);
     await evaluateRetriever(context);
     const records = context.records();
     expect(records.map((r) => r.episode.questionId)).toEqual(QUESTIONS.map((q) => q.id));
@@ -151,10 +151,10 @@ describe("an evaluate run", () => {
   });
 
   it("goes on where it stopped and counts what was stored", async () => {
-    const whole = contextOf(new WordRetriever(), QUESTIONS);
+    const whole = createContext(new WordRetriever(), QUESTIONS);
     await evaluateRetriever(whole);
     const retriever = new WordRetriever();
-    const context = contextOf(retriever, QUESTIONS);
+    const context = createContext(retriever, QUESTIONS);
     const done = whole.records().slice(0, 150);
     for (const { episode } of done) {
       const [step] = episode.steps;
@@ -177,7 +177,7 @@ describe("an evaluate run", () => {
   });
 
   it("leaves out questions without gold documents and refuses a set of nothing else", async () => {
-    const context = contextOf(new WordRetriever(), [
+    const context = createContext(new WordRetriever(), [
       ...QUESTIONS.slice(0, 3),
       question("bare", "word1", []),
     ]);
@@ -186,7 +186,7 @@ describe("an evaluate run", () => {
     expect(context.preflightItems.find((i) => i.name === "questions")?.detail).toContain(
       "1 without",
     );
-    const none = contextOf(new WordRetriever(), [question("bare", "word1", [])]);
+    const none = createContext(new WordRetriever(), [question("bare", "word1", [])]);
     await expect(evaluateRetriever(none)).rejects.toThrow(
       /none of the 1 questions of "set" names gold documents/,
     );
@@ -194,7 +194,7 @@ describe("an evaluate run", () => {
   });
 
   it("counts gold documents that the corpus lacks, and refuses a set of another corpus", async () => {
-    const context = contextOf(new WordRetriever(), [
+    const context = createContext(new WordRetriever(), [
       question("a", "word1", ["d1", "x"]),
       question("b", "word2", ["d2"]),
     ]);
@@ -204,15 +204,17 @@ describe("an evaluate run", () => {
     expect(context.logged.find(([level]) => level === "warn")?.[1]).toContain('"x"');
     expect(context.points("retrieval/recall@10").at(-1)?.value).toBe(0.75);
     await expect(
-      evaluateRetriever(contextOf(new WordRetriever(), [question("a", "word1", ["x", "y"])])),
+      evaluateRetriever(createContext(new WordRetriever(), [question("a", "word1", ["x", "y"])])),
     ).rejects.toThrow(/another corpus/);
-    const silent = contextOf(new WordRetriever({ byId: false }), [question("a", "word1", ["x"])]);
+    const silent = createContext(new WordRetriever({ byId: false }), [
+      question("a", "word1", ["x"]),
+    ]);
     await evaluateRetriever(silent);
     expect(silent.points("retrieval/unknown_gold")).toEqual([]);
   });
 
   it("counts a document that a retriever repeats once, and says so", async () => {
-    const context = contextOf(new WordRetriever({ repeat: true }), [
+    const context = createContext(new WordRetriever({ repeat: true }), [
       question("a", "word1", ["d1"]),
     ]);
     await evaluateRetriever(context);

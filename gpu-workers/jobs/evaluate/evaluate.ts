@@ -119,10 +119,10 @@ async function rankQuestions(
   config: EvaluateConfig,
 ): Promise<void> {
   const { signal } = context;
-  const goldOf = new Map(questions.map(({ id, goldIds }) => [id, new Set(goldIds).size]));
+  const goldCounts = new Map(questions.map(({ id, goldIds }) => [id, new Set(goldIds).size]));
   const stored = await context.readRankedQuestions();
   const results: RankedGold[] = [...stored].flatMap(([id, ranks]) =>
-    goldOf.has(id) ? [{ gold: goldOf.get(id)!, ranks, depth: config.k }] : [],
+    goldCounts.has(id) ? [{ gold: goldCounts.get(id)!, ranks, depth: config.k }] : [],
   );
   const remaining = questions.filter(({ id }) => !stored.has(id));
   const retrieverKey = retriever.describe().key;

@@ -50,7 +50,7 @@ interface Planned {
  * that the build itself follows, time by the pace on a sample of the passages, measured now.
  */
 export const createIndexPlanner =
-  (pathOf: (corpus: string) => string, dataDir: string) =>
+  (findCorpus: (corpus: string) => string, dataDir: string) =>
   async (
     task: Extract<TaskRequest, { kind: "index-plan" }>,
     context: TaskContext,
@@ -61,7 +61,7 @@ export const createIndexPlanner =
         "unsupported",
         "This retriever asks another server: nothing is indexed here.",
       );
-    const planned = await openPlannedCorpus(task.passages, () => pathOf(task.corpus), context);
+    const planned = await openPlannedCorpus(task.passages, () => findCorpus(task.corpus), context);
     try {
       const root = join(dataDir, "indexes");
       const indexes: Estimate[] = [];

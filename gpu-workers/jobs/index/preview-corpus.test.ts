@@ -1,6 +1,5 @@
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { createServer, type Server, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
@@ -11,6 +10,7 @@ import {
   type CorpusPreviewResult,
 } from "@/contracts/worker-protocol/tasks";
 import { describePreview } from "@/core/corpora/describe-reading";
+import { listenLocally } from "@/lib/testing/listen-locally";
 import { createCorpusPreviewer } from "./preview-corpus";
 
 const LIMIT_MS = 60_000;
@@ -51,8 +51,7 @@ async function preview(source: object, upload = ""): Promise<CorpusPreviewResult
 
 async function serve(answer: (response: ServerResponse) => void): Promise<string> {
   server = createServer((_request, response) => answer(response));
-  await new Promise<void>((resolve) => server!.listen(0, "127.0.0.1", resolve));
-  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  return listenLocally(server!);
 }
 
 const lines = (count: number, text = "x"): string =>

@@ -1,9 +1,9 @@
 import { mkdtemp } from "node:fs/promises";
 import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, it } from "vitest";
+import { listenLocally } from "@/lib/testing/listen-locally";
 import { openRetriever } from "@/gpu-workers/retrieval/backends/open-retriever";
 import type { MemoryContext } from "@/gpu-workers/testing/memory-context";
 import { ScriptedEndpoint } from "@/gpu-workers/testing/scripted-endpoint";
@@ -36,8 +36,7 @@ it("a run on an online search with a vendor's generator dates what it found, and
     }));
     response.end(JSON.stringify({ query, results, unresponsive_engines: [] }));
   });
-  await new Promise<void>((resolve) => searxng.listen(0, "127.0.0.1", resolve));
-  const url = `http://127.0.0.1:${(searxng.address() as AddressInfo).port}`;
+  const url = await listenLocally(searxng);
   const generator = await ScriptedEndpoint.start(({ body }) => ({
     raw: JSON.stringify({
       id: "msg_1",

@@ -1,7 +1,7 @@
 import { createServer, type Server } from "node:http";
-import type { AddressInfo } from "node:net";
 import { afterEach, describe, expect, it } from "vitest";
 import { drawNumpySample } from "@/core/statistics/numpy-random";
+import { listenLocally } from "@/lib/testing/listen-locally";
 import { type MemoryContext } from "@/gpu-workers/testing/memory-context";
 import { ScriptedEndpoint } from "@/gpu-workers/testing/scripted-endpoint";
 import type { Services } from "@/gpu-workers/jobs/run-context";
@@ -36,8 +36,8 @@ async function generator(
       );
     });
   });
-  await new Promise<void>((resolve) => server!.listen(0, "127.0.0.1", resolve));
-  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1`, asked };
+  const address = await listenLocally(server!);
+  return { url: `${address}/v1`, asked };
 }
 
 describe("a predict run", () => {

@@ -164,13 +164,13 @@ describe("a serve run of a model in vLLM", () => {
       ...more,
     });
   type Run = ReturnType<typeof queue>;
-  const addressOf = (run: Run): string | undefined =>
+  const findAddress = (run: Run): string | undefined =>
     run.items
       .flatMap(({ item }) =>
         item.kind === "progress" && item.progress.phase === "serving" ? [item.progress.detail] : [],
       )
       .at(-1);
-  const metricsOf = (run: Run): Map<string, number> =>
+  const readMetrics = (run: Run): Map<string, number> =>
     new Map(
       run.items.flatMap(({ item }) =>
         item.kind === "metrics" ? item.points.map(({ name, value }) => [name, value] as const) : [],
@@ -184,8 +184,8 @@ describe("a serve run of a model in vLLM", () => {
       { serve: (context) => serve(context, quick) },
       { starters: starters() },
     );
-    await waitUntil("it serves", () => addressOf(run) !== undefined, 20_000);
-    const address = addressOf(run)!;
+    await waitUntil("it serves", () => findAddress(run) !== undefined, 20_000);
+    const address = findAddress(run)!;
     expect(
       (
         await new EndpointClient(address).complete(
@@ -194,8 +194,8 @@ describe("a serve run of a model in vLLM", () => {
         )
       ).text,
     ).toBe("echo hello");
-    await waitUntil("metrics are reported", () => metricsOf(run).has("serve/latency_ms_p99"));
-    expect(metricsOf(run).has("serve/completion_tokens_per_second")).toBe(true);
+    await waitUntil("metrics are reported", () => readMetrics(run).has("serve/latency_ms_p99"));
+    expect(readMetrics(run).has("serve/completion_tokens_per_second")).toBe(true);
     server.push({ type: "cancel", runId: run.runId, attempt: run.attempt });
     await waitUntil("it is cancelled", () => run.state === "cancelled");
     await waitUntil(
@@ -212,18 +212,18 @@ describe("a serve run of a model in vLLM", () => {
       { serve: (context) => serve(context, quick) },
       { starters: starters() },
     );
-    await waitUntil("it serves", () => addressOf(run) !== undefined, 20_000);
-    const before = addressOf(run);
+    await waitUntil("it serves", () => findAddress(run) !== undefined, 20_000);
+    const before = findAddress(run);
     await fetch(`${before!}/completions`, {
       method: "POST",
       body: JSON.stringify({ model: "m", prompt: "die" }),
     }).catch(() => undefined);
-    await waitUntil("it serves again", () => addressOf(run) !== before, 20_000);
+    await waitUntil("it serves again", () => findAddress(run) !== before, 20_000);
     expect(run.attempt).toBe(2);
     expect(await lines("starts.jsonl")).toHaveLength(2);
     expect(
       (
-        await new EndpointClient(addressOf(run)!).complete(
+        await new EndpointClient(findAddress(run)!).complete(
           { model: "m", prompt: "again", max_tokens: 5 },
           never,
         )

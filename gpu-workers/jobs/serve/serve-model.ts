@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { AppError } from "@/contracts/errors";
+import { isLoopbackName } from "@/contracts/formats/loopback";
 import {
-  isLoopback,
   formatServedName,
   listServedNames,
   type ServeModelConfig,
@@ -36,7 +36,7 @@ export async function serveModel(
   const apiKey =
     config.key === null ? null : await context.readEndpointKey(config.key, config.advertise!);
   const { host, port, concurrency, waiting } = config;
-  if (!isLoopback(host))
+  if (!isLoopbackName(host))
     context.log(
       "info",
       `The service listens on ${host}; clients must send the stored key "${config.key}".`,

@@ -80,18 +80,18 @@ const config = (rest: Record<string, unknown> = {}) => ({
   corpus: "atlas",
   ...rest,
 });
-const addressOf = (run: Run): string | undefined =>
+const findAddress = (run: Run): string | undefined =>
   run.items
     .flatMap(({ item }) =>
       item.kind === "progress" && item.progress.phase === "serving" ? [item.progress.detail] : [],
     )
     .at(-1);
-const pointsOf = (run: Run): MetricPoint[] =>
+const listPoints = (run: Run): MetricPoint[] =>
   run.items.flatMap(({ item }) => (item.kind === "metrics" ? item.points : []));
 
 async function up(run: Run): Promise<string> {
-  await waitUntil("it serves", () => addressOf(run) !== undefined);
-  return addressOf(run) ?? "";
+  await waitUntil("it serves", () => findAddress(run) !== undefined);
+  return findAddress(run) ?? "";
 }
 
 describe("a serve run", () => {
@@ -105,9 +105,9 @@ describe("a serve run", () => {
       "capital-1",
     ]);
     await waitUntil("the metrics are reported", () =>
-      pointsOf(run).some(({ name }) => name === "serve/latency_ms_p99"),
+      listPoints(run).some(({ name }) => name === "serve/latency_ms_p99"),
     );
-    const last = new Map(pointsOf(run).map(({ name, value }) => [name, value]));
+    const last = new Map(listPoints(run).map(({ name, value }) => [name, value]));
     expect([...last.keys()].sort()).toEqual([
       "serve/errors",
       "serve/latency_ms_p50",
@@ -172,7 +172,7 @@ describe("a serve run", () => {
     await agents.start(server.url, { serve: quick }, { starters: words().starters });
     await waitUntil("it has begun", () => run.transitions.length > 0);
     other.close();
-    await waitUntil("it serves", () => addressOf(run) !== undefined, 6_000);
+    await waitUntil("it serves", () => findAddress(run) !== undefined, 6_000);
   });
 
   it("outlives a retriever that fails for a while", async () => {

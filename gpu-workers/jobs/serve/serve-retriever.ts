@@ -1,5 +1,6 @@
 import type { RetrieveMetrics } from "@/contracts/formats/retrieve";
-import { isLoopback, type ServeRetrieverConfig } from "@/contracts/run-config/serve-config";
+import { isLoopbackName } from "@/contracts/formats/loopback";
+import { type ServeRetrieverConfig } from "@/contracts/run-config/serve-config";
 import type { RunContext } from "@/gpu-workers/jobs/run-context";
 import { Preflight } from "@/gpu-workers/jobs/preflight";
 import { RetrieveService } from "@/gpu-workers/retrieval/service/retrieve-service";
@@ -22,7 +23,7 @@ export async function serveRetriever(
   config: ServeRetrieverConfig,
   times: ServeTimes = SERVE_TIMES,
 ): Promise<void> {
-  const token = isLoopback(config.host) ? null : await deriveServiceToken(context.runId);
+  const token = isLoopbackName(config.host) ? null : await deriveServiceToken(context.runId);
   const service = await listen(context, config, token, times.portMs);
   const preflight = new Preflight(context, config);
   try {

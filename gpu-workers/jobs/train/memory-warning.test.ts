@@ -30,7 +30,7 @@ const describeEngine = (machines: readonly number[]) => ({
 
 it("ranks on one machine without GPUs share its memory, those on machines of their own do not", () => {
   expect(buildMemoryWarning(config, describeEngine([0, 1, 2, 3]))).toBeNull();
-  expect(buildMemoryWarning(config, describeEngine([0, 0, 0, 0]))).toContain("of 2.0 GiB (cpu)");
+  expect(buildMemoryWarning(config, describeEngine([0, 0, 0, 0]))).toContain("of 2 GiB (cpu)");
 });
 
 it("promises halved batches of one process only: ranks do not halve theirs", () => {

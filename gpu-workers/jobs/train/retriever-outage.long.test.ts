@@ -52,7 +52,7 @@ describe.skipIf(!canTrainHere)("a PPO run at a /retrieve service", () => {
         critic: { learningRate: 1e-3 },
       },
     });
-    const weightsOf = async (run: MemoryContext) =>
+    const readWeights = async (run: MemoryContext) =>
       Promise.all(
         run.checkpoints.map(
           async ({ directory }) => (await readTrainerState(directory)).weightsHash,
@@ -91,9 +91,9 @@ describe.skipIf(!canTrainHere)("a PPO run at a /retrieve service", () => {
         message.includes("The retriever is not available; it is asked again"),
       ),
     ).toHaveLength(1);
-    const weights = await weightsOf(undisturbed);
+    const weights = await readWeights(undisturbed);
     expect(new Set(weights).size).toBe(3);
-    expect(await weightsOf(disturbed)).toEqual(weights);
+    expect(await readWeights(disturbed)).toEqual(weights);
     expect(disturbed.points("reward/mean")).toEqual(
       undisturbed
         .points("reward/mean")

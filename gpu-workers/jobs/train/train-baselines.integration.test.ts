@@ -59,7 +59,7 @@ const listGenerated = (steps: readonly EpisodeStep[]): Generated[] =>
 describe.skipIf(!canTrainHere)("baselines that are trained, on the real engine", () => {
   const services = new LocalServices();
   let folder: string;
-  const contextOf = (
+  const createContext = (
     name: string,
     config: RunConfig,
     options: Partial<MemoryContextOptions> = {},
@@ -84,7 +84,7 @@ describe.skipIf(!canTrainHere)("baselines that are trained, on the real engine",
   let whole: MemoryContext;
 
   it("search-r1 learns without a generator; what was retrieved has no loss", async () => {
-    whole = contextOf("search-r1", searchR1);
+    whole = createContext("search-r1", searchR1);
     await executors.train(whole);
     expect(whole.preflightItems.map(({ name, state }) => [name, state])).toEqual([
       ["retriever", "ready"],
@@ -143,7 +143,7 @@ describe.skipIf(!canTrainHere)("baselines that are trained, on the real engine",
   });
 
   it("a run that resumes ends with the same weights and the same episodes", async () => {
-    const resumed = contextOf(
+    const resumed = createContext(
       "search-r1-again",
       { ...searchR1, evaluation: NO_EVALUATION },
       { resume: whole.checkpoints[1]! },
@@ -164,7 +164,7 @@ describe.skipIf(!canTrainHere)("baselines that are trained, on the real engine",
     const { directory, step } = whole.checkpoints.at(-1)!;
     const id = "00000000-0000-4000-8000-000000000009";
     const predict = toPredictConfig(searchR1);
-    const context = contextOf(
+    const context = createContext(
       "search-r1-predict",
       { ...predict, limit: 2, searcher: { ...predict.searcher, checkpoint: id } },
       {
@@ -186,7 +186,7 @@ describe.skipIf(!canTrainHere)("baselines that are trained, on the real engine",
       steps: 1,
       klIn: "reward",
     });
-    const context = contextOf("r1", { ...config, evaluation: NO_EVALUATION });
+    const context = createContext("r1", { ...config, evaluation: NO_EVALUATION });
     await executors.train(context);
     expect(context.preflightItems.map(({ name }) => name)).toEqual(["engine", "questions"]);
     const records = context.records().filter(({ phase }) => phase === "train");
@@ -207,7 +207,7 @@ describe.skipIf(!canTrainHere)("baselines that are trained, on the real engine",
   it("sft learns the gold answers and keeps the best weights", async () => {
     // So few questions that it sees them again.
     const questions = async (set: string) => (await atlasQuestions(set)).slice(0, 12);
-    const context = contextOf("sft", makeTiny("atlas-train-sft"), { questions });
+    const context = createContext("sft", makeTiny("atlas-train-sft"), { questions });
     await executors.train(context);
     const losses = context.points("cold-start/loss").map(({ value }) => value);
     expect(losses).toHaveLength(3);

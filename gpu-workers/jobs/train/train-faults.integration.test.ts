@@ -1,10 +1,10 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { createServer, type Server } from "node:http";
-import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { trainConfigSchema, type TrainConfig } from "@/contracts/run-config/train-config";
+import { listenLocally } from "@/lib/testing/listen-locally";
 import type { EngineModel } from "@/gpu-workers/llm/engine/client";
 import { executors } from "@/gpu-workers/jobs/executors";
 import { LocalServices, MemoryContext } from "@/gpu-workers/testing/memory-context";
@@ -41,9 +41,9 @@ describe.skipIf(!canTrainHere)("faults of a training run", () => {
     await services.close();
     await rm(folder, { recursive: true, force: true });
   });
-  const contextOf = (name: string, config: TrainConfig) =>
+  const createContext = (name: string, config: TrainConfig) =>
     new MemoryContext({ config, services, workDir: join(folder, name) });
-  const statesOf = (run: MemoryContext) =>
+  const readStates = (run: MemoryContext) =>
     Promise.all(run.checkpoints.map(({ directory }) => readTrainerState(directory)));
 
   it("a loss that is not finite changes no weights, and three such steps in a row end the run with the reason", async () => {
@@ -89,7 +89,7 @@ describe.skipIf(!canTrainHere)("faults of a training run", () => {
     expect(run.points("actor/skipped_updates").map(({ value }) => value)).toEqual(
       [0, 2, 2, 2].slice(0, run.points("actor/skipped_updates").length),
     );
-    const states = await statesOf(run);
+    const states = await readStates(run);
     const weights = states.map(({ weightsHash, criticHash }) => `${weightsHash} ${criticHash}`);
     expect(weights[1], "the first step learned").not.toBe(weights[0]);
     expect(new Set(weights.slice(1)).size, "nothing after it did").toBe(1);
@@ -105,7 +105,7 @@ describe.skipIf(!canTrainHere)("faults of a training run", () => {
     });
     await executors.train(run);
     expect(run.skippedCheckpoints.map(({ step }) => step)).toEqual([1, 1]);
-    const [first, last] = await statesOf(run);
+    const [first, last] = await readStates(run);
     expect(last?.step).toBe(1);
     expect(last?.weightsHash).not.toBe(first?.weightsHash);
   }, 600_000);
@@ -160,7 +160,7 @@ describe.skipIf(!canTrainHere)("faults of a training run", () => {
     const endpoint = await ScriptedEndpoint.start(
       (_, call) => (call > 1 && faults.shift()) || " Asia",
     );
-    const run = contextOf(
+    const run = createContext(
       "garbage",
       ppo({
         generator: { endpoint: endpoint.url, connection: { timeoutSeconds: 2, retrySeconds: 60 } },
@@ -185,7 +185,7 @@ describe.skipIf(!canTrainHere)("faults of a training run", () => {
     const endpoint = await ScriptedEndpoint.start((_, call) =>
       call > 12 ? { raw: "<html>sign in</html>" } : " Asia",
     );
-    const run = contextOf(
+    const run = createContext(
       "broken",
       ppo({
         rl: { steps: 20 },
@@ -214,9 +214,8 @@ describe.skipIf(!canTrainHere)("faults of a training run", () => {
         else response.writeHead(200).end(JSON.stringify({ choices: [{ text: " Asia" }] }));
       });
     });
-    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-    const endpoint = `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1`;
-    const context = contextOf("stumbling", {
+    const endpoint = `${await listenLocally(server)}/v1`;
+    const context = createContext("stumbling", {
       ...smallTrainingConfig,
       coldStart: { ...smallTrainingConfig.coldStart, demonstrations: 0 },
       evaluation: { every: 0, questions: 0 },

@@ -27,7 +27,7 @@ const grpo: TrainConfig = trainConfigSchema.parse({
 describe.skipIf(!canTrainHere)("the executors on the real engine and retriever", () => {
   const services = new LocalServices();
   let folder: string;
-  const contextOf = (
+  const createContext = (
     options: Omit<MemoryContextOptions, "services" | "workDir"> & { name: string },
   ) => new MemoryContext({ ...options, services, workDir: join(folder, options.name) });
 
@@ -39,7 +39,7 @@ describe.skipIf(!canTrainHere)("the executors on the real engine and retriever",
     await rm(folder, { recursive: true, force: true });
   });
 
-  const undisturbed = () => contextOf({ name: "undisturbed", config: grpo });
+  const undisturbed = () => createContext({ name: "undisturbed", config: grpo });
   let whole: MemoryContext;
 
   it("trains two steps and reports what it did", async () => {
@@ -108,7 +108,7 @@ describe.skipIf(!canTrainHere)("the executors on the real engine and retriever",
       },
       evaluation: NO_EVALUATION,
     };
-    const questions = await contextOf({ name: "questions", config }).readQuestions(
+    const questions = await createContext({ name: "questions", config }).readQuestions(
       config.data.trainQuestions,
     );
     // Every other one is known; half of these were answered rightly, and leave the pool.
@@ -133,7 +133,7 @@ describe.skipIf(!canTrainHere)("the executors on the real engine and retriever",
             },
           ],
     );
-    const context = contextOf({ name: "rag-runs", config, baselines });
+    const context = createContext({ name: "rag-runs", config, baselines });
     await executors.train(context);
     const share = `; naive RAG known of ${baselines.length} (50.0%) to train on, ${baselines.length} of them as imported files have it`;
     expect(context.preflightItems.map(({ detail }) => detail).join("\n")).toContain(share);
@@ -153,7 +153,7 @@ describe.skipIf(!canTrainHere)("the executors on the real engine and retriever",
     // Nothing that is stored was answered by this run.
     for (const key of stored) expect(context.answers.has(key)).toBe(false);
     await expect(
-      executors.train(contextOf({ name: "no-rag-runs", config, baselines: [] })),
+      executors.train(createContext({ name: "no-rag-runs", config, baselines: [] })),
     ).rejects.toMatchObject({ code: "invalid-input" });
   });
 
@@ -168,7 +168,7 @@ describe.skipIf(!canTrainHere)("the executors on the real engine and retriever",
       checkpointing: { every: 100, keep: 3 },
       evaluation: NO_EVALUATION,
     };
-    const paused = contextOf({
+    const paused = createContext({
       name: "paused",
       config: { ...config, rl: { ...config.rl, steps: 9 } },
       resume: whole.checkpoints[0]!,
@@ -186,7 +186,7 @@ describe.skipIf(!canTrainHere)("the executors on the real engine and retriever",
       answers: expect.anything() as unknown,
       alarms: expect.anything() as unknown,
     });
-    const resumed = contextOf({
+    const resumed = createContext({
       name: "resumed",
       config: { ...config, rl: { ...config.rl, steps: 1 } },
       resume: paused.checkpoints[0]!,
@@ -232,7 +232,7 @@ describe.skipIf(!canTrainHere)("the executors on the real engine and retriever",
     let undisturbed: MemoryContext;
 
     it("trains critic and searcher, the searcher after the critic's warm-up", async () => {
-      undisturbed = contextOf({ name: "ppo", config: ppo });
+      undisturbed = createContext({ name: "ppo", config: ppo });
       await executors.train(undisturbed);
       const [start, warm, second, third] = await states(undisturbed);
       expect(warm!.weightsHash).toBe(start!.weightsHash);
@@ -272,7 +272,7 @@ describe.skipIf(!canTrainHere)("the executors on the real engine and retriever",
     }, 600_000);
 
     it("resumed from the middle, ends with the weights, critic and KL of the undisturbed run, bit for bit", async () => {
-      const resumed = contextOf({
+      const resumed = createContext({
         name: "ppo-resumed",
         config: ppo,
         resume: undisturbed.checkpoints[2]!,
@@ -296,12 +296,12 @@ describe.skipIf(!canTrainHere)("the executors on the real engine and retriever",
           critic: { ...ppo.rl.critic, kind: "model", learningRate: 1e-4, warmupSteps: 0 },
         },
       };
-      const full = contextOf({ name: "full", config });
+      const full = createContext({ name: "full", config });
       await executors.train(full);
       const [start, first, second] = await states(full);
       for (const key of ["weightsHash", "criticHash"] as const)
         expect(new Set([start, first, second].map((state) => state![key])).size).toBe(3);
-      const resumed = contextOf({ name: "full-resumed", config, resume: full.checkpoints[1]! });
+      const resumed = createContext({ name: "full-resumed", config, resume: full.checkpoints[1]! });
       await executors.train(resumed);
       expect((await states(resumed))[0]).toEqual({
         ...second,
@@ -314,7 +314,7 @@ describe.skipIf(!canTrainHere)("the executors on the real engine and retriever",
       const fetchCheckpoint = () =>
         Promise.resolve({ ...undisturbed.checkpoints[2]!, config: ppo });
       const branch = (checkpointState: "all" | "weights") =>
-        contextOf({
+        createContext({
           name: `branch-${checkpointState}`,
           fetchCheckpoint,
           config: {
@@ -366,7 +366,7 @@ describe.skipIf(!canTrainHere)("the executors on the real engine and retriever",
       },
       checkpointing: { ...smallTrainingConfig.checkpointing, every: 3 },
     };
-    const context = contextOf({ name: "overlap", config });
+    const context = createContext({ name: "overlap", config });
     await executors.train(context);
     // Steps 1 and 4 begin after a checkpoint.
     expect(context.points("actor/off_policy_steps").map(({ value }) => value)).toEqual([
@@ -412,7 +412,7 @@ describe.skipIf(!canTrainHere)("the executors on the real engine and retriever",
         resample: 0,
       },
     };
-    const context = contextOf({ name: "turns", config });
+    const context = createContext({ name: "turns", config });
     await executors.train(context);
     const records = context.records().filter(({ phase }) => phase === "train");
     expect(records).toHaveLength(6);
@@ -447,7 +447,7 @@ describe.skipIf(!canTrainHere)("the executors on the real engine and retriever",
       documents: 3,
       matchRun: null,
     };
-    const run = contextOf({
+    const run = createContext({
       name: "predict",
       config,
       fetchCheckpoint: () => Promise.resolve({ ...whole.checkpoints[2]!, config: grpo }),
@@ -460,7 +460,7 @@ describe.skipIf(!canTrainHere)("the executors on the real engine and retriever",
     for (const { baseline } of run.records())
       expect(baseline!.context).toHaveLength(smallTrainingConfig.generator.ragDocuments);
 
-    const naive = contextOf({
+    const naive = createContext({
       name: "naive",
       config: { ...config, method: "rag", documents: smallTrainingConfig.generator.ragDocuments },
     });
@@ -470,7 +470,7 @@ describe.skipIf(!canTrainHere)("the executors on the real engine and retriever",
       run.records().map(({ baseline }) => baseline!.answer.text),
     );
 
-    const matched = contextOf({
+    const matched = createContext({
       name: "matched",
       config: { ...config, method: "rag", matchRun: run.runId },
     });
@@ -512,7 +512,7 @@ describe.skipIf(!canTrainHere)("the executors on the real engine and retriever",
         documents: 3,
         matchRun: null,
       };
-      const run = contextOf({ name: `free-${protocol}`, config });
+      const run = createContext({ name: `free-${protocol}`, config });
       await executors.predict(run);
       expect(run.records()).toHaveLength(1);
       for (const { episode, formatErrors, score } of run.records()) {

@@ -1,5 +1,4 @@
 import { createServer, type IncomingMessage, type Server } from "node:http";
-import type { AddressInfo } from "node:net";
 import { afterEach, describe, expect, it } from "vitest";
 import type { Answer } from "@/contracts/records/episode";
 import { runConfigSchema } from "@/contracts/run-config/run-config";
@@ -7,6 +6,7 @@ import type { EndpointOptions } from "@/gpu-workers/llm/endpoint/endpoint-client
 import { CHATML_TEMPLATE } from "@/gpu-workers/llm/model-files/chat-template";
 import { documentPrompt } from "@/core/prompts/generating";
 import { buildQuestionText } from "@/core/scoring/rule-scoring";
+import { listenLocally } from "@/lib/testing/listen-locally";
 import { createEndpointBackend } from "./endpoint-backend";
 import { Generator, type AnswerStore, type GeneratorBackend } from "./generator";
 import { createChatStyle, createFewShotStyle, type GenerationRequest } from "./prompt-style";
@@ -275,8 +275,7 @@ describe("an endpoint", () => {
           .end(JSON.stringify(answer.body));
       });
     });
-    await new Promise<void>((resolve) => server!.listen(0, "127.0.0.1", resolve));
-    return `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1`;
+    return `${await listenLocally(server!)}/v1`;
   }
   const chat = (content: string) => ({
     status: 200,

@@ -1,6 +1,6 @@
 import { open } from "node:fs/promises";
 import { AppError } from "@/contracts/errors";
-import { isLoopbackHost } from "@/lib/loopback";
+import { isLoopbackHost } from "@/contracts/formats/loopback";
 import { parseCredentials } from "@/gpu-workers/runtime/credentials";
 
 /** The environment variable that the hub's own client reads, too. */

@@ -1,7 +1,7 @@
 import { createServer, type Server } from "node:http";
-import type { AddressInfo } from "node:net";
 import { afterEach, describe, expect, it } from "vitest";
 import { judgeSchema as judgeSchema } from "@/contracts/run-config/scoring";
+import { listenLocally } from "@/lib/testing/listen-locally";
 import { UsageSum } from "@/gpu-workers/llm/usage-sum";
 import { AnswerScorer } from "./answer-scorer";
 import {
@@ -43,8 +43,8 @@ async function playing(
       );
     });
   });
-  await new Promise<void>((resolve) => server!.listen(0, "127.0.0.1", resolve));
-  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1`, requests };
+  const address = await listenLocally(server!);
+  return { url: `${address}/v1`, requests };
 }
 const item = { question: "Capital of Peru?", golds: ["Lima"], answer: "the city of Lima" };
 

@@ -58,7 +58,7 @@ export function createJudgePrompt(edited: string | null = null): {
   };
 }
 
-const createPromptOf = (kind: JudgeKind, edited: string | null) =>
+const createPrompt = (kind: JudgeKind, edited: string | null) =>
   kind === "own" ? createJudgePrompt(edited) : createUpstreamJudgePrompt(edited, kind);
 
 /** Parses a reply that begins with yes or no; null for anything else. */
@@ -332,7 +332,7 @@ export async function probeJudge(
   }
   const options = await buildEndpointOptions(endpoint, config, keys);
   const client = new EndpointClient(endpoint, { ...options, ...PROBE_OPTIONS });
-  const messages = createPromptOf(kind, promptTemplate).messages(item);
+  const messages = createPrompt(kind, promptTemplate).messages(item);
   const body = buildJudgeBody(model, messages, VERDICT_TOKENS.plain);
   const reply = await client.ask(body, signal);
   if (kind !== "own") return describeReply(reply, client.describeRefused(model));

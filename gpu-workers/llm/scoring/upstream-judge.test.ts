@@ -1,12 +1,12 @@
 import { createHash } from "node:crypto";
 import { createServer, type Server } from "node:http";
-import type { AddressInfo } from "node:net";
 import { afterEach, describe, expect, it } from "vitest";
 import { predictConfigSchema } from "@/contracts/run-config/predict-config";
 import { judgeSchema, scorerSchema, type ScorerName } from "@/contracts/run-config/scoring";
 import { trainConfigSchema } from "@/contracts/run-config/train-config";
 import { findPreset } from "@/core/presets/run-presets";
 import { upstreamJudgePrompt } from "@/core/prompts/generating";
+import { listenLocally } from "@/lib/testing/listen-locally";
 import { AnswerScorer, describeUnread, type UnreadReply } from "./answer-scorer";
 import { openJudge, probeJudge } from "./judge";
 import { chooseJudgeKind } from "./run-judge";
@@ -40,8 +40,8 @@ async function play(
       response.end(JSON.stringify({ choices: [choice] }));
     });
   });
-  await new Promise<void>((resolve) => server!.listen(0, "127.0.0.1", resolve));
-  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1`, requests };
+  const address = await listenLocally(server!);
+  return { url: `${address}/v1`, requests };
 }
 
 const quick = { firstPauseMs: 1, longestPauseMs: 2, retryBudgetMs: 20, apiKey: undefined };

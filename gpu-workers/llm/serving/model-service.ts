@@ -1,10 +1,10 @@
 /** serving/: a model of the worker served to others, as OpenAI's API. */
 
-import { createHash, timingSafeEqual } from "node:crypto";
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import { z } from "zod";
 import { AppError, parseOrThrow, toWireError, type ErrorCode } from "@/contracts/errors";
 import { readUsage } from "@/gpu-workers/llm/endpoint/read-reply";
+import { isSameSecret } from "@/lib/hash";
 import { parseJsonOrNull } from "@/lib/json";
 import { LatencyWindow } from "@/gpu-workers/runtime/latency";
 import type { ServiceFigures } from "@/gpu-workers/runtime/service-figures";
@@ -157,10 +157,7 @@ export class ModelService {
 
   private authorize({ headers }: IncomingMessage): void {
     const { apiKey } = this.options;
-    if (
-      apiKey !== null &&
-      !timingSafeEqual(sha256(headers.authorization ?? ""), sha256(`Bearer ${apiKey}`))
-    )
+    if (apiKey !== null && !isSameSecret(headers.authorization ?? "", `Bearer ${apiKey}`))
       throw new AppError("unauthorized", "the API key is missing or wrong");
   }
 
@@ -295,8 +292,6 @@ export class ModelService {
     sendJson(response, status, { error: { type: code, code, message } });
   }
 }
-
-const sha256 = (text: string): Buffer => createHash("sha256").update(text).digest();
 
 const sendJson = (response: ServerResponse, status: number, body: unknown): void =>
   void response.writeHead(status, { "content-type": "application/json" }).end(JSON.stringify(body));

@@ -6,28 +6,22 @@
  * usage: node guard.mjs PROGRAM ARGUMENT...
  */
 import { spawn } from "node:child_process";
+import { killGroup } from "../../../lib/process-group.mjs";
 
 const [program = "", ...args] = process.argv.slice(2);
 const child = spawn(program, args, { stdio: ["ignore", "inherit", "inherit"], detached: true });
 if (child.pid !== undefined) process.send?.({ group: child.pid });
 
-const end = (/** @type {NodeJS.Signals} */ signal) => {
-  try {
-    if (child.pid !== undefined) process.kill(-child.pid, signal);
-  } catch {
-    // The group has already ended.
-  }
-};
 const stop = () => {
-  end("SIGTERM");
-  setTimeout(() => end("SIGKILL"), 20_000).unref();
+  killGroup(child.pid, "SIGTERM");
+  setTimeout(() => killGroup(child.pid, "SIGKILL"), 20_000).unref();
 };
 child.once("error", (/** @type {NodeJS.ErrnoException} */ error) => {
   console.error(error.code === "ENOENT" ? `${program} was not found` : error.message);
   process.exit(127);
 });
 child.once("exit", (code, signal) => {
-  end("SIGKILL"); // processes that it has left behind
+  killGroup(child.pid, "SIGKILL"); // processes that it has left behind
   if (signal) console.error(`${program} was ended by ${signal}`);
   process.exit(code ?? 1);
 });

@@ -40,7 +40,7 @@ export function openServices(sets: readonly RealSet[]): void {
 }
 
 /** The preset of a method, with short texts, on a few questions. */
-export const configOf = (
+export const buildConfig = (
   method: MethodName,
   changes: Partial<RunConfigInput & { kind: "predict" }>,
 ): PredictConfig => {
@@ -106,7 +106,7 @@ export function describeOnSets(sets: readonly RealSet[]): void {
         async (method, set) => {
           const { questions, passages } = slices.get(set)!;
           const medical = set === "pubmedqa";
-          const config = configOf(method, {
+          const config = buildConfig(method, {
             corpus: set,
             questions: set,
             retriever: { kind: "bm25" },

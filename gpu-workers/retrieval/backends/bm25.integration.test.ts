@@ -148,7 +148,7 @@ describe("the BM25 retriever", () => {
     await writeFile(path, corpus(50));
     const retriever = await open({ kind: "bm25" }, path);
     await retriever.close();
-    const found = await indexFolderOf(50);
+    const found = await findIndexFolder(50);
     await truncate(join(found, "postings.bin"), 100);
     await expect(Bm25Index.load(found, "another")).rejects.toMatchObject({
       code: "conflict",
@@ -162,7 +162,7 @@ describe("the BM25 retriever", () => {
     expect((await again.search(["n7"], 1))[0]?.[0]?.id).toBe("d7");
     await again.close();
     // A file of an index of another corpus, of whatever size.
-    await cp(join(await indexFolderOf(5), "lengths.bin"), join(found, "lengths.bin"));
+    await cp(join(await findIndexFolder(5), "lengths.bin"), join(found, "lengths.bin"));
     await expect(
       Bm25Index.load(
         found,
@@ -356,7 +356,7 @@ describe.skipIf(!existsSync(SETS_DIR))(
 );
 
 /** Folder of the BM25 index that holds so many documents. */
-async function indexFolderOf(documents: number): Promise<string> {
+async function findIndexFolder(documents: number): Promise<string> {
   for (const name of await readdir(join(folder, "indexes"))) {
     const text = await readFile(join(folder, "indexes", name, "manifest.json"), "utf8").catch(
       () => "{}",

@@ -49,7 +49,7 @@ export async function openBm25Retriever(options: OpenBm25RetrieverOptions): Prom
   );
   try {
     const analysis = await findBm25Analysis(indexDir, corpus.hash);
-    const index = await ensureIndexOf(corpus, options, analysis);
+    const index = await ensureIndex(corpus, options, analysis);
     const older =
       analysis === ANALYSIS ? "" : `; the index is of ${analysis}, an index run makes ${ANALYSIS}`;
     const detail = `${index.size} documents are ready${older}`;
@@ -67,13 +67,13 @@ type BuildOptions = Omit<OpenBm25RetrieverOptions, "settings">;
 export async function buildNewestBm25Index(options: BuildOptions): Promise<void> {
   const corpus = await CorpusFile.open(options.corpusPath, options.signal);
   try {
-    await (await ensureIndexOf(corpus, options, ANALYSIS)).close();
+    await (await ensureIndex(corpus, options, ANALYSIS)).close();
   } finally {
     await corpus.close();
   }
 }
 
-function ensureIndexOf(
+function ensureIndex(
   corpus: CorpusFile,
   { indexDir: root, signal, onProgress }: BuildOptions,
   analysis: Analysis,

@@ -79,8 +79,9 @@ describe("the dense retriever over Atlas", () => {
     const questions = await readQuestions(join(ATLAS_DIR, "held-out.jsonl"));
     const queries = questions.map((question) => question.question);
     const [a, b] = await Promise.all([int8.search(queries, 10), fp32.search(queries, 10)]);
-    const idsOf = (ranked: typeof a) => ranked.map((hits) => new Set(hits.map((hit) => hit.id)));
-    const [found, wanted] = [idsOf(a), idsOf(b)];
+    const collectIds = (ranked: typeof a) =>
+      ranked.map((hits) => new Set(hits.map((hit) => hit.id)));
+    const [found, wanted] = [collectIds(a), collectIds(b)];
     const fullSupport = (ids: Set<string>[]): number =>
       ids.filter((own, q) => questions[q]!.goldIds.every((id) => own.has(id))).length /
       questions.length;

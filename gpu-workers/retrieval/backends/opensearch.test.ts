@@ -334,9 +334,11 @@ describe("the OpenSearch retriever", () => {
         ? { body: { wiki: { settings: { index: { uuid: "u2" } } } } }
         : undefined,
     );
-    const keyOf = async ({ url }: ScriptedServer): Promise<string> =>
+    const readKey = async ({ url }: ScriptedServer): Promise<string> =>
       (await open(url)).describe().key;
-    expect(await keyOf(first)).toBe(await keyOf(first));
-    expect(new Set([await keyOf(first), await keyOf(second), await keyOf(third)]).size).toBe(3);
+    expect(await readKey(first)).toBe(await readKey(first));
+    expect(new Set([await readKey(first), await readKey(second), await readKey(third)]).size).toBe(
+      3,
+    );
   });
 });

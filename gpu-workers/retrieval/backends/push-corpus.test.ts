@@ -134,7 +134,7 @@ describe.each(["opensearch", "qdrant"] as const)("pushing a corpus to %s", (kind
     );
     return { store, config: config as RetrieverConfigOfKind<"opensearch" | "qdrant"> };
   }
-  const keyOf = (id: string): string => (kind === "opensearch" ? id : computePointId(id));
+  const computeKey = (id: string): string => (kind === "opensearch" ? id : computePointId(id));
 
   it("writes every document under its id; again, nothing", async () => {
     const { store, config } = await start();
@@ -143,7 +143,7 @@ describe.each(["opensearch", "qdrant"] as const)("pushing a corpus to %s", (kind
       written: 600,
       total: 600,
     });
-    expect(store.written.get(keyOf("d599"))).toEqual(
+    expect(store.written.get(computeKey("d599"))).toEqual(
       kind === "opensearch" ? { title: "T599", text: "text 599" } : DOCUMENTS[599],
     );
     expect(await pushCorpus(corpus, config, options)).toEqual({

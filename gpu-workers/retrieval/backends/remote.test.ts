@@ -3,7 +3,6 @@ import { once } from "node:events";
 import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { type IncomingMessage, type Server, type ServerResponse, createServer } from "node:http";
-import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
 import { waitUntil } from "@/lib/testing/wait-until";
@@ -18,6 +17,7 @@ import {
 import type { RankedDocument } from "@/gpu-workers/retrieval/retriever";
 import { RemoteRetriever } from "./remote";
 import { CASES_DIR } from "@/lib/testing/shared";
+import { listenLocally } from "@/lib/testing/listen-locally";
 
 afterEach(closeAll);
 
@@ -40,13 +40,13 @@ describe("the remote retriever", () => {
       }
       answers[Math.min(requests++, answers.length - 1)]?.(response);
     });
-    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    const url = await listenLocally(server);
     closing.push(() => {
       server.closeAllConnections();
       return new Promise((resolve) => server.close(resolve));
     });
     return {
-      url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+      url,
       requests: () => requests,
     };
   }

@@ -1,10 +1,10 @@
 import { createHash } from "node:crypto";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { createServer, type Server } from "node:http";
-import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { listenLocally } from "@/lib/testing/listen-locally";
 import { fetchEncoder } from "./fetch-encoder";
 
 const weights = Buffer.from("weights ".repeat(1000));
@@ -44,8 +44,7 @@ beforeAll(async () => {
       );
     else response.end(body.subarray(start));
   });
-  await new Promise<void>((resolve) => hub.listen(0, "127.0.0.1", resolve));
-  url = `http://127.0.0.1:${(hub.address() as AddressInfo).port}`;
+  url = await listenLocally(hub);
 });
 afterAll(() => hub.close());
 beforeEach(async () => {

@@ -4,6 +4,8 @@ import { hostname } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { AppError } from "@/contracts/errors";
+import { hasErrorCode } from "@/lib/errors";
+import { isAlive } from "@/lib/lock.mjs";
 
 /**
  * Indexes on disk, one folder each, named by what they are of. A folder appears only when it is complete: it is
@@ -142,22 +144,9 @@ async function isStale(path: string, staleMs: number): Promise<boolean> {
   }
 }
 
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return hasErrorCode(error, "EPERM");
-  }
-}
-
 async function exists(path: string): Promise<boolean> {
   return stat(path).then(
     () => true,
     () => false,
   );
-}
-
-function hasErrorCode(error: unknown, code: string): boolean {
-  return error instanceof Error && "code" in error && error.code === code;
 }

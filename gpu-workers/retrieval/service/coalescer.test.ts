@@ -5,7 +5,7 @@ import { Coalescer } from "./coalescer";
 import type { RankedDocument } from "@/gpu-workers/retrieval/retriever";
 
 /** Ranks k documents named after the query, so that every answer shows whose it is. Its rankings are not the beginnings of longer ones, as those of hybrid search and of graphs need not be: the worst of k stands first. */
-function rankingsOf(queries: readonly string[], k: number): RankedDocument[][] {
+function buildRankings(queries: readonly string[], k: number): RankedDocument[][] {
   return queries.map((query) =>
     Array.from({ length: k }, (_, i) => ({
       id: `${query}/${k - 1 - i}`,
@@ -30,7 +30,7 @@ function gate(): {
   const calls: ReturnType<typeof gate>["calls"] = [];
   const search = (queries: readonly string[], k: number): Promise<RankedDocument[][]> =>
     new Promise((resolve, reject) =>
-      calls.push({ queries, k, finish: () => resolve(rankingsOf(queries, k)), fail: reject }),
+      calls.push({ queries, k, finish: () => resolve(buildRankings(queries, k)), fail: reject }),
     );
   return { search, calls };
 }
@@ -90,7 +90,7 @@ describe("the coalescer", () => {
       calls[i]?.finish();
     }
     expect(await Promise.all(results)).toEqual(
-      submitted.map(([queries, k]) => rankingsOf(queries, k)),
+      submitted.map(([queries, k]) => buildRankings(queries, k)),
     );
     expect(coalescer.waitingQueries).toBe(0);
   });
@@ -150,7 +150,7 @@ describe("the coalescer", () => {
     const search = (queries: readonly string[], k: number): Promise<RankedDocument[][]> =>
       queries.includes("((")
         ? Promise.reject(new AppError("invalid-input", "a parenthesis is not closed"))
-        : Promise.resolve(rankingsOf(queries, k));
+        : Promise.resolve(buildRankings(queries, k));
     const coalescer = new Coalescer(search, { batch: 10, waiting: 100, parallel: 1 });
     const results = await Promise.allSettled(
       [["first"], ["a"], ["(("], ["b"]].map((queries) => coalescer.submit(queries, 1)),
@@ -199,15 +199,18 @@ describe("the coalescer", () => {
         fc.integer({ min: 1, max: 8 }),
         fc.integer({ min: 1, max: 3 }),
         async (requests, batch, parallel) => {
-          const coalescer = new Coalescer((queries, k) => Promise.resolve(rankingsOf(queries, k)), {
-            batch,
-            waiting: 1000,
-            parallel,
-          });
+          const coalescer = new Coalescer(
+            (queries, k) => Promise.resolve(buildRankings(queries, k)),
+            {
+              batch,
+              waiting: 1000,
+              parallel,
+            },
+          );
           const results = await Promise.all(
             requests.map(({ queries, k }) => coalescer.submit(queries, k)),
           );
-          expect(results).toEqual(requests.map(({ queries, k }) => rankingsOf(queries, k)));
+          expect(results).toEqual(requests.map(({ queries, k }) => buildRankings(queries, k)));
         },
       ),
     );

@@ -1,4 +1,3 @@
-import { createHash, timingSafeEqual } from "node:crypto";
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { z } from "zod";
 import { AppError, parseOrThrow, toWireError, type ErrorCode } from "@/contracts/errors";
@@ -15,6 +14,7 @@ import {
   buildRetrieveRequestSchema,
   toWireDocument,
 } from "@/contracts/formats/retrieve";
+import { isSameSecret } from "@/lib/hash";
 import { closeServer, listen, requireNoPage } from "@/gpu-workers/runtime/listen";
 import { COALESCER_LIMITS, Coalescer, type CoalescerLimits } from "./coalescer";
 import { LatencyWindow } from "@/gpu-workers/runtime/latency";
@@ -203,7 +203,7 @@ export class RetrieveService {
       request.headers.authorization?.replace(/^Bearer /i, "") ??
       new URLSearchParams(query).get("token") ??
       "";
-    if (this.token !== null && !timingSafeEqual(sha256(shown), sha256(this.token)))
+    if (this.token !== null && !isSameSecret(shown, this.token))
       throw new AppError(
         "unauthorized",
         "the token is missing or wrong: ask at the address that the run's page shows, with its ?token=, or send Authorization: Bearer",
@@ -320,5 +320,3 @@ const notJsonError = (cause: unknown): AppError =>
     'the request is not JSON in UTF-8; send {"queries": ["..."], "topk": 3, "return_scores": true}',
     { cause },
   );
-
-const sha256 = (text: string): Buffer => createHash("sha256").update(text).digest();

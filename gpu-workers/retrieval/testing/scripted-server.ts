@@ -1,5 +1,5 @@
 import { createServer, type IncomingMessage } from "node:http";
-import type { AddressInfo } from "node:net";
+import { listenLocally } from "@/lib/testing/listen-locally";
 
 export interface SeenRequest {
   method: string;
@@ -27,11 +27,8 @@ export class ScriptedServer {
     answer: (request: SeenRequest) => ScriptedAnswer | null | Promise<ScriptedAnswer | null>,
   ): Promise<ScriptedServer> {
     const server = createServer();
-    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-    const scripted = new ScriptedServer(
-      server,
-      `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    );
+    const address = await listenLocally(server);
+    const scripted = new ScriptedServer(server, address);
     server.on("request", (request, response) => {
       void (async () => {
         const chunks: Buffer[] = [];

@@ -158,8 +158,8 @@ describe("properties", () => {
           (r: number[]) => computeGroupAdvantages(r, false),
           computeLeaveOneOutAdvantages,
         ),
-        (group, advantagesOf) => {
-          const advantages = advantagesOf(group);
+        (group, computeAdvantages) => {
+          const advantages = computeAdvantages(group);
           expect(Math.abs(advantages.reduce((a, b) => a + b, 0))).toBeLessThan(1e-6);
           group.forEach((r, i) =>
             group.forEach((s, j) =>
@@ -255,15 +255,15 @@ describe("clip-higher", () => {
   });
 
   it("is of whole episodes with GSPO, and with CISPO has no end below 1", () => {
-    const rangeOf = (name: "gspo" | "cispo", rl = {}) =>
+    const getClipRange = (name: "gspo" | "cispo", rl = {}) =>
       createAlgorithm(settings(name, { clip: 0.1, ...rl })).clipRange;
-    expect(rangeOf("gspo")).toEqual({ low: 3e-4, high: 4e-4 });
-    expect(rangeOf("gspo", { sequenceClip: 0.01, clipHigh: 0.02 })).toEqual({
+    expect(getClipRange("gspo")).toEqual({ low: 3e-4, high: 4e-4 });
+    expect(getClipRange("gspo", { sequenceClip: 0.01, clipHigh: 0.02 })).toEqual({
       low: 0.01,
       high: 0.02,
     });
-    expect(rangeOf("cispo")).toEqual({ low: 1, high: 4 });
-    expect(rangeOf("cispo", { clipHigh: 0.28 }).high).toBe(0.28);
+    expect(getClipRange("cispo")).toEqual({ low: 1, high: 4 });
+    expect(getClipRange("cispo", { clipHigh: 0.28 }).high).toBe(0.28);
   });
 });
 

@@ -102,15 +102,15 @@ describe("schedules of a configuration", () => {
   });
 
   it("AdamW: what is not set is left to the engine", () => {
-    const optimizerOf = (settings: object, protocol: "paper" | "upstream" = "paper") =>
+    const select = (settings: object, protocol: "paper" | "upstream" = "paper") =>
       selectOptimizer({ rl: rlSchema.parse(settings), search: searchSchema.parse({ protocol }) });
-    expect(optimizerOf({}, "upstream")).toEqual({});
-    expect(optimizerOf({ weightDecay: 0.01 }, "upstream")).toEqual({
+    expect(select({}, "upstream")).toEqual({});
+    expect(select({ weightDecay: 0.01 }, "upstream")).toEqual({
       weightDecay: 0.01,
       decays: "all",
     });
-    expect(optimizerOf({ adamBeta1: 0.9, adamBeta2: 0.95, weightDecay: 0 })).toEqual({});
-    expect(optimizerOf({ adamBeta2: 0.999, weightDecay: 0.01 })).toEqual({
+    expect(select({ adamBeta1: 0.9, adamBeta2: 0.95, weightDecay: 0 })).toEqual({});
+    expect(select({ adamBeta2: 0.999, weightDecay: 0.01 })).toEqual({
       betas: [0.9, 0.999],
       weightDecay: 0.01,
     });

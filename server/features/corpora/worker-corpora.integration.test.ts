@@ -141,7 +141,7 @@ describe("an upload", () => {
 describe("an upload that nobody needs any more", () => {
   it("is removed once it was imported, or after days; never while a run may read it", async () => {
     const { uploads, launcher, runs, database } = server.plane;
-    const importOf = async (upload: string, name: string): Promise<string> =>
+    const launchImport = async (upload: string, name: string): Promise<string> =>
       (
         await launcher.launch(
           {
@@ -159,9 +159,9 @@ describe("an upload that nobody needs any more", () => {
       ),
     );
     const [first, , third] = [
-      await importOf(imported!, "imported"),
-      await importOf(waiting!, "waiting"),
-      await importOf(failed!, "failed"),
+      await launchImport(imported!, "imported"),
+      await launchImport(waiting!, "waiting"),
+      await launchImport(failed!, "failed"),
     ];
     await database.db
       .$executeRaw`UPDATE runs SET state = CASE id WHEN ${first}::uuid THEN 'succeeded' ELSE 'failed' END WHERE id IN (${first}::uuid, ${third}::uuid)`;

@@ -25,7 +25,7 @@ import { selectCorpusDocuments, selectDocumentTexts } from "@/server/features/co
 import type { Database, Queries } from "@/server/platform/db/database";
 import { cutPage, formatCursor } from "@/server/platform/db/paging";
 import { empty } from "@/server/platform/db/query";
-import { selectCommonQuestions } from "./common-questions";
+import { selectCommonQuestions } from "./common-queries";
 import { chooseEdges, chooseSample, countBars, describeBar, REAL_MEASURES } from "./histogram";
 import { parsePlace, summarizeFacets } from "./list-parts";
 import {
@@ -47,7 +47,7 @@ import {
   selectStepSummaries,
   type EpisodeDetailRow,
 } from "./queries";
-import { matchEpisodes, type MatchedEpisodes } from "./selection";
+import { matchEpisodes, type MatchedEpisodes } from "./selection-queries";
 import { buildDocumentRefs, parseStepRow } from "./step-rows";
 
 /** Reads episodes along the surviving lineage of their run. They are written by store-episodes.ts. */

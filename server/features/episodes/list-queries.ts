@@ -8,7 +8,7 @@ import {
 import { episodePhaseSchema, formatErrorSchema } from "@/contracts/records/episode";
 import type { Queries } from "@/server/platform/db/database";
 import { empty, queryRow, queryRows, sql, type Sql } from "@/server/platform/db/query";
-import { MEASURES, type MatchedEpisodes } from "./selection";
+import { MEASURES, type MatchedEpisodes } from "./selection-queries";
 
 /** The SQL of lists of episodes: a page in an order, counts, and what lies beside an episode. */
 

@@ -2,7 +2,7 @@ import { join } from "node:path";
 import pg from "pg";
 import { ROOT } from "@/lib/paths.mjs";
 import { loadRecording } from "@/server/platform/recording/load";
-import { MARK_EXAMPLE } from "./queries";
+import { MARK_EXAMPLE, SELECT_IS_NEW } from "./queries";
 
 /** A day of work with this product on Atlas, recorded by `npm run record`: real runs, without their weights. */
 export const EXAMPLE_FILE = join(ROOT, "server", "features", "example", "example.json.gz");
@@ -17,10 +17,8 @@ export async function loadExample(databaseUrl: string, artifactsDir: string): Pr
   const client = new pg.Client({ connectionString: databaseUrl });
   await client.connect();
   try {
-    const { rows } = await client.query<{ migrations: string | null }>(
-      "SELECT to_regclass('schema_migrations')::text AS migrations",
-    );
-    if (rows[0]?.migrations !== null) return false;
+    const { rows } = await client.query<{ isNew: boolean }>(SELECT_IS_NEW);
+    if (!rows[0]?.isNew) return false;
     await loadRecording(EXAMPLE_FILE, databaseUrl, artifactsDir);
     await client.query(MARK_EXAMPLE);
     return true;

@@ -1,7 +1,5 @@
-import { z } from "zod";
 import { EXAMPLE_ACTOR } from "@/contracts/records/example-actor";
 import type { Queries } from "@/server/platform/db/database";
-import { queryRows } from "@/server/platform/db/query";
 
 /** The SQL of the example. */
 
@@ -16,9 +14,14 @@ export const MARK_EXAMPLE = `
   UPDATE workers SET state = 'offline', name = '${EXAMPLE_ACTOR}';
   DELETE FROM worker_corpora;`;
 
+/** Whether no server has used a database yet. */
+export const SELECT_IS_NEW = "SELECT to_regclass('schema_migrations') IS NULL AS \"isNew\"";
+
 /** Ids of the example's runs that were not deleted. */
 export async function selectExampleRuns(db: Queries): Promise<string[]> {
-  const rows = await queryRows(db, z.object({ id: z.string() }))`
-    SELECT id FROM runs WHERE created_by = ${EXAMPLE_ACTOR} AND deleted_at IS NULL`;
+  const rows = await db.run.findMany({
+    where: { createdBy: EXAMPLE_ACTOR, deletedAt: null },
+    select: { id: true },
+  });
   return rows.map(({ id }) => id);
 }

@@ -21,7 +21,7 @@ const config = (changes: object): PredictConfig =>
   predictConfigSchema.parse({ ...getPresetConfig("atlas-s3"), ...changes });
 const generator = config({}).generator;
 
-const questionsOf = (set: string, note = "") =>
+const buildQuestions = (set: string, note = "") =>
   Array.from({ length: QUESTIONS }, (_, i) => ({
     id: `q${i}`,
     question: `Question ${i} of ${set}${note}?`,
@@ -59,7 +59,7 @@ describe("a run on stored episodes", () => {
     search: { retrieve: 5, select: 2, turns: 1 },
     questions: "reused",
   };
-  beforeAll(() => server.plane.questionSets.store("reused", questionsOf("reused"), "test"));
+  beforeAll(() => server.plane.questionSets.store("reused", buildQuestions("reused"), "test"));
 
   it("is stored and listed with the settings that made them, whatever it was given", async () => {
     const source = await ran(config({ ...searched, name: "source" }));
@@ -199,7 +199,7 @@ describe("a run on stored episodes", () => {
 
 describe("common ranks", () => {
   it("are given to answers of one length only, with the reason", async () => {
-    await server.plane.questionSets.store("lengths", questionsOf("lengths"), "test");
+    await server.plane.questionSets.store("lengths", buildQuestions("lengths"), "test");
     const short = await ran(config({ questions: "lengths", name: "short" }));
     const long = await ran(
       config({
@@ -227,7 +227,7 @@ describe("versions", () => {
   let sets = 0;
   beforeEach(async () => {
     set = `versions ${sets++}`;
-    await server.plane.questionSets.store(set, questionsOf(set), "test");
+    await server.plane.questionSets.store(set, buildQuestions(set), "test");
   });
   const launch = (like: string) =>
     server.plane.leaderboard.launch({ methods: ["s3"], like, questions: set, limit: null }, "test");
@@ -248,7 +248,7 @@ describe("versions", () => {
       me,
     );
     expect((await launch(waiting.id)).present).toEqual([{ method: "s3", runId: waiting.id }]);
-    await server.plane.questionSets.store(set, questionsOf(set, " again"), "test");
+    await server.plane.questionSets.store(set, buildQuestions(set, " again"), "test");
     const [anew, other] = [await launch(before), await launch(waiting.id)];
     expect([anew.present, other.present]).toEqual([[], []]);
     expect((await launch(before)).present).toEqual(anew.launched);
@@ -307,7 +307,7 @@ describe("versions", () => {
   });
 
   it("of a corpus are fixed when a run begins; stored episodes keep theirs, and what is of an old one is missing", async () => {
-    const versionOf = async (id: string) =>
+    const readVersion = async (id: string) =>
       (
         await server.plane.database.db.$queryRaw<
           { version: string | null }[]
@@ -317,7 +317,7 @@ describe("versions", () => {
       meanwhile: () => server.plane.storedCorpora.store("atlas", documents("new"), "test"),
     });
     const after = await ran(config({ questions: set, name: "after", method: "rag" }));
-    const [old, now] = [await versionOf(during), await versionOf(after)];
+    const [old, now] = [await readVersion(during), await readVersion(after)];
     expect(now).not.toBe(old);
     const anew = await ran(
       config({
@@ -327,7 +327,7 @@ describe("versions", () => {
         reuse: { episodesOf: during },
       }),
     );
-    expect(await versionOf(anew)).toBe(old);
+    expect(await readVersion(anew)).toBe(old);
     expect(
       (await server.plane.predictionComparison.compare({ runs: [during, after] })).differences,
     ).toEqual([
@@ -428,7 +428,7 @@ describe("questions of several data sources", () => {
   beforeAll(() =>
     server.plane.questionSets.store(
       set,
-      questionsOf(set).map((question, i) => ({
+      buildQuestions(set).map((question, i) => ({
         ...question,
         type: types[i]!,
         ...(i === 7 && { answers: ["yes"] }),
@@ -504,7 +504,7 @@ describe("questions of several data sources", () => {
 
   it("are counted once for each choice, however many results there are", async () => {
     const set = "counted";
-    await server.plane.questionSets.store(set, questionsOf(set), "test");
+    await server.plane.questionSets.store(set, buildQuestions(set), "test");
     const choice = { questions: set, limit: 2, sampleSeed: 42 };
     for (const method of ["s3", "rag", "rag"])
       await ran(config({ name: "counted", method, ...choice }), { asked: [0, 1] });

@@ -173,12 +173,12 @@ describe("the leaderboard", () => {
   it("shows each result with its interval over groups, ranks what is complete and says why the rest has no rank", async () => {
     const board = await server.plane.leaderboard.get({});
     expect(board.columns).toMatchObject([{ questionSet: "grouped", limit: null, questions: 12 }]);
-    const cellOf = (run: string) =>
+    const findCell = (run: string) =>
       board.rows.flatMap((row) => row.cells).find((cell) => cell?.runId === run);
     const wanted = bootstrapClusters(
       marks("111110111011").map((value, i) => ({ value: Number(value), cluster: `${i % 4}` })),
     );
-    expect(cellOf(s3)).toMatchObject({
+    expect(findCell(s3)).toMatchObject({
       rank: 1,
       scored: 12,
       expected: 12,
@@ -190,9 +190,9 @@ describe("the leaderboard", () => {
       documents: 2,
       attribution: { correct: 10, generatorFailed: 2 },
     });
-    expect(cellOf(s3)?.seconds).toBeCloseTo(0.01 + 0.5 + 0.5 + 0.01 + 0.5 + 0.25, 5);
-    expect(cellOf(rag)).toMatchObject({ rank: 2, comparison: null, reason: null });
-    expect(cellOf(half)).toMatchObject({
+    expect(findCell(s3)?.seconds).toBeCloseTo(0.01 + 0.5 + 0.5 + 0.01 + 0.5 + 0.25, 5);
+    expect(findCell(rag)).toMatchObject({ rank: 2, comparison: null, reason: null });
+    expect(findCell(half)).toMatchObject({
       rank: null,
       reason: INCOMPLETE,
       comparison: null,

@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { describe, expect, it } from "vitest";
 import {
-  findCondensingPrompt as condensingPromptOf,
+  findCondensingPrompt as findCondensing,
   findMethodPrompt,
 } from "@/core/prompts/built-in-prompts";
 import { trainConfigSchema } from "@/contracts/run-config/train-config";
@@ -11,7 +11,7 @@ import { describeVariant, getOwnPrompt } from "./method-variant";
 
 const config = (changes: object = {}) =>
   predictConfigSchema.parse({ kind: "predict", name: "p", ...changes });
-const idOf = (changes: object, ownPrompt: string | null = null): string =>
+const describeId = (changes: object, ownPrompt: string | null = null): string =>
   describeVariant(config(changes), null, ownPrompt).id;
 const endpoint = "http://127.0.0.1:8000/v1";
 const text = findMethodPrompt("s3", "paper")!.text;
@@ -19,21 +19,23 @@ const edited = `${text}\nBe brief.`;
 
 describe("a row of the leaderboard", () => {
   it("of s3 is parted by an edited prompt, the temperature and what is truncated", () => {
-    expect(idOf({ methodSettings: { promptTemplate: edited } })).not.toBe(idOf({}));
+    expect(describeId({ methodSettings: { promptTemplate: edited } })).not.toBe(describeId({}));
     expect(
       describeVariant(config({ methodSettings: { promptTemplate: edited } }), null, null).detail,
     ).toMatch(/prompt full\/edited-[0-9a-f]{16}/);
-    expect(idOf({ methodSettings: { promptTemplate: text } }), "the built-in text").toBe(idOf({}));
-    expect(
-      idOf({ search: { decoding: "guided" }, methodSettings: { promptTemplate: text } }),
-      "not the one of guided decoding",
-    ).not.toBe(idOf({ search: { decoding: "guided" } }));
-    expect(idOf({ searcher: { endpoint }, methodSettings: { temperature: 0.5 } })).not.toBe(
-      idOf({ searcher: { endpoint } }),
+    expect(describeId({ methodSettings: { promptTemplate: text } }), "the built-in text").toBe(
+      describeId({}),
     );
-    expect(idOf({ methodSettings: { temperature: 0.5 } })).not.toBe(idOf({}));
+    expect(
+      describeId({ search: { decoding: "guided" }, methodSettings: { promptTemplate: text } }),
+      "not the one of guided decoding",
+    ).not.toBe(describeId({ search: { decoding: "guided" } }));
+    expect(describeId({ searcher: { endpoint }, methodSettings: { temperature: 0.5 } })).not.toBe(
+      describeId({ searcher: { endpoint } }),
+    );
+    expect(describeId({ methodSettings: { temperature: 0.5 } })).not.toBe(describeId({}));
     const truncated = { methodSettings: { temperature: 0.5, topP: 0.9, topK: 20 } };
-    expect(idOf(truncated)).not.toBe(idOf({ methodSettings: { temperature: 0.5 } }));
+    expect(describeId(truncated)).not.toBe(describeId({ methodSettings: { temperature: 0.5 } }));
     expect(describeVariant(config(truncated), null, null).detail).toMatch(
       /temperature 0\.5 · top p 0\.9 · top k 20$/,
     );
@@ -46,11 +48,13 @@ describe("a row of the leaderboard", () => {
         (thinking) => describeVariant(of(thinking), null, null).id,
       );
       expect(new Set(ids).size, method).toBe(3);
-      expect(ids[0], method).toBe(idOf({ method }));
+      expect(ids[0], method).toBe(describeId({ method }));
       expect(ids[0], method).not.toContain("thinking");
       expect(describeVariant(of("off"), null, null).detail).toContain(" · thinking off");
     }
-    expect(idOf({ method: "rag", searcher: { thinking: "on" } })).toBe(idOf({ method: "rag" }));
+    expect(describeId({ method: "rag", searcher: { thinking: "on" } })).toBe(
+      describeId({ method: "rag" }),
+    );
   });
 
   it("of a trained baseline says the step, and how much it was trained on", () => {
@@ -68,7 +72,7 @@ describe("a row of the leaderboard", () => {
   });
 
   it("of Search-o1 is parted by either of its prompts", () => {
-    const condensingPrompt = condensingPromptOf("search-o1")!.text;
+    const condensingPrompt = findCondensing("search-o1")!.text;
     const searchO1 = { method: "search-o1", methodSettings: { answeredBy: "generator" } };
     const edited = {
       ...searchO1,
@@ -77,18 +81,18 @@ describe("a row of the leaderboard", () => {
         condensingPrompt: `${condensingPrompt}\nBe brief.`,
       },
     };
-    expect(idOf(edited)).not.toBe(idOf(searchO1));
+    expect(describeId(edited)).not.toBe(describeId(searchO1));
     expect(describeVariant(config(edited), null, null).detail).toMatch(
       /condensed by reason-in-documents\/edited-[0-9a-f]{16}/,
     );
     expect(
-      idOf({ ...searchO1, methodSettings: { ...searchO1.methodSettings, condensingPrompt } }),
+      describeId({ ...searchO1, methodSettings: { ...searchO1.methodSettings, condensingPrompt } }),
       "the built-in text",
-    ).toBe(idOf(searchO1));
+    ).toBe(describeId(searchO1));
   });
 
   it("of a method that answers itself is parted by the prompt that is stored with its answers", () => {
-    expect(idOf({ method: "cot" }, "cot/2")).not.toBe(idOf({ method: "cot" }, "cot/1"));
+    expect(describeId({ method: "cot" }, "cot/2")).not.toBe(describeId({ method: "cot" }, "cot/1"));
     expect(describeVariant(config({ method: "cot" }), null, "cot/1").detail).toContain(
       "answers itself · prompt cot/1",
     );
@@ -108,16 +112,16 @@ describe("a row of the leaderboard", () => {
   it("is one however its endpoint is asked, and whatever is said of an adapter that is not there", () => {
     const connection = { key: "mine", concurrency: 4, promptPrice: 1 };
     for (const method of ["s3", "ircot", "cot"])
-      expect(idOf({ method, searcher: { endpoint, connection } }), method).toBe(
-        idOf({ method, searcher: { endpoint } }),
+      expect(describeId({ method, searcher: { endpoint, connection } }), method).toBe(
+        describeId({ method, searcher: { endpoint } }),
       );
-    expect(idOf({ searcher: { adapter: { rank: 4, firstLayer: 20 } } })).toBe(idOf({}));
-    expect(idOf({ searcher: { endpoint: "http://elsewhere:8000/v1" } })).not.toBe(
-      idOf({ searcher: { endpoint } }),
+    expect(describeId({ searcher: { adapter: { rank: 4, firstLayer: 20 } } })).toBe(describeId({}));
+    expect(describeId({ searcher: { endpoint: "http://elsewhere:8000/v1" } })).not.toBe(
+      describeId({ searcher: { endpoint } }),
     );
     // Who answers CoT is no setting.
-    expect(idOf({ method: "cot", methodSettings: { answeredBy: "generator" } })).toBe(
-      idOf({ method: "cot" }),
+    expect(describeId({ method: "cot", methodSettings: { answeredBy: "generator" } })).toBe(
+      describeId({ method: "cot" }),
     );
   });
 
@@ -127,7 +131,7 @@ describe("a row of the leaderboard", () => {
       describeVariant(config({ reuse: { episodesOf, context } }), null, null),
     );
     expect(new Set(rows.map(({ id }) => id)).size).toBe(4);
-    expect(rows[0]!.id).toBe(idOf({}));
+    expect(rows[0]!.id).toBe(describeId({}));
     expect(rows.map(({ label }) => label)).toEqual([
       "s3 8-3-3, untrained",
       "s3 8-3-3, no selection, untrained",
@@ -142,9 +146,9 @@ describe("a row of the leaderboard", () => {
       generates: true,
       detail: expect.not.stringContaining("answers itself") as string,
     });
-    expect(idOf({ method: "cot", reuse })).not.toBe(idOf({ method: "cot" }));
-    expect(idOf({ method: "ircot", methodSettings: { answeredBy: "generator" }, reuse })).toBe(
-      idOf({ method: "ircot", methodSettings: { answeredBy: "generator" } }),
-    );
+    expect(describeId({ method: "cot", reuse })).not.toBe(describeId({ method: "cot" }));
+    expect(
+      describeId({ method: "ircot", methodSettings: { answeredBy: "generator" }, reuse }),
+    ).toBe(describeId({ method: "ircot", methodSettings: { answeredBy: "generator" } }));
   });
 });

@@ -10,7 +10,7 @@ import {
   buildScorerFamily,
   buildScorerVersion,
   JUDGING_SCORERS,
-} from "@/server/features/scoring/judging-scorers";
+} from "@/server/features/scoring/judging-scorers-sql";
 import type { Queries } from "@/server/platform/db/database";
 import { toJson } from "@/server/platform/db/json";
 import { jsonColumn, queryRows, sql } from "@/server/platform/db/query";

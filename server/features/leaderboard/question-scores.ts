@@ -58,22 +58,22 @@ export function sumClusters(
   groups: Int32Array,
   scores: readonly QuestionScores[],
 ): ClusteredScores {
-  const clusterOf = new Int32Array(groups.length).fill(-1);
-  const clusterOfGroup = new Map<number, number>();
+  const clusterByQuestion = new Int32Array(groups.length).fill(-1);
+  const clusterByGroup = new Map<number, number>();
   let clusters = 0;
   for (let i = 0; i < groups.length; i++) {
     if (scores.some((of) => Number.isNaN(of[i]!))) continue;
     const group = groups[i]!;
-    const known = group < 0 ? undefined : clusterOfGroup.get(group);
-    clusterOf[i] = known ?? clusters++;
-    if (group >= 0) clusterOfGroup.set(group, clusterOf[i]!);
+    const known = group < 0 ? undefined : clusterByGroup.get(group);
+    clusterByQuestion[i] = known ?? clusters++;
+    if (group >= 0) clusterByGroup.set(group, clusterByQuestion[i]!);
   }
   const counts = new Float64Array(clusters);
-  for (const cluster of clusterOf) if (cluster >= 0) counts[cluster]! += 1;
+  for (const cluster of clusterByQuestion) if (cluster >= 0) counts[cluster]! += 1;
   const sums = scores.map((of) => {
     const sum = new Float64Array(clusters);
     for (let i = 0; i < of.length; i++) {
-      const cluster = clusterOf[i]!;
+      const cluster = clusterByQuestion[i]!;
       if (cluster >= 0) sum[cluster]! += of[i]!;
     }
     return sum;

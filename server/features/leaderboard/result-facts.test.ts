@@ -14,7 +14,7 @@ const SOURCES = {
   scorer: "span/2",
   importedFrom: null,
 };
-const factsOf = (changes: object, importedFrom: string | null = null) =>
+const buildFacts = (changes: object, importedFrom: string | null = null) =>
   buildResultFacts(predictConfigSchema.parse({ kind: "predict", name: "p", ...changes }), {
     ...SOURCES,
     importedFrom,
@@ -23,7 +23,7 @@ const factsOf = (changes: object, importedFrom: string | null = null) =>
 describe("the scope of a result", () => {
   it("is parted by whether the generator thinks, which its prompt's name says", () => {
     const keys = ["template", "on", "off"].map((thinking) =>
-      buildScopeKey(factsOf({ generator: { thinking } })),
+      buildScopeKey(buildFacts({ generator: { thinking } })),
     );
     expect(new Set(keys).size).toBe(3);
     expect(keys[0]).toBe('["c","1","qwen3","chat/1",64,"span/2"]');
@@ -32,8 +32,8 @@ describe("the scope of a result", () => {
 
   it("is not parted by the thinking of a generator that did not answer", () => {
     const generator = { thinking: "on" };
-    expect(factsOf({ method: "cot", generator }).promptStyle).toBe("chat/1");
-    expect(factsOf({ generator }, "results/s3.json").promptStyle).toBe("chat/1");
+    expect(buildFacts({ method: "cot", generator }).promptStyle).toBe("chat/1");
+    expect(buildFacts({ generator }, "results/s3.json").promptStyle).toBe("chat/1");
   });
 
   it("is of the days on which an online search fetched its documents", () => {
@@ -48,6 +48,6 @@ describe("the scope of a result", () => {
     expect(listDifferences(factsOfDays("2026-11-29"), factsOfDays("2026-11-30"))).toEqual([
       { code: "corpus", values: { corpus: "web, fetched 2026-11-29" } },
     ]);
-    expect(factsOfDays(null)).toEqual(factsOf({}));
+    expect(factsOfDays(null)).toEqual(buildFacts({}));
   });
 });

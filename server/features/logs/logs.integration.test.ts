@@ -33,8 +33,8 @@ it("log lines are deleted after their retention, those of runs later, without be
   const read = async (): Promise<string[][]> =>
     (
       await Promise.all([
-        logs.listOfWorker(worker.id, { level: "debug", limit: 10 }),
-        logs.listOfRun(runId, { level: "debug", limit: 10 }),
+        logs.listForWorker(worker.id, { level: "debug", limit: 10 }),
+        logs.listForRun(runId, { level: "debug", limit: 10 }),
       ])
     ).map((page) => page.lines.map(({ message }) => message));
   await expect
@@ -56,7 +56,7 @@ it("log lines are found by a part of their message or source", async () => {
   const lines = [line("Loss 50% of it"), line("500 of them"), line("other", "Retriever")];
   await logs.append(database.db, { workerId: worker.id, run: { runId, attempt } }, lines);
   const find = async (text: string) =>
-    (await logs.listOfRun(runId, { level: "debug", limit: 10, text })).lines.map((l) => l.message);
+    (await logs.listForRun(runId, { level: "debug", limit: 10, text })).lines.map((l) => l.message);
   expect(await find("LOSS")).toEqual(["Loss 50% of it"]);
   expect(await find("50%")).toEqual(["Loss 50% of it"]);
   expect(await find("retriev")).toEqual(["other"]);

@@ -29,12 +29,12 @@ export class Logs {
   }
 
   /** Lines of a run, oldest first. */
-  listOfRun(runId: string, page: Page): Promise<LogPage> {
+  listForRun(runId: string, page: Page): Promise<LogPage> {
     return this.list({ runId }, page);
   }
 
   /** Lines of a worker that belong to no run, oldest first. */
-  listOfWorker(workerId: string, page: Page): Promise<LogPage> {
+  listForWorker(workerId: string, page: Page): Promise<LogPage> {
     return this.list({ workerId, runId: null }, page);
   }
 

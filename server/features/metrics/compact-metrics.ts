@@ -29,19 +29,19 @@ export async function compactMetrics(
 ): Promise<number> {
   const runs = await selectCompactable(database.db, reports, points, RUNS);
   for (const { runId } of runs) {
-    const moving = await database.readArrays((db) => readMoving(db, runId));
-    await database.transactArrays((db) => moveReports(db, runId, moving));
+    const compactable = await database.readArrays((db) => readCompactable(db, runId));
+    await database.transactArrays((db) => moveReports(db, runId, compactable));
   }
   return runs.length;
 }
 
 /** What is moved of a run: attempts with their newest report of now, and the points up to it. */
-interface Moving {
+interface CompactableMetrics {
   heads: AttemptHead[];
   appends: Map<number, Append[]>;
 }
 
-async function readMoving(db: Statements, runId: string): Promise<Moving> {
+async function readCompactable(db: Statements, runId: string): Promise<CompactableMetrics> {
   const heads = await selectHeads(db, [runId]);
   const parts = await readParts(db, heads, null);
   const appends = parts
@@ -65,7 +65,7 @@ async function readMoving(db: Statements, runId: string): Promise<Moving> {
 async function moveReports(
   db: Statements,
   runId: string,
-  { heads, appends }: Moving,
+  { heads, appends }: CompactableMetrics,
 ): Promise<void> {
   await lockCompaction(db);
   const now = await selectHeads(db, [runId]);

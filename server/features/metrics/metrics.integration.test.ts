@@ -31,7 +31,7 @@ describe("stored metrics", () => {
     });
   const compact = () => compactMetrics(server.plane.database, { reports: 1 });
   const ask = (since?: string, rest: { maxPoints?: number; from?: number; to?: number } = {}) =>
-    server.plane.metrics.answer({
+    server.plane.metrics.readRunUpdates({
       runId: ref.runId,
       names: NAMES,
       maxPoints: 2000,

@@ -125,7 +125,7 @@ export class Metrics {
    * Series as columns with a cursor: whole, or what came after `since`. Those who ask the same before anything changes
    * are given one answer that is read once.
    */
-  async answerOfRuns(request: SeriesRequest): Promise<Answer> {
+  async readSeriesUpdates(request: SeriesRequest): Promise<Answer> {
     const heads = await selectHeads(this.database.db, request.runIds);
     const state = heads.map(({ runId, number, head }) => `${runId} ${number} ${head}`);
     return this.answers.get(JSON.stringify([request, state]), () =>
@@ -134,7 +134,7 @@ export class Metrics {
   }
 
   /** The same of one run. */
-  async answer({
+  async readRunUpdates({
     runId,
     since,
     ...reading
@@ -144,7 +144,7 @@ export class Metrics {
       runIds: [runId],
       since: since === undefined ? {} : { [runId]: since },
     };
-    const answers = await this.answerOfRuns(request);
+    const answers = await this.readSeriesUpdates(request);
     return answers[runId]!;
   }
 }

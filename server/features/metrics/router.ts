@@ -17,9 +17,9 @@ export const metricsRouter = router({
   series: procedure
     .input(metricSeriesRequestSchema)
     .output(metricSeriesResponseSchema)
-    .query(({ ctx, input }) => ctx.services.metrics.answer(input)),
+    .query(({ ctx, input }) => ctx.services.metrics.readRunUpdates(input)),
   seriesOfRuns: procedure
     .input(metricSeriesOfRunsRequestSchema)
     .output(metricSeriesOfRunsResponseSchema)
-    .query(({ ctx, input }) => ctx.services.metrics.answerOfRuns(input)),
+    .query(({ ctx, input }) => ctx.services.metrics.readSeriesUpdates(input)),
 });

@@ -27,7 +27,7 @@ export async function readParts(
       names,
     ),
   ]);
-  const tailOf = new Map(tails.map((tail) => [getSeriesKey(tail), toTail(tail)]));
+  const tailByKey = new Map(tails.map((tail) => [getSeriesKey(tail), toTail(tail)]));
   return [...groupBy(rows, ({ runId, name }) => `${runId} ${name}`).values()].flatMap((series) => {
     const { runId, name } = series[0]!;
     const attempts = byRun.get(runId) ?? [];
@@ -37,7 +37,7 @@ export async function readParts(
       firstSteps: new Map(series.map((row) => [row.attempt, row.firstStep])),
     });
     return series.map((row) => {
-      const tail = tailOf.get(getSeriesKey(row)) ?? [];
+      const tail = tailByKey.get(getSeriesKey(row)) ?? [];
       return {
         ...row,
         compacted: row.points - tail.length,

@@ -64,7 +64,7 @@ describe("mirrors", () => {
       return row.complete === complete && row.open === 0;
     });
   const readLog = async (source: string) =>
-    (await server.plane.logs.listOfRun(ref.runId, { level: "debug", limit: 500 })).lines.filter(
+    (await server.plane.logs.listForRun(ref.runId, { level: "debug", limit: 500 })).lines.filter(
       (line) => line.source === source,
     );
   /** Steps by metric of a run in the tracker, sorted; each as often as it is there. */

@@ -34,7 +34,7 @@ const CLAIM_MS = 180_000;
 const LONGEST_ERROR = 1_000;
 
 /** Somebody else has taken the run, or the mirror was removed. */
-class Overtaken extends Error {}
+class LostClaimError extends Error {}
 
 interface SealedMirror {
   id: string;
@@ -146,7 +146,7 @@ export class Mirrors {
       try {
         await this.deliverRun(name, await this.openTarget({ id, name, sealed }), claim, row);
       } catch (error) {
-        if (error instanceof Overtaken) continue;
+        if (error instanceof LostClaimError) continue;
         await this.keepFailure(name, claim, row, describe(error).slice(0, LONGEST_ERROR));
       }
     }
@@ -227,7 +227,7 @@ export class Mirrors {
   ): Promise<void> {
     await this.database.transact(async (tx) => {
       const saved = await savePosition(tx.db, claim, position, CLAIM_MS);
-      if (saved === 0) throw new Overtaken();
+      if (saved === 0) throw new LostClaimError();
       await this.appendLines(tx, claim.runId, attempt, lines);
     });
   }

@@ -1,9 +1,10 @@
 import { createHmac } from "node:crypto";
 import { createServer as createHttpServer, type IncomingMessage, type Server } from "node:http";
-import { createServer as createTcpServer, type AddressInfo } from "node:net";
+import { createServer as createTcpServer } from "node:net";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { ChannelAddress, NotificationEvent } from "@/contracts/api/notifications";
 import { waitUntil } from "@/lib/testing/wait-until";
+import { listenLocally } from "@/lib/testing/listen-locally";
 import { getPresetConfig } from "@/server/testing/samples";
 import { startTestServer, type TestServer } from "@/server/testing/test-server";
 
@@ -27,8 +28,7 @@ async function startReceiver(): Promise<{ url: string; got: Received[]; server: 
       response.writeHead(status).end(path.startsWith("/feishu") ? '{"code":0}' : "ok");
     });
   });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, got, server };
+  return { url: await listenLocally(server), got, server };
 }
 
 /** A mail server that takes every mail and keeps its text. */
@@ -53,8 +53,8 @@ async function startMailServer() {
       else socket.write("250 yes\r\n");
     });
   });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  return { port: (server.address() as AddressInfo).port, mails, server };
+  const { port } = new URL(await listenLocally(server));
+  return { port: Number(port), mails, server };
 }
 
 describe("notifications", () => {

@@ -42,8 +42,13 @@ export const claimDeliveries = (db: Queries, limit: number, claimMs: number): Pr
       SELECT id FROM notification_deliveries WHERE state = 'pending' AND next_at <= clock_timestamp() ORDER BY id LIMIT ${limit} FOR UPDATE SKIP LOCKED)
     RETURNING d.id, d.tries, d.event, d.channel_id AS "channelId", c.origin, c.sealed`;
 
-export const markSent = (db: Queries, id: bigint): Promise<number> =>
-  db.$executeRaw`UPDATE notification_deliveries SET state = 'sent', error = NULL WHERE id = ${id}`;
+/** Nothing happens where the channel was deleted meanwhile. */
+export async function markSent(db: Queries, id: bigint): Promise<void> {
+  await db.notificationDelivery.updateMany({
+    where: { id },
+    data: { state: "sent", error: null },
+  });
+}
 
 /** Deletes what was sent and is older than its retention; what was given up stays with its reason. @returns how many */
 export const deleteOldDeliveries = (db: Queries, retentionMs: number): Promise<number> =>

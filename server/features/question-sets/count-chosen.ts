@@ -1,14 +1,7 @@
-import { z } from "zod";
 import type { QuestionChoice } from "@/contracts/run-config/question-choice";
 import { chooseQuestions } from "@/core/questions/choose-questions";
 import type { Queries } from "@/server/platform/db/database";
-import { queryRows } from "@/server/platform/db/query";
-
-const choosableSchema = z.object({
-  answers: z.array(z.string()),
-  type: z.string().nullable(),
-  hasGold: z.boolean(),
-});
+import { selectChoosable } from "./queries";
 
 /** Questions of a version of a set that all of these choices ask, and how many of them name gold documents. */
 export async function countChosenQuestions(
@@ -16,8 +9,7 @@ export async function countChosenQuestions(
   setId: string,
   choices: readonly QuestionChoice[],
 ): Promise<{ questions: number; withGold: number }> {
-  const all = await queryRows(db, choosableSchema, { check: "first" })`
-    SELECT answers, type, cardinality(gold_ids) > 0 AS "hasGold" FROM questions WHERE set_id = ${setId}::uuid ORDER BY ordinal`;
+  const all = await selectChoosable(db, setId);
   const [first = [], ...others] = choices.map((choice) => new Set(chooseQuestions(all, choice)));
   const chosen = [...first].filter((question) => others.every((of) => of.has(question)));
   return { questions: chosen.length, withGold: chosen.filter(({ hasGold }) => hasGold).length };

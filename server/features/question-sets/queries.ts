@@ -47,6 +47,20 @@ export async function countQuestions(
   return row?.count ?? 0;
 }
 
+const choosableSchema = z.object({
+  answers: z.array(z.string()),
+  type: z.string().nullable(),
+  hasGold: z.boolean(),
+});
+
+/** What questions are chosen by, of all of a version of a set, in the order of the file. */
+export const selectChoosable = (
+  db: Queries,
+  setId: string,
+): Promise<z.infer<typeof choosableSchema>[]> =>
+  queryRows(db, choosableSchema, { check: "first" })`
+    SELECT answers, type, cardinality(gold_ids) > 0 AS "hasGold" FROM questions WHERE set_id = ${setId}::uuid ORDER BY ordinal`;
+
 /** Adds questions to a version of a set. */
 export async function insertQuestions(
   db: Queries,

@@ -27,7 +27,11 @@ const QUESTIONS = Array.from({ length: 60 }, (_, i) => ({
 const WITH_GOLD = QUESTIONS.filter((q) => q.goldIds.length > 0);
 
 /** A ranking drawn at random, or one that puts the gold documents first. */
-function rankingOf(question: (typeof QUESTIONS)[number], skill: number, depth: number): string[] {
+function buildRanking(
+  question: (typeof QUESTIONS)[number],
+  skill: number,
+  depth: number,
+): string[] {
   const random = createRandom(Number(question.id.slice(1)) + Math.round(skill * 1000));
   const keyed = DOCUMENTS.map(({ id }) => ({
     id,
@@ -39,7 +43,10 @@ function rankingOf(question: (typeof QUESTIONS)[number], skill: number, depth: n
     .map((d) => d.id);
 }
 
-function recordOf(question: (typeof QUESTIONS)[number], ranking: readonly string[]): EpisodeRecord {
+function buildRecord(
+  question: (typeof QUESTIONS)[number],
+  ranking: readonly string[],
+): EpisodeRecord {
   const documents = ranking.map((id, i) => ({
     id,
     hash: buildDocument(id).hash,
@@ -108,7 +115,7 @@ describe("retrieval evaluation", () => {
           corpus: change.corpus ?? "atlas",
           questions: change.questions ?? "mine",
           documents: DOCUMENTS,
-          records: questions.map((q) => recordOf(q, rankingOf(q, skill, depth))),
+          records: questions.map((q) => buildRecord(q, buildRanking(q, skill, depth))),
         },
         {
           kind: "metrics",
@@ -124,7 +131,7 @@ describe("retrieval evaluation", () => {
     return id;
   };
   const outcomes = (skill: number, depth = 20): RankedGold[] =>
-    WITH_GOLD.map((q) => rankGold(rankingOf(q, skill, depth), q.goldIds, depth));
+    WITH_GOLD.map((q) => rankGold(buildRanking(q, skill, depth), q.goldIds, depth));
 
   beforeAll(async () => {
     // A busy machine must not cost a run its lease.
@@ -193,7 +200,9 @@ describe("retrieval evaluation", () => {
     });
     expect(next).toBeNull();
     expect(new Map(questions.map((q) => [q.questionId, q.ranks]))).toEqual(
-      new Map(WITH_GOLD.map((q) => [q.id, rankGold(rankingOf(q, 0.4, 20), q.goldIds, 20).ranks])),
+      new Map(
+        WITH_GOLD.map((q) => [q.id, rankGold(buildRanking(q, 0.4, 20), q.goldIds, 20).ranks]),
+      ),
     );
   });
 
@@ -218,7 +227,7 @@ describe("retrieval evaluation", () => {
     });
     const expected = WITH_GOLD.slice(5).filter((q) => {
       const found = (skill: number, depth: number) =>
-        rankGold(rankingOf(q, skill, depth), q.goldIds, 3).ranks.length === q.goldIds.length;
+        rankGold(buildRanking(q, skill, depth), q.goldIds, 3).ranks.length === q.goldIds.length;
       return found(0.95, 20) && !found(0.1, 12);
     });
     expect(total).toBe(expected.length);

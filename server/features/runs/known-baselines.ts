@@ -1,5 +1,3 @@
-import { z } from "zod";
-import type { MultipleChoice } from "@/contracts/formats/corpus-lines";
 import { buildQuestionKey } from "@/contracts/formats/upstream/files";
 import { formatQuestionText } from "@/contracts/formats/upstream/question-text";
 import { parseRunIds } from "@/contracts/run-config/rl";
@@ -8,27 +6,20 @@ import { chooseQuestions } from "@/core/questions/choose-questions";
 import { asksGenerator } from "@/core/run/trained-method";
 import { SharedAnswers } from "@/server/features/metrics/shared-answers";
 import type { Statements } from "@/server/platform/db/database";
-import { jsonColumn, queryRows } from "@/server/platform/db/query";
+import {
+  selectAnsweredQuestions,
+  selectBaselineSource,
+  selectSetQuestions,
+  type AskedQuestion,
+} from "./form-queries";
 
-const askedSchema = z.object({
-  question: z.string(),
-  answers: z.array(z.string()),
-  type: z.string().nullable(),
-  options: jsonColumn<MultipleChoice | null>(),
-});
-
-const getKey = ({
-  question,
-  options,
-}: Pick<z.infer<typeof askedSchema>, "question" | "options">): string =>
+const getKey = ({ question, options }: AskedQuestion): string =>
   buildQuestionKey(formatQuestionText({ question, options: options ?? undefined }));
 
 interface Known {
   known: number;
   questions: number;
 }
-
-const sourceSchema = z.object({ setId: z.uuid().nullable(), runs: z.string().nullable() });
 
 /** Whoever fills the form asks for the same count again and again. */
 const KEEP_MS = 600_000;
@@ -52,11 +43,7 @@ export class KnownBaselines {
     const runs = parseRunIds(config.rl.ragRuns);
     if (runs.length === 0) return null;
     const { trainQuestions, skipYesNo } = config.data;
-    // A run that goes on makes the text of all runs null.
-    const [source] = await queryRows(this.db, sourceSchema)`
-      SELECT (SELECT id FROM question_sets WHERE name = ${trainQuestions} ORDER BY created_at DESC LIMIT 1) AS "setId",
-        (SELECT CASE WHEN bool_and(ended_at IS NOT NULL) THEN string_agg(concat_ws(' ', id, attempt, ended_at, purged_at), ',' ORDER BY id) END FROM runs WHERE id = ANY(${runs}::uuid[])) AS runs`;
-    const { setId, runs: ended } = source!;
+    const { setId, runs: ended } = await selectBaselineSource(this.db, trainQuestions, runs);
     const read = (): Promise<Known> => this.countQuestions(setId, runs, skipYesNo);
     return ended === null
       ? read()
@@ -69,11 +56,8 @@ export class KnownBaselines {
     skipYesNo: boolean | undefined,
   ): Promise<Known> {
     const [all, held] = await Promise.all([
-      queryRows(this.db, askedSchema, { check: "first" })`
-        SELECT question, answers, type, options FROM questions WHERE set_id = ${setId}::uuid ORDER BY ordinal`,
-      queryRows(this.db, askedSchema, { check: "first" })`
-        SELECT DISTINCT q.question, q.answers, q.type, q.options FROM episodes e JOIN questions q ON q.set_id = e.set_id AND q.id = e.question_id
-        WHERE e.run_id = ANY(${runs}::uuid[]) AND e.phase = 'predict' AND e.answer_id IS NOT NULL`,
+      selectSetQuestions(this.db, setId),
+      selectAnsweredQuestions(this.db, runs),
     ]);
     const keys = new Set(held.map(getKey));
     const trained = chooseQuestions(all, { limit: null, skipYesNo });

@@ -76,7 +76,7 @@ describe("runs in order", () => {
       episodes: await Promise.all(rows.map(({ id }) => server.plane.episodeReader.get(id))),
       scores: await server.plane.scoring.readSummary(runId),
       series: await server.plane.metrics.readSeries(runId, ["predict/accuracy"], 100),
-      logs: await server.plane.logs.listOfRun(runId, { level: "debug", limit: 100 }),
+      logs: await server.plane.logs.listForRun(runId, { level: "debug", limit: 100 }),
     };
   };
 

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { comparedRunSchema } from "@/contracts/api/run-comparison";
 import { attemptOutcomeSchema } from "@/contracts/api/runs";
 import { runKindSchema, runStateSchema, type RunState } from "@/contracts/records/run-state";
 import type { PreflightItem, Progress } from "@/contracts/worker-protocol/reports";
@@ -129,3 +130,16 @@ export async function countRunsByState(
     counts.set(sweepId, { ...counts.get(sweepId), [state]: runs });
   return counts;
 }
+
+const comparedRowSchema = comparedRunSchema
+  .omit({ metrics: true, leftOut: true })
+  .extend({ config: z.unknown(), environment: z.unknown() });
+
+/** Runs with the environment of their last attempt, in any order. */
+export const selectComparedRuns = (
+  db: Queries,
+  ids: readonly string[],
+): Promise<z.infer<typeof comparedRowSchema>[]> =>
+  queryRows(db, comparedRowSchema)`
+    SELECT r.id, r.name, r.kind, r.state, r.created_at AS "createdAt", r.imported_from AS "importedFrom", r.deleted_at AS "deletedAt", r.tags, r.config, a.environment
+    FROM runs r LEFT JOIN attempts a ON a.run_id = r.id AND a.number = r.attempt WHERE r.id = ANY(${ids}::uuid[])`;

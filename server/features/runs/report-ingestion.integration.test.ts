@@ -359,11 +359,11 @@ describe("reports", () => {
       progress: { phase: "training" },
       headline: { metric: "reward/mean", value: 0.5, sparkline: [{ step: 1, value: 0.5 }] },
     });
-    const all = await server.plane.logs.listOfRun(ref.runId, { level: "debug", limit: 10 });
+    const all = await server.plane.logs.listForRun(ref.runId, { level: "debug", limit: 10 });
     expect(all.lines.map((l) => l.message)).toEqual(["one", "two"]);
     expect(
       (
-        await server.plane.logs.listOfRun(ref.runId, {
+        await server.plane.logs.listForRun(ref.runId, {
           level: "warn",
           limit: 10,
           after: all.lines[0]?.id,

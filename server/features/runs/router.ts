@@ -142,7 +142,7 @@ export const runsRouter = router({
   logs: procedure
     .input(runLogsRequestSchema)
     .output(runLogsResponseSchema)
-    .query(({ ctx, input }) => ctx.services.logs.listOfRun(input.id, input)),
+    .query(({ ctx, input }) => ctx.services.logs.listForRun(input.id, input)),
   /** Committed checkpoints that are still kept, newest first. */
   checkpoints: procedure
     .input(runCheckpointsRequestSchema)

@@ -1,16 +1,12 @@
 import { z } from "zod";
-import {
-  comparedRunSchema,
-  type compareRunsResponseSchema,
-  type ComparedRun,
-} from "@/contracts/api/run-comparison";
+import type { compareRunsResponseSchema, ComparedRun } from "@/contracts/api/run-comparison";
 import { runConfigSchema } from "@/contracts/run-config/run-config";
 import { hardwareSchema } from "@/contracts/worker-protocol/attach";
 import { listLeftOut } from "@/core/run/settings";
 import type { Metrics } from "@/server/features/metrics/metrics";
-import type { Database, Queries } from "@/server/platform/db/database";
-import { queryRows } from "@/server/platform/db/query";
+import type { Database } from "@/server/platform/db/database";
 import { readExtremes } from "./column-values";
+import { selectComparedRuns } from "./reader-queries";
 
 /** What a worker was when it took an attempt: attempts.environment. */
 const environmentSchema = z.object({
@@ -21,15 +17,6 @@ const environmentSchema = z.object({
   vllm: z.string().nullish(),
   software: z.record(z.string(), z.string()).nullish(),
 });
-
-const comparedRowSchema = comparedRunSchema
-  .omit({ metrics: true, leftOut: true })
-  .extend({ config: z.unknown(), environment: z.unknown() });
-
-const selectComparedRuns = (db: Queries, ids: readonly string[]) =>
-  queryRows(db, comparedRowSchema)`
-    SELECT r.id, r.name, r.kind, r.state, r.created_at AS "createdAt", r.imported_from AS "importedFrom", r.deleted_at AS "deletedAt", r.tags, r.config, a.environment
-    FROM runs r LEFT JOIN attempts a ON a.run_id = r.id AND a.number = r.attempt WHERE r.id = ANY(${ids}::uuid[])`;
 
 /** Names and texts of an environment, as the comparison shows them. */
 function describeEnvironment(stored: unknown): Record<string, string> | null {

@@ -141,7 +141,7 @@ assert run.finish()`);
       [1, 1],
       [1, 0],
     ]);
-    const { lines } = await server.plane.logs.listOfRun(id, { level: "warn", limit: 50 });
+    const { lines } = await server.plane.logs.listForRun(id, { level: "warn", limit: 50 });
     const told = lines.map(({ message }) => message).join("\n");
     expect(told).toContain('Parameter "lr" was "1" and cannot become "2"');
     expect(told).toContain(

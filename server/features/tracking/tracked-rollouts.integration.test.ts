@@ -94,7 +94,7 @@ describe("rollouts of an observed run", () => {
       'Hit: (\\"Card 3',
     );
     expect((await send({ file: "9.jsonl" }, [line])).body).toMatchObject({ stored: 1 });
-    const { lines } = await server.plane.logs.listOfRun(toId(id), { level: "warn", limit: 5 });
+    const { lines } = await server.plane.logs.listForRun(toId(id), { level: "warn", limit: 5 });
     expect(lines.map(({ message }) => message)).toEqual([
       "Rollouts of 9.jsonl, unread: 1 × a window holds no document that can be read (e.g. capital of it).",
     ]);
@@ -108,7 +108,7 @@ describe("rollouts of an observed run", () => {
       buildLine("What is question 2?", null, 4).replace(`"score":null`, `"score":NaN`),
     ]);
     expect(body).toMatchObject({ stored: 1, refused: [{ line: 11 }, { line: 12 }] });
-    const { lines } = await server.plane.logs.listOfRun(toId(id), { level: "warn", limit: 1 });
+    const { lines } = await server.plane.logs.listForRun(toId(id), { level: "warn", limit: 1 });
     expect(lines.map(({ message }) => message)).toEqual([
       expect.stringMatching(
         /^Rollouts of 4\.jsonl, unread: 1 × no reward .*; 1 × it is not JSON \(e\.g\. line 11: .*\); 1 × its question is not in the set "two questions" \(e\.g\. line 12: /,

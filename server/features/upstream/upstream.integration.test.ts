@@ -191,7 +191,7 @@ describe("upstream's files", () => {
       const earlier = files.map(({ path, content }) =>
         file(path, content.replace('["Zoe"]', '["Ann Lee"]')),
       );
-      const answersOf = async (runId: string) =>
+      const listAnswers = async (runId: string) =>
         (
           await server.plane.questionSets.listQuestions({ set: "upstream/bugcor", limit: 9, runId })
         ).rows.map(({ answers }) => answers);
@@ -209,9 +209,9 @@ describe("upstream's files", () => {
         unknown,
       ]);
       expect(back!.notes).toEqual([expect.stringMatching(/is the newest again/), unknown]);
-      expect(await answersOf(before!.id)).toEqual([["Ann Lee"], ["Bob"]]);
-      expect(await answersOf(after!.id)).toEqual([["Zoe"], ["Bob"]]);
-      expect(await answersOf(back!.id)).toEqual([["Ann Lee"], ["Bob"]]);
+      expect(await listAnswers(before!.id)).toEqual([["Ann Lee"], ["Bob"]]);
+      expect(await listAnswers(after!.id)).toEqual([["Zoe"], ["Bob"]]);
+      expect(await listAnswers(back!.id)).toEqual([["Ann Lee"], ["Bob"]]);
       const named = await bring(files, { questions: "upstream/bugcor" });
       expect(named.runs[0]!.notes).toEqual([
         expect.stringContaining('1 question has other gold answers in the files than in "upstream'),
@@ -247,7 +247,7 @@ describe("upstream's files", () => {
       "test",
     );
     const worker = await server.worker();
-    const cacheOf = async (over: object, hasBaseline: boolean): Promise<unknown> => {
+    const describeCache = async (over: object, hasBaseline: boolean): Promise<unknown> => {
       const runId = await server.plane.runs.create(
         predictConfigSchema.parse({
           kind: "predict",
@@ -283,19 +283,19 @@ describe("upstream's files", () => {
       const cache = files.find(({ path }) => path === "rag_cache.json");
       return cache && JSON.parse(cache.content);
     };
-    expect(await cacheOf({}, false)).toEqual({
+    expect(await describeCache({}, false)).toEqual({
       plain: {
         "Name it.?": { answer: "right", score: 1, em_score: 1 },
         "Who?": { answer: "wrong", score: 0, em_score: 0 },
       },
     });
-    expect(await cacheOf({ documents: 8 }, true)).toEqual({
+    expect(await describeCache({ documents: 8 }, true)).toEqual({
       plain: {
         "Name it.?": { answer: "naive", score: 0, em_score: 0 },
         "Who?": { answer: "naive", score: 0, em_score: 0 },
       },
     });
-    expect(await cacheOf({ documents: 8 }, false)).toBeUndefined();
+    expect(await describeCache({ documents: 8 }, false)).toBeUndefined();
   });
 
   it("rollouts of verl become a training run with its rewards", async () => {

@@ -44,5 +44,5 @@ export const workersRouter = router({
   logs: procedure
     .input(workerLogsRequestSchema)
     .output(runLogsResponseSchema)
-    .query(({ ctx, input }) => ctx.services.logs.listOfWorker(input.workerId, input)),
+    .query(({ ctx, input }) => ctx.services.logs.listForWorker(input.workerId, input)),
 });

@@ -36,7 +36,7 @@ export class WorkerReader {
     ]);
     const rows = workers.map(async (worker) => {
       const isOfWorker = (row: { workerId: string }): boolean => row.workerId === worker.id;
-      const { lines } = await this.logs.listOfWorker(worker.id, {
+      const { lines } = await this.logs.listForWorker(worker.id, {
         level: "debug",
         limit: LOG_LINES,
       });

@@ -5,7 +5,8 @@ import type { listTokensResponseSchema } from "@/contracts/api/workers";
 import { DEFAULT_PROJECT, type Database, type Queries } from "@/server/platform/db/database";
 import { markTokenUsed, revokeToken } from "./queries";
 
-const sha256 = (text: string): Uint8Array<ArrayBuffer> =>
+/** What is stored of a token, and looked for: its sha256 in bytes. */
+const hashToken = (text: string): Uint8Array<ArrayBuffer> =>
   new Uint8Array(createHash("sha256").update(text).digest());
 
 /** Worker tokens: 256 random bits, shown once; only the sha256 is stored. */
@@ -32,7 +33,7 @@ export class WorkerTokens {
   /** Stores a token that came from elsewhere (the local worker's file), unless it is stored already. */
   async ensure(name: string, token: string, actor: string): Promise<void> {
     const { db } = this.database;
-    const known = await db.workerToken.findUnique({ where: { sha256: sha256(token) } });
+    const known = await db.workerToken.findUnique({ where: { sha256: hashToken(token) } });
     if (!known) await this.store(db, { name, token, actor });
   }
 
@@ -46,7 +47,7 @@ export class WorkerTokens {
   ): Promise<string> {
     const id = randomUUID();
     await db.workerToken.create({
-      data: { ...row, id, projectId: DEFAULT_PROJECT, sha256: sha256(token), createdBy: actor },
+      data: { ...row, id, projectId: DEFAULT_PROJECT, sha256: hashToken(token), createdBy: actor },
     });
     return id;
   }
@@ -84,7 +85,7 @@ export class WorkerTokens {
         "unauthorized",
         "A worker needs its token: Authorization: Bearer TOKEN. Create one on the Workers page.",
       );
-    const presented = sha256(token);
+    const presented = hashToken(token);
     const found = await markTokenUsed(this.database.db, presented);
     if (!found || !timingSafeEqual(found.sha256, presented))
       throw new AppError(

@@ -4,16 +4,14 @@ import { dirname, join } from "node:path";
 import type { Readable, Writable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { AppError } from "@/contracts/errors";
+import { hasErrorCode } from "@/lib/errors";
 import type { ArtifactStore } from "./store";
-
-const getErrorCode = (error: unknown): string =>
-  error instanceof Error && "code" in error ? String(error.code) : "";
 
 async function listNames(directory: string): Promise<string[]> {
   try {
     return await readdir(directory);
   } catch (error) {
-    if (getErrorCode(error) === "ENOENT" || getErrorCode(error) === "ENOTDIR") return [];
+    if (hasErrorCode(error, "ENOENT") || hasErrorCode(error, "ENOTDIR")) return [];
     throw error;
   }
 }
@@ -43,7 +41,7 @@ export class FileStore implements ArtifactStore {
       await rename(part, path);
     } catch (error) {
       await rm(part, { force: true }).catch(() => {});
-      if (["ENOSPC", "EDQUOT"].includes(getErrorCode(error))) {
+      if (hasErrorCode(error, "ENOSPC") || hasErrorCode(error, "EDQUOT")) {
         throw new AppError(
           "storage-full",
           `The server's disk is full: ${name} could not be stored in ${this.root}. Make room; the last committed checkpoint is untouched.`,
@@ -60,7 +58,7 @@ export class FileStore implements ArtifactStore {
       const { size } = await stat(path);
       return { bytes: size, stream: createReadStream(path, { start }) };
     } catch (error) {
-      if (getErrorCode(error) === "ENOENT")
+      if (hasErrorCode(error, "ENOENT"))
         throw new AppError("not-found", `The artifact store has no file ${name}.`, {
           cause: error,
         });

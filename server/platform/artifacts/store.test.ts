@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Readable } from "node:stream";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { listenLocally } from "@/lib/testing/listen-locally";
 import { createArtifactStore } from "./create-store";
 import { FileStore } from "./file-store";
 import { S3Store } from "./s3-store";
@@ -47,10 +48,7 @@ async function serveBucket(): Promise<{ server: Server; endpoint: string }> {
         : xml(404, "<Error><Code>NoSuchKey</Code><Message>none</Message></Error>");
     });
   });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const address = server.address();
-  if (address === null || typeof address === "string") throw new Error("no port");
-  return { server, endpoint: `http://127.0.0.1:${address.port}` };
+  return { server, endpoint: await listenLocally(server) };
 }
 
 const readText = async (stream: Readable): Promise<string> =>

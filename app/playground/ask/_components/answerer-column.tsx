@@ -16,13 +16,13 @@ import { formatMethod, formatRunAnswerer } from "./answerer-texts";
 const answererConfig = defer(() => import("./answerer-config"));
 
 /** What was asked by one press of the button. */
-export type Asked = Pick<AskState, "question" | "expected">;
+export type AskedQuestion = Pick<AskState, "question" | "expected">;
 
 interface AnswererColumnProps {
   answerer: Answerer;
   corpus: string;
   /** Another object with each press of the button; null: nothing was asked yet. */
-  asked: Asked | null;
+  asked: AskedQuestion | null;
   onRemove: (() => void) | null;
 }
 
@@ -39,7 +39,7 @@ export function AnswererColumn({ answerer, corpus, asked, onRemove }: AnswererCo
   const ask = () =>
     asked && play.start({ kind: "ask", config, question: asked.question, answers: [...answers] });
   // Asked once for each press, also where the configuration comes after it.
-  const answered = useRef<Asked | null>(null);
+  const answered = useRef<AskedQuestion | null>(null);
   useEffect(() => {
     if (asked === answered.current || config === null) return;
     answered.current = asked;

@@ -7,7 +7,7 @@ import { useQueryParams } from "@/app/_lib/hooks/use-params";
 import { CopyButton } from "@/app/_ui/copy-button";
 import { CorpusSelect } from "../../_components/corpus-select";
 import { AddAnswerer } from "./add-answerer";
-import { AnswererColumn, type Asked } from "./answerer-column";
+import { AnswererColumn, type AskedQuestion } from "./answerer-column";
 import { MAX_ANSWERERS, readAskParams } from "./ask-address";
 import { QuestionForm } from "./question-form";
 
@@ -25,7 +25,7 @@ export function AskView() {
   const [params, setParams] = useQueryParams();
   const state = readAskParams(params);
   // Kept beside the address, which follows later: a link shows what was asked, and a press of the button asks it.
-  const [asked, setAsked] = useState<Asked | null>(null);
+  const [asked, setAsked] = useState<AskedQuestion | null>(null);
   const change = (next: Partial<AskState>) => setParams(writeAskParams({ ...state, ...next }));
   const { answerers } = state;
   const names = answerers.map((answerer) => JSON.stringify(answerer));

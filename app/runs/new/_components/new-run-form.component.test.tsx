@@ -198,9 +198,9 @@ describe("the new run form", () => {
       },
     });
     const memory = within(await launch.findByRole("region", { name: "Memory" }));
-    await memory.findByText(/of 80\.0 GiB \(a GPU of box\): does not fit/);
+    await memory.findByText(/of 80 GiB \(a GPU of box\): does not fit/);
     expect(memory.getByText(/^head: not known yet\. .* GPUs of a Ray cluster/)).toBeDefined();
-    expect(memory.getByText(/any one of these makes it fit: .*GPUs of 80\.0 GiB/)).toBeDefined();
+    expect(memory.getByText(/any one of these makes it fit: .*GPUs of 80 GiB/)).toBeDefined();
     await user.type(memory.getByLabelText("Number of GPUs"), "24");
     await memory.findByText(/\(each of 24 GPUs, which share the model\): fits/, undefined, {
       timeout: 5_000,

@@ -6,7 +6,7 @@ import { useTRPC } from "@/app/_lib/live/trpc";
 import type { Draft } from "@/app/_settings/draft";
 import { LAUNCHED_KINDS } from "@/contracts/records/run-states";
 import type { RunConfig } from "@/contracts/run-config/run-config";
-import { getServed, listChangedOf } from "@/core/run/setting-groups";
+import { getServed, listChangedInGroups } from "@/core/run/setting-groups";
 import { formRules } from "./rules";
 
 export const createDraft = (config: RunConfig): Draft => structuredClone(config);
@@ -39,7 +39,7 @@ export function useRunForm(start: RunConfig) {
   );
   // Of the draft: what is not valid yet is changed all the same.
   const changed = useMemo(
-    () => (groups ? listChangedOf(groups, draft).length : 0),
+    () => (groups ? listChangedInGroups(groups, draft).length : 0),
     [draft, groups],
   );
 

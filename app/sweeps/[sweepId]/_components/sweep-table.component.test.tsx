@@ -9,7 +9,7 @@ import { SweepTable } from "./sweep-table";
 
 const VALUES: Record<string, number> = { "reward/mean": 0.25, "held-out/accuracy": 0.75 };
 
-const sweepOf = (metrics: string[]): SweepDetail =>
+const buildSweep = (metrics: string[]): SweepDetail =>
   ({
     id: "s",
     paths: [],
@@ -51,7 +51,7 @@ function Page() {
   return (
     <div ref={box}>
       <button onClick={() => setMetrics(metrics.toReversed())}>Other way round</button>
-      <SweepTable sweep={sweepOf(metrics)} sort={null} view={null} setParams={() => undefined} />
+      <SweepTable sweep={buildSweep(metrics)} sort={null} view={null} setParams={() => undefined} />
     </div>
   );
 }

@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
+import { hashText } from "@/lib/hash";
+import { listenLocally } from "@/lib/testing/listen-locally";
 
-const sha256 = (bytes: Buffer): string => createHash("sha256").update(bytes).digest("hex");
 const gitBlob = (bytes: Buffer): string =>
   createHash("sha1").update(`blob ${bytes.length}\0`).update(bytes).digest("hex");
 
@@ -35,9 +35,8 @@ export class ModelHub {
 
   static async start(id: string, files: HubRepository): Promise<ModelHub> {
     const server = createServer();
-    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-    const { port } = server.address() as AddressInfo;
-    const hub = new ModelHub(server, `http://127.0.0.1:${port}`, id, files);
+    const address = await listenLocally(server);
+    const hub = new ModelHub(server, address, id, files);
     server.on("request", (request, response) => hub.answer(request, response));
     return hub;
   }
@@ -81,7 +80,7 @@ export class ModelHub {
   private sendFile(name: string, request: IncomingMessage, response: ServerResponse): void {
     const body = this.files[name];
     if (!body) return void response.writeHead(404).end();
-    const etag = `"${sha256(body)}"`;
+    const etag = `"${hashText(body)}"`;
     const range = /^bytes=(\d+)-$/.exec(request.headers.range ?? "")?.[1];
     const start = range !== undefined && request.headers["if-range"] === etag ? Number(range) : 0;
     const rest = body.subarray(start);
@@ -106,7 +105,7 @@ export class ModelHub {
       siblings: Object.entries(this.files).map(([rfilename, bytes]) => {
         const isWrong = rfilename === this.wrongChecksumOf;
         const blobId = isWrong ? "0".repeat(40) : gitBlob(bytes);
-        const large = { sha256: isWrong ? "0".repeat(64) : sha256(bytes), size: bytes.length };
+        const large = { sha256: isWrong ? "0".repeat(64) : hashText(bytes), size: bytes.length };
         return {
           rfilename,
           size: bytes.length,

@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
 import { parquetWriteBuffer } from "hyparquet-writer";
 import { QUESTION_PRESETS } from "@/core/presets/question-presets";
+import { listenLocally } from "@/lib/testing/listen-locally";
 
 /** Upstream's rows: numbered from 0 in each data set, with a prompt that holds the documents found first. */
 function buildUpstreamFile(sources: string[], promptLength = 20): Buffer {
@@ -67,9 +67,8 @@ export class QuestionHub {
 
   static async start(): Promise<QuestionHub> {
     const server = createServer();
-    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-    const { port } = server.address() as AddressInfo;
-    const hub = new QuestionHub(server, `http://127.0.0.1:${port}`);
+    const address = await listenLocally(server);
+    const hub = new QuestionHub(server, address);
     server.on("request", (request, response) => hub.answer(request, response));
     process.env.HF_ENDPOINT = hub.endpoint;
     return hub;

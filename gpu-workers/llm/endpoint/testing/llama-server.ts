@@ -4,7 +4,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
-import { peerPython } from "@/bench/peers/venv";
+import { ensurePeerPython } from "@/bench/peers/venv";
 import { findFreePort } from "@/lib/free-port.mjs";
 import { ROOT } from "@/lib/paths.mjs";
 import { waitUntil } from "@/lib/testing/wait-until";
@@ -30,7 +30,7 @@ export class LlamaServer {
   ) {}
 
   static async start(): Promise<LlamaServer> {
-    const python = await peerPython("llama");
+    const python = await ensurePeerPython("llama");
     const server = new LlamaServer(python, await fetchWeights(python), await findFreePort());
     await server.begin();
     return server;

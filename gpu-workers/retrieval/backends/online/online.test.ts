@@ -1,11 +1,11 @@
 import { mkdtemp, readdir, readFile } from "node:fs/promises";
 import { createServer, type IncomingHttpHeaders } from "node:http";
-import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
 import { z } from "zod";
 import { retrieverSchema, type RetrieverConfigOfKind } from "@/contracts/run-config/retriever";
+import { listenLocally } from "@/lib/testing/listen-locally";
 import { OnlineRetriever } from "./online";
 
 /**
@@ -13,7 +13,7 @@ import { OnlineRetriever } from "./online";
  * a real SearXNG answers is told in docs/guides/endpoints.md.
  */
 
-interface Asked {
+interface SeenRequest {
   url: URL;
   headers: IncomingHttpHeaders;
   body: unknown;
@@ -26,8 +26,8 @@ afterEach(async () => {
 });
 
 /** A server that answers in turn, the last one for ever, and keeps what it was asked. */
-async function serve(...answers: Answer[]): Promise<{ url: string; asked: Asked[] }> {
-  const asked: Asked[] = [];
+async function serve(...answers: Answer[]): Promise<{ url: string; asked: SeenRequest[] }> {
+  const asked: SeenRequest[] = [];
   const server = createServer((request, response) => {
     const chunks: Buffer[] = [];
     request.on("data", (chunk: Buffer) => chunks.push(chunk));
@@ -44,17 +44,17 @@ async function serve(...answers: Answer[]): Promise<{ url: string; asked: Asked[
         .end(typeof body === "string" ? body : JSON.stringify(body));
     });
   });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const url = await listenLocally(server);
   closing.push(() => {
     server.closeAllConnections();
     return new Promise((resolve) => server.close(() => resolve()));
   });
-  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, asked };
+  return { url, asked };
 }
 
 const policy = { requestMs: 1000, backoffMs: 5, attempts: 3 };
 const makeFolder = (): Promise<string> => mkdtemp(join(tmpdir(), "s3-online-"));
-const configOf = (settings: object): RetrieverConfigOfKind<"online"> =>
+const parseConfig = (settings: object): RetrieverConfigOfKind<"online"> =>
   retrieverSchema.parse({
     kind: "online",
     requestsPerSecond: 1000,
@@ -67,7 +67,7 @@ async function open(
   dataDir?: string,
 ): Promise<OnlineRetriever> {
   return OnlineRetriever.open(
-    configOf({ url, ...settings }),
+    parseConfig({ url, ...settings }),
     dataDir ?? (await makeFolder()),
     policy,
     {
@@ -366,7 +366,7 @@ describe("pages", () => {
 });
 
 it("keys of rankings stay: a change makes kept results and episodes unfindable", async () => {
-  const config = configOf({ url: "http://searxng.test:8888", requestBudget: 9 });
+  const config = parseConfig({ url: "http://searxng.test:8888", requestBudget: 9 });
   const retriever = await OnlineRetriever.open(config, await makeFolder(), policy);
   expect(retriever.describe().key).toBe("7e46177ec97b5060adf5d3e0a22f3933");
 });
@@ -385,7 +385,7 @@ describe("settings", () => {
     expect(error!.issues.map((issue) => issue.path.join("."))).toEqual([path]);
   });
   it("a key is sent only where the worker allows it", async () => {
-    const config = configOf({
+    const config = parseConfig({
       provider: "serper",
       credential: "SEARCH_KEY",
       url: "https://google.serper.dev",

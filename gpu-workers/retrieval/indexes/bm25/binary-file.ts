@@ -1,5 +1,6 @@
 import { closeSync, fstatSync, fsyncSync, openSync, readSync, writeSync } from "node:fs";
 import { AppError } from "@/contracts/errors";
+import { hasErrorCode } from "@/lib/errors";
 
 /** Binary files of an index, written and read in sequence by the index threads, which may block. Little-endian. */
 
@@ -73,7 +74,7 @@ export class FileWriter {
   }
 
   private toWriteError(cause: unknown): unknown {
-    if (cause instanceof Error && "code" in cause && cause.code === "ENOSPC")
+    if (hasErrorCode(cause, "ENOSPC"))
       return new AppError("storage-full", `the disk is full: ${this.path} could not be written`, {
         cause,
       });

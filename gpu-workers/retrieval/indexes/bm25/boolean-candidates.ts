@@ -49,12 +49,12 @@ function addRows(set: Uint32Array, index: SearchedIndex, term: string): Uint32Ar
 /** Each operand's set into that of the first, one by one: a query may have thousands, and a set takes a bit for each passage. */
 function combineSets<T>(
   [first, ...rest]: readonly T[],
-  setOf: (operand: T) => Uint32Array,
+  getSet: (operand: T) => Uint32Array,
   into: (all: Uint32Array, set: Uint32Array) => void,
 ): Uint32Array {
   if (first === undefined) throw new AppError("internal", "an operator has no operand");
-  const all = setOf(first);
-  for (const operand of rest) into(all, setOf(operand));
+  const all = getSet(first);
+  for (const operand of rest) into(all, getSet(operand));
   return all;
 }
 

@@ -103,9 +103,9 @@ function readTraitsAt(text: string, at: number): number {
 
 /** @param emoji whether emoji are words (`forEachWord`) */
 const getClassAt = (text: string, at: number, emoji: boolean): Class =>
-  getClassOf(readTraitsAt(text, at), emoji);
+  toClass(readTraitsAt(text, at), emoji);
 
-function getClassOf(traits: number, emoji: boolean): Class {
+function toClass(traits: number, emoji: boolean): Class {
   const found: Class = traits & (EMOJI_BIT - 1);
   if (found !== Class.EmojiModifier) return found;
   return emoji ? Class.Other : Class.Extend;
@@ -152,7 +152,7 @@ export function forEachWord(
     let isWord = true;
     // english-1 left these whole.
     let longest = emoji ? MAX_TOKEN_LENGTH : Infinity;
-    const first = getClassOf(traits, emoji);
+    const first = toClass(traits, emoji);
     if (first === Class.Ideograph) end = skipMarks(text, beyond, emoji);
     else if (first === Class.Complex) end = skipMarks(text, beyond, emoji, true);
     else if (WORD_CLASSES.has(first)) {

@@ -54,7 +54,7 @@ function bruteForce(
     .slice(0, k);
 }
 
-async function indexOf(vectors: readonly (readonly number[])[]): Promise<DenseIndex> {
+async function buildIndex(vectors: readonly (readonly number[])[]): Promise<DenseIndex> {
   await save(folder, vectors);
   return DenseIndex.load(folder, identity);
 }
@@ -70,7 +70,7 @@ describe("the flat index", () => {
           fc.array(vector, { minLength: 1, maxLength: 40 }),
           fc.integer({ min: 1, max: 80 }),
           async (vectors, queries, k) => {
-            const index = await indexOf(vectors);
+            const index = await buildIndex(vectors);
             try {
               const ranked = await index.search(Float32Array.from(queries.flat()), k);
               expect(ranked).toEqual(queries.map((query) => bruteForce(vectors, query, k)));
@@ -85,14 +85,14 @@ describe("the flat index", () => {
   );
 
   it("ranks thousands of equal documents by row", async () => {
-    const index = await indexOf(Array<number[]>(3000).fill([1, 0, 0, 0, 0, 0, 0, 0]));
+    const index = await buildIndex(Array<number[]>(3000).fill([1, 0, 0, 0, 0, 0, 0, 0]));
     const [ranked] = await index.search(Float32Array.from([2, 0, 0, 0, 0, 0, 0, 0]), 5);
     expect(ranked).toEqual([0, 1, 2, 3, 4].map((row) => ({ row, score: 2 })));
     await index.close();
   });
 
   it("has nothing to give where it is empty", async () => {
-    const index = await indexOf([]);
+    const index = await buildIndex([]);
     expect(index.size).toBe(0);
     expect(await index.search(new Float32Array(2 * DIM), 3)).toEqual([[], []]);
     await index.close();
@@ -160,7 +160,7 @@ describe("the flat index", () => {
     const random = Array.from({ length: 300 }, (_, row) =>
       Array.from({ length: DIM }, (_, i) => Math.sin(row * 12.9898 + i * 78.233)),
     );
-    const index = await indexOf(random);
+    const index = await buildIndex(random);
     const queries = random.slice(0, 53).map((own) => own.map((x) => x * 1.1));
     const together = await index.search(Float32Array.from(queries.flat()), 7);
     for (const [q, query] of queries.entries())

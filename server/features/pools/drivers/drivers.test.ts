@@ -1,10 +1,10 @@
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { waitUntil } from "@/lib/testing/wait-until";
+import { listenLocally } from "@/lib/testing/listen-locally";
 import { createRayDriver } from "./ray";
 import { runProgram, runShell, quoteWord } from "./shell";
 import { parseClusters } from "./skypilot";
@@ -99,18 +99,18 @@ describe("processes of SSH pools", () => {
       await rm(home, { recursive: true });
     });
     const read = async () => (await driver.list([name])).get(name);
-    const readFileOf = (file: string) =>
+    const readJobFile = (file: string) =>
       readFile(join(home, ".s3-pool", name, file), "utf8").catch(() => "");
     await driver.submit({ name, script, gpus: 0, token: "t" });
-    return { driver, name, read, readFileOf };
+    return { driver, name, read, readJobFile };
   };
 
   it("are running for as long as the script takes to end, and tell when they began and ended", async () => {
     const before = Math.floor(Date.now() / 1_000) * 1_000;
-    const { driver, name, read, readFileOf } = await start(
+    const { driver, name, read, readJobFile } = await start(
       "trap 'sleep 1; exit 7' TERM; echo ready > ready; while :; do sleep 0.1; done",
     );
-    await waitUntil("it runs", async () => (await readFileOf("ready")) !== "");
+    await waitUntil("it runs", async () => (await readJobFile("ready")) !== "");
     await driver.cancel(name);
     expect(await read(), "it was told").toMatchObject({ phase: "running" });
     await driver.release(name);
@@ -126,9 +126,9 @@ describe("processes of SSH pools", () => {
   });
 
   it("leave nothing behind that the script had started beside them", async () => {
-    const { read, readFileOf } = await start("sleep 600 & echo $! > left");
+    const { read, readJobFile } = await start("sleep 600 & echo $! > left");
     await waitUntil("it ends", async () => (await read())?.phase === "ended");
-    const left = Number(await readFileOf("left"));
+    const left = Number(await readJobFile("left"));
     await waitUntil("what it left has ended", () => {
       try {
         process.kill(left, 0);
@@ -143,12 +143,9 @@ describe("processes of SSH pools", () => {
 describe("Ray Jobs", () => {
   it("takes a page of something else for no answer, not for a job that is gone", async () => {
     const server = createServer((_, response) => response.end("<html>Sign in</html>"));
-    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    const address = await listenLocally(server);
     onTestFinished(() => void server.close());
-    const driver = createRayDriver(
-      `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-      "",
-    );
+    const driver = createRayDriver(address, "");
     await expect(driver.list(["s3-job"])).rejects.toThrow(
       "/api/jobs/s3-job answered no JSON, so it is no Ray head: <html>Sign in",
     );

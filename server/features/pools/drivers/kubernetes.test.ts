@@ -1,6 +1,5 @@
 import { createServer, type Server } from "node:http";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
@@ -8,6 +7,7 @@ import { Job } from "kubernetes-models/batch/v1";
 import { Secret } from "kubernetes-models/v1";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { DEFAULT_TEMPLATES, renderTemplate } from "@/core/pools/template";
+import { listenLocally } from "@/lib/testing/listen-locally";
 import type { PoolDriver } from "./driver";
 import { createKubernetesDriver, readJobStatus } from "./kubernetes";
 
@@ -53,8 +53,7 @@ class Api {
   });
 
   async listen(): Promise<string> {
-    await new Promise<void>((resolve) => this.server.listen(0, "127.0.0.1", resolve));
-    return `http://127.0.0.1:${(this.server.address() as AddressInfo).port}`;
+    return listenLocally(this.server);
   }
   close(): void {
     this.server.close();

@@ -1,5 +1,7 @@
 import spawn, { SubprocessError } from "nano-spawn";
 import { AppError } from "@/contracts/errors";
+import { hasErrorCode } from "@/lib/errors";
+import { killGroup } from "@/lib/process-group.mjs";
 
 /** Commands of schedulers, on this machine or by the system's ssh on another. */
 
@@ -70,7 +72,7 @@ export async function runProgram(
   let isLate = false;
   const timer = setTimeout(() => {
     isLate = true;
-    void running.nodeChildProcess.then(({ pid }) => endGroup(pid));
+    void running.nodeChildProcess.then(({ pid }) => killGroup(pid, "SIGKILL"));
   }, timeoutMs);
   try {
     return (await running).stdout;
@@ -84,18 +86,10 @@ export async function runProgram(
   }
 }
 
-function endGroup(pid: number | undefined): void {
-  try {
-    if (pid !== undefined) process.kill(-pid, "SIGKILL");
-  } catch {
-    // It has ended meanwhile.
-  }
-}
-
 function explainFailure(program: string, error: unknown): string {
   if (!(error instanceof SubprocessError)) return `${program}: ${String(error)}`;
   const { cause, stderr, exitCode, signalName } = error;
-  if (cause instanceof Error && "code" in cause && cause.code === "ENOENT")
+  if (hasErrorCode(cause, "ENOENT"))
     return `There is no program ${program} on this machine. Install it, or add its folder to the PATH of the server.`;
   const said = stderr.trim().split("\n").slice(-5).join("\n");
   if (program === "ssh" && exitCode === 255)

@@ -22,17 +22,17 @@ const read = (
     reading: questionReadingSchema.parse(reading),
     mapping: {},
   });
-const questionsOf = ({ parts }: QuestionFile) =>
+const listQuestions = ({ parts }: QuestionFile) =>
   parts.flatMap(({ questions }) => questions.map(({ record }) => record));
-const answersOf = (file: QuestionFile) =>
-  questionsOf(file).map(({ id, answers }) => [id, ...answers]);
-const problemsOf = ({ problems }: QuestionFile) =>
+const listAnswers = (file: QuestionFile) =>
+  listQuestions(file).map(({ id, answers }) => [id, ...answers]);
+const listProblems = ({ problems }: QuestionFile) =>
   problems.map(({ where, message }) => `${where} ${message}`);
 
 describe.skipIf(!existsSync(CASES_DIR))("question files of bug reports (../shared/cases)", () => {
   it("01: lists as pandas writes them into cells", async () => {
     const file = await read("01-pandas-list-cell/q.csv");
-    expect(answersOf(file)).toEqual([
+    expect(listAnswers(file)).toEqual([
       ["q1", "Nerle", "River Nerle"],
       ["q2", "O'Brack", "Tom O'Brack"],
       ["q3", "Pell"],
@@ -42,44 +42,44 @@ describe.skipIf(!existsSync(CASES_DIR))("question files of bug reports (../share
 
   it("02: a TSV with the quoting of CSV", async () => {
     const file = await read("02-quoted-tsv/q.tsv");
-    expect(answersOf(file)).toEqual([
+    expect(listAnswers(file)).toEqual([
       ["1", "pilot", "aviator"],
       ["2", "Oslo"],
     ]);
-    expect(questionsOf(file)[1]!.question).toBe('Where is "Lund" from?');
+    expect(listQuestions(file)[1]!.question).toBe('Where is "Lund" from?');
     expect(file).toMatchObject({ format: "tsv", text: { dialect: { quoting: "doubled" } } });
   });
 
   it("03: rows of more and of fewer fields than the heading has", async () => {
     for (const path of ["03-unquoted-comma/q.csv", "03-unquoted-comma/q-min.csv"]) {
       const file = await read(path);
-      expect(answersOf(file)).toEqual([["1", "Shakespeare"]]);
-      expect(problemsOf(file)[0]).toMatch(/^line 3 has 4 fields where the heading has 3/);
+      expect(listAnswers(file)).toEqual([["1", "Shakespeare"]]);
+      expect(listProblems(file)[0]).toMatch(/^line 3 has 4 fields where the heading has 3/);
     }
   });
 
   it("04: Windows-1252 is refused row by row, and read where it is set", async () => {
     const file = await read("04-cp1252-cli/q.csv");
-    expect(questionsOf(file)).toEqual([]);
-    expect(problemsOf(file)[0]).toMatch(/^line 2 is not UTF-8 but probably Windows-1252/);
-    expect(answersOf(await read("04-cp1252-cli/q.csv", { encoding: "windows-1252" }))).toEqual([
+    expect(listQuestions(file)).toEqual([]);
+    expect(listProblems(file)[0]).toMatch(/^line 2 is not UTF-8 but probably Windows-1252/);
+    expect(listAnswers(await read("04-cp1252-cli/q.csv", { encoding: "windows-1252" }))).toEqual([
       ["1", "Köln"],
       ["2", "Café"],
     ]);
   });
 
   it("06: ids of 64 bits", async () => {
-    const [first, second] = questionsOf(await read("06-big-int-id/q.jsonl"));
+    const [first, second] = listQuestions(await read("06-big-int-id/q.jsonl"));
     expect([first!.id, second!.id]).toEqual(["1610521604143693812", "1610521604143693813"]);
     expect(first!.goldIds).toEqual(["9007199254740993"]);
   });
 
   it("07: a bar within an answer of JSON", async () => {
-    expect(answersOf(await read("07-pipe-in-json-answer/q.jsonl"))).toEqual([["1", "P(A|B)"]]);
+    expect(listAnswers(await read("07-pipe-in-json-answer/q.jsonl"))).toEqual([["1", "P(A|B)"]]);
   });
 
   it("08: gold answers within lists and dictionaries", async () => {
-    expect(answersOf(await read("08-nested-golds/q.jsonl"))).toEqual([
+    expect(listAnswers(await read("08-nested-golds/q.jsonl"))).toEqual([
       ["1", "red", "scarlet"],
       ["2", "Baltic", "Ostsee"],
       ["3", "Como", "Lario"],
@@ -88,39 +88,39 @@ describe.skipIf(!existsSync(CASES_DIR))("question files of bug reports (../share
 
   it("09: answers that are true or false", async () => {
     const file = await read("09-boolean-answers/q.jsonl");
-    expect(answersOf(file)).toEqual([
+    expect(listAnswers(file)).toEqual([
       ["1", "yes"],
       ["2", "no"],
     ]);
     expect(file.warnings).toEqual([expect.stringContaining("2 values true or false")]);
     expect(
-      answersOf(await read("09-boolean-answers/q.jsonl", { booleans: "true-false" }))[0],
+      listAnswers(await read("09-boolean-answers/q.jsonl", { booleans: "true-false" }))[0],
     ).toEqual(["1", "true"]);
   });
 
   it("10: aliases in a column of their own", async () => {
     const file = await read("10-answer-aliases/q.jsonl");
-    expect(answersOf(file)).toEqual([["2hop__1", "USA", "United States", "U.S."]]);
+    expect(listAnswers(file)).toEqual([["2hop__1", "USA", "United States", "U.S."]]);
     expect(file.unread).toEqual(["answerable"]);
   });
 
   it("12, 13, 17: semicolons, byte-order marks, CRLF and capital headings", async () => {
-    expect(answersOf(await read("12-semicolon-csv/q.csv"))).toEqual([
+    expect(listAnswers(await read("12-semicolon-csv/q.csv"))).toEqual([
       ["1", "Bonn"],
       ["2", "Ada"],
     ]);
-    expect(answersOf(await read("13-bom-crlf-jsonl/q.jsonl"))).toEqual([
+    expect(listAnswers(await read("13-bom-crlf-jsonl/q.jsonl"))).toEqual([
       ["007", "Bond"],
       ["7", "7"],
     ]);
-    expect(answersOf(await read("17-heading-case/q.csv"))).toEqual([
+    expect(listAnswers(await read("17-heading-case/q.csv"))).toEqual([
       ["1", "Ada"],
       ["2", "Rome"],
     ]);
   });
 
   it("14: NaN in a field that is not read", async () => {
-    expect(answersOf(await read("14-nan-json/q.jsonl"))).toEqual([
+    expect(listAnswers(await read("14-nan-json/q.jsonl"))).toEqual([
       ["1", "A"],
       ["2", "B"],
     ]);
@@ -168,19 +168,19 @@ describe.skipIf(!existsSync(CASES_DIR))("question files of bug reports (../share
     for (const format of ["auto", "jsonl"] as const) {
       const file = await read("18-gz-questions/q.jsonl.gz", {}, format);
       expect(file).toMatchObject({ container: "gzip", format: "jsonl", problems: [] });
-      expect(questionsOf(file)).toHaveLength(1);
+      expect(listQuestions(file)).toHaveLength(1);
     }
   });
 
   it("19: a comma at the end of a JSON list", async () => {
-    expect(problemsOf(await read("19-trailing-comma/q.json"))).toEqual([
+    expect(listProblems(await read("19-trailing-comma/q.json"))).toEqual([
       "line 3 is not JSON: has a comma before ]",
     ]);
   });
 
   it("20: options as Python writes a dictionary and a list", async () => {
     expect(
-      questionsOf(await read("20-python-options/q.csv")).map(({ options, answers }) => [
+      listQuestions(await read("20-python-options/q.csv")).map(({ options, answers }) => [
         options!.answer,
         answers,
       ]),
@@ -215,14 +215,14 @@ describe("what a question file may hold", () => {
       {},
       "q.jsonl",
     );
-    expect(problemsOf(file)).toEqual([
+    expect(listProblems(file)).toEqual([
       expect.stringMatching(/^line 1 .*answers holds a dictionary \(score\)/),
       expect.stringMatching(/^line 2 .*question holds a dictionary/),
       expect.stringMatching(/^line 3 .*id is empty/),
       expect.stringMatching(/^line 4 .*type holds a dictionary/),
       expect.stringMatching(/^line 5 .*answers looks like a list/),
     ]);
-    expect(answersOf(file)).toEqual([["6", "a", "b"]]);
+    expect(listAnswers(file)).toEqual([["6", "a", "b"]]);
   });
 
   it("asks for the columns that cannot be told, and numbers nothing unasked", async () => {
@@ -230,7 +230,7 @@ describe("what a question file may hold", () => {
     const undecided = await readText(text);
     expect(undecided.undecided).toEqual([expect.stringContaining("hold the ids")]);
     const numbered = await readText(text, { id: null });
-    expect([numbered.undecided, answersOf(numbered)]).toEqual([[], [["line-2", "Ada"]]]);
+    expect([numbered.undecided, listAnswers(numbered)]).toEqual([[], [["line-2", "Ada"]]]);
     const wrong = await readText(text, { id: null, type: "kind" });
     expect(wrong.undecided).toEqual([expect.stringContaining('There is no column "kind"')]);
   });
@@ -241,7 +241,7 @@ describe("what a question file may hold", () => {
       { group: "hasOwnProperty" },
       "q.jsonl",
     );
-    expect(answersOf(file)).toEqual([["constructor", "a"]]);
+    expect(listAnswers(file)).toEqual([["constructor", "a"]]);
     expect(file.undecided).toEqual([expect.stringContaining("hasOwnProperty")]);
   });
 
@@ -251,10 +251,10 @@ describe("what a question file may hold", () => {
   it("names the right option in one way, or is a problem", async () => {
     const read = async (row: object) => {
       const file = await readLines({ id: 1, question: "Q?", ...row });
-      const [question] = questionsOf(file);
+      const [question] = listQuestions(file);
       return question
         ? [question.options?.answer ?? null, ...question.answers]
-        : problemsOf(file)[0];
+        : listProblems(file)[0];
     };
     const options = ["x", "y"];
     expect(await read({ options, answer: 1 })).toEqual(["B", "y"]);
@@ -288,7 +288,7 @@ describe("what a question file may hold", () => {
     const table = await readText(
       "id,question,answers,aliases\n1,Q?,a,nan\n2,R?,NaN,x\n3,S?,None,\n",
     );
-    expect(answersOf(table)).toEqual([
+    expect(listAnswers(table)).toEqual([
       ["1", "a"],
       ["2", "x"],
       ["3", "None"],
@@ -301,8 +301,8 @@ describe("what a question file may hold", () => {
       {},
       "q.jsonl",
     );
-    expect(questionsOf(json)[0]!.goldIds).toEqual(["12345678901234567890", "2"]);
-    expect(problemsOf(json)).toEqual([expect.stringMatching(/^line 2 .*id is empty/)]);
+    expect(listQuestions(json)[0]!.goldIds).toEqual(["12345678901234567890", "2"]);
+    expect(listProblems(json)).toEqual([expect.stringMatching(/^line 2 .*id is empty/)]);
   });
 
   it("asks how quotes are meant where values would differ", async () => {

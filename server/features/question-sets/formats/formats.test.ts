@@ -270,7 +270,7 @@ describe("question files", () => {
   });
 
   it("says where options stand in a question that no multiple choice can be read of", async () => {
-    const warningsOf = async (question: string, answer = "x") => {
+    const listWarnings = async (question: string, answer = "x") => {
       const file = await read("a.jsonl", lines({ id: 1, question, answers: [answer] }));
       return [records(file)[0]!.question, records(file)[0]!.options, ...file.warnings];
     };
@@ -282,7 +282,7 @@ describe("question files", () => {
       ["A: x\nB: y", "z"],
       ["A: x\nB: x", "x"],
     ] as const)
-      expect(await warningsOf(`Which?\nOptions:\n${below}`, answer)).toEqual([
+      expect(await listWarnings(`Which?\nOptions:\n${below}`, answer)).toEqual([
         "Which?",
         undefined,
         dropped,
@@ -297,13 +297,13 @@ describe("question files", () => {
       "Which? A. x B. y C. z",
       "Which? Options: A: x B: y",
     ])
-      expect(await warningsOf(question), question).toEqual([question, undefined, within]);
+      expect(await listWarnings(question), question).toEqual([question, undefined, within]);
     for (const question of [
       "Who is A. B. Yehoshua?",
       "Is vitamin A or B better?",
       "Who sang Side A: Love?",
     ])
-      expect(await warningsOf(question), question).toEqual([question, undefined]);
+      expect(await listWarnings(question), question).toEqual([question, undefined]);
   });
 
   it("two questions with one stem and other options are two", async () => {

@@ -13,6 +13,7 @@ import { Card, CardHeader } from "@/app/_ui/card";
 import { CopyButton } from "@/app/_ui/copy-button";
 import { ScrollRegion } from "@/app/_ui/scroll-region";
 import { EmptyState, QueryErrorState } from "@/app/_ui/states";
+import { isLoopbackUrl } from "@/contracts/formats/loopback";
 import {
   formatServedName,
   listServedNames,
@@ -150,14 +151,13 @@ function ServiceAddress({ address, config }: { address: string; config: ServeCon
   const aliases = config.what === "model" ? listServedNames(config).slice(1) : [];
   const [use, setUse] = useState("curl");
   const text = snippets[use] ?? "";
-  const loopback =
-    config.advertise === null && /^https?:\/\/(127\.|localhost|\[::1\])/.test(address);
+  const isLocal = config.advertise === null && isLoopbackUrl(address);
   return (
     <Card className="pb-3">
       <CardHeader
         title={t("Address")}
         description={
-          loopback
+          isLocal
             ? t(
                 "Reached from its worker only: for other machines set Listen on and Advertised address, or use a tunnel.",
               )

@@ -13,7 +13,7 @@ export function RankingOutcome({ detail }: { detail: EpisodeDetail }) {
   const ranking = step?.documents.map((document) => document.id) ?? [];
   // A ranking that ends early is known down to its last document only.
   const result = rankGold(ranking, question.goldIds, Math.max(ranking.length, 1));
-  const titleOf = new Map(gold.map(({ id, document }) => [id, document?.title ?? id]));
+  const titles = new Map(gold.map(({ id, document }) => [id, document?.title ?? id]));
   return (
     <Card className="divide-y lg:sticky lg:top-5" aria-label={t("Outcome")}>
       <section className="px-4 py-3">
@@ -25,7 +25,7 @@ export function RankingOutcome({ detail }: { detail: EpisodeDetail }) {
             const rank = ranking.indexOf(id) + 1;
             return (
               <li key={id} className="flex items-baseline justify-between gap-2">
-                <span className="min-w-0 break-words">{titleOf.get(id) ?? id}</span>
+                <span className="min-w-0 break-words">{titles.get(id) ?? id}</span>
                 <span
                   className={rank > 0 ? "shrink-0 text-xs text-good" : "shrink-0 text-xs text-warn"}
                 >

@@ -95,8 +95,7 @@ function TokenList({ tokens, texts, overlay, active, onActivate }: TokenListProp
       onKeyDown={onKeyDown}
     >
       {tokens.map((token, i) => (
-        // Keys are handled by the list, which has the focus.
-        // eslint-disable-next-line jsx-a11y/click-events-have-key-events, jsx-a11y/interactive-supports-focus
+        // eslint-disable-next-line jsx-a11y/click-events-have-key-events, jsx-a11y/interactive-supports-focus -- keys are handled by the list, which has the focus
         <span
           key={i}
           id={`${id}-${i}`}

@@ -3,11 +3,11 @@ import { formatJudgedId } from "@/core/scoring/judged-scoring";
 import { judgePrompt } from "@/core/prompts/generating";
 import { formatEditedVersion, formatPromptVersion } from "@/core/prompts/prompt-version";
 import { formatRuleId } from "@/core/scoring/rule-scoring";
-import { VERSION_IN_NAME, VERSION_NUMBER } from "./judging-scorers";
+import { VERSION_IN_NAME, VERSION_NUMBER } from "./judging-scorers-sql";
 
 /** PostgreSQL reads both patterns as JavaScript does. */
-const familyOf = (name: string) => name.replace(new RegExp(VERSION_IN_NAME), "$1");
-const versionOf = (name: string) => new RegExp(VERSION_NUMBER).exec(name)?.[1] ?? null;
+const parseFamily = (name: string) => name.replace(new RegExp(VERSION_IN_NAME), "$1");
+const parseVersion = (name: string) => new RegExp(VERSION_NUMBER).exec(name)?.[1] ?? null;
 
 const PROMPT = "{question} {golds} {answer}";
 const judged = (model: string, prompt: string | null = null) =>
@@ -27,6 +27,6 @@ describe("the family and version of a stored scorer", () => {
     ["the same before", `judge/${edited} m`, `judge/${edited} m`, null],
     ["upstream's span", formatRuleId("span/upstream"), formatRuleId("span/upstream"), null],
   ])("%s: %s", (_, name, family, version) => {
-    expect([familyOf(name), versionOf(name)]).toEqual([family, version]);
+    expect([parseFamily(name), parseVersion(name)]).toEqual([family, version]);
   });
 });

@@ -5,7 +5,7 @@ import type {
   MeasureRange,
   textPlaceSchema,
 } from "@/contracts/api/episodes";
-import { buildDoubt } from "@/server/features/scoring/judging-scorers";
+import { buildDoubt } from "@/server/features/scoring/judging-scorers-sql";
 import type { Queries } from "@/server/platform/db/database";
 import { join, queryRows, sql, type Sql } from "@/server/platform/db/query";
 import { buildLineageJoin } from "./queries";
