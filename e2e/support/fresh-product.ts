@@ -7,7 +7,7 @@ import { startProductProcess, type ProductProcess } from "./product-process";
 /** A product as on the first day: nothing is stored but the corpus Atlas. It is started as `npm start` does. */
 export async function startFreshProduct(): Promise<ProductProcess> {
   const dataDir = mkdtempSync(join(tmpdir(), "s3-e2e-fresh-"));
-  const { address, stop } = await startProductProcess({
+  const product = await startProductProcess({
     PORT: String(await findFreePort()),
     S3_DATA_DIR: dataDir,
     S3_IMPORT_ROOTS: tmpdir(),
@@ -15,9 +15,9 @@ export async function startFreshProduct(): Promise<ProductProcess> {
     S3_EXAMPLE: "no",
   });
   return {
-    address,
+    address: product.address,
     async stop() {
-      await stop();
+      await product.stop();
       rmSync(dataDir, { recursive: true, force: true });
     },
   };

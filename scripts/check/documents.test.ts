@@ -71,7 +71,9 @@ describe("documentation", () => {
   it("names what lies in the data folder", () => {
     const [, table = ""] = read("docs/reference/files.md").split("below `.data/`");
     const described = new Set(
-      [...table.matchAll(/`([\w.-]+)\/?`(?:, `([\w.-]+)\/?`)? *\|/g)].flatMap((match) => match.slice(1)),
+      [...table.matchAll(/`([\w.-]+)\/?`(?:, `([\w.-]+)\/?`)? *\|/g)].flatMap((match) =>
+        match.slice(1),
+      ),
     );
     const { names, unknown } = findDataNames(
       PRODUCT.flatMap((folder) => listFiles(folder, /\.(mjs|tsx?)$/))

@@ -48,7 +48,8 @@ export const CHECKS = [
     name: "exact-types",
     seconds: 12,
     command: [...nodeProgram("typescript-7", "bin", "tsc"), "--project", "tsconfig.exact.json"],
-    remedy: "A property that may hold undefined says so: `name?: T | undefined`; or it is left out.",
+    remedy:
+      "A property that may hold undefined says so: `name?: T | undefined`; or it is left out.",
   },
   {
     name: "format",

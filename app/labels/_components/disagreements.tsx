@@ -144,9 +144,7 @@ function Verdicts({ row }: { row: DisagreementRow }) {
         <Badge tone={row.judged ? "good" : "bad"}>
           {row.judged ? t("judge: yes") : t("judge: no")}
         </Badge>
-        <Badge tone={row.span ? "good" : "bad"}>
-          {row.span ? t("span: yes") : t("span: no")}
-        </Badge>
+        <Badge tone={row.span ? "good" : "bad"}>{row.span ? t("span: yes") : t("span: no")}</Badge>
         <span className="text-2xs text-muted-foreground">{row.judge}</span>
       </dd>
     </dl>

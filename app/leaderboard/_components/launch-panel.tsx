@@ -207,15 +207,15 @@ function PresetLinks({ methods }: { methods: readonly MethodName[] }) {
   if (answering.length === 0) return null;
   return (
     <span className="text-xs text-muted-foreground">
-        {t("or set up one by hand:")}{" "}
-        {answering.map((p, i) => (
-          <span key={p.id}>
-            {i > 0 ? ", " : ""}
-            <Link href={`/runs/new?preset=${p.id}`} className="text-primary hover:underline">
-              {t(p.title)}
-            </Link>
-          </span>
-        ))}
-      </span>
+      {t("or set up one by hand:")}{" "}
+      {answering.map((p, i) => (
+        <span key={p.id}>
+          {i > 0 ? ", " : ""}
+          <Link href={`/runs/new?preset=${p.id}`} className="text-primary hover:underline">
+            {t(p.title)}
+          </Link>
+        </span>
+      ))}
+    </span>
   );
 }

@@ -185,9 +185,7 @@ function FileField({ file, onChoose }: FileFieldProps) {
         className="mt-1 block w-full rounded-md border border-input bg-card text-xs file:mr-3 file:h-8 file:border-0 file:bg-muted file:px-3 file:font-medium"
         onChange={(e) => onChoose(e.target.files?.[0] ?? null)}
       />
-      {file ? (
-        <p className="mt-1 text-xs text-muted-foreground">{formatBytes(file.size)}</p>
-      ) : null}
+      {file ? <p className="mt-1 text-xs text-muted-foreground">{formatBytes(file.size)}</p> : null}
     </div>
   );
 }

@@ -76,10 +76,7 @@ function Problems({ problems, choice, onChange }: ProblemsProps) {
   const t = useText();
   return (
     <div>
-      <ul
-        className="max-h-32 overflow-y-auto text-bad"
-        aria-label={t("Rows that cannot be used")}
-      >
+      <ul className="max-h-32 overflow-y-auto text-bad" aria-label={t("Rows that cannot be used")}>
         {problems.map(({ where, message }) => (
           <li key={`${where} ${message}`}>
             {where} {message}

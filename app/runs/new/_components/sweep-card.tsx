@@ -149,9 +149,7 @@ function AxisRow({ index, axis, settings, onChange, onRemove }: AxisRowProps) {
       <Input
         aria-label={t("Values of setting {number}", { number: index + 1 })}
         className="min-w-0 flex-1 font-mono text-xs"
-        placeholder={
-          hint ? t("values, e.g. {hint}", { hint }) : t("values, with commas between")
-        }
+        placeholder={hint ? t("values, e.g. {hint}", { hint }) : t("values, with commas between")}
         value={axis.text}
         onChange={(e) => onChange({ text: e.target.value })}
         autoComplete="off"

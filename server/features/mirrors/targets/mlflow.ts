@@ -127,11 +127,7 @@ class MlflowServer {
 }
 
 /** The run at a place of a mirror: found by its mark, or made. @returns its id */
-async function openRun(
-  server: MlflowServer,
-  run: MirroredRun,
-  mark: string,
-): Promise<string> {
+async function openRun(server: MlflowServer, run: MirroredRun, mark: string): Promise<string> {
   const experiment = await server.findExperiment();
   const found = await server.post(
     "runs/search",
@@ -180,10 +176,7 @@ function updateRun(server: MlflowServer, place: Place, run: MirroredRun): Promis
  *
  * @param mirrorId tells places of this mirror from those of other installations
  */
-export function createMlflowTarget(
-  address: MlflowAddress,
-  mirrorId: string,
-): MirrorTarget {
+export function createMlflowTarget(address: MlflowAddress, mirrorId: string): MirrorTarget {
   const server = new MlflowServer(address);
 
   return {

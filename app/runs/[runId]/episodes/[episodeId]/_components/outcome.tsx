@@ -116,9 +116,7 @@ export function Outcome({ detail, ledger, gains }: OutcomeProps) {
           />
         </OutcomePart>
       ) : null}
-      {ledger.turns.some(({ query }) => query !== null) ? (
-        <TurnGainPart gains={gains} />
-      ) : null}
+      {ledger.turns.some(({ query }) => query !== null) ? <TurnGainPart gains={gains} /> : null}
     </Card>
   );
 }
@@ -133,9 +131,7 @@ function TurnGainPart({ gains }: { gains: TurnGains }) {
           {t("Shown under each turn.")}{" "}
           {gains.ceiling
             ? t.rich("With the gold documents alone: <answer>“{text}”</answer> {score}", {
-                answer: (answer) => (
-                  <span className="font-medium text-foreground">{answer}</span>
-                ),
+                answer: (answer) => <span className="font-medium text-foreground">{answer}</span>,
                 text: gains.ceiling.answer,
                 score: <ScoreMarkInline score={gains.ceiling.score} />,
               })
