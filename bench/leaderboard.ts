@@ -15,6 +15,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { endpointSpeed } from "./leaderboard/endpoint";
+import { insertPredictions, insertQuestionSet } from "./predictions";
 import { buildBar, type BenchResult, machine, printBars, printTable } from "./lib";
 
 /**
@@ -145,7 +146,7 @@ function percentiles(values: readonly number[]): { p50: number; p95: number; max
   return { p50: at(0.5), p95: at(0.95), max: at(1) };
 }
 
-/** Writes sets, runs, answers, scores, episodes and steps. Checks and triggers are off while it does, so the runs are marked by hand as their triggers would. */
+/** Writes sets, runs and their results. Checks and triggers are off while it does. */
 async function fill(url: string, perRun: number): Promise<void> {
   const client = new pg.Client({ connectionString: url });
   await client.connect();
@@ -168,16 +169,11 @@ async function fill(url: string, perRun: number): Promise<void> {
     );
     const base = runConfigSchema.parse(findPreset("atlas-rag")?.config);
     for (let set = 0; set < SETS; set++) {
-      const setId = randomUUID();
-      await client.query(
-        "INSERT INTO question_sets (id, project_id, name, content_hash, questions, with_gold, created_by) VALUES ($1, $2, $3, $3, $4, $4, 'bench')",
-        [setId, DEFAULT_PROJECT, `bench-${set}`, perRun],
-      );
-      await client.query(
-        `INSERT INTO questions (set_id, id, ordinal, question, answers, gold_ids, group_name, gold_queries)
-         SELECT $1, 'q' || i, i, 'Question ' || i, ARRAY['answer'], ARRAY['d1', 'd2'], CASE WHEN $3 THEN 'g' || i % ${GROUPS} END, '{}' FROM generate_series(0, $2::int - 1) i`,
-        [setId, perRun, set === 0],
-      );
+      const setId = await insertQuestionSet(client, {
+        name: `bench-${set}`,
+        questions: perRun,
+        ...(set === 0 && { groups: GROUPS }),
+      });
       for (let method = 0; method < METHODS; method++) {
         const runId = randomUUID();
         const name = `bench ${set} ${method}`;
@@ -191,22 +187,14 @@ async function fill(url: string, perRun: number): Promise<void> {
           "INSERT INTO attempts (run_id, number, worker_id, started_at, ended_at, outcome) VALUES ($1, 1, $2, now(), now(), 'succeeded')",
           [runId, worker],
         );
-        // Hard questions are hard for every method: answers of different methods agree more than chance.
-        await client.query(
-          `WITH made AS (
-             INSERT INTO answers (project_id, key, generator, prompt_style, text, seconds)
-             SELECT $1, $2 || ' ' || i, 'smollm2-135m-instruct', 'few-shot', 'answer ' || i, 0.1 FROM generate_series(0, $3::int - 1) i RETURNING id, split_part(key, ' ', 2)::int AS i
-           ), scored AS (
-             INSERT INTO scores (answer_id, set_id, question_id, scorer, value)
-             SELECT id, $4, 'q' || i, 'span@1', CASE WHEN (hashtext('q' || i) & 1023) / 1024.0 * 0.7 + random() * 0.3 < $5::float8 THEN 1 ELSE 0 END FROM made RETURNING id, answer_id, question_id, value
-           ), searched AS (
-             INSERT INTO episodes (id, project_id, run_id, attempt, corpus, set_id, question_id, phase, sample_index, key, method, protocol, context_ids, context_hashes, context_scores, answer_id, score_id, attribution, format_errors, searches)
-             SELECT gen_random_uuid(), $1, $2::uuid, 1, 'atlas', $4, question_id, 'predict', 0, question_id, 'rag', 'paper', ARRAY['d1'], ARRAY['h1'], ARRAY[0.5], answer_id, id, CASE WHEN value = 1 THEN 'correct' ELSE 'not-selected' END, '{}', 0 FROM scored RETURNING id
-           )
-           INSERT INTO steps (episode_id, index, kind, turn, seconds, text, document_ids, document_hashes, document_scores) SELECT id, 0, 'retrieve', 0, 0.01, 'question', ARRAY['d1'], ARRAY['h1'], ARRAY[0.5] FROM searched`,
-          [DEFAULT_PROJECT, runId, perRun, setId, 0.35 + (0.3 * method) / METHODS],
-        );
-        await client.query("INSERT INTO stale_statistics (run_id) VALUES ($1)", [runId]);
+        await insertPredictions(client, {
+          runId,
+          setId,
+          questions: perRun,
+          method: "rag",
+          scorer: "span@1",
+          chance: 0.35 + (0.3 * method) / METHODS,
+        });
       }
       console.log(`stored ${(set + 1) * METHODS * perRun} scores`);
     }

@@ -2,7 +2,7 @@ import { defineConfig } from "@playwright/test";
 import { buildLaunchOptions } from "./support/browser";
 import type { Product } from "./support/product";
 
-/** Specs that begin with an empty product; all others begin with the recorded one. */
+/** Specs whose every test begins with an empty product of its own; all others share the recorded one. */
 const FRESH = [
   "empty-pages.spec.ts",
   "training.spec.ts",
@@ -15,7 +15,7 @@ export default defineConfig<{ product: Product }>({
   testDir: ".",
   testMatch: "*.spec.ts",
   outputDir: "../test-results/e2e",
-  globalSetup: "./support/start-products.ts",
+  globalSetup: "./support/recorded-product.ts",
   workers: 1,
   fullyParallel: false,
   // What passes only when repeated is named in the summary of `npm test`.

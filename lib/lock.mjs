@@ -1,4 +1,9 @@
-/** A lock that a process holds on a folder, and that dies with it. */
+/**
+ * A lock that a process holds on a folder, and that dies with it: `takeLock`, for the processes of one machine. Locks of
+ * a folder that machines share are made and removed by the same two steps (`createLockFile`, `setAside`); who holds one is
+ * seen by its age instead (gpu-workers/retrieval/indexes/index-store.ts).
+ */
+import { randomUUID } from "node:crypto";
 import {
   linkSync,
   mkdirSync,
@@ -121,13 +126,37 @@ export function listHolders(/** @type {string} */ folder) {
   });
 }
 
-/** Removes a dead holder's lock. Of two processes that found it dead, the later may get hold of the earlier's new one: it goes back. */
-function setAside(/** @type {string} */ file) {
-  const aside = `${file}.${process.pid}.stale`;
+/**
+ * Makes a lock file: at once, and never seen half-written. The folder's file system must know hard links.
+ * @param {string} file
+ * @param {string} text
+ * @returns {boolean} false where there is one already
+ */
+export function createLockFile(file, text) {
+  const draft = `${file}.${randomUUID()}`;
+  writeFileSync(draft, text);
+  try {
+    linkSync(draft, file);
+    return true;
+  } catch (error) {
+    if (getErrorCode(error) !== "EEXIST") throw error;
+    return false;
+  } finally {
+    rmSync(draft, { force: true });
+  }
+}
+
+/**
+ * Removes a dead holder's lock. Of two processes that found it dead, the later may get hold of the earlier's new one: it
+ * goes back.
+ * @param {string} file
+ * @param {(path: string) => boolean} isHeld whether the lock that now lies at a path is a living holder's
+ */
+export function setAside(file, isHeld) {
+  const aside = `${file}.${randomUUID()}.stale`;
   try {
     renameSync(file, aside);
-    const lock = readLock(aside);
-    if (lock !== null && isHolder(lock, file)) linkSync(aside, file);
+    if (isHeld(aside)) linkSync(aside, file);
   } catch (error) {
     if (getErrorCode(error) !== "ENOENT" && getErrorCode(error) !== "EEXIST") throw error;
   } finally {
@@ -151,24 +180,17 @@ export function takeLock(file, details = {}) {
     folder: identifyFolder(file),
     ...details,
   };
-  const draft = `${file}.${process.pid}`;
   /** @type {Lock | null} */
   let previous = null;
-  for (;;) {
-    writeFileSync(draft, `${JSON.stringify(own)}\n`);
-    try {
-      linkSync(draft, file); // atomic, and the file is never seen half-written
-      break;
-    } catch (error) {
-      if (getErrorCode(error) !== "EEXIST") throw error;
-    } finally {
-      rmSync(draft, { force: true });
-    }
+  while (!createLockFile(file, `${JSON.stringify(own)}\n`)) {
     const holder = readLock(file);
     if (holder !== null && isHolder(holder, file)) return { isTaken: true, holder };
     // What a copied lock names belongs to the folder that it was copied from.
     previous = holder !== null && isOfFolder(holder, file) ? holder : null;
-    setAside(file);
+    setAside(file, (path) => {
+      const lock = readLock(path);
+      return lock !== null && isHolder(lock, file);
+    });
   }
   const isOwn = () => readLock(file)?.pid === process.pid;
   return {
@@ -176,6 +198,7 @@ export function takeLock(file, details = {}) {
     previous,
     update: (more) => {
       if (!isOwn()) return;
+      const draft = `${file}.${process.pid}`;
       writeFileSync(draft, `${JSON.stringify({ ...own, ...more })}\n`);
       renameSync(draft, file);
     },

@@ -1,7 +1,8 @@
 import { randomUUID } from "node:crypto";
 import type pg from "pg";
+import type { CorpusReport } from "@/contracts/worker-protocol/corpus-report";
 import { DEFAULT_PROJECT } from "@/server/platform/db/database";
-import { SIZES, type FilledRuns } from "./sizes";
+import { SIZES, type TrainedRuns } from "./sizes";
 
 /** Different words; the smaller its number, the more often one is drawn. */
 const WORDS = 4_000;
@@ -19,7 +20,7 @@ const drawRanking = (row: string): string => `1 + floor(${RANKINGS} * random() +
  * Writes the episodes of training runs: three retrievals of eight documents each in an episode, so about four million
  * references to documents, with queries, thoughts, tokens, answers and scores.
  */
-export async function fillEpisodes(client: pg.Client, { big }: FilledRuns): Promise<void> {
+export async function fillEpisodes(client: pg.Client, { big }: TrainedRuns): Promise<void> {
   const setId = randomUUID();
   const corpusId = randomUUID();
   await client.query(
@@ -30,6 +31,19 @@ export async function fillEpisodes(client: pg.Client, { big }: FilledRuns): Prom
   await client.query(
     "INSERT INTO corpora (id, project_id, name, content_hash, documents, created_by) VALUES ($1, $2, 'atlas', 'bench', $3, 'bench')",
     [corpusId, DEFAULT_PROJECT, SIZES.documents],
+  );
+  const report: CorpusReport = {
+    name: "atlas",
+    hash: "bench",
+    documents: SIZES.documents,
+    bytes: SIZES.documents * 500,
+    samples: [],
+    manifest: null,
+    indexes: [],
+  };
+  await client.query(
+    "INSERT INTO worker_corpora (worker_id, name, report, updated_at) SELECT id, 'atlas', $1, now() FROM workers",
+    [JSON.stringify(report)],
   );
   await client.query(
     "INSERT INTO corpus_documents SELECT $1, 'd' || i, encode(sha256(('document ' || i)::bytea), 'hex') FROM generate_series(0, $2::int - 1) i",

@@ -3,7 +3,7 @@ import { METRICS } from "@/core/metrics/metric-table";
 import { appendBuckets } from "@/server/features/metrics/metric-chunks";
 import { toBucket, type Point } from "@/server/features/metrics/rollup";
 import { Database } from "@/server/platform/db/database";
-import { SIZES, type FilledRuns } from "./sizes";
+import { SIZES, type TrainedRuns } from "./sizes";
 
 /** Different series that are computed; the others are copies of these. */
 const PATTERNS = 5;
@@ -37,7 +37,7 @@ function drawPattern(pattern: number, points: number): Point[] {
 export async function fillMetrics(
   client: pg.Client,
   url: string,
-  { big, sweep }: FilledRuns,
+  { big, sweep }: TrainedRuns,
 ): Promise<void> {
   const [first] = big;
   const listed = async (condition: string): Promise<string[]> =>

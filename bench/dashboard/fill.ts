@@ -6,7 +6,8 @@ import { DEFAULT_PROJECT } from "@/server/platform/db/database";
 import { migrate } from "@/server/platform/db/migrate";
 import { fillEpisodes } from "./fill-episodes";
 import { fillMetrics } from "./fill-metrics";
-import { SIZES, type FilledRuns } from "./sizes";
+import { COMPARED_SET, fillResults, refreshStatistics } from "./fill-results";
+import { SIZES, type FilledRuns, type TrainedRuns } from "./sizes";
 
 /**
  * Migrates an empty database and fills it with generated rows, without the checks and triggers that writing through the
@@ -22,15 +23,17 @@ export async function fillDatabase(url: string): Promise<FilledRuns> {
     );
     const runs = await fillRuns(client);
     await fillMetrics(client, url, runs);
+    await fillResults(client);
     await fillEpisodes(client, runs);
     await client.query("ANALYZE");
-    return runs;
   } finally {
     await client.end();
   }
+  await refreshStatistics(url);
+  return findRuns(url);
 }
 
-/** The runs of a database that was filled before. */
+/** The runs of a database that was filled before. @throws Error where an older version has filled it */
 export async function findRuns(url: string): Promise<FilledRuns> {
   const client = new pg.Client({ connectionString: url });
   await client.connect();
@@ -39,7 +42,22 @@ export async function findRuns(url: string): Promise<FilledRuns> {
       "SELECT id FROM runs WHERE name LIKE 'Long run %' ORDER BY created_at DESC",
     );
     const sweeps = await client.query<{ id: string }>("SELECT id FROM sweeps ORDER BY created_at");
-    return { big: big.rows.map(({ id }) => id), sweep: sweeps.rows[0]!.id };
+    const predictions = await client.query<{ id: string }>(
+      "SELECT r.id FROM runs r JOIN run_question_sets s ON s.run_id = r.id WHERE r.kind = 'predict' AND s.name = $1 ORDER BY r.created_at DESC LIMIT 3",
+      [COMPARED_SET],
+    );
+    const episodes = await client.query<{ id: string }>(
+      "SELECT id FROM episodes WHERE run_id = $1 ORDER BY ordinal LIMIT 1",
+      [big.rows[0]?.id],
+    );
+    if (predictions.rows.length < 3 || !episodes.rows[0] || !sweeps.rows[0])
+      throw new Error("The database lacks what pages are opened with: fill one anew.");
+    return {
+      big: big.rows.map(({ id }) => id),
+      sweep: sweeps.rows[0].id,
+      predictions: predictions.rows.map(({ id }) => id),
+      episode: episodes.rows[0].id,
+    };
   } finally {
     await client.end();
   }
@@ -49,7 +67,7 @@ const INSERT_RUNS = `INSERT INTO runs (id, project_id, created_by, created_at, k
   queued_at, started_at, ended_at, error, headline, sweep_id, sweep_row, varied)`;
 const ENDED = `'engine', '{smollm2-135m-instruct}', '{atlas}'`;
 
-async function fillRuns(client: pg.Client): Promise<FilledRuns> {
+async function fillRuns(client: pg.Client): Promise<TrainedRuns> {
   const worker = randomUUID();
   await client.query(
     "INSERT INTO worker_tokens (id, project_id, name, sha256, created_by) VALUES ($1, $2, 'bench', sha256('bench'), 'bench')",

@@ -117,10 +117,7 @@ async function measureOurs(server: ServerProcess): Promise<Record<Way, number>> 
   const rates = { alone: 0, batches: 0 };
   for (const way of WAYS) {
     const reporter = await beginRun(server);
-    rates[way] = await measureRate(
-      (points) => reporter.report(points),
-      STEPS_A_REPORT.worker[way],
-    );
+    rates[way] = await measureRate((points) => reporter.report(points), STEPS_A_REPORT.worker[way]);
     await reporter.end();
   }
   return rates;

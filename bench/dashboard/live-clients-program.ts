@@ -2,7 +2,7 @@
  * Clients that follow a run as its page does: one subscription each, reads of what an event touches at the page's pace,
  * series by cursor. Each cuts its connection every few seconds.
  *
- * usage: tsx live-clients-program.ts ADDRESS RUN CLIENTS STEPS; ends with its input, and prints what they had as JSON
+ * usage: tsx live-clients-program.ts ADDRESS RUN CLIENTS HISTORY STEPS, steps after those of the history; ends with its input, and prints what they had as JSON
  */
 import { createTRPCClient, createWSClient, httpBatchLink, splitLink, wsLink } from "@trpc/client";
 import WebSocket from "ws";
@@ -18,7 +18,7 @@ const CUT_EVERY_MS = 10_000;
 /** The one whose steps are counted. */
 const COUNTED = "reward/mean";
 
-const [address = "", runId = "", clients = "", steps = ""] = process.argv.slice(2);
+const [address = "", runId = "", clients = "", history = "", steps = ""] = process.argv.slice(2);
 const { origin, searchParams } = new URL(address);
 const headers = { authorization: `Bearer ${searchParams.get("token")}` };
 
@@ -106,10 +106,13 @@ class FollowingClient {
       touched("alarms.list") ? alarms.list.query({ runId }) : null,
     ]);
     const known = this.listSteps().length;
+    // What comes first is the run's history.
+    const isFollowing = this.series !== undefined;
     this.series = mergeSeries(this.series, answer[runId]!);
     const now = Date.now();
-    for (const at of this.series.series[COUNTED]?.ats.slice(known) ?? [])
-      this.delays.push(now - at);
+    if (isFollowing)
+      for (const at of this.series.series[COUNTED]?.ats.slice(known) ?? [])
+        this.delays.push(now - at);
   }
 
   /** Steps of the counted metric in the order in which they came. */
@@ -126,7 +129,7 @@ const all = Array.from({ length: Number(clients) }, () => new FollowingClient())
 await Promise.all(all.map((client, i) => client.start((CUT_EVERY_MS * i) / all.length)));
 process.stdout.write("ready\n");
 await new Promise((resolve) => process.stdin.resume().once("end", resolve));
-const expected = Array.from({ length: Number(steps) }, (_, i) => i + 1);
+const expected = Array.from({ length: Number(steps) }, (_, i) => Number(history) + i + 1);
 const report = {
   missing: sum(all, (had) => expected.filter((step) => !had.includes(step)).length),
   doubled: sum(all, (had) => had.length - new Set(had).size),

@@ -36,11 +36,14 @@ function findAll(columns: readonly string[], setting: string): string[] {
   return [...new Set(names.flatMap((name) => findColumn(columns, [name]) ?? []))];
 }
 
-/** The columns of these that make a document; what is not there is missing from the result. */
+/** The columns that make a document; the id's is undefined where it was not found. */
+export type FoundColumns = Omit<CorpusColumns, "id"> & { id: string | null | undefined };
+
+/** The columns of these that make a document. */
 export function findCorpusColumns(
   columns: readonly string[],
   { idColumn, titleColumn, textColumn }: ColumnSettings,
-): { id?: string | null; title: string | null; text: string[] } {
+): FoundColumns {
   return {
     id: idColumn === ROW_NUMBER ? null : findAll(columns, idColumn)[0],
     title: titleColumn === NO_TITLE ? null : (findAll(columns, titleColumn)[0] ?? null),

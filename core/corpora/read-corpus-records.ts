@@ -8,6 +8,7 @@ import type { SourceRecord, SourceRow } from "@/core/reading/source-record";
 import {
   type ColumnSettings,
   type CorpusColumns,
+  type FoundColumns,
   findCorpusColumns,
   requireCorpusColumns,
 } from "./corpus-columns";
@@ -100,14 +101,12 @@ const isWordy = (value: unknown): boolean =>
   value.trim() !== "" &&
   !/^\s*(?:[-+\d.,:eE/ ]+|\w+:\/\/\S+)\s*$/.test(value);
 
-type RowColumns = Pick<CorpusColumns, "title" | "text"> & { id?: string | null };
-
 /** Objects of one file may have other keys than those before them; the same keys mean the same columns. */
 function createColumnFinder(
   settings: ColumnSettings,
   first: CorpusColumns | null,
-): (row: SourceRow) => RowColumns | null {
-  const known = new Map<string, RowColumns>();
+): (row: SourceRow) => FoundColumns | null {
+  const known = new Map<string, FoundColumns>();
   return (row) => {
     const keys = Object.keys(row);
     const signature = keys.join("\n");
@@ -129,7 +128,7 @@ function createColumnFinder(
 
 function toItem(
   record: SourceRecord,
-  getColumns: (row: SourceRow) => RowColumns | null,
+  getColumns: (row: SourceRow) => FoundColumns | null,
   fallbackId: string,
 ): CorpusItem {
   const { line } = record;

@@ -6,6 +6,7 @@ import {
   getBetterDirection,
   getHeadlineMetric,
   getMetricLabel,
+  getMetricWithRole,
   isLowerBetter,
   listMetricsWithRole,
   listSweepMetrics,
@@ -32,6 +33,11 @@ describe("metrics", () => {
       "predict/accuracy",
     ]);
     expect(listMetricsWithRole("reference")).toEqual(["held-out/rag_accuracy"]);
+    expect(getMetricWithRole("outcome", "train")).toBe("held-out/accuracy");
+    expect(getMetricWithRole("reference", "train")).toBe("held-out/rag_accuracy");
+    expect(() => getMetricWithRole("reference", "predict")).toThrow(
+      "No metric of predict runs has the role reference.",
+    );
   });
 
   it("have the role of a quadrant where they are one", () => {

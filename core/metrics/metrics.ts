@@ -70,9 +70,16 @@ export const listMetricsWithRole = (role: MetricRole, kind?: RunKind): MetricNam
       : [],
   );
 
+/** The first metric with a role that runs of a kind report. @throws Error where the table names none */
+export function getMetricWithRole(role: MetricRole, kind: RunKind): MetricName {
+  const [metric] = listMetricsWithRole(role, kind);
+  if (metric === undefined) throw new Error(`No metric of ${kind} runs has the role ${role}.`);
+  return metric;
+}
+
 /** The one number of a run in a list. A kind without a number of its own has that of training, which stays empty. */
 export const getHeadlineMetric = (kind: RunKind): MetricName =>
-  listMetricsWithRole("headline", kind)[0] ?? getHeadlineMetric("train");
+  listMetricsWithRole("headline", kind)[0] ?? getMetricWithRole("headline", "train");
 
 /** The metrics that a sweep's table begins with: the outcome, then the headline. Index runs report none. */
 export const listSweepMetrics = (kind: RunKind): MetricName[] =>

@@ -1,5 +1,6 @@
 import type { RunKind } from "@/contracts/records/run-state";
 import type { MetricName } from "@/core/metrics/metric-table";
+import { getHeadlineMetric, getMetricWithRole } from "@/core/metrics/metrics";
 import { markText } from "@/core/texts/format-text";
 
 /** A chart of a report: its title, in English, and the metrics that it draws, the first one in front. */
@@ -8,9 +9,13 @@ export interface ReportChart {
   metrics: readonly MetricName[];
 }
 
+/** What a training run is judged by, and naive RAG beside it. */
+const REWARD = getHeadlineMetric("train");
+const OUTCOME = [getMetricWithRole("outcome", "train"), getMetricWithRole("reference", "train")];
+
 /** Of other trainers, where they name metrics as verl does. */
 const OF_TRAINERS: readonly ReportChart[] = [
-  { title: markText("Reward, training"), metrics: ["critic/score/mean", "reward/mean"] },
+  { title: markText("Reward, training"), metrics: ["critic/score/mean", REWARD] },
   { title: markText("Entropy of the policy"), metrics: ["actor/entropy_loss"] },
   { title: markText("KL to the reference"), metrics: ["actor/kl_loss", "critic/kl"] },
   { title: markText("Action tokens an episode"), metrics: ["response_length/mean"] },
@@ -19,11 +24,8 @@ const OF_TRAINERS: readonly ReportChart[] = [
 
 const CHARTS: Readonly<Record<RunKind, readonly ReportChart[]>> = {
   train: [
-    {
-      title: markText("Held-out accuracy"),
-      metrics: ["held-out/accuracy", "held-out/rag_accuracy"],
-    },
-    { title: markText("Reward, training"), metrics: ["reward/mean"] },
+    { title: markText("Held-out accuracy"), metrics: OUTCOME },
+    { title: markText("Reward, training"), metrics: [REWARD] },
     {
       title: markText("Unread replies of the judge"),
       metrics: ["held-out/unread_replies", "reward/unread_replies"],
@@ -38,7 +40,7 @@ const CHARTS: Readonly<Record<RunKind, readonly ReportChart[]>> = {
     { title: markText("Action tokens an episode"), metrics: ["response_length/mean"] },
     { title: markText("Seconds a step"), metrics: ["timing_s/step"] },
   ],
-  predict: [{ title: markText("Running accuracy"), metrics: ["predict/accuracy"] }],
+  predict: [{ title: markText("Running accuracy"), metrics: [getHeadlineMetric("predict")] }],
   evaluate: [],
   index: [],
   external: OF_TRAINERS,

@@ -19,8 +19,8 @@ import { LANGUAGES, type Language } from "@/core/texts/languages";
 import { connect } from "@/cli/client";
 import { inRoot } from "@/lib/paths.mjs";
 import { buildLaunchOptions } from "../support/browser";
-import { PRODUCT_VARIABLES } from "../support/product";
-import { startRecordedProduct } from "../support/start-products";
+import { RECORDED_URL_VARIABLE } from "../support/product";
+import startRecordedProduct from "../support/recorded-product";
 import {
   addRuns,
   buildAddress,
@@ -190,7 +190,7 @@ async function main(): Promise<number> {
   }
   const stop = await startRecordedProduct();
   try {
-    const faults = await takePictures(process.env[PRODUCT_VARIABLES.recorded] ?? "", options);
+    const faults = await takePictures(process.env[RECORDED_URL_VARIABLE] ?? "", options);
     for (const fault of faults) console.error(fault);
     if (!options.isForReadme)
       console.log(`${options.pages.length * options.looks.length} pages, ${faults.length} faults`);

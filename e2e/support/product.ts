@@ -1,21 +1,25 @@
 import { AxeBuilder } from "@axe-core/playwright";
 import { test as base, expect, type Page } from "@playwright/test";
+import { startFreshProduct } from "./fresh-product";
 
-/** fresh: nothing is stored but Atlas. recorded: a day of work on Atlas (e2e/recording). */
+/**
+ * fresh: nothing is stored but Atlas; each test has a product of its own, and another when it is repeated.
+ * recorded: a day of work on Atlas (e2e/recording), which all specs share.
+ */
 export type Product = "fresh" | "recorded";
 
-/** Variables in which start-products.ts leaves the addresses. */
-export const PRODUCT_VARIABLES = {
-  fresh: "S3_E2E_FRESH_URL",
-  recorded: "S3_E2E_RECORDED_URL",
-} as const satisfies Record<Product, string>;
+/** Variable in which recorded-product.ts leaves the address. */
+export const RECORDED_URL_VARIABLE = "S3_E2E_RECORDED_URL";
+
+/** A fresh product starts in seconds, on a machine that does much else in minutes; it is no part of a test's time. */
+const PRODUCT_MS = 240_000;
 
 /** Names of the runs in the recording that specs look at (e2e/recording/sessions.ts). */
 export const RECORDED = { training: "Atlas, SmolLM2-135M, PPO", collapsed: "Made to collapse" };
 
-/** Address of a product, with its secret. @throws Error where it was not started */
-function getProductAddress(product: Product): string {
-  const url = process.env[PRODUCT_VARIABLES[product]];
+/** Address of the recorded product, with its secret. @throws Error where it was not started */
+function getRecordedAddress(): string {
+  const url = process.env[RECORDED_URL_VARIABLE];
   if (!url) throw new Error("No product runs: run the specs with e2e/playwright.config.ts");
   return url;
 }
@@ -66,7 +70,18 @@ export const test = base.extend<{
   productUrl: string;
 }>({
   product: ["recorded", { option: true }],
-  productAddress: async ({ product }, provide) => provide(getProductAddress(product)),
+  productAddress: [
+    async ({ product }, provide) => {
+      if (product === "recorded") return provide(getRecordedAddress());
+      const fresh = await startFreshProduct();
+      try {
+        await provide(fresh.address);
+      } finally {
+        await fresh.stop();
+      }
+    },
+    { timeout: PRODUCT_MS },
+  ],
   productUrl: async ({ productAddress }, provide) => provide(new URL(productAddress).origin),
   baseURL: async ({ productUrl }, provide) => provide(productUrl),
   context: async ({ context, productAddress }, provide) => {

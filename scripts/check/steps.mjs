@@ -45,6 +45,13 @@ export const CHECKS = [
     remedy: "Each line names a file, a line and a column.",
   },
   {
+    name: "exact-types",
+    seconds: 12,
+    command: [...nodeProgram("typescript-7", "bin", "tsc"), "--project", "tsconfig.exact.json"],
+    remedy:
+      "A property that may hold undefined says so: `name?: T | undefined`; or it is left out.",
+  },
+  {
     name: "format",
     seconds: 70,
     command: [...prettier, "--check", ".", "--log-level", "warn", "--cache"],

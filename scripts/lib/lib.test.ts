@@ -1,9 +1,26 @@
 import { spawn } from "node:child_process";
-import { cpSync, existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { listHolders, isAlive, readProcessState, readLock, takeLock } from "@/lib/lock.mjs";
+import {
+  createLockFile,
+  listHolders,
+  isAlive,
+  readProcessState,
+  readLock,
+  setAside,
+  takeLock,
+} from "@/lib/lock.mjs";
 import { tail } from "./run.mjs";
 
 let folder: string;
@@ -86,6 +103,17 @@ describe("the lock", () => {
     expect(listHolders(locks)).not.toContain(other.pid);
     expect(existsSync(`${file}.second.lock`)).toBe(false);
     expect(listHolders(`${locks}-none`)).toEqual([]);
+  });
+
+  it("goes back where another took it between the look and the removal", () => {
+    mkdirSync(dirname(file), { recursive: true });
+    expect(createLockFile(file, "first")).toBe(true);
+    expect(createLockFile(file, "second")).toBe(false);
+    setAside(file, (path) => readFileSync(path, "utf8") === "first");
+    expect(readFileSync(file, "utf8")).toBe("first");
+    setAside(file, () => false);
+    setAside(file, () => true);
+    expect(readdirSync(dirname(file))).toEqual([]);
   });
 
   it("is updated and released by its holder only", () => {

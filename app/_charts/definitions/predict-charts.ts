@@ -1,4 +1,5 @@
 import { markText } from "@/app/_i18n/format-text";
+import { getHeadlineMetric } from "@/core/metrics/metrics";
 import { defineLines, defineSeries, type ChartGroup } from "./definitions";
 
 /** Charts of a prediction while it runs. */
@@ -10,7 +11,7 @@ export const PREDICT_CHARTS: readonly ChartGroup[] = [
         "predict-accuracy",
         "running-accuracy",
         "share",
-        [defineSeries("predict/accuracy", markText("Accuracy"))],
+        [defineSeries(getHeadlineMetric("predict"), markText("Accuracy"))],
         { ownAxis: "question", wide: true },
       ),
       defineLines(

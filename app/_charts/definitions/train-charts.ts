@@ -3,6 +3,7 @@ import { isMetricMeasured } from "@/core/run/trained-method";
 import { listUsedTerms } from "@/core/run/reward-terms";
 import type { TrainConfig } from "@/contracts/run-config/train-config";
 import { TERM_TITLES } from "@/core/glossary/term-titles";
+import { getHeadlineMetric, getMetricWithRole } from "@/core/metrics/metrics";
 import {
   HELD_OUT_QUADRANTS,
   TRAINING_QUADRANTS,
@@ -48,12 +49,19 @@ export const TRAIN_CHARTS: readonly ChartGroup[] = [
         "reward-and-accuracy",
         "share",
         [
-          defineSeries("reward/mean", markText("Reward, training"), COLOUR.reward),
-          defineSeries("held-out/accuracy", markText("s3, held-out"), COLOUR.s3, DOTS),
-          defineSeries("held-out/rag_accuracy", markText("Naive RAG, held-out"), COLOUR.rag, {
-            dashed: true,
-            dots: true,
-          }),
+          defineSeries(getHeadlineMetric("train"), markText("Reward, training"), COLOUR.reward),
+          defineSeries(
+            getMetricWithRole("outcome", "train"),
+            markText("s3, held-out"),
+            COLOUR.s3,
+            DOTS,
+          ),
+          defineSeries(
+            getMetricWithRole("reference", "train"),
+            markText("Naive RAG, held-out"),
+            COLOUR.rag,
+            { dashed: true, dots: true },
+          ),
         ],
         { unit: "number", wide: true },
       ),

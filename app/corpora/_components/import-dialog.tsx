@@ -52,7 +52,8 @@ export function ImportDialog({
   );
 }
 
-function ImportFields({ onDone }: { onDone: () => void }) {
+/** The form of an import, what of it is sent, and the requests. */
+function useCorpusImport(onDone: () => void) {
   const t = useText();
   const trpc = useTRPC();
   const queryClient = useQueryClient();
@@ -66,7 +67,6 @@ function ImportFields({ onDone }: { onDone: () => void }) {
   const uploaded = useRef<{ file: File; id: string } | null>(null);
   const stop = useRef<AbortController | null>(null);
   useEffect(() => () => stop.current?.abort(), []);
-  const workers = useQuery(trpc.workers.list.queryOptions());
   const launch = useMutation(trpc.runs.launch.mutationOptions());
 
   /** A change of the source suggests a name, until the user types one. */
@@ -121,13 +121,34 @@ function ImportFields({ onDone }: { onDone: () => void }) {
     },
     onSettled: () => setSent(null),
   });
-  const isSending = preview.isPending || start.isPending;
-  const previewedSource =
-    previewed === null
-      ? null
-      : corpusSourceSchema.safeParse(buildSource({ ...form, licence: "", sha256: "" }, previewed));
-  const online = workers.data?.filter((worker) => worker.state === "online") ?? [];
+  return {
+    form,
+    set,
+    setName: (name: string) => {
+      setNamed(true);
+      set({ name });
+    },
+    file,
+    chooseFile: (chosen: File | null) => {
+      setFile(chosen);
+      set({}, chosen);
+    },
+    /** Share of the file that is sent; null where none is on its way. */
+    sent,
+    stopUpload: () => stop.current?.abort(),
+    preview,
+    previewed,
+    start,
+    isSending: preview.isPending || start.isPending,
+  };
+}
 
+type CorpusImport = ReturnType<typeof useCorpusImport>;
+
+function ImportFields({ onDone }: { onDone: () => void }) {
+  const t = useText();
+  const imported = useCorpusImport(onDone);
+  const { form, set, file, sent, start } = imported;
   return (
     <form
       onSubmit={(event) => {
@@ -135,15 +156,7 @@ function ImportFields({ onDone }: { onDone: () => void }) {
         start.mutate();
       }}
     >
-      <SourceTabs
-        form={form}
-        set={set}
-        onFile={(chosen) => {
-          setFile(chosen);
-          set({}, chosen);
-        }}
-      />
-
+      <SourceTabs form={form} set={set} onFile={imported.chooseFile} />
       <LabelledField
         id="import-name"
         label={t("Name")}
@@ -153,55 +166,11 @@ function ImportFields({ onDone }: { onDone: () => void }) {
           id="import-name"
           className="mt-1 font-mono text-xs"
           value={form.name}
-          onChange={(event) => {
-            setNamed(true);
-            set({ name: event.target.value.trim() });
-          }}
+          onChange={(event) => imported.setName(event.target.value.trim())}
         />
       </LabelledField>
-      {form.kind === "preset" ? null : (
-        <>
-          <Button
-            className="mt-3"
-            disabled={!canPreview(form, file !== null) || isSending}
-            onClick={() => preview.mutate()}
-          >
-            {t("Preview")}
-          </Button>
-          {preview.isError ? (
-            <ErrorState className="mt-3" title={t("There is no preview")} error={preview.error} />
-          ) : null}
-          {previewedSource?.error ? (
-            <ErrorState
-              className="mt-3"
-              title={t("There is no preview")}
-              error={{ message: describeIssues(previewedSource.error) }}
-            />
-          ) : null}
-          {previewedSource?.data ? (
-            <CorpusPreview
-              key={JSON.stringify([previewedSource.data, form.worker])}
-              source={previewedSource.data}
-              worker={form.worker || null}
-            />
-          ) : null}
-          <ReadingFields form={form} set={set} isOpen={previewed !== null} />
-        </>
-      )}
-      {online.length > 1 ? (
-        <LabelledField id="import-worker" label={t("Worker")}>
-          <Select
-            id="import-worker"
-            className="mt-1"
-            value={form.worker}
-            onChange={(event) => set({ worker: event.target.value })}
-            options={[
-              { value: "", text: t("any that is free") },
-              ...online.map((worker) => ({ value: worker.id, text: worker.name })),
-            ]}
-          />
-        </LabelledField>
-      ) : null}
+      {form.kind === "preset" ? null : <SourcePreview imported={imported} />}
+      <WorkerField worker={form.worker} onChange={(worker) => set({ worker })} />
       <LabelledSwitch
         id="import-build"
         label={t("Build the default index afterwards")}
@@ -216,29 +185,95 @@ function ImportFields({ onDone }: { onDone: () => void }) {
       {start.isError ? (
         <ErrorState className="mt-3" title={t("The import did not start")} error={start.error} />
       ) : null}
-      {sent !== null && file ? (
-        <div className="mt-4">
-          <Progress value={sent} label={t("Progress of the upload")} />
-          <p className="mt-1 text-xs text-muted-foreground">
-            {t("{amount} of {total}", {
-              amount: formatBytes(sent * file.size),
-              total: formatBytes(file.size),
-            })}
-          </p>
-        </div>
-      ) : null}
+      {sent !== null && file ? <UploadProgress sent={sent} size={file.size} /> : null}
       <div className="mt-4 flex gap-2">
         <Button
           type="submit"
           variant="primary"
-          disabled={!isComplete(form, file !== null) || isSending}
+          disabled={!isComplete(form, file !== null) || imported.isSending}
         >
           {t("Import")}
         </Button>
         {sent !== null ? (
-          <Button onClick={() => stop.current?.abort()}>{t("Stop the upload")}</Button>
+          <Button onClick={imported.stopUpload}>{t("Stop the upload")}</Button>
         ) : null}
       </div>
     </form>
+  );
+}
+
+/** What the source holds, once it is asked for, and how it is read. */
+function SourcePreview({ imported }: { imported: CorpusImport }) {
+  const t = useText();
+  const { form, set, file, preview, previewed, isSending } = imported;
+  const source =
+    previewed === null
+      ? null
+      : corpusSourceSchema.safeParse(buildSource({ ...form, licence: "", sha256: "" }, previewed));
+  return (
+    <>
+      <Button
+        className="mt-3"
+        disabled={!canPreview(form, file !== null) || isSending}
+        onClick={() => preview.mutate()}
+      >
+        {t("Preview")}
+      </Button>
+      {preview.isError ? (
+        <ErrorState className="mt-3" title={t("There is no preview")} error={preview.error} />
+      ) : null}
+      {source?.error ? (
+        <ErrorState
+          className="mt-3"
+          title={t("There is no preview")}
+          error={{ message: describeIssues(source.error) }}
+        />
+      ) : null}
+      {source?.data ? (
+        <CorpusPreview
+          key={JSON.stringify([source.data, form.worker])}
+          source={source.data}
+          worker={form.worker || null}
+        />
+      ) : null}
+      <ReadingFields form={form} set={set} isOpen={previewed !== null} />
+    </>
+  );
+}
+
+/** Which worker imports, where there are several. */
+function WorkerField({ worker, onChange }: { worker: string; onChange: (id: string) => void }) {
+  const t = useText();
+  const workers = useQuery(useTRPC().workers.list.queryOptions());
+  const online = workers.data?.filter(({ state }) => state === "online") ?? [];
+  if (online.length <= 1) return null;
+  return (
+    <LabelledField id="import-worker" label={t("Worker")}>
+      <Select
+        id="import-worker"
+        className="mt-1"
+        value={worker}
+        onChange={(event) => onChange(event.target.value)}
+        options={[
+          { value: "", text: t("any that is free") },
+          ...online.map(({ id, name }) => ({ value: id, text: name })),
+        ]}
+      />
+    </LabelledField>
+  );
+}
+
+function UploadProgress({ sent, size }: { sent: number; size: number }) {
+  const t = useText();
+  return (
+    <div className="mt-4">
+      <Progress value={sent} label={t("Progress of the upload")} />
+      <p className="mt-1 text-xs text-muted-foreground">
+        {t("{amount} of {total}", {
+          amount: formatBytes(sent * size),
+          total: formatBytes(size),
+        })}
+      </p>
+    </div>
   );
 }

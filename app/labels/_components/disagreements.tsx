@@ -119,65 +119,98 @@ export function Disagreements({ runId }: { runId: string }) {
         </Link>
       </div>
       <p className="mt-3 text-base font-medium">{row.question}</p>
-      <dl className="mt-3 grid gap-x-4 gap-y-2 sm:grid-cols-[8rem_minmax(0,1fr)]">
-        <dt className="text-muted-foreground">{t("Correct answers")}</dt>
-        <dd className="break-words">{row.golds.join(" · ")}</dd>
-        <dt className="text-muted-foreground">{t("Given answer")}</dt>
-        <dd className="max-h-64 overflow-y-auto break-words whitespace-pre-wrap">
-          {row.answer || t("(empty)")}
-        </dd>
-        <dt className="text-muted-foreground">{t("Verdicts")}</dt>
-        <dd className="flex flex-wrap gap-2">
-          <Badge tone={row.judged ? "good" : "bad"}>
-            {row.judged ? t("judge: yes") : t("judge: no")}
-          </Badge>
-          <Badge tone={row.span ? "good" : "bad"}>
-            {row.span ? t("span: yes") : t("span: no")}
-          </Badge>
-          <span className="text-2xs text-muted-foreground">{row.judge}</span>
-        </dd>
-      </dl>
+      <Verdicts row={row} />
       <div className="mt-4 flex flex-wrap items-center gap-2">
-        <Button
-          variant={currentLabel === true ? "primary" : "outline"}
-          aria-pressed={currentLabel === true}
-          onClick={() => saveLabel(currentLabel === true ? null : true)}
-        >
-          <Check /> {t("Right (y)")}
-        </Button>
-        <Button
-          variant={currentLabel === false ? "primary" : "outline"}
-          aria-pressed={currentLabel === false}
-          onClick={() => saveLabel(currentLabel === false ? null : false)}
-        >
-          <X /> {t("Wrong (n)")}
-        </Button>
-        <span className={cn("text-xs text-muted-foreground", currentLabel === null && "invisible")}>
-          {t("labelled; again (u) takes it back")}
-        </span>
-        <span className="ml-auto flex gap-1">
-          <Button
-            size="icon-sm"
-            aria-label={t("Previous")}
-            title={t("Previous (k)")}
-            aria-keyshortcuts="k"
-            disabled={at === 0}
-            onClick={() => move(-1)}
-          >
-            <ChevronLeft />
-          </Button>
-          <Button
-            size="icon-sm"
-            aria-label={t("Next")}
-            title={t("Next (j)")}
-            aria-keyshortcuts="j"
-            disabled={at >= rows.length - 1}
-            onClick={() => move(1)}
-          >
-            <ChevronRight />
-          </Button>
-        </span>
+        <LabelButtons label={currentLabel} save={saveLabel} />
+        <StepButtons isFirst={at === 0} isLast={at >= rows.length - 1} move={move} />
       </div>
     </Card>
+  );
+}
+
+/** What answer was given, and what judge and span rule say of it. */
+function Verdicts({ row }: { row: DisagreementRow }) {
+  const t = useText();
+  return (
+    <dl className="mt-3 grid gap-x-4 gap-y-2 sm:grid-cols-[8rem_minmax(0,1fr)]">
+      <dt className="text-muted-foreground">{t("Correct answers")}</dt>
+      <dd className="break-words">{row.golds.join(" · ")}</dd>
+      <dt className="text-muted-foreground">{t("Given answer")}</dt>
+      <dd className="max-h-64 overflow-y-auto break-words whitespace-pre-wrap">
+        {row.answer || t("(empty)")}
+      </dd>
+      <dt className="text-muted-foreground">{t("Verdicts")}</dt>
+      <dd className="flex flex-wrap gap-2">
+        <Badge tone={row.judged ? "good" : "bad"}>
+          {row.judged ? t("judge: yes") : t("judge: no")}
+        </Badge>
+        <Badge tone={row.span ? "good" : "bad"}>{row.span ? t("span: yes") : t("span: no")}</Badge>
+        <span className="text-2xs text-muted-foreground">{row.judge}</span>
+      </dd>
+    </dl>
+  );
+}
+
+interface LabelButtonsProps {
+  label: boolean | null;
+  save: (correct: boolean | null) => void;
+}
+
+function LabelButtons({ label, save }: LabelButtonsProps) {
+  const t = useText();
+  return (
+    <>
+      <Button
+        variant={label === true ? "primary" : "outline"}
+        aria-pressed={label === true}
+        onClick={() => save(label === true ? null : true)}
+      >
+        <Check /> {t("Right (y)")}
+      </Button>
+      <Button
+        variant={label === false ? "primary" : "outline"}
+        aria-pressed={label === false}
+        onClick={() => save(label === false ? null : false)}
+      >
+        <X /> {t("Wrong (n)")}
+      </Button>
+      <span className={cn("text-xs text-muted-foreground", label === null && "invisible")}>
+        {t("labelled; again (u) takes it back")}
+      </span>
+    </>
+  );
+}
+
+interface StepButtonsProps {
+  isFirst: boolean;
+  isLast: boolean;
+  move: (by: number) => void;
+}
+
+function StepButtons({ isFirst, isLast, move }: StepButtonsProps) {
+  const t = useText();
+  return (
+    <span className="ml-auto flex gap-1">
+      <Button
+        size="icon-sm"
+        aria-label={t("Previous")}
+        title={t("Previous (k)")}
+        aria-keyshortcuts="k"
+        disabled={isFirst}
+        onClick={() => move(-1)}
+      >
+        <ChevronLeft />
+      </Button>
+      <Button
+        size="icon-sm"
+        aria-label={t("Next")}
+        title={t("Next (j)")}
+        aria-keyshortcuts="j"
+        disabled={isLast}
+        onClick={() => move(1)}
+      >
+        <ChevronRight />
+      </Button>
+    </span>
   );
 }

@@ -26,10 +26,7 @@ const DEFAULT_QUESTIONS = "atlas/held-out";
 export function LaunchPanel({ board }: { board: Leaderboard }) {
   const t = useText();
   const trpc = useTRPC();
-  const queryClient = useQueryClient();
-  const notify = useNotify();
   const sets = useQuery(trpc.catalogue.questionSets.queryOptions());
-  const presets = useQuery(trpc.catalogue.presets.queryOptions());
   const [methods, setMethods] = useState<readonly MethodName[]>(FIRST);
   const [questions, setQuestions] = useState<string | null>(null);
   const [limit, setLimit] = useState("");
@@ -42,36 +39,9 @@ export function LaunchPanel({ board }: { board: Leaderboard }) {
       : sets.data?.[0]?.name) ??
     DEFAULT_QUESTIONS;
   const like = board.rows.flatMap((row) => row.cells).find((cell) => cell !== null)?.runId ?? null;
-  const launch = useMutation(
-    trpc.leaderboard.launch.mutationOptions({
-      onSuccess: ({ launched, present, rescored }) => {
-        if (rescored.length > 0)
-          notify(
-            "good",
-            t(
-              "{rescored, plural, one {# run} other {# runs}} scored again: an earlier version of the scorer had scored the answers",
-              { rescored: rescored.length },
-            ),
-          );
-        if (launched.length > 0 || rescored.length === 0)
-          notify(
-            "good",
-            launched.length === 0
-              ? t("Nothing is missing: every method has its result or a run")
-              : t(
-                  "{launched, plural, one {# run} other {# runs}} launched{present, plural, =0 {} other {, # there already}}",
-                  { launched: launched.length, present: present.length },
-                ),
-          );
-        void queryClient.invalidateQueries(trpc.leaderboard.pathFilter());
-      },
-    }),
-  );
+  const launch = useLaunchMethods();
   const limited = limit.trim() === "" ? null : Number(limit);
   const valid = limited === null || (Number.isInteger(limited) && limited >= 1);
-  const answering =
-    presets.data?.filter((p) => p.config.kind === "predict" && methods.includes(p.config.method)) ??
-    [];
   return (
     <Card className="mt-4 pb-4">
       <CardHeader
@@ -131,30 +101,7 @@ export function LaunchPanel({ board }: { board: Leaderboard }) {
           </div>
         ) : null}
       </div>
-      <fieldset className="mt-3 grid gap-1.5 px-4 sm:grid-cols-2 lg:grid-cols-4 xl:grid-cols-5">
-        <legend className="sr-only">{t("Methods")}</legend>
-        {METHOD_NAMES.map((m) => (
-          <label
-            key={m}
-            className="flex cursor-pointer items-start gap-2 rounded-md border px-2.5 py-1.5 hover:bg-muted has-checked:border-primary has-checked:bg-primary-soft/40"
-          >
-            <input
-              type="checkbox"
-              className="mt-1 size-3.5 shrink-0 accent-primary"
-              checked={methods.includes(m)}
-              onChange={(e) =>
-                setMethods(e.target.checked ? [...methods, m] : methods.filter((x) => x !== m))
-              }
-            />
-            <span className="min-w-0 font-medium">
-              {t(METHODS[m].title)}
-              <span className="block text-2xs font-normal text-muted-foreground">
-                {t(METHOD_SUMMARIES[m])}
-              </span>
-            </span>
-          </label>
-        ))}
-      </fieldset>
+      <MethodChoice methods={methods} onChange={setMethods} />
       <ErrorState className="mx-4 mt-3" title={t("Nothing was launched")} error={launch.error} />
       <div className="mt-3 flex flex-wrap items-center gap-x-4 gap-y-2 px-4">
         <Button
@@ -176,20 +123,99 @@ export function LaunchPanel({ board }: { board: Leaderboard }) {
             methods: methods.length,
           })}
         </Button>
-        {answering.length > 0 ? (
-          <span className="text-xs text-muted-foreground">
-            {t("or set up one by hand:")}{" "}
-            {answering.map((p, i) => (
-              <span key={p.id}>
-                {i > 0 ? ", " : ""}
-                <Link href={`/runs/new?preset=${p.id}`} className="text-primary hover:underline">
-                  {t(p.title)}
-                </Link>
-              </span>
-            ))}
-          </span>
-        ) : null}
+        <PresetLinks methods={methods} />
       </div>
     </Card>
+  );
+}
+
+/** Launches what is missing, and says what was launched. */
+function useLaunchMethods() {
+  const t = useText();
+  const trpc = useTRPC();
+  const queryClient = useQueryClient();
+  const notify = useNotify();
+  return useMutation(
+    trpc.leaderboard.launch.mutationOptions({
+      onSuccess: ({ launched, present, rescored }) => {
+        if (rescored.length > 0)
+          notify(
+            "good",
+            t(
+              "{rescored, plural, one {# run} other {# runs}} scored again: an earlier version of the scorer had scored the answers",
+              { rescored: rescored.length },
+            ),
+          );
+        if (launched.length > 0 || rescored.length === 0)
+          notify(
+            "good",
+            launched.length === 0
+              ? t("Nothing is missing: every method has its result or a run")
+              : t(
+                  "{launched, plural, one {# run} other {# runs}} launched{present, plural, =0 {} other {, # there already}}",
+                  { launched: launched.length, present: present.length },
+                ),
+          );
+        void queryClient.invalidateQueries(trpc.leaderboard.pathFilter());
+      },
+    }),
+  );
+}
+
+interface MethodChoiceProps {
+  methods: readonly MethodName[];
+  onChange: (methods: readonly MethodName[]) => void;
+}
+
+function MethodChoice({ methods, onChange }: MethodChoiceProps) {
+  const t = useText();
+  return (
+    <fieldset className="mt-3 grid gap-1.5 px-4 sm:grid-cols-2 lg:grid-cols-4 xl:grid-cols-5">
+      <legend className="sr-only">{t("Methods")}</legend>
+      {METHOD_NAMES.map((m) => (
+        <label
+          key={m}
+          className="flex cursor-pointer items-start gap-2 rounded-md border px-2.5 py-1.5 hover:bg-muted has-checked:border-primary has-checked:bg-primary-soft/40"
+        >
+          <input
+            type="checkbox"
+            className="mt-1 size-3.5 shrink-0 accent-primary"
+            checked={methods.includes(m)}
+            onChange={(e) =>
+              onChange(e.target.checked ? [...methods, m] : methods.filter((x) => x !== m))
+            }
+          />
+          <span className="min-w-0 font-medium">
+            {t(METHODS[m].title)}
+            <span className="block text-2xs font-normal text-muted-foreground">
+              {t(METHOD_SUMMARIES[m])}
+            </span>
+          </span>
+        </label>
+      ))}
+    </fieldset>
+  );
+}
+
+/** Presets whose form sets up one of the methods. */
+function PresetLinks({ methods }: { methods: readonly MethodName[] }) {
+  const t = useText();
+  const presets = useQuery(useTRPC().catalogue.presets.queryOptions());
+  const answering =
+    presets.data?.filter((p) => p.config.kind === "predict" && methods.includes(p.config.method)) ??
+    [];
+  if (answering.length === 0) return null;
+  return (
+    <span className="text-xs text-muted-foreground">
+      {t("or set up one by hand:")}{" "}
+      {answering.map((p, i) => (
+        <span key={p.id}>
+          {i > 0 ? ", " : ""}
+          <Link href={`/runs/new?preset=${p.id}`} className="text-primary hover:underline">
+            {t(p.title)}
+          </Link>
+        </span>
+      ))}
+    </span>
   );
 }

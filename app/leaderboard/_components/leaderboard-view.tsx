@@ -123,25 +123,11 @@ export function LeaderboardView() {
           <ScopeBar board={board} setParams={setParams} />
           <RankedMethods board={board} published={paper} picked={picked} onPick={onPick} />
           <div className="flex flex-wrap items-center gap-x-4 gap-y-1 text-xs text-muted-foreground">
-            <label className="flex items-center gap-2">
-              {t("The paper's rows, never ranked")}
-              <Select
-                aria-label={t("The paper's rows")}
-                className="w-auto text-xs"
-                value={generator ?? ""}
-                onChange={(e) => setParams({ paper: e.target.value || null })}
-                options={[
-                  { value: "", text: t("not shown") },
-                  ...generators.map((g) => ({
-                    value: g,
-                    text:
-                      g === "self"
-                        ? t("methods that answer themselves")
-                        : t("with generator {generator}", { generator: g }),
-                  })),
-                ]}
-              />
-            </label>
+            <PaperRows
+              generators={generators}
+              generator={generator}
+              onChange={(paper) => setParams({ paper })}
+            />
             {board.columns.length > 1 && board.averaged.length === 0 ? (
               <span>{t("No set is complete for every method, so there is no average.")}</span>
             ) : null}
@@ -164,5 +150,38 @@ export function LeaderboardView() {
       )}
       {published.data ? <PublishedTables results={published.data} /> : null}
     </>
+  );
+}
+
+interface PaperRowsProps {
+  generators: readonly string[];
+  /** Whose rows are shown; undefined: none. */
+  generator: string | undefined;
+  onChange: (generator: string | null) => void;
+}
+
+/** Chooses which of the paper's rows stand beside the results. */
+function PaperRows({ generators, generator, onChange }: PaperRowsProps) {
+  const t = useText();
+  return (
+    <label className="flex items-center gap-2">
+      {t("The paper's rows, never ranked")}
+      <Select
+        aria-label={t("The paper's rows")}
+        className="w-auto text-xs"
+        value={generator ?? ""}
+        onChange={(e) => onChange(e.target.value || null)}
+        options={[
+          { value: "", text: t("not shown") },
+          ...generators.map((g) => ({
+            value: g,
+            text:
+              g === "self"
+                ? t("methods that answer themselves")
+                : t("with generator {generator}", { generator: g }),
+          })),
+        ]}
+      />
+    </label>
   );
 }

@@ -117,43 +117,9 @@ export function ImportDialog({
         }}
         className="space-y-3"
       >
-        <ScrollRegion label={t("Lines of a file")} className="rounded-md bg-muted px-3 py-2">
-          <pre className="font-mono text-2xs">{EXAMPLE}</pre>
-        </ScrollRegion>
-        <p className="text-xs text-muted-foreground">
-          {t.rich("Upstream's published questions: {command}", {
-            command: <code className="font-mono text-2xs">{FETCH_COMMAND}</code>,
-          })}
-        </p>
-        <div>
-          <label htmlFor="questions-file" className="font-medium">
-            {t("File")}
-          </label>
-          <input
-            id="questions-file"
-            type="file"
-            accept=".jsonl,.ndjson,.json,.txt,.csv,.tsv,.tab,.parquet,.gz"
-            className="mt-1 block w-full rounded-md border border-input bg-card text-xs file:mr-3 file:h-8 file:border-0 file:bg-muted file:px-3 file:font-medium"
-            onChange={(e) => void choose(e.target.files?.[0] ?? null)}
-          />
-          {file ? (
-            <p className="mt-1 text-xs text-muted-foreground">{formatBytes(file.size)}</p>
-          ) : null}
-        </div>
-        <div>
-          <label htmlFor="questions-name" className="font-medium">
-            {t("Name")}
-          </label>
-          <Input
-            id="questions-name"
-            className="mt-1 font-mono text-xs"
-            placeholder={t("my-set or my-set/dev")}
-            autoComplete="off"
-            spellCheck={false}
-            value={name}
-            onChange={(e) => setName(e.target.value)}
-          />
-        </div>
+        <FormatExample />
+        <FileField file={file} onChoose={(next) => void choose(next)} />
+        <NameField name={name} onChange={setName} />
         {source ? (
           <ImportPreview
             key={source.content}
@@ -180,5 +146,71 @@ export function ImportDialog({
         </div>
       </form>
     </Dialog>
+  );
+}
+
+/** How a line of a file looks, and where upstream's files come from. */
+function FormatExample() {
+  const t = useText();
+  return (
+    <>
+      <ScrollRegion label={t("Lines of a file")} className="rounded-md bg-muted px-3 py-2">
+        <pre className="font-mono text-2xs">{EXAMPLE}</pre>
+      </ScrollRegion>
+      <p className="text-xs text-muted-foreground">
+        {t.rich("Upstream's published questions: {command}", {
+          command: <code className="font-mono text-2xs">{FETCH_COMMAND}</code>,
+        })}
+      </p>
+    </>
+  );
+}
+
+interface FileFieldProps {
+  file: File | null;
+  onChoose: (file: File | null) => void;
+}
+
+function FileField({ file, onChoose }: FileFieldProps) {
+  const t = useText();
+  return (
+    <div>
+      <label htmlFor="questions-file" className="font-medium">
+        {t("File")}
+      </label>
+      <input
+        id="questions-file"
+        type="file"
+        accept=".jsonl,.ndjson,.json,.txt,.csv,.tsv,.tab,.parquet,.gz"
+        className="mt-1 block w-full rounded-md border border-input bg-card text-xs file:mr-3 file:h-8 file:border-0 file:bg-muted file:px-3 file:font-medium"
+        onChange={(e) => onChoose(e.target.files?.[0] ?? null)}
+      />
+      {file ? <p className="mt-1 text-xs text-muted-foreground">{formatBytes(file.size)}</p> : null}
+    </div>
+  );
+}
+
+interface NameFieldProps {
+  name: string;
+  onChange: (name: string) => void;
+}
+
+function NameField({ name, onChange }: NameFieldProps) {
+  const t = useText();
+  return (
+    <div>
+      <label htmlFor="questions-name" className="font-medium">
+        {t("Name")}
+      </label>
+      <Input
+        id="questions-name"
+        className="mt-1 font-mono text-xs"
+        placeholder={t("my-set or my-set/dev")}
+        autoComplete="off"
+        spellCheck={false}
+        value={name}
+        onChange={(e) => onChange(e.target.value)}
+      />
+    </div>
   );
 }

@@ -32,25 +32,11 @@ function formatCounts(t: Text, parts: readonly Counts[]): string {
   ].join(" ");
 }
 
-/**
- * What the file holds: every row that cannot be used, the first questions, its columns and what they mean, and how it is
- * read.
- */
-export function ImportPreview({
-  source,
-  choice,
-  onChange,
-}: {
-  source: QuestionSource;
-  choice: ImportChoice;
-  onChange: (choice: ImportChoice) => void;
-}) {
-  const t = useText();
+/** The server's reading of a file, by the choices so far. */
+function useQuestionPreview(source: QuestionSource, choice: ImportChoice) {
   const client = useTRPCClient();
-  const trpc = useTRPC();
-  const corpora = useQuery(trpc.catalogue.corpora.queryOptions());
   // The content is in the request's body, so it is a mutation. It changes nothing, and is sent again for each mapping.
-  const preview = useQuery({
+  return useQuery({
     queryKey: [
       "question-preview",
       source.fileName,
@@ -75,6 +61,79 @@ export function ImportPreview({
     gcTime: 0,
     placeholderData: (before) => before,
   });
+}
+
+type Preview = NonNullable<ReturnType<typeof useQuestionPreview>["data"]>;
+
+interface ProblemsProps {
+  problems: Preview["problems"];
+  choice: ImportChoice;
+  onChange: (choice: ImportChoice) => void;
+}
+
+/** Rows that cannot be used, and whether they are left out. */
+function Problems({ problems, choice, onChange }: ProblemsProps) {
+  const t = useText();
+  return (
+    <div>
+      <ul className="max-h-32 overflow-y-auto text-bad" aria-label={t("Rows that cannot be used")}>
+        {problems.map(({ where, message }) => (
+          <li key={`${where} ${message}`}>
+            {where} {message}
+          </li>
+        ))}
+      </ul>
+      <label className="mt-1 flex items-center gap-2">
+        <input
+          type="checkbox"
+          checked={choice.skipProblems}
+          onChange={(e) => onChange({ ...choice, skipProblems: e.target.checked })}
+        />
+        {t("Leave them out")}
+      </label>
+    </div>
+  );
+}
+
+function FirstQuestions({ sample }: { sample: Preview["sample"] }) {
+  const t = useText();
+  return (
+    <ul aria-label={t("First questions")} className="divide-y">
+      {sample.map(({ part, question }) => (
+        <li key={`${part} ${question.id}`} className="py-1.5">
+          <p className="font-medium">{question.question}</p>
+          <p className="text-muted-foreground">
+            {question.options
+              ? t("{answers} ({letter} of {count} options)", {
+                  answers: question.answers.join(" · "),
+                  letter: question.options.answer,
+                  count: question.options.choices.length,
+                })
+              : question.answers.join(" · ")}
+          </p>
+        </li>
+      ))}
+    </ul>
+  );
+}
+
+/**
+ * What the file holds: every row that cannot be used, the first questions, its columns and what they mean, and how it is
+ * read.
+ */
+export function ImportPreview({
+  source,
+  choice,
+  onChange,
+}: {
+  source: QuestionSource;
+  choice: ImportChoice;
+  onChange: (choice: ImportChoice) => void;
+}) {
+  const t = useText();
+  const trpc = useTRPC();
+  const corpora = useQuery(trpc.catalogue.corpora.queryOptions());
+  const preview = useQuestionPreview(source, choice);
   // Not an alert here: importing says the same again.
   if (preview.isError)
     return (
@@ -111,48 +170,14 @@ export function ImportPreview({
         </p>
       ))}
       {problems.length > 0 ? (
-        <div>
-          <ul
-            className="max-h-32 overflow-y-auto text-bad"
-            aria-label={t("Rows that cannot be used")}
-          >
-            {problems.map(({ where, message }) => (
-              <li key={`${where} ${message}`}>
-                {where} {message}
-              </li>
-            ))}
-          </ul>
-          <label className="mt-1 flex items-center gap-2">
-            <input
-              type="checkbox"
-              checked={choice.skipProblems}
-              onChange={(e) => onChange({ ...choice, skipProblems: e.target.checked })}
-            />
-            {t("Leave them out")}
-          </label>
-        </div>
+        <Problems problems={problems} choice={choice} onChange={onChange} />
       ) : null}
       {warnings.map((warning) => (
         <p key={warning} className="text-warn">
           {warning}
         </p>
       ))}
-      <ul aria-label={t("First questions")} className="divide-y">
-        {sample.map(({ part, question }) => (
-          <li key={`${part} ${question.id}`} className="py-1.5">
-            <p className="font-medium">{question.question}</p>
-            <p className="text-muted-foreground">
-              {question.options
-                ? t("{answers} ({letter} of {count} options)", {
-                    answers: question.answers.join(" · "),
-                    letter: question.options.answer,
-                    count: question.options.choices.length,
-                  })
-                : question.answers.join(" · ")}
-            </p>
-          </li>
-        ))}
-      </ul>
+      <FirstQuestions sample={sample} />
       <p data-gold>
         {formatCounts(
           t,

@@ -1,11 +1,12 @@
 import { randomUUID } from "node:crypto";
-import { mkdir, open, readFile, rename, rm, stat, utimes } from "node:fs/promises";
+import { readFileSync, statSync } from "node:fs";
+import { mkdir, readFile, rename, rm, stat, utimes } from "node:fs/promises";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { AppError } from "@/contracts/errors";
 import { hasErrorCode } from "@/lib/errors";
-import { isAlive } from "@/lib/lock.mjs";
+import { createLockFile, isAlive, setAside } from "@/lib/lock.mjs";
 
 /**
  * Indexes on disk, one folder each, named by what they are of. A folder appears only when it is complete: it is
@@ -45,7 +46,7 @@ export async function ensureIndex(
   for (let waited = false; ; waited = true) {
     if (options.signal?.aborted) throw new AppError("cancelled", "opening the index was cancelled");
     if (await exists(directory)) return directory;
-    const lock = await takeLock(join(root, `${key}.lock`), options.times ?? STORE_TIMES);
+    const lock = takeLock(join(root, `${key}.lock`), options.times ?? STORE_TIMES);
     if (!lock) {
       if (!waited) options.onWaiting?.();
       await sleep((options.times ?? STORE_TIMES).pollMs);
@@ -101,23 +102,14 @@ interface Lock {
   release(): Promise<void>;
 }
 
-/** A lock file that its owner keeps touching; null where a living owner has it. */
-async function takeLock(path: string, { beatMs, staleMs }: IndexStoreTimes): Promise<Lock | null> {
+/**
+ * A lock file that its owner keeps touching, as machines may share the folder: another's process cannot be looked up. Null
+ * where a living owner has it, or had it until now.
+ */
+function takeLock(path: string, { beatMs, staleMs }: IndexStoreTimes): Lock | null {
   const owner = JSON.stringify({ host: hostname(), pid: process.pid, token: randomUUID() });
-  try {
-    const file = await open(path, "wx");
-    await file.writeFile(owner);
-    await file.close();
-  } catch (error) {
-    if (!hasErrorCode(error, "EEXIST")) throw error;
-    if (await isStale(path, staleMs)) {
-      // Of several that find it stale only one can rename it away.
-      const aside = `${path}.stale-${randomUUID()}`;
-      await rename(path, aside).then(
-        () => rm(aside, { force: true }),
-        () => undefined,
-      );
-    }
+  if (!createLockFile(path, owner)) {
+    if (isStale(path, staleMs)) setAside(path, (aside) => !isStale(aside, staleMs));
     return null;
   }
   const beat = setInterval(() => {
@@ -133,14 +125,13 @@ async function takeLock(path: string, { beatMs, staleMs }: IndexStoreTimes): Pro
   };
 }
 
-async function isStale(path: string, staleMs: number): Promise<boolean> {
+function isStale(path: string, staleMs: number): boolean {
   try {
-    const [{ mtimeMs }, text] = await Promise.all([stat(path), readFile(path, "utf8")]);
-    if (Date.now() - mtimeMs > staleMs) return true;
-    const owner = JSON.parse(text) as { host?: unknown; pid?: unknown };
+    if (Date.now() - statSync(path).mtimeMs > staleMs) return true;
+    const owner = JSON.parse(readFileSync(path, "utf8")) as { host?: unknown; pid?: unknown };
     return owner.host === hostname() && typeof owner.pid === "number" && !isAlive(owner.pid);
   } catch {
-    return false; // gone, or just being written
+    return false; // gone, or just being written by an older version
   }
 }
 

@@ -16,6 +16,8 @@ import {
 } from "@/app/leaderboard/_components/leaderboard-text";
 
 const HEIGHT = 260;
+/** Labels of points beyond this share of the width, in percent, stand to their left. */
+const LABEL_TO_LEFT = 65;
 const MARGIN = { left: 40, right: 14, top: 10, bottom: 34 };
 
 type CostCardProps = { board: Leaderboard; axis: string | null; setAxis: (axis: CostKey) => void };
@@ -146,40 +148,52 @@ function Plot({ points, name }: { points: CostPoint[]; name: string }) {
             />
           ))}
         </svg>
-        {points.map((p) => {
-          const toLeft = x(p.cost) > 65;
-          return (
-            <div
-              key={p.id}
-              className="absolute"
-              style={{ left: `${x(p.cost)}%`, top: `${y(p.accuracy)}%` }}
-              title={t("{method}: {accuracy} ({interval}), {cost} {unit}", {
-                method: p.label,
-                accuracy: formatShare(p.accuracy),
-                interval: formatInterval(p.low, p.high),
-                cost: formatNumber(p.cost),
-                unit: name.toLowerCase(),
-              })}
-            >
-              <span
-                className={cn(
-                  "absolute size-2.5 -translate-1/2 rounded-full border-2 border-card",
-                  p.onFront ? "bg-(--series-1)" : "bg-(--series-7)",
-                )}
-              />
-              <span
-                className={cn(
-                  "absolute -translate-y-1/2 text-2xs whitespace-nowrap",
-                  toLeft ? "right-2.5" : "left-2.5",
-                  p.onFront ? "font-medium" : "text-muted-foreground",
-                )}
-              >
-                {p.label}
-              </span>
-            </div>
-          );
-        })}
+        {points.map((p) => (
+          <PlotPoint key={p.id} point={p} name={name} left={x(p.cost)} top={y(p.accuracy)} />
+        ))}
       </div>
+    </div>
+  );
+}
+
+interface PlotPointProps {
+  point: CostPoint;
+  /** Of the cost. */
+  name: string;
+  /** In percent of the plot. */
+  left: number;
+  top: number;
+}
+
+function PlotPoint({ point, name, left, top }: PlotPointProps) {
+  const t = useText();
+  return (
+    <div
+      className="absolute"
+      style={{ left: `${left}%`, top: `${top}%` }}
+      title={t("{method}: {accuracy} ({interval}), {cost} {unit}", {
+        method: point.label,
+        accuracy: formatShare(point.accuracy),
+        interval: formatInterval(point.low, point.high),
+        cost: formatNumber(point.cost),
+        unit: name.toLowerCase(),
+      })}
+    >
+      <span
+        className={cn(
+          "absolute size-2.5 -translate-1/2 rounded-full border-2 border-card",
+          point.onFront ? "bg-(--series-1)" : "bg-(--series-7)",
+        )}
+      />
+      <span
+        className={cn(
+          "absolute -translate-y-1/2 text-2xs whitespace-nowrap",
+          left > LABEL_TO_LEFT ? "right-2.5" : "left-2.5",
+          point.onFront ? "font-medium" : "text-muted-foreground",
+        )}
+      >
+        {point.label}
+      </span>
     </div>
   );
 }

@@ -14,13 +14,18 @@ import { ImportParts, type PartState } from "./import-parts";
 import { DEFAULT_SETTINGS, ImportSettingsFields, type ImportSettings } from "./import-settings";
 import { readFolder, type ReadFolder } from "./read-folder";
 
+interface FilesRead {
+  done: number;
+  total: number;
+}
+
 /** Reads a folder, says what of it was recognised and what not, and imports it part by part. */
 export function ImportFolder({ files }: { files: Promise<PathFile[]> }) {
   const t = useText();
   const trpc = useTRPC();
   const client = useTRPCClient();
   const queryClient = useQueryClient();
-  const [read, setRead] = useState<{ done: number; total: number } | null>(null);
+  const [read, setRead] = useState<FilesRead | null>(null);
   const [folder, setFolder] = useState<ReadFolder | null>(null);
   const [failure, setFailure] = useState<Error | null>(null);
   const [states, setStates] = useState<Readonly<Record<number, PartState>>>({});
@@ -38,23 +43,7 @@ export function ImportFolder({ files }: { files: Promise<PathFile[]> }) {
 
   if (failure)
     return <ErrorState className="mt-4" title={t("The files could not be read")} error={failure} />;
-  if (!folder)
-    return (
-      <div className="mt-4" role="status">
-        <p className="mb-1.5 text-xs text-muted-foreground">
-          {read
-            ? t("Reading {done} of {total, plural, one {# file} other {# files}}", {
-                done: read.done,
-                total: read.total,
-              })
-            : t("Looking for files")}
-        </p>
-        <Progress
-          value={read && read.total > 0 ? read.done / read.total : null}
-          label={t("Files read")}
-        />
-      </div>
-    );
+  if (!folder) return <ReadingProgress read={read} />;
 
   const set = (part: Partial<ImportSettings>): void =>
     setSettings((last) => ({ ...last, ...part }));
@@ -119,19 +108,12 @@ export function ImportFolder({ files }: { files: Promise<PathFile[]> }) {
           <ImportSettingsFields settings={settings} set={set} />
           <div className="flex flex-wrap items-center justify-end gap-3">
             {running || done > 0 || failed > 0 ? (
-              <div className="min-w-40 flex-1" role="status">
-                <p className="mb-1 text-xs text-muted-foreground">
-                  {t(
-                    "{done} of {parts, plural, one {# part} other {# parts}} imported{failed, plural, =0 {} other {, # not}}",
-                    { done, parts: folder.parts.length, failed },
-                  )}
-                </p>
-                <Progress
-                  value={done / folder.parts.length}
-                  label={t("Parts imported")}
-                  tone={failed > 0 && !running ? "bad" : "primary"}
-                />
-              </div>
+              <ImportProgress
+                done={done}
+                failed={failed}
+                parts={folder.parts.length}
+                isRunning={running}
+              />
             ) : null}
             {open.length > 0 ? (
               <Button type="submit" variant="primary" disabled={running}>
@@ -151,5 +133,51 @@ export function ImportFolder({ files }: { files: Promise<PathFile[]> }) {
         </>
       ) : null}
     </form>
+  );
+}
+
+function ReadingProgress({ read }: { read: FilesRead | null }) {
+  const t = useText();
+  return (
+    <div className="mt-4" role="status">
+      <p className="mb-1.5 text-xs text-muted-foreground">
+        {read
+          ? t("Reading {done} of {total, plural, one {# file} other {# files}}", {
+              done: read.done,
+              total: read.total,
+            })
+          : t("Looking for files")}
+      </p>
+      <Progress
+        value={read && read.total > 0 ? read.done / read.total : null}
+        label={t("Files read")}
+      />
+    </div>
+  );
+}
+
+interface ImportProgressProps {
+  done: number;
+  failed: number;
+  parts: number;
+  isRunning: boolean;
+}
+
+function ImportProgress({ done, failed, parts, isRunning }: ImportProgressProps) {
+  const t = useText();
+  return (
+    <div className="min-w-40 flex-1" role="status">
+      <p className="mb-1 text-xs text-muted-foreground">
+        {t(
+          "{done} of {parts, plural, one {# part} other {# parts}} imported{failed, plural, =0 {} other {, # not}}",
+          { done, parts, failed },
+        )}
+      </p>
+      <Progress
+        value={done / parts}
+        label={t("Parts imported")}
+        tone={failed > 0 && !isRunning ? "bad" : "primary"}
+      />
+    </div>
   );
 }

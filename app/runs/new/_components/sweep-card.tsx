@@ -11,6 +11,8 @@ import { SegmentedControl } from "@/app/_ui/segmented-control";
 import type { SweepDraft } from "./empty-sweep";
 import { listVariableSettings } from "./sweep-draft";
 
+type Axis = SweepDraft["axes"][number];
+
 interface Props {
   draft: SweepDraft;
   groups: readonly SettingGroup[];
@@ -22,12 +24,11 @@ interface Props {
 export function SweepCard({ draft, groups, onChange, onPreset }: Props) {
   const t = useText();
   const settings = useMemo(() => listVariableSettings(groups), [groups]);
-  const setAxis = (index: number, change: Partial<SweepDraft["axes"][number]>) =>
+  const setAxis = (index: number, change: Partial<Axis>) =>
     onChange({
       ...draft,
       axes: draft.axes.map((axis, i) => (i === index ? { ...axis, ...change } : axis)),
     });
-  const titles = [...new Set(settings.map((setting) => setting.group))];
   return (
     <Card className="px-4 pt-3 pb-4" aria-label={t("Sweep")}>
       <div className="flex flex-wrap items-center gap-x-4 gap-y-2">
@@ -52,51 +53,16 @@ export function SweepCard({ draft, groups, onChange, onPreset }: Props) {
       </div>
       {draft.mode === "grid" ? (
         <div className="mt-3 space-y-2">
-          {draft.axes.map((axis, i) => {
-            const hint = settings.find((setting) => setting.path === axis.path)?.hint;
-            return (
-              <div key={i} className="flex flex-wrap items-center gap-2" data-axis={i}>
-                <Select
-                  aria-label={t("Setting {number}", { number: i + 1 })}
-                  className="w-full sm:w-72"
-                  value={axis.path}
-                  onChange={(e) => setAxis(i, { path: e.target.value })}
-                >
-                  <option value="">{t("Choose a setting")}</option>
-                  {titles.map((title) => (
-                    <optgroup key={title} label={t(title)}>
-                      {settings
-                        .filter((setting) => setting.group === title)
-                        .map((setting) => (
-                          <option key={setting.path} value={setting.path}>
-                            {t(setting.title)} ({setting.path})
-                          </option>
-                        ))}
-                    </optgroup>
-                  ))}
-                </Select>
-                <Input
-                  aria-label={t("Values of setting {number}", { number: i + 1 })}
-                  className="min-w-0 flex-1 font-mono text-xs"
-                  placeholder={
-                    hint ? t("values, e.g. {hint}", { hint }) : t("values, with commas between")
-                  }
-                  value={axis.text}
-                  onChange={(e) => setAxis(i, { text: e.target.value })}
-                  autoComplete="off"
-                  spellCheck={false}
-                />
-                <Button
-                  size="icon-sm"
-                  variant="ghost"
-                  aria-label={t("Remove setting {number}", { number: i + 1 })}
-                  onClick={() => onChange({ ...draft, axes: draft.axes.filter((_, j) => j !== i) })}
-                >
-                  <X />
-                </Button>
-              </div>
-            );
-          })}
+          {draft.axes.map((axis, i) => (
+            <AxisRow
+              key={i}
+              index={i}
+              axis={axis}
+              settings={settings}
+              onChange={(change) => setAxis(i, change)}
+              onRemove={() => onChange({ ...draft, axes: draft.axes.filter((_, j) => j !== i) })}
+            />
+          ))}
           <Button
             size="sm"
             onClick={() => onChange({ ...draft, axes: [...draft.axes, { path: "", text: "" }] })}
@@ -142,5 +108,61 @@ export function SweepCard({ draft, groups, onChange, onPreset }: Props) {
         </span>
       </label>
     </Card>
+  );
+}
+
+interface AxisRowProps {
+  index: number;
+  axis: Axis;
+  /** Settings that can be varied. */
+  settings: ReturnType<typeof listVariableSettings>;
+  onChange: (change: Partial<Axis>) => void;
+  onRemove: () => void;
+}
+
+/** A setting that the sweep varies, and its values. */
+function AxisRow({ index, axis, settings, onChange, onRemove }: AxisRowProps) {
+  const t = useText();
+  const hint = settings.find((setting) => setting.path === axis.path)?.hint;
+  const titles = [...new Set(settings.map((setting) => setting.group))];
+  return (
+    <div className="flex flex-wrap items-center gap-2" data-axis={index}>
+      <Select
+        aria-label={t("Setting {number}", { number: index + 1 })}
+        className="w-full sm:w-72"
+        value={axis.path}
+        onChange={(e) => onChange({ path: e.target.value })}
+      >
+        <option value="">{t("Choose a setting")}</option>
+        {titles.map((title) => (
+          <optgroup key={title} label={t(title)}>
+            {settings
+              .filter((setting) => setting.group === title)
+              .map((setting) => (
+                <option key={setting.path} value={setting.path}>
+                  {t(setting.title)} ({setting.path})
+                </option>
+              ))}
+          </optgroup>
+        ))}
+      </Select>
+      <Input
+        aria-label={t("Values of setting {number}", { number: index + 1 })}
+        className="min-w-0 flex-1 font-mono text-xs"
+        placeholder={hint ? t("values, e.g. {hint}", { hint }) : t("values, with commas between")}
+        value={axis.text}
+        onChange={(e) => onChange({ text: e.target.value })}
+        autoComplete="off"
+        spellCheck={false}
+      />
+      <Button
+        size="icon-sm"
+        variant="ghost"
+        aria-label={t("Remove setting {number}", { number: index + 1 })}
+        onClick={onRemove}
+      >
+        <X />
+      </Button>
+    </div>
   );
 }

@@ -53,29 +53,57 @@ const ignoreMissing = (removal: Promise<unknown>): Promise<unknown> =>
     if (!(error instanceof MlflowError) || error.code !== "RESOURCE_DOES_NOT_EXIST") throw error;
   });
 
-/**
- * Runs of an MLflow tracking server, over its REST API (https://mlflow.org/docs/latest/rest-api.html).
- *
- * Sending points twice leaves them once: the server's store keeps one row for each metric, step, time and value.
- *
- * @param mirrorId tells places of this mirror from those of other installations
- */
-export function createMlflowTarget(
-  address: Extract<MirrorAddress, { kind: "mlflow" }>,
-  mirrorId: string,
-): MirrorTarget {
-  const call = async <T>(
+type MlflowAddress = Extract<MirrorAddress, { kind: "mlflow" }>;
+
+const nothing = z.unknown();
+
+/** The REST API of a tracking server. Its calls throw an `MlflowError` with what the server answers. */
+class MlflowServer {
+  constructor(private readonly address: MlflowAddress) {}
+
+  post<T>(path: string, body: Record<string, unknown>, schema: z.ZodType<T>): Promise<T> {
+    return this.call("POST", path, body, schema);
+  }
+
+  /** Id of the address' experiment, which is made where there is none. */
+  async findExperiment(): Promise<string> {
+    const read = async () => {
+      const { experiment } = await this.call(
+        "GET",
+        "experiments/get-by-name",
+        { experiment_name: this.address.experiment },
+        experimentAnswerSchema,
+      );
+      return experiment.experiment_id;
+    };
+    return read().catch(async (error: unknown) => {
+      if (!(error instanceof MlflowError) || error.code !== "RESOURCE_DOES_NOT_EXIST") throw error;
+      const created = await this.post(
+        "experiments/create",
+        { name: this.address.experiment },
+        createdAnswerSchema,
+      ).catch((failure: unknown) => {
+        // Somebody else made it meanwhile.
+        if (failure instanceof MlflowError && failure.code === "RESOURCE_ALREADY_EXISTS")
+          return null;
+        throw failure;
+      });
+      return created?.experiment_id ?? read();
+    });
+  }
+
+  private async call<T>(
     method: "GET" | "POST",
     path: string,
     body: Record<string, unknown>,
     answerSchema: z.ZodType<T>,
-  ): Promise<T> => {
-    const base = `${address.url.replace(/\/+$/, "")}/api/2.0/mlflow/${path}`;
+  ): Promise<T> {
+    const base = `${this.address.url.replace(/\/+$/, "")}/api/2.0/mlflow/${path}`;
     const url =
       method === "GET" ? `${base}?${new URLSearchParams(body as Record<string, string>)}` : base;
     const response = await fetchGuarded(url, {
       method,
-      headers: { "content-type": "application/json", ...authorise(address) },
+      headers: { "content-type": "application/json", ...authorise(this.address) },
       ...(method === "POST" && { body: JSON.stringify(body) }),
       redirect: "manual",
       signal: AbortSignal.timeout(ANSWER_MS),
@@ -95,91 +123,74 @@ export function createMlflowTarget(
     if (!answer.success)
       throw new Error(`What answered ${path} is not MLflow: ${text.slice(0, 200)}`);
     return answer.data;
-  };
-  const post = <T>(path: string, body: Record<string, unknown>, schema: z.ZodType<T>) =>
-    call("POST", path, body, schema);
-  const nothing = z.unknown();
+  }
+}
 
-  const findExperiment = async (): Promise<string> => {
-    const read = async () => {
-      const { experiment } = await call(
-        "GET",
-        "experiments/get-by-name",
-        { experiment_name: address.experiment },
-        experimentAnswerSchema,
-      );
-      return experiment.experiment_id;
-    };
-    return read().catch(async (error: unknown) => {
-      if (!(error instanceof MlflowError) || error.code !== "RESOURCE_DOES_NOT_EXIST") throw error;
-      const created = await post(
-        "experiments/create",
-        { name: address.experiment },
-        createdAnswerSchema,
-      ).catch((failure: unknown) => {
-        // Somebody else made it meanwhile.
-        if (failure instanceof MlflowError && failure.code === "RESOURCE_ALREADY_EXISTS")
-          return null;
-        throw failure;
-      });
-      return created?.experiment_id ?? read();
-    });
-  };
+/** The run at a place of a mirror: found by its mark, or made. @returns its id */
+async function openRun(server: MlflowServer, run: MirroredRun, mark: string): Promise<string> {
+  const experiment = await server.findExperiment();
+  const found = await server.post(
+    "runs/search",
+    { experiment_ids: [experiment], filter: `tags.\`${PLACE_TAG}\` = '${mark}'`, max_results: 1 },
+    foundAnswerSchema,
+  );
+  if (found.runs[0]) return found.runs[0].info.run_id;
+  const created = await server.post(
+    "runs/create",
+    {
+      experiment_id: experiment,
+      run_name: run.name,
+      start_time: run.startedAt.getTime(),
+      tags: [
+        { key: PLACE_TAG, value: mark },
+        { key: "s3.run_id", value: run.id },
+        { key: "s3.kind", value: run.kind },
+        ...(run.tags.length > 0
+          ? [{ key: "s3.tags", value: run.tags.join(", ").slice(0, MOST.tagLength) }]
+          : []),
+      ],
+    },
+    runAnswerSchema,
+  );
+  return created.run.info.run_id;
+}
 
-  const openRun = async (run: MirroredRun, generation: number): Promise<string> => {
-    const experiment = await findExperiment();
-    const mark = `${mirrorId}/${run.id}/${generation}`;
-    const found = await post(
-      "runs/search",
-      { experiment_ids: [experiment], filter: `tags.\`${PLACE_TAG}\` = '${mark}'`, max_results: 1 },
-      foundAnswerSchema,
-    );
-    if (found.runs[0]) return found.runs[0].info.run_id;
-    const created = await post(
-      "runs/create",
-      {
-        experiment_id: experiment,
-        run_name: run.name,
-        start_time: run.startedAt.getTime(),
-        tags: [
-          { key: PLACE_TAG, value: mark },
-          { key: "s3.run_id", value: run.id },
-          { key: "s3.kind", value: run.kind },
-          ...(run.tags.length > 0
-            ? [{ key: "s3.tags", value: run.tags.join(", ").slice(0, MOST.tagLength) }]
-            : []),
-        ],
-      },
-      runAnswerSchema,
-    );
-    return created.run.info.run_id;
-  };
+/** Sets a run's state. */
+function updateRun(server: MlflowServer, place: Place, run: MirroredRun): Promise<unknown> {
+  const ended = TERMINAL_STATES.has(run.state);
+  return server.post(
+    "runs/update",
+    {
+      run_id: place.run,
+      status: STATUSES[run.state] ?? "RUNNING",
+      ...(ended && { end_time: (run.endedAt ?? new Date()).getTime() }),
+    },
+    nothing,
+  );
+}
 
-  const update = (place: Place, run: MirroredRun) => {
-    const ended = TERMINAL_STATES.has(run.state);
-    return post(
-      "runs/update",
-      {
-        run_id: place.run,
-        status: STATUSES[run.state] ?? "RUNNING",
-        ...(ended && { end_time: (run.endedAt ?? new Date()).getTime() }),
-      },
-      nothing,
-    );
-  };
+/**
+ * Runs of an MLflow tracking server, over its REST API (https://mlflow.org/docs/latest/rest-api.html).
+ *
+ * Sending points twice leaves them once: the server's store keeps one row for each metric, step, time and value.
+ *
+ * @param mirrorId tells places of this mirror from those of other installations
+ */
+export function createMlflowTarget(address: MlflowAddress, mirrorId: string): MirrorTarget {
+  const server = new MlflowServer(address);
 
   return {
     takes: "points",
     takesBack: true,
     async open(run, generation) {
-      const id = await openRun(run, generation);
+      const id = await openRun(server, run, `${mirrorId}/${run.id}/${generation}`);
       // A parameter that is there with the same value is left as it is.
       const params = [...flattenConfig(run.config)].map(([key, value]) => ({
         key,
         value: formatParam(value),
       }));
       for (const part of chunk(params, MOST.params))
-        await post("runs/log-batch", { run_id: id, params: part }, nothing);
+        await server.post("runs/log-batch", { run_id: id, params: part }, nothing);
       return { run: id };
     },
     async append(place, _run, points) {
@@ -190,14 +201,14 @@ export function createMlflowTarget(
           value,
           timestamp: Math.round(at),
         }));
-        await post("runs/log-batch", { run_id: place.run, metrics }, nothing);
+        await server.post("runs/log-batch", { run_id: place.run, metrics }, nothing);
       }
       return { place };
     },
     async tell(place, run) {
-      await update(place, run);
+      await updateRun(server, place, run);
       if (run.error)
-        await post(
+        await server.post(
           "runs/set-tag",
           { run_id: place.run, key: ERROR_TAG, value: run.error.slice(0, MOST.tagLength) },
           nothing,
@@ -205,15 +216,15 @@ export function createMlflowTarget(
       // It may be there of an end that the run was resumed after.
       else
         await ignoreMissing(
-          post("runs/delete-tag", { run_id: place.run, key: ERROR_TAG }, nothing),
+          server.post("runs/delete-tag", { run_id: place.run, key: ERROR_TAG }, nothing),
         );
     },
     async withdraw(place) {
       // Whoever deleted it has done what was to be done.
-      await ignoreMissing(post("runs/delete", { run_id: place.run }, nothing));
+      await ignoreMissing(server.post("runs/delete", { run_id: place.run }, nothing));
     },
     async test() {
-      await findExperiment();
+      await server.findExperiment();
     },
   };
 }
@@ -228,7 +239,7 @@ export const toMetricKey = (name: string): string =>
 function authorise({
   user,
   secret,
-}: Pick<Extract<MirrorAddress, { kind: "mlflow" }>, "user" | "secret">): Record<string, string> {
+}: Pick<MlflowAddress, "user" | "secret">): Record<string, string> {
   if (user)
     return { authorization: `Basic ${Buffer.from(`${user}:${secret}`).toString("base64")}` };
   return secret ? { authorization: `Bearer ${secret}` } : {};

@@ -26,7 +26,12 @@ import { isPreparing, Preparation } from "./preparation";
 import { Spent } from "./spent";
 import { Stat, StatStrip } from "./stat";
 import { Unmeasured } from "./unmeasured";
-import { TRAIN_METRICS } from "./train-metrics";
+import {
+  EVALUATION_METRIC,
+  HEADLINE_METRIC,
+  REFERENCE_METRIC,
+  TRAIN_METRICS,
+} from "./train-metrics";
 import { usePublishedLines } from "./use-published-lines";
 import { useRunCharts } from "./use-run-charts";
 import { useLatest, useSeries, type Series } from "@/app/_lib/live/use-series";
@@ -137,10 +142,10 @@ interface SummaryProps {
 
 function Summary({ config, series, isLoading }: SummaryProps) {
   const t = useText();
-  const reward = useLatest(series, "reward/mean");
-  const accuracy = useLatest(series, "held-out/accuracy");
-  const rag = useLatest(series, "held-out/rag_accuracy");
-  const first = series["held-out/accuracy"]?.[0] ?? null;
+  const reward = useLatest(series, HEADLINE_METRIC);
+  const accuracy = useLatest(series, EVALUATION_METRIC);
+  const rag = useLatest(series, REFERENCE_METRIC);
+  const first = series[EVALUATION_METRIC]?.[0] ?? null;
   const gbr = useLatest(series, "held-out/gbr");
   const selected = useLatest(series, "held-out/gold_selected");
   const retrieved = useLatest(series, "held-out/gold_retrieved");
@@ -149,13 +154,13 @@ function Summary({ config, series, isLoading }: SummaryProps) {
   const isMeasured = (metric: MetricName) => isMetricMeasured(metric, config);
   return (
     <StatStrip isLoading={isLoading}>
-      {isMeasured("reward/mean") ? (
+      {isMeasured(HEADLINE_METRIC) ? (
         <Stat label={t("Reward, training")} value={formatNumber(reward)}>
           {formatRewardTerms(dropUnusedSettings(config).reward.weights)}
         </Stat>
       ) : null}
       <Stat label={t("Held-out accuracy")} value={formatShare(accuracy)}>
-        {first && accuracy !== null && first.step !== series["held-out/accuracy"]?.at(-1)?.step
+        {first && accuracy !== null && first.step !== series[EVALUATION_METRIC]?.at(-1)?.step
           ? t("{points} points since step {step}", {
               points: formatSigned((accuracy - first.value) * 100),
               step: first.step,

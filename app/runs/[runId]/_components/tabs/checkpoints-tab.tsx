@@ -11,7 +11,10 @@ import { HEAD_HELP, TermHead } from "@/app/_ui/head-label";
 import { MetricHelp } from "@/app/_ui/metric-help";
 import { EmptyState, QueryErrorState, Skeleton } from "@/app/_ui/states";
 import { useSeries } from "@/app/_lib/live/use-series";
+import { getMetricWithRole } from "@/core/metrics/metrics";
 import { BranchesList } from "./branches-list";
+
+const OUTCOME_METRIC = getMetricWithRole("outcome", "train");
 
 /** A training run's checkpoints, to export, branch or predict with, and the runs that began with one. */
 export function CheckpointsTab({ run }: { run: RunDetail }) {
@@ -54,16 +57,16 @@ function NoCheckpoint({ run }: { run: RunDetail }) {
 
 function CheckpointsTable({ run, checkpoints }: { run: RunDetail; checkpoints: Checkpoint[] }) {
   const t = useText();
-  const series = useSeries(run.id, ["held-out/accuracy"]);
+  const series = useSeries(run.id, [OUTCOME_METRIC]);
   const findAccuracy = (step: number) =>
-    series.data?.["held-out/accuracy"]?.find((p) => p.step === step)?.value ?? null;
+    series.data?.[OUTCOME_METRIC]?.find((p) => p.step === step)?.value ?? null;
   return (
     <div className="relative overflow-x-auto rounded-lg border bg-card">
       <table className="w-full min-w-[720px] text-left whitespace-nowrap">
         <thead className="border-b text-xs text-muted-foreground">
           <tr className="h-9 [&>th]:px-3 [&>th]:font-medium">
             <th scope="col">{t("Step")}</th>
-            <TermHead help={<MetricHelp metric="held-out/accuracy" className={HEAD_HELP} />}>
+            <TermHead help={<MetricHelp metric={OUTCOME_METRIC} className={HEAD_HELP} />}>
               {t("Held-out accuracy")}
             </TermHead>
             <th scope="col">{t("Saved")}</th>

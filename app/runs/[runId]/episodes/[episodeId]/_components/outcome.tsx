@@ -116,35 +116,39 @@ export function Outcome({ detail, ledger, gains }: OutcomeProps) {
           />
         </OutcomePart>
       ) : null}
-      {ledger.turns.some(({ query }) => query !== null) ? (
-        <OutcomePart title={t(GLOSSARY["turn-gain"].title)}>
-          {gains.done ? (
-            <p className="text-xs text-muted-foreground">
-              {t("Shown under each turn.")}{" "}
-              {gains.ceiling
-                ? t.rich("With the gold documents alone: <answer>“{text}”</answer> {score}", {
-                    answer: (answer) => (
-                      <span className="font-medium text-foreground">{answer}</span>
-                    ),
-                    text: gains.ceiling.answer,
-                    score: <ScoreMarkInline score={gains.ceiling.score} />,
-                  })
-                : null}
-            </p>
-          ) : (
-            <>
-              <p className="text-xs text-muted-foreground">{t(GLOSSARY["turn-gain"].text)}</p>
-              <Button size="sm" className="mt-2" disabled={gains.running} onClick={gains.compute}>
-                <Calculator /> {gains.running ? t("Computing") : t("Compute")}
-              </Button>
-            </>
-          )}
-          {gains.error && !gains.running ? (
-            <ErrorState className="mt-2" title={t("Not computed")} error={gains.error} />
-          ) : null}
-        </OutcomePart>
-      ) : null}
+      {ledger.turns.some(({ query }) => query !== null) ? <TurnGainPart gains={gains} /> : null}
     </Card>
+  );
+}
+
+/** What each turn gained, which is computed when it is asked for. */
+function TurnGainPart({ gains }: { gains: TurnGains }) {
+  const t = useText();
+  return (
+    <OutcomePart title={t(GLOSSARY["turn-gain"].title)}>
+      {gains.done ? (
+        <p className="text-xs text-muted-foreground">
+          {t("Shown under each turn.")}{" "}
+          {gains.ceiling
+            ? t.rich("With the gold documents alone: <answer>“{text}”</answer> {score}", {
+                answer: (answer) => <span className="font-medium text-foreground">{answer}</span>,
+                text: gains.ceiling.answer,
+                score: <ScoreMarkInline score={gains.ceiling.score} />,
+              })
+            : null}
+        </p>
+      ) : (
+        <>
+          <p className="text-xs text-muted-foreground">{t(GLOSSARY["turn-gain"].text)}</p>
+          <Button size="sm" className="mt-2" disabled={gains.running} onClick={gains.compute}>
+            <Calculator /> {gains.running ? t("Computing") : t("Compute")}
+          </Button>
+        </>
+      )}
+      {gains.error && !gains.running ? (
+        <ErrorState className="mt-2" title={t("Not computed")} error={gains.error} />
+      ) : null}
+    </OutcomePart>
   );
 }
 
