@@ -32,7 +32,8 @@ export async function servePoints(
     const lines = await writePointsCsv(services, query);
     response.writeHead(200, {
       "content-type": "text/csv; charset=utf-8",
-      "content-disposition": 'attachment; filename="points.csv"',
+      // Without a name: the link that asks for it has one.
+      "content-disposition": "attachment",
     });
     await pipeline(Readable.from(lines), response);
   } catch (error) {
