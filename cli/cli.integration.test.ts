@@ -207,6 +207,17 @@ describe("the command line", () => {
     expect(out).toContain("failed: the generator is down");
     expect(code).toBe(1);
 
+    const points = join(server.artifactsDir, "points.csv");
+    const ofRun = ["run", "points", ref.runId.slice(0, 8), "--out", points];
+    expect(await s3([...ofRun, "--metric", "reward/mean"])).toMatchObject({
+      code: 0,
+      out: `wrote ${points}`,
+    });
+    const [head, ...lines] = (await readFile(points, "utf8")).trimEnd().split("\r\n");
+    expect(head).toBe("\uFEFFrun_id,run,metric,step,reported_at,value");
+    expect(lines).toHaveLength(1);
+    expect(lines[0]).toMatch(/,reward\/mean,1,20\d\d-.*,0\.25$/);
+
     const shown = (await s3(["show", ref.runId.slice(0, 8)])).out;
     expect(shown).toContain(
       "alarm stands: Groups without variance, since step 1, noticed after step 1\n  groups/without_variance 1 (step 1); limit: at least 0.9\n  what mends it: Raise rl.temperature",

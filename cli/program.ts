@@ -10,7 +10,7 @@ import { addMirrorCommands } from "./commands/mirror";
 import { addPoolCommands } from "./commands/pools";
 import { addPredictionCommands } from "./commands/predictions";
 import { addQuestionCommands } from "./commands/questions";
-import { addBundleCommand } from "./commands/bundle";
+import { addRunFileCommands } from "./commands/run-files";
 import { addRunCommands } from "./commands/runs";
 import { addSweepCommands } from "./commands/sweep";
 import { addUpstreamCommands } from "./commands/upstream";
@@ -27,7 +27,7 @@ export function createProgram(context: CommandContext): Command {
     .configureHelp({ showGlobalOptions: true });
   addRunCommands(program, context);
   addMemoryCommand(program, context);
-  addBundleCommand(program, context);
+  addRunFileCommands(program, context);
   addWorkerCommands(program, context);
   addPoolCommands(program, context);
   addMirrorCommands(program, context);

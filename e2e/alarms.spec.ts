@@ -1,8 +1,5 @@
-import { randomUUID } from "node:crypto";
-import { connect } from "@/cli/client";
-import { findPreset } from "@/core/presets/run-presets";
-import { TestWorker } from "@/server/testing/test-worker";
 import { expect, measureOverflow, openRun, RECORDED, test, waitLive } from "./support/product";
+import { launchReportedRun } from "./support/reported-run";
 
 test("an alarm is told with its evidence, marked on its chart, and the reason why the run was stopped", async ({
   page,
@@ -60,39 +57,10 @@ test("an alarm that a worker raises appears on the open page by itself", async (
   productAddress,
   productUrl,
 }) => {
-  const { client, close } = connect(productAddress);
-  const model = `model-of-${randomUUID()}`;
-  let worker: TestWorker | undefined;
+  const run = await launchReportedRun({ productAddress, productUrl }, "Watched for alarms");
+  const { worker } = run;
+  const { runId, attempt } = run.attempt;
   try {
-    const { token } = await client.workers.createToken.mutate({
-      name: "alarm test",
-      serverUrl: productUrl,
-    });
-    worker = await TestWorker.attach({
-      url: productUrl,
-      token,
-      id: randomUUID(),
-      name: "alarm test",
-      models: [model],
-      corpora: ["atlas"],
-    });
-    const { searcher, generator, ...config } = findPreset("atlas-smollm2-grpo")?.config as {
-      kind: "train";
-      searcher: object;
-      generator: object;
-    };
-    const { id } = await client.runs.launch.mutate({
-      config: {
-        ...config,
-        name: "Watched for alarms",
-        searcher: { ...searcher, model },
-        generator: { ...generator, model },
-      },
-    });
-    const { runId, attempt } = await worker.leaseAndStart();
-    expect(runId).toBe(id);
-    worker.keepAlive([{ runId, attempt }], 1_000);
-
     await page.goto(`/runs/${runId}`);
     await waitLive(page);
     await expect(page.locator("[data-alarm]")).toHaveCount(0);
@@ -126,7 +94,6 @@ test("an alarm that a worker raises appears on the open page by itself", async (
     await expect(page.locator("[data-alarm-banner]")).toContainText("since step 1");
     await worker.request("transition", { runId, attempt, to: "failed", reason: "seen enough" });
   } finally {
-    worker?.disconnect();
-    close();
+    run.stop();
   }
 });

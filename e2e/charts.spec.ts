@@ -1,5 +1,5 @@
 import { readFile } from "node:fs/promises";
-import { sendTracking } from "./support/mlflow";
+import { reportWave } from "./support/mlflow";
 import { expect, measureOverflow, openRun, RECORDED, test, waitLive } from "./support/product";
 
 test("charts are smoothed, zoomed together, read by keys, opened and saved", async ({ page }) => {
@@ -193,30 +193,6 @@ test("an axis counts time or episodes, leaves outliers out; the machine and what
   await expect(accuracy.locator(".recharts-reference-line-line")).toHaveCount(1);
   await expect(accuracy.locator("svg.recharts-surface")).toContainText(/Naive RAG \d/);
 });
-
-/** Reports a run of another trainer whose one metric is a wave of many steps. @returns its id */
-async function reportWave(
-  productUrl: string,
-  name: string,
-  { steps, stepMs }: { steps: number; stepMs: number },
-): Promise<string> {
-  const { run } = await sendTracking(productUrl, "runs/create", {
-    experiment_id: "0",
-    run_name: name,
-  });
-  const batch = 1_000;
-  for (let start = 0; start < steps; start += batch)
-    await sendTracking(productUrl, "runs/log-batch", {
-      run_id: run.info.run_id,
-      metrics: Array.from({ length: batch }, (_, i) => ({
-        key: "critic/score/mean",
-        value: 0.5 + 0.4 * Math.sin((start + i) / 7),
-        timestamp: 1_700_000_000_000 + stepMs * (start + i),
-        step: start + i,
-      })),
-    });
-  return run.info.run_id;
-}
 
 test("a part that is zoomed to is asked for in full resolution and drawn with more points; a reset brings the whole back", async ({
   page,

@@ -1,5 +1,6 @@
 import type { Locator, Page } from "@playwright/test";
-import { expect, openRun, test, waitLive } from "./support/product";
+import { EPISODE_SORTS } from "@/contracts/api/episode-list-values";
+import { expect, measureOverflow, openRun, test, waitLive } from "./support/product";
 
 /**
  * What people do in a run's list of episodes. What must be listed is counted from the rows of the whole list, so that
@@ -163,6 +164,55 @@ test("a column sorts the episodes down, then up, then as they were recorded", as
   await head.getByRole("button", { name: "Tokens", exact: true }).click();
   await expectListed(page, all);
   await expectParams(page, { sort: null, direction: null });
+});
+
+test("on a phone, too, the episodes are brought into every order, and found by a label", async ({
+  page,
+}) => {
+  await openEpisodes(page);
+  await page.setViewportSize({ width: 390, height: 844 });
+  const cards = page.locator("li[data-episode]");
+  const listIds = (): Promise<(string | null)[]> =>
+    cards.evaluateAll((items) => items.map((item) => item.getAttribute("data-episode")));
+  await expect(cards.first()).toBeVisible();
+  const recorded = await listIds();
+  const order = page.getByLabel("Order of the episodes");
+  const names = await order.locator("option").allInnerTexts();
+  expect(names).toHaveLength(EPISODE_SORTS.length);
+
+  await order.selectOption("tokens");
+  await expectParams(page, { sort: "tokens", direction: null });
+  await expect.poll(listIds).not.toEqual(recorded);
+  const falling = await listIds();
+  await page.getByRole("button", { name: "Descending: turn it round" }).click();
+  await expectParams(page, { sort: "tokens", direction: "ascending" });
+  await expect.poll(async () => (await listIds())[0]).not.toBe(falling[0]);
+  expect(await measureOverflow(page)).toBeLessThanOrEqual(0);
+
+  await test.step("also by what has no column", async () => {
+    await order.selectOption("format-errors");
+    await expectParams(page, { sort: "format-errors", direction: null });
+    await expect(order).toHaveValue("format-errors");
+    await order.selectOption("recorded");
+    await expectParams(page, { sort: null, direction: null });
+    await expect.poll(listIds).toEqual(recorded);
+  });
+
+  await test.step("by a label that somebody puts on one", async () => {
+    const label = `seen at ${Date.now()}`;
+    const list = page.url();
+    await cards.first().getByRole("link").click();
+    await page.getByPlaceholder("Add a label").fill(label);
+    await page.keyboard.press("Enter");
+    await expect(page.locator(`[data-label="${label}"]`)).toBeVisible();
+    await page.goto(list);
+    await expect(cards.first().locator("[data-label]")).toHaveText(label);
+    await page.getByLabel("Label", { exact: true }).selectOption(label);
+    await expectParams(page, { label });
+    await expect(page.locator("[data-episode-count]")).toHaveText("1 episode");
+    await expect.poll(listIds).toEqual([recorded[0]]);
+    expect(await measureOverflow(page)).toBeLessThanOrEqual(0);
+  });
 });
 
 test("bars filter by their values, with Shift by all between, and count what is listed", async ({

@@ -78,10 +78,7 @@ test("runs of other trainers are compared at once, and seeds of one configuratio
   await expect(chart, "nobody had to choose a metric").toHaveAttribute("data-curves", "3");
   await page.getByLabel("Group by").selectOption("config");
   await expect(chart).toHaveAttribute("data-curves", "1");
-  await expect(
-    chart.getByRole("button", { name: /\(3\)/ }),
-    "N stands in the legend",
-  ).toBeVisible();
+  await expect(chart.getByRole("button", { name: /n 3$/ }), "N stands in the legend").toBeVisible();
   await expect(chart.locator("[data-area]"), "its 95% interval").not.toHaveCount(0);
 
   // By the ids that MLflow's client returned, which have no hyphens.

@@ -1,6 +1,10 @@
+import { mkdtempSync, rmSync } from "node:fs";
 import { createServer } from "node:http";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { connect } from "@/cli/client";
 import { findPreset } from "@/core/presets/run-presets";
+import { findFreePort } from "@/lib/free-port.mjs";
 import { listenLocally } from "@/lib/testing/listen-locally";
 import {
   expect,
@@ -10,6 +14,7 @@ import {
   test,
   waitLive,
 } from "./support/product";
+import { startProductProcess } from "./support/product-process";
 
 test("home shows what ended, what is best and the next steps, and leads to all pages", async ({
   page,
@@ -139,5 +144,48 @@ test("a channel is added, tested against a real receiver, and removed", async ({
     await expect(channel).toHaveCount(0);
   } finally {
     receiver.close();
+  }
+});
+
+test("a new installation shows its example, which its card removes and deleted runs give back", async ({
+  page,
+}) => {
+  test.setTimeout(300_000);
+  const dataDir = mkdtempSync(join(tmpdir(), "s3-e2e-example-"));
+  const product = await startProductProcess({
+    PORT: String(await findFreePort()),
+    S3_DATA_DIR: dataDir,
+    S3_IMPORT_ROOTS: tmpdir(),
+    DATABASE_URL: "",
+    S3_EXAMPLE: "yes",
+  });
+  try {
+    await page.goto(product.address);
+    await waitLive(page);
+    const card = page.getByRole("region", { name: "Example", exact: true });
+    await expect(card).toContainText(/\d+ runs recorded with this product/);
+    await card.getByRole("button", { name: "Remove" }).click();
+    const dialog = page.getByRole("dialog", { name: "Remove the example?" });
+    await dialog.getByRole("button", { name: "Keep it" }).click();
+    await expect(card, "asked, and not removed").toBeVisible();
+    await card.getByRole("button", { name: "Remove" }).click();
+    await dialog.getByRole("button", { name: "Remove the example" }).click();
+    await expect(card).toHaveCount(0);
+    await expect(page.getByText("No run has come to its end yet.")).toBeVisible();
+
+    const { origin } = new URL(product.address);
+    await page.goto(`${origin}/leaderboard`);
+    await expect(page.getByText("Nothing has been answered yet")).toBeVisible();
+    await page.goto(`${origin}/runs`);
+    await expect(page.getByText("No run yet")).toBeVisible();
+    await page.goto(`${origin}/runs?shelf=deleted`);
+    await expect(page.locator("tr[data-run]").first()).toBeVisible();
+    await page.goto(origin);
+    await waitLive(page);
+    await expect(page.getByText("No run has come to its end yet.")).toBeVisible();
+    await expect(card, "it stays removed").toHaveCount(0);
+  } finally {
+    await product.stop();
+    rmSync(dataDir, { recursive: true, force: true });
   }
 });

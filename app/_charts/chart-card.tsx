@@ -53,6 +53,14 @@ export const ChartCard = memo(function ChartCard({
       })),
     [t, chart, points, detail],
   );
+  const { runId } = useChartScope();
+  const reported = useMemo(
+    () =>
+      runId === null
+        ? undefined
+        : { runIds: [runId], names: chart.series.map(({ metric }) => metric) },
+    [runId, chart],
+  );
   const empty = series.every((s) => s.points.length === 0);
   const card = (
     <article
@@ -87,7 +95,8 @@ export const ChartCard = memo(function ChartCard({
             : t("Alarm from step {from} to {to}: {alarm}", { from, to, alarm: t(alarm) })}
         </p>
       ))}
-      <div className="mt-auto">
+      {/* The plot takes what taller cards of the row leave it. */}
+      <div className="flex grow flex-col">
         {empty ? (
           <WaitingPlot>{waiting}</WaitingPlot>
         ) : chart.kind === "lines" ? (
@@ -99,6 +108,7 @@ export const ChartCard = memo(function ChartCard({
             lastStep={chart.ownAxis ? undefined : lastStep}
             marks={marks}
             references={references}
+            reported={reported}
           />
         ) : (
           <StackPlot
@@ -109,6 +119,7 @@ export const ChartCard = memo(function ChartCard({
             unit={chart.unit}
             lastStep={lastStep}
             marks={marks}
+            reported={reported}
           />
         )}
       </div>

@@ -15,6 +15,8 @@ interface ChartPageProps {
   kinds?: readonly XKind[];
   /** What happened in the run, for every chart. */
   markers?: readonly ChartMarker[];
+  /** The run whose metrics they draw; absent: several. */
+  runId?: string;
   /** Its charts are marked with the alarms of what they draw. */
   hasAlarms?: boolean;
   children: ReactNode;
@@ -28,6 +30,7 @@ export function ChartPage({
   tracks,
   kinds,
   markers = NO_MARKERS,
+  runId,
   hasAlarms = false,
   children,
 }: ChartPageProps) {
@@ -48,6 +51,7 @@ export function ChartPage({
       kinds={kinds}
       zoom={state.zoom}
       markers={markers}
+      runId={runId}
     >
       <ChartToolbar state={state} kinds={measured} markers={markerKinds} />
       {children}

@@ -30,6 +30,8 @@ export interface ChartScope {
   hasToolbar: boolean;
   /** What happened at which step, for every chart. */
   markers: readonly ChartMarker[];
+  /** The run whose metrics the cards draw; null: several. */
+  runId: string | null;
 }
 
 const NO_MARKERS: readonly ChartMarker[] = [];
@@ -43,6 +45,7 @@ const createScope = (): ChartScope => ({
   zoom: createStore<Zoom | null>(null),
   hasToolbar: false,
   markers: NO_MARKERS,
+  runId: null,
 });
 
 const ChartScopeContext = createContext<ChartScope>(createScope());
@@ -61,6 +64,8 @@ interface ChartScopeProviderProps {
   /** That of a toolbar; absent: their own. */
   zoom?: Store<Zoom | null>;
   markers?: readonly ChartMarker[];
+  /** Absent: that of the charts around it. */
+  runId?: string;
   children: ReactNode;
 }
 
@@ -72,9 +77,11 @@ export function ChartScopeProvider({
   xName = "step",
   zoom,
   markers = NO_MARKERS,
+  runId,
   children,
 }: ChartScopeProviderProps) {
   const around = useChartScope();
+  const ofRun = runId ?? around.runId;
   const [own] = useState(createScope);
   const used = settings ?? around.settings;
   const track = (used.x !== "step" && tracks?.[used.x]) || null;
@@ -89,8 +96,9 @@ export function ChartScopeProvider({
       zoom: zoom ?? own.zoom,
       hasToolbar: zoom !== undefined,
       markers,
+      runId: ofRun,
     }),
-    [used, xKind, track, xName, own, zoom, markers],
+    [used, xKind, track, xName, own, zoom, markers, ofRun],
   );
   return <ChartScopeContext value={scope}>{children}</ChartScopeContext>;
 }

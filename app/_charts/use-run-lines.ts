@@ -5,48 +5,37 @@ import { useChartScope } from "./chart-scope";
 import type { LineSeries } from "./drawing/line-plot";
 import {
   buildRunLines,
+  buildTracksOfRuns,
   type LineGroup,
   type SeriesOfRuns,
   type TracksOfRuns,
 } from "./prepare/run-lines";
 import { useDetailOfRuns, useRestingZoom } from "./use-detail";
-import {
-  buildTracks,
-  findStepRange,
-  TRACK_METRICS,
-  type Track,
-  type XKind,
-} from "./prepare/x-axis";
+import { findStepRange, type Track, type XKind } from "./prepare/x-axis";
 
 const NO_IDS: readonly string[] = [];
 const NO_SERIES: SeriesOfRuns = {};
 const NO_TRACKS: TracksOfRuns = {};
 
 /**
- * Where the steps of runs stand on another axis; read when it is chosen. Time begins at the first point of the metrics
- * that are read.
+ * Where the steps of runs stand on another axis; read when it is chosen.
  *
- * @param metrics that are drawn: of another trainer's run nothing else is known
+ * @param clocks by run: see `chooseClockMetrics`
  */
-export function useTracksOfRuns(
-  runIds: readonly string[],
-  metrics: readonly string[],
-  kind: XKind,
-) {
-  const names = useMemo(
-    () => [...new Set([...TRACK_METRICS, "timing_s/step", ...metrics])].slice(0, MOST_NAMES),
-    [metrics],
-  );
+export function useTracksOfRuns(clocks: Readonly<Record<string, readonly string[]>>, kind: XKind) {
   const isNeeded = kind !== "step";
-  const query = useSeriesOfRuns(isNeeded ? runIds : NO_IDS, { names });
-  const tracks = useMemo(
-    () =>
-      Object.fromEntries(
-        Object.entries(query.data ?? NO_SERIES).map(([id, series]) => [id, buildTracks(series)]),
-      ),
-    [query.data],
+  const runIds = useMemo(() => (isNeeded ? Object.keys(clocks) : NO_IDS), [isNeeded, clocks]);
+  const names = useMemo(
+    () => [...new Set(Object.values(clocks).flat())].slice(0, MOST_NAMES),
+    [clocks],
   );
-  return { query, tracks: isNeeded ? tracks : NO_TRACKS, isPending: isNeeded && query.isPending };
+  const query = useSeriesOfRuns(runIds, { names });
+  const tracks = useMemo(
+    () => buildTracksOfRuns(query.data ?? NO_SERIES, clocks),
+    [query.data, clocks],
+  );
+  const isPending = isNeeded && names.length > 0 && query.isPending;
+  return { query, tracks: isNeeded ? tracks : NO_TRACKS, isPending };
 }
 
 /** Names of metrics in one request. */

@@ -30,12 +30,13 @@ it("writes every range so that it is read as the same", () => {
 
 it("reads a filter from an address, and leaves out what it does not know", () => {
   const params = new URLSearchParams(
-    "tab=episodes&filter=gained&phase=nowhere&step=3&reward=0.5..&q=lima&in=queries&sort=tokens&direction=ascending",
+    "tab=episodes&filter=gained&phase=nowhere&step=3&reward=0.5..&label=odd&q=lima&in=queries&sort=tokens&direction=ascending",
   );
   expect(parseEpisodeFilter(params)).toMatchObject({
     filter: "gained",
     phase: undefined,
     ranges: { step: { min: 3, max: 3 }, reward: { min: 0.5 } },
+    label: "odd",
     text: "lima",
     textIn: "queries",
     sort: "tokens",

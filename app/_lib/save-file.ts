@@ -3,7 +3,11 @@ export function saveFile(name: string, type: string, content: string | Blob): vo
   const url = URL.createObjectURL(
     typeof content === "string" ? new Blob([content], { type: `${type};charset=utf-8` }) : content,
   );
-  const link = Object.assign(document.createElement("a"), { href: url, download: name });
-  link.click();
+  saveLink(name, url);
   URL.revokeObjectURL(url);
+}
+
+/** Lets the browser save what an address answers as a file. */
+export function saveLink(name: string, href: string): void {
+  Object.assign(document.createElement("a"), { href, download: name }).click();
 }

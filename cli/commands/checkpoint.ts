@@ -1,15 +1,13 @@
-import { createWriteStream, existsSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import { Readable } from "node:stream";
-import { pipeline } from "node:stream/promises";
-import type { ReadableStream } from "node:stream/web";
 import { Option, type Command } from "commander";
 import { z } from "zod";
 import { AppError } from "@/contracts/errors";
 import { findRun, type Client } from "@/cli/client";
 import type { CommandContext } from "@/cli/context";
+import { fetchFile } from "@/cli/fetch-file";
 import { addLocalCommand, runLocalProgram } from "@/cli/local-program";
 
 const FORMATS = ["peft", "hf"] as const;
@@ -75,7 +73,12 @@ async function exportCheckpoint(
     await mkdir(folder);
     for (const { name } of checkpoint.files)
       if (!name.startsWith("critic."))
-        await fetchFile(context, checkpoint.id, name, join(folder, name), stop.signal);
+        await fetchFile(
+          context,
+          `/artifacts/${checkpoint.id}/${encodeURIComponent(name)}`,
+          join(folder, name),
+          stop.signal,
+        );
     const config = join(scratch, "config.json");
     await writeFile(config, JSON.stringify(checkpoint.config));
     const words = ["--config", config, "--to", target, "--format", format];
@@ -108,23 +111,4 @@ async function findCheckpoint(client: Client, id: string, step: number | undefin
       `The run keeps no ${step === undefined ? "checkpoint" : `checkpoint after step ${step}`}; it has ${kept.map((checkpoint) => checkpoint.step).join(", ") || "none"}.`,
     );
   return { id: chosen.id, step: chosen.step, files: chosen.files, config };
-}
-
-async function fetchFile(
-  { server, headers }: CommandContext,
-  artifactId: string,
-  name: string,
-  path: string,
-  signal: AbortSignal,
-): Promise<void> {
-  const response = await fetch(
-    new URL(`/artifacts/${artifactId}/${encodeURIComponent(name)}`, server),
-    { headers, signal },
-  );
-  if (!response.ok || !response.body)
-    throw new AppError(
-      "not-found",
-      `${name} could not be fetched: the server answered ${response.status}. ${(await response.text()).slice(0, 200)}`,
-    );
-  await pipeline(Readable.fromWeb(response.body as ReadableStream), createWriteStream(path));
 }

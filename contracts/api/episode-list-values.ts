@@ -34,6 +34,7 @@ export const TEXT_PLACES = ["question", "answer", "queries", "documents"] as con
 export const EPISODE_SORTS = [
   "recorded",
   ...EPISODE_MEASURES,
+  "phase",
   "type",
   "attribution",
   "format-errors",

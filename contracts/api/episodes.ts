@@ -71,6 +71,8 @@ const episodeSelectionSchema = z.object({
   formatError: formatErrorSchema.optional(),
   /** The question's type. */
   type: z.string().optional(),
+  /** One that a person has put on the episode. */
+  label: z.string().max(60).optional(),
   ranges: z.partialRecord(episodeMeasureSchema, measureRangeSchema).default({}),
   /**
    * Every word of it begins a word of question, answer and queries together, or of one document that the episode saw.
@@ -133,6 +135,7 @@ export const episodeFacetsResponseSchema = z.object({
   phases: z.array(z.object({ value: episodePhaseSchema, episodes: z.int() })),
   types: z.array(z.object({ value: z.string(), episodes: z.int() })),
   formatErrors: z.array(z.object({ value: formatErrorSchema, episodes: z.int() })),
+  labels: z.array(z.object({ value: z.string(), episodes: z.int() })),
   /** Measures of which at least one episode has a value. */
   measures: z.array(episodeMeasureSchema),
 });
@@ -199,6 +202,8 @@ export const episodeRowSchema = z.object({
   type: z.string().nullable(),
   attribution: attributionSchema.nullable(),
   formatErrors: z.array(formatErrorSchema),
+  /** What people have put on it, by name. */
+  labels: z.array(z.string()),
 });
 
 export const listEpisodesResponseSchema = z.object({

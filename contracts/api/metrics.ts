@@ -80,5 +80,12 @@ export const metricSeriesOfRunsRequestSchema = z.object({
   since: z.record(z.uuid(), metricCursorSchema).default({}),
 });
 
+/** What is read of reported points; no name: all metrics. */
+export const reportedPointsQuerySchema = z.object({
+  runIds: z.array(z.uuid()).min(1).max(200),
+  names: z.array(metricNameSchema).max(100),
+});
+export type ReportedPointsQuery = z.output<typeof reportedPointsQuerySchema>;
+
 /** By run; every run that was asked for is there. */
 export const metricSeriesOfRunsResponseSchema = z.record(z.uuid(), metricSeriesResponseSchema);

@@ -13,3 +13,27 @@ export async function sendTracking(productUrl: string, path: string, body: objec
   expect(response.status, path).toBe(200);
   return (await response.json()) as Sent;
 }
+
+/** Reports a run of another trainer whose one metric is a wave of many steps. @returns its id */
+export async function reportWave(
+  productUrl: string,
+  name: string,
+  { steps, stepMs }: { steps: number; stepMs: number },
+): Promise<string> {
+  const { run } = await sendTracking(productUrl, "runs/create", {
+    experiment_id: "0",
+    run_name: name,
+  });
+  const batch = 1_000;
+  for (let start = 0; start < steps; start += batch)
+    await sendTracking(productUrl, "runs/log-batch", {
+      run_id: run.info.run_id,
+      metrics: Array.from({ length: batch }, (_, i) => ({
+        key: "critic/score/mean",
+        value: 0.5 + 0.4 * Math.sin((start + i) / 7),
+        timestamp: 1_700_000_000_000 + stepMs * (start + i),
+        step: start + i,
+      })),
+    });
+  return run.info.run_id;
+}

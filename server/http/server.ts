@@ -16,6 +16,7 @@ import type { Access } from "./access";
 import { isArtifactPath, serveArtifact } from "./artifact-routes";
 import { findRefusalReason } from "./guard";
 import { isMlflowFile, isMlflowPath, serveMlflow } from "./mlflow-routes";
+import { isPointsPath, servePoints } from "./point-routes";
 import { BODY_LIMITS, BodyGuard, type BodyLimits } from "./request-body";
 import { isTracePath, serveTraces } from "./otlp-routes";
 import { setSecurityHeaders } from "./response-headers";
@@ -68,7 +69,7 @@ interface Api {
 }
 
 /**
- * The one HTTP server: /trpc, /trpc-ws, /worker, /worker/artifacts, /artifacts, /uploads, /worker/uploads, /tokens, /healthz, and
+ * The one HTTP server: /trpc, /trpc-ws, /worker, /worker/artifacts, /artifacts, /uploads, /worker/uploads, /tokens, /points, /healthz, and
  * /api/2.0/mlflow, /v1/traces, and pages for all the rest. Everything must come from a loopback name (guard.ts). Workers prove themselves by token, whoever
  * uses the page or the API by the installation's secret (access.ts).
  */
@@ -179,6 +180,9 @@ async function serveActor(
     await serveArtifact(request, response, url, services);
   } else if (isUploadPath(pathname)) {
     await serveUpload(request, response, url, services, actor);
+  } else if (isPointsPath(pathname)) {
+    compressAnswer(request, response, () => undefined);
+    await servePoints(request, response, url, services);
   } else if (isTokenPath(pathname)) {
     await serveTokens(request, response);
   } else if (pathname.startsWith("/trpc/") && shared.canServe(request, pathname)) {

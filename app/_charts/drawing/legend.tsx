@@ -112,6 +112,11 @@ function LegendValue({ reading, unit, isSmoothed }: LegendValueProps) {
       >
         {formatValue(unit, value)}
       </span>
+      {reading?.n === undefined ? null : (
+        <span className="whitespace-nowrap" title={t("Runs that have a value here")}>
+          {t("n {n}", { n: reading.n })}
+        </span>
+      )}
       {isSmoothed && reading ? (
         <span className="font-mono whitespace-nowrap">~{formatValue(unit, reading.smoothed)}</span>
       ) : null}

@@ -5,6 +5,7 @@ import { useChartScope } from "@/app/_charts/chart-scope";
 import type { ChartMarker } from "@/app/_charts/prepare/marks";
 import { Plot } from "./plot";
 import type { ReferenceValue } from "./plot-drawing";
+import type { ReportedPoints } from "@/app/_charts/prepare/export";
 import { placeLine, type SeriesInput } from "@/app/_charts/prepare/prepare";
 import type { Unit } from "@/app/_charts/prepare/units";
 import { useShownSeries } from "@/app/_charts/use-shown-series";
@@ -22,6 +23,8 @@ export interface LinePlotProps {
   /** Marks of this plot alone; those of the page come from its scope. */
   marks?: readonly ChartMarker[];
   references?: readonly ReferenceValue[];
+  /** See Plot. */
+  reported?: ReportedPoints;
 }
 
 /**

@@ -31,7 +31,6 @@ interface PlotDrawingProps {
   xKind: XKind;
   track: Track | null;
   unit: Unit;
-  height: number | string;
   markers: readonly ChartMarker[];
   references: readonly ReferenceValue[];
 }
@@ -56,7 +55,6 @@ const PlotDrawing = memo(function PlotDrawing({
   xKind,
   track,
   unit,
-  height,
   markers,
   references,
 }: PlotDrawingProps) {
@@ -67,7 +65,7 @@ const PlotDrawing = memo(function PlotDrawing({
     <ComposedChart
       data={ends}
       responsive
-      style={{ width: "100%", height }}
+      style={{ width: "100%", height: "100%" }}
       margin={{ top: PLOT.top, right: PLOT.right, bottom: 0, left: 0 }}
       accessibilityLayer={false}
     >

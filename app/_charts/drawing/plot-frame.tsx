@@ -32,9 +32,11 @@ export interface PlotFrameProps {
   /** Absent: it is open over the whole window already. */
   onOpen?: (open: OpenPlot) => void;
   saveCsv: () => Promise<void>;
+  /** Absent: what it draws is all there is. */
+  savePoints?: () => Promise<void>;
   /** True while a gesture of this plot changes the zoom. */
   active: RefObject<boolean>;
-  /** As CSS has it; a number is in pixels. */
+  /** The least, as CSS has it; a number is in pixels. In a column of a taller card it grows. */
   height: number | string;
 }
 
@@ -79,23 +81,24 @@ export function PlotFrame(props: PlotFrameProps) {
           { label, summary },
         )}
         tabIndex={0}
-        className="relative mt-1 cursor-crosshair touch-pan-y rounded select-none"
-        style={{ height }}
+        className="relative mt-1 grow cursor-crosshair touch-pan-y rounded select-none"
+        style={{ minHeight: height }}
         {...handlers}
       >
-        <Suspense fallback={null}>
-          {isInSight ? (
-            <PlotDrawing
-              view={view}
-              xKind={xKind}
-              track={track}
-              unit={unit}
-              height={height}
-              markers={markers}
-              references={references}
-            />
-          ) : null}
-        </Suspense>
+        <div className="absolute inset-0">
+          <Suspense fallback={null}>
+            {isInSight ? (
+              <PlotDrawing
+                view={view}
+                xKind={xKind}
+                track={track}
+                unit={unit}
+                markers={markers}
+                references={references}
+              />
+            ) : null}
+          </Suspense>
+        </div>
         <Crosshair axis={view.x} />
         {selection ? <Selection from={selection[0]} to={selection[1]} /> : null}
         <p role="status" className="sr-only">
@@ -145,8 +148,8 @@ const Selection = ({ from, to }: { from: number; to: number }) => (
 export function WaitingPlot({ children }: { children: ReactNode }) {
   return (
     <div
-      className="mt-2 mb-2 flex items-center justify-center rounded-md bg-muted/50 px-4 text-center text-xs text-muted-foreground"
-      style={{ height: PLOT_HEIGHT + 12 }}
+      className="mt-2 mb-2 flex grow items-center justify-center rounded-md bg-muted/50 px-4 text-center text-xs text-muted-foreground"
+      style={{ minHeight: PLOT_HEIGHT + 12 }}
     >
       {children}
     </div>

@@ -17,10 +17,12 @@ interface PlotMenuProps {
   /** Absent: it is open over the whole window already. */
   onOpen?: (open: OpenPlot) => void;
   saveCsv: () => Promise<void>;
+  /** Absent: what it draws is all there is. */
+  savePoints?: () => Promise<void>;
 }
 
 /** What can be done with a plot: opened larger, read as a table, saved. */
-export function PlotMenu({ label, legend, plot, onOpen, saveCsv }: PlotMenuProps) {
+export function PlotMenu({ label, legend, plot, onOpen, saveCsv, savePoints }: PlotMenuProps) {
   const t = useText();
   const notify = useNotify();
   const savePicture = (name: "savePlotPng" | "savePlotSvg"): void => {
@@ -33,8 +35,8 @@ export function PlotMenu({ label, legend, plot, onOpen, saveCsv }: PlotMenuProps
         () => notify("bad", t("The browser could not draw the picture")),
       );
   };
-  const saveValues = (): void =>
-    void saveCsv().catch(() => notify("bad", t("The values could not be saved")));
+  const save = (values: () => Promise<void>): void =>
+    void values().catch(() => notify("bad", t("The values could not be saved")));
   return (
     <Menu>
       <MenuTrigger asChild>
@@ -64,9 +66,14 @@ export function PlotMenu({ label, legend, plot, onOpen, saveCsv }: PlotMenuProps
         <MenuItem onSelect={() => savePicture("savePlotSvg")}>
           <Image aria-hidden /> {t("Save as SVG")}
         </MenuItem>
-        <MenuItem onSelect={saveValues}>
+        <MenuItem onSelect={() => save(saveCsv)}>
           <FileSpreadsheet aria-hidden /> {t("Save values as CSV")}
         </MenuItem>
+        {savePoints ? (
+          <MenuItem onSelect={() => save(savePoints)}>
+            <FileSpreadsheet aria-hidden /> {t("Save all reported points as CSV")}
+          </MenuItem>
+        ) : null}
       </MenuContent>
     </Menu>
   );

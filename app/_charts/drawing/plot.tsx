@@ -10,6 +10,7 @@ import type { ReferenceValue } from "./plot-drawing";
 import { PlotFrame } from "./plot-frame";
 import type { OpenPlot } from "./plot-menu";
 import { PLOT_HEIGHT } from "./plot-size";
+import type { ReportedPoints } from "@/app/_charts/prepare/export";
 import { readLine, type PlacedLine } from "@/app/_charts/prepare/prepare";
 import type { Unit } from "@/app/_charts/prepare/units";
 import type { ShownSeries } from "@/app/_charts/use-shown-series";
@@ -31,6 +32,8 @@ interface PlotProps {
   lastStep?: number;
   marks?: readonly ChartMarker[];
   references?: readonly ReferenceValue[];
+  /** What its points were made of; absent: they are not metrics of runs. */
+  reported?: ReportedPoints;
 }
 
 const NO_MARKS: readonly ChartMarker[] = [];
@@ -47,6 +50,7 @@ export function Plot({
   lastStep,
   marks = NO_MARKS,
   references = NO_REFERENCES,
+  reported,
 }: PlotProps) {
   const t = useText();
   const { settings, track, xKind, markers: pageMarkers } = useChartScope();
@@ -107,6 +111,12 @@ export function Plot({
       import("@/app/_charts/prepare/export").then(({ savePlotCsv }) =>
         savePlotCsv(t, label, values),
       ),
+    savePoints:
+      reported &&
+      (() =>
+        import("@/app/_charts/prepare/export").then(({ saveReportedPoints }) =>
+          saveReportedPoints(label, reported),
+        )),
     active,
   };
   return (

@@ -227,6 +227,17 @@ describe("a line plot of means", () => {
     expect(findCurves(container, "area")).toHaveLength(1);
   });
 
+  it("says how many runs a mean is over, where the pointer is", async () => {
+    const counted = [
+      { ...series[0]!, points: series[0]!.points.map((one) => ({ ...one, n: 4 - one.step })) },
+    ];
+    await renderPlot(<LinePlot label="Reward" series={counted} scale="share" unit="share" />);
+    const plot = screen.getByRole("group", { name: /^Reward/ });
+    expect(screen.getByRole("button", { name: /^lr=1e-5/ }).textContent).toBe("lr=1e-580%n 1");
+    fireEvent.pointerMove(plot, { clientX: computePlace(1, 3) });
+    expect(screen.getByRole("button", { name: /^lr=1e-5/ }).textContent).toBe("lr=1e-540%n 3");
+  });
+
   it("says the mean of the step under the pointer", async () => {
     await renderPlot(<LinePlot label="Reward" series={series} scale="share" unit="share" />);
     const plot = screen.getByRole("group", { name: /^Reward: lr=1e-5 80%/ });

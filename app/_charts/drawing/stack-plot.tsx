@@ -3,6 +3,7 @@ import { memo, useMemo } from "react";
 import { useChartScope } from "@/app/_charts/chart-scope";
 import type { ChartMarker } from "@/app/_charts/prepare/marks";
 import { Plot } from "./plot";
+import type { ReportedPoints } from "@/app/_charts/prepare/export";
 import { placeStack, prepareStack } from "@/app/_charts/prepare/prepare";
 import type { LineSeries } from "./line-plot";
 import type { Unit } from "@/app/_charts/prepare/units";
@@ -18,6 +19,8 @@ interface StackPlotProps {
   unit: Unit;
   lastStep?: number;
   marks?: readonly ChartMarker[];
+  /** See Plot. */
+  reported?: ReportedPoints;
 }
 
 /** Parts of a whole over the steps, stacked in the order given, the first at the bottom. */

@@ -40,9 +40,11 @@ const MOVES: Readonly<Record<string, number>> = {
   End: Infinity,
 };
 
-/** What a series says at a place, with the step that a value is carried from. */
+/** What a series says at a place, with the number of runs of a mean, and the step that a value is carried from. */
 function formatReading(t: Text, label: string, unit: Unit, reading: Reading | null): string {
-  const value = formatValue(unit, reading?.value ?? null);
+  const shown = formatValue(unit, reading?.value ?? null);
+  const value =
+    reading?.n === undefined ? shown : t("{mean}, n {n}", { mean: shown, n: reading.n });
   const step = reading?.carriedFrom ?? null;
   return step === null
     ? `${label} ${value}`

@@ -1,6 +1,7 @@
 import { markText, type Text } from "@/app/_i18n/format-text";
-import { saveFile } from "@/app/_lib/save-file";
+import { saveFile, saveLink } from "@/app/_lib/save-file";
 import { escapeCsvField } from "@/core/comparability/results-table";
+import { BYTE_ORDER_MARK } from "@/core/metrics/csv";
 import { findMetric } from "@/core/metrics/metrics";
 import type { PlacedLine } from "./prepare";
 import type { SeriesStyle } from "./view";
@@ -35,11 +36,12 @@ const AXIS_COLUMNS: Readonly<Record<XKind, string>> = {
 
 /** Columns of a series beside its values. */
 const INTERVAL_COLUMNS = [markText("{label} low"), markText("{label} high")];
+const RUNS_COLUMN = markText("{label} n");
 const EXTREME_COLUMNS = [markText("{label} min"), markText("{label} max")];
 
 /**
  * The points of a plot as a table: step, place on the axis where that is another, and for each series its value, its
- * extremes where points stand for several, and the smoothed value where it is smoothed.
+ * extremes where points stand for several, the smoothed value where it is smoothed, and of a mean how many runs it is over.
  */
 export function buildPlotTable(
   t: Text,
@@ -49,15 +51,18 @@ export function buildPlotTable(
   const parts = lines.map((line) => {
     const label = labels.get(line.key) ?? line.key;
     const hasEnds = line.points.some(({ low, high }) => low < high);
+    const isMean = line.points.some(({ n }) => n !== undefined);
     const ends = line.hasBand ? INTERVAL_COLUMNS : EXTREME_COLUMNS;
     // Labels of metrics are translated, those of runs and groups are names.
     const name = findMetric(line.key) ? line.key : label;
     return {
       byPlace: new Map(line.points.map((point) => [`${point.step} ${point.x}`, point])),
       hasEnds,
+      isMean,
       columns: [
         label,
         ...(hasEnds ? ends.map((end) => t(end, { label })) : []),
+        ...(isMean ? [t(RUNS_COLUMN, { label })] : []),
         ...(smoothing > 0 ? [t("{label} smoothed {smoothing}", { label, smoothing })] : []),
       ],
       names: [
@@ -65,6 +70,7 @@ export function buildPlotTable(
         ...(hasEnds ? (line.hasBand ? ["low", "high"] : ["min", "max"]) : []).map(
           (end) => `${name}_${end}`,
         ),
+        ...(isMean ? [`${name}_n`] : []),
         ...(smoothing > 0 ? [`${name}_smoothed_${smoothing}`] : []),
       ],
     };
@@ -79,11 +85,12 @@ export function buildPlotTable(
     .map(([place, { step, x }]) => [
       step,
       ...(xKind === null ? [] : [x]),
-      ...parts.flatMap(({ byPlace, hasEnds }) => {
+      ...parts.flatMap(({ byPlace, hasEnds, isMean }) => {
         const point = byPlace.get(place);
         return [
           point?.value ?? null,
           ...(hasEnds ? [point?.low ?? null, point?.high ?? null] : []),
+          ...(isMean ? [point?.n ?? null] : []),
           ...(smoothing > 0 ? [point?.smoothed ?? null] : []),
         ];
       }),
@@ -101,9 +108,6 @@ export function buildPlotTable(
   return { columns, names, rows };
 }
 
-/** Without it Excel reads UTF-8 as the code page of its system, and names in Chinese as other signs. */
-const BYTE_ORDER_MARK = "\uFEFF";
-
 /** A table as comma-separated values with a head of names (RFC 4180, UTF-8); an absent value is empty. */
 export const formatCsv = ({ names, rows }: Omit<PlotTable, "columns">): string =>
   BYTE_ORDER_MARK +
@@ -118,6 +122,21 @@ export const formatFileName = (title: string): string =>
     .toLowerCase()
     .replaceAll(/[^\p{L}\p{N}]+/gu, "-")
     .replaceAll(/^-|-$/g, "") || "chart";
+
+/** Every point that was reported of metrics of runs. */
+export interface ReportedPoints {
+  runIds: readonly string[];
+  names: readonly string[];
+}
+
+/** Lets the browser save every reported point as comma-separated values, which the server writes. */
+export const saveReportedPoints = (title: string, { runIds, names }: ReportedPoints): void => {
+  const query = new URLSearchParams([
+    ...runIds.map((id) => ["run", id]),
+    ...names.map((name) => ["metric", name]),
+  ]);
+  saveLink(`${formatFileName(title)}-points.csv`, `/points?${query}`);
+};
 
 /** Lets the browser save what a plot draws as comma-separated values, named after its title. */
 export const savePlotCsv = (t: Text, title: string, request: PlotTableRequest): void =>

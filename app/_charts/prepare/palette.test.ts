@@ -63,7 +63,7 @@ const computeDistance = (a: string, b: string, vision: Matrix): number => {
   return Math.hypot(p[0] - q[0], p[1] - q[1], p[2] - q[2]);
 };
 
-const css = readFileSync(new URL("../globals.css", import.meta.url), "utf8");
+const css = readFileSync(new URL("../../globals.css", import.meta.url), "utf8");
 const readPalette = (block: string): Map<string, string> =>
   new Map([...block.matchAll(/(--series-\d): (#\w{6});/g)].map(([, name, hex]) => [name!, hex!]));
 const THEMES = {

@@ -11,6 +11,8 @@ export interface Point {
   at?: number;
   /** Interval around a mean; null where it has none. */
   band?: readonly [number, number] | null;
+  /** How many runs have a value here, of a mean of runs. */
+  n?: number;
   /** Differs from the point before where the mean is of other runs: no line is drawn across. */
   stretch?: number;
 }

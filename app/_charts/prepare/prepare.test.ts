@@ -130,6 +130,109 @@ describe("stacks", () => {
   it("leave out a step whose sum would be wrong", () => {
     expect(prepareStack(parts, "drop").rows.map((row) => row.step)).toEqual([2]);
   });
+
+  /** Means of so many neighbouring steps, as the server answers for a series with too many points. */
+  const bucket = (steps: readonly number[], size: number, value: (step: number) => number) =>
+    Array.from({ length: Math.ceil(steps.length / size) }, (_, i): Point => {
+      const mine = steps.slice(i * size, (i + 1) * size);
+      const values = mine.map(value);
+      return {
+        step: mine.at(-1)!,
+        value: values.reduce((sum, one) => sum + one, 0) / mine.length,
+        min: Math.min(...values),
+        max: Math.max(...values),
+        count: mine.length,
+      };
+    });
+  const list = (from: number, to: number, by = 1) =>
+    Array.from({ length: Math.floor((to - from) / by) + 1 }, (_, i) => from + i * by);
+
+  it("put a phase of each fifth of 1,000 steps on the places of those of all steps", () => {
+    const all = list(1, 1000);
+    const sparse = [0, ...list(5, 1000, 5)];
+    const stack = prepareStack(
+      [
+        { key: "rollout", label: "", points: bucket(all, 2, () => 5) },
+        { key: "update", label: "", points: bucket(all, 4, (step) => step) },
+        { key: "evaluate", label: "", points: bucket(sparse, 1, () => 3) },
+      ],
+      "zero",
+    );
+    expect(stack.rows.map(({ step }) => step)).toEqual([0, ...list(2, 1000, 2)]);
+    const [start, ...rows] = stack.rows;
+    expect(start!.values, "before the first step there was an evaluation alone").toEqual({
+      rollout: 0,
+      update: 0,
+      evaluate: 3,
+    });
+    expect(new Set(rows.map(({ values }) => values.rollout))).toEqual(new Set([5]));
+    expect(rows.map(({ values }) => values.update).slice(0, 4)).toEqual([2.5, 2.5, 6.5, 6.5]);
+    // Steps 5 and 10 lie in the buckets that end at 6 and 10, each with half of its steps.
+    expect(rows.slice(0, 5).map(({ values }) => values.evaluate)).toEqual([0, 0, 1.5, 0, 1.5]);
+    const seconds = (key: string) =>
+      rows.reduce((sum, { values, count }) => sum + values[key]! * count, 0);
+    expect(seconds("rollout")).toBe(5 * 1000);
+    expect(seconds("evaluate")).toBe(3 * 200);
+    expect(seconds("update")).toBe(500_500);
+  });
+
+  it("are read at each step that a row stands for", () => {
+    const points = bucket(list(1, 8), 2, (step) => step);
+    const [line] = placeStack(prepareStack([{ key: "a", label: "", points }], "zero"), null);
+    expect(readLine(line!, 3)).toMatchObject({ value: 3.5, carriedFrom: null });
+  });
+
+  it("show the part that is zoomed to in full resolution", () => {
+    const all = list(1, 1000);
+    const stack = prepareStack(
+      [
+        {
+          key: "rollout",
+          label: "",
+          points: bucket(all, 2, () => 5),
+          detail: bucket(list(101, 120), 1, () => 5),
+        },
+        { key: "evaluate", label: "", points: bucket(list(5, 1000, 5), 1, () => 3) },
+      ],
+      "zero",
+    );
+    const part = stack.rows.filter(({ step }) => step > 100 && step <= 122);
+    expect(part.map(({ step }) => step)).toEqual([...list(101, 120), 122]);
+    expect(part.filter(({ values }) => values.evaluate! > 0).map((row) => row.step)).toEqual([
+      105, 110, 115, 120,
+    ]);
+    expect(part[4]!.values).toEqual({ rollout: 5, evaluate: 3 });
+  });
+
+  it("do not break where a part in full resolution begins within a bucket", () => {
+    const all = list(1, 1000);
+    const { rows } = prepareStack(
+      [
+        {
+          key: "rollout",
+          label: "",
+          points: bucket(all, 4, () => 5),
+          detail: bucket(list(103, 120), 1, () => 5),
+        },
+        { key: "evaluate", label: "", points: bucket(list(1, 1000, 5), 1, () => 3) },
+      ],
+      "zero",
+    );
+    expect(rows.map(({ values }) => values.rollout).filter((seconds) => seconds !== 5)).toEqual([]);
+  });
+
+  it("of shares that must all be there stay whole where one has coarser points", () => {
+    const all = list(1, 100);
+    const { rows } = prepareStack(
+      [
+        { key: "gained", label: "", points: bucket(all, 2, () => 0.25) },
+        { key: "lost", label: "", points: bucket(all, 10, () => 0.75) },
+      ],
+      "drop",
+    );
+    expect(rows).toHaveLength(50);
+    for (const { values } of rows) expect(values.gained! + values.lost!).toBeCloseTo(1, 12);
+  });
 });
 
 describe("small curves", () => {

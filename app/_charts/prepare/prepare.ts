@@ -31,6 +31,8 @@ export interface PlacedPoint {
   high: number;
   /** How many reported points it stands for. */
   count: number;
+  /** How many runs have a value here, of a mean of runs. */
+  n?: number;
 }
 
 export interface PlacedLine {
@@ -142,15 +144,17 @@ export function placeLine(input: SeriesInput, { track, smoothing }: LineSettings
 function placePoint(point: Point, track: Track | null): PlacedPoint[] {
   const x = findX(track, point.step);
   if (x === null) return [];
-  const { step, value, min = value, max = value, band, count = 1 } = point;
+  const { step, value, min = value, max = value, band, count = 1, n } = point;
   const [low, high] = band ?? [min, max];
-  return [{ x, step, value, smoothed: value, low, high, count }];
+  return [{ x, step, value, smoothed: value, low, high, count, n }];
 }
 
 /** What a series says at a place of the axis. */
 export interface Reading {
   value: number;
   smoothed: number;
+  /** How many runs the mean is over; absent: it is a value of one run. */
+  n?: number;
   /** The step it was measured at, where that is before the place; null: it was measured there. */
   carriedFrom: number | null;
 }
@@ -166,8 +170,8 @@ export function readLine({ points, xs, isPlaced }: PlacedLine, x: number): Readi
   const isHere = after && (after.x === x || ((isPlaced || after.count > 1) && i > 0));
   const point = isHere ? after : points[i - 1];
   if (!point) return null;
-  const { value, smoothed, step } = point;
-  return { value, smoothed, carriedFrom: isHere ? null : step };
+  const { value, smoothed, step, n } = point;
+  return { value, smoothed, n, carriedFrom: isHere ? null : step };
 }
 
 /** The points within a part of the axis, and one beyond each end, so that lines reach the ends. */
@@ -180,8 +184,15 @@ export function cutPart(
   );
 }
 
-/** One step of a stack; a part without a value took no share. */
-export type StackRow = { step: number } & Record<string, number>;
+/** A place of a stack with the heights of its parts. */
+export interface StackRow {
+  /** The last step that it stands for. */
+  step: number;
+  /** How many reported points of its densest part it stands for. */
+  count: number;
+  /** By series; a part without a value took no share. */
+  values: Readonly<Record<string, number>>;
+}
 
 export interface StackData {
   rows: StackRow[];
@@ -189,26 +200,100 @@ export interface StackData {
   keys: string[];
 }
 
+/** A point with the steps that it stands for: those after `after`, up to its own. */
+interface Bucket {
+  after: number;
+  step: number;
+  value: number;
+  count: number;
+}
+
 /**
- * Rows of a stack. With `missing: "zero"` a part that was not reported at a step took no share of it (a phase that did
- * not happen); with `missing: "drop"` a step at which any part is missing is left out, because its sum would be wrong.
+ * Points of a part with what they stand for: a single one for its step, one of several for all since the point before,
+ * and so does the first in full resolution, as the point of the whole that reached over it gave way.
+ */
+function toBuckets({ points: whole, detail: fine = [] }: SeriesInput): Bucket[] {
+  const detail = sortPoints(fine);
+  const points = mergeDetail(sortPoints(whole), detail);
+  const cadence = computeCadence(points.map(({ step }) => step));
+  const isSingle = ({ step, count = 1 }: Point): boolean => count === 1 && step !== detail[0]?.step;
+  return points.map((point, i) => ({
+    after: isSingle(point) ? point.step - 1 : (points[i - 1]?.step ?? point.step - cadence),
+    step: point.step,
+    value: point.value,
+    count: point.count ?? 1,
+  }));
+}
+
+const countPoints = (buckets: readonly Bucket[]): number =>
+  buckets.reduce((sum, { count }) => sum + count, 0);
+
+/**
+ * The steps that the rows of a stack stand for: those of the part with most reported points, and single ones where that
+ * part has none.
+ */
+function listStackSpans(parts: readonly (readonly Bucket[])[]): { after: number; step: number }[] {
+  const densest = parts.reduce((most, part) => {
+    const more = countPoints(part) - countPoints(most);
+    return more > 0 || (more === 0 && part.length > most.length) ? part : most;
+  });
+  const ends = densest.map(({ step }) => step);
+  const isCovered = (step: number): boolean =>
+    (densest[findFirstAtLeast(ends, step)]?.after ?? step) < step;
+  const others = parts.flatMap((part) => part.map(({ step }) => step));
+  const single = [...new Set(others)].filter((step) => !isCovered(step));
+  return [...densest, ...single.map((step) => ({ after: step - 1, step }))].sort(
+    (a, b) => a.step - b.step,
+  );
+}
+
+/** Sum and number of a part's reported values in each span; a bucket that reaches over several is divided by steps. */
+function sumInSpans(
+  buckets: readonly Bucket[],
+  spans: readonly { after: number; step: number }[],
+): { sum: number; count: number }[] {
+  const ends = spans.map(({ step }) => step);
+  const sums = spans.map(() => ({ sum: 0, count: 0 }));
+  for (const { after, step, value, count } of buckets) {
+    const first = findFirstAtLeast(ends, after + 1);
+    const shares: number[] = [];
+    for (let i = first; i < spans.length && spans[i]!.after < step; i++)
+      shares.push(Math.min(step, spans[i]!.step) - Math.max(after, spans[i]!.after));
+    const all = shares.reduce((sum, share) => sum + share, 0);
+    for (const [i, share] of shares.entries()) {
+      const into = sums[first + i]!;
+      into.sum += (value * count * share) / all;
+      into.count += (count * share) / all;
+    }
+  }
+  return sums;
+}
+
+/**
+ * Rows of a stack, all parts at the same places: where the part with most reported points stands for several steps, the
+ * others are their means over the same steps. With `missing: "zero"` a part took no share of a step that it was not
+ * reported at (a phase that did not happen); with `missing: "drop"` a row that any part is missing at is left out,
+ * because its sum would be wrong.
  */
 export function prepareStack(inputs: readonly SeriesInput[], missing: "zero" | "drop"): StackData {
   const present = inputs
-    .map((i) => ({
-      key: i.key,
-      points: new Map(sortPoints(i.points).map((p) => [p.step, p.value])),
-    }))
-    .filter((i) => i.points.size > 0);
-  const steps = [...new Set(present.flatMap((p) => [...p.points.keys()]))].sort((a, b) => a - b);
-  const rows: StackRow[] = [];
-  for (const step of steps) {
-    if (missing === "drop" && present.some((p) => !p.points.has(step))) continue;
-    const row: StackRow = { step };
-    for (const p of present) row[p.key] = p.points.get(step) ?? 0;
-    rows.push(row);
-  }
-  return { rows, keys: present.map((p) => p.key) };
+    .map((input) => ({ key: input.key, buckets: toBuckets(input) }))
+    .filter(({ buckets }) => buckets.length > 0);
+  const keys = present.map(({ key }) => key);
+  if (present.length === 0) return { rows: [], keys };
+  const spans = listStackSpans(present.map(({ buckets }) => buckets));
+  const parts = present.map(({ key, buckets }) => ({ key, sums: sumInSpans(buckets, spans) }));
+  const rows = spans.flatMap(({ step }, i): StackRow[] => {
+    const there = parts.map(({ sums }) => sums[i]!);
+    if (missing === "drop" && there.some(({ count }) => count === 0)) return [];
+    const count = Math.max(...there.map((part) => part.count));
+    const values = parts.map(({ key, sums }) => {
+      const own = sums[i]!;
+      return [key, own.sum / (missing === "drop" ? own.count : count)] as const;
+    });
+    return [{ step, count: Math.max(1, Math.round(count)), values: Object.fromEntries(values) }];
+  });
+  return { rows, keys };
 }
 
 /**
@@ -217,14 +302,12 @@ export function prepareStack(inputs: readonly SeriesInput[], missing: "zero" | "
 export function placeStack({ rows, keys }: StackData, track: Track | null): PlacedLine[] {
   const sums = rows.map(() => 0);
   return keys.map((key) => {
-    const points = rows.flatMap((row, i): PlacedPoint[] => {
-      const x = findX(track, row.step);
-      const value = row[key]!;
+    const points = rows.flatMap(({ step, count, values }, i): PlacedPoint[] => {
+      const x = findX(track, step);
+      const value = values[key]!;
       const low = sums[i]!;
       sums[i] = low + value;
-      return x === null
-        ? []
-        : [{ x, step: row.step, value, smoothed: value, low, high: low + value, count: 1 }];
+      return x === null ? [] : [{ x, step, value, smoothed: value, low, high: low + value, count }];
     });
     const unplaced = rows.length - points.length;
     return { key, points, xs: points.map(({ x }) => x), parts: [points], hasBand: true, unplaced };

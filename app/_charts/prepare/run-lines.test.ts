@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { placeLine, readLine } from "./prepare";
-import { buildRunLines, type RunLinesRequest } from "./run-lines";
-import { buildTracks, findStepRange, listKinds, NO_TRACK } from "./x-axis";
+import { buildRunLines, buildTracksOfRuns, type RunLinesRequest } from "./run-lines";
+import { buildTracks, chooseClockMetrics, findStepRange, listKinds, NO_TRACK } from "./x-axis";
 
 const build = (seconds: number, value: (step: number) => number, steps = [1, 2, 3]) => ({
   m: steps.map((step) => ({
@@ -42,8 +42,16 @@ describe("curves of several runs", () => {
       [4, 30],
     ]);
     expect(placed.parts, "one run alone is another mean").toHaveLength(2);
-    expect(readLine(placed, 1)).toMatchObject({ value: (2.5 + 20) / 2, carriedFrom: null });
+    expect(placed.points.map(({ n }) => n)).toEqual([2, 2, 1]);
+    expect(readLine(placed, 1)).toMatchObject({ value: (2.5 + 20) / 2, n: 2, carriedFrom: null });
     expect(readLine(placed, 5), "no mean after its end").toBeNull();
+  });
+
+  it("count the runs that have a value, not those of the group", () => {
+    const [line] = draw({ groups: [style("g", "fast", "slow", "silent")], xKind: "step" });
+    expect(place(line!).points.map(({ n }) => n)).toEqual([2, 2, 2]);
+    const [alone] = draw({ groups: [style("a", "fast")], xKind: "step" });
+    expect(readLine(place(alone!), 1)!.n, "a run's own values are no mean").toBeUndefined();
   });
 
   it("count what has no place: a run without the track, and the mean that it is part of", () => {
@@ -53,6 +61,32 @@ describe("curves of several runs", () => {
       expect(line!.track).toBe(NO_TRACK);
       expect(place(line!)).toMatchObject({ xs: [], unplaced: 3 });
     }
+  });
+
+  it("are the same on wall time whatever is shown beside them", () => {
+    const report = (seconds: number) => ({
+      "timing_s/step": build(seconds, () => seconds).m,
+      m: build(seconds, (step) => step * seconds).m,
+    });
+    const own = { fast: report(1), slow: report(2) };
+    // Another metric, reported before the first step and long after the last one of each.
+    const late = build(1, () => 0, [0, 3, 9]).m.map((point) => ({
+      ...point,
+      at: point.at * 7 - 5,
+    }));
+    const more = { fast: { ...own.fast, second: late }, slow: { ...own.slow, second: late } };
+    const clocks = Object.fromEntries(
+      Object.entries(own).map(([id, ofRun]) => [id, chooseClockMetrics(Object.keys(ofRun))]),
+    );
+    const [alone, among] = [own, more].map((read) =>
+      draw({
+        groups: [style("g", "fast", "slow")],
+        series: read,
+        tracks: buildTracksOfRuns(read, clocks),
+      }),
+    );
+    expect(alone![0]!.points).toHaveLength(3);
+    expect(among).toEqual(alone);
   });
 
   it("have a part in full resolution in its place, without a break", () => {
@@ -84,6 +118,24 @@ describe("the axes of several runs", () => {
       "time",
       "episodes",
       "tokens",
+    ]);
+  });
+
+  it("are told by what a run reports at each step and evaluation, whoever trains it", () => {
+    const ours = ["state_tokens/total", "timing_s/step", "held-out/accuracy", "reward/mean"];
+    expect(chooseClockMetrics(ours)).toEqual(ours.slice(0, 3));
+    expect(
+      chooseClockMetrics([
+        "val-core/em",
+        "cold-start/loss",
+        "critic/score",
+        "critic/kl",
+        "actor/lr",
+      ]),
+    ).toEqual(["actor/lr", "critic/kl", "val-core/em"]);
+    expect(chooseClockMetrics(["train_loss", "eval_loss", "train_lr"])).toEqual([
+      "eval_loss",
+      "train_loss",
     ]);
   });
 

@@ -4,7 +4,7 @@ import { computeBand, computeBandAtPlaces, type BandPoint } from "@/core/statist
 import type { LineSeries } from "@/app/_charts/drawing/line-plot";
 import type { Point } from "./point";
 import type { SeriesStyle } from "./view";
-import { findX, NO_TRACK, type Track, type Tracks, type XKind } from "./x-axis";
+import { buildTracks, findX, NO_TRACK, type Track, type Tracks, type XKind } from "./x-axis";
 
 /** Curves of one metric of several runs. Pure. */
 
@@ -31,13 +31,26 @@ export interface RunLinesRequest {
   tracks: TracksOfRuns;
 }
 
-export const toMeanPoints = (band: readonly Omit<BandPoint, "n">[]): Point[] =>
-  band.map(({ step, mean, low, high, stretch }) => ({
+export const toMeanPoints = (band: readonly BandPoint[]): Point[] =>
+  band.map(({ step, mean, low, high, n, stretch }) => ({
     step,
     value: mean,
     band: low === null || high === null ? null : [low, high],
+    n,
     stretch,
   }));
+
+/** The tracks of runs, each by the metrics that are its clock: what else was read of it changes nothing. */
+export const buildTracksOfRuns = (
+  series: SeriesOfRuns,
+  clocks: Readonly<Record<string, readonly string[]>>,
+): TracksOfRuns =>
+  Object.fromEntries(
+    Object.entries(series).map(([id, ofRun]) => [
+      id,
+      buildTracks(Object.fromEntries((clocks[id] ?? []).map((name) => [name, ofRun[name]]))),
+    ]),
+  );
 
 /** The track of a run; where it has none of this axis, one that places nothing. Null: the axis counts steps. */
 const findTrack = (xKind: XKind, tracks: Tracks | undefined): Track | null =>

@@ -206,6 +206,20 @@ describe("files", () => {
       "",
     ]);
   });
+  it("hold how many runs a mean is over", () => {
+    const line = place([
+      { step: 1, value: 1, band: [0, 2], n: 3 },
+      { step: 2, value: 2, band: null, n: 1 },
+    ]);
+    const styles = [{ key: "a", label: "lr=1e-5", colour: "red" }];
+    const table = buildPlotTable(t, { lines: [line], styles, xKind: null, smoothing: 0 });
+    expect(table.columns).toEqual(["step", "lr=1e-5", "lr=1e-5 low", "lr=1e-5 high", "lr=1e-5 n"]);
+    expect(formatCsv(table).split("\r\n").slice(0, 3)).toEqual([
+      "\uFEFFstep,lr=1e-5,lr=1e-5_low,lr=1e-5_high,lr=1e-5_n",
+      "1,1,0,2,3",
+      "2,2,2,2,1",
+    ]);
+  });
   it("have the names of metrics as heads, in every language", () => {
     const line = { ...place([{ step: 1, value: 1 }]), key: "reward/mean" };
     const styles = [{ key: "reward/mean", label: "奖励", colour: "red" }];

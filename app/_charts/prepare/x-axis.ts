@@ -1,5 +1,6 @@
 import { markText } from "@/app/_i18n/format-text";
 import type { StepRange } from "@/app/_lib/live/use-series";
+import { hasOwnAxis } from "@/core/run/attempt-lineage";
 import type { Point } from "./point";
 
 /** What the horizontal axis counts: steps, or what a track of the run maps steps to. Pure. */
@@ -26,7 +27,7 @@ export interface Track {
 /** Of a run that has not measured what the axis counts: nothing of it has a place. */
 export const NO_TRACK: Track = { steps: [], xs: [] };
 
-/** The tracks that a run's metrics give. Seconds since its first point, episodes and tokens up to a step. */
+/** The tracks that a run's metrics give. Seconds since the first point of those, episodes and tokens up to a step. */
 export type Tracks = Partial<Record<Exclude<XKind, "step">, Track>>;
 
 /** Index of the first entry of an ascending list that is not below a value; the length where all are. */
@@ -113,6 +114,29 @@ export const listKinds = (names: ReadonlySet<string>): XKind[] => {
 
 /** Metrics that `buildTracks` reads beside those that are drawn. */
 export const TRACK_METRICS = ["state_tokens/total", "response_length/mean"] as const;
+
+/** What a training run of this product reports at each step and each evaluation, the one before training included. */
+const TRAINING_CLOCK = [...TRACK_METRICS, "timing_s/step", "held-out/accuracy"] as const;
+/** Families of names (`critic/…`) of which a run of another kind is read. */
+const MOST_FAMILIES = 20;
+
+/**
+ * The metrics that say when a run reached its steps, by what it has reported and by nothing else, so that a mean on
+ * another axis is the same whatever is shown beside it. Of another trainer's run nothing is known: what it reports
+ * together has names of one family, so one of each family is read.
+ *
+ * @param reported every metric of the run
+ */
+export function chooseClockMetrics(reported: readonly string[]): string[] {
+  const [tokens] = TRACK_METRICS;
+  if (reported.includes(tokens)) return TRAINING_CLOCK.filter((name) => reported.includes(name));
+  const families = new Map<string, string>();
+  for (const name of reported.filter((one) => !hasOwnAxis(one)).toSorted()) {
+    const family = name.split(/[/_.]/, 1)[0]!;
+    if (!families.has(family)) families.set(family, name);
+  }
+  return [...families.values()].slice(0, MOST_FAMILIES);
+}
 
 /**
  * The tracks of a run: tokens are its action tokens, episodes those tokens by their mean number an episode. An axis that

@@ -222,6 +222,7 @@ const readKey = ({ record, ordinal }: Naive, sort: OrderedSelection["sort"]) => 
   if (sort === "recorded") return ordinal;
   if (sort === "type") return null;
   if (sort === "attribution") return record.attribution;
+  if (sort === "phase") return record.phase;
   if (sort === "format-errors") return record.formatErrors.length;
   return MEASURES[sort](record);
 };
@@ -366,6 +367,34 @@ describe("the list of episodes", () => {
       { value: "truncated", episodes: withErrors },
     ]);
     expect(facets.types).toEqual([]);
+  });
+
+  it("finds episodes by the labels that people put on them, and shows these in the rows", async () => {
+    const { inspector, episodeReader } = server.plane;
+    const [first, second] = [all[3]!, all[40]!];
+    for (const [{ id }, label] of [
+      [first, "odd"],
+      [second, "odd"],
+      [second, "a judge's case"],
+    ] as const)
+      await inspector.setLabel({ episodeId: id, label, isSet: true }, "test");
+    expect(await readAll({ label: "odd" })).toEqual([second.id, first.id]);
+    expect(await readAll({ label: "a judge's case" })).toEqual([second.id]);
+    expect(await readAll({ label: "none" })).toEqual([]);
+    const summary = summarizeEpisodesRequestSchema.parse({ runId, label: "odd" });
+    expect(await episodeReader.summarize(summary)).toMatchObject({ total: 2 });
+    expect((await episodeReader.listFacets(runId)).labels).toEqual([
+      { value: "odd", episodes: 2 },
+      { value: "a judge's case", episodes: 1 },
+    ]);
+    const { rows } = await episodeReader.list({ runId, limit: EPISODES });
+    const labelled = rows.filter(({ labels }) => labels.length > 0);
+    expect(labelled.map(({ id, labels }) => [id, labels])).toEqual([
+      [second.id, ["a judge's case", "odd"]],
+      [first.id, ["odd"]],
+    ]);
+    await inspector.setLabel({ episodeId: first.id, label: "odd", isSet: false }, "test");
+    expect(await readAll({ label: "odd" })).toEqual([second.id]);
   });
 
   it("calls an answer doubtful as soon as a second judging scorer disagrees, whenever it comes", async () => {

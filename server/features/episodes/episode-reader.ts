@@ -36,6 +36,7 @@ import {
   selectBeside,
   selectEpisodes,
   selectFacets,
+  selectLabelFacets,
   selectPlace,
   selectSpread,
 } from "./list-queries";
@@ -142,7 +143,12 @@ export class EpisodeReader {
   /** What a run's episodes can be filtered by. */
   async listFacets(runId: string): Promise<z.infer<typeof episodeFacetsResponseSchema>> {
     const { db } = this.database;
-    return summarizeFacets(await selectFacets(db, runId, await buildLineageJoin(db, runId)));
+    const lineage = await buildLineageJoin(db, runId);
+    const [rows, labels] = await Promise.all([
+      selectFacets(db, runId, lineage),
+      selectLabelFacets(db, runId, lineage),
+    ]);
+    return { ...summarizeFacets(rows), labels };
   }
 
   /** The questions that two runs have in common, with the newest surviving episode of each. */

@@ -12,14 +12,14 @@ export function parsePlace(cursor: string, sort: EpisodeSort): Place {
   const place = z
     .object({ key: z.string().nullable(), ordinal: rowIdSchema })
     .safeParse({ key: parseJsonOrNull(key), ordinal: id });
-  const isNumber = sort !== "type" && sort !== "attribution";
+  const isNumber = sort !== "phase" && sort !== "type" && sort !== "attribution";
   if (!place.success || (isNumber && Number.isNaN(Number(place.data.key))))
     throw new AppError("invalid-input", "The cursor is not one that this list gave.");
   return place.data;
 }
 
 type FacetRows = Awaited<ReturnType<typeof selectFacets>>;
-type Facets = z.infer<typeof episodeFacetsResponseSchema>;
+type Facets = Omit<z.infer<typeof episodeFacetsResponseSchema>, "labels">;
 
 /** Sums counts by phase, type and format error, the most frequent first. */
 export function summarizeFacets(rows: FacetRows): Facets {

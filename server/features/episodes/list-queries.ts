@@ -22,6 +22,7 @@ const SORTS: Record<EpisodeSort, { key: Sql; type: Sql }> = {
   searches: { key: MEASURES.searches, type: sql`float8` },
   documents: { key: MEASURES.documents, type: sql`float8` },
   tokens: { key: MEASURES.tokens, type: sql`float8` },
+  phase: { key: sql`e.phase`, type: sql`text` },
   type: { key: sql`e.type`, type: sql`text` },
   attribution: { key: sql`e.attribution`, type: sql`text` },
   "format-errors": { key: sql`coalesce(cardinality(e.format_errors), 0)`, type: sql`float8` },
@@ -96,7 +97,8 @@ export function selectEpisodes(
   return queryRows(db, listedEpisodeSchema)`
     WITH page AS MATERIALIZED (SELECT e.* ${walkMatched(matched, walk, limit)})
     SELECT e.id, e.ordinal, ${SORTS[order.sort].key}::text AS "sortKey", e.phase, e.step, e.question_id AS "questionId", q.question, e.sample_index AS "sampleIndex", a.text AS answer, e.score,
-      e.baseline_score AS "baselineScore", e.reward, e.advantage, e.searches, e.documents, e.tokens::float8 AS tokens, e.type, e.attribution, coalesce(e.format_errors, '{}') AS "formatErrors"
+      e.baseline_score AS "baselineScore", e.reward, e.advantage, e.searches, e.documents, e.tokens::float8 AS tokens, e.type, e.attribution, coalesce(e.format_errors, '{}') AS "formatErrors",
+      ARRAY(SELECT l.label FROM episode_labels l WHERE l.episode_id = e.id ORDER BY l.label) AS labels
     FROM page e JOIN questions q ON q.set_id = e.set_id AND q.id = e.question_id LEFT JOIN answers a ON a.id = e.answer_id ORDER BY ${walk.orderBy}`;
 }
 
@@ -219,3 +221,11 @@ export const selectFacets = (db: Queries, runId: string, lineage: Sql) =>
     SELECT e.phase, e.type, coalesce(e.format_errors, '{}') AS "formatErrors", count(*)::int AS episodes, count(e.step)::int AS steps, count(e.reward)::int AS rewards,
       count(e.advantage)::int AS advantages, count(e.score)::int AS scores, count(e.tokens)::int AS tokens
     FROM episode_facts e ${lineage} WHERE e.run_id = ${runId}::uuid GROUP BY e.phase, e.type, e.format_errors`;
+
+const labelFacetSchema = z.object({ value: z.string(), episodes: z.int() });
+
+/** Labels of a run's surviving episodes, those of most episodes first. */
+export const selectLabelFacets = (db: Queries, runId: string, lineage: Sql) =>
+  queryRows(db, labelFacetSchema)`
+    SELECT l.label AS value, count(*)::int AS episodes FROM episode_facts e ${lineage} JOIN episode_labels l ON l.episode_id = e.id
+    WHERE e.run_id = ${runId}::uuid GROUP BY l.label ORDER BY count(*) DESC, l.label`;

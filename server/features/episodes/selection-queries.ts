@@ -58,13 +58,17 @@ export async function matchEpisodes(
 }
 
 function listConditions(selection: EpisodeSelection): Sql[] {
-  const { runId, phase, step, questionId, filter, formatError, type, ranges } = selection;
+  const { runId, phase, step, questionId, filter, formatError, type, label, ranges } = selection;
   const conditions = [sql`e.run_id = ${runId}::uuid`, ...buildFilter(filter, runId)];
   if (phase !== undefined) conditions.push(sql`e.phase = ${phase}`);
   if (step !== undefined) conditions.push(sql`e.step = ${step}`);
   if (questionId !== undefined) conditions.push(sql`e.question_id = ${questionId}`);
   if (formatError !== undefined) conditions.push(sql`${formatError} = ANY (e.format_errors)`);
   if (type !== undefined) conditions.push(sql`e.type = ${type}`);
+  if (label !== undefined)
+    conditions.push(
+      sql`EXISTS (SELECT 1 FROM episode_labels l WHERE l.episode_id = e.id AND l.label = ${label})`,
+    );
   for (const [measure, range] of Object.entries(ranges))
     conditions.push(...buildRange(MEASURES[measure as EpisodeMeasure], range));
   return conditions;

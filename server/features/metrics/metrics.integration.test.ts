@@ -176,4 +176,67 @@ describe("stored metrics", () => {
     await report(NAMES, [4]);
     expect(await ask()).not.toBe(first);
   });
+
+  describe("as a file of reported points", () => {
+    const fetchPoints = async (query: string) => {
+      const response = await fetch(`${server.url}/points?${query}`, { headers: server.headers });
+      return { status: response.status, text: await response.text() };
+    };
+    const readLines = async (query: string) => {
+      const { status, text } = await fetchPoints(query);
+      expect(status, text).toBe(200);
+      const [head, ...lines] = text.trimEnd().split("\r\n");
+      // fetch takes the mark of the byte order away.
+      expect(head).toBe("run_id,run,metric,step,reported_at,value");
+      // The run's name holds commas, so it stands in quotes.
+      return lines.map((line) => /^(.+?),"(.+)",(.+?),(.+?),(.+?),(.+)$/.exec(line)!.slice(1));
+    };
+
+    it("hold each of 4,000 points, stored in chunks and in the tail", async () => {
+      const steps = Array.from({ length: 4_000 }, (_, i) => i);
+      await report(NAMES, steps.slice(0, 3_000));
+      await compact();
+      await report(NAMES, steps.slice(3_000));
+      const run = `run=${ref.runId}`;
+      const lines = await readLines(`${run}&metric=reward/mean`);
+      const { name } = await server.plane.runReader.get(ref.runId);
+      expect(lines).toEqual(
+        steps.map((step) => [
+          ref.runId,
+          name,
+          "reward/mean",
+          String(step),
+          new Date(step).toISOString(),
+          String(Math.sin(step) * "reward/mean".length),
+        ]),
+      );
+      // Without a metric, those of all.
+      const all = await readLines(run);
+      expect(all).toHaveLength(2 * steps.length);
+      expect(new Set(all.map(([, , metric]) => metric))).toEqual(new Set(NAMES));
+    });
+
+    it("hold what survives of a run that went on in another attempt, by step", async () => {
+      await report(["reward/mean"], [1, 2, 3]);
+      await worker.request("transition", { ...ref, to: "queued", reason: "test" });
+      await take();
+      await report(["reward/mean"], [2, 1]);
+      const lines = await readLines(`run=${ref.runId}&metric=reward/mean&metric=actor/kl`);
+      expect(lines.map(([, , metric, step]) => [metric, step])).toEqual([
+        ["reward/mean", "1"],
+        ["reward/mean", "2"],
+      ]);
+    });
+
+    it("are refused for a run that there is not, and without one", async () => {
+      const nobody = "00000000-0000-4000-8000-00000000dead";
+      expect(await fetchPoints(`run=${nobody}`)).toMatchObject({
+        status: 404,
+        text: expect.stringContaining(nobody) as string,
+      });
+      expect((await fetchPoints("metric=reward/mean")).status).toBe(400);
+      const response = await fetch(`${server.url}/points?run=${ref.runId}`);
+      expect(response.status, "without the secret").toBe(401);
+    });
+  });
 });

@@ -93,7 +93,13 @@ export class Metrics {
     );
   }
 
-  /** The same for several runs. Every run and name is there, empty where nothing was reported. */
+  /** Every surviving point of one metric, by step; those of one step in order of arrival. */
+  async readReported(runId: string, name: string): Promise<MetricPoint[]> {
+    const points = await this.database.readArrays((db) => this.readPoints(db, runId, [name], null));
+    return points.sort((a, b) => a.step - b.step);
+  }
+
+  /** As `readSeries`, for several runs. Every run and name is there, empty where nothing was reported. */
   readSeriesOfRuns(
     runIds: readonly string[],
     names: readonly string[],

@@ -3,7 +3,7 @@ import { useId, useMemo } from "react";
 import { ChartPage } from "@/app/_charts/chart-page";
 import { useChartSettings } from "@/app/_charts/use-chart-settings";
 import { useTracksOfRuns } from "@/app/_charts/use-run-lines";
-import { listKinds } from "@/app/_charts/prepare/x-axis";
+import { chooseClockMetrics, listKinds } from "@/app/_charts/prepare/x-axis";
 import { useText } from "@/app/_i18n/text-provider";
 import { Input } from "@/app/_ui/field";
 import { QueryErrorState } from "@/app/_ui/states";
@@ -27,10 +27,16 @@ export function CurvesTab({ runs, groups, metrics, onMetrics }: CurvesTabProps) 
   const names = useMemo(() => listMetricNames(runs), [runs]);
   const shown = useMemo(() => metrics.filter((metric) => names.includes(metric)), [metrics, names]);
   const lineGroups = useMemo(() => listLineGroups(runs, groups), [runs, groups]);
-  const runIds = useMemo(() => runs.map(({ id }) => id), [runs]);
+  const clocks = useMemo(
+    () =>
+      Object.fromEntries(
+        runs.map(({ id, metrics: own }) => [id, chooseClockMetrics(Object.keys(own))]),
+      ),
+    [runs],
+  );
   const kinds = useMemo(() => listKinds(new Set(names)), [names]);
   const x = kinds.includes(state.settings.x) ? state.settings.x : "step";
-  const placing = useTracksOfRuns(runIds, shown, x);
+  const placing = useTracksOfRuns(clocks, x);
   const isGrouped = groups.some(({ members }) => members.length > 1);
   return (
     <ChartPage state={state} kinds={kinds}>

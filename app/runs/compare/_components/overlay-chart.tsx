@@ -43,6 +43,7 @@ export function OverlayChart({ runs, groups, metric, tracks, onRemove }: Overlay
     maxPoints: MEAN_POINTS,
   });
   const series = tracks ? lines : NO_LINES;
+  const reported = useMemo(() => ({ runIds: ids, names: [metric] }), [ids, metric]);
   return (
     <article
       ref={card}
@@ -66,7 +67,7 @@ export function OverlayChart({ runs, groups, metric, tracks, onRemove }: Overlay
         </span>
       </div>
       <p className="text-xs text-muted-foreground">{known ? t(known.description) : null}</p>
-      <div className="mt-auto">
+      <div className="flex grow flex-col">
         {query.isError && series.length === 0 ? (
           <QueryErrorState title={t("The curves could not be read")} query={query} />
         ) : series.length === 0 ? (
@@ -74,7 +75,7 @@ export function OverlayChart({ runs, groups, metric, tracks, onRemove }: Overlay
             {query.data && tracks ? t("None of these runs reported this metric.") : t("Loading")}
           </WaitingPlot>
         ) : (
-          <LinePlot label={metric} series={series} {...findScale(metric)} />
+          <LinePlot label={metric} series={series} reported={reported} {...findScale(metric)} />
         )}
       </div>
     </article>

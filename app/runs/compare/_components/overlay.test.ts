@@ -42,10 +42,10 @@ describe("the overlay of runs", () => {
 
   it("draws a run's own points, and the mean of runs with their interval", () => {
     const grouped = build(runs, "config");
-    expect(grouped.map(({ label }) => label)).toEqual(["steps 10 (2)", "steps 20"]);
+    expect(grouped.map(({ label }) => label)).toEqual(["steps 10", "steps 20"]);
     expect(grouped[0]!.points).toMatchObject([
-      { step: 1, value: 1 },
-      { step: 2, value: 3 },
+      { step: 1, value: 1, n: 2 },
+      { step: 2, value: 3, n: 2 },
     ]);
     expect(grouped[0]!.points[0]!.band).not.toBeNull();
     expect(build(runs, "each")).toHaveLength(3);
@@ -56,6 +56,18 @@ describe("the overlay of runs", () => {
     const [alone] = build(some, "config");
     const [among] = build(runs, "config");
     expect(alone!.points).toEqual(among!.points);
+  });
+
+  it("tells runs of one name apart by their short ids", () => {
+    const named = ["0123456789", "abcdefghij", "other"].map((id) => ({
+      ...create(id, 1, 10),
+      name: id === "other" ? "third" : "same",
+    }));
+    expect(groupRuns(named, "each").map(({ label }) => label)).toEqual([
+      "same 01234567",
+      "same abcdefgh",
+      "third",
+    ]);
   });
 
   it("begins with metrics that the runs have", () => {

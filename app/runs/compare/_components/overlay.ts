@@ -1,5 +1,6 @@
 import type { Scale } from "@/app/_charts/prepare/axes";
 import type { LineGroup } from "@/app/_charts/prepare/run-lines";
+import { formatShortId } from "@/app/_lib/format/format";
 import type { Unit } from "@/app/_charts/prepare/units";
 import type { ComparedRun } from "@/contracts/api/run-comparison";
 import { findMetric, getHeadlineMetric, listMetricsWithRole } from "@/core/metrics/metrics";
@@ -19,15 +20,22 @@ export interface RunGroup extends ConfigGroup {
   dashed: boolean | string;
 }
 
-/** Groups of runs in their order, each with a colour, and a dash pattern where the colours are used up. */
+/**
+ * Groups of runs in their order, each with a colour, and a dash pattern where the colours are used up. Where several
+ * have one label, as runs of one name, each has its first run's short id behind it.
+ */
 export function groupRuns(runs: readonly ComparedRun[], grouping: Grouping): RunGroup[] {
   const groups =
     grouping === "each"
       ? runs.map(({ id, name }, position) => ({ key: id, label: name, members: [position] }))
       : groupConfigs(runs, grouping === "config" ? null : grouping);
+  const isShared = ({ label }: ConfigGroup): boolean =>
+    groups.filter((other) => other.label === label).length > 1;
   return groups.map((group, i) => ({
     ...group,
-    label: group.members.length > 1 ? `${group.label} (${group.members.length})` : group.label,
+    label: isShared(group)
+      ? `${group.label} ${formatShortId(runs[group.members[0]!]!.id)}`
+      : group.label,
     colour: `var(--series-${(i % COLOURS) + 1})`,
     dashed: DASHES[Math.floor(i / COLOURS) % DASHES.length]!,
   }));

@@ -128,7 +128,7 @@ export function ValuesTable({ runs, groups, metrics, step, onStep }: ValuesTable
                 {group.members.length > 1 ? (
                   <tr className="border-b bg-muted/40 font-medium" data-group={group.label}>
                     <th scope="row" className="px-3 py-2 font-medium">
-                      <Swatch colour={group.colour} /> {group.label}
+                      <Swatch colour={group.colour} /> {group.label} ({group.members.length})
                     </th>
                     {metrics.flatMap((metric) =>
                       columns.map((column, i) => (

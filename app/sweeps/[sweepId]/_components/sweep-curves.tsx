@@ -14,7 +14,7 @@ import {
 import { useChartSettings } from "@/app/_charts/use-chart-settings";
 import { useRestingZoom } from "@/app/_charts/use-detail";
 import { useRunLines, useTracksOfRuns } from "@/app/_charts/use-run-lines";
-import { listKinds } from "@/app/_charts/prepare/x-axis";
+import { chooseClockMetrics, listKinds } from "@/app/_charts/prepare/x-axis";
 import { useText } from "@/app/_i18n/text-provider";
 import { useTRPC, type SweepCurves as Curves, type SweepDetail } from "@/app/_lib/live/trpc";
 import { Card } from "@/app/_ui/card";
@@ -52,10 +52,14 @@ export function SweepCurves({ sweep, metric }: { sweep: SweepDetail; metric: str
     [t, curves, sweep],
   );
   const kinds = useMemo(() => listKinds(new Set(sweep.available)), [sweep.available]);
-  const runIds = useMemo(() => groups.flatMap((group) => group.runIds), [groups]);
-  const metrics = useMemo(() => [metric], [metric]);
+  const clocks = useMemo(() => {
+    const clock = chooseClockMetrics(sweep.available);
+    return Object.fromEntries(
+      groups.flatMap((group) => group.runIds.map((id) => [id, clock] as const)),
+    );
+  }, [groups, sweep.available]);
   const x = kinds.includes(state.settings.x) ? state.settings.x : "step";
-  const placing = useTracksOfRuns(runIds, metrics, x);
+  const placing = useTracksOfRuns(clocks, x);
   const all = data?.curves.length ?? 0;
   const waiting = !data
     ? t("Loading")
@@ -133,12 +137,21 @@ function CurvesPlot({ metric, curves, groups, tracks }: CurvesPlotProps) {
       })),
     [groups, curves],
   );
+  const reported = useMemo(
+    () => ({ runIds: groups.flatMap((group) => group.runIds), names: [metric] }),
+    [groups, metric],
+  );
   const isThere = isOwn && own.lines.length > 0;
   if (own.query.isError && isOwn)
     return <QueryErrorState title={t("The curves could not be read")} query={own.query} />;
   // The server's means have places on steps only.
   if (xKind !== "step" && !isThere) return <WaitingPlot>{t("Loading")}</WaitingPlot>;
   return (
-    <LinePlot label={metric} series={isThere ? own.lines : whole} {...findAppearance(metric)} />
+    <LinePlot
+      label={metric}
+      series={isThere ? own.lines : whole}
+      reported={reported}
+      {...findAppearance(metric)}
+    />
   );
 }

@@ -23,6 +23,7 @@ const createEpisode = (n: number) =>
     type: null,
     attribution: "correct",
     formatErrors: [],
+    labels: [],
   }) as unknown as EpisodeRow;
 
 const run = { id: "r", state: "succeeded" } as RunDetail;
@@ -43,6 +44,7 @@ const draw = (address = "/") =>
         ],
         types: [],
         formatErrors: [{ value: "truncated", episodes: 3 }],
+        labels: [],
         measures: ["step", "reward", "searches"],
       }),
       "episodes.list": (input) => {

@@ -22,6 +22,7 @@ import { TERMINAL_STATES } from "@/core/run/transitions";
 import { EpisodesTable } from "./episodes-table";
 import { FilterBar } from "./filter-bar";
 import { RangeChips } from "./range-fields";
+import { SortSelect } from "./sort-select";
 import { useListKeys } from "./use-list-keys";
 
 const EpisodesHistogram = deferPart(
@@ -96,7 +97,8 @@ export function EpisodesTab({ run }: { run: RunDetail }) {
               {t("Clear the filter")}
             </Button>
           ) : null}
-          <span className="ml-auto flex items-center gap-2">
+          <span className="ml-auto flex flex-wrap items-center gap-2">
+            <SortSelect filter={filter} setParams={setParams} />
             {measure ? (
               <Select
                 aria-label={t("What the bars show")}

@@ -23,6 +23,7 @@ const createEpisode = (id: string, changes: Partial<EpisodeRow> = {}): EpisodeRo
     type: "bridge",
     attribution: "correct",
     formatErrors: [],
+    labels: [],
     ...changes,
   }) as EpisodeRow;
 
@@ -94,6 +95,17 @@ it("says what is missing, and each format error once", () => {
     "–",
     "never retrievedbad query",
   ]);
+});
+
+it.each([true, false])("shows the labels of an episode (wide: %s)", (isWide) => {
+  setWide(isWide);
+  draw([createEpisode("a", { labels: ["odd", "for the paper"] }), createEpisode("b")]);
+  const labels = (id: string) =>
+    [...document.querySelectorAll(`[data-episode="${id}"] [data-label]`)].map(
+      ({ textContent }) => textContent,
+    );
+  expect(labels("a")).toEqual(["odd", "for the paper"]);
+  expect(labels("b")).toEqual([]);
 });
 
 it("lists the same episodes for narrow screens", () => {

@@ -120,15 +120,25 @@ const COLUMNS: EpisodeColumn[] = [
   },
 ];
 
-function QuestionCell({ row: { href, question, answer } }: { row: Row }) {
+const LabelBadges = ({ labels }: { labels: readonly string[] }) =>
+  labels.map((label) => (
+    <Badge key={label} tone="outline" className="max-w-32 shrink-0" data-label={label}>
+      <span className="truncate">{label}</span>
+    </Badge>
+  ));
+
+function QuestionCell({ row: { href, question, answer, labels } }: { row: Row }) {
   const t = useText();
   return (
     <>
       <Link href={href} className="line-clamp-1 row-link" title={question}>
         {question}
       </Link>
-      <span className="line-clamp-1 text-2xs text-muted-foreground" title={answer ?? ""}>
-        {answer === null ? t("no answer") : `“${answer}”`}
+      <span className="flex items-center gap-1 overflow-hidden">
+        <LabelBadges labels={labels} />
+        <span className="line-clamp-1 min-w-0 text-2xs text-muted-foreground" title={answer ?? ""}>
+          {answer === null ? t("no answer") : `“${answer}”`}
+        </span>
       </span>
     </>
   );
@@ -274,6 +284,7 @@ function NarrowList({ rows, onNearEnd }: ListProps) {
                   ? formatWords(t, e.phase)
                   : t("step {step}, {phase}", { step: e.step, phase: formatWords(t, e.phase) })}
               </span>
+              <LabelBadges labels={e.labels} />
             </p>
           </div>
         </li>

@@ -50,6 +50,9 @@ interface Props {
   setText: (text: string) => void;
 }
 
+/** Choices whose values people have written. */
+const OWN_WORDS: ReadonlySet<string> = new Set(["type", "label"]);
+
 type Counted = { value: string; episodes: number };
 
 /** Filters a run's episodes; the address holds what is chosen. */
@@ -70,6 +73,7 @@ export function FilterBar({ facets, filter, params, setParams, text, setText }: 
       every: t("Any format"),
       values: facets?.formatErrors ?? [],
     },
+    { name: "label", label: t("Label"), every: t("Any label"), values: facets?.labels ?? [] },
   ];
   return (
     <>
@@ -111,7 +115,7 @@ export function FilterBar({ facets, filter, params, setParams, text, setText }: 
                 { value: "", text: every },
                 ...values.map(({ value, episodes }) => ({
                   value,
-                  text: `${name === "type" ? value : formatWords(t, value)} (${formatInteger(episodes)})`,
+                  text: `${OWN_WORDS.has(name) ? value : formatWords(t, value)} (${formatInteger(episodes)})`,
                 })),
               ]}
             />

@@ -100,7 +100,7 @@ export function PredictOverview({ run }: { run: RunDetail }) {
       <PredictQuestions runId={run.id} />
       {/* A curve needs two points; a short run reports once, and the numbers above show that. */}
       {ended && METRICS.every((m) => (series.data?.[m]?.length ?? 0) < 2) ? null : (
-        <ChartScopeProvider xName="question">
+        <ChartScopeProvider runId={run.id} xName="question">
           <div className="mt-3 flex flex-wrap gap-3">
             {PREDICT_CHARTS.flatMap((g) => g.charts).map((chart) => (
               <ChartCard

@@ -93,7 +93,7 @@ export function ServeOverview({ run, config }: { run: RunDetail; config: ServeCo
         </StatStrip>
       </div>
       <QueryErrorState className="mt-4" title={t("The metrics could not be read")} query={query} />
-      <ChartScopeProvider xName="second">
+      <ChartScopeProvider runId={run.id} xName="second">
         <div className="mt-3 flex flex-wrap gap-3">
           {(config.what === "model" ? SERVE_MODEL_CHARTS : SERVE_CHARTS)
             .flatMap((group) => group.charts)

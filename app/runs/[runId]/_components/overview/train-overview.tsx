@@ -81,7 +81,7 @@ export function TrainOverview({ run }: { run: RunDetail }) {
       <Spent tracks={tracks} series={series} />
       <QueryErrorState className="mt-4" title={t("The metrics could not be read")} query={query} />
       <AlarmList run={run} />
-      <ChartPage state={state} tracks={tracks} markers={markers} hasAlarms>
+      <ChartPage runId={run.id} state={state} tracks={tracks} markers={markers} hasAlarms>
         {groups.map((group) => (
           <section key={group.title} aria-label={t(group.title)} className="mt-5">
             <h2 className="mb-2 text-xs font-semibold text-muted-foreground">{t(group.title)}</h2>

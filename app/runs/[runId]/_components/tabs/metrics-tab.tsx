@@ -51,7 +51,7 @@ export function MetricsTab({ run }: { run: RunDetail }) {
     );
   const list = panels.panels;
   return (
-    <ChartPage state={state} tracks={tracks} markers={markers}>
+    <ChartPage runId={run.id} state={state} tracks={tracks} markers={markers}>
       <div className="mt-3 flex flex-wrap items-center gap-2">
         <SearchInput
           label={t("Metrics, by regular expression")}

@@ -17,7 +17,7 @@ export function RunHardware({ runId }: { runId: string }) {
   );
   if (shown.length === 0) return null;
   return (
-    <ChartScopeProvider xName="second">
+    <ChartScopeProvider runId={runId} xName="second">
       <div className="mt-3 flex flex-wrap gap-3" data-hardware>
         {shown.map((chart) => (
           <ChartCard key={chart.id} chart={chart} points={points} waiting="" />

@@ -15,11 +15,14 @@ function useNotes(episodeId: string) {
   const queryClient = useQueryClient();
   const notes = useQuery(trpc.inspector.notes.queryOptions({ episodeId }));
   const onSuccess = () => queryClient.invalidateQueries(trpc.inspector.notes.pathFilter());
+  // Lists of episodes show labels and filter by them.
+  const onLabelled = () =>
+    Promise.all([onSuccess(), queryClient.invalidateQueries(trpc.episodes.pathFilter())]);
   return {
     notes,
     addComment: useMutation(trpc.inspector.addComment.mutationOptions({ onSuccess })),
     removeComment: useMutation(trpc.inspector.removeComment.mutationOptions({ onSuccess })),
-    setLabel: useMutation(trpc.inspector.setLabel.mutationOptions({ onSuccess })),
+    setLabel: useMutation(trpc.inspector.setLabel.mutationOptions({ onSuccess: onLabelled })),
   };
 }
 

@@ -2,17 +2,37 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { Option, type Command } from "commander";
 import { findRun } from "@/cli/client";
+import { fetchFile } from "@/cli/fetch-file";
+import { collect } from "@/cli/options";
 import type { CommandContext } from "@/cli/context";
 import { formatReportDocument } from "@/core/report/report-document";
 import { loadCatalogue } from "@/core/texts/catalogue";
 import { createTranslate, NO_TRANSLATION } from "@/core/texts/format-text";
 import { LANGUAGES, type Language } from "@/core/texts/languages";
 
-/** `run bundle`: a run's report as a folder that opens without a server. */
-export function addBundleCommand(program: Command, { client, print }: CommandContext): void {
-  program
-    .command("run")
-    .description("a run's report")
+/**
+ * What is written of a run: `run bundle`, its report as a folder that opens without a server, and `run points`, every
+ * point that it reported.
+ */
+export function addRunFileCommands(program: Command, context: CommandContext): void {
+  const { client, print } = context;
+  const run = program.command("run").description("a run's report and its reported points");
+  run
+    .command("points <run>")
+    .description(
+      "write every point that the run reported as CSV, a line a point; `export` has at most 2,000 means of each metric",
+    )
+    .requiredOption("--out <file>", "file to write")
+    .option("--metric <name>", "only this metric (may be repeated; default: all)", collect, [])
+    .action(async (id: string, options: { out: string; metric: string[] }) => {
+      const query = new URLSearchParams([
+        ["run", await findRun(client, id)],
+        ...options.metric.map((name) => ["metric", name]),
+      ]);
+      await fetchFile(context, `/points?${query}`, resolve(options.out));
+      print(`wrote ${resolve(options.out)}`);
+    });
+  run
     .command("bundle <run>")
     .description(
       "write a report with its charts and data into a folder that opens without a server",
@@ -23,12 +43,12 @@ export function addBundleCommand(program: Command, { client, print }: CommandCon
         .choices(LANGUAGES.map(({ value }) => value))
         .default("en"),
     )
-    .action(async (run: string, options: { to: string; language: Language }) => {
+    .action(async (id: string, options: { to: string; language: Language }) => {
       const t = createTranslate(
         options.language,
         (await loadCatalogue(options.language)) ?? NO_TRANSLATION,
       );
-      const report = await client.runs.report.query({ id: await findRun(client, run) });
+      const report = await client.runs.report.query({ id: await findRun(client, id) });
       const folder = resolve(options.to);
       await mkdir(folder, { recursive: true });
       await writeFile(join(folder, "index.html"), formatReportDocument(t, report));
