@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { EXAMPLE_ACTOR } from "@/contracts/records/example-actor";
 import type { EpisodeRecord } from "@/contracts/records/episode";
 import { predictConfigSchema, type PredictConfig } from "@/contracts/run-config/predict-config";
 import { bootstrapClusters } from "@/core/statistics/bootstrap";
@@ -134,6 +135,7 @@ describe("the leaderboard", () => {
     expect(await server.plane.leaderboard.launch({ methods: ["gold"], ...like }, "test")).toEqual({
       launched: [],
       present: [{ method: "gold", runId: gold }],
+      examples: 0,
       rescored: [],
     });
     // A set of which only some questions name gold documents: the others are no part of it.
@@ -330,7 +332,7 @@ describe("the leaderboard", () => {
     const launch = () =>
       server.plane.leaderboard.launch({ ...request, methods: [...request.methods] }, "test");
     const rescored = [s3, rag].map((runId, i) => ({ method: request.methods[i], runId }));
-    expect(await launch()).toEqual({ launched: [], present: [], rescored });
+    expect(await launch()).toEqual({ launched: [], present: [], examples: 0, rescored });
     expect(await launch()).toMatchObject({ launched: [], rescored: [], present: { length: 2 } });
     expect((await listShown()).results, "the two of the present version").toEqual([[2], scored]);
 
@@ -356,6 +358,7 @@ describe("the leaderboard", () => {
         { method: "s3", runId: s3 },
         { method: "rag", runId: rag },
       ],
+      examples: 0,
       rescored: [],
     });
     const second = await server.plane.leaderboard.launch(
@@ -391,6 +394,27 @@ describe("the leaderboard", () => {
     await expect(refused).rejects.toMatchObject({ code: "invalid-input" });
     for (const { runId } of second.launched)
       await server.plane.runs.cancel(runId, { actor: "test", reason: null });
+  });
+
+  it("tells results of the example from those of this installation, and counts them apart", async () => {
+    const { db } = server.plane.database;
+    const { createdBy } = await db.run.findUniqueOrThrow({ where: { id: rag } });
+    await db.run.update({ where: { id: rag }, data: { createdBy: EXAMPLE_ACTOR } });
+    try {
+      const { rows } = await server.plane.leaderboard.get({});
+      const marked = rows.flatMap(({ method, cells }) =>
+        cells.flatMap((cell) => (cell?.example ? [`${method} ${cell.runId}`] : [])),
+      );
+      expect(marked).toEqual([`rag ${rag}`]);
+      expect(
+        await server.plane.leaderboard.launch(
+          { methods: ["s3", "rag"], like: s3, questions: "grouped", limit: null },
+          "test",
+        ),
+      ).toMatchObject({ launched: [], present: { length: 2 }, examples: 1 });
+    } finally {
+      await db.run.update({ where: { id: rag }, data: { createdBy } });
+    }
   });
 
   it("compares question by question", async () => {
