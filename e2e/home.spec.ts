@@ -1,6 +1,7 @@
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { connect } from "@/cli/client";
+import { GLOSSARY } from "@/core/glossary/glossary";
 import { findPreset } from "@/core/presets/run-presets";
 import {
   expect,
@@ -55,6 +56,13 @@ test("the palette finds pages, runs, questions and actions by keyboard alone", a
   await page.keyboard.press("Enter");
   await expect(page.locator("html")).toHaveClass(/dark/);
   await expect(page.getByRole("dialog")).toHaveCount(0);
+  await page.keyboard.press("Control+k");
+  await field.fill("attach a worker");
+  await page.keyboard.press("Enter");
+  await expect(page.getByRole("dialog", { name: "Attach a worker" })).toBeVisible();
+  await expect(page).toHaveURL(/\/workers$/);
+  await page.keyboard.press("Escape");
+  await expect(page.getByRole("dialog")).toHaveCount(0);
   await page.keyboard.press("?");
   await expect(page.getByRole("dialog", { name: "Keys of this page" })).toContainText("Ctrl K");
 });
@@ -67,7 +75,9 @@ test("a term is explained at a setting, with its formula, and closed by the keyb
   const help = page.getByRole("button", { name: /^What is KL/ }).first();
   await help.focus();
   await page.keyboard.press("Enter");
-  await expect(page.getByRole("link", { name: "In the glossary" })).toBeVisible();
+  const explanation = page.getByRole("dialog", { name: /^KL/ });
+  await expect(explanation.getByRole("link", { name: "In the glossary" })).toBeVisible();
+  await expect(explanation.locator("code")).toHaveText(GLOSSARY.kl.formula);
   await page.keyboard.press("Escape");
   await expect(help).toBeFocused();
 });
