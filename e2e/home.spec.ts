@@ -77,7 +77,7 @@ test("a term is explained at a setting, with its formula, and closed by the keyb
   await page.keyboard.press("Enter");
   const explanation = page.getByRole("dialog", { name: /^KL/ });
   await expect(explanation.getByRole("link", { name: "In the glossary" })).toBeVisible();
-  await expect(explanation.locator("code")).toHaveText(GLOSSARY.kl.formula);
+  await expect(explanation.locator("code")).toHaveText(GLOSSARY.kl.formula!);
   await page.keyboard.press("Escape");
   await expect(help).toBeFocused();
 });

@@ -10,7 +10,14 @@ import {
   type Shown,
 } from "./screenshots/pages";
 import { waitQuiet, watchRequests } from "./screenshots/picture";
-import { expect, findAccessibilityFaults, measureOverflow, test, waitLive, wearTheme } from "./support/product";
+import {
+  expect,
+  findAccessibilityFaults,
+  measureOverflow,
+  test,
+  waitLive,
+  wearTheme,
+} from "./support/product";
 
 const PHONE = { width: 390, height: 844 };
 const LAPTOP = { width: 1440, height: 900 };
@@ -19,7 +26,7 @@ const LAPTOP = { width: 1440, height: 900 };
 const MOST_SHIFT = 0.1;
 
 /** Has every page that is opened add up by how much its parts move, other than after a click or a key. */
-const watchShifts = (page: Page): Promise<void> =>
+const watchShifts = (page: Page) =>
   page.addInitScript(() => {
     let sum = 0;
     new PerformanceObserver((list) => {
@@ -61,8 +68,8 @@ async function openEach(
   }
 }
 
-for (const [window, size] of Object.entries({ phone: PHONE, laptop: LAPTOP }))
-  test(`on a ${window} no page is too wide or moves while it loads, and all can be read in both themes`, async ({
+for (const [device, size] of Object.entries({ phone: PHONE, laptop: LAPTOP }))
+  test(`on a ${device} no page is too wide or moves while it loads, and all can be read in both themes`, async ({
     page,
     productAddress,
   }) => {

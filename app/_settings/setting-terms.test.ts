@@ -11,7 +11,9 @@ const findFormula = (path: string): string | undefined => {
 };
 
 it("every explained setting is one of some kind of run", () => {
-  const unknown = Object.keys(SETTING_TERMS).filter((path) => listSettingMeanings(path).length === 0);
+  const unknown = Object.keys(SETTING_TERMS).filter(
+    (path) => listSettingMeanings(path).length === 0,
+  );
   expect(unknown).toEqual([]);
 });
 

@@ -103,7 +103,7 @@ describe("whether a run learns", () => {
     expect(found!.low).toBeGreaterThan(0);
     // Twelve groups of two questions: (t of 0.975 + t of 0.8) on 11 degrees times the standard error of their mean.
     const error = Math.sqrt(0.25 ** 2 / 11);
-    expect(found!.smallest).toBeCloseTo((2.200985 + 0.875530) * error, 4);
+    expect(found!.smallest).toBeCloseTo((2.200985 + 0.87553) * error, 4);
     expect(computeLearningDifference([], at)).toBeNull();
   });
 });

@@ -94,10 +94,7 @@ export function LaunchPanel({ board }: { board: Leaderboard }) {
     [];
   return (
     <Card className="mt-4 pb-4">
-      <CardHeader
-        title={t("Compare methods")}
-        description={describeBasis(t, board)}
-      />
+      <CardHeader title={t("Compare methods")} description={describeBasis(t, board)} />
       <div className="mt-3 flex flex-wrap items-end gap-3 px-4">
         <label className="min-w-0">
           <span className="mb-1 block text-2xs text-muted-foreground">{t("Question set")}</span>

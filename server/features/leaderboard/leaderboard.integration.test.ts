@@ -1,5 +1,4 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { EXAMPLE_ACTOR } from "@/contracts/records/example-actor";
 import type { EpisodeRecord } from "@/contracts/records/episode";
 import { predictConfigSchema, type PredictConfig } from "@/contracts/run-config/predict-config";
 import { bootstrapClusters } from "@/core/statistics/bootstrap";
@@ -394,27 +393,6 @@ describe("the leaderboard", () => {
     await expect(refused).rejects.toMatchObject({ code: "invalid-input" });
     for (const { runId } of second.launched)
       await server.plane.runs.cancel(runId, { actor: "test", reason: null });
-  });
-
-  it("tells results of the example from those of this installation, and counts them apart", async () => {
-    const { db } = server.plane.database;
-    const { createdBy } = await db.run.findUniqueOrThrow({ where: { id: rag } });
-    await db.run.update({ where: { id: rag }, data: { createdBy: EXAMPLE_ACTOR } });
-    try {
-      const { rows } = await server.plane.leaderboard.get({});
-      const marked = rows.flatMap(({ method, cells }) =>
-        cells.flatMap((cell) => (cell?.example ? [`${method} ${cell.runId}`] : [])),
-      );
-      expect(marked).toEqual([`rag ${rag}`]);
-      expect(
-        await server.plane.leaderboard.launch(
-          { methods: ["s3", "rag"], like: s3, questions: "grouped", limit: null },
-          "test",
-        ),
-      ).toMatchObject({ launched: [], present: { length: 2 }, examples: 1 });
-    } finally {
-      await db.run.update({ where: { id: rag }, data: { createdBy } });
-    }
   });
 
   it("compares question by question", async () => {

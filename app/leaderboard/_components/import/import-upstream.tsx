@@ -1,7 +1,7 @@
 "use client";
 import { FolderUp } from "lucide-react";
 import dynamic from "next/dynamic";
-import { useEffect, useState } from "react";
+import { useCallback, useEffect, useState } from "react";
 import { useText } from "@/app/_i18n/text-provider";
 import { useDialogParam } from "@/app/_lib/hooks/use-params";
 import { Button } from "@/app/_ui/button";
@@ -21,10 +21,13 @@ export function ImportUpstream() {
   const [open, setOpen] = useDialogParam(DIALOGS);
   const [files, setFiles] = useState<{ id: number; files: Promise<PathFile[]> } | null>(null);
   const [over, setOver] = useState(false);
-  const openFiles = (taken: Promise<PathFile[]>): void => {
-    setFiles((last) => ({ id: (last?.id ?? 0) + 1, files: taken }));
-    setOpen("import");
-  };
+  const openFiles = useCallback(
+    (taken: Promise<PathFile[]>): void => {
+      setFiles((last) => ({ id: (last?.id ?? 0) + 1, files: taken }));
+      setOpen("import");
+    },
+    [setOpen],
+  );
   useEffect(() => {
     const holdsFiles = (event: DragEvent): boolean =>
       event.dataTransfer?.types.includes("Files") ?? false;
@@ -50,7 +53,7 @@ export function ImportUpstream() {
       window.removeEventListener("dragleave", onDragLeave);
       window.removeEventListener("drop", onDrop);
     };
-  }, []);
+  }, [openFiles]);
   return (
     <>
       <Button size="sm" onClick={() => setOpen("import")}>

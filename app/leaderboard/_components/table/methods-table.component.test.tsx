@@ -143,7 +143,7 @@ describe("the methods table", () => {
     expect(first.textContent).toContain("#1–2 a48.2%43.2–53.2");
     expect(readRow("s3").getAllByText("–"), "no result on nq, no average").toHaveLength(2);
     const unranked = readRow("ircot").getAllByRole("link")[1]!.textContent;
-    expect(unranked).toBe("25%20.0–30.0incomplete: 12 of 72newest of 3 runs");
+    expect(unranked).toBe("25%20.0–30.0exampleincomplete: 12 of 72newest of 3 runs");
   });
 
   it("marks results of the example: the row where it has no others, else the one result", () => {

@@ -95,18 +95,18 @@ export function SweepLaunch({ sweep, preset, onLaunched }: SweepLaunchProps) {
           {unmet.map((requirement) => {
             const { name, detail } = describeRequirement(t, requirement);
             return (
-            <li key={requirement.name} className="flex gap-2">
-              <CircleAlert
-                className="mt-0.5 size-3.5 shrink-0 text-warn"
-                aria-label={t("not met")}
-              />
-              <span>
-                <span className="font-medium">{name}</span>{" "}
-                <span className="text-muted-foreground">
-                  {t("{detail}; the runs wait for it", { detail })}
+              <li key={requirement.name} className="flex gap-2">
+                <CircleAlert
+                  className="mt-0.5 size-3.5 shrink-0 text-warn"
+                  aria-label={t("not met")}
+                />
+                <span>
+                  <span className="font-medium">{name}</span>{" "}
+                  <span className="text-muted-foreground">
+                    {t("{detail}; the runs wait for it", { detail })}
+                  </span>
                 </span>
-              </span>
-            </li>
+              </li>
             );
           })}
         </ul>
