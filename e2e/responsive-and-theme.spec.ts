@@ -1,70 +1,107 @@
+import type { Page } from "@playwright/test";
+import { connect } from "@/cli/client";
+import {
+  addRuns,
+  buildAddress,
+  findRecorded,
+  PAGES,
+  removeRuns,
+  type PageName,
+  type Shown,
+} from "./screenshots/pages";
+import { waitQuiet, watchRequests } from "./screenshots/picture";
 import {
   expect,
-  expectAccessible,
+  findAccessibilityFaults,
   measureOverflow,
-  RECORDED,
   test,
   waitLive,
   emulateTheme,
 } from "./support/product";
 
 const PHONE = { width: 390, height: 844 };
+const LAPTOP = { width: 1440, height: 900 };
 
-const PAGES = [
-  "/",
-  "/runs",
-  "/runs/new",
-  "/workers",
-  "/corpora",
-  "/corpora/atlas",
-  "/questions",
-  "/retrieval",
-  "/playground",
-  "/playground/ask",
-  "/sweeps",
-  "/leaderboard",
-  "/compare",
-  "/labels",
-  "/notifications",
-  "/mirrors",
-  "/glossary",
-];
-const PARTS = [
-  "",
-  "?tab=metrics",
-  "?tab=episodes",
-  "?tab=questions",
-  "?tab=logs",
-  "?tab=checkpoints",
-  "?tab=configuration",
-  "?tab=history",
-  "/report",
-];
+/** "Good" ends here: https://web.dev/articles/cls */
+const MOST_SHIFT = 0.1;
 
-test("no page is wider than a phone, and all can be read in both themes", async ({ page }) => {
-  test.setTimeout(300_000);
-  await page.setViewportSize(PHONE);
-  await page.goto(`/runs?q=${encodeURIComponent(RECORDED.training)}`);
-  await waitLive(page);
-  const run = await page.locator("li[data-run] a").first().getAttribute("href");
-  for (const path of [...PAGES, ...PARTS.map((part) => `${run}${part}`)]) {
-    await page.goto(path);
-    await expect(page.locator("main h1")).toBeVisible();
-    await expect(page.locator("main [aria-busy=true]")).toHaveCount(0, { timeout: 60_000 });
-    expect(await measureOverflow(page), path).toBeLessThanOrEqual(0);
-    await emulateTheme(page, "light");
-    await expectAccessible(page);
-    // The theme changes colours alone.
-    await emulateTheme(page, "dark");
-    await expectAccessible(page, ["color-contrast"]);
+/** Has every page that is opened add up by how much its parts move, other than after a click or a key. */
+const watchShifts = (page: Page) =>
+  page.addInitScript(() => {
+    let sum = 0;
+    new PerformanceObserver((list) => {
+      for (const entry of list.getEntries() as (PerformanceEntry & {
+        value: number;
+        hadRecentInput: boolean;
+      })[])
+        if (!entry.hadRecentInput) sum += entry.value;
+    }).observe({ type: "layout-shift", buffered: true });
+    Object.assign(window, { readShift: () => sum });
+  });
+
+const readShift = (page: Page): Promise<number> =>
+  page.evaluate(() => (window as unknown as { readShift: () => number }).readShift());
+
+/** Opens every page of the product and its main states, one after the other, each until nothing of it loads any more. */
+async function openEach(
+  page: Page,
+  productAddress: string,
+  look: (name: PageName) => Promise<void>,
+): Promise<void> {
+  const pending = watchRequests(page);
+  const { client, close } = connect(productAddress);
+  try {
+    const added = await addRuns(client, new URL(productAddress).origin);
+    try {
+      const shown: Shown = { ...(await findRecorded(client)), ...added };
+      for (const name of Object.keys(PAGES) as PageName[])
+        await test.step(name, async () => {
+          await page.goto(buildAddress(name, shown));
+          await waitQuiet(page, pending);
+          await look(name);
+        });
+    } finally {
+      await removeRuns(client, added);
+    }
+  } finally {
+    close();
   }
-  await page.goto(`${run}?tab=episodes`);
-  await page.locator("[data-episode]:visible a").first().click();
-  await expect(page.locator("[data-turn]").first()).toBeVisible();
-  expect(await measureOverflow(page), "episode").toBeLessThanOrEqual(0);
-  await page.goto(`/runs/compare?ids=${run?.split("/").at(-1)}`);
-  await expect(page.locator("[data-overlay]").first()).toBeVisible();
-  expect(await measureOverflow(page), "comparison of runs").toBeLessThanOrEqual(0);
+}
+
+for (const [device, size] of Object.entries({ phone: PHONE, laptop: LAPTOP }))
+  test(`on a ${device} no page is too wide or moves while it loads, and all can be read in both themes`, async ({
+    page,
+    productAddress,
+  }) => {
+    test.setTimeout(900_000);
+    await page.setViewportSize(size);
+    await watchShifts(page);
+    await openEach(page, productAddress, async (name) => {
+      expect.soft(await readShift(page), `${name} moved`).toBeLessThan(MOST_SHIFT);
+      expect.soft(await measureOverflow(page), `${name} is too wide`).toBeLessThanOrEqual(0);
+      await emulateTheme(page, "light");
+      expect.soft(await findAccessibilityFaults(page), name).toEqual([]);
+      // The theme changes colours alone.
+      await emulateTheme(page, "dark");
+      const faults = await findAccessibilityFaults(page, ["color-contrast"]);
+      expect.soft(faults, `${name}, dark`).toEqual([]);
+    });
+  });
+
+test.describe("in Chinese", () => {
+  test.use({ locale: "zh-CN", viewport: PHONE });
+
+  test("what is pressed on a phone is large enough where its name is shorter, and no page is too wide", async ({
+    page,
+    productAddress,
+  }) => {
+    test.setTimeout(600_000);
+    await openEach(page, productAddress, async (name) => {
+      await expect(page.locator("html")).toHaveAttribute("lang", "zh-Hans");
+      expect.soft(await measureOverflow(page), `${name} is too wide`).toBeLessThanOrEqual(0);
+      expect.soft(await findAccessibilityFaults(page, ["target-size"]), name).toEqual([]);
+    });
+  });
 });
 
 test("the theme can be chosen and is kept", async ({ page }) => {

@@ -3,13 +3,20 @@ import { Link } from "@/app/_ui/link";
 import { useText } from "@/app/_i18n/text-provider";
 import { formatShare } from "@/app/_lib/format/format";
 import { FigureParts } from "@/app/_statistics/figure-parts";
+import { ExampleBadge } from "@/app/_ui/badge";
 import { Card, CardHeader } from "@/app/_ui/card";
 import { Help } from "@/app/_ui/help";
 import { ScrollRegion } from "@/app/_ui/scroll-region";
 import type { HomeBest } from "@/contracts/api/home";
 
+interface BestResultsProps {
+  best: readonly HomeBest[];
+  /** Runs of the example: their results are marked. */
+  exampleRuns: readonly string[];
+}
+
 /** The best result on each question set. */
-export function BestResults({ best }: { best: readonly HomeBest[] }) {
+export function BestResults({ best, exampleRuns }: BestResultsProps) {
   const t = useText();
   return (
     <Card className="pb-2" aria-label={t("Best results")}>
@@ -64,7 +71,8 @@ export function BestResults({ best }: { best: readonly HomeBest[] }) {
                   <td className="px-4 whitespace-nowrap">
                     <Link href={`/runs/${one.runId}`} className="font-medium hover:underline">
                       {one.label}
-                    </Link>
+                    </Link>{" "}
+                    {exampleRuns.includes(one.runId) ? <ExampleBadge /> : null}
                   </td>
                   <td className="px-4 text-right font-mono whitespace-nowrap">
                     {formatShare(one.mean)}{" "}

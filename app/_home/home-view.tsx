@@ -53,7 +53,7 @@ export function HomeView() {
           )}
           <QueryErrorState title={t("The best results could not be read")} query={results} />
           {results.data ? (
-            <BestResults best={results.data.best} />
+            <BestResults best={results.data.best} exampleRuns={results.data.exampleRuns} />
           ) : results.isError ? null : (
             <Skeleton className="h-48" />
           )}

@@ -1,24 +1,27 @@
 "use client";
 import { keepPreviousData, skipToken, useQuery } from "@tanstack/react-query";
 import { useTheme } from "next-themes";
-import { useRouter } from "next/navigation";
+import { usePathname, useRouter } from "next/navigation";
 import { useMemo, useRef, useState, type KeyboardEvent } from "react";
-import { markText, type Text } from "@/app/_i18n/format-text";
-import { useText } from "@/app/_i18n/text-provider";
+import { useLanguageChoice, useText } from "@/app/_i18n/text-provider";
 import { cn } from "@/app/_lib/cn";
 import { formatWords } from "@/app/_lib/format/format";
 import { useDelayed } from "@/app/_lib/hooks/use-delayed";
+import { replaceParams } from "@/app/_lib/hooks/use-params";
 import { useTRPC } from "@/app/_lib/live/trpc";
+import { isOtherTrainers } from "@/app/_lib/run-tabs";
 import { Dialog } from "@/app/_ui/dialog";
 import { Input } from "@/app/_ui/field";
 import {
   filterItems,
   GROUP_TITLES,
-  joinWords,
+  listActionItems,
   listFoundItems,
   listPageItems,
+  listRunItems,
   readRecent,
   rememberItem,
+  type Deed,
   type PaletteItem,
 } from "./palette-items";
 
@@ -42,19 +45,19 @@ export function PaletteDialog({ open, onOpenChange }: PaletteDialogProps) {
   );
 }
 
-const ACTIONS = [
-  { id: "theme light", theme: "light", label: markText("Use the light theme") },
-  { id: "theme dark", theme: "dark", label: markText("Use the dark theme") },
-  { id: "theme system", theme: "system", label: markText("Use the system theme") },
-] as const;
-
-const listActionItems = (t: Text): PaletteItem[] =>
-  ACTIONS.map(({ id, label }) => ({
-    id,
-    group: "actions",
-    label: t(label),
-    words: joinWords(t, label, markText("colours mode")),
-  }));
+/** What can be done with the run whose own page is shown; nothing on other pages. */
+function useRunItems(): PaletteItem[] {
+  const t = useText();
+  const trpc = useTRPC();
+  const id = /^\/runs\/([0-9a-f-]{36})$/.exec(usePathname())?.[1];
+  const run = useQuery(trpc.runs.get.queryOptions(id ? { id } : skipToken)).data;
+  const isReported = run !== undefined && isOtherTrainers(run.kind);
+  const external = useQuery(
+    trpc.externalRuns.get.queryOptions(isReported ? { runId: run.id } : skipToken),
+  );
+  const hasRollouts = (external.data?.episodes ?? 0) > 0;
+  return useMemo(() => (run ? listRunItems(t, run, hasRollouts) : []), [t, run, hasRollouts]);
+}
 
 /** Entries for a text: recent ones and pages without one, else what it is a part of. */
 function usePaletteItems(text: string): { items: PaletteItem[]; searching: boolean } {
@@ -67,6 +70,7 @@ function usePaletteItems(text: string): { items: PaletteItem[]; searching: boole
       placeholderData: keepPreviousData,
     }),
   );
+  const ofRun = useRunItems();
   const own = useMemo(() => {
     const launches = (presets.data ?? []).map(({ id, title, config }): PaletteItem => ({
       id: `preset ${id}`,
@@ -79,12 +83,14 @@ function usePaletteItems(text: string): { items: PaletteItem[]; searching: boole
     return [...listPageItems(t), ...launches, ...listActionItems(t)];
   }, [t, presets.data]);
   const items = useMemo(() => {
-    if (text.trim() === "") return [...readRecent(own), ...listPageItems(t), ...listActionItems(t)];
+    if (text.trim() === "")
+      return [...readRecent(own), ...ofRun, ...listPageItems(t), ...listActionItems(t)];
     const ofServer = searched.length >= 2 && found.data ? listFoundItems(t, found.data) : [];
     const matching = filterItems(own, text);
     const pages = matching.filter(({ group }) => group === "pages");
-    return [...pages, ...ofServer, ...matching.filter(({ group }) => group === "actions")];
-  }, [t, own, text, searched, found.data]);
+    const actions = matching.filter(({ group }) => group === "actions");
+    return [...pages, ...filterItems(ofRun, text), ...ofServer, ...actions];
+  }, [t, own, ofRun, text, searched, found.data]);
   return { items, searching: found.isFetching || searched !== text.trim() };
 }
 
@@ -92,18 +98,23 @@ function PaletteContent({ onDone }: { onDone: () => void }) {
   const t = useText();
   const router = useRouter();
   const { setTheme } = useTheme();
+  const chooseLanguage = useLanguageChoice();
   const [text, setText] = useState("");
   const [at, setAt] = useState(0);
   const list = useRef<HTMLUListElement>(null);
   const { items, searching } = usePaletteItems(text);
   const chosen = Math.min(at, items.length - 1);
 
+  const act = (deed: Deed): void => {
+    if ("theme" in deed) setTheme(deed.theme);
+    else if ("language" in deed) chooseLanguage(deed.language);
+    else replaceParams({ open: deed.dialog });
+  };
   const choose = (item: PaletteItem | undefined): void => {
     if (!item) return;
     rememberItem(item);
     onDone();
-    const action = ACTIONS.find(({ id }) => id === item.id);
-    if (action) setTheme(action.theme);
+    if (item.does) act(item.does);
     else if (item.href) router.push(item.href);
   };
   const move = (to: number): void => {

@@ -1,7 +1,13 @@
 import { expect, it } from "vitest";
 import { createText } from "@/app/_i18n/format-text";
 import { CHINESE } from "@/core/texts/zh/catalogue";
-import { filterItems, listFoundItems, listPageItems } from "./palette-items";
+import {
+  filterItems,
+  listActionItems,
+  listFoundItems,
+  listPageItems,
+  listRunItems,
+} from "./palette-items";
 
 const t = createText("en", {});
 
@@ -35,4 +41,37 @@ it("leads to what the server found, with names of any characters", () => {
     "/questions?set=a%2Fb&q=Who+%26+where%3F",
     "/corpora/a%2Fb",
   ]);
+});
+
+it.each([
+  ["import", "/leaderboard?open=import"],
+  ["attach worker", "/workers?open=attach"],
+  ["slack", "/notifications?open=channel"],
+  ["compare runs", "/runs"],
+  ["ask", "/playground/ask"],
+  ["new sweep", "/runs/new?as=sweep"],
+])("finds what can be begun by %s", (text, href) => {
+  expect(filterItems(listActionItems(t), text).map((item) => item.href)).toContain(href);
+});
+
+it("offers the other languages, each named in itself", () => {
+  const offered = (language: "en" | "zh") =>
+    listActionItems(createText(language, language === "zh" ? CHINESE : {})).flatMap(({ does }) =>
+      does && "language" in does ? [does.language] : [],
+    );
+  expect(offered("en")).toEqual(["zh"]);
+  expect(offered("zh")).toEqual(["en"]);
+  expect(filterItems(listActionItems(t), "中文")[0]?.does).toEqual({ language: "zh" });
+});
+
+it("offers of the open run what is allowed, and the parts that its kind has", () => {
+  const items = listRunItems(t, { id: "1", kind: "train", actions: ["pause", "cancel"] }, false);
+  expect(items.flatMap(({ does }) => (does ? [does] : []))).toEqual([
+    { dialog: "cancel" },
+    { dialog: "pause" },
+  ]);
+  expect(items.map(({ href }) => href)).toContain("/runs/1?tab=checkpoints");
+  const done = listRunItems(t, { id: "1", kind: "evaluate", actions: [] }, false);
+  expect(done.some(({ does }) => does)).toBe(false);
+  expect(done.map(({ href }) => href)).not.toContain("/runs/1?tab=checkpoints");
 });

@@ -2,12 +2,16 @@ import { z } from "zod";
 import { markText, type Text } from "@/app/_i18n/format-text";
 import { formatWords } from "@/app/_lib/format/format";
 import { parseJson } from "@/app/_lib/config/parse-json";
+import type { RunDetail } from "@/app/_lib/live/trpc";
+import { listRunTabs } from "@/app/_lib/run-tabs";
 import type { SearchResults } from "@/contracts/api/search";
+import { LANGUAGES, type Language } from "@/core/texts/languages";
 import { PAGES } from "./pages";
 
 /** What the entries of a kind stand under, shown by `t(title)`. */
 export const GROUP_TITLES = {
   recent: markText("Recent"),
+  run: markText("This run"),
   pages: markText("Pages"),
   actions: markText("Actions"),
   runs: markText("Runs"),
@@ -16,7 +20,7 @@ export const GROUP_TITLES = {
   corpora: markText("Corpora"),
 } as const;
 
-/** One entry of the palette: a place to go to. Actions that are no place have a `run` in the dialog. */
+/** One entry of the palette: a place to go to, or what is done where one is. */
 export interface PaletteItem {
   id: string;
   group: keyof typeof GROUP_TITLES;
@@ -25,7 +29,16 @@ export interface PaletteItem {
   /** Further words by which it is found. */
   words?: string;
   href?: string;
+  /** Done in place of going anywhere. */
+  does?: Deed;
 }
+
+/** What an entry does without a page of its own. */
+export type Deed =
+  | { theme: "light" | "dark" | "system" }
+  | { language: Language }
+  /** Opens a dialog of the page that is shown. */
+  | { dialog: string };
 
 /** Words in English and in the page's language: an entry is found by both. */
 export const joinWords = (t: Text, ...words: readonly string[]): string =>
@@ -40,6 +53,112 @@ export const listPageItems = (t: Text): PaletteItem[] =>
     words: joinWords(t, label, words),
     href,
   }));
+
+const THEMES = [
+  { theme: "light", label: markText("Use the light theme") },
+  { theme: "dark", label: markText("Use the dark theme") },
+  { theme: "system", label: markText("Use the system theme") },
+] as const;
+
+/** What can be begun from anywhere; the pages open the dialogs that addresses name. */
+const BEGINNINGS = [
+  {
+    href: "/workers?open=attach",
+    label: markText("Attach a worker"),
+    words: markText("machine gpu token"),
+  },
+  {
+    href: "/leaderboard?open=import",
+    label: markText("Import results"),
+    words: markText("upstream folder files"),
+  },
+  {
+    href: "/notifications?open=channel",
+    label: markText("Add a notification channel"),
+    words: markText("slack mail webhook"),
+  },
+  {
+    href: "/runs",
+    label: markText("Compare runs: choose them in the list"),
+    words: markText("overlay curves"),
+  },
+  { href: "/runs/new?as=sweep", label: markText("New sweep"), words: markText("grid seeds") },
+  {
+    href: "/playground/ask",
+    label: markText("Ask a question of several methods"),
+    words: markText("question answer live methods checkpoint"),
+  },
+] as const;
+
+/** Themes, languages, and what can be begun from anywhere. */
+export const listActionItems = (t: Text): PaletteItem[] => [
+  ...BEGINNINGS.map(({ href, label, words }): PaletteItem => ({
+    id: `begin ${href}`,
+    group: "actions",
+    label: t(label),
+    words: joinWords(t, label, words),
+    href,
+  })),
+  ...THEMES.map(({ theme, label }): PaletteItem => ({
+    id: `theme ${theme}`,
+    group: "actions",
+    label: t(label),
+    words: joinWords(t, label, markText("colours mode")),
+    does: { theme },
+  })),
+  // Each is named in itself, so that it is found from any other.
+  ...LANGUAGES.filter(({ value }) => value !== t.language).map(({ value, label }): PaletteItem => ({
+    id: `language ${value}`,
+    group: "actions",
+    label: t("Language: {language}", { language: label }),
+    words: `Language ${value} ${label}`,
+    does: { language: value },
+  })),
+];
+
+const RUN_DIALOGS = [
+  { action: "cancel", label: markText("Cancel this run") },
+  { action: "pause", label: markText("Pause this run") },
+  { action: "steps", label: markText("Change the steps of this run") },
+] as const;
+
+/** What can be done with the run whose page is shown: what asks first opens its dialog there. */
+export const listRunItems = (
+  t: Text,
+  run: Pick<RunDetail, "id" | "kind" | "actions">,
+  hasRollouts: boolean,
+): PaletteItem[] => [
+  ...RUN_DIALOGS.filter(({ action }) => run.actions.includes(action)).map(
+    ({ action, label }): PaletteItem => ({
+      id: `do ${action}`,
+      group: "run",
+      label: t(label),
+      words: joinWords(t, label),
+      does: { dialog: action },
+    }),
+  ),
+  ...listRunTabs(run.kind, hasRollouts).map((tab): PaletteItem => ({
+    id: `tab ${tab}`,
+    group: "run",
+    label: t("Show its {part}", { part: t(tab) }),
+    words: joinWords(t, tab),
+    href: tab === "overview" ? `/runs/${run.id}` : `/runs/${run.id}?tab=${tab}`,
+  })),
+  {
+    id: "compare this",
+    group: "run",
+    label: t("Compare this run with others"),
+    words: joinWords(t, markText("Compare this run with others")),
+    href: `/runs/compare?ids=${run.id}`,
+  },
+  {
+    id: "report",
+    group: "run",
+    label: t("Show its report"),
+    words: joinWords(t, markText("Show its report")),
+    href: `/runs/${run.id}/report`,
+  },
+];
 
 /** What the server found. */
 export const listFoundItems = (
@@ -106,9 +225,9 @@ export function readRecent(own: readonly PaletteItem[]): PaletteItem[] {
   }));
 }
 
-/** Remembers a place; actions are not kept. */
-export function rememberItem({ id, label, detail, href }: PaletteItem): void {
-  if (href === undefined) return;
+/** Remembers a place; not what was done, nor a part of the run that was open then. */
+export function rememberItem({ id, group, label, detail, href }: PaletteItem): void {
+  if (href === undefined || group === "run") return;
   const others = readRecent([]).filter((item) => item.id !== id);
   localStorage.setItem(
     RECENT_KEY,

@@ -32,6 +32,20 @@ export function Badge({
   return <span className={cn(badge({ tone }), className)} {...props} />;
 }
 
+/** Marks what is of the example that a new installation shows. */
+export function ExampleBadge() {
+  const t = useText();
+  return (
+    <Badge
+      tone="outline"
+      title={t("Of the example: recorded with this product, not run here")}
+      data-example
+    >
+      {t("example")}
+    </Badge>
+  );
+}
+
 /** Marks a run that was made from another program's files. */
 export function ImportedBadge({ from }: { from: string }) {
   const t = useText();

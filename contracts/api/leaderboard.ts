@@ -87,6 +87,8 @@ const leaderboardCellSchema = z.object({
   runId: z.uuid(),
   /** Runs of this row and column; the newest complete one is shown. */
   runs: z.int(),
+  /** It is of the example that a new installation shows: it was not run here. */
+  example: z.boolean(),
   state: runStateSchema,
   mean: z.number(),
   low: z.number(),
@@ -255,6 +257,8 @@ export const launchMethodsResponseSchema = z.object({
   launched: z.array(z.object({ method: methodNameSchema, runId: z.uuid() })),
   /** Methods that have their result, or a run on its way to it, already. */
   present: z.array(z.object({ method: methodNameSchema, runId: z.uuid() })),
+  /** How many of these results are of the example. */
+  examples: z.int(),
   /** Methods whose result was complete by an earlier version of the scorer alone: their answers were scored again. */
   rescored: z.array(z.object({ method: methodNameSchema, runId: z.uuid() })),
 });

@@ -27,6 +27,8 @@ const learningDifferenceSchema = z.object({
   high: z.number(),
   questions: z.int(),
   clusters: z.int(),
+  /** The smallest true difference that these questions show at 5% with a power of 80%; null: not known. */
+  smallest: z.number().nullable(),
 });
 /** The held-out questions at two evaluations of a run: the last complete one minus the first. */
 export type LearningDifference = z.infer<typeof learningDifferenceSchema>;

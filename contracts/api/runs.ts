@@ -4,6 +4,7 @@ import { runConfigSchema } from "@/contracts/run-config/run-config";
 import { episodeRowSchema } from "@/contracts/api/episodes";
 import { metricPointRowSchema } from "@/contracts/api/metrics";
 import { alarmNameSchema } from "@/contracts/records/alarms";
+import { checkedRequirementSchema } from "@/contracts/records/requirement";
 import {
   progressSchema,
   preflightItemSchema,
@@ -43,7 +44,7 @@ export const checkRunResponseSchema = z.object({
   /** What is wrong with the configuration, by path ("rl.groupSize"). Launch refuses while there is one. */
   issues: z.array(z.object({ path: z.string(), message: z.string() })),
   /** What a worker must have; an unmet one leaves the run queued. */
-  requirements: z.array(z.object({ name: z.string(), ok: z.boolean(), detail: z.string() })),
+  requirements: z.array(checkedRequirementSchema),
   /** Estimated memory of a training run on a device: a warning, never a refusal. Null for other kinds of run, and where a model's shape is not known. */
   memory: z
     .array(

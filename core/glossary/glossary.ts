@@ -66,7 +66,8 @@ const EPISODE_TERMS = {
   },
   advantage: {
     text: "How much better an episode did than expected: what the policy gradient weighs its tokens by. Where a whole group got the same reward it is 0.",
-    formula: "GRPO: (reward − mean of the group) / standard deviation of the group",
+    formula:
+      "PPO: Σ (γλ)ˡ δₜ₊ₗ, δₜ = rₜ + γ V(sₜ₊₁) − V(sₜ); GRPO: (reward − mean of the group) / standard deviation of the group; Dr. GRPO: reward − mean of the group",
     source: "Shao et al. 2024 (GRPO); Schulman et al. 2016 (GAE, with PPO)",
   },
   "outcome-reward": {

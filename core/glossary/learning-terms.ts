@@ -28,6 +28,13 @@ export const LEARNING_TERMS = {
     text: "Questions that are not trained on. They are asked every few steps, beside naive RAG.",
     source: "gpu-workers/rl/held-out-evaluation.ts",
   },
+  "loss-normalisation": {
+    text: "What an action token's loss is divided by: whether each token, each episode or neither has the same say.",
+    formula:
+      "token: Σ loss / Σ tokens; sequence: mean over episodes of (Σ loss / tokens of the episode); constant: Σ loss / (episodes × tokens of the longest possible episode)",
+    source:
+      "Yu et al. 2025 (DAPO, by token); Shao et al. 2024 (GRPO, by sequence); Liu et al. 2025 (Dr. GRPO, arXiv 2503.20783, by a constant); gpu-workers/rl/policy-update/losses.ts",
+  },
   critic: {
     text: "A model that tells, for each token, the reward still to come. PPO measures advantages against it.",
     formula: "GAE: Σ (γλ)ˡ δₜ₊ₗ, δₜ = rₜ + γ V(sₜ₊₁) − V(sₜ)",

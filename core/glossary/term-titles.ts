@@ -41,6 +41,7 @@ export const TERM_TITLES = {
   "query-information": "Information of queries",
   "likelihood-of-good-episodes": "Likelihood of good episodes",
   "policy-loss": "Policy loss",
+  "loss-normalisation": "Normalisation of the loss",
   "importance-ratio": "Largest importance ratio",
   kl: "KL to the reference",
   "sampler-mismatch": "Sampler against trainer",

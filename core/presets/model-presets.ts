@@ -40,11 +40,3 @@ export const getModelName = (repository: string): string =>
 /** The command that installs a model of a preset. */
 export const getModelCommand = ({ repository }: ModelPreset): string =>
   `npm run s3 -- model fetch ${repository}`;
-
-/** The command that installs a model, with what it downloads; null for a model of no preset. */
-export function describeModelFetch(name: string): string | null {
-  const preset = MODEL_PRESETS[name];
-  return preset === undefined
-    ? null
-    : `\`${getModelCommand(preset)}\` installs it there (${preset.downloadGiB} GiB, licence ${preset.licence})`;
-}

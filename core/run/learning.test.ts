@@ -20,6 +20,7 @@ const difference = (low: number, mean: number, high: number): LearningDifference
   high,
   questions: 72,
   clusters: 30,
+  smallest: 0.123,
 });
 const judge = (facts: Partial<LearningFacts>) =>
   judgeLearning({ isOpen: false, heldOutQuestions: 72, difference: null, alarms: [], ...facts });
@@ -82,6 +83,16 @@ describe("whether a run learns", () => {
     ).toContain("; an interval needs at least 10 groups of held-out questions");
   });
 
+  it("says beside no difference how small a one it could have shown", () => {
+    const unseen = difference(-0.02, 0.05, 0.1);
+    expect(formatLearningEvidence(ENGLISH, judge({ difference: unseen }))).toBe(
+      "+0.05 held-out over its start, 95% −0.02 to 0.10, 72 questions; a difference of 0.12 would have been shown in four of five repetitions",
+    );
+    expect(
+      formatLearningEvidence(ENGLISH, judge({ difference: { ...unseen, smallest: null } })),
+    ).toContain("; how small a difference it could have shown is not known");
+  });
+
   it("draws whole groups of questions", () => {
     const at = { fromStep: 0, toStep: 5, from: 0.25, to: 0.5 };
     const found = computeLearningDifference(
@@ -90,6 +101,9 @@ describe("whether a run learns", () => {
     );
     expect(found).toMatchObject({ ...at, mean: 0.25, questions: 24, clusters: 12 });
     expect(found!.low).toBeGreaterThan(0);
+    // Twelve groups of two questions: (t of 0.975 + t of 0.8) on 11 degrees times the standard error of their mean.
+    const error = Math.sqrt(0.25 ** 2 / 11);
+    expect(found!.smallest).toBeCloseTo((2.200985 + 0.87553) * error, 4);
     expect(computeLearningDifference([], at)).toBeNull();
   });
 });

@@ -1,6 +1,7 @@
 import type { Learning, LearningDifference, LearningVerdict } from "@/contracts/api/learning";
 import type { AlarmName } from "@/contracts/records/alarms";
 import { bootstrapPairs, type ClusterSum } from "@/core/statistics/bootstrap";
+import { computeSmallestDifference } from "@/core/statistics/power";
 import { ALARMS } from "@/core/metrics/alarms";
 import { markText, type Translate } from "@/core/texts/format-text";
 
@@ -38,7 +39,15 @@ export function computeLearningDifference(
 ): LearningDifference | null {
   if (clusters.length === 0) return null;
   const { mean, low, high, observations } = bootstrapPairs(clusters);
-  return { ...at, mean, low, high, questions: observations, clusters: clusters.length };
+  return {
+    ...at,
+    mean,
+    low,
+    high,
+    questions: observations,
+    clusters: clusters.length,
+    smallest: computeSmallestDifference(clusters),
+  };
 }
 
 /** Decides whether a run learns. A gain that is beyond chance counts more than an alarm, an alarm more than no difference. */
@@ -80,12 +89,14 @@ const MISSING_TEXTS: Readonly<Record<NonNullable<Learning["missing"]>, string>> 
 /** The evidence in words, e.g. "+0.11 held-out over its start, 95% 0.04 to 0.18, 72 questions". */
 export function formatLearningEvidence(
   t: Translate,
-  { difference, alarms, missing }: Learning,
+  { verdict, difference, alarms, missing }: Learning,
 ): string {
   const parts = alarms.map(({ name, since }) =>
     t("{alarm} since step {since}", { alarm: t(ALARMS[name].title), since }),
   );
   if (difference !== null) parts.push(formatDifference(t, difference));
+  if (difference !== null && verdict === "no-difference")
+    parts.push(formatSmallest(t, difference.smallest));
   if (missing !== null) parts.push(t(MISSING_TEXTS[missing], { clusters: MIN_CLUSTERS }));
   return parts.join("; ");
 }
@@ -100,6 +111,14 @@ const formatDifference = (
     high: formatEnd(high),
     questions,
   });
+
+/** Without it "no difference shown" says nothing: a smaller difference may well be there. */
+const formatSmallest = (t: Translate, smallest: number | null): string =>
+  smallest === null
+    ? t("how small a difference it could have shown is not known")
+    : t("a difference of {smallest} would have been shown in four of five repetitions", {
+        smallest: smallest.toFixed(2),
+      });
 
 /** Two decimals with a true minus; a value that rounds to zero has no sign. */
 function formatEnd(value: number): string {

@@ -4,7 +4,7 @@
  * reported, and makes the exit code 1.
  *
  * usage: npm run screenshots -- readme
- *   makes the pictures of README.md anew, with the film of the first minutes, in docs/images/
+ *   makes the pictures of the READMEs and guides anew, with the film of the first minutes, in docs/images/
  *
  * usage: npm run screenshots [-- --page runs,home --width 390,1440,1920 --theme light,dark --language en,zh]
  *   each option is a list, by default of all; a page's name takes its states too: "run" means "run-metrics" as well
@@ -137,23 +137,18 @@ async function takePictures(
   address: string,
   { pages, looks, isForReadme }: Options,
 ): Promise<string[]> {
-  const connection = connect(address);
+  const { client, close } = connect(address);
   const { origin } = new URL(address);
-  const known = async (): Promise<Shown> => ({
-    ...(await findRecorded(connection.client)),
-    // README's pictures show the example alone.
-    ...(isForReadme ? { external: "", serve: "" } : await addRuns(connection.client, origin)),
-  });
-  const shown = await known().finally(() => connection.close());
   const browser = await chromium.launch(buildLaunchOptions());
   const faults: string[] = [];
   try {
     if (isForReadme) {
-      await takeReadmePictures(shown, (language, size) =>
+      await takeReadmePictures(client, origin, (language, size) =>
         openContext(browser, address, { language, theme: "light", ...size }),
       );
       return [];
     }
+    const shown: Shown = { ...(await findRecorded(client)), ...(await addRuns(client, origin)) };
     for (const look of looks) {
       const started = Date.now();
       const folder = join(FOLDER, `${look.language}-${look.theme}-${look.width}`);
@@ -174,6 +169,7 @@ async function takePictures(
       console.log(`${relative(process.cwd(), folder)}: ${pages.length} pages, ${seconds} s`);
     }
   } finally {
+    close();
     await browser.close();
   }
   return faults;

@@ -150,6 +150,13 @@ export async function addRuns(client: Client, origin: string): Promise<Added> {
   return { external, serve };
 }
 
+/** Takes away again what `addRuns` added. */
+export async function removeRuns(client: Client, { external, serve }: Added): Promise<void> {
+  const ids = [external, serve];
+  for (const id of ids) await client.runs.cancel.mutate({ id });
+  await client.runs.update.mutate({ ids, deleted: true });
+}
+
 /** Looks up what the pages are opened with. @throws Error where the recording has no such thing */
 export async function findRecorded(client: Client): Promise<Recorded> {
   const [{ rows: runs }, { rows: sweeps }] = await Promise.all([

@@ -3,25 +3,51 @@ import type { BrowserContext, Page } from "@playwright/test";
 import sharp from "sharp";
 import type { Language } from "@/core/texts/languages";
 import { inRoot } from "@/lib/paths.mjs";
+import type { Client } from "@/cli/client";
+import { DEFAULT_TEMPLATES } from "@/core/pools/template";
 import { RECORDED, waitLive } from "../support/product";
-import { buildAddress, type PageName, type Shown } from "./pages";
+import { addRuns, buildAddress, findRecorded, type PageName, type Shown } from "./pages";
 import { waitQuiet, watchRequests } from "./picture";
 
-/** The pictures of README.md and README.zh.md, small enough to be kept with the sources. */
+/** The pictures of the READMEs and the guides, small enough to be kept with the sources. */
 
 const FOLDER = inRoot("docs", "images");
 /** Pixels of a window by those of the picture. */
 const SCALE = 0.8;
 const WIDTH = 1440;
 
-/** File, page and height of the window. */
-const PICTURES: readonly [file: string, page: PageName, height: number, language: Language][] = [
-  ["run.png", "run", 1250, "en"],
-  ["run.zh.png", "run", 1250, "zh"],
-  ["episode.png", "episode", 900, "en"],
-  ["leaderboard.png", "leaderboard", 1000, "en"],
-  ["runs-compare.png", "runs-compare", 1000, "en"],
-  ["new-run.png", "new-run", 1000, "en"],
+interface DocsPicture {
+  file: string;
+  /** A page by its name, or an address. */
+  page: PageName | `/${string}`;
+  /** Of the window. */
+  height: number;
+  language?: Language;
+  /** Heading that is scrolled to the top. */
+  from?: string;
+}
+
+/** Of the example alone. */
+const OF_EXAMPLE: readonly DocsPicture[] = [
+  { file: "run.png", page: "run", height: 1250 },
+  { file: "run.zh.png", page: "run", height: 1250, language: "zh" },
+  { file: "episode.png", page: "episode", height: 900 },
+  { file: "leaderboard.png", page: "leaderboard", height: 1000 },
+  { file: "runs-compare.png", page: "runs-compare", height: 1000 },
+  { file: "new-run.png", page: "new-run", height: 1000 },
+  { file: "home.png", page: "home", height: 900 },
+  { file: "sweep.png", page: "sweep", height: 900 },
+  { file: "corpus.png", page: "corpus", height: 800 },
+  { file: "playground.png", page: "/playground?q=capital+of+Peru", height: 800 },
+];
+
+/** Of what no recording has, for the guides. */
+const OF_ADDED: readonly DocsPicture[] = [
+  { file: "external-run.png", page: "run-external", height: 800 },
+  { file: "served-model.png", page: "run-serve", height: 700 },
+  { file: "pools.png", page: "workers", height: 600, from: "Pools" },
+  { file: "notifications.png", page: "notifications", height: 500 },
+  { file: "mirrors.png", page: "mirrors", height: 500 },
 ];
 
 /** Opens a window of a person who reads a language. */
@@ -30,15 +56,55 @@ export type OpenContext = (
   size: { width: number; height: number },
 ) => Promise<BrowserContext>;
 
-/** Takes the pictures, and the film of the first minutes. */
-export async function takeReadmePictures(shown: Shown, open: OpenContext): Promise<void> {
-  for (const [file, name, height, language] of PICTURES) {
+/** Takes the pictures, and the film of the first minutes. @param origin of the product's pages */
+export async function takeReadmePictures(
+  client: Client,
+  origin: string,
+  open: OpenContext,
+): Promise<void> {
+  const recorded = await findRecorded(client);
+  await takePictures(OF_EXAMPLE, { ...recorded, external: "", serve: "" }, open);
+  await takeFilm(open);
+  const added = await addRuns(client, origin);
+  await addTargets(client, origin);
+  await takePictures(OF_ADDED, { ...recorded, ...added }, open);
+}
+
+/** Adds a pool, a channel and a mirror. Nothing is sent to them: no run ends, and the pool starts no worker. */
+async function addTargets(client: Client, origin: string): Promise<void> {
+  await client.pools.create.mutate({
+    name: "gpu-cluster",
+    target: { kind: "ssh", host: "trainer@gpu-1.example.com" },
+    template: DEFAULT_TEMPLATES.ssh,
+    serverUrl: origin,
+    quota: 0,
+  });
+  await client.notifications.create.mutate({
+    name: "team",
+    events: ["succeeded", "failed", "alarm"],
+    origin,
+    address: { kind: "slack", url: "https://hooks.slack.com/services/T000/B000/example" },
+  });
+  await client.mirrors.create.mutate({ name: "event files", address: { kind: "tensorboard" } });
+}
+
+async function takePictures(
+  pictures: readonly DocsPicture[],
+  shown: Shown,
+  open: OpenContext,
+): Promise<void> {
+  for (const { file, page: name, height, language = "en", from } of pictures) {
     const context = await open(language, { width: WIDTH, height });
     const page = await context.newPage();
     const pending = watchRequests(page);
-    await page.goto(buildAddress(name, shown));
+    await page.goto(isAddress(name) ? name : buildAddress(name, shown));
     await waitDrawn(page, pending);
     if (language === "zh") await requireChineseFont(page);
+    if (from)
+      await page
+        .getByRole("heading", { name: from, exact: true })
+        .first()
+        .evaluate((heading) => heading.scrollIntoView({ block: "start", behavior: "instant" }));
     await sharp(await page.screenshot({ animations: "disabled" }))
       .resize(WIDTH * SCALE)
       .png({ palette: true, colours: 128, effort: 10 })
@@ -46,8 +112,9 @@ export async function takeReadmePictures(shown: Shown, open: OpenContext): Promi
     await context.close();
     console.log(join("docs", "images", file));
   }
-  await takeFilm(open);
 }
+
+const isAddress = (page: DocsPicture["page"]): page is `/${string}` => page.startsWith("/");
 
 /**
  * Waits until the page is quiet, every chart in the window is drawn (they are drawn one after the other) and the form of a

@@ -13,6 +13,7 @@ import { ALARMS } from "@/core/metrics/alarms";
 import { PRESETS } from "@/core/presets/run-presets";
 import { SWEEP_PRESETS } from "@/core/presets/sweep-presets";
 import { METHODS } from "@/core/run/methods";
+import { REQUIREMENT_TEXTS } from "@/core/run/requirement-texts";
 import { BAND_EXPLANATION } from "@/core/sweep/sweep-table";
 import { listSettingGroups } from "@/core/run/settings";
 import { ROOT } from "@/lib/paths.mjs";
@@ -97,6 +98,7 @@ export function listTableTexts(): FoundText[] {
       p.byHand,
     ]),
     comparability: Object.values(COMPARABILITY_REASONS),
+    requirements: Object.values(REQUIREMENT_TEXTS).flatMap(({ name, detail }) => [name, detail]),
     sweeps: [BAND_EXPLANATION],
   };
   return Object.entries(tables).flatMap(([place, texts]) =>

@@ -31,6 +31,25 @@ export const useQueryParams = (): [URLSearchParams, typeof replaceParams] => [
 ];
 
 /**
+ * Which dialog of a page is open: links and the palette open one by the address (`?open=attach`), which then leaves it.
+ *
+ * @param names of the dialogs, as the address has them
+ */
+export function useDialogParam<Name extends string>(
+  names: readonly Name[],
+): [Name | null, (open: Name | null) => void] {
+  const [params, setParams] = useQueryParams();
+  const [open, setOpen] = useState<Name | null>(null);
+  const asked = names.find((name) => name === params.get("open"));
+  useEffect(() => {
+    if (asked === undefined) return;
+    setOpen(asked);
+    setParams({ open: null });
+  }, [asked, setParams]);
+  return [open, setOpen];
+}
+
+/**
  * A parameter that one changes by quick clicks or keys: a change shows at once, before the address is read again, so that
  * the next one goes on from it. A link and the way back bring another value.
  */

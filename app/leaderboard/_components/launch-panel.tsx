@@ -3,6 +3,7 @@ import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { Rocket } from "lucide-react";
 import { Link } from "@/app/_ui/link";
 import { useState } from "react";
+import type { Text } from "@/app/_i18n/format-text";
 import { useText } from "@/app/_i18n/text-provider";
 import { useTRPC, type Leaderboard } from "@/app/_lib/live/trpc";
 import { CheckpointSelect } from "@/app/_settings/checkpoint-select";
@@ -21,6 +22,22 @@ const FIRST: readonly MethodName[] = ["s3", "rag", "ircot"];
 /** Value of the choice of no checkpoint. */
 const UNTRAINED = "untrained";
 const DEFAULT_QUESTIONS = "atlas/held-out";
+
+/** What the settings of launched runs are taken from, and which methods are not run. */
+function describeBasis(t: Text, { rows }: Leaderboard): string {
+  const cells = rows.flatMap((row) => row.cells).filter((cell) => cell !== null);
+  if (cells.length === 0)
+    return t(
+      "On the Atlas preset's corpus, generator and retriever, so that the results are comparable.",
+    );
+  return cells.some(({ example }) => example)
+    ? t(
+        "With the corpus, generator, retriever and scorer of the results above; what is there already is not run again, the example's results among it until the example is removed.",
+      )
+    : t(
+        "With the corpus, generator, retriever and scorer of the results above; what is there already is not run again.",
+      );
+}
 
 /** Chooses methods and launches those that are missing, with settings that make them comparable. */
 export function LaunchPanel({ board }: { board: Leaderboard }) {
@@ -44,18 +61,7 @@ export function LaunchPanel({ board }: { board: Leaderboard }) {
   const valid = limited === null || (Number.isInteger(limited) && limited >= 1);
   return (
     <Card className="mt-4 pb-4">
-      <CardHeader
-        title={t("Compare methods")}
-        description={
-          like
-            ? t(
-                "With the corpus, generator, retriever and scorer of the results above; what is there already is not run again.",
-              )
-            : t(
-                "On the Atlas preset's corpus, generator and retriever, so that the results are comparable.",
-              )
-        }
-      />
+      <CardHeader title={t("Compare methods")} description={describeBasis(t, board)} />
       <div className="mt-3 flex flex-wrap items-end gap-3 px-4">
         <label className="min-w-0">
           <span className="mb-1 block text-2xs text-muted-foreground">{t("Question set")}</span>
@@ -137,7 +143,7 @@ function useLaunchMethods() {
   const notify = useNotify();
   return useMutation(
     trpc.leaderboard.launch.mutationOptions({
-      onSuccess: ({ launched, present, rescored }) => {
+      onSuccess: ({ launched, present, examples, rescored }) => {
         if (rescored.length > 0)
           notify(
             "good",
@@ -150,10 +156,13 @@ function useLaunchMethods() {
           notify(
             "good",
             launched.length === 0
-              ? t("Nothing is missing: every method has its result or a run")
+              ? t(
+                  "Nothing is missing: every method has its result or a run{examples, plural, =0 {} other {, # of the example}}",
+                  { examples },
+                )
               : t(
-                  "{launched, plural, one {# run} other {# runs}} launched{present, plural, =0 {} other {, # there already}}",
-                  { launched: launched.length, present: present.length },
+                  "{launched, plural, one {# run} other {# runs}} launched{present, plural, =0 {} other {, # there already}}{examples, plural, =0 {} other {, # of them of the example}}",
+                  { launched: launched.length, present: present.length, examples },
                 ),
           );
         void queryClient.invalidateQueries(trpc.leaderboard.pathFilter());

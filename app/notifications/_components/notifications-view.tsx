@@ -2,8 +2,8 @@
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { Plus, Send } from "lucide-react";
 import dynamic from "next/dynamic";
-import { useState } from "react";
 import { useText } from "@/app/_i18n/text-provider";
+import { useDialogParam } from "@/app/_lib/hooks/use-params";
 import { useTRPC } from "@/app/_lib/live/trpc";
 import { Button } from "@/app/_ui/button";
 import { Card, CardHeader } from "@/app/_ui/card";
@@ -19,11 +19,13 @@ const ChannelDialog = dynamic(() => import("./channel-dialog").then((m) => m.Cha
   ssr: false,
 });
 
+const DIALOGS = ["channel"] as const;
+
 /** Where people are told of runs that end and of alarms. */
 export function NotificationsView() {
   const t = useText();
   const trpc = useTRPC();
-  const [adding, setAdding] = useState(false);
+  const [open, setOpen] = useDialogParam(DIALOGS);
   const channels = useQuery(
     trpc.notifications.list.queryOptions(undefined, { refetchInterval: 5_000 }),
   );
@@ -31,7 +33,7 @@ export function NotificationsView() {
     <>
       <header className="flex items-center justify-between gap-4">
         <h1 className="text-lg font-semibold">{t("Notifications")}</h1>
-        <Button variant="primary" onClick={() => setAdding(true)}>
+        <Button variant="primary" onClick={() => setOpen("channel")}>
           <Plus /> {t("Add a channel")}
         </Button>
       </header>
@@ -62,7 +64,7 @@ export function NotificationsView() {
         </Card>
         <BrowserCard />
       </div>
-      {adding ? <ChannelDialog onClose={() => setAdding(false)} /> : null}
+      {open === "channel" ? <ChannelDialog onClose={() => setOpen(null)} /> : null}
     </>
   );
 }

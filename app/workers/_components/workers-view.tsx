@@ -1,8 +1,8 @@
 "use client";
 import { useQuery } from "@tanstack/react-query";
 import { Plug } from "lucide-react";
-import { useState } from "react";
 import { useText } from "@/app/_i18n/text-provider";
+import { useDialogParam } from "@/app/_lib/hooks/use-params";
 import { useTRPC } from "@/app/_lib/live/trpc";
 import { Button } from "@/app/_ui/button";
 import { EmptyState, QueryErrorState, Skeleton } from "@/app/_ui/states";
@@ -12,14 +12,16 @@ import { Pools } from "./pools";
 import { Tokens } from "./tokens";
 import { WorkerCard } from "./worker-card";
 
+const DIALOGS = ["attach"] as const;
+
 /** Attached workers, pools that start some, tokens, and the API keys of model endpoints. */
 export function WorkersView() {
   const t = useText();
   const trpc = useTRPC();
   const query = useQuery(trpc.workers.list.queryOptions(undefined, { refetchInterval: 10_000 }));
-  const [attaching, setAttaching] = useState(false);
+  const [open, setOpen] = useDialogParam(DIALOGS);
   const attach = (
-    <Button variant="primary" onClick={() => setAttaching(true)}>
+    <Button variant="primary" onClick={() => setOpen("attach")}>
       <Plug /> {t("Attach a worker")}
     </Button>
   );
@@ -47,7 +49,10 @@ export function WorkersView() {
       <Pools />
       <Tokens />
       <Keys />
-      <AttachDialog open={attaching} onOpenChange={setAttaching} />
+      <AttachDialog
+        open={open === "attach"}
+        onOpenChange={(isOpen) => setOpen(isOpen ? "attach" : null)}
+      />
     </>
   );
 }

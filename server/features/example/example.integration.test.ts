@@ -51,6 +51,20 @@ describe("the example", () => {
     });
   });
 
+  it("is told apart on the leaderboard, and where missing methods are launched", async () => {
+    const { rows, columns } = await plane.leaderboard.get({});
+    const cells = rows.flatMap((row) => row.cells).filter((cell) => cell !== null);
+    expect(cells.length).toBeGreaterThan(2);
+    expect(cells.filter(({ example }) => !example)).toEqual([]);
+    const rag = rows.find(({ method }) => method === "rag")!.cells[0]!;
+    const [{ questionSet, limit }] = columns as [(typeof columns)[number]];
+    const launched = await plane.leaderboard.launch(
+      { methods: ["rag"], like: rag.runId, questions: questionSet, limit },
+      "test",
+    );
+    expect(launched).toMatchObject({ launched: [], present: { length: 1 }, examples: 1 });
+  });
+
   it("offers none of its checkpoints, as its weights are not in it", async () => {
     const { rows } = await listRuns();
     for (const { id } of rows) expect(await plane.artifacts.listCheckpoints(id)).toEqual([]);

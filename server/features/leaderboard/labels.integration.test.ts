@@ -241,6 +241,7 @@ describe("versions", () => {
     expect(await launch(before)).toEqual({
       launched: [],
       present: [{ method: "s3", runId: before }],
+      examples: 0,
       rescored: [],
     });
     const waiting = await server.plane.launcher.launch(

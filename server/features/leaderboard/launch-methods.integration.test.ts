@@ -48,7 +48,12 @@ describe("the leaderboard's launch with a checkpoint", () => {
       generator: predictConfigSchema.parse(getPresetConfig("atlas-s3")).generator,
     });
     expect(rag).toMatchObject({ method: "rag", searcher: { checkpoint: null } });
-    expect(await launch(checkpoint)).toEqual({ launched: [], present: launched, rescored: [] });
+    expect(await launch(checkpoint)).toEqual({
+      launched: [],
+      present: launched,
+      examples: 0,
+      rescored: [],
+    });
     for (const { runId } of launched)
       await server.plane.runs.cancel(runId, { actor: "test", reason: null });
   });

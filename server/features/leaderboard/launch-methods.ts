@@ -38,6 +38,7 @@ export interface KnownResult {
   /** Row of the leaderboard. */
   variantId: string;
   versions: Versions;
+  example: boolean;
 }
 
 /** Complete results by the version of the scorer that gave them. */
@@ -62,7 +63,7 @@ function formatCellKey({
   variantId,
   config,
   versions: { questionSetVersion, questions, corpusVersion },
-}: Omit<KnownResult, "runId">): string {
+}: Omit<KnownResult, "runId" | "example">): string {
   const { generator, judge, scorer } = config;
   const choice = getEffectiveChoice(config, questions);
   const questionsAndCorpus = [
@@ -124,11 +125,11 @@ export async function launchMissing(
   // First what is under way: a run that ends meanwhile is then among the results.
   const unfinished = await listUnfinishedRuns(database);
   const complete = await listCompleteResults();
-  const runIdByCell = indexByCell([...complete.present, ...unfinished]);
+  const presentByCell = indexByCell([...complete.present, ...unfinished]);
   const outdatedByCell = indexByCell(complete.earlier);
   const wanted = configs.map((config) => {
     const cell = formatCellKey({ variantId: getCurrentVariantId(config), config, versions });
-    return { config, known: runIdByCell.get(cell), outdated: outdatedByCell.get(cell) };
+    return { config, known: presentByCell.get(cell), outdated: outdatedByCell.get(cell)?.runId };
   });
   const isMissing = ({ known, outdated }: (typeof wanted)[number]): boolean =>
     known === undefined && outdated === undefined;
@@ -142,7 +143,7 @@ export async function launchMissing(
   const [launched, present, rescored]: [Runs, Runs, Runs] = [[], [], []];
   for (const { config, known, outdated } of wanted) {
     const { method } = config;
-    if (known !== undefined) present.push({ method, runId: known });
+    if (known !== undefined) present.push({ method, runId: known.runId });
     else if (outdated !== undefined) {
       await scoring.rescore(outdated, isRule(config.scorer) ? config.scorer : undefined);
       rescored.push({ method, runId: outdated });
@@ -151,17 +152,18 @@ export async function launchMissing(
       launched.push({ method, runId: run.id });
     }
   }
-  return { launched, present, rescored };
+  const examples = wanted.filter(({ known }) => known?.example).length;
+  return { launched, present, examples, rescored };
 }
 
 /** The first run of each cell. */
-function indexByCell(results: readonly KnownResult[]): Map<string, string> {
-  const runIdByCell = new Map<string, string>();
+function indexByCell(results: readonly KnownResult[]): Map<string, KnownResult> {
+  const resultByCell = new Map<string, KnownResult>();
   for (const result of results) {
     const cell = formatCellKey(result);
-    if (!runIdByCell.has(cell)) runIdByCell.set(cell, result.runId);
+    if (!resultByCell.has(cell)) resultByCell.set(cell, result);
   }
-  return runIdByCell;
+  return resultByCell;
 }
 
 /** The configuration of a method on questions, with the corpus, generator, retriever and scorer of `base`. @throws AppError "invalid-input" where they do not go together */
@@ -230,7 +232,13 @@ async function listUnfinishedRuns({ db }: Database): Promise<KnownResult[]> {
         ? await selectCurrentCorpusVersion(db, config.corpus)
         : versions.corpusVersion;
     const variantId = getCurrentVariantId(config);
-    unfinished.push({ runId, config, variantId, versions: { ...versions, corpusVersion } });
+    unfinished.push({
+      runId,
+      config,
+      variantId,
+      versions: { ...versions, corpusVersion },
+      example: false,
+    });
   }
   return unfinished;
 }

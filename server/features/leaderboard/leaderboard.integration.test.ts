@@ -134,6 +134,7 @@ describe("the leaderboard", () => {
     expect(await server.plane.leaderboard.launch({ methods: ["gold"], ...like }, "test")).toEqual({
       launched: [],
       present: [{ method: "gold", runId: gold }],
+      examples: 0,
       rescored: [],
     });
     // A set of which only some questions name gold documents: the others are no part of it.
@@ -330,7 +331,7 @@ describe("the leaderboard", () => {
     const launch = () =>
       server.plane.leaderboard.launch({ ...request, methods: [...request.methods] }, "test");
     const rescored = [s3, rag].map((runId, i) => ({ method: request.methods[i], runId }));
-    expect(await launch()).toEqual({ launched: [], present: [], rescored });
+    expect(await launch()).toEqual({ launched: [], present: [], examples: 0, rescored });
     expect(await launch()).toMatchObject({ launched: [], rescored: [], present: { length: 2 } });
     expect((await listShown()).results, "the two of the present version").toEqual([[2], scored]);
 
@@ -356,6 +357,7 @@ describe("the leaderboard", () => {
         { method: "s3", runId: s3 },
         { method: "rag", runId: rag },
       ],
+      examples: 0,
       rescored: [],
     });
     const second = await server.plane.leaderboard.launch(

@@ -187,11 +187,13 @@ const toKnownResult = ({
   questionSetVersion,
   questions,
   corpusVersion,
+  example,
 }: LeaderboardResult): KnownResult => ({
   runId,
   config,
   variantId: variant.id,
   versions: { questionSetVersion, questions, corpusVersion },
+  example,
 });
 
 /** Results of one scope by row and column; an unknown scope gives the first. */

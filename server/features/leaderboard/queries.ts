@@ -5,6 +5,7 @@ import {
   typeMeansSchema,
 } from "@/contracts/api/leaderboard";
 import type { TypeMean } from "@/core/statistics/mean-by-type";
+import { EXAMPLE_ACTOR } from "@/contracts/records/example-actor";
 import { runStateSchema } from "@/contracts/records/run-state";
 import {
   buildScorerFamily,
@@ -189,6 +190,8 @@ const storedResultSchema = runResultSchema.extend({
   tokens: z.number().nullable(),
   costUsd: z.number().nullable(),
   attribution: attributionSharesSchema,
+  /** Recorded elsewhere, to show what the pages are for. */
+  example: z.boolean(),
   /** Questions that could not be answered. */
   failed: z.int(),
   /** Of the gold documents: questions that name some; null for other methods. */
@@ -200,7 +203,7 @@ export type StoredResult = z.infer<typeof storedResultSchema>;
 /** Statistics of every predict run, the newest run first. */
 export const selectResults = (db: Queries): Promise<StoredResult[]> =>
   queryRows(db, storedResultSchema, { check: "first" })`
-    SELECT rs.run_id AS "runId", r.state, r.created_at AS "createdAt", ${RUN_RESULT_COLUMNS}, rs.clusters, rs.seconds, rs.tokens, rs.cost_usd AS "costUsd", rs.attribution,
+    SELECT rs.run_id AS "runId", r.state, r.created_at AS "createdAt", ${RUN_RESULT_COLUMNS}, rs.clusters, rs.seconds, rs.tokens, rs.cost_usd AS "costUsd", rs.attribution, r.created_by IS NOT DISTINCT FROM ${EXAMPLE_ACTOR} AS example,
       (SELECT count(*)::int FROM question_failures f WHERE f.run_id = rs.run_id AND f.set_id = rs.set_id
         AND NOT EXISTS (SELECT 1 FROM episodes e WHERE e.run_id = f.run_id AND e.set_id = f.set_id AND e.question_id = f.question_id AND e.phase = 'predict')) AS failed,
       CASE WHEN r.config ->> 'method' = 'gold' THEN (SELECT count(*)::int FROM questions q WHERE q.set_id = rs.set_id AND cardinality(q.gold_ids) > 0 AND (q.ordinal < (r.config ->> 'limit')::int) IS NOT FALSE) END AS "withGold"

@@ -3,6 +3,7 @@ import type { planMemoryResponseSchema } from "@/contracts/api/new-run";
 import type { checkRunResponseSchema } from "@/contracts/api/runs";
 import type { ClusterStatus } from "@/contracts/engine/cluster";
 import { AppError } from "@/contracts/errors";
+import type { CheckedRequirement } from "@/contracts/records/requirement";
 import type { RunConfig } from "@/contracts/run-config/run-config";
 import { countSamplerDevices, readSamplerPlacement } from "@/contracts/run-config/sampler";
 import type { ModelShape } from "@/contracts/worker-protocol/model-shape";
@@ -19,15 +20,14 @@ import {
   describePlannedMachine,
   judgeTrainingMemory,
 } from "@/core/memory/training-memory";
-import { describeModelFetch } from "@/core/presets/model-presets";
+import { getModelCommand, MODEL_PRESETS } from "@/core/presets/model-presets";
+import { buildRequirement } from "@/core/run/build-requirement";
 import { requirementsFor, type WorkerRequirements } from "@/core/run/requirements";
 import type { Offered } from "@/core/presets/run-parts";
 import { explainPools } from "@/server/features/pools/explain-pools";
 import { DEFAULT_PROJECT, type Database } from "@/server/platform/db/database";
 
 type RunCheck = z.infer<typeof checkRunResponseSchema>;
-/** Something that a worker must have, met or not. */
-export type CheckedRequirement = RunCheck["requirements"][number];
 /** What training would take of the memory of a device. */
 export type MemoryEstimates = Pick<RunCheck, "memory" | "unjoined">;
 type MemoryPlan = z.infer<typeof planMemoryResponseSchema>;
@@ -55,12 +55,8 @@ export class Placement {
     const checks = [
       checkAnyWorker(workers),
       ...(required.worker === null ? [] : [checkChosenWorker(workers, required.worker)]),
-      ...required.models.map((model) =>
-        checkOffered(workers, "model", model, (w) => w.capabilities.models),
-      ),
-      ...required.corpora.map((corpus) =>
-        checkOffered(workers, "corpus", corpus, (w) => w.capabilities.corpora),
-      ),
+      ...required.models.map((model) => checkModel(workers, model)),
+      ...required.corpora.map((corpus) => checkCorpus(workers, corpus)),
       ...(required.vllmGpus === undefined
         ? []
         : [checkVllm(workers, required.vllmGpus, countOwnSamplerGpus(config))]),
@@ -68,11 +64,7 @@ export class Placement {
       ...(required.ownEngine ? checkOwnEngine(workers, required.ownEngine) : []),
     ];
     if (checks.every((check) => check.ok) && !workers.some((w) => canRun(w, required)))
-      checks.push({
-        name: "one worker",
-        ok: false,
-        detail: "no single attached worker has everything that the run needs",
-      });
+      checks.push(buildRequirement("no-single-worker", false));
     return checks;
   }
 
@@ -199,36 +191,35 @@ const mergeShapes = (workers: readonly OnlineWorker[]): Record<string, ModelShap
     ModelShape
   >;
 
-function checkAnyWorker(workers: readonly OnlineWorker[]): CheckedRequirement {
-  const ok = workers.length > 0;
-  const detail = ok
-    ? `online: ${listNames(workers)}`
-    : "no worker is attached; the Workers page has a command that attaches one";
-  return { name: "worker", ok, detail };
+const checkAnyWorker = (workers: readonly OnlineWorker[]): CheckedRequirement =>
+  workers.length > 0
+    ? buildRequirement("worker", true, { workers: listNames(workers) })
+    : buildRequirement("no-worker", false);
+
+function checkChosenWorker(workers: readonly OnlineWorker[], chosen: string): CheckedRequirement {
+  const worker = workers.find((w) => isNamed(w, chosen));
+  return worker
+    ? buildRequirement("chosen-worker", true, { chosen, worker: worker.name })
+    : buildRequirement("no-chosen-worker", false, { chosen });
 }
 
-function checkChosenWorker(workers: readonly OnlineWorker[], name: string): CheckedRequirement {
-  const chosen = workers.find((w) => isNamed(w, name));
-  const detail = chosen
-    ? `${chosen.name} is online`
-    : `the chosen worker ${name} is not attached; start it, or choose another`;
-  return { name: `worker ${name}`, ok: chosen !== undefined, detail };
+/** A model, which workers have it, and how it is installed where none has. */
+function checkModel(workers: readonly OnlineWorker[], model: string): CheckedRequirement {
+  const having = workers.filter((w) => w.capabilities.models.includes(model));
+  if (having.length > 0)
+    return buildRequirement("model", true, { model, workers: listNames(having) });
+  const preset = MODEL_PRESETS[model];
+  if (preset === undefined) return buildRequirement("no-model", false, { model });
+  const { downloadGiB: gibibytes, licence } = preset;
+  const command = getModelCommand(preset);
+  return buildRequirement("model-to-fetch", false, { model, command, gibibytes, licence });
 }
 
-/** A model or a corpus, and which workers have it. */
-function checkOffered(
-  workers: readonly OnlineWorker[],
-  kind: "model" | "corpus",
-  name: string,
-  getOffered: (worker: OnlineWorker) => readonly string[],
-): CheckedRequirement {
-  const having = workers.filter((w) => getOffered(w).includes(name));
-  const ok = having.length > 0;
-  const fetching = kind === "model" ? describeModelFetch(name) : null;
-  const detail = ok
-    ? `on ${listNames(having)}`
-    : `no attached worker has the ${kind} ${name}${fetching === null ? "" : `: ${fetching}`}`;
-  return { name: `${kind} ${name}`, ok, detail };
+function checkCorpus(workers: readonly OnlineWorker[], corpus: string): CheckedRequirement {
+  const having = workers.filter((w) => w.capabilities.corpora.includes(corpus));
+  return having.length > 0
+    ? buildRequirement("corpus", true, { corpus, workers: listNames(having) })
+    : buildRequirement("no-corpus", false, { corpus });
 }
 
 /** @param own GPUs that vLLM is to have beside the engine's; null: it shares them, or there is no engine */
@@ -242,22 +233,15 @@ function checkVllm(
   if (own !== null && large.length > 0 && large.every((w) => (countLeftGpus(w) ?? own) < own)) {
     const taken = large.map((w) => {
       const all = countVllmGpus(w);
-      return `on ${w.name} it trains on ${w.capabilities.ranks} of ${all}, start that worker with --engine-devices ${all - own}`;
+      return `${w.name} (${w.capabilities.ranks}/${all}) --engine-devices ${all - own}`;
     });
-    return {
-      name: "vLLM",
-      ok: false,
-      detail: `needs ${own} GPUs beside the engine's: ${taken.join("; ")}`,
-    };
+    return buildRequirement("taken-gpus", false, { gpus: own, workers: taken.join("; ") });
   }
-  const most = Math.max(0, ...having.map(countVllmGpus));
-  const detail =
-    having.length === 0
-      ? "no attached worker has vLLM and a GPU; install vLLM there and name its program in S3_VLLM, or choose the server engine"
-      : most < gpus
-        ? `needs ${gpus} GPUs on one worker; the largest with vLLM has ${most}`
-        : `on ${having.map((w) => `${w.name} (${w.capabilities.vllm ?? ""})`).join(", ")}`;
-  return { name: "vLLM", ok: most >= gpus, detail };
+  if (having.length === 0) return buildRequirement("no-vllm", false);
+  const most = Math.max(...having.map(countVllmGpus));
+  if (most < gpus) return buildRequirement("few-gpus", false, { gpus, most });
+  const versions = having.map((w) => `${w.name} (${w.capabilities.vllm ?? ""})`);
+  return buildRequirement("vllm", true, { workers: versions.join(", ") });
 }
 
 function explainNoWorker(workers: readonly OnlineWorker[], required: WorkerRequirements): string {
@@ -279,13 +263,8 @@ function explainNoWorker(workers: readonly OnlineWorker[], required: WorkerRequi
 function checkCommands(workers: readonly OnlineWorker[]): CheckedRequirement {
   const able = workers.filter(({ capabilities }) => capabilities.commands === true);
   return able.length > 0
-    ? { name: "commands", ok: true, detail: `allowed on ${listNames(able)}` }
-    : {
-        name: "commands",
-        ok: false,
-        detail:
-          "no attached worker runs commands: start one with --allow-commands (S3_ALLOW_COMMANDS=1). Whoever may launch runs here may then do on its machine what its user may",
-      };
+    ? buildRequirement("commands", true, { workers: listNames(able) })
+    : buildRequirement("no-commands", false);
 }
 
 /** Nothing where no worker trains at a service. */
@@ -296,11 +275,14 @@ function checkOwnEngine(
   const elsewhere = workers.filter(trainsElsewhere);
   if (elsewhere.length === 0) return [];
   const own = workers.filter((w) => !trainsElsewhere(w));
-  const detail =
-    own.length > 0
-      ? `on ${listNames(own)}`
-      : `${listNames(elsewhere)} trains at a Tinker service, which cannot follow ${limits.join("; ")}. Change these, or attach a worker without --tinker-url`;
-  return [{ name: "engine of the worker", ok: own.length > 0, detail }];
+  return own.length > 0
+    ? [buildRequirement("own-engine", true, { workers: listNames(own) })]
+    : [
+        buildRequirement("no-own-engine", false, {
+          workers: listNames(elsewhere),
+          limits: limits.join("; "),
+        }),
+      ];
 }
 
 const trainsElsewhere = ({ capabilities }: OnlineWorker): boolean =>

@@ -76,7 +76,7 @@ it("vLLM beside the engine is refused by the check where engines train on all GP
   await server.worker({ name: "greedy", vllmGpus: 8, ranks: 8 });
   expect(await check()).toMatchObject({
     ok: false,
-    detail: expect.stringMatching(/on greedy it trains on 8 of 8.*--engine-devices 5/) as string,
+    detail: expect.stringMatching(/needs 3 GPUs .* greedy \(8\/8\) --engine-devices 5/) as string,
   });
   await server.worker({ name: "halved", vllmGpus: 8, ranks: 4 });
   expect(await check()).toMatchObject({ ok: true });

@@ -1,8 +1,9 @@
 "use client";
 import { FolderUp } from "lucide-react";
 import dynamic from "next/dynamic";
-import { useEffect, useState } from "react";
+import { useCallback, useEffect, useState } from "react";
 import { useText } from "@/app/_i18n/text-provider";
+import { useDialogParam } from "@/app/_lib/hooks/use-params";
 import { Button } from "@/app/_ui/button";
 import { Dialog } from "@/app/_ui/dialog";
 import { readDroppedFiles, readPickedFiles, type PathFile } from "./dropped-files";
@@ -12,16 +13,21 @@ const ImportFolder = dynamic(() => import("./import-folder").then((m) => m.Impor
   ssr: false,
 });
 
+const DIALOGS = ["import"] as const;
+
 /** Imports upstream's result files: by a button, or dropped anywhere on the page. */
 export function ImportUpstream() {
   const t = useText();
-  const [open, setOpen] = useState(false);
+  const [open, setOpen] = useDialogParam(DIALOGS);
   const [files, setFiles] = useState<{ id: number; files: Promise<PathFile[]> } | null>(null);
   const [over, setOver] = useState(false);
-  const openFiles = (taken: Promise<PathFile[]>): void => {
-    setFiles((last) => ({ id: (last?.id ?? 0) + 1, files: taken }));
-    setOpen(true);
-  };
+  const openFiles = useCallback(
+    (taken: Promise<PathFile[]>): void => {
+      setFiles((last) => ({ id: (last?.id ?? 0) + 1, files: taken }));
+      setOpen("import");
+    },
+    [setOpen],
+  );
   useEffect(() => {
     const holdsFiles = (event: DragEvent): boolean =>
       event.dataTransfer?.types.includes("Files") ?? false;
@@ -47,10 +53,10 @@ export function ImportUpstream() {
       window.removeEventListener("dragleave", onDragLeave);
       window.removeEventListener("drop", onDrop);
     };
-  }, []);
+  }, [openFiles]);
   return (
     <>
-      <Button size="sm" onClick={() => setOpen(true)}>
+      <Button size="sm" onClick={() => setOpen("import")}>
         <FolderUp /> {t("Import results")}
       </Button>
       {over ? (
@@ -64,8 +70,8 @@ export function ImportUpstream() {
         </div>
       ) : null}
       <Dialog
-        open={open}
-        onOpenChange={setOpen}
+        open={open === "import"}
+        onOpenChange={(isOpen) => setOpen(isOpen ? "import" : null)}
         title={t("Import upstream's results")}
         description={t(
           "DATASET_output_sequences.json of s3, IRCoT and Search-o1, rag_cache.json, results/NAME.json, NAME_stats.json, and verl's rollout JSONL become runs, marked as imported.",

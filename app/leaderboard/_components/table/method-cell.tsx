@@ -13,14 +13,17 @@ import {
   isSignificant,
   type Comparison,
 } from "@/app/_statistics/paired-tests";
+import { ExampleBadge } from "@/app/_ui/badge";
 import { Tooltip } from "@/app/_ui/tooltip";
 import { GLOSSARY } from "@/core/glossary/glossary";
 
 /**
  * A method's result on one question set: rank, mean, interval, and the test against the reference. It leads to the
  * episodes.
+ *
+ * @param isMarked a result of the example says so; a row that has no others says it once
  */
-export function MethodCell({ cell }: { cell: LeaderboardCell }) {
+export function MethodCell({ cell, isMarked }: { cell: LeaderboardCell; isMarked: boolean }) {
   const t = useText();
   return (
     <Link
@@ -50,6 +53,7 @@ export function MethodCell({ cell }: { cell: LeaderboardCell }) {
       <span className="block font-mono text-2xs whitespace-nowrap text-muted-foreground">
         {formatInterval(cell.low, cell.high)}
       </span>
+      {isMarked && cell.example ? <ExampleBadge /> : null}
       {cell.reason ? <ComparabilityReasons reasons={[cell.reason]} /> : null}
       {cell.comparison ? <Difference comparison={cell.comparison} /> : null}
       {cell.seeds ? (

@@ -2,7 +2,7 @@ import { ChevronRight, Pin } from "lucide-react";
 import { useText } from "@/app/_i18n/text-provider";
 import { cn } from "@/app/_lib/cn";
 import { formatInteger, formatShare, NONE } from "@/app/_lib/format/format";
-import { Badge, ImportedBadge } from "@/app/_ui/badge";
+import { Badge, ExampleBadge, ImportedBadge } from "@/app/_ui/badge";
 import { Button } from "@/app/_ui/button";
 import {
   computeMeanCost,
@@ -34,7 +34,7 @@ export function MethodRow(props: Props) {
         <MethodHead {...props} />
         {row.cells.map((cell, i) => (
           <td key={columns[i]?.id} className="px-3 py-2 text-right align-top">
-            {cell ? <MethodCell cell={cell} /> : NOTHING}
+            {cell ? <MethodCell cell={cell} isMarked={!isExample(row)} /> : NOTHING}
           </td>
         ))}
         {columns.length > 1 ? (
@@ -59,6 +59,10 @@ export function MethodRow(props: Props) {
   );
 }
 
+/** Whether all that is shown of a method is of the example. */
+const isExample = (row: LeaderboardRow): boolean =>
+  row.cells.every((cell) => cell === null || cell.example);
+
 const hasSeeds = (row: LeaderboardRow): boolean => row.cells.some((cell) => cell?.seeds);
 
 function MethodHead({ row, isReference, picked, onPick, pinned, onPin, open, onOpen }: Props) {
@@ -77,7 +81,8 @@ function MethodHead({ row, isReference, picked, onPick, pinned, onPin, open, onO
           <span className="min-w-0">
             <span className="font-medium">{row.label}</span>{" "}
             {isReference ? <Badge tone="primary">{t("reference")}</Badge> : null}{" "}
-            {row.imported ? <ImportedBadge from={row.detail} /> : null}
+            {row.imported ? <ImportedBadge from={row.detail} /> : null}{" "}
+            {isExample(row) ? <ExampleBadge /> : null}
             <span className="block max-w-56 text-2xs break-words text-muted-foreground">
               {row.detail}
             </span>

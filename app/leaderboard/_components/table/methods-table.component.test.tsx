@@ -18,6 +18,7 @@ const createCell = (runId: string, mean: number, changes: Partial<LeaderboardCel
     rankInterval: changes.rank === null ? null : { low: 1, high: 2, group: "a" },
     seeds: null,
     runs: 1,
+    example: false,
     reason: null,
     comparison: null,
     searches: 1.5,
@@ -73,8 +74,9 @@ const board = {
       null,
     ]),
     createRow("rag", [
-      createCell("run-rag", 0.382, { rank: 2 }),
+      createCell("run-rag", 0.382, { rank: 2, example: true }),
       createCell("run-rag-2", 0.2, {
+        example: true,
         types: [
           { type: "nq", scored: 60, mean: 0.6 },
           { type: "hotpotqa", scored: 12, mean: 0 },
@@ -87,6 +89,7 @@ const board = {
       createCell("run-ircot", 0.39, { rank: 2, comparison: createComparison(0.008, 0.4) as never }),
       createCell("run-ircot-2", 0.25, {
         rank: null,
+        example: true,
         reason: {
           code: "incomplete",
           values: { scored: 12, expected: 72, unscored: 0, failed: 0 },
@@ -140,7 +143,17 @@ describe("the methods table", () => {
     expect(first.textContent).toContain("#1–2 a48.2%43.2–53.2");
     expect(readRow("s3").getAllByText("–"), "no result on nq, no average").toHaveLength(2);
     const unranked = readRow("ircot").getAllByRole("link")[1]!.textContent;
-    expect(unranked).toBe("25%20.0–30.0incomplete: 12 of 72newest of 3 runs");
+    expect(unranked).toBe("25%20.0–30.0exampleincomplete: 12 of 72newest of 3 runs");
+  });
+
+  it("marks results of the example: the row where it has no others, else the one result", () => {
+    renderPage(<Table />);
+    const mark = /of the example/i;
+    expect(readRow("rag").getByRole("rowheader").textContent).toContain("example");
+    expect(readRow("rag").getAllByTitle(mark)).toHaveLength(1);
+    expect(readRow("ircot").getByRole("rowheader").textContent).not.toContain("example");
+    expect(readRow("ircot").getByTitle(mark).closest("[data-cell]")).not.toBeNull();
+    expect(readRow("s3").queryByTitle(mark)).toBeNull();
   });
 
   it("gives beside the pooled figure the mean over types and the share of unread replies", () => {

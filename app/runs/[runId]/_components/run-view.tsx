@@ -3,14 +3,13 @@ import { useQuery } from "@tanstack/react-query";
 import dynamic from "next/dynamic";
 import { Link } from "@/app/_ui/link";
 import { useEffect } from "react";
-import { markText } from "@/app/_i18n/format-text";
 import { useText } from "@/app/_i18n/text-provider";
 import { useTRPC, type RunDetail } from "@/app/_lib/live/trpc";
+import { isOtherTrainers, listRunTabs, RUN_TABS, type RunTab } from "@/app/_lib/run-tabs";
 import { useIsPainted } from "@/app/_lib/hooks/use-is-painted";
 import { useQueryParams } from "@/app/_lib/hooks/use-params";
 import { Button } from "@/app/_ui/button";
 import { QueryErrorState, Skeleton, SkeletonList } from "@/app/_ui/states";
-import type { RunKind } from "@/contracts/records/run-state";
 import { Tabs, TabsContent, TabsList, TabsTrigger } from "@/app/_ui/tabs";
 import { AlarmBanner } from "./header/alarms";
 import { FailedPreflight } from "./overview/preflight";
@@ -82,18 +81,7 @@ const readTab = (search: string): string | null => new URLSearchParams(search).g
 if (typeof window !== "undefined" && readTab(window.location.search) === "episodes")
   void loadEpisodesTab().catch(() => undefined);
 
-const TABS = [
-  markText("overview"),
-  markText("metrics"),
-  markText("episodes"),
-  markText("questions"),
-  markText("logs"),
-  markText("checkpoints"),
-  markText("configuration"),
-  markText("history"),
-] as const;
-type Tab = (typeof TABS)[number];
-const isTab = (value: string | null): value is Tab => TABS.some((tab) => tab === value);
+const isTab = (value: string | null): value is RunTab => RUN_TABS.some((tab) => tab === value);
 
 const isOnOverview = (rawTab: string | null): boolean => !isTab(rawTab) || rawTab === "overview";
 
@@ -141,9 +129,9 @@ export function RunView({ runId, trainMetrics }: RunViewProps) {
     );
   if (!run) return <LoadingRun />;
   const isTraining = run.config.kind === "train";
-  const shown = listTabs(run.config.kind, (external.data?.episodes ?? 0) > 0);
+  const shown = listRunTabs(run.config.kind, (external.data?.episodes ?? 0) > 0);
   // A tab that this kind of run does not have (an evaluate run's questions are on its overview) leads to the overview.
-  const tab: Tab = isTab(rawTab) && shown.includes(rawTab) ? rawTab : "overview";
+  const tab: RunTab = isTab(rawTab) && shown.includes(rawTab) ? rawTab : "overview";
   return (
     <>
       <RunHeader run={run} />
@@ -163,7 +151,7 @@ export function RunView({ runId, trainMetrics }: RunViewProps) {
             </TabsTrigger>
           ))}
         </TabsList>
-        {TABS.map((name) => (
+        {RUN_TABS.map((name) => (
           <TabsContent key={name} value={name}>
             {isPainted || name !== "overview" ? <TabOfRun tab={name} run={run} /> : <PartLoading />}
           </TabsContent>
@@ -185,22 +173,7 @@ function LoadingRun() {
   );
 }
 
-/** Whether another trainer reports the run. */
-const isOtherTrainers = (kind: RunKind | undefined): boolean =>
-  kind === "external" || kind === "command";
-
-/** The tabs that a kind of run has something for. */
-function listTabs(kind: RunKind, hasRollouts: boolean): Tab[] {
-  const isTraining = kind === "train";
-  return TABS.filter((tab) => {
-    if (tab === "checkpoints" || tab === "questions") return isTraining;
-    // Its overview shows every metric.
-    if (tab === "metrics" && isOtherTrainers(kind)) return false;
-    return tab !== "episodes" || isTraining || kind === "predict" || hasRollouts;
-  });
-}
-
-function TabOfRun({ tab, run }: { tab: Tab; run: RunDetail }) {
+function TabOfRun({ tab, run }: { tab: RunTab; run: RunDetail }) {
   switch (tab) {
     case "overview":
       return <Overview run={run} />;

@@ -13,7 +13,9 @@ import { useTask } from "@/app/_lib/live/use-task";
 import { Button } from "@/app/_ui/button";
 import { deferPart } from "@/app/_ui/optional-part";
 import { ErrorState, Skeleton } from "@/app/_ui/states";
+import type { CheckedRequirement } from "@/contracts/records/requirement";
 import type { RunConfig } from "@/contracts/run-config/run-config";
+import { describeRequirement } from "@/core/run/requirement-texts";
 import { DryRunButton, DryRunPanel } from "./dry-run";
 import { LaunchCard } from "./launch-card";
 import { MemoryPanel } from "./memory-panel";
@@ -97,7 +99,7 @@ export function LaunchPanel({
       <ErrorState className="mt-3" title={t("Not launched")} error={launch.error} />
       <ul className="mt-3 min-h-12 space-y-1.5 text-xs" aria-label={t("What a worker must have")}>
         {requirements.map((requirement) => (
-          <RequirementItem key={requirement.name} {...requirement} />
+          <RequirementItem key={requirement.name} requirement={requirement} />
         ))}
         {check.isError ? <li className="text-bad">{check.error.message}</li> : null}
       </ul>
@@ -196,11 +198,12 @@ function ProblemList({ problems, onShowSetting }: ProblemListProps) {
 }
 
 /** What a worker must have, and whether one has it. */
-function RequirementItem({ name, ok, detail }: RunCheck["requirements"][number]) {
+function RequirementItem({ requirement }: { requirement: CheckedRequirement }) {
   const t = useText();
+  const { name, detail } = describeRequirement(t, requirement);
   return (
     <li className="flex gap-2">
-      {ok ? (
+      {requirement.ok ? (
         <Check className="mt-0.5 size-3.5 shrink-0 text-good" aria-label={t("met")} />
       ) : (
         <CircleAlert className="mt-0.5 size-3.5 shrink-0 text-warn" aria-label={t("not met")} />

@@ -13,6 +13,7 @@ import {
   judgeTrainingMemory,
 } from "@/core/memory/training-memory";
 import { PRESETS } from "@/core/presets/run-presets";
+import { buildRequirement } from "@/core/run/build-requirement";
 import { listSettingGroups } from "@/core/run/settings";
 import { NewRunForm } from "./new-run-form";
 import { formRules } from "./rules";
@@ -171,11 +172,11 @@ describe("the new run form", () => {
       "runs.check": () =>
         ({
           issues: [],
-          requirements: [{ name: "Model", ok: false, detail: "no attached worker has it" }],
+          requirements: [buildRequirement("no-model", false, { model: "of-a-test" })],
           memory: null,
         }) as never,
     });
-    await launch.findByText("no attached worker has it");
+    await launch.findByText("no attached worker has the model of-a-test");
     expect(launch.getByRole("button", { name: "Launch" })).toHaveProperty("disabled", true);
     await user.click(launch.getByRole("button", { name: "Queue anyway" }));
     await waitFor(() => expect(launched).toHaveLength(1));

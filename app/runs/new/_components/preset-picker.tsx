@@ -7,6 +7,7 @@ import type { PresetRow } from "@/app/_lib/live/trpc";
 import { Card } from "@/app/_ui/card";
 import { SearchInput } from "@/app/_ui/search-input";
 import { PartsToFetch } from "./parts-to-fetch";
+import { describeRequirement } from "@/core/run/requirement-texts";
 import { RUN_KINDS } from "@/contracts/records/run-states";
 
 interface PresetPickerProps {
@@ -64,7 +65,8 @@ export function PresetPicker({ presets, chosen, onChoose }: PresetPickerProps) {
         <p>{preset ? t(preset.description) : t("No preset: settings of one's own.")}</p>
         {unmet.map((r) => (
           <p key={r.name} className="flex gap-1.5 text-warn">
-            <CircleAlert className="mt-0.5 size-3.5 shrink-0" aria-hidden /> {r.detail}
+            <CircleAlert className="mt-0.5 size-3.5 shrink-0" aria-hidden />{" "}
+            {describeRequirement(t, r).detail}
           </p>
         ))}
         <PartsToFetch parts={parts} />

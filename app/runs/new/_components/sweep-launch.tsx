@@ -8,6 +8,7 @@ import { formatIssueMessage } from "@/app/_lib/format/issue-text";
 import { useTRPC } from "@/app/_lib/live/trpc";
 import { Button } from "@/app/_ui/button";
 import { ErrorState } from "@/app/_ui/states";
+import { describeRequirement } from "@/core/run/requirement-texts";
 import { LaunchCard } from "./launch-card";
 import type { ReadSweep } from "./sweep-draft";
 
@@ -91,20 +92,23 @@ export function SweepLaunch({ sweep, preset, onLaunched }: SweepLaunchProps) {
       )}
       {unmet.length > 0 ? (
         <ul className="mt-3 space-y-1.5 text-xs" aria-label={t("What a worker must have")}>
-          {unmet.map((requirement) => (
-            <li key={requirement.name} className="flex gap-2">
-              <CircleAlert
-                className="mt-0.5 size-3.5 shrink-0 text-warn"
-                aria-label={t("not met")}
-              />
-              <span>
-                <span className="font-medium">{requirement.name}</span>{" "}
-                <span className="text-muted-foreground">
-                  {t("{detail}; the runs wait for it", { detail: requirement.detail })}
+          {unmet.map((requirement) => {
+            const { name, detail } = describeRequirement(t, requirement);
+            return (
+              <li key={requirement.name} className="flex gap-2">
+                <CircleAlert
+                  className="mt-0.5 size-3.5 shrink-0 text-warn"
+                  aria-label={t("not met")}
+                />
+                <span>
+                  <span className="font-medium">{name}</span>{" "}
+                  <span className="text-muted-foreground">
+                    {t("{detail}; the runs wait for it", { detail })}
+                  </span>
                 </span>
-              </span>
-            </li>
-          ))}
+              </li>
+            );
+          })}
         </ul>
       ) : null}
       <ErrorState className="mt-3" title={t("Nothing launched")} error={launch.error} />

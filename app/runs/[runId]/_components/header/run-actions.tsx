@@ -1,9 +1,9 @@
 "use client";
 import { Copy, FileText, Pause, Play, Square, StepForward } from "lucide-react";
 import { Link } from "@/app/_ui/link";
-import { useState } from "react";
 import type { Text } from "@/app/_i18n/format-text";
 import { useText } from "@/app/_i18n/text-provider";
+import { useDialogParam } from "@/app/_lib/hooks/use-params";
 import type { RunDetail } from "@/app/_lib/live/trpc";
 import { useRunActions } from "@/app/_lib/use-run-actions";
 import { Button } from "@/app/_ui/button";
@@ -16,6 +16,8 @@ const StepsDialog = deferPart(
   () => null,
 );
 
+const DIALOGS = ["cancel", "pause", "steps"] as const;
+
 /**
  * What can be done with the run. Whatever stops it asks first, in a dialog: no button takes the place of the one that
  * was pressed.
@@ -23,7 +25,7 @@ const StepsDialog = deferPart(
 export function RunActions({ run }: { run: RunDetail }) {
   const t = useText();
   const actions = useRunActions();
-  const [asked, setAsked] = useState<"cancel" | "pause" | "steps" | null>(null);
+  const [asked, setAsked] = useDialogParam(DIALOGS);
   const close = () => setAsked(null);
   const isAllowed = (action: RunDetail["actions"][number]) => run.actions.includes(action);
   return (
