@@ -250,7 +250,7 @@ export function findLargestTensor(shape: ModelShape, tuning: Tuning): number {
 }
 
 /** Tokens of a step, each shared prompt once. */
-const countStepTokens = ({
+export const countStepTokens = ({
   episodes,
   groupSize,
   promptTokens,

@@ -298,6 +298,8 @@ describe("an update", () => {
       "engine/communication_share": 0.1,
       "engine/rank_utilisation_min": 0.4,
       "engine/rank_utilisation_mean": 0.65,
+      "engine/rank_utilisation/0": 0.4,
+      "engine/rank_utilisation/1": 0.9,
       "engine/slowest_rank": 1,
       "engine/rank_memory_max_mb": 2,
     });
