@@ -113,7 +113,16 @@ export function calculateCluster() {
     `\nBy calculation, a step of paper-full in seconds on ${H100.name}, every episode as long as it may become:`,
   );
   printTable([
-    ["micro-batch", "GPUs", "sampling", "scores", "gradient", "step", "collectives", "tokens/s/GPU"],
+    [
+      "micro-batch",
+      "GPUs",
+      "sampling",
+      "scores",
+      "gradient",
+      "step",
+      "collectives",
+      "tokens/s/GPU",
+    ],
     ...scaling.map((s) => [
       s.microbatchTokens,
       s.gpus,

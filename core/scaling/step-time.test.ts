@@ -92,6 +92,9 @@ describe("the time of a step on paper", () => {
       if (phase === "gradient")
         expect(calculated / published, `${phase} on ${gpus} GPUs`).toBeGreaterThan(0.5);
     for (const { published, calculated } of phases)
-      expect(calculated / published, "a calculation of peaks is no slower than a trainer").toBeLessThan(1.5);
+      expect(
+        calculated / published,
+        "a calculation of peaks is no slower than a trainer",
+      ).toBeLessThan(1.5);
   });
 });

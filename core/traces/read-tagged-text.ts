@@ -189,8 +189,7 @@ function readSpan(
   const written = cutBy ? findNextTag(masked, start, cutBy) : masked.length;
   // A window that lost its end is followed by the model's words, and they by the next window.
   const isCut =
-    closed < 0 ||
-    (written < closed && masked.slice(written, closed).includes(`<${tag}>`));
+    closed < 0 || (written < closed && masked.slice(written, closed).includes(`<${tag}>`));
   const end = isCut ? written : closed;
   return {
     content: text.slice(start, end),
@@ -207,9 +206,7 @@ function findNextTag(text: string, from: number, { searches, words }: VerlMappin
     ...words,
   ]);
   for (const { result } of searches) own.delete(result);
-  const found = [...own]
-    .map((tag) => text.indexOf(`<${tag}>`, from))
-    .filter((at) => at >= 0);
+  const found = [...own].map((tag) => text.indexOf(`<${tag}>`, from)).filter((at) => at >= 0);
   return Math.min(text.length, ...found);
 }
 
@@ -242,10 +239,7 @@ function recordResult(
     recorder.recordUnread("a window has no end: its last document is cut", result.content);
   const parts = splitResult(result.content, queries.length, search.documents);
   if (parts.length < queries.length)
-    recorder.recordUnread(
-      "several queries have one result, which stands under the first",
-      written,
-    );
+    recorder.recordUnread("several queries have one result, which stands under the first", written);
   for (const [i, query] of queries.entries()) {
     const part = parts[i];
     const found =

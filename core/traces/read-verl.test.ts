@@ -240,7 +240,7 @@ describe("lines of a form that nothing names", () => {
 it("a line says itself that it is of an evaluation where the mapping finds it", () => {
   expect(read({ output: "x", split: "val" }).phase).toBe("held-out");
   expect(read({ output: "x", split: "train" }).phase).toBe("train");
-  expect(read({ output: "x", kind: "dev" }, { ...MAPPING, phase: ["kind"], heldOut: ["dev"] }).phase).toBe(
-    "held-out",
-  );
+  expect(
+    read({ output: "x", kind: "dev" }, { ...MAPPING, phase: ["kind"], heldOut: ["dev"] }).phase,
+  ).toBe("held-out");
 });

@@ -252,8 +252,8 @@ describe("a command", () => {
     expect(
       sent.map(({ query, body }) => [query.get("file"), query.get("phase"), body]).sort(),
     ).toEqual([
-      ["1.jsonl", "held-out", '{"b":1}\n'],
       ["1.jsonl", null, '{"a":1}\n'],
+      ["1.jsonl", "held-out", '{"b":1}\n'],
     ]);
   });
 

@@ -89,10 +89,7 @@ function createFollowers(
 ): RolloutFollower[] {
   const { format, questions, corpus } = rollouts;
   const query = { run_id: context.runId, format, questions, corpus };
-  const follow = (
-    named: string | undefined,
-    phase: Record<string, string>,
-  ): RolloutFollower[] =>
+  const follow = (named: string | undefined, phase: Record<string, string>): RolloutFollower[] =>
     named
       ? [
           new RolloutFollower({

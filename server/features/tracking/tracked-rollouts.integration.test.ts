@@ -155,7 +155,9 @@ describe("rollouts of an observed run", () => {
     ).toEqual([[51, 0]]);
     const issues = await server.plane.database.db.$queryRaw`
       SELECT reason, count FROM rollout_issues WHERE run_id = ${toId(id)}::uuid AND reason LIKE '%lookup%'`;
-    expect(issues).toEqual([{ reason: "the tag <lookup> is none that the mapping names", count: 1 }]);
+    expect(issues).toEqual([
+      { reason: "the tag <lookup> is none that the mapping names", count: 1 },
+    ]);
   });
 
   it("are read by a mapping of the project that was stored before tags could be named", async () => {
