@@ -70,7 +70,8 @@ export interface MemoryPart {
     | "log-probabilities"
     | "gather buffer"
     | "reduced gradients"
-    | "optimiser step";
+    | "optimiser step"
+    | "fragmentation";
   bytes: number;
   /** What it is made of, for people. */
   detail: string;
