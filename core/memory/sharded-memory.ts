@@ -180,11 +180,7 @@ function listFragmentation(
 }
 
 /** All that a pass gathers, layer by layer: what is trained, and a base of which ranks have shares. */
-const countGatheredBytes = (
-  model: TrainedModel,
-  dtypeBytes: number,
-  sharding: Sharding,
-): number =>
+const countGatheredBytes = (model: TrainedModel, dtypeBytes: number, sharding: Sharding): number =>
   countWholeBytes(model, dtypeBytes, sharding) +
   (holdsShare(model, sharding) ? countParameters(model.shape) * dtypeBytes : 0);
 
