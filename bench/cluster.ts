@@ -1,8 +1,15 @@
 import { loadavg } from "node:os";
 import type { Datum, EngineResult } from "@/contracts/engine/dialect";
 import { trainConfigSchema } from "@/contracts/run-config/train-config";
-import { describePlannedMachine, judgeTrainingMemory } from "@/core/memory/training-memory";
+import { countStepTokens } from "@/core/memory/memory-estimate";
+import {
+  buildMemorySpec,
+  describePlannedMachine,
+  judgeTrainingMemory,
+} from "@/core/memory/training-memory";
 import { findPreset } from "@/core/presets/run-presets";
+import { compareWithPublished } from "@/core/scaling/published";
+import { estimateStepTime, H100, type StepTime, type StepWork } from "@/core/scaling/step-time";
 import { computeMedian } from "@/core/statistics/summary";
 import {
   buildTrialDatum,
@@ -17,9 +24,9 @@ import { buildBar, machine, printBars, printTable, type BenchResult } from "./li
 
 /**
  * Log-probabilities, gradient and optimiser step on one and on two ranks of this machine, which are processes that share its
- * processors: seconds, what the ranks did, and the memory of the fullest one beside the plan's. Then the plan for the
- * paper's model on 5 and 8 GPUs of 80 GB, which is calculation: no GPU was measured, and no throughput by
- * verl of this model on these numbers of GPUs was found that it could be put beside.
+ * processors: seconds, what the ranks did, and the memory of the fullest one beside the plan's. Then what is calculation, as no
+ * GPU was measured: the plan for the paper's model on 5 and 8 GPUs of 80 GB, its step's time on 1 to 16, and the same
+ * calculation beside the times that verl publishes of a 7B model.
  */
 const RANKS = [1, 2] as const;
 const STEPS = 3;
@@ -64,12 +71,7 @@ export async function measureCluster(): Promise<BenchResult> {
       Math.round(m.plannedBytes / 2 ** 20),
     ]),
   ]);
-  const plans = planPaperModel();
-  console.log("\nBy calculation, Qwen2.5-7B:");
-  printTable([
-    ["preset", "trained", "GPUs", "GiB each", "of 80"],
-    ...plans.map((p) => [p.preset, p.tuning, p.gpus, p.gibibytes.toFixed(1), p.verdict]),
-  ]);
+  const calculated = calculateCluster();
   const bars = measured.map((m) =>
     buildBar(
       `memory of a rank as planned, ${m.tuning}, ${m.ranks === 1 ? "one rank" : `${m.ranks} ranks`}`,
@@ -93,9 +95,56 @@ export async function measureCluster(): Promise<BenchResult> {
       context: WORK.contextTokens,
     },
     measured,
-    calculated: plans,
+    ...calculated,
     bars,
   };
+}
+
+/** What is calculation alone, printed: memory and time of the paper's setting, and verl's published times beside them. */
+export function calculateCluster() {
+  const plans = planPaperModel();
+  console.log("\nBy calculation, Qwen2.5-7B:");
+  printTable([
+    ["preset", "trained", "GPUs", "GiB each", "of 80"],
+    ...plans.map((p) => [p.preset, p.tuning, p.gpus, p.gibibytes.toFixed(1), p.verdict]),
+  ]);
+  const scaling = scalePaperModel();
+  console.log(
+    `\nBy calculation, a step of paper-full in seconds on ${H100.name}, every episode as long as it may become:`,
+  );
+  printTable([
+    [
+      "micro-batch",
+      "GPUs",
+      "sampling",
+      "scores",
+      "gradient",
+      "step",
+      "collectives",
+      "tokens/s/GPU",
+    ],
+    ...scaling.map((s) => [
+      s.microbatchTokens,
+      s.gpus,
+      ...[s.sampling, s.logprobs, s.gradient, s.total, s.communication].map((n) => n.toFixed(0)),
+      s.tokensPerSecondAndGpu.toFixed(0),
+    ]),
+  ]);
+  const published = compareWithPublished();
+  console.log(
+    `\nThe same calculation beside verl's published seconds (7B, DAPO, H20), episodes of ${published.contextTokens} tokens:`,
+  );
+  printTable([
+    ["GPUs", "phase", "published", "calculated", "ratio"],
+    ...published.phases.map((p) => [
+      p.gpus,
+      p.phase,
+      p.published.toFixed(0),
+      p.calculated.toFixed(0),
+      (p.calculated / p.published).toFixed(2),
+    ]),
+  ]);
+  return { calculated: plans, calculatedScaling: scaling, besidePublished: published };
 }
 
 /** Random tokens of groups that share their prompts. */
@@ -159,5 +208,40 @@ function planPaperModel(): {
         verdict: judged.verdict,
       };
     }),
+  );
+}
+
+/** Micro-batches of the engine's own size, and of one that hides the collectives between machines better. */
+const MICROBATCHES = [2_048, 16_384] as const;
+
+/** A step of the paper's setting on 1 to 16 GPUs of 80 GB, 8 in a machine; whether it fits there is the plan's to say. */
+function scalePaperModel(): (StepTime & { microbatchTokens: number })[] {
+  const config = trainConfigSchema.parse(findPreset("paper-full")!.config);
+  const spec = buildMemorySpec(config, describePlannedMachine(8, 80));
+  if (spec === null) throw new Error("The shape of the paper's model is not known.");
+  const { rl, search, searcher } = config;
+  const written = (search.turns + 1) * search.turnTokens;
+  const miniBatches = rl.miniBatch === 0 ? 1 : Math.ceil(spec.episodes / rl.miniBatch);
+  const work: Omit<StepWork, "microbatchTokens"> = {
+    models: [
+      // The old policy's log-probabilities and the reference's; the critic's values.
+      { shape: spec.searcher, forwardPasses: 2 },
+      { shape: spec.critic?.shape ?? spec.searcher, forwardPasses: 1 },
+    ],
+    episodes: spec.episodes,
+    contextTokens: spec.contextTokens,
+    writtenTokens: written,
+    longestTokens: written,
+    trainedTokens: countStepTokens(spec),
+    epochs: rl.epochs,
+    updates: rl.epochs * miniBatches,
+    checkpointing: spec.checkpointing,
+    samplingMemory: searcher.samplerMemory,
+  };
+  return MICROBATCHES.flatMap((microbatchTokens) =>
+    [1, 2, 4, 8, 16].map((gpus) => ({
+      microbatchTokens,
+      ...estimateStepTime({ ...work, microbatchTokens }, gpus, H100),
+    })),
   );
 }

@@ -1,9 +1,12 @@
 import { execFile } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { describe, expect, it } from "vitest";
 import { listShellCommands, readGuide } from "@/cli/testing/guide-commands";
+import { renderTemplate } from "@/core/pools/template";
 import { inRoot, ROOT, VENV_DIR } from "@/lib/paths.mjs";
 
 /**
@@ -45,9 +48,37 @@ describe("the guide from a laptop to a cluster", () => {
     expect(given.filter((option) => !stdout.includes(`${option} `))).toEqual([]);
   });
 
+  it("has a template for several nodes of Slurm that a pool takes and bash reads, in both languages", async () => {
+    const [template, translated] = ["cluster.md", "cluster.zh.md"].map(
+      (name) => /^```bash\n([^]*?)^```$/m.exec(readGuide(name))?.[1],
+    );
+    expect(translated).toBe(template);
+    const script = renderTemplate("slurm", template!, {
+      job: "s3-1",
+      worker: "lab-1",
+      pool: "lab",
+      server: "http://127.0.0.1:3000",
+      gpus: 4,
+      engineSlots: 1,
+      lightSlots: 4,
+    });
+    const folder = await mkdtemp(join(tmpdir(), "s3-slurm-"));
+    try {
+      await writeFile(join(folder, "job.sh"), script);
+      await run("bash", ["-n", join(folder, "job.sh")]);
+    } finally {
+      await rm(folder, { recursive: true });
+    }
+    const worker = script.split("\n").find((line) => line.startsWith("exec npm run worker -- "));
+    expect(worker).toMatch(/--server http:\/\/127\.0\.0\.1:3000 --name lab-1 .*--ray-address /);
+  });
+
   it.skipIf(!existsSync(RAY))("gives Ray options that it has", async () => {
     const { stdout } = await run(RAY, ["start", "--help"], { timeout: 120_000 });
-    const given = startingWith(".venv/bin/ray start").flatMap(listOptions);
+    const given = [
+      ...startingWith(".venv/bin/ray start"),
+      ...readGuide("cluster.md").match(/(?<=^ {2})\.venv\/bin\/ray start .*/gm)!,
+    ].flatMap(listOptions);
     expect(given).toContain("--head");
     expect(given.filter((option) => !stdout.includes(option))).toEqual([]);
   });

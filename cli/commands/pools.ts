@@ -24,6 +24,7 @@ interface PoolOptions {
   models?: string;
   corpora?: string;
   gpus?: string;
+  gpuMemory?: string;
   vllm?: boolean;
   commands?: boolean;
   tinker?: boolean;
@@ -66,6 +67,7 @@ async function readOptions(
       models: models === undefined ? undefined : split(models),
       corpora: corpora === undefined ? undefined : split(corpora),
       gpus: toNumber(options.gpus),
+      gpuMemoryGib: toNumber(options.gpuMemory),
       vllm,
       commands,
       tinker,
@@ -99,6 +101,10 @@ const addPoolOptions = (command: Command): Command =>
     .option("--models <names>", "that its workers have, with commas between")
     .option("--corpora <names>", "that its workers have, with commas between")
     .option("--gpus <n>", "of each worker (default: 0)")
+    .option(
+      "--gpu-memory <gib>",
+      "of each GPU: a training that would take more makes it start none (default: not compared)",
+    )
     .option("--vllm", "vLLM is installed there")
     .option("--no-vllm", "it is not (default)")
     .option("--commands", "its workers run commands: the template has --allow-commands")

@@ -68,6 +68,8 @@ export const poolOffersSchema = defineOptions({
   models: z.array(z.string().min(1).max(200)).max(200).default([]),
   corpora: z.array(z.string().min(1).max(200)).max(200).default([]),
   gpus: z.int().min(0).max(64).default(0),
+  /** Memory of each GPU in GiB; 0: not known, and not compared with what a training would take. */
+  gpuMemoryGib: z.number().min(0).max(1_000).default(0),
   /** Whether vLLM is installed, for runs whose episodes it writes. */
   vllm: z.boolean().default(false),
   /** Whether they are started to run commands (`--allow-commands` in the template). */

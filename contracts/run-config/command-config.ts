@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { nameSchema, workerSchema } from "./common";
-import { defineSetting } from "./setting";
+import { defineLaterSetting, defineSetting } from "./setting";
 
 /** Lines of NAME=value. */
 const ENVIRONMENT_LINE = /^[A-Za-z_][A-Za-z0-9_]*=/;
@@ -77,6 +77,12 @@ export const commandConfigSchema = z.strictObject({
         z.string().max(4_000).default(""),
         "Folder",
         "Where the trainer writes its rollouts (verl: trainer.rollout_data_dir), followed while it does; empty: none.",
+      ),
+      validationFolder: defineLaterSetting(
+        z.string().max(4_000),
+        "",
+        "Evaluations' folder",
+        "Where it writes the rollouts of its evaluations (verl: trainer.validation_data_dir), which become held-out episodes; empty: none.",
       ),
       format: defineSetting(
         z.enum(["verl", "verifiers", "otlp"]).default("verl"),

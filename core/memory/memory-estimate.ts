@@ -70,7 +70,8 @@ export interface MemoryPart {
     | "log-probabilities"
     | "gather buffer"
     | "reduced gradients"
-    | "optimiser step";
+    | "optimiser step"
+    | "fragmentation";
   bytes: number;
   /** What it is made of, for people. */
   detail: string;
@@ -250,7 +251,7 @@ export function findLargestTensor(shape: ModelShape, tuning: Tuning): number {
 }
 
 /** Tokens of a step, each shared prompt once. */
-const countStepTokens = ({
+export const countStepTokens = ({
   episodes,
   groupSize,
   promptTokens,

@@ -165,7 +165,11 @@ export function sharesBase(config: TrainConfig, machine: Machine, shapes: Shapes
 }
 
 /** What of a configuration decides about memory; null where the shape of one of its models is not known. */
-function buildMemorySpec(config: TrainConfig, machine: Machine, shapes: Shapes): MemorySpec | null {
+export function buildMemorySpec(
+  config: TrainConfig,
+  machine: Machine,
+  shapes: Shapes = {},
+): MemorySpec | null {
   const findShape = (name: string): ModelShape | null => shapes[name] ?? MODEL_SHAPES[name] ?? null;
   const { searcher, generator, rl, search, data } = dropUnusedSettings(config);
   const shape = findShape(searcher.model);

@@ -37,6 +37,7 @@ describe("saved results of verifiers", () => {
       ["generate", 0],
       ["retrieve", 1],
       ["generate", 1],
+      ["stop", 1],
     ]);
     expect(steps[0]).toMatchObject({
       prompt: expect.stringContaining(QUESTION) as unknown,
@@ -67,6 +68,7 @@ describe("saved results of verifiers", () => {
       "generate",
       "select",
       "generate",
+      "stop",
     ]);
     expect(context).toHaveLength(1);
     expect(unread).toEqual([

@@ -174,6 +174,9 @@ function play(
     }
   }
   reportUnanswered(open, recorder, mapping);
+  // Calls stand apart in these messages: a last one without any is the model's decision to search no more.
+  const last = messages.at(-1);
+  if (last?.role === "assistant" && last.calls.length === 0) recorder.recordStop("model");
   return recorder.finish();
 }
 

@@ -38,13 +38,22 @@ it("a step's rollouts give its reward, quadrants, groups and queries", () => {
 
 it("what rollouts do not tell has no value", () => {
   const values = computeObservedTrainingMetrics([
-    build({ reward: null, isRight: null, naive: null }),
+    build({ reward: null, isRight: null, naive: null, queries: null }),
   ]);
-  expect(values).toEqual({ "search/searches": 0 });
-  expect(computeObservedHeldOutMetrics([build({ naive: null })])).toEqual({
+  expect(values).toEqual({});
+  expect(computeObservedHeldOutMetrics([build({ naive: null, queries: null })])).toEqual({
     "held-out/accuracy": 1,
-    "held-out/searches": 0,
   });
+});
+
+it("searches are 0 where rollouts say that none was made, and of unknown number where none says anything", () => {
+  const count = (...queries: ObservedEpisode["queries"][]): number | undefined =>
+    computeObservedTrainingMetrics(queries.map((one) => build({ queries: one })))[
+      "search/searches"
+    ];
+  expect(count([])).toBe(0);
+  expect(count(null, null)).toBeUndefined();
+  expect(count(null, ["a", "b"]), "an episode without one, beside others").toBe(1);
 });
 
 it("quadrants add up to one wherever naive RAG is known, and their difference is the gain", () => {

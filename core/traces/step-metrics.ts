@@ -17,9 +17,21 @@ export interface ObservedEpisode {
   isRight: boolean | null;
   /** Score of naive RAG's answer; null: not known. */
   naive: number | null;
-  /** Queries after the retrieval with the question itself. */
-  queries: readonly string[];
+  /** Queries after the retrieval with the question itself; null: nothing of searches was read in it, not even their end. */
+  queries: readonly string[] | null;
 }
+
+/** An episode of which it is known what it searched. */
+type ReadEpisode = ObservedEpisode & { queries: readonly string[] };
+
+/**
+ * Episodes with their queries. Where searches were read in some, the others had none; where they were read in no
+ * episode, nothing is known of any.
+ */
+const listRead = (episodes: readonly ObservedEpisode[]): ReadEpisode[] =>
+  episodes.every(({ queries }) => queries === null)
+    ? []
+    : episodes.map((one) => ({ ...one, queries: one.queries ?? [] }));
 
 type Values = Partial<Record<MetricName, number>>;
 
@@ -29,15 +41,16 @@ const computeShare = <T>(items: readonly T[], fits: (item: T) => boolean): numbe
 
 /** Metrics of one training step's rollouts; what they do not tell is left out. */
 export function computeObservedTrainingMetrics(episodes: readonly ObservedEpisode[]): Values {
+  const read = listRead(episodes);
   const judged = episodes.filter(({ isRight }) => isRight !== null);
   const groups = groupByQuestion(episodes).filter((group) => group.length > 1);
   return keepNumbers({
     "reward/mean": computeMean(episodes.flatMap(({ reward }) => reward ?? [])),
     "reward/generation_accuracy": computeShare(judged, ({ isRight }) => isRight === true),
-    ...measureQueries(episodes, "search/searches", "search/redundant_queries"),
-    "search/copied_question": measureCopied(episodes),
+    ...measureQueries(read, "search/searches", "search/redundant_queries"),
+    "search/copied_question": measureCopied(read),
     "search/query_information":
-      computeQueryInformation(episodes.map((one) => ({ ...one, id: one.questionId }))) ?? undefined,
+      computeQueryInformation(read.map((one) => ({ ...one, id: one.questionId }))) ?? undefined,
     "groups/without_variance": computeShare(
       groups.filter((group) => group.every(({ reward }) => reward !== null)),
       ([first, ...rest]) => rest.every(({ reward }) => reward === first!.reward),
@@ -60,7 +73,7 @@ export function computeObservedHeldOutMetrics(episodes: readonly ObservedEpisode
     "held-out/accuracy": computeShare(judged, ({ isRight }) => isRight === true),
     "held-out/rag_accuracy": naive,
     "held-out/gbr": accuracy === undefined || naive === undefined ? undefined : accuracy - naive,
-    ...measureQueries(episodes, "held-out/searches", "held-out/redundant_queries"),
+    ...measureQueries(listRead(episodes), "held-out/searches", "held-out/redundant_queries"),
     ...measureQuadrants(judged, HELD_OUT_QUADRANTS),
   });
 }
@@ -82,7 +95,7 @@ function measureQuadrants(
 }
 
 const measureQueries = (
-  episodes: readonly ObservedEpisode[],
+  episodes: readonly ReadEpisode[],
   searches: MetricName,
   redundant: MetricName,
 ): Partial<Record<MetricName, number | undefined>> => {
@@ -95,14 +108,14 @@ const measureQueries = (
   };
 };
 
-function measureCopied(episodes: readonly ObservedEpisode[]): number | undefined {
+function measureCopied(episodes: readonly ReadEpisode[]): number | undefined {
   const counts = episodes.map(countQueries);
   const queries = counts.reduce((sum, one) => sum + one.queries, 0);
   return queries === 0 ? undefined : counts.reduce((sum, one) => sum + one.copied, 0) / queries;
 }
 
 /** Counts as of an episode that begins with the question's own retrieval, whose query is the question. */
-const countQueries = ({ question, queries }: ObservedEpisode) =>
+const countQueries = ({ question, queries }: ReadEpisode) =>
   countRepeatedQueries({
     steps: [question, ...queries].map((query, turn) => ({
       kind: "retrieve" as const,

@@ -91,6 +91,11 @@ export class StepRecorder {
     this.recordKept(ranked.filter(({ text }) => inWindow.has(text.hash)));
   }
 
+  /** That the model searches no more: by its own decision, or as its words were neither search nor answer. */
+  recordStop(reason: "model" | "malformed"): void {
+    this.steps.push({ kind: "stop", turn: this.turn, seconds: 0, reason });
+  }
+
   finish(): PlayedSteps {
     const { steps, unread } = this;
     const context = this.selects ? this.kept : this.shown;

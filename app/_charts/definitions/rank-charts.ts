@@ -1,6 +1,10 @@
 import { markText } from "@/app/_i18n/format-text";
 import { defineLines, defineSeries, type ChartDefinition } from "./definitions";
 
+/** Ranks that have a line of their own; the metrics table lists more. */
+const MOST_LINES = 16;
+const COLOURS = 7;
+
 /** What the ranks of a distributed engine do, step by step. */
 export const RANK_CHARTS: readonly ChartDefinition[] = [
   defineLines(
@@ -15,6 +19,18 @@ export const RANK_CHARTS: readonly ChartDefinition[] = [
       defineSeries("engine/communication_share", markText("Communicating"), 2),
     ],
     { isOptional: true },
+  ),
+  defineLines(
+    "rank-use-each",
+    "rank-use",
+    "share",
+    Array.from({ length: MOST_LINES }, (_, rank) =>
+      // A rank's name is its number, in every language.
+      defineSeries(`engine/rank_utilisation/${rank}`, String(rank), 1 + (rank % COLOURS), {
+        dashed: rank >= COLOURS,
+      }),
+    ),
+    { title: markText("Computing, rank by rank"), isOptional: true },
   ),
   defineLines(
     "rank-memory",

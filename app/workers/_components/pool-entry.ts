@@ -18,6 +18,12 @@ export interface PoolEntry {
 /** Fields that hold a number. Their texts are shown by `t(text)`. */
 export const NUMBERS: readonly { name: string; label: string; hint?: string; initial: string }[] = [
   { name: "gpus", label: markText("GPUs of each worker"), initial: "1" },
+  {
+    name: "gpuMemoryGib",
+    label: markText("Memory of each GPU (GiB)"),
+    hint: markText("A training that would take more makes it start none. 0: not compared."),
+    initial: "0",
+  },
   { name: "engineSlots", label: markText("Engine slots of each worker"), initial: "1" },
   { name: "lightSlots", label: markText("Light slots of each worker"), initial: "4" },
   { name: "quota", label: markText("Most workers at once"), initial: "1" },
@@ -41,7 +47,7 @@ export const NUMBERS: readonly { name: string; label: string; hint?: string; ini
   },
 ];
 
-const OFFERED: ReadonlySet<string> = new Set(["gpus", "engineSlots", "lightSlots"]);
+const OFFERED: ReadonlySet<string> = new Set(["gpus", "gpuMemoryGib", "engineSlots", "lightSlots"]);
 
 /** What the form begins with. */
 export function buildEntry(pool: PoolRow | null, origin: string): PoolEntry {

@@ -155,7 +155,9 @@ export const mlflowRequests = {
     /** Number of the first line in its file, from 0. */
     line: integerSchema.pipe(z.number().min(0)).default(0),
     ...rolloutTarget,
-    /** verl: rollout_data_dir; verifiers: its saved results; otlp: what a collector writes of OpenInference's spans. */
+    /** What all of the lines are; without it each line's own place says so (verl's own name no phase: train). */
+    phase: z.enum(["train", "held-out"]).optional(),
+    /** verl: rollout_data_dir, validation_data_dir; verifiers: its saved results; otlp: what a collector writes of OpenInference's spans. */
     format: z.enum(["verl", "verifiers", "otlp"]).default("verl"),
   }),
 } as const;

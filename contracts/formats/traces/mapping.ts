@@ -64,12 +64,41 @@ const searchSchema = z.strictObject({
 /** Tools by which the model selects documents, and where their ids stand in the arguments. */
 const selectSchema = z.strictObject({ tools: namesSchema, ids: placesSchema });
 
-/** A file of one line a rollout, with prompt and answer as texts (verl's rollout_data_dir). */
+/** Name of a tag, as in `<search>`. */
+const tagSchema = z
+  .string()
+  .max(40)
+  .regex(/^[A-Za-z][\w-]*$/, "a tag's name is a letter, then letters, digits, _ or -");
+
+/** Tags by which an answer's text writes a search: `call` has its query or a tool's call as JSON, `result` what came back. */
+const searchTagsSchema = z.strictObject({
+  call: tagSchema,
+  result: tagSchema,
+  /** Of the final answer; null: words without a call are it. */
+  answer: tagSchema.nullable(),
+});
+export type SearchTags = z.infer<typeof searchTagsSchema>;
+
+/**
+ * A file of one line a rollout, with prompt and answer as texts (verl's rollout_data_dir and validation_data_dir).
+ * Upstream's tags are read beside those that are named here.
+ */
 const verlMappingSchema = z.strictObject({
   format: z.literal("verl"),
   ...common,
   input: placesSchema.min(1),
   output: placesSchema.min(1),
+  /** Whether it is an evaluation: one of `heldOut` stands there. What sends the file may say it for all of its lines. */
+  phase: placesSchema,
+  heldOut: namesSchema,
+  /** The method that rollouts by `searches` are shown as; those by upstream's tags are s3's. */
+  method: methodNameSchema,
+  searches: z.array(searchTagsSchema).max(20),
+  /** Tags of the model's own words, which say nothing of searches. Others are listed as unread. */
+  words: z.array(tagSchema).max(50),
+  /** Sentences of instructions that name tags without using them. */
+  quoted: namesSchema,
+  search: searchSchema,
 });
 
 /** Saved results of verifiers, and of what is built on it: chat messages with tool calls. */

@@ -6,19 +6,14 @@ from transformers import TrainerCallback
 
 class S3Callback(TrainerCallback):
     def __init__(self, name, **options):
-        self.name, self.options, self.run = name, options, None
+        self.name, self.options = name, options
 
     def on_train_begin(self, args, state, control, **kwargs):
-        if state.is_world_process_zero:
-            self.run = s3_client.init(self.name, config=args.to_dict(), **self.options)
+        # Of several processes (RANK) only the first reports.
+        self.run = s3_client.init(self.name, config=args.to_dict(), **self.options)
 
     def on_log(self, args, state, control, logs=None, **kwargs):
-        if self.run:
-            self.run.log(
-                {k: v for k, v in (logs or {}).items() if isinstance(v, (int, float))},
-                step=state.global_step,
-            )
+        self.run.log(logs or {}, step=state.global_step)
 
     def on_train_end(self, args, state, control, **kwargs):
-        if self.run:
-            self.run.finish()
+        self.run.finish()

@@ -4,6 +4,9 @@ verifiers and prime-rl, or the traces that an OpenTelemetry collector writes as 
 
     python -m s3_client.follow FOLDER --run RUN_ID --questions SET [--format verifiers]
 
+Evaluations that lie in a folder of their own, as in verl's trainer.validation_data_dir, are
+followed with --phase held-out.
+
 Each whole line is sent once; how far each file was read stands in FOLDER/.s3-sent.json.
 """
 
@@ -95,6 +98,11 @@ def main() -> int:
     parser.add_argument(
         "--format", choices=["verl", "verifiers", "otlp"], default="verl", help="what wrote them"
     )
+    parser.add_argument(
+        "--phase",
+        choices=["train", "held-out"],
+        help="what all of the folder is; without it each line says so, and verl's are training",
+    )
     parser.add_argument("--address", default=os.environ.get("S3_TRACKING_URI", DEFAULT_ADDRESS))
     parser.add_argument("--every", type=float, default=2, help="seconds between two looks")
     parser.add_argument("--once", action="store_true", help="sends what is there and ends")
@@ -102,6 +110,8 @@ def main() -> int:
     query = {"run_id": options.run, "questions": options.questions, "format": options.format}
     if options.corpus:
         query["corpus"] = options.corpus
+    if options.phase:
+        query["phase"] = options.phase
     follower = Follower(options.folder, options.address, query)
     while True:
         try:

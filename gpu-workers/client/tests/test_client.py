@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 import s3_client
-from s3_client.follow import Follower
+from s3_client.follow import Follower, main
 from s3_client.journal import Journal
 from s3_client.sender import build_requests
 
@@ -267,3 +267,12 @@ def test_follows_files_by_their_numbers_and_says_what_wrote_them(tracker, tmp_pa
         ("10.jsonl", "verifiers"),
     ]
     assert follower.send_new() == 0
+
+
+def test_follows_a_folder_of_evaluations_as_held_out(tracker, tmp_path, monkeypatch):
+    (tmp_path / "20.jsonl").write_text("{}\n")
+    options = ["--run", "r", "--questions", "q", "--address", tracker.address_text, "--once"]
+    monkeypatch.setattr("sys.argv", ["follow", str(tmp_path), *options, "--phase", "held-out"])
+    assert main() == 0
+    ((path, _),) = tracker.asked
+    assert dict(parse_qsl(urlsplit(path).query))["phase"] == "held-out"

@@ -242,6 +242,21 @@ describe("a command", () => {
     expect(getLines(context).filter((line) => /not sent yet/.test(line))).toHaveLength(1);
   });
 
+  it("writes evaluations to a folder of their own, which are sent as held out", async () => {
+    const context = open({
+      command: `mkdir a b; echo '{"a":1}' > a/1.jsonl; echo '{"b":1}' > b/1.jsonl`,
+      rollouts: { folder: "a", validationFolder: "b", questions: "set" },
+    });
+    await runCommand(context, POLL);
+    const sent = asked.filter(({ path }) => path.endsWith("/rollouts"));
+    expect(
+      sent.map(({ query, body }) => [query.get("file"), query.get("phase"), body]).sort(),
+    ).toEqual([
+      ["1.jsonl", null, '{"a":1}\n'],
+      ["1.jsonl", "held-out", '{"b":1}\n'],
+    ]);
+  });
+
   it("becomes a job of Ray where an address is given, with its log and its end", async () => {
     Object.assign(ray, { logs: ["one\ntw", "one\ntwo\nthree"], status: "FAILED" });
     const context = open({ command: "it's mine", ray: { address } });

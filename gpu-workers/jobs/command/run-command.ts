@@ -33,8 +33,8 @@ export async function runCommand(context: RunContext, times: CommandTimes = TIME
   const folder = await openFolder(config, context.workDir);
   const tracking = await context.openTracking();
   const watch = await ConsoleWatch.open(context, join(context.workDir, "output.log"));
-  const follower = createFollower(config, context, folder, tracking.address);
-  const following = follower?.follow(times.pollMs, signal);
+  const followers = createFollowers(config, context, folder, tracking.address);
+  const following = followers.map((one) => one.follow(times.pollMs, signal));
   try {
     await context.markRunning();
     const started = {
@@ -50,13 +50,13 @@ export async function runCommand(context: RunContext, times: CommandTimes = TIME
     const failure = await (address === ""
       ? runProcess(started)
       : runRayJob({ ...started, address, runId, attempt }));
-    await Promise.all([follower?.finish(), watch.close()]);
-    await following;
+    await Promise.all([...followers.map((one) => one.finish()), watch.close()]);
+    await Promise.all(following);
     await sayEnd(context, tracking.address, failure, watch.path);
     signal.throwIfAborted();
     if (failure !== null) throw new AppError("invalid-input", failure);
   } finally {
-    follower?.stop();
+    for (const one of followers) one.stop();
     await watch.close();
     await tracking.close();
   }
@@ -80,20 +80,30 @@ async function openFolder({ folder, ray }: CommandConfig, workDir: string): Prom
   return folder;
 }
 
-function createFollower(
+/** One of the rollouts' folder, and one of the evaluations'; none of a folder that is not named. */
+function createFollowers(
   { rollouts }: CommandConfig,
   context: RunContext,
   folder: string,
   address: string,
-): RolloutFollower | null {
-  if (rollouts.folder === "") return null;
+): RolloutFollower[] {
   const { format, questions, corpus } = rollouts;
-  return new RolloutFollower({
-    folder: resolve(folder, rollouts.folder),
-    address,
-    query: { run_id: context.runId, format, questions, corpus },
-    onProblem: (message) => context.log("warn", message),
-  });
+  const query = { run_id: context.runId, format, questions, corpus };
+  const follow = (named: string | undefined, phase: Record<string, string>): RolloutFollower[] =>
+    named
+      ? [
+          new RolloutFollower({
+            folder: resolve(folder, named),
+            address,
+            query: { ...query, ...phase },
+            onProblem: (message) => context.log("warn", message),
+          }),
+        ]
+      : [];
+  return [
+    ...follow(rollouts.folder, {}),
+    ...follow(rollouts.validationFolder, { phase: "held-out" }),
+  ];
 }
 
 /** What tells the command where to report, by the names that MLflow, OpenTelemetry and our client read. */

@@ -98,6 +98,16 @@ describe.skipIf(!installed)(
         shardsBase: true,
       },
       {
+        what: "two ranks that train all weights",
+        firstLayer: 0,
+        questions: 2,
+        groupSize: 4,
+        promptTokens: 120,
+        contextTokens: 220,
+        ranks: 2,
+        tuning: "full",
+      },
+      {
         what: "two ranks that train the weights of the upper third",
         firstLayer: 20,
         questions: 1,

@@ -187,6 +187,9 @@ export function computeRankMetrics(times: readonly RankTimes[]): MetricValues {
       sum(times, (one) => one.communicationSeconds) / sum(times, readAll),
     "engine/rank_utilisation_min": findMinimum(utilisations),
     "engine/rank_utilisation_mean": computeMean(utilisations),
+    ...Object.fromEntries(
+      ranks.map((rank, i) => [`engine/rank_utilisation/${rank}`, utilisations[i]!]),
+    ),
     "engine/slowest_rank": ranks[computing.indexOf(findMaximum(computing))],
     "engine/rank_memory_max_mb": findMaximum(times.map((one) => one.peakMemoryBytes)) / 2 ** 20,
   };

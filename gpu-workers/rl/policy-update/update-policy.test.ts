@@ -294,11 +294,11 @@ describe("an update", () => {
     });
     made.policy.ranks = [rank(0, 4, 5), rank(1, 9, 0)];
     expect((await updatePolicy(made, groups, 1)).metrics).toMatchObject({
-      "engine/ranks": 2,
       "engine/communication_share": 0.1,
       "engine/rank_utilisation_min": 0.4,
       "engine/rank_utilisation_mean": 0.65,
-      "engine/slowest_rank": 1,
+      ...{ "engine/rank_utilisation/0": 0.4, "engine/rank_utilisation/1": 0.9 },
+      ...{ "engine/ranks": 2, "engine/slowest_rank": 1 },
       "engine/rank_memory_max_mb": 2,
     });
     const alone = await updatePolicy(parts(config({ algorithm: "grpo" })), groups, 1);

@@ -1,12 +1,16 @@
+import type { TrainConfig } from "@/contracts/run-config/train-config";
+import { formatBytes } from "@/core/memory/index-plan";
+import { judgeTrainingMemory } from "@/core/memory/training-memory";
 import type { WorkerRequirements } from "@/core/run/requirements";
 import type { Queries } from "@/server/platform/db/database";
-import { canOffer } from "./plan-starts";
-import { selectLiveWorkers, selectPools } from "./queries";
+import { canOffer, describePoolMachine, hasAllNeeded } from "./plan-starts";
+import { selectLiveWorkers, selectPools, type StoredPool } from "./queries";
 
-/** Says what the pools do for a run that waits; null where none could take it. */
+/** Says what the pools do for a run that waits; null where none could take it. @param training its configuration, of a run that trains */
 export async function explainPools(
   db: Queries,
   required: WorkerRequirements,
+  training: TrainConfig | null,
 ): Promise<string | null> {
   if (required.worker !== null) return null;
   const run = {
@@ -14,9 +18,12 @@ export async function explainPools(
     vllmGpus: required.vllmGpus ?? null,
     commands: required.commands ?? false,
     needsOwnEngine: required.ownEngine !== undefined,
+    training,
   };
-  const able = (await selectPools(db)).filter((pool) => canOffer(pool, run));
-  if (able.length === 0) return null;
+  const pools = (await selectPools(db)).filter((pool) => hasAllNeeded(pool, run));
+  const able = pools.filter((pool) => canOffer(pool, run));
+  const small = pools.filter((pool) => !able.includes(pool));
+  if (pools.length === 0) return null;
   const live = await selectLiveWorkers(db);
   const said = able.map(({ id, name, quota, paused, isDue, error }) => {
     const own = live.filter(({ poolId }) => poolId === id);
@@ -29,5 +36,14 @@ export async function explainPools(
       ? `the pool ${name} is about to start a worker`
       : `the pool ${name} tries again soon: ${error ?? "its last start failed"}`;
   });
-  return said.join("; ");
+  return [...said, ...small.map((pool) => explainMemory(pool, training!))].join("; ");
+}
+
+/** Says that the GPUs of a pool are too small, and what would make the run fit. */
+function explainMemory(pool: StoredPool, training: TrainConfig): string {
+  const { name, offers } = pool;
+  const judged = judgeTrainingMemory(training, describePoolMachine(pool, training)!)!;
+  const gpus = offers.gpus === 1 ? "its GPU has" : `each of its ${offers.gpus} GPUs has`;
+  const advice = judged.advice === null ? "" : `: ${judged.advice}`;
+  return `the pool ${name} starts no worker for it: ${gpus} ${offers.gpuMemoryGib} GiB, and the run would take ${formatBytes(judged.totalBytes)} by calculation${advice}`;
 }

@@ -1,6 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { poolOffersSchema } from "@/contracts/api/pools";
+import { trainConfigSchema } from "@/contracts/run-config/train-config";
+import { findPreset } from "@/core/presets/run-presets";
 import {
   planStarts,
   type ComingWorker,
@@ -26,6 +28,7 @@ const run = (changes: Partial<WaitingRun> = {}): WaitingRun => ({
   vllmGpus: null,
   commands: false,
   needsOwnEngine: false,
+  training: null,
   ...changes,
 });
 const worker = (changes: Partial<FreeWorker> = {}): FreeWorker => ({
@@ -98,6 +101,40 @@ describe("which workers are started", () => {
     expect(starts([rented], [], [run({ needsOwnEngine: true })])).toEqual([]);
   });
 
+  it("starts none for a training that its GPUs have no memory for, and the next larger pool's", () => {
+    const model = "qwen2.5-7b-instruct";
+    const training = trainConfigSchema.parse(findPreset("paper-full")!.config);
+    training.searcher.sampler = "engine";
+    const large = run({ models: [model], training });
+    const offer = (gpus: number, gpuMemoryGib: number) => ({
+      offers: poolOffersSchema.parse({ models: [model], gpus, gpuMemoryGib }),
+    });
+    expect(plan([pool(offer(1, 80))], [], [large])).toMatchObject({
+      starts: [],
+      waiting: new Map(),
+    });
+    expect(starts([pool(offer(8, 80))], [], [large])).toEqual(["a"]);
+    const dear = pool({ id: "dear", costPerHour: 20, ...offer(8, 80) });
+    expect(starts([pool(offer(1, 80)), dear], [], [large])).toEqual(["dear"]);
+    expect(starts([pool(offer(1, 0))], [], [large]), "memory that nobody has told").toEqual(["a"]);
+    // A small worker that comes for another run is not counted on.
+    const both = [pool(offer(1, 80)), dear];
+    expect(starts(both, [], [large], [{ id: "x", poolId: "a" }])).toEqual(["dear"]);
+    // vLLM's own GPUs train nothing.
+    training.searcher.sampler = "vllm";
+    training.searcher.samplerPlacement = "apart";
+    training.searcher.samplerReplicas = 7;
+    const apart = run({ models: [model], training, vllmGpus: 8 });
+    const eight = poolOffersSchema.parse({
+      models: [model],
+      gpus: 8,
+      gpuMemoryGib: 80,
+      vllm: true,
+    });
+    expect(starts([pool({ offers: eight })], [], [apart])).toEqual([]);
+    expect(starts([pool({ offers: { ...eight, gpus: 15 } })], [], [apart])).toEqual(["a"]);
+  });
+
   it("takes the cheapest pool that has room, then the next", () => {
     const pools = [pool({ id: "dear", name: "dear", costPerHour: 9 }), pool({ quota: 1 })];
     expect(starts(pools, [], [run(), run()])).toEqual(["a", "dear"]);
@@ -112,6 +149,7 @@ describe("which workers are started", () => {
     models: fc.subarray(["m", "n"]),
     corpora: fc.subarray(["c"]),
     gpus: fc.nat(2),
+    gpuMemoryGib: fc.constant(0),
     vllm: fc.boolean(),
     commands: fc.boolean(),
     tinker: fc.boolean(),
@@ -132,6 +170,7 @@ describe("which workers are started", () => {
     vllmGpus: fc.option(fc.nat(2)),
     commands: fc.boolean(),
     needsOwnEngine: fc.boolean(),
+    training: fc.constant(null),
   });
 
   const anyComing = fc.array(fc.nat(2), { maxLength: 4 });

@@ -1,4 +1,12 @@
 import type { PoolOffers } from "@/contracts/api/pools";
+import { countSamplerDevices, readSamplerPlacement } from "@/contracts/run-config/sampler";
+import type { TrainConfig } from "@/contracts/run-config/train-config";
+import {
+  describePlannedMachine,
+  estimateTrainingMemory,
+  judgeMemory,
+  type Machine,
+} from "@/core/memory/training-memory";
 
 /** Which workers the pools start for the runs that wait. Pure, so that it can be tested without a scheduler. */
 
@@ -12,6 +20,8 @@ export interface WaitingRun {
   commands: boolean;
   /** Only a worker whose own engine trains takes it. */
   needsOwnEngine: boolean;
+  /** What it trains, whose memory is held against the pools' GPUs; null: nothing. */
+  training: TrainConfig | null;
 }
 
 /** A worker that is attached and has free slots. */
@@ -55,6 +65,8 @@ export interface Plan {
 }
 
 interface Room extends FreeWorker {
+  /** Of one that is not attached: its pool, whose GPUs must have the memory. */
+  pool?: PlannedPool;
   take?: () => void;
 }
 
@@ -78,8 +90,37 @@ const buildRoom = ({ offers }: Offering): FreeWorker => ({
   free: { engine: offers.engineSlots, light: offers.lightSlots },
 });
 
+/**
+ * The GPUs on which a pool's worker would train, where their memory is known: all but those that vLLM has for itself.
+ * Null where it is not known, or a service trains.
+ */
+export function describePoolMachine(
+  { offers }: Offering,
+  { searcher }: TrainConfig,
+): Machine | null {
+  if (offers.tinker || offers.gpus === 0 || offers.gpuMemoryGib === 0) return null;
+  const placement = readSamplerPlacement(searcher);
+  const isApart = searcher.sampler === "vllm" && placement.placement === "apart";
+  const ranks = offers.gpus - (isApart ? countSamplerDevices(placement) : 0);
+  return ranks > 0 ? describePlannedMachine(ranks, offers.gpuMemoryGib) : null;
+}
+
+/** Whether a training would run out of memory on a pool's GPUs, by calculation. */
+function isTooLarge(pool: Offering, training: TrainConfig | null): boolean {
+  if (training === null) return false;
+  const machine = describePoolMachine(pool, training);
+  const estimate = machine && estimateTrainingMemory(training, machine);
+  if (machine === null || estimate === null) return false;
+  return judgeMemory(estimate.totalBytes, machine.deviceBytes) === "too small";
+}
+
+/** Whether a run needs no more than a pool's workers have, whatever memory it takes. */
+export const hasAllNeeded = (pool: Offering, run: WaitingRun): boolean =>
+  fits(buildRoom(pool), run);
+
 /** Whether a run could go to a new worker of a pool that offers this. */
-export const canOffer = (pool: Offering, run: WaitingRun): boolean => fits(buildRoom(pool), run);
+export const canOffer = (pool: Offering, run: WaitingRun): boolean =>
+  hasAllNeeded(pool, run) && !isTooLarge(pool, run.training);
 
 /**
  * Gives each waiting run, the oldest first, to a free worker, else to one that is coming, else to a new one of the
@@ -102,10 +143,12 @@ export function planStarts(
   const attached: Room[] = workers.map((worker) => ({ ...worker, free: { ...worker.free } }));
   const arriving: Room[] = coming.flatMap(({ id, poolId }) => {
     const pool = pools.find((one) => one.id === poolId);
-    return pool ? [{ ...buildRoom(pool), take: () => void needed.add(id) }] : [];
+    return pool ? [{ ...buildRoom(pool), pool, take: () => void needed.add(id) }] : [];
   });
   const use = (rooms: readonly Room[], run: WaitingRun): boolean => {
-    const room = rooms.find((one) => fits(one, run));
+    const room = rooms.find(
+      (one) => fits(one, run) && !(one.pool && isTooLarge(one.pool, run.training)),
+    );
     if (!room) return false;
     room.free[run.slot] -= 1;
     room.take?.();
@@ -122,7 +165,7 @@ export function planStarts(
     );
     if (!pool) continue;
     starts.push(pool.id);
-    arriving.push(buildRoom(pool));
+    arriving.push({ ...buildRoom(pool), pool });
     use(arriving, run);
   }
   const unneeded = coming.map(({ id }) => id).filter((id) => !needed.has(id));

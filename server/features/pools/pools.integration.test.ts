@@ -7,8 +7,10 @@ import {
   type PoolRow,
   type PoolWorkerRow,
 } from "@/contracts/api/pools";
+import { trainConfigSchema } from "@/contracts/run-config/train-config";
 import { PROTOCOL_VERSION } from "@/contracts/worker-protocol/worker-protocol";
 import { DEFAULT_TEMPLATES } from "@/core/pools/template";
+import { requirementsFor } from "@/core/run/requirements";
 import { inRoot } from "@/lib/paths.mjs";
 import { waitUntil } from "@/lib/testing/wait-until";
 import { createSecretReader } from "@/server/features/keys/seal";
@@ -296,6 +298,27 @@ describe("pools over ssh", () => {
     });
     const poor = await waitForWorker("it is refused", ({ state }) => state === "failed");
     expect(poor.reason).toContain("It attached without --allow-commands");
+  });
+
+  it("starts none for a training that its GPU has no memory for, and says what would make it fit", async () => {
+    const config = trainConfigSchema.parse({
+      kind: "train",
+      name: "large",
+      searcher: { model: "qwen2.5-7b-instruct", tuning: "full" },
+    });
+    const { models, corpora } = requirementsFor(config);
+    const offers = { models, corpora, gpus: 1, gpuMemoryGib: 24 };
+    const { id } = await create({ offers, quota: 0 });
+    const run = await server.plane.runs.create(config, { actor: "test", preset: null });
+    expect((await findPool()).waiting).toBe(0);
+    expect((await server.plane.runReader.get(run)).waitingFor).toMatch(
+      /; the pool box starts no worker for it: its GPU has 24 GiB, and the run would take \S+ GiB by calculation: the largest part is /,
+    );
+    await server.plane.database.db.pool.update({
+      where: { id },
+      data: { offers: { ...offers, gpuMemoryGib: 0 } },
+    });
+    expect((await findPool()).waiting, "what nobody has told is not compared").toBe(1);
   });
 
   it("knows by its offer whether a Tinker service trains, by its template where an older version stored it", async () => {

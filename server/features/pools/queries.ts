@@ -7,6 +7,7 @@ import {
   type PoolOffers,
   type PoolTarget,
 } from "@/contracts/api/pools";
+import type { TrainConfig } from "@/contracts/run-config/train-config";
 import { type slotsSchema } from "@/contracts/worker-protocol/attach";
 import { countVllmDevices } from "@/contracts/worker-protocol/vllm-devices";
 import type { Queries } from "@/server/platform/db/database";
@@ -137,12 +138,14 @@ const waitingRunSchema = z.object({
   vllmGpus: z.int().nullable(),
   commands: z.boolean(),
   needsOwnEngine: z.boolean(),
+  training: jsonColumn<TrainConfig | null>(),
 });
 
 /** Queued runs that may go to any worker, in the order in which they are leased. */
 export const selectWaitingRuns = (db: Queries): Promise<WaitingRun[]> =>
   queryRows(db, waitingRunSchema)`
-    SELECT slot, needs_models AS models, needs_corpora AS corpora, needs_vllm_gpus AS "vllmGpus", kind = 'command' AS commands, needs_own_engine AS "needsOwnEngine" FROM runs
+    SELECT slot, needs_models AS models, needs_corpora AS corpora, needs_vllm_gpus AS "vllmGpus", kind = 'command' AS commands, needs_own_engine AS "needsOwnEngine",
+      CASE WHEN kind = 'train' THEN config END AS training FROM runs
     WHERE state = 'queued' AND executor = 'native' AND needs_worker IS NULL ORDER BY queued_at LIMIT 1000`;
 
 const freeWorkerSchema = z.object({

@@ -114,7 +114,11 @@ export class Placement {
   async explainWaiting(config: RunConfig): Promise<string> {
     const unmet = (await this.checkRequirements(config)).find((check) => !check.ok);
     const reason = unmet?.detail ?? "every worker that could take it is busy";
-    const pools = await explainPools(this.database.db, requirementsFor(config));
+    const pools = await explainPools(
+      this.database.db,
+      requirementsFor(config),
+      config.kind === "train" ? config : null,
+    );
     return pools === null ? reason : `${reason}; ${pools}`;
   }
 

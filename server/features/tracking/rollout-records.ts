@@ -26,11 +26,20 @@ export interface RolloutPlace {
   line: number;
   /** Which of the rollouts of its line. */
   index: number;
+  /** Whether its file is an evaluation's: verl names those of both folders after their steps alike. */
+  isHeldOut: boolean;
 }
 
 /** Key of the episode of a rollout of a file. */
-export const buildRolloutKey = ({ runId, file, line, index }: RolloutPlace): string =>
-  hashJson(["observed rollout 1", runId, file, line, ...(index === 0 ? [] : [index])]);
+export const buildRolloutKey = ({ runId, file, line, index, isHeldOut }: RolloutPlace): string =>
+  hashJson([
+    "observed rollout 1",
+    runId,
+    file,
+    line,
+    ...(index === 0 ? [] : [index]),
+    ...(isHeldOut ? ["held-out"] : []),
+  ]);
 
 /** Key of the episode of a trace. */
 export const buildTraceKey = (runId: string, traceId: string): string =>

@@ -26,7 +26,9 @@ export class TraceMappings {
     return Object.values(DEFAULT_MAPPINGS).map((initial): MappingInUse => {
       const { mapping, version, createdBy, createdAt } =
         own.find(({ format }) => format === initial.format) ?? BEGINNING;
-      return { mapping: mapping ?? initial, initial, version, createdBy, createdAt };
+      // One that was stored before a part of the form existed has that part as every project begins with it.
+      const whole = mapping ? ({ ...initial, ...mapping } as TraceMapping) : initial;
+      return { mapping: whole, initial, version, createdBy, createdAt };
     });
   }
 

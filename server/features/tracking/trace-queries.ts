@@ -188,7 +188,7 @@ const observedRowSchema = z.object({
   reward: z.number().nullable(),
   right: z.number().nullable(),
   naive: z.number().nullable(),
-  queries: z.array(z.string()),
+  queries: z.array(z.string()).nullable(),
 });
 export type ObservedRow = z.infer<typeof observedRowSchema>;
 
@@ -212,6 +212,7 @@ export const selectObservedEpisodes = (
   queryRows(db, observedRowSchema, { check: "first" })`
     SELECT e.phase, e.step, e.question_id AS "questionId", q.question, e.reward, n.value AS naive,
       (SELECT (t ->> 'value')::float8 FROM jsonb_array_elements(e.reward_detail -> 'terms') t WHERE t ->> 'term' = ${RIGHT_TERM} LIMIT 1) AS right,
-      ARRAY(SELECT coalesce(s.text, '') FROM steps s WHERE s.episode_id = e.id AND s.kind = 'retrieve' AND s.turn > 0 ORDER BY s.index) AS queries
+      CASE WHEN EXISTS (SELECT FROM steps s WHERE s.episode_id = e.id AND s.kind <> 'generate')
+        THEN ARRAY(SELECT coalesce(s.text, '') FROM steps s WHERE s.episode_id = e.id AND s.kind = 'retrieve' AND s.turn > 0 ORDER BY s.index) END AS queries
     FROM episodes e JOIN questions q ON q.set_id = e.set_id AND q.id = e.question_id LEFT JOIN scores n ON n.id = e.baseline_score_id
     WHERE e.run_id = ${runId}::uuid AND e.step = ${step} ORDER BY e.ordinal`;

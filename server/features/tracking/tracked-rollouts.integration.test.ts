@@ -1,4 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { TraceMapping } from "@/contracts/formats/traces/mapping";
+import { DEFAULT_MAPPINGS } from "@/core/traces/mappings";
 import { startTestServer, type TestServer } from "@/server/testing/test-server";
 
 const SET = "two questions";
@@ -118,6 +120,56 @@ describe("rollouts of an observed run", () => {
       status: 400,
       body: { error_code: "INVALID_PARAMETER_VALUE" },
     });
+  });
+
+  it("of an evaluation become held-out episodes of their own, beside the training's file of the same name", async () => {
+    const line = buildLine("What is question 2?", 1, 40);
+    expect((await send({ file: "40.jsonl" }, [line])).body).toMatchObject({ stored: 1 });
+    const evaluation = { file: "40.jsonl", phase: "held-out" };
+    expect((await send(evaluation, [line])).body).toMatchObject({ stored: 1, repeated: 0 });
+    expect((await send(evaluation, [line])).body).toMatchObject({ stored: 0, repeated: 1 });
+    const rows = await server.plane.database.db.$queryRaw`
+      SELECT phase::text, sample_index AS sample FROM episodes WHERE run_id = ${toId(id)}::uuid AND step = 40 ORDER BY phase::text`;
+    expect(rows).toEqual([
+      { phase: "held-out", sample: 0 },
+      { phase: "train", sample: 0 },
+    ]);
+    expect((await send({ file: "a", phase: "test" }, [])).status).toBe(400);
+  });
+
+  it("whose searches nothing tells of have no number of them, and one that is told of counts", async () => {
+    const plain = (question: string, output: string, step: number): string =>
+      JSON.stringify({ input: `user\n${question}\nassistant\n`, output, score: 0, step });
+    await send({ file: "steps" }, [
+      plain("What is question 1?", "<lookup>a</lookup> words", 50),
+      plain("What is question 2?", "words", 50),
+      plain("What is question 1?", "<answer>x</answer>", 51),
+      plain("What is question 2?", "<answer>y</answer>", 51),
+      // Two steps later they are summed up.
+      plain("What is question 1?", "words", 52),
+      plain("What is question 1?", "words", 53),
+    ]);
+    const points = await server.plane.trackedRuns.readHistory(toId(id), "search/searches");
+    expect(
+      points.flatMap(({ step, value }) => (step === 50 || step === 51 ? [[step, value]] : [])),
+    ).toEqual([[51, 0]]);
+    const issues = await server.plane.database.db.$queryRaw`
+      SELECT reason, count FROM rollout_issues WHERE run_id = ${toId(id)}::uuid AND reason LIKE '%lookup%'`;
+    expect(issues).toEqual([
+      { reason: "the tag <lookup> is none that the mapping names", count: 1 },
+    ]);
+  });
+
+  it("are read by a mapping of the project that was stored before tags could be named", async () => {
+    const { searches: _, search: __, words: ___, quoted: ____, ...old } = DEFAULT_MAPPINGS.verl;
+    const { traceMappings } = server.plane;
+    const stored = { ...old, output: ["said"] } as unknown as TraceMapping;
+    await traceMappings.save(stored, 0, "test");
+    const said = `<search>card</search>\n\n<information>${DOCUMENT(1)}</information>\n\n<answer>x</answer>`;
+    const line = JSON.stringify({ input: "What is question 1?", said, score: 1, step: 60 });
+    expect((await send({ file: "60.jsonl" }, [line])).body).toMatchObject({ stored: 1 });
+    expect((await list()).filter(({ step }) => step === 60)).toMatchObject([{ searches: 1 }]);
+    await traceMappings.save(DEFAULT_MAPPINGS.verl, 1, "test");
   });
 
   it("are taken line by line: one that cannot be read or stored holds none up", async () => {

@@ -29,13 +29,13 @@ export class TrackedRollouts {
    * @throws AppError "not-found" where there is no such run, "invalid-input" where there is no such question set
    */
   async storeLines(request: MlflowRolloutsRequest, text: string): Promise<StoredRollouts> {
-    const { run_id: runId, file, questions, corpus, format } = request;
+    const { run_id: runId, file, questions, corpus, format, phase } = request;
     const lines = readLines(text, request.line);
     if (format === "otlp") return this.traces.storeLines(lines, { runId, questions, corpus });
     const mapping = await this.mappings.get(format);
     const lookup = new QuestionLookup(await this.questionSets.readAll(questions));
     const sent = lines.flatMap((line) =>
-      listSent(line, { runId, file }, (value) =>
+      listSent(line, { runId, file, phase }, (value) =>
         mapping.format === "verl"
           ? [readVerlRollout(value, mapping)]
           : readVerifiersRollouts(value, mapping),
@@ -72,7 +72,7 @@ function readLines(text: string, first: number): ReadLine[] {
 
 function listSent(
   line: ReadLine,
-  place: { runId: string; file: string },
+  { phase, ...place }: { runId: string; file: string; phase: Rollout["phase"] | undefined },
   read: (value: unknown) => (Rollout | string)[],
 ): SentRollout[] {
   const number = line.number;
@@ -82,10 +82,10 @@ function listSent(
       : read(line.value).map((rollout) =>
           typeof rollout === "string"
             ? { reason: rollout, example: cutExample(line.value) }
-            : rollout,
+            : { ...rollout, phase: phase ?? rollout.phase },
         );
   return results.map((rollout, index) => ({
-    key: buildRolloutKey({ ...place, line: number, index }),
+    key: buildRolloutKey({ ...place, line: number, index, isHeldOut: phase === "held-out" }),
     line: number + 1,
     rollout,
   }));
