@@ -1,10 +1,12 @@
 "use client";
 import { CircleCheck, CircleDashed, TriangleAlert } from "lucide-react";
 import { Link } from "@/app/_ui/link";
+import { useState } from "react";
 import { markText } from "@/app/_i18n/format-text";
 import { useText } from "@/app/_i18n/text-provider";
 import type { HomeActivity, HomeResults } from "@/app/_lib/live/trpc";
 import { Badge } from "@/app/_ui/badge";
+import { Button } from "@/app/_ui/button";
 import { Card, CardHeader } from "@/app/_ui/card";
 import { ALARMS } from "@/core/metrics/alarms";
 
@@ -75,17 +77,22 @@ export function NextSteps({ done }: { done: HomeResults["done"] }) {
   );
 }
 
+/** Alarms that are listed at first. */
+const LISTED_ALARMS = 8;
+
 /** Alarms that are raised now. */
 export function AlarmsCard({ alarms }: { alarms: HomeActivity["alarms"] }) {
   const t = useText();
+  const [showsAll, setShowsAll] = useState(false);
   if (alarms.length === 0) return null;
+  const listed = showsAll ? alarms : alarms.slice(0, LISTED_ALARMS);
   return (
     <Card className="border-warn/40 pb-2" aria-label={t("Alarms")}>
       <CardHeader
         title={t("{count, plural, one {# alarm} other {# alarms}}", { count: alarms.length })}
       />
       <ul className="mt-1">
-        {alarms.map(({ runId, run, name }) => (
+        {listed.map(({ runId, run, name }) => (
           <li
             key={`${runId} ${name}`}
             className="relative flex gap-2.5 px-4 py-1.5 hover:bg-muted/50"
@@ -100,6 +107,11 @@ export function AlarmsCard({ alarms }: { alarms: HomeActivity["alarms"] }) {
           </li>
         ))}
       </ul>
+      {listed.length < alarms.length ? (
+        <Button variant="ghost" size="sm" className="mx-2" onClick={() => setShowsAll(true)}>
+          {t("Show all")}
+        </Button>
+      ) : null}
     </Card>
   );
 }

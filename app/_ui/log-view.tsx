@@ -1,5 +1,5 @@
 "use client";
-import { useLayoutEffect, useRef } from "react";
+import { useLayoutEffect, useRef, type ReactNode } from "react";
 import { useText } from "@/app/_i18n/text-provider";
 import { cn } from "@/app/_lib/cn";
 import { formatDateTime, formatTime } from "@/app/_lib/format/format";
@@ -20,14 +20,28 @@ interface LogViewProps {
   onFollow?: (follows: boolean) => void;
   /** Counted up: scroll to the end. */
   jump?: number;
+  /** Stands before the first line. */
+  head?: ReactNode;
 }
 
-/** Log lines, oldest first. It follows new lines only while it is scrolled to its end. */
-export function LogView({ lines, className, onFollow, jump = 0 }: LogViewProps) {
+/** Log lines, oldest first. It follows new lines only while it is scrolled to its end; elsewhere what is read stays in its place. */
+export function LogView({ lines, className, onFollow, jump = 0, head }: LogViewProps) {
   const t = useText();
   const box = useRef<HTMLDivElement>(null);
   const atEnd = useRef(true);
   const lastId = lines.at(-1)?.id;
+  const firstId = lines[0]?.id;
+  const firstBefore = useRef(firstId);
+  // Earlier lines push those that are read down by their height.
+  useLayoutEffect(() => {
+    const element = box.current;
+    const find = (id: string | undefined) =>
+      element?.querySelector<HTMLElement>(`[data-line="${id}"]`);
+    const [before, now] = [find(firstBefore.current), find(firstId)];
+    firstBefore.current = firstId;
+    if (element && before && now && !atEnd.current)
+      element.scrollTop += before.offsetTop - now.offsetTop;
+  }, [firstId]);
   useLayoutEffect(() => {
     const element = box.current;
     if (element && atEnd.current) element.scrollTop = element.scrollHeight;
@@ -47,13 +61,15 @@ export function LogView({ lines, className, onFollow, jump = 0 }: LogViewProps) 
         atEnd.current = follows;
       }}
       className={cn(
-        "overflow-auto rounded-lg border bg-card py-2 font-mono text-2xs leading-5",
+        "overflow-auto rounded-lg [overflow-anchor:none] border bg-card py-2 font-mono text-2xs leading-5",
         className,
       )}
     >
+      {head}
       {lines.map((line) => (
         <div
           key={line.id}
+          data-line={line.id}
           className="grid grid-cols-[4rem_3rem_minmax(0,1fr)] gap-x-2 px-3 hover:bg-muted/60 sm:grid-cols-[4.5rem_3rem_7rem_minmax(0,1fr)]"
         >
           <time title={formatDateTime(t, line.at)} className="text-muted-foreground">

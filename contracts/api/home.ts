@@ -33,7 +33,7 @@ export const homeActivityResponseSchema = z.object({
   ended: z.array(homeRunSchema),
   /** Runs that ended since the last visit, also those that are not listed. */
   endedCount: z.int(),
-  /** Alarms that are raised now in runs that are not at their end or ended last. */
+  /** Alarms that are raised now in runs that are not at their end, ended last or ended since the last visit. */
   alarms: z.array(z.object({ runId: z.uuid(), run: z.string(), name: alarmNameSchema })),
   /** Runs of this project in any state. */
   runs: z.int(),

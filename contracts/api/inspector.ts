@@ -30,7 +30,7 @@ export const setLabelRequestSchema = episodePlaceSchema.extend({
 
 export const sameQuestionRequestSchema = episodePlaceSchema;
 
-/** Episodes of the same question in every run, newest runs first, their steps in order. */
+/** Episodes of the same question in every run, a few of each; newest runs first, their steps in order. */
 export const sameQuestionResponseSchema = z.object({
   rows: z.array(
     z.object({
@@ -48,8 +48,10 @@ export const sameQuestionResponseSchema = z.object({
       score: z.number().nullable(),
       reward: z.number().nullable(),
       searches: z.int().nullable(),
+      /** Episodes of the question that its run has. */
+      ofRun: z.int(),
     }),
   ),
-  /** There are more than are listed. */
+  /** There are runs, or episodes of runs, that would be listed if fewer runs had the question. */
   isCut: z.boolean(),
 });

@@ -276,6 +276,10 @@ export const runStatisticsResponseSchema = z.array(
     high: z.number(),
     clusters: z.int().nullable(),
     ...figurePartFields,
+    /** Tokens that searcher and generator read and wrote, mean over the scored answers of which it is known; null: of none. */
+    tokens: z.number().nullable(),
+    /** US dollars, mean over the scored answers; null where that of one is not known. */
+    costUsd: z.number().nullable(),
     attribution: attributionSharesSchema,
     /** Of a run on the gold documents with the same questions, corpus, generator and scorer; null where there is none. */
     ceiling: ceilingSchema.nullable(),

@@ -8,16 +8,28 @@ export const RUN_SORTS = ["newest", "oldest", "name", "reward", "duration"] as c
 /** Which runs: those in use, those put away, or those deleted. */
 export const RUN_SHELVES = ["listed", "archived", "deleted"] as const;
 
+/** Runs that one request changes at most. */
+export const MOST_CHANGED_AT_ONCE = 500;
+/** Runs that a filter chooses at once at most. */
+export const MOST_MATCHING = 10_000;
+
 /** A text of at most so many characters that looks as it must. */
 interface TextRule {
   most: number;
   pattern: RegExp;
 }
 
-export const SETTING_PATH: TextRule = { most: 200, pattern: /^\w+(\.\w+)*$/ };
+/**
+ * A setting's path, or a parameter that another trainer reported: "param:optim/learning-rate". A name that holds what
+ * separates conditions and columns in an address is not among them.
+ */
+export const SETTING_PATH: TextRule = {
+  most: 260,
+  pattern: /^(\w+(\.\w+)*|param:[^,;<>=!\s]([^,;<>=!]*[^,;<>=!\s])?)$/,
+};
 export const RUN_COLUMN: TextRule = {
-  most: 220,
-  pattern: /^((last|best):\S+|setting:\w+(\.\w+)*)$/,
+  most: 260,
+  pattern: /^((last|best):\S+|setting:\w+(\.\w+)*|param:[^,;<>=!\s]([^,;<>=!]*[^,;<>=!\s])?)$/,
 };
 export const TAG: TextRule = { most: 60, pattern: /^[^,]*$/ };
 export const MOST_CONDITION_VALUE = 200;

@@ -225,8 +225,10 @@ export const storedLogLineSchema = z.object({
 
 export const runLogsRequestSchema = z.object({
   id: z.uuid(),
-  /** Lines after this one; without it the last `limit` lines. */
+  /** The first `limit` lines after this one. */
   after: rowIdSchema.nullish(),
+  /** Without `after`: the last `limit` lines before this one; without either the last of all. */
+  before: rowIdSchema.nullish(),
   /** This level and the graver ones. */
   level: logLevelSchema.default("debug"),
   /** Part of the message or the source, in any case. */

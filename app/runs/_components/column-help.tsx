@@ -10,9 +10,10 @@ interface ColumnHelpProps {
   className?: string;
 }
 
-/** What a column that people choose shows: a metric or a setting. */
+/** What a column that people choose shows: a metric or a setting. Nobody here knows what another trainer's parameter means. */
 export function ColumnHelp({ column: text, name, className }: ColumnHelpProps) {
   const column = readRunColumn(text);
+  if (column.of === "parameter") return null;
   return column.of === "setting" ? (
     <SettingHelp path={column.path} className={className} />
   ) : (

@@ -9,7 +9,12 @@ import { ColumnsDialog } from "./columns-dialog";
 
 it("says what each metric and setting means, without choosing it", async () => {
   const onColumns = vi.fn();
-  const facets = { tags: [], presets: [], metrics: ["held-out/accuracy"] };
+  const facets = {
+    tags: [],
+    presets: [],
+    metrics: ["held-out/accuracy"],
+    parameters: ["optim/max-lr"],
+  };
   renderPage(<ColumnsDialog columns={[]} onColumns={onColumns} onClose={() => undefined} />, {
     "runs.facets": () => facets,
   });
@@ -29,4 +34,16 @@ it("says what each metric and setting means, without choosing it", async () => {
     "/glossary#policy-loss",
   );
   expect(onColumns).not.toHaveBeenCalled();
+});
+
+it("offers the parameters that other trainers reported", async () => {
+  const onColumns = vi.fn();
+  const facets = { tags: [], presets: [], metrics: [], parameters: ["optim/max-lr"] };
+  renderPage(<ColumnsDialog columns={[]} onColumns={onColumns} onClose={() => undefined} />, {
+    "runs.facets": () => facets,
+  });
+  const user = userEvent.setup({ delay: null });
+  await user.type(screen.getByLabelText("Search metrics and settings"), "max-lr");
+  await user.click(await screen.findByRole("checkbox", { name: /^optim\/max-lr/ }));
+  expect(onColumns).toHaveBeenCalledExactlyOnceWith(["param:optim/max-lr"]);
 });

@@ -15,6 +15,7 @@ const COLUMN_KINDS: Readonly<Record<string, string>> = {
   last: markText("last"),
   best: markText("best"),
   setting: markText("setting"),
+  param: markText("parameter"),
 };
 function nameKind(t: Text, column: string): string {
   const kind = column.slice(0, column.indexOf(":"));
@@ -29,7 +30,7 @@ export const listAllSettingPaths = (): string[] => [
   ...new Set(LAUNCHED_KINDS.flatMap(listSettingPaths)),
 ];
 
-/** Chooses further columns of the table: the last or best value of any metric, any setting. */
+/** Chooses further columns of the table: the last or best value of any metric, any setting, any parameter of another trainer. */
 export function ColumnsDialog({
   columns,
   onColumns,
@@ -43,13 +44,14 @@ export function ColumnsDialog({
   const trpc = useTRPC();
   const facets = useQuery(trpc.runs.facets.queryOptions());
   const [text, setText] = useState("");
-  const metrics = facets.data?.metrics;
+  const { metrics, parameters } = facets.data ?? {};
   const all = useMemo(
     () => [
       ...(metrics ?? []).flatMap((name) => [`last:${name}`, `best:${name}`]),
       ...listAllSettingPaths().map((path) => `setting:${path}`),
+      ...(parameters ?? []).map((name) => `param:${name}`),
     ],
-    [metrics],
+    [metrics, parameters],
   );
   const found = all.filter((column) => column.toLowerCase().includes(text.trim().toLowerCase()));
   // Chosen ones first, as they were when the dialog opened: a row that is clicked stays where it is.
@@ -60,9 +62,10 @@ export function ColumnsDialog({
       open
       onOpenChange={onClose}
       title={t("Columns")}
-      description={t("Metrics with their last or best value, and settings. At most {most}.", {
-        most: MOST_COLUMNS,
-      })}
+      description={t(
+        "Metrics with their last or best value, settings, and what other trainers reported of theirs. At most {most}.",
+        { most: MOST_COLUMNS },
+      )}
     >
       <SearchInput
         label={t("Search metrics and settings")}

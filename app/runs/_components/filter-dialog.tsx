@@ -59,7 +59,9 @@ export function FilterDialog({
         <LabelledField
           id="filter-path"
           label={t("Setting")}
-          hint={t("Its path, e.g. rl.steps. Values: a number, a text, on, off or none.")}
+          hint={t(
+            "Its path, e.g. rl.steps, or param:NAME of another trainer. Values: a number, a text, on, off or none.",
+          )}
         >
           <div className="flex gap-2">
             <Input
@@ -88,6 +90,9 @@ export function FilterDialog({
         <datalist id="setting-paths">
           {listAllSettingPaths().map((one) => (
             <option key={one} value={one} />
+          ))}
+          {data?.parameters.map((name) => (
+            <option key={`param:${name}`} value={`param:${name}`} />
           ))}
         </datalist>
         <div className="mt-4 flex justify-end">

@@ -32,6 +32,7 @@ import { StateCounts } from "@/app/_ui/state-counts";
 import { ALARMS } from "@/core/metrics/alarms";
 import { getMetricLabel } from "@/core/metrics/metrics";
 import { canTransition, TERMINAL_STATES } from "@/core/run/transitions";
+import { CancelDialog } from "./cancel-dialog";
 import { EditDialog } from "./edit-dialog";
 import { useOrganise } from "./use-organise";
 
@@ -169,6 +170,7 @@ export function RunMenu({ run }: { run: RunRow }) {
   const { cancel, resume, duplicate, busy } = useRunActions();
   const organise = useOrganise();
   const [editing, setEditing] = useState(false);
+  const [cancelling, setCancelling] = useState(false);
   const router = useRouter();
   const isOver = TERMINAL_STATES.has(run.state);
   const canCancel =
@@ -194,7 +196,7 @@ export function RunMenu({ run }: { run: RunRow }) {
           </MenuItem>
           <MenuItem
             disabled={!canCancel || run.state === "cancelling" || busy}
-            onSelect={() => cancel(run.id)}
+            onSelect={() => setCancelling(true)}
           >
             <Square /> {t("Cancel")}
           </MenuItem>
@@ -230,6 +232,13 @@ export function RunMenu({ run }: { run: RunRow }) {
         </MenuContent>
       </Menu>
       {editing ? <EditDialog run={run} onClose={() => setEditing(false)} /> : null}
+      <CancelDialog
+        run={run}
+        open={cancelling}
+        onClose={() => setCancelling(false)}
+        pending={busy}
+        onCancel={() => cancel(run.id)}
+      />
     </>
   );
 }

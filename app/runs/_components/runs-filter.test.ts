@@ -12,6 +12,12 @@ describe("the filter of the runs' address", () => {
     });
     expect(parseCondition("searcher.model=a<b")?.value).toBe("a<b");
     expect(formatCondition(parseCondition("rl.kl!=0.1")!)).toBe("rl.kl!=0.1");
+    expect(parseCondition("param:optim/max-lr >= 1e-4")).toEqual({
+      path: "param:optim/max-lr",
+      sign: ">=",
+      value: "1e-4",
+    });
+    expect(parseCondition("param: =1")).toBeNull();
     expect(parseCondition("no sign")).toBeNull();
     expect(parseCondition("not a path=1")).toBeNull();
   });
@@ -33,7 +39,12 @@ describe("the filter of the runs' address", () => {
   });
 
   it("sorts by a column in either direction", () => {
-    for (const text of ["-best:held-out/accuracy", "setting:rl.steps", "name"])
+    for (const text of [
+      "-best:held-out/accuracy",
+      "setting:rl.steps",
+      "-param:optim/max lr",
+      "name",
+    ])
       expect(formatSort(read(`sort=${text}`).sort)).toBe(text);
     expect(formatSort(read("sort=nonsense").sort)).toBeNull();
   });

@@ -115,8 +115,8 @@ export const isFiltered = (filter: RunsFilter, searched: string): boolean =>
   filter.settings.length > 0 ||
   searched !== "";
 
-/** What the server is asked for. */
-export function buildListRequest(filter: RunsFilter, searched: string) {
+/** Which runs the server is asked for. */
+export function buildFilterRequest(filter: RunsFilter, searched: string) {
   const { states } = STATE_FILTERS[filter.state];
   return {
     states: states ? [...states] : undefined,
@@ -126,12 +126,17 @@ export function buildListRequest(filter: RunsFilter, searched: string) {
     preset: filter.preset ?? undefined,
     settings: filter.settings.length > 0 ? filter.settings : undefined,
     shelf: filter.shelf,
-    columns: filter.columns,
-    sort: filter.sort,
-    foldSweeps: filter.folded,
-    limit: 50,
   };
 }
+
+/** What the server is asked for. */
+export const buildListRequest = (filter: RunsFilter, searched: string) => ({
+  ...buildFilterRequest(filter, searched),
+  columns: filter.columns,
+  sort: filter.sort,
+  foldSweeps: filter.folded,
+  limit: 50,
+});
 
 /** Changes of the address that end every filter. */
 export const NO_FILTER: Record<string, null> = {

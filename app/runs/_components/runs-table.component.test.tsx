@@ -53,11 +53,15 @@ const draw = (rows: RunRow[], { folded = false, columns = [] }: Drawn = {}) => {
       onSort={onSort}
     />
   );
+  const onCancel = vi.fn<(id: string) => void>();
   const view = renderPage(<Table />, {
-    "runs.cancel": () => ({ state: "cancelling" }) as never,
+    "runs.cancel": ({ id }) => {
+      onCancel(id);
+      return { state: "cancelling" };
+    },
     "runs.update": ({ ids }) => ({ changed: ids.length }),
   });
-  return { ...view, onSort, user: userEvent.setup({ delay: null }) };
+  return { ...view, onSort, onCancel, user: userEvent.setup({ delay: null }) };
 };
 const readRow = (id: string) => within(document.querySelector<HTMLElement>(`[data-run="${id}"]`)!);
 
@@ -152,7 +156,7 @@ describe("the table of runs", () => {
   });
 
   it("offers what a run's state allows", async () => {
-    const { user, visited } = draw([createRun("aaaaaaaa-1")]);
+    const { user, visited, onCancel } = draw([createRun("aaaaaaaa-1")]);
     await user.click(screen.getByRole("button", { name: "Actions of Run aaaaaaaa-1" }));
     const menu = within(screen.getByRole("menu"));
     expect(
@@ -160,6 +164,12 @@ describe("the table of runs", () => {
       "it runs",
     ).toBe("true");
     await user.click(menu.getByRole("menuitem", { name: "Cancel" }));
+    await user.click(await screen.findByRole("button", { name: "Keep it" }));
+    expect(onCancel, "it asks first").not.toHaveBeenCalled();
+    await user.click(screen.getByRole("button", { name: "Actions of Run aaaaaaaa-1" }));
+    await user.click(screen.getByRole("menuitem", { name: "Cancel" }));
+    await user.click(await screen.findByRole("button", { name: "Cancel the run" }));
+    expect(onCancel).toHaveBeenCalledExactlyOnceWith("aaaaaaaa-1");
     expect(
       await screen.findByText("Cancelling: the worker stops after its current call"),
     ).toBeTruthy();

@@ -101,7 +101,7 @@ function formatColumnValue(
 ): string {
   if (value === undefined) return NONE;
   const column = readRunColumn(text);
-  if (column.of === "setting" || typeof value !== "number") return describeValue(t, value);
+  if (column.of !== "metric" || typeof value !== "number") return describeValue(t, value);
   return formatMetricValue(column.metric, value);
 }
 
@@ -109,6 +109,7 @@ function formatColumnValue(
 function nameColumn(t: Text, text: string): string {
   const column = readRunColumn(text);
   if (column.of === "setting") return column.path;
+  if (column.of === "parameter") return column.name;
   return column.value === "last" ? column.metric : t("{metric}, best", { metric: column.metric });
 }
 

@@ -7,6 +7,7 @@ import { useText } from "@/app/_i18n/text-provider";
 import { markText } from "@/app/_i18n/format-text";
 import { formatInteger } from "@/app/_lib/format/format";
 import { countRuns } from "@/app/_lib/run-view";
+import { buildListMeta } from "@/app/_lib/live/live-pages";
 import { useTRPC } from "@/app/_lib/live/trpc";
 import { useQueryParams, useSearchText } from "@/app/_lib/hooks/use-params";
 import { Button } from "@/app/_ui/button";
@@ -16,6 +17,7 @@ import type { RunShelf, RunSort } from "@/contracts/api/run-list";
 import { RunCards } from "./run-cards";
 import { FilterChips } from "./filter-chips";
 import {
+  buildFilterRequest,
   buildListRequest,
   formatSort,
   isFiltered,
@@ -25,6 +27,7 @@ import {
 } from "./runs-filter";
 import { RunsTable } from "./runs-table";
 import { RunsToolbar } from "./runs-toolbar";
+import { SelectMatching } from "./select-matching";
 import { SelectionBar } from "./selection-bar";
 import { useSelection } from "./use-selection";
 
@@ -41,12 +44,15 @@ const ROWS_OF = markText(
   "{rows, plural, one {# row} other {# rows}} of {total, plural, one {# run} other {# runs}}",
 );
 
+const RUN_ROWS = buildListMeta("data-run");
+
 /** The runs that the address asks for, page by page. */
 function useRunPages(filter: RunsFilter, searched: string) {
   const trpc = useTRPC();
   return useInfiniteQuery(
     trpc.runs.list.infiniteQueryOptions(buildListRequest(filter, searched), {
       getNextPageParam: (page) => page.nextCursor,
+      meta: RUN_ROWS,
       placeholderData: keepPreviousData,
     }),
   );
@@ -95,6 +101,7 @@ export function RunsView() {
             <FoundRuns
               query={query}
               filter={filter}
+              searched={searched}
               filtered={filtered}
               total={total}
               clear={clear}
@@ -121,6 +128,7 @@ function LaunchLink() {
 interface FoundRunsProps {
   query: RunPages;
   filter: RunsFilter;
+  searched: string;
   filtered: boolean;
   /** Runs of the shelf, whatever the filter. */
   total: number;
@@ -130,7 +138,7 @@ interface FoundRunsProps {
 }
 
 /** The runs that were found, or why there are none. */
-function FoundRuns({ query, filter, filtered, total, clear, onSort }: FoundRunsProps) {
+function FoundRuns({ query, filter, searched, filtered, total, clear, onSort }: FoundRunsProps) {
   const t = useText();
   const { folded, sort, columns, shelf } = filter;
   const rows = useMemo(() => query.data?.pages.flatMap((p) => p.rows) ?? [], [query.data]);
@@ -169,7 +177,11 @@ function FoundRuns({ query, filter, filtered, total, clear, onSort }: FoundRunsP
         <ShowMoreButton size="sm" query={query} />
       </p>
       {selection.ids.size > 0 ? (
-        <SelectionBar ids={[...selection.ids]} shelf={shelf} clear={selection.clear} />
+        <SelectionBar ids={[...selection.ids]} shelf={shelf} clear={selection.clear}>
+          {query.hasNextPage && rows.every(selection.isChosen) ? (
+            <SelectMatching request={buildFilterRequest(filter, searched)} selection={selection} />
+          ) : null}
+        </SelectionBar>
       ) : null}
     </>
   );

@@ -1,7 +1,7 @@
 "use client";
 import { Archive, ArchiveRestore, ChartLine, Square, Tag, Trash2, Undo2, X } from "lucide-react";
 import { Link } from "@/app/_ui/link";
-import { useState } from "react";
+import { useState, type ReactNode } from "react";
 import { useText } from "@/app/_i18n/text-provider";
 import { useShortcuts } from "@/app/_lib/hooks/use-shortcuts";
 import { Button } from "@/app/_ui/button";
@@ -18,10 +18,13 @@ export function SelectionBar({
   ids,
   shelf,
   clear,
+  children,
 }: {
   ids: readonly string[];
   shelf: RunShelf;
   clear: () => void;
+  /** Stands beside the number of chosen runs. */
+  children?: ReactNode;
 }) {
   const t = useText();
   const [tagging, setTagging] = useState(false);
@@ -39,6 +42,7 @@ export function SelectionBar({
       <span className="px-1 font-medium" aria-live="polite">
         {t("{count, plural, one {# run} other {# runs}} selected", { count })}
       </span>
+      {children}
       {ids.length <= MOST_COMPARED ? (
         <Button variant="primary" size="sm" asChild>
           <Link href={`/runs/compare?ids=${ids.join(",")}`}>

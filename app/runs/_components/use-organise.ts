@@ -5,6 +5,15 @@ import { useText } from "@/app/_i18n/text-provider";
 import { useTRPC, useTRPCClient } from "@/app/_lib/live/trpc";
 import { useNotify } from "@/app/_ui/toast";
 import type { UpdateRunsRequest } from "@/contracts/api/run-list";
+import { MOST_CHANGED_AT_ONCE } from "@/contracts/api/run-list-values";
+
+/** Runs that are cancelled by requests of one time. */
+const CANCELLED_AT_ONCE = 50;
+
+const split = (ids: readonly string[], size: number): string[][] =>
+  Array.from({ length: Math.ceil(ids.length / size) }, (_, part) =>
+    ids.slice(part * size, (part + 1) * size),
+  );
 
 type Changes = Omit<UpdateRunsRequest, "ids">;
 
@@ -51,31 +60,58 @@ export function useOrganise(onDone?: () => void) {
     void queryClient.invalidateQueries(trpc.runs.pathFilter());
     void queryClient.invalidateQueries(trpc.leaderboard.pathFilter());
   };
-  const update = useMutation(
-    trpc.runs.update.mutationOptions({
-      onSuccess: ({ changed }, { ids, ...changes }) => {
-        const described = describeChange(t, changes, changed);
-        const undo = () =>
-          client.runs.update
-            .mutate({ ids, ...described![1] })
-            .then(refresh, (error: Error) => notify("bad", error.message));
-        notify(
-          "good",
-          described?.[0] ?? t("Saved"),
-          described ? { label: t("Undo"), act: () => void undo() } : undefined,
+  /** Changes any number of runs by one request after the other. @returns how many there were */
+  const changeRuns = async (ids: readonly string[], changes: Changes): Promise<number> => {
+    let changed = 0;
+    for (const part of split(ids, MOST_CHANGED_AT_ONCE))
+      try {
+        changed += (await client.runs.update.mutate({ ids: part, ...changes })).changed;
+      } catch (error) {
+        if (changed === 0 || !(error instanceof Error)) throw error;
+        throw new Error(
+          t("{changed, number} of {runs, number} changed, then: {message}", {
+            changed,
+            runs: ids.length,
+            message: error.message,
+          }),
+          { cause: error },
         );
-        refresh();
-        onDone?.();
-      },
-      onError: (error) => {
-        notify("bad", error.message);
-        refresh();
-      },
-    }),
-  );
+      }
+    return changed;
+  };
+  const onError = (error: Error) => {
+    notify("bad", error.message);
+    refresh();
+  };
+  const update = useMutation({
+    mutationFn: ({ ids, changes }: { ids: readonly string[]; changes: Changes }) =>
+      changeRuns(ids, changes),
+    onSuccess: (changed, { ids, changes }) => {
+      const described = describeChange(t, changes, changed);
+      notify(
+        "good",
+        described?.[0] ?? t("Saved"),
+        described
+          ? {
+              label: t("Undo"),
+              act: () => void changeRuns(ids, described[1]).then(refresh, onError),
+            }
+          : undefined,
+      );
+      refresh();
+      onDone?.();
+    },
+    onError,
+  });
   const cancelAll = useMutation({
-    mutationFn: (ids: readonly string[]) =>
-      Promise.allSettled(ids.map((id) => client.runs.cancel.mutate({ id }))),
+    mutationFn: async (ids: readonly string[]) => {
+      const results: PromiseSettledResult<unknown>[] = [];
+      for (const part of split(ids, CANCELLED_AT_ONCE))
+        results.push(
+          ...(await Promise.allSettled(part.map((id) => client.runs.cancel.mutate({ id })))),
+        );
+      return results;
+    },
     onSuccess: (results) => {
       const refused = results.filter(({ status }) => status === "rejected").length;
       notify(
@@ -87,8 +123,7 @@ export function useOrganise(onDone?: () => void) {
     },
   });
   return {
-    update: (ids: readonly string[], changes: Changes) =>
-      update.mutate({ ids: [...ids], ...changes }),
+    update: (ids: readonly string[], changes: Changes) => update.mutate({ ids, changes }),
     cancelAll: (ids: readonly string[]) => cancelAll.mutate(ids),
     busy: update.isPending || cancelAll.isPending,
   };

@@ -10,6 +10,8 @@ export interface Selection {
   /** `range`: with everything between it and the row that was chosen before. */
   toggle: (run: RunRow, range: boolean) => void;
   toggleAll: () => void;
+  /** Chooses runs, also such as are not shown. */
+  add: (ids: readonly string[]) => void;
   clear: () => void;
 }
 
@@ -60,8 +62,9 @@ export function useSelection(rows: readonly RunRow[], folded: boolean): Selectio
         void choose(between, !ids.has(run.id));
       },
       toggleAll: () => void choose(rows, !rows.every(({ id }) => ids.has(id))),
+      add: (added) => change(added, true),
       clear: () => setIds(new Set()),
     }),
-    [ids, rows, choose],
+    [ids, rows, change, choose],
   );
 }

@@ -101,4 +101,32 @@ describe("the home page, the palette and the form of a new run", () => {
     const filtered = { ...config, limit: null, skipYesNo: true };
     expect(await plane.newRun.projectTime(filtered), "a part that nobody counted").toBeNull();
   });
+
+  it("tells of the alarms of every run that ended since the last visit, also of those not listed", async () => {
+    const { plane } = server;
+    const { db } = plane.database;
+    const worker = await server.worker();
+    const visit = Date.now() + 3_600_000;
+    /** A run that ended so long after the visit, with an alarm that stands. */
+    const endWithAlarm = async (minutes: number): Promise<string> => {
+      const id = await plane.runs.create(getPresetConfig(), { actor: "test", preset: null });
+      const endedAt = new Date(visit + minutes * 60_000);
+      await db.$executeRaw`UPDATE runs SET state = 'failed', attempt = 1, started_at = ${endedAt}, ended_at = ${endedAt} WHERE id = ${id}::uuid`;
+      await db.$executeRaw`INSERT INTO attempts (run_id, number, worker_id, started_at) VALUES (${id}::uuid, 1, ${worker.id}::uuid, ${endedAt})`;
+      const now = { value: 0, fromStep: 1, toStep: 2 };
+      const evidence = [{ metric: "reward/mean", now, before: null, limit: null }];
+      await plane.alarms.append(db, { runId: id, attempt: 1 }, [
+        { to: "raised", name: "no-variance", step: 2, since: 1, evidence },
+      ]);
+      return id;
+    };
+    const early = await endWithAlarm(-1);
+    const overnight: string[] = [];
+    for (let i = 1; i <= 10; i++) overnight.unshift(await endWithAlarm(i));
+    const activity = await plane.home.readActivity(new Date(visit));
+    expect(activity.ended.map(({ id }) => id)).toEqual(overnight.slice(0, 8));
+    expect(activity.endedCount).toBe(10);
+    expect(activity.alarms.map(({ runId }) => runId)).toEqual(overnight);
+    expect(activity.alarms.map(({ runId }) => runId)).not.toContain(early);
+  });
 });

@@ -12,11 +12,18 @@ import type {
 } from "@/server/features/leaderboard/leaderboard-results";
 import type { Database } from "@/server/platform/db/database";
 import { chooseBest } from "./best-results";
-import { countRuns, selectActiveRuns, selectDone, selectEndedRuns, selectWorkers } from "./queries";
+import {
+  countRuns,
+  selectActiveRuns,
+  selectDone,
+  selectEndedRuns,
+  selectEndedSince,
+  selectWorkers,
+} from "./queries";
 
 /** Runs that are listed in each part. */
 const LISTED_RUNS = 8;
-/** Runs under way whose alarms are looked at. */
+/** Runs under way, and runs that ended, whose alarms are looked at. */
 const WATCHED_RUNS = 200;
 
 /** What the home page shows. */
@@ -30,13 +37,15 @@ export class Home {
   /** What runs, what ended after a time, and who works. */
   async readActivity(since: Date): Promise<z.infer<typeof homeActivityResponseSchema>> {
     const { db } = this.database;
-    const [active, ended, counts, workers] = await Promise.all([
+    const [active, ended, endedSince, counts, workers] = await Promise.all([
       selectActiveRuns(db, WATCHED_RUNS),
       selectEndedRuns(db, LISTED_RUNS),
+      selectEndedSince(db, since, WATCHED_RUNS),
       countRuns(db, since),
       selectWorkers(db),
     ]);
-    const watched = [...active, ...ended];
+    const listed = new Set(ended.map(({ id }) => id));
+    const watched = [...active, ...ended, ...endedSince.filter(({ id }) => !listed.has(id))];
     const raised = await this.alarms.listActive(watched.map(({ id }) => id));
     const alarms = watched.flatMap(({ id, name: run }) =>
       (raised.get(id) ?? []).map((name) => ({ runId: id, run, name })),

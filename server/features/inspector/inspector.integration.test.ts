@@ -78,3 +78,40 @@ it("lists the episodes of the same question, this one among them", async () => {
   ]);
   expect(rows[0]).toMatchObject({ id: episodeId, method: "s3", runKind: "train" });
 });
+
+it("lists some episodes of each run where one has hundreds, the episode itself always among them", async () => {
+  const { db } = server.plane.database;
+  const {
+    rows: [itself],
+  } = await api.inspector.sameQuestion.query({ episodeId });
+  // 400 more of the same run, and a newer run that has 400.
+  const { id: newer } = await api.runs.launch.mutate({ config: getPresetConfig() });
+  const columns = await db.$queryRaw<{ name: string }[]>`
+    SELECT column_name AS name FROM information_schema.columns WHERE table_name = 'episodes' AND is_generated = 'NEVER' AND column_name NOT IN ('id', 'run_id', 'step', 'ordinal', 'key', 'sample_index')`;
+  const others = columns.map(({ name }) => `"${name}"`).join(", ");
+  for (const runId of [itself!.runId, newer])
+    await db.$executeRawUnsafe(
+      `INSERT INTO episodes (id, run_id, step, key, sample_index, ${others})
+       SELECT gen_random_uuid(), $1::uuid, 100 + n / 4, 'copy ' || n || $1, n % 4, ${others} FROM episodes, generate_series(0, 399) AS n WHERE id = $2::uuid`,
+      runId,
+      episodeId,
+    );
+  const { rows, isCut } = await api.inspector.sameQuestion.query({ episodeId });
+  expect(isCut).toBe(false);
+  const ofNewer = rows.filter(({ runId }) => runId === newer);
+  const ofSame = rows.filter(({ runId }) => runId === itself!.runId);
+  expect([ofNewer.length, ofSame.length, rows.length]).toEqual([20, 20, 40]);
+  expect([ofNewer[0]!.ofRun, ofSame[0]!.ofRun]).toEqual([400, 402]);
+  expect(ofSame.map(({ id }) => id)).toContain(episodeId);
+  // One sample of each of the last steps.
+  expect(ofNewer.map(({ step, sampleIndex }) => [step, sampleIndex])).toEqual(
+    Array.from({ length: 20 }, (_, i) => [180 + i, 0]),
+  );
+  // Also where its run was deleted meanwhile.
+  await db.run.update({ where: { id: itself!.runId }, data: { deletedAt: new Date() } });
+  const after = await api.inspector.sameQuestion.query({ episodeId });
+  expect(after.rows.filter(({ runId }) => runId === itself!.runId)).toMatchObject([
+    { id: episodeId, ofRun: 1 },
+  ]);
+  expect(after.rows).toHaveLength(21);
+});

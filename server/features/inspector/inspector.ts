@@ -11,7 +11,8 @@ import { DEFAULT_PROJECT, type Database } from "@/server/platform/db/database";
 import { episodeExists, selectKnownLabels, selectSameQuestion } from "./queries";
 
 const KNOWN_LABELS = 200;
-const SAME_QUESTION = 300;
+/** Episodes of the same question that are listed: of one run, and in all. */
+const SAME_QUESTION = { ofEachRun: 20, limit: 300 };
 
 /** What stands beside an episode: comments, labels, and the same question elsewhere. */
 export class Inspector {
@@ -70,8 +71,11 @@ export class Inspector {
 
   /** Episodes of the same question at other steps, and of other runs and methods; the episode itself is among them. */
   async listSameQuestion(episodeId: string): Promise<z.infer<typeof sameQuestionResponseSchema>> {
-    const rows = await selectSameQuestion(this.database.db, episodeId, SAME_QUESTION + 1);
-    return { rows: rows.slice(0, SAME_QUESTION), isCut: rows.length > SAME_QUESTION };
+    const rows = await selectSameQuestion(this.database.db, episodeId, SAME_QUESTION);
+    return {
+      rows: rows.map(({ listable: _listable, ...row }) => row),
+      isCut: (rows[0]?.listable ?? 0) > rows.length,
+    };
   }
 
   private async requireEpisode(episodeId: string): Promise<void> {

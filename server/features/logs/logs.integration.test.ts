@@ -42,6 +42,33 @@ it("log lines are deleted after their retention, those of runs later, without be
     .toEqual([["1 days old"], ["1 days old", "3 days old", "9 days old"]]);
 });
 
+it("log lines are read on from a line, and back from one", async () => {
+  const worker = await server.worker();
+  await server.plane.runs.create(getPresetConfig(), { actor: "test", preset: null });
+  const { runId, attempt } = await worker.leaseAndStart();
+  const { logs, database } = server.plane;
+  const lines = Array.from({ length: 10 }, (_, n) => ({
+    at: Date.now(),
+    level: n % 2 === 0 ? ("info" as const) : ("debug" as const),
+    source: "of the pages",
+    message: String(n),
+  }));
+  await logs.append(database.db, { workerId: worker.id, run: { runId, attempt } }, lines);
+  const read = async (page: object) =>
+    (await logs.listOfRun(runId, { level: "debug", text: "of the pages", limit: 3, ...page }))
+      .lines;
+  const say = (page: { message: string }[]) => page.map(({ message }) => message).join("");
+  const last = await read({});
+  expect(say(last)).toBe("789");
+  const earlier = await read({ before: last[0]!.id });
+  expect(say(earlier)).toBe("456");
+  expect(say(await read({ before: last[0]!.id, level: "info" }))).toBe("246");
+  expect(say(await read({ before: earlier[0]!.id, limit: 10 }))).toBe("0123");
+  expect(say(await read({ after: earlier[0]!.id }))).toBe("567");
+  expect(say(await read({ after: "0" }))).toBe("012");
+  expect(await read({ after: last[2]!.id })).toEqual([]);
+});
+
 it("log lines are found by a part of their message or source", async () => {
   const worker = await server.worker();
   await server.plane.runs.create(getPresetConfig(), { actor: "test", preset: null });

@@ -8,8 +8,10 @@ import type { Timings } from "@/server/platform/timings";
 import { deleteOldLogLines, insertLogLines, LOG_LEVELS, type LogOrigin } from "./queries";
 
 interface Page {
-  /** Id of the line before the page; absent or null: the last lines. */
+  /** Id of the line before the page; absent or null: its last line is the last one. */
   after?: string | null | undefined;
+  /** Id of the line after a page that is not given by the line before it. */
+  before?: string | null | undefined;
   /** Lowest level. */
   level: (typeof LOG_LEVELS)[number];
   /** Part of the message or the source. */
@@ -45,13 +47,13 @@ export class Logs {
 
   private async list(
     origin: Prisma.LogWhereInput,
-    { after, level, text, limit }: Page,
+    { after, before, level, text, limit }: Page,
   ): Promise<LogPage> {
     const rows = await this.database.db.log.findMany({
       where: {
         ...origin,
         level: { gte: LOG_LEVELS.indexOf(level) },
-        ...(after && { id: { gt: BigInt(after) } }),
+        ...(after ? { id: { gt: BigInt(after) } } : before && { id: { lt: BigInt(before) } }),
         ...(text && { OR: [matchText("message", text), matchText("source", text)] }),
       },
       orderBy: { id: after ? "asc" : "desc" },

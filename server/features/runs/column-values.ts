@@ -4,6 +4,7 @@ import { readValueAt } from "@/core/run/settings";
 import type { Metrics } from "@/server/features/metrics/metrics";
 import type { Queries } from "@/server/platform/db/database";
 import { selectExtremes, type SeriesExtremes } from "./list-queries";
+import { selectParameters } from "./parameter-sql";
 
 /** So many entries of a series hold its extremes, as each is a bucket with its own. */
 const ENTRIES = 40;
@@ -18,6 +19,12 @@ export async function readColumnValues(
   const columns = texts.map((text) => ({ text, column: readRunColumn(text) }));
   const names = columns.flatMap(({ column }) => (column.of === "metric" ? column.metric : []));
   const ids = runs.map(({ id }) => id);
+  const parameterNames = columns.flatMap(({ column }) =>
+    column.of === "parameter" ? column.name : [],
+  );
+  const reported =
+    parameterNames.length === 0 ? [] : await selectParameters(db, ids, parameterNames);
+  const parameters = new Map(reported.map(({ runId, name, value }) => [`${runId} ${name}`, value]));
   const extremes =
     names.length === 0 ? [] : await readExtremes(db, metrics, ids, [...new Set(names)]);
   const found = new Map(extremes.map((row) => [`${row.runId} ${row.name}`, row]));
@@ -28,7 +35,9 @@ export async function readColumnValues(
         const value =
           column.of === "setting"
             ? toCell(readValueAt(config, column.path))
-            : (found.get(`${id} ${column.metric}`)?.[column.value] ?? undefined);
+            : column.of === "parameter"
+              ? parameters.get(`${id} ${column.name}`)
+              : (found.get(`${id} ${column.metric}`)?.[column.value] ?? undefined);
         if (value !== undefined) values[text] = value;
       }
       return [id, values];

@@ -1,20 +1,17 @@
 import { z } from "zod";
-import type { listRunsRequestSchema, RunShelf } from "@/contracts/api/run-list";
+import type { listRunsRequestSchema, RunFilter, RunShelf } from "@/contracts/api/run-list";
 import { runStateSchema, type RunState } from "@/contracts/records/run-state";
-import { readRunColumn } from "@/core/run/run-columns";
+import { readParameterPath, readRunColumn } from "@/core/run/run-columns";
 import { DEFAULT_PROJECT, type Queries } from "@/server/platform/db/database";
 import { buildLikePattern, escapeLike } from "@/server/platform/db/paging";
 import { empty, join, queryRows, sql, type Sql } from "@/server/platform/db/query";
+import { buildParameterCondition, buildParameterValue } from "./parameter-sql";
 import { buildSettingCondition, buildSettingValue } from "./setting-sql";
 import { selectRuns, type StoredRun } from "./reader-queries";
 
 /** The SQL of the list of runs: its filter, its orders, the values of its columns. */
 
 type ListRequest = z.output<typeof listRunsRequestSchema>;
-type Filter = Pick<
-  ListRequest,
-  "states" | "kinds" | "text" | "tags" | "preset" | "settings" | "shelf"
->;
 
 interface Order {
   key: Sql;
@@ -56,7 +53,11 @@ function buildOrder(sort: ListRequest["sort"]): Order {
     const value = sql`(SELECT ${VALUE_OF_SERIES[column.value]} FROM metric_series s WHERE s.run_id = r.id AND s.name = ${column.metric})`;
     return { key: sql`coalesce(${value}, ${worst})`, type: sql`float8`, descending };
   }
-  const value = sql`nullif(${buildSettingValue(column.path, sql`r`)}, 'null'::jsonb)`;
+  const stored =
+    column.of === "parameter"
+      ? buildParameterValue(column.name, sql`r`)
+      : buildSettingValue(column.path, sql`r`);
+  const value = sql`nullif(${stored}, 'null'::jsonb)`;
   // In the order of jsonb null is the least and an object the greatest.
   const missing = descending ? sql`'null'::jsonb` : sql`'{}'::jsonb`;
   return { key: sql`coalesce(${value}, ${missing})`, type: sql`jsonb`, descending };
@@ -65,7 +66,7 @@ function buildOrder(sort: ListRequest["sort"]): Order {
 /** A page of runs. @param limit rows at most @param after sort key and id of the row before the page */
 export function selectRunPage(
   db: Queries,
-  request: Filter & Pick<ListRequest, "foldSweeps" | "sort">,
+  request: RunFilter & Pick<ListRequest, "foldSweeps" | "sort">,
   limit: number,
   after: { key: string; id: string } | null,
 ): Promise<StoredRun[]> {
@@ -90,6 +91,17 @@ export function selectRunPage(
   );
 }
 
+/** Ids of the runs that pass a filter, newest first. @param limit of them at most */
+export async function selectMatchingRuns(
+  db: Queries,
+  filter: RunFilter,
+  limit: number,
+): Promise<string[]> {
+  const rows = await queryRows(db, z.object({ id: z.string() }))`
+    SELECT r.id FROM runs r WHERE ${join(buildFilter(filter, sql`r`), " AND ")} ORDER BY r.created_at DESC, r.id DESC LIMIT ${limit}`;
+  return rows.map(({ id }) => id);
+}
+
 const onShelf = (shelf: RunShelf, run: Sql): Sql => {
   if (shelf === "deleted") return sql`${run}.deleted_at IS NOT NULL AND ${run}.purged_at IS NULL`;
   return sql`${run}.deleted_at IS NULL AND ${run}.archived_at ${shelf === "archived" ? sql`IS NOT NULL` : sql`IS NULL`}`;
@@ -97,7 +109,7 @@ const onShelf = (shelf: RunShelf, run: Sql): Sql => {
 
 /** What a run must be to be listed, as conditions on the alias that it has in the query. */
 function buildFilter(
-  { states, kinds, text, tags, preset, settings = [], shelf }: Filter,
+  { states, kinds, text, tags, preset, settings = [], shelf }: RunFilter,
   run: Sql,
 ): Sql[] {
   const conditions = [sql`${run}.project_id = ${DEFAULT_PROJECT}::uuid`, onShelf(shelf, run)];
@@ -105,7 +117,14 @@ function buildFilter(
   if (kinds) conditions.push(sql`${run}.kind = ANY(${kinds}::text[])`);
   if (tags?.length) conditions.push(sql`${run}.tags @> ${tags}::text[]`);
   if (preset) conditions.push(sql`${run}.preset = ${preset}`);
-  for (const condition of settings) conditions.push(buildSettingCondition(condition, run));
+  for (const condition of settings) {
+    const parameter = readParameterPath(condition.path);
+    conditions.push(
+      parameter === null
+        ? buildSettingCondition(condition, run)
+        : buildParameterCondition(parameter, condition, run),
+    );
+  }
   if (text) {
     const part = buildLikePattern(text);
     conditions.push(

@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
-import { listRunsRequestSchema } from "@/contracts/api/run-list";
+import { listRunsRequestSchema, runFilterSchema } from "@/contracts/api/run-list";
 import { predictConfigSchema } from "@/contracts/run-config/predict-config";
 import { trainConfigSchema } from "@/contracts/run-config/train-config";
 import type { ReportItem } from "@/contracts/worker-protocol/reports";
@@ -121,6 +121,19 @@ describe("runs in order", () => {
     expect(await listNames({ shelf: "archived" })).toEqual(["many"]);
     expect((await list({ shelf: "archived" })).counts).toEqual({ succeeded: 1 });
     await update([many], { archived: false });
+  });
+
+  it("are chosen by their filter, whatever page they stand on", async () => {
+    const match = async (filter: object) =>
+      (await server.plane.runReader.listMatching(runFilterSchema.parse(filter))).ids;
+    const listed = (await list({ kinds: ["train"] })).rows.map(({ id }) => id);
+    expect(listed).toHaveLength(2);
+    expect(await match({ kinds: ["train"] })).toEqual(listed);
+    expect(await match({ tags: ["x"], text: "remark" })).toEqual([listed[1]]);
+    expect(await match({ settings: [{ path: "rl.steps", sign: ">", value: "3" }] })).toEqual([
+      listed[0],
+    ]);
+    expect(await match({ shelf: "archived" })).toEqual([]);
   });
 
   it("are sorted by any column, page by page, those without a value last", async () => {

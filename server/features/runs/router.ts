@@ -28,7 +28,9 @@ import {
 } from "@/contracts/api/runs";
 import {
   listRunsRequestSchema,
+  matchingRunsResponseSchema,
   runFacetsResponseSchema,
+  runFilterSchema,
   updateRunsRequestSchema,
   updateRunsResponseSchema,
 } from "@/contracts/api/run-list";
@@ -51,6 +53,11 @@ export const runsRouter = router({
     .input(listRunsRequestSchema)
     .output(listRunsResponseSchema)
     .query(({ ctx, input }) => ctx.services.runReader.list(input)),
+  /** Which runs pass a filter, for actions on all of them. */
+  matching: procedure
+    .input(runFilterSchema)
+    .output(matchingRunsResponseSchema)
+    .query(({ ctx, input }) => ctx.services.runReader.listMatching(input)),
   /** What filters and columns of the list can be chosen from. */
   facets: procedure
     .output(runFacetsResponseSchema)

@@ -6,6 +6,15 @@ import { purgeRuns, selectOpenRuns, selectPurgeable, updateRuns } from "./organi
 /** Runs that are purged in one transaction. */
 const PURGED_AT_ONCE = 20;
 
+/** Names that a message says. */
+const SAID_NAMES = 10;
+
+/** "a, b", of many the first and how many more there are. */
+const listNames = (names: readonly string[]): string =>
+  names.length > SAID_NAMES
+    ? `${names.slice(0, SAID_NAMES).join(", ")} and ${names.length - SAID_NAMES} more`
+    : names.join(", ");
+
 /** How people keep runs in order: names, notes, tags, what is put away and what is deleted. */
 export class RunOrganiser {
   constructor(private readonly database: Database) {}
@@ -22,7 +31,7 @@ export class RunOrganiser {
       if (open.length > 0)
         throw new AppError(
           "conflict",
-          `Cancel these runs before you delete them: ${open.map(({ name }) => name).join(", ")}.`,
+          `Cancel these runs before you delete them: ${listNames(open.map(({ name }) => name))}.`,
         );
       const runs = await updateRuns(tx.db, request);
       // Without a state: none has changed, and pages tell of those that have.

@@ -8,7 +8,12 @@ import {
   type RunRow,
   type servedModelsResponseSchema,
 } from "@/contracts/api/runs";
-import type { listRunsRequestSchema, runFacetsResponseSchema } from "@/contracts/api/run-list";
+import type {
+  listRunsRequestSchema,
+  RunFilter,
+  runFacetsResponseSchema,
+} from "@/contracts/api/run-list";
+import { keepsRule, MOST_MATCHING, RUN_COLUMN } from "@/contracts/api/run-list-values";
 import { AppError } from "@/contracts/errors";
 import { runConfigSchema } from "@/contracts/run-config/run-config";
 import { formatServedName } from "@/contracts/run-config/serve-config";
@@ -23,11 +28,13 @@ import { cutPage, formatCursor, parseCursor } from "@/server/platform/db/paging"
 import { readColumnValues } from "./column-values";
 import {
   countShelf,
+  selectMatchingRuns,
   selectMetricNames,
   selectPresets,
   selectRunPage,
   selectTags,
 } from "./list-queries";
+import { selectParameterNames } from "./parameter-sql";
 import type { Placement } from "./placement";
 import {
   countRunsByState,
@@ -75,16 +82,27 @@ export class RunReader {
     };
   }
 
+  /** Ids of the runs that pass a filter, newest first: `MOST_MATCHING` at most. */
+  async listMatching(filter: RunFilter): Promise<{ ids: string[] }> {
+    return { ids: await selectMatchingRuns(this.database.db, filter, MOST_MATCHING) };
+  }
+
   /** What filters and columns of the list can be chosen from. */
   async listFacets(): Promise<z.infer<typeof runFacetsResponseSchema>> {
     const { db } = this.database;
-    const [tags, presets, metrics] = await Promise.all([
+    const [tags, presets, metrics, parameters] = await Promise.all([
       selectTags(db),
       selectPresets(db),
       selectMetricNames(db),
+      selectParameterNames(db),
     ]);
     const toTexts = (rows: { text: string }[]) => rows.map(({ text }) => text);
-    return { tags: toTexts(tags), presets: toTexts(presets), metrics: toTexts(metrics) };
+    return {
+      tags: toTexts(tags),
+      presets: toTexts(presets),
+      metrics: toTexts(metrics),
+      parameters: toTexts(parameters).filter((name) => keepsRule(`param:${name}`, RUN_COLUMN)),
+    };
   }
 
   async get(id: string): Promise<RunDetail> {

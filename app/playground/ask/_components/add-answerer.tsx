@@ -1,15 +1,18 @@
 "use client";
-import { skipToken, useQuery } from "@tanstack/react-query";
+import { keepPreviousData, skipToken, useQuery } from "@tanstack/react-query";
 import { Plus } from "lucide-react";
 import { useId, useState } from "react";
+import type { Text } from "@/app/_i18n/format-text";
 import { useText } from "@/app/_i18n/text-provider";
 import type { Answerer } from "@/app/_lib/ask-link";
 import { formatWords } from "@/app/_lib/format/format";
+import { useDelayed } from "@/app/_lib/hooks/use-delayed";
 import { useTRPC } from "@/app/_lib/live/trpc";
 import { Button } from "@/app/_ui/button";
 import { Dialog } from "@/app/_ui/dialog";
 import { LabelledField, Select } from "@/app/_ui/field";
 import { Menu, MenuContent, MenuItem, MenuTrigger } from "@/app/_ui/menu";
+import { SearchInput } from "@/app/_ui/search-input";
 import { formatMethod } from "./answerer-texts";
 import { ANSWERING_METHODS, MAX_ANSWERERS } from "./ask-address";
 
@@ -54,26 +57,48 @@ export function AddAnswerer({ disabled, onAdd }: AddAnswererProps) {
   );
 }
 
+/** How long nothing must be typed before the server searches. */
+const SEARCH_DELAY_MS = 150;
+/** Runs that can be chosen at once; a text finds the others. */
+const MOST_RUNS = 100;
+
 type RunDialogProps = { onClose: () => void; onChoose: (answerer: Answerer) => void };
 
 function RunDialog({ onClose, onChoose }: RunDialogProps) {
   const t = useText();
   const id = useId();
   const trpc = useTRPC();
-  const runs = useQuery(trpc.runs.list.queryOptions({ kinds: ["train", "predict"], limit: 100 }));
+  const [text, setText] = useState("");
+  const searched = useDelayed(text.trim(), SEARCH_DELAY_MS);
+  const runs = useQuery(
+    trpc.runs.list.queryOptions(
+      { kinds: ["train", "predict"], limit: MOST_RUNS, ...(searched && { text: searched }) },
+      { placeholderData: keepPreviousData },
+    ),
+  );
   const rows = runs.data?.rows ?? [];
   const [chosen, setRun] = useState<string | null>(null);
   const run = rows.find((row) => row.id === chosen) ?? rows[0] ?? null;
   const checkpoints = useQuery(
     trpc.runs.checkpoints.queryOptions(run?.kind === "train" ? { id: run.id } : skipToken),
   );
+  // Newest first.
   const steps = checkpoints.data ?? [];
   const [step, setStep] = useState<string | null>(null);
-  const checkpoint = steps.find((each) => each.id === step) ?? steps[steps.length - 1] ?? null;
+  const checkpoint = steps.find((each) => each.id === step) ?? steps[0] ?? null;
+  const found = describeFound(t, runs.data, searched);
   const isReady = run !== null && (run.kind === "predict" || checkpoint !== null);
   return (
     <Dialog open onOpenChange={(open) => !open && onClose()} title={t("Who answers")}>
-      <LabelledField id={`${id}-run`} label={t("Run")}>
+      <SearchInput
+        label={t("Search by name, tag, notes or id")}
+        placeholder={t("Name, tag, notes or id")}
+        className="mb-3"
+        maxLength={200}
+        value={text}
+        onText={setText}
+      />
+      <LabelledField id={`${id}-run`} label={t("Run")} hint={found ?? undefined}>
         <Select
           id={`${id}-run`}
           options={rows.map((row) => ({
@@ -88,7 +113,11 @@ function RunDialog({ onClose, onChoose }: RunDialogProps) {
         <LabelledField
           id={`${id}-checkpoint`}
           label={t("Checkpoint")}
-          hint={steps.length === 0 ? t("This run has no checkpoint.") : undefined}
+          hint={
+            checkpoints.isSuccess && steps.length === 0
+              ? t("This run has no checkpoint.")
+              : undefined
+          }
         >
           <Select
             id={`${id}-checkpoint`}
@@ -120,4 +149,18 @@ function RunDialog({ onClose, onChoose }: RunDialogProps) {
       </div>
     </Dialog>
   );
+}
+
+/** What a choice of runs leaves out; null where it holds all, or is not read yet. */
+function describeFound(
+  t: Text,
+  found: { rows: readonly unknown[]; nextCursor: string | null } | undefined,
+  searched: string,
+): string | null {
+  if (!found) return null;
+  if (found.rows.length === 0) return searched ? t("No run matches") : t("No run yet");
+  if (found.nextCursor === null) return null;
+  return t("The newest {count} are listed; a search finds the others.", {
+    count: found.rows.length,
+  });
 }

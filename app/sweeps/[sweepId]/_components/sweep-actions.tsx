@@ -21,7 +21,8 @@ export function SweepActions({ sweep }: { sweep: SweepDetail }) {
   const queryClient = useQueryClient();
   const notify = useNotify();
   const router = useRouter();
-  const [deleting, setDeleting] = useState(false);
+  const [asked, setAsked] = useState<"cancel" | "delete" | null>(null);
+  const close = () => setAsked(null);
   const done = (text: string) => {
     notify("good", text);
     void queryClient.invalidateQueries(trpc.sweeps.pathFilter());
@@ -58,17 +59,13 @@ export function SweepActions({ sweep }: { sweep: SweepDetail }) {
       onError,
     }),
   );
-  const active = sweep.members.some((run) => !TERMINAL_STATES.has(run.state));
+  const open = sweep.members.filter((run) => !TERMINAL_STATES.has(run.state)).length;
   const { failed = 0, cancelled = 0 } = sweep.counts;
   const file = sweep.name.replaceAll(/[^\w-]+/g, "-").toLowerCase();
   return (
     <div className="flex flex-wrap gap-2">
-      {active ? (
-        <Button
-          variant="danger"
-          disabled={cancel.isPending}
-          onClick={() => cancel.mutate({ id: sweep.id })}
-        >
+      {open > 0 ? (
+        <Button variant="danger" disabled={cancel.isPending} onClick={() => setAsked("cancel")}>
           <Square /> {t("Cancel all")}
         </Button>
       ) : null}
@@ -109,14 +106,28 @@ export function SweepActions({ sweep }: { sweep: SweepDetail }) {
           </MenuItem>
         </MenuContent>
       </Menu>
-      {active ? null : (
-        <Button variant="ghost" onClick={() => setDeleting(true)}>
+      {open > 0 ? null : (
+        <Button variant="ghost" onClick={() => setAsked("delete")}>
           <Trash2 /> {t("Delete")}
         </Button>
       )}
       <ConfirmDialog
-        open={deleting}
-        onClose={() => setDeleting(false)}
+        open={asked === "cancel"}
+        onClose={close}
+        title={t("Cancel {count, plural, one {# run} other {# runs}}?", { count: open })}
+        description={t(
+          "Those that run stop after their current call; those that have ended stay as they are.",
+        )}
+        confirmLabel={t("Cancel them")}
+        pending={cancel.isPending}
+        onConfirm={() => {
+          cancel.mutate({ id: sweep.id });
+          close();
+        }}
+      />
+      <ConfirmDialog
+        open={asked === "delete"}
+        onClose={close}
         title={t("Delete this sweep?")}
         description={t(
           "Its table goes; its {runs, plural, one {# run} other {# runs}} stay, as runs of their own.",

@@ -9,6 +9,7 @@ import { useRunActions } from "@/app/_lib/use-run-actions";
 import { Button } from "@/app/_ui/button";
 import { ConfirmDialog } from "@/app/_ui/confirm-dialog";
 import { deferPart } from "@/app/_ui/optional-part";
+import { CancelDialog } from "@/app/runs/_components/cancel-dialog";
 import { UpstreamFiles } from "@/app/runs/[runId]/_components/overview/upstream-files";
 
 const StepsDialog = deferPart(
@@ -63,25 +64,12 @@ export function RunActions({ run }: { run: RunDetail }) {
           <Copy /> {t("Duplicate")}
         </Button>
       ) : null}
-      <ConfirmDialog
+      <CancelDialog
+        run={run}
         open={asked === "cancel"}
         onClose={close}
-        title={t("Cancel this run?")}
-        description={
-          run.kind === "external"
-            ? t(
-                "It counts as ended here. Its trainer is not stopped, and what it still reports is stored.",
-              )
-            : t(
-                "Its worker stops after the call that is under way. What was reported stays, and the run can be resumed from its last checkpoint.",
-              )
-        }
-        confirmLabel={t("Cancel the run")}
         pending={actions.busy}
-        onConfirm={() => {
-          actions.cancel(run.id);
-          close();
-        }}
+        onCancel={() => actions.cancel(run.id)}
       />
       <ConfirmDialog
         open={asked === "pause"}

@@ -1,4 +1,5 @@
 import type { Series } from "@/app/_lib/live/use-series";
+import type { RunStatistics } from "@/app/_lib/live/trpc";
 import type { MetricName } from "@/core/metrics/metric-table";
 
 const CALLS = "endpoint/calls";
@@ -55,3 +56,56 @@ export const computeSpent = (series: Series): SpentResources => ({
   cost: compareTotals(sumPoints(series, COST), sumPoints(series, CALLS)),
   energy: compareTotals(sumPoints(series, ENERGY), sumPoints(series, MACHINE)),
 });
+
+/** What a prediction's answers took of searcher and generator; the judge is not in it. */
+export interface PredictionSpent {
+  /** Tokens read and written of a question; null where nobody counted them. */
+  tokensEach: number | null;
+  /** All tokens; null where nobody counted them. */
+  tokens: SpentAmount | null;
+  /** US dollars. */
+  cost: SpentAmount | "unknown";
+}
+
+type AnswersSpent = Pick<
+  RunStatistics,
+  "questionSet" | "generator" | "promptStyle" | "answered" | "scored" | "tokens" | "costUsd"
+>;
+
+/**
+ * Sums the means over scored answers that statistics hold, of each scorer once. What answers took that are not scored
+ * yet, or of which nobody knows it, is missing: such a sum is partial.
+ *
+ * @returns null where no answer is scored
+ */
+export function computePredictionSpent(
+  statistics: readonly AnswersSpent[],
+): PredictionSpent | null {
+  // Every scorer tells of the same answers: the one that has scored most of them counts.
+  const answers = new Map<string, AnswersSpent>();
+  for (const one of statistics) {
+    const key = JSON.stringify([one.questionSet, one.generator, one.promptStyle]);
+    if ((answers.get(key)?.scored ?? 0) < one.scored) answers.set(key, one);
+  }
+  const parts = [...answers.values()];
+  if (parts.length === 0) return null;
+  const answered = new Map(parts.map((part) => [part.questionSet, part.answered]));
+  const all = [...answered.values()].reduce((sum, count) => sum + count, 0);
+  const add = (key: "tokens" | "costUsd"): Total => {
+    const known = parts.filter((part) => part[key] !== null);
+    return {
+      amount: known.reduce((sum, part) => sum + part.scored * part[key]!, 0),
+      points: known.reduce((sum, part) => sum + part.scored, 0),
+    };
+  };
+  const [tokens, cost] = [add("tokens"), add("costUsd")];
+  const toAmount = ({ amount, points }: Total): SpentAmount => ({
+    amount,
+    isPartial: points < all,
+  });
+  return {
+    tokensEach: tokens.points === 0 ? null : tokens.amount / tokens.points,
+    tokens: tokens.points === 0 ? null : toAmount(tokens),
+    cost: cost.points === 0 ? "unknown" : toAmount(cost),
+  };
+}

@@ -12,6 +12,7 @@ import { EmptyState, QueryErrorState, Skeleton } from "@/app/_ui/states";
 import { TERMINAL_STATES } from "@/core/run/transitions";
 import { BreakdownCard } from "./breakdown-bar";
 import { PredictQuestions } from "./predict-questions";
+import { PredictionSpent } from "./prediction-spent";
 import { PredictStatistics } from "./predict-statistics";
 import { Stat, StatStrip } from "./stat";
 import { useAccuracyReferences } from "./use-accuracy-references";
@@ -69,6 +70,7 @@ export function PredictOverview({ run }: { run: RunDetail }) {
           {run.config.questions}
         </Stat>
       </StatStrip>
+      <PredictionSpent runId={run.id} />
       <QueryErrorState className="mt-4" title={t("The results could not be read")} query={steps} />
       <div className="mt-4 grid gap-3 lg:grid-cols-2">
         {breakdown === null ? (

@@ -37,7 +37,8 @@ export function Spent({ tracks, series }: { tracks: Tracks; series: Series }) {
   );
 }
 
-function describeCost(t: Text, cost: NonNullable<SpentResources["cost"]>): string {
+/** "US$0.25 at endpoints". */
+export function describeCost(t: Text, cost: NonNullable<SpentResources["cost"]>): string {
   if (cost === "unknown") return t("cost of endpoints not known, as no price is set");
   const amount = `US$${formatNumber(cost.amount)}`;
   return cost.isPartial

@@ -1,38 +1,44 @@
 "use client";
-import { keepPreviousData, useQuery } from "@tanstack/react-query";
-import { ArrowDown, Download } from "lucide-react";
+import { useMutation } from "@tanstack/react-query";
+import { ArrowDown, ArrowUp, Download } from "lucide-react";
 import { useState } from "react";
 import type { Text } from "@/app/_i18n/format-text";
 import { useText } from "@/app/_i18n/text-provider";
 import { formatInteger } from "@/app/_lib/format/format";
 import { saveFile } from "@/app/_lib/save-file";
 import { useQueryParams, useSearchText } from "@/app/_lib/hooks/use-params";
-import { useTRPC, type LogEntry } from "@/app/_lib/live/trpc";
+import type { LogEntry } from "@/app/_lib/live/trpc";
+import { useRunLog } from "@/app/_lib/live/use-run-log";
 import { Button } from "@/app/_ui/button";
 import { Input, Select } from "@/app/_ui/field";
 import { LogView } from "@/app/_ui/log-view";
 import { EmptyState, QueryErrorState, Skeleton } from "@/app/_ui/states";
+import { useNotify } from "@/app/_ui/toast";
 
-const LIMIT = 2000;
 const LEVELS: readonly LogEntry["level"][] = ["debug", "info", "warn", "error"];
 const DEFAULT_LEVEL = "info";
 
-/** The run's log, by level and text, searched over the whole of it; the address holds both. */
+/** The run's log, by level and text, searched over the whole of it; the address holds both. The last lines first, those before them on demand. */
 export function LogsTab({ runId }: { runId: string }) {
   const t = useText();
-  const trpc = useTRPC();
   const [params, setParams] = useQueryParams();
   const level = LEVELS.find((one) => one === params.get("level")) ?? DEFAULT_LEVEL;
   const { text, setText, searched } = useSearchText("line");
   const [follows, setFollows] = useState(true);
   const [jump, setJump] = useState(0);
-  const query = useQuery(
-    trpc.runs.logs.queryOptions(
-      { id: runId, level, limit: LIMIT, ...(searched && { text: searched }) },
-      { placeholderData: keepPreviousData },
-    ),
-  );
-  const lines = query.data?.lines ?? [];
+  const { query, earlier, readWhole } = useRunLog(runId, { level, text: searched });
+  const { lines = [], hasEarlier = false } = query.data ?? {};
+  const notify = useNotify();
+  const save = useMutation({
+    mutationFn: async () => {
+      const parts: string[] = [];
+      for await (const page of readWhole()) parts.push(formatLog(page));
+      return new Blob(parts, { type: "text/plain;charset=utf-8" });
+    },
+    onSuccess: (content) => saveFile(`${runId}.log`, "text/plain", content),
+    onError: ({ message }) =>
+      notify("bad", t("The log could not be saved: {message}", { message })),
+  });
   return (
     <>
       <div className="flex flex-wrap items-center gap-2">
@@ -59,7 +65,7 @@ export function LogsTab({ runId }: { runId: string }) {
         />
         {query.data ? (
           <span className="text-xs text-muted-foreground" role="status">
-            {describeCount(t, lines.length, searched !== "")}
+            {describeCount(t, lines.length, hasEarlier, searched !== "")}
           </span>
         ) : null}
         <div className="ml-auto flex gap-2">
@@ -68,10 +74,11 @@ export function LogsTab({ runId }: { runId: string }) {
           </Button>
           <Button
             size="sm"
-            disabled={lines.length === 0}
-            onClick={() => saveFile(`${runId}.log`, "text/plain", formatLog(lines))}
+            disabled={lines.length === 0 || save.isPending}
+            title={t("All lines of this level that contain the text, from the first on")}
+            onClick={() => save.mutate()}
           >
-            <Download /> {t("Save")}
+            <Download /> {save.isPending ? t("Reading…") : t("Save")}
           </Button>
         </div>
       </div>
@@ -89,6 +96,18 @@ export function LogsTab({ runId }: { runId: string }) {
             lines={lines}
             onFollow={setFollows}
             jump={jump}
+            head={
+              hasEarlier ? (
+                <Button
+                  size="sm"
+                  className="mx-3 mb-1 font-sans"
+                  disabled={earlier.isPending || query.isPlaceholderData}
+                  onClick={() => earlier.mutate()}
+                >
+                  <ArrowUp /> {t("Show earlier")}
+                </Button>
+              ) : null
+            }
             className="h-[calc(100dvh-20rem)] min-h-80"
           />
         )}
@@ -97,10 +116,10 @@ export function LogsTab({ runId }: { runId: string }) {
   );
 }
 
-/** How many lines are shown, and whether there are more. */
-function describeCount(t: Text, lines: number, isSearched: boolean): string {
-  const count = formatInteger(Math.min(lines, LIMIT));
-  if (lines >= LIMIT)
+/** How many lines are shown, and whether there are more before them. */
+function describeCount(t: Text, lines: number, hasEarlier: boolean, isSearched: boolean): string {
+  const count = formatInteger(lines);
+  if (hasEarlier)
     return isSearched
       ? t("The last {count} lines that contain it", { count })
       : t("The last {count} lines", { count });

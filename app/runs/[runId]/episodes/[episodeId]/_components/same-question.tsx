@@ -36,22 +36,31 @@ export function SameQuestion({ detail }: { detail: EpisodeDetail }) {
   return (
     <div className="space-y-3" data-testid="same-question">
       {runs.map((episodes) => (
-        <RunEpisodes key={episodes[0]!.runId} episodes={episodes} current={detail.id} />
+        <RunEpisodes
+          key={episodes[0]!.runId}
+          episodes={episodes}
+          current={detail.id}
+          question={detail.record.episode.questionId}
+        />
       ))}
       {isCut ? (
         <p className="text-xs text-muted-foreground">
-          {t("The newest {count} are listed; there are more.", { count: rows.length })}
+          {t("{count} are listed, of each run some; there are more.", { count: rows.length })}
         </p>
       ) : null}
     </div>
   );
 }
 
-type RunEpisodesProps = { episodes: readonly SameQuestionRow[]; current: string };
+type RunEpisodesProps = {
+  episodes: readonly SameQuestionRow[];
+  current: string;
+  question: string;
+};
 
-function RunEpisodes({ episodes, current }: RunEpisodesProps) {
+function RunEpisodes({ episodes, current, question }: RunEpisodesProps) {
   const t = useText();
-  const { runId, runName, method } = episodes[0]!;
+  const { runId, runName, method, ofRun } = episodes[0]!;
   return (
     <Card className="overflow-hidden" aria-label={runName}>
       <h2 className="flex flex-wrap items-baseline gap-x-2 border-b px-4 py-2 text-xs">
@@ -61,6 +70,14 @@ function RunEpisodes({ episodes, current }: RunEpisodesProps) {
         <span className="text-muted-foreground">
           {method === "retrieval" ? t("Retrieval") : t(METHODS[method].title)}
         </span>
+        {ofRun > episodes.length ? (
+          <Link
+            href={`/runs/${runId}?tab=episodes&question=${encodeURIComponent(question)}`}
+            className="ml-auto text-primary hover:underline"
+          >
+            {t("{count} of {total}", { count: episodes.length, total: ofRun })}
+          </Link>
+        ) : null}
       </h2>
       <ul className="divide-y">
         {episodes.map((row) => (
