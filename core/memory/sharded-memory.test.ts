@@ -230,16 +230,16 @@ describe("the memory of one of several ranks", () => {
   });
 
   it("on a CPU gathered layers leave holes, once in each pass, which sampling's whole weights leave room for", () => {
-    const holesOf = (change: Partial<MemorySpec>, tuning: Tuning = tuningOf(null)): number =>
+    const computeHoles = (change: Partial<MemorySpec>, tuning: Tuning = buildTuning(null)): number =>
       estimateRank(buildSpec("smollm2-135m-instruct", tuning, change), 2).parts.find(
         ({ name }) => name === "fragmentation",
       )?.bytes ?? 0;
     const whole = 4 * countParameters(MODEL_SHAPES["smollm2-135m-instruct"]!);
     const onCpu = { device: "cpu", dtypeBytes: 4 } as const;
-    expect(holesOf(onCpu)).toBe(2 * whole);
-    expect(holesOf({ ...onCpu, vllmBytes: null })).toBe(whole);
-    expect(holesOf({}), "a GPU's allocator keeps blocks by size").toBe(0);
-    expect(holesOf(onCpu, tuningOf(16)) / whole, "factors are small").toBeLessThan(0.1);
+    expect(computeHoles(onCpu)).toBe(2 * whole);
+    expect(computeHoles({ ...onCpu, vllmBytes: null })).toBe(whole);
+    expect(computeHoles({}), "a GPU's allocator keeps blocks by size").toBe(0);
+    expect(computeHoles(onCpu, buildTuning(16)) / whole, "factors are small").toBeLessThan(0.1);
   });
 
   it("a rank takes whole groups of the step, at least one", () => {

@@ -55,7 +55,7 @@ it("log lines are read on from a line, and back from one", async () => {
   }));
   await logs.append(database.db, { workerId: worker.id, run: { runId, attempt } }, lines);
   const read = async (page: object) =>
-    (await logs.listOfRun(runId, { level: "debug", text: "of the pages", limit: 3, ...page }))
+    (await logs.listForRun(runId, { level: "debug", text: "of the pages", limit: 3, ...page }))
       .lines;
   const say = (page: { message: string }[]) => page.map(({ message }) => message).join("");
   const last = await read({});
