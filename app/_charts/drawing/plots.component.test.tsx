@@ -6,6 +6,7 @@ import { beforeAll, describe, expect, it } from "vitest";
 import { SIZE, stubLayout } from "@/app/_testing/stub-layout";
 import "@/app/_testing/render-page";
 import { ChartScopeProvider } from "@/app/_charts/chart-scope";
+import { DEFAULT_SETTINGS } from "@/app/_charts/prepare/settings";
 import { LinePlot } from "./line-plot";
 import { StepLabel } from "./plot-frame";
 import { PLOT } from "./plot-size";
@@ -200,6 +201,38 @@ describe("a line plot", () => {
       3,
     );
     expect(container.querySelectorAll(".recharts-reference-line-line")).toHaveLength(1);
+  });
+});
+
+describe("a line plot without outliers", () => {
+  it("leaves its axis to the other values, and counts what is outside", async () => {
+    const steps = Array.from({ length: 200 }, (_, step) => step);
+    const wave = createPoints(steps, (step) =>
+      step === 50 || step === 150 ? 1_000 : Math.sin(step / 7),
+    );
+    const series = [{ key: "a", label: "Reward", colour: "red", points: wave }];
+    const plot = <LinePlot label="Reward" series={series} scale="free" unit="number" />;
+    const draw = (clip: boolean) => (
+      <ChartScopeProvider settings={{ ...DEFAULT_SETTINGS, clip }}>{plot}</ChartScopeProvider>
+    );
+    const { container, rerender } = render(draw(false));
+    await waitFor(() => expect(findCurves(container, "curve")).toHaveLength(1));
+    /** How high the wave before the first outlier is drawn, in pixels. */
+    const readHeight = (): number => {
+      const path = findCurves(container, "curve")[0]!.getAttribute("d")!;
+      const heights = [...path.matchAll(/,(-?[\d.]+)/g)].slice(0, 45).map(([, y]) => Number(y));
+      return Math.max(...heights) - Math.min(...heights);
+    };
+    const plotHeight = SIZE.height - PLOT.top - PLOT.bottom;
+    expect(readHeight()).toBeLessThan(0.01 * plotHeight);
+    expect(container.querySelector("[data-notes]")).toBeNull();
+    rerender(draw(true));
+    await waitFor(() => expect(readHeight()).toBeGreaterThan(0.5 * plotHeight));
+    expect(container.querySelector("[data-notes]")!.textContent).toBe(
+      "2 points are outside of this axis, of 200.",
+    );
+    rerender(draw(false));
+    await waitFor(() => expect(readHeight()).toBeLessThan(0.01 * plotHeight));
   });
 });
 
