@@ -56,7 +56,7 @@ function Runs() {
       <button onClick={() => void query.fetchNextPage()}>more</button>
       {rows.map(({ id, progress }) => (
         <p key={id} data-run={id}>
-          {id} {String(progress)}
+          {id} {JSON.stringify(progress)}
         </p>
       ))}
     </>
@@ -153,7 +153,7 @@ it("shows runs that came, and loses none that they push down", async () => {
   // More than a page of them.
   for (const id of ["r8", "r9", "r10"]) server.state.runs.unshift({ id, progress: 0 });
   expect(await tell()).toEqual([null, "r3", "r9"]);
-  expect(listRows().map((text) => text!.split(" ")[0])).toEqual([
+  expect(listRows().map((text) => text.split(" ")[0])).toEqual([
     "r10",
     "r9",
     "r8",
@@ -172,6 +172,6 @@ it("reads all of a list that a run has left, and after a gap", async () => {
   showRows("r6");
   server.state.runs.splice(0, 1);
   expect((await tell()).slice(2)).toEqual([null, "r4", "r2"]);
-  expect(listRows().map((text) => text!.split(" ")[0])).toEqual(["r5", "r4", "r3", "r2", "r1"]);
+  expect(listRows().map((text) => text.split(" ")[0])).toEqual(["r5", "r4", "r3", "r2", "r1"]);
   expect(await tell("sync")).toEqual([null, "r4", "r2"]);
 });

@@ -3,7 +3,7 @@ import { screen, waitFor } from "@testing-library/react";
 import userEvent from "@testing-library/user-event";
 import { beforeEach, expect, it, vi } from "vitest";
 import type { RunRow } from "@/app/_lib/live/trpc";
-import { renderPage, type Answers } from "@/app/_testing/render-page";
+import { renderPage } from "@/app/_testing/render-page";
 import { RunsView } from "./runs-view";
 
 const createRun = (n: number) =>
@@ -52,7 +52,7 @@ const draw = (refuses: (ids: readonly string[]) => boolean = () => false) => {
         return { changed: input.ids.length };
       },
       "savedViews.list": () => [],
-    } as unknown as Answers,
+    },
     "/runs?kind=train",
   );
   return userEvent.setup({ delay: null });
