@@ -12,7 +12,7 @@ export interface CommandContext extends Omit<Connection, "close"> {
 export function printLaunched(
   { print, printJson }: CommandContext,
   launched: { id: string; name?: string },
-  { json, goesOn }: { json?: boolean; goesOn?: boolean },
+  { json, goesOn }: { json?: boolean | undefined; goesOn?: boolean | undefined },
 ): void {
   if (!goesOn) return json ? printJson(launched) : print(launched.id);
   print(json ? JSON.stringify({ kind: "launched", ...launched }) : `launched ${launched.id}`);

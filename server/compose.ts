@@ -70,9 +70,9 @@ export interface ControlPlaneOptions {
   databaseUrl: string;
   store: ArtifactStore;
   timings: Timings;
-  maxAttempts?: number;
+  maxAttempts?: number | undefined;
   /** Largest file that may be uploaded. */
-  uploadLimitBytes?: number;
+  uploadLimitBytes?: number | undefined;
   log: Logger;
   /** Where the secret that opens stored API keys is kept; by default the installation's data folder. */
   dataDir?: string;

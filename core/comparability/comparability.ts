@@ -15,9 +15,9 @@ export interface ResultFacts {
   /** Only the first n questions were answered, or with a seed n of each data source; null: all. */
   limit: number | null;
   /** Absent: no sample was drawn. */
-  sampleSeed?: number;
+  sampleSeed?: number | undefined;
   /** Absent: questions answered by yes or no were asked, too. */
-  skipYesNo?: true;
+  skipYesNo?: true | undefined;
   corpus: string;
   /** Version of the corpus, by its content; null where the server does not hold it. */
   corpusVersion: string | null;

@@ -34,8 +34,8 @@ const GIB = 2 ** 30;
  */
 export function describeMachine(worker: {
   hardware: { memoryMb: number; gpus: readonly { memoryMb: number }[] };
-  capabilities: { device: string; dtype: string; ranks?: number | null };
-  cluster?: ClusterStatus | null;
+  capabilities: { device: string; dtype: string; ranks?: number | null | undefined };
+  cluster?: ClusterStatus | null | undefined;
 }): Machine | null {
   const machineBytes = worker.hardware.memoryMb * 2 ** 20;
   if (worker.capabilities.ranks === null)

@@ -16,7 +16,7 @@ import { normaliseWords } from "./words";
 /** What an answer is compared with. */
 export interface Scorable {
   answers: readonly string[];
-  options?: MultipleChoice | null;
+  options?: MultipleChoice | null | undefined;
 }
 
 /** Gold answers as they are compared: a question's list is scored against many answers in training. */
@@ -77,7 +77,7 @@ export function formatQuestion({
   options,
 }: {
   question: string;
-  options?: MultipleChoice | null;
+  options?: MultipleChoice | null | undefined;
 }): string {
   return options ? `${question}\nOptions:\n${formatOptions(options)}` : question;
 }

@@ -46,7 +46,7 @@ export const CHECKS = [
   },
   {
     name: "exact-types",
-    seconds: 12,
+    seconds: 20,
     command: [...nodeProgram("typescript-7", "bin", "tsc"), "--project", "tsconfig.exact.json"],
     remedy:
       "A property that may hold undefined says so: `name?: T | undefined`; or it is left out.",

@@ -21,13 +21,13 @@ interface Options {
   models: string[];
   corpora: string[];
   /** GPUs, with vLLM installed; absent: it has neither. */
-  vllmGpus?: number;
+  vllmGpus?: number | undefined;
   /** GPUs that its engine trains on; left out: it uses the CPU; null: those of a Ray cluster. */
-  ranks?: number | null;
+  ranks?: number | null | undefined;
   /** Whether it runs commands. */
-  commands?: boolean;
+  commands?: boolean | undefined;
   /** Address of the Tinker service that trains in place of its engine. */
-  tinker?: string;
+  tinker?: string | undefined;
   attempts?: AttemptRef[];
 }
 

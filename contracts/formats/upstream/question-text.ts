@@ -13,7 +13,7 @@ type Choice = MultipleChoice["choices"][number];
 export interface AskedQuestion {
   question: string;
   answers: readonly string[];
-  options?: MultipleChoice | null;
+  options?: MultipleChoice | null | undefined;
 }
 
 /** A question, and the options that stand below it. */

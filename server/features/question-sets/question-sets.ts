@@ -55,7 +55,7 @@ export class QuestionSets {
     cursor,
     limit,
     runId,
-  }: z.output<typeof listQuestionsRequestSchema> & { runId?: string | null }): Promise<
+  }: z.output<typeof listQuestionsRequestSchema> & { runId?: string | null | undefined }): Promise<
     z.infer<typeof listQuestionsResponseSchema>
   > {
     const { db } = this.database;

@@ -71,7 +71,7 @@ export class LiveEvents {
   async *subscribe(options: {
     runId: string | null;
     after: string | null;
-    signal?: AbortSignal;
+    signal?: AbortSignal | undefined;
   }): AsyncGenerator<LiveEvent, void, void> {
     const { runId } = options;
     const stopping = this.stopping.signal;

@@ -15,9 +15,9 @@ export interface JobStatus {
   /** In the scheduler's words. */
   detail: string;
   /** By the scheduler's clock, where it says. */
-  startedAt?: Date;
+  startedAt?: Date | undefined;
   /** Of one that is over, by the scheduler's clock, where it says. */
-  endedAt?: Date;
+  endedAt?: Date | undefined;
 }
 
 export interface PoolDriver {

@@ -46,7 +46,7 @@ export function createRayDriver(url: string, secret: string): PoolDriver {
     // By no `fetch`: Ray takes its headers for a browser's, from which it accepts no change.
     const { statusCode, text } = await requestGuarded(`${base}${path}`, {
       method,
-      body,
+      body: body ?? null,
       signal: AbortSignal.timeout(LONGEST_MS),
       headers: {
         ...(secret !== "" && { authorization: `Bearer ${secret}` }),

@@ -35,7 +35,7 @@ export interface ShellOptions {
   /** Machine that ssh takes; empty: this one. */
   host: string;
   input?: string;
-  environment?: Readonly<Record<string, string>>;
+  environment?: Readonly<Record<string, string>> | undefined;
   timeoutMs?: number;
 }
 
