@@ -16,7 +16,7 @@ export async function fetchFile(
   file: string,
   signal?: AbortSignal,
 ): Promise<void> {
-  const response = await fetch(new URL(path, server), { headers, signal });
+  const response = await fetch(new URL(path, server), { headers, signal: signal ?? null });
   if (!response.ok || !response.body)
     throw new AppError(
       "not-found",
