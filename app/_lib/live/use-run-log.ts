@@ -14,7 +14,7 @@ const PAGE = 2000;
 const OVERLAP = 100;
 
 /** Which lines: a level and the graver ones, with a part of message or source; without a text all. */
-export interface LogFilter {
+interface LogFilter {
   level: LogEntry["level"];
   text: string;
 }

@@ -58,7 +58,7 @@ export const computeSpent = (series: Series): SpentResources => ({
 });
 
 /** What a prediction's answers took of searcher and generator; the judge is not in it. */
-export interface PredictionSpent {
+interface PredictionSpent {
   /** Tokens read and written of a question; null where nobody counted them. */
   tokensEach: number | null;
   /** All tokens; null where nobody counted them. */
