@@ -13,7 +13,6 @@ import {
 } from "react";
 import { useTRPC } from "./trpc";
 import { useEventNotifier } from "@/app/_lib/browser-notifications";
-import { isReadByPages, readPagesInSight } from "./live-pages";
 import { EVERY_TOPIC, listQueriesToRefresh, type LiveEvent, type QueryTopic } from "./live-topics";
 import { RefreshPace } from "./refresh-pace";
 
@@ -66,18 +65,9 @@ export function LiveProvider({ position, children }: LiveProviderProps) {
 
   const refresh = useCallback(
     async (topics: readonly QueryTopic[]): Promise<void> => {
-      const isTouched = ({ queryKey }: Query) => topics.some((topic) => isShownBy(topic, queryKey));
-      // After a gap nobody knows what has changed: lists are read whole.
-      const lists = topics.includes(EVERY_TOPIC)
-        ? []
-        : queryClient.getQueryCache().findAll({ predicate: isTouched }).filter(isReadByPages);
       const filters = {
-        predicate: (query: Query) => isTouched(query) && !lists.includes(query),
+        predicate: ({ queryKey }: Query) => topics.some((topic) => isShownBy(topic, queryKey)),
       };
-      const readLists = lists.map(async (query) => {
-        if (query.state.fetchStatus === "fetching") await query.promise?.catch(() => undefined);
-        await readPagesInSight(queryClient, query);
-      });
       const options = { cancelRefetch: false };
       // What is being read may have been read before the event: it is read once more after that.
       const again = queryClient
@@ -88,7 +78,7 @@ export function LiveProvider({ position, children }: LiveProviderProps) {
             ?.catch(() => undefined)
             .then(() => queryClient.invalidateQueries({ queryKey, exact: true }, options)),
         );
-      await Promise.all([...again, ...readLists, queryClient.invalidateQueries(filters, options)]);
+      await Promise.all([...again, queryClient.invalidateQueries(filters, options)]);
     },
     [queryClient],
   );

@@ -7,7 +7,6 @@ import { useText } from "@/app/_i18n/text-provider";
 import { markText } from "@/app/_i18n/format-text";
 import { formatInteger } from "@/app/_lib/format/format";
 import { countRuns } from "@/app/_lib/run-view";
-import { buildListMeta } from "@/app/_lib/live/live-pages";
 import { useTRPC } from "@/app/_lib/live/trpc";
 import { useQueryParams, useSearchText } from "@/app/_lib/hooks/use-params";
 import { Button } from "@/app/_ui/button";
@@ -44,7 +43,6 @@ const ROWS_OF = markText(
   "{rows, plural, one {# row} other {# rows}} of {total, plural, one {# run} other {# runs}}",
 );
 
-const RUN_ROWS = buildListMeta("data-run");
 
 /** The runs that the address asks for, page by page. */
 function useRunPages(filter: RunsFilter, searched: string) {
@@ -52,7 +50,6 @@ function useRunPages(filter: RunsFilter, searched: string) {
   return useInfiniteQuery(
     trpc.runs.list.infiniteQueryOptions(buildListRequest(filter, searched), {
       getNextPageParam: (page) => page.nextCursor,
-      meta: RUN_ROWS,
       placeholderData: keepPreviousData,
     }),
   );

@@ -10,7 +10,6 @@ import {
 import type { Text } from "@/app/_i18n/format-text";
 import { useText } from "@/app/_i18n/text-provider";
 import { formatWords } from "@/app/_lib/format/format";
-import { buildListMeta } from "@/app/_lib/live/live-pages";
 import { useTRPC, type RunDetail } from "@/app/_lib/live/trpc";
 import { useQueryParams, useSearchText } from "@/app/_lib/hooks/use-params";
 import { Button } from "@/app/_ui/button";
@@ -31,7 +30,6 @@ const EpisodesHistogram = deferPart(
   () => <Skeleton className="h-29" />,
 );
 
-const EPISODE_ROWS = buildListMeta("data-episode");
 const CLEARED = Object.fromEntries(FILTER_PARAMS.map((name) => [name, null]));
 
 /** The run's episodes: filtered, sorted, counted and searched by the server; the address holds all of it. */
@@ -56,7 +54,6 @@ export function EpisodesTab({ run }: { run: RunDetail }) {
   const query = useInfiniteQuery(
     trpc.episodes.list.infiniteQueryOptions(buildEpisodesRequest(run.id, filter), {
       getNextPageParam: (page) => page.nextCursor,
-      meta: EPISODE_ROWS,
       placeholderData: keepPreviousData,
     }),
   );
