@@ -80,10 +80,12 @@ export const metricSeriesOfRunsRequestSchema = z.object({
   since: z.record(z.uuid(), metricCursorSchema).default({}),
 });
 
+const dropRepeated = (names: string[]): string[] => [...new Set(names)];
+
 /** What is read of reported points; no name: all metrics. */
 export const reportedPointsQuerySchema = z.object({
-  runIds: z.array(z.uuid()).min(1).max(200),
-  names: z.array(metricNameSchema).max(100),
+  runIds: z.array(z.uuid()).min(1).max(200).transform(dropRepeated),
+  names: z.array(metricNameSchema).max(100).transform(dropRepeated),
 });
 export type ReportedPointsQuery = z.output<typeof reportedPointsQuerySchema>;
 

@@ -84,6 +84,12 @@ export const commandConfigSchema = z.strictObject({
         "Evaluations' folder",
         "Where it writes the rollouts of its evaluations (verl: trainer.validation_data_dir), which become held-out episodes; empty: none.",
       ),
+      validationQuestions: defineLaterSetting(
+        z.string().max(200),
+        "",
+        "Evaluations' questions",
+        "Question set that its evaluations answer; empty: the same as above.",
+      ),
       format: defineSetting(
         z.enum(["verl", "verifiers", "otlp"]).default("verl"),
         "Format",

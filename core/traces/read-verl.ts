@@ -15,7 +15,7 @@ import { cutExample, type PlayedSteps, type Rollout, type Unread } from "./rollo
 /** Marks by which chat templates begin a turn: the boundary of prompt and answer is known without them. */
 const TURN_MARKS = /<\|im_start\|>|<\|start_header_id\|>|<start_of_turn>/g;
 /** Tags that the model itself writes by upstream's prompt, and by no other. */
-const UPSTREAM_TAGS = /<\/(?:query|important_info|search_complete)>/;
+const UPSTREAM_TAGS = ["query", "important_info", "search_complete"];
 
 /**
  * A line of a file that holds prompt and answer as texts, as verl writes its rollouts. Searches, windows and selections
@@ -38,7 +38,11 @@ export function readVerlRollout(line: unknown, mapping: VerlMapping): Rollout | 
     return `its step ${cutExample(written)} is no step: a whole number from 0 to 2147483647`;
   const phase = readFirst([line], mapping.phase, toText);
   const text = { input: maskQuoted(input, mapping), output };
-  const tags = UPSTREAM_TAGS.test(output) ? null : findSearchTags({ input, output }, mapping);
+  // A project may have its own meaning for one of these tags.
+  const isUpstream = UPSTREAM_TAGS.some(
+    (tag) => output.includes(`</${tag}>`) && !mapping.searches.some(({ call }) => call === tag),
+  );
+  const tags = isUpstream ? null : findSearchTags({ input, output }, mapping);
   return {
     phase: phase !== null && mapping.heldOut.includes(phase) ? "held-out" : "train",
     step,

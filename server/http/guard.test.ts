@@ -20,6 +20,7 @@ describe("findRefusalReason", () => {
     [{ host: "127.0.0.1:3000", origin: "https://evil.example" }],
     [{ host: "127.0.0.1:3000", origin: "http://localhost.evil.example:3000" }],
     [{ host: "127.0.0.1:3000", origin: "null" }],
+    [{ host: "127.0.0.1:3000", origin: "http://127.0.0.2:3000" }],
     [{ host: "127.0.0.1:3000", origin: "http://127.0.0.1:8000" }],
     [{ host: "127.0.0.1:3000", "sec-fetch-site": "cross-site", "sec-fetch-mode": "no-cors" }],
   ])("refuses %o", (headers) => expect(findRefusalReason(headers)).toBeTypeOf("string"));

@@ -2,6 +2,9 @@ import type { IncomingHttpHeaders } from "node:http";
 import { AppError } from "@/contracts/errors";
 import { isLoopbackHost, isLoopbackName, parseHostname } from "@/contracts/formats/loopback";
 
+/** By which a server that listens on the usual address of loopback is reached. */
+const COMMON_NAMES = new Set(["localhost", "127.0.0.1", "[::1]", "::1"]);
+
 /**
  * The reason to refuse a request; null where there is none. A page of another site may reach this server through the browser: by
  * its own name that resolves to this machine (Host tells), or from its own pages (Origin tells). Only loopback
@@ -18,10 +21,11 @@ export function findRefusalReason(headers: IncomingHttpHeaders): string | null {
   const from = /^https?:\/\//.test(origin)
     ? parseHostname(origin.replace(/^https?:\/\//, ""))
     : null;
-  // Two services on one machine are two sites: the port must be ours too.
+  // Two services on one machine are two sites: the port must be ours too, and the address, of which there are many.
+  const own = parseHostname(headers.host ?? "");
   if (
     from === null ||
-    !isLoopbackName(from) ||
+    !(from === own || [from, own].every((name) => name !== null && COMMON_NAMES.has(name))) ||
     getPort(origin) !== getPort(`http://${headers.host ?? ""}`)
   )
     return `Origin "${origin}" is not this page.`;

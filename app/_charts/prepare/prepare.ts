@@ -217,12 +217,12 @@ function toBuckets({ points: whole, detail: fine = [] }: SeriesInput): Bucket[] 
   const points = mergeDetail(sortPoints(whole), detail);
   const cadence = computeCadence(points.map(({ step }) => step));
   const isSingle = ({ step, count = 1 }: Point): boolean => count === 1 && step !== detail[0]?.step;
-  return points.map((point, i) => ({
-    after: isSingle(point) ? point.step - 1 : (points[i - 1]?.step ?? point.step - cadence),
-    step: point.step,
-    value: point.value,
-    count: point.count ?? 1,
-  }));
+  return points.map((point, i) => {
+    const { step, value, count = 1 } = point;
+    const after = isSingle(point) ? step - 1 : (points[i - 1]?.step ?? step - cadence);
+    // Of a bucket that the detail cuts only the rest counts.
+    return { after, step, value, count: Math.min(count, step - after) };
+  });
 }
 
 const countPoints = (buckets: readonly Bucket[]): number =>

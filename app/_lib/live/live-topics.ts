@@ -40,6 +40,7 @@ const TOPICS: Record<
       "home.activity",
       "home.results",
       "runs.list",
+      "runs.matching",
       "runs.compare",
       "runs.facets",
       "sweeps.list",

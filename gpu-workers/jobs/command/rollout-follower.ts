@@ -6,6 +6,8 @@ import { AppError, parseOrThrow } from "@/contracts/errors";
 
 interface FollowerOptions {
   folder: string;
+  /** A folder that another follows; null: none. */
+  except?: string | null;
   /** Where MLflow's API is on this machine. */
   address: string;
   /** What every piece is of: run_id, format, questions, corpus. */
@@ -72,8 +74,11 @@ export class RolloutFollower {
   }
 
   private async sendAll(isLast: boolean): Promise<void> {
-    for (const path of await listFiles(this.options.folder)) {
-      const name = relative(this.options.folder, path).split(sep).join("/");
+    const { folder, except = null } = this.options;
+    const isInside = (path: string, parent: string): boolean => path.startsWith(`${parent}${sep}`);
+    for (const path of await listFiles(folder)) {
+      if (except !== null && isInside(except, folder) && isInside(path, except)) continue;
+      const name = relative(folder, path).split(sep).join("/");
       for (;;) {
         const place = this.places.get(name) ?? { bytes: 0, lines: 0 };
         const piece = await readPiece(path, place.bytes, isLast);

@@ -89,20 +89,28 @@ function createFollowers(
 ): RolloutFollower[] {
   const { format, questions, corpus } = rollouts;
   const query = { run_id: context.runId, format, questions, corpus };
-  const follow = (named: string | undefined, phase: Record<string, string>): RolloutFollower[] =>
+  const follow = (
+    named: string | undefined,
+    other: string | undefined,
+    own: Record<string, string>,
+  ): RolloutFollower[] =>
     named
       ? [
           new RolloutFollower({
             folder: resolve(folder, named),
+            except: other ? resolve(folder, other) : null,
             address,
-            query: { ...query, ...phase },
+            query: { ...query, ...own },
             onProblem: (message) => context.log("warn", message),
           }),
         ]
       : [];
   return [
-    ...follow(rollouts.folder, {}),
-    ...follow(rollouts.validationFolder, { phase: "held-out" }),
+    ...follow(rollouts.folder, rollouts.validationFolder, {}),
+    ...follow(rollouts.validationFolder, rollouts.folder, {
+      phase: "held-out",
+      questions: rollouts.validationQuestions || questions,
+    }),
   ];
 }
 

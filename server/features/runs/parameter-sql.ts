@@ -1,6 +1,6 @@
 import { z } from "zod";
 import type { SettingCondition } from "@/contracts/api/run-list";
-import type { Queries } from "@/server/platform/db/database";
+import { DEFAULT_PROJECT, type Queries } from "@/server/platform/db/database";
 import { queryRows, sql, type Sql } from "@/server/platform/db/query";
 
 /**
@@ -68,5 +68,5 @@ const RUNS_WITH_NAMES = 1000;
 /** Names of the parameters that other trainers reported of their newest runs. */
 export const selectParameterNames = (db: Queries): Promise<{ text: string }[]> =>
   queryRows(db, z.object({ text: z.string() }))`
-    SELECT DISTINCT name AS text FROM (SELECT ${buildParameters(sql`r`)} AS parameters FROM runs r WHERE r.kind IN ('external', 'command') AND r.deleted_at IS NULL ORDER BY r.created_at DESC LIMIT ${RUNS_WITH_NAMES}) p,
+    SELECT DISTINCT name AS text FROM (SELECT ${buildParameters(sql`r`)} AS parameters FROM runs r WHERE r.project_id = ${DEFAULT_PROJECT}::uuid AND r.kind IN ('external', 'command') AND r.deleted_at IS NULL ORDER BY r.created_at DESC LIMIT ${RUNS_WITH_NAMES}) p,
       jsonb_object_keys(p.parameters) AS name ORDER BY name`;

@@ -104,9 +104,18 @@ export class ReferenceCheck {
         path: "experiment",
         message: `experiment "${name}" is deleted: restore it, or name another one`,
       });
-    if (rollouts.folder !== "")
+    if (rollouts.folder !== "" || rollouts.validationFolder)
       issues.push(
         ...(await findQuestionIssues(known, "rollouts.questions", rollouts.questions, null)),
+      );
+    if (rollouts.validationFolder && rollouts.validationQuestions)
+      issues.push(
+        ...(await findQuestionIssues(
+          known,
+          "rollouts.validationQuestions",
+          rollouts.validationQuestions,
+          null,
+        )),
       );
     return issues;
   }

@@ -31,7 +31,8 @@ export class TrackedRollouts {
   async storeLines(request: MlflowRolloutsRequest, text: string): Promise<StoredRollouts> {
     const { run_id: runId, file, questions, corpus, format, phase } = request;
     const lines = readLines(text, request.line);
-    if (format === "otlp") return this.traces.storeLines(lines, { runId, questions, corpus });
+    if (format === "otlp")
+      return this.traces.storeLines(lines, { runId, questions, corpus, phase });
     const mapping = await this.mappings.get(format);
     const lookup = new QuestionLookup(await this.questionSets.readAll(questions));
     const sent = lines.flatMap((line) =>

@@ -7,7 +7,7 @@ import { mlflowRequests, OTHER_CORPUS } from "@/contracts/formats/mlflow/request
 import type { TraceSpan } from "@/contracts/formats/traces/span";
 import { readOpenInferenceRollout } from "@/core/traces/read-openinference";
 import { readResourceSpans } from "@/core/traces/read-otlp";
-import { cutExample, type Unread } from "@/core/traces/rollout";
+import { cutExample, type Rollout, type Unread } from "@/core/traces/rollout";
 import type { QuestionSets } from "@/server/features/question-sets/question-sets";
 import { QuestionLookup } from "@/server/features/upstream/question-lookup";
 import type { Transaction } from "@/server/platform/db/database";
@@ -27,6 +27,8 @@ import type { TrackedRuns } from "./tracked-runs";
 
 /** The run that spans are of, and what they answer. */
 interface TraceTarget {
+  /** What all traces are; absent: each says so itself. */
+  phase?: Rollout["phase"] | undefined;
   runId: string;
   questions: string;
   corpus: string;
@@ -109,7 +111,7 @@ export class TrackedTraces {
 
   /** @returns whether any span is new */
   private async storeSpans(
-    { runId, questions, corpus }: TraceTarget,
+    { runId, questions, corpus, phase }: TraceTarget,
     spans: readonly TraceSpan[],
     refused: readonly string[],
   ): Promise<boolean> {
@@ -142,7 +144,7 @@ export class TrackedTraces {
           rollout:
             typeof rollout === "string"
               ? { reason: rollout, example: cutExample(traceId) }
-              : rollout,
+              : { ...rollout, phase: phase ?? rollout.phase },
         };
       });
       const source = { run, corpus, questions, lookup, rightFrom: mapping.rightFrom, fileStep: 0 };

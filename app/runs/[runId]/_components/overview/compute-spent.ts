@@ -59,9 +59,9 @@ export const computeSpent = (series: Series): SpentResources => ({
 
 /** What a prediction's answers took of searcher and generator; the judge is not in it. */
 interface PredictionSpent {
-  /** Tokens read and written of a question; null where nobody counted them. */
+  /** Tokens read and written of a question, the mean of those that were counted; null where nobody counted them. */
   tokensEach: number | null;
-  /** All tokens; null where nobody counted them. */
+  /** All tokens, as if those that nobody counted took as many; null where nobody counted any. */
   tokens: SpentAmount | null;
   /** US dollars. */
   cost: SpentAmount | "unknown";

@@ -61,7 +61,7 @@ const findText = async () => (await screen.findByTestId("prediction-spent")).tex
 it("stands in one line", async () => {
   draw({});
   expect(await findText()).toBe(
-    "Searcher and generator: 300 tokens a question, 12,000 in all; US$0.4 at endpoints. Answers that were taken over count as when they were made.",
+    "Searcher and generator: 300 tokens a question, about 12,000 in all; US$0.4 at endpoints. Answers that were taken over count as when they were made.",
   );
 });
 

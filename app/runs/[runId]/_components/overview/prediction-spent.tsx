@@ -24,7 +24,7 @@ export function PredictionSpent({ runId }: { runId: string }) {
         ? t("Tokens of searcher and generator were not counted")
         : tokens.isPartial
           ? t("Searcher and generator: {each} tokens a question, at least {tokens} in all", values)
-          : t("Searcher and generator: {each} tokens a question, {tokens} in all", values)}
+          : t("Searcher and generator: {each} tokens a question, about {tokens} in all", values)}
       ; <span data-spent="cost">{describeCost(t, cost)}</span>.{" "}
       {t("Answers that were taken over count as when they were made.")}
     </p>

@@ -102,7 +102,9 @@ export function LogsTab({ runId }: { runId: string }) {
                   size="sm"
                   className="mx-3 mb-1 font-sans"
                   disabled={earlier.isPending || query.isPlaceholderData}
-                  onClick={() => earlier.mutate()}
+                  onClick={() =>
+                    earlier.mutate(undefined, { onError: ({ message }) => notify("bad", message) })
+                  }
                 >
                   <ArrowUp /> {t("Show earlier")}
                 </Button>
