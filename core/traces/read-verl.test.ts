@@ -237,6 +237,15 @@ describe("lines of a form that nothing names", () => {
   });
 });
 
+it("a tag of upstream's means a project's own search where its mapping says so", () => {
+  const mapping: VerlMapping = {
+    ...MAPPING,
+    searches: [{ call: "query", result: "reference", answer: null }],
+  };
+  const output = `<query>card one</query><reference>${window(1)}</reference>So.`;
+  expect(listQueries(play({ output }, mapping))).toEqual(["card one"]);
+});
+
 it("a line says itself that it is of an evaluation where the mapping finds it", () => {
   expect(read({ output: "x", split: "val" }).phase).toBe("held-out");
   expect(read({ output: "x", split: "train" }).phase).toBe("train");

@@ -257,6 +257,26 @@ describe("a command", () => {
     ]);
   });
 
+  it("writes evaluations below its rollouts, which are sent once, with the questions that they answer", async () => {
+    const context = open({
+      command: `mkdir -p out/val; echo '{"a":1}' > out/1.jsonl; echo '{"b":1}' > out/val/1.jsonl`,
+      rollouts: {
+        folder: "out",
+        validationFolder: "out/val",
+        questions: "set",
+        validationQuestions: "other",
+      },
+    });
+    await runCommand(context, POLL);
+    const sent = asked.filter(({ path }) => path.endsWith("/rollouts"));
+    expect(
+      sent.map(({ query, body }) => [query.get("questions"), query.get("phase"), body]).sort(),
+    ).toEqual([
+      ["other", "held-out", '{"b":1}\n'],
+      ["set", null, '{"a":1}\n'],
+    ]);
+  });
+
   it("becomes a job of Ray where an address is given, with its log and its end", async () => {
     Object.assign(ray, { logs: ["one\ntw", "one\ntwo\nthree"], status: "FAILED" });
     const context = open({ command: "it's mine", ray: { address } });
