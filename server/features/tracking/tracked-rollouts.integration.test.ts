@@ -144,7 +144,9 @@ describe("rollouts of an observed run", () => {
     const { body } = await send({ file: "60.jsonl", phase: "held-out" }, [line]);
     expect(body).toMatchObject({ stored: 1 });
     const { lines } = await server.plane.logs.listForRun(toId(id), { level: "warn", limit: 1 });
-    expect(lines[0]!.message).toMatch(/^1 rollouts of evaluations are of steps that were summed up/);
+    expect(lines[0]!.message).toMatch(
+      /^1 rollouts of evaluations are of steps that were summed up/,
+    );
   });
 
   it("whose searches nothing tells of have no number of them, and one that is told of counts", async () => {
