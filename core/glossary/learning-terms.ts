@@ -31,7 +31,7 @@ export const LEARNING_TERMS = {
   "loss-normalisation": {
     text: "What an action token's loss is divided by: whether each token, each episode or neither has the same say.",
     formula:
-      "token: Σ loss / Σ tokens; sequence: mean over episodes of (Σ loss / tokens of the episode); constant: Σ loss / (episodes × tokens of the longest possible episode)",
+      "token: Σ loss / Σ tokens; sequence: mean over episodes of (Σ loss / tokens of the episode); constant: Σ loss / (episodes × most tokens of an episode)",
     source:
       "Yu et al. 2025 (DAPO, by token); Shao et al. 2024 (GRPO, by sequence); Liu et al. 2025 (Dr. GRPO, arXiv 2503.20783, by a constant); gpu-workers/rl/policy-update/losses.ts",
   },

@@ -7,7 +7,7 @@ const MOST_WORDS = 80;
 
 /**
  * Paragraphs of a Markdown text with the line, counted from 1, that each begins at. A list item is a paragraph of its
- * own; code blocks, tables and headings are none.
+ * own; code blocks, tables, headings and targets of links are none.
  */
 function readParagraphs(markdown: string): { line: number; text: string }[] {
   const paragraphs: { line: number; text: string }[] = [];
@@ -19,7 +19,7 @@ function readParagraphs(markdown: string): { line: number; text: string }[] {
     const isCode = fence !== undefined || marker !== undefined;
     if (marker && (fence === undefined || fence === marker))
       fence = fence === undefined ? marker : undefined;
-    if (isCode || text === "" || /^(?:\||#{1,6} |<!--)/.test(text)) open = undefined;
+    if (isCode || text === "" || /^(?:\||#{1,6} |<!--|\[[^\]]+\]: )/.test(text)) open = undefined;
     else if (open === undefined || /^(?:[-*+]|\d+[.)]) /.test(text))
       paragraphs.push((open = { line: index + 1, text }));
     else open.text += ` ${text}`;

@@ -35,8 +35,8 @@ export interface SeriesDefinition {
   metric: string;
   label: string;
   colour: string;
-  /** Pattern of a dashed line, as SVG writes it; true: the usual one. A part of a stack is hatched. */
-  dashed?: boolean | string;
+  /** A line is dashed, a part of a stack hatched. */
+  dashed?: boolean;
   dots?: boolean;
 }
 

@@ -2,10 +2,8 @@ import { markText } from "@/app/_i18n/format-text";
 import { defineLines, defineSeries, type ChartDefinition } from "./definitions";
 
 /** Ranks that have a line of their own; the metrics table lists more. */
-const MOST_LINES = 16;
+const MOST_LINES = 8;
 const COLOURS = 7;
-/** Of the first, second and third lines of a colour. */
-const DASHES = [false, true, "1 3"] as const;
 
 /** What the ranks of a distributed engine do, step by step. */
 export const RANK_CHARTS: readonly ChartDefinition[] = [
@@ -29,7 +27,7 @@ export const RANK_CHARTS: readonly ChartDefinition[] = [
     Array.from({ length: MOST_LINES }, (_, rank) =>
       // A rank's name is its number, in every language.
       defineSeries(`engine/rank_utilisation/${rank}`, String(rank), 1 + (rank % COLOURS), {
-        dashed: DASHES[Math.floor(rank / COLOURS)] ?? false,
+        dashed: rank >= COLOURS,
       }),
     ),
     { title: markText("Computing, rank by rank"), isOptional: true },
