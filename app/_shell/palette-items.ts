@@ -41,7 +41,7 @@ export type Deed =
   | { dialog: string };
 
 /** Words in English and in the page's language: an entry is found by both. */
-export const joinWords = (t: Text, ...words: readonly string[]): string =>
+const joinWords = (t: Text, ...words: readonly string[]): string =>
   words.flatMap((word) => [word, t(word)]).join(" ");
 
 /** Every page. */

@@ -230,7 +230,10 @@ describe("the memory of one of several ranks", () => {
   });
 
   it("on a CPU gathered layers leave holes, once in each pass, which sampling's whole weights leave room for", () => {
-    const computeHoles = (change: Partial<MemorySpec>, tuning: Tuning = buildTuning(null)): number =>
+    const computeHoles = (
+      change: Partial<MemorySpec>,
+      tuning: Tuning = buildTuning(null),
+    ): number =>
       estimateRank(buildSpec("smollm2-135m-instruct", tuning, change), 2).parts.find(
         ({ name }) => name === "fragmentation",
       )?.bytes ?? 0;

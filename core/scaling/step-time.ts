@@ -54,7 +54,7 @@ export const H20: Accelerator = {
  * Shares of the peaks that programs reach. Of operations 40 %: Llama 3 reports 38 to 43 (arXiv 2407.21783, table 4). Of memory
  * and links 60 and 80 % are assumptions.
  */
-export const REACHED = { flops: 0.4, memory: 0.6, link: 0.8 } as const;
+const REACHED = { flops: 0.4, memory: 0.6, link: 0.8 } as const;
 
 /** Bytes of a number in bfloat16, and in float32 as gradients are summed. */
 const [HALF, FLOAT] = [2, 4];

@@ -39,7 +39,7 @@ const SAVE_TINY = `
 import sys, torch
 from pathlib import Path
 from transformers import LlamaConfig, LlamaForCausalLM
-from engine.tiny_model import save_tokenizer
+from engine.models.tiny_model import save_tokenizer
 folder, vocabulary = Path(sys.argv[1]), int(sys.argv[2])
 torch.manual_seed(7)
 LlamaForCausalLM(LlamaConfig(vocab_size=vocabulary, hidden_size=48, intermediate_size=96,

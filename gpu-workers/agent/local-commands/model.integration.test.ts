@@ -35,7 +35,7 @@ beforeAll(async () => {
     PYTHON,
     [
       "-c",
-      "import sys; from pathlib import Path; from engine.tiny_model import save_qwen2; save_qwen2(Path(sys.argv[1]), 'tiny')",
+      "import sys; from pathlib import Path; from engine.models.tiny_model import save_qwen2; save_qwen2(Path(sys.argv[1]), 'tiny')",
       folder,
     ],
     { cwd: inRoot("gpu-workers") },

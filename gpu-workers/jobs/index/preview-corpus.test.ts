@@ -51,7 +51,7 @@ async function preview(source: object, upload = ""): Promise<CorpusPreviewResult
 
 async function serve(answer: (response: ServerResponse) => void): Promise<string> {
   server = createServer((_request, response) => answer(response));
-  return listenLocally(server!);
+  return listenLocally(server);
 }
 
 const lines = (count: number, text = "x"): string =>

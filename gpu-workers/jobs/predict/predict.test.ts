@@ -36,7 +36,7 @@ async function generator(
       );
     });
   });
-  const address = await listenLocally(server!);
+  const address = await listenLocally(server);
   return { url: `${address}/v1`, asked };
 }
 

@@ -275,7 +275,7 @@ describe("an endpoint", () => {
           .end(JSON.stringify(answer.body));
       });
     });
-    return `${await listenLocally(server!)}/v1`;
+    return `${await listenLocally(server)}/v1`;
   }
   const chat = (content: string) => ({
     status: 200,

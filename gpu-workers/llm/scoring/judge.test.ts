@@ -43,7 +43,7 @@ async function playing(
       );
     });
   });
-  const address = await listenLocally(server!);
+  const address = await listenLocally(server);
   return { url: `${address}/v1`, requests };
 }
 const item = { question: "Capital of Peru?", golds: ["Lima"], answer: "the city of Lima" };

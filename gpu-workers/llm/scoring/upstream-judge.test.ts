@@ -40,7 +40,7 @@ async function play(
       response.end(JSON.stringify({ choices: [choice] }));
     });
   });
-  const address = await listenLocally(server!);
+  const address = await listenLocally(server);
   return { url: `${address}/v1`, requests };
 }
 

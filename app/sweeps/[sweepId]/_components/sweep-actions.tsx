@@ -61,7 +61,6 @@ export function SweepActions({ sweep }: { sweep: SweepDetail }) {
   );
   const open = sweep.members.filter((run) => !TERMINAL_STATES.has(run.state)).length;
   const { failed = 0, cancelled = 0 } = sweep.counts;
-  const file = sweep.name.replaceAll(/[^\w-]+/g, "-").toLowerCase();
   return (
     <div className="flex flex-wrap gap-2">
       {open > 0 ? (
@@ -82,30 +81,7 @@ export function SweepActions({ sweep }: { sweep: SweepDetail }) {
           <Play /> {t("Resume {count}", { count: failed + cancelled })}
         </Button>
       ) : null}
-      <Menu>
-        <MenuTrigger asChild>
-          <Button>
-            <Download /> {t("Export")}
-          </Button>
-        </MenuTrigger>
-        <MenuContent>
-          <MenuItem
-            onSelect={() => saveFile(`${file}.md`, "text/markdown", formatSweepMarkdown(sweep))}
-          >
-            <Download /> {t("Markdown, by setting")}
-          </MenuItem>
-          <MenuItem onSelect={() => saveFile(`${file}.csv`, "text/csv", formatSweepCsv(sweep))}>
-            <Download /> {t("CSV, by run")}
-          </MenuItem>
-          <MenuItem
-            onSelect={() =>
-              copyText(t, formatSweepMarkdown(sweep), t("Copied as Markdown"), notify)
-            }
-          >
-            <ClipboardCopy /> {t("Copy Markdown")}
-          </MenuItem>
-        </MenuContent>
-      </Menu>
+      <ExportMenu sweep={sweep} />
       {open > 0 ? null : (
         <Button variant="ghost" onClick={() => setAsked("delete")}>
           <Trash2 /> {t("Delete")}
@@ -138,5 +114,36 @@ export function SweepActions({ sweep }: { sweep: SweepDetail }) {
         onConfirm={() => remove.mutate({ id: sweep.id })}
       />
     </div>
+  );
+}
+
+/** The sweep's table as files. */
+function ExportMenu({ sweep }: { sweep: SweepDetail }) {
+  const t = useText();
+  const notify = useNotify();
+  const file = sweep.name.replaceAll(/[^\w-]+/g, "-").toLowerCase();
+  return (
+    <Menu>
+      <MenuTrigger asChild>
+        <Button>
+          <Download /> {t("Export")}
+        </Button>
+      </MenuTrigger>
+      <MenuContent>
+        <MenuItem
+          onSelect={() => saveFile(`${file}.md`, "text/markdown", formatSweepMarkdown(sweep))}
+        >
+          <Download /> {t("Markdown, by setting")}
+        </MenuItem>
+        <MenuItem onSelect={() => saveFile(`${file}.csv`, "text/csv", formatSweepCsv(sweep))}>
+          <Download /> {t("CSV, by run")}
+        </MenuItem>
+        <MenuItem
+          onSelect={() => copyText(t, formatSweepMarkdown(sweep), t("Copied as Markdown"), notify)}
+        >
+          <ClipboardCopy /> {t("Copy Markdown")}
+        </MenuItem>
+      </MenuContent>
+    </Menu>
   );
 }
