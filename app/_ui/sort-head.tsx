@@ -29,7 +29,8 @@ export function SortHead({ direction, onSort, title, className, help, children }
         type="button"
         id={labelId}
         title={title}
-        className="inline-flex items-center gap-1 hover:text-foreground"
+        // A name of one Chinese character would be too small a target.
+        className="inline-flex min-h-6 min-w-6 items-center gap-1 hover:text-foreground"
         onClick={onSort}
       >
         {children}

@@ -91,6 +91,11 @@ export function EpisodeColumns({ episodes }: { episodes: ShownEpisode[] }) {
   );
 }
 
+/** A run's colour beside its name: as a colour of letters it would not stand out enough from every background. */
+export const RunDot = ({ colour }: { colour: string | undefined }) => (
+  <span aria-hidden className="size-2 shrink-0 rounded-full" style={{ background: colour }} />
+);
+
 type ColumnHeadProps = { shown: ShownEpisode; detail: EpisodeDetail; why: string | null };
 
 function ColumnHead({ shown, detail, why }: ColumnHeadProps) {
@@ -99,9 +104,8 @@ function ColumnHead({ shown, detail, why }: ColumnHeadProps) {
   return (
     <div className="min-w-0 rounded-lg border bg-card px-3 py-2">
       <p className="flex items-center gap-2">
-        <span className="font-semibold" style={{ color: shown.colour }}>
-          {shown.title}
-        </span>
+        <RunDot colour={shown.colour} />
+        <span className="font-semibold">{shown.title}</span>
         <ScoreMark score={record.score?.value ?? null} />
         <span className="min-w-0 font-medium break-words">
           {record.answer?.text || t("(no answer)")}

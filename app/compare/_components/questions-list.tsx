@@ -12,7 +12,7 @@ import { ScoreMark } from "@/app/_ui/score-mark";
 import { SearchInput } from "@/app/_ui/search-input";
 import { ShowMoreButton } from "@/app/_ui/show-more-button";
 import { EmptyState, QueryErrorState, Skeleton } from "@/app/_ui/states";
-import { EpisodeColumns } from "./episode-columns";
+import { EpisodeColumns, RunDot } from "./episode-columns";
 import {
   formatFilter,
   LETTERS,
@@ -198,9 +198,8 @@ function QuestionItem({ row, open, onToggle, runs }: QuestionItemProps) {
                 key={result.episodeId}
                 className="inline-flex min-w-0 items-center gap-1.5 text-xs"
               >
-                <span className="font-semibold" style={{ color: RUN_COLOURS[i] }}>
-                  {LETTERS[i]}
-                </span>
+                <RunDot colour={RUN_COLOURS[i]} />
+                <span className="font-semibold">{LETTERS[i]}</span>
                 <ScoreMark score={result.score} />
                 <span className="max-w-64 truncate">
                   {result.answer === "" ? t("(empty)") : result.answer}

@@ -5,6 +5,7 @@ import type { Compared } from "@/app/_lib/live/trpc";
 import { ScrollRegion } from "@/app/_ui/scroll-region";
 import { Card, CardHeader } from "@/app/_ui/card";
 import { GLOSSARY } from "@/core/glossary/glossary";
+import { RunDot } from "./episode-columns";
 import { parseMask, formatFilter, LETTERS, RUN_COLOURS, writeFilter } from "./patterns";
 
 const BAR_HEIGHT = 120;
@@ -41,11 +42,8 @@ export function UpsetPlot({ compared, selected, onSelect }: UpsetPlotProps) {
         <div className="flex min-w-max items-end gap-1">
           <div className="sticky left-0 z-10 flex shrink-0 flex-col gap-0 bg-card pr-2">
             {compared.runs.map((run, i) => (
-              <span
-                key={run.id}
-                className="flex h-6 items-center text-2xs font-semibold"
-                style={{ color: RUN_COLOURS[i] }}
-              >
+              <span key={run.id} className="flex h-6 items-center gap-1 text-2xs font-semibold">
+                <RunDot colour={RUN_COLOURS[i]} />
                 {LETTERS[i]}
               </span>
             ))}
