@@ -137,18 +137,6 @@ describe("rollouts of an observed run", () => {
     expect((await send({ file: "a", phase: "test" }, [])).status).toBe(400);
   });
 
-  it("of an evaluation whose step was summed up before are told, as no metric has them", async () => {
-    for (const step of [60, 61, 62, 63])
-      await send({ file: `${step}.jsonl` }, [buildLine("What is question 2?", 1, step)]);
-    const line = buildLine("What is question 2?", 1, 60);
-    const { body } = await send({ file: "60.jsonl", phase: "held-out" }, [line]);
-    expect(body).toMatchObject({ stored: 1 });
-    const { lines } = await server.plane.logs.listForRun(toId(id), { level: "warn", limit: 1 });
-    expect(lines[0]!.message).toMatch(
-      /^1 rollouts of evaluations are of steps that were summed up/,
-    );
-  });
-
   it("whose searches nothing tells of have no number of them, and one that is told of counts", async () => {
     const plain = (question: string, output: string, step: number): string =>
       JSON.stringify({ input: `user\n${question}\nassistant\n`, output, score: 0, step });
@@ -197,5 +185,17 @@ describe("rollouts of an observed run", () => {
     )[0];
     expect(value, "the step that its file is named after").toBe(70);
     expect((await send({ file: "a", questions: "no\u0000" }, [])).status).toBe(400);
+  });
+
+  it("of an evaluation whose step was summed up before are told, as no metric has them", async () => {
+    for (const step of [60, 61, 62, 63])
+      await send({ file: `${step}.jsonl` }, [buildLine("What is question 2?", 1, step)]);
+    const line = buildLine("What is question 2?", 1, 60);
+    const { body } = await send({ file: "60.jsonl", phase: "held-out" }, [line]);
+    expect(body).toMatchObject({ stored: 1 });
+    const { lines } = await server.plane.logs.listForRun(toId(id), { level: "warn", limit: 1 });
+    expect(lines[0]!.message).toMatch(
+      /^1 rollouts of evaluations are of steps that were summed up/,
+    );
   });
 });
