@@ -44,7 +44,6 @@ const OF_EXAMPLE: readonly DocsPicture[] = [
 /** Of what no recording has, for the guides. */
 const OF_ADDED: readonly DocsPicture[] = [
   { file: "external-run.png", page: "run-external", height: 800 },
-  { file: "served-model.png", page: "run-serve", height: 700 },
   { file: "pools.png", page: "workers", height: 600, from: "Pools" },
   { file: "notifications.png", page: "notifications", height: 500 },
   { file: "mirrors.png", page: "mirrors", height: 500 },
