@@ -43,7 +43,6 @@ const ROWS_OF = markText(
   "{rows, plural, one {# row} other {# rows}} of {total, plural, one {# run} other {# runs}}",
 );
 
-
 /** The runs that the address asks for, page by page. */
 function useRunPages(filter: RunsFilter, searched: string) {
   const trpc = useTRPC();
