@@ -1,4 +1,5 @@
 "use client";
+import { useHasRollouts } from "@/app/_lib/live/use-has-rollouts";
 import { keepPreviousData, skipToken, useQuery } from "@tanstack/react-query";
 import { useTheme } from "next-themes";
 import { usePathname, useRouter } from "next/navigation";
@@ -6,10 +7,9 @@ import { useMemo, useRef, useState, type KeyboardEvent } from "react";
 import { useLanguageChoice, useText } from "@/app/_i18n/text-provider";
 import { cn } from "@/app/_lib/cn";
 import { formatWords } from "@/app/_lib/format/format";
-import { useDelayed } from "@/app/_lib/hooks/use-delayed";
+import { SEARCH_DELAY_MS, useDelayed } from "@/app/_lib/hooks/use-delayed";
 import { replaceParams } from "@/app/_lib/hooks/use-params";
 import { useTRPC } from "@/app/_lib/live/trpc";
-import { isOtherTrainers } from "@/app/_lib/run-tabs";
 import { Dialog } from "@/app/_ui/dialog";
 import { Input } from "@/app/_ui/field";
 import {
@@ -24,9 +24,6 @@ import {
   type Deed,
   type PaletteItem,
 } from "./palette-items";
-
-/** How long nothing must be typed before the server searches. */
-const SEARCH_DELAY_MS = 150;
 
 type PaletteDialogProps = { open: boolean; onOpenChange: (open: boolean) => void };
 
@@ -51,11 +48,7 @@ function useRunItems(): PaletteItem[] {
   const trpc = useTRPC();
   const id = /^\/runs\/([0-9a-f-]{36})$/.exec(usePathname())?.[1];
   const run = useQuery(trpc.runs.get.queryOptions(id ? { id } : skipToken)).data;
-  const isReported = run !== undefined && isOtherTrainers(run.kind);
-  const external = useQuery(
-    trpc.externalRuns.get.queryOptions(isReported ? { runId: run.id } : skipToken),
-  );
-  const hasRollouts = (external.data?.episodes ?? 0) > 0;
+  const hasRollouts = useHasRollouts(run);
   return useMemo(() => (run ? listRunItems(t, run, hasRollouts) : []), [t, run, hasRollouts]);
 }
 

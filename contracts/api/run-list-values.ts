@@ -19,17 +19,18 @@ interface TextRule {
   pattern: RegExp;
 }
 
-/**
- * A setting's path, or a parameter that another trainer reported: "param:optim/learning-rate". A name that holds what
- * separates conditions and columns in an address is not among them.
- */
+const PATH = String.raw`\w+(\.\w+)*`;
+/** A name that holds what separates conditions and columns in an address is not among them. */
+const PARAMETER = String.raw`param:[^,;<>=!\s]([^,;<>=!]*[^,;<>=!\s])?`;
+
+/** A setting's path, or a parameter that another trainer reported: "param:optim/learning-rate". */
 export const SETTING_PATH: TextRule = {
   most: 260,
-  pattern: /^(\w+(\.\w+)*|param:[^,;<>=!\s]([^,;<>=!]*[^,;<>=!\s])?)$/,
+  pattern: new RegExp(`^(${PATH}|${PARAMETER})$`),
 };
 export const RUN_COLUMN: TextRule = {
   most: 260,
-  pattern: /^((last|best):\S+|setting:\w+(\.\w+)*|param:[^,;<>=!\s]([^,;<>=!]*[^,;<>=!\s])?)$/,
+  pattern: new RegExp(String.raw`^((last|best):\S+|setting:${PATH}|${PARAMETER})$`),
 };
 export const TAG: TextRule = { most: 60, pattern: /^[^,]*$/ };
 export const MOST_CONDITION_VALUE = 200;

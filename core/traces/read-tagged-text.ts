@@ -107,10 +107,7 @@ export function playTaggedText(
 /** Tags of these words, opened and closed, of which the mapping says nothing: each once. */
 export function listUnknownTags(words: string, mapping: VerlMapping): Unread[] {
   const masked = maskQuoted(words, mapping);
-  const known = new Set([
-    ...mapping.words,
-    ...mapping.searches.flatMap(({ call, answer }) => [call, ...(answer === null ? [] : [answer])]),
-  ]);
+  const known = listOwnTags(mapping);
   const closed = new Set([...masked.matchAll(/<\/([A-Za-z][\w-]{0,40})>/g)].map(([, tag]) => tag!));
   const found = new Map<string, number>();
   for (const match of masked.matchAll(/<([A-Za-z][\w-]{0,40})>/g)) {
@@ -128,6 +125,10 @@ export function listUnknownTags(words: string, mapping: VerlMapping): Unread[] {
 /** A text in which sentences that only name tags, as instructions do, are blank: as long as it was. */
 export const maskQuoted = (text: string, { quoted }: VerlMapping): string =>
   quoted.reduce((rest, one) => rest.replaceAll(one, " ".repeat(one.length)), text);
+
+/** The tags that the model itself writes: calls, answers and words. */
+const listOwnTags = ({ searches, words }: VerlMapping): Set<string> =>
+  new Set([...words, ...searches.flatMap(({ call, answer }) => [call, answer ?? call])]);
 
 const removeTurnBegin = (words: string): string => words.replace(ANSWER_BEGINS, "");
 
@@ -200,12 +201,9 @@ function readSpan(
 }
 
 /** Where the model's words begin again: at the first tag that it writes. */
-function findNextTag(text: string, from: number, { searches, words }: VerlMapping): number {
-  const own = new Set([
-    ...searches.flatMap(({ call, answer }) => [call, ...(answer === null ? [] : [answer])]),
-    ...words,
-  ]);
-  for (const { result } of searches) own.delete(result);
+function findNextTag(text: string, from: number, mapping: VerlMapping): number {
+  const own = listOwnTags(mapping);
+  for (const { result } of mapping.searches) own.delete(result);
   const found = [...own].map((tag) => text.indexOf(`<${tag}>`, from)).filter((at) => at >= 0);
   return Math.min(text.length, ...found);
 }

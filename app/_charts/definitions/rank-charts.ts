@@ -1,9 +1,9 @@
+import { getSeriesColour, SERIES_COLOURS } from "@/app/_charts/series-colour";
 import { markText } from "@/app/_i18n/format-text";
 import { defineLines, defineSeries, type ChartDefinition } from "./definitions";
 
 /** Ranks that have a line of their own; the metrics table lists more. */
 const MOST_LINES = 8;
-const COLOURS = 7;
 
 /** What the ranks of a distributed engine do, step by step. */
 export const RANK_CHARTS: readonly ChartDefinition[] = [
@@ -26,8 +26,8 @@ export const RANK_CHARTS: readonly ChartDefinition[] = [
     "share",
     Array.from({ length: MOST_LINES }, (_, rank) =>
       // A rank's name is its number, in every language.
-      defineSeries(`engine/rank_utilisation/${rank}`, String(rank), 1 + (rank % COLOURS), {
-        dashed: rank >= COLOURS,
+      defineSeries(`engine/rank_utilisation/${rank}`, String(rank), getSeriesColour(rank), {
+        dashed: rank >= SERIES_COLOURS,
       }),
     ),
     { title: markText("Computing, rank by rank"), isOptional: true },

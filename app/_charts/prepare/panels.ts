@@ -1,3 +1,4 @@
+import { getSeriesColour, SERIES_COLOURS } from "@/app/_charts/series-colour";
 import type { Text } from "@/app/_i18n/format-text";
 import { findMetric, getMetricLabel } from "@/core/metrics/metrics";
 import type { MetricUnit } from "@/core/metrics/metric-definition";
@@ -35,7 +36,6 @@ const UNITS: Partial<Record<MetricUnit, Unit>> = {
   count: "count",
   tokens: "count",
 };
-const COLOURS = 7;
 
 /** How a metric is drawn on its own. */
 function findLook(name: string): { unit: Unit; scale: Scale } {
@@ -58,8 +58,8 @@ export function buildPanelChart({ title, metrics }: Panel): ChartDefinition {
     series: metrics.map((metric, i) => ({
       metric,
       label: single ? getMetricLabel(metric) : metric,
-      colour: `var(--series-${(i % COLOURS) + 1})`,
-      dashed: i >= COLOURS,
+      colour: getSeriesColour(i),
+      dashed: i >= SERIES_COLOURS,
       dots: metric.startsWith("held-out/"),
     })),
   };

@@ -1,4 +1,5 @@
 "use client";
+import { ColourDot } from "@/app/_ui/colour-dot";
 import { useQueries } from "@tanstack/react-query";
 import { Link } from "@/app/_ui/link";
 import { useText } from "@/app/_i18n/text-provider";
@@ -91,11 +92,6 @@ export function EpisodeColumns({ episodes }: { episodes: ShownEpisode[] }) {
   );
 }
 
-/** A run's colour beside its name: as a colour of letters it would not stand out enough from every background. */
-export const RunDot = ({ colour }: { colour: string | undefined }) => (
-  <span aria-hidden className="size-2 shrink-0 rounded-full" style={{ background: colour }} />
-);
-
 type ColumnHeadProps = { shown: ShownEpisode; detail: EpisodeDetail; why: string | null };
 
 function ColumnHead({ shown, detail, why }: ColumnHeadProps) {
@@ -104,7 +100,7 @@ function ColumnHead({ shown, detail, why }: ColumnHeadProps) {
   return (
     <div className="min-w-0 rounded-lg border bg-card px-3 py-2">
       <p className="flex items-center gap-2">
-        <RunDot colour={shown.colour} />
+        <ColourDot colour={shown.colour} />
         <span className="font-semibold">{shown.title}</span>
         <ScoreMark score={record.score?.value ?? null} />
         <span className="min-w-0 font-medium break-words">

@@ -1,4 +1,5 @@
 "use client";
+import { ColourDot } from "@/app/_ui/colour-dot";
 import { keepPreviousData, useInfiniteQuery } from "@tanstack/react-query";
 import { ChevronDown, ChevronRight } from "lucide-react";
 import { markText, type Text } from "@/app/_i18n/format-text";
@@ -12,7 +13,7 @@ import { ScoreMark } from "@/app/_ui/score-mark";
 import { SearchInput } from "@/app/_ui/search-input";
 import { ShowMoreButton } from "@/app/_ui/show-more-button";
 import { EmptyState, QueryErrorState, Skeleton } from "@/app/_ui/states";
-import { EpisodeColumns, RunDot } from "./episode-columns";
+import { EpisodeColumns } from "./episode-columns";
 import {
   formatFilter,
   LETTERS,
@@ -198,7 +199,7 @@ function QuestionItem({ row, open, onToggle, runs }: QuestionItemProps) {
                 key={result.episodeId}
                 className="inline-flex min-w-0 items-center gap-1.5 text-xs"
               >
-                <RunDot colour={RUN_COLOURS[i]} />
+                <ColourDot colour={RUN_COLOURS[i]} />
                 <span className="font-semibold">{LETTERS[i]}</span>
                 <ScoreMark score={result.score} />
                 <span className="max-w-64 truncate">

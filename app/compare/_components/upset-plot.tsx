@@ -1,3 +1,4 @@
+import { ColourDot } from "@/app/_ui/colour-dot";
 import { useText } from "@/app/_i18n/text-provider";
 import { cn } from "@/app/_lib/cn";
 import { formatInteger } from "@/app/_lib/format/format";
@@ -5,7 +6,6 @@ import type { Compared } from "@/app/_lib/live/trpc";
 import { ScrollRegion } from "@/app/_ui/scroll-region";
 import { Card, CardHeader } from "@/app/_ui/card";
 import { GLOSSARY } from "@/core/glossary/glossary";
-import { RunDot } from "./episode-columns";
 import { parseMask, formatFilter, LETTERS, RUN_COLOURS, writeFilter } from "./patterns";
 
 const BAR_HEIGHT = 120;
@@ -43,7 +43,7 @@ export function UpsetPlot({ compared, selected, onSelect }: UpsetPlotProps) {
           <div className="sticky left-0 z-10 flex shrink-0 flex-col gap-0 bg-card pr-2">
             {compared.runs.map((run, i) => (
               <span key={run.id} className="flex h-6 items-center gap-1 text-2xs font-semibold">
-                <RunDot colour={RUN_COLOURS[i]} />
+                <ColourDot colour={RUN_COLOURS[i]} />
                 {LETTERS[i]}
               </span>
             ))}

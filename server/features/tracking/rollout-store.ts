@@ -166,10 +166,10 @@ export class RolloutStore {
     runId: string,
     built: readonly BuiltRollout[],
   ): Promise<void> {
+    const heldOut = built.filter(({ record }) => record.phase === "held-out");
+    if (heldOut.length === 0) return;
     const summed = (await selectObservation(tx.db, runId))?.summedStep ?? -1;
-    const late = built.filter(
-      ({ record: { phase, step } }) => phase === "held-out" && step !== null && step <= summed,
-    );
+    const late = heldOut.filter(({ record: { step } }) => step !== null && step <= summed);
     if (late.length > 0)
       await this.runs.tell(
         tx,

@@ -6,7 +6,7 @@ import type { Text } from "@/app/_i18n/format-text";
 import { useText } from "@/app/_i18n/text-provider";
 import type { Answerer } from "@/app/_lib/ask-link";
 import { formatWords } from "@/app/_lib/format/format";
-import { useDelayed } from "@/app/_lib/hooks/use-delayed";
+import { SEARCH_DELAY_MS, useDelayed } from "@/app/_lib/hooks/use-delayed";
 import { useTRPC } from "@/app/_lib/live/trpc";
 import { Button } from "@/app/_ui/button";
 import { Dialog } from "@/app/_ui/dialog";
@@ -57,8 +57,6 @@ export function AddAnswerer({ disabled, onAdd }: AddAnswererProps) {
   );
 }
 
-/** How long nothing must be typed before the server searches. */
-const SEARCH_DELAY_MS = 150;
 /** Runs that can be chosen at once; a text finds the others. */
 const MOST_RUNS = 100;
 

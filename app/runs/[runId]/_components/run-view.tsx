@@ -1,4 +1,5 @@
 "use client";
+import { useHasRollouts } from "@/app/_lib/live/use-has-rollouts";
 import { useQuery } from "@tanstack/react-query";
 import dynamic from "next/dynamic";
 import { Link } from "@/app/_ui/link";
@@ -111,10 +112,8 @@ export function RunView({ runId, trainMetrics }: RunViewProps) {
   useEffect(() => {
     if (loadsTraining) void loadTrainOverview();
   }, [loadsTraining]);
-  const external = useQuery(
-    trpc.externalRuns.get.queryOptions({ runId }, { enabled: isOtherTrainers(query.data?.kind) }),
-  );
   const run = query.data;
+  const hasRollouts = useHasRollouts(run);
   const title = run?.name;
   useEffect(() => {
     if (title) document.title = `${title} · s3`;
@@ -129,7 +128,7 @@ export function RunView({ runId, trainMetrics }: RunViewProps) {
     );
   if (!run) return <LoadingRun />;
   const isTraining = run.config.kind === "train";
-  const shown = listRunTabs(run.config.kind, (external.data?.episodes ?? 0) > 0);
+  const shown = listRunTabs(run.config.kind, hasRollouts);
   // A tab that this kind of run does not have (an evaluate run's questions are on its overview) leads to the overview.
   const tab: RunTab = isTab(rawTab) && shown.includes(rawTab) ? rawTab : "overview";
   return (

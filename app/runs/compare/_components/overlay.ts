@@ -1,3 +1,4 @@
+import { getSeriesColour, SERIES_COLOURS } from "@/app/_charts/series-colour";
 import type { Scale } from "@/app/_charts/prepare/axes";
 import type { LineGroup } from "@/app/_charts/prepare/run-lines";
 import { formatShortId } from "@/app/_lib/format/format";
@@ -8,7 +9,6 @@ import { groupConfigs, type ConfigGroup } from "@/core/run/config-groups";
 
 /** What the comparison draws of its runs. Pure. */
 
-const COLOURS = 7;
 const DASHES = [false, true, "2 3", "8 3 2 3"] as const;
 
 /** "each": every run alone. "config": runs whose configurations are the same apart from the seed. Else a setting's path. */
@@ -36,8 +36,8 @@ export function groupRuns(runs: readonly ComparedRun[], grouping: Grouping): Run
     label: isShared(group)
       ? `${group.label} ${formatShortId(runs[group.members[0]!]!.id)}`
       : group.label,
-    colour: `var(--series-${(i % COLOURS) + 1})`,
-    dashed: DASHES[Math.floor(i / COLOURS) % DASHES.length]!,
+    colour: getSeriesColour(i),
+    dashed: DASHES[Math.floor(i / SERIES_COLOURS) % DASHES.length]!,
   }));
 }
 

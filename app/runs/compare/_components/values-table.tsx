@@ -1,4 +1,5 @@
 "use client";
+import { ColourDot } from "@/app/_ui/colour-dot";
 import type { Text } from "@/app/_i18n/format-text";
 import { useText } from "@/app/_i18n/text-provider";
 import { formatMetricValue } from "@/app/_lib/format/format-metric";
@@ -128,7 +129,8 @@ export function ValuesTable({ runs, groups, metrics, step, onStep }: ValuesTable
                 {group.members.length > 1 ? (
                   <tr className="border-b bg-muted/40 font-medium" data-group={group.label}>
                     <th scope="row" className="px-3 py-2 font-medium">
-                      <Swatch colour={group.colour} /> {group.label} ({group.members.length})
+                      <ColourDot colour={group.colour} className="size-2.5 align-baseline" />{" "}
+                      {group.label} ({group.members.length})
                     </th>
                     {metrics.flatMap((metric) =>
                       columns.map((column, i) => (
@@ -149,7 +151,9 @@ export function ValuesTable({ runs, groups, metrics, step, onStep }: ValuesTable
                 {group.members.map((member) => (
                   <tr key={runs[member]!.id} className="border-b last:border-0">
                     <th scope="row" className="px-3 py-2 font-normal">
-                      {group.members.length > 1 ? null : <Swatch colour={group.colour} />}{" "}
+                      {group.members.length > 1 ? null : (
+                        <ColourDot colour={group.colour} className="size-2.5 align-baseline" />
+                      )}{" "}
                       <Link href={`/runs/${runs[member]!.id}`} className="hover:underline">
                         {runs[member]!.name}
                       </Link>
@@ -174,11 +178,3 @@ export function ValuesTable({ runs, groups, metrics, step, onStep }: ValuesTable
     </>
   );
 }
-
-const Swatch = ({ colour }: { colour: string }) => (
-  <span
-    className="inline-block size-2.5 rounded-full align-baseline"
-    style={{ backgroundColor: colour }}
-    aria-hidden
-  />
-);

@@ -22,7 +22,7 @@ import { QueryErrorState } from "@/app/_ui/states";
 import { TERMINAL_STATES } from "@/core/run/transitions";
 import { BAND_EXPLANATION } from "@/core/sweep/sweep-table";
 import { findAppearance, formatRowLabel, selectCurves } from "./curves";
-import { getRowColour } from "./row-colour";
+import { getSeriesColour } from "@/app/_charts/series-colour";
 
 const NO_IDS: readonly string[] = [];
 const NO_CURVES: Curves = [];
@@ -45,7 +45,7 @@ export function SweepCurves({ sweep, metric }: { sweep: SweepDetail; metric: str
       curves.map(({ row }): LineGroup => ({
         key: String(row),
         label: formatRowLabel(t, sweep, row),
-        colour: getRowColour(row),
+        colour: getSeriesColour(row),
         dashed: row >= 7,
         runIds: sweep.members.filter((run) => run.row === row).map(({ id }) => id),
       })),

@@ -1,4 +1,5 @@
 "use client";
+import { ColourDot } from "@/app/_ui/colour-dot";
 import { Link } from "@/app/_ui/link";
 import type { ReactNode } from "react";
 import { useText } from "@/app/_i18n/text-provider";
@@ -10,7 +11,7 @@ import { useNow } from "@/app/_lib/hooks/use-now";
 import { Badge } from "@/app/_ui/badge";
 import { RunStateBadge } from "@/app/_ui/run-state";
 import { formatSettingValue } from "@/core/sweep/varied-settings";
-import { getRowColour } from "./row-colour";
+import { getSeriesColour } from "@/app/_charts/series-colour";
 
 type Group = SweepDetail["groups"][number];
 type Member = SweepDetail["members"][number];
@@ -35,15 +36,9 @@ function SettingCells({ varied, paths }: { varied: Group["varied"]; paths: reado
   ));
 }
 
-function RowMark({ row }: { row: number }) {
-  return (
-    <span
-      aria-hidden
-      className="mt-1 size-2 shrink-0 rounded-full"
-      style={{ background: getRowColour(row) }}
-    />
-  );
-}
+const RowMark = ({ row }: { row: number }) => (
+  <ColourDot colour={getSeriesColour(row)} className="mt-1" />
+);
 
 type GroupLineProps = { group: Group; sweep: SweepDetail; best: boolean };
 
