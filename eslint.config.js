@@ -38,6 +38,7 @@ export default tseslint.config(
         "error",
         { max: LINES_OF_A_FUNCTION, skipBlankLines: true, skipComments: true },
       ],
+      "no-useless-rename": "error",
       eqeqeq: ["error", "always", { null: "ignore" }],
       "@typescript-eslint/consistent-type-imports": [
         "error",

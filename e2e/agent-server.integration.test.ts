@@ -69,6 +69,16 @@ const readState = async (runId: string): Promise<string> =>
   (await server.plane.runReader.get(runId)).state;
 const listHistory = async (runId: string): Promise<string[]> =>
   (await server.plane.runReader.listHistory(runId)).map(({ attempt, to }) => `${attempt} ${to}`);
+const endLeases = () =>
+  server.plane.database.db
+    .$executeRaw`UPDATE leases SET expires_at = clock_timestamp() - interval '1 second'`;
+/** A heartbeat may come between the lease's end and the look at it, and renew the lease: it is ended again then. */
+const loseFirstLease = (runId: string, end: () => Promise<unknown>): Promise<unknown> =>
+  waitUntil("the lease is taken back", async () => {
+    await end();
+    await server.plane.runs.expireLeases();
+    return (await listHistory(runId)).includes("1 queued");
+  });
 const listSteps = async (runId: string): Promise<number[]> =>
   ((await server.plane.metrics.readSeries(runId, ["reward/mean"], 2000))["reward/mean"] ?? []).map(
     ({ step }) => step,
@@ -230,12 +240,7 @@ describe("a clock that jumps", () => {
       "two checkpoints are committed",
       async () => (await server.plane.artifacts.listCheckpoints(runId)).length >= 2,
     );
-    // A heartbeat may come between the jump and the look at it, and renew the lease: then there was no harm.
-    await waitUntil("a lease runs out", async () => {
-      await jump(1);
-      await server.plane.runs.expireLeases();
-      return (await listHistory(runId)).includes("1 queued");
-    });
+    await loseFirstLease(runId, () => jump(1));
     await waitUntil("the run ends", async () => (await readState(runId)) === "succeeded");
     expect(done.length).toBeGreaterThanOrEqual(2);
     expect(done[1]).toMatch(/^attempt 2 from [2-8]$/);
@@ -341,10 +346,7 @@ describe("artifacts", () => {
       "worker",
       async (context) => {
         await context.markRunning();
-        await server.plane.runs.expireLeases();
-        // The lease is taken away behind the agent's back, between two heartbeats.
-        await server.plane.database.db
-          .$executeRaw`UPDATE leases SET expires_at = clock_timestamp() - interval '1 second'`;
+        await loseFirstLease(context.runId, endLeases);
         refused = await checkpoint(context, 1, 40 * 2 ** 20).catch((error: unknown) => error);
         throw refused as Error;
       },

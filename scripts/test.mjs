@@ -40,6 +40,8 @@ const MINUTE_MS = 60_000;
 const REPEATED_FILES = 3;
 /** Lines of a stage that passed are of no use: this many are shown. */
 const LINES_OF_A_PASS = 8;
+/** The end of what a failed stage printed is shown once more beside the summary: a log may be cut before it. */
+const LINES_OF_A_FAILURE = 60;
 
 /**
  * A stage without a report is one test by its exit code. `seconds` and `memoryGb` are those of two cores; the seconds
@@ -237,7 +239,7 @@ const only = values.only?.split(",");
 mkdirSync(REPORTS, { recursive: true });
 const started = Date.now();
 
-/** @type {{ stage: Stage, result: import("./lib/stages.mjs").Outcome, ms: number }[]} */
+/** @type {{ stage: Stage, result: import("./lib/stages.mjs").Outcome, lines: string[], ms: number }[]} */
 const results = [];
 const secondsBefore = readSeconds(
   existsSync(SECONDS_FILE) ? readFileSync(SECONDS_FILE, "utf8") : "{}",
@@ -253,8 +255,8 @@ await runInLanes(stages, {
     if (stage.report) rmSync(stage.report, { force: true });
     const begun = Date.now();
     const { result, output } = await runRepeated(stage);
-    results.push({ stage, result, ms: Date.now() - begun });
     const lines = output.trimEnd().split("\n");
+    results.push({ stage, result, lines, ms: Date.now() - begun });
     const isTold = result.failed > 0 || result.flaky.length > 0;
     const shown = isTold ? lines : lines.slice(-LINES_OF_A_PASS);
     console.log(`\n── ${stage.name} ──\n${shown.join("\n")}`);
@@ -267,6 +269,11 @@ const seconds = new Map([
 ]);
 writeFileSync(SECONDS_FILE, `${JSON.stringify(Object.fromEntries(seconds))}\n`);
 
+for (const { stage, result, lines } of results)
+  if (result.failed > 0)
+    console.log(
+      `\n── ${stage.name}, its end once more ──\n${lines.slice(-LINES_OF_A_FAILURE).join("\n")}`,
+    );
 console.log("\n── summary ──");
 for (const { stage, result, ms } of results) {
   const mark = result.failed === 0 ? "✓" : "✗";

@@ -1,5 +1,5 @@
 // @vitest-environment jsdom
-import { render, screen } from "@testing-library/react";
+import { render, screen, waitFor } from "@testing-library/react";
 import userEvent from "@testing-library/user-event";
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
 import { renderPage } from "@/app/_testing/render-page";
@@ -42,10 +42,10 @@ it("what can be done without is null while it cannot be loaded, and is tried aga
     return <button title={tip.useOptionalModule(open) ?? "none"}>Go</button>;
   }
   const view = render(<Button open />);
-  await vi.waitFor(() => expect(load).toHaveBeenCalledTimes(1));
+  await waitFor(() => expect(load).toHaveBeenCalledTimes(1));
   view.rerender(<Button open={false} />);
   expect(screen.getByRole("button", { name: "Go" }).title).toBe("none");
   load.mockImplementation(() => Promise.resolve("tip"));
   view.rerender(<Button open />);
-  await vi.waitFor(() => expect(screen.getByRole("button").title).toBe("tip"));
+  await waitFor(() => expect(screen.getByRole("button").title).toBe("tip"));
 });

@@ -26,7 +26,7 @@ it("reports the machine by the second while a run is on it, and once more when i
   const { context } = createContext((item) => Promise.resolve(void items.push(item)));
   const run = withHardware(
     async () => {
-      await vi.waitFor(() => expect(items.length).toBeGreaterThan(1));
+      await expect.poll(() => items.length).toBeGreaterThan(1);
     },
     { meter, ...EVERY_5_MS },
   );

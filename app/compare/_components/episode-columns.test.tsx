@@ -5,7 +5,7 @@ import { renderToStaticMarkup } from "react-dom/server";
 import { expect, it } from "vitest";
 import { buildTurnHref } from "@/app/_lib/playground-link";
 import { TRPCProvider, type EpisodeDetail, type RunDetail } from "@/app/_lib/live/trpc";
-import { retrieverSchema as retrieverSchema } from "@/contracts/run-config/retriever";
+import { retrieverSchema } from "@/contracts/run-config/retriever";
 import type { EpisodeStep } from "@/contracts/records/episode";
 import type { AppRouter } from "@/server/trpc/router";
 import { EpisodeColumns } from "./episode-columns";

@@ -9,10 +9,7 @@ import { SettingGroupCard } from "@/app/_settings/setting-group-card";
 import type { Draft } from "@/app/_settings/draft";
 import { Button } from "@/app/_ui/button";
 import { Dialog } from "@/app/_ui/dialog";
-import {
-  retrieverSchema as retrieverSchema,
-  type RetrieverConfig,
-} from "@/contracts/run-config/retriever";
+import { retrieverSchema, type RetrieverConfig } from "@/contracts/run-config/retriever";
 
 const formSchema = z.object({ retriever: retrieverSchema });
 /** The schema parses anything; here its input is typed as what the form holds. */

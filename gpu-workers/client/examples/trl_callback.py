@@ -17,4 +17,5 @@ class S3Callback(TrainerCallback):
             self.run.log(logs or {}, step=state.global_step)
 
     def on_train_end(self, args, state, control, **kwargs):
-        self.run.finish()
+        if self.run:
+            self.run.finish()

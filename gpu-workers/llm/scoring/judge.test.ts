@@ -1,6 +1,6 @@
 import { createServer, type Server } from "node:http";
 import { afterEach, describe, expect, it } from "vitest";
-import { judgeSchema as judgeSchema } from "@/contracts/run-config/scoring";
+import { judgeSchema } from "@/contracts/run-config/scoring";
 import { listenLocally } from "@/lib/testing/listen-locally";
 import { UsageSum } from "@/gpu-workers/llm/usage-sum";
 import { AnswerScorer } from "./answer-scorer";
@@ -173,7 +173,7 @@ describe("the judge at an endpoint", () => {
   ])("is an error, never a no: %s", async (_name, reply, reason, again) => {
     const { url, requests } = await playing([reply]);
     const unread: number[] = [];
-    const judge = createEndpointJudge(url, "m", { ...quick, retryBudgetMs: 200 });
+    const judge = createEndpointJudge(url, "m", { ...quick, retryBudgetMs: 2_000 });
     await expect(judge.judge([item], signal, (index) => unread.push(index))).rejects.toMatchObject({
       code: "generator-unavailable",
       message: expect.stringMatching(reason) as unknown,

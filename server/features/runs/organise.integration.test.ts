@@ -1,9 +1,10 @@
 import { randomUUID } from "node:crypto";
-import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { listRunsRequestSchema, runFilterSchema } from "@/contracts/api/run-list";
 import { predictConfigSchema } from "@/contracts/run-config/predict-config";
 import { trainConfigSchema } from "@/contracts/run-config/train-config";
 import type { ReportItem } from "@/contracts/worker-protocol/reports";
+import { waitUntil } from "@/lib/testing/wait-until";
 import { startTestServer, type TestServer } from "@/server/testing/test-server";
 import { buildDocuments, buildRecord, storeSamples } from "@/server/testing/samples";
 import type { TestWorker } from "@/server/testing/test-worker";
@@ -56,9 +57,9 @@ describe("runs in order", () => {
     (await server.plane.database.db.run.findUniqueOrThrow({ where: { id } })).purgedAt !== null;
   /** Purges deleted runs. One that other work has locked is passed over, so it is asked again. */
   const purge = async (...ids: string[]) => {
-    await vi.waitFor(async () => {
+    await waitUntil("the runs are purged", async () => {
       await server.plane.runOrganiser.purge(AT_ONCE);
-      expect(await Promise.all(ids.map(isPurged))).toEqual(ids.map(() => true));
+      return (await Promise.all(ids.map(isPurged))).every(Boolean);
     });
   };
   /** Everything that pages show of a run that answers questions. */

@@ -55,6 +55,54 @@ interface ValuesTableProps {
   onStep: (step: number | null) => void;
 }
 
+function ValuesHead({
+  metrics,
+  columns,
+}: {
+  metrics: readonly string[];
+  columns: readonly string[];
+}) {
+  const t = useText();
+  return (
+    <thead className="border-b text-xs text-muted-foreground">
+      <tr>
+        <th scope="col" rowSpan={2} className="px-3 py-2 font-medium">
+          {t("Run")}
+        </th>
+        {metrics.map((metric) => (
+          <th
+            key={metric}
+            scope="colgroup"
+            aria-label={metric}
+            colSpan={columns.length}
+            className="border-l px-3 pt-2 font-mono font-medium"
+          >
+            <span className="inline-flex items-center">
+              {metric}
+              <MetricHelp metric={metric} className={HEAD_HELP} />
+            </span>
+          </th>
+        ))}
+      </tr>
+      <tr>
+        {metrics.map((metric) => (
+          <Fragment key={metric}>
+            {columns.map((column, i) => (
+              <th
+                key={column}
+                scope="col"
+                className={`px-3 pb-2 font-medium ${i === 0 ? "border-l" : ""}`}
+              >
+                {column}
+              </th>
+            ))}
+          </Fragment>
+        ))}
+      </tr>
+    </thead>
+  );
+}
+
 /** Last and best value of each metric, and the one at a step; of groups their means with the 95% interval. */
 export function ValuesTable({ runs, groups, metrics, step, onStep }: ValuesTableProps) {
   const t = useText();
@@ -87,42 +135,7 @@ export function ValuesTable({ runs, groups, metrics, step, onStep }: ValuesTable
       </label>
       <ScrollRegion label={t("Values of the metrics")} className="mt-3 rounded-lg border bg-card">
         <table className="w-full text-left" data-values>
-          <thead className="border-b text-xs text-muted-foreground">
-            <tr>
-              <th scope="col" rowSpan={2} className="px-3 py-2 font-medium">
-                {t("Run")}
-              </th>
-              {metrics.map((metric) => (
-                <th
-                  key={metric}
-                  scope="colgroup"
-                  aria-label={metric}
-                  colSpan={columns.length}
-                  className="border-l px-3 pt-2 font-mono font-medium"
-                >
-                  <span className="inline-flex items-center">
-                    {metric}
-                    <MetricHelp metric={metric} className={HEAD_HELP} />
-                  </span>
-                </th>
-              ))}
-            </tr>
-            <tr>
-              {metrics.map((metric) => (
-                <Fragment key={metric}>
-                  {columns.map((column, i) => (
-                    <th
-                      key={column}
-                      scope="col"
-                      className={`px-3 pb-2 font-medium ${i === 0 ? "border-l" : ""}`}
-                    >
-                      {column}
-                    </th>
-                  ))}
-                </Fragment>
-              ))}
-            </tr>
-          </thead>
+          <ValuesHead metrics={metrics} columns={columns} />
           <tbody>
             {groups.map((group) => (
               <Fragment key={group.key}>
