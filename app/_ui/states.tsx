@@ -25,17 +25,6 @@ export function SkeletonList({ count, className, list }: SkeletonListProps) {
   );
 }
 
-/** In the place of a page whose data the server still reads. */
-export function PageSkeleton() {
-  return (
-    <div className="space-y-4" aria-busy>
-      <Skeleton className="h-7 w-60 max-w-full" />
-      <Skeleton className="h-40" />
-      <Skeleton className="h-72" />
-    </div>
-  );
-}
-
 /** Says why a list is empty and what to do next. */
 export function EmptyState({ title, children, action }: EmptyStateProps) {
   return (

@@ -1,9 +1,10 @@
 "use client";
-import { lazy, Suspense, useRef, type ReactNode, type RefObject } from "react";
+import { useRef, type ReactNode, type RefObject } from "react";
 import { useText } from "@/app/_i18n/text-provider";
 import { formatInteger } from "@/app/_lib/format/format";
 import { formatX, toShare, type Axis } from "@/app/_charts/prepare/axes";
 import { useChartScope, useHoveredX } from "@/app/_charts/chart-scope";
+import { defer } from "@/app/_ui/deferred";
 import { Legend, type LegendEntry } from "./legend";
 import type { ChartMarker } from "@/app/_charts/prepare/marks";
 import type { ReferenceValue } from "./plot-drawing";
@@ -17,7 +18,7 @@ import type { PlotView } from "@/app/_charts/prepare/view";
 import { findStep } from "@/app/_charts/prepare/x-axis";
 
 /** Recharts is loaded when the first plot comes in sight. */
-const PlotDrawing = lazy(() => import("./plot-drawing"));
+const drawing = defer(() => import("./plot-drawing"));
 
 export interface PlotFrameProps {
   label: string;
@@ -50,6 +51,7 @@ export function PlotFrame(props: PlotFrameProps) {
   const { xKind, track, hasToolbar } = useChartScope();
   const plot = useRef<HTMLDivElement>(null);
   const isInSight = useInSight(plot);
+  const loaded = drawing.useModule(isInSight);
   const { handlers, selection, spoken } = usePlotPointer(props);
   const summary = legend
     .map((l) => `${l.style.label} ${formatValue(unit, l.latest?.value ?? null)}`)
@@ -86,18 +88,16 @@ export function PlotFrame(props: PlotFrameProps) {
         {...handlers}
       >
         <div className="absolute inset-0">
-          <Suspense fallback={null}>
-            {isInSight ? (
-              <PlotDrawing
-                view={view}
-                xKind={xKind}
-                track={track}
-                unit={unit}
-                markers={markers}
-                references={references}
-              />
-            ) : null}
-          </Suspense>
+          {isInSight && loaded ? (
+            <loaded.default
+              view={view}
+              xKind={xKind}
+              track={track}
+              unit={unit}
+              markers={markers}
+              references={references}
+            />
+          ) : null}
         </div>
         <Crosshair axis={view.x} />
         {selection ? <Selection from={selection[0]} to={selection[1]} /> : null}

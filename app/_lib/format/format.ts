@@ -68,20 +68,23 @@ export function formatAgo(t: Text, at: Date | number, now: number): string {
   return t("{days} d ago", { days: Math.round(seconds / 86_400) });
 }
 
+/** Made once each: making one takes the browser several milliseconds. */
+const formatters = new Map<string, Intl.DateTimeFormat>();
+function getFormatter(locale: string, options: Intl.DateTimeFormatOptions): Intl.DateTimeFormat {
+  const key = `${locale} ${Object.keys(options).join(" ")}`;
+  const formatter = formatters.get(key) ?? new Intl.DateTimeFormat(locale, options);
+  formatters.set(key, formatter);
+  return formatter;
+}
+const TIME = { hour: "2-digit", minute: "2-digit", second: "2-digit" } as const;
+const DATE = { year: "numeric", month: "short", day: "2-digit" } as const;
+
 /** "14:05:09". */
-export const formatTime = (at: Date | number): string =>
-  new Date(at).toLocaleTimeString("en-GB", { hour12: false });
+export const formatTime = (at: Date | number): string => getFormatter("en-GB", TIME).format(at);
 
 /** "25 Nov 2026, 14:05:09", or "2026年11月25日 14:05:09". */
 export const formatDateTime = (t: Text, at: Date | number): string =>
-  new Date(at).toLocaleString(t.language === "zh" ? "zh-CN" : "en-GB", {
-    year: "numeric",
-    month: "short",
-    day: "2-digit",
-    hour: "2-digit",
-    minute: "2-digit",
-    second: "2-digit",
-  });
+  getFormatter(t.language === "zh" ? "zh-CN" : "en-GB", { ...DATE, ...TIME }).format(at);
 
 /** The first block of a UUID: enough to tell runs apart by eye. */
 export const formatShortId = (id: string): string => id.slice(0, 8);

@@ -51,7 +51,9 @@ async function drawAfterEvent(runId: string) {
       queryClient: reader,
     }).metrics.names.queryOptions({ runId: RUN }),
   );
-  const sent = dehydrate(reader, { serializeData: (value) => transformer.serialize(value) });
+  const sent = Promise.resolve(
+    dehydrate(reader, { serializeData: (value) => transformer.serialize(value) }),
+  );
   const queryClient = new QueryClient({ defaultOptions: { queries: { staleTime: 10_000 } } });
   const draw = (hasData: boolean) => (
     <QueryClientProvider client={queryClient}>
@@ -76,6 +78,7 @@ async function drawAfterEvent(runId: string) {
   });
   expect(server.state.reads).toBe(1);
   page.rerender(draw(true));
+  await act(() => sent);
   await act(() => vi.advanceTimersByTimeAsync(1_000));
   const reads = server.state.reads - 1;
   return { text: screen.getByRole("paragraph").textContent, reads };

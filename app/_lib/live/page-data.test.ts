@@ -24,7 +24,7 @@ it("wraps a page alike with and without data, so that drawing it again keeps its
   asked.headers = new Headers({ "sec-fetch-dest": "document" });
   const opened = await page();
   expect(opened.type).toBe(SentData);
-  expect(JSON.stringify(opened.props.state?.queries)).toContain("answer of home.results");
+  expect(JSON.stringify((await opened.props.state)?.queries)).toContain("answer of home.results");
 
   asked.headers = new Headers({ "sec-fetch-dest": "empty" });
   const refreshed = await page();

@@ -1,11 +1,12 @@
 "use client";
 import {
   hydrate,
+  IsRestoringProvider,
   useQueryClient,
   type DehydratedState,
   type QueryClient,
 } from "@tanstack/react-query";
-import { useLayoutEffect, type ReactNode } from "react";
+import { useEffect, useState, type ReactNode } from "react";
 import { transformer } from "@/contracts/api/transformer";
 import { useIsOutdated } from "./live";
 
@@ -16,13 +17,13 @@ const OPTIONS = {
 };
 
 interface SentDataProps {
-  /** What the server has read for the page; null where the page came without. */
-  state: DehydratedState | null;
+  /** What the server reads for the page, once it has; null where the page comes without. */
+  state: Promise<DehydratedState> | null;
   children: ReactNode;
 }
 
 /** What was put in its place: going back to a page shows the same again, which is old by then. */
-const placed = new WeakSet<DehydratedState>();
+const placed = new WeakSet<Promise<DehydratedState>>();
 
 /**
  * Puts data that the browser has not got where queries find it. It is not newer than now by the browser's clock, as what
@@ -30,9 +31,7 @@ const placed = new WeakSet<DehydratedState>();
  *
  * @returns what was put there
  */
-function placeOnce(client: QueryClient, state: DehydratedState | null): DehydratedState["queries"] {
-  if (state === null || placed.has(state)) return [];
-  placed.add(state);
+function place(client: QueryClient, state: DehydratedState): DehydratedState["queries"] {
   const now = Date.now();
   const queries = state.queries
     .filter(({ queryKey }) => client.getQueryData(queryKey) === undefined)
@@ -45,16 +44,27 @@ function placeOnce(client: QueryClient, state: DehydratedState | null): Dehydrat
 }
 
 /**
- * Puts what came with the page where its queries find it: after the page was first drawn, as the server has drawn it
- * without, since times and numbers are written as the browser's place and language have them; but before any query asks
- * the server, which happens in effects. What an event has changed meanwhile is read again.
+ * Puts what comes with the page where its queries find it, which ask the server only after that. The page is first drawn
+ * as the server has drawn it, without data, since times and numbers are written as the browser's place and language have
+ * them. What an event has changed meanwhile is read again.
  */
 export function SentData({ state, children }: SentDataProps) {
   const client = useQueryClient();
   const isOutdated = useIsOutdated();
-  useLayoutEffect(() => {
-    for (const { queryKey } of placeOnce(client, state))
-      if (isOutdated(queryKey)) void client.invalidateQueries({ queryKey, exact: true });
-  }, [client, state, isOutdated]);
-  return children;
+  const [arrived, setArrived] = useState<typeof state>(null);
+  const isAwaited = state !== null && state !== arrived && !placed.has(state);
+  useEffect(() => {
+    if (!isAwaited) return;
+    const finish = (sent: DehydratedState | null): void => {
+      if (sent !== null && !placed.has(state)) {
+        placed.add(state);
+        for (const { queryKey } of place(client, sent))
+          if (isOutdated(queryKey)) void client.invalidateQueries({ queryKey, exact: true });
+      }
+      setArrived(state);
+    };
+    // An answer that was cut off brings nothing: the page asks itself.
+    state.then(finish, () => finish(null));
+  }, [client, state, isAwaited, isOutdated]);
+  return <IsRestoringProvider value={isAwaited}>{children}</IsRestoringProvider>;
 }

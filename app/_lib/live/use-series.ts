@@ -151,9 +151,16 @@ export function useSeries(runId: string, names: readonly string[]) {
   return useQuery({ ...useSeriesQuery([runId], { names }), select });
 }
 
-/** Reads the series of a run before the component that shows them is there, and draws nothing anew for them. */
+/**
+ * Begins to read the series of a run in the browser, before the component that shows them is there. While the page is
+ * drawn, as an effect comes only after everything on it.
+ */
 export function usePrefetchSeries(runId: string, names: readonly string[]): void {
-  useQuery({ ...useSeriesQuery([runId], { names }), notifyOnChangeProps: [] });
+  const queryClient = useQueryClient();
+  const { enabled, ...query } = useSeriesQuery([runId], { names });
+  const isWanted = typeof window !== "undefined" && enabled;
+  if (isWanted && queryClient.getQueryState(query.queryKey) === undefined)
+    void queryClient.prefetchQuery(query);
 }
 
 /** The last value of a series; null where there is none. */

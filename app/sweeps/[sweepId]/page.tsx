@@ -1,8 +1,6 @@
-import { Suspense } from "react";
 import { titlePage } from "@/app/_i18n/server";
 import { PageData } from "@/app/_lib/live/page-data";
 import { readParams, type GivenParams } from "@/app/_lib/hooks/read-params";
-import { PageSkeleton } from "@/app/_ui/states";
 import { readMetricChoice } from "./_components/read-metric-choice";
 import { SweepView } from "./_components/sweep-view";
 
@@ -16,19 +14,17 @@ interface PageParams {
 export default async function SweepPage({ params, searchParams }: PageParams) {
   const { sweepId } = await params;
   return (
-    <Suspense fallback={<PageSkeleton />}>
-      <PageData
-        read={async ({ trpc, client }) =>
-          client.prefetchQuery(
-            trpc.sweeps.get.queryOptions({
-              id: sweepId,
-              metrics: readMetricChoice(await readParams(searchParams)),
-            }),
-          )
-        }
-      >
-        <SweepView sweepId={sweepId} />
-      </PageData>
-    </Suspense>
+    <PageData
+      read={async ({ trpc, client }) =>
+        client.prefetchQuery(
+          trpc.sweeps.get.queryOptions({
+            id: sweepId,
+            metrics: readMetricChoice(await readParams(searchParams)),
+          }),
+        )
+      }
+    >
+      <SweepView sweepId={sweepId} />
+    </PageData>
   );
 }

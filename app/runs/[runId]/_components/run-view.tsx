@@ -1,7 +1,6 @@
 "use client";
 import { useHasRollouts } from "@/app/_lib/live/use-has-rollouts";
 import { useQuery } from "@tanstack/react-query";
-import dynamic from "next/dynamic";
 import { Link } from "@/app/_ui/link";
 import { useEffect } from "react";
 import { useText } from "@/app/_i18n/text-provider";
@@ -10,6 +9,7 @@ import { isOtherTrainers, listRunTabs, RUN_TABS, type RunTab } from "@/app/_lib/
 import { useIsPainted } from "@/app/_lib/hooks/use-is-painted";
 import { useQueryParams } from "@/app/_lib/hooks/use-params";
 import { Button } from "@/app/_ui/button";
+import { deferPart } from "@/app/_ui/optional-part";
 import { QueryErrorState, Skeleton, SkeletonList } from "@/app/_ui/states";
 import { Tabs, TabsContent, TabsList, TabsTrigger } from "@/app/_ui/tabs";
 import { AlarmBanner } from "./header/alarms";
@@ -18,62 +18,59 @@ import { RunHeader } from "./header/run-header";
 import { usePrefetchSeries } from "@/app/_lib/live/use-series";
 import { TIMING_METRICS } from "./header/use-time-left";
 
-/** Each part is loaded when it is shown: a run shows one of them at a time. */
+/**
+ * Each part is loaded when it is shown: a run shows one of them at a time. Not by a lazy component, which React shows
+ * 300 ms after what stands in its place at the earliest.
+ */
 const PartLoading = () => <SkeletonList count={3} className="h-40" list="mt-4 space-y-3" />;
-const CheckpointsTab = dynamic(
+const CheckpointsTab = deferPart(
   () => import("./tabs/checkpoints-tab").then((m) => m.CheckpointsTab),
-  {
-    loading: PartLoading,
-  },
+  PartLoading,
 );
-const ConfigurationTab = dynamic(
+const ConfigurationTab = deferPart(
   () => import("./tabs/configuration-tab").then((m) => m.ConfigurationTab),
-  { loading: PartLoading },
+  PartLoading,
 );
 const loadEpisodesTab = () => import("./episodes/episodes-tab").then((m) => m.EpisodesTab);
-const EpisodesTab = dynamic(loadEpisodesTab, { loading: PartLoading });
-const HistoryTab = dynamic(() => import("./tabs/history-tab").then((m) => m.HistoryTab), {
-  loading: PartLoading,
-});
-const LogsTab = dynamic(() => import("./tabs/logs-tab").then((m) => m.LogsTab), {
-  loading: PartLoading,
-});
-const MetricsTab = dynamic(() => import("./tabs/metrics-tab").then((m) => m.MetricsTab), {
-  loading: PartLoading,
-});
-const PassRates = dynamic(() => import("./overview/pass-rates").then((m) => m.PassRates), {
-  loading: PartLoading,
-});
+const EpisodesTab = deferPart(loadEpisodesTab, PartLoading);
+const HistoryTab = deferPart(
+  () => import("./tabs/history-tab").then((m) => m.HistoryTab),
+  PartLoading,
+);
+const LogsTab = deferPart(() => import("./tabs/logs-tab").then((m) => m.LogsTab), PartLoading);
+const MetricsTab = deferPart(
+  () => import("./tabs/metrics-tab").then((m) => m.MetricsTab),
+  PartLoading,
+);
+const PassRates = deferPart(
+  () => import("./overview/pass-rates").then((m) => m.PassRates),
+  PartLoading,
+);
 const loadTrainOverview = () => import("./overview/train-overview").then((m) => m.TrainOverview);
-const TrainOverview = dynamic(loadTrainOverview, { loading: PartLoading });
-const EvaluateOverview = dynamic(
+const TrainOverview = deferPart(loadTrainOverview, PartLoading);
+const EvaluateOverview = deferPart(
   () => import("./overview/evaluate-overview").then((m) => m.EvaluateOverview),
-  { loading: PartLoading },
+  PartLoading,
 );
-const ExternalOverview = dynamic(
+const ExternalOverview = deferPart(
   () => import("./overview/external-overview").then((m) => m.ExternalOverview),
-  { loading: PartLoading },
+  PartLoading,
 );
-const IndexOverview = dynamic(
+const IndexOverview = deferPart(
   () => import("./overview/index-overview").then((m) => m.IndexOverview),
-  {
-    loading: PartLoading,
-  },
+  PartLoading,
 );
-const PredictOverview = dynamic(
+const PredictOverview = deferPart(
   () => import("./overview/predict-overview").then((m) => m.PredictOverview),
-  {
-    loading: PartLoading,
-  },
+  PartLoading,
 );
-const RunHardware = dynamic(() => import("./tabs/run-hardware").then((m) => m.RunHardware), {
-  ssr: false,
-});
-const ServeOverview = dynamic(
+const RunHardware = deferPart(
+  () => import("./tabs/run-hardware").then((m) => m.RunHardware),
+  () => null,
+);
+const ServeOverview = deferPart(
   () => import("./overview/serve-overview").then((m) => m.ServeOverview),
-  {
-    loading: PartLoading,
-  },
+  PartLoading,
 );
 
 /** The tab that an address names. */

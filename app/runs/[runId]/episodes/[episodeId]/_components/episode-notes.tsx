@@ -3,6 +3,7 @@ import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { Tag, Trash2, X } from "lucide-react";
 import { useId, useState, type FormEvent } from "react";
 import { useText } from "@/app/_i18n/text-provider";
+import { formatDateTime } from "@/app/_lib/format/format";
 import { useTRPC } from "@/app/_lib/live/trpc";
 import { Button } from "@/app/_ui/button";
 import { Card } from "@/app/_ui/card";
@@ -97,7 +98,7 @@ export function EpisodeComments({ episodeId }: { episodeId: string }) {
           <li key={id} className="flex items-start gap-3 py-2">
             <div className="min-w-0 flex-1">
               <p className="text-2xs text-muted-foreground">
-                {author}, {createdAt.toLocaleString()}
+                {author}, {formatDateTime(t, createdAt)}
               </p>
               <p className="break-words whitespace-pre-wrap">{written}</p>
             </div>
