@@ -23,6 +23,8 @@ export function HomeView() {
     }),
   );
   const results = useQuery(trpc.home.results.queryOptions());
+  // All at once: what came later would push away what stands below it.
+  const isLoading = results.isPending || activity.isPending;
   return (
     <>
       <header className="flex items-center justify-between gap-4">
@@ -34,40 +36,42 @@ export function HomeView() {
         </Button>
       </header>
       <div className="mt-4 grid items-start gap-4 lg:grid-cols-[minmax(0,1fr)_20rem]">
-        <div className="min-w-0 space-y-4">
-          <QueryErrorState title={t("What runs could not be read")} query={activity} />
-          {activity.data && since ? (
-            <>
-              <ActiveRuns runs={activity.data.active} count={activity.data.activeCount} />
-              <EndedRuns
-                runs={activity.data.ended}
-                count={activity.data.endedCount}
-                since={since}
-              />
-            </>
-          ) : activity.isError ? null : (
+        {isLoading ? (
+          <>
             <div className="space-y-4" aria-busy>
               <Skeleton className="h-24" />
               <Skeleton className="h-80" />
+              <Skeleton className="h-48" />
             </div>
-          )}
-          <QueryErrorState title={t("The best results could not be read")} query={results} />
-          {results.data ? (
-            <BestResults best={results.data.best} exampleRuns={results.data.exampleRuns} />
-          ) : results.isError ? null : (
-            <Skeleton className="h-48" />
-          )}
-        </div>
-        <div className="min-w-0 space-y-4">
-          {activity.data ? <AlarmsCard alarms={activity.data.alarms} /> : null}
-          {results.data ? <ExampleCard runIds={results.data.exampleRuns} /> : null}
-          {results.data ? <NextSteps done={results.data.done} /> : null}
-          {activity.data ? (
-            <WorkersCard workers={activity.data.workers} />
-          ) : activity.isError ? null : (
             <Skeleton className="h-28" />
-          )}
-        </div>
+          </>
+        ) : (
+          <>
+            <div className="min-w-0 space-y-4">
+              <QueryErrorState title={t("What runs could not be read")} query={activity} />
+              {activity.data && since ? (
+                <>
+                  <ActiveRuns runs={activity.data.active} count={activity.data.activeCount} />
+                  <EndedRuns
+                    runs={activity.data.ended}
+                    count={activity.data.endedCount}
+                    since={since}
+                  />
+                </>
+              ) : null}
+              <QueryErrorState title={t("The best results could not be read")} query={results} />
+              {results.data ? (
+                <BestResults best={results.data.best} exampleRuns={results.data.exampleRuns} />
+              ) : null}
+            </div>
+            <div className="min-w-0 space-y-4">
+              {activity.data ? <AlarmsCard alarms={activity.data.alarms} /> : null}
+              {results.data ? <ExampleCard runIds={results.data.exampleRuns} /> : null}
+              {results.data ? <NextSteps done={results.data.done} /> : null}
+              {activity.data ? <WorkersCard workers={activity.data.workers} /> : null}
+            </div>
+          </>
+        )}
       </div>
     </>
   );

@@ -1,5 +1,5 @@
 import type { Text } from "@/app/_i18n/format-text";
-import { formatInteger, formatSeconds } from "@/app/_lib/format/format";
+import { formatCompact, formatInteger, formatSeconds } from "@/app/_lib/format/format";
 import { findFirstAtLeast, X_NAMES, type XKind, type XName } from "./x-axis";
 
 /** Axes of the plots: their ends and ticks, and which place a pointer or a key means. Pure. */
@@ -212,8 +212,6 @@ export function computeXAxis(
   return { domain: [start, to], ticks: listLogTicks(start, to), log: true };
 }
 
-const COMPACT = new Intl.NumberFormat("en-US", { notation: "compact", maximumFractionDigits: 1 });
-
 /** Text of a place on the horizontal axis, short. */
 export const formatXTick = (kind: XKind, x: number): string =>
   x === 0
@@ -221,7 +219,7 @@ export const formatXTick = (kind: XKind, x: number): string =>
     : kind === "time"
       ? formatSeconds(x)
       : x >= 1e6
-        ? COMPACT.format(x)
+        ? formatCompact(x)
         : formatInteger(x);
 
 /** "step 12", "4 m 05 s", "1,200 tokens". */

@@ -36,6 +36,15 @@ const trimZeros = (text: string): string =>
 /** A whole number with separators: "12,400". */
 export const formatInteger = (value: number): string => Math.round(value).toLocaleString("en-US");
 
+const COMPACT = new Intl.NumberFormat("en-US", { notation: "compact", maximumFractionDigits: 1 });
+
+/** A large number in few letters: "1.2M". */
+export const formatCompact = (value: number): string => COMPACT.format(value);
+
+/** A count in at most four letters: "999", "9.9K", "12K". */
+export const formatCount = (value: number): string =>
+  formatCompact(value < 9_950 ? value : Math.round(value / 1000) * 1000);
+
 /** A share as a percentage: 0.4823 -> "48.2%". */
 export function formatShare(value: number | null | undefined): string {
   if (value === null || value === undefined || !Number.isFinite(value)) return NONE;

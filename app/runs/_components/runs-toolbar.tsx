@@ -3,7 +3,7 @@ import { Grid3x3 } from "lucide-react";
 import { useRouter } from "next/navigation";
 import { useText } from "@/app/_i18n/text-provider";
 import { cn } from "@/app/_lib/cn";
-import { formatInteger, formatWords } from "@/app/_lib/format/format";
+import { formatCount, formatInteger, formatWords } from "@/app/_lib/format/format";
 import { countRuns, STATE_FILTERS, type StateFilter } from "@/app/_lib/run-view";
 import { Button } from "@/app/_ui/button";
 import { Select } from "@/app/_ui/field";
@@ -45,8 +45,11 @@ export function RunsToolbar({
         text={(one) => (
           <>
             {t(STATE_FILTERS[one].label)}{" "}
-            <span className="ml-0.5 font-normal text-muted-foreground">
-              {counts ? formatInteger(countRuns(one, counts)) : ""}
+            <span
+              className="ml-0.5 inline-block min-w-[4ch] text-left font-normal text-muted-foreground"
+              title={counts ? formatInteger(countRuns(one, counts)) : undefined}
+            >
+              {counts ? formatCount(countRuns(one, counts)) : ""}
             </span>
           </>
         )}

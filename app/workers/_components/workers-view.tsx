@@ -19,6 +19,13 @@ export function WorkersView() {
   const t = useText();
   const trpc = useTRPC();
   const query = useQuery(trpc.workers.list.queryOptions(undefined, { refetchInterval: 10_000 }));
+  // The lists below come together: one that came later would push the next away.
+  const lists = [
+    useQuery(trpc.pools.list.queryOptions()),
+    useQuery(trpc.workers.tokens.queryOptions()),
+    useQuery(trpc.keys.list.queryOptions()),
+  ];
+  const isPending = query.isPending || lists.some((list) => list.isPending);
   const [open, setOpen] = useDialogParam(DIALOGS);
   const attach = (
     <Button variant="primary" onClick={() => setOpen("attach")}>
@@ -46,9 +53,15 @@ export function WorkersView() {
           query.data.map((worker) => <WorkerCard key={worker.id} worker={worker} />)
         )}
       </div>
-      <Pools />
-      <Tokens />
-      <Keys />
+      {isPending ? (
+        <Skeleton className="mt-6 h-38" />
+      ) : (
+        <>
+          <Pools />
+          <Tokens />
+          <Keys />
+        </>
+      )}
       <AttachDialog
         open={open === "attach"}
         onOpenChange={(isOpen) => setOpen(isOpen ? "attach" : null)}

@@ -13,6 +13,7 @@ import { deferPart } from "@/app/_ui/optional-part";
 import { QueryErrorState, Skeleton, SkeletonList } from "@/app/_ui/states";
 import { Tabs, TabsContent, TabsList, TabsTrigger } from "@/app/_ui/tabs";
 import { AlarmBanner } from "./header/alarms";
+import { PartLoading } from "./part-loading";
 import { FailedPreflight } from "./overview/preflight";
 import { RunHeader } from "./header/run-header";
 import { usePrefetchSeries } from "@/app/_lib/live/use-series";
@@ -22,7 +23,6 @@ import { TIMING_METRICS } from "./header/use-time-left";
  * Each part is loaded when it is shown: a run shows one of them at a time. Not by a lazy component, which React shows
  * 300 ms after what stands in its place at the earliest.
  */
-const PartLoading = () => <SkeletonList count={3} className="h-40" list="mt-4 space-y-3" />;
 const CheckpointsTab = deferPart(
   () => import("./tabs/checkpoints-tab").then((m) => m.CheckpointsTab),
   PartLoading,

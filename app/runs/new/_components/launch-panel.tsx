@@ -3,6 +3,7 @@ import { keepPreviousData, skipToken, useMutation, useQuery } from "@tanstack/re
 import { Check, CircleAlert, CircleX, Rocket } from "lucide-react";
 import { useRouter } from "next/navigation";
 import { useFormContext } from "react-hook-form";
+import { markText } from "@/app/_i18n/format-text";
 import { useText } from "@/app/_i18n/text-provider";
 import { cn } from "@/app/_lib/cn";
 import { formatInteger, formatShare } from "@/app/_lib/format/format";
@@ -27,6 +28,8 @@ const PlanOfRun = deferPart(
   () => import("./plan-of-run").then((m) => m.PlanOfRun),
   () => <Skeleton className="h-24" />,
 );
+
+const TO_MEND = markText("{problems, plural, one {# setting} other {# settings}} to mend");
 
 type Problem = RunCheck["issues"][number];
 
@@ -74,9 +77,18 @@ export function LaunchPanel({
   const unmet = requirements.filter((r) => !r.ok);
   const startable = config !== null && problems.length === 0;
   const launching = launch.isPending || launch.isSuccess;
+  // What the check brings comes at once: each part of it would push the next away.
+  const isUnchecked = config !== null && check.isPending;
   const canDryRun = config === null || config.kind === "train";
   return (
     <LaunchCard
+      obstacle={
+        problems.length > 0
+          ? t(TO_MEND, { problems: problems.length })
+          : startable && unmet.length > 0
+            ? t("No attached worker can run this now")
+            : null
+      }
       buttons={
         <>
           <Button
@@ -97,7 +109,12 @@ export function LaunchPanel({
       {check.data?.baselines ? <KnownBaselines {...check.data.baselines} /> : null}
       <ProblemList problems={problems} onShowSetting={onShowSetting} />
       <ErrorState className="mt-3" title={t("Not launched")} error={launch.error} />
-      <ul className="mt-3 min-h-12 space-y-1.5 text-xs" aria-label={t("What a worker must have")}>
+      {isUnchecked ? <Skeleton className="mt-3 h-60" /> : null}
+      <ul
+        className="mt-3 space-y-1.5 text-xs"
+        hidden={isUnchecked}
+        aria-label={t("What a worker must have")}
+      >
         {requirements.map((requirement) => (
           <RequirementItem key={requirement.name} requirement={requirement} />
         ))}
@@ -120,7 +137,7 @@ export function LaunchPanel({
           </Button>
         </div>
       ) : null}
-      {config?.kind === "train" ? (
+      {config?.kind === "train" && !isUnchecked ? (
         <MemoryPanel
           config={checkedConfig?.kind === "train" ? checkedConfig : config}
           estimates={check.data?.memory ?? []}
@@ -132,7 +149,7 @@ export function LaunchPanel({
           <PlanOfRun config={checkedConfig?.kind === "index" ? checkedConfig : config} />
         </div>
       ) : null}
-      {canDryRun ? <DryRunPanel dryRun={dryRun} /> : null}
+      {canDryRun && !isUnchecked ? <DryRunPanel dryRun={dryRun} /> : null}
     </LaunchCard>
   );
 }
@@ -167,9 +184,7 @@ function ProblemList({ problems, onShowSetting }: ProblemListProps) {
     <div className="mt-2" role="status">
       <p className="flex items-center gap-1.5 text-bad">
         <CircleX className="size-4" aria-hidden />
-        {t("{problems, plural, one {# setting} other {# settings}} to mend", {
-          problems: problems.length,
-        })}
+        {t(TO_MEND, { problems: problems.length })}
       </p>
       <ul className="mt-1 space-y-1 text-xs">
         {problems.map((p) => (

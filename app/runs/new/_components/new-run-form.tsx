@@ -52,10 +52,10 @@ export function NewRunForm({ presets, ...given }: NewRunFormProps) {
   return (
     <FormProvider {...run.form}>
       <div className="mt-4 grid items-start gap-4 lg:grid-cols-[minmax(0,1fr)_20rem] lg:gap-6">
-        <div className="min-w-0 lg:sticky lg:top-5 lg:order-last">
+        <div className="order-last min-w-0 max-lg:pb-16 lg:sticky lg:top-5">
           <Launch run={run} />
         </div>
-        <div className="min-w-0 max-lg:pb-16">
+        <div className="min-w-0">
           {presets.length > 0 ? (
             <PresetPicker presets={presets} chosen={run.preset} onChoose={run.choosePreset} />
           ) : null}

@@ -15,12 +15,14 @@ import { useChartSettings } from "@/app/_charts/use-chart-settings";
 import { useRestingZoom } from "@/app/_charts/use-detail";
 import { useRunLines, useTracksOfRuns } from "@/app/_charts/use-run-lines";
 import { chooseClockMetrics, listKinds } from "@/app/_charts/prepare/x-axis";
+import { cn } from "@/app/_lib/cn";
 import { useText } from "@/app/_i18n/text-provider";
 import { useTRPC, type SweepCurves as Curves, type SweepDetail } from "@/app/_lib/live/trpc";
 import { Card } from "@/app/_ui/card";
 import { QueryErrorState } from "@/app/_ui/states";
 import { TERMINAL_STATES } from "@/core/run/transitions";
 import { BAND_EXPLANATION } from "@/core/sweep/sweep-table";
+import { CURVES_HEIGHT } from "./curves-height";
 import { findAppearance, formatRowLabel, selectCurves } from "./curves";
 import { getSeriesColour } from "@/app/_charts/series-colour";
 
@@ -78,7 +80,7 @@ export function SweepCurves({ sweep, metric }: { sweep: SweepDetail; metric: str
         query={placing.query}
       />
       <Card
-        className="mt-4 px-3 pt-2.5 pb-1"
+        className={cn("mt-4 flex flex-col px-3 pt-2.5 pb-1", CURVES_HEIGHT)}
         aria-label={t("Curves of {metric}", { metric })}
         data-curves={curves.length}
         data-points={curves.reduce((sum, curve) => sum + curve.points.length, 0)}

@@ -12,6 +12,7 @@ import { Button } from "@/app/_ui/button";
 import { deferPart } from "@/app/_ui/optional-part";
 import { QueryErrorState, Skeleton } from "@/app/_ui/states";
 import { StateCounts } from "@/app/_ui/state-counts";
+import { CURVES_HEIGHT } from "./curves-height";
 import { MetricChoice } from "./metric-choice";
 import { readMetricChoice } from "./read-metric-choice";
 import { SweepActions } from "./sweep-actions";
@@ -23,7 +24,7 @@ const SweepCurves = deferPart(
   () => (
     <>
       <Skeleton className="mt-4 h-11.5" />
-      <Skeleton className="mt-4 h-62" />
+      <Skeleton className={`mt-4 ${CURVES_HEIGHT}`} />
     </>
   ),
 );

@@ -66,12 +66,12 @@ function PhaseBar({ run }: { run: RunDetail }) {
         tone={tone}
       />
       <p className="mt-1.5 flex flex-wrap gap-x-3 text-xs text-muted-foreground">
-        {total !== null && done !== null ? (
-          <span className="text-foreground">{t("Step {done} of {total}", { done, total })}</span>
-        ) : null}
         <span className={total === null ? "text-foreground" : undefined}>
           {describePhase(t, run)}
         </span>
+        {total !== null && done !== null ? (
+          <span className="text-foreground">{t("Step {done} of {total}", { done, total })}</span>
+        ) : null}
         {ended ? null : <span>{run.progress?.detail}</span>}
         {left === null ? null : (
           <span className="ml-auto" data-time-left>

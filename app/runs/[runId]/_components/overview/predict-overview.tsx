@@ -10,6 +10,7 @@ import { formatInteger, formatShare, formatSigned } from "@/app/_lib/format/form
 import { useTRPC, type RunDetail } from "@/app/_lib/live/trpc";
 import { EmptyState, QueryErrorState, Skeleton } from "@/app/_ui/states";
 import { TERMINAL_STATES } from "@/core/run/transitions";
+import { PartLoading } from "@/app/runs/[runId]/_components/part-loading";
 import { BreakdownCard } from "./breakdown-bar";
 import { PredictQuestions } from "./predict-questions";
 import { PredictionSpent } from "./prediction-spent";
@@ -43,13 +44,15 @@ export function PredictOverview({ run }: { run: RunDetail }) {
     () => [...known, ...published.references],
     [known, published.references],
   );
+  const spent = useQuery(trpc.leaderboard.run.queryOptions({ runId: run.id }));
   if (run.config.kind !== "predict") return null;
+  if (steps.isPending || spent.isPending) return <PartLoading />;
   const compared = run.config.method === "s3" && rag !== null;
   const href = (p: { filter: string }) => `/runs/${run.id}?tab=episodes&filter=${p.filter}`;
   const ended = TERMINAL_STATES.has(run.state);
   return (
     <>
-      <StatStrip isLoading={steps.isPending}>
+      <StatStrip>
         <Stat label={t("Accuracy")} value={formatShare(accuracy)}>
           {run.config.scorer}
         </Stat>

@@ -20,6 +20,7 @@ import type { TrainConfig } from "@/contracts/run-config/train-config";
 import type { MetricName } from "@/core/metrics/metric-table";
 import { dropUnusedSettings, isMetricMeasured } from "@/core/run/trained-method";
 import { TERMINAL_STATES } from "@/core/run/transitions";
+import { PartLoading } from "@/app/runs/[runId]/_components/part-loading";
 import { AlarmList } from "@/app/runs/[runId]/_components/header/alarm-list";
 import { useAlarms } from "@/app/runs/[runId]/_components/header/use-alarms";
 import { isPreparing, Preparation } from "./preparation";
@@ -73,11 +74,12 @@ export function TrainOverview({ run }: { run: RunDetail }) {
   });
   const marks = useMemo(() => findMarks(groups, alarms), [groups, alarms]);
   if (!config) return null;
+  if (query.isPending) return <PartLoading />;
   const hasPoints = Object.values(series).some((points) => points.length > 0);
   if (query.data && isPreparing(run, hasPoints) && !alarms.length) return <Preparation run={run} />;
   return (
     <>
-      <Summary config={config} series={series} isLoading={query.isPending} />
+      <Summary config={config} series={series} />
       <Spent tracks={tracks} series={series} />
       <QueryErrorState className="mt-4" title={t("The metrics could not be read")} query={query} />
       <AlarmList run={run} />
@@ -98,9 +100,7 @@ export function TrainOverview({ run }: { run: RunDetail }) {
                     references: published.references,
                     actions: published.menu,
                   })}
-                  waiting={
-                    query.isPending ? t("Loading") : explainEmptyChart(t, chart, run, config)
-                  }
+                  waiting={explainEmptyChart(t, chart, run, config)}
                 />
               ))}
             </div>
@@ -137,10 +137,9 @@ const formatRewardTerms = (weights: TrainConfig["reward"]["weights"]): string =>
 interface SummaryProps {
   config: TrainConfig;
   series: Series;
-  isLoading: boolean;
 }
 
-function Summary({ config, series, isLoading }: SummaryProps) {
+function Summary({ config, series }: SummaryProps) {
   const t = useText();
   const reward = useLatest(series, HEADLINE_METRIC);
   const accuracy = useLatest(series, EVALUATION_METRIC);
@@ -153,7 +152,7 @@ function Summary({ config, series, isLoading }: SummaryProps) {
   const stepSeconds = useLatest(series, "timing_s/step");
   const isMeasured = (metric: MetricName) => isMetricMeasured(metric, config);
   return (
-    <StatStrip isLoading={isLoading}>
+    <StatStrip>
       {isMeasured(HEADLINE_METRIC) ? (
         <Stat label={t("Reward, training")} value={formatNumber(reward)}>
           {formatRewardTerms(dropUnusedSettings(config).reward.weights)}
