@@ -83,8 +83,13 @@ const turn = fc.record({
   fed: fc.integer({ min: 1, max: 4 }),
   written: fc.array(fc.constantFrom<0 | 1>(0, 1), { maxLength: 6 }),
 });
-const sample = fc.tuple(fc.array(turn, { minLength: 1, maxLength: 3 }), fc.double({ min: -2, max: 2, noNaN: true }));
-const group = fc.tuple(sample, sample).map((samples) => buildGroup(samples.map((one) => buildSample(...one))));
+const sample = fc.tuple(
+  fc.array(turn, { minLength: 1, maxLength: 3 }),
+  fc.double({ min: -2, max: 2, noNaN: true }),
+);
+const group = fc
+  .tuple(sample, sample)
+  .map((samples) => buildGroup(samples.map((one) => buildSample(...one))));
 const sentAlgorithms = ALGORITHM_NAMES.filter((name) => name !== "rejection-sampling");
 
 it("tells of each token the advantage that the loss was sent, and of the episode their mean", async () => {
@@ -93,7 +98,11 @@ it("tells of each token the advantage that the loss was sent, and of the episode
     fc.asyncProperty(
       fc.constantFrom(...sentAlgorithms),
       fc.constantFrom("paper" as const, "upstream" as const),
-      fc.record({ whiten: fc.boolean(), lambda: fc.constantFrom(0.5, 1), gamma: fc.constantFrom(0.9, 1) }),
+      fc.record({
+        whiten: fc.boolean(),
+        lambda: fc.constantFrom(0.5, 1),
+        gamma: fc.constantFrom(0.9, 1),
+      }),
       fc.array(group, { minLength: 2, maxLength: 2 }),
       async (algorithm, protocol, rl, groups) => {
         const { told, sent } = await update({ algorithm, ...rl }, protocol, groups);
