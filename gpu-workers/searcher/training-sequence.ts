@@ -124,21 +124,20 @@ export function fillActionTokens(
  * Undoes the joining: what the action tokens of an episode's sequence have, as lists of its turns.
  *
  * @param values one for each action token of the sequence
- * @returns for each generate step, in order, an entry per token: 0 where the policy did not choose it, null where it was cut off
+ * @returns for each generate step, in order, an entry per token: 0 where the policy did not choose it or it was cut off
  */
 export function splitIntoTurns(
   { steps }: Pick<Episode, "steps">,
   { ids, begin = 0 }: Pick<TrainingSequence, "ids" | "begin">,
   values: readonly number[],
-): (number | null)[][] {
+): number[][] {
   let [place, action] = [-begin, 0];
   return steps.flatMap((step) => {
     if (step.kind !== "generate") return [];
     const list = (step.mask ?? []).map((chosen) => {
       const isKept = place >= 0 && place < ids.length;
       place += 1;
-      if (chosen === 0) return 0;
-      return isKept ? values[action++]! : null;
+      return chosen === 1 && isKept ? values[action++]! : 0;
     });
     return [list];
   });

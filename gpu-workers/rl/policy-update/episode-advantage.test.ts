@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, it } from "vitest";
-import { episodeSchema, type Episode, type StepOfKind } from "@/contracts/records/episode";
+import { episodeSchema, type StepOfKind } from "@/contracts/records/episode";
 import { ALGORITHM_NAMES, isGrouped } from "@/contracts/run-config/algorithm-names";
 import { trainConfigSchema } from "@/contracts/run-config/train-config";
 import { computeMean } from "@/core/statistics/summary";
@@ -21,20 +21,23 @@ interface Turn {
 const buildStep = ({ fed, written }: Turn, turn: number): StepOfKind<"generate"> => {
   const mask: Bits = [...Array.from({ length: fed }, () => 0 as const), ...written];
   const ids = mask.map((_, i) => turn * 7 + i);
-  return {
-    ...{ kind: "generate", turn, seconds: 0, text: "", fed },
-    ...{ ids, mask, logprobs: mask.map((m) => -m) },
-  } as StepOfKind<"generate">;
+  const logprobs = mask.map((m) => -m);
+  return { kind: "generate", turn, seconds: 0, text: "", fed, ids, mask, logprobs };
 };
 
 const buildSample = (turns: readonly Turn[], reward: number): Group["samples"][number] => ({
   episode: {
-    ...{ key: "e", method: "s3", protocol: "paper", questionId: "q", sampleIndex: 0, context: [] },
+    key: "e",
+    method: "s3",
+    protocol: "paper",
+    questionId: "q",
+    sampleIndex: 0,
+    context: [],
     steps: turns.flatMap((one, turn) => [
       { kind: "retrieve", turn, seconds: 0, query: "", documents: [] },
       buildStep(one, turn),
     ]),
-  } as Episode,
+  },
   outcome: {} as Group["samples"][number]["outcome"],
   reward: { name: "gbr", terms: [], value: reward },
 });
@@ -76,8 +79,8 @@ async function update(rl: object, protocol: "paper" | "upstream", groups: readon
 }
 
 /** What the engine makes of numbers; without the sign of 0. */
-const toFloat32 = (values: readonly (number | null)[]): number[] =>
-  values.map((value) => Math.fround(value!) + 0);
+const toFloat32 = (values: readonly number[]): number[] =>
+  values.map((value) => Math.fround(value) + 0);
 
 const turn = fc.record({
   fed: fc.integer({ min: 1, max: 4 }),
@@ -120,7 +123,7 @@ it("tells of each token the advantage that the loss was sent, and of the episode
           expect(isGrouped(algorithm), `${algorithm} has one advantage an episode`).toBe(false);
           expect(toFloat32(turns.flat())).toEqual(toFloat32(sent[i]!));
           const reported = turns.flat().filter((_, t) => mask[t] === 1);
-          expect(computeMean(reported.map(Number))).toBeCloseTo(mean, 5);
+          expect(computeMean(reported)).toBeCloseTo(mean, 5);
           // A log-probability, which is a float32 written as float64, takes up to 19 characters and more.
           for (const value of reported) expect(JSON.stringify(value).length).toBeLessThan(16);
         }
@@ -129,6 +132,12 @@ it("tells of each token the advantage that the loss was sent, and of the episode
     { numRuns: 200 },
   );
   expect(Math.min(own, shared), "both cases were met").toBeGreaterThan(20);
+});
+
+it("tells no list of what no number says, which a report could not hold", async () => {
+  const samples = [2, Infinity].map((reward) => buildSample([{ fed: 1, written: [1, 1] }], reward));
+  const { told } = await update({ algorithm: "ppo" }, "paper", [buildGroup(samples)]);
+  expect(told.map(({ turns }) => turns)).toEqual([null, null]);
 });
 
 it("lays them over the tokens of each turn, and says where the end was cut off", async () => {
@@ -146,7 +155,7 @@ it("lays them over the tokens of each turn, and says where the end was cut off",
   // Of the prompt the last 2000 tokens are kept, of what follows the first 8000.
   expect(toFloat32(first!.advantages!)).toEqual([0, ...toFloat32(sent[0]!.slice(0, 9000))]);
   expect(toFloat32(second!.advantages!.slice(0, 1000))).toEqual(toFloat32(sent[0]!.slice(9000)));
-  expect(second!.advantages!.slice(1000)).toEqual([null, null, null, null, null]);
+  expect(second!.advantages!.slice(1000)).toEqual([0, 0, 0, 0, 0]);
   expect(steps.filter(({ kind }) => kind === "retrieve")).toEqual(
     samples[0]!.episode.steps.filter(({ kind }) => kind === "retrieve"),
   );

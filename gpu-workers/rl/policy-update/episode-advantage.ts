@@ -7,8 +7,8 @@ import type { CreditedExperience } from "./experience";
 export interface EpisodeAdvantage {
   /** Mean over the action tokens; 0 without one. */
   mean: number;
-  /** As `advantages` of each generate step, in order; null where all action tokens have the same. */
-  turns: (number | null)[][] | null;
+  /** As `advantages` of each generate step, in order; null where all action tokens have the same, or one is not finite. */
+  turns: number[][] | null;
 }
 
 /** Digits that tell any two float32 numbers apart. */
@@ -30,9 +30,10 @@ export function describeAdvantage(
   const values = credit.advantages.map(roundToFloat32);
   return {
     mean: computeMean(credit.advantages) ?? 0,
-    turns: values.some((value) => value !== values[0])
-      ? splitIntoTurns(episode, sequence, values)
-      : null,
+    turns:
+      values.every(Number.isFinite) && values.some((value) => value !== values[0])
+        ? splitIntoTurns(episode, sequence, values)
+        : null,
   };
 }
 

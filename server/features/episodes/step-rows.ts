@@ -23,7 +23,7 @@ export const stepRowSchema = z.object({
   token_mask: intListSchema,
   token_logprobs: z.array(z.number()).nullable(),
   token_entropies: z.array(z.number()).nullable(),
-  token_advantages: numberListSchema,
+  token_advantages: z.array(z.number()).nullable(),
   document_ids: textListSchema,
   document_hashes: textListSchema,
   document_scores: numberListSchema,

@@ -164,9 +164,7 @@ function TokenSummary({ step, tokens, overlay }: TokenSummaryProps) {
   const missing =
     (overlay === "entropy" && entropy === null) ||
     (overlay === "log-probability" && logprob === null) ||
-    (overlay === "advantage" &&
-      !step.advantages &&
-      chosen.every((token) => token.advantage === null));
+    (overlay === "advantage" && chosen.every((token) => token.advantage === null));
   return (
     <p className="mt-2 flex flex-wrap gap-x-4 gap-y-1 text-2xs text-muted-foreground">
       <span>

@@ -38,7 +38,7 @@ it("gives each token its own advantage where they are recorded, and the episode'
   const recorded = { ...base, ids: [...base.ids], mask: [0, 1, 1, 1] as (0 | 1)[] };
   const list = (step: Parameters<typeof listTokens>[0]) =>
     listTokens(step, 0.5).map(({ advantage }) => advantage);
-  expect(list({ ...recorded, advantages: [0, 0.25, -2, null] })).toEqual([null, 0.25, -2, null]);
+  expect(list({ ...recorded, advantages: [0, 0.25, -2, 0] })).toEqual([null, 0.25, -2, 0]);
   expect(list(recorded)).toEqual([null, 0.5, 0.5, 0.5]);
 });
 
