@@ -41,6 +41,12 @@ const tokens = {
   logprobs: z.array(z.number()).optional(),
   /** Entropy in nats of the distribution that each token was drawn from (0 where mask is 0); same length as ids. Absent where the sampler gives none. */
   entropies: z.array(z.number()).optional(),
+  /**
+   * Advantage of each token as it entered the policy's loss, after whitening or normalisation, in float32; 0 where none did:
+   * where mask is 0, and where `upstream` cuts the end of a long episode. Same length as ids. Absent where it is the same for
+   * all action tokens of the episode: the record's `advantage`.
+   */
+  advantages: z.array(z.number()).optional(),
 };
 
 /** Tokens of one model call as its server counts them. */
@@ -218,6 +224,7 @@ export const episodeRecordSchema = z.object({
     })
     .nullable(),
   reward: rewardSchema.nullable(),
+  /** Mean over its action tokens; null outside of training. */
   advantage: z.number().nullable(),
   attribution: attributionSchema.nullable(),
   formatErrors: z.array(formatErrorSchema),

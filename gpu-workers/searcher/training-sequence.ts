@@ -19,6 +19,8 @@ export interface TrainingSequence {
   states?: (0 | 1)[];
   /** The turn that wrote, or was fed, each token. Same length as ids. */
   turns: number[];
+  /** How many of the episode's tokens were cut off before the first. Absent: none. */
+  begin?: number;
   /** Under guided decoding the grammar of each turn, with the range of tokens that it restricts. */
   guides: { start: number; end: number; lark: string }[];
 }
@@ -66,6 +68,7 @@ function cutAsReleased(sequence: TrainingSequence, prompt: number): TrainingSequ
   if (begin === 0 && end === sequence.ids.length) return { ...sequence, states };
   return {
     states,
+    begin,
     ids: sequence.ids.slice(begin, end),
     mask: sequence.mask.slice(begin, end),
     logprobs: sequence.logprobs.slice(begin, end),
@@ -115,6 +118,29 @@ export function fillActionTokens(
 ): number[] {
   let action = 0;
   return mask.map((m) => (m === 1 ? value(action++) : 0));
+}
+
+/**
+ * Undoes the joining: what the action tokens of an episode's sequence have, as lists of its turns.
+ *
+ * @param values one for each action token of the sequence
+ * @returns for each generate step, in order, an entry per token: 0 where the policy did not choose it or it was cut off
+ */
+export function splitIntoTurns(
+  { steps }: Pick<Episode, "steps">,
+  { ids, begin = 0 }: Pick<TrainingSequence, "ids" | "begin">,
+  values: readonly number[],
+): number[][] {
+  let [place, action] = [-begin, 0];
+  return steps.flatMap((step) => {
+    if (step.kind !== "generate") return [];
+    const list = (step.mask ?? []).map((chosen) => {
+      const isKept = place >= 0 && place < ids.length;
+      place += 1;
+      return chosen === 1 && isKept ? values[action++]! : 0;
+    });
+    return [list];
+  });
 }
 
 /** The sequence as a training example of the engine, with a weight per token. */

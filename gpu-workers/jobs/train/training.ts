@@ -27,6 +27,10 @@ import { buildMetricPoints, type MetricValues } from "@/gpu-workers/rl/metric-va
 import type { EpisodeSource } from "@/gpu-workers/rl/episode-source";
 import { getSearcher, type Policy } from "@/gpu-workers/rl/policy";
 import {
+  addTokenAdvantages,
+  type EpisodeAdvantage,
+} from "@/gpu-workers/rl/policy-update/episode-advantage";
+import {
   REFERENCE,
   type UpdateDependencies,
 } from "@/gpu-workers/rl/policy-update/update-dependencies";
@@ -46,6 +50,8 @@ import { TrainingState, type TrainedModels } from "./training-state";
 
 /** Episode records in one report, so that a message stays small. */
 const REPORT_BATCH = 32;
+/** Of an episode that nothing was learned from. */
+const NO_ADVANTAGE: EpisodeAdvantage = { mean: 0, turns: null };
 /** Questions that are validated at once. */
 const VALIDATION_BATCH = 24;
 
@@ -277,24 +283,26 @@ export class Training {
   /**
    * Records of a step's episodes.
    *
-   * @param advantages mean advantage of each sample of the kept groups; null where nothing was updated
+   * @param advantages of each sample of the kept groups; null where nothing was updated
    */
   buildTrainRecords(
     { kept, dropped }: Rollouts,
-    advantages: readonly (readonly number[])[] | null,
+    advantages: PolicyUpdate["advantages"] | null,
     step: number,
   ): EpisodeRecord[] {
     return [...kept, ...dropped].flatMap(({ question, baseline, samples }, g) =>
-      samples.map((sample, s) =>
-        buildEpisodeRecord({
+      samples.map((sample, s) => {
+        const advantage = advantages?.[g]?.[s] ?? NO_ADVANTAGE;
+        return buildEpisodeRecord({
           phase: "train",
           step,
           question,
           baseline,
           ...sample,
-          advantage: advantages?.[g]?.[s] ?? 0,
-        }),
-      ),
+          episode: addTokenAdvantages(sample.episode, advantage),
+          advantage: advantage.mean,
+        });
+      }),
     );
   }
 

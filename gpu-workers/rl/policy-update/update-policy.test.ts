@@ -1,7 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import type { EngineResult } from "@/contracts/engine/dialect";
 import { ALGORITHM_NAMES } from "@/contracts/run-config/algorithm-names";
 import { trainConfigSchema, type TrainConfig } from "@/contracts/run-config/train-config";
 import { EngineError } from "@/gpu-workers/llm/engine/client";
@@ -9,74 +8,10 @@ import { createAlgorithm } from "@/gpu-workers/rl/algorithms/create-algorithm";
 import { computeTrialGradient, countSkippedInARow, updatePolicy } from "./update-policy";
 import { splitIntoMiniBatches } from "./optimizer-epochs";
 import { computeTokenWeights } from "./losses";
+import { RecordingModel } from "./testing/recording-model";
 import type { UpdateDependencies } from "./update-dependencies";
 import type { Group } from "@/gpu-workers/rl/rollout";
 import { Stopwatch } from "@/gpu-workers/runtime/stopwatch";
-
-type Body<K extends "forward" | "forwardBackward" | "optimStep"> = Parameters<
-  UpdateDependencies["policy"][K]
->[0];
-
-/** Records what it is asked. Log-probabilities are -1 of the policy, -1.5 of the reference; values are 0.25. */
-class RecordingModel {
-  readonly info = { maxLength: 64 };
-  readonly calls: string[] = [];
-  readonly gradients: Body<"forwardBackward">[] = [];
-  readonly steps: Body<"optimStep">[] = [];
-  constructor(
-    private readonly notFinite: (gradient: number) => boolean = () => false,
-    private readonly fitting: (gradient: number) => {
-      tokenBudget: number;
-      retriedOutOfMemory: number;
-    } = () => ({ tokenBudget: 2048, retriedOutOfMemory: 0 }),
-  ) {}
-
-  forward({ data, reference }: Body<"forward">): Promise<EngineResult<"forward">> {
-    this.calls.push("forward");
-    const all = (value: number) => data.map(({ ids }) => ids.map(() => value));
-    return Promise.resolve({
-      logprobs: all(-1),
-      ...(reference === undefined ? {} : { referenceLogprobs: all(-1.5) }),
-      values: all(0.25),
-      tokenBudget: 1,
-      retriedOutOfMemory: 0,
-    });
-  }
-  forwardBackward(body: Body<"forwardBackward">): Promise<EngineResult<"forward_backward">> {
-    this.calls.push("gradient");
-    this.gradients.push(body);
-    if (this.notFinite(this.gradients.length))
-      return Promise.reject(new EngineError("not-finite", "The loss is NaN.", false));
-    const per = body.data.map(({ ids }) => ids.map(() => -1));
-    const tokens = body.data.reduce(
-      (sum, { weights }) => sum + weights.filter((w) => w !== 0).length,
-      0,
-    );
-    return Promise.resolve({
-      loss: 0.5,
-      policyLoss: 0.4,
-      tokens,
-      entropy: tokens,
-      kl: 0,
-      clipped: 1,
-      ratio: { sum: tokens, min: 1, max: 1.25 },
-      logprobs: per,
-      values: per,
-      valueClipped: 1,
-      computedTokens: 1,
-      seconds: 0,
-      ...this.fitting(this.gradients.length),
-    });
-  }
-  /** What the ranks of a distributed engine did; undefined: one process. */
-  ranks: EngineResult<"optim_step">["ranks"];
-  optimStep(body: Body<"optimStep">): Promise<EngineResult<"optim_step">> {
-    this.calls.push("step");
-    this.steps.push(body);
-    const { ranks } = this;
-    return Promise.resolve({ gradNorm: 2, step: this.steps.length, ...(ranks && { ranks }) });
-  }
-}
 
 const config = (rl: object): TrainConfig =>
   trainConfigSchema.parse({
@@ -196,7 +131,7 @@ describe("an update", () => {
     expect(made.policy.gradients.map(({ loss, data }) => [loss, data.length])).toEqual([
       ["cross_entropy", 2],
     ]);
-    expect(advantages).toEqual([
+    expect(advantages.map((group) => group.map(({ mean }) => mean))).toEqual([
       [1, 0],
       [1, 0],
     ]);
@@ -319,7 +254,7 @@ describe("an update", () => {
     const [own] = made.policy.gradients[0]!.data;
     expect(own!.weights.map((w) => (w === 0 ? 0 : 1))).toEqual(MASK);
     expect(own!.advantages).toEqual([0, 0, 0.75, 0, 0.75, 0, 0.75]);
-    expect(advantages[0]![0]).toBeCloseTo(0.75, 12);
+    expect(advantages[0]![0]!.mean).toBeCloseTo(0.75, 12);
     expect(metrics["critic/values/mean"]).toBe(0.25);
     // Steps are counted from 0.
     expect(metrics["actor/lr"]).toBe(run.rl.learningRate);
@@ -333,7 +268,8 @@ describe("an update", () => {
     const [first, ...others] = groups;
     const [short, ...samples] = first!.samples;
     const cut = { ...short!, episode: { ...short!.episode, steps: [short!.episode.steps[0]!] } };
-    await updatePolicy(made, [{ ...first!, samples: [cut, ...samples] }, ...others], 2);
+    const shortened = [{ ...first!, samples: [cut, ...samples] }, ...others];
+    const { advantages } = await updatePolicy(made, shortened, 2);
     const [shorter, longer] = (made.critic as RecordingModel).gradients[0]!.data;
     // Three tokens and what follows them, beside three episodes of five tokens.
     expect(shorter!.ids).toEqual([1, 2, 3, 4, 5, 5]);
@@ -347,6 +283,7 @@ describe("an update", () => {
       [1, 2, 3, 4, 5],
       [0, 0, 0.21875, 0, 0.875],
     ]);
+    expect(advantages[0]![0]).toEqual({ mean: 0.546875, turns: [[0, 0, 0.21875, 0, 0.875]] });
   });
 
   it("searcher and critic have schedules of their own, and AdamW its settings", async () => {

@@ -1,7 +1,7 @@
-import { computeMean } from "@/core/statistics/summary";
 import { AppError } from "@/contracts/errors";
 import type { MetricValues } from "@/gpu-workers/rl/metric-values";
 import type { Group } from "@/gpu-workers/rl/rollout";
+import { describeAdvantage, type EpisodeAdvantage } from "./episode-advantage";
 import { buildExperiences, splitByGroup, type CreditedExperience } from "./experience";
 import {
   computeRateFactor,
@@ -32,8 +32,8 @@ import {
 /** What an update reports. */
 export interface PolicyUpdate {
   metrics: MetricValues;
-  /** Mean advantage of each sample's action tokens, by group. */
-  advantages: number[][];
+  /** Of each sample, by group. */
+  advantages: EpisodeAdvantage[][];
   /** KL to the reference per action token; null where it is not measured. */
   kl: number | null;
   /** Why optimiser steps were skipped: a loss or gradient that is not finite. The weights then stay as they were. */
@@ -106,10 +106,11 @@ export async function updatePolicy(
   Object.assign(metrics, computeRankMetrics(notes.rankTimes));
   metrics["actor/skipped_updates"] = skipped.length;
   metrics["memory/out_of_memory_retries"] = outOfMemory?.retries ?? 0;
-  const meanAdvantages = credits.map(({ advantages }) => computeMean(advantages) ?? 0);
+  const episodes = groups.flatMap(({ samples }) => samples.map(({ episode }) => episode));
+  const advantages = credited.map((one, i) => describeAdvantage(one, episodes[i]!));
   return {
     metrics,
-    advantages: splitByGroup(meanAdvantages, groups),
+    advantages: splitByGroup(advantages, groups),
     kl: averageKl(experiences, rl),
     skipped,
     learned: results.length > 0,

@@ -23,6 +23,7 @@ export const stepRowSchema = z.object({
   token_mask: intListSchema,
   token_logprobs: z.array(z.number()).nullable(),
   token_entropies: z.array(z.number()).nullable(),
+  token_advantages: z.array(z.number()).nullable(),
   document_ids: textListSchema,
   document_hashes: textListSchema,
   document_scores: numberListSchema,
@@ -48,6 +49,7 @@ export function toStepRow(step: EpisodeStep): NewStepRow {
         token_mask: step.mask ?? null,
         token_logprobs: step.logprobs ?? null,
         token_entropies: step.entropies ?? null,
+        token_advantages: step.advantages ?? null,
       };
     case "retrieve":
       return {
@@ -108,6 +110,7 @@ export function parseStepRow(row: StepRow): EpisodeStep {
       ...(row.token_mask !== null && { mask: row.token_mask }),
       ...(row.token_logprobs !== null && { logprobs: row.token_logprobs }),
       ...(row.token_entropies !== null && { entropies: row.token_entropies }),
+      ...(row.token_advantages !== null && { advantages: row.token_advantages }),
     }),
     ...(kind === "retrieve" && {
       query: row.text,

@@ -197,6 +197,7 @@ const STEP_COLUMNS = buildRecordColumns(
     token_mask: "smallint[]",
     token_logprobs: "real[]",
     token_entropies: "real[]",
+    token_advantages: "real[]",
     document_ids: "text[]",
     document_hashes: "text[]",
     document_scores: "float8[]",

@@ -319,6 +319,29 @@ describe("reports", () => {
     expect(await count({ phase: "held-out" })).toBe(0);
   });
 
+  it("keeps each token's advantage, in no more bytes than its log-probability, and none where the episode's says it", async () => {
+    const advantages = [0.123456791, 0, -1.5];
+    const records = [buildRecord({ step: 1 }), buildRecord({ step: 1, sample: 1 })];
+    Object.assign(records[0]!.episode.steps[2]!, { advantages });
+    await report(episodes(records));
+    const { rows } = await server.plane.episodeReader.list({
+      runId: ref.runId,
+      filter: "all",
+      sortDirection: "ascending",
+      limit: 2,
+    });
+    const read = async (n: number) =>
+      (await server.plane.episodeReader.get(rows[n]!.id)).record.episode.steps[2];
+    // As float32 is written: the shortest decimal that is nearest to it.
+    expect(await read(0)).toMatchObject({ advantages: [0.12345679, 0, -1.5] });
+    expect(await read(1)).not.toHaveProperty("advantages");
+    const sizes = await server.plane.database.db.$queryRaw<{ own: number; logprobs: number }[]>`
+      SELECT pg_column_size(token_advantages) AS own, pg_column_size(token_logprobs) AS logprobs FROM steps s JOIN episodes e ON e.id = s.episode_id
+      WHERE e.run_id = ${ref.runId}::uuid AND s.kind = 'generate' ORDER BY e.sample_index`;
+    expect(sizes[0]!.own).toBeLessThanOrEqual(sizes[0]!.logprobs);
+    expect(sizes[1]!.own).toBeNull();
+  });
+
   it("keeps what a model may write: NUL and half characters", async () => {
     const record = buildRecord({ step: 1 });
     record.episode.steps[2] = {

@@ -12,7 +12,7 @@ import { describeToken, listTokens, shadeToken, type Overlay, type TokenFacts } 
 interface TokenViewProps {
   step: StepOfKind<"generate">;
   model: string | null;
-  /** Of the episode's action tokens. */
+  /** Mean of the episode's action tokens. */
   advantage: number | null;
   overlay: Overlay;
 }
@@ -144,6 +144,11 @@ const LEGENDS: Record<Overlay, string> = {
   "loss mask": markText("coloured: carries loss"),
 };
 
+/** Where each token's own advantage is recorded. */
+const TOKEN_ADVANTAGES = markText(
+  "green: made likelier, red: made less likely; every action token has its own advantage, as it entered the loss, after whitening or normalisation (full colour at 1)",
+);
+
 interface TokenSummaryProps {
   step: StepOfKind<"generate">;
   tokens: readonly TokenFacts[];
@@ -155,6 +160,7 @@ function TokenSummary({ step, tokens, overlay }: TokenSummaryProps) {
   const chosen = tokens.filter((token) => token.isPolicy);
   const logprob = mean(chosen.map((token) => token.logprob));
   const entropy = mean(chosen.map((token) => token.entropy));
+  const legend = overlay === "advantage" && step.advantages ? TOKEN_ADVANTAGES : LEGENDS[overlay];
   const missing =
     (overlay === "entropy" && entropy === null) ||
     (overlay === "log-probability" && logprob === null) ||
@@ -176,7 +182,7 @@ function TokenSummary({ step, tokens, overlay }: TokenSummaryProps) {
         <span>{t("mean entropy {entropy} nats", { entropy: formatNumber(entropy) })}</span>
       )}
       <span className={cn(missing && "text-warn")}>
-        {missing ? t("{overlay}: not recorded", { overlay: t(overlay) }) : t(LEGENDS[overlay])}
+        {missing ? t("{overlay}: not recorded", { overlay: t(overlay) }) : t(legend)}
       </span>
       <span>{t("dashed: given or forced, no loss")}</span>
     </p>

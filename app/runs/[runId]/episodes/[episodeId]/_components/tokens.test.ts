@@ -33,6 +33,15 @@ it("gives what was recorded of the tokens that the policy chose, and nothing of 
   );
 });
 
+it("gives each token its own advantage where they are recorded, and the episode's where not", () => {
+  const base = { kind: "generate", turn: 0, seconds: 0, text: "", ids: [5, 6, 7, 8] } as const;
+  const recorded = { ...base, ids: [...base.ids], mask: [0, 1, 1, 1] as (0 | 1)[] };
+  const list = (step: Parameters<typeof listTokens>[0]) =>
+    listTokens(step, 0.5).map(({ advantage }) => advantage);
+  expect(list({ ...recorded, advantages: [0, 0.25, -2, 0] })).toEqual([null, 0.25, -2, 0]);
+  expect(list(recorded)).toEqual([null, 0.5, 0.5, 0.5]);
+});
+
 it("says what is not recorded, and colours nothing by it", () => {
   const [token] = listTokens({ kind: "generate", turn: 0, seconds: 0, text: "", ids: [5] }, null);
   expect(describeToken(t, token!, "x")).toBe(

@@ -22,9 +22,13 @@ export interface TokenFacts {
   advantage: number | null;
 }
 
-/** The tokens of a step. Without a mask it is not known which were chosen, and all count as chosen. */
+/**
+ * The tokens of a step. Without a mask it is not known which were chosen, and all count as chosen.
+ *
+ * @param advantage of the tokens of a step that holds none of their own
+ */
 export function listTokens(
-  { ids = [], mask, logprobs, entropies }: StepOfKind<"generate">,
+  { ids = [], mask, logprobs, entropies, advantages }: StepOfKind<"generate">,
   advantage: number | null,
 ): TokenFacts[] {
   return ids.map((id, i) => {
@@ -34,7 +38,7 @@ export function listTokens(
       isPolicy,
       logprob: isPolicy ? (logprobs?.[i] ?? null) : null,
       entropy: isPolicy ? (entropies?.[i] ?? null) : null,
-      advantage: isPolicy ? advantage : null,
+      advantage: isPolicy ? (advantages ? (advantages[i] ?? null) : advantage) : null,
     };
   });
 }
