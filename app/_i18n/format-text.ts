@@ -19,11 +19,15 @@ export interface Text extends Translate {
 }
 
 /** The texts of one language, for pages. */
-export function createText(language: Language, catalogue: Catalogue): Text {
+export function createText(
+  language: Language,
+  catalogue: Catalogue,
+  messages?: Catalogue,
+): Text {
   const parse = createParser(language, catalogue);
   const rich: Text["rich"] = (english, values) =>
     joinParts(parse(english).format<ReactNode>(Object.fromEntries(joinTags(values))));
-  return Object.assign(createTranslate(language, catalogue, parse), { rich });
+  return Object.assign(createTranslate(language, catalogue, messages, parse), { rich });
 }
 
 /** The parts of a message as one node. They never change their order, so that none needs a key. */

@@ -1,11 +1,19 @@
 import { IntlMessageFormat } from "intl-messageformat";
 import type { Language } from "./languages";
+import { createMessageReader } from "./messages";
 
 /** English texts of the interface with their translation. */
 export type Catalogue = Readonly<Record<string, string>>;
 
+/** What one language has: the texts, and of them the messages of server and workers, which are found by their pattern. */
+export interface Translation {
+  texts: Catalogue;
+  messages: Catalogue;
+}
+
 /** English needs none. */
 export const NO_TRANSLATION: Catalogue = {};
+export const UNTRANSLATED: Translation = { texts: NO_TRANSLATION, messages: NO_TRANSLATION };
 
 type Values = Readonly<Record<string, string | number>>;
 
@@ -16,6 +24,8 @@ type Values = Readonly<Record<string, string | number>>;
  */
 export interface Translate {
   (english: string, values?: Values): string;
+  /** A sentence that the server or a worker has made; one that is not known stays as it is. */
+  message: (english: string) => string;
   language: Language;
 }
 
@@ -41,13 +51,19 @@ export function createParser(
   };
 }
 
-/** The texts of one language. @param parse of `createParser` for the same */
+/** The texts of one language. @param messages those of the server and workers @param parse of `createParser` for the same */
 export function createTranslate(
   language: Language,
   catalogue: Catalogue,
+  messages: Catalogue = NO_TRANSLATION,
   parse = createParser(language, catalogue),
 ): Translate {
   const write = (english: string, values?: Values): string =>
     values === undefined ? (catalogue[english] ?? english) : String(parse(english).format(values));
-  return Object.assign(write, { language });
+  let read: ((message: string) => string) | undefined;
+  const message = (english: string): string => {
+    read ??= createMessageReader(messages, catalogue);
+    return read(english);
+  };
+  return Object.assign(write, { language, message });
 }

@@ -109,7 +109,7 @@ function ImportRow({ run }: { run: RunRow }) {
       <div className="min-w-0">
         <RunProgress run={run} />
         {run.progress?.detail ? (
-          <p className="truncate text-2xs text-muted-foreground">{run.progress.detail}</p>
+          <p className="truncate text-2xs text-muted-foreground">{t.message(run.progress.detail)}</p>
         ) : null}
       </div>
     </li>

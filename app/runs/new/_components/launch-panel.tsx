@@ -101,7 +101,7 @@ export function LaunchPanel({
         {requirements.map((requirement) => (
           <RequirementItem key={requirement.name} requirement={requirement} />
         ))}
-        {check.isError ? <li className="text-bad">{check.error.message}</li> : null}
+        {check.isError ? <li className="text-bad">{t.message(check.error.message)}</li> : null}
       </ul>
       {startable && unmet.length > 0 ? (
         <div className="mt-2 text-xs text-muted-foreground">
