@@ -16,6 +16,7 @@ import {
   describeLastingState,
   findLargestTensor,
   FLOAT32,
+  describeCriticBase,
   formatCount,
   listUnsharedParts,
   LOGIT_ROWS,

@@ -3,11 +3,11 @@
  * cross processes and are stored as plain English, and a page of another language finds the sentence's template again.
  * So no contract changes, a worker of an older version and rows stored long ago are read too, and what nobody has
  * translated, as an endpoint's own words, is shown as it came. The English stands once, in the code that says it:
- * scripts/texts/read-texts.ts reads it there, and a test refuses one without its Chinese.
+ * scripts/texts/read-messages.ts reads it there, and a test refuses one without its Chinese.
  */
 
 /**
- * Marks a sentence that pages translate, as the first message of an `AppError` is without a mark:
+ * Marks a sentence that pages translate, as the message of an `AppError` is without a mark:
  * markMessage`${count} to answer`. Its template is "{0} to answer". A value may be a message itself, and several stand
  * beside each other with "; ", ", ", ": " or a line between.
  */
@@ -28,6 +28,10 @@ const VALUE = /\{(\w+)\}/;
 
 /** Longer ones are logs. */
 const LONGEST = 4000;
+/** Signs of a kind at which a message is divided: what has more, as the body of another server's reply, is not ours. */
+const MOST_SIGNS = 6;
+/** Messages whose translation is kept: the same are written again at every render. */
+const MOST_KEPT = 500;
 
 /**
  * Translates messages. Of one that is made of several each part that is known is translated; one that is not stays as
@@ -54,25 +58,28 @@ export function createMessageReader(
   }
 
   /** One message; null: it is not known. */
-  const readOne = (message: string): string | null =>
-    readWhole(message) ?? readNoted(message) ?? readNamed(message);
+  const readOne = (message: string, depth = 0): string | null =>
+    readWhole(message) ?? readNoted(message, depth) ?? readNamed(message, depth);
 
   /** With another behind it: "qwen is loaded, thinking off as in its training". */
-  function readNoted(message: string): string | null {
-    for (let at = message.lastIndexOf(", "); at > 0; at = message.lastIndexOf(", ", at - 1)) {
+  function readNoted(message: string, depth: number): string | null {
+    let at = message.length;
+    for (let tried = 0; tried < MOST_SIGNS; tried++) {
+      at = message.lastIndexOf(", ", at - 1);
+      if (at <= 0) return null;
       const note = readWhole(message.slice(at + 2));
       const head = message.slice(0, at);
-      if (note !== null) return `${readOne(head) ?? head}，${note}`;
+      if (note !== null) return `${readOne(head, depth) ?? head}，${note}`;
     }
     return null;
   }
 
   /** After what it is about, or before what is unknown: "rl.algorithm: a service has no critic". */
-  function readNamed(message: string): string | null {
+  function readNamed(message: string, depth: number): string | null {
     const at = message.indexOf(": ");
-    if (at < 0) return null;
+    if (at < 0 || depth === MOST_SIGNS) return null;
     const [head, tail] = [message.slice(0, at), message.slice(at + 2)];
-    const [name, rest] = [readOne(head), readOne(tail)];
+    const [name, rest] = [readOne(head, depth + 1), readOne(tail, depth + 1)];
     return name === null && rest === null ? null : `${name ?? head}：${rest ?? tail}`;
   }
 
@@ -80,6 +87,8 @@ export function createMessageReader(
   function readParts(parts: readonly string[]): string {
     if (parts.length === 0) return "";
     for (let end = 1; end <= parts.length; end++) {
+      // A list of any length may stand in one as a value.
+      if (end > MOST_SIGNS && end < parts.length) continue;
       const found = readOne(parts.slice(0, end).join("; "));
       if (found !== null) return `；${found}${readParts(parts.slice(end))}`;
     }
@@ -89,7 +98,17 @@ export function createMessageReader(
   const readLine = (line: string): string =>
     readParts(line.split("; ")).replace(/^(?:；|; )/, "");
 
+  const kept = new Map<string, string>();
   function read(message: string): string {
+    const known = kept.get(message);
+    if (known !== undefined) return known;
+    const translation = translate(message);
+    if (kept.size === MOST_KEPT) kept.clear();
+    kept.set(message, translation);
+    return translation;
+  }
+
+  function translate(message: string): string {
     if (message === "" || message.length > LONGEST) return message;
     // One word may be a name.
     const text = /\s/.test(message) ? texts[message] : undefined;
