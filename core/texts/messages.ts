@@ -30,6 +30,7 @@ const VALUE = /\{(\w+)\}/;
 const LONGEST = 4000;
 /** Signs of a kind at which a message is divided: what has more, as the body of another server's reply, is not ours. */
 const MOST_SIGNS = 6;
+const MOST_PARTS = 24;
 /** Messages whose translation is kept: the same are written again at every render. */
 const MOST_KEPT = 500;
 
@@ -95,8 +96,12 @@ export function createMessageReader(
     return `; ${parts[0]!}${readParts(parts.slice(1))}`;
   }
 
-  const readLine = (line: string): string =>
-    readParts(line.split("; ")).replace(/^(?:；|; )/, "");
+  function readLine(line: string): string {
+    const parts = line.split("; ");
+    return parts.length > MOST_PARTS
+      ? (readWhole(line) ?? line)
+      : readParts(parts).replace(/^(?:；|; )/, "");
+  }
 
   const kept = new Map<string, string>();
   function read(message: string): string {
