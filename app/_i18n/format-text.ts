@@ -19,11 +19,7 @@ export interface Text extends Translate {
 }
 
 /** The texts of one language, for pages. */
-export function createText(
-  language: Language,
-  catalogue: Catalogue,
-  messages?: Catalogue,
-): Text {
+export function createText(language: Language, catalogue: Catalogue, messages?: Catalogue): Text {
   const parse = createParser(language, catalogue);
   const rich: Text["rich"] = (english, values) =>
     joinParts(parse(english).format<ReactNode>(Object.fromEntries(joinTags(values))));

@@ -15,10 +15,7 @@ const TextContext = createContext<Text>(ENGLISH);
 export function TextProvider({ language, children }: { language: Language; children: ReactNode }) {
   const loading = loadCatalogue(language);
   const { texts, messages } = loading === null ? UNTRANSLATED : use(loading);
-  const text = useMemo(
-    () => createText(language, texts, messages),
-    [language, texts, messages],
-  );
+  const text = useMemo(() => createText(language, texts, messages), [language, texts, messages]);
   return <TextContext value={text}>{children}</TextContext>;
 }
 

@@ -183,7 +183,9 @@ export function listUnsharedParts(
     buildPart(
       "process",
       PROCESS_BYTES[device],
-      device === "cuda" ? markMessage`CUDA context and libraries` : markMessage`Python, torch, tokenizer`,
+      device === "cuda"
+        ? markMessage`CUDA context and libraries`
+        : markMessage`Python, torch, tokenizer`,
     ),
   ];
 }

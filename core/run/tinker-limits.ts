@@ -47,8 +47,16 @@ export function listTinkerLimits(config: TrainConfig): string[] {
       "rl.algorithm",
       markMessage`a service has no ratio of whole sequences, choose grpo or cispo`,
     ],
-    [rl.klCoefficient > 0, "rl.klCoefficient", markMessage`a service compares with no reference, give 0`],
-    [rl.entropyCoefficient > 0, "rl.entropyCoefficient", markMessage`a service has no entropy bonus, give 0`],
+    [
+      rl.klCoefficient > 0,
+      "rl.klCoefficient",
+      markMessage`a service compares with no reference, give 0`,
+    ],
+    [
+      rl.entropyCoefficient > 0,
+      "rl.entropyCoefficient",
+      markMessage`a service has no entropy bonus, give 0`,
+    ],
     [
       rl.temperature !== 1,
       "rl.temperature",

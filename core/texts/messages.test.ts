@@ -27,14 +27,18 @@ describe("a message of server or worker", () => {
       read(
         "100 to train on, 20 held out; naive RAG known of 50 (50.0%) to train on, 7 of them as imported files have it",
       ),
-    ).toBe("100 题用于训练，20 题留出；已知 50 (50.0%) 个训练问题的朴素 RAG 结果，其中 7 个来自导入的文件");
+    ).toBe(
+      "100 题用于训练，20 题留出；已知 50 (50.0%) 个训练问题的朴素 RAG 结果，其中 7 个来自导入的文件",
+    );
     expect(read("qwen: 5 of 90 parameters are trained; critic: 6 of 90")).toBe(
       "qwen：训练 5 of 90 个参数；critic：6 of 90",
     );
     expect(read("encoding documents (12/s, 5 min left): 24 / 300")).toBe(
       "正在编码文档（12/秒，剩余 5 min）：24 / 300",
     );
-    expect(read("20 to answer, first 20, without yes and no")).toBe("20 题待回答，前 20，不含是非题");
+    expect(read("20 to answer, first 20, without yes and no")).toBe(
+      "20 题待回答，前 20，不含是非题",
+    );
   });
 
   it("is read within another", () => {
@@ -42,7 +46,9 @@ describe("a message of server or worker", () => {
       read(
         "The Tinker service at http://t cannot follow rl.klCoefficient: a service compares with no reference, give 0.",
       ),
-    ).toBe("位于 http://t 的 Tinker 服务不支持：rl.klCoefficient：服务不与参考模型比较，请设为 0。");
+    ).toBe(
+      "位于 http://t 的 Tinker 服务不支持：rl.klCoefficient：服务不与参考模型比较，请设为 0。",
+    );
   });
 
   it("may hold a whole text of the interface", () => {

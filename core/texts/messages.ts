@@ -156,4 +156,7 @@ function matchTemplate({ pieces }: Template, message: string): string[] | null {
 }
 
 const writeTranslation = ({ names, translation }: Template, values: readonly string[]): string =>
-  translation.replaceAll(/\{(\w+)\}/g, (place, name: string) => values[names.indexOf(name)] ?? place);
+  translation.replaceAll(
+    /\{(\w+)\}/g,
+    (place, name: string) => values[names.indexOf(name)] ?? place,
+  );

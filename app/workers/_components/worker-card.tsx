@@ -165,7 +165,11 @@ function Services({ worker }: { worker: WorkerRow }) {
                 </span>
               </p>
               <p className="break-words text-muted-foreground">
-                {[t.message(s.detail), s.address ?? NONE, t("used by {count}", { count: s.references })]
+                {[
+                  t.message(s.detail),
+                  s.address ?? NONE,
+                  t("used by {count}", { count: s.references }),
+                ]
                   .filter(Boolean)
                   .join(" · ")}
               </p>

@@ -43,7 +43,9 @@ export async function importRunCorpus(
     ...(manifest.duplicates.passages > 0
       ? [markMessage`${manifest.duplicates.passages} passages that repeated others were left out`]
       : []),
-    ...(warnings.total > 0 ? [markMessage`${warnings.total} ids look as if a spreadsheet rounded them`] : []),
+    ...(warnings.total > 0
+      ? [markMessage`${warnings.total} ids look as if a spreadsheet rounded them`]
+      : []),
   ];
   const said = `${markMessage`imported ${manifest.documents.toLocaleString("en-US")} passages as "${corpus}"`}${left.length > 0 ? `; ${left.join("; ")}` : ""}`;
   context.log("info", said);

@@ -139,7 +139,8 @@ async function estimateDenseIndex(
     const began = performance.now();
     await encoder.encode(texts, "passage", {
       signal,
-      onProgress: (done, total) => progress(markMessage`encoding a sample of ${total} passages`, done / total),
+      onProgress: (done, total) =>
+        progress(markMessage`encoding a sample of ${total} passages`, done / total),
     });
     return buildEstimate(plan, isThere, computePassagesPerSecond(texts.length, began), passages);
   } finally {

@@ -68,7 +68,8 @@ export async function openPrediction(
               ? openOwnModel(config, context, client)
               : null;
           },
-          (own) => own === null
+          (own) =>
+            own === null
               ? markMessage`ready`
               : `${markMessage`${config.searcher.model} is loaded`}${own.note ?? ""}`,
         )
@@ -89,7 +90,10 @@ export async function openPrediction(
     preflight.check(
       "questions",
       () => loadQuestions(context, config),
-      (loaded) => [markMessage`${loaded.length} to answer`, describeChoice(config)].filter(Boolean).join(", "),
+      (loaded) =>
+        [markMessage`${loaded.length} to answer`, describeChoice(config)]
+          .filter(Boolean)
+          .join(", "),
     ),
     requirements.judge === null ? null : preflight.checkJudge(config),
   ] as const);

@@ -125,7 +125,11 @@ async function openEngineBackend(
       throw error;
     }
   };
-  return preflight.check("engine", open, () => `${markMessage`${formatServedName(config)} answers`}${note}`);
+  return preflight.check(
+    "engine",
+    open,
+    () => `${markMessage`${formatServedName(config)} answers`}${note}`,
+  );
 }
 
 /** A searcher as a training run saved it. */

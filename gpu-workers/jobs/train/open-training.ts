@@ -78,7 +78,8 @@ export async function openTraining(
         : preflight.check(
             "checkpoint",
             () => loadCheckpoint(context, config, requirements.checkpoint!, models),
-            ({ step }) => step === null ? markMessage`loaded` : markMessage`weights after step ${step}`,
+            ({ step }) =>
+              step === null ? markMessage`loaded` : markMessage`weights after step ${step}`,
           ),
       requirements.sampler ? openSampler(preflight, context, config, engine) : null,
       requirements.judge === null ? null : preflight.checkJudge(config),
@@ -173,7 +174,8 @@ function openSampler(
       });
       return clients.length;
     },
-    (replicas) => replicas === 1
+    (replicas) =>
+      replicas === 1
         ? markMessage`vLLM is healthy`
         : markMessage`${replicas} replicas of vLLM are healthy`,
   );

@@ -61,7 +61,8 @@ export function describeReply(
   const seen =
     said !== ""
       ? `"${said.length > 40 ? `${said.slice(0, 40)}…` : said}"`
-      : (refusal ?? (thoughts === null ? markMessage`an empty text` : markMessage`only its thoughts, as yet`));
+      : (refusal ??
+        (thoughts === null ? markMessage`an empty text` : markMessage`only its thoughts, as yet`));
   const end = finish === "stop" || finish === "length" ? "" : `, finish_reason ${finish}`;
   const without = refused === "" ? "" : `; ${markMessage`it refuses ${refused}`}`;
   return `${markMessage`answers in ${seconds.toFixed(1)} s`}: ${seen}${end}${without}`;

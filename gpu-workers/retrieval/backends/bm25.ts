@@ -52,7 +52,9 @@ export async function openBm25Retriever(options: OpenBm25RetrieverOptions): Prom
     const analysis = await findBm25Analysis(indexDir, corpus.hash);
     const index = await ensureIndex(corpus, options, analysis);
     const older =
-      analysis === ANALYSIS ? "" : `; ${markMessage`the index is of ${analysis}, an index run makes ${ANALYSIS}`}`;
+      analysis === ANALYSIS
+        ? ""
+        : `; ${markMessage`the index is of ${analysis}, an index run makes ${ANALYSIS}`}`;
     const detail = `${markMessage`${index.size} documents are ready`}${older}`;
     onProgress?.({ phase: "loading", done: 1, total: 1, detail });
     return new Bm25Retriever(corpus, index, settings, analysis);
@@ -125,7 +127,8 @@ class Bm25Retriever implements Retriever {
     const { k1, b, operators } = this.settings;
     const index = computeBm25Key(this.corpus.hash, this.analysis);
     const key = computeRetrievalKey([index, k1, b, operators]);
-    const older = this.analysis === ANALYSIS ? "" : `, ${markMessage`older analysis ${this.analysis}`}`;
+    const older =
+      this.analysis === ANALYSIS ? "" : `, ${markMessage`older analysis ${this.analysis}`}`;
     return {
       kind: "bm25",
       key,

@@ -178,7 +178,12 @@ async function openIndex(
     }
   };
   const index = await loadOrRebuild();
-  onProgress({ phase: "loading", done: 1, total: 1, detail: markMessage`${index.size} documents are ready` });
+  onProgress({
+    phase: "loading",
+    done: 1,
+    total: 1,
+    detail: markMessage`${index.size} documents are ready`,
+  });
   return index;
 }
 

@@ -194,7 +194,12 @@ export class PoolReconciler {
       const reason = describe(error);
       const isFinal = error instanceof AppError && error.code === "invalid-input";
       if (isFinal || worker.submissions + 1 >= MOST_SUBMISSIONS)
-        return this.end(pool, worker, { failing: true, reason: `${markMessage`Not submitted`}: ${reason}` }, null);
+        return this.end(
+          pool,
+          worker,
+          { failing: true, reason: `${markMessage`Not submitted`}: ${reason}` },
+          null,
+        );
       await db.poolWorker.updateMany({
         where: { id: worker.id, state: "requested" },
         data: { submissions: { increment: 1 }, reason },
@@ -412,8 +417,12 @@ function listLacking({ offers }: StoredPool, worker: LiveWorker): string[] {
   const gpus = worker.gpus ?? 0;
   const vllmDevices = countVllmDevices(vllm, gpus);
   return [
-    ...offers.models.filter((one) => !models?.includes(one)).map((one) => markMessage`the model ${one}`),
-    ...offers.corpora.filter((one) => !corpora?.includes(one)).map((one) => markMessage`the corpus ${one}`),
+    ...offers.models
+      .filter((one) => !models?.includes(one))
+      .map((one) => markMessage`the model ${one}`),
+    ...offers.corpora
+      .filter((one) => !corpora?.includes(one))
+      .map((one) => markMessage`the corpus ${one}`),
     ...(offers.gpus > gpus ? [markMessage`${offers.gpus} GPUs (it has ${gpus})`] : []),
     ...(offers.vllm && !vllm ? ["vLLM"] : []),
     ...(offers.vllm && vllm && gpus >= offers.gpus && vllmDevices < offers.gpus

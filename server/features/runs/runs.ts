@@ -150,7 +150,8 @@ export class Runs {
         // A worker that does not know of the cancellation yet learns of it by the notice or its next heartbeat.
         if (to === "preparing" || to === "running") return;
         if (to === "failed") return changeState(tx, run, "failed", by, "failed");
-        const ended = to === "succeeded" ? markMessage`it had come to its end when it was cancelled` : reason;
+        const ended =
+          to === "succeeded" ? markMessage`it had come to its end when it was cancelled` : reason;
         return changeState(tx, run, "cancelled", { ...by, reason: ended }, "cancelled");
       }
       if (run.state === "pausing") {
@@ -323,7 +324,10 @@ export class Runs {
         await changeState(tx, run, "paused", lost, "lost");
         return true;
       }
-      const by = { actor: "server", reason: `${markMessage`the lease was lost`}: ${reason} (${holder})` };
+      const by = {
+        actor: "server",
+        reason: `${markMessage`the lease was lost`}: ${reason} (${holder})`,
+      };
       await this.requeue(tx, run, by, { hasDied: true });
       return true;
     });

@@ -217,7 +217,12 @@ async function buildIndex(
     };
     const { documents } = await thread.call("build", { folder: blocks, limits, analysis });
     const report = (done: number): void =>
-      onProgress?.({ phase: "adding", done, total: corpus.size, detail: markMessage`indexing documents` });
+      onProgress?.({
+        phase: "adding",
+        done,
+        total: corpus.size,
+        detail: markMessage`indexing documents`,
+      });
     report(documents);
     let adding: Promise<unknown> = Promise.resolve();
     let texts: string[] = [];
@@ -238,7 +243,12 @@ async function buildIndex(
     await add();
     await adding;
     stop();
-    onProgress?.({ phase: "saving", done: 0, total: 1, detail: markMessage`merging the parts of the index` });
+    onProgress?.({
+      phase: "saving",
+      done: 0,
+      total: 1,
+      detail: markMessage`merging the parts of the index`,
+    });
     const stamp = randomBytes(STAMP_BYTES);
     await thread.call("merge", { directory, stamp });
     let counts = await thread.call("mergeStep", null);

@@ -103,7 +103,8 @@ export function readJobStatus(job: V1Job, pod: V1Pod | undefined): JobStatus {
   const isPodThere = pod !== undefined && !isPodOver(pod);
   if (job.spec?.suspend && !job.status?.active && !isPodThere)
     return { phase: "ended", detail: "Suspended", ...times };
-  if (!isScheduled) return { phase: "queued", detail: scheduled?.message ?? markMessage`waits for its pod` };
+  if (!isScheduled)
+    return { phase: "queued", detail: scheduled?.message ?? markMessage`waits for its pod` };
   return {
     phase: "running",
     detail: said.join("; ") || (pod?.status?.phase ?? "scheduled"),

@@ -1,5 +1,5 @@
 // @vitest-environment jsdom
-import { screen } from "@testing-library/react";
+import { act, screen } from "@testing-library/react";
 import { Suspense } from "react";
 import { expect, it } from "vitest";
 import { TextProvider } from "@/app/_i18n/text-provider";
@@ -8,13 +8,17 @@ import { renderPage } from "@/app/_testing/render-page";
 import { Preparation } from "./preparation";
 
 const renderPreparation = (language: "en" | "zh", run: Partial<RunDetail>) =>
-  renderPage(
-    <Suspense>
-      <TextProvider language={language}>
-        <Preparation run={{ kind: "train", worker: null, progress: null, ...run } as RunDetail} />
-      </TextProvider>
-    </Suspense>,
-  );
+  // What is suspended for its language is drawn once that is there.
+  act(async () => {
+    renderPage(
+      <Suspense>
+        <TextProvider language={language}>
+          <Preparation run={{ kind: "train", worker: null, progress: null, ...run } as RunDetail} />
+        </TextProvider>
+      </Suspense>,
+    );
+    await Promise.resolve();
+  });
 
 const CHECKS: RunDetail["preflight"] = [
   {
@@ -36,12 +40,7 @@ const CHECKS: RunDetail["preflight"] = [
 ];
 
 it.each([
-  [
-    "zh",
-    "100 题用于训练，20 题留出",
-    "正在加载 qwen",
-    "引擎不可用，因此需要它的部分也不可用。",
-  ],
+  ["zh", "100 题用于训练，20 题留出", "正在加载 qwen", "引擎不可用，因此需要它的部分也不可用。"],
   [
     "en",
     "100 to train on, 20 held out",
@@ -49,7 +48,7 @@ it.each([
     "The engine is not available, so what needs it is not either.",
   ],
 ] as const)("says in %s what each check says", async (language, ...texts) => {
-  renderPreparation(language, { state: "preparing", preflight: CHECKS });
+  await renderPreparation(language, { state: "preparing", preflight: CHECKS });
   for (const text of [...texts, "a word of its own"])
     expect(await screen.findByText(text)).toBeTruthy();
 });
@@ -58,7 +57,7 @@ it.each([
   ["zh", "没有已接入的工作节点具备模型 qwen；资源池 box 正在启动 box-1（waits for nodes）"],
   ["en", "no attached worker has the model qwen; the pool box starts box-1 (waits for nodes)"],
 ] as const)("says in %s what a run waits for", async (language, text) => {
-  renderPreparation(language, {
+  await renderPreparation(language, {
     state: "queued",
     preflight: [],
     waitingFor:
