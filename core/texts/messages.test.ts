@@ -51,6 +51,17 @@ describe("a message of server or worker", () => {
     );
   });
 
+  it("is known by its end where lists stand in it", () => {
+    const limits = "rl.klCoefficient: a service compares with no reference, give 0; rl.topP: x";
+    expect(
+      read(
+        `box trains at a Tinker service, which cannot follow ${limits}. Change these, or attach a worker without --tinker-url; the pool a is paused; the pool b has all of its 3 workers`,
+      ),
+    ).toBe(
+      "box 在 Tinker 服务上训练，该服务不支持：rl.klCoefficient：服务不与参考模型比较，请设为 0; rl.topP: x。请更改这些设置，或接入一个不带 --tinker-url 的工作节点；资源池 a 已暂停；资源池 b 的 3 个工作节点已全部占用",
+    );
+  });
+
   it("may hold a whole text of the interface", () => {
     const [title] = Object.keys(CHINESE).filter((text) => text === "Generation accuracy");
     expect(read(`Nothing was imported. ${title ?? "Held-out questions"}`)).toMatch(

@@ -58,41 +58,46 @@ export function createMessageReader(
     return null;
   }
 
-  /** One message; null: it is not known. */
-  const readOne = (message: string, depth = 0): string | null =>
-    readWhole(message) ?? readNoted(message, depth) ?? readNamed(message, depth);
+  /** One message; null: it is not known. @param isSure no unknown sentence may stand in it */
+  const readOne = (message: string, isSure: boolean, depth = 0): string | null =>
+    readWhole(message) ?? readNoted(message, isSure, depth) ?? readNamed(message, isSure, depth);
 
   /** With another behind it: "qwen is loaded, thinking off as in its training". */
-  function readNoted(message: string, depth: number): string | null {
+  function readNoted(message: string, isSure: boolean, depth: number): string | null {
     let at = message.length;
     for (let tried = 0; tried < MOST_SIGNS; tried++) {
       at = message.lastIndexOf(", ", at - 1);
       if (at <= 0) return null;
       const note = readWhole(message.slice(at + 2));
+      if (note === null) continue;
       const head = message.slice(0, at);
-      if (note !== null) return `${readOne(head, depth) ?? head}，${note}`;
+      const known = readOne(head, isSure, depth);
+      return known === null && isSure ? null : `${known ?? head}，${note}`;
     }
     return null;
   }
 
   /** After what it is about, or before what is unknown: "rl.algorithm: a service has no critic". */
-  function readNamed(message: string, depth: number): string | null {
+  function readNamed(message: string, isSure: boolean, depth: number): string | null {
     const at = message.indexOf(": ");
     if (at < 0 || depth === MOST_SIGNS) return null;
     const [head, tail] = [message.slice(0, at), message.slice(at + 2)];
-    const [name, rest] = [readOne(head, depth + 1), readOne(tail, depth + 1)];
+    const name = readOne(head, isSure, depth + 1);
+    if (name === null && isSure && /\s/.test(head)) return null;
+    const rest = readOne(tail, isSure, depth + 1);
     return name === null && rest === null ? null : `${name ?? head}：${rest ?? tail}`;
   }
 
-  /** Several, each as short as can be, with the sign before each. */
+  /** Several, each as short as can be, with the sign before each; those first that are known as a whole. */
   function readParts(parts: readonly string[]): string {
     if (parts.length === 0) return "";
-    for (let end = 1; end <= parts.length; end++) {
-      // A list of any length may stand in one as a value.
-      if (end > MOST_SIGNS && end < parts.length) continue;
-      const found = readOne(parts.slice(0, end).join("; "));
-      if (found !== null) return `；${found}${readParts(parts.slice(end))}`;
-    }
+    for (const isSure of [true, false])
+      for (let end = 1; end <= parts.length; end++) {
+        // A list of any length may stand in one as a value.
+        if (end > MOST_SIGNS && end < parts.length) continue;
+        const found = readOne(parts.slice(0, end).join("; "), isSure);
+        if (found !== null) return `；${found}${readParts(parts.slice(end))}`;
+      }
     return `; ${parts[0]!}${readParts(parts.slice(1))}`;
   }
 

@@ -193,13 +193,9 @@ export class PoolReconciler {
     } catch (error) {
       const reason = describe(error);
       const isFinal = error instanceof AppError && error.code === "invalid-input";
+      const why = { failing: true, reason: `${markMessage`Not submitted`}: ${reason}` };
       if (isFinal || worker.submissions + 1 >= MOST_SUBMISSIONS)
-        return this.end(
-          pool,
-          worker,
-          { failing: true, reason: `${markMessage`Not submitted`}: ${reason}` },
-          null,
-        );
+        return this.end(pool, worker, why, null);
       await db.poolWorker.updateMany({
         where: { id: worker.id, state: "requested" },
         data: { submissions: { increment: 1 }, reason },
@@ -435,7 +431,9 @@ function listLacking({ offers }: StoredPool, worker: LiveWorker): string[] {
       ? [markMessage`training by its own engine (it was started with --tinker-url)`]
       : []),
     // Without them a run that made the pool start it would never come to it.
-    ...(offers.engineSlots > (slots?.engine ?? 0) ? [`${offers.engineSlots} engine slots`] : []),
+    ...(offers.engineSlots > (slots?.engine ?? 0)
+      ? [markMessage`${offers.engineSlots} engine slots`]
+      : []),
     ...(offers.lightSlots > (slots?.light ?? 0) ? [`${offers.lightSlots} light slots`] : []),
   ];
 }
