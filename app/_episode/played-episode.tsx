@@ -62,7 +62,7 @@ function Running({ play: { detail, cancel } }: { play: Play }) {
   return (
     <p className="flex min-h-8 items-center gap-2 text-xs text-muted-foreground">
       <LoaderCircle className="size-4 animate-spin" aria-hidden />
-      <span className="min-w-0 flex-1">{detail || t("waiting for a worker")}</span>
+      <span className="min-w-0 flex-1">{t.message(detail) || t("waiting for a worker")}</span>
       <Button size="sm" onClick={cancel}>
         <Square /> {t("Stop")}
       </Button>

@@ -140,7 +140,7 @@ export function EndedRuns({ runs, count, since }: EndedRunsProps) {
               </span>
               <p className="truncate text-xs text-muted-foreground" title={run.error ?? undefined}>
                 {run.endedAt ? `${formatAgo(t, run.endedAt, now)} · ` : ""}
-                {run.error ?? formatHeadline(t, run)}
+                {run.error === null ? formatHeadline(t, run) : t.message(run.error)}
               </p>
             </li>
           ))}

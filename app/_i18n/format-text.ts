@@ -3,6 +3,7 @@ import {
   createParser,
   createTranslate,
   type Catalogue,
+  type Translation,
   type Translate,
 } from "@/core/texts/format-text";
 import type { Language } from "@/core/texts/languages";
@@ -19,11 +20,15 @@ export interface Text extends Translate {
 }
 
 /** The texts of one language, for pages. */
-export function createText(language: Language, catalogue: Catalogue): Text {
+export function createText(
+  language: Language,
+  catalogue: Catalogue,
+  readMessage?: Translation["readMessage"],
+): Text {
   const parse = createParser(language, catalogue);
   const rich: Text["rich"] = (english, values) =>
     joinParts(parse(english).format<ReactNode>(Object.fromEntries(joinTags(values))));
-  return Object.assign(createTranslate(language, catalogue, parse), { rich });
+  return Object.assign(createTranslate(language, catalogue, readMessage, parse), { rich });
 }
 
 /** The parts of a message as one node. They never change their order, so that none needs a key. */

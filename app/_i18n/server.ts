@@ -1,7 +1,7 @@
 import { cookies, headers } from "next/headers";
 import type { Metadata } from "next";
 import { loadCatalogue } from "@/core/texts/catalogue";
-import { NO_TRANSLATION } from "@/core/texts/format-text";
+import { UNTRANSLATED } from "@/core/texts/format-text";
 import type { Language } from "@/core/texts/languages";
 import { createText, type Text } from "./format-text";
 import { chooseLanguage, LANGUAGE_COOKIE } from "./language";
@@ -15,7 +15,8 @@ export async function readLanguage(): Promise<Language> {
 /** The texts of the page that is made, for what is written on the server alone. */
 export async function readText(): Promise<Text> {
   const language = await readLanguage();
-  return createText(language, (await loadCatalogue(language)) ?? NO_TRANSLATION);
+  const { texts, readMessage } = (await loadCatalogue(language)) ?? UNTRANSLATED;
+  return createText(language, texts, readMessage);
 }
 
 /** A page's title in its language: `export const generateMetadata = titlePage("Runs")`. */

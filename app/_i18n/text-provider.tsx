@@ -2,7 +2,7 @@
 import { createContext, use, useCallback, useContext, useMemo, type ReactNode } from "react";
 import { useRouter } from "next/navigation";
 import { loadCatalogue } from "@/core/texts/catalogue";
-import { NO_TRANSLATION } from "@/core/texts/format-text";
+import { NO_TRANSLATION, UNTRANSLATED } from "@/core/texts/format-text";
 import type { Language } from "@/core/texts/languages";
 import { createText, type Text } from "./format-text";
 import { LANGUAGE_COOKIE } from "./language";
@@ -14,8 +14,11 @@ const TextContext = createContext<Text>(ENGLISH);
 /** Gives the pages below it their texts in one language. */
 export function TextProvider({ language, children }: { language: Language; children: ReactNode }) {
   const loading = loadCatalogue(language);
-  const catalogue = loading === null ? NO_TRANSLATION : use(loading);
-  const text = useMemo(() => createText(language, catalogue), [language, catalogue]);
+  const { texts, readMessage } = loading === null ? UNTRANSLATED : use(loading);
+  const text = useMemo(
+    () => createText(language, texts, readMessage),
+    [language, texts, readMessage],
+  );
   return <TextContext value={text}>{children}</TextContext>;
 }
 

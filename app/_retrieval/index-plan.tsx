@@ -52,7 +52,7 @@ function RequestedPlan({ question }: { question: PlanRequest }) {
         <>
           <Progress value={task?.fraction ?? null} label={t("Plan")} />
           <p className="mt-1 text-xs text-muted-foreground">
-            {task?.detail || t("Asking a worker for its pace")}
+            {t.message(task?.detail ?? "") || t("Asking a worker for its pace")}
           </p>
         </>
       )}
@@ -95,7 +95,7 @@ function IndexCost({ index, passages }: IndexCostProps) {
         </span>
         {index.isThere ? <Badge tone="good">{t("is there already")}</Badge> : null}
       </p>
-      <p className="text-muted-foreground">{index.reason}</p>
+      <p className="text-muted-foreground">{t.message(index.reason)}</p>
       <FactList
         className="mt-1 grid-cols-[auto_1fr] gap-x-3 gap-y-0.5"
         valueClassName="text-right font-mono"

@@ -56,7 +56,7 @@ export function ErrorState({ title, error, onRetry, children, className }: Error
       <p className="flex items-center gap-2 font-medium text-bad">
         <TriangleAlert className="size-4 shrink-0" aria-hidden /> {title}
       </p>
-      <p className="mt-1 text-xs break-words whitespace-pre-wrap">{error.message}</p>
+      <p className="mt-1 text-xs break-words whitespace-pre-wrap">{t.message(error.message)}</p>
       {children}
       {onRetry ? (
         <Button size="sm" className="mt-3" onClick={onRetry}>

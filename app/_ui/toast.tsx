@@ -62,7 +62,7 @@ export function ToastProvider({ children }: { children: ReactNode }) {
             ) : (
               <CircleAlert className="mt-0.5 size-4 shrink-0 text-bad" />
             )}
-            <p className="min-w-0 flex-1 break-words whitespace-pre-wrap">{m.text}</p>
+            <p className="min-w-0 flex-1 break-words whitespace-pre-wrap">{t.message(m.text)}</p>
             {m.action ? (
               <Button
                 size="sm"

@@ -7,7 +7,7 @@ import { collect } from "@/cli/options";
 import type { CommandContext } from "@/cli/context";
 import { formatReportDocument } from "@/core/report/report-document";
 import { loadCatalogue } from "@/core/texts/catalogue";
-import { createTranslate, NO_TRANSLATION } from "@/core/texts/format-text";
+import { createTranslate, UNTRANSLATED } from "@/core/texts/format-text";
 import { LANGUAGES, type Language } from "@/core/texts/languages";
 
 /**
@@ -44,10 +44,8 @@ export function addRunFileCommands(program: Command, context: CommandContext): v
         .default("en"),
     )
     .action(async (id: string, options: { to: string; language: Language }) => {
-      const t = createTranslate(
-        options.language,
-        (await loadCatalogue(options.language)) ?? NO_TRANSLATION,
-      );
+      const { texts, readMessage } = (await loadCatalogue(options.language)) ?? UNTRANSLATED;
+      const t = createTranslate(options.language, texts, readMessage);
       const report = await client.runs.report.query({ id: await findRun(client, id) });
       const folder = resolve(options.to);
       await mkdir(folder, { recursive: true });

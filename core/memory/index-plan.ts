@@ -1,3 +1,4 @@
+import { markMessage } from "@/core/texts/mark-message";
 /**
  * Chooses the index of a corpus and estimates its cost. Pure, so that the form, the command line and the worker agree.
  * Sizes in bytes, times in seconds.
@@ -54,7 +55,7 @@ export function planIndex({
   const { factory, reason } =
     index === "auto"
       ? chooseIndex(count, dim, memoryBytes)
-      : { factory: index, reason: "chosen by hand" };
+      : { factory: index, reason: markMessage`chosen by hand` };
   const flatBytes = count * dim * 4;
   const fileBytes =
     Math.ceil(count * computeBytesPerVector(factory, dim)) + countLearntBytes(factory, dim);
@@ -88,8 +89,8 @@ export function planBm25({
     factory: "BM25",
     reason:
       fileBytes > BM25_POSTINGS_IN_MEMORY
-        ? "an inverted index; the postings used last are kept in memory"
-        : "an inverted index, held in memory",
+        ? markMessage`an inverted index; the postings used last are kept in memory`
+        : markMessage`an inverted index, held in memory`,
     fileBytes,
     // In addition to the postings, a norm of 4 bytes for each passage.
     searchBytes: Math.min(fileBytes, BM25_POSTINGS_IN_MEMORY) + 4 * count,
@@ -112,27 +113,27 @@ function chooseIndex(
   if (count <= FLAT_LIMIT && flatBytes <= budget) {
     return {
       factory: "Flat",
-      reason: `exact search: ${formatBytes(flatBytes)} of vectors fit into half of the memory (${formatBytes(budget)})`,
+      reason: markMessage`exact search: ${formatBytes(flatBytes)} of vectors fit into half of the memory (${formatBytes(budget)})`,
     };
   }
   const reason =
     flatBytes > budget
-      ? `${formatBytes(flatBytes)} of vectors do not fit into half of the memory (${formatBytes(budget)})`
-      : `${count} passages are too many to compare with each query`;
+      ? markMessage`${formatBytes(flatBytes)} of vectors do not fit into half of the memory (${formatBytes(budget)})`
+      : markMessage`${count} passages are too many to compare with each query`;
   if (flatBytes <= budget)
     return {
       factory: `IVF${lists},Flat`,
-      reason: `${reason}: only some of ${lists} lists are searched`,
+      reason: `${reason}: ${markMessage`only some of ${lists} lists are searched`}`,
     };
   if (flatBytes / 4 + lists * dim * 4 <= budget)
     return {
       factory: `IVF${lists},SQ8`,
-      reason: `${reason}: a byte for each number, and only some of ${lists} lists are searched`,
+      reason: `${reason}: ${markMessage`a byte for each number, and only some of ${lists} lists are searched`}`,
     };
   const parts = chooseProductParts(dim);
   return {
     factory: `OPQ${parts},IVF${lists},PQ${parts}`,
-    reason: `${reason}: ${parts} bytes for each passage (product quantisation), and only some of ${lists} lists are searched`,
+    reason: `${reason}: ${markMessage`${parts} bytes for each passage (product quantisation), and only some of ${lists} lists are searched`}`,
   };
 }
 

@@ -1,5 +1,6 @@
 import { formatBytes } from "./index-plan";
 import type { ModelShape } from "@/contracts/worker-protocol/model-shape";
+import { markMessage } from "@/core/texts/mark-message";
 import {
   countAdapterParameters,
   getKeyWidth,
@@ -55,23 +56,27 @@ export interface MemorySpec {
   vllmBytes: number | null;
 }
 
+/** What takes memory; pages show the names. */
+export const MEMORY_PARTS = [
+  "weights",
+  "merged weights",
+  "trained weights and optimiser",
+  "critic",
+  "generator",
+  "caches",
+  "vLLM",
+  "process",
+  "sampling",
+  "gradient",
+  "log-probabilities",
+  "gather buffer",
+  "reduced gradients",
+  "optimiser step",
+  "fragmentation",
+] as const;
+
 export interface MemoryPart {
-  name:
-    | "weights"
-    | "merged weights"
-    | "trained weights and optimiser"
-    | "critic"
-    | "generator"
-    | "caches"
-    | "vLLM"
-    | "process"
-    | "sampling"
-    | "gradient"
-    | "log-probabilities"
-    | "gather buffer"
-    | "reduced gradients"
-    | "optimiser step"
-    | "fragmentation";
+  name: (typeof MEMORY_PARTS)[number];
   bytes: number;
   /** What it is made of, for people. */
   detail: string;
@@ -105,17 +110,17 @@ export function estimateMemory(demand: MemorySpec): MemoryEstimate {
     buildPart(
       "weights",
       countParameters(searcher) * dtypeBytes,
-      `${formatCount(countParameters(searcher))} parameters of ${dtypeBytes} bytes`,
+      markMessage`${formatCount(countParameters(searcher))} parameters of ${dtypeBytes} bytes`,
     ),
     buildPart(
       "merged weights",
       samples ? countMergedBytes(searcher, tuning, dtypeBytes) : 0,
-      "the trained weights as sampling computes with them",
+      markMessage`the trained weights as sampling computes with them`,
     ),
     buildPart(
       "trained weights and optimiser",
       countStateBytes(trained, demand, demand.reference),
-      `${formatCount(trained)} trained parameters: gradient, ${describeLastingState(demand)}`,
+      `${markMessage`${formatCount(trained)} trained parameters`}: ${markMessage`gradient`}, ${describeLastingState(demand)}`,
     ),
     buildPart(
       "critic",
@@ -123,13 +128,13 @@ export function estimateMemory(demand: MemorySpec): MemoryEstimate {
         ? countStateBytes(criticTrained, demand, false) +
             (critic.shape ? countParameters(critic.shape) * dtypeBytes : 0)
         : 0,
-      `${formatCount(criticTrained)} trained parameters with value head${critic?.shape ? ", on a model of its own" : ", on the searcher's base"}`,
+      `${markMessage`${formatCount(criticTrained)} trained parameters with value head`}, ${describeCriticBase(critic?.shape)}`,
     ),
-    ...listUnsharedParts(demand, "frozen, in the same engine"),
+    ...listUnsharedParts(demand, markMessage`frozen, in the same engine`),
     buildPart(
       "sampling",
       samples ? countSamplingBytes(demand) : 0,
-      "keys and values of the sequences that are written, one layer's activations, logits",
+      markMessage`keys and values of the sequences that are written, one layer's activations, logits`,
       true,
     ),
     buildPart(
@@ -138,7 +143,7 @@ export function estimateMemory(demand: MemorySpec): MemoryEstimate {
         countGradientBytes(demand, searcher, tuning),
         critic ? countGradientBytes(demand, criticShape, critic.tuning) : 0,
       ),
-      `activations of ${Math.round(countPackedTokens(demand))} packed tokens, logits`,
+      markMessage`activations of ${Math.round(countPackedTokens(demand))} packed tokens, logits`,
       true,
     ),
     buildPart(
@@ -149,7 +154,7 @@ export function estimateMemory(demand: MemorySpec): MemoryEstimate {
       ) *
         5 *
         FLOAT32,
-      "new values and moments of one tensor beside the old",
+      markMessage`new values and moments of one tensor beside the old`,
       true,
     ),
   ];
@@ -172,13 +177,15 @@ export function listUnsharedParts(
     buildPart(
       "caches",
       cacheBytes,
-      `keys, values and hidden states that are used again; each cache at most ${formatBytes(demand.cacheBytes)}`,
+      markMessage`keys, values and hidden states that are used again; each cache at most ${formatBytes(demand.cacheBytes)}`,
     ),
-    buildPart("vLLM", demand.vllmBytes ?? 0, "its share of the GPU"),
+    buildPart("vLLM", demand.vllmBytes ?? 0, markMessage`its share of the GPU`),
     buildPart(
       "process",
       PROCESS_BYTES[device],
-      device === "cuda" ? "CUDA context and libraries" : "Python, torch, tokenizer",
+      device === "cuda"
+        ? markMessage`CUDA context and libraries`
+        : markMessage`Python, torch, tokenizer`,
     ),
   ];
 }
@@ -230,8 +237,16 @@ const countStateBytes = (trained: number, demand: MemorySpec, reference: boolean
 /** What of the state is kept besides the gradient, for people. */
 export const describeLastingState = (demand: MemorySpec): string =>
   isOffloaded(demand)
-    ? `float32 values (the two moments${demand.reference ? " and the reference" : ""} lie in the machine's memory)`
-    : `float32 values, two moments${demand.reference ? ", the reference" : ""}`;
+    ? demand.reference
+      ? markMessage`float32 values (the two moments and the reference lie in the machine's memory)`
+      : markMessage`float32 values (the two moments lie in the machine's memory)`
+    : demand.reference
+      ? markMessage`float32 values, two moments, the reference`
+      : markMessage`float32 values, two moments`;
+
+/** Where a critic's frozen layers are, for people. @param own the shape of its own model */
+export const describeCriticBase = (own: ModelShape | null | undefined): string =>
+  own ? markMessage`on a model of its own` : markMessage`on the searcher's base`;
 
 /** An adapter is added into copies of the matrices that it adapts; whole weights are cast, where the device computes in another format than float32. */
 export function countMergedBytes(shape: ModelShape, tuning: Tuning, dtypeBytes: number): number {

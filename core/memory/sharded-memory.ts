@@ -1,4 +1,5 @@
 import type { ModelShape } from "@/contracts/worker-protocol/model-shape";
+import { markMessage } from "@/core/texts/mark-message";
 import {
   addParts,
   buildPart,
@@ -15,6 +16,7 @@ import {
   describeLastingState,
   findLargestTensor,
   FLOAT32,
+  describeCriticBase,
   formatCount,
   listUnsharedParts,
   LOGIT_ROWS,
@@ -105,8 +107,8 @@ function listLastingParts(
       "weights",
       (frozen + shared / sharding.ranks) * dtypeBytes,
       shared > 0
-        ? `1/${sharding.ranks} of ${formatCount(shared)} frozen parameters of ${dtypeBytes} bytes`
-        : `${formatCount(frozen)} frozen parameters of ${dtypeBytes} bytes, whole on every rank`,
+        ? markMessage`1/${sharding.ranks} of ${formatCount(shared)} frozen parameters of ${dtypeBytes} bytes`
+        : markMessage`${formatCount(frozen)} frozen parameters of ${dtypeBytes} bytes, whole on every rank`,
     ),
     buildPart(
       "merged weights",
@@ -116,7 +118,7 @@ function listLastingParts(
     buildPart(
       "trained weights and optimiser",
       countShareBytes(searcher!, demand, demand.reference, sharding),
-      `1/${sharding.ranks} of ${formatCount(trained)} trained parameters: ${describeLastingState(demand)}`,
+      `${markMessage`1/${sharding.ranks} of ${formatCount(trained)} trained parameters`}: ${describeLastingState(demand)}`,
     ),
     buildPart(
       "critic",
@@ -129,7 +131,7 @@ function listLastingParts(
               : 0)
         : 0,
       critic
-        ? `1/${sharding.ranks} of ${formatCount(countTrained(critic))} trained parameters with value head${demand.critic?.shape ? ", on a model of its own" : ", on the searcher's base"}`
+        ? `${markMessage`1/${sharding.ranks} of ${formatCount(countTrained(critic))} trained parameters with value head`}, ${describeCriticBase(demand.critic?.shape)}`
         : "",
     ),
     ...listUnsharedParts(
@@ -246,7 +248,7 @@ function listPhases(
     buildPart(
       "gradient",
       findLargest((model) => countGradientBytes(demand, sharding, model)),
-      `activations of ${Math.round(countPackedTokens(demand))} packed tokens, logits, embedding, output and two layers gathered, and one layer's gradient before it is scattered`,
+      markMessage`activations of ${Math.round(countPackedTokens(demand))} packed tokens, logits, embedding, output and two layers gathered, and one layer's gradient before it is scattered`,
       true,
     ),
     buildPart(

@@ -13,6 +13,7 @@ import { readSamplerPlacement } from "@/contracts/run-config/sampler";
 import { estimateShardedMemory } from "./sharded-memory";
 import type { TrainConfig } from "@/contracts/run-config/train-config";
 import type { SearchConfig } from "@/contracts/run-config/search";
+import { markMessage } from "@/core/texts/mark-message";
 
 /** The machine that a run would use. */
 export interface Machine {
@@ -357,34 +358,34 @@ function adviseOnMemory(
   shapes: Shapes = {},
 ): string {
   const largest = [...estimate.parts].sort((a, b) => b.bytes - a.bytes)[0]!;
-  const found = `the largest part is ${largest.name} (${formatBytes(largest.bytes)})`;
+  const found = markMessage`the largest part is ${largest.name} (${formatBytes(largest.bytes)})`;
   const changes = listFittingChanges(config, machine, shapes);
   if (changes.length === 0) return `${found}: ${adviseOnPart(largest.name, config)}`;
   const listed = changes.map(
     ({ change, totalBytes }) => `${change} (${formatBytes(totalBytes)} each)`,
   );
-  return `${found}; any one of these makes it fit: ${listed.join(", ")}`;
+  return `${found}; ${markMessage`any one of these makes it fit: ${listed.join(", ")}`}`;
 }
 
 /** Which setting makes a part smaller. */
 function adviseOnPart(name: MemoryEstimate["parts"][number]["name"], config: TrainConfig): string {
   const advice: Partial<Record<typeof name, string>> = {
     gradient: config.searcher.activationCheckpointing
-      ? "shorten the episodes (search.turns, search.retrieve, search.turnTokens)"
-      : "switch searcher.activationCheckpointing on",
+      ? markMessage`shorten the episodes (search.turns, search.retrieve, search.turnTokens)`
+      : markMessage`switch searcher.activationCheckpointing on`,
     "trained weights and optimiser":
       config.searcher.tuning === "full"
-        ? "set searcher.tuning to lora, or raise searcher.adapter.firstLayer"
-        : "lower searcher.adapter.rank",
-    "optimiser step": "set searcher.tuning to lora, or raise searcher.adapter.firstLayer",
+        ? markMessage`set searcher.tuning to lora, or raise searcher.adapter.firstLayer`
+        : markMessage`lower searcher.adapter.rank`,
+    "optimiser step": markMessage`set searcher.tuning to lora, or raise searcher.adapter.firstLayer`,
     critic:
       config.rl.critic.kind === "model"
-        ? "set rl.critic.kind to adapter"
-        : "lower searcher.adapter.rank",
-    "merged weights": "raise searcher.adapter.firstLayer",
-    sampling: "lower rl.questionsPerStep or shorten the episodes",
-    vLLM: "lower searcher.samplerMemory",
-    generator: "give the generator an endpoint of its own",
+        ? markMessage`set rl.critic.kind to adapter`
+        : markMessage`lower searcher.adapter.rank`,
+    "merged weights": markMessage`raise searcher.adapter.firstLayer`,
+    sampling: markMessage`lower rl.questionsPerStep or shorten the episodes`,
+    vLLM: markMessage`lower searcher.samplerMemory`,
+    generator: markMessage`give the generator an endpoint of its own`,
   };
-  return advice[name] ?? "choose a smaller model";
+  return advice[name] ?? markMessage`choose a smaller model`;
 }

@@ -1,5 +1,6 @@
 import type { QuestionChoice } from "@/contracts/run-config/question-choice";
 import { drawNumpySample } from "@/core/statistics/numpy-random";
+import { markMessage } from "@/core/texts/mark-message";
 
 /** Gold answers that upstream's training rows must not have, letter by letter. */
 const YES_NO = new Set(["yes", "no", "true", "false", "Yes", "No", "True", "False"]);
@@ -46,10 +47,10 @@ export function describeChoice({ limit, sampleSeed, skipYesNo }: QuestionChoice)
       ? []
       : [
           sampleSeed === undefined || sampleSeed === null
-            ? `first ${limit}`
-            : `${limit} of each source by seed ${sampleSeed}`,
+            ? markMessage`first ${limit}`
+            : markMessage`${limit} of each source by seed ${sampleSeed}`,
         ]),
-    ...(skipYesNo ? ["without yes and no"] : []),
+    ...(skipYesNo ? [markMessage`without yes and no`] : []),
   ];
   return parts.length === 0 ? null : parts.join(", ");
 }

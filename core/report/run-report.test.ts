@@ -169,7 +169,7 @@ describe("the report of a run", () => {
   it("asks for every text that stands in none of the data", () => {
     const mark: Translate = Object.assign(
       (...asked: Parameters<Translate>) => `⟦${ENGLISH(...asked)}⟧`,
-      { language: "en" as const },
+      { language: "en" as const, message: ENGLISH.message },
     );
     const texts = listTexts(buildRunReport(mark, full));
     expect(texts.length).toBeGreaterThan(60);

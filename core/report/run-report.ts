@@ -33,7 +33,7 @@ export function buildRunReport(t: Translate, report: RunReport): ReportElement {
           ` ${formatLearningEvidence(t, learning)}`,
         )
       : null,
-    run.error ? buildElement("p", { class: "claim" }, run.error) : null,
+    run.error ? buildElement("p", { class: "claim" }, t.message(run.error)) : null,
     buildFacts(t, report),
     run.notes ? buildElement("p", { class: "notes" }, run.notes) : null,
     buildScores(t, report),

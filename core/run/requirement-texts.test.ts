@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import { createTranslate } from "@/core/texts/format-text";
-import { CHINESE } from "@/core/texts/zh/catalogue";
+import { CHINESE, CHINESE_TRANSLATION } from "@/core/texts/zh/catalogue";
 import { buildRequirement } from "./build-requirement";
 import { describeRequirement } from "./requirement-texts";
 
@@ -31,4 +31,16 @@ it("keeps commands, names and sizes as they are", () => {
   for (const { detail } of [requirement, describeRequirement(chinese, requirement)])
     for (const kept of ["`npm run s3 -- model fetch Org/Qwen`", "14.2 GiB", "apache-2.0"])
       expect(detail).toContain(kept);
+});
+
+it("says what a Tinker service cannot do in the language of the page", () => {
+  const t = createTranslate("zh", CHINESE, CHINESE_TRANSLATION.readMessage);
+  const requirement = buildRequirement("no-own-engine", false, {
+    workers: "rented",
+    limits:
+      "rl.algorithm: a service has no critic, choose grpo; searcher.adapter.alpha: a service has 32, give that",
+  });
+  expect(describeRequirement(t, requirement).detail).toBe(
+    "rented 在 Tinker 服务上训练，该服务不支持：rl.algorithm：服务没有 critic，请选择 grpo；searcher.adapter.alpha：服务的值固定为 32，请设为该值。请更改这些设置，或接入一个不带 --tinker-url 的工作节点",
+  );
 });

@@ -66,5 +66,7 @@ export function describeRequirement(
   { code, values }: Pick<CheckedRequirement, "code" | "values">,
 ): RequirementTexts {
   const { name, detail } = REQUIREMENT_TEXTS[code];
-  return { name: t(name, values), detail: t(detail, values) };
+  const { limits, ...others } = values;
+  const said = limits === undefined ? others : { ...others, limits: t.message(String(limits)) };
+  return { name: t(name, said), detail: t(detail, said) };
 }

@@ -1,6 +1,7 @@
 import { isTruncated } from "@/contracts/run-config/sampling";
 import type { PredictConfig } from "@/contracts/run-config/predict-config";
 import type { TrainConfig } from "@/contracts/run-config/train-config";
+import { markMessage } from "@/core/texts/mark-message";
 import { trainsSearch } from "./trained-method";
 
 /** The only alpha of Tinker services, which have no setting for it. */
@@ -28,40 +29,48 @@ export function listTinkerLimits(config: TrainConfig): string[] {
     [
       searcher.sampler === "vllm",
       "searcher.sampler",
-      "a service samples from what it trains, choose engine",
+      markMessage`a service samples from what it trains, choose engine`,
     ],
     [
       searcher.checkpoint !== null && searcher.checkpointState === "weights",
       "searcher.checkpointState",
-      "a service goes on from its own whole states alone, choose all",
+      markMessage`a service goes on from its own whole states alone, choose all`,
     ],
     [
       trainsSearch(config) && search.decoding === "guided",
       "search.decoding",
-      "a service knows no grammars, choose free",
+      markMessage`a service knows no grammars, choose free`,
     ],
-    [rl.algorithm === "ppo", "rl.algorithm", "a service has no critic, choose grpo"],
+    [rl.algorithm === "ppo", "rl.algorithm", markMessage`a service has no critic, choose grpo`],
     [
       rl.algorithm === "gspo",
       "rl.algorithm",
-      "a service has no ratio of whole sequences, choose grpo or cispo",
+      markMessage`a service has no ratio of whole sequences, choose grpo or cispo`,
     ],
-    [rl.klCoefficient > 0, "rl.klCoefficient", "a service compares with no reference, give 0"],
-    [rl.entropyCoefficient > 0, "rl.entropyCoefficient", "a service has no entropy bonus, give 0"],
+    [
+      rl.klCoefficient > 0,
+      "rl.klCoefficient",
+      markMessage`a service compares with no reference, give 0`,
+    ],
+    [
+      rl.entropyCoefficient > 0,
+      "rl.entropyCoefficient",
+      markMessage`a service has no entropy bonus, give 0`,
+    ],
     [
       rl.temperature !== 1,
       "rl.temperature",
-      "a service trains at temperature 1, sample at the same",
+      markMessage`a service trains at temperature 1, sample at the same`,
     ],
     [
       isTruncated(rl),
       "rl.topP, rl.topK, rl.repetitionPenalty",
-      "a service may give the log-probabilities of what is left, sample from all tokens",
+      markMessage`a service may give the log-probabilities of what is left, sample from all tokens`,
     ],
     [
       evaluation.questions > 0 && (evaluation.repetitionPenalty ?? 1) !== 1,
       "evaluation.repetitionPenalty",
-      "a service has none, give 1",
+      markMessage`a service has none, give 1`,
     ],
   ]);
 }
@@ -70,16 +79,16 @@ export function listTinkerLimits(config: TrainConfig): string[] {
 function listAdapterLimits({ tuning, adapter }: Adapted): Limit[] {
   const isFull = tuning === "full";
   return [
-    [isFull, "searcher.tuning", "a service trains no whole weights, choose lora"],
+    [isFull, "searcher.tuning", markMessage`a service trains no whole weights, choose lora`],
     [
       !isFull && adapter.firstLayer > 0,
       "searcher.adapter.firstLayer",
-      "a service adapts all layers, give 0",
+      markMessage`a service adapts all layers, give 0`,
     ],
     [
       !isFull && adapter.alpha !== SERVICE_ALPHA,
       "searcher.adapter.alpha",
-      `a service has ${SERVICE_ALPHA}, give that`,
+      markMessage`a service has ${SERVICE_ALPHA}, give that`,
     ],
   ];
 }
@@ -92,12 +101,12 @@ export function listPredictionLimits(config: PredictConfig): string[] {
     [
       isServed && search.decoding === "guided",
       "search.decoding",
-      "a service knows no grammars, choose free",
+      markMessage`a service knows no grammars, choose free`,
     ],
     [
       isServed && (methodSettings.repetitionPenalty ?? 1) !== 1,
       "methodSettings.repetitionPenalty",
-      "a service has none, give 1",
+      markMessage`a service has none, give 1`,
     ],
     // A checkpoint's adapter is as it was trained.
     ...(isServed && searcher.checkpoint === null ? listAdapterLimits(searcher) : []),

@@ -1,11 +1,11 @@
-import type { Catalogue } from "./format-text";
+import type { Translation } from "./format-text";
 import type { Language } from "./languages";
 
-let chinese: Promise<Catalogue> | undefined;
+let chinese: Promise<Translation> | undefined;
 
 /** The translations of a language, read once; null for English, which needs none: only who reads Chinese fetches them. */
-export function loadCatalogue(language: Language): Promise<Catalogue> | null {
+export function loadCatalogue(language: Language): Promise<Translation> | null {
   if (language === "en") return null;
-  chinese ??= import("./zh/catalogue").then((module) => module.CHINESE);
+  chinese ??= import("./zh/catalogue").then((module) => module.CHINESE_TRANSLATION);
   return chinese;
 }

@@ -4,8 +4,20 @@ import type { Language } from "./languages";
 /** English texts of the interface with their translation. */
 export type Catalogue = Readonly<Record<string, string>>;
 
+/** Translates a sentence of the server or a worker, as `createMessageReader` does. */
+type ReadMessage = (english: string) => string;
+
+/** What one language has: the texts of the interface, and how messages are read. */
+export interface Translation {
+  texts: Catalogue;
+  readMessage: ReadMessage;
+}
+
+const keepEnglish: ReadMessage = (message) => message;
+
 /** English needs none. */
 export const NO_TRANSLATION: Catalogue = {};
+export const UNTRANSLATED: Translation = { texts: NO_TRANSLATION, readMessage: keepEnglish };
 
 type Values = Readonly<Record<string, string | number>>;
 
@@ -16,6 +28,8 @@ type Values = Readonly<Record<string, string | number>>;
  */
 export interface Translate {
   (english: string, values?: Values): string;
+  /** A sentence that the server or a worker has made; one that is not known stays as it is. */
+  message: ReadMessage;
   language: Language;
 }
 
@@ -45,9 +59,10 @@ export function createParser(
 export function createTranslate(
   language: Language,
   catalogue: Catalogue,
+  message: ReadMessage = keepEnglish,
   parse = createParser(language, catalogue),
 ): Translate {
   const write = (english: string, values?: Values): string =>
     values === undefined ? (catalogue[english] ?? english) : String(parse(english).format(values));
-  return Object.assign(write, { language });
+  return Object.assign(write, { language, message });
 }

@@ -1,4 +1,4 @@
-/** The languages of the interface. Documents, answers and messages of servers stay as they were written. */
+/** The languages of the interface. Documents, answers and what other programs say stay as they were written. */
 export const LANGUAGES = [
   { value: "en", label: "English" },
   { value: "zh", label: "简体中文" },

@@ -18,6 +18,7 @@ import {
 } from "@/gpu-workers/llm/vllm-server/launch-options";
 import { getCorpusPath } from "@/gpu-workers/corpora/installed-corpora";
 import { readGroupResidentMb, Machine, readResidentMb } from "@/gpu-workers/runtime/machine";
+import { markMessage } from "@/core/texts/mark-message";
 import type { AgentLog } from "./log";
 import type { ServiceStarters } from "./services";
 import type { StartedService } from "./shared-service";
@@ -37,7 +38,7 @@ export function createDefaultStarters(
 ): ServiceStarters {
   return {
     async startEngine(_signal, onDetail) {
-      onDetail("starting the engine process");
+      onDetail(markMessage`starting the engine process`);
       let died: (reason: string) => void = () => undefined;
       const ended = new Promise<string>((resolve) => (died = resolve));
       const process = await EngineProcess.start({
@@ -71,13 +72,13 @@ export function createDefaultStarters(
     },
 
     async startSampler(demand, signal, onDetail) {
-      onDetail("looking for vLLM and GPUs");
+      onDetail(markMessage`looking for vLLM and GPUs`);
       const version = await requireVllm("set searcher.sampler to engine");
       const visible = listVisibleDevices((await new Machine().readGpus()).length);
       const plan = isCpuBuild(version)
         ? planCpuReplicas(demand.placement)
         : planSamplerDevices(demand.placement, { visible, engineDevices });
-      onDetail(`starting vLLM ${version} with ${demand.model}`);
+      onDetail(markMessage`starting vLLM ${version} with ${demand.model}`);
       const { model, weights, dtype, memoryShare, placement } = demand;
       const launches = plan.map((devices) =>
         buildSamplerLaunch({
@@ -94,10 +95,10 @@ export function createDefaultStarters(
     },
 
     async startVllm(model, config, signal, onDetail) {
-      onDetail("looking for vLLM and GPUs");
+      onDetail(markMessage`looking for vLLM and GPUs`);
       const version = await requireVllm("choose the server `engine`");
       requireServingDevices(config, version, (await new Machine().readGpus()).length);
-      onDetail(`starting vLLM ${version}`);
+      onDetail(markMessage`starting vLLM ${version}`);
       const { process, ...started } = await startVllmProcess(
         buildServeLaunch(model, config, isCpuBuild(version)),
         log,

@@ -43,6 +43,7 @@ import { defineTextS3 } from "./s3-text";
 import { searchO1 } from "./search-o1";
 import { searchR1 } from "./search-r1";
 import { createPromptTemplate } from "@/core/prompts/prompt-template";
+import { markMessage } from "@/core/texts/mark-message";
 
 const METHOD_DEFINITIONS = {
   direct,
@@ -168,7 +169,7 @@ async function openSearcherPolicy(
   const notes = [
     describeTraining(method, trainedAs),
     isOtherPrompt
-      ? ", asked with another prompt than in its training (searcher.promptTemplate there)"
+      ? `, ${markMessage`asked with another prompt than in its training (searcher.promptTemplate there)`}`
       : "",
     describeThinking(searcher.thinking, trained.thinking),
   ];
@@ -177,13 +178,13 @@ async function openSearcherPolicy(
 
 /** Nothing where a checkpoint is used as what it was trained as. */
 const describeTraining = (method: MethodName, trained: TrainedMethod): string =>
-  method === trained ? "" : `, trained as ${METHODS[trained].title}`;
+  method === trained ? "" : `, ${markMessage`trained as ${METHODS[trained].title}`}`;
 
 /** Nothing where the checkpoint was trained as its template has it, and the run leaves that. */
 function describeThinking(own: Thinking | undefined, trained: Thinking | undefined): string {
   if (own !== undefined && own !== trained)
-    return `, thinking ${own} (in its training ${trained ?? "as its template has it"})`;
-  return trained === undefined ? "" : `, thinking ${trained} as in its training`;
+    return `, ${markMessage`thinking ${own} (in its training ${trained ?? markMessage`as its template has it`})`}`;
+  return trained === undefined ? "" : `, ${markMessage`thinking ${trained} as in its training`}`;
 }
 
 export interface OpenMethodDependencies {

@@ -42,7 +42,7 @@ export interface RetrieverProgress {
 }
 
 export function describeProgress({ detail, done, total }: RetrieverProgress): string {
-  return total > 1 ? `${detail}: ${done} of ${total}` : detail;
+  return total > 1 ? `${detail}: ${done} / ${total}` : detail;
 }
 
 /** Ranks the documents of a corpus for a query. Failures are errors, never documents. */

@@ -2,9 +2,12 @@ import { parse, TYPE, type MessageFormatElement } from "@formatjs/icu-messagefor
 import { describe, expect, it } from "vitest";
 import { createText } from "@/app/_i18n/format-text";
 import { CHINESE, PARTS } from "@/core/texts/zh/catalogue";
+import { isParticular, readErrorMessages, readMarkedMessages } from "./read-messages";
 import { listTableTexts, readCodeTexts } from "./read-texts";
 
-const asked = [...readCodeTexts(), ...listTableTexts()];
+const marked = readMarkedMessages();
+const messages = [...marked, ...readErrorMessages()];
+const asked = [...readCodeTexts(), ...listTableTexts(), ...messages];
 
 /** Names of the values and tags that a message takes. */
 function listArguments(elements: readonly MessageFormatElement[]): string[] {
@@ -30,6 +33,17 @@ describe("the interface in Chinese", () => {
   it("translates nothing that is not asked for any more", () => {
     const texts = new Set(asked.map(({ english }) => english));
     expect(Object.keys(CHINESE).filter((english) => !texts.has(english))).toEqual([]);
+  });
+
+  it("has every message of server and workers where pages look for it", () => {
+    expect(messages.length).toBeGreaterThan(300);
+    expect(messages.filter(({ english }) => !PARTS.messages![english])).toEqual([]);
+  });
+
+  it("finds no message in the words of others, and tells the values of each apart", () => {
+    const templates = marked.filter(({ english }) => english.includes("{"));
+    expect(templates.filter(({ english }) => !isParticular(english))).toEqual([]);
+    expect(templates.filter(({ english }) => english.includes("}{"))).toEqual([]);
   });
 
   it("has each text in one part", () => {

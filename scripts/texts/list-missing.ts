@@ -4,10 +4,16 @@
  * usage: npm run texts [PLACE ...]    a place is the beginning of a path in app/ or core/, or settings, glossary, metrics …
  */
 import { CHINESE } from "@/core/texts/zh/catalogue";
+import { readErrorMessages, readMarkedMessages } from "./read-messages";
 import { listTableTexts, readCodeTexts } from "./read-texts";
 
 const places = process.argv.slice(2);
-const missing = [...readCodeTexts(), ...listTableTexts()].filter(
+const missing = [
+  ...readCodeTexts(),
+  ...listTableTexts(),
+  ...readMarkedMessages(),
+  ...readErrorMessages(),
+].filter(
   ({ english, place }) =>
     CHINESE[english] === undefined &&
     (places.length === 0 || places.some((wanted) => place.startsWith(wanted))),

@@ -1,5 +1,3 @@
-import { readdirSync, readFileSync } from "node:fs";
-import { join } from "node:path";
 import ts from "typescript";
 import { launchedKindSchema } from "@/contracts/records/run-state";
 import { LEARNING_TITLES } from "@/core/run/learning";
@@ -16,49 +14,17 @@ import { METHODS } from "@/core/run/methods";
 import { REQUIREMENT_TEXTS } from "@/core/run/requirement-texts";
 import { BAND_EXPLANATION } from "@/core/sweep/sweep-table";
 import { listSettingGroups } from "@/core/run/settings";
-import { ROOT } from "@/lib/paths.mjs";
-
-/** A text of the interface and where it is asked for. */
-export interface FoundText {
-  english: string;
-  place: string;
-}
+import { findTexts, listLiterals, type FoundText } from "./parse-code";
 
 const ASKING = new Set(["t", "t.rich", "markText", "titlePage"]);
 
-/** The texts that an argument may be: literals, also as the outcomes of a condition. */
-function listLiterals(node: ts.Expression): string[] {
-  if (ts.isStringLiteralLike(node)) return [node.text];
-  if (ts.isParenthesizedExpression(node)) return listLiterals(node.expression);
-  if (ts.isConditionalExpression(node))
-    return [...listLiterals(node.whenTrue), ...listLiterals(node.whenFalse)];
-  if (ts.isBinaryExpression(node)) return [...listLiterals(node.left), ...listLiterals(node.right)];
-  return [];
-}
-
 /** The texts that the code of pages, and of what core writes for them, asks for. */
-export function readCodeTexts(): FoundText[] {
-  return ["app", "core"]
-    .flatMap((folder) =>
-      readdirSync(join(ROOT, folder), { recursive: true, encoding: "utf8" }).map((path) =>
-        join(folder, path),
-      ),
-    )
-    .filter((path) => /\.tsx?$/.test(path) && !/\.test\.tsx?$|testing\//.test(path))
-    .flatMap((path) => {
-      const text = readFileSync(join(ROOT, path), "utf8");
-      const source = ts.createSourceFile(path, text, ts.ScriptTarget.Latest);
-      const found: FoundText[] = [];
-      const visit = (node: ts.Node): void => {
-        if (ts.isCallExpression(node) && ASKING.has(node.expression.getText(source)))
-          for (const english of node.arguments[0] ? listLiterals(node.arguments[0]) : [])
-            found.push({ english, place: path });
-        ts.forEachChild(node, visit);
-      };
-      visit(source);
-      return found;
-    });
-}
+export const readCodeTexts = (): FoundText[] =>
+  findTexts(["app", "core"], (node, source) =>
+    ts.isCallExpression(node) && ASKING.has(node.expression.getText(source)) && node.arguments[0]
+      ? listLiterals(node.arguments[0])
+      : [],
+  );
 
 /** The texts that the pages take from tables of constants: metrics, alarms, settings, methods, presets, the glossary. */
 export function listTableTexts(): FoundText[] {

@@ -97,6 +97,7 @@ function ImportList() {
 }
 
 function ImportRow({ run }: { run: RunRow }) {
+  const t = useText();
   return (
     <li
       className="grid gap-x-4 gap-y-1 px-4 py-2.5 md:grid-cols-[minmax(0,1fr)_6rem_minmax(0,1fr)] md:items-center"
@@ -109,7 +110,9 @@ function ImportRow({ run }: { run: RunRow }) {
       <div className="min-w-0">
         <RunProgress run={run} />
         {run.progress?.detail ? (
-          <p className="truncate text-2xs text-muted-foreground">{run.progress.detail}</p>
+          <p className="truncate text-2xs text-muted-foreground">
+            {t.message(run.progress.detail)}
+          </p>
         ) : null}
       </div>
     </li>

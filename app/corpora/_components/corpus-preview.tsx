@@ -30,7 +30,9 @@ export function CorpusPreview({ source, worker }: { source: CorpusSource; worker
       ) : (
         <>
           <Progress value={task?.fraction ?? null} label={t("Preview")} />
-          <p className="mt-1 text-muted-foreground">{task?.detail || t("Asking a worker")}</p>
+          <p className="mt-1 text-muted-foreground">
+            {t.message(task?.detail ?? "") || t("Asking a worker")}
+          </p>
         </>
       )}
     </section>

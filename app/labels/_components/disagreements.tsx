@@ -60,7 +60,10 @@ export function Disagreements({ runId }: { runId: string }) {
     trpc.scores.label.mutationOptions({
       onSuccess: () => void queryClient.invalidateQueries(trpc.scores.agreement.pathFilter()),
       onError: (error) => {
-        notify("bad", t("The label was not saved: {message}", { message: error.message }));
+        notify(
+          "bad",
+          t("The label was not saved: {message}", { message: t.message(error.message) }),
+        );
         setGivenLabels(new Map());
         void query.refetch();
       },

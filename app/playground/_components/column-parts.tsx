@@ -126,7 +126,9 @@ export function SearchWaiting({ detail, fraction, k }: SearchWaitingProps) {
   return (
     <div className="p-3" aria-busy>
       <Progress value={fraction > 0 ? fraction : null} label={t("Opening the retriever")} />
-      <p className="mt-1 min-h-4 text-xs text-muted-foreground">{detail || t("Asking a worker")}</p>
+      <p className="mt-1 min-h-4 text-xs text-muted-foreground">
+        {t.message(detail) || t("Asking a worker")}
+      </p>
       <SkeletonList count={Math.min(k, 5)} className="h-14" list="mt-2 space-y-2" />
       <span className="sr-only">
         {fraction > 0 ? t("{share} percent", { share: formatInteger(fraction * 100) }) : ""}

@@ -23,7 +23,9 @@ export function EpisodeNote({ id, corpus, onClose }: EpisodeNoteProps) {
       <p className="min-w-0 flex-1">
         {episode.isError ? (
           <span className="text-bad">
-            {t("The episode could not be read: {message}", { message: episode.error.message })}
+            {t("The episode could not be read: {message}", {
+              message: t.message(episode.error.message),
+            })}
           </span>
         ) : !detail ? (
           <span className="text-muted-foreground">{t("Reading the episode")}</span>

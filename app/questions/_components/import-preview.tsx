@@ -139,7 +139,7 @@ export function ImportPreview({
     return (
       <div className="space-y-3 rounded-md border p-3 text-xs">
         <p className="whitespace-pre-wrap text-bad">
-          {t("The file cannot be read: {message}", { message: preview.error.message })}
+          {t("The file cannot be read: {message}", { message: t.message(preview.error.message) })}
         </p>
         <ReadingChoice choice={choice} onChange={onChange} />
       </div>

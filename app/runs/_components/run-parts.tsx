@@ -110,7 +110,7 @@ export function RunProgress({ run }: { run: RunRow }) {
   if (run.state === "failed" && run.error !== null)
     return (
       <p className="line-clamp-2 text-2xs text-bad" title={run.error}>
-        {run.error}
+        {t.message(run.error)}
       </p>
     );
   if (!run.progress) return <span className="text-muted-foreground">{NONE}</span>;

@@ -72,7 +72,7 @@ export function useOrganise(onDone?: () => void) {
           t("{changed, number} of {runs, number} changed, then: {message}", {
             changed,
             runs: ids.length,
-            message: error.message,
+            message: t.message(error.message),
           }),
           { cause: error },
         );

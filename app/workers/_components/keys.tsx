@@ -158,7 +158,7 @@ function KeyForm({ onDone }: { onDone: () => void }) {
       ))}
       {put.isError ? (
         <p role="alert" className="mt-2 text-xs text-bad">
-          {put.error.message}
+          {t.message(put.error.message)}
         </p>
       ) : null}
       <div className="mt-4 flex justify-end gap-2">

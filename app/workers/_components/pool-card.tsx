@@ -52,7 +52,7 @@ export function PoolCard({ pool, onEdit }: { pool: PoolRow; onEdit: () => void }
           </p>
           {pool.error ? (
             <p role="alert" className="text-xs break-words whitespace-pre-wrap text-bad">
-              {pool.error}
+              {t.message(pool.error)}
             </p>
           ) : null}
         </div>

@@ -33,7 +33,7 @@ export function PoolWorkerItem({ worker }: { worker: PoolWorkerRow }) {
   const facts = [
     t("requested {at}", { at: formatDateTime(t, worker.requestedAt) }),
     ...(externalId ? [t("job {id}", { id: externalId })] : []),
-    ...(detail ? [detail] : []),
+    ...(detail ? [t.message(detail)] : []),
     ...(seconds === null ? [] : [t("ran {time}", { time: formatSeconds(Math.max(0, seconds)) })]),
     ...(cost > 0 ? [t("cost {cost}", { cost: formatNumber(cost) })] : []),
   ];
@@ -54,7 +54,7 @@ export function PoolWorkerItem({ worker }: { worker: PoolWorkerRow }) {
                 : "text-xs break-words text-muted-foreground"
             }
           >
-            {reason}
+            {t.message(reason)}
           </p>
         ) : null}
         {logTail ? (

@@ -129,7 +129,7 @@ export function WorkerCard({ worker }: { worker: WorkerRow }) {
                   value={task.fraction}
                   label={t("Progress of {name}", { name: formatWords(t, task.kind) })}
                 />
-                <p className="mt-0.5 text-2xs text-muted-foreground">{task.detail}</p>
+                <p className="mt-0.5 text-2xs text-muted-foreground">{t.message(task.detail)}</p>
               </li>
             ))}
           </ul>
@@ -165,12 +165,16 @@ function Services({ worker }: { worker: WorkerRow }) {
                 </span>
               </p>
               <p className="break-words text-muted-foreground">
-                {[s.detail, s.address ?? NONE, t("used by {count}", { count: s.references })]
+                {[
+                  t.message(s.detail),
+                  s.address ?? NONE,
+                  t("used by {count}", { count: s.references }),
+                ]
                   .filter(Boolean)
                   .join(" · ")}
               </p>
               {s.error ? (
-                <p className="break-words whitespace-pre-wrap text-bad">{s.error}</p>
+                <p className="break-words whitespace-pre-wrap text-bad">{t.message(s.error)}</p>
               ) : null}
             </li>
           ))}

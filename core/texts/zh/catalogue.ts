@@ -1,10 +1,12 @@
-import type { Catalogue } from "../format-text";
+import type { Catalogue, Translation } from "../format-text";
+import { createMessageReader } from "../messages";
 import charts from "./charts.json";
 import corpora from "./corpora.json";
 import episode from "./episode.json";
 import glossary from "./glossary.json";
 import launch from "./launch.json";
 import leaderboard from "./leaderboard.json";
+import messages from "./messages.json";
 import metrics from "./metrics.json";
 import playground from "./playground.json";
 import pools from "./pools.json";
@@ -32,6 +34,12 @@ export const PARTS: Readonly<Record<string, Catalogue>> = {
   glossary,
   metrics,
   presets,
+  messages,
 };
 
 export const CHINESE: Catalogue = Object.assign({}, ...Object.values(PARTS)) as Catalogue;
+
+export const CHINESE_TRANSLATION: Translation = {
+  texts: CHINESE,
+  readMessage: createMessageReader(messages, CHINESE),
+};

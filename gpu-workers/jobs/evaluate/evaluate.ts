@@ -22,6 +22,7 @@ import {
   type Retriever,
 } from "@/gpu-workers/retrieval/retriever";
 import { chunk } from "@/lib/chunk";
+import { markMessage } from "@/core/texts/mark-message";
 
 /** References in one report: a batch of questions shrinks as the depth grows, so that a report stays small. */
 const REFERENCES = 4_000;
@@ -44,7 +45,7 @@ export async function evaluateRetriever(context: RunContext): Promise<void> {
         "questions",
         () => loadScorableQuestions(context, config),
         ({ scored, withoutGold }) =>
-          `${scored.length} with gold documents${withoutGold > 0 ? `, ${withoutGold} without: left out` : ""}`,
+          `${markMessage`${scored.length} with gold documents`}${withoutGold > 0 ? `, ${markMessage`${withoutGold} without: left out`}` : ""}`,
       ),
     ] as const);
     await reportUnknownGold(context, retriever, scored, config);
@@ -133,7 +134,7 @@ async function rankQuestions(
       phase: "evaluating",
       done: results.length,
       total: questions.length,
-      detail: `${config.k} documents for each question`,
+      detail: markMessage`${config.k} documents for each question`,
     });
   let repeats = 0;
   for (const batch of chunk(remaining, size)) {

@@ -3,6 +3,7 @@ import { DATA_DIR } from "@/lib/paths.mjs";
 import type { RunContext } from "@/gpu-workers/jobs/run-context";
 import { importCorpus } from "@/gpu-workers/corpora/import/import-corpus";
 import { listImportRoots } from "@/gpu-workers/corpora/import/import-roots";
+import { markMessage } from "@/core/texts/mark-message";
 
 /** The first part of an index run: imports its corpus, unless that is on the worker already. */
 export async function importRunCorpus(
@@ -38,13 +39,15 @@ export async function importRunCorpus(
   for (const { file, line, reason } of [...first.slice(0, 20), ...warnings.first])
     context.log("warn", `${file}, line ${line} ${reason}`);
   const left = [
-    ...(total > 0 ? [`${total} bad lines were left out`] : []),
+    ...(total > 0 ? [markMessage`${total} bad lines were left out`] : []),
     ...(manifest.duplicates.passages > 0
-      ? [`${manifest.duplicates.passages} passages that repeated others were left out`]
+      ? [markMessage`${manifest.duplicates.passages} passages that repeated others were left out`]
       : []),
-    ...(warnings.total > 0 ? [`${warnings.total} ids look as if a spreadsheet rounded them`] : []),
+    ...(warnings.total > 0
+      ? [markMessage`${warnings.total} ids look as if a spreadsheet rounded them`]
+      : []),
   ];
-  const said = `imported ${manifest.documents.toLocaleString("en-US")} passages as "${corpus}"${left.length > 0 ? `; ${left.join("; ")}` : ""}`;
+  const said = `${markMessage`imported ${manifest.documents.toLocaleString("en-US")} passages as "${corpus}"`}${left.length > 0 ? `; ${left.join("; ")}` : ""}`;
   context.log("info", said);
   await context.reportProgress({
     phase: "importing",

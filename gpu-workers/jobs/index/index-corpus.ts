@@ -9,6 +9,7 @@ import {
   warnIfEncoderMissing,
 } from "@/gpu-workers/retrieval/indexes/faiss/published-index";
 import { buildNewestIndex, requireModels } from "@/gpu-workers/retrieval/backends/open-retriever";
+import { markMessage } from "@/core/texts/mark-message";
 
 /** An index run: opening the retriever builds what is missing. */
 export async function indexCorpus(context: RunContext): Promise<void> {
@@ -48,7 +49,7 @@ export async function indexCorpus(context: RunContext): Promise<void> {
       phase: "indexing",
       done: 1,
       total: 1,
-      detail: `${title}: ${documents ?? "unknown number of"} documents`,
+      detail: documents === null ? title : `${title}: ${markMessage`${documents} documents`}`,
     });
   } finally {
     handle.release();
@@ -57,6 +58,6 @@ export async function indexCorpus(context: RunContext): Promise<void> {
 
 /** "encoding documents (71/s, 2 min left): 640 of 1159" as a bar. */
 function parseCounts(detail: string): { done: number; total: number } {
-  const counted = /: (\d+) of (\d+)$/.exec(detail);
+  const counted = /: (\d+) \/ (\d+)$/.exec(detail);
   return counted ? { done: Number(counted[1]), total: Number(counted[2]) } : { done: 0, total: 1 };
 }

@@ -25,6 +25,7 @@ import { findEncoder } from "@/gpu-workers/retrieval/encoders/encoder-settings";
 import { hasIndex } from "@/gpu-workers/retrieval/indexes/index-store";
 import { formatPassage } from "@/gpu-workers/retrieval/corpus/passage-text";
 import { planLocalIndex } from "@/gpu-workers/retrieval/backends/dense";
+import { markMessage } from "@/core/texts/mark-message";
 
 type Estimate = z.infer<typeof indexEstimateSchema>;
 
@@ -93,7 +94,7 @@ async function openPlannedCorpus(
         Promise.resolve(Array<string>(Math.min(count, passages)).fill(TYPICAL_PASSAGE)),
     };
   const corpus = await CorpusFile.open(path(), signal, (done, total) =>
-    progress("reading the corpus", total > 0 ? done / total : 0),
+    progress(markMessage`reading the corpus`, total > 0 ? done / total : 0),
   );
   const sample = async (count: number): Promise<string[]> => {
     const sampleSize = Math.min(count, corpus.size);
@@ -126,7 +127,7 @@ async function estimateDenseIndex(
     const { plan, isThere } = await planLocalIndex({ index, count: passages, dim }, has);
     return buildEstimate(plan, isThere, null, passages);
   }
-  progress("loading the encoder", 0);
+  progress(markMessage`loading the encoder`, 0);
   const encoder = await Encoder.load(name, variant);
   try {
     const { plan, isThere } = await planLocalIndex(
@@ -138,7 +139,8 @@ async function estimateDenseIndex(
     const began = performance.now();
     await encoder.encode(texts, "passage", {
       signal,
-      onProgress: (done, total) => progress(`encoding a sample of ${total} passages`, done / total),
+      onProgress: (done, total) =>
+        progress(markMessage`encoding a sample of ${total} passages`, done / total),
     });
     return buildEstimate(plan, isThere, computePassagesPerSecond(texts.length, began), passages);
   } finally {
@@ -155,7 +157,7 @@ async function estimateBm25Index(
   const { passages, corpus } = planned;
   const isThere = corpus !== null && (await hasIndex(root, computeBm25Key(corpus.hash)));
   const texts = await planned.sample(BM25_SAMPLE);
-  progress("indexing a sample", 0.5);
+  progress(markMessage`indexing a sample`, 0.5);
   let began = performance.now();
   const scan = (from: number): AsyncIterable<string> => {
     began = performance.now(); // the thread is up

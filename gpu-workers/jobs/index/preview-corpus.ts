@@ -11,6 +11,7 @@ import { listImportRoots } from "@/gpu-workers/corpora/import/import-roots";
 import { readSource } from "@/gpu-workers/corpora/import/read-source";
 import { chooseFiles, type InputFile } from "@/gpu-workers/corpora/import/source-files";
 import type { TaskContext, TaskOf } from "@/gpu-workers/jobs/task-context";
+import { markMessage } from "@/core/texts/mark-message";
 
 /** How much of a file is read: so many of its bytes, and of what they hold so many lines, rows or passages. */
 const HEAD_BYTES = 2 * 2 ** 20;
@@ -49,7 +50,7 @@ export const createCorpusPreviewer =
     const file = chosen.files.find(({ bytes }) => bytes > 0);
     if (!file) throw new AppError("invalid-input", `${from} holds no passage at all.`);
     if (source.kind === "url") await requireReadableBeginning(file);
-    reportProgress(`reading ${file.name}`, 1);
+    reportProgress(markMessage`reading ${file.name}`, 1);
     const { found, items, isEnd } = await readBeginning(file, chosen.format, reading, signal);
     const documents = items.flatMap(({ record }) => (record ? [record] : []));
     return {

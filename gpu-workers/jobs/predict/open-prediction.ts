@@ -24,6 +24,7 @@ import { Stopwatch } from "@/gpu-workers/runtime/stopwatch";
 import { EpisodeGrader, type Outcome } from "@/gpu-workers/searcher/episode-grader";
 import { buildEpisodeRecord } from "@/gpu-workers/searcher/episode-record";
 import { RagBaseline } from "@/gpu-workers/searcher/rag-baseline";
+import { markMessage } from "@/core/texts/mark-message";
 
 /** Questions answered together, and reported as soon as all of them are. */
 export const BATCH = 24;
@@ -62,12 +63,15 @@ export async function openPrediction(
     requirements.engine
       ? preflight.openEngine(
           async (client, onDetail) => {
-            onDetail("loading the model");
+            onDetail(markMessage`loading the model`);
             return requirements.searcher === "engine"
               ? openOwnModel(config, context, client)
               : null;
           },
-          (own) => (own === null ? "ready" : `${config.searcher.model} is loaded${own.note ?? ""}`),
+          (own) =>
+            own === null
+              ? markMessage`ready`
+              : `${markMessage`${config.searcher.model} is loaded`}${own.note ?? ""}`,
         )
       : null,
     requirements.searcher === "endpoint"
@@ -86,7 +90,10 @@ export async function openPrediction(
     preflight.check(
       "questions",
       () => loadQuestions(context, config),
-      (loaded) => [`${loaded.length} to answer`, describeChoice(config)].filter(Boolean).join(", "),
+      (loaded) =>
+        [markMessage`${loaded.length} to answer`, describeChoice(config)]
+          .filter(Boolean)
+          .join(", "),
     ),
     requirements.judge === null ? null : preflight.checkJudge(config),
   ] as const);

@@ -23,6 +23,7 @@ import { collectRewardFacts, computeReward } from "@/gpu-workers/rl/reward";
 import { EpisodeGrader } from "@/gpu-workers/searcher/episode-grader";
 import { buildEpisodeRecord } from "@/gpu-workers/searcher/episode-record";
 import type { Method } from "@/gpu-workers/searcher/method";
+import { markMessage } from "@/core/texts/mark-message";
 
 /** What is open while a question is played. */
 interface Table {
@@ -53,7 +54,7 @@ export async function playQuestion(
     };
     const [episode] = await table.method.run([task.question], context.signal, report);
     report(episode!.steps);
-    context.reportProgress("answering", 0.9);
+    context.reportProgress(markMessage`answering`, 0.9);
     const record = await answerEpisode(task, episode!, table, context.signal);
     return {
       record,
@@ -84,7 +85,7 @@ async function setUp(
   const engine: EngineClient | null = requirements.engine
     ? keep(await services.acquireEngine(signal, onDetail))
     : null;
-  onDetail("loading models");
+  onDetail(markMessage`loading models`);
   const [own, generator] = await Promise.all([
     openOwnModel(config, context, engine),
     requirements.generator === null

@@ -10,6 +10,7 @@ import { UsageSum } from "@/gpu-workers/llm/usage-sum";
 import { DocumentStore } from "@/gpu-workers/retrieval/corpus/document-store";
 import { buildMetricPoints } from "@/gpu-workers/rl/metric-values";
 import { chunk } from "@/lib/chunk";
+import { markMessage } from "@/core/texts/mark-message";
 import { BATCH, openPrediction, type Prediction } from "./open-prediction";
 import { answerBatch, FailureStreak, runConcurrently, type BatchResult } from "./predict-batch";
 
@@ -82,7 +83,7 @@ class PredictRun {
         `${reused} episodes were taken over from runs that made them under the same cache keys (reuse.equalEpisodes).`,
       );
     if (this.failed.size === 0) return;
-    const missing = `${this.failed.size} of ${prediction.questions.length} questions have no answer; they are listed with their reasons, and accuracy counts the others only.`;
+    const missing = markMessage`${this.failed.size} of ${prediction.questions.length} questions have no answer; they are listed with their reasons, and accuracy counts the others only.`;
     if (!this.config.failures.allowMissing)
       throw new AppError("generator-unavailable", `${missing} Resume the run to try those alone.`);
     context.log("warn", missing);
@@ -91,7 +92,7 @@ class PredictRun {
   private async answerBatch(batch: readonly Question[], signal: AbortSignal): Promise<void> {
     const { config, failed } = this;
     await this.reportProgress(
-      failed.size > 0 ? `${config.method}, ${failed.size} failed` : config.method,
+      failed.size > 0 ? `${config.method}, ${markMessage`${failed.size} failed`}` : config.method,
     );
     const endBatch = this.documents.openBatch();
     let result: BatchResult;

@@ -12,6 +12,7 @@ import type { ServiceHandle } from "@/gpu-workers/jobs/run-context";
 import { AnswerScorer } from "@/gpu-workers/llm/scoring/answer-scorer";
 import { openRunJudge } from "@/gpu-workers/llm/scoring/run-judge";
 import { openGenerator } from "@/gpu-workers/llm/generator/open-generator";
+import { markMessage } from "@/core/texts/mark-message";
 
 type TurnGains = z.infer<typeof turnGainsResultSchema>;
 
@@ -43,7 +44,7 @@ export async function computeTurnGains(
     }
     const generator = await openGenerator(engine, config.generator, context, signal);
     const gold = await readGoldDocuments(config, question, context, handles);
-    context.reportProgress("answering", 0.5);
+    context.reportProgress(markMessage`answering`, 0.5);
     const requests = [...contexts.map(({ documents }) => documents), ...(gold ? [gold] : [])].map(
       (documents) => ({ ...buildQuestionText(question), documents }),
     );

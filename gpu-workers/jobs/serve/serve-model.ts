@@ -23,6 +23,7 @@ import {
   type ModelBackend,
   type ModelMetrics,
 } from "@/gpu-workers/llm/serving/model-service";
+import { markMessage } from "@/core/texts/mark-message";
 
 /**
  * Keeps a model up as OpenAI's API until the run is cancelled, and reports what it does. Where the engine or vLLM dies,
@@ -94,14 +95,14 @@ async function openEngineBackend(
   const directory = await preflight.check(
     "model",
     () => Promise.resolve(findInstalledModel(config.model)),
-    () => `${config.model} is installed`,
+    () => markMessage`${config.model} is installed`,
   );
   let note = "";
   const open = async (onDetail: (detail: string) => void): Promise<ServiceHandle<ModelBackend>> => {
     const report = createProgressReporter(service, onDetail);
     const handle = await context.services.acquireEngine(signal, report);
     try {
-      report(`loading ${formatServedName(config)}`);
+      report(markMessage`loading ${formatServedName(config)}`);
       const model =
         config.checkpoint === null
           ? await handle.value.createModel(
@@ -124,7 +125,11 @@ async function openEngineBackend(
       throw error;
     }
   };
-  return preflight.check("engine", open, () => `${formatServedName(config)} answers${note}`);
+  return preflight.check(
+    "engine",
+    open,
+    () => `${markMessage`${formatServedName(config)} answers`}${note}`,
+  );
 }
 
 /** A searcher as a training run saved it. */
@@ -174,7 +179,7 @@ async function openVllmBackend(
       throw error;
     }
   };
-  return preflight.check("vllm", open, () => `${model} answers`);
+  return preflight.check("vllm", open, () => markMessage`${model} answers`);
 }
 
 const createProgressReporter =

@@ -10,6 +10,7 @@ import { countColdStartBatches, listValidatedBatches } from "@/gpu-workers/rl/co
 import { createAlgorithm } from "@/gpu-workers/rl/algorithms/create-algorithm";
 import { listRewards, rollOut, type Group } from "@/gpu-workers/rl/rollout";
 import type { Stopwatch, StepPhase } from "@/gpu-workers/runtime/stopwatch";
+import { markMessage } from "@/core/texts/mark-message";
 import { openTraining } from "./open-training";
 import type { Training, TrainingContext } from "./training";
 
@@ -38,15 +39,15 @@ export async function runDryRun(
   try {
     const { stopwatch } = training;
     const questions = training.pool.peek(Math.min(QUESTIONS, training.pool.size));
-    context.reportProgress("rolling out eight questions", 0.3);
+    context.reportProgress(markMessage`rolling out eight questions`, 0.3);
     const { groups } = await rollOut(training, await training.getSearcher(), questions, 1);
-    context.reportProgress("taking a gradient", 0.7);
+    context.reportProgress(markMessage`taking a gradient`, 0.7);
     await training.policy.model.snapshot(REFERENCE, { signal: training.signal });
     await computeTrialGradient(
       training.buildUpdateDependencies(() => Promise.resolve()),
       groups,
     );
-    context.reportProgress("trying the cold start", 0.9);
+    context.reportProgress(markMessage`trying the cold start`, 0.9);
     const coldStartSeconds = await measureColdStart(training);
     return summariseDryRun(config, groups, stopwatch, {
       coldStartSeconds,

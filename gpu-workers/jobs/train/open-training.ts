@@ -31,6 +31,7 @@ import {
 import { getBaselineKey } from "@/gpu-workers/searcher/rag-baseline";
 import { matchBaselines, type KnownBaselines } from "@/gpu-workers/searcher/known-baselines";
 import { hasGoldPath } from "@/gpu-workers/searcher/gold-path";
+import { markMessage } from "@/core/texts/mark-message";
 import { buildMemoryWarning, describeEngineMachine, readShapes } from "./memory-warning";
 import { Training, type TrainingContext } from "./training";
 
@@ -54,7 +55,7 @@ export async function openTraining(
     const engine = preflight.openEngine(
       (client, onDetail) => loadTrainedModels(context, config, client, onDetail),
       ({ policy, critic }) =>
-        `${config.searcher.model}${describeTrained(policy.model)}${critic ? `; critic: ${describeSize(critic)}` : ""}${describeLibrary(policy.model.info)}`,
+        `${config.searcher.model}${describeTrained(policy.model)}${describeLibrary(policy.model.info)}${critic ? `; ${markMessage`critic: ${describeSize(critic)}`}` : ""}`,
     );
     const models = engine.then((opened) => opened.models);
     models.catch(() => undefined); // Not every run waits for it.
@@ -70,14 +71,15 @@ export async function openTraining(
         "questions",
         () => loadQuestions(context, config),
         ({ train, heldOut, baselines }) =>
-          `${train.length} to train on, ${heldOut.length} held out${describeBaselines(train, baselines)}`,
+          `${markMessage`${train.length} to train on, ${heldOut.length} held out`}${describeBaselines(train, baselines)}`,
       ),
       requirements.checkpoint === null
         ? null
         : preflight.check(
             "checkpoint",
             () => loadCheckpoint(context, config, requirements.checkpoint!, models),
-            ({ step }) => (step === null ? "loaded" : `weights after step ${step}`),
+            ({ step }) =>
+              step === null ? markMessage`loaded` : markMessage`weights after step ${step}`,
           ),
       requirements.sampler ? openSampler(preflight, context, config, engine) : null,
       requirements.judge === null ? null : preflight.checkJudge(config),
@@ -116,7 +118,7 @@ async function loadTrainedModels(
   const shapes = await readShapes(config);
   const warning = capabilities.service ? null : buildMemoryWarning(config, capabilities, shapes);
   if (warning !== null) context.log("warn", warning);
-  onDetail(`loading ${config.searcher.model}`);
+  onDetail(markMessage`loading ${config.searcher.model}`);
   const shardsBase = sharesBase(config, machine, shapes);
   const policy = await openPolicy(client, config.searcher, config.seed, signal, shardsBase);
   const critic = createAlgorithm(config.rl).usesCritic
@@ -172,7 +174,10 @@ function openSampler(
       });
       return clients.length;
     },
-    (replicas) => (replicas === 1 ? "vLLM is healthy" : `${replicas} replicas of vLLM are healthy`),
+    (replicas) =>
+      replicas === 1
+        ? markMessage`vLLM is healthy`
+        : markMessage`${replicas} replicas of vLLM are healthy`,
   );
 }
 
@@ -203,7 +208,7 @@ const describeSize = ({ info }: EngineModel): string =>
 
 /** A service does not tell. */
 const describeTrained = (model: EngineModel): string =>
-  model.info.service ? "" : `: ${describeSize(model)} parameters are trained`;
+  model.info.service ? "" : `: ${markMessage`${describeSize(model)} parameters are trained`}`;
 
 async function loadQuestions(
   context: TrainingContext,
@@ -249,7 +254,7 @@ async function loadQuestions(
 const describeBaselines = (train: readonly Question[], baselines: KnownBaselines | null): string =>
   baselines === null
     ? ""
-    : `; naive RAG known of ${countKnown(train, baselines)} to train on${baselines.imported === 0 ? "" : `, ${baselines.imported} of them as imported files have it`}`;
+    : `; ${markMessage`naive RAG known of ${countKnown(train, baselines)} to train on`}${baselines.imported === 0 ? "" : `, ${markMessage`${baselines.imported} of them as imported files have it`}`}`;
 
 function countKnown(train: readonly Question[], { known }: KnownBaselines): string {
   const held = train.filter((question) => known.has(getBaselineKey(question))).length;

@@ -16,6 +16,7 @@ import { rollOutStep, type Rollouts } from "@/gpu-workers/rl/rollout";
 import { computeTimingMetrics } from "@/gpu-workers/rl/timing-metrics";
 import { runAllOrNone } from "@/lib/all-or-none";
 import { doubleWait, retry } from "@/lib/retry";
+import { markMessage } from "@/core/texts/mark-message";
 import { openTraining } from "./open-training";
 import type { Training } from "./training";
 
@@ -97,7 +98,7 @@ async function runColdStart(training: Training): Promise<void> {
       phase: "cold-start",
       done,
       total: demonstrations,
-      detail: `learning from ${demonstrationName}`,
+      detail: markMessage`learning from ${demonstrationName}`,
     });
     const questions = pool.take(Math.min(batchSize, demonstrations - done));
     const rate = computeColdStartRate(config.coldStart, batch, batches);
@@ -220,7 +221,7 @@ async function reportStep(
     "info",
     `step ${step}: reward ${metrics["reward/mean"]?.toFixed(3)}, ${rollouts.kept.length} of ${groupCount} groups teach, ${stopwatch.getTotalSeconds().toFixed(1)} s`,
   );
-  await reportStepProgress(training, step, `step ${step} is done`);
+  await reportStepProgress(training, step, markMessage`step ${step} is done`);
 }
 
 const reportStepProgress = (training: Training, done: number, detail: string): Promise<void> =>
@@ -241,7 +242,7 @@ async function evaluateHeldOut(training: Training, step: number): Promise<void> 
       phase: "evaluating",
       done,
       total: heldOutQuestions.length,
-      detail: `held-out questions after step ${step}`,
+      detail: markMessage`held-out questions after step ${step}`,
     });
   await reportDone(0);
   // What was judged before is no part of this evaluation.
@@ -310,7 +311,7 @@ async function saveCheckpoint(training: Training, step: number): Promise<boolean
     phase: "checkpointing",
     done: 0,
     total: 1,
-    detail: `after step ${step}`,
+    detail: markMessage`after step ${step}`,
   });
   const directory = join(context.workDir, `checkpoint-${step}`);
   const hash = await training.state.save(directory, step).catch(async (error: unknown) => {

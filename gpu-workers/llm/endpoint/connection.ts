@@ -2,6 +2,7 @@ import { AppError } from "@/contracts/errors";
 import type { ConnectionConfig, DialectName } from "@/contracts/run-config/model";
 import type { PredictConfig } from "@/contracts/run-config/predict-config";
 import type { TokenSampling } from "@/contracts/run-config/sampling";
+import { markMessage } from "@/core/texts/mark-message";
 import { buildSamplingParameters } from "./sampling-parameters";
 import { EndpointClient, type EndpointOptions, type TimedReply } from "./endpoint-client";
 
@@ -60,10 +61,11 @@ export function describeReply(
   const seen =
     said !== ""
       ? `"${said.length > 40 ? `${said.slice(0, 40)}…` : said}"`
-      : (refusal ?? (thoughts === null ? "an empty text" : "only its thoughts, as yet"));
+      : (refusal ??
+        (thoughts === null ? markMessage`an empty text` : markMessage`only its thoughts, as yet`));
   const end = finish === "stop" || finish === "length" ? "" : `, finish_reason ${finish}`;
-  const without = refused === "" ? "" : `; it refuses ${refused}`;
-  return `answers in ${seconds.toFixed(1)} s: ${seen}${end}${without}`;
+  const without = refused === "" ? "" : `; ${markMessage`it refuses ${refused}`}`;
+  return `${markMessage`answers in ${seconds.toFixed(1)} s`}: ${seen}${end}${without}`;
 }
 
 /**

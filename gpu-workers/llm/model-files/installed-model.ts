@@ -10,6 +10,7 @@ import type { ModelShape } from "@/contracts/worker-protocol/model-shape";
 import { parseModelShape } from "@/core/memory/model-shape";
 import { modelDir } from "@/lib/paths.mjs";
 import type { EngineClient, EngineModel } from "@/gpu-workers/llm/engine/client";
+import { markMessage } from "@/core/texts/mark-message";
 import { hashModelFolder } from "./model-hash";
 import { loadTokenizer, type Tokenizer } from "./tokenizer";
 
@@ -90,7 +91,7 @@ export const describeLibrary = ({
   service = null,
 }: Pick<EngineModel["info"], "library"> & Partial<EngineModel["info"]>): string =>
   service
-    ? `, trained as ${service}`
+    ? `, ${markMessage`trained as ${service}`}`
     : library
-      ? `, its layers by ${library.replace(/ numerics.*$/, "")} (several times slower than the engine's own)${adaptedMaps ? `, low-rank factors on its maps ${adaptedMaps.join(", ")}` : ""}`
+      ? `, ${markMessage`its layers by ${library.replace(/ numerics.*$/, "")} (several times slower than the engine's own)`}${adaptedMaps ? `, ${markMessage`low-rank factors on its maps ${adaptedMaps.join(", ")}`}` : ""}`
       : "";

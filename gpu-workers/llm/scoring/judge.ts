@@ -26,6 +26,7 @@ import {
 import { findInstalledModel } from "@/gpu-workers/llm/model-files/installed-model";
 import { loadTokenizer } from "@/gpu-workers/llm/model-files/tokenizer";
 import { chunk } from "@/lib/chunk";
+import { markMessage } from "@/core/texts/mark-message";
 import type { Judge, JudgedAnswer, JudgeKind, ReportUnread } from "./judge-kind";
 import {
   createUpstreamJudgePrompt,
@@ -328,7 +329,7 @@ export async function probeJudge(
     const judge = await openJudge(config, engine, keys, signal, { kind });
     const start = performance.now();
     await judge.judge([item], signal);
-    return `judges in ${((performance.now() - start) / 1000).toFixed(1)} s`;
+    return markMessage`judges in ${((performance.now() - start) / 1000).toFixed(1)} s`;
   }
   const options = await buildEndpointOptions(endpoint, config, keys);
   const client = new EndpointClient(endpoint, { ...options, ...PROBE_OPTIONS });
@@ -345,5 +346,5 @@ export async function probeJudge(
   const described = describeReply(reply, client.describeRefused(model));
   return unread[0] === undefined
     ? described
-    : `${described}; its reply to a simple answer, ${JSON.stringify(unread[0].slice(0, 120))}, says neither yes nor no: such replies count as no`;
+    : `${described}; ${markMessage`its reply to a simple answer, ${JSON.stringify(unread[0].slice(0, 120))}, says neither yes nor no: such replies count as no`}`;
 }

@@ -25,6 +25,7 @@ import {
   parseWords,
   matchesFormula,
 } from "@/gpu-workers/retrieval/indexes/bm25/parse-query";
+import { markMessage } from "@/core/texts/mark-message";
 
 export type Bm25Settings = Pick<RetrieverConfigOfKind<"bm25">, "k1" | "b" | "operators">;
 
@@ -45,14 +46,16 @@ export interface OpenBm25RetrieverOptions {
 export async function openBm25Retriever(options: OpenBm25RetrieverOptions): Promise<Retriever> {
   const { corpusPath, settings, indexDir, signal, onProgress } = options;
   const corpus = await CorpusFile.open(corpusPath, signal, (done, total) =>
-    onProgress?.({ phase: "reading", done, total, detail: "reading the corpus" }),
+    onProgress?.({ phase: "reading", done, total, detail: markMessage`reading the corpus` }),
   );
   try {
     const analysis = await findBm25Analysis(indexDir, corpus.hash);
     const index = await ensureIndex(corpus, options, analysis);
     const older =
-      analysis === ANALYSIS ? "" : `; the index is of ${analysis}, an index run makes ${ANALYSIS}`;
-    const detail = `${index.size} documents are ready${older}`;
+      analysis === ANALYSIS
+        ? ""
+        : `; ${markMessage`the index is of ${analysis}, an index run makes ${ANALYSIS}`}`;
+    const detail = `${markMessage`${index.size} documents are ready`}${older}`;
     onProgress?.({ phase: "loading", done: 1, total: 1, detail });
     return new Bm25Retriever(corpus, index, settings, analysis);
   } catch (error) {
@@ -124,11 +127,12 @@ class Bm25Retriever implements Retriever {
     const { k1, b, operators } = this.settings;
     const index = computeBm25Key(this.corpus.hash, this.analysis);
     const key = computeRetrievalKey([index, k1, b, operators]);
-    const older = this.analysis === ANALYSIS ? "" : `, older analysis ${this.analysis}`;
+    const older =
+      this.analysis === ANALYSIS ? "" : `, ${markMessage`older analysis ${this.analysis}`}`;
     return {
       kind: "bm25",
       key,
-      title: `BM25, k1 ${k1}, b ${b}${operators ? ", Boolean operators" : ""}${older}`,
+      title: `BM25, k1 ${k1}, b ${b}${operators ? `, ${markMessage`Boolean operators`}` : ""}${older}`,
       documents: this.corpus.size,
       ...(this.corpus.note !== undefined && { note: this.corpus.note }),
     };

@@ -34,6 +34,7 @@ import {
   checkFactory,
 } from "@/gpu-workers/retrieval/indexes/faiss/build-index";
 import { discardIndex, ensureIndex, hasIndex } from "@/gpu-workers/retrieval/indexes/index-store";
+import { markMessage } from "@/core/texts/mark-message";
 
 export interface OpenDenseRetrieverOptions {
   /** JSONL file of the corpus (contracts/formats/corpus-lines.ts). */
@@ -67,7 +68,7 @@ export async function openDenseRetriever(
     efSearch = 128,
   } = options;
   const corpus = await CorpusFile.open(corpusPath, signal, (done, total) =>
-    onProgress({ phase: "reading", done, total, detail: "reading the corpus" }),
+    onProgress({ phase: "reading", done, total, detail: markMessage`reading the corpus` }),
   );
   let encoder: Encoder | undefined;
   try {
@@ -120,7 +121,7 @@ export async function planLocalIndex(
   return {
     plan: {
       ...planIndex({ ...demand, index: "Flat", memoryBytes: getMemoryLimit() }),
-      reason: "the exact index is there already",
+      reason: markMessage`the exact index is there already`,
     },
     isThere: true,
   };
@@ -138,7 +139,7 @@ async function choosePlan(build: IndexBuild, index: string): Promise<IndexPlan> 
       phase: "loading",
       done: 0,
       total: 1,
-      detail: `index ${plan.factory}: ${plan.reason}; file ${formatBytes(plan.fileBytes)}, memory to build ${formatBytes(plan.buildBytes)}, to search ${formatBytes(plan.searchBytes)}`,
+      detail: `${markMessage`index ${plan.factory}`}: ${plan.reason}; ${markMessage`file ${formatBytes(plan.fileBytes)}, memory to build ${formatBytes(plan.buildBytes)}, to search ${formatBytes(plan.searchBytes)}`}`,
     });
   }
   return plan;
@@ -153,7 +154,7 @@ async function openIndex(
   const identity = buildIndexIdentity(build, plan.factory);
   const open = async (): Promise<DenseIndex> => {
     const directory = await ensureIndexBuilt(build, plan);
-    onProgress({ phase: "loading", done: 0, total: 1, detail: "loading the index" });
+    onProgress({ phase: "loading", done: 0, total: 1, detail: markMessage`loading the index` });
     return DenseIndex.load(directory, identity, parameters);
   };
   const loadOrRebuild = async (): Promise<DenseIndex> => {
@@ -170,14 +171,19 @@ async function openIndex(
         phase: "loading",
         done: 0,
         total: 1,
-        detail: `building again: ${error.message}`,
+        detail: `${markMessage`building again`}: ${error.message}`,
       });
       await discardIndex(root, key);
       return open();
     }
   };
   const index = await loadOrRebuild();
-  onProgress({ phase: "loading", done: 1, total: 1, detail: `${index.size} documents are ready` });
+  onProgress({
+    phase: "loading",
+    done: 1,
+    total: 1,
+    detail: markMessage`${index.size} documents are ready`,
+  });
   return index;
 }
 
@@ -202,7 +208,7 @@ async function ensureIndexBuilt(build: IndexBuild, plan: IndexPlan): Promise<str
         phase: "waiting",
         done: 0,
         total: 0,
-        detail: "another process is building this index",
+        detail: markMessage`another process is building this index`,
       }),
   });
 }
@@ -243,7 +249,7 @@ class DenseRetriever implements Retriever {
     return {
       kind: "dense",
       key: this.key,
-      title: `${this.encoder.name} ${this.encoder.variant}, ${this.factory === "Flat" ? "flat inner product" : this.factory}`,
+      title: `${this.encoder.name} ${this.encoder.variant}, ${this.factory === "Flat" ? markMessage`flat inner product` : this.factory}`,
       documents: this.corpus.size,
       ...(this.corpus.note !== undefined && { note: this.corpus.note }),
     };

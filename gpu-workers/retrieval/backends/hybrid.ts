@@ -7,6 +7,7 @@ import {
   type Retriever,
   type RetrieverDescription,
 } from "@/gpu-workers/retrieval/retriever";
+import { markMessage } from "@/core/texts/mark-message";
 
 export type FusionSettings = Pick<
   RetrieverConfigOfKind<"hybrid">,
@@ -45,8 +46,8 @@ export class HybridRetriever implements Retriever {
     const key = computeRetrievalKey(["hybrid", dense.key, bm25.key, ...how]);
     const title =
       fusion === "rrf"
-        ? `reciprocal rank fusion, k ${rrfK}`
-        : `scores weighted ${denseWeight} to ${Number((1 - denseWeight).toPrecision(6))}`;
+        ? markMessage`reciprocal rank fusion, k ${rrfK}`
+        : markMessage`scores weighted ${denseWeight} to ${Number((1 - denseWeight).toPrecision(6))}`;
     return {
       kind: "hybrid",
       key,

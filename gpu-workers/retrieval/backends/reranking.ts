@@ -8,6 +8,7 @@ import {
   type Retriever,
   type RetrieverDescription,
 } from "@/gpu-workers/retrieval/retriever";
+import { markMessage } from "@/core/texts/mark-message";
 
 /** The part of a `Reranker` that is used here. */
 export type PassageScorer = Pick<Reranker, "name" | "fingerprint" | "score" | "close">;
@@ -47,7 +48,7 @@ export class RerankingRetriever implements Retriever {
     return {
       ...rest,
       key: own,
-      title: `${title}; first ${this.depth} reranked by ${this.reranker.name}`,
+      title: `${title}; ${markMessage`first ${this.depth} reranked by ${this.reranker.name}`}`,
     };
   }
 

@@ -179,7 +179,9 @@ function requireSameQuestions(results: readonly ComparedResult[]): ComparedResul
   if (other)
     throw new AppError(
       "invalid-input",
-      `"${other.name}" answered ${other.questionSet}${other.questionSet === first.questionSet ? " in another version" : ""}, not ${first.questionSet}: there is no question to compare.`,
+      other.questionSet === first.questionSet
+        ? `"${other.name}" answered another version of ${first.questionSet}: there is no question to compare.`
+        : `"${other.name}" answered ${other.questionSet}, not ${first.questionSet}: there is no question to compare.`,
     );
   return first;
 }

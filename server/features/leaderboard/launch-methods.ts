@@ -19,6 +19,7 @@ import type { Scoring } from "@/server/features/scoring/scoring";
 import { findCurrentSetId } from "@/server/features/question-sets/versions";
 import type { Database } from "@/server/platform/db/database";
 import type { Launcher } from "@/server/features/runs/launcher";
+import { markMessage } from "@/core/texts/mark-message";
 import { describeVariant, getOwnPrompt } from "./method-variant";
 import { selectUnfinishedRuns } from "./queries";
 import { getEffectiveChoice } from "./result-facts";
@@ -267,7 +268,7 @@ async function requireKeptSearcher(
   });
   throw new AppError(
     "conflict",
-    `The searcher of "${run?.name ?? runId}" is not kept here${run?.createdBy === EXAMPLE_ACTOR ? ", as the example brings no weights" : ""}. Let s3 search with another checkpoint or the untrained model, or train one first.`,
+    `The searcher of "${run?.name ?? runId}" is not kept here${run?.createdBy === EXAMPLE_ACTOR ? markMessage`, as the example brings no weights` : ""}. Let s3 search with another checkpoint or the untrained model, or train one first.`,
   );
 }
 

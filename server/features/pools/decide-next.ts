@@ -1,4 +1,5 @@
 import type { PoolWorkerState } from "@/contracts/api/pools";
+import { markMessage } from "@/core/texts/mark-message";
 import type { JobStatus } from "./drivers/driver";
 
 /** What becomes of one worker of a pool. Pure, so that every order of events can be tested. */
@@ -61,7 +62,7 @@ const getElapsedMs = (since: Date, { listeningSince }: WorkerFacts, now: Date): 
   now.getTime() - Math.max(since.getTime(), listeningSince.getTime());
 
 const describeJob = (job: JobStatus | null): string =>
-  job ? job.detail : "the scheduler does not know its job";
+  job ? job.detail : markMessage`the scheduler does not know its job`;
 
 /** Decides what becomes of a worker at a moment. The same facts give the same decision, so it may be asked again. */
 export function decideNext(
@@ -82,14 +83,14 @@ export function decideNext(
     return {
       kind: "finish",
       failing: job?.phase === "failed",
-      reason: `Its job is over: ${describeJob(job)}.`,
+      reason: markMessage`Its job is over: ${describeJob(job)}.`,
     };
   if (presence === null) return { kind: "keep", state: worker.state };
   if (worker.state === "pending" && presence.lacks.length > 0)
     return {
       kind: "end",
       failing: true,
-      reason: `It attached without ${presence.lacks.join(", ")}, which the pool says that its workers have.`,
+      reason: markMessage`It attached without ${presence.lacks.join(", ")}, which the pool says that its workers have.`,
     };
   if (!presence.isOnline) {
     const silentMs = now.getTime() - presence.lastSeenAt.getTime();
@@ -98,7 +99,7 @@ export function decideNext(
     return {
       kind: "end",
       failing: true,
-      reason: `Nothing was heard of it for ${Math.round(silentMs / 1_000)} s: ${describeJob(job)}.`,
+      reason: markMessage`Nothing was heard of it for ${Math.round(silentMs / 1_000)} s: ${describeJob(job)}.`,
     };
   }
   if (presence.isBusy) return { kind: "keep", state: "attached" };
@@ -107,7 +108,7 @@ export function decideNext(
     return {
       kind: "end",
       failing: false,
-      reason: `It had nothing to do for ${Math.round(idleMs / 1_000)} s.`,
+      reason: markMessage`It had nothing to do for ${Math.round(idleMs / 1_000)} s.`,
       onlyIfIdle: true,
     };
   return { kind: "keep", state: "idle" };
@@ -126,16 +127,16 @@ function decideComing(
     return {
       kind: "finish",
       failing: true,
-      reason: `Its job was over before a worker attached: ${describeJob(job)}.`,
+      reason: markMessage`Its job was over before a worker attached: ${describeJob(job)}.`,
     };
   // A job that waits costs nothing; one that runs is soon a worker, which the idle limit ends.
   if (isUnneeded && job?.phase === "queued")
-    return { kind: "end", failing: false, reason: "No run waits for it any more." };
+    return { kind: "end", failing: false, reason: markMessage`No run waits for it any more.` };
   if (worker.startedAt && getElapsedMs(worker.startedAt, facts, now) > limits.startMs)
     return {
       kind: "end",
       failing: true,
-      reason: `No worker attached within ${limits.startMs / 1_000} s of its job's start: ${describeJob(job)}.`,
+      reason: markMessage`No worker attached within ${limits.startMs / 1_000} s of its job's start: ${describeJob(job)}.`,
     };
   return { kind: "keep", state: "pending" };
 }

@@ -3,6 +3,7 @@ import { formatBytes } from "@/core/memory/index-plan";
 import { judgeTrainingMemory } from "@/core/memory/training-memory";
 import type { WorkerRequirements } from "@/core/run/requirements";
 import type { Queries } from "@/server/platform/db/database";
+import { markMessage } from "@/core/texts/mark-message";
 import { canOffer, describePoolMachine, hasAllNeeded } from "./plan-starts";
 import { selectLiveWorkers, selectPools, type StoredPool } from "./queries";
 
@@ -29,12 +30,14 @@ export async function explainPools(
     const own = live.filter(({ poolId }) => poolId === id);
     const coming = own.find(({ state }) => state === "requested" || state === "pending");
     if (coming)
-      return `the pool ${name} starts ${coming.name}${coming.detail ? ` (${coming.detail})` : ""}`;
-    if (paused) return `the pool ${name} is paused${error ? `: ${error}` : ""}`;
-    if (own.length >= quota) return `the pool ${name} has all of its ${quota} workers`;
+      return coming.detail
+        ? markMessage`the pool ${name} starts ${coming.name} (${coming.detail})`
+        : markMessage`the pool ${name} starts ${coming.name}`;
+    if (paused) return `${markMessage`the pool ${name} is paused`}${error ? `: ${error}` : ""}`;
+    if (own.length >= quota) return markMessage`the pool ${name} has all of its ${quota} workers`;
     return isDue
-      ? `the pool ${name} is about to start a worker`
-      : `the pool ${name} tries again soon: ${error ?? "its last start failed"}`;
+      ? markMessage`the pool ${name} is about to start a worker`
+      : `${markMessage`the pool ${name} tries again soon`}: ${error ?? markMessage`its last start failed`}`;
   });
   return [...said, ...small.map((pool) => explainMemory(pool, training!))].join("; ");
 }
@@ -43,7 +46,12 @@ export async function explainPools(
 function explainMemory(pool: StoredPool, training: TrainConfig): string {
   const { name, offers } = pool;
   const judged = judgeTrainingMemory(training, describePoolMachine(pool, training)!)!;
-  const gpus = offers.gpus === 1 ? "its GPU has" : `each of its ${offers.gpus} GPUs has`;
   const advice = judged.advice === null ? "" : `: ${judged.advice}`;
-  return `the pool ${name} starts no worker for it: ${gpus} ${offers.gpuMemoryGib} GiB, and the run would take ${formatBytes(judged.totalBytes)} by calculation${advice}`;
+  const { gpus, gpuMemoryGib: gibibytes } = offers;
+  const taken = formatBytes(judged.totalBytes);
+  const why =
+    gpus === 1
+      ? markMessage`its GPU has ${gibibytes ?? 0} GiB, and the run would take ${taken} by calculation`
+      : markMessage`each of its ${gpus} GPUs has ${gibibytes ?? 0} GiB, and the run would take ${taken} by calculation`;
+  return `${markMessage`the pool ${name} starts no worker for it`}: ${why}${advice}`;
 }

@@ -8,6 +8,7 @@ import type { WorkerConnections } from "@/server/features/workers/worker-connect
 import type { WorkerTokens } from "@/server/features/workers/worker-tokens";
 import type { Database, Queries, Transaction } from "@/server/platform/db/database";
 import type { Timings } from "@/server/platform/timings";
+import { markMessage } from "@/core/texts/mark-message";
 import { decideNext, type Decision, type WorkerFacts } from "./decide-next";
 import { createDriver } from "./drivers/create-driver";
 import type { JobStatus, PoolDriver } from "./drivers/driver";
@@ -192,8 +193,9 @@ export class PoolReconciler {
     } catch (error) {
       const reason = describe(error);
       const isFinal = error instanceof AppError && error.code === "invalid-input";
+      const why = { failing: true, reason: `${markMessage`Not submitted`}: ${reason}` };
       if (isFinal || worker.submissions + 1 >= MOST_SUBMISSIONS)
-        return this.end(pool, worker, { failing: true, reason: `Not submitted: ${reason}` }, null);
+        return this.end(pool, worker, why, null);
       await db.poolWorker.updateMany({
         where: { id: worker.id, state: "requested" },
         data: { submissions: { increment: 1 }, reason },
@@ -318,7 +320,7 @@ export class PoolReconciler {
     } catch (error) {
       await this.deps.database.db.poolWorker.updateMany({
         where: { id, state: "ending" },
-        data: { detail: `It could not be ended: ${describe(error)}` },
+        data: { detail: `${markMessage`It could not be ended`}: ${describe(error)}` },
       });
       return false;
     }
@@ -411,21 +413,27 @@ function listLacking({ offers }: StoredPool, worker: LiveWorker): string[] {
   const gpus = worker.gpus ?? 0;
   const vllmDevices = countVllmDevices(vllm, gpus);
   return [
-    ...offers.models.filter((one) => !models?.includes(one)).map((one) => `the model ${one}`),
-    ...offers.corpora.filter((one) => !corpora?.includes(one)).map((one) => `the corpus ${one}`),
-    ...(offers.gpus > gpus ? [`${offers.gpus} GPUs (it has ${gpus})`] : []),
+    ...offers.models
+      .filter((one) => !models?.includes(one))
+      .map((one) => markMessage`the model ${one}`),
+    ...offers.corpora
+      .filter((one) => !corpora?.includes(one))
+      .map((one) => markMessage`the corpus ${one}`),
+    ...(offers.gpus > gpus ? [markMessage`${offers.gpus} GPUs (it has ${gpus})`] : []),
     ...(offers.vllm && !vllm ? ["vLLM"] : []),
     ...(offers.vllm && vllm && gpus >= offers.gpus && vllmDevices < offers.gpus
-      ? [`vLLM on ${offers.gpus} GPUs (it has ${vllm})`]
+      ? [markMessage`vLLM on ${offers.gpus} GPUs (it has ${vllm})`]
       : []),
     ...(offers.commands && !worker.commands
-      ? ["--allow-commands (S3_ALLOW_COMMANDS=1) in its template"]
+      ? [markMessage`--allow-commands (S3_ALLOW_COMMANDS=1) in its template`]
       : []),
     ...(worker.trainsElsewhere && !offers.tinker
-      ? ["training by its own engine (it was started with --tinker-url)"]
+      ? [markMessage`training by its own engine (it was started with --tinker-url)`]
       : []),
     // Without them a run that made the pool start it would never come to it.
-    ...(offers.engineSlots > (slots?.engine ?? 0) ? [`${offers.engineSlots} engine slots`] : []),
+    ...(offers.engineSlots > (slots?.engine ?? 0)
+      ? [markMessage`${offers.engineSlots} engine slots`]
+      : []),
     ...(offers.lightSlots > (slots?.light ?? 0) ? [`${offers.lightSlots} light slots`] : []),
   ];
 }

@@ -121,7 +121,9 @@ export class Pools {
       if (live > 0)
         throw new AppError(
           "conflict",
-          `It has ${live} ${live === 1 ? "worker" : "workers"}. Pause it, end them, and remove it once they have ended.`,
+          live === 1
+            ? "It has 1 worker. Pause it, end it, and remove the pool once it has ended."
+            : `It has ${live} workers. Pause it, end them, and remove it once they have ended.`,
         );
       await db.pool.delete({ where: { id } });
     });

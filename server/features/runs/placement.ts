@@ -26,6 +26,7 @@ import { requirementsFor, type WorkerRequirements } from "@/core/run/requirement
 import type { Offered } from "@/core/presets/run-parts";
 import { explainPools } from "@/server/features/pools/explain-pools";
 import { DEFAULT_PROJECT, type Database } from "@/server/platform/db/database";
+import { markMessage } from "@/core/texts/mark-message";
 
 type RunCheck = z.infer<typeof checkRunResponseSchema>;
 /** What training would take of the memory of a device. */
@@ -113,7 +114,7 @@ export class Placement {
   /** Says why a queued run is not taken yet, and what the pools do about it. */
   async explainWaiting(config: RunConfig): Promise<string> {
     const unmet = (await this.checkRequirements(config)).find((check) => !check.ok);
-    const reason = unmet?.detail ?? "every worker that could take it is busy";
+    const reason = unmet?.detail ?? markMessage`every worker that could take it is busy`;
     const pools = await explainPools(
       this.database.db,
       requirementsFor(config),
@@ -250,18 +251,18 @@ function checkVllm(
 
 function explainNoWorker(workers: readonly OnlineWorker[], required: WorkerRequirements): string {
   const wanted = [
-    ...required.models.map((model) => `the model ${model}`),
-    ...required.corpora.map((corpus) => `the corpus ${corpus}`),
-  ].join(" and ");
+    ...required.models.map((model) => markMessage`the model ${model}`),
+    ...required.corpora.map((corpus) => markMessage`the corpus ${corpus}`),
+  ].join(", ");
   if (required.worker !== null) {
     const chosen = workers.find((w) => isNamed(w, required.worker));
     return chosen
-      ? `Worker ${chosen.name} does not have ${wanted}. Choose another worker.`
-      : "The chosen worker is not online. Choose another one.";
+      ? markMessage`Worker ${chosen.name} does not have ${wanted}. Choose another worker.`
+      : markMessage`The chosen worker is not online. Choose another one.`;
   }
   return workers.length === 0
-    ? "No worker is attached. The Workers page has a command that attaches one."
-    : `No attached worker has ${wanted}.`;
+    ? markMessage`No worker is attached. The Workers page has a command that attaches one.`
+    : markMessage`No attached worker has ${wanted}.`;
 }
 
 function checkCommands(workers: readonly OnlineWorker[]): CheckedRequirement {

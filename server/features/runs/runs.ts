@@ -12,6 +12,7 @@ import { selectMayLease } from "@/server/features/pools/queries";
 import { pinQuestionSets } from "@/server/features/question-sets/versions";
 import type { Database, Queries, Transaction } from "@/server/platform/db/database";
 import type { Timings } from "@/server/platform/timings";
+import { markMessage } from "@/core/texts/mark-message";
 import {
   extendLeases,
   hasLasted,
@@ -102,7 +103,7 @@ export class Runs {
       });
       await changeState(tx, run, "leased", {
         actor: `worker ${worker.name}`,
-        reason: resume ? `goes on from step ${resume.step}` : null,
+        reason: resume ? markMessage`goes on from step ${resume.step}` : null,
       });
       return {
         runId: run.id,
@@ -149,7 +150,8 @@ export class Runs {
         // A worker that does not know of the cancellation yet learns of it by the notice or its next heartbeat.
         if (to === "preparing" || to === "running") return;
         if (to === "failed") return changeState(tx, run, "failed", by, "failed");
-        const ended = to === "succeeded" ? "it had come to its end when it was cancelled" : reason;
+        const ended =
+          to === "succeeded" ? markMessage`it had come to its end when it was cancelled` : reason;
         return changeState(tx, run, "cancelled", { ...by, reason: ended }, "cancelled");
       }
       if (run.state === "pausing") {
@@ -165,7 +167,7 @@ export class Runs {
           return this.requeue(
             tx,
             run,
-            { ...by, reason: reason ?? "the worker gave it back" },
+            { ...by, reason: reason ?? markMessage`the worker gave it back` },
             { hasDied: false },
           );
         case "succeeded":
@@ -268,7 +270,7 @@ export class Runs {
         `Only a paused, failed or cancelled run can be resumed; this one is ${run.state}.`,
       );
     run.lostLeases = 0;
-    await changeState(tx, run, "queued", { ...by, reason: by.reason ?? "resumed" });
+    await changeState(tx, run, "queued", { ...by, reason: by.reason ?? markMessage`resumed` });
     return { state: run.state };
   }
 
@@ -322,7 +324,10 @@ export class Runs {
         await changeState(tx, run, "paused", lost, "lost");
         return true;
       }
-      const by = { actor: "server", reason: `the lease was lost: ${reason} (${holder})` };
+      const by = {
+        actor: "server",
+        reason: `${markMessage`the lease was lost`}: ${reason} (${holder})`,
+      };
       await this.requeue(tx, run, by, { hasDied: true });
       return true;
     });
@@ -340,13 +345,16 @@ export class Runs {
       point?.isNew === true || (run.kind === "serve" && (await hasServed(tx.db, run)));
     run.lostLeases = isForgiven ? 1 : run.lostLeases + 1;
     if (run.kind === "command" && hasDied && !(await restartsItself(tx.db, run.id))) {
-      const lost = `${by.reason}; the command is not started again by itself (setting "restart")`;
+      const lost = `${by.reason}; ${markMessage`the command is not started again by itself (setting "restart")`}`;
       return changeState(tx, run, "failed", { actor: by.actor, reason: lost }, "lost");
     }
     const limit = hasDied ? Math.min(MAX_DEATHS, this.maxAttempts) : this.maxAttempts;
     if (run.lostLeases < limit) return changeState(tx, run, "queued", by, "lost");
-    const where = point === null ? "" : ` at the same point (${point.text}), no new report between`;
-    const reason = `${by.reason}; given up after ${run.lostLeases} lost attempts${where}. Look at the worker's log, then resume the run.`;
+    const given =
+      point === null
+        ? markMessage`given up after ${run.lostLeases} lost attempts. Look at the worker's log, then resume the run.`
+        : markMessage`given up after ${run.lostLeases} lost attempts at the same point (${point.text}), no new report between. Look at the worker's log, then resume the run.`;
+    const reason = `${by.reason}; ${given}`;
     return changeState(tx, run, "failed", { actor: by.actor, reason }, "lost");
   }
 }

@@ -102,7 +102,7 @@ function Outcome({ state }: { state: PartState | undefined }) {
   if (state.kind === "failed")
     return (
       <p className="mt-1 break-words whitespace-pre-wrap text-bad" role="alert">
-        {state.reason}
+        {t.message(state.reason)}
       </p>
     );
   return (

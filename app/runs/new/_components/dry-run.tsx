@@ -46,7 +46,7 @@ export function DryRunPanel({ dryRun }: { dryRun: DryRunTask }) {
           <div className="mt-3">
             <Progress value={task?.fraction ?? null} label={t("Dry run")} />
             <p className="mt-1 flex items-center justify-between gap-2 text-xs text-muted-foreground">
-              {task?.detail || t("Asking a worker")}
+              {t.message(task?.detail ?? "") || t("Asking a worker")}
               <Button size="sm" variant="ghost" onClick={cancel}>
                 {t("Stop")}
               </Button>

@@ -3,7 +3,6 @@ import { keepPreviousData, skipToken, useMutation, useQuery } from "@tanstack/re
 import { Check, CircleAlert, CircleX, Rocket } from "lucide-react";
 import { useRouter } from "next/navigation";
 import { useFormContext } from "react-hook-form";
-import { markText } from "@/app/_i18n/format-text";
 import { useText } from "@/app/_i18n/text-provider";
 import { cn } from "@/app/_lib/cn";
 import { formatInteger, formatShare } from "@/app/_lib/format/format";
@@ -28,8 +27,6 @@ const PlanOfRun = deferPart(
   () => import("./plan-of-run").then((m) => m.PlanOfRun),
   () => <Skeleton className="h-24" />,
 );
-
-const TO_MEND = markText("{problems, plural, one {# setting} other {# settings}} to mend");
 
 type Problem = RunCheck["issues"][number];
 
@@ -82,13 +79,7 @@ export function LaunchPanel({
   const canDryRun = config === null || config.kind === "train";
   return (
     <LaunchCard
-      obstacle={
-        problems.length > 0
-          ? t(TO_MEND, { problems: problems.length })
-          : startable && unmet.length > 0
-            ? t("No attached worker can run this now")
-            : null
-      }
+      isBlocked={problems.length > 0 || (startable && unmet.length > 0)}
       buttons={
         <>
           <Button
@@ -118,7 +109,7 @@ export function LaunchPanel({
         {requirements.map((requirement) => (
           <RequirementItem key={requirement.name} requirement={requirement} />
         ))}
-        {check.isError ? <li className="text-bad">{check.error.message}</li> : null}
+        {check.isError ? <li className="text-bad">{t.message(check.error.message)}</li> : null}
       </ul>
       {startable && unmet.length > 0 ? (
         <div className="mt-2 text-xs text-muted-foreground">
@@ -184,7 +175,9 @@ function ProblemList({ problems, onShowSetting }: ProblemListProps) {
     <div className="mt-2" role="status">
       <p className="flex items-center gap-1.5 text-bad">
         <CircleX className="size-4" aria-hidden />
-        {t(TO_MEND, { problems: problems.length })}
+        {t("{problems, plural, one {# setting} other {# settings}} to mend", {
+          problems: problems.length,
+        })}
       </p>
       <ul className="mt-1 space-y-1 text-xs">
         {problems.map((p) => (

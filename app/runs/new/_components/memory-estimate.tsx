@@ -37,15 +37,15 @@ export function MemoryEstimate({ estimate, place }: MemoryEstimateProps) {
       </summary>
       {estimate.advice ? (
         <p className="mt-1 pl-5 break-words">
-          {t("To make it smaller: {advice}.", { advice: estimate.advice })}
+          {t("To make it smaller: {advice}.", { advice: t.message(estimate.advice) })}
         </p>
       ) : null}
       <dl className="mt-1.5 grid grid-cols-[1fr_auto] gap-x-3 gap-y-1 pl-5">
         {estimate.parts.map((part) => (
           <div key={part.name} className="contents">
             <dt>
-              <span className={cn(part.phase && "italic")}>{part.name}</span>{" "}
-              <span className="text-muted-foreground">{part.detail}</span>
+              <span className={cn(part.phase && "italic")}>{t.message(part.name)}</span>{" "}
+              <span className="text-muted-foreground">{t.message(part.detail)}</span>
             </dt>
             <dd className="text-right font-mono">{formatBytes(part.bytes)}</dd>
           </div>

@@ -62,7 +62,7 @@ export function MemoryPlanner({ config }: { config: TrainConfig }) {
             {t("Give a whole number of GPUs, at most 1024, and the memory of one in GiB.")}
           </p>
         ) : null}
-        {plan.isError ? <p className="mt-1 text-bad">{plan.error.message}</p> : null}
+        {plan.isError ? <p className="mt-1 text-bad">{t.message(plan.error.message)}</p> : null}
         {valid && plan.data ? (
           <MemoryEstimate
             estimate={plan.data}

@@ -46,13 +46,7 @@ export function SweepLaunch({ sweep, preset, onLaunched }: SweepLaunchProps) {
   const busy = launch.isPending || launch.isSuccess;
   return (
     <LaunchCard
-      obstacle={
-        !sweep.ok
-          ? t("Not yet a sweep")
-          : unmet.length > 0
-            ? t("No attached worker can run this now")
-            : null
-      }
+      isBlocked={!sweep.ok}
       buttons={
         <Button
           variant="primary"

@@ -121,7 +121,7 @@ export function RunLine({ run, sweep, best }: { run: Member; sweep: SweepDetail;
             {best ? <Badge tone="good">{t("best")}</Badge> : null}
             <CellNote>
               {run.error ? (
-                <span className="block max-w-52 truncate text-bad">{run.error}</span>
+                <span className="block max-w-52 truncate text-bad">{t.message(run.error)}</span>
               ) : run.state === "succeeded" ? (
                 t("open")
               ) : (

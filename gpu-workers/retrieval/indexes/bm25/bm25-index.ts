@@ -13,6 +13,7 @@ import { type Bm25Constants, Bm25Searcher, type Ranking } from "./bm25-searcher"
 import type { Bm25Operations } from "./bm25-thread";
 import { PostingsFile } from "./postings-file";
 import { chunk } from "@/lib/chunk";
+import { markMessage } from "@/core/texts/mark-message";
 
 /** The documents an index is built of. */
 export interface IndexedTexts {
@@ -99,11 +100,11 @@ export class Bm25Index {
               phase: "waiting",
               done: 0,
               total: 0,
-              detail: "another process is building this index",
+              detail: markMessage`another process is building this index`,
             }),
         },
       );
-      onProgress?.({ phase: "loading", done: 0, total: 1, detail: "loading the index" });
+      onProgress?.({ phase: "loading", done: 0, total: 1, detail: markMessage`loading the index` });
       return Bm25Index.load(directory, corpus.hash, { ...options, analysis });
     };
     try {
@@ -114,7 +115,7 @@ export class Bm25Index {
         phase: "loading",
         done: 0,
         total: 1,
-        detail: `building again: ${error.message}`,
+        detail: `${markMessage`building again`}: ${error.message}`,
       });
       await discardIndex(root, key);
       return open();
@@ -216,7 +217,12 @@ async function buildIndex(
     };
     const { documents } = await thread.call("build", { folder: blocks, limits, analysis });
     const report = (done: number): void =>
-      onProgress?.({ phase: "adding", done, total: corpus.size, detail: "indexing documents" });
+      onProgress?.({
+        phase: "adding",
+        done,
+        total: corpus.size,
+        detail: markMessage`indexing documents`,
+      });
     report(documents);
     let adding: Promise<unknown> = Promise.resolve();
     let texts: string[] = [];
@@ -237,7 +243,12 @@ async function buildIndex(
     await add();
     await adding;
     stop();
-    onProgress?.({ phase: "saving", done: 0, total: 1, detail: "merging the parts of the index" });
+    onProgress?.({
+      phase: "saving",
+      done: 0,
+      total: 1,
+      detail: markMessage`merging the parts of the index`,
+    });
     const stamp = randomBytes(STAMP_BYTES);
     await thread.call("merge", { directory, stamp });
     let counts = await thread.call("mergeStep", null);

@@ -13,6 +13,7 @@ import {
 import type { Encoder } from "@/gpu-workers/retrieval/encoders/encoder";
 import { formatPassage } from "@/gpu-workers/retrieval/corpus/passage-text";
 import type { RetrieverProgress } from "@/gpu-workers/retrieval/retriever";
+import { markMessage } from "@/core/texts/mark-message";
 
 /** Documents encoded and written at once, sorted by length among themselves; an interruption loses so many at most. */
 export const BUILD_SLICE = 512;
@@ -64,7 +65,7 @@ export async function buildFlatIndex(
           phase: "encoding",
           done: start + done,
           total: corpus.size,
-          detail: `encoding documents${pace.describe(start + done - first, corpus.size - start - done)}`,
+          detail: markMessage`encoding documents${pace.describe(start + done - first, corpus.size - start - done)}`,
         });
       const vectors = await encoder.encode(texts, "passage", { signal, onProgress: report });
       await writeAll(
@@ -75,7 +76,7 @@ export async function buildFlatIndex(
       await file.datasync();
       await writeJournal(directory, { rows: start + rows.length, count: corpus.size, dim });
     }
-    onProgress({ phase: "saving", done: 0, total: 1, detail: "saving the index" });
+    onProgress({ phase: "saving", done: 0, total: 1, detail: markMessage`saving the index` });
     await file.sync();
   } finally {
     await file.close();
@@ -112,8 +113,8 @@ export async function buildIndexFromFlat(
       total: 1,
       detail:
         plan.trainingVectors > 0
-          ? `the index learns from ${plan.trainingVectors} documents`
-          : "making the index",
+          ? markMessage`the index learns from ${plan.trainingVectors} documents`
+          : markMessage`making the index`,
     });
     const { count } = await thread.call("train", {
       source: flatFile,
@@ -130,10 +131,10 @@ export async function buildIndexFromFlat(
         phase: "adding",
         done,
         total: count,
-        detail: `adding documents${pace.describe(done, count - done)}`,
+        detail: markMessage`adding documents${pace.describe(done, count - done)}`,
       });
     }
-    onProgress({ phase: "saving", done: 0, total: 1, detail: "saving the index" });
+    onProgress({ phase: "saving", done: 0, total: 1, detail: markMessage`saving the index` });
     const { bytes } = await thread.call("write", { path: join(directory, INDEX_FILE) });
     const { dim } = await thread.call("load", {
       path: join(directory, INDEX_FILE),
@@ -235,7 +236,7 @@ class Pace {
     const seconds = (performance.now() - this.began) / 1000;
     if (done === 0 || seconds < 0.5) return "";
     const rate = done / seconds;
-    return ` (${rate < 10 ? rate.toFixed(1) : Math.round(rate)}/s, ${formatDuration(left / rate)} left)`;
+    return markMessage` (${rate < 10 ? rate.toFixed(1) : Math.round(rate)}/s, ${formatDuration(left / rate)} left)`;
   }
 }
 

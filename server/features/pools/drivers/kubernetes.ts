@@ -1,5 +1,6 @@
 import type { ApiException, BatchV1Api, CoreV1Api, V1Job, V1Pod } from "@kubernetes/client-node";
 import { AppError } from "@/contracts/errors";
+import { markMessage } from "@/core/texts/mark-message";
 import { keepLogTail, type JobStatus, type PoolDriver } from "./driver";
 import { buildJob, JOB_LABEL } from "./kubernetes-job";
 
@@ -88,7 +89,8 @@ export function readJobStatus(job: V1Job, pod: V1Pod | undefined): JobStatus {
   const { waiting, terminated } = container?.state ?? {};
   const said = [
     condition && `Failed: ${condition.reason ?? ""} ${condition.message ?? ""}`.trim(),
-    terminated && `container ended with code ${terminated.exitCode} (${terminated.reason ?? ""})`,
+    terminated &&
+      markMessage`container ended with code ${terminated.exitCode} (${terminated.reason ?? ""})`,
     waiting && `${waiting.reason ?? "waiting"}: ${waiting.message ?? ""}`.trim(),
   ].filter(Boolean);
   const times = readTimes(
@@ -101,7 +103,8 @@ export function readJobStatus(job: V1Job, pod: V1Pod | undefined): JobStatus {
   const isPodThere = pod !== undefined && !isPodOver(pod);
   if (job.spec?.suspend && !job.status?.active && !isPodThere)
     return { phase: "ended", detail: "Suspended", ...times };
-  if (!isScheduled) return { phase: "queued", detail: scheduled?.message ?? "waits for its pod" };
+  if (!isScheduled)
+    return { phase: "queued", detail: scheduled?.message ?? markMessage`waits for its pod` };
   return {
     phase: "running",
     detail: said.join("; ") || (pod?.status?.phase ?? "scheduled"),

@@ -1,5 +1,6 @@
 import { keepLogTail, type JobStatus, type PoolDriver } from "./driver";
 import { runShell } from "./shell";
+import { markMessage } from "@/core/texts/mark-message";
 
 /**
  * Shell functions that every call begins with. A job is a folder of its own with the script, its log, the id of its
@@ -38,11 +39,11 @@ const readTime = (name: "startedAt" | "endedAt", seconds: string) =>
 function buildStatus(state: string, code: string): JobStatus {
   if (state === "running") return { phase: "running", detail: "running" };
   if (state === "cut")
-    return { phase: "failed", detail: "the connection ended while it was started" };
-  if (code === "0") return { phase: "ended", detail: "ended with code 0" };
+    return { phase: "failed", detail: markMessage`the connection ended while it was started` };
+  if (code === "0") return { phase: "ended", detail: markMessage`ended with code ${0}` };
   return {
     phase: "failed",
-    detail: code === "-" ? "its process is gone" : `ended with code ${code}`,
+    detail: code === "-" ? markMessage`its process is gone` : markMessage`ended with code ${code}`,
   };
 }
 

@@ -21,7 +21,10 @@ export function RescoreButton({ runId, results }: RescoreButtonProps) {
     trpc.scores.rescore.mutationOptions({
       onSuccess: () => queryClient.invalidateQueries(trpc.leaderboard.pathFilter()),
       onError: (error) =>
-        notify("bad", t("The answers were not scored: {reason}", { reason: error.message })),
+        notify(
+          "bad",
+          t("The answers were not scored: {reason}", { reason: t.message(error.message) }),
+        ),
     }),
   );
   // A run that went on after an update has answers that the present version has not scored. Letters of options need not

@@ -38,7 +38,9 @@ export function RunPhase({ run }: { run: RunDetail }) {
     return (
       <p className="mt-3 flex min-h-10 items-center gap-2 text-muted-foreground" role="status">
         <Hourglass className="size-4" aria-hidden />{" "}
-        {run.waitingFor ?? t("Waiting for a worker with a free slot.")}
+        {run.waitingFor === null
+          ? t("Waiting for a worker with a free slot.")
+          : t.message(run.waitingFor)}
       </p>
     );
   return <PhaseBar run={run} />;
@@ -72,7 +74,7 @@ function PhaseBar({ run }: { run: RunDetail }) {
         {total !== null && done !== null ? (
           <span className="text-foreground">{t("Step {done} of {total}", { done, total })}</span>
         ) : null}
-        {ended ? null : <span>{run.progress?.detail}</span>}
+        {ended ? null : <span>{t.message(run.progress?.detail ?? "")}</span>}
         {left === null ? null : (
           <span className="ml-auto" data-time-left>
             {formatTimeLeft(t, left)}

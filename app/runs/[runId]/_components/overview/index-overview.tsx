@@ -19,7 +19,7 @@ export function IndexOverview({ run, config }: { run: RunDetail; config: IndexCo
         ? t("It did not come to its end")
         : t("Under way");
   const detail =
-    run.progress?.detail ||
+    t.message(run.progress?.detail ?? "") ||
     (TERMINAL_STATES.has(run.state)
       ? t("The logs say why; resumed, it goes on where it was.")
       : t(

@@ -60,7 +60,7 @@ export function PredictQuestions({ runId }: { runId: string }) {
               <li key={failure.questionId} className="px-4 py-2">
                 <p>{failure.question}</p>
                 <p className="text-xs break-words text-bad">
-                  {failure.reason}{" "}
+                  {t.message(failure.reason)}{" "}
                   <span className="text-muted-foreground">
                     {t("({code}, tried {tries} times)", {
                       code: failure.code,

@@ -59,9 +59,11 @@ export function PreflightList({ items }: { items: readonly PreflightItem[] }) {
             />
             <span className="font-medium capitalize">{t(CHECKS[item.name])}</span>
             <span className="min-w-0 text-muted-foreground">
-              {item.detail}
+              {t.message(item.detail)}
               {item.error ? (
-                <span className="block break-words whitespace-pre-wrap text-bad">{item.error}</span>
+                <span className="block break-words whitespace-pre-wrap text-bad">
+                  {t.message(item.error)}
+                </span>
               ) : null}
             </span>
             <span className="font-mono text-muted-foreground">

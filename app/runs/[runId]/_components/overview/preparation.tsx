@@ -24,7 +24,9 @@ export function Preparation({ run }: { run: RunDetail }) {
         {run.preflight.length > 0 ? (
           <PreflightList items={run.preflight} />
         ) : (
-          <p className="text-xs text-muted-foreground">{run.waitingFor ?? t("No check yet.")}</p>
+          <p className="text-xs text-muted-foreground">
+            {run.waitingFor === null ? t("No check yet.") : t.message(run.waitingFor)}
+          </p>
         )}
       </div>
     </Card>

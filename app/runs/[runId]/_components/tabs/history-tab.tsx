@@ -45,7 +45,7 @@ export function HistoryTab({ run }: { run: RunDetail }) {
                       actor: change.actor,
                     })
                   : t("by {actor}", { actor: change.actor })}
-                {change.reason ? `: ${change.reason}` : ""}
+                {change.reason ? `: ${t.message(change.reason)}` : ""}
               </p>
             </li>
           ))}
@@ -88,7 +88,9 @@ export function HistoryTab({ run }: { run: RunDetail }) {
                   ? t("from the beginning")
                   : t("from the checkpoint of step {fromStep}", { fromStep: a.fromStep })}
               </p>
-              {a.reason ? <p className="mt-1 break-words whitespace-pre-wrap">{a.reason}</p> : null}
+              {a.reason ? (
+                <p className="mt-1 break-words whitespace-pre-wrap">{t.message(a.reason)}</p>
+              ) : null}
             </li>
           ))}
         </ol>

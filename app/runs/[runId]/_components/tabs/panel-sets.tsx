@@ -51,7 +51,7 @@ export function PanelSets({ panels, onNew }: { panels: Panels; onNew: () => void
       </Button>
       {panels.error ? (
         <p role="alert" className="w-full text-xs text-bad">
-          {panels.error.message}
+          {t.message(panels.error.message)}
         </p>
       ) : null}
       {isNaming ? (

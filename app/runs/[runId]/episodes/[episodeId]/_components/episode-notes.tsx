@@ -79,7 +79,9 @@ export function EpisodeLabels({ episodeId }: { episodeId: string }) {
             ))}
         </datalist>
       </form>
-      {setLabel.error ? <span className="text-bad">{setLabel.error.message}</span> : null}
+      {setLabel.error ? (
+        <span className="text-bad">{t.message(setLabel.error.message)}</span>
+      ) : null}
     </div>
   );
 }

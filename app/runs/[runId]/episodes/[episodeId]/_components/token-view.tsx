@@ -29,7 +29,7 @@ export function TokenView({ step, model, advantage, overlay }: TokenViewProps) {
       <TokenSummary step={step} tokens={tokens} overlay={overlay} />
       {texts.isError ? (
         <p className="text-2xs text-warn">
-          {t("Only ids: {message}", { message: texts.error.message })}
+          {t("Only ids: {message}", { message: t.message(texts.error.message) })}
         </p>
       ) : null}
       <p
