@@ -90,7 +90,8 @@ export class RayHead {
   }
 
   async stop(): Promise<void> {
-    for (const { child, folder } of [...this.others, this]) {
+    const { child: own, folder: ownFolder } = this;
+    for (const { child, folder } of [...this.others, { child: own, folder: ownFolder }]) {
       await endGroup(child);
       await rm(folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 500 });
     }

@@ -120,9 +120,7 @@ describe("the relay of MLflow's API", () => {
     const elsewhere = address.replace("127.0.0.1", "127.0.0.2");
     await expect(send(elsewhere)).rejects.toThrow();
     expect(await send(address)).toBe(400);
-    expect(
-      asked.map(({ headers }) => [headers.authorization, headers[COMMAND_HEADER]]),
-    ).toEqual([
+    expect(asked.map(({ headers }) => [headers.authorization, headers[COMMAND_HEADER]])).toEqual([
       ["Bearer t", "id"],
       ["Bearer t", "id"],
     ]);

@@ -109,7 +109,9 @@ export async function openCommandTracking(
 /** @throws AppError "invalid-input" where no run could report at this address */
 export async function checkTrackingAddress(host: string): Promise<void> {
   const outside = { host, key: makeKey() };
-  await (await openTrackingRelay({ server: "http://127.0.0.1", token: "", port: 0, outside })).close();
+  await (
+    await openTrackingRelay({ server: "http://127.0.0.1", token: "", port: 0, outside })
+  ).close();
 }
 
 function forward(

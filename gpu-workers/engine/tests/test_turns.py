@@ -1,4 +1,4 @@
-"""Sampling has turns between the micro-batches of a gradient, which stays the same to the last bit."""
+"""Sampling has turns between the micro-batches of a gradient, which keeps its last bits."""
 
 import threading
 from collections.abc import Callable
@@ -26,7 +26,7 @@ PROMPT = [*SHARED, *DATA[-1]["ids"][20:26]]
 
 
 class Queue:
-    """Operations on a model "m". Its long ones begin when they are let, so that others come later."""
+    """Operations on a model "m". Its long ones wait for `go`, so that others come later."""
 
     def __init__(self, folder: Path, **tuning: Any):
         self.engine = make_engine()
@@ -36,7 +36,7 @@ class Queue:
         self.sequence = 0
         for kind in ("forward", "forward_backward"):
             self.wrap(kind, self.hold)
-        body = {"base": str(folder), "seed": 1} | tuning
+        body = {"base": str(folder), "lora": None, "seed": 1} | tuning
         self.finish(self.send("create", "create_model", **body))
         generator = torch.Generator().manual_seed(2)
         self.trainable.values.add_(
@@ -47,6 +47,12 @@ class Queue:
     @property
     def trainable(self) -> Trainable:
         return self.engine.model("m").require_trainable()
+
+    @property
+    def gradient(self) -> torch.Tensor:
+        gradient = self.trainable.gradient
+        assert gradient is not None
+        return gradient
 
     def wrap(self, kind: str, around: Callable[[Callable[[], dict]], dict]) -> None:
         real = self.engine.handlers[kind]
@@ -113,7 +119,7 @@ def test_a_sample_that_came_later_ends_first_and_changes_no_bit_of_the_gradient(
     [got, sampled] = busy.finish(gradient, busy.send_sample())
     assert busy.ended == ["create", "sample", "gradient"]
     assert describe(got) == describe(want)
-    assert torch.equal(busy.trainable.gradient, alone.trainable.gradient)
+    assert torch.equal(busy.gradient, alone.gradient)
     ids = [one["sequences"][0][0]["ids"] for one in (sampled, text)]
     assert ids[0] == ids[1]
 

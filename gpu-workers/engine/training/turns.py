@@ -46,7 +46,7 @@ def lend_turns(model: ModelState, models: Iterable[ModelState], serve: Serve) ->
 
 
 def keep_activations(lower: KVCache, aside: KVCache) -> None:
-    """Moves what turns have computed into the shared cache; without memory for it, it is dropped."""
+    """Moves what turns have computed into the shared cache; drops it where memory ends."""
     try:
         lower.take_over(aside)
     except Exception as error:
