@@ -15,7 +15,11 @@ import type {
 } from "@/contracts/worker-protocol/reports";
 import type { AttemptRef } from "@/contracts/worker-protocol/attempt";
 import type { Executor, RunContext } from "@/gpu-workers/jobs/run-context";
-import type { LocalCheckpoint, RunRequests } from "@/gpu-workers/runtime/attempt-context";
+import type {
+  CommandTracking,
+  LocalCheckpoint,
+  RunRequests,
+} from "@/gpu-workers/runtime/attempt-context";
 import type { ArtifactTransfer } from "./artifact-transfer";
 import type { Connection } from "./connection";
 import type { AgentLog } from "./log";
@@ -29,7 +33,6 @@ import {
 } from "./paging";
 import { ReportQueue, type ReportQueueOptions } from "./report-queue";
 import { HeldServices, type ServiceRegistry } from "./services";
-import type { TrackingRelay } from "./tracking-relay";
 
 export type LeasedRun = NonNullable<WorkerResponse<"lease">["run"]>;
 
@@ -44,7 +47,7 @@ export interface AttemptDependencies {
   /** Tells the server what corpora there are now. */
   reportCorpora: () => Promise<void>;
   /** Offers the dashboard's MLflow API for the command of a run; null: this worker runs no commands. */
-  openTracking: ((runId: string) => Promise<TrackingRelay>) | null;
+  openTracking: ((runId: string, isJob: boolean) => Promise<CommandTracking>) | null;
   reports?: Partial<Pick<ReportQueueOptions, "lingerMs" | "retryPausesMs">>;
 }
 
@@ -263,10 +266,10 @@ export class Attempt implements RunContext {
   get allowsCommands(): boolean {
     return this.deps.openTracking !== null;
   }
-  async openTracking(): Promise<TrackingRelay> {
+  async openTracking(isJob: boolean): Promise<CommandTracking> {
     if (this.deps.openTracking === null)
       throw new AppError("unsupported", "This worker runs no commands.");
-    return this.deps.openTracking(this.runId);
+    return this.deps.openTracking(this.runId, isJob);
   }
 
   fetchUpload(

@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { isIPv6 } from "node:net";
 import { delimiter, resolve } from "node:path";
 import { Command, InvalidArgumentError, Option } from "commander";
 
@@ -23,6 +24,7 @@ interface CommandLine {
   tinkerUrl?: string;
   tinkerBase?: string[];
   mlflowPort?: number;
+  trackingAddress?: string;
   allowCommands: boolean;
 }
 
@@ -44,6 +46,15 @@ const address = (text: string): string => {
   if (!URL.canParse(text) || !/^https?:$/.test(new URL(text).protocol))
     throw new InvalidArgumentError("must be the address of the page, e.g. http://127.0.0.1:3000.");
   return Object.assign(new URL(text), { search: "" }).toString();
+};
+
+const ownHost = (text: string): string => {
+  const isName = /^[a-z\d](?:[a-z\d.-]*[a-z\d])?$/i.test(text);
+  if ((!isName && !isIPv6(text)) || text === "0.0.0.0" || text === "::")
+    throw new InvalidArgumentError(
+      "must be one address or name of this machine, e.g. 10.0.0.1, that jobs can be given.",
+    );
+  return text;
 };
 
 const collect = (value: string, before: string[] = []): string[] => [...before, value];
@@ -161,6 +172,14 @@ const command = new Command("worker")
     )
       .env("S3_MLFLOW_PORT")
       .argParser(port),
+  )
+  .addOption(
+    new Option(
+      "--tracking-address <host>",
+      "address of this machine at which commands that run as jobs of Ray on other machines report, each with a token of its run (default: none, they reach the loopback alone)",
+    )
+      .env("S3_TRACKING_ADDRESS")
+      .argParser(ownHost),
   )
   .addOption(
     new Option(

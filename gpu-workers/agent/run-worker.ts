@@ -26,7 +26,12 @@ import { chooseEngineDevices } from "./engine-devices";
 import { loadWorkerId, lockIdentity, workerNameSchema } from "./identity";
 import { AgentLog } from "./log";
 import { chooseTinkerService } from "./tinker-service";
-import { openTrackingRelay, type TrackingRelay } from "./tracking-relay";
+import {
+  checkTrackingAddress,
+  openCommandTracking,
+  openTrackingRelay,
+  type TrackingRelay,
+} from "./tracking-relay";
 import { readSoftware } from "./software";
 import { createDocumentReader, runQuery } from "./tasks";
 
@@ -47,6 +52,8 @@ export interface WorkerOptions {
   tinkerBase?: readonly string[];
   /** Whether commands may be run: whoever may launch runs may then do what this process' user may. */
   allowCommands: boolean;
+  /** Address of this machine at which jobs of Ray on other ones report, with a token of their run. */
+  trackingAddress?: string;
   /** Port on which MLflow's API is forwarded to the dashboard. */
   mlflowPort?: number;
 }
@@ -83,6 +90,7 @@ export async function runWorker(options: WorkerOptions): Promise<number> {
     unlock = lockIdentity(DATA_DIR, name);
     sendHeartbeats();
     const token = options.token || (await readLocalToken());
+    if (options.trackingAddress !== undefined) await checkTrackingAddress(options.trackingAddress);
     const agent = await createAgent({ ...options, token }, name, log);
     if (options.mlflowPort !== undefined) {
       relay = await openTrackingRelay({ ...options, token, port: options.mlflowPort });
@@ -149,7 +157,11 @@ async function createAgent(
       ...(tinker && { tinker: tinker.url }),
     },
     openTracking: options.allowCommands
-      ? (command) => openTrackingRelay({ server: options.server, token, port: 0, command })
+      ? (command, isJob) =>
+          openCommandTracking(
+            { server: options.server, token, command },
+            isJob ? (options.trackingAddress ?? null) : null,
+          )
       : null,
     readModels: () => findModels(SETUP_DIR),
     slots: { engine: options.engineSlots, light: options.lightSlots },

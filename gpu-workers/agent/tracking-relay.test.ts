@@ -7,7 +7,12 @@ import {
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { COMMAND_HEADER } from "@/contracts/formats/mlflow/requests";
 import { listenLocally } from "@/lib/testing/listen-locally";
-import { openTrackingRelay, type TrackingRelay } from "./tracking-relay";
+import {
+  checkTrackingAddress,
+  openCommandTracking,
+  openTrackingRelay,
+  type TrackingRelay,
+} from "./tracking-relay";
 
 const PATH = "api/2.0/mlflow/runs/log-metric";
 
@@ -34,12 +39,18 @@ describe("the relay of MLflow's API", () => {
     dashboard.close();
   });
 
-  const askAs = (headers: Record<string, string>, path = `/${PATH}`): Promise<number | undefined> =>
-    new Promise((resolve) => {
-      sendRequest(relay.address, { headers, path }, (response) => {
+  const askAs = (
+    headers: Record<string, string>,
+    path = `/${PATH}`,
+    address = relay.address,
+  ): Promise<number | undefined> =>
+    new Promise((resolve, reject) => {
+      sendRequest(address, { headers, path }, (response) => {
         response.resume();
         resolve(response.statusCode);
-      }).end();
+      })
+        .once("error", reject)
+        .end();
     });
 
   it("forwards a request with the worker's token, and the answer as it is", async () => {
@@ -88,6 +99,43 @@ describe("the relay of MLflow's API", () => {
     expect(answer.status).toBe(503);
     expect(await answer.json()).toMatchObject({ error_code: "TEMPORARILY_UNAVAILABLE" });
     await lost.close();
+  });
+
+  it("for jobs on other machines forwards what shows the run's token, and refuses the rest", async () => {
+    asked = [];
+    const options = { server, token: "t", command: "id" };
+    const tracking = await openCommandTracking(options, "127.0.0.2");
+    const { address, outside } = tracking;
+    expect(new URL(address).hostname).toBe("127.0.0.1");
+    expect(new URL(outside!.address).hostname).toBe("127.0.0.2");
+    const send = (at: string, headers: Record<string, string> = {}) =>
+      askAs(headers, `/${PATH}`, at);
+    const shown = { authorization: `Bearer ${outside!.token}` };
+    // The dashboard of this test answers 400.
+    expect(await send(outside!.address, shown)).toBe(400);
+    expect(await send(outside!.address)).toBe(401);
+    expect(await send(outside!.address, { authorization: "Bearer t" })).toBe(401);
+    expect(await send(outside!.address, { ...shown, origin: "http://evil.example" })).toBe(403);
+    // The loopback's port is of the loopback alone.
+    const elsewhere = address.replace("127.0.0.1", "127.0.0.2");
+    await expect(send(elsewhere)).rejects.toThrow();
+    expect(await send(address)).toBe(400);
+    expect(asked.map(({ headers }) => [headers.authorization, headers[COMMAND_HEADER]])).toEqual([
+      ["Bearer t", "id"],
+      ["Bearer t", "id"],
+    ]);
+    await tracking.close();
+    await expect(send(outside!.address, shown)).rejects.toThrow();
+    const other = await openCommandTracking(options, "127.0.0.2");
+    expect(await send(other.outside!.address, shown), "another run's token").toBe(401);
+    await other.close();
+  });
+
+  it("says that an address is none of this machine", async () => {
+    await expect(checkTrackingAddress("203.0.113.7")).rejects.toMatchObject({
+      code: "invalid-input",
+    });
+    await checkTrackingAddress("127.0.0.2");
   });
 
   it("says that its port is taken", async () => {

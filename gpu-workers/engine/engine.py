@@ -34,6 +34,7 @@ from .sampling.guided_decoding import Tokenizer, encode_guided
 from .sampling.transformers_sampling import sample_library_rows
 from .training import forward_backward, saved_state
 from .training.forward_backward import AnyModel
+from .training.turns import lend_turns
 
 Check = Callable[[], None]
 
@@ -90,10 +91,14 @@ class Engine:
     """Models by name on shared bases. A method for each operation: body in, result out."""
 
     def __init__(self, device: Device, cache_bytes: int | None = None):
-        """`cache_bytes` bounds each activation cache, of which a model has up to three."""
+        """`cache_bytes` bounds each activation cache, of which a model has up to three, and one
+        more while sampling takes turns with another operation on it.
+        """
         self.device = device
         self.cache_bytes = cache_bytes or min(2 << 30, get_memory_bytes() // 12)
         self.make_trainable: MakeTrainable | None = None
+        #: Serves requests that wait; called between the micro-batches of a long operation.
+        self.serve_waiting: Callable[[], None] = lambda: None
         #: Whether a base holds no tensors before somebody says which.
         self.begins_empty = False
         self.bases: dict[Path, FrozenBase | TransformersBase] = {}
@@ -188,10 +193,14 @@ class Engine:
         return {}
 
     def forward(self, name: str, body: dialect.ForwardBody, check: Check) -> dict:
-        return forward_backward.forward(self.model(name), body, check)
+        model = self.model(name)
+        with lend_turns(model, self.models.values(), self.serve_waiting) as give_turn:
+            return forward_backward.forward(model, body, check, give_turn)
 
     def forward_backward(self, name: str, body: dialect.ForwardBackwardBody, check: Check) -> dict:
-        return forward_backward.forward_backward(self.model(name), body, check)
+        model = self.model(name)
+        with lend_turns(model, self.models.values(), self.serve_waiting) as give_turn:
+            return forward_backward.forward_backward(model, body, check, give_turn)
 
     def optim_step(self, name: str, body: dialect.OptimStepBody, check: Check) -> dict:
         model = self.model(name)

@@ -17,6 +17,15 @@ export interface LocalCheckpoint {
   directory: string;
 }
 
+/** Where the command of a run reports. */
+export interface CommandTracking {
+  /** Of this machine's loopback. */
+  address: string;
+  /** For other machines, with the token that they must show; null: they reach none. */
+  outside: { address: string; token: string } | null;
+  close(): Promise<void>;
+}
+
 /** What may be asked of a run while a worker has it. */
 export interface RunRequests {
   pause: boolean;
@@ -108,8 +117,11 @@ export interface AttemptContext {
   reportCorpora(): Promise<void>;
   /** A stored API key for this endpoint; given to the attempt that holds the run, for keys that its configuration names. Never log it. */
   readEndpointKey(name: string, endpoint: string): Promise<string>;
-  /** Offers the dashboard's MLflow API on this machine's loopback, for the command of this run. */
-  openTracking(): Promise<{ address: string; close(): Promise<void> }>;
+  /**
+   * Offers the dashboard's MLflow API on this machine's loopback, for the command of this run.
+   * @param isJob also where jobs on other machines reach it, if this worker names an address for that
+   */
+  openTracking(isJob: boolean): Promise<CommandTracking>;
   /** Downloads a checkpoint by its artifact id. */
   fetchCheckpoint(artifactId: string): Promise<LocalCheckpoint & { config: RunConfig }>;
 }

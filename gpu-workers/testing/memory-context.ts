@@ -24,7 +24,11 @@ import { EngineProcess, type EngineOptions } from "@/gpu-workers/llm/engine/proc
 import { openRetriever } from "@/gpu-workers/retrieval/backends/open-retriever";
 import type { Retriever } from "@/gpu-workers/retrieval/retriever";
 import type { RunContext, ServiceHandle, Services } from "@/gpu-workers/jobs/run-context";
-import type { LocalCheckpoint, RunRequests } from "@/gpu-workers/runtime/attempt-context";
+import type {
+  CommandTracking,
+  LocalCheckpoint,
+  RunRequests,
+} from "@/gpu-workers/runtime/attempt-context";
 
 /** The real services of one process, started once and stopped by `close`. For tests and benches, without an agent. */
 export class LocalServices implements Services {
@@ -114,6 +118,8 @@ export interface MemoryContextOptions {
   fetchCheckpoint?: (artifactId: string) => Promise<LocalCheckpoint & { config: RunConfig }>;
   /** Where MLflow's API is, for commands; absent: none are allowed. */
   tracking?: string;
+  /** The same for jobs on other machines; absent: none. */
+  outsideTracking?: CommandTracking["outside"];
   /** API keys by name. */
   keys?: ReadonlyMap<string, string>;
   onReport?: (item: ReportItem) => void;
@@ -273,9 +279,11 @@ export class MemoryContext implements RunContext {
   get allowsCommands(): boolean {
     return this.options.tracking !== undefined;
   }
-  openTracking(): Promise<{ address: string; close(): Promise<void> }> {
-    if (this.options.tracking === undefined) throw new Error("the test gives no address");
-    return Promise.resolve({ address: this.options.tracking, close: () => Promise.resolve() });
+  openTracking(isJob: boolean): Promise<CommandTracking> {
+    const { tracking: address, outsideTracking = null } = this.options;
+    if (address === undefined) throw new Error("the test gives no address");
+    const outside = isJob ? outsideTracking : null;
+    return Promise.resolve({ address, outside, close: () => Promise.resolve() });
   }
 
   async commitCheckpoint(directory: string, step: number): Promise<boolean> {

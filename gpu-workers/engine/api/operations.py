@@ -1,24 +1,37 @@
-"""Operations: accepted once per id, numbered per model, run in order by one thread."""
+"""Operations: accepted once per id, numbered per model, run in order by one thread.
+
+Only sampling may come before its time: between the micro-batches of a longer operation.
+"""
 
 import logging
-import queue
+import math
 import threading
-from collections import OrderedDict
+import time
+from collections import OrderedDict, deque
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-import torch
 from pydantic import ValidationError
 
-from ..engine import EngineProtocol
+from ..engine import Engine, EngineProtocol
 from ..errors import CancelledError, EngineError
+from ..memory import empty_cache, is_out_of_memory
 from .dialect import OPERATIONS, OperationRequest
 from .dialect_rules import DialectModel
 
 log = logging.getLogger("engine")
 # Finished operations that are kept, so that a repeated request gets its answer.
 MAX_FINISHED = 512
+# Of what changes nothing that sampling depends on: sampling may come before it.
+OVERTAKEN = (
+    "forward",
+    "forward_backward",
+    "end_sessions",
+    "encode_guided",
+    "weights_hash",
+    "memory",
+)
 
 
 def format_validation_error(error: ValidationError, what: str) -> str:
@@ -65,7 +78,13 @@ class Operations:
         self.lock = threading.Lock()
         self.by_id: OrderedDict[str, Operation] = OrderedDict()
         self.sequences: dict[str, int] = {}
-        self.queue: queue.SimpleQueue[tuple[Operation, DialectModel]] = queue.SimpleQueue()
+        self.waiting: deque[tuple[Operation, DialectModel]] = deque()
+        self.arrived = threading.Condition(self.lock)
+        # Of the operation that runs: when it began, and the seconds that sampling had of its time.
+        self.began, self.lent = 0.0, 0.0
+        # Ranks and services do an operation as a whole.
+        if isinstance(engine, Engine):
+            engine.serve_waiting = self._serve_sampling
         threading.Thread(target=self._run_worker, name="engine", daemon=True).start()
 
     def submit(self, raw: object) -> Operation:
@@ -99,7 +118,8 @@ class Operations:
                 self.sequences[request.model] = self.sequences.get(request.model, 0)
             operation = Operation(request.id, request.model, request.kind)
             self.by_id[request.id] = operation
-            self.queue.put((operation, body))
+            self.waiting.append((operation, body))
+            self.arrived.notify()
             return operation
 
     def _claim_sequence_number(self, request: OperationRequest) -> None:
@@ -140,15 +160,62 @@ class Operations:
 
     def _run_worker(self) -> None:
         while True:
-            operation, body = self.queue.get()
-            self._run(operation, body)
-            del body  # it may be large, and the next operation may be long in coming
-            with self.lock:
-                self._forget(operation)
-            operation.finished.set_result(None)
+            # No name here holds a body: it may be large, and the next may be long in coming.
+            self._execute(*self._take_next())
 
-    def _run(self, operation: Operation, body: DialectModel) -> None:
-        """Runs an operation and notes its result or error."""
+    def _take_next(self) -> tuple[Operation, DialectModel]:
+        """The operation that came first, once there is one."""
+        with self.arrived:
+            self.arrived.wait_for(lambda: self.waiting)
+            self.began, self.lent = time.perf_counter(), 0.0
+            return self.waiting.popleft()
+
+    def _execute(self, operation: Operation, body: DialectModel, can_wait: bool = False) -> bool:
+        """Runs an operation to its end; False where it is to be run again, as `_run` says."""
+        if not self._run(operation, body, can_wait):
+            return False
+        with self.lock:
+            self._forget(operation)
+        operation.finished.set_result(None)
+        return True
+
+    def _serve_sampling(self) -> None:
+        """Runs sampling that waits, while the operation that runs stands between micro-batches.
+
+        It gets at most as much time as the operation itself has had. One for which memory does not
+        suffice beside the operation waits for its end, as all of them then do. The operation hears
+        of its cancelling when the sampling ends.
+        """
+        while self.lent <= (time.perf_counter() - self.began) / 2:
+            with self.lock:
+                found = self._pop_sampling()
+            if found is None:
+                return
+            started = time.perf_counter()
+            if self._execute(*found, can_wait=True):
+                self.lent += time.perf_counter() - started
+            else:
+                empty_cache()
+                self.lent = math.inf
+                with self.lock:
+                    self.waiting.appendleft(found)
+
+    def _pop_sampling(self) -> tuple[Operation, DialectModel] | None:
+        """Takes the first sampling that nothing stands before on which it depends."""
+        for i, (operation, _) in enumerate(self.waiting):
+            if operation.kind == "sample":
+                found = self.waiting[i]
+                del self.waiting[i]
+                return found
+            if operation.kind not in OVERTAKEN:
+                return None
+        return None
+
+    def _run(self, operation: Operation, body: DialectModel, can_wait: bool) -> bool:
+        """Runs an operation and notes its result or error.
+
+        False where memory did not suffice and it `can_wait`: then nothing is noted.
+        """
         kind = operation.kind
         try:
             operation.check()
@@ -158,16 +225,19 @@ class Operations:
             operation.state, operation.error = "cancelled", error
         except EngineError as error:
             operation.state, operation.error = "failed", error
-        except (MemoryError, torch.OutOfMemoryError) as error:
-            operation.state = "failed"
-            operation.error = EngineError(
-                "out-of-memory",
-                f"{kind} ran out of memory: use fewer or shorter sequences. ({error})",
-            )
         except Exception as error:
-            log.exception("operation %s (%s) failed", operation.id, kind)
-            operation.state = "failed"
-            operation.error = EngineError("internal", f"{type(error).__name__}: {error}")
+            if not is_out_of_memory(error):
+                log.exception("operation %s (%s) failed", operation.id, kind)
+                failure = EngineError("internal", f"{type(error).__name__}: {error}")
+            elif can_wait:
+                return False
+            else:
+                failure = EngineError(
+                    "out-of-memory",
+                    f"{kind} ran out of memory: use fewer or shorter sequences. ({error})",
+                )
+            operation.state, operation.error = "failed", failure
+        return True
 
     def _forget(self, operation: Operation) -> None:
         """Drops numbers and old operations that are no longer needed once this one has ended."""

@@ -51,6 +51,35 @@ class KVCache:
         self.tree = RadixTree(self._allocate)
         self.sessions: dict[str, Node] = {}
 
+    def make_empty(self) -> "KVCache":
+        """An empty cache of the same layers, kind and budget."""
+        keeps_hidden = len(self.widths) > 2 * self.count
+        bytes_ = self.budget * self.bytes_per_token
+        return KVCache(self.model, self.first, self.count, keeps_hidden, bytes_)
+
+    def take_over(self, other: "KVCache") -> None:
+        """Copies what another cache of the same layers holds and this one lacks.
+
+        Ends of sessions come with it. The least recently used of this one makes room for it.
+        """
+        sessions = dict(other.sessions)
+        ends = [*other.tree.list_leaves(), *sessions.values()]
+        self.begin_call()
+        try:
+            mine = self.insert(other.tree.path_tokens(node) for node in ends)
+            if fresh := self.tree.fresh:
+                paths = [other.tree.path_slots(node) for node in ends]
+                there = np.concatenate([paths[n.owner][n.start : n.end] for n in fresh])
+                here = np.concatenate([n.slots for n in fresh])
+                source, target = to_index(there, self.device), to_index(here, self.device)
+                for pool, others in zip(self.pools, other.pools, strict=True):
+                    pool.index_copy_(0, target, others.index_select(0, source))
+            self.commit()
+        except BaseException:
+            self.rollback()
+            raise
+        self.mark_session_ends(list(sessions), mine[len(ends) - len(sessions) :])
+
     @property
     def capacity(self) -> int:
         """Tokens for which memory is allocated."""

@@ -101,6 +101,14 @@ class RadixTree:
             node = node.parent
         return np.concatenate(parts[::-1]) if parts else self.root.slots
 
+    def path_tokens(self, node: Node) -> list[int]:
+        """All tokens from the root to the end of `node`."""
+        parts = []
+        while node.parent is not None:
+            parts.append(node.tokens)
+            node = node.parent
+        return [token for part in parts[::-1] for token in part]
+
     def remove(self, node: Node) -> None:
         """Removes a leaf; its slots are the caller's again."""
         del get_parent(node).children[node.tokens[0]]

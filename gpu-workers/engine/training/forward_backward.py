@@ -31,6 +31,7 @@ from .transformers_gradients import (
     compute_library_numbers,
     iterate_padded_batches,
 )
+from .turns import Serve, iterate_with_turns
 
 # Packed tokens of a micro-batch, unless the caller says otherwise: bounds the memory of the graph.
 TOKEN_BUDGET = 2048
@@ -190,8 +191,8 @@ def write_numbers(
 
 
 @torch.no_grad()
-def forward(model: AnyModel, body: ForwardBody, check: Check) -> dict:
-    """Runs a `forward` operation.
+def forward(model: AnyModel, body: ForwardBody, check: Check, give_turn: Serve) -> dict:
+    """Runs a `forward` operation; others have a turn between its micro-batches.
 
     Gives log-probabilities of weighted tokens under the policy and, where asked, a reference; a
     value model gives values.
@@ -200,7 +201,8 @@ def forward(model: AnyModel, body: ForwardBody, check: Check) -> dict:
 
     def attempt(budget: int) -> dict:
         result = make_forward_result(body, list(networks))
-        for batch in iterate_batches(model, body, check, budget):
+        batches = iterate_batches(model, body, check, budget)
+        for batch in iterate_with_turns(batches, give_turn):
             for name, network in networks.items():
                 found = compute_numbers(model, network, batch, body, check)
                 write_numbers(result, name, batch, *found)
@@ -303,8 +305,10 @@ def check_finite_loss(report: LossReport) -> None:
         )
 
 
-def forward_backward(model: AnyModel, body: ForwardBackwardBody, check: Check) -> dict:
-    """Runs a `forward_backward` operation.
+def forward_backward(
+    model: AnyModel, body: ForwardBackwardBody, check: Check, give_turn: Serve
+) -> dict:
+    """Runs a `forward_backward` operation; others have a turn between its micro-batches.
 
     The gradient is added to the accumulated one only when all of it has been computed.
     """
@@ -319,7 +323,8 @@ def forward_backward(model: AnyModel, body: ForwardBackwardBody, check: Check) -
         total = torch.zeros_like(trainable.values)
         totals = trainable.tensors(total)
         report = make_report(model, body)
-        for batch in iterate_batches(model, body, check, budget):
+        batches = iterate_batches(model, body, check, budget)
+        for batch in iterate_with_turns(batches, give_turn):
             found = compute_gradients(model, network, batch, list(leaves.values()), report, check)
             for name, gradient in zip(leaves, found, strict=True):
                 if gradient is not None:

@@ -1,7 +1,9 @@
+import { networkInterfaces } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
 import { request } from "undici";
 import { z } from "zod";
 import { AppError, parseOrThrow } from "@/contracts/errors";
+import { isLoopbackName, isLoopbackUrl } from "@/contracts/formats/loopback";
 import { retry, waitFor } from "@/lib/retry";
 import type { CommandFailure, StartedCommand } from "./started-command";
 
@@ -14,6 +16,11 @@ const SILENCE_MS = 120_000;
 /** Times that a job is submitted where no answer comes. */
 const SUBMISSIONS = 4;
 
+const nodesSchema = z.object({
+  data: z.object({
+    result: z.object({ result: z.array(z.object({ state: z.string(), node_ip: z.string() })) }),
+  }),
+});
 const jobSchema = z.object({ status: z.string(), message: z.string().nullish() });
 const logsSchema = z.object({ logs: z.string().nullable().default("") });
 
@@ -85,6 +92,20 @@ export async function runRayJob(started: RayJob): Promise<CommandFailure> {
     }
     await sleep(POLL_MS, undefined, { signal }).catch(() => undefined);
   }
+}
+
+/**
+ * Whether a cluster has nodes on other machines than this one, where its jobs do not reach this one's loopback. What does
+ * not list its nodes is judged by its address.
+ */
+export async function hasOtherMachines(address: string): Promise<boolean> {
+  const url = `${address.replace(/\/$/, "")}/api/v0/nodes`;
+  const answer = nodesSchema.safeParse(await ask(url).catch(() => null));
+  if (!answer.success) return !isLoopbackUrl(address);
+  const own = Object.values(networkInterfaces()).flatMap((all) => all?.map((one) => one.address));
+  return answer.data.data.result.result.some(
+    ({ state, node_ip }) => state === "ALIVE" && !isLoopbackName(node_ip) && !own.includes(node_ip),
+  );
 }
 
 const nameJob = (runId: string, attempt: number): string => `s3-${runId}-${attempt}`;

@@ -21,7 +21,13 @@ describe("a command", () => {
   let asked: { path: string; query: URLSearchParams; body: string }[];
   let failures: number;
   /** `lost`: jobs that Ray begins and whose answer does not come. */
-  let ray: { logs: string[]; status: string; jobs: Set<string>; lost: number };
+  let ray: {
+    logs: string[];
+    status: string;
+    jobs: Set<string>;
+    lost: number;
+    nodes: { state: string; node_ip: string }[];
+  };
   let authorizations: (string | undefined)[];
 
   beforeAll(async () => {
@@ -38,6 +44,8 @@ describe("a command", () => {
           return void response.writeHead(405).end("browser traffic");
         if (url.pathname.startsWith("/api/jobs") && ray.status === "401")
           return void response.writeHead(401).end("Unauthorized");
+        if (url.pathname === "/api/v0/nodes")
+          return void response.end(JSON.stringify({ data: { result: { result: ray.nodes } } }));
         if (url.pathname === "/api/jobs/") return submitJob(body, response);
         if (url.pathname.startsWith("/api/jobs/")) {
           if (!ray.jobs.has(url.pathname.split("/")[3]!))
@@ -54,7 +62,7 @@ describe("a command", () => {
     asked = [];
     authorizations = [];
     failures = 0;
-    ray = { logs: [""], status: "SUCCEEDED", jobs: new Set(), lost: 0 };
+    ray = { logs: [""], status: "SUCCEEDED", jobs: new Set(), lost: 0, nodes: [] };
     folder = await mkdtemp(join(tmpdir(), "s3-command-"));
     return () => rm(folder, { recursive: true, force: true });
   });
@@ -80,7 +88,15 @@ describe("a command", () => {
 
   const open = (
     settings: object,
-    { signal, tracking = address }: { signal?: AbortSignal; tracking?: string } = {},
+    {
+      signal,
+      tracking = address,
+      outsideTracking,
+    }: {
+      signal?: AbortSignal;
+      tracking?: string;
+      outsideTracking?: { address: string; token: string };
+    } = {},
   ) =>
     new MemoryContext({
       config: commandConfigSchema.parse({ kind: "command", name: "n", folder, ...settings }),
@@ -88,7 +104,14 @@ describe("a command", () => {
       workDir: join(folder, "work"),
       ...(signal && { signal }),
       ...(tracking !== "" && { tracking }),
+      ...(outsideTracking && { outsideTracking }),
     });
+  const readSubmitted = () =>
+    JSON.parse(asked.find(({ path }) => path === "/api/jobs/")!.body) as {
+      submission_id: string;
+      entrypoint: string;
+      runtime_env: { env_vars: object };
+    };
   const nameJob = ({ runId }: MemoryContext, attempt: number) => `s3-${runId}-${attempt}`;
   const countStops = (context: MemoryContext, attempt: number) =>
     asked.filter(({ path }) => path === `/api/jobs/${nameJob(context, attempt)}/stop`).length;
@@ -282,14 +305,42 @@ describe("a command", () => {
     const context = open({ command: "it's mine", ray: { address } });
     await expect(runCommand(context, POLL)).rejects.toThrow(/job of Ray failed: bad luck/);
     expect(getLines(context)).toEqual(["one", "two", "three"]);
-    const submitted = JSON.parse(asked[0]!.body) as {
-      submission_id: string;
-      entrypoint: string;
-      runtime_env: { env_vars: object };
-    };
+    const submitted = readSubmitted();
     expect(submitted.submission_id).toBe(nameJob(context, 1));
     expect(submitted.entrypoint).toBe(`cd '${folder}' && bash -c 'it'\\''s mine'`);
     expect(submitted.runtime_env.env_vars).toMatchObject({ MLFLOW_TRACKING_URI: address });
+  });
+
+  it("becomes a job of Ray that reports on other machines with its run's token, and is warned of where it does not", async () => {
+    const isWarned = (context: MemoryContext) =>
+      getLines(context).some((line) => /--tracking-address/.test(line));
+    const there = { state: "ALIVE", node_ip: "203.0.113.7" };
+    ray.nodes = [
+      { state: "ALIVE", node_ip: "127.0.0.1" },
+      { ...there, state: "DEAD" },
+    ];
+    const here = open({ ray: { address } });
+    await runCommand(here, POLL);
+    expect(isWarned(here)).toBe(false);
+    expect(readSubmitted().runtime_env.env_vars).not.toHaveProperty("MLFLOW_TRACKING_TOKEN");
+    ray.nodes = [there];
+    const unreached = open({ ray: { address } });
+    await runCommand(unreached, POLL);
+    expect(isWarned(unreached)).toBe(true);
+    asked = [];
+    const outsideTracking = { address: "http://10.0.0.1:7", token: "of-the-run" };
+    const reached = open({ ray: { address } }, { outsideTracking });
+    await runCommand(reached, POLL);
+    expect(isWarned(reached)).toBe(false);
+    expect(readSubmitted().runtime_env.env_vars).toMatchObject({
+      MLFLOW_TRACKING_URI: outsideTracking.address,
+      S3_TRACKING_URI: outsideTracking.address,
+      MLFLOW_TRACKING_TOKEN: "of-the-run",
+      OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: "http://10.0.0.1:7/v1/traces",
+      OTEL_EXPORTER_OTLP_TRACES_HEADERS: "authorization=Bearer%20of-the-run",
+    });
+    // The worker itself goes by its loopback.
+    expect(asked.some(({ path }) => path.endsWith("/runs/update"))).toBe(true);
   });
 
   it("shows Ray the token of its worker, and says where Ray wants one", async () => {
@@ -336,7 +387,8 @@ describe("a command", () => {
     const context = Object.assign(open({ ray: { address } }), { attempt: 2 });
     ray.jobs.add(nameJob(context, 1));
     await runCommand(context, POLL);
-    expect(asked[0]!.path).toBe(`/api/jobs/${nameJob(context, 1)}/stop`);
+    const { path } = asked.find((one) => one.path.startsWith("/api/jobs/"))!;
+    expect(path).toBe(`/api/jobs/${nameJob(context, 1)}/stop`);
     expect([...ray.jobs]).toEqual([nameJob(context, 1), nameJob(context, 2)]);
     ray.jobs.clear();
     await runCommand(context, POLL);

@@ -4,9 +4,10 @@ import { isAbsolute, join, resolve } from "node:path";
 import { AppError } from "@/contracts/errors";
 import { parseEnvironment, type CommandConfig } from "@/contracts/run-config/command-config";
 import type { RunContext } from "@/gpu-workers/jobs/run-context";
+import type { CommandTracking } from "@/gpu-workers/runtime/attempt-context";
 import { ConsoleWatch } from "./console-watch";
 import { runProcess } from "./command-process";
-import { runRayJob } from "./ray-job";
+import { hasOtherMachines, runRayJob } from "./ray-job";
 import { RolloutFollower } from "./rollout-follower";
 import type { CommandFailure } from "./started-command";
 
@@ -15,6 +16,8 @@ export interface CommandTimes {
   pollMs: number;
 }
 const TIMES: CommandTimes = { pollMs: 2_000 };
+const UNREACHABLE =
+  "Ray has nodes on other machines, from which a job does not reach this worker's loopback, where it is to report: start the worker with --tracking-address and the address by which they reach it.";
 
 /**
  * Another trainer as a job of this worker: its command runs in a process group of its own, or as a job of Ray, with
@@ -31,7 +34,9 @@ export async function runCommand(context: RunContext, times: CommandTimes = TIME
       "This worker runs no commands. Start it with --allow-commands where whoever may launch runs may also do on this machine what its user may.",
     );
   const folder = await openFolder(config, context.workDir);
-  const tracking = await context.openTracking();
+  const { address } = config.ray;
+  const isJob = address !== "";
+  const tracking = await context.openTracking(isJob);
   const watch = await ConsoleWatch.open(context, join(context.workDir, "output.log"));
   const followers = createFollowers(config, context, folder, tracking.address);
   const following = followers.map((one) => one.follow(times.pollMs, signal));
@@ -41,15 +46,16 @@ export async function runCommand(context: RunContext, times: CommandTimes = TIME
       command: config.command,
       folder,
       isGivenFolder: config.folder !== "",
-      environment: buildEnvironment(config, context, tracking.address),
+      environment: buildEnvironment(config, context, tracking),
       signal,
       onLine: (line: string) => watch.take(line),
     };
-    const { address } = config.ray;
     const { runId, attempt } = context;
-    const failure = await (address === ""
-      ? runProcess(started)
-      : runRayJob({ ...started, address, runId, attempt }));
+    if (isJob && tracking.outside === null && (await hasOtherMachines(address)))
+      context.log("warn", UNREACHABLE);
+    const failure = await (isJob
+      ? runRayJob({ ...started, address, runId, attempt })
+      : runProcess(started));
     await Promise.all([...followers.map((one) => one.finish()), watch.close()]);
     await Promise.all(following);
     await sayEnd(context, tracking.address, failure, watch.path);
@@ -118,9 +124,11 @@ function createFollowers(
 function buildEnvironment(
   { environment, experiment, rollouts, addresses }: CommandConfig,
   { runId }: RunContext,
-  address: string,
+  tracking: CommandTracking,
 ): Record<string, string> {
   const run = runId.replaceAll("-", "");
+  const { outside } = tracking;
+  const { address } = outside ?? tracking;
   return {
     ...parseEnvironment(environment),
     MLFLOW_TRACKING_URI: address,
@@ -132,6 +140,10 @@ function buildEnvironment(
       `s3.corpus=${encodeURIComponent(rollouts.corpus)}`,
     ].join(","),
     S3_TRACKING_URI: address,
+    ...(outside && {
+      MLFLOW_TRACKING_TOKEN: outside.token,
+      OTEL_EXPORTER_OTLP_TRACES_HEADERS: `authorization=Bearer%20${outside.token}`,
+    }),
     S3_RUN_ID: run,
     ...(addresses.retriever !== "" && { S3_RETRIEVER_URL: addresses.retriever }),
     ...(addresses.generator !== "" && { S3_GENERATOR_URL: addresses.generator }),

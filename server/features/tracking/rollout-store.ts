@@ -1,4 +1,5 @@
 import type { TraceFormat } from "@/contracts/formats/traces/mapping";
+import { TERMINAL_STATES } from "@/core/run/transitions";
 import { cutExample, type Rollout, type Unread } from "@/core/traces/rollout";
 import { selectIdsByHash } from "@/server/features/corpora/queries";
 import { storeEpisodes } from "@/server/features/episodes/store-episodes";
@@ -8,12 +9,7 @@ import type { Transaction } from "@/server/platform/db/database";
 import { pinQuestionSet, selectEpisodeKeys, selectSampleCounts, type TrackedRun } from "./queries";
 import { buildRolloutRecord, findRolloutQuestion, type BuiltRollout } from "./rollout-records";
 import type { RunObserver } from "./run-observer";
-import {
-  applyNaiveAnswers,
-  chooseBaselineRun,
-  selectObservation,
-  upsertIssues,
-} from "./trace-queries";
+import { applyNaiveAnswers, chooseBaselineRun, upsertIssues } from "./trace-queries";
 import type { TrackedRuns } from "./tracked-runs";
 
 /** A rollout as it was sent, or why it cannot be read, with what it is about. */
@@ -156,27 +152,11 @@ export class RolloutStore {
     await applyNaiveAnswers(tx.db, runId);
     const { phase, step } = built[0]!.record;
     tx.emit({ kind: "episodes", runId, payload: { phase, step, count: built.length } });
-    await this.tellLateEvaluations(tx, runId, built);
-    await this.observer.sumUpRollouts(tx, runId, run.config, { isOver: false });
-  }
-
-  /** Steps are summed up once: evaluations that come after theirs are episodes, and in no metric. */
-  private async tellLateEvaluations(
-    tx: Transaction,
-    runId: string,
-    built: readonly BuiltRollout[],
-  ): Promise<void> {
-    const heldOut = built.filter(({ record }) => record.phase === "held-out");
-    if (heldOut.length === 0) return;
-    const summed = (await selectObservation(tx.db, runId))?.summedStep ?? -1;
-    const late = heldOut.filter(({ record: { step } }) => step !== null && step <= summed);
-    if (late.length > 0)
-      await this.runs.tell(
-        tx,
-        runId,
-        `${late.length} rollouts of evaluations are of steps that were summed up already: they are episodes, but in no metric. Send evaluations together with the training's rollouts.`,
-        "rollouts",
-      );
+    await this.observer.sumUpRollouts(tx, runId, run.config, {
+      // No step follows with which late evaluations could be summed up.
+      isOver: run.kind === "external" && TERMINAL_STATES.has(run.state),
+      evaluated: built.flatMap(({ record }) => (record.phase === "held-out" ? record.step! : [])),
+    });
   }
 }
 

@@ -12,6 +12,7 @@ import type { Metrics } from "@/server/features/metrics/metrics";
 import { buildMetricsEvent } from "@/server/features/runs/report-ingestion";
 import type { Transaction } from "@/server/platform/db/database";
 import {
+  selectNewestEvaluation,
   selectObservation,
   selectObservedEpisodes,
   selectObservedSteps,
@@ -50,36 +51,57 @@ export class RunObserver {
   }
 
   /**
-   * Sums up the rollouts of steps as metrics, and judges them. Call it under the run's lock.
+   * Sums up the rollouts of steps as metrics, and judges them. Evaluations of a step that was summed up before are summed
+   * up again with the next step, when more of them may have come: of two points of a step readers take the later one.
+   * Call it under the run's lock.
+   *
    * @param isOver also those of steps that may still get some
+   * @param evaluated steps of evaluations that were stored since
    */
   async sumUpRollouts(
     tx: Transaction,
     runId: string,
     config: ExternalConfig,
-    { isOver }: { isOver: boolean },
+    { isOver, evaluated = [] }: { isOver: boolean; evaluated?: readonly number[] },
   ): Promise<void> {
     const observation = await selectObservation(tx.db, runId);
     if (!observation) return;
     const steps = await selectObservedSteps(tx.db, runId, observation.summedStep);
     const done = isOver ? steps : steps.slice(0, -OPEN_STEPS);
+    const late = listLate(observation, evaluated);
+    if (late.length > 0 && (isOver || done.length > 0)) {
+      observation.alarms = { ...getKnown(observation), late: [] };
+      // The newest one again, so that a series' last point stays that of its last step.
+      const newest = await selectNewestEvaluation(tx.db, runId, observation.summedStep);
+      for (const step of new Set([...late, ...(newest === null ? [] : [newest])]))
+        await this.sumUpStep(tx, runId, config, observation, step, ["held-out"]);
+    } else if (late.length > 0) observation.alarms = { ...getKnown(observation), late };
     for (const step of done) {
-      const rows = await selectObservedEpisodes(tx.db, runId, step);
-      const points = this.listPoints(rows, step, observation);
-      await this.metrics.append(tx.db, { runId, attempt: ATTEMPT }, points);
-      if (points.length > 0) tx.emit(buildMetricsEvent(runId, points));
-      const heldOutQuestions = new Set(
-        rows.flatMap(({ phase, questionId }) => (phase === "held-out" ? questionId : [])),
-      ).size;
-      if (heldOutQuestions > 0)
-        observation.alarms = {
-          state: observation.alarms?.state ?? INITIAL_ALARM_STATE,
-          heldOutQuestions,
-        };
-      observation.alarms = await this.judge(tx, runId, config, observation, points);
+      await this.sumUpStep(tx, runId, config, observation, step, ["train", "held-out"]);
       observation.summedStep = step;
     }
-    if (done.length > 0) await updateObservation(tx.db, runId, observation);
+    if (done.length > 0 || late.length > 0) await updateObservation(tx.db, runId, observation);
+  }
+
+  /** Reports and judges what phases of a step come to, and notes in the observation what the rules know then. */
+  private async sumUpStep(
+    tx: Transaction,
+    runId: string,
+    config: ExternalConfig,
+    observation: Observation,
+    step: number,
+    phases: readonly ObservedRow["phase"][],
+  ): Promise<void> {
+    const all = await selectObservedEpisodes(tx.db, runId, step);
+    const rows = all.filter(({ phase }) => phases.includes(phase));
+    const points = this.listPoints(rows, step, observation);
+    await this.metrics.append(tx.db, { runId, attempt: ATTEMPT }, points);
+    if (points.length > 0) tx.emit(buildMetricsEvent(runId, points));
+    const heldOutQuestions = new Set(
+      rows.flatMap(({ phase, questionId }) => (phase === "held-out" ? questionId : [])),
+    ).size;
+    if (heldOutQuestions > 0) observation.alarms = { ...getKnown(observation), heldOutQuestions };
+    observation.alarms = await this.judge(tx, runId, config, observation, points);
   }
 
   /** Points of a step's rollouts. What the trainer reports itself under the same name is its own to say. */
@@ -107,9 +129,10 @@ export class RunObserver {
     tx: Transaction,
     runId: string,
     { parameters }: ExternalConfig,
-    { alarms, reported }: Observation,
+    observation: Observation,
     points: readonly MetricPoint[],
   ): Promise<Observation["alarms"]> {
+    const { alarms, reported } = observation;
     const ours = matchReportedMetrics(new Set([...reported, ...points.map(({ name }) => name)]));
     const usesCritic = Object.entries(parameters).some(
       ([name, value]) => CRITIC.test(name) && value === "gae",
@@ -132,9 +155,24 @@ export class RunObserver {
         payload: { names: result.changes.map(({ name }) => name) },
       });
     }
-    return state === (alarms?.state ?? INITIAL_ALARM_STATE) ? alarms : { state, heldOutQuestions };
+    return state === (alarms?.state ?? INITIAL_ALARM_STATE)
+      ? alarms
+      : { ...getKnown(observation), state };
   }
 }
+
+/** What is kept of a run, from its beginning on. */
+const getKnown = ({ alarms }: Observation): NonNullable<Observation["alarms"]> =>
+  alarms ?? { state: INITIAL_ALARM_STATE, heldOutQuestions: 0 };
+
+/** Steps to be summed up again, in their order: those noted before, and those of these that were summed up. */
+const listLate = ({ alarms, summedStep }: Observation, evaluated: readonly number[]): number[] => [
+  ...new Set(
+    [...(alarms?.late ?? []), ...evaluated.filter((step) => step <= summedStep)].sort(
+      (a, b) => a - b,
+    ),
+  ),
+];
 
 /** Values of each step by our names, the steps in their order. */
 function groupByStep(

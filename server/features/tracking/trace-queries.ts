@@ -127,8 +127,15 @@ export const selectWaitingTraces = (db: Queries, runId: string) =>
   queryRow(db, waitingSchema)`
     SELECT count(DISTINCT trace_id)::int AS traces FROM trace_spans WHERE run_id = ${runId}::uuid AND span IS NOT NULL`;
 
+/** What is kept of a run by watching it. `late`: steps whose evaluations are to be summed up again; absent: none. */
+interface Known {
+  state: AlarmState;
+  heldOutQuestions: number;
+  late?: readonly number[];
+}
+
 const observationSchema = z.object({
-  alarms: jsonColumn<{ state: AlarmState; heldOutQuestions: number } | null>(),
+  alarms: jsonColumn<Known | null>(),
   summedStep: z.int(),
   baseline: jsonColumn<ExternalBaseline | null>(),
   reported: z.array(z.string()),
@@ -201,6 +208,17 @@ export async function selectObservedSteps(
   const rows = await queryRows(db, z.object({ step: z.int() }))`
     SELECT DISTINCT step FROM episode_facts WHERE run_id = ${runId}::uuid AND step > ${after} ORDER BY step`;
   return rows.map(({ step }) => step);
+}
+
+/** The last step of which a run has evaluations, up to one; null: none. */
+export async function selectNewestEvaluation(
+  db: Queries,
+  runId: string,
+  upTo: number,
+): Promise<number | null> {
+  const row = await queryRow(db, z.object({ step: z.int().nullable() }))`
+    SELECT max(step) AS step FROM episode_facts WHERE run_id = ${runId}::uuid AND phase = 'held-out' AND step <= ${upTo}`;
+  return row?.step ?? null;
 }
 
 /** Episodes of a step as its metrics need them. */

@@ -187,15 +187,44 @@ describe("rollouts of an observed run", () => {
     expect((await send({ file: "a", questions: "no\u0000" }, [])).status).toBe(400);
   });
 
-  it("of an evaluation whose step was summed up before are told, as no metric has them", async () => {
-    for (const step of [60, 61, 62, 63])
-      await send({ file: `${step}.jsonl` }, [buildLine("What is question 2?", 1, step)]);
-    const line = buildLine("What is question 2?", 1, 60);
-    const { body } = await send({ file: "60.jsonl", phase: "held-out" }, [line]);
-    expect(body).toMatchObject({ stored: 1 });
-    const { lines } = await server.plane.logs.listForRun(toId(id), { level: "warn", limit: 1 });
-    expect(lines[0]!.message).toMatch(
-      /^1 rollouts of evaluations are of steps that were summed up/,
-    );
+  it("of an evaluation whose step was summed up before are summed up with the next step, or at once after the end", async () => {
+    const train = (step: number) =>
+      send({ file: `${step}.jsonl` }, [buildLine("What is question 2?", 1, step)]);
+    const evaluate = (step: number, score: number) =>
+      send({ file: `${step} ${score}.jsonl`, phase: "held-out" }, [
+        buildLine("What is question 2?", score, step),
+      ]);
+    const read = async (name: string) =>
+      (await server.plane.trackedRuns.readHistory(toId(id), name)).flatMap(({ step, value }) =>
+        step >= 60 && step < 70 ? [[step, value]] : [],
+      );
+    const readLast = async () =>
+      (await server.plane.metrics.listMetrics(toId(id))).find(
+        ({ name }) => name === "held-out/accuracy",
+      );
+    await evaluate(61, 0);
+    for (const step of [60, 61, 62, 63]) await train(step);
+    expect(await read("held-out/accuracy")).toEqual([[61, 0]]);
+    await evaluate(60, 1);
+    expect(await read("held-out/accuracy"), "more of it may come").toEqual([[61, 0]]);
+    await evaluate(60, 0);
+    await train(64);
+    const once = [
+      [60, 0.5],
+      [61, 0],
+      [61, 0],
+    ];
+    expect(await read("held-out/accuracy")).toEqual(once);
+    expect(await readLast()).toMatchObject({ lastStep: 61, lastValue: 0 });
+    await train(65);
+    expect(await read("held-out/accuracy"), "nothing came meanwhile").toEqual(once);
+    const rewards = await read("reward/mean");
+    expect(rewards, "of the training nothing is reported again").toHaveLength(5);
+    await fetch(`${server.url}/api/2.0/mlflow/runs/update`, {
+      method: "POST",
+      body: JSON.stringify({ run_id: id, status: "FINISHED" }),
+    });
+    await evaluate(61, 1);
+    expect((await read("held-out/accuracy")).at(-1)).toEqual([61, 0.5]);
   });
 });
