@@ -7,11 +7,16 @@ import { DEFINE_NAME } from "./browser-script";
 import { startServerProcess, type ServerProcess } from "./server-process";
 import type { FilledRuns } from "./sizes";
 
-const VISITS = 5;
+/** Of fewer, the 95th percentile would be the slowest alone. */
+const VISITS = 20;
 /** A page may take so long until it can be used. */
 const READY_MS = 1_000;
 const MOVES = 60;
-const ZOOMS = 10;
+const ZOOMS = 20;
+/** What a new window takes of the browser's own time, which is none of the page's. */
+const WINDOW_MS = 1_000;
+/** By web.dev's scale of the cumulative layout shift a page is good up to 0.1. */
+const SHIFT_BAR = 0.1;
 /** How long nothing asks the server before its memory is read. */
 const IDLE_MS = 30_000;
 
@@ -30,6 +35,8 @@ interface Visit {
   charts: number;
   /** The longest task of the page's thread. */
   longestTask: number;
+  /** Cumulative layout shift until nothing loads any more. */
+  shift: number;
   /** Compressed JavaScript until navigation, tables and forms answer, and until the charts stand, in KB. */
   scriptsReady: number;
   scriptsCharts: number;
@@ -55,6 +62,7 @@ export async function measurePages(
       bars.push(
         buildBar(`${name}: can be used after`, worst.ready, "ms", "<=", READY_MS),
         buildBar(`${name}: longest task`, worst.longestTask, "ms", "<=", 200),
+        buildBar(`${name}: layout shift`, worst.shift, "", "<=", SHIFT_BAR),
         buildBar(`${name}: JavaScript before it answers`, worst.scriptsReady, "KB", "<=", 200),
         buildBar(`${name}: JavaScript once its charts stand`, worst.scriptsCharts, "KB", "<=", 330),
       );
@@ -116,12 +124,13 @@ const summarize = (visits: readonly Visit[]): Visit => {
     ready: at("ready"),
     charts: at("charts"),
     longestTask: at("longestTask"),
+    shift: at("shift"),
     scriptsReady: at("scriptsReady"),
     scriptsCharts: at("scriptsCharts"),
   };
 };
 
-/** A page of a browser that was let in but has seen nothing yet, its long tasks recorded. */
+/** A page of a browser that was let in but has seen nothing yet, its long tasks and shifts recorded. */
 async function openFreshPage(browser: Browser, { address, url }: ServerProcess): Promise<Page> {
   const context = await browser.newContext({
     viewport: { width: 1440, height: 900 },
@@ -131,69 +140,77 @@ async function openFreshPage(browser: Browser, { address, url }: ServerProcess):
   const page = await context.newPage();
   await page.addInitScript(DEFINE_NAME);
   await page.addInitScript(() => {
-    const tasks: number[] = [];
-    Object.assign(window, { longTasks: tasks });
+    const [longTasks, shifts]: number[][] = [[], []];
+    Object.assign(window, { longTasks, shifts });
     new PerformanceObserver((list) =>
-      tasks.push(...list.getEntries().map(({ duration }) => duration)),
+      longTasks!.push(...list.getEntries().map(({ duration }) => duration)),
     ).observe({ type: "longtask", buffered: true });
+    new PerformanceObserver((list) => {
+      for (const entry of list.getEntries() as (PerformanceEntry & {
+        value: number;
+        hadRecentInput: boolean;
+      })[])
+        if (!entry.hadRecentInput) shifts!.push(entry.value);
+    }).observe({ type: "layout-shift", buffered: true });
   });
+  await sleep(WINDOW_MS);
   return page;
 }
 
 const readLongestTask = (page: Page): Promise<number> =>
   page.evaluate(() => Math.max(0, ...(window as unknown as { longTasks: number[] }).longTasks));
 
+const readShift = (page: Page): Promise<number> =>
+  page.evaluate(() =>
+    (window as unknown as { shifts: number[] }).shifts.reduce((sum, value) => sum + value, 0),
+  );
+
 async function visit(browser: Browser, server: ServerProcess, of: PageCase): Promise<Visit> {
   const page = await openFreshPage(browser, server);
   try {
-    const scripts = await countScriptBytes(page);
     await page.goto(of.path, { waitUntil: "commit" });
-    const wait = (selector: string, isBusyAllowed = false): Promise<number> =>
+    const wait = (selector: string, isBusyAllowed = false): Promise<Answering> =>
       page
         .waitForFunction(isAnswering, [selector, isBusyAllowed] as const)
-        .then((handle) => handle.jsonValue());
-    if (of.answers) await wait(of.answers, true);
-    else await wait(of.ready);
-    const scriptsReady = scripts.readKilobytes();
-    const ready = await wait(of.ready);
-    const charts = of.charts ? await wait("[data-curve], [data-curves] path", true) : ready;
+        .then((handle) => handle.jsonValue() as Promise<Answering>);
+    const { kilobytes: scriptsReady } = await (of.answers
+      ? wait(of.answers, true)
+      : wait(of.ready));
+    const { at: ready } = await wait(of.ready);
+    const charts = of.charts ? (await wait("[data-curve], [data-curves] path", true)).at : ready;
     await page.waitForLoadState("networkidle");
     return {
       ready,
       charts,
       longestTask: await readLongestTask(page),
+      shift: await readShift(page),
       scriptsReady,
-      scriptsCharts: scripts.readKilobytes(),
+      scriptsCharts: (await wait(of.ready)).kilobytes,
     };
   } finally {
     await page.context().close();
   }
 }
 
+/** When a page answered, in milliseconds since the navigation, and the scripts that it had by then. */
+interface Answering {
+  at: number;
+  kilobytes: number;
+}
+
 /**
- * Runs in the page: the time since the navigation, once an element stands there that React listens on, so that it is not
- * only text which the server has sent; 0 before.
+ * Runs in the page: what `Answering` says, once an element stands there that React listens on, so that it is not only
+ * text which the server has sent; null before.
  */
-function isAnswering([selector, isBusyAllowed]: readonly [string, boolean]): number {
+function isAnswering([selector, isBusyAllowed]: readonly [string, boolean]): Answering | null {
   const element = document.querySelector(selector);
   const isOfReact = Object.keys(element ?? {}).some((key) => key.startsWith("__reactProps"));
   const isBusy = !isBusyAllowed && document.querySelector("main [aria-busy=true]") !== null;
-  return isOfReact && !isBusy ? performance.now() : 0;
-}
-
-/** Sums what scripts take on the wire; prefetched code of other pages is not a part of this page. */
-async function countScriptBytes(page: Page): Promise<{ readKilobytes(): number }> {
-  const session = await page.context().newCDPSession(page);
-  await session.send("Network.enable");
-  const scripts = new Set<string>();
-  let bytes = 0;
-  session.on("Network.responseReceived", ({ requestId, type }) => {
-    if (type === "Script") scripts.add(requestId);
-  });
-  session.on("Network.loadingFinished", ({ requestId, encodedDataLength }) => {
-    if (scripts.has(requestId)) bytes += encodedDataLength;
-  });
-  return { readKilobytes: () => bytes / 1024 };
+  if (!isOfReact || isBusy) return null;
+  const bytes = (performance.getEntriesByType("resource") as PerformanceResourceTiming[])
+    .filter(({ name }) => name.endsWith(".js"))
+    .reduce((sum, { transferSize }) => sum + transferSize, 0);
+  return { at: performance.now(), kilobytes: bytes / 1024 };
 }
 
 /** Milliseconds from what the hand does until it is painted. */

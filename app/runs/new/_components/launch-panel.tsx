@@ -11,6 +11,7 @@ import { useTRPC, type RunCheck } from "@/app/_lib/live/trpc";
 import { useDelayed } from "@/app/_lib/hooks/use-delayed";
 import { useTask } from "@/app/_lib/live/use-task";
 import { Button } from "@/app/_ui/button";
+import { defer } from "@/app/_ui/deferred";
 import { deferPart } from "@/app/_ui/optional-part";
 import { ErrorState, Skeleton } from "@/app/_ui/states";
 import type { CheckedRequirement } from "@/contracts/records/requirement";
@@ -18,11 +19,12 @@ import type { RunConfig } from "@/contracts/run-config/run-config";
 import { describeRequirement } from "@/core/run/requirement-texts";
 import { DryRunButton, DryRunPanel } from "./dry-run";
 import { LaunchCard } from "./launch-card";
-import { MemoryPanel } from "./memory-panel";
 import { ProjectedTime } from "./projected-time";
 import type { FormRules } from "./rules";
 import type { Draft } from "@/app/_settings/draft";
 
+/** Of a training alone, and only once the server has checked it. */
+const memoryPanel = defer(() => import("./memory-panel"));
 const PlanOfRun = deferPart(
   () => import("./plan-of-run").then((m) => m.PlanOfRun),
   () => <Skeleton className="h-24" />,
@@ -75,7 +77,9 @@ export function LaunchPanel({
   const startable = config !== null && problems.length === 0;
   const launching = launch.isPending || launch.isSuccess;
   // What the check brings comes at once: each part of it would push the next away.
-  const isUnchecked = config !== null && check.isPending;
+  const isTraining = config?.kind === "train";
+  const memory = memoryPanel.useModule(isTraining);
+  const isUnchecked = config !== null && (check.isPending || (isTraining && memory === null));
   const canDryRun = config === null || config.kind === "train";
   return (
     <LaunchCard
@@ -128,8 +132,8 @@ export function LaunchPanel({
           </Button>
         </div>
       ) : null}
-      {config?.kind === "train" && !isUnchecked ? (
-        <MemoryPanel
+      {config?.kind === "train" && memory && !isUnchecked ? (
+        <memory.MemoryPanel
           config={checkedConfig?.kind === "train" ? checkedConfig : config}
           estimates={check.data?.memory ?? []}
           unjoined={check.data?.unjoined ?? []}
