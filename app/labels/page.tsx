@@ -1,13 +1,8 @@
-import { Suspense } from "react";
 import { titlePage } from "@/app/_i18n/server";
 import { LabelsView } from "./_components/labels-view";
 
 export const generateMetadata = titlePage("Labels");
 
 export default function LabelsPage() {
-  return (
-    <Suspense>
-      <LabelsView />
-    </Suspense>
-  );
+  return <LabelsView />;
 }

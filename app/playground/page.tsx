@@ -1,13 +1,8 @@
-import { Suspense } from "react";
 import { titlePage } from "@/app/_i18n/server";
 import { PlaygroundView } from "./_components/playground-view";
 
 export const generateMetadata = titlePage("Playground");
 
 export default function PlaygroundPage() {
-  return (
-    <Suspense>
-      <PlaygroundView />
-    </Suspense>
-  );
+  return <PlaygroundView />;
 }

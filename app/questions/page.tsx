@@ -1,13 +1,8 @@
-import { Suspense } from "react";
 import { titlePage } from "@/app/_i18n/server";
 import { QuestionsView } from "./_components/questions-view";
 
 export const generateMetadata = titlePage("Questions");
 
 export default function QuestionsPage() {
-  return (
-    <Suspense>
-      <QuestionsView />
-    </Suspense>
-  );
+  return <QuestionsView />;
 }

@@ -1,13 +1,8 @@
-import { Suspense } from "react";
 import { titlePage } from "@/app/_i18n/server";
 import { RetrievalView } from "./_components/retrieval-view";
 
 export const generateMetadata = titlePage("Retrieval");
 
 export default function RetrievalPage() {
-  return (
-    <Suspense>
-      <RetrievalView />
-    </Suspense>
-  );
+  return <RetrievalView />;
 }

@@ -1,13 +1,8 @@
-import { Suspense } from "react";
 import { titlePage } from "@/app/_i18n/server";
 import { SweepsView } from "./_components/sweeps-view";
 
 export const generateMetadata = titlePage("Sweeps");
 
 export default function SweepsPage() {
-  return (
-    <Suspense>
-      <SweepsView />
-    </Suspense>
-  );
+  return <SweepsView />;
 }

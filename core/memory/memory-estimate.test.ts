@@ -116,6 +116,11 @@ describe("the memory estimate", () => {
     } as const;
     expect(getBytes(upper, "caches")).toBe(2 ** 31);
     expect(getBytes({ ...upper, cacheBytes: 2 ** 28 }, "caches")).toBe(2 ** 28);
+    // Sampling between the micro-batches of a gradient keeps what it computes below the trained layers aside.
+    const ahead = { tuning: upper.tuning, overlap: true, cacheBytes: 2 ** 28 };
+    const lower = getBytes(ahead, "caches") - getBytes({ ...ahead, overlap: false }, "caches");
+    expect(lower).toBeGreaterThan(0);
+    expect(getBytes({ ...ahead, vllmBytes: 32 * GB }, "caches")).toBe(2 ** 28);
     // The engine's own sampling needs the keys of a whole batch, whatever the bound.
     expect(getBytes({}, "caches")).toBe(120 * 8000 * 28 * 2 * 512 * 2);
   });

@@ -130,7 +130,11 @@ export function estimateMemory(demand: MemorySpec): MemoryEstimate {
         : 0,
       `${markMessage`${formatCount(criticTrained)} trained parameters with value head`}, ${describeCriticBase(critic?.shape)}`,
     ),
-    ...listUnsharedParts(demand, markMessage`frozen, in the same engine`),
+    ...listUnsharedParts(
+      demand,
+      markMessage`frozen, in the same engine`,
+      countCacheBytes(demand, { lowerCaches: demand.overlap && samples ? 2 : 1 }),
+    ),
     buildPart(
       "sampling",
       samples ? countSamplingBytes(demand) : 0,
@@ -165,7 +169,7 @@ export function estimateMemory(demand: MemorySpec): MemoryEstimate {
 export function listUnsharedParts(
   demand: MemorySpec,
   generatorNote: string,
-  cacheBytes = countCacheBytes(demand),
+  cacheBytes: number,
 ): MemoryPart[] {
   const { generator, dtypeBytes, device } = demand;
   return [
@@ -289,11 +293,21 @@ function countBatchTokens({
   return Math.ceil(rows / groupSize) * promptTokens + rows * (contextTokens - promptTokens);
 }
 
+interface CacheUse {
+  /** Whether what a batch needed above the bound is kept after sampling. */
+  keepsBatch?: boolean;
+  /** Caches below the first trained layer: two where sampling has turns between the micro-batches of a gradient. */
+  lowerCaches?: number;
+}
+
 /**
  * Below the first trained layer with the hidden states, above it, and the generator's. None grows beyond its bound, but
- * for what one batch needs. @param keepsBatch whether what a batch needed above the bound is kept after sampling
+ * for what one batch needs.
  */
-export function countCacheBytes(demand: MemorySpec, keepsBatch = true): number {
+export function countCacheBytes(
+  demand: MemorySpec,
+  { keepsBatch = true, lowerCaches = 1 }: CacheUse = {},
+): number {
   const { searcher, tuning, generator, dtypeBytes } = demand;
   const needed = demand.vllmBytes === null ? countBatchTokens(demand) : 0;
   const limitBytes = (tokens: number, numbers: number, most = needed): number =>
@@ -315,7 +329,7 @@ export function countCacheBytes(demand: MemorySpec, keepsBatch = true): number {
         )
       : 0;
   return (
-    lower +
+    lowerCaches * lower +
     upper +
     (generator
       ? limitBytes(generator.tokens, generator.shape.layers * 2 * getKeyWidth(generator.shape))

@@ -113,7 +113,7 @@ function listLastingParts(
     buildPart(
       "merged weights",
       merges ? countMergedBytes(demand.searcher, tuning, dtypeBytes) : 0,
-      "the trained weights as sampling computes with them",
+      markMessage`the trained weights as sampling computes with them`,
     ),
     buildPart(
       "trained weights and optimiser",
@@ -136,8 +136,8 @@ function listLastingParts(
     ),
     ...listUnsharedParts(
       demand,
-      "frozen, whole on every rank",
-      countCacheBytes(demand, !dropsSampled(searcher!, sharding)),
+      markMessage`frozen, whole on every rank`,
+      countCacheBytes(demand, { keepsBatch: !dropsSampled(searcher!, sharding) }),
     ),
   ];
 }
@@ -175,7 +175,7 @@ function listFragmentation(
     buildPart(
       "fragmentation",
       Math.max(0, 2 * Math.max(...gathered) - whole),
-      "holes in the heap that gathered layers leave, in a pass without gradient and in the backward pass",
+      markMessage`holes in the heap that gathered layers leave, in a pass without gradient and in the backward pass`,
       true,
     ),
   ];
@@ -216,13 +216,13 @@ function listPhases(
         ? whole +
             countSamplingBytes(demand) +
             (dropsSampled(searcher!, sharding)
-              ? countCacheBytes(demand) - countCacheBytes(demand, false)
+              ? countCacheBytes(demand) - countCacheBytes(demand, { keepsBatch: false })
               : 0) +
             (demand.overlap && sharding.base !== "torch"
               ? (countTrained(searcher!) * FLOAT32) / ranks
               : 0)
         : 0,
-      "the weights gathered whole, keys and values of the sequences that are written, one layer's activations, logits",
+      markMessage`the weights gathered whole, keys and values of the sequences that are written, one layer's activations, logits`,
       true,
     ),
     buildPart(
@@ -230,7 +230,7 @@ function listPhases(
       sharding.base !== "torch"
         ? findLargest((model) => countNumbersBytes(demand, sharding, model))
         : 0,
-      "embedding, output and two layers gathered, one layer's activations, logits",
+      markMessage`embedding, output and two layers gathered, one layer's activations, logits`,
       true,
     ),
     buildPart(
@@ -242,7 +242,7 @@ function listPhases(
             (countRootBytes(model, dtypeBytes, sharding) +
               countLayerBytes(model, dtypeBytes, sharding)),
       ),
-      "what comes from the other ranks, and embedding, output and first layer that are copied from it",
+      markMessage`what comes from the other ranks, and embedding, output and first layer that are copied from it`,
       true,
     ),
     buildPart(
@@ -258,7 +258,7 @@ function listPhases(
           countTrainedRoot(model) * (2 * dtypeBytes + FLOAT32) +
           countNewGradientBytes(model, dtypeBytes, sharding),
       ),
-      "embedding and output gathered, and their gradients before they are scattered over the ranks",
+      markMessage`embedding and output gathered, and their gradients before they are scattered over the ranks`,
       true,
     ),
     buildPart(
@@ -269,7 +269,7 @@ function listPhases(
           (sharding.base !== "torch" ? countTrained(model) : 0),
       ) *
         (FLOAT32 / ranks),
-      "the gradient, and new values and moments of one tensor's share beside the old",
+      markMessage`the gradient, and new values and moments of one tensor's share beside the old`,
       true,
     ),
   ];

@@ -143,8 +143,8 @@ async function takePictures(
   const faults: string[] = [];
   try {
     if (isForReadme) {
-      await takeReadmePictures(client, origin, (language, size) =>
-        openContext(browser, address, { language, theme: "light", ...size }),
+      await takeReadmePictures(client, origin, (language, size, other = address) =>
+        openContext(browser, other, { language, theme: "light", ...size }),
       );
       return [];
     }

@@ -5,6 +5,7 @@ import type { Language } from "@/core/texts/languages";
 import { inRoot } from "@/lib/paths.mjs";
 import type { Client } from "@/cli/client";
 import { DEFAULT_TEMPLATES } from "@/core/pools/template";
+import { startFreshProduct } from "../support/fresh-product";
 import { RECORDED, waitLive } from "../support/product";
 import { addRuns, buildAddress, findRecorded, type PageName, type Shown } from "./pages";
 import { waitQuiet, watchRequests } from "./picture";
@@ -49,10 +50,11 @@ const OF_ADDED: readonly DocsPicture[] = [
   { file: "mirrors.png", page: "mirrors", height: 500 },
 ];
 
-/** Opens a window of a person who reads a language. */
+/** Opens a window of a person who reads a language; at another product where an address with its secret is given. */
 export type OpenContext = (
   language: Language,
   size: { width: number; height: number },
+  address?: string,
 ) => Promise<BrowserContext>;
 
 /** Takes the pictures, and the film of the first minutes. @param origin of the product's pages */
@@ -153,11 +155,17 @@ const FILM = { width: 1200, height: 750, shownWidth: 900 };
 /** Pictures of a window one after the other, each with how long it is shown. */
 class Film {
   private readonly frames: { picture: Buffer; ms: number }[] = [];
+  private pending: ReturnType<typeof watchRequests>;
 
-  constructor(
-    private readonly page: Page,
-    private readonly pending: ReturnType<typeof watchRequests>,
-  ) {}
+  constructor(private page: Page) {
+    this.pending = watchRequests(page);
+  }
+
+  /** Goes on in another window, in which nothing is open yet. */
+  turnTo(page: Page): void {
+    this.page = page;
+    this.pending = watchRequests(page);
+  }
 
   /** What the window shows once nothing loads any more. */
   async show(ms: number): Promise<void> {
@@ -194,11 +202,11 @@ class Film {
   }
 }
 
-/** Plays what README.md tells of the first five minutes, on the example. */
+/** Plays what README.md tells of the first five minutes: on the example, then on a training that is launched for it. */
 async function takeFilm(open: OpenContext): Promise<void> {
   const context = await open("en", FILM);
   const page = await context.newPage();
-  const film = new Film(page, watchRequests(page));
+  const film = new Film(page);
   const navigate = (name: string): Promise<void> =>
     page.getByRole("navigation").getByRole("link", { name, exact: true }).first().click();
   await page.goto("/");
@@ -220,10 +228,54 @@ async function takeFilm(open: OpenContext): Promise<void> {
   await page.waitForURL(/\/leaderboard/);
   await film.show(3_000);
   await film.read(1);
-  await page.goto("/runs/new");
-  await film.show(2_500);
-  await film.read(1);
-  await film.save(join(FOLDER, "first-minutes.gif"));
   await context.close();
+  await playLaunch(film, open);
+  await film.save(join(FOLDER, "first-minutes.gif"));
   console.log(join("docs", "images", "first-minutes.gif"));
+}
+
+/** Of a training that shows its first steps within minutes on a laptop. */
+const SMALL_TRAINING: Readonly<Record<string, string>> = {
+  name: "My first run",
+  "coldStart.demonstrations": "16",
+  "search.retrieve": "4",
+  "rl.steps": "6",
+  "rl.questionsPerStep": "2",
+  "evaluation.questions": "4",
+};
+const LIVE_STEPS = 5;
+const STEP_MS = 300_000;
+
+/** A training is launched from the form and followed live, on a product that has done nothing yet. */
+async function playLaunch(film: Film, open: OpenContext): Promise<void> {
+  const product = await startFreshProduct();
+  try {
+    const context = await open("en", FILM, product.address);
+    const page = await context.newPage();
+    film.turnTo(page);
+    await page.goto("/runs/new");
+    await waitLive(page);
+    await film.show(2_500);
+    for (const [path, value] of Object.entries(SMALL_TRAINING))
+      await page.locator(`[id="setting-${path}"]`).fill(value);
+    await film.read(1);
+    await page.getByRole("button", { name: "Launch", exact: true }).click();
+    await page.waitForURL(/\/runs\/[0-9a-f-]{36}/);
+    await film.show(2_000);
+    for (let step = 1; step <= LIVE_STEPS; step++) {
+      await page.waitForFunction(
+        (points) =>
+          Number(
+            document.querySelector('[data-chart="reward"]')?.getAttribute("data-points") ?? 0,
+          ) >= points,
+        step,
+        { timeout: STEP_MS },
+      );
+      await film.show(1_000);
+    }
+    await film.read(1);
+    await context.close();
+  } finally {
+    await product.stop();
+  }
 }

@@ -1,13 +1,8 @@
-import { Suspense } from "react";
 import { titlePage } from "@/app/_i18n/server";
 import { AskView } from "./_components/ask-view";
 
 export const generateMetadata = titlePage("Ask");
 
 export default function AskPage() {
-  return (
-    <Suspense>
-      <AskView />
-    </Suspense>
-  );
+  return <AskView />;
 }

@@ -1,4 +1,3 @@
-import { Suspense } from "react";
 import { titlePage } from "@/app/_i18n/server";
 import { EpisodeView } from "./_components/episode-view";
 
@@ -8,9 +7,5 @@ type EpisodePageProps = { params: Promise<{ runId: string; episodeId: string }> 
 
 export default async function EpisodePage({ params }: EpisodePageProps) {
   const { runId, episodeId } = await params;
-  return (
-    <Suspense>
-      <EpisodeView runId={runId} episodeId={episodeId} />
-    </Suspense>
-  );
+  return <EpisodeView runId={runId} episodeId={episodeId} />;
 }
