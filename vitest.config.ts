@@ -22,7 +22,7 @@ const RETRIEVAL = [
 const PROJECTS = ["unit", "db", "retrieval", "engine", "long"] as const;
 
 /** The default of one second is too short on a busy machine; only a test that fails waits so long. */
-const patient = { poll: { timeout: 45_000 } };
+const EXPECT = { poll: { timeout: 45_000 } };
 
 /**
  * The tests by what they need. `unit` and `db` run several files at once; `retrieval` and `engine` compute with all
@@ -35,7 +35,7 @@ function project(
 ): TestProjectInlineConfiguration {
   // One after the other where several are named at once.
   const sequence = { groupOrder: PROJECTS.indexOf(name) };
-  return { resolve, test: { name, include, exclude, sequence, expect: patient, ...test } };
+  return { resolve, test: { name, include, exclude, sequence, expect: EXPECT, ...test } };
 }
 
 const onServices = {

@@ -3,7 +3,7 @@ import { expect, it } from "vitest";
 import {
   formatRange,
   keepFilter,
-  nextOrder,
+  chooseNextOrder,
   parseEpisodeFilter,
   parseRange,
 } from "./episode-filter";
@@ -51,10 +51,10 @@ it("reads a filter from an address, and leaves out what it does not know", () =>
 
 it("sorts down, up, then as recorded", () => {
   const recorded = { sort: "recorded", sortDirection: "descending" } as const;
-  expect(nextOrder(recorded, "reward")).toEqual({ sort: "reward", direction: null });
-  expect(nextOrder({ sort: "reward", sortDirection: "descending" }, "reward")).toEqual({
+  expect(chooseNextOrder(recorded, "reward")).toEqual({ sort: "reward", direction: null });
+  expect(chooseNextOrder({ sort: "reward", sortDirection: "descending" }, "reward")).toEqual({
     sort: "reward",
     direction: "ascending",
   });
-  expect(nextOrder({ sort: "reward", sortDirection: "ascending" }, "reward").sort).toBeNull();
+  expect(chooseNextOrder({ sort: "reward", sortDirection: "ascending" }, "reward").sort).toBeNull();
 });

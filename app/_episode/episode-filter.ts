@@ -100,7 +100,7 @@ export function formatRange({ min, max, below }: MeasureRange): string {
 }
 
 /** The order after a click on a column: descending first, then ascending, then as recorded. */
-export function nextOrder(
+export function chooseNextOrder(
   { sort, sortDirection }: Pick<EpisodeFilter, "sort" | "sortDirection">,
   clicked: EpisodeSort,
 ): { sort: string | null; direction: string | null } {

@@ -3,6 +3,7 @@ import { keepPreviousData, skipToken, useQuery } from "@tanstack/react-query";
 import { Plus } from "lucide-react";
 import { Link } from "@/app/_ui/link";
 import { useText } from "@/app/_i18n/text-provider";
+import { isAwaited } from "@/app/_lib/live/is-awaited";
 import { useTRPC } from "@/app/_lib/live/trpc";
 import { Button } from "@/app/_ui/button";
 import { QueryErrorState, Skeleton } from "@/app/_ui/states";
@@ -24,7 +25,7 @@ export function HomeView() {
   );
   const results = useQuery(trpc.home.results.queryOptions());
   // All at once: what came later would push away what stands below it.
-  const isLoading = results.isPending || activity.isPending;
+  const isLoading = [results, activity].some(isAwaited);
   return (
     <>
       <header className="flex items-center justify-between gap-4">

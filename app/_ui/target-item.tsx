@@ -34,7 +34,7 @@ export function TargetItem({
         <p className="font-medium">{name}</p>
         <p className="text-xs break-words text-muted-foreground">{facts}</p>
         <p className="text-xs text-muted-foreground">{progress}</p>
-        {error ? <p className="text-xs break-words text-bad">{error}</p> : null}
+        {error ? <p className="text-xs break-words text-bad">{t.message(error)}</p> : null}
       </div>
       <Button size="sm" disabled={test.isPending} onClick={test.run}>
         {test.label}

@@ -5,7 +5,7 @@ import { chromium, type Page } from "@playwright/test";
 import { z } from "zod";
 import { connect } from "@/cli/client";
 import { buildLaunchOptions } from "@/e2e/support/browser";
-import { percentile } from "@/gpu-workers/runtime/latency";
+import { computePercentile } from "@/gpu-workers/runtime/latency";
 import { inRoot } from "@/lib/paths.mjs";
 import { migrate } from "@/server/platform/db/migrate";
 import { startPostgres } from "@/server/testing/postgres";
@@ -111,7 +111,7 @@ async function followRun(
     const { connected, caughtUp } = splitDelays(reported, seen, cuts);
     const shown = ((drawn.at(-1)?.points ?? history) - history) / (curves * STEPS);
     const others = await clients.finish();
-    const p95 = (values: readonly number[]): number => percentile(values, 0.95) ?? NaN;
+    const p95 = (values: readonly number[]): number => computePercentile(values, 0.95) ?? NaN;
     return {
       bars: [
         buildBar("a reported point on the screen, p95", p95(connected), "ms", "<=", 1_000),
@@ -128,8 +128,11 @@ async function followRun(
         steps: STEPS,
         cuts: others.cuts,
         cutsOfBrowser: cuts.map(({ from, until }) => until - from),
-        onScreen: { p50: percentile(connected, 0.5), max: Math.max(...connected) },
-        atClients: { p50: percentile(others.delays, 0.5), max: percentile(others.delays, 1) },
+        onScreen: { p50: computePercentile(connected, 0.5), max: Math.max(...connected) },
+        atClients: {
+          p50: computePercentile(others.delays, 0.5),
+          max: computePercentile(others.delays, 1),
+        },
       },
     };
   } finally {

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { chromium, type Browser, type Page } from "@playwright/test";
 import { buildLaunchOptions } from "@/e2e/support/browser";
-import { percentile } from "@/gpu-workers/runtime/latency";
+import { computePercentile } from "@/gpu-workers/runtime/latency";
 import { buildBar, type Bar } from "../lib";
 import { DEFINE_NAME } from "./browser-script";
 import { startServerProcess, type ServerProcess } from "./server-process";
@@ -116,7 +116,7 @@ function listCases({ big, sweep, predictions, episode }: FilledRuns): Record<str
 
 const summarize = (visits: readonly Visit[]): Visit => {
   const at = (key: keyof Visit): number =>
-    percentile(
+    computePercentile(
       visits.map((one) => one[key]),
       0.95,
     ) ?? NaN;
@@ -254,8 +254,8 @@ async function measureGestures(
         `Only ${hover.length} moves and ${zoom.length} zooms were seen to be painted.`,
       );
     return {
-      hover: percentile(hover, 0.95) ?? NaN,
-      zoom: percentile(zoom, 0.95) ?? NaN,
+      hover: computePercentile(hover, 0.95) ?? NaN,
+      zoom: computePercentile(zoom, 0.95) ?? NaN,
       longestTask: await readLongestTask(page),
     };
   } finally {

@@ -1,4 +1,4 @@
-import { percentile } from "@/gpu-workers/runtime/latency";
+import { computePercentile } from "@/gpu-workers/runtime/latency";
 import { randomUUID } from "node:crypto";
 import pino from "pino";
 import { Access } from "@/server/http/access";
@@ -68,6 +68,6 @@ export async function measureRequests(
     if (i >= 2) times.push(performance.now() - began);
     bytes = text.length;
   }
-  const at = (share: number): number => Number((percentile(times, share) ?? NaN).toFixed(1));
+  const at = (share: number): number => Number((computePercentile(times, share) ?? NaN).toFixed(1));
   return { p50: at(0.5), p95: at(0.95), max: at(1), kilobytes: Math.round(bytes / 1024) };
 }

@@ -7,7 +7,7 @@ import { pipeline } from "node:stream/promises";
 import { z } from "zod";
 import { ROOT } from "@/lib/paths.mjs";
 import { analyse } from "@/gpu-workers/retrieval/indexes/bm25/analyser";
-import { percentile } from "@/gpu-workers/runtime/latency";
+import { computePercentile } from "@/gpu-workers/runtime/latency";
 import { formatPassage } from "@/gpu-workers/retrieval/corpus/passage-text";
 import { buildBar, type Bar, printTable } from "@/bench/lib";
 import { ensurePeerPython } from "@/bench/peers/venv";
@@ -255,8 +255,8 @@ async function compareSpeed(
     name,
     build,
     memory,
-    p50: percentile(ms, 0.5) ?? NaN,
-    p99: percentile(ms, 0.99) ?? NaN,
+    p50: computePercentile(ms, 0.5) ?? NaN,
+    p99: computePercentile(ms, 0.99) ?? NaN,
     cpuMs: cpu.reduce((sum, value) => sum + value, 0) / cpu.length,
   }));
   const [ours, ...peers] = figures;

@@ -2,7 +2,7 @@ import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { RankedRow } from "@/gpu-workers/retrieval/indexes/ranked-row";
 import { Encoder, type TextKind } from "@/gpu-workers/retrieval/encoders/encoder";
-import { percentile } from "@/gpu-workers/runtime/latency";
+import { computePercentile } from "@/gpu-workers/runtime/latency";
 import { formatPassage } from "@/gpu-workers/retrieval/corpus/passage-text";
 import { buildBar, type Bar, machine, printTable } from "@/bench/lib";
 import { type QuestionSet, questionSets } from "./data";
@@ -304,8 +304,8 @@ async function queryLatency(
   }
   await index.close();
   return byName((name) => ({
-    p50: percentile(times[name], 0.5),
-    p99: percentile(times[name], 0.99),
+    p50: computePercentile(times[name], 0.5),
+    p99: computePercentile(times[name], 0.99),
   }));
 }
 

@@ -7,7 +7,7 @@ import { retrieverSchema as retrieverConfig } from "@/contracts/run-config/retri
 import { formatContents } from "@/contracts/formats/corpus-lines";
 import { ROOT } from "@/lib/paths.mjs";
 import { retrieveResponseWithScoresSchema } from "@/contracts/formats/retrieve";
-import { percentile } from "@/gpu-workers/runtime/latency";
+import { computePercentile } from "@/gpu-workers/runtime/latency";
 import { openRetriever } from "@/gpu-workers/retrieval/backends/open-retriever";
 import { RetrieveService } from "@/gpu-workers/retrieval/service/retrieve-service";
 import { buildBar, printTable } from "@/bench/lib";
@@ -154,8 +154,8 @@ async function load(url: string, clients: number, queries: readonly string[]): P
     return {
       requests: times.length,
       perSecond: times.length / seconds,
-      p50Ms: percentile(times, 0.5) ?? 0,
-      p99Ms: percentile(times, 0.99) ?? 0,
+      p50Ms: computePercentile(times, 0.5) ?? 0,
+      p99Ms: computePercentile(times, 0.99) ?? 0,
     };
   } finally {
     agent.destroy();

@@ -18,7 +18,7 @@ const sshHost = z
   .max(200)
   .regex(/^([\w.][\w.@:-]*)?$/, "a host as ssh takes it, e.g. user@login.example.org");
 
-const withoutSecret = (url: string): boolean => {
+const hasNoSecret = (url: string): boolean => {
   // What is no address has been refused already.
   if (!URL.canParse(url)) return true;
   const { username, password, search, hash } = new URL(url);
@@ -28,7 +28,7 @@ const withoutSecret = (url: string): boolean => {
 const address = z
   .url({ protocol: /^https?$/, error: "give an address with http:// or https://" })
   .regex(/^[\w.:/[\]~%-]*$/, "give the address alone; user and secret have fields of their own")
-  .refine(withoutSecret, "give the address alone; user and secret have fields of their own");
+  .refine(hasNoSecret, "give the address alone; user and secret have fields of their own");
 const kubernetesName = z
   .string()
   .trim()

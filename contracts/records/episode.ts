@@ -44,7 +44,8 @@ const tokens = {
   /**
    * Advantage of each token as it entered the policy's loss, after whitening or normalisation, in float32; 0 where none did:
    * where mask is 0, and where `upstream` cuts the end of a long episode. Same length as ids. Absent where it is the same for
-   * all action tokens of the episode: the record's `advantage`.
+   * all action tokens of the episode: the record's `advantage`; and where one is not finite. Stored, too, where the policy was
+   * not updated by the episode, as in the critic's warm-up.
    */
   advantages: z.array(z.number()).optional(),
 };

@@ -34,7 +34,7 @@ export const serviceReportSchema = z.object({
   key: z.string(),
   kind: serviceKindSchema,
   state: serviceStateSchema,
-  /** What it is doing while it starts, e.g. "encoding 640 of 1159". */
+  /** What it is doing while it starts, e.g. "encoding documents: 640 / 1159". */
   detail: z.string(),
   error: z.string().nullable(),
   memoryMb: z.number().nonnegative().nullable(),

@@ -1,8 +1,9 @@
-import { markMessage } from "@/core/texts/mark-message";
 /**
  * Chooses the index of a corpus and estimates its cost. Pure, so that the form, the command line and the worker agree.
  * Sizes in bytes, times in seconds.
  */
+
+import { markMessage } from "@/core/texts/mark-message";
 
 export interface IndexSpec {
   /** A FAISS factory string, or "auto". */

@@ -65,7 +65,9 @@ export function groupConfigs(
     flat[position]!.get(path) ?? getSettingValue(runs[position]!.config, path);
   const toKey = (position: number): string =>
     by === null
-      ? JSON.stringify([...flat[position]!].filter(([path]) => !FREE.has(lastPart(path))).sort())
+      ? JSON.stringify(
+          [...flat[position]!].filter(([path]) => !FREE.has(readLastPart(path))).sort(),
+        )
       : JSON.stringify(read(position, by) ?? null);
   const groups = new Map<string, number[]>();
   for (const position of runs.keys()) {
@@ -74,7 +76,7 @@ export function groupConfigs(
   }
   const lists = [...groups];
   const changed = listChangedPaths(lists.map(([, [first]]) => flat[first!]!)).filter(
-    ({ path }) => !FREE.has(lastPart(path)),
+    ({ path }) => !FREE.has(readLastPart(path)),
   );
   return lists.map(([key, members], group) => ({
     key,
@@ -85,9 +87,12 @@ export function groupConfigs(
         : changed.length === 0 || changed.length > 4
           ? runs[members[0]!]!.name
           : changed
-              .map(({ path, values }) => `${lastPart(path)} ${describeSettingValue(values[group])}`)
+              .map(
+                ({ path, values }) =>
+                  `${readLastPart(path)} ${describeSettingValue(values[group])}`,
+              )
               .join(", "),
   }));
 }
 
-const lastPart = (path: string): string => path.slice(path.lastIndexOf(".") + 1);
+const readLastPart = (path: string): string => path.slice(path.lastIndexOf(".") + 1);

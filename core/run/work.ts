@@ -41,7 +41,7 @@ export function describeWork(config: RunConfig): Work | null {
           retriever: { kind: config.retriever.kind },
           corpus: config.corpus,
           questions: config.questions,
-          ...likeChoice(config),
+          ...buildChoiceKey(config),
         },
         size: typeof config.sampleSeed === "number" ? null : config.limit,
         unit: "questions",
@@ -70,7 +70,11 @@ export function describeWork(config: RunConfig): Work | null {
 }
 
 /** A sample takes as long as the same sample; what a filter leaves of a set, as what it left before. */
-const likeChoice = ({ limit, sampleSeed, skipYesNo }: QuestionChoice): Record<string, unknown> => ({
+const buildChoiceKey = ({
+  limit,
+  sampleSeed,
+  skipYesNo,
+}: QuestionChoice): Record<string, unknown> => ({
   ...(typeof sampleSeed === "number" && { limit, sampleSeed }),
   ...(skipYesNo && { skipYesNo }),
 });

@@ -70,6 +70,11 @@ describe("a message of server or worker", () => {
     );
   });
 
+  it("keeps what stands in quotes, which is a name, also where it is a text of the interface", () => {
+    expect(CHINESE["New run"]).toBeDefined();
+    expect(read('There is a pool "New run" already.')).toContain("New run");
+  });
+
   it("stays as it is where nobody has translated it, and the known part is read beside it", () => {
     for (const unknown of ["", "x", "connect ECONNREFUSED 127.0.0.1:1; at least: so, they say"])
       expect(read(unknown)).toBe(unknown);

@@ -43,7 +43,12 @@ export function createMessageReader(
   function readWhole(message: string): string | null {
     for (const template of templates) {
       const values = matchTemplate(template, message);
-      if (values) return writeTranslation(template, values.map(read));
+      if (values)
+        return writeTranslation(
+          template,
+          // What stands in quotes is a name, which stays.
+          values.map((value, i) => (template.pieces[i]!.endsWith('"') ? value : read(value))),
+        );
     }
     return null;
   }

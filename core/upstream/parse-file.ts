@@ -30,18 +30,18 @@ export function parseUpstreamFile(path: string, content: string): UpstreamFile |
     return {
       kind: "sequences",
       dataset: sequences[1]!,
-      sequences: shaped(outputSequencesSchema, value, name),
+      sequences: parseShaped(outputSequencesSchema, value, name),
     };
   if (name.endsWith("_stats.json"))
     return {
       kind: "stats",
       name: name.replace(/_stats\.json$/, ""),
-      stats: shaped(statsFileSchema, value, name),
+      stats: parseShaped(statsFileSchema, value, name),
     };
   const results = resultsFileSchema.safeParse(value);
   const isCache = name.includes("rag_cache");
   if (!results.success) {
-    if (isCache || path.includes("results/")) shaped(resultsFileSchema, value, name);
+    if (isCache || path.includes("results/")) parseShaped(resultsFileSchema, value, name);
     return null;
   }
   return {
@@ -115,7 +115,7 @@ function toPlainNumbers(value: unknown): unknown {
   );
 }
 
-function shaped<T extends z.ZodType>(schema: T, value: unknown, name: string): z.output<T> {
+function parseShaped<T extends z.ZodType>(schema: T, value: unknown, name: string): z.output<T> {
   const parsed = schema.safeParse(value);
   if (parsed.success) return parsed.data;
   throw new AppError(

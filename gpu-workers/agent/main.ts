@@ -48,9 +48,9 @@ const address = (text: string): string => {
   return Object.assign(new URL(text), { search: "" }).toString();
 };
 
-const ownHost = (text: string): string => {
+const parseOwnHost = (text: string): string => {
   const isName = /^[a-z\d](?:[a-z\d.-]*[a-z\d])?$/i.test(text);
-  if ((!isName && !isIPv6(text)) || text === "0.0.0.0" || text === "::")
+  if ((!isName && !isIPv6(text)) || /^[0.:]+$/.test(text))
     throw new InvalidArgumentError(
       "must be one address or name of this machine, e.g. 10.0.0.1, that jobs can be given.",
     );
@@ -179,7 +179,7 @@ const command = new Command("worker")
       "address of this machine at which commands that run as jobs of Ray on other machines report, each with a token of its run (default: none, they reach the loopback alone)",
     )
       .env("S3_TRACKING_ADDRESS")
-      .argParser(ownHost),
+      .argParser(parseOwnHost),
   )
   .addOption(
     new Option(

@@ -18,6 +18,7 @@ import {
 } from "@/contracts/worker-protocol/tasks";
 import { CorpusFile } from "@/gpu-workers/corpora/file/corpus-file";
 import type { TaskContext, TaskHandlers, TaskOf } from "@/gpu-workers/jobs/task-context";
+import { parseProgress } from "@/gpu-workers/retrieval/retriever";
 import type { ArtifactTransfer } from "./artifact-transfer";
 import type { Connection } from "./connection";
 import type { AgentLog } from "./log";
@@ -35,10 +36,10 @@ const RESULT_SCHEMAS = {
   play: playResultSchema,
 } as const;
 
-/** "encoding documents: 640 of 1159" as a share, for the bar; 0 where nothing is counted. */
-function parseShare(detail: string): number {
-  const counted = /(\d+) of (\d+)$/.exec(detail);
-  return counted && Number(counted[2]) > 0 ? Number(counted[1]) / Number(counted[2]) : 0;
+/** How far the opening of a retriever is, for the bar; 0 where nothing is counted. */
+function computeShare(detail: string): number {
+  const counted = parseProgress(detail);
+  return counted ? counted.done / counted.total : 0;
 }
 
 /** Searches a corpus with one query, as a person types it. */
@@ -49,7 +50,7 @@ export async function runQuery(task: TaskOf<"query">, context: TaskContext): Pro
     task.corpus,
     config,
     context.signal,
-    (detail) => context.reportProgress(detail, parseShare(detail)),
+    (detail) => context.reportProgress(detail, computeShare(detail)),
   );
   try {
     const started = performance.now();

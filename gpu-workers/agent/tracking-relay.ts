@@ -133,7 +133,9 @@ function forward(
       response,
       403,
       "PERMISSION_DENIED",
-      "Only programs on this machine may report here.",
+      outside
+        ? "No page of a browser may report here."
+        : "Only programs on this machine may report here.",
     );
   const base = new URL(server);
   const url = URL.parse(request.url ?? "/", base);

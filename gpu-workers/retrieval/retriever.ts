@@ -45,6 +45,12 @@ export function describeProgress({ detail, done, total }: RetrieverProgress): st
   return total > 1 ? `${detail}: ${done} / ${total}` : detail;
 }
 
+/** What `describeProgress` counts at its end; null where nothing is counted. */
+export function parseProgress(detail: string): { done: number; total: number } | null {
+  const counted = /: (\d+) \/ (\d+)$/.exec(detail);
+  return counted && { done: Number(counted[1]), total: Number(counted[2]) };
+}
+
 /** Ranks the documents of a corpus for a query. Failures are errors, never documents. */
 export interface Retriever {
   /**

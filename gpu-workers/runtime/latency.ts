@@ -17,12 +17,12 @@ export class LatencyWindow {
 
   /** Smallest recorded value that at least the share `p` of them does not exceed; null before the first. */
   computePercentile(p: number): number | null {
-    return percentile(this.values, p);
+    return computePercentile(this.values, p);
   }
 }
 
 /** Nearest-rank percentile, p in [0, 1]; null of nothing. */
-export function percentile(values: readonly number[], p: number): number | null {
+export function computePercentile(values: readonly number[], p: number): number | null {
   const sorted = [...values].sort((a, b) => a - b);
   return sorted[Math.max(0, Math.ceil(p * sorted.length) - 1)] ?? null;
 }

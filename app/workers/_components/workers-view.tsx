@@ -3,6 +3,7 @@ import { useQuery } from "@tanstack/react-query";
 import { Plug } from "lucide-react";
 import { useText } from "@/app/_i18n/text-provider";
 import { useDialogParam } from "@/app/_lib/hooks/use-params";
+import { isAwaited } from "@/app/_lib/live/is-awaited";
 import { useTRPC } from "@/app/_lib/live/trpc";
 import { Button } from "@/app/_ui/button";
 import { EmptyState, QueryErrorState, Skeleton } from "@/app/_ui/states";
@@ -25,7 +26,7 @@ export function WorkersView() {
     useQuery(trpc.workers.tokens.queryOptions()),
     useQuery(trpc.keys.list.queryOptions()),
   ];
-  const isPending = query.isPending || lists.some((list) => list.isPending);
+  const isPending = query.isPending || lists.some(isAwaited);
   const [open, setOpen] = useDialogParam(DIALOGS);
   const attach = (
     <Button variant="primary" onClick={() => setOpen("attach")}>

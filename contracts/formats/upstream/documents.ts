@@ -33,7 +33,7 @@ export function parseDocuments(text: string): UpstreamDocument[] {
     const rest = text.slice(body, starts[i + 1]?.at ?? text.length);
     const end = findTitleEnd(rest);
     return {
-      title: unquoted(rest.slice(0, end.title)),
+      title: unquote(rest.slice(0, end.title)),
       text: rest
         .slice(end.body)
         .replace(/<\/?information>/g, "")
@@ -59,7 +59,7 @@ function findTitleEnd(rest: string): { title: number; body: number } {
     : { title: line, body: line };
 }
 
-const unquoted = (title: string): string =>
+const unquote = (title: string): string =>
   (title.length >= 2 && title.startsWith('"') && title.endsWith('"')
     ? title.slice(1, -1)
     : title

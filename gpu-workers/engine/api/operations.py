@@ -182,9 +182,9 @@ class Operations:
     def _serve_sampling(self) -> None:
         """Runs sampling that waits, while the operation that runs stands between micro-batches.
 
-        It gets at most as much time as the operation itself has had. One for which memory does not
-        suffice beside the operation waits for its end, as all of them then do. The operation hears
-        of its cancelling when the sampling ends.
+        None begins once sampling has had more time than the operation; one that has begun ends. One
+        for which memory does not suffice beside the operation waits for its end, as all of them
+        then do. The operation hears of its cancelling when the sampling ends.
         """
         while self.lent <= (time.perf_counter() - self.began) / 2:
             with self.lock:

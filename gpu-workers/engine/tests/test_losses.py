@@ -90,7 +90,7 @@ def trl_loss(trainer_class, t: dict[str, torch.Tensor], inputs: dict, **settings
     return float(loss.detach()), d_lp, torch.zeros_like(h) if d_h is None else d_h
 
 
-def weights_of(loss_type: str, mask: torch.Tensor) -> torch.Tensor:
+def compute_weights(loss_type: str, mask: torch.Tensor) -> torch.Tensor:
     """The caller's normalisation: by sequence (GRPO), by token (DAPO), by a constant (Dr. GRPO)."""
     if loss_type == "grpo":
         return mask / mask.sum(-1, keepdim=True) / SEQUENCES
@@ -108,7 +108,7 @@ def test_clipped_losses_equal_trls(loss_type, low, high, beta, entropy):
     """
     grpo = pytest.importorskip("trl.trainer.grpo_trainer", reason="TRL needs Python 3.11")
     t = numbers()
-    weights = weights_of(loss_type, t["mask"])
+    weights = compute_weights(loss_type, t["mask"])
     config = LossConfig(
         clipLow=low, clipHigh=high, klCoef=beta, klEstimator="k3", entropyCoef=entropy
     )

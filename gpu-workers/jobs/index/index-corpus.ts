@@ -1,7 +1,7 @@
 import { AppError } from "@/contracts/errors";
 import { ATLAS_DIR, DATA_DIR } from "@/lib/paths.mjs";
 import { getCorpusPath } from "@/gpu-workers/corpora/installed-corpora";
-import { describeProgress } from "@/gpu-workers/retrieval/retriever";
+import { describeProgress, parseProgress } from "@/gpu-workers/retrieval/retriever";
 import { importRunCorpus } from "./import-corpus";
 import type { RunContext } from "@/gpu-workers/jobs/run-context";
 import {
@@ -27,7 +27,11 @@ export async function indexCorpus(context: RunContext): Promise<void> {
     // The choice of the index and its estimate stay readable; the rest is only the latest.
     if (detail.startsWith("index ")) context.log("info", detail);
     void context
-      .reportProgress({ phase: "indexing", ...parseCounts(detail), detail })
+      .reportProgress({
+        phase: "indexing",
+        ...(parseProgress(detail) ?? { done: 0, total: 1 }),
+        detail,
+      })
       .catch(() => undefined);
   };
   await buildNewestIndex(config.retriever, {
@@ -54,10 +58,4 @@ export async function indexCorpus(context: RunContext): Promise<void> {
   } finally {
     handle.release();
   }
-}
-
-/** "encoding documents (71/s, 2 min left): 640 of 1159" as a bar. */
-function parseCounts(detail: string): { done: number; total: number } {
-  const counted = /: (\d+) \/ (\d+)$/.exec(detail);
-  return counted ? { done: Number(counted[1]), total: Number(counted[2]) } : { done: 0, total: 1 };
 }

@@ -127,14 +127,14 @@ async function matchText(
   const words = buildWordQuery(text, place && place !== "documents" ? WEIGHTS[place] : "");
   if (words === null) return { sql: sql`false`, isSlow: false };
   const inEpisode = sql`t.words @@ to_tsquery('simple', ${words})`;
-  if (place !== undefined && place !== "documents") return ofTexts(runId, inEpisode);
+  if (place !== undefined && place !== "documents") return buildTextsQuery(runId, inEpisode);
 
   const holdsWords = sql`extract_document_words(title, text) @@ to_tsquery('simple', ${words})`;
   const documents = await queryRows(db, documentKeySchema, { check: "first" })`
     SELECT hashtextextended(hash, 0) AS key FROM documents WHERE ${holdsWords} LIMIT ${MOST_DOCUMENTS + 1}`;
   if (documents.length <= MOST_DOCUMENTS) {
     const inDocument = sql`t.documents && ${documents.map(({ key }) => key)}::bigint[]`;
-    return ofTexts(runId, place ? inDocument : sql`(${inEpisode} OR ${inDocument})`);
+    return buildTextsQuery(runId, place ? inDocument : sql`(${inEpisode} OR ${inDocument})`);
   }
   // An aggregate, so that the documents are found once, into a hash table: as EXISTS it would be a join of every episode.
   const inDocument = sql`(SELECT coalesce(bool_or(d.key IN (SELECT hashtextextended(hash, 0) FROM documents WHERE ${holdsWords})), false) FROM unnest(t.documents) AS d(key))`;
@@ -146,7 +146,7 @@ async function matchText(
 }
 
 /** As an array, so that the texts are searched first and the facts are looked up, however many are expected. */
-const ofTexts = (runId: string, condition: Sql) => ({
+const buildTextsQuery = (runId: string, condition: Sql) => ({
   sql: sql`e.id IN (SELECT unnest(ARRAY(SELECT t.episode_id FROM episode_texts t WHERE t.run_id = ${runId}::uuid AND ${condition})))`,
   isSlow: false,
 });

@@ -102,7 +102,7 @@ export async function selectMatchingRuns(
   return rows.map(({ id }) => id);
 }
 
-const onShelf = (shelf: RunShelf, run: Sql): Sql => {
+const buildShelfCondition = (shelf: RunShelf, run: Sql): Sql => {
   if (shelf === "deleted") return sql`${run}.deleted_at IS NOT NULL AND ${run}.purged_at IS NULL`;
   return sql`${run}.deleted_at IS NULL AND ${run}.archived_at ${shelf === "archived" ? sql`IS NOT NULL` : sql`IS NULL`}`;
 };
@@ -112,7 +112,10 @@ function buildFilter(
   { states, kinds, text, tags, preset, settings = [], shelf }: RunFilter,
   run: Sql,
 ): Sql[] {
-  const conditions = [sql`${run}.project_id = ${DEFAULT_PROJECT}::uuid`, onShelf(shelf, run)];
+  const conditions = [
+    sql`${run}.project_id = ${DEFAULT_PROJECT}::uuid`,
+    buildShelfCondition(shelf, run),
+  ];
   if (states) conditions.push(sql`${run}.state = ANY(${states}::text[])`);
   if (kinds) conditions.push(sql`${run}.kind = ANY(${kinds}::text[])`);
   if (tags?.length) conditions.push(sql`${run}.tags @> ${tags}::text[]`);
@@ -140,7 +143,7 @@ export async function countShelf(
   shelf: RunShelf,
 ): Promise<Partial<Record<RunState, number>>> {
   const rows = await queryRows(db, z.object({ state: runStateSchema, runs: z.int() }))`
-    SELECT r.state, count(*)::int AS runs FROM runs r WHERE r.project_id = ${DEFAULT_PROJECT}::uuid AND ${onShelf(shelf, sql`r`)} GROUP BY r.state`;
+    SELECT r.state, count(*)::int AS runs FROM runs r WHERE r.project_id = ${DEFAULT_PROJECT}::uuid AND ${buildShelfCondition(shelf, sql`r`)} GROUP BY r.state`;
   return Object.fromEntries(rows.map(({ state, runs }) => [state, runs]));
 }
 

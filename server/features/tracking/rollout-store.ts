@@ -154,7 +154,11 @@ export class RolloutStore {
     tx.emit({ kind: "episodes", runId, payload: { phase, step, count: built.length } });
     await this.observer.sumUpRollouts(tx, runId, run.config, {
       // No step follows with which late evaluations could be summed up.
-      isOver: run.kind === "external" && TERMINAL_STATES.has(run.state),
+      isOver:
+        run.kind === "external" &&
+        TERMINAL_STATES.has(run.state) &&
+        // A training step is summed up once, and more of it may come.
+        built.every(({ record }) => record.phase === "held-out"),
       evaluated: built.flatMap(({ record }) => (record.phase === "held-out" ? record.step! : [])),
     });
   }

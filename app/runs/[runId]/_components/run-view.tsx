@@ -107,7 +107,7 @@ export function RunView({ runId, trainMetrics }: RunViewProps) {
   const isPainted = useIsPainted();
   const loadsTraining = showsTraining && isPainted;
   useEffect(() => {
-    if (loadsTraining) void loadTrainOverview();
+    if (loadsTraining) void loadTrainOverview().catch(() => undefined);
   }, [loadsTraining]);
   const run = query.data;
   const hasRollouts = useHasRollouts(run);

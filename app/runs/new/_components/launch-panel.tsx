@@ -78,8 +78,9 @@ export function LaunchPanel({
   const launching = launch.isPending || launch.isSuccess;
   // What the check brings comes at once: each part of it would push the next away.
   const isTraining = config?.kind === "train";
-  const memory = memoryPanel.useModule(isTraining);
-  const isUnchecked = config !== null && (check.isPending || (isTraining && memory === null));
+  // Without its script the run can be launched all the same.
+  const memory = memoryPanel.useOptionalModule(isTraining);
+  const isUnchecked = config !== null && check.isPending;
   const canDryRun = config === null || config.kind === "train";
   return (
     <LaunchCard

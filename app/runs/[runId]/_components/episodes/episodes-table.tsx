@@ -1,7 +1,7 @@
 "use client";
 import { Link } from "@/app/_ui/link";
 import { useEffect, useMemo, useSyncExternalStore } from "react";
-import { keepFilter, nextOrder, type EpisodeFilter } from "@/app/_episode/episode-filter";
+import { keepFilter, chooseNextOrder, type EpisodeFilter } from "@/app/_episode/episode-filter";
 import { markText } from "@/app/_i18n/format-text";
 import { useText } from "@/app/_i18n/text-provider";
 import {
@@ -243,7 +243,7 @@ function WideList({ rows, filter, onNearEnd }: ListProps) {
         if (!clicked) return null;
         return {
           direction: filter.sort === clicked ? filter.sortDirection : null,
-          onSort: () => setParams(nextOrder(filter, clicked)),
+          onSort: () => setParams(chooseNextOrder(filter, clicked)),
         };
       }}
       minWidth="min-w-[1150px]"

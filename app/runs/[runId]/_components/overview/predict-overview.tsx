@@ -7,6 +7,7 @@ import { listMetrics } from "@/app/_charts/definitions/definitions";
 import { PREDICT_CHARTS } from "@/app/_charts/definitions/predict-charts";
 import { useText } from "@/app/_i18n/text-provider";
 import { formatInteger, formatShare, formatSigned } from "@/app/_lib/format/format";
+import { isAwaited } from "@/app/_lib/live/is-awaited";
 import { useTRPC, type RunDetail } from "@/app/_lib/live/trpc";
 import { EmptyState, QueryErrorState, Skeleton } from "@/app/_ui/states";
 import { TERMINAL_STATES } from "@/core/run/transitions";
@@ -46,7 +47,7 @@ export function PredictOverview({ run }: { run: RunDetail }) {
   );
   const spent = useQuery(trpc.leaderboard.run.queryOptions({ runId: run.id }));
   if (run.config.kind !== "predict") return null;
-  if (steps.isPending || spent.isPending) return <PartLoading />;
+  if (steps.isPending || isAwaited(spent)) return <PartLoading />;
   const compared = run.config.method === "s3" && rag !== null;
   const href = (p: { filter: string }) => `/runs/${run.id}?tab=episodes&filter=${p.filter}`;
   const ended = TERMINAL_STATES.has(run.state);

@@ -158,8 +158,8 @@ interface TokenSummaryProps {
 function TokenSummary({ step, tokens, overlay }: TokenSummaryProps) {
   const t = useText();
   const chosen = tokens.filter((token) => token.isPolicy);
-  const logprob = mean(chosen.map((token) => token.logprob));
-  const entropy = mean(chosen.map((token) => token.entropy));
+  const logprob = computeKnownMean(chosen.map((token) => token.logprob));
+  const entropy = computeKnownMean(chosen.map((token) => token.entropy));
   const legend = overlay === "advantage" && step.advantages ? TOKEN_ADVANTAGES : LEGENDS[overlay];
   const missing =
     (overlay === "entropy" && entropy === null) ||
@@ -190,7 +190,7 @@ function TokenSummary({ step, tokens, overlay }: TokenSummaryProps) {
 }
 
 /** Of those that are recorded; null where none is. */
-function mean(values: readonly (number | null)[]): number | null {
+function computeKnownMean(values: readonly (number | null)[]): number | null {
   const known = values.filter((value) => value !== null);
   return known.length === 0 ? null : known.reduce((sum, value) => sum + value, 0) / known.length;
 }
