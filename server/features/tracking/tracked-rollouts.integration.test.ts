@@ -226,5 +226,11 @@ describe("rollouts of an observed run", () => {
     });
     await evaluate(61, 1);
     expect((await read("held-out/accuracy")).at(-1)).toEqual([61, 0.5]);
+    // A training step may come in parts after the end, too: it is summed up once, with all of them.
+    await send({ file: "71 a.jsonl" }, [buildLine("What is question 1?", 1, 71)]);
+    await send({ file: "71 b.jsonl" }, [buildLine("What is question 2?", 0, 71)]);
+    for (const step of [72, 73]) await train(step);
+    const means = await server.plane.trackedRuns.readHistory(toId(id), "reward/mean");
+    expect(means.filter(({ step }) => step === 71).map(({ value }) => value)).toEqual([0.5]);
   });
 });
