@@ -1,6 +1,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { loadavg, tmpdir } from "node:os";
 import { join } from "node:path";
+import { isDeepStrictEqual } from "node:util";
 import { AppError } from "@/contracts/errors";
 import { startPostgres } from "@/server/testing/postgres";
 import { measureCharts } from "./dashboard/charts";
@@ -13,12 +14,17 @@ import { measurePages } from "./dashboard/pages";
 import { startProduct, type Product } from "./dashboard/product";
 import { measureRunLists } from "./dashboard/runs";
 import type { FilledRuns } from "./dashboard/sizes";
-import { machine, printBars, readResult, type Bar, type BenchResult } from "./lib";
+import { machine, printBars, readResult, type Bar, type BenchResult, type Machine } from "./lib";
 
 /** What one part has measured. */
 interface Measured {
   bars: Bar[];
   figures: Record<string, unknown>;
+}
+/** A part as the result's file holds it. */
+interface StoredPart extends Measured {
+  /** Absent in files written before parts had it: the file's own. */
+  machine?: Machine;
 }
 /**
  * What pages read, on a database with as much in it as a group makes in years, and what training code reports. A part is
@@ -81,23 +87,28 @@ export async function run(names: string[]): Promise<BenchResult> {
   const at = new Date().toISOString();
   /** Processes that wanted a core when it began: above the number of cores, times are of a machine that did other work, too. */
   const loadAtStart = Number(load.toFixed(1));
-  const parts = {
-    ...(await readStoredParts()),
+  const here = machine();
+  const parts: Record<string, StoredPart> = {
+    ...(await readStoredParts(here)),
     ...Object.fromEntries(
-      Object.entries(measured).map(([name, part]) => [name, { at, loadAtStart, ...part }]),
+      Object.entries(measured).map(([name, part]) => [
+        name,
+        { at, machine: here, loadAtStart, ...part },
+      ]),
     ),
   };
   const bars = known.flatMap((name) => parts[name]?.bars ?? []);
   printBars(bars);
-  return { bench: "dashboard", at, machine: machine(), parts, bars };
+  return { bench: "dashboard", at, machine: here, parts, bars };
 }
 
-/** What was measured of each part before; nothing where it was another machine, whose figures say nothing of this one. */
-async function readStoredParts(): Promise<Record<string, Measured>> {
+/** What was measured of each part before on this very machine: figures of another one say nothing of it. */
+async function readStoredParts(here: Machine): Promise<Record<string, StoredPart>> {
   const stored = await readResult("dashboard").catch(() => null);
-  return stored && stored.machine.cpu === machine().cpu
-    ? (stored.parts as Record<string, Measured>)
-    : {};
+  const parts = Object.entries((stored?.parts ?? {}) as Record<string, StoredPart>);
+  return Object.fromEntries(
+    parts.filter(([, part]) => isDeepStrictEqual(part.machine ?? stored?.machine, here)),
+  );
 }
 
 async function withFilledDatabase(

@@ -101,6 +101,7 @@ export const ChartCard = memo(function ChartCard({
           <WaitingPlot>{waiting}</WaitingPlot>
         ) : chart.kind === "lines" ? (
           <LinePlot
+            chartId={chart.id}
             label={title}
             series={series}
             scale={chart.scale}
@@ -112,6 +113,7 @@ export const ChartCard = memo(function ChartCard({
           />
         ) : (
           <StackPlot
+            chartId={chart.id}
             label={title}
             series={series}
             missing={chart.missing}

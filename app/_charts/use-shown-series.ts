@@ -1,6 +1,8 @@
 "use client";
+import { useSearchParams } from "next/navigation";
 import { useMemo, useState } from "react";
-import { isolateSeries, toggleSeries } from "./shown-series";
+import { replaceParams } from "@/app/_lib/hooks/use-params";
+import { formatHidden, isolateSeries, parseHidden, toggleSeries } from "./shown-series";
 import type { SeriesStyle } from "./prepare/view";
 
 /** The series of a plot and which of them its legend hides. */
@@ -13,24 +15,40 @@ export interface ShownSeries {
 }
 
 const NONE: ReadonlySet<string> = new Set();
+const PARAM = "hide";
 
-/** Which series of a plot are shown: all at first. */
-export function useShownSeries(styles: readonly SeriesStyle[]): ShownSeries {
-  const [hidden, setHidden] = useState(NONE);
-  return useMemo(
-    () => ({
+/** Writes what a chart hides into the address, as the last of its charts. */
+function writeHidden(chartId: string, hidden: ReadonlySet<string>): void {
+  const charts = parseHidden(new URLSearchParams(window.location.search).get(PARAM));
+  charts.delete(chartId);
+  replaceParams({ [PARAM]: formatHidden(charts.set(chartId, hidden)) });
+}
+
+/**
+ * Which series of a plot are shown: by the page's address, else all. Changes are kept there; no other chart follows them.
+ *
+ * @param chartId what the chart is called in the address: no other chart of the page has it
+ */
+export function useShownSeries(chartId: string, styles: readonly SeriesStyle[]): ShownSeries {
+  const params = useSearchParams();
+  const [hidden, setHidden] = useState(() => parseHidden(params.get(PARAM)).get(chartId) ?? NONE);
+  return useMemo(() => {
+    const change = (next: ReadonlySet<string>): void => {
+      setHidden(next);
+      writeHidden(chartId, next);
+    };
+    return {
       styles,
       hidden,
-      toggle: (key) => setHidden((before) => toggleSeries(before, key)),
+      toggle: (key) => change(toggleSeries(hidden, key)),
       isolate: (key) =>
-        setHidden((before) =>
+        change(
           isolateSeries(
-            before,
+            hidden,
             key,
             styles.map((style) => style.key),
           ),
         ),
-    }),
-    [styles, hidden],
-  );
+    };
+  }, [chartId, styles, hidden]);
 }

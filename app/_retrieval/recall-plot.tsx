@@ -63,6 +63,7 @@ function Plot({ comparison, value, label }: PlotProps) {
   );
   return (
     <LinePlot
+      chartId={value}
       label={label}
       series={series}
       scale="share"

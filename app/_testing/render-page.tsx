@@ -76,13 +76,15 @@ export function renderPage(ui: ReactNode, answers: Answers = {}, address = "/") 
   const visited: string[] = [];
   const queryClient = new QueryClient({ defaultOptions: { queries: { retry: false } } });
   const trpcClient = createTRPCClient<AppRouter>({ links: [createMemoryLink(answers)] });
-  const view = render(
-    <Layout visited={visited} queryClient={queryClient}>
-      <TRPCProvider trpcClient={trpcClient} queryClient={queryClient}>
-        {ui}
-      </TRPCProvider>
-    </Layout>,
-  );
+  const view = render(ui, {
+    wrapper: ({ children }) => (
+      <Layout visited={visited} queryClient={queryClient}>
+        <TRPCProvider trpcClient={trpcClient} queryClient={queryClient}>
+          {children}
+        </TRPCProvider>
+      </Layout>
+    ),
+  });
   return { ...view, visited, queryClient };
 }
 

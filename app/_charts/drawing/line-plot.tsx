@@ -14,6 +14,8 @@ import type { SeriesStyle } from "@/app/_charts/prepare/view";
 export type LineSeries = SeriesInput & SeriesStyle;
 
 export interface LinePlotProps {
+  /** What it is called in the page's address. */
+  chartId: string;
   label: string;
   series: readonly LineSeries[];
   scale: Scale;
@@ -31,10 +33,10 @@ export interface LinePlotProps {
  * Curves over the steps, with their intervals or extremes as bands. A gap in a series is drawn as a gap. How it is drawn
  * comes from the ChartScopeProvider around it.
  */
-export const LinePlot = memo(function LinePlot({ series, ...props }: LinePlotProps) {
+export const LinePlot = memo(function LinePlot({ chartId, series, ...props }: LinePlotProps) {
   const { track, settings } = useChartScope();
   const { smoothing } = settings;
-  const legend = useShownSeries(series);
+  const legend = useShownSeries(chartId, series);
   const lines = useMemo(
     () => series.map((input) => placeLine(input, { track, smoothing })),
     [series, track, smoothing],

@@ -1,5 +1,5 @@
 "use client";
-import { useCallback, useMemo, useRef, useState } from "react";
+import { memo, useCallback, useMemo, useRef, useState } from "react";
 import { useText } from "@/app/_i18n/text-provider";
 import { deferPart } from "@/app/_ui/optional-part";
 import type { Scale } from "@/app/_charts/prepare/axes";
@@ -39,8 +39,11 @@ interface PlotProps {
 const NO_MARKS: readonly ChartMarker[] = [];
 const NO_REFERENCES: readonly ReferenceValue[] = [];
 
-/** A plot in its place, and in a dialog over the whole window when it is opened. */
-export function Plot({
+/**
+ * A plot in its place, and in a dialog over the whole window when it is opened. What stands around it reads the page's
+ * address: a change of that alone draws no plot again.
+ */
+export const Plot = memo(function Plot({
   label,
   kind,
   lines,
@@ -125,4 +128,4 @@ export function Plot({
       {open ? <PlotDialog open={open} onOpen={setOpen} frame={frame} values={values} /> : null}
     </>
   );
-}
+});

@@ -1,10 +1,10 @@
 // @vitest-environment jsdom
-import { fireEvent, render, screen, waitFor, within } from "@testing-library/react";
+import { fireEvent, screen, waitFor, within } from "@testing-library/react";
 import userEvent from "@testing-library/user-event";
 import type { ReactNode } from "react";
 import { beforeAll, describe, expect, it } from "vitest";
 import { SIZE, stubLayout } from "@/app/_testing/stub-layout";
-import "@/app/_testing/render-page";
+import { renderPage } from "@/app/_testing/render-page";
 import { ChartScopeProvider } from "@/app/_charts/chart-scope";
 import { DEFAULT_SETTINGS } from "@/app/_charts/prepare/settings";
 import { LinePlot } from "./line-plot";
@@ -18,8 +18,8 @@ beforeAll(async () => {
 });
 
 /** The drawing is loaded when a plot is in sight. */
-async function renderPlot(plot: ReactNode) {
-  const view = render(<ChartScopeProvider>{plot}</ChartScopeProvider>);
+async function renderPlot(plot: ReactNode, address = "/") {
+  const view = renderPage(<ChartScopeProvider>{plot}</ChartScopeProvider>, {}, address);
   await waitFor(() => expect(view.container.querySelector(".recharts-surface")).toBeTruthy());
   return view;
 }
@@ -51,7 +51,7 @@ describe("a line plot", () => {
     renderPlot(
       <>
         <StepLabel />
-        <LinePlot label="Accuracy" series={series} scale="share" unit="number" />
+        <LinePlot chartId="reward" label="Accuracy" series={series} scale="share" unit="number" />
       </>,
     );
   const legend = (label: string) => screen.getByRole("button", { name: new RegExp(`^${label}`) });
@@ -68,7 +68,7 @@ describe("a line plot", () => {
   it("draws a gap as a gap", async () => {
     const gap = [{ ...series[0]!, points: createPoints([0, 1, 2, 9, 10, 11], () => 0.5) }];
     const { container } = await renderPlot(
-      <LinePlot label="Accuracy" series={gap} scale="share" unit="number" />,
+      <LinePlot chartId="reward" label="Accuracy" series={gap} scale="share" unit="number" />,
     );
     expect(findCurves(container, "curve").map(countParts)).toEqual([2]);
   });
@@ -188,6 +188,7 @@ describe("a line plot", () => {
   it("marks the steps of an alarm, where markers of alarms are on", async () => {
     const { container } = await renderPlot(
       <LinePlot
+        chartId="reward"
         label="Accuracy"
         series={series}
         scale="share"
@@ -204,6 +205,68 @@ describe("a line plot", () => {
   });
 });
 
+describe("hidden curves in the address", () => {
+  const createSeries = (key: string) => ({
+    key,
+    label: key.toUpperCase(),
+    colour: "red",
+    points: createPoints([0, 1, 2], (step) => step + 1),
+  });
+  const lines = ["a", "b", "c"].map(createSeries);
+  const parts = ["x/1", "y,2", "z"].map(createSeries);
+  const plots = (
+    <>
+      <LinePlot chartId="panel-a+b:c" label="Lines" series={lines} scale="free" unit="number" />
+      <LinePlot chartId="other" label="Same curves" series={lines} scale="free" unit="number" />
+      <StackPlot chartId="time" label="Parts" series={parts} missing="zero" unit="seconds" />
+    </>
+  );
+  /** The keys that each plot draws. */
+  async function open(address: string) {
+    const { container, unmount } = await renderPlot(plots, address);
+    await waitFor(() => expect(container.querySelectorAll(".recharts-surface")).toHaveLength(3));
+    const readKeys = () =>
+      [...container.querySelectorAll(".recharts-surface")].map((surface) =>
+        [...surface.querySelectorAll<SVGElement>("path[data-curve], path[data-area]")].map(
+          ({ dataset }) => dataset.curve ?? dataset.area,
+        ),
+      );
+    return { readKeys, unmount };
+  }
+  const ALL = [
+    ["a", "b", "c"],
+    ["a", "b", "c"],
+    ["x/1", "y,2", "z"],
+  ];
+
+  it("are hidden again when the page is opened anew, each in its own chart", async () => {
+    const user = userEvent.setup({ delay: null });
+    const first = await open("/runs/1?zoom=0..2#alarms");
+    expect(first.readKeys()).toEqual(ALL);
+    await user.click(screen.getAllByRole("button", { name: /^B/ })[0]!);
+    screen.getByRole("button", { name: /^Y,2/ }).focus();
+    await user.keyboard("i");
+    const shown = [["a", "c"], ["a", "b", "c"], ["y,2"]];
+    expect(first.readKeys()).toEqual(shown);
+    const { pathname, search, hash } = window.location;
+    expect([pathname, new URLSearchParams(search).get("zoom"), hash]).toEqual([
+      "/runs/1",
+      "0..2",
+      "#alarms",
+    ]);
+    first.unmount();
+
+    const again = await open(`${pathname}${search}${hash}`);
+    expect(again.readKeys()).toEqual(shown);
+    await user.click(screen.getAllByRole("button", { name: /^B/ })[0]!);
+    expect(new URLSearchParams(window.location.search).get("hide")).toBe("time:x%2F1,z");
+    screen.getByRole("button", { name: /^Y,2/ }).focus();
+    await user.keyboard("i");
+    expect(again.readKeys()).toEqual(ALL);
+    expect(window.location.search).toBe("?zoom=0..2");
+  });
+});
+
 describe("a line plot without outliers", () => {
   it("leaves its axis to the other values, and counts what is outside", async () => {
     const steps = Array.from({ length: 200 }, (_, step) => step);
@@ -211,11 +274,13 @@ describe("a line plot without outliers", () => {
       step === 50 || step === 150 ? 1_000 : Math.sin(step / 7),
     );
     const series = [{ key: "a", label: "Reward", colour: "red", points: wave }];
-    const plot = <LinePlot label="Reward" series={series} scale="free" unit="number" />;
+    const plot = (
+      <LinePlot chartId="reward" label="Reward" series={series} scale="free" unit="number" />
+    );
     const draw = (clip: boolean) => (
       <ChartScopeProvider settings={{ ...DEFAULT_SETTINGS, clip }}>{plot}</ChartScopeProvider>
     );
-    const { container, rerender } = render(draw(false));
+    const { container, rerender } = renderPage(draw(false));
     await waitFor(() => expect(findCurves(container, "curve")).toHaveLength(1));
     /** How high the wave before the first outlier is drawn, in pixels. */
     const readHeight = (): number => {
@@ -254,7 +319,7 @@ describe("a line plot of means", () => {
 
   it("breaks where other runs stand behind the mean, and has a band only where there is an interval", async () => {
     const { container } = await renderPlot(
-      <LinePlot label="Reward" series={series} scale="share" unit="share" />,
+      <LinePlot chartId="reward" label="Reward" series={series} scale="share" unit="share" />,
     );
     expect(findCurves(container, "curve").map(countParts)).toEqual([2]);
     expect(findCurves(container, "area")).toHaveLength(1);
@@ -264,7 +329,9 @@ describe("a line plot of means", () => {
     const counted = [
       { ...series[0]!, points: series[0]!.points.map((one) => ({ ...one, n: 4 - one.step })) },
     ];
-    await renderPlot(<LinePlot label="Reward" series={counted} scale="share" unit="share" />);
+    await renderPlot(
+      <LinePlot chartId="reward" label="Reward" series={counted} scale="share" unit="share" />,
+    );
     const plot = screen.getByRole("group", { name: /^Reward/ });
     expect(screen.getByRole("button", { name: /^lr=1e-5/ }).textContent).toBe("lr=1e-580%n 1");
     fireEvent.pointerMove(plot, { clientX: computePlace(1, 3) });
@@ -272,7 +339,9 @@ describe("a line plot of means", () => {
   });
 
   it("says the mean of the step under the pointer", async () => {
-    await renderPlot(<LinePlot label="Reward" series={series} scale="share" unit="share" />);
+    await renderPlot(
+      <LinePlot chartId="reward" label="Reward" series={series} scale="share" unit="share" />,
+    );
     const plot = screen.getByRole("group", { name: /^Reward: lr=1e-5 80%/ });
     fireEvent.pointerMove(plot, { clientX: computePlace(1, 3) });
     expect(screen.getByRole("button", { name: /^lr=1e-5/ }).textContent).toBe("lr=1e-540%");
@@ -290,7 +359,7 @@ describe("a stack plot", () => {
 
   it("stacks the parts in their order, and leaves out those without a point", async () => {
     const { container } = await renderPlot(
-      <StackPlot label="Time" series={series} missing="zero" unit="seconds" />,
+      <StackPlot chartId="time" label="Time" series={series} missing="zero" unit="seconds" />,
     );
     const areas = findCurves(container, "area");
     expect(areas.map((path) => path.getAttribute("stroke"))).toEqual(["red", "blue"]);
@@ -304,7 +373,9 @@ describe("a stack plot", () => {
   });
 
   it("says what each part took at the step under the pointer", async () => {
-    await renderPlot(<StackPlot label="Time" series={series} missing="zero" unit="seconds" />);
+    await renderPlot(
+      <StackPlot chartId="time" label="Time" series={series} missing="zero" unit="seconds" />,
+    );
     fireEvent.pointerMove(screen.getByRole("group", { name: /^Time/ }), {
       clientX: computePlace(2, 3),
     });
@@ -314,7 +385,14 @@ describe("a stack plot", () => {
 
   it("leaves out a step at which a part of the whole is missing", async () => {
     const { container } = await renderPlot(
-      <StackPlot label="Quadrants" series={series} missing="drop" share unit="share" />,
+      <StackPlot
+        chartId="time"
+        label="Quadrants"
+        series={series}
+        missing="drop"
+        share
+        unit="share"
+      />,
     );
     expect(
       findCurves(container, "area").map((p) => p.getAttribute("d")!.split("L").length),

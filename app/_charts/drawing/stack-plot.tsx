@@ -10,6 +10,8 @@ import type { Unit } from "@/app/_charts/prepare/units";
 import { useShownSeries } from "@/app/_charts/use-shown-series";
 
 interface StackPlotProps {
+  /** What it is called in the page's address. */
+  chartId: string;
   label: string;
   series: readonly LineSeries[];
   /** See prepareStack. */
@@ -25,6 +27,7 @@ interface StackPlotProps {
 
 /** Parts of a whole over the steps, stacked in the order given, the first at the bottom. */
 export const StackPlot = memo(function StackPlot({
+  chartId,
   series,
   missing,
   share = false,
@@ -32,7 +35,7 @@ export const StackPlot = memo(function StackPlot({
 }: StackPlotProps) {
   const { track } = useChartScope();
   const present = useMemo(() => series.filter((s) => s.points.length > 0), [series]);
-  const legend = useShownSeries(present);
+  const legend = useShownSeries(chartId, present);
   const { hidden } = legend;
   const lines = useMemo(() => {
     const data = prepareStack(present, missing);

@@ -5,7 +5,6 @@ import { buildPath, listDots } from "./paths";
 import type { Point } from "./point";
 import { placeLine } from "./prepare";
 import { DEFAULT_SETTINGS, formatSettings, formatZoom, parseSettings, parseZoom } from "./settings";
-import { isolateSeries, toggleSeries } from "@/app/_charts/shown-series";
 import { smoothValues } from "./smooth";
 import { buildView, type ViewRequest } from "./view";
 import { buildTracks, findStep, findX } from "./x-axis";
@@ -169,17 +168,6 @@ describe("settings in the address", () => {
     expect(parseZoom(formatZoom([10, 20.5]))).toEqual([10, 20.5]);
     expect([parseZoom(null), parseZoom("5..5"), parseZoom("a..b")]).toEqual([null, null, null]);
     expect(formatZoom(null)).toBeNull();
-  });
-});
-
-describe("a legend", () => {
-  it("hides, and shows one alone, and all again", () => {
-    const keys = ["a", "b", "c"];
-    expect(toggleSeries(new Set(), "a")).toEqual(new Set(["a"]));
-    expect(toggleSeries(new Set(["a"]), "a")).toEqual(new Set());
-    const alone = isolateSeries(new Set(["a"]), "a", keys);
-    expect(alone).toEqual(new Set(["b", "c"]));
-    expect(isolateSeries(alone, "a", keys)).toEqual(new Set());
   });
 });
 

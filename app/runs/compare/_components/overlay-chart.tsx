@@ -75,7 +75,13 @@ export function OverlayChart({ runs, groups, metric, tracks, onRemove }: Overlay
             {query.data && tracks ? t("None of these runs reported this metric.") : t("Loading")}
           </WaitingPlot>
         ) : (
-          <LinePlot label={metric} series={series} reported={reported} {...findScale(metric)} />
+          <LinePlot
+            chartId={metric}
+            label={metric}
+            series={series}
+            reported={reported}
+            {...findScale(metric)}
+          />
         )}
       </div>
     </article>

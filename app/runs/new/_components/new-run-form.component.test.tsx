@@ -77,7 +77,7 @@ afterEach(() => vi.restoreAllMocks());
 describe("the new run form", () => {
   it("names each part that a preset lacks, with its size and the command that fetches it", async () => {
     await draw("paper-qwen2.5-3b");
-    const parts = within(screen.getByRole("list", { name: "Parts to fetch" }));
+    const parts = within(await screen.findByRole("list", { name: "Parts to fetch" }));
     expect(
       parts.getByText(
         "The model qwen2.5-3b-instruct is not here · 5.8 GiB to download · licence: qwen-research",

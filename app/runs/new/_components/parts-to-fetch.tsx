@@ -17,7 +17,6 @@ const KIND_LABEL: Record<RunPart["kind"], string> = {
 /** What a preset lacks here: each part with its size, its licence and the command that fetches it. */
 export function PartsToFetch({ parts }: { parts: readonly RunPart[] }) {
   const t = useText();
-  if (parts.length === 0) return null;
   return (
     <ul className="mt-1 space-y-1" aria-label={t("Parts to fetch")}>
       {parts.map((part) => (

@@ -5,10 +5,15 @@ import { useText } from "@/app/_i18n/text-provider";
 import { cn } from "@/app/_lib/cn";
 import type { PresetRow } from "@/app/_lib/live/trpc";
 import { Card } from "@/app/_ui/card";
+import { deferPart } from "@/app/_ui/optional-part";
 import { SearchInput } from "@/app/_ui/search-input";
-import { PartsToFetch } from "./parts-to-fetch";
 import { describeRequirement } from "@/core/run/requirement-texts";
 import { RUN_KINDS } from "@/contracts/records/run-states";
+
+const PartsToFetch = deferPart(
+  () => import("./parts-to-fetch").then((m) => m.PartsToFetch),
+  () => null,
+);
 
 interface PresetPickerProps {
   presets: readonly PresetRow[];
@@ -19,6 +24,10 @@ interface PresetPickerProps {
 /** Training first, and what can run here before what cannot. */
 const rankPreset = ({ config, ready }: PresetRow): number =>
   RUN_KINDS.indexOf(config.kind) + (ready ? 0 : 100);
+
+/** How high the list of what a preset lacks is where nothing wraps: room for it until it is loaded. */
+const countRems = (parts: PresetRow["parts"]): number =>
+  parts.reduce((sum, { command }) => sum + (command === null ? 1.25 : 3), 0);
 
 /** Presets by name, in little room; what the chosen one is for, and what it lacks here, stands below. */
 export function PresetPicker({ presets, chosen, onChoose }: PresetPickerProps) {
@@ -69,7 +78,11 @@ export function PresetPicker({ presets, chosen, onChoose }: PresetPickerProps) {
             {describeRequirement(t, r).detail}
           </p>
         ))}
-        <PartsToFetch parts={parts} />
+        {parts.length > 0 ? (
+          <div className="flow-root" style={{ minHeight: `${countRems(parts)}rem` }}>
+            <PartsToFetch parts={parts} />
+          </div>
+        ) : null}
       </div>
     </Card>
   );

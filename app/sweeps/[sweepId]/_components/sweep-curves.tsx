@@ -150,6 +150,8 @@ function CurvesPlot({ metric, curves, groups, tracks }: CurvesPlotProps) {
   if (xKind !== "step" && !isThere) return <WaitingPlot>{t("Loading")}</WaitingPlot>;
   return (
     <LinePlot
+      // The same for each metric: a setting that is hidden stays so.
+      chartId="curves"
       label={metric}
       series={isThere ? own.lines : whole}
       reported={reported}
