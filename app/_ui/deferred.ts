@@ -1,4 +1,4 @@
-import { useEffect, useState } from "react";
+import { startTransition, useEffect, useState } from "react";
 
 /** A module that is loaded when it is needed first, and then there at once. */
 interface Deferred<M> {
@@ -35,7 +35,7 @@ export function defer<M>(load: () => Promise<M>): Deferred<M> {
     useEffect(() => {
       if (!isMissing) return;
       start().then(
-        () => setLoaded(true),
+        () => startTransition(() => setLoaded(true)),
         (error: unknown) => setFailure({ error }),
       );
     }, [isMissing]);

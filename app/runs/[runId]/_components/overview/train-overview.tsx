@@ -1,5 +1,5 @@
 "use client";
-import { useMemo } from "react";
+import { useDeferredValue, useMemo } from "react";
 import { ChartCard } from "@/app/_charts/chart-card";
 import { ChartPage } from "@/app/_charts/chart-page";
 import type { ChartDefinition } from "@/app/_charts/definitions/definitions";
@@ -62,6 +62,8 @@ function explainEmptyChart(
 export function TrainOverview({ run }: { run: RunDetail }) {
   const t = useText();
   const query = useSeries(run.id, TRAIN_METRICS);
+  // All charts at once are much to draw: React does it in parts, between which the page answers.
+  const isReady = useDeferredValue(!query.isPending, false);
   const series = query.data ?? NO_SERIES;
   const config = run.config.kind === "train" ? run.config : null;
   const { groups, empty } = useTrainCharts(config, series, TERMINAL_STATES.has(run.state));
@@ -74,7 +76,7 @@ export function TrainOverview({ run }: { run: RunDetail }) {
   });
   const marks = useMemo(() => findMarks(groups, alarms), [groups, alarms]);
   if (!config) return null;
-  if (query.isPending) return <PartLoading />;
+  if (!isReady) return <PartLoading />;
   const hasPoints = Object.values(series).some((points) => points.length > 0);
   if (query.data && isPreparing(run, hasPoints) && !alarms.length) return <Preparation run={run} />;
   return (
