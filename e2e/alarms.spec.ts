@@ -102,11 +102,10 @@ test("an alarm that a worker raises appears on the open page by itself", async (
       const alarms = page.getByRole("region", { name: "Alarms", exact: true });
       await expect(running.locator(inList)).toContainText(/Watched for alarms.*running/);
       await expect(ended.locator(inList)).toHaveCount(0);
-      const link = alarms.locator(`a[href="/runs/${runId}"]`);
-      await expect(link).toHaveText("Groups without variance");
-      await expect(alarms.getByRole("listitem").filter({ has: link })).toContainText(
-        "Watched for alarms",
-      );
+      const link = page.locator(`a[href="/runs/${runId}"]`);
+      const alarm = alarms.getByRole("listitem").filter({ has: link });
+      await expect(alarm.locator(link)).toHaveText("Groups without variance");
+      await expect(alarm).toContainText("Watched for alarms");
       await worker.request("transition", { runId, attempt, to: "failed", reason: "seen enough" });
       await expect(running.locator(inList)).toHaveCount(0);
       await expect(ended.locator(inList)).toContainText(/Watched for alarms.*failed/);

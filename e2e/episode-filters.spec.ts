@@ -1,10 +1,6 @@
 import type { Page } from "@playwright/test";
 import { connect, type Client } from "@/cli/client";
-import {
-  EPISODE_MEASURES,
-  EPISODE_SORTS,
-  TEXT_PLACES,
-} from "@/contracts/api/episode-list-values";
+import { EPISODE_MEASURES, EPISODE_SORTS, TEXT_PLACES } from "@/contracts/api/episode-list-values";
 import type { EpisodeSort } from "@/contracts/api/episodes";
 import { listEpisodeDocuments } from "@/contracts/records/episode";
 import { expectCount, expectParams, findRows } from "./support/episode-list";
@@ -22,9 +18,8 @@ async function fetchEpisodes(client: Client, runId: string): Promise<EpisodeRow[
   const rows: EpisodeRow[] = [];
   let cursor: string | null = null;
   do {
-    const page: { rows: EpisodeRow[]; nextCursor: string | null } = await client.episodes.list.query(
-      { runId, limit: 200, cursor },
-    );
+    const page: { rows: EpisodeRow[]; nextCursor: string | null } =
+      await client.episodes.list.query({ runId, limit: 200, cursor });
     rows.push(...page.rows);
     cursor = page.nextCursor;
   } while (cursor !== null);
@@ -136,7 +131,12 @@ test("a text is searched in the place that is chosen, of all that an episode hol
     const word = [...new Set([...words.values()].flatMap(({ answer }) => answer))]
       .filter((each) => /^[a-z]{4,}$/.test(each) && find(each, ["queries"]).length > 0)
       .find((each) => {
-        const places: readonly Place[][] = [["answer"], ["queries"], ["documents"], [...TEXT_PLACES]];
+        const places: readonly Place[][] = [
+          ["answer"],
+          ["queries"],
+          ["documents"],
+          [...TEXT_PLACES],
+        ];
         const counts = places.map((some) => find(each, some).length);
         return !counts.includes(0) && new Set(counts).size === counts.length;
       });
