@@ -92,7 +92,24 @@ test("an alarm that a worker raises appears on the open page by itself", async (
     });
     await expect(page.locator('[data-alarm="no-variance"]')).toBeVisible();
     await expect(page.locator("[data-alarm-banner]")).toContainText("since step 1");
-    await worker.request("transition", { runId, attempt, to: "failed", reason: "seen enough" });
+
+    await test.step("home shows it while the run goes on", async () => {
+      await page.goto("/");
+      await waitLive(page);
+      const running = page.getByRole("region", { name: "Running", exact: true });
+      const ended = page.getByRole("region", { name: "Ended", exact: true });
+      const inList = page.locator(`[data-run="${runId}"]`);
+      const alarms = page.getByRole("region", { name: "Alarms", exact: true });
+      await expect(running.locator(inList)).toContainText(/Watched for alarms.*running/);
+      await expect(ended.locator(inList)).toHaveCount(0);
+      const link = page.locator(`a[href="/runs/${runId}"]`);
+      const alarm = alarms.getByRole("listitem").filter({ has: link });
+      await expect(alarm.locator(link)).toHaveText("Groups without variance");
+      await expect(alarm).toContainText("Watched for alarms");
+      await worker.request("transition", { runId, attempt, to: "failed", reason: "seen enough" });
+      await expect(running.locator(inList)).toHaveCount(0);
+      await expect(ended.locator(inList)).toContainText(/Watched for alarms.*failed/);
+    });
   } finally {
     run.stop();
   }

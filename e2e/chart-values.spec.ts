@@ -99,3 +99,50 @@ test("every reported point is saved where a chart draws means of several", async
   expect(lines).toHaveLength(1 + steps);
   expect(lines.at(-1)).toMatch(new RegExp(`^${id},${name},critic/score/mean,${steps - 1},2023-`));
 });
+
+test("one odd point of thousands stands in the envelope around their means, and off an axis without outliers", async ({
+  page,
+  productUrl,
+}) => {
+  const name = `a spike at ${Date.now()}`;
+  const steps = 4_000;
+  const spike = { step: 2_345, value: 50 };
+  await reportWave(productUrl, name, { steps, stepMs: 1, spike });
+  await openRun(page, name);
+  const chart = page.locator('[data-chart="panel-critic/score/mean"]');
+  /** The points of a path on the screen, the highest one first. */
+  const readPoints = async (path: string): Promise<{ x: number; y: number }[]> => {
+    const d = (await chart.locator(path).getAttribute("d")) ?? "";
+    return [...d.matchAll(/[ML](-?[\d.]+),(-?[\d.]+)/g)]
+      .map(([, x, y]) => ({ x: Number(x), y: Number(y) }))
+      .sort((a, b) => a.y - b.y);
+  };
+  const readTicks = (): Promise<number[]> =>
+    chart
+      .locator(".recharts-yAxis-tick-labels .recharts-cartesian-axis-tick-value")
+      .evaluateAll((ticks) => ticks.map((tick) => Number(tick.textContent)));
+  const readHighest = async (): Promise<number> => Math.max(...(await readTicks()));
+  await expect(chart.locator("[data-area]")).toHaveCount(1);
+
+  const [mean, area] = [await readPoints("[data-curve]"), await readPoints("[data-area]")];
+  const [peak, top, foot] = [mean[0]!, area[0]!, area.at(-1)!];
+  expect(foot.y - top.y, "a mean of several hides what the envelope shows").toBeGreaterThan(
+    3 * (foot.y - peak.y),
+  );
+  const xs = mean.map(({ x }) => x).sort((a, b) => a - b);
+  const share = (top.x - xs[0]!) / (xs.at(-1)! - xs[0]!);
+  expect(share, "where it was reported").toBeCloseTo(spike.step / steps, 2);
+
+  const whole = await readTicks();
+  expect(await readHighest()).toBeGreaterThanOrEqual(spike.value);
+  await expect(chart.locator("[data-notes]")).toHaveCount(0);
+  const without = page.getByRole("button", { name: "Without outliers" });
+  await without.click();
+  await expect.poll(readHighest).toBeLessThan(2);
+  await expect(chart.locator("[data-notes]")).toContainText(
+    /^1 point is outside of this axis, of [\d,]+\.$/,
+  );
+  await without.click();
+  await expect.poll(readTicks).toEqual(whole);
+  await expect(chart.locator("[data-notes]")).toHaveCount(0);
+});

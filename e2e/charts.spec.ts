@@ -16,8 +16,13 @@ test("charts are smoothed, zoomed together, read by keys, opened and saved", asy
 
   // Smoothing says its formula, and stands in the address.
   const raw = await readCurve();
+  await expect(chart.locator("[data-raw]")).toHaveCount(0);
   await page.getByRole("slider", { name: "Smoothing" }).fill("0.9");
   await expect.poll(readCurve).not.toBe(raw);
+  await expect(
+    chart.locator('[data-raw="reward/mean"]'),
+    "the values themselves stand behind it",
+  ).toHaveAttribute("d", raw!);
   await expect(page).toHaveURL(/smooth=0\.9/);
   await page.getByText("Smoothing", { exact: true }).hover();
   await expect(page.getByRole("tooltip")).toContainText("w^((x−xᵢ)/d)");
@@ -44,8 +49,19 @@ test("charts are smoothed, zoomed together, read by keys, opened and saved", asy
   await expect(chart.getByRole("status")).toContainText(/^step \d+: Reward, training [\d.–]+/);
   await page.keyboard.press("Escape");
 
-  // The legend hides a curve, and shows one alone.
+  // Between two evaluations the pointer finds the value of the one before, and says which that was.
   const legend = chart.getByRole("button", { name: /^s3, held-out/ });
+  const trained = chart.getByRole("button", { name: /^Reward, training/ });
+  await expect(legend).not.toContainText("from");
+  const { width } = (await plot.boundingBox())!;
+  await plot.hover({ position: { x: 0.75 * width, y: 60 } });
+  await expect(chart.getByText("step 3", { exact: true })).toBeVisible();
+  await expect(legend).toContainText("from 2");
+  await expect(trained).not.toContainText("from");
+  await page.getByRole("heading", { level: 1 }).hover();
+  await expect(legend).not.toContainText("from");
+
+  // The legend hides a curve, and shows one alone.
   await legend.click();
   await expect(chart.locator("[data-curve]")).toHaveCount(2);
   await legend.press("i");

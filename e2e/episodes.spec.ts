@@ -1,5 +1,6 @@
 import type { Locator, Page } from "@playwright/test";
 import { EPISODE_SORTS } from "@/contracts/api/episode-list-values";
+import { expectCount, expectParams, findRows } from "./support/episode-list";
 import { expect, measureOverflow, openRun, test, waitLive } from "./support/product";
 
 /**
@@ -18,8 +19,6 @@ interface Row {
   Docs: string;
   Tokens: string;
 }
-
-const findRows = (page: Page): Locator => page.locator("tr[data-episode]");
 
 function readRows(page: Page): Promise<Row[]> {
   return findRows(page).evaluateAll((rows) =>
@@ -44,20 +43,8 @@ async function expectListed(page: Page, expected: readonly Row[]): Promise<void>
     .poll(async () => listQuestions(await readRows(page)))
     .toEqual(listQuestions(expected));
   const { length } = expected;
-  await expect(page.locator("[data-episode-count]")).toHaveText(
-    length === 1 ? "1 episode" : `${length} episodes`,
-  );
+  await expectCount(page, length);
   await expect(page.getByText("No episode matches")).toHaveCount(length === 0 ? 1 : 0);
-}
-
-/** Waits until the address has these parameters, and no others of those named. */
-async function expectParams(page: Page, params: Record<string, string | null>): Promise<void> {
-  await expect
-    .poll(() => {
-      const { searchParams } = new URL(page.url());
-      return Object.fromEntries(Object.keys(params).map((name) => [name, searchParams.get(name)]));
-    })
-    .toEqual(params);
 }
 
 /** Opens the episodes of the prediction with a filter as a link holds it. @returns all rows that it lists */

@@ -200,3 +200,48 @@ test("ask: a typed question, answered by methods side by side, stopped, and kept
   );
   await expect(columns).toHaveCount(2);
 });
+
+test("ask: a method and a run are added until four answer, and a link keeps them", async ({
+  page,
+}) => {
+  const predicted = "Atlas held-out, IRCoT";
+  await page.goto("/playground/ask");
+  await waitLive(page);
+  const columns = page.locator("[data-answerer]");
+  const add = page.getByRole("button", { name: "Add who answers" });
+  const expectAnswerers = (names: readonly string[]): Promise<void> =>
+    expect
+      .poll(() =>
+        columns.evaluateAll((all) => all.map((column) => column.getAttribute("data-answerer"))),
+      )
+      .toEqual(names);
+  const first = ["s3, untrained", "RAG"];
+  await expectAnswerers(first);
+
+  await add.click();
+  await page.getByRole("menuitem", { name: "Chain of thought, untrained" }).click();
+  await expectAnswerers([...first, "Chain of thought, untrained"]);
+  await expect(add).toBeEnabled();
+
+  await add.click();
+  await page.getByRole("menuitem", { name: "A checkpoint or a run…" }).click();
+  const dialog = page.getByRole("dialog", { name: "Who answers" });
+  await dialog.getByRole("searchbox").fill(predicted);
+  const options = dialog.getByRole("combobox", { name: "Run" }).locator("option");
+  await expect(options).toHaveCount(1);
+  await expect(options).toContainText(predicted);
+  await dialog.getByRole("button", { name: "Add", exact: true }).click();
+  await expect(dialog).toHaveCount(0);
+  const four = [...first, "Chain of thought, untrained", predicted];
+  await expectAnswerers(four);
+  await expect(add).toBeDisabled();
+  await expect(add).toHaveAttribute("title", "At most 4 side by side");
+
+  await page.reload();
+  await waitLive(page);
+  await expectAnswerers(four);
+  await expect(add).toBeDisabled();
+  await page.getByRole("button", { name: "Remove Chain of thought, untrained" }).click();
+  await expectAnswerers([...first, predicted]);
+  await expect(add).toBeEnabled();
+});

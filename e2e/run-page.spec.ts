@@ -6,6 +6,7 @@ import { connect } from "@/cli/client";
 import { findPreset } from "@/core/presets/run-presets";
 import { TestWorker } from "@/server/testing/test-worker";
 import { expect, expectAccessible, openRun, RECORDED, test, waitLive } from "./support/product";
+import { launchReportedRun } from "./support/reported-run";
 
 test("a run says whether it learns, its log is searched, its settings are compared, its report opens without a server", async ({
   page,
@@ -261,11 +262,14 @@ test("a run is prepared, followed, changed, paused and cancelled without a jump 
     await follow.click();
     await expect(log.getByText("late line 59")).toBeInViewport();
 
-    await page.getByRole("button", { name: "Steps", exact: true }).click();
-    await page.getByLabel("Steps in total").fill("30");
-    await page.getByRole("button", { name: "Change", exact: true }).click();
-    await expect(progress).toContainText("Step 3 of 30");
-    expect((await worker.heartbeat([ref])).steps).toEqual([{ ...ref, steps: 30 }]);
+    for (const steps of [30, 10]) {
+      await page.getByRole("button", { name: "Steps", exact: true }).click();
+      await page.getByLabel("Steps in total").fill(String(steps));
+      await page.getByRole("button", { name: "Change", exact: true }).click();
+      await expect(page.getByRole("dialog")).toHaveCount(0);
+      await expect(progress).toContainText(`Step 3 of ${steps}`);
+      expect((await worker.heartbeat([ref])).steps).toEqual([{ ...ref, steps }]);
+    }
 
     const state = page.locator("main header [data-run-state]").first();
     await page.getByRole("button", { name: "Pause", exact: true }).click();
@@ -280,11 +284,76 @@ test("a run is prepared, followed, changed, paused and cancelled without a jump 
     await expect(page.getByRole("dialog")).toHaveCount(0);
     await expect(state).toHaveAttribute("data-run-state", "cancelled");
     await page.getByRole("tab", { name: "history" }).click();
-    await expect(page.getByRole("region", { name: "Changes of state" })).toContainText(
-      "steps: 20 → 30",
-    );
+    const history = page.getByRole("region", { name: "Changes of state" });
+    for (const change of ["steps: 20 → 30", "steps: 30 → 10"])
+      await expect(history).toContainText(change);
   } finally {
     worker?.disconnect();
     close();
+  }
+});
+
+test("a run says what its steps cost at endpoints and drew at GPUs, and where a part of it is not known", async ({
+  page,
+  productAddress,
+  productUrl,
+}) => {
+  const run = await launchReportedRun({ productAddress, productUrl }, "Counted to the cent");
+  const { runId, attempt } = run.attempt;
+  const reportStep = (step: number, values: Readonly<Record<string, number>>) =>
+    run.worker.request("report", {
+      runId,
+      attempt,
+      sequence: step,
+      items: [
+        {
+          kind: "metrics",
+          points: Object.entries(values).map(([name, value]) => ({
+            name,
+            step,
+            value,
+            at: 1_700_000_000_000 + 1_000 * step,
+          })),
+        },
+      ],
+    });
+  const measured = {
+    "reward/mean": 0.5,
+    "timing_s/step": 1,
+    "state_tokens/total": 600,
+    "response_length/mean": 100,
+    "endpoint/calls": 12,
+    "system/cpu": 0.5,
+  };
+  try {
+    for (const [step, dollars, wattHours] of [
+      [1, 0.25, 30],
+      [2, 0.5, 40],
+      [3, 0.125, 50],
+    ] as const)
+      await reportStep(step, {
+        ...measured,
+        "endpoint/cost_usd": dollars,
+        "system/gpu_energy_wh": wattHours,
+      });
+    await page.goto(`/runs/${runId}`);
+    await waitLive(page);
+    const spent = page.getByTestId("spent");
+    await expect(spent).toContainText(
+      "So far 18 episodes, 1,800 action tokens and 2.0 s since the first point",
+    );
+    const cost = page.locator("[data-spent=cost]");
+    const energy = page.locator("[data-spent=energy]");
+    await expect(cost).toContainText("; US$0.875 at endpoints");
+    await expect(energy).toContainText("; about 120 Wh by the worker's GPUs");
+
+    // A step of which neither is known: the open page says that there was more.
+    await reportStep(4, measured);
+    await expect(spent).toContainText("So far 24 episodes");
+    await expect(cost).toContainText("; at least US$0.875 at endpoints");
+    await expect(energy).toContainText("; at least 120 Wh by the worker's GPUs");
+    await run.worker.request("transition", { runId, attempt, to: "failed", reason: "seen" });
+  } finally {
+    run.stop();
   }
 });

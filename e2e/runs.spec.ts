@@ -1,4 +1,5 @@
 import type { Page } from "@playwright/test";
+import { connect } from "@/cli/client";
 import { sendTracking } from "./support/mlflow";
 import { expect, RECORDED, test, waitLive } from "./support/product";
 
@@ -261,4 +262,64 @@ test("runs of a sweep are drawn over each other; episodes stand turn beside turn
   await page.getByLabel("Newest episodes up to step").fill("1");
   await expect(page).toHaveURL(/until=1/);
   await expect.poll(count).toBeLessThan(all);
+});
+
+test("all runs of a filter are chosen, also those of the next page, deleted at once and brought back", async ({
+  page,
+  productAddress,
+  productUrl,
+}) => {
+  const [shown, total] = [50, 52];
+  const name = `one of many at ${Date.now()}`;
+  const { client, close } = connect(productAddress);
+  const listMatching = async (): Promise<string[]> =>
+    (await client.runs.matching.query({ text: name })).ids;
+  await Promise.all(
+    Array.from({ length: total }, async (_, i) => {
+      const { run } = await sendTracking(productUrl, "runs/create", {
+        experiment_id: "0",
+        run_name: `${name}, ${i}`,
+      });
+      await sendTracking(productUrl, "runs/update", {
+        run_id: run.info.run_id,
+        status: "FINISHED",
+      });
+    }),
+  );
+  const ids = await listMatching();
+  try {
+    expect(ids).toHaveLength(total);
+    await page.goto(`/runs?q=${encodeURIComponent(name)}`);
+    await waitLive(page);
+    const rows = page.locator("tr[data-run]");
+    const all = page.getByRole("checkbox", { name: "Select all rows shown" });
+    const bar = page.getByRole("region", { name: "Actions on the selected runs" });
+    await expect(rows).toHaveCount(shown);
+    await expect(page.getByText(`The first ${shown} of more`)).toBeVisible();
+
+    await all.check();
+    await expect(bar).toContainText(`${shown} runs selected`);
+    await bar.getByRole("button", { name: `Select all ${total} that match` }).click();
+    await expect(bar).toContainText(`${total} runs selected`);
+    await bar.getByRole("button", { name: "Delete", exact: true }).click();
+    await expect(page.getByText(`${total} runs deleted`)).toBeVisible();
+    await expect(page.getByText("No run matches")).toBeVisible();
+    await expect(bar).toHaveCount(0);
+    expect(await listMatching()).toEqual([]);
+
+    await page.getByRole("button", { name: "Undo" }).click();
+    await expect(rows).toHaveCount(shown);
+    expect((await listMatching()).toSorted()).toEqual(ids.toSorted());
+
+    // What is shown alone: the two of the next page stay.
+    await all.check();
+    await bar.getByRole("button", { name: "Delete", exact: true }).click();
+    await expect(page.getByText(`${shown} runs deleted`)).toBeVisible();
+    await expect(rows).toHaveCount(total - shown);
+    expect(await listMatching()).toHaveLength(total - shown);
+  } finally {
+    // Other specs look for theirs on the first page of all runs.
+    await client.runs.update.mutate({ ids, deleted: true });
+    close();
+  }
 });

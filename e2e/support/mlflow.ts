@@ -14,11 +14,18 @@ export async function sendTracking(productUrl: string, path: string, body: objec
   return (await response.json()) as Sent;
 }
 
-/** Reports a run of another trainer whose one metric is a wave of many steps. @returns its id */
+/**
+ * Reports a run of another trainer whose one metric is a wave of many steps, from 0.1 to 0.9.
+ * @param shape `spike`: a step at which it is another value @returns its id
+ */
 export async function reportWave(
   productUrl: string,
   name: string,
-  { steps, stepMs }: { steps: number; stepMs: number },
+  {
+    steps,
+    stepMs,
+    spike,
+  }: { steps: number; stepMs: number; spike?: { step: number; value: number } },
 ): Promise<string> {
   const { run } = await sendTracking(productUrl, "runs/create", {
     experiment_id: "0",
@@ -30,7 +37,7 @@ export async function reportWave(
       run_id: run.info.run_id,
       metrics: Array.from({ length: batch }, (_, i) => ({
         key: "critic/score/mean",
-        value: 0.5 + 0.4 * Math.sin((start + i) / 7),
+        value: start + i === spike?.step ? spike.value : 0.5 + 0.4 * Math.sin((start + i) / 7),
         timestamp: 1_700_000_000_000 + stepMs * (start + i),
         step: start + i,
       })),

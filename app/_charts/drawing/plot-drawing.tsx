@@ -174,6 +174,7 @@ function Curve({ layer: { key, kind, style, isFaint }, path, dots }: CurveProps)
         strokeDasharray={isFaint ? undefined : dash}
         strokeLinejoin="round"
         data-curve={isFaint ? undefined : key}
+        data-raw={isFaint ? key : undefined}
       />
       {dots.map(({ cx, cy }) => (
         <circle key={cx} cx={cx} cy={cy} r={2.5} fill={style.colour} />
