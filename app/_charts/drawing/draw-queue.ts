@@ -8,18 +8,22 @@ const jobs = new Set<() => void>();
 let isScheduled = false;
 
 function runNext(): void {
-  isScheduled = false;
   const [job] = jobs;
-  if (!job) return;
-  jobs.delete(job);
-  flushSync(job);
-  schedule();
+  if (job) {
+    jobs.delete(job);
+    flushSync(job);
+  }
+  isScheduled = jobs.size > 0;
+  if (isScheduled) setTimeout(runNext, 0);
 }
 
+/** What the hand did is painted first: the chart under the pointer does not wait for the others. */
 function schedule(): void {
   if (isScheduled || jobs.size === 0) return;
   isScheduled = true;
-  setTimeout(runNext, 0);
+  // A page in the background is not painted.
+  if (document.hidden) setTimeout(runNext, 0);
+  else requestAnimationFrame(() => setTimeout(runNext, 0));
 }
 
 /** Runs a change of state in a task of its own, after those that wait. @returns how to take it back */
