@@ -8,8 +8,14 @@ export type CompletionBody = {
   repetition_penalty?: number;
   seed?: number;
   stop?: readonly string[];
-  logprobs?: boolean;
-  top_logprobs?: number;
   continue_final_message?: boolean;
   add_generation_prompt?: boolean;
-} & ({ messages: readonly { role: string; content: string }[] } | { prompt: string });
+} & (
+  | {
+      messages: readonly { role: string; content: string }[];
+      logprobs?: boolean;
+      top_logprobs?: number;
+    }
+  // The number of alternatives: of a prompt OpenAI's interface has no `top_logprobs`, and LiteLLM fails at it with status 500.
+  | { prompt: string; logprobs?: number }
+);

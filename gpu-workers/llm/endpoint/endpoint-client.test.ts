@@ -102,6 +102,14 @@ describe("faults of an endpoint", () => {
     expect(endpoint!.requests.length).toBe(1);
     expect(endpoint!.requests[0]!.headers.authorization).toBe("Bearer sk-secret");
   });
+  it("LiteLLM's word for a wrong key, where it has no database, names the setting", async () => {
+    const raw =
+      '{"error":{"message":"No connected db.","type":"no_db_connection","param":null,"code":"400"}}';
+    await expect(
+      (await client([{ status: 400, body: raw }])).complete(BODY, never),
+    ).rejects.toMatchObject({ message: expect.stringContaining("connection.key") as unknown });
+    expect(endpoint!.requests.length).toBe(1);
+  });
   it("a redirection is not followed: it could carry the key elsewhere", async () => {
     await expect(
       (

@@ -308,6 +308,9 @@ function estimateTokens(body: CompletionBody): number {
   return Math.ceil(characters / 4) + body.max_tokens;
 }
 
+/** How LiteLLM's proxy refuses a key, with status 400, where it has no database to look for it. */
+const LITELLM_UNKNOWN_KEY = /"no_db_connection"/;
+
 /** @throws UnansweredError, or RefusedRequestError where the same request would be refused again */
 function requireSuccess(status: number, headers: HttpReply["headers"], text: string): void {
   if (status >= 200 && status <= 299) return;
@@ -315,7 +318,7 @@ function requireSuccess(status: number, headers: HttpReply["headers"], text: str
   if (status === 408 || status === 429 || status >= 500)
     throw new UnansweredError(reason, parseRetryAfter(headers["retry-after"]?.toString()) ?? 0);
   throw new RefusedRequestError(
-    status === 401 || status === 403
+    status === 401 || status === 403 || LITELLM_UNKNOWN_KEY.test(text)
       ? `the API key is missing, wrong or revoked (setting connection.key); ${reason}`
       : reason,
   );

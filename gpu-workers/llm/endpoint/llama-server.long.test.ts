@@ -58,15 +58,14 @@ describe("llama.cpp's server as generator and judge", () => {
 
   it("gives alternatives of the first token, in chat and for a prompt", async () => {
     const client = new EndpointClient(server.url, options);
-    const body = {
-      ...{ model: LLAMA_MODEL, max_tokens: 1, temperature: 0, logprobs: true, top_logprobs: 5 },
-    };
+    const body = { model: LLAMA_MODEL, max_tokens: 1, temperature: 0 };
+    const messages = [{ role: "user", content: "Yes or no?" }];
     const replies = await Promise.all([
-      client.complete({ ...body, messages: [{ role: "user", content: "Yes or no?" }] }, signal),
-      client.complete({ ...body, prompt: "The capital of France is" }, signal),
+      client.complete({ ...body, messages, logprobs: true, top_logprobs: 5 }, signal),
+      client.complete({ ...body, prompt: "The capital of France is", logprobs: 5 }, signal),
     ]);
     for (const { alternatives } of replies) {
-      expect(alternatives.length).toBeGreaterThan(0);
+      expect(alternatives).toHaveLength(5);
       const total = alternatives.reduce((sum, { logprob }) => sum + Math.exp(logprob), 0);
       expect(total).toBeGreaterThan(0.2);
       expect(total).toBeLessThan(1.0001);
