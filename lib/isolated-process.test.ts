@@ -59,11 +59,11 @@ it("ends a process whose buffers or objects pass the limit of memory", async () 
 it("ends with its signal, and is not silent while nobody takes its answers", async () => {
   const abort = new AbortController();
   const answers = runIsolated({
-    ...buildOptions("count", 50, { silenceMs: 1500 }),
+    ...buildOptions("count", 50, { silenceMs: 6_000 }),
     signal: abort.signal,
   });
   await answers.next();
-  await new Promise((resolve) => setTimeout(resolve, 2500));
+  await new Promise((resolve) => setTimeout(resolve, 7_000));
   expect((await answers.next()).value).toBe(1);
   abort.abort(new Error("stopped"));
   await expect(answers.next()).rejects.toThrow("stopped");

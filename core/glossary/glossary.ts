@@ -65,7 +65,7 @@ const EPISODE_TERMS = {
     source: "gpu-workers/retrieval/retriever.ts, RankedDocument",
   },
   advantage: {
-    text: "How much better an episode did than expected: what the policy gradient weighs its tokens by. Where a whole group got the same reward it is 0. With a critic, discounted returns or credit by turns each token has its own. What is stored and shown is what entered the loss, after whitening or normalisation; an episode's is the mean over its action tokens.",
+    text: "How much better than expected an episode did: the weight of its tokens, as in the loss; 0 where a group got one reward. With a critic each token has its own.",
     formula:
       "PPO: Σ (γλ)ˡ δₜ₊ₗ, δₜ = rₜ + γ V(sₜ₊₁) − V(sₜ); GRPO: (reward − mean of the group) / standard deviation of the group; Dr. GRPO: reward − mean of the group",
     source: "Shao et al. 2024 (GRPO); Schulman et al. 2016 (GAE, with PPO)",

@@ -79,7 +79,7 @@ export function PresetPicker({ presets, chosen, onChoose }: PresetPickerProps) {
           </p>
         ))}
         {parts.length > 0 ? (
-          <div className="flow-root" style={{ minHeight: `${countRems(parts)}rem` }}>
+          <div className="grid" style={{ minHeight: `${countRems(parts)}rem` }}>
             <PartsToFetch parts={parts} />
           </div>
         ) : null}

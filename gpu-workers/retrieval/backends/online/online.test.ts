@@ -18,7 +18,13 @@ interface SeenRequest {
   headers: IncomingHttpHeaders;
   body: unknown;
 }
-type Answer = { status: number; body: unknown; headers?: Record<string, string> };
+type Answer = {
+  status: number;
+  body: unknown;
+  headers?: Record<string, string>;
+  /** How long it takes. */
+  ms?: number;
+};
 
 const closing: (() => Promise<void>)[] = [];
 afterEach(async () => {
@@ -38,10 +44,18 @@ async function serve(...answers: Answer[]): Promise<{ url: string; asked: SeenRe
         headers: request.headers,
         body: text === "" ? null : JSON.parse(text),
       });
-      const { status, body, headers } = answers[Math.min(asked.length, answers.length) - 1]!;
-      response
-        .writeHead(status, headers)
-        .end(typeof body === "string" ? body : JSON.stringify(body));
+      const {
+        status,
+        body,
+        headers,
+        ms = 0,
+      } = answers[Math.min(asked.length, answers.length) - 1]!;
+      const send = (): unknown =>
+        response
+          .writeHead(status, headers)
+          .end(typeof body === "string" ? body : JSON.stringify(body));
+      if (ms === 0) send();
+      else setTimeout(send, ms);
     });
   });
   const url = await listenLocally(server);
@@ -310,7 +324,8 @@ describe("limits", () => {
     expect(asked.length).toBe(2);
   });
   it("asks once for a query that comes twice, also where it fails", async () => {
-    const { url, asked } = await serve({ status: 403, body: "" });
+    // So long that all who ask at once have asked.
+    const { url, asked } = await serve({ status: 403, body: "", ms: 500 });
     const retriever = await open(url);
     await expect(Promise.all([1, 2, 3].map(() => retriever.search(["a"], 1)))).rejects.toThrow();
     await expect(retriever.search(["b", "b"], 1)).rejects.toThrow();
