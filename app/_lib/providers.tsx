@@ -1,5 +1,5 @@
 "use client";
-import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
+import { QueryClientProvider } from "@tanstack/react-query";
 import { createTRPCClient, createWSClient, httpBatchLink, splitLink, wsLink } from "@trpc/client";
 import { setNonce } from "get-nonce";
 import { ThemeProvider } from "next-themes";
@@ -8,6 +8,7 @@ import { transformer } from "@/contracts/api/transformer";
 import type { AppRouter } from "@/server/trpc/router";
 import { ToastProvider } from "@/app/_ui/toast";
 import { LiveProvider } from "./live/live";
+import { FreshQueryClient } from "./live/query-client";
 import { TRPCProvider } from "./live/trpc";
 
 /** Whether a retry cannot help: the input was refused, or what was asked for does not exist. */
@@ -17,7 +18,7 @@ const isFinal = (error: unknown): boolean => {
 };
 
 function createClients() {
-  const queryClient = new QueryClient({
+  const queryClient = new FreshQueryClient({
     defaultOptions: {
       queries: {
         staleTime: 10_000,
