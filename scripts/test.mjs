@@ -118,7 +118,7 @@ const browser = {
   },
   report: join(REPORTS, "browser.json"),
   read: readPlaywright,
-  limitMs: 60 * MINUTE_MS,
+  limitMs: 80 * MINUTE_MS,
 };
 
 /** @type {Stage[]} */
