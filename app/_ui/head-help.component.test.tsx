@@ -35,7 +35,7 @@ describe("help in the head of a column", () => {
     expect(document.activeElement).toBe(help);
     await user.keyboard("{Enter}");
     const dialog = within(screen.getByRole("dialog", { name: "Advantage" }));
-    expect(dialog.getByText(/How much better an episode did than expected/)).toBeTruthy();
+    expect(dialog.getByText(/How much better than expected an episode did/)).toBeTruthy();
     expect(dialog.getByRole("link").getAttribute("href")).toBe("/glossary#advantage");
     await user.keyboard("{Escape}");
     expect(screen.queryByRole("dialog")).toBeNull();
