@@ -1,26 +1,20 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { ensurePeerPython } from "@/bench/peers/venv";
-import type { ModelUsage } from "@/contracts/records/episode";
-import { generatorSchema } from "@/contracts/run-config/generator";
 import { judgeSchema } from "@/contracts/run-config/scoring";
-import { openGenerator, probeGenerator } from "@/gpu-workers/llm/generator/open-generator";
-import { openJudge, probeJudge } from "@/gpu-workers/llm/scoring/judge";
+import { openJudge } from "@/gpu-workers/llm/scoring/judge";
 import { EndpointClient } from "./endpoint-client";
 import { LITELLM_MODEL, LiteLlmProxy } from "./testing/litellm-proxy";
 import { LLAMA_MODEL, LlamaServer } from "./testing/llama-server";
+import {
+  buildPatientOptions,
+  buildQuickOptions,
+  testRealServer,
+} from "./testing/real-server-cases";
 
 const signal = new AbortController().signal;
-const nowhere = {
-  findAnswers: () => Promise.resolve(new Map()),
-  saveAnswers: () => Promise.resolve(),
-};
-const DOCUMENTS = [
-  { title: "Peru", text: "Lima is the capital of Peru.", hash: "peru" },
-  { title: "Ecuador", text: "Quito is the capital of Ecuador.", hash: "ecuador" },
-];
 const ASKED = { question: "What is the capital of Peru?", golds: ["Lima"] };
-const options = { apiKey: LiteLlmProxy.key, timeoutMs: 60_000, retryBudgetMs: 60_000 };
-const quick = { ...options, retryBudgetMs: 500, firstPauseMs: 50 };
+const options = buildPatientOptions(LiteLlmProxy.key);
+const quick = buildQuickOptions(LiteLlmProxy.key);
 const INSTALL_MS = 20 * 60_000;
 
 /** Our client, LiteLLM's real proxy, llama.cpp's real server. */
@@ -45,11 +39,10 @@ describe("LiteLLM's proxy before generator and judge", () => {
     await server?.kill();
   });
 
-  const generator = () => ({
-    ...generatorSchema.parse({ model: LITELLM_MODEL, endpoint: proxy.url, maxTokens: 12 }),
-    promptStyle: "chat" as const,
-  });
-  const judge = () => judgeSchema.parse({ model: LITELLM_MODEL, endpoint: proxy.url });
+  testRealServer(
+    () => ({ url: proxy.url, model: LITELLM_MODEL, apiKey: LiteLlmProxy.key }),
+    ["sk-wrong", "wrong"],
+  );
 
   it("lists its models to who has the key", async () => {
     const list = async (key: string) =>
@@ -57,28 +50,6 @@ describe("LiteLLM's proxy before generator and judge", () => {
     const { data } = (await (await list(LiteLlmProxy.key)).json()) as { data: { id: string }[] };
     expect(data.map(({ id }) => id)).toEqual([LITELLM_MODEL]);
     expect((await list("sk-wrong")).ok).toBe(false);
-  });
-
-  it("completes a prompt, with its tokens counted", async () => {
-    const used: ModelUsage[] = [];
-    const client = new EndpointClient(proxy.url, {
-      ...options,
-      onUsage: (usage) => used.push(usage),
-    });
-    const body = { model: LITELLM_MODEL, max_tokens: 2, temperature: 0 };
-    const { text, finish } = await client.complete(
-      { ...body, prompt: "The capital of France is" },
-      signal,
-    );
-    expect([text, finish]).toEqual([" Paris.", "length"]);
-    expect(used).toMatchObject([{ calls: 1, promptTokens: 5, completionTokens: 2 }]);
-  });
-
-  it("stops at a stop string", async () => {
-    const client = new EndpointClient(proxy.url, options);
-    const body = { model: LITELLM_MODEL, prompt: "1, 2, 3, 4,", max_tokens: 40, temperature: 0 };
-    const { text, finish } = await client.complete({ ...body, stop: [" 7"] }, signal);
-    expect([text, finish]).toEqual([" 5, 6,", "stop"]);
   });
 
   it("passes alternatives of the first token on, of a chat and of a prompt", async () => {
@@ -118,19 +89,6 @@ describe("LiteLLM's proxy before generator and judge", () => {
     expect(text).toMatch(/Paris/);
   });
 
-  it("answers questions from documents", async () => {
-    const opened = await openGenerator(null, generator(), nowhere, signal, { endpoint: options });
-    const questions = ["What is the capital of Peru?", "What is the capital of Ecuador?"];
-    const answers = await opened.answer(
-      questions.map((question) => ({ question, documents: DOCUMENTS })),
-      signal,
-    );
-    expect(answers.map(({ text }) => text)).toEqual([
-      expect.stringContaining("Lima"),
-      expect.stringContaining("Quito"),
-    ]);
-  });
-
   it("judges as the server behind it does, every verdict read or counted as unread", async () => {
     const askVia = async (endpoint: string, model: string, apiKey: string) => {
       const config = judgeSchema.parse({ model, endpoint });
@@ -148,26 +106,6 @@ describe("LiteLLM's proxy before generator and judge", () => {
     expect(judged).toEqual(await askVia(server.url, LLAMA_MODEL, LlamaServer.key));
   });
 
-  it("is there by the checks of a run, which say what came", async () => {
-    const keys = { readEndpointKey: () => Promise.resolve(LiteLlmProxy.key) };
-    const config = generator();
-    const connection = { ...config.connection, key: "litellm" };
-    expect(await probeGenerator(null, { ...config, connection }, signal, keys)).toMatch(/Paris/);
-    expect(await probeJudge({ ...judge(), connection }, null, keys, signal)).toMatch(/ s\b/);
-  });
-
-  it.each(["sk-wrong", "wrong"])(
-    "the key %s is refused, by an error that names the setting",
-    async (key) => {
-      const client = new EndpointClient(proxy.url, { ...quick, apiKey: key });
-      const body = { model: LITELLM_MODEL, prompt: "Hello", max_tokens: 2 };
-      await expect(client.complete(body, signal)).rejects.toMatchObject({
-        code: "generator-unavailable",
-        message: expect.stringContaining("connection.key") as unknown,
-      });
-    },
-  );
-
   /** LiteLLM without prisma, which its extra does not install, fails at that with a bare status 500. */
   it("no key is an error, never an answer", async () => {
     const client = new EndpointClient(proxy.url, { ...quick, apiKey: undefined });
@@ -183,14 +121,6 @@ describe("LiteLLM's proxy before generator and judge", () => {
     await expect(client.complete(body, signal)).rejects.toMatchObject({
       code: "generator-unavailable",
       message: expect.stringContaining("model=unknown") as unknown,
-    });
-  });
-
-  it("a prompt beyond the model's context is an error, never an answer", async () => {
-    const client = new EndpointClient(proxy.url, quick);
-    const body = { model: LITELLM_MODEL, prompt: "word ".repeat(9000), max_tokens: 2 };
-    await expect(client.complete(body, signal)).rejects.toMatchObject({
-      code: "generator-unavailable",
     });
   });
 
