@@ -22,11 +22,7 @@ export function ColumnsButton({
   const [open, setOpen] = useState(false);
   return (
     <>
-      <Button
-        className="hidden md:inline-flex"
-        title={t("Columns")}
-        onClick={() => setOpen(true)}
-      >
+      <Button className="hidden md:inline-flex" title={t("Columns")} onClick={() => setOpen(true)}>
         <Columns3 /> <span className="max-2xl:sr-only">{t("Columns")}</span>
       </Button>
       {open ? (
