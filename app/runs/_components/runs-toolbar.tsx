@@ -109,6 +109,7 @@ export function RunsToolbar({
       <FilterButton filter={filter} setParams={setParams} />
       <ColumnsButton columns={columns} onColumns={(next) => setParams({ cols: next.join(",") })} />
       <ViewsMenu
+        isCompact
         kind="runs"
         names={VIEW_PARAMS}
         onOpenView={(query) => {
