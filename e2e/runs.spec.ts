@@ -18,6 +18,31 @@ async function compareRuns(page: Page, names: readonly string[]): Promise<void> 
   await page.getByRole("link", { name: "Compare", exact: true }).last().click();
 }
 
+for (const locale of ["en-US", "zh-CN"])
+  test.describe(`a laptop whose browser asks for ${locale}`, () => {
+    test.use({ locale, viewport: { width: 1440, height: 900 } });
+
+    test("shows what filters the runs in one line", async ({ page }) => {
+      await page.goto("/runs");
+      await waitLive(page);
+      const controls = page.locator("[data-runs-toolbar] > *:visible");
+      expect(await controls.count()).toBeGreaterThan(6);
+      const measureMiddles = () =>
+        controls.evaluateAll((all) =>
+          all.map((control) => {
+            const { top, bottom } = control.getBoundingClientRect();
+            return (top + bottom) / 2;
+          }),
+        );
+      await expect
+        .poll(async () => {
+          const middles = await measureMiddles();
+          return Math.max(...middles) - Math.min(...middles);
+        })
+        .toBeLessThan(4);
+    });
+  });
+
 test("runs are found, kept in order and shown as people want them", async ({ page }) => {
   await page.goto("/runs?kind=train");
   await waitLive(page);

@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, rm } from "node:fs/promises";
+import { mkdtemp, readdir, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import pg from "pg";
@@ -11,6 +11,8 @@ import { loadRecording, readManifest, readRecording } from "@/server/platform/re
 import { saveRecording } from "@/server/platform/recording/save";
 
 const FILE = EXAMPLE_FILE;
+/** It is part of every installation. */
+const MOST_BYTES = 3 * 1024 ** 2;
 const AGAIN = "the recording is of another version of the product: run `npm run record`";
 
 let folder: string;
@@ -55,8 +57,39 @@ test("it holds something for every page to show", async () => {
   expect(count("index", "succeeded")).toBeGreaterThanOrEqual(1);
   const phases = await query<{ phase: string }>("SELECT DISTINCT phase FROM episodes ORDER BY 1");
   expect(phases.map(({ phase }) => phase)).toEqual(["held-out", "predict", "train"]);
-  for (const table of ["alarm_changes", "artifacts", "metric_series", "run_statistics", "sweeps"])
+  for (const table of [
+    "alarm_changes",
+    "artifacts",
+    "metric_series",
+    "run_statistics",
+    "score_labels",
+    "sweeps",
+  ])
     expect(manifest.tables.find(({ name }) => name === table)?.rows, table).toBeGreaterThan(0);
+});
+
+test("a judge has scored answers, and people have labelled some of those that it and the span rule differ on", async () => {
+  const [judged] = await query<{ differ: number; labelled: number }>(
+    `SELECT count(*)::int AS differ, count(l.answer_id)::int AS labelled
+     FROM scores j JOIN scores s USING (answer_id, set_id, question_id) LEFT JOIN score_labels l USING (answer_id, set_id, question_id)
+     WHERE j.scorer LIKE 'judge/%' AND s.scorer ~ '^span/[0-9]+$' AND j.value <> s.value`,
+  );
+  expect(judged!.labelled).toBeGreaterThan(0);
+  expect(judged!.differ, "some are left to be labelled").toBeGreaterThan(judged!.labelled);
+});
+
+test("the training by PPO has an advantage for each token of its episodes", async () => {
+  const [steps] = await query<{ n: number; equal: number }>(
+    `SELECT count(*)::int AS n, (count(*) FILTER (WHERE cardinality(s.token_advantages) = cardinality(s.token_ids)))::int AS equal
+     FROM steps s JOIN episodes e ON e.id = s.episode_id JOIN runs r ON r.id = e.run_id
+     WHERE e.phase = 'train' AND r.config #>> '{rl,algorithm}' = 'ppo' AND s.token_advantages IS NOT NULL`,
+  );
+  expect(steps!.n).toBeGreaterThan(0);
+  expect(steps!.equal).toBe(steps!.n);
+});
+
+test("it is small", async () => {
+  expect((await stat(FILE)).size).toBeLessThanOrEqual(MOST_BYTES);
 });
 
 test("it holds no weights and no secrets", async () => {

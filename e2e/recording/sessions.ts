@@ -1,9 +1,10 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { findPreset } from "@/core/presets/run-presets";
-import type { RunConfigInput } from "@/contracts/run-config/run-config";
+import { runConfigSchema, type RunConfigInput } from "@/contracts/run-config/run-config";
 import type { RunState } from "@/contracts/records/run-state";
 import type { Client } from "@/cli/client";
 import { watchRun } from "@/cli/watch-run";
+import { READ_ANSWERS } from "./read-answers";
 
 /** What is done with a fresh product, through its API, so that its state can be recorded. */
 export type Session = (client: Client) => Promise<void>;
@@ -122,7 +123,8 @@ export const playAtlas: Session = async (client) => {
   });
   const checkpoint = await player.findLastCheckpoint(training);
   const limit = QUESTIONS;
-  for (const preset of ["atlas-rag", "atlas-s3", "atlas-direct", "atlas-ircot", "atlas-gold"])
+  await judgeAnswers(client, player, await player.run("atlas-rag", { limit }));
+  for (const preset of ["atlas-s3", "atlas-direct", "atlas-ircot", "atlas-gold"])
     await player.run(preset, { limit });
   await player.run("atlas-s3", {
     name: "Atlas held-out, s3, trained",
@@ -167,6 +169,39 @@ async function runSweep(client: Client, player: Player): Promise<void> {
   });
   const { members } = await client.sweeps.get.query({ id });
   for (const member of members) await player.wait(member.id);
+}
+
+/** Lets the model that answered judge the stored answers as well, as `npm run s3 -- evaluate RUN --scorer judge` does. */
+async function judgeAnswers(client: Client, player: Player, answeredId: string): Promise<void> {
+  const { config } = await client.runs.get.query({ id: answeredId });
+  const { id } = await client.runs.launch.mutate({
+    config: runConfigSchema.parse({
+      ...config,
+      name: `${config.name}, judge`,
+      scorer: "judge",
+      reuse: { episodesOf: answeredId, keepAnswers: true },
+    }),
+  });
+  await player.wait(id);
+  await labelAnswers(client, id);
+}
+
+/** Labels of what judge and span rule differ on those answers that somebody has read; the others stay to be labelled. */
+async function labelAnswers(client: Client, judgedId: string): Promise<void> {
+  const { rows } = await client.scores.disagreements.query({ runId: judgedId });
+  let labelled = 0;
+  for (const { answerId, setId, questionId, answer } of rows) {
+    const read = READ_ANSWERS.find(([id, text]) => id === questionId && text === answer.trim());
+    if (!read) continue;
+    const [, , correct] = read;
+    await client.scores.label.mutate({ answerId, setId, questionId, correct });
+    labelled++;
+  }
+  console.log(`labelled ${labelled} of ${rows.length} answers that judge and span differ on`);
+  if (labelled === 0)
+    throw new Error(
+      "none of the answers that judge and span differ on has been read: read some and write them into read-answers.ts",
+    );
 }
 
 const LIGHTHOUSES = Array.from({ length: 6 }, (_, i) => ({

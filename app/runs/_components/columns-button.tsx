@@ -10,7 +10,7 @@ const ColumnsDialog = dynamic(() => import("./columns-dialog").then((m) => m.Col
   ssr: false,
 });
 
-/** Opens the choice of further columns of the table. */
+/** Opens the choice of further columns of the table; named by its icon alone where the line is short. */
 export function ColumnsButton({
   columns,
   onColumns,
@@ -22,8 +22,8 @@ export function ColumnsButton({
   const [open, setOpen] = useState(false);
   return (
     <>
-      <Button className="hidden md:inline-flex" onClick={() => setOpen(true)}>
-        <Columns3 /> {t("Columns")}
+      <Button className="hidden md:inline-flex" title={t("Columns")} onClick={() => setOpen(true)}>
+        <Columns3 /> <span className="max-2xl:sr-only">{t("Columns")}</span>
       </Button>
       {open ? (
         <ColumnsDialog columns={columns} onColumns={onColumns} onClose={() => setOpen(false)} />

@@ -18,7 +18,7 @@ import { ViewsMenu } from "./views-menu";
 
 const STATES = Object.keys(STATE_FILTERS) as StateFilter[];
 
-/** Filters, sorts and searches the list of runs; the address holds what is chosen. */
+/** Filters, sorts and searches the list of runs, in one line on a laptop; the address holds what is chosen. */
 export function RunsToolbar({
   filter,
   counts,
@@ -37,7 +37,7 @@ export function RunsToolbar({
   const router = useRouter();
   const { state, kind, folded, sort, shelf, columns } = filter;
   return (
-    <div className="mt-4 flex flex-wrap items-center gap-2">
+    <div className="mt-4 flex flex-wrap items-center gap-2" data-runs-toolbar>
       <SegmentedControl
         label={t("State")}
         value={state}
@@ -80,9 +80,10 @@ export function RunsToolbar({
         size="sm"
         aria-pressed={folded}
         className={cn("h-8", folded && "bg-muted")}
+        title={t("Fold sweeps")}
         onClick={() => setParams({ sweeps: folded ? null : "folded" })}
       >
-        <Grid3x3 /> {t("Fold sweeps")}
+        <Grid3x3 /> <span className="md:max-2xl:sr-only">{t("Fold sweeps")}</span>
       </Button>
       <Select
         aria-label={t("Sort")}
@@ -101,12 +102,14 @@ export function RunsToolbar({
       <SearchInput
         label={t("Search by name, tag, notes or id")}
         placeholder={t("Name, tag, notes or id")}
+        className="min-w-36 flex-1 md:max-w-72"
         value={text}
         onText={setText}
       />
       <FilterButton filter={filter} setParams={setParams} />
       <ColumnsButton columns={columns} onColumns={(next) => setParams({ cols: next.join(",") })} />
       <ViewsMenu
+        isCompact
         kind="runs"
         names={VIEW_PARAMS}
         onOpenView={(query) => {

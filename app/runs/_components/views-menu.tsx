@@ -3,6 +3,7 @@ import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { Bookmark, BookmarkPlus, Trash2 } from "lucide-react";
 import { useState, type FormEvent } from "react";
 import { useText } from "@/app/_i18n/text-provider";
+import { cn } from "@/app/_lib/cn";
 import { useTRPC } from "@/app/_lib/live/trpc";
 import { useQueryParams } from "@/app/_lib/hooks/use-params";
 import { Button } from "@/app/_ui/button";
@@ -16,10 +17,12 @@ interface Props {
   /** The parameters of the address that make a view. */
   names: readonly string[];
   onOpenView: (query: URLSearchParams) => void;
+  /** Its button has the icon alone where the line is short. */
+  isCompact?: boolean;
 }
 
 /** Views that were saved under a name, and the one that is shown now to be saved. */
-export function ViewsMenu({ kind, names, onOpenView }: Props) {
+export function ViewsMenu({ kind, names, onOpenView, isCompact = false }: Props) {
   const t = useText();
   const trpc = useTRPC();
   const queryClient = useQueryClient();
@@ -37,8 +40,9 @@ export function ViewsMenu({ kind, names, onOpenView }: Props) {
     <>
       <Menu>
         <MenuTrigger asChild>
-          <Button>
-            <Bookmark /> {t("Views")}
+          <Button title={t("Views")}>
+            <Bookmark />
+            <span className={cn(isCompact && "md:max-2xl:sr-only")}>{t("Views")}</span>
           </Button>
         </MenuTrigger>
         <MenuContent className="max-w-80">
@@ -76,7 +80,7 @@ function SaveDialog({
   names,
   onClose,
   onSaved,
-}: Omit<Props, "onOpenView"> & { onClose: () => void; onSaved: () => void }) {
+}: Omit<Props, "onOpenView" | "isCompact"> & { onClose: () => void; onSaved: () => void }) {
   const t = useText();
   const trpc = useTRPC();
   const notify = useNotify();

@@ -4,7 +4,7 @@ import { z } from "zod";
  * Version of the recordings that the tests need. Raise it when the file format changes, or when a
  * test needs something that the recorded session did not do; then run `npm run record`.
  */
-export const RECORDING_VERSION = 1;
+export const RECORDING_VERSION = 2;
 
 const fileSchema = z.strictObject({ name: z.string(), bytes: z.int() });
 
