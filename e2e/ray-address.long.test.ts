@@ -122,7 +122,15 @@ describe.skipIf(!canJoin)(
 
         expect(await ground.listTrainedSteps(runId)).toEqual(["1: step 1", "2: step 2"]);
         const ranks = await ground.readSteps(runId, ["engine/ranks"]);
-        expect(ranks).toEqual([["engine/ranks", [[1, 2], [2, 1]]]]);
+        expect(ranks).toEqual([
+          [
+            "engine/ranks",
+            [
+              [1, 2],
+              [2, 1],
+            ],
+          ],
+        ]);
         expect(await listMachines()).toEqual([
           [HOSTS[0], true, [0]],
           [HOSTS[1], false, []],

@@ -363,14 +363,8 @@ class DistributedEngine:
             ray.wait(pings, num_returns=len(pings), timeout=ENDED_SECONDS)
         except Exception:  # all were ended meanwhile, and the reason was told
             return None
-        for rank, ping in enumerate(pings):
-            try:
-                ray.get(ping, timeout=0)
-            except RayActorError as error:
-                return rank, error
-            except Exception:  # it lives, and does not answer in time
-                continue
-        return None
+        ends = [(rank, read_end(ping)) for rank, ping in enumerate(pings)]
+        return next(((rank, end) for rank, end in ends if end is not None), None)
 
     def _name_machines(self, ranks: list[int]) -> str:
         """Where ranks are, for a sentence; nothing on a cluster of one machine."""
@@ -560,6 +554,16 @@ class DistributedEngine:
             at = self._name_machines(lost)
             self.fail(f"Ranks {lost} of {self.ranks}{at} give no sign of life.")
         return pings, since
+
+
+def read_end(ping: Any) -> RayActorError | None:
+    """What Ray says of a rank that has ended; None: it lives, or does not answer in time."""
+    try:
+        ray.get(ping, timeout=0)
+    except RayActorError as error:
+        return error
+    except Exception:
+        return None
 
 
 def describe_failure(error: BaseException) -> str:
