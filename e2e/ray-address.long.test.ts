@@ -9,7 +9,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { findFreePort } from "@/lib/free-port.mjs";
 import { PYTHON, VENV_DIR } from "@/lib/paths.mjs";
 import { waitUntil } from "@/lib/testing/wait-until";
-import { canTrain } from "./support/real-worker";
+import { canTrain, type RealWorker } from "./support/real-worker";
 import { RUN_LIMIT_MS, TrainingSetup } from "./support/training-setup";
 
 const canJoin = canTrain && existsSync(join(VENV_DIR, "bin", "ray"));
@@ -25,6 +25,9 @@ describe.skipIf(!canJoin)(
     const nodes: { child: ChildProcess; folder: string }[] = [];
     let ray: string;
     let ground: TrainingSetup;
+    let worker: RealWorker;
+    /** A run that nothing happened to. */
+    let undisturbed: string;
 
     const environment = { RAY_AUTH_MODE: "token", RAY_AUTH_TOKEN: token };
     const startNode = async (host: string, where: readonly string[]): Promise<void> => {
@@ -49,6 +52,12 @@ describe.skipIf(!canJoin)(
       return stdout.match(/^ 1 node_/gm)?.length ?? 0;
     };
 
+    /** What the engine has told of the cluster: of each machine its address, whether it lives, and its ranks. */
+    const listMachines = async (): Promise<[string, boolean, number[]][]> =>
+      ((await ground.readCluster())?.nodes ?? [])
+        .map((node): [string, boolean, number[]] => [node.address, node.alive, node.ranks])
+        .sort(([a], [b]) => a.localeCompare(b));
+
     beforeAll(async () => {
       const port = await findFreePort();
       ray = `${HOSTS[0]}:${port}`;
@@ -57,13 +66,20 @@ describe.skipIf(!canJoin)(
       await startNode(HOSTS[1], [`--address=${ray}`]);
       await waitUntil("its other node, too", async () => (await countNodes()) === 2, RUN_LIMIT_MS);
       ground = await TrainingSetup.open();
+      Object.assign(process.env, environment);
+      worker = await ground.worker("joined", false, [
+        ...["--engine-device", "cpu", "--engine-dtype", "float32"],
+        ...["--ray-address", ray, "--ray-strategy", "spread"],
+      ]);
+      delete process.env.RAY_AUTH_MODE;
+      delete process.env.RAY_AUTH_TOKEN;
     }, 2 * RUN_LIMIT_MS);
     afterAll(async () => {
       await ground?.close();
       for (const { child, folder } of nodes.reverse()) {
         const ended = new Promise((resolve) => child.once("exit", resolve));
         // Ray's processes end with the one that started them, and are its group.
-        if (child.exitCode === null) {
+        if (child.exitCode === null && child.signalCode === null) {
           process.kill(-child.pid!, "SIGTERM");
           await ended;
         }
@@ -74,25 +90,74 @@ describe.skipIf(!canJoin)(
     it(
       "trains one model on ranks of both nodes",
       async () => {
-        Object.assign(process.env, environment);
-        await ground.worker("joined", false, [
-          ...["--engine-device", "cpu", "--ray-address", ray, "--ray-strategy", "spread"],
-        ]);
-        delete process.env.RAY_AUTH_MODE;
-        delete process.env.RAY_AUTH_TOKEN;
-        const runId = await ground.launch();
-        const readCluster = async () =>
-          (await ground.server.plane.workerReader.list())[0]?.services.find(
-            ({ kind }) => kind === "engine",
-          )?.cluster;
-        await waitUntil("the engine has joined", async () => !!(await readCluster()), RUN_LIMIT_MS);
-        const cluster = (await readCluster())!;
+        undisturbed = await ground.trainUndisturbed();
+        const cluster = (await ground.readCluster())!;
         expect([cluster.address, cluster.strategy]).toEqual([ray, "spread"]);
-        const ranks = cluster.nodes.map((node) => [node.address, node.ranks.length]);
-        expect(ranks.sort()).toEqual(HOSTS.map((host) => [host, 1]));
-        await ground.succeeded(runId);
+        const machines = await listMachines();
+        expect(machines.map(([host, , ranks]) => [host, ranks.length])).toEqual(
+          HOSTS.map((host) => [host, 1]),
+        );
       },
       2 * RUN_LIMIT_MS,
+    );
+
+    it(
+      "loses a node for good, says which, and goes on from its last checkpoint with the rank that is left",
+      async () => {
+        const runId = await ground.launch();
+        await ground.stored(runId, 1);
+        const [, [, , [lost]]] = (await listMachines()) as [unknown, [string, boolean, number[]]];
+        // All its processes at once, as when a machine loses its power; the group is that of `ray start`.
+        process.kill(-nodes[1]!.child.pid!, "SIGKILL");
+
+        await ground.succeeded(runId);
+        const history = (await ground.history(runId)).join("\n");
+        const reason = `Rank ${lost} of 2 on ${HOSTS[1]} has ended.*All 2 ranks were ended`;
+        expect(history).toMatch(
+          new RegExp(`^1 queued by worker joined: engine ended: .*${reason}`, "ms"),
+        );
+        expect(history).toMatch(/^2 leased by worker joined: .*step 1/m);
+        expect(history).not.toMatch(/^3 /m);
+        expect(worker.deaths).toBe(0);
+
+        expect(await ground.listTrainedSteps(runId)).toEqual(["1: step 1", "2: step 2"]);
+        const ranks = await ground.readSteps(runId, ["engine/ranks"]);
+        expect(ranks).toEqual([
+          [
+            "engine/ranks",
+            [
+              [1, 2],
+              [2, 1],
+            ],
+          ],
+        ]);
+        expect(await listMachines()).toEqual([
+          [HOSTS[0], true, [0]],
+          [HOSTS[1], false, []],
+        ]);
+        const { lines } = await ground.server.plane.logs.listForRun(runId, {
+          level: "info",
+          limit: 1_000,
+        });
+        expect(lines.map(({ message }) => message)).toEqual(
+          expect.arrayContaining([
+            expect.stringMatching(/^2 ranks train the model: /),
+            `1 rank trains the model: 0 on ${HOSTS[0]}. The Ray cluster has lost ${HOSTS[1]}.`,
+          ]),
+        );
+
+        // The same step as on two ranks, up to the order in which numbers are added.
+        const made = await ground.readSteps(runId);
+        const expected = new Map(await ground.readSteps(undisturbed));
+        for (const [name, points] of made) {
+          expect(points.map(([step]) => step)).toEqual([1, 2]);
+          points.forEach(([, value], i) => {
+            const [, other] = expected.get(name)![i]!;
+            expect(Math.abs(value - other), name).toBeLessThan(1e-3 * Math.abs(other) + 1e-5);
+          });
+        }
+      },
+      3 * RUN_LIMIT_MS,
     );
   },
 );

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pino } from "pino";
 import { expect } from "vitest";
+import type { ClusterStatus } from "@/contracts/engine/cluster";
 import { ATLAS_DIR } from "@/lib/paths.mjs";
 import { importAtlas } from "@/server/features/question-sets/atlas";
 import { startTestServer, type TestServer } from "@/server/testing/test-server";
@@ -11,6 +12,8 @@ import { RealWorker, twoSteps } from "./real-worker";
 import { waitUntil } from "@/lib/testing/wait-until";
 
 export const RUN_LIMIT_MS = 480_000;
+
+const LEARNED_METRICS = ["reward/mean", "actor/pg_loss", "actor/grad_norm", "critic/grad_norm"];
 
 /** A real server with the real corpus, real workers, and questions about the runs on them. */
 export class TrainingSetup {
@@ -97,6 +100,33 @@ export class TrainingSetup {
         metadata.weightsHash,
       ]),
     );
+  }
+
+  /** What was learned in each step, as the run's page shows it: points [step, value] by metric. */
+  async readSteps(
+    runId: string,
+    metrics: readonly string[] = LEARNED_METRICS,
+  ): Promise<[string, [number, number][]][]> {
+    const series = await this.server.plane.metrics.readSeries(runId, [...metrics], 100);
+    return Object.entries(series).map(([name, points]) => [
+      name,
+      points.map(({ step, value }): [number, number] => [step, value]),
+    ]);
+  }
+
+  /** Steps whose training episodes each attempt has reported, as "attempt: step". */
+  async listTrainedSteps(runId: string): Promise<string[]> {
+    const episodes = await this.server.plane.database.db.episode.findMany({
+      where: { runId, phase: "train" },
+      select: { attempt: true, step: true },
+    });
+    return [...new Set(episodes.map(({ attempt, step }) => `${attempt}: step ${step}`))].sort();
+  }
+
+  /** What the worker's engine has told of its ranks; null before it has. */
+  async readCluster(): Promise<ClusterStatus | null> {
+    const [worker] = await this.server.plane.workerReader.list();
+    return worker?.services.find(({ kind }) => kind === "engine")?.cluster ?? null;
   }
 
   /** The weights that a run ends with when nothing happens to it. */

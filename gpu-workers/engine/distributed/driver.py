@@ -20,6 +20,7 @@ from typing import Any, Literal, NoReturn
 
 import ray
 import torch
+from ray._private.state import available_resources_per_node, total_resources_per_node
 from ray.exceptions import RayActorError, RayError
 from ray.util.placement_group import placement_group, remove_placement_group
 from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
@@ -31,6 +32,7 @@ from ..engine import Check
 from ..errors import CancelledError
 from ..models.huggingface import find_folder
 from ..models.remote_model import RemoteBase, RemoteModel
+from .placement import choose_bundle, wait_for_room
 from .rank import Rank, RankAnswer, RankError, RankSettings
 from .ray_environment import ClusterFolder, remove_left_folders
 from .splitting import merge_results, split_by_cost
@@ -43,6 +45,8 @@ LOOPBACK = "127.0.0.2"
 PLACEMENT_SECONDS = 120
 JOIN_SECONDS = 600
 PING_SECONDS = 20
+# After so long Ray has told of a rank that has ended, where its machine is gone, too.
+ENDED_SECONDS = 5
 # Fields of results that must be equal on all ranks; where they are not, the ranks drifted apart.
 SAME_ON_ALL_RANKS = {"optim_step": ("gradNorm", "step"), "load_state": ("step",)}
 OBJECT_STORE_BYTES = 256 << 20
@@ -154,8 +158,9 @@ class DistributedEngine:
         atexit.register(self.close)
         self._connect(settings)
         kind = settings.kind or choose_kind(ray.cluster_resources())
-        self.ranks = self._choose_ranks(kind)
-        self._start_ranks(kind, replace(settings, kind=kind))
+        bundle = choose_bundle(kind)
+        self.ranks = self._choose_ranks(bundle)
+        self._start_ranks(bundle, replace(settings, kind=kind))
         self._idle, self._tokens = [0.0] * self.ranks, [0] * self.ranks
         self._capabilities = self._get([self.actors[0].describe.remote()], JOIN_SECONDS)[0]
         threading.Thread(target=self._watch, daemon=True).start()
@@ -178,20 +183,19 @@ class DistributedEngine:
                 f"must be one of its nodes (`ray start --address=...`). ({error})"
             ) from error
 
-    def _choose_ranks(self, kind: str) -> int:
+    def _choose_ranks(self, bundle: dict[str, float]) -> int:
         """As many ranks as are wanted, or as there is room for."""
-        resource = "GPU" if kind == "cuda" else "CPU"
-        room = int(ray.available_resources().get(resource, 0))
+        room = wait_for_room(
+            bundle, self.cluster.ranks, available_resources_per_node, total_resources_per_node
+        )
         if room == 0:
-            raise SystemExit(f"The Ray cluster has no free {resource}: no rank can be placed.")
+            raise SystemExit(f"The Ray cluster has no room for a rank, which needs {bundle}.")
         wanted = self.cluster.ranks or room
         if wanted > room:
-            log.warning(
-                "%d ranks were asked for, but there are %d free %ss", wanted, room, resource
-            )
+            log.warning("%d ranks were asked for, but there is room for %d", wanted, room)
         return min(wanted, room)
 
-    def _place_ranks(self, kind: str, bundle: dict[str, float]) -> None:
+    def _place_ranks(self, bundle: dict[str, float]) -> None:
         """Reserves what each rank needs; fewer ranks where a machine turns out to be gone."""
         deadline = time.monotonic() + PLACEMENT_SECONDS
         while True:
@@ -203,12 +207,11 @@ class DistributedEngine:
             remove_placement_group(self.placement)
             if time.monotonic() > deadline:
                 raise SystemExit(f"Ray found no place for {self.ranks} ranks with {bundle} each.")
-            self.ranks = self._choose_ranks(kind)
+            self.ranks = self._choose_ranks(bundle)
 
-    def _start_ranks(self, kind: str, settings: RankSettings) -> None:
+    def _start_ranks(self, bundle: dict[str, float], settings: RankSettings) -> None:
         """Places the ranks, makes their engines and joins them; returns once all are there."""
-        bundle = {"CPU": 1.0} | ({"GPU": 1.0} if kind == "cuda" else {})
-        self._place_ranks(kind, bundle)
+        self._place_ranks(bundle)
         # Operations one at a time; the others beside them.
         remote: Any = ray.remote
         actor = remote(concurrency_groups={"control": 2, "watch": 1})(Rank)
@@ -231,6 +234,7 @@ class DistributedEngine:
             for i, rank in enumerate(self.actors)
         ]
         self.places: list[dict] = self._get(joined, JOIN_SECONDS)
+        self._addresses = {node["NodeID"]: node["NodeManagerAddress"] for node in ray.nodes()}
         formats = sorted({place["dtype"] for place in self.places})
         if len(formats) > 1:
             self.close()
@@ -343,9 +347,31 @@ class DistributedEngine:
                 self._fail_by(ended.index(done[0]), error)
 
     def _fail_by(self, rank: int, error: Exception) -> NoReturn:
-        """Ends all for what Ray says of one rank."""
+        """Ends all for what Ray says of one rank. Where it failed because another has ended, whose
+        collective it was in, that one is the reason.
+        """
+        if not isinstance(error, RayActorError):
+            rank, error = self._find_ended_rank() or (rank, error)
         what = "ended" if isinstance(error, RayActorError) else "failed"
-        self.fail(f"Rank {rank} of {self.ranks} has {what}. {describe_failure(error)}")
+        at = self._name_machines([rank])
+        self.fail(f"Rank {rank} of {self.ranks}{at} has {what}. {describe_failure(error)}")
+
+    def _find_ended_rank(self) -> tuple[int, Exception] | None:
+        """A rank whose process has ended, and what Ray says of it."""
+        try:
+            pings = self._call_all("ping")
+            ray.wait(pings, num_returns=len(pings), timeout=ENDED_SECONDS)
+        except Exception:  # all were ended meanwhile, and the reason was told
+            return None
+        ends = [(rank, read_end(ping)) for rank, ping in enumerate(pings)]
+        return next(((rank, end) for rank, end in ends if end is not None), None)
+
+    def _name_machines(self, ranks: list[int]) -> str:
+        """Where ranks are, for a sentence; nothing on a cluster of one machine."""
+        if self.cluster.address is None:
+            return ""
+        addresses = {self._addresses[self.places[rank]["node"]] for rank in ranks}
+        return f" on {', '.join(sorted(addresses))}"
 
     def run(self, kind: str, name: str, body: DialectModel, check: Check) -> dict:
         """Executes one operation on all ranks."""
@@ -525,8 +551,19 @@ class DistributedEngine:
             return [], since
         if time.monotonic() - since > self._limit:
             lost = [i for i, ping in enumerate(pings) if ping in missing]
-            self.fail(f"Ranks {lost} of {self.ranks} give no sign of life.")
+            at = self._name_machines(lost)
+            self.fail(f"Ranks {lost} of {self.ranks}{at} give no sign of life.")
         return pings, since
+
+
+def read_end(ping: Any) -> RayActorError | None:
+    """What Ray says of a rank that has ended; None: it lives, or does not answer in time."""
+    try:
+        ray.get(ping, timeout=0)
+    except RayActorError as error:
+        return error
+    except Exception:
+        return None
 
 
 def describe_failure(error: BaseException) -> str:

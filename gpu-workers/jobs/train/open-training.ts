@@ -33,6 +33,7 @@ import { matchBaselines, type KnownBaselines } from "@/gpu-workers/searcher/know
 import { hasGoldPath } from "@/gpu-workers/searcher/gold-path";
 import { markMessage } from "@/core/texts/mark-message";
 import { buildMemoryWarning, describeEngineMachine, readShapes } from "./memory-warning";
+import { describeRanks } from "./describe-ranks";
 import { Training, type TrainingContext } from "./training";
 
 /** Policy and critic as the engine has loaded them. */
@@ -114,6 +115,7 @@ async function loadTrainedModels(
   const { signal } = context;
   const capabilities = await client.getCapabilities({ signal });
   if (capabilities.service) requireServed(config, capabilities.service.url);
+  if (capabilities.cluster) context.log("info", describeRanks(capabilities.cluster));
   const machine = describeEngineMachine(capabilities);
   const shapes = await readShapes(config);
   const warning = capabilities.service ? null : buildMemoryWarning(config, capabilities, shapes);
