@@ -19,14 +19,35 @@ const RETRIEVAL = [
   "gpu-workers/corpora/**/*.integration.test.ts",
 ];
 
-const PROJECTS = ["unit", "db", "retrieval", "engine", "long"] as const;
+/** Tests of what is drawn: they need a window. */
+const COMPONENTS = ["app/**/*.component.test.{ts,tsx}"];
+/** Tests of pure code, and of pages without a window. */
+const PURE = ["{app,contracts,core}/**/*.test.{ts,tsx}"];
+/** They replace modules, which other files of the same process would be given too. */
+const REPLACING = [
+  "app/_lib/hooks/use-params.component.test.tsx",
+  "app/_lib/live/page-data.test.ts",
+];
+const UNIT_EXCLUDE = [...exclude, "**/*.integration.test.ts", "**/*.long.test.ts"];
+const UNIT = { testTimeout: MINUTE_MS, maxWorkers: 2 };
+
+const PROJECTS = [
+  "unit",
+  "unit-pure",
+  "unit-components",
+  "db",
+  "retrieval",
+  "engine",
+  "long",
+] as const;
 
 /** The default of one second is too short on a busy machine; only a test that fails waits so long. */
 const EXPECT = { poll: { timeout: 45_000 } };
 
 /**
  * The tests by what they need. `unit` and `db` run several files at once; `retrieval` and `engine` compute with all
- * cores, so their files run one after the other.
+ * cores, so their files run one after the other. Files of `unit-pure` and `unit-components` share processes, so that what
+ * they import is loaded once and not for each of them.
  */
 function project(
   name: (typeof PROJECTS)[number],
@@ -48,10 +69,22 @@ export default defineConfig({
   resolve,
   test: {
     projects: [
-      project("unit", ["**/*.test.{ts,tsx}"], {
-        exclude: [...exclude, "**/*.integration.test.ts", "**/*.long.test.ts"],
-        testTimeout: MINUTE_MS,
-        maxWorkers: 2,
+      project(
+        "unit",
+        ["{bench,cli,e2e,gpu-workers,lib,scripts,server}/**/*.test.ts", ...REPLACING],
+        { ...UNIT, exclude: UNIT_EXCLUDE },
+      ),
+      project("unit-pure", PURE, {
+        ...UNIT,
+        exclude: [...UNIT_EXCLUDE, ...COMPONENTS, ...REPLACING],
+        isolate: false,
+      }),
+      project("unit-components", COMPONENTS, {
+        ...UNIT,
+        exclude: [...UNIT_EXCLUDE, ...REPLACING],
+        isolate: false,
+        environment: "jsdom",
+        setupFiles: ["app/_testing/clear-page.ts"],
       }),
       project("db", DB, { ...onServices, maxWorkers: 2 }),
       project("retrieval", RETRIEVAL, {

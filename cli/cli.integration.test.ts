@@ -4,13 +4,15 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { listShellCommands, readGuide } from "@/cli/testing/guide-commands";
-import { runCli, type CliResult } from "@/cli/testing/run-cli";
+import { runCli, runCliHere, type CliResult } from "@/cli/testing/run-cli";
 import { startTestServer, type TestServer } from "@/server/testing/test-server";
 import { buildDocuments, buildRecord, storeSamples } from "@/server/testing/samples";
 
 describe("the command line", () => {
   let server: TestServer;
-  const s3 = (words: string[], url = server.address): Promise<CliResult> =>
+  const s3 = (words: string[]): Promise<CliResult> => runCliHere(words, server.address);
+  /** In a process of its own, for what a person sees of one: what goes on beside others, and exit codes. */
+  const s3Process = (words: string[], url = server.address): Promise<CliResult> =>
     runCli(words, { S3_SERVER: url }, 60_000);
   const launch = async (...args: string[]): Promise<string> => {
     const { id } = JSON.parse(
@@ -154,7 +156,7 @@ describe("the command line", () => {
   it("follows a run to its end, and exports it", async () => {
     const worker = await server.worker();
     worker.keepAlive([]);
-    const watched = s3(["launch", "--preset", "atlas-smollm2-grpo", "--watch"]);
+    const watched = s3Process(["launch", "--preset", "atlas-smollm2-grpo", "--watch"]);
     let run = (await worker.lease()).run;
     for (let i = 0; i < 300 && !run; i++) {
       await sleep(100);
@@ -257,7 +259,7 @@ describe("the command line", () => {
     expect(first).toMatchObject({ runs: 2, isNew: true });
     const worker = await server.worker({ name: "sweeper" });
     worker.keepAlive([]);
-    const watched = s3([...words, "--watch"]);
+    const watched = s3Process([...words, "--watch"]);
     for (const end of ["succeeded", "failed"] as const) {
       const { runId, attempt } = await worker.leaseAndStart();
       await worker.request("report", {
@@ -315,11 +317,11 @@ describe("the command line", () => {
     expect(
       await s3(["launch", "--preset", "atlas-smollm2-grpo", "--set", "rl.groupSize=1"]),
     ).toMatchObject({ code: 1, error: expect.stringContaining("rl.groupSize:") as string });
-    expect(await s3(["show", "ffffffff"])).toMatchObject({
+    expect(await s3Process(["show", "ffffffff"])).toMatchObject({
       code: 1,
       error: expect.stringContaining("no run whose id begins") as string,
     });
-    expect(await s3(["list"], "http://127.0.0.1:9")).toMatchObject({
+    expect(await s3Process(["list"], "http://127.0.0.1:9")).toMatchObject({
       code: 1,
       error: expect.stringMatching(
         /Nothing answers at http:\/\/127\.0\.0\.1:9.*npm start/,

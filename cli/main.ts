@@ -1,22 +1,8 @@
 import { exitOnClosedPipe } from "@/lib/closed-pipe";
-import { connect, describeFailure } from "./client";
-import type { CommandContext } from "./context";
-import { createProgram } from "./program";
+import { runProgram } from "./run-program";
 
 exitOnClosedPipe();
-const connection = connect(process.env.S3_SERVER);
-const print = (text: string): void => void process.stdout.write(`${text}\n`);
-const context: CommandContext = {
-  ...connection,
-  print,
-  printJson: (value) => print(JSON.stringify(value, null, 2)),
-  warn: (text) => void process.stderr.write(`${text}\n`),
-};
-
-createProgram(context)
-  .parseAsync()
-  .catch((error: unknown) => {
-    process.stderr.write(`${describeFailure(error, connection.server)}\n`);
-    process.exitCode = 1;
-  })
-  .finally(() => connection.close());
+void runProgram(process.argv.slice(2), process.env.S3_SERVER, {
+  print: (line) => void process.stdout.write(`${line}\n`),
+  warn: (line) => void process.stderr.write(`${line}\n`),
+});

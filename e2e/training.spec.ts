@@ -13,6 +13,7 @@ test("a training by PPO is launched from the form, followed live, cancelled, res
     page.locator(`[id="setting-${path}"]`).fill(value, { timeout: 30_000 });
   await set("name", "From the form");
   await set("coldStart.demonstrations", "16");
+  await set("coldStart.validationQuestions", "2");
   await set("search.retrieve", "4");
   // Of groups, which PPO has not: at its default its field would go with the choice of PPO.
   await set("rl.resample", "0");

@@ -61,16 +61,17 @@ const LINES_OF_A_FAILURE = 60;
 const nodeProgram = (...path) => [process.execPath, inRoot("node_modules", ...path)];
 
 /**
- * @param {import("./lib/schedule.mjs").Job & { minutes: number }} job minutes: it is ended after so many
+ * @param {import("./lib/schedule.mjs").Job & { minutes: number, project?: string }} job minutes: it is ended after so
+ *   many; project: those of Vitest that it runs, * for any end of the name, by default that of the stage's name
  * @returns {Stage}
  */
-const vitest = ({ minutes, ...job }) => ({
+const vitest = ({ minutes, project, ...job }) => ({
   ...job,
   command: [
     ...nodeProgram("vitest", "vitest.mjs"),
     "run",
     "--project",
-    job.name,
+    project ?? job.name,
     "--reporter=default",
     "--reporter=json",
     `--outputFile.json=${join(REPORTS, `${job.name}.json`)}`,
@@ -125,7 +126,7 @@ const browser = {
 const STAGES = [
   browser,
   vitest({ name: "engine", seconds: 600, memoryGb: 4, minutes: 70 }),
-  vitest({ name: "unit", seconds: 360, memoryGb: 3, minutes: 40 }),
+  vitest({ name: "unit", project: "unit*", seconds: 360, memoryGb: 3, minutes: 40 }),
   vitest({ name: "retrieval", seconds: 300, memoryGb: 3, minutes: 40 }),
   vitest({ name: "db", seconds: 180, memoryGb: 3, minutes: 40 }),
   python,

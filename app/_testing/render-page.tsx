@@ -1,5 +1,5 @@
 import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
-import { cleanup, configure, render } from "@testing-library/react";
+import { configure, render } from "@testing-library/react";
 import { createTRPCClient, TRPCClientError, type TRPCLink } from "@trpc/client";
 import { observable } from "@trpc/server/observable";
 import type { inferRouterInputs, inferRouterOutputs } from "@trpc/server";
@@ -12,7 +12,7 @@ import {
   SearchParamsContext,
 } from "next/dist/shared/lib/hooks-client-context.shared-runtime";
 import { useEffect, useMemo, useState, type ReactNode } from "react";
-import { afterEach, vi } from "vitest";
+import { vi } from "vitest";
 import { TRPCProvider } from "@/app/_lib/live/trpc";
 import { ToastProvider } from "@/app/_ui/toast";
 import { dialogParts } from "@/app/_ui/dialog";
@@ -62,8 +62,6 @@ const createMemoryLink =
         observer.error(TRPCClientError.from(error as Error));
       }
     });
-
-afterEach(cleanup);
 
 /**
  * Draws a part of a page with all that the layout gives it: queries and mutations answered from memory, an address that

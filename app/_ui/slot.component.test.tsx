@@ -1,12 +1,9 @@
-// @vitest-environment jsdom
-import { cleanup, render, screen } from "@testing-library/react";
+import { render, screen } from "@testing-library/react";
 import userEvent from "@testing-library/user-event";
 import { createRef } from "react";
-import { afterEach, expect, it } from "vitest";
+import { expect, it } from "vitest";
 import { Button } from "./button";
 import { Slot } from "./slot";
-
-afterEach(cleanup);
 
 it("gives a link the look of a button, and keeps what the link has of its own", () => {
   render(

@@ -1,4 +1,5 @@
 import { execFile } from "node:child_process";
+import { runProgram } from "../run-program";
 
 export interface CliResult {
   code: number;
@@ -25,3 +26,27 @@ export const runCli = (
         }),
     );
   });
+
+/**
+ * Runs the same program in this process: a new one reads all of its files for seconds before it does anything. One at a
+ * time, as the exit code is the process's.
+ */
+export async function runCliHere(words: readonly string[], server: string): Promise<CliResult> {
+  const out: string[] = [];
+  const errors: string[] = [];
+  const before = process.exitCode;
+  process.exitCode = 0;
+  try {
+    await runProgram(words, server, {
+      print: (line) => out.push(line),
+      warn: (line) => errors.push(line),
+    });
+    return {
+      code: Number(process.exitCode),
+      out: out.join("\n").trim(),
+      error: errors.join("\n").trim(),
+    };
+  } finally {
+    process.exitCode = before;
+  }
+}

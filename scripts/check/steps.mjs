@@ -4,7 +4,12 @@ import { PYTHON, inRoot } from "../../lib/paths.mjs";
 /** @param {string[]} path of a program's entry under node_modules */
 const nodeProgram = (...path) => [process.execPath, inRoot("node_modules", ...path)];
 const prettier = nodeProgram("prettier", "bin", "prettier.cjs");
-const eslint = nodeProgram("eslint", "bin", "eslint.js");
+/** Types are many small objects that stay: with room for new ones collecting them takes a tenth of the time less. */
+const eslint = [
+  process.execPath,
+  "--max-semi-space-size=96",
+  inRoot("node_modules", "eslint", "bin", "eslint.js"),
+];
 const ruff = [PYTHON, "-m", "ruff"];
 const CACHE = "node_modules/.cache";
 

@@ -1,4 +1,3 @@
-// @vitest-environment jsdom
 import { dehydrate, QueryClient, QueryClientProvider, useQuery } from "@tanstack/react-query";
 import { act, cleanup, render, screen } from "@testing-library/react";
 import { createTRPCClient, type TRPCLink } from "@trpc/client";

@@ -1,4 +1,3 @@
-// @vitest-environment jsdom
 import {
   dehydrate,
   QueryClient,
@@ -6,12 +5,10 @@ import {
   useQuery,
   type DehydratedState,
 } from "@tanstack/react-query";
-import { act, cleanup, fireEvent, render, screen } from "@testing-library/react";
-import { afterEach, expect, it, vi } from "vitest";
+import { act, fireEvent, render, screen } from "@testing-library/react";
+import { expect, it, vi } from "vitest";
 import { transformer } from "@/contracts/api/transformer";
 import { SentData } from "./sent-data";
-
-afterEach(cleanup);
 
 const HOUR_MS = 3_600_000;
 

@@ -30,13 +30,14 @@ const makeTiny = (preset: string, changes: Partial<TrainConfig["rl"]> = {}): Tra
     search: {
       ...config.search,
       turnTokens: 40,
-      ...(config.method === "search-r1" && { turns: 1 }),
+      // What is found is most of a demonstration: one document shows what three do.
+      ...(config.method === "search-r1" && { turns: 1, retrieve: 1 }),
     },
     coldStart: {
       ...config.coldStart,
-      // Enough for searches to be written; the other methods need not know their form.
-      demonstrations: config.method === "search-r1" ? 48 : 24,
-      batchSize: 8,
+      // Enough steps for searches to be written; the other methods need not know their form.
+      demonstrations: 24,
+      batchSize: config.method === "search-r1" ? 4 : 8,
       learningRate: 2e-3,
       schedule: "constant",
       validationQuestions: isSupervised ? 2 : 0,

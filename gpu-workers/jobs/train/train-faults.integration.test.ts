@@ -219,7 +219,7 @@ describe.skipIf(!canTrainHere)("faults of a training run", () => {
       ...smallTrainingConfig,
       coldStart: { ...smallTrainingConfig.coldStart, demonstrations: 0 },
       evaluation: { every: 0, questions: 0 },
-      rl: { ...smallTrainingConfig.rl, steps: 50 },
+      rl: { ...smallTrainingConfig.rl, steps: 50, groupSize: 2 },
       generator: { ...smallTrainingConfig.generator, endpoint },
     });
     await expect(executors.train(context)).rejects.toMatchObject({

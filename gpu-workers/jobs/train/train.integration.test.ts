@@ -13,16 +13,19 @@ import {
 } from "@/gpu-workers/testing/memory-context";
 import { canTrainHere, smallTrainingConfig } from "@/gpu-workers/testing/small-training";
 import { STEP_PHASES } from "@/gpu-workers/runtime/stopwatch";
+import { countTokens } from "@/core/episode/episode-statistics";
 import { computeMean } from "@/core/statistics/summary";
 import { readTrainerState } from "@/gpu-workers/rl/trainer-state";
 
 /** The end of a run evaluates held-out questions; a test that looks at none of them leaves that out. */
 const NO_EVALUATION = { every: 0, questions: 0 };
-/** Each round of new questions costs seconds: two a step, and enough groups in them that some vary. */
+/** The cost of length lets nearly every group vary, so that two questions a step are enough to learn from. */
+const LENGTH_WEIGHT = 10;
 const grpo: TrainConfig = trainConfigSchema.parse({
   ...smallTrainingConfig,
   search: { ...smallTrainingConfig.search, queryTokens: 8 },
-  rl: { ...smallTrainingConfig.rl, questionsPerStep: 5, resample: 1 },
+  reward: { ...smallTrainingConfig.reward, weights: { gbr: 1, length: LENGTH_WEIGHT } },
+  rl: { ...smallTrainingConfig.rl, questionsPerStep: 2, resample: 1 },
 });
 
 describe.skipIf(!canTrainHere)("the executors on the real engine and retriever", () => {
@@ -82,8 +85,11 @@ describe.skipIf(!canTrainHere)("the executors on the real engine and retriever",
       0,
     );
     expect(records).toHaveLength(groups * rl.groupSize);
-    for (const { reward, score, baseline } of records)
-      expect(reward!.value).toBe(score!.value - baseline!.score.value);
+    for (const { reward, score, baseline, episode } of records) {
+      const gain = score!.value - baseline!.score.value;
+      const length = (LENGTH_WEIGHT * countTokens(episode).actions) / 1000;
+      expect(reward!.value).toBeCloseTo(gain - length, 12);
+    }
     const texts = new Set(
       whole.reports.flatMap((item) =>
         item.kind === "episodes" ? item.documents.map(({ hash }) => hash) : [],
@@ -103,7 +109,8 @@ describe.skipIf(!canTrainHere)("the executors on the real engine and retriever",
         steps: 1,
         questionsPerStep: 4,
         groupSize: 2,
-        resample: 0,
+        // Where all samples score alike, as most do, others are drawn in their place.
+        resample: 1,
         filterAnswered: true,
         ragRuns,
       },
@@ -143,6 +150,10 @@ describe.skipIf(!canTrainHere)("the executors on the real engine and retriever",
     );
     const stored = new Set(baselines.map(({ answer }) => answer.key));
     const records = context.records();
+    const [resampled] = context.points("groups/resampled");
+    expect(records).toHaveLength((4 + resampled!.value) * 2);
+    for (const { reward, score, baseline } of records)
+      expect(reward!.value).toBe(score!.value - baseline!.score.value);
     const known = records.filter(({ baseline }) => stored.has(baseline!.answer.key));
     expect(known.length).toBeGreaterThan(0);
     // What the cache answers rightly is not trained on.
@@ -213,10 +224,10 @@ describe.skipIf(!canTrainHere)("the executors on the real engine and retriever",
         ...smallTrainingConfig.rl,
         algorithm: "ppo",
         steps: 3,
-        questionsPerStep: 4,
+        questionsPerStep: 2,
         groupSize: 1,
         epochs: 2,
-        miniBatch: 2,
+        miniBatch: 1,
         klIn: "reward",
         klTarget: 0.001,
         klHorizon: 8,
@@ -295,8 +306,8 @@ describe.skipIf(!canTrainHere)("the executors on the real engine and retriever",
         rl: {
           ...ppo.rl,
           steps: 2,
-          questionsPerStep: 2,
           epochs: 1,
+          miniBatch: 2,
           learningRate: 1e-4,
           critic: { ...ppo.rl.critic, kind: "model", learningRate: 1e-4, warmupSteps: 0 },
         },
@@ -405,6 +416,7 @@ describe.skipIf(!canTrainHere)("the executors on the real engine and retriever",
   it("credits turns by what the answers after each gained, with GSPO's loss", async () => {
     const config: TrainConfig = {
       ...smallTrainingConfig,
+      coldStart: { ...smallTrainingConfig.coldStart, demonstrations: 0 },
       evaluation: NO_EVALUATION,
       rl: {
         ...smallTrainingConfig.rl,

@@ -28,7 +28,10 @@ describe.skipIf(!canTrainHere)("tasks on the real engine and retriever", () => {
 
   it("tries a configuration in a dry run", async () => {
     const ragRuns = "00000000-0000-4000-8000-00000000000a";
-    const config = { ...smallTrainingConfig, rl: { ...smallTrainingConfig.rl, ragRuns } };
+    const config = {
+      ...smallTrainingConfig,
+      rl: { ...smallTrainingConfig.rl, groupSize: 2, ragRuns },
+    };
     const questions = await createContext("questions").readQuestions(config.data.trainQuestions);
     const answer = { key: "k", generator: "g", promptStyle: "p", text: "Lima", seconds: 0 };
     const { question, answers: golds } = questions[0]!;
@@ -46,7 +49,7 @@ describe.skipIf(!canTrainHere)("tasks on the real engine and retriever", () => {
     );
     expect(result).toMatchObject({
       questions: 8,
-      episodes: 32,
+      episodes: 16,
       groups: 8,
       truncated: 0,
       formatErrors: [],

@@ -1,4 +1,3 @@
-// @vitest-environment jsdom
 import { beforeEach, expect, it } from "vitest";
 import { buildDefaultConfig } from "@/core/run/settings";
 import { discardDraft } from "./draft-storage";

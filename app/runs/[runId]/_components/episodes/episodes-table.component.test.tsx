@@ -1,4 +1,3 @@
-// @vitest-environment jsdom
 import { within } from "@testing-library/react";
 import { expect, it, vi } from "vitest";
 import type { EpisodeRow } from "@/app/_lib/live/trpc";
