@@ -28,7 +28,12 @@ interface Report {
 
 /** Of each client its packages (bench/requirements-NAME.txt), or a Python that has them. */
 const CLIENTS = [
-  { name: "the current one", packages: "mlflow", given: process.env.S3_MLFLOW_PYTHON, version: "3." },
+  {
+    name: "the current one",
+    packages: "mlflow",
+    given: process.env.S3_MLFLOW_PYTHON,
+    version: "3.",
+  },
   {
     name: "the one of upstream's fork",
     packages: "mlflow-fork",

@@ -33,7 +33,7 @@ def draw_sequences(rng: random.Random) -> list[list[int]]:
     return drawn + drawn[: rng.randint(0, 2)]
 
 
-@pytest.mark.parametrize("seed", range(200))
+@pytest.mark.parametrize("seed", range(60))
 def test_parts_hold_every_sequence_once_and_are_balanced_by_tokens(seed):
     rng = random.Random(seed)
     sequences, ranks = draw_sequences(rng), rng.randint(1, 9)

@@ -119,7 +119,10 @@ describe("SkyPilot", () => {
     await rm(join(folder, "sky"));
     vi.stubEnv("PATH", folder);
     await expect(driver.list([name])).rejects.toThrow("There is no program sky on this machine.");
-    await writeFile(join(folder, "sky"), "#!/bin/sh\necho 'no such option: --output' >&2; exit 2\n");
+    await writeFile(
+      join(folder, "sky"),
+      "#!/bin/sh\necho 'no such option: --output' >&2; exit 2\n",
+    );
     await chmod(join(folder, "sky"), 0o755);
     await expect(driver.submit(job)).rejects.toThrow(
       "sky ended with code 2: no such option: --output",
