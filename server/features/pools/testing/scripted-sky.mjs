@@ -1,6 +1,7 @@
 /**
- * Stands in for SkyPilot's program `sky`: takes the options of its commands as that declares them and refuses others, keeps
- * clusters in a folder, and writes down how it was called. It starts nothing.
+ * Stands in for SkyPilot's program `sky`: takes options of its commands as `sky COMMAND --help` of 0.14.1 lists them and
+ * refuses others, answers as that one did without a cloud, keeps clusters in a folder, and writes down how it was called.
+ * It starts nothing.
  *
  * usage: node scripted-sky.mjs FOLDER COMMAND ...
  */
@@ -36,6 +37,9 @@ const readClusters = () => (existsSync(STATE) ? JSON.parse(readFileSync(STATE, "
 /** @param {ReturnType<typeof readClusters>} clusters */
 const keepClusters = (clusters) => writeFileSync(STATE, JSON.stringify(clusters));
 
+/** @param {string[]} names */
+const printBold = (names) => names.map((name) => `\u001b[1m${name}\u001b[0m`).join(", ");
+
 /** @param {string} message @returns {never} */
 function fail(message, code = 1) {
   process.stderr.write(`${message}\n`);
@@ -48,7 +52,10 @@ function parse() {
   try {
     return parseArgs({ args: given, options, allowPositionals: true });
   } catch (error) {
-    return fail(`Error: ${error instanceof Error ? error.message : String(error)}`, 2);
+    return fail(
+      `Error: No such option: ${error instanceof Error ? error.message : given.join(" ")}`,
+      2,
+    );
   }
 }
 
@@ -61,7 +68,7 @@ if (command === "launch") {
   const task = readFileSync(first, "utf8");
   const secrets = /** @type {string[]} */ (values.secret ?? []).map((name) => {
     const value = process.env[name];
-    return value ?? fail(`Error: ${name} is not set.`, 2);
+    return value ?? fail(`Error: ${name} is not set in local environment.`, 2);
   });
   const name = String(values.cluster);
   const call = { command, args: given, task, secrets };
@@ -78,19 +85,22 @@ if (command === "launch") {
   appendFileSync(join(folder, "calls.jsonl"), `${JSON.stringify({ command, args: given })}\n`);
   if (command === "status") {
     const found = positionals.filter((name) => clusters[name] !== undefined);
+    const missing = positionals.filter((name) => clusters[name] === undefined);
+    if (missing.length > 0) process.stdout.write(`Cluster(s) not found: ${printBold(missing)}.\n`);
     const rows = found.map((name) => ({
       name,
       status: clusters[name]?.status,
       launched_at: 1_700_000_000,
     }));
     process.stdout.write(`${JSON.stringify(rows, null, 2)}\n`);
-  } else if (clusters[first] === undefined) {
-    fail(`Cluster ${first} does not exist.`);
   } else if (command === "down") {
     const { [first]: gone, ...left } = clusters;
-    if (gone?.status !== "STUCK") keepClusters(left);
-    process.stdout.write(`Terminating cluster ${first}...done\n`);
+    if (gone === undefined) process.stdout.write(`Cluster(s) not found: ${printBold([first])}.\n`);
+    else if (gone.status !== "STUCK") keepClusters(left);
   } else {
-    process.stdout.write(`${"a line of the job\n".repeat(Number(values.tail))}`);
+    process.stdout.write(`Tailing logs of the last job on cluster '${first}'...\n`);
+    if (clusters[first] === undefined)
+      fail(`sky.exceptions.ClusterDoesNotExist: Cluster '${first}' does not exist.`);
+    process.stdout.write("a line of the job\n".repeat(Number(values.tail)));
   }
 }
