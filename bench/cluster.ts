@@ -6,6 +6,7 @@ import {
   buildMemorySpec,
   describePlannedMachine,
   judgeTrainingMemory,
+  sharesBase,
 } from "@/core/memory/training-memory";
 import { findPreset } from "@/core/presets/run-presets";
 import { compareWithPublished } from "@/core/scaling/published";
@@ -105,8 +106,8 @@ export function calculateCluster() {
   const plans = planPaperModel();
   console.log("\nBy calculation, Qwen2.5-7B:");
   printTable([
-    ["preset", "trained", "GPUs", "GiB each", "of 80"],
-    ...plans.map((p) => [p.preset, p.tuning, p.gpus, p.gibibytes.toFixed(1), p.verdict]),
+    ["preset", "trained", "GPUs", "GiB each", "of 80", "frozen base"],
+    ...plans.map((p) => [p.preset, p.tuning, p.gpus, p.gibibytes.toFixed(1), p.verdict, p.base]),
   ]);
   const scaling = scalePaperModel();
   console.log(
@@ -193,12 +194,15 @@ function planPaperModel(): {
   gpus: number;
   gibibytes: number;
   verdict: string;
+  /** Whether a GPU holds what the searcher does not train whole, or its share, where whole weights would leave too little room. */
+  base: "none" | "whole on each" | "shared";
 }[] {
   return (["full", "lora"] as const).flatMap((tuning) =>
     [5, 8].map((gpus) => {
       const config = trainConfigSchema.parse(findPreset("paper-full")!.config);
       config.searcher.tuning = tuning;
-      const judged = judgeTrainingMemory(config, describePlannedMachine(gpus, 80));
+      const machine = describePlannedMachine(gpus, 80);
+      const judged = judgeTrainingMemory(config, machine);
       if (judged === null) throw new Error("The shape of the paper's model is not known.");
       return {
         preset: "paper-full",
@@ -206,6 +210,11 @@ function planPaperModel(): {
         gpus,
         gibibytes: judged.totalBytes / GIB,
         verdict: judged.verdict,
+        base: !judged.parts.some(({ name }) => name === "weights")
+          ? "none"
+          : sharesBase(config, machine)
+            ? "shared"
+            : "whole on each",
       };
     }),
   );

@@ -107,7 +107,7 @@ function listLastingParts(
       "weights",
       (frozen + shared / sharding.ranks) * dtypeBytes,
       shared > 0
-        ? markMessage`1/${sharding.ranks} of ${formatCount(shared)} frozen parameters of ${dtypeBytes} bytes`
+        ? markMessage`1/${sharding.ranks} of ${formatCount(shared)} frozen parameters of ${dtypeBytes} bytes, shared by the ranks`
         : markMessage`${formatCount(frozen)} frozen parameters of ${dtypeBytes} bytes, whole on every rank`,
     ),
     buildPart(

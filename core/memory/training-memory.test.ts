@@ -99,6 +99,30 @@ describe("the memory of a training run", () => {
     expect(sharesBase({ ...config, generator }, small), "the generator needs it").toBe(false);
   });
 
+  it("where more GPUs leave room for a whole base it is whole, and takes more of each than a share on fewer", () => {
+    const config = trainPreset("paper-full");
+    const lora = { ...config, searcher: { ...config.searcher, tuning: "lora" } } as const;
+    const plan = (gpus: number) => {
+      const machine = describePlannedMachine(gpus, 80);
+      const { totalBytes, verdict, parts } = judgeTrainingMemory(lora, machine)!;
+      const { detail } = parts.find(({ name }) => name === "weights")!;
+      return [sharesBase(lora, machine), (totalBytes / 2 ** 30).toFixed(1), verdict, detail];
+    };
+    // The table in docs/guides/cluster.md.
+    expect(plan(5)).toEqual([
+      true,
+      "55.2",
+      "fits",
+      "1/5 of 7.62 billion frozen parameters of 2 bytes, shared by the ranks",
+    ]);
+    expect(plan(8)).toEqual([
+      false,
+      "60.6",
+      "fits",
+      "7.62 billion frozen parameters of 2 bytes, whole on every rank",
+    ]);
+  });
+
   it("vLLM takes its share of the engine's GPU, and nothing of it where it has its own", () => {
     const config = trainPreset("paper-qwen2.5-3b");
     const apart = {

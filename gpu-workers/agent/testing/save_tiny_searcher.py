@@ -1,11 +1,11 @@
 """Saves a searcher of two small random layers with the tokenizer of an installed model, for tests.
 
-`python save_tiny_searcher.py INSTALLED TARGET`
+`python save_tiny_searcher.py INSTALLED TARGET [--hidden NUMBERS]`
 """
 
+import argparse
 import json
 import shutil
-import sys
 from pathlib import Path
 
 import torch
@@ -14,13 +14,13 @@ from transformers import LlamaConfig, LlamaForCausalLM
 TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "chat_template.jinja")
 
 
-def main(installed: Path, target: Path) -> None:
+def main(installed: Path, target: Path, hidden: int) -> None:
     torch.manual_seed(7)
     ends = json.loads((installed / "config.json").read_text())
     config = LlamaConfig(
         vocab_size=ends["vocab_size"],
-        hidden_size=32,
-        intermediate_size=64,
+        hidden_size=hidden,
+        intermediate_size=2 * hidden,
         num_hidden_layers=2,
         num_attention_heads=4,
         num_key_value_heads=2,
@@ -42,4 +42,8 @@ def main(installed: Path, target: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), Path(sys.argv[2]))
+    parser = argparse.ArgumentParser()
+    parser.add_argument("installed", type=Path)
+    parser.add_argument("target", type=Path)
+    parser.add_argument("--hidden", type=int, default=32)
+    main(**vars(parser.parse_args()))

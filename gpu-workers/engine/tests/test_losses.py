@@ -91,33 +91,38 @@ def trl_loss(trainer_class, t: dict[str, torch.Tensor], inputs: dict, **settings
 
 
 def compute_weights(loss_type: str, mask: torch.Tensor) -> torch.Tensor:
-    """The caller's normalisation: by sequence (GRPO), by token (DAPO), by a constant (Dr. GRPO)."""
+    """The caller's normalisation: by sequence (GRPO), by token (DAPO, CISPO), by a constant (Dr.
+    GRPO).
+    """
     if loss_type == "grpo":
         return mask / mask.sum(-1, keepdim=True) / SEQUENCES
-    return mask / (mask.sum() if loss_type in ("bnpo", "dapo") else SEQUENCES * LENGTH)
+    by_token = loss_type in ("bnpo", "dapo", "cispo")
+    return mask / (mask.sum() if by_token else SEQUENCES * LENGTH)
 
 
-@pytest.mark.parametrize("loss_type", ["grpo", "bnpo", "dapo", "dr_grpo"])
-@pytest.mark.parametrize(
-    ("low", "high", "beta", "entropy"),
-    [(0.2, 0.2, 0.0, 0.0), (0.1, 0.28, 0.0, 0.0), (0.2, 0.2, 0.04, 0.0), (0.2, 0.2, 0.1, 0.01)],
-)
-def test_clipped_losses_equal_trls(loss_type, low, high, beta, entropy):
-    """PPO's clipped surrogate as GRPO, DAPO (clip-higher) and Dr. GRPO use it, with k3 in the loss
-    and an entropy bonus.
-    """
+def compute_log_ratios(t: dict[str, torch.Tensor]) -> torch.Tensor:
+    """Of each token of the mask the mean log-ratio of its sequence, which GSPO's loss is given."""
+    picked = t["mask"] > 0
+    sequences = torch.arange(SEQUENCES)[:, None].expand_as(picked)[picked]
+    return average_log_ratios(t["logprobs"][picked], t["old"][picked], sequences)
+
+
+def compare_with_trl(kind: str, loss_type: str, config: LossConfig, **settings) -> None:
+    """Holds a loss of ours and its derivatives against TRL's of this type."""
     grpo = pytest.importorskip("trl.trainer.grpo_trainer", reason="TRL needs Python 3.11")
     t = numbers()
-    weights = compute_weights(loss_type, t["mask"])
-    config = LossConfig(
-        clipLow=low, clipHigh=high, klCoef=beta, klEstimator="k3", entropyCoef=entropy
-    )
-    part, d_lp, d_h = own("ppo", config, t, weights)
+    more = {"sequenceLogRatios": compute_log_ratios(t)} if kind == "gspo" else {}
+    part, d_lp, d_h = own(kind, config, t, compute_weights(loss_type, t["mask"]), more)
     inputs = {
         "advantages": t["advantages"],
         "old_per_token_logps": t["old"],
         "ref_per_token_logps": t["reference"],
         "num_items_in_batch": t["mask"].sum(),
+    }
+    defaults = {
+        "importance_sampling_level": "token",
+        "epsilon_low": config.clipLow,
+        "epsilon_high": config.clipHigh,
     }
     loss, want_lp, want_h = trl_loss(
         grpo.GRPOTrainer,
@@ -125,25 +130,71 @@ def test_clipped_losses_equal_trls(loss_type, low, high, beta, entropy):
         inputs,
         top_entropy_quantile=1.0,
         off_policy_mask_threshold=None,
-        importance_sampling_level="token",
-        beta=beta,
+        beta=config.klCoef,
         loss_type=loss_type,
-        epsilon_low=low,
-        epsilon_high=high,
         use_vllm=False,
         max_completion_length=LENGTH,
         current_gradient_accumulation_steps=1,
-        _entropy_bonus_enabled=bool(entropy),
+        _entropy_bonus_enabled=bool(config.entropyCoef),
         use_adaptive_entropy=False,
-        entropy_coef=entropy,
+        entropy_coef=config.entropyCoef,
         args=SimpleNamespace(use_bias_correction_kl=False, delta=None, steps_per_generation=1),
+        **(defaults | settings),
     )
     assert part.clipped > 0
     torch.testing.assert_close(d_lp, want_lp, rtol=1e-9, atol=1e-12)
-    if entropy and loss_type not in ("bnpo", "dapo"):
+    if config.entropyCoef and loss_type not in ("bnpo", "dapo", "cispo"):
         return  # TRL's bonus is a mean over tokens whatever the loss is normalised by
     torch.testing.assert_close(d_h, want_h, rtol=1e-9, atol=1e-12)
     assert part.loss == pytest.approx(loss, rel=1e-9)
+
+
+NORMALISATIONS = ["grpo", "bnpo", "dapo", "dr_grpo"]
+WITHOUT_MORE = {"klCoef": 0.0, "entropyCoef": 0.0}
+WITH_KL = {"klCoef": 0.04, "entropyCoef": 0.0}
+WITH_BOTH = {"klCoef": 0.1, "entropyCoef": 0.01}
+
+
+@pytest.mark.parametrize("loss_type", NORMALISATIONS)
+@pytest.mark.parametrize(
+    ("low", "high", "more"),
+    [
+        (0.2, 0.2, WITHOUT_MORE),
+        (0.1, 0.28, WITHOUT_MORE),
+        (0.2, 0.2, WITH_KL),
+        (0.2, 0.2, WITH_BOTH),
+    ],
+)
+def test_clipped_losses_equal_trls(loss_type, low, high, more):
+    """PPO's clipped surrogate as GRPO, DAPO (clip-higher) and Dr. GRPO use it, with k3 in the loss
+    and an entropy bonus.
+    """
+    config = LossConfig(clipLow=low, clipHigh=high, klEstimator="k3", **more)
+    compare_with_trl("ppo", loss_type, config)
+
+
+@pytest.mark.parametrize("loss_type", NORMALISATIONS)
+@pytest.mark.parametrize(
+    ("low", "high", "more"),
+    [
+        (3e-4, 4e-4, WITHOUT_MORE),
+        (0.03, 0.04, WITHOUT_MORE),
+        (0.03, 0.04, WITH_KL),
+        (0.03, 0.04, WITH_BOTH),
+    ],
+)
+def test_gspo_equals_trls(loss_type, low, high, more):
+    """Each sequence's ratio, clipped as a whole, under every normalisation."""
+    config = LossConfig(clipLow=low, clipHigh=high, klEstimator="k3", **more)
+    compare_with_trl("gspo", loss_type, config, importance_sampling_level="sequence")
+
+
+@pytest.mark.parametrize("high", [0.05, 0.2])
+@pytest.mark.parametrize("more", [WITHOUT_MORE, WITH_KL, WITH_BOTH])
+def test_cispo_equals_trls(high, more):
+    """TRL bounds the weight itself from above, not its distance to 1, and not from below."""
+    config = LossConfig(clipLow=1.0, clipHigh=high, klEstimator="k3", **more)
+    compare_with_trl("cispo", "cispo", config, epsilon_high=1 + high)
 
 
 def test_the_gradient_of_rloo_equals_trls():
@@ -162,7 +213,8 @@ def test_the_gradient_of_rloo_equals_trls():
 @pytest.mark.parametrize(("low", "high"), [(0.03, 0.04), (3e-4, 4e-4), (10.0, 10.0)])
 def test_gspo_equals_its_formula(low, high):
     """Zheng et al. 2025, equations 5 and 7, written out with one ratio a sequence; the gradient by
-    autograd through the mean of its log-ratios.
+    autograd through the mean of its log-ratios. Beside TRL's code: also where nothing is clipped,
+    and how many tokens are.
     """
     t = numbers(5)
     counts = t["mask"].sum(1)
@@ -174,15 +226,12 @@ def test_gspo_equals_its_formula(low, high):
     want = -torch.minimum(ratio * advantage, bounded).mean()
     (want_lp,) = torch.autograd.grad(want, lp)
 
-    picked = t["mask"] > 0
-    sequences = torch.arange(SEQUENCES)[:, None].expand_as(picked)[picked]
-    log_ratios = average_log_ratios(t["logprobs"][picked], t["old"][picked], sequences)
     part, d_lp, _ = own(
         "gspo",
         LossConfig(clipLow=low, clipHigh=high),
         t,
         weights,
-        {"sequenceLogRatios": log_ratios},
+        {"sequenceLogRatios": compute_log_ratios(t)},
     )
     assert part.loss == pytest.approx(float(want.detach()), rel=1e-9)
     torch.testing.assert_close(d_lp, want_lp, rtol=1e-9, atol=1e-12)
@@ -194,9 +243,7 @@ def test_gspo_equals_its_formula(low, high):
 def test_gspo_gives_each_token_its_own_advantage():
     """GSPO-token (equation 13): the sequence's ratio times the advantage of the token."""
     t = numbers(6)
-    picked = t["mask"] > 0
-    sequences = torch.arange(SEQUENCES)[:, None].expand_as(picked)[picked]
-    log_ratios = average_log_ratios(t["logprobs"][picked], t["old"][picked], sequences)
+    picked, log_ratios = t["mask"] > 0, compute_log_ratios(t)
     advantages = torch.linspace(-1, 2, int(picked.sum()), dtype=torch.float64)
     data = {
         "weights": torch.ones_like(advantages),
@@ -213,7 +260,8 @@ def test_gspo_gives_each_token_its_own_advantage():
 @pytest.mark.parametrize(("low", "high"), [(1.0, 4.0), (1.0, 0.2), (0.1, 0.1)])
 def test_cispo_equals_its_formula(low, high):
     """MiniMax 2025, equations 4 and 5, averaged over all tokens: the clipped weight is a constant,
-    so a clipped token keeps its gradient.
+    so a clipped token keeps its gradient. Beside TRL's code: the bound from below, and how many
+    tokens are clipped.
     """
     t = numbers(7)
     lp = t["logprobs"].clone().requires_grad_(True)

@@ -158,6 +158,8 @@ describe("an update", () => {
     expect(metrics["mismatch/logprob_mean"]).toBeCloseTo(0.4 / 3, 12);
     expect(metrics["mismatch/kl"]).toBeCloseTo(0.2 / 3, 12);
     expect(metrics["mismatch/logprob_max"]).toBeCloseTo(0.2, 12);
+    // Before the update, of the better episode of each question.
+    expect(metrics["actor/positive_logprob"]).toBeCloseTo(-(1.1 + 0.8 + 0.9) / 3, 12);
     expect(metrics).toMatchObject({
       "actor/grad_norm": 2,
       "actor/pg_loss": 0.4,
@@ -351,6 +353,7 @@ describe("an update", () => {
     expect(weights[2]! * 12).toBeCloseTo(1.05, 12);
     expect(weights[4]! * 12).toBeCloseTo(Math.exp(-0.2), 12);
     expect(metrics["mismatch/truncated"]).toBeCloseTo(1 / 3, 12);
+    expect(metrics["actor/positive_logprob"], "the trainer's, too").toBe(-1);
   });
 
   it("episodes of the weights one step before are weighed the same way, and no mismatch is told", async () => {
