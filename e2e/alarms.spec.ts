@@ -168,7 +168,9 @@ test("a run is taken back to its last checkpoint before the alarm: a branch goes
     await expect(rewind, "above the tabs, and at the alarm").toHaveCount(2);
     await expect(rewind).toHaveText(["Rewind to step 4", "Rewind to step 4"]);
     await rewind.last().click();
-    await expect(page.getByRole("heading", { level: 1 })).toHaveText("Taken back, branch of step 4");
+    await expect(page.getByRole("heading", { level: 1 })).toHaveText(
+      "Taken back, branch of step 4",
+    );
     await expect(page).not.toHaveURL(new RegExp(runId));
 
     const branchId = new URL(page.url()).pathname.split("/").at(-1)!;

@@ -162,7 +162,8 @@ test("of a long list the rows near the screen are drawn, and the arrow keys go o
     await expectEpisodes(page, all);
     const readFocused = (): Promise<string | null> =>
       page.evaluate(
-        () => document.activeElement?.closest("[data-episode]")?.getAttribute("data-episode") ?? null,
+        () =>
+          document.activeElement?.closest("[data-episode]")?.getAttribute("data-episode") ?? null,
       );
     const press = async (key: string, times: number): Promise<void> => {
       for (let i = 0; i < times; i++) await page.keyboard.press(key);

@@ -23,7 +23,9 @@ const isUniform = (row: EpisodeRow, all: readonly EpisodeRow[]): boolean => {
     ({ phase, step, questionId }) =>
       phase === "train" && step === row.step && questionId === row.questionId,
   );
-  return row.phase === "train" && group.length > 1 && new Set(group.map((e) => e.reward)).size === 1;
+  return (
+    row.phase === "train" && group.length > 1 && new Set(group.map((e) => e.reward)).size === 1
+  );
 };
 
 /** Whether an episode has an outcome, about whose score no scorers disagree. */

@@ -26,9 +26,7 @@ async function openEpisode(page: Page, filter = ""): Promise<void> {
   await expect(page).toHaveURL(/\/episodes\/[0-9a-f-]{36}\?.*filter=correct/);
 }
 
-test("an episode: marked answers, tokens by keys, notes, neighbours", async ({
-  page,
-}) => {
+test("an episode: marked answers, tokens by keys, notes, neighbours", async ({ page }) => {
   test.setTimeout(240_000);
   await openEpisode(page);
   await expect(page.locator("mark[data-mark=answer]").first()).toBeVisible();

@@ -32,7 +32,10 @@ function readMailText(mail: string): string {
         .replaceAll("=\r\n", "")
         .replaceAll(/=([0-9A-F]{2})/g, (_, hex: string) => String.fromCharCode(parseInt(hex, 16)))
     : body.replaceAll(" \r\n", " ");
-  return unfolded.replaceAll("\r\n", "\n").replace(/\n?\.\n$/, "").trim();
+  return unfolded
+    .replaceAll("\r\n", "\n")
+    .replace(/\n?\.\n$/, "")
+    .trim();
 }
 
 /** A mail server that takes every mail and keeps its text. */
@@ -275,7 +278,9 @@ describe("notifications", () => {
     expect(receiver.got.some(({ path }) => path === "/ends")).toBe(false);
 
     const refusing = `${receiver.url}/refusing`;
-    const { id } = await add("refusing", { kind: "dingtalk", url: refusing, secret: "" }, ["failed"]);
+    const { id } = await add("refusing", { kind: "dingtalk", url: refusing, secret: "" }, [
+      "failed",
+    ]);
     await expect(server.plane.notifications.test(id)).rejects.toThrow(
       "Not delivered: refused (310000): sign not match",
     );
