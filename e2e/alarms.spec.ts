@@ -1,5 +1,7 @@
+import { startReceiver } from "@/lib/testing/receiver";
+import { turnOnNotifications } from "./support/browser-notifications";
 import { expect, measureOverflow, openRun, RECORDED, test, waitLive } from "./support/product";
-import { launchReportedRun } from "./support/reported-run";
+import { launchReportedRun, saveCheckpoint, type ReportedRun } from "./support/reported-run";
 
 test("an alarm is told with its evidence, marked on its chart, and the reason why the run was stopped", async ({
   page,
@@ -52,46 +54,70 @@ test("an alarm is told with its evidence, marked on its chart, and the reason wh
   }
 });
 
-test("an alarm that a worker raises appears on the open page by itself", async ({
+/** Reports that no group had variance. */
+const raiseAlarm = (
+  { worker, attempt }: ReportedRun,
+  { since, step }: { since: number; step: number },
+): Promise<unknown> =>
+  worker.request("report", {
+    ...attempt,
+    sequence: 1,
+    items: [
+      {
+        kind: "alarms",
+        changes: [
+          {
+            to: "raised",
+            name: "no-variance",
+            step,
+            since,
+            evidence: [
+              {
+                metric: "groups/without_variance",
+                now: { value: 1, fromStep: since, toStep: step },
+                before: null,
+                limit: { side: "at-least", value: 0.9 },
+              },
+            ],
+          },
+        ],
+      },
+    ],
+  });
+
+test("an alarm that a worker raises appears on the open page by itself, and is told by browser and webhook", async ({
   page,
   productAddress,
   productUrl,
 }) => {
+  const receiver = await startReceiver();
   const run = await launchReportedRun({ productAddress, productUrl }, "Watched for alarms");
-  const { worker } = run;
+  const { client, worker } = run;
   const { runId, attempt } = run.attempt;
+  const { id: channel } = await client.notifications.create.mutate({
+    name: `alarms of ${runId}`,
+    events: ["alarm"],
+    origin: productUrl,
+    address: { kind: "webhook", url: `${receiver.url}/alarms` },
+  });
   try {
+    const listShown = await turnOnNotifications(page, productUrl);
     await page.goto(`/runs/${runId}`);
     await waitLive(page);
     await expect(page.locator("[data-alarm]")).toHaveCount(0);
-    await worker.request("report", {
-      runId,
-      attempt,
-      sequence: 1,
-      items: [
-        {
-          kind: "alarms",
-          changes: [
-            {
-              to: "raised",
-              name: "no-variance",
-              step: 5,
-              since: 1,
-              evidence: [
-                {
-                  metric: "groups/without_variance",
-                  now: { value: 1, fromStep: 1, toStep: 5 },
-                  before: null,
-                  limit: { side: "at-least", value: 0.9 },
-                },
-              ],
-            },
-          ],
-        },
-      ],
-    });
+    await raiseAlarm(run, { since: 1, step: 5 });
     await expect(page.locator('[data-alarm="no-variance"]')).toBeVisible();
     await expect(page.locator("[data-alarm-banner]")).toContainText("since step 1");
+
+    await test.step("browser and webhook tell of it, once", async () => {
+      await expect.poll(listShown).toEqual(["Alarm in Watched for alarms"]);
+      await expect.poll(() => receiver.got.length).toBe(1);
+      expect(JSON.parse(receiver.got[0]!.body)).toMatchObject({
+        title: "Alarm in Watched for alarms: Groups without variance",
+        link: `${productUrl}/runs/${runId}`,
+        event: { kind: "alarm", runId, alarm: "no-variance", step: 5 },
+      });
+    });
 
     await test.step("home shows it while the run goes on", async () => {
       await page.goto("/");
@@ -110,6 +136,72 @@ test("an alarm that a worker raises appears on the open page by itself", async (
       await expect(running.locator(inList)).toHaveCount(0);
       await expect(ended.locator(inList)).toContainText(/Watched for alarms.*failed/);
     });
+    await page.goto("/notifications");
+    const told = page.locator(`[data-channel="alarms of ${runId}"]`);
+    await expect(told, "not of its end, too").toContainText("1 message delivered");
+    expect(receiver.got).toHaveLength(1);
+  } finally {
+    await client.notifications.remove.mutate({ id: channel });
+    run.stop();
+    receiver.close();
+  }
+});
+
+test("a run is taken back to its last checkpoint before the alarm: a branch goes on from it, and the run is paused", async ({
+  page,
+  productAddress,
+  productUrl,
+}) => {
+  const run = await launchReportedRun({ productAddress, productUrl }, "Taken back");
+  const { client, worker } = run;
+  const { runId, attempt } = run.attempt;
+  try {
+    await saveCheckpoint(run, 2);
+    const healthy = await saveCheckpoint(run, 4);
+    await page.goto(`/runs/${runId}`);
+    await waitLive(page);
+    const rewind = page.getByRole("button", { name: /Rewind to step/ });
+    await expect(rewind, "no alarm stands").toHaveCount(0);
+    // This one came of the steps that the alarm is about.
+    await saveCheckpoint(run, 8);
+    await raiseAlarm(run, { since: 6, step: 8 });
+    await expect(rewind, "above the tabs, and at the alarm").toHaveCount(2);
+    await expect(rewind).toHaveText(["Rewind to step 4", "Rewind to step 4"]);
+    await rewind.last().click();
+    await expect(page.getByRole("heading", { level: 1 })).toHaveText(
+      "Taken back, branch of step 4",
+    );
+    await expect(page).not.toHaveURL(new RegExp(runId));
+
+    const branchId = new URL(page.url()).pathname.split("/").at(-1)!;
+    const [origin, branch] = await Promise.all(
+      [runId, branchId].map((id) => client.runs.get.query({ id })),
+    );
+    if (origin?.config.kind !== "train" || branch?.config.kind !== "train")
+      throw new Error("one of them trains nothing");
+    const { config } = origin;
+    expect(branch.config, "all as before, but for what is left to do").toEqual({
+      ...config,
+      name: "Taken back, branch of step 4",
+      searcher: { ...config.searcher, checkpoint: healthy, checkpointState: "all" },
+      coldStart: { ...config.coldStart, demonstrations: 0 },
+      rl: { ...config.rl, steps: config.rl.steps - 4, scheduleOffset: 4 },
+    });
+    expect(branch.state).toBe("queued");
+    await page.getByRole("tab", { name: "configuration" }).click();
+    await expect(page.getByRole("main")).toContainText(healthy);
+
+    await test.step("the worker is asked to pause the run, which says so once it has", async () => {
+      await expect
+        .poll(async () => (await worker.heartbeat([run.attempt])).pause)
+        .toEqual([run.attempt]);
+      await page.goto(`/runs/${runId}`);
+      const state = page.locator("main header [data-run-state]").first();
+      await expect(state).toHaveAttribute("data-run-state", "pausing");
+      await worker.request("transition", { runId, attempt, to: "paused", reason: "asked to" });
+      await expect(state).toHaveAttribute("data-run-state", "paused");
+    });
+    for (const id of [branchId, runId]) await client.runs.cancel.mutate({ id });
   } finally {
     run.stop();
   }

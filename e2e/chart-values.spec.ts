@@ -1,8 +1,7 @@
-import { createHash, randomUUID } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { reportWave } from "./support/mlflow";
 import { expect, openRun, test, waitLive } from "./support/product";
-import { launchReportedRun } from "./support/reported-run";
+import { launchReportedRun, saveCheckpoint } from "./support/reported-run";
 
 test("the step that a run was restarted from stands on its charts, until markers of restarts are off", async ({
   page,
@@ -10,7 +9,7 @@ test("the step that a run was restarted from stands on its charts, until markers
   productUrl,
 }) => {
   const run = await launchReportedRun({ productAddress, productUrl }, "Restarted from step 6");
-  const { client, worker, token } = run;
+  const { client, worker } = run;
   const { runId, attempt } = run.attempt;
   let sequence = 0;
   const report = (of: number, steps: readonly number[]) =>
@@ -32,25 +31,7 @@ test("the step that a run was restarted from stands on its charts, until markers
     });
   try {
     await report(attempt, [1, 2, 3, 4, 5, 6, 7, 8]);
-    const id = randomUUID();
-    const bytes = Buffer.from("weights");
-    const file = { name: "adapter.safetensors", bytes: bytes.length };
-    const sent = await fetch(
-      `${productUrl}/worker/artifacts/${id}/${file.name}?runId=${runId}&attempt=${attempt}`,
-      { method: "PUT", body: bytes, headers: { authorization: `Bearer ${token}` } },
-    );
-    expect(sent.status).toBe(201);
-    await worker.request("commitArtifact", {
-      runId,
-      attempt,
-      manifest: {
-        id,
-        kind: "checkpoint",
-        step: 6,
-        files: [{ ...file, sha256: createHash("sha256").update(bytes).digest("hex") }],
-        metadata: {},
-      },
-    });
+    await saveCheckpoint(run, 6);
     await worker.request("transition", { runId, attempt, to: "failed", reason: "out of memory" });
     await client.runs.resume.mutate({ id: runId });
     const second = await worker.leaseAndStart();

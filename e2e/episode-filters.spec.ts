@@ -1,64 +1,20 @@
-import type { Page } from "@playwright/test";
-import { connect, type Client } from "@/cli/client";
+import type { Client } from "@/cli/client";
 import { EPISODE_MEASURES, EPISODE_SORTS, TEXT_PLACES } from "@/contracts/api/episode-list-values";
 import type { EpisodeSort } from "@/contracts/api/episodes";
 import { listEpisodeDocuments } from "@/contracts/records/episode";
-import { expectCount, expectParams, findRows } from "./support/episode-list";
-import { expect, openRun, RECORDED, test, waitLive } from "./support/product";
+import {
+  expectEpisodes,
+  expectParams,
+  findRows,
+  withEpisodes,
+  type EpisodeRow,
+} from "./support/episode-list";
+import { expect, RECORDED, test } from "./support/product";
 
 /**
- * Every filter and order of a training's list of episodes, which is longer than what is drawn of it. What must be listed is
- * computed from all its episodes, as the API lists them without a filter.
+ * Ranges, texts and orders of a training's list of episodes, which is longer than what is drawn of it; outcomes are in
+ * episode-outcomes.spec.ts. What must be listed is computed from all its episodes, as the API lists them without a filter.
  */
-
-type EpisodeRow = Awaited<ReturnType<Client["episodes"]["list"]["query"]>>["rows"][number];
-
-/** Every episode of a run as the API lists it: what was reported last comes first. */
-async function fetchEpisodes(client: Client, runId: string): Promise<EpisodeRow[]> {
-  const rows: EpisodeRow[] = [];
-  let cursor: string | null = null;
-  do {
-    const page: { rows: EpisodeRow[]; nextCursor: string | null } =
-      await client.episodes.list.query({ runId, limit: 200, cursor });
-    rows.push(...page.rows);
-    cursor = page.nextCursor;
-  } while (cursor !== null);
-  return rows;
-}
-
-/** Opens the episodes of a run, and does something with all of them as the API has them. */
-async function withEpisodes(
-  { page, productAddress }: { page: Page; productAddress: string },
-  run: string,
-  act: (all: EpisodeRow[], client: Client) => Promise<void>,
-): Promise<void> {
-  await openRun(page, run);
-  const runId = new URL(page.url()).pathname.split("/").at(-1)!;
-  await page.goto(`/runs/${runId}?tab=episodes`);
-  await waitLive(page);
-  const { client, close } = connect(productAddress);
-  try {
-    await act(await fetchEpisodes(client, runId), client);
-  } finally {
-    close();
-  }
-}
-
-/** More rows than these need not be on the screen. */
-const FIRST_ROWS = 8;
-
-/** Waits until the list counts these episodes, and begins with the first of them. */
-async function expectEpisodes(page: Page, expected: readonly EpisodeRow[]): Promise<void> {
-  await expectCount(page, expected.length);
-  await expect
-    .poll(() =>
-      findRows(page).evaluateAll(
-        (rows, most) => rows.slice(0, most).map((row) => row.getAttribute("data-episode")),
-        FIRST_ROWS,
-      ),
-    )
-    .toEqual(expected.slice(0, FIRST_ROWS).map(({ id }) => id));
-}
 
 test("every measure has a range that filters a training's episodes", async ({
   page,
@@ -195,5 +151,53 @@ test("episodes are brought into every order, down and up", async ({ page, produc
   await withEpisodes({ page, productAddress }, "Atlas held-out, IRCoT", (all) => {
     expect(new Set(all.map(({ formatErrors }) => formatErrors.length)).size).toBeGreaterThan(2);
     return expectOrders(all, ofErrors);
+  });
+});
+
+test("of a long list the rows near the screen are drawn, and the arrow keys go on from row to row", async ({
+  page,
+  productAddress,
+}) => {
+  await withEpisodes({ page, productAddress }, RECORDED.training, async (all) => {
+    await expectEpisodes(page, all);
+    const readFocused = (): Promise<string | null> =>
+      page.evaluate(
+        () =>
+          document.activeElement?.closest("[data-episode]")?.getAttribute("data-episode") ?? null,
+      );
+    /** Held down, a key comes again and again. */
+    const press = async (key: string, times: number): Promise<void> => {
+      for (let i = 0; i < times; i++) await page.keyboard.down(key);
+      await page.keyboard.up(key);
+    };
+    /** Waits until the episode at a place of the list, from 0, has the focus, is in sight, and is one of a part that is drawn. */
+    const expectAt = async (place: number): Promise<void> => {
+      await expect.poll(readFocused).toBe(all[place]!.id);
+      await expect(page.locator(`tr[data-episode="${all[place]!.id}"]`)).toBeInViewport();
+      await expect.poll(() => findRows(page).count()).toBeLessThan(0.7 * all.length);
+    };
+    await press("ArrowDown", 1);
+    await expectAt(0);
+    await press("ArrowDown", 2);
+    await press("ArrowUp", 1);
+    await expectAt(1);
+    // Far beyond what was drawn first, and read with the first page.
+    await press("ArrowDown", 60);
+    await expectAt(61);
+    await page.keyboard.press("Enter");
+    await expect(page).toHaveURL(new RegExp(`/episodes/${all[61]!.id}`));
+
+    await page.goBack();
+    const last = page.locator(`tr[data-episode="${all.at(-1)!.id}"]`);
+    await expect
+      .poll(async () => {
+        await findRows(page)
+          .last()
+          .evaluate((row) => row.scrollIntoView());
+        return last.count();
+      })
+      .toBe(1);
+    await expect.poll(() => findRows(page).count()).toBeLessThan(0.7 * all.length);
+    await expect(page.locator(`tr[data-episode="${all[0]!.id}"]`)).toHaveCount(0);
   });
 });

@@ -1,12 +1,12 @@
 import { mkdtempSync, rmSync } from "node:fs";
-import { createServer } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { connect } from "@/cli/client";
 import { GLOSSARY } from "@/core/glossary/glossary";
 import { findPreset } from "@/core/presets/run-presets";
 import { findFreePort } from "@/lib/free-port.mjs";
-import { listenLocally } from "@/lib/testing/listen-locally";
+import { startReceiver } from "@/lib/testing/receiver";
+import { turnOnNotifications } from "./support/browser-notifications";
 import {
   expect,
   expectAccessible,
@@ -89,24 +89,9 @@ test("a term is explained at a setting, with its formula, and closed by the keyb
 
 test("the browser tells of a run that ends, once it is asked to and may", async ({
   page,
-  context,
   productUrl,
   productAddress,
 }) => {
-  await context.grantPermissions(["notifications"], { origin: productUrl });
-  await page.addInitScript(() => {
-    const shown: string[] = [];
-    const Browser = window.Notification;
-    class Kept extends Browser {
-      constructor(title: string, options?: NotificationOptions) {
-        super(title, options);
-        shown.push(title);
-      }
-    }
-    Object.assign(window, { Notification: Kept, shownNotifications: shown });
-  });
-  const listShown = () =>
-    page.evaluate(() => (window as unknown as { shownNotifications: string[] }).shownNotifications);
   const { client, close } = connect(productAddress);
   const end = async (name: string) => {
     const config = { ...findPreset("atlas-rag")!.config, name };
@@ -114,11 +99,7 @@ test("the browser tells of a run that ends, once it is asked to and may", async 
     await client.runs.cancel.mutate({ id, reason: null });
   };
   try {
-    await page.goto("/notifications");
-    await waitLive(page);
-    const choice = page.getByRole("switch", { name: "Runs that end, and alarms" });
-    await choice.click();
-    await expect(choice).toBeChecked();
+    const listShown = await turnOnNotifications(page, productUrl);
     await end("Ended and told");
     const listOwn = async () =>
       (await listShown()).filter((title) => title.startsWith("Ended and told"));
@@ -129,12 +110,7 @@ test("the browser tells of a run that ends, once it is asked to and may", async 
 });
 
 test("a channel is added, tested against a real receiver, and removed", async ({ page }) => {
-  const got: string[] = [];
-  const receiver = createServer((request, response) => {
-    request.on("data", (part: Buffer) => got.push(part.toString()));
-    request.on("end", () => response.end("ok"));
-  });
-  const address = await listenLocally(receiver);
+  const receiver = await startReceiver();
   try {
     await page.goto("/notifications");
     await waitLive(page);
@@ -144,11 +120,13 @@ test("a channel is added, tested against a real receiver, and removed", async ({
     await expect(dialog.getByRole("alert")).toContainText("give it a name");
     await expectAccessible(page);
     await dialog.getByLabel("Name").fill("team");
-    await dialog.getByLabel("Address").fill(`${address}/hook`);
+    await dialog.getByLabel("Address").fill(`${receiver.url}/hook`);
     await dialog.getByRole("button", { name: "Add", exact: true }).click();
     const channel = page.locator('[data-channel="team"]');
     await channel.getByRole("button", { name: "Send a test" }).click();
-    await expect.poll(() => got.join("")).toContain("this channel works");
+    await expect
+      .poll(() => receiver.got.map(({ body }) => body).join("\n"))
+      .toContain("this channel works");
     await channel.getByRole("button", { name: "Remove team" }).click();
     await page.getByRole("button", { name: "Remove", exact: true }).click();
     await expect(channel).toHaveCount(0);

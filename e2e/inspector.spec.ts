@@ -2,24 +2,31 @@ import { rmSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import type { Page } from "@playwright/test";
 import { SETUP_DIR } from "@/lib/paths.mjs";
-import { expect, expectAccessible, RECORDED, test, waitLive } from "./support/product";
+import { expectAnswerers, openRunDialog, watchColumns } from "./support/ask";
+import {
+  expect,
+  expectAccessible,
+  measureOverflow,
+  openRun,
+  RECORDED,
+  test,
+  waitLive,
+} from "./support/product";
 
 /** A worker may have to load its engine first. */
 const PLAY_MS = 120_000;
 
-/** Opens an episode of the recorded training that was answered right, from the filtered list. */
-async function openEpisode(page: Page): Promise<void> {
+/** Opens an episode of the recorded training that was answered right, from the list with this filter, too. */
+async function openEpisode(page: Page, filter = ""): Promise<void> {
   await page.goto("/runs");
   await page.getByRole("link", { name: RECORDED.training }).first().click();
   await expect(page).toHaveURL(/\/runs\/[0-9a-f-]{36}/);
-  await page.goto(`${page.url().split("?")[0]}?tab=episodes&filter=correct`);
+  await page.goto(`${page.url().split("?")[0]}?tab=episodes&filter=correct${filter}`);
   await page.locator("[data-episode]:visible a").first().click();
   await expect(page).toHaveURL(/\/episodes\/[0-9a-f-]{36}\?.*filter=correct/);
 }
 
-test("an episode: marked answers, tokens by keys, notes, the question elsewhere, neighbours", async ({
-  page,
-}) => {
+test("an episode: marked answers, tokens by keys, notes, neighbours", async ({ page }) => {
   test.setTimeout(240_000);
   await openEpisode(page);
   await expect(page.locator("mark[data-mark=answer]").first()).toBeVisible();
@@ -51,17 +58,104 @@ test("an episode: marked answers, tokens by keys, notes, the question elsewhere,
   await tokens.focus();
   await page.keyboard.press("End");
   await expect(page.getByTestId("token-facts").first()).toContainText(/of \d+: .*id \d+/);
-  await page.getByRole("button", { name: "advantage" }).click();
   await expectAccessible(page);
-  await page.getByRole("button", { name: "loss mask" }).click();
-  await expect(page).toHaveURL(/colour=loss\+mask/);
-  await expect(page.getByText("coloured: carries loss").first()).toBeVisible();
+});
 
+/** What the colours of the tokens mean, by what they are coloured by; the episode's whole page says it. */
+const LEGENDS = {
+  entropy: "darker: the less certain the policy was",
+  advantage: "green: made likelier, red: made less likely",
+  "loss mask": "coloured: carries loss",
+  "log-probability": "darker: the less likely the token was",
+};
+
+/** The colour of each token of the first step, "" of one without. */
+const readColours = (page: Page): Promise<string[]> =>
+  page
+    .getByRole("listbox", { name: "Tokens" })
+    .first()
+    .getByRole("option")
+    .evaluateAll((tokens) => tokens.map((token) => token.style.background));
+
+/** Opens the tokens of an episode that was trained on. */
+async function openTokens(page: Page): Promise<void> {
+  await openEpisode(page, "&phase=train");
+  await page.goto(`${page.url()}&view=raw`);
+  await expect(page.getByRole("listbox", { name: "Tokens" }).first()).toBeVisible();
+}
+
+test("tokens are coloured by each thing that is known of them, and only those that carry loss", async ({
+  page,
+}) => {
+  await openTokens(page);
+  const unmarked = await readColours(page);
+  expect(unmarked.filter(Boolean).length, "coloured by log-probability").toBeGreaterThan(0);
+  const seen = new Set<string>();
+  for (const [overlay, legend] of Object.entries(LEGENDS))
+    await test.step(overlay, async () => {
+      await page.getByRole("button", { name: overlay, exact: true }).click();
+      await expect
+        .poll(() => new URL(page.url()).searchParams.get("colour"))
+        .toBe(overlay === "log-probability" ? null : overlay);
+      await expect(page.getByText(legend).first()).toBeVisible();
+      await expect(page.getByText(/not recorded/)).toHaveCount(0);
+      const colours = await readColours(page);
+      // Tokens that were given or forced have no colour, whatever is shown.
+      const marked = colours.filter(Boolean);
+      expect(marked.length).toBeGreaterThan(0);
+      expect(marked.length).toBeLessThan(colours.length);
+      seen.add(colours.join());
+      await expectAccessible(page);
+    });
+  expect(seen.size, "each has colours of its own").toBe(Object.keys(LEGENDS).length);
+  expect(await readColours(page)).toEqual(unmarked);
+});
+
+test.describe("on a phone, by touch alone", () => {
+  test.use({ hasTouch: true, isMobile: true, viewport: { width: 390, height: 844 } });
+
+  test("a token is chosen, and what colours the tokens, with a tap", async ({ page }) => {
+    await openTokens(page);
+    const tokens = page.getByRole("listbox", { name: "Tokens" }).first().getByRole("option");
+    const facts = page.getByTestId("token-facts").first();
+    await expect(facts).toContainText("tap, click");
+    const count = await tokens.count();
+    for (const place of [count - 1, 0]) {
+      await tokens.nth(place).tap();
+      await expect(facts).toContainText(`${place + 1} of ${count}: `);
+      await expect(tokens.nth(place)).toHaveAttribute("aria-selected", "true");
+    }
+    const before = await readColours(page);
+    await page.getByRole("button", { name: "entropy", exact: true }).tap();
+    await expect(page).toHaveURL(/colour=entropy/);
+    await expect(page.getByText(LEGENDS.entropy).first()).toBeVisible();
+    expect(await readColours(page)).not.toEqual(before);
+    expect(await measureOverflow(page)).toBeLessThanOrEqual(0);
+  });
+});
+
+test("the same question is opened in the run of another method", async ({ page }) => {
+  const [searching, other] = ["Atlas held-out, s3, trained", "Atlas held-out, IRCoT"];
+  await openRun(page, searching);
+  await page.goto(`${page.url()}?tab=episodes`);
+  await page.locator("tr[data-episode] a").first().click();
+  await expect(page).toHaveURL(/\/episodes\/[0-9a-f-]{36}/);
+  const heading = page.getByRole("heading", { level: 1 });
+  const question = await heading.innerText();
   await page.getByRole("tab", { name: "Same question elsewhere" }).click();
-  await expect(page.getByTestId("same-question").getByText("this one")).toBeVisible();
-  await expect
-    .poll(() => page.getByTestId("same-question").getByRole("link").count())
-    .toBeGreaterThan(2);
+  const elsewhere = page.getByTestId("same-question");
+  await expect(elsewhere.getByRole("region", { name: searching, exact: true })).toContainText(
+    "this one",
+  );
+  const card = elsewhere.getByRole("region", { name: other, exact: true });
+  await expect(card).toContainText("IRCoT");
+  const runLink = card.getByRole("link", { name: other });
+  const run = new URL((await runLink.getAttribute("href"))!, page.url()).pathname;
+  await card.locator('a[href*="/episodes/"]').click();
+  await expect(page).toHaveURL(new RegExp(`${run}/episodes/[0-9a-f-]{36}`));
+  await expect(heading).toHaveText(question);
+  const breadcrumb = page.getByRole("navigation", { name: "Breadcrumb" });
+  await expect(breadcrumb.getByRole("link", { name: other })).toBeVisible();
 });
 
 test("an episode is copied as JSON, and its query is opened in the playground", async ({
@@ -182,6 +276,7 @@ test("ask: a typed question, answered by methods side by side, stopped, and kept
   await waitLive(page);
   await page.getByLabel("Question", { exact: true }).fill("What is the capital of Peru?");
   await page.getByLabel(/Expected answer/).fill("Lima");
+  const readShown = await watchColumns(page);
   await page.getByRole("button", { name: "Ask", exact: true }).click();
   const columns = page.locator("[data-answerer]");
   await expect(columns).toHaveCount(2);
@@ -190,6 +285,10 @@ test("ask: a typed question, answered by methods side by side, stopped, and kept
       timeout: PLAY_MS,
     });
   await expect(columns.first().locator("[data-turn='0'] [data-document]").first()).toBeVisible();
+  expect((await readShown())["s3, untrained"], "turn by turn as it comes").toEqual([
+    "turns",
+    "answer",
+  ]);
 
   await page.getByRole("button", { name: "Ask", exact: true }).click();
   await columns.first().getByRole("button", { name: "Stop" }).click();
@@ -207,41 +306,31 @@ test("ask: a method and a run are added until four answer, and a link keeps them
   const predicted = "Atlas held-out, IRCoT";
   await page.goto("/playground/ask");
   await waitLive(page);
-  const columns = page.locator("[data-answerer]");
   const add = page.getByRole("button", { name: "Add who answers" });
-  const expectAnswerers = (names: readonly string[]): Promise<void> =>
-    expect
-      .poll(() =>
-        columns.evaluateAll((all) => all.map((column) => column.getAttribute("data-answerer"))),
-      )
-      .toEqual(names);
   const first = ["s3, untrained", "RAG"];
-  await expectAnswerers(first);
+  await expectAnswerers(page, first);
 
   await add.click();
   await page.getByRole("menuitem", { name: "Chain of thought, untrained" }).click();
-  await expectAnswerers([...first, "Chain of thought, untrained"]);
+  await expectAnswerers(page, [...first, "Chain of thought, untrained"]);
   await expect(add).toBeEnabled();
 
-  await add.click();
-  await page.getByRole("menuitem", { name: "A checkpoint or a run…" }).click();
-  const dialog = page.getByRole("dialog", { name: "Who answers" });
-  await dialog.getByRole("searchbox").fill(predicted);
+  const dialog = await openRunDialog(page, predicted);
   const options = dialog.getByRole("combobox", { name: "Run" }).locator("option");
   await expect(options).toHaveCount(1);
   await expect(options).toContainText(predicted);
   await dialog.getByRole("button", { name: "Add", exact: true }).click();
   await expect(dialog).toHaveCount(0);
   const four = [...first, "Chain of thought, untrained", predicted];
-  await expectAnswerers(four);
+  await expectAnswerers(page, four);
   await expect(add).toBeDisabled();
   await expect(add).toHaveAttribute("title", "At most 4 side by side");
 
   await page.reload();
   await waitLive(page);
-  await expectAnswerers(four);
+  await expectAnswerers(page, four);
   await expect(add).toBeDisabled();
   await page.getByRole("button", { name: "Remove Chain of thought, untrained" }).click();
-  await expectAnswerers([...first, predicted]);
+  await expectAnswerers(page, [...first, predicted]);
   await expect(add).toBeEnabled();
 });

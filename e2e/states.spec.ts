@@ -57,6 +57,7 @@ async function refuse(route: Route): Promise<void> {
   await route.fulfill({ status: 400, json: calls.map(() => REFUSAL) });
 }
 
+/** Every page that reads something of its own; the glossary reads nothing. */
 async function listAddresses(productAddress: string): Promise<string[]> {
   const { client, close } = connect(productAddress);
   const known = await findRecorded(client).finally(close);
@@ -68,13 +69,22 @@ async function listAddresses(productAddress: string): Promise<string[]> {
     `/runs/${training}`,
     `/runs/${training}?tab=episodes`,
     `/runs/${training}/episodes/${episode}`,
+    `/runs/${training}/report`,
     `/runs/${predictions[0]}`,
     "/runs/new",
+    "/sweeps",
     `/sweeps/${sweep}`,
     "/leaderboard",
     `/compare?runs=${predictions.slice(0, 2).join(",")}`,
     "/questions",
     "/corpora",
+    "/corpora/atlas",
+    "/retrieval",
+    "/playground",
+    "/playground/ask",
+    "/labels",
+    "/mirrors",
+    "/notifications",
     "/workers",
   ];
 }

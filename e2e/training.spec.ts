@@ -1,7 +1,45 @@
+import type { Page } from "@playwright/test";
+import { expectAnswerers, findColumn, openRunDialog, watchColumns } from "./support/ask";
 import { expect, countPoints, test, waitLive } from "./support/product";
 
 /** Minutes on two slow cores, more on busy ones: corpus encoded, model loaded, cold start, two steps, evaluations, one resume. */
 const TRAINING_MS = 600_000;
+
+/** Asks untrained methods and a checkpoint of the training the same question, and sees each search before it answers. */
+async function askFour(page: Page): Promise<void> {
+  await page.goto("/playground/ask");
+  await waitLive(page);
+  await page.getByRole("button", { name: "Add who answers" }).click();
+  await page.getByRole("menuitem", { name: "Direct, untrained" }).click();
+  const dialog = await openRunDialog(page, "From the form");
+  const runs = dialog.getByRole("combobox", { name: "Run" });
+  const run = runs.locator("option", { hasText: /^From the form \(/ });
+  await runs.selectOption(await run.getAttribute("value"));
+  const checkpoints = dialog.getByRole("combobox", { name: "Checkpoint" });
+  await checkpoints.selectOption({ label: "step 1" });
+  const checkpoint = await checkpoints.inputValue();
+  await dialog.getByRole("button", { name: "Add", exact: true }).click();
+  const searching = ["s3, untrained", "From the form, step 1"];
+  const titles = [searching[0]!, "RAG", "Direct, untrained", searching[1]!];
+  await expectAnswerers(page, titles);
+
+  await page.getByLabel("Question", { exact: true }).fill("What is the capital of Peru?");
+  await page.getByLabel(/Expected answer/).fill("Lima");
+  const readShown = await watchColumns(page);
+  await Promise.all([
+    page.waitForRequest(
+      (request) => request.postData()?.includes(`"checkpoint":"${checkpoint}"`) ?? false,
+    ),
+    page.getByRole("button", { name: "Ask", exact: true }).click(),
+  ]);
+  for (const title of titles)
+    await expect(findColumn(page, title).getByTestId("played-answer")).toContainText(/span\/\d/, {
+      timeout: 120_000,
+    });
+  const shown = await readShown();
+  for (const title of searching)
+    expect(shown[title], `${title}: turn by turn as it comes`).toEqual(["turns", "answer"]);
+}
 
 test("a training by PPO is launched from the form, followed live, cancelled, resumed and read", async ({
   page,
@@ -140,6 +178,9 @@ test("a training by PPO is launched from the form, followed live, cancelled, res
   await expect(page.getByTestId("what-if").getByTestId("played-answer")).toContainText(/reward/, {
     timeout: 120_000,
   });
+
+  await test.step("four answer a question side by side, a checkpoint of the run among them", () =>
+    askFour(page));
 
   // One held-out question across the evaluations of the run, side by side.
   await page.goto(`/compare?train=${runUrl.split("/").at(-1)}`);

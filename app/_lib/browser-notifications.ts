@@ -1,5 +1,4 @@
 "use client";
-import { useQueryClient } from "@tanstack/react-query";
 import { useCallback, useSyncExternalStore } from "react";
 import type { Text } from "@/app/_i18n/format-text";
 import { useText } from "@/app/_i18n/text-provider";
@@ -7,7 +6,7 @@ import { RUN_STATES } from "@/contracts/records/run-states";
 import { TERMINAL_STATES } from "@/core/run/transitions";
 import type { LiveEvent } from "./live/live-topics";
 import { formatWords } from "./format/format";
-import { useTRPC } from "./live/trpc";
+import { useTRPCClient } from "./live/trpc";
 
 /** Messages of the browser itself about runs that end and alarms, while a page of the product is open somewhere. */
 
@@ -42,8 +41,7 @@ export async function setBrowserNotifications(t: Text, on: boolean): Promise<str
 /** Tells of a live event, where it is one to tell of. */
 export function useEventNotifier(): (event: LiveEvent) => void {
   const t = useText();
-  const trpc = useTRPC();
-  const queryClient = useQueryClient();
+  const client = useTRPCClient();
   return useCallback(
     ({ kind, runId, payload }) => {
       if (runId === null || !isOn()) return;
@@ -51,8 +49,9 @@ export function useEventNotifier(): (event: LiveEvent) => void {
       const ended = kind === "run" && state !== undefined && TERMINAL_STATES.has(state);
       const names = kind === "alarms" && Array.isArray(payload?.names) ? payload.names : [];
       if (!ended && names.length === 0) return;
-      void queryClient
-        .fetchQuery(trpc.runs.get.queryOptions({ id: runId }))
+      // Not what a page has read of the run, which may be older than its alarm.
+      void client.runs.get
+        .query({ id: runId })
         .then(({ name, alarms }) => {
           if (!ended && alarms.length === 0) return;
           const title = ended
@@ -67,6 +66,6 @@ export function useEventNotifier(): (event: LiveEvent) => void {
         })
         .catch(() => undefined);
     },
-    [t, trpc, queryClient],
+    [t, client],
   );
 }

@@ -1,4 +1,4 @@
-import { randomUUID } from "node:crypto";
+import { createHash, randomUUID } from "node:crypto";
 import { connect, type Client } from "@/cli/client";
 import type { AttemptRef } from "@/contracts/worker-protocol/attempt";
 import { findPreset } from "@/core/presets/run-presets";
@@ -8,16 +8,47 @@ import { TestWorker } from "@/server/testing/test-worker";
 export interface ReportedRun {
   client: Client;
   worker: TestWorker;
-  /** What the worker proves itself with. */
-  token: string;
   attempt: AttemptRef;
   stop: () => void;
 }
 
-/** Launches a training run on a worker of its own, which does nothing by itself, and starts it. */
+/** Stores a checkpoint of the run, whose weights nobody can load. @returns its id */
+export async function saveCheckpoint(
+  { worker, attempt: { runId, attempt } }: ReportedRun,
+  step: number,
+): Promise<string> {
+  const { url, token } = worker.options;
+  const id = randomUUID();
+  const bytes = Buffer.from(`weights of step ${step}`);
+  const file = { name: "adapter.safetensors", bytes: bytes.length };
+  const sent = await fetch(
+    `${url}/worker/artifacts/${id}/${file.name}?runId=${runId}&attempt=${attempt}`,
+    { method: "PUT", body: bytes, headers: { authorization: `Bearer ${token}` } },
+  );
+  if (sent.status !== 201) throw new Error(`the checkpoint was refused: ${await sent.text()}`);
+  await worker.request("commitArtifact", {
+    runId,
+    attempt,
+    manifest: {
+      id,
+      kind: "checkpoint",
+      step,
+      files: [{ ...file, sha256: createHash("sha256").update(bytes).digest("hex") }],
+      metadata: {},
+    },
+  });
+  return id;
+}
+
+/**
+ * Launches a training run on a worker of its own, which does nothing by itself, and starts it.
+ *
+ * @param ranks GPUs that the worker trains on; left out: it has none
+ */
 export async function launchReportedRun(
   { productAddress, productUrl }: { productAddress: string; productUrl: string },
   name: string,
+  ranks?: number,
 ): Promise<ReportedRun> {
   const { client, close } = connect(productAddress);
   let worker: TestWorker | undefined;
@@ -30,7 +61,7 @@ export async function launchReportedRun(
     const { token } = await client.workers.createToken.mutate({ name, serverUrl: productUrl });
     const id = randomUUID();
     const has = { models: [model], corpora: ["atlas"] };
-    worker = await TestWorker.attach({ url: productUrl, token, id, name, ...has });
+    worker = await TestWorker.attach({ url: productUrl, token, id, name, ...has, ranks });
     const { searcher, generator, ...config } = findPreset("atlas-smollm2-grpo")?.config as {
       kind: "train";
       searcher: object;
@@ -46,7 +77,7 @@ export async function launchReportedRun(
     });
     const { runId, attempt } = await worker.leaseAndStart();
     worker.keepAlive([{ runId, attempt }], 1_000);
-    return { client, worker, token, attempt: { runId, attempt }, stop };
+    return { client, worker, attempt: { runId, attempt }, stop };
   } catch (error) {
     stop();
     throw error;

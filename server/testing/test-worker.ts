@@ -139,9 +139,12 @@ export class TestWorker {
   }
 
   /** Heartbeats by itself until `disconnect`, as an agent does. */
-  keepAlive(attempts: AttemptRef[], everyMs = 100): void {
+  keepAlive(attempts: AttemptRef[], everyMs = 100, services: ServiceReport[] = []): void {
     clearInterval(this.heartbeatTimer);
-    this.heartbeatTimer = setInterval(() => void this.heartbeat(attempts).catch(() => {}), everyMs);
+    this.heartbeatTimer = setInterval(
+      () => void this.heartbeat(attempts, services).catch(() => {}),
+      everyMs,
+    );
   }
 
   disconnect(): void {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { trainConfigSchema } from "@/contracts/run-config/train-config";
-import { selectTrainCharts, splitEmptyCharts } from "./train-charts";
+import { hideUnreported, selectTrainCharts, splitEmptyCharts } from "./train-charts";
 
 const config = trainConfigSchema.parse({ kind: "train", name: "t" });
 
@@ -19,5 +19,25 @@ describe("charts without a point", () => {
     const { groups: shown, empty } = splitEmptyCharts(groups, new Set());
     expect(shown).toEqual([]);
     expect(empty.map(({ id }) => id)).toEqual(all);
+  });
+});
+
+describe("optional charts", () => {
+  const listSeries = (reported: string[]) =>
+    hideUnreported(selectTrainCharts(config), new Set(reported))
+      .flatMap(({ charts }) => charts)
+      .filter(({ isOptional }) => isOptional)
+      .map(({ id, series }) => [id, series.map(({ metric }) => metric)]);
+
+  it("are left out until a run reports any of them", () => {
+    expect(listSeries(["reward/mean"])).toEqual([]);
+  });
+
+  it("draw the ranks and machines that there are, and no others", () => {
+    const ranks = ["engine/rank_utilisation/0", "engine/rank_utilisation/1"];
+    expect(listSeries([...ranks, "system/cpu"])).toEqual([
+      ["rank-use-each", ranks],
+      ["hardware", ["system/cpu"]],
+    ]);
   });
 });

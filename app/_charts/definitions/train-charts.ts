@@ -161,7 +161,10 @@ const VITAL_CHARTS = [
   "time",
 ];
 
-/** Groups without the optional charts that have nothing to show yet. @param reported names of metrics with a point */
+/**
+ * Groups without the optional charts that have nothing to show yet, and those charts without such series: of the ranks
+ * that a chart could draw, only those that there are. @param reported names of metrics with a point
+ */
 export const hideUnreported = (
   groups: readonly ChartGroup[],
   reported: ReadonlySet<string>,
@@ -169,10 +172,11 @@ export const hideUnreported = (
   groups
     .map((group) => ({
       ...group,
-      charts: group.charts.filter(
-        ({ isOptional, series }) =>
-          !isOptional || series.some(({ metric }) => reported.has(metric)),
-      ),
+      charts: group.charts.flatMap((chart) => {
+        if (!chart.isOptional) return [chart];
+        const series = chart.series.filter(({ metric }) => reported.has(metric));
+        return series.length > 0 ? [{ ...chart, series }] : [];
+      }),
     }))
     .filter(({ charts }) => charts.length > 0);
 

@@ -27,7 +27,7 @@ export function EpisodeNavigation({ detail, runId, runName, neighbours }: Episod
     <div className="flex flex-wrap items-center justify-between gap-x-3 gap-y-1">
       <nav
         aria-label={t("Breadcrumb")}
-        className="flex min-w-0 items-center gap-1 text-xs text-muted-foreground"
+        className="flex min-w-0 items-center gap-1 text-xs leading-6 text-muted-foreground"
       >
         <Link href={`/runs/${runId}`} className="truncate hover:text-foreground">
           {runName}
