@@ -11,6 +11,7 @@ import {
   expect,
   expectAccessible,
   measureOverflow,
+  openRun,
   RECORDED,
   test,
   waitLive,
@@ -70,6 +71,30 @@ test("the palette finds pages, runs, questions and actions by keyboard alone", a
   await expect(page.getByRole("dialog")).toHaveCount(0);
   await page.keyboard.press("?");
   await expect(page.getByRole("dialog", { name: "Keys of this page" })).toContainText("Ctrl K");
+});
+
+test("? lists the keys of the page that is open, and they do what it says", async ({ page }) => {
+  await openRun(page, RECORDED.training);
+  await page.goto(`${page.url()}?tab=episodes`);
+  const links = page.locator("tr[data-episode] a");
+  await expect(links.first()).toBeVisible();
+  await page.keyboard.press("?");
+  const dialog = page.getByRole("dialog", { name: "Keys of this page" });
+  const keys = (label: string) =>
+    dialog.locator("dl > div").filter({ hasText: label }).locator("kbd");
+  await expect(keys("To the next episode")).toHaveText(["j", "↓"]);
+  await expect(keys("To the previous episode")).toHaveText(["k", "↑"]);
+  await expect(keys("Open the episode that has the focus")).toHaveText(["Enter"]);
+  await expect(keys("Search the episodes")).toHaveText(["/"]);
+  await page.keyboard.press("Escape");
+  await expect(dialog).toHaveCount(0);
+  await page.keyboard.press("j");
+  await page.keyboard.press("Enter");
+  await expect(page).toHaveURL(/\/episodes\/[0-9a-f-]{36}/);
+  await expect(page.locator("[data-turn]").first()).toBeVisible();
+  await page.keyboard.press("?");
+  await expect(keys("next episode of the list"), "of the page now open").toHaveText(["j"]);
+  await expect(keys("Search the episodes"), "none of the page before").toHaveCount(0);
 });
 
 test("a term is explained at a setting, with its formula, and closed by the keyboard", async ({

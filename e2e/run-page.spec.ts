@@ -46,9 +46,24 @@ test("a run says whether it learns, its log is searched, its settings are compar
   const difference = page.locator("[data-configuration-difference]");
   await expect(difference.getByRole("row", { name: /rl\.algorithm/ })).toContainText("ppo");
   await page.getByRole("button", { name: "What is rl.algorithm?" }).click();
-  await expect(page.getByRole("dialog", { name: "rl.algorithm" })).toContainText("default");
+  const help = page.getByRole("dialog", { name: "rl.algorithm" });
+  await expect(help).toContainText("default");
   await page.keyboard.press("Escape");
   await expectAccessible(page);
+
+  await test.step("a setting's help leads to its place in the documentation, and back", async () => {
+    await page.getByRole("button", { name: "What is rl.algorithm?" }).click();
+    await help.getByRole("link", { name: "Among all settings" }).click();
+    await expect(page).toHaveURL(/\/glossary\/settings#rl\.algorithm$/);
+    const place = page.locator('[id="rl.algorithm"]');
+    await expect(place).toBeInViewport();
+    await expect(place, "what may be chosen, and the paper's value").toContainText(
+      /ppo, grpo.*paper PPO/,
+    );
+    await expectAccessible(page);
+    await page.goBack();
+    await expect(difference.getByRole("row", { name: /rl\.algorithm/ })).toBeVisible();
+  });
 
   await page.getByRole("link", { name: "Report" }).click();
   await expect(page.getByRole("heading", { level: 1, name: RECORDED.training })).toBeVisible();

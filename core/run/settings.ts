@@ -1,5 +1,5 @@
 import { AppError } from "@/contracts/errors";
-import { runKindSchema, type RunKind } from "@/contracts/records/run-state";
+import { launchedKindSchema, runKindSchema, type RunKind } from "@/contracts/records/run-state";
 import { runConfigSchema, type RunConfig } from "@/contracts/run-config/run-config";
 import type { SettingMeta } from "@/contracts/run-config/setting";
 import type { Setting, SettingControl, SettingGroup } from "@/contracts/run-config/setting-group";
@@ -257,6 +257,7 @@ export interface SettingMeaning extends Pick<SettingMeta, "title" | "description
   kinds: RunKind[];
   /** Undefined where a value must be given. */
   default: unknown;
+  control: SettingControl;
 }
 
 /** What a path means, once for each different meaning; empty for a path of no setting. */
@@ -277,13 +278,43 @@ export function listSettingMeanings(path: string): SettingMeaning[] {
 
 function listMeaningsInGroup(group: SettingGroup, path: string): Omit<SettingMeaning, "kinds">[] {
   const { title, description, settings, variant } = group;
-  if (variant?.path === path) return [{ title, description, default: undefined }];
+  if (variant?.path === path) {
+    const options = variant.options.map(({ value }) => value);
+    return [{ title, description, default: undefined, control: { kind: "choice", options } }];
+  }
   return [...settings, ...(variant?.options ?? []).flatMap((option) => option.settings)]
     .filter((setting) => setting.path === path)
-    .map(({ meta, default: fallback }) => ({
+    .map(({ meta, default: fallback, control }) => ({
       title: meta.title,
       description: meta.description,
       ...(meta.paper !== undefined && { paper: meta.paper }),
       default: fallback,
+      control,
     }));
+}
+
+/** A part of the configuration, and what is set in it by any kind of run. */
+export interface SettingSection {
+  id: string;
+  title: string;
+  settings: { path: string; meanings: SettingMeaning[] }[];
+}
+
+/** Every setting of every kind of run that can be launched, each path once, by the part in which it stands. */
+export function listSettingSections(): SettingSection[] {
+  const sections = new Map<string, { title: string; paths: Set<string> }>();
+  for (const kind of launchedKindSchema.options)
+    for (const served of ["retriever", "model"] as const)
+      for (const { id, title, settings, variant } of listSettingGroups(kind, served)) {
+        const { paths } = sections.get(id) ?? { paths: new Set<string>() };
+        if (variant) paths.add(variant.path);
+        const options = variant?.options.flatMap((option) => option.settings) ?? [];
+        for (const { path } of [...settings, ...options]) paths.add(path);
+        if (!sections.has(id)) sections.set(id, { title, paths });
+      }
+  return [...sections].map(([id, { title, paths }]) => ({
+    id,
+    title,
+    settings: [...paths].map((path) => ({ path, meanings: listSettingMeanings(path) })),
+  }));
 }
