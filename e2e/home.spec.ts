@@ -39,6 +39,50 @@ test("home shows what ended, what is best and the next steps, and leads to all p
   await expect(page.getByRole("menuitem", { name: "Workers" })).toBeVisible();
 });
 
+test("who comes back after half an hour is told what ended since the last visit, and of what ends now", async ({
+  page,
+  productAddress,
+}) => {
+  const { client, close } = connect(productAddress);
+  const end = async (name: string): Promise<string> => {
+    const config = { ...findPreset("atlas-rag")!.config, name };
+    const { id } = await client.runs.launch.mutate({ config });
+    await client.runs.cancel.mutate({ id, reason: null });
+    await expect.poll(async () => (await client.runs.get.query({ id })).state).toBe("cancelled");
+    return id;
+  };
+  const ended = page.getByRole("region", { name: "Ended" });
+  const count = async () => Number(/(\d+) runs? ended since/.exec(await ended.innerText())?.[1]);
+  try {
+    await page.goto("/");
+    await waitLive(page);
+    await expect(ended, "of a first visit").toContainText("since your last visit, 7 d ago");
+    const left = Date.now() - 40 * 60_000;
+    await page.evaluate((seen) => {
+      const visit = JSON.parse(localStorage.getItem("s3.visit")!) as object;
+      localStorage.setItem("s3.visit", JSON.stringify({ ...visit, seen }));
+    }, left);
+    const id = await end("Ended between two visits");
+    await page.goto("/");
+    await waitLive(page);
+    await expect(ended).toContainText(/since your last visit, 4\d m ago/);
+    await expect(ended.locator(`[data-run="${id}"]`).getByText("new", { exact: true })).toBeVisible();
+    for (const row of await ended.locator("[data-run]").all()) {
+      const { endedAt } = await client.runs.get.query({ id: (await row.getAttribute("data-run"))! });
+      await expect(row.getByText("new", { exact: true })).toHaveCount(Number(endedAt) > left ? 1 : 0);
+    }
+    const told = await count();
+    await end("Ended while it is open");
+    await expect.poll(count).toBe(told + 1);
+    // The same visit goes on.
+    await page.reload();
+    await expect(ended).toContainText(/since your last visit, 4\d m ago/);
+    await expect.poll(count).toBe(told + 1);
+  } finally {
+    close();
+  }
+});
+
 test("the palette finds pages, runs, questions and actions by keyboard alone", async ({ page }) => {
   await page.goto("/glossary");
   await waitLive(page);
