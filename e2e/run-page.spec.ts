@@ -172,6 +172,8 @@ interface Place {
 
 /** Clicks an element in its middle. @returns where that is */
 async function pressAt(page: Page, element: Locator): Promise<Place> {
+  await expect(element).toBeVisible();
+  await element.scrollIntoViewIfNeeded();
   const { x, y, width, height } = (await element.boundingBox())!;
   const place = { x: x + width / 2, y: y + height / 2 };
   await page.mouse.click(place.x, place.y);
@@ -317,6 +319,7 @@ test("a run is prepared, followed, changed, paused and cancelled without a jump 
     await expect(state).toHaveAttribute("data-run-state", "paused");
     await page.getByRole("button", { name: "Resume", exact: true }).click();
     await expect(state).not.toHaveAttribute("data-run-state", "paused");
+    await expect(page.getByRole("button", { name: "Pause", exact: true })).toBeVisible();
     const cancel = await pressAt(page, page.getByRole("button", { name: "Cancel", exact: true }));
     const confirm = page.getByRole("button", { name: "Cancel the run" });
     await expect(confirm).toBeVisible();
