@@ -294,7 +294,7 @@ function listMeaningsInGroup(group: SettingGroup, path: string): Omit<SettingMea
 }
 
 /** A part of the configuration, and what is set in it by any kind of run. */
-export interface SettingSection {
+interface SettingSection {
   id: string;
   title: string;
   settings: { path: string; meanings: SettingMeaning[] }[];

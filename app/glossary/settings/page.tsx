@@ -41,9 +41,9 @@ export default async function SettingsPage() {
               <div
                 key={path}
                 id={path}
-                className="mb-4 scroll-mt-16 break-inside-avoid rounded target:bg-primary-soft target:p-2"
+                className="mb-4 scroll-mt-16 break-inside-avoid rounded break-words target:bg-primary-soft target:p-2"
               >
-                <dt className="font-mono break-words">{path}</dt>
+                <dt className="font-mono">{path}</dt>
                 {meanings.map((meaning, i) => (
                   <dd key={i}>
                     <Meaning t={t} meaning={meaning} isOneOfSeveral={meanings.length > 1} />
@@ -86,7 +86,7 @@ function Meaning({ t, meaning, isOneOfSeveral }: MeaningProps) {
       <span className="block">
         <Description text={t(description)} />
       </span>
-      <span className="block text-xs break-words text-muted-foreground">
+      <span className="block text-xs text-muted-foreground">
         <Description text={facts.join(" · ")} />
       </span>
     </>
