@@ -161,7 +161,10 @@ test("sets are chosen with their sizes, groups are reached from the contents, wh
     page.locator('[id="setting-questions"]').getByRole("option", { name: /^atlas\/held-out/ }),
   ).toHaveText(/\([\d,]+ questions\)$/);
   await expect(
-    page.locator('[id="setting-corpus"]').getByRole("option", { name: /^atlas/ }).first(),
+    page
+      .locator('[id="setting-corpus"]')
+      .getByRole("option", { name: /^atlas/ })
+      .first(),
   ).toHaveText(/\([\d,]+ documents\)$/);
 
   const generator = page.getByRole("region", { name: "Generator" });

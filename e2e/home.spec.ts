@@ -66,10 +66,16 @@ test("who comes back after half an hour is told what ended since the last visit,
     await page.goto("/");
     await waitLive(page);
     await expect(ended).toContainText(/since your last visit, 4\d m ago/);
-    await expect(ended.locator(`[data-run="${id}"]`).getByText("new", { exact: true })).toBeVisible();
+    await expect(
+      ended.locator(`[data-run="${id}"]`).getByText("new", { exact: true }),
+    ).toBeVisible();
     for (const row of await ended.locator("[data-run]").all()) {
-      const { endedAt } = await client.runs.get.query({ id: (await row.getAttribute("data-run"))! });
-      await expect(row.getByText("new", { exact: true })).toHaveCount(Number(endedAt) > left ? 1 : 0);
+      const { endedAt } = await client.runs.get.query({
+        id: (await row.getAttribute("data-run"))!,
+      });
+      await expect(row.getByText("new", { exact: true })).toHaveCount(
+        Number(endedAt) > left ? 1 : 0,
+      );
     }
     const told = await count();
     await end("Ended while it is open");

@@ -37,10 +37,7 @@ export function ShortcutsHelp() {
             <div key={label} className="contents">
               <dt className="flex flex-wrap gap-1">
                 {keys.map((key) => (
-                  <kbd
-                    key={key}
-                    className="rounded border bg-muted px-1.5 py-px font-sans text-xs"
-                  >
+                  <kbd key={key} className="rounded border bg-muted px-1.5 py-px font-sans text-xs">
                     {KEY_SIGNS[key] ?? key}
                   </kbd>
                 ))}

@@ -84,7 +84,12 @@ export async function measurePages(
 }
 
 /** The pages by name, each with what it shows of the filled database. */
-export function listCases({ big, sweep, predictions, episode }: FilledRuns): Record<string, PageCase> {
+export function listCases({
+  big,
+  sweep,
+  predictions,
+  episode,
+}: FilledRuns): Record<string, PageCase> {
   return {
     home: { path: "/", ready: '[aria-label="Best results"] tbody a', answers: "main h2" },
     runs: { path: "/runs", ready: "tr[data-run]" },

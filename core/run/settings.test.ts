@@ -101,12 +101,16 @@ describe("settings", () => {
     expect(new Set(paths).size).toBe(paths.length);
     for (const kind of launchedKindSchema.options)
       expect(paths).toEqual(
-        expect.arrayContaining(listSettingPaths(kind).filter((path) => !/^(kind|what)$/.test(path))),
+        expect.arrayContaining(
+          listSettingPaths(kind).filter((path) => !/^(kind|what)$/.test(path)),
+        ),
       );
     const search = sections.find(({ id }) => id === "search");
     const turns = search?.settings.find(({ path }) => path === "search.turns");
     expect(turns?.meanings[0]).toMatchObject({ title: "Turns", control: { kind: "number" } });
-    expect(sections.flatMap(({ settings }) => settings).filter((one) => one.meanings.length === 0)).toEqual([]);
+    expect(
+      sections.flatMap(({ settings }) => settings).filter((one) => one.meanings.length === 0),
+    ).toEqual([]);
   });
 
   it("describes every setting: title and meaning", () => {

@@ -260,19 +260,29 @@ export interface SettingMeaning extends Pick<SettingMeta, "title" | "description
   control: SettingControl;
 }
 
+type KindGroup = SettingGroup & { kind: RunKind };
+
+/** The groups of settings of these kinds of run, whatever they serve. */
+const listGroupsOfKinds = (kinds: readonly RunKind[]): KindGroup[] =>
+  kinds.flatMap((kind) =>
+    (["retriever", "model"] as const).flatMap((served) =>
+      listSettingGroups(kind, served).map((group) => ({ ...group, kind })),
+    ),
+  );
+
 /** What a path means, once for each different meaning; empty for a path of no setting. */
-export function listSettingMeanings(path: string): SettingMeaning[] {
+export function listSettingMeanings(
+  path: string,
+  groups = listGroupsOfKinds(runKindSchema.options),
+): SettingMeaning[] {
   const meanings = new Map<string, SettingMeaning>();
-  for (const kind of runKindSchema.options)
-    for (const served of ["retriever", "model"] as const)
-      for (const meaning of listSettingGroups(kind, served).flatMap((group) =>
-        listMeaningsInGroup(group, path),
-      )) {
-        const key = JSON.stringify(meaning);
-        const known = meanings.get(key) ?? { ...meaning, kinds: [] };
-        if (!known.kinds.includes(kind)) known.kinds.push(kind);
-        meanings.set(key, known);
-      }
+  for (const group of groups)
+    for (const meaning of listMeaningsInGroup(group, path)) {
+      const key = JSON.stringify(meaning);
+      const known = meanings.get(key) ?? { ...meaning, kinds: [] };
+      if (!known.kinds.includes(group.kind)) known.kinds.push(group.kind);
+      meanings.set(key, known);
+    }
   return [...meanings.values()];
 }
 
@@ -302,19 +312,18 @@ interface SettingSection {
 
 /** Every setting of every kind of run that can be launched, each path once, by the part in which it stands. */
 export function listSettingSections(): SettingSection[] {
+  const groups = listGroupsOfKinds(launchedKindSchema.options);
   const sections = new Map<string, { title: string; paths: Set<string> }>();
-  for (const kind of launchedKindSchema.options)
-    for (const served of ["retriever", "model"] as const)
-      for (const { id, title, settings, variant } of listSettingGroups(kind, served)) {
-        const { paths } = sections.get(id) ?? { paths: new Set<string>() };
-        if (variant) paths.add(variant.path);
-        const options = variant?.options.flatMap((option) => option.settings) ?? [];
-        for (const { path } of [...settings, ...options]) paths.add(path);
-        if (!sections.has(id)) sections.set(id, { title, paths });
-      }
+  for (const { id, title, settings, variant } of groups) {
+    const section = sections.get(id) ?? { title, paths: new Set<string>() };
+    sections.set(id, section);
+    if (variant) section.paths.add(variant.path);
+    const options = variant?.options.flatMap((option) => option.settings) ?? [];
+    for (const { path } of [...settings, ...options]) section.paths.add(path);
+  }
   return [...sections].map(([id, { title, paths }]) => ({
     id,
     title,
-    settings: [...paths].map((path) => ({ path, meanings: listSettingMeanings(path) })),
+    settings: [...paths].map((path) => ({ path, meanings: listSettingMeanings(path, groups) })),
   }));
 }

@@ -15,9 +15,7 @@ const mounted = new Set<Shortcuts>();
 /** What the keys of this page do now, each with the keys that do it. */
 export function listShortcuts(): { keys: string[]; label: string }[] {
   const keysByLabel = new Map<string, string[]>();
-  for (const [key, { label }] of [...mounted].flatMap((shortcuts) =>
-    Object.entries(shortcuts),
-  ))
+  for (const [key, { label }] of [...mounted].flatMap((shortcuts) => Object.entries(shortcuts)))
     keysByLabel.set(label, [...(keysByLabel.get(label) ?? []), key]);
   return [...keysByLabel].map(([label, keys]) => ({ keys, label }));
 }

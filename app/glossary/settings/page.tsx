@@ -29,12 +29,7 @@ export default async function SettingsPage() {
         ))}
       </nav>
       {SECTIONS.map(({ id, title, settings }) => (
-        <section
-          key={id}
-          id={`section-${id}`}
-          className="mt-6 scroll-mt-16"
-          aria-label={t(title)}
-        >
+        <section key={id} id={`section-${id}`} className="mt-6 scroll-mt-16" aria-label={t(title)}>
           <h2 className="font-semibold">{t(title)}</h2>
           <dl className="mt-2 gap-x-10 md:columns-2 2xl:columns-3">
             {settings.map(({ path, meanings }) => (
