@@ -143,8 +143,9 @@ test("chosen runs are drawn over each other, and their differences listed", asyn
     await page.getByLabel("Value at step").fill("1");
     const table = page.locator("[data-values]");
     await expect(table.getByRole("columnheader", { name: "step 1" }).first()).toBeVisible();
-    const link = table.getByRole("link", { name: RECORDED.training, exact: true });
-    const id = (await link.getAttribute("href"))!.split("/").at(-1)!;
+    const link = page.getByRole("link", { name: RECORDED.training, exact: true });
+    const row = table.getByRole("row").filter({ has: link });
+    const id = (await row.getByRole("link").getAttribute("href"))!.split("/").at(-1)!;
     const name = "reward/mean";
     const { client, close } = connect(productAddress);
     const { steps, values } = await client.metrics.seriesOfRuns
@@ -159,7 +160,7 @@ test("chosen runs are drawn over each other, and their differences listed", asyn
     const first = 3 * metrics.indexOf(name);
     const readNumber = (text: string) => Number.parseFloat(text) / (text.endsWith("%") ? 100 : 1);
     const readCells = async () =>
-      (await table.getByRole("row").filter({ has: link }).getByRole("cell").allInnerTexts())
+      (await row.getByRole("cell").allInnerTexts())
         .slice(first, first + 3)
         .map((text) => readNumber(text.replace("−", "-")).toFixed(2));
     await expect.poll(readCells).toEqual(expected.map((value) => value.toFixed(2)));
