@@ -126,7 +126,7 @@ export function listCases({
     retrieval: { path: "/retrieval", ready: "main h1" },
     playground: { path: "/playground", ready: "main form" },
     ask: { path: "/playground/ask", ready: "main form" },
-    workers: { path: "/workers", ready: "[data-token]" },
+    workers: { path: "/workers", ready: "[data-worker]" },
     notifications: { path: "/notifications", ready: "main h1" },
     mirrors: { path: "/mirrors", ready: "main h1" },
     glossary: { path: "/glossary", ready: "main dl" },
