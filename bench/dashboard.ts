@@ -5,6 +5,7 @@ import { isDeepStrictEqual } from "node:util";
 import { AppError } from "@/contracts/errors";
 import { startPostgres } from "@/server/testing/postgres";
 import { measureCharts } from "./dashboard/charts";
+import { fillFast } from "./dashboard/durability";
 import { measureEndurance } from "./dashboard/endurance";
 import { measureEpisodes } from "./dashboard/episodes";
 import { fillDatabase, findRuns } from "./dashboard/fill";
@@ -58,10 +59,10 @@ const FILLED_PARTS: Readonly<Record<string, FilledPart>> = {
     figures: {},
   })),
   pages: measurePages,
+  live: measureLive,
 };
 /** Parts that begin with an empty database. */
 const EMPTY_PARTS: Readonly<Record<string, () => Promise<Measured>>> = {
-  live: measureLive,
   ingestion: measureIngestion,
   endurance: measureEndurance,
 };
@@ -116,9 +117,9 @@ async function withFilledDatabase(
 ): Promise<void> {
   const given = process.env.S3_BENCH_DATABASE;
   if (given !== undefined) return work(given, await findRuns(given));
-  const postgres = await startPostgres();
+  const postgres = await startPostgres({ durable: true });
   try {
-    await work(postgres.url, await fillDatabase(postgres.url));
+    await work(postgres.url, await fillFast(postgres.url, () => fillDatabase(postgres.url)));
   } finally {
     await postgres.stop();
   }

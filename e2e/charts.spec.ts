@@ -68,6 +68,13 @@ test("charts are smoothed, zoomed together, read by keys, opened and saved", asy
   await expect(chart.locator("[data-curve]")).toHaveCount(1);
   await legend.press("i");
   await expect(chart.locator("[data-curve]")).toHaveCount(3);
+  for (const isolate of [() => legend.click({ modifiers: ["Alt"] }), () => legend.dblclick()]) {
+    await isolate();
+    await expect(chart.locator("[data-curve]")).toHaveCount(1);
+    await expect(legend, "the one that was pressed").toHaveAttribute("aria-pressed", "true");
+    await isolate();
+    await expect(chart.locator("[data-curve]")).toHaveCount(3);
+  }
 
   const openMenu = () => chart.getByRole("button", { name: /full screen, table, export/ }).click();
   for (const [item, file] of [

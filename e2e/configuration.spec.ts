@@ -120,13 +120,25 @@ test("launch stays in sight, settings are found, and a draft survives a reload",
     { width: 390, height: 844 },
   ]) {
     await page.setViewportSize(size);
-    await page.evaluate(() => window.scrollTo(0, document.body.scrollHeight));
-    await expect(launch).toBeInViewport();
-    await expect(dryRun).toBeInViewport();
+    for (const share of [0, 0.5, 1]) {
+      await page.evaluate((to) => window.scrollTo(0, to * document.body.scrollHeight), share);
+      await expect(launch).toBeInViewport();
+      await expect(dryRun).toBeInViewport();
+    }
+    await page.getByRole("link", { name: "Skip to the content" }).press("Enter");
+    const isReached = () =>
+      page.evaluate(() => Boolean(document.activeElement?.closest('[aria-label="Launch"]')));
+    let stops = 0;
+    do {
+      await page.keyboard.press("Tab");
+      stops += 1;
+    } while (stops < 10 && !(await isReached()));
+    expect(stops, "stops of the Tab key before the launch").toBeLessThanOrEqual(3);
   }
   await page.setViewportSize({ width: 1440, height: 900 });
   await page.keyboard.press("/");
   await expect(search).toBeFocused();
+  await expect(page.locator('[data-setting="search.turns"]')).toContainText(/default 3\s*paper 3/);
   await search.fill("lora alpha");
   await expect(page.locator('[id="setting-searcher.adapter.alpha"]')).toBeVisible();
   await expect(page.locator('[id="setting-rl.steps"]')).toHaveCount(0);
@@ -148,6 +160,12 @@ test("sets are chosen with their sizes, groups are reached from the contents, wh
   await expect(
     page.locator('[id="setting-questions"]').getByRole("option", { name: /^atlas\/held-out/ }),
   ).toHaveText(/\([\d,]+ questions\)$/);
+  await expect(
+    page
+      .locator('[id="setting-corpus"]')
+      .getByRole("option", { name: /^atlas/ })
+      .first(),
+  ).toHaveText(/\([\d,]+ documents\)$/);
 
   const generator = page.getByRole("region", { name: "Generator" });
   await page.getByLabel("Go to a group of settings").selectOption({ label: "Generator" });

@@ -11,6 +11,7 @@ import {
   expect,
   expectAccessible,
   measureOverflow,
+  openRun,
   RECORDED,
   test,
   waitLive,
@@ -36,6 +37,56 @@ test("home shows what ended, what is best and the next steps, and leads to all p
   expect(await measureOverflow(page)).toBeLessThanOrEqual(0);
   await page.getByRole("button", { name: "More" }).click();
   await expect(page.getByRole("menuitem", { name: "Workers" })).toBeVisible();
+});
+
+test("who comes back after half an hour is told what ended since the last visit, and of what ends now", async ({
+  page,
+  productAddress,
+}) => {
+  const { client, close } = connect(productAddress);
+  const end = async (name: string): Promise<string> => {
+    const config = { ...findPreset("atlas-rag")!.config, name };
+    const { id } = await client.runs.launch.mutate({ config });
+    await client.runs.cancel.mutate({ id, reason: null });
+    await expect.poll(async () => (await client.runs.get.query({ id })).state).toBe("cancelled");
+    return id;
+  };
+  const ended = page.getByRole("region", { name: "Ended" });
+  const count = async () => Number(/(\d+) runs? ended since/.exec(await ended.innerText())?.[1]);
+  try {
+    await page.goto("/");
+    await waitLive(page);
+    await expect(ended, "of a first visit").toContainText("since your last visit, 7 d ago");
+    const left = Date.now() - 40 * 60_000;
+    await page.evaluate((seen) => {
+      const visit = JSON.parse(localStorage.getItem("s3.visit")!) as object;
+      localStorage.setItem("s3.visit", JSON.stringify({ ...visit, seen }));
+    }, left);
+    const id = await end("Ended between two visits");
+    await page.goto("/");
+    await waitLive(page);
+    await expect(ended).toContainText(/since your last visit, 4\d m ago/);
+    await expect(
+      ended.locator(`[data-run="${id}"]`).getByText("new", { exact: true }),
+    ).toBeVisible();
+    for (const row of await ended.locator("[data-run]").all()) {
+      const { endedAt } = await client.runs.get.query({
+        id: (await row.getAttribute("data-run"))!,
+      });
+      await expect(row.getByText("new", { exact: true })).toHaveCount(
+        Number(endedAt) > left ? 1 : 0,
+      );
+    }
+    const told = await count();
+    await end("Ended while it is open");
+    await expect.poll(count).toBe(told + 1);
+    // The same visit goes on.
+    await page.reload();
+    await expect(ended).toContainText(/since your last visit, 4\d m ago/);
+    await expect.poll(count).toBe(told + 1);
+  } finally {
+    close();
+  }
 });
 
 test("the palette finds pages, runs, questions and actions by keyboard alone", async ({ page }) => {
@@ -70,6 +121,30 @@ test("the palette finds pages, runs, questions and actions by keyboard alone", a
   await expect(page.getByRole("dialog")).toHaveCount(0);
   await page.keyboard.press("?");
   await expect(page.getByRole("dialog", { name: "Keys of this page" })).toContainText("Ctrl K");
+});
+
+test("? lists the keys of the page that is open, and they do what it says", async ({ page }) => {
+  await openRun(page, RECORDED.training);
+  await page.goto(`${page.url()}?tab=episodes`);
+  const links = page.locator("tr[data-episode] a");
+  await expect(links.first()).toBeVisible();
+  await page.keyboard.press("?");
+  const dialog = page.getByRole("dialog", { name: "Keys of this page" });
+  const keys = (label: string) =>
+    dialog.locator("dl > div").filter({ hasText: label }).locator("kbd");
+  await expect(keys("To the next episode")).toHaveText(["j", "↓"]);
+  await expect(keys("To the previous episode")).toHaveText(["k", "↑"]);
+  await expect(keys("Open the episode that has the focus")).toHaveText(["Enter"]);
+  await expect(keys("Search the episodes")).toHaveText(["/"]);
+  await page.keyboard.press("Escape");
+  await expect(dialog).toHaveCount(0);
+  await page.keyboard.press("j");
+  await page.keyboard.press("Enter");
+  await expect(page).toHaveURL(/\/episodes\/[0-9a-f-]{36}/);
+  await expect(page.locator("[data-turn]").first()).toBeVisible();
+  await page.keyboard.press("?");
+  await expect(keys("next episode of the list"), "of the page now open").toHaveText(["j"]);
+  await expect(keys("Search the episodes"), "none of the page before").toHaveCount(0);
 });
 
 test("a term is explained at a setting, with its formula, and closed by the keyboard", async ({

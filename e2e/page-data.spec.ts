@@ -28,3 +28,25 @@ test("a page brings its data, and what happens from then on is told", async ({ p
     expect(wasAsked("runs.get")).toBe(false);
   });
 });
+
+test("pages, scripts and the API go compressed to who takes it, and plain to who does not", async ({
+  context,
+}) => {
+  const read = async (path: string, encoding: string) => {
+    const headers = { "accept-encoding": encoding };
+    const answer = await context.request.get(path, { headers });
+    expect(answer.status(), path).toBe(200);
+    return { encoding: answer.headers()["content-encoding"], text: await answer.text() };
+  };
+  const script = /\/_next\/static\/[^"]+\.js/.exec((await read("/", "identity")).text)?.[0];
+  for (const path of ["/", script!, "/trpc/catalogue.presets"]) {
+    const plain = await read(path, "identity");
+    expect(plain.encoding, path).toBeUndefined();
+    for (const encoding of ["br", "gzip"]) {
+      const { text, encoding: used } = await read(path, encoding);
+      expect(used, `${path} for who takes ${encoding}`).toBe(encoding);
+      // A page is made anew each time, with what has happened since.
+      if (path !== "/") expect(text).toBe(plain.text);
+    }
+  }
+});

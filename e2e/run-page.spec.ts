@@ -1,10 +1,11 @@
 import { randomUUID } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { pathToFileURL } from "node:url";
-import type { WebSocketRoute } from "@playwright/test";
+import type { Locator, Page, WebSocketRoute } from "@playwright/test";
 import { connect } from "@/cli/client";
 import { findPreset } from "@/core/presets/run-presets";
 import { TestWorker } from "@/server/testing/test-worker";
+import { measureShift } from "./support/layout-shift";
 import { expect, expectAccessible, openRun, RECORDED, test, waitLive } from "./support/product";
 import { launchReportedRun } from "./support/reported-run";
 
@@ -46,9 +47,24 @@ test("a run says whether it learns, its log is searched, its settings are compar
   const difference = page.locator("[data-configuration-difference]");
   await expect(difference.getByRole("row", { name: /rl\.algorithm/ })).toContainText("ppo");
   await page.getByRole("button", { name: "What is rl.algorithm?" }).click();
-  await expect(page.getByRole("dialog", { name: "rl.algorithm" })).toContainText("default");
+  const help = page.getByRole("dialog", { name: "rl.algorithm" });
+  await expect(help).toContainText("default");
   await page.keyboard.press("Escape");
   await expectAccessible(page);
+
+  await test.step("a setting's help leads to its place in the documentation, and back", async () => {
+    await page.getByRole("button", { name: "What is rl.algorithm?" }).click();
+    await help.getByRole("link", { name: "Among all settings" }).click();
+    await expect(page).toHaveURL(/\/glossary\/settings#rl\.algorithm$/);
+    const place = page.locator('[id="rl.algorithm"]');
+    await expect(place).toBeInViewport();
+    await expect(place, "what may be chosen, and the paper's value").toContainText(
+      /ppo, grpo.*paper ppo/,
+    );
+    await expectAccessible(page);
+    await page.goBack();
+    await expect(difference.getByRole("row", { name: /rl\.algorithm/ })).toBeVisible();
+  });
 
   await page.getByRole("link", { name: "Report" }).click();
   await expect(page.getByRole("heading", { level: 1, name: RECORDED.training })).toBeVisible();
@@ -149,6 +165,28 @@ test("name, tags and notes are written on the run's page", async ({ page }) => {
   await expect(page.locator("[data-run-notes]")).not.toContainText("odd");
 });
 
+interface Place {
+  x: number;
+  y: number;
+}
+
+/** Clicks an element in its middle. @returns where that is */
+async function pressAt(page: Page, element: Locator): Promise<Place> {
+  await expect(element).toBeVisible();
+  await element.scrollIntoViewIfNeeded();
+  const { x, y, width, height } = (await element.boundingBox())!;
+  const place = { x: x + width / 2, y: y + height / 2 };
+  await page.mouse.click(place.x, place.y);
+  return place;
+}
+
+/** What a click at a place would press, by its text; null: nothing. */
+const readPressable = (page: Page, place: Place): Promise<string | null> =>
+  page.evaluate(({ x, y }) => {
+    const pressable = document.elementFromPoint(x, y)?.closest("a, button, input, [role=menuitem]");
+    return pressable ? (pressable.textContent ?? "") : null;
+  }, place);
+
 test("a run is prepared, followed, changed, paused and cancelled without a jump or a second question", async ({
   page,
   productAddress,
@@ -230,6 +268,8 @@ test("a run is prepared, followed, changed, paused and cancelled without a jump 
     await expect(progress).toContainText("Step 3 of 20");
     await expect(progress.locator("[data-time-left]")).toContainText(/about .+ left, .+ to .+/);
     await expect(preparation).toHaveCount(0);
+    await expect(page.locator('[data-chart="reward"] [data-curve]').first()).toBeAttached();
+    expect(await measureShift(page), "from the queue to the first points").toBeLessThan(0.1);
 
     // The log follows new lines at its end only, and is brought back there.
     await page.getByRole("tab", { name: "logs" }).click();
@@ -279,10 +319,16 @@ test("a run is prepared, followed, changed, paused and cancelled without a jump 
     await expect(state).toHaveAttribute("data-run-state", "paused");
     await page.getByRole("button", { name: "Resume", exact: true }).click();
     await expect(state).not.toHaveAttribute("data-run-state", "paused");
-    await page.getByRole("button", { name: "Cancel", exact: true }).click();
-    await page.getByRole("button", { name: "Cancel the run" }).click();
+    await expect(page.getByRole("button", { name: "Pause", exact: true })).toBeVisible();
+    const cancel = await pressAt(page, page.getByRole("button", { name: "Cancel", exact: true }));
+    const confirm = page.getByRole("button", { name: "Cancel the run" });
+    await expect(confirm).toBeVisible();
+    expect(await readPressable(page, cancel), "a second click would press nothing").toBeNull();
+    const confirmed = await pressAt(page, confirm);
     await expect(page.getByRole("dialog")).toHaveCount(0);
     await expect(state).toHaveAttribute("data-run-state", "cancelled");
+    for (const place of [cancel, confirmed])
+      expect(await readPressable(page, place), "nor would another one there").toBeNull();
     await page.getByRole("tab", { name: "history" }).click();
     const history = page.getByRole("region", { name: "Changes of state" });
     for (const change of ["steps: 20 → 30", "steps: 30 → 10"])

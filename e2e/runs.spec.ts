@@ -132,7 +132,10 @@ test("runs are found, kept in order and shown as people want them", async ({ pag
   });
 });
 
-test("chosen runs are drawn over each other, and their differences listed", async ({ page }) => {
+test("chosen runs are drawn over each other, and their differences listed", async ({
+  page,
+  productAddress,
+}) => {
   await page.goto("/runs?kind=train");
   await waitLive(page);
   await page.getByRole("checkbox", { name: "Select all rows shown" }).check();
@@ -148,9 +151,46 @@ test("chosen runs are drawn over each other, and their differences listed", asyn
   await expect(page).toHaveURL(/group=config/);
   await expect.poll(async () => Number(await chart.getAttribute("data-curves"))).toBeGreaterThan(0);
 
-  await page.getByRole("tab", { name: "Values" }).click();
-  await page.getByLabel("Value at step").fill("1");
-  await expect(page.getByRole("columnheader", { name: "step 1" }).first()).toBeVisible();
+  await test.step("a curve for each value of a setting", async () => {
+    await page.getByLabel("Group by").selectOption("rl.algorithm");
+    await expect(page).toHaveURL(/group=rl\.algorithm/);
+    for (const algorithm of ["ppo", "grpo"])
+      await expect(
+        chart.getByRole("button", { name: `rl.algorithm = ${algorithm}` }).first(),
+      ).toBeVisible();
+    await expect
+      .poll(async () => Number(await chart.getAttribute("data-curves")))
+      .toBeGreaterThanOrEqual(2);
+  });
+
+  await test.step("last and best value and the one at a step, of each run and of groups", async () => {
+    await page.getByRole("tab", { name: "Values" }).click();
+    await page.getByLabel("Value at step").fill("1");
+    const table = page.locator("[data-values]");
+    await expect(table.getByRole("columnheader", { name: "step 1" }).first()).toBeVisible();
+    const link = page.getByRole("link", { name: RECORDED.training, exact: true });
+    const row = table.getByRole("row").filter({ has: link });
+    const id = (await row.getByRole("link").getAttribute("href"))!.split("/").at(-1)!;
+    const name = "reward/mean";
+    const { client, close } = connect(productAddress);
+    const { steps, values } = await client.metrics.seriesOfRuns
+      .query({ runIds: [id], names: [name], maxPoints: 500 })
+      .then((answer) => answer[id]!.series[name]!)
+      .finally(close);
+    expect(values.length).toBeGreaterThan(1);
+    const expected = [values.at(-1)!, Math.max(...values), values[steps.indexOf(1)]!];
+    const metrics = await table
+      .locator("th[scope=colgroup]")
+      .evaluateAll((heads) => heads.map((head) => head.getAttribute("aria-label")));
+    const first = 3 * metrics.indexOf(name);
+    const readNumber = (text: string) => Number.parseFloat(text) / (text.endsWith("%") ? 100 : 1);
+    const readCells = async () =>
+      (await row.getByRole("cell").allInnerTexts())
+        .slice(first, first + 3)
+        .map((text) => readNumber(text.replace("−", "-")).toFixed(2));
+    await expect.poll(readCells).toEqual(expected.map((value) => value.toFixed(2)));
+    await expect(table.locator('[data-group="rl.algorithm = grpo"]')).toContainText(/n \d/);
+  });
 
   await page.getByRole("tab", { name: "Configuration" }).click();
   await expect(page.locator("[data-differences]")).toBeVisible();
@@ -178,7 +218,7 @@ test("chosen runs are drawn over each other, and their differences listed", asyn
     "aria-selected",
     "true",
   );
-  await expect(page.getByLabel("Group by")).toHaveValue("config");
+  await expect(page.getByLabel("Group by")).toHaveValue("rl.algorithm");
 });
 
 test("an imported run and another trainer's stand in the overlay beside the product's own", async ({

@@ -6,7 +6,10 @@ import { Description } from "./description";
 import { SettingFacts } from "./setting-facts";
 import { SETTING_TERMS } from "./setting-terms";
 
-/** What a setting means, as the form of a new run says it: once for all kinds of run, or apart where they differ. */
+/**
+ * What a setting means, as the form of a new run says it: once for all kinds of run, or apart where they differ; with
+ * links to where the glossary and the list of all settings explain it.
+ */
 export function SettingMeaning({ path }: { path: string }) {
   const t = useText();
   const meanings = listSettingMeanings(path);
@@ -32,11 +35,16 @@ export function SettingMeaning({ path }: { path: string }) {
           <SettingFacts fallback={fallback} paper={paper} />
         </div>
       ))}
-      {term ? (
-        <Link href={`/glossary#${term}`} className="mt-1 inline-block text-primary hover:underline">
-          {t("In the glossary")}
+      <p className="mt-1 flex flex-wrap gap-x-3">
+        {term ? (
+          <Link href={`/glossary#${term}`} className="text-primary hover:underline">
+            {t("In the glossary")}
+          </Link>
+        ) : null}
+        <Link href={`/glossary/settings#${path}`} className="text-primary hover:underline">
+          {t("Among all settings")}
         </Link>
-      ) : null}
+      </p>
     </>
   );
 }

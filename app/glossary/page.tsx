@@ -1,4 +1,5 @@
 import { readText, titlePage } from "@/app/_i18n/server";
+import { Link } from "@/app/_ui/link";
 import { GLOSSARY_SECTIONS } from "@/core/glossary/glossary";
 
 export const generateMetadata = titlePage("Glossary");
@@ -13,6 +14,9 @@ export default async function GlossaryPage() {
         {t("What the words and figures on these pages mean.")}
       </p>
       <nav aria-label={t("Sections")} className="mt-3 flex flex-wrap gap-x-4 gap-y-1">
+        <Link href="/glossary/settings" className="text-primary hover:underline">
+          {t("All settings of a run")}
+        </Link>
         {GLOSSARY_SECTIONS.map(({ title }) => (
           <a key={title} href={`#section-${title}`} className="text-primary hover:underline">
             {t(title)}

@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import pg from "pg";
 import { runConfigSchema } from "@/contracts/run-config/run-config";
+import type { Hardware } from "@/contracts/worker-protocol/attach";
 import { findPreset } from "@/core/presets/run-presets";
 import { DEFAULT_PROJECT } from "@/server/platform/db/database";
 import { migrate } from "@/server/platform/db/migrate";
@@ -63,6 +64,24 @@ export async function findRuns(url: string): Promise<FilledRuns> {
   }
 }
 
+/** Of the worker that has run everything. */
+const HARDWARE: Hardware = {
+  hostname: "bench",
+  platform: "linux",
+  cpuModel: "bench",
+  cores: 2,
+  memoryMb: 4096,
+  gpus: [],
+};
+const SLOTS = { engine: 1, light: 4 };
+const CAPABILITIES = {
+  models: ["smollm2-135m-instruct"],
+  corpora: ["atlas"],
+  device: "cpu",
+  dtype: "float32",
+  vllm: null,
+};
+
 const INSERT_RUNS = `INSERT INTO runs (id, project_id, created_by, created_at, kind, name, preset, config, slot, needs_models, needs_corpora, state, attempt,
   queued_at, started_at, ended_at, error, headline, sweep_id, sweep_row, varied)`;
 const ENDED = `'engine', '{smollm2-135m-instruct}', '{atlas}'`;
@@ -74,8 +93,12 @@ async function fillRuns(client: pg.Client): Promise<TrainedRuns> {
     [worker, DEFAULT_PROJECT],
   );
   await client.query(
-    "INSERT INTO workers (id, project_id, token_id, name, hardware, slots, free_slots, capabilities, state, attached_at, last_seen_at) VALUES ($1, $2, $1, 'bench', '{}', '{}', '{}', '{}', 'offline', now(), now())",
-    [worker, DEFAULT_PROJECT],
+    "INSERT INTO workers (id, project_id, token_id, name, hardware, slots, free_slots, capabilities, state, attached_at, last_seen_at) VALUES ($1, $2, $1, 'bench', $3, $4, $4, $5, 'offline', now(), now())",
+    [
+      worker,
+      DEFAULT_PROJECT,
+      ...[HARDWARE, SLOTS, CAPABILITIES].map((part) => JSON.stringify(part)),
+    ],
   );
   const train = runConfigSchema.parse(findPreset("atlas-smollm2-grpo")?.config);
   const predict = runConfigSchema.parse(findPreset("atlas-rag")?.config);

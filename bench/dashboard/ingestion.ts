@@ -78,14 +78,14 @@ export async function measureIngestion(): Promise<{
       return {
         bars: [
           buildBar(
-            "points a second in batches, of MLflow's",
+            "points a second in batches by the worker's protocol, of MLflow's by REST",
             ours.batches / theirs.batches,
             "times",
             ">=",
             20,
           ),
           buildBar(
-            "points a second step by step, of MLflow's",
+            "points a second step by step by the worker's protocol, of MLflow's by REST",
             ours.alone / theirs.alone,
             "times",
             ">=",

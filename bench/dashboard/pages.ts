@@ -84,13 +84,24 @@ export async function measurePages(
 }
 
 /** The pages by name, each with what it shows of the filled database. */
-function listCases({ big, sweep, predictions, episode }: FilledRuns): Record<string, PageCase> {
+export function listCases({
+  big,
+  sweep,
+  predictions,
+  episode,
+}: FilledRuns): Record<string, PageCase> {
   return {
     home: { path: "/", ready: '[aria-label="Best results"] tbody a', answers: "main h2" },
     runs: { path: "/runs", ready: "tr[data-run]" },
     "run with 50 metrics of 100,000 steps": {
       path: `/runs/${big[0]}`,
       ready: "[data-chart]",
+      answers: "main [role=tab]",
+      charts: true,
+    },
+    "comparison of 10 runs of 100,000 steps": {
+      path: `/runs/compare?ids=${big.join(",")}`,
+      ready: "[data-overlay]",
       answers: "main [role=tab]",
       charts: true,
     },
@@ -107,10 +118,19 @@ function listCases({ big, sweep, predictions, episode }: FilledRuns): Record<str
       ready: "[data-question]",
     },
     labels: { path: `/labels?run=${predictions[0]}`, ready: "[data-question]" },
+    sweeps: { path: "/sweeps", ready: "[data-sweep]" },
     "sweep of 200 runs": { path: `/sweeps/${sweep}`, ready: "main table", charts: true },
     corpora: { path: "/corpora", ready: "tr[data-corpus]" },
+    corpus: { path: "/corpora/atlas", ready: 'main a[href="/playground?corpus=atlas"]' },
+    questions: { path: "/questions", ready: "[data-set]" },
+    retrieval: { path: "/retrieval", ready: "main h1" },
     playground: { path: "/playground", ready: "main form" },
     ask: { path: "/playground/ask", ready: "main form" },
+    workers: { path: "/workers", ready: "[data-worker]" },
+    notifications: { path: "/notifications", ready: "main h1" },
+    mirrors: { path: "/mirrors", ready: "main h1" },
+    glossary: { path: "/glossary", ready: "main dl" },
+    "all settings": { path: "/glossary/settings", ready: "main dl" },
   };
 }
 

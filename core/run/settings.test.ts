@@ -10,6 +10,8 @@ import {
   listSettingGroups,
   listLeftOut,
   listSettingMeanings,
+  listSettingPaths,
+  listSettingSections,
   readValueAt,
 } from "./settings";
 import { getSettingValue } from "./setting-values";
@@ -91,6 +93,24 @@ describe("settings", () => {
     expect(corpus?.kinds.length, "of several kinds").toBeGreaterThan(1);
     expect(listSettingMeanings("retriever.kind").map(({ title }) => title)).toContain("Retriever");
     expect(listSettingMeanings("rl.stepz")).toEqual([]);
+  });
+
+  it("lists each setting of all kinds of run once, in the part where it stands", () => {
+    const sections = listSettingSections();
+    const paths = sections.flatMap(({ settings }) => settings.map(({ path }) => path));
+    expect(new Set(paths).size).toBe(paths.length);
+    for (const kind of launchedKindSchema.options)
+      expect(paths).toEqual(
+        expect.arrayContaining(
+          listSettingPaths(kind).filter((path) => !/^(kind|what)$/.test(path)),
+        ),
+      );
+    const search = sections.find(({ id }) => id === "search");
+    const turns = search?.settings.find(({ path }) => path === "search.turns");
+    expect(turns?.meanings[0]).toMatchObject({ title: "Turns", control: { kind: "number" } });
+    expect(
+      sections.flatMap(({ settings }) => settings).filter((one) => one.meanings.length === 0),
+    ).toEqual([]);
   });
 
   it("describes every setting: title and meaning", () => {

@@ -1,5 +1,5 @@
 import { AppError } from "@/contracts/errors";
-import { runKindSchema, type RunKind } from "@/contracts/records/run-state";
+import { launchedKindSchema, runKindSchema, type RunKind } from "@/contracts/records/run-state";
 import { runConfigSchema, type RunConfig } from "@/contracts/run-config/run-config";
 import type { SettingMeta } from "@/contracts/run-config/setting";
 import type { Setting, SettingControl, SettingGroup } from "@/contracts/run-config/setting-group";
@@ -257,33 +257,73 @@ export interface SettingMeaning extends Pick<SettingMeta, "title" | "description
   kinds: RunKind[];
   /** Undefined where a value must be given. */
   default: unknown;
+  control: SettingControl;
 }
 
+type KindGroup = SettingGroup & { kind: RunKind };
+
+/** The groups of settings of these kinds of run, whatever they serve. */
+const listGroupsOfKinds = (kinds: readonly RunKind[]): KindGroup[] =>
+  kinds.flatMap((kind) =>
+    (["retriever", "model"] as const).flatMap((served) =>
+      listSettingGroups(kind, served).map((group) => ({ ...group, kind })),
+    ),
+  );
+
 /** What a path means, once for each different meaning; empty for a path of no setting. */
-export function listSettingMeanings(path: string): SettingMeaning[] {
+export function listSettingMeanings(
+  path: string,
+  groups = listGroupsOfKinds(runKindSchema.options),
+): SettingMeaning[] {
   const meanings = new Map<string, SettingMeaning>();
-  for (const kind of runKindSchema.options)
-    for (const served of ["retriever", "model"] as const)
-      for (const meaning of listSettingGroups(kind, served).flatMap((group) =>
-        listMeaningsInGroup(group, path),
-      )) {
-        const key = JSON.stringify(meaning);
-        const known = meanings.get(key) ?? { ...meaning, kinds: [] };
-        if (!known.kinds.includes(kind)) known.kinds.push(kind);
-        meanings.set(key, known);
-      }
+  for (const group of groups)
+    for (const meaning of listMeaningsInGroup(group, path)) {
+      const key = JSON.stringify(meaning);
+      const known = meanings.get(key) ?? { ...meaning, kinds: [] };
+      if (!known.kinds.includes(group.kind)) known.kinds.push(group.kind);
+      meanings.set(key, known);
+    }
   return [...meanings.values()];
 }
 
 function listMeaningsInGroup(group: SettingGroup, path: string): Omit<SettingMeaning, "kinds">[] {
   const { title, description, settings, variant } = group;
-  if (variant?.path === path) return [{ title, description, default: undefined }];
+  if (variant?.path === path) {
+    const options = variant.options.map(({ value }) => value);
+    return [{ title, description, default: undefined, control: { kind: "choice", options } }];
+  }
   return [...settings, ...(variant?.options ?? []).flatMap((option) => option.settings)]
     .filter((setting) => setting.path === path)
-    .map(({ meta, default: fallback }) => ({
+    .map(({ meta, default: fallback, control }) => ({
       title: meta.title,
       description: meta.description,
       ...(meta.paper !== undefined && { paper: meta.paper }),
       default: fallback,
+      control,
     }));
+}
+
+/** A part of the configuration, and what is set in it by any kind of run. */
+interface SettingSection {
+  id: string;
+  title: string;
+  settings: { path: string; meanings: SettingMeaning[] }[];
+}
+
+/** Every setting of every kind of run that can be launched, each path once, by the part in which it stands. */
+export function listSettingSections(): SettingSection[] {
+  const groups = listGroupsOfKinds(launchedKindSchema.options);
+  const sections = new Map<string, { title: string; paths: Set<string> }>();
+  for (const { id, title, settings, variant } of groups) {
+    const section = sections.get(id) ?? { title, paths: new Set<string>() };
+    sections.set(id, section);
+    if (variant) section.paths.add(variant.path);
+    const options = variant?.options.flatMap((option) => option.settings) ?? [];
+    for (const { path } of [...settings, ...options]) section.paths.add(path);
+  }
+  return [...sections].map(([id, { title, paths }]) => ({
+    id,
+    title,
+    settings: [...paths].map((path) => ({ path, meanings: listSettingMeanings(path, groups) })),
+  }));
 }

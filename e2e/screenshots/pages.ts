@@ -83,6 +83,7 @@ export const PAGES = {
   workers: "/workers",
   notifications: "/notifications",
   glossary: "/glossary",
+  "glossary-settings": "/glossary/settings",
   "new-run": "/runs/new",
   "new-run-sweep": "/runs/new?as=sweep&preset=atlas-rag",
   "new-run-copy": ({ training }) => `/runs/new?from=${training}`,

@@ -12,13 +12,16 @@ import { GLOSSARY_SECTIONS } from "@/core/glossary/glossary";
 import type { MetricDefinition } from "@/core/metrics/metric-definition";
 import { METRIC_FAMILIES } from "@/core/metrics/metric-families";
 import { METRICS } from "@/core/metrics/metric-table";
+import { describeControl } from "@/core/run/describe-value";
 import { describeSettingValue } from "@/core/run/setting-values";
 import type { Setting } from "@/contracts/run-config/setting-group";
 import { listSettingGroups } from "@/core/run/settings";
+import { createTranslate, NO_TRANSLATION } from "@/core/texts/format-text";
 import { ROOT } from "@/lib/paths.mjs";
 
 const FOLDER = join(ROOT, "docs", "reference");
 const NOTE = "<!-- Written by `npm run generate`; a test fails where it is out of date. -->";
+const ENGLISH = createTranslate("en", NO_TRANSLATION);
 
 /** Text in a cell of a Markdown table. */
 const escapeCell = (text: string): string => text.replaceAll("|", "\\|").replaceAll("\n", " ");
@@ -26,25 +29,6 @@ const writeRow = (cells: readonly string[]): string => `| ${cells.map(escapeCell
 const writeTable = (heading: readonly string[], rows: readonly (readonly string[])[]): string =>
   [writeRow(heading), writeRow(heading.map(() => "---")), ...rows.map(writeRow)].join("\n");
 const writeCode = (text: string): string => `\`${text.replaceAll("`", "'")}\``;
-
-/** What may be given for a setting. */
-function describeControl({ control }: Setting): string {
-  switch (control.kind) {
-    case "number": {
-      const limits = [
-        control.min === null ? "" : `from ${control.min}`,
-        control.max === null || control.max >= Number.MAX_SAFE_INTEGER ? "" : `to ${control.max}`,
-      ].filter(Boolean);
-      return [control.integer ? "whole number" : "number", ...limits].join(" ");
-    }
-    case "choice":
-      return control.options.map(writeCode).join(", ");
-    case "switch":
-      return "on or off";
-    case "text":
-      return "text";
-  }
-}
 
 const describeDefault = (setting: Setting): string =>
   setting.default === undefined
@@ -57,7 +41,7 @@ const writeSettings = (settings: readonly Setting[]): string =>
     settings.map((setting) => [
       writeCode(setting.path),
       `${setting.meta.title}. ${setting.meta.description}`,
-      describeControl(setting),
+      describeControl(ENGLISH, setting.control),
       describeDefault(setting),
       setting.meta.paper ?? "",
     ]),

@@ -180,6 +180,52 @@ describe("the methods table", () => {
   });
 });
 
+describe("results under several seeds", () => {
+  const createSeed = (seed: number, mean: number, trainingSeed: number | null = null) => ({
+    runId: `run-${seed}`,
+    trainingSeed,
+    seed,
+    mean,
+    low: mean - 0.1,
+    high: mean + 0.1,
+  });
+  const seeds = {
+    mean: 0.45,
+    low: -0.02,
+    high: 0.92,
+    deviation: 0.0514,
+    runs: [createSeed(1, 0.4), createSeed(2, 0.5), createSeed(1, 0.46, 7)],
+  };
+  const rows = [createRow("s3", [createCell("run-1", 0.4, { seeds }), createCell("run-9", 0.3)])];
+
+  it("are averaged, and opened stand one by one over their mean and its interval", async () => {
+    const user = userEvent.setup({ delay: null });
+    const ofSeeds = { ...board, rows } as unknown as Leaderboard;
+    renderPage(<RankedMethods board={ofSeeds} published={null} picked={[]} onPick={() => {}} />);
+    const [first, second] = readRow("s3").getAllByRole("link");
+    expect(first!.textContent).toContain("avg@3 45%, s 5.1");
+    expect(second!.textContent).not.toContain("avg@");
+    expect(document.querySelector("[data-seed], [data-seeds-mean]")).toBeNull();
+
+    await user.click(screen.getByRole("button", { name: "Seeds of S3" }));
+    const readCells = (selector: string): (string | null)[][] =>
+      [...document.querySelectorAll<HTMLTableRowElement>(selector)].map((row) =>
+        [...row.cells].slice(0, 3).map(({ textContent }) => textContent),
+      );
+    expect(readCells("[data-seed]")).toEqual([
+      ["seed 1", "40% 30.0–50.0", "–"],
+      ["seed 2", "50% 40.0–60.0", "–"],
+      ["trained under 7, seed 1", "46% 36.0–56.0", "–"],
+    ]);
+    const [mean] = readCells("[data-seeds-mean]");
+    expect(mean, "within what a share can be").toEqual(["Mean over seeds", "45% 0.0–92.0", "–"]);
+    const links = document.querySelectorAll("[data-seed] a");
+    expect(links[1]?.getAttribute("href")).toBe("/runs/run-2?tab=episodes");
+    await user.click(screen.getByRole("button", { name: "Seeds of S3" }));
+    expect(document.querySelector("[data-seeds-mean]")).toBeNull();
+  });
+});
+
 describe("the significance table", () => {
   it("gives each tested method its difference, corrected p-values and a verdict", () => {
     renderPage(<SignificanceTable board={board} />);

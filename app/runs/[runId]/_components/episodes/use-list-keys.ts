@@ -1,4 +1,5 @@
 "use client";
+import { useText } from "@/app/_i18n/text-provider";
 import { useShortcuts } from "@/app/_lib/hooks/use-shortcuts";
 
 const listLinks = (): HTMLAnchorElement[] => [
@@ -19,13 +20,18 @@ function moveFocus(by: 1 | -1): void {
 
 /** Keys of a list of episodes: j and k or the arrows move, Enter opens, / goes to the search. */
 export function useListKeys(): void {
-  const down = () => moveFocus(1);
-  const up = () => moveFocus(-1);
+  const t = useText();
+  const down = { label: t("To the next episode"), run: () => moveFocus(1) };
+  const up = { label: t("To the previous episode"), run: () => moveFocus(-1) };
   useShortcuts({
     j: down,
-    k: up,
     ArrowDown: down,
+    k: up,
     ArrowUp: up,
-    "/": () => document.querySelector<HTMLInputElement>("[data-episode-search]")?.focus(),
+    Enter: { label: t("Open the episode that has the focus"), run: null },
+    "/": {
+      label: t("Search the episodes"),
+      run: () => document.querySelector<HTMLInputElement>("[data-episode-search]")?.focus(),
+    },
   });
 }
