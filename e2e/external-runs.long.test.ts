@@ -4,10 +4,11 @@ import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { ensurePeerPython } from "@/bench/peers/venv";
 import { startTestServer, type TestServer } from "@/server/testing/test-server";
-import { expectRunOfTransformers } from "@/server/testing/transformers-run";
+import { expectRunOfScript, expectRunOfTransformers } from "@/server/testing/transformers-run";
 
 const run = promisify(execFile);
 const REPORTER = fileURLToPath(new URL("support/report_by_mlflow.py", import.meta.url));
+const LIGHTNING = fileURLToPath(new URL("support/train_by_lightning.py", import.meta.url));
 const INSTALL_MS = 20 * 60_000;
 
 interface Report {
@@ -27,7 +28,7 @@ interface Report {
 
 /**
  * Runs that MLflow's own client reports. It is installed once (bench/requirements-mlflow.txt), or stands in the Python
- * that S3_MLFLOW_PYTHON names.
+ * that S3_MLFLOW_PYTHON names; beside Lightning in another (bench/requirements-lightning.txt, S3_LIGHTNING_PYTHON).
  */
 describe("MLflow's own client", () => {
   let server: TestServer;
@@ -61,7 +62,23 @@ describe("MLflow's own client", () => {
   });
 
   it("reports a training of transformers, by transformers' own callback, live and its end", () =>
-    expectRunOfTransformers(server, python, { reporter: "mlflow", name: "by transformers" }));
+    expectRunOfTransformers(server, python, "transformers", "mlflow"));
+
+  it(
+    "reports a training of Lightning, by its MLFlowLogger, live and its end",
+    async () => {
+      const lightning = process.env.S3_LIGHTNING_PYTHON ?? (await ensurePeerPython("lightning"));
+      await expectRunOfScript(server, lightning, {
+        script: [LIGHTNING],
+        name: "by lightning",
+        metric: "loss",
+        // Lightning counts from 0.
+        steps: [0, 1],
+        parameters: { lr: "0.01" },
+      });
+    },
+    INSTALL_MS,
+  );
 
   it("reads back what it reported", () => {
     const { client } = report;
