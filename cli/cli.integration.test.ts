@@ -124,7 +124,7 @@ describe("the command line", () => {
     expect(said[2]!.out).toContain(`npm run worker -- --server http://127.0.0.1:3000`);
     expect(said[3]!.out).toMatch(/lab +slurm +0 +2 /);
     expect((await s3(["pools", "remove", "lab"])).code).toBe(0);
-  });
+  }, 300_000);
 
   it("adds a mirror with a secret from a file, tries, lists and removes it", async () => {
     const secretFile = join(server.artifactsDir, "token");

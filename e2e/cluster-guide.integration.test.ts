@@ -63,7 +63,7 @@ describe("the guide from a laptop to a cluster", () => {
         });
         const own = { S3_WORKER_NAME: name, S3_DATA_DIR: join(folder, name) };
         // The line of the rented trainer names neither server nor token: they are the product's own there.
-        const local = command.includes("--token-file")
+        const local: Record<string, string> = command.includes("--token-file")
           ? {}
           : { S3_SERVER: server.url, S3_WORKER_TOKEN: token };
         started.push(startGuideCommand(command, { ...own, ...local }));
@@ -87,8 +87,7 @@ describe("the guide from a laptop to a cluster", () => {
             cause: error,
           });
         });
-        const get = (name: string) =>
-          workers.find((worker) => worker.name === name)!.capabilities;
+        const get = (name: string) => workers.find((worker) => worker.name === name)!.capabilities;
         expect(get("box")).toMatchObject({ commands: false });
         expect(get("box").tinker).toBeUndefined();
         const gpus = workers[0]!.hardware.gpus.length;

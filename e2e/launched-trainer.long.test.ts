@@ -79,7 +79,10 @@ describe("a launched trainer", () => {
       ({ message }) => message,
     );
   /** Values by step. */
-  const readSeries = async (runId: string, name: string): Promise<[step: number, value: number][]> => {
+  const readSeries = async (
+    runId: string,
+    name: string,
+  ): Promise<[step: number, value: number][]> => {
     const { series } = await connection.client.metrics.series.query({ runId, names: [name] });
     const { steps, values } = series[name] ?? { steps: [], values: [] };
     return steps.map((step, i) => [step, values[i]!]);

@@ -24,7 +24,7 @@ OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 def ask(url, body=None):
-    """What a service answers in JSON: to a GET, or to a POST where there is a body. An error of HTTP is raised."""
+    """JSON that a service answers to a GET, or to a POST of a body. An error of HTTP is raised."""
     data = None if body is None else json.dumps(body).encode()
     request = urllib.request.Request(url, data, {"content-type": "application/json"})
     with OPENER.open(request, timeout=120) as response:
@@ -54,7 +54,9 @@ def answer(documents):
 def format_documents(documents):
     """As upstream's rollouts show them: `Doc 1(Title: "...") text`."""
     parts = [contents.partition("\n") for contents in documents]
-    return "".join(f"Doc {i}(Title: {title}) {text}\n" for i, (title, _, text) in enumerate(parts, 1))
+    return "".join(
+        f"Doc {i}(Title: {title}) {text}\n" for i, (title, _, text) in enumerate(parts, 1)
+    )
 
 
 def write_rollout(window, query, documents, reward, step):

@@ -8,8 +8,12 @@ const START_MS = 300_000;
 
 type Launch = (config: RunConfig) => Promise<unknown>;
 
-const isUp = (url: string, init?: RequestInit): Promise<boolean> =>
-  fetch(url, init).then(
+const answers = (url: string, body: object): Promise<boolean> =>
+  fetch(url, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify(body),
+  }).then(
     ({ ok }) => ok,
     () => false,
   );
@@ -20,10 +24,8 @@ export async function serveRetriever(launch: Launch): Promise<string> {
   const url = `http://127.0.0.1:${port}/retrieve`;
   const config = { kind: "serve", name: "Atlas by BM25", corpus: "atlas", port };
   await launch(runConfigSchema.parse({ ...config, retriever: { kind: "bm25" } }));
-  const body = JSON.stringify({ queries: ["capital city of Peru"], topk: 1 });
-  const ask = () =>
-    isUp(url, { method: "POST", headers: { "content-type": "application/json" }, body });
-  await waitUntil("the retriever answers", ask, START_MS);
+  const body = { queries: ["capital city of Peru"], topk: 1 };
+  await waitUntil("the retriever answers", () => answers(url, body), START_MS);
   return url;
 }
 
@@ -31,8 +33,12 @@ export async function serveRetriever(launch: Launch): Promise<string> {
 export async function serveGenerator(launch: Launch): Promise<string> {
   const port = await findFreePort();
   const url = `http://127.0.0.1:${port}/v1`;
-  const config = { kind: "serve", what: "model", name: "the generator", port };
-  await launch(runConfigSchema.parse({ ...config, model: "smollm2-135m-instruct" }));
-  await waitUntil("the generator answers", () => isUp(`${url}/models`), START_MS);
+  const model = "smollm2-135m-instruct";
+  const config = { kind: "serve", what: "model", name: "the generator", model, port };
+  await launch(runConfigSchema.parse(config));
+  // Its list of models is there before the model is loaded.
+  const body = { model, messages: [{ role: "user", content: "Hello" }], max_tokens: 1 };
+  const ask = () => answers(`${url}/chat/completions`, body);
+  await waitUntil("the generator answers", ask, START_MS);
   return url;
 }

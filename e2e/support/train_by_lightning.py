@@ -1,6 +1,7 @@
-"""Two steps of Lightning's Trainer on a model of a few weights, reported by its MLFlowLogger to MLFLOW_TRACKING_URI.
+"""Two steps of Lightning's Trainer on a model of a few weights, reported by its MLFlowLogger.
 
-After the first step it prints a line and waits for one, so that a test can look at a run that goes on.
+Reports to MLFLOW_TRACKING_URI. After the first step it prints a line and waits for one, so that a
+test can look at a run that goes on.
 """
 
 import os

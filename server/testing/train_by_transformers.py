@@ -8,6 +8,7 @@ prints a line and waits for one, so that a test can look at a run that goes on.
 
 import sys
 import tempfile
+from typing import Any
 
 from transformers import LlamaConfig, LlamaForCausalLM, Trainer, TrainerCallback, TrainingArguments
 
@@ -35,14 +36,14 @@ def build_tokenizer():
 
 
 def build_model() -> LlamaForCausalLM:
-    shape = {"vocab_size": len(WORDS), "hidden_size": 16, "intermediate_size": 32}
-    ends = {"pad_token_id": 0, "eos_token_id": 1, "bos_token_id": None}
+    shape: dict[str, Any] = {"vocab_size": len(WORDS), "hidden_size": 16, "intermediate_size": 32}
+    ends: dict[str, Any] = {"pad_token_id": 0, "eos_token_id": 1, "bos_token_id": None}
     return LlamaForCausalLM(
         LlamaConfig(**shape, **ends, num_hidden_layers=1, num_attention_heads=2)
     )
 
 
-def build_settings(reporter: str) -> dict:
+def build_settings(reporter: str) -> dict[str, Any]:
     """What the arguments of all trainers have in common."""
     return {
         "output_dir": tempfile.mkdtemp(),
@@ -56,7 +57,7 @@ def build_settings(reporter: str) -> dict:
     }
 
 
-def build_trainer(kind: str, settings: dict, callbacks: list[TrainerCallback]) -> Trainer:
+def build_trainer(kind: str, settings: dict[str, Any], callbacks: list[TrainerCallback]) -> Trainer:
     if kind == "transformers":
         ids = [3, 4, 5, 6]
         return Trainer(
@@ -67,8 +68,8 @@ def build_trainer(kind: str, settings: dict, callbacks: list[TrainerCallback]) -
         )
     from datasets import Dataset
 
-    shared = {"processing_class": build_tokenizer(), "callbacks": callbacks}
-    on_cpu = {"bf16": False, "gradient_checkpointing": False}
+    shared: dict[str, Any] = {"processing_class": build_tokenizer(), "callbacks": callbacks}
+    on_cpu: dict[str, Any] = {"bf16": False, "gradient_checkpointing": False}
     if kind == "sft":
         from trl.trainer.sft_config import SFTConfig
         from trl.trainer.sft_trainer import SFTTrainer
@@ -82,7 +83,7 @@ def build_trainer(kind: str, settings: dict, callbacks: list[TrainerCallback]) -
     from trl.trainer.grpo_config import GRPOConfig
     from trl.trainer.grpo_trainer import GRPOTrainer
 
-    def reward(completion_ids: list[list[int]], **_) -> list[float]:
+    def reward(completion_ids: list[list[int]], **_) -> list[float | None]:
         """Whether a completion says "she", so that those of a group differ."""
         return [float(WORDS.index("she") in ids) for ids in completion_ids]
 
