@@ -22,7 +22,7 @@ for step in range(1, steps + 1):
     (folder / f"{step}.jsonl").write_text(text)
     run.log(metrics, step=step)
 best = QUERIES[int(policy.logits.argmax())]
-said = answer(search(best))
+said = answer(best, search(best))
 print(f"answered: {said}", flush=True)
 run.log({"answer/right": float(ANSWER in said)}, step=steps)
 sys.exit(0 if run.finish() else 1)

@@ -38,13 +38,13 @@ def search(query):
     return [one["document"]["contents"] for one in found]
 
 
-def answer(documents):
-    """What the served generator answers the question by these documents."""
+def answer(query, documents):
+    """What the served generator answers a query by these documents."""
     address = os.environ["S3_GENERATOR_URL"]
     text = "\n".join(documents)
     body = {
         "model": ask(f"{address}/models")["data"][0]["id"],
-        "messages": [{"role": "user", "content": f"{text}\n\nQuestion: {QUESTION}"}],
+        "messages": [{"role": "user", "content": f"{text}\n\nWhat is the {query}?"}],
         "max_tokens": 16,
         "temperature": 0,
     }
