@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
@@ -7,8 +7,24 @@ import { expect, it } from "vitest";
 import { runConfigSchema } from "@/contracts/run-config/run-config";
 import { readGuide } from "@/cli/testing/guide-commands";
 import { findPreset } from "@/core/presets/run-presets";
+import { inRoot } from "@/lib/paths.mjs";
 
-/** The example of docs/guides/external-runs.md: upstream's script with retriever and generator served here. */
+/** docs/guides/external-runs.md: what was tried, and its example, upstream's script with retriever and generator served here. */
+
+/** Packages of the guide's table, by the file that pins what the tests try. */
+const PINS: Readonly<Record<string, readonly string[]>> = {
+  mlflow: ["bench", "requirements-mlflow.txt"],
+  transformers: ["gpu-workers", "engine", "requirements", "requirements.txt"],
+  trl: ["gpu-workers", "engine", "requirements", "requirements-test.txt"],
+  "pytorch-lightning": ["bench", "requirements-lightning.txt"],
+};
+
+it.each(Object.entries(PINS))("names the version of %s that is tried", async (name, path) => {
+  const text = await readFile(inRoot(...path), "utf8");
+  const version = new RegExp(`^${name}==([^;\\s]+)`, "m").exec(text)![1]!;
+  for (const guide of ["external-runs.md", "external-runs.zh.md"])
+    expect(readGuide(guide)).toContain(`${name} ${version} `);
+});
 
 const readExample = (guide: string): object =>
   JSON.parse(/```json\n([^]*?)```/.exec(readGuide(guide))![1]!) as object;

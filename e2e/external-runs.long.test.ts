@@ -4,10 +4,11 @@ import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { ensurePeerPython } from "@/bench/peers/venv";
 import { startTestServer, type TestServer } from "@/server/testing/test-server";
-import { expectRunOfTransformers } from "@/server/testing/transformers-run";
+import { expectRunOfScript, expectRunOfTransformers } from "@/server/testing/transformers-run";
 
 const run = promisify(execFile);
 const REPORTER = fileURLToPath(new URL("support/report_by_mlflow.py", import.meta.url));
+const LIGHTNING = fileURLToPath(new URL("support/train_by_lightning.py", import.meta.url));
 const INSTALL_MS = 20 * 60_000;
 
 interface Report {
@@ -42,7 +43,7 @@ const CLIENTS = [
   },
 ] as const;
 
-/** Runs that MLflow's own client reports, which is installed once. */
+/** Runs that MLflow's own client reports, which is installed once; beside Lightning in another folder (S3_LIGHTNING_PYTHON). */
 describe.each(CLIENTS)("MLflow's own client, $name", ({ packages, given, version }) => {
   let server: TestServer;
   let report: Report;
@@ -74,10 +75,27 @@ describe.each(CLIENTS)("MLflow's own client, $name", ({ packages, given, version
     );
   });
 
-  // The fork has no transformers' trainer.
-  it.skipIf(packages === "mlflow-fork")(
+  // The fork has neither trainer.
+  const withoutTrainers = packages === "mlflow-fork";
+  it.skipIf(withoutTrainers)(
     "reports a training of transformers, by transformers' own callback, live and its end",
-    () => expectRunOfTransformers(server, python, { reporter: "mlflow", name: "by transformers" }),
+    () => expectRunOfTransformers(server, python, "transformers", "mlflow"),
+  );
+
+  it.skipIf(withoutTrainers)(
+    "reports a training of Lightning, by its MLFlowLogger, live and its end",
+    async () => {
+      const lightning = process.env.S3_LIGHTNING_PYTHON ?? (await ensurePeerPython("lightning"));
+      await expectRunOfScript(server, lightning, {
+        script: [LIGHTNING],
+        name: "by lightning",
+        metric: "loss",
+        // Lightning counts from 0.
+        steps: [0, 1],
+        parameters: { lr: "0.01" },
+      });
+    },
+    INSTALL_MS,
   );
 
   it("reads back what it reported", () => {

@@ -2,24 +2,42 @@ import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { chromium, type Browser, type Page } from "@playwright/test";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { connect, type Connection } from "@/cli/client";
 import { commandConfigSchema } from "@/contracts/run-config/command-config";
+import type { RunConfig } from "@/contracts/run-config/run-config";
 import { runRayJob } from "@/gpu-workers/jobs/command/ray-job";
-import { startTestServer, type TestServer } from "@/server/testing/test-server";
+import { findFreePort } from "@/lib/free-port.mjs";
+import { buildLaunchOptions } from "./support/browser";
+import { findRows } from "./support/episode-list";
+import { countPoints, waitLive } from "./support/product";
+import { startProductProcess, type ProductProcess } from "./support/product-process";
 import { RayHead } from "./support/ray-head";
-import { RealWorker } from "./support/real-worker";
+import { serveRetriever } from "./support/served-atlas";
 
 const TRAINER = fileURLToPath(new URL("support/upstream_trainer.py", import.meta.url));
 /** Ray begins a driver and a worker of it, each of which loads torch. */
 const START_MS = 10 * 60_000;
 const INSTALL_MS = 20 * 60_000;
-const STEPS = 30;
+const STEPS = 40;
 const BROKEN = 4;
+const CHART = "panel-critic/score/mean";
 
-/** A real worker and a real Ray: the job sends what upstream's fork sends, from a small training on the CPU. */
+/** Points of the chart, which is drawn where the window shows it: other panels that come push it out. */
+async function countDrawn(page: Page): Promise<number> {
+  await page.locator(`[data-chart="${CHART}"]`).scrollIntoViewIfNeeded();
+  return countPoints(page, CHART);
+}
+
+/**
+ * The product as `npm start` starts it, a real Ray and a browser: the job sends what upstream's fork sends, from a small
+ * training on the CPU that searches with the retriever that the product serves.
+ */
 describe("a launched trainer", () => {
-  let server: TestServer;
-  let worker: RealWorker;
+  let product: ProductProcess;
+  let connection: Connection;
+  let browser: Browser;
   let ray: RayHead;
   let folder: string;
   let python: string;
@@ -28,80 +46,112 @@ describe("a launched trainer", () => {
     python = await RayHead.findPython();
     folder = await mkdtemp(join(tmpdir(), "s3-launched-"));
     ray = await RayHead.start({ cpus: 2 });
-    server = await startTestServer({ timings: { leaseMs: 60_000, offlineMs: 60_000 } });
-    const record = { id: "q1", question: "What is question 1?", answers: ["x"], goldIds: [] };
-    await server.plane.questionSets.store(
-      "one question",
-      [{ ...record, type: null, group: null, goldQueries: [] }],
-      "test",
-    );
-    const { token } = await server.plane.workerTokens.create("real", "test");
-    Object.assign(process.env, { S3_ALLOW_COMMANDS: "1", RAY_AUTH_TOKEN: ray.token });
-    const dataDir = join(folder, "data");
-    worker = new RealWorker({ server: server.url, token, dataDir, name: "real", restart: false });
-    delete process.env.S3_ALLOW_COMMANDS;
-    delete process.env.RAY_AUTH_TOKEN;
+    product = await startProductProcess({
+      PORT: String(await findFreePort()),
+      S3_DATA_DIR: join(folder, "data"),
+      DATABASE_URL: "",
+      S3_EXAMPLE: "no",
+      // The local worker's.
+      S3_ALLOW_COMMANDS: "1",
+      RAY_AUTH_TOKEN: ray.token,
+    });
+    connection = connect(product.address);
+    browser = await chromium.launch(buildLaunchOptions());
   }, INSTALL_MS);
   afterAll(async () => {
-    await worker?.stop();
+    await browser?.close();
+    connection?.close();
+    await product?.stop();
     await ray?.stop();
-    await server?.stop();
     await rm(folder, { recursive: true, force: true });
   });
 
+  const launchRun = async (config: RunConfig): Promise<string> =>
+    (await connection.client.runs.launch.mutate({ config })).id;
   const launch = (changes: object) =>
-    server.plane.runs.create(
+    launchRun(
       commandConfigSchema.parse({
         kind: "command",
         name: "upstream's trainer",
         command: `${python} ${TRAINER} ${folder}/rollouts ${STEPS} ${BROKEN}`,
-        rollouts: { folder: join(folder, "rollouts"), questions: "one question" },
+        rollouts: { folder: join(folder, "rollouts"), questions: "atlas/train", corpus: "atlas" },
         ...changes,
       }),
-      { actor: "test", preset: null },
     );
-  const readState = async (id: string) => (await server.plane.runReader.get(id)).state;
-  /** With its last lines, for the message of a test that fails. */
-  const describeRun = async (id: string) => ({
-    state: await readState(id),
-    hasCurve: (await readScores(id)).length > 3,
-    lines: (await server.plane.logs.listForRun(id, { level: "info", limit: 20 })).lines.map(
+  const get = (id: string) => connection.client.runs.get.query({ id });
+  const readState = async (id: string) => (await get(id)).state;
+  const readLines = async (id: string, limit: number): Promise<string[]> =>
+    (await connection.client.runs.logs.query({ id, level: "info", limit })).lines.map(
       ({ message }) => message,
-    ),
-  });
-  const readScores = async (id: string) =>
-    (await server.plane.metrics.readSeries(id, ["critic/score/mean"], 100))["critic/score/mean"]!;
+    );
+  /** Values by step. */
+  const readSeries = async (
+    runId: string,
+    name: string,
+  ): Promise<[step: number, value: number][]> => {
+    const { series } = await connection.client.metrics.series.query({ runId, names: [name] });
+    const { steps, values } = series[name] ?? { steps: [], values: [] };
+    return steps.map((step, i) => [step, values[i]!]);
+  };
+  /** A page that follows a run, in a window that the product has let in. */
+  const openRun = async (id: string): Promise<Page> => {
+    const { origin } = new URL(product.address);
+    const viewport = { width: 1440, height: 900 };
+    const context = await browser.newContext({ baseURL: origin, viewport });
+    await context.request.get(product.address);
+    const page = await context.newPage();
+    await page.goto(`/runs/${id}`);
+    await waitLive(page);
+    return page;
+  };
 
-  it("as a job of Ray is seen live, with curves, rollouts and alarm, and ends as the job does", async () => {
-    const id = await launch({ ray: { address: ray.url } });
-    // While it runs.
+  it("as a job of Ray is seen live on its page, with curves, rollouts and alarm, and ends as the job does", async () => {
+    const retriever = await serveRetriever(launchRun);
+    const id = await launch({ ray: { address: ray.url }, addresses: { retriever } });
+    const page = await openRun(id);
+    // While it runs; with its last lines, for the message of a test that fails.
+    const describeChart = async () => ({
+      isDrawn: (await page.locator(`[data-chart="${CHART}"]`).count()) === 1,
+      lines: await readLines(id, 20),
+    });
     await expect
-      .poll(() => describeRun(id), { timeout: START_MS, interval: 2_000 })
-      .toMatchObject({ hasCurve: true });
+      .poll(describeChart, { timeout: START_MS, interval: 500 })
+      .toMatchObject({ isDrawn: true });
+    const before = await countDrawn(page);
+    const describeGrowth = async () => ({
+      hasGrown: (await countDrawn(page)) > before + 2,
+      reported: (await readSeries(id, "critic/score/mean")).length,
+      state: await readState(id),
+      lines: await readLines(id, 20),
+    });
+    await expect
+      .poll(describeGrowth, { timeout: 120_000, interval: 200 })
+      .toMatchObject({ hasGrown: true, state: "running" });
+    await page.getByRole("tab", { name: "episodes" }).click();
+    await expect.poll(() => findRows(page).count(), { timeout: 60_000 }).toBeGreaterThan(0);
     expect(await readState(id)).toBe("running");
-    await expect
-      .poll(async () => (await server.plane.trackedRuns.describeRollouts(id)).episodes, {
-        timeout: 60_000,
-      })
-      .toBeGreaterThan(0);
+    await page.screenshot({ path: "test-results/launched-trainer-episodes.png" });
+
     await expect.poll(() => readState(id), { timeout: 300_000, interval: 500 }).toBe("succeeded");
-    const scores = await readScores(id);
-    expect(scores.map(({ step }) => step)).toEqual(
+    await page.goto(`/runs/${id}`);
+    await expect.poll(() => countDrawn(page)).toBe(STEPS - 1);
+    await page.screenshot({ path: "test-results/launched-trainer.png" });
+    const scores = await readSeries(id, "critic/score/mean");
+    expect(scores.map(([step]) => step)).toEqual(
       Array.from({ length: STEPS }, (_, i) => i + 1).filter((step) => step !== BROKEN),
     );
-    const mean = (part: typeof scores) =>
-      part.reduce((sum, one) => sum + one.value, 0) / part.length;
-    expect(mean(scores.slice(-5))).toBeGreaterThan(mean(scores.slice(0, 5)));
-    const tracked = await server.plane.trackedRuns.get(id);
-    expect(Object.keys(tracked.config.parameters)).toHaveLength(151);
-    const { episodes, issues } = await server.plane.trackedRuns.describeRollouts(id);
-    expect([episodes, issues]).toEqual([8 * (STEPS - 1), []]);
-    const derived = await server.plane.metrics.readSeries(id, ["search/searches"], 100);
-    expect(derived["search/searches"]).toHaveLength(STEPS - 1);
-    const alarms = (await server.plane.alarms.list(id)).map(({ name }) => name);
-    expect(alarms).toContain("swallowed-errors");
-    const { lines } = await server.plane.logs.listForRun(id, { level: "info", limit: 500 });
-    expect(lines.some(({ message }) => /Error in training loop/.test(message))).toBe(true);
+    const computeMean = (part: typeof scores) =>
+      part.reduce((sum, [, value]) => sum + value, 0) / part.length;
+    expect(computeMean(scores.slice(-5))).toBeGreaterThan(computeMean(scores.slice(0, 5)));
+    const tracked = await connection.client.externalRuns.get.query({ runId: id });
+    expect(Object.keys(tracked.parameters)).toHaveLength(151);
+    expect([tracked.episodes, tracked.issues]).toEqual([8 * (STEPS - 1), []]);
+    expect(await readSeries(id, "search/searches")).toHaveLength(STEPS - 1);
+    const alarms = await connection.client.alarms.list.query({ runId: id });
+    expect(alarms.map(({ name }) => name)).toContain("swallowed-errors");
+    expect((await readLines(id, 500)).some((line) => /Error in training loop/.test(line))).toBe(
+      true,
+    );
   });
 
   it("as a job of Ray that Ray has already is followed, and begun no second time", async () => {
@@ -128,10 +178,10 @@ describe("a launched trainer", () => {
   it("as a process fails with its reason, and is cancelled with its group", async () => {
     const failing = await launch({ command: "echo bad; exit 3", rollouts: {} });
     await expect.poll(() => readState(failing), { timeout: 60_000 }).toBe("failed");
-    expect((await server.plane.runReader.get(failing)).error).toMatch(/exit code 3/);
+    expect((await get(failing)).error).toMatch(/exit code 3/);
     const endless = await launch({ command: `echo $$ > ${folder}/pid; sleep 600`, rollouts: {} });
     await expect.poll(() => readState(endless), { timeout: 60_000 }).toBe("running");
-    await server.plane.runs.cancel(endless, { actor: "test", reason: null });
+    await connection.client.runs.cancel.mutate({ id: endless });
     await expect.poll(() => readState(endless), { timeout: 60_000 }).toBe("cancelled");
   });
 });

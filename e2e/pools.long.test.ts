@@ -1,9 +1,10 @@
 import { spawnSync } from "node:child_process";
-import { mkdtemp, readdir, rm, symlink } from "node:fs/promises";
+import { mkdtemp, readdir, rm, symlink, writeFile } from "node:fs/promises";
 import { homedir, tmpdir } from "node:os";
 import { join } from "node:path";
 import { pino } from "pino";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { runCli } from "@/cli/testing/run-cli";
 import { createPoolRequestSchema, type PoolRow, type PoolWorkerRow } from "@/contracts/api/pools";
 import { predictConfigSchema } from "@/contracts/run-config/predict-config";
 import { DEFAULT_TEMPLATES } from "@/core/pools/template";
@@ -14,6 +15,7 @@ import { createSlurmDriver } from "@/server/features/pools/drivers/slurm";
 import type { PoolDriver } from "@/server/features/pools/drivers/driver";
 import { importAtlas } from "@/server/features/question-sets/atlas";
 import { startTestServer, type TestServer } from "@/server/testing/test-server";
+import { readGuideCommand } from "./support/cluster-guide";
 import { RayHead } from "./support/ray-head";
 import { canTrain } from "./support/real-worker";
 import { hasSlurm, SlurmCluster } from "./support/slurm-cluster";
@@ -116,6 +118,35 @@ const createPool = (target: object, template: string, changes: object = {}) =>
     "test",
   );
 
+/**
+ * Makes a pool of Slurm by the commands of docs/guides/cluster.md, with what is here in place of GPUs and wiki-18, and asks
+ * whether Slurm would take its job.
+ * @returns what `pools test` says
+ */
+async function addPoolByGuide(): Promise<string> {
+  const s3 = async (pattern: RegExp, places: Readonly<Record<string, string>> = {}) => {
+    // Behind `npm run s3 --`, as far as a redirection.
+    const words = readGuideCommand(pattern, places).slice(4);
+    const end = words.indexOf(">");
+    const given = end < 0 ? words : words.slice(0, end);
+    const { code, out, error } = await runCli(given, { S3_SERVER: server.address });
+    expect([code, error], given.join(" ")).toEqual([0, ""]);
+    return out;
+  };
+  const script = join(data, "job.sh");
+  await writeFile(script, `${await s3(/ pools template slurm /)}\n`);
+  await s3(/ pools add lab /, {
+    "job.sh": script,
+    "http://127.0.0.1:3000": server.url,
+    "--gpus 4": "--gpus 0 --idle 3 --cost 2",
+    "qwen2.5-7b-instruct": MODEL,
+    "wiki-18": "atlas",
+  });
+  const said = await s3(/ pools test lab$/);
+  expect(await s3(/ pools list$/)).toMatch(/lab +slurm +0 +2 /);
+  return said;
+}
+
 /** One real worker of this product: started for a run, which it does, and ended when it is idle. */
 async function expectOneLife(): Promise<PoolWorkerRow> {
   const run = await launch();
@@ -171,9 +202,8 @@ describe.skipIf(!canTrain || !hasSlurm)(
     const TEMPLATE = () =>
       getTemplate("#!/bin/sh\n#SBATCH --gpus-per-node={{gpus}} --time=01:00:00");
 
-    it("starts a real worker for a run by the template that a pool begins with, and ends it when it is idle", async () => {
-      const { id } = await createPool(target, DEFAULT_TEMPLATES.slurm);
-      expect((await server.plane.pools.test(id)).said).toMatch(/^slurm.* \d[\s\S]*to start at/);
+    it("starts a real worker for a run by the guide's commands, and ends it when it is idle", async () => {
+      expect(await addPoolByGuide()).toMatch(/^slurm.* \d[\s\S]*to start at/);
       expect(slurm.listJobs(), "a test starts none").toEqual([]);
       const stopWatching = watchProcesses();
       const worker = await expectOneLife();

@@ -9,6 +9,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { findFreePort } from "@/lib/free-port.mjs";
 import { PYTHON, VENV_DIR } from "@/lib/paths.mjs";
 import { waitUntil } from "@/lib/testing/wait-until";
+import { readGuideCommand, startGuideCommand } from "./support/cluster-guide";
 import { canTrain, type RealWorker } from "./support/real-worker";
 import { RUN_LIMIT_MS, TrainingSetup } from "./support/training-setup";
 
@@ -17,7 +18,7 @@ const RAY = ["-m", "ray.scripts.scripts"];
 /** Two nodes of one CPU each, at two addresses of this machine's loopback. */
 const HOSTS = ["127.0.0.2", "127.0.0.3"] as const;
 
-/** A real worker that is given a Ray cluster. */
+/** A real worker that is given a Ray cluster, by the lines of docs/guides/cluster.md. */
 describe.skipIf(!canJoin)(
   "a worker with --ray-address (needs Linux, the set-up's Python with Ray, models and corpus)",
   () => {
@@ -59,17 +60,24 @@ describe.skipIf(!canJoin)(
         .sort(([a], [b]) => a.localeCompare(b));
 
     beforeAll(async () => {
+      const setup = startGuideCommand(readGuideCommand(/^node scripts\/setup\.mjs /));
+      expect(await setup.ended, setup.getOutput()).toBe(0);
       const port = await findFreePort();
       ray = `${HOSTS[0]}:${port}`;
-      await startNode(HOSTS[0], ["--head", `--port=${port}`, "--include-dashboard=false"]);
+      // What stands behind `ray start`.
+      const readNode = (pattern: RegExp): string[] =>
+        readGuideCommand(pattern, { "10.0.0.1": HOSTS[0], "6379": String(port) }).slice(2);
+      await startNode(HOSTS[0], readNode(/^\.venv\/bin\/ray start --head /));
       await waitUntil("Ray's head is there", async () => (await countNodes()) === 1, RUN_LIMIT_MS);
-      await startNode(HOSTS[1], [`--address=${ray}`]);
+      await startNode(HOSTS[1], readNode(/^\.venv\/bin\/ray start --address=/));
       await waitUntil("its other node, too", async () => (await countNodes()) === 2, RUN_LIMIT_MS);
       ground = await TrainingSetup.open();
       Object.assign(process.env, environment);
+      // Server and token are given as to every worker here.
+      const line = readGuideCommand(/^npm run worker .*--ray-address/, { auto: ray });
       worker = await ground.worker("joined", false, [
         ...["--engine-device", "cpu", "--engine-dtype", "float32"],
-        ...["--ray-address", ray, "--ray-strategy", "spread"],
+        ...line.slice(line.indexOf("worker.token") + 1),
       ]);
       delete process.env.RAY_AUTH_MODE;
       delete process.env.RAY_AUTH_TOKEN;

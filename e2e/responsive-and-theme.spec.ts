@@ -31,9 +31,10 @@ async function openEach(
   const pending = watchRequests(page);
   const { client, close } = connect(productAddress);
   try {
-    const added = await addRuns(client, new URL(productAddress).origin);
+    const recorded = await findRecorded(client);
+    const added = await addRuns(client, new URL(productAddress).origin, recorded.training);
     try {
-      const shown: Shown = { ...(await findRecorded(client)), ...added };
+      const shown: Shown = { ...recorded, ...added };
       for (const name of Object.keys(PAGES) as PageName[])
         await test.step(name, async () => {
           await page.goto(buildAddress(name, shown));

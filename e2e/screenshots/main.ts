@@ -3,8 +3,8 @@
  * wider than its window, logs an error, never comes to rest or has a fault that axe finds (looked for in English) is
  * reported, and makes the exit code 1.
  *
- * usage: npm run screenshots -- readme
- *   makes the pictures of the READMEs and guides anew, with the film of the first minutes, in docs/images/
+ * usage: npm run screenshots -- readme [--page run-external,workers]
+ *   makes the pictures of the READMEs and guides anew, in docs/images/; of all pages, the film of the first minutes, too
  *
  * usage: npm run screenshots [-- --page runs,home --width 390,1440,1920 --theme light,dark --language en,zh]
  *   each option is a list, by default of all; a page's name takes its states too: "run" means "run-metrics" as well
@@ -143,12 +143,13 @@ async function takePictures(
   const faults: string[] = [];
   try {
     if (isForReadme) {
-      await takeReadmePictures(client, origin, (language, size, other = address) =>
+      await takeReadmePictures(client, origin, pages, (language, size, other = address) =>
         openContext(browser, other, { language, theme: "light", ...size }),
       );
       return [];
     }
-    const shown: Shown = { ...(await findRecorded(client)), ...(await addRuns(client, origin)) };
+    const recorded = await findRecorded(client);
+    const shown: Shown = { ...recorded, ...(await addRuns(client, origin, recorded.training)) };
     for (const look of looks) {
       const started = Date.now();
       const folder = join(FOLDER, `${look.language}-${look.theme}-${look.width}`);

@@ -101,8 +101,15 @@ export function buildAddress(name: PageName, shown: Shown): string {
   return typeof address === "string" ? address : address(shown);
 }
 
-/** Adds a run of another trainer, which goes on, and a service that waits for a worker with its model. */
-export async function addRuns(client: Client, origin: string): Promise<Added> {
+/** Curves of the recorded training that are reported once more, as another trainer reports its own. */
+const REPORTED_NAMES = ["critic/score/mean", "response_length/mean", "actor/entropy_loss"];
+
+/**
+ * Adds a run as other trainers report theirs, which goes on: curves and two settings of a recorded training, sent by MLflow's
+ * API. Adds a service that waits for a worker with its model, too.
+ * @param training id of the recorded training
+ */
+export async function addRuns(client: Client, origin: string, training: string): Promise<Added> {
   const report = async (path: string, body: object): Promise<unknown> => {
     const response = await fetch(`${origin}/api/2.0/mlflow/${path}`, {
       method: "POST",
@@ -112,29 +119,24 @@ export async function addRuns(client: Client, origin: string): Promise<Added> {
     if (!response.ok) throw new Error(`${path}: ${await response.text()}`);
     return response.json();
   };
-  const name = "Search-R1 by verl";
-  const { run } = (await report("runs/create", { experiment_id: "0", run_name: name })) as {
-    run: { info: { run_id: string } };
-  };
+  const [{ config }, { series }] = await Promise.all([
+    client.runs.get.query({ id: training }),
+    client.metrics.series.query({ runId: training, names: REPORTED_NAMES }),
+  ]);
+  if (config.kind !== "train") throw new Error(`${training} is no training`);
+  const { run } = (await report("runs/create", {
+    experiment_id: "0",
+    run_name: "The example's training, reported by MLflow",
+  })) as { run: { info: { run_id: string } } };
   const { run_id } = run.info;
-  const steps = Array.from({ length: 40 }, (_, step) => step);
   await report("runs/log-batch", {
     run_id,
     params: [
-      { key: "actor/optim/lr", value: "1e-06" },
-      { key: "algorithm/adv_estimator", value: "grpo" },
+      { key: "rl/algorithm", value: config.rl.algorithm },
+      { key: "rl/learning_rate", value: String(config.rl.learningRate) },
     ],
-    metrics: steps.flatMap((step) =>
-      Object.entries({
-        "critic/score/mean": 0.5 - 0.4 * Math.exp(-step / 15),
-        "response_length/mean": 400 - 2 * step,
-        "actor/entropy_loss": Math.exp(-step / 20),
-      }).map(([key, value]) => ({
-        key,
-        value,
-        step,
-        timestamp: 1_700_000_000_000 + step * 60_000,
-      })),
+    metrics: Object.entries(series).flatMap(([key, { steps, values, ats }]) =>
+      steps.map((step, i) => ({ key, value: values[i]!, step, timestamp: Math.round(ats[i]!) })),
     ),
   });
   // MLflow writes ids without dashes.

@@ -7,7 +7,7 @@ import type { Client } from "@/cli/client";
 import { DEFAULT_TEMPLATES } from "@/core/pools/template";
 import { startFreshProduct } from "../support/fresh-product";
 import { RECORDED, waitLive } from "../support/product";
-import { addRuns, buildAddress, findRecorded, type PageName, type Shown } from "./pages";
+import { addRuns, buildAddress, findRecorded, PAGES, type PageName, type Shown } from "./pages";
 import { waitQuiet, watchRequests } from "./picture";
 
 /** The pictures of the READMEs and the guides, small enough to be kept with the sources. */
@@ -57,18 +57,26 @@ export type OpenContext = (
   address?: string,
 ) => Promise<BrowserContext>;
 
-/** Takes the pictures, and the film of the first minutes. @param origin of the product's pages */
+/**
+ * Takes the pictures, and the film of the first minutes.
+ * @param origin of the product's pages
+ * @param pages only pictures of these; where they are not all, there is no film
+ */
 export async function takeReadmePictures(
   client: Client,
   origin: string,
+  pages: readonly PageName[],
   open: OpenContext,
 ): Promise<void> {
   const recorded = await findRecorded(client);
-  await takePictures(OF_EXAMPLE, { ...recorded, external: "", serve: "" }, open);
-  await takeFilm(open);
-  const added = await addRuns(client, origin);
+  const isWhole = pages.length === Object.keys(PAGES).length;
+  const choose = (pictures: readonly DocsPicture[]): DocsPicture[] =>
+    pictures.filter(({ page }) => (isAddress(page) ? isWhole : pages.includes(page)));
+  await takePictures(choose(OF_EXAMPLE), { ...recorded, external: "", serve: "" }, open);
+  if (isWhole) await takeFilm(open);
+  const added = await addRuns(client, origin, recorded.training);
   await addTargets(client, origin);
-  await takePictures(OF_ADDED, { ...recorded, ...added }, open);
+  await takePictures(choose(OF_ADDED), { ...recorded, ...added }, open);
 }
 
 /** Adds a pool, a channel and a mirror. Nothing is sent to them: no run ends, and the pool starts no worker. */
@@ -115,7 +123,9 @@ async function takePictures(
   }
 }
 
-const isAddress = (page: DocsPicture["page"]): page is `/${string}` => page.startsWith("/");
+function isAddress(page: DocsPicture["page"]): page is `/${string}` {
+  return page.startsWith("/");
+}
 
 /**
  * Waits until the page is quiet, every chart in the window is drawn (they are drawn one after the other) and the form of a

@@ -9,14 +9,44 @@ import type { TestServer } from "./test-server";
 
 const SCRIPT = fileURLToPath(new URL("train_by_transformers.py", import.meta.url));
 
-/** Trains two steps by transformers, and expects the run on the server while it goes on and when it has ended. */
-export async function expectRunOfTransformers(
+interface ExpectedRun {
+  /** What is started, and its arguments. */
+  script: readonly string[];
+  /** Under which its run is reported. */
+  name: string;
+  /** A metric that it reports at two steps, and these. */
+  metric: string;
+  steps: readonly [number, number];
+  /** Some of the parameters that it reports. */
+  parameters: Readonly<Record<string, string>>;
+}
+
+/** Trains two steps by transformers or a trainer of TRL's, and expects the run on the server while it goes on and when it has ended. */
+export const expectRunOfTransformers = (
   server: TestServer,
   python: string,
-  { reporter, name }: { reporter: "mlflow" | "callback"; name: string },
+  trainer: "transformers" | "sft" | "grpo",
+  reporter: "mlflow" | "callback",
+): Promise<void> =>
+  expectRunOfScript(server, python, {
+    script: [SCRIPT, trainer, reporter],
+    name: reporter === "mlflow" ? "by mlflow" : `${trainer} by callback`,
+    metric: trainer === "grpo" ? "reward" : "loss",
+    steps: [1, 2],
+    parameters: { max_steps: "2", logging_steps: "1" },
+  });
+
+/**
+ * Starts a training of two steps that after the first one prints "one step" and waits for a line, and expects its run on the
+ * server while it goes on and when it has ended.
+ */
+export async function expectRunOfScript(
+  server: TestServer,
+  python: string,
+  { script, name, metric, steps, parameters }: ExpectedRun,
 ): Promise<void> {
   const client = inRoot("gpu-workers", "client");
-  const child = spawn(python, [SCRIPT, reporter], {
+  const child = spawn(python, script, {
     cwd: server.artifactsDir,
     stdio: ["pipe", "pipe", "pipe"],
     env: {
@@ -36,16 +66,18 @@ export async function expectRunOfTransformers(
   );
   await Promise.race([paused, ended]);
   const find = () => server.plane.database.db.run.findFirst({ where: { name } });
-  const readLoss = async (id: string) =>
-    (await server.plane.metrics.readSeries(id, ["loss"], 100)).loss ?? [];
+  const readSteps = async (id: string) =>
+    ((await server.plane.metrics.readSeries(id, [metric], 100))[metric] ?? []).map(
+      ({ step }) => step,
+    );
   const { id } = await waitUntil(`the run is there: ${said.slice(-2_000)}`, find);
-  await waitUntil("its first step is there", async () => (await readLoss(id)).length === 1);
+  await waitUntil("its first step is there", async () => (await readSteps(id)).length === 1);
   expect((await find())?.state, "seen live").toBe("running");
   child.stdin.end("\n");
   expect(await ended, said).toEqual([0, null]);
   const { state, config } = await server.plane.runReader.get(id);
   expect(state).toBe("succeeded");
-  expect((await readLoss(id)).map(({ step }) => step)).toEqual([1, 2]);
+  expect(await readSteps(id)).toEqual(steps);
   if (config.kind !== "external") throw new Error("another kind");
-  expect(config.parameters).toMatchObject({ max_steps: "2", logging_steps: "1" });
+  expect(config.parameters).toMatchObject(parameters);
 }
