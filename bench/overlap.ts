@@ -11,11 +11,12 @@ import { smallTrainingConfig } from "@/gpu-workers/testing/small-training";
 import { buildBar, machine, printBars, printTable, type BenchResult } from "./lib";
 
 /**
- * What rolling out one step ahead (`rl.overlap`) saves: the small preset trains with a generator behind an endpoint that
- * takes seconds for an answer, as one on another machine does, without overlap, with the ratio to the sampler, and with
- * truncated importance weights, in turns. Sampling and gradient share the processor here, so what is saved is the wait.
+ * What rolling out one step ahead (`rl.overlap`) saves: the small preset trains without overlap, with the ratio to the
+ * sampler, and with truncated importance weights, in turns; with a generator behind an endpoint that takes seconds for an
+ * answer, as one on another machine does, and with one that answers at once. Sampling and gradient share the processor here,
+ * so what is saved is the wait: where there is none, no gain is expected, and it has no bar.
  */
-const ANSWER_SECONDS = 8;
+const ANSWER_SECONDS = [8, 0] as const;
 const ROUNDS = 2;
 /** The first step has nothing to overlap with, nor has the last. */
 const STEPS = 5;
@@ -31,33 +32,41 @@ type Variant = keyof typeof VARIANTS;
 export async function overlap(): Promise<BenchResult> {
   const services = new LocalServices();
   const folder = await mkdtemp(join(tmpdir(), "overlap-"));
+  let answerSeconds = 0;
   const endpoint = await ScriptedEndpoint.start(async ({ body }) => {
-    await sleep(1000 * ANSWER_SECONDS);
+    await sleep(1000 * answerSeconds);
     // Right or wrong by the prompt's length, so that rewards vary.
     return JSON.stringify(body.messages ?? body.prompt).length % 2 === 0 ? "yes" : "no";
   });
   const names = Object.keys(VARIANTS) as Variant[];
-  const seconds = Object.fromEntries(names.map((name) => [name, [] as number[]]));
+  const measured = ANSWER_SECONDS.map((wait) => ({
+    answerSeconds: wait,
+    seconds: Object.fromEntries(names.map((name) => [name, [] as number[]])),
+  }));
+  const cases = measured.flatMap((one) =>
+    Array.from({ length: ROUNDS }, () => names.map((name) => ({ ...one, name }))).flat(),
+  );
   try {
-    for (let round = 0; round < ROUNDS; round++)
-      for (const name of names) {
-        const config = buildConfig(name, endpoint.url);
-        const workDir = join(folder, `${round}-${names.indexOf(name)}`);
-        const context = new MemoryContext({ config, services, workDir });
-        await executors.train(context);
-        const steps = context
-          .points("timing_s/step")
-          .filter(({ step }) => step > 1 && step < STEPS)
-          .map(({ value }) => value);
-        seconds[name]!.push(...steps);
-        console.log(`${name}: ${steps.map((s) => s.toFixed(1)).join(", ")} s`);
-      }
+    for (const [i, { name, seconds, ...one }] of cases.entries()) {
+      answerSeconds = one.answerSeconds;
+      const config = buildConfig(name, endpoint.url);
+      const workDir = join(folder, String(i));
+      const context = new MemoryContext({ config, services, workDir });
+      await executors.train(context);
+      const steps = context
+        .points("timing_s/step")
+        .filter(({ step }) => step > 1 && step < STEPS)
+        .map(({ value }) => value);
+      seconds[name]!.push(...steps);
+      const shown = steps.map((s) => s.toFixed(1)).join(", ");
+      console.log(`answers after ${answerSeconds} s, ${name}: ${shown} s a step`);
+    }
   } finally {
     await endpoint.close();
     await services.close();
     await rm(folder, { recursive: true, force: true });
   }
-  return report(names, seconds);
+  return report(names, measured);
 }
 
 const buildConfig = (name: Variant, url: string): TrainConfig =>
@@ -78,30 +87,44 @@ const buildConfig = (name: Variant, url: string): TrainConfig =>
     checkpointing: { ...smallTrainingConfig.checkpointing, every: 100 },
   });
 
-function report(names: readonly Variant[], seconds: Record<string, number[]>): BenchResult {
-  const medians = names.map((name) => computeMedian(seconds[name]!));
+interface Measured {
+  answerSeconds: number;
+  /** Seconds of each step of a variant. */
+  seconds: Record<string, number[]>;
+}
+
+function report(names: readonly Variant[], measured: readonly Measured[]): BenchResult {
+  const parts = measured.map((part) => {
+    const medians = names.map((name) => computeMedian(part.seconds[name]!));
+    const gains = names.map((name, i): [Variant, number] => [name, medians[0]! / medians[i]!]);
+    return { ...part, medians, gains: Object.fromEntries(gains.slice(1)) };
+  });
   printTable([
-    ["episodes", "s a step", "least", "most"],
-    ...names.map((name, i) => [
-      name,
-      medians[i]!.toFixed(1),
-      Math.min(...seconds[name]!).toFixed(1),
-      Math.max(...seconds[name]!).toFixed(1),
-    ]),
+    ["answers after", "episodes", "s a step", "least", "most", "of in turn"],
+    ...parts.flatMap(({ answerSeconds, seconds, medians, gains }) =>
+      names.map((name, i) => [
+        `${answerSeconds} s`,
+        name,
+        medians[i]!.toFixed(1),
+        Math.min(...seconds[name]!).toFixed(1),
+        Math.max(...seconds[name]!).toFixed(1),
+        gains[name]?.toFixed(2) ?? "",
+      ]),
+    ),
   ]);
-  const bars = names
-    .slice(1)
-    .map((name, i) =>
-      buildBar(`${name}, against in turn`, medians[0]! / medians[i + 1]!, "times", ">", 1),
-    );
+  const waiting = parts.filter(({ answerSeconds }) => answerSeconds > 0);
+  const bars = waiting.flatMap(({ answerSeconds, gains }) =>
+    Object.entries(gains).map(([name, gain]) =>
+      buildBar(`answers after ${answerSeconds} s: ${name}, against in turn`, gain, "times", ">", 1),
+    ),
+  );
   printBars(bars);
   return {
     bench: "overlap",
     at: new Date().toISOString(),
     machine: machine(),
-    answerSeconds: ANSWER_SECONDS,
     loadAverage: loadavg()[0],
-    seconds,
+    parts,
     bars,
   };
 }
