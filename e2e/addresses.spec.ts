@@ -48,10 +48,12 @@ test("picked methods, the published tables and their metric are kept in the lead
 }) => {
   await page.goto("/leaderboard");
   await waitLive(page);
-  const boxes = page.locator("tr[data-method]").getByRole("checkbox");
+  const findBox = (method: string) =>
+    page.locator("tr[data-method]", { hasText: method }).getByRole("checkbox");
   // Both over the same questions.
-  await boxes.nth(0).check();
-  await boxes.nth(1).check();
+  const [rag, ircot] = [findBox("RAG, top 3"), findBox("IRCoT")];
+  await rag.check();
+  await ircot.check();
   await expect(page).toHaveURL(/pick=[^&]+/);
   const compare = page.getByRole("link", { name: "Compare 2" });
   const target = await compare.getAttribute("href");
@@ -68,9 +70,9 @@ test("picked methods, the published tables and their metric are kept in the lead
   const exact = await s3.innerText();
 
   const expectAll = async (): Promise<void> => {
-    await expect(boxes.nth(0)).toBeChecked();
-    await expect(boxes.nth(1)).toBeChecked();
-    await expect(boxes.nth(2)).not.toBeChecked();
+    await expect(rag).toBeChecked();
+    await expect(ircot).toBeChecked();
+    await expect(findBox("Direct")).not.toBeChecked();
     await expect(compare).toHaveAttribute("href", target!);
     await expect(metric).toHaveValue("em");
     await expect.poll(() => s3.innerText()).toBe(exact);
@@ -82,8 +84,8 @@ test("picked methods, the published tables and their metric are kept in the lead
   await page.goBack();
   await expectAll();
 
-  await boxes.nth(0).uncheck();
-  await boxes.nth(1).uncheck();
+  await rag.uncheck();
+  await ircot.uncheck();
   await summary.click();
   await expect(page).not.toHaveURL(/pick=|tables=/);
 });

@@ -18,6 +18,7 @@ const LEFT_OUT = /^S3_|^DATABASE_URL$|^MLFLOW_TRACKING_(?:TOKEN|USERNAME|PASSWOR
 /**
  * The command, under a watch that ends its whole group where the worker itself is gone: a worker that is killed can stop
  * nothing. A signal to the group does not end this shell before the command, which would lose its time to end.
+ * Disowned, as bash may else write into the command's output that it was killed.
  * $1: the command, $2: the worker's process id.
  */
 const SUPERVISOR = `
@@ -26,6 +27,7 @@ trap : TERM INT
   while kill -0 "$2" 2>/dev/null; do sleep 1; done
   kill -TERM -- "-$$"; sleep 10; kill -KILL -- "-$$" ) >/dev/null 2>&1 &
 watch=$!
+disown "$watch"
 bash -c "$1"
 code=$?
 kill -KILL "$watch" 2>/dev/null

@@ -91,10 +91,10 @@ function UnreadReplies({ runId, scorer, replies, unread }: UnreadRepliesProps) {
     <div className="mt-3 text-xs text-muted-foreground" data-testid="unread-replies">
       <p>
         {t(
-          "{scorer}: of {replies} replies of the judge {unread} ({share}) said neither yes nor no and count as no.",
+          "{scorer}: of {count, plural, one {# reply} other {# replies}} of the judge {unread} ({share}) said neither yes nor no and count as no.",
           {
             scorer,
-            replies: formatInteger(replies),
+            count: replies,
             unread: formatInteger(unread),
             share: formatShare(unread / replies),
           },

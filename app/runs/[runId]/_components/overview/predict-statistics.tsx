@@ -45,13 +45,16 @@ export function PredictStatistics({
         <label className="flex items-center gap-2 text-xs text-muted-foreground">
           {t("Scorer")}
           <Select
-            className="w-auto max-w-full"
+            className="w-auto min-w-0"
             value={formatResultName(shown)}
             onChange={(event) => setChosen(event.target.value)}
           >
             {query.data.map((result) => (
               <option key={formatResultName(result)} value={formatResultName(result)}>
                 {result.scorer}: {formatShare(result.mean)}
+                {result.scored < result.answered
+                  ? ` (${t("{scored} of {answered} answers", countScored(result))})`
+                  : null}
               </option>
             ))}
           </Select>
@@ -91,6 +94,12 @@ export function PredictStatistics({
   );
 }
 
+/** How many answers a scorer has scored, of all. */
+const countScored = ({ scored, answered }: RunStatistics) => ({
+  scored: formatInteger(scored),
+  answered: formatInteger(answered),
+});
+
 /** The accuracy by a scorer, with its interval. */
 function describeScore(t: Text, { scorer, clusters, ...result }: RunStatistics): string {
   const values = {
@@ -115,6 +124,9 @@ function AnswerLosses({ runId, result }: { runId: string; result: RunStatistics 
   ).map(({ key, ...part }) => ({ ...part, count: attribution[key] }));
   const facts = [
     describeScore(t, result),
+    result.scored < result.answered
+      ? t("It has scored {scored} of {answered} answers.", countScored(result))
+      : null,
     attribution.withGold > 0
       ? t("With every gold document handed over, {share} of {answers} answers are right.", {
           share: formatShare(attribution.withGoldCorrect / attribution.withGold),
