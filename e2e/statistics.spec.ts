@@ -60,3 +60,19 @@ test("every question of a training run is followed over its steps, and leads to 
   await expect(page).toHaveURL(/tab=episodes.*question=/);
   await expect(page.locator("[data-episode]:visible").first()).toBeVisible();
 });
+
+test("a score of a part of a run's answers says of how many", async ({ page }) => {
+  // The judge of another run has scored what this one answers alike.
+  await openRun(page, "Atlas held-out, s3, trained");
+  const scorer = page.getByLabel("Scorer", { exact: true });
+  const judged = scorer.locator("option", { hasText: /^judge\// });
+  await expect(judged).toContainText(/\(\d+ of 48 answers\)$/);
+  await scorer.selectOption(await judged.getAttribute("value"));
+  await expect(page.locator("[data-statistics^=judge]")).toContainText(
+    /It has scored \d+ of 48 answers\./,
+  );
+  await scorer.selectOption(
+    await scorer.locator("option", { hasText: /^span\// }).getAttribute("value"),
+  );
+  await expect(page.locator("[data-statistics^=span]")).not.toContainText("It has scored");
+});

@@ -2,8 +2,10 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { RunConfigInput } from "@/contracts/run-config/run-config";
 import type { ForcedTurn, PlayResult } from "@/contracts/worker-protocol/tasks";
 import { toPredictConfig } from "@/core/run/predict-config";
+import { executors } from "@/gpu-workers/jobs/executors";
 import { playQuestion } from "@/gpu-workers/jobs/predict/play-question";
 import { computeTurnGains } from "@/gpu-workers/jobs/predict/turn-gains";
 import { loadTokenizer } from "@/gpu-workers/llm/model-files/tokenizer";
@@ -138,6 +140,45 @@ describe.skipIf(!canTrainHere)("tasks on the real engine and retriever", () => {
       expect(tokenizer.encode(text)).toEqual(ids);
     }
   }, 600_000);
+
+  it.each(["paper", "upstream"] as const)(
+    "lets the searcher write freely in the %s protocol, and counts what it gets wrong",
+    async (protocol) => {
+      const { retriever, search, searcher, generator } = smallTrainingConfig;
+      const config: RunConfigInput & { kind: "predict" } = {
+        kind: "predict",
+        name: "free",
+        seed: 0,
+        method: "s3",
+        corpus: "atlas",
+        questions: "atlas/held-out",
+        limit: 1,
+        retriever,
+        search: { ...search, protocol, decoding: "free", turnTokens: 48, turns: 2 },
+        searcher: { model: searcher.model, adapter: searcher.adapter },
+        generator: { ...generator, promptStyle: "chat" },
+        scorer: "exact-match",
+        documents: 3,
+        matchRun: null,
+      };
+      const workDir = join(folder, `free-${protocol}`);
+      const run = new MemoryContext({ config, services, workDir });
+      await executors.predict(run);
+      expect(run.records()).toHaveLength(1);
+      for (const { episode, formatErrors, score } of run.records()) {
+        expect(episode.protocol).toBe(protocol);
+        expect(episode.steps.filter(({ kind }) => kind === "stop")).toHaveLength(1);
+        expect(formatErrors).toEqual(
+          episode.steps.flatMap((step) => (step.kind === "reject" ? [step.error] : [])),
+        );
+        expect(score!.scorer).toBe("exact-match/1");
+        for (const step of episode.steps)
+          if (step.kind === "generate")
+            expect(step.ids!.length - step.fed!).toBeLessThanOrEqual(48);
+      }
+    },
+    600_000,
+  );
 });
 
 async function openModel(services: LocalServices) {
