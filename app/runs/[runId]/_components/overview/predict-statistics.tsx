@@ -40,7 +40,7 @@ export function PredictStatistics({
     query.data.find((result) => result.scorer.startsWith(scorer)) ??
     query.data[0];
   return (
-    <div className="space-y-3">
+    <div className="min-w-0 space-y-3">
       {query.data.length > 1 && shown ? (
         <label className="flex items-center gap-2 text-xs text-muted-foreground">
           {t("Scorer")}
