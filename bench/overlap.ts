@@ -43,24 +43,23 @@ export async function overlap(): Promise<BenchResult> {
     answerSeconds: wait,
     seconds: Object.fromEntries(names.map((name) => [name, [] as number[]])),
   }));
-  const cases = measured.flatMap((one) =>
-    Array.from({ length: ROUNDS }, () => names.map((name) => ({ ...one, name }))).flat(),
-  );
   try {
-    for (const [i, { name, seconds, ...one }] of cases.entries()) {
-      answerSeconds = one.answerSeconds;
-      const config = buildConfig(name, endpoint.url);
-      const workDir = join(folder, String(i));
-      const context = new MemoryContext({ config, services, workDir });
-      await executors.train(context);
-      const steps = context
-        .points("timing_s/step")
-        .filter(({ step }) => step > 1 && step < STEPS)
-        .map(({ value }) => value);
-      seconds[name]!.push(...steps);
-      const shown = steps.map((s) => s.toFixed(1)).join(", ");
-      console.log(`answers after ${answerSeconds} s, ${name}: ${shown} s a step`);
-    }
+    for (const [part, { answerSeconds: wait, seconds }] of measured.entries())
+      for (let round = 0; round < ROUNDS; round++)
+        for (const name of names) {
+          answerSeconds = wait;
+          const config = buildConfig(name, endpoint.url);
+          const workDir = join(folder, [part, round, names.indexOf(name)].join("-"));
+          const context = new MemoryContext({ config, services, workDir });
+          await executors.train(context);
+          const steps = context
+            .points("timing_s/step")
+            .filter(({ step }) => step > 1 && step < STEPS)
+            .map(({ value }) => value);
+          seconds[name]!.push(...steps);
+          const shown = steps.map((s) => s.toFixed(1)).join(", ");
+          console.log(`answers after ${wait} s, ${name}: ${shown} s a step`);
+        }
   } finally {
     await endpoint.close();
     await services.close();

@@ -66,7 +66,7 @@ export async function expectAccessible(page: Page, rules?: string[]): Promise<vo
 /** Messages cover for some seconds what stands under them: whatever is pressed there would be too small. */
 async function dismissMessages(page: Page): Promise<void> {
   if (page.isClosed()) return;
-  const buttons = page.locator(".fixed[aria-live=polite] button[aria-label]");
+  const buttons = page.locator("[data-messages] button[aria-label]");
   await buttons.evaluateAll((all) => {
     for (const button of all) (button as HTMLElement).click();
   });

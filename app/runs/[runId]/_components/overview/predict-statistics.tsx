@@ -134,10 +134,10 @@ function AnswerLosses({ runId, result }: { runId: string; result: RunStatistics 
         })
       : null,
     result.replies > 0
-      ? t("Of {replies} replies of the judge {share} said neither yes nor no and count as no.", {
-          replies: formatInteger(result.replies),
-          share: formatShare(result.unread / result.replies),
-        })
+      ? t(
+          "Of {count, plural, one {# reply} other {# replies}} of the judge {share} said neither yes nor no and count as no.",
+          { count: result.replies, share: formatShare(result.unread / result.replies) },
+        )
       : null,
   ];
   return (
