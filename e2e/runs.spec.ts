@@ -129,6 +129,9 @@ test("runs are found, kept in order and shown as people want them", async ({ pag
     await page.getByRole("button", { name: "Remove", exact: true }).click();
     await page.getByRole("button", { name: "Views" }).click();
     await page.getByRole("menuitem", { name: "Delete “For the paper”" }).click();
+    await page.getByRole("button", { name: "Views" }).click();
+    await expect(page.getByRole("menuitem", { name: "For the paper" })).toHaveCount(0);
+    await page.keyboard.press("Escape");
   });
 });
 
