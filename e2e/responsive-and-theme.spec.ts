@@ -49,23 +49,40 @@ async function openEach(
   }
 }
 
+// Each page is loaded once, and looked at in both sizes.
+const LOOKS = [
+  { size: LAPTOP, theme: "light", other: "dark" },
+  { size: PHONE, theme: "dark", other: "light" },
+] as const;
+
 test("no page is too wide on a laptop or a phone, and all can be read in both themes", async ({
   page,
   productAddress,
 }) => {
   test.setTimeout(900_000);
   await openEach(page, productAddress, async (name) => {
-    // Each page is loaded once, and looked at in both sizes.
-    for (const size of [LAPTOP, PHONE]) {
+    for (const { size, theme } of LOOKS) {
       await page.setViewportSize(size);
-      const look = `${name}, ${size.width} pixels`;
+      await emulateTheme(page, theme);
+      const look = `${name}, ${size.width} pixels, ${theme}`;
       expect.soft(await measureOverflow(page), `${look}: too wide`).toBeLessThanOrEqual(0);
       expect.soft(await findAccessibilityFaults(page), look).toEqual([]);
-      // The theme changes colours alone.
-      await emulateTheme(page, "dark");
+    }
+  });
+});
+
+// The theme changes colours alone, and nearly all of a page is shown in either size.
+test("each theme can be read in the other size, too", { tag: "@long" }, async ({
+  page,
+  productAddress,
+}) => {
+  test.setTimeout(900_000);
+  await openEach(page, productAddress, async (name) => {
+    for (const { size, other } of LOOKS) {
+      await page.setViewportSize(size);
+      await emulateTheme(page, other);
       const faults = await findAccessibilityFaults(page, ["color-contrast"]);
-      expect.soft(faults, `${look}, dark`).toEqual([]);
-      await emulateTheme(page, "light");
+      expect.soft(faults, `${name}, ${size.width} pixels, ${other}`).toEqual([]);
     }
   });
 });

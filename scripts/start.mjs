@@ -8,6 +8,7 @@ import { parseArgs } from "node:util";
 import { takeLock } from "../lib/lock.mjs";
 import { DATA_DIR, ROOT, SERVING_DIR, inRoot } from "../lib/paths.mjs";
 import { SERVER_ARGUMENTS, SERVER_VARIABLES } from "../lib/server-program.mjs";
+import { NO_TELEMETRY } from "../lib/telemetry.mjs";
 import { followLogs } from "./start/follow.mjs";
 import { runSupervisor } from "./start/main.mjs";
 
@@ -34,7 +35,7 @@ function portFrom(name, fallback) {
 
 const env = {
   NODE_ENV: isDevelopment ? "development" : "production",
-  NEXT_TELEMETRY_DISABLED: "1",
+  ...NO_TELEMETRY,
   S3_ROOT: ROOT,
   ...(isDevelopment ? { S3_DEV: "1" } : {}),
 };

@@ -101,9 +101,13 @@ const python = {
   limitMs: 30 * MINUTE_MS,
 };
 
-/** @type {Stage} */
-const browser = {
-  name: "browser",
+/**
+ * @param {string} name
+ * @param {Record<string, string>} [env]
+ * @returns {Stage}
+ */
+const playwright = (name, env) => ({
+  name,
   seconds: 780,
   memoryGb: 5,
   command: [
@@ -114,17 +118,18 @@ const browser = {
     "--reporter=list,json",
   ],
   env: {
-    PLAYWRIGHT_JSON_OUTPUT_NAME: join(REPORTS, "browser.json"),
+    PLAYWRIGHT_JSON_OUTPUT_NAME: join(REPORTS, `${name}.json`),
     PLAYWRIGHT_HTML_OPEN: "never",
+    ...env,
   },
-  report: join(REPORTS, "browser.json"),
+  report: join(REPORTS, `${name}.json`),
   read: readPlaywright,
   limitMs: 80 * MINUTE_MS,
-};
+});
 
 /** @type {Stage[]} */
 const STAGES = [
-  browser,
+  playwright("browser"),
   vitest({ name: "engine", seconds: 600, memoryGb: 4, minutes: 70 }),
   vitest({ name: "unit", project: "unit*", seconds: 360, memoryGb: 3, minutes: 40 }),
   vitest({ name: "retrieval", seconds: 300, memoryGb: 3, minutes: 40 }),
@@ -139,7 +144,10 @@ const STAGES = [
     limitMs: 25 * MINUTE_MS,
   })),
 ];
-const LONG_STAGES = [vitest({ name: "long", seconds: 3600, memoryGb: 8, minutes: 6 * 60 })];
+const LONG_STAGES = [
+  vitest({ name: "long", seconds: 3600, memoryGb: 8, minutes: 6 * 60 }),
+  playwright("browser-long", { S3_E2E_LONG: "1" }),
+];
 
 /** @type {Set<import("node:child_process").ChildProcess>} */
 const running = new Set();

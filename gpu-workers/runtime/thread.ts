@@ -1,5 +1,6 @@
 import { type MessagePort, type Transferable, Worker, workerData } from "node:worker_threads";
 import { AppError, toWireError, wireErrorSchema } from "@/contracts/errors";
+import { forbidTelemetry } from "@/lib/telemetry.mjs";
 import { z } from "zod";
 
 /**
@@ -35,6 +36,7 @@ export class ThreadClient<O extends Operations> {
     private readonly name: string,
     data: unknown,
   ) {
+    forbidTelemetry();
     this.worker = new Worker(new URL("./thread-entry.mjs", import.meta.url), {
       name,
       workerData: { module: module.href, data, stopping: this.stopping },

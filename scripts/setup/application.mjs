@@ -4,6 +4,7 @@ import { createRequire } from "node:module";
 import { join } from "node:path";
 import { listHolders } from "../../lib/lock.mjs";
 import { SERVING_DIR, SETUP_DIR, inRoot } from "../../lib/paths.mjs";
+import { NO_TELEMETRY } from "../../lib/telemetry.mjs";
 import { capture } from "../lib/run.mjs";
 import { compressStaticFiles } from "./compress-static.mjs";
 import { isDebian, isRoot } from "./debian.mjs";
@@ -85,7 +86,7 @@ export const prismaStep = {
     // Generating needs no schema engine, but Prisma would download one: any existing file satisfies it.
     const env = {
       PRISMA_SCHEMA_ENGINE_BINARY: process.execPath,
-      CHECKPOINT_DISABLE: "1",
+      ...NO_TELEMETRY,
       PRISMA_HIDE_UPDATE_MESSAGE: "1",
       DATABASE_URL: process.env.DATABASE_URL ?? "postgresql://localhost/none",
     };
@@ -133,7 +134,7 @@ export const pageStep = {
       );
     const inputs = pageInputs();
     await exec(process.execPath, [inRoot("node_modules", "next", "dist", "bin", "next"), "build"], {
-      env: { NEXT_TELEMETRY_DISABLED: "1", NODE_ENV: "production" },
+      env: { ...NO_TELEMETRY, NODE_ENV: "production" },
     });
     await compressStaticFiles(inRoot(".next", "static"));
     writeStamp(PAGE_STAMP, inputs);

@@ -13,6 +13,7 @@ import {
 import { join } from "node:path";
 import { hashFile } from "../../lib/hash-file.mjs";
 import { PYTHON, SETUP_DIR, inRoot } from "../../lib/paths.mjs";
+import { NO_TELEMETRY } from "../../lib/telemetry.mjs";
 import { StepError } from "./step.mjs";
 import { hashTexts } from "./stamp.mjs";
 
@@ -242,14 +243,20 @@ export const encoderStep = modelStep({
       JSON.stringify({ ...tokenizer, truncation: null, padding: null }),
     );
     note("exporting fp32 to ONNX");
-    await exec(PYTHON, [scriptPath("export_encoder.py"), source, join(target, "model.onnx")]);
+    const env = NO_TELEMETRY;
+    const model = join(target, "model.onnx");
+    await exec(PYTHON, [scriptPath("export_encoder.py"), source, model], { env });
     note("quantising to int8");
-    await exec(PYTHON, [
-      scriptPath("quantise_encoder.py"),
-      join(target, "model.onnx"),
-      join(target, "tokenizer.json"),
-      join(target, "model-int8.onnx"),
-    ]);
+    await exec(
+      PYTHON,
+      [
+        scriptPath("quantise_encoder.py"),
+        model,
+        join(target, "tokenizer.json"),
+        join(target, "model-int8.onnx"),
+      ],
+      { env },
+    );
     return ["model.onnx", "model-int8.onnx", "tokenizer.json"];
   },
 });

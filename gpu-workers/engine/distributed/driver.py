@@ -159,10 +159,8 @@ class DistributedEngine:
         self._connect(settings)
         kind = settings.kind or choose_kind(ray.cluster_resources())
         bundle = choose_bundle(kind)
-        self.ranks = self._choose_ranks(bundle)
         self._start_ranks(bundle, replace(settings, kind=kind))
         self._idle, self._tokens = [0.0] * self.ranks, [0] * self.ranks
-        self._capabilities = self._get([self.actors[0].describe.remote()], JOIN_SECONDS)[0]
         threading.Thread(target=self._watch, daemon=True).start()
 
     def _connect(self, settings: RankSettings) -> None:
@@ -195,6 +193,32 @@ class DistributedEngine:
             log.warning("%d ranks were asked for, but there is room for %d", wanted, room)
         return min(wanted, room)
 
+    def _start_ranks(self, bundle: dict[str, float], settings: RankSettings) -> None:
+        """Starts the ranks; returns once all are there.
+
+        Where one ends meanwhile, or its machine, all start once more: as many as there is room for.
+        """
+        for attempt in range(1, START_ATTEMPTS + 1):
+            self.ranks = self._choose_ranks(bundle)
+            self._place_ranks(bundle)
+            try:
+                self._join_ranks(bundle, settings)
+                break
+            except Exception as error:
+                is_lost = isinstance(error, RayActorError) or self._find_ended_rank() is not None
+                if not is_lost or attempt == START_ATTEMPTS:
+                    self.fail(describe_failure(error))
+                log.warning("A rank ended at the start (%s): once more", describe_failure(error))
+                self._end_ranks()
+        self._addresses = {node["NodeID"]: node["NodeManagerAddress"] for node in ray.nodes()}
+        formats = sorted({place["dtype"] for place in self.places})
+        if len(formats) > 1:
+            self.close()
+            raise SystemExit(
+                f"The ranks' devices do well with different number formats ({', '.join(formats)}): "
+                "choose one for all (--engine-dtype)."
+            )
+
     def _place_ranks(self, bundle: dict[str, float]) -> None:
         """Reserves what each rank needs; fewer ranks where a machine turns out to be gone."""
         deadline = time.monotonic() + PLACEMENT_SECONDS
@@ -209,9 +233,8 @@ class DistributedEngine:
                 raise SystemExit(f"Ray found no place for {self.ranks} ranks with {bundle} each.")
             self.ranks = self._choose_ranks(bundle)
 
-    def _start_ranks(self, bundle: dict[str, float], settings: RankSettings) -> None:
-        """Places the ranks, makes their engines and joins them; returns once all are there."""
-        self._place_ranks(bundle)
+    def _join_ranks(self, bundle: dict[str, float], settings: RankSettings) -> None:
+        """Makes the engines of the placed ranks and joins them. Raises what Ray says of a rank."""
         # Operations one at a time; the others beside them.
         remote: Any = ray.remote
         actor = remote(concurrency_groups={"control": 2, "watch": 1})(Rank)
@@ -233,15 +256,8 @@ class DistributedEngine:
             rank.join.remote(i, self.ranks, rendezvous, settings)
             for i, rank in enumerate(self.actors)
         ]
-        self.places: list[dict] = self._get(joined, JOIN_SECONDS)
-        self._addresses = {node["NodeID"]: node["NodeManagerAddress"] for node in ray.nodes()}
-        formats = sorted({place["dtype"] for place in self.places})
-        if len(formats) > 1:
-            self.close()
-            raise SystemExit(
-                f"The ranks' devices do well with different number formats ({', '.join(formats)}): "
-                "choose one for all (--engine-dtype)."
-            )
+        self.places: list[dict] = ray.get(joined, timeout=JOIN_SECONDS)
+        self._capabilities = ray.get(self.actors[0].describe.remote(), timeout=JOIN_SECONDS)
 
     def _choose_rendezvous(self) -> str:
         """Where the ranks find each other: a file, or among several machines a port of rank 0.
@@ -249,9 +265,11 @@ class DistributedEngine:
         A port is open to whoever reaches the machine, and torch asks for no token.
         """
         if self.cluster.address is None:
+            if self._rendezvous is not None:  # that of ranks of which one ended
+                self._rendezvous.remove()
             self._rendezvous = ClusterFolder()
             return (self._rendezvous.path / "store").as_uri()
-        address, port = self._get([self.actors[0].find_address.remote()], JOIN_SECONDS)[0]
+        address, port = ray.get(self.actors[0].find_address.remote(), timeout=JOIN_SECONDS)
         return f"tcp://{address}:{port}"
 
     def _get(self, answers: list, seconds: float) -> list:

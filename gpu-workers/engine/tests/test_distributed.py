@@ -26,6 +26,7 @@ prepare_ray_environment(None)
 
 import ray
 
+from engine.distributed import driver
 from engine.distributed.driver import (
     GPU_WORKERS,
     ClusterSettings,
@@ -34,7 +35,7 @@ from engine.distributed.driver import (
     make_rank_settings,
     start_local_cluster,
 )
-from engine.distributed.rank import find_interface
+from engine.distributed.rank import Rank, find_interface
 from engine.engine import Engine
 from engine.errors import CancelledError, EngineError
 
@@ -547,6 +548,29 @@ def test_a_cluster_of_this_machine_is_this_users_and_has_the_gpus_of_its_ranks(
     for ranks in (4, 16, None):
         start_local_cluster("cuda", ranks).remove()
     assert given == [4, 8, 8]
+
+
+def test_where_a_rank_ends_at_the_start_all_start_once_more(
+    cluster, tiny, tmp_path, monkeypatch, caplog
+):
+    ended = tmp_path / "ended"
+
+    class EndingRank(Rank):
+        def join(self, rank, *arguments):
+            if rank == 1 and not ended.exists():
+                ended.touch()
+                os._exit(1)
+            return super().join(rank, *arguments)
+
+    monkeypatch.setattr(driver, "Rank", EndingRank)
+    caller = start(2, tiny)
+    try:
+        assert ended.exists() and "A rank ended at the start" in caplog.text
+        assert [place["rank"] for place in caller.engine.places] == [0, 1]
+        caller.make("again")
+        step_once(caller, "again", 1)
+    finally:
+        caller.engine.close()
 
 
 # The driver's own watch, a thread, is told to end the process, too.

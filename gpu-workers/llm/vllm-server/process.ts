@@ -8,6 +8,7 @@ import { getVllmProgram } from "./installation";
 import type { VllmLaunch } from "./launch-options";
 import { findFreePort } from "@/lib/free-port.mjs";
 import { retry, waitFor } from "@/lib/retry";
+import { NO_TELEMETRY } from "@/lib/telemetry.mjs";
 
 /** How the server is started and watched. */
 export interface VllmOptions {
@@ -81,8 +82,7 @@ export class VllmProcess {
       [GUARD, ...command, ...launch.args, "--host", "127.0.0.1", "--port", String(port)],
       {
         env: {
-          // Nothing is reported to others, unless the worker's environment says so.
-          VLLM_NO_USAGE_STATS: "1",
+          ...NO_TELEMETRY,
           ...process.env,
           ...launch.env,
           VLLM_API_KEY: secret,

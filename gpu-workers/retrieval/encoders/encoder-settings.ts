@@ -116,7 +116,7 @@ async function findTower(name: string, variant: string, directory: string): Prom
     );
   throw new AppError(
     "not-found",
-    `the ${variant} weights of encoder ${name} are missing: none of ${files.join(", ")} is in ${directory}; \`.venv/bin/python scripts/setup/export_encoder.py FOLDER model.onnx\` makes fp32 weights from a folder of transformers, scripts/setup/quantise_encoder.py int8 from those`,
+    `the ${variant} weights of encoder ${name} are missing: none of ${files.join(", ")} is in ${directory}; \`ORT_DISABLE_TELEMETRY=1 .venv/bin/python scripts/setup/export_encoder.py FOLDER model.onnx\` makes fp32 weights from a folder of transformers, scripts/setup/quantise_encoder.py int8 from those`,
   );
 }
 
