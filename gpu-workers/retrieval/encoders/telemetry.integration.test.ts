@@ -13,11 +13,12 @@ it("ONNX Runtime keeps no number of this installation and no events to be sent",
   const home = await mkdtemp(join(tmpdir(), "s3-telemetry-"));
   try {
     // Nothing of this environment: where it says that this is a test, ONNX Runtime is silent anyway.
-    const env = {
+    const env: NodeJS.ProcessEnv = {
       PATH: process.env.PATH,
       HOME: home,
       XDG_CACHE_HOME: join(home, "cache"),
       S3_SETUP_DIR: SETUP_DIR,
+      NODE_ENV: "production",
     };
     await promisify(execFile)(process.execPath, ["--import", "tsx", PROGRAM], { cwd: ROOT, env });
     const files = await readdir(home, { recursive: true });
