@@ -1,4 +1,4 @@
-import { countRepeatedQueries } from "@/core/episode/episode-statistics";
+import { countRepeatedQueries } from "@/core/metrics/episode-statistics";
 import type { MetricName } from "@/core/metrics/metric-table";
 import {
   HELD_OUT_QUADRANTS,

@@ -9,15 +9,8 @@ import {
   TRAINING_QUADRANTS,
   type QuadrantMetrics,
 } from "@/core/metrics/quadrant-metrics";
-import {
-  COLOUR,
-  defineLines,
-  defineSeries,
-  defineShares,
-  type ChartDefinition,
-  type ChartGroup,
-  type SeriesDefinition,
-} from "./definitions";
+import { COLOUR, defineLines, defineSeries, defineShares } from "./definitions";
+import type { ChartDefinition, ChartGroup, SeriesDefinition } from "@/app/_charts/prepare/chart-definition";
 import { OPTIMISATION_CHARTS } from "./optimisation-charts";
 
 const countRewardTerms = ({ reward: { weights } }: TrainConfig): number =>

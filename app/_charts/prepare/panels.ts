@@ -1,9 +1,9 @@
-import { getSeriesColour, SERIES_COLOURS } from "@/app/_charts/series-colour";
+import { getSeriesColour, SERIES_COLOURS } from "./series-colour";
 import type { Text } from "@/app/_i18n/format-text";
 import { findMetric, getMetricLabel } from "@/core/metrics/metrics";
 import type { MetricUnit } from "@/core/metrics/metric-definition";
 import type { Scale } from "./axes";
-import type { ChartDefinition } from "@/app/_charts/definitions/definitions";
+import type { ChartDefinition } from "./chart-definition";
 import type { Unit } from "./units";
 
 /** Panels: charts that people put together of any metrics. Pure. */

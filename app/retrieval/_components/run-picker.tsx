@@ -1,7 +1,7 @@
 "use client";
 import { useState } from "react";
 import { useText } from "@/app/_i18n/text-provider";
-import { cn } from "@/app/_lib/cn";
+import { cn } from "@/app/_ui/cn";
 import { formatAgo, formatShare } from "@/app/_lib/format/format";
 import { formatRetriever } from "@/app/_lib/config/retriever";
 import type { EvaluationRow } from "@/app/_lib/live/trpc";

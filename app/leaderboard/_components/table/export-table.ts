@@ -7,12 +7,12 @@ import { getLargerP } from "@/app/_statistics/paired-tests";
 import {
   selectPublishedRows,
   type PaperChoice,
-} from "@/app/leaderboard/_components/cards/published";
+} from "./published";
 import {
   ENGLISH,
   formatColumnTitle,
   formatTokenLimit,
-} from "@/app/leaderboard/_components/leaderboard-text";
+} from "./leaderboard-text";
 
 const toPercent = (share: number | null | undefined): number | null =>
   share === null || share === undefined ? null : share * 100;

@@ -1,4 +1,4 @@
-import { getSeriesColour, SERIES_COLOURS } from "@/app/_charts/series-colour";
+import { getSeriesColour, SERIES_COLOURS } from "@/app/_charts/prepare/series-colour";
 import type { Scale } from "@/app/_charts/prepare/axes";
 import type { LineGroup } from "@/app/_charts/prepare/run-lines";
 import { formatShortId } from "@/app/_lib/format/format";

@@ -10,7 +10,7 @@ import { Card, CardHeader } from "@/app/_ui/card";
 import { ScrollRegion } from "@/app/_ui/scroll-region";
 
 const MappingDialog = dynamic(() =>
-  import("@/app/runs/[runId]/_components/tabs/mapping-dialog").then((m) => m.MappingDialog),
+  import("./mapping-dialog").then((m) => m.MappingDialog),
 );
 
 /** What became of the rollouts that a trainer sent: episodes, and all that is unread with its reason. */
