@@ -16,8 +16,8 @@ export const COLOUR = {
   rag: "var(--series-7)",
   gained: "var(--series-3)",
   lost: "var(--series-2)",
-  bothRight: "var(--series-1)",
-  bothWrong: "var(--series-7)",
+  "both-right": "var(--series-1)",
+  "both-wrong": "var(--series-7)",
 } as const;
 
 /** Terms of the glossary that charts show. The whole glossary is loaded only where its entries are opened. */

@@ -100,6 +100,7 @@ export const OPTIMISATION_CHARTS: readonly ChartGroup[] = [
         kind: "stack",
         missing: "zero",
         unit: "seconds",
+        composes: "timing_s/step",
         wide: true,
         series: [
           defineSeries("timing_s/gen", markText("Sampling")),

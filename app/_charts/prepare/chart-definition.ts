@@ -1,4 +1,5 @@
 import type { GlossaryTerm } from "@/core/glossary/term-titles";
+import type { MetricName } from "@/core/metrics/metric-table";
 import type { TrainConfig } from "@/contracts/run-config/train-config";
 import type { Scale } from "./axes";
 import type { Unit } from "./units";
@@ -26,6 +27,8 @@ interface ChartBase {
   term?: GlossaryTerm;
   unit: Unit;
   series: SeriesDefinition[];
+  /** A metric that its series make up together: the chart shows it without a line of its own. */
+  composes?: MetricName;
   /** Takes the width of two charts. */
   wide?: boolean;
   /** What the horizontal axis counts, where it is not the training step: such a chart has an axis of its own. */

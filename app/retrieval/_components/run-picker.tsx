@@ -9,9 +9,10 @@ import { useNow } from "@/app/_lib/hooks/use-now";
 import { Button } from "@/app/_ui/button";
 import { RunStateBadge } from "@/app/_ui/run-state";
 import { getRunColour } from "@/app/_retrieval/metric-label";
+import { getHeadlineMetric, getMetricLabel } from "@/core/metrics/metrics";
 
 /** Metric of the list. */
-const HEADLINE = "recall@10";
+const HEADLINE = getMetricLabel(getHeadlineMetric("evaluate"));
 const MAX_RUNS = 6;
 const SHOWN_RUNS = 6;
 
