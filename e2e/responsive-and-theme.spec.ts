@@ -72,20 +72,21 @@ test("no page is too wide on a laptop or a phone, and all can be read in both th
 });
 
 // The theme changes colours alone, and nearly all of a page is shown in either size.
-test("each theme can be read in the other size, too", { tag: "@long" }, async ({
-  page,
-  productAddress,
-}) => {
-  test.setTimeout(900_000);
-  await openEach(page, productAddress, async (name) => {
-    for (const { size, other } of LOOKS) {
-      await page.setViewportSize(size);
-      await emulateTheme(page, other);
-      const faults = await findAccessibilityFaults(page, ["color-contrast"]);
-      expect.soft(faults, `${name}, ${size.width} pixels, ${other}`).toEqual([]);
-    }
-  });
-});
+test(
+  "each theme can be read in the other size, too",
+  { tag: "@long" },
+  async ({ page, productAddress }) => {
+    test.setTimeout(900_000);
+    await openEach(page, productAddress, async (name) => {
+      for (const { size, other } of LOOKS) {
+        await page.setViewportSize(size);
+        await emulateTheme(page, other);
+        const faults = await findAccessibilityFaults(page, ["color-contrast"]);
+        expect.soft(faults, `${name}, ${size.width} pixels, ${other}`).toEqual([]);
+      }
+    });
+  },
+);
 
 test.describe("in Chinese", () => {
   test.use({ locale: "zh-CN", viewport: PHONE });

@@ -147,9 +147,7 @@ export const METRICS = {
     "higher",
     "key",
   ),
-  "held-out/documents": number(
-    "Documents handed to the generator per held-out question",
-  ),
+  "held-out/documents": number("Documents handed to the generator per held-out question"),
   "held-out/searches": number(
     "Searches per held-out episode, the question's own retrieval not counted",
   ),

@@ -1,7 +1,12 @@
 import type { RunKind } from "@/contracts/records/run-state";
 import { METRIC_FAMILIES } from "./metric-families";
 import { METRICS, type MetricName } from "./metric-table";
-import { QUADRANTS, type MetricDefinition, type MetricRole, type Quadrant } from "./metric-definition";
+import {
+  QUADRANTS,
+  type MetricDefinition,
+  type MetricRole,
+  type Quadrant,
+} from "./metric-definition";
 
 /** Choosing metrics by their roles, and what is known of one by its name. */
 
@@ -90,9 +95,10 @@ export function getQuadrantMetrics(
     if (metric === undefined) throw new Error(`No ${family} metric has the role ${quadrant}.`);
     return metric;
   };
-  return Object.fromEntries(
-    QUADRANTS.map((quadrant) => [quadrant, find(quadrant)]),
-  ) as Record<Quadrant, MetricName>;
+  return Object.fromEntries(QUADRANTS.map((quadrant) => [quadrant, find(quadrant)])) as Record<
+    Quadrant,
+    MetricName
+  >;
 }
 
 /** The metrics that a sweep's table begins with: the outcome, then the headline. Index runs report none. */

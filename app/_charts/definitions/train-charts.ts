@@ -11,7 +11,11 @@ import {
   listMetricsWithRole,
 } from "@/core/metrics/metrics";
 import { COLOUR, defineLines, defineSeries, defineShares } from "./definitions";
-import type { ChartDefinition, ChartGroup, SeriesDefinition } from "@/app/_charts/prepare/chart-definition";
+import type {
+  ChartDefinition,
+  ChartGroup,
+  SeriesDefinition,
+} from "@/app/_charts/prepare/chart-definition";
 import { OPTIMISATION_CHARTS } from "./optimisation-charts";
 
 const countRewardTerms = ({ reward: { weights } }: TrainConfig): number =>

@@ -1,13 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { createText } from "@/app/_i18n/format-text";
-import {
-  buildPanelChart,
-  findNames,
-  groupNames,
-  isPinned,
-  moveEntry,
-  togglePin,
-} from "./panels";
+import { buildPanelChart, findNames, groupNames, isPinned, moveEntry, togglePin } from "./panels";
 
 const t = createText("en", {});
 

@@ -4,11 +4,7 @@ import { cn } from "@/app/_ui/cn";
 import { formatInteger, formatShare, NONE } from "@/app/_lib/format/format";
 import { Badge, ExampleBadge, ImportedBadge } from "@/app/_ui/badge";
 import { Button } from "@/app/_ui/button";
-import {
-  computeMeanCost,
-  COSTS,
-  type LeaderboardRow,
-} from "./leaderboard-text";
+import { computeMeanCost, COSTS, type LeaderboardRow } from "./leaderboard-text";
 import { MethodCell } from "./method-cell";
 import { NOTHING, type RowProps } from "./reference-rows";
 import { SeedsRow } from "./seeds-row";

@@ -16,10 +16,7 @@ import {
 import { MethodRow } from "./method-row";
 import { CeilingRow, PublishedRow } from "./reference-rows";
 import type { TableView } from "./use-table-view";
-import {
-  selectPublishedRows,
-  type PaperChoice,
-} from "./published";
+import { selectPublishedRows, type PaperChoice } from "./published";
 
 const SHOWN_COSTS = [
   "searches",

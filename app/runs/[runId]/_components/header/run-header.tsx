@@ -19,13 +19,9 @@ import { RunActions } from "./run-actions";
 import { RunNotes } from "./run-notes";
 import { RunPhase } from "./run-phase";
 
-const ExternalPhase = dynamic(
-  () =>
-    import("./external-phase").then((m) => m.ExternalPhase),
-  {
-    loading: () => <p className="mt-3 min-h-10" />,
-  },
-);
+const ExternalPhase = dynamic(() => import("./external-phase").then((m) => m.ExternalPhase), {
+  loading: () => <p className="mt-3 min-h-10" />,
+});
 
 const LINK = "underline decoration-dotted underline-offset-2";
 
